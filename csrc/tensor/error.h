@@ -1,0 +1,30 @@
+// Errors of the core: a C++ exception for each Python exception type, composed only when a check fails.
+// Thrown anywhere, any thread of the caller; the bindings translate them.
+#pragma once
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace flambeau {
+
+struct Error : std::runtime_error { using std::runtime_error::runtime_error; };            // RuntimeError
+struct TypeError : std::runtime_error { using std::runtime_error::runtime_error; };
+struct ValueError : std::runtime_error { using std::runtime_error::runtime_error; };
+struct IndexError : std::runtime_error { using std::runtime_error::runtime_error; };
+struct NotImplementedError : std::runtime_error { using std::runtime_error::runtime_error; };
+struct PythonError : std::exception {};  // the Python error indicator is already set
+
+template <class... Parts>
+std::string message(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+/// check(ok, [&] { return message("matmul: ...", n); }) throws E with the composed text.
+template <class E = Error, class Compose>
+inline void check(bool ok, Compose&& compose) {
+  if (!ok) [[unlikely]] throw E(compose());
+}
+
+}  // namespace flambeau

@@ -1,0 +1,26 @@
+// A strided view of raw memory: what a native kernel sees of a tensor.
+// Borrows everything; the caller keeps the memory alive. Strides are in elements.
+#pragma once
+#include "tensor/dtype.h"
+
+namespace flambeau {
+
+inline constexpr int max_ndim = 64;
+
+struct Strided {
+  void* data;
+  DType dtype;
+  int ndim;
+  const int64_t* sizes;
+  const int64_t* strides;
+
+  int64_t numel() const {
+    int64_t n = 1;
+    for (int d = 0; d < ndim; ++d) n *= sizes[d];
+    return n;
+  }
+  template <class T>
+  T* as() const { return static_cast<T*>(data); }
+};
+
+}  // namespace flambeau
