@@ -1,0 +1,280 @@
+#include "runtime/threads.h"
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace flambeau {
+namespace {
+
+thread_local bool inside_chunk = false;
+
+void relax() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Longer than the gap between two operators of a running program, shorter than anyone would notice.
+constexpr auto spin_time = std::chrono::microseconds(40);
+
+/// Polls ready() for spin_time; true as soon as it holds.
+template <class Ready>
+bool spin_until(Ready&& ready) {
+  auto deadline = std::chrono::steady_clock::now() + spin_time;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (ready()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < deadline);
+  return ready();
+}
+
+/// Worker threads that join one open region of chunks at a time.
+///
+/// state_ holds all that must change together:
+///
+///     31          13   12   11        0
+///     [ generation ][open][  active   ]
+///
+/// A worker joins by active + 1 while open is set and leaves by active - 1. The caller clears open
+/// when no chunk is left and waits for active to be 0: it never waits for a worker that slept through.
+class Pool {
+ public:
+  explicit Pool(int n_workers) {
+    workers_.reserve(n_workers);
+    for (int i = 0; i < n_workers; ++i) workers_.emplace_back([this] { work(); });
+  }
+
+  ~Pool() {
+    stop_.store(true);
+    state_.fetch_add(one_generation);
+    state_.notify_all();
+    for (auto& worker : workers_) worker.join();
+  }
+
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  void run(int64_t n_chunks, threads_detail::Body body, void* context) {
+    body_ = body;
+    context_ = context;
+    n_chunks_ = n_chunks;
+    error_ = nullptr;
+    next_.store(0, std::memory_order_relaxed);
+    state_.fetch_add(one_generation + open, std::memory_order_release);
+    int64_t wanted = n_chunks - 1;
+    if (wanted < static_cast<int64_t>(workers_.size())) {
+      for (int64_t i = 0; i < wanted; ++i) state_.notify_one();
+    } else {
+      state_.notify_all();
+    }
+
+    claim_chunks();
+
+    uint32_t left = state_.fetch_sub(open, std::memory_order_acq_rel) & active_mask;
+    auto drained = [&] { return (state_.load(std::memory_order_acquire) & active_mask) == 0; };
+    if (left != 0 && !spin_until(drained)) {
+      for (;;) {
+        uint32_t seen = drained_.load(std::memory_order_acquire);
+        if (drained()) break;
+        drained_.wait(seen, std::memory_order_acquire);
+      }
+    }
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+
+ private:
+  static constexpr uint32_t active_mask = 0xfff;
+  static constexpr uint32_t open = 0x1000;
+  static constexpr uint32_t one_generation = 0x2000;
+
+  void claim_chunks() {
+    inside_chunk = true;
+    for (;;) {
+      int64_t chunk = next_.fetch_add(1, std::memory_order_relaxed);
+      if (chunk >= n_chunks_) break;
+      try {
+        body_(context_, chunk);
+      } catch (...) {
+        next_.store(n_chunks_, std::memory_order_relaxed);
+        std::lock_guard lock(error_mutex_);
+        if (!error_) error_ = std::current_exception();
+      }
+    }
+    inside_chunk = false;
+  }
+
+  void work() {
+    uint32_t seen = 0;  // the generation this worker has dealt with
+    for (;;) {
+      auto fresh = [&] {
+        return (state_.load(std::memory_order_relaxed) & ~(active_mask | open)) != seen;
+      };
+      if (!spin_until(fresh)) {
+        while (!fresh()) {
+          uint32_t state = state_.load(std::memory_order_relaxed);
+          if ((state & ~(active_mask | open)) == seen) state_.wait(state, std::memory_order_relaxed);
+        }
+      }
+      if (stop_.load()) return;
+      uint32_t state = state_.load(std::memory_order_relaxed);
+      bool joined = false;
+      while ((state & open) && !joined)
+        joined = state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire);
+      seen = state & ~(active_mask | open);
+      if (!joined) continue;
+      claim_chunks();
+      uint32_t before = state_.fetch_sub(1, std::memory_order_acq_rel);
+      if ((before & active_mask) == 1 && !(before & open)) {
+        drained_.fetch_add(1, std::memory_order_release);
+        drained_.notify_one();
+      }
+    }
+  }
+
+  alignas(64) std::atomic<uint32_t> state_{0};
+  alignas(64) std::atomic<int64_t> next_{0};
+  alignas(64) std::atomic<uint32_t> drained_{0};
+  std::atomic<bool> stop_{false};
+  threads_detail::Body body_ = nullptr;
+  void* context_ = nullptr;
+  int64_t n_chunks_ = 0;
+  std::mutex error_mutex_;
+  std::exception_ptr error_;
+  std::vector<std::thread> workers_;
+};
+
+/// CPUs that cgroup quotas of this process allow, rounded up; a large number when there is no quota.
+int cgroup_cpus() {
+  double limit = 1 << 12;
+  auto apply = [&](double quota_us, double period_us) {
+    if (quota_us > 0 && period_us > 0) limit = std::min(limit, quota_us / period_us);
+  };
+  std::ifstream membership("/proc/self/cgroup");
+  for (std::string line; std::getline(membership, line);) {
+    size_t colon = line.find(':');
+    size_t second = line.find(':', colon + 1);
+    if (colon == std::string::npos || second == std::string::npos) continue;
+    std::string controllers = line.substr(colon + 1, second - colon - 1);
+    std::string path = line.substr(second + 1);
+    bool unified = controllers.empty();
+    if (!unified && (',' + controllers + ',').find(",cpu,") == std::string::npos) continue;
+    std::string root = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu";
+    for (;; path.resize(path.rfind('/'))) {  // a quota of any ancestor binds too
+      if (path == "/") path.clear();
+      if (unified) {
+        std::ifstream file(root + path + "/cpu.max");
+        std::string quota;
+        double period = 0;
+        if (file >> quota >> period && quota != "max") apply(std::atof(quota.c_str()), period);
+      } else {
+        double quota = 0, period = 0;
+        std::ifstream(root + path + "/cpu.cfs_quota_us") >> quota;
+        std::ifstream(root + path + "/cpu.cfs_period_us") >> period;
+        apply(quota, period);
+      }
+      if (path.empty() || path.rfind('/') == std::string::npos) break;
+    }
+  }
+  return static_cast<int>(std::ceil(limit));
+}
+
+int default_num_threads() {
+  for (const char* name : {"FLAMBEAU_NUM_THREADS", "OMP_NUM_THREADS"})
+    if (const char* text = std::getenv(name))
+      if (int n = std::atoi(text); n > 0) return n;
+  int cpus = static_cast<int>(std::thread::hardware_concurrency());
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = CPU_COUNT(&set);
+#endif
+  return std::max(1, std::min(cpus, cgroup_cpus()));
+}
+
+/// The pool and who may use it. Never destroyed: workers may still wait in it while the process exits.
+struct Runtime {
+  std::mutex mutex;  // held for one parallel region, or to replace the pool
+  std::unique_ptr<Pool> pool;
+  std::atomic<int> n_threads{default_num_threads()};
+};
+
+std::atomic<Runtime*> current_runtime{nullptr};
+std::mutex* creation_mutex() {
+  static std::mutex mutex;
+  return &mutex;
+}
+
+Runtime& runtime() {
+  if (Runtime* ready = current_runtime.load(std::memory_order_acquire)) [[likely]] return *ready;
+  std::lock_guard lock(*creation_mutex());
+  if (Runtime* ready = current_runtime.load()) return *ready;
+  auto made = std::make_unique<Runtime>();
+#if !defined(_WIN32)
+  // The threads of the parent do not exist in the child, and its locks may be held by one of them:
+  // the child keeps only the number of threads and lets the old pool lie.
+  pthread_atfork(nullptr, nullptr, [] {
+    inside_chunk = false;
+    if (Runtime* old = current_runtime.load()) {
+      auto fresh = std::make_unique<Runtime>();
+      fresh->n_threads = old->n_threads.load();
+      current_runtime.store(fresh.release());
+    }
+  });
+#endif
+  current_runtime.store(made.get(), std::memory_order_release);
+  return *made.release();
+}
+
+}  // namespace
+
+int get_num_threads() { return runtime().n_threads.load(std::memory_order_relaxed); }
+
+void set_num_threads(int n_threads) {
+  Runtime& rt = runtime();
+  std::lock_guard lock(rt.mutex);
+  n_threads = std::clamp(n_threads, 1, 4000);  // Pool counts its active workers in 12 bits
+  if (n_threads == rt.n_threads.load()) return;
+  rt.pool.reset();
+  rt.n_threads = n_threads;
+}
+
+bool in_parallel_region() { return inside_chunk; }
+
+void threads_detail::run(int64_t n_chunks, Body body, void* context) {
+  if (!inside_chunk) {
+    Runtime& rt = runtime();
+    if (rt.n_threads.load(std::memory_order_relaxed) > 1) {
+      std::unique_lock lock(rt.mutex, std::try_to_lock);
+      if (lock.owns_lock()) {
+        if (!rt.pool) rt.pool = std::make_unique<Pool>(rt.n_threads.load() - 1);
+        rt.pool->run(n_chunks, body, context);
+        return;
+      }
+    }
+  }
+  for (int64_t chunk = 0; chunk < n_chunks; ++chunk) body(context, chunk);
+}
+
+}  // namespace flambeau
