@@ -1,0 +1,114 @@
+"""Imports point downwards, floor by floor: every import of every file is read."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "flambeau"
+
+# The floor of each part, the most precise prefix decides. The table of docs/architecture.md.
+FLOORS = {
+    "flambeau._core": 1,
+    "flambeau.kernels": 2,
+    "flambeau.ops": 3,
+    "flambeau": 4,
+    "flambeau.nn": 5,
+    "flambeau.optim": 5,
+    "flambeau.utils": 6,
+    "flambeau.vision": 6,
+    "flambeau.distributions": 6,
+    "flambeau.legacy": 6,
+    "flambeau.multiprocessing": 6,
+    "flambeau.cli": 7,
+}
+
+# Slow to import, or optional: only inside the function that needs them.
+LAZY = {
+    "numpy",
+    "llvmlite",
+    "scipy",
+    "scipy_openblas32",
+    "PIL",
+    "matplotlib",
+    "tqdm",
+    "safetensors",
+}
+
+NEVER = {"torch", "torchvision"}
+
+
+def floor_of(module):
+    parts = module.split(".")
+    while ".".join(parts) not in FLOORS:
+        parts.pop()
+    return FLOORS[".".join(parts)]
+
+
+def module_name(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_names(path):
+    """(line, absolute module name, at import time) of each import statement of the file."""
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    tree = ast.parse(path.read_text(), filename=str(path))
+    inside_functions = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        eager = id(node) not in inside_functions
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name, eager
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                full = f"{base}.{alias.name}"
+                is_module = base.split(".")[0] == "flambeau" and _is_module(full)
+                yield node.lineno, full if is_module else base, eager
+
+
+def _is_module(name):
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file() or name == "flambeau._core"
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(f.relative_to(PACKAGE)) for f in FILES])
+def test_imports_point_downwards(path):
+    own = module_name(path)
+    broken = []
+    for line, name, eager in imported_names(path):
+        top = name.split(".")[0]
+        where = f"{path.relative_to(PACKAGE.parent)}:{line}"
+        if top in NEVER:
+            broken.append(f"{where}: flambeau never imports {top}.")
+        if top in LAZY and eager and path.name != "__main__.py":
+            broken.append(
+                f"{where}: {top} is imported inside the function that needs it, "
+                "so that `import flambeau` stays quick."
+            )
+        if top == "flambeau" and own != "flambeau" and floor_of(name) > floor_of(own):
+            broken.append(
+                f"{where}: each floor may import only what stands below it, but {own} "
+                f"(floor {floor_of(own)}) imports {name} (floor {floor_of(name)})."
+            )
+    assert not broken, "\n" + "\n".join(broken)
+
+
+def test_the_rule_is_read_from_relative_imports_too(tmp_path):
+    names = list(imported_names(PACKAGE / "__init__.py"))
+    assert all(isinstance(name, str) for _, name, _ in names)
+    assert floor_of("flambeau.kernels.targets.cpu") == 2
+    assert floor_of("flambeau.tensor") == 4
+    assert floor_of("flambeau.nn.modules.linear") == 5
