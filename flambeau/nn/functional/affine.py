@@ -1,0 +1,36 @@
+"""Affine maps."""
+
+import flambeau
+
+
+def linear(input, weight, bias=None):
+    """input @ weight.T + bias.
+
+    Shape: input (*B, K), weight (N, K) or (K,), bias (N,) to (*B, N).
+    """
+    output = input @ weight.t()
+    return output if bias is None else output + bias
+
+
+def bilinear(input1, input2, weight, bias=None):
+    """out[..., k] = input1 @ weight[k] @ input2 + bias[k].
+
+    Shape: input1 (*B, I), input2 (*B, J), weight (N, I, J), bias (N,) to (*B, N).
+    """
+    if input1.shape[:-1] != input2.shape[:-1]:
+        raise RuntimeError(
+            "bilinear: the leading dimensions of the inputs differ: "
+            f"input1 {tuple(input1.shape)}, input2 {tuple(input2.shape)}."
+        )
+    if input1.shape[-1] != weight.shape[1] or input2.shape[-1] != weight.shape[2]:
+        raise RuntimeError(
+            f"bilinear: weight {tuple(weight.shape)} does not fit input1 {tuple(input1.shape)} "
+            f"and input2 {tuple(input2.shape)}."
+        )
+    batch = input1.shape[:-1]
+    first = input1.reshape(-1, 1, 1, input1.shape[-1])  # (B, 1, 1, I)
+    partial = (first @ weight).squeeze(2)  # (B, N, J)
+    output = (partial * input2.reshape(-1, 1, input2.shape[-1])).sum(-1)  # (B, N)
+    if bias is not None:
+        output = output + bias
+    return output.reshape(*batch, weight.shape[0])

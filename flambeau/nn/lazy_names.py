@@ -1,0 +1,25 @@
+"""Names that are imported when they are first used."""
+
+import importlib
+
+
+def table_of_contents(package, contents, submodules=()):
+    """(__getattr__, __dir__, __all__) of a package.
+
+    `contents` maps a submodule (relative, as in ".linear") to the names that come from it.
+    """
+    home = {name: module for module, names in contents.items() for name in names.split()}
+
+    def __getattr__(name):
+        if name in submodules:
+            return importlib.import_module(f"{package}.{name}")
+        if name not in home:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        value = getattr(importlib.import_module(home[name], package), name)
+        setattr(importlib.import_module(package), name, value)  # the next look-up is an ordinary one
+        return value
+
+    def __dir__():
+        return sorted({*home, *submodules})
+
+    return __getattr__, __dir__, [*home]

@@ -1,0 +1,333 @@
+"""Module, the base of every layer."""
+
+import itertools
+import weakref
+
+import flambeau
+
+from ..parameter import Buffer, Parameter
+from . import hooks
+from .conversion import Conversion
+from .hooks import HookTable, RemovableHandle
+from .hooks_api import HooksApi
+from .registry import Registry
+from .state import EXTRA_STATE, State
+from .state import IncompatibleKeys as _IncompatibleKeys
+from .traversal import Traversal
+
+__all__ = [
+    "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
+
+
+def _forward_unimplemented(self, *input):
+    """Compute the output; every subclass says how."""
+    raise NotImplementedError(
+        f'Module [{type(self).__name__}] is missing the required "forward" function'
+    )
+
+
+class Module(HooksApi, State, Conversion, Traversal):
+    """A layer: it owns parameters, buffers and submodules, and computes with them when called.
+
+    Assigning a Parameter, a Buffer or a Module to an attribute registers it. Subclasses call
+    super().__init__() before their first assignment and define forward().
+    """
+
+    dump_patches = False
+    _version = 1
+    training: bool
+    call_super_init = False
+
+    # None: this module has no hooks and neither has every module; __call__ needs one test only.
+    _module_hooks = None
+
+    def __init__(self, *args, **kwargs):
+        if not self.call_super_init:
+            if kwargs:
+                raise TypeError(
+                    f"{type(self).__name__}.__init__() got an unexpected keyword argument "
+                    f"'{next(iter(kwargs))}'"
+                )
+            if args:
+                raise TypeError(
+                    f"{type(self).__name__}.__init__() takes 1 positional argument but "
+                    f"{len(args) + 1} were given"
+                )
+        owner = weakref.ref(self)
+        attributes = self.__dict__
+        attributes["training"] = True
+        attributes["_parameters"] = Registry((), owner)
+        attributes["_buffers"] = Registry((), owner)
+        attributes["_non_persistent_buffers_set"] = set()
+        attributes["_modules"] = Registry((), owner)
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
+
+    forward = _forward_unimplemented
+
+    def __call__(self, *args, **kwargs):
+        if self._module_hooks is None:
+            return self.forward(*args, **kwargs)
+        return hooks.call_with_hooks(self, args, kwargs)
+
+    _call_impl = _wrapped_call_impl = __call__
+
+    def compile(self, *args, **kwargs):
+        """Nothing to do: operators are compiled as they are called."""
+
+    # -- registration
+
+    def register_parameter(self, name, param):
+        """Add a parameter under `name`; None reserves the name without a parameter."""
+        registry = self.__dict__.get("_parameters")
+        if registry is None:
+            raise AttributeError("cannot assign parameter before Module.__init__() call")
+        self._check_name(name, "parameter", registry)
+        if param is not None:
+            if not isinstance(param, Parameter):
+                raise TypeError(
+                    f"cannot assign '{flambeau.typename(param)}' object to parameter '{name}' "
+                    "(torch.nn.Parameter or None required)"
+                )
+            if param.grad_fn is not None:
+                raise ValueError(
+                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must "
+                    f"be created explicitly. To express '{name}' as a function of another Tensor, "
+                    "compute the value in the forward() method."
+                )
+        registry[name] = hooks.at_registration("parameter", self, name, param)
+
+    def register_buffer(self, name, tensor, persistent=True):
+        """Add a tensor that belongs to the module but does not learn.
+
+        It moves with the module, and state_dict holds it if `persistent`.
+        """
+        registry = self.__dict__.get("_buffers")
+        if registry is None:
+            raise AttributeError("cannot assign buffer before Module.__init__() call")
+        self._check_name(name, "buffer", registry)
+        if tensor is not None and not isinstance(tensor, flambeau.Tensor):
+            raise TypeError(
+                f"cannot assign '{flambeau.typename(tensor)}' object to buffer '{name}' "
+                "(torch Tensor or None required)"
+            )
+        registry[name] = hooks.at_registration("buffer", self, name, tensor)
+        if persistent:
+            self._non_persistent_buffers_set.discard(name)
+        else:
+            self._non_persistent_buffers_set.add(name)
+
+    def add_module(self, name, module):
+        """Add a submodule under `name`."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{flambeau.typename(module)} is not a Module subclass")
+        registry = self.__dict__.get("_modules")
+        if registry is None:
+            raise AttributeError("cannot assign module before Module.__init__() call")
+        self._check_name(name, "module", registry)
+        registry[name] = hooks.at_registration("module", self, name, module)
+
+    def register_module(self, name, module):
+        """Alias of add_module."""
+        self.add_module(name, module)
+
+    def _check_name(self, name, kind, registry):
+        if not isinstance(name, str):
+            raise TypeError(
+                f"{kind} name should be a string. Got {flambeau.typename(name)}"
+            )
+        if name not in registry and hasattr(self, name):
+            raise KeyError(f"attribute '{name}' already exists")
+        if "." in name:
+            raise KeyError(f'{kind} name can\'t contain ".", got: {name}')
+        if name == "":
+            raise KeyError(f'{kind} name can\'t be empty string ""')
+
+    # -- attributes
+
+    def __getattr__(self, name):
+        # Registered values are ordinary attributes, so this runs only for what is not there, or
+        # after a subclass put other dicts in the place of the registries.
+        for kind in ("_parameters", "_buffers", "_modules"):
+            registry = self.__dict__.get(kind)
+            if registry is not None and name in registry:
+                return registry[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __setattr__(self, name, value):
+        attributes = self.__dict__
+        parameters = attributes.get("_parameters")
+        if isinstance(value, Parameter):
+            if parameters is None:
+                raise AttributeError("cannot assign parameters before Module.__init__() call")
+            self._forget(name, "_parameters")
+            self.register_parameter(name, value)
+        elif parameters is not None and name in parameters:
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{flambeau.typename(value)}' as parameter '{name}' "
+                    "(torch.nn.Parameter or None expected)"
+                )
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            modules = attributes.get("_modules")
+            if modules is None:
+                raise AttributeError("cannot assign module before Module.__init__() call")
+            self._forget(name, "_modules")
+            modules[name] = hooks.at_registration("module", self, name, value)
+        elif parameters is not None and name in attributes["_modules"]:
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{flambeau.typename(value)}' as child module '{name}' "
+                    "(torch.nn.Module or None expected)"
+                )
+            attributes["_modules"][name] = hooks.at_registration("module", self, name, value)
+        elif parameters is not None and (
+            name in attributes["_buffers"] or isinstance(value, Buffer)
+        ):
+            self._set_buffer(name, value)
+        else:
+            object.__setattr__(self, name, value)
+
+    def _set_buffer(self, name, value):
+        if value is not None and not isinstance(value, flambeau.Tensor):
+            raise TypeError(
+                f"cannot assign '{flambeau.typename(value)}' as buffer '{name}' "
+                "(torch.nn.Buffer, torch.Tensor or None expected)"
+            )
+        if isinstance(value, Buffer):
+            self._forget(name, "_buffers")
+            self.register_buffer(name, value, getattr(value, "persistent", True))
+        else:
+            self._buffers[name] = hooks.at_registration("buffer", self, name, value)
+
+    def _forget(self, name, keep):
+        """Drop `name` from the attributes and from every registry but `keep`."""
+        attributes = self.__dict__
+        for kind in ("_parameters", "_buffers", "_modules"):
+            if kind != keep and name in attributes[kind]:
+                del attributes[kind][name]
+        if name not in attributes[keep]:
+            attributes.pop(name, None)
+        if keep != "_buffers":
+            attributes["_non_persistent_buffers_set"].discard(name)
+
+    def __delattr__(self, name):
+        for kind in ("_parameters", "_buffers", "_modules"):
+            if name in self.__dict__.get(kind, ()):
+                del self.__dict__[kind][name]
+                self._non_persistent_buffers_set.discard(name)
+                self.__dict__.pop(name, None)
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self):
+        names = set(dir(type(self)))
+        names.update(self.__dict__, self._parameters, self._buffers, self._modules)
+        return sorted(name for name in names if not name[0].isdigit())
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        owner = weakref.ref(self)
+        for kind in ("_parameters", "_buffers", "_modules"):
+            # A new registry, for a shallow copy must not write to the original.
+            values = self.__dict__.get(kind, {})
+            self.__dict__[kind] = Registry(values, owner)
+            self.__dict__.update(values)
+        self.__dict__.setdefault("_non_persistent_buffers_set", set())
+
+    def _replicate_for_data_parallel(self):
+        """A shallow copy whose parameters are plain attributes to be filled in."""
+        replica = type(self).__new__(type(self))
+        replica.__setstate__(self.__dict__.copy())
+        replica._parameters.clear()
+        replica.__dict__["_is_replica"] = True
+        return replica
+
+    # -- text
+
+    def _get_name(self):
+        return type(self).__name__
+
+    def extra_repr(self):
+        """What repr shows of this module besides its submodules."""
+        return ""
+
+    def __repr__(self):
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        if len(lines) == 1 and not self._modules:
+            return f"{self._get_name()}({lines[0]})"
+        for name, module in self._modules.items():
+            lines.append(f"({name}): " + repr(module).replace("\n", "\n  "))
+        if not lines:
+            return f"{self._get_name()}()"
+        return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+def _for_every_module(table, hook, flags=()):
+    Module._module_hooks = hooks.EVERY_MODULE
+    return hooks.add(table, hook, flags=flags)
+
+
+def register_module_forward_pre_hook(hook):
+    """hook(module, args) before the forward of every module."""
+    return _for_every_module(hooks.EVERY_MODULE.forward_pre, hook)
+
+
+def register_module_forward_hook(hook, *, with_kwargs=False, always_call=False):
+    """hook(module, args, output) after the forward of every module."""
+    table = hooks.EVERY_MODULE
+    flags = [table.forward_with_kwargs] * with_kwargs + [table.forward_always_called] * always_call
+    return _for_every_module(table.forward, hook, flags)
+
+
+def register_module_full_backward_pre_hook(hook):
+    """hook(module, grad_output) before the backward of every module."""
+    return _for_every_module(hooks.EVERY_MODULE.backward_pre, hook)
+
+
+def register_module_full_backward_hook(hook):
+    """hook(module, grad_input, grad_output) after the backward of every module."""
+    if hooks.EVERY_MODULE.backward_is_full is False:
+        raise RuntimeError(
+            "Cannot use both regular backward hooks and full backward hooks as a "
+            "global Module hook. Please use only one of them."
+        )
+    hooks.EVERY_MODULE.backward_is_full = True
+    return _for_every_module(hooks.EVERY_MODULE.backward, hook)
+
+
+def register_module_backward_hook(hook):
+    """As register_module_full_backward_hook, on the node of the output only; kept for old programs."""
+    if hooks.EVERY_MODULE.backward_is_full is True:
+        raise RuntimeError(
+            "Cannot use both regular backward hooks and full backward hooks as a "
+            "global Module hook. Please use only one of them."
+        )
+    hooks.EVERY_MODULE.backward_is_full = False
+    return _for_every_module(hooks.EVERY_MODULE.backward, hook)
+
+
+def register_module_parameter_registration_hook(hook):
+    """hook(module, name, parameter) when a parameter is registered; it may return another."""
+    return hooks.add(hooks.REGISTRATION["parameter"], hook)
+
+
+def register_module_buffer_registration_hook(hook):
+    """hook(module, name, buffer) when a buffer is registered; it may return another."""
+    return hooks.add(hooks.REGISTRATION["buffer"], hook)
+
+
+def register_module_module_registration_hook(hook):
+    """hook(module, name, submodule) when a submodule is registered; it may return another."""
+    return hooks.add(hooks.REGISTRATION["module"], hook)

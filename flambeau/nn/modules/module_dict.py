@@ -1,0 +1,79 @@
+"""ModuleDict, a dict of modules."""
+
+from collections.abc import Iterable, Mapping
+
+from .module import Module
+
+
+class ModuleDict(Module):
+    """A dict, in order of insertion, whose modules are registered. It has no forward."""
+
+    def __init__(self, modules=None):
+        super().__init__()
+        if modules is not None:
+            self.update(modules)
+
+    def __getitem__(self, key):
+        return self._modules[key]
+
+    def __setitem__(self, key, module):
+        self.add_module(key, module)
+
+    def __delitem__(self, key):
+        del self._modules[key]
+
+    def __len__(self):
+        return len(self._modules)
+
+    def __iter__(self):
+        return iter(self._modules)
+
+    def __contains__(self, key):
+        return key in self._modules
+
+    def clear(self):
+        """Remove everything."""
+        self._modules.clear()
+
+    def pop(self, key):
+        """Take the module under `key` out and return it."""
+        module = self[key]
+        del self[key]
+        return module
+
+    def keys(self):
+        """The keys."""
+        return self._modules.keys()
+
+    def items(self):
+        """The (key, module) pairs."""
+        return self._modules.items()
+
+    def values(self):
+        """The modules."""
+        return self._modules.values()
+
+    def update(self, modules):
+        """Add or replace modules from a mapping or from (key, module) pairs."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(
+                "ModuleDict.update should be called with an iterable of key/value pairs, "
+                f"but got {type(modules).__name__}"
+            )
+        if isinstance(modules, (Mapping, ModuleDict)):
+            pairs = modules.items()
+        else:
+            pairs = list(modules)
+            for i, pair in enumerate(pairs):
+                if not isinstance(pair, Iterable):
+                    raise TypeError(
+                        f"ModuleDict update sequence element #{i} should be Iterable; "
+                        f"is {type(pair).__name__}"
+                    )
+                if len(pair) != 2:
+                    raise ValueError(
+                        f"ModuleDict update sequence element #{i} has length {len(pair)}; "
+                        "2 is required"
+                    )
+        for key, module in pairs:
+            self[key] = module
