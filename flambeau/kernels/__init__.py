@@ -1,0 +1,20 @@
+"""Scalar expressions to machine code. No tensor is known here: shapes, dtypes and loops only.
+
+Read: expression.py, language.py, types.py, maths.py, derive.py, emit.py, map.py, reduce.py, rows.py,
+targets/, cache.py, interpret.py.
+May import: the standard library; numpy and llvmlite inside functions. Must not import: ops, tensor.
+See it: python -m flambeau.kernels "x / (1 + exp(-x))" prints expression, derivative, IR, assembly.
+"""
+
+from .language import *  # noqa: F403
+from .language import __all__  # noqa: F401
+
+_LAZY = {"Map": "map", "Reduce": "reduce", "Rows": "rows"}
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module("." + _LAZY[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,177 @@
+"""Dtypes and the promotion of kernel values.
+
+A value is strong (it has a dtype) or weak (it comes from a Python number, and only its kind counts,
+as in PyTorch: int32 + 1 stays int32, int32 + 1.5 becomes float32). Values of float16 and bfloat16
+are computed in float32, so they never appear as the dtype of a value.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DType:
+    """One dtype: `kind` is b, u, i, f or c; `bits` counts the memory of one real part."""
+
+    name: str
+    kind: str
+    bits: int
+    memory: str  # LLVM type in memory
+    register: str  # LLVM type in arithmetic
+
+    @property
+    def itemsize(self):
+        return self.bits // 8 * (2 if self.kind == "c" else 1)
+
+
+DTYPES = {
+    d.name: d
+    for d in (
+        DType("bool", "b", 8, "i8", "i1"),
+        DType("uint8", "u", 8, "i8", "i8"),
+        DType("int8", "i", 8, "i8", "i8"),
+        DType("int16", "i", 16, "i16", "i16"),
+        DType("int32", "i", 32, "i32", "i32"),
+        DType("int64", "i", 64, "i64", "i64"),
+        DType("uint16", "u", 16, "i16", "i16"),
+        DType("uint32", "u", 32, "i32", "i32"),
+        DType("uint64", "u", 64, "i64", "i64"),
+        DType("float16", "f", 16, "i16", "float"),
+        DType("bfloat16", "f", 16, "i16", "float"),
+        DType("float32", "f", 32, "float", "float"),
+        DType("float64", "f", 64, "double", "double"),
+        DType("complex64", "c", 32, "float", "float"),
+        DType("complex128", "c", 64, "double", "double"),
+    )
+}
+
+DEFAULT_FLOAT = "float32"
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+
+
+def compute_dtype(name):
+    """The dtype in which values of `name` are computed."""
+    return "float32" if name in ("float16", "bfloat16") else name
+
+
+def real_dtype(name):
+    """The dtype of the parts of a complex dtype; a real dtype itself."""
+    return {"complex64": "float32", "complex128": "float64"}.get(name, name)
+
+
+def complex_dtype(name):
+    """The complex dtype whose parts are `name` (integers give complex64)."""
+    return "complex128" if name in ("float64", "complex128") else "complex64"
+
+
+def float_dtype(name):
+    """`name` if floating or complex, else the default float dtype."""
+    return name if DTYPES[name].kind in "fc" else DEFAULT_FLOAT
+
+
+def promote(a, b):
+    """The dtype of a strong value of dtype a with one of dtype b, as PyTorch promotes tensors."""
+    if a == b:
+        return a
+    x, y = DTYPES[a], DTYPES[b]
+    if _RANK[x.kind] < _RANK[y.kind]:
+        x, y = y, x
+    if x.kind == "c":
+        wide = "float64" in (real_dtype(x.name), real_dtype(y.name))
+        return "complex128" if wide else "complex64"
+    if _RANK[x.kind] > _RANK[y.kind]:
+        return x.name
+    if x.kind == "f":
+        return "float64" if 64 in (x.bits, y.bits) else "float32"
+    if x.kind == y.kind:
+        return x.name if x.bits > y.bits else y.name
+    signed, unsigned = (x, y) if x.kind == "i" else (y, x)
+    if signed.bits > unsigned.bits:
+        return signed.name
+    return {8: "int16", 16: "int32", 32: "int64", 64: "int64"}[unsigned.bits]
+
+
+def promote_weak(strong, kind):
+    """The dtype of a strong value with a Python number of `kind` (b, i, f or c)."""
+    d = DTYPES[strong]
+    if _RANK[d.kind] >= _RANK[kind]:
+        return strong
+    if kind == "i":
+        return "int64"
+    if kind == "f":
+        return DEFAULT_FLOAT
+    return complex_dtype(strong) if d.kind == "f" else "complex64"
+
+
+def promote_all(values):
+    """(dtype, weak) of several (dtype, weak) values together."""
+    strong = [dtype for dtype, weak in values if not weak]
+    weak = [dtype for dtype, weak in values if weak]
+    if not strong:
+        result = weak[0]
+        for dtype in weak[1:]:
+            result = promote(result, dtype)
+        return result, True
+    result = strong[0]
+    for dtype in strong[1:]:
+        result = promote(result, dtype)
+    for dtype in weak:
+        kind = DTYPES[dtype].kind
+        result = promote_weak(result, "i" if kind == "u" else kind)
+    return result, False
+
+
+def weak_dtype(value):
+    """The widest dtype of a Python number's kind, in which weak values alone are computed."""
+    return {bool: "bool", int: "int64", float: "float64", complex: "complex128"}[type(value)]
+
+
+_SAME = frozenset("add sub mul neg minimum maximum fmin fmax floor_div remainder fmod trunc_div fma "
+                  "floor ceil trunc round copysign scale sign and or xor not shl shr conj".split())
+_COMPARE = frozenset("eq ne lt le gt ge".split())
+_TO_REAL = frozenset("abs real imag".split())
+
+
+def signature(n, arguments):
+    """((dtype of each operand ...), dtype of the result, weak) for node `n`.
+
+    `arguments` are the (dtype, weak) pairs of its arguments. Operands are converted to the given
+    dtypes before the operation.
+    """
+    op = n.op
+    if op in _SAME:
+        dtype, weak = promote_all(arguments)
+        kind = DTYPES[dtype].kind
+        if op in ("fma", "copysign") and kind in "bui":
+            dtype = DEFAULT_FLOAT
+        if dtype == "bool" and op in ("sub", "neg"):
+            raise TypeError(f"a kernel cannot subtract bool: {n!r}. Cast it first, e.g. to int32.")
+        return (dtype,) * len(arguments), dtype, weak
+    if op in _COMPARE:
+        dtype, weak = promote_all(arguments)
+        return (dtype, dtype), "bool", False
+    if op == "where":
+        dtype, weak = promote_all(arguments[1:])
+        return ("bool", dtype, dtype), dtype, weak
+    if op in ("div", "sqrt") or op == "call":
+        dtype, weak = promote_all(arguments)
+        if op == "call" and n.attr == "pow" and DTYPES[dtype].kind in "bui":
+            return (dtype, dtype), dtype, weak
+        dtype = float_dtype(dtype) if not weak else promote(dtype, "float64")
+        result = real_dtype(dtype) if op == "call" and n.attr == "arg" else dtype
+        return (dtype,) * len(arguments), result, weak
+    if op in _TO_REAL:
+        dtype, weak = arguments[0]
+        return (dtype,), real_dtype(dtype), weak
+    if op == "signbit":
+        dtype, weak = arguments[0]
+        return (dtype,), "bool", False
+    if op == "make_complex":
+        dtype, weak = promote_all(arguments)
+        dtype = float_dtype(real_dtype(dtype)) if not weak else "float64"
+        return (dtype, dtype), complex_dtype(dtype), weak
+    if op == "cast":
+        return (arguments[0][0],), compute_dtype(n.attr), False
+    if op == "bitcast":
+        dtype, weak = arguments[0]
+        return (dtype,), n.attr, False
+    raise ValueError(f"unknown operation {op!r}")
