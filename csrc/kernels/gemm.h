@@ -1,0 +1,32 @@
+// Matrix products of every dtype: the library's types go to runtime/blas.h, float16 and bfloat16
+// through float32 (one rounding at the end), integers through blocked loops that wrap around.
+// Any thread may call; the GIL is not touched. bool is refused: matmul has no meaning for it in PyTorch.
+#pragma once
+#include "runtime/blas.h"
+
+namespace flambeau {
+
+/// A Gemm whose element type is known at run time only; alpha and beta are real.
+struct AnyGemm {
+  DType dtype;
+  int64_t M = 0, N = 0, K = 0;
+  const void* a = nullptr;
+  const void* b = nullptr;
+  void* c = nullptr;
+  int64_t lda = 0, ldb = 0, ldc = 0;  // in elements, as all strides here
+  bool trans_a = false, trans_b = false;
+  bool conj_a = false, conj_b = false;
+  double alpha = 1, beta = 0;
+  int64_t batch = 1;
+  int64_t batch_stride_a = 0, batch_stride_b = 0, batch_stride_c = 0;
+  Epilogue epilogue = {};
+};
+
+/// Computes the product described above; throws NotImplementedError for bool.
+void gemm(const AnyGemm& problem);
+
+/// The product without library calls, for integers and as the library's stand-in: one thread.
+template <class T>
+void gemm_loops(const Gemm<T>& problem);
+
+}  // namespace flambeau
