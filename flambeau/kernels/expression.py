@@ -13,6 +13,9 @@ Node kinds (`op`, `attr`, number of args):
     eq ne lt le gt ge · and or xor not shl shr · minimum maximum fmin fmax · where
     cast, bitcast (attr: dtype name) · fma floor ceil trunc round sqrt abs copysign sign signbit
     real imag conj make_complex
+    scalb                                     x * 2**n, rounded once (n floating, holding an integer)
+    lookup     (dtype, values): table[i mod length], length a power of two
+    seldom     (condition, slow, fast): `where`, but `slow` is only computed where a lane needs it
 
 `div` is true division, `scale(g, f)` is g * f but 0 where g is 0 (derive.py says why).
 """

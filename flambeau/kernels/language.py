@@ -73,6 +73,21 @@ def where(condition, a, b):
     return node("where", condition, a, b)
 
 
+def seldom(condition, slow, fast):
+    """slow where condition is true, else fast; slow is skipped (by a branch) when no lane needs it."""
+    return node("seldom", condition, slow, fast)
+
+
+def scalb(x, n):
+    """x * 2**n rounded once, for a floating n that holds an integer (or an infinity: 0 or inf)."""
+    return node("scalb", x, n)
+
+
+def lookup(table, i, dtype):
+    """table[i mod len(table)] for a tuple of Python floats, 2**k of them; up to 32 stay in registers."""
+    return node("lookup", i, attr=(dtype, tuple(table)))
+
+
 def minimum(a, b):
     """The smaller one; NaN if either is NaN."""
     return node("minimum", a, b)

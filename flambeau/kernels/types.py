@@ -126,7 +126,7 @@ def weak_dtype(value):
 
 
 _SAME = frozenset("add sub mul neg minimum maximum fmin fmax floor_div remainder fmod trunc_div fma "
-                  "floor ceil trunc round copysign scale sign and or xor not shl shr conj".split())
+                  "floor ceil trunc round copysign scale scalb sign and or xor not shl shr conj".split())
 _COMPARE = frozenset("eq ne lt le gt ge".split())
 _TO_REAL = frozenset("abs real imag".split())
 
@@ -141,7 +141,7 @@ def signature(n, arguments):
     if op in _SAME:
         dtype, weak = promote_all(arguments)
         kind = DTYPES[dtype].kind
-        if op in ("fma", "copysign") and kind in "bui":
+        if op in ("fma", "copysign", "scalb") and kind in "bui":
             dtype = DEFAULT_FLOAT
         if dtype == "bool" and op in ("sub", "neg"):
             raise TypeError(f"a kernel cannot subtract bool: {n!r}. Cast it first, e.g. to int32.")
@@ -149,7 +149,7 @@ def signature(n, arguments):
     if op in _COMPARE:
         dtype, weak = promote_all(arguments)
         return (dtype, dtype), "bool", False
-    if op == "where":
+    if op in ("where", "seldom"):
         dtype, weak = promote_all(arguments[1:])
         return ("bool", dtype, dtype), dtype, weak
     if op in ("div", "sqrt") or op == "call":
@@ -169,6 +169,8 @@ def signature(n, arguments):
         dtype, weak = promote_all(arguments)
         dtype = float_dtype(real_dtype(dtype)) if not weak else "float64"
         return (dtype, dtype), complex_dtype(dtype), weak
+    if op == "lookup":
+        return (arguments[0][0],), n.attr[0], False
     if op == "cast":
         return (arguments[0][0],), compute_dtype(n.attr), False
     if op == "bitcast":
