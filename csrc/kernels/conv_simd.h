@@ -47,7 +47,7 @@ struct ConvKernels {
 template <class T>
 const ConvKernels<T>& conv_kernels();
 
-// One set a translation unit: conv_simd_*.cpp. A set for another architecture is empty (lanes 0).
+// One set a translation unit: simd_*.cpp. A set for another architecture is empty (lanes 0).
 namespace simd_avx512 { extern const ConvKernels<float> float_kernels; extern const ConvKernels<double> double_kernels; }
 namespace simd_avx2 { extern const ConvKernels<float> float_kernels; extern const ConvKernels<double> double_kernels; }
 namespace simd_base { extern const ConvKernels<float> float_kernels; extern const ConvKernels<double> double_kernels; }
