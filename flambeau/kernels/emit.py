@@ -1,0 +1,432 @@
+"""LLVM IR as text: values of one lane or of a vector of lanes, their conversion, load and store.
+
+A `Block` writes straight-line code for `width` elements at once; `Block.lower` (lower.py) computes
+expressions in it. Schedules write the loops around it:
+
+    module = Module(target)
+    block = Block(module, width=16)
+    x = block.load("%p", "float32")                 # or with count="%rest": lanes beyond read 0
+    (y,) = block.lower([expression], [x])
+    block.store(block.convert(y, "float32"), "float32", "%q")
+    "\\n".join(block.lines)                          # the code; module.text() has what it calls
+
+A value of float16 or bfloat16 lives as float32 between load and store, a bool as i1, a complex
+number as two parts. Every result is defined for every input: out-of-range conversions give what
+x86 gives, shifts and integer divisions are guarded (lower.py).
+"""
+
+import struct
+
+from .types import DTYPES, compute_dtype, real_dtype, weak_dtype
+
+
+class Value:
+    """A typed SSA value (`name`, and `im` if complex), or a Python constant not yet typed."""
+
+    __slots__ = ("const", "dtype", "im", "name", "weak")
+
+    def __init__(self, dtype, name=None, im=None, weak=False, const=None):
+        self.dtype = dtype
+        self.name = name
+        self.im = im
+        self.weak = weak
+        self.const = const
+
+    @property
+    def type(self):
+        return self.dtype, self.weak
+
+
+def constant(value):
+    """The value of a Python number."""
+    return Value(weak_dtype(value), weak=True, const=value)
+
+
+class Module:
+    """What blocks need beside their own lines: declarations, helper functions, attributes."""
+
+    def __init__(self, target):
+        self.target = target
+        self.declarations = {}
+        self.helpers = {}
+        self.functions = []
+
+    def declare(self, name, result, parameters):
+        """Declares an outside function once."""
+        if name not in self.declarations:
+            self.declarations[name] = f"declare {result} @{name}({', '.join(parameters)})"
+
+    def text(self):
+        """The whole module."""
+        bits = self.target.vector_bytes * 8
+        attributes = "nounwind"
+        if self.target.name != "ptx":
+            attributes += (f' "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}"'
+                           ' "no-builtins" "no-trapping-math"="true"')
+        parts = [f'target triple = "{self.target.triple}"', *self.declarations.values()]
+        parts += [*self.helpers.values(), *self.functions]
+        return "\n".join(parts) + (
+            f"\nattributes #0 = {{ {attributes} }}\n"
+            '!0 = !{!"branch_weights", i32 1, i32 2000}\n')
+
+
+INTS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64}
+_SUFFIX = {"float": "f32", "double": "f64", "half": "f16"}
+
+
+def literal(value, register):
+    """A Python number as an LLVM constant of a scalar register type."""
+    if register in ("float", "double"):
+        value = value.real if isinstance(value, complex) else value
+        try:
+            value = float(value)
+            if register == "float":
+                value = struct.unpack("<f", struct.pack("<f", value))[0]
+        except OverflowError:
+            value = float("inf") if value > 0 else float("-inf")
+        return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+    if register == "i1":
+        return "true" if value else "false"
+    bits = INTS[register]
+    if isinstance(value, complex):
+        value = value.real
+    if isinstance(value, float):
+        value = int(value) if abs(value) < 2.0**63 else -(2**63)
+    value = int(value) & ((1 << bits) - 1)
+    return str(value - (1 << bits) if value >> (bits - 1) else value)
+
+
+class Block:
+    """Straight-line code for `width` elements; `lines` are its instructions in order."""
+
+    def __init__(self, module, width=1, prefix="v"):
+        self.module = module
+        self.target = module.target
+        self.width = width
+        self.prefix = prefix
+        self.lines = []
+        self.index = None  # Value of dtype int64: the linear index of each lane's element
+        self.contract = True
+        self._count = 0
+
+    # -- writing instructions -------------------------------------------------------------------
+
+    def type(self, register):
+        """The LLVM type of all lanes of a scalar register type."""
+        return register if self.width == 1 else f"<{self.width} x {register}>"
+
+    def suffix(self, register):
+        """The name of that type in an intrinsic's name."""
+        one = _SUFFIX.get(register, register)
+        return one if self.width == 1 else f"v{self.width}{one}"
+
+    def fresh(self):
+        self._count += 1
+        return f"%{self.prefix}.{self._count}"
+
+    def emit(self, instruction):
+        """Appends `name = instruction` and returns the name."""
+        name = self.fresh()
+        self.lines.append(f"  {name} = {instruction}")
+        return name
+
+    def imm(self, value, register):
+        """A constant in all lanes."""
+        one = literal(value, register)
+        return one if self.width == 1 else f"splat ({register} {one})"
+
+    def splat(self, scalar, register):
+        """A scalar SSA value in all lanes."""
+        if self.width == 1:
+            return scalar
+        vector = self.type(register)
+        one = self.emit(f"insertelement {vector} poison, {register} {scalar}, i64 0")
+        return self.emit(f"shufflevector {vector} {one}, {vector} poison, "
+                         f"<{self.width} x i32> zeroinitializer")
+
+    def op(self, opcode, register, a, b):
+        """A two-operand instruction."""
+        if self.contract and opcode in ("fadd", "fsub", "fmul"):
+            opcode += " contract"
+        return self.emit(f"{opcode} {self.type(register)} {a}, {b}")
+
+    def cmp(self, predicate, register, a, b):
+        """A comparison; the result is i1."""
+        kind = "fcmp" if register in _SUFFIX else "icmp"
+        return self.emit(f"{kind} {predicate} {self.type(register)} {a}, {b}")
+
+    def select(self, condition, register, a, b):
+        vector = self.type(register)
+        return self.emit(f"select {self.type('i1')} {condition}, {vector} {a}, {vector} {b}")
+
+    def convert_op(self, opcode, source, a, result):
+        return self.emit(f"{opcode} {self.type(source)} {a} to {self.type(result)}")
+
+    def intrinsic(self, name, register, *args):
+        """llvm.`name` on operands and a result of one type."""
+        full = f"llvm.{name}.{self.suffix(register)}"
+        vector = self.type(register)
+        self.module.declare(full, vector, [vector] * len(args))
+        return self.emit(f"call {vector} @{full}({', '.join(f'{vector} {a}' for a in args)})")
+
+    def iota(self):
+        """int64 0, 1, 2 ... along the lanes, as text."""
+        if self.width == 1:
+            return "0"
+        return "<" + ", ".join(f"i64 {i}" for i in range(self.width)) + ">"
+
+    # -- conversion -----------------------------------------------------------------------------
+
+    def convert(self, value, dtype):
+        """`value` as dtype (float16 and bfloat16 round, but stay float32 values)."""
+        target = compute_dtype(dtype)
+        if value.const is not None:
+            return self._typed_constant(value.const, dtype, target)
+        if value.dtype != target or value.weak:
+            value = self._convert_value(value, target)
+        if dtype in ("float16", "bfloat16"):
+            return Value("float32", self.round_half(value.name, dtype))
+        return value
+
+    def _typed_constant(self, number, dtype, target):
+        d = DTYPES[target]
+        if dtype in ("float16", "bfloat16"):
+            return Value("float32", self.round_half(self.imm(number, "float"), dtype))
+        im = self.imm(number.imag, d.register) if d.kind == "c" else None
+        return Value(target, self.imm(number, d.register), im)
+
+    def _convert_value(self, value, target):
+        a, b = DTYPES[value.dtype], DTYPES[target]
+        if a.kind == "c" and b.kind == "c":
+            parts = [Value(real_dtype(a.name), p) for p in (value.name, value.im)]
+            re, im = [self.convert(p, real_dtype(target)).name for p in parts]
+            return Value(target, re, im)
+        if a.kind == "c":
+            re = Value(real_dtype(a.name), value.name)
+            if target == "bool":
+                im = Value(re.dtype, value.im)
+                either = [self.convert(p, "bool").name for p in (re, im)]
+                return Value("bool", self.op("or", "i1", *either))
+            return self.convert(re, target)
+        if b.kind == "c":
+            re = self.convert(Value(a.name, value.name), real_dtype(target))
+            return Value(target, re.name, self.imm(0.0, b.register))
+        return Value(target, self._convert_real(value.name, a, b))
+
+    def _convert_real(self, name, a, b):
+        if a.register == b.register and (a.kind == b.kind or "f" not in (a.kind + b.kind)):
+            return name
+        if b.kind == "b":
+            predicate, zero = ("une", 0.0) if a.kind == "f" else ("ne", 0)
+            return self.cmp(predicate, a.register, name, self.imm(zero, a.register))
+        if a.kind == "f" and b.kind == "f":
+            opcode = "fpext" if b.bits > a.bits else "fptrunc"
+            return self.convert_op(opcode, a.register, name, b.register)
+        if b.kind == "f":
+            opcode = "sitofp" if a.kind == "i" else "uitofp"
+            return self.convert_op(opcode, a.register, name, b.register)
+        if a.kind == "f":
+            return self._float_to_int(name, a, b)
+        if INTS[a.register] > INTS[b.register]:
+            return self.convert_op("trunc", a.register, name, b.register)
+        return self.convert_op("sext" if a.kind == "i" else "zext", a.register, name, b.register)
+
+    def _float_to_int(self, name, a, b):
+        # fptosi is undefined out of range. What x86's conversions give is the most negative
+        # integer, so that is selected; the conversion goes through int32 or int64 as C does.
+        wide = "i32" if b.bits < 32 or b.name == "int32" else "i64"
+        if b.name == "uint64":
+            top = self.imm(2.0**63, a.register)
+            high = self.cmp("oge", a.register, name, top)
+            low = self.op("fsub", a.register, name, top)
+            shifted = self._cvtt(low, a.register, "i64")
+            flipped = self.op("xor", "i64", shifted, self.imm(-(2**63), "i64"))
+            return self.select(high, "i64", flipped, self._cvtt(name, a.register, "i64"))
+        result = self._cvtt(name, a.register, wide)
+        if wide == b.register:
+            return result
+        return self.convert_op("trunc", wide, result, b.register)
+
+    def _cvtt(self, name, register, wide):
+        limit = 2.0 ** (INTS[wide] - 1)
+        magnitude = self.intrinsic("fabs", register, name)
+        inside = self.cmp("olt", register, magnitude, self.imm(limit, register))
+        converted = self.convert_op("fptosi", register, name, wide)
+        return self.select(inside, wide, converted, self.imm(-int(limit), wide))
+
+    # -- float16 and bfloat16 -------------------------------------------------------------------
+
+    def round_half(self, name, dtype):
+        """A float rounded to float16 or bfloat16, still a float."""
+        return self._from_bits16(self._to_bits16(name, dtype), dtype)
+
+    def _from_bits16(self, bits, dtype):
+        if dtype == "bfloat16":
+            wide = self.convert_op("zext", "i16", bits, "i32")
+            shifted = self.op("shl", "i32", wide, self.imm(16, "i32"))
+            return self.convert_op("bitcast", "i32", shifted, "float")
+        if self.target.half:
+            half = self.convert_op("bitcast", "i16", bits, "half")
+            return self.convert_op("fpext", "half", half, "float")
+        # Shift the fields into place and let a multiplication by 2**112 rebias the exponent; it
+        # also normalizes subnormals. Infinities and NaNs get the largest exponent by hand.
+        wide = self.convert_op("zext", "i16", bits, "i32")
+        magnitude = self.op("shl", "i32", self.op("and", "i32", wide, self.imm(0x7FFF, "i32")),
+                            self.imm(13, "i32"))
+        small = self.convert_op("bitcast", "i32", magnitude, "float")
+        scaled = self.op("fmul", "float", small, self.imm(2.0**112, "float"))
+        number = self.convert_op("bitcast", "float", scaled, "i32")
+        special = self.cmp("uge", "i32", magnitude, self.imm(0x7C00 << 13, "i32"))
+        number = self.op("or", "i32", number, self.select(
+            special, "i32", self.imm(0x7F800000, "i32"), self.imm(0, "i32")))
+        sign = self.op("shl", "i32", self.op("and", "i32", wide, self.imm(0x8000, "i32")),
+                       self.imm(16, "i32"))
+        return self.convert_op("bitcast", "i32", self.op("or", "i32", number, sign), "float")
+
+    def _to_bits16(self, name, dtype):
+        if dtype == "float16" and self.target.half:
+            half = self.convert_op("fptrunc", "float", name, "half")
+            return self.convert_op("bitcast", "half", half, "i16")
+        bits = self.convert_op("bitcast", "float", name, "i32")
+        if dtype == "bfloat16":
+            odd = self.op("and", "i32", self.op("lshr", "i32", bits, self.imm(16, "i32")),
+                          self.imm(1, "i32"))
+            half_up = self.op("add", "i32", odd, self.imm(0x7FFF, "i32"))
+            rounded = self.op("lshr", "i32", self.op("add", "i32", bits, half_up),
+                              self.imm(16, "i32"))
+            nan = self.cmp("uno", "float", name, name)
+            rounded = self.select(nan, "i32", self.imm(0x7FC0, "i32"), rounded)
+            return self.convert_op("trunc", "i32", rounded, "i16")
+        return self._float16_bits(bits)
+
+    def _float16_bits(self, bits):
+        # Without F16C. Normal results round by adding half a unit (and the odd bit) in integers;
+        # results below 2**-14 let the addition of 0.5 do the shift and the rounding.
+        imm, op = self.imm, self.op
+        sign = op("lshr", "i32", op("and", "i32", bits, imm(-(2**31), "i32")), imm(16, "i32"))
+        magnitude = op("and", "i32", bits, imm(0x7FFFFFFF, "i32"))
+        odd = op("and", "i32", op("lshr", "i32", magnitude, imm(13, "i32")), imm(1, "i32"))
+        normal = op("add", "i32", op("add", "i32", magnitude, odd), imm(0xFFF - (112 << 23), "i32"))
+        normal = op("lshr", "i32", normal, imm(13, "i32"))
+        as_float = self.convert_op("bitcast", "i32", magnitude, "float")
+        tiny = self.convert_op("bitcast", "float", op("fadd", "float", as_float, imm(0.5, "float")),
+                               "i32")
+        tiny = op("sub", "i32", tiny, imm(0x3F000000, "i32"))
+        is_tiny = self.cmp("ult", "i32", magnitude, imm(0x38800000, "i32"))
+        result = self.select(is_tiny, "i32", tiny, normal)
+        too_big = self.cmp("uge", "i32", magnitude, imm(0x47800000, "i32"))
+        result = self.select(too_big, "i32", imm(0x7C00, "i32"), result)
+        nan = self.cmp("ugt", "i32", magnitude, imm(0x7F800000, "i32"))
+        result = self.select(nan, "i32", imm(0x7E00, "i32"), result)
+        return self.convert_op("trunc", "i32", op("or", "i32", result, sign), "i16")
+
+    # -- memory ---------------------------------------------------------------------------------
+
+    def load(self, pointer, dtype, count=None):
+        """`width` contiguous elements; with `count` (an i64 name in 1..width) only that many."""
+        d = DTYPES[dtype]
+        if d.kind == "c":
+            pair = self._load_raw(pointer, d.memory, 2 * self.width, count, d.bits // 8)
+            return Value(dtype, *self._deinterleave(pair, d.memory))
+        raw = self._load_raw(pointer, d.memory, self.width, count, d.bits // 8)
+        return self._from_memory(raw, dtype)
+
+    def load_splat(self, pointer, dtype):
+        """One element in all lanes."""
+        d = DTYPES[dtype]
+        align = d.bits // 8
+        one = self.emit(f"load {d.memory}, ptr {pointer}, align {align}")
+        if d.kind == "c":
+            second = self.emit(f"getelementptr i8, ptr {pointer}, i64 {align}")
+            im = self.emit(f"load {d.memory}, ptr {second}, align {align}")
+            return Value(dtype, self.splat(one, d.memory), self.splat(im, d.memory))
+        return self._from_memory(self.splat(one, d.memory), dtype)
+
+    def store(self, value, dtype, pointer, count=None):
+        """Converts `value` to dtype and writes it to contiguous elements."""
+        d = DTYPES[dtype]
+        if dtype in ("float16", "bfloat16"):
+            number = self.convert(value, "float32").name
+            raw = self._to_bits16(number, dtype)
+        else:
+            value = self.convert(value, dtype)
+            raw = value.name
+        if dtype == "bool":
+            raw = self.convert_op("zext", "i1", raw, "i8")
+        if d.kind == "c":
+            raw = self._interleave(value.name, value.im, d.memory)
+            self._store_raw(raw, pointer, d.memory, 2 * self.width, count, d.bits // 8)
+        else:
+            self._store_raw(raw, pointer, d.memory, self.width, count, d.bits // 8)
+
+    def _from_memory(self, raw, dtype):
+        if dtype == "bool":
+            return Value("bool", self.cmp("ne", "i8", raw, self.imm(0, "i8")))
+        if dtype in ("float16", "bfloat16"):
+            return Value("float32", self._from_bits16(raw, dtype))
+        return Value(dtype, raw)
+
+    def _load_raw(self, pointer, memory, lanes, count, align):
+        vector = memory if lanes == 1 else f"<{lanes} x {memory}>"
+        if count is None:
+            return self.emit(f"load {vector}, ptr {pointer}, align {align}")
+        mask = self._mask(lanes, count)
+        name = f"llvm.masked.load.v{lanes}{_SUFFIX.get(memory, memory)}.p0"
+        self.module.declare(name, vector, ["ptr", "i32", f"<{lanes} x i1>", vector])
+        return self.emit(f"call {vector} @{name}(ptr {pointer}, i32 {align}, "
+                         f"<{lanes} x i1> {mask}, {vector} zeroinitializer)")
+
+    def _store_raw(self, raw, pointer, memory, lanes, count, align):
+        vector = memory if lanes == 1 else f"<{lanes} x {memory}>"
+        if count is None:
+            self.lines.append(f"  store {vector} {raw}, ptr {pointer}, align {align}")
+            return
+        mask = self._mask(lanes, count)
+        name = f"llvm.masked.store.v{lanes}{_SUFFIX.get(memory, memory)}.p0"
+        self.module.declare(name, "void", [vector, "ptr", "i32", f"<{lanes} x i1>"])
+        self.lines.append(f"  call void @{name}({vector} {raw}, ptr {pointer}, i32 {align}, "
+                          f"<{lanes} x i1> {mask})")
+
+    def _mask(self, lanes, count):
+        """<lanes x i1>, true in the first `count` lanes (all bits of an integer, shifted right)."""
+        if lanes == 2 * self.width:
+            count = self.emit(f"shl i64 {count}, 1")
+        word = f"i{lanes}"
+        if lanes < 64:
+            count = self.emit(f"trunc i64 {count} to {word}")
+        elif lanes > 64:
+            count = self.emit(f"zext i64 {count} to {word}")
+        # In a word of 8 bits or fewer the lane count itself need not fit (8 in i4): the difference
+        # still does, as it is taken modulo the word.
+        shift = self.emit(f"sub {word} {lanes % (1 << lanes)}, {count}")
+        bits = self.emit(f"lshr {word} -1, {shift}")
+        return self.emit(f"bitcast {word} {bits} to <{lanes} x i1>")
+
+    def _deinterleave(self, pair, memory):
+        n = self.width
+        vector = f"<{2 * n} x {memory}>"
+        if n == 1:
+            return [self.emit(f"extractelement {vector} {pair}, i64 {i}") for i in (0, 1)]
+        parts = []
+        for start in (0, 1):
+            mask = ", ".join(f"i32 {i}" for i in range(start, 2 * n, 2))
+            parts.append(self.emit(f"shufflevector {vector} {pair}, {vector} poison, "
+                                   f"<{n} x i32> <{mask}>"))
+        return parts
+
+    def _interleave(self, re, im, memory):
+        n = self.width
+        if n == 1:
+            one = self.emit(f"insertelement <2 x {memory}> poison, {memory} {re}, i64 0")
+            return self.emit(f"insertelement <2 x {memory}> {one}, {memory} {im}, i64 1")
+        vector = self.type(memory)
+        mask = ", ".join(f"i32 {i + part * n}" for i in range(n) for part in (0, 1))
+        return self.emit(f"shufflevector {vector} {re}, {vector} {im}, <{2 * n} x i32> <{mask}>")
+
+    # -- expressions ----------------------------------------------------------------------------
+
+    def lower(self, roots, inputs):
+        """The values of expressions for the given input values."""
+        from .lower import lower
+
+        return lower(self, roots, inputs)

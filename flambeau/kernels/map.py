@@ -1,0 +1,324 @@
+"""The map schedule: a pointwise function over broadcast, strided operands.
+
+    void kernel(int64 n_inner, int64 n_outer, int64 index0, char* const* ptrs,
+                const int64* inner_strides, const int64* outer_strides)
+
+computes out[o, i] = f(in[o, i]) with strides in bytes, outputs before inputs. One character per
+operand tells its inner layout: 'c' contiguous, 's' one value per outer row, 'g' any stride.
+Outputs may be inputs (the same pointer and strides).
+
+    rows o:    load the 's' operands
+      chunks:  only if there is a 'g' operand: 256 elements of each are copied to a buffer
+        full:  unrolled vectors            | x x x x | x x x x |
+        tail:  one vector at a time, masked            | x x . . |
+      chunks:  'g' outputs are copied from their buffers to where they belong
+"""
+
+import functools
+
+from . import types
+from .cache import compiled
+from .emit import Block, Module, Value
+from .expression import digest_text, topological, trace
+from .types import DTYPES, compute_dtype
+
+CHUNK = 256
+
+
+class Map:
+    """A pointwise function: `fn` of symbols, compiled for dtypes and layouts on demand."""
+
+    def __init__(self, fn, name=None, n_in=None):
+        self._fn = fn
+        self.name = name or getattr(fn, "__name__", "map")
+        self._n_in = n_in if n_in is not None else fn.__code__.co_argcount
+        self._overrides = {}
+        self._derivatives = {}
+
+    @classmethod
+    def of(cls, expressions, n_in, name):
+        """The map of given expressions of input(0) ... input(n_in - 1)."""
+        self = cls(None, name, n_in)
+        self.__dict__["expressions"] = tuple(expressions)
+        return self
+
+    @functools.cached_property
+    def expressions(self):
+        """One expression per output, traced when first needed."""
+        return trace(self._fn, self._n_in)
+
+    @property
+    def n_in(self):
+        return self._n_in
+
+    @property
+    def n_out(self):
+        return len(self.expressions)
+
+    @functools.cached_property
+    def digest(self):
+        return digest_text(self.expressions)
+
+    def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
+        """The address of the kernel that reads in_dtypes, computes in as_dtypes, writes out_dtypes."""
+        in_dtypes, as_dtypes, out_dtypes = tuple(in_dtypes), tuple(as_dtypes), tuple(out_dtypes)
+        modes = "".join(modes)
+        self._check(in_dtypes, as_dtypes, out_dtypes, modes)
+        key = "\n".join(("map", self.digest, *in_dtypes, "as", *as_dtypes, "to", *out_dtypes, modes))
+        signature = f"({', '.join(in_dtypes)}) -> ({', '.join(out_dtypes)}) {modes}"
+        return compiled(self.name, signature, key,
+                        lambda target: self.ir(in_dtypes, as_dtypes, out_dtypes, modes, target))
+
+    def _check(self, in_dtypes, as_dtypes, out_dtypes, modes):
+        sizes = len(in_dtypes), len(as_dtypes), len(out_dtypes), len(modes)
+        if sizes != (self.n_in, self.n_in, self.n_out, self.n_in + self.n_out):
+            raise ValueError(f"kernel {self.name} has {self.n_in} inputs and {self.n_out} outputs, got "
+                             f"{sizes[0]} input and {sizes[1]} computing dtypes, {sizes[2]} output "
+                             f"dtypes and {sizes[3]} modes")
+        if "s" in modes[:self.n_out] or set(modes) - set("csg"):
+            raise ValueError(f"kernel {self.name}: modes are c, s (inputs only) or g, not {modes!r}")
+
+    def ir(self, in_dtypes, as_dtypes, out_dtypes, modes, target=None):
+        """The LLVM IR of the kernel as text."""
+        from .targets import cpu
+
+        target = target or cpu.host()
+        return _Schedule(self, in_dtypes, as_dtypes, out_dtypes, modes, target).text()
+
+    def ptx(self, in_dtypes, as_dtypes, out_dtypes, modes, arch="sm_70"):
+        """The PTX of the same function for a GPU: one element per thread and turn."""
+        from .targets.ptx import map_ptx
+
+        return map_ptx(self, in_dtypes, as_dtypes, out_dtypes, modes, arch)
+
+    def interpret(self, inputs, in_dtypes, as_dtypes, out_dtypes, index0=0):
+        """The outputs as NumPy arrays, computed slowly and independently of LLVM."""
+        from .interpret import interpret_map
+
+        return interpret_map(self, inputs, in_dtypes, as_dtypes, out_dtypes, index0)
+
+    def derivative(self, i):
+        """(Map of (grad_outputs ..., *used), used) of input i, or None if it is zero everywhere.
+
+        `used` tells what the map reads beside the gradients: j for input j, -1 - k for output k.
+        """
+        from .derive import derivative
+
+        if i not in self._derivatives:
+            self._derivatives[i] = derivative(self, i)
+        return self._derivatives[i]
+
+    def override(self, i, fn):
+        """Gives the derivative of input i as fn(grad_output, *inputs, result); i = None: of all."""
+        self._overrides[i] = fn
+        self._derivatives.clear()
+        return self
+
+
+def infer(roots, as_dtypes):
+    """The (dtype, weak) of every node below `roots`, by id."""
+    found = {}
+    for n in topological(roots):
+        if n.op == "const":
+            found[id(n)] = types.weak_dtype(n.attr), True
+        elif n.op == "input":
+            found[id(n)] = compute_dtype(as_dtypes[n.attr]), False
+        elif n.op == "index":
+            found[id(n)] = "int64", False
+        else:
+            _, result, weak = types.signature(n, [found[id(a)] for a in n.args])
+            found[id(n)] = result, weak
+    return found
+
+
+def lanes(roots, as_dtypes, target):
+    """How many elements one vector holds: as many as fit of the widest dtype computed with."""
+    widest = 1
+    found = infer(roots, as_dtypes)
+    for n in topological(roots):
+        dtype, weak = found[id(n)]
+        if not weak and n.op != "index" and dtype != "bool":
+            widest = max(widest, DTYPES[dtype].bits // 8)
+    return target.vector_bytes // widest
+
+
+def cost(roots):
+    """A rough number of instructions of an element."""
+    return sum(25 if n.op in ("call", "fmod", "remainder", "floor_div", "div") else 1
+               for n in topological(roots) if n.op not in ("input", "const"))
+
+
+COPY_FUNCTION = """define internal void @copy.{size}(ptr %to, i64 %to.stride, ptr %from, i64 %from.stride, i64 %n) noinline #0 {{
+entry:
+  br label %test
+test:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %turn ]
+  %p = phi ptr [ %from, %entry ], [ %p.next, %turn ]
+  %q = phi ptr [ %to, %entry ], [ %q.next, %turn ]
+  %more = icmp slt i64 %i, %n
+  br i1 %more, label %turn, label %done
+turn:
+  %x = load {type}, ptr %p, align {align}
+  store {type} %x, ptr %q, align {align}
+  %p.next = getelementptr i8, ptr %p, i64 %from.stride
+  %q.next = getelementptr i8, ptr %q, i64 %to.stride
+  %i.next = add i64 %i, 1
+  br label %test
+done:
+  ret void
+}}
+"""
+
+
+def use_copy(module, itemsize):
+    """The name of the function that copies elements of `itemsize` bytes between two strides."""
+    memory = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>"}[itemsize]
+    name = f"copy.{itemsize}"
+    module.helpers[name] = COPY_FUNCTION.format(size=itemsize, type=memory, align=min(itemsize, 4))
+    return name
+
+
+class _Schedule:
+    """Writes the loops of one map kernel."""
+
+    def __init__(self, map_, in_dtypes, as_dtypes, out_dtypes, modes, target):
+        self.roots = map_.expressions
+        self.dtypes = (*out_dtypes, *in_dtypes)
+        self.as_dtypes = as_dtypes
+        self.n_out = len(out_dtypes)
+        self.modes = modes
+        self.module = Module(target)
+        self.width = lanes(self.roots, as_dtypes, target)
+        heavy = cost(self.roots)
+        self.unroll = 4 if heavy <= 6 else 2 if heavy <= 12 else 1
+        self.uses_index = any(n.op == "index" for n in topological(self.roots))
+        self.staged = [k for k, mode in enumerate(modes) if mode == "g"]
+
+    def text(self):
+        lines = self._prologue() + self._rows()
+        self.module.functions.append(
+            "define void @kernel(i64 %n_inner, i64 %n_outer, i64 %index0, ptr %ptrs, "
+            "ptr %inner_strides, ptr %outer_strides) #0 {\n" + "\n".join(lines) + "\n}\n")
+        return self.module.text()
+
+    def itemsize(self, k):
+        return DTYPES[self.dtypes[k]].itemsize
+
+    def _prologue(self):
+        lines = ["entry:"]
+        for k in range(len(self.dtypes)):
+            lines += [f"  %ptr.at.{k} = getelementptr ptr, ptr %ptrs, i64 {k}",
+                      f"  %start.{k} = load ptr, ptr %ptr.at.{k}, align 8",
+                      f"  %outer.at.{k} = getelementptr i64, ptr %outer_strides, i64 {k}",
+                      f"  %outer.{k} = load i64, ptr %outer.at.{k}, align 8"]
+        for k in self.staged:
+            lines += [f"  %inner.at.{k} = getelementptr i64, ptr %inner_strides, i64 {k}",
+                      f"  %inner.{k} = load i64, ptr %inner.at.{k}, align 8",
+                      f"  %buffer.{k} = alloca [{CHUNK * self.itemsize(k)} x i8], align 64"]
+        return [*lines, "  br label %rows"]
+
+    def _rows(self):
+        operands = range(len(self.dtypes))
+        lines = ["rows:", "  %o = phi i64 [ 0, %entry ], [ %o.next, %row.end ]"]
+        for k in operands:
+            lines.append(f"  %row.{k} = phi ptr [ %start.{k}, %entry ], [ %row.next.{k}, %row.end ]")
+        lines += ["  %more.rows = icmp slt i64 %o, %n_outer",
+                  "  br i1 %more.rows, label %row, label %done", "row:",
+                  "  %o.elements = mul i64 %o, %n_inner",
+                  "  %row.index = add i64 %index0, %o.elements"]
+        shared = Block(self.module, self.width, prefix="s")
+        self.scalars = {}
+        for k in operands:
+            if self.modes[k] == "s":
+                value = shared.load_splat(f"%row.{k}", self.dtypes[k])
+                self.scalars[k] = shared.convert(value, self.as_dtypes[k - self.n_out])
+        lines += shared.lines
+        lines += self._chunks() if self.staged else self._whole_row()
+        lines += ["row.end:", "  %o.next = add i64 %o, 1"]
+        for k in operands:
+            lines.append(f"  %row.next.{k} = getelementptr i8, ptr %row.{k}, i64 %outer.{k}")
+        return [*lines, "  br label %rows", "done:", "  ret void"]
+
+    def _whole_row(self):
+        base = {k: f"%row.{k}" for k in range(len(self.dtypes))}
+        return ["  br label %vectors", *self._vectors(base, "%n_inner", "%row.index", "row"),
+                "vectors.end:", "  br label %row.end"]
+
+    def _chunks(self):
+        base, before, after = {}, [], []
+        for k, dtype in enumerate(self.dtypes):
+            size = DTYPES[dtype].itemsize
+            if self.modes[k] == "g":
+                name = use_copy(self.module, size)
+                base[k] = f"%buffer.{k}"
+                there = [f"  %far.off.{k} = mul i64 %chunk, %inner.{k}",
+                         f"  %far.{k} = getelementptr i8, ptr %row.{k}, i64 %far.off.{k}"]
+                before += there
+                if k >= self.n_out:
+                    before.append(f"  call void @{name}(ptr %buffer.{k}, i64 {size}, ptr %far.{k}, "
+                                  f"i64 %inner.{k}, i64 %chunk.n)")
+                else:
+                    after.append(f"  call void @{name}(ptr %far.{k}, i64 %inner.{k}, ptr %buffer.{k}, "
+                                 f"i64 {size}, i64 %chunk.n)")
+            elif self.modes[k] == "c":
+                base[k] = f"%near.{k}"
+                before += [f"  %near.off.{k} = mul i64 %chunk, {size}",
+                           f"  %near.{k} = getelementptr i8, ptr %row.{k}, i64 %near.off.{k}"]
+        return ["  br label %chunks", "chunks:",
+                "  %chunk = phi i64 [ 0, %row ], [ %chunk.next, %vectors.end ]",
+                "  %more.chunks = icmp slt i64 %chunk, %n_inner",
+                "  br i1 %more.chunks, label %chunk.start, label %row.end", "chunk.start:",
+                "  %left = sub i64 %n_inner, %chunk", f"  %short = icmp slt i64 %left, {CHUNK}",
+                f"  %chunk.n = select i1 %short, i64 %left, i64 {CHUNK}",
+                "  %chunk.index = add i64 %row.index, %chunk", *before, "  br label %vectors",
+                *self._vectors(base, "%chunk.n", "%chunk.index", "chunk.start"),
+                "vectors.end:", *after, f"  %chunk.next = add i64 %chunk, {CHUNK}",
+                "  br label %chunks"]
+
+    def _vectors(self, base, n, index, origin):
+        step = self.width * self.unroll
+        body = self._body(base, index, None)
+        copies = []
+        for u in range(self.unroll):
+            copies.append(f"  %u{u}.i = add i64 %i, {u * self.width}")
+            copies += [line.replace("%U.", f"%u{u}.") for line in body]
+        tail = [line.replace("%U.", "%t.") for line in self._body(base, index, "%t.count")]
+        return ["vectors:", f"  %full.end = and i64 {n}, {-step}", "  br label %full",
+                "full:", "  %i = phi i64 [ 0, %vectors ], [ %i.next, %full.body ]",
+                "  %more.full = icmp slt i64 %i, %full.end",
+                "  br i1 %more.full, label %full.body, label %tail", "full.body:", *copies,
+                f"  %i.next = add i64 %i, {step}", "  br label %full", "tail:",
+                "  %t.i = phi i64 [ %i, %full ], [ %t.next, %tail.body ]",
+                f"  %more.tail = icmp slt i64 %t.i, {n}",
+                "  br i1 %more.tail, label %tail.body, label %vectors.end", "tail.body:",
+                f"  %t.left = sub i64 {n}, %t.i", f"  %t.few = icmp slt i64 %t.left, {self.width}",
+                f"  %t.count = select i1 %t.few, i64 %t.left, i64 {self.width}", *tail,
+                f"  %t.next = add i64 %t.i, {self.width}", "  br label %tail"]
+
+    def _body(self, base, index, count):
+        block = Block(self.module, self.width, prefix="U")
+        if self.width == 1:
+            count = None
+        if self.uses_index:
+            first = block.emit(f"add i64 {index}, %U.i")
+            lane = block.splat(first, "i64")
+            block.index = Value("int64", block.op("add", "i64", lane, block.iota()))
+        inputs = []
+        for k in range(self.n_out, len(self.dtypes)):
+            if k in self.scalars:
+                inputs.append(self.scalars[k])
+                continue
+            place = self._place(block, base[k], k)
+            partial = None if self.modes[k] == "g" else count
+            value = block.load(place, self.dtypes[k], partial)
+            inputs.append(block.convert(value, self.as_dtypes[k - self.n_out]))
+        results = block.lower(self.roots, inputs)
+        for k, value in enumerate(results):
+            place = self._place(block, base[k], k)
+            partial = None if self.modes[k] == "g" else count
+            block.store(value, self.dtypes[k], place, partial)
+        return block.lines
+
+    def _place(self, block, base, k):
+        offset = block.emit(f"mul i64 %U.i, {self.itemsize(k)}")
+        return block.emit(f"getelementptr i8, ptr {base}, i64 {offset}")

@@ -1,0 +1,257 @@
+"""The map schedule against NumPy: dtypes, layouts, tails, conversions and corner cases."""
+
+import numpy as np
+import pytest
+from tests.kernels.harness import NUMPY, run
+
+from flambeau import kernels as k
+from flambeau.kernels import Map
+
+ADD = Map(lambda x, y: x + y, "add")
+SIZES = (1, 2, 3, 15, 16, 17, 63, 64, 65, 130, 259, 1000)
+
+
+def numbers(dtype, n, seed=0):
+    rng = np.random.default_rng(seed)
+    kind = np.dtype(dtype).kind
+    if kind == "b":
+        return rng.random(n) < 0.5
+    if kind in "ui":
+        info = np.iinfo(dtype)
+        return rng.integers(info.min, info.max, n, dtype=dtype, endpoint=True)
+    if kind == "c":
+        return (rng.standard_normal(n) + 1j * rng.standard_normal(n)).astype(dtype)
+    return rng.standard_normal(n).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", NUMPY)
+def test_add_every_dtype_and_tail(dtype):
+    for n in SIZES:
+        x, y = numbers(NUMPY[dtype], n, 1), numbers(NUMPY[dtype], n, 2)
+        with np.errstate(over="ignore"):
+            np.testing.assert_array_equal(run(ADD, [x, y], [dtype])[0], x + y)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float16", "float32", "float64", "complex128"])
+def test_layouts_agree(dtype):
+    base = numbers(NUMPY[dtype], 40 * 700).reshape(40, 700)
+    other = numbers(NUMPY[dtype], 40 * 700, 5).reshape(40, 700)
+    layouts = {
+        "contiguous": base, "steps": base[::2, ::3], "reversed": base[::-1, ::-1],
+        "transposed": base.T, "row": np.broadcast_to(base[:1], (40, 700)),
+        "column": np.broadcast_to(base[:, :1], (40, 700)), "narrow": base[:, 5:8],
+    }
+    for name, x in layouts.items():
+        y = np.ascontiguousarray(other.reshape(-1)[: x.size].reshape(x.shape))
+        for a, b in ((x, y), (y, x), (x, x)):
+            np.testing.assert_array_equal(run(ADD, [a, b], [dtype])[0], a + b, err_msg=name)
+
+
+def test_strided_output_leaves_the_rest_alone():
+    from tests.kernels.harness import call
+
+    x = np.arange(600, dtype=np.float32).reshape(2, 300)
+    whole = np.full((2, 900), -1, np.float32)
+    address = Map(lambda x: x + 1, "inc").compile(["float32"], ["float32"], ["float32"], "gc")
+    call(address, [whole[:, 1::3]], [x])
+    np.testing.assert_array_equal(whole[:, 1::3], x + 1)
+    assert (whole[:, 0::3] == -1).all() and (whole[:, 2::3] == -1).all()
+
+
+def test_in_place():
+    from tests.kernels.harness import call
+
+    for n in (5, 64, 777):
+        x = numbers(np.float32, n).reshape(1, n)
+        expected = x * 2 + 1
+        address = Map(lambda x: x * 2 + 1, "f").compile(["float32"], ["float32"], ["float32"], "cc")
+        call(address, [x], [x])
+        np.testing.assert_allclose(x, expected, rtol=1e-6)
+
+
+def test_tail_writes_nothing_beyond_the_end():
+    from tests.kernels.harness import call
+
+    for n in range(1, 70):
+        out = np.full((1, 100), 7, np.int8)
+        x = np.ones((1, 100), np.int8)
+        call(ADD.compile(["int8"] * 2, ["int8"] * 2, ["int8"], "ccc"), [out[:, :n]], [x[:, :n]] * 2)
+        assert (out[0, :n] == 2).all() and (out[0, n:] == 7).all()
+
+
+def test_mixed_dtypes_convert_before_computing():
+    x, y = numbers(np.int8, 300), numbers(np.float64, 300)
+    out = run(ADD, [x, y], ["float64"], as_dtypes=["float64", "float64"])[0]
+    np.testing.assert_array_equal(out, x + y)
+    mask = numbers(np.bool_, 300)
+    out = run(Map(lambda c, x: k.where(c, x, 0), "where"), [mask, y], ["float32"])[0]
+    np.testing.assert_array_equal(out, np.where(mask, y, 0).astype(np.float32))
+
+
+def test_python_numbers_promote_as_in_pytorch():
+    x = np.arange(-3, 4, dtype=np.int32)
+    np.testing.assert_array_equal(run(Map(lambda x: x * 2 + 1, "i"), [x], ["int32"])[0], x * 2 + 1)
+    np.testing.assert_array_equal(run(Map(lambda x: x * 0.5, "f"), [x], ["float32"])[0], x * 0.5)
+    np.testing.assert_array_equal(run(Map(lambda x: x / 2, "d"), [x], ["float32"])[0], x / 2)
+
+
+def test_bfloat16_rounds_to_even_and_keeps_nan():
+    x = np.concatenate([numbers(np.float32, 1000),
+                        np.float32([np.nan, np.inf, -np.inf, 0.0, -0.0, 3.4e38, 1e-40])])
+    bits = run(Map(lambda x: k.bitcast(k.cast(x, "bfloat16"), "int32"), "bf16"), [x], ["int32"])[0]
+    word = x.view(np.uint32).astype(np.uint64)
+    expected = ((word + 0x7FFF + ((word >> 16) & 1)) >> 16 << 16).astype(np.uint32)
+    expected[np.isnan(x)] = 0x7FC00000
+    np.testing.assert_array_equal(bits.view(np.uint32), expected)
+
+
+def test_float16_conversion_matches_numpy_for_every_value():
+    half = np.arange(65536, dtype=np.uint16).view(np.float16)
+    wide = run(Map(lambda x: x * 1.0, "up"), [half], ["float32"])[0]
+    np.testing.assert_array_equal(wide, half.astype(np.float32))
+    x = np.concatenate([half.astype(np.float32), numbers(np.float32, 5000) * 1e-5,
+                        numbers(np.float32, 5000) * 3e4])
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(run(Map(lambda x: x * 1.0, "down"), [x], ["float16"])[0],
+                                      x.astype(np.float16))
+
+
+INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integer_division_is_total(dtype):
+    info = np.iinfo(dtype)
+    special = np.array([info.min, info.min + 1, 0, 1, 2, 3, 7, info.max - 1, info.max], dtype)
+    if info.min:
+        special = np.append(special, np.array([-1, -2, -3], dtype))
+    a = np.concatenate([np.repeat(special, len(special)), numbers(dtype, 1000, 1)])
+    b = np.concatenate([np.tile(special, len(special)), numbers(dtype, 1000, 2) // 5])
+    with np.errstate(all="ignore"):
+        expected = [np.where(b == 0, 0, a // b), np.where(b == 0, 0, a % b),
+                    np.where(b == 0, 0, np.fmod(a, b))]
+    f = Map(lambda a, b: (k.floor_div(a, b), k.remainder(a, b), k.fmod(a, b)), "division")
+    for n in (len(a), 1):
+        for got, want in zip(run(f, [a[-n:], b[-n:]], [dtype] * 3), expected):
+            np.testing.assert_array_equal(got, want[-n:])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_float_remainders_are_exact(dtype):
+    rng = np.random.default_rng(3)
+    special = np.array([0.0, -0.0, 1, -1, 3, 0.1, 1e30, -1e30, np.inf, -np.inf, np.nan,
+                        np.finfo(dtype).max, np.finfo(dtype).tiny, np.finfo(dtype).smallest_subnormal],
+                       dtype)
+    a = np.concatenate([np.repeat(special, len(special)),
+                        (rng.standard_normal(2000) * 10.0 ** rng.integers(-30, 30, 2000)).astype(dtype)])
+    b = np.concatenate([np.tile(special, len(special)),
+                        (rng.standard_normal(2000) * 10.0 ** rng.integers(-30, 30, 2000)).astype(dtype)])
+    out = run(Map(lambda a, b: (k.fmod(a, b), k.remainder(a, b)), "mod"), [a, b], [dtype] * 2)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(out[0], np.fmod(a, b))
+        finite = np.isfinite(b)
+        np.testing.assert_array_equal(out[1][finite], np.remainder(a, b)[finite])
+
+
+def test_conversion_out_of_range_is_what_x86_gives():
+    x = np.array([1e30, -1e30, np.nan, np.inf, 300.0, -1.0, 3e9, 2.5, -2.5] * 3)
+    top = np.iinfo(np.int64).min
+    out = run(Map(lambda x: (x, x, x, x), "cast"), [x], ["int64", "int32", "uint8", "uint64"])
+    np.testing.assert_array_equal(out[0][:9], [top, top, top, top, 300, -1, 3000000000, 2, -2])
+    low = np.iinfo(np.int32).min
+    np.testing.assert_array_equal(out[1][:9], [low, low, low, low, 300, -1, low, 2, -2])
+    np.testing.assert_array_equal(out[2][:9], [0, 0, 0, 0, 44, 255, 0, 2, 254])
+    assert out[3][6] == 3000000000
+    assert run(Map(lambda x: x, "up"), [np.float64([1e19])], ["uint64"])[0][0] == 10**19
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint8"])
+def test_shifts_beyond_the_width_shift_everything_out(dtype):
+    bits = np.dtype(dtype).itemsize * 8
+    x = numbers(dtype, 200)
+    for amount in (0, 1, bits - 1, bits, 100):
+        s = np.full_like(x, amount)
+        left, right = run(Map(lambda x, s: (x << s, x >> s), "shift"), [x, s], [dtype] * 2)
+        want = np.left_shift(x, amount) if amount < bits else np.zeros_like(x)
+        np.testing.assert_array_equal(left, want)
+        np.testing.assert_array_equal(right, np.right_shift(x, min(amount, bits - 1))
+                                      if amount < bits or np.dtype(dtype).kind == "i" else 0 * x)
+
+
+def test_minimum_propagates_nan_and_fmin_does_not():
+    x = np.float32([np.nan, 1, np.nan, 3, -0.0, np.inf] * 5)
+    y = np.float32([1, np.nan, np.nan, 2, 0.0, -np.inf] * 5)
+    f = Map(lambda x, y: (k.minimum(x, y), k.maximum(x, y), k.fmin(x, y), k.fmax(x, y)), "m")
+    for got, want in zip(run(f, [x, y], ["float32"] * 4), (np.minimum, np.maximum, np.fmin, np.fmax)):
+        np.testing.assert_array_equal(got, want(x, y))
+    relu = run(Map(lambda x: k.maximum(x, 0), "relu"), [x], ["float32"])[0]
+    np.testing.assert_array_equal(relu, np.maximum(x, 0))
+
+
+def test_rounding_and_signs():
+    x = np.float32([0.5, 1.5, -0.5, -2.5, 2.5, 1e20, np.nan, -np.inf, -0.0, 0.0, 3.7, -3.7])
+    f = Map(lambda x: (k.floor(x), k.ceil(x), k.trunc(x), k.round(x), abs(x), -x,
+                       k.copysign(x, -1.0), k.sqrt(abs(x))), "r")
+    want = (np.floor, np.ceil, np.trunc, np.rint, np.abs, np.negative,
+            lambda x: np.copysign(x, -1), lambda x: np.sqrt(np.abs(x)))
+    for got, function in zip(run(f, [x], ["float32"] * 8), want):
+        np.testing.assert_array_equal(got, function(x))
+        np.testing.assert_array_equal(np.signbit(got), np.signbit(function(x)))
+    sign, bit, nan, inf, fin = run(
+        Map(lambda x: (k.sign(x), k.signbit(x), k.isnan(x), k.isinf(x), k.isfinite(x)), "p"),
+        [x], ["float32", "bool", "bool", "bool", "bool"])
+    np.testing.assert_array_equal(sign, np.nan_to_num(np.sign(x)))
+    np.testing.assert_array_equal(bit, np.signbit(x))
+    np.testing.assert_array_equal((nan, inf, fin), (np.isnan(x), np.isinf(x), np.isfinite(x)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nextafter(dtype):
+    special = np.array([0.0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 5e-324, 1e-45], dtype)
+    x, y = np.repeat(special, len(special)), np.tile(special, len(special))
+    out = run(Map(k.nextafter, "nextafter", 2), [x, y], [dtype])[0]
+    np.testing.assert_array_equal(out, np.nextafter(x, y))
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
+def test_integer_power_wraps(dtype):
+    x, e = numbers(dtype, 300), np.abs(numbers(np.int8, 300).astype(np.int64)).astype(dtype)
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(run(Map(lambda x, e: x**e, "pow"), [x, e], [dtype])[0], x**e)
+    if dtype != "uint8":
+        base = np.array([1, -1, -1, 2, 0, 5], dtype)
+        out = run(Map(lambda x, e: x**e, "pow"), [base, np.array([-1, -2, -3, -1, -1, -9], dtype)],
+                  [dtype])[0]
+        np.testing.assert_array_equal(out, [1, 1, -1, 0, 0, 0])
+
+
+def test_index_counts_over_rows():
+    x = np.zeros((3, 70), np.float32)
+    for modes in ("cc", "gg", "cg"):
+        out = run(Map(lambda x: k.index() + x, "index"), [x], ["int64"], ["int64"], modes, index0=5)[0]
+        np.testing.assert_array_equal(out, 5 + np.arange(210).reshape(3, 70))
+
+
+def test_empty_does_nothing():
+    assert run(ADD, [np.zeros((0, 3), np.float32)] * 2, ["float32"])[0].shape == (0, 3)
+    assert run(ADD, [np.zeros((3, 0), np.float32)] * 2, ["float32"], modes="ccc")[0].shape == (3, 0)
+
+
+def test_uint64_product_high_half():
+    a, b = numbers(np.uint32, 300, 1), numbers(np.uint32, 300, 2)
+    f = Map(lambda a, b: k.cast((k.cast(a, "uint64") * k.cast(b, "uint64")) >> 32, "uint32"), "mulhi")
+    want = ((a.astype(np.uint64) * b.astype(np.uint64)) >> np.uint64(32)).astype(np.uint32)
+    np.testing.assert_array_equal(run(f, [a, b], ["uint32"])[0], want)
+
+
+def test_contraction_stays_out_of_complex_products():
+    z = numbers(np.complex64, 500)
+    out = run(Map(lambda z: z * k.conj(z), "norm"), [z], ["complex64"])[0]
+    assert (out.imag == 0).all()
+
+
+def test_wrong_modes_are_refused():
+    with pytest.raises(ValueError, match="modes are c, s"):
+        ADD.compile(["float32"] * 2, ["float32"] * 2, ["float32"], "scc")
+    with pytest.raises(ValueError, match="2 inputs and 1 outputs"):
+        ADD.compile(["float32"], ["float32"], ["float32"], "cc")
