@@ -4,24 +4,13 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/arithmetic.h"
 #include "kernels/convert.h"
 #include "runtime/threads.h"
 #include "tensor/error.h"
 
 namespace flambeau {
 namespace {
-
-/// Integers multiply modulo 2**bits, as the hardware does; signed overflow would be undefined.
-template <class T>
-T multiply_add(T sum, T a, T b) {
-  if constexpr (std::is_integral_v<T>) {
-    using U = std::make_unsigned_t<T>;
-    return static_cast<T>(static_cast<U>(static_cast<uint64_t>(static_cast<U>(sum)) +
-                                         static_cast<uint64_t>(static_cast<U>(a)) * static_cast<U>(b)));
-  } else {
-    return sum + a * b;
-  }
-}
 
 template <class T>
 T maybe_conj(T value, bool conj) {

@@ -9,5 +9,35 @@ __getattr__, __dir__, __all__ = table_of_contents(
     __name__,
     {
         ".affine": "linear bilinear",
+        ".activation": """relu relu_ relu6 hardtanh hardtanh_ leaky_relu leaky_relu_ elu elu_ celu
+            celu_ selu selu_ gelu silu mish softplus softsign tanhshrink hardshrink softshrink
+            threshold threshold_ sigmoid tanh logsigmoid hardsigmoid hardswish prelu rrelu rrelu_
+            glu softmax softmin log_softmax gumbel_softmax""",
+        ".attention": "scaled_dot_product_attention multi_head_attention_forward",
+        ".conv": """conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d conv_tbc
+            unfold fold""",
+        ".distance": "cosine_similarity pairwise_distance pdist",
+        ".drop": "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout",
+        ".interpolation": "interpolate upsample upsample_nearest upsample_bilinear",
+        ".lookup": "embedding embedding_bag one_hot",
+        ".loss": """mse_loss l1_loss smooth_l1_loss huber_loss poisson_nll_loss gaussian_nll_loss
+            kl_div""",
+        ".loss_classify": """cross_entropy nll_loss binary_cross_entropy
+            binary_cross_entropy_with_logits soft_margin_loss multilabel_soft_margin_loss
+            ctc_loss""",
+        ".loss_margin": """margin_ranking_loss hinge_embedding_loss cosine_embedding_loss
+            triplet_margin_loss triplet_margin_with_distance_loss multi_margin_loss
+            multilabel_margin_loss""",
+        ".norm": """batch_norm instance_norm layer_norm rms_norm group_norm local_response_norm
+            normalize""",
+        ".padding": "pad",
+        ".pooling": """max_pool1d max_pool2d max_pool3d max_pool1d_with_indices
+            max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d
+            adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
+            adaptive_max_pool2d adaptive_max_pool3d adaptive_max_pool1d_with_indices
+            adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices lp_pool1d lp_pool2d
+            lp_pool3d max_unpool1d max_unpool2d max_unpool3d""",
+        ".vision": """pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle
+            affine_grid grid_sample""",
     },
 )

@@ -1,0 +1,153 @@
+#include "kernels/conv.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "kernels/conv_direct.h"
+#include "kernels/conv_loops.h"
+#include "kernels/convert.h"
+#include "runtime/threads.h"
+#include "tensor/error.h"
+
+namespace flambeau {
+namespace {
+
+template <class T>
+inline constexpr bool is_half = std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
+
+/// A float32 copy of n halves; null stays null.
+template <class Half>
+std::unique_ptr<float[]> widened(const void* from, int64_t n) {
+  if (!from) return nullptr;
+  auto copy = std::make_unique_for_overwrite<float[]>(n);
+  const Half* halves = static_cast<const Half*>(from);
+  parallel_ranges(n, 65536, [&](int64_t begin, int64_t end) { convert(halves + begin, copy.get() + begin, end - begin); });
+  return copy;
+}
+
+template <class Half>
+void narrow(const float* from, void* to, int64_t n) {
+  Half* halves = static_cast<Half*>(to);
+  parallel_ranges(n, 65536, [&](int64_t begin, int64_t end) { convert(from + begin, halves + begin, end - begin); });
+}
+
+struct Sizes {
+  int64_t input, weight, output;
+  explicit Sizes(const ConvShape& s) {
+    input = s.N * s.C * s.in[0] * s.in[1] * s.in[2];
+    weight = s.O * (s.C / s.groups) * s.kernel[0] * s.kernel[1] * s.kernel[2];
+    output = s.N * s.O * s.out[0] * s.out[1] * s.out[2];
+  }
+};
+
+[[noreturn]] void refuse_bool() {
+  throw NotImplementedError("convolution: not implemented for bool; convert to an integer first.");
+}
+
+}  // namespace
+
+void conv_forward(const ConvShape& shape, const void* input, const void* weight, const void* bias, bool relu,
+                  void* output) {
+  const Correlation correlation = forward_correlation(shape);
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    auto x = static_cast<const T*>(input);
+    auto w = static_cast<const T*>(weight);
+    auto b = static_cast<const T*>(bias);
+    auto out = static_cast<T*>(output);
+    if constexpr (std::is_same_v<T, bool>) {
+      refuse_bool();
+    } else if constexpr (is_half<T>) {
+      Sizes n(shape);
+      auto wide = std::make_unique_for_overwrite<float[]>(n.output);
+      correlate_direct<float>(correlation, widened<T>(x, n.input).get(), widened<T>(w, n.weight).get(),
+                              widened<T>(b, shape.O).get(), relu, wide.get());
+      narrow<T>(wide.get(), out, n.output);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      correlate_direct<T>(correlation, x, w, b, relu, out);
+    } else {
+      correlate_loops<T>(correlation, x, w, b, relu, out);
+    }
+  });
+}
+
+void conv_backward_input(const ConvShape& shape, const void* grad_output, const void* weight, const void* bias,
+                         void* grad_input) {
+  const std::vector<Correlation> phases = backward_correlations(shape);
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    auto g = static_cast<const T*>(grad_output);
+    auto w = static_cast<const T*>(weight);
+    auto b = static_cast<const T*>(bias);
+    auto out = static_cast<T*>(grad_input);
+    if constexpr (std::is_same_v<T, bool>) {
+      refuse_bool();
+    } else if constexpr (is_half<T>) {
+      Sizes n(shape);
+      auto wide = std::make_unique_for_overwrite<float[]>(n.input);
+      auto wide_g = widened<T>(g, n.output), wide_w = widened<T>(w, n.weight), wide_b = widened<T>(b, shape.C);
+      for (const Correlation& phase : phases)
+        correlate_direct<float>(phase, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get());
+      narrow<T>(wide.get(), out, n.input);
+    } else {
+      for (const Correlation& phase : phases) {
+        if constexpr (std::is_floating_point_v<T>) correlate_direct<T>(phase, g, w, b, false, out);
+        else correlate_loops<T>(phase, g, w, b, false, out);
+      }
+    }
+  });
+}
+
+void conv_backward_weight(const ConvShape& shape, const void* grad_output, const void* input, void* grad_weight) {
+  const Correlation correlation = forward_correlation(shape);
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    auto g = static_cast<const T*>(grad_output);
+    auto x = static_cast<const T*>(input);
+    auto out = static_cast<T*>(grad_weight);
+    if constexpr (std::is_same_v<T, bool>) {
+      refuse_bool();
+    } else if constexpr (is_half<T>) {
+      Sizes n(shape);
+      auto wide = std::make_unique_for_overwrite<float[]>(n.weight);
+      outer_direct<float>(correlation, widened<T>(g, n.output).get(), widened<T>(x, n.input).get(), wide.get());
+      narrow<T>(wide.get(), out, n.weight);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      outer_direct<T>(correlation, g, x, out);
+    } else {
+      outer_loops<T>(correlation, g, x, out);
+    }
+  });
+}
+
+void conv_backward_bias(const ConvShape& shape, const void* grad_output, void* grad_bias) {
+  const int64_t space = shape.out[0] * shape.out[1] * shape.out[2];
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    auto g = static_cast<const T*>(grad_output);
+    auto out = static_cast<T*>(grad_bias);
+    if constexpr (std::is_same_v<T, bool>) {
+      refuse_bool();
+    } else {
+      using Sum = std::conditional_t<is_half<T>, float, T>;
+      int64_t per_chunk = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, shape.N * space));
+      parallel_ranges(shape.O, per_chunk, [&](int64_t begin, int64_t end) {
+        for (int64_t o = begin; o < end; ++o) {
+          Sum total{};
+          for (int64_t n = 0; n < shape.N; ++n) {
+            // 16 sums side by side: the loop vectorises and long sums lose less.
+            Sum lanes[16] = {};
+            const T* row = g + (n * shape.O + o) * space;
+            int64_t i = 0;
+            for (; i + 16 <= space; i += 16)
+              for (int lane = 0; lane < 16; ++lane) lanes[lane] += static_cast<Sum>(row[i + lane]);
+            for (; i < space; ++i) lanes[i & 15] += static_cast<Sum>(row[i]);
+            for (int width = 8; width > 0; width /= 2)
+              for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+            total += lanes[0];
+          }
+          out[o] = static_cast<T>(total);
+        }
+      });
+    }
+  });
+}
+
+}  // namespace flambeau

@@ -1,0 +1,17 @@
+// Convolution as plain loops over its definition, for the dtypes without kernels of their own
+// (integers, complex). Any thread may call; the GIL is not touched.
+#pragma once
+#include "kernels/conv_correlation.h"
+
+namespace flambeau {
+
+/// As correlate_direct (conv_direct.h).
+template <class T>
+void correlate_loops(const Correlation& correlation, const T* source, const T* weight, const T* bias, bool relu,
+                     T* target);
+
+/// As outer_direct (conv_direct.h).
+template <class T>
+void outer_loops(const Correlation& forward, const T* grad, const T* source, T* grad_weight);
+
+}  // namespace flambeau

@@ -1,0 +1,55 @@
+// Register-blocked inner loops of convolution, compiled once for each instruction set and chosen by
+// the machine's. Pure loops over raw memory: any thread, no GIL, no allocation.
+//
+// A source plane is a flattened image of row length Wq, so that output pixel p = row * Wq + col reads
+// tap t at p + offset[t]: consecutive pixels are consecutive in memory and fill vectors across row
+// ends. The Wq - columns pixels between two rows are computed too and dropped by store_tile.
+#pragma once
+#include <cstdint>
+
+namespace flambeau {
+
+/// Where a tile of output pixels goes: pixel (row, col) to row * row_step + col * col_step.
+struct TileTarget {
+  int64_t row_length;  // Wq
+  int64_t columns;     // pixels of a row that exist
+  int64_t row_step, col_step;
+  int64_t channel_step;
+};
+
+template <class T>
+struct ConvKernels {
+  int lanes;               // elements of a vector
+  int tile_m, tile_v;      // largest tile of correlate: channels, vectors of pixels
+  int tile_g, tile_x;      // largest tile of outer: grad channels, source columns
+
+  /// tile[i][p] = sum over e < n_source, t < n_taps of weight[(e * n_taps + t) * m + i]
+  /// * source[e * source_step + offset[t] + p] for i < m, p < n_vectors * lanes.
+  void (*correlate)(int m, int n_vectors, const T* weight, const T* source, int64_t n_source,
+                    int64_t source_step, const int64_t* offset, int64_t n_taps, T* tile);
+
+  /// Writes pixels [p0, p0 + n) of m rows of `tile` (row stride tile_step), plus bias[i] if given, and
+  /// clamped at 0 if relu.
+  void (*store_tile)(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, const T* bias, bool relu,
+                     T* out, const TileTarget& target);
+
+  /// sums[i * sums_step + j] += sum over items b, p < n_pixels (a multiple of lanes) of
+  /// grad[b * grad_item + i * grad_step + p] * source[b * source_item + offset[j] + p].
+  void (*outer)(int m, int n_columns, int64_t n_items, int64_t n_pixels, const T* grad, int64_t grad_item,
+                int64_t grad_step, const T* source, int64_t source_item, const int64_t* offset, T* sums,
+                int64_t sums_step);
+
+  /// to[j] = from[j * step] for j < n.
+  void (*gather)(const T* from, int64_t step, T* to, int64_t n);
+};
+
+/// The kernels for this machine. T: float, double.
+template <class T>
+const ConvKernels<T>& conv_kernels();
+
+// One set a translation unit: simd_*.cpp. A set for another architecture is empty (lanes 0).
+namespace simd_avx512 { extern const ConvKernels<float> float_kernels; extern const ConvKernels<double> double_kernels; }
+namespace simd_avx2 { extern const ConvKernels<float> float_kernels; extern const ConvKernels<double> double_kernels; }
+namespace simd_base { extern const ConvKernels<float> float_kernels; extern const ConvKernels<double> double_kernels; }
+
+}  // namespace flambeau

@@ -1,0 +1,14 @@
+// Moving elements without looking at them: flip and roll. out has the sizes and dtype of self and is
+// written whole. Raw strided views, any thread, no GIL.
+#pragma once
+#include "tensor/strided.h"
+
+namespace flambeau {
+
+/// out = self with each of `dims` reversed.
+void flip(const Strided& out, const Strided& self, int n_dims, const int* dims);
+
+/// out[(c + shift) % size] = self[c] along each of `dims` (distinct).
+void roll(const Strided& out, const Strided& self, int n_dims, const int* dims, const int64_t* shifts);
+
+}  // namespace flambeau

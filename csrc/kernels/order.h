@@ -1,0 +1,70 @@
+// Order: every real dtype as unsigned keys whose integer order is the order of the values.
+// NaN is above everything (all NaNs equal), -0 equals 0, as PyTorch sorts; the complement is the
+// descending order, in which NaN comes first and equal values keep their places.
+#pragma once
+#include <bit>
+
+#include "tensor/dtype.h"
+
+namespace flambeau {
+
+template <int itemsize> struct UnsignedOf;
+template <> struct UnsignedOf<1> { using type = uint8_t; };
+template <> struct UnsignedOf<2> { using type = uint16_t; };
+template <> struct UnsignedOf<4> { using type = uint32_t; };
+template <> struct UnsignedOf<8> { using type = uint64_t; };
+
+template <class T>
+inline constexpr bool is_floating_type =
+    std::is_floating_point_v<T> || std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
+
+template <class T>
+bool is_nan(T value) {
+  if constexpr (is_floating_type<T>) return value != value;
+  else return false;
+}
+
+template <class T>
+struct Order {
+  using Key = typename UnsignedOf<sizeof(T)>::type;
+  static constexpr Key sign = static_cast<Key>(Key{1} << (8 * sizeof(T) - 1));
+  static constexpr bool floating = is_floating_type<T>;
+
+  static Key key(T value) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return value;
+    } else if constexpr (floating) {
+      Key bits = std::bit_cast<Key>(value);
+      Key magnitude = static_cast<Key>(bits & ~sign);
+      Key negative = static_cast<Key>(-(bits >> (8 * sizeof(T) - 1)));     // all ones where the sign is set
+      Key ordered = static_cast<Key>(bits ^ (negative | sign));
+      ordered = magnitude == 0 ? sign : ordered;
+      return magnitude > infinity ? static_cast<Key>(~Key{0}) : ordered;
+    } else if constexpr (std::is_signed_v<T>) {
+      return static_cast<Key>(static_cast<Key>(value) ^ sign);
+    } else {
+      return value;
+    }
+  }
+
+  static bool is_nan(Key key) { return floating && key == static_cast<Key>(~Key{0}); }
+
+ private:
+  static constexpr Key infinity = [] {
+    if constexpr (std::is_same_v<T, float>) return Key{0x7f800000u};
+    else if constexpr (std::is_same_v<T, double>) return Key{0x7ff0000000000000u};
+    else if constexpr (std::is_same_v<T, bfloat16>) return Key{0x7f80u};
+    else if constexpr (std::is_same_v<T, float16>) return Key{0x7c00u};
+    else return Key{0};
+  }();
+};
+
+/// with_scalar_type without the complex dtypes, which have no order: the caller has refused them.
+template <class Body>
+void with_ordered_type(DType dtype, Body&& body) {
+  with_scalar_type(dtype, [&]<class T>() {
+    if constexpr (!std::is_same_v<T, complex64> && !std::is_same_v<T, complex128>) body.template operator()<T>();
+  });
+}
+
+}  // namespace flambeau

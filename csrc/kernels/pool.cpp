@@ -1,0 +1,290 @@
+#include "kernels/pool.h"
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+
+#include "kernels/pool_simd.h"
+#include "runtime/threads.h"
+#include "tensor/error.h"
+
+namespace flambeau {
+
+PoolAxis pool_axis(int64_t size, int64_t n_windows, int64_t kernel, int64_t stride, int64_t padding,
+                   int64_t dilation) {
+  PoolAxis axis{size, {}};
+  for (int64_t i = 0; i < n_windows; ++i) {
+    int64_t begin = i * stride - padding, reach = (kernel - 1) * dilation + 1;
+    int64_t extent = std::min(begin + reach, size + padding) - begin;
+    int64_t end = std::min(begin + reach, size);
+    if (begin < 0) begin += (-begin + dilation - 1) / dilation * dilation;
+    axis.windows.push_back({begin, std::max(end, begin), dilation, extent});
+  }
+  return axis;
+}
+
+PoolAxis adaptive_pool_axis(int64_t size, int64_t n_windows) {
+  PoolAxis axis{size, {}};
+  for (int64_t i = 0; i < n_windows; ++i) {
+    int64_t begin = i * size / n_windows, end = ((i + 1) * size + n_windows - 1) / n_windows;
+    axis.windows.push_back({begin, end, 1, end - begin});
+  }
+  return axis;
+}
+
+namespace {
+
+template <class T>
+inline constexpr bool is_half = std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
+template <class T>
+inline constexpr bool is_complex_v = std::is_same_v<T, complex64> || std::is_same_v<T, complex128>;
+template <class T>
+inline constexpr bool has_kernels = std::is_same_v<T, float> || std::is_same_v<T, double>;
+
+int64_t numel_in(const PoolShape& s) { return s.axis[0].size * s.axis[1].size * s.axis[2].size; }
+int64_t numel_out(const PoolShape& s) {
+  return static_cast<int64_t>(s.axis[0].windows.size() * s.axis[1].windows.size() * s.axis[2].windows.size());
+}
+
+/// Output columns [begin, end) of like windows a constant stride apart: what row kernels want.
+struct RegularColumns {
+  int64_t begin = 0, end = 0, stride = 1;
+
+  explicit RegularColumns(const PoolAxis& axis) {
+    const auto& w = axis.windows;
+    const int64_t n = static_cast<int64_t>(w.size());
+    // The longest run is the one through the middle; padding and ceil_mode clip only the borders.
+    const int64_t middle = n / 2;
+    if (n < 4 || middle + 1 >= n) return;
+    stride = w[middle + 1].begin - w[middle].begin;
+    auto like = [&](int64_t i) {
+      return w[i].count() == w[middle].count() && w[i].step == w[middle].step && w[i].extent == w[middle].extent &&
+             w[i].begin == w[middle].begin + (i - middle) * stride;
+    };
+    begin = middle;
+    while (begin > 0 && like(begin - 1)) --begin;
+    end = middle + 1;
+    while (end < n && like(end)) ++end;
+    if (end - begin < 4 || stride < 1) begin = end = 0;
+  }
+};
+
+/// Calls body(plane) for all planes, several small ones a chunk.
+template <class Body>
+void for_each_plane(const PoolShape& s, Body&& body) {
+  int64_t work = std::max<int64_t>({numel_in(s), numel_out(s), 1});
+  parallel_ranges(s.n_planes, std::max<int64_t>(1, 16384 / work), [&](int64_t begin, int64_t end) {
+    for (int64_t plane = begin; plane < end; ++plane) body(plane);
+  });
+}
+
+/// Calls row(d window, h window, output offset) for each output row of a plane.
+template <class Row>
+void for_each_row(const PoolShape& s, Row&& row) {
+  int64_t at = 0;
+  for (const PoolWindow& d : s.axis[0].windows)
+    for (const PoolWindow& h : s.axis[1].windows) {
+      row(d, h, at);
+      at += static_cast<int64_t>(s.axis[2].windows.size());
+    }
+}
+
+/// The starts of the input rows that a window pair covers.
+void list_rows(const PoolShape& s, const PoolWindow& d, const PoolWindow& h, std::vector<int64_t>& starts) {
+  starts.clear();
+  for (int64_t i = d.begin; i < d.end; i += d.step)
+    for (int64_t j = h.begin; j < h.end; j += h.step) starts.push_back((i * s.axis[1].size + j) * s.axis[2].size);
+}
+
+template <class T>
+void max_forward(const PoolShape& s, const T* input, T* output, int64_t* indices) {
+  const RegularColumns regular(s.axis[2]);
+  const auto& columns = s.axis[2].windows;
+  const int64_t n_columns = static_cast<int64_t>(columns.size());
+  const int64_t in_step = numel_in(s), out_step = numel_out(s);
+  const bool vectors = has_kernels<T> && in_step < std::numeric_limits<int32_t>::max();
+  for_each_plane(s, [&](int64_t plane) {
+    const T* in = input + plane * in_step;
+    T* out = output + plane * out_step;
+    int64_t* at = indices ? indices + plane * out_step : nullptr;
+    std::vector<int64_t> starts, first_index;
+    std::vector<const T*> rows;
+    for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
+      list_rows(s, d, h, starts);
+      auto scalar = [&](int64_t begin, int64_t end) {
+        for (int64_t j = begin; j < end; ++j) {
+          const PoolWindow& w = columns[j];
+          int64_t best_at = starts[0] + w.begin;
+          T best = in[best_at];
+          for (int64_t start : starts)
+            for (int64_t k = w.begin; k < w.end; k += w.step) {
+              T value = in[start + k];
+              if (value > best || value != value) best = value, best_at = start + k;
+            }
+          out[row + j] = best;
+          if (at) at[row + j] = best_at;
+        }
+      };
+      if constexpr (has_kernels<T>) {
+        if (vectors && regular.end > regular.begin) {
+          const PoolWindow& w = columns[regular.begin];
+          rows.clear();
+          first_index.clear();
+          for (int64_t start : starts) {
+            rows.push_back(in + start + w.begin);
+            first_index.push_back(start + w.begin);
+          }
+          PoolRow<T> regular_row{regular.end - regular.begin, static_cast<int64_t>(rows.size()), rows.data(),
+                                 w.count(), regular.stride, w.step};
+          pool_kernels<T>().max_row(regular_row, first_index.data(), out + row + regular.begin,
+                                    at ? at + row + regular.begin : nullptr);
+          scalar(0, regular.begin);
+          scalar(regular.end, n_columns);
+          return;
+        }
+      }
+      scalar(0, n_columns);
+    });
+  });
+}
+
+template <class T>
+using SumOf = std::conditional_t<is_half<T>, float, T>;
+
+/// The divisor of a window: see avg_pool_forward.
+template <class Sum>
+Sum divisor_of(const PoolWindow& d, const PoolWindow& h, const PoolWindow& w, bool include_pad, int64_t override) {
+  int64_t n = override;
+  if (n == 0) n = include_pad ? d.extent * h.extent * w.extent : d.count() * h.count() * w.count();
+  return static_cast<Sum>(n);
+}
+
+template <class T>
+void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T* input, T* output) {
+  using Sum = SumOf<T>;
+  const RegularColumns regular(s.axis[2]);
+  const auto& columns = s.axis[2].windows;
+  const int64_t n_columns = static_cast<int64_t>(columns.size());
+  const int64_t in_step = numel_in(s), out_step = numel_out(s);
+  for_each_plane(s, [&](int64_t plane) {
+    const T* in = input + plane * in_step;
+    T* out = output + plane * out_step;
+    std::vector<int64_t> starts;
+    std::vector<const T*> rows;
+    for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
+      list_rows(s, d, h, starts);
+      auto scalar = [&](int64_t begin, int64_t end) {
+        for (int64_t j = begin; j < end; ++j) {
+          const PoolWindow& w = columns[j];
+          Sum divisor = divisor_of<Sum>(d, h, w, include_pad, override);
+          if constexpr (std::is_floating_point_v<Sum>) {
+            if (w.step == 1 && w.count() >= 16) {  // global pooling: 16 sums side by side
+              Sum lanes[16] = {};
+              for (int64_t start : starts) {
+                int64_t k = w.begin;
+                for (; k + 16 <= w.end; k += 16)
+                  for (int lane = 0; lane < 16; ++lane) lanes[lane] += static_cast<Sum>(in[start + k + lane]);
+                for (; k < w.end; ++k) lanes[k & 15] += static_cast<Sum>(in[start + k]);
+              }
+              for (int width = 8; width > 0; width /= 2)
+                for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+              out[row + j] = static_cast<T>(lanes[0] / divisor);
+              continue;
+            }
+          }
+          Sum sum{};
+          for (int64_t start : starts)
+            for (int64_t k = w.begin; k < w.end; k += w.step) sum += static_cast<Sum>(in[start + k]);
+          if (divisor == Sum(0)) divisor = Sum(1);  // an empty window has the sum 0
+          out[row + j] = static_cast<T>(sum / divisor);
+        }
+      };
+      if constexpr (has_kernels<T>) {
+        if (regular.end > regular.begin) {
+          const PoolWindow& w = columns[regular.begin];
+          rows.clear();
+          for (int64_t start : starts) rows.push_back(in + start + w.begin);
+          PoolRow<T> regular_row{regular.end - regular.begin, static_cast<int64_t>(rows.size()), rows.data(),
+                                 w.count(), regular.stride, w.step};
+          pool_kernels<T>().mean_row(regular_row, divisor_of<T>(d, h, w, include_pad, override),
+                                     out + row + regular.begin);
+          scalar(0, regular.begin);
+          scalar(regular.end, n_columns);
+          return;
+        }
+      }
+      scalar(0, n_columns);
+    });
+  });
+}
+
+template <class T>
+void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const T* grad_output, T* grad_input) {
+  using Sum = SumOf<T>;
+  const auto& columns = s.axis[2].windows;
+  const int64_t in_step = numel_in(s), out_step = numel_out(s);
+  for_each_plane(s, [&](int64_t plane) {
+    const T* grad = grad_output + plane * out_step;
+    T* to = grad_input + plane * in_step;
+    // Halves are added up in float32 and rounded once.
+    std::vector<Sum> wide(is_half<T> ? in_step : 0);
+    Sum* sums;
+    if constexpr (is_half<T>) sums = wide.data();
+    else sums = to;
+    std::fill(sums, sums + in_step, Sum(0));
+    std::vector<int64_t> starts;
+    for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
+      list_rows(s, d, h, starts);
+      for (size_t j = 0; j < columns.size(); ++j) {
+        const PoolWindow& w = columns[j];
+        Sum divisor = divisor_of<Sum>(d, h, w, include_pad, override);
+        if (divisor == Sum(0)) continue;
+        Sum share = static_cast<Sum>(grad[row + static_cast<int64_t>(j)]) / divisor;
+        for (int64_t start : starts)
+          for (int64_t k = w.begin; k < w.end; k += w.step) sums[start + k] += share;
+      }
+    });
+    if constexpr (is_half<T>)
+      for (int64_t i = 0; i < in_step; ++i) to[i] = static_cast<T>(sums[i]);
+  });
+}
+
+}  // namespace
+
+void max_pool_forward(const PoolShape& shape, const void* input, void* output, int64_t* indices) {
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    if constexpr (is_complex_v<T>) throw NotImplementedError("max_pool: complex numbers have no order.");
+    else max_forward<T>(shape, static_cast<const T*>(input), static_cast<T*>(output), indices);
+  });
+}
+
+void max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices, void* grad_input) {
+  const int64_t in_step = numel_in(shape), out_step = numel_out(shape);
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    using Sum = SumOf<T>;
+    const T* grad = static_cast<const T*>(grad_output);
+    for_each_plane(shape, [&](int64_t plane) {
+      T* to = static_cast<T*>(grad_input) + plane * in_step;
+      std::fill(to, to + in_step, T(0));
+      for (int64_t i = plane * out_step; i < (plane + 1) * out_step; ++i)
+        to[indices[i]] = static_cast<T>(static_cast<Sum>(to[indices[i]]) + static_cast<Sum>(grad[i]));
+    });
+  });
+}
+
+void avg_pool_forward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override, const void* input,
+                      void* output) {
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    avg_forward<T>(shape, count_include_pad, divisor_override, static_cast<const T*>(input), static_cast<T*>(output));
+  });
+}
+
+void avg_pool_backward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override,
+                       const void* grad_output, void* grad_input) {
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    avg_backward<T>(shape, count_include_pad, divisor_override, static_cast<const T*>(grad_output),
+                    static_cast<T*>(grad_input));
+  });
+}
+
+}  // namespace flambeau

@@ -1,0 +1,19 @@
+// Running results along one dim: cumsum, cumprod, logcumsumexp, cummax, cummin.
+// Every operand has ndim >= 1 and the sizes of self. Lanes run in parallel, each in its own order.
+#pragma once
+#include "tensor/strided.h"
+
+namespace flambeau {
+
+/// out has the dtype of self, integers wrap around. float32 accumulates in float64, half types in float32.
+void cumsum(const Strided& out, const Strided& self, int dim);
+void cumprod(const Strided& out, const Strided& self, int dim);
+
+/// log of the running sum of exp, floating and complex.
+void logcumsumexp(const Strided& out, const Strided& self, int dim);
+
+/// The greatest (least) value so far and the place of its last occurrence; from a NaN on, NaN. No complex dtypes.
+void cummax(const Strided& values, const Strided& indices, const Strided& self, int dim);
+void cummin(const Strided& values, const Strided& indices, const Strided& self, int dim);
+
+}  // namespace flambeau

@@ -1,0 +1,91 @@
+#include "kernels/search.h"
+
+#include <bit>
+#include <cmath>
+
+#include "kernels/cells.h"
+#include "kernels/order.h"
+#include "kernels/walk.h"
+
+namespace flambeau {
+namespace {
+
+// Written with negations so that a NaN value goes to the end, as PyTorch has it.
+template <class T>
+int64_t place_of(const T* row, int64_t n, int64_t step, const int64_t* sorter, int64_t sorter_step, T value, bool right) {
+  int64_t begin = 0, end = n;
+  while (begin < end) {
+    int64_t middle = begin + (end - begin) / 2;
+    T entry = row[(sorter ? sorter[middle * sorter_step] : middle) * step];
+    bool before = right ? !(entry > value) : !(entry >= value);
+    if (before) begin = middle + 1;
+    else end = middle;
+  }
+  return begin;
+}
+
+}  // namespace
+
+void searchsorted(const Strided& out, const Strided& sequence, const Strided& values, bool right,
+                  const Strided* sorter) {
+  int last = sequence.ndim - 1;
+  int64_t n = sequence.sizes[last], step = sequence.strides[last];
+  int64_t sorter_step = sorter ? sorter->strides[last] : 0;
+  if (sorter) check_indices("searchsorted", *sorter, n, false, "the last dim of sorted_sequence");
+  int64_t zeros[max_ndim] = {}, row_strides[max_ndim] = {}, sorter_strides[max_ndim] = {};
+  if (sequence.ndim > 1) {
+    std::copy(sequence.strides, sequence.strides + last, row_strides);
+    if (sorter) std::copy(sorter->strides, sorter->strides + last, sorter_strides);
+  }
+  Walk<4> walk(values.ndim, values.sizes,
+               {out.strides, values.strides, sequence.ndim > 1 ? row_strides : zeros, sequence.ndim > 1 ? sorter_strides : zeros});
+  int64_t grain = walk_grain / (4 * (1 + std::bit_width(static_cast<uint64_t>(n))));
+  with_ordered_type(sequence.dtype, [&]<class T>() {
+    walk.parallel_rows(grain, [&](const auto& at, int64_t count) {
+      for (int64_t i = 0; i < count; ++i) {
+        int64_t to = at[0] + i * walk.inner_stride(0);
+        T value = values.as<T>()[at[1] + i * walk.inner_stride(1)];
+        const T* row = sequence.as<T>() + at[2] + i * walk.inner_stride(2);
+        const int64_t* order = sorter ? sorter->as<int64_t>() + at[3] + i * walk.inner_stride(3) : nullptr;
+        int64_t place = place_of(row, n, step, order, sorter_step, value, right);
+        if (out.dtype == DType::int32) out.as<int32_t>()[to] = static_cast<int32_t>(place);
+        else out.as<int64_t>()[to] = place;
+      }
+    });
+  });
+}
+
+void bincount(const Strided& out, const Strided& input, const Strided* weights) {
+  int64_t n = input.sizes[0], step = input.strides[0], out_step = out.strides[0];
+  const int64_t* values = input.as<int64_t>();
+  if (!weights) {
+    for (int64_t i = 0; i < n; ++i) ++out.as<int64_t>()[values[i * step] * out_step];
+    return;
+  }
+  with_ordered_type(out.dtype, [&]<class T>() {
+    for (int64_t i = 0; i < n; ++i) {
+      T& bin = out.as<T>()[values[i * step] * out_step];
+      bin = static_cast<T>(bin + weights->as<T>()[i * weights->strides[0]]);
+    }
+  });
+}
+
+void histc(const Strided& out, const Strided& input, const Strided* weights, double low, double high) {
+  int64_t bins = out.sizes[0], out_step = out.strides[0];
+  Walk<2> walk(input.ndim, input.sizes, {input.strides, weights ? weights->strides : input.strides});
+  with_ordered_type(input.dtype, [&]<class T>() {
+    double scale = static_cast<double>(bins) / (high - low);
+    walk.rows(0, walk.numel(), [&](const auto& at, int64_t n) {
+      for (int64_t i = 0; i < n; ++i) {
+        double value = static_cast<double>(input.as<T>()[at[0] + i * walk.inner_stride(0)]);
+        if (!(value >= low && value <= high)) continue;
+        int64_t bin = std::min<int64_t>(bins - 1, static_cast<int64_t>((value - low) * scale));
+        T weight = weights ? weights->as<T>()[at[1] + i * walk.inner_stride(1)] : static_cast<T>(1);
+        T& count = out.as<T>()[bin * out_step];
+        count = static_cast<T>(count + weight);
+      }
+    });
+  });
+}
+
+}  // namespace flambeau

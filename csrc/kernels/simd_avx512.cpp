@@ -1,0 +1,25 @@
+#include <type_traits>
+
+#include "kernels/conv_simd.h"
+#include "kernels/pool_simd.h"
+
+// The target is set below the includes: were it a compiler flag, inline functions of the standard
+// library would be compiled for it too, and the linker may keep that copy for every machine.
+#if defined(__x86_64__)
+#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,prefer-vector-width=512")
+#endif
+
+namespace flambeau::simd_avx512 {
+#if defined(__x86_64__)
+constexpr int vector_bytes = 64;
+// 32 registers: 24 sums, 3 or 4 operands held, the rest in flight.
+constexpr int most_m = 8, most_v = 3, most_g = 4, most_x = 6;
+#include "kernels/conv_simd_body.h"
+#include "kernels/pool_simd_body.h"
+#else
+extern const ConvKernels<float> float_kernels = {};
+extern const ConvKernels<double> double_kernels = {};
+extern const PoolKernels<float> float_pool = {};
+extern const PoolKernels<double> double_pool = {};
+#endif
+}  // namespace flambeau::simd_avx512

@@ -1,0 +1,124 @@
+// Walk: the common coordinates of K strided operands, visited row by row.
+// Pure values, no allocation; any thread; no GIL. Strides are in elements of each operand.
+#pragma once
+#include <algorithm>
+#include <array>
+
+#include "runtime/threads.h"
+#include "tensor/strided.h"
+
+namespace flambeau {
+
+/// Elements per task of a parallel loop: about 20 us of light work, so that a task outweighs its start.
+inline constexpr int64_t walk_grain = 32768;
+
+/// The coordinates [0, sizes) of K operands in row-major order. Dims of size 1 are dropped and
+/// neighbours that every operand steps through evenly are merged, so rows are as long as they can be.
+template <int K>
+class Walk {
+ public:
+  using Offsets = std::array<int64_t, K>;
+
+  Walk(int ndim, const int64_t* sizes, const std::array<const int64_t*, K>& strides) {
+    for (int d = 0; d < ndim; ++d) append(sizes[d], strides, d);
+    finish();
+  }
+
+  /// The same without dim `skip`: each coordinate is then a whole lane along that dim.
+  Walk(int ndim, const int64_t* sizes, const std::array<const int64_t*, K>& strides, int skip) {
+    for (int d = 0; d < ndim; ++d)
+      if (d != skip) append(sizes[d], strides, d);
+    finish();
+  }
+
+  int64_t numel() const { return numel_; }
+  int64_t inner_stride(int k) const { return strides_[ndim_ - 1][k]; }
+
+  /// Calls row(offsets, n) for consecutive stretches of the innermost dim that make up the linear range [begin, end).
+  template <class Row>
+  void rows(int64_t begin, int64_t end, Row&& row) const {
+    if (begin >= end) return;
+    int64_t at[max_ndim];
+    Offsets offsets{};
+    int64_t rest = begin;
+    for (int d = ndim_ - 1; d >= 0; --d) {
+      at[d] = rest % sizes_[d];
+      rest /= sizes_[d];
+      for (int k = 0; k < K; ++k) offsets[k] += at[d] * strides_[d][k];
+    }
+    int inner = ndim_ - 1;
+    while (true) {
+      int64_t n = std::min(sizes_[inner] - at[inner], end - begin);
+      row(static_cast<const Offsets&>(offsets), n);
+      begin += n;
+      if (begin >= end) return;
+      for (int k = 0; k < K; ++k) offsets[k] -= at[inner] * strides_[inner][k];
+      at[inner] = 0;
+      for (int d = inner - 1; d >= 0; --d) {
+        for (int k = 0; k < K; ++k) offsets[k] += strides_[d][k];
+        if (++at[d] < sizes_[d]) break;
+        for (int k = 0; k < K; ++k) offsets[k] -= sizes_[d] * strides_[d][k];
+        at[d] = 0;
+      }
+    }
+  }
+
+  /// rows() over everything, in parallel ranges of `grain` coordinates.
+  template <class Row>
+  void parallel_rows(int64_t grain, Row&& row) const {
+    parallel_ranges(numel_, grain, [&](int64_t begin, int64_t end) { rows(begin, end, row); });
+  }
+
+  /// Calls one(offsets) for each coordinate, in parallel; `cost` is the work of one in light operations.
+  template <class One>
+  void parallel_each(int64_t cost, One&& one) const {
+    parallel_rows(std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, cost)), [&](const Offsets& row, int64_t n) {
+      Offsets offsets = row;
+      for (int64_t i = 0; i < n; ++i) {
+        one(static_cast<const Offsets&>(offsets));
+        for (int k = 0; k < K; ++k) offsets[k] += inner_stride(k);
+      }
+    });
+  }
+
+ private:
+  void append(int64_t size, const std::array<const int64_t*, K>& strides, int d) {
+    numel_ *= size;
+    if (size == 1) return;
+    bool merge = ndim_ > 0;
+    for (int k = 0; k < K; ++k)
+      if (merge && strides_[ndim_ - 1][k] != strides[k][d] * size) merge = false;
+    if (!merge) sizes_[ndim_++] = 1;
+    sizes_[ndim_ - 1] *= size;
+    for (int k = 0; k < K; ++k) strides_[ndim_ - 1][k] = strides[k][d];
+  }
+  void finish() {
+    if (ndim_ > 0) return;
+    ndim_ = 1;
+    sizes_[0] = 1;
+    strides_[0] = {};
+  }
+
+  int ndim_ = 0;
+  int64_t numel_ = 1;
+  int64_t sizes_[max_ndim];
+  Offsets strides_[max_ndim];
+};
+
+/// Opaque elements for kernels that only move bytes: one instantiation for each itemsize, not dtype.
+struct alignas(8) Item16 {
+  uint64_t low, high;
+};
+
+template <class Body>
+decltype(auto) with_item_type(int64_t itemsize, Body&& body) {
+  switch (itemsize) {
+    case 1: return body.template operator()<uint8_t>();
+    case 2: return body.template operator()<uint16_t>();
+    case 4: return body.template operator()<uint32_t>();
+    case 8: return body.template operator()<uint64_t>();
+    default: return body.template operator()<Item16>();
+  }
+}
+
+}  // namespace flambeau

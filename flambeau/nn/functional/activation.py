@@ -1,0 +1,288 @@
+"""Activations: pointwise ones, and softmax with its relatives.
+
+With `inplace` the result is written into the input, which must not be a leaf that learns.
+"""
+
+import warnings
+
+import flambeau
+
+from ...ops import pointwise
+
+_SOFTMAX_ADVICE = (
+    "Implicit dimension choice for {name} has been deprecated. "
+    "Change the call to include dim=X as an argument."
+)
+
+
+def relu(input, inplace=False):
+    """max(input, 0)."""
+    return input.relu_() if inplace else flambeau.relu(input)
+
+
+def relu_(input):
+    """relu, in place."""
+    return input.relu_()
+
+
+def relu6(input, inplace=False):
+    """min(max(input, 0), 6)."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+    """input limited to [min_val, max_val]; its gradient is 0 at and outside the limits."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    if input.dtype == flambeau.bool:
+        raise RuntimeError("hardtanh: bool inputs not supported.")
+    result = pointwise.hardtanh(input, min_val, max_val)
+    return input.copy_(result) if inplace else result
+
+
+def hardtanh_(input, min_val=-1.0, max_val=1.0):
+    """hardtanh, in place."""
+    return hardtanh(input, min_val, max_val, True)
+
+
+def leaky_relu(input, negative_slope=0.01, inplace=False):
+    """input where it is positive, negative_slope * input elsewhere."""
+    result = pointwise.leaky_relu(input, negative_slope)
+    return input.copy_(result) if inplace else result
+
+
+def leaky_relu_(input, negative_slope=0.01):
+    """leaky_relu, in place."""
+    return leaky_relu(input, negative_slope, True)
+
+
+def elu(input, alpha=1.0, inplace=False):
+    """input where it is positive, alpha * (exp(input) - 1) elsewhere."""
+    result = pointwise.elu(input, alpha)
+    return input.copy_(result) if inplace else result
+
+
+def elu_(input, alpha=1.0):
+    """elu, in place."""
+    return elu(input, alpha, True)
+
+
+def celu(input, alpha=1.0, inplace=False):
+    """max(0, input) + min(0, alpha * (exp(input / alpha) - 1))."""
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    result = pointwise.celu(input, alpha)
+    return input.copy_(result) if inplace else result
+
+
+def celu_(input, alpha=1.0):
+    """celu, in place."""
+    return celu(input, alpha, True)
+
+
+def selu(input, inplace=False):
+    """scale * elu(input, alpha) with the constants that keep mean 0 and variance 1.
+
+    Source: Klambauer et al., 2017, arXiv:1706.02515.
+    """
+    result = pointwise.selu(input)
+    return input.copy_(result) if inplace else result
+
+
+def selu_(input):
+    """selu, in place."""
+    return selu(input, True)
+
+
+def gelu(input, approximate="none"):
+    """input * Phi(input), Phi the normal distribution function.
+
+    With approximate="tanh": Phi(x) ~ (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x**3))) / 2.
+    Source: Hendrycks, Gimpel, 2016, arXiv:1606.08415.
+    """
+    if approximate == "none":
+        return pointwise.gelu(input)
+    if approximate == "tanh":
+        return pointwise.gelu_tanh(input)
+    raise RuntimeError("approximate argument must be either none or tanh.")
+
+
+def silu(input, inplace=False):
+    """input * sigmoid(input)."""
+    result = pointwise.silu(input)
+    return input.copy_(result) if inplace else result
+
+
+def mish(input, inplace=False):
+    """input * tanh(softplus(input)). Source: Misra, 2019, arXiv:1908.08681."""
+    result = pointwise.mish(input)
+    return input.copy_(result) if inplace else result
+
+
+def softplus(input, beta=1, threshold=20):
+    """log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold."""
+    return pointwise.softplus(input, beta, threshold)
+
+
+def softsign(input):
+    """input / (1 + |input|)."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input):
+    """input - tanh(input)."""
+    return input - input.tanh()
+
+
+def hardshrink(input, lambd=0.5):
+    """input where |input| > lambd, 0 elsewhere."""
+    return pointwise.hardshrink(input, lambd)
+
+
+def softshrink(input, lambd=0.5):
+    """input moved towards 0 by lambd, 0 where |input| <= lambd."""
+    if lambd < 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    return pointwise.softshrink(input, lambd)
+
+
+def threshold(input, threshold, value, inplace=False):
+    """input where it is above `threshold`, `value` elsewhere."""
+    result = pointwise.threshold(input, threshold, value)
+    return input.copy_(result) if inplace else result
+
+
+def threshold_(input, threshold, value):
+    """threshold, in place."""
+    return input.copy_(pointwise.threshold(input, threshold, value))
+
+
+def sigmoid(input):
+    """1 / (1 + exp(-input))."""
+    return input.sigmoid()
+
+
+def tanh(input):
+    """tanh(input)."""
+    return input.tanh()
+
+
+def logsigmoid(input):
+    """log(sigmoid(input)), without overflow."""
+    return pointwise.logsigmoid(input)
+
+
+def hardsigmoid(input, inplace=False):
+    """min(max(input + 3, 0), 6) / 6."""
+    result = pointwise.hardsigmoid(input)
+    return input.copy_(result) if inplace else result
+
+
+def hardswish(input, inplace=False):
+    """input * hardsigmoid(input). Source: Howard et al., 2019, arXiv:1905.02244."""
+    result = pointwise.hardswish(input)
+    return input.copy_(result) if inplace else result
+
+
+def prelu(input, weight):
+    """input where it is positive, weight * input elsewhere.
+
+    weight holds one value, or one a channel (dimension 1).
+    """
+    if weight.dim() not in (0, 1):
+        raise RuntimeError(
+            "prelu: Expected `weight` to be a scalar or 1D tensor, but got: "
+            f"ndim = {weight.dim()}"
+        )
+    if input.dtype != weight.dtype:
+        raise RuntimeError(
+            f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}"
+        )
+    if weight.numel() != 1:
+        channels = input.size(1) if input.dim() > 1 else 1
+        if input.dim() == 0:
+            raise RuntimeError("Not allow zero-dim input tensor.")
+        if channels != weight.numel():
+            raise RuntimeError(
+                "Mismatch of parameter numbers and input channel size. Found parameter numbers "
+                f"= {weight.numel()} and channel size = {channels}."
+            )
+    if input.dim() > 1:
+        weight = weight.reshape(-1, *[1] * (input.dim() - 2))
+    else:
+        weight = weight.reshape([1] * input.dim())
+    return flambeau.where(input > 0, input, weight * input)
+
+
+def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
+    """leaky_relu whose slope is drawn uniformly from [lower, upper] in training, else their mean."""
+    if lower > upper:
+        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
+    if training:
+        slope = flambeau.empty_like(input).uniform_(lower, upper)
+    else:
+        slope = (lower + upper) / 2
+    result = flambeau.where(input > 0, input, slope * input)
+    return input.copy_(result) if inplace else result
+
+
+def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
+    """rrelu, in place."""
+    return rrelu(input, lower, upper, training, True)
+
+
+def glu(input, dim=-1):
+    """first * sigmoid(second), the halves of `input` along `dim`."""
+    if input.dim() == 0:
+        raise RuntimeError("glu does not support scalars because halving size must be even")
+    if input.size(dim) % 2:
+        raise RuntimeError(
+            f"Halving dimension must be even, but dimension {dim} is size {input.size(dim)}"
+        )
+    first, second = input.chunk(2, dim)
+    return first * second.sigmoid()
+
+
+def _default_dim(name, ndim, stacklevel):
+    warnings.warn(_SOFTMAX_ADVICE.format(name=name), stacklevel=stacklevel + 1)
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+def softmax(input, dim=None, _stacklevel=3, dtype=None):
+    """exp(input) / sum(exp(input)) along `dim`, without overflow; computed as `dtype` if given."""
+    if dim is None:
+        dim = _default_dim("softmax", input.dim(), _stacklevel)
+    return input.softmax(dim) if dtype is None else input.softmax(dim, dtype=dtype)
+
+
+def softmin(input, dim=None, _stacklevel=3, dtype=None):
+    """softmax(-input)."""
+    if dim is None:
+        dim = _default_dim("softmin", input.dim(), _stacklevel)
+    return (-input).softmax(dim) if dtype is None else (-input).softmax(dim, dtype=dtype)
+
+
+def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
+    """log(softmax(input)) in one go, exact where the softmax itself would round to 0."""
+    if dim is None:
+        dim = _default_dim("log_softmax", input.dim(), _stacklevel)
+    return input.log_softmax(dim) if dtype is None else input.log_softmax(dim, dtype=dtype)
+
+
+def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
+    """A sample of the relaxed categorical distribution with temperature `tau`.
+
+    With `hard` the result is one-hot, while gradients are those of the soft sample.
+    Source: Jang et al., 2016, arXiv:1611.01144; Maddison et al., 2016, arXiv:1611.00712.
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    gumbels = -flambeau.empty_like(logits).exponential_().log()
+    soft = ((logits + gumbels) / tau).softmax(dim)
+    if not hard:
+        return soft
+    index = soft.max(dim, keepdim=True)[1]
+    one_hot = flambeau.zeros_like(logits).scatter_(dim, index, 1.0)
+    return one_hot - soft.detach() + soft
+
+

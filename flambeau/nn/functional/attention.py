@@ -1,0 +1,226 @@
+"""Attention."""
+
+import math
+
+import flambeau
+
+from .activation import softmax
+from .affine import linear
+from .drop import dropout
+
+
+def scaled_dot_product_attention(
+    query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None,
+    enable_gqa=False,
+):  # fmt: skip
+    """softmax(query @ key.mT * scale + mask) @ value.
+
+    Args:
+        query (Tensor): (*B, T, E). key: (*B, S, E). value: (*B, S, V).
+        attn_mask (Tensor, optional): bool, True where attention may go; or numbers to add to the
+            scores; broadcast to (*B, T, S).
+        is_causal (bool): row t sees columns up to t only; not together with attn_mask.
+        scale (float): 1 / sqrt(E) if None.
+        enable_gqa (bool): key and value may have fewer heads, in dimension -3.
+
+    Source: Vaswani et al., 2017, arXiv:1706.03762.
+    """
+    if is_causal and attn_mask is not None:
+        raise RuntimeError(
+            "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+        )
+    if query.dim() < 2 or key.dim() < 2 or value.dim() < 2:
+        raise RuntimeError(
+            "scaled_dot_product_attention: Expected query, key, and value to all be at least 2 "
+            f"dimensional, but got {query.dim()}, {key.dim()} and {value.dim()}"
+        )
+    if not query.dtype == key.dtype == value.dtype:
+        raise RuntimeError(
+            "Expected query, key, and value to have the same dtype, but got "
+            f"query.dtype: {query.dtype} key.dtype: {key.dtype} and value.dtype: {value.dtype}"
+        )
+    if enable_gqa:
+        key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
+        value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
+    factor = 1.0 / math.sqrt(query.size(-1)) if scale is None else scale
+    scores = (query * factor) @ key.transpose(-2, -1)  # (*B, T, S)
+    if is_causal:
+        rows, columns = query.size(-2), key.size(-2)
+        visible = flambeau.ones((rows, columns), dtype=flambeau.bool, device=query.device).tril()
+        scores = scores.masked_fill(~visible, -math.inf)
+    elif attn_mask is not None:
+        if attn_mask.dtype == flambeau.bool:
+            scores = scores.masked_fill(~attn_mask, -math.inf)
+        else:
+            scores = scores + attn_mask
+    weights = softmax(scores, -1)
+    if attn_mask is not None:
+        # A row that may look nowhere gives 0, not NaN.
+        blind = (scores == -math.inf).all(-1, keepdim=True)
+        weights = weights.masked_fill(blind, 0.0)
+    return dropout(weights, dropout_p, True) @ value
+
+
+def multi_head_attention_forward(
+    query,
+    key,
+    value,
+    embed_dim_to_check,
+    num_heads,
+    in_proj_weight,
+    in_proj_bias,
+    bias_k,
+    bias_v,
+    add_zero_attn,
+    dropout_p,
+    out_proj_weight,
+    out_proj_bias,
+    training=True,
+    key_padding_mask=None,
+    need_weights=True,
+    attn_mask=None,
+    use_separate_proj_weight=False,
+    q_proj_weight=None,
+    k_proj_weight=None,
+    v_proj_weight=None,
+    static_k=None,
+    static_v=None,
+    average_attn_weights=True,
+    is_causal=False,
+):
+    """Attention in several heads between projections; see nn.MultiheadAttention.
+
+    Shape: query (T, B, E) or (T, E), key and value (S, B, *) or (S, *).
+    Returns (output, weights averaged over heads or not, or None).
+    """
+    batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
+    if not batched:
+        query, key, value = (t.unsqueeze(1) for t in (query, key, value))
+        if key_padding_mask is not None:
+            key_padding_mask = key_padding_mask.unsqueeze(0)
+    T, B, E = query.shape
+    S = key.size(0)
+    if embed_dim_to_check != E:
+        raise AssertionError(
+            f"was expecting embedding dimension of {embed_dim_to_check}, but got {E}"
+        )
+    head_dim = E // num_heads
+    if head_dim * num_heads != E:
+        raise AssertionError(f"embed_dim {E} not divisible by num_heads {num_heads}")
+    if is_causal and attn_mask is None:
+        raise RuntimeError(
+            "Need attn_mask if specifying the is_causal hint: the hint alone sets no mask."
+        )
+    mask_dtype = query.dtype
+    key_padding_mask = _additive(key_padding_mask, mask_dtype)
+    attn_mask = _additive(attn_mask, mask_dtype)
+    if attn_mask is not None:
+        if attn_mask.dim() == 2:
+            if attn_mask.shape != (T, S):
+                raise RuntimeError(
+                    f"The shape of the 2D attn_mask is {attn_mask.shape}, but should be {(T, S)}."
+                )
+            attn_mask = attn_mask.unsqueeze(0)
+        elif attn_mask.shape != (B * num_heads, T, S):
+            raise RuntimeError(
+                f"The shape of the 3D attn_mask is {attn_mask.shape}, "
+                f"but should be {(B * num_heads, T, S)}."
+            )
+
+    if use_separate_proj_weight:
+        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
+    else:
+        weights = in_proj_weight.chunk(3)
+    biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
+    q, k, v = (
+        linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)
+    )
+
+    if bias_k is not None:
+        k = flambeau.cat([k, bias_k.expand(1, B, E)])
+        v = flambeau.cat([v, bias_v.expand(1, B, E)])
+        attn_mask, key_padding_mask = _widened(attn_mask), _widened(key_padding_mask)
+
+    def heads(x):  # (L, B, E) to (B * heads, L, head_dim)
+        return x.reshape(x.size(0), B * num_heads, head_dim).transpose(0, 1)
+
+    q = heads(q)
+    k = heads(k) if static_k is None else static_k
+    v = heads(v) if static_v is None else static_v
+    if add_zero_attn:
+        none = k.new_zeros((B * num_heads, 1, head_dim))
+        k, v = flambeau.cat([k, none], 1), flambeau.cat([v, none], 1)
+        attn_mask, key_padding_mask = _widened(attn_mask), _widened(key_padding_mask)
+    S = k.size(1)
+
+    if key_padding_mask is not None:
+        if key_padding_mask.shape != (B, S):
+            raise AssertionError(
+                f"expecting key_padding_mask shape of {(B, S)}, but got {key_padding_mask.shape}"
+            )
+        padding = key_padding_mask.reshape(B, 1, 1, S).expand(-1, num_heads, -1, -1)
+        padding = padding.reshape(B * num_heads, 1, S)
+        attn_mask = padding if attn_mask is None else attn_mask + padding
+
+    scores = (q * (1.0 / math.sqrt(head_dim))) @ k.transpose(-2, -1)  # (B * heads, T, S)
+    if attn_mask is not None:
+        scores = scores + attn_mask
+    attention = softmax(scores, -1)
+    if not need_weights and attn_mask is not None:
+        attention = attention.masked_fill((scores == -math.inf).all(-1, keepdim=True), 0.0)
+    attention = dropout(attention, dropout_p if training else 0.0, training)
+    out = (attention @ v).transpose(0, 1).reshape(T * B, E)
+    out = linear(out, out_proj_weight, out_proj_bias).reshape(T, B, -1)
+    if not need_weights:
+        return (out if batched else out.squeeze(1)), None
+    attention = attention.reshape(B, num_heads, T, S)
+    if average_attn_weights:
+        attention = attention.mean(1)
+    if not batched:
+        out, attention = out.squeeze(1), attention.squeeze(0)
+    return out, attention
+
+
+def _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads):
+    """Whether there is a batch dimension."""
+    if query.dim() not in (2, 3):
+        raise AssertionError(
+            f"query should be unbatched 2D or batched 3D tensor but received {query.dim()}-D tensor"
+        )
+    batched = query.dim() == 3
+    kind = "batched (3-D)" if batched else "unbatched (2-D)"
+    if key.dim() != query.dim() or value.dim() != query.dim():
+        raise AssertionError(
+            f"For {kind} query, expected key and value to be {query.dim()}-D but found "
+            f"{key.dim()}-D and {value.dim()}-D tensors respectively"
+        )
+    if key_padding_mask is not None and key_padding_mask.dim() != query.dim() - 1:
+        raise AssertionError(
+            f"For {kind} query, expected key_padding_mask to be None or {query.dim() - 1}-D "
+            f"but found {key_padding_mask.dim()}-D tensor instead"
+        )
+    if attn_mask is not None and attn_mask.dim() not in (2, 3):
+        raise AssertionError(
+            f"For {kind} query, expected attn_mask to be None, 2-D or 3-D but found "
+            f"{attn_mask.dim()}-D tensor instead"
+        )
+    if key.shape[:-1] != value.shape[:-1]:
+        raise AssertionError(
+            f"key's sequence and batch dims {key.shape[:-1]} do not match "
+            f"value's {value.shape[:-1]}"
+        )
+    return batched
+
+
+def _additive(mask, dtype):
+    """A bool mask, True where attention may not go, as numbers to add to the scores."""
+    if mask is None or mask.dtype != flambeau.bool:
+        if mask is not None and not mask.is_floating_point():
+            raise AssertionError("only bool and floating types of masks are supported")
+        return mask
+    return flambeau.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(mask, -math.inf)
+
+
+def _widened(mask):
+    """The mask with one more column that may always be seen."""
+    return None if mask is None else flambeau.nn.functional.pad(mask, (0, 1))

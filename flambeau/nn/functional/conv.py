@@ -1,0 +1,162 @@
+"""Convolutions, and windows as columns (unfold, fold)."""
+
+import flambeau
+
+from .padding import pad
+from .sizes import ntuple
+
+
+def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Cross-correlation. Shape: (N, C, L) or (C, L) with weight (O, C / groups, K)."""
+    return flambeau.conv1d(input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Cross-correlation. Shape: (N, C, H, W) or (C, H, W) with weight (O, C / groups, KH, KW).
+
+    padding is a number, one a dimension, "valid" (none) or "same" (the output keeps the size).
+    """
+    return flambeau.conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Cross-correlation. Shape: (N, C, D, H, W) or (C, D, H, W)."""
+    return flambeau.conv3d(input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv_transpose1d(
+    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
+    """The gradient of conv1d with respect to its input, as a function of its own."""
+    return flambeau.conv_transpose1d(
+        input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
+
+
+def conv_transpose2d(
+    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
+    """The gradient of conv2d with respect to its input. weight is (C, O / groups, KH, KW)."""
+    return flambeau.conv_transpose2d(
+        input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
+
+
+def conv_transpose3d(
+    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
+    """The gradient of conv3d with respect to its input."""
+    return flambeau.conv_transpose3d(
+        input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
+
+
+def conv_tbc(input, weight, bias, pad=0):
+    """conv1d of (T, B, C) with weight (K, C, O)."""
+    out = flambeau.conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, 1, pad)
+    return out.permute(2, 0, 1)
+
+
+def _columns(sizes, kernel, dilation, padding, stride, name):
+    """How many windows fit along each dimension."""
+    counts = [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, d, p, s in zip(sizes, kernel, dilation, padding, stride, strict=True)
+    ]
+    if min(counts) < 1:
+        raise RuntimeError(
+            f"{name}: given spatial size {tuple(sizes)}, kernel_size={tuple(kernel)}, "
+            f"dilation={tuple(dilation)}, padding={tuple(padding)}, stride={tuple(stride)}, the "
+            f"calculated shape of the array of sliding blocks is {tuple(counts)}, but its "
+            "components must be at least one."
+        )
+    return counts
+
+
+def _positions(size, kernel, dilation, stride, count, device):
+    """Where tap k of window w lies along one dimension, (kernel, count)."""
+    taps = flambeau.arange(kernel, device=device) * dilation
+    starts = flambeau.arange(count, device=device) * stride
+    return taps.unsqueeze(1) + starts.unsqueeze(0)
+
+
+def _window_index(size, kernel, dilation, stride, counts, device):
+    """The position in a flattened plane of each tap (rows) of each window (columns)."""
+    rows = _positions(size[0], kernel[0], dilation[0], stride[0], counts[0], device)
+    columns = _positions(size[1], kernel[1], dilation[1], stride[1], counts[1], device)
+    index = rows[:, None, :, None] * size[1] + columns[None, :, None, :]
+    return index.reshape(-1)  # (KH * KW * windows,)
+
+
+def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
+    """Every window of the input as a column: (N, C, H, W) to (N, C * KH * KW, windows)."""
+    kernel, dilation, padding, stride = (
+        ntuple(v, 2, name)
+        for v, name in (
+            (kernel_size, "kernel_size"), (dilation, "dilation"),
+            (padding, "padding"), (stride, "stride"),
+        )
+    )  # fmt: skip
+    if input.dim() not in (3, 4):
+        raise RuntimeError(
+            "Expected 3D or 4D (batch mode) tensor for input with possibly 0 batch size and other "
+            f"non-zero dimensions for input, but got: {list(input.shape)}"
+        )
+    _check_positive(kernel=kernel, dilation=dilation, stride=stride)
+    single = input.dim() == 3
+    images = input.unsqueeze(0) if single else input
+    counts = _columns(images.shape[2:], kernel, dilation, padding, stride, "unfold")
+    images = pad(images, (padding[1], padding[1], padding[0], padding[0]))
+    n, c, h, w = images.shape
+    index = _window_index((h, w), kernel, dilation, stride, counts, input.device)
+    out = images.reshape(n, c, h * w).index_select(2, index)
+    out = out.reshape(n, c * kernel[0] * kernel[1], counts[0] * counts[1])
+    return out.squeeze(0) if single else out
+
+
+def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    """The sum of windows laid back where unfold took them: (N, C * KH * KW, windows) to images."""
+    size, kernel, dilation, padding, stride = (
+        ntuple(v, 2, name)
+        for v, name in (
+            (output_size, "output_size"), (kernel_size, "kernel_size"), (dilation, "dilation"),
+            (padding, "padding"), (stride, "stride"),
+        )
+    )  # fmt: skip
+    if input.dim() not in (2, 3):
+        raise RuntimeError(
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and "
+            f"non-zero dimensions for input, but got: {list(input.shape)}"
+        )
+    _check_positive(kernel=kernel, dilation=dilation, stride=stride)
+    single = input.dim() == 2
+    columns = input.unsqueeze(0) if single else input
+    counts = _columns(size, kernel, dilation, padding, stride, "fold")
+    taps = kernel[0] * kernel[1]
+    n, rows, windows = columns.shape
+    if rows % taps:
+        raise RuntimeError(
+            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "
+            f"but got input.size(1)={rows} and kernel_size={tuple(kernel)}."
+        )
+    if windows != counts[0] * counts[1]:
+        raise RuntimeError(
+            f"Given output_size={tuple(size)}, kernel_size={tuple(kernel)}, dilation="
+            f"{tuple(dilation)}, padding={tuple(padding)}, stride={tuple(stride)}, expected size "
+            "of input's dimension 2 to match the calculated number of sliding blocks "
+            f"{counts[0]} * {counts[1]} = {counts[0] * counts[1]}, but got "
+            f"input.size(2)={windows}."
+        )
+    h, w = size[0] + 2 * padding[0], size[1] + 2 * padding[1]
+    index = _window_index((h, w), kernel, dilation, stride, counts, input.device)
+    c = rows // taps
+    out = columns.new_zeros((n, c, h * w)).index_add(2, index, columns.reshape(n, c, -1))
+    out = out.reshape(n, c, h, w)
+    out = out[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]]
+    return out.squeeze(0) if single else out
+
+
+def _check_positive(**sizes):
+    for name, values in sizes.items():
+        if min(values) <= 0:
+            raise RuntimeError(f"{name} should be greater than zero, but got {tuple(values)}")

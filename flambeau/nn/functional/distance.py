@@ -1,0 +1,38 @@
+"""Distances and similarities between vectors."""
+
+import flambeau
+
+
+def cosine_similarity(x1, x2, dim=1, eps=1e-8):
+    """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`, after broadcasting."""
+    dtype = flambeau.promote_types(x1.dtype, x2.dtype)
+    if not dtype.is_floating_point:
+        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {dtype}")
+    x1, x2 = flambeau.broadcast_tensors(x1.to(dtype), x2.to(dtype))
+    # Each vector is divided before the product, for the product of two norms may overflow.
+    first = x1 / _norm_above(x1, dim, eps)
+    second = x2 / _norm_above(x2, dim, eps)
+    return (first * second).sum(dim)
+
+
+def _norm_above(x, dim, eps):
+    # The limit is no function of x: where it acts, the gradient is that of x / eps.
+    norm = x.norm(2, dim, keepdim=True)
+    return norm.clamp_min(eps)
+
+
+def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
+    """|x1 - x2 + eps| in the p-norm, along the last dimension."""
+    difference = x1 - x2 + eps
+    return difference.norm(p, dim=max(x1.dim(), x2.dim()) - 1, keepdim=keepdim)
+
+
+def pdist(input, p=2.0):
+    """The p-norm distances of all pairs of rows i < j, in the order of the upper triangle."""
+    if input.dim() != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.dim()}D")
+    if p < 0:
+        raise RuntimeError("pdist only supports non-negative p values")
+    n = input.size(0)
+    first, second = flambeau.triu_indices(n, n, 1, device=input.device)
+    return (input[first] - input[second]).norm(p, dim=1)

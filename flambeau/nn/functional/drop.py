@@ -1,0 +1,120 @@
+"""Dropout: parts of the input set to 0 at random, in training only.
+
+Source: Srivastava et al., JMLR 15 (2014) 1929; alpha dropout: Klambauer et al., arXiv:1706.02515.
+Every function takes `generator=` as well.
+"""
+
+import warnings
+
+import flambeau
+
+
+def _check_probability(p):
+    if p < 0.0 or p > 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def dropout(input, p=0.5, training=True, inplace=False, *, generator=None):
+    """Each element is 0 with probability `p`, else divided by 1 - p."""
+    _check_probability(p)
+    return _drop(input, input.shape, p, training, inplace, generator)
+
+
+def _drop(input, mask_shape, p, training, inplace, generator):
+    if not training or p == 0.0 or input.numel() == 0:
+        return input
+    if p == 1.0:
+        scale = flambeau.zeros((), dtype=input.dtype, device=input.device)
+    else:
+        kept = flambeau.empty(mask_shape, dtype=input.dtype, device=input.device)
+        scale = kept.bernoulli_(1 - p, generator=generator).div_(1 - p)
+    return input.mul_(scale) if inplace else input * scale
+
+
+def _channel_mask_shape(input, spatial):
+    """(N, C, 1 ...), or (C, 1 ...) without a batch."""
+    leading = input.dim() - spatial
+    return (*input.shape[:leading], *[1] * spatial)
+
+
+def dropout1d(input, p=0.5, training=True, inplace=False, *, generator=None):
+    """dropout of whole channels of (N, C, L) or (C, L)."""
+    _check_probability(p)
+    if input.dim() not in (2, 3):
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {input.dim()}D input. "
+            "Note that dropout1d exists to provide channel-wise dropout on inputs with 1 spatial "
+            "dimension, a channel dimension, and an optional batch dimension."
+        )
+    return _drop(input, _channel_mask_shape(input, 1), p, training, inplace, generator)
+
+
+def dropout2d(input, p=0.5, training=True, inplace=False, *, generator=None):
+    """dropout of whole channels of (N, C, H, W) or (C, H, W)."""
+    _check_probability(p)
+    if input.dim() not in (3, 4):
+        warnings.warn(
+            f"dropout2d: Received a {input.dim()}-D input to dropout2d, which is deprecated and "
+            "will result in an error in a future release. For channel-wise dropout the input has "
+            "2 spatial dimensions, a channel dimension and an optional batch dimension.",
+            stacklevel=2,
+        )
+    if input.dim() == 3:
+        warnings.warn(
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise "
+            "1D dropout behavior is desired - input is interpreted as shape (N, C, L), where C "
+            "is the channel dim. This behavior will change in a future release to interpret the "
+            "input as one without a batch dimension, i.e. shape (C, H, W).",
+            stacklevel=2,
+        )
+    return _drop(input, _first_two(input), p, training, inplace, generator)
+
+
+def dropout3d(input, p=0.5, training=True, inplace=False, *, generator=None):
+    """dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
+    _check_probability(p)
+    if input.dim() not in (4, 5):
+        warnings.warn(
+            f"dropout3d: Received a {input.dim()}-D input to dropout3d, which is deprecated and "
+            "will result in an error in a future release. For channel-wise dropout the input has "
+            "3 spatial dimensions, a channel dimension and an optional batch dimension.",
+            stacklevel=2,
+        )
+    if input.dim() == 4:
+        return _drop(input, _channel_mask_shape(input, 3), p, training, inplace, generator)
+    return _drop(input, _first_two(input), p, training, inplace, generator)
+
+
+def _first_two(input):
+    if input.dim() < 2:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    return (*input.shape[:2], *[1] * (input.dim() - 2))
+
+
+def alpha_dropout(input, p=0.5, training=False, inplace=False, *, generator=None):
+    """dropout to the negative saturation of selu, rescaled so that mean and variance stay."""
+    _check_probability(p)
+    return _alpha_drop(input, input.shape, p, training, inplace, generator)
+
+
+def feature_alpha_dropout(input, p=0.5, training=False, inplace=False, *, generator=None):
+    """alpha_dropout of whole channels."""
+    _check_probability(p)
+    shape = _first_two(input) if training and input.numel() else input.shape
+    return _alpha_drop(input, shape, p, training, inplace, generator)
+
+
+def _alpha_drop(input, mask_shape, p, training, inplace, generator):
+    if not training or p == 0.0 or input.numel() == 0:
+        return input
+    if p == 1.0:
+        return input.mul_(0.0) if inplace else input * 0.0
+    saturation = -1.7580993408473766  # -scale * alpha of selu
+    a = ((1 - p) * (1 + p * saturation**2)) ** -0.5
+    kept = flambeau.empty(mask_shape, dtype=input.dtype, device=input.device)
+    kept.bernoulli_(1 - p, generator=generator)
+    # a * (kept ? input : saturation) + b, with b = -a * p * saturation
+    shift = (1 - kept) * (a * saturation) - a * p * saturation
+    if inplace:
+        return input.mul_(kept * a).add_(shift)
+    return input * (kept * a) + shift

@@ -1,0 +1,207 @@
+"""Resizing: each output sample is a weighted sum of few input samples along each dimension."""
+
+import math
+import warnings
+
+import flambeau
+
+from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+
+_MODES = {  # mode: the numbers of spatial dimensions it is for
+    "nearest": (1, 2, 3), "nearest-exact": (1, 2, 3), "area": (1, 2, 3),
+    "linear": (1,), "bilinear": (2,), "bicubic": (2,), "trilinear": (3,),
+}  # fmt: skip
+
+
+def cubic_taps(part, a=-0.75):
+    """Weights of the 4 neighbours at distances 1 + part, part, 1 - part, 2 - part.
+
+    Source: Keys, IEEE Trans. ASSP 29 (1981) 1153, with a = -0.75.
+    """
+    return [_cubic(distance, a) for distance in (1 + part, part, 1 - part, 2 - part)]
+
+
+def _cubic(distance, a):
+    """Keys' kernel at a tensor of distances in [0, 2]."""
+    near = ((a + 2) * distance - (a + 3)) * distance * distance + 1
+    far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+    return flambeau.where(distance <= 1, near, far)
+
+
+def interpolate(
+    input,
+    size=None,
+    scale_factor=None,
+    mode="nearest",
+    align_corners=None,
+    recompute_scale_factor=None,
+    antialias=False,
+):
+    """`input` (N, C, *S) resampled to another size.
+
+    Args:
+        size (int or sequence): the output's sizes.
+        scale_factor (float or sequence): or their ratio to the input's.
+        mode (str): "nearest" (as older programs expect it), "nearest-exact", "linear", "bilinear",
+            "bicubic", "trilinear" by the number of dimensions, "area".
+        align_corners (bool): the corner samples keep their place, rather than the outer edges.
+        recompute_scale_factor (bool): use the ratio of the sizes, not the given scale_factor.
+        antialias (bool): widen the kernel when shrinking; "bilinear" and "bicubic" only.
+    """
+    n = input.dim() - 2
+    if mode in ("nearest", "area", "nearest-exact"):
+        if align_corners is not None:
+            raise ValueError(
+                "align_corners option can only be set with the interpolating modes: "
+                "linear | bilinear | bicubic | trilinear"
+            )
+    elif align_corners is None:
+        align_corners = False
+    sizes, scales = _sizes_and_scales(input, size, scale_factor, recompute_scale_factor, n)
+    if antialias and not (mode in ("bilinear", "bicubic") and n == 2):
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor"
+        )
+    if mode not in _MODES or n not in _MODES[mode]:
+        raise NotImplementedError(
+            "Input Error: Only 3D, 4D and 5D input Tensors supported "
+            f"(got {input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | "
+            f"trilinear | area | nearest-exact (got {mode})"
+        )
+    if mode == "area":
+        pools = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
+        return pools[n - 1](input, sizes)
+    if min(sizes) <= 0 or min(input.shape[2:]) <= 0:
+        raise RuntimeError(
+            f"Input and output sizes should be greater than 0, but got input "
+            f"{list(input.shape[2:])} and output {list(sizes)}"
+        )
+    for i in range(n):
+        dim, out, scale = i + 2, sizes[i], scales[i]
+        if antialias:
+            input = _resize_antialiased(input, dim, out, scale, mode, align_corners)
+        else:
+            input = _resize(input, dim, out, scale, mode, align_corners)
+    return input
+
+
+def _sizes_and_scales(input, size, scale_factor, recompute, n):
+    if size is not None and scale_factor is not None:
+        raise ValueError("only one of size or scale_factor should be defined")
+    if size is not None:
+        sizes = list(size) if isinstance(size, (list, tuple)) else [size] * n
+        if len(sizes) != n:
+            raise ValueError(
+                "Input and output must have the same number of spatial dimensions, but got input "
+                f"with spatial dimensions of {list(input.shape[2:])} and output size of {size}."
+            )
+        if recompute:
+            raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+        return [int(s) for s in sizes], [None] * n
+    if scale_factor is None:
+        raise ValueError("either size or scale_factor should be defined")
+    scales = list(scale_factor) if isinstance(scale_factor, (list, tuple)) else [scale_factor] * n
+    if len(scales) != n:
+        raise ValueError(
+            "Input and scale_factor must have the same number of spatial dimensions, but got input "
+            f"with spatial dimensions of {list(input.shape[2:])} and scale_factor of shape "
+            f"{scale_factor}."
+        )
+    sizes = [int(math.floor(s * f)) for s, f in zip(input.shape[2:], scales, strict=True)]
+    return sizes, [None] * n if recompute else scales
+
+
+def _ratio(size, out, scale, align_corners):
+    """How far in the input one step of the output goes."""
+    if align_corners:
+        return (size - 1) / (out - 1) if out > 1 else 0.0
+    return 1.0 / scale if scale is not None and scale > 0 else size / out
+
+
+def _resize(input, dim, out, scale, mode, align_corners):
+    size = input.shape[dim]
+    if mode in ("nearest", "nearest-exact"):
+        ratio = _ratio(size, out, scale, False)
+        shift = 0.5 if mode == "nearest-exact" else 0.0
+        index = [min(int((i + shift) * ratio), size - 1) for i in range(out)]
+        return input.index_select(dim, flambeau.tensor(index, device=input.device))
+    if size == out and scale in (None, 1):
+        return input if mode != "bicubic" else input.clone()
+    ratio = _ratio(size, out, scale, align_corners)
+    real = input.dtype if input.is_floating_point() else flambeau.float32
+    work = real if real in (flambeau.float32, flambeau.float64) else flambeau.float32
+    at = flambeau.arange(out, dtype=flambeau.float64)
+    at = at * ratio if align_corners else (at + 0.5) * ratio - 0.5
+    if mode != "bicubic":
+        at = at.clamp(min=0)
+    base = at.floor()
+    part = at - base
+    weights = cubic_taps(part) if mode == "bicubic" else [1 - part, part]
+    first = -1 if mode == "bicubic" else 0
+    shape = [-1 if i == dim else 1 for i in range(input.dim())]
+    wide = input.to(work)
+    total = None
+    for i, weight in enumerate(weights):
+        index = (base.long() + (i + first)).clamp(0, size - 1).to(input.device)
+        term = wide.index_select(dim, index) * weight.to(work).to(input.device).reshape(shape)
+        total = term if total is None else total + term
+    return _rounded(total, input.dtype)
+
+
+def _resize_antialiased(input, dim, out, scale, mode, align_corners):
+    size = input.shape[dim]
+    ratio = _ratio(size, out, scale, align_corners)
+    reach = 2.0 if mode == "bicubic" else 1.0
+    widen = max(ratio, 1.0)
+    centres = ratio * (flambeau.arange(out, dtype=flambeau.float64) + 0.5)
+    places = flambeau.arange(size, dtype=flambeau.float64) + 0.5
+    distance = ((places.unsqueeze(0) - centres.unsqueeze(1)) / widen).abs()  # (out, size)
+    if mode == "bicubic":
+        weight = _cubic(distance, -0.5)
+    else:
+        weight = 1 - distance
+    # The window of a sample is what lies within reach, rounded to whole samples.
+    low = (centres - reach * widen + 0.5).trunc().clamp(min=0).unsqueeze(1)
+    high = (centres + reach * widen + 0.5).trunc().clamp(max=size).unsqueeze(1)
+    inside = (places.unsqueeze(0) > low) & (places.unsqueeze(0) < high) & (distance < reach)
+    weight = flambeau.where(inside, weight, flambeau.zeros_like(weight))
+    weight = weight / weight.sum(1, keepdim=True)
+    work = flambeau.float64 if input.dtype == flambeau.float64 else flambeau.float32
+    weight = weight.to(work).to(input.device)
+    moved = input.to(work).movedim(dim, -1)
+    return _rounded((moved @ weight.t()).movedim(-1, dim), input.dtype)
+
+
+def _rounded(values, dtype):
+    if dtype.is_floating_point:
+        return values.to(dtype)
+    return values.round().clamp(0, 255).to(dtype) if dtype == flambeau.uint8 else values.to(dtype)
+
+
+def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
+    """The old name of interpolate."""
+    warnings.warn(
+        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input, size=None, scale_factor=None):
+    """interpolate with mode="nearest"."""
+    warnings.warn(
+        "`nn.functional.upsample_nearest` is deprecated. "
+        "Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor, mode="nearest")
+
+
+def upsample_bilinear(input, size=None, scale_factor=None):
+    """interpolate with mode="bilinear" and align_corners=True."""
+    warnings.warn(
+        "`nn.functional.upsample_bilinear` is deprecated. "
+        "Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)

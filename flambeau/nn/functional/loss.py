@@ -1,0 +1,139 @@
+"""Losses of regression: a target value for each element of the input."""
+
+import math
+import warnings
+
+import flambeau
+
+from ...ops import losses
+from .reduction import check, reduced, reduction_of, warn_unless_same_size, weighted
+
+
+def mse_loss(
+    input, target, size_average=None, reduce=None, reduction="mean", weight=None
+):
+    """(input - target)**2. With `weight`, the mean is weighted."""
+    if size_average is not None or reduce is not None:
+        reduction = reduction_of(size_average, reduce, reduction)
+    if input.shape != target.shape:
+        warn_unless_same_size(input, target)
+    loss = losses.squared_error(input, target)
+    return reduced(loss, reduction) if weight is None else weighted(loss, weight, reduction)
+
+
+def l1_loss(
+    input, target, size_average=None, reduce=None, reduction="mean", weight=None
+):
+    """|input - target|. With `weight`, the mean is weighted."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    warn_unless_same_size(input, target)
+    loss = (input - target).abs()
+    return reduced(loss, reduction) if weight is None else weighted(loss, weight, reduction)
+
+
+def smooth_l1_loss(
+    input, target, size_average=None, reduce=None, reduction="mean", beta=1.0
+):
+    """d**2 / (2 * beta) where d = |input - target| < beta, else d - beta / 2."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    warn_unless_same_size(input, target)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    if beta == 0:
+        return l1_loss(input, target, reduction=reduction)
+    return reduced(losses.smooth_l1(input, target, beta), reduction)
+
+
+def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
+    """d**2 / 2 where d = |input - target| < delta, else delta * (d - delta / 2)."""
+    warn_unless_same_size(input, target)
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    loss = losses.huber(input, target, delta)
+    if weight is None:
+        return reduced(loss, reduction)
+    if weight.size() != input.size():
+        raise ValueError("Weights and input must have the same size.")
+    return reduced(loss * weight, reduction)
+
+
+def poisson_nll_loss(
+    input,
+    target,
+    log_input=True,
+    full=False,
+    size_average=None,
+    eps=1e-8,
+    reduce=None,
+    reduction="mean",
+):
+    """Negative log likelihood of counts `target` under a Poisson distribution of rate exp(input).
+
+    Without `log_input` the rate is the input itself. `full` adds Stirling's estimate of
+    log(target!) where target > 1.
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    check(reduction)
+    if log_input:
+        loss = input.exp() - target * input
+    else:
+        loss = input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
+        loss = loss + flambeau.where(target > 1, stirling, flambeau.zeros_like(stirling))
+    return reduced(loss, reduction)
+
+
+def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
+    """Negative log likelihood of `target` under a normal distribution of mean input, variance var.
+
+    (log(var) + (input - target)**2 / var) / 2, var not below eps; `full` adds log(2 pi) / 2.
+    """
+    if isinstance(var, (int, float)):
+        if var < 0:
+            raise ValueError("var has negative entry/entries")
+        var = flambeau.full_like(input, var)
+    else:
+        if var.size() != input.size():
+            if input.size()[:-1] == var.size():
+                var = var.unsqueeze(-1)
+            elif var.dim() != input.dim() or any(
+                v not in (1, n) for v, n in zip(var.shape, input.shape, strict=True)
+            ):
+                raise ValueError("var is of incorrect size")
+        if bool((var < 0).any()):
+            raise ValueError("var has negative entry/entries")
+    check(reduction)
+    # The limit is applied without a gradient of its own, so that var below eps still learns.
+    limited = var.clone()
+    with flambeau.no_grad():
+        limited.clamp_(min=eps)
+    loss = 0.5 * (limited.log() + (input - target) ** 2 / limited)
+    if full:
+        loss = loss + 0.5 * math.log(2 * math.pi)
+    return reduced(loss, reduction)
+
+
+def kl_div(
+    input, target, size_average=None, reduce=None, reduction="mean", log_target=False
+):
+    """target * (log(target) - input), input holding logarithms; 0 where target is 0.
+
+    reduction "batchmean" is the divergence as defined: the sum divided by the size of dimension 0.
+    """
+    if size_average is not None or reduce is not None:
+        reduction = reduction_of(size_average, reduce, reduction)
+    elif reduction == "mean":
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support "
+            "size. 'batchmean' divides only by the batch size, and aligns with the KL div math "
+            "definition.",
+            stacklevel=2,
+        )
+    if log_target:
+        loss = target.exp() * (target - input)
+    else:
+        loss = flambeau.xlogy(target, target) - target * input
+    if reduction == "batchmean":
+        return loss.sum() / input.size(0) if input.dim() != 0 else loss.sum()
+    return reduced(loss, reduction)

@@ -1,0 +1,160 @@
+"""Normalization: to mean 0 and variance 1 over batches, channels, rows; to length 1."""
+
+import math
+
+import flambeau
+
+from ...ops import rows
+
+
+def _check_batch(sizes, what="channel"):
+    """Training statistics need more than one value each."""
+    values = sizes[0] * math.prod(sizes[2:])
+    if values == 1:
+        raise ValueError(
+            f"Expected more than 1 value per {what} when training, got input size {sizes}"
+        )
+
+
+def batch_norm(
+    input,
+    running_mean,
+    running_var,
+    weight=None,
+    bias=None,
+    training=False,
+    momentum=0.1,
+    eps=1e-05,
+):
+    """(input - mean) / sqrt(var + eps) * weight + bias, a mean and variance for each channel.
+
+    In training they are those of this batch, and the running ones move towards them by `momentum`
+    (the running variance divides by n - 1); otherwise they are the running ones.
+
+    Shape: input (N, C, *); the others (C,).
+    Source: Ioffe, Szegedy, 2015, arXiv:1502.03167.
+    """
+    if training:
+        _check_batch(input.size())
+    return flambeau.batch_norm(
+        input, weight, bias, running_mean, running_var, training, momentum, eps, False
+    )
+
+
+def instance_norm(
+    input,
+    running_mean=None,
+    running_var=None,
+    weight=None,
+    bias=None,
+    use_input_stats=True,
+    momentum=0.1,
+    eps=1e-05,
+):
+    """batch_norm with a mean and variance for each channel of each sample.
+
+    Source: Ulyanov et al., 2016, arXiv:1607.08022.
+    """
+    sizes = input.size()
+    if use_input_stats:
+        if math.prod(sizes[2:]) == 1:
+            raise ValueError(
+                f"Expected more than 1 spatial element when training, got input size {sizes}"
+            )
+        if sizes[0] * sizes[1] == 0:
+            return input.clone()
+    n, c = sizes[:2]
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    folded = input.reshape(1, n * c, *sizes[2:])
+
+    def repeat(t):
+        return None if t is None else t.repeat(n)
+
+    mean, var = repeat(running_mean), repeat(running_var)
+    out = batch_norm(folded, mean, var, repeat(weight), repeat(bias), True, momentum, eps)
+    with flambeau.no_grad():
+        if running_mean is not None:
+            running_mean.copy_(mean.reshape(n, c).mean(0))
+        if running_var is not None:
+            running_var.copy_(var.reshape(n, c).mean(0))
+    return out.reshape(sizes)
+
+
+def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
+    """Shift and scale each trailing block of `input` to mean 0 and variance 1.
+
+    out = (input - mean) / sqrt(var + eps) * weight + bias over the last len(normalized_shape)
+    dimensions. Source: Ba, Kiros, Hinton, 2016, arXiv:1607.06450.
+    """
+    return rows.layer_norm(input, normalized_shape, weight, bias, eps)
+
+
+def rms_norm(input, normalized_shape, weight=None, eps=None):
+    """input / sqrt(mean(input**2) + eps) * weight over the last len(normalized_shape) dimensions.
+
+    eps None takes the machine epsilon. Source: Zhang, Sennrich, 2019, arXiv:1910.07467.
+    """
+    return rows.rms_norm(input, normalized_shape, weight, eps)
+
+
+def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
+    """layer_norm over each of `num_groups` groups of channels, then weight and bias a channel.
+
+    Shape: input (N, C, *), weight and bias (C,). Source: Wu, He, 2018, arXiv:1803.08494.
+    """
+    if input.dim() < 2:
+        raise RuntimeError(
+            f"Expected at least 2 dimensions for input tensor but received {input.dim()}"
+        )
+    n, c, *spatial = input.shape
+    if num_groups <= 0:
+        raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
+    if c % num_groups:
+        raise RuntimeError(
+            "Expected number of channels in input to be divisible by num_groups, but got input "
+            f"of shape {list(input.shape)} and num_groups={num_groups}"
+        )
+    for name, vector in (("weight", weight), ("bias", bias)):
+        if vector is not None and (vector.dim() != 1 or vector.numel() != c):
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in "
+                f"input, but got {name} of shape {list(vector.shape)} and input of shape "
+                f"{list(input.shape)}"
+            )
+    _check_batch([n * c // num_groups, num_groups, *spatial])
+    block = c // num_groups * math.prod(spatial)
+    out = rows.layer_norm(input.reshape(n * num_groups, block), (block,), None, None, eps)
+    out = out.reshape(input.shape)
+    channels = (c, *[1] * len(spatial))
+    if weight is not None:
+        out = out * weight.reshape(channels)
+    if bias is not None:
+        out = out + bias.reshape(channels)
+    return out
+
+
+def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
+    """input / (k + alpha * mean of input**2 over `size` neighbouring channels) ** beta.
+
+    Source: Krizhevsky et al., 2012.
+    """
+    if input.dim() < 3:
+        raise ValueError(
+            f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)"
+        )
+    if input.numel() == 0:
+        return input
+    squares = flambeau.nn.functional.pad(
+        (input * input).unsqueeze(1), (*[0, 0] * (input.dim() - 2), size // 2, (size - 1) // 2)
+    ).squeeze(1)
+    total = squares.unfold(1, size, 1).sum(-1)
+    return input / (total / size * alpha + k) ** beta
+
+
+def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
+    """input / max(norm of input along dim, eps)."""
+    norm = input.norm(p, dim, keepdim=True).clamp_min(eps)
+    if out is None:
+        return input / norm
+    return flambeau.div(input, norm, out=out)

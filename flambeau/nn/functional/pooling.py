@@ -1,0 +1,192 @@
+"""Pooling: the maximum or the mean of windows, given by their size or by the output's."""
+
+import math
+
+import flambeau
+
+from ...ops import pool
+from .sizes import ntuple
+
+
+def _max_pool(n):
+    def max_pool_with_indices(
+        input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
+        return_indices=False,
+    ):  # fmt: skip
+        with_indices = getattr(pool, f"max_pool{n}d_with_indices")
+        return with_indices(
+            input, kernel_size, kernel_size if stride is None else stride, padding, dilation,
+            ceil_mode,
+        )  # fmt: skip
+
+    def max_pool(
+        input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
+        return_indices=False,
+    ):  # fmt: skip
+        if stride is None:
+            stride = kernel_size
+        if return_indices:
+            return max_pool_with_indices(
+                input, kernel_size, stride, padding, dilation, ceil_mode
+            )
+        plain = getattr(flambeau, f"max_pool{n}d")
+        return plain(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+    max_pool.__doc__ = f"""The maximum of each window of the last {n} dimensions.
+
+    With return_indices also where it lies in the flattened plane of its channel."""
+    max_pool_with_indices.__doc__ = f"max_pool{n}d with return_indices=True."
+    max_pool.__name__ = max_pool.__qualname__ = f"max_pool{n}d"
+    name = f"max_pool{n}d_with_indices"
+    max_pool_with_indices.__name__ = max_pool_with_indices.__qualname__ = name
+    return max_pool, max_pool_with_indices
+
+
+max_pool1d, max_pool1d_with_indices = _max_pool(1)
+max_pool2d, max_pool2d_with_indices = _max_pool(2)
+max_pool3d, max_pool3d_with_indices = _max_pool(3)
+
+
+def avg_pool1d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
+):
+    """The mean of each window of the last dimension."""
+    return pool.avg_pool1d(
+        input, kernel_size, kernel_size if stride is None else stride, padding, ceil_mode,
+        count_include_pad,
+    )  # fmt: skip
+
+
+def avg_pool2d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+    divisor_override=None,
+):  # fmt: skip
+    """The mean of each window of the last 2 dimensions; or its sum / divisor_override."""
+    return pool.avg_pool2d(
+        input, kernel_size, kernel_size if stride is None else stride, padding, ceil_mode,
+        count_include_pad, divisor_override,
+    )  # fmt: skip
+
+
+def avg_pool3d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+    divisor_override=None,
+):  # fmt: skip
+    """The mean of each window of the last 3 dimensions; or its sum / divisor_override."""
+    return pool.avg_pool3d(
+        input, kernel_size, kernel_size if stride is None else stride, padding, ceil_mode,
+        count_include_pad, divisor_override,
+    )  # fmt: skip
+
+
+def _adaptive_sizes(input, output_size, n):
+    """output_size with None replaced by the size of the input."""
+    sizes = ntuple(output_size, n, "output_size")
+    return [
+        given if given is not None else size
+        for given, size in zip(sizes, input.shape[-n:], strict=True)
+    ]
+
+
+def adaptive_avg_pool1d(input, output_size):
+    """The mean of windows chosen so that the output has `output_size`."""
+    return pool.adaptive_avg_pool1d(input, _adaptive_sizes(input, output_size, 1))
+
+
+def adaptive_avg_pool2d(input, output_size):
+    """The mean of windows chosen so that the output has `output_size`; None keeps the input's."""
+    return pool.adaptive_avg_pool2d(input, _adaptive_sizes(input, output_size, 2))
+
+
+def adaptive_avg_pool3d(input, output_size):
+    """The mean of windows chosen so that the output has `output_size`; None keeps the input's."""
+    return pool.adaptive_avg_pool3d(input, _adaptive_sizes(input, output_size, 3))
+
+
+def _adaptive_max_pool(n):
+    def with_indices(input, output_size, return_indices=False):
+        pooled = getattr(pool, f"adaptive_max_pool{n}d")
+        return pooled(input, _adaptive_sizes(input, output_size, n))
+
+    def adaptive_max_pool(input, output_size, return_indices=False):
+        both = with_indices(input, output_size)
+        return both if return_indices else both[0]
+
+    adaptive_max_pool.__doc__ = "The maximum of windows chosen so that the output has `output_size`."
+    with_indices.__doc__ = f"adaptive_max_pool{n}d with return_indices=True."
+    adaptive_max_pool.__name__ = adaptive_max_pool.__qualname__ = f"adaptive_max_pool{n}d"
+    with_indices.__name__ = with_indices.__qualname__ = f"adaptive_max_pool{n}d_with_indices"
+    return adaptive_max_pool, with_indices
+
+
+adaptive_max_pool1d, adaptive_max_pool1d_with_indices = _adaptive_max_pool(1)
+adaptive_max_pool2d, adaptive_max_pool2d_with_indices = _adaptive_max_pool(2)
+adaptive_max_pool3d, adaptive_max_pool3d_with_indices = _adaptive_max_pool(3)
+
+
+def _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, n, average):
+    kernel = ntuple(kernel_size, n, "kernel_size")
+    mean = average(input.pow(norm_type), kernel, stride, 0, ceil_mode)
+    # relu drops a negative sum, which an odd power can have.
+    return (mean.sign() * mean.abs().relu()).mul(math.prod(kernel)).pow(1.0 / norm_type)
+
+
+def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """(sum of x**p)**(1/p) of each window."""
+    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 1, avg_pool1d)
+
+
+def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """(sum of x**p)**(1/p) of each window."""
+    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 2, avg_pool2d)
+
+
+def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """(sum of x**p)**(1/p) of each window."""
+    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 3, avg_pool3d)
+
+
+def _max_unpool(input, indices, kernel_size, stride, padding, output_size, n):
+    kernel = ntuple(kernel_size, n, "kernel_size")
+    stride = kernel if stride is None else ntuple(stride, n, "stride")
+    padding = ntuple(padding, n, "padding")
+    if indices.dtype != flambeau.int64:
+        raise RuntimeError(
+            f"elements in indices should be type int64 but got: {indices.dtype}"
+        )
+    if input.shape != indices.shape:
+        raise RuntimeError(
+            f"Expected shape of indices to be same as that of the input tensor "
+            f"({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}"
+        )
+    default = [
+        (size - 1) * s + k - 2 * p
+        for size, s, k, p in zip(input.shape[-n:], stride, kernel, padding, strict=True)
+    ]
+    size = default if output_size is None else list(output_size)[-n:]
+    for got, usual, s in zip(size, default, stride, strict=True):
+        if not usual - s < got < usual + s:
+            raise ValueError(
+                f"invalid output_size {size} (dimensions must be between "
+                f"{[d - s for d, s in zip(default, stride, strict=True)]} and "
+                f"{[d + s for d, s in zip(default, stride, strict=True)]})"
+            )
+    planes = input.shape[:-n]
+    flat = input.new_zeros((*planes, math.prod(size)))
+    out = flat.scatter(-1, indices.flatten(-n), input.flatten(-n))
+    return out.reshape(*planes, *size)
+
+
+def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Each value at the place it was the maximum of in max_pool1d, 0 elsewhere."""
+    return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 1)
+
+
+def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Each value at the place it was the maximum of in max_pool2d, 0 elsewhere."""
+    return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 2)
+
+
+def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Each value at the place it was the maximum of in max_pool3d, 0 elsewhere."""
+    return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 3)

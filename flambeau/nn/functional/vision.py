@@ -1,0 +1,216 @@
+"""Rearranging channels and pixels, and resampling at the points of a grid."""
+
+import flambeau
+
+from .interpolation import cubic_taps
+
+
+def pixel_shuffle(input, upscale_factor):
+    """(*, C * r**2, H, W) to (*, C, H * r, W * r)."""
+    r = upscale_factor
+    if input.dim() < 3:
+        raise RuntimeError(
+            "pixel_shuffle expects input to have at least 3 dimensions, but got input with "
+            f"{input.dim()} dimension(s)"
+        )
+    if r <= 0:
+        raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
+    *batch, c, h, w = input.shape
+    if c % (r * r):
+        raise RuntimeError(
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
+            f"of upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
+        )
+    out = input.reshape(*batch, c // (r * r), r, r, h, w)
+    n = len(batch)
+    out = out.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2)  # (*, C, H, r, W, r)
+    return out.reshape(*batch, c // (r * r), h * r, w * r)
+
+
+def pixel_unshuffle(input, downscale_factor):
+    """(*, C, H * r, W * r) to (*, C * r**2, H, W)."""
+    r = downscale_factor
+    if input.dim() < 3:
+        raise RuntimeError(
+            "pixel_unshuffle expects input to have at least 3 dimensions, but got input with "
+            f"{input.dim()} dimension(s)"
+        )
+    if r <= 0:
+        raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
+    *batch, c, h, w = input.shape
+    for name, place, size in (("height", -2, h), ("width", -1, w)):
+        if size % r:
+            raise RuntimeError(
+                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
+                f"input.size({place})={size} is not divisible by {r}"
+            )
+    out = input.reshape(*batch, c, h // r, r, w // r, r)
+    n = len(batch)
+    out = out.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3)  # (*, C, r, r, H, W)
+    return out.reshape(*batch, c * r * r, h // r, w // r)
+
+
+def channel_shuffle(input, groups):
+    """The channels of each of `groups` groups dealt out in turn."""
+    if input.dim() <= 2:
+        raise RuntimeError(
+            "channel_shuffle expects input with > 2 dims, but got input with sizes "
+            f"{list(input.shape)}"
+        )
+    n, c, *rest = input.shape
+    if groups <= 0:
+        raise RuntimeError(
+            f"Number of groups to divide channels in must be positive. Value of groups:{groups}"
+        )
+    if c % groups:
+        raise RuntimeError(
+            "Number of channels must be divisible by groups. "
+            f"Got {c} channels and {groups} groups."
+        )
+    return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(input.shape)
+
+
+native_channel_shuffle = channel_shuffle
+
+
+def affine_grid(theta, size, align_corners=None):
+    """The points, in [-1, 1], that an affine map takes the points of an output of `size` to.
+
+    Shape: theta (N, 2, 3) with size (N, C, H, W) gives (N, H, W, 2); (N, 3, 4) with (N, C, D, H, W)
+    gives (N, D, H, W, 3). With align_corners -1 and 1 are the centres of the corner pixels,
+    without it their outer edges.
+    """
+    align_corners = bool(align_corners)
+    if not theta.is_floating_point():
+        raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
+    n = len(size) - 2
+    if n not in (2, 3):
+        raise NotImplementedError(
+            f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, "
+            f"respectively. Got size {size}."
+        )
+    if theta.dim() != 3 or theta.shape[-2:] != (n, n + 1):
+        raise ValueError(
+            f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {size}. "
+            f"Got {theta.shape}."
+        )
+    if min(size) <= 0:
+        raise ValueError("Expected non-zero, positive output size. Got " + str(size))
+    made = {"dtype": theta.dtype, "device": theta.device}
+    spatial = list(size[2:])
+    coordinates = []
+    for place in reversed(range(n)):  # x first
+        count = spatial[place]
+        line = flambeau.linspace(-1, 1, count, **made) if count > 1 else flambeau.zeros(1, **made)
+        if not align_corners:
+            line = line * ((count - 1) / count)
+        shape = [1] * n
+        shape[place] = count
+        coordinates.append(line.reshape(shape).expand(spatial))
+    coordinates.append(flambeau.ones(spatial, **made))
+    points = flambeau.stack(coordinates, -1).reshape(1, -1, n + 1)
+    return (points @ theta.transpose(1, 2)).reshape(theta.size(0), *spatial, n)
+
+
+def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
+    """The values of `input` at the points of `grid`, x first, each in [-1, 1] over the input.
+
+    Shape: (N, C, H, W) with (N, H', W', 2) gives (N, C, H', W'); one more dimension likewise.
+
+    Args:
+        mode (str): "bilinear", "nearest" or, with 2 dimensions, "bicubic" (a = -0.75).
+        padding_mode (str): outside the input: "zeros", "border" or "reflection".
+    """
+    if mode not in ("bilinear", "nearest", "bicubic"):
+        raise ValueError(
+            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', "
+            f"but got: '{mode}'"
+        )
+    if padding_mode not in ("zeros", "border", "reflection"):
+        raise ValueError(
+            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
+            f"'reflection', but got: '{padding_mode}'"
+        )
+    n = input.dim() - 2
+    if n not in (2, 3) or grid.dim() != input.dim():
+        raise RuntimeError(
+            "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but "
+            f"got input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
+        )
+    if input.size(0) != grid.size(0) or grid.size(-1) != n:
+        raise RuntimeError(
+            f"grid_sampler(): expected grid to have size {n} in last dimension and the batch size "
+            f"of input, but got input with sizes {list(input.shape)} and grid with sizes "
+            f"{list(grid.shape)}"
+        )
+    if mode == "bicubic" and n != 2:
+        raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
+    if min(input.shape[2:]) == 0:
+        raise RuntimeError(
+            "grid_sampler(): expected input to have non-empty spatial dimensions, but input has "
+            f"sizes {list(input.shape)}"
+        )
+    sizes = list(input.shape[2:])
+    align = bool(align_corners)
+    places = []
+    for dim, size in enumerate(sizes):
+        at = grid[..., n - 1 - dim]
+        at = (at + 1) / 2 * (size - 1) if align else ((at + 1) * size - 1) / 2
+        # Cubic taps are brought inside one by one: a point keeps its place between its neighbours.
+        places.append(at if mode == "bicubic" else _bring_inside(at, size, padding_mode, align))
+    taps = [_grid_taps(at, mode) for at in places]
+    total = None
+    for combination in _product(taps):
+        weight, index, valid = None, 0, None
+        for (place, share), size in zip(combination, sizes, strict=True):
+            if mode == "bicubic":
+                place = _bring_inside(place, size, padding_mode, align)
+            ok = (place >= 0) & (place <= size - 1)
+            valid = ok if valid is None else valid & ok
+            index = index * size + place.detach().clamp(0, size - 1).nan_to_num().long()
+            if share is not None:
+                weight = share if weight is None else weight * share
+        values = _take(input, index) * valid.unsqueeze(1)
+        if weight is not None:
+            values = values * weight.unsqueeze(1)
+        total = values if total is None else total + values
+    return total
+
+
+def _take(input, index):
+    """input (N, C, *) at flat positions index (N, *P): (N, C, *P)."""
+    n, c = input.shape[:2]
+    flat = index.reshape(n, 1, -1).expand(-1, c, -1)
+    return input.flatten(2).gather(2, flat).reshape(n, c, *index.shape[1:])
+
+
+def _bring_inside(at, size, padding_mode, align):
+    if padding_mode == "border":
+        return at.clamp(0, size - 1)
+    if padding_mode == "reflection":
+        low, span = (0.0, size - 1.0) if align else (-0.5, float(size))
+        if span == 0:
+            return flambeau.zeros_like(at)
+        offset = (at - low).abs()
+        turns = (offset.detach() / span).floor()
+        rest = offset - turns * span
+        at = flambeau.where(turns.remainder(2) == 0, rest + low, span - rest + low)
+        return at.clamp(0, size - 1)
+    return at
+
+
+def _grid_taps(at, mode):
+    """(place, weight) of each neighbour of the points along one dimension; None is weight 1."""
+    if mode == "nearest":
+        return [(at.detach().round(), None)]
+    base = at.detach().floor()
+    part = at - base
+    if mode == "bilinear":
+        return [(base, 1 - part), (base + 1, part)]
+    return [(base + i - 1, weight) for i, weight in enumerate(cubic_taps(part))]
+
+
+def _product(taps):
+    if not taps:
+        return [()]
+    return [(first, *rest) for first in taps[0] for rest in _product(taps[1:])]

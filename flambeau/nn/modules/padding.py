@@ -1,0 +1,157 @@
+"""Padding layers: for 1, 2 and 3 dimensions each of constant, zero, reflection, replication, circular."""
+
+from .. import functional as F
+from .module import Module
+
+
+def _amounts(padding, n):
+    """Before and after each of n dimensions, the last one first."""
+    return (padding,) * (2 * n) if isinstance(padding, int) else tuple(padding)
+
+
+class _ConstantPadNd(Module):
+    """Padding with one value."""
+
+    __constants__ = ["padding", "value"]
+
+    def __init__(self, padding, value):
+        super().__init__()
+        self.padding = _amounts(padding, type(self)._n)
+        self.value = value
+
+    def forward(self, input):
+        return F.pad(input, self.padding, "constant", self.value)
+
+    def extra_repr(self):
+        return f"padding={self.padding}, value={self.value}"
+
+
+class ConstantPad1d(_ConstantPadNd):
+    """Pads the last dimension with `value`."""
+
+    _n = 1
+
+
+class ConstantPad2d(_ConstantPadNd):
+    """Pads the last two dimensions with `value`."""
+
+    _n = 2
+
+
+class ConstantPad3d(_ConstantPadNd):
+    """Pads the last three dimensions with `value`."""
+
+    _n = 3
+
+
+class _ZeroPadNd(_ConstantPadNd):
+    """Padding with 0."""
+
+    def __init__(self, padding):
+        super().__init__(padding, 0.0)
+
+    def extra_repr(self):
+        return f"{self.padding}"
+
+
+class ZeroPad1d(_ZeroPadNd):
+    """Pads the last dimension with 0."""
+
+    _n = 1
+
+
+class ZeroPad2d(_ZeroPadNd):
+    """Pads the last two dimensions with 0."""
+
+    _n = 2
+
+
+class ZeroPad3d(_ZeroPadNd):
+    """Pads the last three dimensions with 0."""
+
+    _n = 3
+
+
+class _FromInputPadNd(Module):
+    """Padding with values of the input itself."""
+
+    __constants__ = ["padding"]
+
+    def __init__(self, padding):
+        super().__init__()
+        self.padding = _amounts(padding, type(self)._n)
+
+    def forward(self, input):
+        self._check_input_dim(input)
+        return F.pad(input, self.padding, self._mode)
+
+    def _check_input_dim(self, input):
+        pass
+
+    def extra_repr(self):
+        return f"{self.padding}"
+
+
+class ReflectionPad1d(_FromInputPadNd):
+    """Pads the last dimension with its reflection."""
+
+    _n, _mode = 1, "reflect"
+
+
+class ReflectionPad2d(_FromInputPadNd):
+    """Pads the last two dimensions with their reflection."""
+
+    _n, _mode = 2, "reflect"
+
+
+class ReflectionPad3d(_FromInputPadNd):
+    """Pads the last three dimensions with their reflection."""
+
+    _n, _mode = 3, "reflect"
+
+
+class ReplicationPad1d(_FromInputPadNd):
+    """Pads the last dimension with its edge."""
+
+    _n, _mode = 1, "replicate"
+
+
+class ReplicationPad2d(_FromInputPadNd):
+    """Pads the last two dimensions with their edges."""
+
+    _n, _mode = 2, "replicate"
+
+
+class ReplicationPad3d(_FromInputPadNd):
+    """Pads the last three dimensions with their edges."""
+
+    _n, _mode = 3, "replicate"
+
+
+class _CircularPadNd(_FromInputPadNd):
+    """Padding as if the input were repeated."""
+
+    _mode = "circular"
+
+    def _check_input_dim(self, input):
+        n = self._n
+        if input.dim() not in (n + 1, n + 2):
+            raise ValueError(f"expected {n + 1}D or {n + 2}D input (got {input.dim()}D input)")
+
+
+class CircularPad1d(_CircularPadNd):
+    """Pads the last dimension with its other end."""
+
+    _n = 1
+
+
+class CircularPad2d(_CircularPadNd):
+    """Pads the last two dimensions with their other ends."""
+
+    _n = 2
+
+
+class CircularPad3d(_CircularPadNd):
+    """Pads the last three dimensions with their other ends."""
+
+    _n = 3
