@@ -1,0 +1,215 @@
+"""torch.load: PyTorch's zip format, read without running what it holds."""
+
+import io
+import mmap as memory_map
+import os
+import pickle
+import sys
+import zipfile
+
+import flambeau
+
+from .names import StorageType
+from .unpickler import FullUnpickler, SafeUnpickler
+
+
+def load(
+    f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args
+):
+    """Read what torch.save wrote, PyTorch's or flambeau's.
+
+    Args:
+        f (path or readable, seekable file object): where from.
+        map_location (device, str, dict or callable, optional): where tensors go: a device; a dict
+            from the device in the file to another; or a function (storage, device in the file) ->
+            storage or None.
+        weights_only (bool, optional): True (the default) builds tensors and plain data only; False
+            runs the whole pickle, which can run any code: for files one trusts.
+        mmap (bool, optional): map the file instead of reading it; needs a path.
+
+    Raises:
+        UnpicklingError: with weights_only, the file asks for something that is not on the list.
+        RuntimeError: not a checkpoint, or a damaged one, or for a device that is not here.
+    """
+    weights_only = True if weights_only is None else weights_only
+    if pickle_module is not None and (weights_only or pickle_module is not pickle):
+        raise RuntimeError(
+            f"load: pickle_module={pickle_module!r} can't be used"
+            + (" with weights_only=True." if weights_only else "; only Python's pickle can.")
+        )
+    if hasattr(f, "read"):
+        if mmap:
+            raise ValueError("f must be a file path in order to use the mmap argument")
+        if not (hasattr(f, "seek") and hasattr(f, "tell")):
+            raise AttributeError(
+                "load: the file object needs seek and tell. Read it into an io.BytesIO first."
+            )
+        return _load(f, "the file object", map_location, weights_only, None, pickle_load_args)
+    path = os.fspath(f)
+    with open(path, "rb") as file:
+        mapped = None
+        if mmap and os.path.getsize(path):
+            mapped = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_COPY)
+        return _load(file, repr(path), map_location, weights_only, mapped, pickle_load_args)
+
+
+def _load(file, source, map_location, weights_only, mapped, options):
+    try:
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise RuntimeError(_not_an_archive(file, source)) from error
+    with archive:
+        records = _Records(archive, source, mapped)
+        storages = _Storages(records, map_location)
+        unpickler = SafeUnpickler if weights_only else FullUnpickler
+        data = io.BytesIO(records.read("data.pkl"))
+        options = {"encoding": "utf-8", **options}
+        try:
+            return unpickler(data, storages.load, **options).load()
+        except (pickle.UnpicklingError, RuntimeError, NotImplementedError):
+            raise
+        except (IndexError, KeyError, EOFError, UnicodeDecodeError, ValueError, TypeError) as error:
+            if not weights_only:
+                raise
+            raise pickle.UnpicklingError(
+                f"load: the pickle in {source} is damaged ({type(error).__name__}: {error})."
+            ) from error
+
+
+def _not_an_archive(file, source):
+    try:
+        file.seek(0)
+        start = file.read(2)
+    except (OSError, ValueError):
+        start = b""
+    if start == b"\x80\x02":
+        return (
+            f"load: {source} is in PyTorch's format from before 1.6, which is not read. "
+            "Load and save it again with a newer PyTorch."
+        )
+    if start == b"PK":
+        return f"load: {source} begins as a checkpoint but its end is missing: it is damaged."
+    return f"load: {source} is not a checkpoint (not a zip archive)."
+
+
+class _Records:
+    """The records of one archive, all under one folder of its own name."""
+
+    def __init__(self, archive, source, mapped):
+        self.archive = archive
+        self.source = source
+        self.mapped = mapped
+        self.infos = {}
+        for info in archive.infolist():
+            self.infos.setdefault(info.filename.partition("/")[2], info)
+        if "data.pkl" not in self.infos:
+            if "constants.pkl" in self.infos:
+                raise RuntimeError(f"load: {source} is a TorchScript archive, which is not read.")
+            raise RuntimeError(f"load: {source} is a zip archive, but no checkpoint (no data.pkl).")
+        byteorder = sys.byteorder.encode()
+        if "byteorder" in self.infos:
+            byteorder = self.read("byteorder")
+        self.foreign = byteorder != sys.byteorder.encode()
+
+    def _info(self, name):
+        if name not in self.infos:
+            raise RuntimeError(f"load: {self.source} has no record {name}: it is damaged.")
+        return self.infos[name]
+
+    def read(self, name):
+        try:
+            return self.archive.read(self._info(name))
+        except (zipfile.BadZipFile, EOFError) as error:
+            raise RuntimeError(f"load: {self.source}, record {name}: {error}.") from error
+
+    def read_storage(self, name, nbytes):
+        """A one-dimensional uint8 tensor of the record's bytes."""
+        import numpy
+
+        info = self._info(name)
+        if info.file_size != nbytes:
+            raise RuntimeError(
+                f"load: {self.source}, record {name} has {info.file_size} bytes, not the {nbytes} "
+                "that its tensor tells: it is damaged."
+            )
+        if self.mapped is not None and info.compress_type == zipfile.ZIP_STORED and nbytes:
+            header = info.header_offset
+            lengths = self.mapped[header + 26 : header + 30]
+            start = header + 30 + int.from_bytes(lengths[:2], "little")
+            start += int.from_bytes(lengths[2:], "little")
+            return flambeau.from_numpy(numpy.frombuffer(self.mapped, "uint8", nbytes, start))
+        data = flambeau.empty(nbytes, dtype=flambeau.uint8)
+        view = memoryview(data.numpy())
+        try:
+            with self.archive.open(info) as record:
+                got = 0
+                while got < nbytes:
+                    n = record.readinto(view[got:])
+                    if not n:
+                        raise EOFError(f"only {got} of {nbytes} bytes")
+                    got += n
+        except (zipfile.BadZipFile, EOFError) as error:
+            raise RuntimeError(f"load: {self.source}, record {name}: {error}.") from error
+        return data
+
+
+class LoadedStorage:
+    """The bytes of one storage and the dtype it was filed under (None: plain bytes)."""
+
+    def __init__(self, data, dtype):
+        self.data = data
+        self.dtype = dtype
+
+
+class _Storages:
+    """The storages of one archive, each read once."""
+
+    def __init__(self, records, map_location):
+        self.records = records
+        self.map_location = map_location
+        self.loaded = {}
+
+    def load(self, saved):
+        """The storage that a persistent id of the pickle names."""
+        if not (isinstance(saved, tuple) and len(saved) == 5 and saved[0] == "storage"):
+            raise pickle.UnpicklingError(f"load: {saved!r} is no reference to a storage.")
+        _, storage_type, key, location, numel = saved
+        if not isinstance(storage_type, StorageType) or not isinstance(numel, int) or numel < 0:
+            raise pickle.UnpicklingError(f"load: {saved!r} is no reference to a storage.")
+        if key not in self.loaded:
+            dtype = storage_type.dtype
+            nbytes = numel if dtype is None else numel * dtype.itemsize
+            data = self.records.read_storage(f"data/{key}", nbytes)
+            if self.records.foreign and dtype is not None:
+                _swap_bytes(data, dtype)
+            data = _restore(data, location, self.map_location)
+            self.loaded[key] = LoadedStorage(data, dtype)
+        return self.loaded[key]
+
+
+def _swap_bytes(data, dtype):
+    itemsize = dtype.itemsize // 2 if dtype.is_complex else dtype.itemsize
+    if itemsize > 1 and data.numel():
+        data.numpy().view(f"u{itemsize}").byteswap(inplace=True)
+
+
+def _restore(data, location, map_location):
+    """The bytes on the device they belong to."""
+    if callable(map_location):
+        moved = map_location(data.untyped_storage(), location)
+        if moved is None:
+            return _restore(data, location, None)
+        return flambeau.empty(0, dtype=flambeau.uint8, device=moved.device).set_(moved)
+    if isinstance(map_location, dict):
+        location = map_location.get(location, location)
+    elif map_location is not None:
+        location = str(map_location)
+    if location == "cpu":
+        return data
+    try:
+        return data.to(flambeau.device(location))
+    except (RuntimeError, NotImplementedError, AssertionError) as error:
+        raise RuntimeError(
+            f"Attempting to deserialize object on {location}, which is not here ({error}). "
+            "Use torch.load with map_location=torch.device('cpu') to read it into memory."
+        ) from error

@@ -1,0 +1,143 @@
+"""Tensors from their parts, and the parts of a tensor: layout, pickle, deepcopy."""
+
+import functools
+
+import flambeau
+
+
+def span_of(tensor):
+    """(first, end): the elements of its storage between which all of the tensor lies."""
+    offset = tensor.storage_offset()
+    if tensor.numel() == 0:
+        return offset, offset
+    reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
+    return offset, offset + reach + 1
+
+
+def is_contiguous_span(tensor):
+    """True where the tensor has no gaps: every element of its span is used."""
+    first, end = span_of(tensor)
+    return tensor.numel() >= end - first
+
+
+def is_lazy(tensor):
+    """True where the bytes are not yet the values: a conjugate or negative view."""
+    return tensor.is_conj() or tensor.is_neg()
+
+
+def resolved(tensor):
+    """The tensor with its values in its bytes."""
+    return tensor.resolve_conj().resolve_neg() if is_lazy(tensor) else tensor
+
+
+def from_storage(data, dtype, offset, size, stride):
+    """A tensor of the given layout over a one-dimensional uint8 tensor, checked against its end.
+
+    Raises:
+        RuntimeError: the layout is not a layout, or reaches beyond the storage.
+    """
+    size, stride = tuple(size), tuple(stride)
+    numbers = (offset, *size, *stride)
+    if len(size) != len(stride) or not all(isinstance(n, int) and n >= 0 for n in numbers):
+        raise RuntimeError(
+            f"load: a tensor with sizes {size}, strides {stride} and offset {offset} can't be."
+        )
+    itemsize = dtype.itemsize
+    end = 0 if 0 in size else offset + 1 + sum((n - 1) * s for n, s in zip(size, stride))
+    if end * itemsize > data.numel():
+        raise RuntimeError(
+            f"load: a tensor with sizes {size}, strides {stride} and offset {offset} reaches "
+            f"{end * itemsize} bytes into a storage of {data.numel()}: the file is damaged."
+        )
+    if 0 in size:
+        return flambeau.empty_strided(size, stride, dtype=dtype)
+    whole = data.numel() // itemsize
+    typed = data[: whole * itemsize].view(dtype)
+    return flambeau.empty(0, dtype=dtype).set_(typed.untyped_storage(), offset, size, stride)
+
+
+# Python's pickle: bytes and layout. (torch.save writes tensors in PyTorch's way instead.)
+
+
+def reduce_tensor(tensor, protocol=2):
+    """For Tensor.__reduce_ex__: a function and its arguments that make an equal tensor."""
+    import pickle
+
+    data = resolved(tensor.detach())
+    if type(data) is not flambeau.Tensor:
+        data = data.as_subclass(flambeau.Tensor)
+    if not is_contiguous_span(data):
+        data = data.contiguous()
+    first, end = span_of(data)
+    flat = data.as_strided((end - first,), (1,), first).view(flambeau.uint8).cpu().numpy()
+    content = pickle.PickleBuffer(flat) if protocol >= 5 else flat.tobytes()
+    state = getattr(tensor, "__dict__", None) or None
+    return rebuild_tensor, (
+        type(tensor),
+        content,
+        dtype_name(tensor.dtype),
+        tuple(data.shape),
+        tuple(data.stride()),
+        tensor.requires_grad,
+        str(tensor.device),
+        state,
+    )
+
+
+def rebuild_tensor(cls, content, dtype, size, stride, requires_grad, device, state):
+    """What reduce_tensor took apart."""
+    dtype = getattr(flambeau, dtype)
+    content = bytearray(content)
+    if content:
+        data = flambeau.frombuffer(content, dtype=flambeau.uint8)
+    else:
+        data = flambeau.empty(0, dtype=flambeau.uint8)
+    tensor = from_storage(data, dtype, 0, size, stride).to(device)
+    return dress(tensor, cls, requires_grad, state)
+
+
+def dress(tensor, cls, requires_grad, state):
+    """The class, the gradient flag and the attributes of a tensor."""
+    if cls is not type(tensor):
+        tensor = tensor.as_subclass(cls)
+    if requires_grad:
+        tensor.requires_grad_()
+    for name, value in (state or {}).items():
+        setattr(tensor, name, value)
+    return tensor
+
+
+@functools.cache
+def dtype_name(dtype):
+    return str(dtype).removeprefix("torch.").removeprefix("flambeau.")
+
+
+def deepcopy_tensor(tensor, memo):
+    """For Tensor.__deepcopy__: a copy with its own storage, shared with copies of its views.
+
+    Raises:
+        RuntimeError: the tensor is the result of a recorded operator.
+    """
+    if id(tensor) in memo:
+        return memo[id(tensor)]
+    if tensor.requires_grad and not tensor.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+            "protocol at the moment. Use detach().clone(), or clone() to stay in the graph."
+        )
+    import copy
+
+    with flambeau.no_grad():
+        storage = tensor.untyped_storage()
+        key = ("storage", storage.data_ptr())
+        if storage.data_ptr() == 0 or key not in memo:
+            memo[key] = storage.clone()
+        new = flambeau.empty(0, dtype=tensor.dtype, device=tensor.device)
+        new.set_(memo[key], tensor.storage_offset(), tensor.size(), tensor.stride())
+    new = dress(new, type(tensor), tensor.requires_grad, None)
+    memo[id(tensor)] = new
+    if tensor.is_leaf and tensor.grad is not None:
+        new.grad = copy.deepcopy(tensor.grad, memo)
+    for name, value in getattr(tensor, "__dict__", {}).items():
+        setattr(new, name, copy.deepcopy(value, memo))
+    return new

@@ -1,0 +1,378 @@
+"""torch.save: PyTorch's zip format, written in one go or not at all."""
+
+import contextlib
+import hashlib
+import io
+import os
+import pickle
+import sys
+import zipfile
+
+import flambeau
+
+from . import names
+from .rebuild import is_contiguous_span, is_lazy, resolved, span_of
+
+ALIGNMENT = 64  # bytes, as PyTorch: a reader that maps the file gets aligned tensors
+
+
+def save(
+    obj,
+    f,
+    pickle_module=pickle,
+    pickle_protocol=2,
+    _use_new_zipfile_serialization=True,
+    _disable_byteorder_record=False,
+):
+    """Write an object to a file, the tensors in it as their bytes.
+
+    A path is written atomically: the file appears complete or not at all, and an older one stays
+    until then. Of a view only its own bytes are written; tensors that overlap in memory do so again
+    after torch.load.
+
+    Args:
+        obj (object): tensors, state dicts, or whatever pickle takes.
+        f (path or writable file object): where to.
+        pickle_module, pickle_protocol: the protocol counts; another module is refused.
+
+    Raises:
+        NotImplementedError: another pickle module, or PyTorch's format from before 1.6.
+        RuntimeError: overlapping tensors of different dtypes.
+    """
+    if pickle_module is not pickle:
+        raise NotImplementedError(
+            f"save: pickle_module={pickle_module!r} is not supported, only Python's pickle is."
+        )
+    if not _use_new_zipfile_serialization:
+        raise NotImplementedError(
+            "save: only the zip format is written (PyTorch reads it since 1.6)."
+        )
+    data, records = _pickled(obj, pickle_protocol)
+    if hasattr(f, "write"):
+        _write_archive(f, "archive", data, records, not _disable_byteorder_record)
+        return
+    path = os.fspath(f)
+    stem = os.path.splitext(os.path.basename(os.fsdecode(path)))[0] or "archive"
+    with _replacing(path) as file:
+        _write_archive(file, stem, data, records, not _disable_byteorder_record)
+
+
+# The structure
+
+
+class _Global:
+    """A name to stand in the pickle as it is, whether or not Python could import it here."""
+
+    def __init__(self, module, name):
+        self.module = module
+        self.name = name
+
+    def __call__(self):
+        raise TypeError("a name in a file can't be called")  # pickle wants a callable to reduce to
+
+
+_REBUILD_TENSOR = _Global("torch._utils", "_rebuild_tensor_v2")
+_REBUILD_TENSOR_OF_BYTES = _Global("torch._utils", "_rebuild_tensor_v3")
+_REBUILD_PARAMETER = _Global("torch._utils", "_rebuild_parameter")
+_REBUILD_PARAMETER_WITH_STATE = _Global("torch._utils", "_rebuild_parameter_with_state")
+_REBUILD_SUBCLASS = _Global("torch._tensor", "_rebuild_from_type_v2")
+_DEVICE = _Global("torch", "device")
+_SIZE = _Global("torch", "Size")
+_UNTYPED_STORAGE = _Global(*names.UNTYPED)
+_STORAGES = {dtype: _Global("torch", name) for dtype, name in names.STORAGE_NAMES.items()}
+_DTYPES = {name: _Global("torch", name) for name in names.DTYPE_NAMES}
+
+
+class _Reference:
+    """What stands in the pickle for a storage: its record's key and how many elements it has."""
+
+    def __init__(self, storage_type, key, device, numel):
+        self.persistent_id = ("storage", storage_type, key, device, numel)
+
+
+class _Pickler(pickle._Pickler):
+    """Pickle with PyTorch's names for what is ours.
+
+    The pure-Python pickler, since the C one has no way to write a global it can't import.
+    """
+
+    dispatch = pickle._Pickler.dispatch.copy()
+
+    def __init__(self, file, protocol, reduce_tensor):
+        super().__init__(file, protocol)
+        self.reduce_tensor = reduce_tensor
+
+    def persistent_id(self, obj):
+        return obj.persistent_id if type(obj) is _Reference else None
+
+    def reducer_override(self, obj):
+        if isinstance(obj, flambeau.Tensor):
+            return self.reduce_tensor(obj)
+        if isinstance(obj, flambeau.device):
+            index = () if obj.index is None else (obj.index,)
+            return _DEVICE, (obj.type, *index)
+        if isinstance(obj, flambeau.Size):
+            return _SIZE, (tuple(obj),)
+        return NotImplemented
+
+    def save_known_name(self, obj):
+        name = obj if type(obj) is _Global else _DTYPES[names.dtype_names()[obj]]
+        if self.proto >= 4:
+            self.save(name.module)
+            self.save(name.name)
+            self.write(pickle.STACK_GLOBAL)
+        else:
+            self.write(pickle.GLOBAL + f"{name.module}\n{name.name}\n".encode())
+        self.memoize(obj)
+
+    dispatch[_Global] = save_known_name
+
+    def save(self, obj, *args, **kwargs):
+        if isinstance(obj, flambeau.dtype) and self.memo.get(id(obj)) is None:
+            return self.save_known_name(obj)
+        return super().save(obj, *args, **kwargs)
+
+
+def _pickled(obj, protocol):
+    """The bytes of data.pkl, and the records {key: contiguous tensor of what to write}.
+
+    Two passes: how much of a storage is needed is known only when all its tensors were seen.
+    """
+    spans = _Spans()
+
+    def look(tensor):
+        spans.add(tensor)
+        return _reduction(tensor, _Reference(_UNTYPED_STORAGE, "0", "cpu", 0), 0, tensor.stride())
+
+    _Pickler(io.BytesIO(), protocol, look).dump(obj)
+    spans.close()
+
+    def reduce(tensor):
+        record, offset, strides = spans.place(tensor)
+        return _reduction(tensor, record.reference(), offset, strides)
+
+    data = io.BytesIO()
+    _Pickler(data, protocol, reduce).dump(obj)
+    return data.getvalue(), spans.written
+
+
+def _reduction(tensor, reference, offset, strides):
+    """How PyTorch rebuilds this tensor: a function's name and its arguments."""
+    from collections import OrderedDict
+
+    hooks = OrderedDict()  # PyTorch's place for backward hooks; it writes none
+    dtype = names.dtype_names()[tensor.dtype]
+    args = (reference, offset, tuple(tensor.shape), tuple(strides), tensor.requires_grad, hooks)
+    rebuild = _REBUILD_TENSOR
+    if dtype not in names.STORAGE_NAMES:
+        rebuild = _REBUILD_TENSOR_OF_BYTES
+        args = (*args, tensor.dtype)
+    cls = type(tensor)
+    if cls is flambeau.Tensor:
+        return rebuild, args
+    state = dict(getattr(tensor, "__dict__", {}))
+    if cls is _parameter_class():
+        plain = _Reduced(rebuild, (*args[:4], False, *args[5:]))
+        if state:
+            return _REBUILD_PARAMETER_WITH_STATE, (plain, tensor.requires_grad, hooks, state)
+        return _REBUILD_PARAMETER, (plain, tensor.requires_grad, hooks)
+    return _REBUILD_SUBCLASS, (rebuild, cls, args, state)
+
+
+class _Reduced:
+    """A part of a reduction that is a reduction itself."""
+
+    def __init__(self, function, args):
+        self.function = function
+        self.args = args
+
+    def __reduce__(self):
+        return self.function, self.args
+
+
+def _parameter_class():
+    """Parameter lives on a floor above: where that is not loaded, no tensor can be one."""
+    module = sys.modules.get("flambeau.nn.parameter")
+    return getattr(module, "Parameter", None)
+
+
+# Which bytes of which storage
+
+
+class _Record:
+    """One span of a storage: what becomes one data/N.
+
+    first (int): where it begins, in elements of the storage.
+    source (Tensor): one dimension, contiguous, the whole span.
+    """
+
+    def __init__(self, spans, first, source):
+        self.spans = spans
+        self.first = first
+        self.source = source
+        self._reference = None
+
+    def reference(self):
+        if self._reference is None:
+            key = str(len(self.spans.written))
+            self.spans.written[key] = self.source
+            dtype = names.dtype_names()[self.source.dtype]
+            storage_type = _STORAGES.get(dtype, _UNTYPED_STORAGE)
+            numel = self.source.numel()
+            if storage_type is _UNTYPED_STORAGE:
+                numel *= self.source.element_size()
+            self._reference = _Reference(storage_type, key, str(self.source.device), numel)
+        return self._reference
+
+
+class _Spans:
+    """The spans of all tensors of one file, storage by storage, overlapping ones merged."""
+
+    def __init__(self):
+        self.tensors = []
+        self.records = {}  # storage -> [(first, end, record)], after close()
+        self.written = {}  # key -> contiguous tensor, in the order of first use
+        self.lone = {}  # id of a tensor that is copied by itself -> its record
+
+    def add(self, tensor):
+        if tensor.device.type == "meta":
+            raise NotImplementedError("save: a tensor on the meta device has no bytes to write.")
+        self.tensors.append(tensor)  # kept alive, so that no address is used twice
+
+    def close(self):
+        """Merge the spans that overlap; a lone tensor with gaps is to be packed."""
+        by_storage = {}
+        for tensor in {id(t): t for t in self.tensors}.values():
+            if is_lazy(tensor):
+                self.lone[id(tensor)] = self._pack(tensor)
+                continue
+            by_storage.setdefault(_storage_key(tensor), []).append(tensor)
+        for key, tensors in by_storage.items():
+            tensors.sort(key=lambda t: span_of(t)[0] * t.element_size())
+            group, group_end = [], None
+            for tensor in tensors:
+                first, end = (bound * tensor.element_size() for bound in span_of(tensor))
+                if group and first < group_end:
+                    group.append(tensor)
+                    group_end = max(group_end, end)
+                else:
+                    self._close_group(key, group)
+                    group, group_end = [tensor], end
+            self._close_group(key, group)
+
+    def _close_group(self, key, group):
+        if not group:
+            return
+        dtypes = {t.dtype for t in group}
+        if len(dtypes) > 1:
+            found = ", ".join(sorted(str(d) for d in dtypes))
+            raise RuntimeError(
+                "Cannot save multiple tensors or storages that view the same data as different "
+                f"types: save found overlapping tensors of {found}. clone() all but one."
+            )
+        if len(group) == 1 and not is_contiguous_span(group[0]):
+            self.lone[id(group[0])] = self._pack(group[0])
+            return
+        first = min(span_of(t)[0] for t in group)
+        end = max(span_of(t)[1] for t in group)
+        whole = _plain(group[0]).as_strided((end - first,), (1,), first)
+        record = _Record(self, first, whole)
+        self.records.setdefault(key, []).append((first, end, group[0].dtype, record))
+
+    def _pack(self, tensor):
+        packed = resolved(_plain(tensor)).contiguous()
+        return _Record(self, 0, packed.as_strided((packed.numel(),), (1,), packed.storage_offset()))
+
+    def place(self, tensor):
+        """The record of a tensor, and its offset and strides inside."""
+        if id(tensor) not in self.lone:
+            first, end = span_of(tensor)
+            for known_first, known_end, dtype, record in self.records.get(_storage_key(tensor), ()):
+                if known_first <= first and end <= known_end and dtype == tensor.dtype:
+                    return record, tensor.storage_offset() - known_first, tensor.stride()
+            # A tensor that some __reduce__ made anew between the two passes.
+            self.tensors.append(tensor)
+            self.lone[id(tensor)] = self._pack(tensor)
+        return self.lone[id(tensor)], 0, flambeau.empty(tensor.shape, device="meta").stride()
+
+
+def _plain(tensor):
+    tensor = tensor.detach()
+    if type(tensor) is not flambeau.Tensor:
+        tensor = tensor.as_subclass(flambeau.Tensor)
+    return tensor.cpu()
+
+
+def _storage_key(tensor):
+    return tensor.untyped_storage().data_ptr(), str(tensor.device)
+
+
+# The archive
+
+
+def _write_archive(file, stem, data, records, byteorder):
+    seekable = hasattr(file, "seekable") and file.seekable()
+    target = file if seekable else io.BytesIO()
+    digest = hashlib.sha1(data)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        _write_record(archive, f"{stem}/data.pkl", data)
+        _write_record(archive, f"{stem}/.format_version", b"1")
+        _write_record(archive, f"{stem}/.storage_alignment", str(ALIGNMENT).encode())
+        if byteorder:
+            _write_record(archive, f"{stem}/byteorder", sys.byteorder.encode())
+        for key, tensor in records.items():
+            content = memoryview(tensor.view(flambeau.uint8).numpy())
+            digest.update(len(content).to_bytes(8, "little"))
+            _write_record(archive, f"{stem}/data/{key}", content)
+        _write_record(archive, f"{stem}/version", b"3\n")
+        _write_record(archive, f"{stem}/.data/serialization_id", digest.hexdigest().encode())
+    if not seekable:
+        file.write(target.getvalue())
+
+
+def _write_record(archive, name, content):
+    info = zipfile.ZipInfo(name)  # dated 1980: equal contents give equal files
+    info.file_size = len(content)
+    header = 30 + len(name.encode())
+    if len(content) * 1.05 > zipfile.ZIP64_LIMIT:  # zipfile's own rule for a longer header
+        header += 20
+    start = archive.fp.tell() + header + 4
+    padding = -start % ALIGNMENT
+    info.extra = b"FB" + padding.to_bytes(2, "little") + b"Z" * padding
+    with archive.open(info, "w") as record:
+        record.write(content)
+
+
+@contextlib.contextmanager
+def _replacing(path):
+    """A file that takes the place of `path` when it is complete, and leaves nothing if it isn't."""
+    path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe
+        with open(path, "wb") as file:
+            yield file
+        return
+    folder, base = os.path.split(path)
+    marks = (f".{base}.{os.getpid()}.{n}.tmp" for n in range(1_000_000))
+    if isinstance(path, bytes):
+        folder, base = os.fsdecode(folder), os.fsdecode(base)
+    for mark in marks:
+        temporary = os.path.join(folder, mark)
+        try:
+            file = open(temporary, "xb")
+            break
+        except FileExistsError:
+            continue
+        except FileNotFoundError:
+            raise RuntimeError(f"Parent directory {folder} does not exist.") from None
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(path):
+            os.chmod(temporary, os.stat(path).st_mode & 0o7777)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
