@@ -1,0 +1,20 @@
+"""What users expect around a tensor library. May import: everything below.
+
+data: data sets, samplers, DataLoader.
+"""
+
+import importlib
+
+_MODULES = ("data",)
+
+__all__ = [*_MODULES]
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

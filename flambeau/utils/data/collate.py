@@ -1,0 +1,103 @@
+"""From a list of samples to one batch."""
+
+import re
+import sys
+from collections.abc import Mapping, MutableMapping, Sequence
+
+import flambeau
+
+_ADVICE = (
+    "{what}: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {found}. "
+    "Pass collate_fn= to say how such samples become a batch."
+)
+
+
+def default_convert(data):
+    """NumPy arrays and numbers inside `data` as tensors; the structure and the rest as they are."""
+    if isinstance(data, flambeau.Tensor):
+        return data
+    if _is_numpy(data):
+        if _is_text(data):
+            return data
+        return flambeau.as_tensor(data)
+    if isinstance(data, Mapping):
+        return _like(data, {key: default_convert(value) for key, value in data.items()})
+    if _is_namedtuple(data):
+        return type(data)(*map(default_convert, data))
+    if isinstance(data, tuple):
+        return [default_convert(value) for value in data]
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        return _like(data, [default_convert(value) for value in data])
+    return data
+
+
+def default_collate(batch):
+    """One batch out of a list of samples: a new first dimension of size len(batch).
+
+    Tensors and NumPy arrays are stacked, numbers become a tensor (float64 for float), text stays a
+    list; mappings, named tuples, tuples (as lists) and sequences are collated part by part.
+
+    Raises:
+        TypeError: a sample holds something else.
+        RuntimeError: samples of different lengths.
+    """
+    first = batch[0]
+    if isinstance(first, flambeau.Tensor):
+        return flambeau.stack(list(batch), 0)
+    if _is_numpy(first):
+        return _collate_numpy(batch)
+    if isinstance(first, float):
+        return flambeau.tensor(batch, dtype=flambeau.float64)
+    if isinstance(first, int):
+        return flambeau.tensor(batch)
+    if isinstance(first, str | bytes):
+        return batch
+    if isinstance(first, Mapping):
+        return _like(first, {key: default_collate([s[key] for s in batch]) for key in first})
+    if _is_namedtuple(first):
+        return type(first)(*map(default_collate, zip(*batch)))
+    if isinstance(first, Sequence):
+        lengths = {len(sample) for sample in batch}
+        if len(lengths) > 1:
+            raise RuntimeError(
+                "each element in list of batch should be of equal size; default_collate got "
+                f"sequences of {sorted(lengths)} elements."
+            )
+        columns = [default_collate(column) for column in zip(*batch)]
+        return columns if isinstance(first, tuple) else _like(first, columns)
+    raise TypeError(_ADVICE.format(what="default_collate", found=type(first)))
+
+
+def _collate_numpy(batch):
+    if _is_text(batch[0]):
+        raise TypeError(_ADVICE.format(what="default_collate", found=batch[0].dtype))
+    if getattr(batch[0], "shape", None) == ():
+        return flambeau.as_tensor(batch)
+    return flambeau.stack([flambeau.as_tensor(array) for array in batch], 0)
+
+
+def _is_numpy(value):
+    numpy = sys.modules.get("numpy")  # what is not imported can't have made an array
+    return numpy is not None and isinstance(value, numpy.ndarray | numpy.generic)
+
+
+def _is_text(array):
+    return re.search("[SaUO]", array.dtype.str) is not None
+
+
+def _is_namedtuple(value):
+    return isinstance(value, tuple) and hasattr(value, "_fields")
+
+
+def _like(original, converted):
+    """`converted` in the type of `original`, or as it is where that type can't be made from it."""
+    if type(original) in (dict, list):
+        return converted
+    try:
+        if isinstance(original, MutableMapping):
+            copy = original.copy()
+            copy.update(converted)
+            return copy
+        return type(original)(converted)
+    except TypeError:
+        return converted

@@ -1,0 +1,225 @@
+"""Data sets: samples found by index, or samples that come in a stream.
+
+A data set may offer two more ways to be read, which DataLoader prefers:
+
+    __getitems__(indices)      a list of samples, read at once
+    __getbatch__(indices)      the whole batch, already collated as default_collate would
+"""
+
+import bisect
+import math
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Generic, TypeVar
+
+import flambeau
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+class Dataset(Generic[T_co]):
+    """Samples found by index: subclasses define __getitem__, and __len__ where it is known."""
+
+    def __getitem__(self, index) -> T_co:
+        raise NotImplementedError(f"{type(self).__name__} must define __getitem__.")
+
+    def __add__(self, other: "Dataset[T_co]") -> "ConcatDataset[T_co]":
+        return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset[T_co], Iterable[T_co]):
+    """Samples that come in a stream: subclasses define __iter__."""
+
+    def __add__(self, other):
+        return ChainDataset([self, other])
+
+
+class TensorDataset(Dataset[tuple]):
+    """Sample i is the tuple of row i of each tensor.
+
+    Args:
+        *tensors (Tensor): of one size in their first dimension.
+    """
+
+    def __init__(self, *tensors):
+        if not tensors:
+            raise ValueError("TensorDataset: needs at least one tensor, got none.")
+        if any(t.size(0) != tensors[0].size(0) for t in tensors):
+            sizes = ", ".join(str(tuple(t.shape)) for t in tensors)
+            raise AssertionError(
+                f"Size mismatch between tensors: TensorDataset needs one size in dimension 0, "
+                f"got {sizes}."
+            )
+        self.tensors = tensors
+
+    def __getitem__(self, index):
+        return tuple(tensor[index] for tensor in self.tensors)
+
+    def __getitems__(self, indices):
+        return list(zip(*(rows.unbind(0) for rows in self.__getbatch__(indices))))
+
+    def __getbatch__(self, indices):
+        indices = flambeau.as_tensor(indices)
+        return [tensor.index_select(0, indices) for tensor in self.tensors]
+
+    def __len__(self):
+        return self.tensors[0].size(0)
+
+
+class StackDataset(Dataset):
+    """Sample i is the tuple (or the dict) of sample i of each data set.
+
+    Args:
+        *args, **kwargs (Dataset): of one length; either unnamed, for tuples, or named, for dicts.
+    """
+
+    def __init__(self, *args, **kwargs):
+        if bool(args) == bool(kwargs):
+            raise ValueError(
+                "StackDataset: pass data sets either without names (tuples) or with names "
+                f"(dicts), got {len(args)} without and {len(kwargs)} with."
+            )
+        self.datasets = args or kwargs
+        lengths = {len(dataset) for dataset in self._values()}
+        if len(lengths) != 1:
+            raise ValueError(
+                f"Size mismatch between datasets: StackDataset needs one length, got "
+                f"{sorted(lengths)}."
+            )
+        self._length = lengths.pop()
+
+    def _values(self):
+        return self.datasets.values() if isinstance(self.datasets, dict) else self.datasets
+
+    def _combine(self, parts):
+        if isinstance(self.datasets, dict):
+            return dict(zip(self.datasets, parts))
+        return tuple(parts)
+
+    def __getitem__(self, index):
+        return self._combine(dataset[index] for dataset in self._values())
+
+    def __getitems__(self, indices):
+        columns = [_samples(dataset, indices) for dataset in self._values()]
+        return [self._combine(row) for row in zip(*columns)]
+
+    def __len__(self):
+        return self._length
+
+
+class ConcatDataset(Dataset[T_co]):
+    """Several data sets one after the other."""
+
+    def __init__(self, datasets):
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise AssertionError("datasets should not be an empty iterable")
+        if any(isinstance(dataset, IterableDataset) for dataset in self.datasets):
+            raise AssertionError(
+                "ConcatDataset does not support IterableDataset: chain them with ChainDataset."
+            )
+        self.cumulative_sizes = list(accumulate(len(dataset) for dataset in self.datasets))
+
+    def __len__(self):
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index):
+        length = len(self)
+        if not -length <= index < length:
+            # PyTorch raises a ValueError here and an IndexError above; IndexError ends loops.
+            kind = ValueError if index < 0 else IndexError
+            raise kind(f"ConcatDataset: index {index} is out of range for {length} samples.")
+        index %= length
+        which = bisect.bisect_right(self.cumulative_sizes, index)
+        start = self.cumulative_sizes[which - 1] if which else 0
+        return self.datasets[which][index - start]
+
+
+class ChainDataset(IterableDataset):
+    """Several streams one after the other."""
+
+    def __init__(self, datasets):
+        super().__init__()
+        self.datasets = datasets
+
+    def __iter__(self):
+        for dataset in self.datasets:
+            if not isinstance(dataset, IterableDataset):
+                raise AssertionError("ChainDataset only supports IterableDataset")
+            yield from dataset
+
+    def __len__(self):
+        return sum(len(dataset) for dataset in self.datasets)
+
+
+class Subset(Dataset[T_co]):
+    """The samples of a data set at the given indices, in their order."""
+
+    def __init__(self, dataset, indices):
+        self.dataset = dataset
+        self.indices = indices
+        if hasattr(dataset, "__getbatch__"):
+            self.__getbatch__ = self._getbatch
+
+    def __getitem__(self, index):
+        if isinstance(index, list):
+            return self.dataset[[self.indices[i] for i in index]]
+        return self.dataset[self.indices[index]]
+
+    def __getitems__(self, indices):
+        return _samples(self.dataset, [self.indices[i] for i in indices])
+
+    def _getbatch(self, indices):
+        return self.dataset.__getbatch__([self.indices[i] for i in indices])
+
+    def __len__(self):
+        return len(self.indices)
+
+
+def _samples(dataset, indices):
+    """The samples at the indices, at once where the data set can."""
+    if hasattr(dataset, "__getitems__"):
+        samples = dataset.__getitems__(indices)
+        if len(samples) != len(indices):
+            raise ValueError(
+                f"Nested dataset's output size mismatch: __getitems__ of "
+                f"{type(dataset).__name__} gave {len(samples)} samples for {len(indices)} indices."
+            )
+        return samples
+    return [dataset[i] for i in indices]
+
+
+def random_split(dataset, lengths, generator=None):
+    """Split a data set into subsets of random samples that do not overlap.
+
+    Args:
+        dataset (Dataset): what to split.
+        lengths (sequence of int or float): the sizes, which add up to len(dataset); or fractions
+            that add up to 1, where a remainder goes to the first subsets, one sample each.
+        generator (Generator, optional): where the order comes from.
+
+    Returns:
+        list of Subset.
+    """
+    lengths = list(lengths)
+    if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
+        lengths = _sizes_of_fractions(len(dataset), lengths)
+    if sum(lengths) != len(dataset):
+        raise ValueError(
+            "Sum of input lengths does not equal the length of the input dataset! "
+            f"random_split: {sum(lengths)} != {len(dataset)}."
+        )
+    order = flambeau.randperm(sum(lengths), generator=generator).tolist()
+    ends = accumulate(lengths)
+    return [Subset(dataset, order[end - size : end]) for end, size in zip(ends, lengths)]
+
+
+def _sizes_of_fractions(total, fractions):
+    for i, fraction in enumerate(fractions):
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"Fraction at index {i} is not between 0 and 1")
+    sizes = [math.floor(total * fraction) for fraction in fractions]
+    for i in range(total - sum(sizes)):
+        sizes[i % len(sizes)] += 1
+    return sizes

@@ -1,0 +1,207 @@
+"""Samplers: in which order a DataLoader reads the samples."""
+
+import itertools
+from typing import Generic, TypeVar
+
+import flambeau
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Sampler(Generic[T_co]):
+    """An iterable over indices, or over lists of them; __len__ where it is known."""
+
+    def __init__(self, data_source=None):
+        if data_source is not None:
+            raise TypeError(
+                f"{type(self).__name__}: Sampler.__init__ takes no data source; keep it in the "
+                "subclass."
+            )
+
+    def __iter__(self):
+        raise NotImplementedError(f"{type(self).__name__} must define __iter__.")
+
+
+class SequentialSampler(Sampler[int]):
+    """0, 1, 2 ... len(data_source) - 1."""
+
+    def __init__(self, data_source):
+        self.data_source = data_source
+
+    def __iter__(self):
+        return iter(range(len(self.data_source)))
+
+    def __len__(self):
+        return len(self.data_source)
+
+
+class GeneratedSampler(Sampler[int]):
+    """A sampler whose epoch follows from one generator state, so that an epoch can be repeated.
+
+    Without a generator of its own, each epoch draws one seed from the default generator and uses a
+    new generator for the rest, as PyTorch does.
+    """
+
+    def __init__(self, generator):
+        self.generator = generator
+        self._epoch_start = None  # what the running or last epoch began from
+        self._resume = None
+
+    def _begin_epoch(self):
+        start, self._resume = self._resume, None
+        if self.generator is None:
+            if start is None:
+                start = int(flambeau.empty((), dtype=flambeau.int64).random_().item())
+            generator = flambeau.Generator()
+            generator.manual_seed(start)
+        else:
+            generator = self.generator
+            if start is not None:
+                generator.set_state(start)
+            start = generator.get_state()
+        self._epoch_start = start
+        return generator
+
+    def state_dict(self, running=True):
+        """Where the running epoch began, or (running=False) where the next one will begin."""
+        if running:
+            return {"start": self._epoch_start}
+        return {"start": None if self.generator is None else self.generator.get_state()}
+
+    def load_state_dict(self, state_dict):
+        """The next epoch begins where the saved one began."""
+        self._resume = state_dict["start"]
+
+
+class RandomSampler(GeneratedSampler):
+    """The samples in random order.
+
+    Args:
+        data_source (Dataset): what has the length.
+        replacement (bool): draw each sample on its own, so that some repeat.
+        num_samples (int, optional): how many to draw; default len(data_source).
+        generator (Generator, optional): where the order comes from.
+    """
+
+    def __init__(self, data_source, replacement=False, num_samples=None, generator=None):
+        super().__init__(generator)
+        self.data_source = data_source
+        self.replacement = replacement
+        self._num_samples = num_samples
+        if not isinstance(replacement, bool):
+            raise TypeError(
+                f"replacement should be a boolean value, but got replacement={replacement}"
+            )
+        if not isinstance(self.num_samples, int) or self.num_samples <= 0:
+            raise ValueError(
+                "num_samples should be a positive integer value, but got "
+                f"num_samples={self.num_samples}"
+            )
+
+    @property
+    def num_samples(self):
+        return len(self.data_source) if self._num_samples is None else self._num_samples
+
+    def __iter__(self):
+        generator = self._begin_epoch()
+        n = len(self.data_source)
+        if self.replacement:
+            size = (self.num_samples,)
+            yield from flambeau.randint(n, size, dtype=flambeau.int64, generator=generator).tolist()
+            return
+        left = self.num_samples
+        while left > 0:
+            yield from flambeau.randperm(n, generator=generator).tolist()[:left]
+            left -= n
+
+    def __len__(self):
+        return self.num_samples
+
+
+class SubsetRandomSampler(GeneratedSampler):
+    """The given indices in random order."""
+
+    def __init__(self, indices, generator=None):
+        super().__init__(generator)
+        self.indices = indices
+
+    def __iter__(self):
+        generator = self._begin_epoch()
+        for i in flambeau.randperm(len(self.indices), generator=generator).tolist():
+            yield self.indices[i]
+
+    def __len__(self):
+        return len(self.indices)
+
+
+class WeightedRandomSampler(GeneratedSampler):
+    """Index i with a probability proportional to weights[i].
+
+    Args:
+        weights (sequence of float): not negative; they need not add up to 1.
+        num_samples (int): how many to draw.
+        replacement (bool): whether an index may be drawn more than once.
+        generator (Generator, optional): where the numbers come from.
+    """
+
+    def __init__(self, weights, num_samples, replacement=True, generator=None):
+        super().__init__(generator)
+        if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples <= 0:
+            raise ValueError(
+                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
+            )
+        if not isinstance(replacement, bool):
+            raise ValueError(
+                f"replacement should be a boolean value, but got replacement={replacement}"
+            )
+        self.weights = flambeau.as_tensor(weights, dtype=flambeau.float64)
+        if self.weights.ndim != 1:
+            raise ValueError(
+                "weights should be a 1d sequence but given weights have shape "
+                f"{tuple(self.weights.shape)}"
+            )
+        self.num_samples = num_samples
+        self.replacement = replacement
+
+    def __iter__(self):
+        generator = self._begin_epoch()
+        drawn = flambeau.multinomial(
+            self.weights, self.num_samples, self.replacement, generator=generator
+        )
+        yield from drawn.tolist()
+
+    def __len__(self):
+        return self.num_samples
+
+
+class BatchSampler(Sampler[list]):
+    """Lists of batch_size indices of another sampler.
+
+    Args:
+        sampler (Sampler or iterable): the indices.
+        batch_size (int): how many in a list.
+        drop_last (bool): leave out the last list where it is shorter.
+    """
+
+    def __init__(self, sampler, batch_size, drop_last):
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size <= 0:
+            raise ValueError(
+                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
+            )
+        if not isinstance(drop_last, bool):
+            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+
+    def __iter__(self):
+        indices = iter(self.sampler)
+        while batch := list(itertools.islice(indices, self.batch_size)):
+            if self.drop_last and len(batch) < self.batch_size:
+                return
+            yield batch
+
+    def __len__(self):
+        if self.drop_last:
+            return len(self.sampler) // self.batch_size
+        return -(-len(self.sampler) // self.batch_size)
