@@ -86,6 +86,9 @@ def _optimised(ir, target):
     builder = llvm.create_pass_builder(_machine(target.name), llvm.create_pipeline_tuning_options())
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
+    if "%slot." in ir:  # local variables of function.py
+        passes.add_sroa_pass()
+        passes.add_loop_rotate_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
     passes.add_new_gvn_pass()
