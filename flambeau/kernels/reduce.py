@@ -26,7 +26,7 @@ from .emit import Module, Value, constant
 from .expression import const, digest_text, topological
 from .expression import input as symbol
 from .function import Function
-from .sweep import BLOCK, Accumulators, lanes_for, ramp, sweep
+from .sweep import Accumulators, lanes_for, ramp, sweep
 from .types import DTYPES, promote_all
 
 PARAMETERS = ("i64 %n_out, i64 %n_red0, i64 %n_red1, ptr %ptrs, ptr %out_strides, "
@@ -102,11 +102,11 @@ class Reduce:
             first component.
         state: dtype of the inputs in arithmetic -> (dtypes within a block, dtypes between blocks).
         n_in, n_params (int): how many inputs and parameters.
-        blocked (bool): end blocks early, for sums of rounded numbers.
+        blocked (int): steps after which a block ends, for sums of rounded numbers; 0: never.
     """
 
     def __init__(self, name, init, step, combine, finish=None, state=same, n_in=1, n_params=0,
-                 blocked=False):
+                 blocked=0):
         self.name = name
         self.init, self._step, self._combine = init, step, combine
         self._finish = finish or (lambda s, n, *params: s[0])
@@ -255,7 +255,7 @@ class _Kernel:
             self.algebra = _StateAlgebra(reduction.algebra, reduction.counts)
             self.outer = inner = outer + ("int64",) * reduction.counts
             self.load_dtypes = self.as_dtypes = self.outer
-            self.blocked = False
+            self.blocked = 0
         self.inner = inner
         self.out_dtypes = tuple(out_dtypes)
         if stage == "partial":
@@ -380,15 +380,20 @@ class _Kernel:
                         values = [self.load_across(p, c, k, count) for k, p in enumerate(at)]
                         state.step(inner[c], values + params)
 
-            if inner[0] is states[0].outer:
+            def block_of(begin, end):
+                for s in states:
+                    s.reset(1)
+                steps(begin, end)
+                for s in states:
+                    s.fold(1)
+
+            if not self.blocked and states[0].direct:
                 steps(0, "%n_red1")
+            elif not self.blocked:
+                block_of(0, "%n_red1")
             else:
-                with f.loop(0, "%n_red1", BLOCK) as begin:
-                    for s in states:
-                        s.reset(1)
-                    steps(begin, f.smaller(f.add(begin, BLOCK), "%n_red1"))
-                    for s in states:
-                        s.fold(1)
+                with f.loop(0, "%n_red1", self.blocked) as begin:
+                    block_of(begin, f.smaller(f.add(begin, self.blocked), "%n_red1"))
         for c, state in enumerate(states):
             at = [f.offset(p, c * width * self.step_across(k)) for k, p in enumerate(at_o[:n_out])]
             self.store_outputs(state.outer.get(), at, width, count)

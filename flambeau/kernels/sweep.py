@@ -6,8 +6,8 @@ Elements i .. i + n of a contiguous range go to lanes and copies in a fixed patt
     copy 1: i + W   .. i + 2 W
     ...
 
-After every `BLOCK` steps the copies are combined into the outer accumulators, whose dtype may be
-wider: a float32 sum adds at most BLOCK numbers in float32, and sums those sums in float64. What is
+After every block of some steps the copies are combined into the outer accumulators, whose dtype may be
+wider: a float32 sum adds at most 32 numbers in float32, and sums those sums in float64. What is
 left at the end is taken W at a time, under a mask. The lanes meet in `Accumulators.close`, half
 with half. Nothing depends on the number of threads or on alignment.
 """
@@ -16,7 +16,6 @@ from .emit import Value
 from .function import Variables, halves
 from .types import DTYPES
 
-BLOCK = 32  # steps; 32 rounding errors of a float32 sum stay near 2 ulp, and a fold costs 5 % there
 
 
 class Accumulators:
@@ -53,12 +52,12 @@ class Accumulators:
         states = [inner.get() for inner in self.inner[:copies]]
         while len(states) > 1:
             half = (len(states) + 1) // 2
-            pairs = zip(states[:half], states[half:])
-            rest = states[len(states) - half:half]
-            dtypes = self.inner[0].dtypes
-            states = [self.algebra.combine(self.block, a, b, dtypes) for a, b in pairs] + rest
-        merged = self.algebra.combine(self.block, self.outer.get(), states[0], self.outer.dtypes)
-        self.outer.set(merged)
+            joined = [self.join(a, b) for a, b in zip(states, states[half:])]
+            states = joined + states[len(joined):half]
+        self.outer.set(self.join(self.outer.get(), states[0]))
+
+    def join(self, a, b):
+        return self.algebra.combine(self.block, a, b, self.outer.dtypes)
 
     def close(self):
         """The state of all lanes together: Values of width 1, of the outer dtypes."""
@@ -71,10 +70,10 @@ class Accumulators:
         return values
 
 
-def sweep(function, accumulators, n, evaluate, width, copies, blocked, sink=None):
+def sweep(function, accumulators, n, evaluate, width, copies, blocked):
     """Runs over elements 0 .. n: `evaluate(i, count)` gives the step values of each accumulator.
 
-    `count` is None where all lanes hold elements. `blocked` says whether blocks end early (sums).
+    `count` is None where all lanes hold elements. A block ends after `blocked` steps; 0: never.
     """
     f = function
     per_step = width * copies
@@ -95,8 +94,8 @@ def sweep(function, accumulators, n, evaluate, width, copies, blocked, sink=None
             a.fold(copies)
 
     if blocked:
-        with f.loop(0, full, per_step * BLOCK) as begin:
-            block_of(begin, f.smaller(f.add(begin, per_step * BLOCK), full))
+        with f.loop(0, full, per_step * blocked) as begin:
+            block_of(begin, f.smaller(f.add(begin, per_step * blocked), full))
     else:
         with f.when("sgt", full, 0):
             block_of(0, full)
