@@ -6,14 +6,13 @@ Formulas avoid the overflow of intermediate results; branch cuts and signed zero
 
 from .expression import input as symbol
 from .language import (
-    abs as magnitude,
+    asinh, atan2, copysign, cos, cosh, exp, expm1, fma, hypot, isfinite, isinf, isnan, log, log1p,
+    maximum, minimum, sign, sin, sinh, sqrt, where,
 )
-from .language import (
-    atan, atan2, copysign, cos, cosh, exp, fma, hypot, isfinite, isinf, isnan, log, log1p, maximum,
-    minimum, sign, sin, sinh, sqrt, where,
-)
+from .language import abs as magnitude
 
 INF = float("inf")
+LOG_4 = 1.3862943611198906
 
 
 def add(a, b):
@@ -47,10 +46,9 @@ def div(a, b):
     return re, im
 
 
-def scale(a, b):
-    product = mul(a, b)
+def guard(a, b):
     zero = (a[0] == 0) & (a[1] == 0)
-    return where(zero, 0.0, product[0]), where(zero, 0.0, product[1])
+    return where(zero, 0.0, b[0]), where(zero, 0.0, b[1])
 
 
 def conj(a):
@@ -130,11 +128,8 @@ def clog(a):
     near = log1p(fma(big - 1, big + 1, small * small)) * 0.5
     re = where((m > 0.5) & (m < 3.0), near, log(m))
     # Beyond the largest number log(m) is infinite though the parts are not.
-    re = where(isinf(m) & isfinite(x) & isfinite(y), log(hypot(x * 0.25, y * 0.25)) + log_4, re)
+    re = where(isinf(m) & isfinite(x) & isfinite(y), log(hypot(x * 0.25, y * 0.25)) + LOG_4, re)
     return re, atan2(y, x)
-
-
-log_4 = 1.3862943611198906
 
 
 def _log_base(scale_factor):
@@ -153,8 +148,6 @@ def clog1p(a):
 
 
 def cexpm1(a):
-    from .language import expm1
-
     x, y = a
     half = sin(y * 0.5)
     versine = -2 * half * half  # cos(y) - 1
@@ -175,8 +168,7 @@ def csinh(a):
 def ccosh(a):
     x, y = a
     im = sinh(x) * sin(y)
-    return cosh(x) * cos(y), where((y == 0) | (x == 0), x * y, im) if False else where(
-        (y == 0), copysign(0.0, x) * copysign(1.0, y), im)
+    return cosh(x) * cos(y), where(y == 0, copysign(0.0, x) * copysign(1.0, y), im)
 
 
 def ctanh(a):
@@ -220,9 +212,7 @@ def casinh(a):
     x, y = a
     p = csqrt((1 - y, x))  # sqrt(1 + iz)
     q = csqrt((1 + y, -x))  # sqrt(1 - iz)
-    from .language import asinh
-
-    re = asinh(p[1] * q[0] - p[0] * q[1]) if False else asinh(q[0] * p[1] - q[1] * p[0])
+    re = asinh(q[0] * p[1] - q[1] * p[0])
     im = atan2(y, p[0] * q[0] - p[1] * q[1])
     return re, im
 
@@ -230,8 +220,6 @@ def casinh(a):
 def casin(a):
     x, y = a
     p, q = csqrt((1 - x, -y)), csqrt((1 + x, y))
-    from .language import asinh
-
     re = atan2(x, p[0] * q[0] - p[1] * q[1])
     im = asinh(p[0] * q[1] - p[1] * q[0])
     return re, im
@@ -240,16 +228,12 @@ def casin(a):
 def cacos(a):
     x, y = a
     p, q = csqrt((1 - x, -y)), csqrt((1 + x, y))
-    from .language import asinh
-
     return 2 * atan2(p[0], q[0]), asinh(q[0] * p[1] - q[1] * p[0])
 
 
 def cacosh(a):
     x, y = a
     p, q = csqrt((x - 1, y)), csqrt((x + 1, y))
-    from .language import asinh
-
     return asinh(p[0] * q[0] + p[1] * q[1]), 2 * atan2(p[1], q[0])
 
 
@@ -283,13 +267,9 @@ def cpow(a, b):
     return re, im
 
 
-def sigmoid_unused(a):
-    return atan(a[0])
-
-
 TABLE = {
-    "add": add, "sub": sub, "mul": mul, "div": div, "neg": neg, "scale": scale, "conj": conj,
-    "real": real, "imag": imag, "abs": modulus, "arg": arg, "eq": eq, "ne": ne, "sign": sgn,
+    "add": add, "sub": sub, "mul": mul, "div": div, "neg": neg, "guard": guard, "conj": conj,
+    "real": real, "imag": imag, "abs": modulus, "arg": arg, "eq": eq, "ne": ne, "sign": sgn, "sgn": sgn,
     "sqrt": csqrt, "rsqrt": reciprocal_sqrt, "exp": cexp, "exp2": cexp2, "expm1": cexpm1,
     "log": clog, "log2": _log_base(1.4426950408889634), "log10": _log_base(0.4342944819032518),
     "log1p": clog1p, "sin": _rotated(csinh), "cos": ccos, "tan": _rotated(ctanh), "sinh": csinh,

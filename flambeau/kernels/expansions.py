@@ -6,7 +6,7 @@ TABLE[name][kind](*arguments, dtype) with kind b, u, i or f, as types.DType.kind
 from .expression import input as symbol
 from .expression import node
 from .language import (
-    bitcast, cast, copysign, floor, fmod, isnan, log, signbit, sqrt, trunc, trunc_div, where,
+    bitcast, cast, copysign, floor, fmod, isnan, maximum, minimum, sqrt, trunc, trunc_div, where,
 )
 
 
@@ -58,6 +58,10 @@ def _unsigned_sign(x, dtype):
     return where(x != 0, node("cast", 1, attr=dtype), node("cast", 0, attr=dtype))
 
 
+def _clamp(x, low, high, dtype):
+    return minimum(maximum(x, low), high)
+
+
 def _nextafter(x, y, dtype):
     word = {"float32": "int32", "float64": "int64"}[dtype]
     bits = bitcast(x, word)
@@ -69,7 +73,7 @@ def _nextafter(x, y, dtype):
 
 def _arg(x, dtype):
     pi = cast(3.141592653589793, dtype)
-    return where(isnan(x), x, where(signbit(x), pi, cast(0.0, dtype)))
+    return where(isnan(x), x, where(x < 0, pi, cast(0.0, dtype)))
 
 
 def _rsqrt(x, dtype):
@@ -94,21 +98,13 @@ def _ldexp(x, n, dtype):
     return x * node("call", n, attr="exp2")
 
 
-def _cbrt(x, dtype):
-    return copysign(node("call", abs(x), 1.0 / 3.0, attr="pow"), x)
-
-
-def _log_base(base):
-    import math
-
-    return lambda x, dtype: log(x) * (1.0 / math.log(base))
-
-
 TABLE = {
     "remainder": {"u": _int_fmod, "i": _int_remainder, "f": _float_remainder},
     "fmod": {"u": _int_fmod, "i": _int_fmod},
     "floor_div": {"u": _uint_floor_div, "i": _int_floor_div, "f": _float_floor_div},
     "trunc_div": {"f": _float_trunc_div},
+    "clamp": dict.fromkeys("buif", _clamp),
+    "sgn": {"b": lambda x, dtype: x, "u": _unsigned_sign, "i": _sign, "f": _sign},
     "sign": {"b": lambda x, dtype: x, "u": _unsigned_sign, "i": _sign, "f": _sign},
     "nextafter": {"f": _nextafter},
     "arg": {"f": _arg},

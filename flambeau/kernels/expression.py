@@ -9,15 +9,15 @@ Node kinds (`op`, `attr`, number of args):
 
     input      index of the operand           0     const     a Python bool, int, float, complex  0
     index      linear index of the element    0     call      name of a maths function          1-3
-    add sub mul div floor_div remainder fmod trunc_div pow(call) neg scale
+    add sub mul div floor_div remainder fmod trunc_div pow(call) neg guard clamp
     eq ne lt le gt ge · and or xor not shl shr · minimum maximum fmin fmax · where
-    cast, bitcast (attr: dtype name) · fma floor ceil trunc round sqrt abs copysign sign signbit
+    cast, bitcast (attr: dtype name) · fma floor ceil trunc round sqrt abs copysign sign sgn signbit
     real imag conj make_complex
     scalb                                     x * 2**n, rounded once (n floating, holding an integer)
     lookup     (dtype, values): table[i mod length], length a power of two
     seldom     (condition, slow, fast): `where`, but `slow` is only computed where a lane needs it
 
-`div` is true division, `scale(g, f)` is g * f but 0 where g is 0 (derive.py says why).
+`div` is true division, `guard(g, v)` is v but 0 where g is 0 (derive.py says why).
 """
 
 import linecache

@@ -44,8 +44,13 @@ def abs(x):
 
 
 def sign(x):
-    """-1, 0 or 1 (NaN stays NaN); for complex x / abs(x), 0 at 0."""
+    """-1, 0 or 1; 0 for NaN, as in PyTorch."""
     return node("sign", x)
+
+
+def sgn(x):
+    """x / abs(x), and 0 at 0; for real numbers that is the sign."""
+    return node("sgn", x)
 
 
 def floor(x):
@@ -218,14 +223,14 @@ def make_complex(re, im):
     return node("make_complex", re, im)
 
 
-def scale(grad, factor):
-    """grad * factor, but 0 where grad is 0, even if factor is infinite or NaN."""
-    return node("scale", grad, factor)
+def guard(grad, value):
+    """value, but 0 where grad is 0; its derivative is that of value (derive.py says why)."""
+    return node("guard", grad, value)
 
 
 def clamp(x, low, high):
     """x limited to [low, high]; NaN stays NaN, and low > high gives high."""
-    return node("minimum", node("maximum", x, low), high)
+    return node("clamp", x, low, high)
 
 
 def _dtype_name(dtype):

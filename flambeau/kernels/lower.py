@@ -106,7 +106,12 @@ def _maths_expression(name, n_args, dtype):
 def _maths(block, name, operands, dtype):
     expression = _maths_expression(name, len(operands), dtype)
     if expression is not None:
-        return _expanded(block, expression, operands)
+        # The expansions say fma where they mean it; elsewhere each operation rounds, so that
+        # splitting a product or a sum into two parts stays exact.
+        contract, block.contract = block.contract, False
+        value = _expanded(block, expression, operands)
+        block.contract = contract
+        return value
     return Value(dtype, _libm(block, name, DTYPES[dtype].register, [o.name for o in operands]))
 
 
@@ -241,12 +246,10 @@ def _neg(block, d, a):
     return block.op("sub", d.register, block.imm(0, d.register), a)
 
 
-def _scale(block, d, a, b):
-    if d.kind != "f":
-        return _mul(block, d, a, b)
-    zero = block.imm(0.0, d.register)
-    is_zero = block.cmp("oeq", d.register, a, zero)
-    return block.select(is_zero, d.register, zero, _mul(block, d, a, b))
+def _guard(block, d, a, b):
+    zero = block.imm(0, d.register)
+    is_zero = block.cmp("oeq" if d.kind == "f" else "eq", d.register, a, zero)
+    return block.select(is_zero, d.register, zero, b)
 
 
 _PREDICATES = {"eq": ("oeq", "eq", "eq"), "ne": ("une", "ne", "ne"), "lt": ("olt", "slt", "ult"),
@@ -400,7 +403,7 @@ def _same(block, d, a):
 
 
 _OPS = {
-    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "scale": _scale,
+    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "guard": _guard,
     "and": _bitwise("and"), "or": _bitwise("or"), "xor": _bitwise("xor"), "not": _not,
     "shl": _shift("shl"), "shr": _shift("shr"), "where": _where, "fma": _fma,
     "floor": _rounding("floor"), "ceil": _rounding("ceil"), "trunc": _rounding("trunc"),

@@ -108,8 +108,16 @@ class Map:
             self._derivatives[i] = derivative(self, i)
         return self._derivatives[i]
 
+    def override_of(self, i):
+        """The function given for the gradient of input i alone, or None."""
+        if i in self._overrides:
+            return self._overrides[i]
+        if None in self._overrides:
+            return lambda *args: self._overrides[None](*args)[i]
+        return None
+
     def override(self, i, fn):
-        """Gives the derivative of input i as fn(grad_output, *inputs, result); i = None: of all."""
+        """Gives the derivative of input i as fn(grad_output, *inputs, result); i = None: a tuple for all."""
         self._overrides[i] = fn
         self._derivatives.clear()
         return self
