@@ -222,27 +222,27 @@ class _Iterator:
 
 class _IndexIterator(_Iterator):
     def _open(self, resume):
-        loader = self.loader
+        loader, dataset = self.loader, self.loader.dataset
         self.indices = iter(loader._indices)
         for _ in range(resume["batches"] if resume else 0):
             next(self.indices, None)
-        dataset = loader.dataset
-        self.fetch = dataset.__getitem__
+        self.fetch_collated = None
         if loader.batch_sampler is None:
-            self.collate = loader.collate_fn
-        elif loader.collate_fn is default_collate and hasattr(dataset, "__getbatch__"):
-            self.fetch = dataset.__getbatch__
-            self.collate = None
-        else:
-            self.collate = loader.collate_fn
-            if getattr(dataset, "__getitems__", None):
-                self.fetch = dataset.__getitems__
-            else:
-                self.fetch = lambda indices: [dataset[i] for i in indices]
+            self.fetch = dataset.__getitem__
+            return
+        if loader.collate_fn is default_collate:
+            self.fetch_collated = getattr(dataset, "__getbatch__", None)
+        self.fetch = getattr(dataset, "__getitems__", None)
+        if self.fetch is None:
+            self.fetch = lambda indices: [dataset[i] for i in indices]
 
     def _fetch(self):
-        data = self.fetch(next(self.indices))
-        return data if self.collate is None else self.collate(data)
+        indices = next(self.indices)
+        if self.fetch_collated is not None:
+            batch = self.fetch_collated(indices)
+            if batch is not NotImplemented:
+                return batch
+        return self.loader.collate_fn(self.fetch(indices))
 
 
 class _StreamIterator(_Iterator):

@@ -3,7 +3,8 @@
 A data set may offer two more ways to be read, which DataLoader prefers:
 
     __getitems__(indices)      a list of samples, read at once
-    __getbatch__(indices)      the whole batch, already collated as default_collate would
+    __getbatch__(indices)      the whole batch, already collated as default_collate would, or
+                               NotImplemented
 """
 
 import bisect
@@ -159,8 +160,6 @@ class Subset(Dataset[T_co]):
     def __init__(self, dataset, indices):
         self.dataset = dataset
         self.indices = indices
-        if hasattr(dataset, "__getbatch__"):
-            self.__getbatch__ = self._getbatch
 
     def __getitem__(self, index):
         if isinstance(index, list):
@@ -170,7 +169,9 @@ class Subset(Dataset[T_co]):
     def __getitems__(self, indices):
         return _samples(self.dataset, [self.indices[i] for i in indices])
 
-    def _getbatch(self, indices):
+    def __getbatch__(self, indices):
+        if not hasattr(self.dataset, "__getbatch__"):
+            return NotImplemented
         return self.dataset.__getbatch__([self.indices[i] for i in indices])
 
     def __len__(self):

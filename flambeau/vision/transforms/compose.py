@@ -1,0 +1,36 @@
+"""Transforms made of others, or of a function."""
+
+
+class Compose:
+    """One transform after the other."""
+
+    def __init__(self, transforms):
+        self.transforms = list(transforms)
+
+    @property
+    def takes_batches(self):
+        return all(getattr(t, "takes_batches", False) for t in self.transforms)
+
+    def __call__(self, image):
+        for transform in self.transforms:
+            image = transform(image)
+        return image
+
+    def __repr__(self):
+        lines = "".join(f"\n    {t!r}" for t in self.transforms)
+        return f"Compose({lines}\n)"
+
+
+class Lambda:
+    """A function as a transform; it sees one image at a time."""
+
+    def __init__(self, lambd):
+        if not callable(lambd):
+            raise TypeError(f"Argument lambd should be callable, got {type(lambd).__name__!r}")
+        self.lambd = lambd
+
+    def __call__(self, image):
+        return self.lambd(image)
+
+    def __repr__(self):
+        return "Lambda()"

@@ -1,0 +1,55 @@
+"""Between PIL images, arrays and tensors, and between dtypes."""
+
+import flambeau
+
+from . import functional as F
+
+
+class ToTensor:
+    """A PIL image, an array (H, W, C) or a uint8 tensor (..., C, H, W) as float32 in [0, 1]."""
+
+    takes_batches = True
+
+    def __call__(self, image):
+        return F.to_tensor(image)
+
+    def __repr__(self):
+        return "ToTensor()"
+
+
+class PILToTensor:
+    """A PIL image as a tensor (C, H, W) of its own dtype."""
+
+    def __call__(self, image):
+        return F.pil_to_tensor(image)
+
+    def __repr__(self):
+        return "PILToTensor()"
+
+
+class ToPILImage:
+    """A tensor (C, H, W) or an array (H, W, C) as a PIL image."""
+
+    def __init__(self, mode=None):
+        self.mode = mode
+
+    def __call__(self, image):
+        return F.to_pil_image(image, self.mode)
+
+    def __repr__(self):
+        return f"ToPILImage({f'mode={self.mode}' if self.mode else ''})"
+
+
+class ConvertImageDtype:
+    """Another dtype; integers span their positive range where floating values span [0, 1]."""
+
+    takes_batches = True
+
+    def __init__(self, dtype=None):
+        self.dtype = flambeau.float32 if dtype is None else dtype
+
+    def __call__(self, image):
+        return F.convert_image_dtype(image, self.dtype)
+
+    def __repr__(self):
+        return f"ConvertImageDtype(dtype={self.dtype})"

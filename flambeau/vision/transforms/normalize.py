@@ -1,0 +1,25 @@
+"""Values on a common scale."""
+
+from . import functional as F
+
+
+class Normalize:
+    """(image - mean) / std, channel by channel.
+
+    Args:
+        mean, std (sequence of float): one value for each channel, or one for all.
+        inplace (bool): write into the image given.
+    """
+
+    takes_batches = True
+
+    def __init__(self, mean, std, inplace=False):
+        self.mean = mean
+        self.std = std
+        self.inplace = inplace
+
+    def __call__(self, image):
+        return F.normalize(image, self.mean, self.std, self.inplace)
+
+    def __repr__(self):
+        return f"Normalize(mean={self.mean}, std={self.std})"

@@ -1,0 +1,125 @@
+"""Transforms of images."""
+
+import pytest
+
+import flambeau as torch
+from flambeau.vision import transforms
+from flambeau.vision.transforms import functional as F
+
+
+def image(c=1, h=4, w=5):
+    return torch.arange(c * h * w).view(c, h, w).to(torch.uint8)
+
+
+def test_to_tensor():
+    x = transforms.ToTensor()(image() * 12)
+    assert x.dtype == torch.float32
+    assert abs(float(x[0, 0, 1]) - 12 / 255) < 1e-7
+    numpy = pytest.importorskip("numpy")
+    y = transforms.ToTensor()(numpy.arange(24, dtype="uint8").reshape(2, 4, 3))
+    assert y.shape == (3, 2, 4)
+    assert (y[:, 0, 1] * 255).round().tolist() == [3, 4, 5]
+    assert transforms.ToTensor()(numpy.zeros((2, 3))).shape == (1, 2, 3)
+    with pytest.raises(TypeError, match="str"):
+        transforms.ToTensor()("x")
+
+
+def test_pil():
+    Image = pytest.importorskip("PIL.Image")
+    picture = transforms.ToPILImage()(image())
+    assert isinstance(picture, Image.Image)
+    assert picture.size == (5, 4)
+    assert transforms.PILToTensor()(picture).tolist() == image().tolist()
+    colour = transforms.ToPILImage()(torch.rand(3, 4, 5))
+    assert colour.mode == "RGB"
+    assert transforms.ToTensor()(colour).shape == (3, 4, 5)
+
+
+def test_normalize():
+    x = torch.ones(2, 3, 3, 3)
+    y = transforms.Normalize([0.5, 1, 0], [0.5, 1, 2])(x)
+    assert y[1, :, 0, 0].tolist() == [1, 0, 0.5]
+    with pytest.raises(TypeError, match="float tensor"):
+        F.normalize(image(), [0.5], [0.5])
+    with pytest.raises(ValueError, match="zero"):
+        F.normalize(x, [0.5], [0])
+
+
+def test_convert_image_dtype():
+    x = torch.tensor([[0, 255]], dtype=torch.uint8)
+    assert F.convert_image_dtype(x).tolist() == [[0, 1]]
+    assert F.convert_image_dtype(F.convert_image_dtype(x), torch.uint8).tolist() == [[0, 255]]
+    assert F.convert_image_dtype(x, torch.int16).tolist() == [[0, 255 * 128]]
+    assert F.convert_image_dtype(torch.tensor([[256]], dtype=torch.int16), torch.uint8).item() == 2
+
+
+def test_crops_and_flips():
+    x = image()
+    assert F.crop(x, 1, 2, 2, 2).tolist() == [[[7, 8], [12, 13]]]
+    assert F.crop(x, -1, -1, 2, 2).tolist() == [[[0, 0], [0, 0]]]
+    assert transforms.CenterCrop(2)(x).tolist() == [[[7, 8], [12, 13]]]
+    assert transforms.CenterCrop((6, 5))(x)[0, :, 1].tolist() == [0, 1, 6, 11, 16, 0]
+    assert F.hflip(x)[0, 0].tolist() == [4, 3, 2, 1, 0]
+    assert F.vflip(x)[0, :, 0].tolist() == [15, 10, 5, 0]
+    assert transforms.RandomHorizontalFlip(1.0)(x).tolist() == F.hflip(x).tolist()
+    assert transforms.RandomVerticalFlip(0.0)(x).tolist() == x.tolist()
+
+
+def test_random_crop():
+    x = image()
+    seen = {tuple(transforms.RandomCrop(2)(x).flatten().tolist()) for _ in range(200)}
+    assert len(seen) == 3 * 4
+    assert transforms.RandomCrop(4, padding=2)(x).shape == (1, 4, 4)
+    assert transforms.RandomCrop(9, pad_if_needed=True)(x).shape == (1, 9, 9)
+    with pytest.raises(ValueError, match="larger than input"):
+        transforms.RandomCrop(9)(x)
+
+
+@pytest.mark.parametrize(
+    ("mode", "row"),
+    [
+        ("constant", [9, 9, 0, 1, 2, 3, 4, 9]),
+        ("edge", [0, 0, 0, 1, 2, 3, 4, 4]),
+        ("reflect", [2, 1, 0, 1, 2, 3, 4, 3]),
+        ("symmetric", [1, 0, 0, 1, 2, 3, 4, 4]),
+    ],
+)
+def test_pad(mode, row):
+    padded = transforms.Pad((2, 0, 1, 1), fill=9, padding_mode=mode)(image())
+    assert padded.shape == (1, 5, 8)
+    assert padded[0, 0].tolist() == row
+
+
+def test_resize():
+    x = torch.tensor([[[0.0, 1.0], [2.0, 3.0]]])
+    assert transforms.Resize((2, 2))(x).tolist() == x.tolist()
+    up = transforms.Resize((4, 4))(x)
+    assert up[0, 0].tolist() == [0, 0.25, 0.75, 1]
+    assert up[0, :, 0].tolist() == [0, 0.5, 1.5, 2]
+    nearest = transforms.Resize(4, transforms.InterpolationMode.NEAREST)(x)
+    assert nearest[0, 0].tolist() == [0, 0, 1, 1]
+    assert transforms.Resize((1, 1))(x).item() == 1.5
+    assert transforms.Resize(2)(image(1, 4, 8)).shape == (1, 2, 4)
+    assert transforms.Resize(4, max_size=6)(image(1, 4, 8)).shape == (1, 3, 6)
+    assert transforms.Resize((8, 8))(image()).dtype == torch.uint8
+
+
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("sizes", [((8, 8), (32, 32)), ((9, 7), (4, 3)), ((5, 12), (7, 5))])
+def test_resize_equals_pytorch(antialias, sizes):
+    pytorch = pytest.importorskip("torch")
+    have, want = sizes
+    x = torch.rand(2, 3, *have)
+    expected = pytorch.nn.functional.interpolate(
+        pytorch.tensor(x.tolist()), want, mode="bilinear", antialias=antialias
+    )
+    got = F.resize(x, want, antialias=antialias)
+    assert (got - torch.tensor(expected.tolist())).abs().max() < 1e-5
+
+
+def test_compose_and_repr():
+    chain = transforms.Compose([transforms.ToTensor(), transforms.Lambda(lambda x: x + 1)])
+    assert float(chain(image())[0, 0, 0]) == 1
+    assert repr(chain) == "Compose(\n    ToTensor()\n    Lambda()\n)"
+    with pytest.raises(TypeError, match="callable"):
+        transforms.Lambda(3)
