@@ -1,0 +1,84 @@
+"""Adadelta."""
+
+import functools
+
+from ..kernels import sqrt
+from .optimizer import Optimizer
+from .options import (
+    Batch, check_lr, check_not_negative, count_step, new_step, number, with_gradients, zeros_like,
+)  # fmt: skip
+from .rule import Rule
+
+__all__ = ["Adadelta"]
+
+
+@functools.cache
+def _rule(maximize, decays):
+    def adadelta(param, grad, v, moved, *, lr, rho, eps, weight_decay):
+        grad = -grad if maximize else grad
+        if decays:
+            grad = grad + weight_decay * param
+        v = rho * v + (1 - rho) * grad * grad
+        delta = sqrt(moved + eps) / sqrt(v + eps) * grad
+        return param - lr * delta, v, rho * moved + (1 - rho) * delta * delta
+
+    return Rule(adadelta, "param v moved")
+
+
+class Adadelta(Optimizer):
+    """Steps in the units of the parameter: grad * rms(steps so far) / rms(gradients so far).
+
+    Source: Zeiler, 2012, arXiv:1212.5701.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1.0,
+        rho=0.9,
+        eps=1e-6,
+        weight_decay=0,
+        foreach=None,
+        *,
+        capturable=False,
+        maximize=False,
+        differentiable=False,
+    ):
+        check_lr(lr, foreach, capturable)
+        if not 0.0 <= rho <= 1.0:
+            raise ValueError(f"Invalid rho value: {rho}")
+        check_not_negative(epsilon=eps, weight_decay=weight_decay)
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "rho": rho,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "maximize": maximize,
+                "capturable": capturable,
+                "foreach": foreach,
+                "differentiable": differentiable,
+            },
+        )
+
+    def update(self, group):
+        batch = Batch()
+        for parameter, grad in with_gradients(group):
+            state = self.state[parameter]
+            if not state:
+                state["step"] = new_step()
+                state["square_avg"] = zeros_like(parameter)
+                state["acc_delta"] = zeros_like(parameter)
+            count_step(state)
+            batch.add(None, parameter, grad, state["square_avg"], state["acc_delta"])
+        rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
+        for _, lists in batch.items():
+            rule.apply(
+                lists,
+                group["differentiable"],
+                lr=number(group["lr"]),
+                rho=group["rho"],
+                eps=group["eps"],
+                weight_decay=group["weight_decay"],
+            )

@@ -1,0 +1,99 @@
+"""Adagrad."""
+
+import functools
+
+import flambeau
+
+from ..kernels import sqrt
+from .optimizer import Optimizer
+from .options import (
+    Batch, check_fused, check_lr, check_not_negative, count_step, new_step, number, with_gradients,
+)  # fmt: skip
+from .rule import Rule
+
+__all__ = ["Adagrad"]
+
+
+@functools.cache
+def _rule(maximize, decays):
+    def adagrad(param, grad, total, *, lr, eps, weight_decay):
+        grad = -grad if maximize else grad
+        if decays:
+            grad = grad + weight_decay * param
+        total = total + grad * grad
+        return param - lr * grad / (sqrt(total) + eps), total
+
+    return Rule(adagrad, "param total")
+
+
+class Adagrad(Optimizer):
+    """param -= lr / (1 + (t - 1) * lr_decay) * grad / (sqrt(sum of grad**2) + eps).
+
+    Source: Duchi et al., JMLR 12 (2011) 2121.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1e-2,
+        lr_decay=0,
+        weight_decay=0,
+        initial_accumulator_value=0,
+        eps=1e-10,
+        foreach=None,
+        *,
+        maximize=False,
+        differentiable=False,
+        fused=None,
+    ):
+        check_lr(lr)
+        check_not_negative(
+            lr_decay=lr_decay,
+            weight_decay=weight_decay,
+            initial_accumulator_value=initial_accumulator_value,
+            epsilon=eps,
+        )
+        check_fused(fused, foreach, differentiable)
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "lr_decay": lr_decay,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "initial_accumulator_value": initial_accumulator_value,
+                "foreach": foreach,
+                "maximize": maximize,
+                "differentiable": differentiable,
+                "fused": fused,
+            },
+        )
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                start = group["initial_accumulator_value"]
+                if parameter.is_complex():
+                    start = complex(start, start)
+                self.state[parameter] = {
+                    "step": new_step(),
+                    "sum": flambeau.full_like(parameter, start).detach(),
+                }
+
+    def share_memory(self):
+        """Move the state to memory that other processes can map."""
+        for state in self.state.values():
+            state["sum"].share_memory_()
+
+    def update(self, group):
+        batch = Batch()
+        for parameter, grad in with_gradients(group):
+            state = self.state[parameter]
+            batch.add(count_step(state), parameter, grad, state["sum"])
+        rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
+        for step, lists in batch.items():
+            rule.apply(
+                lists,
+                group["differentiable"],
+                lr=number(group["lr"]) / (1 + (step - 1) * group["lr_decay"]),
+                eps=group["eps"],
+                weight_decay=group["weight_decay"],
+            )

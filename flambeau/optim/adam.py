@@ -1,0 +1,185 @@
+"""Adam and AdamW."""
+
+import functools
+
+from ..kernels import maximum, sqrt
+from .optimizer import Optimizer
+from .options import (
+    Batch, check_betas, check_fused, check_lr, check_not_negative, count_step, new_step, number,
+    with_gradients, zeros_like,
+)  # fmt: skip
+from .rule import Rule
+
+__all__ = ["Adam", "AdamW"]
+
+
+@functools.cache
+def _rule(maximize, decays, decoupled, amsgrad):
+    def moments(param, grad, m, v, lr, weight_decay, beta1, beta2):
+        grad = -grad if maximize else grad
+        if decays and decoupled:
+            param = param * (1 - lr * weight_decay)
+        elif decays:
+            grad = grad + weight_decay * param
+        return param, m + (1 - beta1) * (grad - m), beta2 * v + (1 - beta2) * grad * grad
+
+    def adam(
+        param, grad, m, v, *, lr, beta1, beta2, eps, weight_decay, step_size, root_correction
+    ):
+        param, m, v = moments(param, grad, m, v, lr, weight_decay, beta1, beta2)
+        return param - step_size * m / (sqrt(v) / root_correction + eps), m, v
+
+    def adam_with_maximum(
+        param, grad, m, v, v_max,
+        *, lr, beta1, beta2, eps, weight_decay, step_size, root_correction,
+    ):  # fmt: skip
+        param, m, v = moments(param, grad, m, v, lr, weight_decay, beta1, beta2)
+        v_max = maximum(v_max, v)
+        return param - step_size * m / (sqrt(v_max) / root_correction + eps), m, v, v_max
+
+    if amsgrad:
+        return Rule(adam_with_maximum, "param m v v_max")
+    return Rule(adam, "param m v")
+
+
+class Adam(Optimizer):
+    """param -= lr * m' / (sqrt(v') + eps), m and v running means of the gradient and its square.
+
+    m' = m / (1 - beta1**t) and v' = v / (1 - beta2**t) at step t.
+
+    Args:
+        params (iterable): parameters, or groups of them.
+        lr (float): learning rate.
+        betas (pair of float): how much of m and of v stays at each step.
+        eps (float): added to the denominator.
+        weight_decay (float): this times the parameter is added to the gradient.
+        amsgrad (bool): divide by the largest v so far. Source: Reddi et al., ICLR 2018.
+        decoupled_weight_decay (bool): shrink the parameter instead of changing the gradient.
+        foreach, fused, capturable: accepted; a step is one pass over each parameter in any case.
+
+    Source: Kingma, Ba, 2014, arXiv:1412.6980.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0,
+        amsgrad=False,
+        *,
+        foreach=None,
+        maximize=False,
+        capturable=False,
+        differentiable=False,
+        fused=None,
+        decoupled_weight_decay=False,
+    ):
+        check_lr(lr, foreach, capturable)
+        check_not_negative(epsilon=eps)
+        check_betas(betas)
+        check_not_negative(weight_decay=weight_decay)
+        check_fused(fused, foreach, differentiable)
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "betas": betas,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "amsgrad": amsgrad,
+                "maximize": maximize,
+                "foreach": foreach,
+                "capturable": capturable,
+                "differentiable": differentiable,
+                "fused": fused,
+                "decoupled_weight_decay": decoupled_weight_decay,
+            },
+        )
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name, default in (("amsgrad", False), ("maximize", False), ("foreach", None),
+                                  ("capturable", False), ("differentiable", False),
+                                  ("fused", None), ("decoupled_weight_decay", False)):  # fmt: skip
+                group.setdefault(name, default)
+
+    def update(self, group):
+        amsgrad = group["amsgrad"]
+        batch = Batch()
+        for parameter, grad in with_gradients(group):
+            state = self.state[parameter]
+            if not state:
+                state["step"] = new_step()
+                state["exp_avg"] = zeros_like(parameter)
+                state["exp_avg_sq"] = zeros_like(parameter)
+                if amsgrad:
+                    state["max_exp_avg_sq"] = zeros_like(parameter)
+            tensors = [parameter, grad, state["exp_avg"], state["exp_avg_sq"]]
+            if amsgrad:
+                tensors.append(state["max_exp_avg_sq"])
+            batch.add(count_step(state), *tensors)
+        lr, weight_decay = number(group["lr"]), group["weight_decay"]
+        beta1, beta2 = (number(beta) for beta in group["betas"])
+        rule = _rule(
+            bool(group["maximize"]),
+            weight_decay != 0,
+            bool(group["decoupled_weight_decay"]),
+            bool(amsgrad),
+        )
+        for step, lists in batch.items():
+            rule.apply(
+                lists,
+                group["differentiable"],
+                lr=lr,
+                beta1=beta1,
+                beta2=beta2,
+                eps=group["eps"],
+                weight_decay=weight_decay,
+                step_size=lr / (1 - beta1**step),
+                root_correction=(1 - beta2**step) ** 0.5,
+            )
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the parameter by lr * weight_decay at each step.
+
+    Source: Loshchilov, Hutter, 2017, arXiv:1711.05101.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=1e-2,
+        amsgrad=False,
+        *,
+        maximize=False,
+        foreach=None,
+        capturable=False,
+        differentiable=False,
+        fused=None,
+    ):
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True

@@ -1,0 +1,86 @@
+"""Adamax."""
+
+import functools
+
+from ..kernels import abs, maximum
+from .optimizer import Optimizer
+from .options import (
+    Batch, check_betas, check_lr, check_not_negative, count_step, new_step, number, with_gradients,
+    zeros_like,
+)  # fmt: skip
+from .rule import Rule
+
+__all__ = ["Adamax"]
+
+
+@functools.cache
+def _rule(maximize, decays):
+    def adamax(param, grad, m, largest, *, step_size, beta1, beta2, eps, weight_decay):
+        grad = -grad if maximize else grad
+        if decays:
+            grad = grad + weight_decay * param
+        m = m + (1 - beta1) * (grad - m)
+        largest = maximum(beta2 * largest, abs(grad) + eps)
+        return param - step_size * m / largest, m, largest
+
+    return Rule(adamax, "param m largest")
+
+
+class Adamax(Optimizer):
+    """Adam with the infinity norm: division by a decaying maximum of |grad|.
+
+    Source: Kingma, Ba, 2014, arXiv:1412.6980, section 7.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=2e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0,
+        foreach=None,
+        *,
+        maximize=False,
+        differentiable=False,
+        capturable=False,
+    ):
+        check_lr(lr, foreach, capturable)
+        check_not_negative(epsilon=eps)
+        check_betas(betas)
+        check_not_negative(weight_decay=weight_decay)
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "betas": betas,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "foreach": foreach,
+                "maximize": maximize,
+                "differentiable": differentiable,
+                "capturable": capturable,
+            },
+        )
+
+    def update(self, group):
+        batch = Batch()
+        for parameter, grad in with_gradients(group):
+            state = self.state[parameter]
+            if not state:
+                state["step"] = new_step()
+                state["exp_avg"] = zeros_like(parameter)
+                state["exp_inf"] = zeros_like(parameter)
+            batch.add(count_step(state), parameter, grad, state["exp_avg"], state["exp_inf"])
+        beta1, beta2 = group["betas"]
+        rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
+        for step, lists in batch.items():
+            rule.apply(
+                lists,
+                group["differentiable"],
+                step_size=number(group["lr"]) / (1 - beta1**step),
+                beta1=beta1,
+                beta2=beta2,
+                eps=group["eps"],
+                weight_decay=group["weight_decay"],
+            )

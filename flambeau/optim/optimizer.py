@@ -1,0 +1,330 @@
+"""Optimizer, the base of every optimizer: parameter groups, state, hooks."""
+
+import functools
+import warnings
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
+from copy import deepcopy
+from itertools import chain
+
+import flambeau
+
+from ..nn.modules.hooks import add
+
+
+class _Required:
+    """The default of an option that every group must give."""
+
+    def __repr__(self):
+        return "<required parameter>"
+
+
+required = _Required()
+
+_global_step_pre_hooks = OrderedDict()
+_global_step_post_hooks = OrderedDict()
+
+
+def register_optimizer_step_pre_hook(hook):
+    """hook(optimizer, args, kwargs) before the step of every optimizer."""
+    return add(_global_step_pre_hooks, hook)
+
+
+def register_optimizer_step_post_hook(hook):
+    """hook(optimizer, args, kwargs) after the step of every optimizer."""
+    return add(_global_step_post_hooks, hook)
+
+
+def with_hooks(step):
+    """`step` with the hooks around it; without hooks the cost is one test."""
+    if getattr(step, "hooked", False):
+        return step
+
+    @functools.wraps(step)
+    def wrapper(self, *args, **kwargs):
+        before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
+        if not (before or after or _global_step_pre_hooks or _global_step_post_hooks):
+            return step(self, *args, **kwargs)
+        for hook in chain(_global_step_pre_hooks.values(), before.values()):
+            result = hook(self, args, kwargs)
+            if result is None:
+                continue
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise RuntimeError(
+                    f"{step} must return None or a tuple of (new_args, new_kwargs), "
+                    f"but got {result}."
+                )
+            args, kwargs = result
+        out = step(self, *args, **kwargs)
+        for hook in chain(after.values(), _global_step_post_hooks.values()):
+            hook(self, args, kwargs)
+        return out
+
+    wrapper.hooked = True
+    return wrapper
+
+
+class Optimizer:
+    """Parameters in groups that share options, and what is remembered of each parameter.
+
+    Args:
+        params (iterable): tensors, (name, tensor) pairs, or dicts with "params" and options.
+        defaults (dict): the options of groups that do not give their own.
+
+    A subclass defines step(), or update(group), which step() calls for each group without recording.
+    """
+
+    def __init__(self, params, defaults):
+        self.defaults = defaults
+        self._make_hook_tables()
+        if isinstance(params, flambeau.Tensor):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or "
+                f"dicts, but got {flambeau.typename(params)}"
+            )
+        self.state = defaultdict(dict)
+        self.param_groups = []
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(dict(group))
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__:
+            cls.step = with_hooks(cls.step)
+
+    def _make_hook_tables(self):
+        for kind in ("step_pre", "step_post", "state_dict_pre", "state_dict_post",
+                     "load_state_dict_pre", "load_state_dict_post"):  # fmt: skip
+            self.__dict__.setdefault(f"_optimizer_{kind}_hooks", OrderedDict())
+
+    def __getstate__(self):
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._make_hook_tables()
+        self.defaults.setdefault("differentiable", False)
+
+    def __repr__(self):
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
+        return "\n".join(lines) + "\n)"
+
+    @staticmethod
+    def profile_hook_step(func):
+        """`func`, a step, with the hooks around it."""
+        return with_hooks(func)
+
+    # -- stepping
+
+    @with_hooks
+    def step(self, closure=None):
+        """Update every parameter that has a gradient.
+
+        Args:
+            closure (callable, optional): computes the loss and the gradients again; its result is
+                returned.
+        """
+        loss = None
+        if closure is not None:
+            with flambeau.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            if group.get("differentiable"):
+                self.update(group)
+            else:
+                with flambeau.no_grad():
+                    self.update(group)
+        return loss
+
+    def update(self, group):
+        """Update the parameters of one group; subclasses define it or step()."""
+        raise NotImplementedError
+
+    def zero_grad(self, set_to_none=True):
+        """Forget all gradients, or with set_to_none=False fill them with 0."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if set_to_none:
+                    parameter.grad = None
+                    continue
+                grad = parameter.grad
+                if grad is None:
+                    continue
+                if grad.grad_fn is not None:
+                    grad.detach_()
+                else:
+                    grad.requires_grad_(False)
+                grad.zero_()
+
+    # -- groups
+
+    def add_param_group(self, param_group):
+        """Add a group: a dict with "params" and the options that differ from the defaults."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        params = param_group["params"]
+        if isinstance(params, flambeau.Tensor):
+            params = [params]
+        elif isinstance(params, set):
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the "
+                "ordering of tensors in sets will change between runs. Please use a list instead."
+            )
+        params = list(params)
+        named = [isinstance(entry, tuple) for entry in params]
+        if any(named):
+            if not all(named):
+                raise ValueError(
+                    "all optimizer params should be with/without names. "
+                    "Some param names are missing"
+                )
+            param_group["param_names"] = [name for name, _ in params]
+            params = [parameter for _, parameter in params]
+        param_group["params"] = params
+        for parameter in params:
+            if not isinstance(parameter, flambeau.Tensor):
+                raise TypeError(
+                    "optimizer can only optimize Tensors, "
+                    f"but one of the params is {flambeau.typename(parameter)}"
+                )
+            if not self.defaults.get("differentiable") and not (
+                parameter.is_leaf or parameter.retains_grad
+            ):
+                raise ValueError("can't optimize a non-leaf Tensor")
+        for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ValueError(
+                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                )
+            param_group.setdefault(name, default)
+        if len(params) != len({id(parameter) for parameter in params}):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; "
+                "in future, this will cause an error",
+                stacklevel=3,
+            )
+        known = {id(parameter) for group in self.param_groups for parameter in group["params"]}
+        if any(id(parameter) in known for parameter in params):
+            raise ValueError("some parameters appear in more than one parameter group")
+        if self.param_groups and ("param_names" in self.param_groups[0]) != (
+            "param_names" in param_group
+        ):
+            raise ValueError(
+                "all optimizer param groups should be with/without names. "
+                "cannot add param group with names to the optimizer"
+            )
+        self.param_groups.append(param_group)
+
+    # -- state
+
+    def state_dict(self):
+        """{"state": number of parameter -> its state, "param_groups": options and numbers}."""
+        for hook in self._optimizer_state_dict_pre_hooks.values():
+            hook(self)
+        number = {}
+        groups = []
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                number.setdefault(id(parameter), len(number))
+            packed = {key: value for key, value in group.items() if key != "params"}
+            packed["params"] = [number[id(parameter)] for parameter in group["params"]]
+            groups.append(packed)
+        state = {
+            (number[id(key)] if isinstance(key, flambeau.Tensor) else key): value
+            for key, value in self.state.items()
+        }
+        state_dict = {"state": state, "param_groups": groups}
+        for hook in self._optimizer_state_dict_post_hooks.values():
+            replacement = hook(self, state_dict)
+            if replacement is not None:
+                state_dict = replacement
+        return state_dict
+
+    def load_state_dict(self, state_dict):
+        """Take over the state and the options that state_dict() gave, parameters in the same order.
+
+        Raises:
+            ValueError: the groups are not as many, or not as large, as this optimizer's.
+        """
+        state_dict = state_dict.copy()
+        for hook in self._optimizer_load_state_dict_pre_hooks.values():
+            replacement = hook(self, state_dict)
+            if replacement is not None:
+                state_dict = replacement
+        saved_groups = deepcopy(state_dict["param_groups"])
+        if len(saved_groups) != len(self.param_groups):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            if len(group["params"]) != len(saved["params"]):
+                raise ValueError(
+                    "loaded state dict contains a parameter group that doesn't match the size of "
+                    "optimizer's group"
+                )
+        parameter_of = {}
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            parameter_of.update(zip(saved["params"], group["params"], strict=True))
+        state = defaultdict(dict)
+        for key, value in state_dict["state"].items():
+            if key in parameter_of:
+                parameter = parameter_of[key]
+                state[parameter] = _fitted(value, parameter)
+            else:
+                state[key] = value
+        groups = []
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            saved["params"] = group["params"]
+            if "param_names" in group:
+                saved["param_names"] = group["param_names"]
+            groups.append(saved)
+        self.__setstate__({"state": state, "param_groups": groups})
+        for hook in self._optimizer_load_state_dict_post_hooks.values():
+            hook(self)
+
+    # -- hooks
+
+    def register_step_pre_hook(self, hook):
+        """Call hook(optimizer, args, kwargs) before step; it may return other (args, kwargs)."""
+        return add(self._optimizer_step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook):
+        """Call hook(optimizer, args, kwargs) after step."""
+        return add(self._optimizer_step_post_hooks, hook)
+
+    def register_state_dict_pre_hook(self, hook, prepend=False):
+        """Call hook(optimizer) before state_dict."""
+        return add(self._optimizer_state_dict_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook, prepend=False):
+        """Call hook(optimizer, state_dict) after state_dict; it may return another."""
+        return add(self._optimizer_state_dict_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook, prepend=False):
+        """Call hook(optimizer, state_dict) before load_state_dict; it may return another."""
+        return add(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook, prepend=False):
+        """Call hook(optimizer) after load_state_dict."""
+        return add(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+
+
+def _fitted(value, parameter, key=None):
+    """`value` with its tensors of the parameter's dtype and device; step counters stay as they are."""
+    if isinstance(value, flambeau.Tensor):
+        if key == "step":
+            return value
+        if parameter.is_floating_point() or parameter.is_complex():
+            return value.to(dtype=parameter.dtype, device=parameter.device)
+        return value.to(device=parameter.device)
+    if isinstance(value, dict):
+        return {k: _fitted(v, parameter, k) for k, v in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return type(value)(_fitted(v, parameter) for v in value)
+    return value

@@ -1,0 +1,127 @@
+"""RMSprop."""
+
+import functools
+
+from ..kernels import sqrt
+from .optimizer import Optimizer
+from .options import (
+    Batch, check_lr, check_not_negative, count_step, new_step, number, with_gradients, zeros_like,
+)  # fmt: skip
+from .rule import Rule
+
+__all__ = ["RMSprop"]
+
+
+@functools.cache
+def _rule(maximize, decays, centered, momentum):
+    def start(param, grad, v, weight_decay, alpha):
+        grad = -grad if maximize else grad
+        if decays:
+            grad = grad + weight_decay * param
+        return grad, alpha * v + (1 - alpha) * grad * grad
+
+    def plain(param, grad, v, *, lr, alpha, eps, weight_decay, momentum):
+        grad, v = start(param, grad, v, weight_decay, alpha)
+        return param - lr * grad / (sqrt(v) + eps), v
+
+    def with_buffer(param, grad, v, buffer, *, lr, alpha, eps, weight_decay, momentum):
+        grad, v = start(param, grad, v, weight_decay, alpha)
+        buffer = momentum * buffer + grad / (sqrt(v) + eps)
+        return param - lr * buffer, v, buffer
+
+    def around_mean(param, grad, v, mean, *, lr, alpha, eps, weight_decay, momentum):
+        grad, v = start(param, grad, v, weight_decay, alpha)
+        mean = mean + (1 - alpha) * (grad - mean)
+        return param - lr * grad / (sqrt(v - mean * mean) + eps), v, mean
+
+    def with_both(param, grad, v, buffer, mean, *, lr, alpha, eps, weight_decay, momentum):
+        grad, v = start(param, grad, v, weight_decay, alpha)
+        mean = mean + (1 - alpha) * (grad - mean)
+        buffer = momentum * buffer + grad / (sqrt(v - mean * mean) + eps)
+        return param - lr * buffer, v, buffer, mean
+
+    if momentum:
+        return Rule(with_both, "param v buffer mean") if centered else Rule(
+            with_buffer, "param v buffer"
+        )
+    return Rule(around_mean, "param v mean") if centered else Rule(plain, "param v")
+
+
+class RMSprop(Optimizer):
+    """param -= lr * grad / (sqrt(v) + eps), v the running mean of grad**2.
+
+    Args:
+        alpha (float): how much of v stays at each step.
+        momentum (float): share of a buffer of steps that stays; without it there is no buffer.
+        centered (bool): v - mean(grad)**2 in the place of v.
+        The others as in Adam.
+
+    Source: Tieleman, Hinton, Coursera lecture 6.5, 2012; centered: Graves, 2013, arXiv:1308.0850.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1e-2,
+        alpha=0.99,
+        eps=1e-8,
+        weight_decay=0,
+        momentum=0,
+        centered=False,
+        capturable=False,
+        foreach=None,
+        maximize=False,
+        differentiable=False,
+    ):
+        check_lr(lr, foreach, capturable)
+        if not 0.0 <= eps:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        check_not_negative(momentum=momentum, weight_decay=weight_decay, alpha=alpha)
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "alpha": alpha,
+                "eps": eps,
+                "centered": centered,
+                "weight_decay": weight_decay,
+                "capturable": capturable,
+                "foreach": foreach,
+                "maximize": maximize,
+                "differentiable": differentiable,
+            },
+        )
+
+    def update(self, group):
+        centered, momentum = group["centered"], group["momentum"] > 0
+        batch = Batch()
+        for parameter, grad in with_gradients(group):
+            state = self.state[parameter]
+            if not state:
+                state["step"] = new_step()
+                state["square_avg"] = zeros_like(parameter)
+                if momentum:
+                    state["momentum_buffer"] = zeros_like(parameter)
+                if centered:
+                    state["grad_avg"] = zeros_like(parameter)
+            count_step(state)
+            tensors = [parameter, grad, state["square_avg"]]
+            if momentum:
+                tensors.append(state["momentum_buffer"])
+            if centered:
+                tensors.append(state["grad_avg"])
+            batch.add(None, *tensors)
+        rule = _rule(
+            bool(group["maximize"]), group["weight_decay"] != 0, bool(centered), momentum
+        )
+        for _, lists in batch.items():
+            rule.apply(
+                lists,
+                group["differentiable"],
+                lr=number(group["lr"]),
+                alpha=group["alpha"],
+                eps=group["eps"],
+                weight_decay=group["weight_decay"],
+                momentum=group["momentum"],
+            )

@@ -1,0 +1,86 @@
+"""Rprop."""
+
+import functools
+
+import flambeau
+
+from ..kernels import maximum, minimum, sign, where
+from .optimizer import Optimizer
+from .options import Batch, check_lr, count_step, new_step, number, with_gradients, zeros_like
+from .rule import Rule
+
+__all__ = ["Rprop"]
+
+
+@functools.cache
+def _rule(maximize):
+    def rprop(param, grad, previous, step_size, *, shrink, grow, smallest, largest):
+        grad = -grad if maximize else grad
+        agreement = grad * previous
+        factor = where(agreement > 0, grow, where(agreement < 0, shrink, 1.0))
+        step_size = minimum(maximum(step_size * factor, smallest), largest)
+        grad = where(agreement < 0, 0.0, grad)  # no step where the sign has turned
+        return param - sign(grad) * step_size, grad, step_size
+
+    return Rule(rprop, "param previous step_size")
+
+
+class Rprop(Optimizer):
+    """Steps that use only the sign of the gradient: longer while it stays, shorter when it turns.
+
+    Args:
+        etas (pair of float): the factors for a turned and for a kept sign.
+        step_sizes (pair of float): the shortest and the longest step.
+
+    Source: Riedmiller, Braun, 1993, "A direct adaptive method for faster backpropagation learning".
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1e-2,
+        etas=(0.5, 1.2),
+        step_sizes=(1e-6, 50),
+        *,
+        capturable=False,
+        foreach=None,
+        maximize=False,
+        differentiable=False,
+    ):
+        check_lr(lr, foreach, capturable)
+        if not 0.0 < etas[0] < 1.0 < etas[1]:
+            raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "etas": etas,
+                "step_sizes": step_sizes,
+                "foreach": foreach,
+                "maximize": maximize,
+                "differentiable": differentiable,
+                "capturable": capturable,
+            },
+        )
+
+    def update(self, group):
+        batch = Batch()
+        for parameter, grad in with_gradients(group):
+            state = self.state[parameter]
+            if not state:
+                state["step"] = new_step()
+                state["prev"] = zeros_like(parameter)
+                lr = number(group["lr"])
+                start = complex(lr, lr) if parameter.is_complex() else lr
+                state["step_size"] = flambeau.full_like(parameter, start).detach()
+            count_step(state)
+            batch.add(None, parameter, grad, state["prev"], state["step_size"])
+        for _, lists in batch.items():
+            _rule(bool(group["maximize"])).apply(
+                lists,
+                group["differentiable"],
+                shrink=group["etas"][0],
+                grow=group["etas"][1],
+                smallest=group["step_sizes"][0],
+                largest=group["step_sizes"][1],
+            )

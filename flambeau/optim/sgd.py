@@ -1,0 +1,112 @@
+"""Stochastic gradient descent."""
+
+import functools
+
+from .optimizer import Optimizer
+from .options import (
+    Batch, check_fused, check_lr, check_not_negative, number, with_gradients,
+)  # fmt: skip
+from .rule import Rule
+
+__all__ = ["SGD"]
+
+
+@functools.cache
+def _rule(maximize, decays, first, momentum, nesterov):
+    def gradient(param, grad, weight_decay):
+        grad = -grad if maximize else grad
+        return grad + weight_decay * param if decays else grad
+
+    def plain(param, grad, *, lr, weight_decay):
+        return param - lr * gradient(param, grad, weight_decay)
+
+    def with_momentum(param, grad, buffer, *, lr, weight_decay, momentum, dampening):
+        grad = gradient(param, grad, weight_decay)
+        buffer = grad if first else momentum * buffer + (1 - dampening) * grad
+        step = grad + momentum * buffer if nesterov else buffer
+        return param - lr * step, buffer
+
+    return Rule(with_momentum, "param buffer") if momentum else Rule(plain, "param")
+
+
+class SGD(Optimizer):
+    """param -= lr * buffer, buffer = momentum * buffer + (1 - dampening) * grad.
+
+    Args:
+        params (iterable): parameters, or groups of them.
+        lr (float): learning rate.
+        momentum (float): share of the buffer that stays; without it there is no buffer. The first
+            buffer is the gradient itself.
+        dampening (float): share of the gradient that the buffer does not take.
+        weight_decay (float): this times the parameter is added to the gradient.
+        nesterov (bool): step by grad + momentum * buffer. Source: Sutskever et al., ICML 2013.
+        maximize (bool): ascend.
+        foreach, fused: accepted; a step is one pass over each parameter in any case.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        momentum=0,
+        dampening=0,
+        weight_decay=0,
+        nesterov=False,
+        *,
+        maximize=False,
+        foreach=None,
+        differentiable=False,
+        fused=None,
+    ):
+        check_lr(lr)
+        check_not_negative(momentum=momentum, weight_decay=weight_decay)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        check_fused(fused, foreach, differentiable)
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+                "maximize": maximize,
+                "foreach": foreach,
+                "differentiable": differentiable,
+                "fused": fused,
+            },
+        )
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name, default in (("nesterov", False), ("maximize", False), ("foreach", None),
+                                  ("differentiable", False), ("fused", None)):  # fmt: skip
+                group.setdefault(name, default)
+
+    def update(self, group):
+        momentum = group["momentum"]
+        batch = Batch()
+        for parameter, grad in with_gradients(group):
+            if momentum == 0:
+                batch.add(False, parameter, grad)
+                continue
+            state = self.state[parameter]
+            buffer = state.get("momentum_buffer")
+            first = buffer is None
+            if first:
+                buffer = state["momentum_buffer"] = grad.clone().detach()
+            batch.add(first, parameter, grad, buffer)
+        numbers = {"lr": number(group["lr"]), "weight_decay": group["weight_decay"]}
+        if momentum:
+            numbers |= {"momentum": momentum, "dampening": group["dampening"]}
+        for first, lists in batch.items():
+            rule = _rule(
+                bool(group["maximize"]),
+                group["weight_decay"] != 0,
+                first,
+                momentum != 0,
+                bool(group["nesterov"]),
+            )
+            rule.apply(lists, group["differentiable"], **numbers)
