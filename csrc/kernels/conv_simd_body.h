@@ -1,6 +1,6 @@
 // The loops of conv_simd.h, for the vector width and tile sizes that the including file sets:
-// vector_bytes, most_m, most_v, most_g, most_x, inside its own namespace. No include guard: each
-// instruction set compiles its own copy.
+// vector_bytes, most_m, most_v, most_g, most_x, and multiply_add(a, b, sum) = a * b + sum over vectors,
+// inside its own namespace. No include guard: each instruction set compiles its own copy.
 
 template <class T>
 struct Vec {
@@ -19,6 +19,12 @@ inline __attribute__((always_inline)) void store(T* to, typename Vec<T>::type va
   *reinterpret_cast<typename Vec<T>::unaligned*>(to) = value;
 }
 
+/// The same value in every lane; value - 0 is value itself, -0 and NaN too, and costs nothing.
+template <class T>
+inline __attribute__((always_inline)) typename Vec<T>::type splat(T value) {
+  return value - typename Vec<T>::type{};
+}
+
 template <class T, int M, int V>
 void correlate_tile(const T* weight, const T* source, int64_t n_source, int64_t source_step, const int64_t* offset,
                     int64_t n_taps, T* tile) {
@@ -33,9 +39,9 @@ void correlate_tile(const T* weight, const T* source, int64_t n_source, int64_t 
       for (int v = 0; v < V; ++v) pixels[v] = load(x + v * lanes);
 #pragma GCC unroll 16
       for (int i = 0; i < M; ++i) {
-        const T w = weight[i];
+        const vec w = splat(weight[i]);
 #pragma GCC unroll 16
-        for (int v = 0; v < V; ++v) acc[i][v] += w * pixels[v];
+        for (int v = 0; v < V; ++v) acc[i][v] = multiply_add(w, pixels[v], acc[i][v]);
       }
     }
   }
@@ -101,14 +107,18 @@ void store_tile(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, 
 
 template <class T>
 inline __attribute__((always_inline)) T sum_lanes(typename Vec<T>::type value) {
-  // Halves added pairwise: the same tree on every call.
-  T lane[Vec<T>::lanes];
-  store(lane, value);
-#pragma GCC unroll 8
-  for (int width = Vec<T>::lanes / 2; width > 0; width /= 2)
+  // The upper half of the live lanes onto the lower, again and again: the same tree on every call.
+  using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+  typedef Position positions __attribute__((vector_size(vector_bytes)));
+  constexpr int lanes = Vec<T>::lanes;
+#pragma GCC unroll 4
+  for (int width = lanes / 2; width > 0; width /= 2) {
+    positions from = {};
 #pragma GCC unroll 16
-    for (int i = 0; i < width; ++i) lane[i] += lane[i + width];
-  return lane[0];
+    for (int i = 0; i < lanes; ++i) from[i] = (i + width) % lanes;
+    value += __builtin_shuffle(value, from);
+  }
+  return value[0];
 }
 
 template <class T, int M, int C>
@@ -129,7 +139,7 @@ void outer_tile(int64_t n_items, int64_t n_pixels, const T* grad, int64_t grad_i
       for (int j = 0; j < C; ++j) {
         vec x = load(column[j] + p);
 #pragma GCC unroll 16
-        for (int i = 0; i < M; ++i) acc[i][j] += g[i] * x;
+        for (int i = 0; i < M; ++i) acc[i][j] = multiply_add(g[i], x, acc[i][j]);
       }
     }
   }

@@ -1,5 +1,9 @@
 #include <type_traits>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "kernels/conv_simd.h"
 #include "kernels/pool_simd.h"
 
@@ -12,6 +16,12 @@ namespace flambeau::simd_avx2 {
 constexpr int vector_bytes = 32;
 // 16 registers: 12 sums, 3 operands, 1 in flight.
 constexpr int most_m = 4, most_v = 3, most_g = 2, most_x = 6;
+inline __attribute__((always_inline)) __m256 multiply_add(__m256 a, __m256 b, __m256 sum) {
+  return _mm256_fmadd_ps(a, b, sum);
+}
+inline __attribute__((always_inline)) __m256d multiply_add(__m256d a, __m256d b, __m256d sum) {
+  return _mm256_fmadd_pd(a, b, sum);
+}
 #include "kernels/conv_simd_body.h"
 #include "kernels/pool_simd_body.h"
 #else

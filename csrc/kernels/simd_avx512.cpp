@@ -1,5 +1,9 @@
 #include <type_traits>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "kernels/conv_simd.h"
 #include "kernels/pool_simd.h"
 
@@ -14,6 +18,12 @@ namespace flambeau::simd_avx512 {
 constexpr int vector_bytes = 64;
 // 32 registers: 24 sums, 3 or 4 operands held, the rest in flight.
 constexpr int most_m = 8, most_v = 3, most_g = 4, most_x = 6;
+inline __attribute__((always_inline)) __m512 multiply_add(__m512 a, __m512 b, __m512 sum) {
+  return _mm512_fmadd_ps(a, b, sum);
+}
+inline __attribute__((always_inline)) __m512d multiply_add(__m512d a, __m512d b, __m512d sum) {
+  return _mm512_fmadd_pd(a, b, sum);
+}
 #include "kernels/conv_simd_body.h"
 #include "kernels/pool_simd_body.h"
 #else

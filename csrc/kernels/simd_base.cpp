@@ -7,6 +7,10 @@ namespace flambeau {
 namespace simd_base {
 constexpr int vector_bytes = 16;
 constexpr int most_m = 4, most_v = 3, most_g = 2, most_x = 6;
+template <class V>
+inline __attribute__((always_inline)) V multiply_add(V a, V b, V sum) {
+  return a * b + sum;
+}
 #include "kernels/conv_simd_body.h"
 #include "kernels/pool_simd_body.h"
 }  // namespace simd_base
