@@ -12,6 +12,7 @@ struct TypeError : std::runtime_error { using std::runtime_error::runtime_error;
 struct ValueError : std::runtime_error { using std::runtime_error::runtime_error; };
 struct IndexError : std::runtime_error { using std::runtime_error::runtime_error; };
 struct NotImplementedError : std::runtime_error { using std::runtime_error::runtime_error; };
+struct OutOfMemoryError : Error { using Error::Error; };  // flambeau.OutOfMemoryError
 struct PythonError : std::exception {};  // the Python error indicator is already set
 
 template <class... Parts>

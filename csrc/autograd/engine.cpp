@@ -1,0 +1,367 @@
+#include "autograd/engine.h"
+
+#include <algorithm>
+#include <queue>
+#include <unordered_map>
+
+#include "autograd/accumulate.h"
+#include "autograd/saved_hooks.h"
+#include "dispatch/basics.h"
+
+namespace flambeau {
+
+bool anomaly_mode = false;
+bool anomaly_check_nan = true;
+
+namespace {
+
+struct Entry {
+  Ref<Node> node;
+  uint32_t waiting = 0;        // edges into this node that have not delivered yet
+  uint32_t previous_slot = 0;  // of a surrounding backward
+  bool needed = true;          // lies on a path to a wanted input
+  bool run = true;             // its own backward is wanted (false: only its incoming gradient)
+  int capture = -1;            // first of the wanted inputs whose gradient arrives here
+  std::vector<TensorRef> grads;
+};
+
+class Run {
+ public:
+  explicit Run(Backward& task) : task_(task) {}
+  ~Run() {
+    for (Entry& e : entries_) e.node->slot = e.previous_slot;
+    for (auto& [edge, grad] : root_edges_) Py_XDECREF(reinterpret_cast<PyObject*>(edge.node));
+    for (auto& edge : wanted_) Py_XDECREF(reinterpret_cast<PyObject*>(edge.node));
+  }
+
+  std::vector<TensorRef> operator()();
+
+ private:
+  uint32_t entry_of(Node* node);
+  void discover();
+  void mark_needed();
+  void seed();
+  void run_node(uint32_t at);
+  void deliver(uint32_t from, uint32_t edge, TensorRef grad);
+  void receive(uint32_t at, uint32_t nr, TensorRef grad);
+  void run_hooks(Node* node, std::vector<TensorRef>& grads);
+  void take_captures(uint32_t at);
+
+  Backward& task_;
+  std::vector<Entry> entries_;
+  std::vector<std::pair<Edge, TensorRef>> root_edges_;
+  std::vector<Edge> wanted_;
+  std::vector<TensorRef> captured_;
+  std::priority_queue<std::pair<uint64_t, uint32_t>> ready_;
+};
+
+uint32_t Run::entry_of(Node* node) {
+  if (node->slot < entries_.size() && entries_[node->slot].node.get() == node) return node->slot;
+  // Another thread's backward, interleaved with this one, may have used the node's slot.
+  uint32_t at = static_cast<uint32_t>(entries_.size());
+  if (!ready_.empty() || !captured_.empty())
+    for (uint32_t i = 0; i < entries_.size(); ++i)
+      if (entries_[i].node.get() == node) return i;
+  entries_.emplace_back();
+  entries_[at].node = Ref<Node>::borrow(node);
+  entries_[at].previous_slot = node->slot;
+  node->slot = at;
+  return at;
+}
+
+void Run::discover() {
+  for (size_t at = 0; at < entries_.size(); ++at) {
+    Node* node = entries_[at].node.get();
+    for (uint32_t i = 0; i < node->n_edges; ++i)
+      if (Node* next = node->edges[i].node) ++entries_[entry_of(next)].waiting;
+  }
+}
+
+/// Only what leads to the wanted inputs runs.
+void Run::mark_needed() {
+  if (task_.inputs.empty()) return;
+  for (Entry& e : entries_) e.needed = e.run = false;
+  for (size_t i = 0; i < wanted_.size(); ++i) {
+    Node* node = wanted_[i].node;
+    if (!node) continue;
+    if (!(node->slot < entries_.size() && entries_[node->slot].node.get() == node)) continue;
+    Entry& e = entries_[node->slot];
+    e.needed = true;
+    if (e.capture < 0) e.capture = static_cast<int>(i);
+  }
+  // Inputs of a node were recorded before it, but for the leaves, so ascending order sees them first.
+  std::vector<uint32_t> order(entries_.size());
+  for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    Node *x = entries_[a].node.get(), *y = entries_[b].node.get();
+    bool leaf_x = x->kind == &accumulate_kind, leaf_y = y->kind == &accumulate_kind;
+    return leaf_x != leaf_y ? leaf_x : x->sequence < y->sequence;
+  });
+  for (uint32_t at : order) {
+    Node* node = entries_[at].node.get();
+    for (uint32_t i = 0; i < node->n_edges && !entries_[at].run; ++i)
+      if (Node* next = node->edges[i].node; next && entries_[entry_of(next)].needed) entries_[at].run = true;
+    if (entries_[at].run) entries_[at].needed = true;
+    if (!task_.capture && node->kind == &accumulate_kind && entries_[at].needed) entries_[at].run = true;
+  }
+}
+
+void Run::seed() {
+  for (auto& [edge, grad] : root_edges_) receive(entry_of(edge.node), edge.nr, grad);
+  for (uint32_t at = 0; at < entries_.size(); ++at)
+    if (entries_[at].waiting == 0) ready_.emplace(entries_[at].node->sequence, at);
+}
+
+TensorRef checked_hook_result(Object& result, const TensorRef& grad) {
+  if (!result) throw PythonError();
+  if (result.get() == Py_None) return grad;
+  check<TypeError>(is_tensor(result.get()), [&] {
+    return message("hook: expected a Tensor or None, not ", Py_TYPE(result.get())->tp_name, ".");
+  });
+  Tensor* t = as_tensor(result.get());
+  check(sizes_of(*t) == sizes_of(*grad), [&] {
+    return message("hook: its gradient has changed size: ", shape(*t), ", expected ", shape(*grad), ".");
+  });
+  return TensorRef::borrow(t);
+}
+
+void call_tensor_hooks(PyObject* dict, TensorRef& grad) {
+  if (!grad) return;
+  Object values = Object::steal(PyDict_Values(dict));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
+    Object result = Object::steal(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), grad.py()));
+    grad = checked_hook_result(result, grad);
+  }
+}
+
+Object tuple_of(const std::vector<TensorRef>& tensors) {
+  Object tuple = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(tensors.size())));
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    PyObject* item = tensors[i] ? tensors[i].py() : Py_None;
+    Py_INCREF(item);
+    PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), item);
+  }
+  return tuple;
+}
+
+/// Replaces grads by what a node hook returned (None: unchanged).
+void take_hook_grads(PyObject* result, std::vector<TensorRef>& grads, const char* which) {
+  if (result == Py_None) return;
+  Object items = Object::steal(is_tensor(result) ? PyTuple_Pack(1, result) : PySequence_Tuple(result));
+  if (!items) throw PythonError();
+  check(PyTuple_GET_SIZE(items.get()) == static_cast<Py_ssize_t>(grads.size()), [&] {
+    return message(which, " hook: returned ", PyTuple_GET_SIZE(items.get()), " gradients, expected ", grads.size(), ".");
+  });
+  for (size_t i = 0; i < grads.size(); ++i) {
+    PyObject* item = PyTuple_GET_ITEM(items.get(), static_cast<Py_ssize_t>(i));
+    if (item != Py_None) grads[i] = TensorRef::borrow(as_tensor(item));
+  }
+}
+
+void Run::run_hooks(Node* node, std::vector<TensorRef>& grads) {
+  if (node->kind == &accumulate_kind) {
+    Tensor* leaf = accumulated_variable(node);
+    if (leaf->autograd && leaf->autograd->hooks) call_tensor_hooks(leaf->autograd->hooks.get(), grads[0]);
+  }
+  if (!node->extras) return;
+  for (auto& [nr, hooks] : node->extras->tensor_hooks) call_tensor_hooks(hooks.get(), grads[nr]);
+  if (node->extras->pre_hooks) {
+    Object values = Object::steal(PyDict_Values(node->extras->pre_hooks.get()));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
+      Object tuple = tuple_of(grads);
+      Object result = Object::steal(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), tuple.get()));
+      if (!result) throw PythonError();
+      take_hook_grads(result.get(), grads, "pre");
+    }
+  }
+  if (task_.capture) return;
+  for (auto& [nr, weak] : node->extras->retained) {
+    PyObject* object = PyWeakref_GetObject(weak.get());
+    if (object == Py_None || !grads[nr]) continue;
+    Tensor* t = as_tensor(object);
+    AutogradMeta& meta = need_meta(*t);
+    meta.grad = meta.grad ? add(*meta.grad, *grads[nr]) : grads[nr];
+  }
+}
+
+void Run::take_captures(uint32_t at) {
+  if (entries_[at].capture < 0) return;
+  Node* node = entries_[at].node.get();
+  for (size_t i = 0; i < wanted_.size(); ++i)
+    if (wanted_[i].node == node) {
+      if (task_.capture)
+        captured_[i] = entries_[at].grads[wanted_[i].nr];
+      else if (node->kind != &accumulate_kind && entries_[at].grads[wanted_[i].nr]) {
+        AutogradMeta& meta = need_meta(*task_.inputs[i]);
+        TensorRef& grad = entries_[at].grads[wanted_[i].nr];
+        meta.grad = meta.grad ? add(*meta.grad, *grad) : grad;
+      }
+    }
+}
+
+void check_nan(Node* node, const std::vector<TensorRef>& grads) {
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (!grads[i] || !is_differentiable(grads[i]->dtype)) continue;
+    Dims all;
+    for (int d = 0; d < grads[i]->ndim; ++d) all.push(d);
+    TensorRef total;
+    {
+      GradModeGuard off(false);
+      total = to_dtype(*sum(*grads[i], all, false), DType::float64);
+    }
+    if (total->as<double>()[0] != total->as<double>()[0])
+      throw Error(message("Function '", node->name(), "' returned nan values in its ", i, "th output."));
+  }
+}
+
+void report_anomaly(Node* node) {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  Object hooks = Object::steal(PyImport_ImportModule("flambeau.autograd.hooks"));
+  PyObject* metadata = node->extras && node->extras->metadata ? node->extras->metadata.get() : Py_None;
+  Object done = hooks ? Object::steal(PyObject_CallMethod(hooks.get(), "report_anomaly", "sO", node->name(), metadata)) : Object();
+  if (!done) PyErr_Clear();
+  PyErr_Restore(type, value, traceback);
+}
+
+void Run::run_node(uint32_t at) {
+  Ref<Node> node = entries_[at].node;
+  std::vector<TensorRef> grads = std::move(entries_[at].grads);
+  grads.resize(node->n_results);
+  bool any = false;
+  for (auto& g : grads) any |= static_cast<bool>(g);
+  std::vector<TensorRef> results(node->n_edges);
+  if (any && entries_[at].needed) {
+    run_hooks(node.get(), grads);
+    if (entries_[at].capture >= 0) {
+      entries_[at].grads = grads;
+      take_captures(at);
+      entries_[at].grads.clear();
+    }
+    if (entries_[at].run) {
+      std::vector<TensorRef> seen;
+      bool post = node->extras && node->extras->post_hooks;
+      if (post) seen = grads;
+      try {
+        node->kind->backward(node.get(), grads.data(), results.data());
+        if (anomaly_mode && anomaly_check_nan) check_nan(node.get(), results);
+      } catch (...) {
+        if (anomaly_mode) report_anomaly(node.get());
+        throw;
+      }
+      if (post) {
+        Object values = Object::steal(PyDict_Values(node->extras->post_hooks.get()));
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
+          Object ins = tuple_of(results), outs = tuple_of(seen);
+          Object result = Object::steal(PyObject_CallFunctionObjArgs(PyList_GET_ITEM(values.get(), i), ins.get(), outs.get(), nullptr));
+          if (!result) throw PythonError();
+          take_hook_grads(result.get(), results, "post");
+        }
+      }
+      if (!task_.retain_graph) {
+        node->kind->release(node.get());
+        node->released = true;
+      }
+    }
+  }
+  grads.clear();
+  for (uint32_t i = 0; i < node->n_edges; ++i)
+    if (node->edges[i].node) deliver(at, i, std::move(results[i]));
+}
+
+void Run::deliver(uint32_t from, uint32_t i, TensorRef grad) {
+  Edge edge = entries_[from].node->edges[i];
+  uint32_t at = entry_of(edge.node);
+  if (grad && entries_[at].needed) {
+    const ResultMeta& want = edge.node->results[edge.nr];
+    Dims sizes = want.dims();
+    if (!(sizes_of(*grad) == sizes)) {
+      try {
+        grad = sum_to_size(*grad, sizes);
+      } catch (Error&) {
+        throw Error(message("Function ", entries_[from].node->name(), " returned an invalid gradient at index ", i, " - got ",
+                            shape(*grad), " but expected shape compatible with ", to_string(sizes), "."));
+      }
+    }
+    if (grad->dtype != want.dtype) grad = to_dtype(*grad, want.dtype);
+    receive(at, edge.nr, std::move(grad));
+  }
+  if (--entries_[at].waiting == 0) ready_.emplace(edge.node->sequence, at);
+}
+
+void Run::receive(uint32_t at, uint32_t nr, TensorRef grad) {
+  auto& grads = entries_[at].grads;
+  if (grads.empty()) grads.resize(entries_[at].node->n_results);
+  if (!grads[nr]) {
+    grads[nr] = std::move(grad);
+    return;
+  }
+  Tensor& sum = *grads[nr];
+  bool ours = !grad_mode_enabled && Py_REFCNT(sum.py()) == 1 && sum.storage->version.references == 1 && sum.contiguous &&
+              !sum.version_override;
+  if (ours)
+    add_into(sum, *grad);
+  else
+    grads[nr] = add(sum, *grad);
+}
+
+std::vector<TensorRef> Run::operator()() {
+  GradModeGuard mode(task_.create_graph);
+  for (size_t i = 0; i < task_.roots.size(); ++i) {
+    Tensor& root = *task_.roots[i];
+    check(requires_grad(root), [&] {
+      return message("backward: element ", i, " of tensors does not require grad and does not have a grad_fn.");
+    });
+    TensorRef grad = task_.grads[i];
+    if (!grad) {
+      check(root.numel == 1, [&] {
+        return message("backward: grad can be implicitly created only for scalar outputs, not for ", describe(root),
+                       ". Pass gradient=, a tensor of that shape.");
+      });
+      check(!is_complex(root.dtype), [&] {
+        return message("backward: grad can be implicitly created only for real scalar outputs but got ", name(root.dtype), ".");
+      });
+      grad = full_like(root, 1);
+    }
+    check(sizes_of(*grad) == sizes_of(root), [&] {
+      return message("backward: Mismatch in shape: grad_output[", i, "] has a shape of ", shape(*grad), " and output[", i,
+                     "] has a shape of ", shape(root), ".");
+    });
+    if (grad->dtype != root.dtype) {
+      check(is_complex(grad->dtype) == is_complex(root.dtype), [&] {
+        return message("backward: for complex outputs, grad_output and output must both be complex or both real: grad_output[", i,
+                       "] has ", name(grad->dtype), ", output[", i, "] has ", name(root.dtype), ".");
+      });
+      grad = to_dtype(*grad, root.dtype);
+    }
+    Edge edge = gradient_edge(root);
+    root_edges_.emplace_back(edge, grad);
+    entry_of(edge.node);
+  }
+  for (auto& input : task_.inputs) {
+    check(requires_grad(*input), [] {
+      return message("One of the differentiated Tensors does not require grad: inputs= takes tensors that require it.");
+    });
+    wanted_.push_back(gradient_edge(*input));
+  }
+  discover();
+  mark_needed();
+  captured_.resize(task_.inputs.size());
+  seed();
+  while (!ready_.empty()) {
+    uint32_t at = ready_.top().second;
+    ready_.pop();
+    run_node(at);
+    if (entries_[at].node->n_edges) entries_[at].grads.clear();
+  }
+  return std::move(captured_);
+}
+
+}  // namespace
+
+std::vector<TensorRef> run_backward(Backward& task) {
+  Run run(task);
+  return run();
+}
+
+}  // namespace flambeau

@@ -1,0 +1,242 @@
+#include "autograd/meta.h"
+
+#include "autograd/accumulate.h"
+#include "autograd/saved_hooks.h"
+#include "dispatch/basics.h"
+#include "dispatch/region.h"
+
+namespace flambeau {
+
+constinit thread_local bool grad_mode_enabled = true;
+constinit thread_local bool inference_mode_enabled = false;
+
+AutogradMeta& need_meta(Tensor& t) {
+  if (!t.autograd) t.autograd = new AutogradMeta;
+  return *t.autograd;
+}
+
+void destroy_meta(Tensor& t) {
+  AutogradMeta* meta = t.autograd;
+  t.autograd = nullptr;
+  delete meta;
+}
+
+Node* grad_fn_of(Tensor& t) {
+  if (!t.autograd) return nullptr;
+  AutogradMeta& meta = *t.autograd;
+  if (is_stale_view(t) && requires_grad(*meta.base)) {
+    meta.grad_fn = region_node(*meta.base, t);
+    meta.output_nr = 0;
+    meta.view_version = t.version().value;
+    t.requires_grad_leaf = false;
+  }
+  return meta.grad_fn.get();
+}
+
+Edge gradient_edge(Tensor& t) {
+  if (Node* fn = grad_fn_of(t)) {
+    Py_INCREF(fn->py());
+    return {fn, t.autograd->output_nr};
+  }
+  if (!t.requires_grad_leaf) return {nullptr, 0};
+  return {accumulator_of(t), 0};
+}
+
+void set_history(Tensor& result, Node* node, uint32_t nr) {
+  AutogradMeta& meta = need_meta(result);
+  meta.grad_fn = Ref<Node>::borrow(node);
+  meta.output_nr = nr;
+  node->results[nr].set(result);
+}
+
+void set_view(Tensor& view, Tensor& base, Creation creation) {
+  AutogradMeta& meta = need_meta(view);
+  AutogradMeta* of_base = base.autograd;
+  if (of_base && of_base->base) {
+    meta.base = of_base->base;
+    meta.dtype_changed = of_base->dtype_changed || view.dtype != base.dtype;
+    if (of_base->creation != Creation::normal && creation == Creation::normal) creation = of_base->creation;
+  } else {
+    meta.base = TensorRef::borrow(&base);
+    meta.dtype_changed = view.dtype != base.dtype;
+  }
+  meta.creation = !grad_mode_enabled && creation == Creation::normal ? Creation::no_grad : creation;
+  meta.view_version = view.version().value;
+}
+
+void check_inplace(Tensor& t, const char* op) {
+  check(!t.inference || inference_mode_enabled, [&] {
+    return message(op, ": Inplace update to inference tensor outside InferenceMode is not allowed. Clone it first.");
+  });
+  if (!grad_mode_enabled) return;
+  if (t.autograd && t.autograd->base) {
+    Creation c = t.autograd->creation;
+    const char* how = c == Creation::multiple   ? "the output of a function that returns multiple views"
+                      : c == Creation::no_grad  ? "a view created in no_grad mode"
+                      : c == Creation::function ? "created inside a custom Function and returned as-is"
+                                                : nullptr;
+    check(how == nullptr, [&] {
+      Node* fn = grad_fn_of(t);
+      return message(op, ": Output ", t.autograd->output_nr, " of ", fn ? fn->name() : "a view operator",
+                     " is a view and is being modified inplace, but it is ", how,
+                     ". Such views cannot be modified inplace with autograd: clone() it, or use the out-of-place form of ", op, ".");
+    });
+    check(!(requires_grad(t) && is_leaf(*t.autograd->base)), [&] {
+      return message(op, ": a view of a leaf Variable that requires grad is being used in an in-place operation. "
+                         "Write under torch.no_grad(), or use the out-of-place form.");
+    });
+  }
+  check(!(requires_grad(t) && is_leaf(t)), [&] {
+    return message(op, ": a leaf Variable that requires grad is being used in an in-place operation. "
+                       "Write under torch.no_grad(), or use the out-of-place form.");
+  });
+}
+
+// ------------------------------------------------------------------------ writes through views: CopySlices
+
+namespace {
+
+struct CopySlices {
+  Node node;
+  Dims base_sizes, base_strides, view_sizes, view_strides;
+  int64_t offset;
+  bool real_view;
+  Ref<Node> fn;
+};
+
+TensorRef slice_of(CopySlices* self, Tensor& result) {
+  if (!self->real_view) return as_strided(result, self->view_sizes, self->view_strides, self->offset);
+  TensorRef real = view_as_real(result);
+  return as_strided(*real, self->view_sizes, self->view_strides, self->offset);
+}
+
+void copy_slices_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto* self = reinterpret_cast<CopySlices*>(node);
+  if (!self->fn) throw_released(node);
+  if (!grad_outputs[0]) return;
+  TensorRef result = empty_strided(self->base_sizes, self->base_strides, grad_outputs[0]->dtype);
+  copy_(*result, *grad_outputs[0]);
+  TensorRef part = slice_of(self, *result);
+  TensorRef grad = clone(*part);
+  std::vector<TensorRef> inner(self->fn->n_edges);
+  self->fn->kind->backward(self->fn.get(), &grad, inner.data());
+  if (inner[0]) {
+    if (inner[0]->ndim < part->ndim || !(sizes_of(*inner[0]) == sizes_of(*part))) inner[0] = sum_to_size(*inner[0], sizes_of(*part));
+    copy_(*part, *inner[0]);
+  } else {
+    TensorRef zero = scalar_tensor(0, part->dtype);
+    copy_(*part, *zero);
+  }
+  grad_inputs[0] = std::move(result);
+  for (uint32_t i = 1; i < node->n_edges; ++i) grad_inputs[i] = std::move(inner[i]);
+}
+
+void copy_slices_release(Node* node) {
+  auto* self = reinterpret_cast<CopySlices*>(node);
+  if (self->fn) {
+    self->fn->kind->release(self->fn.get());
+    self->fn->released = true;
+  }
+}
+
+const NodeKind copy_slices_kind = {copy_slices_backward, copy_slices_release, destroy_as<CopySlices>};
+
+}  // namespace
+
+void rebase_history(Tensor& t, Node* node) {
+  if (!node) return;
+  AutogradMeta& meta = need_meta(t);
+  t.requires_grad_leaf = false;
+  if (!meta.base) {
+    set_history(t, node);
+    return;
+  }
+  static PyTypeObject* type = node_subtype("CopySlices");
+  Tensor& base = *meta.base;
+  node->results[0].set(t);
+  Ref<CopySlices> slices = make_node<CopySlices>(type, &copy_slices_kind);
+  slices->base_sizes = sizes_of(base);
+  slices->base_strides = is_dense(base) ? strides_of(base) : contiguous_strides(sizes_of(base));
+  slices->view_sizes = sizes_of(t);
+  slices->view_strides = strides_of(t);
+  slices->real_view = meta.dtype_changed;
+  slices->offset = t.offset - (meta.dtype_changed ? base.offset * itemsize(base.dtype) / itemsize(t.dtype) : base.offset);
+  slices->fn = Ref<Node>::borrow(node);
+  slices->node.set_edges(node->n_edges);
+  slices->node.edges[0] = gradient_edge(base);
+  for (uint32_t i = 1; i < node->n_edges; ++i) {
+    slices->node.edges[i] = node->edges[i];
+    Py_XINCREF(reinterpret_cast<PyObject*>(node->edges[i].node));
+  }
+  base.requires_grad_leaf = false;
+  set_history(base, &slices->node);
+  meta.view_version = t.version().value - 1;  // stale: made anew from the base's history
+  grad_fn_of(t);
+}
+
+// -------------------------------------------------------------------------------------- AccumulateGrad
+
+namespace {
+
+struct Accumulate {
+  Node node;
+  TensorRef variable;
+};
+
+void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
+  auto* self = reinterpret_cast<Accumulate*>(node);
+  if (!grad_outputs[0]) return;
+  Tensor& variable = *self->variable;
+  AutogradMeta& meta = need_meta(variable);
+  TensorRef grad = std::move(grad_outputs[0]);
+  if (!meta.grad) {
+    bool ours = Py_REFCNT(grad.get()) == 1 && !grad_mode_enabled && is_dense(*grad) && !grad->version_override &&
+                grad->storage->version.references == 1;
+    if (ours && grad->autograd) destroy_meta(*grad);
+    meta.grad = ours ? std::move(grad) : clone(*grad);
+  } else if (!grad_mode_enabled) {
+    add_into(*meta.grad, *grad);
+  } else {
+    meta.grad = add(*meta.grad, *grad);
+  }
+  if (meta.post_accumulate_hooks) {
+    Object values = Object::steal(PyDict_Values(meta.post_accumulate_hooks.get()));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
+      Object result = Object::steal(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), variable.py()));
+      if (!result) throw PythonError();
+    }
+  }
+}
+
+void nothing_to_release(Node*) {}
+
+}  // namespace
+
+const NodeKind accumulate_kind = {accumulate_backward, nothing_to_release, destroy_as<Accumulate>};
+
+Node* accumulator_of(Tensor& leaf) {
+  AutogradMeta& meta = need_meta(leaf);
+  if (meta.accumulator) {
+    Py_INCREF(meta.accumulator->py());
+    return meta.accumulator;
+  }
+  static PyTypeObject* type = node_subtype("AccumulateGrad");
+  Ref<Accumulate> node = make_node<Accumulate>(type, &accumulate_kind);
+  node->node.sequence = UINT64_MAX;
+  node->node.results[0].set(leaf);
+  node->variable = TensorRef::borrow(&leaf);
+  meta.accumulator = &node->node;
+  return reinterpret_cast<Node*>(node.release());
+}
+
+void forget_accumulator(Node* node) {
+  if (node->kind != &accumulate_kind) return;
+  Tensor* variable = reinterpret_cast<Accumulate*>(node)->variable.get();
+  if (variable && variable->autograd && variable->autograd->accumulator == node) variable->autograd->accumulator = nullptr;
+}
+
+Tensor* accumulated_variable(Node* node) {
+  return node->kind == &accumulate_kind ? reinterpret_cast<Accumulate*>(node)->variable.get() : nullptr;
+}
+
+}  // namespace flambeau

@@ -1,0 +1,72 @@
+// What autograd knows of one tensor, and the questions operators ask of it.
+// Needs the GIL.
+#pragma once
+#include "autograd/node.h"
+
+namespace flambeau {
+
+/// How a view came to be, which decides whether it may be written in place.
+enum class Creation : uint8_t { normal, no_grad, multiple, function, inference };
+
+struct AutogradMeta {
+  TensorRef grad;
+  Ref<Node> grad_fn;
+  uint32_t output_nr = 0;
+  Node* accumulator = nullptr;  // the leaf's AccumulateGrad while a graph holds it; not owned
+  Object hooks;                 // dict of callables on this tensor's gradient
+  Object post_accumulate_hooks;
+  bool retains_grad = false;
+  // views
+  TensorRef base;
+  uint32_t view_version = 0;  // when grad_fn was made; a later write to the base makes it stale
+  Creation creation = Creation::normal;
+  bool dtype_changed = false;  // a real view of complex memory, or a reinterpretation
+};
+
+AutogradMeta& need_meta(Tensor& t);
+void destroy_meta(Tensor& t);
+
+extern constinit thread_local bool grad_mode_enabled;
+extern constinit thread_local bool inference_mode_enabled;
+
+/// True for a view whose base was written in place since its own history was made.
+inline bool is_stale_view(const Tensor& t) {
+  return t.autograd && t.autograd->base && t.autograd->view_version != t.version().value;
+}
+inline bool requires_grad(const Tensor& t) {
+  if (t.requires_grad_leaf) return true;
+  if (!t.autograd) return false;
+  return t.autograd->grad_fn || (is_stale_view(t) && requires_grad(*t.autograd->base));
+}
+inline bool needs_record(const Tensor& t) { return grad_mode_enabled && requires_grad(t); }
+inline bool is_leaf(const Tensor& t) { return t.requires_grad_leaf || !requires_grad(t); }
+
+/// t's grad_fn, brought up to date if t is a view whose base was written; null for leaves.
+Node* grad_fn_of(Tensor& t);
+/// Where t's gradient goes ({null, 0} if nowhere); a leaf's accumulator is made if need be.
+/// The caller owns a reference to the node.
+Edge gradient_edge(Tensor& t);
+/// Makes t (may be null) the i-th input of node.
+inline void set_edge(Node* node, uint32_t i, Tensor* t) { node->edges[i] = t ? gradient_edge(*t) : Edge{nullptr, 0}; }
+
+/// Makes node the history of a fresh result.
+void set_history(Tensor& result, Node* node, uint32_t nr = 0);
+/// Notes that `view` looks at base's memory.
+void set_view(Tensor& view, Tensor& base, Creation creation = Creation::normal);
+
+/// Raises if t may not be written in place now; call before writing.
+void check_inplace(Tensor& t, const char* operator_name);
+/// After a write in place: t's history becomes node (through the base, if t is a view). node may be null.
+void rebase_history(Tensor& t, Node* node);
+
+class GradModeGuard {
+ public:
+  explicit GradModeGuard(bool enabled) : previous_(grad_mode_enabled) { grad_mode_enabled = enabled; }
+  ~GradModeGuard() { grad_mode_enabled = previous_; }
+  GradModeGuard(const GradModeGuard&) = delete;
+
+ private:
+  bool previous_;
+};
+
+}  // namespace flambeau

@@ -1,0 +1,216 @@
+#include "autograd/node.h"
+
+#include <structmember.h>
+
+#include <unordered_map>
+
+#include "autograd/accumulate.h"
+#include "autograd/engine.h"
+#include "autograd/meta.h"
+
+namespace flambeau {
+
+PyTypeObject* node_type = nullptr;
+static uint64_t next_sequence = 0;
+
+void ResultMeta::set(const Tensor& t) {
+  dtype = t.dtype;
+  ndim = t.ndim;
+  if (ndim > inline_ndim)
+    more_sizes.assign(t.sizes, t.sizes + ndim);
+  else
+    for (int d = 0; d < ndim; ++d) inline_sizes[d] = t.sizes[d];
+}
+
+const char* Node::name() const { return Py_TYPE(this)->tp_name; }
+
+void Node::set_edges(uint32_t n) {
+  n_edges = n;
+  edges = n <= 3 ? inline_edges : static_cast<Edge*>(PyMem_Calloc(n, sizeof(Edge)));
+  for (uint32_t i = 0; i < n; ++i) edges[i] = {nullptr, 0};
+}
+
+void Node::set_results(uint32_t n) {
+  n_results = n;
+  if (n > 1) results = new ResultMeta[n];
+}
+
+void init_node(Node* node, PyTypeObject* type, const NodeKind* kind) {
+  PyObject_Init(node->py(), type);
+  node->kind = kind;
+  node->sequence = next_sequence++;
+  node->slot = 0;
+  node->n_edges = 0;
+  node->n_results = 1;
+  node->released = false;
+  node->edges = node->inline_edges;
+  node->extras = nullptr;
+  node->dict = nullptr;
+  node->weakrefs = nullptr;
+  node->results = node->inline_results;
+  if (anomaly_mode) {
+    // The forward line, for the message of a failing backward.
+    PyObject* traceback = PyImport_ImportModule("traceback");
+    PyObject* lines = traceback ? PyObject_CallMethod(traceback, "format_stack", nullptr) : nullptr;
+    PyObject* metadata = PyDict_New();
+    if (lines && metadata) PyDict_SetItemString(metadata, "traceback_", lines);
+    PyErr_Clear();
+    Py_XDECREF(lines);
+    Py_XDECREF(traceback);
+    node->need_extras().metadata = Object::steal(metadata);
+  }
+}
+
+void throw_released(Node* node) {
+  throw Error(message("Trying to backward through the graph a second time: the values that ", node->name(),
+                      " saved were freed by the first backward. Call backward(retain_graph=True) or "
+                      "autograd.grad(..., retain_graph=True) the first time."));
+}
+
+// A chain of a million nodes must not recurse: nodes that die while one is being destroyed wait in a list.
+static thread_local std::vector<Node*>* dying = nullptr;
+
+static void destroy_node(Node* node) {
+  PyTypeObject* type = Py_TYPE(node);
+  for (uint32_t i = 0; i < node->n_edges; ++i) Py_XDECREF(reinterpret_cast<PyObject*>(node->edges[i].node));
+  if (node->edges != node->inline_edges) PyMem_Free(node->edges);
+  if (node->results != node->inline_results) delete[] node->results;
+  delete node->extras;
+  Py_CLEAR(node->dict);
+  node->kind->destroy(node);
+  PyObject_Free(node);
+  Py_DECREF(type);
+}
+
+static void node_dealloc(PyObject* self) {
+  Node* node = reinterpret_cast<Node*>(self);
+  if (node->weakrefs) PyObject_ClearWeakRefs(self);
+  forget_accumulator(node);
+  if (dying) {
+    dying->push_back(node);
+    return;
+  }
+  std::vector<Node*> list;
+  dying = &list;
+  destroy_node(node);
+  while (!list.empty()) {
+    Node* next = list.back();
+    list.pop_back();
+    destroy_node(next);
+  }
+  dying = nullptr;
+}
+
+// ---------------------------------------------------------------------------------------- Python face
+
+static PyObject* node_name(PyObject* self, PyObject*) { return PyUnicode_FromString(reinterpret_cast<Node*>(self)->name()); }
+
+static PyObject* node_next_functions(PyObject* self, void*) {
+  Node* node = reinterpret_cast<Node*>(self);
+  PyObject* list = PyTuple_New(node->n_edges);
+  for (uint32_t i = 0; i < node->n_edges; ++i) {
+    Edge e = node->edges[i];
+    PyTuple_SET_ITEM(list, i, Py_BuildValue("(OI)", e.node ? e.node->py() : Py_None, e.nr));
+  }
+  return list;
+}
+
+static PyObject* node_metadata(PyObject* self, void*) {
+  NodeExtras& extras = reinterpret_cast<Node*>(self)->need_extras();
+  if (!extras.metadata) extras.metadata = Object::steal(PyDict_New());
+  Py_INCREF(extras.metadata.get());
+  return extras.metadata.get();
+}
+
+static PyObject* add_hook(Object& dict, PyObject* hook) {
+  if (!PyCallable_Check(hook)) {
+    PyErr_Format(PyExc_TypeError, "register_hook: the hook must be callable, not %s.", Py_TYPE(hook)->tp_name);
+    return nullptr;
+  }
+  if (!dict) dict = Object::steal(PyDict_New());
+  PyObject* hooks = PyImport_ImportModule("flambeau.autograd.hooks");
+  PyObject* handle = hooks ? PyObject_CallMethod(hooks, "add_hook", "OO", dict.get(), hook) : nullptr;
+  Py_XDECREF(hooks);
+  return handle;
+}
+
+static PyObject* node_register_hook(PyObject* self, PyObject* hook) {
+  return add_hook(reinterpret_cast<Node*>(self)->need_extras().post_hooks, hook);
+}
+static PyObject* node_register_prehook(PyObject* self, PyObject* hook) {
+  return add_hook(reinterpret_cast<Node*>(self)->need_extras().pre_hooks, hook);
+}
+static PyObject* node_sequence(PyObject* self, PyObject*) {
+  return PyLong_FromUnsignedLongLong(reinterpret_cast<Node*>(self)->sequence);
+}
+static PyObject* node_release(PyObject* self, PyObject*) {
+  Node* node = reinterpret_cast<Node*>(self);
+  node->kind->release(node);
+  node->released = true;
+  Py_RETURN_NONE;
+}
+static PyObject* node_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<%s object at %p>", Py_TYPE(self)->tp_name, self);
+}
+
+static PyMethodDef node_methods[] = {
+    {"name", node_name, METH_NOARGS, "The operator's name with Backward behind it."},
+    {"register_hook", node_register_hook, METH_O, "Call hook(grad_inputs, grad_outputs) after this node has run."},
+    {"register_prehook", node_register_prehook, METH_O, "Call hook(grad_outputs) before this node runs."},
+    {"_sequence_nr", node_sequence, METH_NOARGS, "Its place in the order of recording."},
+    {"_release", node_release, METH_NOARGS, "Drop what is saved for backward."},
+    {nullptr, nullptr, 0, nullptr}};
+
+static PyGetSetDef node_getset[] = {
+    {"next_functions", node_next_functions, nullptr, "((node, output number), ...): where the gradients go next.", nullptr},
+    {"metadata", node_metadata, nullptr, "A dict for the user.", nullptr},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+static PyMemberDef node_members[] = {
+    {"__dictoffset__", T_PYSSIZET, offsetof(Node, dict), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Node, weakrefs), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+
+static PyType_Slot node_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
+                                   {Py_tp_methods, node_methods},
+                                   {Py_tp_getset, node_getset},
+                                   {Py_tp_members, node_members},
+                                   {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
+                                   {Py_tp_doc, const_cast<char*>("A node of the autograd graph (grad_fn).")},
+                                   {0, nullptr}};
+
+PyTypeObject* node_subtype(const std::string& name, PyTypeObject* base) {
+  static auto* types = new std::unordered_map<std::string, PyTypeObject*>;
+  auto [at, fresh] = types->try_emplace(name, nullptr);
+  if (fresh) {
+    // tp_name must outlive the type: the map's key does.
+    PyType_Slot slots[] = {{Py_tp_base, base ? base : node_type}, {Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {0, nullptr}};
+    PyType_Spec spec = {at->first.c_str(), sizeof(Node), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+    at->second = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+    if (!at->second) throw PythonError();
+  }
+  return at->second;
+}
+
+void initialize_nodes(PyObject* module) {
+  static PyType_Spec spec = {"flambeau._core.Node", sizeof(Node), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, node_slots};
+  node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type));
+}
+
+PyObject* register_tensor_hook(Tensor& t, PyObject* hook) {
+  AutogradMeta& meta = need_meta(t);
+  bool fresh = !meta.hooks;
+  PyObject* handle = add_hook(meta.hooks, hook);
+  if (Node* node = grad_fn_of(t); handle && fresh && node)
+    node->need_extras().tensor_hooks.emplace_back(meta.output_nr, meta.hooks);
+  return handle;
+}
+
+PyObject* register_post_accumulate_hook(Tensor& t, PyObject* hook) {
+  return add_hook(need_meta(t).post_accumulate_hooks, hook);
+}
+
+}  // namespace flambeau

@@ -1,0 +1,133 @@
+// The autograd graph: a Node computes the gradients of one operator's inputs from those of its outputs.
+// Nodes are Python objects (grad_fn shows them) with a table of functions for what differs between kinds.
+// All of it needs the GIL.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace flambeau {
+
+struct Node;
+
+/// Where a gradient goes: the nr-th output of the operator that node differentiates. node null: nowhere.
+struct Edge {
+  Node* node;
+  uint32_t nr;
+};
+
+/// Sizes and dtype of a forward result, which its gradient must have.
+struct ResultMeta {
+  DType dtype = DType::float32;
+  std::vector<int64_t> more_sizes;  // used above inline_ndim dimensions
+  int ndim = 0;
+  int64_t inline_sizes[inline_ndim];
+  void set(const Tensor& t);
+  const int64_t* sizes() const { return ndim > inline_ndim ? more_sizes.data() : inline_sizes; }
+  Dims dims() const { return {sizes(), ndim}; }
+};
+
+struct NodeKind {
+  /// Fills grad_inputs (one for each edge) from grad_outputs (some may be null).
+  void (*backward)(Node* self, TensorRef* grad_outputs, TensorRef* grad_inputs);
+  /// Drops what was saved for backward.
+  void (*release)(Node* self);
+  /// Calls the destructor of the concrete type.
+  void (*destroy)(Node* self);
+};
+
+/// What few nodes have.
+struct NodeExtras {
+  std::vector<std::pair<uint32_t, Object>> tensor_hooks;  // (output, dict of callables), run on its gradient
+  std::vector<std::pair<uint32_t, Object>> retained;      // (output, weak reference to a tensor with retain_grad)
+  Object pre_hooks, post_hooks;                           // dicts of callables
+  Object metadata;                                        // dict, for anomaly mode and users
+};
+
+struct Node {
+  PyObject_HEAD
+  const NodeKind* kind;
+  uint64_t sequence;
+  uint32_t slot;  // of the engine's table, while a backward runs
+  uint32_t n_edges;
+  uint32_t n_results;
+  bool released;
+  Edge* edges;
+  Edge inline_edges[3];
+  NodeExtras* extras;
+  PyObject* dict;
+  PyObject* weakrefs;
+  ResultMeta* results;
+  ResultMeta inline_results[1];
+
+  PyObject* py() { return reinterpret_cast<PyObject*>(this); }
+  const char* name() const;
+  NodeExtras& need_extras() {
+    if (!extras) extras = new NodeExtras;
+    return *extras;
+  }
+  void set_edges(uint32_t n);
+  void set_results(uint32_t n);
+};
+
+extern PyTypeObject* node_type;
+/// The Python type of nodes called `name` ("AddBackward0"), made at its first use.
+PyTypeObject* node_subtype(const std::string& name, PyTypeObject* base = nullptr);
+
+/// A new node of concrete type T (which begins with a Node called `node`).
+template <class T>
+Ref<T> make_node(PyTypeObject* type, const NodeKind* kind);
+
+void init_node(Node* node, PyTypeObject* type, const NodeKind* kind);
+
+template <class T>
+Ref<T> make_node(PyTypeObject* type, const NodeKind* kind) {
+  auto* memory = PyObject_Malloc(sizeof(T));
+  T* node = new (memory) T();
+  init_node(&node->node, type, kind);
+  return Ref<T>::steal(node);
+}
+
+template <class T>
+void destroy_as(Node* self) {
+  reinterpret_cast<T*>(self)->~T();
+}
+
+PyObject* register_tensor_hook(Tensor& t, PyObject* hook);
+PyObject* register_post_accumulate_hook(Tensor& t, PyObject* hook);
+
+/// A tensor kept for backward. Holds the tensor itself, or for a result of the same node a copy without
+/// history (the node would keep itself alive otherwise). Notices writes in place since.
+class Saved {
+ public:
+  void save(Tensor& t);
+  void save_result(Tensor& t, uint32_t nr);
+  /// The tensor as it was; `what` names it in errors ("result", "input").
+  TensorRef unpack(Node* node, const char* what) const;
+  bool empty() const { return !tensor_ && !packed_; }
+  void reset() {
+    tensor_ = nullptr;
+    packed_ = nullptr;
+  }
+
+ private:
+  /// With saved_tensors_hooks: what pack made, how to undo it, and where an input's gradient goes.
+  struct Packed {
+    Object value, unpack;
+    Ref<Node> owner;
+  };
+  void pack(Tensor& t);
+  TensorRef tensor_;
+  std::unique_ptr<Packed> packed_;
+  uint32_t version_ = 0;
+  uint32_t nr_ : 31 = 0;
+  uint32_t is_result_ : 1 = false;
+};
+
+[[noreturn]] void throw_released(Node* node);
+
+void initialize_nodes(PyObject* module);
+
+}  // namespace flambeau

@@ -1,0 +1,211 @@
+#include "dispatch/basics.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+
+#include "autograd/meta.h"
+#include "dispatch/bound.h"
+#include "dispatch/pointwise.h"
+#include "dispatch/reduce.h"
+
+namespace flambeau {
+
+// ------------------------------------------------------------------------------------ bound operators
+
+static std::unordered_map<std::string, PyObject*>& bound_table() {
+  static auto* table = new std::unordered_map<std::string, PyObject*>;
+  return *table;
+}
+
+void bind_operator(const char* name, PyObject* callable) {
+  Py_INCREF(callable);
+  auto [at, fresh] = bound_table().try_emplace(name, callable);
+  if (!fresh) std::swap(at->second, callable), Py_DECREF(callable);
+}
+
+PyObject* bound_operator(const char* name) {
+  auto at = bound_table().find(name);
+  check(at != bound_table().end(), [&] { return message("the operator '", name, "' is not declared (a fault of flambeau's own)."); });
+  return at->second;
+}
+
+static Pointwise& bound_record(const char* name) { return record_of(bound_operator(name)); }
+
+TensorRef call_bound(const char* name, std::initializer_list<PyObject*> args) {
+  Object result = Object::steal(PyObject_Vectorcall(bound_operator(name), args.begin(), args.size(), nullptr));
+  if (!result) throw PythonError();
+  check<TypeError>(is_tensor(result.get()), [&] { return message(name, ": did not return a Tensor."); });
+  return TensorRef::steal(as_tensor(result.release()));
+}
+
+static TensorRef binary(const char* name, Tensor& a, Tensor& b) {
+  Pointwise& record = bound_record(name);
+  Arg args[3] = {{&a, nullptr}, {&b, nullptr}, {}};
+  if (record.n_args > 2) args[2].number = record.defaults[2].get();
+  return apply(record, args);
+}
+
+TensorRef add(Tensor& a, Tensor& b) { return binary("add", a, b); }
+TensorRef mul(Tensor& a, Tensor& b) { return binary("mul", a, b); }
+
+TensorRef mul_scalar(Tensor& a, double s) {
+  Object number = Object::steal(PyFloat_FromDouble(s));
+  Arg args[2] = {{&a, nullptr}, {nullptr, number.get()}};
+  return apply(bound_record("mul"), args);
+}
+
+void add_into(Tensor& a, Tensor& b) {
+  GradModeGuard off(false);
+  Pointwise& record = bound_record("add");
+  Arg args[3] = {{&a, nullptr}, {&b, nullptr}, {nullptr, record.defaults[2].get()}};
+  apply_inplace(record, args, "add_");
+}
+
+// ------------------------------------------------------------------------------------- copies and casts
+
+void copy_bytes(Tensor& dst, Tensor& src) {
+  if (dst.numel == 0) return;
+  if (dst.dtype == src.dtype && dst.contiguous && src.contiguous && dst.numel == src.numel) {
+    LongWork unlocked(dst.nbytes() > (1 << 18));
+    std::memmove(dst.data(), src.data(), dst.nbytes());
+    return;
+  }
+  Tensor* outputs[] = {&dst};
+  Arg args[] = {{&src, nullptr}};
+  run_map(bound_record("copy"), outputs, 1, args, 1, src.dtype);
+}
+
+void fill_number(Tensor& t, PyObject* number) {
+  if (t.numel == 0) return;
+  Tensor* outputs[] = {&t};
+  Arg args[] = {{nullptr, number}};
+  if (t.contiguous) {
+    alignas(16) char bytes[16] = {};
+    int64_t size = itemsize(t.dtype);
+    store_number(number, t.dtype, bytes);
+    if (std::all_of(bytes, bytes + size, [&](char c) { return c == bytes[0]; })) {
+      LongWork unlocked(t.nbytes() > (1 << 18));
+      std::memset(t.data(), bytes[0], t.nbytes());
+      return;
+    }
+    if (t.numel <= 16) {
+      for (int64_t i = 0; i < t.numel; ++i) std::memcpy(t.as<char>() + i * size, bytes, size);
+      return;
+    }
+  }
+  run_map(bound_record("copy"), outputs, 1, args, 1, t.dtype);
+}
+
+void fill_bytes(Tensor& t, double value) {
+  Object number = Object::steal(PyFloat_FromDouble(value));
+  fill_number(t, number.get());
+}
+
+TensorRef full_like(Tensor& t, double value) {
+  TensorRef out = empty_like(t, t.dtype);
+  fill_bytes(*out, value);
+  return out;
+}
+
+TensorRef scalar_tensor(double value, DType dtype) {
+  TensorRef t = empty({}, dtype);
+  fill_bytes(*t, value);
+  return t;
+}
+
+namespace {
+
+/// Gradient of anything that only moves or converts elements: the engine fits sizes and dtype.
+struct PassNode {
+  Node node;
+};
+void pass_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  uint32_t last = node->n_edges - 1;  // copy_: (destination, source)
+  if (last == 1 && node->edges[0].node) grad_inputs[0] = full_like(*grad_outputs[0], 0);
+  if (node->edges[last].node) grad_inputs[last] = grad_outputs[0];
+}
+void nothing(Node*) {}
+const NodeKind pass_kind = {pass_backward, nothing, destroy_as<PassNode>};
+
+void record_pass(Tensor& result, Tensor& source, const char* name) {
+  if (!needs_record(source) || !is_differentiable(result.dtype)) return;
+  Ref<PassNode> node = make_node<PassNode>(node_subtype(name), &pass_kind);
+  node->node.set_edges(1);
+  set_edge(&node->node, 0, &source);
+  set_history(result, &node->node);
+}
+
+}  // namespace
+
+TensorRef to_dtype(Tensor& t, DType dtype) {
+  if (t.dtype == dtype) return TensorRef::borrow(&t);
+  TensorRef out = empty_like(t, dtype);
+  copy_bytes(*out, t);
+  record_pass(*out, t, "ToCopyBackward0");
+  return out;
+}
+
+TensorRef clone(Tensor& t) {
+  TensorRef out = empty_like(t, t.dtype);
+  copy_bytes(*out, t);
+  record_pass(*out, t, "CloneBackward0");
+  return out;
+}
+
+TensorRef contiguous(Tensor& t) {
+  if (t.contiguous) return TensorRef::borrow(&t);
+  TensorRef out = empty(sizes_of(t), t.dtype);
+  copy_bytes(*out, t);
+  record_pass(*out, t, "CloneBackward0");
+  return out;
+}
+
+void copy_(Tensor& dst, Tensor& src) {
+  bool history = grad_mode_enabled && is_differentiable(dst.dtype) &&
+                 (requires_grad(dst) || (requires_grad(src) && is_differentiable(src.dtype)));
+  if (history || dst.autograd || dst.inference) {
+    if (history || (grad_mode_enabled && requires_grad(dst)) || dst.inference) check_inplace(dst, "copy_");
+  }
+  TensorRef from = without_overlap(src, dst);
+  Dims sizes = sizes_of(dst);
+  if (!(sizes_of(*from) == sizes)) {
+    check(broadcast_sizes(sizes, sizes_of(*from), "copy_") == sizes, [&] {
+      return message("copy_: source of shape ", shape(src), " does not broadcast to the destination's shape ", shape(dst), ".");
+    });
+    from = raw_view(*from, sizes, broadcast_strides(*from, sizes), from->offset);
+  }
+  Ref<PassNode> node;
+  if (history) {
+    static PyTypeObject* type = node_subtype("CopyBackwards");
+    node = make_node<PassNode>(type, &pass_kind);
+    node->node.set_edges(2);
+    if (requires_grad(dst)) set_edge(&node->node, 0, &dst);
+    if (is_differentiable(src.dtype)) set_edge(&node->node, 1, &src);
+  }
+  copy_bytes(dst, *from);
+  dst.bump_version("copy_");
+  if (node) rebase_history(dst, &node->node);
+}
+
+// ------------------------------------------------------------------------------------------- reductions
+
+TensorRef sum_to_size(Tensor& t, const Dims& sizes) {
+  if (sizes_of(t) == sizes) return TensorRef::borrow(&t);
+  check(t.ndim >= sizes.n, [&] { return message("sum_to_size: ", shape(t), " cannot be summed to ", to_string(sizes), "."); });
+  int lead = t.ndim - sizes.n;
+  Dims dims;
+  for (int d = 0; d < t.ndim; ++d) {
+    if (d < lead || (sizes[d - lead] == 1 && t.sizes[d] != 1)) {
+      dims.push(d);
+    } else {
+      check(t.sizes[d] == sizes[d - lead], [&] {
+        return message("sum_to_size: ", shape(t), " cannot be summed to ", to_string(sizes), ".");
+      });
+    }
+  }
+  TensorRef out = dims.n ? sum(t, dims, true) : TensorRef::borrow(&t);
+  return lead || !(sizes_of(*out) == sizes) ? view(*out, sizes) : out;
+}
+
+}  // namespace flambeau

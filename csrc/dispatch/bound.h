@@ -1,0 +1,12 @@
+// Operators that Python declares and the core calls by name. Needs the GIL.
+#pragma once
+#include "dispatch/promotion.h"
+
+namespace flambeau {
+
+void bind_operator(const char* name, PyObject* callable);
+/// Borrowed; raises if nothing of that name is bound.
+PyObject* bound_operator(const char* name);
+void fill_number(Tensor& t, PyObject* number);
+
+}  // namespace flambeau

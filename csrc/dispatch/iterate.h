@@ -1,0 +1,59 @@
+// Runs a map kernel over broadcast, strided operands: orders and merges dimensions, picks the layout
+// variant, splits the work for threads. Work is split by size alone. Needs the GIL, which it gives up for
+// long runs.
+#pragma once
+#include "tensor/tensor.h"
+
+namespace flambeau {
+
+inline constexpr int max_operands = 16;
+
+using MapKernel = void (*)(int64_t n_inner, int64_t n_outer, int64_t index0, char* const* ptrs, const int64_t* inner_strides,
+                           const int64_t* outer_strides);
+
+/// How an operand moves in the inner loop.
+enum class Mode : uint8_t { contiguous, scalar, general };
+inline constexpr char mode_letters[] = {'c', 's', 'g'};
+
+struct Operand {
+  void* data;
+  int64_t itemsize;
+  Dims strides;  // in elements, over the common sizes
+};
+
+/// Operands brought to few dimensions, innermost first. Strides are in bytes.
+class Loop {
+ public:
+  /// Outputs first. keep_order: linear indices must follow the sizes as given (kernels that use index()).
+  Loop(const Dims& sizes, const Operand* operands, int n, bool keep_order = false);
+  const Mode* modes() const { return modes_; }
+  void run(MapKernel kernel) const;
+  int64_t numel() const { return numel_; }
+
+ private:
+  void run_rows(MapKernel kernel, int64_t first, int64_t last) const;
+  int n_, ndim_;
+  int64_t numel_;
+  int64_t sizes_[max_ndim];
+  int64_t strides_[max_ndim][max_operands];
+  char* data_[max_operands];
+  Mode modes_[max_operands];
+};
+
+/// Elements to a chunk of a long contiguous run.
+inline constexpr int64_t grain = 32768;
+
+/// Releases the GIL for its lifetime when the work is long enough to be worth it.
+class LongWork {
+ public:
+  explicit LongWork(bool is_long) : state_(is_long ? PyEval_SaveThread() : nullptr) {}
+  ~LongWork() {
+    if (state_) PyEval_RestoreThread(state_);
+  }
+  LongWork(const LongWork&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+}  // namespace flambeau

@@ -1,0 +1,76 @@
+// Pointwise operators: declared in Python, called natively.
+// A record holds what one declaration says; kernels are compiled by Python at their first use and found
+// here afterwards. Needs the GIL; records live as long as the process.
+#pragma once
+#include <vector>
+
+#include "autograd/node.h"
+#include "dispatch/iterate.h"
+
+namespace flambeau {
+
+struct Pointwise {
+  /// Which dtype an operator computes in and returns, beyond promotion.
+  enum class Compute : uint8_t { promoted, floating };
+  enum class Result : uint8_t { same, boolean, real, int64 };
+
+  struct Derivative {
+    enum class State : uint8_t { unknown, zero, identity, kernel } state = State::unknown;
+    Pointwise* record = nullptr;
+    std::vector<int> uses;  // argument numbers, -1: the result
+  };
+  struct Kernel {
+    uint64_t dtypes, layout;
+    MapKernel function;
+  };
+
+  std::string name;
+  int n_inputs = 0;  // tensors or numbers
+  int n_args = 0;    // inputs and scalar parameters
+  std::vector<Object> arg_names, defaults;
+  uint32_t keep = 0;  // inputs that stay out of promotion (a condition)
+  Compute compute = Compute::promoted;
+  Result result = Result::same;
+  bool differentiable = true;
+  bool uses_index = false;
+  Object spec;  // Python: compile(...), derivative(i)
+  std::vector<Kernel> kernels;
+  size_t last_kernel = 0;
+  Derivative derivatives[8];
+  PyTypeObject* node_type = nullptr;
+};
+
+/// A tensor or a Python number (one of the two).
+struct Arg {
+  Tensor* tensor = nullptr;
+  PyObject* number = nullptr;
+};
+
+/// record(args...); out: null, or the tensor to fill (resized if need be).
+TensorRef apply(Pointwise& record, const Arg* args, Tensor* out = nullptr);
+/// args[0] = record(args...).
+void apply_inplace(Pointwise& record, const Arg* args, const char* operator_name);
+/// Raw and without history: outputs and inputs of one broadcast shape, dtypes as they are.
+void run_map(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs, int n_inputs, DType compute);
+
+/// The callable Python sees; also a method descriptor.
+struct PointwiseCallable {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  Pointwise* record;
+  bool inplace;
+  PyObject* dict;
+};
+extern PyTypeObject* pointwise_type;
+inline bool is_pointwise(PyObject* o) { return Py_TYPE(o) == pointwise_type; }
+inline Pointwise& record_of(PyObject* o) { return *reinterpret_cast<PointwiseCallable*>(o)->record; }
+
+/// Resizes and checks a caller's out= tensor.
+void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* operator_name);
+void check_castable(DType from, DType to, const char* operator_name);
+/// If reading t would see bytes already written through out, a copy of t; else t itself.
+TensorRef without_overlap(Tensor& t, Tensor& out);
+
+void initialize_pointwise(PyObject* module);
+
+}  // namespace flambeau

@@ -1,0 +1,364 @@
+#include "dispatch/reduce.h"
+
+#include <structmember.h>
+
+#include <algorithm>
+
+#include "autograd/meta.h"
+#include "dispatch/basics.h"
+#include "dispatch/bound.h"
+#include "python/guard.h"
+#include "runtime/threads.h"
+
+namespace flambeau {
+
+PyTypeObject* reduction_type = nullptr;
+
+namespace {
+
+constexpr int max_streams = 8;  // outputs and inputs of a reduction
+
+/// One dimension of the merged loop nest: its size and each stream's stride in bytes.
+struct Axis {
+  int64_t size;
+  int64_t strides[max_streams];
+};
+
+/// Merges neighbours that are one run for all streams; `axes` are outermost first.
+void merge(std::vector<Axis>& axes, int n) {
+  std::vector<Axis> merged;
+  for (const Axis& axis : axes) {
+    if (axis.size == 1) continue;
+    bool joins = !merged.empty();
+    for (int i = 0; i < n && joins; ++i) joins = merged.back().strides[i] == axis.strides[i] * axis.size;
+    if (joins) {
+      merged.back().size *= axis.size;
+      std::copy(axis.strides, axis.strides + n, merged.back().strides);
+    } else {
+      merged.push_back(axis);
+    }
+  }
+  axes = std::move(merged);
+}
+
+Object names_of(const std::vector<DType>& dtypes) {
+  Object tuple = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(dtypes.size())));
+  for (size_t i = 0; i < dtypes.size(); ++i)
+    PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), PyUnicode_FromString(name(dtypes[i])));
+  return tuple;
+}
+
+ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins, const std::vector<DType>& outs, char mode, const char* stage) {
+  uint64_t key = static_cast<uint64_t>(mode) << 8 | static_cast<uint64_t>(stage[0]);
+  for (DType d : ins) key = key << 4 | static_cast<uint64_t>(d);
+  for (DType d : outs) key = key << 4 | static_cast<uint64_t>(d);
+  for (auto& k : *r.kernels)
+    if (k.key == key) return k.function;
+  Object in_names = names_of(ins), out_names = names_of(outs);
+  Object address = Object::steal(PyObject_CallMethod(r.spec, "compile", "OOCs", in_names.get(), out_names.get(), mode, stage));
+  if (!address) throw PythonError();
+  auto function = reinterpret_cast<ReduceKernel>(PyLong_AsVoidPtr(address.get()));
+  if (!function) throw PythonError();
+  r.kernels->push_back({key, function});
+  return function;
+}
+
+std::vector<DType> state_dtypes(Reduction& r, const std::vector<DType>& ins, const std::vector<DType>& outs) {
+  Object in_names = names_of(ins), out_names = names_of(outs);
+  Object names = Object::steal(PyObject_CallMethod(r.spec, "state_dtypes", "OO", in_names.get(), out_names.get()));
+  if (!names) throw PythonError();
+  std::vector<DType> dtypes;
+  for (Py_ssize_t i = 0; i < PySequence_Size(names.get()); ++i) {
+    Object item = Object::steal(PySequence_GetItem(names.get(), i));
+    const char* text = PyUnicode_AsUTF8(item.get());
+    for (int d = 0; d < dtype_count; ++d)
+      if (text && strcmp(dtype_facts[d].name, text) == 0) dtypes.push_back(static_cast<DType>(d));
+  }
+  return dtypes;
+}
+
+struct Plan {
+  std::vector<Axis> kept, reduced;  // outermost first
+  char mode;
+  int n_out, n;                     // streams: outputs first
+  int64_t outputs, count;           // how many results, of how many elements each
+};
+
+/// Calls body(ptrs) for each position of the kept axes but the innermost, in [first, last).
+template <class Body>
+void over_kept(const Plan& plan, char* const* base, int64_t first, int64_t last, Body&& body) {
+  for (int64_t at = first; at < last; ++at) {
+    char* ptrs[max_streams];
+    std::copy(base, base + plan.n, ptrs);
+    int64_t rest = at;
+    for (int k = static_cast<int>(plan.kept.size()) - 2; k >= 0; --k) {
+      int64_t i = rest % plan.kept[k].size;
+      rest /= plan.kept[k].size;
+      for (int s = 0; s < plan.n; ++s) ptrs[s] += i * plan.kept[k].strides[s];
+    }
+    body(ptrs);
+  }
+}
+
+constexpr int64_t chunk_elements = 32768;  // of a reduction that is split for threads
+constexpr int64_t none[max_streams] = {};
+
+void run_whole(const Plan& plan, ReduceKernel kernel, char* const* base) {
+  static constexpr Axis unit = {1, {}};
+  const Axis& inner = plan.kept.empty() ? unit : plan.kept.back();
+  const Axis& red1 = plan.reduced.empty() ? unit : plan.reduced.back();
+  const Axis& red0 = plan.reduced.size() > 1 ? plan.reduced[0] : unit;
+  int64_t outer = plan.outputs / std::max<int64_t>(inner.size, 1);
+  int64_t per_chunk = std::max<int64_t>(1, chunk_elements / std::max<int64_t>(plan.count, 1));
+  LongWork unlocked(plan.outputs * plan.count > chunk_elements);
+  if (plan.outputs <= per_chunk) {
+    over_kept(plan, base, 0, outer, [&](char** ptrs) {
+      kernel(inner.size, red0.size, red1.size, ptrs, inner.strides, red0.strides, red1.strides, 0);
+    });
+    return;
+  }
+  if (inner.size >= outer) {
+    // Columns are cut in whole cache lines.
+    per_chunk = (per_chunk + 63) / 64 * 64;
+    int64_t pieces = (inner.size + per_chunk - 1) / per_chunk;
+    parallel_for(pieces * outer, [&](int64_t chunk) {
+      int64_t begin = chunk % pieces * per_chunk, end = std::min(inner.size, begin + per_chunk);
+      over_kept(plan, base, chunk / pieces, chunk / pieces + 1, [&](char** ptrs) {
+        for (int s = 0; s < plan.n; ++s) ptrs[s] += begin * inner.strides[s];
+        kernel(end - begin, red0.size, red1.size, ptrs, inner.strides, red0.strides, red1.strides, 0);
+      });
+    });
+    return;
+  }
+  int64_t rows = std::max<int64_t>(1, per_chunk / std::max<int64_t>(inner.size, 1));
+  parallel_ranges(outer, rows, [&](int64_t begin, int64_t end) {
+    over_kept(plan, base, begin, end, [&](char** ptrs) {
+      kernel(inner.size, red0.size, red1.size, ptrs, inner.strides, red0.strides, red1.strides, 0);
+    });
+  });
+}
+
+/// Few results of many elements each: chunks of the reduced range give accumulators, which are combined.
+void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vector<DType>& ins, const std::vector<DType>& outs) {
+  std::vector<DType> states = state_dtypes(r, ins, outs);
+  ReduceKernel partial = find_kernel(r, ins, states, plan.mode, "partial");
+  ReduceKernel combine = find_kernel(r, states, outs, 'r', "combine");
+  static constexpr Axis unit = {1, {}};
+  Axis inner = plan.kept.empty() ? unit : plan.kept.back();
+  bool two = plan.reduced.size() > 1;
+  const Axis& split = plan.reduced[0];
+  const Axis& red1 = plan.reduced.back();
+  int64_t step = two ? std::max<int64_t>(1, chunk_elements / red1.size) : chunk_elements;
+  int64_t chunks = (split.size + step - 1) / step;
+  int n_states = static_cast<int>(states.size());
+  std::vector<TensorRef> memory;
+  for (DType d : states) memory.push_back(empty({plan.outputs, chunks}, d));
+  int64_t outer = plan.outputs / inner.size;
+  std::vector<char*> result_of(plan.outputs * plan.n_out);
+  LongWork unlocked(true);
+  parallel_for(chunks, [&](int64_t chunk) {
+    int64_t begin = chunk * step, end = std::min(split.size, begin + step);
+    int64_t at = 0;
+    over_kept(plan, base, 0, outer, [&](char** ptrs) {
+      for (int64_t i = 0; i < inner.size; ++i, ++at) {
+        char* streams[max_streams];
+        for (int s = 0; s < n_states; ++s) streams[s] = memory[s]->as<char>() + (at * chunks + chunk) * itemsize(states[s]);
+        for (int s = plan.n_out; s < plan.n; ++s)
+          streams[n_states + s - plan.n_out] = ptrs[s] + i * inner.strides[s] + begin * split.strides[s];
+        int64_t red0[max_streams] = {}, red1_strides[max_streams] = {};
+        for (int s = plan.n_out; s < plan.n; ++s) {
+          red0[n_states + s - plan.n_out] = two ? split.strides[s] : 0;
+          red1_strides[n_states + s - plan.n_out] = red1.strides[s];
+        }
+        if (two)
+          partial(1, end - begin, red1.size, streams, none, red0, red1_strides, begin * red1.size);
+        else
+          partial(1, 1, end - begin, streams, none, red0, red1_strides, begin);
+        if (chunk == 0)
+          for (int s = 0; s < plan.n_out; ++s) result_of[at * plan.n_out + s] = ptrs[s] + i * inner.strides[s];
+      }
+    });
+  });
+  for (int64_t at = 0; at < plan.outputs; ++at) {
+    char* streams[max_streams];
+    int64_t steps[max_streams] = {};
+    for (int s = 0; s < plan.n_out; ++s) streams[s] = result_of[at * plan.n_out + s];
+    for (int s = 0; s < n_states; ++s) {
+      streams[plan.n_out + s] = memory[s]->as<char>() + at * chunks * itemsize(states[s]);
+      steps[plan.n_out + s] = itemsize(states[s]);
+    }
+    combine(1, 1, chunks, streams, none, none, steps, 0);
+  }
+}
+
+}  // namespace
+
+std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>& inputs, const Dims& dims, bool keepdim,
+                                     const std::vector<DType>& out_dtypes) {
+  Tensor& model = *inputs[0];
+  bool is_reduced[max_ndim] = {};
+  for (int i = 0; i < dims.n; ++i) is_reduced[dims[i]] = true;
+  Dims result_sizes, full_sizes;
+  for (int d = 0; d < model.ndim; ++d) {
+    full_sizes.push(is_reduced[d] ? 1 : model.sizes[d]);
+    if (!is_reduced[d] || keepdim) result_sizes.push(is_reduced[d] ? 1 : model.sizes[d]);
+  }
+  std::vector<TensorRef> results;
+  for (DType d : out_dtypes) results.push_back(empty(result_sizes, d));
+  Plan plan;
+  plan.n_out = static_cast<int>(out_dtypes.size());
+  plan.n = plan.n_out + static_cast<int>(inputs.size());
+  Dims out_strides = contiguous_strides(full_sizes);
+  char* base[max_streams];
+  std::vector<DType> in_dtypes;
+  for (int s = 0; s < plan.n_out; ++s) base[s] = results[s]->as<char>();
+  for (size_t s = 0; s < inputs.size(); ++s) {
+    base[plan.n_out + s] = inputs[s]->as<char>();
+    in_dtypes.push_back(inputs[s]->dtype);
+  }
+  plan.outputs = full_sizes.product();
+  plan.count = 1;
+  for (int d = 0; d < model.ndim; ++d) {
+    Axis axis = {model.sizes[d], {}};
+    for (int s = 0; s < plan.n_out; ++s) axis.strides[s] = is_reduced[d] ? 0 : out_strides[d] * itemsize(out_dtypes[s]);
+    for (size_t s = 0; s < inputs.size(); ++s) axis.strides[plan.n_out + s] = inputs[s]->strides[d] * itemsize(inputs[s]->dtype);
+    (is_reduced[d] ? plan.reduced : plan.kept).push_back(axis);
+    if (is_reduced[d]) plan.count *= axis.size;
+  }
+  if (plan.outputs == 0) return results;
+  int first_in = plan.n_out;
+  auto by_stride = [&](const Axis& a, const Axis& b) { return std::abs(a.strides[first_in]) > std::abs(b.strides[first_in]); };
+  if (!r.ordered) std::stable_sort(plan.reduced.begin(), plan.reduced.end(), by_stride);
+  std::stable_sort(plan.kept.begin(), plan.kept.end(), by_stride);
+  if (plan.count == 0) plan.reduced = {Axis{0, {}}};
+  merge(plan.kept, plan.n);
+  merge(plan.reduced, plan.n);
+  if (plan.reduced.size() > 2) {
+    // No kernel walks three reduced dimensions: copy with the reduced ones innermost.
+    Dims order;
+    for (int d = 0; d < model.ndim; ++d)
+      if (!is_reduced[d]) order.push(d);
+    for (int i = 0; i < model.ndim; ++i)
+      if (is_reduced[i]) order.push(i);
+    Dims inverse = order, sizes, strides;
+    for (int i = 0; i < order.n; ++i) inverse[static_cast<int>(order[i])] = i;
+    for (int i = 0; i < order.n; ++i) sizes.push(model.sizes[order[i]]);
+    Dims packed = contiguous_strides(sizes);
+    for (int i = 0; i < order.n; ++i) strides.push(packed[static_cast<int>(inverse[i])]);
+    std::vector<TensorRef> copies;
+    for (auto& t : inputs) {
+      copies.push_back(empty_strided(sizes_of(model), strides, t->dtype));
+      copy_bytes(*copies.back(), *t);
+    }
+    return run_reduction(r, copies, dims, keepdim, out_dtypes);
+  }
+  auto all_inputs = [&](const std::vector<Axis>& axes) {
+    if (axes.empty()) return false;
+    for (size_t s = 0; s < inputs.size(); ++s)
+      if (axes.back().strides[plan.n_out + s] != itemsize(inputs[s]->dtype)) return false;
+    return true;
+  };
+  plan.mode = 'g';
+  if (all_inputs(plan.reduced)) {
+    plan.mode = 'r';
+  } else if (all_inputs(plan.kept)) {
+    plan.mode = 'o';
+    for (int s = 0; s < plan.n_out; ++s)
+      if (plan.kept.back().strides[s] != itemsize(out_dtypes[s])) plan.mode = 'g';
+  }
+  bool split = plan.count >= 2 * chunk_elements && plan.outputs <= 16;
+  if (split) {
+    if (plan.mode == 'o') plan.mode = 'g';
+    run_split(r, plan, base, in_dtypes, out_dtypes);
+  } else {
+    run_whole(plan, find_kernel(r, in_dtypes, out_dtypes, plan.mode, "full"), base);
+  }
+  return results;
+}
+
+// ------------------------------------------------------------------------------------- sum, with history
+
+namespace {
+
+struct SumNode {
+  Node node;
+  Dims sizes, kept;  // the input's, and with 1 for the reduced dimensions
+  double factor;
+};
+
+void sum_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto* self = reinterpret_cast<SumNode*>(node);
+  TensorRef grad = grad_outputs[0];
+  if (self->factor != 1) grad = mul_scalar(*grad, self->factor);
+  if (!(sizes_of(*grad) == self->kept)) grad = view(*contiguous(*grad), self->kept);
+  grad_inputs[0] = expand(*grad, self->sizes);
+}
+void nothing(Node*) {}
+const NodeKind sum_kind = {sum_backward, nothing, destroy_as<SumNode>};
+
+}  // namespace
+
+TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out, double factor) {
+  auto& reduction = *reinterpret_cast<Reduction*>(bound_operator(operator_name));
+  std::vector<TensorRef> inputs = {TensorRef::borrow(&t)};
+  TensorRef result = run_reduction(reduction, inputs, dims, keepdim, {out})[0];
+  if (needs_record(t) && is_differentiable(t.dtype) && is_differentiable(out)) {
+    static PyTypeObject* types[2] = {node_subtype("SumBackward0"), node_subtype("MeanBackward0")};
+    Ref<SumNode> node = make_node<SumNode>(types[factor != 1 || operator_name[0] == 'm'], &sum_kind);
+    node->sizes = sizes_of(t);
+    node->kept = node->sizes;
+    for (int i = 0; i < dims.n; ++i) node->kept[static_cast<int>(dims[i])] = 1;
+    node->factor = factor;
+    node->node.set_edges(1);
+    set_edge(&node->node, 0, &t);
+    set_history(*result, &node->node);
+  }
+  return result;
+}
+
+TensorRef sum(Tensor& t, const Dims& dims, bool keepdim) {
+  return sum_like("sum_reduction", t, dims, keepdim, is_differentiable(t.dtype) ? t.dtype : DType::int64, 1);
+}
+
+// -------------------------------------------------------------------------------------------- Python face
+
+namespace {
+
+PyObject* reduction_new(PyTypeObject* type, PyObject* args, PyObject*) {
+  PyObject* spec;
+  int ordered = 0;
+  if (!PyArg_ParseTuple(args, "O|p", &spec, &ordered)) return nullptr;
+  auto* self = reinterpret_cast<Reduction*>(type->tp_alloc(type, 0));
+  if (!self) return nullptr;
+  Py_INCREF(spec);
+  self->spec = spec;
+  self->ordered = ordered != 0;
+  self->kernels = new std::vector<Reduction::Kernel>;
+  return reinterpret_cast<PyObject*>(self);
+}
+
+void reduction_dealloc(PyObject* o) {
+  auto* self = reinterpret_cast<Reduction*>(o);
+  PyTypeObject* type = Py_TYPE(o);
+  Py_CLEAR(self->spec);
+  delete self->kernels;
+  type->tp_free(o);
+  Py_DECREF(type);
+}
+
+PyMemberDef reduction_members[] = {{"spec", T_OBJECT, offsetof(Reduction, spec), READONLY, nullptr}, {nullptr, 0, 0, 0, nullptr}};
+
+PyType_Slot reduction_slots[] = {{Py_tp_new, reinterpret_cast<void*>(reduction_new)},
+                                 {Py_tp_dealloc, reinterpret_cast<void*>(reduction_dealloc)},
+                                 {Py_tp_members, reduction_members},
+                                 {0, nullptr}};
+
+}  // namespace
+
+void initialize_reduce(PyObject* module) {
+  static PyType_Spec spec = {"flambeau._core.Reduction", sizeof(Reduction), 0, Py_TPFLAGS_DEFAULT, reduction_slots};
+  reduction_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  PyModule_AddObjectRef(module, "Reduction", reinterpret_cast<PyObject*>(reduction_type));
+}
+
+}  // namespace flambeau

@@ -1,0 +1,645 @@
+#include "dispatch/views.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "autograd/meta.h"
+#include "dispatch/bound.h"
+#include "dispatch/region.h"
+
+namespace flambeau {
+
+TensorRef raw_view(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset) {
+  TensorRef v = make_tensor(t.storage, t.dtype, sizes, strides, offset);
+  v->inference = t.inference;
+  if (t.version_override) {
+    v->version_override = t.version_override;
+    ++t.version_override->references;
+  }
+  return v;
+}
+
+namespace {
+
+void nothing(Node*) {}
+
+/// Sizes on the heap: a node lives longer than a stack frame and should be small.
+using Sizes = std::vector<int64_t>;
+Sizes keep(const Dims& d) { return Sizes(d.v, d.v + d.n); }
+Dims dims(const Sizes& s) { return {s.data(), static_cast<int>(s.size())}; }
+
+// ------------------------------------------------------------------------------- reshape and permute
+
+struct SizesNode {
+  Node node;
+  int64_t few[6];
+  Sizes many;
+  int n;
+  void set(const Dims& d) {
+    n = d.n;
+    if (n <= 6)
+      std::copy(d.v, d.v + n, few);
+    else
+      many = keep(d);
+  }
+  Dims get() const { return {n <= 6 ? few : many.data(), n}; }
+};
+
+void reshape_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  grad_inputs[0] = reshape(*grad_outputs[0], reinterpret_cast<SizesNode*>(node)->get());
+}
+void permute_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  grad_inputs[0] = permute(*grad_outputs[0], reinterpret_cast<SizesNode*>(node)->get());
+}
+void pass_backward(Node*, TensorRef* grad_outputs, TensorRef* grad_inputs) { grad_inputs[0] = grad_outputs[0]; }
+void as_complex_backward(Node*, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  grad_inputs[0] = view_as_real(*grad_outputs[0]);
+}
+void as_real_backward(Node*, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  grad_inputs[0] = view_as_complex(*contiguous(*grad_outputs[0]));
+}
+
+const NodeKind reshape_kind = {reshape_backward, nothing, destroy_as<SizesNode>};
+const NodeKind permute_kind = {permute_backward, nothing, destroy_as<SizesNode>};
+const NodeKind pass_kind = {pass_backward, nothing, destroy_as<SizesNode>};
+const NodeKind as_complex_kind = {as_complex_backward, nothing, destroy_as<SizesNode>};
+const NodeKind as_real_kind = {as_real_backward, nothing, destroy_as<SizesNode>};
+
+/// Links a fresh view to its source: base, and history if the source has one.
+TensorRef link(TensorRef v, Tensor& t, PyTypeObject* type, const NodeKind* kind, const Dims& saved) {
+  set_view(*v, t);
+  if (needs_record(t) && is_differentiable(v->dtype)) {
+    Ref<SizesNode> node = make_node<SizesNode>(type, kind);
+    node->set(saved);
+    node->node.set_edges(1);
+    set_edge(&node->node, 0, &t);
+    set_history(*v, &node->node);
+  }
+  return v;
+}
+
+// ------------------------------------------------------------------------------------------- regions
+
+struct RegionNode {
+  Node node;
+  Sizes base_sizes, base_strides, sizes, strides;
+  int64_t offset;
+  void set(const Region& r) {
+    base_sizes = keep(r.base_sizes);
+    base_strides = keep(r.base_strides);
+    sizes = keep(r.sizes);
+    strides = keep(r.strides);
+    offset = r.offset;
+  }
+  Region get() const { return {dims(base_sizes), dims(base_strides), dims(sizes), dims(strides), offset}; }
+};
+
+void take_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  grad_inputs[0] = region_embed(*grad_outputs[0], reinterpret_cast<RegionNode*>(node)->get());
+}
+void embed_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  grad_inputs[0] = region_take(*grad_outputs[0], reinterpret_cast<RegionNode*>(node)->get());
+}
+const NodeKind take_kind = {take_backward, nothing, destroy_as<RegionNode>};
+const NodeKind embed_kind = {embed_backward, nothing, destroy_as<RegionNode>};
+
+Ref<RegionNode> make_region_node(PyTypeObject* type, const NodeKind* kind, const Region& region, Tensor& source) {
+  Ref<RegionNode> node = make_node<RegionNode>(type, kind);
+  node->set(region);
+  node->node.set_edges(1);
+  set_edge(&node->node, 0, &source);
+  return node;
+}
+
+/// A view whose layout `change` makes of t's: records the region it shows.
+template <class Change>
+TensorRef region_view(Tensor& t, PyTypeObject* type, Change&& change) {
+  Dims sizes = sizes_of(t), strides = strides_of(t);
+  int64_t offset = 0;
+  change(sizes, strides, offset);
+  TensorRef v = raw_view(t, sizes, strides, t.offset + offset);
+  set_view(*v, t);
+  if (needs_record(t) && is_differentiable(t.dtype)) {
+    Region region{sizes_of(t), strides_of(t), sizes, strides, offset};
+    if (!is_dense(t)) {
+      region.sizes = sizes_of(t);
+      region.base_strides = region.strides = contiguous_strides(sizes_of(t));
+      region.offset = 0;
+      change(region.sizes, region.strides, region.offset);
+    }
+    set_history(*v, &make_region_node(type, &take_kind, region, t)->node);
+  }
+  return v;
+}
+
+/// out[...] += part[...] element by element in index order, for parts that overlap themselves.
+void add_elements(Tensor& out, Tensor& part) {
+  with_scalar_type(out.dtype, [&]<class T>() {
+    if constexpr (!std::is_same_v<T, bool>) {
+      int64_t index[max_ndim] = {};
+      T* to = out.as<T>();
+      const T* from = part.as<T>();
+      for (int64_t left = part.numel; left > 0; --left) {
+        *to = static_cast<T>(*to + *from);
+        for (int d = part.ndim - 1; d >= 0; --d) {
+          to += out.strides[d];
+          from += part.strides[d];
+          if (++index[d] < part.sizes[d]) break;
+          to -= out.strides[d] * part.sizes[d];
+          from -= part.strides[d] * part.sizes[d];
+          index[d] = 0;
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+TensorRef region_embed(Tensor& part, const Region& region) {
+  TensorRef out = empty_strided(region.base_sizes, region.base_strides, part.dtype);
+  std::memset(out->data(), 0, out->storage->nbytes);
+  TensorRef hole = raw_view(*out, region.sizes, region.strides, region.offset);
+  if (may_overlap_itself(region.sizes, region.strides))
+    add_elements(*hole, part);
+  else
+    copy_bytes(*hole, part);
+  if (needs_record(part)) {
+    static PyTypeObject* type = node_subtype("EmbedBackward0");
+    set_history(*out, &make_region_node(type, &embed_kind, region, part)->node);
+  }
+  return out;
+}
+
+TensorRef region_take(Tensor& t, const Region& region) {
+  TensorRef source = TensorRef::borrow(&t);
+  if (!(strides_of(t) == region.base_strides)) {
+    TensorRef packed = empty_strided(region.base_sizes, region.base_strides, t.dtype);
+    copy_(*packed, t);
+    source = packed;
+  }
+  static PyTypeObject* type = node_subtype("AsStridedBackward0");
+  return region_view(*source, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
+    sizes = region.sizes;
+    strides = region.strides;
+    offset = region.offset;
+  });
+}
+
+Ref<Node> region_node(Tensor& base, Tensor& view) {
+  if (view.dtype != base.dtype) {
+    // A real view of complex memory: the region of view_as_real(base).
+    GradModeGuard on(true);
+    TensorRef real = view_as_real(base);
+    static PyTypeObject* type = node_subtype("AsStridedBackward0");
+    Region region{sizes_of(*real), strides_of(*real), sizes_of(view), strides_of(view), view.offset - real->offset};
+    auto node = make_region_node(type, &take_kind, region, *real);
+    node->node.results[0].set(view);
+    return Ref<Node>::steal(&node.release()->node);
+  }
+  static PyTypeObject* type = node_subtype("AsStridedBackward0");
+  Region region{sizes_of(base), strides_of(base), sizes_of(view), strides_of(view), view.offset - base.offset};
+  auto node = make_region_node(type, &take_kind, region, base);
+  node->node.results[0].set(view);
+  return Ref<Node>::steal(&node.release()->node);
+}
+
+TensorRef as_strided(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset) {
+  check(sizes.n == strides.n, [&] { return message("as_strided: mismatch in length of strides ", to_string(strides), " and shape ", to_string(sizes), "."); });
+  int64_t last = offset;
+  for (int d = 0; d < sizes.n; ++d) {
+    check(strides[d] >= 0, [&] { return message("as_strided: negative strides are not supported: ", to_string(strides), "."); });
+    check(sizes[d] >= 0, [&] { return message("as_strided: negative sizes: ", to_string(sizes), "."); });
+    last += (sizes[d] - 1) * strides[d];
+  }
+  bool none = sizes.product() == 0;
+  check(offset >= 0 && (none || (last + 1) * itemsize(t.dtype) <= t.storage->nbytes), [&] {
+    return message("as_strided: sizes ", to_string(sizes), ", strides ", to_string(strides), ", storage offset ", offset,
+                   " are out of bounds for storage of size ", t.storage->nbytes, " bytes.");
+  });
+  static PyTypeObject* type = node_subtype("AsStridedBackward0");
+  int64_t own = t.offset;
+  return region_view(t, type, [&](Dims& s, Dims& st, int64_t& o) {
+    s = sizes;
+    st = strides;
+    o = offset - own;
+  });
+}
+
+// -------------------------------------------------------------------------------------- other layouts
+
+Dims infer_sizes(Dims sizes, int64_t numel, const char* op) {
+  int unknown = -1;
+  int64_t known = 1;
+  for (int d = 0; d < sizes.n; ++d) {
+    if (sizes[d] == -1) {
+      check(unknown < 0, [&] { return message(op, ": only one dimension can be inferred, but the sizes are ", to_string(sizes), "."); });
+      unknown = d;
+    } else {
+      check(sizes[d] >= 0, [&] { return message(op, ": invalid shape dimension ", sizes[d], " in ", to_string(sizes), "."); });
+      known *= sizes[d];
+    }
+  }
+  if (unknown >= 0) {
+    check(known != 0, [&] {
+      return message(op, ": cannot reshape tensor of ", numel, " elements into shape ", to_string(sizes),
+                     " because the unspecified dimension size -1 can be any value and is ambiguous.");
+    });
+    if (numel % known == 0) {
+      sizes[unknown] = numel / known;
+      return sizes;
+    }
+  }
+  check(unknown < 0 && known == numel, [&] { return message(op, ": shape '", to_string(sizes), "' is invalid for input of size ", numel, "."); });
+  return sizes;
+}
+
+bool view_strides(const Tensor& t, const Dims& sizes, Dims& strides) {
+  if (t.contiguous) {
+    strides = contiguous_strides(sizes);
+    return true;
+  }
+  strides.n = sizes.n;
+  // Runs of t's dimensions that are contiguous among themselves each take some of the new dimensions.
+  int to = sizes.n - 1;
+  int64_t run_stride = t.ndim ? t.strides[t.ndim - 1] : 1, run = 1, taken = 1;
+  for (int d = t.ndim - 1; d >= 0; --d) {
+    run *= t.sizes[d];
+    if (d > 0 && (t.sizes[d - 1] == 1 || t.strides[d - 1] == run * run_stride)) continue;
+    while (to >= 0 && (taken < run || sizes[to] == 1)) {
+      strides[to] = taken * run_stride;
+      taken *= sizes[to];
+      --to;
+    }
+    if (taken != run) return false;
+    if (d > 0) {
+      run_stride = t.strides[d - 1];
+      run = taken = 1;
+    }
+  }
+  return to == -1;
+}
+
+TensorRef view(Tensor& t, Dims sizes, const char* op) {
+  sizes = infer_sizes(sizes, t.numel, op);
+  Dims strides;
+  check(view_strides(t, sizes, strides), [&] {
+    return message(op, ": view size ", to_string(sizes), " is not compatible with input tensor's size ", shape(t), " and stride ",
+                   to_string(strides_of(t)), " (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
+  });
+  static PyTypeObject* type = node_subtype("ViewBackward0");
+  return link(raw_view(t, sizes, strides, t.offset), t, type, &reshape_kind, sizes_of(t));
+}
+
+TensorRef reshape(Tensor& t, Dims sizes) {
+  sizes = infer_sizes(sizes, t.numel, "reshape");
+  Dims strides;
+  if (view_strides(t, sizes, strides)) return view(t, sizes, "reshape");
+  return view(*contiguous(t), sizes, "reshape");
+}
+
+TensorRef expand(Tensor& t, const Dims& requested) {
+  Dims sizes = requested, strides;
+  int lead = sizes.n - t.ndim;
+  check(lead >= 0, [&] {
+    return message("expand: the number of sizes provided ", to_string(requested), " must be greater or equal to the number of dimensions in the tensor ", shape(t), ".");
+  });
+  strides.n = sizes.n;
+  for (int d = 0; d < sizes.n; ++d) {
+    if (d < lead) {
+      check(sizes[d] >= 0, [&] { return message("expand: -1 is not allowed in a leading, non-existing dimension ", d, "."); });
+      strides[d] = 0;
+      continue;
+    }
+    int64_t own = t.sizes[d - lead];
+    if (sizes[d] == -1) sizes[d] = own;
+    check(own == sizes[d] || own == 1, [&] {
+      return message("expand: the expanded size of the tensor (", sizes[d], ") must match the existing size (", own,
+                     ") at non-singleton dimension ", d, ". Target sizes: ", to_string(requested), ". Tensor sizes: ", shape(t), ".");
+    });
+    strides[d] = own == 1 && sizes[d] != 1 ? 0 : t.strides[d - lead];
+  }
+  static PyTypeObject* type = node_subtype("ExpandBackward0");
+  return link(raw_view(t, sizes, strides, t.offset), t, type, &pass_kind, {});
+}
+
+TensorRef permute(Tensor& t, const Dims& order) {
+  check(order.n == t.ndim, [&] {
+    return message("permute: number of dimensions in the tensor input does not match the length of the desired ordering: input of shape ", shape(t), ", dims ", to_string(order), ".");
+  });
+  Dims sizes, strides, inverse = order;
+  bool seen[max_ndim] = {};
+  for (int i = 0; i < order.n; ++i) {
+    int d = wrap_dim(order[i], t.ndim, "permute");
+    check(!seen[d], [&] { return message("permute: duplicate dims are not allowed: ", to_string(order), "."); });
+    seen[d] = true;
+    sizes.push(t.sizes[d]);
+    strides.push(t.strides[d]);
+    inverse[d] = i;
+  }
+  static PyTypeObject* type = node_subtype("PermuteBackward0");
+  return link(raw_view(t, sizes, strides, t.offset), t, type, &permute_kind, inverse);
+}
+
+TensorRef transpose(Tensor& t, int64_t dim0, int64_t dim1) {
+  int a = wrap_dim(dim0, t.ndim, "transpose"), b = wrap_dim(dim1, t.ndim, "transpose");
+  Dims sizes = sizes_of(t), strides = strides_of(t), order;
+  for (int d = 0; d < t.ndim; ++d) order.push(d);
+  if (t.ndim) {
+    std::swap(sizes[a], sizes[b]);
+    std::swap(strides[a], strides[b]);
+    std::swap(order[a], order[b]);
+  }
+  static PyTypeObject* type = node_subtype("TransposeBackward0");
+  return link(raw_view(t, sizes, strides, t.offset), t, type, &permute_kind, order);
+}
+
+static void drop(Dims& d, int at) {
+  for (int i = at; i + 1 < d.n; ++i) d[i] = d[i + 1];
+  --d.n;
+}
+
+TensorRef select(Tensor& t, int64_t dim, int64_t index) {
+  check<IndexError>(t.ndim > 0, [] { return message("select: a 0-dim tensor cannot be indexed; use tensor.item()."); });
+  int d = wrap_dim(dim, t.ndim, "select");
+  int64_t size = t.sizes[d];
+  check<IndexError>(index >= -size && index < size, [&] {
+    return message("select: index ", index, " is out of bounds for dimension ", d, " with size ", size, ".");
+  });
+  if (index < 0) index += size;
+  static PyTypeObject* type = node_subtype("SelectBackward0");
+  return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
+    offset += index * strides[d];
+    drop(sizes, d);
+    drop(strides, d);
+  });
+}
+
+static void clamp_slice(int64_t size, int64_t& start, int64_t& stop) {
+  if (start < 0) start += size;
+  if (stop < 0) stop += size;
+  start = std::clamp<int64_t>(start, 0, size);
+  stop = std::clamp<int64_t>(stop, start, size);
+}
+
+TensorRef slice(Tensor& t, int64_t dim, int64_t start, int64_t stop, int64_t step) {
+  check(t.ndim > 0, [] { return message("slice: a 0-dim tensor cannot be sliced."); });
+  int d = wrap_dim(dim, t.ndim, "slice");
+  check<ValueError>(step > 0, [&] { return message("slice: step must be greater than zero, not ", step, ". Use torch.flip to reverse a dimension."); });
+  clamp_slice(t.sizes[d], start, stop);
+  static PyTypeObject* type = node_subtype("SliceBackward0");
+  return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
+    offset += start * strides[d];
+    sizes[d] = (stop - start + step - 1) / step;
+    strides[d] *= step;
+  });
+}
+
+TensorRef basic_index(Tensor& t, const IndexStep* steps, int n) {
+  static PyTypeObject* type = node_subtype("SliceBackward0");
+  return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
+    Dims new_sizes, new_strides;
+    int d = 0;
+    for (int i = 0; i < n; ++i) {
+      IndexStep s = steps[i];
+      switch (s.kind) {
+        case IndexStep::Kind::insert:
+          new_sizes.push(1);
+          new_strides.push(0);
+          break;
+        case IndexStep::Kind::keep:
+          new_sizes.push(sizes[d]);
+          new_strides.push(strides[d++]);
+          break;
+        case IndexStep::Kind::select:
+          offset += s.start * strides[d++];
+          break;
+        case IndexStep::Kind::slice:
+          offset += s.start * strides[d];
+          new_sizes.push((s.stop - s.start + s.step - 1) / s.step);
+          new_strides.push(strides[d++] * s.step);
+          break;
+      }
+    }
+    for (; d < sizes.n; ++d) {
+      new_sizes.push(sizes[d]);
+      new_strides.push(strides[d]);
+    }
+    sizes = new_sizes;
+    strides = new_strides;
+  });
+}
+
+TensorRef unsqueeze(Tensor& t, int64_t dim) {
+  int d = wrap_dim(dim, t.ndim + 1, "unsqueeze");
+  Dims sizes, strides;
+  for (int i = 0; i <= t.ndim; ++i) {
+    if (i == d) {
+      sizes.push(1);
+      strides.push(i < t.ndim ? t.sizes[i] * t.strides[i] : 1);
+    }
+    if (i < t.ndim) {
+      sizes.push(t.sizes[i]);
+      strides.push(t.strides[i]);
+    }
+  }
+  static PyTypeObject* type = node_subtype("UnsqueezeBackward0");
+  return link(raw_view(t, sizes, strides, t.offset), t, type, &reshape_kind, sizes_of(t));
+}
+
+static TensorRef squeeze_where(Tensor& t, const bool* drop_dim) {
+  Dims sizes, strides;
+  for (int d = 0; d < t.ndim; ++d) {
+    if (drop_dim[d] && t.sizes[d] == 1) continue;
+    sizes.push(t.sizes[d]);
+    strides.push(t.strides[d]);
+  }
+  static PyTypeObject* type = node_subtype("SqueezeBackward0");
+  return link(raw_view(t, sizes, strides, t.offset), t, type, &reshape_kind, sizes_of(t));
+}
+
+TensorRef squeeze(Tensor& t) {
+  bool all[max_ndim];
+  std::fill_n(all, max_ndim, true);
+  return squeeze_where(t, all);
+}
+
+TensorRef squeeze(Tensor& t, const Dims& dims) {
+  bool some[max_ndim] = {};
+  for (int i = 0; i < dims.n; ++i) {
+    int d = wrap_dim(dims[i], t.ndim, "squeeze");
+    check(!some[d], [&] { return message("squeeze: dim ", dims[i], " appears multiple times in the list of dims."); });
+    some[d] = true;
+  }
+  return squeeze_where(t, some);
+}
+
+TensorRef diagonal(Tensor& t, int64_t diagonal_offset, int64_t dim0, int64_t dim1) {
+  check(t.ndim >= 2, [&] { return message("diagonal: input must have at least 2 dimensions, not ", shape(t), "."); });
+  int a = wrap_dim(dim0, t.ndim, "diagonal"), b = wrap_dim(dim1, t.ndim, "diagonal");
+  check(a != b, [&] { return message("diagonal: dimensions cannot be identical ", dim0, ", ", dim1, "."); });
+  static PyTypeObject* type = node_subtype("DiagonalBackward0");
+  return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
+    int64_t length = diagonal_offset >= 0 ? std::min(sizes[a], sizes[b] - diagonal_offset) : std::min(sizes[a] + diagonal_offset, sizes[b]);
+    length = std::max<int64_t>(length, 0);
+    if (length > 0) offset += diagonal_offset >= 0 ? diagonal_offset * strides[b] : -diagonal_offset * strides[a];
+    int64_t step = strides[a] + strides[b];
+    drop(sizes, std::max(a, b));
+    drop(sizes, std::min(a, b));
+    drop(strides, std::max(a, b));
+    drop(strides, std::min(a, b));
+    sizes.push(length);
+    strides.push(step);
+  });
+}
+
+TensorRef unfold(Tensor& t, int64_t dim, int64_t size, int64_t step) {
+  int d = wrap_dim(dim, t.ndim, "unfold");
+  int64_t own = t.ndim ? t.sizes[d] : 1;
+  check(step > 0, [&] { return message("unfold: step is ", step, " but must be > 0."); });
+  check(size >= 0 && size <= own, [&] {
+    return message("unfold: maximum size for tensor at dimension ", d, " is ", own, " but size is ", size, ".");
+  });
+  static PyTypeObject* type = node_subtype("UnfoldBackward0");
+  return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t&) {
+    if (sizes.n == 0) {
+      sizes.push(size);
+      strides.push(1);
+      return;
+    }
+    sizes.push(size);
+    strides.push(strides[d]);
+    sizes[d] = (sizes[d] - size) / step + 1;
+    strides[d] *= step;
+  });
+}
+
+TensorRef view_as_real(Tensor& t) {
+  check(is_complex(t.dtype), [&] { return message("view_as_real: is only supported for complex tensors, not ", describe(t), "."); });
+  Dims sizes = sizes_of(t), strides = strides_of(t);
+  for (int d = 0; d < strides.n; ++d) strides[d] *= 2;
+  sizes.push(2);
+  strides.push(1);
+  TensorRef v = make_tensor(t.storage, to_real(t.dtype), sizes, strides, 2 * t.offset);
+  static PyTypeObject* type = node_subtype("ViewAsRealBackward0");
+  return link(v, t, type, &as_real_kind, {});
+}
+
+TensorRef view_as_complex(Tensor& t) {
+  check(t.dtype == DType::float32 || t.dtype == DType::float64, [&] {
+    return message("view_as_complex: is only supported for float32 and float64 tensors, not ", describe(t), ".");
+  });
+  check(t.ndim > 0 && t.sizes[t.ndim - 1] == 2, [&] { return message("view_as_complex: the last dimension must have size 2: ", shape(t), "."); });
+  check(t.strides[t.ndim - 1] == 1 && t.offset % 2 == 0, [&] { return message("view_as_complex: the last dimension must have stride 1 and the storage offset be even."); });
+  Dims sizes(t.sizes, t.ndim - 1), strides(t.strides, t.ndim - 1);
+  for (int d = 0; d < strides.n; ++d) {
+    check(strides[d] % 2 == 0, [&] { return message("view_as_complex: tensor must have strides divisible by 2 for all but the last dimension."); });
+    strides[d] /= 2;
+  }
+  TensorRef v = make_tensor(t.storage, to_complex(t.dtype), sizes, strides, t.offset / 2);
+  static PyTypeObject* type = node_subtype("ViewAsComplexBackward0");
+  return link(v, t, type, &as_complex_kind, {});
+}
+
+TensorRef view_dtype(Tensor& t, DType dtype) {
+  int64_t from = itemsize(t.dtype), to = itemsize(dtype);
+  Dims sizes = sizes_of(t), strides = strides_of(t);
+  int64_t offset = t.offset;
+  if (from != to) {
+    check(t.ndim > 0 && t.strides[t.ndim - 1] == 1, [&] {
+      return message("view: viewing ", describe(t), " as ", name(dtype), " needs at least one dimension and the last one contiguous.");
+    });
+    int last = t.ndim - 1;
+    int64_t bytes = sizes[last] * from;
+    bool fits = bytes % to == 0 && offset * from % to == 0;
+    for (int d = 0; d < last; ++d) fits &= strides[d] * from % to == 0;
+    check(fits, [&] { return message("view: ", describe(t), " cannot be viewed as ", name(dtype), ": sizes and strides must be divisible by the ratio of the element sizes."); });
+    sizes[last] = bytes / to;
+    for (int d = 0; d < last; ++d) strides[d] = strides[d] * from / to;
+    offset = offset * from / to;
+  }
+  TensorRef v = make_tensor(t.storage, dtype, sizes, strides, offset);
+  set_view(*v, t);
+  return v;
+}
+
+TensorRef detach(Tensor& t) {
+  TensorRef a = alias(t);
+  a->inference = t.inference;
+  return a;
+}
+
+// -------------------------------------------------------------------------------- several views at once
+
+namespace {
+
+struct PartsNode {
+  Node node;
+  Sizes sizes;  // the input's
+  DType dtype;
+  int dim;
+  bool stacked;  // unbind: the parts lack the dimension
+};
+
+void parts_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto* self = reinterpret_cast<PartsNode*>(node);
+  Object list = Object::steal(PyList_New(node->n_results));
+  for (uint32_t i = 0; i < node->n_results; ++i) {
+    TensorRef g = grad_outputs[i] ? grad_outputs[i] : zeros(node->results[i].dims(), self->dtype);
+    PyList_SET_ITEM(list.get(), i, g.release_py());
+  }
+  Object dim = Object::steal(PyLong_FromLong(self->dim));
+  grad_inputs[0] = call_bound(self->stacked ? "stack" : "cat", {list.get(), dim.get()});
+}
+const NodeKind parts_kind = {parts_backward, nothing, destroy_as<PartsNode>};
+
+void link_parts(std::vector<TensorRef>& parts, Tensor& t, int dim, bool stacked) {
+  Ref<PartsNode> node;
+  if (needs_record(t) && is_differentiable(t.dtype) && !parts.empty()) {
+    static PyTypeObject* types[2] = {node_subtype("SplitBackward0"), node_subtype("UnbindBackward0")};
+    node = make_node<PartsNode>(types[stacked], &parts_kind);
+    node->sizes = keep(sizes_of(t));
+    node->dtype = t.dtype;
+    node->dim = dim;
+    node->stacked = stacked;
+    node->node.set_results(static_cast<uint32_t>(parts.size()));
+    node->node.set_edges(1);
+    set_edge(&node->node, 0, &t);
+  }
+  for (size_t i = 0; i < parts.size(); ++i) {
+    set_view(*parts[i], t, Creation::multiple);
+    if (node) set_history(*parts[i], &node->node, static_cast<uint32_t>(i));
+  }
+}
+
+}  // namespace
+
+std::vector<TensorRef> split(Tensor& t, const std::vector<int64_t>& sizes, int64_t dim) {
+  check(t.ndim > 0, [] { return message("split: expects at least a 1-dimensional tensor."); });
+  int d = wrap_dim(dim, t.ndim, "split");
+  std::vector<TensorRef> parts;
+  int64_t at = 0;
+  for (int64_t size : sizes) {
+    Dims s = sizes_of(t);
+    s[d] = size;
+    parts.push_back(raw_view(t, s, strides_of(t), t.offset + at * t.strides[d]));
+    at += size;
+  }
+  check(at == t.sizes[d], [&] { return message("split: the sizes add up to ", at, " but dimension ", d, " has size ", t.sizes[d], "."); });
+  link_parts(parts, t, d, false);
+  return parts;
+}
+
+std::vector<TensorRef> unbind(Tensor& t, int64_t dim) {
+  check<IndexError>(t.ndim > 0, [] { return message("unbind: Dimension specified as ", 0, " but tensor has no dimensions."); });
+  int d = wrap_dim(dim, t.ndim, "unbind");
+  Dims sizes = sizes_of(t), strides = strides_of(t);
+  drop(sizes, d);
+  drop(strides, d);
+  std::vector<TensorRef> parts;
+  for (int64_t i = 0; i < t.sizes[d]; ++i) parts.push_back(raw_view(t, sizes, strides, t.offset + i * t.strides[d]));
+  link_parts(parts, t, d, true);
+  return parts;
+}
+
+}  // namespace flambeau

@@ -1,0 +1,124 @@
+// Arguments of native functions: positional and named ones into slots, and the small conversions.
+// Needs the GIL.
+#pragma once
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "dispatch/promotion.h"
+#include "python/guard.h"
+#include "tensor/tensor.h"
+
+namespace flambeau {
+
+struct Call {
+  PyObject* const* args;
+  Py_ssize_t n;       // positional
+  PyObject* names;    // of the named ones behind them, or null
+  Py_ssize_t n_named() const { return names ? PyTuple_GET_SIZE(names) : 0; }
+};
+
+/// The arguments of one call by the order of `names`; null where one is missing.
+class Args {
+ public:
+  Args(const char* function, const Call& call, std::initializer_list<const char*> names, int required = 1)
+      : function_(function) {
+    int count = static_cast<int>(names.size());
+    check<TypeError>(call.n <= count, [&] {
+      return message(function, "() takes ", count, " positional arguments but ", call.n, " were given.");
+    });
+    for (Py_ssize_t i = 0; i < call.n; ++i) slots_[i] = call.args[i];
+    for (Py_ssize_t k = 0; k < call.n_named(); ++k) {
+      PyObject* key = PyTuple_GET_ITEM(call.names, k);
+      int at = 0;
+      for (const char* name : names) {
+        if (PyUnicode_CompareWithASCIIString(key, name) == 0 || is_alias(key, name)) break;
+        ++at;
+      }
+      check<TypeError>(at < count, [&] {
+        return message(function, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(key), "'.");
+      });
+      check<TypeError>(!slots_[at], [&] {
+        return message(function, "() got multiple values for argument '", PyUnicode_AsUTF8(key), "'.");
+      });
+      slots_[at] = call.args[call.n + k];
+    }
+    for (int i = 0; i < required; ++i)
+      check<TypeError>(slots_[i] != nullptr, [&] {
+        return message(function, "() missing required argument '", names.begin()[i], "' (position ", i + 1, ").");
+      });
+  }
+
+  PyObject* operator[](int i) const { return slots_[i]; }
+  bool given(int i) const { return slots_[i] && slots_[i] != Py_None; }
+  Tensor& tensor(int i) const {
+    check<TypeError>(slots_[i] && is_tensor(slots_[i]), [&] {
+      return message(function_, "(): argument ", i + 1, " must be Tensor, not ", slots_[i] ? Py_TYPE(slots_[i])->tp_name : "nothing", ".");
+    });
+    return *as_tensor(slots_[i]);
+  }
+  int64_t integer(int i, int64_t otherwise = 0) const;
+  bool truth(int i, bool otherwise = false) const {
+    if (!given(i)) return otherwise;
+    int t = PyObject_IsTrue(slots_[i]);
+    if (t < 0) throw PythonError();
+    return t != 0;
+  }
+  const char* function() const { return function_; }
+
+ private:
+  static bool is_alias(PyObject* key, const char* name) {
+    auto is = [&](const char* text) { return PyUnicode_CompareWithASCIIString(key, text) == 0; };
+    if (strcmp(name, "dim") == 0) return is("axis");
+    if (strcmp(name, "keepdim") == 0) return is("keepdims");
+    if (strcmp(name, "input") == 0) return is("self") || is("a") || is("x");
+    return false;
+  }
+  const char* function_;
+  PyObject* slots_[12] = {};
+};
+
+/// An int, or anything with __index__ (a zero-dimensional integer tensor too).
+int64_t to_integer(PyObject* o, const char* function);
+inline int64_t Args::integer(int i, int64_t otherwise) const {
+  return given(i) ? to_integer(slots_[i], function_) : otherwise;
+}
+/// A sequence of ints, or one int.
+Dims to_dims(PyObject* o, const char* function);
+/// Sizes given as f(2, 3) or f((2, 3)): positional arguments from `first` on.
+Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, const char* keyword);
+/// dim=None, an int or a sequence as non-negative dimensions (None and (): all of them).
+Dims to_reduced_dims(PyObject* o, int ndim, const char* function);
+
+bool is_dtype(PyObject* o);
+DType to_dtype_value(PyObject* o, const char* function);
+PyObject* dtype_object(DType d);  // borrowed
+PyObject* make_size(const int64_t* sizes, int n);
+/// "cpu" or a device whose type is "cpu"; raises for any other.
+void check_device(PyObject* o, const char* function);
+bool is_device(PyObject* o);
+PyObject* cpu_device();
+PyObject* tensor_tuple(const std::vector<TensorRef>& tensors);
+
+/// A tensor of another Python type (a subclass) over t's memory, without history.
+TensorRef retype(Tensor& t, PyTypeObject* type);
+void mark_requires_grad(Tensor& t, bool wanted);
+
+using NativeFunction = PyObject* (*)(const Call& call);
+struct NativeEntry {
+  const char* name;
+  NativeFunction function;
+  const char* doc;
+};
+/// Adds functions to the module; each is callable and, set on a class, a method.
+void add_functions(PyObject* module, const NativeEntry* entries);
+
+void initialize_types(PyObject* module);
+void initialize_tensor_type(PyObject* module);
+void initialize_views(PyObject* module);
+void initialize_methods(PyObject* module);
+void initialize_creation(PyObject* module);
+void initialize_function_node(PyObject* module);
+void initialize_autograd(PyObject* module);
+
+}  // namespace flambeau

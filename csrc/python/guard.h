@@ -1,0 +1,29 @@
+// The border between C++ exceptions and Python errors. Needs the GIL.
+#pragma once
+#include <Python.h>
+
+#include <new>
+
+#include "tensor/error.h"
+
+namespace flambeau {
+
+/// Sets the Python error for the C++ exception being handled.
+void translate_exception() noexcept;
+
+/// body() with C++ exceptions turned into a Python error and a null result.
+template <class Body>
+auto guarded(Body&& body) noexcept -> decltype(body()) {
+  try {
+    return body();
+  } catch (...) {
+    translate_exception();
+    using Result = decltype(body());
+    if constexpr (std::is_pointer_v<Result>)
+      return nullptr;
+    else
+      return Result(-1);
+  }
+}
+
+}  // namespace flambeau

@@ -1,0 +1,23 @@
+// flambeau._core: puts the parts of the core into one module.
+#include <nanobind/nanobind.h>
+
+#include "autograd/node.h"
+#include "dispatch/pointwise.h"
+#include "dispatch/reduce.h"
+#include "python/args.h"
+
+NB_MODULE(_core, m) {
+  using namespace flambeau;
+  PyObject* module = m.ptr();
+  initialize_types(module);
+  initialize_tensor_type(module);
+  initialize_nodes(module);
+  initialize_pointwise(module);
+  initialize_reduce(module);
+  initialize_views(module);
+  initialize_methods(module);
+  initialize_creation(module);
+  initialize_function_node(module);
+  initialize_autograd(module);
+  if (PyErr_Occurred()) throw nanobind::python_error();
+}

@@ -1,0 +1,296 @@
+// dtype objects, torch.Size, devices, native functions, and the translation of exceptions.
+#include <structmember.h>
+
+#include "python/args.h"
+
+namespace flambeau {
+
+// ------------------------------------------------------------------------------------------ exceptions
+
+static PyObject* out_of_memory_type = nullptr;
+
+void translate_exception() noexcept {
+  try {
+    throw;
+  } catch (const PythonError&) {
+  } catch (const TypeError& e) {
+    PyErr_SetString(PyExc_TypeError, e.what());
+  } catch (const ValueError& e) {
+    PyErr_SetString(PyExc_ValueError, e.what());
+  } catch (const IndexError& e) {
+    PyErr_SetString(PyExc_IndexError, e.what());
+  } catch (const NotImplementedError& e) {
+    PyErr_SetString(PyExc_NotImplementedError, e.what());
+  } catch (const OutOfMemoryError& e) {
+    PyErr_SetString(out_of_memory_type ? out_of_memory_type : PyExc_MemoryError, e.what());
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& e) {
+    PyErr_SetString(PyExc_RuntimeError, e.what());
+  } catch (...) {
+    PyErr_SetString(PyExc_RuntimeError, "an unknown C++ exception (a fault of flambeau's own).");
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- dtypes
+
+namespace {
+
+struct DTypeObject {
+  PyObject_HEAD
+  DType value;
+};
+PyTypeObject* dtype_type = nullptr;
+PyObject* dtype_objects[dtype_count];
+PyTypeObject* size_type = nullptr;
+PyObject* the_cpu_device = nullptr;
+PyTypeObject* device_type = nullptr;
+
+DType value_of(PyObject* o) { return reinterpret_cast<DTypeObject*>(o)->value; }
+
+PyObject* dtype_repr(PyObject* o) { return PyUnicode_FromFormat("torch.%s", name(value_of(o))); }
+PyObject* dtype_itemsize(PyObject* o, void*) { return PyLong_FromLongLong(itemsize(value_of(o))); }
+PyObject* dtype_floating(PyObject* o, void*) { return PyBool_FromLong(is_floating(value_of(o))); }
+PyObject* dtype_complex(PyObject* o, void*) { return PyBool_FromLong(is_complex(value_of(o))); }
+PyObject* dtype_signed(PyObject* o, void*) {
+  char k = facts(value_of(o)).kind;
+  return PyBool_FromLong(k == 'i' || k == 'f' || k == 'c');
+}
+PyObject* dtype_name_of(PyObject* o, void*) { return PyUnicode_FromString(name(value_of(o))); }
+PyObject* dtype_to_complex(PyObject* o, PyObject*) {
+  PyObject* r = dtype_object(to_complex(value_of(o)));
+  Py_INCREF(r);
+  return r;
+}
+PyObject* dtype_to_real(PyObject* o, PyObject*) {
+  PyObject* r = dtype_object(to_real(value_of(o)));
+  Py_INCREF(r);
+  return r;
+}
+PyObject* dtype_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(name(value_of(o))); }
+PyObject* dtype_same(PyObject* o, PyObject*) {
+  Py_INCREF(o);
+  return o;
+}
+
+PyGetSetDef dtype_getset[] = {{"itemsize", dtype_itemsize, nullptr, "Bytes to an element.", nullptr},
+                              {"is_floating_point", dtype_floating, nullptr, nullptr, nullptr},
+                              {"is_complex", dtype_complex, nullptr, nullptr, nullptr},
+                              {"is_signed", dtype_signed, nullptr, nullptr, nullptr},
+                              {"name", dtype_name_of, nullptr, "float32 ...", nullptr},
+                              {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMethodDef dtype_methods[] = {{"to_complex", dtype_to_complex, METH_NOARGS, nullptr},
+                               {"to_real", dtype_to_real, METH_NOARGS, nullptr},
+                               {"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
+                               {"__copy__", dtype_same, METH_NOARGS, nullptr},
+                               {"__deepcopy__", dtype_same, METH_O, nullptr},
+                               {nullptr, nullptr, 0, nullptr}};
+PyType_Slot dtype_slots[] = {{Py_tp_repr, reinterpret_cast<void*>(dtype_repr)},
+                             {Py_tp_getset, dtype_getset},
+                             {Py_tp_methods, dtype_methods},
+                             {Py_tp_doc, const_cast<char*>("The type of a tensor's elements.")},
+                             {0, nullptr}};
+PyType_Spec dtype_spec = {"flambeau.dtype", sizeof(DTypeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, dtype_slots};
+
+// ------------------------------------------------------------------------------------ native functions
+
+struct Function {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  const NativeEntry* entry;
+  PyObject* dict;
+};
+PyTypeObject* function_type = nullptr;
+
+PyObject* function_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* names) {
+  auto* f = reinterpret_cast<Function*>(self);
+  return guarded([&] { return f->entry->function(Call{args, PyVectorcall_NARGS(nargsf), names}); });
+}
+PyObject* function_get(PyObject* self, PyObject* instance, PyObject*) {
+  if (instance && instance != Py_None) return PyMethod_New(self, instance);
+  Py_INCREF(self);
+  return self;
+}
+PyObject* function_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<flambeau function %s>", reinterpret_cast<Function*>(self)->entry->name);
+}
+PyObject* function_name(PyObject* self, void*) { return PyUnicode_FromString(reinterpret_cast<Function*>(self)->entry->name); }
+PyObject* function_doc(PyObject* self, void*) {
+  auto* dict = reinterpret_cast<Function*>(self)->dict;
+  PyObject* own = dict ? PyDict_GetItemString(dict, "__doc__") : nullptr;
+  if (own) {
+    Py_INCREF(own);
+    return own;
+  }
+  const char* doc = reinterpret_cast<Function*>(self)->entry->doc;
+  if (doc) return PyUnicode_FromString(doc);
+  Py_RETURN_NONE;
+}
+PyMemberDef function_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Function, vectorcall), READONLY, nullptr},
+                                  {"__dictoffset__", T_PYSSIZET, offsetof(Function, dict), READONLY, nullptr},
+                                  {nullptr, 0, 0, 0, nullptr}};
+PyGetSetDef function_getset[] = {{"__name__", function_name, nullptr, nullptr, nullptr},
+                                 {"__doc__", function_doc, nullptr, nullptr, nullptr},
+                                 {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+                                 {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyType_Slot function_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                                {Py_tp_descr_get, reinterpret_cast<void*>(function_get)},
+                                {Py_tp_repr, reinterpret_cast<void*>(function_repr)},
+                                {Py_tp_members, function_members},
+                                {Py_tp_getset, function_getset},
+                                {0, nullptr}};
+PyType_Spec function_spec = {"flambeau._core.Function", sizeof(Function), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, function_slots};
+
+PyObject* set_types(const Call& call) {
+  Args a("_set_types", call, {"size", "device_type", "cpu", "out_of_memory"}, 4);
+  Py_INCREF(a[0]);
+  Py_INCREF(a[1]);
+  Py_INCREF(a[2]);
+  Py_INCREF(a[3]);
+  size_type = reinterpret_cast<PyTypeObject*>(a[0]);
+  device_type = reinterpret_cast<PyTypeObject*>(a[1]);
+  the_cpu_device = a[2];
+  out_of_memory_type = a[3];
+  Py_RETURN_NONE;
+}
+
+const NativeEntry entries[] = {
+    {"_set_types", set_types, "Tell the core which Python classes stand for sizes, devices and memory errors."}, {nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+void add_functions(PyObject* module, const NativeEntry* list) {
+  for (; list->name; ++list) {
+    auto* f = reinterpret_cast<Function*>(function_type->tp_alloc(function_type, 0));
+    f->vectorcall = function_vectorcall;
+    f->entry = list;
+    PyModule_AddObject(module, list->name, reinterpret_cast<PyObject*>(f));
+  }
+}
+
+void initialize_types(PyObject* module) {
+  dtype_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&dtype_spec));
+  PyModule_AddObjectRef(module, "dtype", reinterpret_cast<PyObject*>(dtype_type));
+  for (int i = 0; i < dtype_count; ++i) {
+    auto* o = reinterpret_cast<DTypeObject*>(dtype_type->tp_alloc(dtype_type, 0));
+    o->value = static_cast<DType>(i);
+    dtype_objects[i] = reinterpret_cast<PyObject*>(o);
+    PyModule_AddObjectRef(module, name(o->value), dtype_objects[i]);
+  }
+  function_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&function_spec));
+  add_functions(module, entries);
+}
+
+bool is_dtype(PyObject* o) { return Py_TYPE(o) == dtype_type; }
+PyObject* dtype_object(DType d) { return dtype_objects[static_cast<int>(d)]; }
+DType to_dtype_value(PyObject* o, const char* function) {
+  if (is_dtype(o)) return value_of(o);
+  if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) return DType::float64;
+  if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::bool_;
+  if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::int64;
+  if (o == reinterpret_cast<PyObject*>(&PyComplex_Type)) return DType::complex128;
+  throw TypeError(message(function, "(): argument 'dtype' must be torch.dtype, not ", Py_TYPE(o)->tp_name, "."));
+}
+
+PyObject* make_size(const int64_t* sizes, int n) {
+  PyObject* size = size_type->tp_alloc(size_type, n);
+  for (int i = 0; i < n; ++i) PyTuple_SET_ITEM(size, i, PyLong_FromLongLong(sizes[i]));
+  return size;
+}
+
+bool is_device(PyObject* o) { return device_type && PyObject_TypeCheck(o, device_type); }
+PyObject* cpu_device() { return the_cpu_device; }
+
+void check_device(PyObject* o, const char* function) {
+  if (o == the_cpu_device || o == nullptr || o == Py_None) return;
+  Object device = Object::borrow(o);
+  if (!is_device(o)) {
+    device = Object::steal(PyObject_CallOneArg(reinterpret_cast<PyObject*>(device_type), o));
+    if (!device) throw PythonError();
+  }
+  Object type = Object::steal(PyObject_GetAttrString(device.get(), "type"));
+  if (!type) throw PythonError();
+  check<NotImplementedError>(PyUnicode_CompareWithASCIIString(type.get(), "cpu") == 0, [&] {
+    return message(function, "(): device '", PyUnicode_AsUTF8(type.get()), "' is not available: this build of flambeau computes on the CPU.");
+  });
+}
+
+// ------------------------------------------------------------------------------------------ conversions
+
+int64_t to_integer(PyObject* o, const char* function) {
+  if (PyLong_Check(o)) {
+    int64_t v = PyLong_AsLongLong(o);
+    if (v == -1 && PyErr_Occurred()) throw PythonError();
+    return v;
+  }
+  check<TypeError>(PyIndex_Check(o) != 0, [&] { return message(function, "(): expected an int, not ", Py_TYPE(o)->tp_name, "."); });
+  Object index = Object::steal(PyNumber_Index(o));
+  if (!index) throw PythonError();
+  int64_t v = PyLong_AsLongLong(index.get());
+  if (v == -1 && PyErr_Occurred()) throw PythonError();
+  return v;
+}
+
+Dims to_dims(PyObject* o, const char* function) {
+  Dims dims;
+  if (PyTuple_Check(o) || PyList_Check(o)) {
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+    for (Py_ssize_t i = 0; i < n; ++i) dims.push(to_integer(PySequence_Fast_GET_ITEM(o, i), function));
+    return dims;
+  }
+  if (PyIndex_Check(o) && !(is_tensor(o) && as_tensor(o)->ndim > 0)) {
+    dims.push(to_integer(o, function));
+    return dims;
+  }
+  Object list = Object::steal(PySequence_List(o));
+  if (!list) {
+    PyErr_Clear();
+    throw TypeError(message(function, "(): expected ints or a sequence of ints, not ", Py_TYPE(o)->tp_name, "."));
+  }
+  return to_dims(list.get(), function);
+}
+
+Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, const char* keyword) {
+  if (call.n_named() == 1 && call.n == first) {
+    PyObject* key = PyTuple_GET_ITEM(call.names, 0);
+    check<TypeError>(PyUnicode_CompareWithASCIIString(key, keyword) == 0, [&] {
+      return message(function, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(key), "'.");
+    });
+    return to_dims(call.args[call.n], function);
+  }
+  check<TypeError>(call.n_named() == 0, [&] { return message(function, "(): unexpected keyword arguments."); });
+  if (call.n == first + 1) return to_dims(call.args[first], function);
+  Dims dims;
+  for (Py_ssize_t i = first; i < call.n; ++i) dims.push(to_integer(call.args[i], function));
+  return dims;
+}
+
+Dims to_reduced_dims(PyObject* o, int ndim, const char* function) {
+  Dims dims;
+  bool seen[max_ndim] = {};
+  if (o && o != Py_None) {
+    Dims given = to_dims(o, function);
+    for (int i = 0; i < given.n; ++i) {
+      int d = wrap_dim(given[i], ndim, function);
+      check(!seen[d], [&] { return message(function, ": dim ", given[i], " appears multiple times in the list of dims."); });
+      seen[d] = true;
+      if (ndim) dims.push(d);
+    }
+    if (given.n) return dims;
+  }
+  for (int d = 0; d < ndim; ++d) dims.push(d);
+  return dims;
+}
+
+PyObject* tensor_tuple(const std::vector<TensorRef>& tensors) {
+  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(tensors.size()));
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    PyObject* t = tensors[i] ? tensors[i].py() : Py_None;
+    Py_INCREF(t);
+    PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), t);
+  }
+  return tuple;
+}
+
+}  // namespace flambeau

@@ -1,0 +1,192 @@
+// View operators as Python functions and methods.
+#include "dispatch/views.h"
+
+#include "python/args.h"
+
+namespace flambeau {
+
+namespace {
+
+PyObject* py_view(const Call& call) {
+  check<TypeError>(call.n >= 1 && is_tensor(call.args[0]), [] { return message("view(): argument 'input' must be Tensor."); });
+  Tensor& t = *as_tensor(call.args[0]);
+  if (call.n == 2 && is_dtype(call.args[1])) return view_dtype(t, to_dtype_value(call.args[1], "view")).release_py();
+  if (call.n == 1 && call.n_named() == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "dtype") == 0)
+    return view_dtype(t, to_dtype_value(call.args[1], "view")).release_py();
+  return view(t, rest_as_dims(call, 1, "view", "size")).release_py();
+}
+
+Tensor& first(const Call& call, const char* function) {
+  if (call.n >= 1 && is_tensor(call.args[0])) return *as_tensor(call.args[0]);
+  if (call.n == 0 && call.n_named() && is_tensor(call.args[0])) return *as_tensor(call.args[0]);
+  throw TypeError(message(function, "(): argument 'input' (position 1) must be Tensor, not ",
+                          call.n ? Py_TYPE(call.args[0])->tp_name : "nothing", "."));
+}
+
+/// f(input, sizes...) and f(input=..., shape=...).
+Dims sizes_after_tensor(const Call& call, const char* function, const char* keyword) {
+  if (call.n == 0 && call.n_named() == 2) {
+    Args a(function, call, {"input", keyword}, 2);
+    return to_dims(a[1], function);
+  }
+  return rest_as_dims(call, 1, function, keyword);
+}
+
+PyObject* py_reshape(const Call& call) {
+  return reshape(first(call, "reshape"), sizes_after_tensor(call, "reshape", "shape")).release_py();
+}
+PyObject* py_expand(const Call& call) {
+  // implicit= of old signatures is let pass.
+  return expand(first(call, "expand"), sizes_after_tensor(call, "expand", "size")).release_py();
+}
+PyObject* py_permute(const Call& call) {
+  return permute(first(call, "permute"), sizes_after_tensor(call, "permute", "dims")).release_py();
+}
+PyObject* py_transpose(const Call& call) {
+  Args a("transpose", call, {"input", "dim0", "dim1"}, 3);
+  return transpose(a.tensor(0), a.integer(1), a.integer(2)).release_py();
+}
+PyObject* py_t(const Call& call) {
+  Args a("t", call, {"input"});
+  Tensor& t = a.tensor(0);
+  check(t.ndim <= 2, [&] { return message("t: expects a tensor with <= 2 dimensions, but input is ", shape(t), "."); });
+  return (t.ndim < 2 ? view(t, sizes_of(t)) : transpose(t, 0, 1)).release_py();
+}
+PyObject* py_select(const Call& call) {
+  Args a("select", call, {"input", "dim", "index"}, 3);
+  return select(a.tensor(0), a.integer(1), a.integer(2)).release_py();
+}
+PyObject* py_slice(const Call& call) {
+  Args a("_slice", call, {"input", "dim", "start", "end", "step"}, 1);
+  Tensor& t = a.tensor(0);
+  return slice(t, a.integer(1), a.integer(2), a.integer(3, INT64_MAX), a.integer(4, 1)).release_py();
+}
+PyObject* py_narrow(const Call& call) {
+  Args a("narrow", call, {"input", "dim", "start", "length"}, 4);
+  Tensor& t = a.tensor(0);
+  check(t.ndim > 0, [] { return message("narrow: cannot be applied to a 0-dim tensor."); });
+  int d = wrap_dim(a.integer(1), t.ndim, "narrow");
+  int64_t start = a.integer(2), length = a.integer(3), size = t.sizes[d];
+  check(length >= 0, [&] { return message("narrow: length must be non-negative, not ", length, "."); });
+  check<IndexError>(start >= -size && start <= size, [&] {
+    return message("narrow: start out of range (expected to be in range of [", -size, ", ", size, "], but got ", start, ").");
+  });
+  if (start < 0) start += size;
+  check(start + length <= size, [&] { return message("narrow: start (", start, ") + length (", length, ") exceeds dimension size (", size, ")."); });
+  return slice(t, d, start, start + length, 1).release_py();
+}
+PyObject* py_unsqueeze(const Call& call) {
+  Args a("unsqueeze", call, {"input", "dim"}, 2);
+  return unsqueeze(a.tensor(0), a.integer(1)).release_py();
+}
+PyObject* py_squeeze(const Call& call) {
+  Args a("squeeze", call, {"input", "dim"}, 1);
+  return (a.given(1) ? squeeze(a.tensor(0), to_dims(a[1], "squeeze")) : squeeze(a.tensor(0))).release_py();
+}
+PyObject* py_as_strided(const Call& call) {
+  Args a("as_strided", call, {"input", "size", "stride", "storage_offset"}, 3);
+  Tensor& t = a.tensor(0);
+  return as_strided(t, to_dims(a[1], "as_strided"), to_dims(a[2], "as_strided"), a.integer(3, t.offset)).release_py();
+}
+PyObject* py_diagonal(const Call& call) {
+  Args a("diagonal", call, {"input", "offset", "dim1", "dim2"}, 1);
+  return diagonal(a.tensor(0), a.integer(1, 0), a.integer(2, 0), a.integer(3, 1)).release_py();
+}
+PyObject* py_unfold(const Call& call) {
+  Args a("unfold", call, {"input", "dimension", "size", "step"}, 4);
+  return unfold(a.tensor(0), a.integer(1), a.integer(2), a.integer(3)).release_py();
+}
+PyObject* py_view_as_real(const Call& call) {
+  Args a("view_as_real", call, {"input"});
+  return view_as_real(a.tensor(0)).release_py();
+}
+PyObject* py_view_as_complex(const Call& call) {
+  Args a("view_as_complex", call, {"input"});
+  return view_as_complex(a.tensor(0)).release_py();
+}
+PyObject* py_detach(const Call& call) {
+  Args a("detach", call, {"input"});
+  return detach(a.tensor(0)).release_py();
+}
+PyObject* py_flatten(const Call& call) {
+  Args a("flatten", call, {"input", "start_dim", "end_dim"}, 1);
+  Tensor& t = a.tensor(0);
+  if (t.ndim == 0) return reshape(t, {1}).release_py();
+  int from = wrap_dim(a.integer(1, 0), t.ndim, "flatten"), to = wrap_dim(a.integer(2, -1), t.ndim, "flatten");
+  check(from <= to, [&] { return message("flatten: start_dim cannot come after end_dim (", from, ", ", to, ")."); });
+  if (from == to) return TensorRef::borrow(&t).release_py();
+  Dims sizes;
+  int64_t joined = 1;
+  for (int d = 0; d < t.ndim; ++d) {
+    if (d >= from && d <= to) joined *= t.sizes[d];
+    if (d < from || d > to) sizes.push(t.sizes[d]);
+    if (d == to) sizes.push(joined);
+  }
+  return reshape(t, sizes).release_py();
+}
+PyObject* py_unbind(const Call& call) {
+  Args a("unbind", call, {"input", "dim"}, 1);
+  return tensor_tuple(unbind(a.tensor(0), a.integer(1, 0)));
+}
+
+PyObject* split_evenly(Tensor& t, int64_t size, int64_t dim, const char* function) {
+  check(t.ndim > 0, [&] { return message(function, ": expects at least a 1-dimensional tensor."); });
+  int d = wrap_dim(dim, t.ndim, function);
+  check(size >= 0 && (size > 0 || t.sizes[d] == 0), [&] { return message(function, ": split_size must be positive, not ", size, "."); });
+  std::vector<int64_t> sizes;
+  for (int64_t left = t.sizes[d]; left > 0; left -= size) sizes.push_back(std::min(size, left));
+  if (sizes.empty()) sizes.push_back(0);
+  return tensor_tuple(split(t, sizes, d));
+}
+PyObject* py_split(const Call& call) {
+  Args a("split", call, {"tensor", "split_size", "dim", "split_size_or_sections", "split_sizes"}, 1);
+  PyObject* how = a.given(1) ? a[1] : a.given(3) ? a[3] : a[4];
+  check<TypeError>(how != nullptr, [] { return message("split() missing required argument 'split_size'."); });
+  Tensor& t = a.tensor(0);
+  if (PyIndex_Check(how)) return split_evenly(t, to_integer(how, "split"), a.integer(2, 0), "split");
+  Dims sizes = to_dims(how, "split");
+  for (int i = 0; i < sizes.n; ++i)
+    check(sizes[i] >= 0, [&] { return message("split: split_sizes must be non-negative: ", to_string(sizes), "."); });
+  return tensor_tuple(split(t, std::vector<int64_t>(sizes.v, sizes.v + sizes.n), a.integer(2, 0)));
+}
+PyObject* py_chunk(const Call& call) {
+  Args a("chunk", call, {"input", "chunks", "dim"}, 2);
+  Tensor& t = a.tensor(0);
+  int64_t chunks = a.integer(1);
+  check(chunks > 0, [&] { return message("chunk: expects `chunks` to be greater than 0, got: ", chunks, "."); });
+  check(t.ndim > 0, [] { return message("chunk: expects at least a 1-dimensional tensor."); });
+  int d = wrap_dim(a.integer(2, 0), t.ndim, "chunk");
+  int64_t size = (t.sizes[d] + chunks - 1) / chunks;
+  if (size == 0) return tensor_tuple(split(t, std::vector<int64_t>(static_cast<size_t>(chunks), 0), d));
+  return split_evenly(t, size, d, "chunk");
+}
+
+const NativeEntry entries[] = {
+    {"view", py_view, "The same memory with other sizes, or seen as another dtype."},
+    {"reshape", py_reshape, "The same elements with other sizes; a view where possible."},
+    {"expand", py_expand, "A view with dimensions of size 1 repeated."},
+    {"permute", py_permute, "A view with the dimensions in another order."},
+    {"transpose", py_transpose, "A view with two dimensions exchanged."},
+    {"t", py_t, "The transpose of a matrix; vectors come back as they are."},
+    {"select", py_select, "A view of one index of a dimension, which goes away."},
+    {"_slice", py_slice, "A view of input[start:end:step] along dim."},
+    {"narrow", py_narrow, "A view of `length` indices of dim from `start` on."},
+    {"unsqueeze", py_unsqueeze, "A view with a new dimension of size 1 at dim."},
+    {"squeeze", py_squeeze, "A view without the dimensions of size 1."},
+    {"as_strided", py_as_strided, "A view with the given sizes, strides and storage offset."},
+    {"diagonal", py_diagonal, "A view of the diagonal of two dimensions, as the last dimension."},
+    {"unfold", py_unfold, "A view of all windows of `size` along a dimension, every `step`."},
+    {"view_as_real", py_view_as_real, "A complex tensor as a real one with a last dimension (real, imaginary)."},
+    {"view_as_complex", py_view_as_complex, "A real tensor whose last dimension is (real, imaginary) as a complex one."},
+    {"detach", py_detach, "The same memory without history."},
+    {"flatten", py_flatten, "The dimensions from start_dim to end_dim joined into one."},
+    {"unbind", py_unbind, "A tuple of views, one for each index of dim."},
+    {"split", py_split, "A tuple of views of consecutive parts of dim."},
+    {"chunk", py_chunk, "A tuple of at most `chunks` views of consecutive, equal parts of dim."},
+    {nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+void initialize_views(PyObject* module) { add_functions(module, entries); }
+
+}  // namespace flambeau

@@ -1,0 +1,194 @@
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "tensor/error.h"
+#include "tensor/storage.h"
+
+// A storage's header and its bytes are one block. Blocks are cached by size class: four classes to a
+// doubling, so at most a fifth of a block is slack. Blocks of 2 MB and more come straight from mmap with
+// huge pages asked for, since the first touch of small pages costs more than most pointwise operators.
+
+namespace flambeau {
+namespace {
+
+constexpr int64_t header_bytes = 128;
+constexpr int64_t large_block = int64_t{2} << 20;
+constexpr int class_count = 4 * 48;
+static_assert(sizeof(Storage) <= header_bytes);
+
+struct Cache {
+  std::vector<void*> free[class_count];
+  MemoryStats stats{};
+  Storage* large_list = nullptr;
+};
+// Never destroyed: storages may outlive static destruction at interpreter exit.
+Cache& cache() {
+  static Cache* one = new Cache;
+  return *one;
+}
+
+// What may lie unused in the cache before blocks go back to the system.
+constexpr int64_t cache_limit = int64_t{2} << 30;
+
+int size_class(int64_t nbytes, int64_t& rounded) {
+  if (nbytes <= 256) {
+    rounded = 256;
+    return 0;
+  }
+  int log = 63 - __builtin_clzll(static_cast<uint64_t>(nbytes - 1));
+  int64_t step = int64_t{1} << (log - 2);
+  int64_t quarter = (nbytes - 1 - (int64_t{1} << log)) / step;
+  rounded = (int64_t{1} << log) + (quarter + 1) * step;
+  return 4 * (log - 7) + static_cast<int>(quarter);
+}
+
+void* system_allocate(int64_t nbytes) {
+  if (nbytes >= large_block) {
+    void* p = mmap(nullptr, nbytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return nullptr;
+    madvise(p, nbytes, MADV_HUGEPAGE);
+    return p;
+  }
+  return std::aligned_alloc(64, (nbytes + 63) / 64 * 64);
+}
+
+void system_free(void* p, int64_t nbytes) {
+  if (nbytes >= large_block)
+    munmap(p, nbytes);
+  else
+    std::free(p);
+}
+
+void link_large(Storage* s) {
+  auto& c = cache();
+  s->following = c.large_list;
+  if (c.large_list) c.large_list->previous = s;
+  c.large_list = s;
+}
+
+void unlink_large(Storage* s) {
+  if (s->previous) s->previous->following = s->following;
+  if (s->following) s->following->previous = s->previous;
+  if (cache().large_list == s) cache().large_list = s->following;
+}
+
+[[noreturn]] void out_of_memory(int64_t nbytes) {
+  std::vector<Storage*> live;
+  for (Storage* s = cache().large_list; s; s = s->following) live.push_back(s);
+  std::sort(live.begin(), live.end(), [](Storage* a, Storage* b) { return a->nbytes > b->nbytes; });
+  std::string text = message("out of memory: tried to allocate ", nbytes, " bytes with ", cache().stats.allocated_bytes,
+                             " bytes in live tensors. Largest live tensors:");
+  for (size_t i = 0; i < live.size() && i < 5; ++i) text += message(i ? ", " : " ", live[i]->nbytes, " bytes");
+  throw OutOfMemoryError(text + (live.empty() ? " none above 1 MB." : "."));
+}
+
+constexpr int64_t listed_bytes = int64_t{1} << 20;
+
+}  // namespace
+
+Storage* allocate_storage(int64_t nbytes) {
+  if (nbytes < 0 || nbytes > (int64_t{1} << 47)) out_of_memory(nbytes);
+  auto& c = cache();
+  int64_t rounded;
+  int k = size_class(nbytes + header_bytes, rounded);
+  void* block = nullptr;
+  auto& list = c.free[k];
+  if (!list.empty()) {
+    block = list.back();
+    list.pop_back();
+    c.stats.cached_bytes -= rounded;
+    ++c.stats.cache_hits;
+  } else {
+    block = system_allocate(rounded);
+    if (!block) {
+      empty_cache();
+      block = system_allocate(rounded);
+    }
+    if (!block) out_of_memory(nbytes);
+  }
+  auto* s = new (block) Storage;
+  s->data = static_cast<char*>(block) + header_bytes;
+  s->nbytes = nbytes;
+  s->capacity = rounded - header_bytes;
+  ++c.stats.allocations;
+  c.stats.allocated_bytes += rounded;
+  if (c.stats.allocated_bytes > c.stats.peak_allocated_bytes) c.stats.peak_allocated_bytes = c.stats.allocated_bytes;
+  if (nbytes >= listed_bytes) link_large(s);
+  return s;
+}
+
+Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner) {
+  auto* s = new Storage;
+  s->data = data;
+  s->nbytes = nbytes;
+  s->owner = owner;
+  s->resizable = false;
+  Py_XINCREF(owner);
+  return s;
+}
+
+void resize_storage(Storage* s, int64_t nbytes) {
+  if (s->owner == nullptr && nbytes <= s->capacity) {
+    s->nbytes = nbytes > s->nbytes ? nbytes : s->nbytes;
+    return;
+  }
+  check(s->resizable, [&] { return message("resize: this tensor's memory belongs to another object and cannot grow."); });
+  // The bytes move into a second block, which this header owns from now on.
+  Storage* bigger = allocate_storage(nbytes);
+  std::memcpy(bigger->data, s->data, s->nbytes < nbytes ? s->nbytes : nbytes);
+  PyObject* old = s->owner;
+  s->owner = PyCapsule_New(bigger, "flambeau.block", [](PyObject* capsule) {
+    release(static_cast<Storage*>(PyCapsule_GetPointer(capsule, "flambeau.block")));
+  });
+  s->data = bigger->data;
+  s->nbytes = nbytes;
+  Py_XDECREF(old);
+}
+
+void destroy_storage(Storage* s) {
+  auto& c = cache();
+  Py_CLEAR(s->owner);
+  if (s->capacity == 0) {
+    delete s;
+    return;
+  }
+  if (s->nbytes >= listed_bytes) unlink_large(s);
+  int64_t rounded = s->capacity + header_bytes;
+  int64_t again;
+  int k = size_class(rounded, again);
+  c.stats.allocated_bytes -= rounded;
+  if (c.stats.cached_bytes + rounded > cache_limit) {
+    system_free(s, rounded);
+    return;
+  }
+  c.free[k].push_back(s);
+  c.stats.cached_bytes += rounded;
+}
+
+MemoryStats memory_stats() { return cache().stats; }
+void reset_peak_memory() { cache().stats.peak_allocated_bytes = cache().stats.allocated_bytes; }
+
+void empty_cache() {
+  auto& c = cache();
+  for (int k = 0; k < class_count; ++k) {
+    for (void* block : c.free[k]) {
+      // The header of a cached block still tells its size.
+      int64_t rounded = static_cast<Storage*>(block)->capacity + header_bytes;
+      c.stats.cached_bytes -= rounded;
+      system_free(block, rounded);
+    }
+    c.free[k].clear();
+  }
+}
+
+void each_large_storage(void (*visit)(Storage*, void*), void* context) {
+  for (Storage* s = cache().large_list; s; s = s->following) visit(s, context);
+}
+
+}  // namespace flambeau

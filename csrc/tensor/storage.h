@@ -1,0 +1,51 @@
+// Bytes that one or more tensors share, with their owner and their version.
+// Counted by hand; counts, versions and the allocator are guarded by the GIL.
+#pragma once
+#include <Python.h>
+
+#include <cstdint>
+
+namespace flambeau {
+
+/// Counts in-place writes. A tensor made by `.data` has one of its own, all others use their storage's.
+struct Version {
+  int64_t references = 1;
+  uint32_t value = 0;
+  const char* writer = nullptr;  // the operator that wrote last
+};
+
+struct Storage {
+  Version version;       // version.references is also the storage's own reference count
+  void* data = nullptr;
+  int64_t nbytes = 0;    // what the user asked for
+  int64_t capacity = 0;  // what the block holds; 0 for memory that somebody else owns
+  PyObject* owner = nullptr;  // keeps foreign memory (a NumPy array, a mapped file) alive
+  bool resizable = true;
+  bool shared = false;   // lives in memory that other processes map
+  Storage *previous = nullptr, *following = nullptr;  // the list of large live blocks, for reports
+};
+
+/// A new storage of nbytes, 64-byte aligned, uninitialised; raises OutOfMemory when there is none.
+Storage* allocate_storage(int64_t nbytes);
+/// A storage over foreign memory that `owner` (a new reference is taken) keeps alive.
+Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner);
+/// Grows (or keeps) the bytes of a storage, preserving its contents.
+void resize_storage(Storage* storage, int64_t nbytes);
+void destroy_storage(Storage* storage);
+
+inline void retain(Storage* s) { ++s->version.references; }
+inline void release(Storage* s) {
+  if (--s->version.references == 0) destroy_storage(s);
+}
+
+struct MemoryStats {
+  int64_t allocated_bytes, peak_allocated_bytes, cached_bytes, allocations, cache_hits;
+};
+MemoryStats memory_stats();
+void reset_peak_memory();
+/// Gives all cached blocks back to the system.
+void empty_cache();
+/// Calls visit(storage) for each large live storage.
+void each_large_storage(void (*visit)(Storage*, void*), void* context);
+
+}  // namespace flambeau

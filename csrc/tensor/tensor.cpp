@@ -1,0 +1,217 @@
+#include "tensor/tensor.h"
+
+#include <algorithm>
+
+#include "autograd/meta.h"
+
+namespace flambeau {
+
+PyTypeObject* tensor_type = nullptr;
+DType default_dtype = DType::float32;
+
+Dims contiguous_strides(const Dims& sizes) {
+  Dims strides;
+  strides.n = sizes.n;
+  int64_t step = 1;
+  for (int d = sizes.n - 1; d >= 0; --d) {
+    strides[d] = step;
+    step *= std::max<int64_t>(sizes[d], 1);
+  }
+  return strides;
+}
+
+std::string to_string(const Dims& dims) {
+  std::string text = "(";
+  for (int d = 0; d < dims.n; ++d) text += (d ? ", " : "") + std::to_string(dims[d]);
+  return text + (dims.n == 1 ? ",)" : ")");
+}
+
+std::string describe(const Tensor& t) { return message(name(t.dtype), " ", shape(t)); }
+
+void refresh_contiguous(Tensor& t) {
+  int64_t step = 1;
+  t.contiguous = true;
+  for (int d = t.ndim - 1; d >= 0; --d) {
+    if (t.sizes[d] != 1 && t.strides[d] != step) t.contiguous = false;
+    step *= t.sizes[d];
+  }
+  t.numel = step;
+  if (step == 0) t.contiguous = true;
+}
+
+static void store_layout(Tensor& t, const Dims& sizes, const Dims& strides) {
+  if (sizes.n > inline_ndim) {
+    t.sizes = static_cast<int64_t*>(PyMem_Malloc(2 * sizes.n * sizeof(int64_t)));
+    t.strides = t.sizes + sizes.n;
+  } else {
+    t.sizes = t.inline_layout;
+    t.strides = t.inline_layout + inline_ndim;
+  }
+  t.ndim = static_cast<uint8_t>(sizes.n);
+  for (int d = 0; d < sizes.n; ++d) {
+    t.sizes[d] = sizes[d];
+    t.strides[d] = strides[d];
+  }
+  refresh_contiguous(t);
+}
+
+void set_layout(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset) {
+  if (t.sizes != t.inline_layout) PyMem_Free(t.sizes);
+  store_layout(t, sizes, strides);
+  t.offset = offset;
+}
+
+static TensorRef make_owned(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides, int64_t offset) {
+  auto* t = static_cast<Tensor*>(PyObject_Malloc(sizeof(Tensor)));
+  PyObject_Init(t->py(), tensor_type);
+  t->storage = storage;
+  t->offset = offset;
+  t->dtype = dtype;
+  t->requires_grad_leaf = false;
+  t->inference = false;
+  t->version_override = nullptr;
+  t->autograd = nullptr;
+  t->dict = nullptr;
+  t->weakrefs = nullptr;
+  store_layout(*t, sizes, strides);
+  return TensorRef::steal(t);
+}
+
+TensorRef make_tensor(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides, int64_t offset) {
+  retain(storage);
+  return make_owned(storage, dtype, sizes, strides, offset);
+}
+
+static int64_t checked_bytes(const Dims& sizes, DType dtype) {
+  int64_t n = itemsize(dtype);
+  for (int d = 0; d < sizes.n; ++d) {
+    check(sizes[d] >= 0, [&] { return message("a tensor's sizes cannot be negative: ", to_string(sizes), "."); });
+    if (__builtin_mul_overflow(n, sizes[d], &n))
+      throw OutOfMemoryError(message("out of memory: sizes ", to_string(sizes), " overflow the address space."));
+  }
+  return n;
+}
+
+TensorRef empty(const Dims& sizes, DType dtype) {
+  return make_owned(allocate_storage(checked_bytes(sizes, dtype)), dtype, sizes, contiguous_strides(sizes), 0);
+}
+
+TensorRef empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
+  checked_bytes(sizes, dtype);
+  int64_t span = 1;
+  for (int d = 0; d < sizes.n; ++d) {
+    if (sizes[d] == 0) span = 0;
+    if (span) span += (sizes[d] - 1) * strides[d];
+  }
+  return make_owned(allocate_storage(span * itemsize(dtype)), dtype, sizes, strides, 0);
+}
+
+TensorRef empty_like(const Tensor& t, DType dtype) {
+  if (t.contiguous) return empty(sizes_of(t), dtype);
+  if (is_dense(t)) return empty_strided(sizes_of(t), strides_of(t), dtype);
+  // The order of the dimensions is kept, gaps and repeats are not.
+  int order[max_ndim];
+  for (int d = 0; d < t.ndim; ++d) order[d] = d;
+  std::stable_sort(order, order + t.ndim, [&](int a, int b) { return t.strides[a] > t.strides[b]; });
+  for (int d = 0; d < t.ndim; ++d)
+    if (t.strides[d] == 0 && t.sizes[d] > 1) return empty(sizes_of(t), dtype);
+  Dims strides = sizes_of(t);
+  int64_t step = 1;
+  for (int i = t.ndim - 1; i >= 0; --i) {
+    strides[order[i]] = step;
+    step *= std::max<int64_t>(t.sizes[order[i]], 1);
+  }
+  return empty_strided(sizes_of(t), strides, dtype);
+}
+
+TensorRef zeros(const Dims& sizes, DType dtype) {
+  TensorRef t = empty(sizes, dtype);
+  std::memset(t->data(), 0, t->nbytes());
+  return t;
+}
+
+TensorRef alias(const Tensor& t) {
+  TensorRef a = make_tensor(t.storage, t.dtype, sizes_of(t), strides_of(t), t.offset);
+  if (t.version_override) {
+    a->version_override = t.version_override;
+    ++t.version_override->references;
+  }
+  return a;
+}
+
+void clear_tensor(Tensor& t) {
+  if (t.autograd) destroy_meta(t);
+  if (t.version_override && --t.version_override->references == 0) delete t.version_override;
+  t.version_override = nullptr;
+  Py_CLEAR(t.dict);
+  if (t.sizes && t.sizes != t.inline_layout) PyMem_Free(t.sizes);
+  t.sizes = nullptr;
+  if (t.storage) release(t.storage);
+  t.storage = nullptr;
+}
+
+bool is_dense(const Tensor& t) {
+  if (t.contiguous) return true;
+  int order[max_ndim], n = 0;
+  for (int d = 0; d < t.ndim; ++d)
+    if (t.sizes[d] != 1) order[n++] = d;
+  std::sort(order, order + n, [&](int a, int b) { return t.strides[a] < t.strides[b]; });
+  int64_t step = 1;
+  for (int i = 0; i < n; ++i) {
+    if (t.strides[order[i]] != step) return false;
+    step *= t.sizes[order[i]];
+  }
+  return true;
+}
+
+bool may_overlap_itself(const Dims& sizes, const Dims& strides) {
+  int order[max_ndim], n = 0;
+  for (int d = 0; d < sizes.n; ++d) {
+    if (sizes[d] == 0) return false;
+    if (sizes[d] > 1) order[n++] = d;
+  }
+  std::sort(order, order + n, [&](int a, int b) { return strides[a] < strides[b]; });
+  int64_t span = 0;
+  for (int i = 0; i < n; ++i) {
+    if (strides[order[i]] <= span) return true;
+    span += (sizes[order[i]] - 1) * strides[order[i]];
+  }
+  return false;
+}
+
+int wrap_dim(int64_t dim, int ndim, const char* operator_name) {
+  int limit = ndim == 0 ? 1 : ndim;
+  check<IndexError>(dim >= -limit && dim < limit, [&] {
+    return message(operator_name, ": Dimension out of range (expected to be in range of [", -limit, ", ", limit - 1,
+                   "], but got ", dim, ").");
+  });
+  return static_cast<int>(dim < 0 ? dim + limit : dim);
+}
+
+Dims broadcast_sizes(const Dims& a, const Dims& b, const char* operator_name) {
+  const Dims& longer = a.n >= b.n ? a : b;
+  const Dims& other = a.n >= b.n ? b : a;
+  Dims out = longer;
+  int shift = longer.n - other.n;
+  for (int d = 0; d < other.n; ++d) {
+    int64_t x = longer[d + shift], y = other[d];
+    check(x == y || x == 1 || y == 1, [&] {
+      return message(operator_name, ": The size of tensor a (", &longer == &a ? x : y, ") must match the size of tensor b (",
+                     &longer == &a ? y : x, ") at non-singleton dimension ", d + shift, ": shapes ", to_string(a), " and ",
+                     to_string(b), " do not broadcast.");
+    });
+    out[d + shift] = x == 1 ? y : x;
+  }
+  return out;
+}
+
+Dims broadcast_strides(const Tensor& t, const Dims& sizes) {
+  Dims strides;
+  strides.n = sizes.n;
+  int shift = sizes.n - t.ndim;
+  for (int d = 0; d < sizes.n; ++d)
+    strides[d] = d < shift || (t.sizes[d - shift] == 1 && sizes[d] != 1) ? 0 : t.strides[d - shift];
+  return strides;
+}
+
+}  // namespace flambeau

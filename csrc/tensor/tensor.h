@@ -1,0 +1,114 @@
+// The tensor: a typed, strided view of a storage, with what autograd knows about it.
+// A Tensor is a Python object (so a call makes one allocation, not two); all fields are guarded by the GIL.
+#pragma once
+#include "tensor/error.h"
+#include "tensor/ref.h"
+#include "tensor/storage.h"
+#include "tensor/strided.h"
+
+namespace flambeau {
+
+struct Node;
+struct AutogradMeta;
+
+inline constexpr int inline_ndim = 5;
+
+struct Tensor {
+  PyObject_HEAD
+  Storage* storage;
+  int64_t offset;  // in elements
+  int64_t numel;
+  DType dtype;
+  uint8_t ndim;
+  bool requires_grad_leaf;  // a leaf whose gradient is wanted; tensors with a grad_fn require it anyway
+  bool contiguous;
+  bool inference;           // made under inference_mode
+  int64_t* sizes;           // -> inline_layout, or a block for more than inline_ndim dimensions
+  int64_t* strides;         // in elements
+  Version* version_override;  // null: the storage's
+  AutogradMeta* autograd;     // null until something needs it
+  PyObject* dict;
+  PyObject* weakrefs;
+  int64_t inline_layout[2 * inline_ndim];
+
+  /// The one gate to the bytes.
+  void* data() const { return static_cast<char*>(storage->data) + offset * itemsize(dtype); }
+  template <class T>
+  T* as() const { return static_cast<T*>(data()); }
+  Version& version() const { return version_override ? *version_override : storage->version; }
+  void bump_version(const char* writer) const {
+    Version& v = version();
+    ++v.value;
+    v.writer = writer;
+  }
+  int64_t nbytes() const { return numel * itemsize(dtype); }
+  Strided strided() const { return {data(), dtype, ndim, sizes, strides}; }
+  PyObject* py() { return reinterpret_cast<PyObject*>(this); }
+};
+
+using TensorRef = Ref<Tensor>;
+
+/// A list of sizes or strides that lives on the stack.
+struct Dims {
+  int n = 0;
+  int64_t v[max_ndim];
+  Dims() = default;
+  Dims(const int64_t* values, int count) : n(count) { std::memcpy(v, values, count * sizeof(int64_t)); }
+  Dims(std::initializer_list<int64_t> values) {
+    for (int64_t x : values) v[n++] = x;
+  }
+  int64_t& operator[](int i) { return v[i]; }
+  int64_t operator[](int i) const { return v[i]; }
+  void push(int64_t x) {
+    check(n < max_ndim, [] { return message("a tensor has at most ", max_ndim, " dimensions."); });
+    v[n++] = x;
+  }
+  int64_t product() const {
+    int64_t p = 1;
+    for (int i = 0; i < n; ++i) p *= v[i];
+    return p;
+  }
+  bool operator==(const Dims& o) const { return n == o.n && std::memcmp(v, o.v, n * sizeof(int64_t)) == 0; }
+};
+
+inline Dims sizes_of(const Tensor& t) { return {t.sizes, t.ndim}; }
+inline Dims strides_of(const Tensor& t) { return {t.strides, t.ndim}; }
+Dims contiguous_strides(const Dims& sizes);
+std::string to_string(const Dims& dims);  // (2, 3)
+inline std::string shape(const Tensor& t) { return to_string(sizes_of(t)); }
+/// "float32 (2, 3)", as messages describe an operand.
+std::string describe(const Tensor& t);
+
+extern PyTypeObject* tensor_type;
+inline bool is_tensor_exact(PyObject* o) { return Py_TYPE(o) == tensor_type; }
+inline bool is_tensor(PyObject* o) { return is_tensor_exact(o) || PyType_IsSubtype(Py_TYPE(o), tensor_type); }
+inline Tensor* as_tensor(PyObject* o) { return reinterpret_cast<Tensor*>(o); }
+
+/// A tensor over `storage` (a new reference to it is taken).
+TensorRef make_tensor(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides, int64_t offset);
+TensorRef empty(const Dims& sizes, DType dtype);
+TensorRef empty_strided(const Dims& sizes, const Dims& strides, DType dtype);
+/// Uninitialised, with t's sizes and, where they are dense, its strides.
+TensorRef empty_like(const Tensor& t, DType dtype);
+TensorRef zeros(const Dims& sizes, DType dtype);
+/// The same memory and layout, no autograd history; shares the version.
+TensorRef alias(const Tensor& t);
+/// Gives t another layout in place (resize_, set_, t_ ...).
+void set_layout(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset);
+void refresh_contiguous(Tensor& t);
+/// Frees what a tensor holds; tp_dealloc calls it.
+void clear_tensor(Tensor& t);
+
+/// True when no two elements share memory and there are no gaps.
+bool is_dense(const Tensor& t);
+/// True when two different indices may reach one element.
+bool may_overlap_itself(const Dims& sizes, const Dims& strides);
+/// dim in [-ndim, ndim) as a non-negative one; ndim 0 counts as 1.
+int wrap_dim(int64_t dim, int ndim, const char* operator_name);
+Dims broadcast_sizes(const Dims& a, const Dims& b, const char* operator_name);
+/// Strides of t seen with `sizes` (0 where it is broadcast).
+Dims broadcast_strides(const Tensor& t, const Dims& sizes);
+/// The default floating dtype (float32 at first).
+extern DType default_dtype;
+
+}  // namespace flambeau
