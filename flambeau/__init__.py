@@ -1,3 +1,61 @@
-"""PyTorch's interface on an engine of its own."""
+"""PyTorch's interface on an engine of its own: `import flambeau as torch`."""
 
 __version__ = "0.1.0"
+
+from . import _core, types  # noqa: I001
+from .types import (Size, OutOfMemoryError, channels_last, channels_last_3d, contiguous_format, device, finfo, iinfo,
+                    layout, memory_format, preserve_format, sparse_coo, sparse_csr, strided)
+
+from ._core import (dtype, bool, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16, bfloat16, float32,
+                    float64, complex64, complex128)
+
+half, float, double, short, int, long = float16, float32, float64, int16, int32, int64
+cfloat, cdouble = complex64, complex128
+
+from . import ops  # noqa: E402
+from .tensor import Tensor  # noqa: E402
+
+_NATIVE = (
+    "reshape permute transpose t select narrow unsqueeze squeeze as_strided diagonal view_as_real view_as_complex "
+    "detach flatten unbind split chunk numel is_floating_point is_complex clone sum mean empty zeros ones full "
+    "empty_like zeros_like ones_like empty_strided tensor as_tensor from_numpy promote_types result_type can_cast "
+    "get_default_dtype set_default_dtype is_grad_enabled is_inference_mode_enabled set_num_threads get_num_threads "
+    "memory_stats reset_peak_memory_stats"
+).split()
+globals().update({name: getattr(_core, name) for name in _NATIVE})
+globals().update(ops.NAMESPACES["torch"])
+
+from math import e, inf, nan, pi  # noqa: E402, F401
+
+newaxis = None
+
+
+def is_tensor(obj, /):
+    """Whether obj is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+# Loaded at first use, so that importing flambeau stays quick.
+_PACKAGES = frozenset("autograd nn optim utils vision linalg fft special random kernels cuda multiprocessing "
+                      "legacy distributions serialization printing overrides ops testing types".split())
+_LAZY = {
+    "no_grad": "autograd.grad_mode", "enable_grad": "autograd.grad_mode", "set_grad_enabled": "autograd.grad_mode",
+    "inference_mode": "autograd.grad_mode", "save": "serialization", "load": "serialization",
+    "set_printoptions": "printing",
+}
+
+
+def __getattr__(name):
+    from importlib import import_module
+
+    if name in _PACKAGES:
+        return import_module("." + name, __name__)
+    if name in _LAZY:
+        value = getattr(import_module("." + _LAZY[name], __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_PACKAGES, *_LAZY})

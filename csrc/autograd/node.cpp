@@ -1,5 +1,6 @@
 #include "autograd/node.h"
 
+#include <Python.h>
 #include <structmember.h>
 
 #include <unordered_map>
@@ -22,7 +23,11 @@ void ResultMeta::set(const Tensor& t) {
     for (int d = 0; d < ndim; ++d) inline_sizes[d] = t.sizes[d];
 }
 
-const char* Node::name() const { return Py_TYPE(this)->tp_name; }
+const char* Node::name() const {
+  const char* full = Py_TYPE(this)->tp_name;
+  const char* dot = strrchr(full, '.');
+  return dot ? dot + 1 : full;
+}
 
 void Node::set_edges(uint32_t n) {
   n_edges = n;
@@ -150,7 +155,7 @@ static PyObject* node_release(PyObject* self, PyObject*) {
   Py_RETURN_NONE;
 }
 static PyObject* node_repr(PyObject* self) {
-  return PyUnicode_FromFormat("<%s object at %p>", Py_TYPE(self)->tp_name, self);
+  return PyUnicode_FromFormat("<%s object at %p>", reinterpret_cast<Node*>(self)->name(), self);
 }
 
 static PyMethodDef node_methods[] = {
@@ -184,9 +189,11 @@ PyTypeObject* node_subtype(const std::string& name, PyTypeObject* base) {
   static auto* types = new std::unordered_map<std::string, PyTypeObject*>;
   auto [at, fresh] = types->try_emplace(name, nullptr);
   if (fresh) {
-    // tp_name must outlive the type: the map's key does.
+    // tp_name must outlive the type.
     PyType_Slot slots[] = {{Py_tp_base, base ? base : node_type}, {Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {0, nullptr}};
-    PyType_Spec spec = {at->first.c_str(), sizeof(Node), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+    static auto* names = new std::vector<std::string*>;
+    names->push_back(new std::string("flambeau.autograd." + name));
+    PyType_Spec spec = {names->back()->c_str(), sizeof(Node), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
     at->second = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
     if (!at->second) throw PythonError();
   }

@@ -1,5 +1,6 @@
 #include "dispatch/pointwise.h"
 
+#include <Python.h>
 #include <structmember.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "dispatch/reduce.h"
 
+#include <Python.h>
 #include <structmember.h>
 
 #include <algorithm>
@@ -142,7 +143,7 @@ void run_whole(const Plan& plan, ReduceKernel kernel, char* const* base) {
 void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vector<DType>& ins, const std::vector<DType>& outs) {
   std::vector<DType> states = state_dtypes(r, ins, outs);
   ReduceKernel partial = find_kernel(r, ins, states, plan.mode, "partial");
-  ReduceKernel combine = find_kernel(r, states, outs, 'r', "combine");
+  ReduceKernel combine = find_kernel(r, ins, outs, 'r', "combine");
   static constexpr Axis unit = {1, {}};
   Axis inner = plan.kept.empty() ? unit : plan.kept.back();
   bool two = plan.reduced.size() > 1;

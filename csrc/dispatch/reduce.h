@@ -12,7 +12,8 @@ using ReduceKernel = void (*)(int64_t n_out, int64_t n_red0, int64_t n_red1, cha
                               const int64_t* red0_strides, const int64_t* red1_strides, int64_t index0);
 using RowsKernel = void (*)(int64_t n_rows, int64_t row_len, char* const* ptrs, const int64_t* row_strides, int64_t row0);
 
-/// A reduction that Python declared. spec.compile(in_dtypes, out_dtypes, mode, stage) gives an address,
+/// A reduction that Python declared. spec.compile(in_dtypes, out_dtypes, mode, stage) gives an address (for
+/// stage partial out_dtypes are those of the states),
 /// spec.state_dtypes(in_dtypes, out_dtypes) the dtypes of the accumulators; spec.ordered tells whether the
 /// place of an element matters (argmax).
 struct Reduction {

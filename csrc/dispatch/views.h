@@ -1,5 +1,7 @@
 // Views: other sizes, strides and offset over the same memory, with history. Need the GIL.
 #pragma once
+#include <vector>
+
 #include "dispatch/basics.h"
 
 namespace flambeau {

@@ -1,5 +1,6 @@
 // Operators whose backward is a Python function: autograd.Function and the primitives of flambeau/ops.
 // The node itself is the `ctx` that forward and backward see.
+#include <Python.h>
 #include <structmember.h>
 
 #include "autograd/meta.h"
@@ -317,7 +318,7 @@ constexpr Py_ssize_t max_arguments = 24;
 Object call_primitive(Primitive* self, PyObject* const* given, Py_ssize_t n, PyObject* keys) {
   PyObject* args[1 + max_arguments] = {};
   Py_ssize_t count = PyTuple_GET_SIZE(self->names);
-  const char* name = self->node_type->tp_name;
+  const char* name = strrchr(self->node_type->tp_name, '.') + 1;
   check<TypeError>(n <= count, [&] { return message(name, ": takes ", count, " arguments but ", n, " were given."); });
   for (Py_ssize_t i = 0; i < n; ++i) args[1 + i] = given[i];
   for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {

@@ -1,4 +1,5 @@
 // The Python type Tensor: construction, attributes, arithmetic slots, indexing.
+#include <Python.h>
 #include <structmember.h>
 
 #include "autograd/meta.h"

@@ -1,4 +1,5 @@
 // dtype objects, torch.Size, devices, native functions, and the translation of exceptions.
+#include <Python.h>
 #include <structmember.h>
 
 #include "python/args.h"

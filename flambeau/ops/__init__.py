@@ -1,0 +1,14 @@
+"""Operators, one file a family. declare.py says how one is written.
+
+May import: _core, types, kernels. Must not import: tensor, nn, anything above.
+"""
+
+from importlib import import_module
+
+from .declare import METHODS, NAMESPACES  # noqa: F401
+
+# Every family declares its operators when it is imported. Add a file's name here when you add the file.
+FAMILIES = "pointwise reduce".split()
+
+for _family in FAMILIES:
+    import_module("." + _family, __name__)

@@ -1,0 +1,288 @@
+"""How operators are declared: each in one place, from which all its forms follow.
+
+    @pointwise                      a scalar expression: kernels, derivatives, op_, out=, method
+    @reduction_operator ...         see reduce.py
+    @primitive                      forward and backward written in Python
+    @composite                      Python built from differentiable operators
+
+A declaration puts its callables into NAMESPACES["torch"] (functions), METHODS (Tensor's methods) and
+any other namespace it names ("special", "linalg", "nn.functional", ...); `flambeau/__init__.py`
+and the packages of those names read them from here.
+"""
+
+import functools
+
+from .. import _core
+
+NAMESPACES = {"torch": {}, "special": {}, "linalg": {}, "fft": {}, "nn.functional": {}}
+METHODS = {}
+POINTWISE = {}  # every pointwise operator by name, for tests that go over all of them
+
+
+def register(name, function, *, method=False, namespaces=("torch",)):
+    """Makes `function` public as torch.<name>, and as Tensor.<name> if method."""
+    for space in namespaces:
+        NAMESPACES.setdefault(space, {})[name] = function
+    if method:
+        METHODS[name] = function
+    return function
+
+
+# ------------------------------------------------------------------------------------------- pointwise
+
+
+class PointwiseSpec:
+    """What the core asks of a pointwise operator: its arguments, its kernels, its derivatives."""
+
+    def __init__(self, name, fn, args, n_inputs, defaults, *, keep=0, compute="promoted", result="same",
+                 differentiable=True, map=None):
+        self.name = name
+        self.fn = fn
+        self.args = args
+        self.n_inputs = n_inputs
+        self.defaults = defaults
+        self.keep = keep
+        self.compute = compute
+        self.result = result
+        self.differentiable = differentiable
+        self._map = map
+        self._overrides = []
+
+    uses_index = False
+
+    @property
+    def map(self):
+        """The kernel, traced when first needed."""
+        if self._map is None:
+            from ..kernels import Map
+
+            self._map = Map(self.fn, self.name, len(self.args))
+            for i, fn in self._overrides:
+                self._map.override(i, fn)
+        return self._map
+
+    def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
+        return self.map.compile(in_dtypes, as_dtypes, out_dtypes, modes)
+
+    def override(self, i, fn):
+        self._overrides.append((i, fn))
+        if self._map is not None:
+            self._map.override(i, fn)
+
+    def derivative(self, i):
+        """None (zero), "grad" (the gradient itself), or (operator of (grad, *used), used)."""
+        from ..kernels.expression import input
+
+        found = self.map.derivative(i)
+        if found is None:
+            return None
+        map, used = found
+        if map.expressions[0] is input(0):
+            return "grad"
+        keep = 0
+        for place, j in enumerate(used, 1):
+            if j >= 0 and self.keep >> j & 1:
+                keep |= 1 << place
+        name = f"{self.name}_backward_{self.args[i]}"
+        args = ("grad_output", *(f"saved_{j}" for j in range(len(used))))
+        spec = PointwiseSpec(name, None, args, len(args), (None,) * len(args), keep=keep, map=map)
+        return _core.Pointwise(spec), used
+
+
+def _argument_names(fn, skip=0):
+    """(names, defaults with ... where there is none, how many are positional) of a function."""
+    code = fn.__code__
+    n, k = code.co_argcount, code.co_kwonlyargcount
+    names = code.co_varnames[skip : n + k]
+    positional = fn.__defaults__ or ()
+    defaults = [...] * (n - skip - len(positional)) + list(positional)
+    keyword = fn.__kwdefaults__ or {}
+    defaults += [keyword.get(name, ...) for name in names[n - skip :]]
+    return names, tuple(defaults), n - skip
+
+
+def make_pointwise(fn, *, name=None, keep=(), compute="promoted", result="same", differentiable=True):
+    """The native callable of a pointwise function, registered nowhere."""
+    name = name or fn.__name__
+    names, defaults, positional = _argument_names(fn)
+    n_inputs = sum(d is ... for d in defaults)
+    scalar = fn
+    if positional < len(names):
+
+        def scalar(*values):
+            return fn(*values[:positional], **dict(zip(names[positional:], values[positional:], strict=True)))
+
+    mask = sum(1 << names.index(k) for k in keep)
+    spec = PointwiseSpec(name, scalar, names, n_inputs, tuple(None if d is ... else d for d in defaults),
+                         keep=mask, compute=compute, result=result, differentiable=differentiable)
+    operator = _core.Pointwise(spec)
+    operator.__name__ = operator.__qualname__ = name
+    operator.__doc__ = fn.__doc__
+    operator.__wrapped__ = fn
+
+    def derivative(override, argument=None):
+        """Decorates fn(grad_output, *arguments, result): the derivative of one argument (or of the only one)."""
+        if isinstance(override, str):
+            return lambda f: derivative(f, override)
+        spec.override(names.index(argument) if argument else None, override)
+        return override
+
+    operator.derivative = derivative
+    return operator
+
+
+def pointwise(fn=None, *, name=None, method=True, function=True, inplace=True, namespaces=("torch",), aliases=(),
+              keep=(), compute="promoted", result="same", differentiable=True):
+    """Declares an operator by its scalar expression.
+
+    Positional arguments without a default are tensors (or numbers), the others scalar parameters.
+
+    Args:
+        method, function, inplace: which public forms exist: Tensor.op, torch.op, op_.
+        namespaces: where the function is public beside being a method.
+        aliases: other public names of the same operator.
+        keep: arguments left out of type promotion (a condition).
+        compute: "promoted", or "floating": integers are computed in the default dtype.
+        result: "same" as computed in, "bool", "real" (of complex) or "int64".
+        differentiable: False if no gradient flows.
+    """
+    if fn is None:
+        return functools.partial(pointwise, name=name, method=method, function=function, inplace=inplace,
+                                 namespaces=namespaces, aliases=aliases, keep=keep, compute=compute,
+                                 result=result, differentiable=differentiable)
+    name = name or fn.__name__
+    operator = make_pointwise(fn, name=name, keep=keep, compute=compute, result=result, differentiable=differentiable)
+    POINTWISE[name] = operator
+    for public in (name, *aliases):
+        register(public, operator, method=method, namespaces=namespaces if function else ())
+        if inplace:
+            inplace_operator = _core.Pointwise(operator.spec, operator)
+            inplace_operator.__name__ = inplace_operator.__qualname__ = public + "_"
+            inplace_operator.__doc__ = f"{public}(), in place."
+            register(public + "_", inplace_operator, method=method, namespaces=("torch",) if function else ())
+    return operator
+
+
+# --------------------------------------------------------------------- operators written in Python
+
+
+_SPELLINGS = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other", "self": "input"}
+
+
+def _respell(kwargs, names):
+    """Keywords in PyTorch's spelling where NumPy's was used."""
+    return {_SPELLINGS.get(k, k) if k not in names and _SPELLINGS.get(k) in names else k: v for k, v in kwargs.items()}
+
+
+def _put_out(result, out, name):
+    """The results copied into the caller's tensors."""
+    if isinstance(result, tuple):
+        made = [_core._finish_out(r, o, name) for r, o in zip(result, out, strict=True)]
+        return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
+    return _core._finish_out(result, out, name)
+
+
+def _public(operator, name, names, out):
+    """`operator` with out= and NumPy's spellings; native callables are called straight otherwise."""
+
+    def call(*args, **kwargs):
+        if not kwargs:
+            return operator(*args)
+        target = kwargs.pop("out", None) if out else None
+        for key in kwargs:
+            if key not in names:
+                kwargs = _respell(kwargs, names)
+                break
+        result = operator(*args, **kwargs)
+        return result if target is None else _put_out(result, target, name)
+
+    return call
+
+
+def _publish(operator, fn, names, *, name, method, function, inplace, out, namespaces, aliases):
+    call = _public(operator, name, names, out)
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = fn.__doc__
+    call.__module__ = fn.__module__
+    call.__wrapped__ = fn if operator is fn else _without_ctx(fn)
+    for public in (name, *aliases):
+        register(public, call, method=method, namespaces=namespaces if function else ())
+        if inplace:
+            register(public + "_", _inplace(call, public + "_"), method=method, namespaces=("torch",) if function else ())
+    return call
+
+
+def _without_ctx(fn):
+    """A stand-in with fn's signature less its first argument, for inspect.signature."""
+
+    def stand_in(*args, **kwargs):
+        raise NotImplementedError
+
+    names, defaults, positional = _argument_names(fn, skip=1)
+    stand_in.__text_signature__ = "(" + ", ".join(names) + ")"
+    stand_in.__wrapped_names__ = (names, defaults, positional)
+    stand_in.__name__ = fn.__name__
+    return stand_in
+
+
+def _inplace(call, name):
+    def inplace(input, *args, **kwargs):
+        _core._check_inplace(input, name)
+        result = call(input, *args, **kwargs)
+        if result.shape != input.shape:
+            raise RuntimeError(f"{name}: output with shape {tuple(input.shape)} doesn't match the broadcast shape {tuple(result.shape)}.")
+        if not _core.can_cast(result.dtype, input.dtype):
+            raise RuntimeError(f"{name}: result type {result.dtype} can't be cast to the desired output type {input.dtype}.")
+        return input.copy_(result)
+
+    inplace.__name__ = inplace.__qualname__ = name
+    inplace.__doc__ = f"{call.__name__}(), in place."
+    return inplace
+
+
+def composite(fn=None, *, name=None, method=True, function=True, inplace=False, out=True, namespaces=("torch",), aliases=()):
+    """Declares a Python function made of differentiable operators; adds out= and NumPy's spellings."""
+    if fn is None:
+        return functools.partial(composite, name=name, method=method, function=function, inplace=inplace, out=out,
+                                 namespaces=namespaces, aliases=aliases)
+    code = fn.__code__
+    names = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    return _publish(fn, fn, names, name=name or fn.__name__, method=method, function=function, inplace=inplace,
+                    out=out, namespaces=namespaces, aliases=aliases)
+
+
+def primitive(fn=None, *, name=None, method=True, function=True, inplace=False, out=True, namespaces=("torch",), aliases=()):
+    """Declares fn(ctx, *arguments): runs without recording; its derivative is written beside it.
+
+        @primitive
+        def trace(ctx, input): ...
+
+        @trace.derivative
+        def _(ctx, grad_output): return the gradient of each argument (None where there is none)
+
+    forward keeps tensors with ctx.save_for_backward(...), anything else as attributes of ctx; the
+    derivative finds them in ctx.saved and is itself made of differentiable operators. Arguments may
+    be lists of tensors (their gradient is a list). `.native` is the callable without out= handling.
+    """
+    if fn is None:
+        return functools.partial(primitive, name=name, method=method, function=function, inplace=inplace, out=out,
+                                 namespaces=namespaces, aliases=aliases)
+    name = name or fn.__name__
+    names, defaults, _ = _argument_names(fn, skip=1)
+    camel = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+    def missing(ctx, *grads):
+        raise NotImplementedError(f"{name}: the derivative is not implemented.")
+
+    native = _core.Primitive(camel + "Backward0", fn, missing, names, defaults)
+    native.__name__ = name
+    call = _publish(native, fn, frozenset(names), name=name, method=method, function=function, inplace=inplace,
+                    out=out, namespaces=namespaces, aliases=aliases)
+    call.native = native
+
+    def derivative(backward):
+        native.backward = backward
+        return backward
+
+    call.derivative = derivative
+    return call

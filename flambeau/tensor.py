@@ -1,0 +1,118 @@
+"""Tensor: the core's type with every operator as a method."""
+
+from . import _core, types
+from .ops.declare import METHODS
+
+Tensor = _core.Tensor
+
+# Native functions that are methods under their own name.
+_NATIVE = (
+    "view reshape expand permute transpose t select narrow unsqueeze squeeze as_strided diagonal unfold detach "
+    "flatten unbind split chunk size stride dim numel storage_offset data_ptr element_size is_contiguous "
+    "is_floating_point is_complex item tolist contiguous clone to copy_ fill_ zero_ resize_ sum mean sum_to_size "
+    "requires_grad_ retain_grad register_hook register_post_accumulate_grad_hook detach_"
+).split()
+
+
+def _cast(dtype_name):
+    dtype = getattr(_core, dtype_name)
+
+    def cast(self, memory_format=types.preserve_format):
+        return _core.to(self, dtype) if memory_format is types.preserve_format else _core.to(self, dtype, memory_format=memory_format)
+
+    cast.__doc__ = f"The tensor as {dtype_name}; itself if it is that already."
+    return cast
+
+
+_CASTS = {"float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "long": "int64",
+          "int": "int32", "short": "int16", "char": "int8", "byte": "uint8", "bool": "bool", "cfloat": "complex64",
+          "cdouble": "complex128"}
+
+
+def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+    """Adds the gradients of this tensor with respect to the leaves into their .grad.
+
+    gradient is needed unless the tensor has one element; inputs= accumulates into those tensors only.
+    """
+    if inputs is not None and isinstance(inputs, Tensor):
+        inputs = (inputs,)
+    if inputs is not None and len(inputs) == 0:
+        raise RuntimeError("backward: inputs argument to backward cannot be empty.")
+    if gradient is not None and not isinstance(gradient, Tensor):
+        raise TypeError(f"backward: gradient must be a Tensor or None, not {type(gradient).__name__}.")
+    if retain_graph is None:
+        retain_graph = create_graph
+    _core._run_backward((self,), (gradient,), retain_graph, create_graph, inputs, False)
+
+
+def numpy(self, *, force=False):
+    """The tensor as a NumPy array over the same memory.
+
+    Raises RuntimeError for tensors that require grad (unless force) and TypeError for bfloat16, which NumPy lacks.
+    """
+    if self.requires_grad:
+        if not force:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        self = self.detach()
+    if self.dtype is _core.bfloat16:
+        if not force:
+            raise TypeError("numpy: NumPy has no bfloat16. Use tensor.float().numpy().")
+        self = self.float()
+    import numpy
+
+    return numpy.asarray(_Memory(self))
+
+
+class _Memory:
+    """What NumPy needs to see a tensor's memory; it keeps this object, and so the tensor, alive."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+    KINDS = {"bool": "|b1", "uint8": "|u1", "int8": "|i1", "float16": "<f2", "complex64": "<c8", "complex128": "<c16"}
+
+    @property
+    def __array_interface__(self):
+        t = self.tensor
+        name, size = t.dtype.name, t.dtype.itemsize
+        kind = self.KINDS.get(name) or f"<{'u' if name[0] == 'u' else name[0]}{size}"
+        return {"shape": tuple(t.shape), "typestr": kind, "version": 3, "data": (_core.data_ptr(t) or _core._storage_ptr(t), False),
+                "strides": tuple(s * size for s in t.stride())}
+
+
+def __array__(self, dtype=None, copy=None):
+    array = self.numpy()
+    if dtype is not None:
+        array = array.astype(dtype, copy=False)
+    return array.copy() if copy else array
+
+
+def __complex__(self):
+    return complex(self.item())
+
+
+def _suggest(self, name):
+    import difflib
+
+    known = [n for n in dir(type(self)) if not n.startswith("_")]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    hint = f". Did you mean: {close[0]!r}?" if close and not name.startswith("_") else ""
+    raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+
+
+def _fill_class():
+    for name in _NATIVE:
+        setattr(Tensor, name, getattr(_core, name))
+    for name, dtype in _CASTS.items():
+        setattr(Tensor, name, _cast(dtype))
+    for name, function in METHODS.items():
+        setattr(Tensor, name, function)
+    for function in (backward, numpy, __array__, __complex__):
+        setattr(Tensor, function.__name__, function)
+    Tensor.__getattr__ = _suggest
+    Tensor.ndimension = _core.dim
+    Tensor.nelement = _core.numel
+    Tensor.__module__ = "flambeau"
+
+
+_fill_class()

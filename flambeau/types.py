@@ -1,0 +1,175 @@
+"""Small types of the public interface: Size, device, layouts, memory formats, finfo and iinfo."""
+
+from . import _core
+
+
+class Size(tuple):
+    """The sizes of a tensor's dimensions, a tuple."""
+
+    __slots__ = ()
+
+    def __new__(cls, iterable=()):
+        return tuple.__new__(cls, (i.__index__() for i in iterable))
+
+    def numel(self):
+        """The number of elements of a tensor of these sizes."""
+        n = 1
+        for size in self:
+            n *= size
+        return n
+
+    def __repr__(self):
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    __str__ = __repr__
+
+    def __add__(self, other):
+        return tuple.__new__(Size, tuple(self) + tuple(other))
+
+    def __radd__(self, other):
+        return tuple.__new__(Size, tuple(other) + tuple(self))
+
+    def __mul__(self, count):
+        return tuple.__new__(Size, tuple(self) * count)
+
+    __rmul__ = __mul__
+
+    def __getitem__(self, index):
+        item = tuple.__getitem__(self, index)
+        return tuple.__new__(Size, item) if isinstance(index, slice) else item
+
+    def __reduce__(self):
+        return (Size, (tuple(self),))
+
+
+class device:
+    """Where tensors lie: device("cpu"), device("cuda", 1), device("cuda:1")."""
+
+    __slots__ = ("type", "index")
+    TYPES = ("cpu", "cuda", "meta", "mps", "xpu")
+
+    def __init__(self, type, index=None):
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        if isinstance(type, int):
+            type, index = "cuda", type
+        if not isinstance(type, str):
+            raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}.")
+        name, colon, number = type.partition(":")
+        if colon:
+            if index is not None:
+                raise RuntimeError(f"device(): 'type' must not include an index because index was passed explicitly: {type}.")
+            if not number.isdigit():
+                raise RuntimeError(f"device(): Invalid device string: '{type}'.")
+            index = int(number)
+        if name not in self.TYPES:
+            raise RuntimeError(f"device(): Expected one of {', '.join(self.TYPES)} device type at start of device string: {name}.")
+        if index is not None and index < 0:
+            raise RuntimeError(f"device(): Device index must not be negative, got {index}.")
+        self.type, self.index = name, index
+
+    def __repr__(self):
+        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+
+    def __str__(self):
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other):
+        return isinstance(other, device) and self.type == other.type and self.index == other.index
+
+    def __hash__(self):
+        return hash((self.type, self.index))
+
+    def __reduce__(self):
+        return (device, (self.type,) if self.index is None else (self.type, self.index))
+
+    def __enter__(self):
+        if self.type != "cpu":
+            raise NotImplementedError(f"device({self!s}) as a context: this build computes on the CPU.")
+        return self
+
+    def __exit__(self, *exception):
+        return False
+
+
+class OutOfMemoryError(RuntimeError):
+    """No memory for a tensor; the message lists the largest live ones."""
+
+
+class _Named:
+    """A constant that prints as torch.<name>."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return f"torch.{self.name}"
+
+    def __reduce__(self):
+        return self.name
+
+
+class layout(_Named):
+    """How a tensor's elements are laid out: strided."""
+
+    __slots__ = ()
+
+
+class memory_format(_Named):
+    """An order of a tensor's dimensions in memory."""
+
+    __slots__ = ()
+
+
+strided = layout("strided")
+sparse_coo = layout("sparse_coo")
+sparse_csr = layout("sparse_csr")
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
+
+# name: (bits, significand bits, smallest normal exponent, largest exponent)
+_FLOATS = {"float16": (16, 10, -14, 15), "bfloat16": (16, 7, -126, 127), "float32": (32, 23, -126, 127),
+           "float64": (64, 52, -1022, 1023)}
+
+
+class finfo:
+    """Limits of a floating dtype: bits, eps, min, max, tiny, smallest_normal, resolution."""
+
+    def __init__(self, type=None):
+        dtype = type or _core.get_default_dtype()
+        if not dtype.is_floating_point and not dtype.is_complex:
+            raise TypeError(f"torch.finfo() requires a floating point input type, not {dtype}. Use torch.iinfo for integers.")
+        self.dtype = dtype.to_real().name
+        self.bits, digits, low, high = _FLOATS[self.dtype]
+        self.eps = 2.0**-digits
+        self.max = (2.0 - self.eps) * 2.0**high
+        self.min = -self.max
+        self.tiny = self.smallest_normal = 2.0**low
+        self.resolution = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}[self.dtype]
+
+    def __repr__(self):
+        return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+                f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})")
+
+
+class iinfo:
+    """Limits of an integer dtype: bits, min, max."""
+
+    def __init__(self, type):
+        if type.is_floating_point or type.is_complex or type.name == "bool":
+            raise TypeError(f"torch.iinfo() requires an integer input type, not {type}. Use torch.finfo for floating dtypes.")
+        self.dtype = type.name
+        self.bits = 8 * type.itemsize
+        self.min = -(2 ** (self.bits - 1)) if type.is_signed else 0
+        self.max = 2 ** (self.bits - 1) - 1 if type.is_signed else 2**self.bits - 1
+
+    def __repr__(self):
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+
+cpu = device("cpu")
+_core._set_types(Size, device, cpu, OutOfMemoryError)
