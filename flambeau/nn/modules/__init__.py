@@ -31,6 +31,8 @@ CONTENTS = {
     ".pooling": """MaxPool1d MaxPool2d MaxPool3d MaxUnpool1d MaxUnpool2d MaxUnpool3d AvgPool1d
         AvgPool2d AvgPool3d LPPool1d LPPool2d LPPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d
         AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d""",
+    ".rnn": "RNNBase RNN LSTM GRU",
+    ".rnn_cell": "RNNCellBase RNNCell LSTMCell GRUCell",
     ".vision": """PixelShuffle PixelUnshuffle ChannelShuffle Upsample UpsamplingNearest2d
         UpsamplingBilinear2d Unfold Fold""",
 }

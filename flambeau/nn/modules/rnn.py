@@ -1,0 +1,402 @@
+"""Recurrent layers: RNN, LSTM, GRU over whole sequences."""
+
+import math
+import numbers
+import warnings
+
+import flambeau
+
+from .. import functional as F
+from .. import init
+from ..parameter import Parameter
+from ..utils.rnn import PackedSequence
+from .module import Module
+from .recurrences import CELLS, GATES
+
+
+class RNNBase(Module):
+    """Layers of one recurrence over a sequence, in one or both directions.
+
+    Parameters of layer k: weight_ih_lk, weight_hh_lk, bias_ih_lk, bias_hh_lk, for LSTM with proj_size
+    also weight_hr_lk; with "_reverse" for the other direction. The gates are stacked in dimension 0.
+    """
+
+    __constants__ = [
+        "mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout",
+        "bidirectional", "proj_size",
+    ]  # fmt: skip
+    __jit_unused_properties__ = ["all_weights"]
+
+    def __init__(
+        self,
+        mode,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        proj_size=0,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        _check(mode, hidden_size, num_layers, dropout, proj_size)
+        self.mode = mode
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = float(dropout)
+        self.bidirectional = bidirectional
+        self.proj_size = proj_size
+        self._make_parameters(device, dtype)
+        self.reset_parameters()
+
+    def _make_parameters(self, device, dtype):
+        gates = GATES[self.mode] * self.hidden_size
+        out = self.proj_size or self.hidden_size
+        self._all_weights = []
+        for layer in range(self.num_layers):
+            size = self.input_size if layer == 0 else out * self._directions
+            shapes = {"weight_ih": (gates, size), "weight_hh": (gates, out)}
+            if self.bias:
+                shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)}
+            if self.proj_size:
+                shapes["weight_hr"] = (self.proj_size, self.hidden_size)
+            for suffix in ("", "_reverse")[: self._directions]:
+                names = []
+                for kind, shape in shapes.items():
+                    name = f"{kind}_l{layer}{suffix}"
+                    names.append(name)
+                    value = flambeau.empty(shape, device=device, dtype=dtype)
+                    setattr(self, name, Parameter(value))
+                self._all_weights.append(names)
+
+    @property
+    def _directions(self):
+        return 2 if self.bidirectional else 1
+
+    @property
+    def all_weights(self):
+        """The parameters, one list a layer and direction."""
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
+
+    def flatten_parameters(self):
+        """Nothing to do; for programs that expect it."""
+
+    def reset_parameters(self):
+        """Draw all parameters uniform in +-1 / sqrt(hidden_size)."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def _get_flat_weights_names(self):
+        return [name for names in self._all_weights for name in names]
+
+    # -- checks
+
+    def check_input(self, input, batch_sizes):
+        """RuntimeError unless the input has input_size features."""
+        expected = 2 if batch_sizes is not None else 3
+        if input.dim() != expected:
+            raise RuntimeError(
+                f"input must have {expected} dimensions, got {input.dim()}"
+            )
+        if input.size(-1) != self.input_size:
+            raise RuntimeError(
+                "input.size(-1) must be equal to input_size. "
+                f"Expected {self.input_size}, got {input.size(-1)}"
+            )
+
+    def _check_hidden(self, hidden, size, batch, message):
+        expected = (self.num_layers * self._directions, batch, size)
+        if tuple(hidden.size()) != expected:
+            raise RuntimeError(message.format(expected, list(hidden.size())))
+
+    def _check_state(self, state, batch):
+        out = self.proj_size or self.hidden_size
+        if self.mode == "LSTM":
+            self._check_hidden(state[0], out, batch, "Expected hidden[0] size {}, got {}")
+            self._check_hidden(
+                state[1], self.hidden_size, batch, "Expected hidden[1] size {}, got {}"
+            )
+        else:
+            self._check_hidden(state[0], out, batch, "Expected hidden size {}, got {}")
+
+    def _initial_state(self, batch, like):
+        layers = self.num_layers * self._directions
+        sizes = [self.proj_size or self.hidden_size]
+        if self.mode == "LSTM":
+            sizes.append(self.hidden_size)
+        return tuple(
+            flambeau.zeros((layers, batch, size), dtype=like.dtype, device=like.device)
+            for size in sizes
+        )
+
+    # -- computation
+
+    def forward(self, input, hx=None):
+        """(output, final state) of the sequence `input`.
+
+        Shape: input (T, B, input_size), (B, T, input_size) if batch_first, (T, input_size), or a
+        PackedSequence; hx (layers * directions, B, hidden_size), for LSTM a pair (hx, cx).
+        """
+        packed = isinstance(input, PackedSequence)
+        state = None if hx is None else tuple(hx) if self.mode == "LSTM" else (hx,)
+        if packed:
+            data, batch_sizes, sorted_indices, unsorted_indices = input
+            counts = batch_sizes.tolist()
+            self.check_input(data, batch_sizes)
+            if state is not None and sorted_indices is not None:
+                state = tuple(part.index_select(1, sorted_indices) for part in state)
+            batch, batched = counts[0], True
+            steps = list(data.split(counts))
+        else:
+            data, state, batched = self._batched(input, state)
+            self.check_input(data, None)
+            counts = None
+            batch = data.size(1)
+            steps = list(data.unbind(0))
+        if state is None:
+            state = self._initial_state(batch, data)
+        else:
+            self._check_state(state, batch)
+
+        outputs, final = self._layers(steps, state, counts)
+
+        if packed:
+            if unsorted_indices is not None:
+                final = tuple(part.index_select(1, unsorted_indices) for part in final)
+            result = PackedSequence(
+                flambeau.cat(outputs), batch_sizes, sorted_indices, unsorted_indices
+            )
+        else:
+            dim = 1 if self.batch_first and batched else 0
+            result = flambeau.stack(outputs, dim)
+            if not batched:
+                result = result.squeeze(1)
+                final = tuple(part.squeeze(1) for part in final)
+        return result, final if self.mode == "LSTM" else final[0]
+
+    def _batched(self, input, state):
+        """The input as (T, B, *), the state as (layers, B, *), whether there was a batch."""
+        if input.dim() not in (2, 3):
+            raise ValueError(
+                f"{self._get_name()}: Expected input to be 2D or 3D, got {input.dim()}D instead"
+            )
+        batched = input.dim() == 3
+        if state is not None and any(part.dim() != input.dim() for part in state):
+            kind = "batched 3-D" if batched else "unbatched 2-D"
+            if self.mode == "LSTM":
+                got = ", ".join(f"{part.dim()}-D" for part in state)
+                raise RuntimeError(
+                    f"For {kind} input, hx and cx should also be {input.dim()}-D but got ({got}) "
+                    "tensors"
+                )
+            raise RuntimeError(
+                f"For {kind} input, hx should also be {input.dim()}-D but got "
+                f"{state[0].dim()}-D tensor"
+            )
+        if not batched:
+            input = input.unsqueeze(1)
+            state = None if state is None else tuple(part.unsqueeze(1) for part in state)
+        elif self.batch_first:
+            input = input.transpose(0, 1)
+        return input, state, batched
+
+    def _layers(self, steps, state, counts):
+        """The outputs of the last layer, one a time, and the final state of every layer."""
+        finals = []
+        for layer in range(self.num_layers):
+            directions = []
+            for direction in range(self._directions):
+                place = layer * self._directions + direction
+                start = tuple(part[place] for part in state)
+                weights = dict(
+                    zip(
+                        (name.rpartition("_l")[0] for name in self._all_weights[place]),
+                        self.all_weights[place],
+                        strict=True,
+                    )
+                )
+                outputs, final = _run(
+                    CELLS[self.mode], steps, start, weights, counts, direction == 1
+                )
+                directions.append(outputs)
+                finals.append(final)
+            if self.bidirectional:
+                steps = [flambeau.cat(both, -1) for both in zip(*directions, strict=True)]
+            else:
+                steps = directions[0]
+            if self.dropout and self.training and layer < self.num_layers - 1:
+                lengths = [step.size(0) for step in steps]
+                dropped = F.dropout(flambeau.cat(steps), self.dropout, True)
+                steps = list(dropped.split(lengths))
+        return steps, tuple(flambeau.stack(parts) for parts in zip(*finals, strict=True))
+
+    def extra_repr(self):
+        text = f"{self.input_size}, {self.hidden_size}"
+        if self.proj_size != 0:
+            text += f", proj_size={self.proj_size}"
+        if self.num_layers != 1:
+            text += f", num_layers={self.num_layers}"
+        if self.bias is not True:
+            text += f", bias={self.bias}"
+        if self.batch_first is not False:
+            text += f", batch_first={self.batch_first}"
+        if self.dropout != 0:
+            text += f", dropout={self.dropout}"
+        if self.bidirectional is not False:
+            text += f", bidirectional={self.bidirectional}"
+        return text
+
+
+def _check(mode, hidden_size, num_layers, dropout, proj_size):
+    if (
+        not isinstance(dropout, numbers.Number)
+        or isinstance(dropout, bool)
+        or not 0 <= dropout <= 1
+    ):
+        raise ValueError(
+            "dropout should be a number in range [0, 1] "
+            "representing the probability of an element being zeroed"
+        )
+    if dropout > 0 and num_layers == 1:
+        warnings.warn(
+            "dropout option adds dropout after all but last recurrent layer, so non-zero dropout "
+            f"expects num_layers greater than 1, but got dropout={dropout} and "
+            f"num_layers={num_layers}",
+            stacklevel=5,
+        )
+    if not isinstance(hidden_size, int):
+        raise TypeError(f"hidden_size should be of type int, got: {type(hidden_size).__name__}")
+    if hidden_size <= 0:
+        raise ValueError("hidden_size must be greater than zero")
+    if num_layers <= 0:
+        raise ValueError("num_layers must be greater than zero")
+    if proj_size < 0:
+        raise ValueError("proj_size should be a positive integer or zero to disable projections")
+    if proj_size >= hidden_size:
+        raise ValueError("proj_size has to be smaller than hidden_size")
+    if mode not in GATES:
+        raise ValueError("Unrecognized RNN mode: " + mode)
+
+
+def _run(cell, steps, state, weights, counts, backwards):
+    """One layer in one direction: the outputs in order of time, and the final state.
+
+    With `counts`, of a packed sequence, step t has counts[t] rows: forwards, sequences that have
+    ended leave the state; backwards, they join it at their last element.
+    """
+    # One product for all times instead of one each.
+    projected = F.linear(flambeau.cat(steps), weights["weight_ih"], weights.get("bias_ih"))
+    projected = projected.split([step.size(0) for step in steps])
+    order = range(len(steps) - 1, -1, -1) if backwards else range(len(steps))
+    outputs = [None] * len(steps)
+    if counts is None:
+        for t in order:
+            state = cell(projected[t], state, weights)
+            outputs[t] = state[0]
+        return outputs, state
+    start, ended = state, []
+    state = tuple(part[: counts[order[0]]] for part in state)
+    for t in order:
+        rows = state[0].size(0)
+        if counts[t] < rows:
+            ended.append(tuple(part[counts[t] :] for part in state))
+            state = tuple(part[: counts[t]] for part in state)
+        elif counts[t] > rows:
+            state = tuple(
+                flambeau.cat([part, first[rows : counts[t]]])
+                for part, first in zip(state, start, strict=True)
+            )
+        state = cell(projected[t], state, weights)
+        outputs[t] = state[0]
+    ended.append(state)
+    return outputs, tuple(flambeau.cat(parts[::-1]) for parts in zip(*ended, strict=True))
+
+
+class RNN(RNNBase):
+    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu."""
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        nonlinearity="tanh",
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        device=None,
+        dtype=None,
+        **kwargs,
+    ):
+        if "proj_size" in kwargs:
+            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(
+                f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."
+            )
+        self.nonlinearity = nonlinearity
+        super().__init__(
+            f"RNN_{nonlinearity.upper()}", input_size, hidden_size, num_layers, bias, batch_first,
+            dropout, bidirectional, 0, device, dtype,
+        )  # fmt: skip
+
+
+class LSTM(RNNBase):
+    """Long short-term memory. Source: Hochreiter, Schmidhuber, Neural Computation 9 (1997) 1735.
+
+    i, f, o = sigmoid, g = tanh of W_i x + b_i + W_h h + b_h; c' = f * c + i * g; h' = o * tanh(c').
+    """
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        proj_size=0,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__(
+            "LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout,
+            bidirectional, proj_size, device, dtype,
+        )  # fmt: skip
+
+
+class GRU(RNNBase):
+    """Gated recurrent units. Source: Cho et al., 2014, arXiv:1406.1078.
+
+    r, z = sigmoid of W x + b + V h + d; n = tanh(W_n x + b_n + r * (V_n h + d_n));
+    h' = (1 - z) * n + z * h.
+    """
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        bias=True,
+        batch_first=False,
+        dropout=0.0,
+        bidirectional=False,
+        device=None,
+        dtype=None,
+        **kwargs,
+    ):
+        if "proj_size" in kwargs:
+            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+        super().__init__(
+            "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+            0, device, dtype,
+        )  # fmt: skip

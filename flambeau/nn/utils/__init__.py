@@ -1,0 +1,16 @@
+"""Tools around modules: clipping gradients, parameters as one vector, packed sequences."""
+
+from ..lazy_names import table_of_contents
+
+__getattr__, __dir__, __all__ = table_of_contents(
+    __name__,
+    {
+        ".clip_grad": """clip_grad_norm_ clip_grad_norm clip_grad_value_ clip_grads_with_norm_
+            get_total_norm""",
+        ".convert_parameters": "parameters_to_vector vector_to_parameters",
+        ".fusion": """fuse_conv_bn_eval fuse_conv_bn_weights fuse_linear_bn_eval
+            fuse_linear_bn_weights""",
+        ".initialization": "skip_init",
+    },
+    submodules=("rnn", "clip_grad", "convert_parameters", "stateless"),
+)

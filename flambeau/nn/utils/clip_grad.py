@@ -1,0 +1,79 @@
+"""Limiting gradients."""
+
+import math
+import warnings
+
+import flambeau
+
+__all__ = [
+    "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_",
+    "get_total_norm",
+]  # fmt: skip
+
+
+def _gradients(parameters):
+    if isinstance(parameters, flambeau.Tensor):
+        parameters = [parameters]
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+    """The norm of all tensors taken together as one vector."""
+    tensors = [tensors] if isinstance(tensors, flambeau.Tensor) else list(tensors)
+    norm_type = float(norm_type)
+    if not tensors:
+        return flambeau.tensor(0.0)
+    device = tensors[0].device
+    norms = [flambeau.linalg.vector_norm(tensor, norm_type).to(device) for tensor in tensors]
+    total = flambeau.linalg.vector_norm(flambeau.stack(norms), norm_type)
+    if error_if_nonfinite and not math.isfinite(total.item()):
+        raise RuntimeError(
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, "
+            "so it cannot be clipped. To disable this error and scale the gradients by the "
+            "non-finite norm anyway, set `error_if_nonfinite=False`"
+        )
+    return total
+
+
+def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
+    """Scale all gradients by max_norm / total_norm if that is below 1."""
+    grads = _gradients(parameters)
+    factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
+    with flambeau.no_grad():
+        for grad in grads:
+            grad.mul_(factor.to(grad.device))
+
+
+def clip_grad_norm_(
+    parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None
+):
+    """Scale all gradients so that their norm, taken together, is at most max_norm.
+
+    Returns:
+        Tensor: the norm before.
+    """
+    if not isinstance(parameters, flambeau.Tensor):
+        parameters = list(parameters)
+    with flambeau.no_grad():
+        total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite, foreach)
+        clip_grads_with_norm_(parameters, max_norm, total, foreach)
+    return total
+
+
+def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+    """The old name of clip_grad_norm_."""
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated "
+        "in favor of `torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
+
+
+def clip_grad_value_(parameters, clip_value, foreach=None):
+    """Limit every element of every gradient to [-clip_value, clip_value]."""
+    clip_value = float(clip_value)
+    with flambeau.no_grad():
+        for grad in _gradients(parameters):
+            grad.clamp_(min=-clip_value, max=clip_value)

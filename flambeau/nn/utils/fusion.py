@@ -1,0 +1,67 @@
+"""A convolution or a linear layer and the batch norm behind it, as one layer."""
+
+import copy
+
+import flambeau
+
+from ..parameter import Parameter
+
+
+def fuse_conv_bn_eval(conv, bn, transpose=False):
+    """A convolution that computes bn(conv(x)), both in evaluation mode."""
+    _check_eval(conv, bn)
+    fused = copy.deepcopy(conv)
+    fused.weight, fused.bias = fuse_conv_bn_weights(
+        fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias,
+        transpose,
+    )  # fmt: skip
+    return fused
+
+
+def fuse_conv_bn_weights(
+    conv_w, conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, transpose=False
+):
+    """(weight, bias) of that convolution."""
+    if transpose:
+        shape = [1, -1] + [1] * (conv_w.dim() - 2)
+    else:
+        shape = [-1, 1] + [1] * (conv_w.dim() - 2)
+    return _fused(conv_w, conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, shape)
+
+
+def fuse_linear_bn_eval(linear, bn):
+    """A linear layer that computes bn(linear(x)), both in evaluation mode."""
+    _check_eval(linear, bn)
+    fused = copy.deepcopy(linear)
+    if linear.out_features != bn.num_features and bn.num_features != 1:
+        raise AssertionError(
+            "To fuse, linear.out_features == bn.num_features or bn.num_features == 1"
+        )
+    fused.weight, fused.bias = fuse_linear_bn_weights(
+        fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
+    )
+    return fused
+
+
+def fuse_linear_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b):
+    """(weight, bias) of that linear layer."""
+    return _fused(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, [-1, 1])
+
+
+def _check_eval(*modules):
+    if any(module.training for module in modules):
+        raise AssertionError("Fusion only for eval!")
+
+
+def _fused(weight, bias, mean, var, eps, bn_weight, bn_bias, shape):
+    with flambeau.no_grad():
+        scale = (var + eps).rsqrt()
+        if bn_weight is not None:
+            scale = scale * bn_weight
+        shift = -mean * scale if bias is None else (bias - mean) * scale
+        if bn_bias is not None:
+            shift = shift + bn_bias
+        fused = (weight * scale.reshape(shape)).to(weight.dtype)
+    learns = weight.requires_grad
+    bias_learns = learns if bias is None else bias.requires_grad
+    return Parameter(fused, learns), Parameter(shift.to(weight.dtype), bias_learns)
