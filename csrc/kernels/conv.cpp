@@ -6,6 +6,7 @@
 
 #include "kernels/conv_direct.h"
 #include "kernels/conv_loops.h"
+#include "kernels/conv_winograd.h"
 #include "kernels/convert.h"
 #include "runtime/threads.h"
 #include "tensor/error.h"
@@ -41,6 +42,21 @@ struct Sizes {
   }
 };
 
+/// float32 and float64, by the fastest way for the shape.
+template <class T>
+void correlate(const Correlation& c, const T* source, const T* weight, const T* bias, bool relu, T* target) {
+  if constexpr (std::is_same_v<T, float>)
+    if (winograd_fits(c)) return correlate_winograd(c, source, weight, bias, relu, target);
+  correlate_direct<T>(c, source, weight, bias, relu, target);
+}
+
+template <class T>
+void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight) {
+  if constexpr (std::is_same_v<T, float>)
+    if (winograd_fits(c)) return outer_winograd(c, grad, source, grad_weight);
+  outer_direct<T>(c, grad, source, grad_weight);
+}
+
 [[noreturn]] void refuse_bool() {
   throw NotImplementedError("convolution: not implemented for bool; convert to an integer first.");
 }
@@ -60,11 +76,11 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
     } else if constexpr (is_half<T>) {
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.output);
-      correlate_direct<float>(correlation, widened<T>(x, n.input).get(), widened<T>(w, n.weight).get(),
+      correlate<float>(correlation, widened<T>(x, n.input).get(), widened<T>(w, n.weight).get(),
                               widened<T>(b, shape.O).get(), relu, wide.get());
       narrow<T>(wide.get(), out, n.output);
     } else if constexpr (std::is_floating_point_v<T>) {
-      correlate_direct<T>(correlation, x, w, b, relu, out);
+      correlate<T>(correlation, x, w, b, relu, out);
     } else {
       correlate_loops<T>(correlation, x, w, b, relu, out);
     }
@@ -86,11 +102,11 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
       auto wide = std::make_unique_for_overwrite<float[]>(n.input);
       auto wide_g = widened<T>(g, n.output), wide_w = widened<T>(w, n.weight), wide_b = widened<T>(b, shape.C);
       for (const Correlation& phase : phases)
-        correlate_direct<float>(phase, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get());
+        correlate<float>(phase, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get());
       narrow<T>(wide.get(), out, n.input);
     } else {
       for (const Correlation& phase : phases) {
-        if constexpr (std::is_floating_point_v<T>) correlate_direct<T>(phase, g, w, b, false, out);
+        if constexpr (std::is_floating_point_v<T>) correlate<T>(phase, g, w, b, false, out);
         else correlate_loops<T>(phase, g, w, b, false, out);
       }
     }
@@ -108,10 +124,10 @@ void conv_backward_weight(const ConvShape& shape, const void* grad_output, const
     } else if constexpr (is_half<T>) {
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.weight);
-      outer_direct<float>(correlation, widened<T>(g, n.output).get(), widened<T>(x, n.input).get(), wide.get());
+      outer<float>(correlation, widened<T>(g, n.output).get(), widened<T>(x, n.input).get(), wide.get());
       narrow<T>(wide.get(), out, n.weight);
     } else if constexpr (std::is_floating_point_v<T>) {
-      outer_direct<T>(correlation, g, x, out);
+      outer<T>(correlation, g, x, out);
     } else {
       outer_loops<T>(correlation, g, x, out);
     }

@@ -41,6 +41,21 @@ struct ConvKernels {
 
   /// to[j] = from[j * step] for j < n.
   void (*gather)(const T* from, int64_t step, T* to, int64_t n);
+
+  /// The transforms of conv_winograd.h over n tiles side by side, whole vectors at a time. Point q of
+  /// tile t is at q * point_step + t.
+  /// Input: rows[(i * 4 + j % 4) * phase_step + j / 4 + t] is element (i, j) of tile t.
+  void (*winograd_input)(const T* rows, int64_t phase_step, int64_t n, T* points, int64_t point_step);
+  /// Grad: as input, with elements (i, j) below 4 at rows[(i * 4 + j) * phase_step + t].
+  void (*winograd_grad)(const T* rows, int64_t phase_step, int64_t n, T* points, int64_t point_step);
+  /// Output: rows[i * row_step + 4 * t + j] is element (i, j) of tile t.
+  void (*winograd_output)(const T* points, int64_t point_step, int64_t n, T* rows, int64_t row_step);
+  /// Weight: kernel t is the 9 weights at weight + 9 * t, taken in the order `tap`.
+  void (*winograd_weight)(const T* weight, const int64_t* tap, int64_t n, T* points, int64_t point_step);
+  /// Sums: the way back of winograd_weight for its gradient; reads whole vectors of points.
+  void (*winograd_sums)(const T* points, int64_t point_step, int64_t n, const int64_t* tap, T* weight);
+  /// phases[j * phase_step + t] = row[4 * t + j] for t < n, j < 4.
+  void (*split_phases)(const T* row, int64_t n, T* phases, int64_t phase_step);
 };
 
 /// The kernels for this machine. T: float, double.

@@ -183,9 +183,195 @@ void gather(const T* from, int64_t step, T* to, int64_t n) {
   }
 }
 
+/// The matrices of conv_winograd.h applied to vectors; `half` and `two` are the roots of 1/2 and 2.
+template <class T>
+struct Winograd {
+  using vec = typename Vec<T>::type;
+  static constexpr T half = static_cast<T>(0.70710678118654752440), two = static_cast<T>(1.41421356237309504880);
+
+  static inline __attribute__((always_inline)) void input(const vec (&d)[6], vec (&out)[6]) {
+    const vec even_a = multiply_add(splat(T(-2)), d[2], d[4]), even_b = multiply_add(splat(T(-0.5)), d[2], d[4]);
+    const vec odd_a = multiply_add(splat(T(-2)), d[1], d[3]), odd_b = multiply_add(splat(T(-0.5)), d[1], d[3]);
+    out[0] = multiply_add(splat(T(-2.5)), d[2], d[0] + d[4]);
+    out[1] = multiply_add(splat(half), odd_a, even_a);
+    out[2] = multiply_add(splat(-half), odd_a, even_a);
+    out[3] = multiply_add(splat(two), odd_b, even_b);
+    out[4] = multiply_add(splat(-two), odd_b, even_b);
+    out[5] = multiply_add(splat(T(-2.5)), d[3], d[1] + d[5]);
+  }
+
+  static inline __attribute__((always_inline)) void grad(const vec (&d)[4], vec (&out)[6]) {
+    const vec even_a = multiply_add(splat(T(0.5)), d[2], d[0]), even_b = multiply_add(splat(T(2)), d[2], d[0]);
+    const vec odd_a = multiply_add(splat(T(0.5)), d[3], d[1]), odd_b = multiply_add(splat(T(2)), d[3], d[1]);
+    out[0] = d[0];
+    out[1] = multiply_add(splat(half), odd_a, even_a);
+    out[2] = multiply_add(splat(-half), odd_a, even_a);
+    out[3] = multiply_add(splat(two), odd_b, even_b);
+    out[4] = multiply_add(splat(-two), odd_b, even_b);
+    out[5] = d[3];
+  }
+
+  static inline __attribute__((always_inline)) void weight(const vec (&w)[3], vec (&out)[6]) {
+    const vec even_a = splat(T(-2) / 3) * multiply_add(splat(T(0.5)), w[2], w[0]), odd_a = splat(T(-2) / 3 * half) * w[1];
+    const vec even_b = splat(T(1) / 6) * multiply_add(splat(T(2)), w[2], w[0]), odd_b = splat(T(1) / 6 * two) * w[1];
+    out[0] = w[0];
+    out[1] = even_a + odd_a;
+    out[2] = even_a - odd_a;
+    out[3] = even_b + odd_b;
+    out[4] = even_b - odd_b;
+    out[5] = w[2];
+  }
+
+  static inline __attribute__((always_inline)) void sums(const vec (&m)[6], vec (&out)[3]) {
+    const vec sum_a = splat(T(-2) / 3) * (m[1] + m[2]), odd_a = splat(T(-2) / 3 * half) * (m[1] - m[2]);
+    const vec sum_b = splat(T(1) / 6) * (m[3] + m[4]), odd_b = splat(T(1) / 6 * two) * (m[3] - m[4]);
+    out[0] = m[0] + sum_a + sum_b;
+    out[1] = odd_a + odd_b;
+    out[2] = multiply_add(splat(T(2)), sum_b, multiply_add(splat(T(0.5)), sum_a, m[5]));
+  }
+
+  static inline __attribute__((always_inline)) void output(const vec (&m)[6], vec (&out)[4]) {
+    const vec sum_a = m[1] + m[2], sum_b = m[3] + m[4];
+    const vec odd_a = splat(half) * (m[1] - m[2]), odd_b = splat(two) * (m[3] - m[4]);
+    out[0] = m[0] + sum_a + sum_b;
+    out[1] = odd_a + odd_b;
+    out[2] = multiply_add(splat(T(2)), sum_b, splat(T(0.5)) * sum_a);
+    out[3] = multiply_add(splat(T(2)), odd_b, multiply_add(splat(T(0.5)), odd_a, m[5]));
+  }
+};
+
+template <class T>
+void winograd_input(const T* rows, int64_t phase_step, int64_t n, T* points, int64_t point_step) {
+  using vec = typename Vec<T>::type;
+  for (int64_t t = 0; t < n; t += Vec<T>::lanes) {
+    vec half[6][6];  // row i of the tile, its columns transformed
+    for (int i = 0; i < 6; ++i) {
+      vec d[6];
+      for (int j = 0; j < 6; ++j) d[j] = load(rows + (i * 4 + j % 4) * phase_step + j / 4 + t);
+      Winograd<T>::input(d, half[i]);
+    }
+    for (int j = 0; j < 6; ++j) {
+      vec d[6], out[6];
+      for (int i = 0; i < 6; ++i) d[i] = half[i][j];
+      Winograd<T>::input(d, out);
+      for (int i = 0; i < 6; ++i) store(points + (i * 6 + j) * point_step + t, out[i]);
+    }
+  }
+}
+
+template <class T>
+void winograd_grad(const T* rows, int64_t phase_step, int64_t n, T* points, int64_t point_step) {
+  using vec = typename Vec<T>::type;
+  for (int64_t t = 0; t < n; t += Vec<T>::lanes) {
+    vec half[4][6];
+    for (int i = 0; i < 4; ++i) {
+      vec d[4];
+      for (int j = 0; j < 4; ++j) d[j] = load(rows + (i * 4 + j) * phase_step + t);
+      Winograd<T>::grad(d, half[i]);
+    }
+    for (int j = 0; j < 6; ++j) {
+      vec d[4], out[6];
+      for (int i = 0; i < 4; ++i) d[i] = half[i][j];
+      Winograd<T>::grad(d, out);
+      for (int i = 0; i < 6; ++i) store(points + (i * 6 + j) * point_step + t, out[i]);
+    }
+  }
+}
+
+template <class T>
+void winograd_output(const T* points, int64_t point_step, int64_t n, T* rows, int64_t row_step) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  for (int64_t t = 0; t < n; t += lanes) {
+    vec half[6][4];
+    for (int i = 0; i < 6; ++i) {
+      vec m[6];
+      for (int j = 0; j < 6; ++j) m[j] = load(points + (i * 6 + j) * point_step + t);
+      Winograd<T>::output(m, half[i]);
+    }
+    alignas(64) T phases[4][4][lanes];
+    for (int j = 0; j < 4; ++j) {
+      vec m[6], out[4];
+      for (int i = 0; i < 6; ++i) m[i] = half[i][j];
+      Winograd<T>::output(m, out);
+      for (int i = 0; i < 4; ++i) store(phases[i][j], out[i]);
+    }
+    for (int i = 0; i < 4; ++i) {
+      T* row = rows + i * row_step + 4 * t;
+      for (int lane = 0; lane < lanes; ++lane)
+        for (int j = 0; j < 4; ++j) row[4 * lane + j] = phases[i][j][lane];
+    }
+  }
+}
+
+template <class T>
+void winograd_weight(const T* weight, const int64_t* tap, int64_t n, T* points, int64_t point_step) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  for (int64_t t = 0; t < n; t += lanes, weight += 9 * lanes) {
+    const int count = static_cast<int>(n - t < lanes ? n - t : lanes);
+    T gathered[9][lanes] = {};
+    for (int k = 0; k < 9; ++k)
+      for (int lane = 0; lane < count; ++lane) gathered[k][lane] = weight[9 * lane + tap[k]];
+    vec half[3][6];
+    for (int r = 0; r < 3; ++r) {
+      vec w[3];
+      for (int k = 0; k < 3; ++k) w[k] = load(gathered[r * 3 + k]);
+      Winograd<T>::weight(w, half[r]);
+    }
+    for (int j = 0; j < 6; ++j) {
+      vec w[3], out[6];
+      for (int r = 0; r < 3; ++r) w[r] = half[r][j];
+      Winograd<T>::weight(w, out);
+      for (int i = 0; i < 6; ++i) {
+        T* to = points + (i * 6 + j) * point_step + t;
+        if (count == lanes) store(to, out[i]);
+        else for (int lane = 0; lane < count; ++lane) to[lane] = out[i][lane];
+      }
+    }
+  }
+}
+
+template <class T>
+void winograd_sums(const T* points, int64_t point_step, int64_t n, const int64_t* tap, T* weight) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  for (int64_t t = 0; t < n; t += lanes, weight += 9 * lanes) {
+    vec half[6][3];
+    for (int i = 0; i < 6; ++i) {
+      vec m[6];
+      for (int j = 0; j < 6; ++j) m[j] = load(points + (i * 6 + j) * point_step + t);
+      Winograd<T>::sums(m, half[i]);
+    }
+    T found[9][lanes];
+    for (int k = 0; k < 3; ++k) {
+      vec m[6], out[3];
+      for (int i = 0; i < 6; ++i) m[i] = half[i][k];
+      Winograd<T>::sums(m, out);
+      for (int r = 0; r < 3; ++r) store(found[r * 3 + k], out[r]);
+    }
+    const int count = static_cast<int>(n - t < lanes ? n - t : lanes);
+    for (int k = 0; k < 9; ++k)
+      for (int lane = 0; lane < count; ++lane) weight[9 * lane + tap[k]] = found[k][lane];
+  }
+}
+
+template <class T>
+void split_phases(const T* row, int64_t n, T* phases, int64_t phase_step) {
+  T *p0 = phases, *p1 = p0 + phase_step, *p2 = p1 + phase_step, *p3 = p2 + phase_step;
+#pragma GCC ivdep
+  for (int64_t t = 0; t < n; ++t) {
+    p0[t] = row[4 * t];
+    p1[t] = row[4 * t + 1];
+    p2[t] = row[4 * t + 2];
+    p3[t] = row[4 * t + 3];
+  }
+}
+
 template <class T>
 constexpr ConvKernels<T> kernels() {
-  return {Vec<T>::lanes, most_m, most_v, most_g, most_x, correlate<T>, store_tile<T>, outer<T>, gather<T>};
+  return {Vec<T>::lanes, most_m, most_v, most_g, most_x, correlate<T>, store_tile<T>, outer<T>, gather<T>,
+          winograd_input<T>, winograd_grad<T>, winograd_output<T>, winograd_weight<T>, winograd_sums<T>, split_phases<T>};
 }
 
 extern const ConvKernels<float> float_kernels = kernels<float>();
