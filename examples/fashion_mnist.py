@@ -1,0 +1,76 @@
+"""Train the tutorial's LeNet on Fashion-MNIST: at least 88 % on the test images.
+
+    python examples/fashion_mnist.py --data FOLDER
+
+FOLDER holds the four IDX files, gzipped or not; Debian's package dataset-fashion-mnist puts them
+where they are looked for without --data. --download fetches them.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from lenet import LeNet
+from training import draw, predict, train
+
+import flambeau as torch
+from flambeau.utils.data import DataLoader, Subset
+from flambeau.vision import transforms
+from flambeau.vision.datasets import FashionMNIST
+
+TRANSFORM = transforms.Compose(
+    [
+        transforms.Pad(2),  # 28x28 -> 32x32
+        transforms.ToTensor(),
+        transforms.Normalize((0.286,), (0.353,)),
+    ]
+)
+GOAL = 0.88
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=FashionMNIST.system_folder)
+    parser.add_argument("--download", action="store_true")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--samples", type=int, help="train with the first so many only")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    torch.manual_seed(args.seed)
+    training = FashionMNIST(args.data, True, TRANSFORM, download=args.download)
+    test = FashionMNIST(args.data, False, TRANSFORM)
+    if args.samples:
+        training = Subset(training, range(args.samples))
+    loader = DataLoader(training, batch_size=64, shuffle=True)
+    model = LeNet()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    losses, seconds = train(model, loader, optimizer, args.epochs)
+    print(
+        f"Trained {len(losses)} steps in {seconds:.1f} s, {1e3 * seconds / len(losses):.2f} ms each."
+    )
+
+    predictions = predict(model, DataLoader(test, batch_size=500))
+    accuracy = (predictions == test.targets).float().mean().item()
+    print(f"Accuracy on the {len(test)} test images: {100 * accuracy:.2f} %.")
+    torch.save({"model": model.state_dict()}, args.out / "fashion_mnist.pt")
+    first = slice(0, 18)
+    draw(
+        args.out / "fashion_mnist.png",
+        losses,
+        test.data[first],
+        predictions[first],
+        test.targets[first],
+        test.classes,
+        f"LeNet on Fashion-MNIST: {100 * accuracy:.2f} % right",
+    )
+    if args.samples is None and accuracy < GOAL:
+        print(f"FAILED: expected at least {100 * GOAL:.0f} %.")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

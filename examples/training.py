@@ -1,0 +1,82 @@
+"""Training and testing a classifier, shared by the examples."""
+
+import time
+
+from tqdm import tqdm
+
+import flambeau as torch
+import flambeau.nn.functional as F
+
+
+def train(model, loader, optimizer, epochs):
+    """Minimise the cross entropy, with a progress bar.
+
+    Returns:
+        (list of float, float): the loss of each step, and the time it took in seconds.
+    """
+    losses = []
+    model.train()
+    start = time.perf_counter()
+    with tqdm(total=epochs * len(loader), unit="step", mininterval=0.2) as bar:
+        for epoch in range(epochs):
+            bar.set_description(f"epoch {epoch + 1}/{epochs}")
+            for images, targets in loader:
+                loss = F.cross_entropy(model(images), targets)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.item())
+                if len(losses) % 10 == 0:
+                    bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+                bar.update()
+    return losses, time.perf_counter() - start
+
+
+def predict(model, loader):
+    """The predicted class of every sample of the loader, in its order: int64 (N,)."""
+    model.eval()
+    with torch.no_grad():
+        return torch.cat([model(images).argmax(1) for images, _ in loader])
+
+
+def draw(path, losses, images, predictions, targets, classes, title):
+    """A picture of the loss curve and of some predictions; False where matplotlib is missing."""
+    try:
+        import matplotlib
+    except ImportError:
+        print("No picture: it needs matplotlib. Run: pip install 'flambeau[plot]'.")
+        return False
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure = pyplot.figure(figsize=(12, 5), layout="constrained")
+    curve, grid = figure.subfigures(1, 2, width_ratios=(1, 1.2))
+    figure.suptitle(title)
+    axes = curve.subplots()
+    axes.plot(losses, color="tab:blue", alpha=0.3, label="each step")
+    axes.plot(_smooth(losses), color="tab:blue", label="smoothed")
+    axes.set(xlabel="step", ylabel="cross entropy", yscale="log")
+    axes.legend()
+    for axes, image, prediction, target in zip(
+        grid.subplots(3, 6).flat, images, predictions, targets
+    ):
+        axes.imshow(image.numpy(), cmap="gray_r")
+        right = int(prediction) == int(target)
+        name = classes[int(prediction)]
+        axes.set_title(
+            name if right else f"{name} (is {classes[int(target)]})",
+            color="black" if right else "tab:red",
+            fontsize=9,
+        )
+        axes.axis("off")
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+    return True
+
+
+def _smooth(values, weight=0.95):
+    smoothed, average = [], values[0]
+    for value in values:
+        average = weight * average + (1 - weight) * value
+        smoothed.append(average)
+    return smoothed
