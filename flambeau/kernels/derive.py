@@ -11,6 +11,7 @@ wrap their product in guard(g, product), which is 0 where g is 0. Strict IEEE ar
 PyTorch's NaN) comes back with FLAMBEAU_STRICT_GRADIENTS=1, read when a derivative is first taken.
 """
 
+import math
 import os
 
 from .expression import const, inputs_of, node, substitute, topological
@@ -112,7 +113,10 @@ def simplify(root):
 
 
 def _number(n):
-    return n.attr if n.op == "const" and type(n.attr) in (int, float) else None
+    """The value of a finite real constant, or None."""
+    if n.op == "const" and type(n.attr) in (int, float) and math.isfinite(n.attr):
+        return n.attr
+    return None
 
 
 def _mul(a, b):
@@ -186,6 +190,8 @@ def _guard(g, value):
         return -(_guard(g, value.args[0]) or node("guard", g, value.args[0]))
     if value.op == "guard" and value.args[0] is g:
         return value
+    if value.op in ("mul", "div") and value.args[0] is g and _number(value.args[1]):
+        return value  # a finite factor, other than 0
     return None
 
 

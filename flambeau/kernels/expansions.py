@@ -85,9 +85,8 @@ def _hypot(x, y, dtype):
     big, small = node("fmax", abs(x), abs(y)), node("fmin", abs(x), abs(y))
     high, low = (2.0**100, 2.0**-100) if dtype == "float32" else (2.0**700, 2.0**-700)
     near_top, near_bottom = (2.0**60, 2.0**-60) if dtype == "float32" else (2.0**500, 2.0**-500)
-    factor = where(big > near_top, low, where(small < near_bottom, high, 1.0))
-    # A tiny `small` beside a large `big` must not lift `big` into overflow; it does not count there.
-    factor = where((big > 1.0) & (big <= near_top), 1.0, factor)
+    # If `big` is not tiny, a square of `small` that vanishes does not count beside its own.
+    factor = where(big > near_top, low, where(big < near_bottom, high, 1.0))
     a, b = big * cast(factor, dtype), small * cast(factor, dtype)
     root = sqrt(a * a + b * b) * (1.0 / cast(factor, dtype))
     infinite = big == float("inf")

@@ -20,7 +20,6 @@ Node kinds (`op`, `attr`, number of args):
 `div` is true division, `guard(g, v)` is v but 0 where g is 0 (derive.py says why).
 """
 
-import linecache
 import math
 import os
 import struct
@@ -356,6 +355,8 @@ def _user_frame():
 
 def _where_in_user_code(symbol):
     """(kernel and line, source text, a name of the symbol) of the user's line now running."""
+    import linecache
+
     frame = _user_frame()
     if frame is None:
         return "kernel", "", "the condition"

@@ -124,7 +124,7 @@ _IN_LIBM = frozenset(
 
 def _libm(block, name, register, operands):
     """A call of the C library for each lane: slow, for what has no expansion."""
-    if name not in _IN_LIBM:
+    if name not in _IN_LIBM or block.target.name == "ptx":
         raise NotImplementedError(f"the kernel language has no {name} yet")
     function = _LIBM.get(name, name) + ("f" if register == "float" else "")
     block.module.declare(function, register, [register] * len(operands))

@@ -83,6 +83,10 @@ class Map:
         from .targets import cpu
 
         target = target or cpu.host()
+        if target.name == "ptx":
+            from .targets.ptx import map_ir
+
+            return map_ir(self, in_dtypes, as_dtypes, out_dtypes, modes)
         return _Schedule(self, in_dtypes, as_dtypes, out_dtypes, modes, target).text()
 
     def ptx(self, in_dtypes, as_dtypes, out_dtypes, modes, arch="sm_70"):

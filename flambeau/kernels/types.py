@@ -5,11 +5,10 @@ as in PyTorch: int32 + 1 stays int32, int32 + 1.5 becomes float32). Values of fl
 are computed in float32, so they never appear as the dtype of a value.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class DType:
+class DType(NamedTuple):
     """One dtype: `kind` is b, u, i, f or c; `bits` counts the memory of one real part."""
 
     name: str

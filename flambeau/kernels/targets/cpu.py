@@ -6,13 +6,11 @@ disk serves every machine of a level. FLAMBEAU_CPU=avx512|avx2|portable chooses 
 
 import functools
 import os
-import platform
 import sys
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class CpuTarget:
+class CpuTarget(NamedTuple):
     """What emission must know about a level of CPU."""
 
     name: str
@@ -53,10 +51,10 @@ def _flags():
 @functools.cache
 def host():
     """The level of this CPU, or the one that FLAMBEAU_CPU asks for."""
-    machine = platform.machine().lower()
+    machine = os.uname().machine.lower() if hasattr(os, "uname") else "windows"
     if machine in ("arm64", "aarch64"):
         return _LEVELS["neon"]
-    if machine not in ("x86_64", "amd64") or sys.platform == "win32":
+    if machine not in ("x86_64", "amd64"):
         raise NotImplementedError(f"flambeau makes no kernels for {machine} on {sys.platform} yet")
     flags = _flags()
     possible = [name for name in ("avx512", "avx2") if _NEEDS[name] <= flags] + ["portable"]

@@ -13,15 +13,14 @@ import ctypes
 import mmap
 import struct
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SHT_RELA, SHT_NOBITS, SHF_ALLOC = 4, 8, 2
 R_X86_64_64, R_X86_64_PC32, R_X86_64_PLT32 = 1, 2, 4
 R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_REX_GOTPCRELX = 9, 41, 42
 
 
-@dataclass
-class Blob:
+class Blob(NamedTuple):
     """Code that runs at any address: `slots` are (offset, name) of outside addresses to fill in."""
 
     code: bytes
