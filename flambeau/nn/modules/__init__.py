@@ -12,6 +12,7 @@ CONTENTS = {
     ".activation": """ReLU SELU SiLU Mish Hardswish Hardsigmoid Hardtanh ReLU6 ELU CELU LeakyReLU
         RReLU PReLU Sigmoid Tanh LogSigmoid Softsign Tanhshrink GELU Softplus Hardshrink Softshrink
         Threshold GLU Softmax Softmin LogSoftmax Softmax2d""",
+    ".attention": "MultiheadAttention",
     ".batchnorm": "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm",
     ".conv": "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d",
     ".distance": "PairwiseDistance CosineSimilarity",
@@ -33,6 +34,8 @@ CONTENTS = {
         AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d""",
     ".rnn": "RNNBase RNN LSTM GRU",
     ".rnn_cell": "RNNCellBase RNNCell LSTMCell GRUCell",
+    ".transformer": """TransformerEncoderLayer TransformerEncoder TransformerDecoderLayer
+        TransformerDecoder Transformer""",
     ".vision": """PixelShuffle PixelUnshuffle ChannelShuffle Upsample UpsamplingNearest2d
         UpsamplingBilinear2d Unfold Fold""",
 }

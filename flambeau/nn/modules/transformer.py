@@ -1,0 +1,359 @@
+"""The transformer: encoder, decoder and their layers.
+
+Source: Vaswani et al., 2017, arXiv:1706.03762.
+"""
+
+import copy
+import math
+
+import flambeau
+
+from .. import functional as F
+from .. import init
+from .attention import MultiheadAttention
+from .dropout import Dropout
+from .linear import Linear
+from .module import Module
+from .module_list import ModuleList
+from .normalization import LayerNorm
+
+
+def _activation(activation):
+    if not isinstance(activation, str):
+        return activation
+    if activation not in ("relu", "gelu"):
+        raise RuntimeError(f"activation should be relu/gelu, not {activation}")
+    return getattr(F, activation)
+
+
+def _copies(module, n):
+    return ModuleList([copy.deepcopy(module) for _ in range(n)])
+
+
+def generate_square_subsequent_mask(sz, device=None, dtype=None):
+    """(sz, sz): 0 on and below the diagonal, -inf above, so that no time sees a later one."""
+    mask = flambeau.full((sz, sz), -math.inf, dtype=dtype, device=device)
+    return mask.triu(diagonal=1)
+
+
+def _is_causal(mask, given, size):
+    """Whether the mask is the one that hides the future; computed unless the caller knows."""
+    if given is not None:
+        return given
+    if mask is None:
+        return False
+    causal = generate_square_subsequent_mask(size, mask.device, mask.dtype) \
+        if mask.is_floating_point() else None
+    if causal is None or mask.size() != causal.size():
+        return False
+    return bool((mask == causal).all())
+
+
+class _Layer(Module):
+    """What encoder and decoder layers share: attention, feed-forward, norms and residuals."""
+
+    __constants__ = ["norm_first"]
+
+    def _feed_forward(self, d_model, dim_feedforward, dropout, activation, bias, made):
+        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **made)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, **made)
+        self.activation = _activation(activation)
+
+    def _norms(self, n, d_model, eps, bias, dropout, made):
+        for i in range(1, n + 1):
+            setattr(self, f"norm{i}", LayerNorm(d_model, eps=eps, bias=bias, **made))
+        for i in range(1, n + 1):
+            setattr(self, f"dropout{i}", Dropout(dropout))
+
+    def _ff_block(self, x):
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+    def _residual(self, i, x, block):
+        """x + dropout_i(block(x)), with norm_i before the block or after the sum."""
+        norm, dropout = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
+        if self.norm_first:
+            return x + dropout(block(norm(x)))
+        return norm(x + dropout(block(x)))
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.__dict__.setdefault("activation", F.relu)
+
+
+class TransformerEncoderLayer(_Layer):
+    """Self attention and a feed-forward network, each with a residual and a norm."""
+
+    def __init__(
+        self,
+        d_model,
+        nhead,
+        dim_feedforward=2048,
+        dropout=0.1,
+        activation="relu",
+        layer_norm_eps=1e-5,
+        batch_first=False,
+        norm_first=False,
+        bias=True,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        made = {"device": device, "dtype": dtype}
+        self.self_attn = MultiheadAttention(
+            d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, **made
+        )
+        self._feed_forward(d_model, dim_feedforward, dropout, activation, bias, made)
+        self.norm_first = norm_first
+        self._norms(2, d_model, layer_norm_eps, bias, dropout, made)
+
+    def forward(self, src, src_mask=None, src_key_padding_mask=None, is_causal=False):
+        """The layer's output for `src` (T, B, E), (B, T, E) if batch_first, or (T, E)."""
+
+        def attend(x):
+            return self.self_attn(
+                x,
+                x,
+                x,
+                attn_mask=src_mask,
+                key_padding_mask=_added(src_key_padding_mask, src),
+                need_weights=False,
+                is_causal=is_causal,
+            )[0]
+
+        return self._residual(2, self._residual(1, src, attend), self._ff_block)
+
+
+def _added(mask, like):
+    """A bool padding mask as numbers to add, as attention with another float mask needs it."""
+    if mask is None or mask.dtype != flambeau.bool:
+        return mask
+    return flambeau.zeros(mask.shape, dtype=like.dtype, device=mask.device).masked_fill_(
+        mask, -math.inf
+    )
+
+
+class TransformerEncoder(Module):
+    """num_layers copies of an encoder layer, and a norm."""
+
+    __constants__ = ["norm"]
+
+    def __init__(
+        self, encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True
+    ):
+        super().__init__()
+        self.layers = _copies(encoder_layer, num_layers)
+        self.num_layers = num_layers
+        self.norm = norm
+        self.enable_nested_tensor = enable_nested_tensor
+        self.use_nested_tensor = False
+        self.mask_check = mask_check
+
+    def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
+        """The last layer's output for `src`."""
+        batch_first = self.layers[0].self_attn.batch_first if len(self.layers) else False
+        length = src.size(1 if batch_first and src.dim() == 3 else 0)
+        causal = _is_causal(mask, is_causal, length)
+        output = src
+        for layer in self.layers:
+            output = layer(
+                output,
+                src_mask=mask,
+                is_causal=causal,
+                src_key_padding_mask=src_key_padding_mask,
+            )
+        return output if self.norm is None else self.norm(output)
+
+
+class TransformerDecoderLayer(_Layer):
+    """Self attention, attention to the encoder's output, and a feed-forward network."""
+
+    def __init__(
+        self,
+        d_model,
+        nhead,
+        dim_feedforward=2048,
+        dropout=0.1,
+        activation="relu",
+        layer_norm_eps=1e-5,
+        batch_first=False,
+        norm_first=False,
+        bias=True,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        made = {"device": device, "dtype": dtype}
+        for name in ("self_attn", "multihead_attn"):
+            attention = MultiheadAttention(
+                d_model, nhead, dropout=dropout, batch_first=batch_first, bias=bias, **made
+            )
+            setattr(self, name, attention)
+        self._feed_forward(d_model, dim_feedforward, dropout, activation, bias, made)
+        self.norm_first = norm_first
+        self._norms(3, d_model, layer_norm_eps, bias, dropout, made)
+
+    def forward(
+        self,
+        tgt,
+        memory,
+        tgt_mask=None,
+        memory_mask=None,
+        tgt_key_padding_mask=None,
+        memory_key_padding_mask=None,
+        tgt_is_causal=False,
+        memory_is_causal=False,
+    ):
+        """The layer's output for `tgt`, which attends to `memory`."""
+
+        def attend_self(x):
+            return self.self_attn(
+                x,
+                x,
+                x,
+                attn_mask=tgt_mask,
+                key_padding_mask=tgt_key_padding_mask,
+                is_causal=tgt_is_causal,
+                need_weights=False,
+            )[0]
+
+        def attend_memory(x):
+            return self.multihead_attn(
+                x,
+                memory,
+                memory,
+                attn_mask=memory_mask,
+                key_padding_mask=memory_key_padding_mask,
+                is_causal=memory_is_causal,
+                need_weights=False,
+            )[0]
+
+        x = self._residual(1, tgt, attend_self)
+        x = self._residual(2, x, attend_memory)
+        return self._residual(3, x, self._ff_block)
+
+
+class TransformerDecoder(Module):
+    """num_layers copies of a decoder layer, and a norm."""
+
+    __constants__ = ["norm"]
+
+    def __init__(self, decoder_layer, num_layers, norm=None):
+        super().__init__()
+        self.layers = _copies(decoder_layer, num_layers)
+        self.num_layers = num_layers
+        self.norm = norm
+
+    def forward(
+        self,
+        tgt,
+        memory,
+        tgt_mask=None,
+        memory_mask=None,
+        tgt_key_padding_mask=None,
+        memory_key_padding_mask=None,
+        tgt_is_causal=None,
+        memory_is_causal=False,
+    ):
+        """The last layer's output for `tgt`, which attends to `memory`."""
+        batch_first = self.layers[0].self_attn.batch_first if len(self.layers) else False
+        length = tgt.size(1 if batch_first and tgt.dim() == 3 else 0)
+        causal = _is_causal(tgt_mask, tgt_is_causal, length)
+        output = tgt
+        for layer in self.layers:
+            output = layer(
+                output,
+                memory,
+                tgt_mask=tgt_mask,
+                memory_mask=memory_mask,
+                tgt_key_padding_mask=tgt_key_padding_mask,
+                memory_key_padding_mask=memory_key_padding_mask,
+                tgt_is_causal=causal,
+                memory_is_causal=memory_is_causal,
+            )
+        return output if self.norm is None else self.norm(output)
+
+
+class Transformer(Module):
+    """An encoder and a decoder."""
+
+    def __init__(
+        self,
+        d_model=512,
+        nhead=8,
+        num_encoder_layers=6,
+        num_decoder_layers=6,
+        dim_feedforward=2048,
+        dropout=0.1,
+        activation="relu",
+        custom_encoder=None,
+        custom_decoder=None,
+        layer_norm_eps=1e-5,
+        batch_first=False,
+        norm_first=False,
+        bias=True,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        made = {"device": device, "dtype": dtype}
+        arguments = (
+            d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first,
+            norm_first, bias,
+        )  # fmt: skip
+
+        def norm():
+            return LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **made)
+
+        self.encoder = custom_encoder or TransformerEncoder(
+            TransformerEncoderLayer(*arguments, **made), num_encoder_layers, norm()
+        )
+        self.decoder = custom_decoder or TransformerDecoder(
+            TransformerDecoderLayer(*arguments, **made), num_decoder_layers, norm()
+        )
+        self._reset_parameters()
+        self.d_model = d_model
+        self.nhead = nhead
+        self.batch_first = batch_first
+
+    def _reset_parameters(self):
+        for parameter in self.parameters():
+            if parameter.dim() > 1:
+                init.xavier_uniform_(parameter)
+
+    generate_square_subsequent_mask = staticmethod(generate_square_subsequent_mask)
+
+    def forward(
+        self,
+        src,
+        tgt,
+        src_mask=None,
+        tgt_mask=None,
+        memory_mask=None,
+        src_key_padding_mask=None,
+        tgt_key_padding_mask=None,
+        memory_key_padding_mask=None,
+        src_is_causal=None,
+        tgt_is_causal=None,
+        memory_is_causal=False,
+    ):
+        """The decoder's output for `tgt`, which attends to the encoder's output for `src`."""
+        if src.dim() == 3:
+            batch = 0 if self.batch_first else 1
+            if src.size(batch) != tgt.size(batch):
+                raise RuntimeError("the batch number of src and tgt must be equal")
+        if src.size(-1) != self.d_model or tgt.size(-1) != self.d_model:
+            raise RuntimeError("the feature number of src and tgt must be equal to d_model")
+        memory = self.encoder(
+            src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
+        )
+        return self.decoder(
+            tgt,
+            memory,
+            tgt_mask=tgt_mask,
+            memory_mask=memory_mask,
+            tgt_key_padding_mask=tgt_key_padding_mask,
+            memory_key_padding_mask=memory_key_padding_mask,
+            tgt_is_causal=tgt_is_causal,
+            memory_is_causal=memory_is_causal,
+        )
