@@ -1,8 +1,8 @@
-"""Arithmetic and comparison, element by element."""
+"""Arithmetic, element by element."""
 
 from .. import _core
 from ..kernels import language as k
-from .declare import make_pointwise, pointwise
+from .declare import METHODS, composite, make_pointwise, pointwise, register
 
 copy = make_pointwise(lambda x: x, name="copy")
 _core._bind("copy", copy)
@@ -20,6 +20,12 @@ def sub(input, other, *, alpha=1):
     return input - alpha * other
 
 
+@pointwise(inplace=False)
+def rsub(input, other, *, alpha=1):
+    """other - alpha * input."""
+    return other - alpha * input
+
+
 @pointwise(aliases=("multiply",))
 def mul(input, other):
     """input * other."""
@@ -32,26 +38,499 @@ def true_divide(input, other):
     return input / other
 
 
+@pointwise
+def floor_divide(input, other):
+    """The quotient rounded down."""
+    return k.floor_div(input, other)
+
+
+_divide_trunc = make_pointwise(k.trunc_div, name="div")
+
+
+def _divide(true, floor, trunc):
+    def div(input, other, *, rounding_mode=None, out=None):
+        """input / other; rounding_mode None (exact, floating), "trunc" or "floor"."""
+        if rounding_mode is None:
+            operator = true
+        elif rounding_mode == "floor":
+            operator = floor
+        elif rounding_mode == "trunc":
+            operator = trunc
+        else:
+            raise RuntimeError(f"div: expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}.")
+        return operator(input, other) if out is None else operator(input, other, out=out)
+
+    return div
+
+
+div = _divide(true_divide, floor_divide, _divide_trunc)
+_div = _divide(METHODS["true_divide_"], METHODS["floor_divide_"], _core.Pointwise(_divide_trunc.spec, _divide_trunc))
+_div.__name__ = _div.__qualname__ = "div_"
+
+
+def div_(input, other, *, rounding_mode=None):
+    """div(), in place."""
+    return _div(input, other, rounding_mode=rounding_mode)
+
+
+for _name in ("div", "divide"):
+    register(_name, div, method=True)
+    register(_name + "_", div_, method=True, namespaces=())
+
+
+@pointwise
+def remainder(input, other):
+    """input modulo other, with the sign of other."""
+    return k.remainder(input, other)
+
+
+@pointwise
+def fmod(input, other):
+    """The remainder of the division rounded towards zero: the sign of input."""
+    return k.fmod(input, other)
+
+
 @pointwise(aliases=("negative",))
 def neg(input):
     """-input."""
     return -input
 
 
-@pointwise
-def exp(input):
-    """e to the power input."""
-    return k.exp(input)
+@composite(out=False)
+def positive(input):
+    """input itself."""
+    if input.dtype is _core.bool:
+        raise RuntimeError("positive: the + operator does not take tensors of dtype bool.")
+    return input
+
+
+@pointwise(aliases=("absolute",), result="real")
+def abs(input):
+    """The magnitude."""
+    return k.abs(input)
+
+
+@pointwise(inplace=True)
+def sign(input):
+    """-1, 0 or 1."""
+    return k.sign(input)
 
 
 @pointwise
-def relu(input):
-    """The positive part of input."""
-    return k.where(input > 0, input, 0)
+def sgn(input):
+    """sign for real numbers, input / abs(input) for complex ones (0 at 0)."""
+    return k.sign(input)
 
 
-for _name in ("add", "sub", "mul", "true_divide", "neg"):
-    from .declare import METHODS
+@pointwise(compute="floating")
+def reciprocal(input):
+    """1 / input."""
+    return 1 / input
 
+
+@pointwise
+def square(input):
+    """input * input."""
+    return input * input
+
+
+@pointwise(compute="floating")
+def sqrt(input):
+    """The square root."""
+    return k.sqrt(input)
+
+
+@pointwise(compute="floating")
+def rsqrt(input):
+    """1 / sqrt(input)."""
+    return k.rsqrt(input)
+
+
+# --------------------------------------------------------------------------------------------- powers
+
+_pow = make_pointwise(k.power, name="pow")
+_pow_ = _core.Pointwise(_pow.spec, _pow)
+_cube = make_pointwise(lambda input: input * input * input, name="pow")
+_SIMPLE_POWERS = {2: square, 3: _cube}
+
+
+def _check_integer_power(input, exponent):
+    if type(exponent) is int and exponent < 0 and isinstance(input, _core.Tensor) and not (
+            input.dtype.is_floating_point or input.dtype.is_complex):
+        raise RuntimeError("pow: Integers to negative integer powers are not allowed.")
+
+
+def pow(input, exponent, *, out=None):
+    """input to the power exponent; either may be a number."""
+    kind = type(exponent)
+    if kind is int or kind is float:
+        _check_integer_power(input, exponent)
+        simple = _SIMPLE_POWERS.get(exponent)
+        if simple is not None and (kind is int or input.dtype.is_floating_point or input.dtype.is_complex):
+            if input.dtype is not _core.bool:
+                return simple(input) if out is None else simple(input, out=out)
+    return _pow(input, exponent) if out is None else _pow(input, exponent, out=out)
+
+
+def pow_(input, exponent):
+    """pow(), in place."""
+    _check_integer_power(input, exponent)
+    return _pow_(input, exponent)
+
+
+register("pow", pow, method=True)
+register("pow_", pow_, method=True, namespaces=())
+
+
+@composite(inplace=True)
+def float_power(input, exponent):
+    """pow computed in float64 (complex128 for complex operands)."""
+    def wide(x):
+        if isinstance(x, _core.Tensor):
+            return x.to(_core.complex128 if x.dtype.is_complex else _core.float64)
+        return complex(x) if isinstance(x, complex) else float(x)
+
+    return _pow(wide(input), wide(exponent))
+
+
+# ------------------------------------------------------------------------------------------- rounding
+
+
+@pointwise
+def floor(input):
+    """The largest integer not above input."""
+    return k.floor(input)
+
+
+@pointwise
+def ceil(input):
+    """The smallest integer not below input."""
+    return k.ceil(input)
+
+
+@pointwise(aliases=("fix",))
+def trunc(input):
+    """input without its fraction."""
+    return k.trunc(input)
+
+
+@pointwise
+def frac(input):
+    """The fraction of input, with its sign."""
+    return input - k.trunc(input)
+
+
+_round = make_pointwise(k.round, name="round")
+_round_scaled = make_pointwise(lambda input, *, scale=1.0: k.round(input * scale) / scale, name="round")
+_round_coarse = make_pointwise(lambda input, *, scale=1.0: k.round(input / scale) * scale, name="round")
+
+
+@composite(inplace=True)
+def round(input, *, decimals=0):
+    """The nearest integer, ties to even; with decimals, the nearest multiple of 10**-decimals."""
+    if decimals == 0:
+        return _round(input)
+    if not input.dtype.is_floating_point:
+        raise RuntimeError("round: decimals is only supported for floating tensors.")
+    return _round_scaled(input, scale=10.0**decimals) if decimals > 0 else _round_coarse(input, scale=10.0**-decimals)
+
+
+# -------------------------------------------------------------------------------- several operands at once
+
+
+@pointwise
+def lerp(input, end, weight):
+    """input + weight * (end - input)."""
+    return input + weight * (end - input)
+
+
+@pointwise
+def addcmul(input, tensor1, tensor2, *, value=1):
+    """input + value * tensor1 * tensor2."""
+    return input + value * tensor1 * tensor2
+
+
+@pointwise
+def addcdiv(input, tensor1, tensor2, *, value=1):
+    """input + value * tensor1 / tensor2."""
+    return input + value * (tensor1 / tensor2)
+
+
+@pointwise
+def maximum(input, other):
+    """The larger of both; NaN if either is."""
+    return k.maximum(input, other)
+
+
+@pointwise
+def minimum(input, other):
+    """The smaller of both; NaN if either is."""
+    return k.minimum(input, other)
+
+
+for _name in ("maximum_", "minimum_"):
+    METHODS.pop(_name)
+
+
+@pointwise(inplace=False)
+def fmax(input, other):
+    """The larger of both; a NaN loses against a number."""
+    return k.fmax(input, other)
+
+
+@pointwise(inplace=False)
+def fmin(input, other):
+    """The smaller of both; a NaN loses against a number."""
+    return k.fmin(input, other)
+
+
+@pointwise
+def clamp_min(input, min):
+    """input, but at least min."""
+    return k.maximum(input, min)
+
+
+@clamp_min.derivative("input")
+def _(grad_output, input, min, result):
+    # At the bound the gradient passes, as in PyTorch.
+    return k.where(input >= min, grad_output, 0)
+
+
+@clamp_min.derivative("min")
+def _(grad_output, input, min, result):
+    return k.where(input < min, grad_output, 0)
+
+
+@pointwise
+def clamp_max(input, max):
+    """input, but at most max."""
+    return k.minimum(input, max)
+
+
+@clamp_max.derivative("input")
+def _(grad_output, input, max, result):
+    return k.where(input <= max, grad_output, 0)
+
+
+@clamp_max.derivative("max")
+def _(grad_output, input, max, result):
+    return k.where(input > max, grad_output, 0)
+
+
+_clamp = make_pointwise(lambda input, min, max: k.minimum(k.maximum(input, min), max), name="clamp")
+_clamp_ = _core.Pointwise(_clamp.spec, _clamp)
+
+
+@_clamp.derivative("input")
+def _(grad_output, input, min, max, result):
+    return k.where(k.logical_and(input >= min, input <= max), grad_output, 0)
+
+
+@_clamp.derivative("min")
+def _(grad_output, input, min, max, result):
+    return k.where(k.logical_and(min < max, input < min), grad_output, 0)
+
+
+@_clamp.derivative("max")
+def _(grad_output, input, min, max, result):
+    return k.where(k.logical_or(input > max, max < min), grad_output, 0)
+
+
+def _clamping(both, low, high, name):
+    def clamp(input, min=None, max=None, *, out=None):
+        """input held between min and max (numbers or tensors, either may be None)."""
+        options = {} if out is None else {"out": out}
+        if min is not None and max is not None:
+            return both(input, min, max, **options)
+        if min is not None:
+            return low(input, min, **options)
+        if max is not None:
+            return high(input, max, **options)
+        raise RuntimeError(f"{name}: At least one of 'min' or 'max' must not be None.")
+
+    clamp.__name__ = clamp.__qualname__ = name
+    return clamp
+
+
+for _name in ("clamp", "clip"):
+    register(_name, _clamping(_clamp, clamp_min, clamp_max, _name), method=True)
+    register(_name + "_", _clamping(_clamp_, METHODS["clamp_min_"], METHODS["clamp_max_"], _name + "_"), method=True)
+clamp = METHODS["clamp"]
+
+
+@pointwise(compute="floating", inplace=True)
+def hypot(input, other):
+    """sqrt(input**2 + other**2) without overflow in between."""
+    return k.hypot(input, other)
+
+
+@pointwise(compute="floating", aliases=("arctan2",))
+def atan2(input, other):
+    """The angle of the point (other, input)."""
+    return k.atan2(input, other)
+
+
+@pointwise
+def copysign(input, other):
+    """The magnitude of input with the sign of other."""
+    return k.copysign(input, other)
+
+
+copysign.spec.compute = "floating"
+
+
+@pointwise(differentiable=False)
+def nextafter(input, other):
+    """The next representable value from input towards other."""
+    return k.nextafter(input, other)
+
+
+@pointwise(compute="floating")
+def ldexp(input, other):
+    """input * 2**other."""
+    return input * k.exp2(other)
+
+
+@pointwise(compute="floating", inplace=False)
+def logaddexp(input, other):
+    """log(exp(input) + exp(other)) without overflow."""
+    larger = k.maximum(input, other)
+    smaller = k.minimum(input, other)
+    return k.where(input == other, larger + 0.6931471805599453, larger + k.log1p(k.exp(smaller - larger)))
+
+
+@logaddexp.derivative("input")
+def _(grad_output, input, other, result):
+    # exp of a difference is finite where the quotient of two exponentials would be inf / inf.
+    return grad_output / (1 + k.exp(other - input))
+
+
+@logaddexp.derivative("other")
+def _(grad_output, input, other, result):
+    return grad_output / (1 + k.exp(input - other))
+
+
+@pointwise(compute="floating", inplace=False)
+def logaddexp2(input, other):
+    """log2(2**input + 2**other) without overflow."""
+    larger = k.maximum(input, other)
+    smaller = k.minimum(input, other)
+    return k.where(input == other, larger + 1, larger + k.log1p(k.exp2(smaller - larger)) * 1.4426950408889634)
+
+
+@logaddexp2.derivative("input")
+def _(grad_output, input, other, result):
+    return grad_output / (1 + k.exp2(other - input))
+
+
+@logaddexp2.derivative("other")
+def _(grad_output, input, other, result):
+    return grad_output / (1 + k.exp2(input - other))
+
+
+@pointwise
+def deg2rad(input):
+    """Degrees to radians."""
+    return input * 0.017453292519943295
+
+
+@pointwise
+def rad2deg(input):
+    """Radians to degrees."""
+    return input * 57.29577951308232
+
+
+deg2rad.spec.compute = rad2deg.spec.compute = "floating"
+
+_nan_to_num = make_pointwise(
+    lambda input, *, nan=0.0, posinf=0.0, neginf=0.0: k.where(
+        k.isnan(input), nan, k.where(input == float("inf"), posinf, k.where(input == float("-inf"), neginf, input))),
+    name="nan_to_num")
+
+
+@composite(inplace=True)
+def nan_to_num(input, nan=None, posinf=None, neginf=None):
+    """NaN replaced by nan (0), infinities by posinf and neginf (the largest and lowest finite value)."""
+    from ..types import finfo
+
+    if not (input.dtype.is_floating_point or input.dtype.is_complex):
+        return input.clone()
+    if input.dtype.is_complex:
+        return _core.view_as_complex(nan_to_num(_core.view_as_real(input), nan, posinf, neginf))
+    limits = finfo(input.dtype)
+    return _nan_to_num(input, nan=0.0 if nan is None else nan, posinf=limits.max if posinf is None else posinf,
+                       neginf=limits.min if neginf is None else neginf)
+
+
+# ------------------------------------------------------------------------------------ choice and masks
+
+_where = make_pointwise(k.where, name="where", keep=("condition",))
+
+
+def where(condition, input=None, other=None, *, out=None):
+    """input where condition is true, else other; with condition alone the indices of its true elements."""
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    if condition.dtype is not _core.bool:
+        if condition.dtype is not _core.uint8:
+            raise RuntimeError(f"where: expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}.")
+        condition = condition.to(_core.bool)
+    return _where(condition, input, other) if out is None else _where(condition, input, other, out=out)
+
+
+def _where_method(input, condition, other):
+    """input where condition is true, else other."""
+    return where(condition, input, other)
+
+
+register("where", where)
+METHODS["where"] = _where_method
+
+_masked_fill = make_pointwise(lambda input, mask, value: k.where(mask, value, input), name="masked_fill", keep=("mask",))
+_masked_fill_ = _core.Pointwise(_masked_fill.spec, _masked_fill)
+
+
+def _check_mask(input, mask, value, name):
+    if mask.dtype is not _core.bool:
+        raise RuntimeError(f"{name}: expects mask to be a boolean tensor, but got a tensor with dtype {mask.dtype}.")
+    if isinstance(value, _core.Tensor):
+        if value.dim() > 0:
+            raise RuntimeError(f"{name}: only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimensions.")
+        return value if value.dtype is input.dtype else value.to(input.dtype)
+    if isinstance(value, complex) and not input.dtype.is_complex or (
+            isinstance(value, float) and value != value // 1 and not (input.dtype.is_floating_point or input.dtype.is_complex)):
+        raise RuntimeError(f"{name}: value {value} cannot be converted to {input.dtype} without overflow.")
+    if isinstance(value, float) and not (input.dtype.is_floating_point or input.dtype.is_complex):
+        return int(value) if input.dtype is not _core.bool else bool(value)
+    if isinstance(value, int) and input.dtype is _core.bool:
+        return bool(value)
+    return value
+
+
+@composite(out=False)
+def masked_fill(input, mask, value):
+    """input with value where mask is true."""
+    return _masked_fill(input, mask, _check_mask(input, mask, value, "masked_fill"))
+
+
+@composite(out=False, function=False)
+def masked_fill_(input, mask, value):
+    """masked_fill(), in place."""
+    return _masked_fill_(input, mask, _check_mask(input, mask, value, "masked_fill_"))
+
+
+@pointwise(inplace=True)
+def heaviside(input, values):
+    """0 below 0, 1 above 0, values at 0."""
+    return k.where(input == 0, values, k.where(input < 0, 0, 1))
+
+
+# ------------------------------------------------------------------------------------- Python's operators
+
+for _name in "add sub mul true_divide floor_divide remainder".split():
     _core._bind(_name, METHODS[_name])
     _core._bind(_name + "_", METHODS[_name + "_"])
+_core._bind("pow", pow)
+_core._bind("pow_", pow_)
+_core._bind("neg", neg)
+_core._bind("abs", abs)

@@ -1,0 +1,251 @@
+"""Activation functions, element by element: the pointwise part of nn.functional."""
+
+from ..kernels import language as k
+from .declare import NAMESPACES, composite, make_pointwise, pointwise, register
+
+_HERE = {"namespaces": ("nn.functional",), "method": False}
+
+
+def _activation(fn=None, **options):
+    return pointwise(fn, **{**_HERE, "inplace": True, **options})
+
+
+@pointwise(namespaces=("torch",))
+def relu(input):
+    """The positive part of input."""
+    return k.where(input > 0, input, k.where(k.isnan(input), input, 0))
+
+
+@relu.derivative
+def _(grad_output, input, result):
+    # From the result: input need not be kept. 0 at 0, as in PyTorch.
+    return k.where(result > 0, grad_output, 0)
+
+
+@_activation
+def silu(input):
+    """input * sigmoid(input)."""
+    return input / (1 + k.exp(-input))
+
+
+@silu.derivative
+def _(grad_output, input, result):
+    s = 1 / (1 + k.exp(-input))
+    return grad_output * (s * (1 + input * (1 - s)))
+
+
+_gelu_erf = make_pointwise(lambda input: 0.5 * input * (1 + k.erf(input * 0.7071067811865476)), name="gelu", compute="floating")
+
+
+@_gelu_erf.derivative
+def _(grad_output, input, result):
+    cdf = 0.5 * (1 + k.erf(input * 0.7071067811865476))
+    return grad_output * (cdf + input * k.exp(-0.5 * input * input) * 0.3989422804014327)
+
+
+_gelu_tanh = make_pointwise(
+    lambda input: 0.5 * input * (1 + k.tanh(0.7978845608028654 * (input + 0.044715 * input * input * input))), name="gelu",
+    compute="floating")
+
+
+@composite(method=False, namespaces=("nn.functional",))
+def gelu(input, approximate="none"):
+    """input * Phi(input), Phi the normal distribution function; approximate="tanh" takes a cheaper formula.
+
+    Source: Hendrycks, Gimpel, arXiv:1606.08415.
+    """
+    if approximate == "none":
+        return _gelu_erf(input)
+    if approximate == "tanh":
+        return _gelu_tanh(input)
+    raise RuntimeError(f"gelu: approximate argument must be either none or tanh, not {approximate!r}.")
+
+
+@_activation
+def mish(input):
+    """input * tanh(softplus(input))."""
+    # tanh(log(1 + e)) = (n - 1) / (n + 1) with n = (1 + e)**2, e = exp(input): no log, no tanh.
+    e = k.exp(k.minimum(input, 20.0))
+    n = e * (e + 2)
+    return k.where(input > 20, input, input * (n / (n + 2)))
+
+
+@mish.derivative
+def _(grad_output, input, result):
+    e = k.exp(k.minimum(input, 20.0))
+    n = e * (e + 2)
+    t = n / (n + 2)
+    return grad_output * k.where(input > 20, 1.0, t + input * (1 - t * t) * (e / (1 + e)))
+
+
+@_activation
+def hardtanh(input, min_val=-1.0, max_val=1.0):
+    """input held between min_val and max_val."""
+    return k.minimum(k.maximum(input, min_val), max_val)
+
+
+@hardtanh.derivative("input")
+def _(grad_output, input, min_val, max_val, result):
+    return k.where(k.logical_and(input > min_val, input < max_val), grad_output, 0)
+
+
+@_activation
+def relu6(input):
+    """input held between 0 and 6."""
+    return k.minimum(k.maximum(input, 0), 6)
+
+
+@relu6.derivative
+def _(grad_output, input, result):
+    return k.where(k.logical_and(input > 0, input < 6), grad_output, 0)
+
+
+@_activation
+def leaky_relu(input, negative_slope=0.01):
+    """input where positive, else negative_slope * input."""
+    return k.where(input > 0, input, input * negative_slope)
+
+
+@_activation
+def elu(input, alpha=1.0, scale=1.0, input_scale=1.0):
+    """scale * (input where positive, else alpha * (exp(input * input_scale) - 1))."""
+    return scale * k.where(input > 0, input, alpha * k.expm1(k.minimum(input, 0) * input_scale))
+
+
+@elu.derivative("input")
+def _(grad_output, input, alpha, scale, input_scale, result):
+    return grad_output * scale * k.where(input > 0, 1, alpha * input_scale * k.exp(k.minimum(input, 0) * input_scale))
+
+
+@_activation
+def celu(input, alpha=1.0):
+    """max(0, input) + min(0, alpha * (exp(input / alpha) - 1))."""
+    return k.where(input > 0, input, alpha * k.expm1(k.minimum(input, 0) / alpha))
+
+
+@celu.derivative("input")
+def _(grad_output, input, alpha, result):
+    return grad_output * k.where(input > 0, 1, k.exp(k.minimum(input, 0) / alpha))
+
+
+@_activation
+def selu(input):
+    """The self-normalising exponential linear unit. Source: Klambauer et al., arXiv:1706.02515."""
+    return k.where(input > 0, input * 1.0507009873554805, 1.7580993408473766 * k.expm1(k.minimum(input, 0)))
+
+
+@selu.derivative
+def _(grad_output, input, result):
+    return grad_output * k.where(input > 0, 1.0507009873554805, 1.7580993408473766 * k.exp(k.minimum(input, 0)))
+
+
+for _name in ("selu", "celu"):
+    register(_name, NAMESPACES["nn.functional"][_name])
+
+
+@_activation
+def softplus(input, beta=1.0, threshold=20.0):
+    """log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold."""
+    z = input * beta
+    return k.where(z > threshold, input, (k.maximum(z, 0) + k.log1p(k.exp(-k.abs(z)))) / beta)
+
+
+@softplus.derivative("input")
+def _(grad_output, input, beta, threshold, result):
+    z = input * beta
+    return k.where(z > threshold, grad_output, grad_output / (1 + k.exp(-z)))
+
+
+@_activation
+def logsigmoid(input):
+    """log(sigmoid(input)) without underflow."""
+    return k.minimum(input, 0) - k.log1p(k.exp(-k.abs(input)))
+
+
+@logsigmoid.derivative
+def _(grad_output, input, result):
+    return grad_output / (1 + k.exp(input))
+
+
+@_activation
+def softsign(input):
+    """input / (1 + abs(input))."""
+    return input / (1 + k.abs(input))
+
+
+@_activation
+def tanhshrink(input):
+    """input - tanh(input)."""
+    return input - k.tanh(input)
+
+
+@_activation
+def hardsigmoid(input):
+    """clamp(input + 3, 0, 6) / 6."""
+    return k.minimum(k.maximum(input + 3, 0), 6) / 6
+
+
+@hardsigmoid.derivative
+def _(grad_output, input, result):
+    return k.where(k.logical_and(input > -3, input < 3), grad_output / 6, 0)
+
+
+@_activation
+def hardswish(input):
+    """input * hardsigmoid(input)."""
+    return input * k.minimum(k.maximum(input + 3, 0), 6) / 6
+
+
+@hardswish.derivative
+def _(grad_output, input, result):
+    return k.where(input <= -3, 0, k.where(input >= 3, grad_output, grad_output * (input / 3 + 0.5)))
+
+
+@_activation
+def hardshrink(input, lambd=0.5):
+    """input where its magnitude exceeds lambd, else 0."""
+    return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, input)
+
+
+@hardshrink.derivative("input")
+def _(grad_output, input, lambd, result):
+    return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, grad_output)
+
+
+@_activation
+def softshrink(input, lambd=0.5):
+    """input moved towards 0 by lambd, 0 in between."""
+    return k.where(input > lambd, input - lambd, k.where(input < -lambd, input + lambd, k.where(k.isnan(input), input, 0)))
+
+
+@softshrink.derivative("input")
+def _(grad_output, input, lambd, result):
+    return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, grad_output)
+
+
+_threshold = make_pointwise(lambda input, threshold=0.0, value=0.0: k.where(input <= threshold, value, input), name="threshold")
+
+
+@composite(method=False, inplace=True, namespaces=("torch", "nn.functional"))
+def threshold(input, threshold, value):
+    """input where it exceeds threshold, else value."""
+    return _threshold(input, threshold, value)
+
+
+_prelu = make_pointwise(lambda input, weight: k.where(input > 0, input, weight * input), name="prelu")
+
+
+@composite(method=True, namespaces=("torch", "nn.functional"), out=False)
+def prelu(input, weight):
+    """input where positive, else weight * input; weight has one value, or one for each channel (dim 1)."""
+    if weight.numel() != 1:
+        if input.dim() == 0:
+            raise RuntimeError("prelu: not allow zero-dim input tensor with several weights.")
+        channels = input.shape[1] if input.dim() > 1 else 1
+        if weight.numel() != channels:
+            raise RuntimeError(f"prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                               f"{weight.numel()} and channel size = {channels}.")
+        weight = weight.reshape([-1 if d == 1 else 1 for d in range(max(input.dim(), 2))][: input.dim()])
+    elif weight.dim() > 0:
+        weight = weight.reshape(())
+    return _prelu(input, weight)

@@ -1,0 +1,96 @@
+"""Operators of complex numbers: parts, angles, conjugates, and building them."""
+
+from .. import _core
+from ..kernels import language as k
+from .declare import METHODS, composite, make_pointwise, pointwise, register
+
+_conj = pointwise(lambda input: k.conj(input), name="conj_physical")
+
+
+@composite(out=False)
+def conj(input):
+    """The complex conjugate; real tensors come back as they are."""
+    return _conj(input) if input.dtype.is_complex else input
+
+
+@composite(out=False)
+def resolve_conj(input):
+    """input itself: flambeau conjugates at once."""
+    return input
+
+
+@composite(out=False)
+def resolve_neg(input):
+    """input itself: flambeau negates at once."""
+    return input
+
+
+@composite(out=False)
+def is_conj(input):
+    """False: no tensor waits for its conjugation."""
+    return False
+
+
+@composite(out=False)
+def is_neg(input):
+    """False: no tensor waits for its negation."""
+    return False
+
+
+def _part(index, name):
+    def part(input):
+        if not input.dtype.is_complex:
+            if index:
+                raise RuntimeError(f"{name}: is only implemented for complex tensors, not {input.dtype}.")
+            return input
+        return _core.select(_core.view_as_real(input), -1, index)
+
+    part.__name__ = part.__qualname__ = name
+    part.__doc__ = f"A view of the {name} part."
+    return part
+
+
+real, imag = _part(0, "real"), _part(1, "imag")
+register("real", real)
+register("imag", imag)
+METHODS["real"] = property(real, lambda self, value: real(self).copy_(value))
+METHODS["imag"] = property(imag, lambda self, value: imag(self).copy_(value))
+
+_angle = make_pointwise(lambda input: k.arg(input), name="angle", compute="floating", result="real")
+
+
+@_angle.derivative
+def _(grad_output, input, result):
+    # d arg(z) = (x dy - y dx) / (x**2 + y**2); 0 at 0 and for real numbers.
+    x, y = k.real(input), k.imag(input)
+    square = x * x + y * y
+    safe = k.where(square == 0, 1, square)
+    return k.make_complex(-y / safe * k.real(grad_output), x / safe * k.real(grad_output))
+
+
+_real_angle = make_pointwise(
+    lambda input: k.where(k.isnan(input), input, k.where(input < 0, 3.141592653589793, 0.0)), name="angle", compute="floating")
+
+
+@composite()
+def angle(input):
+    """The angle of complex numbers; for real ones 0, pi where negative."""
+    return _angle(input) if input.dtype.is_complex else _real_angle(input)
+
+
+@composite(method=False)
+def complex(real, imag):
+    """real + i * imag."""
+    if real.dtype is not imag.dtype or not real.dtype.is_floating_point:
+        raise RuntimeError(f"complex: Expected both inputs to be floating tensors of one dtype but got {real.dtype} and {imag.dtype}.")
+    if real.dtype in (_core.float16, _core.bfloat16):
+        raise RuntimeError(f"complex: half-precision parts are not supported: {real.dtype}.")
+    from .. import broadcast_tensors, stack
+
+    return _core.view_as_complex(stack(broadcast_tensors(real, imag), -1))
+
+
+@composite(method=False)
+def polar(abs, angle):
+    """abs * exp(i * angle)."""
+    return complex(abs * angle.cos(), abs * angle.sin())
