@@ -62,7 +62,7 @@ def _special(name, public=None, call=None):
     return register(public or name, operator, namespaces=("special",))
 
 
-for _name in "i0e i1 i1e ndtr log_ndtr erfcx bessel_j0 bessel_j1 bessel_y0 bessel_y1".split():
+for _name in "i0e i1 i1e log_ndtr erfcx bessel_j0 bessel_j1 bessel_y0 bessel_y1".split():
     _special(_name)
 _special("i0", "modified_bessel_i0")
 _special("i1", "modified_bessel_i1")
@@ -70,6 +70,7 @@ _special("k0", "modified_bessel_k0")
 _special("k1", "modified_bessel_k1")
 _special("k0e", "scaled_modified_bessel_k0")
 _special("k1e", "scaled_modified_bessel_k1")
+_special("ndtr", call=lambda x: 0.5 * k.erfc(x * -0.7071067811865476))
 _special("ndtri", call=lambda x: 1.4142135623730951 * k.erfinv(2 * x - 1))
 _special("entr", call=lambda x: k.where(k.isnan(x), x, k.where(x > 0, -x * k.log(x), k.where(x == 0, 0.0, float("-inf")))))
 
