@@ -124,7 +124,7 @@ def make_pointwise(fn, *, name=None, keep=(), compute="promoted", result="same",
         """Decorates fn(grad_output, *arguments, result): the derivative of one argument (or of the only one)."""
         if isinstance(override, str):
             return lambda f: derivative(f, override)
-        spec.override(names.index(argument) if argument else None, override)
+        spec.override(names.index(argument) if argument else 0 if n_inputs == 1 else None, override)
         return override
 
     operator.derivative = derivative
