@@ -18,7 +18,7 @@ Modes:  r  inputs contiguous along red1: lanes along the reduction
         g  anything: one element at a time
 After r or o one letter per input may follow: c (contiguous along the lanes) or s (one value there).
 Stages: full     inputs -> outputs
-        partial  inputs -> states: one output per component in `state_dtypes`
+        partial  inputs -> states: one output per component in `state_dtypes`, whatever out_dtypes say
         combine  states -> outputs, reducing over partial states
 """
 
@@ -115,6 +115,7 @@ class Reduce:
         self.n_params = n_params
         self.blocked = blocked
         self._algebra = self._traced_finish = None
+        self._bound = {}
 
     def of(self, pre, name=None, n_in=1, finish=None, state=None):
         """This reduction of pre(inputs), fused."""
@@ -127,6 +128,16 @@ class Reduce:
 
         return Reduce(name or self.name, self.init, fused, self._combine, finish or self._finish,
                       state or self.state, n_in, self.n_params, self.blocked)
+
+    def bind(self, *params):
+        """This reduction with its parameters as constants."""
+        params = tuple(params)
+        if params not in self._bound:
+            step, finish, n_in = self._step, self._finish, self.n_in
+            self._bound[params] = Reduce(
+                self.name, self.init, lambda s, *x: step(s, *x, *params), self._combine,
+                lambda s, n: finish(s, n, *params), self.state, n_in, 0, self.blocked)
+        return self._bound[params]
 
     @property
     def algebra(self):
@@ -190,8 +201,25 @@ class Reduce:
         variant = self._variant(in_dtypes, as_dtype, out_dtypes, mode, stage)
         return _emit(self, variant, target or cpu.host())
 
+    def ptx(self, in_dtypes, as_dtype, out_dtypes, mode, stage="full", arch="sm_70"):
+        """The PTX of the same kernel for a GPU: one output per thread and turn."""
+        from .targets.ptx import PtxTarget, assemble
+
+        ir = self.ir(in_dtypes, as_dtype, out_dtypes, mode, stage, PtxTarget())
+        states = len(self.state_dtypes(in_dtypes, as_dtype))
+        outputs = states if stage == "partial" else self.n_out
+        inputs = states if stage == "combine" else self.n_in
+        return assemble(ir, outputs + inputs + self.n_params, arch)
+
+    def interpret(self, inputs, in_dtypes, as_dtype, out_dtypes, index0=0):
+        """The outputs as NumPy arrays for arrays (n_out, n_red), computed slowly and without LLVM."""
+        from .interpret_rows import interpret_reduce
+
+        return interpret_reduce(self, inputs, in_dtypes, as_dtype, out_dtypes, index0)
+
     def _variant(self, in_dtypes, as_dtype, out_dtypes, mode, stage):
-        if len(in_dtypes) != self.n_in + self.n_params or len(out_dtypes) != self.n_out:
+        if len(in_dtypes) != self.n_in + self.n_params or (
+                len(out_dtypes) != self.n_out and stage != "partial"):
             raise ValueError(f"kernel {self.name} has {self.n_in} inputs, {self.n_params} parameters "
                              f"and {self.n_out} outputs, got {len(in_dtypes)} input dtypes and "
                              f"{len(out_dtypes)} output dtypes")

@@ -70,6 +70,18 @@ class Rows:
         variant = self._variant(in_dtypes, kinds, out_dtypes, as_dtype)
         return self._emit(variant, target or cpu.host())
 
+    def ptx(self, in_dtypes, kinds, out_dtypes, as_dtype=None, arch="sm_70"):
+        """The PTX of the same kernel for a GPU: one row per thread and turn."""
+        from .targets.ptx import PtxTarget, assemble
+
+        return assemble(self.ir(in_dtypes, kinds, out_dtypes, as_dtype, PtxTarget()), len(kinds), arch)
+
+    def interpret(self, inputs, in_dtypes, kinds, out_dtypes, as_dtype=None, row0=0):
+        """The outputs as NumPy arrays, computed slowly and without LLVM."""
+        from .interpret_rows import interpret_rows
+
+        return interpret_rows(self, inputs, in_dtypes, kinds, out_dtypes, as_dtype, row0)
+
     def _variant(self, in_dtypes, kinds, out_dtypes, as_dtype):
         if (len(in_dtypes), len(out_dtypes)) != (self.n_in, self.n_out) or (
                 len(kinds) != self.n_in + self.n_out or set(kinds) - set("vx")):

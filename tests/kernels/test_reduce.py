@@ -212,9 +212,33 @@ def test_an_operand_may_be_one_value_along_the_lanes():
     close(got, ((a - mean).astype("float64") ** 2).sum((1, 2)), "float32")
 
 
+@pytest.mark.parametrize("name", ["sum_", "mean", "nanmean", "prod", "amax", "argmin", "any_", "norm2",
+                                  "max_with_index", "logsumexp", "count_nonzero", "aminmax"])
+@pytest.mark.parametrize("dtype", ["float32", "int32", "float16"])
+def test_agrees_with_the_interpreter(name, dtype):
+    reduction = getattr(R, name)
+    a = sample(dtype, (3, 1, 9))
+    out = {"argmin": ("int64",), "any_": ("bool",), "max_with_index": (dtype, "int64"),
+           "aminmax": (dtype,) * 2, "count_nonzero": ("int64",), "sum_": ("float32",)}.get(name, ("float64",))
+    expected = reduction.interpret([a[:, 0]], (dtype,), None, out)
+    for got, want in zip(reduce_call(reduction, [a], out, "r"), expected):
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_interpreted_variance_and_bound_parameters():
+    a = sample("float32", (3, 1, 9))
+    expected = R.var_mean.interpret([a[:, 0], 1.0], ("float32", "float64"), None, ("float32",) * 2)
+    bound = R.var_mean.bind(1)
+    assert bound is R.var_mean.bind(1) and bound.n_params == 0
+    for got, want in zip(reduce_call(bound, [a], ("float32",) * 2, "r"), expected):
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["sum_", "amax", "argmax", "any_", "logsumexp", "norm2", "mean"])
 def test_ptx_assembles(name):
     reduction = getattr(R, name)
     out = {"argmax": "int64", "any_": "bool"}.get(name, "float32")
+    if name == "logsumexp":
+        pytest.importorskip("flambeau.kernels.maths")
     for stage in ("full", "partial", "combine"):
         assert ".entry" in reduction.ptx(("float32",), None, (out,), "g", stage)

@@ -1,5 +1,7 @@
 """Row kernels against NumPy in float64, over short, long and odd rows."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -156,3 +158,34 @@ def test_empty_rows_and_no_rows():
 def test_a_varying_output_cannot_be_one_value_per_row():
     with pytest.raises(ValueError, match="differs along the row"):
         Rows(lambda x: exp(x), "bad").compile(("float32",), "xv", ("float32",))
+
+
+FUNCTIONS = {  # name: (kinds, dtypes of the inputs)
+    "softmax": ("vv", "float32"), "log_softmax": ("vv", "float32"), "logsumexp": ("xv", "float32"),
+    "softmax_backward": ("vvv", "float32 float32"), "log_softmax_backward": ("vvv", "float32 float32"),
+    "layer_norm": ("vxxvx", "float32 float32"), "layer_norm_affine": ("vxxvvvx", "float32 " * 4),
+    "layer_norm_weight": ("vxxvvx", "float32 " * 3),
+    "layer_norm_backward": ("vvvxx", "float32 " * 4),
+    "layer_norm_weight_backward": ("vvvxxv", "float32 " * 5),
+    "rms_norm": ("vxvx", "float32 float32"), "rms_norm_weight": ("vxvvx", "float32 " * 3),
+    "rms_norm_backward": ("vvvx", "float32 " * 3), "rms_norm_weight_backward": ("vvvxv", "float32 " * 4),
+    "normalize": ("vxvx", "float32 float32"), "cross_entropy": ("xxvxx", "float32 int64 float32"),
+    "cross_entropy_backward": ("vxvxxx", "float32 float32 float32 int64 float32"),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("n", [7, 70])
+def test_agrees_with_the_interpreter_and_assembles_for_gpus(name, n):
+    kinds, dtypes = FUNCTIONS[name]
+    rows, dtypes = getattr(F, name), tuple(dtypes.split())
+    n_out = rows.n_out
+    inputs = [rng.integers(0, n, 3) if d == "int64" else
+              np.abs(normal((3, n) if k == "v" else 3, d)) + 0.1 for k, d in zip(kinds[n_out:], dtypes)]
+    out = ("float32",) * n_out
+    expected = rows.interpret(inputs, dtypes, kinds, out)
+    got = rows_call(rows, inputs, kinds[n_out:], kinds[:n_out], out)
+    for a, b in zip(got, expected):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
+    if n == 7 and find_spec("flambeau.kernels.maths"):
+        assert ".entry kernel" in rows.ptx(dtypes, kinds, out)
