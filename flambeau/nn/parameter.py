@@ -4,6 +4,8 @@ from collections import OrderedDict
 
 import flambeau
 
+from .._core import _make_subclass
+
 
 class _ParameterType(type(flambeau.Tensor)):
     # A tensor of another subclass that carries `_is_param` counts as a parameter too.
@@ -30,7 +32,7 @@ class Parameter(flambeau.Tensor, metaclass=_ParameterType):
             data = flambeau.empty(0)
         kind = type(data)
         if kind is flambeau.Tensor or kind is Parameter:
-            return flambeau.Tensor._make_subclass(cls, data, requires_grad)
+            return _make_subclass(cls, data, requires_grad)
         tensor = data.detach().requires_grad_(requires_grad)
         if type(tensor) is not kind:
             raise RuntimeError(

@@ -5,8 +5,10 @@ import operator
 
 import flambeau
 
+from .._core import Pointwise, _map_lists
 from ..kernels.expression import input as operand
 from ..kernels.expression import topological
+from ..ops.declare import PointwiseSpec
 
 
 class Rule:
@@ -25,6 +27,7 @@ class Rule:
         self.updates = [self.tensors.index(name) for name in updates.split()]
         self.function = function
         self._results = None
+        self._kernel = None
 
     def results(self):
         """The expressions of the new values; inputs are the tensors, then the numbers."""
@@ -36,15 +39,40 @@ class Rule:
             self._results = results if isinstance(results, tuple) else (results,)
         return self._results
 
+    def kernel(self):
+        """The rule as the core runs it: outputs are the updated tensors themselves."""
+        if self._kernel is None:
+            from ..kernels import Map
+
+            names = (*self.tensors, *self.numbers)
+            n = len(names)
+            map = Map.of(self.results(), n, self.function.__name__)
+            spec = PointwiseSpec(map.name, None, names, n, (None,) * n, map=map)
+            self._kernel = Pointwise(spec)
+        return self._kernel
+
     def apply(self, tensors, differentiable=False, **numbers):
-        """Update in place: tensors holds one list of tensors for each tensor parameter."""
+        """Update in place: tensors holds one list of tensors for each tensor parameter.
+
+        One pass over memory for each tuple of tensors, without history; with `differentiable` one
+        recorded operator after another.
+        """
         values = [numbers[name] for name in self.numbers]
+        if any(tensor.is_complex() for tensor in tensors[0]):
+            tensors = [[_as_real(tensor) for tensor in one] for one in tensors]
+        if not differentiable:
+            outputs = [tensors[place] for place in self.updates]
+            _map_lists(self.kernel(), outputs, [*tensors, *values])
+            return
         for group in zip(*tensors, strict=True):
-            if group[0].is_complex():
-                group = [flambeau.view_as_real(tensor) for tensor in group]
             new = _evaluate(self.results(), [*group, *values])
             for place, value in zip(self.updates, new, strict=True):
                 group[place].copy_(value)
+
+
+def _as_real(tensor):
+    """A complex tensor as real and imaginary parts, which are updated like separate elements."""
+    return flambeau.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 _TENSOR_OPERATORS = {

@@ -7,7 +7,7 @@ import warnings
 
 import flambeau
 
-from ...ops import pointwise
+from ...ops import activation as operators
 
 _SOFTMAX_ADVICE = (
     "Implicit dimension choice for {name} has been deprecated. "
@@ -36,7 +36,7 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
         raise ValueError("min_val cannot be greater than max_val")
     if input.dtype == flambeau.bool:
         raise RuntimeError("hardtanh: bool inputs not supported.")
-    result = pointwise.hardtanh(input, min_val, max_val)
+    result = operators.hardtanh(input, min_val, max_val)
     return input.copy_(result) if inplace else result
 
 
@@ -47,7 +47,7 @@ def hardtanh_(input, min_val=-1.0, max_val=1.0):
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """input where it is positive, negative_slope * input elsewhere."""
-    result = pointwise.leaky_relu(input, negative_slope)
+    result = operators.leaky_relu(input, negative_slope)
     return input.copy_(result) if inplace else result
 
 
@@ -58,7 +58,7 @@ def leaky_relu_(input, negative_slope=0.01):
 
 def elu(input, alpha=1.0, inplace=False):
     """input where it is positive, alpha * (exp(input) - 1) elsewhere."""
-    result = pointwise.elu(input, alpha)
+    result = operators.elu(input, alpha)
     return input.copy_(result) if inplace else result
 
 
@@ -71,7 +71,7 @@ def celu(input, alpha=1.0, inplace=False):
     """max(0, input) + min(0, alpha * (exp(input / alpha) - 1))."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    result = pointwise.celu(input, alpha)
+    result = operators.celu(input, alpha)
     return input.copy_(result) if inplace else result
 
 
@@ -85,7 +85,7 @@ def selu(input, inplace=False):
 
     Source: Klambauer et al., 2017, arXiv:1706.02515.
     """
-    result = pointwise.selu(input)
+    result = operators.selu(input)
     return input.copy_(result) if inplace else result
 
 
@@ -100,61 +100,57 @@ def gelu(input, approximate="none"):
     With approximate="tanh": Phi(x) ~ (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x**3))) / 2.
     Source: Hendrycks, Gimpel, 2016, arXiv:1606.08415.
     """
-    if approximate == "none":
-        return pointwise.gelu(input)
-    if approximate == "tanh":
-        return pointwise.gelu_tanh(input)
-    raise RuntimeError("approximate argument must be either none or tanh.")
+    return operators.gelu(input, approximate)
 
 
 def silu(input, inplace=False):
     """input * sigmoid(input)."""
-    result = pointwise.silu(input)
+    result = operators.silu(input)
     return input.copy_(result) if inplace else result
 
 
 def mish(input, inplace=False):
     """input * tanh(softplus(input)). Source: Misra, 2019, arXiv:1908.08681."""
-    result = pointwise.mish(input)
+    result = operators.mish(input)
     return input.copy_(result) if inplace else result
 
 
 def softplus(input, beta=1, threshold=20):
     """log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold."""
-    return pointwise.softplus(input, beta, threshold)
+    return operators.softplus(input, beta, threshold)
 
 
 def softsign(input):
     """input / (1 + |input|)."""
-    return input / (input.abs() + 1)
+    return operators.softsign(input)
 
 
 def tanhshrink(input):
     """input - tanh(input)."""
-    return input - input.tanh()
+    return operators.tanhshrink(input)
 
 
 def hardshrink(input, lambd=0.5):
     """input where |input| > lambd, 0 elsewhere."""
-    return pointwise.hardshrink(input, lambd)
+    return operators.hardshrink(input, lambd)
 
 
 def softshrink(input, lambd=0.5):
     """input moved towards 0 by lambd, 0 where |input| <= lambd."""
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    return pointwise.softshrink(input, lambd)
+    return operators.softshrink(input, lambd)
 
 
 def threshold(input, threshold, value, inplace=False):
     """input where it is above `threshold`, `value` elsewhere."""
-    result = pointwise.threshold(input, threshold, value)
+    result = operators.threshold(input, threshold, value)
     return input.copy_(result) if inplace else result
 
 
 def threshold_(input, threshold, value):
     """threshold, in place."""
-    return input.copy_(pointwise.threshold(input, threshold, value))
+    return input.copy_(operators.threshold(input, threshold, value))
 
 
 def sigmoid(input):
@@ -169,18 +165,18 @@ def tanh(input):
 
 def logsigmoid(input):
     """log(sigmoid(input)), without overflow."""
-    return pointwise.logsigmoid(input)
+    return operators.logsigmoid(input)
 
 
 def hardsigmoid(input, inplace=False):
     """min(max(input + 3, 0), 6) / 6."""
-    result = pointwise.hardsigmoid(input)
+    result = operators.hardsigmoid(input)
     return input.copy_(result) if inplace else result
 
 
 def hardswish(input, inplace=False):
     """input * hardsigmoid(input). Source: Howard et al., 2019, arXiv:1905.02244."""
-    result = pointwise.hardswish(input)
+    result = operators.hardswish(input)
     return input.copy_(result) if inplace else result
 
 
@@ -198,20 +194,7 @@ def prelu(input, weight):
         raise RuntimeError(
             f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}"
         )
-    if weight.numel() != 1:
-        channels = input.size(1) if input.dim() > 1 else 1
-        if input.dim() == 0:
-            raise RuntimeError("Not allow zero-dim input tensor.")
-        if channels != weight.numel():
-            raise RuntimeError(
-                "Mismatch of parameter numbers and input channel size. Found parameter numbers "
-                f"= {weight.numel()} and channel size = {channels}."
-            )
-    if input.dim() > 1:
-        weight = weight.reshape(-1, *[1] * (input.dim() - 2))
-    else:
-        weight = weight.reshape([1] * input.dim())
-    return flambeau.where(input > 0, input, weight * input)
+    return operators.prelu(input, weight)
 
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
