@@ -5,6 +5,7 @@
 #include "dispatch/pointwise.h"
 #include "dispatch/reduce.h"
 #include "python/args.h"
+#include "python/bind_index.h"
 
 NB_MODULE(_core, m) {
   using namespace flambeau;
@@ -19,5 +20,6 @@ NB_MODULE(_core, m) {
   initialize_creation(module);
   initialize_function_node(module);
   initialize_autograd(module);
+  initialize_indexing(module);
   if (PyErr_Occurred()) throw nanobind::python_error();
 }

@@ -12,7 +12,6 @@ missing, damaged files) costs a compilation and nothing else.
     FLAMBEAU_LOG=kernels       a line on stderr for each kernel made or loaded
 """
 
-import contextlib
 import functools
 import hashlib
 import os
@@ -194,5 +193,7 @@ def trim(where, limit):
 
 
 def _remove(path):
-    with contextlib.suppress(OSError):
+    try:
         os.remove(path)
+    except OSError:
+        pass

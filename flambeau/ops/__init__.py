@@ -8,7 +8,10 @@ from importlib import import_module
 from .declare import METHODS, NAMESPACES  # noqa: F401
 
 # Every family declares its operators when it is imported. Add a file's name here when you add the file.
-FAMILIES = "pointwise compare maths complexes activation reduce losses".split()
+FAMILIES = (
+    "pointwise compare maths complexes activation reduce losses "
+    "index scatter masks sort unique search scan move"
+).split()
 
 for _family in FAMILIES:
     import_module("." + _family, __name__)

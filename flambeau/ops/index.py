@@ -1,0 +1,231 @@
+"""Reading by index: gather, index_select, take, embedding and x[...] with tensors in the brackets.
+
+Each names the cells it reads by int64 tensors; its gradient is added into the same cells of zeros, in the
+order of the result, so a gradient is the same bits on every run.
+"""
+from .. import _core
+from .._core import indexing
+from . import public as fl
+from .arguments import wrap_dim
+from .declare import composite, primitive
+
+
+@primitive
+def gather(ctx, input, dim, index, sparse_grad=False):
+    """out[i, j] = input[index[i, j], j] for dim 0, and alike along any dim.
+
+    Args:
+        input (Tensor): (*S).
+        index (Tensor): int32 or int64, of the ndim of input and no larger but along dim.
+        sparse_grad (bool): accepted; the gradient is dense all the same.
+
+    Returns:
+        Tensor: the shape of index.
+    """
+    ctx.save_for_backward(index)
+    ctx.dim, ctx.shape = dim, input.shape
+    return indexing.gather(input, dim, index)
+
+
+@gather.derivative
+def _(ctx, grad_output):
+    (index,) = ctx.saved
+    return fl.scatter_add(fl.zeros(ctx.shape, dtype=grad_output.dtype), ctx.dim, index, grad_output)
+
+
+@primitive
+def index_select(ctx, input, dim, index):
+    """The slices of input along dim that the 1-D `index` names, in its order.
+
+    Args:
+        input (Tensor): (*A, N, *B).
+        index (Tensor): (M), int32 or int64, within 0 to N - 1.
+
+    Returns:
+        Tensor: (*A, M, *B).
+    """
+    ctx.save_for_backward(index)
+    ctx.dim, ctx.shape = dim, input.shape
+    return indexing.index_select(input, dim, index)
+
+
+@index_select.derivative
+def _(ctx, grad_output):
+    (index,) = ctx.saved
+    zeros = fl.zeros(ctx.shape, dtype=grad_output.dtype)
+    if not ctx.shape:
+        return zeros + grad_output.sum()
+    return fl.index_add(zeros, ctx.dim, index.reshape(-1), grad_output)
+
+
+@primitive(method=False, out=False)
+def embedding(ctx, weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
+    """weight[indices], where row padding_idx of weight gets no gradient."""
+    ctx.save_for_backward(indices)
+    ctx.shape, ctx.padding_idx, ctx.scale = weight.shape, padding_idx, scale_grad_by_freq
+    return indexing.embedding(weight, indices)
+
+
+@embedding.derivative
+def _(ctx, grad_output):
+    (indices,) = ctx.saved
+    flat = indices.reshape(-1)
+    rows = grad_output.reshape(flat.numel(), ctx.shape[1])
+    if ctx.scale:
+        counts = fl.bincount(flat, minlength=ctx.shape[0]).to(rows.dtype)
+        rows = rows / counts.index_select(0, flat).unsqueeze(1)
+    if ctx.padding_idx >= 0:
+        rows = rows.masked_fill((flat == ctx.padding_idx).unsqueeze(1), 0)
+    return fl.index_add(fl.zeros(ctx.shape, dtype=rows.dtype), 0, flat, rows)
+
+
+@primitive
+def take(ctx, input, index):
+    """The elements of input, seen as 1-D, at `index`; negative ones count from the end.
+
+    Returns:
+        Tensor: the shape of index.
+    """
+    ctx.save_for_backward(index)
+    ctx.shape = input.shape
+    return indexing.take(input, index)
+
+
+@take.derivative
+def _(ctx, grad_output):
+    (index,) = ctx.saved
+    return fl.put(fl.zeros(ctx.shape, dtype=grad_output.dtype), index, grad_output, accumulate=True)
+
+
+@composite
+def take_along_dim(input, indices, dim=None):
+    """gather after broadcasting input and indices but along dim; without dim both are seen as 1-D.
+
+    Negative indices count from the end.
+    """
+    if indices.dtype != fl.int64:
+        raise RuntimeError(f"take_along_dim(): dtype of indices should be Long but got {indices.dtype}.")
+    if dim is None:
+        return gather(input.reshape(-1), 0, indices.reshape(-1))
+    if input.dim() != indices.dim():
+        raise RuntimeError(
+            "take_along_dim(): input and indices should have the same number of dimensions, "
+            f"but got {input.dim()} dimensions for input, and {indices.dim()} dimensions for indices"
+        )
+    dim = wrap_dim(dim, input.dim(), "take_along_dim")
+    shape = list(fl.broadcast_shapes(
+        [1 if d == dim else size for d, size in enumerate(input.shape)],
+        [1 if d == dim else size for d, size in enumerate(indices.shape)],
+    ))
+    if not shape:
+        return gather(input, 0, indices)
+    size = input.size(dim)
+    indices = fl.where(indices < 0, indices + size, indices).expand([*shape[:dim], indices.size(dim), *shape[dim + 1:]])
+    return gather(input.expand([*shape[:dim], size, *shape[dim + 1:]]), dim, indices)
+
+
+# ---- x[...]
+
+
+@primitive(method=False, function=False, out=False)
+def index_cells(ctx, input, indices):
+    """input[indices]; None stands for a whole dim."""
+    ctx.save_for_backward(*indices)
+    ctx.shape = input.shape
+    return indexing.index(input, indices)
+
+
+@index_cells.derivative
+def _(ctx, grad_output):
+    return fl.index_put(fl.zeros(ctx.shape, dtype=grad_output.dtype), ctx.saved, grad_output, accumulate=True)
+
+
+_WHOLE = slice(None)
+
+
+def is_mask(tensor):
+    """bool masks, and uint8 ones as in the old interface."""
+    return tensor.dtype is fl.bool or tensor.dtype is fl.uint8
+
+
+def _acts_as_tuple(index):
+    """A short list of indices means the tuple of them, as it did in NumPy once: x[[0, [1, 2]]]."""
+    if not isinstance(index, list) or len(index) >= 32:
+        return False
+    return any(item is None or item is Ellipsis or isinstance(item, (slice, list, tuple, fl.Tensor))
+               for item in index)
+
+
+def _as_index(item):
+    """One index that is not basic, as a tensor."""
+    if isinstance(item, fl.Tensor):
+        tensor = item
+    elif isinstance(item, (float, complex, str, dict, set)):
+        raise IndexError(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+            f"(got {type(item).__name__})"
+        )
+    else:
+        tensor = fl.tensor(list(item)) if isinstance(item, range) else fl.as_tensor(item)
+        if tensor.numel() == 0 and not hasattr(item, "dtype"):
+            tensor = tensor.to(fl.int64)
+    if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
+        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {tensor.dtype}.")
+    return tensor
+
+
+def split_index(input, index):
+    """(the view of input by the basic part of the index, what is left of it: a tensor or None a dim of the view)."""
+    items = index if isinstance(index, tuple) else tuple(index) if _acts_as_tuple(index) else (index,)
+    items = [
+        item if item is None or item is Ellipsis or isinstance(item, (slice, bool)) or type(item) is int
+        else item.__index__() if hasattr(item, "__index__") and not hasattr(item, "__len__")
+        else _as_index(item)
+        for item in items
+    ]
+    consumed = sum(
+        (item.dim() if is_mask(item) else 1) if isinstance(item, fl.Tensor) else not isinstance(item, bool)
+        for item in items if item is not None and item is not Ellipsis
+    )
+    basic, rest = [], []
+    for item in items:
+        if isinstance(item, fl.Tensor) and item.dim() == 0 and not is_mask(item):
+            item = int(item)
+        if item is Ellipsis:
+            kept = max(0, input.dim() - consumed)
+            basic += [_WHOLE] * kept
+            rest += [None] * kept
+        elif item is None or isinstance(item, slice):
+            basic.append(item)
+            rest.append(None)
+        elif isinstance(item, bool) or (isinstance(item, fl.Tensor) and item.dim() == 0):
+            # A single truth value is a mask over a new dim of size 1.
+            basic.append(None)
+            rest.append(fl.tensor([bool(item)]))
+        elif isinstance(item, fl.Tensor):
+            basic += [_WHOLE] * (item.dim() if is_mask(item) else 1)
+            rest.append(item)
+        else:
+            basic.append(item)
+    if any(item is not _WHOLE for item in basic):
+        input = input[tuple(basic)]
+    elif len(basic) > input.dim():
+        raise IndexError(f"too many indices for tensor of dimension {input.dim()}")
+    while rest and rest[-1] is None:
+        rest.pop()
+    return input, rest
+
+
+def index_get(input, index):
+    """input[index] where the core alone does not know the answer: tensors, lists, arrays, truth values."""
+    if type(index) is fl.Tensor and index.dtype is fl.int64 and index.dim() > 0:
+        return index_cells(input, (index,))
+    view, rest = split_index(input, index)
+    if not rest:
+        return view.alias() if view is input and hasattr(view, "alias") else view
+    if len(rest) == 1 and rest[0].dtype is fl.bool and rest[0].shape == view.shape:
+        return fl.masked_select(view, rest[0])
+    return index_cells(view, rest)
+
+
+_core._bind("index_get", index_get)

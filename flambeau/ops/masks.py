@@ -1,0 +1,83 @@
+"""What a condition lets through: nonzero, masked_select, masked_scatter. Their sizes depend on the data."""
+from .._core import indexing
+from . import public as fl
+from .declare import composite, primitive
+from .scatter import in_place, private
+
+
+@composite
+def nonzero(input, *, as_tuple=False):
+    """The coordinates of the nonzero elements in row-major order.
+
+    Returns:
+        Tensor: int64, (n, ndim); with as_tuple a tuple of ndim tensors (n), fit for input[...].
+    """
+    if as_tuple:
+        return indexing.nonzero(input.reshape(1) if input.dim() == 0 else input).unbind(1)
+    return indexing.nonzero(input)
+
+
+@composite(out=False)
+def argwhere(input):
+    """The coordinates of the nonzero elements: (n, ndim)."""
+    return indexing.nonzero(input)
+
+
+@composite
+def nonzero_static(input, *, size, fill_value=-1):
+    """The first `size` rows of nonzero; where there are fewer, rows of fill_value follow."""
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    found = indexing.nonzero(input)[:size]
+    missing = size - found.size(0)
+    return fl.cat([found, fl.full((missing, input.dim()), fill_value, dtype=fl.int64)]) if missing else found
+
+
+@primitive
+def masked_select(ctx, input, mask):
+    """The elements of input where mask (bool) is true, as 1-D in row-major order; both are broadcast."""
+    ctx.save_for_backward(mask)
+    ctx.shape = input.shape
+    return indexing.masked_select(input, mask)
+
+
+@masked_select.derivative
+def _(ctx, grad_output):
+    (mask,) = ctx.saved
+    shape = fl.broadcast_shapes(ctx.shape, mask.shape)
+    zeros = fl.zeros(shape, dtype=grad_output.dtype)
+    return fl.masked_scatter(zeros, mask.expand(shape), grad_output).sum_to_size(ctx.shape)
+
+
+@private
+def _masked_scatter(ctx, input, mask, source):
+    ctx.save_for_backward(mask)
+    ctx.source_shape = source.shape
+    return indexing.masked_scatter_(input.clone(), mask, source)
+
+
+@_masked_scatter.derivative
+def _(ctx, grad_output):
+    (mask,) = ctx.saved
+    grad_source = None
+    if ctx.needs_input_grad[2]:
+        taken = masked_select(grad_output, mask.expand(grad_output.shape))
+        unused = ctx.source_shape.numel() - taken.numel()
+        if unused:
+            taken = fl.cat([taken, fl.zeros(unused, dtype=taken.dtype)])
+        grad_source = taken.reshape(ctx.source_shape)
+    return grad_output.masked_fill(mask, 0), None, grad_source
+
+
+@composite(out=False)
+def masked_scatter(input, mask, source):
+    """A copy of input with source[0], source[1], ... written where mask (bool, broadcast to input) is true."""
+    if fl.broadcast_shapes(input.shape, mask.shape) != input.shape:
+        input = input.expand(fl.broadcast_shapes(input.shape, mask.shape))
+    return _masked_scatter(input, mask, source)
+
+
+@composite(function=False, out=False)
+def masked_scatter_(input, mask, source):
+    """masked_scatter in place."""
+    return in_place(input, masked_scatter, indexing.masked_scatter_, mask, source)

@@ -1,0 +1,103 @@
+"""Elements moved or repeated without looking at them: flip, roll, repeat_interleave."""
+from .._core import indexing
+from . import public as fl
+from .arguments import sequence, wrap_dims
+from .declare import composite
+from .scatter import private
+
+
+@private
+def _flip(ctx, input, dims):
+    ctx.dims = dims
+    return indexing.flip(input, dims)
+
+
+@_flip.derivative
+def _(ctx, grad_output):
+    return _flip(grad_output, ctx.dims)
+
+
+@composite(out=False)
+def flip(input, *args, dims=None):
+    """A copy with each of dims reversed: flip(0, 1), flip((0, 1)) or flip(dims=(0, 1))."""
+    if dims is None:
+        dims = sequence(*args[:1], args[1:]) if args else ()
+    return _flip(input, wrap_dims(dims, input.dim(), "flip"))
+
+
+@private
+def _roll(ctx, input, shifts, dims):
+    ctx.shifts, ctx.dims = shifts, dims
+    return indexing.roll(input, shifts, dims)
+
+
+@_roll.derivative
+def _(ctx, grad_output):
+    return _roll(grad_output, [-shift for shift in ctx.shifts], ctx.dims)
+
+
+@composite(out=False)
+def roll(input, shifts, dims=()):
+    """out[(i + shift) % size] = input[i] along each of dims; without dims along the flattened input.
+
+    Args:
+        shifts (int or tuple of int): one for each of dims.
+    """
+    shifts = (shifts,) if hasattr(shifts, "__index__") else tuple(shifts)
+    dims = (dims,) if hasattr(dims, "__index__") else tuple(dims or ())
+    if not shifts:
+        raise RuntimeError("`shifts` required")
+    if not dims and len(shifts) == 1:
+        return _roll(input.reshape(-1), shifts, (0,)).view(input.shape)
+    if len(shifts) != len(dims):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    for shift, dim in zip(shifts, dims):  # one after the other: a dim may come twice
+        input = _roll(input, (shift,), (dim,))
+    return input
+
+
+@composite(out=False)
+def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
+    """Each slice along dim, repeats times in a row; without dim of the flattened input.
+
+    Args:
+        repeats (int or Tensor): how often; a 1-D tensor has one count for each slice.
+        output_size (int, optional): the sum of repeats, where it is known; checked.
+
+    repeat_interleave(repeats) alone gives the index that does it: repeats[i] times i.
+    """
+    if repeats is None:
+        return _repeated_places(input, output_size)
+    if dim is None:
+        input, dim = input.reshape(-1), 0
+    if input.dim() == 0:
+        input = input.reshape(1)
+    size = input.size(dim)
+    if not isinstance(repeats, fl.Tensor):
+        if isinstance(repeats, (tuple, list)):
+            repeats = fl.tensor(repeats, dtype=fl.int64)
+        else:
+            repeats = fl.full((size,), repeats, dtype=fl.int64)
+    elif repeats.dim() == 0 or (repeats.numel() == 1 and repeats.dim() == 1):
+        repeats = repeats.reshape(1).expand(size)
+    if repeats.dim() != 1 or repeats.numel() != size:
+        raise RuntimeError(
+            "repeat_interleave: repeats must have the same size as input along dim, "
+            f"but got repeats.size(0) = {repeats.numel()} and input.size({dim}) = {size}"
+        )
+    return input.index_select(dim, _repeated_places(repeats, output_size))
+
+
+def _repeated_places(repeats, output_size):
+    if repeats.dim() != 1:
+        raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
+    if repeats.dtype not in (fl.int64, fl.int32):
+        raise RuntimeError("repeats has to be Long or Int tensor")
+    if repeats.numel() and int(repeats.min()) < 0:
+        raise RuntimeError("repeats can not be negative")
+    ends = repeats.cumsum(0)
+    total = int(ends[-1]) if repeats.numel() else 0
+    if output_size is not None and output_size != total:
+        raise RuntimeError(f"repeat_interleave: output_size is {output_size}, but the repeats sum to {total}.")
+    # Output place p belongs to the first slice that ends behind it.
+    return fl.searchsorted(ends, fl.arange(total, dtype=fl.int64), right=True).to(repeats.dtype)

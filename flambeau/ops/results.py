@@ -1,0 +1,18 @@
+"""Named results, as flambeau.return_types shows them."""
+import collections
+
+
+def result_type(name, fields):
+    """A named tuple that prints as PyTorch's: the name, then each field on its own line."""
+    base = collections.namedtuple(name, fields)
+
+    def show(self):
+        lines = ",\n".join(f"{field}={value!r}" for field, value in zip(self._fields, self))
+        return f"torch.return_types.{name}(\n{lines})"
+
+    made = type(name, (base,), {"__slots__": (), "__repr__": show, "__module__": "flambeau.return_types"})
+    by_name[name] = made
+    return made
+
+
+by_name = {}

@@ -1,0 +1,147 @@
+"""Running results along a dim: cumsum, cumprod, logcumsumexp, cummax, cummin."""
+from .._core import indexing
+from . import public as fl
+from .arguments import wrap_dim
+from .declare import composite, primitive
+from .results import result_type
+from .scatter import private
+
+
+def _promoted(input, dtype):
+    """input in `dtype`; without one, bool and integers become int64."""
+    if dtype is not None:
+        return input if input.dtype is dtype else input.to(dtype)
+    if input.dtype.is_floating_point or input.dtype.is_complex:
+        return input
+    return input if input.dtype is fl.int64 else input.to(fl.int64)
+
+
+def _reversed_cumsum(tensor, dim):
+    return tensor.flip(dim).cumsum(dim).flip(dim) if tensor.dim() else tensor
+
+
+@private
+def _cumsum(ctx, input, dim):
+    ctx.dim = dim
+    return indexing.cumsum(input, dim)
+
+
+@_cumsum.derivative
+def _(ctx, grad_output):
+    return _reversed_cumsum(grad_output, ctx.dim)
+
+
+@composite(inplace=True)
+def cumsum(input, dim, *, dtype=None):
+    """out[i] = input[0] + ... + input[i] along dim.
+
+    Dtype: bool and integers give int64. Accuracy: float32 is summed in float64 and rounded once an element.
+    """
+    return _cumsum(_promoted(input, dtype), dim)
+
+
+@private
+def _cumprod(ctx, input, dim):
+    result = indexing.cumprod(input, dim)
+    ctx.save_for_backward(input, result)
+    ctx.dim = dim
+    return result
+
+
+@_cumprod.derivative
+def _(ctx, grad_output):
+    input, result = ctx.saved
+    dim = ctx.dim
+    if input.dim() == 0 or input.numel() == 0:
+        return grad_output * 1
+    conjugate = input.dtype.is_complex
+    if conjugate:
+        input, result = input.conj(), result.conj()
+    if not bool((input == 0).any()):
+        return _reversed_cumsum(grad_output * result, dim) / input
+    # d result[j] / d input[k] is the product of input[0..j] without input[k]: with zeros there is no dividing.
+    dim = wrap_dim(dim, input.dim(), "cumprod")
+    n = input.size(dim)
+    parts = []
+    for k in range(n):
+        after = input.narrow(dim, k + 1, n - k - 1)
+        factors = fl.cat([fl.ones_like(input.narrow(dim, k, 1)), after], dim).cumprod(dim)
+        if k:
+            factors = factors * input.narrow(dim, 0, k).prod(dim, keepdim=True)
+        parts.append((grad_output.narrow(dim, k, n - k) * factors).sum(dim, keepdim=True))
+    return fl.cat(parts, dim)
+
+
+@composite(inplace=True)
+def cumprod(input, dim, *, dtype=None):
+    """out[i] = input[0] * ... * input[i] along dim. Dtype: bool and integers give int64."""
+    return _cumprod(_promoted(input, dtype), dim)
+
+
+@primitive
+def logcumsumexp(ctx, input, dim):
+    """log of the running sum of exp(input) along dim, without overflow. Dtype: floating and complex."""
+    if not (input.dtype.is_floating_point or input.dtype.is_complex):
+        raise NotImplementedError(f"logcumsumexp: expected a floating point or complex tensor, but input is {input.dtype}.")
+    result = indexing.logcumsumexp(input, dim)
+    ctx.save_for_backward(input, result)
+    ctx.dim = dim
+    return result
+
+
+@logcumsumexp.derivative
+def _(ctx, grad_output):
+    # sum over j >= i of grad[j] * exp(input[i] - result[j]), with the sum taken in logarithms.
+    input, result = ctx.saved
+    dim = ctx.dim
+    if input.dim() == 0 or input.numel() == 0:
+        return grad_output * 1
+
+    def reversed_scan(logs):
+        return logs.flip(dim).logcumsumexp(dim).flip(dim)
+
+    if input.dtype.is_complex:
+        return fl.exp(reversed_scan(fl.log(grad_output) - result.conj()) + input.conj())
+    nothing = fl.finfo(input.dtype).min  # finite: an infinity would meet another one in the second derivative
+    size = fl.log(fl.abs(grad_output))
+    up = size.masked_fill(grad_output <= 0, nothing)
+    down = size.masked_fill(grad_output >= 0, nothing)
+    return fl.exp(reversed_scan(up - result) + input) - fl.exp(reversed_scan(down - result) + input)
+
+
+def _keep_places(ctx, input, dim, result):
+    ctx.save_for_backward(result.indices)
+    ctx.dim, ctx.shape = dim, input.shape
+    return result
+
+
+def _to_places(ctx, grad_values):
+    (indices,) = ctx.saved
+    zeros = fl.zeros(ctx.shape, dtype=grad_values.dtype)
+    return fl.scatter_add(zeros, ctx.dim, indices, grad_values)
+
+
+Cummax = result_type("cummax", "values indices")
+Cummin = result_type("cummin", "values indices")
+
+
+@primitive
+def cummax(ctx, input, dim):
+    """The greatest value so far along dim and the place of its last occurrence; from a NaN on, NaN."""
+    return _keep_places(ctx, input, dim, Cummax(*indexing.cummax(input, dim)))
+
+
+@cummax.derivative
+def _(ctx, grad_values, _):
+    return _to_places(ctx, grad_values)
+
+
+@primitive
+def cummin(ctx, input, dim):
+    """The least value so far along dim and the place of its last occurrence; from a NaN on, NaN."""
+    return _keep_places(ctx, input, dim, Cummin(*indexing.cummin(input, dim)))
+
+
+@cummin.derivative
+def _(ctx, grad_values, _):
+    return _to_places(ctx, grad_values)

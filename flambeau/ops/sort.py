@@ -1,0 +1,161 @@
+"""Sorting along a dim and what comes of it: sort, topk, kthvalue, median, mode.
+
+Every sort is stable; NaN is greater than any number; of equal values the earlier one comes first. A
+gradient goes to the places that the values came from.
+"""
+from .._core import indexing
+from . import public as fl
+from .declare import composite, primitive
+from .results import result_type
+from .scatter import private
+
+
+def _give_back(ctx, grad_values):
+    """grad_values, put where the values were taken from."""
+    (indices,) = ctx.saved
+    zeros = fl.zeros(ctx.shape, dtype=grad_values.dtype)
+    if ctx.shape and grad_values.dim() < len(ctx.shape):
+        grad_values, indices = grad_values.unsqueeze(ctx.dim), indices.unsqueeze(ctx.dim)
+    return fl.scatter(zeros, ctx.dim, indices, grad_values)
+
+
+def _keep(ctx, input, dim, result):
+    ctx.save_for_backward(result.indices)
+    ctx.dim, ctx.shape = dim, input.shape
+    return result
+
+
+Sort = result_type("sort", "values indices")
+
+
+@primitive
+def sort(ctx, input, dim=-1, descending=False, stable=False):
+    """The values in ascending order along dim, and where each came from.
+
+    Args:
+        input (Tensor): any real dtype.
+        descending (bool): the greatest first; equal values keep their order here too.
+        stable (bool): accepted; every sort is stable.
+
+    Returns:
+        (values, indices): both the shape of input, indices int64.
+    """
+    if isinstance(dim, bool):  # sort(input, stable, dim, descending), as the older overload has it
+        dim = -1
+    return _keep(ctx, input, dim, Sort(*indexing.sort(input, dim, descending)))
+
+
+@sort.derivative
+def _(ctx, grad_values, _):
+    return _give_back(ctx, grad_values)
+
+
+@composite(out=False)
+def argsort(input, dim=-1, descending=False, *, stable=False):
+    """The indices that sort would return."""
+    return indexing.argsort(input, dim, descending)
+
+
+@composite
+def msort(input):
+    """Sorted along dim 0, ascending."""
+    return sort(input, 0)[0]
+
+
+Topk = result_type("topk", "values indices")
+
+
+@primitive
+def topk(ctx, input, k, dim=None, largest=True, sorted=True):
+    """The k greatest (least, without `largest`) values along dim, in order, and their places.
+
+    Returns:
+        (values, indices): size k along dim.
+    """
+    dim = -1 if dim is None else dim
+    return _keep(ctx, input, dim, Topk(*indexing.topk(input, k, dim, largest, sorted)))
+
+
+@topk.derivative
+def _(ctx, grad_values, _):
+    return _give_back(ctx, grad_values)
+
+
+Kthvalue = result_type("kthvalue", "values indices")
+
+
+@primitive
+def kthvalue(ctx, input, k, dim=None, keepdim=False):
+    """The k-th least value along dim (k from 1) and its place."""
+    dim = -1 if dim is None else dim
+    return _keep(ctx, input, dim, Kthvalue(*indexing.kthvalue(input, k, dim, keepdim)))
+
+
+@kthvalue.derivative
+def _(ctx, grad_values, _):
+    return _give_back(ctx, grad_values)
+
+
+Median = result_type("median", "values indices")
+Nanmedian = result_type("nanmedian", "values indices")
+
+
+@private
+def _median_along(ctx, input, dim, keepdim, ignore_nan):
+    named = Nanmedian if ignore_nan else Median
+    return _keep(ctx, input, dim, named(*indexing.median(input, dim, keepdim, ignore_nan)))
+
+
+@_median_along.derivative
+def _(ctx, grad_values, _):
+    return _give_back(ctx, grad_values)
+
+
+@private
+def _median_of_all(ctx, input, ignore_nan):
+    if input.numel() == 0:
+        return fl.full((), float("nan"), dtype=input.dtype)
+    result = indexing.median(input.reshape(-1), 0, False, ignore_nan)[0]
+    ctx.save_for_backward(input, result)
+    return result
+
+
+@_median_of_all.derivative
+def _(ctx, grad_output):
+    # Elements equal to the median share its gradient evenly.
+    input, result = ctx.saved
+    chosen = input == result
+    if bool(result.isnan()):
+        chosen = input.isnan()
+    chosen = chosen.to(grad_output.dtype)
+    return grad_output * (chosen / chosen.sum())
+
+
+@composite
+def median(input, dim=None, keepdim=False):
+    """The lower median along dim and its place; without dim, of all elements. A NaN makes it NaN."""
+    if dim is None:
+        return _median_of_all(input, False)
+    return _median_along(input, dim, keepdim, False)
+
+
+@composite
+def nanmedian(input, dim=None, keepdim=False):
+    """median of the elements that are not NaN."""
+    if dim is None:
+        return _median_of_all(input, True)
+    return _median_along(input, dim, keepdim, True)
+
+
+Mode = result_type("mode", "values indices")
+
+
+@primitive
+def mode(ctx, input, dim=-1, keepdim=False):
+    """The most frequent value along dim (the least of several) and the place of its last occurrence."""
+    return _keep(ctx, input, dim, Mode(*indexing.mode(input, dim, keepdim)))
+
+
+@mode.derivative
+def _(ctx, grad_values, _):
+    return _give_back(ctx, grad_values)

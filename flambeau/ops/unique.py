@@ -1,0 +1,46 @@
+"""Distinct values: unique and unique_consecutive."""
+from .._core import indexing
+from .arguments import wrap_dim
+from .declare import composite
+
+
+def _distinct(input, consecutive, dim):
+    """(distinct values, for each place which one stands there, how often each occurs)."""
+    if dim is None:
+        flat = input.reshape(-1).contiguous()
+        first, inverse, counts = indexing.unique(flat, consecutive, flat.numel(), 1)
+        return indexing.index_select(flat, 0, first), inverse.reshape(input.shape), counts
+    dim = wrap_dim(dim, input.dim(), "unique")
+    if input.dim() == 0:
+        input = input.reshape(1)
+    n = input.size(dim)
+    if input.numel() == 0 and n > 0:
+        raise RuntimeError("unique: There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
+    rows = input.transpose(0, dim).contiguous()
+    first, inverse, counts = indexing.unique(rows, consecutive, n, input.numel() // n if n else 0)
+    return indexing.index_select(input, dim, first), inverse, counts
+
+
+def _asked_for(found, return_inverse, return_counts):
+    values, inverse, counts = found
+    if not (return_inverse or return_counts):
+        return values
+    return (values, *([inverse] if return_inverse else []), *([counts] if return_counts else []))
+
+
+@composite(out=False)
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The distinct elements in ascending order, or the distinct slices along dim.
+
+    NaNs are distinct from each other. No gradient.
+
+    Returns:
+        Tensor: (M), or size M along dim; then, as asked for, inverse (out[inverse] is input) and counts (M).
+    """
+    return _asked_for(_distinct(input, False, dim), return_inverse, return_counts)
+
+
+@composite(out=False)
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    """The first of every run of equal elements, or of equal slices along dim; results as of unique."""
+    return _asked_for(_distinct(input, True, dim), return_inverse, return_counts)
