@@ -1,0 +1,55 @@
+"""What the maths files share: the registry of functions, polynomials, sums and products in two parts.
+
+Every function is written for float32 or float64 with the primitive nodes of language.py, without
+branches, for the whole range: NaN, infinities, signed zeros, denormal numbers, overflow. Constants come
+from tools/fit_maths.py (run it with the name given beside them) unless another source is named.
+"""
+
+from .language import bitcast, fma
+
+FUNCTIONS = {}
+
+
+def scalar(*names):
+    """Register a function as "name dtype" of each of `names`; without a dtype it serves both."""
+
+    def register(function):
+        for name in names:
+            word, _, dtype = name.partition(" ")
+            for d in (dtype,) if dtype else ("float32", "float64"):
+                FUNCTIONS[word, d] = function
+        return function
+
+    return register
+
+
+def polynomial(x, coefficients, last=None):
+    """coefficients[0] + coefficients[1] * x + ... by Horner's rule; `last` goes beyond the highest."""
+    *rest, result = coefficients if last is None else (*coefficients, last)
+    for c in reversed(rest):
+        result = fma(result, x, c)
+    return result
+
+
+def bits(x, dtype, signed=True):
+    """The bits of x as an integer of its size."""
+    return bitcast(x, ("int" if signed else "uint") + dtype[-2:])
+
+
+def two_sum(a, b):
+    """(s, e): s = a + b rounded, s + e = a + b exactly, for any a and b (Knuth)."""
+    s = a + b
+    t = s - a
+    return s, (a - (s - t)) + (b - t)
+
+
+def quick_two_sum(a, b):
+    """(s, e) as two_sum, for abs(a) >= abs(b) or a = 0 (Dekker)."""
+    s = a + b
+    return s, b - (s - a)
+
+
+def two_product(a, b):
+    """(p, e): p = a * b rounded, p + e = a * b exactly."""
+    p = a * b
+    return p, fma(a, b, -p)

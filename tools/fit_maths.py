@@ -1,0 +1,202 @@
+"""Fit the polynomials of flambeau/kernels/maths*.py: minimax, coefficients rounded in turn.
+
+Run: python tools/fit_maths.py [name ...] prints, for each fit, its coefficients and the largest weighted
+error left after rounding. Needs mpmath and SciPy; nothing else in the project does.
+"""
+
+import sys
+
+import mpmath
+import numpy
+from mpmath import mp, mpf
+from scipy.optimize import linprog
+
+mp.dps = 60
+
+
+def rounded(value, bits):
+    """`value` rounded to the nearest number of `bits` significant bits (24: float32, 53: float64)."""
+    if value == 0:
+        return mpf(0)
+    mantissa, exponent = mpmath.frexp(value)
+    return mpmath.ldexp(mpmath.nint(mpmath.ldexp(mantissa, bits)), exponent - bits)
+
+
+def evaluate(powers, coefficients, x):
+    return mpmath.fsum(c * x**p for p, c in zip(powers, coefficients))
+
+
+def minimax(target, weight, powers, grid):
+    """Coefficients of sum(c * x**p) minimising max(abs(weight * (sum - target))) over the points of `grid`.
+
+    Least squares in high precision comes first; the linear program is then small and well scaled: it
+    only has to find corrections, in units of the error that is left. (An exchange after Remez would need a
+    basis that never vanishes together, and ours does at 0 once the first coefficients are fixed.)
+    """
+    basis = mpmath.matrix([[w * x**p for p in powers] for w, x in zip(weight, grid)])
+    right = mpmath.matrix([w * t for w, t in zip(weight, target)])
+    transposed = basis.T
+    coefficients = mpmath.lu_solve(transposed * basis, transposed * right)
+    for _ in range(2):
+        error = right - basis * coefficients
+        unit = max(abs(e) for e in error)
+        if unit == 0:
+            break
+        scales = [max(abs(basis[i, k]) for i in range(basis.rows)) for k in range(basis.cols)]
+        rows = numpy.array([[float(basis[i, k] / scales[k]) for k in range(basis.cols)] for i in range(basis.rows)])
+        rest = numpy.array([float(e / unit) for e in error])
+        ones = numpy.ones((len(rest), 1))
+        # |rows @ d - rest| <= t
+        found = linprog(
+            [0.0] * basis.cols + [1.0],
+            A_ub=numpy.block([[rows, -ones], [-rows, -ones]]),
+            b_ub=numpy.concatenate([rest, -rest]),
+            bounds=[(None, None)] * basis.cols + [(0, None)],
+            method="highs",
+        )
+        for k in range(basis.cols):
+            coefficients[k] += mpf(found.x[k]) * unit / scales[k]
+    return list(coefficients)
+
+
+def fit(function, low, high, powers, bits, weight=None, fixed=None, size=None):
+    """Minimax coefficients of `function` on [low, high], each rounded to `bits`, and the error left.
+
+    weight: multiplies the error; by default 1 / function, so that the error is relative.
+    fixed: {power: coefficient} given beforehand (an exact leading 1, say). From the lowest power up one
+    coefficient is rounded at a time and the others are fitted again around it.
+    """
+    size = size or 12 * (len(powers) + 2)
+    low, high = mpf(low), mpf(high)
+    grid = [(low + high) / 2 - (high - low) / 2 * mpmath.cos(mp.pi * i / (size - 1)) for i in range(size)]
+    values = [function(x) for x in grid]
+    weights = [1 / abs(v) for v in values] if weight is None else [weight(x) for x in grid]
+    done = dict(fixed or {})
+    free = [p for p in powers if p not in done]
+    while free:
+        rest = [v - evaluate(done, done.values(), x) for v, x in zip(values, grid)]
+        done[free[0]] = rounded(minimax(rest, weights, free, grid)[0], bits)
+        free = free[1:]
+    error = max(w * abs(evaluate(done, done.values(), x) - v) for w, v, x in zip(weights, values, grid))
+    return [done[p] for p in powers], error
+
+
+def exp_fit(degree, bits, base=mpmath.e):
+    half = mp.log(2) / mp.log(base) / 2 * mpf("1.005")
+    fixed = {0: mpf(1), 1: mpf(1)} if base == mpmath.e else {0: mpf(1)}
+    return fit(lambda r: mpmath.power(base, r), -half, half, list(range(degree + 1)), bits, fixed=fixed)
+
+
+def expm1_fit(degree, bits):
+    half = mp.log(2) / 2 * mpf("1.005")
+    return fit(mpmath.expm1, -half, half, list(range(1, degree + 1)), bits, fixed={1: mpf(1)}, size=24 * degree + 1)
+
+
+def log_fit(low, high, degree, bits, scale=1):
+    """log(1 + f) * scale as sum of f**k, k = 1 .. degree; the first coefficient is given (scale)."""
+    fixed = {1: mpf(1), 2: mpf(-0.5)} if scale == 1 else {1: rounded(scale, bits)}
+    extra = scale - fixed[1]
+    return fit(lambda f: mpmath.log1p(f) * scale - extra * f if f else scale, low, high,
+               list(range(1, degree + 1)), bits, fixed=fixed, weight=lambda f: 1 / abs(mpmath.log1p(f) * scale) if f else 0)
+
+
+def odd_fit(function, high, terms, bits, first=None):
+    """An odd function as x * sum(c * x**(2 k)), relative error on [0, high]."""
+    fixed = {} if first is None else {0: mpf(first)}
+    tiny = mpf(10) ** -20
+    return fit(lambda u: function(mpmath.sqrt(u + tiny**2)) / mpmath.sqrt(u + tiny**2), 0, mpf(high) ** 2,
+               list(range(terms)), bits, fixed=fixed)
+
+
+def good_center(function, middle, width):
+    """(center, value): a float32 near `middle` where the function is all but a float32 (Gal's tables)."""
+    best = None
+    for i in range(-3000, 3001):
+        center = rounded(mpf(middle) + mpf(width) * i / 40000, 24)
+        value = function(center)
+        off = abs(value / rounded(value, 24) - 1)
+        if best is None or off < best[0]:
+            best = (off, center, rounded(value, 24))
+    return best[1], best[2]
+
+
+def table_fit(function, shift, steps, last, degree):
+    """Columns (center, c0, c1, ...) of 32 pieces, `steps` to the octave of x + shift, up to x = last.
+
+    The piece of x is the low five bits of the exponent and mantissa of x + shift. The piece at 0 has center
+    0 and stands for x + c1 * x + ..., so that its relative error is small.
+    """
+    columns, worst = [[0.0] * 32 for _ in range(degree + 2)], mpf(0)
+    low, piece = mpf(0), 0
+    while low < last:
+        octave = mpmath.floor(mpmath.log(low + shift, 2))
+        unit = mpf(2) ** (octave - mpmath.log(steps, 2))
+        fraction = int(mpmath.floor((low + shift) / unit))
+        high = min(mpf(last), (fraction + 1) * unit - shift)
+        slot = (int(octave + 127) * steps + fraction - steps) % 32
+        if low == 0:
+            center, slope = mpf(0), mpmath.diff(function, 0)
+            fixed = {0: mpf(0), 1: 1 + rounded(slope - 1, 24)}
+            margin, start = mpf(0), high * mpf("1e-6")
+        else:
+            center, value = good_center(function, (low + high) / 2, high - low)
+            fixed = {0: value}
+            margin, start = unit * mpf(2) ** -20, low
+        error_unit = lambda d: 1 / mpmath.ldexp(1, int(mpmath.floor(mpmath.log(abs(function(d + center)), 2))) - 23)
+        coefficients, error = fit(lambda d: function(d + center), start - margin - center, high + margin - center,
+                                  list(range(degree + 1)), 24, weight=error_unit, fixed=fixed, size=60)
+        for column, c in zip(columns, [center, *coefficients]):
+            column[slot] = float(c)
+        if low == 0:
+            columns[2][slot] = float(slope - 1)
+        worst = max(worst, error)
+        low, piece = high, piece + 1
+    return columns, worst, piece
+
+
+TABLES = {
+    "tanh table": lambda: table_fit(mpmath.tanh, mpf(1), 8, mpf("9.5"), 5),
+    "erf table": lambda: table_fit(mpmath.erf, mpf("1.3125"), 16, mpf("3.925"), 5),
+}
+
+FITS = {
+    "exp float32": lambda: exp_fit(6, 24),
+    "exp float64": lambda: exp_fit(11, 53),
+    "exp2 float32": lambda: exp_fit(6, 24, 2),
+    "exp2 float64": lambda: exp_fit(11, 53, 2),
+    "expm1 float32": lambda: expm1_fit(7, 24),
+    "expm1 float64": lambda: expm1_fit(13, 53),
+    "log float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24),
+    "log2 float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24, 1 / mp.log(2)),
+    "log10 float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24, 1 / mp.log(10)),
+    "sin pi/2 float32": lambda: odd_fit(mpmath.sin, mp.pi / 2 * mpf("1.001"), 5, 24, 1),
+    "tan pi/4 float32": lambda: odd_fit(mpmath.tan, mp.pi / 4 * mpf("1.001"), 7, 24, 1),
+    "atan 1 float32": lambda: odd_fit(mpmath.atan, 1, 9, 24, 1),
+    "asin 0.5 float32": lambda: odd_fit(mpmath.asin, mpf("0.5"), 6, 24, 1),
+    "sinh 1 float64": lambda: odd_fit(mpmath.sinh, 1, 9, 53, 1),
+    "sinh 1 float32": lambda: odd_fit(mpmath.sinh, 1, 5, 24, 1),
+}
+
+
+def main(names):
+    for name, make in FITS.items():
+        if not names or any(n in name for n in names):
+            coefficients, error = make()
+            print(f"{name}: error 2**{float(mpmath.log(error, 2)):.2f}")
+            single = "float32" in name
+            print("    (" + ", ".join(f"{float(c):.9g}" if single else repr(float(c)) for c in coefficients) + ")")
+    for name, make in TABLES.items():
+        if not names or any(n in name for n in names):
+            columns, error, pieces = make()
+            print(f"# fit_maths {name!r}: {pieces} pieces, {float(error):.3f} ulp")
+            print(f"{name.replace(' ', '_').upper()} = (")
+            for column in columns:
+                print("    (")
+                for i in range(0, 32, 8):
+                    print("        " + ", ".join(f"{c:.9g}" for c in column[i : i + 8]) + ",")
+                print("    ),")
+            print(")  # fmt: skip")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
