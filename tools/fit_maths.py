@@ -100,6 +100,12 @@ def log_fit(low, high, degree, bits, scale=1):
                list(range(1, degree + 1)), bits, fixed=fixed, weight=lambda f: 1 / abs(mpmath.log1p(f) * scale) if f else 0)
 
 
+def atanh_fit(terms):
+    """R(z) / z with log((1 + s) / (1 - s)) = s * (2 + R), z = s * s, for (1 + s) / (1 - s) in [2/3, 4/3]."""
+    exact = lambda z: (2 * mpmath.atanh(mpmath.sqrt(z)) / mpmath.sqrt(z) - 2) / z
+    return fit(exact, mpf(10) ** -12, mpf("0.0401"), list(range(terms)), 53, weight=lambda z: z / 2)
+
+
 def odd_fit(function, high, terms, bits, first=None):
     """An odd function as x * sum(c * x**(2 k)), relative error on [0, high]."""
     fixed = {} if first is None else {0: mpf(first)}
@@ -169,6 +175,7 @@ FITS = {
     "log float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24),
     "log2 float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24, 1 / mp.log(2)),
     "log10 float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24, 1 / mp.log(10)),
+    "log float64": lambda: atanh_fit(8),
     "sin pi/2 float32": lambda: odd_fit(mpmath.sin, mp.pi / 2 * mpf("1.001"), 5, 24, 1),
     "tan pi/4 float32": lambda: odd_fit(mpmath.tan, mp.pi / 4 * mpf("1.001"), 7, 24, 1),
     "atan 1 float32": lambda: odd_fit(mpmath.atan, 1, 9, 24, 1),
