@@ -19,7 +19,6 @@ UNIT = {"float32": 2.0**-23, "float64": 2.0**-52}
 
 LN2 = 0.6931471805599453
 LN2_LOW = 2.3190468138462996e-17
-LOG10_2 = 0.3010299956639812
 
 # fit_maths "log float32": 2**-27.7, the same for log2, log10
 LOG = {
@@ -61,8 +60,8 @@ def logarithm(core):
     return function
 
 
-def log_core_float32(name, unit, first_low=0.0):
-    """k unit + the polynomial `name`, whose first coefficient may come in two parts."""
+def log_core_float32(name, unit, first_low=0.0, unit_low=0.0):
+    """k unit + the polynomial `name`, whose first coefficient and unit may come in two parts."""
     first, *rest = LOG[name]
 
     def core(k, f, dtype):
@@ -70,7 +69,10 @@ def log_core_float32(name, unit, first_low=0.0):
         if first == 1.0:
             result = fma(f * f, higher, f)
         else:
-            result = fma(f, first, fma(f * f, higher, f * first_low))
+            small = f * first_low
+            if unit_low:
+                small = fma(k, unit_low * UNIT["float32"], small)
+            result = fma(f, first, fma(f * f, higher, small))
         return fma(k, unit * UNIT["float32"], result)
 
     return core
@@ -78,7 +80,7 @@ def log_core_float32(name, unit, first_low=0.0):
 
 scalar("log float32")(logarithm(log_core_float32("log", LN2)))
 scalar("log2 float32")(logarithm(log_core_float32("log2", 1.0, 1.92596303e-08)))
-scalar("log10 float32")(logarithm(log_core_float32("log10", LOG10_2, -1.010305e-08)))
+scalar("log10 float32")(logarithm(log_core_float32("log10", 0.30103001, -1.010305e-08, -1.43209888e-08)))
 
 
 def series(f):
