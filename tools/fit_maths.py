@@ -106,6 +106,12 @@ def atanh_fit(terms):
     return fit(exact, mpf(10) ** -12, mpf("0.0401"), list(range(terms)), 53, weight=lambda z: z / 2)
 
 
+def cos_fit(terms, bits=53, beyond=mpf("1.001")):
+    """(cos(x) - 1 + z / 2) / z**2 in powers of z = x * x, abs(x) <= pi / 4; error relative to 1."""
+    exact = lambda z: (mpmath.cos(mpmath.sqrt(z)) - 1 + z / 2) / z**2
+    return fit(exact, mpf(10) ** -9, (mp.pi / 4 * beyond) ** 2, list(range(terms)), bits, weight=lambda z: z * z)
+
+
 def odd_fit(function, high, terms, bits, first=None):
     """An odd function as x * sum(c * x**(2 k)), relative error on [0, high]."""
     fixed = {} if first is None else {0: mpf(first)}
@@ -176,9 +182,15 @@ FITS = {
     "log2 float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24, 1 / mp.log(2)),
     "log10 float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24, 1 / mp.log(10)),
     "log float64": lambda: atanh_fit(8),
-    "sin pi/2 float32": lambda: odd_fit(mpmath.sin, mp.pi / 2 * mpf("1.001"), 5, 24, 1),
+    "sin pi/32 float32": lambda: odd_fit(mpmath.sin, mp.pi / 32 * mpf("1.01"), 3, 24, 1),
+    "cos pi/32 float32": lambda: cos_fit(1, 24, mpf("0.1263")),
+    "sin pi/4 float64": lambda: odd_fit(mpmath.sin, mp.pi / 4 * mpf("1.001"), 7, 53, 1),
+    "cos pi/4 float64": lambda: cos_fit(6),
     "tan pi/4 float32": lambda: odd_fit(mpmath.tan, mp.pi / 4 * mpf("1.001"), 7, 24, 1),
     "atan 1 float32": lambda: odd_fit(mpmath.atan, 1, 9, 24, 1),
+    "atan sqrt(2)-1 float64": lambda: odd_fit(mpmath.atan, mpmath.sqrt(2) - 1 + mpf("1e-6"), 12, 53, 1),
+    "asin 0.5 float64": lambda: odd_fit(mpmath.asin, mpf("0.5"), 14, 53, 1),
+    "tanh 0.6 float64": lambda: odd_fit(mpmath.tanh, mpf("0.6"), 12, 53, 1),
     "asin 0.5 float32": lambda: odd_fit(mpmath.asin, mpf("0.5"), 6, 24, 1),
     "sinh 1 float64": lambda: odd_fit(mpmath.sinh, 1, 9, 53, 1),
     "sinh 1 float32": lambda: odd_fit(mpmath.sinh, 1, 5, 24, 1),

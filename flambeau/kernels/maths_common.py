@@ -5,6 +5,7 @@ branches, for the whole range: NaN, infinities, signed zeros, denormal numbers, 
 from tools/fit_maths.py (run it with the name given beside them) unless another source is named.
 """
 
+from .expression import node
 from .language import bitcast, fma
 
 FUNCTIONS = {}
@@ -34,6 +35,11 @@ def polynomial(x, coefficients, last=None):
 def bits(x, dtype, signed=True):
     """The bits of x as an integer of its size."""
     return bitcast(x, ("int" if signed else "uint") + dtype[-2:])
+
+
+def is_not(condition):
+    """True where a comparison fails, so also where a NaN takes part in it."""
+    return node("not", condition)
 
 
 def two_sum(a, b):

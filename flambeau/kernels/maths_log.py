@@ -6,7 +6,7 @@ What is no positive normal number takes a path of its own.
 """
 
 from .language import abs, bitcast, cast, copysign, fma, seldom, sqrt, where
-from .maths_common import bits, polynomial, scalar
+from .maths_common import bits, is_not, polynomial, scalar
 
 INF, NAN = float("inf"), float("nan")
 
@@ -50,7 +50,7 @@ def logarithm(core):
     def function(x, dtype):
         smallest = SMALLEST[dtype]
         # Below and above the positive normal numbers: zero, denormal, negative, infinite, NaN.
-        odd = ((x >= smallest) & (x < INF)) == False  # noqa: E712
+        odd = is_not((x >= smallest) & (x < INF))
         tiny = x < smallest
         k, f = split(where(tiny, x * 2.0**60, x), dtype)
         slow = core(where(tiny, k - 60.0 / UNIT[dtype], k), f, dtype)
@@ -142,7 +142,7 @@ def log1p(x, dtype):
     core = log_core_float64 if size == 64 else log_core_float32("log", LN2)
     fast = core(cast(k, dtype), f, dtype)
     # fma(0 * k, ...) above turns -0 into 0.
-    odd = ((x > -1.0) & (x < INF) & (x != 0.0)) == False  # noqa: E712
+    odd = is_not((x > -1.0) & (x < INF) & (x != 0.0))
     return seldom(odd, where(x < -1.0, NAN, where(x == -1.0, -INF, x)), fast)
 
 
