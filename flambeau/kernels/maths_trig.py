@@ -211,6 +211,8 @@ def sine_float32(x, shift):
     middle = sine_from_table(r, r_low, cast(bits(shifted, "float64"), "int32"), shift)
     far = wide(lambda x: sine_large(x, shift), x)
     slow = seldom(is_not(abs(x) <= LARGE["float64"]), far, middle)
+    if shift == 0:
+        fast = where(x == 0.0, x, fast)  # the sum above loses the sign of zero
     return seldom(is_not(abs(x) <= LARGE["float32"]), slow, fast)
 
 
@@ -233,9 +235,9 @@ def cos_float32(x, dtype):
 def tan_float32(x, dtype):
     shifted = fma(x, 0.6366197723675814, ROUND["float32"])
     r, r_low = less_multiple(x, shifted - ROUND["float32"], HALF_PI_SHORT)
-    r = r + r_low
     square = r * r
-    t = where(r == 0.0, x, fma(r * square, polynomial(square, TAN_SHORT), r))
+    t = r + fma(r * square, polynomial(square, TAN_SHORT), fma(square, r_low, r_low))
+    t = where(r == 0.0, r, t)
     odd = (bits(shifted, "float32") & 1) != 0
     fast = where(odd, -1.0, t) / where(odd, t, 1.0)
     slow = wide(lambda x: tan(x, "float64"), x)
