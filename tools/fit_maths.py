@@ -100,6 +100,12 @@ def log_fit(low, high, degree, bits, scale=1):
                list(range(1, degree + 1)), bits, fixed=fixed, weight=lambda f: 1 / abs(mpmath.log1p(f) * scale) if f else 0)
 
 
+def log2_fit(terms):
+    """log2(1 + f) / f on [-1/3, 1/3] in float64, for pow in float32."""
+    third = mpf(1) / 3 + mpf("1e-7")
+    return fit(lambda f: mpmath.log1p(f) / f / mp.log(2), -third, third, list(range(terms)), 53)
+
+
 def atanh_fit(terms):
     """R(z) / z with log((1 + s) / (1 - s)) = s * (2 + R), z = s * s, for (1 + s) / (1 - s) in [2/3, 4/3]."""
     exact = lambda z: (2 * mpmath.atanh(mpmath.sqrt(z)) / mpmath.sqrt(z) - 2) / z
@@ -181,6 +187,9 @@ FITS = {
     "log float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24),
     "log2 float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24, 1 / mp.log(2)),
     "log10 float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24, 1 / mp.log(10)),
+    "log for pow": lambda: fit(lambda z: ((2 * mpmath.atanh(mpmath.sqrt(z)) / mpmath.sqrt(z) - 2) / z - mpf(2) / 3) / z,
+                               mpf(10) ** -9, mpf("0.0401"), list(range(8)), 53, weight=lambda z: z * z / 2),
+    "log2 for pow": lambda: log2_fit(13),
     "log float64": lambda: atanh_fit(8),
     "sin pi/32 float32": lambda: odd_fit(mpmath.sin, mp.pi / 32 * mpf("1.01"), 3, 24, 1),
     "cos pi/32 float32": lambda: cos_fit(1, 24, mpf("0.1263")),
