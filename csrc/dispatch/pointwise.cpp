@@ -457,6 +457,67 @@ void run_map(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* in
   launch(record, outputs, n_out, inputs, n_in, sizes_of(*outputs[0]), compute);
 }
 
+namespace {
+
+/// One call of run_map_lists over flat memory; false where a tensor is not contiguous or of another shape.
+/// `scalars` holds the numbers, as dtypes of n_out + i tell.
+bool run_flat(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in, DType compute, Scalars& scalars, DType* dtypes) {
+  const Tensor& first = *outputs[0];
+  Mode modes[max_operands];
+  char* data[max_operands];
+  int64_t strides[max_operands];
+  for (int i = 0; i < n_out + n_in; ++i) {
+    Tensor* t = i < n_out ? outputs[i] : inputs[i - n_out].tensor;
+    if (!t) {
+      modes[i] = Mode::scalar;
+      data[i] = scalars.bytes[i];
+      strides[i] = 0;
+      continue;
+    }
+    if (!t->contiguous || !(sizes_of(*t) == sizes_of(first))) return false;
+    dtypes[i] = t->dtype;
+    modes[i] = Mode::contiguous;
+    data[i] = t->as<char>();
+    strides[i] = itemsize(t->dtype);
+  }
+  int n = n_out + n_in;
+  int64_t numel = first.numel;
+  if (numel == 0) return true;
+  MapKernel kernel = find_kernel(record, modes, dtypes, n_out, n, compute);
+  static constexpr int64_t none[max_operands] = {};
+  if (numel < grain) {
+    kernel(numel, 1, 0, data, strides, none);
+    return true;
+  }
+  LongWork unlocked(true);
+  parallel_ranges(numel, grain, [&](int64_t begin, int64_t end) {
+    char* at[max_operands];
+    for (int k = 0; k < n; ++k) at[k] = data[k] + begin * strides[k];
+    kernel(end - begin, 1, begin, at, strides, none);
+  });
+  return true;
+}
+
+}  // namespace
+
+void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in, int64_t count) {
+  Scalars scalars;
+  DType dtypes[max_operands];
+  DType placed{};  // the dtype the numbers were converted for
+  bool any = false;
+  for (int64_t k = 0; k < count; ++k, outputs += n_out, inputs += n_in) {
+    DType compute = outputs[0]->dtype;
+    if (!any || placed != compute) {
+      for (int i = 0; i < n_in; ++i)
+        if (!inputs[i].tensor) dtypes[n_out + i] = place_number(record, i, inputs[i].number, compute, scalars.bytes[n_out + i]);
+      placed = compute;
+      any = true;
+    }
+    if (!run_flat(record, outputs, n_out, inputs, n_in, compute, scalars, dtypes))
+      run_map(record, outputs, n_out, inputs, n_in, compute);
+  }
+}
+
 // ------------------------------------------------------------------------------------- the Python callable
 
 PyTypeObject* pointwise_type = nullptr;
@@ -495,6 +556,7 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
   check<TypeError>(n <= record.n_args, [&] {
     return message(record.name, "() takes ", record.n_args, " positional arguments but ", n, " were given.");
   });
+  check(record.n_args <= max_args, [&] { return message(record.name, "() has more than ", max_args, " arguments: it runs by _map only."); });
   std::copy(args, args + n, slots);
   if (names) {
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(names); ++k) {
@@ -599,7 +661,7 @@ PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
       };
       record->n_inputs = integer("n_inputs");
       record->n_args = static_cast<int>(PyTuple_Size(names.get()));
-      check(record->n_args <= max_args, [&] { return message("Pointwise: ", record->name, " has more than ", max_args, " arguments."); });
+      check(record->n_args < max_operands, [&] { return message("Pointwise: ", record->name, " has more than ", max_operands - 1, " arguments."); });
       for (int i = 0; i < record->n_args; ++i) {
         PyObject* key = PyTuple_GET_ITEM(names.get(), i);
         Py_INCREF(key);

@@ -52,6 +52,8 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out = nullptr);
 void apply_inplace(Pointwise& record, const Arg* args, const char* operator_name);
 /// Raw and without history: outputs and inputs of one broadcast shape, dtypes as they are.
 void run_map(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs, int n_inputs, DType compute);
+/// run_map for `count` tuples laid one after another, whose numbers are the same.
+void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs, int n_inputs, int64_t count);
 
 /// The callable Python sees; also a method descriptor.
 struct PointwiseCallable {

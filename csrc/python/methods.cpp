@@ -1,4 +1,5 @@
 // Copies, casts, sizes, item and tolist, sum and mean, and other operators that must be quick.
+#include <vector>
 #include <cmath>
 
 #include "autograd/meta.h"
@@ -384,21 +385,26 @@ PyObject* py_map_lists(const Call& call) {
     check(!PyList_Check(o) || PyList_GET_SIZE(o) == count, [&] { return message("_map_lists(): list ", i, " has ", PyList_GET_SIZE(o), " items, expected ", count, "."); });
     return o;
   };
-  for (Py_ssize_t k = 0; k < count; ++k) {
-    Tensor* outputs[max_operands];
-    Arg inputs[max_operands];
-    for (int i = 0; i < n_out; ++i) outputs[i] = &tensor_at(column(outs.get(), i), k, "_map_lists()");
-    for (int i = 0; i < n_in; ++i) {
-      PyObject* o = column(ins.get(), i);
-      if (PyList_Check(o)) o = PyList_GET_ITEM(o, k);
-      if (is_tensor(o))
-        inputs[i].tensor = as_tensor(o);
-      else
-        inputs[i].number = o;
-    }
-    run_map(record, outputs, n_out, inputs, n_in, outputs[0]->dtype);
-    for (int i = 0; i < n_out; ++i) outputs[i]->bump_version(record.name.c_str());
+  std::vector<Tensor*> outputs(static_cast<size_t>(count * n_out));
+  std::vector<Arg> inputs(static_cast<size_t>(count * n_in));
+  for (int i = 0; i < n_out; ++i) {
+    PyObject* list = column(outs.get(), i);
+    for (Py_ssize_t k = 0; k < count; ++k) outputs[k * n_out + i] = &tensor_at(list, k, "_map_lists()");
   }
+  for (int i = 0; i < n_in; ++i) {
+    PyObject* o = column(ins.get(), i);
+    bool list = PyList_Check(o);
+    for (Py_ssize_t k = 0; k < count; ++k) {
+      PyObject* item = list ? PyList_GET_ITEM(o, k) : o;
+      Arg& input = inputs[k * n_in + i];
+      if (is_tensor(item))
+        input.tensor = as_tensor(item);
+      else
+        input.number = item;
+    }
+  }
+  run_map_lists(record, outputs.data(), n_out, inputs.data(), n_in, count);
+  for (Tensor* output : outputs) output->bump_version(record.name.c_str());
   Py_RETURN_NONE;
 }
 

@@ -27,7 +27,7 @@ def _rule(maximize, decays, decoupled, amsgrad):
         param, grad, m, v, *, lr, beta1, beta2, eps, weight_decay, step_size, root_correction
     ):
         param, m, v = moments(param, grad, m, v, lr, weight_decay, beta1, beta2)
-        return param - step_size * m / (sqrt(v) / root_correction + eps), m, v
+        return param - step_size * m / (sqrt(v) * root_correction + eps), m, v
 
     def adam_with_maximum(
         param, grad, m, v, v_max,
@@ -35,7 +35,7 @@ def _rule(maximize, decays, decoupled, amsgrad):
     ):  # fmt: skip
         param, m, v = moments(param, grad, m, v, lr, weight_decay, beta1, beta2)
         v_max = maximum(v_max, v)
-        return param - step_size * m / (sqrt(v_max) / root_correction + eps), m, v, v_max
+        return param - step_size * m / (sqrt(v_max) * root_correction + eps), m, v, v_max
 
     if amsgrad:
         return Rule(adam_with_maximum, "param m v v_max")
@@ -139,7 +139,7 @@ class Adam(Optimizer):
                 eps=group["eps"],
                 weight_decay=weight_decay,
                 step_size=lr / (1 - beta1**step),
-                root_correction=(1 - beta2**step) ** 0.5,
+                root_correction=(1 - beta2**step) ** -0.5,
             )
 
 
