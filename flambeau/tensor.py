@@ -91,6 +91,28 @@ def __complex__(self):
     return complex(self.item())
 
 
+def __reduce_ex__(self, protocol):
+    from .serialization import reduce_tensor
+
+    return reduce_tensor(self, protocol)
+
+
+def __deepcopy__(self, memo):
+    from .serialization import deepcopy_tensor
+
+    return deepcopy_tensor(self, memo)
+
+
+def as_subclass(self, cls):
+    """The same data as an instance of cls, a subclass of Tensor.
+
+    Raises TypeError where cls is none.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+        raise TypeError(f"as_subclass: cls must be a subclass of Tensor, not {cls!r}.")
+    return _core._make_subclass(cls, self, self.requires_grad)
+
+
 def _suggest(self, name):
     import difflib
 
@@ -107,7 +129,7 @@ def _fill_class():
         setattr(Tensor, name, _cast(dtype))
     for name, function in METHODS.items():
         setattr(Tensor, name, function)
-    for function in (backward, numpy, __array__, __complex__):
+    for function in (backward, numpy, __array__, __complex__, __reduce_ex__, __deepcopy__, as_subclass):
         setattr(Tensor, function.__name__, function)
     Tensor.__getattr__ = _suggest
     Tensor.ndimension = _core.dim

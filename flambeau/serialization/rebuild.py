@@ -4,6 +4,8 @@ import functools
 
 import flambeau
 
+from .. import _core
+
 
 def span_of(tensor):
     """(first, end): the elements of its storage between which all of the tensor lies."""
@@ -51,9 +53,14 @@ def from_storage(data, dtype, offset, size, stride):
         )
     if 0 in size:
         return flambeau.empty_strided(size, stride, dtype=dtype)
-    whole = data.numel() // itemsize
-    typed = data[: whole * itemsize].view(dtype)
-    return flambeau.empty(0, dtype=dtype).set_(typed.untyped_storage(), offset, size, stride)
+    return _core._set_layout(flambeau.empty(0, dtype=dtype), data, offset, size, stride)
+
+
+def storage_bytes(tensor):
+    """All bytes of the tensor's storage: uint8, one dimension."""
+    nbytes = _core._storage_nbytes(tensor)
+    data = flambeau.empty(0, dtype=flambeau.uint8)
+    return _core._set_layout(data, tensor.detach(), 0, (nbytes,), (1,))
 
 
 # Python's pickle: bytes and layout. (torch.save writes tensors in PyTorch's way instead.)
@@ -69,7 +76,7 @@ def reduce_tensor(tensor, protocol=2):
     if not is_contiguous_span(data):
         data = data.contiguous()
     first, end = span_of(data)
-    flat = data.as_strided((end - first,), (1,), first).view(flambeau.uint8).cpu().numpy()
+    flat = data.as_strided((end - first,), (1,), first).view(flambeau.uint8).to("cpu").numpy()
     content = pickle.PickleBuffer(flat) if protocol >= 5 else flat.tobytes()
     state = getattr(tensor, "__dict__", None) or None
     return rebuild_tensor, (
@@ -87,11 +94,9 @@ def reduce_tensor(tensor, protocol=2):
 def rebuild_tensor(cls, content, dtype, size, stride, requires_grad, device, state):
     """What reduce_tensor took apart."""
     dtype = getattr(flambeau, dtype)
-    content = bytearray(content)
-    if content:
-        data = flambeau.frombuffer(content, dtype=flambeau.uint8)
-    else:
-        data = flambeau.empty(0, dtype=flambeau.uint8)
+    import numpy
+
+    data = flambeau.from_numpy(numpy.frombuffer(bytearray(content), "uint8"))
     tensor = from_storage(data, dtype, 0, size, stride).to(device)
     return dress(tensor, cls, requires_grad, state)
 
@@ -127,13 +132,12 @@ def deepcopy_tensor(tensor, memo):
         )
     import copy
 
-    with flambeau.no_grad():
-        storage = tensor.untyped_storage()
-        key = ("storage", storage.data_ptr())
-        if storage.data_ptr() == 0 or key not in memo:
-            memo[key] = storage.clone()
-        new = flambeau.empty(0, dtype=tensor.dtype, device=tensor.device)
-        new.set_(memo[key], tensor.storage_offset(), tensor.size(), tensor.stride())
+    key = ("storage", _core._storage_ptr(tensor))
+    if key not in memo:
+        memo[key] = storage_bytes(tensor).clone()
+    new = flambeau.empty(0, dtype=tensor.dtype, device=tensor.device)
+    layout = tensor.storage_offset(), tensor.size(), tensor.stride()
+    new = _core._set_layout(new, memo[key], *layout)
     new = dress(new, type(tensor), tensor.requires_grad, None)
     memo[id(tensor)] = new
     if tensor.is_leaf and tensor.grad is not None:

@@ -10,6 +10,7 @@ import zipfile
 
 import flambeau
 
+from .. import _core
 from . import names
 from .rebuild import is_contiguous_span, is_lazy, resolved, span_of
 
@@ -293,18 +294,25 @@ class _Spans:
             # A tensor that some __reduce__ made anew between the two passes.
             self.tensors.append(tensor)
             self.lone[id(tensor)] = self._pack(tensor)
-        return self.lone[id(tensor)], 0, flambeau.empty(tensor.shape, device="meta").stride()
+        return self.lone[id(tensor)], 0, _contiguous_strides(tensor.shape)
 
 
 def _plain(tensor):
     tensor = tensor.detach()
     if type(tensor) is not flambeau.Tensor:
         tensor = tensor.as_subclass(flambeau.Tensor)
-    return tensor.cpu()
+    return tensor.to("cpu")
+
+
+def _contiguous_strides(sizes):
+    strides = [1]
+    for size in reversed(sizes[1:]):
+        strides.append(strides[-1] * max(size, 1))
+    return tuple(reversed(strides))[: len(sizes)]
 
 
 def _storage_key(tensor):
-    return tensor.untyped_storage().data_ptr(), str(tensor.device)
+    return _core._storage_ptr(tensor), str(tensor.device)
 
 
 # The archive
