@@ -50,6 +50,7 @@ class Module:
         self.declarations = {}
         self.helpers = {}
         self.functions = []
+        self.shared = {}  # what helpers were already written for
 
     def declare(self, name, result, parameters):
         """Declares an outside function once."""

@@ -144,16 +144,22 @@ def _seldom(block, condition, slow, fast, inputs):
     """select(condition, slow, fast), where a cold function computes slow if any lane needs it."""
     condition = block.convert(condition, "bool")
     module = block.module
+    used = [i for i in inputs_of([slow]) if inputs[i].const is None]
+    # Main loop and tail share one function.
+    fixed = [(i, inputs[i].const) for i in inputs_of([slow]) if inputs[i].const is not None]
+    key = "seldom", id(slow), block.width, repr(fixed), fast.type, *(inputs[i].type for i in used)
+    if key in module.shared:
+        name, dtype = module.shared[key]
+        fast = block.convert(fast, dtype)
+        return _call_seldom(block, name, dtype, condition, fast, [inputs[i] for i in used])
     name = f"seldom.{len(module.helpers)}"
     module.helpers[name] = ""  # takes its place before helpers of its own
     inner = type(block)(module, block.width)
-    used = [i for i in inputs_of([slow]) if inputs[i].const is None]
-    symbols, parameters, passed = dict(enumerate(inputs)), [], []
+    symbols, parameters = {i: v for i, v in _numbered(inputs)}, []
     for i in used:
         v = inputs[i]
         vector = block.type(DTYPES[v.dtype].register)
         parameters.append(f"{vector} %in.{i}")
-        passed.append(f"{vector} {v.name}")
         symbols[i] = Value(v.dtype, f"%in.{i}", weak=v.weak)
     (value,) = lower(inner, [slow], symbols)
     dtype, _ = promote_all([value.type, fast.type])
@@ -173,7 +179,7 @@ entry:
 {any_lane}
   br i1 %any, label %slow, label %end, !prof !0
 slow:
-  %found = call {vector} @{name}.slow({", ".join(f"{p}" for p in parameters)})
+  %found = call {vector} @{name}.slow({", ".join(parameters)})
   %mixed = select {mask} %c, {vector} %found, {vector} %fast
   br label %end
 end:
@@ -181,8 +187,19 @@ end:
   ret {vector} %result
 }}
 """
-    arguments = ", ".join([f"{mask} {condition.name}", f"{vector} {fast.name}", *passed])
-    return Value(dtype, block.emit(f"call {vector} @{name}({arguments})"))
+    module.shared[key] = name, dtype
+    return _call_seldom(block, name, dtype, condition, fast, [inputs[i] for i in used])
+
+
+def _numbered(inputs):
+    return inputs.items() if isinstance(inputs, dict) else enumerate(inputs)
+
+
+def _call_seldom(block, name, dtype, condition, fast, passed):
+    vector = block.type(DTYPES[dtype].register)
+    arguments = [f"{block.type('i1')} {condition.name}", f"{vector} {fast.name}"]
+    arguments += [f"{block.type(DTYPES[v.dtype].register)} {v.name}" for v in passed]
+    return Value(dtype, block.emit(f"call {vector} @{name}({', '.join(arguments)})"))
 
 
 # -- complex --------------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ from .emit import Block, Module, Value
 from .expression import digest_text, topological, trace
 from .types import DTYPES, compute_dtype
 
-CHUNK = 256
+CHUNK = 256  # elements of a 'g' operand that are copied at a time
+LONG_BODY = 120  # instructions; a second copy of a longer body costs more to compile than it gains
 
 
 class Map:
@@ -253,7 +254,7 @@ class _Schedule:
 
     def _whole_row(self):
         base = {k: f"%row.{k}" for k in range(len(self.dtypes))}
-        return ["  br label %vectors", *self._vectors(base, "%n_inner", "%row.index", "row"),
+        return ["  br label %vectors", *self._vectors(base, "%n_inner", "%row.index"),
                 "vectors.end:", "  br label %row.end"]
 
     def _chunks(self):
@@ -283,13 +284,15 @@ class _Schedule:
                 "  %left = sub i64 %n_inner, %chunk", f"  %short = icmp slt i64 %left, {CHUNK}",
                 f"  %chunk.n = select i1 %short, i64 %left, i64 {CHUNK}",
                 "  %chunk.index = add i64 %row.index, %chunk", *before, "  br label %vectors",
-                *self._vectors(base, "%chunk.n", "%chunk.index", "chunk.start"),
+                *self._vectors(base, "%chunk.n", "%chunk.index"),
                 "vectors.end:", *after, f"  %chunk.next = add i64 %chunk, {CHUNK}",
                 "  br label %chunks"]
 
-    def _vectors(self, base, n, index, origin):
+    def _vectors(self, base, n, index):
         step = self.width * self.unroll
         body = self._body(base, index, None)
+        if len(body) > LONG_BODY and self.module.target.name == "avx512":
+            return self._masked_loop(base, n, index)
         copies = []
         for u in range(self.unroll):
             copies.append(f"  %u{u}.i = add i64 %i, {u * self.width}")
@@ -305,6 +308,17 @@ class _Schedule:
                 "  br i1 %more.tail, label %tail.body, label %vectors.end", "tail.body:",
                 f"  %t.left = sub i64 {n}, %t.i", f"  %t.few = icmp slt i64 %t.left, {self.width}",
                 f"  %t.count = select i1 %t.few, i64 %t.left, i64 {self.width}", *tail,
+                f"  %t.next = add i64 %t.i, {self.width}", "  br label %tail"]
+
+    def _masked_loop(self, base, n, index):
+        """One loop for whole vectors and the tail: masks cost next to nothing in a long body."""
+        body = [line.replace("%U.", "%t.") for line in self._body(base, index, "%t.count")]
+        return ["vectors:", "  br label %tail", "tail:",
+                "  %t.i = phi i64 [ 0, %vectors ], [ %t.next, %tail.body ]",
+                f"  %more.tail = icmp slt i64 %t.i, {n}",
+                "  br i1 %more.tail, label %tail.body, label %vectors.end", "tail.body:",
+                f"  %t.left = sub i64 {n}, %t.i", f"  %t.few = icmp slt i64 %t.left, {self.width}",
+                f"  %t.count = select i1 %t.few, i64 %t.left, i64 {self.width}", *body,
                 f"  %t.next = add i64 %t.i, {self.width}", "  br label %tail"]
 
     def _body(self, base, index, count):
