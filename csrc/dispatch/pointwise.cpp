@@ -604,7 +604,7 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
   }
   if (!any_tensor || (self->inplace && !parsed[0].tensor)) bad_argument(record, 0, slots[0] ? slots[0] : Py_None);
   if (self->inplace) {
-    apply_inplace(record, parsed, (record.name + "_").c_str());
+    apply_inplace(record, parsed, record.inplace_name.c_str());
     return TensorRef::borrow(parsed[0].tensor);
   }
   return apply(record, parsed, out);
@@ -651,6 +651,7 @@ PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
       self->record = record;
       record->spec = Object::borrow(spec);
       record->name = text_attribute(spec, "name");
+      record->inplace_name = record->name + "_";
       Object names = Object::steal(PyObject_GetAttrString(spec, "args"));
       Object defaults = Object::steal(PyObject_GetAttrString(spec, "defaults"));
       if (!names || !defaults) throw PythonError();

@@ -24,7 +24,7 @@ struct Pointwise {
     MapKernel function;
   };
 
-  std::string name;
+  std::string name, inplace_name;
   int n_inputs = 0;  // tensors or numbers
   int n_args = 0;    // inputs and scalar parameters
   std::vector<Object> arg_names, defaults;

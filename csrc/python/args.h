@@ -119,6 +119,7 @@ void initialize_views(PyObject* module);
 void initialize_methods(PyObject* module);
 void initialize_creation(PyObject* module);
 void initialize_function_node(PyObject* module);
+void initialize_matmul(PyObject* module);
 void initialize_autograd(PyObject* module);
 
 }  // namespace flambeau

@@ -19,6 +19,7 @@ NB_MODULE(_core, m) {
   initialize_methods(module);
   initialize_creation(module);
   initialize_function_node(module);
+  initialize_matmul(module);
   initialize_autograd(module);
   initialize_indexing(module);
   if (PyErr_Occurred()) throw nanobind::python_error();

@@ -7,11 +7,27 @@ from importlib import import_module
 
 from .declare import METHODS, NAMESPACES  # noqa: F401
 
-# Every family declares its operators when it is imported. Add a file's name here when you add the file.
-FAMILIES = (
-    "pointwise compare maths complexes activation reduce losses "
-    "index scatter masks sort unique search scan move"
-).split()
+# Every family declares its operators when it is imported.
+FAMILIES = """
+    activation
+    blas
+    compare
+    complexes
+    creation
+    index
+    losses
+    masks
+    maths
+    move
+    pointwise
+    random
+    reduce
+    scan
+    scatter
+    search
+    sort
+    unique
+""".split()
 
 for _family in FAMILIES:
     import_module("." + _family, __name__)

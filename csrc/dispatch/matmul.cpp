@@ -1,0 +1,219 @@
+#include "dispatch/matmul.h"
+
+#include "autograd/meta.h"
+#include "dispatch/basics.h"
+#include "dispatch/bound.h"
+#include "dispatch/iterate.h"
+#include "kernels/gemm.h"
+
+namespace flambeau {
+
+namespace {
+
+/// A matrix (or a stack of them) as gemm wants it: rows or columns contiguous.
+struct Side {
+  TensorRef tensor;
+  int64_t ld = 0, batch_stride = 0;
+  bool transposed = false;
+};
+
+Side side_of(Tensor& t) {
+  Side s;
+  int r = t.ndim - 2, c = t.ndim - 1;
+  int64_t rows = t.sizes[r], columns = t.sizes[c];
+  auto fits = [](int64_t inner_stride, int64_t inner, int64_t outer_stride, int64_t outer) {
+    return (inner_stride == 1 || inner == 1) && (outer_stride >= std::max<int64_t>(inner, 1) || outer == 1);
+  };
+  if (fits(t.strides[c], columns, t.strides[r], rows)) {
+    s.tensor = TensorRef::borrow(&t);
+    s.ld = rows == 1 ? std::max<int64_t>(columns, 1) : t.strides[r];
+  } else if (fits(t.strides[r], rows, t.strides[c], columns)) {
+    s.tensor = TensorRef::borrow(&t);
+    s.ld = columns == 1 ? std::max<int64_t>(rows, 1) : t.strides[c];
+    s.transposed = true;
+  } else {
+    s.tensor = empty(sizes_of(t), t.dtype);
+    copy_bytes(*s.tensor, t);
+    s.ld = std::max<int64_t>(columns, 1);
+  }
+  s.batch_stride = s.tensor->ndim == 3 ? s.tensor->strides[0] : 0;
+  return s;
+}
+
+void need_library() {
+  if (!blas_loaded()) {
+    Object module = Object::steal(PyImport_ImportModule("flambeau.ops.blas"));
+    Object done = module ? Object::steal(PyObject_CallMethod(module.get(), "load", nullptr)) : Object();
+    if (!done) throw PythonError();
+  }
+}
+
+/// out = a @ b (+ bias), raw.
+void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue = {}) {
+  if (out.numel == 0) return;
+  need_library();
+  Side left = side_of(a), right = side_of(b);
+  AnyGemm g;
+  g.dtype = out.dtype;
+  g.M = a.sizes[a.ndim - 2];
+  g.K = a.sizes[a.ndim - 1];
+  g.N = b.sizes[b.ndim - 1];
+  g.a = left.tensor->data();
+  g.b = right.tensor->data();
+  g.c = out.data();
+  g.lda = left.ld;
+  g.ldb = right.ld;
+  g.ldc = std::max<int64_t>(g.N, 1);
+  g.trans_a = left.transposed;
+  g.trans_b = right.transposed;
+  if (a.ndim == 3) {
+    g.batch = a.sizes[0];
+    g.batch_stride_a = left.batch_stride;
+    g.batch_stride_b = right.batch_stride;
+    g.batch_stride_c = g.M * g.N;
+  }
+  g.epilogue = epilogue;
+  LongWork unlocked(static_cast<double>(g.batch) * static_cast<double>(g.M) * static_cast<double>(g.N) * static_cast<double>(g.K) > 5e5);
+  gemm(g);
+}
+
+/// The conjugate for complex tensors, which gradients of products need.
+TensorRef conjugate(Tensor& t) {
+  if (!is_complex(t.dtype)) return TensorRef::borrow(&t);
+  return call_bound("conj", {t.py()});
+}
+
+struct ProductNode {
+  Node node;
+  Saved a, b;
+};
+
+void mm_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto* self = reinterpret_cast<ProductNode*>(node);
+  Tensor& grad = *grad_outputs[0];
+  if (node->edges[0].node) {
+    TensorRef b = self->b.unpack(node, "input");
+    grad_inputs[0] = mm(grad, *transpose(*conjugate(*b), -2, -1));
+  }
+  if (node->edges[1].node) {
+    TensorRef a = self->a.unpack(node, "input");
+    grad_inputs[1] = mm(*transpose(*conjugate(*a), -2, -1), grad);
+  }
+}
+
+void product_release(Node* node) {
+  auto* self = reinterpret_cast<ProductNode*>(node);
+  self->a.reset();
+  self->b.reset();
+}
+
+const NodeKind mm_kind = {mm_backward, product_release, destroy_as<ProductNode>};
+
+/// (rows, last) view of a tensor.
+TensorRef flat_rows(Tensor& t) {
+  int64_t last = t.sizes[t.ndim - 1];
+  return reshape(t, {last == 0 ? t.numel : t.numel / last, last});
+}
+
+void linear_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto* self = reinterpret_cast<ProductNode*>(node);
+  TensorRef grad = grad_outputs[0];
+  TensorRef rows = grad->ndim == 2 ? grad : flat_rows(*grad);
+  if (node->edges[0].node) {
+    TensorRef weight = self->b.unpack(node, "weight");
+    TensorRef g = mm(*rows, *conjugate(*weight));
+    if (grad->ndim != 2) {
+      Dims sizes = sizes_of(*grad);
+      sizes[sizes.n - 1] = weight->sizes[1];
+      g = reshape(*g, sizes);
+    }
+    grad_inputs[0] = g;
+  }
+  if (node->edges[1].node) {
+    TensorRef input = self->a.unpack(node, "input");
+    TensorRef flat = input->ndim == 2 ? input : flat_rows(*input);
+    grad_inputs[1] = mm(*transpose(*rows, 0, 1), *conjugate(*flat));
+  }
+  if (node->n_edges > 2 && node->edges[2].node) grad_inputs[2] = sum(*rows, {0}, false);
+}
+const NodeKind linear_kind = {linear_backward, product_release, destroy_as<ProductNode>};
+
+void check_dtypes(const Tensor& a, const Tensor& b, const char* op) {
+  check(a.dtype == b.dtype, [&] {
+    return message(op, ": expected both operands to have the same dtype, but got ", describe(a), " and ", describe(b), ". Convert one of them.");
+  });
+}
+
+}  // namespace
+
+TensorRef mm(Tensor& a, Tensor& b, const char* op) {
+  check(a.ndim == b.ndim && (a.ndim == 2 || a.ndim == 3), [&] {
+    return message(op, ": expected two matrices or two stacks of matrices, not ", shape(a), " and ", shape(b), ".");
+  });
+  int r = a.ndim - 2, c = a.ndim - 1;
+  check(a.sizes[c] == b.sizes[r] && (a.ndim == 2 || a.sizes[0] == b.sizes[0]), [&] {
+    return message(op, ": mat1 and mat2 shapes cannot be multiplied: inner dimensions differ (", a.sizes[c], " != ", b.sizes[r], "): ", shape(a), " @ ", shape(b), ".");
+  });
+  check_dtypes(a, b, op);
+  Dims sizes = sizes_of(a);
+  sizes[c] = b.sizes[c];
+  TensorRef out = empty(sizes, a.dtype);
+  multiply(*out, a, b);
+  if ((needs_record(a) || needs_record(b)) && is_differentiable(a.dtype)) {
+    static PyTypeObject* types[2] = {node_subtype("MmBackward0"), node_subtype("BmmBackward0")};
+    Ref<ProductNode> node = make_node<ProductNode>(types[a.ndim == 3], &mm_kind);
+    node->node.set_edges(2);
+    set_edge(&node->node, 0, &a);
+    set_edge(&node->node, 1, &b);
+    if (node->node.edges[0].node) node->b.save(b);
+    if (node->node.edges[1].node) node->a.save(a);
+    set_history(*out, &node->node);
+  }
+  return out;
+}
+
+TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu) {
+  check(input.ndim >= 1 && weight.ndim == 2, [&] {
+    return message("linear: expected input (*, K) and weight (N, K), not ", shape(input), " and ", shape(weight), ".");
+  });
+  int64_t K = input.sizes[input.ndim - 1], N = weight.sizes[0];
+  check(K == weight.sizes[1], [&] {
+    return message("linear: mat1 and mat2 shapes cannot be multiplied: input ", shape(input), " has ", K, " features but weight ", shape(weight), " expects ", weight.sizes[1], ".");
+  });
+  check_dtypes(input, weight, "linear");
+  if (bias) {
+    check_dtypes(input, *bias, "linear");
+    check(bias->ndim == 1 && bias->sizes[0] == N, [&] {
+      return message("linear: bias must have shape (", N, ",), not ", shape(*bias), ".");
+    });
+  }
+  Dims sizes = sizes_of(input);
+  sizes[sizes.n - 1] = N;
+  TensorRef out = empty(sizes, input.dtype);
+  {
+    GradModeGuard off(false);
+    TensorRef rows = input.ndim == 2 ? TensorRef::borrow(&input) : flat_rows(input);
+    TensorRef flat_out = raw_view(*out, {rows->sizes[0], N}, {std::max<int64_t>(N, 1), 1}, 0);
+    TensorRef wt = raw_view(weight, {K, N}, {weight.strides[1], weight.strides[0]}, weight.offset);
+    TensorRef packed_bias = bias ? contiguous(*bias) : nullptr;
+    Epilogue epilogue;
+    if (bias) epilogue.bias = packed_bias->data();
+    epilogue.relu = relu;
+    multiply(*flat_out, *rows, *wt, epilogue);
+  }
+  bool record = needs_record(input) || needs_record(weight) || (bias && needs_record(*bias));
+  if (record && is_differentiable(input.dtype)) {
+    static PyTypeObject* type = node_subtype("AddmmBackward0");
+    Ref<ProductNode> node = make_node<ProductNode>(type, &linear_kind);
+    node->node.set_edges(bias ? 3 : 2);
+    set_edge(&node->node, 0, &input);
+    set_edge(&node->node, 1, &weight);
+    if (bias) set_edge(&node->node, 2, bias);
+    if (node->node.edges[0].node) node->b.save(weight);
+    if (node->node.edges[1].node) node->a.save(input);
+    set_history(*out, &node->node);
+  }
+  return out;
+}
+
+}  // namespace flambeau

@@ -1,0 +1,63 @@
+// Matrix products as Python functions.
+#include "dispatch/matmul.h"
+
+#include "dispatch/views.h"
+#include "python/args.h"
+#include "runtime/blas.h"
+
+namespace flambeau {
+
+namespace {
+
+PyObject* py_mm(const Call& call) {
+  Args a("mm", call, {"input", "mat2"}, 2);
+  Tensor &x = a.tensor(0), &y = a.tensor(1);
+  check(x.ndim == 2 && y.ndim == 2, [&] { return message("mm: input and mat2 must be matrices, not ", shape(x), " and ", shape(y), "."); });
+  return mm(x, y, "mm").release_py();
+}
+PyObject* py_bmm(const Call& call) {
+  Args a("bmm", call, {"input", "mat2"}, 2);
+  Tensor &x = a.tensor(0), &y = a.tensor(1);
+  check(x.ndim == 3 && y.ndim == 3, [&] { return message("bmm: batch1 and batch2 must be 3D tensors, not ", shape(x), " and ", shape(y), "."); });
+  return mm(x, y, "bmm").release_py();
+}
+PyObject* py_linear(const Call& call) {
+  Args a("linear", call, {"input", "weight", "bias"}, 2);
+  Tensor& weight = a.tensor(1);
+  if (weight.ndim == 1) {
+    // One output: the last dimension goes away.
+    TensorRef row = unsqueeze(weight, 0);
+    TensorRef bias = a.given(2) ? reshape(a.tensor(2), {1}) : nullptr;
+    TensorRef out = linear(a.tensor(0), *row, bias.get());
+    return squeeze(*out, {-1}).release_py();
+  }
+  if (a.given(2) && a.tensor(2).ndim != 1) {
+    TensorRef out = linear(a.tensor(0), weight, nullptr);
+    return add(*out, a.tensor(2)).release_py();
+  }
+  return linear(a.tensor(0), weight, a.given(2) ? &a.tensor(2) : nullptr).release_py();
+}
+PyObject* py_blas_load(const Call& call) {
+  Args a("_blas_load", call, {"path"});
+  const char* path = PyUnicode_AsUTF8(a[0]);
+  if (!path) throw PythonError();
+  blas_load(path);
+  Py_RETURN_NONE;
+}
+PyObject* py_lapack_symbol(const Call& call) {
+  Args a("_lapack_symbol", call, {"name"});
+  return PyLong_FromVoidPtr(lapack_symbol(PyUnicode_AsUTF8(a[0])));
+}
+
+const NativeEntry entries[] = {{"mm", py_mm, "The product of two matrices."},
+                               {"bmm", py_bmm, "The products of two stacks of matrices."},
+                               {"linear", py_linear, "input @ weight.T + bias."},
+                               {"_blas_load", py_blas_load, "Opens the BLAS library."},
+                               {"_lapack_symbol", py_lapack_symbol, "The address of a LAPACK routine, 0 if there is none."},
+                               {nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+void initialize_matmul(PyObject* module) { add_functions(module, entries); }
+
+}  // namespace flambeau

@@ -1,0 +1,503 @@
+"""Random numbers: Philox counters, so that each element's number depends on seed, call and place alone.
+
+A generator is a seed and a count of calls. Element i of call c takes the four 32-bit words that
+Philox-4x32-10 makes of the counter (i, c) and the key `seed`: the same numbers for any number of
+threads, on any device. Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11.
+"""
+
+import math
+
+from .. import _core
+from ..kernels import language as k
+from .declare import METHODS, make_pointwise, primitive, register
+
+M0, M1 = 0xD2511F53, 0xCD9E8D57
+W0, W1 = 0x9E3779B9, 0xBB67AE85
+LOW = 0xFFFFFFFF
+
+
+def philox(seed, call):
+    """The four 32-bit words (as uint64) of the element at index()."""
+    u64 = lambda x: k.cast(x, "uint64")  # noqa: E731
+    i, c, key = u64(k.index()), u64(call), u64(seed)
+    x0, x1, x2, x3 = i & LOW, i >> 32, c & LOW, c >> 32
+    k0, k1 = key & LOW, key >> 32
+    for _ in range(10):
+        a, b = x0 * M0, x2 * M1
+        x0, x1, x2, x3 = (b >> 32) ^ x1 ^ k0, b & LOW, (a >> 32) ^ x3 ^ k1, a & LOW
+        k0, k1 = (k0 + W0) & LOW, (k1 + W1) & LOW
+    return x0, x1, x2, x3
+
+
+def _unit(word, dtype="float32"):
+    """A word as a number in [0, 1) with 24 bits."""
+    return k.cast(k.cast(word >> 8, "int32"), "float32") * 2.0**-24
+
+
+def _unit64(high, low):
+    """Two words as a number in [0, 1) with 53 bits."""
+    return k.cast(k.cast(((high << 32) | low) >> 11, "int64"), "float64") * 2.0**-53
+
+
+def _random(fn, name):
+    """A map of (seed, call, *parameters) that draws."""
+    operator = make_pointwise(fn, name=name, keep=("seed", "call"), differentiable=False)
+    operator.spec.uses_index = True
+    return operator
+
+
+def _uniform32(seed, call, low, high):
+    return low + (high - low) * _unit(philox(seed, call)[0])
+
+
+def _uniform64(seed, call, low, high):
+    a, b, _, _ = philox(seed, call)
+    return low + (high - low) * _unit64(a, b)
+
+
+def _normal32(seed, call, mean, std):
+    # Box-Muller; 1 - u lies in (0, 1], so the logarithm is finite.
+    a, b, _, _ = philox(seed, call)
+    radius = k.sqrt(-2.0 * k.log(1.0 - _unit(a)))
+    return mean + std * (radius * k.cos(6.283185307179586 * _unit(b)))
+
+
+def _normal64(seed, call, mean, std):
+    a, b, c, d = philox(seed, call)
+    radius = k.sqrt(-2.0 * k.log(1.0 - _unit64(a, b)))
+    return mean + std * (radius * k.cos(6.283185307179586 * _unit64(c, d)))
+
+
+def _integer(seed, call, low, span):
+    a, b, _, _ = philox(seed, call)
+    return low + k.cast(((a << 32 | b) >> 1) % k.cast(span, "uint64"), "int64")
+
+
+_uniform = {32: _random(_uniform32, "uniform_"), 64: _random(_uniform64, "uniform_")}
+_normal = {32: _random(_normal32, "normal_"), 64: _random(_normal64, "normal_")}
+_integers = _random(_integer, "random_")
+_bernoulli_of = _random(lambda seed, call, p: k.where(_unit(philox(seed, call)[0]) < p, 1, 0), "bernoulli")
+_bits = _random(lambda seed, call: k.cast((philox(seed, call)[0] << 31) ^ philox(seed, call)[1], "int64"), "bits")
+
+
+class Generator:
+    """A source of random numbers: a seed and how many draws were made with it."""
+
+    def __init__(self, device="cpu"):
+        from ..types import device as Device
+
+        self.device = Device(device)
+        if self.device.type != "cpu":
+            raise NotImplementedError(f"Generator(): device={device} is not available: this build computes on the CPU.")
+        self._seed, self._calls = 67280421310721, 0
+
+    def manual_seed(self, seed):
+        """Starts anew from `seed`; returns the generator."""
+        seed = int(seed)
+        if not -(2**63) <= seed < 2**64:
+            raise RuntimeError(f"manual_seed: Overflow when unpacking long: {seed} does not fit 64 bits.")
+        self._seed, self._calls = seed % 2**64, 0
+        return self
+
+    def seed(self):
+        """Starts anew from a seed of the system's; returns it."""
+        import os
+
+        self.manual_seed(int.from_bytes(os.urandom(8), "little"))
+        return self._seed
+
+    def initial_seed(self):
+        """The seed."""
+        return self._seed
+
+    def get_state(self):
+        """The state as a uint8 tensor of 16 bytes."""
+        data = self._seed.to_bytes(8, "little") + self._calls.to_bytes(8, "little")
+        return _core.tensor(list(data), dtype=_core.uint8)
+
+    def set_state(self, new_state):
+        """Takes up a state of get_state()."""
+        if not isinstance(new_state, _core.Tensor) or new_state.dtype is not _core.uint8 or new_state.numel() != 16:
+            raise TypeError("set_state: expected a uint8 tensor of 16 elements, as get_state() returns it.")
+        data = bytes(new_state.tolist())
+        self._seed, self._calls = int.from_bytes(data[:8], "little"), int.from_bytes(data[8:], "little")
+        return self
+
+    def clone_state(self):
+        """Another generator in the same state."""
+        return Generator().set_state(self.get_state())
+
+    def __reduce__(self):
+        return _restore, (self._seed, self._calls)
+
+    def __repr__(self):
+        return f"<flambeau.Generator device={self.device} seed={self._seed} calls={self._calls}>"
+
+    def _next(self):
+        """(seed as a signed number, number of this call)."""
+        call = self._calls
+        self._calls += 1
+        return self._seed - 2**64 if self._seed >= 2**63 else self._seed, call
+
+
+def _restore(seed, calls):
+    generator = Generator()
+    generator._seed, generator._calls = seed, calls
+    return generator
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed):
+    """Seeds the default generator; returns it."""
+    return default_generator.manual_seed(seed)
+
+
+def seed():
+    """Seeds the default generator from the system; returns the seed."""
+    return default_generator.seed()
+
+
+def initial_seed():
+    """The seed of the default generator."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state():
+    """The state of the default generator."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state):
+    """Sets the state of the default generator."""
+    default_generator.set_state(new_state)
+
+
+# -------------------------------------------------------------------------------------- filling in place
+
+
+def _draw(tensor, maps, parameters, generator, compute=None):
+    """Fills `tensor`, in the order of its indices whatever its strides."""
+    if tensor.numel() == 0:
+        return tensor
+    state = (generator or default_generator)._next()
+    if isinstance(maps, dict):
+        maps = maps[64 if tensor.dtype is _core.float64 else 32]
+    if compute is None:
+        compute = tensor.dtype if tensor.dtype.is_floating_point else _core.float32
+    _core._map(maps, (tensor,), (*state, *parameters), compute)
+    return tensor
+
+
+def _fill(tensor, maps, parameters, generator, name, compute=None):
+    """_draw() as an in-place operator."""
+    _core._check_inplace(tensor, name)
+    if tensor.requires_grad and _core.is_grad_enabled():
+        fresh = _draw(_core.empty_like(tensor.detach()), maps, parameters, generator, compute)
+        return tensor.copy_(fresh)
+    return _draw(tensor, maps, parameters, generator, compute)
+
+
+def _real_view(tensor):
+    return _core.view_as_real(tensor) if tensor.dtype.is_complex else tensor
+
+
+def _needs_floating(tensor, name):
+    if not (tensor.dtype.is_floating_point or tensor.dtype.is_complex):
+        raise NotImplementedError(f"{name}: is not implemented for {tensor.dtype}.")
+
+
+def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):
+    """Fills with numbers evenly spread over [from, to)."""
+    from_ = named.pop("from", from_)
+    _needs_floating(self, "uniform_")
+    if from_ > to:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}.")
+    _fill(_real_view(self), _uniform, (from_, to), generator, "uniform_")
+    return self
+
+
+def normal_(self, mean=0.0, std=1.0, *, generator=None):
+    """Fills with numbers of the normal distribution."""
+    _needs_floating(self, "normal_")
+    if std < 0:
+        raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}.")
+    if self.dtype.is_complex:
+        real = _core.view_as_real(self)
+        _fill(real, _normal, (0.0, std * math.sqrt(0.5)), generator, "normal_")
+        if mean:
+            self.add_(mean)
+        return self
+    return _fill(self, _normal, (mean, std), generator, "normal_")
+
+
+def random_(self, from_=None, to=None, *, generator=None, **named):
+    """Fills with integers of [from, to); without bounds, all that the dtype holds exactly."""
+    from_ = named.pop("from", from_)
+    if to is None and from_ is not None:
+        from_, to = 0, from_
+    from_ = 0 if from_ is None else from_
+    if to is None:
+        from ..types import finfo, iinfo
+
+        if self.dtype is _core.bool:
+            to = 2
+        elif self.dtype.is_floating_point:
+            to = round(2 / finfo(self.dtype).eps) + 1
+        else:
+            to = min(iinfo(self.dtype).max + 1, 2**63 - 1)
+    if from_ >= to:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={from_} >= to={to}.")
+    return _fill(self, _integers, (from_, to - from_), generator, "random_", _core.int64)
+
+
+def bernoulli_(self, p=0.5, *, generator=None):
+    """Fills with 1 with probability p (a number or a tensor), else 0."""
+    if isinstance(p, _core.Tensor):
+        wanted = p.expand(self.shape).contiguous()
+        return _fill(self, _bernoulli_of, (wanted,), generator, "bernoulli_", wanted.dtype)
+    if not 0 <= p <= 1:
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}.")
+    return _fill(self, _bernoulli_of, (p,), generator, "bernoulli_", _core.float32)
+
+
+def _by_uniform(name, transform, doc, check=None):
+    """A fill that transforms numbers of (0, 1]."""
+    def fill(self, *args, generator=None, **named):
+        _needs_floating(self, name) if name != "geometric_" else None
+        wide = self.dtype if self.dtype.is_floating_point else _core.float64
+        u = 1 - _draw(_core.empty(self.shape, dtype=wide if wide is _core.float64 else _core.float32), _uniform, (0.0, 1.0), generator)
+        return self.copy_(transform(u, *args, **named))
+
+    fill.__name__ = fill.__qualname__ = name
+    fill.__doc__ = doc
+    return fill
+
+
+def _positive(name, value, what):
+    if not value > 0:
+        raise RuntimeError(f"{name} expects {what} > 0.0, but found {what}={value}.")
+
+
+def _exponential(u, lambd=1.0):
+    _positive("exponential_", lambd, "lambda")
+    return u.log() / -lambd
+
+
+def _geometric(u, p):
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}.")
+    return (u.log() / math.log1p(-p)).ceil().clamp(min=1)
+
+
+def _cauchy(u, median=0.0, sigma=1.0):
+    _positive("cauchy_", sigma, "sigma")
+    return median + sigma * (math.pi * (u - 0.5)).tan()
+
+
+exponential_ = _by_uniform("exponential_", _exponential, "Fills with numbers of the exponential distribution of rate lambd.")
+geometric_ = _by_uniform("geometric_", _geometric, "Fills with the number of trials up to the first success.")
+cauchy_ = _by_uniform("cauchy_", _cauchy, "Fills with numbers of the Cauchy distribution.")
+
+
+def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
+    """Fills with exp of numbers of the normal distribution."""
+    return normal_(self, mean, std, generator=generator).exp_()
+
+
+for _function in (uniform_, normal_, random_, bernoulli_, exponential_, geometric_, cauchy_, log_normal_):
+    METHODS[_function.__name__] = _function
+
+
+# ----------------------------------------------------------------------------------------- new tensors
+
+
+def _sizes(size, named):
+    if "size" in named:
+        size = (named.pop("size"),)
+    return size
+
+
+def _new_random(fill, name, doc):
+    def make(*size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **named):
+        size = _sizes(size, named)
+        if named:
+            raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(named))!r}.")
+        if out is not None:
+            result = fill(_core.empty(*size, out=out), generator=generator)
+        else:
+            result = fill(_core.empty(*size, dtype=dtype, device=device), generator=generator)
+        return result.requires_grad_(True) if requires_grad else result
+
+    def make_like(input, *, generator=None, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False):
+        result = fill(_core.empty_like(input, dtype=dtype, device=device), generator=generator)
+        return result.requires_grad_(True) if requires_grad else result
+
+    make.__name__ = make.__qualname__ = name
+    make_like.__name__ = make_like.__qualname__ = name + "_like"
+    make.__doc__ = f"A tensor of the given sizes with {doc}."
+    make_like.__doc__ = f"A tensor of input's sizes and dtype with {doc}."
+    register(name, make)
+    register(name + "_like", make_like)
+    return make, make_like
+
+
+rand, rand_like = _new_random(uniform_, "rand", "numbers evenly spread over [0, 1)")
+randn, randn_like = _new_random(normal_, "randn", "numbers of the standard normal distribution")
+
+
+def randint(*args, low=None, high=None, size=None, generator=None, out=None, dtype=None, layout=None, device=None,
+            requires_grad=False, pin_memory=False):
+    """Integers of [low, high): randint(high, size), randint(low, high, size)."""
+    args = list(args)
+    if size is None:
+        size = args.pop()
+    if high is None:
+        high = args.pop()
+    if low is None:
+        low = args.pop() if args else 0
+    if args:
+        raise TypeError("randint() takes (high, size) or (low, high, size).")
+    if low >= high:
+        raise RuntimeError(f"randint: random_ expects 'from' to be less than 'to', but got from={low} >= to={high}.")
+    result = _core.empty(size, out=out) if out is not None else _core.empty(size, dtype=dtype or _core.int64, device=device)
+    random_(result, low, high, generator=generator)
+    return result.requires_grad_(True) if requires_grad else result
+
+
+def randint_like(input, *args, low=None, high=None, generator=None, dtype=None, layout=None, device=None,
+                 requires_grad=False, memory_format=None):
+    """Integers of [low, high) in a tensor of input's sizes: randint_like(input, high), randint_like(input, low, high)."""
+    args = list(args)
+    high = args.pop() if high is None else high
+    low = (args.pop() if args else 0) if low is None else low
+    result = random_(_core.empty_like(input, dtype=dtype, device=device), low, high, generator=generator)
+    return result.requires_grad_(True) if requires_grad else result
+
+
+def randperm(n, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """The integers 0 to n - 1 in random order."""
+    if n < 0:
+        raise RuntimeError(f"randperm: n must be non-negative, got {n}.")
+    keys = _draw(_core.empty(n, dtype=_core.int64), _bits, (), generator, _core.int64)
+    order = keys.argsort(stable=True).to(dtype or _core.int64)
+    return _core._finish_out(order, out, "randperm") if out is not None else order
+
+
+def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None,
+           requires_grad=False, pin_memory=False):
+    """Numbers of normal distributions: mean and std are tensors, or numbers with `size`."""
+    if size is not None:
+        result = normal_(_core.empty(size, dtype=dtype, device=device), mean, std, generator=generator)
+    else:
+        like = next((t for t in (mean, std) if isinstance(t, _core.Tensor)), None)
+        if like is None:
+            raise TypeError("normal() needs tensors for mean or std, or size=.")
+        if isinstance(std, _core.Tensor) and std.numel() and bool((std < 0).any()):
+            raise RuntimeError("normal expects all elements of std >= 0.0.")
+        shape = (mean + std).shape if not (isinstance(mean, _core.Tensor) and isinstance(std, _core.Tensor)) else (mean.detach() + std.detach()).shape
+        noise = normal_(_core.empty(shape, dtype=like.dtype), generator=generator)
+        with _NoGrad():
+            result = noise * std + mean
+    if out is not None:
+        return _core._finish_out(result, out, "normal")
+    return result.requires_grad_(True) if requires_grad else result
+
+
+class _NoGrad:
+    def __enter__(self):
+        self.before = _core._set_grad_enabled(False)
+
+    def __exit__(self, *exception):
+        _core._set_grad_enabled(self.before)
+
+
+@primitive
+def bernoulli(ctx, input, p=None, *, generator=None):
+    """1 with the probability that input (or p) gives, else 0."""
+    probability = input if p is None else p
+    if isinstance(probability, _core.Tensor):
+        if not probability.dtype.is_floating_point:
+            raise NotImplementedError(f"bernoulli: is not implemented for {probability.dtype}.")
+        if probability.numel() and not bool(((probability >= 0) & (probability <= 1)).all()):
+            raise RuntimeError("bernoulli: expects all probabilities p in [0, 1].")
+    ctx.sizes = input.shape
+    return bernoulli_(_core.empty_like(input), probability, generator=generator)
+
+
+@bernoulli.derivative
+def _(ctx, grad_output):
+    return grad_output.new_zeros(ctx.sizes), None, None
+
+
+def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
+    """Indices drawn from each row of weights: (N, K) gives (N, num_samples), (K) gives (num_samples).
+
+    Without replacement, weights are divided by exponential variates and the largest kept.
+    Source: Efraimidis, Spirakis, Information Processing Letters 97 (2006).
+    """
+    if input.dim() not in (1, 2):
+        raise RuntimeError(f"multinomial: prob_dist must be 1 or 2 dim, not {input.dim()}.")
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(f"multinomial: only supports floating-point dtypes for input, got: {input.dtype}.")
+    if num_samples <= 0:
+        raise RuntimeError(f"multinomial: cannot sample n_sample <= 0 samples, got {num_samples}.")
+    weights = input.detach().double()
+    if weights.numel() and not bool((weights.isfinite() & (weights >= 0)).all()):
+        raise RuntimeError("multinomial: probability tensor contains either `inf`, `nan` or element < 0.")
+    if not bool((weights.sum(-1) > 0).all()):
+        raise RuntimeError("multinomial: invalid multinomial distribution (sum of probabilities <= 0).")
+    if replacement:
+        total = weights.cumsum(-1)
+        u = rand(*input.shape[:-1], num_samples, dtype=_core.float64, generator=generator)
+        index = total.searchsorted_(u * total[..., -1:]) if hasattr(total, "searchsorted_") else _search(total, u * total[..., -1:])
+        result = index.clamp(max=input.shape[-1] - 1)
+    else:
+        if num_samples > input.shape[-1] or bool(((weights > 0).sum(-1) < num_samples).any()):
+            raise RuntimeError("multinomial: cannot sample n_sample > prob_dist.size(-1) samples without replacement "
+                               "(or: fewer non-negative weights than samples).")
+        noise = exponential_(_core.empty_like(weights), generator=generator)
+        result = (weights / noise).topk(num_samples, -1)[1]
+    return _core._finish_out(result, out, "multinomial") if out is not None else result
+
+
+def _search(sorted_sequence, values):
+    from .. import searchsorted
+
+    return searchsorted(sorted_sequence, values, right=True)
+
+
+METHODS["multinomial"] = multinomial
+
+for _function in (manual_seed, seed, initial_seed, get_rng_state, set_rng_state, randint, randint_like, randperm,
+                  normal, multinomial):
+    register(_function.__name__, _function)
+register("Generator", Generator)
+register("default_generator", default_generator)
+
+
+# -------------------------------------------------------------------------------------------- dropout
+
+
+def _dropout(input, seed, call, p):
+    keep = _unit(philox(seed, call)[0]) >= p
+    return k.where(keep, input / (1 - p), 0)
+
+
+_dropout_map = make_pointwise(_dropout, name="dropout", keep=("seed", "call"))
+_dropout_map.spec.uses_index = True
+
+
+@_dropout_map.derivative("input")
+def _(grad_output, input, seed, call, p, result):
+    # The mask is drawn again from the same counters: nothing is kept but three numbers.
+    return _dropout(grad_output, seed, call, p)
+
+
+def dropout(input, p, generator=None):
+    """input with each element zero with probability p, the others divided by 1 - p; p < 1."""
+    return _dropout_map(input.contiguous(), *(generator or default_generator)._next(), p)
+
+
+
