@@ -1,0 +1,327 @@
+"""Products of vectors and matrices, all in terms of the two native ones: mm and bmm."""
+from . import public as fl
+from .arguments import wrap_dim
+from .declare import composite
+
+
+def _check_ndim(operator, **tensors):
+    """Each value is (tensor, its ndim)."""
+    for name, (tensor, ndim) in tensors.items():
+        if tensor.dim() != ndim:
+            raise RuntimeError(
+                f"{operator}: {name} must have {ndim} dimension{'s' * (ndim > 1)}, "
+                f"but its shape is {tuple(tensor.shape)}."
+            )
+
+
+def _check_dtypes(operator, first, second):
+    if first.dtype != second.dtype:
+        raise RuntimeError(f"{operator}: dtypes differ: {first.dtype} and {second.dtype}. Convert one of them.")
+
+
+@composite
+def mv(input, vec):
+    """The matrix (M, K) times the vector (K): a vector (M)."""
+    _check_ndim("mv", input=(input, 2), vec=(vec, 1))
+    _check_dtypes("mv", input, vec)
+    if input.size(1) != vec.size(0):
+        raise RuntimeError(f"mv: size mismatch, input {tuple(input.shape)} @ vec {tuple(vec.shape)}.")
+    return fl.mm(input, vec.unsqueeze(1)).squeeze(1)
+
+
+@composite
+def dot(input, tensor):
+    """The sum of the products of two vectors of one length; for complex ones, without conjugation."""
+    _check_ndim("dot", input=(input, 1), tensor=(tensor, 1))
+    _check_dtypes("dot", input, tensor)
+    if input.size(0) != tensor.size(0):
+        raise RuntimeError(
+            f"dot: inconsistent tensor size, expected both vectors to have one length, "
+            f"but got {input.size(0)} and {tensor.size(0)}."
+        )
+    return fl.mm(input.unsqueeze(0), tensor.unsqueeze(1)).reshape(())
+
+
+@composite
+def vdot(input, other):
+    """The sum of conj(input) * other over two vectors."""
+    return fl.dot(input.conj() if input.dtype.is_complex else input, other)
+
+
+@composite
+def matmul(input, other):
+    """The product over the last dimension of `input` and the one before last of `other`.
+
+    Shape: (*B, M, K) and (*B, K, N) give (*B, M, N), where *B broadcast; a vector (K) on either side
+    counts as a matrix, and the dimension that this adds is dropped from the result.
+    """
+    left, right = input.dim(), other.dim()
+    if left == 0 or right == 0:
+        raise RuntimeError(
+            f"matmul: both arguments need at least 1 dimension, but they have {left} and {right}. Use * instead."
+        )
+    inner = other.size(-2 if right > 1 else 0)
+    if input.size(-1) != inner:
+        raise RuntimeError(
+            f"matmul: inner dimensions differ ({input.size(-1)} != {inner}): "
+            f"input {tuple(input.shape)} @ other {tuple(other.shape)}."
+        )
+    _check_dtypes("matmul", input, other)
+    if left == 1:
+        if right == 1:
+            return fl.dot(input, other)
+        return fl.matmul(input.unsqueeze(0), other).squeeze(-2)
+    if right == 1:
+        return fl.matmul(input, other.unsqueeze(1)).squeeze(-1)
+    if right == 2:
+        if left == 2:
+            return fl.mm(input, other)
+        rows = fl.mm(input.reshape(-1, inner), other)  # (B * M, N)
+        return rows.reshape(*input.shape[:-1], other.size(1))
+    batch = fl.broadcast_shapes(input.shape[:-2], other.shape[:-2])
+    count = batch.numel()
+    a = input.expand(*batch, *input.shape[-2:]).reshape(count, *input.shape[-2:])
+    b = other.expand(*batch, *other.shape[-2:]).reshape(count, *other.shape[-2:])
+    return fl.bmm(a, b).reshape(*batch, input.size(-2), other.size(-1))
+
+
+def _scaled_sum(operator, input, product, beta, alpha):
+    """beta * input + alpha * product; what beta = 0 multiplies is ignored, NaN or not."""
+    if product.dtype != input.dtype:
+        raise RuntimeError(f"{operator}: input is {input.dtype}, but the product is {product.dtype}.")
+    if not (product.dtype.is_floating_point or product.dtype.is_complex):
+        for name, value in (("beta", beta), ("alpha", alpha)):
+            if not isinstance(value, int):
+                raise RuntimeError(f"{operator}: for integer tensors {name} must be an int, but got {value}.")
+    shape = fl.broadcast_shapes(input.shape, product.shape)
+    if tuple(shape) != tuple(product.shape):
+        raise RuntimeError(
+            f"{operator}: input {tuple(input.shape)} does not broadcast to the product {tuple(product.shape)}."
+        )
+    if alpha != 1:
+        product = product * alpha
+    if beta == 0:
+        return product
+    return product + (input if beta == 1 else input * beta)
+
+
+@composite(inplace=True)
+def addmm(input, mat1, mat2, *, beta=1, alpha=1):
+    """beta * input + alpha * (mat1 @ mat2)."""
+    return _scaled_sum("addmm", input, fl.mm(mat1, mat2), beta, alpha)
+
+
+@composite(inplace=True)
+def addmv(input, mat, vec, *, beta=1, alpha=1):
+    """beta * input + alpha * (mat @ vec)."""
+    return _scaled_sum("addmv", input, fl.mv(mat, vec), beta, alpha)
+
+
+@composite(inplace=True)
+def addr(input, vec1, vec2, *, beta=1, alpha=1):
+    """beta * input + alpha * outer(vec1, vec2)."""
+    product = fl.outer(vec1, vec2)
+    if product.dtype != input.dtype:
+        dtype = fl.promote_types(product.dtype, input.dtype)
+        product, input = product.to(dtype), input.to(dtype)
+    if product.dtype == fl.bool:
+        product = product & bool(alpha)
+        return product | input if beta else product
+    return _scaled_sum("addr", input, product, beta, alpha)
+
+
+@composite(inplace=True)
+def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * the sum over b of batch1[b] @ batch2[b]."""
+    _check_ndim("addbmm", batch1=(batch1, 3), batch2=(batch2, 3))
+    if batch1.size(0) != batch2.size(0) or batch1.size(2) != batch2.size(1):
+        raise RuntimeError(f"addbmm: sizes differ: batch1 {tuple(batch1.shape)}, batch2 {tuple(batch2.shape)}.")
+    left = batch1.transpose(0, 1).reshape(batch1.size(1), -1)  # (M, B * K)
+    right = batch2.reshape(-1, batch2.size(2))  # (B * K, N)
+    return _scaled_sum("addbmm", input, fl.mm(left, right), beta, alpha)
+
+
+@composite(inplace=True)
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * bmm(batch1, batch2)."""
+    return _scaled_sum("baddbmm", input, fl.bmm(batch1, batch2), beta, alpha)
+
+
+@composite
+def outer(input, vec2):
+    """input[i] * vec2[j] at [i, j]."""
+    _check_ndim("outer", input=(input, 1), vec2=(vec2, 1))
+    return input.unsqueeze(1) * vec2
+
+
+@composite
+def ger(input, vec2):
+    """An alias of `outer`."""
+    return fl.outer(input, vec2)
+
+
+@composite
+def inner(input, other):
+    """The products of the last dimensions: out[*i, *j] = sum over k of input[*i, k] * other[*j, k]."""
+    if input.dim() == 0 or other.dim() == 0:
+        return input * other
+    if input.size(-1) != other.size(-1):
+        raise RuntimeError(
+            f"inner: the last dimensions must match, but got {tuple(input.shape)} and {tuple(other.shape)}."
+        )
+    return fl.tensordot(input, other, dims=([-1], [-1]))
+
+
+@composite
+def kron(input, other):
+    """The Kronecker product: block [i] of the result is input[i] * other."""
+    ndim = max(input.dim(), other.dim())
+    a = (1,) * (ndim - input.dim()) + tuple(input.shape)
+    b = (1,) * (ndim - other.dim()) + tuple(other.shape)
+    spread_a = [size for pair in zip(a, (1,) * ndim) for size in pair]
+    spread_b = [size for pair in zip((1,) * ndim, b) for size in pair]
+    product = input.reshape(spread_a) * other.reshape(spread_b)
+    return product.reshape([m * n for m, n in zip(a, b)])
+
+
+def _cross(operator, input, other, dim):
+    if input.dim() != other.dim():
+        raise RuntimeError(f"{operator}: inputs must have the same number of dimensions, got {input.dim()} and {other.dim()}.")
+    dim = wrap_dim(dim, input.dim(), operator)
+    if input.size(dim) != 3 or other.size(dim) != 3:
+        raise RuntimeError(
+            f"{operator}: inputs dimension {dim} must have length 3, got {input.size(dim)} and {other.size(dim)}."
+        )
+    input, other = fl.broadcast_tensors(input, other)
+    # Component i of the result takes the two others, i+1 and i+2, in turn.
+    return input.roll(-1, dim) * other.roll(-2, dim) - input.roll(-2, dim) * other.roll(-1, dim)
+
+
+@composite
+def cross(input, other, dim=None):
+    """The vector product along `dim`, by default the first dimension of size 3."""
+    if dim is None:
+        shape = fl.broadcast_shapes(input.shape, other.shape) if input.dim() == other.dim() else input.shape
+        dim = next((d for d, size in enumerate(shape) if size == 3), None)
+        if dim is None:
+            raise RuntimeError(f"cross: no dimension of size 3 in input {tuple(input.shape)}.")
+    return _cross("cross", input, other, dim)
+
+
+@composite(name="cross", namespaces=("linalg",), method=False)
+def linalg_cross(input, other, *, dim=-1):
+    """The vector product along `dim`."""
+    return _cross("linalg.cross", input, other, dim)
+
+
+@composite(name="vecdot", namespaces=("linalg",), method=False)
+def linalg_vecdot(x, y, *, dim=-1):
+    """The sum of conj(x) * y along `dim`."""
+    if not (x.dtype.is_floating_point or x.dtype.is_complex) and x.dtype == fl.bool:
+        raise RuntimeError("linalg.vecdot: expected numbers, but x is bool.")
+    return ((x.conj() if x.dtype.is_complex else x) * y).sum(dim)
+
+
+@composite(name="matmul", namespaces=("linalg",), method=False)
+def linalg_matmul(input, other):
+    """An alias of `matmul`."""
+    return fl.matmul(input, other)
+
+
+def _cheapest_order(sizes):
+    """Where to split each product of matrices sizes[i] x sizes[i+1] to do the fewest multiplications.
+
+    Source: Cormen, Leiserson, Rivest, Stein, Introduction to Algorithms, matrix-chain multiplication.
+    """
+    n = len(sizes) - 1
+    cost = {(i, i): 0 for i in range(n)}
+    split = {}
+    for length in range(2, n + 1):
+        for i in range(n - length + 1):
+            j = i + length - 1
+            cost[i, j], split[i, j] = min(
+                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)
+            )
+    return split
+
+
+@composite(name="multi_dot", namespaces=("linalg",), method=False)
+def linalg_multi_dot(tensors):
+    """The product of two or more matrices, in the order that needs the fewest multiplications.
+
+    The first may be a row and the last a column, each given as a vector.
+    """
+    tensors = list(tensors)
+    if len(tensors) < 2:
+        raise RuntimeError(f"linalg.multi_dot: expected at least 2 tensors, but got {len(tensors)}.")
+    shape = []
+    first, last = tensors[0], tensors[-1]
+    if first.dim() == 1:
+        tensors[0] = first.unsqueeze(0)
+    elif first.dim() == 2:
+        shape.append(first.size(0))
+    if last.dim() == 1:
+        tensors[-1] = last.unsqueeze(1)
+    elif last.dim() == 2:
+        shape.append(last.size(1))
+    for position, tensor in enumerate(tensors):
+        if tensor.dim() != 2:
+            raise RuntimeError(
+                f"linalg.multi_dot: tensor {position} must be a matrix, but its shape is {tuple(tensor.shape)}."
+            )
+        _check_dtypes("linalg.multi_dot", first, tensor)
+    for position, (a, b) in enumerate(zip(tensors, tensors[1:])):
+        if a.size(1) != b.size(0):
+            raise RuntimeError(
+                f"linalg.multi_dot: tensors {position} and {position + 1} with shapes {tuple(a.shape)} and "
+                f"{tuple(b.shape)} cannot be multiplied."
+            )
+    split = _cheapest_order([tensors[0].size(0)] + [tensor.size(1) for tensor in tensors])
+
+    def product(i, j):
+        if i == j:
+            return tensors[i]
+        k = split[i, j]
+        return fl.mm(product(i, k), product(k + 1, j))
+
+    return product(0, len(tensors) - 1).reshape(shape)
+
+
+@composite(method=False)
+def chain_matmul(*matrices):
+    """The product of matrices, in the order that needs the fewest multiplications."""
+    if len(matrices) == 1:
+        return matrices[0].clone()
+    for matrix in matrices:
+        if matrix.dim() != 2:
+            raise RuntimeError(f"chain_matmul: expected matrices, but got shape {tuple(matrix.shape)}.")
+    return linalg_multi_dot(matrices)
+
+
+def _matrix_power(operator, input, n):
+    if input.dim() < 2 or input.size(-1) != input.size(-2):
+        raise RuntimeError(f"{operator}: input must be batches of square matrices, but it is {tuple(input.shape)}.")
+    if n < 0:
+        input, n = fl.linalg.inv(input), -n
+    result = None
+    while n:
+        if n & 1:
+            result = input if result is None else fl.matmul(result, input)
+        n >>= 1
+        if n:
+            input = fl.matmul(input, input)
+    if result is None:
+        result = fl.eye(input.size(-1), dtype=input.dtype, device=input.device).expand(input.shape).clone()
+    return result
+
+
+@composite
+def matrix_power(input, n):
+    """The n-th power of square matrices; a negative n inverts first."""
+    return _matrix_power("matrix_power", input, n)
+
+
+@composite(name="matrix_power", namespaces=("linalg",), method=False)
+def linalg_matrix_power(A, n):
+    """The n-th power of square matrices; a negative n inverts first."""
+    return _matrix_power("linalg.matrix_power", A, n)
