@@ -1,4 +1,6 @@
 """Products of vectors and matrices, all in terms of the two native ones: mm and bmm."""
+import math
+
 from . import public as fl
 from .arguments import wrap_dim
 from .declare import composite
@@ -76,7 +78,7 @@ def matmul(input, other):
     if right == 2:
         if left == 2:
             return fl.mm(input, other)
-        rows = fl.mm(input.reshape(-1, inner), other)  # (B * M, N)
+        rows = fl.mm(input.reshape(math.prod(input.shape[:-1]), inner), other)  # (B * M, N)
         return rows.reshape(*input.shape[:-1], other.size(1))
     batch = fl.broadcast_shapes(input.shape[:-2], other.shape[:-2])
     count = batch.numel()
@@ -90,9 +92,7 @@ def _scaled_sum(operator, input, product, beta, alpha):
     if product.dtype != input.dtype:
         raise RuntimeError(f"{operator}: input is {input.dtype}, but the product is {product.dtype}.")
     if not (product.dtype.is_floating_point or product.dtype.is_complex):
-        for name, value in (("beta", beta), ("alpha", alpha)):
-            if not isinstance(value, int):
-                raise RuntimeError(f"{operator}: for integer tensors {name} must be an int, but got {value}.")
+        beta, alpha = int(beta), int(alpha)
     shape = fl.broadcast_shapes(input.shape, product.shape)
     if tuple(shape) != tuple(product.shape):
         raise RuntimeError(

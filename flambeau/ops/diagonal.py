@@ -1,0 +1,121 @@
+"""Diagonals and triangles of matrices."""
+from . import public as fl
+from .arguments import wrap_dim
+from .declare import composite
+
+
+@composite
+def diag(input, diagonal=0):
+    """The diagonal of a matrix, or the matrix with a vector on its diagonal and 0 elsewhere."""
+    if input.dim() == 1:
+        return diag_embed(input, diagonal)
+    if input.dim() == 2:
+        return input.diagonal(diagonal).clone()
+    raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.dim()}D")
+
+
+@composite(out=False)
+def diagflat(input, offset=0):
+    """The matrix with the elements of `input`, flattened, on a diagonal and 0 elsewhere."""
+    return diag_embed(input.reshape(-1), offset)
+
+
+@composite(out=False)
+def diag_embed(input, offset=0, dim1=-2, dim2=-1):
+    """Square matrices in dims dim1 and dim2 with the last dimension of `input` on a diagonal."""
+    ndim = input.dim() + 1
+    first, second = wrap_dim(dim1, ndim, "diag_embed"), wrap_dim(dim2, ndim, "diag_embed")
+    if first == second:
+        raise RuntimeError(f"diag_embed: diagonal dimensions cannot be identical {dim1}, {dim2}")
+    n = input.size(-1) + abs(offset)
+    result = input.new_zeros(*input.shape[:-1], n, n)
+    result.diagonal(offset, -2, -1).copy_(input)
+    return fl.movedim(result, (-2, -1), (first, second))
+
+
+@composite(out=False)
+def trace(input):
+    """The sum of the diagonal of a matrix."""
+    if input.dim() != 2:
+        raise RuntimeError("trace: expected a matrix")
+    return input.diagonal().sum()
+
+
+def _keep_triangle(operator, input, diagonal, upper):
+    if input.dim() < 2:
+        raise RuntimeError(f"{operator}: input tensor must have at least 2 dimensions")
+    rows = fl.arange(input.size(-2), device=input.device).unsqueeze(1)
+    columns = fl.arange(input.size(-1), device=input.device)
+    offset = columns - rows
+    keep = offset >= diagonal if upper else offset <= diagonal
+    return fl.where(keep, input, fl.zeros((), dtype=input.dtype, device=input.device))
+
+
+@composite(inplace=True)
+def tril(input, diagonal=0):
+    """The lower triangle of matrices, up to the given diagonal; 0 above it."""
+    return _keep_triangle("tril", input, diagonal, upper=False)
+
+
+@composite(inplace=True)
+def triu(input, diagonal=0):
+    """The upper triangle of matrices, from the given diagonal; 0 below it."""
+    return _keep_triangle("triu", input, diagonal, upper=True)
+
+
+def _triangle_indices(row, col, offset, upper, dtype, device):
+    if row < 0 or col < 0:
+        raise RuntimeError(f"tril_indices, triu_indices: sizes must be non-negative, got {row} and {col}.")
+    rows = fl.arange(row, dtype=fl.int64, device=device).unsqueeze(1)
+    distance = fl.arange(col, dtype=fl.int64, device=device) - rows  # (row, col)
+    keep = distance >= offset if upper else distance <= offset
+    return keep.nonzero().t().contiguous().to(fl.int64 if dtype is None else dtype)
+
+
+@composite(method=False, out=False)
+def tril_indices(row, col, offset=0, *, dtype=None, device="cpu", layout=None):
+    """The (2, N) indices of the lower triangle of a row x col matrix, row by row."""
+    return _triangle_indices(row, col, offset, False, dtype, device)
+
+
+@composite(method=False, out=False)
+def triu_indices(row, col, offset=0, *, dtype=None, device="cpu", layout=None):
+    """The (2, N) indices of the upper triangle of a row x col matrix, row by row."""
+    return _triangle_indices(row, col, offset, True, dtype, device)
+
+
+def _powers(x, n, increasing):
+    dtype = fl.int64 if x.dtype == fl.bool or not (x.dtype.is_floating_point or x.dtype.is_complex) else x.dtype
+    x = x.to(dtype)
+    columns = [fl.ones_like(x)]
+    for _ in range(n - 1):
+        columns.append(columns[-1] * x)
+    columns = columns[:n]
+    if not columns:
+        return x.new_empty(*x.shape, 0)
+    return fl.stack(columns if increasing else columns[::-1], -1)
+
+
+@composite(method=False, out=False)
+def vander(x, N=None, increasing=False):
+    """The matrix whose columns are powers of the vector x, by default from x**(N-1) down to 1."""
+    if x.dim() != 1:
+        raise RuntimeError("vander: x must be a one-dimensional tensor.")
+    if N is not None and N < 0:
+        raise RuntimeError(f"vander: N must be non-negative, but got {N}.")
+    return _powers(x, x.size(0) if N is None else N, increasing)
+
+
+@composite(name="vander", namespaces=("linalg",), method=False, out=False)
+def linalg_vander(x, *, N=None):
+    """Matrices whose columns are the powers 1, x, x**2, ... of the last dimension of x."""
+    x = x.reshape(1) if x.dim() == 0 else x
+    if N is not None and N <= 1:
+        raise RuntimeError(f"linalg.vander: N must be greater than 1, but got {N}.")
+    return _powers(x, x.size(-1) if N is None else N, True)
+
+
+@composite(name="diagonal", namespaces=("linalg",), method=False, out=False)
+def linalg_diagonal(A, *, offset=0, dim1=-2, dim2=-1):
+    """A view of the diagonal of the matrices in the last two dims."""
+    return A.diagonal(offset, dim1, dim2)

@@ -1,0 +1,150 @@
+"""Differences of neighbours, and sums of areas between them."""
+from . import public as fl
+from .arguments import wrap_dim, wrap_dims
+from .declare import composite
+
+
+@composite
+def diff(input, n=1, dim=-1, prepend=None, append=None):
+    """input[i + 1] - input[i] along `dim`, n times; bool gives where neighbours differ."""
+    if input.dim() == 0:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"diff: order must be non-negative but got {n}")
+    dim = wrap_dim(dim, input.dim(), "diff")
+    for name, piece in (("prepend", prepend), ("append", append)):
+        if piece is None:
+            continue
+        if piece.dim() != input.dim():
+            raise RuntimeError(f"diff expects {name} to have the same number of dimensions as input, got {piece.dim()} and {input.dim()}")
+        if any(piece.size(d) != input.size(d) for d in range(input.dim()) if d != dim):
+            raise RuntimeError(f"diff: {name} {tuple(piece.shape)} must match input {tuple(input.shape)} except along dim {dim}.")
+    if n == 0:
+        return input.clone()
+    pieces = [piece for piece in (prepend, input, append) if piece is not None]
+    result = fl.cat(pieces, dim) if len(pieces) > 1 else input
+    for _ in range(min(n, result.size(dim))):
+        size = result.size(dim)
+        after, before = result.narrow(dim, min(1, size), max(size - 1, 0)), result.narrow(dim, 0, max(size - 1, 0))
+        result = fl.logical_xor(after, before) if result.dtype == fl.bool else after - before
+    return result.narrow(dim, 0, 0).clone() if n > input.size(dim) and len(pieces) == 1 else result
+
+
+def _spacings(spacing, dims):
+    """One spacing for each dim: a number, or the coordinates along it as a tensor."""
+    if isinstance(spacing, (tuple, list)):
+        if len(spacing) != len(dims):
+            raise RuntimeError(
+                f"torch.gradient expected spacing to be unspecified, a scalar or a list of length {len(dims)}, "
+                f"but got a list of length {len(spacing)}"
+            )
+        return list(spacing)
+    if isinstance(spacing, fl.Tensor) and spacing.dim() > 0 and len(dims) == 1:
+        return [spacing]
+    return [spacing] * len(dims)
+
+
+def _slope(input, dim, spacing, edge_order):
+    """The derivative along one dim: second order inside, one-sided at both ends."""
+    n = input.size(dim)
+
+    def part(start, length):
+        return input.narrow(dim, start, length)
+
+    shape = [1] * input.dim()
+    shape[dim] = -1
+    if isinstance(spacing, fl.Tensor) and spacing.dim() > 0:
+        if spacing.dim() != 1 or spacing.numel() != n:
+            raise RuntimeError(
+                f"torch.gradient expected each element of spacing to have {n} coordinates, but got shape {tuple(spacing.shape)}"
+            )
+        steps = spacing.narrow(0, 1, n - 1) - spacing.narrow(0, 0, n - 1)
+        before, after = steps.narrow(0, 0, n - 2).reshape(shape), steps.narrow(0, 1, n - 2).reshape(shape)
+        inside = (
+            -after / (before * (before + after)) * part(0, n - 2)
+            + (after - before) / (before * after) * part(1, n - 2)
+            + before / (after * (before + after)) * part(2, n - 2)
+        )
+        first, second = steps[0], steps[1] if n > 2 else None
+        last, last_but_one = steps[-1], steps[-2] if n > 2 else None
+    else:
+        inside = (part(2, n - 2) - part(0, n - 2)) / (2 * spacing)
+        first = second = last = last_but_one = spacing
+    if edge_order == 1:
+        start = (part(1, 1) - part(0, 1)) / first
+        end = (part(n - 1, 1) - part(n - 2, 1)) / last
+    else:
+        start = _edge(part(0, 1), part(1, 1), part(2, 1), first, second)
+        end = -_edge(part(n - 1, 1), part(n - 2, 1), part(n - 3, 1), last, last_but_one)
+    return fl.cat([start, inside, end], dim)
+
+
+def _edge(f0, f1, f2, h1, h2):
+    """The derivative at f0 of the parabola through three points at distances h1 and h2."""
+    return -(2 * h1 + h2) / (h1 * (h1 + h2)) * f0 + (h1 + h2) / (h1 * h2) * f1 - h1 / (h2 * (h1 + h2)) * f2
+
+
+@composite(method=False, out=False)
+def gradient(input, *, spacing=1, dim=None, edge_order=1):
+    """The derivative of sampled values along each dim in `dim` (all), as a list.
+
+    Args:
+        spacing: the distance of samples, one number or one a dim; or the coordinates, a vector a dim.
+        edge_order (1 or 2): the order of the one-sided differences at the ends.
+    """
+    if edge_order not in (1, 2):
+        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    dims = wrap_dims(dim, input.dim(), "gradient")
+    for d in dims:
+        if input.size(d) < edge_order + 1:
+            raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
+    if not (input.dtype.is_floating_point or input.dtype.is_complex):
+        input = input.to(fl.get_default_dtype())
+    spacing = 1 if spacing is None else spacing
+    return [_slope(input, d, h, edge_order) for d, h in zip(dims, _spacings(spacing, dims))]
+
+
+def _areas(operator, y, x, dx, dim):
+    """The areas of the trapezoids between neighbours along `dim`."""
+    dim = wrap_dim(dim, y.dim(), operator)
+    if y.dim() == 0:
+        raise IndexError(f"{operator}: y must have at least 1 dimension.")
+    if x is not None and dx is not None:
+        raise TypeError(f"{operator}: give either x or dx, not both.")
+    n = max(y.size(dim) - 1, 0)
+    pairs = y.narrow(dim, min(1, y.size(dim)), n) + y.narrow(dim, 0, n)
+    if x is None:
+        return pairs * ((1.0 if dx is None else dx) / 2), dim
+    if x.dim() == 1:
+        if x.size(0) != y.size(dim):
+            raise RuntimeError(f"{operator}: There must be one `x` value for each sample point, got {x.size(0)} for {y.size(dim)}")
+        shape = [1] * y.dim()
+        shape[dim] = -1
+        x = x.reshape(shape)
+    else:
+        x = x.reshape((1,) * (y.dim() - x.dim()) + tuple(x.shape))
+        if x.size(dim) != y.size(dim):
+            raise RuntimeError(f"{operator}: There must be one `x` value for each sample point")
+    m = max(x.size(dim) - 1, 0)
+    steps = x.narrow(dim, min(1, x.size(dim)), m) - x.narrow(dim, 0, m)
+    return pairs * steps / 2, dim
+
+
+@composite(method=False, out=False)
+def trapezoid(y, x=None, *, dx=None, dim=-1):
+    """The integral of y along `dim` by the trapezoidal rule, at coordinates x or in steps of dx (1)."""
+    areas, dim = _areas("trapezoid", y, x, dx, dim)
+    return areas.sum(dim)
+
+
+@composite(method=False, out=False)
+def trapz(y, x=None, *, dx=None, dim=-1):
+    """An alias of `trapezoid`."""
+    return trapezoid(y, x, dx=dx, dim=dim)
+
+
+@composite(method=False, out=False)
+def cumulative_trapezoid(y, x=None, *, dx=None, dim=-1):
+    """The running integral of y along `dim`, one value less than y has."""
+    areas, dim = _areas("cumulative_trapezoid", y, x, dx, dim)
+    return areas.cumsum(dim)

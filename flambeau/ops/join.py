@@ -1,0 +1,200 @@
+"""Several tensors into one, or brought to one shape: stacking, broadcasting, grids, products of sets."""
+import itertools
+
+from . import public as fl
+from .arguments import sequence
+from .declare import composite
+
+
+@composite(method=False, out=False)
+def broadcast_shapes(*shapes):
+    """The shape that shapes broadcast to, as a Size; nothing is allocated."""
+    result = []
+    for shape in shapes:
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        result[:0] = [1] * (len(shape) - len(result))
+        for i, size in enumerate(shape, len(result) - len(shape)):
+            if size < 0:
+                raise RuntimeError(f"broadcast_shapes: sizes cannot be negative, but got {shape}.")
+            if size == 1 or size == result[i]:
+                continue
+            if result[i] != 1:
+                raise RuntimeError(
+                    "Shape mismatch: objects cannot be broadcast to a single shape: "
+                    f"size {size} of {shape} meets {result[i]}."
+                )
+            result[i] = size
+    return fl.Size(result)
+
+
+@composite(method=False, out=False)
+def broadcast_tensors(*tensors):
+    """Views of the tensors, all expanded to the one shape that they broadcast to."""
+    tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
+    shape = broadcast_shapes(*(tensor.shape for tensor in tensors))
+    return tuple(tensor.expand(shape) for tensor in tensors)
+
+
+@composite(out=False)
+def broadcast_to(input, *shape):
+    """A view of `input` expanded to `shape`."""
+    return input.expand(*shape) if len(shape) > 1 else input.expand(shape[0] if shape else ())
+
+
+def _at_least(tensors, raised):
+    if len(tensors) == 1 and not isinstance(tensors[0], (tuple, list)):
+        return raised(tensors[0])
+    return tuple(raised(tensor) for tensor in sequence(tensors[0], tensors[1:]))
+
+
+def _one(tensor):
+    return tensor.reshape(1) if tensor.dim() == 0 else tensor
+
+
+def _two(tensor):
+    return _one(tensor).unsqueeze(0) if tensor.dim() < 2 else tensor
+
+
+def _three(tensor):
+    return _two(tensor).unsqueeze(-1) if tensor.dim() < 3 else tensor
+
+
+@composite(method=False, out=False)
+def atleast_1d(*tensors):
+    """Each tensor with 1 dimension or more: () becomes (1)."""
+    return _at_least(tensors, _one)
+
+
+@composite(method=False, out=False)
+def atleast_2d(*tensors):
+    """Each tensor with 2 dimensions or more: (N) becomes (1, N)."""
+    return _at_least(tensors, _two)
+
+
+@composite(method=False, out=False)
+def atleast_3d(*tensors):
+    """Each tensor with 3 dimensions or more: (N) becomes (1, N, 1), (M, N) becomes (M, N, 1)."""
+    return _at_least(tensors, _three)
+
+
+def _some(operator, tensors):
+    tensors = list(tensors)
+    if not tensors:
+        raise RuntimeError(f"{operator}: expected a non-empty list of tensors.")
+    return tensors
+
+
+@composite(method=False)
+def hstack(tensors):
+    """Tensors side by side: joined along dim 1, vectors along dim 0."""
+    tensors = [_one(tensor) for tensor in _some("hstack", tensors)]
+    return fl.cat(tensors, 0 if tensors[0].dim() == 1 else 1)
+
+
+@composite(method=False)
+def vstack(tensors):
+    """Tensors below each other: joined along dim 0, vectors as rows."""
+    return fl.cat([_two(tensor) for tensor in _some("vstack", tensors)], 0)
+
+
+@composite(method=False)
+def row_stack(tensors):
+    """An alias of `vstack`."""
+    return vstack(tensors)
+
+
+@composite(method=False)
+def dstack(tensors):
+    """Tensors behind each other: joined along dim 2."""
+    return fl.cat([_three(tensor) for tensor in _some("dstack", tensors)], 2)
+
+
+@composite(method=False)
+def column_stack(tensors):
+    """Tensors side by side, vectors as columns."""
+    columns = [tensor.reshape(-1, 1) if tensor.dim() < 2 else tensor for tensor in _some("column_stack", tensors)]
+    return fl.cat(columns, 1)
+
+
+@composite(method=False, out=False)
+def block_diag(*tensors):
+    """A matrix with the tensors (0, 1 or 2 dimensions) along its diagonal and 0 elsewhere."""
+    tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
+    if not tensors:
+        return fl.empty(1, 0)
+    for tensor in tensors:
+        if tensor.dim() > 2:
+            raise RuntimeError(f"block_diag: tensors must have 2 or fewer dimensions, but got {tuple(tensor.shape)}.")
+    blocks = [_two(tensor) for tensor in tensors]
+    dtype = blocks[0].dtype
+    for block in blocks[1:]:
+        dtype = fl.promote_types(dtype, block.dtype)
+    width = sum(block.size(1) for block in blocks)
+    rows, before = [], 0
+    for block in blocks:
+        block = block.to(dtype)
+        left = block.new_zeros(block.size(0), before)
+        before += block.size(1)
+        rows.append(fl.cat([left, block, block.new_zeros(block.size(0), width - before)], 1))
+    return fl.cat(rows, 0)
+
+
+@composite(method=False, out=False)
+def meshgrid(*tensors, indexing="ij"):
+    """A grid for each vector, in which only the coordinate of that vector changes.
+
+    Vectors (N1), (N2), ... give as many views of shape (N1, N2, ...). indexing="xy" swaps the first two
+    dimensions, as in plots.
+    """
+    tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
+    if not tensors:
+        raise RuntimeError("meshgrid: expected at least one tensor.")
+    if indexing is None:
+        indexing = "ij"
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f'meshgrid: indexing must be "xy" or "ij", but received: {indexing}')
+    for tensor in tensors:
+        if tensor.dim() > 1:
+            raise RuntimeError(f"meshgrid: expected 0D or 1D tensors, but got {tuple(tensor.shape)}.")
+        if tensor.dtype != tensors[0].dtype:
+            raise RuntimeError("meshgrid: expects all tensors to have the same dtype.")
+    swap = indexing == "xy" and len(tensors) >= 2
+    if swap:
+        tensors = (tensors[1], tensors[0], *tensors[2:])
+    shape = [tensor.numel() for tensor in tensors]
+    grids = []
+    for i, tensor in enumerate(tensors):
+        own = [1] * len(shape)
+        own[i] = shape[i]
+        grids.append(tensor.reshape(own).expand(shape))
+    if swap:
+        grids[0], grids[1] = grids[1], grids[0]
+    return tuple(grids)
+
+
+@composite(method=False, out=False)
+def cartesian_prod(*tensors):
+    """Every choice of one element from each vector, one choice a row; for a single vector, itself."""
+    tensors = sequence(*tensors[:1], tensors[1:])
+    for tensor in tensors:
+        if tensor.dim() != 1:
+            raise RuntimeError(f"cartesian_prod: expected vectors, but got shape {tuple(tensor.shape)}.")
+    if len(tensors) == 1:
+        return tensors[0]
+    return fl.stack([grid.reshape(-1) for grid in meshgrid(*tensors)], 1)
+
+
+@composite(out=False)
+def combinations(input, r=2, with_replacement=False):
+    """Every choice of r elements of a vector, in the order of itertools, one choice a row."""
+    if input.dim() != 1:
+        raise RuntimeError(f"combinations: expected a 1D vector, but got shape {tuple(input.shape)}.")
+    if r < 0:
+        raise RuntimeError(f"combinations: expected r >= 0, but got {r}.")
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    rows = list(choose(range(input.numel()), r))
+    if r == 0:
+        return input.new_empty(0)
+    if not rows:
+        return input.new_empty(0, r)
+    return input[fl.tensor(rows, device=input.device)]

@@ -1,0 +1,231 @@
+"""Sizes of vectors and distances between them."""
+import math
+
+from . import public as fl
+from .arguments import require_floating, wrap_dim, wrap_dims
+from .declare import composite
+
+
+def _root(total, p):
+    """total ** (1 / p), with gradient 0 where total is 0: there the true one is infinite, times 0."""
+    zero = total == 0
+    safe = fl.where(zero, fl.ones_like(total), total)
+    root = safe.sqrt() if p == 2 else safe ** (1 / p)
+    return fl.where(zero, fl.zeros_like(total), root)
+
+
+def _real_dtype(dtype):
+    return {fl.complex64: fl.float32, fl.complex128: fl.float64}.get(dtype, dtype)
+
+
+def _check_norm_dtype(operator, input, dtype):
+    require_floating(input, operator)
+    if dtype is not None:
+        if input.dtype.is_complex != dtype.is_complex or not (dtype.is_floating_point or dtype.is_complex):
+            raise RuntimeError(f"{operator}: dtype should be {'complex' if input.dtype.is_complex else 'real'}, but got {dtype}")
+        if fl.promote_types(input.dtype, dtype) != dtype:
+            raise RuntimeError(f"{operator}: the dtype of the input {input.dtype} should be convertible without narrowing to {dtype}")
+        input = input.to(dtype)
+    return input
+
+
+def _vector_norm(operator, x, ord, dim, keepdim):
+    """The ord-norm over dims `dim` of floating x; None is all of them."""
+    ord = float(ord)
+    dims = wrap_dims(dim if dim != [] and dim != () else None, x.dim(), operator)
+    if x.dim() == 0:
+        dims = []
+    if any(x.size(d) == 0 for d in dims) and (ord < 0 or ord == math.inf):
+        raise RuntimeError(f"{operator}: the {ord} norm of an empty dimension of {tuple(x.shape)} has no value.")
+    if not dims:
+        return (x != 0).to(_real_dtype(x.dtype)) if ord == 0 else x.abs()
+    if ord == math.inf:
+        return x.abs().amax(dims, keepdim)
+    if ord == -math.inf:
+        return x.abs().amin(dims, keepdim)
+    if ord == 0:
+        return (x != 0).to(_real_dtype(x.dtype)).sum(dims, keepdim)
+    if ord == 1:
+        return x.abs().sum(dims, keepdim)
+    low = x.dtype in (fl.float16, fl.bfloat16)
+    if low:
+        # A sum of squares or powers leaves float16 early; only the root has to fit.
+        x, dtype = x.float(), x.dtype
+    if ord == 2:
+        squares = fl.view_as_real(x).square().sum(-1) if x.dtype.is_complex else x * x
+        result = _root(squares.sum(dims, keepdim), 2)
+    else:
+        magnitudes = x.abs()
+        if 0 < ord < 2 or ord < 0:
+            # abs(x) ** (p - 1) in the derivative is infinite at 0 for p < 1, and 0 in the sum.
+            zero = magnitudes == 0
+            raised = fl.where(zero, fl.ones_like(magnitudes), magnitudes) ** ord
+            raised = fl.where(zero, fl.full_like(magnitudes, 0.0 if ord > 0 else math.inf), raised)
+        else:
+            raised = magnitudes**ord
+        total = raised.sum(dims, keepdim)
+        result = total ** (1 / ord) if ord < 0 else _root(total, ord)
+    return result.to(dtype) if low else result
+
+
+@composite(name="vector_norm", namespaces=("linalg",), method=False)
+def linalg_vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
+    """The ord-norm (sum abs(x)**ord)**(1/ord) over `dim`, a list of dims, or all of them.
+
+    ord = inf and -inf are the largest and smallest abs(x), ord = 0 the count of elements that are not 0.
+    Gradient: 0 at a zero vector.
+    """
+    x = _check_norm_dtype("linalg.vector_norm", x, dtype)
+    return _vector_norm("linalg.vector_norm", x, ord, dim, keepdim)
+
+
+def _largest(values, dim, keepdim=False):
+    """amax, and 0 for a dimension without elements: norms are not negative."""
+    return values.amax(dim, keepdim) if values.size(dim) else values.sum(dim, keepdim)
+
+
+def _singular_values_norm(x, dims, ord, keepdim):
+    """The norms of matrices that need their singular values: "nuc", 2 and -2."""
+    values = fl.linalg.svdvals(fl.movedim(x, dims, (-2, -1)))
+    result = values.sum(-1) if ord == "nuc" else _largest(values, -1) if ord == 2 else values.amin(-1)
+    if keepdim:
+        for d in sorted(dims):
+            result = result.unsqueeze(d)
+    return result
+
+
+def _matrix_norm(operator, x, ord, dim, keepdim):
+    rows, columns = wrap_dims(dim, x.dim(), operator)
+    if ord in ("fro", "f"):
+        return _vector_norm(operator, x, 2, (rows, columns), keepdim)
+    if ord in ("nuc", 2, -2):
+        return _singular_values_norm(x, (rows, columns), ord, keepdim)
+    if ord not in (1, -1, math.inf, -math.inf):
+        raise (ValueError if isinstance(ord, str) else RuntimeError)(f"{operator}: Order {ord} not supported.")
+    # 1 sums each column, inf each row; then the largest, or with a minus the smallest.
+    summed, compared = (rows, columns) if abs(ord) == 1 else (columns, rows)
+    sums = x.abs().sum(summed, keepdim=True)
+    result = _largest(sums, compared, keepdim=True) if ord > 0 else sums.amin(compared, keepdim=True)
+    if not keepdim:
+        for d in sorted((rows, columns), reverse=True):
+            result = result.squeeze(d)
+    return result
+
+
+@composite(name="matrix_norm", namespaces=("linalg",), method=False)
+def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
+    """The norm of matrices: "fro", "nuc", 1, -1, 2, -2, inf or -inf."""
+    if A.dim() < 2:
+        raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
+    if len(dim) != 2:
+        raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {tuple(dim)}")
+    A = _check_norm_dtype("linalg.matrix_norm", A, dtype)
+    return _matrix_norm("linalg.matrix_norm", A, ord, dim, keepdim)
+
+
+@composite(name="norm", namespaces=("linalg",), method=False)
+def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
+    """The norm of a vector (dim an int) or of matrices (dim a pair); without ord the 2-norm of all elements."""
+    A = _check_norm_dtype("linalg.norm", A, dtype)
+    if dim is not None and not isinstance(dim, int):
+        dim = tuple(dim)
+        if len(dim) not in (1, 2):
+            raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {dim}")
+    if ord is None:
+        return _vector_norm("linalg.norm", A, 2, dim, keepdim)
+    if dim is None:
+        if A.dim() not in (1, 2):
+            raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.dim()}D.")
+        dim = (0,) if A.dim() == 1 else (0, 1)
+    if isinstance(dim, int) or len(dim) == 1:
+        if isinstance(ord, str):
+            raise RuntimeError(f"linalg.norm: order {ord} needs two dims, but got dim {dim}.")
+        return _vector_norm("linalg.norm", A, ord, dim, keepdim)
+    return _matrix_norm("linalg.norm", A, ord, dim, keepdim)
+
+
+@composite
+def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
+    """The p-norm over `dim`, or over all elements; "nuc" is the sum of singular values."""
+    input = _check_norm_dtype("norm", input, dtype)
+    if p is None or p == "fro":
+        return _vector_norm("norm", input, 2, dim, keepdim)
+    if p == "nuc":
+        dims = (0, 1) if dim is None else dim
+        if len(dims) != 2 or (dim is None and input.dim() != 2):
+            raise RuntimeError(f"norm: the nuclear norm needs two dims, but got dim {dim} of {tuple(input.shape)}.")
+        return _singular_values_norm(input, wrap_dims(dims, input.dim(), "norm"), "nuc", keepdim)
+    if isinstance(p, str):
+        raise RuntimeError(f"norm: only 'fro' and 'nuc' are names of norms, but got {p!r}.")
+    return _vector_norm("norm", input, p, dim, keepdim)
+
+
+@composite
+def dist(input, other, p=2):
+    """The p-norm of input - other."""
+    return _vector_norm("dist", input - other, p, None, False)
+
+
+@composite(inplace=True)
+def renorm(input, p, dim, maxnorm):
+    """Each slice along `dim` scaled down to the p-norm `maxnorm` where its own is larger."""
+    require_floating(input, "renorm")
+    if p <= 0:
+        raise RuntimeError(f"renorm: non-positive norm not supported, got p = {p}.")
+    if maxnorm < 0:
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
+    if input.dim() < 2:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input.dim()} dimensions")
+    dim = wrap_dim(dim, input.dim(), "renorm")
+    size = _vector_norm("renorm", input, p, [d for d in range(input.dim()) if d != dim], True)
+    return input * fl.where(size > maxnorm, maxnorm / (size + 1e-7), fl.ones_like(size))
+
+
+def _difference_norm(difference, p):
+    return _vector_norm("cdist", difference, p, -1, False)
+
+
+@composite(method=False, out=False)
+def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
+    """The p-norm of x1[*b, i] - x2[*b, j] at [*b, i, j].
+
+    Shape: (*B, P, M) and (*B, R, M) give (*B, P, R). With p = 2 and more than 25 rows on a side (the
+    limit that PyTorch has) it is taken from squares and products: sqrt(a*a + b*b - 2*a*b), which is
+    faster and loses digits where rows lie close together.
+    """
+    modes = {
+        "use_mm_for_euclid_dist_if_necessary": None,
+        "use_mm_for_euclid_dist": True,
+        "donot_use_mm_for_euclid_dist": False,
+    }
+    if compute_mode not in modes:
+        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    require_floating(x1, "cdist", complex_too=False)
+    require_floating(x2, "cdist", complex_too=False)
+    if x1.dim() < 2 or x2.dim() < 2:
+        raise RuntimeError(f"cdist: inputs need at least two dimensions, got {x1.dim()}D and {x2.dim()}D.")
+    if x1.size(-1) != x2.size(-1):
+        raise RuntimeError(f"cdist: X1 and X2 must have the same number of columns. X1: {x1.size(-1)} X2: {x2.size(-1)}")
+    if p < 0:
+        raise RuntimeError(f"cdist: only supports non-negative p values, got {p}.")
+    by_product = modes[compute_mode]
+    if by_product is None:
+        by_product = x1.size(-2) > 25 or x2.size(-2) > 25
+    if p != 2 or not by_product:
+        return _difference_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+    square1 = (x1 * x1).sum(-1, keepdim=True)
+    square2 = (x2 * x2).sum(-1, keepdim=True)
+    squares = square1 + square2.transpose(-2, -1) - 2 * fl.matmul(x1, x2.transpose(-2, -1))
+    return _root(squares.clamp_min(0), 2)
+
+
+@composite(method=False, out=False, namespaces=("torch", "nn.functional"))
+def pdist(input, p=2.0):
+    """The p-norms of input[i] - input[j] for all i < j, row by row."""
+    if input.dim() != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.dim()}D")
+    require_floating(input, "pdist", complex_too=False)
+    if p < 0:
+        raise RuntimeError(f"pdist only supports non-negative p values, got {p}.")
+    i, j = fl.triu_indices(input.size(0), input.size(0), 1, device=input.device)
+    return _difference_norm(input[i] - input[j], p)

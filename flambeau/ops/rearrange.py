@@ -1,0 +1,218 @@
+"""Elements moved or repeated, dimensions moved, split or copied."""
+from . import public as fl
+from .arguments import sequence, wrap_dim, wrap_dims
+from .declare import composite
+
+
+@composite(out=False)
+def movedim(input, source, destination):
+    """A view with the dimensions `source` at the places `destination`, the others kept in order."""
+    ndim = input.dim()
+    if isinstance(source, int) != isinstance(destination, int):
+        raise TypeError("movedim: source and destination must both be ints or both be sequences of ints.")
+    sources, places = ((one,) if isinstance(one, int) else tuple(one) for one in (source, destination))
+    if len(sources) != len(places):
+        raise RuntimeError(f"movedim: Invalid source or destination dims: {sources} and {places} differ in length.")
+    if len({d % max(ndim, 1) for d in sources}) != len(sources) or len({d % max(ndim, 1) for d in places}) != len(places):
+        raise RuntimeError(f"movedim: repeated dim in source {sources} or destination {places}.")
+    sources, places = wrap_dims(sources, ndim, "movedim"), wrap_dims(places, ndim, "movedim")
+    if ndim == 0:
+        return input.view(())
+    rest = iter([d for d in range(ndim) if d not in sources])
+    order = [sources[places.index(d)] if d in places else next(rest) for d in range(ndim)]
+    return input.permute(order)
+
+
+@composite(out=False)
+def moveaxis(input, source, destination):
+    """An alias of `movedim`."""
+    return movedim(input, source, destination)
+
+
+@composite(out=False, inplace=False)
+def fliplr(input):
+    """A copy with dim 1 reversed."""
+    if input.dim() < 2:
+        raise RuntimeError("fliplr: Input must be >= 2-d.")
+    return input.flip(1)
+
+
+@composite(out=False)
+def flipud(input):
+    """A copy with dim 0 reversed."""
+    if input.dim() < 1:
+        raise RuntimeError("flipud: Input must be >= 1-d.")
+    return input.flip(0)
+
+
+@composite(out=False)
+def rot90(input, k=1, dims=(0, 1)):
+    """Turned by k * 90 degrees in the plane of two dims, from the first towards the second."""
+    if len(dims) != 2:
+        raise RuntimeError(f"rot90: expected total rotation dims == 2, but got dims = {len(dims)}")
+    if input.dim() < 2:
+        raise RuntimeError(f"rot90: expected total dims >= 2, but got total dims = {input.dim()}")
+    first, second = (wrap_dim(dim, input.dim(), "rot90") for dim in dims)
+    if first == second:
+        raise RuntimeError(f"rot90: expected rotation dims to be different, but got {tuple(dims)}")
+    turn = k % 4
+    if turn == 0:
+        return input.clone()
+    if turn == 2:
+        return input.flip((first, second))
+    return input.flip(second if turn == 1 else first).transpose(first, second)
+
+
+def _repeat(operator, input, repeats):
+    if len(repeats) < input.dim():
+        raise RuntimeError(
+            f"{operator}: Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
+    if any(count < 0 for count in repeats):
+        raise RuntimeError(f"{operator}: Trying to create tensor with negative dimension: {tuple(repeats)}")
+    shape = (1,) * (len(repeats) - input.dim()) + tuple(input.shape)
+    if all(count == 1 for count in repeats):
+        return input.reshape(shape).clone()
+    spread = [part for size in shape for part in (1, size)]
+    wanted = [part for count, size in zip(repeats, shape) for part in (count, size)]
+    # expand makes the copies as strides of 0; clone writes them out.
+    copies = input.reshape(spread).expand(wanted).clone(memory_format=fl.contiguous_format)
+    return copies.view([count * size for count, size in zip(repeats, shape)])
+
+
+@composite(function=False, out=False)
+def repeat(input, *repeats):
+    """A copy with repeats[d] copies of `input` after each other along each dim d."""
+    return _repeat("repeat", input, sequence(*repeats[:1], repeats[1:]) if repeats else ())
+
+
+@composite(out=False)
+def tile(input, *dims):
+    """`repeat`; dims that are left out in front count as 1."""
+    dims = sequence(*dims[:1], dims[1:]) if dims else ()
+    return _repeat("tile", input, (1,) * (input.dim() - len(dims)) + tuple(dims))
+
+
+@composite(out=False)
+def unflatten(input, dim, sizes):
+    """A view with dimension `dim` split into `sizes`, one of which may be -1."""
+    dim = wrap_dim(dim, input.dim(), "unflatten")
+    sizes = [size.__index__() for size in sizes]
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    size, known = input.size(dim), 1
+    for part in sizes:
+        known *= 1 if part == -1 else part
+    if sizes.count(-1) > 1 or any(part < -1 for part in sizes):
+        raise RuntimeError(f"unflatten: at most one of sizes may be -1, but got {sizes}.")
+    if -1 in sizes:
+        if known and size % known == 0:
+            sizes[sizes.index(-1)] = size // known
+            known = size
+    if known != size or -1 in sizes:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {sizes} don't multiply up to the size of dim {dim} ({size}) in the input tensor"
+        )
+    return input.view(*input.shape[:dim], *sizes, *input.shape[dim + 1 :])
+
+
+@composite(out=False)
+def ravel(input):
+    """The elements as a vector; a view where the layout allows it."""
+    return input.reshape(-1)
+
+
+def _like_slice(operator, src, slot):
+    if tuple(src.shape) != tuple(slot.shape):
+        raise RuntimeError(
+            f"{operator}: expected src to have a size equal to the slice of self. "
+            f"src size = {tuple(src.shape)}, slice size = {tuple(slot.shape)}"
+        )
+    slot.copy_(src)
+
+
+@composite
+def select_scatter(input, src, dim, index):
+    """A copy of `input` with `src` at `index` of `dim`."""
+    result = input.clone()
+    _like_slice("select_scatter", src, result.select(dim, index))
+    return result
+
+
+@composite
+def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
+    """A copy of `input` with `src` in the slice start:end:step of `dim`."""
+    dim = wrap_dim(dim, input.dim(), "slice_scatter")
+    if step < 1:
+        raise RuntimeError(f"slice_scatter: step must be positive, but got {step}.")
+    result = input.clone()
+    _like_slice("slice_scatter", src, result[(slice(None),) * dim + (slice(start, end, step),)])
+    return result
+
+
+@composite
+def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
+    """A copy of `input` with `src` on a diagonal."""
+    result = input.clone()
+    _like_slice("diagonal_scatter", src, result.diagonal(offset, dim1, dim2))
+    return result
+
+
+@composite
+def as_strided_scatter(input, src, size, stride, storage_offset=None):
+    """A copy of `input` with `src` in the elements that as_strided(size, stride, storage_offset) shows."""
+    result = input.clone()
+    _like_slice("as_strided_scatter", src, result.as_strided(size, stride, storage_offset or 0))
+    return result
+
+
+@composite(method=False, out=False)
+def unravel_index(indices, shape):
+    """The coordinates, one tensor a dimension, of positions in a flattened tensor of `shape`."""
+    if indices.dtype.is_floating_point or indices.dtype.is_complex or indices.dtype == fl.bool:
+        raise ValueError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+    if hasattr(shape, "tolist"):
+        shape = shape.tolist()
+    sizes = [shape] if isinstance(shape, int) else list(shape)
+    if not all(isinstance(size, int) for size in sizes):
+        raise TypeError(f"unravel_index: shape must be an int or a sequence of ints, but got {shape}.")
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
+    coordinates = []
+    for size in reversed(sizes):
+        coordinates.append(indices % size)
+        indices = fl.div(indices, size, rounding_mode="floor")
+    return tuple(reversed(coordinates))
+
+
+def _copy_of(view_name):
+    """Declare <view_name>_copy: the view operator's result, written out."""
+
+    def copied(input, *args, **kwargs):
+        result = getattr(input, view_name)(*args, **kwargs)
+        if isinstance(result, (tuple, list)):
+            return tuple(piece.clone() for piece in result)
+        return result.clone()
+
+    copied.__name__ = f"{view_name}_copy"
+    copied.__doc__ = f"`{view_name}` as a copy instead of a view."
+    return composite(method=False)(copied)
+
+
+for _name in (
+    "as_strided", "detach", "diagonal", "expand", "narrow", "permute", "select", "split", "split_with_sizes",
+    "squeeze", "t", "transpose", "unbind", "unfold", "unsqueeze", "view", "view_as_complex", "view_as_real",
+):  # fmt: skip
+    globals()[f"{_name}_copy"] = _copy_of(_name)
+
+
+@composite(method=False)
+def alias_copy(input):
+    """A copy of `input`."""
+    return input.clone()
+
+
+@composite(method=False)
+def slice_copy(input, dim=0, start=None, end=None, step=1):
+    """A copy of the slice start:end:step of `dim`."""
+    return input[(slice(None),) * wrap_dim(dim, input.dim(), "slice_copy") + (slice(start, end, step),)].clone()

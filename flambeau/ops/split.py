@@ -1,0 +1,144 @@
+"""One tensor into several views of it along a dimension."""
+from .arguments import wrap_dim
+from .declare import composite
+
+
+def _pieces(input, sizes, dim):
+    start, pieces = 0, []
+    for size in sizes:
+        pieces.append(input.narrow(dim, start, size))
+        start += size
+    return tuple(pieces)
+
+
+def _splittable(operator, input, dim):
+    if input.dim() == 0:
+        raise RuntimeError(f"{operator} expects at least a 1-dimensional tensor")
+    return wrap_dim(dim, input.dim(), operator)
+
+
+@composite(out=False)
+def split(tensor, split_size_or_sections, dim=0):
+    """Views of `split_size` elements each along `dim`, the last maybe smaller; or of the sizes in a list."""
+    dim = _splittable("split", tensor, dim)
+    if not isinstance(split_size_or_sections, int):
+        return split_with_sizes(tensor, split_size_or_sections, dim)
+    each, size = split_size_or_sections, tensor.size(dim)
+    if each < 0 or (each == 0 and size != 0):
+        raise RuntimeError(f"split: split_size must be positive for a dimension of size {size}, but got {each}.")
+    if size == 0:
+        return (tensor.narrow(dim, 0, 0),)
+    return _pieces(tensor, [min(each, size - start) for start in range(0, size, each)], dim)
+
+
+@composite(out=False)
+def split_with_sizes(input, split_sizes, dim=0):
+    """Views of the given sizes along `dim`; they must add up to its size."""
+    dim = _splittable("split_with_sizes", input, dim)
+    sizes = [size.__index__() for size in split_sizes]
+    if sum(sizes) != input.size(dim) or min(sizes, default=0) < 0:
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes to be non-negative and to sum exactly to {input.size(dim)} "
+            f"(input tensor's size at dimension {dim}), but got split_sizes={sizes}"
+        )
+    return _pieces(input, sizes, dim)
+
+
+@composite(out=False)
+def chunk(input, chunks, dim=0):
+    """At most `chunks` views along `dim`, all of one size except maybe the last."""
+    dim = _splittable("chunk", input, dim)
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    size = input.size(dim)
+    if size == 0:
+        return _pieces(input, [0] * chunks, dim)
+    return split(input, -(-size // chunks), dim)
+
+
+@composite(out=False)
+def unsafe_split(tensor, split_size_or_sections, dim=0):
+    """`split`; writing into one piece says nothing to the others' gradients."""
+    return split(tensor, split_size_or_sections, dim)
+
+
+@composite(out=False)
+def unsafe_split_with_sizes(input, split_sizes, dim=0):
+    """`split_with_sizes`; see `unsafe_split`."""
+    return split_with_sizes(input, split_sizes, dim)
+
+
+@composite(out=False)
+def unsafe_chunk(input, chunks, dim=0):
+    """`chunk`; see `unsafe_split`."""
+    return chunk(input, chunks, dim)
+
+
+def _tensor_split(operator, input, indices_or_sections, dim):
+    dim = _splittable(operator, input, dim)
+    size = input.size(dim)
+    if hasattr(indices_or_sections, "tolist"):
+        indices_or_sections = indices_or_sections.tolist()
+    if isinstance(indices_or_sections, int):
+        sections = indices_or_sections
+        if sections <= 0:
+            raise RuntimeError(f"{operator}: number of sections must be larger than 0, got {sections}")
+        small, larger = divmod(size, sections)
+        return _pieces(input, [small + (i < larger) for i in range(sections)], dim)
+    pieces, start = [], 0
+    bounds = [slice(None, index).indices(size)[1] for index in indices_or_sections] + [size]
+    for end in bounds:
+        pieces.append(input.narrow(dim, start, max(end - start, 0)))
+        start = end
+    return tuple(pieces)
+
+
+@composite(out=False)
+def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sections=None):
+    """As many views as an int says, their sizes differing by at most 1; or views between given indices."""
+    given = [arg for arg in (indices_or_sections, indices, sections) if arg is not None]
+    if len(given) != 1:
+        raise TypeError("tensor_split: give either sections or indices.")
+    return _tensor_split("tensor_split", input, given[0], dim)
+
+
+def _even_split(operator, input, indices_or_sections, dim):
+    """numpy's hsplit and its family: a number of sections has to divide the size."""
+    if isinstance(indices_or_sections, int) and indices_or_sections > 0 and input.size(dim) % indices_or_sections:
+        raise RuntimeError(
+            f"{operator}: attempted to split along dimension {dim}, but the size of the dimension "
+            f"{input.size(dim)} is not divisible by the split_size {indices_or_sections}!"
+        )
+    return _tensor_split(operator, input, indices_or_sections, dim)
+
+
+@composite(out=False)
+def hsplit(input, *indices_or_sections, indices=None, sections=None):
+    """Views along dim 1, or dim 0 of a vector."""
+    if input.dim() < 1:
+        raise RuntimeError("hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!")
+    return _even_split("hsplit", input, _given(indices_or_sections, indices, sections), 0 if input.dim() == 1 else 1)
+
+
+@composite(out=False)
+def vsplit(input, *indices_or_sections, indices=None, sections=None):
+    """Views along dim 0 of a tensor of 2 or more dimensions."""
+    if input.dim() < 2:
+        raise RuntimeError(f"vsplit requires a tensor with at least 2 dimension, but got a tensor with {input.dim()} dimensions!")
+    return _even_split("vsplit", input, _given(indices_or_sections, indices, sections), 0)
+
+
+@composite(out=False)
+def dsplit(input, *indices_or_sections, indices=None, sections=None):
+    """Views along dim 2 of a tensor of 3 or more dimensions."""
+    if input.dim() < 3:
+        raise RuntimeError(f"dsplit requires a tensor with at least 3 dimension, but got a tensor with {input.dim()} dimensions!")
+    return _even_split("dsplit", input, _given(indices_or_sections, indices, sections), 2)
+
+
+def _given(positional, indices, sections):
+    if indices is not None:
+        return indices
+    if sections is not None:
+        return sections
+    return positional[0] if len(positional) == 1 else positional

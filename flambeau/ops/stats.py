@@ -1,0 +1,249 @@
+"""Moments, quantiles and covariances."""
+import math
+
+from . import public as fl
+from .arguments import require_floating, wrap_dim, wrap_dims
+from .declare import composite
+
+
+def _moment_arguments(operator, dim, unbiased, correction, keepdim):
+    """(dims, correction, keepdim) from the three ways to call: (dim, unbiased), (unbiased), correction=."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if isinstance(unbiased, bool) and correction is not None:
+        raise TypeError(f"{operator}: give either unbiased or correction, not both.")
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
+    return dim, correction, keepdim
+
+
+def _variance(operator, input, dim, correction, keepdim):
+    """(variance, mean), both with the reduced dims kept as 1 until the end."""
+    require_floating(input, operator)
+    if input.dtype in (fl.float16, fl.bfloat16):
+        variance, mean = _variance(operator, input.float(), dim, correction, keepdim)
+        return variance.to(input.dtype), mean.to(input.dtype)
+    dims = wrap_dims(None if dim is None or dim == () or dim == [] else dim, input.dim(), operator)
+    if input.dim() == 0:
+        dims = []
+    count = math.prod(input.size(d) for d in dims)
+    mean = input.mean(dims, keepdim=True) if dims else input
+    centered = input - mean
+    if input.dtype.is_complex:
+        squares = fl.view_as_real(centered).square().sum(-1)
+    else:
+        squares = centered * centered
+    total = squares.sum(dims, keepdim=True) if dims else squares
+    # Fewer elements than degrees of freedom: 0 / 0 = NaN, as in PyTorch.
+    variance = total / max(count - correction, 0)
+    if not keepdim:
+        shape = [size for d, size in enumerate(input.shape) if d not in dims]
+        variance, mean = variance.reshape(shape), mean.reshape(shape)
+    return variance, mean
+
+
+def _square_root(variance):
+    """sqrt with gradient 0 at 0, where all elements are equal."""
+    zero = variance == 0
+    return fl.where(zero, fl.zeros_like(variance), fl.where(zero, fl.ones_like(variance), variance).sqrt())
+
+
+@composite
+def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+    """The mean squared distance from the mean over `dim`; the count is lessened by `correction` (1)."""
+    return _variance("var", input, *_moment_arguments("var", dim, unbiased, correction, keepdim))[0]
+
+
+@composite
+def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+    """The square root of `var`. Gradient: 0 where all elements are equal."""
+    return _square_root(_variance("std", input, *_moment_arguments("std", dim, unbiased, correction, keepdim))[0])
+
+
+@composite(method=False, out=False)
+def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+    """(var, mean) over `dim`."""
+    return _variance("var_mean", input, *_moment_arguments("var_mean", dim, unbiased, correction, keepdim))
+
+
+@composite(method=False, out=False)
+def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+    """(std, mean) over `dim`."""
+    arguments = _moment_arguments("std_mean", dim, unbiased, correction, keepdim)
+    variance, mean = _variance("std_mean", input, *arguments)
+    return _square_root(variance), mean
+
+
+@composite
+def nanmean(input, dim=None, keepdim=False, *, dtype=None):
+    """The mean of the elements that are not NaN."""
+    require_floating(input, "nanmean")
+    if dtype is not None:
+        input = input.to(dtype)
+    known = ~input.isnan()
+    total = fl.where(known, input, fl.zeros_like(input))
+    if dim is None:
+        dim = list(range(input.dim()))
+    if dim == []:
+        return fl.where(known, input, fl.full_like(input, math.nan))
+    return total.sum(dim, keepdim) / known.sum(dim, keepdim)
+
+
+@composite(namespaces=("torch", "special"))
+def logsumexp(input, dim, keepdim=False):
+    """log(sum(exp(input))) over `dim`, without overflow."""
+    if not (input.dtype.is_floating_point or input.dtype.is_complex):
+        input = input.to(fl.get_default_dtype())
+    dims = wrap_dims(None if dim in ((), []) else dim, input.dim(), "logsumexp")
+    if input.numel() == 0 or not dims:
+        return input.exp().sum(dims, keepdim).log() if dims else input.exp().log()
+    if input.dtype.is_complex:
+        largest = input.detach().real.amax(dims, keepdim=True)
+    else:
+        largest = input.detach().amax(dims, keepdim=True)
+    largest = fl.where(largest.isfinite(), largest, fl.zeros_like(largest))
+    result = (input - largest).exp().sum(dims, keepdim=True).log() + largest
+    if keepdim:
+        return result
+    return result.reshape([size for d, size in enumerate(input.shape) if d not in dims])
+
+
+_interpolations = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+def _quantile(operator, input, q, dim, keepdim, interpolation, ignore_nan):
+    if input.dtype not in (fl.float32, fl.float64):
+        raise RuntimeError(f"{operator}() input tensor must be either float or double dtype")
+    if interpolation not in _interpolations:
+        raise RuntimeError(
+            f"{operator}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
+        )
+    if isinstance(q, (int, float)):
+        if not 0 <= q <= 1:
+            raise RuntimeError(f"{operator}() q must be in the range [0, 1] but got {q}")
+        q = fl.tensor(float(q), dtype=input.dtype, device=input.device)
+    if q.dim() > 1:
+        raise RuntimeError(f"{operator}() q must be a scalar or 1D tensor")
+    if q.dtype != input.dtype:
+        raise RuntimeError(f"{operator}() q tensor must be same dtype as the input tensor")
+    if q.numel() and not bool(((q >= 0) & (q <= 1)).all()):
+        raise RuntimeError(f"{operator}() q values must be in the range [0, 1]")
+    if input.numel() == 0:
+        raise RuntimeError(f"{operator}() input tensor must be non-empty")
+    ndim = input.dim()
+    if dim is None:
+        rows = input.reshape(-1)
+        kept = [1] * ndim if keepdim else []
+    else:
+        dim = wrap_dim(dim, ndim, operator)
+        rows = input.unsqueeze(-1).transpose(dim, -1).squeeze(dim) if ndim else input.reshape(1)
+        kept = list(input.shape)
+        if ndim:
+            kept[dim : dim + 1] = [1] if keepdim else []
+    rows = rows.sort(-1).values  # NaN sort last
+    last = rows.size(-1) - 1
+    unknown = rows.isnan()
+    quantiles = q.reshape(-1)
+    if ignore_nan:
+        count = (~unknown).sum(-1, keepdim=True)
+        ranks = quantiles * (count - 1).clamp_min(0).to(rows.dtype)
+    else:
+        # One NaN makes its whole row NaN: every rank then points at the last element.
+        ranks = quantiles * last
+        ranks = fl.where(unknown.any(-1, keepdim=True), fl.full_like(ranks, last), ranks)
+    ranks = ranks.expand(*rows.shape[:-1], quantiles.numel())
+    if interpolation == "lower":
+        ranks = ranks.floor()
+    elif interpolation == "higher":
+        ranks = ranks.ceil()
+    elif interpolation == "nearest":
+        ranks = ranks.round()
+    below = ranks.floor()
+    result = rows.gather(-1, below.to(fl.int64))
+    if interpolation in ("linear", "midpoint"):
+        above = rows.gather(-1, ranks.ceil().to(fl.int64))
+        weight = fl.full_like(ranks, 0.5) if interpolation == "midpoint" else ranks - below
+        result = fl.lerp(result, above, weight)
+    # (*rows, Q): the quantiles come first, or vanish for a single q.
+    result = result.movedim(-1, 0) if q.dim() else result.squeeze(-1)
+    return result.reshape([*q.shape, *kept])
+
+
+@composite
+def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
+    """The values below which the fractions q of a dimension lie.
+
+    Shape: q a number drops `dim`, or keeps it as 1; q a vector (Q) puts Q in front.
+    Special values: a NaN makes the quantiles of its row NaN; `nanquantile` leaves it out.
+    """
+    return _quantile("quantile", input, q, dim, keepdim, interpolation, ignore_nan=False)
+
+
+@composite
+def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
+    """`quantile` of the elements that are not NaN."""
+    return _quantile("nanquantile", input, q, dim, keepdim, interpolation, ignore_nan=True)
+
+
+def _check_weights(name, weights, count, integral):
+    if weights.dim() > 1:
+        raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got {weights.dim()} dimensions.")
+    is_floating = weights.dtype.is_floating_point or weights.dtype.is_complex
+    if is_floating == integral:
+        raise RuntimeError(f"cov(): expected {name} to have {'integral' if integral else 'floating point'} dtype but got {weights.dtype}")
+    if weights.numel() != count:
+        raise RuntimeError(f"cov(): expected {name} to have the same numel as there are observations in the input but got {weights.numel()} != {count}")
+    if count and bool((weights < 0).any()):
+        raise RuntimeError(f"cov(): {name} cannot be negative")
+
+
+@composite(out=False)
+def cov(input, *, correction=1, fweights=None, aweights=None):
+    """The covariance matrix of the rows of `input`, whose columns are observations.
+
+    fweights counts, and aweights weighs, the observations; both are vectors.
+    """
+    if input.dim() > 2:
+        raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions")
+    if input.dtype == fl.bool:
+        raise RuntimeError("cov(): bool dtype is not supported for input")
+    rows = input.reshape(1, -1) if input.dim() < 2 else input
+    count = rows.size(1)
+    weights = None
+    if fweights is not None:
+        _check_weights("fweights", fweights, count, integral=True)
+        weights = fweights
+    if aweights is not None:
+        _check_weights("aweights", aweights, count, integral=False)
+        weights = aweights if weights is None else weights * aweights
+    if not (rows.dtype.is_floating_point or rows.dtype.is_complex):
+        rows = rows.to(fl.get_default_dtype())
+    total = count if weights is None else weights.sum()
+    if weights is not None and count and bool(total == 0):
+        raise RuntimeError("cov(): weights sum to zero, can't be normalized")
+    mean = rows.mean(1, keepdim=True) if weights is None else (rows * weights).sum(1, keepdim=True) / total
+    if weights is not None and aweights is not None and correction != 0:
+        degrees = total - correction * (weights * aweights).sum() / total
+    else:
+        degrees = total - correction
+    degrees = max(degrees, 0) if weights is None else degrees.clamp_min(0)
+    centered = rows - mean
+    weighted = centered if weights is None else centered * weights
+    other = weighted.t().conj() if rows.dtype.is_complex else weighted.t()
+    result = fl.mm(centered.to(other.dtype), other) / degrees
+    return result.squeeze()
+
+
+@composite(out=False)
+def corrcoef(input):
+    """The correlation matrix of the rows of `input`: `cov` with a diagonal of 1."""
+    if input.dim() > 2:
+        raise RuntimeError(f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions")
+    covariance = fl.cov(input)
+    if covariance.dim() == 0:
+        return covariance / covariance
+    deviation = (covariance.diagonal().real if covariance.dtype.is_complex else covariance.diagonal()).sqrt()
+    result = covariance / deviation.unsqueeze(1) / deviation
+    if result.dtype.is_complex:
+        return fl.complex(result.real.clamp(-1, 1), result.imag.clamp(-1, 1))
+    return result.clamp(-1, 1)
