@@ -1,0 +1,37 @@
+"""Where in the program a failing backward began: anomaly detection."""
+from .. import _core
+
+__all__ = ["detect_anomaly", "set_detect_anomaly"]
+
+
+class set_detect_anomaly:
+    """Anomaly detection on or off from the moment of the call; as a context, until its end.
+
+    While it is on, every operator remembers the line that called it, an error in backward shows that
+    line, and, with check_nan, a gradient that holds a NaN is an error. It slows programs down.
+    """
+
+    def __init__(self, mode, check_nan=True):
+        self.previous = _core.is_anomaly_enabled(), _core.is_anomaly_check_nan_enabled()
+        _core.set_anomaly_enabled(bool(mode), bool(check_nan))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        _core.set_anomaly_enabled(*self.previous)
+
+
+class detect_anomaly:
+    """Anomaly detection for the length of a with statement; see `set_detect_anomaly`."""
+
+    def __init__(self, check_nan=True):
+        self.check_nan = bool(check_nan)
+
+    def __enter__(self):
+        self.previous = _core.is_anomaly_enabled(), _core.is_anomaly_check_nan_enabled()
+        _core.set_anomaly_enabled(True, self.check_nan)
+        return self
+
+    def __exit__(self, *exception):
+        _core.set_anomaly_enabled(*self.previous)

@@ -1,0 +1,218 @@
+"""Derivatives of functions: products with Jacobian and Hessian, and these matrices themselves.
+
+Every function here takes func and its inputs, a tensor or a tuple of tensors, and answers in the same
+form. create_graph=True makes the answer differentiable again; strict=True turns an output that does
+not depend on an input into an error instead of a zero.
+"""
+from .. import _core
+from .grad_mode import enable_grad, set_grad_enabled
+
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
+
+
+def _grad(outputs, inputs, grad_outputs=None, create_graph=False):
+    """autograd.grad with None for what does not depend, and for outputs outside the graph."""
+    from . import grad
+
+    grad_outputs = grad_outputs if grad_outputs is not None else (None,) * len(outputs)
+    pairs = [(out, g) for out, g in zip(outputs, grad_outputs) if out is not None and out.requires_grad]
+    if not pairs:
+        return (None,) * len(inputs)
+    outputs, grad_outputs = zip(*pairs)
+    return grad(
+        outputs, inputs, grad_outputs, allow_unused=True, create_graph=create_graph, retain_graph=True
+    )  # fmt: skip
+
+
+def _as_tuple(values, what, function):
+    """(is it a tuple, the tuple of tensors)."""
+    many = isinstance(values, tuple)
+    tensors = values if many else (values,)
+    for i, tensor in enumerate(tensors):
+        if not isinstance(tensor, _core.Tensor):
+            place = f"Value at index {i} of {what}" if many else what
+            raise TypeError(
+                f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but {place} "
+                f"has type {type(tensor)}."
+            )
+    return many, tensors
+
+
+def _fresh(inputs, create_graph, need_graph=True):
+    """Inputs that begin a graph of their own, but stay connected to the caller's with create_graph."""
+    if create_graph:
+        return tuple(x.view_as(x) if x.requires_grad else x.detach().requires_grad_(need_graph) for x in inputs)
+    return tuple(x.detach().requires_grad_(need_graph) for x in inputs)
+
+
+def _answer(tensors, many, create_graph):
+    if not create_graph:
+        tensors = tuple(tensor.detach() for tensor in tensors)
+    return tensors if many else tensors[0]
+
+
+def _require_dependence(function, tensors, what, strict):
+    if not strict:
+        return
+    for i, tensor in enumerate(tensors):
+        if tensor is None or not tensor.requires_grad:
+            raise RuntimeError(f"{function}: {what} {i} is independent of the inputs. This is not allowed in strict mode.")
+
+
+def _zeros_for_none(grads, inputs, function, strict, what="output"):
+    filled = []
+    for i, (grad, x) in enumerate(zip(grads, inputs)):
+        if grad is None:
+            if strict:
+                raise RuntimeError(
+                    f"{function}: The {what} is independent of input {i}. This is not allowed in strict mode."
+                )
+            grad = _core.zeros_like(x)
+        filled.append(grad)
+    return tuple(filled)
+
+
+def _check_vectors(v, others, function, what):
+    if len(v) != len(others):
+        raise RuntimeError(f"{function}: v has {len(v)} tensors, but there are {len(others)} {what}.")
+    for i, (one, other) in enumerate(zip(v, others)):
+        if tuple(one.shape) != tuple(other.shape):
+            raise RuntimeError(
+                f"{function}: v has invalid size at index {i}: {tuple(one.shape)}, should be {tuple(other.shape)}."
+            )
+
+
+def _vectors(v, tensors, many, function, what):
+    """v as a tuple that fits `tensors`; without v, 1 for a single number."""
+    if v is None:
+        if many or len(tensors) != 1 or tensors[0].numel() != 1:
+            raise RuntimeError(
+                f"{function}: The vector v can only be None if there is a single {what} with a single element."
+            )
+        return tuple(_core.ones_like(tensor) for tensor in tensors)
+    _, v = _as_tuple(v, "v", function)
+    _check_vectors(v, tensors, function, f"{what}s")
+    return v
+
+
+def vjp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(*inputs), v @ J): the product of the vector v with the Jacobian J."""
+    with enable_grad():
+        many_in, inputs = _as_tuple(inputs, "inputs", "vjp")
+        inputs = _fresh(inputs, create_graph)
+        many_out, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "vjp")
+        _require_dependence("vjp", outputs, "Output", strict)
+        v = _vectors(v, outputs, many_out, "vjp", "output")
+    with set_grad_enabled(create_graph):
+        products = _zeros_for_none(_grad(outputs, inputs, v, create_graph), inputs, "vjp", strict)
+    return _answer(outputs, many_out, create_graph), _answer(products, many_in, create_graph)
+
+
+def jvp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(*inputs), J @ v): the product of the Jacobian J with the vector v.
+
+    v @ J is linear in v, so its derivative with respect to v, along the given vector, is J @ v.
+    """
+    with enable_grad():
+        many_in, inputs = _as_tuple(inputs, "inputs", "jvp")
+        v = _vectors(v, inputs, many_in, "jvp", "input")
+        inputs = _fresh(inputs, create_graph)
+        many_out, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "jvp")
+        _require_dependence("jvp", outputs, "Output", strict)
+        cotangents = tuple(_core.zeros_like(out).requires_grad_(True) for out in outputs)
+        products = _grad(outputs, inputs, cotangents, create_graph=True)
+        _zeros_for_none(products, inputs, "jvp", strict)
+    with set_grad_enabled(create_graph):
+        tangents = _grad(products, cotangents, v, create_graph)
+        tangents = _zeros_for_none(tangents, outputs, "jvp", False)
+    return _answer(outputs, many_out, create_graph), _answer(tangents, many_out, create_graph)
+
+
+def _rows(output, inputs, create_graph, strict, function):
+    """For each input, the gradients of every element of `output`: (*output.shape, *input.shape)."""
+    rows = [[] for _ in inputs]
+    flat = output.reshape(-1)
+    for i in range(flat.numel()):
+        grads = _grad((flat[i],), inputs, None, create_graph)
+        if strict and create_graph:
+            for k, grad in enumerate(grads):
+                if grad is not None and not grad.requires_grad:
+                    raise RuntimeError(
+                        f"{function}: The jacobian of the user-provided function is independent of input {k}. "
+                        "This is not allowed in strict mode when create_graph=True."
+                    )
+        for k, grad in enumerate(_zeros_for_none(grads, inputs, function, strict)):
+            rows[k].append(grad)
+    return tuple(
+        _core.stack(row, 0).view(tuple(output.shape) + tuple(x.shape))
+        if row
+        else output.new_zeros(tuple(output.shape) + tuple(x.shape))
+        for row, x in zip(rows, inputs)
+    )
+
+
+def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
+    """The Jacobian of func at inputs: for output y and input x a tensor (*y.shape, *x.shape).
+
+    With a tuple of inputs, or of outputs, the answer is a tuple over them; with both, over outputs and
+    then inputs. vectorize and strategy are accepted; the work is done row by row.
+    """
+    if strategy not in ("reverse-mode", "forward-mode"):
+        raise AssertionError(f'jacobian: expected strategy to be "forward-mode" or "reverse-mode", got {strategy!r}.')
+    if strategy == "forward-mode" and create_graph:
+        raise NotImplementedError("jacobian: create_graph=True is not supported with strategy='forward-mode'.")
+    with enable_grad():
+        many_in, inputs = _as_tuple(inputs, "inputs", "jacobian")
+        inputs = _fresh(inputs, create_graph)
+        many_out, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "jacobian")
+        _require_dependence("jacobian", outputs, "Output", strict)
+        blocks = [_rows(output, inputs, create_graph, strict, "jacobian") for output in outputs]
+    if not create_graph:
+        blocks = [tuple(block.detach() for block in row) for row in blocks]
+    blocks = tuple(row if many_in else row[0] for row in blocks)
+    return blocks if many_out else blocks[0]
+
+
+def _single_number(outputs, many, function):
+    if many or not isinstance(outputs, _core.Tensor) or outputs.numel() != 1:
+        raise RuntimeError(f"The Tensor returned by the function given to {function} should contain a single element")
+    return outputs.reshape(())
+
+
+def hessian(
+    func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"
+):
+    """The second derivatives of func, which gives one number: for inputs x, y a tensor (*x.shape, *y.shape)."""
+    many, tensors = _as_tuple(inputs, "inputs", "hessian")
+
+    def gradient(*xs):
+        out = func(*xs)
+        out = _single_number(out, isinstance(out, tuple), "hessian")
+        _require_dependence("hessian", (out,), "Output", strict)
+        if not out.requires_grad:
+            return tuple(_core.zeros_like(x) for x in xs)
+        return _zeros_for_none(_grad((out,), xs, None, create_graph=True), xs, "hessian", strict)
+
+    blocks = jacobian(gradient, tensors, create_graph=create_graph, strict=strict)
+    return blocks if many else blocks[0][0]
+
+
+def vhp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(*inputs), v @ H): the product of the vector v with the Hessian H of a func that gives one number."""
+    with enable_grad():
+        many_in, inputs = _as_tuple(inputs, "inputs", "vhp")
+        v = _vectors(v, inputs, many_in, "vhp", "input")
+        inputs = _fresh(inputs, create_graph)
+        outputs = func(*inputs)
+        output = _single_number(outputs, isinstance(outputs, tuple), "vhp")
+        _require_dependence("vhp", (output,), "Output", strict)
+        gradient = _zeros_for_none(_grad((output,), inputs, None, create_graph=True), inputs, "vhp", strict)
+        _require_dependence("vhp", gradient, "The gradient for input", strict)
+    with set_grad_enabled(create_graph):
+        products = _zeros_for_none(_grad(gradient, inputs, v, create_graph), inputs, "vhp", strict, "gradient")
+    return _answer((outputs,), False, create_graph), _answer(products, many_in, create_graph)
+
+
+def hvp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(*inputs), H @ v). H is symmetric, so this is `vhp`, which needs one pass less than J @ v would."""
+    return vhp(func, inputs, v, create_graph, strict)

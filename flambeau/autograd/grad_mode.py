@@ -1,0 +1,176 @@
+"""Whether operators record what backward needs: no_grad and its relatives.
+
+Each works as a with statement and as a decorator, of functions and of generators. The switch itself is
+a flag of the thread, kept by the core.
+"""
+import functools
+import inspect
+
+from .. import _core
+
+__all__ = [
+    "enable_grad",
+    "inference_mode",
+    "is_inference_mode_enabled",
+    "no_grad",
+    "set_grad_enabled",
+    "set_multithreading_enabled",
+]
+
+
+class _Mode:
+    """A context that is also a decorator; every call of what it decorates runs in a context of its own."""
+
+    def __enter__(self):
+        raise NotImplementedError
+
+    def __exit__(self, *exception):
+        raise NotImplementedError
+
+    def clone(self):
+        return type(self)()
+
+    def __call__(self, function):
+        if inspect.isclass(function):
+            raise TypeError(
+                f"{type(self).__name__}: cannot decorate the class {function.__name__}. Decorate its methods instead."
+            )
+        if inspect.isgeneratorfunction(function):
+            return _decorate_generator(self.clone, function)
+
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            with self.clone():
+                return function(*args, **kwargs)
+
+        return wrapper
+
+
+def _decorate_generator(context, function):
+    """Inside the context while the generator runs, outside while its consumer does."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        generator = function(*args, **kwargs)
+        try:
+            with context():
+                value = next(generator)
+            while True:
+                try:
+                    received = yield value
+                except GeneratorExit:
+                    with context():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    with context():
+                        value = generator.throw(error)
+                else:
+                    with context():
+                        value = generator.send(received)
+        except StopIteration as stop:
+            return stop.value
+
+    return wrapper
+
+
+class _PlainMode(_Mode):
+    """A mode without arguments: `@no_grad` decorates like `@no_grad()`."""
+
+    def __new__(cls, function=None):
+        instance = super().__new__(cls)
+        return instance if function is None else instance(function)
+
+
+class no_grad(_PlainMode):
+    """Operators inside record nothing: their results do not require grad."""
+
+    def __enter__(self):
+        self.previous = _core.set_grad_enabled(False)
+
+    def __exit__(self, *exception):
+        _core.set_grad_enabled(self.previous)
+
+
+class enable_grad(_PlainMode):
+    """Operators inside record, also within `no_grad`."""
+
+    def __enter__(self):
+        self.previous = _core.set_grad_enabled(True)
+
+    def __exit__(self, *exception):
+        _core.set_grad_enabled(self.previous)
+
+
+class set_grad_enabled(_Mode):
+    """Recording on or off from the moment of the call; as a context, until its end."""
+
+    def __init__(self, mode):
+        self.mode = bool(mode)
+        self.previous = _core.set_grad_enabled(self.mode)
+
+    def __call__(self, function):
+        # As a decorator it must not act now, on whoever decorates.
+        _core.set_grad_enabled(self.previous)
+        return super().__call__(function)
+
+    def __enter__(self):
+        _core.set_grad_enabled(self.mode)
+
+    def __exit__(self, *exception):
+        _core.set_grad_enabled(self.previous)
+
+    def __repr__(self):
+        return f"set_grad_enabled(mode={self.mode})"
+
+    def clone(self):
+        return type(self)(self.mode)
+
+
+_inference = False
+
+
+def is_inference_mode_enabled():
+    """Whether an `inference_mode` is in force."""
+    return _inference
+
+
+class inference_mode(_Mode):
+    """`no_grad`, said for good. mode=False switches recording back on inside."""
+
+    def __new__(cls, mode=True):
+        if isinstance(mode, bool):
+            return super().__new__(cls)
+        return cls()(mode)
+
+    def __init__(self, mode=True):
+        self.mode = mode
+
+    def __enter__(self):
+        global _inference
+        self.previous = _core.set_grad_enabled(not self.mode), _inference
+        _inference = self.mode
+
+    def __exit__(self, *exception):
+        global _inference
+        recording, _inference = self.previous
+        _core.set_grad_enabled(recording)
+
+    def clone(self):
+        return type(self)(self.mode)
+
+
+class set_multithreading_enabled(_Mode):
+    """Accepted for PyTorch's sake: backward runs in the thread that called it."""
+
+    def __init__(self, mode):
+        self.mode = mode
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *exception):
+        pass
+
+    def clone(self):
+        return type(self)(self.mode)

@@ -1,0 +1,323 @@
+"""Gradients against finite differences.
+
+Complex numbers are treated as pairs of real ones throughout. With this convention, which is
+autograd's, the gradient of a real number L by z = a + b*i is dL/da + i*dL/db: the pairs (dL/da, dL/db).
+"""
+import math
+import warnings
+
+from .. import _core
+from .grad_mode import enable_grad, no_grad
+
+__all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
+
+
+class GradcheckError(RuntimeError):
+    """A gradient that finite differences do not confirm."""
+
+
+def _is_differentiable(value):
+    return isinstance(value, _core.Tensor) and (value.dtype.is_floating_point or value.dtype.is_complex)
+
+
+def _tensors(values):
+    values = values if isinstance(values, (tuple, list)) else (values,)
+    flat = []
+    for value in values:
+        flat += _tensors(value) if isinstance(value, (tuple, list)) else [value]
+    return flat
+
+
+def _differentiable_outputs(outputs):
+    return [out for out in _tensors(outputs) if _is_differentiable(out) and out.requires_grad]
+
+
+def _real(tensor):
+    """The numbers of a tensor as a vector of real ones."""
+    tensor = tensor.detach().resolve_conj() if tensor.dtype.is_complex else tensor.detach()
+    if tensor.dtype.is_complex:
+        tensor = _core.view_as_real(tensor.contiguous())
+    return tensor.reshape(-1)
+
+
+def _like(vector, tensor):
+    """The reverse of `_real`."""
+    if tensor.dtype.is_complex:
+        return _core.view_as_complex(vector.reshape(*tensor.shape, 2).contiguous())
+    return vector.reshape(tensor.shape)
+
+
+def _outputs_at(func, inputs):
+    """The differentiable outputs of func, as real vectors detached from the graph."""
+    return [_real(out).clone() for out in _differentiable_outputs(func(*inputs))]
+
+
+def _numerical(func, inputs, x, eps):
+    """[output][coordinate of x]: the derivatives of every output by each coordinate of x, as vectors."""
+    values = x.detach()
+    original = _real(values).clone()
+    columns = []
+    for i in range(original.numel()):
+        ends = []
+        for step in (eps, -eps):
+            moved = original.clone()
+            moved[i] += step
+            with no_grad():
+                values.copy_(_like(moved, x))
+            ends.append(_outputs_at(func, inputs))
+        with no_grad():
+            values.copy_(_like(original, x))
+        columns.append([(ahead - behind) / (2 * eps) for ahead, behind in zip(*ends)])
+    return columns
+
+
+def _gradients(output, inputs, grad_output):
+    from . import grad
+
+    return grad([output], inputs, [grad_output], retain_graph=True, allow_unused=True)
+
+
+def _analytical(output, inputs):
+    """[coordinate of output][input]: one backward pass a coordinate."""
+    size = _real(output).numel()
+    rows = []
+    for i in range(size):
+        unit = _core.zeros(size, dtype=_real(output).dtype, device=output.device)
+        unit[i] = 1
+        grads = _gradients(output, inputs, _like(unit, output))
+        rows.append([_core.zeros_like(_real(x)) if g is None else _real(g) for x, g in zip(inputs, grads)])
+    return rows
+
+
+def _check_form(grads, inputs, check_grad_dtypes):
+    for i, (grad, x) in enumerate(zip(grads, inputs)):
+        if grad is None:
+            continue
+        if tuple(grad.shape) != tuple(x.shape):
+            raise GradcheckError(f"grad is of shape {tuple(grad.shape)}, but input {i} is {tuple(x.shape)}.")
+        if check_grad_dtypes and grad.dtype != x.dtype:
+            raise GradcheckError(f"grad has dtype {grad.dtype}, but input {i} has {x.dtype}.")
+
+
+def _matrix(rows, height, width, like):
+    return _core.stack(rows, 0) if rows else _core.zeros(height, width, dtype=like.dtype)
+
+
+def _compare(numerical, analytical, i, j, atol, rtol):
+    """Both are (coordinates of input i, coordinates of output j)."""
+    difference = (numerical - analytical).abs()
+    fine = (difference <= atol + rtol * numerical.abs()) | (numerical == analytical)
+    if numerical.numel() and not bool(fine.all()):
+        raise GradcheckError(
+            f"Jacobian mismatch for output {j} with respect to input {i},\n"
+            f"numerical:{numerical}\nanalytical:{analytical}\n"
+        )
+
+
+def _check_slow(func, inputs, wanted, outputs, eps, atol, rtol, nondet_tol):
+    tables = [_analytical(output, wanted) for output in outputs]
+    for i, x in enumerate(wanted):
+        columns = _numerical(func, inputs, x, eps)
+        size = _real(x).numel()
+        for j, (output, rows) in enumerate(zip(outputs, tables)):
+            width = _real(output).numel()
+            numerical = _matrix([column[j] for column in columns], size, width, _real(output))
+            analytical = _matrix([row[i] for row in rows], width, size, _real(x)).t()
+            _compare(numerical.to(analytical.dtype), analytical, i, j, atol, rtol)
+    for j, (output, rows) in enumerate(zip(outputs, tables)):
+        for first, second in zip(rows, _analytical(output, wanted)):
+            for a, b in zip(first, second):
+                if a.numel() and float((a - b).abs().max()) > nondet_tol:
+                    raise GradcheckError(
+                        f"Backward is not reentrant, i.e., running backward of output {j} with same input and "
+                        f"grad_output multiple times gives different values. The tolerance for nondeterminism was {nondet_tol}."
+                    )
+
+
+def _check_fast(func, inputs, wanted, outputs, eps, atol, rtol):
+    """u @ J @ v for one random u and v each instead of J itself: two calls and one backward a pair."""
+    for i, x in enumerate(wanted):
+        values = x.detach()
+        original = _real(values).clone()
+        direction = _core.randn(original.numel(), dtype=original.dtype, device=x.device)
+        direction = direction / direction.norm() if original.numel() else direction
+        ends = []
+        for step in (eps, -eps):
+            with no_grad():
+                values.copy_(_like(original + step * direction, x))
+            ends.append(_outputs_at(func, inputs))
+        with no_grad():
+            values.copy_(_like(original, x))
+        for j, output in enumerate(outputs):
+            weights = _core.rand(ends[0][j].numel(), dtype=ends[0][j].dtype, device=output.device)
+            numerical = (weights * (ends[0][j] - ends[1][j])).sum() / (2 * eps)
+            (grad,) = _gradients(output, [x], _like(weights, output))
+            analytical = (_core.zeros_like(original) if grad is None else _real(grad)) @ direction
+            scale = math.sqrt(max(weights.numel(), 1))
+            _compare(numerical.reshape(1, 1), analytical.reshape(1, 1), i, j, atol * scale, rtol)
+
+
+def _check_zero(outputs, wanted):
+    """A backward that ignores its grad_output gives something for 0."""
+    for output in outputs:
+        for x, grad in zip(wanted, _gradients(output, wanted, _core.zeros_like(output))):
+            if grad is not None and grad.numel() and not bool((grad == 0).all()):
+                raise GradcheckError("backward not multiplied by grad_output")
+
+
+def _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mode):
+    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    wanted = [x for x in _tensors(inputs) if _is_differentiable(x) and x.requires_grad]
+    if not wanted:
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+        )
+    for i, x in enumerate(wanted):
+        if x.dtype not in (_core.float64, _core.complex128):
+            warnings.warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or complex. "
+                "This check will likely fail if all the inputs are not of double precision floating point or complex. ",
+                stacklevel=4,
+            )
+        if any(stride == 0 and size > 1 for stride, size in zip(x.stride(), x.shape)):
+            raise RuntimeError(f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping.")
+        x.retain_grad()
+    with enable_grad():
+        results = func(*inputs)
+        outputs = _differentiable_outputs(results)
+        if not outputs:
+            for x in wanted:
+                for column in _numerical_all(func, inputs, x, eps):
+                    if any(bool((part != 0).any()) for part in column):
+                        raise GradcheckError("Numerical gradient for function expected to be zero")
+            return True
+        for output in outputs:
+            _check_form(_gradients(output, wanted, _core.zeros_like(output)), wanted, check_grad_dtypes)
+        if fast_mode:
+            _check_fast(func, inputs, wanted, outputs, eps, atol, rtol)
+        else:
+            _check_slow(func, inputs, wanted, outputs, eps, atol, rtol, nondet_tol)
+        _check_zero(outputs, wanted)
+    return True
+
+
+def _numerical_all(func, inputs, x, eps):
+    """`_numerical` of every floating output, for a func whose outputs are cut from the graph."""
+
+    def as_if_differentiable(*args):
+        return [out.detach().requires_grad_() for out in _tensors(func(*args)) if _is_differentiable(out)]
+
+    return _numerical(as_if_differentiable, inputs, x, eps)
+
+
+def gradcheck(
+    func,
+    inputs,
+    *,
+    eps=1e-6,
+    atol=1e-5,
+    rtol=1e-3,
+    raise_exception=True,
+    nondet_tol=0.0,
+    check_undefined_grad=True,
+    check_grad_dtypes=False,
+    check_batched_grad=False,
+    check_batched_forward_grad=False,
+    check_forward_ad=False,
+    check_backward_ad=True,
+    fast_mode=False,
+    masked=None,
+):
+    """Whether the gradients of func at inputs agree with central differences of step eps.
+
+    abs(analytical - numerical) <= atol + rtol * abs(numerical) must hold for every element of the
+    Jacobian; inputs should be float64. fast_mode compares one random projection of it instead.
+    A backward that gives different values when repeated (beyond nondet_tol), that does not scale with
+    its grad_output, or whose gradients have another shape than the inputs fails as well.
+
+    Raises:
+        GradcheckError: they disagree; with raise_exception=False the answer is False instead.
+        NotImplementedError: forward mode or batched gradients are asked for.
+    """
+    _refuse(check_batched_grad, check_batched_forward_grad, check_forward_ad, masked)
+    if not check_backward_ad:
+        return True
+    try:
+        return _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mode)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+
+
+def gradgradcheck(
+    func,
+    inputs,
+    grad_outputs=None,
+    *,
+    eps=1e-6,
+    atol=1e-5,
+    rtol=1e-3,
+    gen_non_contig_grad_outputs=False,
+    raise_exception=True,
+    nondet_tol=0.0,
+    check_undefined_grad=True,
+    check_grad_dtypes=False,
+    check_batched_grad=False,
+    check_fwd_over_rev=False,
+    check_rev_over_rev=True,
+    fast_mode=False,
+    masked=False,
+):
+    """`gradcheck` of the gradients of func, with respect to its inputs and to the grad_outputs.
+
+    Without grad_outputs random ones are taken; gen_non_contig_grad_outputs makes them non-contiguous.
+    """
+    from . import grad
+
+    _refuse(check_batched_grad, False, check_fwd_over_rev, masked)
+    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    if grad_outputs is None:
+        with enable_grad():
+            outputs = _differentiable_outputs(func(*inputs))
+        grad_outputs = [_random_like(out, gen_non_contig_grad_outputs) for out in outputs]
+    else:
+        grad_outputs = list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
+    count = len(grad_outputs)
+
+    def gradients(*args):
+        xs, gs = args[: len(args) - count], args[len(args) - count :]
+        wanted = [x for x in _tensors(xs) if _is_differentiable(x) and x.requires_grad]
+        outputs = _differentiable_outputs(func(*xs))
+        grads = grad(outputs, wanted, gs, create_graph=True, allow_unused=True)
+        return tuple(g for g in grads if g is not None)
+
+    return gradcheck(
+        gradients,
+        (*inputs, *grad_outputs),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
+        check_grad_dtypes=check_grad_dtypes,
+        fast_mode=fast_mode,
+    )
+
+
+def _random_like(output, strided):
+    """A random cotangent that requires grad; `strided`: with gaps between its elements."""
+    dtype = output.dtype
+    if not strided or output.dim() == 0:
+        return _core.randn(output.shape, dtype=dtype, device=output.device).requires_grad_()
+    wide = _core.randn((*output.shape, 2), dtype=dtype, device=output.device)
+    return wide[..., 0].detach().requires_grad_()
+
+
+def _refuse(batched, batched_forward, forward, masked):
+    if batched or batched_forward:
+        raise NotImplementedError("gradcheck: batched gradients need vmap, which flambeau does not have.")
+    if forward:
+        raise NotImplementedError("gradcheck: forward mode differentiation is not part of flambeau.")
+    if masked:
+        raise NotImplementedError("gradcheck: masked is for sparse tensors, which flambeau does not have.")
