@@ -1,0 +1,92 @@
+"""no_grad and its relatives, as contexts and as decorators."""
+
+import pytest
+
+import flambeau
+from flambeau.autograd import grad_mode
+
+
+@pytest.fixture
+def x():
+    return flambeau.ones(2, requires_grad=True)
+
+
+def test_contexts_switch_recording_and_restore_it(x):
+    with grad_mode.no_grad():
+        assert not (x * 2).requires_grad
+        with grad_mode.enable_grad():
+            assert (x * 2).requires_grad
+        assert not flambeau.is_grad_enabled()
+    assert (x * 2).requires_grad
+    with pytest.raises(ZeroDivisionError), grad_mode.no_grad():
+        1 / 0
+    assert flambeau.is_grad_enabled()
+
+
+def test_set_grad_enabled_acts_at_once(x):
+    grad_mode.set_grad_enabled(False)
+    assert not flambeau.is_grad_enabled()
+    grad_mode.set_grad_enabled(True)
+    with grad_mode.set_grad_enabled(False):
+        assert not (x * 2).requires_grad
+    assert flambeau.is_grad_enabled()
+
+
+def test_decorators(x):
+    @grad_mode.no_grad()
+    def with_brackets():
+        return x * 2
+
+    @grad_mode.no_grad
+    def without_brackets():
+        return x * 2
+
+    @grad_mode.set_grad_enabled(False)
+    def by_mode():
+        return x * 2
+
+    @grad_mode.inference_mode
+    def in_inference():
+        return x * 2, grad_mode.is_inference_mode_enabled()
+
+    assert flambeau.is_grad_enabled()
+    assert not with_brackets().requires_grad
+    assert not without_brackets().requires_grad
+    assert not by_mode().requires_grad
+    assert not in_inference()[0].requires_grad
+    assert in_inference()[1] is True
+    assert not grad_mode.is_inference_mode_enabled()
+    assert with_brackets.__name__ == "with_brackets"
+
+
+def test_inference_mode_off_records(x):
+    with grad_mode.inference_mode():
+        assert not (x * 2).requires_grad
+    with grad_mode.inference_mode(False):
+        assert (x * 2).requires_grad
+
+
+def test_a_decorated_generator_leaves_its_consumer_alone():
+    seen = []
+
+    @grad_mode.no_grad()
+    def generator():
+        seen.append(flambeau.is_grad_enabled())
+        received = yield 1
+        seen.append(flambeau.is_grad_enabled())
+        try:
+            yield received
+        except KeyError:
+            seen.append(flambeau.is_grad_enabled())
+            yield "caught"
+        return "end"
+
+    iterator = generator()
+    assert next(iterator) == 1
+    assert flambeau.is_grad_enabled()
+    assert iterator.send("hello") == "hello"
+    assert iterator.throw(KeyError()) == "caught"
+    with pytest.raises(StopIteration) as stop:
+        next(iterator)
+    assert stop.value.value == "end"
+    assert seen == [False, False, False]

@@ -1,0 +1,80 @@
+"""gradcheck believes right gradients and finds wrong ones."""
+
+import pytest
+
+import flambeau
+from flambeau.autograd import Function, gradcheck, gradgradcheck
+from flambeau.autograd.gradcheck import GradcheckError
+
+
+def doubles(*shape):
+    return flambeau.randn(*shape, dtype=flambeau.float64, requires_grad=True)
+
+
+class WrongFactor(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output * 3
+
+
+class IgnoresGrad(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return flambeau.full_like(grad_output, 2)
+
+
+def test_right_gradients_pass():
+    x, y = doubles(3, 2), doubles(2)
+
+    def f(x, y):
+        return (x * y).sin(), (x * x).sum(0)
+
+    assert gradcheck(f, (x, y))
+    assert gradcheck(f, (x, y), fast_mode=True)
+    assert gradgradcheck(f, (x, y))
+    assert gradgradcheck(f, (x, y), gen_non_contig_grad_outputs=True)
+
+
+def test_complex_gradients_pass():
+    z = flambeau.randn(3, dtype=flambeau.complex128, requires_grad=True)
+    assert gradcheck(lambda z: z * z.conj() * z, (z,))
+    assert gradcheck(lambda z: z.abs(), (z,))
+    assert gradgradcheck(lambda z: z * z.abs(), (z,))
+
+
+@pytest.mark.parametrize("fast_mode", [False, True])
+def test_wrong_gradients_fail(fast_mode):
+    x = doubles(3)
+    with pytest.raises(GradcheckError, match="Jacobian mismatch for output 0 with respect to input 0"):
+        gradcheck(WrongFactor.apply, (x,), fast_mode=fast_mode)
+    assert gradcheck(WrongFactor.apply, (x,), raise_exception=False, fast_mode=fast_mode) is False
+    with pytest.raises(GradcheckError, match="not multiplied by grad_output"):
+        gradcheck(IgnoresGrad.apply, (x,), fast_mode=fast_mode)
+
+
+def test_inputs_are_left_as_they_were():
+    x = doubles(3)
+    before = x.tolist()
+    gradcheck(lambda x: x.exp(), (x,))
+    assert x.tolist() == before
+    assert x.grad is None
+
+
+def test_inputs_must_require_grad_and_be_precise():
+    with pytest.raises(ValueError, match="at least one input tensor to require gradient"):
+        gradcheck(lambda x: x, (flambeau.ones(2),))
+    with pytest.warns(UserWarning, match="double precision"):
+        gradcheck(lambda x: x * 2, (flambeau.ones(2, requires_grad=True),), atol=1, raise_exception=False)
+
+
+def test_a_function_cut_from_the_graph_is_found():
+    with pytest.raises(GradcheckError):
+        gradcheck(lambda x: x.detach() * 2, (doubles(2),))

@@ -1,0 +1,59 @@
+"""Diagonals and triangles of matrices."""
+
+import numpy
+import pytest
+
+import flambeau
+from flambeau.autograd import gradcheck
+
+
+def test_diag_both_ways(agrees, random):
+    vector, matrix = random(3), random(3, 4)
+    for offset in (-2, 0, 1):
+        agrees(flambeau.diag(vector, offset), numpy.diag(vector.numpy(), offset))
+        agrees(matrix.diag(offset), numpy.diag(matrix.numpy(), offset))
+        agrees(flambeau.diagflat(matrix, offset), numpy.diagflat(matrix.numpy(), offset))
+    with pytest.raises(RuntimeError, match="1D or 2D"):
+        flambeau.diag(random(2, 2, 2))
+
+
+def test_diag_embed(random):
+    x = random(2, 3)
+    out = flambeau.diag_embed(x, 1, 0, 2)
+    assert out.shape == (4, 2, 4)
+    assert flambeau.equal(out.diagonal(1, 0, 2), x)
+    assert out.sum() == pytest.approx(float(x.sum()))
+    assert gradcheck(lambda x: flambeau.diag_embed(x, -1) ** 2, (x.requires_grad_(),))
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 2), (2, 3, 3), (0, 3)])
+def test_triangles(agrees, random, shape):
+    x = random(*shape)
+    for k in (-1, 0, 2):
+        agrees(flambeau.tril(x, k), numpy.tril(x.numpy(), k))
+        agrees(x.triu(k), numpy.triu(x.numpy(), k))
+    y = x.clone()
+    assert y.tril_() is y
+    agrees(y, numpy.tril(x.numpy()))
+    with pytest.raises(RuntimeError):
+        flambeau.triu(random(3))
+
+
+def test_triangle_drops_nan():
+    x = flambeau.full((2, 2), float("nan"))
+    assert flambeau.tril(x, -2).tolist() == [[0, 0], [0, 0]]
+
+
+def test_triangle_indices(agrees):
+    agrees(flambeau.tril_indices(3, 4, -1), numpy.array(numpy.tril_indices(3, -1, 4)))
+    agrees(flambeau.triu_indices(3, 4, 1), numpy.array(numpy.triu_indices(3, 1, 4)))
+    assert flambeau.triu_indices(2, 2, dtype=flambeau.int32).dtype == flambeau.int32
+
+
+def test_trace_and_vander(agrees, random):
+    x = random(3, 4)
+    agrees(flambeau.trace(x), numpy.trace(x.numpy()))
+    v = random(4)
+    agrees(flambeau.vander(v), numpy.vander(v.numpy()))
+    agrees(flambeau.vander(v, 3, True), numpy.vander(v.numpy(), 3, True))
+    agrees(flambeau.linalg.vander(v), numpy.vander(v.numpy(), increasing=True))

@@ -1,0 +1,76 @@
+"""einsum and tensordot."""
+
+import numpy
+import pytest
+
+import flambeau
+from flambeau.autograd import gradcheck
+
+
+@pytest.mark.parametrize(
+    "equation, shapes",
+    [
+        ("ij,jk", [(2, 3), (3, 4)]),
+        ("bik,bkj->bij", [(2, 3, 4), (2, 4, 5)]),
+        ("...ij,...jk->...ik", [(5, 1, 2, 3), (4, 3, 2)]),
+        ("ii->i", [(3, 3)]),
+        ("ii", [(3, 3)]),
+        ("iij->ji", [(3, 3, 2)]),
+        ("i,j,k->kji", [(2,), (3,), (4,)]),
+        ("abc,cd,de,b->ae", [(2, 3, 4), (4, 5), (5, 6), (3,)]),
+        ("...", [(2, 3)]),
+        ("...a->...", [(2, 3)]),
+        ("ij,ij->", [(2, 3), (1, 3)]),
+        ("bn,anm,bm->ba", [(2, 5), (3, 5, 4), (2, 4)]),
+        ("Ba,aC", [(3, 2), (2, 4)]),
+        (" i j , j -> i", [(2, 3), (3,)]),
+        (",->", [(), ()]),
+        ("ij,kl", [(2, 3), (4, 0)]),
+        ("ij,jk->ik", [(2, 0), (0, 3)]),
+    ],
+)
+def test_einsum_is_that_of_numpy(agrees, random, equation, shapes):
+    operands = [random(*shape) for shape in shapes]
+    expected = numpy.einsum(equation, *[operand.numpy() for operand in operands])
+    agrees(flambeau.einsum(equation, *operands), expected)
+    agrees(flambeau.einsum(equation, operands), expected)
+
+
+def test_einsum_with_numbered_subscripts(agrees, random):
+    a, b = random(7, 2, 3), random(3, 4)
+    expected = numpy.einsum("...ij,jk->...ki", a.numpy(), b.numpy())
+    agrees(flambeau.einsum(a, [..., 0, 1], b, [1, 2], [..., 2, 0]), expected)
+
+
+def test_einsum_gradients(random):
+    operands = [random(2, 3).requires_grad_(), random(3, 3).requires_grad_(), random(2).requires_grad_()]
+    assert gradcheck(lambda a, b, c: flambeau.einsum("ij,jj,i->j", a, b, c), operands)
+
+
+@pytest.mark.parametrize(
+    "equation, shapes, sentence",
+    [
+        ("ij,jk", [(2, 3)], "more subscripts"),
+        ("ij", [(2, 3), (3,)], "fewer subscripts"),
+        ("ijk", [(2, 3)], "does not match the number of dimensions"),
+        ("ij,jk", [(2, 3), (4, 5)], "does not broadcast"),
+        ("ii", [(2, 3)], "sizes don't match"),
+        ("ij->ik", [(2, 3)], "does not appear in the equation"),
+        ("ij->ii", [(2, 3)], "more than once in the output"),
+        ("i1", [(2, 3)], "invalid subscript"),
+        ("i.j", [(2, 3)], "ellipsis"),
+        ("...i...", [(2, 3)], "ellipsis was already found"),
+    ],
+)
+def test_einsum_says_what_is_wrong(random, equation, shapes, sentence):
+    with pytest.raises(RuntimeError, match=sentence):
+        flambeau.einsum(equation, *[random(*shape) for shape in shapes])
+
+
+def test_tensordot(agrees, random):
+    a, b = random(2, 3, 4), random(4, 3, 5)
+    agrees(flambeau.tensordot(a, b, dims=([1, 2], [1, 0])), numpy.tensordot(a.numpy(), b.numpy(), ([1, 2], [1, 0])))
+    agrees(flambeau.tensordot(a, b, dims=1), numpy.tensordot(a.numpy(), b.numpy(), 1))
+    agrees(flambeau.tensordot(a, b, dims=0), numpy.tensordot(a.numpy(), b.numpy(), 0))
+    with pytest.raises(RuntimeError, match="need to match"):
+        flambeau.tensordot(a, b, dims=2)

@@ -1,0 +1,61 @@
+"""Several tensors into one, or brought to one shape."""
+
+import itertools
+
+import numpy
+import pytest
+
+import flambeau
+
+
+def test_broadcasting(agrees, random):
+    assert flambeau.broadcast_shapes((2, 1), (3,), (1, 1, 1)) == (1, 2, 3)
+    assert flambeau.broadcast_shapes() == ()
+    with pytest.raises(RuntimeError):
+        flambeau.broadcast_shapes((2,), (3,))
+    a, b = flambeau.broadcast_tensors(random(2, 1), random(3))
+    assert a.shape == b.shape == (2, 3)
+    assert a.stride() == (1, 0)
+    assert flambeau.broadcast_to(random(3), (2, 3)).shape == (2, 3)
+
+
+def test_atleast():
+    x = flambeau.arange(3)
+    assert flambeau.atleast_1d(flambeau.tensor(1)).shape == (1,)
+    assert flambeau.atleast_2d(x).shape == (1, 3)
+    assert flambeau.atleast_3d(x).shape == (1, 3, 1)
+    assert [t.shape for t in flambeau.atleast_2d(x, flambeau.tensor(1))] == [(1, 3), (1, 1)]
+    assert isinstance(flambeau.atleast_1d([x, x]), tuple)
+
+
+@pytest.mark.parametrize("name", ["hstack", "vstack", "dstack", "column_stack"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4)])
+def test_stacks(agrees, random, name, shape):
+    a, b = random(*shape), random(*shape)
+    agrees(getattr(flambeau, name)([a, b]), getattr(numpy, name)([a.numpy(), b.numpy()]))
+
+
+def test_block_diag(agrees, random):
+    import scipy.linalg
+
+    blocks = [random(2, 3), random(1, 1), random(3)]
+    agrees(flambeau.block_diag(*blocks), scipy.linalg.block_diag(*[block.numpy() for block in blocks]))
+    assert flambeau.block_diag().shape == (1, 0)
+
+
+@pytest.mark.parametrize("indexing", ["ij", "xy"])
+def test_meshgrid(agrees, random, indexing):
+    vectors = [random(2), random(3), random(4)]
+    expected = numpy.meshgrid(*[v.numpy() for v in vectors], indexing=indexing)
+    agrees(flambeau.meshgrid(*vectors, indexing=indexing), list(expected))
+    agrees(flambeau.meshgrid(vectors, indexing=indexing), list(expected))
+
+
+def test_products_and_combinations(agrees):
+    a, b = flambeau.tensor([1, 2, 3]), flambeau.tensor([4, 5])
+    agrees(flambeau.cartesian_prod(a, b), numpy.array(list(itertools.product([1, 2, 3], [4, 5]))))
+    agrees(flambeau.cartesian_prod(a), numpy.array([1, 2, 3]))
+    agrees(flambeau.combinations(a), numpy.array(list(itertools.combinations([1, 2, 3], 2))))
+    pairs = list(itertools.combinations_with_replacement([1, 2, 3], 2))
+    agrees(flambeau.combinations(a, with_replacement=True), numpy.array(pairs))
+    assert flambeau.combinations(a, r=4).shape == (0, 4)

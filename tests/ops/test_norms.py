@@ -1,0 +1,84 @@
+"""Sizes of vectors and distances between them."""
+
+import math
+
+import numpy
+import pytest
+
+import flambeau
+from flambeau.autograd import gradcheck, gradgradcheck
+
+inf = math.inf
+
+
+@pytest.mark.parametrize("p", [0, 0.5, 1, 2, 3, inf, -inf, -1])
+def test_vector_norm(agrees, random, p):
+    x = random(3, 4)
+    agrees(flambeau.linalg.vector_norm(x, p, dim=1), numpy.linalg.norm(x.numpy(), p, axis=1))
+    agrees(flambeau.norm(x, p, dim=0, keepdim=True), numpy.linalg.norm(x.numpy(), p, axis=0, keepdims=True))
+    agrees(flambeau.linalg.vector_norm(x, p), numpy.linalg.norm(x.numpy().ravel(), p))
+    if p != 0:
+        assert gradcheck(lambda x: x.norm(p, dim=1), (x.requires_grad_(),))
+
+
+@pytest.mark.parametrize("order", ["fro", 1, -1, inf, -inf])
+def test_matrix_norm(agrees, random, order):
+    x = random(3, 4)
+    agrees(flambeau.linalg.matrix_norm(x, order), numpy.linalg.norm(x.numpy(), order))
+    agrees(flambeau.linalg.norm(x, order), numpy.linalg.norm(x.numpy(), order))
+    y = random(2, 3, 4)
+    agrees(flambeau.linalg.matrix_norm(y, order, dim=(0, 2)), numpy.linalg.norm(y.numpy(), order, axis=(0, 2)))
+
+
+def test_norm_defaults(agrees, random):
+    x = random(2, 3)
+    agrees(x.norm(), numpy.linalg.norm(x.numpy()))
+    z = random(3, complex=True)
+    agrees(z.norm(), numpy.linalg.norm(z.numpy()))
+    assert flambeau.norm(flambeau.tensor([3.0, 4.0])) == 5
+    with pytest.raises(RuntimeError):
+        flambeau.tensor([1, 2]).norm()
+
+
+def test_gradient_of_the_norm_of_zero_is_zero():
+    for p in (1, 2, 3, inf):
+        x = flambeau.zeros(3, dtype=flambeau.float64, requires_grad=True)
+        x.norm(p).backward()
+        assert x.grad.tolist() == [0, 0, 0]
+
+
+def test_float16_norm_does_not_overflow():
+    x = flambeau.full((4,), 300.0, dtype=flambeau.float16)
+    assert float(x.norm()) == 600
+
+
+def test_renorm():
+    x = flambeau.tensor([[3.0, 4.0], [0.3, 0.4]])
+    y = flambeau.renorm(x, 2, 0, 1)
+    assert y[0].norm() == pytest.approx(1, rel=1e-5)
+    assert y[1].tolist() == x[1].tolist()
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 1.5, 2.0, inf])
+def test_cdist_and_pdist(agrees, random, p):
+    a, b = random(2, 4, 3), random(2, 5, 3)
+    difference = a.numpy()[:, :, None] - b.numpy()[:, None]
+    agrees(flambeau.cdist(a, b, p), numpy.linalg.norm(difference, p, axis=-1))
+    points = random(4, 3)
+    i, j = numpy.triu_indices(4, 1)
+    agrees(flambeau.pdist(points, p), numpy.linalg.norm(points.numpy()[i] - points.numpy()[j], p, axis=-1))
+
+
+def test_cdist_by_products_agrees_with_differences(agrees, random):
+    a, b = random(30, 3), random(40, 3)
+    exact = flambeau.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+    assert float((flambeau.cdist(a, b) - exact).abs().max()) < 1e-6
+    small = random(3, 2).requires_grad_(), random(2, 2).requires_grad_()
+    for mode in ("use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"):
+        assert gradcheck(lambda a, b, mode=mode: flambeau.cdist(a, b, compute_mode=mode), small)
+        assert gradgradcheck(lambda a, b, mode=mode: flambeau.cdist(a, b, compute_mode=mode), small)
+
+
+def test_dist(agrees, random):
+    a, b = random(3, 4), random(4)
+    agrees(flambeau.dist(a, b), numpy.linalg.norm(a.numpy() - b.numpy()))

@@ -1,0 +1,81 @@
+"""Elements moved or repeated, dimensions moved, split or copied."""
+
+import numpy
+import pytest
+
+import flambeau
+from flambeau.autograd import gradcheck
+
+
+def test_movedim(agrees, random):
+    x = random(2, 3, 4)
+    for source, destination in [(0, 2), (-1, 0), ((0, 1), (2, 0)), ((2,), (0,))]:
+        expected = numpy.moveaxis(x.numpy(), source, destination)
+        agrees(flambeau.movedim(x, source, destination), expected)
+        agrees(x.moveaxis(source, destination), expected)
+    with pytest.raises(RuntimeError):
+        x.movedim((0, 0), (1, 2))
+    with pytest.raises(IndexError):
+        x.movedim(3, 0)
+
+
+def test_turns_and_flips(agrees, random):
+    x = random(2, 3, 4)
+    for k in range(-1, 5):
+        agrees(flambeau.rot90(x, k, (0, 2)), numpy.rot90(x.numpy(), k, (0, 2)))
+    agrees(flambeau.fliplr(x), numpy.fliplr(x.numpy()))
+    agrees(x.flipud(), numpy.flipud(x.numpy()))
+    with pytest.raises(RuntimeError):
+        flambeau.fliplr(random(3))
+
+
+def test_repeat_and_tile(agrees, random):
+    x = random(2, 3)
+    agrees(x.repeat(2, 1, 3), numpy.tile(x.numpy(), (2, 1, 3)))
+    agrees(x.repeat((1, 0)), numpy.tile(x.numpy(), (1, 0)))
+    agrees(flambeau.tile(x, (2,)), numpy.tile(x.numpy(), (2,)))
+    assert x.repeat(1, 1).data_ptr() != x.data_ptr()
+    assert gradcheck(lambda y: y.repeat(2, 2), (x.requires_grad_(),))
+    with pytest.raises(RuntimeError, match="can not be smaller"):
+        x.repeat(2)
+
+
+def test_unflatten_and_ravel(random):
+    x = random(2, 12)
+    assert x.unflatten(1, (3, -1)).shape == (2, 3, 4)
+    assert flambeau.unflatten(x, -1, (3, 4)).shape == (2, 3, 4)
+    assert x.ravel().shape == (24,)
+    with pytest.raises(RuntimeError, match="don't multiply up"):
+        x.unflatten(1, (5, -1))
+
+
+def test_scatters_copy(agrees):
+    x = flambeau.zeros(3, 3)
+    assert flambeau.select_scatter(x, flambeau.ones(3), 0, 1).tolist() == [[0] * 3, [1] * 3, [0] * 3]
+    assert flambeau.diagonal_scatter(x, flambeau.ones(3)).tolist() == numpy.eye(3).tolist()
+    assert flambeau.slice_scatter(x, flambeau.ones(3, 1), 1, 2).sum() == 3
+    assert x.sum() == 0
+    with pytest.raises(RuntimeError, match="expected src to have a size"):
+        flambeau.select_scatter(x, flambeau.ones(2), 0, 1)
+
+
+def test_scatters_are_differentiable(random):
+    x, row, diagonal = (random(*s).requires_grad_() for s in [(3, 3), (3,), (3,)])
+    assert gradcheck(lambda x, row: flambeau.select_scatter(x, row, 0, 1) ** 2, (x, row))
+    assert gradcheck(lambda x, d: flambeau.diagonal_scatter(x, d) ** 2, (x, diagonal))
+    assert gradcheck(lambda x, d: flambeau.slice_scatter(x, d.view(3, 1), 1, 1, 2) ** 2, (x, diagonal))
+
+
+def test_unravel_index(agrees):
+    positions = numpy.array([0, 5, 11])
+    expected = numpy.unravel_index(positions, (3, 4))
+    agrees(flambeau.unravel_index(flambeau.tensor(positions), (3, 4)), list(expected))
+
+
+def test_copies_of_views():
+    x = flambeau.arange(6).view(2, 3)
+    y = flambeau.transpose_copy(x, 0, 1)
+    assert y.tolist() == x.t().tolist()
+    y.zero_()
+    assert x.sum() == 15
+    assert [piece.tolist() for piece in flambeau.unbind_copy(x)] == [[0, 1, 2], [3, 4, 5]]

@@ -1,0 +1,91 @@
+"""Moments, quantiles and covariances."""
+
+import math
+
+import numpy
+import pytest
+
+import flambeau
+from flambeau.autograd import gradcheck, gradgradcheck
+
+
+def test_var_and_std(agrees, random):
+    x = random(3, 4, 5)
+    array = x.numpy()
+    agrees(x.var(), array.var(ddof=1))
+    agrees(flambeau.std(x, 1), array.std(1, ddof=1))
+    agrees(flambeau.var(x, (0, 2), keepdim=True), array.var((0, 2), ddof=1, keepdims=True))
+    agrees(flambeau.var(x, 0, False), array.var(0))
+    agrees(flambeau.var(x, dim=0, correction=2), array.var(0, ddof=2))
+    agrees(x.std(False), array.std())
+    agrees(list(flambeau.var_mean(x, 1)), [array.var(1, ddof=1), array.mean(1)])
+    agrees(list(flambeau.std_mean(x)), [array.std(ddof=1), array.mean()])
+    z = random(4, complex=True)
+    agrees(z.var(), z.numpy().var(ddof=1))
+    assert math.isnan(flambeau.tensor([1.0]).var())
+    assert gradcheck(lambda x: x.var(1), (x.requires_grad_(),))
+    assert gradgradcheck(lambda x: x.std(1), (random(2, 3).requires_grad_(),))
+
+
+def test_gradient_of_the_std_of_equal_elements_is_zero():
+    x = flambeau.ones(4, requires_grad=True)
+    x.std().backward()
+    assert x.grad.tolist() == [0, 0, 0, 0]
+
+
+def test_float16_variance_is_taken_in_float32():
+    x = flambeau.tensor([1000.0, 1001.0, 1002.0, 1003.0], dtype=flambeau.float16)
+    assert float(x.var()) == pytest.approx(5 / 3, rel=1e-3)
+
+
+def test_nanmean(agrees):
+    x = flambeau.tensor([[1.0, math.nan, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+    agrees(flambeau.nanmean(x), numpy.nanmean(x.detach().numpy()))
+    agrees(x.nanmean(1), numpy.nanmean(x.detach().numpy(), 1))
+    x.nanmean().backward()
+    assert x.grad[0, 1] == 0
+
+
+def test_logsumexp(agrees, random):
+    import scipy.special
+
+    x = random(3, 4)
+    agrees(flambeau.logsumexp(x, 1), scipy.special.logsumexp(x.numpy(), 1))
+    agrees(x.logsumexp((0, 1), keepdim=True), scipy.special.logsumexp(x.numpy(), (0, 1), keepdims=True))
+    assert flambeau.logsumexp(flambeau.tensor([1000.0, 1000.0]), 0) == pytest.approx(1000 + math.log(2))
+    assert flambeau.logsumexp(flambeau.full((2,), -math.inf), 0) == -math.inf
+    assert flambeau.logsumexp(flambeau.tensor([math.inf, 1.0]), 0) == math.inf
+    assert gradcheck(lambda x: x.logsumexp(1), (x.requires_grad_(),))
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "lower", "higher", "midpoint", "nearest"])
+def test_quantile(agrees, random, interpolation):
+    x = random(5, 6)
+    q = flambeau.tensor([0.0, 0.3, 0.5, 1.0], dtype=flambeau.float64)
+    options = {"interpolation": interpolation}
+    for dim, keepdim in [(None, False), (0, False), (1, True)]:
+        expected = numpy.quantile(x.numpy(), q.numpy(), dim, method=interpolation, keepdims=keepdim)
+        agrees(flambeau.quantile(x, q, dim, keepdim, **options), expected)
+    agrees(x.quantile(0.25, 1, **options), numpy.quantile(x.numpy(), 0.25, 1, method=interpolation))
+
+
+def test_quantiles_and_nan(agrees):
+    x = flambeau.tensor([[1.0, math.nan, 3.0], [4.0, 5.0, 6.0]], dtype=flambeau.float64)
+    agrees(flambeau.quantile(x, 0.5, 1), numpy.array([math.nan, 5.0]))
+    agrees(flambeau.nanquantile(x, 0.5, 1), numpy.array([2.0, 5.0]))
+    with pytest.raises(RuntimeError, match=r"range \[0, 1\]"):
+        x.quantile(1.5)
+    with pytest.raises(RuntimeError, match="float or double"):
+        flambeau.quantile(flambeau.tensor([1, 2]), 0.5)
+
+
+def test_covariance(agrees, random):
+    x = random(3, 6)
+    agrees(flambeau.cov(x), numpy.cov(x.numpy()))
+    agrees(x.cov(correction=0), numpy.cov(x.numpy(), ddof=0))
+    counts, weights = numpy.array([1, 2, 3, 1, 2, 1]), numpy.linspace(0.5, 2, 6)
+    got = x.cov(fweights=flambeau.tensor(counts), aweights=flambeau.tensor(weights))
+    agrees(got, numpy.cov(x.numpy(), fweights=counts, aweights=weights))
+    agrees(flambeau.corrcoef(x), numpy.corrcoef(x.numpy()))
+    agrees(x[0].cov(), numpy.cov(x[0].numpy()))
+    assert gradcheck(flambeau.cov, (random(2, 4).requires_grad_(),))
