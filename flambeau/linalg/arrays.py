@@ -1,0 +1,60 @@
+"""The way to LAPACK: tensors as NumPy arrays, and NumPy's errors as ours."""
+import math
+from contextlib import contextmanager
+
+from ..ops import public as fl
+
+
+class LinAlgError(RuntimeError):
+    """A matrix without the property that an operator needs: singular, not positive definite."""
+
+
+def array(tensor):
+    """The tensor's numbers for numpy.linalg, without a copy where it is on the CPU."""
+    tensor = tensor.detach()
+    if tensor.dtype.is_complex:
+        tensor = tensor.resolve_conj()
+    return tensor.numpy()
+
+
+def tensor(values, like):
+    """An array as a tensor on the device of `like`."""
+    import numpy
+
+    result = fl.from_numpy(numpy.ascontiguousarray(values).reshape(numpy.shape(values)))
+    return result if like.device.type == "cpu" else result.to(like.device)
+
+
+def stacked(values):
+    """Matrices of any batch shape as a stack: (count, m, n)."""
+    return values.reshape(math.prod(values.shape[:-2]), *values.shape[-2:])
+
+
+@contextmanager
+def lapack_errors(operator, sentence):
+    """numpy.linalg's errors inside become a LinAlgError that names the operator."""
+    import numpy
+
+    try:
+        yield
+    except numpy.linalg.LinAlgError as error:
+        raise LinAlgError(f"{operator}: {sentence} ({error}).") from None
+
+
+def check_matrices(operator, A, square=False):
+    """Raise unless A is floating or complex matrices, as `square` says."""
+    if A.dim() < 2:
+        raise RuntimeError(f"{operator}: The input tensor A must have at least 2 dimensions.")
+    if not (A.dtype.is_floating_point or A.dtype.is_complex):
+        raise RuntimeError(f"{operator}: Expected a floating point or complex tensor as input. Got {A.dtype}")
+    if A.dtype in (fl.float16, fl.bfloat16):
+        raise RuntimeError(f"{operator}: Low precision dtypes not supported. Got {A.dtype}")
+    if square and A.size(-1) != A.size(-2):
+        raise RuntimeError(
+            f"{operator}: A must be batches of square matrices, but they are {A.size(-2)} by {A.size(-1)} matrices"
+        )
+
+
+def real_like(tensor, values):
+    """`values` in the dtype of `tensor`: a gradient of a real input is real."""
+    return values if tensor.dtype.is_complex or not values.dtype.is_complex else values.real

@@ -1,0 +1,392 @@
+"""Matrices as products of triangular, orthogonal and permutation ones."""
+from collections import namedtuple
+
+from ..autograd import Function
+from ..ops import public as fl
+from ..ops.declare import composite
+from .arrays import array, check_matrices, lapack_errors, stacked, tensor
+
+_cholesky_ex = namedtuple("linalg_cholesky_ex", "L info")
+_qr = namedtuple("linalg_qr", "Q R")
+_lu = namedtuple("linalg_lu", "P L U")
+_lu_factor = namedtuple("linalg_lu_factor", "LU pivots")
+_lu_factor_ex = namedtuple("linalg_lu_factor_ex", "LU pivots info")
+_lu_unpack = namedtuple("lu_unpack", "P L U")
+_geqrf = namedtuple("geqrf", "a tau")
+
+
+class _Cholesky(Function):
+    """A = L L^H. With dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half the diagonal."""
+
+    @staticmethod
+    def forward(ctx, A, operator):
+        import numpy
+
+        with lapack_errors(operator, "The factorization could not be completed because the input is not positive-definite"):
+            L = tensor(numpy.linalg.cholesky(array(A)), A)
+        ctx.save_for_backward(L)
+        return L
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (L,) = ctx.saved_tensors
+        phi = (L.mH @ grad_output).tril()
+        phi = phi - fl.diag_embed(phi.diagonal(0, -2, -1)) / 2
+        # L^-H phi L^-1, and its Hermitian half, since A is Hermitian.
+        inner = fl.linalg.solve_triangular(L.mH, phi, upper=True)
+        inner = fl.linalg.solve_triangular(L, inner, upper=False, left=False)
+        return (inner + inner.mH) / 2, None
+
+
+class _CholeskySolve(Function):
+    """X = (L L^H)**-1 B. The gradient of L is that of L L^H, not masked by the triangle, as in PyTorch."""
+
+    @staticmethod
+    def forward(ctx, L, B):
+        half = fl.linalg.solve_triangular(L, B, upper=False)
+        X = fl.linalg.solve_triangular(L.mH, half, upper=True)
+        ctx.save_for_backward(L, X)
+        return X
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        L, X = ctx.saved_tensors
+        grad_B = _CholeskySolve.apply(L, grad_output)
+        grad_A = -(grad_B @ X.mH)
+        return (grad_A + grad_A.mH) @ L, grad_B
+
+
+class _QR(Function):
+    """A = Q R with as many columns in Q as the smaller side of A has."""
+
+    @staticmethod
+    def forward(ctx, A):
+        import numpy
+
+        Q, R = (tensor(part, A) for part in numpy.linalg.qr(array(A)))
+        ctx.save_for_backward(A, Q, R)
+        return Q, R
+
+    @staticmethod
+    def backward(ctx, grad_Q, grad_R):
+        A, Q, R = ctx.saved_tensors
+        rows, columns = A.size(-2), A.size(-1)
+        if rows >= columns:
+            return _qr_backward(Q, R, grad_Q, grad_R)
+        # A = [X | Y] = Q [R1 | R2]: X is square, and Y = Q R2 gives grad_Y and one more part of grad_Q.
+        left, right = R[..., :rows], grad_R[..., rows:]
+        grad_Q = grad_Q + A[..., rows:] @ right.mH
+        grad_X = _qr_backward(Q, left, grad_Q, grad_R[..., :rows])
+        return fl.cat([grad_X, Q @ right], -1)
+
+
+def _qr_backward(Q, R, grad_Q, grad_R):
+    """Source: Roberts and Roberts, "QR and LQ Decomposition Matrix Backpropagation Algorithms", 2020, arXiv:2009.10071."""
+    M = R @ grad_R.mH - grad_Q.mH @ Q
+    symmetric = M.tril(-1) + M.tril(-1).mH + _diagonal_matrix(M)
+    return fl.linalg.solve_triangular(R.mH, grad_Q + Q @ symmetric, upper=False, left=False)
+
+
+def _diagonal_matrix(M):
+    diagonal = M.diagonal(0, -2, -1)
+    if M.dtype.is_complex:
+        diagonal = diagonal.real.to(M.dtype)
+    return fl.diag_embed(diagonal)
+
+
+@composite(name="cholesky", namespaces=("linalg",), method=False)
+def linalg_cholesky(A, *, upper=False):
+    """L with A = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
+    check_matrices("linalg.cholesky", A, square=True)
+    L = _Cholesky.apply(A.mH if upper else A, "linalg.cholesky")
+    return L.mH if upper else L
+
+
+@composite
+def cholesky(input, upper=False):
+    """L with input = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
+    check_matrices("cholesky", input, square=True)
+    L = _Cholesky.apply(input.mH if upper else input, "cholesky")
+    return L.mH if upper else L
+
+
+@composite(name="cholesky_ex", namespaces=("linalg",), method=False)
+def linalg_cholesky_ex(A, *, upper=False, check_errors=False):
+    """(L, info) of `linalg.cholesky`; info is 0."""
+    check_matrices("linalg.cholesky_ex", A, square=True)
+    info = fl.zeros(A.shape[:-2], dtype=fl.int32, device=A.device)
+    return _cholesky_ex(linalg_cholesky(A, upper=upper), info)
+
+
+@composite
+def cholesky_solve(B, L, upper=False):
+    """X with A @ X = B, given the Cholesky factor L of A."""
+    check_matrices("cholesky_solve", L, square=True)
+    check_matrices("cholesky_solve", B)
+    if L.size(-1) != B.size(-2):
+        raise RuntimeError(f"cholesky_solve: Incompatible matrix sizes: B {tuple(B.shape)}, L {tuple(L.shape)}.")
+    batch = fl.broadcast_shapes(L.shape[:-2], B.shape[:-2])
+    L = (L.mH if upper else L).expand(*batch, *L.shape[-2:])
+    return _CholeskySolve.apply(L, B.expand(*batch, *B.shape[-2:]))
+
+
+@composite
+def cholesky_inverse(L, upper=False):
+    """The inverse of A, given the Cholesky factor L of A."""
+    check_matrices("cholesky_inverse", L, square=True)
+    identity = fl.eye(L.size(-1), dtype=L.dtype, device=L.device)
+    return cholesky_solve(identity.expand(L.shape), L, upper)
+
+
+@composite(name="qr", namespaces=("linalg",), method=False)
+def linalg_qr(A, mode="reduced"):
+    """(Q, R) with A = Q @ R, Q orthogonal, R upper triangular; mode "complete" makes Q square, "r" leaves it out."""
+    check_matrices("linalg.qr", A)
+    if mode not in ("reduced", "complete", "r"):
+        raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
+    if mode == "complete" and A.size(-2) > A.size(-1):
+        return _qr(*_complete_qr(A))
+    Q, R = _QR.apply(A)
+    return _qr(A.new_empty(0) if mode == "r" else Q, R)
+
+
+def _complete_qr(A):
+    """The full Q; the columns beyond R's are any basis of the rest, so they carry no gradient."""
+    import numpy
+
+    if fl.is_grad_enabled() and A.requires_grad:
+        raise RuntimeError(
+            "linalg.qr: The QR decomposition is not differentiable when mode='complete' and nrows > ncols."
+        )
+    return (tensor(part, A) for part in numpy.linalg.qr(array(A), "complete"))
+
+
+@composite
+def qr(input, some=True):
+    """(Q, R) of `linalg.qr`, complete with some=False."""
+    return linalg_qr(input, "reduced" if some else "complete")
+
+
+@composite(out=False)
+def geqrf(input):
+    """(a, tau): the Householder vectors below R in one matrix, and their factors."""
+    import numpy
+
+    check_matrices("geqrf", input)
+    values = array(input)
+    flat = stacked(values)
+    k = min(values.shape[-2:])
+    factors = numpy.empty_like(flat)
+    taus = numpy.empty((len(flat), k), values.dtype)
+    for i, matrix in enumerate(flat):
+        h, taus[i] = numpy.linalg.qr(matrix, "raw")
+        factors[i] = h.T
+    return _geqrf(
+        tensor(factors.reshape(values.shape), input),
+        tensor(taus.reshape(*values.shape[:-2], k), input),
+    )
+
+
+def _reflections(A, tau):
+    """The unit lower trapezoidal columns v_i of A, and the product of all I - tau_i v_i v_i^H."""
+    m, k = A.size(-2), tau.size(-1)
+    identity = fl.eye(m, dtype=A.dtype, device=A.device).expand(*A.shape[:-2], m, m)
+    V = A[..., :k].tril(-1) + fl.eye(m, k, dtype=A.dtype, device=A.device)
+    Q = identity
+    for i in reversed(range(k)):
+        v = V[..., i : i + 1]  # (*, m, 1)
+        Q = Q - tau[..., i : i + 1].unsqueeze(-1) * (v @ (v.mH @ Q))
+    return Q
+
+
+@composite(name="householder_product", namespaces=("linalg",), method=False)
+def linalg_householder_product(A, tau):
+    """The first columns of the product of the reflections that `geqrf` gives."""
+    check_matrices("linalg.householder_product", A)
+    if A.size(-2) < A.size(-1):
+        raise RuntimeError("linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]")
+    if A.size(-1) < tau.size(-1):
+        raise RuntimeError("linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1]")
+    if A.dim() - tau.dim() != 1:
+        raise RuntimeError("linalg.householder_product: Expected tau to have one dimension less than input.")
+    return _reflections(A, tau)[..., : A.size(-1)]
+
+
+@composite
+def orgqr(input, tau):
+    """An alias of `linalg.householder_product`."""
+    return linalg_householder_product(input, tau)
+
+
+@composite
+def ormqr(input, tau, other, left=True, transpose=False):
+    """The product of the Q that `geqrf` gives, or its transpose, with `other`."""
+    check_matrices("ormqr", input)
+    Q = _reflections(input, tau)
+    if transpose:
+        Q = Q.mH
+    return Q @ other if left else other @ Q
+
+
+def _partial_pivoting(values):
+    """LU in place on a stack of matrices, with LAPACK's 1-based row swaps.
+
+    Row by row over the whole stack; numpy.linalg has no LU.
+    """
+    import numpy
+
+    count, m, n = values.shape
+    k = min(m, n)
+    pivots = numpy.empty((count, k), numpy.int32)
+    every = numpy.arange(count)
+    for i in range(k):
+        column = values[:, i:, i]
+        # LAPACK measures complex pivots by abs(real) + abs(imag).
+        choice = i + (abs(column.real) + abs(column.imag)).argmax(1)
+        pivots[:, i] = choice + 1
+        row = values[every, choice].copy()
+        values[every, choice] = values[:, i]
+        values[:, i] = row
+        pivot = values[:, i, i][:, None]
+        below = values[:, i + 1 :, i]
+        below[...] = numpy.divide(below, pivot, out=numpy.zeros_like(below), where=pivot != 0)
+        values[:, i + 1 :, i + 1 :] -= below[:, :, None] * values[:, i, None, i + 1 :]
+    return pivots
+
+
+class _LUFactor(Function):
+    """P A = L U in one matrix, with the row swaps as LAPACK writes them."""
+
+    @staticmethod
+    def forward(ctx, A):
+        values = array(A)
+        flat = stacked(values).copy()
+        pivots = _partial_pivoting(flat)
+        LU = tensor(flat.reshape(values.shape), A)
+        pivots = tensor(pivots.reshape(*values.shape[:-2], min(values.shape[-2:])), A)
+        ctx.mark_non_differentiable(pivots)
+        ctx.save_for_backward(LU, pivots)
+        return LU, pivots
+
+    @staticmethod
+    def backward(ctx, grad_output, _):
+        LU, pivots = ctx.saved_tensors
+        m, n = LU.size(-2), LU.size(-1)
+        k = min(m, n)
+        P, L, U = lu_unpack(LU, pivots)
+        grad_L, grad_U = grad_output[..., :k].tril(-1), grad_output[..., :k, :].triu()
+        L1, U1 = L[..., :k, :], U[..., :k]
+        if m == n:
+            phi = (L.mH @ grad_L).tril(-1) + (grad_U @ U.mH).triu()
+            return _between(P, L, U, phi), None
+        if m < n:
+            # Columns beyond the square part: U2 = L**-1 P^T A2.
+            gU1, gU2 = grad_U[..., :k], grad_U[..., k:]
+            phi = (L.mH @ grad_L - (gU2 @ U[..., k:].mH)).tril(-1) + (gU1 @ U1.mH).triu()
+            first = fl.linalg.solve_triangular(U1.mH, phi, upper=False, left=False)
+            inner = fl.cat([first, gU2], -1)
+            return P @ fl.linalg.solve_triangular(L.mH, inner, upper=True, unitriangular=True), None
+        # Rows beyond the square part: L2 = A2 U**-1.
+        gL1, gL2 = grad_L[..., :k, :], grad_L[..., k:, :]
+        phi = (L1.mH @ gL1).tril(-1) + (grad_U @ U.mH - L[..., k:, :].mH @ gL2).triu()
+        first = fl.linalg.solve_triangular(L1.mH, phi, upper=True, unitriangular=True)
+        inner = fl.cat([first, gL2], -2)
+        return P @ fl.linalg.solve_triangular(U.mH, inner, upper=False, left=False), None
+
+
+def _between(P, L, U, phi):
+    """P L^-H phi U^-H."""
+    inner = fl.linalg.solve_triangular(U.mH, phi, upper=False, left=False)
+    return P @ fl.linalg.solve_triangular(L.mH, inner, upper=True, unitriangular=True)
+
+
+@composite(name="lu_factor", namespaces=("linalg",), method=False)
+def linalg_lu_factor(A, *, pivot=True):
+    """(LU, pivots): L below and U on and above the diagonal of one matrix, and row swaps, counted from 1."""
+    check_matrices("linalg.lu_factor", A)
+    _need_pivot("linalg.lu_factor", pivot)
+    return _lu_factor(*_LUFactor.apply(A))
+
+
+def _need_pivot(operator, pivot):
+    if not pivot:
+        raise RuntimeError(f"{operator}: LU without pivoting is not implemented on the CPU")
+
+
+@composite(name="lu_factor_ex", namespaces=("linalg",), method=False)
+def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False):
+    """(LU, pivots, info); info is the first zero on U's diagonal, counted from 1, or 0."""
+    check_matrices("linalg.lu_factor_ex", A)
+    _need_pivot("linalg.lu_factor_ex", pivot)
+    LU, pivots = _LUFactor.apply(A)
+    zero = LU.detach().diagonal(0, -2, -1) == 0
+    if zero.size(-1) == 0:
+        return _lu_factor_ex(LU, pivots, fl.zeros(A.shape[:-2], dtype=fl.int32, device=A.device))
+    first = zero.to(fl.int32).argmax(-1) + 1
+    info = fl.where(zero.any(-1), first, fl.zeros_like(first)).to(fl.int32)
+    if check_errors and bool((info != 0).any()):
+        raise RuntimeError("linalg.lu_factor_ex: U has a zero on its diagonal.")
+    return _lu_factor_ex(LU, pivots, info)
+
+
+@composite(out=False)
+def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
+    """(P, L, U) with A = P @ L @ U from what `linalg.lu_factor` gives."""
+    m, n = LU_data.size(-2), LU_data.size(-1)
+    k = min(m, n)
+    L = U = P = LU_data.new_empty(0)
+    if unpack_data:
+        L = LU_data[..., :k].tril(-1) + fl.eye(m, k, dtype=LU_data.dtype, device=LU_data.device)
+        U = LU_data[..., :k, :].triu()
+    if unpack_pivots:
+        P = _permutation(LU_pivots, m, LU_data)
+    return _lu_unpack(P, L, U)
+
+
+def _permutation(pivots, m, like):
+    """The permutation matrix that row swaps make."""
+    import numpy
+
+    swaps = array(pivots)
+    flat = stacked(swaps[..., None])[..., 0]
+    matrices = numpy.zeros((len(flat), m, m), array(like).dtype)
+    for matrix, row_swaps in zip(matrices, flat):
+        order = numpy.arange(m)
+        for i, other in enumerate(row_swaps):
+            order[[i, other - 1]] = order[[other - 1, i]]
+        matrix[order, numpy.arange(m)] = 1
+    return tensor(matrices.reshape(*swaps.shape[:-1], m, m), like)
+
+
+@composite(name="lu", namespaces=("linalg",), method=False)
+def linalg_lu(A, *, pivot=True):
+    """(P, L, U) with A = P @ L @ U, P a permutation."""
+    check_matrices("linalg.lu", A)
+    _need_pivot("linalg.lu", pivot)
+    return _lu(*lu_unpack(*_LUFactor.apply(A)))
+
+
+@composite(name="lu", out=False)
+def lu_compact(A, pivot=True, get_infos=False):
+    """(LU, pivots), with get_infos also info: the older form of `linalg.lu_factor_ex`."""
+    factors = linalg_lu_factor_ex(A, pivot=pivot)
+    return tuple(factors) if get_infos else tuple(factors)[:2]
+
+
+@composite(name="lu_solve", namespaces=("linalg",), method=False)
+def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
+    """X with A @ X = B (X @ A = B with left=False), given `linalg.lu_factor` of A, or of its adjoint."""
+    P, L, U = lu_unpack(LU, pivots)
+    if not left:
+        return linalg_lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
+    if adjoint:
+        half = fl.linalg.solve_triangular(U.mH, B, upper=False)
+        return P @ fl.linalg.solve_triangular(L.mH, half, upper=True, unitriangular=True)
+    half = fl.linalg.solve_triangular(L, P.mT @ B, upper=False, unitriangular=True)
+    return fl.linalg.solve_triangular(U, half, upper=True)
+
+
+@composite
+def lu_solve(b, LU_data, LU_pivots):
+    """X with A @ X = b, given `linalg.lu_factor` of A."""
+    return linalg_lu_solve(LU_data, LU_pivots, b)

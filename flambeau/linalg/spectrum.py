@@ -1,0 +1,372 @@
+"""Eigenvalues and singular values, and what is made of them."""
+import math
+from collections import namedtuple
+
+from ..autograd import Function
+from ..ops import public as fl
+from ..ops.declare import composite
+from .arrays import array, check_matrices, lapack_errors, real_like, tensor
+
+_eigh = namedtuple("linalg_eigh", "eigenvalues eigenvectors")
+_eig = namedtuple("linalg_eig", "eigenvalues eigenvectors")
+_svd = namedtuple("linalg_svd", "U S Vh")
+_old_svd = namedtuple("svd", "U S V")
+_lstsq = namedtuple("linalg_lstsq", "solution residuals rank singular_values")
+
+
+def _gaps(values):
+    """values[j] - values[i] at [i, j], and 1 on the diagonal, to divide by."""
+    gaps = values.unsqueeze(-2) - values.unsqueeze(-1)
+    return gaps + fl.eye(values.size(-1), dtype=values.dtype, device=values.device)
+
+
+def _off_diagonal(matrix):
+    return matrix - fl.diag_embed(matrix.diagonal(0, -2, -1))
+
+
+class _Eigh(Function):
+    """A = V diag(w) V^H. Source of the derivatives here: Giles, "An extended collection of matrix
+    derivative results for forward and reverse mode automatic differentiation", 2008."""
+
+    @staticmethod
+    def forward(ctx, A, UPLO):
+        import numpy
+
+        with lapack_errors("linalg.eigh", "The algorithm failed to converge"):
+            values, vectors = numpy.linalg.eigh(array(A), UPLO)
+        values, vectors = tensor(values, A), tensor(vectors, A)
+        ctx.save_for_backward(values, vectors)
+        return values, vectors
+
+    @staticmethod
+    def backward(ctx, grad_values, grad_vectors):
+        values, V = ctx.saved_tensors
+        inner = _off_diagonal(V.mH @ grad_vectors) / _gaps(values) + fl.diag_embed(grad_values)
+        return V @ inner @ V.mH, None
+
+
+class _Eig(Function):
+    """A V = V diag(w), each column of V of norm 1."""
+
+    @staticmethod
+    def forward(ctx, A):
+        import numpy
+
+        with lapack_errors("linalg.eig", "The algorithm failed to converge"):
+            values, vectors = numpy.linalg.eig(array(A))
+        dtype = numpy.complex64 if array(A).dtype in (numpy.float32, numpy.complex64) else numpy.complex128
+        values, vectors = tensor(values.astype(dtype), A), tensor(vectors.astype(dtype), A)
+        ctx.save_for_backward(A, values, vectors)
+        return values, vectors
+
+    @staticmethod
+    def backward(ctx, grad_values, grad_vectors):
+        A, values, V = ctx.saved_tensors
+        projected = V.mH @ grad_vectors
+        # The norm of each column is held at 1, which takes out the growth along it.
+        growth = projected.diagonal(0, -2, -1).real.to(V.dtype)
+        projected = projected - V.mH @ (V * growth.unsqueeze(-2))
+        inner = _off_diagonal(projected) / _gaps(values).conj() + fl.diag_embed(grad_values)
+        return real_like(A, fl.linalg.solve(V.mH, inner @ V.mH))
+
+
+class _SVD(Function):
+    """A = U diag(S) V^H with as many singular values as the smaller side of A has."""
+
+    @staticmethod
+    def forward(ctx, A):
+        import numpy
+
+        with lapack_errors("linalg.svd", "The algorithm failed to converge"):
+            parts = numpy.linalg.svd(array(A), full_matrices=False)
+        U, S, Vh = (tensor(part, A) for part in parts)
+        ctx.save_for_backward(U, S, Vh)
+        return U, S, Vh
+
+    @staticmethod
+    def backward(ctx, grad_U, grad_S, grad_Vh):
+        U, S, Vh = ctx.saved_tensors
+        V, grad_V = Vh.mH, grad_Vh.mH
+        m, n, k = U.size(-2), V.size(-2), S.size(-1)
+        weights = S.to(U.dtype)
+        gaps = (S * S).unsqueeze(-2) - (S * S).unsqueeze(-1)
+        gaps = gaps + fl.eye(k, dtype=S.dtype, device=S.device)
+        left, right = U.mH @ grad_U, V.mH @ grad_V
+        turn_left, turn_right = left - left.mH, right - right.mH
+        inner = _off_diagonal(turn_left) / gaps * weights.unsqueeze(-2)
+        inner = inner + weights.unsqueeze(-1) * (_off_diagonal(turn_right) / gaps)
+        diagonal = grad_S.to(U.dtype)
+        if U.dtype.is_complex:
+            diagonal = diagonal + turn_left.diagonal(0, -2, -1) / (2 * weights)
+        inner = inner + fl.diag_embed(diagonal)
+        result = U @ inner @ Vh
+        if m > k:
+            beyond = grad_U / weights.unsqueeze(-2)
+            result = result + (beyond - U @ (U.mH @ beyond)) @ Vh
+        if n > k:
+            beyond = grad_V / weights.unsqueeze(-2)
+            result = result + U @ (beyond - V @ (V.mH @ beyond)).mH
+        return result
+
+
+class _SingularValues(Function):
+    """Only S of the singular value decomposition; its derivative is diag(U^H dA V)."""
+
+    @staticmethod
+    def forward(ctx, A):
+        import numpy
+
+        with lapack_errors("linalg.svdvals", "The algorithm failed to converge"):
+            if not ctx.needs_input_grad[0]:
+                return tensor(numpy.linalg.svd(array(A), compute_uv=False), A)
+            U, S, Vh = numpy.linalg.svd(array(A), full_matrices=False)
+        ctx.save_for_backward(A)
+        ctx.vectors = tensor(U, A), tensor(Vh, A)
+        return tensor(S, A)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (A,) = ctx.saved_tensors
+        U, Vh = ctx.vectors
+        if fl.is_grad_enabled():
+            U, _, Vh = _SVD.apply(A)
+        return (U * grad_output.unsqueeze(-2)) @ Vh
+
+
+def _hermitian(operator, A, UPLO):
+    check_matrices(operator, A, square=True)
+    if str(UPLO).upper() not in ("L", "U"):
+        raise RuntimeError(f"{operator}: Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
+    return _Eigh.apply(A, str(UPLO).upper())
+
+
+@composite(name="eigh", namespaces=("linalg",), method=False)
+def linalg_eigh(A, UPLO="L"):
+    """(eigenvalues, eigenvectors) of Hermitian matrices, values ascending, from one triangle of A."""
+    return _eigh(*_hermitian("linalg.eigh", A, UPLO))
+
+
+@composite(name="eigvalsh", namespaces=("linalg",), method=False)
+def linalg_eigvalsh(A, UPLO="L"):
+    """The eigenvalues of Hermitian matrices, ascending."""
+    return _hermitian("linalg.eigvalsh", A, UPLO)[0]
+
+
+@composite(name="eig", namespaces=("linalg",), method=False)
+def linalg_eig(A):
+    """(eigenvalues, eigenvectors) of square matrices, complex and in no order."""
+    check_matrices("linalg.eig", A, square=True)
+    return _eig(*_Eig.apply(A))
+
+
+@composite(name="eigvals", namespaces=("linalg",), method=False)
+def linalg_eigvals(A):
+    """The eigenvalues of square matrices, complex and in no order."""
+    check_matrices("linalg.eigvals", A, square=True)
+    return _Eig.apply(A)[0]
+
+
+def _full_svd(A):
+    """U and Vh square; the part beyond the singular values is any basis of the rest, without gradient."""
+    import numpy
+
+    U, S, Vh = numpy.linalg.svd(array(A))
+    U, Vh = tensor(U, A), tensor(Vh, A)
+    if not (fl.is_grad_enabled() and A.requires_grad):
+        return U, tensor(S, A), Vh
+    k = S.shape[-1]
+    narrow_U, S, narrow_Vh = _SVD.apply(A)
+    return fl.cat([narrow_U, U[..., k:]], -1), S, fl.cat([narrow_Vh, Vh[..., k:, :]], -2)
+
+
+@composite(name="svd", namespaces=("linalg",), method=False)
+def linalg_svd(A, full_matrices=True, *, driver=None):
+    """(U, S, Vh) with A = U @ diag(S) @ Vh, singular values descending."""
+    check_matrices("linalg.svd", A)
+    square = A.size(-2) == A.size(-1)
+    return _svd(*(_full_svd(A) if full_matrices and not square else _SVD.apply(A)))
+
+
+@composite(name="svdvals", namespaces=("linalg",), method=False)
+def linalg_svdvals(A, *, driver=None):
+    """The singular values of matrices, descending."""
+    check_matrices("linalg.svdvals", A)
+    return _SingularValues.apply(A)
+
+
+@composite
+def svd(input, some=True, compute_uv=True):
+    """(U, S, V) with input = U @ diag(S) @ V.mH; some=False makes U and V square."""
+    check_matrices("svd", input)
+    if not compute_uv:
+        m, n = input.size(-2), input.size(-1)
+        zeros = [input.new_zeros(*input.shape[:-2], size, size) for size in (m, n)]
+        return _old_svd(zeros[0], linalg_svdvals(input), zeros[1])
+    U, S, Vh = linalg_svd(input, full_matrices=not some)
+    return _old_svd(U, S, Vh.mH)
+
+
+def _tolerance(A, largest, atol, rtol, hermitian=False):
+    """max(atol, rtol * the largest singular value); without either, eps times the longer side."""
+    if rtol is None:
+        no_atol = atol is None or (not isinstance(atol, fl.Tensor) and atol == 0)
+        default = fl.finfo(largest.dtype).eps * max(A.size(-2), A.size(-1))
+        rtol = default if no_atol else 0.0
+        if isinstance(atol, fl.Tensor):
+            rtol = fl.where(atol > 0, 0.0, default)
+    atol = 0.0 if atol is None else atol
+    tolerance = rtol * largest
+    return fl.maximum(tolerance, fl.zeros_like(tolerance) + atol)
+
+
+def _magnitudes(A, hermitian):
+    return linalg_eigvalsh(A).abs() if hermitian else linalg_svdvals(A)
+
+
+@composite(name="matrix_rank", namespaces=("linalg",), method=False)
+def linalg_matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False):
+    """How many singular values of matrices exceed max(atol, rtol * the largest)."""
+    check_matrices("linalg.matrix_rank", A, square=hermitian)
+    if tol is not None:
+        atol, rtol = tol, 0.0
+    with fl.no_grad():
+        values = _magnitudes(A, hermitian)
+        if values.size(-1) == 0:
+            return fl.zeros(A.shape[:-2], dtype=fl.int64, device=A.device)
+        limit = _tolerance(A, values.amax(-1), atol, rtol)
+        return (values > limit.unsqueeze(-1)).sum(-1)
+
+
+class _PseudoInverse(Function):
+    """X = A^+. Source of dX: Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413:
+    dX = -X dA X + X X^H dA^H (I - A X) + (I - X A) dA^H X^H X."""
+
+    @staticmethod
+    def forward(ctx, A, atol, rtol, hermitian):
+        import numpy
+
+        values = array(A)
+        if hermitian:
+            w, V = numpy.linalg.eigh(values)
+            U, S, Vh = V * numpy.sign(w)[..., None, :], abs(w), V.conj().swapaxes(-1, -2)
+        else:
+            U, S, Vh = numpy.linalg.svd(values, full_matrices=False)
+        S = tensor(S, A)
+        if S.size(-1):
+            limit = _tolerance(A, S.amax(-1), atol, rtol).unsqueeze(-1)
+            S = fl.where(S > limit, 1 / S, fl.zeros_like(S))
+        U, Vh = tensor(U.astype(values.dtype), A), tensor(Vh, A)
+        result = (Vh.mH * S.unsqueeze(-2)) @ U.mH
+        ctx.save_for_backward(A, result)
+        return result
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        A, X = ctx.saved_tensors
+        g, Xh = grad_output.mH, X.mH
+        first = g @ X
+        last = X @ g
+        result = -(Xh @ grad_output @ Xh) + (first @ Xh - A @ (X @ (first @ Xh)))
+        second = (Xh @ last) - ((Xh @ last) @ X) @ A
+        return result + second, None, None, None
+
+
+@composite(name="pinv", namespaces=("linalg",), method=False)
+def linalg_pinv(A, rcond=None, *, atol=None, rtol=None, hermitian=False):
+    """The pseudo-inverse: singular values up to max(atol, rtol * the largest) count as 0."""
+    check_matrices("linalg.pinv", A, square=hermitian)
+    if rcond is not None:
+        rtol = rcond
+    return _PseudoInverse.apply(A, atol, rtol, hermitian)
+
+
+@composite(out=False)
+def pinverse(input, rcond=1e-15):
+    """`linalg.pinv` with a relative limit of rcond."""
+    return linalg_pinv(input, rtol=rcond)
+
+
+@composite(name="cond", namespaces=("linalg",), method=False)
+def linalg_cond(A, p=None):
+    """The condition number of matrices: norm(A, p) * norm(inv(A), p), by default from singular values."""
+    check_matrices("linalg.cond", A)
+    if p is None or p in (2, -2):
+        values = linalg_svdvals(A)
+        if values.size(-1) == 0:
+            return values.new_zeros(values.shape[:-1])
+        largest, smallest = values[..., 0], values[..., -1]
+        return smallest / largest if p == -2 else largest / smallest
+    check_matrices(f"linalg.cond with p={p}", A, square=True)
+    if A.numel() == 0:
+        return fl.linalg.matrix_norm(A, p)
+    inverse, info = fl.linalg.inv_ex(A)
+    result = fl.linalg.matrix_norm(A, p) * fl.linalg.matrix_norm(inverse, p)
+    return fl.where(info == 0, result, fl.full_like(result, math.inf))
+
+
+@composite(name="lstsq", namespaces=("linalg",), method=False)
+def linalg_lstsq(A, B, rcond=None, *, driver=None):
+    """(solution, residuals, rank, singular_values) of the X for which norm(A @ X - B) is least.
+
+    residuals are squared norms, empty for systems without full column rank or with no surplus rows;
+    rank is empty for driver "gels", singular_values for all but "gelsd" and "gelss".
+    """
+    check_matrices("linalg.lstsq", A)
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise RuntimeError(f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}")
+    vector = B.dim() == A.dim() - 1 and tuple(B.shape) == tuple(A.shape[:-1])
+    right = B.unsqueeze(-1) if vector else B
+    if A.size(-2) != right.size(-2):
+        raise RuntimeError("linalg.lstsq: input.size(-2) should match other.size(-2)")
+    m, n = A.size(-2), A.size(-1)
+    rtol = rcond if rcond is not None else fl.finfo(A.dtype).eps * max(m, n)
+    solution = linalg_pinv(A, rtol=rtol) @ right
+    values = linalg_svdvals(A.detach())
+    if values.size(-1):
+        rank = (values > rtol * values.amax(-1, keepdim=True)).sum(-1)
+    else:
+        rank = fl.zeros(A.shape[:-2], dtype=fl.int64)
+    residuals = values.new_empty(0)
+    if m > n and (driver == "gels" or bool((rank == n).all())) and driver != "gelsy" and driver is not None:
+        difference = A @ solution - right
+        residuals = (difference.abs() ** 2).sum(-2)
+    return _lstsq(
+        solution.squeeze(-1) if vector else solution,
+        residuals,
+        fl.empty(0, dtype=fl.int64) if driver == "gels" else rank,
+        values if driver in ("gelsd", "gelss") else values.new_empty(0),
+    )
+
+
+# exp(A) = exp(A / 2**s) ** 2**s. 18 terms of the series reach float64's precision for norms up to 1:
+# the next term is 1 / 19! < 1e-17.
+_TERMS = 18
+
+
+def _matrix_exp(operator, A):
+    check_matrices(operator, A, square=True)
+    if A.numel() == 0:
+        return A.clone()
+    with fl.no_grad():
+        norm = float(A.abs().sum(-2).amax())
+    squarings = max(0, math.ceil(math.log2(norm))) if 0 < norm < math.inf else 0
+    scaled = A / 2**squarings
+    identity = fl.eye(A.size(-1), dtype=A.dtype, device=A.device)
+    result = identity + scaled / _TERMS
+    for term in range(_TERMS - 1, 0, -1):
+        result = identity + scaled @ result / term
+    for _ in range(squarings):
+        result = result @ result
+    return result
+
+
+@composite(out=False)
+def matrix_exp(input):
+    """The exponential of square matrices, by scaling, its power series and squaring."""
+    return _matrix_exp("matrix_exp", input)
+
+
+@composite(name="matrix_exp", namespaces=("linalg",), method=False, out=False)
+def linalg_matrix_exp(A):
+    """The exponential of square matrices."""
+    return _matrix_exp("linalg.matrix_exp", A)

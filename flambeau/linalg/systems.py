@@ -1,0 +1,315 @@
+"""Systems of equations, inverses and determinants."""
+from collections import namedtuple
+
+from ..autograd import Function
+from ..ops import public as fl
+from ..ops.declare import composite
+from .arrays import array, check_matrices, lapack_errors, tensor
+
+_inv_ex = namedtuple("linalg_inv_ex", "inverse info")
+_solve_ex = namedtuple("linalg_solve_ex", "result info")
+_slogdet = namedtuple("linalg_slogdet", "sign logabsdet")
+_triangular_solve = namedtuple("triangular_solve", "solution cloned_coefficient")
+
+
+class _Inverse(Function):
+    """A to A**-1 =: X. d X = -X dA X."""
+
+    @staticmethod
+    def forward(ctx, A, operator):
+        import numpy
+
+        with lapack_errors(operator, "The diagonal element of a factor is zero, the inversion could not be completed because the input matrix is singular"):
+            result = tensor(numpy.linalg.inv(array(A)), A)
+        ctx.save_for_backward(result)
+        return result
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (X,) = ctx.saved_tensors
+        return -(X.mH @ grad_output @ X.mH), None
+
+
+class _Solve(Function):
+    """X = A**-1 B for matrices of one batch shape. d X = A**-1 (dB - dA X)."""
+
+    @staticmethod
+    def forward(ctx, A, B, operator):
+        import numpy
+
+        with lapack_errors(operator, "The solver failed because the input matrix is singular"):
+            X = tensor(numpy.linalg.solve(array(A), array(B)), A)
+        ctx.save_for_backward(A, X)
+        return X
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        A, X = ctx.saved_tensors
+        grad_B = _Solve.apply(A.mH, grad_output, "linalg.solve")
+        return -(grad_B @ X.mH), grad_B, None
+
+
+class _TriangularSolve(Function):
+    """X = A**-1 B, where only one triangle of A counts."""
+
+    @staticmethod
+    def forward(ctx, A, B, upper, unitriangular):
+        import numpy
+
+        triangle = numpy.triu(array(A)) if upper else numpy.tril(array(A))
+        if unitriangular:
+            n = triangle.shape[-1]
+            triangle[..., range(n), range(n)] = 1
+        try:
+            X = tensor(numpy.linalg.solve(triangle, array(B)), A)
+        except numpy.linalg.LinAlgError:
+            # LAPACK's substitution divides by the zero on the diagonal, and so does PyTorch.
+            X = tensor(_substitute(triangle, array(B), upper), A)
+        ctx.save_for_backward(A, X)
+        ctx.upper, ctx.unitriangular = upper, unitriangular
+        return X
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        A, X = ctx.saved_tensors
+        grad_B = _TriangularSolve.apply(A.mH, grad_output, not ctx.upper, ctx.unitriangular)
+        grad_A = -(grad_B @ X.mH)
+        offset = 1 if ctx.unitriangular else 0
+        grad_A = grad_A.triu(offset) if ctx.upper else grad_A.tril(-offset)
+        return grad_A, grad_B, None, None
+
+
+def _substitute(triangle, B, upper):
+    import numpy
+
+    X = numpy.zeros(numpy.broadcast_shapes(triangle.shape[:-2], B.shape[:-2]) + B.shape[-2:], B.dtype)
+    rows = range(triangle.shape[-1])
+    with numpy.errstate(all="ignore"):
+        for i in reversed(rows) if upper else rows:
+            known = triangle[..., i : i + 1, :] @ X
+            X[..., i : i + 1, :] = (B[..., i : i + 1, :] - known) / triangle[..., i : i + 1, i : i + 1]
+    return X
+
+
+class _Determinant(Function):
+    """det(A) and d det = det(A) tr(A**-1 dA)."""
+
+    @staticmethod
+    def forward(ctx, A):
+        import numpy
+
+        result = tensor(numpy.asarray(numpy.linalg.det(array(A))), A)
+        ctx.save_for_backward(A, result)
+        return result
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        A, result = ctx.saved_tensors
+        if bool((result == 0).any()):
+            return grad_output.unsqueeze(-1).unsqueeze(-1) * _adjugate(A).mH
+        factor = grad_output * (result.conj() if result.dtype.is_complex else result)
+        return factor.unsqueeze(-1).unsqueeze(-1) * fl.linalg.inv(A).mH
+
+
+def _adjugate(A):
+    """The adjugate of maybe singular matrices, from their singular values; it has no derivative of its own."""
+    import numpy
+
+    U, S, Vh = numpy.linalg.svd(array(A))
+    others = numpy.stack([numpy.delete(S, i, -1).prod(-1) for i in range(S.shape[-1])], -1)
+    phase = numpy.linalg.det(U) * numpy.linalg.det(Vh)
+    V, Uh = Vh.conj().swapaxes(-1, -2), U.conj().swapaxes(-1, -2)
+    return tensor((phase[..., None, None] * (V * others[..., None, :]) @ Uh).astype(array(A).dtype), A)
+
+
+class _SignAndLog(Function):
+    """(det / abs(det), log(abs(det))). d log(det) = tr(A**-1 dA), its real part the second's."""
+
+    @staticmethod
+    def forward(ctx, A):
+        import numpy
+
+        sign, logarithm = numpy.linalg.slogdet(array(A))
+        sign, logarithm = tensor(numpy.asarray(sign), A), tensor(numpy.asarray(logarithm), A)
+        ctx.save_for_backward(A, sign)
+        if not A.dtype.is_complex:
+            ctx.mark_non_differentiable(sign)
+        return sign, logarithm
+
+    @staticmethod
+    def backward(ctx, grad_sign, grad_logarithm):
+        A, sign = ctx.saved_tensors
+        factor = grad_logarithm
+        if A.dtype.is_complex:
+            factor = fl.complex(grad_logarithm, -(grad_sign.conj() * sign).imag)
+        return factor.unsqueeze(-1).unsqueeze(-1) * fl.linalg.inv(A).mH
+
+
+def _info(A):
+    return fl.zeros(A.shape[:-2], dtype=fl.int32, device=A.device)
+
+
+@composite(name="inv", namespaces=("linalg",), method=False)
+def linalg_inv(A):
+    """The inverse of square matrices."""
+    check_matrices("linalg.inv", A, square=True)
+    return _Inverse.apply(A, "linalg.inv")
+
+
+@composite
+def inverse(input):
+    """An alias of `linalg.inv`."""
+    check_matrices("inverse", input, square=True)
+    return _Inverse.apply(input, "inverse")
+
+
+@composite(name="inv_ex", namespaces=("linalg",), method=False)
+def linalg_inv_ex(A, *, check_errors=False):
+    """(inverse, info): info is 0 where the inverse exists; elsewhere the result is NaN."""
+    check_matrices("linalg.inv_ex", A, square=True)
+    info = _info(A)
+    try:
+        return _inv_ex(_Inverse.apply(A, "linalg.inv_ex"), info)
+    except RuntimeError:
+        if check_errors:
+            raise
+    singular = fl.linalg.matrix_rank(A) < A.size(-1)
+    identity = fl.eye(A.size(-1), dtype=A.dtype, device=A.device)
+    mask = singular.unsqueeze(-1).unsqueeze(-1)
+    result = _Inverse.apply(fl.where(mask, identity, A), "linalg.inv_ex")
+    return _inv_ex(result.masked_fill(mask, float("nan")), singular.to(fl.int32) * A.size(-1))
+
+
+def _is_vector(A, B):
+    return B.dim() == 1 or (B.dim() == A.dim() - 1 and tuple(B.shape) == tuple(A.shape[:-1]))
+
+
+def _solve(operator, A, B, left):
+    check_matrices(operator, A, square=True)
+    if A.dtype != B.dtype:
+        raise RuntimeError(f"{operator}: Expected A and B to have the same dtype, but found {A.dtype} and {B.dtype}")
+    vector = _is_vector(A, B)
+    if vector and not left:
+        raise RuntimeError(f"{operator}: Vector broadcasting of the left hand side is not supported for left=False.")
+    if vector:
+        B = B.unsqueeze(-1)
+    elif B.dim() < 2:
+        raise RuntimeError(f"{operator}: The input tensor B must have at least 2 dimensions.")
+    if not left:
+        A, B = A.mT, B.mT
+    if A.size(-1) != B.size(-2):
+        raise RuntimeError(
+            f"{operator}: Incompatible shapes of A and B for the equation AX = B ({A.size(-2)}x{A.size(-1)} and {B.size(-2)}x{B.size(-1)})"
+        )
+    A, B = _one_batch(A, B)
+    X = _Solve.apply(A, B, operator)
+    X = X if left else X.mT
+    return X.squeeze(-1) if vector else X
+
+
+def _one_batch(A, B):
+    batch = fl.broadcast_shapes(A.shape[:-2], B.shape[:-2])
+    return A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:])
+
+
+@composite(name="solve", namespaces=("linalg",), method=False)
+def linalg_solve(A, B, *, left=True):
+    """X with A @ X = B, or X @ A = B with left=False."""
+    return _solve("linalg.solve", A, B, left)
+
+
+@composite(name="solve_ex", namespaces=("linalg",), method=False)
+def linalg_solve_ex(A, B, *, left=True, check_errors=False):
+    """(result, info) of `linalg.solve`; info is 0."""
+    return _solve_ex(_solve("linalg.solve_ex", A, B, left), _info(A))
+
+
+@composite(name="solve_triangular", namespaces=("linalg",), method=False)
+def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
+    """X with A @ X = B, where A counts only on and above (upper) or below its diagonal."""
+    check_matrices("linalg.solve_triangular", A, square=True)
+    check_matrices("linalg.solve_triangular", B)
+    if not left:
+        return linalg_solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT
+    if A.size(-1) != B.size(-2):
+        raise RuntimeError(f"linalg.solve_triangular: Incompatible shapes of A {tuple(A.shape)} and B {tuple(B.shape)}.")
+    A, B = _one_batch(A, B)
+    return _TriangularSolve.apply(A, B, upper, unitriangular)
+
+
+@composite
+def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
+    """(solution, A) of A @ X = b for triangular A; see `linalg.solve_triangular`."""
+    check_matrices("triangular_solve", A, square=True)
+    matrix = A.mT if transpose else A
+    solution = linalg_solve_triangular(matrix, b, upper=upper != transpose, unitriangular=unitriangular)
+    return _triangular_solve(solution, A.clone())
+
+
+def _det(operator, A):
+    check_matrices(operator, A, square=True)
+    return _Determinant.apply(A)
+
+
+@composite(name="det", namespaces=("linalg",), method=False)
+def linalg_det(A):
+    """The determinant of square matrices."""
+    return _det("linalg.det", A)
+
+
+@composite(out=False)
+def det(input):
+    """The determinant of square matrices."""
+    return _det("det", input)
+
+
+@composite(name="slogdet", namespaces=("linalg",), method=False)
+def linalg_slogdet(A):
+    """(sign, logabsdet): det(A) = sign * exp(logabsdet)."""
+    check_matrices("linalg.slogdet", A, square=True)
+    return _slogdet(*_SignAndLog.apply(A))
+
+
+@composite
+def slogdet(input):
+    """(sign, logabsdet): det(input) = sign * exp(logabsdet)."""
+    return linalg_slogdet(input)
+
+
+@composite(out=False)
+def logdet(input):
+    """log(det(input)); NaN where the determinant is negative."""
+    check_matrices("logdet", input, square=True)
+    sign, logarithm = _SignAndLog.apply(input)
+    if input.dtype.is_complex:
+        return logarithm + sign.log()
+    return fl.where(sign == -1, fl.full_like(logarithm, float("nan")), logarithm)
+
+
+@composite(name="tensorinv", namespaces=("linalg",), method=False)
+def linalg_tensorinv(A, ind=2):
+    """The inverse of A as a map of its last dimensions to its first `ind` ones."""
+    if ind <= 0:
+        raise RuntimeError(f"linalg.tensorinv: Expected a strictly positive integer for 'ind', got {ind}.")
+    first, last = A.shape[:ind], A.shape[ind:]
+    if first.numel() != last.numel():
+        raise RuntimeError(
+            f"linalg.tensorinv: Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), "
+            f"but got {last.numel()} != {first.numel()}"
+        )
+    return linalg_inv(A.reshape(first.numel(), last.numel())).reshape(*last, *first)
+
+
+@composite(name="tensorsolve", namespaces=("linalg",), method=False)
+def linalg_tensorsolve(A, B, dims=None):
+    """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first."""
+    if dims is not None:
+        dims = [d % A.dim() for d in dims]
+        A = A.permute([d for d in range(A.dim()) if d not in dims] + dims)
+    shape = A.shape[B.dim() :]
+    if shape.numel() != B.numel():
+        raise RuntimeError(
+            f"linalg.tensorsolve: Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == other.numel(), "
+            f"but got {shape.numel()} != {B.numel()}"
+        )
+    return _solve("linalg.tensorsolve", A.reshape(B.numel(), shape.numel()), B.reshape(-1), True).reshape(shape)
