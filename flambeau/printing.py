@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
 from . import _core
+from .ops import public as fl
 
 
 @dataclass
@@ -125,7 +126,7 @@ def _edges(tensor):
             tensor = tensor.narrow(dim, 0, 0)
         else:
             ends = [tensor.narrow(dim, 0, keep), tensor.narrow(dim, size - keep, keep)]
-            tensor = _core.cat(ends, dim)
+            tensor = fl.cat(ends, dim)
     return tensor
 
 
@@ -243,8 +244,8 @@ def tensor_repr(tensor, prefix=None):
 @contextmanager
 def _plain(tensor):
     """The values of `tensor` without graph or subclass, while nothing is recorded."""
-    recording = _core.set_grad_enabled(False)
+    recording = _core._set_grad_enabled(False)
     try:
         yield tensor.detach()
     finally:
-        _core.set_grad_enabled(recording)
+        _core._set_grad_enabled(recording)

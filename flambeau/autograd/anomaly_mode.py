@@ -12,14 +12,14 @@ class set_detect_anomaly:
     """
 
     def __init__(self, mode, check_nan=True):
-        self.previous = _core.is_anomaly_enabled(), _core.is_anomaly_check_nan_enabled()
-        _core.set_anomaly_enabled(bool(mode), bool(check_nan))
+        self.previous = _core._anomaly()
+        _core._set_anomaly(bool(mode), bool(check_nan))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        _core.set_anomaly_enabled(*self.previous)
+        _core._set_anomaly(*self.previous)
 
 
 class detect_anomaly:
@@ -29,9 +29,9 @@ class detect_anomaly:
         self.check_nan = bool(check_nan)
 
     def __enter__(self):
-        self.previous = _core.is_anomaly_enabled(), _core.is_anomaly_check_nan_enabled()
-        _core.set_anomaly_enabled(True, self.check_nan)
+        self.previous = _core._anomaly()
+        _core._set_anomaly(True, self.check_nan)
         return self
 
     def __exit__(self, *exception):
-        _core.set_anomaly_enabled(*self.previous)
+        _core._set_anomaly(*self.previous)

@@ -4,7 +4,7 @@ Every function here takes func and its inputs, a tensor or a tuple of tensors, a
 form. create_graph=True makes the answer differentiable again; strict=True turns an output that does
 not depend on an input into an error instead of a zero.
 """
-from .. import _core
+from ..ops import public as fl
 from .grad_mode import enable_grad, set_grad_enabled
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
@@ -29,7 +29,7 @@ def _as_tuple(values, what, function):
     many = isinstance(values, tuple)
     tensors = values if many else (values,)
     for i, tensor in enumerate(tensors):
-        if not isinstance(tensor, _core.Tensor):
+        if not isinstance(tensor, fl.Tensor):
             place = f"Value at index {i} of {what}" if many else what
             raise TypeError(
                 f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but {place} "
@@ -67,7 +67,7 @@ def _zeros_for_none(grads, inputs, function, strict, what="output"):
                 raise RuntimeError(
                     f"{function}: The {what} is independent of input {i}. This is not allowed in strict mode."
                 )
-            grad = _core.zeros_like(x)
+            grad = fl.zeros_like(x)
         filled.append(grad)
     return tuple(filled)
 
@@ -89,7 +89,7 @@ def _vectors(v, tensors, many, function, what):
             raise RuntimeError(
                 f"{function}: The vector v can only be None if there is a single {what} with a single element."
             )
-        return tuple(_core.ones_like(tensor) for tensor in tensors)
+        return tuple(fl.ones_like(tensor) for tensor in tensors)
     _, v = _as_tuple(v, "v", function)
     _check_vectors(v, tensors, function, f"{what}s")
     return v
@@ -119,7 +119,7 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
         inputs = _fresh(inputs, create_graph)
         many_out, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "jvp")
         _require_dependence("jvp", outputs, "Output", strict)
-        cotangents = tuple(_core.zeros_like(out).requires_grad_(True) for out in outputs)
+        cotangents = tuple(fl.zeros_like(out).requires_grad_(True) for out in outputs)
         products = _grad(outputs, inputs, cotangents, create_graph=True)
         _zeros_for_none(products, inputs, "jvp", strict)
     with set_grad_enabled(create_graph):
@@ -144,7 +144,7 @@ def _rows(output, inputs, create_graph, strict, function):
         for k, grad in enumerate(_zeros_for_none(grads, inputs, function, strict)):
             rows[k].append(grad)
     return tuple(
-        _core.stack(row, 0).view(tuple(output.shape) + tuple(x.shape))
+        fl.stack(row, 0).view(tuple(output.shape) + tuple(x.shape))
         if row
         else output.new_zeros(tuple(output.shape) + tuple(x.shape))
         for row, x in zip(rows, inputs)
@@ -174,7 +174,7 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
 
 
 def _single_number(outputs, many, function):
-    if many or not isinstance(outputs, _core.Tensor) or outputs.numel() != 1:
+    if many or not isinstance(outputs, fl.Tensor) or outputs.numel() != 1:
         raise RuntimeError(f"The Tensor returned by the function given to {function} should contain a single element")
     return outputs.reshape(())
 
@@ -190,7 +190,7 @@ def hessian(
         out = _single_number(out, isinstance(out, tuple), "hessian")
         _require_dependence("hessian", (out,), "Output", strict)
         if not out.requires_grad:
-            return tuple(_core.zeros_like(x) for x in xs)
+            return tuple(fl.zeros_like(x) for x in xs)
         return _zeros_for_none(_grad((out,), xs, None, create_graph=True), xs, "hessian", strict)
 
     blocks = jacobian(gradient, tensors, create_graph=create_graph, strict=strict)

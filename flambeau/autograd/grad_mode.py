@@ -86,20 +86,20 @@ class no_grad(_PlainMode):
     """Operators inside record nothing: their results do not require grad."""
 
     def __enter__(self):
-        self.previous = _core.set_grad_enabled(False)
+        self.previous = _core._set_grad_enabled(False)
 
     def __exit__(self, *exception):
-        _core.set_grad_enabled(self.previous)
+        _core._set_grad_enabled(self.previous)
 
 
 class enable_grad(_PlainMode):
     """Operators inside record, also within `no_grad`."""
 
     def __enter__(self):
-        self.previous = _core.set_grad_enabled(True)
+        self.previous = _core._set_grad_enabled(True)
 
     def __exit__(self, *exception):
-        _core.set_grad_enabled(self.previous)
+        _core._set_grad_enabled(self.previous)
 
 
 class set_grad_enabled(_Mode):
@@ -107,18 +107,18 @@ class set_grad_enabled(_Mode):
 
     def __init__(self, mode):
         self.mode = bool(mode)
-        self.previous = _core.set_grad_enabled(self.mode)
+        self.previous = _core._set_grad_enabled(self.mode)
 
     def __call__(self, function):
         # As a decorator it must not act now, on whoever decorates.
-        _core.set_grad_enabled(self.previous)
+        _core._set_grad_enabled(self.previous)
         return super().__call__(function)
 
     def __enter__(self):
-        _core.set_grad_enabled(self.mode)
+        _core._set_grad_enabled(self.mode)
 
     def __exit__(self, *exception):
-        _core.set_grad_enabled(self.previous)
+        _core._set_grad_enabled(self.previous)
 
     def __repr__(self):
         return f"set_grad_enabled(mode={self.mode})"
@@ -127,12 +127,7 @@ class set_grad_enabled(_Mode):
         return type(self)(self.mode)
 
 
-_inference = False
-
-
-def is_inference_mode_enabled():
-    """Whether an `inference_mode` is in force."""
-    return _inference
+is_inference_mode_enabled = _core.is_inference_mode_enabled
 
 
 class inference_mode(_Mode):
@@ -147,14 +142,13 @@ class inference_mode(_Mode):
         self.mode = mode
 
     def __enter__(self):
-        global _inference
-        self.previous = _core.set_grad_enabled(not self.mode), _inference
-        _inference = self.mode
+        recording = _core._set_grad_enabled(not self.mode)
+        self.previous = recording, _core._set_inference_mode(self.mode)
 
     def __exit__(self, *exception):
-        global _inference
-        recording, _inference = self.previous
-        _core.set_grad_enabled(recording)
+        recording, inference = self.previous
+        _core._set_inference_mode(inference)
+        _core._set_grad_enabled(recording)
 
     def clone(self):
         return type(self)(self.mode)

@@ -6,7 +6,7 @@ autograd's, the gradient of a real number L by z = a + b*i is dL/da + i*dL/db: t
 import math
 import warnings
 
-from .. import _core
+from ..ops import public as fl
 from .grad_mode import enable_grad, no_grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
@@ -17,7 +17,7 @@ class GradcheckError(RuntimeError):
 
 
 def _is_differentiable(value):
-    return isinstance(value, _core.Tensor) and (value.dtype.is_floating_point or value.dtype.is_complex)
+    return isinstance(value, fl.Tensor) and (value.dtype.is_floating_point or value.dtype.is_complex)
 
 
 def _tensors(values):
@@ -36,14 +36,14 @@ def _real(tensor):
     """The numbers of a tensor as a vector of real ones."""
     tensor = tensor.detach().resolve_conj() if tensor.dtype.is_complex else tensor.detach()
     if tensor.dtype.is_complex:
-        tensor = _core.view_as_real(tensor.contiguous())
+        tensor = fl.view_as_real(tensor.contiguous())
     return tensor.reshape(-1)
 
 
 def _like(vector, tensor):
     """The reverse of `_real`."""
     if tensor.dtype.is_complex:
-        return _core.view_as_complex(vector.reshape(*tensor.shape, 2).contiguous())
+        return fl.view_as_complex(vector.reshape(*tensor.shape, 2).contiguous())
     return vector.reshape(tensor.shape)
 
 
@@ -82,10 +82,10 @@ def _analytical(output, inputs):
     size = _real(output).numel()
     rows = []
     for i in range(size):
-        unit = _core.zeros(size, dtype=_real(output).dtype, device=output.device)
+        unit = fl.zeros(size, dtype=_real(output).dtype, device=output.device)
         unit[i] = 1
         grads = _gradients(output, inputs, _like(unit, output))
-        rows.append([_core.zeros_like(_real(x)) if g is None else _real(g) for x, g in zip(inputs, grads)])
+        rows.append([fl.zeros_like(_real(x)) if g is None else _real(g) for x, g in zip(inputs, grads)])
     return rows
 
 
@@ -100,7 +100,7 @@ def _check_form(grads, inputs, check_grad_dtypes):
 
 
 def _matrix(rows, height, width, like):
-    return _core.stack(rows, 0) if rows else _core.zeros(height, width, dtype=like.dtype)
+    return fl.stack(rows, 0) if rows else fl.zeros(height, width, dtype=like.dtype)
 
 
 def _compare(numerical, analytical, i, j, atol, rtol):
@@ -137,12 +137,12 @@ def _check_slow(func, inputs, wanted, outputs, eps, atol, rtol, nondet_tol):
 
 def _check_fast(func, inputs, wanted, outputs, eps, atol, rtol):
     """u @ J @ v for one random u and v each instead of J itself: one backward and two calls a pair."""
-    weights = [_core.rand(_real(out).numel(), dtype=_real(out).dtype, device=out.device) for out in outputs]
+    weights = [fl.rand(_real(out).numel(), dtype=_real(out).dtype, device=out.device) for out in outputs]
     tables = [_gradients(output, wanted, _like(u, output)) for u, output in zip(weights, outputs)]
     for i, x in enumerate(wanted):
         values = x.detach()
         original = _real(values).clone()
-        direction = _core.randn(original.numel(), dtype=original.dtype, device=x.device)
+        direction = fl.randn(original.numel(), dtype=original.dtype, device=x.device)
         direction = direction / direction.norm() if original.numel() else direction
         ends = []
         for step in (eps, -eps):
@@ -153,7 +153,7 @@ def _check_fast(func, inputs, wanted, outputs, eps, atol, rtol):
             values.copy_(_like(original, x))
         for j, (u, grads) in enumerate(zip(weights, tables)):
             numerical = (u * (ends[0][j] - ends[1][j])).sum() / (2 * eps)
-            analytical = ((_core.zeros_like(original) if grads[i] is None else _real(grads[i])) * direction).sum()
+            analytical = ((fl.zeros_like(original) if grads[i] is None else _real(grads[i])) * direction).sum()
             scale = math.sqrt(max(u.numel(), 1))
             _compare(numerical.reshape(1, 1), analytical.reshape(1, 1), i, j, atol * scale, rtol)
 
@@ -161,7 +161,7 @@ def _check_fast(func, inputs, wanted, outputs, eps, atol, rtol):
 def _check_zero(outputs, wanted):
     """A backward that ignores its grad_output gives something for 0."""
     for output in outputs:
-        for x, grad in zip(wanted, _gradients(output, wanted, _core.zeros_like(output))):
+        for x, grad in zip(wanted, _gradients(output, wanted, fl.zeros_like(output))):
             if grad is not None and grad.numel() and not bool((grad == 0).all()):
                 raise GradcheckError("backward not multiplied by grad_output")
 
@@ -174,7 +174,7 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mo
             "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
         )
     for i, x in enumerate(wanted):
-        if x.dtype not in (_core.float64, _core.complex128):
+        if x.dtype not in (fl.float64, fl.complex128):
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or complex. "
                 "This check will likely fail if all the inputs are not of double precision floating point or complex. ",
@@ -193,7 +193,7 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mo
                         raise GradcheckError("Numerical gradient for function expected to be zero")
             return True
         for output in outputs:
-            _check_form(_gradients(output, wanted, _core.zeros_like(output)), wanted, check_grad_dtypes)
+            _check_form(_gradients(output, wanted, fl.zeros_like(output)), wanted, check_grad_dtypes)
         _check_zero(outputs, wanted)
         if fast_mode:
             _check_fast(func, inputs, wanted, outputs, eps, atol, rtol)
@@ -310,8 +310,8 @@ def _random_like(output, strided):
     """A random cotangent that requires grad; `strided`: with gaps between its elements."""
     dtype = output.dtype
     if not strided or output.dim() == 0:
-        return _core.randn(output.shape, dtype=dtype, device=output.device).requires_grad_()
-    wide = _core.randn((*output.shape, 2), dtype=dtype, device=output.device)
+        return fl.randn(output.shape, dtype=dtype, device=output.device).requires_grad_()
+    wide = fl.randn((*output.shape, 2), dtype=dtype, device=output.device)
     return wide[..., 0].detach().requires_grad_()
 
 

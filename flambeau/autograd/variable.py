@@ -25,7 +25,7 @@ class Variable(metaclass=_VariableType):
         if volatile:
             warnings.warn("volatile was removed and now has no effect. Use `with no_grad():` instead.", stacklevel=2)
         if data is None:
-            tensor = _core.empty((0,))
+            tensor = _core.empty(0)
         elif isinstance(data, _core.Tensor):
             with no_grad():
                 tensor = data.detach()

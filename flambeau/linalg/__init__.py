@@ -1,4 +1,8 @@
-"""Linear algebra: torch.linalg. Operators made only of products and norms live in ops/; those that need LAPACK here.
+"""Linear algebra: torch.linalg. The operators are declared in ops/ (products in matmul.py, norms.py;
+what needs LAPACK in systems.py, factorizations.py, spectra.py)."""
 
-Read: arrays.py, systems.py, factorize.py, spectrum.py. May import: ops, autograd, numpy inside functions.
-"""
+from ..ops.declare import NAMESPACES
+from ..ops.lapack import LinAlgError
+
+globals().update(NAMESPACES["linalg"])
+__all__ = ["LinAlgError", *sorted(NAMESPACES["linalg"])]

@@ -1,4 +1,5 @@
 """One tensor into several views of it along a dimension."""
+from .. import _core
 from .arguments import wrap_dim
 from .declare import composite
 
@@ -18,20 +19,6 @@ def _splittable(operator, input, dim):
 
 
 @composite(out=False)
-def split(tensor, split_size_or_sections, dim=0):
-    """Views of `split_size` elements each along `dim`, the last maybe smaller; or of the sizes in a list."""
-    dim = _splittable("split", tensor, dim)
-    if not isinstance(split_size_or_sections, int):
-        return split_with_sizes(tensor, split_size_or_sections, dim)
-    each, size = split_size_or_sections, tensor.size(dim)
-    if each < 0 or (each == 0 and size != 0):
-        raise RuntimeError(f"split: split_size must be positive for a dimension of size {size}, but got {each}.")
-    if size == 0:
-        return (tensor.narrow(dim, 0, 0),)
-    return _pieces(tensor, [min(each, size - start) for start in range(0, size, each)], dim)
-
-
-@composite(out=False)
 def split_with_sizes(input, split_sizes, dim=0):
     """Views of the given sizes along `dim`; they must add up to its size."""
     dim = _splittable("split_with_sizes", input, dim)
@@ -45,21 +32,9 @@ def split_with_sizes(input, split_sizes, dim=0):
 
 
 @composite(out=False)
-def chunk(input, chunks, dim=0):
-    """At most `chunks` views along `dim`, all of one size except maybe the last."""
-    dim = _splittable("chunk", input, dim)
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    size = input.size(dim)
-    if size == 0:
-        return _pieces(input, [0] * chunks, dim)
-    return split(input, -(-size // chunks), dim)
-
-
-@composite(out=False)
 def unsafe_split(tensor, split_size_or_sections, dim=0):
     """`split`; writing into one piece says nothing to the others' gradients."""
-    return split(tensor, split_size_or_sections, dim)
+    return _core.split(tensor, split_size_or_sections, dim)
 
 
 @composite(out=False)
@@ -71,7 +46,7 @@ def unsafe_split_with_sizes(input, split_sizes, dim=0):
 @composite(out=False)
 def unsafe_chunk(input, chunks, dim=0):
     """`chunk`; see `unsafe_split`."""
-    return chunk(input, chunks, dim)
+    return _core.chunk(input, chunks, dim)
 
 
 def _tensor_split(operator, input, indices_or_sections, dim):

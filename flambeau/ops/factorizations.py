@@ -1,83 +1,79 @@
 """Matrices as products of triangular, orthogonal and permutation ones."""
 from collections import namedtuple
 
-from ..autograd import Function
-from ..ops import public as fl
-from ..ops.declare import composite
-from .arrays import array, check_matrices, lapack_errors, stacked, tensor
+from . import public as fl
+from .declare import composite, primitive
+from .lapack import array, check_matrices, lapack_errors, stacked, tensor
 
-_cholesky_ex = namedtuple("linalg_cholesky_ex", "L info")
-_qr = namedtuple("linalg_qr", "Q R")
-_lu = namedtuple("linalg_lu", "P L U")
-_lu_factor = namedtuple("linalg_lu_factor", "LU pivots")
-_lu_factor_ex = namedtuple("linalg_lu_factor_ex", "LU pivots info")
-_lu_unpack = namedtuple("lu_unpack", "P L U")
-_geqrf = namedtuple("geqrf", "a tau")
+_CholeskyExResult = namedtuple("linalg_cholesky_ex", "L info")
+_QrResult = namedtuple("linalg_qr", "Q R")
+_LuResult = namedtuple("linalg_lu", "P L U")
+_LuFactorResult = namedtuple("linalg_lu_factor", "LU pivots")
+_LuFactorExResult = namedtuple("linalg_lu_factor_ex", "LU pivots info")
+_LuUnpackResult = namedtuple("lu_unpack", "P L U")
+_GeqrfResult = namedtuple("geqrf", "a tau")
 
 
-class _Cholesky(Function):
+@primitive(method=False, function=False)
+def _cholesky(ctx, A, operator):
     """A = L L^H. With dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half the diagonal."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A, operator):
-        import numpy
-
-        with lapack_errors(operator, "The factorization could not be completed because the input is not positive-definite"):
-            L = tensor(numpy.linalg.cholesky(array(A)), A)
-        ctx.save_for_backward(L)
-        return L
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        (L,) = ctx.saved_tensors
-        phi = (L.mH @ grad_output).tril()
-        phi = phi - fl.diag_embed(phi.diagonal(0, -2, -1)) / 2
-        # L^-H phi L^-1, and its Hermitian half, since A is Hermitian.
-        inner = fl.linalg.solve_triangular(L.mH, phi, upper=True)
-        inner = fl.linalg.solve_triangular(L, inner, upper=False, left=False)
-        return (inner + inner.mH) / 2, None
+    with lapack_errors(operator, "The factorization could not be completed because the input is not positive-definite"):
+        L = tensor(numpy.linalg.cholesky(array(A)), A)
+    ctx.save_for_backward(L)
+    return L
 
 
-class _CholeskySolve(Function):
+@_cholesky.derivative
+def _(ctx, grad_output):
+    (L,) = ctx.saved
+    phi = (L.mH @ grad_output).tril()
+    phi = phi - fl.diag_embed(phi.diagonal(0, -2, -1)) / 2
+    # L^-H phi L^-1, and its Hermitian half, since A is Hermitian.
+    inner = fl.linalg.solve_triangular(L.mH, phi, upper=True)
+    inner = fl.linalg.solve_triangular(L, inner, upper=False, left=False)
+    return (inner + inner.mH) / 2, None
+
+
+@primitive(method=False, function=False)
+def _cholesky_solve(ctx, L, B):
     """X = (L L^H)**-1 B. The gradient of L is that of L L^H, not masked by the triangle, as in PyTorch."""
-
-    @staticmethod
-    def forward(ctx, L, B):
-        half = fl.linalg.solve_triangular(L, B, upper=False)
-        X = fl.linalg.solve_triangular(L.mH, half, upper=True)
-        ctx.save_for_backward(L, X)
-        return X
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        L, X = ctx.saved_tensors
-        grad_B = _CholeskySolve.apply(L, grad_output)
-        grad_A = -(grad_B @ X.mH)
-        return (grad_A + grad_A.mH) @ L, grad_B
+    half = fl.linalg.solve_triangular(L, B, upper=False)
+    X = fl.linalg.solve_triangular(L.mH, half, upper=True)
+    ctx.save_for_backward(L, X)
+    return X
 
 
-class _QR(Function):
+@_cholesky_solve.derivative
+def _(ctx, grad_output):
+    L, X = ctx.saved
+    grad_B = _choleskySolve.apply(L, grad_output)
+    grad_A = -(grad_B @ X.mH)
+    return (grad_A + grad_A.mH) @ L, grad_B
+
+
+@primitive(method=False, function=False)
+def _qr(ctx, A):
     """A = Q R with as many columns in Q as the smaller side of A has."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A):
-        import numpy
+    Q, R = (tensor(part, A) for part in numpy.linalg.qr(array(A)))
+    ctx.save_for_backward(A, Q, R)
+    return Q, R
 
-        Q, R = (tensor(part, A) for part in numpy.linalg.qr(array(A)))
-        ctx.save_for_backward(A, Q, R)
-        return Q, R
 
-    @staticmethod
-    def backward(ctx, grad_Q, grad_R):
-        A, Q, R = ctx.saved_tensors
-        rows, columns = A.size(-2), A.size(-1)
-        if rows >= columns:
-            return _qr_backward(Q, R, grad_Q, grad_R)
-        # A = [X | Y] = Q [R1 | R2]: X is square, and Y = Q R2 gives grad_Y and one more part of grad_Q.
-        left, right = R[..., :rows], grad_R[..., rows:]
-        grad_Q = grad_Q + A[..., rows:] @ right.mH
-        grad_X = _qr_backward(Q, left, grad_Q, grad_R[..., :rows])
-        return fl.cat([grad_X, Q @ right], -1)
+@_qr.derivative
+def _(ctx, grad_Q, grad_R):
+    A, Q, R = ctx.saved
+    rows, columns = A.size(-2), A.size(-1)
+    if rows >= columns:
+        return _qr_backward(Q, R, grad_Q, grad_R)
+    # A = [X | Y] = Q [R1 | R2]: X is square, and Y = Q R2 gives grad_Y and one more part of grad_Q.
+    left, right = R[..., :rows], grad_R[..., rows:]
+    grad_Q = grad_Q + A[..., rows:] @ right.mH
+    grad_X = _qr_backward(Q, left, grad_Q, grad_R[..., :rows])
+    return fl.cat([grad_X, Q @ right], -1)
 
 
 def _qr_backward(Q, R, grad_Q, grad_R):
@@ -98,7 +94,7 @@ def _diagonal_matrix(M):
 def linalg_cholesky(A, *, upper=False):
     """L with A = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
     check_matrices("linalg.cholesky", A, square=True)
-    L = _Cholesky.apply(A.mH if upper else A, "linalg.cholesky")
+    L = _cholesky(A.mH if upper else A, "linalg.cholesky")
     return L.mH if upper else L
 
 
@@ -106,7 +102,7 @@ def linalg_cholesky(A, *, upper=False):
 def cholesky(input, upper=False):
     """L with input = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
     check_matrices("cholesky", input, square=True)
-    L = _Cholesky.apply(input.mH if upper else input, "cholesky")
+    L = _cholesky(input.mH if upper else input, "cholesky")
     return L.mH if upper else L
 
 
@@ -115,7 +111,7 @@ def linalg_cholesky_ex(A, *, upper=False, check_errors=False):
     """(L, info) of `linalg.cholesky`; info is 0."""
     check_matrices("linalg.cholesky_ex", A, square=True)
     info = fl.zeros(A.shape[:-2], dtype=fl.int32, device=A.device)
-    return _cholesky_ex(linalg_cholesky(A, upper=upper), info)
+    return _CholeskyExResult(linalg_cholesky(A, upper=upper), info)
 
 
 @composite
@@ -127,7 +123,7 @@ def cholesky_solve(B, L, upper=False):
         raise RuntimeError(f"cholesky_solve: Incompatible matrix sizes: B {tuple(B.shape)}, L {tuple(L.shape)}.")
     batch = fl.broadcast_shapes(L.shape[:-2], B.shape[:-2])
     L = (L.mH if upper else L).expand(*batch, *L.shape[-2:])
-    return _CholeskySolve.apply(L, B.expand(*batch, *B.shape[-2:]))
+    return _choleskySolve.apply(L, B.expand(*batch, *B.shape[-2:]))
 
 
 @composite
@@ -145,9 +141,9 @@ def linalg_qr(A, mode="reduced"):
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
     if mode == "complete" and A.size(-2) > A.size(-1):
-        return _qr(*_complete_qr(A))
-    Q, R = _QR.apply(A)
-    return _qr(A.new_empty(0) if mode == "r" else Q, R)
+        return _QrResult(*_complete_qr(A))
+    Q, R = _qr(A)
+    return _QrResult(A.new_empty(0) if mode == "r" else Q, R)
 
 
 def _complete_qr(A):
@@ -181,7 +177,7 @@ def geqrf(input):
     for i, matrix in enumerate(flat):
         h, taus[i] = numpy.linalg.qr(matrix, "raw")
         factors[i] = h.T
-    return _geqrf(
+    return _GeqrfResult(
         tensor(factors.reshape(values.shape), input),
         tensor(taus.reshape(*values.shape[:-2], k), input),
     )
@@ -254,44 +250,43 @@ def _partial_pivoting(values):
     return pivots
 
 
-class _LUFactor(Function):
+@primitive(method=False, function=False)
+def _lu_factor(ctx, A):
     """P A = L U in one matrix, with the row swaps as LAPACK writes them."""
+    values = array(A)
+    flat = stacked(values).copy()
+    pivots = _partial_pivoting(flat)
+    LU = tensor(flat.reshape(values.shape), A)
+    pivots = tensor(pivots.reshape(*values.shape[:-2], min(values.shape[-2:])), A)
+    ctx.mark_non_differentiable(pivots)
+    ctx.save_for_backward(LU, pivots)
+    return LU, pivots
 
-    @staticmethod
-    def forward(ctx, A):
-        values = array(A)
-        flat = stacked(values).copy()
-        pivots = _partial_pivoting(flat)
-        LU = tensor(flat.reshape(values.shape), A)
-        pivots = tensor(pivots.reshape(*values.shape[:-2], min(values.shape[-2:])), A)
-        ctx.mark_non_differentiable(pivots)
-        ctx.save_for_backward(LU, pivots)
-        return LU, pivots
 
-    @staticmethod
-    def backward(ctx, grad_output, _):
-        LU, pivots = ctx.saved_tensors
-        m, n = LU.size(-2), LU.size(-1)
-        k = min(m, n)
-        P, L, U = lu_unpack(LU, pivots)
-        grad_L, grad_U = grad_output[..., :k].tril(-1), grad_output[..., :k, :].triu()
-        L1, U1 = L[..., :k, :], U[..., :k]
-        if m == n:
-            phi = (L.mH @ grad_L).tril(-1) + (grad_U @ U.mH).triu()
-            return _between(P, L, U, phi), None
-        if m < n:
-            # Columns beyond the square part: U2 = L**-1 P^T A2.
-            gU1, gU2 = grad_U[..., :k], grad_U[..., k:]
-            phi = (L.mH @ grad_L - (gU2 @ U[..., k:].mH)).tril(-1) + (gU1 @ U1.mH).triu()
-            first = fl.linalg.solve_triangular(U1.mH, phi, upper=False, left=False)
-            inner = fl.cat([first, gU2], -1)
-            return P @ fl.linalg.solve_triangular(L.mH, inner, upper=True, unitriangular=True), None
-        # Rows beyond the square part: L2 = A2 U**-1.
-        gL1, gL2 = grad_L[..., :k, :], grad_L[..., k:, :]
-        phi = (L1.mH @ gL1).tril(-1) + (grad_U @ U.mH - L[..., k:, :].mH @ gL2).triu()
-        first = fl.linalg.solve_triangular(L1.mH, phi, upper=True, unitriangular=True)
-        inner = fl.cat([first, gL2], -2)
-        return P @ fl.linalg.solve_triangular(U.mH, inner, upper=False, left=False), None
+@_lu_factor.derivative
+def _(ctx, grad_output, grad_pivots):
+    LU, pivots = ctx.saved
+    m, n = LU.size(-2), LU.size(-1)
+    k = min(m, n)
+    P, L, U = lu_unpack(LU, pivots)
+    grad_L, grad_U = grad_output[..., :k].tril(-1), grad_output[..., :k, :].triu()
+    L1, U1 = L[..., :k, :], U[..., :k]
+    if m == n:
+        phi = (L.mH @ grad_L).tril(-1) + (grad_U @ U.mH).triu()
+        return _between(P, L, U, phi), None
+    if m < n:
+        # Columns beyond the square part: U2 = L**-1 P^T A2.
+        gU1, gU2 = grad_U[..., :k], grad_U[..., k:]
+        phi = (L.mH @ grad_L - (gU2 @ U[..., k:].mH)).tril(-1) + (gU1 @ U1.mH).triu()
+        first = fl.linalg.solve_triangular(U1.mH, phi, upper=False, left=False)
+        inner = fl.cat([first, gU2], -1)
+        return P @ fl.linalg.solve_triangular(L.mH, inner, upper=True, unitriangular=True), None
+    # Rows beyond the square part: L2 = A2 U**-1.
+    gL1, gL2 = grad_L[..., :k, :], grad_L[..., k:, :]
+    phi = (L1.mH @ gL1).tril(-1) + (grad_U @ U.mH - L[..., k:, :].mH @ gL2).triu()
+    first = fl.linalg.solve_triangular(L1.mH, phi, upper=True, unitriangular=True)
+    inner = fl.cat([first, gL2], -2)
+    return P @ fl.linalg.solve_triangular(U.mH, inner, upper=False, left=False), None
 
 
 def _between(P, L, U, phi):
@@ -305,7 +300,7 @@ def linalg_lu_factor(A, *, pivot=True):
     """(LU, pivots): L below and U on and above the diagonal of one matrix, and row swaps, counted from 1."""
     check_matrices("linalg.lu_factor", A)
     _need_pivot("linalg.lu_factor", pivot)
-    return _lu_factor(*_LUFactor.apply(A))
+    return _LuFactorResult(*_lu_factor(A))
 
 
 def _need_pivot(operator, pivot):
@@ -318,15 +313,15 @@ def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False):
     """(LU, pivots, info); info is the first zero on U's diagonal, counted from 1, or 0."""
     check_matrices("linalg.lu_factor_ex", A)
     _need_pivot("linalg.lu_factor_ex", pivot)
-    LU, pivots = _LUFactor.apply(A)
+    LU, pivots = _lu_factor(A)
     zero = LU.detach().diagonal(0, -2, -1) == 0
     if zero.size(-1) == 0:
-        return _lu_factor_ex(LU, pivots, fl.zeros(A.shape[:-2], dtype=fl.int32, device=A.device))
+        return _LuFactorExResult(LU, pivots, fl.zeros(A.shape[:-2], dtype=fl.int32, device=A.device))
     first = zero.to(fl.int32).argmax(-1) + 1
     info = fl.where(zero.any(-1), first, fl.zeros_like(first)).to(fl.int32)
     if check_errors and bool((info != 0).any()):
         raise RuntimeError("linalg.lu_factor_ex: U has a zero on its diagonal.")
-    return _lu_factor_ex(LU, pivots, info)
+    return _LuFactorExResult(LU, pivots, info)
 
 
 @composite(out=False)
@@ -340,7 +335,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
         U = LU_data[..., :k, :].triu()
     if unpack_pivots:
         P = _permutation(LU_pivots, m, LU_data)
-    return _lu_unpack(P, L, U)
+    return _LuUnpackResult(P, L, U)
 
 
 def _permutation(pivots, m, like):
@@ -363,7 +358,7 @@ def linalg_lu(A, *, pivot=True):
     """(P, L, U) with A = P @ L @ U, P a permutation."""
     check_matrices("linalg.lu", A)
     _need_pivot("linalg.lu", pivot)
-    return _lu(*lu_unpack(*_LUFactor.apply(A)))
+    return _LuResult(*lu_unpack(*_lu_factor(A)))
 
 
 @composite(name="lu", out=False)

@@ -2,16 +2,15 @@
 import math
 from collections import namedtuple
 
-from ..autograd import Function
-from ..ops import public as fl
-from ..ops.declare import composite
-from .arrays import array, check_matrices, lapack_errors, real_like, tensor
+from . import public as fl
+from .declare import composite, primitive
+from .lapack import array, check_matrices, lapack_errors, real_like, tensor
 
-_eigh = namedtuple("linalg_eigh", "eigenvalues eigenvectors")
-_eig = namedtuple("linalg_eig", "eigenvalues eigenvectors")
-_svd = namedtuple("linalg_svd", "U S Vh")
-_old_svd = namedtuple("svd", "U S V")
-_lstsq = namedtuple("linalg_lstsq", "solution residuals rank singular_values")
+_EighResult = namedtuple("linalg_eigh", "eigenvalues eigenvectors")
+_EigResult = namedtuple("linalg_eig", "eigenvalues eigenvectors")
+_SvdResult = namedtuple("linalg_svd", "U S Vh")
+_OldSvdResult = namedtuple("svd", "U S V")
+_LstsqResult = namedtuple("linalg_lstsq", "solution residuals rank singular_values")
 
 
 def _gaps(values):
@@ -24,126 +23,122 @@ def _off_diagonal(matrix):
     return matrix - fl.diag_embed(matrix.diagonal(0, -2, -1))
 
 
-class _Eigh(Function):
+@primitive(method=False, function=False)
+def _eigh(ctx, A, UPLO):
     """A = V diag(w) V^H. Source of the derivatives here: Giles, "An extended collection of matrix
     derivative results for forward and reverse mode automatic differentiation", 2008."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A, UPLO):
-        import numpy
-
-        with lapack_errors("linalg.eigh", "The algorithm failed to converge"):
-            values, vectors = numpy.linalg.eigh(array(A), UPLO)
-        values, vectors = tensor(values, A), tensor(vectors, A)
-        ctx.save_for_backward(values, vectors)
-        return values, vectors
-
-    @staticmethod
-    def backward(ctx, grad_values, grad_vectors):
-        values, V = ctx.saved_tensors
-        inner = _off_diagonal(V.mH @ grad_vectors) / _gaps(values) + fl.diag_embed(grad_values)
-        return V @ inner @ V.mH, None
+    with lapack_errors("linalg.eigh", "The algorithm failed to converge"):
+        values, vectors = numpy.linalg.eigh(array(A), UPLO)
+    values, vectors = tensor(values, A), tensor(vectors, A)
+    ctx.save_for_backward(values, vectors)
+    return values, vectors
 
 
-class _Eig(Function):
+@_eigh.derivative
+def _(ctx, grad_values, grad_vectors):
+    values, V = ctx.saved
+    inner = _off_diagonal(V.mH @ grad_vectors) / _gaps(values) + fl.diag_embed(grad_values)
+    return V @ inner @ V.mH, None
+
+
+@primitive(method=False, function=False)
+def _eig(ctx, A):
     """A V = V diag(w), each column of V of norm 1."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A):
-        import numpy
-
-        with lapack_errors("linalg.eig", "The algorithm failed to converge"):
-            values, vectors = numpy.linalg.eig(array(A))
-        dtype = numpy.complex64 if array(A).dtype in (numpy.float32, numpy.complex64) else numpy.complex128
-        values, vectors = tensor(values.astype(dtype), A), tensor(vectors.astype(dtype), A)
-        ctx.save_for_backward(A, values, vectors)
-        return values, vectors
-
-    @staticmethod
-    def backward(ctx, grad_values, grad_vectors):
-        A, values, V = ctx.saved_tensors
-        projected = V.mH @ grad_vectors
-        # The norm of each column is held at 1, which takes out the growth along it.
-        growth = projected.diagonal(0, -2, -1).real.to(V.dtype)
-        projected = projected - V.mH @ (V * growth.unsqueeze(-2))
-        inner = _off_diagonal(projected) / _gaps(values).conj() + fl.diag_embed(grad_values)
-        return real_like(A, fl.linalg.solve(V.mH, inner @ V.mH))
+    with lapack_errors("linalg.eig", "The algorithm failed to converge"):
+        values, vectors = numpy.linalg.eig(array(A))
+    dtype = numpy.complex64 if array(A).dtype in (numpy.float32, numpy.complex64) else numpy.complex128
+    values, vectors = tensor(values.astype(dtype), A), tensor(vectors.astype(dtype), A)
+    ctx.save_for_backward(A, values, vectors)
+    return values, vectors
 
 
-class _SVD(Function):
+@_eig.derivative
+def _(ctx, grad_values, grad_vectors):
+    A, values, V = ctx.saved
+    projected = V.mH @ grad_vectors
+    # The norm of each column is held at 1, which takes out the growth along it.
+    growth = projected.diagonal(0, -2, -1).real.to(V.dtype)
+    projected = projected - V.mH @ (V * growth.unsqueeze(-2))
+    inner = _off_diagonal(projected) / _gaps(values).conj() + fl.diag_embed(grad_values)
+    return real_like(A, fl.linalg.solve(V.mH, inner @ V.mH))
+
+
+@primitive(method=False, function=False)
+def _svd(ctx, A):
     """A = U diag(S) V^H with as many singular values as the smaller side of A has."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A):
-        import numpy
-
-        with lapack_errors("linalg.svd", "The algorithm failed to converge"):
-            parts = numpy.linalg.svd(array(A), full_matrices=False)
-        U, S, Vh = (tensor(part, A) for part in parts)
-        ctx.save_for_backward(U, S, Vh)
-        return U, S, Vh
-
-    @staticmethod
-    def backward(ctx, grad_U, grad_S, grad_Vh):
-        U, S, Vh = ctx.saved_tensors
-        V, grad_V = Vh.mH, grad_Vh.mH
-        m, n, k = U.size(-2), V.size(-2), S.size(-1)
-        weights = S.to(U.dtype)
-        gaps = (S * S).unsqueeze(-2) - (S * S).unsqueeze(-1)
-        gaps = gaps + fl.eye(k, dtype=S.dtype, device=S.device)
-        left, right = U.mH @ grad_U, V.mH @ grad_V
-        turn_left, turn_right = left - left.mH, right - right.mH
-        inner = _off_diagonal(turn_left) / gaps * weights.unsqueeze(-2)
-        inner = inner + weights.unsqueeze(-1) * (_off_diagonal(turn_right) / gaps)
-        diagonal = grad_S.to(U.dtype)
-        if U.dtype.is_complex:
-            diagonal = diagonal + turn_left.diagonal(0, -2, -1) / (2 * weights)
-        inner = inner + fl.diag_embed(diagonal)
-        result = U @ inner @ Vh
-        if m > k:
-            beyond = grad_U / weights.unsqueeze(-2)
-            result = result + (beyond - U @ (U.mH @ beyond)) @ Vh
-        if n > k:
-            beyond = grad_V / weights.unsqueeze(-2)
-            result = result + U @ (beyond - V @ (V.mH @ beyond)).mH
-        return result
+    with lapack_errors("linalg.svd", "The algorithm failed to converge"):
+        parts = numpy.linalg.svd(array(A), full_matrices=False)
+    U, S, Vh = (tensor(part, A) for part in parts)
+    ctx.save_for_backward(U, S, Vh)
+    return U, S, Vh
 
 
-class _SingularValues(Function):
+@_svd.derivative
+def _(ctx, grad_U, grad_S, grad_Vh):
+    U, S, Vh = ctx.saved
+    V, grad_V = Vh.mH, grad_Vh.mH
+    m, n, k = U.size(-2), V.size(-2), S.size(-1)
+    weights = S.to(U.dtype)
+    gaps = (S * S).unsqueeze(-2) - (S * S).unsqueeze(-1)
+    gaps = gaps + fl.eye(k, dtype=S.dtype, device=S.device)
+    left, right = U.mH @ grad_U, V.mH @ grad_V
+    turn_left, turn_right = left - left.mH, right - right.mH
+    inner = _off_diagonal(turn_left) / gaps * weights.unsqueeze(-2)
+    inner = inner + weights.unsqueeze(-1) * (_off_diagonal(turn_right) / gaps)
+    diagonal = grad_S.to(U.dtype)
+    if U.dtype.is_complex:
+        diagonal = diagonal + turn_left.diagonal(0, -2, -1) / (2 * weights)
+    inner = inner + fl.diag_embed(diagonal)
+    result = U @ inner @ Vh
+    if m > k:
+        beyond = grad_U / weights.unsqueeze(-2)
+        result = result + (beyond - U @ (U.mH @ beyond)) @ Vh
+    if n > k:
+        beyond = grad_V / weights.unsqueeze(-2)
+        result = result + U @ (beyond - V @ (V.mH @ beyond)).mH
+    return result
+
+
+@primitive(method=False, function=False)
+def _singular_values(ctx, A):
     """Only S of the singular value decomposition; its derivative is diag(U^H dA V)."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A):
-        import numpy
+    with lapack_errors("linalg.svdvals", "The algorithm failed to converge"):
+        if not ctx.needs_input_grad[0]:
+            return tensor(numpy.linalg.svd(array(A), compute_uv=False), A)
+        U, S, Vh = numpy.linalg.svd(array(A), full_matrices=False)
+    ctx.save_for_backward(A)
+    ctx.vectors = tensor(U, A), tensor(Vh, A)
+    return tensor(S, A)
 
-        with lapack_errors("linalg.svdvals", "The algorithm failed to converge"):
-            if not ctx.needs_input_grad[0]:
-                return tensor(numpy.linalg.svd(array(A), compute_uv=False), A)
-            U, S, Vh = numpy.linalg.svd(array(A), full_matrices=False)
-        ctx.save_for_backward(A)
-        ctx.vectors = tensor(U, A), tensor(Vh, A)
-        return tensor(S, A)
 
-    @staticmethod
-    def backward(ctx, grad_output):
-        (A,) = ctx.saved_tensors
-        U, Vh = ctx.vectors
-        if fl.is_grad_enabled():
-            U, _, Vh = _SVD.apply(A)
-        return (U * grad_output.unsqueeze(-2)) @ Vh
+@_singular_values.derivative
+def _(ctx, grad_output):
+    (A,) = ctx.saved
+    U, Vh = ctx.vectors
+    if fl.is_grad_enabled():
+        U, _, Vh = _svd(A)
+    return (U * grad_output.unsqueeze(-2)) @ Vh
 
 
 def _hermitian(operator, A, UPLO):
     check_matrices(operator, A, square=True)
     if str(UPLO).upper() not in ("L", "U"):
         raise RuntimeError(f"{operator}: Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    return _Eigh.apply(A, str(UPLO).upper())
+    return _eigh(A, str(UPLO).upper())
 
 
 @composite(name="eigh", namespaces=("linalg",), method=False)
 def linalg_eigh(A, UPLO="L"):
     """(eigenvalues, eigenvectors) of Hermitian matrices, values ascending, from one triangle of A."""
-    return _eigh(*_hermitian("linalg.eigh", A, UPLO))
+    return _EighResult(*_hermitian("linalg.eigh", A, UPLO))
 
 
 @composite(name="eigvalsh", namespaces=("linalg",), method=False)
@@ -156,14 +151,14 @@ def linalg_eigvalsh(A, UPLO="L"):
 def linalg_eig(A):
     """(eigenvalues, eigenvectors) of square matrices, complex and in no order."""
     check_matrices("linalg.eig", A, square=True)
-    return _eig(*_Eig.apply(A))
+    return _EigResult(*_eig(A))
 
 
 @composite(name="eigvals", namespaces=("linalg",), method=False)
 def linalg_eigvals(A):
     """The eigenvalues of square matrices, complex and in no order."""
     check_matrices("linalg.eigvals", A, square=True)
-    return _Eig.apply(A)[0]
+    return _eig(A)[0]
 
 
 def _full_svd(A):
@@ -175,7 +170,7 @@ def _full_svd(A):
     if not (fl.is_grad_enabled() and A.requires_grad):
         return U, tensor(S, A), Vh
     k = S.shape[-1]
-    narrow_U, S, narrow_Vh = _SVD.apply(A)
+    narrow_U, S, narrow_Vh = _svd(A)
     return fl.cat([narrow_U, U[..., k:]], -1), S, fl.cat([narrow_Vh, Vh[..., k:, :]], -2)
 
 
@@ -184,14 +179,14 @@ def linalg_svd(A, full_matrices=True, *, driver=None):
     """(U, S, Vh) with A = U @ diag(S) @ Vh, singular values descending."""
     check_matrices("linalg.svd", A)
     square = A.size(-2) == A.size(-1)
-    return _svd(*(_full_svd(A) if full_matrices and not square else _SVD.apply(A)))
+    return _SvdResult(*(_full_svd(A) if full_matrices and not square else _svd(A)))
 
 
 @composite(name="svdvals", namespaces=("linalg",), method=False)
 def linalg_svdvals(A, *, driver=None):
     """The singular values of matrices, descending."""
     check_matrices("linalg.svdvals", A)
-    return _SingularValues.apply(A)
+    return _singular_values(A)
 
 
 @composite
@@ -201,9 +196,9 @@ def svd(input, some=True, compute_uv=True):
     if not compute_uv:
         m, n = input.size(-2), input.size(-1)
         zeros = [input.new_zeros(*input.shape[:-2], size, size) for size in (m, n)]
-        return _old_svd(zeros[0], linalg_svdvals(input), zeros[1])
+        return _OldSvdResult(zeros[0], linalg_svdvals(input), zeros[1])
     U, S, Vh = linalg_svd(input, full_matrices=not some)
-    return _old_svd(U, S, Vh.mH)
+    return _OldSvdResult(U, S, Vh.mH)
 
 
 def _tolerance(A, largest, atol, rtol, hermitian=False):
@@ -237,38 +232,37 @@ def linalg_matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False):
         return (values > limit.unsqueeze(-1)).sum(-1)
 
 
-class _PseudoInverse(Function):
+@primitive(method=False, function=False)
+def _pseudo_inverse(ctx, A, atol, rtol, hermitian):
     """X = A^+. Source of dX: Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413:
     dX = -X dA X + X X^H dA^H (I - A X) + (I - X A) dA^H X^H X."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A, atol, rtol, hermitian):
-        import numpy
+    values = array(A)
+    if hermitian:
+        w, V = numpy.linalg.eigh(values)
+        U, S, Vh = V * numpy.sign(w)[..., None, :], abs(w), V.conj().swapaxes(-1, -2)
+    else:
+        U, S, Vh = numpy.linalg.svd(values, full_matrices=False)
+    S = tensor(S, A)
+    if S.size(-1):
+        limit = _tolerance(A, S.amax(-1), atol, rtol).unsqueeze(-1)
+        S = fl.where(S > limit, 1 / S, fl.zeros_like(S))
+    U, Vh = tensor(U.astype(values.dtype), A), tensor(Vh, A)
+    result = (Vh.mH * S.unsqueeze(-2)) @ U.mH
+    ctx.save_for_backward(A, result)
+    return result
 
-        values = array(A)
-        if hermitian:
-            w, V = numpy.linalg.eigh(values)
-            U, S, Vh = V * numpy.sign(w)[..., None, :], abs(w), V.conj().swapaxes(-1, -2)
-        else:
-            U, S, Vh = numpy.linalg.svd(values, full_matrices=False)
-        S = tensor(S, A)
-        if S.size(-1):
-            limit = _tolerance(A, S.amax(-1), atol, rtol).unsqueeze(-1)
-            S = fl.where(S > limit, 1 / S, fl.zeros_like(S))
-        U, Vh = tensor(U.astype(values.dtype), A), tensor(Vh, A)
-        result = (Vh.mH * S.unsqueeze(-2)) @ U.mH
-        ctx.save_for_backward(A, result)
-        return result
 
-    @staticmethod
-    def backward(ctx, grad_output):
-        A, X = ctx.saved_tensors
-        g, Xh = grad_output.mH, X.mH
-        first = g @ X
-        last = X @ g
-        result = -(Xh @ grad_output @ Xh) + (first @ Xh - A @ (X @ (first @ Xh)))
-        second = (Xh @ last) - ((Xh @ last) @ X) @ A
-        return result + second, None, None, None
+@_pseudo_inverse.derivative
+def _(ctx, grad_output):
+    A, X = ctx.saved
+    g, Xh = grad_output.mH, X.mH
+    first = g @ X
+    last = X @ g
+    result = -(Xh @ grad_output @ Xh) + (first @ Xh - A @ (X @ (first @ Xh)))
+    second = (Xh @ last) - ((Xh @ last) @ X) @ A
+    return result + second, None, None, None
 
 
 @composite(name="pinv", namespaces=("linalg",), method=False)
@@ -277,7 +271,7 @@ def linalg_pinv(A, rcond=None, *, atol=None, rtol=None, hermitian=False):
     check_matrices("linalg.pinv", A, square=hermitian)
     if rcond is not None:
         rtol = rcond
-    return _PseudoInverse.apply(A, atol, rtol, hermitian)
+    return _pseudo_inverse(A, atol, rtol, hermitian)
 
 
 @composite(out=False)
@@ -330,7 +324,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     if m > n and (driver == "gels" or bool((rank == n).all())) and driver != "gelsy" and driver is not None:
         difference = A @ solution - right
         residuals = (difference.abs() ** 2).sum(-2)
-    return _lstsq(
+    return _LstsqResult(
         solution.squeeze(-1) if vector else solution,
         residuals,
         fl.empty(0, dtype=fl.int64) if driver == "gels" else rank,

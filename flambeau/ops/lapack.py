@@ -2,7 +2,7 @@
 import math
 from contextlib import contextmanager
 
-from ..ops import public as fl
+from . import public as fl
 
 
 class LinAlgError(RuntimeError):

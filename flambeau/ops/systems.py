@@ -1,82 +1,78 @@
 """Systems of equations, inverses and determinants."""
 from collections import namedtuple
 
-from ..autograd import Function
-from ..ops import public as fl
-from ..ops.declare import composite
-from .arrays import array, check_matrices, lapack_errors, tensor
+from . import public as fl
+from .declare import composite, primitive
+from .lapack import array, check_matrices, lapack_errors, tensor
 
-_inv_ex = namedtuple("linalg_inv_ex", "inverse info")
-_solve_ex = namedtuple("linalg_solve_ex", "result info")
-_slogdet = namedtuple("linalg_slogdet", "sign logabsdet")
-_triangular_solve = namedtuple("triangular_solve", "solution cloned_coefficient")
+_InvExResult = namedtuple("linalg_inv_ex", "inverse info")
+_SolveExResult = namedtuple("linalg_solve_ex", "result info")
+_SlogdetResult = namedtuple("linalg_slogdet", "sign logabsdet")
+_TriangularSolveResult = namedtuple("triangular_solve", "solution cloned_coefficient")
 
 
-class _Inverse(Function):
+@primitive(method=False, function=False)
+def _inverse(ctx, A, operator):
     """A to A**-1 =: X. d X = -X dA X."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A, operator):
-        import numpy
-
-        with lapack_errors(operator, "The diagonal element of a factor is zero, the inversion could not be completed because the input matrix is singular"):
-            result = tensor(numpy.linalg.inv(array(A)), A)
-        ctx.save_for_backward(result)
-        return result
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        (X,) = ctx.saved_tensors
-        return -(X.mH @ grad_output @ X.mH), None
+    with lapack_errors(operator, "The diagonal element of a factor is zero, the inversion could not be completed because the input matrix is singular"):
+        result = tensor(numpy.linalg.inv(array(A)), A)
+    ctx.save_for_backward(result)
+    return result
 
 
-class _Solve(Function):
+@_inverse.derivative
+def _(ctx, grad_output):
+    (X,) = ctx.saved
+    return -(X.mH @ grad_output @ X.mH), None
+
+
+@primitive(method=False, function=False)
+def _solve(ctx, A, B, operator):
     """X = A**-1 B for matrices of one batch shape. d X = A**-1 (dB - dA X)."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A, B, operator):
-        import numpy
-
-        with lapack_errors(operator, "The solver failed because the input matrix is singular"):
-            X = tensor(numpy.linalg.solve(array(A), array(B)), A)
-        ctx.save_for_backward(A, X)
-        return X
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        A, X = ctx.saved_tensors
-        grad_B = _Solve.apply(A.mH, grad_output, "linalg.solve")
-        return -(grad_B @ X.mH), grad_B, None
+    with lapack_errors(operator, "The solver failed because the input matrix is singular"):
+        X = tensor(numpy.linalg.solve(array(A), array(B)), A)
+    ctx.save_for_backward(A, X)
+    return X
 
 
-class _TriangularSolve(Function):
+@_solve.derivative
+def _(ctx, grad_output):
+    A, X = ctx.saved
+    grad_B = _solve(A.mH, grad_output, "linalg.solve")
+    return -(grad_B @ X.mH), grad_B, None
+
+
+@primitive(method=False, function=False)
+def _triangular_solve(ctx, A, B, upper, unitriangular):
     """X = A**-1 B, where only one triangle of A counts."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A, B, upper, unitriangular):
-        import numpy
+    triangle = numpy.triu(array(A)) if upper else numpy.tril(array(A))
+    if unitriangular:
+        n = triangle.shape[-1]
+        triangle[..., range(n), range(n)] = 1
+    try:
+        X = tensor(numpy.linalg.solve(triangle, array(B)), A)
+    except numpy.linalg.LinAlgError:
+        # LAPACK's substitution divides by the zero on the diagonal, and so does PyTorch.
+        X = tensor(_substitute(triangle, array(B), upper), A)
+    ctx.save_for_backward(A, X)
+    ctx.upper, ctx.unitriangular = upper, unitriangular
+    return X
 
-        triangle = numpy.triu(array(A)) if upper else numpy.tril(array(A))
-        if unitriangular:
-            n = triangle.shape[-1]
-            triangle[..., range(n), range(n)] = 1
-        try:
-            X = tensor(numpy.linalg.solve(triangle, array(B)), A)
-        except numpy.linalg.LinAlgError:
-            # LAPACK's substitution divides by the zero on the diagonal, and so does PyTorch.
-            X = tensor(_substitute(triangle, array(B), upper), A)
-        ctx.save_for_backward(A, X)
-        ctx.upper, ctx.unitriangular = upper, unitriangular
-        return X
 
-    @staticmethod
-    def backward(ctx, grad_output):
-        A, X = ctx.saved_tensors
-        grad_B = _TriangularSolve.apply(A.mH, grad_output, not ctx.upper, ctx.unitriangular)
-        grad_A = -(grad_B @ X.mH)
-        offset = 1 if ctx.unitriangular else 0
-        grad_A = grad_A.triu(offset) if ctx.upper else grad_A.tril(-offset)
-        return grad_A, grad_B, None, None
+@_triangular_solve.derivative
+def _(ctx, grad_output):
+    A, X = ctx.saved
+    grad_B = _triangular_solve(A.mH, grad_output, not ctx.upper, ctx.unitriangular)
+    grad_A = -(grad_B @ X.mH)
+    offset = 1 if ctx.unitriangular else 0
+    grad_A = grad_A.triu(offset) if ctx.upper else grad_A.tril(-offset)
+    return grad_A, grad_B, None, None
 
 
 def _substitute(triangle, B, upper):
@@ -91,24 +87,23 @@ def _substitute(triangle, B, upper):
     return X
 
 
-class _Determinant(Function):
+@primitive(method=False, function=False)
+def _determinant(ctx, A):
     """det(A) and d det = det(A) tr(A**-1 dA)."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A):
-        import numpy
+    result = tensor(numpy.asarray(numpy.linalg.det(array(A))), A)
+    ctx.save_for_backward(A, result)
+    return result
 
-        result = tensor(numpy.asarray(numpy.linalg.det(array(A))), A)
-        ctx.save_for_backward(A, result)
-        return result
 
-    @staticmethod
-    def backward(ctx, grad_output):
-        A, result = ctx.saved_tensors
-        if bool((result == 0).any()):
-            return grad_output.unsqueeze(-1).unsqueeze(-1) * _adjugate(A).mH
-        factor = grad_output * (result.conj() if result.dtype.is_complex else result)
-        return factor.unsqueeze(-1).unsqueeze(-1) * fl.linalg.inv(A).mH
+@_determinant.derivative
+def _(ctx, grad_output):
+    A, result = ctx.saved
+    if bool((result == 0).any()):
+        return grad_output.unsqueeze(-1).unsqueeze(-1) * _adjugate(A).mH
+    factor = grad_output * (result.conj() if result.dtype.is_complex else result)
+    return factor.unsqueeze(-1).unsqueeze(-1) * fl.linalg.inv(A).mH
 
 
 def _adjugate(A):
@@ -122,27 +117,26 @@ def _adjugate(A):
     return tensor((phase[..., None, None] * (V * others[..., None, :]) @ Uh).astype(array(A).dtype), A)
 
 
-class _SignAndLog(Function):
+@primitive(method=False, function=False)
+def _sign_and_log(ctx, A):
     """(det / abs(det), log(abs(det))). d log(det) = tr(A**-1 dA), its real part the second's."""
+    import numpy
 
-    @staticmethod
-    def forward(ctx, A):
-        import numpy
+    sign, logarithm = numpy.linalg.slogdet(array(A))
+    sign, logarithm = tensor(numpy.asarray(sign), A), tensor(numpy.asarray(logarithm), A)
+    ctx.save_for_backward(A, sign)
+    if not A.dtype.is_complex:
+        ctx.mark_non_differentiable(sign)
+    return sign, logarithm
 
-        sign, logarithm = numpy.linalg.slogdet(array(A))
-        sign, logarithm = tensor(numpy.asarray(sign), A), tensor(numpy.asarray(logarithm), A)
-        ctx.save_for_backward(A, sign)
-        if not A.dtype.is_complex:
-            ctx.mark_non_differentiable(sign)
-        return sign, logarithm
 
-    @staticmethod
-    def backward(ctx, grad_sign, grad_logarithm):
-        A, sign = ctx.saved_tensors
-        factor = grad_logarithm
-        if A.dtype.is_complex:
-            factor = fl.complex(grad_logarithm, -(grad_sign.conj() * sign).imag)
-        return factor.unsqueeze(-1).unsqueeze(-1) * fl.linalg.inv(A).mH
+@_sign_and_log.derivative
+def _(ctx, grad_sign, grad_logarithm):
+    A, sign = ctx.saved
+    factor = grad_logarithm
+    if A.dtype.is_complex:
+        factor = fl.complex(grad_logarithm, -(grad_sign.conj() * sign).imag)
+    return factor.unsqueeze(-1).unsqueeze(-1) * fl.linalg.inv(A).mH
 
 
 def _info(A):
@@ -153,14 +147,14 @@ def _info(A):
 def linalg_inv(A):
     """The inverse of square matrices."""
     check_matrices("linalg.inv", A, square=True)
-    return _Inverse.apply(A, "linalg.inv")
+    return _inverse(A, "linalg.inv")
 
 
 @composite
 def inverse(input):
     """An alias of `linalg.inv`."""
     check_matrices("inverse", input, square=True)
-    return _Inverse.apply(input, "inverse")
+    return _inverse(input, "inverse")
 
 
 @composite(name="inv_ex", namespaces=("linalg",), method=False)
@@ -169,22 +163,22 @@ def linalg_inv_ex(A, *, check_errors=False):
     check_matrices("linalg.inv_ex", A, square=True)
     info = _info(A)
     try:
-        return _inv_ex(_Inverse.apply(A, "linalg.inv_ex"), info)
+        return _InvExResult(_inverse(A, "linalg.inv_ex"), info)
     except RuntimeError:
         if check_errors:
             raise
     singular = fl.linalg.matrix_rank(A) < A.size(-1)
     identity = fl.eye(A.size(-1), dtype=A.dtype, device=A.device)
     mask = singular.unsqueeze(-1).unsqueeze(-1)
-    result = _Inverse.apply(fl.where(mask, identity, A), "linalg.inv_ex")
-    return _inv_ex(result.masked_fill(mask, float("nan")), singular.to(fl.int32) * A.size(-1))
+    result = _inverse(fl.where(mask, identity, A), "linalg.inv_ex")
+    return _InvExResult(result.masked_fill(mask, float("nan")), singular.to(fl.int32) * A.size(-1))
 
 
 def _is_vector(A, B):
     return B.dim() == 1 or (B.dim() == A.dim() - 1 and tuple(B.shape) == tuple(A.shape[:-1]))
 
 
-def _solve(operator, A, B, left):
+def _solve_equation(operator, A, B, left):
     check_matrices(operator, A, square=True)
     if A.dtype != B.dtype:
         raise RuntimeError(f"{operator}: Expected A and B to have the same dtype, but found {A.dtype} and {B.dtype}")
@@ -202,7 +196,7 @@ def _solve(operator, A, B, left):
             f"{operator}: Incompatible shapes of A and B for the equation AX = B ({A.size(-2)}x{A.size(-1)} and {B.size(-2)}x{B.size(-1)})"
         )
     A, B = _one_batch(A, B)
-    X = _Solve.apply(A, B, operator)
+    X = _solve(A, B, operator)
     X = X if left else X.mT
     return X.squeeze(-1) if vector else X
 
@@ -215,13 +209,13 @@ def _one_batch(A, B):
 @composite(name="solve", namespaces=("linalg",), method=False)
 def linalg_solve(A, B, *, left=True):
     """X with A @ X = B, or X @ A = B with left=False."""
-    return _solve("linalg.solve", A, B, left)
+    return _solve_equation("linalg.solve", A, B, left)
 
 
 @composite(name="solve_ex", namespaces=("linalg",), method=False)
 def linalg_solve_ex(A, B, *, left=True, check_errors=False):
     """(result, info) of `linalg.solve`; info is 0."""
-    return _solve_ex(_solve("linalg.solve_ex", A, B, left), _info(A))
+    return _SolveExResult(_solve_equation("linalg.solve_ex", A, B, left), _info(A))
 
 
 @composite(name="solve_triangular", namespaces=("linalg",), method=False)
@@ -234,7 +228,7 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     if A.size(-1) != B.size(-2):
         raise RuntimeError(f"linalg.solve_triangular: Incompatible shapes of A {tuple(A.shape)} and B {tuple(B.shape)}.")
     A, B = _one_batch(A, B)
-    return _TriangularSolve.apply(A, B, upper, unitriangular)
+    return _triangular_solve(A, B, upper, unitriangular)
 
 
 @composite
@@ -243,12 +237,12 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
     check_matrices("triangular_solve", A, square=True)
     matrix = A.mT if transpose else A
     solution = linalg_solve_triangular(matrix, b, upper=upper != transpose, unitriangular=unitriangular)
-    return _triangular_solve(solution, A.clone())
+    return _TriangularSolveResult(solution, A.clone())
 
 
 def _det(operator, A):
     check_matrices(operator, A, square=True)
-    return _Determinant.apply(A)
+    return _determinant(A)
 
 
 @composite(name="det", namespaces=("linalg",), method=False)
@@ -267,7 +261,7 @@ def det(input):
 def linalg_slogdet(A):
     """(sign, logabsdet): det(A) = sign * exp(logabsdet)."""
     check_matrices("linalg.slogdet", A, square=True)
-    return _slogdet(*_SignAndLog.apply(A))
+    return _SlogdetResult(*_sign_and_log(A))
 
 
 @composite
@@ -280,7 +274,7 @@ def slogdet(input):
 def logdet(input):
     """log(det(input)); NaN where the determinant is negative."""
     check_matrices("logdet", input, square=True)
-    sign, logarithm = _SignAndLog.apply(input)
+    sign, logarithm = _sign_and_log(input)
     if input.dtype.is_complex:
         return logarithm + sign.log()
     return fl.where(sign == -1, fl.full_like(logarithm, float("nan")), logarithm)
@@ -312,4 +306,4 @@ def linalg_tensorsolve(A, B, dims=None):
             f"linalg.tensorsolve: Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == other.numel(), "
             f"but got {shape.numel()} != {B.numel()}"
         )
-    return _solve("linalg.tensorsolve", A.reshape(B.numel(), shape.numel()), B.reshape(-1), True).reshape(shape)
+    return _solve_equation("linalg.tensorsolve", A.reshape(B.numel(), shape.numel()), B.reshape(-1), True).reshape(shape)

@@ -1,0 +1,38 @@
+"""Automatic differentiation, seen from Python: the engine itself is in csrc/autograd.
+
+Read: grad_mode.py (recording on and off), function.py (operators with a backward of one's own), graph.py
+and hooks.py, functional.py (Jacobians), gradcheck.py, anomaly_mode.py, variable.py (the old interface).
+May import: _core, ops.
+"""
+
+from . import functional, graph
+from .anomaly_mode import detect_anomaly, set_detect_anomaly
+from .differentiate import backward, grad
+from .function import Function
+from .grad_mode import (
+    enable_grad,
+    inference_mode,
+    no_grad,
+    set_grad_enabled,
+    set_multithreading_enabled,
+)
+from .gradcheck import gradcheck, gradgradcheck
+from .variable import Variable
+
+__all__ = [
+    "Function",
+    "Variable",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "functional",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "graph",
+    "inference_mode",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+    "set_multithreading_enabled",
+]

@@ -1,0 +1,112 @@
+"""backward and grad: the two ways to ask the engine for gradients."""
+from .. import _core
+
+__all__ = ["backward", "grad"]
+
+
+def _tuple(values):
+    return (values,) if isinstance(values, _core.Tensor) else tuple(values)
+
+
+def _cotangents(function, outputs, grad_outputs):
+    """The gradients to start from, one for each output: what was given, or 1 for a single number."""
+    if grad_outputs is None:
+        grads = (None,) * len(outputs)
+    else:
+        grads = _tuple(grad_outputs)
+    if len(grads) != len(outputs):
+        raise RuntimeError(f"{function}: got {len(outputs)} tensors and {len(grads)} gradients")
+    for i, (output, grad) in enumerate(zip(outputs, grads)):
+        if not isinstance(output, _core.Tensor):
+            raise TypeError(f"{function}: element {i} of the outputs is a {type(output).__name__}, not a Tensor.")
+        if grad is None:
+            if output.requires_grad and output.numel() != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            continue
+        if not isinstance(grad, _core.Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
+        if tuple(grad.shape) != tuple(output.shape):
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{i}] has a shape of {tuple(grad.shape)} and output[{i}] "
+                f"has a shape of {tuple(output.shape)}."
+            )
+        if grad.dtype.is_complex != output.dtype.is_complex:
+            raise RuntimeError(
+                "For complex Tensors, both grad_output and output are required to have the same dtype. "
+                f"Mismatch in dtype: grad_output[{i}] has a dtype of {grad.dtype} and output[{i}] has a dtype of {output.dtype}."
+            )
+    return grads
+
+
+def backward(
+    tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None
+):
+    """Add the gradients of `tensors` by the leaves of their graph into the leaves' .grad.
+
+    Args:
+        tensors (Tensor or sequence): where to start.
+        grad_tensors (Tensor or sequence, optional): the gradients of `tensors`; may be left out for single numbers.
+        retain_graph (bool): keep what was saved, for another backward; by default as create_graph.
+        create_graph (bool): record the gradients, so that they can be differentiated.
+        inputs (Tensor or sequence, optional): only these tensors get gradients.
+    """
+    if grad_variables is not None:
+        if grad_tensors is not None:
+            raise RuntimeError("`grad_tensors` and `grad_variables` (deprecated) arguments both passed to backward(). Please only use `grad_tensors`.")
+        grad_tensors = grad_variables
+    if inputs is not None:
+        inputs = _tuple(inputs)
+        if not inputs:
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    tensors = _tuple(tensors)
+    grads = _cotangents("backward", tensors, grad_tensors)
+    retain_graph = create_graph if retain_graph is None else retain_graph
+    _core._run_backward(tensors, grads, retain_graph, create_graph, inputs, False)
+
+
+def grad(
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    only_inputs=True,
+    allow_unused=None,
+    is_grads_batched=False,
+    materialize_grads=False,
+):
+    """The gradients of `outputs` by `inputs`, as a tuple; no .grad changes.
+
+    Args:
+        grad_outputs (Tensor or sequence, optional): the gradients of `outputs`; may be left out for single numbers.
+        retain_graph, create_graph: as in `backward`.
+        allow_unused (bool): None for inputs that the outputs do not depend on, which is an error otherwise.
+        materialize_grads (bool): zeros for these.
+    """
+    if not only_inputs:
+        raise RuntimeError("grad: only_inputs=False is no longer supported. Use autograd.backward to accumulate gradients.")
+    if is_grads_batched:
+        raise NotImplementedError("grad: is_grads_batched needs vmap, which flambeau does not have.")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+    allow_unused = materialize_grads if allow_unused is None else allow_unused
+    outputs, inputs = _tuple(outputs), _tuple(inputs)
+    if not inputs:
+        raise ValueError("grad requires non-empty inputs.")
+    grads = _cotangents("grad", outputs, grad_outputs)
+    for x in inputs:
+        if isinstance(x, _core.Tensor) and not x.requires_grad and not allow_unused:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    retain_graph = create_graph if retain_graph is None else retain_graph
+    asked = [x for x in inputs if not isinstance(x, _core.Tensor) or x.requires_grad]
+    found = _core._run_backward(outputs, grads, retain_graph, create_graph, asked, True) if asked else ()
+    remaining = iter(found)
+    results = tuple(next(remaining) if x.requires_grad else None for x in inputs)
+    if not allow_unused and any(result is None for result in results):
+        raise RuntimeError(
+            "One of the differentiated Tensors appears to not have been used in the graph. "
+            "Set allow_unused=True if this is the desired behavior."
+        )
+    if materialize_grads:
+        results = tuple(_core.zeros_like(x) if result is None else result for x, result in zip(inputs, results))
+    return results

@@ -1,0 +1,143 @@
+"""Function: operators whose forward and backward are written by the user, in Python.
+
+The ctx that both see is the node of the autograd graph itself, a native object; saved tensors, checks
+of versions and the count of gradients are its work.
+"""
+import functools
+import inspect
+
+from .. import _core
+from .grad_mode import no_grad
+
+__all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
+
+FunctionCtx = _core.FunctionNode
+
+
+def _save_for_forward(ctx, *tensors):
+    """Accepted for PyTorch's sake: forward mode differentiation, which would read them, is not part of flambeau."""
+    for tensor in tensors:
+        if tensor is not None and not isinstance(tensor, _core.Tensor):
+            raise TypeError(f"save_for_forward: expected tensors or None, not {type(tensor).__name__}.")
+
+
+FunctionCtx.save_for_forward = _save_for_forward
+
+
+class Function:
+    """The base of operators with a backward of their own.
+
+    class Cube(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_tensors
+            return 3 * x**2 * grad_output
+
+    y = Cube.apply(x)
+
+    backward gets one gradient for each output and returns one, or None, for each argument of forward.
+    Alternatively forward takes no ctx, and setup_context(ctx, inputs, output) saves what is needed.
+    """
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def __call__(self, *args, **kwargs):
+        raise RuntimeError(
+            f"{type(self).__name__}: calling an instance of an autograd function is not supported. "
+            f"Write static forward and backward methods and call {type(self).__name__}.apply(...)."
+        )
+
+    @staticmethod
+    def forward(*args, **kwargs):
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        raise NotImplementedError("setup_context is not implemented.")
+
+    @staticmethod
+    def backward(ctx, *grad_outputs):
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward."
+        )
+
+    vjp = backward
+
+    @staticmethod
+    def jvp(ctx, *grad_inputs):
+        raise NotImplementedError("Function.jvp: forward mode differentiation is not part of flambeau.")
+
+    @staticmethod
+    def vmap(info, in_dims, *args):
+        raise NotImplementedError("Function.vmap: vmap is not part of flambeau.")
+
+    generate_vmap_rule = False
+
+    @classmethod
+    def apply(cls, *args, **kwargs):
+        """Run forward and record the call, so that backward runs when gradients are asked for."""
+        with_setup = cls.setup_context is not Function.setup_context
+        if kwargs:
+            if not with_setup:
+                raise TypeError(f"{cls.__name__}.apply() takes no keyword arguments")
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args = bound.args
+        backward = cls.backward if cls.vjp is Function.vjp else cls.vjp
+        ctx = _core._function_node(cls.__name__ + "Backward", backward)
+        history = _core._inspect_inputs(ctx, args)
+        recording = _core._set_grad_enabled(False)
+        try:
+            if with_setup:
+                result = cls.forward(*args)
+                cls.setup_context(ctx, args, result)
+            else:
+                result = cls.forward(ctx, *args)
+        finally:
+            _core._set_grad_enabled(recording)
+        return _core._record_function(ctx, args, result, history)
+
+
+class InplaceFunction(Function):
+    """A Function with a flag `inplace`, as older programs derive from."""
+
+    def __init__(self, inplace=False):
+        self.inplace = inplace
+
+
+class _Once(Function):
+    """Hands tensors through; its own backward is the error."""
+
+    @staticmethod
+    def forward(ctx, *tensors):
+        return tuple(None if tensor is None else tensor.detach() for tensor in tensors)
+
+    @staticmethod
+    def backward(ctx, *grad_outputs):
+        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+
+
+def once_differentiable(function):
+    """Marks a backward that must not be differentiated again: trying to is an error, not a wrong result."""
+
+    @functools.wraps(function)
+    def wrapper(ctx, *args):
+        with no_grad():
+            outputs = function(ctx, *args)
+        if not _core.is_grad_enabled():
+            return outputs
+        if not any(isinstance(arg, _core.Tensor) and arg.requires_grad for arg in args) and not any(ctx.needs_input_grad or ()):
+            return outputs
+        many = isinstance(outputs, tuple)
+        tensors = outputs if many else (outputs,)
+        tensors = tuple(None if tensor is None else tensor.detach().requires_grad_() for tensor in tensors)
+        guarded = _Once.apply(*tensors)
+        return guarded if many else guarded[0]
+
+    return wrapper

@@ -1,0 +1,122 @@
+"""The autograd graph from outside: its nodes, edges, hooks on what is saved."""
+from typing import NamedTuple
+
+from .. import _core
+from .hooks import RemovableHandle
+
+__all__ = [
+    "GradientEdge",
+    "Node",
+    "disable_saved_tensors_hooks",
+    "get_gradient_edge",
+    "increment_version",
+    "register_multi_grad_hook",
+    "save_on_cpu",
+    "saved_tensors_hooks",
+]
+
+Node = _core.Node
+
+
+class GradientEdge(NamedTuple):
+    """Where the gradient of a tensor goes: an output of a node."""
+
+    node: Node
+    output_nr: int
+
+
+def get_gradient_edge(tensor):
+    """The edge that belongs to a tensor that requires grad."""
+    return GradientEdge(*_core._gradient_edge(tensor))
+
+
+def increment_version(tensor):
+    """Count a write in place that the tensors (one, or several) did not see, as by foreign code."""
+    tensors = (tensor,) if isinstance(tensor, _core.Tensor) else tensor
+    for one in tensors:
+        _core._bump_version(one, "increment_version")
+
+
+_disabled = []
+
+
+class saved_tensors_hooks:
+    """While in force, what operators save for backward goes through pack_hook, and back through unpack_hook.
+
+    pack_hook(tensor) returns anything; unpack_hook(that) must give a tensor of the same contents.
+    """
+
+    def __init__(self, pack_hook, unpack_hook):
+        self.pack_hook = pack_hook
+        self.unpack_hook = unpack_hook
+
+    def __enter__(self):
+        if _disabled:
+            raise RuntimeError(_disabled[-1])
+        _core._push_saved_tensors_hooks(self.pack_hook, self.unpack_hook)
+
+    def __exit__(self, *exception):
+        _core._pop_saved_tensors_hooks()
+
+
+class save_on_cpu(saved_tensors_hooks):
+    """Saved tensors wait in main memory and return to their device when backward needs them."""
+
+    def __init__(self, pin_memory=False, device_type="cuda"):
+        def pack(tensor):
+            return tensor.device, tensor.to("cpu")
+
+        def unpack(packed):
+            device, tensor = packed
+            return tensor.to(device)
+
+        super().__init__(pack, unpack)
+
+
+class disable_saved_tensors_hooks:
+    """While in force, `saved_tensors_hooks` is an error with the given message."""
+
+    def __init__(self, error_message):
+        self.error_message = error_message
+
+    def __enter__(self):
+        _disabled.append(self.error_message)
+
+    def __exit__(self, *exception):
+        _disabled.pop()
+
+
+class _Handles(RemovableHandle):
+    def __init__(self, handles):
+        self._handles = handles
+
+    def remove(self):
+        for handle in self._handles:
+            handle.remove()
+
+
+def register_multi_grad_hook(tensors, fn, *, mode="all"):
+    """Call fn when the gradients of several tensors are there.
+
+    mode="all": fn(list of gradients) after the last of them; mode="any": fn(gradient) at the first.
+    """
+    if mode not in ("all", "any"):
+        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    tensors = list(tensors)
+    seen = {}
+
+    def hook_for(position):
+        def hook(grad):
+            if mode == "any":
+                if not seen:
+                    fn(grad)
+            seen[position] = grad
+            if len(seen) == len(tensors):
+                grads = [seen[i] for i in range(len(tensors))]
+                seen.clear()
+                if mode == "all":
+                    fn(grads)
+
+        return hook
+
+    return _Handles([tensor.register_hook(hook_for(i)) for i, tensor in enumerate(tensors)])
