@@ -113,6 +113,18 @@ def as_subclass(self, cls):
     return _core._make_subclass(cls, self, self.requires_grad)
 
 
+def __repr__(self, *, tensor_contents=None):
+    from .printing import tensor_repr
+
+    return tensor_repr(self, contents=tensor_contents)
+
+
+def __format__(self, spec):
+    if self.dim() == 0 and spec:
+        return format(self.item(), spec)
+    return object.__format__(self, spec)
+
+
 def _suggest(self, name):
     import difflib
 

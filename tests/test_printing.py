@@ -1,4 +1,5 @@
 """The text of tensors: PyTorch's, character by character."""
+
 import math
 
 import pytest
@@ -99,7 +100,21 @@ def random_arrays():
     import numpy
 
     rng = numpy.random.default_rng(0)
-    shapes = [(), (1,), (7,), (0,), (3, 0), (4, 5), (2, 3, 4), (1, 1), (30,), (1200,), (50, 40), (9, 9, 20), (2, 1, 3, 2)]
+    shapes = [
+        (),
+        (1,),
+        (7,),
+        (0,),
+        (3, 0),
+        (4, 5),
+        (2, 3, 4),
+        (1, 1),
+        (30,),
+        (1200,),
+        (50, 40),
+        (9, 9, 20),
+        (2, 1, 3, 2),
+    ]
     for shape in shapes:
         normal = numpy.asarray(rng.standard_normal(shape))
         other = numpy.asarray(rng.standard_normal(shape))

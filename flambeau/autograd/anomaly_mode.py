@@ -1,4 +1,5 @@
 """Where in the program a failing backward began: anomaly detection."""
+
 from .. import _core
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]

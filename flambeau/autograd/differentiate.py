@@ -1,4 +1,5 @@
 """backward and grad: the two ways to ask the engine for gradients."""
+
 from .. import _core
 
 __all__ = ["backward", "grad"]
@@ -18,13 +19,17 @@ def _cotangents(function, outputs, grad_outputs):
         raise RuntimeError(f"{function}: got {len(outputs)} tensors and {len(grads)} gradients")
     for i, (output, grad) in enumerate(zip(outputs, grads)):
         if not isinstance(output, _core.Tensor):
-            raise TypeError(f"{function}: element {i} of the outputs is a {type(output).__name__}, not a Tensor.")
+            raise TypeError(
+                f"{function}: element {i} of the outputs is a {type(output).__name__}, not a Tensor."
+            )
         if grad is None:
             if output.requires_grad and output.numel() != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
             continue
         if not isinstance(grad, _core.Tensor):
-            raise TypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
+            raise TypeError(
+                f"gradients can be either Tensors or None, but got {type(grad).__name__}"
+            )
         if tuple(grad.shape) != tuple(output.shape):
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of {tuple(grad.shape)} and output[{i}] "
@@ -39,7 +44,12 @@ def _cotangents(function, outputs, grad_outputs):
 
 
 def backward(
-    tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None
+    tensors,
+    grad_tensors=None,
+    retain_graph=None,
+    create_graph=False,
+    grad_variables=None,
+    inputs=None,
 ):
     """Add the gradients of `tensors` by the leaves of their graph into the leaves' .grad.
 
@@ -52,7 +62,9 @@ def backward(
     """
     if grad_variables is not None:
         if grad_tensors is not None:
-            raise RuntimeError("`grad_tensors` and `grad_variables` (deprecated) arguments both passed to backward(). Please only use `grad_tensors`.")
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to backward(). Please only use `grad_tensors`."
+            )
         grad_tensors = grad_variables
     if inputs is not None:
         inputs = _tuple(inputs)
@@ -84,11 +96,17 @@ def grad(
         materialize_grads (bool): zeros for these.
     """
     if not only_inputs:
-        raise RuntimeError("grad: only_inputs=False is no longer supported. Use autograd.backward to accumulate gradients.")
+        raise RuntimeError(
+            "grad: only_inputs=False is no longer supported. Use autograd.backward to accumulate gradients."
+        )
     if is_grads_batched:
-        raise NotImplementedError("grad: is_grads_batched needs vmap, which flambeau does not have.")
+        raise NotImplementedError(
+            "grad: is_grads_batched needs vmap, which flambeau does not have."
+        )
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     allow_unused = materialize_grads if allow_unused is None else allow_unused
     outputs, inputs = _tuple(outputs), _tuple(inputs)
     if not inputs:
@@ -99,7 +117,11 @@ def grad(
             raise RuntimeError("One of the differentiated Tensors does not require grad")
     retain_graph = create_graph if retain_graph is None else retain_graph
     asked = [x for x in inputs if not isinstance(x, _core.Tensor) or x.requires_grad]
-    found = _core._run_backward(outputs, grads, retain_graph, create_graph, asked, True) if asked else ()
+    found = (
+        _core._run_backward(outputs, grads, retain_graph, create_graph, asked, True)
+        if asked
+        else ()
+    )
     remaining = iter(found)
     results = tuple(next(remaining) if x.requires_grad else None for x in inputs)
     if not allow_unused and any(result is None for result in results):
@@ -108,5 +130,7 @@ def grad(
             "Set allow_unused=True if this is the desired behavior."
         )
     if materialize_grads:
-        results = tuple(_core.zeros_like(x) if result is None else result for x, result in zip(inputs, results))
+        results = tuple(
+            _core.zeros_like(x) if result is None else result for x, result in zip(inputs, results)
+        )
     return results

@@ -3,6 +3,7 @@
 The ctx that both see is the node of the autograd graph itself, a native object; saved tensors, checks
 of versions and the count of gradients are its work.
 """
+
 import functools
 import inspect
 
@@ -18,7 +19,9 @@ def _save_for_forward(ctx, *tensors):
     """Accepted for PyTorch's sake: forward mode differentiation, which would read them, is not part of flambeau."""
     for tensor in tensors:
         if tensor is not None and not isinstance(tensor, _core.Tensor):
-            raise TypeError(f"save_for_forward: expected tensors or None, not {type(tensor).__name__}.")
+            raise TypeError(
+                f"save_for_forward: expected tensors or None, not {type(tensor).__name__}."
+            )
 
 
 FunctionCtx.save_for_forward = _save_for_forward
@@ -55,7 +58,9 @@ class Function:
 
     @staticmethod
     def forward(*args, **kwargs):
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -71,7 +76,9 @@ class Function:
 
     @staticmethod
     def jvp(ctx, *grad_inputs):
-        raise NotImplementedError("Function.jvp: forward mode differentiation is not part of flambeau.")
+        raise NotImplementedError(
+            "Function.jvp: forward mode differentiation is not part of flambeau."
+        )
 
     @staticmethod
     def vmap(info, in_dims, *args):
@@ -120,7 +127,9 @@ class _Once(Function):
 
     @staticmethod
     def backward(ctx, *grad_outputs):
-        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+        raise RuntimeError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )
 
 
 def once_differentiable(function):
@@ -132,11 +141,15 @@ def once_differentiable(function):
             outputs = function(ctx, *args)
         if not _core.is_grad_enabled():
             return outputs
-        if not any(isinstance(arg, _core.Tensor) and arg.requires_grad for arg in args) and not any(ctx.needs_input_grad or ()):
+        if not any(isinstance(arg, _core.Tensor) and arg.requires_grad for arg in args) and not any(
+            ctx.needs_input_grad or ()
+        ):
             return outputs
         many = isinstance(outputs, tuple)
         tensors = outputs if many else (outputs,)
-        tensors = tuple(None if tensor is None else tensor.detach().requires_grad_() for tensor in tensors)
+        tensors = tuple(
+            None if tensor is None else tensor.detach().requires_grad_() for tensor in tensors
+        )
         guarded = _Once.apply(*tensors)
         return guarded if many else guarded[0]
 

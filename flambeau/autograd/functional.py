@@ -4,6 +4,7 @@ Every function here takes func and its inputs, a tensor or a tuple of tensors, a
 form. create_graph=True makes the answer differentiable again; strict=True turns an output that does
 not depend on an input into an error instead of a zero.
 """
+
 from ..ops import public as fl
 from .grad_mode import enable_grad, set_grad_enabled
 
@@ -15,7 +16,9 @@ def _grad(outputs, inputs, grad_outputs=None, create_graph=False):
     from . import grad
 
     grad_outputs = grad_outputs if grad_outputs is not None else (None,) * len(outputs)
-    pairs = [(out, g) for out, g in zip(outputs, grad_outputs) if out is not None and out.requires_grad]
+    pairs = [
+        (out, g) for out, g in zip(outputs, grad_outputs) if out is not None and out.requires_grad
+    ]
     if not pairs:
         return (None,) * len(inputs)
     outputs, grad_outputs = zip(*pairs)
@@ -41,7 +44,10 @@ def _as_tuple(values, what, function):
 def _fresh(inputs, create_graph, need_graph=True):
     """Inputs that begin a graph of their own, but stay connected to the caller's with create_graph."""
     if create_graph:
-        return tuple(x.view_as(x) if x.requires_grad else x.detach().requires_grad_(need_graph) for x in inputs)
+        return tuple(
+            x.view_as(x) if x.requires_grad else x.detach().requires_grad_(need_graph)
+            for x in inputs
+        )
     return tuple(x.detach().requires_grad_(need_graph) for x in inputs)
 
 
@@ -56,7 +62,9 @@ def _require_dependence(function, tensors, what, strict):
         return
     for i, tensor in enumerate(tensors):
         if tensor is None or not tensor.requires_grad:
-            raise RuntimeError(f"{function}: {what} {i} is independent of the inputs. This is not allowed in strict mode.")
+            raise RuntimeError(
+                f"{function}: {what} {i} is independent of the inputs. This is not allowed in strict mode."
+            )
 
 
 def _zeros_for_none(grads, inputs, function, strict, what="output"):
@@ -74,7 +82,9 @@ def _zeros_for_none(grads, inputs, function, strict, what="output"):
 
 def _check_vectors(v, others, function, what):
     if len(v) != len(others):
-        raise RuntimeError(f"{function}: v has {len(v)} tensors, but there are {len(others)} {what}.")
+        raise RuntimeError(
+            f"{function}: v has {len(v)} tensors, but there are {len(others)} {what}."
+        )
     for i, (one, other) in enumerate(zip(v, others)):
         if tuple(one.shape) != tuple(other.shape):
             raise RuntimeError(
@@ -151,20 +161,28 @@ def _rows(output, inputs, create_graph, strict, function):
     )
 
 
-def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
+def jacobian(
+    func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"
+):
     """The Jacobian of func at inputs: for output y and input x a tensor (*y.shape, *x.shape).
 
     With a tuple of inputs, or of outputs, the answer is a tuple over them; with both, over outputs and
     then inputs. vectorize and strategy are accepted; the work is done row by row.
     """
     if strategy not in ("reverse-mode", "forward-mode"):
-        raise AssertionError(f'jacobian: expected strategy to be "forward-mode" or "reverse-mode", got {strategy!r}.')
+        raise AssertionError(
+            f'jacobian: expected strategy to be "forward-mode" or "reverse-mode", got {strategy!r}.'
+        )
     if strategy == "forward-mode" and create_graph:
-        raise NotImplementedError("jacobian: create_graph=True is not supported with strategy='forward-mode'.")
+        raise NotImplementedError(
+            "jacobian: create_graph=True is not supported with strategy='forward-mode'."
+        )
     with enable_grad():
         many_in, inputs = _as_tuple(inputs, "inputs", "jacobian")
         inputs = _fresh(inputs, create_graph)
-        many_out, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "jacobian")
+        many_out, outputs = _as_tuple(
+            func(*inputs), "outputs of the user-provided function", "jacobian"
+        )
         _require_dependence("jacobian", outputs, "Output", strict)
         blocks = [_rows(output, inputs, create_graph, strict, "jacobian") for output in outputs]
     if not create_graph:
@@ -175,12 +193,19 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
 
 def _single_number(outputs, many, function):
     if many or not isinstance(outputs, fl.Tensor) or outputs.numel() != 1:
-        raise RuntimeError(f"The Tensor returned by the function given to {function} should contain a single element")
+        raise RuntimeError(
+            f"The Tensor returned by the function given to {function} should contain a single element"
+        )
     return outputs.reshape(())
 
 
 def hessian(
-    func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"
+    func,
+    inputs,
+    create_graph=False,
+    strict=False,
+    vectorize=False,
+    outer_jacobian_strategy="reverse-mode",
 ):
     """The second derivatives of func, which gives one number: for inputs x, y a tensor (*x.shape, *y.shape)."""
     many, tensors = _as_tuple(inputs, "inputs", "hessian")
@@ -206,10 +231,14 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
         outputs = func(*inputs)
         output = _single_number(outputs, isinstance(outputs, tuple), "vhp")
         _require_dependence("vhp", (output,), "Output", strict)
-        gradient = _zeros_for_none(_grad((output,), inputs, None, create_graph=True), inputs, "vhp", strict)
+        gradient = _zeros_for_none(
+            _grad((output,), inputs, None, create_graph=True), inputs, "vhp", strict
+        )
         _require_dependence("vhp", gradient, "The gradient for input", strict)
     with set_grad_enabled(create_graph):
-        products = _zeros_for_none(_grad(gradient, inputs, v, create_graph), inputs, "vhp", strict, "gradient")
+        products = _zeros_for_none(
+            _grad(gradient, inputs, v, create_graph), inputs, "vhp", strict, "gradient"
+        )
     return _answer((outputs,), False, create_graph), _answer(products, many_in, create_graph)
 
 

@@ -3,6 +3,7 @@
 Each works as a with statement and as a decorator, of functions and of generators. The switch itself is
 a flag of the thread, kept by the core.
 """
+
 import functools
 import inspect
 

@@ -3,6 +3,7 @@
 Complex numbers are treated as pairs of real ones throughout. With this convention, which is
 autograd's, the gradient of a real number L by z = a + b*i is dL/da + i*dL/db: the pairs (dL/da, dL/db).
 """
+
 import math
 import warnings
 
@@ -17,7 +18,9 @@ class GradcheckError(RuntimeError):
 
 
 def _is_differentiable(value):
-    return isinstance(value, fl.Tensor) and (value.dtype.is_floating_point or value.dtype.is_complex)
+    return isinstance(value, fl.Tensor) and (
+        value.dtype.is_floating_point or value.dtype.is_complex
+    )
 
 
 def _tensors(values):
@@ -85,7 +88,9 @@ def _analytical(output, inputs):
         unit = fl.zeros(size, dtype=_real(output).dtype, device=output.device)
         unit[i] = 1
         grads = _gradients(output, inputs, _like(unit, output))
-        rows.append([fl.zeros_like(_real(x)) if g is None else _real(g) for x, g in zip(inputs, grads)])
+        rows.append(
+            [fl.zeros_like(_real(x)) if g is None else _real(g) for x, g in zip(inputs, grads)]
+        )
     return rows
 
 
@@ -94,7 +99,9 @@ def _check_form(grads, inputs, check_grad_dtypes):
         if grad is None:
             continue
         if tuple(grad.shape) != tuple(x.shape):
-            raise GradcheckError(f"grad is of shape {tuple(grad.shape)}, but input {i} is {tuple(x.shape)}.")
+            raise GradcheckError(
+                f"grad is of shape {tuple(grad.shape)}, but input {i} is {tuple(x.shape)}."
+            )
         if check_grad_dtypes and grad.dtype != x.dtype:
             raise GradcheckError(f"grad has dtype {grad.dtype}, but input {i} has {x.dtype}.")
 
@@ -137,7 +144,9 @@ def _check_slow(func, inputs, wanted, outputs, eps, atol, rtol, nondet_tol):
 
 def _check_fast(func, inputs, wanted, outputs, eps, atol, rtol):
     """u @ J @ v for one random u and v each instead of J itself: one backward and two calls a pair."""
-    weights = [fl.rand(_real(out).numel(), dtype=_real(out).dtype, device=out.device) for out in outputs]
+    weights = [
+        fl.rand(_real(out).numel(), dtype=_real(out).dtype, device=out.device) for out in outputs
+    ]
     tables = [_gradients(output, wanted, _like(u, output)) for u, output in zip(weights, outputs)]
     for i, x in enumerate(wanted):
         values = x.detach()
@@ -153,7 +162,9 @@ def _check_fast(func, inputs, wanted, outputs, eps, atol, rtol):
             values.copy_(_like(original, x))
         for j, (u, grads) in enumerate(zip(weights, tables)):
             numerical = (u * (ends[0][j] - ends[1][j])).sum() / (2 * eps)
-            analytical = ((fl.zeros_like(original) if grads[i] is None else _real(grads[i])) * direction).sum()
+            analytical = (
+                (fl.zeros_like(original) if grads[i] is None else _real(grads[i])) * direction
+            ).sum()
             scale = math.sqrt(max(u.numel(), 1))
             _compare(numerical.reshape(1, 1), analytical.reshape(1, 1), i, j, atol * scale, rtol)
 
@@ -181,7 +192,9 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mo
                 stacklevel=4,
             )
         if any(stride == 0 and size > 1 for stride, size in zip(x.stride(), x.shape)):
-            raise RuntimeError(f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping.")
+            raise RuntimeError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping."
+            )
         x.retain_grad()
     with enable_grad():
         results = func(*inputs)
@@ -193,7 +206,9 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mo
                         raise GradcheckError("Numerical gradient for function expected to be zero")
             return True
         for output in outputs:
-            _check_form(_gradients(output, wanted, fl.zeros_like(output)), wanted, check_grad_dtypes)
+            _check_form(
+                _gradients(output, wanted, fl.zeros_like(output)), wanted, check_grad_dtypes
+            )
         _check_zero(outputs, wanted)
         if fast_mode:
             _check_fast(func, inputs, wanted, outputs, eps, atol, rtol)
@@ -206,7 +221,11 @@ def _numerical_all(func, inputs, x, eps):
     """`_numerical` of every floating output, for a func whose outputs are cut from the graph."""
 
     def as_if_differentiable(*args):
-        return [out.detach().requires_grad_() for out in _tensors(func(*args)) if _is_differentiable(out)]
+        return [
+            out.detach().requires_grad_()
+            for out in _tensors(func(*args))
+            if _is_differentiable(out)
+        ]
 
     return _numerical(as_if_differentiable, inputs, x, eps)
 
@@ -283,7 +302,9 @@ def gradgradcheck(
             outputs = _differentiable_outputs(func(*inputs))
         grad_outputs = [_random_like(out, gen_non_contig_grad_outputs) for out in outputs]
     else:
-        grad_outputs = list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
+        grad_outputs = (
+            list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
+        )
     count = len(grad_outputs)
 
     def gradients(*args):
@@ -317,8 +338,14 @@ def _random_like(output, strided):
 
 def _refuse(batched, batched_forward, forward, masked):
     if batched or batched_forward:
-        raise NotImplementedError("gradcheck: batched gradients need vmap, which flambeau does not have.")
+        raise NotImplementedError(
+            "gradcheck: batched gradients need vmap, which flambeau does not have."
+        )
     if forward:
-        raise NotImplementedError("gradcheck: forward mode differentiation is not part of flambeau.")
+        raise NotImplementedError(
+            "gradcheck: forward mode differentiation is not part of flambeau."
+        )
     if masked:
-        raise NotImplementedError("gradcheck: masked is for sparse tensors, which flambeau does not have.")
+        raise NotImplementedError(
+            "gradcheck: masked is for sparse tensors, which flambeau does not have."
+        )

@@ -1,4 +1,5 @@
 """The autograd graph from outside: its nodes, edges, hooks on what is saved."""
+
 from typing import NamedTuple
 
 from .. import _core

@@ -1,4 +1,5 @@
 """Hooks and reports as Python objects: what the core calls when it needs more than a flag."""
+
 import warnings
 import weakref
 from itertools import count
@@ -50,7 +51,9 @@ def report_anomaly(name, metadata):
     lines = (metadata or {}).get("traceback_")
     if lines:
         report = "".join(lines)
-        message = f"Error detected in {name}. Traceback of forward call that caused the error:\n{report}"
+        message = (
+            f"Error detected in {name}. Traceback of forward call that caused the error:\n{report}"
+        )
     else:
         message = (
             f"Error detected in {name}. No forward pass information available. "

@@ -1,4 +1,5 @@
 """Variable, as programs from before 2018 write it: today every tensor is one."""
+
 import warnings
 
 from .. import _core
@@ -23,7 +24,10 @@ class Variable(metaclass=_VariableType):
 
     def __new__(cls, data=None, requires_grad=None, volatile=None):
         if volatile:
-            warnings.warn("volatile was removed and now has no effect. Use `with no_grad():` instead.", stacklevel=2)
+            warnings.warn(
+                "volatile was removed and now has no effect. Use `with no_grad():` instead.",
+                stacklevel=2,
+            )
         if data is None:
             tensor = _core.empty(0)
         elif isinstance(data, _core.Tensor):

@@ -1,4 +1,5 @@
 """Diagonals and triangles of matrices."""
+
 from . import public as fl
 from .arguments import wrap_dim
 from .declare import composite
@@ -65,7 +66,9 @@ def triu(input, diagonal=0):
 
 def _triangle_indices(row, col, offset, upper, dtype, device):
     if row < 0 or col < 0:
-        raise RuntimeError(f"tril_indices, triu_indices: sizes must be non-negative, got {row} and {col}.")
+        raise RuntimeError(
+            f"tril_indices, triu_indices: sizes must be non-negative, got {row} and {col}."
+        )
     rows = fl.arange(row, dtype=fl.int64, device=device).unsqueeze(1)
     distance = fl.arange(col, dtype=fl.int64, device=device) - rows  # (row, col)
     keep = distance >= offset if upper else distance <= offset
@@ -85,7 +88,11 @@ def triu_indices(row, col, offset=0, *, dtype=None, device="cpu", layout=None):
 
 
 def _powers(x, n, increasing):
-    dtype = fl.int64 if x.dtype == fl.bool or not (x.dtype.is_floating_point or x.dtype.is_complex) else x.dtype
+    dtype = (
+        fl.int64
+        if x.dtype == fl.bool or not (x.dtype.is_floating_point or x.dtype.is_complex)
+        else x.dtype
+    )
     x = x.to(dtype)
     columns = [fl.ones_like(x)]
     for _ in range(n - 1):

@@ -1,4 +1,5 @@
 """Differences of neighbours, and sums of areas between them."""
+
 from . import public as fl
 from .arguments import wrap_dim, wrap_dims
 from .declare import composite
@@ -16,16 +17,23 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
         if piece is None:
             continue
         if piece.dim() != input.dim():
-            raise RuntimeError(f"diff expects {name} to have the same number of dimensions as input, got {piece.dim()} and {input.dim()}")
+            raise RuntimeError(
+                f"diff expects {name} to have the same number of dimensions as input, got {piece.dim()} and {input.dim()}"
+            )
         if any(piece.size(d) != input.size(d) for d in range(input.dim()) if d != dim):
-            raise RuntimeError(f"diff: {name} {tuple(piece.shape)} must match input {tuple(input.shape)} except along dim {dim}.")
+            raise RuntimeError(
+                f"diff: {name} {tuple(piece.shape)} must match input {tuple(input.shape)} except along dim {dim}."
+            )
     if n == 0:
         return input.clone()
     pieces = [piece for piece in (prepend, input, append) if piece is not None]
     result = fl.cat(pieces, dim) if len(pieces) > 1 else input
     for _ in range(min(n, result.size(dim))):
         size = result.size(dim)
-        after, before = result.narrow(dim, min(1, size), max(size - 1, 0)), result.narrow(dim, 0, max(size - 1, 0))
+        after, before = (
+            result.narrow(dim, min(1, size), max(size - 1, 0)),
+            result.narrow(dim, 0, max(size - 1, 0)),
+        )
         result = fl.logical_xor(after, before) if result.dtype == fl.bool else after - before
     return result.narrow(dim, 0, 0).clone() if n > input.size(dim) and len(pieces) == 1 else result
 
@@ -59,7 +67,10 @@ def _slope(input, dim, spacing, edge_order):
                 f"torch.gradient expected each element of spacing to have {n} coordinates, but got shape {tuple(spacing.shape)}"
             )
         steps = spacing.narrow(0, 1, n - 1) - spacing.narrow(0, 0, n - 1)
-        before, after = steps.narrow(0, 0, n - 2).reshape(shape), steps.narrow(0, 1, n - 2).reshape(shape)
+        before, after = (
+            steps.narrow(0, 0, n - 2).reshape(shape),
+            steps.narrow(0, 1, n - 2).reshape(shape),
+        )
         inside = (
             -after / (before * (before + after)) * part(0, n - 2)
             + (after - before) / (before * after) * part(1, n - 2)
@@ -81,7 +92,11 @@ def _slope(input, dim, spacing, edge_order):
 
 def _edge(f0, f1, f2, h1, h2):
     """The derivative at f0 of the parabola through three points at distances h1 and h2."""
-    return -(2 * h1 + h2) / (h1 * (h1 + h2)) * f0 + (h1 + h2) / (h1 * h2) * f1 - h1 / (h2 * (h1 + h2)) * f2
+    return (
+        -(2 * h1 + h2) / (h1 * (h1 + h2)) * f0
+        + (h1 + h2) / (h1 * h2) * f1
+        - h1 / (h2 * (h1 + h2)) * f2
+    )
 
 
 @composite(method=False, out=False)
@@ -97,7 +112,9 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
     dims = wrap_dims(dim, input.dim(), "gradient")
     for d in dims:
         if input.size(d) < edge_order + 1:
-            raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
+            raise RuntimeError(
+                "torch.gradient expected each dimension size to be at least edge_order+1"
+            )
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = input.to(fl.get_default_dtype())
     spacing = 1 if spacing is None else spacing
@@ -117,7 +134,9 @@ def _areas(operator, y, x, dx, dim):
         return pairs * ((1.0 if dx is None else dx) / 2), dim
     if x.dim() == 1:
         if x.size(0) != y.size(dim):
-            raise RuntimeError(f"{operator}: There must be one `x` value for each sample point, got {x.size(0)} for {y.size(dim)}")
+            raise RuntimeError(
+                f"{operator}: There must be one `x` value for each sample point, got {x.size(0)} for {y.size(dim)}"
+            )
         shape = [1] * y.dim()
         shape[dim] = -1
         x = x.reshape(shape)

@@ -1,4 +1,5 @@
 """Sums of products named by their subscripts: einsum and tensordot."""
+
 import string
 
 from . import public as fl
@@ -21,11 +22,17 @@ def _parse_term(term, operand_name):
             labels.append(rest[0])
             rest = rest[1:]
         elif rest[0] == ".":
-            raise RuntimeError(f"einsum(): found '.' for {operand_name} that is not part of any ellipsis")
+            raise RuntimeError(
+                f"einsum(): found '.' for {operand_name} that is not part of any ellipsis"
+            )
         else:
-            raise RuntimeError(f"einsum(): invalid subscript given: '{rest[0]}', subscripts must be in [a-zA-Z]")
+            raise RuntimeError(
+                f"einsum(): invalid subscript given: '{rest[0]}', subscripts must be in [a-zA-Z]"
+            )
     if labels.count(_ellipsis) > 1:
-        raise RuntimeError(f"einsum(): found '...' for {operand_name} for which an ellipsis was already found")
+        raise RuntimeError(
+            f"einsum(): found '...' for {operand_name} for which an ellipsis was already found"
+        )
     return labels
 
 
@@ -34,7 +41,9 @@ def _parse_equation(equation, count):
     terms = left.split(",")
     if len(terms) != count:
         fewer = "fewer" if count > len(terms) else "more"
-        raise RuntimeError(f"einsum(): {fewer} subscripts were found in the equation than operands: {len(terms)} for {count}")
+        raise RuntimeError(
+            f"einsum(): {fewer} subscripts were found in the equation than operands: {len(terms)} for {count}"
+        )
     inputs = [_parse_term(term, f"operand {i}") for i, term in enumerate(terms)]
     return inputs, _parse_term(right, "the output") if arrow else None
 
@@ -48,9 +57,15 @@ def _parse_sublists(args):
             if subscript is Ellipsis:
                 names.append(_ellipsis)
             elif 0 <= subscript < 52:
-                names.append(string.ascii_uppercase[subscript] if subscript < 26 else string.ascii_lowercase[subscript - 26])
+                names.append(
+                    string.ascii_uppercase[subscript]
+                    if subscript < 26
+                    else string.ascii_lowercase[subscript - 26]
+                )
             else:
-                raise RuntimeError(f"einsum(): subscripts in sublist format must be in [0, 52), but got {subscript}")
+                raise RuntimeError(
+                    f"einsum(): subscripts in sublist format must be in [0, 52), but got {subscript}"
+                )
         return names
 
     pairs = len(args) // 2 * 2
@@ -85,7 +100,9 @@ def _expand_ellipsis(operands, inputs, output):
     known = {label for labels in expanded for label in labels}
     for label in output:
         if output.count(label) > 1:
-            raise RuntimeError(f"einsum(): output subscript {label} appears more than once in the output")
+            raise RuntimeError(
+                f"einsum(): output subscript {label} appears more than once in the output"
+            )
         if label not in known:
             raise RuntimeError(
                 f"einsum(): output subscript {label} does not appear in the equation for any input operand"
@@ -140,7 +157,9 @@ def _contract(a, a_labels, b, b_labels, keep):
     sizes = {}
     for operand, labels in ((a, a_labels), (b, b_labels)):
         for i, label in enumerate(labels):
-            sizes[label] = max(operand.size(i), sizes.get(label, operand.size(i))) if operand.size(i) else 0
+            sizes[label] = (
+                max(operand.size(i), sizes.get(label, operand.size(i))) if operand.size(i) else 0
+            )
     a, a_labels = _drop_ones(a, a_labels, sizes)
     b, b_labels = _drop_ones(b, b_labels, sizes)
     a, a_labels = _sum_out(a, a_labels, set(keep) | set(b_labels))
@@ -160,8 +179,12 @@ def _contract(a, a_labels, b, b_labels, keep):
             product *= sizes[label]
         return product
 
-    left = _arrange(a, a_labels, batch + a_only + summed).reshape(count(batch), count(a_only), count(summed))
-    right = _arrange(b, b_labels, batch + summed + b_only).reshape(count(batch), count(summed), count(b_only))
+    left = _arrange(a, a_labels, batch + a_only + summed).reshape(
+        count(batch), count(a_only), count(summed)
+    )
+    right = _arrange(b, b_labels, batch + summed + b_only).reshape(
+        count(batch), count(summed), count(b_only)
+    )
     product = fl.bmm(left, right) if batch else fl.mm(left[0], right[0])
     return product.reshape([sizes[label] for label in labels]), labels
 
@@ -170,7 +193,9 @@ def _next_pair(operands, sizes, output):
     """The two operands whose product is smallest, so that intermediate results stay small."""
 
     def result_size(i, j):
-        others = {label for k, (_, labels) in enumerate(operands) if k not in (i, j) for label in labels}
+        others = {
+            label for k, (_, labels) in enumerate(operands) if k not in (i, j) for label in labels
+        }
         size = 1
         for label in {*operands[i][1], *operands[j][1]} & (others | set(output)):
             size *= sizes[label]
@@ -207,7 +232,9 @@ def einsum(*args):
     einsum(a, [0, 1], b, [1, 2], [0, 2]) names dimensions by numbers instead.
     """
     if not args:
-        raise ValueError("einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list")
+        raise ValueError(
+            "einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list"
+        )
     if isinstance(args[0], str):
         equation, operands = args[0], list(args[1:])
         if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
@@ -220,11 +247,16 @@ def einsum(*args):
             raise ValueError("einsum(): must provide at least one operand and its subscripts list")
         operands, inputs, output = _parse_sublists(args)
     inputs, output = _expand_ellipsis(operands, inputs, output)
-    work = [_take_diagonals(operand, labels, i) for i, (operand, labels) in enumerate(zip(operands, inputs))]
+    work = [
+        _take_diagonals(operand, labels, i)
+        for i, (operand, labels) in enumerate(zip(operands, inputs))
+    ]
     sizes = _check_sizes(work)
     while len(work) > 1:
         i, j = _next_pair(work, sizes, output)
-        others = {label for k, (_, labels) in enumerate(work) if k not in (i, j) for label in labels}
+        others = {
+            label for k, (_, labels) in enumerate(work) if k not in (i, j) for label in labels
+        }
         pair = _contract(*work[i], *work[j], others | set(output))
         work = [item for k, item in enumerate(work) if k not in (i, j)]
         work.insert(0, pair)
@@ -253,9 +285,13 @@ def tensordot(a, b, dims=2):
         dims_a = wrap_dims(dims_a, a.dim(), "tensordot")
         dims_b = wrap_dims(dims_b, b.dim(), "tensordot")
     if len(dims_a) != len(dims_b):
-        raise RuntimeError(f"tensordot: both dimension lists should have the same length, got {dims_a} and {dims_b}.")
+        raise RuntimeError(
+            f"tensordot: both dimension lists should have the same length, got {dims_a} and {dims_b}."
+        )
     if a.dtype != b.dtype:
-        raise RuntimeError(f"tensordot: both inputs should have the same dtype, got {a.dtype} and {b.dtype}.")
+        raise RuntimeError(
+            f"tensordot: both inputs should have the same dtype, got {a.dtype} and {b.dtype}."
+        )
     for i, (m, n) in enumerate(zip(dims_a, dims_b)):
         if a.size(m) != b.size(n) and 1 not in (a.size(m), b.size(n)):
             raise RuntimeError(

@@ -1,4 +1,5 @@
 """Questions about whole tensors or sets: equal, close, contained."""
+
 from . import public as fl
 from .declare import composite
 
@@ -7,9 +8,13 @@ from .declare import composite
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Where abs(input - other) <= atol + rtol * abs(other); equal infinities are close."""
     if input.dtype != other.dtype:
-        raise RuntimeError(f"isclose: {input.dtype} did not match {other.dtype}. Convert one of them.")
+        raise RuntimeError(
+            f"isclose: {input.dtype} did not match {other.dtype}. Convert one of them."
+        )
     if rtol < 0 or atol < 0:
-        raise RuntimeError(f"isclose: rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}")
+        raise RuntimeError(
+            f"isclose: rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}"
+        )
     close = input == other
     inexact = input.dtype.is_floating_point or input.dtype.is_complex
     if equal_nan and inexact:
@@ -49,7 +54,9 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
     device = (elements if isinstance(elements, fl.Tensor) else test_elements).device
     elements, tests = _as_tensor(elements, device), _as_tensor(test_elements, device).reshape(-1)
     if elements.dtype.is_complex or tests.dtype.is_complex:
-        raise RuntimeError("isin: Unsupported input type encountered: complex numbers have no order.")
+        raise RuntimeError(
+            "isin: Unsupported input type encountered: complex numbers have no order."
+        )
     if tests.numel() == 0:
         return fl.full(elements.shape, invert, dtype=fl.bool, device=device)
     # Comparing all pairs is quicker than sorting while one side is short (NumPy's limit).

@@ -1,4 +1,5 @@
 """Matrices as products of triangular, orthogonal and permutation ones."""
+
 from collections import namedtuple
 
 from . import public as fl
@@ -19,7 +20,10 @@ def _cholesky(ctx, A, operator):
     """A = L L^H. With dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half the diagonal."""
     import numpy
 
-    with lapack_errors(operator, "The factorization could not be completed because the input is not positive-definite"):
+    with lapack_errors(
+        operator,
+        "The factorization could not be completed because the input is not positive-definite",
+    ):
         L = tensor(numpy.linalg.cholesky(array(A)), A)
     ctx.save_for_backward(L)
     return L
@@ -120,7 +124,9 @@ def cholesky_solve(B, L, upper=False):
     check_matrices("cholesky_solve", L, square=True)
     check_matrices("cholesky_solve", B)
     if L.size(-1) != B.size(-2):
-        raise RuntimeError(f"cholesky_solve: Incompatible matrix sizes: B {tuple(B.shape)}, L {tuple(L.shape)}.")
+        raise RuntimeError(
+            f"cholesky_solve: Incompatible matrix sizes: B {tuple(B.shape)}, L {tuple(L.shape)}."
+        )
     batch = fl.broadcast_shapes(L.shape[:-2], B.shape[:-2])
     L = (L.mH if upper else L).expand(*batch, *L.shape[-2:])
     return _choleskySolve.apply(L, B.expand(*batch, *B.shape[-2:]))
@@ -139,7 +145,9 @@ def linalg_qr(A, mode="reduced"):
     """(Q, R) with A = Q @ R, Q orthogonal, R upper triangular; mode "complete" makes Q square, "r" leaves it out."""
     check_matrices("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
-        raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
+        raise RuntimeError(
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
+        )
     if mode == "complete" and A.size(-2) > A.size(-1):
         return _QrResult(*_complete_qr(A))
     Q, R = _qr(A)
@@ -200,11 +208,17 @@ def linalg_householder_product(A, tau):
     """The first columns of the product of the reflections that `geqrf` gives."""
     check_matrices("linalg.householder_product", A)
     if A.size(-2) < A.size(-1):
-        raise RuntimeError("linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]")
+        raise RuntimeError(
+            "linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]"
+        )
     if A.size(-1) < tau.size(-1):
-        raise RuntimeError("linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1]")
+        raise RuntimeError(
+            "linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1]"
+        )
     if A.dim() - tau.dim() != 1:
-        raise RuntimeError("linalg.householder_product: Expected tau to have one dimension less than input.")
+        raise RuntimeError(
+            "linalg.householder_product: Expected tau to have one dimension less than input."
+        )
     return _reflections(A, tau)[..., : A.size(-1)]
 
 
@@ -316,7 +330,9 @@ def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False):
     LU, pivots = _lu_factor(A)
     zero = LU.detach().diagonal(0, -2, -1) == 0
     if zero.size(-1) == 0:
-        return _LuFactorExResult(LU, pivots, fl.zeros(A.shape[:-2], dtype=fl.int32, device=A.device))
+        return _LuFactorExResult(
+            LU, pivots, fl.zeros(A.shape[:-2], dtype=fl.int32, device=A.device)
+        )
     first = zero.to(fl.int32).argmax(-1) + 1
     info = fl.where(zero.any(-1), first, fl.zeros_like(first)).to(fl.int32)
     if check_errors and bool((info != 0).any()):

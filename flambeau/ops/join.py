@@ -1,4 +1,5 @@
 """Several tensors into one, or brought to one shape: stacking, broadcasting, grids, products of sets."""
+
 import itertools
 
 from . import public as fl
@@ -112,7 +113,10 @@ def dstack(tensors):
 @composite(method=False)
 def column_stack(tensors):
     """Tensors side by side, vectors as columns."""
-    columns = [tensor.reshape(-1, 1) if tensor.dim() < 2 else tensor for tensor in _some("column_stack", tensors)]
+    columns = [
+        tensor.reshape(-1, 1) if tensor.dim() < 2 else tensor
+        for tensor in _some("column_stack", tensors)
+    ]
     return fl.cat(columns, 1)
 
 
@@ -124,7 +128,9 @@ def block_diag(*tensors):
         return fl.empty(1, 0)
     for tensor in tensors:
         if tensor.dim() > 2:
-            raise RuntimeError(f"block_diag: tensors must have 2 or fewer dimensions, but got {tuple(tensor.shape)}.")
+            raise RuntimeError(
+                f"block_diag: tensors must have 2 or fewer dimensions, but got {tuple(tensor.shape)}."
+            )
     blocks = [_two(tensor) for tensor in tensors]
     dtype = blocks[0].dtype
     for block in blocks[1:]:
@@ -155,7 +161,9 @@ def meshgrid(*tensors, indexing="ij"):
         raise RuntimeError(f'meshgrid: indexing must be "xy" or "ij", but received: {indexing}')
     for tensor in tensors:
         if tensor.dim() > 1:
-            raise RuntimeError(f"meshgrid: expected 0D or 1D tensors, but got {tuple(tensor.shape)}.")
+            raise RuntimeError(
+                f"meshgrid: expected 0D or 1D tensors, but got {tuple(tensor.shape)}."
+            )
         if tensor.dtype != tensors[0].dtype:
             raise RuntimeError("meshgrid: expects all tensors to have the same dtype.")
     swap = indexing == "xy" and len(tensors) >= 2
@@ -178,7 +186,9 @@ def cartesian_prod(*tensors):
     tensors = sequence(*tensors[:1], tensors[1:])
     for tensor in tensors:
         if tensor.dim() != 1:
-            raise RuntimeError(f"cartesian_prod: expected vectors, but got shape {tuple(tensor.shape)}.")
+            raise RuntimeError(
+                f"cartesian_prod: expected vectors, but got shape {tuple(tensor.shape)}."
+            )
     if len(tensors) == 1:
         return tensors[0]
     return fl.stack([grid.reshape(-1) for grid in meshgrid(*tensors)], 1)
@@ -188,7 +198,9 @@ def cartesian_prod(*tensors):
 def combinations(input, r=2, with_replacement=False):
     """Every choice of r elements of a vector, in the order of itertools, one choice a row."""
     if input.dim() != 1:
-        raise RuntimeError(f"combinations: expected a 1D vector, but got shape {tuple(input.shape)}.")
+        raise RuntimeError(
+            f"combinations: expected a 1D vector, but got shape {tuple(input.shape)}."
+        )
     if r < 0:
         raise RuntimeError(f"combinations: expected r >= 0, but got {r}.")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations

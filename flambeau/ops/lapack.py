@@ -1,4 +1,5 @@
 """The way to LAPACK: tensors as NumPy arrays, and NumPy's errors as ours."""
+
 import math
 from contextlib import contextmanager
 
@@ -46,7 +47,9 @@ def check_matrices(operator, A, square=False):
     if A.dim() < 2:
         raise RuntimeError(f"{operator}: The input tensor A must have at least 2 dimensions.")
     if not (A.dtype.is_floating_point or A.dtype.is_complex):
-        raise RuntimeError(f"{operator}: Expected a floating point or complex tensor as input. Got {A.dtype}")
+        raise RuntimeError(
+            f"{operator}: Expected a floating point or complex tensor as input. Got {A.dtype}"
+        )
     if A.dtype in (fl.float16, fl.bfloat16):
         raise RuntimeError(f"{operator}: Low precision dtypes not supported. Got {A.dtype}")
     if square and A.size(-1) != A.size(-2):

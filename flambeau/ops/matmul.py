@@ -1,4 +1,5 @@
 """Products of vectors and matrices, all in terms of the two native ones: mm and bmm."""
+
 import math
 
 from . import public as fl
@@ -18,7 +19,9 @@ def _check_ndim(operator, **tensors):
 
 def _check_dtypes(operator, first, second):
     if first.dtype != second.dtype:
-        raise RuntimeError(f"{operator}: dtypes differ: {first.dtype} and {second.dtype}. Convert one of them.")
+        raise RuntimeError(
+            f"{operator}: dtypes differ: {first.dtype} and {second.dtype}. Convert one of them."
+        )
 
 
 @composite
@@ -27,7 +30,9 @@ def mv(input, vec):
     _check_ndim("mv", input=(input, 2), vec=(vec, 1))
     _check_dtypes("mv", input, vec)
     if input.size(1) != vec.size(0):
-        raise RuntimeError(f"mv: size mismatch, input {tuple(input.shape)} @ vec {tuple(vec.shape)}.")
+        raise RuntimeError(
+            f"mv: size mismatch, input {tuple(input.shape)} @ vec {tuple(vec.shape)}."
+        )
     return fl.mm(input, vec.unsqueeze(1)).squeeze(1)
 
 
@@ -90,7 +95,9 @@ def matmul(input, other):
 def _scaled_sum(operator, input, product, beta, alpha):
     """beta * input + alpha * product; what beta = 0 multiplies is ignored, NaN or not."""
     if product.dtype != input.dtype:
-        raise RuntimeError(f"{operator}: input is {input.dtype}, but the product is {product.dtype}.")
+        raise RuntimeError(
+            f"{operator}: input is {input.dtype}, but the product is {product.dtype}."
+        )
     if not (product.dtype.is_floating_point or product.dtype.is_complex):
         beta, alpha = int(beta), int(alpha)
     shape = fl.broadcast_shapes(input.shape, product.shape)
@@ -135,7 +142,9 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * the sum over b of batch1[b] @ batch2[b]."""
     _check_ndim("addbmm", batch1=(batch1, 3), batch2=(batch2, 3))
     if batch1.size(0) != batch2.size(0) or batch1.size(2) != batch2.size(1):
-        raise RuntimeError(f"addbmm: sizes differ: batch1 {tuple(batch1.shape)}, batch2 {tuple(batch2.shape)}.")
+        raise RuntimeError(
+            f"addbmm: sizes differ: batch1 {tuple(batch1.shape)}, batch2 {tuple(batch2.shape)}."
+        )
     left = batch1.transpose(0, 1).reshape(batch1.size(1), -1)  # (M, B * K)
     right = batch2.reshape(-1, batch2.size(2))  # (B * K, N)
     return _scaled_sum("addbmm", input, fl.mm(left, right), beta, alpha)
@@ -186,7 +195,9 @@ def kron(input, other):
 
 def _cross(operator, input, other, dim):
     if input.dim() != other.dim():
-        raise RuntimeError(f"{operator}: inputs must have the same number of dimensions, got {input.dim()} and {other.dim()}.")
+        raise RuntimeError(
+            f"{operator}: inputs must have the same number of dimensions, got {input.dim()} and {other.dim()}."
+        )
     dim = wrap_dim(dim, input.dim(), operator)
     if input.size(dim) != 3 or other.size(dim) != 3:
         raise RuntimeError(
@@ -201,7 +212,11 @@ def _cross(operator, input, other, dim):
 def cross(input, other, dim=None):
     """The vector product along `dim`, by default the first dimension of size 3."""
     if dim is None:
-        shape = fl.broadcast_shapes(input.shape, other.shape) if input.dim() == other.dim() else input.shape
+        shape = (
+            fl.broadcast_shapes(input.shape, other.shape)
+            if input.dim() == other.dim()
+            else input.shape
+        )
         dim = next((d for d, size in enumerate(shape) if size == 3), None)
         if dim is None:
             raise RuntimeError(f"cross: no dimension of size 3 in input {tuple(input.shape)}.")
@@ -240,7 +255,8 @@ def _cheapest_order(sizes):
         for i in range(n - length + 1):
             j = i + length - 1
             cost[i, j], split[i, j] = min(
-                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)
+                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                for k in range(i, j)
             )
     return split
 
@@ -253,7 +269,9 @@ def linalg_multi_dot(tensors):
     """
     tensors = list(tensors)
     if len(tensors) < 2:
-        raise RuntimeError(f"linalg.multi_dot: expected at least 2 tensors, but got {len(tensors)}.")
+        raise RuntimeError(
+            f"linalg.multi_dot: expected at least 2 tensors, but got {len(tensors)}."
+        )
     shape = []
     first, last = tensors[0], tensors[-1]
     if first.dim() == 1:
@@ -294,13 +312,17 @@ def chain_matmul(*matrices):
         return matrices[0].clone()
     for matrix in matrices:
         if matrix.dim() != 2:
-            raise RuntimeError(f"chain_matmul: expected matrices, but got shape {tuple(matrix.shape)}.")
+            raise RuntimeError(
+                f"chain_matmul: expected matrices, but got shape {tuple(matrix.shape)}."
+            )
     return linalg_multi_dot(matrices)
 
 
 def _matrix_power(operator, input, n):
     if input.dim() < 2 or input.size(-1) != input.size(-2):
-        raise RuntimeError(f"{operator}: input must be batches of square matrices, but it is {tuple(input.shape)}.")
+        raise RuntimeError(
+            f"{operator}: input must be batches of square matrices, but it is {tuple(input.shape)}."
+        )
     if n < 0:
         input, n = fl.linalg.inv(input), -n
     result = None
@@ -311,7 +333,11 @@ def _matrix_power(operator, input, n):
         if n:
             input = fl.matmul(input, input)
     if result is None:
-        result = fl.eye(input.size(-1), dtype=input.dtype, device=input.device).expand(input.shape).clone()
+        result = (
+            fl.eye(input.size(-1), dtype=input.dtype, device=input.device)
+            .expand(input.shape)
+            .clone()
+        )
     return result
 
 

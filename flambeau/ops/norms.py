@@ -1,4 +1,5 @@
 """Sizes of vectors and distances between them."""
+
 import math
 
 from . import public as fl
@@ -21,10 +22,16 @@ def _real_dtype(dtype):
 def _check_norm_dtype(operator, input, dtype):
     require_floating(input, operator)
     if dtype is not None:
-        if input.dtype.is_complex != dtype.is_complex or not (dtype.is_floating_point or dtype.is_complex):
-            raise RuntimeError(f"{operator}: dtype should be {'complex' if input.dtype.is_complex else 'real'}, but got {dtype}")
+        if input.dtype.is_complex != dtype.is_complex or not (
+            dtype.is_floating_point or dtype.is_complex
+        ):
+            raise RuntimeError(
+                f"{operator}: dtype should be {'complex' if input.dtype.is_complex else 'real'}, but got {dtype}"
+            )
         if fl.promote_types(input.dtype, dtype) != dtype:
-            raise RuntimeError(f"{operator}: the dtype of the input {input.dtype} should be convertible without narrowing to {dtype}")
+            raise RuntimeError(
+                f"{operator}: the dtype of the input {input.dtype} should be convertible without narrowing to {dtype}"
+            )
         input = input.to(dtype)
     return input
 
@@ -36,7 +43,9 @@ def _vector_norm(operator, x, ord, dim, keepdim):
     if x.dim() == 0:
         dims = []
     if any(x.size(d) == 0 for d in dims) and (ord < 0 or ord == math.inf):
-        raise RuntimeError(f"{operator}: the {ord} norm of an empty dimension of {tuple(x.shape)} has no value.")
+        raise RuntimeError(
+            f"{operator}: the {ord} norm of an empty dimension of {tuple(x.shape)} has no value."
+        )
     if not dims:
         return (x != 0).to(_real_dtype(x.dtype)) if ord == 0 else x.abs()
     if ord == math.inf:
@@ -87,7 +96,9 @@ def _largest(values, dim, keepdim=False):
 def _singular_values_norm(x, dims, ord, keepdim):
     """The norms of matrices that need their singular values: "nuc", 2 and -2."""
     values = fl.linalg.svdvals(fl.movedim(x, dims, (-2, -1)))
-    result = values.sum(-1) if ord == "nuc" else _largest(values, -1) if ord == 2 else values.amin(-1)
+    result = (
+        values.sum(-1) if ord == "nuc" else _largest(values, -1) if ord == 2 else values.amin(-1)
+    )
     if keepdim:
         for d in sorted(dims):
             result = result.unsqueeze(d)
@@ -101,11 +112,15 @@ def _matrix_norm(operator, x, ord, dim, keepdim):
     if ord in ("nuc", 2, -2):
         return _singular_values_norm(x, (rows, columns), ord, keepdim)
     if ord not in (1, -1, math.inf, -math.inf):
-        raise (ValueError if isinstance(ord, str) else RuntimeError)(f"{operator}: Order {ord} not supported.")
+        raise (ValueError if isinstance(ord, str) else RuntimeError)(
+            f"{operator}: Order {ord} not supported."
+        )
     # 1 sums each column, inf each row; then the largest, or with a minus the smallest.
     summed, compared = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = x.abs().sum(summed, keepdim=True)
-    result = _largest(sums, compared, keepdim=True) if ord > 0 else sums.amin(compared, keepdim=True)
+    result = (
+        _largest(sums, compared, keepdim=True) if ord > 0 else sums.amin(compared, keepdim=True)
+    )
     if not keepdim:
         for d in sorted((rows, columns), reverse=True):
             result = result.squeeze(d)
@@ -116,7 +131,9 @@ def _matrix_norm(operator, x, ord, dim, keepdim):
 def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     """The norm of matrices: "fro", "nuc", 1, -1, 2, -2, inf or -inf."""
     if A.dim() < 2:
-        raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
+        raise RuntimeError(
+            "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
+        )
     if len(dim) != 2:
         raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {tuple(dim)}")
     A = _check_norm_dtype("linalg.matrix_norm", A, dtype)
@@ -130,12 +147,16 @@ def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     if dim is not None and not isinstance(dim, int):
         dim = tuple(dim)
         if len(dim) not in (1, 2):
-            raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {dim}")
+            raise RuntimeError(
+                f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {dim}"
+            )
     if ord is None:
         return _vector_norm("linalg.norm", A, 2, dim, keepdim)
     if dim is None:
         if A.dim() not in (1, 2):
-            raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.dim()}D.")
+            raise RuntimeError(
+                f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.dim()}D."
+            )
         dim = (0,) if A.dim() == 1 else (0, 1)
     if isinstance(dim, int) or len(dim) == 1:
         if isinstance(ord, str):
@@ -153,7 +174,9 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
     if p == "nuc":
         dims = (0, 1) if dim is None else dim
         if len(dims) != 2 or (dim is None and input.dim() != 2):
-            raise RuntimeError(f"norm: the nuclear norm needs two dims, but got dim {dim} of {tuple(input.shape)}.")
+            raise RuntimeError(
+                f"norm: the nuclear norm needs two dims, but got dim {dim} of {tuple(input.shape)}."
+            )
         return _singular_values_norm(input, wrap_dims(dims, input.dim(), "norm"), "nuc", keepdim)
     if isinstance(p, str):
         raise RuntimeError(f"norm: only 'fro' and 'nuc' are names of norms, but got {p!r}.")
@@ -175,7 +198,9 @@ def renorm(input, p, dim, maxnorm):
     if maxnorm < 0:
         raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
     if input.dim() < 2:
-        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input.dim()} dimensions")
+        raise RuntimeError(
+            f"renorm: input needs at least 2 dimensions, got {input.dim()} dimensions"
+        )
     dim = wrap_dim(dim, input.dim(), "renorm")
     size = _vector_norm("renorm", input, p, [d for d in range(input.dim()) if d != dim], True)
     return input * fl.where(size > maxnorm, maxnorm / (size + 1e-7), fl.ones_like(size))
@@ -203,9 +228,13 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     require_floating(x1, "cdist", complex_too=False)
     require_floating(x2, "cdist", complex_too=False)
     if x1.dim() < 2 or x2.dim() < 2:
-        raise RuntimeError(f"cdist: inputs need at least two dimensions, got {x1.dim()}D and {x2.dim()}D.")
+        raise RuntimeError(
+            f"cdist: inputs need at least two dimensions, got {x1.dim()}D and {x2.dim()}D."
+        )
     if x1.size(-1) != x2.size(-1):
-        raise RuntimeError(f"cdist: X1 and X2 must have the same number of columns. X1: {x1.size(-1)} X2: {x2.size(-1)}")
+        raise RuntimeError(
+            f"cdist: X1 and X2 must have the same number of columns. X1: {x1.size(-1)} X2: {x2.size(-1)}"
+        )
     if p < 0:
         raise RuntimeError(f"cdist: only supports non-negative p values, got {p}.")
     by_product = modes[compute_mode]

@@ -3,6 +3,7 @@
 `from . import public as fl`, then `fl.stack(...)`: the name is looked up when it is first used, so the
 families may be declared in any order and in a circle, and none imports the package that stands above it.
 """
+
 import sys
 
 

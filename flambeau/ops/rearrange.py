@@ -1,4 +1,5 @@
 """Elements moved or repeated, dimensions moved, split or copied."""
+
 from . import public as fl
 from .arguments import sequence, wrap_dim, wrap_dims
 from .declare import composite
@@ -9,11 +10,19 @@ def movedim(input, source, destination):
     """A view with the dimensions `source` at the places `destination`, the others kept in order."""
     ndim = input.dim()
     if isinstance(source, int) != isinstance(destination, int):
-        raise TypeError("movedim: source and destination must both be ints or both be sequences of ints.")
-    sources, places = ((one,) if isinstance(one, int) else tuple(one) for one in (source, destination))
+        raise TypeError(
+            "movedim: source and destination must both be ints or both be sequences of ints."
+        )
+    sources, places = (
+        (one,) if isinstance(one, int) else tuple(one) for one in (source, destination)
+    )
     if len(sources) != len(places):
-        raise RuntimeError(f"movedim: Invalid source or destination dims: {sources} and {places} differ in length.")
-    if len({d % max(ndim, 1) for d in sources}) != len(sources) or len({d % max(ndim, 1) for d in places}) != len(places):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: {sources} and {places} differ in length."
+        )
+    if len({d % max(ndim, 1) for d in sources}) != len(sources) or len(
+        {d % max(ndim, 1) for d in places}
+    ) != len(places):
         raise RuntimeError(f"movedim: repeated dim in source {sources} or destination {places}.")
     sources, places = wrap_dims(sources, ndim, "movedim"), wrap_dims(places, ndim, "movedim")
     if ndim == 0:
@@ -69,7 +78,9 @@ def _repeat(operator, input, repeats):
             f"{operator}: Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
         )
     if any(count < 0 for count in repeats):
-        raise RuntimeError(f"{operator}: Trying to create tensor with negative dimension: {tuple(repeats)}")
+        raise RuntimeError(
+            f"{operator}: Trying to create tensor with negative dimension: {tuple(repeats)}"
+        )
     shape = (1,) * (len(repeats) - input.dim()) + tuple(input.shape)
     if all(count == 1 for count in repeats):
         return input.reshape(shape).clone()
@@ -175,7 +186,9 @@ def unravel_index(indices, shape):
         shape = shape.tolist()
     sizes = [shape] if isinstance(shape, int) else list(shape)
     if not all(isinstance(size, int) for size in sizes):
-        raise TypeError(f"unravel_index: shape must be an int or a sequence of ints, but got {shape}.")
+        raise TypeError(
+            f"unravel_index: shape must be an int or a sequence of ints, but got {shape}."
+        )
     if any(size < 0 for size in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
     coordinates = []
@@ -215,4 +228,6 @@ def alias_copy(input):
 @composite(method=False)
 def slice_copy(input, dim=0, start=None, end=None, step=1):
     """A copy of the slice start:end:step of `dim`."""
-    return input[(slice(None),) * wrap_dim(dim, input.dim(), "slice_copy") + (slice(start, end, step),)].clone()
+    return input[
+        (slice(None),) * wrap_dim(dim, input.dim(), "slice_copy") + (slice(start, end, step),)
+    ].clone()

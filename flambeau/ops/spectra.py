@@ -1,4 +1,5 @@
 """Eigenvalues and singular values, and what is made of them."""
+
 import math
 from collections import namedtuple
 
@@ -50,7 +51,9 @@ def _eig(ctx, A):
 
     with lapack_errors("linalg.eig", "The algorithm failed to converge"):
         values, vectors = numpy.linalg.eig(array(A))
-    dtype = numpy.complex64 if array(A).dtype in (numpy.float32, numpy.complex64) else numpy.complex128
+    dtype = (
+        numpy.complex64 if array(A).dtype in (numpy.float32, numpy.complex64) else numpy.complex128
+    )
     values, vectors = tensor(values.astype(dtype), A), tensor(vectors.astype(dtype), A)
     ctx.save_for_backward(A, values, vectors)
     return values, vectors
@@ -247,7 +250,7 @@ def _pseudo_inverse(ctx, A, atol, rtol, hermitian):
     S = tensor(S, A)
     if S.size(-1):
         limit = _tolerance(A, S.amax(-1), atol, rtol).unsqueeze(-1)
-        S = fl.where(S > limit, 1 / S, fl.zeros_like(S))
+        S = fl.where(limit < S, 1 / S, fl.zeros_like(S))
     U, Vh = tensor(U.astype(values.dtype), A), tensor(Vh, A)
     result = (Vh.mH * S.unsqueeze(-2)) @ U.mH
     ctx.save_for_backward(A, result)
@@ -307,7 +310,9 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     """
     check_matrices("linalg.lstsq", A)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
-        raise RuntimeError(f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}")
+        raise RuntimeError(
+            f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}"
+        )
     vector = B.dim() == A.dim() - 1 and tuple(B.shape) == tuple(A.shape[:-1])
     right = B.unsqueeze(-1) if vector else B
     if A.size(-2) != right.size(-2):
@@ -321,7 +326,12 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     else:
         rank = fl.zeros(A.shape[:-2], dtype=fl.int64)
     residuals = values.new_empty(0)
-    if m > n and (driver == "gels" or bool((rank == n).all())) and driver != "gelsy" and driver is not None:
+    if (
+        m > n
+        and (driver == "gels" or bool((rank == n).all()))
+        and driver != "gelsy"
+        and driver is not None
+    ):
         difference = A @ solution - right
         residuals = (difference.abs() ** 2).sum(-2)
     return _LstsqResult(

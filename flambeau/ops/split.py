@@ -1,4 +1,5 @@
 """One tensor into several views of it along a dimension."""
+
 from .. import _core
 from .arguments import wrap_dim
 from .declare import composite
@@ -57,7 +58,9 @@ def _tensor_split(operator, input, indices_or_sections, dim):
     if isinstance(indices_or_sections, int):
         sections = indices_or_sections
         if sections <= 0:
-            raise RuntimeError(f"{operator}: number of sections must be larger than 0, got {sections}")
+            raise RuntimeError(
+                f"{operator}: number of sections must be larger than 0, got {sections}"
+            )
         small, larger = divmod(size, sections)
         return _pieces(input, [small + (i < larger) for i in range(sections)], dim)
     pieces, start = [], 0
@@ -79,7 +82,11 @@ def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sectio
 
 def _even_split(operator, input, indices_or_sections, dim):
     """numpy's hsplit and its family: a number of sections has to divide the size."""
-    if isinstance(indices_or_sections, int) and indices_or_sections > 0 and input.size(dim) % indices_or_sections:
+    if (
+        isinstance(indices_or_sections, int)
+        and indices_or_sections > 0
+        and input.size(dim) % indices_or_sections
+    ):
         raise RuntimeError(
             f"{operator}: attempted to split along dimension {dim}, but the size of the dimension "
             f"{input.size(dim)} is not divisible by the split_size {indices_or_sections}!"
@@ -91,15 +98,24 @@ def _even_split(operator, input, indices_or_sections, dim):
 def hsplit(input, *indices_or_sections, indices=None, sections=None):
     """Views along dim 1, or dim 0 of a vector."""
     if input.dim() < 1:
-        raise RuntimeError("hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!")
-    return _even_split("hsplit", input, _given(indices_or_sections, indices, sections), 0 if input.dim() == 1 else 1)
+        raise RuntimeError(
+            "hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!"
+        )
+    return _even_split(
+        "hsplit",
+        input,
+        _given(indices_or_sections, indices, sections),
+        0 if input.dim() == 1 else 1,
+    )
 
 
 @composite(out=False)
 def vsplit(input, *indices_or_sections, indices=None, sections=None):
     """Views along dim 0 of a tensor of 2 or more dimensions."""
     if input.dim() < 2:
-        raise RuntimeError(f"vsplit requires a tensor with at least 2 dimension, but got a tensor with {input.dim()} dimensions!")
+        raise RuntimeError(
+            f"vsplit requires a tensor with at least 2 dimension, but got a tensor with {input.dim()} dimensions!"
+        )
     return _even_split("vsplit", input, _given(indices_or_sections, indices, sections), 0)
 
 
@@ -107,7 +123,9 @@ def vsplit(input, *indices_or_sections, indices=None, sections=None):
 def dsplit(input, *indices_or_sections, indices=None, sections=None):
     """Views along dim 2 of a tensor of 3 or more dimensions."""
     if input.dim() < 3:
-        raise RuntimeError(f"dsplit requires a tensor with at least 3 dimension, but got a tensor with {input.dim()} dimensions!")
+        raise RuntimeError(
+            f"dsplit requires a tensor with at least 3 dimension, but got a tensor with {input.dim()} dimensions!"
+        )
     return _even_split("dsplit", input, _given(indices_or_sections, indices, sections), 2)
 
 

@@ -1,4 +1,5 @@
 """Moments, quantiles and covariances."""
+
 import math
 
 from . import public as fl
@@ -45,7 +46,9 @@ def _variance(operator, input, dim, correction, keepdim):
 def _square_root(variance):
     """sqrt with gradient 0 at 0, where all elements are equal."""
     zero = variance == 0
-    return fl.where(zero, fl.zeros_like(variance), fl.where(zero, fl.ones_like(variance), variance).sqrt())
+    return fl.where(
+        zero, fl.zeros_like(variance), fl.where(zero, fl.ones_like(variance), variance).sqrt()
+    )
 
 
 @composite
@@ -57,13 +60,17 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 @composite
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The square root of `var`. Gradient: 0 where all elements are equal."""
-    return _square_root(_variance("std", input, *_moment_arguments("std", dim, unbiased, correction, keepdim))[0])
+    return _square_root(
+        _variance("std", input, *_moment_arguments("std", dim, unbiased, correction, keepdim))[0]
+    )
 
 
 @composite(method=False, out=False)
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(var, mean) over `dim`."""
-    return _variance("var_mean", input, *_moment_arguments("var_mean", dim, unbiased, correction, keepdim))
+    return _variance(
+        "var_mean", input, *_moment_arguments("var_mean", dim, unbiased, correction, keepdim)
+    )
 
 
 @composite(method=False, out=False)
@@ -187,12 +194,18 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
 
 def _check_weights(name, weights, count, integral):
     if weights.dim() > 1:
-        raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got {weights.dim()} dimensions.")
+        raise RuntimeError(
+            f"cov(): expected {name} to have one or fewer dimensions but got {weights.dim()} dimensions."
+        )
     is_floating = weights.dtype.is_floating_point or weights.dtype.is_complex
     if is_floating == integral:
-        raise RuntimeError(f"cov(): expected {name} to have {'integral' if integral else 'floating point'} dtype but got {weights.dtype}")
+        raise RuntimeError(
+            f"cov(): expected {name} to have {'integral' if integral else 'floating point'} dtype but got {weights.dtype}"
+        )
     if weights.numel() != count:
-        raise RuntimeError(f"cov(): expected {name} to have the same numel as there are observations in the input but got {weights.numel()} != {count}")
+        raise RuntimeError(
+            f"cov(): expected {name} to have the same numel as there are observations in the input but got {weights.numel()} != {count}"
+        )
     if count and bool((weights < 0).any()):
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
@@ -204,7 +217,9 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     fweights counts, and aweights weighs, the observations; both are vectors.
     """
     if input.dim() > 2:
-        raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions")
+        raise RuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions"
+        )
     if input.dtype == fl.bool:
         raise RuntimeError("cov(): bool dtype is not supported for input")
     rows = input.reshape(1, -1) if input.dim() < 2 else input
@@ -221,7 +236,11 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     total = count if weights is None else weights.sum()
     if weights is not None and count and bool(total == 0):
         raise RuntimeError("cov(): weights sum to zero, can't be normalized")
-    mean = rows.mean(1, keepdim=True) if weights is None else (rows * weights).sum(1, keepdim=True) / total
+    mean = (
+        rows.mean(1, keepdim=True)
+        if weights is None
+        else (rows * weights).sum(1, keepdim=True) / total
+    )
     if weights is not None and aweights is not None and correction != 0:
         degrees = total - correction * (weights * aweights).sum() / total
     else:
@@ -238,11 +257,15 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
 def corrcoef(input):
     """The correlation matrix of the rows of `input`: `cov` with a diagonal of 1."""
     if input.dim() > 2:
-        raise RuntimeError(f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions")
+        raise RuntimeError(
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions"
+        )
     covariance = fl.cov(input)
     if covariance.dim() == 0:
         return covariance / covariance
-    deviation = (covariance.diagonal().real if covariance.dtype.is_complex else covariance.diagonal()).sqrt()
+    deviation = (
+        covariance.diagonal().real if covariance.dtype.is_complex else covariance.diagonal()
+    ).sqrt()
     result = covariance / deviation.unsqueeze(1) / deviation
     if result.dtype.is_complex:
         return fl.complex(result.real.clamp(-1, 1), result.imag.clamp(-1, 1))

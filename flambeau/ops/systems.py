@@ -1,4 +1,5 @@
 """Systems of equations, inverses and determinants."""
+
 from collections import namedtuple
 
 from . import public as fl
@@ -16,7 +17,10 @@ def _inverse(ctx, A, operator):
     """A to A**-1 =: X. d X = -X dA X."""
     import numpy
 
-    with lapack_errors(operator, "The diagonal element of a factor is zero, the inversion could not be completed because the input matrix is singular"):
+    with lapack_errors(
+        operator,
+        "The diagonal element of a factor is zero, the inversion could not be completed because the input matrix is singular",
+    ):
         result = tensor(numpy.linalg.inv(array(A)), A)
     ctx.save_for_backward(result)
     return result
@@ -78,12 +82,16 @@ def _(ctx, grad_output):
 def _substitute(triangle, B, upper):
     import numpy
 
-    X = numpy.zeros(numpy.broadcast_shapes(triangle.shape[:-2], B.shape[:-2]) + B.shape[-2:], B.dtype)
+    X = numpy.zeros(
+        numpy.broadcast_shapes(triangle.shape[:-2], B.shape[:-2]) + B.shape[-2:], B.dtype
+    )
     rows = range(triangle.shape[-1])
     with numpy.errstate(all="ignore"):
         for i in reversed(rows) if upper else rows:
             known = triangle[..., i : i + 1, :] @ X
-            X[..., i : i + 1, :] = (B[..., i : i + 1, :] - known) / triangle[..., i : i + 1, i : i + 1]
+            X[..., i : i + 1, :] = (B[..., i : i + 1, :] - known) / triangle[
+                ..., i : i + 1, i : i + 1
+            ]
     return X
 
 
@@ -114,7 +122,9 @@ def _adjugate(A):
     others = numpy.stack([numpy.delete(S, i, -1).prod(-1) for i in range(S.shape[-1])], -1)
     phase = numpy.linalg.det(U) * numpy.linalg.det(Vh)
     V, Uh = Vh.conj().swapaxes(-1, -2), U.conj().swapaxes(-1, -2)
-    return tensor((phase[..., None, None] * (V * others[..., None, :]) @ Uh).astype(array(A).dtype), A)
+    return tensor(
+        (phase[..., None, None] * (V * others[..., None, :]) @ Uh).astype(array(A).dtype), A
+    )
 
 
 @primitive(method=False, function=False)
@@ -181,10 +191,14 @@ def _is_vector(A, B):
 def _solve_equation(operator, A, B, left):
     check_matrices(operator, A, square=True)
     if A.dtype != B.dtype:
-        raise RuntimeError(f"{operator}: Expected A and B to have the same dtype, but found {A.dtype} and {B.dtype}")
+        raise RuntimeError(
+            f"{operator}: Expected A and B to have the same dtype, but found {A.dtype} and {B.dtype}"
+        )
     vector = _is_vector(A, B)
     if vector and not left:
-        raise RuntimeError(f"{operator}: Vector broadcasting of the left hand side is not supported for left=False.")
+        raise RuntimeError(
+            f"{operator}: Vector broadcasting of the left hand side is not supported for left=False."
+        )
     if vector:
         B = B.unsqueeze(-1)
     elif B.dim() < 2:
@@ -226,7 +240,9 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     if not left:
         return linalg_solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT
     if A.size(-1) != B.size(-2):
-        raise RuntimeError(f"linalg.solve_triangular: Incompatible shapes of A {tuple(A.shape)} and B {tuple(B.shape)}.")
+        raise RuntimeError(
+            f"linalg.solve_triangular: Incompatible shapes of A {tuple(A.shape)} and B {tuple(B.shape)}."
+        )
     A, B = _one_batch(A, B)
     return _triangular_solve(A, B, upper, unitriangular)
 
@@ -236,7 +252,9 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
     """(solution, A) of A @ X = b for triangular A; see `linalg.solve_triangular`."""
     check_matrices("triangular_solve", A, square=True)
     matrix = A.mT if transpose else A
-    solution = linalg_solve_triangular(matrix, b, upper=upper != transpose, unitriangular=unitriangular)
+    solution = linalg_solve_triangular(
+        matrix, b, upper=upper != transpose, unitriangular=unitriangular
+    )
     return _TriangularSolveResult(solution, A.clone())
 
 
@@ -284,7 +302,9 @@ def logdet(input):
 def linalg_tensorinv(A, ind=2):
     """The inverse of A as a map of its last dimensions to its first `ind` ones."""
     if ind <= 0:
-        raise RuntimeError(f"linalg.tensorinv: Expected a strictly positive integer for 'ind', got {ind}.")
+        raise RuntimeError(
+            f"linalg.tensorinv: Expected a strictly positive integer for 'ind', got {ind}."
+        )
     first, last = A.shape[:ind], A.shape[ind:]
     if first.numel() != last.numel():
         raise RuntimeError(
@@ -306,4 +326,6 @@ def linalg_tensorsolve(A, B, dims=None):
             f"linalg.tensorsolve: Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == other.numel(), "
             f"but got {shape.numel()} != {B.numel()}"
         )
-    return _solve_equation("linalg.tensorsolve", A.reshape(B.numel(), shape.numel()), B.reshape(-1), True).reshape(shape)
+    return _solve_equation(
+        "linalg.tensorsolve", A.reshape(B.numel(), shape.numel()), B.reshape(-1), True
+    ).reshape(shape)

@@ -53,7 +53,9 @@ def test_complex_gradients_pass():
 @pytest.mark.parametrize("fast_mode", [False, True])
 def test_wrong_gradients_fail(fast_mode):
     x = doubles(3)
-    with pytest.raises(GradcheckError, match="Jacobian mismatch for output 0 with respect to input 0"):
+    with pytest.raises(
+        GradcheckError, match="Jacobian mismatch for output 0 with respect to input 0"
+    ):
         gradcheck(WrongFactor.apply, (x,), fast_mode=fast_mode)
     assert gradcheck(WrongFactor.apply, (x,), raise_exception=False, fast_mode=fast_mode) is False
     with pytest.raises(GradcheckError, match="not multiplied by grad_output"):
@@ -72,7 +74,9 @@ def test_inputs_must_require_grad_and_be_precise():
     with pytest.raises(ValueError, match="at least one input tensor to require gradient"):
         gradcheck(lambda x: x, (flambeau.ones(2),))
     with pytest.warns(UserWarning, match="double precision"):
-        gradcheck(lambda x: x * 2, (flambeau.ones(2, requires_grad=True),), atol=1, raise_exception=False)
+        gradcheck(
+            lambda x: x * 2, (flambeau.ones(2, requires_grad=True),), atol=1, raise_exception=False
+        )
 
 
 def test_a_function_cut_from_the_graph_is_found():

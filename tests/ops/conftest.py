@@ -19,7 +19,9 @@ def _compare(got, expected):
     got, expected = _array(got), _array(expected)
     assert got.shape == expected.shape
     precise = expected.dtype in (numpy.float64, numpy.complex128)
-    numpy.testing.assert_allclose(got, expected, rtol=1e-10 if precise else 1e-5, atol=1e-12 if precise else 1e-6)
+    numpy.testing.assert_allclose(
+        got, expected, rtol=1e-10 if precise else 1e-5, atol=1e-12 if precise else 1e-6
+    )
 
 
 @pytest.fixture
@@ -43,7 +45,11 @@ def random():
 
 
 def _leaves(result):
-    return [leaf for part in result for leaf in _leaves(part)] if isinstance(result, (tuple, list)) else [result]
+    return (
+        [leaf for part in result for leaf in _leaves(part)]
+        if isinstance(result, (tuple, list))
+        else [result]
+    )
 
 
 @pytest.fixture
@@ -60,10 +66,17 @@ def as_pytorch():
         for x in inputs:
             if x.dtype.is_floating_point or x.dtype.is_complex:
                 x.requires_grad_()
-        results = [leaf for leaf in _leaves(call(module, *inputs)) if hasattr(leaf, "requires_grad")]
+        results = [
+            leaf for leaf in _leaves(call(module, *inputs)) if hasattr(leaf, "requires_grad")
+        ]
         differentiable = [leaf for leaf in results if leaf.requires_grad]
         if differentiable:
-            total = sum((leaf * leaf.detach().cos().conj()).real.sum() if leaf.dtype.is_complex else (leaf * leaf.detach().cos()).sum() for leaf in differentiable)
+            total = sum(
+                (leaf * leaf.detach().cos().conj()).real.sum()
+                if leaf.dtype.is_complex
+                else (leaf * leaf.detach().cos()).sum()
+                for leaf in differentiable
+            )
             total.backward()
         return results, [x.grad for x in inputs]
 

@@ -11,7 +11,10 @@ def test_diff(agrees, random):
     x = random(3, 5)
     for n in range(7):
         agrees(flambeau.diff(x, n), numpy.diff(x.numpy(), n))
-    agrees(x.diff(dim=0, prepend=x[:1], append=x[:2]), numpy.diff(x.numpy(), axis=0, prepend=x.numpy()[:1], append=x.numpy()[:2]))
+    agrees(
+        x.diff(dim=0, prepend=x[:1], append=x[:2]),
+        numpy.diff(x.numpy(), axis=0, prepend=x.numpy()[:1], append=x.numpy()[:2]),
+    )
     assert flambeau.tensor([True, False, False]).diff().tolist() == [True, False]
     with pytest.raises(RuntimeError):
         random().diff()
@@ -20,13 +23,18 @@ def test_diff(agrees, random):
 @pytest.mark.parametrize("edge_order", [1, 2])
 def test_gradient(agrees, random, edge_order):
     x = random(4, 5)
-    agrees(flambeau.gradient(x, edge_order=edge_order), numpy.gradient(x.numpy(), edge_order=edge_order))
+    agrees(
+        flambeau.gradient(x, edge_order=edge_order),
+        numpy.gradient(x.numpy(), edge_order=edge_order),
+    )
     spaced = flambeau.gradient(x, spacing=[2.0, 0.5], edge_order=edge_order)
     agrees(spaced, numpy.gradient(x.numpy(), 2.0, 0.5, edge_order=edge_order))
     places = numpy.array([0.0, 1.0, 3.0, 3.5, 7.0])
     got = flambeau.gradient(x, spacing=(flambeau.tensor(places),), dim=1, edge_order=edge_order)
     agrees(got, [numpy.gradient(x.numpy(), places, axis=1, edge_order=edge_order)])
-    assert gradcheck(lambda x: flambeau.gradient(x, dim=1, edge_order=edge_order), (x.requires_grad_(),))
+    assert gradcheck(
+        lambda x: flambeau.gradient(x, dim=1, edge_order=edge_order), (x.requires_grad_(),)
+    )
 
 
 def test_gradient_needs_enough_samples(random):

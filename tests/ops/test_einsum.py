@@ -43,7 +43,11 @@ def test_einsum_with_numbered_subscripts(agrees, random):
 
 
 def test_einsum_gradients(random):
-    operands = [random(2, 3).requires_grad_(), random(3, 3).requires_grad_(), random(2).requires_grad_()]
+    operands = [
+        random(2, 3).requires_grad_(),
+        random(3, 3).requires_grad_(),
+        random(2).requires_grad_(),
+    ]
     assert gradcheck(lambda a, b, c: flambeau.einsum("ij,jj,i->j", a, b, c), operands)
 
 
@@ -69,7 +73,10 @@ def test_einsum_says_what_is_wrong(random, equation, shapes, sentence):
 
 def test_tensordot(agrees, random):
     a, b = random(2, 3, 4), random(4, 3, 5)
-    agrees(flambeau.tensordot(a, b, dims=([1, 2], [1, 0])), numpy.tensordot(a.numpy(), b.numpy(), ([1, 2], [1, 0])))
+    agrees(
+        flambeau.tensordot(a, b, dims=([1, 2], [1, 0])),
+        numpy.tensordot(a.numpy(), b.numpy(), ([1, 2], [1, 0])),
+    )
     agrees(flambeau.tensordot(a, b, dims=1), numpy.tensordot(a.numpy(), b.numpy(), 1))
     agrees(flambeau.tensordot(a, b, dims=0), numpy.tensordot(a.numpy(), b.numpy(), 0))
     with pytest.raises(RuntimeError, match="need to match"):

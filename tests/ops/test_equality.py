@@ -33,7 +33,10 @@ def test_isin(tests):
     x = flambeau.arange(12).view(3, 4)
     t = flambeau.tensor(tests, dtype=flambeau.int64)
     assert flambeau.isin(x, t).tolist() == numpy.isin(x.numpy(), tests).tolist()
-    assert flambeau.isin(x, t, invert=True).tolist() == numpy.isin(x.numpy(), tests, invert=True).tolist()
+    assert (
+        flambeau.isin(x, t, invert=True).tolist()
+        == numpy.isin(x.numpy(), tests, invert=True).tolist()
+    )
 
 
 def test_isin_takes_a_number_on_one_side():

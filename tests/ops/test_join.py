@@ -39,7 +39,9 @@ def test_block_diag(agrees, random):
     import scipy.linalg
 
     blocks = [random(2, 3), random(1, 1), random(3)]
-    agrees(flambeau.block_diag(*blocks), scipy.linalg.block_diag(*[block.numpy() for block in blocks]))
+    agrees(
+        flambeau.block_diag(*blocks), scipy.linalg.block_diag(*[block.numpy() for block in blocks])
+    )
     assert flambeau.block_diag().shape == (1, 0)
 
 

@@ -31,8 +31,16 @@ def test_matmul_of_all_kinds_of_shapes(agrees, random, left, right):
 
 
 def test_matmul_gradients(random):
-    for left, right in [((2, 3), (3, 2)), ((2, 2, 3), (3, 2)), ((2, 1, 2, 3), (2, 3, 2)), ((3,), (2, 3, 2)), ((2, 3), (3,))]:
-        assert gradcheck(flambeau.matmul, (random(*left).requires_grad_(), random(*right).requires_grad_()))
+    for left, right in [
+        ((2, 3), (3, 2)),
+        ((2, 2, 3), (3, 2)),
+        ((2, 1, 2, 3), (2, 3, 2)),
+        ((3,), (2, 3, 2)),
+        ((2, 3), (3,)),
+    ]:
+        assert gradcheck(
+            flambeau.matmul, (random(*left).requires_grad_(), random(*right).requires_grad_())
+        )
 
 
 def test_matmul_errors_name_the_shapes(random):
@@ -67,7 +75,10 @@ def test_sums_of_products(agrees, random):
     x, y = random(5, 2, 3), random(5, 3, 4)
     agrees(flambeau.addbmm(base, x, y), base.numpy() + (x.numpy() @ y.numpy()).sum(0))
     agrees(flambeau.baddbmm(base, x, y), base.numpy() + x.numpy() @ y.numpy())
-    agrees(flambeau.addr(base, a[:, 0], b[0]), base.numpy() + numpy.outer(a.numpy()[:, 0], b.numpy()[0]))
+    agrees(
+        flambeau.addr(base, a[:, 0], b[0]),
+        base.numpy() + numpy.outer(a.numpy()[:, 0], b.numpy()[0]),
+    )
     expected = base.numpy() + product
     base.addmm_(a, b)
     agrees(base, expected)
@@ -75,7 +86,10 @@ def test_sums_of_products(agrees, random):
 
 def test_chains_and_powers(agrees, random):
     a, b, c = random(3, 4), random(4, 5), random(5)
-    agrees(flambeau.linalg.multi_dot([a, b, c]), numpy.linalg.multi_dot([a.numpy(), b.numpy(), c.numpy()]))
+    agrees(
+        flambeau.linalg.multi_dot([a, b, c]),
+        numpy.linalg.multi_dot([a.numpy(), b.numpy(), c.numpy()]),
+    )
     agrees(flambeau.chain_matmul(a, b), a.numpy() @ b.numpy())
     m = random(3, 3)
     for n in (0, 1, 2, 5):

@@ -15,7 +15,10 @@ inf = math.inf
 def test_vector_norm(agrees, random, p):
     x = random(3, 4)
     agrees(flambeau.linalg.vector_norm(x, p, dim=1), numpy.linalg.norm(x.numpy(), p, axis=1))
-    agrees(flambeau.norm(x, p, dim=0, keepdim=True), numpy.linalg.norm(x.numpy(), p, axis=0, keepdims=True))
+    agrees(
+        flambeau.norm(x, p, dim=0, keepdim=True),
+        numpy.linalg.norm(x.numpy(), p, axis=0, keepdims=True),
+    )
     agrees(flambeau.linalg.vector_norm(x, p), numpy.linalg.norm(x.numpy().ravel(), p))
     if p != 0:
         assert gradcheck(lambda x: x.norm(p, dim=1), (x.requires_grad_(),))
@@ -27,7 +30,10 @@ def test_matrix_norm(agrees, random, order):
     agrees(flambeau.linalg.matrix_norm(x, order), numpy.linalg.norm(x.numpy(), order))
     agrees(flambeau.linalg.norm(x, order), numpy.linalg.norm(x.numpy(), order))
     y = random(2, 3, 4)
-    agrees(flambeau.linalg.matrix_norm(y, order, dim=(0, 2)), numpy.linalg.norm(y.numpy(), order, axis=(0, 2)))
+    agrees(
+        flambeau.linalg.matrix_norm(y, order, dim=(0, 2)),
+        numpy.linalg.norm(y.numpy(), order, axis=(0, 2)),
+    )
 
 
 def test_norm_defaults(agrees, random):
@@ -66,7 +72,10 @@ def test_cdist_and_pdist(agrees, random, p):
     agrees(flambeau.cdist(a, b, p), numpy.linalg.norm(difference, p, axis=-1))
     points = random(4, 3)
     i, j = numpy.triu_indices(4, 1)
-    agrees(flambeau.pdist(points, p), numpy.linalg.norm(points.numpy()[i] - points.numpy()[j], p, axis=-1))
+    agrees(
+        flambeau.pdist(points, p),
+        numpy.linalg.norm(points.numpy()[i] - points.numpy()[j], p, axis=-1),
+    )
 
 
 def test_cdist_by_products_agrees_with_differences(agrees, random):

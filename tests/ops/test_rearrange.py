@@ -51,7 +51,11 @@ def test_unflatten_and_ravel(random):
 
 def test_scatters_copy(agrees):
     x = flambeau.zeros(3, 3)
-    assert flambeau.select_scatter(x, flambeau.ones(3), 0, 1).tolist() == [[0] * 3, [1] * 3, [0] * 3]
+    assert flambeau.select_scatter(x, flambeau.ones(3), 0, 1).tolist() == [
+        [0] * 3,
+        [1] * 3,
+        [0] * 3,
+    ]
     assert flambeau.diagonal_scatter(x, flambeau.ones(3)).tolist() == numpy.eye(3).tolist()
     assert flambeau.slice_scatter(x, flambeau.ones(3, 1), 1, 2).sum() == 3
     assert x.sum() == 0
@@ -63,7 +67,9 @@ def test_scatters_are_differentiable(random):
     x, row, diagonal = (random(*s).requires_grad_() for s in [(3, 3), (3,), (3,)])
     assert gradcheck(lambda x, row: flambeau.select_scatter(x, row, 0, 1) ** 2, (x, row))
     assert gradcheck(lambda x, d: flambeau.diagonal_scatter(x, d) ** 2, (x, diagonal))
-    assert gradcheck(lambda x, d: flambeau.slice_scatter(x, d.view(3, 1), 1, 1, 2) ** 2, (x, diagonal))
+    assert gradcheck(
+        lambda x, d: flambeau.slice_scatter(x, d.view(3, 1), 1, 1, 2) ** 2, (x, diagonal)
+    )
 
 
 def test_unravel_index(agrees):
