@@ -76,10 +76,10 @@ class Args {
     }
     return tensors;
   }
-  /// An int32 or int64 tensor, as int64.
+  /// An int32 or int64 tensor, as int64; an empty one may have any dtype.
   TensorRef index(int i, const char* name = "index") const {
     Tensor& t = tensor(i, name);
-    check(t.dtype == DType::int64 || t.dtype == DType::int32, [&] {
+    check(t.dtype == DType::int64 || t.dtype == DType::int32 || t.numel == 0, [&] {
       return message(op_, "(): Expected dtype int32/int64 for ", name, ", but it is ", flambeau::name(t.dtype), ".");
     });
     return as_int64(t);
