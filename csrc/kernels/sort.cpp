@@ -62,6 +62,7 @@ void insertion_sort(Pair* pairs, int64_t n) {
   }
 }
 
+/// Equal keys must stand in the order of their places.
 template <class Pair>
 void sort_pairs(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
   if (n <= 24) insertion_sort(pairs, n);
@@ -171,9 +172,15 @@ void topk(const Strided& values, const Strided& indices, const Strided& self, in
   with_ordered_type(self.dtype, [&]<class T>() {
     each_lane<T>(&values, indices, self, dim, n * 2, [&](const T* from, T* value, int64_t* index, auto& memory) {
       auto* pairs = memory.pairs();
-      select_least(pairs, from, n, step, k, largest);
-      if (sorted) sort_pairs(pairs, memory.scratch(), k, sizeof(T));
-      else std::sort(pairs, pairs + k, [](const auto& a, const auto& b) { return a.place() < b.place(); });
+      if (sorted && k * 4 > n) {  // sorting everything is as quick as selecting so many
+        load(pairs, from, n, step, largest);
+        sort_pairs(pairs, memory.scratch(), n, sizeof(T));
+      } else {
+        select_least(pairs, from, n, step, k, largest);
+      }
+      // Selection has mixed up the places, which radix sorting needs in order.
+      if (sorted && k * 4 <= n) std::sort(pairs, pairs + k);
+      if (!sorted) std::sort(pairs, pairs + k, [](const auto& a, const auto& b) { return a.place() < b.place(); });
       for (int64_t i = 0; i < k; ++i) {
         index[i * index_step] = static_cast<int64_t>(pairs[i].place());
         value[i * value_step] = from[pairs[i].place() * step];

@@ -1,0 +1,169 @@
+"""Reading by index against NumPy, on every layout; gradients; errors."""
+
+import numpy as np
+import pytest
+from tests.ops.layouts import ints, views
+
+import flambeau as fl
+
+CASES = [
+    "i", "i2", "neg", ":,i", "..., i", "i,i", "i, :, i", ":, i, i", "None, i", "i, None", "1:, i", "0, i", "0, :, i",
+    "mask1", ":, mask_mid", "mask12", "mask3", "mask1, :, i", "i, ..., 1", "[0, 1]", "[], ", "i2, i", "empty",
+    "range(2)", "array", "True", "False", "i32, ..., None",
+]
+
+
+def _names(for_numpy):
+    arrays = {
+        "i": np.array([1, 0]),
+        "i2": np.array([[0, 1], [1, 1], [0, 0]]),
+        "neg": np.array([-1, -2, 0]),
+        "i32": np.array([1, 0], dtype=np.int32),
+        "mask1": np.array([True, False, True]),
+        "mask_mid": np.array([False, True, True, False]),
+        "mask12": np.arange(12).reshape(3, 4) % 3 == 0,
+        "mask3": np.arange(60).reshape(3, 4, 5) % 7 == 0,
+        "empty": np.array([], dtype=np.int64),
+    }
+    names = arrays if for_numpy else {name: fl.from_numpy(value) for name, value in arrays.items()}
+    return {**names, "array": np.array([2, 0])}
+
+
+def _index(text, for_numpy):
+    class Catch:
+        def __getitem__(self, index):
+            return index
+
+    index = eval(f"catch[{text}]", {"catch": Catch(), **_names(for_numpy)})
+    if for_numpy and isinstance(index, range):
+        index = list(index)
+    return index
+
+
+def _expected(array, text):
+    """NumPy's answer, but for ints beside tensors: those are taken first, as in PyTorch."""
+    if text in ("0, :, i", "i, ..., 1"):
+        return array[0][:, np.array([1, 0])] if text == "0, :, i" else array[..., 1][np.array([1, 0])]
+    index = _index(text, True)
+    if text == "[], ":
+        index = np.array([], dtype=np.int64)
+    return array[index]
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_getitem_agrees_with_numpy(text):
+    for layout, tensor, array in views((3, 4, 5)):
+        result = tensor[_index(text, False)]
+        np.testing.assert_array_equal(result.numpy(), _expected(array, text), err_msg=layout)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "float16", "float32", "complex64", "complex128"])
+def test_getitem_takes_every_itemsize(dtype):
+    array = (np.arange(24).reshape(4, 6) % 5).astype(dtype)
+    tensor = fl.from_numpy(array.copy())
+    np.testing.assert_array_equal(tensor[ints([3, 0, 3])].numpy(), array[[3, 0, 3]])
+    np.testing.assert_array_equal(tensor[:, ints([3, 0, 3])].numpy(), array[:, [3, 0, 3]])
+
+
+def test_getitem_result_is_contiguous_and_a_copy():
+    x = fl.zeros(3, 4)
+    y = x[:, ints([0, 2])]
+    assert y.is_contiguous()
+    y.fill_(1)
+    assert float(x.sum()) == 0
+
+
+def test_getitem_scalar_tensor_index_is_a_view():
+    x = fl.zeros(3, 4)
+    x[ints(1)].fill_(1)
+    assert x.sum(1).tolist() == [0, 4, 0]
+
+
+@pytest.mark.parametrize("bad, kind, text", [
+    (lambda x: x[ints([0, 5])], IndexError, r"index 5 at position \(1,\) is out of range for dim 0 of size 3"),
+    (lambda x: x[:, ints([[-5]])], IndexError, r"index -5 at position \(0, 0\) is out of range for dim 1 of size 4"),
+    (lambda x: x[fl.zeros(2)], IndexError, "tensors used as indices must be"),
+    (lambda x: x[0.5], IndexError, "valid indices"),
+    (lambda x: x[fl.zeros(2, dtype=fl.bool)], IndexError, "The shape of the mask"),
+    (lambda x: x[ints([0]), ints([0]), ints([0])], IndexError, "too many indices"),
+    (lambda x: x[ints([0, 1]), ints([0, 1, 2])], IndexError, "could not be broadcast together"),
+    (lambda x: x[::-1, ints([0])], ValueError, "flip"),
+])
+def test_getitem_errors(bad, kind, text):
+    with pytest.raises(kind, match=text):
+        bad(fl.zeros(3, 4))
+
+
+def test_index_select_and_gather_on_every_layout():
+    for layout, tensor, array in views((3, 4, 5)):
+        for dim in (0, 1, 2, -1):
+            index = ints([1, 0, 2, 1])
+            np.testing.assert_array_equal(
+                tensor.index_select(dim, index).numpy(), np.take(array, index.numpy(), dim), err_msg=layout)
+            along = np.random.default_rng(1).integers(0, array.shape[dim], (3, 4, 5))
+            np.testing.assert_array_equal(
+                fl.gather(tensor, dim, ints(along)).numpy(), np.take_along_axis(array, along, dim), err_msg=layout)
+
+
+def test_gather_reads_a_smaller_index():
+    x = fl.from_numpy(np.arange(12.0).reshape(3, 4))
+    assert x.gather(1, ints([[3], [0]])).tolist() == [[3], [4]]
+    assert fl.tensor(7.0).gather(0, ints(0)).item() == 7
+
+
+def test_gather_out_and_errors():
+    x, out = fl.zeros(2, 3), fl.empty(0)
+    assert fl.gather(x, 1, ints([[0], [1]]), out=out) is out and out.shape == (2, 1)
+    with pytest.raises(IndexError, match=r"gather: index 3 at position \(1, 0\) is out of range for dim 1 of size 3"):
+        x.gather(1, ints([[0], [3]]))
+    with pytest.raises(RuntimeError, match="out of range"):  # PyTorch's type for gather
+        x.gather(1, ints([[-1], [0]]))
+    with pytest.raises(RuntimeError, match="no larger than self"):
+        x.gather(1, ints([[0], [0], [0]]))
+    with pytest.raises(RuntimeError, match="Expected dtype int32/int64 for index"):
+        x.gather(1, fl.zeros(2, 1))
+
+
+def test_take_counts_from_the_end():
+    for layout, tensor, array in views((3, 4)):
+        index = np.array([[0, -1], [11, -12]])
+        np.testing.assert_array_equal(tensor.take(ints(index)).numpy(), np.take(array, index), err_msg=layout)
+    with pytest.raises(IndexError, match="take: index 12 at position"):
+        fl.zeros(3, 4).take(ints([12]))
+
+
+def test_embedding_reads_rows_and_skips_the_padding_row():
+    weight = fl.from_numpy(np.arange(8.0).reshape(4, 2)).requires_grad_()
+    out = fl.embedding(weight, ints([[1, 1], [3, 0]]), 3)
+    assert out.shape == (2, 2, 2) and out[1, 0].tolist() == [6, 7]
+    out.sum().backward()
+    assert weight.grad.tolist() == [[1, 1], [2, 2], [0, 0], [0, 0]]
+    with pytest.raises(IndexError, match="embedding: index 4"):
+        fl.embedding(weight, ints([4]))
+
+
+def test_large_gather_runs_in_parallel_ranges():
+    random = np.random.default_rng(0)
+    array = random.standard_normal((300, 500)).astype(np.float32)
+    index = random.integers(0, 300, (400, 500))
+    np.testing.assert_array_equal(
+        fl.from_numpy(array).gather(0, ints(index[:300])).numpy(), np.take_along_axis(array, index[:300], 0))
+    np.testing.assert_array_equal(fl.from_numpy(array)[ints(index[:, 0])].numpy(), array[index[:, 0]])
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: x.gather(1, ints([[0, 0, 1], [3, 3, 3]])),
+    lambda x: x.index_select(1, ints([2, 2, 0])),
+    lambda x: x.take(ints([[0, -1], [5, 5]])),
+    lambda x: x[ints([2, 0, 2])],
+    lambda x: x[:, ints([1, 1]), None],
+    lambda x: x[ints([0, 0, 2]), ints([1, 1, 3])],
+    lambda x: x[fl.from_numpy(np.arange(12).reshape(3, 4) % 3 == 0)],
+    lambda x: fl.embedding(x, ints([[1, 1], [0, 2]])),
+    lambda x: x[ints([0, 1])] ** 3,
+])
+def test_gradients(function):
+    from flambeau.autograd import gradcheck, gradgradcheck
+    x = fl.from_numpy(np.random.default_rng(0).standard_normal((3, 4))).requires_grad_()
+    assert gradcheck(function, (x,))
+    assert gradgradcheck(function, (x,))

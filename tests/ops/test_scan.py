@@ -1,0 +1,135 @@
+"""Running sums and their kin against NumPy, on every layout; flip, roll, repeat_interleave, masks."""
+
+import numpy as np
+import pytest
+
+import flambeau as fl
+from tests.ops.layouts import ints, views
+
+
+@pytest.mark.parametrize("name, oracle", [
+    ("cumsum", np.cumsum), ("cumprod", np.cumprod), ("logcumsumexp", np.logaddexp.accumulate),
+])
+def test_scans_on_every_layout(name, oracle):
+    for layout, tensor, array in views((3, 40, 5)):
+        for dim in (0, 1, -1):
+            np.testing.assert_allclose(
+                getattr(tensor, name)(dim).numpy(), oracle(array, axis=dim), rtol=1e-12, err_msg=layout)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "float16", "float32", "complex64"])
+def test_cumsum_dtype(dtype):
+    array = (np.arange(200) % 3).astype(dtype)
+    got = fl.from_numpy(array).cumsum(0)
+    want = np.cumsum(array, dtype="int64" if np.dtype(dtype).kind in "bui" else dtype)
+    assert got.numpy().dtype == want.dtype
+    np.testing.assert_allclose(got.numpy(), want)
+    assert fl.from_numpy(array).cumsum(0, dtype=fl.float64).dtype == fl.float64
+
+
+def test_cumsum_of_float32_is_summed_in_float64():
+    x = np.full(1_000_000, 0.1, np.float32)
+    got = fl.from_numpy(x).cumsum(0).numpy()
+    np.testing.assert_allclose(got, np.cumsum(x.astype(np.float64)), rtol=6e-8)
+
+
+def test_cumsum_in_place_and_out():
+    x = fl.from_numpy(np.arange(4.0))
+    assert x.cumsum_(0) is x and x.tolist() == [0, 1, 3, 6]
+    out = fl.empty(0, dtype=fl.float64)
+    assert fl.cumprod(x, 0, out=out) is out and out.tolist() == [0, 0, 0, 0]
+
+
+def test_logcumsumexp_does_not_overflow():
+    inf = float("inf")
+    got = fl.tensor([1000.0, 1000.0, -inf, inf]).logcumsumexp(0).numpy()
+    np.testing.assert_allclose(got, [1000, 1000 + np.log(2), 1000 + np.log(2), inf])
+    assert fl.tensor([-inf, -inf]).logcumsumexp(0).tolist() == [-inf, -inf]
+
+
+def test_cummax_takes_the_last_of_equals_and_nan():
+    x = fl.tensor([1.0, 3.0, 3.0, 2.0, float("nan"), 5.0])
+    values, indices = x.cummax(0)
+    assert indices.tolist() == [0, 1, 2, 2, 4, 4]
+    assert values.tolist()[:4] == [1, 3, 3, 3] and np.isnan(values.numpy()[4:]).all()
+    for layout, tensor, array in views((3, 4, 5)):
+        for dim in range(3):
+            np.testing.assert_array_equal(
+                tensor.cummin(dim).values.numpy(), np.minimum.accumulate(array, dim), err_msg=layout)
+            at = tensor.cummax(dim).indices.numpy()
+            np.testing.assert_array_equal(
+                np.take_along_axis(array, at, dim), np.maximum.accumulate(array, dim))
+
+
+def test_flip_and_roll_on_every_layout():
+    for layout, tensor, array in views((3, 4, 5)):
+        for dims in ((0,), (2,), (0, 2), (1, -1)):
+            np.testing.assert_array_equal(tensor.flip(dims).numpy(), np.flip(array, dims), err_msg=layout)
+        np.testing.assert_array_equal(tensor.flip(0, 1).numpy(), np.flip(array, (0, 1)))
+        np.testing.assert_array_equal(tensor.roll(7).numpy(), np.roll(array, 7), err_msg=layout)
+        np.testing.assert_array_equal(
+            tensor.roll((1, -2), (0, 2)).numpy(), np.roll(array, (1, -2), (0, 2)), err_msg=layout)
+    assert fl.zeros(0, 2).flip(0).shape == (0, 2) and fl.zeros(0).roll(1).shape == (0,)
+    with pytest.raises(RuntimeError, match="shifts and dimensions must align"):
+        fl.zeros(2, 2).roll((1, 2), (0,))
+
+
+def test_repeat_interleave():
+    array = np.arange(6.0).reshape(2, 3)
+    x = fl.from_numpy(array)
+    np.testing.assert_array_equal(x.repeat_interleave(2).numpy(), np.repeat(array, 2))
+    np.testing.assert_array_equal(x.repeat_interleave(2, 1).numpy(), np.repeat(array, 2, 1))
+    np.testing.assert_array_equal(x.repeat_interleave(ints([0, 3]), 0).numpy(), np.repeat(array, [0, 3], 0))
+    assert fl.repeat_interleave(ints([2, 0, 1])).tolist() == [0, 0, 2]
+    with pytest.raises(RuntimeError, match="same size as input"):
+        x.repeat_interleave(ints([1, 2, 3]), 0)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int16", "float64", "complex64"])
+def test_nonzero_and_masked_select_on_every_layout(dtype):
+    for layout, tensor, array in views((5, 6), values=[0, 0, 1, 2], dtype=dtype):
+        np.testing.assert_array_equal(tensor.nonzero().numpy(), np.argwhere(array), err_msg=layout)
+        for got, want in zip(tensor.nonzero(as_tuple=True), np.nonzero(array)):
+            np.testing.assert_array_equal(got.numpy(), want)
+        mask = array.real > 1
+        np.testing.assert_array_equal(
+            tensor.masked_select(fl.from_numpy(mask)).numpy(), array[mask], err_msg=layout)
+
+
+def test_large_masks_are_counted_in_stretches():
+    mask = np.random.default_rng(0).random((500, 301)) > 0.6
+    values = np.arange(mask.size).reshape(mask.shape)
+    np.testing.assert_array_equal(fl.from_numpy(mask).nonzero().numpy(), np.argwhere(mask))
+    np.testing.assert_array_equal(
+        fl.from_numpy(values).masked_select(fl.from_numpy(mask)).numpy(), values[mask])
+    want = values.copy()
+    want[mask] = -np.arange(mask.sum())
+    fl.from_numpy(values).masked_scatter_(fl.from_numpy(mask), fl.from_numpy(-np.arange(mask.size)))
+    np.testing.assert_array_equal(values, want)
+
+
+def test_masked_errors():
+    with pytest.raises(RuntimeError, match="expected BoolTensor for mask"):
+        fl.zeros(2).masked_select(ints([0, 1]))
+    with pytest.raises(RuntimeError, match="Number of elements of source < number of ones"):
+        fl.zeros(2).masked_scatter_(fl.ones(2, dtype=fl.bool), fl.zeros(1))
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: x.cumsum(1) ** 2,
+    lambda x: x.cumprod(0),
+    lambda x: x.cumprod(1),
+    lambda x: (x * (x.detach() > 0)).cumprod(1),
+    lambda x: x.logcumsumexp(1),
+    lambda x: x.cummax(1)[0] ** 2,
+    lambda x: x.cummin(0)[0],
+    lambda x: x.flip(0) ** 2,
+    lambda x: x.roll(1, 1) ** 2,
+    lambda x: x.repeat_interleave(ints([2, 0, 1]), 0) ** 2,
+    lambda x: x.masked_select(x.detach() > 0) ** 2,
+])
+def test_gradients(function):
+    from flambeau.autograd import gradcheck, gradgradcheck
+    x = fl.from_numpy(np.random.default_rng(3).standard_normal((3, 4))).requires_grad_()
+    assert gradcheck(function, (x,))
+    assert gradgradcheck(function, (x,))

@@ -1,0 +1,181 @@
+"""Sorting, selecting, searching, counting and distinct values against NumPy, on every layout."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flambeau as fl
+from tests.ops.layouts import ints, views
+
+NAN = float("nan")
+REAL = ["bool", "uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64",
+        "float16", "float32", "float64"]
+
+
+def _order(array, dim, descending):
+    """The stable order with NaN as the greatest value."""
+    if not descending:
+        return np.argsort(array, axis=dim, kind="stable")
+    back = np.flip(array, dim)
+    return array.shape[dim] - 1 - np.flip(np.argsort(back, axis=dim, kind="stable"), dim)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_sort_on_every_layout(descending):
+    for layout, tensor, array in views((4, 5, 6), values=[-1.5, 0.0, 1.0, 2.0, np.inf, np.nan]):
+        for dim in (0, 1, -1):
+            values, indices = tensor.sort(dim, descending)
+            order = _order(array, dim, descending)
+            np.testing.assert_array_equal(indices.numpy(), order, err_msg=layout)
+            np.testing.assert_array_equal(values.numpy(), np.take_along_axis(array, order, dim), err_msg=layout)
+            np.testing.assert_array_equal(tensor.argsort(dim, descending).numpy(), order)
+
+
+@pytest.mark.parametrize("dtype", REAL)
+@pytest.mark.parametrize("n", [1, 20, 50, 70, 3000])
+def test_sort_of_every_dtype_and_length(dtype, n):
+    """Lengths on both sides of insertion sort, comparison sort and radix sort."""
+    array = (np.random.default_rng(n).standard_normal(n) * 50).astype(dtype)
+    for descending in (False, True):
+        values, indices = fl.from_numpy(array).sort(descending=descending)
+        order = _order(array, 0, descending)
+        np.testing.assert_array_equal(indices.numpy(), order)
+        np.testing.assert_array_equal(values.numpy(), array[order])
+
+
+@given(st.lists(st.floats(width=32), max_size=100))
+def test_sort_orders_every_float(numbers):
+    array = np.array(numbers, dtype=np.float32)
+    got = fl.from_numpy(array).sort()[0].numpy()
+    np.testing.assert_array_equal(got, np.sort(array))
+
+
+def test_sort_keeps_signed_zeros_in_place():
+    x = fl.tensor([0.0, -0.0, 0.0])
+    assert x.sort().indices.tolist() == [0, 1, 2]
+    assert np.signbit(x.sort().values.numpy()).tolist() == [False, True, False]
+
+
+def test_sort_of_no_dims_and_of_nothing():
+    assert fl.tensor(3.0).sort().indices.item() == 0
+    assert fl.zeros(0, 3).sort(0).values.shape == (0, 3)
+
+
+def test_named_results_print_like_pytorch():
+    result = fl.tensor([2, 1]).sort()
+    assert type(result).__name__ == "sort" and result.values is result[0]
+    assert repr(result).startswith("torch.return_types.sort(\nvalues=")
+
+
+def test_complex_numbers_have_no_order():
+    with pytest.raises(RuntimeError, match="sort: complex numbers have no order"):
+        fl.zeros(2, dtype=fl.complex64).sort()
+
+
+@pytest.mark.parametrize("n, k", [(1, 1), (30, 7), (500, 3), (500, 400), (40, 0), (40, 40)])
+@pytest.mark.parametrize("largest", [True, False])
+def test_topk(n, k, largest):
+    array = np.random.default_rng(n + k).integers(-40, 40, (3, n)).astype(np.float32)
+    values, indices = fl.from_numpy(array).topk(k, largest=largest)
+    order = _order(array, 1, largest)[:, :k]
+    np.testing.assert_array_equal(indices.numpy(), order)
+    np.testing.assert_array_equal(values.numpy(), np.take_along_axis(array, order, 1))
+    places = fl.from_numpy(array).topk(k, largest=largest, sorted=False).indices.numpy()
+    np.testing.assert_array_equal(np.sort(places), np.sort(order))
+
+
+def test_topk_out_of_range():
+    with pytest.raises(RuntimeError, match="selected index k out of range"):
+        fl.zeros(3).topk(4)
+
+
+def test_kthvalue_median_mode_on_every_layout():
+    for layout, tensor, array in views((4, 7)):
+        ordered = np.sort(array, 1)
+        values, indices = tensor.kthvalue(3, 1, keepdim=True)
+        np.testing.assert_array_equal(values.numpy(), ordered[:, 2:3], err_msg=layout)
+        np.testing.assert_array_equal(np.take_along_axis(array, indices.numpy(), 1), values.numpy())
+        np.testing.assert_array_equal(tensor.median(1).values.numpy(), ordered[:, 3], err_msg=layout)
+        assert tensor.median().item() == np.sort(array.reshape(-1))[(array.size - 1) // 2]
+    values, indices = fl.tensor([[3, 1, 3, 1, 2], [5, 4, 5, 5, 4]]).mode()
+    assert values.tolist() == [1, 5] and indices.tolist() == [3, 3]
+
+
+def test_median_and_nan():
+    x = fl.tensor([[1.0, NAN, 3.0], [3.0, 2.0, 1.0], [NAN, NAN, NAN]])
+    assert np.isnan(x.median(1).values.numpy()).tolist() == [True, False, True]
+    assert x.median(1).indices.tolist() == [1, 1, 0]
+    assert x.nanmedian(1).values.tolist()[:2] == [1.0, 2.0]
+    assert x.nanmedian().item() == 2.0 and np.isnan(x.median().item())
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_searchsorted(right):
+    side = "right" if right else "left"
+    for layout, tensor, array in views((3, 4), values=[0.0, 1.0, 2.0, 3.0]):
+        edges = np.array([0.0, 1.0, 1.0, 2.5])
+        want = np.searchsorted(edges, array, side)
+        got = fl.searchsorted(fl.from_numpy(edges), tensor, right=right)
+        np.testing.assert_array_equal(got.numpy(), want, err_msg=layout)
+        assert fl.bucketize(tensor, fl.from_numpy(edges), right=right).tolist() == want.tolist()
+    rows = fl.tensor([[1, 3, 5], [2, 4, 6]])
+    out = fl.searchsorted(rows, fl.tensor([[3], [3]]), side=side, out_int32=True)
+    assert out.dtype == fl.int32 and out.tolist() == [[2 if right else 1], [1]]
+    assert fl.searchsorted(fl.tensor([5, 1, 3]), 3, sorter=ints([1, 2, 0])).item() == 1
+
+
+def test_bincount_and_histc():
+    x = np.array([3, 1, 1, 0])
+    assert fl.bincount(ints(x), minlength=6).tolist() == np.bincount(x, minlength=6).tolist()
+    weights = np.array([0.5, 1, 2, 4])
+    assert fl.bincount(ints(x), fl.from_numpy(weights)).tolist() == np.bincount(x, weights).tolist()
+    with pytest.raises(RuntimeError, match="non-negative"):
+        fl.bincount(ints([-1]))
+    values = np.random.default_rng(0).standard_normal(500)
+    for low, high in ((-1, 1), (0, 0)):
+        bounds = (values.min(), values.max()) if low == high else (low, high)
+        want = np.histogram(values, 7, bounds)[0]
+        assert fl.histc(fl.from_numpy(values), 7, low, high).tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "float32"])
+def test_unique(dtype):
+    for _, tensor, array in views((5, 6), values=[0, 1, 2, 3], dtype=dtype):
+        values, inverse, counts = tensor.unique(return_inverse=True, return_counts=True)
+        want = np.unique(array, return_counts=True)
+        np.testing.assert_array_equal(values.numpy(), want[0])
+        np.testing.assert_array_equal(counts.numpy(), want[1])
+        np.testing.assert_array_equal(values.numpy()[inverse.numpy()], array)
+
+
+def test_unique_along_a_dim_is_lexicographic():
+    array = np.random.default_rng(0).integers(0, 2, (3, 20, 2))
+    for dim in range(3):
+        values, inverse = fl.from_numpy(array).unique(dim=dim, return_inverse=True)
+        np.testing.assert_array_equal(values.numpy(), np.unique(array, axis=dim))
+        np.testing.assert_array_equal(np.take(values.numpy(), inverse.numpy(), dim), array)
+
+
+def test_unique_consecutive_and_nan():
+    values, inverse, counts = fl.unique_consecutive(fl.tensor([1, 1, 2, 1]), True, True)
+    assert (values.tolist(), inverse.tolist(), counts.tolist()) == ([1, 2, 1], [0, 0, 1, 2], [2, 1, 1])
+    assert fl.tensor([NAN, 1.0, NAN]).unique().shape == (3,)
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: x.sort(0)[0] ** 2,
+    lambda x: x.sort(1, descending=True)[0],
+    lambda x: x.topk(2, 1)[0] ** 2,
+    lambda x: x.kthvalue(2, 0)[0],
+    lambda x: x.median(-2)[0],
+    lambda x: x.median() ** 2,
+    lambda x: x.nanmedian(1, keepdim=True)[0],
+    lambda x: x.mode(1)[0],
+    lambda x: fl.msort(x),
+])
+def test_gradients(function):
+    from flambeau.autograd import gradcheck, gradgradcheck
+    x = fl.from_numpy(np.random.default_rng(0).permutation(12).reshape(3, 4) / 3).requires_grad_()
+    assert gradcheck(function, (x,))
+    assert gradgradcheck(function, (x,))
