@@ -22,5 +22,7 @@ NB_MODULE(_core, m) {
   initialize_matmul(module);
   initialize_autograd(module);
   initialize_indexing(module);
+  initialize_conv(module);
+  initialize_pool(module);
   if (PyErr_Occurred()) throw nanobind::python_error();
 }

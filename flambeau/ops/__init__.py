@@ -34,6 +34,7 @@ FAMILIES = (
     "index scatter masks sort unique search scan move "
     "join split rearrange diagonal matmul einsum norms stats differences equality "
     "systems factorizations spectra"
+    "conv pool"
 ).split()
 
 for _family in FAMILIES:

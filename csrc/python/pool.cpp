@@ -1,0 +1,104 @@
+// The native halves of flambeau/ops/pool.py: checked arguments in, results without history out.
+#include <algorithm>
+
+#include "dispatch/basics.h"
+#include "dispatch/iterate.h"
+#include "kernels/pool.h"
+#include "python/args.h"
+
+namespace flambeau {
+
+namespace {
+
+/// What every function here is told, from argument `first` on: sizes of the spatial input and output,
+/// then kernel, stride, padding and dilation; kernel None means adaptive.
+struct Windows {
+  PoolShape shape;
+  Dims in, out;
+
+  Windows(const Args& a, int first, const Tensor& t) {
+    in = to_dims(a[first], a.function());
+    out = to_dims(a[first + 1], a.function());
+    const int n = in.n;
+    Dims kernel, stride, padding, dilation;
+    const bool adaptive = !a.given(first + 2);
+    if (!adaptive) {
+      kernel = to_dims(a[first + 2], a.function());
+      stride = to_dims(a[first + 3], a.function());
+      padding = to_dims(a[first + 4], a.function());
+      dilation = to_dims(a[first + 5], a.function());
+    }
+    shape.dtype = t.dtype;
+    shape.n_planes = 1;
+    for (int d = 0; d < t.ndim - n; ++d) shape.n_planes *= t.sizes[d];
+    for (int d = 0; d < 3; ++d) {
+      const int i = d - (3 - n);
+      if (i < 0) shape.axis[d] = adaptive_pool_axis(1, 1);
+      else if (adaptive) shape.axis[d] = adaptive_pool_axis(in[i], out[i]);
+      else shape.axis[d] = pool_axis(in[i], out[i], kernel[i], stride[i], padding[i], dilation[i]);
+    }
+  }
+};
+
+/// t's sizes with the spatial ones replaced.
+Dims with_space(const Tensor& t, const Dims& space) {
+  Dims sizes(t.sizes, t.ndim - space.n);
+  for (int d = 0; d < space.n; ++d) sizes.push(space[d]);
+  return sizes;
+}
+
+/// _max_pool(input, with_indices, in, out, kernel, stride, padding, dilation) -> (values, indices or None)
+PyObject* py_max(const Call& call) {
+  Args a("_max_pool", call, {"input", "with_indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
+  TensorRef input = contiguous(a.tensor(0));
+  Windows w(a, 2, *input);
+  TensorRef output = empty(with_space(*input, w.out), input->dtype), indices;
+  if (a.truth(1)) indices = empty(sizes_of(*output), DType::int64);
+  if (output->numel) {
+    LongWork unlocked(output->numel > 2000);
+    max_pool_forward(w.shape, input->data(), output->data(), indices ? indices->as<int64_t>() : nullptr);
+  }
+  Object values = Object::steal(output.release_py());
+  Object places = indices ? Object::steal(indices.release_py()) : Object::borrow(Py_None);
+  return PyTuple_Pack(2, values.get(), places.get());
+}
+
+/// _max_pool_backward(grad_output, indices, in, out, kernel, stride, padding, dilation)
+PyObject* py_max_backward(const Call& call) {
+  Args a("_max_pool_backward", call, {"grad_output", "indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
+  TensorRef grad = contiguous(a.tensor(0)), indices = contiguous(a.tensor(1));
+  Windows w(a, 2, *grad);
+  TensorRef result = empty(with_space(*grad, w.in), grad->dtype);
+  {
+    LongWork unlocked(result->numel > 8000);
+    max_pool_backward(w.shape, grad->data(), indices->as<int64_t>(), result->data());
+  }
+  return result.release_py();
+}
+
+template <auto pool, bool backward>
+PyObject* average(const Call& call) {
+  Args a(backward ? "_avg_pool_backward" : "_avg_pool", call,
+         {"tensor", "include_pad", "divisor", "in", "out", "kernel", "stride", "padding", "dilation"}, 9);
+  TensorRef from = contiguous(a.tensor(0));
+  Windows w(a, 3, *from);
+  TensorRef result = empty(with_space(*from, backward ? w.in : w.out), from->dtype);
+  {
+    LongWork unlocked(result->numel > 4000);
+    pool(w.shape, a.truth(1), a.integer(2, 0), from->data(), result->data());
+  }
+  return result.release_py();
+}
+
+const NativeEntry functions[] = {
+    {"_max_pool", py_max, "Maxima of windows and where they lie, without history."},
+    {"_max_pool_backward", py_max_backward, "Gradients put where the maxima lie."},
+    {"_avg_pool", average<avg_pool_forward, false>, "Means of windows, without history."},
+    {"_avg_pool_backward", average<avg_pool_backward, true>, "Gradients spread over the windows."},
+    {nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+void initialize_pool(PyObject* module) { add_functions(module, functions); }
+
+}  // namespace flambeau

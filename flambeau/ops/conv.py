@@ -1,0 +1,291 @@
+"""Convolution and transposed convolution over 1 to 3 spatial dimensions.
+
+Three primitives, each linear in both its tensors, are each other's derivatives:
+
+    forward(input, weight) -> output        y = x * w
+    transposed(output, weight) -> input     the gradient of forward for its input
+    correlate(output, input) -> weight      the gradient of forward for its weight
+
+so everything here is differentiable to any order. The kernels are csrc/kernels/conv*.
+"""
+
+from .. import _core
+from .declare import composite, primitive
+from .windows import at_least, per_dim, window_count
+
+
+def _conj(tensor):
+    return tensor.conj() if tensor.dtype.is_complex else tensor
+
+
+_library_open = False
+
+
+def _open_library(channels):
+    """Winograd's products over many channels go to OpenBLAS: see csrc/kernels/conv_winograd.h."""
+    global _library_open
+    if not _library_open and channels >= 32 * 32:
+        from .blas import load
+
+        load()
+        _library_open = True
+
+
+@primitive(name="_conv_forward", method=False, function=False, out=False)
+def _forward(ctx, input, weight, bias, stride, padding, dilation, groups, out):
+    """output[n, o] = bias[o] + sum over c, k of weight[o, c, k] * input[n, c, position * stride + k * dilation - padding].
+
+    padding is at the low end of each dimension, `out` the spatial sizes of the result.
+    """
+    _open_library(weight.shape[0] * weight.shape[1])
+    ctx.save_for_backward(input, weight)
+    ctx.window = (stride, padding, dilation, groups)
+    ctx.out = out
+    return _core._conv_forward(input, weight, bias, out, stride, padding, dilation, groups)
+
+
+@_forward.derivative
+def _(ctx, grad_output):
+    input, weight = ctx.saved
+    wants_input, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+    grad_input = grad_weight = grad_bias = None
+    if wants_input:
+        grad_input = _transposed(grad_output, _conj(weight), None, *ctx.window, tuple(input.shape[2:]))
+    if wants_weight:
+        grad_weight = _correlate(grad_output, _conj(input), *ctx.window, tuple(weight.shape[2:]))
+    if wants_bias:
+        grad_bias = _sum_channels(grad_output)
+    return grad_input, grad_weight, grad_bias, None, None, None, None, None
+
+
+@primitive(name="_conv_transposed", method=False, function=False, out=False)
+def _transposed(ctx, input, weight, bias, stride, padding, dilation, groups, out):
+    """The gradient of forward for its input, whose spatial sizes are `out`, plus bias."""
+    _open_library(weight.shape[0] * weight.shape[1])
+    ctx.save_for_backward(input, weight)
+    ctx.window = (stride, padding, dilation, groups)
+    return _core._conv_backward_input(input, weight, bias, out, stride, padding, dilation, groups)
+
+
+@_transposed.derivative
+def _(ctx, grad_output):
+    input, weight = ctx.saved
+    wants_input, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+    grad_input = grad_weight = grad_bias = None
+    if wants_input:
+        grad_input = _forward(grad_output, _conj(weight), None, *ctx.window, tuple(input.shape[2:]))
+    if wants_weight:
+        grad_weight = _correlate(_conj(input), grad_output, *ctx.window, tuple(weight.shape[2:]))
+    if wants_bias:
+        grad_bias = _sum_channels(grad_output)
+    return grad_input, grad_weight, grad_bias, None, None, None, None, None
+
+
+@primitive(name="_conv_correlate", method=False, function=False, out=False)
+def _correlate(ctx, output, input, stride, padding, dilation, groups, kernel):
+    """The gradient of forward for its weight, whose spatial sizes are `kernel`, where `output` is its gradient."""
+    _open_library(output.shape[1] * input.shape[1] // groups)
+    ctx.save_for_backward(output, input)
+    ctx.window = (stride, padding, dilation, groups)
+    return _core._conv_backward_weight(output, input, kernel, stride, padding, dilation, groups)
+
+
+@_correlate.derivative
+def _(ctx, grad_weight):
+    output, input = ctx.saved
+    grad_output = grad_input = None
+    if ctx.needs_input_grad[0]:
+        grad_output = _forward(_conj(input), grad_weight, None, *ctx.window, tuple(output.shape[2:]))
+    if ctx.needs_input_grad[1]:
+        grad_input = _transposed(_conj(output), grad_weight, None, *ctx.window, tuple(input.shape[2:]))
+    return grad_output, grad_input, None, None, None, None, None
+
+
+@primitive(name="_conv_sum_channels", method=False, function=False, out=False)
+def _sum_channels(ctx, grad_output):
+    """(N, C, *) summed over all but C."""
+    ctx.sizes = grad_output.shape
+    return _core._conv_backward_bias(grad_output)
+
+
+@_sum_channels.derivative
+def _(ctx, grad):
+    return grad.reshape((1, -1) + (1,) * (len(ctx.sizes) - 2)).expand(ctx.sizes)
+
+
+# --------------------------------------------------------------------------------------- checks
+
+
+def _check_operands(name, n, input, weight, bias, groups, transposed):
+    """Raises what a wrong call deserves; returns whether the input has no batch dimension."""
+    for label, tensor in (("input", input), ("weight", weight), ("bias", bias)):
+        if not isinstance(tensor, _core.Tensor) and not (tensor is None and label == "bias"):
+            raise TypeError(f"{name}(): argument '{label}' must be Tensor, not {type(tensor).__name__}.")
+    if weight.dim() != n + 2:
+        raise RuntimeError(f"{name}: expected a {n + 2}-dimensional weight, but got weight of size {list(weight.shape)}.")
+    if input.dim() not in (n + 1, n + 2):
+        raise RuntimeError(f"{name}: Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: {list(input.shape)}.")
+    if input.dtype is not weight.dtype or (bias is not None and bias.dtype is not input.dtype):
+        wrong, tensor = ("weight", weight) if input.dtype is not weight.dtype else ("bias", bias)
+        raise RuntimeError(f"{name}: Input type ({input.dtype.name}) and {wrong} type ({tensor.dtype.name}) should be the same. "
+                           f"Convert one, for example {wrong}.to(input.dtype).")
+    if groups < 1:
+        raise RuntimeError(f"{name}: non-positive groups is not supported, got groups={groups}.")
+    channels = input.shape[-n - 1]
+    wanted = weight.shape[0] if transposed else weight.shape[1] * groups
+    if channels != wanted:
+        raise RuntimeError(f"{name}: Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(weight.shape)}, "
+                           f"expected input{list(input.shape)} to have {wanted} channels, but got {channels} channels instead.")
+    if weight.shape[0] % groups:
+        raise RuntimeError(f"{name}: Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
+                           f"but got weight of size {list(weight.shape)} instead.")
+    outputs = weight.shape[1] * groups if transposed else weight.shape[0]
+    if bias is not None and (bias.dim() != 1 or bias.shape[0] != outputs):
+        raise RuntimeError(f"{name}: Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {outputs} elements, "
+                           f"but got bias of size {list(bias.shape)} instead.")
+    if min(weight.shape[2:]) == 0:
+        raise RuntimeError(f"{name}: the kernel of a weight of size {list(weight.shape)} has no elements.")
+    return input.dim() == n + 1
+
+
+def _pad_sizes(name, padding, n, sizes, kernel, stride, dilation):
+    """(padding at the low end, output sizes) of a forward convolution."""
+    if isinstance(padding, str):
+        if padding == "same":
+            if any(s != 1 for s in stride):
+                raise RuntimeError(f"{name}: padding='same' is not supported for strided convolutions.")
+            return tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)), tuple(sizes)
+        if padding != "valid":
+            raise RuntimeError(f"{name}: Invalid padding string: {padding!r}. Use 'same', 'valid' or numbers.")
+        padding = 0
+    padding = per_dim(padding, n, name, "padding")
+    at_least(0, padding, name, "padding")
+    padded = [size + 2 * p for size, p in zip(sizes, padding, strict=True)]
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    if any(r > size for r, size in zip(reach, padded, strict=True)):
+        raise RuntimeError(f"{name}: Calculated padded input size per channel: ({' x '.join(map(str, padded))}). "
+                           f"Kernel size: ({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size.")
+    out = tuple(window_count(*five) for five in zip(sizes, kernel, stride, padding, dilation, strict=True))
+    return padding, out
+
+
+def _convolve(n, input, weight, bias, stride, padding, dilation, groups):
+    name = f"conv{n}d"
+    single = _check_operands(name, n, input, weight, bias, groups, False)
+    stride, dilation = per_dim(stride, n, name, "stride"), per_dim(dilation, n, name, "dilation")
+    at_least(1, stride, name, "stride")
+    at_least(1, dilation, name, "dilation")
+    padding, out = _pad_sizes(name, padding, n, input.shape[-n:], weight.shape[2:], stride, dilation)
+    if single:
+        input = input.unsqueeze(0)
+    output = _forward.native(input, weight, bias, stride, padding, dilation, groups, out)
+    return output.squeeze(0) if single else output
+
+
+def _convolve_transposed(n, input, weight, bias, stride, padding, output_padding, groups, dilation):
+    name = f"conv_transpose{n}d"
+    single = _check_operands(name, n, input, weight, bias, groups, True)
+    stride, dilation = per_dim(stride, n, name, "stride"), per_dim(dilation, n, name, "dilation")
+    padding, extra = per_dim(padding, n, name, "padding"), per_dim(output_padding, n, name, "output_padding")
+    at_least(1, stride, name, "stride")
+    at_least(1, dilation, name, "dilation")
+    at_least(0, padding, name, "padding")
+    at_least(0, extra, name, "output_padding")
+    if any(e >= s and e >= d for e, s, d in zip(extra, stride, dilation, strict=True)):
+        raise RuntimeError(f"{name}: output padding must be smaller than either stride or dilation, but got output_padding={extra}, "
+                           f"stride={stride}, dilation={dilation}.")
+    sizes = zip(input.shape[-n:], weight.shape[2:], stride, padding, extra, dilation, strict=True)
+    out = tuple((size - 1) * s - 2 * p + d * (k - 1) + e + 1 for size, k, s, p, e, d in sizes)
+    if min(out) < 1:
+        raise RuntimeError(f"{name}: Given input size per channel: {tuple(input.shape[-n:])}. Calculated output size per channel: {out}. "
+                           "Output size is too small.")
+    if single:
+        input = input.unsqueeze(0)
+    output = _transposed.native(input, weight, bias, stride, padding, dilation, groups, out)
+    return output.squeeze(0) if single else output
+
+
+# ------------------------------------------------------------------------------------ operators
+
+
+@composite(method=False, out=False)
+def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """As conv2d, over one spatial dimension: input (N, C, L) or (C, L), weight (O, C / groups, K)."""
+    return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
+
+
+@composite(method=False, out=False)
+def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Cross-correlate images with a bank of kernels.
+
+    out[n, o, i, j] = bias[o] + sum over c, k, l of weight[o, c, k, l]
+        * input[n, c, i * stride + k * dilation - padding, j * stride + l * dilation - padding],
+    where input is 0 outside its sizes.
+
+    Args:
+        input (Tensor): (N, C, H, W) or (C, H, W).
+        weight (Tensor): (O, C / groups, KH, KW).
+        bias (Tensor, optional): (O,).
+        stride, dilation (int or pair): at least 1.
+        padding (int, pair, "valid" or "same"): zeros on both sides; "valid" is 0; "same" keeps H and W
+            (stride 1 only), with the odd zero at the end.
+        groups (int): splits C and O into groups that do not see each other.
+
+    Returns:
+        Tensor: (N, O, (H + 2 padding - dilation (KH - 1) - 1) // stride + 1, ...), or without N.
+
+    Dtype: all but bool, the same for all operands. float16 and bfloat16 are summed in float32 and
+        rounded once; integers wrap around.
+    Accuracy: 3x3 kernels of stride 1 between 32 channels and more run by Winograd's F(4x4, 3x3) in
+        float32: the largest error is about 4 times that of direct summation.
+    Gradient: saves input and weight; differentiable to any order.
+
+    Raises:
+        RuntimeError: sizes, channels or dtypes do not fit, or the kernel is larger than the padded input.
+    """
+    return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
+
+
+@composite(method=False, out=False)
+def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """As conv2d, over three spatial dimensions: input (N, C, D, H, W) or (C, D, H, W)."""
+    return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
+
+
+@composite(method=False, out=False)
+def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """As conv_transpose2d, over one spatial dimension."""
+    return _convolve_transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+@composite(method=False, out=False)
+def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """The gradient of conv2d for its input, as an operator of its own: spreads each input by the kernel.
+
+    Args:
+        input (Tensor): (N, C, H, W) or (C, H, W).
+        weight (Tensor): (C, O / groups, KH, KW).
+        bias (Tensor, optional): (O,).
+        stride, padding, dilation, groups: those of the conv2d whose gradient this is.
+        output_padding (int or pair): added to one side of the output's sizes, which several sizes of
+            conv2d's input share; below stride or dilation.
+
+    Returns:
+        Tensor: (N, O, (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1, ...).
+    """
+    return _convolve_transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+@composite(method=False, out=False)
+def conv_transpose3d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """As conv_transpose2d, over three spatial dimensions."""
+    return _convolve_transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+@composite(method=False, out=False)
+def convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups):
+    """conv1d to conv3d, or with transposed=True conv_transpose1d to 3d, by the dimensions of weight."""
+    n = weight.dim() - 2
+    if transposed:
+        return _convolve_transposed(n, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _convolve(n, input, weight, bias, stride, padding, dilation, groups)

@@ -1,0 +1,215 @@
+"""Max and average pooling over 1 to 3 spatial dimensions, plain and adaptive.
+
+Each pooling is a primitive beside another for its gradient, which is linear: everything here is
+differentiable to any order. The kernels are csrc/kernels/pool*.
+
+A pooling's `windows` are (input sizes, output sizes, kernel, stride, padding, dilation), one integer a
+spatial dimension; kernel None means adaptive.
+"""
+
+from .. import _core
+from .declare import primitive, register
+from .windows import at_least, per_dim, window_count
+
+
+@primitive(name="_max_pool", method=False, function=False, out=False)
+def _max(ctx, input, with_indices, windows):
+    """(the largest element of each window, its index in the flattened plane or None)."""
+    values, indices = _core._max_pool(input, with_indices or ctx.needs_input_grad[0], *windows)
+    ctx.save_for_backward(indices)
+    ctx.windows = windows
+    if indices is None:
+        return values
+    ctx.mark_non_differentiable(indices)
+    return values, indices
+
+
+@_max.derivative
+def _(ctx, grad_output, grad_indices=None):
+    (indices,) = ctx.saved
+    return _max_backward(grad_output, indices, ctx.windows), None, None
+
+
+@primitive(name="_max_pool_backward", method=False, function=False, out=False)
+def _max_backward(ctx, grad_output, indices, windows):
+    """grad_output added up where the maxima lie."""
+    ctx.save_for_backward(indices)
+    ctx.windows = windows
+    return _core._max_pool_backward(grad_output, indices, *windows)
+
+
+@_max_backward.derivative
+def _(ctx, grad):
+    (indices,) = ctx.saved
+    space = len(ctx.windows[0])
+    taken = grad.flatten(-space).gather(-1, indices.flatten(-space))
+    return taken.reshape(indices.shape), None, None
+
+
+@primitive(name="_avg_pool", method=False, function=False, out=False)
+def _avg(ctx, input, include_pad, divisor, windows):
+    """The sum of each window / divisor: see csrc/kernels/pool.h."""
+    ctx.arguments = (include_pad, divisor, windows)
+    return _core._avg_pool(input, include_pad, divisor, *windows)
+
+
+@_avg.derivative
+def _(ctx, grad_output):
+    return _avg_backward(grad_output, *ctx.arguments), None, None, None
+
+
+@primitive(name="_avg_pool_backward", method=False, function=False, out=False)
+def _avg_backward(ctx, grad_output, include_pad, divisor, windows):
+    """Each gradient spread over its window, / divisor."""
+    ctx.arguments = (include_pad, divisor, windows)
+    return _core._avg_pool_backward(grad_output, include_pad, divisor, *windows)
+
+
+@_avg_backward.derivative
+def _(ctx, grad):
+    return _avg(grad, *ctx.arguments), None, None, None
+
+
+# --------------------------------------------------------------------------------------- checks
+
+
+def _check_input(name, n, input):
+    if not isinstance(input, _core.Tensor):
+        raise TypeError(f"{name}(): argument 'input' must be Tensor, not {type(input).__name__}.")
+    if input.dim() not in (n + 1, n + 2):
+        raise RuntimeError(f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor for input, but got input of size: {list(input.shape)}.")
+
+
+def _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode):
+    """The checked windows of a plain pooling."""
+    _check_input(name, n, input)
+    kernel = per_dim(kernel_size, n, name, "kernel_size")
+    stride = kernel if stride is None or (isinstance(stride, (tuple, list)) and not stride) else per_dim(stride, n, name, "stride")
+    padding, dilation = per_dim(padding, n, name, "padding"), per_dim(dilation, n, name, "dilation")
+    at_least(1, kernel, name, "kernel_size")
+    at_least(1, stride, name, "stride")
+    at_least(0, padding, name, "padding")
+    at_least(1, dilation, name, "dilation")
+    for k, p, d in zip(kernel, padding, dilation, strict=True):
+        if p > (d * (k - 1) + 1) // 2:
+            raise RuntimeError(f"{name}: pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}.")
+    sizes = tuple(input.shape[-n:])
+    out = tuple(window_count(*five, ceil_mode) for five in zip(sizes, kernel, stride, padding, dilation, strict=True))
+    if min(out) < 1 or input.shape[-n - 1] == 0:
+        channels = input.shape[-n - 1]
+        raise RuntimeError(f"{name}: Given input size: ({'x'.join(map(str, (channels, *sizes)))}). Calculated output size: "
+                           f"({'x'.join(map(str, (channels, *out)))}). Output size is too small.")
+    return sizes, out, kernel, stride, padding, dilation
+
+
+def _adaptive_windows(name, n, input, output_size):
+    """The checked windows of an adaptive pooling; None keeps the input's size."""
+    _check_input(name, n, input)
+    sizes = tuple(input.shape[-n:])
+    given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
+    if len(given) != n:
+        raise RuntimeError(f"{name}: output_size must be {n} values, not {tuple(given)}.")
+    out = tuple(size if o is None else per_dim(o, 1, name, "output_size")[0] for o, size in zip(given, sizes, strict=True))
+    at_least(0, out, name, "output_size")
+    if min(sizes) == 0:
+        raise RuntimeError(f"{name}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(input.shape)}.")
+    return sizes, out, None, None, None, None
+
+
+# ------------------------------------------------------------------------------------ operators
+
+
+def _max_pools(n):
+    """max_pool<n>d and max_pool<n>d_with_indices."""
+    name = f"max_pool{n}d"
+
+    def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+        windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
+        return _max.native(input, True, windows)
+
+    def plain(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+        windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
+        found = _max.native(input, return_indices, windows)
+        return found if return_indices or isinstance(found, _core.Tensor) else found[0]
+
+    plain.__doc__ = f"""The largest element of each window over the last {n} dimensions; a NaN wins.
+
+    Args:
+        input (Tensor): (N, C, ...) or (C, ...).
+        kernel_size, dilation (int or {n} ints): the window.
+        stride (int or {n} ints, optional): between windows; kernel_size if not given.
+        padding (int or {n} ints): at most half the window; padded positions never win.
+        ceil_mode (bool): also a last window that starts inside but reaches past the end.
+        return_indices (bool): also the index of each maximum in its flattened plane, the first of equals.
+
+    Dtype: all but complex. Gradient: saves the indices; goes to the maximum alone.
+    """
+    with_indices.__doc__ = f"max_pool{n}d and the index of each maximum in its flattened plane."
+    plain.__name__ = plain.__qualname__ = name
+    with_indices.__name__ = with_indices.__qualname__ = name + "_with_indices"
+    register(name, plain)
+    if n > 1:
+        register(name + "_with_indices", with_indices, namespaces=())
+    else:
+        register(name + "_with_indices", with_indices)
+    return plain, with_indices
+
+
+def _adaptive_max_pools(n):
+    """adaptive_max_pool<n>d, which gives the indices too."""
+    name = f"adaptive_max_pool{n}d"
+
+    def pool(input, output_size):
+        return _max.native(input, True, _adaptive_windows(name, n, input, output_size))
+
+    pool.__doc__ = f"""The largest element of each of output_size windows over the last {n} dimensions, and its index.
+
+    Window i of a dimension covers [floor(i size / output), ceil((i + 1) size / output)).
+    """
+    pool.__name__ = pool.__qualname__ = name
+    register(name, pool, namespaces=("torch",) if n == 1 else ())
+    return pool
+
+
+def _avg_pools(n):
+    """avg_pool<n>d."""
+    name = f"avg_pool{n}d"
+
+    def pool(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+        windows = _windows(name, n, input, kernel_size, stride, padding, 1, ceil_mode)
+        if divisor_override == 0:
+            raise RuntimeError(f"{name}: divisor must be not zero.")
+        return _avg.native(input, count_include_pad, divisor_override or 0, windows)
+
+    pool.__doc__ = f"""The mean of each window over the last {n} dimensions.
+
+    Args: as max_pool{n}d, and
+        count_include_pad (bool): padded zeros count as elements.
+        divisor_override (int, optional): divides the sum instead of the count.
+
+    Dtype: all. float16 and bfloat16 are summed in float32 and rounded once.
+    """
+    pool.__name__ = pool.__qualname__ = name
+    register(name, pool, namespaces=("torch",) if n == 1 else ())
+    return pool
+
+
+def _adaptive_avg_pools(n):
+    """adaptive_avg_pool<n>d."""
+    name = f"adaptive_avg_pool{n}d"
+
+    def pool(input, output_size):
+        return _avg.native(input, False, 0, _adaptive_windows(name, n, input, output_size))
+
+    pool.__doc__ = f"""The mean of each of output_size windows over the last {n} dimensions; windows as in adaptive_max_pool{n}d."""
+    pool.__name__ = pool.__qualname__ = name
+    register(name, pool, namespaces=("torch",) if n == 1 else ())
+    return pool
+
+
+max_pool1d, max_pool1d_with_indices = _max_pools(1)
+max_pool2d, max_pool2d_with_indices = _max_pools(2)
+max_pool3d, max_pool3d_with_indices = _max_pools(3)
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (_adaptive_max_pools(n) for n in (1, 2, 3))
+avg_pool1d, avg_pool2d, avg_pool3d = (_avg_pools(n) for n in (1, 2, 3))
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (_adaptive_avg_pools(n) for n in (1, 2, 3))

@@ -1,0 +1,43 @@
+"""What convolution and pooling have in common: windows over the last 1 to 3 dimensions.
+
+Arguments become one integer a dimension, and every message names the operator.
+"""
+
+
+def per_dim(value, n, operator, name):
+    """`value` as a tuple of n integers: a number or a sequence of one for all, or one a dimension."""
+    if isinstance(value, int):
+        return (value,) * n
+    try:
+        values = tuple(value)
+    except TypeError:
+        try:
+            return (value.__index__(),) * n
+        except AttributeError:
+            raise TypeError(f"{operator}: {name} must be an int or a sequence of ints, not {type(value).__name__}.") from None
+    if len(values) == 1:
+        values *= n
+    if len(values) != n:
+        raise RuntimeError(f"{operator}: expected {name} to be a single integer value or a list of {n} values to match the convolution "
+                           f"dimensions, but got {name}={list(values)}.")
+    try:
+        return tuple(v if type(v) is int else v.__index__() for v in values)
+    except AttributeError:
+        raise TypeError(f"{operator}: {name} must hold ints, not {values}.") from None
+
+
+def at_least(least, values, operator, name):
+    """Raises RuntimeError unless every value is at least `least`."""
+    for value in values:
+        if value < least:
+            what = "non-positive" if least == 1 else "negative"
+            raise RuntimeError(f"{operator}: {what} {name} is not supported, got {name}={values}.")
+
+
+def window_count(size, kernel, stride, padding, dilation, ceil_mode=False):
+    """How many windows fit into a dimension; with ceil_mode also a last one that starts inside but reaches past the end."""
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    if not ceil_mode:
+        return room // stride + 1
+    count = -(-room // stride) + 1
+    return count - 1 if (count - 1) * stride >= size + padding else count
