@@ -1,0 +1,172 @@
+"""Pooling against its definition, written as plain NumPy."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+from flambeau import _core
+from flambeau.ops import pool
+
+RNG = np.random.default_rng(0)
+
+
+def gradients(output, grad, inputs):
+    return _core._run_backward((output,), (grad,), True, False, tuple(inputs), True)
+
+
+def windows(size, kernel, stride, padding, dilation, ceil_mode):
+    """(positions inside, extent with padding) of each window of one dimension."""
+    found, start = [], -padding
+    while True:
+        reach = start + dilation * (kernel - 1) + 1
+        if reach > size + padding and not (ceil_mode and reach - stride < size + padding and start < size):
+            return found
+        inside = [i for i in range(start, reach, dilation) if 0 <= i < size]
+        found.append((inside, min(reach, size + padding) - start))
+        start += stride
+
+
+def adaptive(size, n):
+    return [(list(range(i * size // n, -(-(i + 1) * size // n))), None) for i in range(n)]
+
+
+def each_window(x, axes):
+    """(index of the output, flat positions of its window in a plane, extent)."""
+    space = x.shape[2:]
+    for at in itertools.product(*(range(len(axis)) for axis in axes)):
+        chosen = [axis[i] for axis, i in zip(axes, at, strict=True)]
+        places = [np.ravel_multi_index(p, space) for p in itertools.product(*(c[0] for c in chosen))]
+        extent = np.prod([c[1] for c in chosen]) if chosen[0][1] is not None else None
+        yield at, places, extent
+
+
+def leaf(x):
+    return torch.from_numpy(x.copy()).requires_grad_()
+
+
+CASES = [
+    # sizes, kernel, stride, padding, dilation, ceil_mode
+    ((13,), (2,), (2,), (0,), (1,), False),
+    ((13,), (3,), (2,), (1,), (2,), True),
+    ((28, 28), (2, 2), (2, 2), (0, 0), (1, 1), False),
+    ((11, 37), (3, 3), (2, 1), (1, 1), (1, 1), False),
+    ((40, 9), (3, 2), (3, 2), (1, 0), (1, 2), True),
+    ((5, 6, 7), (2, 3, 2), (1, 2, 2), (1, 0, 1), (1, 1, 1), True),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_max_pool_agrees_with_its_definition(case, dtype):
+    sizes, kernel, stride, padding, dilation, ceil_mode = case
+    x = np.round(RNG.standard_normal((2, 3, *sizes)) * 4).astype(dtype)  # many equals: the first must win
+    plane = x.reshape(2, 3, -1)
+    function = getattr(torch, f"max_pool{len(sizes)}d")
+    values, indices = function(torch.from_numpy(x), kernel, stride, padding, dilation, ceil_mode, return_indices=True)
+    axes = [windows(*six) for six in zip(sizes, kernel, stride, padding, dilation, (ceil_mode,) * 3, strict=False)]
+    assert values.shape[2:] == tuple(map(len, axes))
+    for at, places, _ in each_window(x, axes):
+        expected = plane[:, :, places]
+        np.testing.assert_array_equal(values.numpy()[(..., *at)], expected.max(-1))
+        np.testing.assert_array_equal(indices.numpy()[(..., *at)], np.array(places)[expected.argmax(-1)])
+    np.testing.assert_array_equal(function(torch.from_numpy(x), kernel, stride, padding, dilation, ceil_mode).numpy(), values.numpy())
+
+
+@pytest.mark.parametrize("include_pad", [False, True])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_avg_pool_agrees_with_its_definition(case, include_pad):
+    sizes, kernel, stride, padding, _, ceil_mode = case
+    x = RNG.standard_normal((2, 3, *sizes))
+    input = leaf(x)
+    output = getattr(pool, f"avg_pool{len(sizes)}d")(input, kernel, stride, padding, ceil_mode, include_pad)
+    axes = [windows(*six) for six in zip(sizes, kernel, stride, padding, (1,) * 3, (ceil_mode,) * 3, strict=False)]
+    assert output.shape[2:] == tuple(map(len, axes))
+    g = RNG.standard_normal(tuple(output.shape))
+    expected_grad = np.zeros((2, 3, np.prod(sizes)))
+    for at, places, extent in each_window(x, axes):
+        divisor = extent if include_pad else len(places)
+        np.testing.assert_allclose(output.detach().numpy()[(..., *at)], x.reshape(2, 3, -1)[:, :, places].sum(-1) / divisor, rtol=1e-12, atol=1e-14)
+        expected_grad[:, :, places] += g[(..., *at)][..., None] / divisor
+    (grad,) = gradients(output, torch.from_numpy(g), [input])
+    np.testing.assert_allclose(grad.numpy().reshape(2, 3, -1), expected_grad, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("sizes, out", [((10,), (3,)), ((28, 28), (1, 1)), ((9, 7), (4, 7)), ((5, 6, 7), (2, 3, 1))])
+def test_adaptive_pools_agree_with_their_definition(sizes, out):
+    n, x = len(sizes), RNG.standard_normal((2, 3, *sizes))
+    plane = x.reshape(2, 3, -1)
+    means = getattr(pool, f"adaptive_avg_pool{n}d")(torch.from_numpy(x), out).numpy()
+    values, indices = getattr(pool, f"adaptive_max_pool{n}d")(torch.from_numpy(x), out)
+    for at, places, _ in each_window(x, [adaptive(*pair) for pair in zip(sizes, out, strict=True)]):
+        np.testing.assert_allclose(means[(..., *at)], plane[:, :, places].mean(-1), rtol=1e-12, atol=1e-14)
+        np.testing.assert_array_equal(values.numpy()[(..., *at)], plane[:, :, places].max(-1))
+        np.testing.assert_array_equal(indices.numpy()[(..., *at)], np.array(places)[plane[:, :, places].argmax(-1)])
+
+
+def test_max_pool_sends_its_gradient_to_the_maxima():
+    x = RNG.standard_normal((2, 3, 9, 10))
+    input = leaf(x)
+    values, indices = torch.max_pool2d(input, 3, 2, 1, return_indices=True)
+    g = RNG.standard_normal(tuple(values.shape))
+    expected = np.zeros((6, 90))
+    for plane, (places, grads) in enumerate(zip(indices.numpy().reshape(6, -1), g.reshape(6, -1), strict=True)):
+        np.add.at(expected[plane], places, grads)
+    (grad,) = gradients(values, torch.from_numpy(g), [input])
+    np.testing.assert_allclose(grad.numpy().reshape(6, 90), expected, rtol=1e-12)
+    assert not indices.requires_grad
+
+
+def test_pools_are_differentiable_twice():
+    x, g, v = RNG.standard_normal((2, 3, 8, 8)), RNG.standard_normal((2, 3, 4, 4)), RNG.standard_normal((2, 3, 8, 8))
+    for function in (lambda t: torch.max_pool2d(t, 2), lambda t: pool.avg_pool2d(t, 2)):
+        input, grad = leaf(x), leaf(g)
+        (first,) = _core._run_backward((function(input),), (grad,), True, True, (input,), True)
+        (second,) = gradients(first, torch.from_numpy(v), [grad])
+        # first is linear in grad with the transposed Jacobian, second is the Jacobian times v.
+        np.testing.assert_allclose((second.numpy() * g).sum(), (first.detach().numpy() * v).sum(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_max_pool_lets_nan_win(dtype):
+    x = torch.from_numpy(RNG.standard_normal((1, 1, 12, 34)).astype(dtype))
+    x[0, 0, 5, 7] = float("nan")
+    values, indices = torch.max_pool2d(x, 2, return_indices=True)
+    found = np.isnan(values.float().numpy())
+    assert found.sum() == 1 and found[0, 0, 2, 3]
+    assert indices[0, 0, 2, 3].item() == 5 * 34 + 7
+
+
+def test_max_pool_of_minus_infinity_points_at_the_first():
+    values, indices = torch.max_pool1d(torch.full((1, 1, 40), float("-inf")), 2, return_indices=True)
+    assert np.isneginf(values.numpy()).all()
+    np.testing.assert_array_equal(indices.numpy().ravel(), np.arange(0, 40, 2))
+
+
+def test_avg_pool_sums_halves_in_float32():
+    x = torch.from_numpy(RNG.standard_normal((1, 2, 30, 30)).astype(np.float16))
+    found = pool.adaptive_avg_pool2d(x, 1)
+    assert found.dtype is torch.float16
+    np.testing.assert_array_equal(found.numpy(), pool.adaptive_avg_pool2d(x.float(), 1).numpy().astype(np.float16))
+
+
+def test_pools_take_views_and_no_batch():
+    x = RNG.standard_normal((10, 12, 3))
+    image = torch.from_numpy(x).permute(2, 0, 1)
+    expected = x.transpose(2, 0, 1).reshape(3, 5, 2, 6, 2).max((2, 4))
+    np.testing.assert_array_equal(torch.max_pool2d(image, 2).numpy(), expected)
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda x: torch.max_pool2d(x, 2, padding=2), "at most half"),
+    (lambda x: torch.max_pool2d(x, 0), "non-positive kernel_size"),
+    (lambda x: torch.max_pool2d(x, 2, 0), "non-positive stride"),
+    (lambda x: torch.max_pool2d(x, 20), "Output size is too small"),
+    (lambda x: torch.max_pool2d(x[0, 0], 2), "Expected 3D or 4D"),
+    (lambda x: pool.avg_pool2d(x, 2, divisor_override=0), "divisor must be not zero"),
+    (lambda x: pool.adaptive_avg_pool2d(x, (1, 2, 3)), "must be 2 values"),
+])
+def test_pools_refuse(call, words):
+    with pytest.raises(RuntimeError, match=words):
+        call(torch.zeros(1, 1, 8, 8))
