@@ -7,35 +7,42 @@ from importlib import import_module
 
 from .declare import METHODS, NAMESPACES  # noqa: F401
 
-# Every family declares its operators when it is imported.
+# Every family declares its operators when it is imported. Add a file's name here when you add the file.
 FAMILIES = """
     activation
     blas
     compare
     complexes
+    conv
     creation
+    diagonal
+    differences
+    einsum
+    equality
+    factorizations
     index
+    join
     losses
     masks
     maths
+    matmul
     move
+    norms
     pointwise
+    pool
     random
+    rearrange
     reduce
     scan
     scatter
     search
     sort
+    spectra
+    split
+    stats
+    systems
     unique
 """.split()
-# Every family declares its operators when it is imported. Add a file's name here when you add the file.
-FAMILIES = (
-    "pointwise compare maths complexes activation reduce losses "
-    "index scatter masks sort unique search scan move "
-    "join split rearrange diagonal matmul einsum norms stats differences equality "
-    "systems factorizations spectra"
-    "conv pool"
-).split()
 
 for _family in FAMILIES:
     import_module("." + _family, __name__)
