@@ -177,7 +177,40 @@ TABLES = {
     "erf table": lambda: table_fit(mpmath.erf, mpf("1.3125"), 16, mpf("3.925"), 5),
 }
 
+def erfcx(x):
+    """exp(x * x) * erfc(x), by its asymptotic series where the factors would overflow."""
+    if x < 100:
+        return mpmath.exp(x * x) * mpmath.erfc(x)
+    u = 1 / (2 * x * x)
+    return mpmath.fsum((-u) ** k * mpmath.fac2(2 * k - 1) for k in range(14)) / (x * mpmath.sqrt(mp.pi))
+
+
+def erfcx_fit(degree):
+    """(1 + 2 x) erfcx(x) in powers of q = (x - 4) / (x + 4), all x >= 0."""
+    x = lambda q: 4 * (1 + q) / (1 - q)
+    return fit(lambda q: (1 + 2 * x(q)) * erfcx(x(q)), -1, mpf("0.99999"), list(range(degree + 1)), 53, size=3 * degree)
+
+
+def digamma_fit(degree):
+    """psi(x) / (x - its positive root) on [1, 2] in powers of x - 1.5."""
+    root = mpmath.findroot(mpmath.digamma, 1.46)
+    function = lambda d: mpmath.digamma(d + 1.5) / (d + 1.5 - root) if abs(d + 1.5 - root) > 1e-30 else mpmath.psi(1, root)
+    return fit(function, mpf(-0.5), mpf(0.5), list(range(degree + 1)), 53)
+
+
 FITS = {
+    "erf 1 float64": lambda: odd_fit(mpmath.erf, 1, 13, 53),
+    "erfcx float64": lambda: erfcx_fit(24),
+    "i0 small": lambda: fit(lambda z: mpmath.besseli(0, 2 * mpmath.sqrt(z)), 0, 16, list(range(19)), 53),
+    "i0 large": lambda: fit(lambda t: mpmath.besseli(0, 1 / t) * mpmath.exp(-1 / t) / mpmath.sqrt(t),
+                            mpf("0.0005"), mpf("0.125"), list(range(20)), 53),
+    "i1 small": lambda: fit(lambda z: mpmath.besseli(1, 2 * mpmath.sqrt(z)) / mpmath.sqrt(z) if z else mpf(1),
+                            0, 16, list(range(19)), 53),
+    "i1 large": lambda: fit(lambda t: mpmath.besseli(1, 1 / t) * mpmath.exp(-1 / t) / mpmath.sqrt(t),
+                            mpf("0.0005"), mpf("0.125"), list(range(20)), 53),
+    "lgamma [1.5, 2.5]": lambda: fit(lambda d: mpmath.loggamma(2 + d) / d / (1 + d) if d else 1 - mp.euler,
+                                     mpf(-0.5), mpf(0.5), list(range(20)), 53),
+    "digamma [1, 2]": lambda: digamma_fit(22),
     "exp float32": lambda: exp_fit(6, 24),
     "exp float64": lambda: exp_fit(11, 53),
     "exp2 float32": lambda: exp_fit(6, 24, 2),

@@ -133,11 +133,19 @@ def sinh(x, dtype):
     return where(magnitude < 1.0, small, copysign(e - 0.25 / e, x))
 
 
+# fit_maths "tanh 0.6": 2**-57.8 (of tanh(x) / x)
+TANH = (
+    -0.33333333333333126, 0.13333333333299766, -0.05396825394933377, 0.02186948800329902, -0.008863226785906298,
+    0.0035920374406674463, -0.0014552156523939444, 0.0005871892894444949, -0.0002303984981709349,
+    7.931578055479533e-05, -1.7179586325072803e-05,
+)  # fmt: skip
+
+
 @scalar("tanh float64")
 def tanh(x, dtype):
-    # With t = expm1(2 abs(x)): t / (t + 2) below 1, where it is small, and 1 - 2 / (t + 2) above.
+    # Beyond 0.6 as 1 - 2 / (exp(2 abs(x)) + 1); tanh_float32 is in maths_erf.py.
     magnitude = abs(x)
-    t = expm1(clamped(2.0 * magnitude, 0.0, 40.0), dtype)
-    big = magnitude > 1.0
-    q = where(big, 2.0, t) / (t + 2.0)
-    return copysign(where(big, 1.0 - q, q), x)
+    square = x * x
+    near = fma(x * square, polynomial(square, TANH), x)
+    e = exp(2.0 * where(magnitude > 30.0, 30.0, magnitude), dtype)
+    return copysign(where(magnitude < 0.6, near, 1.0 - 2.0 / (e + 1.0)), x)
