@@ -426,8 +426,8 @@ class Block:
 
     # -- expressions ----------------------------------------------------------------------------
 
-    def lower(self, roots, inputs):
+    def lower(self, roots, inputs, known=None):
         """The values of expressions for the given input values."""
         from .lower import lower
 
-        return lower(self, roots, inputs)
+        return lower(self, roots, inputs, known)

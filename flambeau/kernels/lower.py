@@ -13,10 +13,13 @@ from .helpers import float_remainder, integer_power, scale_by_power, table_looku
 from .types import DTYPES, promote_all, real_dtype, signature
 
 
-def lower(block, roots, inputs):
-    """Values of the expressions `roots`, where input(i) is inputs[i]."""
-    done = {}
-    for n in _eager(roots):
+def lower(block, roots, inputs, known=None):
+    """Values of the expressions `roots`, where input(i) is inputs[i].
+
+    `known` has the values of nodes that were computed before, by id.
+    """
+    done = dict(known or ())
+    for n in _eager(roots, done):
         if n.op == "const":
             value = constant(n.attr)
         elif n.op == "input":
@@ -34,9 +37,9 @@ def lower(block, roots, inputs):
     return [done[id(r)] for r in roots]
 
 
-def _eager(roots):
+def _eager(roots, known):
     """The nodes that are computed in any case, arguments first: not what only `seldom` needs."""
-    order, seen = [], set()
+    order, seen = [], set(known)
     stack = [(root, False) for root in reversed(roots)]
     while stack:
         n, ready = stack.pop()

@@ -145,14 +145,19 @@ def infer(roots, as_dtypes):
 
 
 def lanes(roots, as_dtypes, target):
-    """How many elements one vector holds: as many as fit of the widest dtype computed with."""
-    widest = 1
+    """How many elements one vector holds: as many as fit of the widest dtype computed with.
+
+    Maths functions outweigh the rest: where there are some, their dtypes decide.
+    """
+    widest = widest_call = 0
     found = infer(roots, as_dtypes)
     for n in topological(roots):
         dtype, weak = found[id(n)]
         if not weak and n.op != "index" and dtype != "bool":
             widest = max(widest, DTYPES[dtype].bits // 8)
-    return target.vector_bytes // widest
+            if n.op == "call":
+                widest_call = max(widest_call, DTYPES[dtype].bits // 8)
+    return target.vector_bytes // (widest_call or widest or 1)
 
 
 def cost(roots):
@@ -245,12 +250,30 @@ class _Schedule:
             if self.modes[k] == "s":
                 value = shared.load_splat(f"%row.{k}", self.dtypes[k])
                 self.scalars[k] = shared.convert(value, self.as_dtypes[k - self.n_out])
+        self.known = self._computed_once(shared)
         lines += shared.lines
         lines += self._chunks() if self.staged else self._whole_row()
         lines += ["row.end:", "  %o.next = add i64 %o, 1"]
         for k in operands:
             lines.append(f"  %row.next.{k} = getelementptr i8, ptr %row.{k}, i64 %outer.{k}")
         return [*lines, "  br label %rows", "done:", "  ret void"]
+
+    def _computed_once(self, block):
+        """The values, by id, of the largest subexpressions that read 's' operands only."""
+        inputs = {k - self.n_out: value for k, value in self.scalars.items()}
+        constant, shared, found = set(), set(), {}
+        for n in topological(self.roots):
+            kinds = [id(a) in shared for a in n.args]
+            if n.op == "const" or (n.args and all(id(a) in constant for a in n.args)):
+                constant.add(id(n))
+            elif n.op == "input" and n.attr in inputs or n.args and all(
+                    k or id(a) in constant for k, a in zip(kinds, n.args)):
+                shared.add(id(n))
+            if n.args and id(n) not in shared:
+                found.update((id(a), a) for a in n.args if id(a) in shared and a.args)
+        found.update((id(r), r) for r in self.roots if id(r) in shared and r.args)
+        nodes = list(found.values())
+        return {id(n): v for n, v in zip(nodes, block.lower(nodes, inputs))}
 
     def _whole_row(self):
         base = {k: f"%row.{k}" for k in range(len(self.dtypes))}
@@ -338,7 +361,7 @@ class _Schedule:
             partial = None if self.modes[k] == "g" else count
             value = block.load(place, self.dtypes[k], partial)
             inputs.append(block.convert(value, self.as_dtypes[k - self.n_out]))
-        results = block.lower(self.roots, inputs)
+        results = block.lower(self.roots, inputs, self.known)
         for k, value in enumerate(results):
             place = self._place(block, base[k], k)
             partial = None if self.modes[k] == "g" else count

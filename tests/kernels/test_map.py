@@ -255,3 +255,16 @@ def test_wrong_modes_are_refused():
         ADD.compile(["float32"] * 2, ["float32"] * 2, ["float32"], "scc")
     with pytest.raises(ValueError, match="2 inputs and 1 outputs"):
         ADD.compile(["float32"], ["float32"], ["float32"], "cc")
+
+
+def test_what_depends_on_single_values_is_computed_once():
+    adam = Map(lambda x, beta, step: x / (1 - beta**step), "correction")
+    ir = adam.ir(["float32"] * 3, ["float32"] * 3, ["float32"], "ccss")
+    loop = ir[ir.index("full.body:" if "full.body:" in ir else "tail.body:"):]
+    assert "fdiv" in loop and "fsub" not in loop
+    x = numbers(np.float32, 100).reshape(2, 50)
+    beta, step = np.float32([[0.9], [0.5]]) + 0 * x, np.full((2, 50), np.float32(3))
+    beta = np.lib.stride_tricks.as_strided(beta, beta.shape, (beta.strides[0], 0))
+    step = np.lib.stride_tricks.as_strided(step, step.shape, (step.strides[0], 0))
+    got = run(adam, [x, beta, step], ["float32"])[0]
+    np.testing.assert_allclose(got, x / (1 - beta**step), rtol=1e-6)
