@@ -17,7 +17,7 @@ PyTypeObject* reduction_type = nullptr;
 
 namespace {
 
-constexpr int max_streams = 8;  // outputs and inputs of a reduction
+constexpr int max_streams = 10;  // outputs and inputs of a reduction
 
 /// One dimension of the merged loop nest: its size and each stream's stride in bytes.
 struct Axis {
@@ -82,6 +82,7 @@ struct Plan {
   std::vector<Axis> kept, reduced;  // outermost first
   char mode;
   int n_out, n;                     // streams: outputs first
+  int n_params = 0;                 // single values behind the inputs
   int64_t outputs, count;           // how many results, of how many elements each
 };
 
@@ -180,6 +181,7 @@ void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vec
       }
     });
   });
+  int n_inputs = plan.n - plan.n_out - plan.n_params;
   for (int64_t at = 0; at < plan.outputs; ++at) {
     char* streams[max_streams];
     int64_t steps[max_streams] = {};
@@ -188,6 +190,7 @@ void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vec
       streams[plan.n_out + s] = memory[s]->as<char>() + at * chunks * itemsize(states[s]);
       steps[plan.n_out + s] = itemsize(states[s]);
     }
+    for (int s = 0; s < plan.n_params; ++s) streams[plan.n_out + n_states + s] = base[plan.n_out + n_inputs + s];
     combine(1, 1, chunks, streams, none, none, steps, 0);
   }
 }
@@ -195,7 +198,7 @@ void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vec
 }  // namespace
 
 std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>& inputs, const Dims& dims, bool keepdim,
-                                     const std::vector<DType>& out_dtypes) {
+                                     const std::vector<DType>& out_dtypes, const std::vector<double>& parameters) {
   Tensor& model = *inputs[0];
   bool is_reduced[max_ndim] = {};
   for (int i = 0; i < dims.n; ++i) is_reduced[dims[i]] = true;
@@ -208,7 +211,8 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
   for (DType d : out_dtypes) results.push_back(empty(result_sizes, d));
   Plan plan;
   plan.n_out = static_cast<int>(out_dtypes.size());
-  plan.n = plan.n_out + static_cast<int>(inputs.size());
+  plan.n_params = static_cast<int>(parameters.size());
+  plan.n = plan.n_out + static_cast<int>(inputs.size() + parameters.size());
   Dims out_strides = contiguous_strides(full_sizes);
   char* base[max_streams];
   std::vector<DType> in_dtypes;
@@ -216,6 +220,10 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
   for (size_t s = 0; s < inputs.size(); ++s) {
     base[plan.n_out + s] = inputs[s]->as<char>();
     in_dtypes.push_back(inputs[s]->dtype);
+  }
+  for (size_t s = 0; s < parameters.size(); ++s) {
+    base[plan.n_out + inputs.size() + s] = reinterpret_cast<char*>(const_cast<double*>(&parameters[s]));
+    in_dtypes.push_back(DType::float64);
   }
   plan.outputs = full_sizes.product();
   plan.count = 1;
@@ -251,7 +259,7 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
       copies.push_back(empty_strided(sizes_of(model), strides, t->dtype));
       copy_bytes(*copies.back(), *t);
     }
-    return run_reduction(r, copies, dims, keepdim, out_dtypes);
+    return run_reduction(r, copies, dims, keepdim, out_dtypes, parameters);
   }
   auto all_inputs = [&](const std::vector<Axis>& axes) {
     if (axes.empty()) return false;

@@ -28,9 +28,10 @@ struct Reduction {
 };
 extern PyTypeObject* reduction_type;
 
-/// Reduces `inputs` (of one shape) over `dims` into fresh tensors of the given dtypes.
+/// Reduces `inputs` (of one shape) over `dims` into fresh tensors of the given dtypes. Parameters go to the
+/// kernel as float64 values.
 std::vector<TensorRef> run_reduction(Reduction& reduction, const std::vector<TensorRef>& inputs, const Dims& dims, bool keepdim,
-                                     const std::vector<DType>& out_dtypes);
+                                     const std::vector<DType>& out_dtypes, const std::vector<double>& parameters = {});
 
 /// sum or mean (times factor in backward) of t over dims, with history.
 TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out, double factor);

@@ -314,9 +314,9 @@ PyObject* py_mean(const Call& call) {
   return finish_out(sum_like("mean_reduction", *t, r.dims, r.keepdim, t->dtype, 1 / count), r.out, "mean");
 }
 
-/// _reduce(reduction, inputs, dims, keepdim, out_dtypes) -> tuple; no history.
+/// _reduce(reduction, inputs, dims, keepdim, out_dtypes, parameters=()) -> tuple; no history.
 PyObject* py_reduce(const Call& call) {
-  Args a("_reduce", call, {"reduction", "inputs", "dim", "keepdim", "dtypes"}, 5);
+  Args a("_reduce", call, {"reduction", "inputs", "dim", "keepdim", "dtypes", "parameters"}, 5);
   auto& reduction = *reinterpret_cast<Reduction*>(a[0]);
   check<TypeError>(Py_TYPE(a[0]) == reduction_type, [] { return message("_reduce(): expected a Reduction."); });
   std::vector<TensorRef> inputs;
@@ -332,7 +332,14 @@ PyObject* py_reduce(const Call& call) {
   Object dtypes = Object::steal(PySequence_List(a[4]));
   if (!dtypes) throw PythonError();
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(dtypes.get()); ++i) outs.push_back(to_dtype_value(PyList_GET_ITEM(dtypes.get(), i), "_reduce"));
-  return tensor_tuple(run_reduction(reduction, inputs, to_reduced_dims(a[2], inputs[0]->ndim, "_reduce"), a.truth(3), outs));
+  std::vector<double> parameters;
+  if (a.given(5)) {
+    Object values = Object::steal(PySequence_List(a[5]));
+    if (!values) throw PythonError();
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) parameters.push_back(PyFloat_AsDouble(PyList_GET_ITEM(values.get(), i)));
+    if (PyErr_Occurred()) throw PythonError();
+  }
+  return tensor_tuple(run_reduction(reduction, inputs, to_reduced_dims(a[2], inputs[0]->ndim, "_reduce"), a.truth(3), outs, parameters));
 }
 
 // ------------------------------------------------------------------------------------------ raw kernels

@@ -8,6 +8,7 @@ from importlib import import_module
 from .declare import METHODS, NAMESPACES  # noqa: F401
 
 # Every family declares its operators when it is imported. Add a file's name here when you add the file.
+# Every family declares its operators when it is imported; one name a line, in alphabetical order.
 FAMILIES = """
     activation
     blas
@@ -33,6 +34,7 @@ FAMILIES = """
     random
     rearrange
     reduce
+    rows
     scan
     scatter
     search

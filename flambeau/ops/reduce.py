@@ -1,6 +1,8 @@
-"""Reductions: sum, mean and what else one pass over some dimensions gives."""
+"""Reductions: what one pass over some dimensions gives. sum and mean are native (dispatch/reduce.cpp)."""
 
 from .. import _core
+from .declare import METHODS, composite, primitive, register
+from .results import result_type
 
 
 class ReductionSpec:
@@ -23,5 +25,290 @@ class ReductionSpec:
         return self.kernel.state_dtypes(in_dtypes, self.as_dtype)
 
 
-_core._bind("sum_reduction", _core.Reduction(ReductionSpec("sum_")))
-_core._bind("mean_reduction", _core.Reduction(ReductionSpec("mean")))
+def _reduction(name, ordered=False):
+    return _core.Reduction(ReductionSpec(name), ordered)
+
+
+_core._bind("sum_reduction", _reduction("sum_"))
+_core._bind("mean_reduction", _reduction("mean"))
+_prod, _amax, _amin = _reduction("prod"), _reduction("amax"), _reduction("amin")
+_any, _all, _count = _reduction("any_"), _reduction("all_"), _reduction("count_nonzero")
+_max, _min = _reduction("max_with_index", True), _reduction("min_with_index", True)
+_argmax, _argmin = _reduction("argmax", True), _reduction("argmin", True)
+_moments = {name: _reduction(name) for name in ("var", "std", "var_mean", "std_mean")}
+
+
+def reduced_dims(dim, ndim, name):
+    """dim (None, an int or a sequence) as a list of non-negative dimensions."""
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
+        return list(range(ndim))
+    dims = [dim] if not isinstance(dim, (tuple, list)) else list(dim)
+    limit = ndim or 1
+    wrapped = []
+    for d in dims:
+        d = d.__index__()
+        if not -limit <= d < limit:
+            raise IndexError(f"{name}: Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {d}).")
+        d %= limit
+        if d in wrapped:
+            raise RuntimeError(f"{name}: dim {d} appears multiple times in the list of dims.")
+        wrapped.append(d)
+    return wrapped if ndim else []
+
+
+def kept(tensor, dims, ndim, keepdim):
+    """A reduction's result with the reduced dimensions back as 1, whether or not keepdim was given."""
+    if keepdim or ndim == 0:
+        return tensor
+    for d in sorted(dims):
+        tensor = tensor.unsqueeze(d)
+    return tensor
+
+
+def _need_elements(input, dims, name):
+    if 0 in [input.shape[d] for d in dims]:
+        raise IndexError(f"{name}: Expected reduction dim {dims} to have non-zero size, but input has shape {tuple(input.shape)}. "
+                         "Specify the reduction dim with the 'dim' argument.")
+
+
+def _need_ordered(input, name):
+    if input.dtype.is_complex:
+        raise NotImplementedError(f"{name}: is not implemented for {input.dtype}: complex numbers have no order.")
+
+
+def _is_floating(input):
+    return input.dtype.is_floating_point or input.dtype.is_complex
+
+
+# ------------------------------------------------------------------------------------------ truth, counts
+
+
+def _truth(reduction, name):
+    @composite(name=name, out=True)
+    def truth(input, dim=None, keepdim=False):
+        dims = reduced_dims(dim, input.dim(), name)
+        out = _core.uint8 if input.dtype is _core.uint8 else _core.bool
+        return _core._reduce(reduction, (input,), dims, keepdim, (_core.bool,))[0].to(out) if input.dim() else (
+            (input != 0).to(out))
+
+    truth.__doc__ = f"Whether {name} element is nonzero, over dim or all."
+    return truth
+
+
+any = _truth(_any, "any")
+all = _truth(_all, "all")
+
+
+@composite(out=False)
+def count_nonzero(input, dim=None):
+    """The number of nonzero elements, over dim or all (int64)."""
+    return _core._reduce(_count, (input,), reduced_dims(dim, input.dim(), "count_nonzero"), False, (_core.int64,))[0]
+
+
+# ------------------------------------------------------------------------------------------------ sums
+
+
+@composite
+def nansum(input, dim=None, keepdim=False, *, dtype=None):
+    """The sum of the elements that are not NaN."""
+    if input.dtype.is_complex:
+        raise RuntimeError("nansum: does not support complex inputs.")
+    from .masks import masked_fill
+
+    if input.dtype.is_floating_point:
+        input = masked_fill(input, input.isnan(), 0)
+    return _core.sum(input, dim, keepdim, dtype=dtype)
+
+
+@primitive(name="prod")
+def _product(ctx, input, dim=None, keepdim=False, dtype=None):
+    """The product of all elements, or over dim."""
+    dims = reduced_dims(dim, input.dim(), "prod")
+    if dtype is not None:
+        input = input.to(dtype)
+    out = input.dtype if _is_floating(input) or dtype is not None else _core.int64
+    (result,) = _core._reduce(_prod, (input,), dims, keepdim, (out,))
+    ctx.dims, ctx.keepdim, ctx.ndim = dims, keepdim, input.dim()
+    ctx.save_for_backward(input, result)
+    return result
+
+
+@_product.derivative
+def _(ctx, grad_output):
+    input, result = ctx.saved
+    grad, result = kept(grad_output, ctx.dims, ctx.ndim, ctx.keepdim), kept(result, ctx.dims, ctx.ndim, ctx.keepdim)
+    zero = input == 0
+    if not bool(zero.any()) and not ctx_needs_second(grad):
+        return (grad * (result / input).conj() if input.dtype.is_complex else grad * result / input), None, None, None
+    return _product_gradient(input, ctx.dims, grad), None, None, None
+
+
+def ctx_needs_second(grad):
+    """Whether the gradient will itself be differentiated."""
+    return _core.is_grad_enabled() and grad.requires_grad
+
+
+def _product_gradient(input, dims, grad):
+    """Each element's gradient is the product of all others: of those before and those after it."""
+    from . import public as fl
+
+    if not dims:
+        return grad * fl.ones_like(input)
+    others = [d for d in range(input.dim()) if d not in dims]
+    moved = input.permute(others + list(dims))
+    flat = moved.reshape([input.shape[d] for d in others] + [-1])
+    ones = fl.ones_like(flat[..., :1])
+    before = fl.cat([ones, flat[..., :-1]], -1).cumprod(-1)
+    after = fl.cat([ones, flat.flip(-1)[..., :-1]], -1).cumprod(-1).flip(-1)
+    product = (before * after).reshape(moved.shape)
+    order = others + list(dims)
+    product = product.permute(sorted(range(len(order)), key=order.__getitem__))
+    return grad * (product.conj() if product.dtype.is_complex else product)
+
+
+# -------------------------------------------------------------------------------------- extreme values
+
+
+def _extreme(reduction, name, doc):
+    @primitive(name=name)
+    def extreme(ctx, input, dim=None, keepdim=False):
+        _need_ordered(input, name)
+        dims = reduced_dims(dim, input.dim(), name)
+        _need_elements(input, dims, name)
+        (result,) = _core._reduce(reduction, (input,), dims, keepdim, (input.dtype,))
+        ctx.dims, ctx.keepdim, ctx.ndim = dims, keepdim, input.dim()
+        ctx.save_for_backward(input, result)
+        return result
+
+    @extreme.derivative
+    def _(ctx, grad_output):
+        # Equal extremes share the gradient evenly, as in PyTorch.
+        input, result = ctx.saved
+        grad = kept(grad_output, ctx.dims, ctx.ndim, ctx.keepdim)
+        result = kept(result, ctx.dims, ctx.ndim, ctx.keepdim)
+        hit = ((input == result) | (input.isnan() & result.isnan())).to(grad.dtype)
+        return grad * (hit / hit.sum(ctx.dims, keepdim=True)), None, None
+
+    extreme.__doc__ = doc
+    return extreme
+
+
+amax = _extreme(_amax, "amax", "The largest element over dim or all; NaN if there is one.")
+amin = _extreme(_amin, "amin", "The smallest element over dim or all; NaN if there is one.")
+
+_aminmax = result_type("aminmax", ("min", "max"))
+
+
+@composite(out=True)
+def aminmax(input, *, dim=None, keepdim=False):
+    """(min, max) over dim or all."""
+    return _aminmax(amin(input, dim, keepdim), amax(input, dim, keepdim))
+
+
+def _one_dim(input, dim, name):
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(f"{name}(): argument 'dim' must be int, not {type(dim).__name__}.")
+    return reduced_dims(dim, input.dim(), name)
+
+
+def _with_index(reduction, whole, pair, name):
+    """torch.max and torch.min: of all, with indices along dim, or of two tensors."""
+    result = result_type(name, ("values", "indices"))
+
+    @primitive(name=name, function=False, method=False)
+    def along(ctx, input, dim, keepdim=False):
+        _need_ordered(input, name)
+        dims = _one_dim(input, dim, name)
+        _need_elements(input, dims, name)
+        values, indices = _core._reduce(reduction, (input,), dims, keepdim, (input.dtype, _core.int64)) if dims else (
+            input.clone(), _core.zeros((), dtype=_core.int64))
+        ctx.mark_non_differentiable(indices)
+        ctx.dim, ctx.keepdim, ctx.sizes = dims[0] if dims else None, keepdim, input.shape
+        ctx.save_for_backward(indices)
+        return result(values, indices)
+
+    @along.derivative
+    def _(ctx, grad_output, _):
+        (indices,) = ctx.saved
+        if ctx.dim is None:
+            return grad_output, None, None
+        if not ctx.keepdim:
+            grad_output, indices = grad_output.unsqueeze(ctx.dim), indices.unsqueeze(ctx.dim)
+        zeros = grad_output.new_zeros(ctx.sizes)
+        return zeros.scatter(ctx.dim, indices, grad_output), None, None
+
+    def select(input, dim=None, keepdim=False, *, other=None, out=None, **named):
+        if named:
+            dim = named.pop("axis", dim)
+            keepdim = named.pop("keepdims", keepdim)
+            if named:
+                raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(named))!r}.")
+        if isinstance(dim, _core.Tensor) or other is not None:
+            return pair(input, dim if other is None else other) if out is None else pair(input, dim if other is None else other, out=out)
+        if dim is None:
+            if input.numel() == 0:
+                raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+                                   "Specify the reduction dim with the 'dim' argument.")
+            made = whole(input)
+            return made if out is None else _core._finish_out(made, out, name)
+        made = along.native(input, dim, keepdim)
+        made = result(*made) if type(made) is not result else made
+        if out is None:
+            return made
+        return result(*(_core._finish_out(r, o, name) for r, o in zip(made, out, strict=True)))
+
+    select.__name__ = select.__qualname__ = name
+    select.__doc__ = (f"{name}(input): the {name}imum of all. {name}(input, dim): (values, indices) along dim. "
+                      f"{name}(input, other): element by element.")
+    return register(name, select, method=True)
+
+
+def _whole(extreme):
+    return lambda input: extreme(input)
+
+
+from .pointwise import maximum, minimum  # noqa: E402
+
+max = _with_index(_max, amax, maximum, "max")
+min = _with_index(_min, amin, minimum, "min")
+
+
+def _arg(reduction, name):
+    @composite(name=name)
+    def arg(input, dim=None, keepdim=False):
+        _need_ordered(input, name)
+        if input.dtype is _core.bool:
+            raise NotImplementedError(f"{name}: is not implemented for torch.bool.")
+        dims = _one_dim(input, dim, name)
+        _need_elements(input, dims, name)
+        if input.numel() == 0 and dim is None:
+            raise IndexError(f"{name}: Expected reduction dim to be specified for input.numel() == 0.")
+        if not dims:
+            return _core.zeros((), dtype=_core.int64)
+        source = input.contiguous() if dim is None else input
+        if dim is None:
+            result = _core._reduce(reduction, (source.reshape(-1),), 0, False, (_core.int64,))[0]
+            return result.reshape([1] * input.dim()) if keepdim else result
+        return _core._reduce(reduction, (source,), dims, keepdim, (_core.int64,))[0]
+
+    arg.__doc__ = f"The index of the {name[3:]}imum along dim; of all, in the flattened input (int64)."
+    return arg
+
+
+argmax, argmin = _arg(_argmax, "argmax"), _arg(_argmin, "argmin")
+
+
+# --------------------------------------------------------------------------------------------- moments
+
+
+def moments(name, input, dims, correction, keepdim):
+    """The raw results of var, std, var_mean or std_mean."""
+    outs = (input.dtype.to_real(),) + ((input.dtype,) if name.endswith("mean") else ())
+    return _core._reduce(_moments[name], (input,), dims, keepdim, outs, (correction,))
+
+
+# ------------------------------------------------------------------------------------- native sum and mean
+
+for _name in ("sum", "mean"):
+    register(_name, getattr(_core, _name))
+    METHODS[_name] = getattr(_core, _name)

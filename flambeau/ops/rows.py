@@ -1,0 +1,286 @@
+"""Row operators: several passes over one row while it is in cache. softmax, norms, cross-entropy.
+
+A row runs along one dimension; where that is not the last one, a transposed copy makes it so.
+"""
+
+from .. import _core
+from .declare import composite, primitive
+from .reduce import reduced_dims
+
+_kernels = {}
+
+
+def run_rows(name, outputs, inputs, kinds, n_rows, row_len, as_dtype=None):
+    """Runs the row function `name` of kernels/row_functions.py on contiguous tensors."""
+    key = (name, kinds, as_dtype, *(t.dtype for t in outputs), *(t.dtype for t in inputs))
+    address = _kernels.get(key)
+    if address is None:
+        from ..kernels import row_functions
+
+        rows = getattr(row_functions, name)
+        address = _kernels[key] = rows.compile(tuple(t.dtype.name for t in inputs), kinds, tuple(t.dtype.name for t in outputs),
+                                               as_dtype)
+    _core._rows(address, outputs, inputs, kinds, n_rows, row_len)
+
+
+def _scalar(value, dtype):
+    """A parameter shared by all rows."""
+    return _core.full((1,), value, dtype=_core.float64 if dtype is _core.float64 else _core.float32)
+
+
+def _as_rows(input, dim):
+    """input with `dim` last, contiguous."""
+    return (input if dim == input.dim() - 1 else input.transpose(dim, -1)).contiguous()
+
+
+def _along(name, inputs, dim):
+    """A row function of tensors of one shape, along dim; gives a tensor of that shape."""
+    first = inputs[0]
+    if first.numel() == 0:
+        return _core.empty_like(first)
+    moved = [_as_rows(t, dim) for t in inputs]
+    length = moved[0].shape[-1]
+    out = _core.empty_like(moved[0])
+    run_rows(name, (out,), moved, "v" * (1 + len(moved)), out.numel() // length, length)
+    return out if dim == first.dim() - 1 else out.transpose(dim, -1).contiguous()
+
+
+def _softmax_like(name):
+    backward_name = name + "_backward"
+
+    @primitive(name=backward_name, function=False, method=False)
+    def backward(ctx, grad_output, result, dim):
+        ctx.save_for_backward(grad_output, result)
+        ctx.dim = dim
+        return _along(backward_name, (grad_output, result), dim)
+
+    @primitive(name=name, function=False, method=False)
+    def forward(ctx, input, dim):
+        result = _along(name, (input,), dim)
+        ctx.save_for_backward(result)
+        ctx.dim = dim
+        return result
+
+    @forward.derivative
+    def _(ctx, grad_output):
+        (result,) = ctx.saved
+        return backward.native(grad_output, result, ctx.dim), None
+
+    return forward, backward
+
+
+_softmax, _softmax_backward = _softmax_like("softmax")
+_log_softmax, _log_softmax_backward = _softmax_like("log_softmax")
+
+
+@_softmax_backward.derivative
+def _(ctx, g):
+    # backward(grad, y) = y * (grad - sum(grad * y))
+    grad, y = ctx.saved
+    inner = (grad * y).sum(ctx.dim, keepdim=True)
+    total = (g * y).sum(ctx.dim, keepdim=True)
+    return y * (g - total), g * (grad - inner) - grad * total, None
+
+
+@_log_softmax_backward.derivative
+def _(ctx, g):
+    # backward(grad, y) = grad - exp(y) * sum(grad)
+    grad, y = ctx.saved
+    p = y.exp()
+    return g - (g * p).sum(ctx.dim, keepdim=True), -g * p * grad.sum(ctx.dim, keepdim=True), None
+
+
+def _prepare(input, dim, dtype, name):
+    if dtype is not None:
+        input = input.to(dtype)
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f"{name}: is not implemented for {input.dtype}; pass dtype=, for instance torch.float32.")
+    return input, reduced_dims(int(dim), input.dim(), name)
+
+
+@composite(namespaces=("torch", "special", "nn.functional"))
+def softmax(input, dim, dtype=None):
+    """exp(input) over its sum along dim: positive numbers that add up to 1."""
+    input, dims = _prepare(input, dim, dtype, "softmax")
+    return _softmax.native(input, dims[0]) if dims else _softmax.native(input.reshape(1), 0).reshape(())
+
+
+@composite(namespaces=("torch", "special", "nn.functional"))
+def log_softmax(input, dim, dtype=None):
+    """log(softmax(input, dim)), computed without under- or overflow."""
+    input, dims = _prepare(input, dim, dtype, "log_softmax")
+    return _log_softmax.native(input, dims[0]) if dims else _log_softmax.native(input.reshape(1), 0).reshape(())
+
+
+# ------------------------------------------------------------------------------------------------ norms
+
+
+def _norm_sizes(input, normalized_shape, weight, bias, name):
+    if isinstance(normalized_shape, int):
+        raise TypeError(f"{name}(): argument 'normalized_shape' must be tuple of ints, not int.")
+    shape = tuple(normalized_shape)
+    if not shape or tuple(input.shape[-len(shape):]) != shape:
+        raise RuntimeError(f"{name}: Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
+                           f"but got input of size {list(input.shape)}.")
+    for what, t in (("weight", weight), ("bias", bias)):
+        if t is not None and tuple(t.shape) != shape:
+            raise RuntimeError(f"{name}: Expected {what} to be of same shape as normalized_shape, but got {what} of shape "
+                               f"{list(t.shape)} and normalized_shape = {list(shape)}.")
+    length = 1
+    for s in shape:
+        length *= s
+    return length
+
+
+def _statistic_dtype(dtype):
+    return _core.float64 if dtype is _core.float64 else _core.float32
+
+
+@primitive(name="layer_norm", function=False, method=False)
+def _layer_norm(ctx, input, length, weight, bias, eps):
+    x = input.contiguous()
+    n_rows = x.numel() // length if length else 0
+    out = _core.empty_like(x)
+    mean = _core.empty(n_rows, dtype=_statistic_dtype(x.dtype))
+    rstd = _core.empty_like(mean)
+    if x.numel():
+        affine = [t.contiguous() for t in (weight, bias) if t is not None]
+        name = "layer_norm_affine" if len(affine) == 2 else "layer_norm_weight" if weight is not None else "layer_norm"
+        if weight is None and bias is not None:
+            name, affine = "layer_norm", []
+        run_rows(name, (out, mean, rstd), (x, *affine, _scalar(eps, x.dtype)), "vxxv" + "v" * len(affine) + "x", n_rows, length)
+        if weight is None and bias is not None:
+            out = out + bias
+    ctx.save_for_backward(x, mean, rstd, weight)
+    ctx.length, ctx.eps = length, eps
+    return out
+
+
+@_layer_norm.derivative
+def _(ctx, grad_output):
+    x, mean, rstd, weight = ctx.saved
+    length = ctx.length
+    wanted = ctx.needs_input_grad
+    grad = grad_output.contiguous()
+    if _core.is_grad_enabled():
+        return _layer_norm_gradients(x, weight, grad, length, ctx.eps, wanted)
+    n_rows = x.numel() // length if length else 0
+    grad_input = None
+    if wanted[0]:
+        grad_input = _core.empty_like(x)
+        if x.numel():
+            affine = () if weight is None else (weight.contiguous(),)
+            name = "layer_norm_backward" if weight is None else "layer_norm_weight_backward"
+            run_rows(name, (grad_input,), (grad, x, mean, rstd, *affine), "vvvxx" + "v" * len(affine), n_rows, length)
+    rows = grad.reshape(n_rows, length)
+    grad_weight = grad_bias = None
+    if wanted[2]:
+        normal = (x.reshape(n_rows, length) - mean.unsqueeze(1).to(x.dtype)) * rstd.unsqueeze(1).to(x.dtype)
+        grad_weight = (rows * normal).sum(0).reshape(weight.shape)
+    if wanted[3]:
+        grad_bias = rows.sum(0).reshape(-1)
+        grad_bias = grad_bias.reshape(weight.shape) if weight is not None else grad_bias
+    return grad_input, None, grad_weight, grad_bias, None
+
+
+def _layer_norm_gradients(x, weight, grad, length, eps, wanted):
+    """The same by differentiable operators, for gradients of gradients."""
+    rows, g = x.reshape(-1, length), grad.reshape(-1, length)
+    centred = rows - rows.mean(1, keepdim=True)
+    rstd = ((centred * centred).mean(1, keepdim=True) + eps).rsqrt()
+    normal = centred * rstd
+    scaled = g if weight is None else g * weight.reshape(-1)
+    grad_input = rstd * (scaled - scaled.mean(1, keepdim=True) - normal * (scaled * normal).mean(1, keepdim=True))
+    shape = None if weight is None else weight.shape
+    return (grad_input.reshape(x.shape) if wanted[0] else None, None, (g * normal).sum(0).reshape(shape) if wanted[2] else None,
+            (g.sum(0).reshape(shape) if shape is not None else g.sum(0)) if wanted[3] else None, None)
+
+
+@composite(method=False, out=False, namespaces=("torch", "nn.functional"))
+def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_enable=True):
+    """Each trailing block of sizes normalized_shape shifted and scaled to mean 0 and variance 1.
+
+    out = (input - mean) / sqrt(var + eps) * weight + bias; var divides by the count.
+    Source: Ba, Kiros, Hinton, arXiv:1607.06450.
+    """
+    length = _norm_sizes(input, normalized_shape, weight, bias, "layer_norm")
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f"layer_norm: is not implemented for {input.dtype}.")
+    if bias is not None and weight is None:
+        return _layer_norm.native(input, length, None, None, eps) + bias
+    return _layer_norm.native(input, length, weight, bias, eps)
+
+
+@primitive(name="rms_norm", function=False, method=False)
+def _rms_norm(ctx, input, length, weight, eps):
+    x = input.contiguous()
+    n_rows = x.numel() // length if length else 0
+    out = _core.empty_like(x)
+    rstd = _core.empty(n_rows, dtype=_statistic_dtype(x.dtype))
+    if x.numel():
+        affine = () if weight is None else (weight.contiguous(),)
+        name = "rms_norm" if weight is None else "rms_norm_weight"
+        run_rows(name, (out, rstd), (x, *affine, _scalar(eps, x.dtype)), "vxv" + "v" * len(affine) + "x", n_rows, length)
+    ctx.save_for_backward(x, rstd, weight)
+    ctx.length, ctx.eps = length, eps
+    return out
+
+
+@_rms_norm.derivative
+def _(ctx, grad_output):
+    x, _, weight = ctx.saved
+    length = ctx.length
+    rows, g = x.reshape(-1, length), grad_output.reshape(-1, length)
+    rstd = ((rows * rows).mean(1, keepdim=True) + ctx.eps).rsqrt()
+    normal = rows * rstd
+    scaled = g if weight is None else g * weight.reshape(-1)
+    grad_input = rstd * (scaled - normal * (scaled * normal).mean(1, keepdim=True))
+    grad_weight = (g * normal).sum(0).reshape(weight.shape) if ctx.needs_input_grad[2] else None
+    return grad_input.reshape(x.shape), None, grad_weight, None
+
+
+@composite(method=False, out=False, namespaces=("torch", "nn.functional"))
+def rms_norm(input, normalized_shape, weight=None, eps=None):
+    """Each trailing block divided by its root mean square. Source: Zhang, Sennrich, arXiv:1910.07467."""
+    from ..types import finfo
+
+    length = _norm_sizes(input, normalized_shape, weight, None, "rms_norm")
+    if input.dtype.is_complex:
+        blocks = input.reshape(-1, length)
+        scale = ((blocks.abs() ** 2).mean(1, keepdim=True) + (finfo(input.dtype).eps if eps is None else eps)).rsqrt()
+        out = (blocks * scale).reshape(input.shape)
+        return out if weight is None else out * weight
+    return _rms_norm.native(input, length, weight, finfo(input.dtype).eps if eps is None else eps)
+
+
+# ---------------------------------------------------------------------------------------- cross-entropy
+
+
+@primitive(name="cross_entropy_rows", function=False, method=False)
+def cross_entropy_rows(ctx, input, target, smoothing):
+    """The loss of each row of logits (N, C) for class indices (N); the caller masks ignored rows."""
+    x = input.contiguous()
+    n, classes = x.shape
+    loss = _core.empty(n, dtype=x.dtype)
+    total = _core.empty(n, dtype=_statistic_dtype(x.dtype))
+    target = target.contiguous()
+    if x.numel():
+        run_rows("cross_entropy", (loss, total), (x, target, _scalar(smoothing, x.dtype)), "xxvxx", n, classes)
+    ctx.save_for_backward(x, total, target)
+    ctx.smoothing = smoothing
+    return loss
+
+
+@cross_entropy_rows.derivative
+def _(ctx, grad_output):
+    x, total, target = ctx.saved
+    if _core.is_grad_enabled():
+        from . import public as fl
+
+        share = fl.zeros_like(x).scatter(1, target.unsqueeze(1), 1 - ctx.smoothing) + ctx.smoothing / x.shape[1]
+        return (softmax(x, 1) - share) * grad_output.unsqueeze(1), None, None
+    grad_input = _core.empty_like(x)
+    if x.numel():
+        run_rows("cross_entropy_backward", (grad_input,), (grad_output.contiguous(), x, total, target, _scalar(ctx.smoothing, x.dtype)),
+                 "vxvxxx", x.shape[0], x.shape[1])
+    return grad_input, None, None
