@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "flambeau"
 # The floor of each part, the most precise prefix decides. The table of docs/architecture.md.
 FLOORS = {
     "flambeau._core": 1,
+    "flambeau.types": 1,  # Size, device and the like, which the core gives to Python
     "flambeau.kernels": 2,
     "flambeau.ops": 3,
     "flambeau": 4,
