@@ -103,6 +103,18 @@ def __deepcopy__(self, memo):
     return deepcopy_tensor(self, memo)
 
 
+def cpu(self, memory_format=types.preserve_format):
+    """The tensor in the CPU's memory; itself if it is there already."""
+    return self.to("cpu")
+
+
+def cuda(self, device=None, non_blocking=False, memory_format=types.preserve_format):
+    """The tensor on a CUDA device. Raises RuntimeError where there is none."""
+    from .cuda import move
+
+    return move(self, device)
+
+
 def as_subclass(self, cls):
     """The same data as an instance of cls, a subclass of Tensor.
 
@@ -141,7 +153,7 @@ def _fill_class():
         setattr(Tensor, name, _cast(dtype))
     for name, function in METHODS.items():
         setattr(Tensor, name, function)
-    for function in (backward, numpy, __array__, __complex__, __reduce_ex__, __deepcopy__, as_subclass):
+    for function in (backward, numpy, __array__, __complex__, __reduce_ex__, __deepcopy__, cpu, cuda, as_subclass):
         setattr(Tensor, function.__name__, function)
     Tensor.__getattr__ = _suggest
     Tensor.ndimension = _core.dim
