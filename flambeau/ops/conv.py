@@ -54,7 +54,7 @@ def _(ctx, grad_output):
     if wants_weight:
         grad_weight = _correlate(grad_output, _conj(input), *ctx.window, tuple(weight.shape[2:]))
     if wants_bias:
-        grad_bias = _sum_channels(grad_output)
+        grad_bias = _sum_channels(grad_output, input, weight)
     return grad_input, grad_weight, grad_bias, None, None, None, None, None
 
 
@@ -77,7 +77,7 @@ def _(ctx, grad_output):
     if wants_weight:
         grad_weight = _correlate(_conj(input), grad_output, *ctx.window, tuple(weight.shape[2:]))
     if wants_bias:
-        grad_bias = _sum_channels(grad_output)
+        grad_bias = _sum_channels(grad_output, input, weight)
     return grad_input, grad_weight, grad_bias, None, None, None, None, None
 
 
@@ -102,15 +102,15 @@ def _(ctx, grad_weight):
 
 
 @primitive(name="_conv_sum_channels", method=False, function=False, out=False)
-def _sum_channels(ctx, grad_output):
-    """(N, C, *) summed over all but C."""
+def _sum_channels(ctx, grad_output, input, weight):
+    """(N, C, *) summed over all but C. As in PyTorch the result requires grad if an operand of the convolution does."""
     ctx.sizes = grad_output.shape
     return _core._conv_backward_bias(grad_output)
 
 
 @_sum_channels.derivative
 def _(ctx, grad):
-    return grad.reshape((1, -1) + (1,) * (len(ctx.sizes) - 2)).expand(ctx.sizes)
+    return grad.reshape((1, -1) + (1,) * (len(ctx.sizes) - 2)).expand(ctx.sizes), None, None
 
 
 # --------------------------------------------------------------------------------------- checks

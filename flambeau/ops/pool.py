@@ -49,25 +49,26 @@ def _(ctx, grad):
 @primitive(name="_avg_pool", method=False, function=False, out=False)
 def _avg(ctx, input, include_pad, divisor, windows):
     """The sum of each window / divisor: see csrc/kernels/pool.h."""
+    ctx.save_for_backward(input)
     ctx.arguments = (include_pad, divisor, windows)
     return _core._avg_pool(input, include_pad, divisor, *windows)
 
 
 @_avg.derivative
 def _(ctx, grad_output):
-    return _avg_backward(grad_output, *ctx.arguments), None, None, None
+    return _avg_backward(grad_output, *ctx.saved, *ctx.arguments), None, None, None
 
 
 @primitive(name="_avg_pool_backward", method=False, function=False, out=False)
-def _avg_backward(ctx, grad_output, include_pad, divisor, windows):
-    """Each gradient spread over its window, / divisor."""
+def _avg_backward(ctx, grad_output, input, include_pad, divisor, windows):
+    """Each gradient spread over its window, / divisor. As in PyTorch the result requires grad if the input does."""
     ctx.arguments = (include_pad, divisor, windows)
     return _core._avg_pool_backward(grad_output, include_pad, divisor, *windows)
 
 
 @_avg_backward.derivative
 def _(ctx, grad):
-    return _avg(grad, *ctx.arguments), None, None, None
+    return _avg(grad, *ctx.arguments), None, None, None, None
 
 
 # --------------------------------------------------------------------------------------- checks
@@ -175,11 +176,12 @@ def _avg_pools(n):
     """avg_pool<n>d."""
     name = f"avg_pool{n}d"
 
-    def pool(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+    def pool(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None, *, out=None):
         windows = _windows(name, n, input, kernel_size, stride, padding, 1, ceil_mode)
         if divisor_override == 0:
             raise RuntimeError(f"{name}: divisor must be not zero.")
-        return _avg.native(input, count_include_pad, divisor_override or 0, windows)
+        result = _avg.native(input, count_include_pad, divisor_override or 0, windows)
+        return result if out is None else _core._finish_out(result, out, name)
 
     pool.__doc__ = f"""The mean of each window over the last {n} dimensions.
 

@@ -59,23 +59,23 @@ def avg_pool1d(
 
 def avg_pool2d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-    divisor_override=None,
+    divisor_override=None, *, out=None,
 ):  # fmt: skip
     """The mean of each window of the last 2 dimensions; or its sum / divisor_override."""
     return pool.avg_pool2d(
         input, kernel_size, kernel_size if stride is None else stride, padding, ceil_mode,
-        count_include_pad, divisor_override,
+        count_include_pad, divisor_override, out=out,
     )  # fmt: skip
 
 
 def avg_pool3d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-    divisor_override=None,
+    divisor_override=None, *, out=None,
 ):  # fmt: skip
     """The mean of each window of the last 3 dimensions; or its sum / divisor_override."""
     return pool.avg_pool3d(
         input, kernel_size, kernel_size if stride is None else stride, padding, ceil_mode,
-        count_include_pad, divisor_override,
+        count_include_pad, divisor_override, out=out,
     )  # fmt: skip
 
 
