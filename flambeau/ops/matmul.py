@@ -2,6 +2,7 @@
 
 import math
 
+from .. import _core
 from . import public as fl
 from .arguments import wrap_dim
 from .declare import composite
@@ -90,6 +91,9 @@ def matmul(input, other):
     a = input.expand(*batch, *input.shape[-2:]).reshape(count, *input.shape[-2:])
     b = other.expand(*batch, *other.shape[-2:]).reshape(count, *other.shape[-2:])
     return fl.bmm(a, b).reshape(*batch, input.size(-2), other.size(-1))
+
+
+_core._bind("matmul", matmul)  # a @ b
 
 
 def _scaled_sum(operator, input, product, beta, alpha):
