@@ -146,6 +146,22 @@ def _suggest(self, name):
     raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
 
+# One name a line, so that additions from two sides do not collide.
+_METHODS = (
+    backward,
+    numpy,
+    __array__,
+    __complex__,
+    __reduce_ex__,
+    __deepcopy__,
+    __repr__,
+    __format__,
+    cpu,
+    cuda,
+    as_subclass,
+)
+
+
 def _fill_class():
     for name in _NATIVE:
         setattr(Tensor, name, getattr(_core, name))
@@ -153,7 +169,7 @@ def _fill_class():
         setattr(Tensor, name, _cast(dtype))
     for name, function in METHODS.items():
         setattr(Tensor, name, function)
-    for function in (backward, numpy, __array__, __complex__, __reduce_ex__, __deepcopy__, cpu, cuda, as_subclass):
+    for function in _METHODS:
         setattr(Tensor, function.__name__, function)
     Tensor.__getattr__ = _suggest
     Tensor.ndimension = _core.dim
