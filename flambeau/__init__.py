@@ -36,12 +36,18 @@ def is_tensor(obj, /):
 
 
 # Loaded at first use, so that importing flambeau stays quick.
-_PACKAGES = frozenset("autograd nn optim utils vision linalg fft special random kernels cuda multiprocessing "
-                      "legacy distributions serialization printing overrides ops testing types".split())
+_PACKAGES = frozenset("autograd nn optim utils vision linalg fft special random kernels cuda multiprocessing legacy "
+                      "distributions serialization printing overrides ops testing types backends amp hub jit".split())
 _LAZY = {
-    "no_grad": "autograd.grad_mode", "enable_grad": "autograd.grad_mode", "set_grad_enabled": "autograd.grad_mode",
-    "inference_mode": "autograd.grad_mode", "save": "serialization", "load": "serialization",
+    **dict.fromkeys("no_grad enable_grad set_grad_enabled inference_mode".split(), "autograd.grad_mode"),
+    **dict.fromkeys("save load".split(), "serialization"),
     "set_printoptions": "printing",
+    **dict.fromkeys("autocast compile is_autocast_enabled use_deterministic_algorithms are_deterministic_algorithms_enabled "
+                    "get_default_device set_default_device set_default_tensor_type is_autocast_cpu_enabled "
+                    "is_deterministic_algorithms_warn_only_enabled get_num_interop_threads set_num_interop_threads "
+                    "set_flush_denormal get_float32_matmul_precision set_float32_matmul_precision is_storage typename "
+                    "from_dlpack frombuffer asarray FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "
+                    "ShortTensor CharTensor ByteTensor BoolTensor kernel".split(), "compat"),
 }
 
 

@@ -137,6 +137,38 @@ def __format__(self, spec):
     return object.__format__(self, spec)
 
 
+def __repr__(self, *, tensor_contents=None):
+    from .printing import tensor_repr
+
+    return tensor_repr(self, contents=tensor_contents)
+
+
+def __format__(self, spec):
+    return self.item().__format__(spec) if self.dim() == 0 and type(self) is Tensor and spec else object.__format__(self, spec)
+
+
+def __reduce_ex__(self, protocol):
+    from .serialization.rebuild import reduce_tensor
+
+    return reduce_tensor(self, protocol)
+
+
+def __deepcopy__(self, memo):
+    from .serialization.rebuild import deepcopy_tensor
+
+    return deepcopy_tensor(self, memo)
+
+
+def __dlpack__(self, **options):
+    if self.requires_grad:
+        raise RuntimeError("__dlpack__: Can't export tensors that require gradient, use tensor.detach().")
+    return self.numpy().__dlpack__(**options)
+
+
+def __dlpack_device__(self):
+    return (1, 0)
+
+
 def _suggest(self, name):
     import difflib
 
@@ -172,6 +204,7 @@ def _fill_class():
     for function in _METHODS:
         setattr(Tensor, function.__name__, function)
     Tensor.__getattr__ = _suggest
+    Tensor.__array_priority__ = 1000  # array + tensor asks the tensor first
     Tensor.ndimension = _core.dim
     Tensor.nelement = _core.numel
     Tensor.__module__ = "flambeau"

@@ -5,6 +5,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
+#include "dispatch/join.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/reduce.h"
 #include "dispatch/views.h"
@@ -262,6 +263,9 @@ bool simple_out(Args& a, int at, Tensor*& out) {
 
 PyObject* finish_out(TensorRef result, Tensor* out, const char* op) {
   if (!out) return result.release_py();
+  check(!grad_mode_enabled || !requires_grad(*out), [&] {
+    return message(op, "(): functions with out=... arguments don't support automatic differentiation, but the out tensor requires grad.");
+  });
   check(!requires_grad(*result), [&] {
     return message(op, "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.");
   });
@@ -473,6 +477,28 @@ PyObject* py_bump_version(const Call& call) {
   Py_RETURN_NONE;
 }
 
+std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
+  check<TypeError>(!is_tensor(o), [&] { return message(function, "(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor."); });
+  Object items = Object::steal(PySequence_Fast(o, "argument 'tensors' must be a sequence of Tensors"));
+  if (!items) throw PythonError();
+  std::vector<TensorRef> tensors;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(items.get(), i);
+    check<TypeError>(is_tensor(item), [&] {
+      return message(function, "(): expected Tensor as element ", i, " in argument 0, but got ", Py_TYPE(item)->tp_name, ".");
+    });
+    tensors.push_back(TensorRef::borrow(as_tensor(item)));
+  }
+  return tensors;
+}
+PyObject* join(const Call& call, const char* function, TensorRef (*operation)(const std::vector<TensorRef>&, int64_t)) {
+  Args a(function, call, {"tensors", "dim", "out"}, 1);
+  TensorRef result = operation(tensors_of(a[0], function), a.integer(1, 0));
+  return finish_out(result, a.given(2) ? &a.tensor(2) : nullptr, function);
+}
+PyObject* py_cat(const Call& call) { return join(call, "cat", cat); }
+PyObject* py_stack(const Call& call) { return join(call, "stack", stack); }
+
 PyObject* py_sum_to_size(const Call& call) {
   return sum_to_size(*as_tensor(call.args[0]), rest_as_dims(call, 1, "sum_to_size", "size")).release_py();
 }
@@ -575,6 +601,8 @@ const NativeEntry entries[] = {
     {"_finish_out", py_finish_out, "Puts a result into out=."},
     {"_check_inplace", py_check_inplace, "Raises if a tensor may not be written in place."},
     {"_bump_version", py_bump_version, "Notes a write in place."},
+    {"cat", py_cat, "Tensors one after the other along dim."},
+    {"stack", py_stack, "Tensors of one shape along a new dimension."},
     {"sum_to_size", py_sum_to_size, "Summed over what broadcasting would have repeated."},
     {"promote_types", py_promote_types, "The dtype that holds both."},
     {"result_type", py_result_type, "The dtype an operator of these operands computes in."},

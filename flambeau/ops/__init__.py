@@ -7,7 +7,6 @@ from importlib import import_module
 
 from .declare import METHODS, NAMESPACES  # noqa: F401
 
-# Every family declares its operators when it is imported. Add a file's name here when you add the file.
 # Every family declares its operators when it is imported; one name a line, in alphabetical order.
 FAMILIES = """
     activation
@@ -23,6 +22,7 @@ FAMILIES = """
     factorizations
     index
     join
+    layout
     losses
     masks
     maths

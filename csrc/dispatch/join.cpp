@@ -1,0 +1,127 @@
+#include "dispatch/join.h"
+
+#include "autograd/meta.h"
+#include "dispatch/basics.h"
+#include "dispatch/iterate.h"
+#include "dispatch/promotion.h"
+
+namespace flambeau {
+
+namespace {
+
+struct JoinNode {
+  Node node;
+  int dim;
+  bool stacked;
+  std::vector<int64_t> sizes;  // of each part along dim
+};
+
+void join_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto* self = reinterpret_cast<JoinNode*>(node);
+  int64_t at = 0;
+  for (uint32_t i = 0; i < node->n_edges; ++i) {
+    int64_t size = self->sizes[i];
+    if (node->edges[i].node && size >= 0)
+      grad_inputs[i] = self->stacked ? select(*grad_outputs[0], self->dim, at) : slice(*grad_outputs[0], self->dim, at, at + size, 1);
+    else if (node->edges[i].node)
+      grad_inputs[i] = zeros({0}, grad_outputs[0]->dtype);  // a skipped empty part
+    at += std::max<int64_t>(size, 0);
+  }
+}
+void nothing(Node*) {}
+const NodeKind join_kind = {join_backward, nothing, destroy_as<JoinNode>};
+
+bool is_skipped(const Tensor& t) { return t.ndim == 1 && t.sizes[0] == 0; }
+
+void record(Tensor& out, const std::vector<TensorRef>& tensors, const std::vector<int64_t>& sizes, int dim, bool stacked) {
+  bool wanted = false;
+  for (auto& t : tensors) wanted |= needs_record(*t);
+  if (!wanted || !is_differentiable(out.dtype)) return;
+  static PyTypeObject* types[2] = {node_subtype("CatBackward0"), node_subtype("StackBackward0")};
+  Ref<JoinNode> node = make_node<JoinNode>(types[stacked], &join_kind);
+  node->dim = dim;
+  node->stacked = stacked;
+  node->sizes = sizes;
+  node->node.set_edges(static_cast<uint32_t>(tensors.size()));
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (is_differentiable(tensors[i]->dtype)) set_edge(&node->node, static_cast<uint32_t>(i), tensors[i].get());
+  set_history(out, &node->node);
+}
+
+}  // namespace
+
+TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
+  check<ValueError>(!tensors.empty(), [] { return message("cat: expected a non-empty list of Tensors."); });
+  Promotion promotion;
+  Tensor* model = nullptr;
+  for (auto& t : tensors) {
+    promotion.tensor(*t);
+    check(t->ndim > 0, [] { return message("cat: zero-dimensional tensor (at position 0) cannot be concatenated. Use stack."); });
+    if (!model && !is_skipped(*t)) model = t.get();
+  }
+  if (!model) model = tensors[0].get();
+  int dim = wrap_dim(wanted_dim, model->ndim, "cat");
+  Dims sizes = sizes_of(*model);
+  std::vector<int64_t> lengths;
+  int64_t total = 0;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    Tensor& t = *tensors[i];
+    if (is_skipped(t) && model->ndim != 1) {
+      lengths.push_back(-1);
+      continue;
+    }
+    check(t.ndim == model->ndim, [&] {
+      return message("cat: Tensors must have same number of dimensions: got ", static_cast<int>(model->ndim), " and ", static_cast<int>(t.ndim), " (position ", i, ").");
+    });
+    for (int d = 0; d < t.ndim; ++d)
+      check(d == dim || t.sizes[d] == model->sizes[d], [&] {
+        return message("cat: Sizes of tensors must match except in dimension ", dim, ". Expected size ", model->sizes[d], " but got size ",
+                       t.sizes[d], " for tensor number ", i, " in the list: ", shape(*model), " and ", shape(t), ".");
+      });
+    lengths.push_back(t.sizes[dim]);
+    total += t.sizes[dim];
+  }
+  sizes[dim] = total;
+  TensorRef out = empty(sizes, promotion.result());
+  int64_t at = 0;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (lengths[i] <= 0) continue;
+    Dims part = sizes;
+    part[dim] = lengths[i];
+    TensorRef place = raw_view(*out, part, strides_of(*out), at * out->strides[dim]);
+    copy_bytes(*place, *tensors[i]);
+    at += lengths[i];
+  }
+  record(*out, tensors, lengths, dim, false);
+  return out;
+}
+
+TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
+  check(!tensors.empty(), [] { return message("stack: expects a non-empty TensorList."); });
+  Tensor& model = *tensors[0];
+  int dim = wrap_dim(wanted_dim, model.ndim + 1, "stack");
+  Promotion promotion;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    promotion.tensor(*tensors[i]);
+    check(sizes_of(*tensors[i]) == sizes_of(model), [&] {
+      return message("stack: expects each tensor to be equal size, but got ", shape(model), " at entry 0 and ", shape(*tensors[i]), " at entry ", i, ".");
+    });
+  }
+  Dims sizes;
+  for (int d = 0; d <= model.ndim; ++d) {
+    if (d == dim) sizes.push(static_cast<int64_t>(tensors.size()));
+    if (d < model.ndim) sizes.push(model.sizes[d]);
+  }
+  TensorRef out = empty(sizes, promotion.result());
+  Dims part = sizes_of(model), strides;
+  for (int d = 0; d <= model.ndim; ++d)
+    if (d != dim) strides.push(out->strides[d]);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    TensorRef place = raw_view(*out, part, strides, static_cast<int64_t>(i) * out->strides[dim]);
+    copy_bytes(*place, *tensors[i]);
+  }
+  record(*out, tensors, std::vector<int64_t>(tensors.size(), 1), dim, true);
+  return out;
+}
+
+}  // namespace flambeau

@@ -1,0 +1,14 @@
+// Tensors joined along a dimension, with history. Need the GIL, which long copies give up.
+#pragma once
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace flambeau {
+
+/// One after the other along dim; dtypes are promoted, empty one-dimensional tensors skipped (as in PyTorch).
+TensorRef cat(const std::vector<TensorRef>& tensors, int64_t dim);
+/// Along a new dimension.
+TensorRef stack(const std::vector<TensorRef>& tensors, int64_t dim);
+
+}  // namespace flambeau

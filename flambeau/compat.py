@@ -1,0 +1,218 @@
+"""Names that PyTorch programs use around tensors: old tensor types, switches that change nothing here, foreign memory.
+
+A switch that would have to change results and cannot raises NotImplementedError.
+"""
+
+from . import _core, types
+from .ops.creation import legacy_new
+
+# --------------------------------------------------------------------------------------- old tensor types
+
+
+class _TypeMeta(type):
+    """isinstance(x, torch.FloatTensor) asks for the dtype."""
+
+    def __instancecheck__(cls, x):
+        return isinstance(x, _core.Tensor) and x.dtype is cls.dtype
+
+    def __repr__(cls):
+        return f"<class 'torch.{cls.__name__}'>"
+
+
+def _old_type(name, dtype):
+    def new(cls, *args, device=None):
+        return legacy_new(*args, dtype=dtype)
+
+    return _TypeMeta(name, (), {"__new__": new, "dtype": dtype, "__module__": "flambeau",
+                                "__doc__": f"{name}(4, 3), {name}([1, 2]): a tensor of {dtype}."})
+
+
+FloatTensor = _old_type("FloatTensor", _core.float32)
+DoubleTensor = _old_type("DoubleTensor", _core.float64)
+HalfTensor = _old_type("HalfTensor", _core.float16)
+BFloat16Tensor = _old_type("BFloat16Tensor", _core.bfloat16)
+LongTensor = _old_type("LongTensor", _core.int64)
+IntTensor = _old_type("IntTensor", _core.int32)
+ShortTensor = _old_type("ShortTensor", _core.int16)
+CharTensor = _old_type("CharTensor", _core.int8)
+ByteTensor = _old_type("ByteTensor", _core.uint8)
+BoolTensor = _old_type("BoolTensor", _core.bool)
+
+
+def set_default_tensor_type(t):
+    """Sets the default dtype by an old type or its name ("torch.DoubleTensor")."""
+    if isinstance(t, str):
+        t = globals().get(t.rpartition(".")[2])
+    if getattr(t, "dtype", None) is None:
+        raise TypeError(f"set_default_tensor_type: invalid type {t!r}; use torch.set_default_dtype(torch.float64).")
+    _core.set_default_dtype(t.dtype)
+
+
+# ---------------------------------------------------------------------------------------------- switches
+
+
+def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=None, options=None, disable=False, **others):
+    """The model itself: flambeau compiles its kernels at their first use anyway. Works as a decorator too."""
+    if model is None:
+        return lambda m: m
+    return model
+
+
+class autocast:
+    """Lower precision by context. Only enabled=False is supported: mixed precision raises NotImplementedError."""
+
+    def __init__(self, device_type="cpu", dtype=None, enabled=True, cache_enabled=None):
+        if enabled:
+            raise NotImplementedError("autocast(enabled=True): mixed precision is not supported yet; convert the model with .bfloat16().")
+        self.device = device_type
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        return False
+
+    def __call__(self, function):
+        return function
+
+
+def is_autocast_enabled(device_type=None):
+    """False: autocast is not supported."""
+    return False
+
+
+def is_autocast_cpu_enabled():
+    """False: autocast is not supported."""
+    return False
+
+
+_deterministic = [False, False]
+
+
+def use_deterministic_algorithms(mode, *, warn_only=False):
+    """Notes the wish; flambeau's results are the same bits in every run anyway."""
+    _deterministic[:] = [bool(mode), bool(warn_only)]
+
+
+def are_deterministic_algorithms_enabled():
+    """What use_deterministic_algorithms() was last told."""
+    return _deterministic[0]
+
+
+def is_deterministic_algorithms_warn_only_enabled():
+    """What use_deterministic_algorithms() was last told."""
+    return _deterministic[1]
+
+
+def get_default_device():
+    """device("cpu")."""
+    return types.cpu
+
+
+def set_default_device(device):
+    """Accepts the CPU; raises NotImplementedError for another device."""
+    if device is not None and types.device(device).type != "cpu":
+        raise NotImplementedError(f"set_default_device: {device} is not available: this build of flambeau computes on the CPU.")
+
+
+def get_num_interop_threads():
+    """1: operators run one after the other."""
+    return 1
+
+
+def set_num_interop_threads(n):
+    """Accepts 1."""
+    if n != 1:
+        raise NotImplementedError(f"set_num_interop_threads({n}): flambeau runs operators one after the other.")
+
+
+def set_flush_denormal(mode):
+    """Accepts False; returns whether the setting is in force."""
+    return not mode
+
+
+def get_float32_matmul_precision():
+    """ "highest": products of float32 are computed in float32."""
+    return "highest"
+
+
+def set_float32_matmul_precision(precision):
+    """Accepts all of PyTorch's levels: float32 products stay exact float32 at each of them."""
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(f"set_float32_matmul_precision: expected highest, high or medium, got {precision!r}.")
+
+
+def is_storage(obj, /):
+    """False: storages have no Python face."""
+    return False
+
+
+def typename(obj, /):
+    """The name of an object's type; tensors by their old type ("torch.FloatTensor")."""
+    if isinstance(obj, _core.Tensor):
+        return obj.type()
+    kind = obj if isinstance(obj, type) else type(obj)
+    return f"{kind.__module__}.{kind.__qualname__}" if kind.__module__ != "builtins" else kind.__qualname__
+
+
+# ----------------------------------------------------------------------------------------- foreign memory
+
+
+def from_dlpack(ext_tensor, *, device=None, copy=None):
+    """A tensor over the memory of an object with __dlpack__ (on the CPU); both see each other's writes."""
+    if isinstance(ext_tensor, _core.Tensor):
+        tensor = ext_tensor.detach()
+    else:
+        import numpy
+
+        tensor = _core.from_numpy(numpy.from_dlpack(ext_tensor))
+    return tensor.clone() if copy else tensor
+
+
+def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
+    """A one-dimensional tensor over an object with the buffer protocol, from byte `offset` on."""
+    import numpy
+
+    size = memoryview(buffer).nbytes - offset
+    if size < 0 or (count < 0 and size % dtype.itemsize):
+        raise ValueError(f"frombuffer: offset {offset} and dtype {dtype} do not fit a buffer of {memoryview(buffer).nbytes} bytes.")
+    n = size // dtype.itemsize if count < 0 else count
+    if n == 0:
+        raise ValueError("frombuffer: both buffer length and count must not be 0.")
+    if n * dtype.itemsize > size:
+        raise ValueError(f"frombuffer: requested buffer length ({n} * {dtype.itemsize} bytes) after offset ({offset}) exceeds the buffer.")
+    raw = numpy.frombuffer(buffer, dtype=numpy.uint8, count=n * dtype.itemsize, offset=offset)
+    tensor = _core.from_numpy(raw)
+    tensor = tensor.clone() if tensor.data_ptr() % dtype.itemsize else tensor
+    return tensor.view(dtype).requires_grad_(requires_grad)
+
+
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+    """obj as a tensor, sharing memory where possible (copy=False demands it, copy=True forbids it)."""
+    made = _core.tensor(obj, dtype=dtype) if copy and not isinstance(obj, _core.Tensor) else _core.as_tensor(obj, dtype=dtype)
+    if copy and isinstance(obj, _core.Tensor):
+        made = made.clone()
+    made = made.detach()
+    return made.requires_grad_(True) if requires_grad else made
+
+
+def kernel(fn=None, **options):
+    """A fused, differentiable pointwise operator from one Python function of scalars.
+
+    Positional arguments without a default are tensors or numbers, the others scalar parameters. The words
+    of flambeau.kernels (exp, where ...) may be used inside.
+
+    Example:
+        >>> import flambeau as torch
+        >>> from flambeau.kernels import exp
+        >>> @torch.kernel
+        ... def swish(x, beta=1.0):
+        ...     return x / (1 + exp(-beta * x))
+        >>> swish(torch.tensor([0., 1.]))
+        tensor([0.0000, 0.7311])
+    """
+    from .ops.declare import make_pointwise
+
+    if fn is None:
+        return lambda f: kernel(f, **options)
+    return make_pointwise(fn, **{"compute": "floating", **options})

@@ -1,0 +1,317 @@
+"""Operators on sizes, layout, device and type that are small Python around native ones; and joins."""
+
+from .. import _core, types
+from .declare import METHODS, composite, register
+
+for _name in ("cat", "stack"):
+    register(_name, getattr(_core, _name))
+    _core._bind(_name, getattr(_core, _name))
+register("concat", _core.cat)
+register("concatenate", _core.cat)
+
+
+def _channels_last(input, memory_format):
+    """A copy with the channels (dimension 1) innermost in memory; itself if it is so already."""
+    if input.is_contiguous(memory_format=memory_format):
+        return input
+    order = (0, *range(2, input.dim()), 1)
+    inverse = sorted(range(input.dim()), key=order.__getitem__)
+    return input.permute(order).contiguous().permute(inverse)
+
+
+_core._bind("channels_last", _channels_last)
+
+
+def method(function, name=None):
+    """A method of Tensor alone."""
+    METHODS[name or function.__name__] = function
+    return function
+
+
+@method
+def cpu(self, memory_format=types.preserve_format):
+    """The tensor itself: it lies in the CPU's memory."""
+    return self
+
+
+@method
+def cuda(self, device=None, non_blocking=False, memory_format=types.preserve_format):
+    """Raises: this build computes on the CPU."""
+    raise NotImplementedError("cuda(): no GPU is available: this build of flambeau computes on the CPU. Test torch.cuda.is_available() first.")
+
+
+@method
+def type_as(self, tensor):
+    """The tensor in another's dtype."""
+    return self.to(tensor.dtype)
+
+
+@method
+def expand_as(self, other):
+    """expand() to another's sizes."""
+    return self.expand(other.shape)
+
+
+@method
+def view_as(self, other):
+    """view() with another's sizes."""
+    return self.view(other.shape)
+
+
+@method
+def reshape_as(self, other):
+    """reshape() to another's sizes."""
+    return self.reshape(other.shape)
+
+
+@method
+def resize_as_(self, other, memory_format=None):
+    """resize_() to another's sizes."""
+    return self.resize_(other.shape)
+
+
+@method
+def to_dense(self, dtype=None, *, masked_grad=True):
+    """The tensor itself (flambeau's tensors are dense)."""
+    return self if dtype is None else self.to(dtype)
+
+
+@method
+def get_device(self):
+    """-1: the tensor lies in the CPU's memory."""
+    return -1
+
+
+@method
+def is_pinned(self, device=None):
+    """False: there is no pinned memory."""
+    return False
+
+
+@method
+def pin_memory(self, device=None):
+    """Raises: pinned memory needs a GPU."""
+    raise RuntimeError("pin_memory: Cannot access accelerator device when none is available.")
+
+
+@method
+def is_same_size(self, other):
+    """Whether the sizes are equal."""
+    return self.shape == other.shape
+
+
+@method
+def is_set_to(self, tensor):
+    """Whether both show the same memory in the same way."""
+    return (self.data_ptr() == tensor.data_ptr() and self.shape == tensor.shape and self.stride() == tensor.stride()
+            and self.storage_offset() == tensor.storage_offset())
+
+
+@method
+def is_inference(self):
+    """Whether the tensor was made under inference_mode."""
+    return self._is_inference
+
+
+@method
+def is_signed(self):
+    """Whether the dtype has negative numbers."""
+    return self.dtype.is_signed
+
+
+@method
+def dim_order(self):
+    """The dimensions from the slowest to the fastest in memory."""
+    return tuple(sorted(range(self.dim()), key=lambda d: -self.stride(d)))
+
+
+register("is_signed", is_signed)
+register("is_inference", is_inference)
+register("is_same_size", is_same_size)
+
+_KINDS = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
+          "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
+          "complex128": "ComplexDouble", "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64"}
+
+
+def type_name(dtype):
+    """The old name of a tensor type: torch.FloatTensor."""
+    return f"torch.{_KINDS[dtype.name]}Tensor"
+
+
+@method
+def type(self, dtype=None, non_blocking=False, **kwargs):
+    """The type's name ("torch.FloatTensor"), or the tensor converted to a dtype or named type."""
+    if dtype is None:
+        return type_name(self.dtype)
+    if isinstance(dtype, str):
+        short = dtype.rpartition(".")[2]
+        for name, kind in _KINDS.items():
+            if short in (f"{kind}Tensor", name):
+                return self.to(getattr(_core, name))
+        raise ValueError(f"type: invalid type: {dtype!r}.")
+    return self.to(getattr(dtype, "dtype", dtype))
+
+
+@method
+def fill_diagonal_(self, fill_value, wrap=False):
+    """Fills the main diagonal in place; wrap goes on below in tall matrices."""
+    if self.dim() < 2:
+        raise RuntimeError("fill_diagonal_: dimensions must larger than 1.")
+    if self.dim() > 2 and len(set(self.shape)) > 1:
+        raise RuntimeError(f"fill_diagonal_: all dimensions of input must be of equal length, not {tuple(self.shape)}.")
+    if self.dim() > 2:
+        self.as_strided((self.shape[0],), (sum(self.stride()),), self.storage_offset()).fill_(fill_value)
+    else:
+        self.diagonal().fill_(fill_value)
+        rows, columns = self.shape
+        if wrap and rows > columns + 1:
+            for start in range(columns + 1, rows, columns + 1):
+                self[start:].diagonal().fill_(fill_value)
+    return self
+
+
+def _inplace_view(name):
+    view = getattr(_core, name)
+
+    def inplace(self, *args, **kwargs):
+        return _core._take_layout(self, view(self, *args, **kwargs))
+
+    inplace.__name__ = inplace.__qualname__ = name + "_"
+    inplace.__doc__ = f"{name}(), in place: the tensor itself takes the new layout."
+    METHODS[name + "_"] = inplace
+
+
+for _name in "t transpose squeeze unsqueeze as_strided".split():
+    _inplace_view(_name)
+METHODS["swapaxes_"] = METHODS["swapdims_"] = METHODS["transpose_"]
+
+
+@method
+def set_(self, source=None, storage_offset=0, size=None, stride=None):
+    """The tensor looks at another's memory from now on."""
+    if source is None:
+        return _core._set_layout(self, _core.empty(0, dtype=self.dtype), 0, (0,), (1,))
+    if size is None:
+        size, stride, storage_offset = source.shape, source.stride(), source.storage_offset()
+    if stride is None:
+        stride = _core.empty(size).stride()
+    return _core._set_layout(self, source, storage_offset, size, stride)
+
+
+@method
+def apply_(self, callable):
+    """Replaces each element x by callable(x), slowly, in Python."""
+    flat = _core.tensor([callable(x) for x in self.reshape(-1).tolist()], dtype=self.dtype)
+    return self.copy_(flat.reshape(self.shape))
+
+
+@method
+def map_(self, tensor, callable):
+    """Replaces each element x by callable(x, y) with y of tensor, slowly, in Python."""
+    pairs = zip(self.reshape(-1).tolist(), tensor.expand(self.shape).reshape(-1).tolist(), strict=True)
+    return self.copy_(_core.tensor([callable(x, y) for x, y in pairs], dtype=self.dtype).reshape(self.shape))
+
+
+@method
+def __contains__(self, element):
+    """Whether any element equals `element`."""
+    if isinstance(element, (int, float, complex, _core.Tensor)):
+        return bool((self == element).any())
+    raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {element.__class__.__name__}.")
+
+
+def _flag(value):
+    return property(lambda self: value)
+
+
+for _name, _value in {"is_cuda": False, "is_sparse": False, "is_sparse_csr": False, "is_quantized": False, "is_meta": False, "is_mps": False,
+                      "is_xpu": False, "is_cpu": True, "is_nested": False, "is_mkldnn": False, "is_vulkan": False, "is_ipu": False,
+                      "is_maia": False, "is_xla": False, "is_mtia": False, "layout": types.strided, "names": None}.items():
+    METHODS[_name] = _flag(_value)
+METHODS["names"] = property(lambda self: (None,) * self.dim())
+METHODS["H"] = property(lambda self: _matrix(self, "H").transpose(0, 1).conj() if self.dim() == 2 else self)
+METHODS["mH"] = property(lambda self: self.mT.conj())
+METHODS["volatile"] = _flag(False)
+METHODS["name"] = _flag(None)
+
+
+def _matrix(tensor, name):
+    if tensor.dim() not in (0, 2):
+        raise RuntimeError(f"{name}: only supported on matrices (2-D tensors), not {tuple(tensor.shape)}.")
+    return tensor
+
+
+METHODS["adjoint"] = lambda self: self.mT.conj()
+register("adjoint", METHODS["adjoint"])
+
+
+# PyTorch's copying forms of views.
+def _copying(name):
+    view = getattr(_core, name)
+
+    def copying(input, *args, **kwargs):
+        out = kwargs.pop("out", None)
+        made = view(input, *args, **kwargs)
+        if isinstance(made, tuple):
+            made = tuple(m.clone() for m in made)
+            if out is not None:
+                for target, m in zip(out, made, strict=True):
+                    _core._finish_out(m, target, name + "_copy")
+                return None
+            return made
+        made = made.contiguous() if not made.is_contiguous() else made.clone()
+        return made if out is None else _core._finish_out(made, out, name + "_copy")
+
+    copying.__name__ = copying.__qualname__ = name + "_copy"
+    copying.__doc__ = f"{name}(), as a copy."
+    register(name + "_copy", copying)
+
+
+for _name in ("as_strided diagonal expand narrow permute select squeeze t transpose unbind unfold unsqueeze view "
+              "view_as_real view_as_complex detach split").split():
+    _copying(_name)
+
+
+@composite
+def alias_copy(input):
+    """A copy."""
+    return input.clone()
+
+
+@composite(method=False, out=False)
+def split_with_sizes_copy(input, split_sizes, dim=0):
+    """split(), as copies."""
+    return tuple(part.clone() for part in _core.split(input, split_sizes, dim))
+
+
+@composite(out=False)
+def split_with_sizes(input, split_sizes, dim=0):
+    """split() by a list of sizes."""
+    return _core.split(input, split_sizes, dim)
+
+
+@composite(method=True, out=False)
+def unsafe_split(input, split_size, dim=0):
+    """split()."""
+    return _core.split(input, split_size, dim)
+
+
+@composite(method=True, out=False)
+def unsafe_chunk(input, chunks, dim=0):
+    """chunk()."""
+    return _core.chunk(input, chunks, dim)
+
+
+register("zero_", _core.zero_)
+register("resize_as_", METHODS["resize_as_"])
+
+
+@composite(inplace=False, out=True)
+def fill(input, value):
+    """value in a tensor of input's sizes and dtype."""
+    if isinstance(value, _core.Tensor):
+        if value.dim() > 0:
+            raise RuntimeError(f"fill: only supports 0-dimension value tensor but got tensor with {value.dim()} dimensions.")
+        return (input * 0 if input.requires_grad else _core.zeros_like(input)).masked_fill(_core.ones_like(input, dtype=_core.bool), value)
+    return input.masked_fill(_core.ones_like(input, dtype=_core.bool), value)
