@@ -3,7 +3,7 @@
 A quotient by a row value is written as a product with its reciprocal: one division per row.
 """
 
-from .language import exp, log, rsqrt, sqrt, where
+from .language import exp, log, logical_and, rsqrt, sqrt, where
 from .row_language import length, pick, position, rmax, rmean, rsum
 from .rows import Rows
 
@@ -135,3 +135,22 @@ def _cross_entropy_backward(grad, x, logsumexp, target, smoothing):
 # gradient of the logits. A target outside the row gives what the caller must mask (ignore_index).
 cross_entropy = Rows(_cross_entropy, "cross_entropy")
 cross_entropy_backward = Rows(_cross_entropy_backward, "cross_entropy_backward")
+
+
+def _counted_cross_entropy(x, target, smoothing, ignored):
+    loss, logsumexp = _cross_entropy(x, target, smoothing)
+    counts = target != ignored
+    inside = logical_and(target >= 0, target < length())
+    share = where(counts, where(inside, 1.0, float("nan")), 0.0)
+    return where(counts, loss, 0), logsumexp, share
+
+
+def _counted_cross_entropy_backward(grad, x, logsumexp, target, smoothing, ignored):
+    gradient = _cross_entropy_backward(grad, x, logsumexp, target, smoothing)
+    return where(target != ignored, gradient, 0)
+
+
+# The same where one target value is to be ignored. The third output is what a row counts for in the
+# mean: 1, 0 if it is ignored, NaN if the target is no class.
+counted_cross_entropy = Rows(_counted_cross_entropy, "cross_entropy")
+counted_cross_entropy_backward = Rows(_counted_cross_entropy_backward, "cross_entropy_backward")

@@ -15,6 +15,7 @@ FAMILIES = """
     complexes
     conv
     creation
+    cross_entropy
     diagonal
     differences
     einsum

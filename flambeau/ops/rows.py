@@ -1,4 +1,4 @@
-"""Row operators: several passes over one row while it is in cache. softmax, norms, cross-entropy.
+"""Row operators: several passes over one row while it is in cache. softmax, norms.
 
 A row runs along one dimension; where that is not the last one, a transposed copy makes it so.
 """
@@ -251,36 +251,3 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
         out = (blocks * scale).reshape(input.shape)
         return out if weight is None else out * weight
     return _rms_norm.native(input, length, weight, finfo(input.dtype).eps if eps is None else eps)
-
-
-# ---------------------------------------------------------------------------------------- cross-entropy
-
-
-@primitive(name="cross_entropy_rows", function=False, method=False)
-def cross_entropy_rows(ctx, input, target, smoothing):
-    """The loss of each row of logits (N, C) for class indices (N); the caller masks ignored rows."""
-    x = input.contiguous()
-    n, classes = x.shape
-    loss = _core.empty(n, dtype=x.dtype)
-    total = _core.empty(n, dtype=_statistic_dtype(x.dtype))
-    target = target.contiguous()
-    if x.numel():
-        run_rows("cross_entropy", (loss, total), (x, target, _scalar(smoothing, x.dtype)), "xxvxx", n, classes)
-    ctx.save_for_backward(x, total, target)
-    ctx.smoothing = smoothing
-    return loss
-
-
-@cross_entropy_rows.derivative
-def _(ctx, grad_output):
-    x, total, target = ctx.saved
-    if _core.is_grad_enabled():
-        from . import public as fl
-
-        share = fl.zeros_like(x).scatter(1, target.unsqueeze(1), 1 - ctx.smoothing) + ctx.smoothing / x.shape[1]
-        return (softmax(x, 1) - share) * grad_output.unsqueeze(1), None, None
-    grad_input = _core.empty_like(x)
-    if x.numel():
-        run_rows("cross_entropy_backward", (grad_input,), (grad_output.contiguous(), x, total, target, _scalar(ctx.smoothing, x.dtype)),
-                 "vxvxxx", x.shape[0], x.shape[1])
-    return grad_input, None, None

@@ -1,15 +1,8 @@
 """Affine maps."""
 
-import flambeau
+from ..._core import linear
 
-
-def linear(input, weight, bias=None):
-    """input @ weight.T + bias.
-
-    Shape: input (*B, K), weight (N, K) or (K,), bias (N,) to (*B, N).
-    """
-    output = input @ weight.t()
-    return output if bias is None else output + bias
+__all__ = ["bilinear", "linear"]
 
 
 def bilinear(input1, input2, weight, bias=None):

@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ...ops import cross_entropy as fused
 from ...ops import losses
 from .reduction import check, reduced, reduction_of
 
@@ -40,6 +41,10 @@ def cross_entropy(
             input, target, weight, dim, ignore_index, reduction, label_smoothing
         )
     _check_classes(input, target, weight)
+    if weight is None and input.dim() == 2:
+        return fused.cross_entropy(
+            input, target.long(), ignore_index, reduction, label_smoothing
+        )
     log_probabilities = input.log_softmax(dim)
     loss = nll_loss(log_probabilities, target, weight, None, ignore_index, None, reduction)
     if label_smoothing == 0.0:

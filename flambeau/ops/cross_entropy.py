@@ -1,0 +1,88 @@
+"""Cross entropy of logits with classes, reduced to the loss itself in one operator."""
+
+import math
+
+from .. import _core
+from . import public as fl
+from .declare import primitive
+from .rows import run_rows
+
+_REAL = (_core.float16, _core.bfloat16, _core.float32, _core.float64)
+
+
+def _half(dtype):
+    return dtype in (_core.float16, _core.bfloat16)
+
+
+@primitive(name="_cross_entropy_loss", method=False, function=False, out=False)
+def _loss(ctx, input, target, ignored, reduction, smoothing):
+    n, classes = input.shape
+    input, target = input.contiguous(), target.contiguous()
+    wide = _core.float32 if _half(input.dtype) else input.dtype
+    loss, logsumexp, share = (_core.empty((n, 1), dtype=wide) for _ in range(3))
+    smoothing = _core.full((), smoothing, dtype=wide)
+    ignored_row = _core.full((), ignored, dtype=_core.int64)
+    inputs = (input, target, smoothing, ignored_row)
+    as_dtype = "float32" if _half(input.dtype) else None
+    outputs = (loss, logsumexp, share)
+    run_rows("counted_cross_entropy", outputs, inputs, "xxxvxxx", n, classes, as_dtype)
+    counted = _core.sum(share).item()
+    if counted != counted:
+        _raise_out_of_range(target, ignored, classes)
+    ctx.save_for_backward(input, target, logsumexp)
+    ctx.parameters = smoothing, ignored_row, as_dtype
+    ctx.reduction, ctx.counted = reduction, counted
+    if reduction == "none":
+        return loss.reshape(n).to(input.dtype)
+    result = _core.sum(loss)
+    if reduction == "mean":
+        result = result / counted if counted else result * math.nan
+    return result.to(input.dtype)
+
+
+def _raise_out_of_range(target, ignored, classes):
+    for place, value in enumerate(target.tolist()):
+        if value != ignored and not 0 <= value < classes:
+            raise IndexError(
+                f"Target {value} is out of bounds: it stands at position {place}, and there are "
+                f"{classes} classes."
+            )
+
+
+@_loss.derivative
+def _(ctx, grad_output):
+    input, target, logsumexp = ctx.saved
+    smoothing, ignored, as_dtype = ctx.parameters
+    n, classes = input.shape
+    if ctx.reduction == "mean":
+        grad_output = grad_output / ctx.counted if ctx.counted else grad_output * math.nan
+    if _core.is_grad_enabled():
+        grad = _differentiable(grad_output, input, target, ignored, smoothing.item())
+        return grad, None, None, None, None
+    grad = _core.empty_like(input)
+    grad_output = grad_output.to(logsumexp.dtype).contiguous()
+    inputs = (grad_output, input, logsumexp, target, smoothing, ignored)
+    run_rows(
+        "counted_cross_entropy_backward", (grad,), inputs, "vxvxxxx", n, classes, as_dtype
+    )
+    return grad, None, None, None, None
+
+
+def _differentiable(grad_output, input, target, ignored, smoothing):
+    """What the backward kernel computes, out of differentiable operators."""
+    kept = target != ignored
+    place = fl.where(kept, target, 0).unsqueeze(1)
+    wanted = fl.full_like(input, smoothing / input.shape[1])
+    wanted = wanted.scatter_add(1, place, wanted.new_full((len(target), 1), 1 - smoothing))
+    rows = grad_output.unsqueeze(1) if grad_output.dim() else grad_output
+    return fl.where(kept.unsqueeze(1), (input.softmax(1) - wanted) * rows, 0)
+
+
+def cross_entropy(input, target, ignore_index, reduction, label_smoothing):
+    """Cross entropy of logits (N, C) with classes (N,), without class weights.
+
+    Raises IndexError for a target that is neither a class nor ignore_index.
+    """
+    if input.dtype not in _REAL:
+        raise NotImplementedError(f'"cross_entropy" not implemented for {input.dtype}')
+    return _loss.native(input, target, ignore_index, reduction, label_smoothing)
