@@ -10,6 +10,7 @@ from .declare import METHODS, NAMESPACES  # noqa: F401
 # Every family declares its operators when it is imported; one name a line, in alphabetical order.
 FAMILIES = """
     activation
+    batch_norm
     blas
     compare
     complexes

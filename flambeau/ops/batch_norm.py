@@ -1,0 +1,150 @@
+"""Batch normalization: statistics of each channel, then one pass over the input."""
+
+import math
+
+from .. import _core
+from . import public as fl
+from .declare import composite, make_pointwise, primitive
+from .reduce import ReductionSpec
+
+_moments = _core.Reduction(ReductionSpec("var_mean"))
+_sum = _core.Reduction(ReductionSpec("sum_"))
+
+_scaled = make_pointwise(
+    lambda x, mean, rstd, weight, bias: (x - mean) * rstd * weight + bias, name="batch_norm"
+)
+_product = make_pointwise(lambda grad, x, mean: grad * (x - mean), name="batch_norm_backward")
+_input_gradient = make_pointwise(
+    lambda grad, x, mean, factor, along, shift: factor * grad - along * (x - mean) - shift,
+    name="batch_norm_backward",
+)
+
+
+def _wide(dtype):
+    return _core.float32 if dtype in (_core.float16, _core.bfloat16) else dtype
+
+
+def _shaped(vector, ndim):
+    """(C,) as (1, C, 1, ...), to broadcast over channels."""
+    return vector.reshape((1, -1) + (1,) * (ndim - 2))
+
+
+def _others(input):
+    return [d for d in range(input.dim()) if d != 1]
+
+
+@primitive(name="_batch_norm", method=False, function=False, out=False)
+def _normalize(ctx, input, weight, bias, mean, rstd, from_batch):
+    """(input - mean) * rstd * weight + bias; the statistics are (C,), of this batch or given."""
+    ndim, dtype = input.dim(), input.dtype
+    out = _core.empty_like(input)
+    scale = _shaped(weight, ndim) if weight is not None else 1.0
+    shift = _shaped(bias, ndim) if bias is not None else 0.0
+    operands = (input, _shaped(mean, ndim), _shaped(rstd, ndim), scale, shift)
+    _core._map(_scaled, (out,), operands, _wide(dtype))
+    ctx.save_for_backward(input, weight, mean, rstd)
+    ctx.from_batch, ctx.has_bias = from_batch, bias is not None
+    return out
+
+
+@_normalize.derivative
+def _(ctx, grad_output):
+    input, weight, mean, rstd = ctx.saved
+    needs, dims, ndim = ctx.needs_input_grad, _others(input), input.dim()
+    if _core.is_grad_enabled():
+        return _differentiable(ctx, grad_output, input, weight, mean, rstd)
+    wide = mean.dtype
+    total = _core._reduce(_sum, (grad_output,), dims, False, (wide,))[0]
+    products = _core.empty_like(input) if wide is input.dtype else _core.empty(input.shape, dtype=wide)
+    _core._map(_product, (products,), (grad_output, input, _shaped(mean, ndim)), wide)
+    along = _core._reduce(_sum, (products,), dims, False, (wide,))[0]
+    grad_input = grad_weight = grad_bias = None
+    if needs[0]:
+        factor = rstd if weight is None else rstd * weight.to(wide)
+        if ctx.from_batch:
+            n = input.numel() // input.shape[1]
+            slope, shift = factor * rstd * rstd * along / n, factor * total / n
+            operands = [_shaped(v, ndim) for v in (mean, factor, slope, shift)]
+        else:
+            operands = [_shaped(mean, ndim), _shaped(factor, ndim), 0.0, 0.0]
+        grad_input = _core.empty_like(input)
+        _core._map(_input_gradient, (grad_input,), (grad_output, input, *operands), wide)
+    if weight is not None and needs[1]:
+        grad_weight = (along * rstd).to(weight.dtype)
+    if ctx.has_bias and needs[2]:
+        grad_bias = total.to(weight.dtype if weight is not None else input.dtype)
+    return grad_input, grad_weight, grad_bias, None, None, None
+
+
+def _differentiable(ctx, grad_output, input, weight, mean, rstd):
+    """The same gradients out of differentiable operators."""
+    dims, ndim, wide = _others(input), input.dim(), mean.dtype
+    x, grad = input.to(wide), grad_output.to(wide)
+    if ctx.from_batch:
+        # rstd as a function of the input; eps is what is left of the given one.
+        mean = x.mean(dims, keepdim=True)
+        var = ((x - mean) ** 2).mean(dims, keepdim=True)
+        eps = _shaped(rstd, ndim) ** -2 - var
+        rstd = (var + eps.detach()).rsqrt()
+    else:
+        mean, rstd = _shaped(mean, ndim), _shaped(rstd, ndim)
+    normal = (x - mean) * rstd
+    g = grad if weight is None else grad * _shaped(weight.to(wide), ndim)
+    if ctx.from_batch:
+        along = (g * normal).mean(dims, keepdim=True)
+        grad_input = rstd * (g - g.mean(dims, keepdim=True) - normal * along)
+    else:
+        grad_input = rstd * g
+    grad_weight = grad_bias = None
+    if weight is not None:
+        grad_weight = (grad * normal).sum(dims).to(weight.dtype)
+    if ctx.has_bias:
+        grad_bias = grad.sum(dims).to(weight.dtype if weight is not None else input.dtype)
+    return grad_input.to(input.dtype), grad_weight, grad_bias, None, None, None
+
+
+def _check(input, **vectors):
+    if input.dim() < 2:
+        raise ValueError(f"batch_norm: expected at least 2D input, got {input.dim()}D.")
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f'"batch_norm" not implemented for {input.dtype}')
+    channels = input.shape[1]
+    for name, vector in vectors.items():
+        if vector is not None and vector.numel() != channels:
+            raise RuntimeError(
+                f"batch_norm: {name} should contain {channels} elements not {vector.numel()}"
+            )
+
+
+@composite(method=False, out=False)
+def batch_norm(
+    input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled=True
+):
+    """(input - mean) / sqrt(var + eps) * weight + bias, a mean and variance for each channel.
+
+    Shape: input (N, C, *), the others (C,). Source: Ioffe, Szegedy, 2015, arXiv:1502.03167.
+    """
+    _check(input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    wide = _wide(input.dtype)
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError(
+                "batch_norm: Expected running_mean and running_var to be defined when training=False"
+            )
+        rstd = (running_var.detach().to(wide) + eps).rsqrt()
+        mean = running_mean.detach().to(wide)
+        return _normalize.native(input, weight, bias, mean, rstd, False)
+    if input.numel() == 0:
+        return input.clone()
+    n = input.numel() // input.shape[1]
+    with fl.no_grad():
+        source = input.detach()
+        zero = _core.zeros((), dtype=wide)
+        var, mean = _core._reduce(_moments, (source, zero), _others(input), False, (wide, wide))
+        if running_mean is not None:
+            running_mean.lerp_(mean.to(running_mean.dtype), momentum)
+        if running_var is not None:
+            unbiased = var * (n / (n - 1)) if n > 1 else var * math.nan
+            running_var.lerp_(unbiased.to(running_var.dtype), momentum)
+        rstd = (var + eps).rsqrt()
+    return _normalize.native(input, weight, bias, mean, rstd, True)
