@@ -11,7 +11,7 @@ import numpy
 from mpmath import mp, mpf
 from scipy.optimize import linprog
 
-mp.dps = 60
+mp.dps = 90
 
 
 def rounded(value, bits):
@@ -198,16 +198,20 @@ def digamma_fit(degree):
     return fit(function, mpf(-0.5), mpf(0.5), list(range(degree + 1)), 53)
 
 
+def bessel_i_fit(order):
+    """I(x) exp(-x) sqrt(x) in powers of t = 1 / x, x >= 12."""
+    function = lambda t: mpmath.besseli(order, 1 / t) * mpmath.exp(-1 / t) / mpmath.sqrt(t)
+    return fit(function, mpf("0.0003"), mpf(1) / 12, list(range(20)), 53)
+
+
 FITS = {
     "erf 1 float64": lambda: odd_fit(mpmath.erf, 1, 13, 53),
     "erfcx float64": lambda: erfcx_fit(24),
-    "i0 small": lambda: fit(lambda z: mpmath.besseli(0, 2 * mpmath.sqrt(z)), 0, 16, list(range(19)), 53),
-    "i0 large": lambda: fit(lambda t: mpmath.besseli(0, 1 / t) * mpmath.exp(-1 / t) / mpmath.sqrt(t),
-                            mpf("0.0005"), mpf("0.125"), list(range(20)), 53),
+    "i0 small": lambda: fit(lambda z: mpmath.besseli(0, 2 * mpmath.sqrt(z)), 0, 36, list(range(19)), 53),
+    "i0 large": lambda: bessel_i_fit(0),
     "i1 small": lambda: fit(lambda z: mpmath.besseli(1, 2 * mpmath.sqrt(z)) / mpmath.sqrt(z) if z else mpf(1),
-                            0, 16, list(range(19)), 53),
-    "i1 large": lambda: fit(lambda t: mpmath.besseli(1, 1 / t) * mpmath.exp(-1 / t) / mpmath.sqrt(t),
-                            mpf("0.0005"), mpf("0.125"), list(range(20)), 53),
+                            mpf(10) ** -9, 36, list(range(19)), 53),
+    "i1 large": lambda: bessel_i_fit(1),
     "lgamma [1.5, 2.5]": lambda: fit(lambda d: mpmath.loggamma(2 + d) / d / (1 + d) if d else 1 - mp.euler,
                                      mpf(-0.5), mpf(0.5), list(range(20)), 53),
     "digamma [1, 2]": lambda: digamma_fit(22),

@@ -10,7 +10,7 @@ from importlib import import_module
 from .language import cast
 from .maths_common import FUNCTIONS
 
-_FAMILIES = "exp log pow trig arc erf".split()
+_FAMILIES = "exp log pow trig arc erf gamma bessel".split()
 
 
 def expand(name, args, dtype):
