@@ -137,28 +137,6 @@ def __format__(self, spec):
     return object.__format__(self, spec)
 
 
-def __repr__(self, *, tensor_contents=None):
-    from .printing import tensor_repr
-
-    return tensor_repr(self, contents=tensor_contents)
-
-
-def __format__(self, spec):
-    return self.item().__format__(spec) if self.dim() == 0 and type(self) is Tensor and spec else object.__format__(self, spec)
-
-
-def __reduce_ex__(self, protocol):
-    from .serialization.rebuild import reduce_tensor
-
-    return reduce_tensor(self, protocol)
-
-
-def __deepcopy__(self, memo):
-    from .serialization.rebuild import deepcopy_tensor
-
-    return deepcopy_tensor(self, memo)
-
-
 def __dlpack__(self, **options):
     if self.requires_grad:
         raise RuntimeError("__dlpack__: Can't export tensors that require gradient, use tensor.detach().")
@@ -191,6 +169,8 @@ _METHODS = (
     cpu,
     cuda,
     as_subclass,
+    __dlpack__,
+    __dlpack_device__,
 )
 
 

@@ -29,18 +29,6 @@ def method(function, name=None):
 
 
 @method
-def cpu(self, memory_format=types.preserve_format):
-    """The tensor itself: it lies in the CPU's memory."""
-    return self
-
-
-@method
-def cuda(self, device=None, non_blocking=False, memory_format=types.preserve_format):
-    """Raises: this build computes on the CPU."""
-    raise NotImplementedError("cuda(): no GPU is available: this build of flambeau computes on the CPU. Test torch.cuda.is_available() first.")
-
-
-@method
 def type_as(self, tensor):
     """The tensor in another's dtype."""
     return self.to(tensor.dtype)
