@@ -250,13 +250,18 @@ void mode(const Strided& values, const Strided& indices, const Strided& self, in
   });
 }
 
-std::vector<int64_t> sorted_order(const void* data, DType dtype, int64_t n) {
-  std::vector<int64_t> order(n);
+SortedOrder sorted_order(const void* data, DType dtype, int64_t n) {
+  SortedOrder order{std::vector<int64_t>(n), std::vector<bool>(n)};
   with_ordered_type(dtype, [&]<class T>() {
     Lane<PairOf<T>> memory(n);
+    const PairOf<T>* pairs = memory.pairs();
     load(memory.pairs(), static_cast<const T*>(data), n, 1, false);
     sort_pairs(memory.pairs(), memory.scratch(), n, sizeof(T));
-    for (int64_t i = 0; i < n; ++i) order[i] = static_cast<int64_t>(memory.pairs()[i].place());
+    for (int64_t i = 0; i < n; ++i) {
+      uint64_t key = pairs[i].key();
+      order.places[i] = static_cast<int64_t>(pairs[i].place());
+      order.differs[i] = i == 0 || key != pairs[i - 1].key() || Order<T>::is_nan(static_cast<typename Order<T>::Key>(key));
+    }
   });
   return order;
 }

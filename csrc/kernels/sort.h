@@ -23,7 +23,12 @@ void median(const Strided& values, const Strided& indices, const Strided& self, 
 /// The least of the most frequent values, with the place of its last occurrence.
 void mode(const Strided& values, const Strided& indices, const Strided& self, int dim);
 
-/// Ascending stable order of n keys that `data` holds contiguously.
-std::vector<int64_t> sorted_order(const void* data, DType dtype, int64_t n);
+/// The ascending stable order of n elements that `data` holds contiguously, and whether each differs from the
+/// one before it (NaNs do).
+struct SortedOrder {
+  std::vector<int64_t> places;
+  std::vector<bool> differs;
+};
+SortedOrder sorted_order(const void* data, DType dtype, int64_t n);
 
 }  // namespace flambeau

@@ -11,14 +11,24 @@ namespace flambeau {
 Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool consecutive) {
   Unique result;
   result.inverse.resize(n);
+  auto add = [&](int64_t place, bool differs) {
+    if (differs) {
+      result.first.push_back(place);
+      result.counts.push_back(0);
+    }
+    ++result.counts.back();
+    result.inverse[place] = static_cast<int64_t>(result.first.size()) - 1;
+  };
+  if (!consecutive && width == 1) {
+    SortedOrder order = sorted_order(data, dtype, n);
+    for (int64_t i = 0; i < n; ++i) add(order.places[i], order.differs[i]);
+    return result;
+  }
   with_ordered_type(dtype, [&]<class T>() {
     const T* rows = static_cast<const T*>(data);
-    std::vector<int64_t> order;
-    if (!consecutive && width == 1) {
-      order = sorted_order(data, dtype, n);
-    } else if (!consecutive) {
-      order.resize(n);
-      std::iota(order.begin(), order.end(), 0);
+    std::vector<int64_t> order(n);
+    std::iota(order.begin(), order.end(), 0);
+    if (!consecutive)
       std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
         for (int64_t i = 0; i < width; ++i) {
           auto x = Order<T>::key(rows[a * width + i]), y = Order<T>::key(rows[b * width + i]);
@@ -26,18 +36,9 @@ Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool cons
         }
         return false;
       });
-    }
-    int64_t previous = -1;
     for (int64_t i = 0; i < n; ++i) {
-      int64_t place = consecutive ? i : order[i];
-      bool same = i > 0 && std::equal(rows + place * width, rows + (place + 1) * width, rows + previous * width);
-      if (!same) {
-        result.first.push_back(place);
-        result.counts.push_back(0);
-      }
-      ++result.counts.back();
-      result.inverse[place] = static_cast<int64_t>(result.first.size()) - 1;
-      previous = place;
+      const T* row = rows + order[i] * width;
+      add(order[i], i == 0 || !std::equal(row, row + width, rows + order[i - 1] * width));
     }
   });
   return result;

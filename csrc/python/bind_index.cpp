@@ -219,7 +219,7 @@ PyObject* py_index_select(const Args& args) {
 PyObject* py_embedding(const Args& args) {
   Tensor& weight = args.tensor(0, "weight");
   TensorRef index = args.index(1, "input");
-  check(weight.ndim == 2, [&] { return message("embedding: weight must be 2-D, but it is ", shape(weight), "."); });
+  check(weight.ndim == 2, [&] { return message("embedding: 'weight' must be 2-D, but it is ", shape(weight), "."); });
   Dims sizes = sizes_of(*index);
   sizes.push(weight.sizes[1]);
   TensorRef out = empty(sizes, weight.dtype);
@@ -268,10 +268,11 @@ PyObject* py_scatter_(const Args& args) {
   Tensor& src = args.tensor(3, "src");
   const char* op = args.op();
   if (index->numel == 0) return returned(self);
-  check(std::max<int>(1, self.ndim) == std::max<int>(1, index->ndim) && std::max<int>(1, src.ndim) == std::max<int>(1, index->ndim), [&] {
-    return message(op, "(): Index tensor must have the same number of dimensions as self and src tensors, but index is ",
-                   shape(*index), ", self ", shape(self), " and src ", shape(src), ".");
-  });
+  for (const auto& [tensor, role] : {std::pair{&self, "self"}, std::pair{&src, "src"}})
+    check(std::max<int>(1, tensor->ndim) == std::max<int>(1, index->ndim), [&] {
+      return message(op, "(): Index tensor must have the same number of dimensions as ", role, " tensor, but index is ",
+                     shape(*index), " and ", role, " ", shape(*tensor), ".");
+    });
   check_same_dtype(self, src, op, "src");
   for (int d = 0; d < index->ndim; ++d) {
     check((d == dim || index->sizes[d] <= size_at(self, d)) && index->sizes[d] <= size_at(src, d), [&] {
@@ -304,8 +305,8 @@ PyObject* py_index_write_(const Args& args) {
   Dims wanted = with_size(self, dim, index->numel);
   bool scalars = source.ndim == 0 && self.ndim <= 1 && index->numel == 1;
   check<IndexError>(scalars || sizes_of(source) == wanted, [&] {
-    return message(op, "(): source must have the sizes of self but for dim ", dim, ", where index has ", index->numel,
-                   ": expected ", to_string(wanted), ", but it is ", shape(source), ".");
+    return message(op, "(): source tensor shape must match self tensor shape, excluding the specified dimension ", dim,
+                   ", where index has ", index->numel, ": expected ", to_string(wanted), ", but it is ", shape(source), ".");
   });
   check_writable(self, op);
   TensorRef apart_source = apart(source, self), apart_index = apart(*index, self);
@@ -385,7 +386,8 @@ PyObject* py_nonzero(const Args& args) { return nonzero(args.tensor(0, "input"))
 Tensor& mask_arg(const Args& args, int i) {
   Tensor& mask = args.tensor(i, "mask");
   check(mask.dtype == DType::bool_, [&] {
-    return message(args.op(), ": expected BoolTensor for mask, but it is ", name(mask.dtype), ".");
+    return message(args.op(), ": expected BoolTensor for mask (", args.op(), " only supports boolean masks), but it is ",
+                   name(mask.dtype), ".");
   });
   return mask;
 }

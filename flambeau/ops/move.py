@@ -51,6 +51,8 @@ def roll(input, shifts, dims=()):
         return _roll(input.reshape(-1), shifts, (0,)).view(input.shape)
     if len(shifts) != len(dims):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    if input.dim() == 0:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     for shift, dim in zip(shifts, dims):  # one after the other: a dim may come twice
         input = _roll(input, (shift,), (dim,))
     return input

@@ -103,7 +103,7 @@ def _(ctx, grad_output):
     if input.dtype.is_complex:
         return fl.exp(reversed_scan(fl.log(grad_output) - result.conj()) + input.conj())
     nothing = fl.finfo(input.dtype).min  # finite: an infinity would meet another one in the second derivative
-    size = fl.log(fl.abs(grad_output))
+    size = fl.log(fl.abs(grad_output).masked_fill(grad_output == 0, 1))
     up = size.masked_fill(grad_output <= 0, nothing)
     down = size.masked_fill(grad_output >= 0, nothing)
     return fl.exp(reversed_scan(up - result) + input) - fl.exp(reversed_scan(down - result) + input)
