@@ -50,7 +50,7 @@ void nonzero(const Strided& out, const Strided& self, const NonzeroCounts& count
         if (self.ndim == 1) {
           for (int64_t i = 0; i < n && row != stop; ++i) {
             *row = linear + i;
-            row += p[i * step] != T(0) ? row_step : 0;
+            row += -static_cast<int64_t>(p[i * step] != T(0)) & row_step;
           }
           linear += n;
           return;
@@ -84,7 +84,7 @@ void masked_select(const Strided& out, const Strided& self, const Strided& mask,
         // Written whether kept or not: on random masks a branch would be mispredicted half of the time.
         for (int64_t i = 0; i < n && to != stop; ++i) {
           *to = from[i * self_step];
-          to += keep[i * mask_step] ? out_step : 0;
+          to += -static_cast<int64_t>(keep[i * mask_step]) & out_step;
         }
       });
     });
