@@ -172,7 +172,7 @@ def _check_fast(func, inputs, wanted, outputs, eps, atol, rtol):
 def _check_zero(outputs, wanted):
     """A backward that ignores its grad_output gives something for 0."""
     for output in outputs:
-        for x, grad in zip(wanted, _gradients(output, wanted, fl.zeros_like(output))):
+        for grad in _gradients(output, wanted, fl.zeros_like(output)):
             if grad is not None and grad.numel() and not bool((grad == 0).all()):
                 raise GradcheckError("backward not multiplied by grad_output")
 

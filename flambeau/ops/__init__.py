@@ -40,6 +40,7 @@ FAMILIES = """
     scan
     scatter
     search
+    signal_windows
     sort
     spectra
     split

@@ -292,7 +292,7 @@ def tensordot(a, b, dims=2):
         raise RuntimeError(
             f"tensordot: both inputs should have the same dtype, got {a.dtype} and {b.dtype}."
         )
-    for i, (m, n) in enumerate(zip(dims_a, dims_b)):
+    for m, n in zip(dims_a, dims_b):
         if a.size(m) != b.size(n) and 1 not in (a.size(m), b.size(n)):
             raise RuntimeError(
                 f"tensordot: contracted dimensions need to match, but first has size {a.size(m)} in dim {m} "

@@ -1,5 +1,6 @@
 """Products of vectors and matrices, all in terms of the two native ones: mm and bmm."""
 
+import itertools
 import math
 
 from .. import _core
@@ -292,7 +293,7 @@ def linalg_multi_dot(tensors):
                 f"linalg.multi_dot: tensor {position} must be a matrix, but its shape is {tuple(tensor.shape)}."
             )
         _check_dtypes("linalg.multi_dot", first, tensor)
-    for position, (a, b) in enumerate(zip(tensors, tensors[1:])):
+    for position, (a, b) in enumerate(itertools.pairwise(tensors)):
         if a.size(1) != b.size(0):
             raise RuntimeError(
                 f"linalg.multi_dot: tensors {position} and {position + 1} with shapes {tuple(a.shape)} and "

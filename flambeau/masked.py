@@ -1,0 +1,7 @@
+"""torch.masked: reductions over what a mask selects. Declared in ops/masked.py."""
+
+from .ops import masked as _declared
+from .ops.declare import NAMESPACES
+
+globals().update(NAMESPACES["masked"])
+__all__ = sorted(NAMESPACES["masked"])

@@ -1,0 +1,94 @@
+"""Matrices as products of triangular, orthogonal and permutation ones."""
+
+import numpy
+import pytest
+
+import flambeau
+from flambeau.autograd import gradcheck, gradgradcheck
+
+linalg = flambeau.linalg
+
+
+def positive(random, complex=False):
+    A = random(3, 3, complex=complex)
+    return A @ A.mH + flambeau.eye(3, dtype=A.dtype)
+
+
+@pytest.mark.parametrize("complex", [False, True])
+def test_cholesky(agrees, random, complex):
+    A = positive(random, complex)
+    L = linalg.cholesky(A)
+    agrees(L, numpy.linalg.cholesky(A.numpy()))
+    agrees(linalg.cholesky(A, upper=True), L.mH)
+    B = random(3, 2, complex=complex)
+    agrees(flambeau.cholesky_solve(B, L), numpy.linalg.solve(A.numpy(), B.numpy()))
+    agrees(flambeau.cholesky_inverse(L), numpy.linalg.inv(A.numpy()))
+    root = random(3, 3, complex=complex).requires_grad_()
+
+    def f(root):
+        return linalg.cholesky(root @ root.mH + 2 * flambeau.eye(3, dtype=root.dtype))
+
+    assert gradcheck(f, (root,))
+    assert gradgradcheck(f, (root,))
+
+
+def test_cholesky_of_an_indefinite_matrix():
+    with pytest.raises(linalg.LinAlgError, match="positive-definite"):
+        linalg.cholesky(-flambeau.eye(2))
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3), (3, 4), (2, 4, 3)])
+@pytest.mark.parametrize("complex", [False, True])
+def test_qr(agrees, random, shape, complex):
+    A = random(*shape, complex=complex).requires_grad_()
+    Q, R = linalg.qr(A)
+    agrees(Q @ R, A.detach())
+    k = min(shape[-2:])
+    agrees(Q.mH @ Q, flambeau.eye(k, dtype=A.dtype).expand(*shape[:-2], k, k))
+    assert flambeau.equal(R.triu(), R)
+    if not complex:
+        assert gradcheck(linalg.qr, (A,))
+
+
+def test_qr_modes(random):
+    A = random(4, 2)
+    Q, R = linalg.qr(A, "complete")
+    assert Q.shape == (4, 4) and R.shape == (4, 2)
+    assert linalg.qr(A, "r").Q.numel() == 0
+    with pytest.raises(RuntimeError, match="not differentiable"):
+        linalg.qr(A.requires_grad_(), "complete")
+
+
+def test_householder_vectors(agrees, random):
+    A = random(4, 3)
+    a, tau = flambeau.geqrf(A)
+    Q = linalg.householder_product(a, tau)
+    agrees(Q @ a[:3].triu(), A)
+    B = random(4, 2)
+    full = flambeau.ormqr(a, tau, flambeau.eye(4, dtype=flambeau.float64))
+    agrees(flambeau.ormqr(a, tau, B), full @ B)
+    agrees(flambeau.ormqr(a, tau, B, transpose=True), full.mT @ B)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3), (3, 4), (2, 3, 3), (0, 3)])
+@pytest.mark.parametrize("complex", [False, True])
+def test_lu(agrees, random, shape, complex):
+    A = random(*shape, complex=complex)
+    P, L, U = linalg.lu(A)
+    agrees(P @ L @ U, A)
+    LU, pivots = linalg.lu_factor(A)
+    assert pivots.dtype == flambeau.int32
+    agrees(list(flambeau.lu_unpack(LU, pivots)), [P, L, U])
+    if A.numel() and not complex:
+        assert gradcheck(lambda A: linalg.lu(A)[1:], (A.requires_grad_(),))
+
+
+@pytest.mark.parametrize("adjoint", [False, True])
+def test_lu_solve(agrees, random, adjoint):
+    A, B = random(3, 3), random(3, 2)
+    LU, pivots = linalg.lu_factor(A)
+    matrix = A.numpy().T if adjoint else A.numpy()
+    agrees(linalg.lu_solve(LU, pivots, B, adjoint=adjoint), numpy.linalg.solve(matrix, B.numpy()))
+    right = linalg.lu_solve(LU, pivots, B.t(), left=False, adjoint=adjoint)
+    agrees(right, B.numpy().T @ numpy.linalg.inv(matrix))
+    agrees(flambeau.lu_solve(B, LU, pivots), numpy.linalg.solve(A.numpy(), B.numpy()))

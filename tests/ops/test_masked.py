@@ -1,0 +1,43 @@
+"""Reductions over what a mask selects."""
+
+import math
+
+import numpy
+import pytest
+
+import flambeau
+from flambeau import masked
+
+
+@pytest.fixture
+def x(random):
+    return random(3, 5)
+
+
+@pytest.fixture
+def mask():
+    return flambeau.tensor([[1, 1, 0, 1, 0], [1, 1, 1, 1, 1], [0, 1, 1, 0, 1]]).bool()
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "mean", "var", "std", "amax", "amin"])
+@pytest.mark.parametrize("dim", [None, 0, 1])
+def test_reductions_are_those_of_masked_arrays(agrees, x, mask, name, dim):
+    array = numpy.ma.array(x.numpy(), mask=~mask.numpy())
+    numpy_name = {"amax": "max", "amin": "min"}.get(name, name)
+    expected = getattr(array, numpy_name)(dim, **({"ddof": 1} if name in ("var", "std") else {}))
+    agrees(getattr(masked, name)(x, dim, mask=mask), numpy.asarray(expected))
+
+
+def test_softmax_leaves_out_what_is_masked(agrees, x, mask):
+    y = masked.softmax(x, 1, mask=mask)
+    agrees(y.sum(1), numpy.ones(3))
+    assert (y[~mask] == 0).all()
+    agrees(masked.log_softmax(x, 1, mask=mask).exp(), y)
+
+
+def test_nothing_selected():
+    nothing = flambeau.zeros(2, 2, dtype=flambeau.bool)
+    x = flambeau.ones(2, 2)
+    assert masked.sum(x, 1, mask=nothing).tolist() == [0, 0]
+    assert masked.prod(x, 1, mask=nothing).tolist() == [1, 1]
+    assert all(math.isnan(value) for value in masked.mean(x, 1, mask=nothing).tolist())

@@ -1,0 +1,90 @@
+"""Eigenvalues and singular values, and what is made of them."""
+
+import numpy
+import pytest
+
+import flambeau
+from flambeau.autograd import gradcheck, gradgradcheck
+
+linalg = flambeau.linalg
+
+
+@pytest.mark.parametrize("complex", [False, True])
+def test_eigh(agrees, random, complex):
+    A = random(2, 3, 3, complex=complex)
+    A = A + A.mH
+    w, V = linalg.eigh(A)
+    agrees(V @ flambeau.diag_embed(w.to(V.dtype)) @ V.mH, A)
+    agrees(linalg.eigvalsh(A), numpy.linalg.eigvalsh(A.numpy()))
+    x = random(3, 3, complex=complex).requires_grad_()
+    assert gradcheck(lambda x: linalg.eigvalsh(x + x.mH), (x,))
+    assert gradcheck(lambda x: linalg.eigh(x + x.mH)[1].abs(), (x,))
+    assert gradgradcheck(lambda x: linalg.eigvalsh(x + x.mH), (x,))
+
+
+@pytest.mark.parametrize("complex", [False, True])
+def test_eig(agrees, random, complex):
+    A = random(3, 3, complex=complex)
+    w, V = linalg.eig(A)
+    assert w.dtype == V.dtype == flambeau.complex128
+    agrees(A.to(V.dtype) @ V, V @ flambeau.diag_embed(w))
+    assert gradcheck(lambda A: linalg.eigvals(A), (A.requires_grad_(),))
+    assert gradcheck(lambda A: linalg.eig(A)[1].abs(), (A,))
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3), (3, 4), (2, 3, 2)])
+@pytest.mark.parametrize("complex", [False, True])
+def test_svd(agrees, random, shape, complex):
+    A = random(*shape, complex=complex)
+    U, S, Vh = linalg.svd(A, full_matrices=False)
+    agrees(U @ flambeau.diag_embed(S.to(U.dtype)) @ Vh, A)
+    agrees(linalg.svdvals(A), numpy.linalg.svd(A.numpy(), compute_uv=False))
+    full = linalg.svd(A)
+    assert full.U.shape[-1] == shape[-2] and full.Vh.shape[-1] == shape[-1]
+    A.requires_grad_()
+    assert gradcheck(linalg.svdvals, (A,))
+    assert gradcheck(lambda A: [part.abs() for part in linalg.svd(A, full_matrices=False)], (A,))
+    assert gradgradcheck(linalg.svdvals, (A,))
+
+
+def test_rank_and_condition(random):
+    A = random(4, 3)
+    A[:, 2] = A[:, 0] + A[:, 1]
+    assert linalg.matrix_rank(A) == 2
+    assert linalg.matrix_rank(flambeau.zeros(2, 3, 3)).tolist() == [0, 0]
+    assert linalg.cond(random(3, 3), 2) >= 1
+    assert linalg.cond(flambeau.ones(2, 2), 1) == float("inf")
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3, 4), (3, 3)])
+@pytest.mark.parametrize("complex", [False, True])
+def test_pinv(agrees, random, shape, complex):
+    A = random(*shape, complex=complex)
+    agrees(linalg.pinv(A), numpy.linalg.pinv(A.numpy()))
+    assert gradcheck(linalg.pinv, (A.requires_grad_(),))
+    assert gradgradcheck(linalg.pinv, (A,))
+    low = (random(4, 2), random(2, 3))
+    assert gradcheck(lambda a, b: linalg.pinv(a @ b), [x.requires_grad_() for x in low])
+
+
+def test_lstsq(agrees, random):
+    A, B = random(5, 3), random(5, 2)
+    solution, residuals, rank, values = linalg.lstsq(A, B, driver="gelsd")
+    expected = numpy.linalg.lstsq(A.numpy(), B.numpy(), rcond=None)
+    agrees([solution, residuals, values], [expected[0], expected[1], expected[3]])
+    assert rank == 3
+
+
+def test_matrix_exp(agrees, random):
+    import scipy.linalg
+
+    A = random(4, 4) * 3
+    agrees(flambeau.matrix_exp(A), scipy.linalg.expm(A.numpy()))
+    agrees(linalg.matrix_exp(flambeau.zeros(2, 2)), numpy.eye(2, dtype="float32"))
+    assert gradcheck(flambeau.matrix_exp, (random(2, 2).requires_grad_(),))
+
+
+def test_nuclear_and_spectral_norms(agrees, random):
+    A = random(3, 4)
+    for order in ("nuc", 2, -2):
+        agrees(linalg.matrix_norm(A, order), numpy.linalg.norm(A.numpy(), order))
