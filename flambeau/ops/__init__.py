@@ -47,6 +47,7 @@ FAMILIES = """
     stats
     systems
     unique
+    views
 """.split()
 
 for _family in FAMILIES:

@@ -52,7 +52,7 @@ def _cholesky_solve(ctx, L, B):
 @_cholesky_solve.derivative
 def _(ctx, grad_output):
     L, X = ctx.saved
-    grad_B = _cholesky_solve.apply(L, grad_output)
+    grad_B = _cholesky_solve(L, grad_output)
     grad_A = -(grad_B @ X.mH)
     return (grad_A + grad_A.mH) @ L, grad_B
 
@@ -129,7 +129,7 @@ def cholesky_solve(B, L, upper=False):
         )
     batch = fl.broadcast_shapes(L.shape[:-2], B.shape[:-2])
     L = (L.mH if upper else L).expand(*batch, *L.shape[-2:])
-    return _cholesky_solve.apply(L, B.expand(*batch, *B.shape[-2:]))
+    return _cholesky_solve(L, B.expand(*batch, *B.shape[-2:]))
 
 
 @composite

@@ -1,0 +1,54 @@
+"""Views under further names, and those that change a tensor's own layout in place."""
+
+import numpy
+import pytest
+
+import flambeau
+
+
+def test_transposed_properties(agrees, random):
+    x = random(2, 3, 4)
+    agrees(x.mT, x.numpy().swapaxes(-1, -2))
+    agrees(x[0].T, x.numpy()[0].T)
+    z = random(2, 3, complex=True)
+    agrees(z.mH, z.numpy().conj().T)
+    agrees(z.H, z.numpy().conj().T)
+    agrees(z.adjoint(), z.numpy().conj().T)
+    agrees(x.swapaxes(0, 2), x.numpy().swapaxes(0, 2))
+    with pytest.raises(RuntimeError):
+        random(3).mT
+    with pytest.raises(RuntimeError):
+        x.H
+
+
+def test_views_after_another_tensor(random):
+    x = random(2, 6)
+    assert x.view_as(random(3, 4)).shape == (3, 4)
+    assert random(1, 3).expand_as(random(2, 3)).shape == (2, 3)
+    assert x.t().reshape_as(random(4, 3)).shape == (4, 3)
+
+
+def test_views_in_place():
+    x = flambeau.arange(6.0).view(2, 3)
+    pointer = x.data_ptr()
+    assert x.t_() is x
+    assert x.shape == (3, 2) and x.data_ptr() == pointer
+    assert x.unsqueeze_(0).shape == (1, 3, 2)
+    assert x.transpose_(0, 1).squeeze_().tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
+def test_views_in_place_keep_the_history():
+    leaf = flambeau.ones(2, 3, requires_grad=True)
+    y = leaf * 2
+    y.t_()
+    (y * flambeau.arange(6.0).view(3, 2)).sum().backward()
+    assert leaf.grad.tolist() == [[0, 4, 8], [2, 6, 10]]
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4), (7, 3), (3, 3, 3)])
+@pytest.mark.parametrize("wrap", [False, True])
+def test_fill_diagonal(shape, wrap):
+    x = flambeau.zeros(shape)
+    expected = numpy.zeros(shape)
+    numpy.fill_diagonal(expected, 5, wrap=wrap)
+    assert x.fill_diagonal_(5, wrap).tolist() == expected.tolist()
