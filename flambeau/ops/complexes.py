@@ -13,6 +13,9 @@ def conj(input):
     return _conj(input) if input.dtype.is_complex else input
 
 
+_core._bind("conj", conj)
+
+
 @composite(out=False)
 def resolve_conj(input):
     """input itself: flambeau conjugates at once."""
