@@ -174,6 +174,21 @@ _METHODS = (
 )
 
 
+# What no tensor here can differ in: there is one layout and one device.
+_SAME_FOR_ALL = {
+    "layout": types.strided,
+    "is_cuda": False,
+    "is_sparse": False,
+    "is_quantized": False,
+    "is_nested": False,
+    "is_meta": False,
+    "is_mkldnn": False,
+    "is_xla": False,
+    "is_mps": False,
+    "is_xpu": False,
+}
+
+
 def _fill_class():
     for name in _NATIVE:
         setattr(Tensor, name, getattr(_core, name))
@@ -185,6 +200,8 @@ def _fill_class():
         setattr(Tensor, function.__name__, function)
     Tensor.__getattr__ = _suggest
     Tensor.__array_priority__ = 1000  # array + tensor asks the tensor first
+    for name, value in _SAME_FOR_ALL.items():
+        setattr(Tensor, name, property(lambda self, value=value: value))
     Tensor.ndimension = _core.dim
     Tensor.nelement = _core.numel
     Tensor.__module__ = "flambeau"

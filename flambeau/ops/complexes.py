@@ -2,6 +2,7 @@
 
 from .. import _core
 from ..kernels import language as k
+from . import public as fl
 from .declare import METHODS, composite, make_pointwise, pointwise, register
 
 _conj = pointwise(lambda input: k.conj(input), name="conj_physical")
@@ -88,9 +89,7 @@ def complex(real, imag):
         raise RuntimeError(f"complex: Expected both inputs to be floating tensors of one dtype but got {real.dtype} and {imag.dtype}.")
     if real.dtype in (_core.float16, _core.bfloat16):
         raise RuntimeError(f"complex: half-precision parts are not supported: {real.dtype}.")
-    from .. import broadcast_tensors, stack
-
-    return _core.view_as_complex(stack(broadcast_tensors(real, imag), -1))
+    return _core.view_as_complex(fl.stack(fl.broadcast_tensors(real, imag), -1))
 
 
 @composite(method=False)

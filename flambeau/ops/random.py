@@ -9,6 +9,7 @@ import math
 
 from .. import _core
 from ..kernels import language as k
+from . import public as fl
 from .declare import METHODS, make_pointwise, primitive, register
 
 M0, M1 = 0xD2511F53, 0xCD9E8D57
@@ -463,9 +464,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
 
 
 def _search(sorted_sequence, values):
-    from .. import searchsorted
-
-    return searchsorted(sorted_sequence, values, right=True)
+    return fl.searchsorted(sorted_sequence, values, right=True)
 
 
 METHODS["multinomial"] = multinomial
