@@ -31,6 +31,16 @@ _addresses = {}
 _writes = 0
 
 
+def _new_lock():
+    # Another thread may have held the lock when this process was forked.
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock)
+
+
 def compiled(name, signature, key, ir):
     """The address of the kernel of `key`; `ir(target)` makes its LLVM IR if it is nowhere yet."""
     target = cpu.host()

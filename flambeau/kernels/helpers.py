@@ -205,7 +205,7 @@ def _lookup_in_memory(block, values, real, word, i):
 
 
 def scale_by_power(block, register, x, n):
-    """x * 2**n rounded once, for a float n that holds an integer (or an infinity)."""
+    """x * 2**n rounded once, for a float n that holds an integer, an infinity or NaN."""
     vector = block.type(register)
     lanes = {"float": "ps", "double": "pd"}[register]
     bits = block.width * (32 if register == "float" else 64)
@@ -217,6 +217,11 @@ def scale_by_power(block, register, x, n):
         tail = ", i32 4" if rounding else ""
         return block.emit(f"call {vector} @{name}({vector} {x}, {vector} {n}, {vector} {x}, "
                           f"{mask} -1{tail})")
+    scaled = _scaled_by_bits(block, register, x, n)
+    return block.select(block.cmp("uno", register, n, n), register, n, scaled)
+
+
+def _scaled_by_bits(block, register, x, n):
     if register == "float":
         # A double holds 2**n and the product exactly, so only the way back rounds.
         limited = _limit(block, "float", n, -300.0, 300.0)

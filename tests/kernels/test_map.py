@@ -268,3 +268,27 @@ def test_what_depends_on_single_values_is_computed_once():
     step = np.lib.stride_tricks.as_strided(step, step.shape, (step.strides[0], 0))
     got = run(adam, [x, beta, step], ["float32"])[0]
     np.testing.assert_allclose(got, x / (1 - beta**step), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scalb_rounds_once_and_keeps_nan(dtype):
+    x = np.array([1.0, 1.5, -1.25, np.nan, 1.0, 1.0, 1.0, 1.9999999, 1.0], dtype)
+    n = np.array([3, -140, 127, 2, np.nan, np.inf, -np.inf, -149, -160], dtype)
+    with np.errstate(all="ignore"):
+        want = np.ldexp(x, np.clip(np.nan_to_num(n), -5000, 5000).astype(int))
+    want[4] = np.nan
+    for width in (9, 1):
+        out = run(Map(lambda x, n: k.scalb(x, n), "scalb"), [x[:width], n[:width]], [dtype])[0]
+        np.testing.assert_array_equal(out, want[:width])
+
+
+def test_lookup_and_seldom():
+    table = tuple(float(i * i) for i in range(32))
+    i = numbers(np.int32, 300)
+    for length in (4, 16, 32):
+        out = run(Map(lambda i, n=length: k.lookup(table[:n], i, "float32"), "lookup", 1), [i], ["float32"])[0]
+        np.testing.assert_array_equal(out, np.float32(table[:length])[i % length])
+    x = numbers(np.float32, 300)
+    f = Map(lambda x: k.seldom(x > 2, k.sqrt(x) * 3, x + 1), "seldom")
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(run(f, [x], ["float32"])[0], np.where(x > 2, np.sqrt(x) * np.float32(3), x + 1))
