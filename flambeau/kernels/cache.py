@@ -12,6 +12,7 @@ missing, damaged files) costs a compilation and nothing else.
     FLAMBEAU_LOG=kernels       a line on stderr for each kernel made or loaded
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -203,7 +204,5 @@ def trim(where, limit):
 
 
 def _remove(path):
-    try:
+    with contextlib.suppress(OSError):
         os.remove(path)
-    except OSError:
-        pass

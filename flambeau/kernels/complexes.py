@@ -4,12 +4,8 @@ A function here takes pairs (re, im) of expressions and returns a pair, or one r
 Formulas avoid the overflow of intermediate results; branch cuts and signed zeros follow C99.
 """
 
+from . import language as k
 from .expression import input as symbol
-from .language import (
-    asinh, atan2, copysign, cos, cosh, exp, expm1, fma, hypot, isfinite, isinf, isnan, log, log1p,
-    maximum, minimum, sign, sin, sinh, sqrt, where,
-)
-from .language import abs as magnitude
 
 INF = float("inf")
 LOG_4 = 1.3862943611198906
@@ -34,21 +30,21 @@ def mul(a, b):
 def div(a, b):
     """Smith's way: divide by the larger part of b first (Comm. ACM 5 (1962) 435)."""
     c, d = b
-    swap = magnitude(c) < magnitude(d)
-    large, small = where(swap, d, c), where(swap, c, d)
-    ratio = where(large == 0, 0.0, small / large)
-    ratio = where(isinf(large), where(isinf(small), copysign(1.0, small) * copysign(1.0, large), 0.0),
+    swap = k.abs(c) < k.abs(d)
+    large, small = k.where(swap, d, c), k.where(swap, c, d)
+    ratio = k.where(large == 0, 0.0, small / large)
+    ratio = k.where(k.isinf(large), k.where(k.isinf(small), k.copysign(1.0, small) * k.copysign(1.0, large), 0.0),
                   ratio)
-    denominator = fma(small, ratio, large)
-    p, q = where(swap, a[1], a[0]), where(swap, a[0], a[1])  # (p + q ratio, q - p ratio), or swapped
+    denominator = k.fma(small, ratio, large)
+    p, q = k.where(swap, a[1], a[0]), k.where(swap, a[0], a[1])  # (p + q ratio, q - p ratio), or swapped
     re = (p + q * ratio) / denominator
-    im = where(swap, (p * ratio - q) / denominator, (q - p * ratio) / denominator)
+    im = k.where(swap, (p * ratio - q) / denominator, (q - p * ratio) / denominator)
     return re, im
 
 
 def guard(a, b):
     zero = (a[0] == 0) & (a[1] == 0)
-    return where(zero, 0.0, b[0]), where(zero, 0.0, b[1])
+    return k.where(zero, 0.0, b[0]), k.where(zero, 0.0, b[1])
 
 
 def conj(a):
@@ -64,11 +60,11 @@ def imag(a):
 
 
 def modulus(a):
-    return hypot(a[0], a[1])
+    return k.hypot(a[0], a[1])
 
 
 def arg(a):
-    return atan2(a[1], a[0])
+    return k.atan2(a[1], a[0])
 
 
 def eq(a, b):
@@ -82,54 +78,54 @@ def ne(a, b):
 def sgn(a):
     m = modulus(a)
     zero = m == 0
-    return where(zero, 0.0, a[0] / m), where(zero, 0.0, a[1] / m)
+    return k.where(zero, 0.0, a[0] / m), k.where(zero, 0.0, a[1] / m)
 
 
 def csqrt(a):
     """Kahan's square root: the larger part first, the other from it."""
     x, y = a
-    tiny = (magnitude(x) < 1e-30) & (magnitude(y) < 1e-30)
+    tiny = (k.abs(x) < 1e-30) & (k.abs(y) < 1e-30)
     # Quartered, so that |z| + |x| cannot overflow; tiny ones are lifted by 2**64.
-    lift = where(tiny, 2.0**64, 0.25)
-    back = where(tiny, 2.0**-32, 2.0)
+    lift = k.where(tiny, 2.0**64, 0.25)
+    back = k.where(tiny, 2.0**-32, 2.0)
     u, v = x * lift, y * lift
-    t = sqrt((magnitude(u) + hypot(u, v)) * 0.5)
-    other = magnitude(v) / (2 * t)
+    t = k.sqrt((k.abs(u) + k.hypot(u, v)) * 0.5)
+    other = k.abs(v) / (2 * t)
     zero = t == 0
-    re = where(zero, 0.0, where(x < 0, other, t) * back)
-    im = where(zero, y, copysign(where(x < 0, t, other) * back, y))
-    re = where(isinf(y), INF, where(isinf(x), where(x > 0, INF, where(isnan(y), y, 0.0)), re))
-    im = where(isinf(y), y, where(isinf(x), where(x > 0, where(isnan(y), y, copysign(0.0, y)),
-                                                  copysign(INF, y)), im))
+    re = k.where(zero, 0.0, k.where(x < 0, other, t) * back)
+    im = k.where(zero, y, k.copysign(k.where(x < 0, t, other) * back, y))
+    re = k.where(k.isinf(y), INF, k.where(k.isinf(x), k.where(x > 0, INF, k.where(k.isnan(y), y, 0.0)), re))
+    im = k.where(k.isinf(y), y, k.where(k.isinf(x), k.where(x > 0, k.where(k.isnan(y), y, k.copysign(0.0, y)),
+                                                  k.copysign(INF, y)), im))
     return re, im
 
 
 def cexp(a):
     x, y = a
-    # exp(x) may overflow where exp(x) * cos(y) does not: half of x at a time.
-    half = exp(x * 0.5)
+    # k.exp(x) may overflow where k.exp(x) * k.cos(y) does not: half of x at a time.
+    half = k.exp(x * 0.5)
     big = x > 80
-    factor = exp(x)
-    c, s = cos(y), sin(y)
-    re = where(big, half * c * half, factor * c)
-    im = where(big, half * s * half, factor * s)
+    factor = k.exp(x)
+    c, s = k.cos(y), k.sin(y)
+    re = k.where(big, half * c * half, factor * c)
+    im = k.where(big, half * s * half, factor * s)
     vanished = x == -INF
     endless = (x == INF) & (y == 0)
-    re = where(vanished, copysign(0.0, where(isfinite(y), c, 1.0)), where(endless, INF, re))
-    im = where(vanished, copysign(0.0, where(isfinite(y), s, 1.0)), where(y == 0, y, im))
+    re = k.where(vanished, k.copysign(0.0, k.where(k.isfinite(y), c, 1.0)), k.where(endless, INF, re))
+    im = k.where(vanished, k.copysign(0.0, k.where(k.isfinite(y), s, 1.0)), k.where(y == 0, y, im))
     return re, im
 
 
 def clog(a):
     x, y = a
-    m = hypot(x, y)
-    # Near the unit circle log(m) loses its digits: log1p of m**2 - 1, taken apart, does not.
-    big, small = maximum(magnitude(x), magnitude(y)), minimum(magnitude(x), magnitude(y))
-    near = log1p(fma(big - 1, big + 1, small * small)) * 0.5
-    re = where((m > 0.5) & (m < 3.0), near, log(m))
-    # Beyond the largest number log(m) is infinite though the parts are not.
-    re = where(isinf(m) & isfinite(x) & isfinite(y), log(hypot(x * 0.25, y * 0.25)) + LOG_4, re)
-    return re, atan2(y, x)
+    m = k.hypot(x, y)
+    # Near the unit circle k.log(m) loses its digits: log1p of m**2 - 1, taken apart, does not.
+    big, small = k.maximum(k.abs(x), k.abs(y)), k.minimum(k.abs(x), k.abs(y))
+    near = k.log1p(k.fma(big - 1, big + 1, small * small)) * 0.5
+    re = k.where((m > 0.5) & (m < 3.0), near, k.log(m))
+    # Beyond the largest number k.log(m) is infinite though the parts are not.
+    re = k.where(k.isinf(m) & k.isfinite(x) & k.isfinite(y), k.log(k.hypot(x * 0.25, y * 0.25)) + LOG_4, re)
+    return re, k.atan2(y, x)
 
 
 def _log_base(scale_factor):
@@ -143,16 +139,16 @@ def _log_base(scale_factor):
 def clog1p(a):
     x, y = a
     re, im = clog((x + 1, y))
-    small = magnitude(x) + magnitude(y) < 0.5
-    return where(small, log1p(fma(x, x + 2, y * y)) * 0.5, re), im
+    small = k.abs(x) + k.abs(y) < 0.5
+    return k.where(small, k.log1p(k.fma(x, x + 2, y * y)) * 0.5, re), im
 
 
 def cexpm1(a):
     x, y = a
-    half = sin(y * 0.5)
-    versine = -2 * half * half  # cos(y) - 1
-    e = expm1(x)
-    return fma(e, cos(y), versine), (e + 1) * sin(y)
+    half = k.sin(y * 0.5)
+    versine = -2 * half * half  # k.cos(y) - 1
+    e = k.expm1(x)
+    return k.fma(e, k.cos(y), versine), (e + 1) * k.sin(y)
 
 
 def cexp2(a):
@@ -161,32 +157,32 @@ def cexp2(a):
 
 def csinh(a):
     x, y = a
-    re, im = sinh(x) * cos(y), cosh(x) * sin(y)
-    return where((x == 0) | (isinf(x) & (y == 0)), x, re), where(y == 0, y, im)
+    re, im = k.sinh(x) * k.cos(y), k.cosh(x) * k.sin(y)
+    return k.where((x == 0) | (k.isinf(x) & (y == 0)), x, re), k.where(y == 0, y, im)
 
 
 def ccosh(a):
     x, y = a
-    im = sinh(x) * sin(y)
-    return cosh(x) * cos(y), where(y == 0, copysign(0.0, x) * copysign(1.0, y), im)
+    im = k.sinh(x) * k.sin(y)
+    return k.cosh(x) * k.cos(y), k.where(y == 0, k.copysign(0.0, x) * k.copysign(1.0, y), im)
 
 
 def ctanh(a):
-    """Kahan's form: tan(y) and sinh(x) never overflow together."""
+    """Kahan's form: tan(y) and k.sinh(x) never overflow together."""
     x, y = a
-    large = magnitude(x) > 20
-    s, c = sinh(where(large, 0.0, x)), cos(y)
-    t = sin(y) / c
+    large = k.abs(x) > 20
+    s, c = k.sinh(k.where(large, 0.0, x)), k.cos(y)
+    t = k.sin(y) / c
     beta = 1 + t * t
-    rho = sqrt(1 + s * s)
+    rho = k.sqrt(1 + s * s)
     denominator = 1 + beta * s * s
     re, im = beta * rho * s / denominator, t / denominator
-    decay = exp(-2 * magnitude(x))
-    # Where cos(y) is 0, tan(y) is infinite: the limit is 1 / tanh(x).
-    re = where(isinf(t), rho / s, re)
-    im = where(isinf(t), 0.0, im)
-    far = 4 * sin(y) * c * decay
-    return where(large, sign(x) + 0.0, re), where(large, where(isfinite(y), far, copysign(0.0, y)), im)
+    decay = k.exp(-2 * k.abs(x))
+    # Where k.cos(y) is 0, tan(y) is infinite: the limit is 1 / tanh(x).
+    re = k.where(k.isinf(t), rho / s, re)
+    im = k.where(k.isinf(t), 0.0, im)
+    far = 4 * k.sin(y) * c * decay
+    return k.where(large, k.sign(x) + 0.0, re), k.where(large, k.where(k.isfinite(y), far, k.copysign(0.0, y)), im)
 
 
 def _rotated(function):
@@ -208,46 +204,46 @@ def reciprocal_sqrt(a):
 
 
 def casinh(a):
-    """asinh(z) = Re/Im of Kahan's arcsine form with sqrt(1 + iz) and sqrt(1 - iz)."""
+    """asinh(z) = Re/Im of Kahan's arcsine form with k.sqrt(1 + iz) and k.sqrt(1 - iz)."""
     x, y = a
-    p = csqrt((1 - y, x))  # sqrt(1 + iz)
-    q = csqrt((1 + y, -x))  # sqrt(1 - iz)
-    re = asinh(q[0] * p[1] - q[1] * p[0])
-    im = atan2(y, p[0] * q[0] - p[1] * q[1])
+    p = csqrt((1 - y, x))  # k.sqrt(1 + iz)
+    q = csqrt((1 + y, -x))  # k.sqrt(1 - iz)
+    re = k.asinh(q[0] * p[1] - q[1] * p[0])
+    im = k.atan2(y, p[0] * q[0] - p[1] * q[1])
     return re, im
 
 
 def casin(a):
     x, y = a
     p, q = csqrt((1 - x, -y)), csqrt((1 + x, y))
-    re = atan2(x, p[0] * q[0] - p[1] * q[1])
-    im = asinh(p[0] * q[1] - p[1] * q[0])
+    re = k.atan2(x, p[0] * q[0] - p[1] * q[1])
+    im = k.asinh(p[0] * q[1] - p[1] * q[0])
     return re, im
 
 
 def cacos(a):
     x, y = a
     p, q = csqrt((1 - x, -y)), csqrt((1 + x, y))
-    return 2 * atan2(p[0], q[0]), asinh(q[0] * p[1] - q[1] * p[0])
+    return 2 * k.atan2(p[0], q[0]), k.asinh(q[0] * p[1] - q[1] * p[0])
 
 
 def cacosh(a):
     x, y = a
     p, q = csqrt((x - 1, y)), csqrt((x + 1, y))
-    return asinh(p[0] * q[0] + p[1] * q[1]), 2 * atan2(p[1], q[0])
+    return k.asinh(p[0] * q[0] + p[1] * q[1]), 2 * k.atan2(p[1], q[0])
 
 
 def catanh(a):
     """Parts from log1p and atan2 of real expressions (Kahan's atanh without its scaling)."""
     x, y = a
     below = (1 - x) * (1 - x) + y * y
-    re = copysign(0.25, x) * log1p(4 * magnitude(x) / where(
+    re = k.copysign(0.25, x) * k.log1p(4 * k.abs(x) / k.where(
         x < 0, (1 + x) * (1 + x) + y * y, below))
-    big = (magnitude(x) > 1e8) | (magnitude(y) > 1e8)
-    m = hypot(x, y)
-    re = where(big, x / m / m, re)
-    im = 0.5 * atan2(2 * y, (1 - x) * (1 + x) - y * y)
-    im = where(big, copysign(1.5707963267948966, y), im)
+    big = (k.abs(x) > 1e8) | (k.abs(y) > 1e8)
+    m = k.hypot(x, y)
+    re = k.where(big, x / m / m, re)
+    im = 0.5 * k.atan2(2 * y, (1 - x) * (1 + x) - y * y)
+    im = k.where(big, k.copysign(1.5707963267948966, y), im)
     return re, im
 
 
@@ -262,8 +258,8 @@ def cpow(a, b):
     re, im = cexp(mul(b, (modulus_log, angle)))
     zero = (a[0] == 0) & (a[1] == 0)
     one = (b[0] == 0) & (b[1] == 0)
-    re = where(zero, where(b[0] > 0, 0.0, where(one, 1.0, re)), where(one, 1.0, re))
-    im = where(zero & (b[0] > 0) | one, 0.0, im)
+    re = k.where(zero, k.where(b[0] > 0, 0.0, k.where(one, 1.0, re)), k.where(one, 1.0, re))
+    im = k.where(zero & (b[0] > 0) | one, 0.0, im)
     return re, im
 
 

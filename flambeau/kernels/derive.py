@@ -174,7 +174,7 @@ def _conj(a):
 
 
 def _real(a):
-    if a.op == "const" and type(a.attr) is not complex or a.op in ("abs", "real", "imag"):
+    if (a.op == "const" and type(a.attr) is not complex) or a.op in ("abs", "real", "imag"):
         return a
     return None
 

@@ -3,81 +3,79 @@
 TABLE[name][kind](*arguments, dtype) with kind b, u, i or f, as types.DType.kind.
 """
 
+from . import language as k
 from .expression import input as symbol
 from .expression import node
-from .language import (
-    bitcast, cast, copysign, floor, fmod, isnan, maximum, minimum, sqrt, trunc, trunc_div, where,
-)
 
 
 def _int_remainder(a, b, dtype):
-    r = fmod(a, b)
-    return where((r != 0) & ((r < 0) != (b < 0)), r + b, r)
+    r = k.fmod(a, b)
+    return k.where((r != 0) & ((r < 0) != (b < 0)), r + b, r)
 
 
 def _int_fmod(a, b, dtype):
-    return where(b == 0, 0, a - trunc_div(a, b) * b)
+    return k.where(b == 0, 0, a - k.trunc_div(a, b) * b)
 
 
 def _int_floor_div(a, b, dtype):
-    q = trunc_div(a, b)
+    q = k.trunc_div(a, b)
     r = a - q * b
-    return where((b != 0) & (r != 0) & ((r < 0) != (b < 0)), q - 1, q)
+    return k.where((b != 0) & (r != 0) & ((r < 0) != (b < 0)), q - 1, q)
 
 
 def _uint_floor_div(a, b, dtype):
-    return trunc_div(a, b)
+    return k.trunc_div(a, b)
 
 
 def _float_remainder(a, b, dtype):
-    r = fmod(a, b)
-    return where((r != 0) & ((r < 0) != (b < 0)), r + b, r)
+    r = k.fmod(a, b)
+    return k.where((r != 0) & ((r < 0) != (b < 0)), r + b, r)
 
 
 def _float_floor_div(a, b, dtype):
     # PyTorch's (and Python's) way: exact where a / b rounded and floored would be one too high.
-    r = fmod(a, b)
+    r = k.fmod(a, b)
     q = (a - r) / b
-    q = where((r != 0) & ((r < 0) != (b < 0)), q - 1, q)
-    whole = floor(q)
-    whole = where(q - whole > 0.5, whole + 1, whole)
-    result = where(q != 0, whole, copysign(0.0, a / b))
-    return where(b == 0, a / b, result)
+    q = k.where((r != 0) & ((r < 0) != (b < 0)), q - 1, q)
+    whole = k.floor(q)
+    whole = k.where(q - whole > 0.5, whole + 1, whole)
+    result = k.where(q != 0, whole, k.copysign(0.0, a / b))
+    return k.where(b == 0, a / b, result)
 
 
 def _float_trunc_div(a, b, dtype):
-    return trunc(a / b)
+    return k.trunc(a / b)
 
 
 def _sign(x, dtype):
     one = node("cast", 1, attr=dtype)
-    return where(x > 0, one, where(x < 0, -one, node("cast", 0, attr=dtype)))
+    return k.where(x > 0, one, k.where(x < 0, -one, node("cast", 0, attr=dtype)))
 
 
 def _unsigned_sign(x, dtype):
-    return where(x != 0, node("cast", 1, attr=dtype), node("cast", 0, attr=dtype))
+    return k.where(x != 0, node("cast", 1, attr=dtype), node("cast", 0, attr=dtype))
 
 
 def _clamp(x, low, high, dtype):
-    return minimum(maximum(x, low), high)
+    return k.minimum(k.maximum(x, low), high)
 
 
 def _nextafter(x, y, dtype):
     word = {"float32": "int32", "float64": "int64"}[dtype]
-    bits = bitcast(x, word)
-    up = where((y > x) == (x > 0), bits + 1, bits - 1)
-    smallest = bitcast(cast(1, word), dtype)
-    moved = where(x == 0, copysign(smallest, y), bitcast(up, dtype))
-    return where(isnan(x) | isnan(y), x + y, where(x == y, y, moved))
+    bits = k.bitcast(x, word)
+    up = k.where((y > x) == (x > 0), bits + 1, bits - 1)
+    smallest = k.bitcast(k.cast(1, word), dtype)
+    moved = k.where(x == 0, k.copysign(smallest, y), k.bitcast(up, dtype))
+    return k.where(k.isnan(x) | k.isnan(y), x + y, k.where(x == y, y, moved))
 
 
 def _arg(x, dtype):
-    pi = cast(3.141592653589793, dtype)
-    return where(isnan(x), x, where(x < 0, pi, cast(0.0, dtype)))
+    pi = k.cast(3.141592653589793, dtype)
+    return k.where(k.isnan(x), x, k.where(x < 0, pi, k.cast(0.0, dtype)))
 
 
 def _rsqrt(x, dtype):
-    return 1.0 / sqrt(x)
+    return 1.0 / k.sqrt(x)
 
 
 def _hypot(x, y, dtype):
@@ -86,11 +84,11 @@ def _hypot(x, y, dtype):
     high, low = (2.0**100, 2.0**-100) if dtype == "float32" else (2.0**700, 2.0**-700)
     near_top, near_bottom = (2.0**60, 2.0**-60) if dtype == "float32" else (2.0**500, 2.0**-500)
     # If `big` is not tiny, a square of `small` that vanishes does not count beside its own.
-    factor = where(big > near_top, low, where(big < near_bottom, high, 1.0))
-    a, b = big * cast(factor, dtype), small * cast(factor, dtype)
-    root = sqrt(a * a + b * b) * (1.0 / cast(factor, dtype))
+    factor = k.where(big > near_top, low, k.where(big < near_bottom, high, 1.0))
+    a, b = big * k.cast(factor, dtype), small * k.cast(factor, dtype)
+    root = k.sqrt(a * a + b * b) * (1.0 / k.cast(factor, dtype))
     infinite = big == float("inf")
-    return where(infinite, big, where(isnan(x) | isnan(y), x + y, root))
+    return k.where(infinite, big, k.where(k.isnan(x) | k.isnan(y), x + y, root))
 
 
 def _ldexp(x, n, dtype):

@@ -4,7 +4,7 @@ Maths functions stay symbolic (`call` nodes) until they are lowered; derive.py k
 derivatives and maths.py their polynomials.
 """
 
-from .expression import _binary, const, node, power
+from .expression import _binary, node, power
 
 
 def _call(name, n_args=1):
@@ -243,7 +243,7 @@ def _dtype_name(dtype):
 
 
 def _is_public(name):
-    return not name.startswith("_") and name not in ("const", "node", "power")
+    return not name.startswith("_") and name not in ("node", "power")
 
 
 __all__ = [_n for _n in list(globals()) if _is_public(_n)]

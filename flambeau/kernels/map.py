@@ -266,8 +266,8 @@ class _Schedule:
             kinds = [id(a) in shared for a in n.args]
             if n.op == "const" or (n.args and all(id(a) in constant for a in n.args)):
                 constant.add(id(n))
-            elif n.op == "input" and n.attr in inputs or n.args and all(
-                    k or id(a) in constant for k, a in zip(kinds, n.args)):
+            elif (n.op == "input" and n.attr in inputs) or (n.args and all(
+                    k or id(a) in constant for k, a in zip(kinds, n.args))):
                 shared.add(id(n))
             if n.args and id(n) not in shared:
                 found.update((id(a), a) for a in n.args if id(a) in shared and a.args)

@@ -8,13 +8,8 @@ of minimum and maximum share the gradient, clamp passes it at the bounds.
 
 import math
 
+from . import language as k
 from .expression import is_const
-from .language import (
-    bessel_j0, bessel_j1, bessel_y0, bessel_y1, cast, conj, copysign, cos, cosh, digamma, erfcx, exp,
-    floor_div, guard, i0, i0e, i1, i1e, imag, isnan, k0, k0e, k1, k1e, lgamma, log, make_complex,
-    polygamma, real, scalb, sgn, sin, sinh, sqrt, trunc, where, zeta,
-)
-from .language import abs as magnitude
 from .types import DTYPES
 
 LN2 = math.log(2)
@@ -24,17 +19,17 @@ TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
 def _times(factor):
     """The rule g * conj(factor(n, *arguments))."""
-    return lambda g, n, *a: g * conj(factor(n, *a))
+    return lambda g, n, *a: g * k.conj(factor(n, *a))
 
 
 def _guarded(factor):
     """The same where the factor can be infinite or NaN: 0 where g is 0."""
-    return lambda g, n, *a: guard(g, g * conj(factor(n, *a)))
+    return lambda g, n, *a: k.guard(g, g * k.conj(factor(n, *a)))
 
 
 def _over(divisor):
     """The rule g / conj(divisor(n, *arguments)), 0 where g is 0."""
-    return lambda g, n, *a: guard(g, g / conj(divisor(n, *a)))
+    return lambda g, n, *a: k.guard(g, g / k.conj(divisor(n, *a)))
 
 
 def _cast(g, n, x):
@@ -42,59 +37,59 @@ def _cast(g, n, x):
 
 
 def _sgn(g, n, x):
-    # The part of g along sgn(x) is lost; for a real x that is all of it.
-    across = g - n * real(g * conj(n))
-    return where(x == 0, 0.0, across / magnitude(x))
+    # The part of g along k.sgn(x) is lost; for a real x that is all of it.
+    across = g - n * k.real(g * k.conj(n))
+    return k.where(x == 0, 0.0, across / k.abs(x))
 
 
 def _divisor(g, n, a, b):
-    return guard(g, -(g * conj(n * n if is_const(a, 1) else n / b)))
+    return k.guard(g, -(g * k.conj(n * n if is_const(a, 1) else n / b)))
 
 
 def _share(loses):
     def rule(g, n, a, b):
-        return where(loses(a, b), 0.0, where(a == b, g * 0.5, g))
+        return k.where(loses(a, b), 0.0, k.where(a == b, g * 0.5, g))
 
     return rule
 
 
 def _pow_base(g, n, x, y):
     if y.op == "const":
-        return guard(g, g * conj(y.attr * x ** (y.attr - 1)))
-    return where(y == 0, 0.0, guard(g, g * conj(y * x ** (y - 1))))
+        return k.guard(g, g * k.conj(y.attr * x ** (y.attr - 1)))
+    return k.where(y == 0, 0.0, k.guard(g, g * k.conj(y * x ** (y - 1))))
 
 
 def _pow_exponent(g, n, x, y):
-    return where((x == 0) & (real(y) >= 0), 0.0, guard(g, g * conj(n * log(x))))
+    return k.where((x == 0) & (k.real(y) >= 0), 0.0, k.guard(g, g * k.conj(n * k.log(x))))
 
 
 def _clamp_inside(g, n, x, low, high):
-    return where((x >= low) & (x <= high), g, 0.0)
+    return k.where((x >= low) & (x <= high), g, 0.0)
 
 
 def _clamp_low(g, n, x, low, high):
-    return where((x < low) & (low < high), g, 0.0)
+    return k.where((x < low) & (low < high), g, 0.0)
 
 
 def _clamp_high(g, n, x, low, high):
-    return where((x > high) | (high < low), g, 0.0)
+    return k.where((x > high) | (high < low), g, 0.0)
 
 
 def _arg(g, n, z):
-    turned = make_complex(-imag(z), real(z))
-    return where(z == 0, 0.0, turned * (real(g) / (magnitude(z) * magnitude(z))))
+    turned = k.make_complex(-k.imag(z), k.real(z))
+    return k.where(z == 0, 0.0, turned * (k.real(g) / (k.abs(z) * k.abs(z))))
 
 
 def _igamma_density(a, x):
-    return exp((a - 1) * log(x) - x - lgamma(a))
+    return k.exp((a - 1) * k.log(x) - x - k.lgamma(a))
 
 
 def _copysign(g, n, a, b):
-    return where(a == 0, 0.0, g * copysign(1.0, b) * copysign(1.0, a))
+    return k.where(a == 0, 0.0, g * k.copysign(1.0, b) * k.copysign(1.0, a))
 
 
 def _hypot(i):
-    return lambda g, n, *a: guard(g, g * (a[i] / n))
+    return lambda g, n, *a: k.guard(g, g * (a[i] / n))
 
 
 RULES = {
@@ -104,28 +99,28 @@ RULES = {
     "div": (_over(lambda n, a, b: b), _divisor),
     "neg": (lambda g, n, a: -g,),
     "guard": (None, lambda g, n, a, b: g),
-    "remainder": (lambda g, n, a, b: g, lambda g, n, a, b: -(g * floor_div(a, b))),
-    "fmod": (lambda g, n, a, b: g, lambda g, n, a, b: -(g * trunc(a / b))),
-    "where": (None, lambda g, n, c, a, b: where(c, g, 0.0), lambda g, n, c, a, b: where(c, 0.0, g)),
-    "seldom": (None, lambda g, n, c, a, b: where(c, g, 0.0), lambda g, n, c, a, b: where(c, 0.0, g)),
+    "remainder": (lambda g, n, a, b: g, lambda g, n, a, b: -(g * k.floor_div(a, b))),
+    "fmod": (lambda g, n, a, b: g, lambda g, n, a, b: -(g * k.trunc(a / b))),
+    "where": (None, lambda g, n, c, a, b: k.where(c, g, 0.0), lambda g, n, c, a, b: k.where(c, 0.0, g)),
+    "seldom": (None, lambda g, n, c, a, b: k.where(c, g, 0.0), lambda g, n, c, a, b: k.where(c, 0.0, g)),
     "cast": (_cast,),
     "fma": (_times(lambda n, a, b, c: b), _times(lambda n, a, b, c: a), lambda g, n, a, b, c: g),
-    "scalb": (lambda g, n, a, b: scalb(g, b), None),
-    "abs": (lambda g, n, x: real(g) * sgn(x),),
+    "scalb": (lambda g, n, a, b: k.scalb(g, b), None),
+    "abs": (lambda g, n, x: k.real(g) * k.sgn(x),),
     "sgn": (_sgn,),
     "sqrt": (_over(lambda n, x: 2 * n),),
     "copysign": (_copysign, None),
     "minimum": (_share(lambda a, b: a > b), _share(lambda a, b: a < b)),
     "maximum": (_share(lambda a, b: a < b), _share(lambda a, b: a > b)),
-    "fmin": (lambda g, n, a, b: where((a <= b) | isnan(b), g, 0.0),
-             lambda g, n, a, b: where((a <= b) | isnan(b), 0.0, g)),
-    "fmax": (lambda g, n, a, b: where((a >= b) | isnan(b), g, 0.0),
-             lambda g, n, a, b: where((a >= b) | isnan(b), 0.0, g)),
+    "fmin": (lambda g, n, a, b: k.where((a <= b) | k.isnan(b), g, 0.0),
+             lambda g, n, a, b: k.where((a <= b) | k.isnan(b), 0.0, g)),
+    "fmax": (lambda g, n, a, b: k.where((a >= b) | k.isnan(b), g, 0.0),
+             lambda g, n, a, b: k.where((a >= b) | k.isnan(b), 0.0, g)),
     "clamp": (_clamp_inside, _clamp_low, _clamp_high),
-    "real": (lambda g, n, z: real(g),),
-    "imag": (lambda g, n, z: make_complex(0.0, real(g)),),
-    "conj": (lambda g, n, z: conj(g),),
-    "make_complex": (lambda g, n, a, b: real(g), lambda g, n, a, b: imag(g)),
+    "real": (lambda g, n, z: k.real(g),),
+    "imag": (lambda g, n, z: k.make_complex(0.0, k.real(g)),),
+    "conj": (lambda g, n, z: k.conj(g),),
+    "make_complex": (lambda g, n, a, b: k.real(g), lambda g, n, a, b: k.imag(g)),
     "arg": (_arg,),
     # maths functions
     "exp": (_times(lambda n, x: n),),
@@ -138,48 +133,48 @@ RULES = {
     "rsqrt": (_guarded(lambda n, x: -0.5 * (n * n * n)),),
     "cbrt": (_over(lambda n, x: 3 * (n * n)),),
     "pow": (_pow_base, _pow_exponent),
-    "sin": (_times(lambda n, x: cos(x)),),
-    "cos": (_times(lambda n, x: -sin(x)),),
+    "sin": (_times(lambda n, x: k.cos(x)),),
+    "cos": (_times(lambda n, x: -k.sin(x)),),
     "tan": (_guarded(lambda n, x: 1 + n * n),),
-    "asin": (_over(lambda n, x: sqrt(1 - x * x)),),
-    "acos": (lambda g, n, x: guard(g, -(g / conj(sqrt(1 - x * x)))),),
+    "asin": (_over(lambda n, x: k.sqrt(1 - x * x)),),
+    "acos": (lambda g, n, x: k.guard(g, -(g / k.conj(k.sqrt(1 - x * x)))),),
     "atan": (_over(lambda n, x: 1 + x * x),),
-    "sinh": (_guarded(lambda n, x: cosh(x)),),
-    "cosh": (_guarded(lambda n, x: sinh(x)),),
+    "sinh": (_guarded(lambda n, x: k.cosh(x)),),
+    "cosh": (_guarded(lambda n, x: k.sinh(x)),),
     "tanh": (_times(lambda n, x: 1 - n * n),),
-    "asinh": (_over(lambda n, x: sqrt(x * x + 1)),),
-    "acosh": (_over(lambda n, x: sqrt(x - 1) * sqrt(x + 1)),),
+    "asinh": (_over(lambda n, x: k.sqrt(x * x + 1)),),
+    "acosh": (_over(lambda n, x: k.sqrt(x - 1) * k.sqrt(x + 1)),),
     "atanh": (_over(lambda n, x: 1 - x * x),),
-    "atan2": (lambda g, n, y, x: guard(g, g * (x / (x * x + y * y))),
-              lambda g, n, y, x: guard(g, g * (-y / (x * x + y * y)))),
+    "atan2": (lambda g, n, y, x: k.guard(g, g * (x / (x * x + y * y))),
+              lambda g, n, y, x: k.guard(g, g * (-y / (x * x + y * y)))),
     "hypot": (_hypot(0), _hypot(1)),
-    "ldexp": (lambda g, n, x, e: g * cast(1.0, "float32") * 2.0**e,
+    "ldexp": (lambda g, n, x, e: g * k.cast(1.0, "float32") * 2.0**e,
               lambda g, n, x, e: g * (n * LN2)),
-    "erf": (_times(lambda n, x: TWO_OVER_SQRT_PI * exp(-(x * x))),),
-    "erfc": (_times(lambda n, x: -TWO_OVER_SQRT_PI * exp(-(x * x))),),
+    "erf": (_times(lambda n, x: TWO_OVER_SQRT_PI * k.exp(-(x * x))),),
+    "erfc": (_times(lambda n, x: -TWO_OVER_SQRT_PI * k.exp(-(x * x))),),
     "erfcx": (_guarded(lambda n, x: 2 * x * n - TWO_OVER_SQRT_PI),),
-    "erfinv": (_guarded(lambda n, x: (0.5 * math.sqrt(math.pi)) * exp(n * n)),),
-    "ndtri": (_guarded(lambda n, x: math.sqrt(2 * math.pi) * exp(0.5 * (n * n))),),
-    "log_ndtr": (_over(lambda n, x: erfcx(x * -math.sqrt(0.5)) * math.sqrt(math.pi / 2)),),
-    "lgamma": (_guarded(lambda n, x: digamma(x)),),
-    "digamma": (_guarded(lambda n, x: polygamma(1, x)),),
-    "trigamma": (_guarded(lambda n, x: polygamma(2, x)),),
-    "polygamma": (None, _guarded(lambda n, k, x: polygamma(k + 1, x))),
-    "zeta": (None, _guarded(lambda n, s, x: -s * zeta(s + 1, x))),
+    "erfinv": (_guarded(lambda n, x: (0.5 * math.sqrt(math.pi)) * k.exp(n * n)),),
+    "ndtri": (_guarded(lambda n, x: math.sqrt(2 * math.pi) * k.exp(0.5 * (n * n))),),
+    "log_ndtr": (_over(lambda n, x: k.erfcx(x * -math.sqrt(0.5)) * math.sqrt(math.pi / 2)),),
+    "lgamma": (_guarded(lambda n, x: k.digamma(x)),),
+    "digamma": (_guarded(lambda n, x: k.polygamma(1, x)),),
+    "trigamma": (_guarded(lambda n, x: k.polygamma(2, x)),),
+    "polygamma": (None, _guarded(lambda n, m, x: k.polygamma(m + 1, x))),
+    "zeta": (None, _guarded(lambda n, s, x: -s * k.zeta(s + 1, x))),
     "igamma": (None, _guarded(lambda n, a, x: _igamma_density(a, x))),
     "igammac": (None, _guarded(lambda n, a, x: -_igamma_density(a, x))),
-    "i0": (_guarded(lambda n, x: i1(x)),),
-    "i0e": (_times(lambda n, x: i1e(x) - sgn(x) * n),),
-    "i1": (_guarded(lambda n, x: where(x == 0, 0.5, i0(x) - n / x)),),
-    "i1e": (_times(lambda n, x: where(x == 0, 0.5, i0e(x) - n * (sgn(x) + 1 / x))),),
-    "bessel_j0": (_times(lambda n, x: -bessel_j1(x)),),
-    "bessel_j1": (_times(lambda n, x: where(x == 0, 0.5, bessel_j0(x) - n / x)),),
-    "bessel_y0": (_guarded(lambda n, x: -bessel_y1(x)),),
-    "bessel_y1": (_guarded(lambda n, x: bessel_y0(x) - n / x),),
-    "k0": (_guarded(lambda n, x: -k1(x)),),
-    "k0e": (_guarded(lambda n, x: n - k1e(x)),),
-    "k1": (_guarded(lambda n, x: -k0(x) - n / x),),
-    "k1e": (_guarded(lambda n, x: n - k0e(x) - n / x),),
+    "i0": (_guarded(lambda n, x: k.i1(x)),),
+    "i0e": (_times(lambda n, x: k.i1e(x) - k.sgn(x) * n),),
+    "i1": (_guarded(lambda n, x: k.where(x == 0, 0.5, k.i0(x) - n / x)),),
+    "i1e": (_times(lambda n, x: k.where(x == 0, 0.5, k.i0e(x) - n * (k.sgn(x) + 1 / x))),),
+    "bessel_j0": (_times(lambda n, x: -k.bessel_j1(x)),),
+    "bessel_j1": (_times(lambda n, x: k.where(x == 0, 0.5, k.bessel_j0(x) - n / x)),),
+    "bessel_y0": (_guarded(lambda n, x: -k.bessel_y1(x)),),
+    "bessel_y1": (_guarded(lambda n, x: k.bessel_y0(x) - n / x),),
+    "k0": (_guarded(lambda n, x: -k.k1(x)),),
+    "k0e": (_guarded(lambda n, x: n - k.k1e(x)),),
+    "k1": (_guarded(lambda n, x: -k.k0(x) - n / x),),
+    "k1e": (_guarded(lambda n, x: n - k.k0e(x) - n / x),),
 }
 
 # No gradient: what has whole or truth values, and what only looks at bits.

@@ -174,8 +174,7 @@ def test_guard_does_not_hide_the_second_derivative_at_zero_gradient():
 def test_override_replaces_the_rule():
     sigmoid = Map(lambda x: 1 / (1 + k.exp(-x)), "sigmoid")
     sigmoid.override(0, lambda g, x, result: g * result * (1 - result))
-    derived, uses = sigmoid.derivative(0)
-    assert uses == (-1,)
+    assert sigmoid.derivative(0)[1] == (-1,)
     x = np.array([-1000.0, 0.0, 1000.0])
     np.testing.assert_array_equal(gradient(sigmoid, 0, [x], np.ones(3), np.array([0, 0.5, 1]))[0], [0, 0.25, 0])
     both = Map(lambda x, y: x * y, "mul").override(None, lambda g, x, y, r: (g * y, None))
@@ -190,7 +189,7 @@ def test_several_outputs_take_a_gradient_each():
 
 def test_half_precision_derivative():
     x = np.float16([0.5, -1.0, 2.0])
-    derived, uses = Map(k.tanh, "tanh", 1).derivative(0)
+    derived, _ = Map(k.tanh, "tanh", 1).derivative(0)
     t = np.tanh(x)
     got = run(derived, [np.ones(3, np.float16), t], ["float16"])[0]
     np.testing.assert_allclose(got, 1 - t.astype(np.float32) ** 2, rtol=1e-3)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tests.kernels.harness import NUMPY, run
 
 from flambeau import kernels as k
 from flambeau.kernels import Map
+from tests.kernels.harness import NUMPY, run
 
 ADD = Map(lambda x, y: x + y, "add")
 SIZES = (1, 2, 3, 15, 16, 17, 63, 64, 65, 130, 259, 1000)

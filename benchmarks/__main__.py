@@ -1,0 +1,41 @@
+"""python -m benchmarks [name ...] [--only TEXT] [--threads N]"""
+
+import argparse
+import importlib
+import os
+
+from . import harness
+
+NAMES = (
+    *("overhead", "pointwise", "reduce", "matmul", "conv", "lenet"),
+    *("first_use", "import_time", "install_size"),
+)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(NAMES))
+    parser.add_argument("--only", help="rows with this text in their name")
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()))
+    args = parser.parse_args()
+
+    missed = []
+    for name in args.names or NAMES:
+        module = importlib.import_module(f"benchmarks.{name}")
+        harness.use_threads(getattr(module, "THREADS", args.threads))
+        print(f"\n{name}: {module.__doc__.splitlines()[0]}")
+        print(harness.header())
+        if hasattr(module, "rows"):
+            rows = module.rows()
+        else:
+            rows = harness.compare_modules(module.cases, args.only)
+        for row in rows:
+            print(harness.line(row), flush=True)
+            if row.reached is False or row.ours_s is None:
+                missed.append(f"{name}: {row.name}")
+    if missed:
+        print(f"\n{len(missed)} goals not reached:\n  " + "\n  ".join(missed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Paired timing: A B A B ... in one process, so that whatever slows the machine slows both."""
+
+import gc
+import statistics
+import time
+
+BLOCK_S = 0.02  # the least a timed block should take, so that the clock and the loop don't count
+ROUNDS = 9
+
+
+class Row:
+    """One line of the table: median times in seconds, and the median of the paired ratios."""
+
+    def __init__(self, name, goal, ours_s, theirs_s, ratio, text=None):
+        self.name = name
+        self.goal = goal
+        self.ours_s = ours_s
+        self.theirs_s = theirs_s
+        self.ratio = ratio
+        self.text = text
+
+    @property
+    def reached(self):
+        """True, False, or None where there is nothing to compare with."""
+        return None if self.goal is None or self.ratio is None else self.ratio >= self.goal
+
+
+def repeated(function, count):
+    """Seconds for `count` calls."""
+    loop = range(count)
+    start = time.perf_counter()
+    for _ in loop:
+        function()
+    return time.perf_counter() - start
+
+
+def calls_per_block(function):
+    """How many calls fill a block; the first calls, which compile, are not counted."""
+    function()
+    count = 1
+    while (taken := repeated(function, count)) < BLOCK_S / 2:
+        count = max(2 * count, int(count * BLOCK_S / max(taken, 1e-9) / 2))
+    return max(1, round(count * BLOCK_S / taken))
+
+
+def compare(name, goal, ours, theirs=None, rounds=ROUNDS):
+    """Time two functions in turn.
+
+    Args:
+        name (str): the row's name.
+        goal (float or None): the least ratio theirs / ours to reach.
+        ours, theirs (callable): without arguments; `theirs` may be None.
+        rounds (int): how many pairs of blocks.
+
+    Returns:
+        Row.
+    """
+    ours_count = calls_per_block(ours)
+    if theirs is None:
+        taken = [repeated(ours, ours_count) / ours_count for _ in range(rounds)]
+        return Row(name, goal, statistics.median(taken), None, None)
+    theirs_count = calls_per_block(theirs)
+    ours_s, theirs_s = [], []
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(rounds):
+            ours_s.append(repeated(ours, ours_count) / ours_count)
+            theirs_s.append(repeated(theirs, theirs_count) / theirs_count)
+    finally:
+        gc.enable()
+    ratio = statistics.median(b / a for a, b in zip(ours_s, theirs_s))
+    return Row(name, goal, statistics.median(ours_s), statistics.median(theirs_s), ratio)
+
+
+def compare_modules(cases, only=None):
+    """Rows of `cases`, which yields (name, goal, function) for the module it is given."""
+    import flambeau
+
+    pytorch = import_pytorch()
+    theirs = {} if pytorch is None else {name: f for name, _, f in cases(pytorch)}
+    for name, goal, ours in cases(flambeau):
+        if only is None or only in name:
+            try:
+                yield compare(name, goal, ours, theirs.get(name))
+            except (NotImplementedError, AttributeError, RuntimeError, TypeError) as error:
+                yield Row(name, goal, None, None, None, f"{type(error).__name__}: {error}")
+
+
+def import_pytorch():
+    """PyTorch, or None where it is not installed."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    return torch
+
+
+def use_threads(n):
+    """The same number of threads for both."""
+    import flambeau
+
+    for module in (flambeau, import_pytorch()):
+        if module is not None:
+            module.set_num_threads(n)
+
+
+def header():
+    return f"{'':36} {'flambeau':>10} {'PyTorch':>10} {'ratio':>7}  goal"
+
+
+def line(row):
+    """A row as text; `!` marks a goal that was missed."""
+    if row.ours_s is None:
+        return f"{row.name:36} {row.text}"
+    ratio = "" if row.ratio is None else f"{row.ratio:6.2f}x"
+    goal = "" if row.goal is None else f"{row.goal:.2g}x"
+    mark = "!" if row.reached is False else ""
+    times = f"{in_units(row.ours_s):>10} {in_units(row.theirs_s):>10}"
+    return f"{row.name:36} {times} {ratio:>7}  {goal:>5} {mark}{row.text or ''}".rstrip()
+
+
+def in_units(seconds):
+    if seconds is None:
+        return "-"
+    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
