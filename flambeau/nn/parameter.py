@@ -51,7 +51,8 @@ class Parameter(flambeau.Tensor, metaclass=_ParameterType):
         return copied
 
     def __repr__(self):
-        return "Parameter containing:\n" + super().__repr__()
+        plain = _make_subclass(flambeau.Tensor, self, self.requires_grad)
+        return "Parameter containing:\n" + repr(plain)
 
     def __reduce_ex__(self, protocol):
         return _rebuild_parameter, (self.detach().as_subclass(flambeau.Tensor), self.requires_grad)

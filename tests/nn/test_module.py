@@ -71,7 +71,7 @@ def test_names_are_checked():
         module.register_buffer("b", [1])
     with pytest.raises(TypeError):
         module.add_module("m", torch.zeros(1))
-    with pytest.raises(ValueError, match="non-leaf"):
+    with pytest.raises(TypeError, match="Parameter or None required"):
         module.register_parameter("p", parameter * 2)
 
 
