@@ -1,7 +1,7 @@
 """Scalar expressions to machine code. No tensor is known here: shapes, dtypes and loops only.
 
 Read: expression.py and language.py (what is written), types.py, derive.py and rules.py (derivatives),
-lower.py with maths.py, expansions.py, complexes.py and helpers.py (each node to instructions), emit.py
+lower.py with maths.py, expansions.py, complexes.py, rare.py and helpers.py (each node to instructions), emit.py
 (their text), map.py, reduce.py, rows.py (the loops), targets/, cache.py, interpret.py.
 May import: the standard library; numpy and llvmlite inside functions. Must not import: ops, tensor.
 See it: python -m flambeau.kernels "x / (1 + exp(-x))" prints expression, derivative, IR, assembly.

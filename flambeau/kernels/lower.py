@@ -8,9 +8,9 @@ nodes; complex operations by their real parts (complexes.py).
 from . import complexes, expansions
 from .emit import INTS, Value, constant
 from .expression import input as symbol
-from .expression import inputs_of
 from .helpers import float_remainder, integer_power, scale_by_power, table_lookup
-from .types import DTYPES, promote_all, real_dtype, signature
+from .rare import seldom
+from .types import DTYPES, real_dtype, signature
 
 
 def lower(block, roots, inputs, known=None):
@@ -30,7 +30,7 @@ def lower(block, roots, inputs, known=None):
             value = block.index
         elif n.op == "seldom":
             condition, _, fast = n.args
-            value = _seldom(block, done[id(condition)], n.args[1], done[id(fast)], inputs)
+            value = seldom(block, done[id(condition)], n.args[1], done[id(fast)], inputs)
         else:
             value = _apply(block, n, [done[id(a)] for a in n.args])
         done[id(n)] = value
@@ -141,68 +141,6 @@ def _libm(block, name, register, operands):
         one = block.emit(f"call {register} @{function}({', '.join(f'{register} {o}' for o in ones)})")
         result = block.emit(f"insertelement {vector} {result}, {register} {one}, i64 {lane}")
     return result
-
-
-def _seldom(block, condition, slow, fast, inputs):
-    """select(condition, slow, fast), where a cold function computes slow if any lane needs it."""
-    condition = block.convert(condition, "bool")
-    module = block.module
-    used = [i for i in inputs_of([slow]) if inputs[i].const is None]
-    # Main loop and tail share one function.
-    fixed = [(i, inputs[i].const) for i in inputs_of([slow]) if inputs[i].const is not None]
-    key = "seldom", id(slow), block.width, repr(fixed), fast.type, *(inputs[i].type for i in used)
-    if key in module.shared:
-        name, dtype = module.shared[key]
-        fast = block.convert(fast, dtype)
-        return _call_seldom(block, name, dtype, condition, fast, [inputs[i] for i in used])
-    name = f"seldom.{len(module.helpers)}"
-    module.helpers[name] = ""  # takes its place before helpers of its own
-    inner = type(block)(module, block.width)
-    symbols, parameters = {i: v for i, v in _numbered(inputs)}, []
-    for i in used:
-        v = inputs[i]
-        vector = block.type(DTYPES[v.dtype].register)
-        parameters.append(f"{vector} %in.{i}")
-        symbols[i] = Value(v.dtype, f"%in.{i}", weak=v.weak)
-    (value,) = lower(inner, [slow], symbols)
-    dtype, _ = promote_all([value.type, fast.type])
-    value, fast = inner.convert(value, dtype), block.convert(fast, dtype)
-    vector, mask = block.type(DTYPES[dtype].register), block.type("i1")
-    bits = f"i{block.width}"
-    any_lane = (f"  %bits = bitcast {mask} %c to {bits}\n  %any = icmp ne {bits} %bits, 0"
-                if block.width > 1 else "  %any = or i1 %c, false")
-    body = "\n".join(inner.lines)
-    extra = "".join(f", {p}" for p in parameters)
-    module.helpers[name] = f"""define internal {vector} @{name}.slow({", ".join(parameters)}) cold noinline #0 {{
-{body}
-  ret {vector} {value.name}
-}}
-define internal {vector} @{name}({mask} %c, {vector} %fast{extra}) alwaysinline #0 {{
-entry:
-{any_lane}
-  br i1 %any, label %slow, label %end, !prof !0
-slow:
-  %found = call {vector} @{name}.slow({", ".join(parameters)})
-  %mixed = select {mask} %c, {vector} %found, {vector} %fast
-  br label %end
-end:
-  %result = phi {vector} [ %fast, %entry ], [ %mixed, %slow ]
-  ret {vector} %result
-}}
-"""
-    module.shared[key] = name, dtype
-    return _call_seldom(block, name, dtype, condition, fast, [inputs[i] for i in used])
-
-
-def _numbered(inputs):
-    return inputs.items() if isinstance(inputs, dict) else enumerate(inputs)
-
-
-def _call_seldom(block, name, dtype, condition, fast, passed):
-    vector = block.type(DTYPES[dtype].register)
-    arguments = [f"{block.type('i1')} {condition.name}", f"{vector} {fast.name}"]
-    arguments += [f"{block.type(DTYPES[v.dtype].register)} {v.name}" for v in passed]
-    return Value(dtype, block.emit(f"call {vector} @{name}({', '.join(arguments)})"))
 
 
 # -- complex --------------------------------------------------------------------------------------
