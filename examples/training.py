@@ -8,8 +8,8 @@ import flambeau as torch
 import flambeau.nn.functional as F
 
 
-def train(model, loader, optimizer, epochs):
-    """Minimise the cross entropy, with a progress bar.
+def train(model, loader, optimizer, epochs, scheduler=None):
+    """Minimise the cross entropy, with a progress bar; the scheduler counts steps.
 
     Returns:
         (list of float, float): the loss of each step, and the time it took in seconds.
@@ -25,6 +25,8 @@ def train(model, loader, optimizer, epochs):
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
+                if scheduler is not None:
+                    scheduler.step()
                 losses.append(loss.item())
                 if len(losses) % 10 == 0:
                     bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
