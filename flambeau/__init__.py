@@ -42,6 +42,9 @@ _LAZY = {
     **dict.fromkeys("no_grad enable_grad set_grad_enabled inference_mode".split(), "autograd.grad_mode"),
     **dict.fromkeys("save load".split(), "serialization"),
     "set_printoptions": "printing",
+    **dict.fromkeys("bilinear conv_tbc cosine_similarity pairwise_distance pdist pixel_shuffle pixel_unshuffle "
+                    "channel_shuffle native_channel_shuffle rrelu rrelu_ dropout alpha_dropout feature_alpha_dropout "
+                    "group_norm".split(), "nn.functional"),
     **dict.fromkeys("autocast compile is_autocast_enabled use_deterministic_algorithms are_deterministic_algorithms_enabled "
                     "get_default_device set_default_device set_default_tensor_type is_autocast_cpu_enabled "
                     "is_deterministic_algorithms_warn_only_enabled get_num_interop_threads set_num_interop_threads "

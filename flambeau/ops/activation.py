@@ -201,7 +201,7 @@ def _(grad_output, input, result):
     return k.where(input <= -3, 0, k.where(input >= 3, grad_output, grad_output * (input / 3 + 0.5)))
 
 
-@_activation
+@pointwise(inplace=False, namespaces=("torch", "nn.functional"))
 def hardshrink(input, lambd=0.5):
     """input where its magnitude exceeds lambd, else 0."""
     return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, input)

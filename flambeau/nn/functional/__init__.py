@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".affine": "linear bilinear",
         ".activation": """relu relu_ relu6 hardtanh hardtanh_ leaky_relu leaky_relu_ elu elu_ celu
             celu_ selu selu_ gelu silu mish softplus softsign tanhshrink hardshrink softshrink
-            threshold threshold_ sigmoid tanh logsigmoid hardsigmoid hardswish prelu rrelu rrelu_
+            threshold threshold_ _threshold sigmoid tanh logsigmoid hardsigmoid hardswish prelu rrelu rrelu_
             glu softmax softmin log_softmax gumbel_softmax""",
         ".attention": "scaled_dot_product_attention multi_head_attention_forward",
         ".conv": """conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d conv_tbc
@@ -41,3 +41,4 @@ __getattr__, __dir__, __all__ = table_of_contents(
             affine_grid grid_sample""",
     },
 )
+__all__.remove("_threshold")

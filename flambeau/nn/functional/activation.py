@@ -15,9 +15,22 @@ _SOFTMAX_ADVICE = (
 )
 
 
+# These have no argument beyond their operator's.
+gelu = operators.gelu
+hardshrink = operators.hardshrink
+logsigmoid = operators.logsigmoid
+prelu = operators.prelu
+softplus = operators.softplus
+softsign = operators.softsign
+tanhshrink = operators.tanhshrink
+sigmoid = flambeau.sigmoid
+tanh = flambeau.tanh
+_relu = operators.relu
+
+
 def relu(input, inplace=False):
     """max(input, 0)."""
-    return input.relu_() if inplace else flambeau.relu(input)
+    return input.relu_() if inplace else _relu(input)
 
 
 def relu_(input):
@@ -94,15 +107,6 @@ def selu_(input):
     return selu(input, True)
 
 
-def gelu(input, approximate="none"):
-    """input * Phi(input), Phi the normal distribution function.
-
-    With approximate="tanh": Phi(x) ~ (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x**3))) / 2.
-    Source: Hendrycks, Gimpel, 2016, arXiv:1606.08415.
-    """
-    return operators.gelu(input, approximate)
-
-
 def silu(input, inplace=False):
     """input * sigmoid(input)."""
     result = operators.silu(input)
@@ -115,31 +119,11 @@ def mish(input, inplace=False):
     return input.copy_(result) if inplace else result
 
 
-def softplus(input, beta=1, threshold=20):
-    """log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold."""
-    return operators.softplus(input, beta, threshold)
-
-
-def softsign(input):
-    """input / (1 + |input|)."""
-    return operators.softsign(input)
-
-
-def tanhshrink(input):
-    """input - tanh(input)."""
-    return operators.tanhshrink(input)
-
-
-def hardshrink(input, lambd=0.5):
-    """input where |input| > lambd, 0 elsewhere."""
-    return operators.hardshrink(input, lambd)
-
-
-def softshrink(input, lambd=0.5):
+def softshrink(input, lambd=0.5, *, out=None):
     """input moved towards 0 by lambd, 0 where |input| <= lambd."""
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    return operators.softshrink(input, lambd)
+    return operators.softshrink(input, lambd, out=out)
 
 
 def threshold(input, threshold, value, inplace=False):
@@ -148,24 +132,12 @@ def threshold(input, threshold, value, inplace=False):
     return input.copy_(result) if inplace else result
 
 
+_threshold = threshold
+
+
 def threshold_(input, threshold, value):
     """threshold, in place."""
     return input.copy_(operators.threshold(input, threshold, value))
-
-
-def sigmoid(input):
-    """1 / (1 + exp(-input))."""
-    return input.sigmoid()
-
-
-def tanh(input):
-    """tanh(input)."""
-    return input.tanh()
-
-
-def logsigmoid(input):
-    """log(sigmoid(input)), without overflow."""
-    return operators.logsigmoid(input)
 
 
 def hardsigmoid(input, inplace=False):
@@ -178,23 +150,6 @@ def hardswish(input, inplace=False):
     """input * hardsigmoid(input). Source: Howard et al., 2019, arXiv:1905.02244."""
     result = operators.hardswish(input)
     return input.copy_(result) if inplace else result
-
-
-def prelu(input, weight):
-    """input where it is positive, weight * input elsewhere.
-
-    weight holds one value, or one a channel (dimension 1).
-    """
-    if weight.dim() not in (0, 1):
-        raise RuntimeError(
-            "prelu: Expected `weight` to be a scalar or 1D tensor, but got: "
-            f"ndim = {weight.dim()}"
-        )
-    if input.dtype != weight.dtype:
-        raise RuntimeError(
-            f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}"
-        )
-    return operators.prelu(input, weight)
 
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
