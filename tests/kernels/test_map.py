@@ -292,3 +292,12 @@ def test_lookup_and_seldom():
     f = Map(lambda x: k.seldom(x > 2, k.sqrt(x) * 3, x + 1), "seldom")
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(run(f, [x], ["float32"])[0], np.where(x > 2, np.sqrt(x) * np.float32(3), x + 1))
+
+
+def test_bitwise_operations_on_floats_say_what_to_do():
+    with pytest.raises(TypeError, match=r"cannot apply 'and' to float32: x & y. Cast to an integer"):
+        Map(lambda x, y: x & y, "and").compile(["float32"] * 2, ["float32"] * 2, ["float32"], "ccc")
+    with pytest.raises(TypeError, match="cannot subtract bool: x - y"):
+        Map(lambda x, y: x - y, "sub").compile(["bool"] * 2, ["bool"] * 2, ["bool"], "ccc")
+    with pytest.raises(TypeError, match="cannot apply floor to complex"):
+        Map(lambda x: k.floor(x), "floor").compile(["complex64"], ["complex64"], ["complex64"], "cc")
