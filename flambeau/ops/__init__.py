@@ -22,6 +22,7 @@ FAMILIES = """
     einsum
     equality
     factorizations
+    fourier
     index
     join
     layout
