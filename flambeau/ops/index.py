@@ -3,6 +3,7 @@
 Each names the cells it reads by int64 tensors; its gradient is added into the same cells of zeros, in the
 order of the result, so a gradient is the same bits on every run.
 """
+
 from .. import _core
 from .._core import indexing
 from . import public as fl
@@ -104,7 +105,9 @@ def take_along_dim(input, indices, dim=None):
     Negative indices count from the end.
     """
     if indices.dtype != fl.int64:
-        raise RuntimeError(f"take_along_dim(): dtype of indices should be Long but got {indices.dtype}.")
+        raise RuntimeError(
+            f"take_along_dim(): dtype of indices should be Long but got {indices.dtype}."
+        )
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1))
     if input.dim() != indices.dim():
@@ -113,15 +116,19 @@ def take_along_dim(input, indices, dim=None):
             f"but got {input.dim()} dimensions for input, and {indices.dim()} dimensions for indices"
         )
     dim = wrap_dim(dim, input.dim(), "take_along_dim")
-    shape = list(fl.broadcast_shapes(
-        [1 if d == dim else size for d, size in enumerate(input.shape)],
-        [1 if d == dim else size for d, size in enumerate(indices.shape)],
-    ))
+    shape = list(
+        fl.broadcast_shapes(
+            [1 if d == dim else size for d, size in enumerate(input.shape)],
+            [1 if d == dim else size for d, size in enumerate(indices.shape)],
+        )
+    )
     if not shape:
         return gather(input, 0, indices)
     size = input.size(dim)
-    indices = fl.where(indices < 0, indices + size, indices).expand([*shape[:dim], indices.size(dim), *shape[dim + 1:]])
-    return gather(input.expand([*shape[:dim], size, *shape[dim + 1:]]), dim, indices)
+    indices = fl.where(indices < 0, indices + size, indices).expand(
+        [*shape[:dim], indices.size(dim), *shape[dim + 1 :]]
+    )
+    return gather(input.expand([*shape[:dim], size, *shape[dim + 1 :]]), dim, indices)
 
 
 # ---- x[...]
@@ -137,7 +144,9 @@ def index_cells(ctx, input, indices):
 
 @index_cells.derivative
 def _(ctx, grad_output):
-    return fl.index_put(fl.zeros(ctx.shape, dtype=grad_output.dtype), ctx.saved, grad_output, accumulate=True)
+    return fl.index_put(
+        fl.zeros(ctx.shape, dtype=grad_output.dtype), ctx.saved, grad_output, accumulate=True
+    )
 
 
 _WHOLE = slice(None)
@@ -152,8 +161,10 @@ def _acts_as_tuple(index):
     """A short list of indices means the tuple of them, as it did in NumPy once: x[[0, [1, 2]]]."""
     if not isinstance(index, list) or len(index) >= 32:
         return False
-    return any(item is None or item is Ellipsis or isinstance(item, (slice, list, tuple, fl.Tensor))
-               for item in index)
+    return any(
+        item is None or item is Ellipsis or isinstance(item, (slice, list, tuple, fl.Tensor))
+        for item in index
+    )
 
 
 def _as_index(item):
@@ -170,22 +181,31 @@ def _as_index(item):
         if tensor.numel() == 0 and not hasattr(item, "dtype"):
             tensor = tensor.to(fl.int64)
     if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
-        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {tensor.dtype}.")
+        raise IndexError(
+            f"tensors used as indices must be long, int, byte or bool tensors, not {tensor.dtype}."
+        )
     return tensor
 
 
 def split_index(input, index):
     """(the view of input by the basic part of the index, what is left of it: a tensor or None a dim of the view)."""
-    items = index if isinstance(index, tuple) else tuple(index) if _acts_as_tuple(index) else (index,)
+    items = (
+        index if isinstance(index, tuple) else tuple(index) if _acts_as_tuple(index) else (index,)
+    )
     items = [
-        item if item is None or item is Ellipsis or isinstance(item, (slice, bool)) or type(item) is int
-        else item.__index__() if hasattr(item, "__index__") and not hasattr(item, "__len__")
+        item
+        if item is None or item is Ellipsis or isinstance(item, (slice, bool)) or type(item) is int
+        else item.__index__()
+        if hasattr(item, "__index__") and not hasattr(item, "__len__")
         else _as_index(item)
         for item in items
     ]
     consumed = sum(
-        (item.dim() if is_mask(item) else 1) if isinstance(item, fl.Tensor) else not isinstance(item, bool)
-        for item in items if item is not None and item is not Ellipsis
+        (item.dim() if is_mask(item) else 1)
+        if isinstance(item, fl.Tensor)
+        else not isinstance(item, bool)
+        for item in items
+        if item is not None and item is not Ellipsis
     )
     basic, rest = [], []
     for item in items:

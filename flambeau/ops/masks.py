@@ -1,4 +1,5 @@
 """What a condition lets through: nonzero, masked_select, masked_scatter. Their sizes depend on the data."""
+
 from .._core import indexing
 from . import public as fl
 from .declare import composite, primitive
@@ -30,7 +31,11 @@ def nonzero_static(input, *, size, fill_value=-1):
         raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
     found = indexing.nonzero(input)[:size]
     missing = size - found.size(0)
-    return fl.cat([found, fl.full((missing, input.dim()), fill_value, dtype=fl.int64)]) if missing else found
+    return (
+        fl.cat([found, fl.full((missing, input.dim()), fill_value, dtype=fl.int64)])
+        if missing
+        else found
+    )
 
 
 @primitive

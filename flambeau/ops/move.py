@@ -1,4 +1,5 @@
 """Elements moved or repeated without looking at them: flip, roll, repeat_interleave."""
+
 from .._core import indexing
 from . import public as fl
 from .arguments import sequence, wrap_dims
@@ -50,7 +51,9 @@ def roll(input, shifts, dims=()):
     if not dims and len(shifts) == 1:
         return _roll(input.reshape(-1), shifts, (0,)).view(input.shape)
     if len(shifts) != len(dims):
-        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+        raise RuntimeError(
+            f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"
+        )
     if input.dim() == 0:
         raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     for shift, dim in zip(shifts, dims):  # one after the other: a dim may come twice
@@ -100,6 +103,8 @@ def _repeated_places(repeats, output_size):
     ends = repeats.cumsum(0)
     total = int(ends[-1]) if repeats.numel() else 0
     if output_size is not None and output_size != total:
-        raise RuntimeError(f"repeat_interleave: output_size is {output_size}, but the repeats sum to {total}.")
+        raise RuntimeError(
+            f"repeat_interleave: output_size is {output_size}, but the repeats sum to {total}."
+        )
     # Output place p belongs to the first slice that ends behind it.
     return fl.searchsorted(ends, fl.arange(total, dtype=fl.int64), right=True).to(repeats.dtype)

@@ -1,4 +1,5 @@
 """Named results, as flambeau.return_types shows them."""
+
 import collections
 
 
@@ -10,7 +11,9 @@ def result_type(name, fields):
         lines = ",\n".join(f"{field}={value!r}" for field, value in zip(self._fields, self))
         return f"torch.return_types.{name}(\n{lines})"
 
-    made = type(name, (base,), {"__slots__": (), "__repr__": show, "__module__": "flambeau.return_types"})
+    made = type(
+        name, (base,), {"__slots__": (), "__repr__": show, "__module__": "flambeau.return_types"}
+    )
     by_name[name] = made
     return made
 

@@ -1,4 +1,5 @@
 """Running results along a dim: cumsum, cumprod, logcumsumexp, cummax, cummin."""
+
 from .._core import indexing
 from . import public as fl
 from .arguments import wrap_dim
@@ -82,7 +83,9 @@ def cumprod(input, dim, *, dtype=None):
 def logcumsumexp(ctx, input, dim):
     """log of the running sum of exp(input) along dim, without overflow. Dtype: floating and complex."""
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
-        raise NotImplementedError(f"logcumsumexp: expected a floating point or complex tensor, but input is {input.dtype}.")
+        raise NotImplementedError(
+            f"logcumsumexp: expected a floating point or complex tensor, but input is {input.dtype}."
+        )
     result = indexing.logcumsumexp(input, dim)
     ctx.save_for_backward(input, result)
     ctx.dim = dim

@@ -3,6 +3,7 @@
 Values that meet in one cell are combined in the order of the source, whatever the number of threads; of
 several values assigned to one cell the last one stays.
 """
+
 import functools
 
 from .. import _core
@@ -20,7 +21,9 @@ _COMBINE = {"sum": _SUM, "prod": _PROD, "amax": _AMAX, "amin": _AMIN}
 
 def recording(*tensors):
     """True when a result of these tensors would have a history."""
-    return fl.is_grad_enabled() and any(isinstance(t, fl.Tensor) and t.requires_grad for t in tensors)
+    return fl.is_grad_enabled() and any(
+        isinstance(t, fl.Tensor) and t.requires_grad for t in tensors
+    )
 
 
 def in_place(input, operator, raw, *args):
@@ -67,7 +70,10 @@ def _from_corner(part, shape):
 
 def _corner(shape):
     ndim = len(shape)
-    return [fl.arange(size).reshape([-1 if d == k else 1 for d in range(ndim)]) for k, size in enumerate(shape)]
+    return [
+        fl.arange(size).reshape([-1 if d == k else 1 for d in range(ndim)])
+        for k, size in enumerate(shape)
+    ]
 
 
 @private
@@ -98,7 +104,9 @@ def _source(operator, input, index, src, value):
 
 def _scatter_reduce_name(operator, reduce):
     if reduce not in ("add", "multiply"):
-        raise RuntimeError(f"{operator}(): reduce argument must be either add or multiply, but got {reduce!r}.")
+        raise RuntimeError(
+            f"{operator}(): reduce argument must be either add or multiply, but got {reduce!r}."
+        )
     return "sum" if reduce == "add" else "prod"
 
 
@@ -159,21 +167,27 @@ def scatter_reduce_(input, dim, index, src, reduce, *, include_self=True):
     """scatter_reduce in place."""
     if not recording(input, src) and reduce in _COMBINE:
         return indexing.scatter_reduce_(input, dim, index, src, _COMBINE[reduce], include_self)
-    return input.copy_(scatter_reduce(input.clone(), dim, index, src, reduce, include_self=include_self))
+    return input.copy_(
+        scatter_reduce(input.clone(), dim, index, src, reduce, include_self=include_self)
+    )
 
 
 @composite
 def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     """index_add with reduce "prod", "mean", "amax" or "amin" in place of the sum."""
     if reduce == "sum":
-        raise RuntimeError("index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got sum.")
+        raise RuntimeError(
+            "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got sum."
+        )
     return _reduced(_SlicesIndex(dim, index), input, source, reduce, include_self, "index_reduce")
 
 
 @composite(function=False, out=False)
 def index_reduce_(input, dim, index, source, reduce, *, include_self=True):
     """index_reduce in place."""
-    return input.copy_(index_reduce(input.clone(), dim, index, source, reduce, include_self=include_self))
+    return input.copy_(
+        index_reduce(input.clone(), dim, index, source, reduce, include_self=include_self)
+    )
 
 
 class _AlongIndex:
@@ -236,7 +250,9 @@ def _reduced(cells, input, source, reduce, include_self, operator):
 
 def _mean(cells, input, source, include_self):
     used = cells.covered(source)
-    counts = cells.add(fl.full(input.shape, int(include_self), dtype=input.dtype), fl.ones_like(used))
+    counts = cells.add(
+        fl.full(input.shape, int(include_self), dtype=input.dtype), fl.ones_like(used)
+    )
     counts = counts.masked_fill(counts == 0, 1)
     total = cells.add(input if include_self else cells.fill(input, 0), source)
     if input.dtype.is_floating_point or input.dtype.is_complex:
@@ -259,13 +275,17 @@ def _(ctx, grad_output):
     grad_input = grad_source = None
     if ctx.needs_input_grad[0]:
         one_for_zero = input.masked_fill(input == 0, 1)
-        grad_input = grad_output * _product(one_for_zero, source, cells, include_self) / one_for_zero
+        grad_input = (
+            grad_output * _product(one_for_zero, source, cells, include_self) / one_for_zero
+        )
         if not include_self:
             grad_input = cells.fill(grad_input, 0)
     if ctx.needs_input_grad[1]:
         used = cells.covered(source)
         zero = used == 0
-        zeros_in_cell = cells.read(cells.add(fl.zeros(input.shape, dtype=input.dtype), zero.to(input.dtype)))
+        zeros_in_cell = cells.read(
+            cells.add(fl.zeros(input.shape, dtype=input.dtype), zero.to(input.dtype))
+        )
         only_zero = zero & (zeros_in_cell == 1)
         # Leaving out the one zero of a cell gives the product of the others; of two, the product stays 0.
         without = _product(input, used.masked_fill(only_zero, 1), cells, include_self)
@@ -324,7 +344,9 @@ def _(ctx, grad_output):
     (index,) = ctx.saved
     grad_input = grad_source = None
     if ctx.needs_input_grad[0]:
-        grad_input = grad_output if ctx.combine == _SUM else fl.index_fill(grad_output, ctx.dim, index, 0)
+        grad_input = (
+            grad_output if ctx.combine == _SUM else fl.index_fill(grad_output, ctx.dim, index, 0)
+        )
     if ctx.needs_input_grad[3]:
         grad_source = grad_output.index_select(ctx.dim, index).reshape(ctx.source_shape)
     return grad_input, None, None, grad_source, None
@@ -334,8 +356,12 @@ def _scaled(input, source, alpha):
     """alpha * source, if the dtypes allow it."""
     if isinstance(alpha, (int, float, complex)) and alpha == 1:
         return source
-    if isinstance(alpha, (float, complex)) and not (input.dtype.is_floating_point or input.dtype.is_complex):
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if isinstance(alpha, (float, complex)) and not (
+        input.dtype.is_floating_point or input.dtype.is_complex
+    ):
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
     return (source * alpha).to(source.dtype)
 
 
@@ -376,7 +402,9 @@ def index_copy_(input, dim, index, source):
 def _slices_of(operator, input, dim, index, value):
     """(index without negatives, value as a source of index_copy)."""
     if not -max(1, input.dim()) <= dim < max(1, input.dim()):
-        raise IndexError(f"{operator}: Dimension out of range, got {dim} for input {tuple(input.shape)}")
+        raise IndexError(
+            f"{operator}: Dimension out of range, got {dim} for input {tuple(input.shape)}"
+        )
     if index.dtype not in (fl.int64, fl.int32):
         raise IndexError(f"{operator}(): Expected dtype int64 for index, but it is {index.dtype}.")
     size = input.size(dim) if input.dim() else 1
@@ -461,7 +489,9 @@ def _(ctx, grad_output):
     grad_input = grad_values = None
     if ctx.needs_input_grad[0]:
         zero = fl.zeros((), dtype=grad_output.dtype)
-        grad_input = grad_output if ctx.accumulate else _index_put(grad_output, indices, zero, False)
+        grad_input = (
+            grad_output if ctx.accumulate else _index_put(grad_output, indices, zero, False)
+        )
     if ctx.needs_input_grad[2]:
         read = index_cells(grad_output, indices)
         extra = len(ctx.values_shape) - read.dim()
@@ -473,7 +503,9 @@ def _(ctx, grad_output):
 
 def _index_list(operator, indices):
     if not isinstance(indices, (tuple, list)):
-        raise TypeError(f"{operator}(): argument 'indices' must be tuple of Tensors, not {type(indices).__name__}")
+        raise TypeError(
+            f"{operator}(): argument 'indices' must be tuple of Tensors, not {type(indices).__name__}"
+        )
     return list(indices)
 
 
@@ -501,9 +533,17 @@ def index_set(input, index, value):
     """input[index] = value where the core alone does not know how: tensors, lists, arrays, truth values."""
     if not isinstance(value, fl.Tensor):
         if isinstance(value, (list, tuple, str, dict, set)) or value is None:
-            raise TypeError(f"can't assign a {type(value).__name__} to a {input.dtype} tensor; wrap it in torch.tensor()")
-        value = fl.as_tensor(value, dtype=input.dtype) if hasattr(value, "__array__") else _filled(value, input, ())
-    view, rest = split_index(input, index)
+            raise TypeError(
+                f"can't assign a {type(value).__name__} to a {input.dtype} tensor; wrap it in torch.tensor()"
+            )
+        if hasattr(value, "__array__"):
+            value = fl.as_tensor(value, dtype=input.dtype)
+        else:
+            value = fl.full((), value, dtype=input.dtype)
+    if type(index) is fl.Tensor and index.dtype is fl.int64 and index.dim() > 0:
+        view, rest = input, (index,)
+    else:
+        view, rest = split_index(input, index)
     if value.dtype != view.dtype:
         value = value.to(view.dtype)
     if not rest:
@@ -511,7 +551,13 @@ def index_set(input, index, value):
             value = value[0]
         view.copy_(value)
         return
-    if len(rest) == 1 and value.dim() == 0 and is_mask(rest[0]) and rest[0].dtype is fl.bool and rest[0].shape == view.shape:
+    if (
+        len(rest) == 1
+        and value.dim() == 0
+        and is_mask(rest[0])
+        and rest[0].dtype is fl.bool
+        and rest[0].shape == view.shape
+    ):
         view.masked_fill_(rest[0], value)
         return
     index_put_(view, rest, value)

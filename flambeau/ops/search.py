@@ -1,7 +1,9 @@
-"""Where values fall among boundaries: searchsorted, bucketize, bincount, histc."""
+"""Where values fall among boundaries: searchsorted, bucketize, bincount, histc, histogram."""
+
 from .._core import indexing
 from . import public as fl
 from .declare import composite
+from .results import result_type
 
 
 def _search(operator, sequence, values, out_int32, right, side, sorter):
@@ -9,7 +11,9 @@ def _search(operator, sequence, values, out_int32, right, side, sorter):
         if side not in ("left", "right"):
             raise RuntimeError(f"{operator}(): side can only be 'left' or 'right' but got {side}")
         if right and side == "left":
-            raise RuntimeError(f"{operator}(): side and right can't be set to opposites, got side of left while right was True")
+            raise RuntimeError(
+                f"{operator}(): side and right can't be set to opposites, got side of left while right was True"
+            )
         right = side == "right"
     number = not isinstance(values, fl.Tensor)
     if number:
@@ -40,7 +44,9 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
 def bucketize(input, boundaries, *, out_int32=False, right=False):
     """searchsorted(boundaries, input) for 1-D boundaries."""
     if boundaries.dim() != 1:
-        raise RuntimeError(f"bucketize: boundaries tensor must be 1 dimension, but got dim({boundaries.dim()})")
+        raise RuntimeError(
+            f"bucketize: boundaries tensor must be 1 dimension, but got dim({boundaries.dim()})"
+        )
     return _search("bucketize", boundaries, input, out_int32, right, None, None)
 
 
@@ -77,3 +83,96 @@ def histc(input, bins=100, min=0, max=0):
     if low > high:
         raise RuntimeError("histc: max must be larger than min")
     return indexing.histc(input, None, bins, low, high)
+
+
+def _edges(values, bins, low, high):
+    """bins + 1 edges from low to high; without bounds, from the least to the greatest value."""
+    if low is None:
+        low, high = (float(values.min()), float(values.max())) if values.numel() else (0.0, 1.0)
+    if not (abs(low) < float("inf") and abs(high) < float("inf")):
+        raise RuntimeError(f"histogram: dimension range [{low}, {high}] is not finite")
+    if low > high:
+        raise RuntimeError(f"histogram: min should not exceed max, but got min {low} max {high}")
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return fl.linspace(low, high, bins + 1, dtype=values.dtype)
+
+
+def _bin_of(values, edges):
+    """(which bin each value falls into, whether it falls into any); the last bin holds its upper edge."""
+    place = indexing.searchsorted(edges, values, True, False, None) - 1
+    inside = (values >= edges[0]) & (values <= edges[-1])
+    return place.clamp(0, edges.numel() - 2), inside
+
+
+Histogram = result_type("histogram", "hist bin_edges")
+Histogramdd = result_type("histogramdd", "hist bin_edges")
+
+
+@composite(out=False)
+def histogram(input, bins, *, range=None, weight=None, density=False):
+    """How many elements (or what sum of weights) fall in each bin, and the edges of the bins.
+
+    Args:
+        bins (int or Tensor): how many equal bins, or their ascending edges.
+        range (two float, optional): from where to where the equal bins reach.
+        weight (Tensor, optional): shaped as input, a weight for each element.
+        density (bool): divide by the total and by the widths: the area becomes 1.
+
+    Returns:
+        (hist, bin_edges): (bins) and (bins + 1), the dtype of input.
+    """
+    weight = None if weight is None else weight.reshape(-1)
+    ranges = None if range is None else tuple(range)
+    found = histogramdd(input.reshape(-1, 1), (bins,), range=ranges, weight=weight, density=density)
+    return Histogram(found.hist, found.bin_edges[0])
+
+
+@composite(out=False)
+def histogramdd(input, bins, range=None, weight=None, density=False):
+    """histogram of points in D dimensions: input (*, D), a bin count or edges for each dimension.
+
+    Returns:
+        (hist, bin_edges): (bins of dim 0, ..., bins of dim D - 1), and a tuple of D tensors of edges.
+    """
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(
+            f"histogramdd: expected a floating point tensor, but input is {input.dtype}."
+        )
+    input = input.detach()
+    ndim = input.size(-1)
+    points = input.reshape(-1, ndim)
+    bins = (bins,) * ndim if isinstance(bins, int) else tuple(bins)
+    if len(bins) != ndim:
+        raise RuntimeError(
+            f"histogramdd: expected {ndim} sequences of bin edges or bin counts, but got {len(bins)}."
+        )
+    bounds = [(None, None)] * ndim if range is None else list(zip(range[::2], range[1::2]))
+    edges = tuple(
+        one.detach() if isinstance(one, fl.Tensor) else _edges(points[:, d], one, *bounds[d])
+        for d, one in enumerate(bins)
+    )
+    shape = [one.numel() - 1 for one in edges]
+    cell = fl.zeros(points.size(0), dtype=fl.int64)
+    inside = fl.ones(points.size(0), dtype=fl.bool)
+    for d, one in enumerate(edges):
+        place, within = _bin_of(points[:, d].contiguous(), one)
+        cell, inside = cell * shape[d] + place, inside & within
+    weight = (
+        fl.ones(points.size(0), dtype=input.dtype)
+        if weight is None
+        else weight.detach().reshape(-1)
+    )
+    total = 1
+    for size in shape:
+        total *= size
+    hist = (
+        fl.zeros(total, dtype=input.dtype)
+        .index_add(0, cell[inside], weight[inside].to(input.dtype))
+        .reshape(shape)
+    )
+    if density:
+        hist = hist / hist.sum()
+        for d, one in enumerate(edges):
+            hist = hist / one.diff().reshape([-1 if k == d else 1 for k, _ in enumerate(shape)])
+    return Histogramdd(hist, edges)

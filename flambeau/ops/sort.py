@@ -3,6 +3,7 @@
 Every sort is stable; NaN is greater than any number; of equal values the earlier one comes first. A
 gradient goes to the places that the values came from.
 """
+
 from .._core import indexing
 from . import public as fl
 from .declare import composite, primitive

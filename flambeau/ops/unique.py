@@ -1,4 +1,5 @@
 """Distinct values: unique and unique_consecutive."""
+
 from .._core import indexing
 from .arguments import wrap_dim
 from .declare import composite
@@ -15,7 +16,9 @@ def _distinct(input, consecutive, dim):
         input = input.reshape(1)
     n = input.size(dim)
     if input.numel() == 0 and n > 0:
-        raise RuntimeError("unique: There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
+        raise RuntimeError(
+            "unique: There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
+        )
     rows = input.permute(dim, *(d for d in range(input.dim()) if d != dim)).contiguous()
     first, inverse, counts = indexing.unique(rows, consecutive, n, input.numel() // n if n else 0)
     return indexing.index_select(input, dim, first), inverse, counts

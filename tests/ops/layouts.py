@@ -30,4 +30,6 @@ def _pair(tensor):
 
 def ints(*values, dtype=None):
     """An index tensor from nested lists or an array."""
-    return fl.from_numpy(np.array(values[0] if len(values) == 1 else values, dtype=dtype or np.int64))
+    return fl.from_numpy(
+        np.array(values[0] if len(values) == 1 else values, dtype=dtype or np.int64)
+    )

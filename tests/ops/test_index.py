@@ -2,14 +2,39 @@
 
 import numpy as np
 import pytest
-from tests.ops.layouts import ints, views
 
 import flambeau as fl
+from tests.ops.layouts import ints, views
 
 CASES = [
-    "i", "i2", "neg", ":,i", "..., i", "i,i", "i, :, i", ":, i, i", "None, i", "i, None", "1:, i", "0, i", "0, :, i",
-    "mask1", ":, mask_mid", "mask12", "mask3", "mask1, :, i", "i, ..., 1", "[0, 1]", "[], ", "i2, i", "empty",
-    "range(2)", "array", "True", "False", "i32, ..., None",
+    "i",
+    "i2",
+    "neg",
+    ":,i",
+    "..., i",
+    "i,i",
+    "i, :, i",
+    ":, i, i",
+    "None, i",
+    "i, None",
+    "1:, i",
+    "0, i",
+    "0, :, i",
+    "mask1",
+    ":, mask_mid",
+    "mask12",
+    "mask3",
+    "mask1, :, i",
+    "i, ..., 1",
+    "[0, 1]",
+    "[], ",
+    "i2, i",
+    "empty",
+    "range(2)",
+    "array",
+    "True",
+    "False",
+    "i32, ..., None",
 ]
 
 
@@ -43,7 +68,9 @@ def _index(text, for_numpy):
 def _expected(array, text):
     """NumPy's answer, but for ints beside tensors: those are taken first, as in PyTorch."""
     if text in ("0, :, i", "i, ..., 1"):
-        return array[0][:, np.array([1, 0])] if text == "0, :, i" else array[..., 1][np.array([1, 0])]
+        return (
+            array[0][:, np.array([1, 0])] if text == "0, :, i" else array[..., 1][np.array([1, 0])]
+        )
     index = _index(text, True)
     if text == "[], ":
         index = np.array([], dtype=np.int64)
@@ -57,7 +84,9 @@ def test_getitem_agrees_with_numpy(text):
         np.testing.assert_array_equal(result.numpy(), _expected(array, text), err_msg=layout)
 
 
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "float16", "float32", "complex64", "complex128"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int16", "float16", "float32", "complex64", "complex128"]
+)
 def test_getitem_takes_every_itemsize(dtype):
     array = (np.arange(24).reshape(4, 6) % 5).astype(dtype)
     tensor = fl.from_numpy(array.copy())
@@ -79,16 +108,27 @@ def test_getitem_scalar_tensor_index_is_a_view():
     assert x.sum(1).tolist() == [0, 4, 0]
 
 
-@pytest.mark.parametrize("bad, kind, text", [
-    (lambda x: x[ints([0, 5])], IndexError, r"index 5 is out of bounds for dimension 0 with size 3, at position \(1,\)"),
-    (lambda x: x[:, ints([[-5]])], IndexError, r"index -5 is out of bounds for dimension 1 with size 4, at position \(0, 0\)"),
-    (lambda x: x[fl.zeros(2)], IndexError, "tensors used as indices must be"),
-    (lambda x: x[0.5], IndexError, "valid indices"),
-    (lambda x: x[fl.zeros(2, dtype=fl.bool)], IndexError, "The shape of the mask"),
-    (lambda x: x[ints([0]), ints([0]), ints([0])], IndexError, "too many indices"),
-    (lambda x: x[ints([0, 1]), ints([0, 1, 2])], IndexError, "could not be broadcast together"),
-    (lambda x: x[::-1, ints([0])], ValueError, "flip"),
-])
+@pytest.mark.parametrize(
+    "bad, kind, text",
+    [
+        (
+            lambda x: x[ints([0, 5])],
+            IndexError,
+            r"index 5 is out of bounds for dimension 0 with size 3, at position \(1,\)",
+        ),
+        (
+            lambda x: x[:, ints([[-5]])],
+            IndexError,
+            r"index -5 is out of bounds for dimension 1 with size 4, at position \(0, 0\)",
+        ),
+        (lambda x: x[fl.zeros(2)], IndexError, "tensors used as indices must be"),
+        (lambda x: x[0.5], IndexError, "valid indices"),
+        (lambda x: x[fl.zeros(2, dtype=fl.bool)], IndexError, "The shape of the mask"),
+        (lambda x: x[ints([0]), ints([0]), ints([0])], IndexError, "too many indices"),
+        (lambda x: x[ints([0, 1]), ints([0, 1, 2])], IndexError, "could not be broadcast together"),
+        (lambda x: x[::-1, ints([0])], ValueError, "flip"),
+    ],
+)
 def test_getitem_errors(bad, kind, text):
     with pytest.raises(kind, match=text):
         bad(fl.zeros(3, 4))
@@ -99,10 +139,16 @@ def test_index_select_and_gather_on_every_layout():
         for dim in (0, 1, 2, -1):
             index = ints([1, 0, 2, 1])
             np.testing.assert_array_equal(
-                tensor.index_select(dim, index).numpy(), np.take(array, index.numpy(), dim), err_msg=layout)
+                tensor.index_select(dim, index).numpy(),
+                np.take(array, index.numpy(), dim),
+                err_msg=layout,
+            )
             along = np.random.default_rng(1).integers(0, array.shape[dim], (3, 4, 5))
             np.testing.assert_array_equal(
-                fl.gather(tensor, dim, ints(along)).numpy(), np.take_along_axis(array, along, dim), err_msg=layout)
+                fl.gather(tensor, dim, ints(along)).numpy(),
+                np.take_along_axis(array, along, dim),
+                err_msg=layout,
+            )
 
 
 def test_gather_reads_a_smaller_index():
@@ -114,7 +160,10 @@ def test_gather_reads_a_smaller_index():
 def test_gather_out_and_errors():
     x, out = fl.zeros(2, 3), fl.empty(0)
     assert fl.gather(x, 1, ints([[0], [1]]), out=out) is out and out.shape == (2, 1)
-    with pytest.raises(IndexError, match=r"gather: index 3 is out of bounds for dimension 1 with size 3, at position \(1, 0\)"):
+    with pytest.raises(
+        IndexError,
+        match=r"gather: index 3 is out of bounds for dimension 1 with size 3, at position \(1, 0\)",
+    ):
         x.gather(1, ints([[0], [3]]))
     with pytest.raises(RuntimeError, match="out of bounds"):  # PyTorch's type for gather
         x.gather(1, ints([[-1], [0]]))
@@ -127,7 +176,9 @@ def test_gather_out_and_errors():
 def test_take_counts_from_the_end():
     for layout, tensor, array in views((3, 4)):
         index = np.array([[0, -1], [11, -12]])
-        np.testing.assert_array_equal(tensor.take(ints(index)).numpy(), np.take(array, index), err_msg=layout)
+        np.testing.assert_array_equal(
+            tensor.take(ints(index)).numpy(), np.take(array, index), err_msg=layout
+        )
     with pytest.raises(IndexError, match="take: index 12 is out of bounds"):
         fl.zeros(3, 4).take(ints([12]))
 
@@ -147,23 +198,31 @@ def test_large_gather_runs_in_parallel_ranges():
     array = random.standard_normal((300, 500)).astype(np.float32)
     index = random.integers(0, 300, (400, 500))
     np.testing.assert_array_equal(
-        fl.from_numpy(array).gather(0, ints(index[:300])).numpy(), np.take_along_axis(array, index[:300], 0))
-    np.testing.assert_array_equal(fl.from_numpy(array)[ints(index[:, 0])].numpy(), array[index[:, 0]])
+        fl.from_numpy(array).gather(0, ints(index[:300])).numpy(),
+        np.take_along_axis(array, index[:300], 0),
+    )
+    np.testing.assert_array_equal(
+        fl.from_numpy(array)[ints(index[:, 0])].numpy(), array[index[:, 0]]
+    )
 
 
-@pytest.mark.parametrize("function", [
-    lambda x: x.gather(1, ints([[0, 0, 1], [3, 3, 3]])),
-    lambda x: x.index_select(1, ints([2, 2, 0])),
-    lambda x: x.take(ints([[0, -1], [5, 5]])),
-    lambda x: x[ints([2, 0, 2])],
-    lambda x: x[:, ints([1, 1]), None],
-    lambda x: x[ints([0, 0, 2]), ints([1, 1, 3])],
-    lambda x: x[fl.from_numpy(np.arange(12).reshape(3, 4) % 3 == 0)],
-    lambda x: fl.embedding(x, ints([[1, 1], [0, 2]])),
-    lambda x: x[ints([0, 1])] ** 3,
-])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.gather(1, ints([[0, 0, 1], [3, 3, 3]])),
+        lambda x: x.index_select(1, ints([2, 2, 0])),
+        lambda x: x.take(ints([[0, -1], [5, 5]])),
+        lambda x: x[ints([2, 0, 2])],
+        lambda x: x[:, ints([1, 1]), None],
+        lambda x: x[ints([0, 0, 2]), ints([1, 1, 3])],
+        lambda x: x[fl.from_numpy(np.arange(12).reshape(3, 4) % 3 == 0)],
+        lambda x: fl.embedding(x, ints([[1, 1], [0, 2]])),
+        lambda x: x[ints([0, 1])] ** 3,
+    ],
+)
 def test_gradients(function):
     from flambeau.autograd import gradcheck, gradgradcheck
+
     x = fl.from_numpy(np.random.default_rng(0).standard_normal((3, 4))).requires_grad_()
     assert gradcheck(function, (x,))
     assert gradgradcheck(function, (x,))

@@ -7,14 +7,23 @@ import flambeau as fl
 from tests.ops.layouts import ints, views
 
 
-@pytest.mark.parametrize("name, oracle", [
-    ("cumsum", np.cumsum), ("cumprod", np.cumprod), ("logcumsumexp", np.logaddexp.accumulate),
-])
+@pytest.mark.parametrize(
+    "name, oracle",
+    [
+        ("cumsum", np.cumsum),
+        ("cumprod", np.cumprod),
+        ("logcumsumexp", np.logaddexp.accumulate),
+    ],
+)
 def test_scans_on_every_layout(name, oracle):
     for layout, tensor, array in views((3, 40, 5)):
         for dim in (0, 1, -1):
             np.testing.assert_allclose(
-                getattr(tensor, name)(dim).numpy(), oracle(array, axis=dim), rtol=1e-12, err_msg=layout)
+                getattr(tensor, name)(dim).numpy(),
+                oracle(array, axis=dim),
+                rtol=1e-12,
+                err_msg=layout,
+            )
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "float16", "float32", "complex64"])
@@ -55,20 +64,25 @@ def test_cummax_takes_the_last_of_equals_and_nan():
     for layout, tensor, array in views((3, 4, 5)):
         for dim in range(3):
             np.testing.assert_array_equal(
-                tensor.cummin(dim).values.numpy(), np.minimum.accumulate(array, dim), err_msg=layout)
+                tensor.cummin(dim).values.numpy(), np.minimum.accumulate(array, dim), err_msg=layout
+            )
             at = tensor.cummax(dim).indices.numpy()
             np.testing.assert_array_equal(
-                np.take_along_axis(array, at, dim), np.maximum.accumulate(array, dim))
+                np.take_along_axis(array, at, dim), np.maximum.accumulate(array, dim)
+            )
 
 
 def test_flip_and_roll_on_every_layout():
     for layout, tensor, array in views((3, 4, 5)):
         for dims in ((0,), (2,), (0, 2), (1, -1)):
-            np.testing.assert_array_equal(tensor.flip(dims).numpy(), np.flip(array, dims), err_msg=layout)
+            np.testing.assert_array_equal(
+                tensor.flip(dims).numpy(), np.flip(array, dims), err_msg=layout
+            )
         np.testing.assert_array_equal(tensor.flip(0, 1).numpy(), np.flip(array, (0, 1)))
         np.testing.assert_array_equal(tensor.roll(7).numpy(), np.roll(array, 7), err_msg=layout)
         np.testing.assert_array_equal(
-            tensor.roll((1, -2), (0, 2)).numpy(), np.roll(array, (1, -2), (0, 2)), err_msg=layout)
+            tensor.roll((1, -2), (0, 2)).numpy(), np.roll(array, (1, -2), (0, 2)), err_msg=layout
+        )
     assert fl.zeros(0, 2).flip(0).shape == (0, 2) and fl.zeros(0).roll(1).shape == (0,)
     with pytest.raises(RuntimeError, match="shifts and dimensions must align"):
         fl.zeros(2, 2).roll((1, 2), (0,))
@@ -79,7 +93,9 @@ def test_repeat_interleave():
     x = fl.from_numpy(array)
     np.testing.assert_array_equal(x.repeat_interleave(2).numpy(), np.repeat(array, 2))
     np.testing.assert_array_equal(x.repeat_interleave(2, 1).numpy(), np.repeat(array, 2, 1))
-    np.testing.assert_array_equal(x.repeat_interleave(ints([0, 3]), 0).numpy(), np.repeat(array, [0, 3], 0))
+    np.testing.assert_array_equal(
+        x.repeat_interleave(ints([0, 3]), 0).numpy(), np.repeat(array, [0, 3], 0)
+    )
     assert fl.repeat_interleave(ints([2, 0, 1])).tolist() == [0, 0, 2]
     with pytest.raises(RuntimeError, match="same size as input"):
         x.repeat_interleave(ints([1, 2, 3]), 0)
@@ -93,7 +109,8 @@ def test_nonzero_and_masked_select_on_every_layout(dtype):
             np.testing.assert_array_equal(got.numpy(), want)
         mask = array.real > 1
         np.testing.assert_array_equal(
-            tensor.masked_select(fl.from_numpy(mask)).numpy(), array[mask], err_msg=layout)
+            tensor.masked_select(fl.from_numpy(mask)).numpy(), array[mask], err_msg=layout
+        )
 
 
 def test_large_masks_are_counted_in_stretches():
@@ -101,7 +118,8 @@ def test_large_masks_are_counted_in_stretches():
     values = np.arange(mask.size).reshape(mask.shape)
     np.testing.assert_array_equal(fl.from_numpy(mask).nonzero().numpy(), np.argwhere(mask))
     np.testing.assert_array_equal(
-        fl.from_numpy(values).masked_select(fl.from_numpy(mask)).numpy(), values[mask])
+        fl.from_numpy(values).masked_select(fl.from_numpy(mask)).numpy(), values[mask]
+    )
     want = values.copy()
     want[mask] = -np.arange(mask.sum())
     fl.from_numpy(values).masked_scatter_(fl.from_numpy(mask), fl.from_numpy(-np.arange(mask.size)))
@@ -115,21 +133,25 @@ def test_masked_errors():
         fl.zeros(2).masked_scatter_(fl.ones(2, dtype=fl.bool), fl.zeros(1))
 
 
-@pytest.mark.parametrize("function", [
-    lambda x: x.cumsum(1) ** 2,
-    lambda x: x.cumprod(0),
-    lambda x: x.cumprod(1),
-    lambda x: (x * (x.detach() > 0)).cumprod(1),
-    lambda x: x.logcumsumexp(1),
-    lambda x: x.cummax(1)[0] ** 2,
-    lambda x: x.cummin(0)[0],
-    lambda x: x.flip(0) ** 2,
-    lambda x: x.roll(1, 1) ** 2,
-    lambda x: x.repeat_interleave(ints([2, 0, 1]), 0) ** 2,
-    lambda x: x.masked_select(x.detach() > 0) ** 2,
-])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.cumsum(1) ** 2,
+        lambda x: x.cumprod(0),
+        lambda x: x.cumprod(1),
+        lambda x: (x * (x.detach() > 0)).cumprod(1),
+        lambda x: x.logcumsumexp(1),
+        lambda x: x.cummax(1)[0] ** 2,
+        lambda x: x.cummin(0)[0],
+        lambda x: x.flip(0) ** 2,
+        lambda x: x.roll(1, 1) ** 2,
+        lambda x: x.repeat_interleave(ints([2, 0, 1]), 0) ** 2,
+        lambda x: x.masked_select(x.detach() > 0) ** 2,
+    ],
+)
 def test_gradients(function):
     from flambeau.autograd import gradcheck, gradgradcheck
+
     x = fl.from_numpy(np.random.default_rng(3).standard_normal((3, 4))).requires_grad_()
     assert gradcheck(function, (x,))
     assert gradgradcheck(function, (x,))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.ops.layouts import ints, views
 
 import flambeau as fl
+from tests.ops.layouts import ints, views
 
 UFUNC = {"sum": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
 
@@ -28,9 +28,11 @@ def test_scatter_and_scatter_add_on_every_layout(dim):
             assigned[cell] = src[at]
             added[cell] += src[at]
         np.testing.assert_array_equal(
-            tensor.scatter(dim, ints(index), fl.from_numpy(src)).numpy(), assigned, err_msg=layout)
+            tensor.scatter(dim, ints(index), fl.from_numpy(src)).numpy(), assigned, err_msg=layout
+        )
         np.testing.assert_array_equal(
-            tensor.scatter_add(dim, ints(index), fl.from_numpy(src)).numpy(), added, err_msg=layout)
+            tensor.scatter_add(dim, ints(index), fl.from_numpy(src)).numpy(), added, err_msg=layout
+        )
         if layout != "expanded":
             tensor.scatter_add_(dim, ints(index), fl.from_numpy(src))
             np.testing.assert_array_equal(tensor.numpy(), added, err_msg=layout)
@@ -57,12 +59,16 @@ def test_scatter_reduce(reduce, include_self, dtype):
             continue
         values += [x[cell]] if include_self else []
         want[cell] = np.mean(values) if reduce == "mean" else UFUNC[reduce].reduce(values)
-    got = fl.from_numpy(x).scatter_reduce(1, ints(index), fl.from_numpy(src), reduce, include_self=include_self)
+    got = fl.from_numpy(x).scatter_reduce(
+        1, ints(index), fl.from_numpy(src), reduce, include_self=include_self
+    )
     np.testing.assert_allclose(got.numpy(), want, rtol=1e-6)
 
 
 def test_amax_lets_nan_through():
-    x = fl.tensor([1.0, 2.0]).scatter_reduce(0, ints([0, 0]), fl.tensor([float("nan"), 5.0]), "amax")
+    x = fl.tensor([1.0, 2.0]).scatter_reduce(
+        0, ints([0, 0]), fl.tensor([float("nan"), 5.0]), "amax"
+    )
     assert np.isnan(x.numpy()[0]) and x.tolist()[1] == 2
 
 
@@ -76,7 +82,9 @@ def test_index_add_copy_fill_on_every_layout():
         np.testing.assert_allclose(got.numpy(), want, rtol=1e-15, err_msg=layout)
         want = array.copy()
         want[:, index] = source
-        np.testing.assert_array_equal(tensor.index_copy(1, ints(index), fl.from_numpy(source)).numpy(), want)
+        np.testing.assert_array_equal(
+            tensor.index_copy(1, ints(index), fl.from_numpy(source)).numpy(), want
+        )
         want[:] = array
         want[:, [0, -1]] = 9
         np.testing.assert_array_equal(tensor.index_fill(1, ints([0, -1]), 9).numpy(), want)
@@ -84,7 +92,10 @@ def test_index_add_copy_fill_on_every_layout():
 
 def test_large_index_add_is_the_sum_in_order():
     random = np.random.default_rng(0)
-    index, source = random.integers(0, 50, 3000), random.standard_normal((3000, 70)).astype(np.float32)
+    index, source = (
+        random.integers(0, 50, 3000),
+        random.standard_normal((3000, 70)).astype(np.float32),
+    )
     want = np.zeros((50, 70), np.float32)
     np.add.at(want, index, source)
     got = fl.zeros(50, 70).index_add_(0, ints(index), fl.from_numpy(source))
@@ -93,25 +104,31 @@ def test_large_index_add_is_the_sum_in_order():
 
 def test_put_and_index_put():
     x = fl.zeros(2, 3)
-    assert x.put(ints([0, -1, 0]), fl.tensor([1.0, 2.0, 3.0]), accumulate=True).tolist() == [[4, 0, 0], [0, 0, 2]]
+    assert x.put(ints([0, -1, 0]), fl.tensor([1.0, 2.0, 3.0]), accumulate=True).tolist() == [
+        [4, 0, 0],
+        [0, 0, 2],
+    ]
     y = x.index_put((ints([0, 1, 0]), ints([1, 2, 1])), fl.tensor(1.0), accumulate=True)
     assert y.tolist() == [[0, 2, 0], [0, 0, 1]]
     with pytest.raises(RuntimeError, match="source and destination dtypes match"):
         x.index_put_((ints([0]),), ints(1))
 
 
-@pytest.mark.parametrize("index, value", [
-    (lambda: (ints([1, 0]),), 5.0),
-    (lambda: (slice(None), ints([1, 0])), np.array([7.0, 8.0])),
-    (lambda: (ints([1, 0]), ints([2, 3])), np.array([7.0, 8.0])),
-    (lambda: (slice(0, 2), None, ints([1, 0])), np.array([[[7.0, 8.0]]])),
-    (lambda: (fl.from_numpy(np.arange(12).reshape(3, 4) % 2 == 0),), 3.0),
-    (lambda: (fl.from_numpy(np.arange(12).reshape(3, 4) % 2 == 0),), np.arange(6.0)),
-    (lambda: (fl.from_numpy(np.array([True, False, True])),), np.arange(4.0)),
-    (lambda: ([0, 2], slice(1, 3)), np.array([[1.0], [2.0]])),
-    (lambda: (True,), 4.0),
-    (lambda: (ints([0]),), np.arange(4.0).reshape(1, 1, 4)),
-])
+@pytest.mark.parametrize(
+    "index, value",
+    [
+        (lambda: (ints([1, 0]),), 5.0),
+        (lambda: (slice(None), ints([1, 0])), np.array([7.0, 8.0])),
+        (lambda: (ints([1, 0]), ints([2, 3])), np.array([7.0, 8.0])),
+        (lambda: (slice(0, 2), None, ints([1, 0])), np.array([[[7.0, 8.0]]])),
+        (lambda: (fl.from_numpy(np.arange(12).reshape(3, 4) % 2 == 0),), 3.0),
+        (lambda: (fl.from_numpy(np.arange(12).reshape(3, 4) % 2 == 0),), np.arange(6.0)),
+        (lambda: (fl.from_numpy(np.array([True, False, True])),), np.arange(4.0)),
+        (lambda: ([0, 2], slice(1, 3)), np.array([[1.0], [2.0]])),
+        (lambda: (True,), 4.0),
+        (lambda: (ints([0]),), np.arange(4.0).reshape(1, 1, 4)),
+    ],
+)
 def test_setitem_agrees_with_numpy(index, value):
     to_array = lambda item: item.numpy() if isinstance(item, fl.Tensor) else item
     for layout, tensor, array in views((3, 4)):
@@ -130,16 +147,43 @@ def test_setitem_from_its_own_memory_reads_first():
     assert x.tolist() == [0, 0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("bad, kind, text", [
-    (lambda x: x.scatter_(0, ints([[5]]), 1.0), IndexError, "scatter_: index 5 is out of bounds"),
-    (lambda x: x.index_add_(0, ints([3]), fl.ones(1, 2)), IndexError, "index_add_: index 3 is out of bounds"),
-    (lambda x: x.index_add_(0, ints([0]), fl.ones(2, 2)), IndexError, "source tensor shape must match"),
-    (lambda x: x.scatter(0, ints([[0]]), ints([[0]])), RuntimeError, "Expected self.dtype to be equal"),
-    (lambda x: x.scatter_reduce(0, ints([[0]]), x, "max"), RuntimeError, "either sum, prod, mean, amax or amin"),
-    (lambda x: x.__setitem__(ints([0]), [1.0, 2.0]), TypeError, "can't assign a list"),
-    (lambda x: x.__setitem__(ints([0, 1]), fl.ones(3)), RuntimeError, "cannot be broadcast"),
-    (lambda x: x[:1].expand(2, 2).index_fill_(0, ints([0]), 1), RuntimeError, "single memory location"),
-])
+@pytest.mark.parametrize(
+    "bad, kind, text",
+    [
+        (
+            lambda x: x.scatter_(0, ints([[5]]), 1.0),
+            IndexError,
+            "scatter_: index 5 is out of bounds",
+        ),
+        (
+            lambda x: x.index_add_(0, ints([3]), fl.ones(1, 2)),
+            IndexError,
+            "index_add_: index 3 is out of bounds",
+        ),
+        (
+            lambda x: x.index_add_(0, ints([0]), fl.ones(2, 2)),
+            IndexError,
+            "source tensor shape must match",
+        ),
+        (
+            lambda x: x.scatter(0, ints([[0]]), ints([[0]])),
+            RuntimeError,
+            "Expected self.dtype to be equal",
+        ),
+        (
+            lambda x: x.scatter_reduce(0, ints([[0]]), x, "max"),
+            RuntimeError,
+            "either sum, prod, mean, amax or amin",
+        ),
+        (lambda x: x.__setitem__(ints([0]), [1.0, 2.0]), TypeError, "can't assign a list"),
+        (lambda x: x.__setitem__(ints([0, 1]), fl.ones(3)), RuntimeError, "cannot be broadcast"),
+        (
+            lambda x: x[:1].expand(2, 2).index_fill_(0, ints([0]), 1),
+            RuntimeError,
+            "single memory location",
+        ),
+    ],
+)
 def test_errors_come_before_anything_is_written(bad, kind, text):
     x = fl.zeros(2, 2)
     with pytest.raises(kind, match=text):
@@ -154,29 +198,33 @@ def _random(*shape, seed=0):
 INDEX = [[0, 0, 1], [2, 2, 2]]
 
 
-@pytest.mark.parametrize("function", [
-    lambda x, s: x.scatter(1, ints([[0, 1, 2], [2, 1, 0]]), s),
-    lambda x, s: x.scatter(1, ints([[0, 1], [2, 1]]), s),
-    lambda x, s: x.scatter_add(1, ints(INDEX), s),
-    lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "sum", include_self=False),
-    lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "prod"),
-    lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "prod", include_self=False),
-    lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "mean"),
-    lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "amax"),
-    lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "amin", include_self=False),
-    lambda x, s: x.index_reduce(1, ints([0, 0, 2]), s, "amax"),
-    lambda x, s: x.index_add(1, ints([0, 0, 2]), s, alpha=3),
-    lambda x, s: x.index_copy(1, ints([1, 0, 2]), s),
-    lambda x, s: x.index_fill(0, ints([1]), s[0, 0]),
-    lambda x, s: x.put(ints(INDEX), s, accumulate=True),
-    lambda x, s: x.index_put((ints([0, 1]),), s),
-    lambda x, s: x.index_put((ints([1, 1]),), s, accumulate=True),
-    lambda x, s: x.index_put((ints([1]), ints([2])), s[0, 0]),
-    lambda x, s: (x * 1).index_add_(1, ints([0, 0, 2]), s) ** 2,
-    lambda x, s: x.masked_scatter(x.detach() > 0, s),
-])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, s: x.scatter(1, ints([[0, 1, 2], [2, 1, 0]]), s),
+        lambda x, s: x.scatter(1, ints([[0, 1], [2, 1]]), s),
+        lambda x, s: x.scatter_add(1, ints(INDEX), s),
+        lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "sum", include_self=False),
+        lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "prod"),
+        lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "prod", include_self=False),
+        lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "mean"),
+        lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "amax"),
+        lambda x, s: x.scatter_reduce(1, ints(INDEX), s, "amin", include_self=False),
+        lambda x, s: x.index_reduce(1, ints([0, 0, 2]), s, "amax"),
+        lambda x, s: x.index_add(1, ints([0, 0, 2]), s, alpha=3),
+        lambda x, s: x.index_copy(1, ints([1, 0, 2]), s),
+        lambda x, s: x.index_fill(0, ints([1]), s[0, 0]),
+        lambda x, s: x.put(ints(INDEX), s, accumulate=True),
+        lambda x, s: x.index_put((ints([0, 1]),), s),
+        lambda x, s: x.index_put((ints([1, 1]),), s, accumulate=True),
+        lambda x, s: x.index_put((ints([1]), ints([2])), s[0, 0]),
+        lambda x, s: (x * 1).index_add_(1, ints([0, 0, 2]), s) ** 2,
+        lambda x, s: x.masked_scatter(x.detach() > 0, s),
+    ],
+)
 def test_gradients(function):
     from flambeau.autograd import gradcheck, gradgradcheck
+
     inputs = _random(2, 3), _random(2, 3, seed=1)
     assert gradcheck(function, inputs)
     assert gradgradcheck(function, inputs)

@@ -9,8 +9,20 @@ import flambeau as fl
 from tests.ops.layouts import ints, views
 
 NAN = float("nan")
-REAL = ["bool", "uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64",
-        "float16", "float32", "float64"]
+REAL = [
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+]
 
 
 def _order(array, dim, descending):
@@ -28,7 +40,9 @@ def test_sort_on_every_layout(descending):
             values, indices = tensor.sort(dim, descending)
             order = _order(array, dim, descending)
             np.testing.assert_array_equal(indices.numpy(), order, err_msg=layout)
-            np.testing.assert_array_equal(values.numpy(), np.take_along_axis(array, order, dim), err_msg=layout)
+            np.testing.assert_array_equal(
+                values.numpy(), np.take_along_axis(array, order, dim), err_msg=layout
+            )
             np.testing.assert_array_equal(tensor.argsort(dim, descending).numpy(), order)
 
 
@@ -96,7 +110,9 @@ def test_kthvalue_median_mode_on_every_layout():
         values, indices = tensor.kthvalue(3, 1, keepdim=True)
         np.testing.assert_array_equal(values.numpy(), ordered[:, 2:3], err_msg=layout)
         np.testing.assert_array_equal(np.take_along_axis(array, indices.numpy(), 1), values.numpy())
-        np.testing.assert_array_equal(tensor.median(1).values.numpy(), ordered[:, 3], err_msg=layout)
+        np.testing.assert_array_equal(
+            tensor.median(1).values.numpy(), ordered[:, 3], err_msg=layout
+        )
         assert tensor.median().item() == np.sort(array.reshape(-1))[(array.size - 1) // 2]
     values, indices = fl.tensor([[3, 1, 3, 1, 2], [5, 4, 5, 5, 4]]).mode()
     assert values.tolist() == [1, 5] and indices.tolist() == [3, 3]
@@ -159,23 +175,56 @@ def test_unique_along_a_dim_is_lexicographic():
 
 def test_unique_consecutive_and_nan():
     values, inverse, counts = fl.unique_consecutive(fl.tensor([1, 1, 2, 1]), True, True)
-    assert (values.tolist(), inverse.tolist(), counts.tolist()) == ([1, 2, 1], [0, 0, 1, 2], [2, 1, 1])
+    assert (values.tolist(), inverse.tolist(), counts.tolist()) == (
+        [1, 2, 1],
+        [0, 0, 1, 2],
+        [2, 1, 1],
+    )
     assert fl.tensor([NAN, 1.0, NAN]).unique().shape == (3,)
 
 
-@pytest.mark.parametrize("function", [
-    lambda x: x.sort(0)[0] ** 2,
-    lambda x: x.sort(1, descending=True)[0],
-    lambda x: x.topk(2, 1)[0] ** 2,
-    lambda x: x.kthvalue(2, 0)[0],
-    lambda x: x.median(-2)[0],
-    lambda x: x.median() ** 2,
-    lambda x: x.nanmedian(1, keepdim=True)[0],
-    lambda x: x.mode(1)[0],
-    lambda x: fl.msort(x),
-])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.sort(0)[0] ** 2,
+        lambda x: x.sort(1, descending=True)[0],
+        lambda x: x.topk(2, 1)[0] ** 2,
+        lambda x: x.kthvalue(2, 0)[0],
+        lambda x: x.median(-2)[0],
+        lambda x: x.median() ** 2,
+        lambda x: x.nanmedian(1, keepdim=True)[0],
+        lambda x: x.mode(1)[0],
+        lambda x: fl.msort(x),
+    ],
+)
 def test_gradients(function):
     from flambeau.autograd import gradcheck, gradgradcheck
+
     x = fl.from_numpy(np.random.default_rng(0).permutation(12).reshape(3, 4) / 3).requires_grad_()
     assert gradcheck(function, (x,))
     assert gradgradcheck(function, (x,))
+
+
+def test_histogram():
+    values = np.random.default_rng(0).standard_normal((40, 2))
+    weight = np.random.default_rng(1).random(40)
+    for keywords in ({}, {"density": True}, {"range": (-1.0, 0.5)}, {"weight": weight}):
+        as_tensors = {k: fl.from_numpy(v) if k == "weight" else v for k, v in keywords.items()}
+        as_arrays = {"weights" if k == "weight" else k: v for k, v in keywords.items()}
+        hist, edges = fl.histogram(fl.from_numpy(values[:, 0]), 5, **as_tensors)
+        want = np.histogram(values[:, 0], 5, **as_arrays)
+        np.testing.assert_allclose(hist.numpy(), want[0])
+        np.testing.assert_allclose(edges.numpy(), want[1])
+    hist, edges = fl.histogramdd(
+        fl.from_numpy(values), (3, 4), weight=fl.from_numpy(weight), density=True
+    )
+    want = np.histogramdd(values, (3, 4), weights=weight, density=True)
+    np.testing.assert_allclose(hist.numpy(), want[0])
+    np.testing.assert_allclose(edges[1].numpy(), want[1][1])
+
+
+def test_named_results_can_be_pickled():
+    import pickle
+
+    result = fl.return_types.sort(1, 2)
+    assert pickle.loads(pickle.dumps(result)) == result
