@@ -53,6 +53,13 @@ struct Dims {
   int n = 0;
   int64_t v[max_ndim];
   Dims() = default;
+  // Only the used part is copied: 64 numbers would cost more than most view operators.
+  Dims(const Dims& o) : n(o.n) { std::memcpy(v, o.v, n * sizeof(int64_t)); }
+  Dims& operator=(const Dims& o) {
+    n = o.n;
+    std::memmove(v, o.v, n * sizeof(int64_t));
+    return *this;
+  }
   Dims(const int64_t* values, int count) : n(count) { std::memcpy(v, values, count * sizeof(int64_t)); }
   Dims(std::initializer_list<int64_t> values) {
     for (int64_t x : values) v[n++] = x;
