@@ -49,12 +49,22 @@ Object names_of(const std::vector<DType>& dtypes) {
   return tuple;
 }
 
-ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins, const std::vector<DType>& outs, char mode, const char* stage) {
+uint64_t kernel_key(const DType* ins, size_t n_in, const DType* outs, size_t n_out, char mode, const char* stage) {
   uint64_t key = static_cast<uint64_t>(mode) << 8 | static_cast<uint64_t>(stage[0]);
-  for (DType d : ins) key = key << 4 | static_cast<uint64_t>(d);
-  for (DType d : outs) key = key << 4 | static_cast<uint64_t>(d);
+  for (size_t i = 0; i < n_in; ++i) key = key << 4 | static_cast<uint64_t>(ins[i]);
+  for (size_t i = 0; i < n_out; ++i) key = key << 4 | static_cast<uint64_t>(outs[i]);
+  return key;
+}
+
+ReduceKernel known_kernel(Reduction& r, uint64_t key) {
   for (auto& k : *r.kernels)
     if (k.key == key) return k.function;
+  return nullptr;
+}
+
+ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins, const std::vector<DType>& outs, char mode, const char* stage) {
+  uint64_t key = kernel_key(ins.data(), ins.size(), outs.data(), outs.size(), mode, stage);
+  if (ReduceKernel known = known_kernel(r, key)) return known;
   Object in_names = names_of(ins), out_names = names_of(outs);
   Object address = Object::steal(PyObject_CallMethod(r.spec, "compile", "OOCs", in_names.get(), out_names.get(), mode, stage));
   if (!address) throw PythonError();
@@ -307,10 +317,25 @@ const NodeKind sum_kind = {sum_backward, nothing, destroy_as<SumNode>};
 
 }  // namespace
 
+/// All of a short contiguous tensor, by a kernel that is already there; null if that is not the case.
+static TensorRef reduce_short(Reduction& r, Tensor& t, const Dims& dims, bool keepdim, DType out) {
+  if (!t.contiguous || dims.n != t.ndim || keepdim || t.numel == 0 || t.numel >= chunk_elements) return nullptr;
+  ReduceKernel kernel = known_kernel(r, kernel_key(&t.dtype, 1, &out, 1, 'r', "full"));
+  if (!kernel) return nullptr;
+  TensorRef result = empty({}, out);
+  char* ptrs[] = {result->as<char>(), t.as<char>()};
+  int64_t steps[] = {0, itemsize(t.dtype)};
+  kernel(1, 1, t.numel, ptrs, none, none, steps, 0);
+  return result;
+}
+
 TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out, double factor) {
   auto& reduction = *reinterpret_cast<Reduction*>(bound_operator(operator_name));
-  std::vector<TensorRef> inputs = {TensorRef::borrow(&t)};
-  TensorRef result = run_reduction(reduction, inputs, dims, keepdim, {out})[0];
+  TensorRef result = reduce_short(reduction, t, dims, keepdim, out);
+  if (!result) {
+    std::vector<TensorRef> inputs = {TensorRef::borrow(&t)};
+    result = run_reduction(reduction, inputs, dims, keepdim, {out})[0];
+  }
   if (needs_record(t) && is_differentiable(t.dtype) && is_differentiable(out)) {
     static PyTypeObject* types[2] = {node_subtype("SumBackward0"), node_subtype("MeanBackward0")};
     Ref<SumNode> node = make_node<SumNode>(types[factor != 1 || operator_name[0] == 'm'], &sum_kind);
