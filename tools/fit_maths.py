@@ -112,10 +112,10 @@ def atanh_fit(terms):
     return fit(exact, mpf(10) ** -12, mpf("0.0401"), list(range(terms)), 53, weight=lambda z: z / 2)
 
 
-def cos_fit(terms, bits=53, beyond=mpf("1.001")):
+def cos_fit(terms, bits=53, beyond="1.001"):
     """(cos(x) - 1 + z / 2) / z**2 in powers of z = x * x, abs(x) <= pi / 4; error relative to 1."""
     exact = lambda z: (mpmath.cos(mpmath.sqrt(z)) - 1 + z / 2) / z**2
-    return fit(exact, mpf(10) ** -9, (mp.pi / 4 * beyond) ** 2, list(range(terms)), bits, weight=lambda z: z * z)
+    return fit(exact, mpf(10) ** -9, (mp.pi / 4 * mpf(beyond)) ** 2, list(range(terms)), bits, weight=lambda z: z * z)
 
 
 def odd_fit(function, high, terms, bits, first=None):
@@ -160,9 +160,10 @@ def table_fit(function, shift, steps, last, degree):
             center, value = good_center(function, (low + high) / 2, high - low)
             fixed = {0: value}
             margin, start = unit * mpf(2) ** -20, low
-        error_unit = lambda d: 1 / mpmath.ldexp(1, int(mpmath.floor(mpmath.log(abs(function(d + center)), 2))) - 23)
-        coefficients, error = fit(lambda d: function(d + center), start - margin - center, high + margin - center,
-                                  list(range(degree + 1)), 24, weight=error_unit, fixed=fixed, size=60)
+        piece_of = lambda d, center=center: function(d + center)
+        one_ulp = lambda d, f=piece_of: mpmath.ldexp(1, int(mpmath.floor(mpmath.log(abs(f(d)), 2))) - 23)
+        coefficients, error = fit(piece_of, start - margin - center, high + margin - center,
+                                  list(range(degree + 1)), 24, weight=lambda d, u=one_ulp: 1 / u(d), fixed=fixed, size=60)
         for column, c in zip(columns, [center, *coefficients]):
             column[slot] = float(c)
         if low == 0:
@@ -204,6 +205,13 @@ def bessel_i_fit(order):
     return fit(function, mpf("0.0003"), mpf(1) / 12, list(range(20)), 53)
 
 
+def bessel_k_fit(order):
+    """K(x) exp(x) sqrt(x) in powers of q = (x - 1) / (x + 1), x >= 2."""
+    x = lambda q: (1 + q) / (1 - q)
+    function = lambda q: mpmath.besselk(order, x(q)) * mpmath.exp(x(q)) * mpmath.sqrt(x(q))
+    return fit(function, mpf(1) / 3, mpf("0.9995"), list(range(20)), 53, size=60)
+
+
 FITS = {
     "erf 1 float64": lambda: odd_fit(mpmath.erf, 1, 13, 53),
     "erfcx float64": lambda: erfcx_fit(24),
@@ -212,6 +220,12 @@ FITS = {
     "i1 small": lambda: fit(lambda z: mpmath.besseli(1, 2 * mpmath.sqrt(z)) / mpmath.sqrt(z) if z else mpf(1),
                             mpf(10) ** -9, 36, list(range(19)), 53),
     "i1 large": lambda: bessel_i_fit(1),
+    "k0 small": lambda: fit(lambda z: mpmath.besselk(0, 2 * mpmath.sqrt(z)) + mpmath.log(z) / 2 * mpmath.besseli(0, 2 * mpmath.sqrt(z)),
+                            mpf(10) ** -12, 1, list(range(10)), 53, weight=lambda z: 1),
+    "k1 small": lambda: fit(lambda z: (mpmath.besselk(1, 2 * mpmath.sqrt(z)) - mpmath.log(z) / 2 * mpmath.besseli(1, 2 * mpmath.sqrt(z))) * 2 * mpmath.sqrt(z),
+                            mpf(10) ** -12, 1, list(range(10)), 53, weight=lambda z: 1),
+    "k0 large": lambda: bessel_k_fit(0),
+    "k1 large": lambda: bessel_k_fit(1),
     "lgamma [1.5, 2.5]": lambda: fit(lambda d: mpmath.loggamma(2 + d) / d / (1 + d) if d else 1 - mp.euler,
                                      mpf(-0.5), mpf(0.5), list(range(20)), 53),
     "digamma [1, 2]": lambda: digamma_fit(22),
@@ -229,7 +243,7 @@ FITS = {
     "log2 for pow": lambda: log2_fit(13),
     "log float64": lambda: atanh_fit(8),
     "sin pi/32 float32": lambda: odd_fit(mpmath.sin, mp.pi / 32 * mpf("1.01"), 3, 24, 1),
-    "cos pi/32 float32": lambda: cos_fit(1, 24, mpf("0.1263")),
+    "cos pi/32 float32": lambda: cos_fit(1, 24, "0.1263"),
     "sin pi/4 float64": lambda: odd_fit(mpmath.sin, mp.pi / 4 * mpf("1.001"), 7, 53, 1),
     "cos pi/4 float64": lambda: cos_fit(6),
     "tan pi/4 float32": lambda: odd_fit(mpmath.tan, mp.pi / 4 * mpf("1.001"), 7, 24, 1),

@@ -1,9 +1,10 @@
-"""The modified Bessel functions i0 and i1, as they are and scaled by exp(-abs(x)), in float64.
+"""The modified Bessel functions i0, i1, k0, k1, as they are and scaled by exp(-abs(x)) (exp(x) for k), in float64.
 
-Up to 12 by their series in x**2 / 4, made minimax; beyond as exp(x) / sqrt(x) times a polynomial of 1 / x.
+i: up to 12 by their series in x**2 / 4, made minimax; beyond as exp(x) / sqrt(x) times a polynomial of 1 / x.
+k: up to 2 by their series, beyond as exp(-x) / sqrt(x) times a polynomial of (x - 1) / (x + 1).
 """
 
-from .language import abs, copysign, exp, sqrt, where
+from .language import abs, copysign, exp, log, sqrt, where
 from .maths_common import polynomial, scalar
 
 # fit_maths "i0 small": 2**-59.4, "i0 large": 2**-55.8
@@ -38,6 +39,33 @@ I1_LARGE = (
     -26682360436105.09,
 )  # fmt: skip
 
+# fit_maths "k0 small": 2**-57.5, "k0 large": 2**-59.9
+K0_SMALL = (
+    -0.5772156649015329, 0.42278433509846747, 0.23069608377461004, 0.03489215745650361,
+    0.002614787618461178, 0.00011848039474559483, 3.61262187465866e-06, 7.935380841692062e-08,
+    1.3145247681063733e-09, 1.8070565263599325e-11,
+)  # fmt: skip
+K0_LARGE = (
+    1.144463018796674, 0.16108433077406317, -0.08901755965965098, 0.06398005626764411,
+    -0.05049660854751662, 0.05048058968549703, -0.07911411375251426, 0.1760566184845781,
+    -0.4009146277781709, 0.7948050271863757, -1.308683584321145, 1.764148375711789, -1.930610325778146,
+    1.697896516165825, -1.1820773936565683, 0.6366340601565282, -0.2558177732648541, 0.07220556432286826,
+    -0.012774302992613895, 0.0010662695148375876,
+)  # fmt: skip
+
+# fit_maths "k1 small": 2**-56.9, "k1 large": 2**-60.0
+K1_SMALL = (
+    1.0, 0.15443132980306476, -0.6727843350984287, -0.18157516696138434, -0.01918218983576301,
+    -0.0011153595055845636, -4.142244550320112e-05, -1.0715904585486929e-06, -2.041483277845973e-08,
+    -3.1806473191990617e-10,
+)  # fmt: skip
+K1_LARGE = (
+    1.6361535548269122, -0.652774988183366, 0.4959489439400554, -0.42288059333059275, 0.37576199199303767,
+    -0.3513980666647363, 0.36370569332418445, -0.4546530605960182, 0.6878726034088543, -1.1052760027044986,
+    1.6481064244763548, -2.1160714129353204, 2.256073180829953, -1.9538124025030814, 1.346791049068774,
+    -0.7203211581723792, 0.2879458686915175, -0.080941017458359, 0.014271307127109795,
+    -0.00118777782290105,
+)  # fmt: skip
 
 
 def bessel_i(x, small, large, order, scaled):
@@ -48,7 +76,7 @@ def bessel_i(x, small, large, order, scaled):
     near = polynomial(half * half, small)
     if order == 1:
         near = near * half
-    b = where(far, a, 12.0)
+    b = where(far, where(a > 1e4, 1e4, a), 12.0) if not scaled else where(far, a, 12.0)
     tail = polynomial(1.0 / b, large) / sqrt(b)
     if scaled:
         near = near * exp(-2.0 * half)
@@ -76,3 +104,45 @@ def i1(x, dtype):
 @scalar("i1e float64")
 def i1e(x, dtype):
     return copysign(where(abs(x) == float("inf"), 0.0, bessel_i(x, I1_SMALL, I1_LARGE, 1, scaled=True)), x)
+
+
+def bessel_k(x, small, large, order, scaled):
+    """K_order(x), times exp(x) if `scaled`; inf at 0, NaN below."""
+    far = x > 2.0
+    a = where(far, 2.0, x)
+    z = 0.25 * a * a
+    near = polynomial(z, small)
+    logarithm = log(a) - 0.6931471805599453  # of a / 2, which may be 0
+    if order == 0:
+        near = near - logarithm * polynomial(z, I0_SMALL)
+    else:
+        near = logarithm * (0.5 * a * polynomial(z, I1_SMALL)) + near / a
+    b = where(far, where(x > 1e300, 1e300, x), 2.0)
+    tail = polynomial((b - 1.0) / (b + 1.0), large) / sqrt(b)
+    if scaled:
+        tail = where(x == float("inf"), 0.0, tail)
+        near = near * exp(a)
+    else:
+        shrunk = exp(-0.5 * b)
+        tail = tail * shrunk * shrunk
+    return where(x == 0.0, float("inf"), where(x < 0.0, float("nan"), where(far, tail, near)))
+
+
+@scalar("k0 float64")
+def k0(x, dtype):
+    return bessel_k(x, K0_SMALL, K0_LARGE, 0, scaled=False)
+
+
+@scalar("k0e float64")
+def k0e(x, dtype):
+    return bessel_k(x, K0_SMALL, K0_LARGE, 0, scaled=True)
+
+
+@scalar("k1 float64")
+def k1(x, dtype):
+    return bessel_k(x, K1_SMALL, K1_LARGE, 1, scaled=False)
+
+
+@scalar("k1e float64")
+def k1e(x, dtype):
+    return bessel_k(x, K1_SMALL, K1_LARGE, 1, scaled=True)

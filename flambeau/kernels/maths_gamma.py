@@ -4,9 +4,9 @@ Above a threshold by Stirling's asymptotic series (NIST DLMF 5.11, 5.15), below 
 length one where a polynomial holds, left of 0 by reflection.
 """
 
-from .language import abs, cast, exp, floor, fma, isnan, log, seldom, sin, tan, where
+from .language import abs, exp, floor, fma, isnan, log, seldom, sin, tan, where
 from .language import round as nearest
-from .maths_common import is_not, polynomial, scalar
+from .maths_common import polynomial, scalar
 
 INF, NAN = float("inf"), float("nan")
 PI = 3.141592653589793
