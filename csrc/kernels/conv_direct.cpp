@@ -214,7 +214,7 @@ void outer_direct(const Correlation& c, const T* grad, const T* source, T* grad_
   const int64_t band_rows = balanced(rows.count, std::max<int64_t>(1, band_pixels / row_length));
   const int64_t n_bands = ceil_div(rows.count, band_rows);
   const PlaneLayout layout(rows, columns, band_rows);
-  const int64_t n_pixels = ceil_div(layout.pixels(band_rows), kernels.lanes) * kernels.lanes;
+  const int64_t n_pixels = ceil_div(band_rows * row_length, kernels.lanes) * kernels.lanes;
   const int64_t n_items = n_slices * n_bands;
   const int64_t run_items = std::clamp<int64_t>(band_pixels / n_pixels, 1, n_items);
   const int64_t n_runs = ceil_div(n_items, run_items);
@@ -252,7 +252,7 @@ void outer_direct(const Correlation& c, const T* grad, const T* source, T* grad_
     std::vector<int64_t> offset(n_columns);
     for (int64_t j = 0; j < n_columns; ++j)
       offset[j] = j / n_taps * layout.plane_size + layout.tap_offset[j % n_taps];
-    const int64_t slack = kernels.lanes;
+    const int64_t slack = kernels.lanes + row_length;  // read past the last plane, where grad is 0
     const int64_t source_item = n_planes * layout.plane_size, grad_item = m_count * n_pixels;
     T* packed = Workspace::get<T>(source_slot, run_items * source_item + slack);
     T* packed_grad = Workspace::get<T>(grad_slot, run_items * grad_item);
@@ -277,12 +277,8 @@ void outer_direct(const Correlation& c, const T* grad, const T* source, T* grad_
           const T* from = grad + ((item * c.groups + group) * c.n_target + m0 + m) * grad_channel +
                           d * grad_plane + row0 * columns.count;
           T* out = packed_grad + b * grad_item + m * n_pixels;
-          for (int64_t r = 0; r < n_rows; ++r) {
-            T* row = out + r * row_length;
-            kernels.gather(from + r * columns.count, 1, row, columns.count);
-            int64_t next = r + 1 < n_rows ? row_length : n_pixels - r * row_length;
-            std::fill(row + columns.count, row + next, T(0));
-          }
+          kernels.pack_rows(from, columns.count, 1, n_rows, 0, columns.count, row_length, out);
+          std::fill(out + n_rows * row_length, out + n_pixels, T(0));
         }
       }
       std::fill_n(packed + items * source_item, slack, T(0));

@@ -71,24 +71,22 @@ class PlaneLayout {
         int64_t end = floor_div(column_axis_.source_size - 1 - column_phase, column_step) + 1 - column_.least_shift;
         begin = std::clamp<int64_t>(begin, 0, row_length);
         end = std::clamp<int64_t>(end, begin, row_length);
-        for (int64_t r = 0; r < rows_packed_; ++r, to += row_length) {
-          int64_t source_row = (row0 + r + row_.least_shift) * row_step + row_phase;
-          if (source_row < 0 || source_row >= row_axis_.source_size) {
-            std::fill(to, to + row_length, T(0));
-            continue;
-          }
-          for (int64_t c = 0; c < begin; ++c) to[c] = T(0);
-          const T* from = plane + source_row * column_axis_.source_size +
-                          (begin + column_.least_shift) * column_step + column_phase;
-          kernels.gather(from, column_step, to + begin, end - begin);
-          for (int64_t c = end; c < row_length; ++c) to[c] = T(0);
-        }
+        // The packed rows that exist, and zeros above and below them.
+        int64_t first = ceil_div(-row_phase, row_step) - row_.least_shift - row0;
+        int64_t last = floor_div(row_axis_.source_size - 1 - row_phase, row_step) + 1 - row_.least_shift - row0;
+        first = std::clamp<int64_t>(first, 0, rows_packed_);
+        last = std::clamp<int64_t>(last, first, rows_packed_);
+        std::fill(to, to + first * row_length, T(0));
+        const int64_t source_row = (row0 + first + row_.least_shift) * row_step + row_phase;
+        const T* from = plane + source_row * column_axis_.source_size +
+                        (begin + column_.least_shift) * column_step + column_phase;
+        kernels.pack_rows(from, row_step * column_axis_.source_size, column_step, last - first, begin, end, row_length,
+                          to + first * row_length);
+        std::fill(to + last * row_length, to + rows_packed_ * row_length, T(0));
+        to += rows_packed_ * row_length;
       }
     std::fill(to, plane_end, T(0));
   }
-
-  /// Flattened pixels from the first to the last result of `rows` rows.
-  int64_t pixels(int64_t rows) const { return (rows - 1) * row_length + column_axis_.count; }
 
   int64_t row_length;
   int64_t plane_size;

@@ -39,8 +39,10 @@ struct ConvKernels {
                 int64_t grad_step, const T* source, int64_t source_item, const int64_t* offset, T* sums,
                 int64_t sums_step);
 
-  /// to[j] = from[j * step] for j < n.
-  void (*gather)(const T* from, int64_t step, T* to, int64_t n);
+  /// n_rows rows of row_length: columns [begin, end) are every column_step-th element of a source row,
+  /// the others 0. Sources are from_step apart.
+  void (*pack_rows)(const T* from, int64_t from_step, int64_t column_step, int64_t n_rows, int64_t begin,
+                    int64_t end, int64_t row_length, T* to);
 
   /// The transforms of conv_winograd.h over n tiles side by side, whole vectors at a time. Point q of
   /// tile t is at q * point_step + t.

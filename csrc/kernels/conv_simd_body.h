@@ -75,33 +75,78 @@ void correlate(int m, int n_vectors, const T* weight, const T* source, int64_t n
   run.template operator()<1>();
 }
 
+template <class T, int n>
+using Run __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T)), may_alias)) = T;
+
+/// to[j] = change(from[j]) for j < n, in the fewest vectors: the last one overlaps, so from and to must not.
+template <class T, class Change>
+inline __attribute__((always_inline)) void change_run(const T* from, T* to, int64_t n, Change&& change) {
+  auto in_vectors = [&]<int width>() __attribute__((always_inline)) {
+    auto one = [&](int64_t j) __attribute__((always_inline)) {
+      *reinterpret_cast<Run<T, width>*>(to + j) = change(*reinterpret_cast<const Run<T, width>*>(from + j));
+    };
+    int64_t j = 0;
+    for (; j + width <= n; j += width) one(j);
+    if (j < n) one(n - width);
+  };
+  constexpr int lanes = Vec<T>::lanes;
+  if (n >= lanes) return in_vectors.template operator()<lanes>();
+  if constexpr (lanes >= 16)
+    if (n >= 8) return in_vectors.template operator()<8>();
+  if constexpr (lanes >= 8)
+    if (n >= 4) return in_vectors.template operator()<4>();
+  if (n >= 2) return in_vectors.template operator()<2>();
+  if (n == 1) in_vectors.template operator()<1>();
+}
+
+template <class T>
+inline __attribute__((always_inline)) void zero_run(T* to, int64_t n) {
+  change_run(static_cast<const T*>(to), to, n, [](auto value) __attribute__((always_inline)) { return decltype(value){}; });
+}
+
 template <class T>
 void store_tile(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, const T* bias, bool relu, T* out,
                 const TileTarget& target) {
-  int64_t row = p0 / target.row_length, col = p0 % target.row_length;
+  int64_t row = p0 / target.row_length, col = p0 - row * target.row_length;
   for (int64_t done = 0; done < n;) {
-    int64_t count = target.columns - col < n - done ? target.columns - col : n - done;
-    for (int i = 0; i < m && count > 0; ++i) {
-      const T* from = tile + i * tile_step + done;
-      T* to = out + i * target.channel_step + row * target.row_step + col * target.col_step;
-      T add = bias ? bias[i] : T(0);
+    const int64_t count = target.columns - col < n - done ? target.columns - col : n - done;
+    const T* from = tile + done;
+    T* to = out + row * target.row_step + col * target.col_step;
+    for (int i = 0; i < m && count > 0; ++i, from += tile_step, to += target.channel_step) {
+      const T add = bias ? bias[i] : T(0);
       if (target.col_step != 1) {
         for (int64_t j = 0; j < count; ++j) {
           T value = from[j] + add;
           to[j * target.col_step] = relu && value < T(0) ? T(0) : value;
         }
       } else if (relu) {
-        for (int64_t j = 0; j < count; ++j) {
-          T value = from[j] + add;
-          to[j] = value < T(0) ? T(0) : value;
-        }
+        change_run(from, to, count, [&](auto value) __attribute__((always_inline)) {
+          auto sum = value + add;
+          return sum < T(0) ? decltype(sum){} : sum;
+        });
       } else {
-        for (int64_t j = 0; j < count; ++j) to[j] = from[j] + add;
+        change_run(from, to, count, [&](auto value) __attribute__((always_inline)) { return value + add; });
       }
     }
     done += target.row_length - col;
     col = 0;
     ++row;
+  }
+}
+
+template <class T>
+void pack_rows(const T* from, int64_t from_step, int64_t column_step, int64_t n_rows, int64_t begin, int64_t end,
+               int64_t row_length, T* to) {
+  for (int64_t r = 0; r < n_rows; ++r, from += from_step, to += row_length) {
+    zero_run(to, begin);
+    if (column_step == 1) {
+      change_run(from, to + begin, end - begin, [](auto value) __attribute__((always_inline)) { return value; });
+    } else if (column_step == 2) {
+      for (int64_t j = 0; j < end - begin; ++j) to[begin + j] = from[2 * j];
+    } else {
+      for (int64_t j = 0; j < end - begin; ++j) to[begin + j] = from[column_step * j];
+    }
+    zero_run(to + end, row_length - end);
   }
 }
 
@@ -170,17 +215,6 @@ void outer(int m, int n_columns, int64_t n_items, int64_t n_pixels, const T* gra
   }
   if (m == 2) return rows.template operator()<2>();
   rows.template operator()<1>();
-}
-
-template <class T>
-void gather(const T* from, int64_t step, T* to, int64_t n) {
-  if (step == 1) {
-    for (int64_t j = 0; j < n; ++j) to[j] = from[j];
-  } else if (step == 2) {
-    for (int64_t j = 0; j < n; ++j) to[j] = from[2 * j];
-  } else {
-    for (int64_t j = 0; j < n; ++j) to[j] = from[step * j];
-  }
 }
 
 /// The matrices of conv_winograd.h applied to vectors; `half` and `two` are the roots of 1/2 and 2.
@@ -370,7 +404,7 @@ void split_phases(const T* row, int64_t n, T* phases, int64_t phase_step) {
 
 template <class T>
 constexpr ConvKernels<T> kernels() {
-  return {Vec<T>::lanes, most_m, most_v, most_g, most_x, correlate<T>, store_tile<T>, outer<T>, gather<T>,
+  return {Vec<T>::lanes, most_m, most_v, most_g, most_x, correlate<T>, store_tile<T>, outer<T>, pack_rows<T>,
           winograd_input<T>, winograd_grad<T>, winograd_output<T>, winograd_weight<T>, winograd_sums<T>, split_phases<T>};
 }
 
