@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/conv_direct.h"
+#include "kernels/conv_gemm.h"
 #include "kernels/conv_loops.h"
 #include "kernels/conv_winograd.h"
 #include "kernels/convert.h"
@@ -54,6 +55,7 @@ template <class T>
 void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight) {
   if constexpr (std::is_same_v<T, float>)
     if (winograd_fits(c)) return outer_winograd(c, grad, source, grad_weight);
+  if (outer_is_gemm(c) && c.n_items > 0) return outer_gemm<T>(c, grad, source, grad_weight);
   outer_direct<T>(c, grad, source, grad_weight);
 }
 

@@ -1,7 +1,7 @@
 #include "kernels/conv_direct.h"
 
 #include <algorithm>
-#include <optional>
+#include <utility>
 
 #include "kernels/conv_planes.h"
 #include "runtime/threads.h"
@@ -38,7 +38,7 @@ CorrelatePlan plan_correlation(const Correlation& c, const ConvKernels<T>& kerne
   CorrelatePlan plan;
   plan.in_place = n_taps > 0 && c.axis[0].tap.size() == 1 && c.axis[0].stays_inside() && rows.source_step == 1 &&
                   columns.source_step == 1 && rows.stays_inside() && columns.stays_inside() &&
-                  (rows.count - 1) * columns.source_size + columns.count >= kernels.tile_v * kernels.lanes;
+                  (rows.count - 1) * columns.source_size + columns.count >= 6 * kernels.lanes;
   plan.block_m = balanced(c.n_target, kernels.tile_m);
   plan.n_blocks = ceil_div(c.n_target, plan.block_m);
 
@@ -137,6 +137,22 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
   const TileTarget place{row_length, columns.count, rows.target_step * columns.target_size, columns.target_step,
                          target_channel};
 
+  // The taps that reach any source row from result rows first to last; the others meet only padding.
+  const int64_t row_taps = static_cast<int64_t>(rows.tap.size()), column_taps = static_cast<int64_t>(columns.tap.size());
+  auto taps_of = [&](int64_t first, int64_t last) {
+    auto outside = [&](int64_t tap) {
+      return last * rows.source_step + rows.offset[tap] < 0 || first * rows.source_step + rows.offset[tap] >= rows.source_size;
+    };
+    int64_t begin = 0, end = row_taps;
+    while (begin < end && outside(begin)) ++begin;
+    while (end > begin && outside(end - 1)) --end;
+    return std::pair(begin * column_taps, end * column_taps);
+  };
+  auto tile_vectors = [&](int m, int64_t wanted) {
+    if (m == 1 && wanted >= 4) return wanted >= 6 ? 6 : 4;
+    return static_cast<int>(std::min<int64_t>(kernels.tile_v, wanted));
+  };
+
   auto unit = [&](int64_t index) {
     const int64_t part = index % plan.n_parts, band = index / plan.n_parts % plan.n_bands;
     index /= plan.n_parts * plan.n_bands;
@@ -172,12 +188,14 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
       const T* add = bias ? bias + group * c.n_target + m0 : nullptr;
       for (int64_t p0 = 0; p0 < n_pixels;) {
         int64_t left = n_pixels - p0;
-        int v = static_cast<int>(std::min<int64_t>(kernels.tile_v, ceil_div(left, kernels.lanes)));
+        const int v = tile_vectors(m, ceil_div(left, kernels.lanes));
         int64_t covered = std::min<int64_t>(left, v * kernels.lanes);
         // In place, the last tile starts early enough not to read past the tensor (and, in a short last
         // band, in the rows above it).
         int64_t start = plan.in_place ? std::min(p0, n_pixels - v * kernels.lanes) : p0;
-        kernels.correlate(m, v, w, planes + start, n_planes, source_step, offset.data(), n_taps, tile);
+        const auto [first_tap, end_tap] = taps_of(row0 + p0 / row_length, row0 + (p0 + covered - 1) / row_length);
+        kernels.correlate(m, v, w + first_tap * m, n_taps * m, planes + start, n_planes, source_step,
+                          offset.data() + first_tap, end_tap - first_tap, tile);
         kernels.store_tile(m, p0, covered, tile + (p0 - start), v * kernels.lanes, add, relu,
                            out + m0 * target_channel, place);
         p0 += covered;

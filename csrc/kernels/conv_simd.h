@@ -23,9 +23,10 @@ struct ConvKernels {
   int tile_m, tile_v;      // largest tile of correlate: channels, vectors of pixels
   int tile_g, tile_x;      // largest tile of outer: grad channels, source columns
 
-  /// tile[i][p] = sum over e < n_source, t < n_taps of weight[(e * n_taps + t) * m + i]
-  /// * source[e * source_step + offset[t] + p] for i < m, p < n_vectors * lanes.
-  void (*correlate)(int m, int n_vectors, const T* weight, const T* source, int64_t n_source,
+  /// tile[i][p] = sum over e < n_source, t < n_taps of weight[e * weight_step + t * m + i]
+  /// * source[e * source_step + offset[t] + p] for i < m, p < n_vectors * lanes; n_vectors is at most
+  /// tile_v, or for one channel 6 or 4, whose sums would else be too few to hide their latency.
+  void (*correlate)(int m, int n_vectors, const T* weight, int64_t weight_step, const T* source, int64_t n_source,
                     int64_t source_step, const int64_t* offset, int64_t n_taps, T* tile);
 
   /// Writes pixels [p0, p0 + n) of m rows of `tile` (row stride tile_step), plus bias[i] if given, and

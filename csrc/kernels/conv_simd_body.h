@@ -26,12 +26,13 @@ inline __attribute__((always_inline)) typename Vec<T>::type splat(T value) {
 }
 
 template <class T, int M, int V>
-void correlate_tile(const T* weight, const T* source, int64_t n_source, int64_t source_step, const int64_t* offset,
-                    int64_t n_taps, T* tile) {
+void correlate_tile(const T* weights, int64_t weight_step, const T* source, int64_t n_source, int64_t source_step,
+                    const int64_t* offset, int64_t n_taps, T* tile) {
   using vec = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
   vec acc[M][V] = {};
-  for (int64_t e = 0; e < n_source; ++e, source += source_step) {
+  for (int64_t e = 0; e < n_source; ++e, source += source_step, weights += weight_step) {
+    const T* weight = weights;
     for (int64_t t = 0; t < n_taps; ++t, weight += M) {
       const T* x = source + offset[t];
       vec pixels[V];
@@ -51,18 +52,21 @@ void correlate_tile(const T* weight, const T* source, int64_t n_source, int64_t 
     for (int v = 0; v < V; ++v) store(tile + (i * V + v) * lanes, acc[i][v]);
 }
 
-template <class T, int M>
-void correlate_m(int n_vectors, const T* weight, const T* source, int64_t n_source, int64_t source_step,
-                 const int64_t* offset, int64_t n_taps, T* tile) {
-  if (n_vectors == 3) return correlate_tile<T, M, 3>(weight, source, n_source, source_step, offset, n_taps, tile);
-  if (n_vectors == 2) return correlate_tile<T, M, 2>(weight, source, n_source, source_step, offset, n_taps, tile);
-  correlate_tile<T, M, 1>(weight, source, n_source, source_step, offset, n_taps, tile);
-}
-
 template <class T>
-void correlate(int m, int n_vectors, const T* weight, const T* source, int64_t n_source, int64_t source_step,
-               const int64_t* offset, int64_t n_taps, T* tile) {
-  auto run = [&]<int M>() { correlate_m<T, M>(n_vectors, weight, source, n_source, source_step, offset, n_taps, tile); };
+void correlate(int m, int n_vectors, const T* weight, int64_t weight_step, const T* source, int64_t n_source,
+               int64_t source_step, const int64_t* offset, int64_t n_taps, T* tile) {
+  auto tile_of = [&]<int M, int V>() {
+    correlate_tile<T, M, V>(weight, weight_step, source, n_source, source_step, offset, n_taps, tile);
+  };
+  auto run = [&]<int M>() {
+    if constexpr (M == 1) {
+      if (n_vectors == 6) return tile_of.template operator()<M, 6>();
+      if (n_vectors == 4) return tile_of.template operator()<M, 4>();
+    }
+    if (n_vectors == 3) return tile_of.template operator()<M, 3>();
+    if (n_vectors == 2) return tile_of.template operator()<M, 2>();
+    tile_of.template operator()<M, 1>();
+  };
   if constexpr (most_m > 4) {
     if (m == 8) return run.template operator()<8>();
     if (m == 7) return run.template operator()<7>();

@@ -299,7 +299,7 @@ void correlate_winograd(const Correlation& c, const float* source, const float* 
         for (int64_t b = 0; b < kept; ++b) {
           const int64_t m0 = (first + b) * block_m, m = std::min(block_m, c.n_target - m0);
           const float* w = packed + (group * c.n_target + m0) * c.n_source * n_points + q * c.n_source * m;
-          kernels.correlate(static_cast<int>(m), n_vectors, w, points + q * point_step, 1, 0, offset.data(),
+          kernels.correlate(static_cast<int>(m), n_vectors, w, 0, points + q * point_step, 1, 0, offset.data(),
                             c.n_source, products + (b * n_points + q) * product_step);
         }
       const int64_t tile_step = n_vectors * kernels.lanes;

@@ -22,9 +22,9 @@ _library_open = False
 
 
 def _open_library(channels):
-    """Winograd's products over many channels go to OpenBLAS: see csrc/kernels/conv_winograd.h."""
+    """Products over many channels go to OpenBLAS: see csrc/kernels/conv_winograd.h, conv_gemm.h."""
     global _library_open
-    if not _library_open and channels >= 32 * 32:
+    if not _library_open and channels >= 16 * 16:
         from .blas import load
 
         load()
