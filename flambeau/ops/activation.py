@@ -238,6 +238,8 @@ _prelu = make_pointwise(lambda input, weight: k.where(input > 0, input, weight *
 @composite(method=True, namespaces=("torch", "nn.functional"), out=False)
 def prelu(input, weight):
     """input where positive, else weight * input; weight has one value, or one for each channel (dim 1)."""
+    if weight.dim() > 1:
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
     if weight.numel() != 1:
         if input.dim() == 0:
             raise RuntimeError("prelu: not allow zero-dim input tensor with several weights.")

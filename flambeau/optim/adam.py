@@ -78,7 +78,7 @@ class Adam(Optimizer):
     ):
         check_lr(lr, foreach, capturable)
         check_not_negative(epsilon=eps)
-        check_betas(betas)
+        check_betas(betas, foreach, capturable)
         check_not_negative(weight_decay=weight_decay)
         check_fused(fused, foreach, differentiable)
         super().__init__(

@@ -23,8 +23,15 @@ def check_not_negative(**options):
             raise ValueError(f"Invalid {name} value: {value}")
 
 
-def check_betas(betas):
-    """ValueError unless both lie in [0, 1)."""
+def check_betas(betas, foreach=False, capturable=True):
+    """ValueError unless both are of one kind and lie in [0, 1)."""
+    kinds = [isinstance(beta, flambeau.Tensor) for beta in betas]
+    if len(set(kinds)) > 1:
+        raise ValueError("betas must be either both floats or both Tensors")
+    if kinds[0] and foreach and not capturable:
+        raise ValueError(
+            "betas[0] as a Tensor is not supported for capturable=False and foreach=True"
+        )
     for i, beta in enumerate(betas):
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {i}: {beta}")

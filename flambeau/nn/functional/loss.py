@@ -47,6 +47,8 @@ def smooth_l1_loss(
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """d**2 / 2 where d = |input - target| < delta, else delta * (d - delta / 2)."""
     warn_unless_same_size(input, target)
+    if not isinstance(delta, (int, float)):
+        raise TypeError(f"delta must be a float or int, got: {type(delta)}")
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     loss = losses.huber(input, target, delta)

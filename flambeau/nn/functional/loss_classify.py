@@ -166,6 +166,11 @@ def _check_classes(input, target, weight):
             f"weight tensor should be defined either for all {classes} classes or no classes "
             f"but got weight tensor of shape: {list(weight.shape)}"
         )
+    if weight is not None and weight.dtype != input.dtype:
+        raise RuntimeError(
+            f"expected scalar type {input.dtype} but found {weight.dtype}: the weight must have "
+            "the dtype of the input"
+        )
 
 
 def binary_cross_entropy(

@@ -81,6 +81,10 @@ def avg_pool3d(
 
 def _adaptive_sizes(input, output_size, n):
     """output_size with None replaced by the size of the input."""
+    if input.dim() <= n:
+        raise ValueError(
+            f"Input dimension should be at least {n + 1}, got an input of {input.dim()}"
+        )
     sizes = ntuple(output_size, n, "output_size")
     return [
         given if given is not None else size

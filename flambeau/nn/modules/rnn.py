@@ -42,7 +42,7 @@ class RNNBase(Module):
         dtype=None,
     ):
         super().__init__()
-        _check(mode, hidden_size, num_layers, dropout, proj_size)
+        _check(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size)
         self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -99,7 +99,12 @@ class RNNBase(Module):
     # -- checks
 
     def check_input(self, input, batch_sizes):
-        """RuntimeError unless the input has input_size features."""
+        """ValueError or RuntimeError unless the input has the weights' dtype and input_size features."""
+        weight = self.all_weights[0][0]
+        if input.dtype != weight.dtype:
+            raise ValueError(
+                f"input must have the type {weight.dtype}, got type {input.dtype}"
+            )
         expected = 2 if batch_sizes is not None else 3
         if input.dim() != expected:
             raise RuntimeError(
@@ -254,7 +259,7 @@ class RNNBase(Module):
         return text
 
 
-def _check(mode, hidden_size, num_layers, dropout, proj_size):
+def _check(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size):
     if (
         not isinstance(dropout, numbers.Number)
         or isinstance(dropout, bool)
@@ -271,8 +276,18 @@ def _check(mode, hidden_size, num_layers, dropout, proj_size):
             f"num_layers={num_layers}",
             stacklevel=5,
         )
-    if not isinstance(hidden_size, int):
-        raise TypeError(f"hidden_size should be of type int, got: {type(hidden_size).__name__}")
+    kinds = {"input_size": int, "hidden_size": int, "bias": bool, "batch_first": bool}
+    values = {
+        "input_size": input_size, "hidden_size": hidden_size, "bias": bias,
+        "batch_first": batch_first,
+    }  # fmt: skip
+    for name, kind in kinds.items():
+        if not isinstance(values[name], kind):
+            raise TypeError(
+                f"{name} should be of type {kind.__name__}, got: {type(values[name]).__name__}"
+            )
+    if input_size <= 0:
+        raise ValueError("input_size must be greater than zero")
     if hidden_size <= 0:
         raise ValueError("hidden_size must be greater than zero")
     if num_layers <= 0:
