@@ -32,7 +32,9 @@ FAMILIES = """
     matmul
     move
     norms
+    numbers
     pointwise
+    polynomials
     pool
     random
     rearrange

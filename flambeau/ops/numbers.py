@@ -1,0 +1,147 @@
+"""Common divisors of integers, the parts of floating numbers, and functions computed by NumPy loops."""
+
+import functools
+import math
+from collections import namedtuple
+
+from .. import _core
+from ..kernels import language as k
+from . import public as fl
+from .declare import composite, pointwise, primitive, register
+from .lapack import array, tensor
+
+_FrexpResult = namedtuple("frexp", "mantissa exponent")
+
+
+def _integers(operator, input, other):
+    """Both as arrays of the dtype of the result."""
+    dtype = fl.result_type(input, other)
+    if dtype.is_floating_point or dtype.is_complex or dtype is fl.bool:
+        raise RuntimeError(
+            f'{operator}: "{operator}_cpu" not implemented for {dtype}. It needs integers.'
+        )
+    return [array(fl.as_tensor(value).to(dtype)) for value in (input, other)]
+
+
+@composite(inplace=True)
+def gcd(input, other):
+    """The greatest common divisor, element by element; gcd(0, 0) = 0."""
+    import numpy
+
+    like = input if isinstance(input, _core.Tensor) else other
+    return tensor(numpy.gcd(*_integers("gcd", input, other)), like)
+
+
+@composite(inplace=True)
+def lcm(input, other):
+    """The least common multiple, element by element; lcm(0, x) = 0."""
+    import numpy
+
+    like = input if isinstance(input, _core.Tensor) else other
+    return tensor(numpy.lcm(*_integers("lcm", input, other)), like)
+
+
+@primitive(method=False, function=False)
+def _frexp(ctx, input):
+    import numpy
+
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(
+            f"frexp: only supports floating-point dtypes, but input is {input.dtype}."
+        )
+    low = input.dtype is fl.bfloat16
+    mantissa, exponent = numpy.frexp(array(input.float() if low else input))
+    exponent = tensor(numpy.asarray(exponent, "int32"), input)
+    mantissa = tensor(numpy.asarray(mantissa), input)
+    ctx.save_for_backward(exponent)
+    return mantissa.to(input.dtype), exponent
+
+
+@_frexp.derivative
+def _(ctx, grad_mantissa, grad_exponent):
+    (exponent,) = ctx.saved
+    return fl.ldexp(grad_mantissa, -exponent)
+
+
+@composite
+def frexp(input):
+    """(mantissa, exponent) with input = mantissa * 2**exponent and 0.5 <= abs(mantissa) < 1."""
+    return _FrexpResult(*_frexp(fl.as_tensor(input)))
+
+
+@pointwise(
+    compute="floating",
+    name="special_spherical_bessel_j0",
+    method=False,
+    function=False,
+    inplace=False,
+)
+def spherical_bessel_j0(input):
+    """sin(input) / input; 1 at 0."""
+    x = k.where(input == 0, 1, input)
+    return k.where(k.isinf(input), 0, k.where(input == 0, 1, k.sin(x) / x))
+
+
+register("spherical_bessel_j0", spherical_bessel_j0, namespaces=("special",))
+
+
+@functools.cache
+def _laguerre_nodes():
+    """40 nodes and weights for integrals of t**(-1/6) exp(-t) f(t) over t > 0, by Golub and Welsch."""
+    import numpy
+
+    alpha, i = -1 / 6, numpy.arange(1, 40)
+    off = numpy.sqrt(i * (i + alpha))
+    matrix = numpy.diag(2 * numpy.arange(40) + alpha + 1) + numpy.diag(off, 1) + numpy.diag(off, -1)
+    nodes, vectors = numpy.linalg.eigh(matrix)
+    return nodes, math.gamma(alpha + 1) * vectors[0] ** 2
+
+
+def _airy_far(z):
+    """Ai(z) for abs(z) >= 2, z complex with abs(arg z) < pi, by an integral over t > 0.
+
+    Source: Gil, Segura, Temme, "Computing complex Airy functions by numerical quadrature",
+    Numer. Algorithms 30 (2002) 11.
+    """
+    import numpy
+
+    nodes, weights = _laguerre_nodes()
+    zeta = 2 / 3 * z * numpy.sqrt(z)
+    total = ((2 + nodes / zeta[..., None]) ** (-1 / 6) * weights).sum(-1)
+    scale = math.sqrt(math.pi) * 48 ** (1 / 6) * math.gamma(5 / 6)
+    return numpy.exp(-zeta) * zeta ** (-1 / 6) * total / scale
+
+
+def _airy(x):
+    """Ai of a float64 array: by its power series up to 2, beyond by _airy_far."""
+    import numpy
+
+    result = numpy.full(x.shape, math.nan)
+    near = numpy.abs(x) < 2
+    cube, f, g = x[near] ** 3, 1.0, x[near]
+    total_f, total_g = 1.0, g
+    for i in range(1, 18):
+        f = f * cube / ((3 * i) * (3 * i - 1))
+        g = g * cube / ((3 * i) * (3 * i + 1))
+        total_f, total_g = total_f + f, total_g + g
+    at_zero, slope = 3 ** (-2 / 3) / math.gamma(2 / 3), 3 ** (-1 / 3) / math.gamma(1 / 3)
+    result[near] = at_zero * total_f - slope * total_g
+    with numpy.errstate(all="ignore"):
+        right = x >= 2
+        result[right] = numpy.where(numpy.isinf(x[right]), 0, _airy_far(x[right]))
+        left = x <= -2
+        turn = complex(0.5, math.sqrt(0.75))  # exp(i pi / 3)
+        result[left] = 2 * (turn * _airy_far(-x[left] * turn)).real
+    return result
+
+
+@composite(name="airy_ai", namespaces=("special",), method=False)
+def airy_ai(input):
+    """The Airy function Ai. It has no gradient."""
+    import numpy
+
+    input = fl.as_tensor(input)
+    dtype = input.dtype if input.dtype.is_floating_point else fl.get_default_dtype()
+    if input.dtype.is_complex or dtype in (fl.float16, fl.bfloat16):
+        raise RuntimeError(f'special.airy_ai: "airy_ai_cpu" not implemented for {input.dtype}')
+    return tensor(_airy(numpy.asarray(array(input), "float64")), input).to(dtype)
