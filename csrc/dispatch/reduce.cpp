@@ -210,6 +210,10 @@ void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vec
 std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>& inputs, const Dims& dims, bool keepdim,
                                      const std::vector<DType>& out_dtypes, const std::vector<double>& parameters) {
   Tensor& model = *inputs[0];
+  for (auto& t : inputs)
+    check(sizes_of(*t) == sizes_of(model), [&] {
+      return message("reduction: inputs of different shapes ", shape(model), " and ", shape(*t), " (a fault of flambeau's own).");
+    });
   bool is_reduced[max_ndim] = {};
   for (int i = 0; i < dims.n; ++i) is_reduced[dims[i]] = true;
   Dims result_sizes, full_sizes;

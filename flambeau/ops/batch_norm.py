@@ -139,8 +139,7 @@ def batch_norm(
     n = input.numel() // input.shape[1]
     with fl.no_grad():
         source = input.detach()
-        zero = _core.zeros((), dtype=wide)
-        var, mean = _core._reduce(_moments, (source, zero), _others(input), False, (wide, wide))
+        var, mean = _core._reduce(_moments, (source,), _others(input), False, (wide, wide), (0.0,))
         if running_mean is not None:
             running_mean.lerp_(mean.to(running_mean.dtype), momentum)
         if running_var is not None:
