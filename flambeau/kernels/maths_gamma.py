@@ -141,6 +141,26 @@ def zeta(s, q, dtype):
     return where(isnan(s) | isnan(q), s + q, total)
 
 
+def cotangent_derivatives(highest):
+    """Coefficients in c = cot(u), from c**0 up, of the derivatives of order 0 to `highest` of cot by u."""
+    orders = [[0.0, 1.0]]
+    for _ in range(highest):  # d/du of p(c) is -(1 + c**2) p'(c)
+        slope = [k * a for k, a in enumerate(orders[-1])][1:]
+        orders.append([-a for a in map(sum, zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope]))])
+    return orders
+
+
+def polygamma_mirrored(n, x, factorial):
+    """polygamma(n, x) for x < 0 between the poles and n from 2 to 10 by reflection; NaN for a higher n."""
+    # (-1)**n psi_n(1 - x) - psi_n(x) = pi (d/dx)**n cot(pi x)
+    c = 1.0 / tan(PI * (x - nearest(x)))
+    slope = NAN
+    for order, coefficients in enumerate(cotangent_derivatives(10)):
+        if order >= 2:
+            slope = where(n == order, PI ** (order + 1) * polynomial(c, coefficients), slope)
+    return -slope - factorial * zeta(n + 1.0, 1.0 - x, "float64")
+
+
 @scalar("polygamma float64")
 def polygamma(n, x, dtype):
     # (-1)**(n + 1) n! zeta(n + 1, x); n = 0 and 1 have functions of their own.
@@ -148,5 +168,6 @@ def polygamma(n, x, dtype):
     odd = floor(n * 0.5) * 2.0 != n
     value = factorial * zeta(n + 1.0, x, dtype)
     value = where(odd, value, -value)
+    value = seldom((x < 0.0) & (n > 1.0) & (floor(x) != x), polygamma_mirrored(n, x, factorial), value)
     value = where(n == 1.0, trigamma(x, dtype), value)
     return where(n == 0.0, digamma(x, dtype), value)

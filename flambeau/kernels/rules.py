@@ -110,6 +110,7 @@ RULES = {
     "sgn": (_sgn,),
     "sqrt": (_over(lambda n, x: 2 * n),),
     "copysign": (_copysign, None),
+    "nextafter": (lambda g, n, a, b: k.where(a == b, 0.0, g), None),
     "minimum": (_share(lambda a, b: a > b), _share(lambda a, b: a < b)),
     "maximum": (_share(lambda a, b: a < b), _share(lambda a, b: a > b)),
     "fmin": (lambda g, n, a, b: k.where((a <= b) | k.isnan(b), g, 0.0),
@@ -179,5 +180,5 @@ RULES = {
 
 # No gradient: what has whole or truth values, and what only looks at bits.
 for _name in ("eq ne lt le gt ge and or xor not shl shr floor ceil trunc round sign signbit floor_div "
-              "trunc_div bitcast lookup nextafter index").split():
+              "trunc_div bitcast lookup index").split():
     RULES[_name] = (None, None)

@@ -119,7 +119,7 @@ def sign(input):
 @pointwise
 def sgn(input):
     """sign for real numbers, input / abs(input) for complex ones (0 at 0)."""
-    return k.sign(input)
+    return k.sgn(input)
 
 
 @pointwise(compute="floating")
@@ -379,7 +379,7 @@ def copysign(input, other):
 copysign.spec.compute = "floating"
 
 
-@pointwise(differentiable=False)
+@pointwise
 def nextafter(input, other):
     """The next representable value from input towards other."""
     return k.nextafter(input, other)

@@ -298,6 +298,15 @@ def test_zeta_and_polygamma():
     np.testing.assert_allclose(compute("polygamma", n, q), exact, rtol=1e-13, atol=1e-15)
 
 
+def test_polygamma_left_of_zero():
+    x = np.linspace(-9.3, -0.05, 60)
+    for n in (2, 3, 4, 7, 10):
+        exact = [float(mpmath.polygamma(n, mpmath.mpf(v))) for v in x]
+        np.testing.assert_allclose(compute("polygamma", np.full_like(x, n), x), exact, rtol=1e-13)
+        poles = compute("polygamma", np.full(3, float(n)), np.array([0.0, -1.0, -4.0]))
+        np.testing.assert_array_equal(poles, np.inf if n % 2 else -np.inf)
+
+
 def test_gamma_functions_left_of_zero():
     x = spread(-9.9, 0, 300)
     np.testing.assert_allclose(compute("lgamma", x), special.gammaln(x), rtol=1e-13, atol=1e-14)
