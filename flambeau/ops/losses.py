@@ -2,8 +2,10 @@
 
 import functools
 
+from .. import _core
 from ..kernels import language as k
-from .declare import pointwise
+from .declare import make_pointwise, pointwise, primitive
+from .reduce import ReductionSpec
 
 loss = functools.partial(
     pointwise, method=False, function=False, inplace=False
@@ -15,6 +17,45 @@ def squared_error(input, target):
     """(input - target)**2."""
     difference = input - target
     return difference * difference
+
+
+_slope = make_pointwise(
+    lambda grad_output, input, target, *, scale=1.0: (input - target) * (grad_output * scale), name="mse_loss_backward"
+)
+
+
+def _squares(name):
+    """A reduction of (a - b)**2, fused."""
+
+    def kernel():
+        from ..kernels import reductions
+
+        return getattr(reductions, name).of(lambda a, b: (a - b) * (a - b), f"{name}_of_squares", n_in=2)
+
+    return _core.Reduction(ReductionSpec(name, kernel=kernel))
+
+
+_mean_of_squares, _sum_of_squares = _squares("mean"), _squares("sum_")
+
+
+@primitive(name="mse_loss", function=False, method=False)
+def mse_loss(ctx, input, target, mean):
+    """The mean (or the sum) of (input - target)**2 in one pass; both of one shape and floating dtype."""
+    ctx.save_for_backward(input, target)
+    ctx.scale = 2 / max(input.numel(), 1) if mean else 2.0
+    reduction = _mean_of_squares if mean else _sum_of_squares
+    return _core._reduce(reduction, (input, target), None, False, (input.dtype,))[0]
+
+
+@mse_loss.derivative
+def _(ctx, grad_output):
+    input, target = ctx.saved
+    needs = ctx.needs_input_grad
+    return (
+        _slope(grad_output, input, target, scale=ctx.scale) if needs[0] else None,
+        _slope(grad_output, target, input, scale=ctx.scale) if needs[1] else None,
+        None,
+    )
 
 
 @loss

@@ -1,5 +1,7 @@
 """Reductions: what one pass over some dimensions gives. sum and mean are native (dispatch/reduce.cpp)."""
 
+import functools
+
 from .. import _core
 from .declare import METHODS, composite, primitive, register
 from .results import result_type
@@ -8,15 +10,17 @@ from .results import result_type
 class ReductionSpec:
     """What the core asks of a reduction: kernels by dtypes, layout and stage."""
 
-    def __init__(self, name, as_dtype=None):
+    def __init__(self, name, as_dtype=None, kernel=None):
         self.name = name
         self.as_dtype = as_dtype
+        self._make = kernel
 
-    @property
+    @functools.cached_property
     def kernel(self):
+        """The reduction: what `kernel` made, or the one called `name` in kernels/reductions.py."""
         from ..kernels import reductions
 
-        return getattr(reductions, self.name)
+        return self._make() if self._make else getattr(reductions, self.name)
 
     def compile(self, in_dtypes, out_dtypes, mode, stage):
         return self.kernel.compile(in_dtypes, self.as_dtype, out_dtypes, mode, stage)

@@ -27,7 +27,7 @@ def test_chunk():
     assert sizes(x.chunk(20)) == [1] * 10
     with pytest.raises(RuntimeError, match="greater than 0"):
         x.chunk(0)
-    with pytest.raises(IndexError, match="out of bounds"):
+    with pytest.raises(IndexError, match="out of range"):
         x.chunk(2, dim=1)
 
 

@@ -17,6 +17,15 @@ def mse_loss(
         reduction = reduction_of(size_average, reduce, reduction)
     if input.shape != target.shape:
         warn_unless_same_size(input, target)
+    if weight is None and reduction != "none":
+        if input.shape != target.shape:
+            sizes = flambeau.broadcast_shapes(input.shape, target.shape)
+            input = input if input.shape == sizes else input.expand(sizes)
+            target = target if target.shape == sizes else target.expand(sizes)
+        dtype = flambeau.promote_types(input.dtype, target.dtype)
+        if dtype.is_floating_point:
+            check(reduction)
+            return losses.mse_loss.native(input.to(dtype), target.to(dtype), reduction == "mean")
     loss = losses.squared_error(input, target)
     return reduced(loss, reduction) if weight is None else weighted(loss, weight, reduction)
 
