@@ -1,0 +1,137 @@
+"""Schedules of learning rates: formulas, composition, state; against PyTorch where it is."""
+
+import copy
+import importlib.util
+import math
+import warnings
+
+import pytest
+
+import flambeau as torch
+from flambeau import optim
+from flambeau.optim import lr_scheduler, swa_utils
+
+SCHEDULES = {
+    "LambdaLR": lambda s, o: s.LambdaLR(o, lambda epoch: 0.9**epoch),
+    "MultiplicativeLR": lambda s, o: s.MultiplicativeLR(o, lambda epoch: 0.9),
+    "StepLR": lambda s, o: s.StepLR(o, 3, 0.5),
+    "MultiStepLR": lambda s, o: s.MultiStepLR(o, [2, 5, 5]),
+    "ConstantLR": lambda s, o: s.ConstantLR(o, 0.5, 4),
+    "LinearLR": lambda s, o: s.LinearLR(o, 0.25, 0.9, 6),
+    "ExponentialLR": lambda s, o: s.ExponentialLR(o, 0.8),
+    "PolynomialLR": lambda s, o: s.PolynomialLR(o, 7, 2.0),
+    "CosineAnnealingLR": lambda s, o: s.CosineAnnealingLR(o, 4, 0.001),
+    "CosineAnnealingWarmRestarts": lambda s, o: s.CosineAnnealingWarmRestarts(o, 2, 2, 0.001),
+    "CyclicLR": lambda s, o: s.CyclicLR(o, 0.01, 0.1, 3, 4, mode="triangular2"),
+    "CyclicLR exp_range": lambda s, o: s.CyclicLR(o, 0.01, 0.1, 3, mode="exp_range", gamma=0.9),
+    "OneCycleLR": lambda s, o: s.OneCycleLR(o, 0.5, total_steps=15),
+    "OneCycleLR linear": lambda s, o: s.OneCycleLR(
+        o, 0.5, epochs=5, steps_per_epoch=3, anneal_strategy="linear", three_phase=True
+    ),
+    "SequentialLR": lambda s, o: s.SequentialLR(
+        o, [s.LinearLR(o, 0.1, total_iters=4), s.CosineAnnealingLR(o, 8)], [4]
+    ),
+    "ChainedScheduler": lambda s, o: s.ChainedScheduler(
+        [s.ConstantLR(o, 0.1, 4), s.ExponentialLR(o, 0.9)]
+    ),
+}
+
+
+def rates(library, space, build, steps=12, reload_at=None):
+    params = [library.ones(1, requires_grad=True) for _ in range(2)]
+    groups = [{"params": params[:1]}, {"params": params[1:], "lr": 0.02}]
+    optimizer = library.optim.SGD(groups, lr=0.1, momentum=0.9)
+    scheduler, found = build(space, optimizer), []
+    for step in range(steps):
+        found.append([(g["lr"], g["momentum"]) for g in optimizer.param_groups])
+        assert scheduler.get_last_lr() == [g["lr"] for g in optimizer.param_groups]
+        optimizer.step()
+        scheduler.step()
+        if step == reload_at:
+            scheduler.load_state_dict(copy.deepcopy(scheduler.state_dict()))
+    return found
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.filterwarnings("ignore")
+def test_as_pytorch(name):
+    import torch as oracle
+
+    wanted = rates(oracle, oracle.optim.lr_scheduler, SCHEDULES[name])
+    got = rates(torch, lr_scheduler, SCHEDULES[name])
+    for step, (w, g) in enumerate(zip(wanted, got, strict=True)):
+        for (lr, momentum), (own_lr, own_momentum) in zip(w, g, strict=True):
+            assert math.isclose(own_lr, lr, rel_tol=1e-9, abs_tol=1e-12), step
+            assert math.isclose(own_momentum, momentum, rel_tol=1e-9), step
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_resuming_changes_nothing(name):
+    straight = rates(torch, lr_scheduler, SCHEDULES[name])
+    assert rates(torch, lr_scheduler, SCHEDULES[name], reload_at=5) == straight
+
+
+def sgd(lr=1.0):
+    return optim.SGD([torch.ones(1, requires_grad=True)], lr=lr)
+
+
+def test_plateau():
+    optimizer = sgd()
+    scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1, cooldown=1)
+    found = []
+    for metric in (1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5):
+        scheduler.step(metric)
+        found.append(optimizer.param_groups[0]["lr"])
+    assert found == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
+    assert scheduler.get_last_lr() == [0.25]
+    with pytest.raises(ValueError, match="Factor"):
+        lr_scheduler.ReduceLROnPlateau(optimizer, factor=1.0)
+
+
+def test_the_wrong_order_warns():
+    scheduler = lr_scheduler.StepLR(sgd(), 1)
+    with pytest.warns(UserWarning, match="before `optimizer.step"):
+        scheduler.step()
+    optimizer = sgd()
+    scheduler = lr_scheduler.StepLR(optimizer, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer.step()
+        scheduler.step()
+
+
+def test_resuming_needs_initial_rates():
+    with pytest.raises(KeyError, match="initial_lr"):
+        lr_scheduler.StepLR(sgd(), 1, last_epoch=3)
+    with pytest.raises(TypeError, match="not an Optimizer"):
+        lr_scheduler.StepLR(3, 1)
+
+
+def test_tensor_rates_are_written_in_place():
+    rate = torch.tensor(1.0)
+    optimizer = sgd(rate)
+    scheduler = lr_scheduler.ExponentialLR(optimizer, 0.5)
+    optimizer.step()
+    scheduler.step()
+    assert optimizer.param_groups[0]["lr"] is rate and rate.item() == 0.5
+
+
+def test_averaged_model_and_its_batch_norm():
+    model = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
+    average = swa_utils.AveragedModel(model)
+    for value in (1.0, 3.0):
+        with torch.no_grad():
+            model[0].weight.fill_(value)
+        average.update_parameters(model)
+    assert average.module[0].weight.item() == 2.0 and average.n_averaged.item() == 2
+    data = [torch.tensor([[1.0], [3.0]])]
+    swa_utils.update_bn(data, average)
+    assert average.module[1].running_mean.item() == 4.0
+
+    moving = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(0.5))
+    moving.update_parameters(model)
+    with torch.no_grad():
+        model[0].weight.fill_(5.0)
+    moving.update_parameters(model)
+    assert moving.module[0].weight.item() == 4.0
