@@ -11,6 +11,7 @@ _QrResult = namedtuple("linalg_qr", "Q R")
 _LuResult = namedtuple("linalg_lu", "P L U")
 _LuFactorResult = namedtuple("linalg_lu_factor", "LU pivots")
 _LuFactorExResult = namedtuple("linalg_lu_factor_ex", "LU pivots info")
+_LuCompactResult = namedtuple("lu", "LU pivots infos")
 _LuUnpackResult = namedtuple("lu_unpack", "P L U")
 _GeqrfResult = namedtuple("geqrf", "a tau")
 
@@ -381,7 +382,9 @@ def linalg_lu(A, *, pivot=True):
 def lu_compact(A, pivot=True, get_infos=False):
     """(LU, pivots), with get_infos also info: the older form of `linalg.lu_factor_ex`."""
     factors = linalg_lu_factor_ex(A, pivot=pivot)
-    return tuple(factors) if get_infos else tuple(factors)[:2]
+    if get_infos:
+        return _LuCompactResult(*factors)
+    return _LuFactorResult(factors.LU, factors.pivots)
 
 
 @composite(name="lu_solve", namespaces=("linalg",), method=False)

@@ -208,5 +208,5 @@ def combinations(input, r=2, with_replacement=False):
     if r == 0:
         return input.new_empty(0)
     if not rows:
-        return input.new_empty(0, r)
+        return input[fl.empty(0, r, dtype=fl.int64, device=input.device)]
     return input[fl.tensor(rows, device=input.device)]

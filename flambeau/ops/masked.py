@@ -113,16 +113,16 @@ def amin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 
 @_masked
 def argmax(input, dim=None, *, keepdim=False, dtype=None, mask=None):
-    """The index of the largest selected element."""
+    """The index of the largest selected element, in the dtype of the input as PyTorch has it."""
     input = _as(input, dtype)
-    return _filled("argmax", input, mask, _lowest(input.dtype)).argmax(dim, keepdim)
+    return _filled("argmax", input, mask, _lowest(input.dtype)).argmax(dim, keepdim).to(input.dtype)
 
 
 @_masked
 def argmin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
-    """The index of the smallest selected element."""
+    """The index of the smallest selected element, in the dtype of the input as PyTorch has it."""
     input = _as(input, dtype)
-    return _filled("argmin", input, mask, _highest(input.dtype)).argmin(dim, keepdim)
+    return _filled("argmin", input, mask, _highest(input.dtype)).argmin(dim, keepdim).to(input.dtype)
 
 
 @_masked
@@ -176,10 +176,10 @@ def std(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype
 
 
 @_masked
-def logsumexp(input, dim, *, keepdim=False, dtype=None, mask=None):
+def logsumexp(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """log(sum(exp(...))) of the selected elements."""
     input = _floating(input, dtype)
-    return _filled("logsumexp", input, mask, -math.inf).logsumexp(dim, keepdim)
+    return _filled("logsumexp", input, mask, -math.inf).logsumexp(_dims(input, dim), keepdim)
 
 
 @_masked

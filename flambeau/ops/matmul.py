@@ -338,11 +338,9 @@ def _matrix_power(operator, input, n):
         if n:
             input = fl.matmul(input, input)
     if result is None:
-        result = (
-            fl.eye(input.size(-1), dtype=input.dtype, device=input.device)
-            .expand(input.shape)
-            .clone()
-        )
+        # A write over a copy stays in the graph, with a gradient of 0.
+        result = input.clone()
+        result.copy_(fl.eye(input.size(-1), dtype=input.dtype, device=input.device))
     return result
 
 

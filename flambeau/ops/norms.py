@@ -19,6 +19,14 @@ def _real_dtype(dtype):
     return {fl.complex64: fl.float32, fl.complex128: fl.float64}.get(dtype, dtype)
 
 
+def _is_nonzero(x):
+    """1 where x is not 0, in the real dtype of x; inside its graph, with a gradient of 0."""
+    if not x.requires_grad:
+        return (x != 0).to(_real_dtype(x.dtype))
+    magnitudes = x.abs()
+    return fl.where(magnitudes.isnan(), fl.ones_like(magnitudes), magnitudes.sign())
+
+
 def _check_norm_dtype(operator, input, dtype):
     require_floating(input, operator)
     if dtype is not None:
@@ -47,13 +55,13 @@ def _vector_norm(operator, x, ord, dim, keepdim):
             f"{operator}: the {ord} norm of an empty dimension of {tuple(x.shape)} has no value."
         )
     if not dims:
-        return (x != 0).to(_real_dtype(x.dtype)) if ord == 0 else x.abs()
+        return _is_nonzero(x) if ord == 0 else x.abs()
     if ord == math.inf:
         return x.abs().amax(dims, keepdim)
     if ord == -math.inf:
         return x.abs().amin(dims, keepdim)
     if ord == 0:
-        return (x != 0).to(_real_dtype(x.dtype)).sum(dims, keepdim)
+        return _is_nonzero(x).sum(dims, keepdim)
     if ord == 1:
         return x.abs().sum(dims, keepdim)
     low = x.dtype in (fl.float16, fl.bfloat16)

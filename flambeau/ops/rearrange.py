@@ -198,7 +198,7 @@ def unravel_index(indices, shape):
     return tuple(reversed(coordinates))
 
 
-def _copy_of(view_name):
+def _copy_of(view_name, method=False):
     """Declare <view_name>_copy: the view operator's result, written out."""
 
     def copied(input, *args, **kwargs):
@@ -209,14 +209,14 @@ def _copy_of(view_name):
 
     copied.__name__ = f"{view_name}_copy"
     copied.__doc__ = f"`{view_name}` as a copy instead of a view."
-    return composite(method=False)(copied)
+    return composite(method=method)(copied)
 
 
 for _name in (
     "as_strided", "detach", "diagonal", "expand", "narrow", "permute", "select", "split", "split_with_sizes",
     "squeeze", "t", "transpose", "unbind", "unfold", "unsqueeze", "view", "view_as_complex", "view_as_real",
 ):  # fmt: skip
-    globals()[f"{_name}_copy"] = _copy_of(_name)
+    globals()[f"{_name}_copy"] = _copy_of(_name, method=_name == "narrow")
 
 
 @composite(method=False)

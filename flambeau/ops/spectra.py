@@ -325,7 +325,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         rank = (values > rtol * values.amax(-1, keepdim=True)).sum(-1)
     else:
         rank = fl.zeros(A.shape[:-2], dtype=fl.int64)
-    residuals = values.new_empty(0)
+    residuals = solution.reshape(-1)[:0]
     if (
         m > n
         and (driver == "gels" or bool((rank == n).all()))

@@ -135,8 +135,6 @@ def _sign_and_log(ctx, A):
     sign, logarithm = numpy.linalg.slogdet(array(A))
     sign, logarithm = tensor(numpy.asarray(sign), A), tensor(numpy.asarray(logarithm), A)
     ctx.save_for_backward(A, sign)
-    if not A.dtype.is_complex:
-        ctx.mark_non_differentiable(sign)
     return sign, logarithm
 
 
