@@ -182,18 +182,31 @@ def _put_out(result, out, name):
     return _core._finish_out(result, out, name)
 
 
+def _name_wrong_type(error, name, args, kwargs):
+    """TypeError, if what lacked the attribute is an argument: only tensors have what operators ask for."""
+    culprit = error.obj
+    for place, argument in (*enumerate(args), *kwargs.items()):
+        if argument is culprit and not isinstance(argument, _core.Tensor):
+            place = f"(position {place + 1})" if isinstance(place, int) else f"'{place}'"
+            raise TypeError(f"{name}(): argument {place} must be Tensor, not {type(argument).__name__}") from None
+
+
 def _public(operator, name, names, out):
     """`operator` with out= and NumPy's spellings; native callables are called straight otherwise."""
 
     def call(*args, **kwargs):
-        if not kwargs:
-            return operator(*args)
-        target = kwargs.pop("out", None) if out else None
-        for key in kwargs:
-            if key not in names:
-                kwargs = _respell(kwargs, names)
-                break
-        result = operator(*args, **kwargs)
+        try:
+            if not kwargs:
+                return operator(*args)
+            target = kwargs.pop("out", None) if out else None
+            for key in kwargs:
+                if key not in names:
+                    kwargs = _respell(kwargs, names)
+                    break
+            result = operator(*args, **kwargs)
+        except AttributeError as error:
+            _name_wrong_type(error, name, args, kwargs)
+            raise
         return result if target is None else _put_out(result, target, name)
 
     return call

@@ -11,7 +11,7 @@ _QrResult = namedtuple("linalg_qr", "Q R")
 _LuResult = namedtuple("linalg_lu", "P L U")
 _LuFactorResult = namedtuple("linalg_lu_factor", "LU pivots")
 _LuFactorExResult = namedtuple("linalg_lu_factor_ex", "LU pivots info")
-_LuCompactResult = namedtuple("lu", "LU pivots infos")
+_LuCompactResult = namedtuple("lu", "LU pivots info")
 _LuUnpackResult = namedtuple("lu_unpack", "P L U")
 _GeqrfResult = namedtuple("geqrf", "a tau")
 
@@ -33,12 +33,11 @@ def _cholesky(ctx, A, operator):
 @_cholesky.derivative
 def _(ctx, grad_output):
     (L,) = ctx.saved
-    phi = (L.mH @ grad_output).tril()
-    phi = phi - fl.diag_embed(phi.diagonal(0, -2, -1)) / 2
-    # L^-H phi L^-1, and its Hermitian half, since A is Hermitian.
+    # L^-H phi L^-1 / 2, where the upper half of phi mirrors the lower, since A is Hermitian.
+    phi = L.mH @ grad_output
+    phi = phi.tril() + phi.tril(-1).mH
     inner = fl.linalg.solve_triangular(L.mH, phi, upper=True)
-    inner = fl.linalg.solve_triangular(L, inner, upper=False, left=False)
-    return (inner + inner.mH) / 2, None
+    return fl.linalg.solve_triangular(L, inner, upper=False, left=False) / 2, None
 
 
 @primitive(method=False, function=False)

@@ -122,7 +122,9 @@ def argmax(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 def argmin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The index of the smallest selected element, in the dtype of the input as PyTorch has it."""
     input = _as(input, dtype)
-    return _filled("argmin", input, mask, _highest(input.dtype)).argmin(dim, keepdim).to(input.dtype)
+    return (
+        _filled("argmin", input, mask, _highest(input.dtype)).argmin(dim, keepdim).to(input.dtype)
+    )
 
 
 @_masked
@@ -157,6 +159,7 @@ def _spread(operator, input, dim, unbiased, correction, keepdim, dtype, mask):
     distance = _filled(operator, distance, mask, 0)
     squares = distance.abs() ** 2 if input.dtype.is_complex else distance * distance
     result = squares.sum(dims, True) / (count - correction).clamp_min(0).to(real)
+    result = result.to(input.dtype)
     if keepdim:
         return result
     kept = {d % max(input.dim(), 1) for d in dims}
@@ -178,8 +181,9 @@ def std(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype
 @_masked
 def logsumexp(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """log(sum(exp(...))) of the selected elements."""
-    input = _floating(input, dtype)
-    return _filled("logsumexp", input, mask, -math.inf).logsumexp(_dims(input, dim), keepdim)
+    given = _as(input, dtype).dtype
+    filled = _filled("logsumexp", _floating(input, dtype), mask, -math.inf)
+    return filled.logsumexp(_dims(input, dim), keepdim).to(given)
 
 
 @_masked

@@ -12,12 +12,14 @@ from .declare import composite
 _signal = composite(namespaces=("signal.windows",), method=False, out=False)
 
 
-def _positions(operator, M, sym, dtype, device, requires_grad):
+def _positions(operator, M, sym, dtype, layout, device, requires_grad):
     """(k as a tensor, the length over which the window is spread); or the window itself if M < 2."""
     if not isinstance(M, int):
         raise TypeError(
             f"{operator}: the window length must be an int, but got {type(M).__name__}."
         )
+    if layout not in (None, fl.strided):
+        raise ValueError(f"{operator}: is implemented for strided tensors only, got: {layout}")
     if M < 0:
         raise ValueError(f"{operator}: requires non-negative window length, got M={M}")
     dtype = dtype or fl.get_default_dtype()
@@ -32,9 +34,9 @@ def _made(window, dtype, requires_grad):
     return window.to(dtype or fl.get_default_dtype()).requires_grad_(requires_grad)
 
 
-def _cosines(operator, M, coefficients, sym, dtype, device, requires_grad):
+def _cosines(operator, M, coefficients, sym, dtype, layout, device, requires_grad):
     """The sum over i of (-1)**i * coefficients[i] * cos(2 pi i k / length)."""
-    k, length = _positions(operator, M, sym, dtype, device, requires_grad)
+    k, length = _positions(operator, M, sym, dtype, layout, device, requires_grad)
     if length is None:
         return k
     window = fl.zeros_like(k)
@@ -50,7 +52,7 @@ def general_cosine(M, *, a, sym=True, dtype=None, layout=None, device=None, requ
         raise TypeError("general_cosine: Coefficients must be a list/tuple")
     if not a:
         raise ValueError("general_cosine: Coefficients cannot be empty")
-    return _cosines("general_cosine", M, a, sym, dtype, device, requires_grad)
+    return _cosines("general_cosine", M, a, sym, dtype, layout, device, requires_grad)
 
 
 @_signal
@@ -58,25 +60,27 @@ def general_hamming(
     M, *, alpha=0.54, sym=True, dtype=None, layout=None, device=None, requires_grad=False
 ):
     """alpha - (1 - alpha) * cos(2 pi k / (M - 1))."""
-    return _cosines("general_hamming", M, (alpha, 1 - alpha), sym, dtype, device, requires_grad)
+    return _cosines(
+        "general_hamming", M, (alpha, 1 - alpha), sym, dtype, layout, device, requires_grad
+    )
 
 
 @_signal
 def hamming(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """`general_hamming` with alpha 0.54."""
-    return _cosines("hamming", M, (0.54, 0.46), sym, dtype, device, requires_grad)
+    return _cosines("hamming", M, (0.54, 0.46), sym, dtype, layout, device, requires_grad)
 
 
 @_signal
 def hann(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """`general_hamming` with alpha 0.5."""
-    return _cosines("hann", M, (0.5, 0.5), sym, dtype, device, requires_grad)
+    return _cosines("hann", M, (0.5, 0.5), sym, dtype, layout, device, requires_grad)
 
 
 @_signal
 def blackman(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """The cosine window with coefficients 0.42, 0.5, 0.08."""
-    return _cosines("blackman", M, (0.42, 0.5, 0.08), sym, dtype, device, requires_grad)
+    return _cosines("blackman", M, (0.42, 0.5, 0.08), sym, dtype, layout, device, requires_grad)
 
 
 @_signal
@@ -86,13 +90,13 @@ def nuttall(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=
     Source: Nuttall, IEEE Trans. Acoust. Speech Signal Process. 29 (1981) 84.
     """
     coefficients = (0.3635819, 0.4891775, 0.1365995, 0.0106411)
-    return _cosines("nuttall", M, coefficients, sym, dtype, device, requires_grad)
+    return _cosines("nuttall", M, coefficients, sym, dtype, layout, device, requires_grad)
 
 
 @_signal
 def bartlett(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """The triangle 1 - abs(2 k / (M - 1) - 1)."""
-    k, length = _positions("bartlett", M, sym, dtype, device, requires_grad)
+    k, length = _positions("bartlett", M, sym, dtype, layout, device, requires_grad)
     if length is None:
         return k
     return _made(1 - (k * (2 / length) - 1).abs(), dtype, requires_grad)
@@ -101,7 +105,7 @@ def bartlett(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad
 @_signal
 def cosine(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """sin(pi (k + 0.5) / M)."""
-    k, length = _positions("cosine", M, sym, dtype, device, requires_grad)
+    k, length = _positions("cosine", M, sym, dtype, layout, device, requires_grad)
     if length is None:
         return k
     return _made(((k + 0.5) * (math.pi / (length + 1))).sin(), dtype, requires_grad)
@@ -116,7 +120,7 @@ def exponential(
         raise ValueError(f"exponential: Tau must be positive, got: {tau} instead.")
     if sym and center is not None:
         raise ValueError("exponential: Center must be None for symmetric windows")
-    k, length = _positions("exponential", M, sym, dtype, device, requires_grad)
+    k, length = _positions("exponential", M, sym, dtype, layout, device, requires_grad)
     if length is None:
         return k
     center = length / 2 if center is None else center
@@ -128,7 +132,7 @@ def gaussian(M, *, std=1.0, sym=True, dtype=None, layout=None, device=None, requ
     """exp(-((k - middle) / std)**2 / 2)."""
     if std <= 0:
         raise ValueError(f"gaussian: Standard deviation must be positive, got: {std} instead.")
-    k, length = _positions("gaussian", M, sym, dtype, device, requires_grad)
+    k, length = _positions("gaussian", M, sym, dtype, layout, device, requires_grad)
     if length is None:
         return k
     return _made((-(((k - length / 2) / std) ** 2) / 2).exp(), dtype, requires_grad)
@@ -139,7 +143,7 @@ def kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=None, device=None, requ
     """i0(beta * sqrt(1 - (2 k / (M - 1) - 1)**2)) / i0(beta)."""
     if beta < 0:
         raise ValueError(f"kaiser: beta must be non-negative, got: {beta} instead.")
-    k, length = _positions("kaiser", M, sym, dtype, device, requires_grad)
+    k, length = _positions("kaiser", M, sym, dtype, layout, device, requires_grad)
     if length is None:
         return k
     inside = (1 - (k * (2 / length) - 1) ** 2).clamp_min(0)
@@ -181,7 +185,14 @@ def hamming_window(
 ):
     """alpha - beta * cos(2 pi k / length)."""
     return _cosines(
-        "hamming_window", window_length, (alpha, beta), not periodic, dtype, device, requires_grad
+        "hamming_window",
+        window_length,
+        (alpha, beta),
+        not periodic,
+        dtype,
+        layout,
+        device,
+        requires_grad,
     )
 
 

@@ -40,7 +40,9 @@ def _eigh(ctx, A, UPLO):
 @_eigh.derivative
 def _(ctx, grad_values, grad_vectors):
     values, V = ctx.saved
-    inner = _off_diagonal(V.mH @ grad_vectors) / _gaps(values) + fl.diag_embed(grad_values)
+    # A is Hermitian, so of the gradient only its Hermitian part has a meaning.
+    turn = V.mH @ grad_vectors
+    inner = _off_diagonal(turn - turn.mH) / (2 * _gaps(values)) + fl.diag_embed(grad_values)
     return V @ inner @ V.mH, None
 
 
@@ -325,7 +327,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         rank = (values > rtol * values.amax(-1, keepdim=True)).sum(-1)
     else:
         rank = fl.zeros(A.shape[:-2], dtype=fl.int64)
-    residuals = solution.reshape(-1)[:0]
+    residuals = solution.abs().reshape(-1)[:0]
     if (
         m > n
         and (driver == "gels" or bool((rank == n).all()))
@@ -374,3 +376,59 @@ def matrix_exp(input):
 def linalg_matrix_exp(A):
     """The exponential of square matrices."""
     return _matrix_exp("linalg.matrix_exp", A)
+
+
+def _range_of(A, q, niter, M):
+    """An orthonormal basis of nearly the range of A - M, from random combinations of its columns.
+
+    Source: Halko, Martinsson, Tropp, SIAM Review 53 (2011) 217, algorithm 4.4.
+    """
+
+    def times(X):
+        return A @ X if M is None else A @ X - M @ X
+
+    def adjoint_times(X):
+        return A.mH @ X if M is None else A.mH @ X - M.mH @ X
+
+    Q = _orthonormal(times(fl.randn(A.size(-1), q, dtype=A.dtype, device=A.device)))
+    for _ in range(niter):
+        Q = _orthonormal(adjoint_times(Q))
+        Q = _orthonormal(times(Q))
+    return Q
+
+
+def _orthonormal(X):
+    """The orthonormal columns of the QR factorization."""
+    return fl.linalg.qr(X).Q
+
+
+@composite(method=False, out=False)
+def svd_lowrank(A, q=6, niter=2, M=None):
+    """(U, S, V): about the q largest singular values of A - M and their vectors, by random projection."""
+    check_matrices("svd_lowrank", A)
+    m, n = A.size(-2), A.size(-1)
+    if M is not None:
+        M = M.expand(A.shape)
+    if m < n:
+        V, S, U = svd_lowrank(A.mH, q, niter, None if M is None else M.mH)
+        return U, S, V
+    Q = _range_of(A, q, niter, M)
+    B = Q.mH @ (A if M is None else A - M)
+    U, S, Vh = linalg_svd(B, full_matrices=False)
+    return Q @ U, S, Vh.mH
+
+
+@composite(method=False, out=False)
+def pca_lowrank(A, q=None, center=True, niter=2):
+    """`svd_lowrank` of A with the mean of each column taken off (center)."""
+    check_matrices("pca_lowrank", A)
+    m, n = A.size(-2), A.size(-1)
+    if q is None:
+        q = min(6, m, n)
+    elif not 0 <= q <= min(m, n):
+        raise ValueError(
+            f"pca_lowrank: q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}"
+        )
+    if niter < 0:
+        raise ValueError(f"pca_lowrank: niter(={niter}) must be non-negative integer")
+    return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)

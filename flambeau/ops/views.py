@@ -20,7 +20,9 @@ def swapdims(input, dim0, dim1):
 def adjoint(input):
     """The last two dims swapped, complex numbers conjugated."""
     if input.dim() < 2:
-        raise RuntimeError("adjoint: only supported on matrices or batches of matrices, got 0-D or 1-D tensor.")
+        raise RuntimeError(
+            "adjoint: only supported on matrices or batches of matrices, got 0-D or 1-D tensor."
+        )
     swapped = _core.transpose(input, -2, -1)
     return swapped.conj() if input.dtype.is_complex else swapped
 
@@ -46,14 +48,18 @@ def reshape_as(input, other):
 def _matrix_transpose(input):
     """The last two dims swapped."""
     if input.dim() < 2:
-        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {input.dim()}-D tensor.")
+        raise RuntimeError(
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {input.dim()}-D tensor."
+        )
     return _core.transpose(input, -2, -1)
 
 
 def _matrix_adjoint(input):
     """The last two dims swapped, complex numbers conjugated."""
     if input.dim() == 0:
-        raise RuntimeError("tensor.mH is only supported on matrices or batches of matrices. Got 0-D tensor.")
+        raise RuntimeError(
+            "tensor.mH is only supported on matrices or batches of matrices. Got 0-D tensor."
+        )
     return adjoint(input)
 
 
@@ -65,7 +71,9 @@ def _all_reversed(input):
 def _conjugate_transpose(input):
     """A matrix transposed, complex numbers conjugated."""
     if input.dim() not in (0, 2):
-        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {input.dim()}-D tensor.")
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {input.dim()}-D tensor."
+        )
     return adjoint(input) if input.dim() else input
 
 
@@ -82,7 +90,9 @@ def _declare_in_place(name, view):
         return _core._take_layout(input, view(input, *args, **kwargs))
 
     in_place.__name__ = in_place.__qualname__ = f"{name}_"
-    in_place.__doc__ = f"{name}(), in place: no element moves, the tensor's own sizes and strides change."
+    in_place.__doc__ = (
+        f"{name}(), in place: no element moves, the tensor's own sizes and strides change."
+    )
     register(f"{name}_", in_place, method=True, namespaces=())
 
 
@@ -105,7 +115,9 @@ def fill_diagonal_(input, fill_value, wrap=False):
         raise RuntimeError("fill_diagonal_: all dimensions of input must be of equal length")
     step = sum(input.stride())
     columns = input.shape[1]
-    starts = range(0, input.shape[0], columns + 1) if wrap and input.dim() == 2 and columns else (0,)
+    starts = (
+        range(0, input.shape[0], columns + 1) if wrap and input.dim() == 2 and columns else (0,)
+    )
     for start in starts:
         length = min(input.shape[0] - start, *input.shape[1:])
         offset = input.storage_offset() + start * input.stride(0)

@@ -43,3 +43,13 @@ def test_isin_takes_a_number_on_one_side():
     x = flambeau.tensor([1, 2, 3])
     assert flambeau.isin(x, 2).tolist() == [False, True, False]
     assert flambeau.isin(2, x).item() is True
+
+
+def test_numbers_are_no_tensors():
+    x = flambeau.ones(2)
+    with pytest.raises(
+        TypeError, match=r"isclose\(\): argument \(position 2\) must be Tensor, not int"
+    ):
+        flambeau.isclose(x, 1)
+    with pytest.raises(TypeError, match="must be Tensor, not list"):
+        flambeau.matmul([1.0], x)

@@ -88,3 +88,13 @@ def test_nuclear_and_spectral_norms(agrees, random):
     A = random(3, 4)
     for order in ("nuc", 2, -2):
         agrees(linalg.matrix_norm(A, order), numpy.linalg.norm(A.numpy(), order))
+
+
+def test_svd_lowrank_of_a_matrix_of_low_rank(agrees, random):
+    for shape in ((8, 5), (5, 8)):
+        A = random(shape[0], 2) @ random(2, shape[1])
+        U, S, V = flambeau.svd_lowrank(A, q=3)
+        agrees(U @ flambeau.diag(S) @ V.mH, A)
+    U, S, V = flambeau.pca_lowrank(A + 3, q=2)
+    centered = A - A.mean(0)
+    agrees(S, linalg.svdvals(centered)[:2])
