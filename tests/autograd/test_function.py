@@ -72,7 +72,7 @@ def test_needs_input_grad_and_none():
         @staticmethod
         def backward(ctx, grad_output):
             seen.append(ctx.needs_input_grad)
-            a, b = ctx.saved_tensors
+            _, b = ctx.saved_tensors
             return grad_output * b, None, None
 
     a, b = doubles(2.0), flambeau.tensor([3.0], dtype=flambeau.float64)
@@ -94,7 +94,7 @@ def test_several_outputs_some_not_differentiable():
             return 2 * first + 3 * third
 
     x = doubles(1.0, -1.0)
-    a, sign, b = Split.apply(x)
+    a, sign, _ = Split.apply(x)
     assert not sign.requires_grad
     a.sum().backward()
     assert x.grad.tolist() == [2, 2]
