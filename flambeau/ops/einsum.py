@@ -1,12 +1,12 @@
 """Sums of products named by their subscripts: einsum and tensordot."""
 
-import string
-
 from . import public as fl
 from .arguments import wrap_dims
 from .declare import composite
 
-_letters = frozenset(string.ascii_letters)
+_capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_numbered = _capitals + _capitals.lower()  # subscript 0 is A, 26 is a
+_letters = frozenset(_numbered)
 _ellipsis = "..."
 
 
@@ -57,11 +57,7 @@ def _parse_sublists(args):
             if subscript is Ellipsis:
                 names.append(_ellipsis)
             elif 0 <= subscript < 52:
-                names.append(
-                    string.ascii_uppercase[subscript]
-                    if subscript < 26
-                    else string.ascii_lowercase[subscript - 26]
-                )
+                names.append(_numbered[subscript])
             else:
                 raise RuntimeError(
                     f"einsum(): subscripts in sublist format must be in [0, 52), but got {subscript}"

@@ -1,19 +1,19 @@
 """Matrices as products of triangular, orthogonal and permutation ones."""
 
-from collections import namedtuple
 
 from . import public as fl
 from .declare import composite, primitive
 from .lapack import array, check_matrices, lapack_errors, stacked, tensor
+from .results import lazy_result_type
 
-_CholeskyExResult = namedtuple("linalg_cholesky_ex", "L info")
-_QrResult = namedtuple("linalg_qr", "Q R")
-_LuResult = namedtuple("linalg_lu", "P L U")
-_LuFactorResult = namedtuple("linalg_lu_factor", "LU pivots")
-_LuFactorExResult = namedtuple("linalg_lu_factor_ex", "LU pivots info")
-_LuCompactResult = namedtuple("lu", "LU pivots info")
-_LuUnpackResult = namedtuple("lu_unpack", "P L U")
-_GeqrfResult = namedtuple("geqrf", "a tau")
+_CholeskyExResult = lazy_result_type("linalg_cholesky_ex", "L info")
+_QrResult = lazy_result_type("linalg_qr", "Q R")
+_LuResult = lazy_result_type("linalg_lu", "P L U")
+_LuFactorResult = lazy_result_type("linalg_lu_factor", "LU pivots")
+_LuFactorExResult = lazy_result_type("linalg_lu_factor_ex", "LU pivots info")
+_LuCompactResult = lazy_result_type("lu", "LU pivots info")
+_LuUnpackResult = lazy_result_type("lu_unpack", "P L U")
+_GeqrfResult = lazy_result_type("geqrf", "a tau")
 
 
 @primitive(method=False, function=False)

@@ -1,7 +1,6 @@
 """The way to LAPACK: tensors as NumPy arrays, and NumPy's errors as ours."""
 
 import math
-from contextlib import contextmanager
 
 from . import public as fl
 
@@ -31,15 +30,20 @@ def stacked(values):
     return values.reshape(math.prod(values.shape[:-2]), *values.shape[-2:])
 
 
-@contextmanager
-def lapack_errors(operator, sentence):
+class lapack_errors:
     """numpy.linalg's errors inside become a LinAlgError that names the operator."""
-    import numpy
 
-    try:
-        yield
-    except numpy.linalg.LinAlgError as error:
-        raise LinAlgError(f"{operator}: {sentence} ({error}).") from None
+    def __init__(self, operator, sentence):
+        self.operator, self.sentence = operator, sentence
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        import numpy
+
+        if isinstance(error, numpy.linalg.LinAlgError):
+            raise LinAlgError(f"{self.operator}: {self.sentence} ({error}).") from None
 
 
 def check_matrices(operator, A, square=False):

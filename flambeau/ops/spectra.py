@@ -1,17 +1,17 @@
 """Eigenvalues and singular values, and what is made of them."""
 
 import math
-from collections import namedtuple
 
 from . import public as fl
 from .declare import composite, primitive
 from .lapack import array, check_matrices, lapack_errors, real_like, tensor
+from .results import lazy_result_type
 
-_EighResult = namedtuple("linalg_eigh", "eigenvalues eigenvectors")
-_EigResult = namedtuple("linalg_eig", "eigenvalues eigenvectors")
-_SvdResult = namedtuple("linalg_svd", "U S Vh")
-_OldSvdResult = namedtuple("svd", "U S V")
-_LstsqResult = namedtuple("linalg_lstsq", "solution residuals rank singular_values")
+_EighResult = lazy_result_type("linalg_eigh", "eigenvalues eigenvectors")
+_EigResult = lazy_result_type("linalg_eig", "eigenvalues eigenvectors")
+_SvdResult = lazy_result_type("linalg_svd", "U S Vh")
+_OldSvdResult = lazy_result_type("svd", "U S V")
+_LstsqResult = lazy_result_type("linalg_lstsq", "solution residuals rank singular_values")
 
 
 def _gaps(values):

@@ -1,15 +1,15 @@
 """Systems of equations, inverses and determinants."""
 
-from collections import namedtuple
 
 from . import public as fl
 from .declare import composite, primitive
 from .lapack import array, check_matrices, lapack_errors, tensor
+from .results import lazy_result_type
 
-_InvExResult = namedtuple("linalg_inv_ex", "inverse info")
-_SolveExResult = namedtuple("linalg_solve_ex", "result info")
-_SlogdetResult = namedtuple("linalg_slogdet", "sign logabsdet")
-_TriangularSolveResult = namedtuple("triangular_solve", "solution cloned_coefficient")
+_InvExResult = lazy_result_type("linalg_inv_ex", "inverse info")
+_SolveExResult = lazy_result_type("linalg_solve_ex", "result info")
+_SlogdetResult = lazy_result_type("linalg_slogdet", "sign logabsdet")
+_TriangularSolveResult = lazy_result_type("triangular_solve", "solution cloned_coefficient")
 
 
 @primitive(method=False, function=False)
