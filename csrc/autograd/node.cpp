@@ -8,6 +8,7 @@
 #include "autograd/accumulate.h"
 #include "autograd/engine.h"
 #include "autograd/meta.h"
+#include "autograd/saved_hooks.h"
 
 namespace flambeau {
 
@@ -166,7 +167,18 @@ static PyMethodDef node_methods[] = {
     {"_release", node_release, METH_NOARGS, "Drop what is saved for backward."},
     {nullptr, nullptr, 0, nullptr}};
 
+static PyObject* node_variable(PyObject* self, void*) {
+  Tensor* leaf = accumulated_variable(reinterpret_cast<Node*>(self));
+  if (!leaf) {
+    PyErr_Format(PyExc_AttributeError, "%s has no variable: only AccumulateGrad nodes do.", reinterpret_cast<Node*>(self)->name());
+    return nullptr;
+  }
+  Py_INCREF(leaf->py());
+  return leaf->py();
+}
+
 static PyGetSetDef node_getset[] = {
+    {"variable", node_variable, nullptr, "The leaf whose gradient an AccumulateGrad node adds up.", nullptr},
     {"next_functions", node_next_functions, nullptr, "((node, output number), ...): where the gradients go next.", nullptr},
     {"metadata", node_metadata, nullptr, "A dict for the user.", nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},

@@ -115,11 +115,15 @@ TensorRef flat_rows(Tensor& t) {
   return reshape(t, {last == 0 ? t.numel : t.numel / last, last});
 }
 
+/// Inputs in the order of the formula bias + input @ weight.T, as PyTorch's graph shows them; without a
+/// bias the first edge is missing.
 void linear_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto* self = reinterpret_cast<ProductNode*>(node);
+  uint32_t first = node->n_edges - 2;
   TensorRef grad = grad_outputs[0];
   TensorRef rows = grad->ndim == 2 ? grad : flat_rows(*grad);
-  if (node->edges[0].node) {
+  if (first == 1 && node->edges[0].node) grad_inputs[0] = sum(*rows, {0}, false);
+  if (node->edges[first].node) {
     TensorRef weight = self->b.unpack(node, "weight");
     TensorRef g = mm(*rows, *conjugate(*weight));
     if (grad->ndim != 2) {
@@ -127,14 +131,13 @@ void linear_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs
       sizes[sizes.n - 1] = weight->sizes[1];
       g = reshape(*g, sizes);
     }
-    grad_inputs[0] = g;
+    grad_inputs[first] = g;
   }
-  if (node->edges[1].node) {
+  if (node->edges[first + 1].node) {
     TensorRef input = self->a.unpack(node, "input");
     TensorRef flat = input->ndim == 2 ? input : flat_rows(*input);
-    grad_inputs[1] = mm(*transpose(*rows, 0, 1), *conjugate(*flat));
+    grad_inputs[first + 1] = mm(*transpose(*rows, 0, 1), *conjugate(*flat));
   }
-  if (node->n_edges > 2 && node->edges[2].node) grad_inputs[2] = sum(*rows, {0}, false);
 }
 const NodeKind linear_kind = {linear_backward, product_release, destroy_as<ProductNode>};
 
@@ -206,11 +209,12 @@ TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu) {
     static PyTypeObject* type = node_subtype("AddmmBackward0");
     Ref<ProductNode> node = make_node<ProductNode>(type, &linear_kind);
     node->node.set_edges(bias ? 3 : 2);
-    set_edge(&node->node, 0, &input);
-    set_edge(&node->node, 1, &weight);
-    if (bias) set_edge(&node->node, 2, bias);
-    if (node->node.edges[0].node) node->b.save(weight);
-    if (node->node.edges[1].node) node->a.save(input);
+    uint32_t first = bias ? 1 : 0;
+    if (bias) set_edge(&node->node, 0, bias);
+    set_edge(&node->node, first, &input);
+    set_edge(&node->node, first + 1, &weight);
+    if (node->node.edges[first].node) node->b.save(weight);
+    if (node->node.edges[first + 1].node) node->a.save(input);
     set_history(*out, &node->node);
   }
   return out;

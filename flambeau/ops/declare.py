@@ -281,13 +281,19 @@ def primitive(fn=None, *, name=None, method=True, function=True, inplace=False, 
         return functools.partial(primitive, name=name, method=method, function=function, inplace=inplace, out=out,
                                  namespaces=namespaces, aliases=aliases)
     name = name or fn.__name__
-    names, defaults, _ = _argument_names(fn, skip=1)
+    names, defaults, positional = _argument_names(fn, skip=1)
+    forward = fn
+    if positional < len(names):  # the core passes all arguments by position
+
+        def forward(ctx, *values):
+            return fn(ctx, *values[:positional], **dict(zip(names[positional:], values[positional:], strict=True)))
+
     camel = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
     def missing(ctx, *grads):
         raise NotImplementedError(f"{name}: the derivative is not implemented.")
 
-    native = _core.Primitive(camel + "Backward0", fn, missing, names, defaults)
+    native = _core.Primitive(camel + "Backward0", forward, missing, names, defaults)
     native.__name__ = name
     call = _publish(native, fn, frozenset(names), name=name, method=method, function=function, inplace=inplace,
                     out=out, namespaces=namespaces, aliases=aliases)
