@@ -207,4 +207,10 @@ def _fill_class():
     Tensor.__module__ = "flambeau"
 
 
+def _let_accumulators_name_their_leaf():
+    node, _ = _core._gradient_edge(_core.empty(0).requires_grad_())
+    type(node).variable = property(_core._accumulated_variable)
+
+
 _fill_class()
+_let_accumulators_name_their_leaf()
