@@ -1,0 +1,26 @@
+"""The pages of docs/ keep up with the code."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_environment_variable_stands_in_the_table():
+    table = (ROOT / "docs" / "environment.md").read_text()
+    files = [*ROOT.glob("flambeau/**/*.py"), *ROOT.glob("csrc/**/*.cpp")]
+    read = re.compile(r"(?:environ[^\n]*|getenv\(|_env\(|from_environment\()\"(FLAMBEAU_[A-Z_]+)\"")
+    used = {name for file in files for name in read.findall(file.read_text())}
+    assert len(used) >= 5
+    missing = {name for name in used if f"`{name}`" not in table}
+    assert not missing, f"docs/environment.md lacks {sorted(missing)}"
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def test_add_an_operator_fits_one_page():
+    assert len((ROOT / "docs" / "add-an-operator.md").read_text().splitlines()) <= 100
