@@ -142,7 +142,7 @@ def table_fit(function, shift, steps, last, degree):
     """Columns (center, c0, c1, ...) of 32 pieces, `steps` to the octave of x + shift, up to x = last.
 
     The piece of x is the low five bits of the exponent and mantissa of x + shift. The piece at 0 has center
-    0 and stands for x + c1 * x + ..., so that its relative error is small.
+    0 and stands for x + c1 * x + ... (for c1 * x + ... where c1 is 1), so that its relative error is small.
     """
     columns, worst = [[0.0] * 32 for _ in range(degree + 2)], mpf(0)
     low, piece = mpf(0), 0
@@ -154,7 +154,7 @@ def table_fit(function, shift, steps, last, degree):
         slot = (int(octave + 127) * steps + fraction - steps) % 32
         if low == 0:
             center, slope = mpf(0), mpmath.diff(function, 0)
-            fixed = {0: mpf(0), 1: 1 + rounded(slope - 1, 24)}
+            fixed = {0: mpf(0), 1: rounded(slope, 24) if slope == 1 else 1 + rounded(slope - 1, 24)}
             margin, start = mpf(0), high * mpf("1e-6")
         else:
             center, value = good_center(function, (low + high) / 2, high - low)
@@ -167,13 +167,36 @@ def table_fit(function, shift, steps, last, degree):
         for column, c in zip(columns, [center, *coefficients]):
             column[slot] = float(c)
         if low == 0:
-            columns[2][slot] = float(slope - 1)
+            columns[2][slot] = 1.0 if slope == 1 else float(rounded(slope - 1, 24))
         worst = max(worst, error)
         low, piece = high, piece + 1
     return columns, worst, piece
 
 
+def log_table(degree):
+    """Columns (r, -log(r)) of 16 pieces of m in [3/4, 3/2), and log(1 + f) for all f = m r - 1.
+
+    The piece is told by the top four bits of the fraction of m. r is chosen so that log(r) is all but a
+    float32; it is 1 beside 1.
+    """
+    columns, low, high = [[], []], mpf(0), mpf(0)
+    for piece in range(16):
+        scale = 1 if piece < 8 else 2
+        start, end = (1 + mpf(piece) / 16) / scale, (1 + mpf(piece + 1) / 16) / scale
+        r, logarithm = (mpf(1), mpf(0))
+        if piece not in (0, 15):
+            # The second piece leans to 1: there f must be small against the result.
+            inner = mpf(1) / 5 if piece == 1 else mpf(1) / 2
+            r, logarithm = good_center(lambda r: -mpmath.log(r), 1 / (start + inner * (end - start)), mpf(1) / 64)
+        columns[0].append(float(r))
+        columns[1].append(float(logarithm))
+        low, high = min(low, start * r - 1), max(high, end * r - 1)
+    coefficients, error = log_fit(low, high, degree, 24)
+    return columns, error, [float(c) for c in coefficients]
+
+
 TABLES = {
+    "log table": lambda: log_table(5),
     "tanh table": lambda: table_fit(mpmath.tanh, mpf(1), 8, mpf("9.5"), 5),
     "erf table": lambda: table_fit(mpmath.erf, mpf("1.3125"), 16, mpf("3.925"), 5),
 }
@@ -231,6 +254,8 @@ FITS = {
     "digamma [1, 2]": lambda: digamma_fit(22),
     "exp float32": lambda: exp_fit(6, 24),
     "exp float64": lambda: exp_fit(11, 53),
+    "exp by table float64": lambda: fit(mpmath.exp, -mp.log(2) / 32 * mpf("1.01"), mp.log(2) / 32 * mpf("1.01"),
+                                        list(range(7)), 53, fixed={0: mpf(1), 1: mpf(1)}),
     "exp2 float32": lambda: exp_fit(6, 24, 2),
     "exp2 float64": lambda: exp_fit(11, 53, 2),
     "expm1 float32": lambda: expm1_fit(7, 24),
@@ -267,11 +292,11 @@ def main(names):
     for name, make in TABLES.items():
         if not names or any(n in name for n in names):
             columns, error, pieces = make()
-            print(f"# fit_maths {name!r}: {pieces} pieces, {float(error):.3f} ulp")
+            print(f"# fit_maths {name!r}: {pieces} pieces, {float(error):.3g}")
             print(f"{name.replace(' ', '_').upper()} = (")
             for column in columns:
                 print("    (")
-                for i in range(0, 32, 8):
+                for i in range(0, len(column), 8):
                     print("        " + ", ".join(f"{c:.9g}" for c in column[i : i + 8]) + ",")
                 print("    ),")
             print(")  # fmt: skip")

@@ -14,6 +14,7 @@ Node kinds (`op`, `attr`, number of args):
     cast, bitcast (attr: dtype name) · fma floor ceil trunc round sqrt abs copysign sign sgn signbit
     real imag conj make_complex
     scalb                                     x * 2**n, rounded once (n floating, holding an integer)
+    logb significand                          exponent and fraction, in expansions for AVX-512 only
     lookup     (dtype, values): table[i mod length], length a power of two
     seldom     (condition, slow, fast): `where`, but `slow` is only computed where a lane needs it
 

@@ -204,6 +204,18 @@ def _lookup_in_memory(block, values, real, word, i):
                       f"{vector} poison)")
 
 
+def exponent_or_significand(block, register, instruction, x):
+    """AVX-512's getexp, or getmant with a result in [3/4, 3/2) and NaN for negative x, on whole vectors."""
+    vector = block.type(register)
+    lanes = {"float": "ps", "double": "pd"}[register]
+    name = f"llvm.x86.avx512.mask.{instruction}.{lanes}.512"
+    mask = f"i{block.width}"
+    kind = ["i32"] if instruction == "getmant" else []
+    block.module.declare(name, vector, [vector, *kind, vector, mask, "i32"])
+    interval = "i32 11, " if kind else ""
+    return block.emit(f"call {vector} @{name}({vector} {x}, {interval}{vector} {x}, {mask} -1, i32 4)")
+
+
 def scale_by_power(block, register, x, n):
     """x * 2**n rounded once, for a float n that holds an integer, an infinity or NaN."""
     vector = block.type(register)

@@ -88,6 +88,16 @@ def scalb(x, n):
     return node("scalb", x, n)
 
 
+def logb(x):
+    """The exponent of x, floor(log2(abs(x))), as a float; -inf at 0. Only for targets that have it."""
+    return node("logb", x)
+
+
+def significand(x):
+    """x / 2**k in [3/4, 3/2), 1 for infinity, +-1 for 0, NaN for negative x. Only for targets that have it."""
+    return node("significand", x)
+
+
 def lookup(table, i, dtype):
     """table[i mod len(table)] for a tuple of Python floats, 2**k of them; up to 32 stay in registers."""
     return node("lookup", i, attr=(dtype, tuple(table)))

@@ -8,7 +8,7 @@ nodes; complex operations by their real parts (complexes.py).
 from . import complexes, expansions
 from .emit import INTS, Value, constant
 from .expression import input as symbol
-from .helpers import float_remainder, integer_power, scale_by_power, table_lookup
+from .helpers import exponent_or_significand, float_remainder, integer_power, scale_by_power, table_lookup
 from .rare import seldom
 from .types import DTYPES, real_dtype, signature
 
@@ -92,14 +92,14 @@ def _expanded(block, expression, operands):
 _maths_expansions = {}
 
 
-def _maths_expression(name, n_args, dtype):
+def _maths_expression(name, n_args, dtype, target):
     """The expansion of a maths function for float32 or float64, or None if there is none."""
-    key = name, n_args, dtype
+    key = name, n_args, dtype, target
     if key not in _maths_expansions:
         try:
             from . import maths
 
-            found = maths.expand(name, [symbol(i) for i in range(n_args)], dtype)
+            found = maths.expand(name, [symbol(i) for i in range(n_args)], dtype, target)
         except (ImportError, KeyError, NotImplementedError):
             found = None
         _maths_expansions[key] = found
@@ -107,7 +107,10 @@ def _maths_expression(name, n_args, dtype):
 
 
 def _maths(block, name, operands, dtype):
-    expression = _maths_expression(name, len(operands), dtype)
+    # The forms for a target use instructions on its whole vectors.
+    whole = block.width * DTYPES[dtype].itemsize == getattr(block.target, "vector_bytes", None)
+    target = block.target.name if whole else None
+    expression = _maths_expression(name, len(operands), dtype, target)
     if expression is not None:
         # The expansions say fma where they mean it; elsewhere each operation rounds, so that
         # splitting a product or a sum into two parts stays exact.
@@ -356,6 +359,10 @@ def _scalb(block, d, a, b):
     return scale_by_power(block, d.register, a, b)
 
 
+def _part(instruction):
+    return lambda block, d, a: exponent_or_significand(block, d.register, instruction, a)
+
+
 def _same(block, d, a):
     return a
 
@@ -367,7 +374,7 @@ _OPS = {
     "floor": _rounding("floor"), "ceil": _rounding("ceil"), "trunc": _rounding("trunc"),
     "round": _rounding("roundeven"), "sqrt": _sqrt, "abs": _abs, "copysign": _copysign,
     "signbit": _signbit, "trunc_div": _trunc_div, "fmod": _fmod, "pow": _ipow, "scalb": _scalb,
-    "real": _same, "conj": _same,
+    "logb": _part("getexp"), "significand": _part("getmant"), "real": _same, "conj": _same,
     "imag": lambda block, d, a: block.imm(0, d.register),
     **{op: _compare(op) for op in _PREDICATES},
     **{op: _extremum(op) for op in ("minimum", "maximum", "fmin", "fmax")},

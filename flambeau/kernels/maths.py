@@ -13,15 +13,17 @@ from .maths_common import FUNCTIONS
 _FAMILIES = "exp log pow trig arc erf gamma bessel".split()
 
 
-def expand(name, args, dtype):
+def expand(name, args, dtype, target=None):
     """The expression of maths function `name` of `args` (of dtype float32 or float64) in primitive nodes.
 
-    What has no form of its own in float32 is computed in float64 and rounded. KeyError: there is no such
-    function.
+    What has no form of its own in float32 is computed in float64 and rounded; a few have one for a target.
+    KeyError: there is no such function.
     """
     if not FUNCTIONS:
         for family in _FAMILIES:
             import_module(".maths_" + family, __package__)
+    if (name, f"{dtype} {target}") in FUNCTIONS:
+        return FUNCTIONS[name, f"{dtype} {target}"](*args, dtype)
     if (name, dtype) in FUNCTIONS:
         return FUNCTIONS[name, dtype](*args, dtype)
     wide = FUNCTIONS[name, "float64"](*[cast(a, "float64") for a in args], "float64")

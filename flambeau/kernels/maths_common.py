@@ -12,7 +12,7 @@ FUNCTIONS = {}
 
 
 def scalar(*names):
-    """Register a function as "name dtype" of each of `names`; without a dtype it serves both."""
+    """Register a function as "name dtype" or "name dtype target" of each of `names`; without dtype it serves both."""
 
     def register(function):
         for name in names:

@@ -54,7 +54,8 @@ SQRT_HALF = 0.7071067811865476
 def odd_from_table(x, table, shift, steps, first, last):
     """An odd function from its `table` of 32 pieces (maths_tables.py), constant beyond `last`.
 
-    steps: pieces to the octave of x + shift; first: the end of the piece at 0.
+    steps: pieces to the octave of x + shift; first: the end of the piece at 0 if that is x + c1 x + ...,
+    None if it is c1 x + ... with an exact c1.
     """
     magnitude = abs(x)
     magnitude = where(magnitude > last, last, magnitude)
@@ -64,12 +65,14 @@ def odd_from_table(x, table, shift, steps, first, last):
     result = slopes[-1]
     for slope in reversed(slopes[:-1]):
         result = fma(result, d, slope)
-    return copysign(fma(result, d, where(magnitude < first, magnitude, start)), x)
+    if first is not None:
+        start = where(magnitude < first, magnitude, start)
+    return copysign(fma(result, d, start), x)
 
 
 @scalar("tanh float32")
 def tanh_float32(x, dtype):
-    return odd_from_table(x, TANH_TABLE, shift=1.0, steps=8, first=0.125, last=9.5)
+    return odd_from_table(x, TANH_TABLE, shift=1.0, steps=8, first=None, last=9.5)
 
 
 @scalar("erf float32")

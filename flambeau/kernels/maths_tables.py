@@ -1,10 +1,23 @@
-"""Tables of float32 functions in 32 pieces: the center of each piece, then its polynomial, column by column.
+"""Tables of float32 functions. tanh and erf in 32 pieces: the center of each piece, then its polynomial, column by column.
 
 A column is two vector registers of 16 float32, so that a lookup is one permutation. The piece of x is told by
 the low five bits of exponent and mantissa of x + shift; centers are chosen so that the value there is all but
 a float32 (Gal, "Computing elementary functions: a new approach", 1986). The piece at 0 is x + c1 x + ...
 Made by tools/fit_maths.py.
 """
+
+# fit_maths 'log table': 2**-28.3; r and -log(r) for 16 pieces of m in [3/4, 3/2), and log(1 + f) - f by f**2
+LOG_TABLE = (
+    (
+        1, 0.929143131, 0.865958631, 0.81951946, 0.779831946, 0.743288755, 0.71130681, 0.680649102,
+        1.30558729, 1.25578082, 1.20689917, 1.16362619, 1.12269998, 1.0857774, 1.04932761, 1,
+    ),
+    (
+        0, 0.0734924823, 0.143918142, 0.199037135, 0.248676836, 0.296670675, 0.340651423, 0.384708375,
+        -0.266652972, -0.227757543, -0.188054398, -0.151541159, -0.115736477, -0.0822962299, -0.0481495894, 0,
+    ),
+)  # fmt: skip
+LOG_TABLE_TAIL = (-0.5, 0.33334431, -0.250072896, 0.188655064)
 
 # fit_maths 'tanh table': 27 pieces, 0.286 ulp
 TANH_TABLE = (
@@ -24,7 +37,7 @@ TANH_TABLE = (
         0.34330368, 0.224784359, 0.139987618, 0.0920219347, 0.0536434315, 0.0337861516, 0.0204672087, 0.0130057251,
         0.00624927459, 0.00237703905, 0.000805693388, 0.000309442752, 0.000112530281, 4.11267683e-05, 1.58547973e-05, 5.72204726e-06,
         1.0731037e-06, 1.46514196e-07, 4.59917082e-08, 0, 0, 0, 0, 0,
-        0, 0.96759069, 0.909670949, 0.825207353, 0.735750318, 0.644372225, 0.551360309, 0.467001468,
+        1, 0.96759069, 0.909670949, 0.825207353, 0.735750318, 0.644372225, 0.551360309, 0.467001468,
     ),
     (
         -0.278204173, -0.19791548, -0.129820421, -0.0876857787, -0.0521847568, -0.0332104154, -0.0202566087, -0.012920836,

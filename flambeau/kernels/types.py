@@ -125,7 +125,7 @@ def weak_dtype(value):
 
 
 _SAME = frozenset("add sub mul neg minimum maximum fmin fmax floor_div remainder fmod trunc_div fma "
-                  "floor ceil trunc round copysign guard clamp scalb sign sgn and or xor not shl shr conj".split())
+                  "floor ceil trunc round copysign guard clamp scalb logb significand sign sgn and or xor not shl shr conj".split())
 _BITWISE = frozenset("and or xor not shl shr".split())
 _COMPARE = frozenset("eq ne lt le gt ge".split())
 _TO_REAL = frozenset("abs real imag".split())
