@@ -1,7 +1,5 @@
 """Tensors that a module knows as its own: parameters, which learn, and buffers, which do not."""
 
-from collections import OrderedDict
-
 import flambeau
 
 from .._core import _make_subclass
@@ -58,7 +56,7 @@ class Parameter(flambeau.Tensor, metaclass=_ParameterType):
         return _rebuild_parameter, (self.detach().as_subclass(flambeau.Tensor), self.requires_grad)
 
 
-def _rebuild_parameter(data, requires_grad, backward_hooks=OrderedDict()):
+def _rebuild_parameter(data, requires_grad, backward_hooks=None):
     return Parameter(data, requires_grad)
 
 

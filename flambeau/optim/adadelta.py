@@ -5,7 +5,14 @@ import functools
 from ..kernels import sqrt
 from .optimizer import Optimizer
 from .options import (
-    Batch, check_lr, check_not_negative, count_step, new_step, number, with_gradients, zeros_like,
+    alike,
+    check_lr,
+    check_not_negative,
+    count_step,
+    new_step,
+    number,
+    with_gradients,
+    zeros_like,
 )  # fmt: skip
 from .rule import Rule
 
@@ -63,7 +70,7 @@ class Adadelta(Optimizer):
         )
 
     def update(self, group):
-        batch = Batch()
+        numbers, rows = [], []
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
@@ -71,9 +78,10 @@ class Adadelta(Optimizer):
                 state["square_avg"] = zeros_like(parameter)
                 state["acc_delta"] = zeros_like(parameter)
             count_step(state)
-            batch.add(None, parameter, grad, state["square_avg"], state["acc_delta"])
+            numbers.append(None)
+            rows.append((parameter, grad, state["square_avg"], state["acc_delta"]))
         rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
-        for _, lists in batch.items():
+        for _, lists in alike(numbers, rows):
             rule.apply(
                 lists,
                 group["differentiable"],

@@ -7,7 +7,14 @@ import flambeau
 from ..kernels import sqrt
 from .optimizer import Optimizer
 from .options import (
-    Batch, check_fused, check_lr, check_not_negative, count_step, new_step, number, with_gradients,
+    alike,
+    check_fused,
+    check_lr,
+    check_not_negative,
+    count_step,
+    new_step,
+    number,
+    with_gradients,
 )  # fmt: skip
 from .rule import Rule
 
@@ -84,12 +91,13 @@ class Adagrad(Optimizer):
             state["sum"].share_memory_()
 
     def update(self, group):
-        batch = Batch()
+        numbers, rows = [], []
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
-            batch.add(count_step(state), parameter, grad, state["sum"])
+            numbers.append(count_step(state))
+            rows.append((parameter, grad, state["sum"]))
         rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
-        for step, lists in batch.items():
+        for step, lists in alike(numbers, rows):
             rule.apply(
                 lists,
                 group["differentiable"],

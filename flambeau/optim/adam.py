@@ -5,8 +5,16 @@ import functools
 from ..kernels import maximum, sqrt
 from .optimizer import Optimizer
 from .options import (
-    Batch, check_betas, check_fused, check_lr, check_not_negative, count_step, new_step, number,
-    with_gradients, zeros_like,
+    alike,
+    check_betas,
+    check_fused,
+    check_lr,
+    check_not_negative,
+    count_step,
+    new_step,
+    number,
+    with_gradients,
+    zeros_like,
 )  # fmt: skip
 from .rule import Rule
 
@@ -108,7 +116,7 @@ class Adam(Optimizer):
 
     def update(self, group):
         amsgrad = group["amsgrad"]
-        batch = Batch()
+        steps, rows = [], []
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
@@ -117,10 +125,9 @@ class Adam(Optimizer):
                 state["exp_avg_sq"] = zeros_like(parameter)
                 if amsgrad:
                     state["max_exp_avg_sq"] = zeros_like(parameter)
-            tensors = [parameter, grad, state["exp_avg"], state["exp_avg_sq"]]
-            if amsgrad:
-                tensors.append(state["max_exp_avg_sq"])
-            batch.add(count_step(state), *tensors)
+            steps.append(count_step(state))
+            row = parameter, grad, state["exp_avg"], state["exp_avg_sq"]
+            rows.append((*row, state["max_exp_avg_sq"]) if amsgrad else row)
         lr, weight_decay = number(group["lr"]), group["weight_decay"]
         beta1, beta2 = (number(beta) for beta in group["betas"])
         rule = _rule(
@@ -129,7 +136,7 @@ class Adam(Optimizer):
             bool(group["decoupled_weight_decay"]),
             bool(amsgrad),
         )
-        for step, lists in batch.items():
+        for step, lists in alike(steps, rows):
             rule.apply(
                 lists,
                 group["differentiable"],

@@ -5,7 +5,14 @@ import functools
 from ..kernels import abs, maximum
 from .optimizer import Optimizer
 from .options import (
-    Batch, check_betas, check_lr, check_not_negative, count_step, new_step, number, with_gradients,
+    alike,
+    check_betas,
+    check_lr,
+    check_not_negative,
+    count_step,
+    new_step,
+    number,
+    with_gradients,
     zeros_like,
 )  # fmt: skip
 from .rule import Rule
@@ -64,17 +71,18 @@ class Adamax(Optimizer):
         )
 
     def update(self, group):
-        batch = Batch()
+        numbers, rows = [], []
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
                 state["step"] = new_step()
                 state["exp_avg"] = zeros_like(parameter)
                 state["exp_inf"] = zeros_like(parameter)
-            batch.add(count_step(state), parameter, grad, state["exp_avg"], state["exp_inf"])
+            numbers.append(count_step(state))
+            rows.append((parameter, grad, state["exp_avg"], state["exp_inf"]))
         beta1, beta2 = group["betas"]
         rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
-        for step, lists in batch.items():
+        for step, lists in alike(numbers, rows):
             rule.apply(
                 lists,
                 group["differentiable"],

@@ -6,7 +6,14 @@ import flambeau
 
 from .optimizer import Optimizer
 from .options import (
-    Batch, check_lr, check_not_negative, count_step, new_step, number, with_gradients, zeros_like,
+    alike,
+    check_lr,
+    check_not_negative,
+    count_step,
+    new_step,
+    number,
+    with_gradients,
+    zeros_like,
 )  # fmt: skip
 from .rule import Rule
 
@@ -63,7 +70,7 @@ class ASGD(Optimizer):
 
     def update(self, group):
         lr = number(group["lr"])
-        batch = Batch()
+        numbers, rows = [], []
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
@@ -72,12 +79,12 @@ class ASGD(Optimizer):
                 state["mu"] = flambeau.tensor(1.0)
                 state["ax"] = zeros_like(parameter)
             step = count_step(state)
-            numbers = state["eta"].item(), state["mu"].item()
-            batch.add(numbers, parameter, grad, state["ax"])
+            numbers.append((state["eta"].item(), state["mu"].item()))
+            rows.append((parameter, grad, state["ax"]))
             state["eta"] = flambeau.tensor(lr / (1 + group["lambd"] * lr * step) ** group["alpha"])
             state["mu"] = flambeau.tensor(1 / max(1.0, step - group["t0"]))
         rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
-        for (eta, mu), lists in batch.items():
+        for (eta, mu), lists in alike(numbers, rows):
             rule.apply(
                 lists,
                 group["differentiable"],

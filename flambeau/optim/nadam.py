@@ -7,7 +7,14 @@ import flambeau
 from ..kernels import sqrt
 from .optimizer import Optimizer
 from .options import (
-    Batch, check_betas, check_lr, check_not_negative, count_step, new_step, number, with_gradients,
+    alike,
+    check_betas,
+    check_lr,
+    check_not_negative,
+    count_step,
+    new_step,
+    number,
+    with_gradients,
     zeros_like,
 )  # fmt: skip
 from .rule import Rule
@@ -79,7 +86,7 @@ class NAdam(Optimizer):
     def update(self, group):
         beta1, beta2 = group["betas"]
         decay = group["momentum_decay"]
-        batch = Batch()
+        numbers, rows = [], []
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
@@ -91,14 +98,15 @@ class NAdam(Optimizer):
             mu = beta1 * (1.0 - 0.5 * 0.96 ** (step * decay))
             state["mu_product"] *= mu
             product = state["mu_product"].item()
-            batch.add((step, mu, product), parameter, grad, state["exp_avg"], state["exp_avg_sq"])
+            numbers.append((step, mu, product))
+            rows.append((parameter, grad, state["exp_avg"], state["exp_avg_sq"]))
         lr = number(group["lr"])
         rule = _rule(
             bool(group["maximize"]),
             group["weight_decay"] != 0,
             bool(group["decoupled_weight_decay"]),
         )
-        for (step, mu, product), lists in batch.items():
+        for (step, mu, product), lists in alike(numbers, rows):
             next_mu = beta1 * (1.0 - 0.5 * 0.96 ** ((step + 1) * decay))
             rule.apply(
                 lists,

@@ -12,14 +12,14 @@ def check_lr(lr, foreach=False, capturable=True):
             )
         if lr.numel() != 1:
             raise ValueError("Tensor lr must be 1-element")
-    if not 0.0 <= lr:
+    if not lr >= 0.0:
         raise ValueError(f"Invalid learning rate: {lr}")
 
 
 def check_not_negative(**options):
     """ValueError for the first option below 0; `epsilon` and so on is its name in the message."""
     for name, value in options.items():
-        if not 0.0 <= value:
+        if not value >= 0.0:
             raise ValueError(f"Invalid {name} value: {value}")
 
 
@@ -54,24 +54,19 @@ def number(value):
 
 def with_gradients(group):
     """(parameter, gradient) of those parameters of the group that have a gradient."""
-    pairs = []
-    for parameter in group["params"]:
-        grad = parameter.grad
-        if grad is not None:
-            if grad.layout != flambeau.strided:
-                raise RuntimeError("optimizer does not support sparse gradients")
-            pairs.append((parameter, grad))
-    return pairs
+    return [
+        (parameter, grad)
+        for parameter in group["params"]
+        if (grad := parameter.grad) is not None
+    ]
 
 
 def count_step(state):
     """Advance the counter `step` of a parameter's state and return it as a number."""
     step = state["step"]
-    if isinstance(step, flambeau.Tensor):
-        step += 1
-        return step.item()
-    state["step"] = flambeau.tensor(float(step) + 1)  # a state of early versions
-    return float(step) + 1
+    if not isinstance(step, flambeau.Tensor):  # a state of early versions
+        step = state["step"] = flambeau.tensor(float(step))
+    return step.add_(1).item()
 
 
 def new_step():
@@ -84,20 +79,21 @@ def zeros_like(parameter):
     return flambeau.zeros_like(parameter, memory_format=flambeau.preserve_format)
 
 
-class Batch:
-    """The tensors of one step that share their numbers, in one list a rule's parameter."""
+def alike(numbers, rows):
+    """(number, lists of tensors) for each different one of `numbers`.
 
-    def __init__(self):
-        self._lists = {}
+    Each parameter gave one number (anything hashable) and one row of tensors, as a rule takes them.
+    As a rule all parameters have made the same number of steps, so there is one result.
+    """
+    if not rows:
+        return []
+    if numbers.count(numbers[0]) == len(numbers):
+        return [(numbers[0], _columns(rows))]
+    found = {}
+    for number, row in zip(numbers, rows, strict=True):
+        found.setdefault(number, []).append(row)
+    return [(number, _columns(some)) for number, some in found.items()]
 
-    def add(self, numbers, *tensors):
-        """Put one parameter's tensors with those that have the same numbers (a hashable)."""
-        lists = self._lists.get(numbers)
-        if lists is None:
-            lists = self._lists[numbers] = [[] for _ in tensors]
-        for one, tensor in zip(lists, tensors, strict=True):
-            one.append(tensor)
 
-    def items(self):
-        """(numbers, lists) pairs."""
-        return self._lists.items()
+def _columns(rows):
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -5,7 +5,14 @@ import functools
 from ..kernels import sqrt
 from .optimizer import Optimizer
 from .options import (
-    Batch, check_betas, check_lr, check_not_negative, count_step, new_step, number, with_gradients,
+    alike,
+    check_betas,
+    check_lr,
+    check_not_negative,
+    count_step,
+    new_step,
+    number,
+    with_gradients,
     zeros_like,
 )  # fmt: skip
 from .rule import Rule
@@ -71,16 +78,17 @@ class RAdam(Optimizer):
         )
 
     def update(self, group):
-        batch = Batch()
+        numbers, rows = [], []
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
                 state["step"] = new_step()
                 state["exp_avg"] = zeros_like(parameter)
                 state["exp_avg_sq"] = zeros_like(parameter)
-            batch.add(count_step(state), parameter, grad, state["exp_avg"], state["exp_avg_sq"])
+            numbers.append(count_step(state))
+            rows.append((parameter, grad, state["exp_avg"], state["exp_avg_sq"]))
         beta1, beta2 = group["betas"]
-        for step, lists in batch.items():
+        for step, lists in alike(numbers, rows):
             factor = _rectification(step, beta2)
             rule = _rule(
                 bool(group["maximize"]),

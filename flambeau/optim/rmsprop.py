@@ -5,7 +5,14 @@ import functools
 from ..kernels import sqrt
 from .optimizer import Optimizer
 from .options import (
-    Batch, check_lr, check_not_negative, count_step, new_step, number, with_gradients, zeros_like,
+    alike,
+    check_lr,
+    check_not_negative,
+    count_step,
+    new_step,
+    number,
+    with_gradients,
+    zeros_like,
 )  # fmt: skip
 from .rule import Rule
 
@@ -74,7 +81,7 @@ class RMSprop(Optimizer):
         differentiable=False,
     ):
         check_lr(lr, foreach, capturable)
-        if not 0.0 <= eps:
+        if not eps >= 0.0:
             raise ValueError(f"Invalid epsilon value: {eps}")
         check_not_negative(momentum=momentum, weight_decay=weight_decay, alpha=alpha)
         super().__init__(
@@ -95,7 +102,7 @@ class RMSprop(Optimizer):
 
     def update(self, group):
         centered, momentum = group["centered"], group["momentum"] > 0
-        batch = Batch()
+        numbers, rows = [], []
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
@@ -106,16 +113,17 @@ class RMSprop(Optimizer):
                 if centered:
                     state["grad_avg"] = zeros_like(parameter)
             count_step(state)
-            tensors = [parameter, grad, state["square_avg"]]
+            row = [parameter, grad, state["square_avg"]]
             if momentum:
-                tensors.append(state["momentum_buffer"])
+                row.append(state["momentum_buffer"])
             if centered:
-                tensors.append(state["grad_avg"])
-            batch.add(None, *tensors)
+                row.append(state["grad_avg"])
+            numbers.append(None)
+            rows.append(row)
         rule = _rule(
             bool(group["maximize"]), group["weight_decay"] != 0, bool(centered), momentum
         )
-        for _, lists in batch.items():
+        for _, lists in alike(numbers, rows):
             rule.apply(
                 lists,
                 group["differentiable"],

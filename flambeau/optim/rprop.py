@@ -6,7 +6,7 @@ import flambeau
 
 from ..kernels import maximum, minimum, sign, where
 from .optimizer import Optimizer
-from .options import Batch, check_lr, count_step, new_step, number, with_gradients, zeros_like
+from .options import alike, check_lr, count_step, new_step, number, with_gradients, zeros_like
 from .rule import Rule
 
 __all__ = ["Rprop"]
@@ -64,7 +64,7 @@ class Rprop(Optimizer):
         )
 
     def update(self, group):
-        batch = Batch()
+        numbers, rows = [], []
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
@@ -74,8 +74,9 @@ class Rprop(Optimizer):
                 start = complex(lr, lr) if parameter.is_complex() else lr
                 state["step_size"] = flambeau.full_like(parameter, start).detach()
             count_step(state)
-            batch.add(None, parameter, grad, state["prev"], state["step_size"])
-        for _, lists in batch.items():
+            numbers.append(None)
+            rows.append((parameter, grad, state["prev"], state["step_size"]))
+        for _, lists in alike(numbers, rows):
             _rule(bool(group["maximize"])).apply(
                 lists,
                 group["differentiable"],

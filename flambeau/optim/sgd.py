@@ -4,7 +4,12 @@ import functools
 
 from .optimizer import Optimizer
 from .options import (
-    Batch, check_fused, check_lr, check_not_negative, number, with_gradients,
+    alike,
+    check_fused,
+    check_lr,
+    check_not_negative,
+    number,
+    with_gradients,
 )  # fmt: skip
 from .rule import Rule
 
@@ -87,21 +92,22 @@ class SGD(Optimizer):
 
     def update(self, group):
         momentum = group["momentum"]
-        batch = Batch()
+        firsts, rows = [], []
         for parameter, grad in with_gradients(group):
             if momentum == 0:
-                batch.add(False, parameter, grad)
+                firsts.append(False)
+                rows.append((parameter, grad))
                 continue
             state = self.state[parameter]
             buffer = state.get("momentum_buffer")
-            first = buffer is None
-            if first:
-                buffer = state["momentum_buffer"] = grad.clone().detach()
-            batch.add(first, parameter, grad, buffer)
+            firsts.append(buffer is None)
+            if buffer is None:
+                buffer = state["momentum_buffer"] = grad.detach().clone()
+            rows.append((parameter, grad, buffer))
         numbers = {"lr": number(group["lr"]), "weight_decay": group["weight_decay"]}
         if momentum:
             numbers |= {"momentum": momentum, "dampening": group["dampening"]}
-        for first, lists in batch.items():
+        for first, lists in alike(firsts, rows):
             rule = _rule(
                 bool(group["maximize"]),
                 group["weight_decay"] != 0,

@@ -87,7 +87,7 @@ def test_a_name_moves_between_kinds():
     module.y = nn.Buffer(torch.zeros(2), persistent=False)
     assert "y" in module._buffers and module.state_dict() == {}
     with pytest.raises(AttributeError, match="'Module' object has no attribute 'missing'"):
-        module.missing  # noqa: B018
+        module.missing
 
 
 def test_attributes_and_registries_say_the_same():

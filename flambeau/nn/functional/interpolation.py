@@ -107,7 +107,7 @@ def _sizes_and_scales(input, size, scale_factor, recompute, n):
             f"with spatial dimensions of {list(input.shape[2:])} and scale_factor of shape "
             f"{scale_factor}."
         )
-    sizes = [int(math.floor(s * f)) for s, f in zip(input.shape[2:], scales, strict=True)]
+    sizes = [math.floor(s * f) for s, f in zip(input.shape[2:], scales, strict=True)]
     return sizes, [None] * n if recompute else scales
 
 

@@ -156,7 +156,7 @@ def multi_margin_loss(
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
     single = input.dim() < 2
-    if input.dim() > 2 or input.numel() == 0 and input.size(-1) == 0:
+    if input.dim() > 2 or (input.numel() == 0 and input.size(-1) == 0):
         raise RuntimeError(
             "Expected non-empty vector or matrix with optional 0-dim batch size, "
             f"but got: {list(input.shape)}"

@@ -1,6 +1,5 @@
 """Module, the base of every layer."""
 
-import itertools
 import weakref
 
 import flambeau
@@ -8,11 +7,9 @@ import flambeau
 from ..parameter import Buffer, Parameter
 from . import hooks
 from .conversion import Conversion
-from .hooks import HookTable, RemovableHandle
 from .hooks_api import HooksApi
 from .registry import Registry
-from .state import EXTRA_STATE, State
-from .state import IncompatibleKeys as _IncompatibleKeys
+from .state import State
 from .traversal import Traversal
 
 __all__ = [

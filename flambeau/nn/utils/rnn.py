@@ -7,6 +7,7 @@
 """
 
 from collections import namedtuple
+from itertools import pairwise
 
 import flambeau
 
@@ -138,7 +139,7 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
             f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} "
             f"(batch_size={input.size(1)})"
         )
-    if any(later > earlier for earlier, later in zip(sizes, sizes[1:], strict=False)):
+    if any(later > earlier for earlier, later in pairwise(sizes)):
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. "
             "You can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence."

@@ -15,7 +15,7 @@ def _exchanged(module, tensors, tie_weights, strict):
                 places[f"{path}.{name}" if path else name] = registry, name
     unexpected = [key for key in tensors if key not in places]
     missing = [key for key in places if key not in tensors] if strict else []
-    if unexpected and strict or missing:
+    if (unexpected and strict) or missing:
         raise RuntimeError(
             "Error(s) in loading state_dict for functional_call: "
             f"unexpected key(s) {unexpected}, missing key(s) {missing}."
