@@ -32,7 +32,9 @@ FAMILIES = """
     matmul
     move
     norms
+    native_norms
     numbers
+    padding
     pointwise
     polynomials
     pool
@@ -46,6 +48,7 @@ FAMILIES = """
     signal_windows
     sort
     spectra
+    spectrogram
     split
     stats
     systems

@@ -4,6 +4,7 @@ import math
 
 from .. import _core
 from . import public as fl
+from .attach import attached
 from .declare import composite, make_pointwise, primitive
 from .reduce import ReductionSpec
 
@@ -100,6 +101,7 @@ def _differentiable(ctx, grad_output, input, weight, mean, rstd):
         grad_weight = (grad * normal).sum(dims).to(weight.dtype)
     if ctx.has_bias:
         grad_bias = grad.sum(dims).to(weight.dtype if weight is not None else input.dtype)
+        grad_bias = attached(grad_bias, input, weight)
     return grad_input.to(input.dtype), grad_weight, grad_bias, None, None, None
 
 

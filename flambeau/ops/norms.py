@@ -4,6 +4,7 @@ import math
 
 from . import public as fl
 from .arguments import require_floating, wrap_dim, wrap_dims
+from .attach import attached
 from .declare import composite
 
 
@@ -249,7 +250,7 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     if by_product is None:
         by_product = x1.size(-2) > 25 or x2.size(-2) > 25
     if p != 2 or not by_product:
-        return _difference_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+        return attached(_difference_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p), x1, x2)
     square1 = (x1 * x1).sum(-1, keepdim=True)
     square2 = (x2 * x2).sum(-1, keepdim=True)
     squares = square1 + square2.transpose(-2, -1) - 2 * fl.matmul(x1, x2.transpose(-2, -1))

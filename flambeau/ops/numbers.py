@@ -145,3 +145,27 @@ def airy_ai(input):
     if input.dtype.is_complex or dtype in (fl.float16, fl.bfloat16):
         raise RuntimeError(f'special.airy_ai: "airy_ai_cpu" not implemented for {input.dtype}')
     return tensor(_airy(numpy.asarray(array(input), "float64")), input).to(dtype)
+
+
+@composite
+def hash_tensor(input, dim=(), *, keepdim=False, mode=0):
+    """The bits of the elements, as 64-bit numbers, joined by exclusive or: a uint64.
+
+    Args:
+        dim (int or tuple of int): over which to reduce; all of them if empty.
+        mode (int): 0 is the only one.
+    """
+    import numpy
+
+    from .arguments import wrap_dims
+
+    if mode != 0:
+        raise RuntimeError(f"hash_tensor: Unknown mode {mode}; only 0 (exclusive or) is supported.")
+    if input.dtype.is_complex:
+        raise NotImplementedError(f"hash_tensor: is not implemented for {input.dtype}.")
+    dims = wrap_dims(None if dim in ((), [], None) else dim, input.dim(), "hash_tensor")
+    values = array(input.to(fl.float64 if input.dtype.is_floating_point else fl.int64))
+    bits = numpy.ascontiguousarray(values).view("uint64").reshape(values.shape)
+    for d in sorted((d for d in dims if input.dim()), reverse=True):
+        bits = numpy.bitwise_xor.reduce(bits, axis=d, keepdims=keepdim)
+    return tensor(numpy.asarray(bits), input)

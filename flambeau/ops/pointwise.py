@@ -381,8 +381,18 @@ copysign.spec.compute = "floating"
 
 @pointwise
 def nextafter(input, other):
-    """The next representable value from input towards other."""
+    """The next representable value from input towards other. Gradient: that of input, where they differ."""
     return k.nextafter(input, other)
+
+
+@nextafter.derivative("input")
+def _(grad_output, input, other, result):
+    return k.where(input == other, 0, grad_output)
+
+
+@nextafter.derivative("other")
+def _(grad_output, input, other, result):
+    return grad_output * 0
 
 
 @pointwise(compute="floating")

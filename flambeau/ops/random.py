@@ -10,6 +10,7 @@ import math
 from .. import _core
 from ..kernels import language as k
 from . import public as fl
+from .attach import attached
 from .declare import METHODS, make_pointwise, primitive, register
 
 M0, M1 = 0xD2511F53, 0xCD9E8D57
@@ -401,6 +402,7 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None
         noise = normal_(_core.empty(shape, dtype=like.dtype), generator=generator)
         with _NoGrad():
             result = noise * std + mean
+        result = attached(result, mean, std)
     if out is not None:
         return _core._finish_out(result, out, "normal")
     return result.requires_grad_(True) if requires_grad else result
@@ -415,7 +417,7 @@ class _NoGrad:
 
 
 @primitive
-def bernoulli(ctx, input, p=None, *, generator=None):
+def bernoulli(ctx, input, p=None, generator=None):
     """1 with the probability that input (or p) gives, else 0."""
     probability = input if p is None else p
     if isinstance(probability, _core.Tensor):

@@ -4,6 +4,7 @@ A row runs along one dimension; where that is not the last one, a transposed cop
 """
 
 from .. import _core
+from .attach import attached
 from .declare import composite, primitive
 from .reduce import reduced_dims
 
@@ -192,8 +193,11 @@ def _layer_norm_gradients(x, weight, grad, length, eps, wanted):
     scaled = g if weight is None else g * weight.reshape(-1)
     grad_input = rstd * (scaled - scaled.mean(1, keepdim=True) - normal * (scaled * normal).mean(1, keepdim=True))
     shape = None if weight is None else weight.shape
+    grad_bias = None
+    if wanted[3]:
+        grad_bias = attached(g.sum(0) if shape is None else g.sum(0).reshape(shape), x, weight)
     return (grad_input.reshape(x.shape) if wanted[0] else None, None, (g * normal).sum(0).reshape(shape) if wanted[2] else None,
-            (g.sum(0).reshape(shape) if shape is not None else g.sum(0)) if wanted[3] else None, None)
+            grad_bias, None)
 
 
 @composite(method=False, out=False, namespaces=("torch", "nn.functional"))

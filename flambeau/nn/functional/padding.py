@@ -17,7 +17,7 @@ def pad(input, pad, mode="constant", value=None):
     if len(pad) // 2 > input.dim():
         raise RuntimeError("Padding length too large")
     if mode == "constant":
-        return _constant(input, pad, 0.0 if value is None else value)
+        return flambeau.constant_pad_nd(input, pad, 0 if value is None else value)
     if value is not None and value != 0:
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in ("reflect", "replicate", "circular"):
@@ -34,30 +34,6 @@ def pad(input, pad, mode="constant", value=None):
             index = _source(mode, input.shape, dim, before, after)
             input = input.index_select(dim, flambeau.tensor(index, device=input.device))
     return input
-
-
-def _constant(input, pad, value):
-    out_shape, inner, kept = list(input.shape), [slice(None)] * input.dim(), []
-    inside = list(inner)
-    for i in range(len(pad) // 2):
-        dim = input.dim() - 1 - i
-        before, after = pad[2 * i], pad[2 * i + 1]
-        size = input.shape[dim]
-        out_shape[dim] = size + before + after
-        if out_shape[dim] < 0:
-            raise RuntimeError(
-                f"The input size {size}, plus negative padding {before} and {after} resulted in "
-                f"a negative output size, which is invalid. Check dimension {dim} of your input."
-            )
-        inner[dim] = slice(max(before, 0), out_shape[dim] - max(after, 0))
-        inside[dim] = slice(max(-before, 0), size - max(-after, 0))
-        kept.append(before <= 0 and after <= 0)
-    source = input[tuple(inside)]
-    if all(kept):
-        return source.clone()
-    out = flambeau.full(out_shape, value, dtype=input.dtype, device=input.device)
-    out[tuple(inner)] = source
-    return out
 
 
 def _source(mode, shape, dim, before, after):

@@ -1,0 +1,23 @@
+"""Results that do not change with an input, but belong to its graph: their gradient is zero, not missing."""
+
+from .. import _core
+from .declare import primitive
+
+
+@primitive(method=False, function=False)
+def _attached(ctx, value, sources):
+    ctx.like = [(source.shape, source.dtype) for source in sources]
+    return value
+
+
+@_attached.derivative
+def _(ctx, grad_output):
+    return grad_output, [_core.zeros(shape, dtype=dtype) for shape, dtype in ctx.like]
+
+
+def attached(value, *sources):
+    """`value`, which requires grad where one of `sources` does: with respect to these it is constant."""
+    if not _core.is_grad_enabled() or value.requires_grad:
+        return value
+    tensors = [t for t in sources if isinstance(t, _core.Tensor) and t.requires_grad]
+    return _attached.native(value, tensors) if tensors else value

@@ -1,0 +1,79 @@
+"""Normalizations that also hand out their statistics: what PyTorch calls native_*_norm."""
+
+import math
+
+from . import public as fl
+from .attach import attached
+from .declare import composite
+
+
+def _statistics(input, dims, eps):
+    """(mean, 1 / sqrt(var + eps)) with the dims kept as 1; in float32 at least."""
+    wide = input if input.dtype in (fl.float32, fl.float64) else input.float()
+    mean = wide.mean(dims, keepdim=True)
+    centred = wide - mean
+    return mean, ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
+
+
+@composite(method=False, out=False)
+def native_layer_norm(input, normalized_shape, weight, bias, eps):
+    """(layer_norm, the mean, 1 / sqrt(var + eps)) of each trailing block; see `layer_norm`."""
+    result = fl.layer_norm(input, normalized_shape, weight, bias, eps)
+    dims = list(range(input.dim() - len(normalized_shape), input.dim()))
+    with fl.no_grad():
+        mean, rstd = _statistics(input, dims, eps)
+    return result, attached(mean, input), attached(rstd, input)
+
+
+@composite(method=False, out=False)
+def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
+    """(group_norm, the means, 1 / sqrt(var + eps)) of input (N, C, *) in groups of C // group channels."""
+    if C % group:
+        raise RuntimeError(
+            f"native_group_norm: Expected number of channels in input to be divisible by num_groups, "
+            f"but got {C} channels and num_groups={group}"
+        )
+    blocks = input.reshape(N, group, C // group * HxW)
+    mean, rstd = _statistics(blocks, [2], eps)  # (N, group, 1)
+    result = ((blocks - mean) * rstd).reshape(input.shape)
+    shape = (1, C) + (1,) * (input.dim() - 2)
+    if weight is not None:
+        result = result * weight.reshape(shape)
+    if bias is not None:
+        result = result + bias.reshape(shape)
+    return result.to(input.dtype), mean.squeeze(2), rstd.squeeze(2)
+
+
+@composite(method=False, out=False)
+def native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps):
+    """(batch_norm, the means, 1 / sqrt(var + eps)) of each channel; empty statistics unless training."""
+    result = fl.batch_norm(
+        input, weight, bias, running_mean, running_var, training, momentum, eps, False
+    )
+    with fl.no_grad():
+        if training:
+            dims = [0, *range(2, input.dim())]
+            mean, rstd = (s.reshape(-1) for s in _statistics(input, dims, eps))
+        else:
+            mean = rstd = fl.empty(0, dtype=input.dtype, device=input.device)
+    return result, attached(mean, input), attached(rstd, input)
+
+
+@composite(method=False, out=False)
+def native_dropout(input, p, train):
+    """(dropout, the mask of what was kept)."""
+    if train is False or p == 0:
+        return input.clone(), fl.ones_like(input, dtype=fl.bool)
+    if p == 1:
+        return input * 0, fl.zeros_like(input, dtype=fl.bool)
+    mask = fl.rand(input.shape, dtype=fl.float32) >= p
+    return input * mask * (1 / (1 - p)), mask
+
+
+@composite(method=False, out=False)
+def norm_except_dim(v, pow=2, dim=0):
+    """The norm over all dims but one, which keeps its size; dim -1 gives the norm of everything."""
+    if dim == -1:
+        return v.norm(pow)
+    dims = [d for d in range(v.dim()) if d != dim % v.dim()]
+    return v.norm(pow, dims, keepdim=True) if math.prod(v.shape) else v.sum(dims, keepdim=True)

@@ -1,0 +1,44 @@
+"""Borders of constant numbers."""
+
+from . import public as fl
+from .declare import composite
+
+
+@composite(method=False)
+def constant_pad_nd(input, pad, value=0):
+    """`input` with its last dimensions longer, or with negative numbers shorter.
+
+    Args:
+        pad (sequence of int): before and after the last dimension, then the one before it, ...
+        value (float): what the border is filled with.
+    """
+    if len(pad) % 2:
+        raise RuntimeError(
+            f"constant_pad_nd: Length of pad must be even but instead it equals {len(pad)}"
+        )
+    if len(pad) // 2 > input.dim():
+        raise RuntimeError(
+            f"constant_pad_nd: Length of pad should be no more than twice the number of dimensions of the "
+            f"input. Pad length is {len(pad)} while the input has {input.dim()} dimensions."
+        )
+    out_shape, inner = list(input.shape), [slice(None)] * input.dim()
+    inside, cut_only = list(inner), True
+    for i in range(len(pad) // 2):
+        dim = input.dim() - 1 - i
+        before, after = pad[2 * i], pad[2 * i + 1]
+        size = input.shape[dim]
+        out_shape[dim] = size + before + after
+        if out_shape[dim] < 0:
+            raise RuntimeError(
+                f"constant_pad_nd: The input size {size}, plus negative padding {before} and {after} resulted in "
+                f"a negative output size, which is invalid. Check dimension {dim} of your input."
+            )
+        inner[dim] = slice(max(before, 0), out_shape[dim] - max(after, 0))
+        inside[dim] = slice(max(-before, 0), size - max(-after, 0))
+        cut_only = cut_only and before <= 0 and after <= 0
+    source = input[tuple(inside)]
+    if cut_only:
+        return source.clone()
+    out = fl.full(out_shape, value, dtype=input.dtype, device=input.device)
+    out[tuple(inner)] = source
+    return out

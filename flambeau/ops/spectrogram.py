@@ -1,0 +1,191 @@
+"""Short-time Fourier transforms: the spectrum of a signal as it changes with time."""
+
+import warnings
+
+from . import public as fl
+from .declare import composite
+
+
+def _framing(operator, n_fft, hop_length, win_length, window, like):
+    """(hop_length, the window filled up to n_fft samples) after the checks that both directions share."""
+    hop_length = n_fft // 4 if hop_length is None else hop_length
+    win_length = n_fft if win_length is None else win_length
+    if n_fft <= 0:
+        raise RuntimeError(f"{operator}: expected 0 < n_fft, but got n_fft={n_fft}")
+    if hop_length <= 0:
+        raise RuntimeError(f"{operator}: expected hop_length > 0, but got hop_length={hop_length}")
+    if not 0 < win_length <= n_fft:
+        raise RuntimeError(
+            f"{operator}: expected 0 < win_length <= n_fft, but got win_length={win_length}"
+        )
+    if window is None:
+        real = like.real.dtype if like.dtype.is_complex else like.dtype
+        window = fl.ones(win_length, dtype=real, device=like.device)
+    elif window.dim() != 1 or window.size(0) != win_length:
+        raise RuntimeError(
+            f"{operator}: expected a 1D window tensor of size equal to win_length={win_length}, "
+            f"but got window with size {list(window.shape)}"
+        )
+    if win_length < n_fft:
+        left = (n_fft - win_length) // 2
+        window = fl.constant_pad_nd(window, (left, n_fft - win_length - left))
+    return hop_length, window
+
+
+@composite(out=False)
+def stft(
+    input,
+    n_fft,
+    hop_length=None,
+    win_length=None,
+    window=None,
+    center=True,
+    pad_mode="reflect",
+    normalized=False,
+    onesided=None,
+    return_complex=None,
+    align_to_window=None,
+):
+    """The Fourier transforms of overlapping frames of a signal, each multiplied by a window.
+
+    Shape: input (*B, L) with at most one dimension before the last gives (*B, N, T) complex, N frequencies
+    of T frames; with return_complex=False (*B, N, T, 2) real.
+
+    Args:
+        n_fft (int): samples of a frame.
+        hop_length (int): samples from one frame to the next; n_fft // 4 unless given.
+        win_length (int): samples of the window, centred in the frame; n_fft unless given.
+        center (bool): frame t is centred at t * hop_length, the signal padded at both ends as pad_mode says.
+        normalized (bool): divide by sqrt(n_fft).
+        onesided (bool): only the first n_fft // 2 + 1 frequencies; the default for real signals.
+    """
+    if input.dim() not in (1, 2) or not (input.dtype.is_floating_point or input.dtype.is_complex):
+        raise RuntimeError(
+            f"stft: expected a 1D or 2D tensor of floating types, but got {input.dtype} {list(input.shape)}"
+        )
+    hop_length, window = _framing("stft", n_fft, hop_length, win_length, window, input)
+    if center and align_to_window is not None:
+        raise RuntimeError("stft: align_to_window should only be set when center = false.")
+    complex_result = input.dtype.is_complex or window.dtype.is_complex
+    if return_complex is None:
+        if not complex_result:
+            raise RuntimeError(
+                "stft: requires the return_complex parameter be given for real inputs, and will "
+                "further require that return_complex=True in a future PyTorch release."
+            )
+        return_complex = True
+    onesided = not complex_result if onesided is None else onesided
+    if onesided and complex_result:
+        raise RuntimeError("stft: Cannot have onesided output if window or input is complex")
+    batch = input.dim() == 2
+    signal = input if batch else input.unsqueeze(0)
+    if center:
+        signal = _padded(signal, n_fft // 2, pad_mode)
+    if not n_fft <= signal.size(1):
+        raise RuntimeError(f"stft: expected 0 < n_fft <= {signal.size(1)}, but got n_fft={n_fft}")
+    frames = signal.unfold(1, n_fft, hop_length) * window  # (B, T, n_fft)
+    norm = "ortho" if normalized else None
+    transform = fl.fft.rfft if onesided else fl.fft.fft
+    result = transform(frames, norm=norm).transpose(1, 2)  # (B, N, T)
+    result = result if batch else result.squeeze(0)
+    return result if return_complex else fl.view_as_real(result)
+
+
+def _padded(signal, count, mode):
+    """`signal` (B, L) with `count` samples more at both ends."""
+    length = signal.size(1)
+    if mode == "constant":
+        return fl.constant_pad_nd(signal, (count, count))
+    if mode == "reflect":
+        if count >= length:
+            raise RuntimeError(
+                f"stft: Padding size should be less than the corresponding input dimension, but got: "
+                f"padding ({count}, {count}) at dimension 1 of input {list(signal.shape)}"
+            )
+        source = [abs(i) for i in range(-count, length)]
+        source += [2 * (length - 1) - i for i in range(length, length + count)]
+    elif mode == "replicate":
+        source = [min(max(i, 0), length - 1) for i in range(-count, length + count)]
+    elif mode == "circular":
+        source = [i % length for i in range(-count, length + count)]
+    else:
+        raise NotImplementedError(f"stft: Unrecognised padding mode {mode}")
+    return signal.index_select(1, fl.tensor(source, dtype=fl.int64, device=signal.device))
+
+
+def _overlapped(frames, hop_length, length):
+    """The sum (B, length) of frames (B, T, n_fft) that start hop_length apart."""
+    count, size = frames.shape[1:]
+    starts = fl.arange(count, device=frames.device).unsqueeze(1) * hop_length
+    places = (starts + fl.arange(size, device=frames.device)).reshape(-1)
+    total = fl.zeros((frames.size(0), length), dtype=frames.dtype, device=frames.device)
+    return total.index_add(1, places, frames.reshape(frames.size(0), -1))
+
+
+@composite(out=False)
+def istft(
+    input,
+    n_fft,
+    hop_length=None,
+    win_length=None,
+    window=None,
+    center=True,
+    normalized=False,
+    onesided=None,
+    length=None,
+    return_complex=False,
+):
+    """The signal whose `stft` is nearest to `input`: the overlapped frames over the overlapped windows.
+
+    Shape: input (*B, N, T) complex gives (*B, length).
+    Source: Griffin, Lim, IEEE Trans. Acoust. Speech Signal Process. 32 (1984) 236.
+    """
+    if not input.dtype.is_complex:
+        raise RuntimeError(
+            "istft: requires a complex-valued input tensor matching the output from stft with return_complex=True."
+        )
+    if input.dim() not in (2, 3) or input.numel() == 0:
+        raise RuntimeError(
+            f"istft: expected a non-empty tensor with 2 or 3 dimensions, but got {list(input.shape)}"
+        )
+    hop_length, window = _framing("istft", n_fft, hop_length, win_length, window, input)
+    have = input.size(-2)
+    onesided = have != n_fft if onesided is None else onesided
+    want = n_fft // 2 + 1 if onesided else n_fft
+    if have != want:
+        raise RuntimeError(
+            f"istft: expected the frequency dimension (3rd to the last) of the input tensor to match "
+            f"n_fft={n_fft} ({want} with onesided={onesided}), but got {have}"
+        )
+    if return_complex and onesided:
+        raise RuntimeError("istft: Cannot have onesided input when return_complex=True")
+    if window.dtype.is_complex and not return_complex:
+        raise RuntimeError("istft: Complex windows are incompatible with return_complex=False")
+    batch = input.dim() == 3
+    spectra = (input if batch else input.unsqueeze(0)).transpose(1, 2)  # (B, T, N)
+    norm = "ortho" if normalized else None
+    if return_complex:
+        frames = fl.fft.ifft(spectra, norm=norm)
+    else:
+        if not onesided:
+            spectra = spectra[..., : n_fft // 2 + 1]
+        frames = fl.fft.irfft(spectra, n_fft, norm=norm)
+    count = frames.size(1)
+    full = n_fft + hop_length * (count - 1)
+    signal = _overlapped(frames * window, hop_length, full)
+    weight = _overlapped((window * window).expand(1, count, n_fft).contiguous(), hop_length, full)
+    start = n_fft // 2 if center else 0
+    end = start + length if length is not None else full - (n_fft // 2 if center else 0)
+    signal, weight = signal[:, start:end], weight[:, start:end]
+    smallest = weight.detach().abs().min() if weight.numel() else None
+    if smallest is not None and not float(smallest) > 1e-11:
+        raise RuntimeError(f"istft: window overlap add min: {float(smallest)} is too near to 0")
+    signal = signal / weight
+    if end > full:
+        warnings.warn(
+            "istft: The length of signal is shorter than the length parameter. Result is being "
+            "padded with zeros in the tail. Please check your center and hop_length settings.",
+            stacklevel=3,
+        )
+        signal = fl.constant_pad_nd(signal, (0, end - full))
+    return signal if batch else signal.squeeze(0)

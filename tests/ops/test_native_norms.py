@@ -1,0 +1,39 @@
+"""Normalizations with their statistics."""
+
+import numpy as np
+
+import flambeau as torch
+from flambeau.autograd import gradcheck
+from flambeau.ops.attach import attached
+
+X = np.random.default_rng(0).standard_normal((3, 4, 5))
+
+
+def test_statistics_are_numpys():
+    x = torch.from_numpy(X)
+    for axes, (_, mean, rstd) in (
+        ((2,), torch.native_layer_norm(x, [5], None, None, 1e-5)),
+        ((0, 2), torch.native_batch_norm(x, None, None, None, None, True, 0.1, 1e-5)),
+    ):
+        np.testing.assert_allclose(mean.numpy().ravel(), X.mean(axes).ravel(), rtol=1e-12)
+        want = 1 / np.sqrt(X.var(axes) + 1e-5)
+        np.testing.assert_allclose(rstd.numpy().ravel(), want.ravel(), rtol=1e-12)
+
+
+def test_group_norm_and_its_gradients():
+    x = torch.from_numpy(X).requires_grad_()
+    w = torch.ones(4, dtype=torch.float64, requires_grad=True)
+    run = lambda x, w: torch.native_group_norm(x, w, w, 3, 4, 5, 2, 1e-5)
+    np.testing.assert_allclose(
+        run(x, w)[0].detach().numpy(), torch.group_norm(x, 2, w, w).detach().numpy(), rtol=1e-10
+    )
+    assert gradcheck(run, (x, w))
+
+
+def test_attached_constants_have_zero_gradients():
+    x = torch.ones(2, 3, requires_grad=True)
+    value = attached(torch.ones(4), x)
+    assert value.requires_grad
+    assert torch.autograd.grad(value.sum(), x)[0].tolist() == [[0.0] * 3] * 2
+    with torch.no_grad():
+        assert not attached(torch.ones(4), x).requires_grad
