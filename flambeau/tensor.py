@@ -115,6 +115,13 @@ def cuda(self, device=None, non_blocking=False, memory_format=types.preserve_for
     return move(self, device)
 
 
+def untyped_storage(self):
+    """The memory of the tensor, all of it, as bytes."""
+    from .storage import UntypedStorage
+
+    return UntypedStorage._of(self)
+
+
 def as_subclass(self, cls):
     """The same data as an instance of cls, a subclass of Tensor.
 
@@ -169,24 +176,10 @@ _METHODS = (
     cpu,
     cuda,
     as_subclass,
+    untyped_storage,
     __dlpack__,
     __dlpack_device__,
 )
-
-
-# What no tensor here can differ in: there is one layout and one device.
-_SAME_FOR_ALL = {
-    "layout": types.strided,
-    "is_cuda": False,
-    "is_sparse": False,
-    "is_quantized": False,
-    "is_nested": False,
-    "is_meta": False,
-    "is_mkldnn": False,
-    "is_xla": False,
-    "is_mps": False,
-    "is_xpu": False,
-}
 
 
 def _fill_class():
@@ -200,8 +193,6 @@ def _fill_class():
         setattr(Tensor, function.__name__, function)
     Tensor.__getattr__ = _suggest
     Tensor.__array_priority__ = 1000  # array + tensor asks the tensor first
-    for name, value in _SAME_FOR_ALL.items():
-        setattr(Tensor, name, property(lambda self, value=value: value))
     Tensor.ndimension = _core.dim
     Tensor.nelement = _core.numel
     Tensor.__module__ = "flambeau"

@@ -139,6 +139,8 @@ _FLOATS = {"float16": (16, 10, -14, 15), "bfloat16": (16, 7, -126, 127), "float3
 class finfo:
     """Limits of a floating dtype: bits, eps, min, max, tiny, smallest_normal, resolution."""
 
+    __slots__ = ("dtype", "bits", "eps", "max", "min", "tiny", "smallest_normal", "resolution")
+
     def __init__(self, type=None):
         dtype = type or _core.get_default_dtype()
         if not dtype.is_floating_point and not dtype.is_complex:
@@ -158,6 +160,8 @@ class finfo:
 
 class iinfo:
     """Limits of an integer dtype: bits, min, max."""
+
+    __slots__ = ("dtype", "bits", "min", "max")
 
     def __init__(self, type):
         if type.is_floating_point or type.is_complex or type.name == "bool":

@@ -180,6 +180,10 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
     """The tensor looks at another's memory from now on."""
     if source is None:
         return _core._set_layout(self, _core.empty(0, dtype=self.dtype), 0, (0,), (1,))
+    if not isinstance(source, _core.Tensor):  # an UntypedStorage, which lives above
+        source = source._bytes
+        if size is None:
+            size = (source.numel() // self.itemsize - storage_offset,)
     if size is None:
         size, stride, storage_offset = source.shape, source.stride(), source.storage_offset()
     if stride is None:

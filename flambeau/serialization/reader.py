@@ -9,6 +9,7 @@ import zipfile
 
 import flambeau
 
+from ..storage import UntypedStorage
 from .names import StorageType
 from .unpickler import FullUnpickler, SafeUnpickler
 
@@ -22,7 +23,7 @@ def load(
         f (path or readable, seekable file object): where from.
         map_location (device, str, dict or callable, optional): where tensors go: a device; a dict
             from the device in the file to another; or a function (storage, device in the file) ->
-            storage or None, where a storage is a uint8 tensor of its bytes.
+            storage or None.
         weights_only (bool, optional): True (the default) builds tensors and plain data only; False
             runs the whole pickle, which can run any code: for files one trusts.
         mmap (bool, optional): map the file instead of reading it; needs a path.
@@ -196,8 +197,8 @@ def _swap_bytes(data, dtype):
 def _restore(data, location, map_location):
     """The bytes on the device they belong to."""
     if callable(map_location):
-        moved = map_location(data, location)
-        return _restore(data, location, None) if moved is None else moved
+        moved = map_location(UntypedStorage._of(data), location)
+        return _restore(data, location, None) if moved is None else moved._bytes
     if isinstance(map_location, dict):
         location = map_location.get(location, location)
     elif map_location is not None:

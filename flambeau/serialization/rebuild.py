@@ -56,13 +56,6 @@ def from_storage(data, dtype, offset, size, stride):
     return _core._set_layout(flambeau.empty(0, dtype=dtype), data, offset, size, stride)
 
 
-def storage_bytes(tensor):
-    """All bytes of the tensor's storage: uint8, one dimension."""
-    nbytes = _core._storage_nbytes(tensor)
-    data = flambeau.empty(0, dtype=flambeau.uint8)
-    return _core._set_layout(data, tensor.detach(), 0, (nbytes,), (1,))
-
-
 # Python's pickle: bytes and layout. (torch.save writes tensors in PyTorch's way instead.)
 
 
@@ -134,7 +127,7 @@ def deepcopy_tensor(tensor, memo):
 
     key = ("storage", _core._storage_ptr(tensor))
     if key not in memo:
-        memo[key] = storage_bytes(tensor).clone()
+        memo[key] = tensor.untyped_storage().clone()._bytes
     new = flambeau.empty(0, dtype=tensor.dtype, device=tensor.device)
     layout = tensor.storage_offset(), tensor.size(), tensor.stride()
     new = _core._set_layout(new, memo[key], *layout)
