@@ -18,6 +18,8 @@ __getattr__, __dir__, __all__ = table_of_contents(
             unfold fold""",
         ".distance": "cosine_similarity pairwise_distance pdist",
         ".drop": "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout",
+        ".fractional": """fractional_max_pool2d fractional_max_pool2d_with_indices
+            fractional_max_pool3d fractional_max_pool3d_with_indices""",
         ".interpolation": "interpolate upsample upsample_nearest upsample_bilinear",
         ".lookup": "embedding embedding_bag one_hot",
         ".loss": """mse_loss l1_loss smooth_l1_loss huber_loss poisson_nll_loss gaussian_nll_loss

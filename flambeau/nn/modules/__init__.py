@@ -19,6 +19,7 @@ CONTENTS = {
     ".dropout": "Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout",
     ".embedding": "Embedding EmbeddingBag",
     ".flatten": "Flatten Unflatten",
+    ".fractional": "FractionalMaxPool2d FractionalMaxPool3d",
     ".instancenorm": "InstanceNorm1d InstanceNorm2d InstanceNorm3d",
     ".loss": """MSELoss L1Loss SmoothL1Loss HuberLoss PoissonNLLLoss GaussianNLLLoss KLDivLoss
         CrossEntropyLoss NLLLoss NLLLoss2d BCELoss BCEWithLogitsLoss SoftMarginLoss
