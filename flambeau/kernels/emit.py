@@ -107,7 +107,7 @@ class Block:
         self.prefix = prefix
         self.lines = []
         self.index = None  # Value of dtype int64: the linear index of each lane's element
-        self.contract = True
+        self.contract = module.target.fma  # a * b + c becomes one fma
         self._count = 0
 
     # -- writing instructions -------------------------------------------------------------------
@@ -147,8 +147,6 @@ class Block:
 
     def op(self, opcode, register, a, b):
         """A two-operand instruction."""
-        if self.contract and opcode in ("fadd", "fsub", "fmul"):
-            opcode += " contract"
         return self.emit(f"{opcode} {self.type(register)} {a}, {b}")
 
     def cmp(self, predicate, register, a, b):

@@ -244,9 +244,7 @@ def _scaled_by_bits(block, register, x, n):
     for _ in range(3):
         part = _limit(block, "double", limited, -1022.0, 1023.0)
         limited = block.op("fsub", "double", limited, part)
-        contract, block.contract = block.contract, False
         x = block.op("fmul", "double", x, _power_of_two(block, "double", part))
-        block.contract = contract
     return x
 
 

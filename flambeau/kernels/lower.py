@@ -19,7 +19,7 @@ def lower(block, roots, inputs, known=None):
     `known` has the values of nodes that were computed before, by id.
     """
     done = dict(known or ())
-    for n in _eager(roots, done):
+    for n in _eager(roots, done, block.contract):
         if n.op == "const":
             value = constant(n.attr)
         elif n.op == "input":
@@ -31,13 +31,60 @@ def lower(block, roots, inputs, known=None):
         elif n.op == "seldom":
             condition, _, fast = n.args
             value = seldom(block, done[id(condition)], n.args[1], done[id(fast)], inputs)
+        elif block.contract and product_of(n) is not None:
+            value = _multiply_add(block, n, done)
         else:
             value = _apply(block, n, [done[id(a)] for a in n.args])
         done[id(n)] = value
     return [done[id(r)] for r in roots]
 
 
-def _eager(roots, known):
+def product_of(n):
+    """(the product that sum n contains and takes in by an fma, which argument it is), or None.
+
+    Chosen from the expression alone: were it left to LLVM, a layout or a loop could change the last
+    bit of a result.
+    """
+    if n.op in ("add", "sub") and n.args[0] is not n.args[1]:
+        for i, a in enumerate(n.args):
+            product = a.args[0] if a.op == "neg" else a
+            if product.op == "mul":
+                return product, i
+    return None
+
+
+def arguments_of(n, contract):
+    """The nodes whose values n needs: not what only `seldom` computes, and the factors of an fma."""
+    if n.op == "seldom":
+        return n.args[0], n.args[2]
+    fused = product_of(n) if contract else None
+    return n.args if fused is None else (*fused[0].args, n.args[1 - fused[1]])
+
+
+def _multiply_add(block, n, done):
+    product, i = product_of(n)
+    negated = n.args[i].op == "neg"
+    factors = [done[id(a)] for a in product.args]
+    other = done[id(n.args[1 - i])]
+    wanted, dtype, weak = signature(product, [v.type for v in factors])
+    pair = [(dtype, weak), other.type]
+    _, result, _ = signature(n, pair if i == 0 else pair[::-1])
+    if weak or result != dtype or DTYPES[dtype].kind != "f":
+        value = _apply(block, product, factors)
+        if negated:
+            value = _apply(block, n.args[i], [value])
+        return _apply(block, n, [value, other] if i == 0 else [other, value])
+    d = DTYPES[dtype]
+    a, b = [block.convert(v, w).name for v, w in zip(factors, wanted)]
+    c = block.convert(other, dtype).name
+    if negated != (n.op == "sub" and i == 1):
+        a = _neg(block, d, a)
+    if n.op == "sub" and i == 0:
+        c = _neg(block, d, c)
+    return Value(dtype, block.intrinsic("fma", d.register, a, b, c))
+
+
+def _eager(roots, known, contract):
     """The nodes that are computed in any case, arguments first: not what only `seldom` needs."""
     order, seen = [], set(known)
     stack = [(root, False) for root in reversed(roots)]
@@ -50,7 +97,7 @@ def _eager(roots, known):
             order.append(n)
             continue
         stack.append((n, True))
-        arguments = (n.args[0], n.args[2]) if n.op == "seldom" else n.args
+        arguments = arguments_of(n, contract)
         stack.extend((a, False) for a in reversed(arguments) if id(a) not in seen)
     return order
 

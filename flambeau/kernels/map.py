@@ -20,6 +20,7 @@ from . import types
 from .cache import compiled
 from .emit import Block, Module, Value
 from .expression import digest_text, topological, trace
+from .lower import arguments_of
 from .types import DTYPES, compute_dtype
 
 CHUNK = 256  # elements of a 'g' operand that are copied at a time
@@ -261,17 +262,18 @@ class _Schedule:
     def _computed_once(self, block):
         """The values, by id, of the largest subexpressions that read 's' operands only."""
         inputs = {k - self.n_out: value for k, value in self.scalars.items()}
-        constant, shared, found = set(), set(), {}
+        CONSTANT, SINGLE, PER_ELEMENT = range(3)
+        kind, found = {}, {}
         for n in topological(self.roots):
-            kinds = [id(a) in shared for a in n.args]
-            if n.op == "const" or (n.args and all(id(a) in constant for a in n.args)):
-                constant.add(id(n))
-            elif (n.op == "input" and n.attr in inputs) or (n.args and all(
-                    k or id(a) in constant for k, a in zip(kinds, n.args))):
-                shared.add(id(n))
-            if n.args and id(n) not in shared:
-                found.update((id(a), a) for a in n.args if id(a) in shared and a.args)
-        found.update((id(r), r) for r in self.roots if id(r) in shared and r.args)
+            if n.op == "input":
+                kind[id(n)] = SINGLE if n.attr in inputs else PER_ELEMENT
+            elif n.op == "index":
+                kind[id(n)] = PER_ELEMENT
+            else:
+                kind[id(n)] = max((kind[id(a)] for a in n.args), default=CONSTANT)
+            if kind[id(n)] == PER_ELEMENT:
+                found.update((id(a), a) for a in arguments_of(n, block.contract) if a.args and kind[id(a)] == SINGLE)
+        found.update((id(r), r) for r in self.roots if r.args and kind[id(r)] == SINGLE)
         nodes = list(found.values())
         return {id(n): v for n, v in zip(nodes, block.lower(nodes, inputs))}
 

@@ -301,3 +301,16 @@ def test_bitwise_operations_on_floats_say_what_to_do():
         Map(lambda x, y: x - y, "sub").compile(["bool"] * 2, ["bool"] * 2, ["bool"], "ccc")
     with pytest.raises(TypeError, match="cannot apply floor to complex"):
         Map(lambda x: k.floor(x), "floor").compile(["complex64"], ["complex64"], ["complex64"], "cc")
+
+
+@pytest.mark.parametrize("function", [lambda x, a, b: x + a * b, lambda x, a, b: x - a * b, lambda x, a, b: a * b - x,
+                                      lambda x, a, b: x + -(a * b), lambda x, a, b: a * b + k.exp(a) * x])
+def test_layout_does_not_change_the_last_bit(function):
+    rng = np.random.default_rng(4)
+    x, (a, b) = rng.standard_normal((40, 70)).astype(np.float32), rng.standard_normal((2, 40, 1)).astype(np.float32)
+    map_ = Map(function, "f", 3)
+    wide = [np.ascontiguousarray(np.broadcast_to(v, x.shape)) for v in (a, b)]
+    expected = run(map_, [x, *wide], ["float32"])[0]
+    np.testing.assert_array_equal(run(map_, [x, a, b], ["float32"], modes="ccss")[0], expected)
+    np.testing.assert_array_equal(run(map_, [x, a, b], ["float32"], modes="cgsg")[0], expected)
+    np.testing.assert_array_equal(run(map_, [x[:, :1], a, b], ["float32"], modes="cccc")[0], expected[:, :1])
