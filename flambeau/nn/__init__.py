@@ -10,7 +10,7 @@ from .modules import CONTENTS
 __getattr__, __dir__, __all__ = table_of_contents(
     __name__,
     {
-        ".parameter": "Parameter Buffer",
+        ".parameter": "Parameter Buffer UninitializedParameter UninitializedBuffer",
         **{".modules" + module: names for module, names in CONTENTS.items()},
     },
     submodules=("functional", "init", "modules", "parameter", "utils"),

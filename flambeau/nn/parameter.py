@@ -86,3 +86,73 @@ class Buffer(flambeau.Tensor, metaclass=_BufferType):
         tensor.persistent = persistent
         tensor._is_buffer = True
         return tensor
+
+
+class UninitializedTensorMixin:
+    """A tensor whose shape is not known yet; materialize() gives it one."""
+
+    @property
+    def shape(self):
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually "
+            "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
+            "initialized module. Call `forward` to initialize the parameters before accessing "
+            "their attributes."
+        )
+
+    def materialize(self, shape, device=None, dtype=None):
+        """Become an ordinary parameter or buffer of this shape, its values not set."""
+        kind, learns = self.cls_to_become, self.requires_grad
+        device = self.device if device is None else device
+        dtype = self.dtype if dtype is None else dtype
+        with flambeau.no_grad():
+            self.data = flambeau.empty(shape, device=device, dtype=dtype)
+        self.__class__ = kind
+        self.requires_grad_(learns)
+
+    def __repr__(self):
+        return f"<{type(self).__name__}>"
+
+    def share_memory_(self):
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to "
+            "initialize the parameters before calling `module.share_memory()`."
+        )
+
+    def __reduce_ex__(self, protocol):
+        return type(self), (self.requires_grad, self.device, self.dtype)
+
+    def __deepcopy__(self, memo):
+        copied = type(self)(self.requires_grad, self.device, self.dtype)
+        memo[id(self)] = copied
+        return copied
+
+
+def is_lazy(param):
+    """Whether a parameter or buffer has no shape yet."""
+    return isinstance(param, UninitializedTensorMixin)
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """A parameter whose shape is not known yet."""
+
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad=True, device=None, dtype=None):
+        data = flambeau.empty(0, device=device, dtype=dtype)
+        return _make_subclass(cls, data, requires_grad)
+
+
+class UninitializedBuffer(UninitializedTensorMixin, flambeau.Tensor):
+    """A buffer whose shape is not known yet."""
+
+    cls_to_become = None  # set below: a class cannot become flambeau.Tensor itself
+
+    def __new__(cls, requires_grad=False, device=None, dtype=None, persistent=True):
+        tensor = _make_subclass(cls, flambeau.empty(0, device=device, dtype=dtype), requires_grad)
+        tensor.persistent = persistent
+        tensor._is_buffer = True
+        return tensor
+
+
+UninitializedBuffer.cls_to_become = Buffer

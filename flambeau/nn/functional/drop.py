@@ -8,6 +8,8 @@ import warnings
 
 import flambeau
 
+from ...ops import random
+
 
 def _check_probability(p):
     if p < 0.0 or p > 1.0:
@@ -23,6 +25,10 @@ def dropout(input, p=0.5, training=True, inplace=False, *, generator=None):
 def _drop(input, mask_shape, p, training, inplace, generator):
     if not training or p == 0.0 or input.numel() == 0:
         return input
+    if p < 1.0 and mask_shape == input.shape and input.is_floating_point():
+        # One pass; backward draws the mask again, so none is kept.
+        dropped = random.dropout(input, p, generator)
+        return input.copy_(dropped) if inplace else dropped
     if p == 1.0:
         scale = flambeau.zeros((), dtype=input.dtype, device=input.device)
     else:

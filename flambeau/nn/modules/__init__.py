@@ -21,6 +21,9 @@ CONTENTS = {
     ".flatten": "Flatten Unflatten",
     ".fractional": "FractionalMaxPool2d FractionalMaxPool3d",
     ".instancenorm": "InstanceNorm1d InstanceNorm2d InstanceNorm3d",
+    ".lazy": """LazyLinear LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d LazyConvTranspose2d
+        LazyConvTranspose3d LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyInstanceNorm1d
+        LazyInstanceNorm2d LazyInstanceNorm3d""",
     ".loss": """MSELoss L1Loss SmoothL1Loss HuberLoss PoissonNLLLoss GaussianNLLLoss KLDivLoss
         CrossEntropyLoss NLLLoss NLLLoss2d BCELoss BCEWithLogitsLoss SoftMarginLoss
         MultiLabelSoftMarginLoss MultiLabelMarginLoss HingeEmbeddingLoss CosineEmbeddingLoss

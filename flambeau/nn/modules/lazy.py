@@ -1,0 +1,210 @@
+"""Lazy layers: the size of the input is taken from the first input."""
+
+from ..parameter import UninitializedBuffer, UninitializedParameter, is_lazy
+from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
+from .linear import Linear
+
+
+class LazyModuleMixin:
+    """A module that finishes itself in its first call and then becomes `cls_to_become`.
+
+    A subclass defines initialize_parameters(*args), which gives every parameter its shape.
+    """
+
+    cls_to_become = None
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._lazy_handles = [
+            self._register_load_state_dict_pre_hook(_take_shapes, with_module=True),
+            self.register_forward_pre_hook(_finish, with_kwargs=True),
+        ]
+
+    def initialize_parameters(self, *args, **kwargs):
+        """Give every uninitialized parameter its shape, from the arguments of forward."""
+        raise NotImplementedError(
+            f"initialize_parameters is not implemented for {type(self).__name__}"
+        )
+
+    def has_uninitialized_params(self):
+        """Whether some parameter or buffer has no shape yet."""
+        tensors = [*self._parameters.values(), *self._buffers.values()]
+        return any(is_lazy(tensor) for tensor in tensors)
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars):
+        for name, tensor in self._own_state().items():
+            bare = keep_vars or is_lazy(tensor)
+            destination[prefix + name] = tensor if bare else tensor.detach()
+
+
+def _take_shapes(module, state_dict, prefix, *rest):
+    for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
+        given = state_dict.get(prefix + name)
+        if tensor is not None and given is not None and is_lazy(tensor) and not is_lazy(given):
+            tensor.materialize(given.shape)
+
+
+def _finish(module, args, kwargs):
+    if module.has_uninitialized_params():
+        module.initialize_parameters(*args, **kwargs)
+    else:
+        module._sizes_from_parameters()
+    if module.has_uninitialized_params():
+        raise RuntimeError(
+            f"module {module._get_name()} has not been fully initialized"
+        )
+    for handle in module._lazy_handles:
+        handle.remove()
+    del module._lazy_handles
+    if module.cls_to_become is not None:
+        module.__class__ = module.cls_to_become
+
+
+class LazyLinear(LazyModuleMixin, Linear):
+    """Linear with in_features from its first input."""
+
+    cls_to_become = Linear
+
+    def __init__(self, out_features, bias=True, device=None, dtype=None):
+        super().__init__(0, 0, False)
+        self.out_features = out_features
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
+        if bias:
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
+
+    def reset_parameters(self):
+        if not self.has_uninitialized_params() and self.in_features != 0:
+            super().reset_parameters()
+
+    def _sizes_from_parameters(self):
+        self.in_features = self.weight.shape[-1]
+
+    def initialize_parameters(self, input):
+        self.in_features = input.shape[-1]
+        self.weight.materialize((self.out_features, self.in_features))
+        if self.bias is not None:
+            self.bias.materialize((self.out_features,))
+        self.reset_parameters()
+
+
+class _LazyConv(LazyModuleMixin):
+    """What the six lazy convolutions share."""
+
+    def __init__(self, out_channels, kernel_size, *args, **kwargs):
+        made = {name: kwargs.get(name) for name in ("device", "dtype")}
+        names = ("stride", "padding", *(("output_padding",) if self._transposed else ()))
+        names += ("groups", "bias", "dilation") if self._transposed else ("dilation", "groups", "bias")
+        given = dict(zip((*names, "padding_mode", "device", "dtype"), args, strict=False)) | kwargs
+        bias = given.pop("bias", True)
+        super().__init__(0, 0, kernel_size, bias=False, **given)
+        self.out_channels = out_channels
+        self.weight = UninitializedParameter(**made)
+        if bias:
+            self.bias = UninitializedParameter(**made)
+
+    def reset_parameters(self):
+        if not self.has_uninitialized_params() and self.in_channels != 0:
+            super().reset_parameters()
+
+    def _sizes_from_parameters(self):
+        shape = self.weight.shape
+        self.in_channels = shape[0] if self.transposed else shape[1] * self.groups
+
+    def initialize_parameters(self, input, *args, **kwargs):
+        spatial = len(self.kernel_size)
+        if input.dim() not in (spatial + 1, spatial + 2):
+            raise RuntimeError(
+                f"Expected {spatial + 1}D (unbatched) or {spatial + 2}D (batched) input to "
+                f"{self._get_name()}, but got input of size: {list(input.shape)}"
+            )
+        self.in_channels = input.shape[-spatial - 1]
+        if self.in_channels % self.groups != 0:
+            raise ValueError("in_channels must be divisible by groups")
+        shape = (self.out_channels, self.in_channels // self.groups)
+        if self.transposed:
+            shape = (self.in_channels, self.out_channels // self.groups)
+        self.weight.materialize((*shape, *self.kernel_size))
+        if self.bias is not None:
+            self.bias.materialize((self.out_channels,))
+        self.reset_parameters()
+
+
+def _lazy_conv(base):
+    transposed = base.__name__.startswith("ConvTranspose")
+    doc = f"{base.__name__} with in_channels from its first input."
+    members = {"cls_to_become": base, "_transposed": transposed, "__doc__": doc}
+    members |= {"__module__": __name__}
+    return type("Lazy" + base.__name__, (_LazyConv, base), members)
+
+
+LazyConv1d = _lazy_conv(Conv1d)
+LazyConv2d = _lazy_conv(Conv2d)
+LazyConv3d = _lazy_conv(Conv3d)
+LazyConvTranspose1d = _lazy_conv(ConvTranspose1d)
+LazyConvTranspose2d = _lazy_conv(ConvTranspose2d)
+LazyConvTranspose3d = _lazy_conv(ConvTranspose3d)
+
+
+class _LazyNorm(LazyModuleMixin):
+    """What the six lazy norms share."""
+
+    _affine = True
+    _track = True
+
+    def __init__(
+        self,
+        eps=1e-5,
+        momentum=0.1,
+        affine=None,
+        track_running_stats=None,
+        device=None,
+        dtype=None,
+        *,
+        bias=True,
+    ):
+        affine = self._affine if affine is None else affine
+        track = self._track if track_running_stats is None else track_running_stats
+        made = {"device": device, "dtype": dtype}
+        super().__init__(0, eps, momentum, False, track, **made)
+        self.affine = affine
+        if affine:
+            self.weight = UninitializedParameter(**made)
+            if bias:
+                self.bias = UninitializedParameter(**made)
+        if track:
+            self.running_mean = UninitializedBuffer(**made)
+            self.running_var = UninitializedBuffer(**made)
+
+    def reset_parameters(self):
+        if not self.has_uninitialized_params() and self.num_features != 0:
+            super().reset_parameters()
+
+    def _sizes_from_parameters(self):
+        for tensor in (self.weight, self.running_mean):
+            if tensor is not None:
+                self.num_features = tensor.shape[0]
+
+    def initialize_parameters(self, input):
+        self.num_features = input.shape[1]
+        for tensor in (self.weight, self.bias, self.running_mean, self.running_var):
+            if tensor is not None:
+                tensor.materialize((self.num_features,))
+        self.reset_parameters()
+
+
+def _lazy_norm(base):
+    doc = f"{base.__name__} with num_features from its first input."
+    batch = base.__name__.startswith("Batch")
+    members = {"cls_to_become": base, "_affine": batch, "_track": batch, "__doc__": doc}
+    members |= {"__module__": __name__}
+    return type("Lazy" + base.__name__, (_LazyNorm, base), members)
+
+
+LazyBatchNorm1d = _lazy_norm(BatchNorm1d)
+LazyBatchNorm2d = _lazy_norm(BatchNorm2d)
+LazyBatchNorm3d = _lazy_norm(BatchNorm3d)
+LazyInstanceNorm1d = _lazy_norm(InstanceNorm1d)
+LazyInstanceNorm2d = _lazy_norm(InstanceNorm2d)
+LazyInstanceNorm3d = _lazy_norm(InstanceNorm3d)
