@@ -153,8 +153,8 @@ struct Cut {
 
 constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-// A tile of 2 MFLOP takes about 15 us, against 1 us to hand it to another thread; from 256 x 256 the
-// library's packing of A and B for each tile costs under 3 %.
+// A tile of 2 MFLOP takes about 15 us, against 1 us to hand it to another thread. The library packs A and B
+// anew for each tile: 64 tiles of 1024 x 1024 ran at 117 GFLOP/s, four at 152, as fast as one call.
 constexpr double least_tile_flop = 2e6;
 constexpr int64_t most_tiles = 256;
 
@@ -170,8 +170,8 @@ Cut cut(int64_t M, int64_t N, int64_t K, int64_t batch, double flop_per_step) {
   while (tiles < most_tiles && flop > 2 * least_tile_flop) {
     bool by_n = result.tile_n >= result.tile_m;
     int64_t& dim = by_n ? result.tile_n : result.tile_m;
-    // Small tiles are worth it only while there are few of them.
-    if (dim <= 32 || (tiles >= 64 && dim <= 256)) break;
+    // Past two tiles, only long sides are cut.
+    if (dim <= 32 || (tiles >= 2 && dim <= 512)) break;
     dim = round_up((dim + 1) / 2, by_n ? 16 : 8);
     flop /= 2;
     tiles *= 2;
