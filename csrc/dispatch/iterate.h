@@ -12,8 +12,12 @@ using MapKernel = void (*)(int64_t n_inner, int64_t n_outer, int64_t index0, cha
                            const int64_t* outer_strides);
 
 /// How an operand moves in the inner loop.
-enum class Mode : uint8_t { contiguous, scalar, general };
-inline constexpr char mode_letters[] = {'c', 's', 'g'};
+enum class Mode : uint8_t { contiguous, scalar, general, streamed };
+inline constexpr char mode_letters[] = {'c', 's', 'g', 'n'};
+
+/// From here on a fresh result is written past the caches: storing into them would first read what is
+/// overwritten, half as much traffic again for a unary operator.
+inline constexpr int64_t streamed_bytes = int64_t{8} << 20;
 
 struct Operand {
   void* data;

@@ -218,6 +218,11 @@ void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute)
   }
   int64_t numel = out.numel;
   if (numel == 0) return;
+  if (out.nbytes() >= streamed_bytes && reinterpret_cast<uintptr_t>(data[0]) % 64 == 0) {
+    bool in_place = false;
+    for (int i = 1; i < n; ++i) in_place |= data[i] == data[0];
+    if (!in_place) modes[0] = Mode::streamed;
+  }
   MapKernel kernel = find_kernel(record, modes, dtypes, 1, n, compute);
   static constexpr int64_t none[max_operands] = {};
   if (numel < grain) {

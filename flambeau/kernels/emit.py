@@ -341,8 +341,8 @@ class Block:
             return Value(dtype, self.splat(one, d.memory), self.splat(im, d.memory))
         return self._from_memory(self.splat(one, d.memory), dtype)
 
-    def store(self, value, dtype, pointer, count=None):
-        """Converts `value` to dtype and writes it to contiguous elements."""
+    def store(self, value, dtype, pointer, count=None, stream=False):
+        """Converts `value` to dtype and writes it to contiguous elements; stream: past the caches."""
         d = DTYPES[dtype]
         if dtype in ("float16", "bfloat16"):
             number = self.convert(value, "float32").name
@@ -354,9 +354,9 @@ class Block:
             raw = self.convert_op("zext", "i1", raw, "i8")
         if d.kind == "c":
             raw = self._interleave(value.name, value.im, d.memory)
-            self._store_raw(raw, pointer, d.memory, 2 * self.width, count, d.bits // 8)
+            self._store_raw(raw, pointer, d.memory, 2 * self.width, count, d.bits // 8, stream)
         else:
-            self._store_raw(raw, pointer, d.memory, self.width, count, d.bits // 8)
+            self._store_raw(raw, pointer, d.memory, self.width, count, d.bits // 8, stream)
 
     def _from_memory(self, raw, dtype):
         if dtype == "bool":
@@ -375,10 +375,14 @@ class Block:
         return self.emit(f"call {vector} @{name}(ptr {pointer}, i32 {align}, "
                          f"<{lanes} x i1> {mask}, {vector} zeroinitializer)")
 
-    def _store_raw(self, raw, pointer, memory, lanes, count, align):
+    def _store_raw(self, raw, pointer, memory, lanes, count, align, stream=False):
         vector = memory if lanes == 1 else f"<{lanes} x {memory}>"
         if count is None:
-            self.lines.append(f"  store {vector} {raw}, ptr {pointer}, align {align}")
+            past = ""
+            if stream:
+                self.module.helpers["stream"] = "!9 = !{i32 1}\n"
+                align, past = min(64, align * lanes), ", !nontemporal !9"
+            self.lines.append(f"  store {vector} {raw}, ptr {pointer}, align {align}{past}")
             return
         mask = self._mask(lanes, count)
         name = f"llvm.masked.store.v{lanes}{_SUFFIX.get(memory, memory)}.p0"

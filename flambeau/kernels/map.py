@@ -4,7 +4,8 @@
                 const int64* inner_strides, const int64* outer_strides)
 
 computes out[o, i] = f(in[o, i]) with strides in bytes, outputs before inputs. One character per
-operand tells its inner layout: 'c' contiguous, 's' one value per outer row, 'g' any stride.
+operand tells its inner layout: 'c' contiguous, 's' one value per outer row, 'g' any stride, 'n' contiguous,
+aligned to 64 bytes and too long for the caches: written past them (an output only).
 Outputs may be inputs (the same pointer and strides).
 
     rows o:    load the 's' operands
@@ -77,8 +78,8 @@ class Map:
             raise ValueError(f"kernel {self.name} has {self.n_in} inputs and {self.n_out} outputs, got "
                              f"{sizes[0]} input and {sizes[1]} computing dtypes, {sizes[2]} output "
                              f"dtypes and {sizes[3]} modes")
-        if "s" in modes[:self.n_out] or set(modes) - set("csg"):
-            raise ValueError(f"kernel {self.name}: modes are c, s (inputs only) or g, not {modes!r}")
+        if "s" in modes[:self.n_out] or "n" in modes[self.n_out:] or set(modes) - set("csgn"):
+            raise ValueError(f"kernel {self.name}: modes are c, s (inputs only), n (outputs only) or g, not {modes!r}")
 
     def ir(self, in_dtypes, as_dtypes, out_dtypes, modes, target=None):
         """The LLVM IR of the kernel as text."""
@@ -257,7 +258,9 @@ class _Schedule:
         lines += ["row.end:", "  %o.next = add i64 %o, 1"]
         for k in operands:
             lines.append(f"  %row.next.{k} = getelementptr i8, ptr %row.{k}, i64 %outer.{k}")
-        return [*lines, "  br label %rows", "done:", "  ret void"]
+        # Streamed stores are ordered before the thread says it is done.
+        fence = ["  fence seq_cst"] if "n" in self.modes else []
+        return [*lines, "  br label %rows", "done:", *fence, "  ret void"]
 
     def _computed_once(self, block):
         """The values, by id, of the largest subexpressions that read 's' operands only."""
@@ -298,7 +301,7 @@ class _Schedule:
                 else:
                     after.append(f"  call void @{name}(ptr %far.{k}, i64 %inner.{k}, ptr %buffer.{k}, "
                                  f"i64 {size}, i64 %chunk.n)")
-            elif self.modes[k] == "c":
+            elif self.modes[k] in "cn":
                 base[k] = f"%near.{k}"
                 before += [f"  %near.off.{k} = mul i64 %chunk, {size}",
                            f"  %near.{k} = getelementptr i8, ptr %row.{k}, i64 %near.off.{k}"]
@@ -316,7 +319,7 @@ class _Schedule:
     def _vectors(self, base, n, index):
         step = self.width * self.unroll
         body = self._body(base, index, None)
-        if len(body) > LONG_BODY and self.module.target.name == "avx512":
+        if len(body) > LONG_BODY and self.module.target.name == "avx512" and "n" not in self.modes:
             return self._masked_loop(base, n, index)
         copies = []
         for u in range(self.unroll):
@@ -367,7 +370,7 @@ class _Schedule:
         for k, value in enumerate(results):
             place = self._place(block, base[k], k)
             partial = None if self.modes[k] == "g" else count
-            block.store(value, self.dtypes[k], place, partial)
+            block.store(value, self.dtypes[k], place, partial, stream=self.modes[k] == "n")
         return block.lines
 
     def _place(self, block, base, k):

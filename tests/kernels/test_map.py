@@ -1,5 +1,7 @@
 """The map schedule against NumPy: dtypes, layouts, tails, conversions and corner cases."""
 
+import ctypes
+
 import numpy as np
 import pytest
 
@@ -314,3 +316,23 @@ def test_layout_does_not_change_the_last_bit(function):
     np.testing.assert_array_equal(run(map_, [x, a, b], ["float32"], modes="ccss")[0], expected)
     np.testing.assert_array_equal(run(map_, [x, a, b], ["float32"], modes="cgsg")[0], expected)
     np.testing.assert_array_equal(run(map_, [x[:, :1], a, b], ["float32"], modes="cccc")[0], expected[:, :1])
+
+
+def test_a_streamed_output_holds_what_a_cached_one_does():
+    # Mode 'n': stores past the caches, in the full loop; the tail is stored as ever.
+    m = Map(lambda x: k.exp(x), "exp")
+    for dtype in ("float32", "float64"):
+        x = np.linspace(-3, 3, 1003).astype(dtype)
+        results = []
+        for mode in "cn":
+            memory = np.zeros(1003 + 64, dtype)
+            start = -memory.ctypes.data % 64 // memory.itemsize
+            out = memory[start : start + 1003]
+            run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3, *[ctypes.c_void_p] * 3)(
+                m.compile((dtype,), (dtype,), (dtype,), mode + "c"))
+            ptrs = (ctypes.c_void_p * 2)(out.ctypes.data, x.ctypes.data)
+            steps = (ctypes.c_int64 * 2)(x.itemsize, x.itemsize)
+            run(1003, 1, 0, ptrs, steps, steps)
+            results.append(out.copy())
+        assert (results[0] == results[1]).all()
+        assert np.allclose(results[0], np.exp(x.astype("float64")), rtol=1e-6)
