@@ -45,7 +45,7 @@ _LAZY = {
     "set_printoptions": "printing",
     **dict.fromkeys("bilinear conv_tbc cosine_similarity pairwise_distance pdist pixel_shuffle pixel_unshuffle "
                     "channel_shuffle native_channel_shuffle rrelu rrelu_ dropout alpha_dropout feature_alpha_dropout "
-                    "group_norm".split(), "nn.functional"),
+                    "group_norm grid_sampler grid_sampler_2d grid_sampler_3d affine_grid_generator".split(), "nn.functional"),
     **dict.fromkeys("autocast compile is_autocast_enabled use_deterministic_algorithms are_deterministic_algorithms_enabled "
                     "get_default_device set_default_device set_default_tensor_type is_autocast_cpu_enabled "
                     "is_deterministic_algorithms_warn_only_enabled get_num_interop_threads set_num_interop_threads "

@@ -17,6 +17,7 @@ FAMILIES = """
     conv
     creation
     cross_entropy
+    ctc
     diagonal
     differences
     einsum

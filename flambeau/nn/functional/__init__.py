@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
             kl_div""",
         ".loss_classify": """cross_entropy nll_loss binary_cross_entropy
             binary_cross_entropy_with_logits soft_margin_loss multilabel_soft_margin_loss
-            ctc_loss""",
+            ctc_loss linear_cross_entropy""",
         ".loss_margin": """margin_ranking_loss hinge_embedding_loss cosine_embedding_loss
             triplet_margin_loss triplet_margin_with_distance_loss multi_margin_loss
             multilabel_margin_loss""",
@@ -40,7 +40,8 @@ __getattr__, __dir__, __all__ = table_of_contents(
             adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices lp_pool1d lp_pool2d
             lp_pool3d max_unpool1d max_unpool2d max_unpool3d""",
         ".vision": """pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle
-            affine_grid grid_sample""",
+            affine_grid grid_sample
+            grid_sampler grid_sampler_2d grid_sampler_3d affine_grid_generator""",
     },
 )
 __all__.remove("_threshold")

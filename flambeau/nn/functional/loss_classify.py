@@ -249,5 +249,39 @@ def ctc_loss(
     reduction="mean",
     zero_infinity=False,
 ):
-    """Connectionist temporal classification. Not there yet."""
-    raise NotImplementedError("ctc_loss is not implemented.")
+    """-log of the probability of the targets under all alignments; see flambeau.ctc_loss."""
+    check(reduction)
+    return flambeau.ctc_loss(
+        log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity
+    )
+
+
+def linear_cross_entropy(
+    input,
+    linear_weight,
+    target,
+    *,
+    linear_bias=None,
+    weight=None,
+    reduction="mean",
+    ignore_index=None,
+    label_smoothing=0.0,
+    options=None,
+):
+    """cross_entropy of the scores input @ linear_weight.T + linear_bias.
+
+    Shape: input (*B, F), linear_weight (C, *S, F), linear_bias (C, *S); the scores are (*B, C, *S).
+    options, which in PyTorch choose how the work is cut into pieces, change nothing here.
+    """
+    scores = input @ linear_weight.reshape(-1, linear_weight.shape[-1]).T
+    scores = scores.reshape(*input.shape[:-1], *linear_weight.shape[:-1])
+    if linear_bias is not None:
+        scores = scores + linear_bias
+    return cross_entropy(
+        scores,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )

@@ -177,6 +177,25 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     return total
 
 
+def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
+    """grid_sample with numbers for its modes, in the order in which they are listed there."""
+    return grid_sample(
+        input,
+        grid,
+        ("bilinear", "nearest", "bicubic")[interpolation_mode],
+        ("zeros", "border", "reflection")[padding_mode],
+        align_corners,
+    )
+
+
+grid_sampler_2d = grid_sampler_3d = grid_sampler
+
+
+def affine_grid_generator(theta, size, align_corners):
+    """affine_grid by its older name."""
+    return affine_grid(theta, size, align_corners)
+
+
 def _take(input, index):
     """input (N, C, *) at flat positions index (N, *P): (N, C, *P)."""
     n, c = input.shape[:2]
