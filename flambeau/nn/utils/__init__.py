@@ -10,7 +10,11 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".convert_parameters": "parameters_to_vector vector_to_parameters",
         ".fusion": """fuse_conv_bn_eval fuse_conv_bn_weights fuse_linear_bn_eval
             fuse_linear_bn_weights""",
+        ".hooked_normalization": """weight_norm remove_weight_norm spectral_norm
+            remove_spectral_norm""",
         ".initialization": "skip_init",
     },
-    submodules=("rnn", "clip_grad", "convert_parameters", "stateless"),
+    submodules=(
+        "clip_grad", "convert_parameters", "parametrizations", "parametrize", "rnn", "stateless",
+    ),
 )

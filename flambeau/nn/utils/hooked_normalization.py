@@ -1,0 +1,145 @@
+"""Weight and spectral normalization by a forward pre-hook, as before there were parametrizations."""
+
+import flambeau
+
+from ..parameter import Parameter
+from .normalizations import (
+    as_matrix,
+    default_dim,
+    norm_except_dim,
+    power_iterations,
+    start_vectors,
+    weight_of,
+)
+
+
+class WeightNorm:
+    """The hook that computes `name` from `name`_g and `name`_v before each forward."""
+
+    def __init__(self, name, dim):
+        self.name = name
+        self.dim = -1 if dim is None else dim
+
+    def compute_weight(self, module):
+        g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
+        return weight_of(v, g, self.dim)
+
+    @staticmethod
+    def apply(module, name, dim):
+        for hook in module._forward_pre_hooks.values():
+            if isinstance(hook, WeightNorm) and hook.name == name:
+                raise RuntimeError(
+                    f"Cannot register two weight_norm hooks on the same parameter {name}"
+                )
+        hook = WeightNorm(name, dim)
+        weight = getattr(module, name)
+        del module._parameters[name]
+        norms = norm_except_dim(weight.detach(), hook.dim)
+        module.register_parameter(name + "_g", Parameter(norms))
+        module.register_parameter(name + "_v", Parameter(weight.detach()))
+        setattr(module, name, hook.compute_weight(module))
+        module.register_forward_pre_hook(hook)
+        return hook
+
+    def remove(self, module):
+        weight = self.compute_weight(module)
+        delattr(module, self.name)
+        del module._parameters[self.name + "_g"], module._parameters[self.name + "_v"]
+        setattr(module, self.name, Parameter(weight.detach()))
+
+    def __call__(self, module, inputs):
+        setattr(module, self.name, self.compute_weight(module))
+
+
+class SpectralNorm:
+    """The hook that divides `name`_orig by its largest singular value before each forward."""
+
+    def __init__(self, name="weight", n_power_iterations=1, dim=0, eps=1e-12):
+        if n_power_iterations <= 0:
+            raise ValueError(
+                "Expected n_power_iterations to be positive, but "
+                f"got n_power_iterations={n_power_iterations}"
+            )
+        self.name = name
+        self.n_power_iterations = n_power_iterations
+        self.dim = dim
+        self.eps = eps
+
+    def compute_weight(self, module, do_power_iteration):
+        weight = getattr(module, self.name + "_orig")
+        u, v = getattr(module, self.name + "_u"), getattr(module, self.name + "_v")
+        matrix = as_matrix(weight, self.dim)
+        if do_power_iteration:
+            power_iterations(matrix.detach(), u, v, self.n_power_iterations, self.eps)
+            u, v = u.clone(), v.clone()
+        return weight / u.dot(matrix.mv(v))
+
+    @staticmethod
+    def apply(module, name, n_power_iterations, dim, eps):
+        for hook in module._forward_pre_hooks.values():
+            if isinstance(hook, SpectralNorm) and hook.name == name:
+                raise RuntimeError(
+                    f"Cannot register two spectral_norm hooks on the same parameter {name}"
+                )
+        hook = SpectralNorm(name, n_power_iterations, dim, eps)
+        weight = module._parameters[name]
+        with flambeau.no_grad():
+            u, v = start_vectors(as_matrix(weight.detach(), dim), eps, steps=1)
+        del module._parameters[name]
+        module.register_parameter(name + "_orig", weight)
+        setattr(module, name, weight.detach())
+        module.register_buffer(name + "_u", u)
+        module.register_buffer(name + "_v", v)
+        module.register_forward_pre_hook(hook)
+        return hook
+
+    def remove(self, module):
+        with flambeau.no_grad():
+            weight = self.compute_weight(module, False)
+        delattr(module, self.name)
+        delattr(module, self.name + "_u")
+        delattr(module, self.name + "_v")
+        delattr(module, self.name + "_orig")
+        module.register_parameter(self.name, Parameter(weight.detach()))
+
+    def __call__(self, module, inputs):
+        setattr(module, self.name, self.compute_weight(module, module.training))
+
+
+def weight_norm(module, name="weight", dim=0):
+    """Let the weight's norm along `dim` and its direction be learned apart; returns the module.
+
+    Source: Salimans, Kingma, 2016, arXiv:1602.07868.
+    """
+    WeightNorm.apply(module, name, dim)
+    return module
+
+
+def remove_weight_norm(module, name="weight"):
+    """Make the weight an ordinary parameter again."""
+    return _remove(module, name, WeightNorm, "weight_norm")
+
+
+def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=None):
+    """Divide the weight by its largest singular value; returns the module.
+
+    Source: Miyato et al., 2018, arXiv:1802.05957.
+    """
+    dim = default_dim(module) if dim is None else dim
+    SpectralNorm.apply(module, name, n_power_iterations, dim, eps)
+    return module
+
+
+def remove_spectral_norm(module, name="weight"):
+    """Make the weight an ordinary parameter again."""
+    return _remove(module, name, SpectralNorm, "spectral_norm")
+
+
+def _remove(module, name, kind, what):
+    hooks = module._forward_pre_hooks
+    for key, hook in hooks.items():
+        if isinstance(hook, kind) and hook.name == name:
+            hook.remove(module)
+            del hooks[key]
+            return module
+    raise ValueError(f"{what} of '{name}' not found in {module}")
