@@ -9,6 +9,8 @@ Three primitives, each linear in both its tensors, are each other's derivatives:
 so everything here is differentiable to any order. The kernels are csrc/kernels/conv*.
 """
 
+from functools import lru_cache
+
 from .. import _core
 from .declare import composite, primitive
 from .windows import at_least, per_dim, window_count
@@ -37,10 +39,8 @@ def _forward(ctx, input, weight, bias, stride, padding, dilation, groups, out):
 
     padding is at the low end of each dimension, `out` the spatial sizes of the result.
     """
-    _open_library(weight.shape[0] * weight.shape[1])
     ctx.save_for_backward(input, weight)
     ctx.window = (stride, padding, dilation, groups)
-    ctx.out = out
     return _core._conv_forward(input, weight, bias, out, stride, padding, dilation, groups)
 
 
@@ -61,7 +61,6 @@ def _(ctx, grad_output):
 @primitive(name="_conv_transposed", method=False, function=False, out=False)
 def _transposed(ctx, input, weight, bias, stride, padding, dilation, groups, out):
     """The gradient of forward for its input, whose spatial sizes are `out`, plus bias."""
-    _open_library(weight.shape[0] * weight.shape[1])
     ctx.save_for_backward(input, weight)
     ctx.window = (stride, padding, dilation, groups)
     return _core._conv_backward_input(input, weight, bias, out, stride, padding, dilation, groups)
@@ -84,7 +83,6 @@ def _(ctx, grad_output):
 @primitive(name="_conv_correlate", method=False, function=False, out=False)
 def _correlate(ctx, output, input, stride, padding, dilation, groups, kernel):
     """The gradient of forward for its weight, whose spatial sizes are `kernel`, where `output` is its gradient."""
-    _open_library(output.shape[1] * input.shape[1] // groups)
     ctx.save_for_backward(output, input)
     ctx.window = (stride, padding, dilation, groups)
     return _core._conv_backward_weight(output, input, kernel, stride, padding, dilation, groups)
@@ -116,36 +114,49 @@ def _(ctx, grad):
 # --------------------------------------------------------------------------------------- checks
 
 
-def _check_operands(name, n, input, weight, bias, groups, transposed):
-    """Raises what a wrong call deserves; returns whether the input has no batch dimension."""
+def _facts(name, input, weight, bias):
+    """What the checks and the plan depend on, hashable: sizes and dtypes."""
     for label, tensor in (("input", input), ("weight", weight), ("bias", bias)):
         if not isinstance(tensor, _core.Tensor) and not (tensor is None and label == "bias"):
             raise TypeError(f"{name}(): argument '{label}' must be Tensor, not {type(tensor).__name__}.")
-    if weight.dim() != n + 2:
-        raise RuntimeError(f"{name}: expected a {n + 2}-dimensional weight, but got weight of size {list(weight.shape)}.")
-    if input.dim() not in (n + 1, n + 2):
-        raise RuntimeError(f"{name}: Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: {list(input.shape)}.")
-    if input.dtype is not weight.dtype or (bias is not None and bias.dtype is not input.dtype):
-        wrong, tensor = ("weight", weight) if input.dtype is not weight.dtype else ("bias", bias)
-        raise RuntimeError(f"{name}: Input type ({input.dtype.name}) and {wrong} type ({tensor.dtype.name}) should be the same. "
+    if bias is None:
+        return input.shape, input.dtype, weight.shape, weight.dtype, None, None
+    return input.shape, input.dtype, weight.shape, weight.dtype, bias.shape, bias.dtype
+
+
+def _hashable(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_operands(name, n, facts, groups, transposed):
+    """Raises what a wrong call deserves; returns whether the input has no batch dimension."""
+    input, input_dtype, weight, weight_dtype, bias, bias_dtype = facts
+    if len(weight) != n + 2:
+        raise RuntimeError(f"{name}: expected a {n + 2}-dimensional weight, but got weight of size {list(weight)}.")
+    if len(input) not in (n + 1, n + 2):
+        raise RuntimeError(f"{name}: Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: {list(input)}.")
+    if input_dtype is not weight_dtype or (bias is not None and bias_dtype is not input_dtype):
+        wrong, dtype = ("weight", weight_dtype) if input_dtype is not weight_dtype else ("bias", bias_dtype)
+        raise RuntimeError(f"{name}: Input type ({input_dtype.name}) and {wrong} type ({dtype.name}) should be the same. "
                            f"Convert one, for example {wrong}.to(input.dtype).")
     if groups < 1:
         raise RuntimeError(f"{name}: non-positive groups is not supported, got groups={groups}.")
-    channels = input.shape[-n - 1]
-    wanted = weight.shape[0] if transposed else weight.shape[1] * groups
+    channels = input[-n - 1]
+    wanted = weight[0] if transposed else weight[1] * groups
     if channels != wanted:
-        raise RuntimeError(f"{name}: Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(weight.shape)}, "
-                           f"expected input{list(input.shape)} to have {wanted} channels, but got {channels} channels instead.")
-    if weight.shape[0] % groups:
+        raise RuntimeError(f"{name}: Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(weight)}, "
+                           f"expected input{list(input)} to have {wanted} channels, but got {channels} channels instead.")
+    if weight[0] % groups:
         raise RuntimeError(f"{name}: Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
-                           f"but got weight of size {list(weight.shape)} instead.")
-    outputs = weight.shape[1] * groups if transposed else weight.shape[0]
-    if bias is not None and (bias.dim() != 1 or bias.shape[0] != outputs):
-        raise RuntimeError(f"{name}: Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {outputs} elements, "
-                           f"but got bias of size {list(bias.shape)} instead.")
-    if min(weight.shape[2:]) == 0:
-        raise RuntimeError(f"{name}: the kernel of a weight of size {list(weight.shape)} has no elements.")
-    return input.dim() == n + 1
+                           f"but got weight of size {list(weight)} instead.")
+    outputs = weight[1] * groups if transposed else weight[0]
+    if bias is not None and (len(bias) != 1 or bias[0] != outputs):
+        raise RuntimeError(f"{name}: Given weight of size {list(weight)}, expected bias to be 1-dimensional with {outputs} elements, "
+                           f"but got bias of size {list(bias)} instead.")
+    if min(weight[2:]) == 0:
+        raise RuntimeError(f"{name}: the kernel of a weight of size {list(weight)} has no elements.")
+    _open_library(weight[0] * weight[1])
+    return len(input) == n + 1
 
 
 def _pad_sizes(name, padding, n, sizes, kernel, stride, dilation):
@@ -169,24 +180,25 @@ def _pad_sizes(name, padding, n, sizes, kernel, stride, dilation):
     return padding, out
 
 
-def _convolve(n, input, weight, bias, stride, padding, dilation, groups):
+@lru_cache(1024)
+def _plan(n, facts, stride, padding, dilation, groups):
+    """(no batch dimension?, what _forward wants behind its tensors) of a checked call. Cached: a loop repeats its shapes."""
     name = f"conv{n}d"
-    single = _check_operands(name, n, input, weight, bias, groups, False)
+    single = _check_operands(name, n, facts, groups, False)
     stride, dilation = per_dim(stride, n, name, "stride"), per_dim(dilation, n, name, "dilation")
     at_least(1, stride, name, "stride")
     at_least(1, dilation, name, "dilation")
-    padding, out = _pad_sizes(name, padding, n, input.shape[-n:], weight.shape[2:], stride, dilation)
-    if single:
-        input = input.unsqueeze(0)
-    output = _forward.native(input, weight, bias, stride, padding, dilation, groups, out)
-    return output.squeeze(0) if single else output
+    padding, out = _pad_sizes(name, padding, n, facts[0][-n:], facts[2][2:], stride, dilation)
+    return single, (stride, padding, dilation, groups, out)
 
 
-def _convolve_transposed(n, input, weight, bias, stride, padding, output_padding, groups, dilation):
+@lru_cache(1024)
+def _plan_transposed(n, facts, stride, padding, extra, groups, dilation):
+    """As _plan, for _transposed."""
     name = f"conv_transpose{n}d"
-    single = _check_operands(name, n, input, weight, bias, groups, True)
+    single = _check_operands(name, n, facts, groups, True)
     stride, dilation = per_dim(stride, n, name, "stride"), per_dim(dilation, n, name, "dilation")
-    padding, extra = per_dim(padding, n, name, "padding"), per_dim(output_padding, n, name, "output_padding")
+    padding, extra = per_dim(padding, n, name, "padding"), per_dim(extra, n, name, "output_padding")
     at_least(1, stride, name, "stride")
     at_least(1, dilation, name, "dilation")
     at_least(0, padding, name, "padding")
@@ -194,15 +206,32 @@ def _convolve_transposed(n, input, weight, bias, stride, padding, output_padding
     if any(e >= s and e >= d for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise RuntimeError(f"{name}: output padding must be smaller than either stride or dilation, but got output_padding={extra}, "
                            f"stride={stride}, dilation={dilation}.")
-    sizes = zip(input.shape[-n:], weight.shape[2:], stride, padding, extra, dilation, strict=True)
-    out = tuple((size - 1) * s - 2 * p + d * (k - 1) + e + 1 for size, k, s, p, e, d in sizes)
+    sizes = tuple(facts[0][-n:])
+    each = zip(sizes, facts[2][2:], stride, padding, extra, dilation, strict=True)
+    out = tuple((size - 1) * s - 2 * p + d * (k - 1) + e + 1 for size, k, s, p, e, d in each)
     if min(out) < 1:
-        raise RuntimeError(f"{name}: Given input size per channel: {tuple(input.shape[-n:])}. Calculated output size per channel: {out}. "
+        raise RuntimeError(f"{name}: Given input size per channel: {sizes}. Calculated output size per channel: {out}. "
                            "Output size is too small.")
-    if single:
-        input = input.unsqueeze(0)
-    output = _transposed.native(input, weight, bias, stride, padding, dilation, groups, out)
-    return output.squeeze(0) if single else output
+    return single, (stride, padding, dilation, groups, out)
+
+
+def _run(operator, plan, n, input, weight, bias, *window):
+    facts = _facts(f"conv{n}d", input, weight, bias)
+    try:
+        single, arguments = plan(n, facts, *window)
+    except TypeError:  # a list among the arguments, or one that is wrong
+        single, arguments = plan(n, facts, *map(_hashable, window))
+    if not single:
+        return operator(input, weight, bias, *arguments)
+    return operator(input.unsqueeze(0), weight, bias, *arguments).squeeze(0)
+
+
+def _convolve(n, input, weight, bias, *window):
+    return _run(_forward.native, _plan, n, input, weight, bias, *window)
+
+
+def _convolve_transposed(n, input, weight, bias, *window):
+    return _run(_transposed.native, _plan_transposed, n, input, weight, bias, *window)
 
 
 # ------------------------------------------------------------------------------------ operators

@@ -7,6 +7,8 @@ A pooling's `windows` are (input sizes, output sizes, kernel, stride, padding, d
 spatial dimension; kernel None means adaptive.
 """
 
+from functools import lru_cache
+
 from .. import _core
 from .declare import primitive, register
 from .windows import at_least, per_dim, window_count
@@ -74,18 +76,31 @@ def _(ctx, grad):
 # --------------------------------------------------------------------------------------- checks
 
 
-def _check_input(name, n, input):
+def _shape(name, input):
     if not isinstance(input, _core.Tensor):
         raise TypeError(f"{name}(): argument 'input' must be Tensor, not {type(input).__name__}.")
-    if input.dim() not in (n + 1, n + 2):
-        raise RuntimeError(f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor for input, but got input of size: {list(input.shape)}.")
+    return input.shape
 
 
-def _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode):
+def _check_input(name, n, shape):
+    if len(shape) not in (n + 1, n + 2):
+        raise RuntimeError(f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor for input, but got input of size: {list(shape)}.")
+
+
+def _windows(name, n, input, *given):
     """The checked windows of a plain pooling."""
-    _check_input(name, n, input)
+    try:
+        return _plan(name, n, _shape(name, input), *given)
+    except TypeError:  # a list among the arguments, or one that is wrong
+        return _plan(name, n, _shape(name, input), *(tuple(g) if isinstance(g, list) else g for g in given))
+
+
+@lru_cache(1024)
+def _plan(name, n, shape, kernel_size, stride, padding, dilation, ceil_mode):
+    """Cached: a loop repeats its shapes."""
+    _check_input(name, n, shape)
     kernel = per_dim(kernel_size, n, name, "kernel_size")
-    stride = kernel if stride is None or (isinstance(stride, (tuple, list)) and not stride) else per_dim(stride, n, name, "stride")
+    stride = kernel if stride is None or stride == () else per_dim(stride, n, name, "stride")
     padding, dilation = per_dim(padding, n, name, "padding"), per_dim(dilation, n, name, "dilation")
     at_least(1, kernel, name, "kernel_size")
     at_least(1, stride, name, "stride")
@@ -94,10 +109,9 @@ def _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode):
     for k, p, d in zip(kernel, padding, dilation, strict=True):
         if p > (d * (k - 1) + 1) // 2:
             raise RuntimeError(f"{name}: pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}.")
-    sizes = tuple(input.shape[-n:])
+    channels, sizes = shape[-n - 1], tuple(shape[-n:])
     out = tuple(window_count(*five, ceil_mode) for five in zip(sizes, kernel, stride, padding, dilation, strict=True))
-    if min(out) < 1 or input.shape[-n - 1] == 0:
-        channels = input.shape[-n - 1]
+    if min(out) < 1 or channels == 0:
         raise RuntimeError(f"{name}: Given input size: ({'x'.join(map(str, (channels, *sizes)))}). Calculated output size: "
                            f"({'x'.join(map(str, (channels, *out)))}). Output size is too small.")
     return sizes, out, kernel, stride, padding, dilation
@@ -105,15 +119,16 @@ def _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode):
 
 def _adaptive_windows(name, n, input, output_size):
     """The checked windows of an adaptive pooling; None keeps the input's size."""
-    _check_input(name, n, input)
-    sizes = tuple(input.shape[-n:])
+    shape = _shape(name, input)
+    _check_input(name, n, shape)
+    sizes = tuple(shape[-n:])
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
     if len(given) != n:
         raise RuntimeError(f"{name}: output_size must be {n} values, not {tuple(given)}.")
     out = tuple(size if o is None else per_dim(o, 1, name, "output_size")[0] for o, size in zip(given, sizes, strict=True))
     at_least(0, out, name, "output_size")
     if min(sizes) == 0:
-        raise RuntimeError(f"{name}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(input.shape)}.")
+        raise RuntimeError(f"{name}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(shape)}.")
     return sizes, out, None, None, None, None
 
 
