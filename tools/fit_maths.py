@@ -126,22 +126,22 @@ def odd_fit(function, high, terms, bits, first=None):
                list(range(terms)), bits, fixed=fixed)
 
 
-def good_center(function, middle, width):
-    """(center, value): a float32 near `middle` where the function is all but a float32 (Gal's tables)."""
+def good_center(function, middle, width, bits=24):
+    """(center, value): a float32 near `middle` where the function all but has `bits` bits (Gal's tables)."""
     best = None
     for i in range(-3000, 3001):
         center = rounded(mpf(middle) + mpf(width) * i / 40000, 24)
         value = function(center)
-        off = abs(value / rounded(value, 24) - 1)
+        off = abs(value / rounded(value, bits) - 1)
         if best is None or off < best[0]:
-            best = (off, center, rounded(value, 24))
+            best = (off, center, rounded(value, bits))
     return best[1], best[2]
 
 
-def table_fit(function, shift, steps, last, degree):
+def table_fit(function, shift, steps, last, degree, odd=True):
     """Columns (center, c0, c1, ...) of 32 pieces, `steps` to the octave of x + shift, up to x = last.
 
-    The piece of x is the low five bits of the exponent and mantissa of x + shift. The piece at 0 has center
+    The piece of x is the low five bits of the exponent and mantissa of x + shift. The piece at 0 of an odd function has center
     0 and stands for x + c1 * x + ... (for c1 * x + ... where c1 is 1), so that its relative error is small.
     """
     columns, worst = [[0.0] * 32 for _ in range(degree + 2)], mpf(0)
@@ -152,7 +152,7 @@ def table_fit(function, shift, steps, last, degree):
         fraction = int(mpmath.floor((low + shift) / unit))
         high = min(mpf(last), (fraction + 1) * unit - shift)
         slot = (int(octave + 127) * steps + fraction - steps) % 32
-        if low == 0:
+        if odd and low == 0:
             center, slope = mpf(0), mpmath.diff(function, 0)
             fixed = {0: mpf(0), 1: rounded(slope, 24) if slope == 1 else 1 + rounded(slope - 1, 24)}
             margin, start = mpf(0), high * mpf("1e-6")
@@ -166,14 +166,14 @@ def table_fit(function, shift, steps, last, degree):
                                   list(range(degree + 1)), 24, weight=lambda d, u=one_ulp: 1 / u(d), fixed=fixed, size=60)
         for column, c in zip(columns, [center, *coefficients]):
             column[slot] = float(c)
-        if low == 0:
+        if odd and low == 0:
             columns[2][slot] = 1.0 if slope == 1 else float(rounded(slope - 1, 24))
         worst = max(worst, error)
         low, piece = high, piece + 1
     return columns, worst, piece
 
 
-def log_table(degree):
+def log_table(degree, bits=24):
     """Columns (r, -log(r)) of 16 pieces of m in [3/4, 3/2), and log(1 + f) for all f = m r - 1.
 
     The piece is told by the top four bits of the fraction of m. r is chosen so that log(r) is all but a
@@ -185,19 +185,21 @@ def log_table(degree):
         start, end = (1 + mpf(piece) / 16) / scale, (1 + mpf(piece + 1) / 16) / scale
         r, logarithm = (mpf(1), mpf(0))
         if piece not in (0, 15):
-            # The second piece leans to 1: there f must be small against the result.
-            inner = mpf(1) / 5 if piece == 1 else mpf(1) / 2
-            r, logarithm = good_center(lambda r: -mpmath.log(r), 1 / (start + inner * (end - start)), mpf(1) / 64)
+            # Next to those beside 1, f must be small against the result where that is small.
+            inner = {1: mpf("0.2"), 14: mpf("0.525")}.get(piece, mpf("0.5"))
+            r, logarithm = good_center(lambda r: -mpmath.log(r), 1 / (start + inner * (end - start)), mpf(1) / 640, bits)
         columns[0].append(float(r))
         columns[1].append(float(logarithm))
         low, high = min(low, start * r - 1), max(high, end * r - 1)
-    coefficients, error = log_fit(low, high, degree, 24)
+    coefficients, error = log_fit(low, high, degree, bits)
     return columns, error, [float(c) for c in coefficients]
 
 
 TABLES = {
     "log table": lambda: log_table(5),
+    "log table float64": lambda: log_table(10, 53),
     "tanh table": lambda: table_fit(mpmath.tanh, mpf(1), 8, mpf("9.5"), 5),
+    "erfcx table": lambda: table_fit(erfcx, mpf("0.6875"), 8, mpf("10.1"), 5, odd=False),
     "erf table": lambda: table_fit(mpmath.erf, mpf("1.3125"), 16, mpf("3.925"), 5),
 }
 
@@ -237,6 +239,8 @@ def bessel_k_fit(order):
 
 FITS = {
     "erf 1 float64": lambda: odd_fit(mpmath.erf, 1, 13, 53),
+    "-log(erfc)": lambda: fit(lambda d: -mpmath.log(mpmath.erfc(d + 2)), -1, mpf("3.95"), list(range(18)), 53,
+                              weight=lambda d: mpmath.erfc(d + 2)),
     "erfcx float64": lambda: erfcx_fit(24),
     "i0 small": lambda: fit(lambda z: mpmath.besseli(0, 2 * mpmath.sqrt(z)), 0, 36, list(range(19)), 53),
     "i0 large": lambda: bessel_i_fit(0),
@@ -292,12 +296,12 @@ def main(names):
     for name, make in TABLES.items():
         if not names or any(n in name for n in names):
             columns, error, pieces = make()
-            print(f"# fit_maths {name!r}: {pieces} pieces, {float(error):.3g}")
+            print(f"# fit_maths {name!r}: {pieces}, {float(error):.3g}")
             print(f"{name.replace(' ', '_').upper()} = (")
             for column in columns:
                 print("    (")
                 for i in range(0, len(column), 8):
-                    print("        " + ", ".join(f"{c:.9g}" for c in column[i : i + 8]) + ",")
+                    print("        " + ", ".join(f"{c:.9g}" if "64" not in name else repr(c) for c in column[i : i + 8]) + ",")
                 print("    ),")
             print(")  # fmt: skip")
 

@@ -8,7 +8,13 @@ nodes; complex operations by their real parts (complexes.py).
 from . import complexes, expansions
 from .emit import INTS, Value, constant
 from .expression import input as symbol
-from .helpers import exponent_or_significand, float_remainder, integer_power, scale_by_power, table_lookup
+from .helpers import (
+    exponent_or_significand,
+    float_remainder,
+    integer_power,
+    scale_by_power,
+    table_lookup,
+)
 from .rare import seldom
 from .types import DTYPES, real_dtype, signature
 

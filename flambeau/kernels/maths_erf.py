@@ -3,7 +3,7 @@
 from .language import abs, copysign, exp, fma, isnan, log, log1p, lookup, scalb, sqrt, where
 from .maths_common import bits, polynomial, scalar
 from .maths_exp import EXP, LN2, LOG2E, ROUND
-from .maths_tables import ERF_TABLE, TANH_TABLE
+from .maths_tables import ERF_TABLE, ERFCX_TABLE, TANH_TABLE
 
 INF, NAN = float("inf"), float("nan")
 
@@ -51,33 +51,51 @@ NORMAL_QUANTILE = (
 SQRT_HALF = 0.7071067811865476
 
 
-def odd_from_table(x, table, shift, steps, first, last):
-    """An odd function from its `table` of 32 pieces (maths_tables.py), constant beyond `last`.
+def from_table(x, table, shift, steps):
+    """(polynomial without its constant, d, constant) of the piece of x >= 0 in `table` (maths_tables.py).
 
-    steps: pieces to the octave of x + shift; first: the end of the piece at 0 if that is x + c1 x + ...,
-    None if it is c1 x + ... with an exact c1.
+    steps: pieces to the octave of x + shift.
     """
-    magnitude = abs(x)
-    magnitude = where(magnitude > last, last, magnitude)
-    piece = bits(magnitude + shift, "float32") >> (23 - steps.bit_length() + 1)
+    piece = bits(x + shift, "float32") >> (23 - steps.bit_length() + 1)
     center, start, *slopes = [lookup(column, piece, "float32") for column in table]
-    d = magnitude - center
+    d = x - center
     result = slopes[-1]
     for slope in reversed(slopes[:-1]):
         result = fma(result, d, slope)
-    if first is not None:
-        start = where(magnitude < first, magnitude, start)
-    return copysign(fma(result, d, start), x)
+    return result, d, start
 
 
 @scalar("tanh float32")
 def tanh_float32(x, dtype):
-    return odd_from_table(x, TANH_TABLE, shift=1.0, steps=8, first=None, last=9.5)
+    magnitude = abs(x)
+    slope, d, start = from_table(where(magnitude > 9.5, 9.5, magnitude), TANH_TABLE, shift=1.0, steps=8)
+    return copysign(fma(slope, d, start), x)
 
 
 @scalar("erf float32")
 def erf_float32(x, dtype):
-    return odd_from_table(x, ERF_TABLE, shift=1.3125, steps=16, first=0.0625, last=3.925)
+    magnitude = abs(x)
+    magnitude = where(magnitude > 3.925, 3.925, magnitude)
+    slope, d, start = from_table(magnitude, ERF_TABLE, shift=1.3125, steps=16)
+    start = where(magnitude < 0.0625, magnitude, start)  # that piece is x + c1 x + ...
+    return copysign(fma(slope, d, start), x)
+
+
+@scalar("erfc float32")
+def erfc_float32(x, dtype):
+    # exp(-a * a) * erfcx(a) for a = abs(x), with a * a in two parts.
+    a = abs(x)
+    a = where(a > 10.1, 10.1, a)
+    square = a * a
+    low = fma(a, a, -square)
+    n = fma(square, -LOG2E, ROUND["float32"]) - ROUND["float32"]
+    high_ln2, low_ln2 = LN2["float32"]
+    r = fma(n, -low_ln2, fma(n, -high_ln2, -square)) - low
+    slope, d, start = from_table(a, ERFCX_TABLE, shift=0.6875, steps=8)
+    scaled = fma(slope, d, start)
+    grown = fma(r, fma(r, polynomial(r, EXP["float32"][2:]), 1.0) * scaled, scaled)
+    tail = scalb(grown, n)
+    return where(x < 0.0, 2.0 - tail, tail)
 
 
 def erf_near_zero(x):
@@ -104,11 +122,22 @@ def erfc_of_positive(a):
     return scalb(polynomial(r, EXP["float64"]) * scaled_erfc(a), n)
 
 
+# fit_maths "-log(erfc)": 2**-57.0 (of erfc); in powers of x - 2, 1 <= x <= 5.95
+LOG_ERFC = (
+    5.364941264616636, 4.418160805994411, 0.9237508418239404, 0.016465118137462008, -0.0035707563475894464,
+    0.0007323993777336952, -0.00013530933242960952, 2.0706469685485103e-05, -1.9521836675577533e-06,
+    -2.0372402922751787e-07, 1.731689863766457e-07, -5.7699512795149265e-08, 1.3991297296080383e-08,
+    -2.608076368692155e-09, 2.564224413208136e-10, 7.128482907281705e-11, -3.652760635691246e-11,
+    4.861422241065444e-12,
+)  # fmt: skip
+
+
 @scalar("erf float64")
 def erf(x, dtype):
     a = abs(x)
-    far = copysign(1.0 - erfc_of_positive(a), x)
-    return where(a < 1.0, erf_near_zero(x), far)
+    limited = where(a > 5.95, 5.95, a)
+    far = 1.0 - exp(-polynomial(limited - 2.0, LOG_ERFC))
+    return where(a < 1.0, erf_near_zero(x), copysign(far, x))
 
 
 @scalar("erfc float64")

@@ -5,9 +5,21 @@ in float32, and in float64 the series of s = f / (2 + f), as in Sun's fdlibm (e_
 What is no positive normal number takes a path of its own.
 """
 
-from .language import abs, bitcast, cast, copysign, fma, logb, lookup, seldom, significand, sqrt, where
+from .language import (
+    abs,
+    bitcast,
+    cast,
+    copysign,
+    fma,
+    logb,
+    lookup,
+    seldom,
+    significand,
+    sqrt,
+    where,
+)
 from .maths_common import bits, is_not, polynomial, scalar
-from .maths_tables import LOG_TABLE, LOG_TABLE_TAIL
+from .maths_tables import LOG_TABLE, LOG_TABLE_FLOAT64, LOG_TABLE_FLOAT64_TAIL, LOG_TABLE_TAIL
 
 INF, NAN = float("inf"), float("nan")
 
@@ -82,16 +94,18 @@ def log_core_float32(name, unit, first_low=0.0, unit_low=0.0):
 scalar("log float32")(logarithm(log_core_float32("log", LN2)))
 
 
-@scalar("log float32 avx512")
+@scalar("log float32 avx512", "log float64 avx512")
 def log_avx512(x, dtype):
     # x = 2**k m by two instructions that know denormal numbers, 0, infinity and NaN, so that nothing is
     # rare; f = m r - 1 with r near 1 / m from a table in registers.
+    single = dtype == "float32"
+    table, tail = (LOG_TABLE, LOG_TABLE_TAIL) if single else (LOG_TABLE_FLOAT64, LOG_TABLE_FLOAT64_TAIL)
     m = significand(x)
     k = logb(x) - logb(m)
-    piece = bits(m, "float32") >> 19
-    r, start = [lookup(column, piece, "float32") for column in LOG_TABLE]
+    piece = bits(m, dtype) >> (19 if single else 48)
+    r, start = [lookup(column, piece, dtype) for column in table]
     f = fma(m, r, -1.0)
-    return fma(k, LN2, start + fma(f * f, polynomial(f, LOG_TABLE_TAIL), f))
+    return fma(k, LN2, start + fma(f * f, polynomial(f, tail), f))
 
 
 scalar("log2 float32")(logarithm(log_core_float32("log2", 1.0, 1.92596303e-08)))

@@ -80,7 +80,7 @@ FLOAT32 = {
     "acosh": (2, np.arccosh, (1, 3)),
     "atanh": (2, np.arctanh, (-1, 1)),
     "erf": (1, special.erf, (-4, 4)),
-    "erfc": (1, special.erfc, (-4, 10.1)),
+    "erfc": (2, special.erfc, (-4, 10.1)),
     "erfcx": (1, special.erfcx, (-9, 30)),
     "erfinv": (1, special.erfinv, (-1, 1)),
     "ndtri": (1, special.ndtri, (0, 1)),
@@ -150,10 +150,10 @@ def quantile(p):
 
 # name: (bound in ulp of float64, reference in mpmath, arguments)
 FLOAT64 = {
-    "exp": (1, mpmath.exp, [spread(-745, 709.7, 600), powers(-18, 0, signs=(-1, 1))]),
+    "exp": (2, mpmath.exp, [spread(-745, 709.7, 600), powers(-18, 0, signs=(-1, 1))]),
     "exp2": (1, lambda x: mpmath.mpf(2) ** x, [spread(-1074, 1023.9, 600)]),
     "expm1": (2, mpmath.expm1, [spread(-40, 709.7, 500), spread(-2, 2, 500), powers(-18, 0, signs=(-1, 1))]),
-    "log": (1, mpmath.log, [powers(-320, 308), around(1), spread(0, 3, 500)]),
+    "log": (2, mpmath.log, [powers(-320, 308), around(1), spread(0, 3, 500)]),
     "log2": (1, lambda x: mpmath.log(x, 2), [powers(-320, 308), around(1), spread(0, 3, 500)]),
     "log10": (1, mpmath.log10, [powers(-320, 308), around(1), spread(0, 3, 500)]),
     "log1p": (2, mpmath.log1p, [spread(-1, 3, 500), powers(-18, 300), -powers(-18, -0.01)]),
@@ -175,7 +175,7 @@ FLOAT64 = {
     "erfcx": (4, erfcx, [spread(-3, 3, 300), spread(-26, 40, 300)]),
     "erfinv": (5, mpmath.erfinv, [spread(-1, 1, 150), 1 - powers(-12, -1, 100)]),
     "ndtri": (5, quantile, [spread(0.01, 0.45, 100), spread(0.55, 0.99, 100)]),
-    "lgamma": (4, mpmath.loggamma, [spread(0, 12, 500), powers(-300, 300, 300), around(1), around(2)]),
+    "lgamma": (5, mpmath.loggamma, [spread(0, 12, 500), powers(-300, 300, 300), around(1), around(2)]),
     "digamma": (5, mpmath.digamma, [spread(0.01, 12, 200), powers(-15, 300, 60), around(1.4616321449683622, 60)]),
     "trigamma": (4, lambda x: mpmath.psi(1, x), [spread(0.01, 12, 100), powers(-15, 30, 50)]),
     # exp, a polynomial of 20 terms and a square root are multiplied.
