@@ -12,7 +12,7 @@ from .declare import composite, primitive
 
 
 @primitive
-def gather(ctx, input, dim, index, sparse_grad=False):
+def gather(ctx, input, dim, index, *, sparse_grad=False):
     """out[i, j] = input[index[i, j], j] for dim 0, and alike along any dim.
 
     Args:

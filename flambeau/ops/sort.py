@@ -30,7 +30,7 @@ Sort = result_type("sort", "values indices")
 
 
 @primitive
-def sort(ctx, input, dim=-1, descending=False, stable=False):
+def sort(ctx, input, dim=-1, descending=False, *, stable=False):
     """The values in ascending order along dim, and where each came from.
 
     Args:
