@@ -378,7 +378,7 @@ class TripletMarginWithDistanceLoss(_Loss):
 
 
 class CTCLoss(_Loss):
-    """Connectionist temporal classification; its function is not there yet."""
+    """Connectionist temporal classification; see functional.ctc_loss."""
 
     __constants__ = ["blank", "reduction"]
 
