@@ -1,0 +1,291 @@
+"""The engine: accumulation, graphs kept and made, hooks, writes in place, views, long chains."""
+
+import gc
+import weakref
+
+import pytest
+
+import flambeau as torch
+from flambeau import autograd
+
+
+def leaf(*values):
+    return torch.tensor([float(v) for v in values], requires_grad=True)
+
+
+def test_gradients_accumulate_until_cleared():
+    x = leaf(1, 2)
+    (x * x).sum().backward()
+    (3 * x).sum().backward()
+    assert x.grad.tolist() == [5.0, 7.0]
+    x.grad = None
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [2.0, 4.0]
+
+
+def test_a_value_used_twice_gets_both_gradients():
+    x = leaf(2)
+    y = x.exp()
+    (y * y + y).sum().backward()
+    e = float(torch.tensor(2.0).exp())
+    assert x.grad.item() == pytest.approx(2 * e * e + e, rel=1e-6)
+
+
+def test_backward_twice_needs_retain_graph():
+    x = leaf(1, 2)
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.tolist() == [4.0, 8.0]
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        y.backward()
+
+
+def test_backward_of_a_vector_needs_a_gradient():
+    x = leaf(1, 2)
+    with pytest.raises(RuntimeError, match="grad can be implicitly created only for scalar outputs"):
+        (x * 2).backward()
+    (x * 2).backward(torch.tensor([1.0, 10.0]))
+    assert x.grad.tolist() == [2.0, 20.0]
+    with pytest.raises(RuntimeError, match="Mismatch in shape"):
+        (x * 2).backward(torch.ones(3))
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        torch.ones(1).backward()
+
+
+def test_create_graph_gives_derivatives_of_any_order():
+    x = leaf(3)
+    y = (x**4).sum()
+    for expected in (108.0, 108.0, 72.0, 24.0):
+        (y,) = autograd.grad(y.sum(), x, create_graph=True)
+        assert y.item() == pytest.approx(expected)
+
+
+def test_grad_returns_without_accumulating_and_allows_unused():
+    x, y = leaf(1), leaf(2)
+    z = x * 3
+    assert autograd.grad(z.sum(), x)[0].item() == 3
+    assert x.grad is None
+    z = x * 3
+    with pytest.raises(RuntimeError, match="allow_unused|not have been used"):
+        autograd.grad(z.sum(), (x, y))
+    z = x * 3
+    assert autograd.grad(z.sum(), (x, y), allow_unused=True)[1] is None
+
+
+def test_grad_with_respect_to_an_intermediate_result():
+    x = leaf(2)
+    y = x * x
+    z = (y * 5).sum()
+    assert autograd.grad(z, y, retain_graph=True)[0].item() == 5
+    assert [g.item() for g in autograd.grad(z, (x, y))] == [20.0, 5.0]
+
+
+def test_backward_with_inputs_touches_those_alone():
+    x, y = leaf(2), leaf(3)
+    (x * y).sum().backward(inputs=[x])
+    assert x.grad.item() == 3 and y.grad is None
+
+
+def test_broadcast_operands_get_gradients_of_their_own_shape_and_dtype():
+    a = torch.ones(3, 1, requires_grad=True)
+    b = torch.ones(4, dtype=torch.float64, requires_grad=True)
+    (a * b).sum().backward()
+    assert a.grad.shape == (3, 1) and a.grad.dtype is torch.float32 and a.grad.tolist() == [[4.0]] * 3
+    assert b.grad.shape == (4,) and b.grad.dtype is torch.float64 and b.grad.tolist() == [3.0] * 4
+
+
+def test_hooks_see_and_change_gradients():
+    x = leaf(1)
+    y = x * 2
+    seen = []
+    handle = y.register_hook(lambda g: seen.append(g.item()))
+    y.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: g + 1)
+    (y * 3).sum().backward()
+    assert seen == [3.0] and x.grad.item() == 61.0
+    handle.remove()
+    x.grad = None
+    y = x * 2
+    y.grad_fn.register_hook(lambda inputs, outputs: (inputs[0] * 2, inputs[1]))
+    y.grad_fn.register_prehook(lambda outputs: (outputs[0] * 3,))
+    y.sum().backward()
+    assert x.grad.item() == 13.0
+    x.grad = None
+    x.register_post_accumulate_grad_hook(lambda t: setattr(t, "seen", t.grad.item()))
+    x.sum().backward()
+    assert x.seen == 2.0
+
+
+def test_retain_grad_keeps_the_gradient_of_an_intermediate():
+    x = leaf(1)
+    y = x * 2
+    y.retain_grad()
+    assert y.retains_grad
+    (y * y).sum().backward()
+    assert y.grad.item() == 4.0
+    with pytest.raises(RuntimeError, match="requires_grad=False"):
+        torch.ones(1).retain_grad()
+
+
+def test_no_grad_and_friends():
+    x = leaf(1)
+    with torch.no_grad():
+        assert not (x * 2).requires_grad
+        with torch.enable_grad():
+            assert (x * 2).requires_grad
+    with torch.inference_mode():
+        y = x * 2
+    assert not y.requires_grad and y.is_inference()
+    assert not x.detach().requires_grad and x.detach().data_ptr() == x.data_ptr()
+
+
+# ------------------------------------------------------------------------------- writes in place, views
+
+
+def test_a_leaf_cannot_be_written_in_place():
+    x = leaf(1, 2)
+    with pytest.raises(RuntimeError, match="add_: a leaf Variable that requires grad"):
+        x.add_(1)
+    with pytest.raises(RuntimeError, match="a view of a leaf Variable that requires grad"):
+        x[0].mul_(2)
+    with torch.no_grad():
+        x.add_(1)
+    assert x.tolist() == [2.0, 3.0]
+
+
+def test_overwriting_what_backward_needs_names_operator_and_writer():
+    x = leaf(1, 2, 3)
+    y = x.exp()
+    y.mul_(2)
+    with pytest.raises(RuntimeError, match=r"modified by an inplace operation: backward of Exp .*result, float32 \(3,\), which mul_") as e:
+        y.sum().backward()
+    assert "version 0 then, 1 now" in str(e.value)
+
+
+def test_overwriting_what_backward_does_not_need_is_fine():
+    x = leaf(1, 2)
+    y = x + 1
+    y.mul_(3)
+    y.sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+
+
+def test_data_and_detach_differ_in_version_checks():
+    x = leaf(1)
+    y = x.exp()
+    y.data.zero_()
+    y.sum().backward()  # as in PyTorch: .data is not watched
+    assert x.grad.item() == 0.0
+    y = x.exp()
+    y.detach().zero_()
+    with pytest.raises(RuntimeError, match="inplace"):
+        y.sum().backward()
+
+
+def test_a_write_through_a_view_becomes_part_of_the_base_history():
+    x = leaf(1, 2, 3, 4)
+    y = x * 1
+    y[1:3] = y[1:3] * 10
+    y[0] = 7.0
+    y.sum().backward()
+    assert x.grad.tolist() == [0.0, 10.0, 10.0, 1.0]
+
+
+def test_a_view_sees_a_write_to_its_base():
+    x = leaf(1, 2)
+    base = x * 1
+    view = base[1]
+    base.mul_(5)
+    assert view.item() == 10.0
+    view.backward()
+    assert x.grad.tolist() == [0.0, 5.0]
+
+
+def test_a_plain_tensor_takes_up_history_through_a_view():
+    x = leaf(2)
+    base = torch.zeros(3)
+    base[1] = x[0] * 3
+    assert base.requires_grad
+    base.sum().backward()
+    assert x.grad.item() == 3.0
+
+
+def test_views_of_several_outputs_cannot_be_written():
+    x = leaf(1, 2) * 1
+    a, b = x.unbind()
+    with pytest.raises(RuntimeError, match="multiple views"):
+        a.mul_(2)
+
+
+def test_writing_a_tensor_that_overlaps_itself_is_refused():
+    x = torch.zeros(1).expand(3)
+    with pytest.raises(RuntimeError, match="more than one element"):
+        x.add_(1)
+
+
+def test_overlapping_operands_are_read_before_they_are_written():
+    x = torch.arange(5.0)
+    x[1:].add_(x[:-1])
+    assert x.tolist() == [0.0, 1.0, 3.0, 5.0, 7.0]
+
+
+# --------------------------------------------------------------------------------------------- the graph
+
+
+def test_the_graph_can_be_walked():
+    x = leaf(1)
+    y = (x * 2 + 1).sum()
+    assert y.grad_fn.name() == "SumBackward0"
+    add = y.grad_fn.next_functions[0][0]
+    assert type(add).__name__ == "AddBackward0"
+    mul = add.next_functions[0][0]
+    assert mul.next_functions[0][0].variable is x
+    assert x.grad_fn is None and x.is_leaf and not y.is_leaf
+
+
+def test_a_chain_of_a_million_operators():
+    x = leaf(1)
+    y = x
+    for _ in range(1_000_000):
+        y = y + 1
+    y.backward(torch.ones(1))
+    assert x.grad.item() == 1.0
+    del y  # freeing it must not recurse either
+
+
+def test_a_graph_is_freed_with_its_result():
+    x = leaf(1, 2)
+    y = x.exp()
+    kept = weakref.ref(y.grad_fn)
+    del y
+    gc.collect()
+    assert kept() is None
+
+
+def test_gradients_stay_finite_through_the_branch_not_taken():
+    x = leaf(0, 4)
+    torch.where(x > 0, x.sqrt(), x).sum().backward()
+    assert x.grad.tolist() == [1.0, 0.25]
+    z = torch.zeros(3, requires_grad=True)
+    z.norm().backward()
+    assert z.grad.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_anomaly_mode_finds_the_nan():
+    x = leaf(-1)
+    with pytest.warns(UserWarning), autograd.detect_anomaly():
+        y = x.sqrt().sum()
+        with pytest.raises(RuntimeError, match="SqrtBackward0.* nan"):
+            y.backward()
+
+
+def test_saved_tensors_hooks_pack_and_unpack():
+    x = leaf(2, 3)
+    packed = []
+    with autograd.graph.saved_tensors_hooks(lambda t: packed.append(t) or t * 1, lambda t: t):
+        y = (x * x.exp()).sum()
+    y.backward()
+    e = torch.tensor([2.0, 3.0]).exp()
+    assert packed
+    assert torch.allclose(x.grad, e * (1 + torch.tensor([2.0, 3.0])))
