@@ -240,8 +240,24 @@ def round(input, *, decimals=0):
 
 @pointwise
 def lerp(input, end, weight):
-    """input + weight * (end - input)."""
-    return input + weight * (end - input)
+    """input + weight * (end - input), counted from the nearer end."""
+    step = end - input
+    return k.where(k.abs(weight) < 0.5, input + weight * step, end - step * (1 - weight))
+
+
+@lerp.derivative("input")
+def _(grad_output, input, end, weight, result):
+    return grad_output * k.conj(1 - weight)
+
+
+@lerp.derivative("end")
+def _(grad_output, input, end, weight, result):
+    return grad_output * k.conj(weight)
+
+
+@lerp.derivative("weight")
+def _(grad_output, input, end, weight, result):
+    return grad_output * k.conj(end - input)
 
 
 @pointwise
@@ -532,7 +548,7 @@ def masked_fill_(input, mask, value):
 @pointwise(inplace=True)
 def heaviside(input, values):
     """0 below 0, 1 above 0, values at 0."""
-    return k.where(input == 0, values, k.where(input < 0, 0, 1))
+    return k.where(input == 0, values, k.where(input > 0, 1, 0))
 
 
 # ------------------------------------------------------------------------------------- Python's operators

@@ -16,7 +16,7 @@ DOMAINS = {
     "special_bessel_y0": (0.5, 4), "special_bessel_y1": (0.5, 4), "special_modified_bessel_k0": (0.5, 4),
     "special_modified_bessel_k1": (0.5, 4), "special_scaled_modified_bessel_k0": (0.5, 4),
     "special_scaled_modified_bessel_k1": (0.5, 4), "special_log_ndtr": (-3, 3), "reciprocal": (0.5, 3),
-    "true_divide": (0.5, 3), "addcdiv": (0.5, 3),
+    "true_divide": (0.5, 3), "addcdiv": (0.5, 3), "binary_cross_entropy": (0.1, 0.9),
 }
 # Steps and kinks where finite differences mean nothing, or no gradient with respect to some operand.
 NOT_SMOOTH = {"sign", "sgn", "floor", "ceil", "trunc", "round", "floor_divide", "heaviside", "nextafter", "remainder", "fmod",
@@ -95,13 +95,15 @@ def test_gradients_of_first_and_second_order(name):
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("special_") and n not in INTEGER_ONLY])
+@pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("special_") and n not in INTEGER_ONLY | {"binary_cross_entropy"}])
 def test_pytorch_gives_the_same(name):
     torch = pytest.importorskip("torch")
     theirs = getattr(torch, name, None) or getattr(torch.nn.functional, name, None) or getattr(torch.special, name, None)
     if theirs is None:
         pytest.skip(f"PyTorch has no {name}")
-    special = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-30, -1e-30, 100.0, -100.0, 3e38])
+    # i0 of an infinity is infinite; PyTorch gives NaN there.
+    limit = 3e38 if name == "i0" else np.inf
+    special = np.array([0.0, -0.0, 1.0, -1.0, limit, -limit, np.nan, 1e-30, -1e-30, 100.0, -100.0, 3e38])
     values = operands(name, np.float32, (40,))
     values = [flambeau.cat([v, flambeau.tensor(np.roll(special, i).astype(np.float32))]) for i, v in enumerate(values)]
     ours = call(name, values)
@@ -111,6 +113,7 @@ def test_pytorch_gives_the_same(name):
     np.testing.assert_allclose(ours.numpy(), wanted.numpy(), rtol=3e-6, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:ComplexHalf")
 @pytest.mark.parametrize("name", ["add", "mul", "sub", "maximum", "eq", "lt", "true_divide", "pow", "remainder"])
 def test_promotion_is_pytorchs(name):
     torch = pytest.importorskip("torch")
@@ -124,6 +127,8 @@ def test_promotion_is_pytorchs(name):
                 try:
                     wanted = run(torch)
                 except (RuntimeError, NotImplementedError):
+                    continue
+                if wanted.dtype is torch.complex32:  # not a dtype of flambeau's
                     continue
                 assert str(run(flambeau).dtype) == str(wanted.dtype), (a, b, shape_b)
 
