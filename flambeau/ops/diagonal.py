@@ -1,8 +1,9 @@
 """Diagonals and triangles of matrices."""
 
+from ..kernels import language as k
 from . import public as fl
 from .arguments import wrap_dim
-from .declare import composite
+from .declare import composite, make_pointwise
 
 
 @composite
@@ -42,26 +43,37 @@ def trace(input):
     return input.diagonal().sum()
 
 
-def _keep_triangle(operator, input, diagonal, upper):
+def _triangle(name, keeps):
+    """The kernel that keeps x where keeps(column - row, diagonal), and has 0 elsewhere, NaN or not."""
+
+    def kernel(input, row, column, *, diagonal=0):
+        return k.where(keeps(column - row, diagonal), input, 0)
+
+    return make_pointwise(kernel, name=name, keep=("row", "column"))
+
+
+_lower = _triangle("tril", lambda distance, diagonal: distance <= diagonal)
+_upper = _triangle("triu", lambda distance, diagonal: distance >= diagonal)
+
+
+def _keep_triangle(operator, kernel, input, diagonal):
     if input.dim() < 2:
         raise RuntimeError(f"{operator}: input tensor must have at least 2 dimensions")
     rows = fl.arange(input.size(-2), device=input.device).unsqueeze(1)
     columns = fl.arange(input.size(-1), device=input.device)
-    offset = columns - rows
-    keep = offset >= diagonal if upper else offset <= diagonal
-    return fl.where(keep, input, fl.zeros((), dtype=input.dtype, device=input.device))
+    return kernel(input, rows, columns, diagonal=diagonal)
 
 
 @composite(inplace=True)
 def tril(input, diagonal=0):
     """The lower triangle of matrices, up to the given diagonal; 0 above it."""
-    return _keep_triangle("tril", input, diagonal, upper=False)
+    return _keep_triangle("tril", _lower, input, diagonal)
 
 
 @composite(inplace=True)
 def triu(input, diagonal=0):
     """The upper triangle of matrices, from the given diagonal; 0 below it."""
-    return _keep_triangle("triu", input, diagonal, upper=True)
+    return _keep_triangle("triu", _upper, input, diagonal)
 
 
 def _triangle_indices(row, col, offset, upper, dtype, device):

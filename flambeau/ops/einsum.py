@@ -1,5 +1,7 @@
 """Sums of products named by their subscripts: einsum and tensordot."""
 
+import functools
+
 from . import public as fl
 from .arguments import wrap_dims
 from .declare import composite
@@ -36,6 +38,7 @@ def _parse_term(term, operand_name):
     return labels
 
 
+@functools.lru_cache(256)
 def _parse_equation(equation, count):
     left, arrow, right = equation.partition("->")
     terms = left.split(",")

@@ -1,6 +1,5 @@
 """Matrices as products of triangular, orthogonal and permutation ones."""
 
-
 from . import public as fl
 from .declare import composite, primitive
 from .lapack import array, check_matrices, lapack_errors, stacked, tensor

@@ -222,7 +222,7 @@ for _name, _value in {"is_cuda": False, "is_sparse": False, "is_sparse_csr": Fal
                       "is_maia": False, "is_xla": False, "is_mtia": False, "layout": types.strided, "names": None}.items():
     METHODS[_name] = _flag(_value)
 METHODS["names"] = property(lambda self: (None,) * self.dim())
-METHODS["H"] = property(lambda self: _matrix(self, "H").transpose(0, 1).conj() if self.dim() == 2 else self)
+METHODS["H"] = property(lambda self: _matrix(self, "H").transpose(0, 1).conj() if self.dim() else self)
 METHODS["mH"] = property(lambda self: self.mT.conj())
 METHODS["volatile"] = _flag(False)
 METHODS["name"] = _flag(None)

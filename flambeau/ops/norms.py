@@ -2,18 +2,12 @@
 
 import math
 
+from .. import _core
+from ..kernels import language as k
 from . import public as fl
 from .arguments import require_floating, wrap_dim, wrap_dims
-from .attach import attached
-from .declare import composite
-
-
-def _root(total, p):
-    """total ** (1 / p), with gradient 0 where total is 0: there the true one is infinite, times 0."""
-    zero = total == 0
-    safe = fl.where(zero, fl.ones_like(total), total)
-    root = safe.sqrt() if p == 2 else safe ** (1 / p)
-    return fl.where(zero, fl.zeros_like(total), root)
+from .declare import composite, make_pointwise, primitive
+from .reduce import ReductionSpec, kept
 
 
 def _real_dtype(dtype):
@@ -45,45 +39,70 @@ def _check_norm_dtype(operator, input, dtype):
     return input
 
 
+_kernels = {
+    name: _core.Reduction(ReductionSpec(name))
+    for name in ("norm0", "norm1", "norm2", "norm_inf", "norm_minus_inf", "norm")
+}
+_names = {
+    0.0: "norm0",
+    1.0: "norm1",
+    2.0: "norm2",
+    math.inf: "norm_inf",
+    -math.inf: "norm_minus_inf",
+}
+
+
+@primitive(method=False, function=False)
+def _norm(ctx, x, p, dims, keepdim):
+    """The p-norm over dims in one pass."""
+    name = _names.get(p, "norm")
+    parameters = () if name != "norm" else (p,)
+    (result,) = _core._reduce(_kernels[name], (x,), dims, keepdim, (x.dtype.to_real(),), parameters)
+    ctx.p, ctx.dims, ctx.keepdim = p, dims, keepdim
+    ctx.save_for_backward(x, result)
+    return result
+
+
+@_norm.derivative
+def _(ctx, grad_output):
+    x, result = ctx.saved
+    p, ndim = ctx.p, x.dim()
+    grad = kept(grad_output, ctx.dims, ndim, ctx.keepdim)
+    result = kept(result, ctx.dims, ndim, ctx.keepdim)
+    if p == 0:
+        return fl.zeros_like(x), None, None, None
+    if p == 1:
+        return x.sgn() * grad, None, None, None
+    if math.isinf(p):
+        # Elements that share the extreme share the gradient.
+        extreme = x.abs() == result
+        share = grad / extreme.sum(ctx.dims, keepdim=True)
+        return x.sgn() * fl.where(extreme, share, fl.zeros_like(share)), None, None, None
+    # d norm / dx = sgn(x) * (abs(x) / norm)**(p - 1), and 0 at a zero vector.
+    zero = result == 0
+    safe = fl.where(zero, fl.ones_like(result), result)
+    scale = fl.where(zero, fl.zeros_like(grad), grad / (safe if p == 2 else safe ** (p - 1)))
+    if p == 2:
+        return x * scale, None, None, None
+    if p > 2:
+        return x * x.abs() ** (p - 2) * scale, None, None, None
+    magnitudes = x.abs()
+    none = magnitudes == 0
+    powers = fl.where(none, fl.ones_like(magnitudes), magnitudes) ** (p - 1)
+    return x.sgn() * fl.where(none, fl.zeros_like(powers), powers) * scale, None, None, None
+
+
 def _vector_norm(operator, x, ord, dim, keepdim):
     """The ord-norm over dims `dim` of floating x; None is all of them."""
     ord = float(ord)
     dims = wrap_dims(dim if dim != [] and dim != () else None, x.dim(), operator)
     if x.dim() == 0:
-        dims = []
+        return _is_nonzero(x) if ord == 0 else x.abs()
     if any(x.size(d) == 0 for d in dims) and (ord < 0 or ord == math.inf):
         raise RuntimeError(
             f"{operator}: the {ord} norm of an empty dimension of {tuple(x.shape)} has no value."
         )
-    if not dims:
-        return _is_nonzero(x) if ord == 0 else x.abs()
-    if ord == math.inf:
-        return x.abs().amax(dims, keepdim)
-    if ord == -math.inf:
-        return x.abs().amin(dims, keepdim)
-    if ord == 0:
-        return _is_nonzero(x).sum(dims, keepdim)
-    if ord == 1:
-        return x.abs().sum(dims, keepdim)
-    low = x.dtype in (fl.float16, fl.bfloat16)
-    if low:
-        # A sum of squares or powers leaves float16 early; only the root has to fit.
-        x, dtype = x.float(), x.dtype
-    if ord == 2:
-        squares = fl.view_as_real(x).square().sum(-1) if x.dtype.is_complex else x * x
-        result = _root(squares.sum(dims, keepdim), 2)
-    else:
-        magnitudes = x.abs()
-        if 0 < ord < 2 or ord < 0:
-            # abs(x) ** (p - 1) in the derivative is infinite at 0 for p < 1, and 0 in the sum.
-            zero = magnitudes == 0
-            raised = fl.where(zero, fl.ones_like(magnitudes), magnitudes) ** ord
-            raised = fl.where(zero, fl.full_like(magnitudes, 0.0 if ord > 0 else math.inf), raised)
-        else:
-            raised = magnitudes**ord
-        total = raised.sum(dims, keepdim)
-        result = total ** (1 / ord) if ord < 0 else _root(total, ord)
-    return result.to(dtype) if low else result
+    return _norm(x, ord, dims, keepdim)
 
 
 @composite(name="vector_norm", namespaces=("linalg",), method=False)
@@ -250,11 +269,33 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     if by_product is None:
         by_product = x1.size(-2) > 25 or x2.size(-2) > 25
     if p != 2 or not by_product:
-        return attached(_difference_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p), x1, x2)
+        return _difference_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
     square1 = (x1 * x1).sum(-1, keepdim=True)
-    square2 = (x2 * x2).sum(-1, keepdim=True)
-    squares = square1 + square2.transpose(-2, -1) - 2 * fl.matmul(x1, x2.transpose(-2, -1))
-    return _root(squares.clamp_min(0), 2)
+    square2 = (x2 * x2).sum(-1).unsqueeze(-2)
+    return _from_product(fl.matmul(x1, x2.transpose(-2, -1)), square1, square2)
+
+
+def _distance(product, square1, square2):
+    return k.sqrt(k.maximum(square1 + square2 - 2 * product, 0))
+
+
+_from_product = make_pointwise(_distance, name="euclidean_distance")
+
+
+# The derived forms divide by the distance; at 0, where the true one has no value, PyTorch has 0.
+@_from_product.derivative("product")
+def _(grad_output, product, square1, square2, result):
+    return k.where(result == 0, 0, -grad_output / result)
+
+
+@_from_product.derivative("square1")
+def _(grad_output, product, square1, square2, result):
+    return k.where(result == 0, 0, grad_output / (2 * result))
+
+
+@_from_product.derivative("square2")
+def _(grad_output, product, square1, square2, result):
+    return k.where(result == 0, 0, grad_output / (2 * result))
 
 
 @composite(method=False, out=False, namespaces=("torch", "nn.functional"))

@@ -198,31 +198,10 @@ def unravel_index(indices, shape):
     return tuple(reversed(coordinates))
 
 
-def _copy_of(view_name, method=False):
-    """Declare <view_name>_copy: the view operator's result, written out."""
-
-    def copied(input, *args, **kwargs):
-        result = getattr(input, view_name)(*args, **kwargs)
-        if isinstance(result, (tuple, list)):
-            return tuple(piece.clone() for piece in result)
-        return result.clone()
-
-    copied.__name__ = f"{view_name}_copy"
-    copied.__doc__ = f"`{view_name}` as a copy instead of a view."
-    return composite(method=method)(copied)
-
-
-for _name in (
-    "as_strided", "detach", "diagonal", "expand", "narrow", "permute", "select", "split", "split_with_sizes",
-    "squeeze", "t", "transpose", "unbind", "unfold", "unsqueeze", "view", "view_as_complex", "view_as_real",
-):  # fmt: skip
-    globals()[f"{_name}_copy"] = _copy_of(_name, method=_name == "narrow")
-
-
-@composite(method=False)
-def alias_copy(input):
-    """A copy of `input`."""
-    return input.clone()
+@composite
+def narrow_copy(input, dim, start, length):
+    """A copy of `length` elements of `dim` from `start` on."""
+    return input.narrow(dim, start, length).clone()
 
 
 @composite(method=False)

@@ -1,6 +1,5 @@
 """One tensor into several views of it along a dimension."""
 
-from .. import _core
 from .arguments import wrap_dim
 from .declare import composite
 
@@ -17,37 +16,6 @@ def _splittable(operator, input, dim):
     if input.dim() == 0:
         raise RuntimeError(f"{operator} expects at least a 1-dimensional tensor")
     return wrap_dim(dim, input.dim(), operator)
-
-
-@composite(out=False)
-def split_with_sizes(input, split_sizes, dim=0):
-    """Views of the given sizes along `dim`; they must add up to its size."""
-    dim = _splittable("split_with_sizes", input, dim)
-    sizes = [size.__index__() for size in split_sizes]
-    if sum(sizes) != input.size(dim) or min(sizes, default=0) < 0:
-        raise RuntimeError(
-            f"split_with_sizes expects split_sizes to be non-negative and to sum exactly to {input.size(dim)} "
-            f"(input tensor's size at dimension {dim}), but got split_sizes={sizes}"
-        )
-    return _pieces(input, sizes, dim)
-
-
-@composite(out=False)
-def unsafe_split(tensor, split_size_or_sections, dim=0):
-    """`split`; writing into one piece says nothing to the others' gradients."""
-    return _core.split(tensor, split_size_or_sections, dim)
-
-
-@composite(out=False)
-def unsafe_split_with_sizes(input, split_sizes, dim=0):
-    """`split_with_sizes`; see `unsafe_split`."""
-    return split_with_sizes(input, split_sizes, dim)
-
-
-@composite(out=False)
-def unsafe_chunk(input, chunks, dim=0):
-    """`chunk`; see `unsafe_split`."""
-    return _core.chunk(input, chunks, dim)
 
 
 def _tensor_split(operator, input, indices_or_sections, dim):

@@ -2,9 +2,11 @@
 
 import math
 
+from .. import _core
 from . import public as fl
 from .arguments import require_floating, wrap_dim, wrap_dims
-from .declare import composite
+from .declare import composite, primitive
+from .reduce import ReductionSpec, kept, moments
 
 
 def _moment_arguments(operator, dim, unbiased, correction, keepdim):
@@ -18,57 +20,61 @@ def _moment_arguments(operator, dim, unbiased, correction, keepdim):
     return dim, correction, keepdim
 
 
-def _variance(operator, input, dim, correction, keepdim):
-    """(variance, mean), both with the reduced dims kept as 1 until the end."""
+@primitive(method=False, function=False)
+def _moments(ctx, input, kind, dims, correction, keepdim):
+    """The kernel called `kind`: var, std, var_mean or std_mean."""
+    results = moments(kind, input, dims, correction, keepdim)
+    ctx.kind, ctx.dims, ctx.correction, ctx.keepdim = kind, dims, correction, keepdim
+    ctx.save_for_backward(input, results[0] if kind.startswith("std") else None)
+    return results
+
+
+@_moments.derivative
+def _(ctx, grad_output, grad_mean=None):
+    input, std = ctx.saved
+    count = math.prod(input.size(d) for d in ctx.dims)
+    degrees = max(count - ctx.correction, 0)
+
+    def spread(values):
+        return kept(values, ctx.dims, input.dim(), ctx.keepdim)
+
+    if std is not None:
+        # d std = d var / (2 std); 0 where all elements are equal.
+        zero = std == 0
+        grad_output = fl.where(
+            zero, fl.zeros_like(std), grad_output / (2 * fl.where(zero, fl.ones_like(std), std))
+        )
+    centred = input - input.mean(ctx.dims, keepdim=True)
+    scale = 2 / degrees if degrees else math.inf
+    result = spread(grad_output) * centred * scale
+    if grad_mean is not None:
+        result = result + spread(grad_mean) / count
+    return result, None, None, None, None
+
+
+def _spread(operator, input, dim, correction, keepdim):
     require_floating(input, operator)
-    if input.dtype in (fl.float16, fl.bfloat16):
-        variance, mean = _variance(operator, input.float(), dim, correction, keepdim)
-        return variance.to(input.dtype), mean.to(input.dtype)
     dims = wrap_dims(None if dim is None or dim == () or dim == [] else dim, input.dim(), operator)
-    if input.dim() == 0:
-        dims = []
-    count = math.prod(input.size(d) for d in dims)
-    mean = input.mean(dims, keepdim=True) if dims else input
-    centered = input - mean
-    if input.dtype.is_complex:
-        squares = fl.view_as_real(centered).square().sum(-1)
-    else:
-        squares = centered * centered
-    total = squares.sum(dims, keepdim=True) if dims else squares
-    # Fewer elements than degrees of freedom: 0 / 0 = NaN, as in PyTorch.
-    variance = total / max(count - correction, 0)
-    if not keepdim:
-        shape = [size for d, size in enumerate(input.shape) if d not in dims]
-        variance, mean = variance.reshape(shape), mean.reshape(shape)
-    return variance, mean
-
-
-def _square_root(variance):
-    """sqrt with gradient 0 at 0, where all elements are equal."""
-    zero = variance == 0
-    return fl.where(
-        zero, fl.zeros_like(variance), fl.where(zero, fl.ones_like(variance), variance).sqrt()
-    )
+    results = _moments(input, operator, dims if input.dim() else [], float(correction), keepdim)
+    return results if operator.endswith("mean") else results[0]
 
 
 @composite
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The mean squared distance from the mean over `dim`; the count is lessened by `correction` (1)."""
-    return _variance("var", input, *_moment_arguments("var", dim, unbiased, correction, keepdim))[0]
+    return _spread("var", input, *_moment_arguments("var", dim, unbiased, correction, keepdim))
 
 
 @composite
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The square root of `var`. Gradient: 0 where all elements are equal."""
-    return _square_root(
-        _variance("std", input, *_moment_arguments("std", dim, unbiased, correction, keepdim))[0]
-    )
+    return _spread("std", input, *_moment_arguments("std", dim, unbiased, correction, keepdim))
 
 
 @composite(method=False, out=False)
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(var, mean) over `dim`."""
-    return _variance(
+    return _spread(
         "var_mean", input, *_moment_arguments("var_mean", dim, unbiased, correction, keepdim)
     )
 
@@ -76,9 +82,9 @@ def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 @composite(method=False, out=False)
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(std, mean) over `dim`."""
-    arguments = _moment_arguments("std_mean", dim, unbiased, correction, keepdim)
-    variance, mean = _variance("std_mean", input, *arguments)
-    return _square_root(variance), mean
+    return _spread(
+        "std_mean", input, *_moment_arguments("std_mean", dim, unbiased, correction, keepdim)
+    )
 
 
 @composite
@@ -96,18 +102,40 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None):
     return total.sum(dim, keepdim) / known.sum(dim, keepdim)
 
 
+_logsumexp_kernel = _core.Reduction(ReductionSpec("logsumexp"))
+
+
+@primitive(method=False, function=False)
+def _log_sum_exp(ctx, input, dims, keepdim):
+    """logsumexp of real numbers in one pass."""
+    (result,) = _core._reduce(_logsumexp_kernel, (input,), dims, keepdim, (input.dtype,))
+    ctx.dims, ctx.keepdim = dims, keepdim
+    ctx.save_for_backward(input, result)
+    return result
+
+
+@_log_sum_exp.derivative
+def _(ctx, grad_output):
+    input, result = ctx.saved
+    grad, result = (
+        kept(values, ctx.dims, input.dim(), ctx.keepdim) for values in (grad_output, result)
+    )
+    # inf - inf is NaN: against an infinite result the elements count as they are, e**-inf = 0.
+    finite = fl.where(result.isfinite(), result, fl.zeros_like(result))
+    return grad * (input - finite).exp(), None, None
+
+
 @composite(namespaces=("torch", "special"))
 def logsumexp(input, dim, keepdim=False):
     """log(sum(exp(input))) over `dim`, without overflow."""
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = input.to(fl.get_default_dtype())
     dims = wrap_dims(None if dim in ((), []) else dim, input.dim(), "logsumexp")
-    if input.numel() == 0 or not dims:
-        return input.exp().sum(dims, keepdim).log() if dims else input.exp().log()
-    if input.dtype.is_complex:
-        largest = input.detach().real.amax(dims, keepdim=True)
-    else:
-        largest = input.detach().amax(dims, keepdim=True)
+    if input.dim() == 0 or input.numel() == 0:
+        return input.exp().sum(dims, keepdim).log() if input.dim() else input.exp().log()
+    if not input.dtype.is_complex:
+        return _log_sum_exp(input, dims, keepdim)
+    largest = input.detach().real.amax(dims, keepdim=True)
     largest = fl.where(largest.isfinite(), largest, fl.zeros_like(largest))
     result = (input - largest).exp().sum(dims, keepdim=True).log() + largest
     if keepdim:

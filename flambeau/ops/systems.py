@@ -1,6 +1,5 @@
 """Systems of equations, inverses and determinants."""
 
-
 from . import public as fl
 from .declare import composite, primitive
 from .lapack import array, check_matrices, lapack_errors, tensor
