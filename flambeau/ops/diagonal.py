@@ -49,7 +49,7 @@ def _triangle(name, keeps):
     def kernel(input, row, column, *, diagonal=0):
         return k.where(keeps(column - row, diagonal), input, 0)
 
-    return make_pointwise(kernel, name=name, keep=("row", "column"))
+    return make_pointwise(kernel, name=name, keep=("row", "column", "diagonal"))
 
 
 _lower = _triangle("tril", lambda distance, diagonal: distance <= diagonal)

@@ -57,3 +57,13 @@ def test_trace_and_vander(agrees, random):
     agrees(flambeau.vander(v), numpy.vander(v.numpy()))
     agrees(flambeau.vander(v, 3, True), numpy.vander(v.numpy(), 3, True))
     agrees(flambeau.linalg.vander(v), numpy.vander(v.numpy(), increasing=True))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "bfloat16", "complex64"])
+def test_triangle_of_every_dtype(dtype):
+    # Positions are compared as integers: as float16 they would blur beyond 2048, as bool at once.
+    x = flambeau.ones(5, 5, dtype=getattr(flambeau, dtype))
+    assert flambeau.tril(x, 1).dtype == x.dtype
+    assert flambeau.tril(x, -2).to(flambeau.float32).tolist() == numpy.tri(5, k=-2).tolist()
+    wide = flambeau.ones(2, 4100, dtype=getattr(flambeau, dtype))
+    assert flambeau.triu(wide, 4098).to(flambeau.complex64).abs().sum() == 3
