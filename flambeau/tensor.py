@@ -154,6 +154,13 @@ def __dlpack_device__(self):
     return (1, 0)
 
 
+@classmethod
+def _torch_function(cls, func, types, args=(), kwargs=None):
+    from .overrides import torch_function
+
+    return torch_function(cls, func, types, args, kwargs)
+
+
 def _suggest(self, name):
     import difflib
 
@@ -192,6 +199,7 @@ def _fill_class():
     for function in _METHODS:
         setattr(Tensor, function.__name__, function)
     Tensor.__getattr__ = _suggest
+    Tensor.__torch_function__ = _torch_function
     Tensor.__array_priority__ = 1000  # array + tensor asks the tensor first
     Tensor.ndimension = _core.dim
     Tensor.nelement = _core.numel

@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
@@ -534,10 +535,26 @@ namespace {
                           ") must be Tensor", i >= record.n_inputs ? " or number" : "", ", not ", Py_TYPE(got)->tp_name, "."));
 }
 
+/// Whether a type has a __torch_function__ other than Tensor's; asked of Python once for each type.
+bool type_overrides(PyTypeObject* type) {
+  static auto* known = new std::unordered_map<PyTypeObject*, bool>;
+  auto [at, fresh] = known->try_emplace(type, false);
+  if (fresh) {
+    Py_INCREF(type);  // its address must not be another type's later
+    PyObject* own = PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__torch_function__");
+    PyObject* base = PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type), "__torch_function__");
+    PyErr_Clear();
+    auto function = [](PyObject* method) { return method && PyMethod_Check(method) ? PyMethod_GET_FUNCTION(method) : method; };
+    at->second = own && function(own) != function(base);
+    Py_XDECREF(own);
+    Py_XDECREF(base);
+  }
+  return at->second;
+}
+
 /// A subclass with a __torch_function__ of its own takes the call over.
 bool overrides(PyObject* o) {
-  if (is_tensor_exact(o) || PyFloat_CheckExact(o) || PyLong_CheckExact(o)) return false;
-  return PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__torch_function__");
+  return !is_tensor_exact(o) && !PyFloat_CheckExact(o) && !PyLong_CheckExact(o) && type_overrides(Py_TYPE(o));
 }
 
 PyObject* call_override(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
