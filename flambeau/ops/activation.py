@@ -167,13 +167,13 @@ def _(grad_output, input, result):
     return grad_output / (1 + k.exp(input))
 
 
-@_activation
+@_activation(compute="floating")
 def softsign(input):
     """input / (1 + abs(input))."""
     return input / (1 + k.abs(input))
 
 
-@_activation
+@_activation(compute="floating")
 def tanhshrink(input):
     """input - tanh(input)."""
     return input - k.tanh(input)

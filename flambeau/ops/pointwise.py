@@ -386,7 +386,7 @@ def atan2(input, other):
     return k.atan2(input, other)
 
 
-@pointwise
+@pointwise(compute="floating")
 def copysign(input, other):
     """The magnitude of input with the sign of other."""
     return k.copysign(input, other)
@@ -420,20 +420,20 @@ def ldexp(input, other):
 @pointwise(compute="floating", inplace=False)
 def logaddexp(input, other):
     """log(exp(input) + exp(other)) without overflow."""
-    larger = k.maximum(input, other)
-    smaller = k.minimum(input, other)
+    swap = k.real(input) < k.real(other)
+    larger, smaller = k.where(swap, other, input), k.where(swap, input, other)
     return k.where(input == other, larger + 0.6931471805599453, larger + k.log1p(k.exp(smaller - larger)))
 
 
 @logaddexp.derivative("input")
 def _(grad_output, input, other, result):
     # exp of a difference is finite where the quotient of two exponentials would be inf / inf.
-    return grad_output / (1 + k.exp(other - input))
+    return grad_output / k.conj(1 + k.exp(other - input))
 
 
 @logaddexp.derivative("other")
 def _(grad_output, input, other, result):
-    return grad_output / (1 + k.exp(input - other))
+    return grad_output / k.conj(1 + k.exp(input - other))
 
 
 @pointwise(compute="floating", inplace=False)
