@@ -5,6 +5,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
+#include "dispatch/matmul.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/views.h"
 #include "python/args.h"
@@ -239,6 +240,16 @@ FLAMBEAU_BINARY(eq) FLAMBEAU_BINARY(ne) FLAMBEAU_BINARY(lt) FLAMBEAU_BINARY(le) 
 FLAMBEAU_BINARY(pow) FLAMBEAU_INPLACE(pow_)
 #undef FLAMBEAU_BINARY
 #undef FLAMBEAU_INPLACE
+
+/// Two matrices go straight to mm; all other shapes to the operator declared in Python.
+PyObject* nb_matmul_fast(PyObject* a, PyObject* b) {
+  if (is_tensor_exact(a) && is_tensor_exact(b)) {
+    Tensor &x = *as_tensor(a), &y = *as_tensor(b);
+    if (x.ndim == 2 && y.ndim == 2 && x.sizes[1] == y.sizes[0] && x.dtype == y.dtype)
+      return guarded([&] { return mm(x, y, "matmul").release_py(); });
+  }
+  return nb_matmul(a, b);
+}
 
 Slot slot_neg{"neg"}, slot_abs{"abs"}, slot_invert{"bitwise_not"};
 PyObject* nb_neg(PyObject* a) { return unary(slot_neg, a); }
@@ -476,7 +487,7 @@ PyType_Slot tensor_slots[] = {SLOT(Py_tp_new, tensor_new),
                               SLOT(Py_nb_xor, nb_bitwise_xor),
                               SLOT(Py_nb_lshift, nb_bitwise_left_shift),
                               SLOT(Py_nb_rshift, nb_bitwise_right_shift),
-                              SLOT(Py_nb_matrix_multiply, nb_matmul),
+                              SLOT(Py_nb_matrix_multiply, nb_matmul_fast),
                               SLOT(Py_nb_inplace_add, nb_add_),
                               SLOT(Py_nb_inplace_subtract, nb_sub_),
                               SLOT(Py_nb_inplace_multiply, nb_mul_),

@@ -22,6 +22,7 @@ def run_rows(name, outputs, inputs, kinds, n_rows, row_len, as_dtype=None):
         address = _kernels[key] = rows.compile(tuple(t.dtype.name for t in inputs), kinds, tuple(t.dtype.name for t in outputs),
                                                as_dtype)
     _core._rows(address, outputs, inputs, kinds, n_rows, row_len)
+    return address
 
 
 def _scalar(value, dtype):
@@ -34,15 +35,26 @@ def _as_rows(input, dim):
     return (input if dim == input.dim() - 1 else input.transpose(dim, -1)).contiguous()
 
 
+_short = {}  # (name, dtype) -> address, for one contiguous input along its last dimension
+
+
 def _along(name, inputs, dim):
     """A row function of tensors of one shape, along dim; gives a tensor of that shape."""
     first = inputs[0]
+    address = _short.get((name, first.dtype))
+    if address is not None and dim == first.dim() - 1 and first.is_contiguous() and first.numel():
+        out = _core.empty_like(first)
+        length = first.shape[-1]
+        _core._rows(address, (out,), inputs, "vv", first.numel() // length, length)
+        return out
     if first.numel() == 0:
         return _core.empty_like(first)
     moved = [_as_rows(t, dim) for t in inputs]
     length = moved[0].shape[-1]
     out = _core.empty_like(moved[0])
-    run_rows(name, (out,), moved, "v" * (1 + len(moved)), out.numel() // length, length)
+    address = run_rows(name, (out,), moved, "v" * (1 + len(moved)), out.numel() // length, length)
+    if len(moved) == 1:
+        _short[name, out.dtype] = address
     return out if dim == first.dim() - 1 else out.transpose(dim, -1).contiguous()
 
 
@@ -96,7 +108,10 @@ def _prepare(input, dim, dtype, name):
         input = input.to(dtype)
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f"{name}: is not implemented for {input.dtype}; pass dtype=, for instance torch.float32.")
-    return input, reduced_dims(int(dim), input.dim(), name)
+    ndim = input.dim()
+    if type(dim) is int and 0 < ndim and -ndim <= dim < ndim:
+        return input, (dim % ndim,)
+    return input, reduced_dims(int(dim), ndim, name)
 
 
 @composite(namespaces=("torch", "special", "nn.functional"))
