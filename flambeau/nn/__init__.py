@@ -11,7 +11,8 @@ __getattr__, __dir__, __all__ = table_of_contents(
     __name__,
     {
         ".parameter": "Parameter Buffer UninitializedParameter UninitializedBuffer",
+        ".parallel": "DataParallel",
         **{".modules" + module: names for module, names in CONTENTS.items()},
     },
-    submodules=("functional", "init", "modules", "parameter", "utils"),
+    submodules=("functional", "init", "modules", "parallel", "parameter", "utils"),
 )

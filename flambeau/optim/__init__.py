@@ -21,6 +21,8 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".radam": "RAdam",
         ".asgd": "ASGD",
         ".rprop": "Rprop",
+        ".adafactor": "Adafactor",
+        ".muon": "Muon",
     },
     submodules=("lr_scheduler", "optimizer", "swa_utils"),
 )

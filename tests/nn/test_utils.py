@@ -61,10 +61,10 @@ def test_packing_round_trip():
 def test_packed_lstm_equals_each_sequence_alone():
     lstm = nn.LSTM(2, 3, num_layers=2, bidirectional=True)
     sequences = [torch.randn(n, 2) for n in (2, 5, 3)]
-    out, (h, c) = lstm(rnn.pack_sequence(sequences, enforce_sorted=False))
+    out, (h, _) = lstm(rnn.pack_sequence(sequences, enforce_sorted=False))
     padded, lengths = rnn.pad_packed_sequence(out)
     for i, sequence in enumerate(sequences):
-        alone, (h_alone, c_alone) = lstm(sequence)
+        alone, (h_alone, _) = lstm(sequence)
         part = padded[: int(lengths[i]), i]
         np.testing.assert_allclose(
             part.detach().numpy(), alone.detach().numpy(), rtol=1e-4, atol=1e-6

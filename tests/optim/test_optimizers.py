@@ -36,6 +36,7 @@ CONFIGURATIONS = [
     ("RAdam", {"lr": 0.1}),
     ("ASGD", {"lr": 0.1, "t0": 2}),
     ("Rprop", {"lr": 0.1}),
+    ("Adafactor", {"lr": 0.1, "weight_decay": 0.1}),
     ("LBFGS", {"lr": 0.5, "max_iter": 5}),
     ("LBFGS", {"max_iter": 5, "line_search_fn": "strong_wolfe"}),
 ]
@@ -231,6 +232,16 @@ def test_closure_records_and_its_loss_is_returned():
     with torch.no_grad():
         assert optimizer.step(closure).item() == 3
     assert math.isclose(p.item(), 0.7, rel_tol=1e-6)
+
+
+def test_muon_steps_are_nearly_orthogonal():
+    p = torch.zeros(3, 5, requires_grad=True)
+    p.grad = torch.randn(3, 5)
+    optim.Muon([p], lr=1.0, weight_decay=0.0).step()
+    values = np.linalg.svd(p.detach().numpy(), compute_uv=False)
+    assert (values > 0.5).all() and (values < 1.5).all()
+    with pytest.raises(ValueError, match="only supports 2D"):
+        optim.Muon([parameter()])
 
 
 def test_lbfgs_finds_the_minimum_of_rosenbrock():

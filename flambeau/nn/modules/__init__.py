@@ -12,6 +12,7 @@ CONTENTS = {
     ".activation": """ReLU SELU SiLU Mish Hardswish Hardsigmoid Hardtanh ReLU6 ELU CELU LeakyReLU
         RReLU PReLU Sigmoid Tanh LogSigmoid Softsign Tanhshrink GELU Softplus Hardshrink Softshrink
         Threshold GLU Softmax Softmin LogSoftmax Softmax2d""",
+    ".adaptive": "AdaptiveLogSoftmaxWithLoss",
     ".attention": "MultiheadAttention",
     ".batchnorm": "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm",
     ".conv": "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d",
@@ -24,6 +25,7 @@ CONTENTS = {
     ".lazy": """LazyLinear LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d LazyConvTranspose2d
         LazyConvTranspose3d LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyInstanceNorm1d
         LazyInstanceNorm2d LazyInstanceNorm3d""",
+    ".linear_cross_entropy": "LinearCrossEntropyLoss LinearCrossEntropyOptions",
     ".loss": """MSELoss L1Loss SmoothL1Loss HuberLoss PoissonNLLLoss GaussianNLLLoss KLDivLoss
         CrossEntropyLoss NLLLoss NLLLoss2d BCELoss BCEWithLogitsLoss SoftMarginLoss
         MultiLabelSoftMarginLoss MultiLabelMarginLoss HingeEmbeddingLoss CosineEmbeddingLoss

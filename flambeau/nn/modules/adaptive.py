@@ -1,0 +1,132 @@
+"""AdaptiveLogSoftmaxWithLoss: a softmax over very many classes, rare ones in clusters of their own.
+
+Source: Grave et al., 2016, arXiv:1609.04309.
+"""
+
+from collections import namedtuple
+
+import flambeau
+
+from .linear import Linear
+from .module import Module
+from .module_list import ModuleList
+from .sequential import Sequential
+
+_ASMoutput = namedtuple("_ASMoutput", ["output", "loss"])
+
+
+class AdaptiveLogSoftmaxWithLoss(Module):
+    """The log probability of the target class, and the mean negative log likelihood.
+
+    Args:
+        in_features (int): size of the input.
+        n_classes (int): number of classes, the frequent ones first.
+        cutoffs (sequence of int): where the head ends and each cluster but the last ends.
+        div_value (float): cluster i sees the input in in_features / div_value**(i + 1) dimensions.
+        head_bias (bool): whether the head has a bias.
+
+    Shape: input (N, in_features) or (in_features,), target (N,) or ().
+    """
+
+    def __init__(
+        self,
+        in_features,
+        n_classes,
+        cutoffs,
+        div_value=4.0,
+        head_bias=False,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        cutoffs = list(cutoffs)
+        if not cutoffs:
+            raise ValueError("cutoffs should be a sequence of length larger than 0")
+        if (
+            cutoffs != sorted(set(cutoffs))
+            or cutoffs[0] <= 0
+            or cutoffs[-1] > n_classes - 1
+            or any(int(cutoff) != cutoff for cutoff in cutoffs)
+        ):
+            raise ValueError(
+                "cutoffs should be a sequence of unique, positive integers sorted in an "
+                "increasing order, where each value is between 1 and n_classes-1"
+            )
+        made = {"device": device, "dtype": dtype}
+        self.in_features = in_features
+        self.n_classes = n_classes
+        self.cutoffs = [*cutoffs, n_classes]
+        self.div_value = div_value
+        self.head_bias = head_bias
+        self.shortlist_size = self.cutoffs[0]
+        self.n_clusters = len(self.cutoffs) - 1
+        self.head_size = self.shortlist_size + self.n_clusters
+        self.head = Linear(in_features, self.head_size, bias=head_bias, **made)
+        self.tail = ModuleList()
+        for i in range(self.n_clusters):
+            narrow = int(in_features // div_value ** (i + 1))
+            size = self.cutoffs[i + 1] - self.cutoffs[i]
+            self.tail.append(
+                Sequential(
+                    Linear(in_features, narrow, bias=False, **made),
+                    Linear(narrow, size, bias=False, **made),
+                )
+            )
+
+    def reset_parameters(self):
+        """Draw new weights."""
+        self.head.reset_parameters()
+        for narrow, wide in self.tail:
+            narrow.reset_parameters()
+            wide.reset_parameters()
+
+    def forward(self, input, target):
+        single = target.dim() == 0
+        if target.dim() > 1:
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+        if input.dim() != target.dim() + 1:
+            raise RuntimeError(
+                f"{target.dim()}D target tensor expects {target.dim() + 1}D input tensors, "
+                f"but found inputs with size {input.size()}"
+            )
+        if single:
+            input, target = input.unsqueeze(0), target.unsqueeze(0)
+        elif input.size(0) != target.size(0):
+            raise RuntimeError(
+                "Input and target should have the same size in the batch dimension."
+            )
+        if target.numel() and not bool(((target >= 0) & (target < self.n_classes)).all()):
+            raise RuntimeError(
+                f"Target values should be in [0, {self.n_classes - 1}], but values in range "
+                f"[{target.min().item()}, {target.max().item()}] were found. "
+            )
+        in_head = target.clamp(max=self.shortlist_size - 1)
+        output = input.new_zeros(target.size(0))
+        for i in range(self.n_clusters):
+            low, high = self.cutoffs[i], self.cutoffs[i + 1]
+            rows = ((target >= low) & (target < high)).nonzero().squeeze(1)
+            if rows.numel() == 0:
+                continue
+            within = self.tail[i](input.index_select(0, rows)).log_softmax(1)
+            wanted = (target.index_select(0, rows) - low).unsqueeze(1)
+            output = output.index_copy(0, rows, within.gather(1, wanted).squeeze(1))
+            in_head = flambeau.where(
+                (target >= low) & (target < high), self.shortlist_size + i, in_head
+            )
+        head = self.head(input).log_softmax(1)
+        output = output + head.gather(1, in_head.unsqueeze(1)).squeeze(1)
+        loss = (-output).mean()
+        return _ASMoutput(output.squeeze(0) if single else output, loss)
+
+    def log_prob(self, input):
+        """(N, n_classes): the log probability of every class."""
+        head = self.head(input).log_softmax(1)
+        parts = [head[:, : self.shortlist_size]]
+        for i, cluster in enumerate(self.tail):
+            own = cluster(input).log_softmax(1)
+            parts.append(own + head[:, self.shortlist_size + i].unsqueeze(1))
+        return flambeau.cat(parts, 1)
+
+    def predict(self, input):
+        """(N,): the most probable class."""
+        return self.log_prob(input).argmax(1)

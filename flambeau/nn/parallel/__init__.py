@@ -1,0 +1,7 @@
+"""Modules that spread their work over devices."""
+
+from ..lazy_names import table_of_contents
+
+__getattr__, __dir__, __all__ = table_of_contents(
+    __name__, {".devices": "DataParallel data_parallel"}
+)

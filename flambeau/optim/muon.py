@@ -1,0 +1,104 @@
+"""Muon."""
+
+import math
+
+import flambeau
+
+from .optimizer import Optimizer
+from .options import number, with_gradients, zeros_like
+
+__all__ = ["Muon"]
+
+
+class Muon(Optimizer):
+    """SGD with momentum whose step, a matrix, is replaced by the nearest orthogonal one.
+
+    Args:
+        momentum (float): how much of the running mean of gradients stays.
+        nesterov (bool): step by a mean of the gradient and the running mean.
+        ns_coefficients, ns_steps, eps: of the Newton-Schulz iteration, which runs in bfloat16.
+        adjust_lr_fn (str): "original", lr * sqrt(max(1, rows / columns)); or "match_rms_adamw",
+            lr * 0.2 * sqrt(max(rows, columns)).
+        weight_decay (float): the parameter shrinks by lr * weight_decay.
+
+    Source: Jordan et al., 2024, "Muon: an optimizer for hidden layers in neural networks".
+    """
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        weight_decay=0.1,
+        momentum=0.95,
+        nesterov=True,
+        ns_coefficients=(3.4445, -4.775, 2.0315),
+        eps=1e-7,
+        ns_steps=5,
+        adjust_lr_fn=None,
+    ):
+        if isinstance(lr, flambeau.Tensor) and lr.numel() != 1:
+            raise ValueError("Tensor lr must be 1-element")
+        if not lr >= 0.0:
+            raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
+        if not momentum >= 0.0:
+            raise ValueError(f"momentum should be >= 0 but is: {momentum}")
+        if not weight_decay >= 0.0:
+            raise ValueError(f"weight decay should be >= 0 but is: {weight_decay}")
+        if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
+            raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "weight_decay": weight_decay,
+                "momentum": momentum,
+                "nesterov": nesterov,
+                "ns_coefficients": ns_coefficients,
+                "eps": eps,
+                "ns_steps": ns_steps,
+                "adjust_lr_fn": adjust_lr_fn,
+            },
+        )
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.dim() != 2:
+                    raise ValueError(
+                        "Muon only supports 2D parameters whereas we found a parameter with "
+                        f"size: {parameter.size()}"
+                    )
+
+    def update(self, group):
+        lr, momentum = number(group["lr"]), group["momentum"]
+        for parameter, grad in with_gradients(group):
+            state = self.state[parameter]
+            if "momentum_buffer" not in state:
+                state["momentum_buffer"] = zeros_like(grad)
+            mean = state["momentum_buffer"].lerp_(grad, 1 - momentum)
+            step = grad.lerp(mean, momentum) if group["nesterov"] else mean
+            step = _orthogonal(step, group["ns_coefficients"], group["ns_steps"], group["eps"])
+            rows, columns = parameter.shape
+            if group["adjust_lr_fn"] == "match_rms_adamw":
+                length = lr * 0.2 * math.sqrt(max(rows, columns))
+            else:
+                length = lr * math.sqrt(max(1, rows / columns))
+            parameter.mul_(1 - lr * group["weight_decay"])
+            parameter.add_(step.to(parameter.dtype), alpha=-length)
+
+
+def _orthogonal(matrix, coefficients, steps, eps):
+    """Nearly U @ V.T of the matrix's singular value decomposition, by Newton-Schulz iteration."""
+    a, b, c = coefficients
+    x = matrix.to(flambeau.bfloat16)
+    tall = x.size(0) > x.size(1)
+    x = x.t() if tall else x
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        # Products and sums in float32, one rounding each.
+        wide = x.float()
+        gram = _rounded(wide @ wide.t())
+        x = (a * wide + _rounded(b * gram + c * (gram @ gram)) @ wide).to(flambeau.bfloat16)
+    return x.t() if tall else x
+
+
+def _rounded(values):
+    return values.to(flambeau.bfloat16).float()

@@ -1,0 +1,76 @@
+"""Layers that are more than a call of their function."""
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+from flambeau import nn
+
+
+def test_adaptive_softmax_is_a_distribution():
+    layer = nn.AdaptiveLogSoftmaxWithLoss(16, 20, [5, 10], div_value=2.0)
+    x, target = torch.randn(6, 16), torch.tensor([0, 4, 5, 9, 10, 19])
+    output, loss = layer(x, target)
+    table = layer.log_prob(x)
+    np.testing.assert_allclose(table.exp().sum(1).detach().numpy(), np.ones(6), rtol=1e-5)
+    picked = table.gather(1, target.unsqueeze(1)).squeeze(1)
+    np.testing.assert_allclose(output.detach().numpy(), picked.detach().numpy(), rtol=1e-5)
+    assert abs(loss.item() + output.mean().item()) < 1e-6
+    assert layer.predict(x).tolist() == table.argmax(1).tolist()
+    with pytest.raises(RuntimeError, match=r"Target values should be in \[0, 19\]"):
+        layer(x, target + 1)
+    with pytest.raises(ValueError, match="increasing order"):
+        nn.AdaptiveLogSoftmaxWithLoss(16, 20, [5, 4])
+
+
+def test_linear_cross_entropy_is_both():
+    layer = nn.LinearCrossEntropyLoss(4, 3, bias=True)
+    x, target = torch.randn(5, 4), torch.tensor([0, 1, 2, 0, 1])
+    both = nn.functional.cross_entropy(layer.linear(x), target)
+    assert abs(layer(x, target).item() - both.item()) < 1e-6
+
+
+def test_data_parallel_calls_its_module():
+    layer = nn.DataParallel(nn.Linear(2, 3))
+    x = torch.ones(1, 2)
+    assert list(layer.state_dict()) == ["module.weight", "module.bias"]
+    assert bool((layer(x) == layer.module(x)).all())
+
+
+def test_multihead_attention_masks():
+    attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    x = torch.randn(2, 4, 8)
+    future = torch.ones(4, 4, dtype=torch.bool).triu(1)
+    out, weights = attention(x, x, x, attn_mask=future)
+    assert out.shape == (2, 4, 8) and bool((weights.triu(1) == 0).all())
+    padding = torch.tensor([[False] * 4, [False, False, True, True]])
+    _, weights = attention(x, x, x, key_padding_mask=padding, average_attn_weights=False)
+    assert weights.shape == (2, 2, 4, 4) and bool((weights[1, :, :, 2:] == 0).all())
+
+
+def test_batch_norm_statistics_by_average():
+    norm = nn.BatchNorm1d(1, momentum=None)
+    for value in (1.0, 3.0):
+        norm(torch.tensor([[value - 1], [value + 1]]))
+    assert norm.running_mean.item() == 2.0 and norm.num_batches_tracked.item() == 2
+    norm.eval()
+    before = norm.running_mean.item()
+    norm(torch.zeros(2, 1))
+    assert norm.running_mean.item() == before
+
+
+def test_embedding_padding_row():
+    table = nn.Embedding(4, 2, padding_idx=-1)
+    assert table.padding_idx == 3 and table.weight[3].tolist() == [0.0, 0.0]
+    table(torch.tensor([3, 1])).sum().backward()
+    assert table.weight.grad.tolist() == [[0, 0], [1, 1], [0, 0], [0, 0]]
+    frozen = nn.Embedding.from_pretrained(torch.ones(2, 3))
+    assert not frozen.weight.requires_grad
+
+
+def test_transposed_convolution_output_size():
+    layer = nn.ConvTranspose2d(1, 1, 3, stride=2)
+    x = torch.ones(1, 1, 4, 4)
+    assert layer(x, output_size=(10, 9)).shape == (1, 1, 10, 9)
+    with pytest.raises(ValueError, match="valid sizes range"):
+        layer(x, output_size=(12, 9))
