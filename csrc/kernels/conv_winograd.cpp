@@ -150,8 +150,10 @@ bool winograd_fits(const Correlation& c) {
   if (depth.tap.size() != 1 || depth.count != 1 || depth.source_size != 1 || depth.target_size != 1) return false;
   if (!axis_fits(rows) || !axis_fits(columns)) return false;
   if (rows.target_start != 0 || columns.target_start != 0) return false;
-  // Below, the transforms cost more than the products they save.
-  return c.n_source >= 32 && c.n_target >= 32;
+  // Below 32 channels the transforms cost more than the products they save, and with few tiles those of
+  // the weights do: 36 floats each, written and read. Above 2**19 weights these take over 75 MB.
+  const int64_t n_tiles = c.n_items * ceil_div(rows.count, 4) * ceil_div(columns.count, 4);
+  return c.n_source >= 32 && c.n_target >= 32 && n_tiles >= 48 && c.n_source * c.n_target <= (1 << 19);
 }
 
 namespace {
