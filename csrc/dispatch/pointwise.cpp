@@ -618,7 +618,7 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
     if (is_tensor(o)) {
       parsed[i].tensor = as_tensor(o);
       any_tensor = true;
-    } else if (is_number(o)) {
+    } else if (is_number(o) && !(record.tensors >> i & 1)) {
       parsed[i].number = o;
     } else {
       bad_argument(record, i, o);
@@ -655,7 +655,7 @@ std::string text_attribute(PyObject* spec, const char* attribute) {
   return text;
 }
 
-// Pointwise(spec, inplace_of=None): spec has name, args (names), n_inputs, defaults, keep, compute, result,
+// Pointwise(spec, inplace_of=None): spec has name, args (names), n_inputs, defaults, keep, tensors, compute, result,
 // differentiable, uses_index.
 PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
   PyObject *spec, *shared = nullptr;
@@ -695,6 +695,7 @@ PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
         record->defaults.push_back(value == Py_None ? Object() : Object::borrow(value));
       }
       record->keep = static_cast<uint32_t>(integer("keep"));
+      record->tensors = static_cast<uint32_t>(integer("tensors"));
       record->differentiable = integer("differentiable") != 0;
       record->uses_index = integer("uses_index") != 0;
       record->compute = text_attribute(spec, "compute") == "floating" ? Pointwise::Compute::floating : Pointwise::Compute::promoted;

@@ -29,6 +29,7 @@ struct Pointwise {
   int n_args = 0;    // inputs and scalar parameters
   std::vector<Object> arg_names, defaults;
   uint32_t keep = 0;  // inputs that stay out of promotion (a condition)
+  uint32_t tensors = 0;  // inputs for which a number is refused
   Compute compute = Compute::promoted;
   Result result = Result::same;
   bool differentiable = true;

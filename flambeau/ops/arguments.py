@@ -1,5 +1,7 @@
 """Checks of dimensions and dtypes that many families share; they raise what PyTorch raises."""
 
+from .. import _core
+
 
 def wrap_dim(dim, ndim, operator):
     """`dim` counted from the front: negative ones count from behind, a 0-dim tensor has dims -1 and 0."""
@@ -32,6 +34,16 @@ def sequence(first, rest):
     if not rest and isinstance(first, (tuple, list)):
         return tuple(first)
     return (first, *rest)
+
+
+def require_tensors(operator, **values):
+    """Raise unless every value is a tensor; the keywords are the names of the arguments."""
+    for position, (name, value) in enumerate(values.items(), 1):
+        if not isinstance(value, _core.Tensor):
+            raise TypeError(
+                f"{operator}(): argument '{name}' (position {position}) must be Tensor, "
+                f"not {type(value).__name__}."
+            )
 
 
 def require_floating(tensor, operator, complex_too=True):

@@ -5,37 +5,37 @@ from ..kernels import language as k
 from .declare import METHODS, pointwise
 
 
-@pointwise(result="bool")
+@pointwise(result="bool", tensors=("input",))
 def eq(input, other):
     """True where input == other."""
     return input == other
 
 
-@pointwise(result="bool", aliases=("not_equal",))
+@pointwise(result="bool", aliases=("not_equal",), tensors=("input",))
 def ne(input, other):
     """True where input != other."""
     return input != other
 
 
-@pointwise(result="bool", aliases=("less",))
+@pointwise(result="bool", aliases=("less",), tensors=("input",))
 def lt(input, other):
     """True where input < other."""
     return input < other
 
 
-@pointwise(result="bool", aliases=("less_equal",))
+@pointwise(result="bool", aliases=("less_equal",), tensors=("input",))
 def le(input, other):
     """True where input <= other."""
     return input <= other
 
 
-@pointwise(result="bool", aliases=("greater",))
+@pointwise(result="bool", aliases=("greater",), tensors=("input",))
 def gt(input, other):
     """True where input > other."""
     return input > other
 
 
-@pointwise(result="bool", aliases=("greater_equal",))
+@pointwise(result="bool", aliases=("greater_equal",), tensors=("input",))
 def ge(input, other):
     """True where input >= other."""
     return input >= other
@@ -87,19 +87,19 @@ def isreal(input):
     return k.imag(input) == 0
 
 
-@pointwise(result="bool")
+@pointwise(result="bool", tensors=("input", "other"))
 def logical_and(input, other):
     """True where both are nonzero."""
     return k.logical_and(input, other)
 
 
-@pointwise(result="bool")
+@pointwise(result="bool", tensors=("input", "other"))
 def logical_or(input, other):
     """True where either is nonzero."""
     return k.logical_or(input, other)
 
 
-@pointwise(result="bool")
+@pointwise(result="bool", tensors=("input", "other"))
 def logical_xor(input, other):
     """True where exactly one is nonzero."""
     return k.logical_xor(input, other)

@@ -3,6 +3,7 @@
 from .. import _core
 from ..kernels import language as k
 from . import public as fl
+from .arguments import require_tensors
 from .declare import METHODS, composite, make_pointwise, pointwise, register
 
 _conj = pointwise(lambda input: k.conj(input), name="conj_physical")
@@ -95,4 +96,5 @@ def complex(real, imag):
 @composite(method=False)
 def polar(abs, angle):
     """abs * exp(i * angle)."""
+    require_tensors("polar", abs=abs, angle=angle)
     return complex(abs * angle.cos(), abs * angle.sin())

@@ -34,7 +34,7 @@ def register(name, function, *, method=False, namespaces=("torch",)):
 class PointwiseSpec:
     """What the core asks of a pointwise operator: its arguments, its kernels, its derivatives."""
 
-    def __init__(self, name, fn, args, n_inputs, defaults, *, keep=0, compute="promoted", result="same",
+    def __init__(self, name, fn, args, n_inputs, defaults, *, keep=0, tensors=0, compute="promoted", result="same",
                  differentiable=True, map=None):
         self.name = name
         self.fn = fn
@@ -42,6 +42,7 @@ class PointwiseSpec:
         self.n_inputs = n_inputs
         self.defaults = defaults
         self.keep = keep
+        self.tensors = tensors
         self.compute = compute
         self.result = result
         self.differentiable = differentiable
@@ -101,7 +102,7 @@ def _argument_names(fn, skip=0):
     return names, tuple(defaults), n - skip
 
 
-def make_pointwise(fn, *, name=None, keep=(), compute="promoted", result="same", differentiable=True):
+def make_pointwise(fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True):
     """The native callable of a pointwise function, registered nowhere."""
     name = name or fn.__name__
     names, defaults, positional = _argument_names(fn)
@@ -112,9 +113,11 @@ def make_pointwise(fn, *, name=None, keep=(), compute="promoted", result="same",
         def scalar(*values):
             return fn(*values[:positional], **dict(zip(names[positional:], values[positional:], strict=True)))
 
-    mask = sum(1 << names.index(k) for k in keep)
+    def mask(chosen):
+        return sum(1 << names.index(k) for k in chosen)
+
     spec = PointwiseSpec(name, scalar, names, n_inputs, tuple(None if d is ... else d for d in defaults),
-                         keep=mask, compute=compute, result=result, differentiable=differentiable)
+                         keep=mask(keep), tensors=mask(tensors), compute=compute, result=result, differentiable=differentiable)
     operator = _core.Pointwise(spec)
     operator.__name__ = operator.__qualname__ = name
     operator.__doc__ = fn.__doc__
@@ -132,7 +135,7 @@ def make_pointwise(fn, *, name=None, keep=(), compute="promoted", result="same",
 
 
 def pointwise(fn=None, *, name=None, method=True, function=True, inplace=True, namespaces=("torch",), aliases=(),
-              keep=(), compute="promoted", result="same", differentiable=True):
+              keep=(), tensors=(), compute="promoted", result="same", differentiable=True):
     """Declares an operator by its scalar expression.
 
     Positional arguments without a default are tensors (or numbers), the others scalar parameters.
@@ -142,16 +145,17 @@ def pointwise(fn=None, *, name=None, method=True, function=True, inplace=True, n
         namespaces: where the function is public beside being a method.
         aliases: other public names of the same operator.
         keep: arguments left out of type promotion (a condition).
+        tensors: arguments for which a number is refused, as PyTorch does.
         compute: "promoted", or "floating": integers are computed in the default dtype.
         result: "same" as computed in, "bool", "real" (of complex) or "int64".
         differentiable: False if no gradient flows.
     """
     if fn is None:
         return functools.partial(pointwise, name=name, method=method, function=function, inplace=inplace,
-                                 namespaces=namespaces, aliases=aliases, keep=keep, compute=compute,
+                                 namespaces=namespaces, aliases=aliases, keep=keep, tensors=tensors, compute=compute,
                                  result=result, differentiable=differentiable)
     name = name or fn.__name__
-    operator = make_pointwise(fn, name=name, keep=keep, compute=compute, result=result, differentiable=differentiable)
+    operator = make_pointwise(fn, name=name, keep=keep, tensors=tensors, compute=compute, result=result, differentiable=differentiable)
     POINTWISE[name] = operator
     for public in (name, *aliases):
         register(public, operator, method=method, namespaces=namespaces if function else ())

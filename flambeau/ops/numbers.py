@@ -4,9 +4,9 @@ import functools
 import math
 from collections import namedtuple
 
-from .. import _core
 from ..kernels import language as k
 from . import public as fl
+from .arguments import require_tensors, wrap_dims
 from .declare import composite, pointwise, primitive, register
 from .lapack import array, tensor
 
@@ -15,12 +15,13 @@ _FrexpResult = namedtuple("frexp", "mantissa exponent")
 
 def _integers(operator, input, other):
     """Both as arrays of the dtype of the result."""
+    require_tensors(operator, input=input, other=other)
     dtype = fl.result_type(input, other)
     if dtype.is_floating_point or dtype.is_complex or dtype is fl.bool:
         raise RuntimeError(
             f'{operator}: "{operator}_cpu" not implemented for {dtype}. It needs integers.'
         )
-    return [array(fl.as_tensor(value).to(dtype)) for value in (input, other)]
+    return [array(value.to(dtype)) for value in (input, other)]
 
 
 @composite(inplace=True)
@@ -28,8 +29,7 @@ def gcd(input, other):
     """The greatest common divisor, element by element; gcd(0, 0) = 0."""
     import numpy
 
-    like = input if isinstance(input, _core.Tensor) else other
-    return tensor(numpy.gcd(*_integers("gcd", input, other)), like)
+    return tensor(numpy.gcd(*_integers("gcd", input, other)), input)
 
 
 @composite(inplace=True)
@@ -37,8 +37,7 @@ def lcm(input, other):
     """The least common multiple, element by element; lcm(0, x) = 0."""
     import numpy
 
-    like = input if isinstance(input, _core.Tensor) else other
-    return tensor(numpy.lcm(*_integers("lcm", input, other)), like)
+    return tensor(numpy.lcm(*_integers("lcm", input, other)), input)
 
 
 @primitive(method=False, function=False)
@@ -156,8 +155,6 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0):
         mode (int): 0 is the only one.
     """
     import numpy
-
-    from .arguments import wrap_dims
 
     if mode != 0:
         raise RuntimeError(f"hash_tensor: Unknown mode {mode}; only 0 (exclusive or) is supported.")

@@ -2,6 +2,7 @@
 
 from .. import _core
 from ..kernels import language as k
+from .arguments import require_tensors
 from .declare import METHODS, composite, make_pointwise, pointwise, register
 
 copy = make_pointwise(lambda x: x, name="copy")
@@ -20,7 +21,7 @@ def sub(input, other, *, alpha=1):
     return input - alpha * other
 
 
-@pointwise(inplace=False)
+@pointwise(inplace=False, tensors=("input",))
 def rsub(input, other, *, alpha=1):
     """other - alpha * input."""
     return other - alpha * input
@@ -84,7 +85,7 @@ def remainder(input, other):
     return k.remainder(input, other)
 
 
-@pointwise
+@pointwise(tensors=("input",))
 def fmod(input, other):
     """The remainder of the division rounded towards zero: the sign of input."""
     return k.fmod(input, other)
@@ -164,6 +165,7 @@ def pow(input, exponent, *, out=None):
     """input to the power exponent; either may be a number."""
     kind = type(exponent)
     if kind is int or kind is float:
+        require_tensors("pow", input=input)
         _check_integer_power(input, exponent)
         simple = _SIMPLE_POWERS.get(exponent)
         if simple is not None and (kind is int or input.dtype.is_floating_point or input.dtype.is_complex):
@@ -272,13 +274,13 @@ def addcdiv(input, tensor1, tensor2, *, value=1):
     return input + value * (tensor1 / tensor2)
 
 
-@pointwise
+@pointwise(tensors=("input", "other"))
 def maximum(input, other):
     """The larger of both; NaN if either is."""
     return k.maximum(input, other)
 
 
-@pointwise
+@pointwise(tensors=("input", "other"))
 def minimum(input, other):
     """The smaller of both; NaN if either is."""
     return k.minimum(input, other)
@@ -288,19 +290,19 @@ for _name in ("maximum_", "minimum_"):
     METHODS.pop(_name)
 
 
-@pointwise(inplace=False)
+@pointwise(inplace=False, tensors=("input", "other"))
 def fmax(input, other):
     """The larger of both; a NaN loses against a number."""
     return k.fmax(input, other)
 
 
-@pointwise(inplace=False)
+@pointwise(inplace=False, tensors=("input", "other"))
 def fmin(input, other):
     """The smaller of both; a NaN loses against a number."""
     return k.fmin(input, other)
 
 
-@pointwise
+@pointwise(tensors=("input",))
 def clamp_min(input, min):
     """input, but at least min."""
     return k.maximum(input, min)
@@ -317,7 +319,7 @@ def _(grad_output, input, min, result):
     return k.where(input < min, grad_output, 0)
 
 
-@pointwise
+@pointwise(tensors=("input",))
 def clamp_max(input, max):
     """input, but at most max."""
     return k.minimum(input, max)
@@ -374,19 +376,19 @@ for _name in ("clamp", "clip"):
 clamp = METHODS["clamp"]
 
 
-@pointwise(compute="floating", inplace=True)
+@pointwise(compute="floating", inplace=True, tensors=("input", "other"))
 def hypot(input, other):
     """sqrt(input**2 + other**2) without overflow in between."""
     return k.hypot(input, other)
 
 
-@pointwise(compute="floating", aliases=("arctan2",))
+@pointwise(compute="floating", aliases=("arctan2",), tensors=("input", "other"))
 def atan2(input, other):
     """The angle of the point (other, input)."""
     return k.atan2(input, other)
 
 
-@pointwise(compute="floating")
+@pointwise(compute="floating", tensors=("input",))
 def copysign(input, other):
     """The magnitude of input with the sign of other."""
     return k.copysign(input, other)
@@ -395,7 +397,7 @@ def copysign(input, other):
 copysign.spec.compute = "floating"
 
 
-@pointwise
+@pointwise(tensors=("input", "other"))
 def nextafter(input, other):
     """The next representable value from input towards other. Gradient: that of input, where they differ."""
     return k.nextafter(input, other)
@@ -411,13 +413,13 @@ def _(grad_output, input, other, result):
     return grad_output * 0
 
 
-@pointwise(compute="floating")
+@pointwise(compute="floating", tensors=("input", "other"))
 def ldexp(input, other):
     """input * 2**other."""
     return input * k.exp2(other)
 
 
-@pointwise(compute="floating", inplace=False)
+@pointwise(compute="floating", inplace=False, tensors=("input", "other"))
 def logaddexp(input, other):
     """log(exp(input) + exp(other)) without overflow."""
     swap = k.real(input) < k.real(other)
@@ -436,7 +438,7 @@ def _(grad_output, input, other, result):
     return grad_output / k.conj(1 + k.exp(input - other))
 
 
-@pointwise(compute="floating", inplace=False)
+@pointwise(compute="floating", inplace=False, tensors=("input", "other"))
 def logaddexp2(input, other):
     """log2(2**input + 2**other) without overflow."""
     larger = k.maximum(input, other)
@@ -545,7 +547,7 @@ def masked_fill_(input, mask, value):
     return _masked_fill_(input, mask, _check_mask(input, mask, value, "masked_fill_"))
 
 
-@pointwise(inplace=True)
+@pointwise(inplace=True, tensors=("input", "values"))
 def heaviside(input, values):
     """0 below 0, 1 above 0, values at 0."""
     return k.where(input == 0, values, k.where(input > 0, 1, 0))

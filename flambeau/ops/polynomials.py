@@ -6,7 +6,9 @@ keeps the value at its own. A negative degree gives 0, a fraction of a degree is
 
 import math
 
+from .. import _core
 from . import public as fl
+from .arguments import require_tensors
 from .declare import composite
 
 _polynomial = composite(namespaces=("special",), method=False)
@@ -14,6 +16,8 @@ _polynomial = composite(namespaces=("special",), method=False)
 
 def _arguments(operator, input, n):
     """(input, n) as tensors of one floating dtype and one shape; n holds integers."""
+    if not isinstance(n, _core.Tensor):
+        require_tensors(f"special.{operator}", input=input)
     dtype = fl.result_type(input, n)
     if dtype.is_complex or dtype in (fl.float16, fl.bfloat16):
         raise RuntimeError(f'special.{operator}: "{operator}_cpu" not implemented for {dtype}')

@@ -305,6 +305,8 @@ cauchy_ = _by_uniform("cauchy_", _cauchy, "Fills with numbers of the Cauchy dist
 
 def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
     """Fills with exp of numbers of the normal distribution."""
+    if not std > 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
     return normal_(self, mean, std, generator=generator).exp_()
 
 

@@ -3,6 +3,7 @@
 import functools
 
 from .. import _core
+from .arguments import require_tensors
 from .declare import METHODS, composite, primitive, register
 from .results import result_type
 
@@ -242,6 +243,7 @@ def _with_index(reduction, whole, pair, name):
         return zeros.scatter(ctx.dim, indices, grad_output), None, None
 
     def select(input, dim=None, keepdim=False, *, other=None, out=None, **named):
+        require_tensors(name, input=input)
         if named:
             dim = named.pop("axis", dim)
             keepdim = named.pop("keepdims", keepdim)

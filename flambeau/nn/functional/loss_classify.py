@@ -273,6 +273,11 @@ def linear_cross_entropy(
     Shape: input (*B, F), linear_weight (C, *S, F), linear_bias (C, *S); the scores are (*B, C, *S).
     options, which in PyTorch choose how the work is cut into pieces, change nothing here.
     """
+    if linear_weight.dim() > 2 and input.dim() < 2:
+        raise RuntimeError(
+            f"linear_cross_entropy: K-dimensional loss defined by linear_weight shape "
+            f"{tuple(linear_weight.shape)} requires batched input, got {tuple(input.shape)}"
+        )
     scores = input @ linear_weight.reshape(-1, linear_weight.shape[-1]).T
     scores = scores.reshape(*input.shape[:-1], *linear_weight.shape[:-1])
     if linear_bias is not None:
