@@ -5,7 +5,6 @@ of versions and the count of gradients are its work.
 """
 
 import functools
-import inspect
 
 from .. import _core
 from .grad_mode import no_grad
@@ -93,6 +92,8 @@ class Function:
         if kwargs:
             if not with_setup:
                 raise TypeError(f"{cls.__name__}.apply() takes no keyword arguments")
+            import inspect
+
             bound = inspect.signature(cls.forward).bind(*args, **kwargs)
             bound.apply_defaults()
             args = bound.args

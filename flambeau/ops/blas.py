@@ -5,15 +5,18 @@ from .declare import NAMESPACES, composite
 
 
 def load():
-    """Opens the OpenBLAS of the scipy-openblas32 wheel; the core calls this before its first product."""
+    """Opens the OpenBLAS of the scipy-openblas32 wheel; the core calls this before its first product.
+
+    The wheel is found but not imported: its import alone takes longer than most programs' first step.
+    """
+    from importlib.util import find_spec
     from pathlib import Path
 
-    try:
-        import scipy_openblas32
-    except ImportError as error:
-        raise ImportError("matrix products need scipy-openblas32, which is not installed. Run: pip install scipy-openblas32") from error
-    folder = Path(scipy_openblas32.get_lib_dir())
-    found = sorted(folder.glob(f"lib{scipy_openblas32.get_library()}*")) or sorted(folder.glob("lib*openblas*"))
+    spec = find_spec("scipy_openblas32")
+    if spec is None:
+        raise ImportError("matrix products need scipy-openblas32, which is not installed. Run: pip install scipy-openblas32")
+    folder = Path(spec.submodule_search_locations[0]) / "lib"
+    found = sorted(folder.glob("libscipy_openblas*.so*")) or sorted(folder.glob("lib*openblas*"))
     if not found:
         raise ImportError(f"scipy-openblas32 has no library in {folder}. Reinstall it.")
     _core._blas_load(str(found[0]))

@@ -1,6 +1,5 @@
 """Update rules: what one step does to one element, and how it is applied to lists of tensors."""
 
-import inspect
 import operator
 
 import flambeau
@@ -21,9 +20,10 @@ class Rule:
     """
 
     def __init__(self, function, updates):
-        parameters = inspect.signature(function).parameters.values()
-        self.tensors = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
-        self.numbers = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        # From the code object: importing inspect would cost 20 ms.
+        code = function.__code__
+        names, n = code.co_varnames, code.co_argcount
+        self.tensors, self.numbers = list(names[:n]), list(names[n : n + code.co_kwonlyargcount])
         self.updates = [self.tensors.index(name) for name in updates.split()]
         self.function = function
         self._results = None
