@@ -114,6 +114,10 @@ def _plan(name, n, shape, kernel_size, stride, padding, dilation, ceil_mode):
     if min(out) < 1 or channels == 0:
         raise RuntimeError(f"{name}: Given input size: ({'x'.join(map(str, (channels, *sizes)))}). Calculated output size: "
                            f"({'x'.join(map(str, (channels, *out)))}). Output size is too small.")
+    for size, o, k, s, p, d in zip(sizes, out, kernel, stride, padding, dilation, strict=True):
+        # With dilation a window may step over the whole input: it would have no maximum.
+        if d > 1 and any(all(not 0 <= i * s - p + t * d < size for t in range(k)) for i in range(o)):
+            raise RuntimeError(f"{name}: a window of kernel_size={k}, padding={p} and dilation={d} holds no element of a dimension of size {size}.")
     return sizes, out, kernel, stride, padding, dilation
 
 

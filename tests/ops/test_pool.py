@@ -164,6 +164,7 @@ def test_pools_take_views_and_no_batch():
     (lambda x: torch.max_pool2d(x, 2, 0), "non-positive stride"),
     (lambda x: torch.max_pool2d(x, 20), "Output size is too small"),
     (lambda x: torch.max_pool2d(x[0, 0], 2), "Expected 3D or 4D"),
+    (lambda x: torch.max_pool1d(x[:, 0, :, :1], 2, 1, 1, 2), "holds no element"),
     (lambda x: pool.avg_pool2d(x, 2, divisor_override=0), "divisor must be not zero"),
     (lambda x: pool.adaptive_avg_pool2d(x, (1, 2, 3)), "must be 2 values"),
 ])
