@@ -1,8 +1,9 @@
 """Matrices as products of triangular, orthogonal and permutation ones."""
 
+from . import lapack_calls
 from . import public as fl
 from .declare import composite, primitive
-from .lapack import array, check_matrices, lapack_errors, stacked, tensor
+from .lapack import array, check_matrices, stacked, tensor
 from .results import lazy_result_type
 
 _CholeskyExResult = lazy_result_type("linalg_cholesky_ex", "L info")
@@ -12,19 +13,17 @@ _LuFactorResult = lazy_result_type("linalg_lu_factor", "LU pivots")
 _LuFactorExResult = lazy_result_type("linalg_lu_factor_ex", "LU pivots info")
 _LuCompactResult = lazy_result_type("lu", "LU pivots info")
 _LuUnpackResult = lazy_result_type("lu_unpack", "P L U")
+_LdlFactorResult = lazy_result_type("linalg_ldl_factor", "LD pivots")
+_LdlFactorExResult = lazy_result_type("linalg_ldl_factor_ex", "LD pivots info")
 _GeqrfResult = lazy_result_type("geqrf", "a tau")
 
 
 @primitive(method=False, function=False)
 def _cholesky(ctx, A, operator):
     """A = L L^H. With dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half the diagonal."""
-    import numpy
-
-    with lapack_errors(
-        operator,
-        "The factorization could not be completed because the input is not positive-definite",
-    ):
-        L = tensor(numpy.linalg.cholesky(array(A)), A)
+    values = array(A)
+    sentence = "The factorization could not be completed because the input is not positive-definite"
+    L = tensor(lapack_calls.cholesky(stacked(values), operator, sentence).reshape(values.shape), A)
     ctx.save_for_backward(L)
     return L
 
@@ -237,39 +236,12 @@ def ormqr(input, tau, other, left=True, transpose=False):
     return Q @ other if left else other @ Q
 
 
-def _partial_pivoting(values):
-    """LU in place on a stack of matrices, with LAPACK's 1-based row swaps.
-
-    Row by row over the whole stack; numpy.linalg has no LU.
-    """
-    import numpy
-
-    count, m, n = values.shape
-    k = min(m, n)
-    pivots = numpy.empty((count, k), numpy.int32)
-    every = numpy.arange(count)
-    for i in range(k):
-        column = values[:, i:, i]
-        # LAPACK measures complex pivots by abs(real) + abs(imag).
-        choice = i + (abs(column.real) + abs(column.imag)).argmax(1)
-        pivots[:, i] = choice + 1
-        row = values[every, choice].copy()
-        values[every, choice] = values[:, i]
-        values[:, i] = row
-        pivot = values[:, i, i][:, None]
-        below = values[:, i + 1 :, i]
-        below[...] = numpy.divide(below, pivot, out=numpy.zeros_like(below), where=pivot != 0)
-        values[:, i + 1 :, i + 1 :] -= below[:, :, None] * values[:, i, None, i + 1 :]
-    return pivots
-
-
 @primitive(method=False, function=False)
 def _lu_factor(ctx, A):
     """P A = L U in one matrix, with the row swaps as LAPACK writes them."""
     values = array(A)
-    flat = stacked(values).copy()
-    pivots = _partial_pivoting(flat)
-    LU = tensor(flat.reshape(values.shape), A)
+    LU, pivots = lapack_calls.lu_factor(stacked(values))
+    LU = tensor(LU.reshape(values.shape), A)
     pivots = tensor(pivots.reshape(*values.shape[:-2], min(values.shape[-2:])), A)
     ctx.mark_non_differentiable(pivots)
     ctx.save_for_backward(LU, pivots)
@@ -402,3 +374,43 @@ def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
 def lu_solve(b, LU_data, LU_pivots):
     """X with A @ X = b, given `linalg.lu_factor` of A."""
     return linalg_lu_solve(LU_data, LU_pivots, b)
+
+
+@composite(name="ldl_factor_ex", namespaces=("linalg",), method=False)
+def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False):
+    """(LD, pivots, info): L and block-diagonal D of symmetric (or Hermitian) A = L D L^T in one matrix."""
+    check_matrices("linalg.ldl_factor_ex", A, square=True)
+    values = array(A)
+    LD, pivots, info = lapack_calls.ldl_factor(stacked(values), hermitian)
+    batch = values.shape[:-2]
+    if check_errors and info.any():
+        raise RuntimeError("linalg.ldl_factor_ex: D is singular.")
+    return _LdlFactorExResult(
+        tensor(LD.reshape(values.shape), A),
+        tensor(pivots.reshape(values.shape[:-1]), A),
+        tensor(info.reshape(batch), A),
+    )
+
+
+@composite(name="ldl_factor", namespaces=("linalg",), method=False)
+def linalg_ldl_factor(A, *, hermitian=False):
+    """(LD, pivots) of `linalg.ldl_factor_ex`."""
+    return _LdlFactorResult(*tuple(linalg_ldl_factor_ex(A, hermitian=hermitian))[:2])
+
+
+@composite(name="ldl_solve", namespaces=("linalg",), method=False)
+def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
+    """X with A @ X = B, given `linalg.ldl_factor` of A."""
+    check_matrices("linalg.ldl_solve", LD, square=True)
+    if B.dim() < 2:
+        raise RuntimeError("linalg.ldl_solve: Expected B to have at least 2 dimensions.")
+    if pivots.dtype != fl.int32:
+        raise RuntimeError(f"linalg.ldl_solve: Expected pivots to be int32. Got {pivots.dtype}")
+    batch = fl.broadcast_shapes(LD.shape[:-2], B.shape[:-2])
+    factors = array(LD.expand(*batch, *LD.shape[-2:]))
+    swaps = array(pivots.expand(*batch, pivots.size(-1)))
+    right = array(B.expand(*batch, *B.shape[-2:]))
+    X = lapack_calls.ldl_solve(
+        stacked(factors), stacked(swaps[..., None])[..., 0], stacked(right), hermitian
+    )
+    return tensor(X.reshape(right.shape), B)

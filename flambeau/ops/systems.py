@@ -1,8 +1,11 @@
 """Systems of equations, inverses and determinants."""
 
+import math
+
+from . import lapack_calls
 from . import public as fl
 from .declare import composite, primitive
-from .lapack import array, check_matrices, lapack_errors, tensor
+from .lapack import array, check_matrices, lapack_errors, stacked, tensor
 from .results import lazy_result_type
 
 _InvExResult = lazy_result_type("linalg_inv_ex", "inverse info")
@@ -11,16 +14,24 @@ _SlogdetResult = lazy_result_type("linalg_slogdet", "sign logabsdet")
 _TriangularSolveResult = lazy_result_type("triangular_solve", "solution cloned_coefficient")
 
 
+def _many_small(values):
+    """Whether numpy's loop over the stack in C outweighs LAPACK's own speed on each matrix."""
+    return values.shape[-1] <= 16 and math.prod(values.shape[:-2]) > 32
+
+
 @primitive(method=False, function=False)
 def _inverse(ctx, A, operator):
     """A to A**-1 =: X. d X = -X dA X."""
     import numpy
 
-    with lapack_errors(
-        operator,
-        "The diagonal element of a factor is zero, the inversion could not be completed because the input matrix is singular",
-    ):
-        result = tensor(numpy.linalg.inv(array(A)), A)
+    values = array(A)
+    sentence = "The inversion could not be completed because the input matrix is singular"
+    if _many_small(values):
+        with lapack_errors(operator, sentence):
+            result = numpy.linalg.inv(values)
+    else:
+        result = lapack_calls.inverse(stacked(values), operator, sentence).reshape(values.shape)
+    result = tensor(result, A)
     ctx.save_for_backward(result)
     return result
 
@@ -36,8 +47,14 @@ def _solve(ctx, A, B, operator):
     """X = A**-1 B for matrices of one batch shape. d X = A**-1 (dB - dA X)."""
     import numpy
 
-    with lapack_errors(operator, "The solver failed because the input matrix is singular"):
-        X = tensor(numpy.linalg.solve(array(A), array(B)), A)
+    left, right = array(A), array(B)
+    sentence = "The solver failed because the input matrix is singular"
+    if _many_small(left):
+        with lapack_errors(operator, sentence):
+            X = numpy.linalg.solve(left, right)
+    else:
+        X = lapack_calls.solve(stacked(left), stacked(right), operator, sentence)
+    X = tensor(X.reshape(right.shape), A)
     ctx.save_for_backward(A, X)
     return X
 
@@ -52,17 +69,9 @@ def _(ctx, grad_output):
 @primitive(method=False, function=False)
 def _triangular_solve(ctx, A, B, upper, unitriangular):
     """X = A**-1 B, where only one triangle of A counts."""
-    import numpy
-
-    triangle = numpy.triu(array(A)) if upper else numpy.tril(array(A))
-    if unitriangular:
-        n = triangle.shape[-1]
-        triangle[..., range(n), range(n)] = 1
-    try:
-        X = tensor(numpy.linalg.solve(triangle, array(B)), A)
-    except numpy.linalg.LinAlgError:
-        # LAPACK's substitution divides by the zero on the diagonal, and so does PyTorch.
-        X = tensor(_substitute(triangle, array(B), upper), A)
+    right = array(B)
+    X = lapack_calls.solve_triangular(stacked(array(A)), stacked(right), upper, unitriangular)
+    X = tensor(X.reshape(right.shape), A)
     ctx.save_for_backward(A, X)
     ctx.upper, ctx.unitriangular = upper, unitriangular
     return X
@@ -76,22 +85,6 @@ def _(ctx, grad_output):
     offset = 1 if ctx.unitriangular else 0
     grad_A = grad_A.triu(offset) if ctx.upper else grad_A.tril(-offset)
     return grad_A, grad_B, None, None
-
-
-def _substitute(triangle, B, upper):
-    import numpy
-
-    X = numpy.zeros(
-        numpy.broadcast_shapes(triangle.shape[:-2], B.shape[:-2]) + B.shape[-2:], B.dtype
-    )
-    rows = range(triangle.shape[-1])
-    with numpy.errstate(all="ignore"):
-        for i in reversed(rows) if upper else rows:
-            known = triangle[..., i : i + 1, :] @ X
-            X[..., i : i + 1, :] = (B[..., i : i + 1, :] - known) / triangle[
-                ..., i : i + 1, i : i + 1
-            ]
-    return X
 
 
 @primitive(method=False, function=False)

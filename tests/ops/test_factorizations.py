@@ -92,3 +92,15 @@ def test_lu_solve(agrees, random, adjoint):
     right = linalg.lu_solve(LU, pivots, B.t(), left=False, adjoint=adjoint)
     agrees(right, B.numpy().T @ numpy.linalg.inv(matrix))
     agrees(flambeau.lu_solve(B, LU, pivots), numpy.linalg.solve(A.numpy(), B.numpy()))
+
+
+@pytest.mark.parametrize("hermitian", [False, True])
+@pytest.mark.parametrize("complex", [False, True])
+def test_ldl(agrees, random, hermitian, complex):
+    A, B = random(2, 4, 4, complex=complex), random(4, 3, complex=complex)
+    A = A + (A.mH if hermitian else A.mT)
+    LD, pivots = linalg.ldl_factor(A, hermitian=hermitian)
+    assert pivots.dtype == flambeau.int32
+    X = linalg.ldl_solve(LD, pivots, B, hermitian=hermitian)
+    agrees(X, numpy.linalg.solve(A.numpy(), B.numpy()))
+    assert linalg.ldl_factor_ex(A, hermitian=hermitian).info.tolist() == [0, 0]

@@ -92,3 +92,17 @@ def test_tensor_equations(agrees, random):
     A, B = random(4, 6, 8, 3), random(4, 6)
     agrees(linalg.tensorsolve(A, B), numpy.linalg.tensorsolve(A.numpy(), B.numpy()))
     agrees(linalg.tensorinv(A), numpy.linalg.tensorinv(A.numpy()))
+
+
+@pytest.mark.parametrize("count, n", [(40, 3), (2, 40), (0, 3), (3, 0)])
+def test_many_small_and_few_large_systems(agrees, random, count, n):
+    A = random(count, n, n) + n * flambeau.eye(n, dtype=flambeau.float64)
+    B = random(count, n, 2)
+    agrees(linalg.solve(A, B), numpy.linalg.solve(A.numpy(), B.numpy()))
+    agrees(linalg.inv(A), numpy.linalg.inv(A.numpy()))
+
+
+def test_triangular_system_with_a_zero_on_the_diagonal_divides_by_it():
+    A = flambeau.tensor([[1.0, 0.0], [1.0, 0.0]])
+    X = linalg.solve_triangular(A, flambeau.ones(2, 1) * 2, upper=False)
+    assert X[0].item() == 2 and not math.isfinite(X[1].item())
