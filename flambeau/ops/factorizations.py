@@ -2,6 +2,7 @@
 
 from . import lapack_calls
 from . import public as fl
+from .attach import attached
 from .declare import composite, primitive
 from .lapack import array, check_matrices, stacked, tensor
 from .results import lazy_result_type
@@ -19,9 +20,14 @@ _GeqrfResult = lazy_result_type("geqrf", "a tau")
 
 
 @primitive(method=False, function=False)
-def _cholesky(ctx, A, operator):
-    """A = L L^H. With dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half the diagonal."""
+def _cholesky(ctx, A, upper, operator):
+    """A = L L^H, from the lower triangle of A or its `upper` one.
+
+    With dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half the diagonal.
+    """
     values = array(A)
+    if upper:
+        values = values.swapaxes(-1, -2).conj()
     sentence = "The factorization could not be completed because the input is not positive-definite"
     L = tensor(lapack_calls.cholesky(stacked(values), operator, sentence).reshape(values.shape), A)
     ctx.save_for_backward(L)
@@ -35,7 +41,7 @@ def _(ctx, grad_output):
     phi = L.mH @ grad_output
     phi = phi.tril() + phi.tril(-1).mH
     inner = fl.linalg.solve_triangular(L.mH, phi, upper=True)
-    return fl.linalg.solve_triangular(L, inner, upper=False, left=False) / 2, None
+    return fl.linalg.solve_triangular(L, inner, upper=False, left=False) / 2, None, None
 
 
 @primitive(method=False, function=False)
@@ -96,7 +102,7 @@ def _diagonal_matrix(M):
 def linalg_cholesky(A, *, upper=False):
     """L with A = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
     check_matrices("linalg.cholesky", A, square=True)
-    L = _cholesky(A.mH if upper else A, "linalg.cholesky")
+    L = _cholesky(A, upper, "linalg.cholesky")
     return L.mH if upper else L
 
 
@@ -104,7 +110,7 @@ def linalg_cholesky(A, *, upper=False):
 def cholesky(input, upper=False):
     """L with input = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
     check_matrices("cholesky", input, square=True)
-    L = _cholesky(input.mH if upper else input, "cholesky")
+    L = _cholesky(input, upper, "cholesky")
     return L.mH if upper else L
 
 
@@ -198,7 +204,7 @@ def _reflections(A, tau):
     for i in reversed(range(k)):
         v = V[..., i : i + 1]  # (*, m, 1)
         Q = Q - tau[..., i : i + 1].unsqueeze(-1) * (v @ (v.mH @ Q))
-    return Q
+    return Q if k else attached(Q, A, tau)
 
 
 @composite(name="householder_product", namespaces=("linalg",), method=False)
