@@ -58,8 +58,10 @@ class Rule:
         recorded operator after another.
         """
         values = [numbers[name] for name in self.numbers]
-        if any(tensor.is_complex() for tensor in tensors[0]):
-            tensors = [[_as_real(tensor) for tensor in one] for one in tensors]
+        for tensor in tensors[0]:
+            if tensor.is_complex():
+                tensors = [[_as_real(tensor) for tensor in one] for one in tensors]
+                break
         if not differentiable:
             outputs = [tensors[place] for place in self.updates]
             _map_lists(self.kernel(), outputs, [*tensors, *values])

@@ -100,6 +100,19 @@ def parameter(value=1.0, grad=1.0):
     return tensor
 
 
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam"])
+def test_a_step_is_one_call_of_one_kernel(name, monkeypatch):
+    from flambeau.optim import rule
+
+    params = [parameter() for _ in range(5)]
+    optimizer = getattr(optim, name)(params)
+    optimizer.step()
+    calls, run = [], rule._map_lists
+    monkeypatch.setattr(rule, "_map_lists", lambda *args: (calls.append(args), run(*args)))
+    optimizer.step()
+    assert len(calls) == 1 and len(calls[0][1][0]) == 5
+
+
 def test_half_precision_parameters():
     tensor = torch.ones(3, dtype=torch.float16, requires_grad=True)
     tensor.grad = torch.ones(3, dtype=torch.float16)
