@@ -173,10 +173,10 @@ def table_fit(function, shift, steps, last, degree, odd=True):
     return columns, worst, piece
 
 
-def log_table(degree, bits=24):
+def log_table(degree, bits=24, base=mpmath.e):
     """Columns (r, -log(r)) of 16 pieces of m in [3/4, 3/2), and log(1 + f) for all f = m r - 1.
 
-    The piece is told by the top four bits of the fraction of m. r is chosen so that log(r) is all but a
+    The piece is told by the top four bits of the fraction of m. r is chosen so that its logarithm is all but a
     float32; it is 1 beside 1.
     """
     columns, low, high = [[], []], mpf(0), mpf(0)
@@ -187,7 +187,7 @@ def log_table(degree, bits=24):
         if piece not in (0, 15):
             # Next to those beside 1, f must be small against the result where that is small.
             inner = {1: mpf("0.2"), 14: mpf("0.525")}.get(piece, mpf("0.5"))
-            r, logarithm = good_center(lambda r: -mpmath.log(r), 1 / (start + inner * (end - start)), mpf(1) / 640, bits)
+            r, logarithm = good_center(lambda r: -mpmath.log(r, base), 1 / (start + inner * (end - start)), mpf(1) / 640, bits)
         columns[0].append(float(r))
         columns[1].append(float(logarithm))
         low, high = min(low, start * r - 1), max(high, end * r - 1)
@@ -197,6 +197,8 @@ def log_table(degree, bits=24):
 
 TABLES = {
     "log table": lambda: log_table(5),
+    "log2 table": lambda: log_table(5, base=2),
+    "log10 table": lambda: log_table(5, base=10),
     "log table float64": lambda: log_table(10, 53),
     "tanh table": lambda: table_fit(mpmath.tanh, mpf(1), 8, mpf("9.5"), 5),
     "erfcx table": lambda: table_fit(erfcx, mpf("0.6875"), 8, mpf("10.1"), 5, odd=False),

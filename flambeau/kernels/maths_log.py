@@ -19,7 +19,14 @@ from .language import (
     where,
 )
 from .maths_common import bits, is_not, polynomial, scalar
-from .maths_tables import LOG_TABLE, LOG_TABLE_FLOAT64, LOG_TABLE_FLOAT64_TAIL, LOG_TABLE_TAIL
+from .maths_tables import (
+    LOG2_TABLE,
+    LOG10_TABLE,
+    LOG_TABLE,
+    LOG_TABLE_FLOAT64,
+    LOG_TABLE_FLOAT64_TAIL,
+    LOG_TABLE_TAIL,
+)
 
 INF, NAN = float("inf"), float("nan")
 
@@ -31,6 +38,7 @@ SMALLEST = {"float32": 2.0**-126, "float64": 2.0**-1022}
 UNIT = {"float32": 2.0**-23, "float64": 2.0**-52}
 
 LN2 = 0.6931471805599453
+LOG10_2 = (0.30102998, 1.54813335e-08)  # float32; both positive, for the sake of k = inf
 LN2_LOW = 2.3190468138462996e-17
 
 # fit_maths "log float32": 2**-27.7, the same for log2, log10
@@ -94,22 +102,46 @@ def log_core_float32(name, unit, first_low=0.0, unit_low=0.0):
 scalar("log float32")(logarithm(log_core_float32("log", LN2)))
 
 
-@scalar("log float32 avx512", "log float64 avx512")
-def log_avx512(x, dtype):
-    # x = 2**k m by two instructions that know denormal numbers, 0, infinity and NaN, so that nothing is
-    # rare; f = m r - 1 with r near 1 / m from a table in registers.
-    single = dtype == "float32"
-    table, tail = (LOG_TABLE, LOG_TABLE_TAIL) if single else (LOG_TABLE_FLOAT64, LOG_TABLE_FLOAT64_TAIL)
+def reduced_by_table(x, dtype, table):
+    """(k, start, f): log(x) = k log(2) + start + log(1 + f) in the base of `table`, for every x.
+
+    x = 2**k m by two instructions that know denormal numbers, 0, infinity and NaN, so that nothing is rare;
+    f = m r - 1 with r near 1 / m from a table in registers.
+    """
     m = significand(x)
     k = logb(x) - logb(m)
-    piece = bits(m, dtype) >> (19 if single else 48)
+    piece = bits(m, dtype) >> (19 if dtype == "float32" else 48)
     r, start = [lookup(column, piece, dtype) for column in table]
-    f = fma(m, r, -1.0)
-    return fma(k, LN2, start + fma(f * f, polynomial(f, tail), f))
+    return k, start, fma(m, r, -1.0)
+
+
+@scalar("log float32 avx512")
+def log_float32_avx512(x, dtype):
+    k, start, f = reduced_by_table(x, dtype, LOG_TABLE)
+    return fma(k, LN2, start + fma(f * f, polynomial(f, LOG_TABLE_TAIL), f))
+
+
+@scalar("log float64 avx512")
+def log_float64_avx512(x, dtype):
+    k, start, f = reduced_by_table(x, dtype, LOG_TABLE_FLOAT64)
+    return fma(k, LN2, start + fma(f * f, polynomial(f, LOG_TABLE_FLOAT64_TAIL), f))
+
+
+@scalar("log2 float32 avx512")
+def log2_avx512(x, dtype):
+    k, start, f = reduced_by_table(x, dtype, LOG2_TABLE)
+    return k + fma(fma(f * f, polynomial(f, LOG_TABLE_TAIL), f), LOG["log2"][0], start)
+
+
+@scalar("log10 float32 avx512")
+def log10_avx512(x, dtype):
+    k, start, f = reduced_by_table(x, dtype, LOG10_TABLE)
+    value = fma(fma(f * f, polynomial(f, LOG_TABLE_TAIL), f), LOG["log10"][0], start)
+    return fma(k, LOG10_2[0], fma(k, LOG10_2[1], value))
 
 
 scalar("log2 float32")(logarithm(log_core_float32("log2", 1.0, 1.92596303e-08)))
-scalar("log10 float32")(logarithm(log_core_float32("log10", 0.30103001, -1.010305e-08, -1.43209888e-08)))
+scalar("log10 float32")(logarithm(log_core_float32("log10", LOG10_2[0], -1.010305e-08, LOG10_2[1])))
 
 
 def series(f):

@@ -212,7 +212,8 @@ def test_reduction_of_the_hardest_angles(dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name, value, expected", [
     ("exp", -INF, 0.0), ("exp", INF, INF), ("exp2", -INF, 0.0), ("expm1", -INF, -1.0), ("expm1", INF, INF),
-    ("log", 0.0, -INF), ("log", -0.0, -INF), ("log", -1.0, NAN), ("log", INF, INF), ("log1p", -1.0, -INF),
+    ("log", 0.0, -INF), ("log", -0.0, -INF), ("log", -1.0, NAN), ("log", INF, INF), ("log2", 0.0, -INF), ("log10", 0.0, -INF), ("log2", INF, INF), ("log10", INF, INF), ("log10", -1.0, NAN),
+    ("log1p", -1.0, -INF),
     ("log1p", -1.5, NAN), ("log1p", INF, INF), ("log2", 8.0, 3.0), ("log10", 1000.0, 3.0), ("exp2", 10.0, 1024.0),
     ("sin", INF, NAN), ("cos", -INF, NAN), ("tan", INF, NAN), ("asin", 1.1, NAN), ("acos", 1.0, 0.0),
     ("acos", -1.1, NAN), ("atan", INF, np.pi / 2), ("sinh", -INF, -INF), ("cosh", -INF, INF), ("tanh", INF, 1.0),
