@@ -74,7 +74,10 @@ ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins, const std:
   return function;
 }
 
-std::vector<DType> state_dtypes(Reduction& r, const std::vector<DType>& ins, const std::vector<DType>& outs) {
+const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& ins, const std::vector<DType>& outs) {
+  uint64_t key = kernel_key(ins.data(), ins.size(), outs.data(), outs.size(), 'r', "full");
+  for (auto& known : *r.states)
+    if (known.key == key) return known.dtypes;
   Object in_names = names_of(ins), out_names = names_of(outs);
   Object names = Object::steal(PyObject_CallMethod(r.spec, "state_dtypes", "OO", in_names.get(), out_names.get()));
   if (!names) throw PythonError();
@@ -85,7 +88,8 @@ std::vector<DType> state_dtypes(Reduction& r, const std::vector<DType>& ins, con
     for (int d = 0; d < dtype_count; ++d)
       if (text && strcmp(dtype_facts[d].name, text) == 0) dtypes.push_back(static_cast<DType>(d));
   }
-  return dtypes;
+  r.states->push_back({key, std::move(dtypes)});
+  return r.states->back().dtypes;
 }
 
 struct Plan {
@@ -372,6 +376,7 @@ PyObject* reduction_new(PyTypeObject* type, PyObject* args, PyObject*) {
   self->spec = spec;
   self->ordered = ordered != 0;
   self->kernels = new std::vector<Reduction::Kernel>;
+  self->states = new std::vector<Reduction::States>;
   return reinterpret_cast<PyObject*>(self);
 }
 
@@ -380,6 +385,7 @@ void reduction_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   Py_CLEAR(self->spec);
   delete self->kernels;
+  delete self->states;
   type->tp_free(o);
   Py_DECREF(type);
 }

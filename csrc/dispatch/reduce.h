@@ -25,6 +25,11 @@ struct Reduction {
     ReduceKernel function;
   };
   std::vector<Kernel>* kernels;
+  struct States {
+    uint64_t key;
+    std::vector<DType> dtypes;
+  };
+  std::vector<States>* states;  // of the accumulators, by the dtypes of inputs and outputs
 };
 extern PyTypeObject* reduction_type;
 
