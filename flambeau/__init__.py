@@ -36,13 +36,14 @@ def is_tensor(obj, /):
 
 
 # Loaded at first use, so that importing flambeau stays quick.
-_PACKAGES = frozenset("autograd nn optim utils vision linalg fft special random kernels cuda multiprocessing legacy masked "
+_PACKAGES = frozenset("autograd func nn optim utils vision linalg fft special random kernels cuda multiprocessing legacy masked "
                       "distributions serialization storage printing overrides ops testing types backends amp hub jit signal return_types".split())
 _LAZY = {
     **dict.fromkeys("no_grad enable_grad set_grad_enabled inference_mode".split(), "autograd.grad_mode"),
     **dict.fromkeys("save load".split(), "serialization"),
     "UntypedStorage": "storage",
     "set_printoptions": "printing",
+    "vmap": "func",
     **dict.fromkeys("bilinear conv_tbc cosine_similarity pairwise_distance pdist pixel_shuffle pixel_unshuffle "
                     "channel_shuffle native_channel_shuffle rrelu rrelu_ dropout alpha_dropout feature_alpha_dropout "
                     "group_norm grid_sampler grid_sampler_2d grid_sampler_3d affine_grid_generator".split(), "nn.functional"),

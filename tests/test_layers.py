@@ -16,6 +16,7 @@ FLOORS = {
     "flambeau": 4,
     "flambeau.nn": 5,
     "flambeau.optim": 5,
+    "flambeau.func": 6,
     "flambeau.utils": 6,
     "flambeau.vision": 6,
     "flambeau.distributions": 6,

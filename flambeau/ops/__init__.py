@@ -33,6 +33,7 @@ FAMILIES = """
     matmul
     move
     norms
+    older_names
     native_norms
     numbers
     padding

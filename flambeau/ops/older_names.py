@@ -1,0 +1,159 @@
+"""Names of PyTorch's that are another operator, or that only ask."""
+
+from .. import _core
+from . import public as fl
+from .declare import METHODS, composite, register
+
+
+def _method(name):
+    """Declares a function as Tensor.<name> alone."""
+
+    def declare(function):
+        function.__name__ = function.__qualname__ = name
+        METHODS[name] = function
+        return function
+
+    return declare
+
+
+@_method("__rdiv__")
+def _(self, other):
+    """other / self."""
+    return fl.true_divide(other, self)
+
+
+@_method("__div__")
+def _(self, other):
+    """self / other."""
+    return fl.true_divide(self, other)
+
+
+@_method("__idiv__")
+def _(self, other):
+    """self /= other."""
+    return METHODS["div_"](self, other)
+
+
+@_method("__long__")
+def _(self):
+    """int(self)."""
+    return int(self)
+
+
+@_method("__nonzero__")
+def _(self):
+    """bool(self)."""
+    return bool(self)
+
+
+@_method("__reversed__")
+def _(self):
+    """The tensor with its first dimension in the other order."""
+    return self if self.dim() == 0 else self.flip(0)
+
+
+@_method("__array_wrap__")
+def _(self, array, context=None, return_scalar=False):
+    """What NumPy made of this tensor, as a tensor again."""
+    import numpy
+
+    return fl.from_numpy(numpy.array(array, copy=True))
+
+
+def is_nonzero(input):
+    """Whether the only element of `input` is not zero."""
+    if input.numel() != 1:
+        raise RuntimeError(
+            f"is_nonzero: Boolean value of Tensor with {'no' if not input.numel() else 'more than one'} "
+            "value is ambiguous"
+        )
+    return bool(input.item() != 0)
+
+
+register("is_nonzero", is_nonzero, method=True)
+
+
+def is_distributed(input):
+    """False: no tensor here is spread over machines."""
+    return False
+
+
+register("is_distributed", is_distributed, method=True)
+
+
+@_method("sparse_dim")
+def _(self):
+    """0: the tensor is dense."""
+    return 0
+
+
+@_method("dense_dim")
+def _(self):
+    """The number of dimensions: all of them are dense."""
+    return self.dim()
+
+
+@_method("is_coalesced")
+def _(self):
+    """Raises: the tensor is not sparse."""
+    raise RuntimeError("is_coalesced expected sparse coordinate tensor layout but got Strided")
+
+
+@_method("reinforce")
+def _(self, reward):
+    """Raises: it went with stochastic functions, before PyTorch 0.4."""
+    raise RuntimeError(
+        "reinforce() was removed. Use flambeau.distributions instead: "
+        "loss = -distribution.log_prob(action) * reward."
+    )
+
+
+@_method("resize")
+def _(self, *sizes):
+    """A view of other sizes, as reshape; the older name that does not change the tensor."""
+    return self.reshape(*sizes)
+
+
+@_method("resize_as")
+def _(self, other):
+    """A view of the sizes of other."""
+    return self.reshape(other.shape)
+
+
+@_method("module_load")
+def _(self, other, assign=False):
+    """What Module.load_state_dict puts in this tensor's place: other, or self filled with it."""
+    return other.detach() if assign else self.copy_(other).detach()
+
+
+@composite(method=False, out=False)
+def get_device(input):
+    """-1, the number that stands for the CPU."""
+    return -1 if input.device.type == "cpu" else input.device.index
+
+
+METHODS["get_device"] = get_device
+
+
+def _removed(name, instead):
+    def function(*args, **kwargs):
+        raise RuntimeError(
+            f"This function was deprecated since version 1.9 and is now removed. {name}: use {instead}."
+        )
+
+    function.__doc__ = f"Raises: {instead} took its place."
+    function.__name__ = name
+    register(name, function, method=True)
+
+
+for _name, _instead in {
+    "eig": "linalg.eig",
+    "symeig": "linalg.eigh",
+    "lstsq": "linalg.lstsq",
+    "solve": "linalg.solve",
+    "matrix_rank": "linalg.matrix_rank",
+}.items():
+    _removed(_name, _instead)
+
+register("fill_", _core.fill_)
+register("detach_", _core.detach_)

@@ -1,0 +1,64 @@
+"""torch.func: derivatives of functions against calculus, vmap against a loop."""
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+from flambeau import func
+
+X = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
+
+
+def test_grad_of_any_order():
+    cube = lambda x: (x**3).sum()
+    np.testing.assert_allclose(func.grad(cube)(X).numpy(), 3 * X.numpy() ** 2)
+    second = func.grad(lambda x: func.grad(cube)(x).sum())(X)
+    np.testing.assert_allclose(second.numpy(), 6 * X.numpy())
+    assert not second.requires_grad
+    grads, (value, aux) = func.grad_and_value(lambda x, y: ((x * y).sum(), 7), (0, 1), True)(
+        X, 2 * X
+    )
+    assert aux == 7 and value == (2 * X * X).sum()
+    assert torch.equal(grads[0], 2 * X) and torch.equal(grads[1], X)
+    with pytest.raises(RuntimeError, match="scalar"):
+        func.grad(lambda x: x)(X)
+
+
+def test_products_with_the_jacobian():
+    f = lambda x: torch.stack([x[0] * x[1], x[2].sin()])
+    want = np.array([[-1.0, 0.5, 0], [0, 0, np.cos(2.0)]])
+    np.testing.assert_allclose(func.jacrev(f)(X).numpy(), want)
+    np.testing.assert_allclose(func.jacfwd(f)(X).numpy(), want)
+    v, w = torch.ones(3, dtype=torch.float64), torch.tensor([1.0, 2.0], dtype=torch.float64)
+    np.testing.assert_allclose(func.jvp(f, (X,), (v,))[1].numpy(), want @ np.ones(3))
+    np.testing.assert_allclose(func.vjp(f, X)[1](w).numpy(), [1, 2] @ want)
+    np.testing.assert_allclose(func.linearize(f, X)[1](v).numpy(), want @ np.ones(3))
+
+
+def test_hessian_of_a_quadratic_form():
+    A = torch.from_numpy(np.random.default_rng(0).standard_normal((3, 3)))
+    H = func.hessian(lambda x: x @ A @ x)(X)
+    np.testing.assert_allclose(H.numpy(), (A + A.T).numpy())
+
+
+def test_vmap_is_a_loop():
+    A, b = torch.arange(24.0).reshape(4, 2, 3), torch.arange(12.0).reshape(3, 4)
+    out = func.vmap(lambda A, b, s: (A @ b * s, b.sum()), in_dims=(0, 1, None), out_dims=(1, 0))(
+        A, b, 2.0
+    )
+    want = torch.stack([A[i] @ b[:, i] * 2 for i in range(4)], 1)
+    assert torch.equal(out[0], want) and torch.equal(out[1], b.sum(0))
+    per_sample = func.vmap(func.grad(lambda w, x: (w * x).sum() ** 2), in_dims=(None, 0))
+    w, x = torch.ones(3), torch.arange(6.0).reshape(2, 3)
+    assert torch.equal(per_sample(w, x), 2 * x.sum(1, keepdim=True) * x)
+    with pytest.raises(ValueError, match="same size"):
+        func.vmap(torch.add)(torch.ones(2), torch.ones(3))
+
+
+def test_stacked_models():
+    models = [torch.nn.Linear(3, 2) for _ in range(4)]
+    parameters, buffers = func.stack_module_state(models)
+    call = lambda p, x: func.functional_call(models[0], p, (x,))
+    out = func.vmap(call, in_dims=(0, None))(parameters, torch.ones(3))
+    want = torch.stack([m(torch.ones(3)) for m in models])
+    assert not buffers and torch.allclose(out, want)
