@@ -1,5 +1,7 @@
 """Internal functions with a loop, for the few operations that no straight-line code does exactly."""
 
+import hashlib
+
 from .emit import INTS, literal
 from .types import DTYPES
 
@@ -185,10 +187,10 @@ def _lookup_in_registers(block, values, real, word, i, names):
 
 def _lookup_in_memory(block, values, real, word, i):
     module = block.module
-    name = f"table.{abs(hash((real, values))):x}"
+    name = "table." + hashlib.blake2b(repr((real, values)).encode(), digest_size=8).hexdigest()
     space = "addrspace(1) " if block.target.name == "ptx" else ""
     entries = ", ".join(f"{real} {literal(v, real)}" for v in values)
-    module.helpers[name] = (f"@{name} = internal {space}unnamed_addr constant "
+    module.helpers[name] = (f"@{name} = internal unnamed_addr {space}constant "
                             f"[{len(values)} x {real}] [{entries}], align 64")
     vector = block.type(real)
     pointer = f"ptr {space}".strip()

@@ -323,6 +323,13 @@ def test_every_size_of_tail_takes_the_same_values():
             np.testing.assert_array_equal(compute(name, x[-n:]), whole[-n:])
 
 
+@pytest.mark.parametrize("name", sorted(FLOAT32))
+def test_every_function_has_ptx(name):
+    kernel = Map(lambda x: node("call", x, attr=name), name, n_in=1)
+    for dtype in ("float32", "float64"):
+        assert ".visible .entry" in kernel.ptx([dtype], [dtype], [dtype], "cc")
+
+
 def test_expand_refuses_what_it_does_not_know():
     with pytest.raises(KeyError):
         maths.expand("no_such_function", [1.0], "float32")
