@@ -1,6 +1,5 @@
 """Matrices as products of triangular, orthogonal and permutation ones."""
 
-from . import lapack_calls
 from . import public as fl
 from .attach import attached
 from .declare import composite, primitive
@@ -25,6 +24,8 @@ def _cholesky(ctx, A, upper, operator):
 
     With dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half the diagonal.
     """
+    from . import lapack_calls
+
     values = array(A)
     if upper:
         values = values.swapaxes(-1, -2).conj()
@@ -245,6 +246,8 @@ def ormqr(input, tau, other, left=True, transpose=False):
 @primitive(method=False, function=False)
 def _lu_factor(ctx, A):
     """P A = L U in one matrix, with the row swaps as LAPACK writes them."""
+    from . import lapack_calls
+
     values = array(A)
     LU, pivots = lapack_calls.lu_factor(stacked(values))
     LU = tensor(LU.reshape(values.shape), A)
@@ -385,6 +388,8 @@ def lu_solve(b, LU_data, LU_pivots):
 @composite(name="ldl_factor_ex", namespaces=("linalg",), method=False)
 def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False):
     """(LD, pivots, info): L and block-diagonal D of symmetric (or Hermitian) A = L D L^T in one matrix."""
+    from . import lapack_calls
+
     check_matrices("linalg.ldl_factor_ex", A, square=True)
     values = array(A)
     LD, pivots, info = lapack_calls.ldl_factor(stacked(values), hermitian)
@@ -407,6 +412,8 @@ def linalg_ldl_factor(A, *, hermitian=False):
 @composite(name="ldl_solve", namespaces=("linalg",), method=False)
 def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
     """X with A @ X = B, given `linalg.ldl_factor` of A."""
+    from . import lapack_calls
+
     check_matrices("linalg.ldl_solve", LD, square=True)
     if B.dim() < 2:
         raise RuntimeError("linalg.ldl_solve: Expected B to have at least 2 dimensions.")

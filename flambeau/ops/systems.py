@@ -2,7 +2,6 @@
 
 import math
 
-from . import lapack_calls
 from . import public as fl
 from .declare import composite, primitive
 from .lapack import array, check_matrices, lapack_errors, stacked, tensor
@@ -23,6 +22,8 @@ def _many_small(values):
 def _inverse(ctx, A, operator):
     """A to A**-1 =: X. d X = -X dA X."""
     import numpy
+
+    from . import lapack_calls
 
     values = array(A)
     sentence = "The inversion could not be completed because the input matrix is singular"
@@ -47,6 +48,8 @@ def _solve(ctx, A, B, operator):
     """X = A**-1 B for matrices of one batch shape. d X = A**-1 (dB - dA X)."""
     import numpy
 
+    from . import lapack_calls
+
     left, right = array(A), array(B)
     sentence = "The solver failed because the input matrix is singular"
     if _many_small(left):
@@ -69,6 +72,8 @@ def _(ctx, grad_output):
 @primitive(method=False, function=False)
 def _triangular_solve(ctx, A, B, upper, unitriangular):
     """X = A**-1 B, where only one triangle of A counts."""
+    from . import lapack_calls
+
     right = array(B)
     X = lapack_calls.solve_triangular(stacked(array(A)), stacked(right), upper, unitriangular)
     X = tensor(X.reshape(right.shape), A)
