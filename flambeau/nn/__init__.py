@@ -14,5 +14,5 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".parallel": "DataParallel",
         **{".modules" + module: names for module, names in CONTENTS.items()},
     },
-    submodules=("functional", "init", "modules", "parallel", "parameter", "utils"),
+    submodules=("attention", "functional", "init", "modules", "parallel", "parameter", "utils"),
 )

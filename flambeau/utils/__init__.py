@@ -1,11 +1,11 @@
 """What users expect around a tensor library. May import: everything below.
 
-data: data sets, samplers, DataLoader.
+data: data sets, samplers, DataLoader. hooks: handles of hooks.
 """
 
 import importlib
 
-_MODULES = ("data",)
+_MODULES = ("data", "hooks")
 
 __all__ = [*_MODULES]
 

@@ -74,3 +74,35 @@ def test_transposed_convolution_output_size():
     assert layer(x, output_size=(10, 9)).shape == (1, 1, 10, 9)
     with pytest.raises(ValueError, match="valid sizes range"):
         layer(x, output_size=(12, 9))
+
+
+def test_attention_backends_are_accepted():
+    from flambeau.nn.attention import SDPBackend, sdpa_kernel
+
+    q = torch.ones(1, 2, 3)
+    with sdpa_kernel([SDPBackend.MATH, SDPBackend.FLASH_ATTENTION]):
+        assert nn.functional.scaled_dot_product_attention(q, q, q).shape == (1, 2, 3)
+    with pytest.raises(AssertionError):
+        with sdpa_kernel("math"):
+            pass
+
+
+def test_optimizer_and_model_are_copied_and_pickled_together():
+    import copy
+    import pickle
+
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    for duplicate in (copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))):
+        model2, optimizer2, scheduler2 = duplicate((model, optimizer, scheduler))
+        assert optimizer2.param_groups[0]["params"][0] is model2.weight
+        assert scheduler2.optimizer is optimizer2
+        model2(torch.ones(1, 2)).sum().backward()
+        before = model2.weight.detach().clone()
+        optimizer2.step()
+        scheduler2.step()
+        assert bool((model2.weight != before).all())
+        assert optimizer.param_groups[0]["lr"] == 0.1

@@ -1,0 +1,26 @@
+"""Which implementation scaled_dot_product_attention may use: here there is one."""
+
+import contextlib
+import enum
+
+__all__ = ["SDPBackend", "sdpa_kernel"]
+
+
+class SDPBackend(enum.IntEnum):
+    """The implementations that PyTorch chooses from."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextlib.contextmanager
+def sdpa_kernel(backends, set_priority=False):
+    """A block in which attention uses one of `backends`; any choice means ours."""
+    backends = [backends] if isinstance(backends, SDPBackend) else list(backends)
+    if not backends or not all(isinstance(backend, SDPBackend) for backend in backends):
+        raise AssertionError("Backend must be an instance of SDPBackend or a list of SDPBackend")
+    yield {}
