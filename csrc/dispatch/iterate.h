@@ -45,7 +45,7 @@ class Loop {
 };
 
 /// Elements to a chunk of a long contiguous run.
-inline constexpr int64_t grain = 32768;
+inline constexpr int64_t grain = 16384;
 
 /// Releases the GIL for its lifetime when the work is long enough to be worth it.
 class LongWork {

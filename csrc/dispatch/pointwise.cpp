@@ -226,7 +226,7 @@ void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute)
   }
   MapKernel kernel = find_kernel(record, modes, dtypes, 1, n, compute);
   static constexpr int64_t none[max_operands] = {};
-  if (numel < grain) {
+  if (numel < 2 * grain) {
     kernel(numel, 1, 0, data, strides, none);
     return;
   }
@@ -491,7 +491,7 @@ bool run_flat(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* i
   if (numel == 0) return true;
   MapKernel kernel = find_kernel(record, modes, dtypes, n_out, n, compute);
   static constexpr int64_t none[max_operands] = {};
-  if (numel < grain) {
+  if (numel < 2 * grain) {
     kernel(numel, 1, 0, data, strides, none);
     return true;
   }
