@@ -25,7 +25,7 @@ _NATIVE = (
 globals().update({name: getattr(_core, name) for name in _NATIVE})
 globals().update(ops.NAMESPACES["torch"])
 
-from math import e, inf, nan, pi  # noqa: E402, F401
+from math import e, inf, nan, pi  # noqa: E402
 
 newaxis = None
 

@@ -4,8 +4,23 @@ State dtypes are given as (within a block, between blocks). Sums of float32 meet
 float64, so their error does not grow with the length; small integers fit int32 within a block.
 """
 
-from .language import (abs, cast, conj, exp, index, isnan, log, logical_and, logical_or, maximum, minimum,
-                       power, real, sqrt, where)
+from .language import (
+    abs,
+    cast,
+    conj,
+    exp,
+    index,
+    isnan,
+    log,
+    logical_and,
+    logical_or,
+    maximum,
+    minimum,
+    power,
+    real,
+    sqrt,
+    where,
+)
 from .reduce import Reduce
 from .types import DTYPES, compute_dtype, float_dtype, real_dtype
 

@@ -3,7 +3,7 @@
 A quotient by a row value is written as a product with its reciprocal: one division per row.
 """
 
-from .language import exp, log, logical_and, rsqrt, sqrt, where
+from .language import exp, log, logical_and, sqrt, where
 from .row_language import length, pick, position, rmax, rmean, rsum
 from .rows import Rows
 

@@ -20,7 +20,7 @@ from .expression import input as symbol
 from .function import Function
 from .map import infer
 from .row_language import *  # noqa: F403
-from .sweep import Accumulators, lanes_for, ramp, rest, sweep
+from .sweep import Accumulators, lanes_for, ramp, sweep
 from .types import DTYPES, compute_dtype
 
 PARAMETERS = "i64 %n_rows, i64 %row_len, ptr %ptrs, ptr %row_strides, i64 %row0"

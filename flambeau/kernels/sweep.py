@@ -17,7 +17,6 @@ from .function import Variables, halves
 from .types import DTYPES
 
 
-
 class Accumulators:
     """The running states of one reduction in one kernel.
 

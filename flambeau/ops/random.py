@@ -20,7 +20,7 @@ LOW = 0xFFFFFFFF
 
 def philox(seed, call):
     """The four 32-bit words (as uint64) of the element at index()."""
-    u64 = lambda x: k.cast(x, "uint64")  # noqa: E731
+    u64 = lambda x: k.cast(x, "uint64")
     i, c, key = u64(k.index()), u64(call), u64(seed)
     x0, x1, x2, x3 = i & LOW, i >> 32, c & LOW, c >> 32
     k0, k1 = key & LOW, key >> 32

@@ -7,8 +7,23 @@ import pytest
 
 from flambeau.kernels import row_functions as F
 from flambeau.kernels.language import cast, exp
-from flambeau.kernels.row_language import (length, pick, position, rall, rany, rargmax, rargmin,
-                                           rlogsumexp, rmax, rmean, rmin, rmoments, row, rprod, rsum)
+from flambeau.kernels.row_language import (
+    length,
+    pick,
+    position,
+    rall,
+    rany,
+    rargmax,
+    rargmin,
+    rlogsumexp,
+    rmax,
+    rmean,
+    rmin,
+    rmoments,
+    row,
+    rprod,
+    rsum,
+)
 from flambeau.kernels.rows import Rows
 from tests.kernels.calls import rows_call
 
