@@ -5,55 +5,18 @@ import flambeau
 from .padding import pad
 from .sizes import ntuple
 
-
-def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Cross-correlation. Shape: (N, C, L) or (C, L) with weight (O, C / groups, K)."""
-    return flambeau.conv1d(input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Cross-correlation. Shape: (N, C, H, W) or (C, H, W) with weight (O, C / groups, KH, KW).
-
-    padding is a number, one a dimension, "valid" (none) or "same" (the output keeps the size).
-    """
-    return flambeau.conv2d(input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Cross-correlation. Shape: (N, C, D, H, W) or (C, D, H, W)."""
-    return flambeau.conv3d(input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv_transpose1d(
-    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
-):
-    """The gradient of conv1d with respect to its input, as a function of its own."""
-    return flambeau.conv_transpose1d(
-        input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
-
-
-def conv_transpose2d(
-    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
-):
-    """The gradient of conv2d with respect to its input. weight is (C, O / groups, KH, KW)."""
-    return flambeau.conv_transpose2d(
-        input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
-
-
-def conv_transpose3d(
-    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
-):
-    """The gradient of conv3d with respect to its input."""
-    return flambeau.conv_transpose3d(
-        input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
+# The operators themselves: ops/conv.py tells what they compute.
+conv1d = flambeau.conv1d
+conv2d = flambeau.conv2d
+conv3d = flambeau.conv3d
+conv_transpose1d = flambeau.conv_transpose1d
+conv_transpose2d = flambeau.conv_transpose2d
+conv_transpose3d = flambeau.conv_transpose3d
 
 
 def conv_tbc(input, weight, bias, pad=0):
     """conv1d of (T, B, C) with weight (K, C, O)."""
-    out = flambeau.conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, 1, pad)
+    out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, 1, pad)
     return out.permute(2, 0, 1)
 
 

@@ -9,11 +9,13 @@ from .sizes import ntuple
 
 
 def _max_pool(n):
+    plain = getattr(flambeau, f"max_pool{n}d")
+    with_indices = getattr(pool, f"max_pool{n}d_with_indices")
+
     def max_pool_with_indices(
         input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
         return_indices=False,
     ):  # fmt: skip
-        with_indices = getattr(pool, f"max_pool{n}d_with_indices")
         return with_indices(
             input, kernel_size, kernel_size if stride is None else stride, padding, dilation,
             ceil_mode,
@@ -29,7 +31,6 @@ def _max_pool(n):
             return max_pool_with_indices(
                 input, kernel_size, stride, padding, dilation, ceil_mode
             )
-        plain = getattr(flambeau, f"max_pool{n}d")
         return plain(input, kernel_size, stride, padding, dilation, ceil_mode)
 
     max_pool.__doc__ = f"""The maximum of each window of the last {n} dimensions.
@@ -108,8 +109,9 @@ def adaptive_avg_pool3d(input, output_size):
 
 
 def _adaptive_max_pool(n):
+    pooled = getattr(pool, f"adaptive_max_pool{n}d")
+
     def with_indices(input, output_size, return_indices=False):
-        pooled = getattr(pool, f"adaptive_max_pool{n}d")
         return pooled(input, _adaptive_sizes(input, output_size, n))
 
     def adaptive_max_pool(input, output_size, return_indices=False):
