@@ -24,6 +24,7 @@ FAMILIES = """
     equality
     factorizations
     fourier
+    incomplete_gamma
     index
     join
     layout

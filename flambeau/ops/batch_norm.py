@@ -106,11 +106,11 @@ def _differentiable(ctx, grad_output, input, weight, mean, rstd):
 
 
 def _check(input, **vectors):
-    if input.dim() < 2:
+    if input.dim() < 2 and input.numel():
         raise ValueError(f"batch_norm: expected at least 2D input, got {input.dim()}D.")
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f'"batch_norm" not implemented for {input.dtype}')
-    channels = input.shape[1]
+    channels = input.shape[1] if input.dim() > 1 else 0
     for name, vector in vectors.items():
         if vector is not None and vector.numel() != channels:
             raise RuntimeError(

@@ -223,20 +223,3 @@ def mvlgamma(input, p):
 
 
 register("multigammaln", mvlgamma, namespaces=("special",))
-
-
-@pointwise(compute="floating", inplace=True, tensors=("input", "other"))
-def igamma(input, other):
-    """The regularised lower incomplete gamma function."""
-    return k.igamma(input, other)
-
-
-@pointwise(compute="floating", inplace=True, tensors=("input", "other"))
-def igammac(input, other):
-    """The regularised upper incomplete gamma function."""
-    return k.igammac(input, other)
-
-
-register("gammainc", igamma, namespaces=("special",))
-register("gammaincc", igammac, namespaces=("special",))
-
