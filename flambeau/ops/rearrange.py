@@ -9,6 +9,11 @@ from .declare import composite
 def movedim(input, source, destination):
     """A view with the dimensions `source` at the places `destination`, the others kept in order."""
     ndim = input.dim()
+    if type(source) is int and type(destination) is int and ndim:
+        order = list(range(ndim))
+        moved = order.pop(wrap_dim(source, ndim, "movedim"))
+        order.insert(wrap_dim(destination, ndim, "movedim"), moved)
+        return input.permute(order)
     if isinstance(source, int) != isinstance(destination, int):
         raise TypeError(
             "movedim: source and destination must both be ints or both be sequences of ints."
