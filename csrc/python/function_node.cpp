@@ -22,6 +22,7 @@ struct FunctionNode {
   std::vector<int> group;       // for each argument: how many edges it has; -1: none, -2: a list follows
   std::vector<int> group_size;
   std::vector<DType> result_dtypes;
+  std::vector<bool> result_is_tensor;  // other results (None, numbers) get None for a gradient
   bool materialize = true;
 };
 
@@ -34,7 +35,7 @@ void function_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inpu
   Py_INCREF(node->py());
   PyTuple_SET_ITEM(args.get(), 0, node->py());
   for (uint32_t i = 0; i < node->n_results; ++i) {
-    if (!grad_outputs[i] && self.materialize && i < self.result_dtypes.size()) grad_outputs[i] = zeros(node->results[i].dims(), self.result_dtypes[i]);
+    if (!grad_outputs[i] && self.materialize && i < self.result_dtypes.size() && self.result_is_tensor[i]) grad_outputs[i] = zeros(node->results[i].dims(), self.result_dtypes[i]);
     PyObject* g = grad_outputs[i] ? grad_outputs[i].py() : Py_None;
     Py_INCREF(g);
     PyTuple_SET_ITEM(args.get(), 1 + i, g);
@@ -208,6 +209,7 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
   }
   self.node.set_results(static_cast<uint32_t>(count));
   self.result_dtypes.resize(static_cast<size_t>(count), DType::float32);
+  self.result_is_tensor.resize(static_cast<size_t>(count), false);
   std::vector<PyObject*> outputs(static_cast<size_t>(count));
   std::vector<Object> replaced(static_cast<size_t>(count));
   bool changed = false;
@@ -217,6 +219,7 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
     if (!is_tensor(o)) continue;
     Tensor* t = as_tensor(o);
     self.result_dtypes[static_cast<size_t>(i)] = t->dtype;
+    self.result_is_tensor[static_cast<size_t>(i)] = true;
     self.node.results[i].set(*t);
     if (!is_differentiable(t->dtype) || contains(self.non_differentiable, o)) continue;
     bool is_input = false;

@@ -195,3 +195,56 @@ def test_saved_tensors_are_checked_and_freed():
     y.backward()
     with pytest.raises(RuntimeError, match="second time"):
         y.backward()
+
+
+def test_results_that_are_no_tensors_get_no_gradient():
+    seen = []
+
+    class Mixed(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2, "text", None, x * 3
+
+        @staticmethod
+        def backward(ctx, first, text, none, last):
+            seen.append((text, none))
+            return 2 * first + 3 * last
+
+    x = doubles(1.0)
+    first, text, none, last = Mixed.apply(x)
+    assert (text, none) == ("text", None)
+    (first + last).backward()
+    assert seen == [(None, None)]
+    assert x.grad.item() == 5
+
+
+def test_an_input_handed_through_keeps_its_own_history():
+    class Same(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output * 5
+
+    x = doubles(1.0, 2.0)
+    y = Same.apply(x)
+    assert y is not x
+    y.sum().backward()
+    assert x.grad.tolist() == [5, 5]
+
+
+def test_a_gradient_of_a_broadcast_result_is_summed_to_the_input():
+    class Add(Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            return a + b
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output, grad_output
+
+    a, b = doubles(1.0), doubles(1.0, 2.0, 3.0)
+    Add.apply(a, b).sum().backward()
+    assert a.grad.tolist() == [3]
