@@ -36,7 +36,7 @@ def is_tensor(obj, /):
 
 
 # Loaded at first use, so that importing flambeau stays quick.
-_PACKAGES = frozenset("autograd func nn optim utils vision linalg fft special random kernels cuda multiprocessing legacy masked "
+_PACKAGES = frozenset("autograd func functional version nn optim utils vision linalg fft special random kernels cuda multiprocessing legacy masked "
                       "distributions serialization storage printing overrides ops testing types backends amp hub jit signal return_types".split())
 _LAZY = {
     **dict.fromkeys("no_grad enable_grad set_grad_enabled inference_mode".split(), "autograd.grad_mode"),

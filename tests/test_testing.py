@@ -1,0 +1,56 @@
+"""assert_close and make_tensor."""
+
+import pytest
+
+import flambeau as torch
+from flambeau.testing import assert_close, make_tensor
+
+
+def test_close_things_pass():
+    x = torch.tensor([1.0, 2.0])
+    assert_close(x, x + 1e-7)
+    assert_close({"a": [x, 1]}, {"a": [x.clone(), 1]})
+    assert_close(1.0, 1.0 + 1e-9)
+    assert_close(torch.tensor(float("nan")), torch.tensor(float("nan")), equal_nan=True)
+    assert_close(x, x.double(), check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    "actual, expected, text",
+    [
+        (torch.ones(2), torch.tensor([1.0, 1.1]), r"1 / 2 \(50.0%\)[\s\S]*index \(1,\)"),
+        (torch.ones(2), torch.ones(3), "shape"),
+        (torch.ones(2), torch.ones(2).double(), "dtype"),
+        (torch.tensor([1, 2]), torch.tensor([1, 3]), "not equal"),
+        ([torch.ones(1), 1], [torch.ones(1), 2], r"item \[1\]"),
+        ({"a": 1}, {"b": 1}, "keys"),
+        (float("nan"), float("nan"), "not close"),
+    ],
+)
+def test_others_fail_and_say_where(actual, expected, text):
+    with pytest.raises(AssertionError, match=text):
+        assert_close(actual, expected)
+
+
+def test_wrong_calls():
+    with pytest.raises(ValueError, match="both"):
+        assert_close(1.0, 1.0, rtol=1e-3)
+    with pytest.raises(TypeError):
+        assert_close(torch.ones(1), "x")
+
+
+def test_make_tensor():
+    for dtype in (
+        torch.float32,
+        torch.bfloat16,
+        torch.complex64,
+        torch.int8,
+        torch.bool,
+        torch.uint8,
+    ):
+        x = make_tensor(3, 4, dtype=dtype)
+        assert x.shape == (3, 4) and x.dtype is dtype
+    x = make_tensor(
+        (5, 6), dtype=torch.float64, low=2, high=3, noncontiguous=True, requires_grad=True
+    )
+    assert not x.is_contiguous() and ((x >= 2) & (x < 3)).all() and x.requires_grad
