@@ -15,6 +15,7 @@ FAMILIES = """
     compare
     complexes
     conv
+    counts
     creation
     cross_entropy
     ctc

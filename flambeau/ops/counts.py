@@ -1,0 +1,53 @@
+"""Random counts: the Poisson and binomial distributions."""
+
+from . import public as fl
+from .attach import attached
+from .declare import composite
+from .lapack import array, tensor
+from .random import default_generator
+
+
+def _source(generator):
+    """NumPy's Philox, started from our generator's seed and number of calls."""
+    import numpy
+
+    seed, call = (generator or default_generator)._next()
+    return numpy.random.Generator(numpy.random.Philox(key=seed % 2**64, counter=[0, 0, 0, call]))
+
+
+@composite(method=False, out=False)
+def poisson(input, generator=None):
+    """Numbers of the Poisson distributions of the given rates. Gradient: 0."""
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f'"poisson_cpu" not implemented for {input.dtype}')
+    rates = array(input.detach().double())
+    if not (rates >= 0).all():
+        raise RuntimeError("poisson: invalid Poisson rate, expected rate to be non-negative")
+    drawn = _source(generator).poisson(rates)
+    return attached(tensor(drawn.astype("float64"), input).to(input.dtype), input)
+
+
+@composite(method=False, out=False)
+def binomial(count, prob, generator=None):
+    """Numbers of successes of `count` trials of probability `prob`, element by element. Gradient: 0."""
+    if not count.dtype.is_floating_point or count.dtype is not prob.dtype:
+        raise RuntimeError(
+            f"binomial: expected floating tensors of one dtype, but got {count.dtype} and {prob.dtype}."
+        )
+    trials, chance = array(count.detach().double()), array(prob.detach().double())
+    if (trials < 0).any() or not ((chance >= 0) & (chance <= 1)).all():
+        raise RuntimeError("binomial: expected count >= 0 and 0 <= prob <= 1.")
+    drawn = _source(generator).binomial(trials.astype("int64"), chance)
+    return attached(tensor(drawn.astype("float64"), count).to(count.dtype), count, prob)
+
+
+@composite(method=False)
+def frobenius_norm(input, dim=(), keepdim=False):
+    """The root of the sum of squares over dim, or of everything."""
+    return fl.linalg.vector_norm(input, 2, None if dim in ((), []) else dim, keepdim)
+
+
+@composite(method=False)
+def nuclear_norm(input, dim=(-2, -1), keepdim=False):
+    """The sum of the singular values."""
+    return fl.linalg.matrix_norm(input, "nuc", dim, keepdim)
