@@ -47,6 +47,10 @@ DEFAULT_FLOAT = "float32"
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 
 
+class DtypeError(TypeError, RuntimeError):
+    """An operation on a dtype that has none: a TypeError of the language, a RuntimeError of its operators."""
+
+
 def compute_dtype(name):
     """The dtype in which values of `name` are computed."""
     return "float32" if name in ("float16", "bfloat16") else name
@@ -144,10 +148,10 @@ def signature(n, arguments):
         if op in ("fma", "copysign", "scalb") and kind in "bui":
             dtype = DEFAULT_FLOAT
         if op in _BITWISE and kind in "fc":
-            raise TypeError(f"a kernel cannot apply {op!r} to {dtype}: {n!r}. Cast to an integer or bool, "
+            raise DtypeError(f"a kernel cannot apply {op!r} to {dtype}: {n!r}. Cast to an integer or bool, "
                             "or compare first.")
         if dtype == "bool" and op in ("sub", "neg"):
-            raise TypeError(f"a kernel cannot subtract bool: {n!r}. Cast it first, e.g. to int32.")
+            raise DtypeError(f"a kernel cannot subtract bool: {n!r}. Cast it first, e.g. to int32.")
         return (dtype,) * len(arguments), dtype, weak
     if op in _COMPARE:
         dtype, weak = promote_all(arguments)

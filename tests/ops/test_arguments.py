@@ -31,3 +31,10 @@ def test_reductions_and_powers_of_numbers():
     for call in (lambda: torch.max(1, 2), lambda: torch.pow(1, 2), lambda: torch.polar(1.0, X)):
         with pytest.raises(TypeError, match="must be Tensor"):
             call()
+
+
+def test_operations_that_a_dtype_lacks():
+    # PyTorch raises RuntimeError; in a user's kernel it is a TypeError.
+    for call in (lambda: -torch.ones(2).bool(), lambda: X & X):
+        with pytest.raises(RuntimeError, match="a kernel cannot"):
+            call()
