@@ -131,8 +131,10 @@ def logsumexp(input, dim, keepdim=False):
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = input.to(fl.get_default_dtype())
     dims = wrap_dims(None if dim in ((), []) else dim, input.dim(), "logsumexp")
-    if input.dim() == 0 or input.numel() == 0:
-        return input.exp().sum(dims, keepdim).log() if input.dim() else input.exp().log()
+    if input.dim() == 0:
+        return logsumexp(input.reshape(1), 0).reshape(())
+    if input.numel() == 0:
+        return input.exp().sum(dims, keepdim).log()
     if not input.dtype.is_complex:
         return _log_sum_exp(input, dims, keepdim)
     largest = input.detach().real.amax(dims, keepdim=True)

@@ -93,3 +93,11 @@ def test_covariance(agrees, random):
     agrees(flambeau.corrcoef(x), numpy.corrcoef(x.numpy()))
     agrees(x[0].cov(), numpy.cov(x[0].numpy()))
     assert gradcheck(flambeau.cov, (random(2, 4).requires_grad_(),))
+
+
+def test_logsumexp_of_one_number_does_not_overflow():
+    # log(exp(1000)) was inf, and its gradient NaN.
+    x = flambeau.tensor(1000.0, requires_grad=True)
+    y = x.logsumexp(0)
+    y.backward()
+    assert y.item() == 1000 and x.grad.item() == 1
