@@ -32,14 +32,9 @@ _addresses = {}
 _writes = 0
 
 
-def _new_lock():
-    # Another thread may have held the lock when this process was forked.
-    global _lock
-    _lock = threading.RLock()
-
-
+# A fork waits until no other thread compiles: the child would inherit LLVM's locks, held for ever.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_lock)
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def compiled(name, signature, key, ir):

@@ -15,8 +15,6 @@ Outputs may be inputs (the same pointer and strides).
       chunks:  'g' outputs are copied from their buffers to where they belong
 """
 
-import functools
-
 from . import types
 from .cache import compiled
 from .emit import Block, Module, Value
@@ -35,6 +33,7 @@ class Map:
         self._fn = fn
         self.name = name or getattr(fn, "__name__", "map")
         self._n_in = n_in if n_in is not None else fn.__code__.co_argcount
+        self._expressions = self._digest = None
         self._overrides = {}
         self._derivatives = {}
 
@@ -42,13 +41,16 @@ class Map:
     def of(cls, expressions, n_in, name):
         """The map of given expressions of input(0) ... input(n_in - 1)."""
         self = cls(None, name, n_in)
-        self.__dict__["expressions"] = tuple(expressions)
+        self._expressions = tuple(expressions)
         return self
 
-    @functools.cached_property
+    # Not functools.cached_property: before Python 3.12 it holds a lock that a fork may leave held.
+    @property
     def expressions(self):
         """One expression per output, traced when first needed."""
-        return trace(self._fn, self._n_in)
+        if self._expressions is None:
+            self._expressions = trace(self._fn, self._n_in)
+        return self._expressions
 
     @property
     def n_in(self):
@@ -58,9 +60,11 @@ class Map:
     def n_out(self):
         return len(self.expressions)
 
-    @functools.cached_property
+    @property
     def digest(self):
-        return digest_text(self.expressions)
+        if self._digest is None:
+            self._digest = digest_text(self.expressions)
+        return self._digest
 
     def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
         """The address of the kernel that reads in_dtypes, computes in as_dtypes, writes out_dtypes."""

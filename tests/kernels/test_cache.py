@@ -107,3 +107,32 @@ def test_files_of_others_are_not_run(fresh, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 12345)
     if path.stat().st_uid != 0:
         assert cache.read(path.name) is None
+
+
+def test_fork_while_other_threads_compile():
+    """The child once waited for ever for a lock of LLVM's that a thread of its parent had held."""
+    program = """
+        import os, threading
+        from flambeau.kernels import Map, exp
+
+        def work(i):
+            for j in range(3):
+                Map(lambda x: exp(x) + (10.0 * i + j), "f").compile(["float32"], ["float32"], ["float32"], "cc")
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+        for t in threads:
+            t.start()
+        children = []
+        for i in range(4):
+            child = os.fork()
+            if child == 0:
+                work(50 + i)
+                os._exit(0)
+            children.append(child)
+        for t in threads:
+            t.join()
+        print([os.waitpid(c, 0)[1] for c in children])
+    """
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)], text=True,
+                          capture_output=True, timeout=100)
+    assert done.stdout.strip() == "[0, 0, 0, 0]", done.stderr
