@@ -3,11 +3,41 @@
 __version__ = "0.1.0"
 
 from . import _core, types  # noqa: I001
-from .types import (Size, OutOfMemoryError, channels_last, channels_last_3d, contiguous_format, device, finfo, iinfo,
-                    layout, memory_format, preserve_format, sparse_coo, sparse_csr, strided)
+from .types import (
+    Size,
+    OutOfMemoryError,
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    device,
+    finfo,
+    iinfo,
+    layout,
+    memory_format,
+    preserve_format,
+    sparse_coo,
+    sparse_csr,
+    strided,
+)
 
-from ._core import (dtype, bool, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16, bfloat16, float32,
-                    float64, complex64, complex128)
+from ._core import (
+    dtype,
+    bool,
+    uint8,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint16,
+    uint32,
+    uint64,
+    float16,
+    bfloat16,
+    float32,
+    float64,
+    complex64,
+    complex128,
+)
 
 half, float, double, short, int, long = float16, float32, float64, int16, int32, int64
 cfloat, cdouble = complex64, complex128
@@ -36,23 +66,33 @@ def is_tensor(obj, /):
 
 
 # Loaded at first use, so that importing flambeau stays quick.
-_PACKAGES = frozenset("autograd func functional version nn optim utils vision linalg fft special random kernels cuda multiprocessing legacy masked "
-                      "distributions serialization storage printing overrides ops testing types backends amp hub jit signal return_types".split())
+_PACKAGES = frozenset(
+    "autograd func functional version nn optim utils vision linalg fft special random kernels cuda multiprocessing legacy masked "
+    "distributions serialization storage printing overrides ops testing types backends amp hub jit signal return_types".split()
+)
 _LAZY = {
-    **dict.fromkeys("no_grad enable_grad set_grad_enabled inference_mode".split(), "autograd.grad_mode"),
+    **dict.fromkeys(
+        "no_grad enable_grad set_grad_enabled inference_mode".split(), "autograd.grad_mode"
+    ),
     **dict.fromkeys("save load".split(), "serialization"),
     "UntypedStorage": "storage",
     "set_printoptions": "printing",
     "vmap": "func",
-    **dict.fromkeys("bilinear conv_tbc cosine_similarity pairwise_distance pdist pixel_shuffle pixel_unshuffle "
-                    "channel_shuffle native_channel_shuffle rrelu rrelu_ dropout alpha_dropout feature_alpha_dropout "
-                    "group_norm grid_sampler grid_sampler_2d grid_sampler_3d affine_grid_generator".split(), "nn.functional"),
-    **dict.fromkeys("autocast compile is_autocast_enabled use_deterministic_algorithms are_deterministic_algorithms_enabled "
-                    "get_default_device set_default_device set_default_tensor_type is_autocast_cpu_enabled "
-                    "is_deterministic_algorithms_warn_only_enabled get_num_interop_threads set_num_interop_threads "
-                    "set_flush_denormal get_float32_matmul_precision set_float32_matmul_precision is_storage typename "
-                    "from_dlpack frombuffer asarray FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "
-                    "ShortTensor CharTensor ByteTensor BoolTensor kernel".split(), "compat"),
+    **dict.fromkeys(
+        "bilinear conv_tbc cosine_similarity pairwise_distance pdist pixel_shuffle pixel_unshuffle "
+        "channel_shuffle native_channel_shuffle rrelu rrelu_ dropout alpha_dropout feature_alpha_dropout "
+        "group_norm grid_sampler grid_sampler_2d grid_sampler_3d affine_grid_generator".split(),
+        "nn.functional",
+    ),
+    **dict.fromkeys(
+        "autocast compile is_autocast_enabled use_deterministic_algorithms are_deterministic_algorithms_enabled "
+        "get_default_device set_default_device set_default_tensor_type is_autocast_cpu_enabled "
+        "is_deterministic_algorithms_warn_only_enabled get_num_interop_threads set_num_interop_threads "
+        "set_flush_denormal get_float32_matmul_precision set_float32_matmul_precision is_storage typename "
+        "from_dlpack frombuffer asarray FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "
+        "ShortTensor CharTensor ByteTensor BoolTensor kernel".split(),
+        "compat",
+    ),
 }
 
 

@@ -23,8 +23,16 @@ def _old_type(name, dtype):
     def new(cls, *args, device=None):
         return legacy_new(*args, dtype=dtype)
 
-    return _TypeMeta(name, (), {"__new__": new, "dtype": dtype, "__module__": "flambeau",
-                                "__doc__": f"{name}(4, 3), {name}([1, 2]): a tensor of {dtype}."})
+    return _TypeMeta(
+        name,
+        (),
+        {
+            "__new__": new,
+            "dtype": dtype,
+            "__module__": "flambeau",
+            "__doc__": f"{name}(4, 3), {name}([1, 2]): a tensor of {dtype}.",
+        },
+    )
 
 
 FloatTensor = _old_type("FloatTensor", _core.float32)
@@ -44,14 +52,26 @@ def set_default_tensor_type(t):
     if isinstance(t, str):
         t = globals().get(t.rpartition(".")[2])
     if getattr(t, "dtype", None) is None:
-        raise TypeError(f"set_default_tensor_type: invalid type {t!r}; use torch.set_default_dtype(torch.float64).")
+        raise TypeError(
+            f"set_default_tensor_type: invalid type {t!r}; use torch.set_default_dtype(torch.float64)."
+        )
     _core.set_default_dtype(t.dtype)
 
 
 # ---------------------------------------------------------------------------------------------- switches
 
 
-def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=None, options=None, disable=False, **others):
+def compile(
+    model=None,
+    *,
+    fullgraph=False,
+    dynamic=None,
+    backend=None,
+    mode=None,
+    options=None,
+    disable=False,
+    **others,
+):
     """The model itself: flambeau compiles its kernels at their first use anyway. Works as a decorator too."""
     if model is None:
         return lambda m: m
@@ -63,7 +83,9 @@ class autocast:
 
     def __init__(self, device_type="cpu", dtype=None, enabled=True, cache_enabled=None):
         if enabled:
-            raise NotImplementedError("autocast(enabled=True): mixed precision is not supported yet; convert the model with .bfloat16().")
+            raise NotImplementedError(
+                "autocast(enabled=True): mixed precision is not supported yet; convert the model with .bfloat16()."
+            )
         self.device = device_type
 
     def __enter__(self):
@@ -112,7 +134,9 @@ def get_default_device():
 def set_default_device(device):
     """Accepts the CPU; raises NotImplementedError for another device."""
     if device is not None and types.device(device).type != "cpu":
-        raise NotImplementedError(f"set_default_device: {device} is not available: this build of flambeau computes on the CPU.")
+        raise NotImplementedError(
+            f"set_default_device: {device} is not available: this build of flambeau computes on the CPU."
+        )
 
 
 def get_num_interop_threads():
@@ -123,7 +147,9 @@ def get_num_interop_threads():
 def set_num_interop_threads(n):
     """Accepts 1."""
     if n != 1:
-        raise NotImplementedError(f"set_num_interop_threads({n}): flambeau runs operators one after the other.")
+        raise NotImplementedError(
+            f"set_num_interop_threads({n}): flambeau runs operators one after the other."
+        )
 
 
 def set_flush_denormal(mode):
@@ -139,7 +165,9 @@ def get_float32_matmul_precision():
 def set_float32_matmul_precision(precision):
     """Accepts all of PyTorch's levels: float32 products stay exact float32 at each of them."""
     if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(f"set_float32_matmul_precision: expected highest, high or medium, got {precision!r}.")
+        raise RuntimeError(
+            f"set_float32_matmul_precision: expected highest, high or medium, got {precision!r}."
+        )
 
 
 def is_storage(obj, /):
@@ -152,7 +180,11 @@ def typename(obj, /):
     if isinstance(obj, _core.Tensor):
         return obj.type()
     kind = obj if isinstance(obj, type) else type(obj)
-    return f"{kind.__module__}.{kind.__qualname__}" if kind.__module__ != "builtins" else kind.__qualname__
+    return (
+        f"{kind.__module__}.{kind.__qualname__}"
+        if kind.__module__ != "builtins"
+        else kind.__qualname__
+    )
 
 
 # ----------------------------------------------------------------------------------------- foreign memory
@@ -175,12 +207,16 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
 
     size = memoryview(buffer).nbytes - offset
     if size < 0 or (count < 0 and size % dtype.itemsize):
-        raise ValueError(f"frombuffer: offset {offset} and dtype {dtype} do not fit a buffer of {memoryview(buffer).nbytes} bytes.")
+        raise ValueError(
+            f"frombuffer: offset {offset} and dtype {dtype} do not fit a buffer of {memoryview(buffer).nbytes} bytes."
+        )
     n = size // dtype.itemsize if count < 0 else count
     if n == 0:
         raise ValueError("frombuffer: both buffer length and count must not be 0.")
     if n * dtype.itemsize > size:
-        raise ValueError(f"frombuffer: requested buffer length ({n} * {dtype.itemsize} bytes) after offset ({offset}) exceeds the buffer.")
+        raise ValueError(
+            f"frombuffer: requested buffer length ({n} * {dtype.itemsize} bytes) after offset ({offset}) exceeds the buffer."
+        )
     raw = numpy.frombuffer(buffer, dtype=numpy.uint8, count=n * dtype.itemsize, offset=offset)
     tensor = _core.from_numpy(raw)
     tensor = tensor.clone() if tensor.data_ptr() % dtype.itemsize else tensor
@@ -189,7 +225,11 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     """obj as a tensor, sharing memory where possible (copy=False demands it, copy=True forbids it)."""
-    made = _core.tensor(obj, dtype=dtype) if copy and not isinstance(obj, _core.Tensor) else _core.as_tensor(obj, dtype=dtype)
+    made = (
+        _core.tensor(obj, dtype=dtype)
+        if copy and not isinstance(obj, _core.Tensor)
+        else _core.as_tensor(obj, dtype=dtype)
+    )
     if copy and isinstance(obj, _core.Tensor):
         made = made.clone()
     made = made.detach()

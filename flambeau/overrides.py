@@ -37,7 +37,9 @@ def handle_torch_function(public_api, relevant_args, *args, **kwargs):
         result = type(value).__torch_function__(public_api, types, args, kwargs)
         if result is not NotImplemented:
             return result
-    raise TypeError(f"no implementation found for {public_api!r} on types that implement __torch_function__: {list(types)}.")
+    raise TypeError(
+        f"no implementation found for {public_api!r} on types that implement __torch_function__: {list(types)}."
+    )
 
 
 def dispatch(operator, args, kwargs):
@@ -47,12 +49,17 @@ def dispatch(operator, args, kwargs):
 
 def torch_function(cls, func, types, args=(), kwargs=None):
     """Runs func on plain tensors and gives results the type cls, for overrides that call super()."""
+
     def plain(x):
         if isinstance(x, _core.Tensor) and type(x) is not _core.Tensor:
             return x.as_subclass(_core.Tensor)
         return type(x)(map(plain, x)) if type(x) in (tuple, list) else x
 
     result = func(*map(plain, args), **{k: plain(v) for k, v in (kwargs or {}).items()})
-    if isinstance(result, _core.Tensor) and type(result) is _core.Tensor and cls is not _core.Tensor:
+    if (
+        isinstance(result, _core.Tensor)
+        and type(result) is _core.Tensor
+        and cls is not _core.Tensor
+    ):
         return result.as_subclass(cls)
     return result

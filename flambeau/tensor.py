@@ -18,15 +18,30 @@ def _cast(dtype_name):
     dtype = getattr(_core, dtype_name)
 
     def cast(self, memory_format=types.preserve_format):
-        return _core.to(self, dtype) if memory_format is types.preserve_format else _core.to(self, dtype, memory_format=memory_format)
+        return (
+            _core.to(self, dtype)
+            if memory_format is types.preserve_format
+            else _core.to(self, dtype, memory_format=memory_format)
+        )
 
     cast.__doc__ = f"The tensor as {dtype_name}; itself if it is that already."
     return cast
 
 
-_CASTS = {"float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "long": "int64",
-          "int": "int32", "short": "int16", "char": "int8", "byte": "uint8", "bool": "bool", "cfloat": "complex64",
-          "cdouble": "complex128"}
+_CASTS = {
+    "float": "float32",
+    "double": "float64",
+    "half": "float16",
+    "bfloat16": "bfloat16",
+    "long": "int64",
+    "int": "int32",
+    "short": "int16",
+    "char": "int8",
+    "byte": "uint8",
+    "bool": "bool",
+    "cfloat": "complex64",
+    "cdouble": "complex128",
+}
 
 
 def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
@@ -39,7 +54,9 @@ def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=
     if inputs is not None and len(inputs) == 0:
         raise RuntimeError("backward: inputs argument to backward cannot be empty.")
     if gradient is not None and not isinstance(gradient, Tensor):
-        raise TypeError(f"backward: gradient must be a Tensor or None, not {type(gradient).__name__}.")
+        raise TypeError(
+            f"backward: gradient must be a Tensor or None, not {type(gradient).__name__}."
+        )
     if retain_graph is None:
         retain_graph = create_graph
     _core._run_backward((self,), (gradient,), retain_graph, create_graph, inputs, False)
@@ -52,7 +69,9 @@ def numpy(self, *, force=False):
     """
     if self.requires_grad:
         if not force:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
         self = self.detach()
     if self.dtype is _core.bfloat16:
         if not force:
@@ -69,15 +88,27 @@ class _Memory:
     def __init__(self, tensor):
         self.tensor = tensor
 
-    KINDS = {"bool": "|b1", "uint8": "|u1", "int8": "|i1", "float16": "<f2", "complex64": "<c8", "complex128": "<c16"}
+    KINDS = {
+        "bool": "|b1",
+        "uint8": "|u1",
+        "int8": "|i1",
+        "float16": "<f2",
+        "complex64": "<c8",
+        "complex128": "<c16",
+    }
 
     @property
     def __array_interface__(self):
         t = self.tensor
         name, size = t.dtype.name, t.dtype.itemsize
         kind = self.KINDS.get(name) or f"<{'u' if name[0] == 'u' else name[0]}{size}"
-        return {"shape": tuple(t.shape), "typestr": kind, "version": 3, "data": (_core.data_ptr(t) or _core._storage_ptr(t), False),
-                "strides": tuple(s * size for s in t.stride())}
+        return {
+            "shape": tuple(t.shape),
+            "typestr": kind,
+            "version": 3,
+            "data": (_core.data_ptr(t) or _core._storage_ptr(t), False),
+            "strides": tuple(s * size for s in t.stride()),
+        }
 
 
 def __array__(self, dtype=None, copy=None):
@@ -146,7 +177,9 @@ def __format__(self, spec):
 
 def __dlpack__(self, **options):
     if self.requires_grad:
-        raise RuntimeError("__dlpack__: Can't export tensors that require gradient, use tensor.detach().")
+        raise RuntimeError(
+            "__dlpack__: Can't export tensors that require gradient, use tensor.detach()."
+        )
     return self.numpy().__dlpack__(**options)
 
 

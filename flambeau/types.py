@@ -54,22 +54,32 @@ class device:
         if isinstance(type, int):
             type, index = "cuda", type
         if not isinstance(type, str):
-            raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}.")
+            raise TypeError(
+                f"device(): argument 'type' must be str, not {type.__class__.__name__}."
+            )
         name, colon, number = type.partition(":")
         if colon:
             if index is not None:
-                raise RuntimeError(f"device(): 'type' must not include an index because index was passed explicitly: {type}.")
+                raise RuntimeError(
+                    f"device(): 'type' must not include an index because index was passed explicitly: {type}."
+                )
             if not number.isdigit():
                 raise RuntimeError(f"device(): Invalid device string: '{type}'.")
             index = int(number)
         if name not in self.TYPES:
-            raise RuntimeError(f"device(): Expected one of {', '.join(self.TYPES)} device type at start of device string: {name}.")
+            raise RuntimeError(
+                f"device(): Expected one of {', '.join(self.TYPES)} device type at start of device string: {name}."
+            )
         if index is not None and index < 0:
             raise RuntimeError(f"device(): Device index must not be negative, got {index}.")
         self.type, self.index = name, index
 
     def __repr__(self):
-        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+        return (
+            f"device(type={self.type!r})"
+            if self.index is None
+            else f"device(type={self.type!r}, index={self.index})"
+        )
 
     def __str__(self):
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -85,7 +95,9 @@ class device:
 
     def __enter__(self):
         if self.type != "cpu":
-            raise NotImplementedError(f"device({self!s}) as a context: this build computes on the CPU.")
+            raise NotImplementedError(
+                f"device({self!s}) as a context: this build computes on the CPU."
+            )
         return self
 
     def __exit__(self, *exception):
@@ -132,8 +144,12 @@ channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 
 # name: (bits, significand bits, smallest normal exponent, largest exponent)
-_FLOATS = {"float16": (16, 10, -14, 15), "bfloat16": (16, 7, -126, 127), "float32": (32, 23, -126, 127),
-           "float64": (64, 52, -1022, 1023)}
+_FLOATS = {
+    "float16": (16, 10, -14, 15),
+    "bfloat16": (16, 7, -126, 127),
+    "float32": (32, 23, -126, 127),
+    "float64": (64, 52, -1022, 1023),
+}
 
 
 class finfo:
@@ -144,18 +160,24 @@ class finfo:
     def __init__(self, type=None):
         dtype = type or _core.get_default_dtype()
         if not dtype.is_floating_point and not dtype.is_complex:
-            raise TypeError(f"torch.finfo() requires a floating point input type, not {dtype}. Use torch.iinfo for integers.")
+            raise TypeError(
+                f"torch.finfo() requires a floating point input type, not {dtype}. Use torch.iinfo for integers."
+            )
         self.dtype = dtype.to_real().name
         self.bits, digits, low, high = _FLOATS[self.dtype]
         self.eps = 2.0**-digits
         self.max = (2.0 - self.eps) * 2.0**high
         self.min = -self.max
         self.tiny = self.smallest_normal = 2.0**low
-        self.resolution = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}[self.dtype]
+        self.resolution = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}[
+            self.dtype
+        ]
 
     def __repr__(self):
-        return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
-                f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})")
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        )
 
 
 class iinfo:
@@ -165,7 +187,9 @@ class iinfo:
 
     def __init__(self, type):
         if type.is_floating_point or type.is_complex or type.name == "bool":
-            raise TypeError(f"torch.iinfo() requires an integer input type, not {type}. Use torch.finfo for floating dtypes.")
+            raise TypeError(
+                f"torch.iinfo() requires an integer input type, not {type}. Use torch.finfo for floating dtypes."
+            )
         self.dtype = type.name
         self.bits = 8 * type.itemsize
         self.min = -(2 ** (self.bits - 1)) if type.is_signed else 0

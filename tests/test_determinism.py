@@ -12,8 +12,20 @@ def _train(threads):
     try:
         torch.manual_seed(0)
         model = nn.Sequential(
-            nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.BatchNorm2d(16), nn.ReLU(),
-            nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.LayerNorm(120), nn.Dropout(0.2), nn.GELU(), nn.Linear(120, 10))
+            nn.Conv2d(1, 6, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 16, 5),
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(400, 120),
+            nn.LayerNorm(120),
+            nn.Dropout(0.2),
+            nn.GELU(),
+            nn.Linear(120, 10),
+        )
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
         seen = []
         for _ in range(3):

@@ -35,7 +35,9 @@ def test_tensors_are_aligned_to_cache_lines():
 
 def test_out_of_memory_lists_the_largest_live_tensors():
     big = torch.empty(5 << 20)
-    with pytest.raises(torch.OutOfMemoryError, match=r"tried to allocate .* Largest live tensors: .*20971520 bytes"):
+    with pytest.raises(
+        torch.OutOfMemoryError, match=r"tried to allocate .* Largest live tensors: .*20971520 bytes"
+    ):
         torch.empty(1 << 46)
     with pytest.raises(RuntimeError, match="overflow"):
         torch.empty(1 << 40, 1 << 40)

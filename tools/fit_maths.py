@@ -43,7 +43,9 @@ def minimax(target, weight, powers, grid):
         if unit == 0:
             break
         scales = [max(abs(basis[i, k]) for i in range(basis.rows)) for k in range(basis.cols)]
-        rows = numpy.array([[float(basis[i, k] / scales[k]) for k in range(basis.cols)] for i in range(basis.rows)])
+        rows = numpy.array(
+            [[float(basis[i, k] / scales[k]) for k in range(basis.cols)] for i in range(basis.rows)]
+        )
         rest = numpy.array([float(e / unit) for e in error])
         ones = numpy.ones((len(rest), 1))
         # |rows @ d - rest| <= t
@@ -68,7 +70,10 @@ def fit(function, low, high, powers, bits, weight=None, fixed=None, size=None):
     """
     size = size or 12 * (len(powers) + 2)
     low, high = mpf(low), mpf(high)
-    grid = [(low + high) / 2 - (high - low) / 2 * mpmath.cos(mp.pi * i / (size - 1)) for i in range(size)]
+    grid = [
+        (low + high) / 2 - (high - low) / 2 * mpmath.cos(mp.pi * i / (size - 1))
+        for i in range(size)
+    ]
     values = [function(x) for x in grid]
     weights = [1 / abs(v) for v in values] if weight is None else [weight(x) for x in grid]
     done = dict(fixed or {})
@@ -77,27 +82,46 @@ def fit(function, low, high, powers, bits, weight=None, fixed=None, size=None):
         rest = [v - evaluate(done, done.values(), x) for v, x in zip(values, grid)]
         done[free[0]] = rounded(minimax(rest, weights, free, grid)[0], bits)
         free = free[1:]
-    error = max(w * abs(evaluate(done, done.values(), x) - v) for w, v, x in zip(weights, values, grid))
+    error = max(
+        w * abs(evaluate(done, done.values(), x) - v) for w, v, x in zip(weights, values, grid)
+    )
     return [done[p] for p in powers], error
 
 
 def exp_fit(degree, bits, base=mpmath.e):
     half = mp.log(2) / mp.log(base) / 2 * mpf("1.005")
     fixed = {0: mpf(1), 1: mpf(1)} if base == mpmath.e else {0: mpf(1)}
-    return fit(lambda r: mpmath.power(base, r), -half, half, list(range(degree + 1)), bits, fixed=fixed)
+    return fit(
+        lambda r: mpmath.power(base, r), -half, half, list(range(degree + 1)), bits, fixed=fixed
+    )
 
 
 def expm1_fit(degree, bits):
     half = mp.log(2) / 2 * mpf("1.005")
-    return fit(mpmath.expm1, -half, half, list(range(1, degree + 1)), bits, fixed={1: mpf(1)}, size=24 * degree + 1)
+    return fit(
+        mpmath.expm1,
+        -half,
+        half,
+        list(range(1, degree + 1)),
+        bits,
+        fixed={1: mpf(1)},
+        size=24 * degree + 1,
+    )
 
 
 def log_fit(low, high, degree, bits, scale=1):
     """log(1 + f) * scale as sum of f**k, k = 1 .. degree; the first coefficient is given (scale)."""
     fixed = {1: mpf(1), 2: mpf(-0.5)} if scale == 1 else {1: rounded(scale, bits)}
     extra = scale - fixed[1]
-    return fit(lambda f: mpmath.log1p(f) * scale - extra * f if f else scale, low, high,
-               list(range(1, degree + 1)), bits, fixed=fixed, weight=lambda f: 1 / abs(mpmath.log1p(f) * scale) if f else 0)
+    return fit(
+        lambda f: mpmath.log1p(f) * scale - extra * f if f else scale,
+        low,
+        high,
+        list(range(1, degree + 1)),
+        bits,
+        fixed=fixed,
+        weight=lambda f: 1 / abs(mpmath.log1p(f) * scale) if f else 0,
+    )
 
 
 def log2_fit(terms):
@@ -115,15 +139,28 @@ def atanh_fit(terms):
 def cos_fit(terms, bits=53, beyond="1.001"):
     """(cos(x) - 1 + z / 2) / z**2 in powers of z = x * x, abs(x) <= pi / 4; error relative to 1."""
     exact = lambda z: (mpmath.cos(mpmath.sqrt(z)) - 1 + z / 2) / z**2
-    return fit(exact, mpf(10) ** -9, (mp.pi / 4 * mpf(beyond)) ** 2, list(range(terms)), bits, weight=lambda z: z * z)
+    return fit(
+        exact,
+        mpf(10) ** -9,
+        (mp.pi / 4 * mpf(beyond)) ** 2,
+        list(range(terms)),
+        bits,
+        weight=lambda z: z * z,
+    )
 
 
 def odd_fit(function, high, terms, bits, first=None):
     """An odd function as x * sum(c * x**(2 k)), relative error on [0, high]."""
     fixed = {} if first is None else {0: mpf(first)}
     tiny = mpf(10) ** -20
-    return fit(lambda u: function(mpmath.sqrt(u + tiny**2)) / mpmath.sqrt(u + tiny**2), 0, mpf(high) ** 2,
-               list(range(terms)), bits, fixed=fixed)
+    return fit(
+        lambda u: function(mpmath.sqrt(u + tiny**2)) / mpmath.sqrt(u + tiny**2),
+        0,
+        mpf(high) ** 2,
+        list(range(terms)),
+        bits,
+        fixed=fixed,
+    )
 
 
 def good_center(function, middle, width, bits=24):
@@ -161,9 +198,19 @@ def table_fit(function, shift, steps, last, degree, odd=True):
             fixed = {0: value}
             margin, start = unit * mpf(2) ** -20, low
         piece_of = lambda d, center=center: function(d + center)
-        one_ulp = lambda d, f=piece_of: mpmath.ldexp(1, int(mpmath.floor(mpmath.log(abs(f(d)), 2))) - 23)
-        coefficients, error = fit(piece_of, start - margin - center, high + margin - center,
-                                  list(range(degree + 1)), 24, weight=lambda d, u=one_ulp: 1 / u(d), fixed=fixed, size=60)
+        one_ulp = lambda d, f=piece_of: mpmath.ldexp(
+            1, int(mpmath.floor(mpmath.log(abs(f(d)), 2))) - 23
+        )
+        coefficients, error = fit(
+            piece_of,
+            start - margin - center,
+            high + margin - center,
+            list(range(degree + 1)),
+            24,
+            weight=lambda d, u=one_ulp: 1 / u(d),
+            fixed=fixed,
+            size=60,
+        )
         for column, c in zip(columns, [center, *coefficients]):
             column[slot] = float(c)
         if odd and low == 0:
@@ -187,7 +234,12 @@ def log_table(degree, bits=24, base=mpmath.e):
         if piece not in (0, 15):
             # Next to those beside 1, f must be small against the result where that is small.
             inner = {1: mpf("0.2"), 14: mpf("0.525")}.get(piece, mpf("0.5"))
-            r, logarithm = good_center(lambda r: -mpmath.log(r, base), 1 / (start + inner * (end - start)), mpf(1) / 640, bits)
+            r, logarithm = good_center(
+                lambda r: -mpmath.log(r, base),
+                1 / (start + inner * (end - start)),
+                mpf(1) / 640,
+                bits,
+            )
         columns[0].append(float(r))
         columns[1].append(float(logarithm))
         low, high = min(low, start * r - 1), max(high, end * r - 1)
@@ -205,24 +257,38 @@ TABLES = {
     "erf table": lambda: table_fit(mpmath.erf, mpf("1.3125"), 16, mpf("3.925"), 5),
 }
 
+
 def erfcx(x):
     """exp(x * x) * erfc(x), by its asymptotic series where the factors would overflow."""
     if x < 100:
         return mpmath.exp(x * x) * mpmath.erfc(x)
     u = 1 / (2 * x * x)
-    return mpmath.fsum((-u) ** k * mpmath.fac2(2 * k - 1) for k in range(14)) / (x * mpmath.sqrt(mp.pi))
+    return mpmath.fsum((-u) ** k * mpmath.fac2(2 * k - 1) for k in range(14)) / (
+        x * mpmath.sqrt(mp.pi)
+    )
 
 
 def erfcx_fit(degree):
     """(1 + 2 x) erfcx(x) in powers of q = (x - 4) / (x + 4), all x >= 0."""
     x = lambda q: 4 * (1 + q) / (1 - q)
-    return fit(lambda q: (1 + 2 * x(q)) * erfcx(x(q)), -1, mpf("0.99999"), list(range(degree + 1)), 53, size=3 * degree)
+    return fit(
+        lambda q: (1 + 2 * x(q)) * erfcx(x(q)),
+        -1,
+        mpf("0.99999"),
+        list(range(degree + 1)),
+        53,
+        size=3 * degree,
+    )
 
 
 def digamma_fit(degree):
     """psi(x) / (x - its positive root) on [1, 2] in powers of x - 1.5."""
     root = mpmath.findroot(mpmath.digamma, 1.46)
-    function = lambda d: mpmath.digamma(d + 1.5) / (d + 1.5 - root) if abs(d + 1.5 - root) > 1e-30 else mpmath.psi(1, root)
+    function = lambda d: (
+        mpmath.digamma(d + 1.5) / (d + 1.5 - root)
+        if abs(d + 1.5 - root) > 1e-30
+        else mpmath.psi(1, root)
+    )
     return fit(function, mpf(-0.5), mpf(0.5), list(range(degree + 1)), 53)
 
 
@@ -241,27 +307,73 @@ def bessel_k_fit(order):
 
 FITS = {
     "erf 1 float64": lambda: odd_fit(mpmath.erf, 1, 13, 53),
-    "-log(erfc)": lambda: fit(lambda d: -mpmath.log(mpmath.erfc(d + 2)), -1, mpf("3.95"), list(range(18)), 53,
-                              weight=lambda d: mpmath.erfc(d + 2)),
+    "-log(erfc)": lambda: fit(
+        lambda d: -mpmath.log(mpmath.erfc(d + 2)),
+        -1,
+        mpf("3.95"),
+        list(range(18)),
+        53,
+        weight=lambda d: mpmath.erfc(d + 2),
+    ),
     "erfcx float64": lambda: erfcx_fit(24),
-    "i0 small": lambda: fit(lambda z: mpmath.besseli(0, 2 * mpmath.sqrt(z)), 0, 36, list(range(19)), 53),
+    "i0 small": lambda: fit(
+        lambda z: mpmath.besseli(0, 2 * mpmath.sqrt(z)), 0, 36, list(range(19)), 53
+    ),
     "i0 large": lambda: bessel_i_fit(0),
-    "i1 small": lambda: fit(lambda z: mpmath.besseli(1, 2 * mpmath.sqrt(z)) / mpmath.sqrt(z) if z else mpf(1),
-                            mpf(10) ** -9, 36, list(range(19)), 53),
+    "i1 small": lambda: fit(
+        lambda z: mpmath.besseli(1, 2 * mpmath.sqrt(z)) / mpmath.sqrt(z) if z else mpf(1),
+        mpf(10) ** -9,
+        36,
+        list(range(19)),
+        53,
+    ),
     "i1 large": lambda: bessel_i_fit(1),
-    "k0 small": lambda: fit(lambda z: mpmath.besselk(0, 2 * mpmath.sqrt(z)) + mpmath.log(z) / 2 * mpmath.besseli(0, 2 * mpmath.sqrt(z)),
-                            mpf(10) ** -12, 1, list(range(10)), 53, weight=lambda z: 1),
-    "k1 small": lambda: fit(lambda z: (mpmath.besselk(1, 2 * mpmath.sqrt(z)) - mpmath.log(z) / 2 * mpmath.besseli(1, 2 * mpmath.sqrt(z))) * 2 * mpmath.sqrt(z),
-                            mpf(10) ** -12, 1, list(range(10)), 53, weight=lambda z: 1),
+    "k0 small": lambda: fit(
+        lambda z: (
+            mpmath.besselk(0, 2 * mpmath.sqrt(z))
+            + mpmath.log(z) / 2 * mpmath.besseli(0, 2 * mpmath.sqrt(z))
+        ),
+        mpf(10) ** -12,
+        1,
+        list(range(10)),
+        53,
+        weight=lambda z: 1,
+    ),
+    "k1 small": lambda: fit(
+        lambda z: (
+            (
+                mpmath.besselk(1, 2 * mpmath.sqrt(z))
+                - mpmath.log(z) / 2 * mpmath.besseli(1, 2 * mpmath.sqrt(z))
+            )
+            * 2
+            * mpmath.sqrt(z)
+        ),
+        mpf(10) ** -12,
+        1,
+        list(range(10)),
+        53,
+        weight=lambda z: 1,
+    ),
     "k0 large": lambda: bessel_k_fit(0),
     "k1 large": lambda: bessel_k_fit(1),
-    "lgamma [1.5, 2.5]": lambda: fit(lambda d: mpmath.loggamma(2 + d) / d / (1 + d) if d else 1 - mp.euler,
-                                     mpf(-0.5), mpf(0.5), list(range(20)), 53),
+    "lgamma [1.5, 2.5]": lambda: fit(
+        lambda d: mpmath.loggamma(2 + d) / d / (1 + d) if d else 1 - mp.euler,
+        mpf(-0.5),
+        mpf(0.5),
+        list(range(20)),
+        53,
+    ),
     "digamma [1, 2]": lambda: digamma_fit(22),
     "exp float32": lambda: exp_fit(6, 24),
     "exp float64": lambda: exp_fit(11, 53),
-    "exp by table float64": lambda: fit(mpmath.exp, -mp.log(2) / 32 * mpf("1.01"), mp.log(2) / 32 * mpf("1.01"),
-                                        list(range(7)), 53, fixed={0: mpf(1), 1: mpf(1)}),
+    "exp by table float64": lambda: fit(
+        mpmath.exp,
+        -mp.log(2) / 32 * mpf("1.01"),
+        mp.log(2) / 32 * mpf("1.01"),
+        list(range(7)),
+        53,
+        fixed={0: mpf(1), 1: mpf(1)},
+    ),
     "exp2 float32": lambda: exp_fit(6, 24, 2),
     "exp2 float64": lambda: exp_fit(11, 53, 2),
     "expm1 float32": lambda: expm1_fit(7, 24),
@@ -269,8 +381,14 @@ FITS = {
     "log float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24),
     "log2 float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24, 1 / mp.log(2)),
     "log10 float32": lambda: log_fit(mpf(-1) / 3, mpf(1) / 3, 10, 24, 1 / mp.log(10)),
-    "log for pow": lambda: fit(lambda z: ((2 * mpmath.atanh(mpmath.sqrt(z)) / mpmath.sqrt(z) - 2) / z - mpf(2) / 3) / z,
-                               mpf(10) ** -9, mpf("0.0401"), list(range(8)), 53, weight=lambda z: z * z / 2),
+    "log for pow": lambda: fit(
+        lambda z: ((2 * mpmath.atanh(mpmath.sqrt(z)) / mpmath.sqrt(z) - 2) / z - mpf(2) / 3) / z,
+        mpf(10) ** -9,
+        mpf("0.0401"),
+        list(range(8)),
+        53,
+        weight=lambda z: z * z / 2,
+    ),
     "log2 for pow": lambda: log2_fit(13),
     "log float64": lambda: atanh_fit(8),
     "sin pi/32 float32": lambda: odd_fit(mpmath.sin, mp.pi / 32 * mpf("1.01"), 3, 24, 1),
@@ -279,7 +397,9 @@ FITS = {
     "cos pi/4 float64": lambda: cos_fit(6),
     "tan pi/4 float32": lambda: odd_fit(mpmath.tan, mp.pi / 4 * mpf("1.001"), 7, 24, 1),
     "atan 1 float32": lambda: odd_fit(mpmath.atan, 1, 9, 24, 1),
-    "atan sqrt(2)-1 float64": lambda: odd_fit(mpmath.atan, mpmath.sqrt(2) - 1 + mpf("1e-6"), 12, 53, 1),
+    "atan sqrt(2)-1 float64": lambda: odd_fit(
+        mpmath.atan, mpmath.sqrt(2) - 1 + mpf("1e-6"), 12, 53, 1
+    ),
     "asin 0.5 float64": lambda: odd_fit(mpmath.asin, mpf("0.5"), 14, 53, 1),
     "tanh 0.6 float64": lambda: odd_fit(mpmath.tanh, mpf("0.6"), 12, 53, 1),
     "asin 0.5 float32": lambda: odd_fit(mpmath.asin, mpf("0.5"), 6, 24, 1),
@@ -294,7 +414,11 @@ def main(names):
             coefficients, error = make()
             print(f"{name}: error 2**{float(mpmath.log(error, 2)):.2f}")
             single = "float32" in name
-            print("    (" + ", ".join(f"{float(c):.9g}" if single else repr(float(c)) for c in coefficients) + ")")
+            print(
+                "    ("
+                + ", ".join(f"{float(c):.9g}" if single else repr(float(c)) for c in coefficients)
+                + ")"
+            )
     for name, make in TABLES.items():
         if not names or any(n in name for n in names):
             columns, error, pieces = make()
@@ -303,7 +427,13 @@ def main(names):
             for column in columns:
                 print("    (")
                 for i in range(0, len(column), 8):
-                    print("        " + ", ".join(f"{c:.9g}" if "64" not in name else repr(c) for c in column[i : i + 8]) + ",")
+                    print(
+                        "        "
+                        + ", ".join(
+                            f"{c:.9g}" if "64" not in name else repr(c) for c in column[i : i + 8]
+                        )
+                        + ","
+                    )
                 print("    ),")
             print(")  # fmt: skip")
 

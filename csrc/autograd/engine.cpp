@@ -89,7 +89,8 @@ void Run::mark_needed() {
     e.needed = true;
     if (e.capture < 0) e.capture = static_cast<int>(i);
   }
-  // Inputs of a node were recorded before it, but for the leaves, so ascending order sees them first.
+  // Inputs of a node were recorded before it, but for the leaves, so ascending order sees them
+  // first.
   std::vector<uint32_t> order(entries_.size());
   for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
@@ -100,9 +101,11 @@ void Run::mark_needed() {
   for (uint32_t at : order) {
     Node* node = entries_[at].node.get();
     for (uint32_t i = 0; i < node->n_edges && !entries_[at].run; ++i)
-      if (Node* next = node->edges[i].node; next && entries_[entry_of(next)].needed) entries_[at].run = true;
+      if (Node* next = node->edges[i].node; next && entries_[entry_of(next)].needed)
+        entries_[at].run = true;
     if (entries_[at].run) entries_[at].needed = true;
-    if (!task_.capture && node->kind == &accumulate_kind && entries_[at].needed) entries_[at].run = true;
+    if (!task_.capture && node->kind == &accumulate_kind && entries_[at].needed)
+      entries_[at].run = true;
   }
 }
 
@@ -120,7 +123,8 @@ TensorRef checked_hook_result(Object& result, const TensorRef& grad) {
   });
   Tensor* t = as_tensor(result.get());
   check(sizes_of(*t) == sizes_of(*grad), [&] {
-    return message("hook: its gradient has changed size: ", shape(*t), ", expected ", shape(*grad), ".");
+    return message("hook: its gradient has changed size: ", shape(*t), ", expected ", shape(*grad),
+                   ".");
   });
   return TensorRef::borrow(t);
 }
@@ -147,10 +151,12 @@ Object tuple_of(const std::vector<TensorRef>& tensors) {
 /// Replaces grads by what a node hook returned (None: unchanged).
 void take_hook_grads(PyObject* result, std::vector<TensorRef>& grads, const char* which) {
   if (result == Py_None) return;
-  Object items = Object::steal(is_tensor(result) ? PyTuple_Pack(1, result) : PySequence_Tuple(result));
+  Object items =
+      Object::steal(is_tensor(result) ? PyTuple_Pack(1, result) : PySequence_Tuple(result));
   if (!items) throw PythonError();
   check(PyTuple_GET_SIZE(items.get()) == static_cast<Py_ssize_t>(grads.size()), [&] {
-    return message(which, " hook: returned ", PyTuple_GET_SIZE(items.get()), " gradients, expected ", grads.size(), ".");
+    return message(which, " hook: returned ", PyTuple_GET_SIZE(items.get()),
+                   " gradients, expected ", grads.size(), ".");
   });
   for (size_t i = 0; i < grads.size(); ++i) {
     PyObject* item = PyTuple_GET_ITEM(items.get(), static_cast<Py_ssize_t>(i));
@@ -161,7 +167,8 @@ void take_hook_grads(PyObject* result, std::vector<TensorRef>& grads, const char
 void Run::run_hooks(Node* node, std::vector<TensorRef>& grads) {
   if (node->kind == &accumulate_kind) {
     Tensor* leaf = accumulated_variable(node);
-    if (leaf->autograd && leaf->autograd->hooks) call_tensor_hooks(leaf->autograd->hooks.get(), grads[0]);
+    if (leaf->autograd && leaf->autograd->hooks)
+      call_tensor_hooks(leaf->autograd->hooks.get(), grads[0]);
   }
   if (!node->extras) return;
   for (auto& [nr, hooks] : node->extras->tensor_hooks) call_tensor_hooks(hooks.get(), grads[nr]);
@@ -169,7 +176,8 @@ void Run::run_hooks(Node* node, std::vector<TensorRef>& grads) {
     Object values = Object::steal(PyDict_Values(node->extras->pre_hooks.get()));
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
       Object tuple = tuple_of(grads);
-      Object result = Object::steal(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), tuple.get()));
+      Object result =
+          Object::steal(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), tuple.get()));
       if (!result) throw PythonError();
       take_hook_grads(result.get(), grads, "pre");
     }
@@ -210,7 +218,8 @@ void check_nan(Node* node, const std::vector<TensorRef>& grads) {
       total = to_dtype(*sum(*grads[i], all, false), DType::float64);
     }
     if (total->as<double>()[0] != total->as<double>()[0])
-      throw Error(message("Function '", node->name(), "' returned nan values in its ", i, "th output."));
+      throw Error(
+          message("Function '", node->name(), "' returned nan values in its ", i, "th output."));
   }
 }
 
@@ -218,8 +227,11 @@ void report_anomaly(Node* node) {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   Object hooks = Object::steal(PyImport_ImportModule("flambeau.autograd.hooks"));
-  PyObject* metadata = node->extras && node->extras->metadata ? node->extras->metadata.get() : Py_None;
-  Object done = hooks ? Object::steal(PyObject_CallMethod(hooks.get(), "report_anomaly", "sO", node->name(), metadata)) : Object();
+  PyObject* metadata =
+      node->extras && node->extras->metadata ? node->extras->metadata.get() : Py_None;
+  Object done = hooks ? Object::steal(PyObject_CallMethod(hooks.get(), "report_anomaly", "sO",
+                                                          node->name(), metadata))
+                      : Object();
   if (!done) PyErr_Clear();
   PyErr_Restore(type, value, traceback);
 }
@@ -253,7 +265,8 @@ void Run::run_node(uint32_t at) {
         Object values = Object::steal(PyDict_Values(node->extras->post_hooks.get()));
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
           Object ins = tuple_of(results), outs = tuple_of(seen);
-          Object result = Object::steal(PyObject_CallFunctionObjArgs(PyList_GET_ITEM(values.get(), i), ins.get(), outs.get(), nullptr));
+          Object result = Object::steal(PyObject_CallFunctionObjArgs(
+              PyList_GET_ITEM(values.get(), i), ins.get(), outs.get(), nullptr));
           if (!result) throw PythonError();
           take_hook_grads(result.get(), results, "post");
         }
@@ -279,8 +292,9 @@ void Run::deliver(uint32_t from, uint32_t i, TensorRef grad) {
       try {
         grad = sum_to_size(*grad, sizes);
       } catch (Error&) {
-        throw Error(message("Function ", entries_[from].node->name(), " returned an invalid gradient at index ", i, " - got ",
-                            shape(*grad), " but expected shape compatible with ", to_string(sizes), "."));
+        throw Error(message("Function ", entries_[from].node->name(),
+                            " returned an invalid gradient at index ", i, " - got ", shape(*grad),
+                            " but expected shape compatible with ", to_string(sizes), "."));
       }
     }
     if (grad->dtype != want.dtype) grad = to_dtype(*grad, want.dtype);
@@ -297,8 +311,8 @@ void Run::receive(uint32_t at, uint32_t nr, TensorRef grad) {
     return;
   }
   Tensor& sum = *grads[nr];
-  bool ours = !grad_mode_enabled && Py_REFCNT(sum.py()) == 1 && sum.storage->version.references == 1 && sum.contiguous &&
-              !sum.version_override;
+  bool ours = !grad_mode_enabled && Py_REFCNT(sum.py()) == 1 &&
+              sum.storage->version.references == 1 && sum.contiguous && !sum.version_override;
   if (ours)
     add_into(sum, *grad);
   else
@@ -310,27 +324,32 @@ std::vector<TensorRef> Run::operator()() {
   for (size_t i = 0; i < task_.roots.size(); ++i) {
     Tensor& root = *task_.roots[i];
     check(requires_grad(root), [&] {
-      return message("backward: element ", i, " of tensors does not require grad and does not have a grad_fn.");
+      return message("backward: element ", i,
+                     " of tensors does not require grad and does not have a grad_fn.");
     });
     TensorRef grad = task_.grads[i];
     if (!grad) {
       check(root.numel == 1, [&] {
-        return message("backward: grad can be implicitly created only for scalar outputs, not for ", describe(root),
-                       ". Pass gradient=, a tensor of that shape.");
+        return message("backward: grad can be implicitly created only for scalar outputs, not for ",
+                       describe(root), ". Pass gradient=, a tensor of that shape.");
       });
       check(!is_complex(root.dtype), [&] {
-        return message("backward: grad can be implicitly created only for real scalar outputs but got ", name(root.dtype), ".");
+        return message(
+            "backward: grad can be implicitly created only for real scalar outputs but got ",
+            name(root.dtype), ".");
       });
       grad = full_like(root, 1);
     }
     check(sizes_of(*grad) == sizes_of(root), [&] {
-      return message("backward: Mismatch in shape: grad_output[", i, "] has a shape of ", shape(*grad), " and output[", i,
-                     "] has a shape of ", shape(root), ".");
+      return message("backward: Mismatch in shape: grad_output[", i, "] has a shape of ",
+                     shape(*grad), " and output[", i, "] has a shape of ", shape(root), ".");
     });
     if (grad->dtype != root.dtype) {
       check(is_complex(grad->dtype) == is_complex(root.dtype), [&] {
-        return message("backward: for complex outputs, grad_output and output must both be complex or both real: grad_output[", i,
-                       "] has ", name(grad->dtype), ", output[", i, "] has ", name(root.dtype), ".");
+        return message(
+            "backward: for complex outputs, grad_output and output must both be complex or both "
+            "real: grad_output[",
+            i, "] has ", name(grad->dtype), ", output[", i, "] has ", name(root.dtype), ".");
       });
       grad = to_dtype(*grad, root.dtype);
     }
@@ -340,7 +359,9 @@ std::vector<TensorRef> Run::operator()() {
   }
   for (auto& input : task_.inputs) {
     check(requires_grad(*input), [] {
-      return message("One of the differentiated Tensors does not require grad: inputs= takes tensors that require it.");
+      return message(
+          "One of the differentiated Tensors does not require grad: inputs= takes tensors that "
+          "require it.");
     });
     wanted_.push_back(gradient_edge(*input));
   }

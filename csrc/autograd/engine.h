@@ -1,5 +1,5 @@
-// Runs the graph backward: iteratively, latest operator first, one gradient buffer for each node waiting.
-// Needs the GIL; kernels below release it.
+// Runs the graph backward: iteratively, latest operator first, one gradient buffer for each node
+// waiting. Needs the GIL; kernels below release it.
 #pragma once
 #include <vector>
 
@@ -11,7 +11,7 @@ struct Backward {
   std::vector<TensorRef> roots, grads;  // grads[i] may be null for a scalar root
   std::vector<TensorRef> inputs;        // empty: accumulate into all leaves
   bool retain_graph = false, create_graph = false;
-  bool capture = false;                 // autograd.grad: return the gradients of inputs, accumulate nothing
+  bool capture = false;  // autograd.grad: return the gradients of inputs, accumulate nothing
 };
 
 /// The gradients of `inputs` when capture is set (null where none arrived), else an empty list.

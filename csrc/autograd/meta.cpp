@@ -55,7 +55,8 @@ void set_view(Tensor& view, Tensor& base, Creation creation) {
   if (of_base && of_base->base) {
     meta.base = of_base->base;
     meta.dtype_changed = of_base->dtype_changed || view.dtype != base.dtype;
-    if (of_base->creation != Creation::normal && creation == Creation::normal) creation = of_base->creation;
+    if (of_base->creation != Creation::normal && creation == Creation::normal)
+      creation = of_base->creation;
   } else {
     meta.base = TensorRef::borrow(&base);
     meta.dtype_changed = view.dtype != base.dtype;
@@ -66,33 +67,43 @@ void set_view(Tensor& view, Tensor& base, Creation creation) {
 
 void check_inplace(Tensor& t, const char* op) {
   check(!t.inference || inference_mode_enabled, [&] {
-    return message(op, ": Inplace update to inference tensor outside InferenceMode is not allowed. Clone it first.");
+    return message(op,
+                   ": Inplace update to inference tensor outside InferenceMode is not allowed. "
+                   "Clone it first.");
   });
   if (!grad_mode_enabled) return;
   if (t.autograd && t.autograd->base) {
     Creation c = t.autograd->creation;
-    const char* how = c == Creation::multiple   ? "the output of a function that returns multiple views"
-                      : c == Creation::no_grad  ? "a view created in no_grad mode"
-                      : c == Creation::function ? "created inside a custom Function and returned as-is"
-                                                : nullptr;
+    const char* how =
+        c == Creation::multiple   ? "the output of a function that returns multiple views"
+        : c == Creation::no_grad  ? "a view created in no_grad mode"
+        : c == Creation::function ? "created inside a custom Function and returned as-is"
+                                  : nullptr;
     check(how == nullptr, [&] {
       Node* fn = grad_fn_of(t);
-      return message(op, ": Output ", t.autograd->output_nr, " of ", fn ? fn->name() : "a view operator",
+      return message(op, ": Output ", t.autograd->output_nr, " of ",
+                     fn ? fn->name() : "a view operator",
                      " is a view and is being modified inplace, but it is ", how,
-                     ". Such views cannot be modified inplace with autograd: clone() it, or use the out-of-place form of ", op, ".");
+                     ". Such views cannot be modified inplace with autograd: clone() it, or use "
+                     "the out-of-place form of ",
+                     op, ".");
     });
     check(!(requires_grad(t) && is_leaf(*t.autograd->base)), [&] {
-      return message(op, ": a view of a leaf Variable that requires grad is being used in an in-place operation. "
-                         "Write under torch.no_grad(), or use the out-of-place form.");
+      return message(
+          op,
+          ": a view of a leaf Variable that requires grad is being used in an in-place operation. "
+          "Write under torch.no_grad(), or use the out-of-place form.");
     });
   }
   check(!(requires_grad(t) && is_leaf(t)), [&] {
-    return message(op, ": a leaf Variable that requires grad is being used in an in-place operation. "
-                       "Write under torch.no_grad(), or use the out-of-place form.");
+    return message(op,
+                   ": a leaf Variable that requires grad is being used in an in-place operation. "
+                   "Write under torch.no_grad(), or use the out-of-place form.");
   });
 }
 
-// ------------------------------------------------------------------------ writes through views: CopySlices
+// ------------------------------------------------------------------------ writes through views:
+// CopySlices
 
 namespace {
 
@@ -105,7 +116,8 @@ struct CopySlices {
 };
 
 TensorRef slice_of(CopySlices* self, Tensor& result) {
-  if (!self->real_view) return as_strided(result, self->view_sizes, self->view_strides, self->offset);
+  if (!self->real_view)
+    return as_strided(result, self->view_sizes, self->view_strides, self->offset);
   TensorRef real = view_as_real(result);
   return as_strided(*real, self->view_sizes, self->view_strides, self->offset);
 }
@@ -121,7 +133,8 @@ void copy_slices_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_i
   std::vector<TensorRef> inner(self->fn->n_edges);
   self->fn->kind->backward(self->fn.get(), &grad, inner.data());
   if (inner[0]) {
-    if (inner[0]->ndim < part->ndim || !(sizes_of(*inner[0]) == sizes_of(*part))) inner[0] = sum_to_size(*inner[0], sizes_of(*part));
+    if (inner[0]->ndim < part->ndim || !(sizes_of(*inner[0]) == sizes_of(*part)))
+      inner[0] = sum_to_size(*inner[0], sizes_of(*part));
     copy_(*part, *inner[0]);
   } else {
     TensorRef zero = scalar_tensor(0, part->dtype);
@@ -139,7 +152,8 @@ void copy_slices_release(Node* node) {
   }
 }
 
-const NodeKind copy_slices_kind = {copy_slices_backward, copy_slices_release, destroy_as<CopySlices>};
+const NodeKind copy_slices_kind = {copy_slices_backward, copy_slices_release,
+                                   destroy_as<CopySlices>};
 
 }  // namespace
 
@@ -160,7 +174,9 @@ void rebase_history(Tensor& t, Node* node) {
   slices->view_sizes = sizes_of(t);
   slices->view_strides = strides_of(t);
   slices->real_view = meta.dtype_changed;
-  slices->offset = t.offset - (meta.dtype_changed ? base.offset * itemsize(base.dtype) / itemsize(t.dtype) : base.offset);
+  slices->offset =
+      t.offset -
+      (meta.dtype_changed ? base.offset * itemsize(base.dtype) / itemsize(t.dtype) : base.offset);
   slices->fn = Ref<Node>::borrow(node);
   slices->node.set_edges(node->n_edges);
   slices->node.edges[0] = gradient_edge(base);
@@ -174,7 +190,8 @@ void rebase_history(Tensor& t, Node* node) {
   grad_fn_of(t);
 }
 
-// -------------------------------------------------------------------------------------- AccumulateGrad
+// --------------------------------------------------------------------------------------
+// AccumulateGrad
 
 namespace {
 
@@ -190,8 +207,8 @@ void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
   AutogradMeta& meta = need_meta(variable);
   TensorRef grad = std::move(grad_outputs[0]);
   if (!meta.grad) {
-    bool ours = Py_REFCNT(grad.get()) == 1 && !grad_mode_enabled && is_dense(*grad) && !grad->version_override &&
-                grad->storage->version.references == 1;
+    bool ours = Py_REFCNT(grad.get()) == 1 && !grad_mode_enabled && is_dense(*grad) &&
+                !grad->version_override && grad->storage->version.references == 1;
     if (ours && grad->autograd) destroy_meta(*grad);
     meta.grad = ours ? std::move(grad) : clone(*grad);
   } else if (!grad_mode_enabled) {
@@ -202,7 +219,8 @@ void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
   if (meta.post_accumulate_hooks) {
     Object values = Object::steal(PyDict_Values(meta.post_accumulate_hooks.get()));
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
-      Object result = Object::steal(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), variable.py()));
+      Object result =
+          Object::steal(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), variable.py()));
       if (!result) throw PythonError();
     }
   }
@@ -232,11 +250,13 @@ Node* accumulator_of(Tensor& leaf) {
 void forget_accumulator(Node* node) {
   if (node->kind != &accumulate_kind) return;
   Tensor* variable = reinterpret_cast<Accumulate*>(node)->variable.get();
-  if (variable && variable->autograd && variable->autograd->accumulator == node) variable->autograd->accumulator = nullptr;
+  if (variable && variable->autograd && variable->autograd->accumulator == node)
+    variable->autograd->accumulator = nullptr;
 }
 
 Tensor* accumulated_variable(Node* node) {
-  return node->kind == &accumulate_kind ? reinterpret_cast<Accumulate*>(node)->variable.get() : nullptr;
+  return node->kind == &accumulate_kind ? reinterpret_cast<Accumulate*>(node)->variable.get()
+                                        : nullptr;
 }
 
 }  // namespace flambeau

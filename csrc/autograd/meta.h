@@ -47,7 +47,9 @@ Node* grad_fn_of(Tensor& t);
 /// The caller owns a reference to the node.
 Edge gradient_edge(Tensor& t);
 /// Makes t (may be null) the i-th input of node.
-inline void set_edge(Node* node, uint32_t i, Tensor* t) { node->edges[i] = t ? gradient_edge(*t) : Edge{nullptr, 0}; }
+inline void set_edge(Node* node, uint32_t i, Tensor* t) {
+  node->edges[i] = t ? gradient_edge(*t) : Edge{nullptr, 0};
+}
 
 /// Makes node the history of a fresh result.
 void set_history(Tensor& result, Node* node, uint32_t nr = 0);
@@ -56,12 +58,15 @@ void set_view(Tensor& view, Tensor& base, Creation creation = Creation::normal);
 
 /// Raises if t may not be written in place now; call before writing.
 void check_inplace(Tensor& t, const char* operator_name);
-/// After a write in place: t's history becomes node (through the base, if t is a view). node may be null.
+/// After a write in place: t's history becomes node (through the base, if t is a view). node may be
+/// null.
 void rebase_history(Tensor& t, Node* node);
 
 class GradModeGuard {
  public:
-  explicit GradModeGuard(bool enabled) : previous_(grad_mode_enabled) { grad_mode_enabled = enabled; }
+  explicit GradModeGuard(bool enabled) : previous_(grad_mode_enabled) {
+    grad_mode_enabled = enabled;
+  }
   ~GradModeGuard() { grad_mode_enabled = previous_; }
   GradModeGuard(const GradModeGuard&) = delete;
 

@@ -68,17 +68,20 @@ void init_node(Node* node, PyTypeObject* type, const NodeKind* kind) {
 }
 
 void throw_released(Node* node) {
-  throw Error(message("Trying to backward through the graph a second time: the values that ", node->name(),
-                      " saved were freed by the first backward. Call backward(retain_graph=True) or "
-                      "autograd.grad(..., retain_graph=True) the first time."));
+  throw Error(
+      message("Trying to backward through the graph a second time: the values that ", node->name(),
+              " saved were freed by the first backward. Call backward(retain_graph=True) or "
+              "autograd.grad(..., retain_graph=True) the first time."));
 }
 
-// A chain of a million nodes must not recurse: nodes that die while one is being destroyed wait in a list.
+// A chain of a million nodes must not recurse: nodes that die while one is being destroyed wait in
+// a list.
 static thread_local std::vector<Node*>* dying = nullptr;
 
 static void destroy_node(Node* node) {
   PyTypeObject* type = Py_TYPE(node);
-  for (uint32_t i = 0; i < node->n_edges; ++i) Py_XDECREF(reinterpret_cast<PyObject*>(node->edges[i].node));
+  for (uint32_t i = 0; i < node->n_edges; ++i)
+    Py_XDECREF(reinterpret_cast<PyObject*>(node->edges[i].node));
   if (node->edges != node->inline_edges) PyMem_Free(node->edges);
   if (node->results != node->inline_results) delete[] node->results;
   delete node->extras;
@@ -107,9 +110,12 @@ static void node_dealloc(PyObject* self) {
   dying = nullptr;
 }
 
-// ---------------------------------------------------------------------------------------- Python face
+// ---------------------------------------------------------------------------------------- Python
+// face
 
-static PyObject* node_name(PyObject* self, PyObject*) { return PyUnicode_FromString(reinterpret_cast<Node*>(self)->name()); }
+static PyObject* node_name(PyObject* self, PyObject*) {
+  return PyUnicode_FromString(reinterpret_cast<Node*>(self)->name());
+}
 
 static PyObject* node_next_functions(PyObject* self, void*) {
   Node* node = reinterpret_cast<Node*>(self);
@@ -130,12 +136,14 @@ static PyObject* node_metadata(PyObject* self, void*) {
 
 static PyObject* add_hook(Object& dict, PyObject* hook) {
   if (!PyCallable_Check(hook)) {
-    PyErr_Format(PyExc_TypeError, "register_hook: the hook must be callable, not %s.", Py_TYPE(hook)->tp_name);
+    PyErr_Format(PyExc_TypeError, "register_hook: the hook must be callable, not %s.",
+                 Py_TYPE(hook)->tp_name);
     return nullptr;
   }
   if (!dict) dict = Object::steal(PyDict_New());
   PyObject* hooks = PyImport_ImportModule("flambeau.autograd.hooks");
-  PyObject* handle = hooks ? PyObject_CallMethod(hooks, "add_hook", "OO", dict.get(), hook) : nullptr;
+  PyObject* handle =
+      hooks ? PyObject_CallMethod(hooks, "add_hook", "OO", dict.get(), hook) : nullptr;
   Py_XDECREF(hooks);
   return handle;
 }
@@ -161,8 +169,10 @@ static PyObject* node_repr(PyObject* self) {
 
 static PyMethodDef node_methods[] = {
     {"name", node_name, METH_NOARGS, "The operator's name with Backward behind it."},
-    {"register_hook", node_register_hook, METH_O, "Call hook(grad_inputs, grad_outputs) after this node has run."},
-    {"register_prehook", node_register_prehook, METH_O, "Call hook(grad_outputs) before this node runs."},
+    {"register_hook", node_register_hook, METH_O,
+     "Call hook(grad_inputs, grad_outputs) after this node has run."},
+    {"register_prehook", node_register_prehook, METH_O,
+     "Call hook(grad_outputs) before this node runs."},
     {"_sequence_nr", node_sequence, METH_NOARGS, "Its place in the order of recording."},
     {"_release", node_release, METH_NOARGS, "Drop what is saved for backward."},
     {nullptr, nullptr, 0, nullptr}};
@@ -170,7 +180,8 @@ static PyMethodDef node_methods[] = {
 static PyObject* node_variable(PyObject* self, void*) {
   Tensor* leaf = accumulated_variable(reinterpret_cast<Node*>(self));
   if (!leaf) {
-    PyErr_Format(PyExc_AttributeError, "%s has no variable: only AccumulateGrad nodes do.", reinterpret_cast<Node*>(self)->name());
+    PyErr_Format(PyExc_AttributeError, "%s has no variable: only AccumulateGrad nodes do.",
+                 reinterpret_cast<Node*>(self)->name());
     return nullptr;
   }
   Py_INCREF(leaf->py());
@@ -178,8 +189,10 @@ static PyObject* node_variable(PyObject* self, void*) {
 }
 
 static PyGetSetDef node_getset[] = {
-    {"variable", node_variable, nullptr, "The leaf whose gradient an AccumulateGrad node adds up.", nullptr},
-    {"next_functions", node_next_functions, nullptr, "((node, output number), ...): where the gradients go next.", nullptr},
+    {"variable", node_variable, nullptr, "The leaf whose gradient an AccumulateGrad node adds up.",
+     nullptr},
+    {"next_functions", node_next_functions, nullptr,
+     "((node, output number), ...): where the gradients go next.", nullptr},
     {"metadata", node_metadata, nullptr, "A dict for the user.", nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
@@ -189,23 +202,27 @@ static PyMemberDef node_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Node, weakrefs), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
 
-static PyType_Slot node_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
-                                   {Py_tp_methods, node_methods},
-                                   {Py_tp_getset, node_getset},
-                                   {Py_tp_members, node_members},
-                                   {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
-                                   {Py_tp_doc, const_cast<char*>("A node of the autograd graph (grad_fn).")},
-                                   {0, nullptr}};
+static PyType_Slot node_slots[] = {
+    {Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
+    {Py_tp_methods, node_methods},
+    {Py_tp_getset, node_getset},
+    {Py_tp_members, node_members},
+    {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
+    {Py_tp_doc, const_cast<char*>("A node of the autograd graph (grad_fn).")},
+    {0, nullptr}};
 
 PyTypeObject* node_subtype(const std::string& name, PyTypeObject* base) {
   static auto* types = new std::unordered_map<std::string, PyTypeObject*>;
   auto [at, fresh] = types->try_emplace(name, nullptr);
   if (fresh) {
     // tp_name must outlive the type.
-    PyType_Slot slots[] = {{Py_tp_base, base ? base : node_type}, {Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {0, nullptr}};
+    PyType_Slot slots[] = {{Py_tp_base, base ? base : node_type},
+                           {Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
+                           {0, nullptr}};
     static auto* names = new std::vector<std::string*>;
     names->push_back(new std::string("flambeau.autograd." + name));
-    PyType_Spec spec = {names->back()->c_str(), sizeof(Node), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+    PyType_Spec spec = {names->back()->c_str(), sizeof(Node), 0,
+                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
     at->second = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
     if (!at->second) throw PythonError();
   }
@@ -213,8 +230,9 @@ PyTypeObject* node_subtype(const std::string& name, PyTypeObject* base) {
 }
 
 void initialize_nodes(PyObject* module) {
-  static PyType_Spec spec = {"flambeau._core.Node", sizeof(Node), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, node_slots};
+  static PyType_Spec spec = {
+      "flambeau._core.Node", sizeof(Node), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, node_slots};
   node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type));
 }

@@ -1,6 +1,6 @@
-// The autograd graph: a Node computes the gradients of one operator's inputs from those of its outputs.
-// Nodes are Python objects (grad_fn shows them) with a table of functions for what differs between kinds.
-// All of it needs the GIL.
+// The autograd graph: a Node computes the gradients of one operator's inputs from those of its
+// outputs. Nodes are Python objects (grad_fn shows them) with a table of functions for what differs
+// between kinds. All of it needs the GIL.
 #pragma once
 #include <memory>
 #include <string>
@@ -12,7 +12,8 @@ namespace flambeau {
 
 struct Node;
 
-/// Where a gradient goes: the nr-th output of the operator that node differentiates. node null: nowhere.
+/// Where a gradient goes: the nr-th output of the operator that node differentiates. node null:
+/// nowhere.
 struct Edge {
   Node* node;
   uint32_t nr;
@@ -40,15 +41,16 @@ struct NodeKind {
 
 /// What few nodes have.
 struct NodeExtras {
-  std::vector<std::pair<uint32_t, Object>> tensor_hooks;  // (output, dict of callables), run on its gradient
-  std::vector<std::pair<uint32_t, Object>> retained;      // (output, weak reference to a tensor with retain_grad)
-  Object pre_hooks, post_hooks;                           // dicts of callables
-  Object metadata;                                        // dict, for anomaly mode and users
+  std::vector<std::pair<uint32_t, Object>>
+      tensor_hooks;  // (output, dict of callables), run on its gradient
+  std::vector<std::pair<uint32_t, Object>>
+      retained;                  // (output, weak reference to a tensor with retain_grad)
+  Object pre_hooks, post_hooks;  // dicts of callables
+  Object metadata;               // dict, for anomaly mode and users
 };
 
 struct Node {
-  PyObject_HEAD
-  const NodeKind* kind;
+  PyObject_HEAD const NodeKind* kind;
   uint64_t sequence;
   uint32_t slot;  // of the engine's table, while a backward runs
   uint32_t n_edges;
@@ -98,8 +100,8 @@ void destroy_as(Node* self) {
 PyObject* register_tensor_hook(Tensor& t, PyObject* hook);
 PyObject* register_post_accumulate_hook(Tensor& t, PyObject* hook);
 
-/// A tensor kept for backward. Holds the tensor itself, or for a result of the same node a copy without
-/// history (the node would keep itself alive otherwise). Notices writes in place since.
+/// A tensor kept for backward. Holds the tensor itself, or for a result of the same node a copy
+/// without history (the node would keep itself alive otherwise). Notices writes in place since.
 class Saved {
  public:
   void save(Tensor& t);

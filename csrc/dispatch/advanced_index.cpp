@@ -17,7 +17,8 @@ TensorRef nonzero(const Tensor& t) {
   return out;
 }
 
-void AdvancedIndex::add(int dim, TensorRef index, const Dims& sizes, const Dims& strides, int64_t offset) {
+void AdvancedIndex::add(int dim, TensorRef index, const Dims& sizes, const Dims& strides,
+                        int64_t offset) {
   tensors_.push_back(std::move(index));
   dims_.push_back(dim);
   sizes_.push_back(sizes);
@@ -25,7 +26,8 @@ void AdvancedIndex::add(int dim, TensorRef index, const Dims& sizes, const Dims&
   offsets_.push_back(offset);
 }
 
-AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& items, const char* operator_name) {
+AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& items,
+                             const char* operator_name) {
   int dim = 0;
   for (Tensor* item : items) {
     if (!item) {
@@ -35,11 +37,13 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
     bool mask = item->dtype == DType::bool_ || item->dtype == DType::uint8;
     int takes = mask ? item->ndim : 1;
     check<IndexError>(dim + takes <= self.ndim, [&] {
-      return message(operator_name, ": too many indices for tensor of dimension ", int{self.ndim}, ".");
+      return message(operator_name, ": too many indices for tensor of dimension ", int{self.ndim},
+                     ".");
     });
     if (!mask) {
       check<IndexError>(is_integral(item->dtype), [&] {
-        return message(operator_name, ": tensors used as indices must be integers or bool, not ", name(item->dtype), ".");
+        return message(operator_name, ": tensors used as indices must be integers or bool, not ",
+                       name(item->dtype), ".");
       });
       TensorRef index = as_int64(*item);
       Dims sizes = sizes_of(*index), strides = strides_of(*index);
@@ -49,15 +53,18 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
     for (int d = 0; d < takes; ++d)
       check<IndexError>(item->sizes[d] == self.sizes[dim + d], [&] {
         return message(operator_name, ": The shape of the mask ", shape(*item), " at dim ", d,
-                       " does not match the shape of the indexed tensor ", shape(self), " at dim ", dim + d, ".");
+                       " does not match the shape of the indexed tensor ", shape(self), " at dim ",
+                       dim + d, ".");
       });
     TensorRef coordinates = nonzero(*item);
     for (int d = 0; d < takes; ++d) add(dim++, coordinates, {coordinates->sizes[0]}, {takes}, d);
   }
   check<IndexError>(dim <= self.ndim, [&] {
-    return message(operator_name, ": too many indices for tensor of dimension ", int{self.ndim}, ".");
+    return message(operator_name, ": too many indices for tensor of dimension ", int{self.ndim},
+                   ".");
   });
-  check<IndexError>(!dims_.empty(), [&] { return message(operator_name, ": needs at least one index tensor."); });
+  check<IndexError>(!dims_.empty(),
+                    [&] { return message(operator_name, ": needs at least one index tensor."); });
 
   Dims common = sizes_[0];
   for (size_t k = 1; k < sizes_.size(); ++k) {
@@ -66,8 +73,10 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
     for (int n = std::max(a.n, b.n), d = 0; d < n; ++d) {
       int64_t x = d < n - a.n ? 1 : a[d - (n - a.n)], y = d < n - b.n ? 1 : b[d - (n - b.n)];
       check<IndexError>(x == y || x == 1 || y == 1, [&] {
-        return message(operator_name, ": shape mismatch: indexing tensors could not be broadcast together with shapes ",
-                       to_string(a), ", ", to_string(b), ".");
+        return message(
+            operator_name,
+            ": shape mismatch: indexing tensors could not be broadcast together with shapes ",
+            to_string(a), ", ", to_string(b), ".");
       });
       merged.push(x == 1 ? y : x);
     }
@@ -82,7 +91,8 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
     strides_[k] = strides;
   }
   for (size_t k = 0; k < dims_.size(); ++k)
-    views_.push_back({tensors_[k]->as<int64_t>() + offsets_[k], DType::int64, common.n, sizes_[k].v, strides_[k].v});
+    views_.push_back({tensors_[k]->as<int64_t>() + offsets_[k], DType::int64, common.n, sizes_[k].v,
+                      strides_[k].v});
 
   // Neighbouring indexed dims are replaced where they stand; scattered ones move to the front.
   bool neighbours = dims_.back() - dims_.front() + 1 == static_cast<int>(dims_.size());

@@ -1,5 +1,5 @@
-// What x[i, None, mask] means: index tensors brought to int64 and to one shape, and their place in the result.
-// Owns the tensors it made. Needs the GIL.
+// What x[i, None, mask] means: index tensors brought to int64 and to one shape, and their place in
+// the result. Owns the tensors it made. Needs the GIL.
 #pragma once
 #include <vector>
 
@@ -10,12 +10,14 @@ namespace flambeau {
 
 class AdvancedIndex {
  public:
-  /// items[d] is what stands at dim d of self: null for all of it, a tensor of integers, or a bool (uint8)
-  /// mask, which stands for as many dims as it has. Errors begin with operator_name.
+  /// items[d] is what stands at dim d of self: null for all of it, a tensor of integers, or a bool
+  /// (uint8) mask, which stands for as many dims as it has. Errors begin with operator_name.
   AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& items, const char* operator_name);
   AdvancedIndex(const AdvancedIndex&) = delete;
 
-  Selection selection() const { return {static_cast<int>(dims_.size()), dims_.data(), views_.data(), position_}; }
+  Selection selection() const {
+    return {static_cast<int>(dims_.size()), dims_.data(), views_.data(), position_};
+  }
   const Dims& result_sizes() const { return result_sizes_; }
 
  private:

@@ -11,7 +11,8 @@
 
 namespace flambeau {
 
-// ------------------------------------------------------------------------------------ bound operators
+// ------------------------------------------------------------------------------------ bound
+// operators
 
 static std::unordered_map<std::string, PyObject*>& bound_table() {
   static auto* table = new std::unordered_map<std::string, PyObject*>;
@@ -26,16 +27,20 @@ void bind_operator(const char* name, PyObject* callable) {
 
 PyObject* bound_operator(const char* name) {
   auto at = bound_table().find(name);
-  check(at != bound_table().end(), [&] { return message("the operator '", name, "' is not declared (a fault of flambeau's own)."); });
+  check(at != bound_table().end(), [&] {
+    return message("the operator '", name, "' is not declared (a fault of flambeau's own).");
+  });
   return at->second;
 }
 
 static Pointwise& bound_record(const char* name) { return record_of(bound_operator(name)); }
 
 TensorRef call_bound(const char* name, std::initializer_list<PyObject*> args) {
-  Object result = Object::steal(PyObject_Vectorcall(bound_operator(name), args.begin(), args.size(), nullptr));
+  Object result =
+      Object::steal(PyObject_Vectorcall(bound_operator(name), args.begin(), args.size(), nullptr));
   if (!result) throw PythonError();
-  check<TypeError>(is_tensor(result.get()), [&] { return message(name, ": did not return a Tensor."); });
+  check<TypeError>(is_tensor(result.get()),
+                   [&] { return message(name, ": did not return a Tensor."); });
   return TensorRef::steal(as_tensor(result.release()));
 }
 
@@ -62,7 +67,8 @@ void add_into(Tensor& a, Tensor& b) {
   apply_inplace(record, args, "add_");
 }
 
-// ------------------------------------------------------------------------------------- copies and casts
+// ------------------------------------------------------------------------------------- copies and
+// casts
 
 void copy_bytes(Tensor& dst, Tensor& src) {
   if (dst.numel == 0) return;
@@ -165,13 +171,15 @@ void copy_(Tensor& dst, Tensor& src) {
   bool history = grad_mode_enabled && is_differentiable(dst.dtype) &&
                  (requires_grad(dst) || (requires_grad(src) && is_differentiable(src.dtype)));
   if (history || dst.autograd || dst.inference) {
-    if (history || (grad_mode_enabled && requires_grad(dst)) || dst.inference) check_inplace(dst, "copy_");
+    if (history || (grad_mode_enabled && requires_grad(dst)) || dst.inference)
+      check_inplace(dst, "copy_");
   }
   TensorRef from = without_overlap(src, dst);
   Dims sizes = sizes_of(dst);
   if (!(sizes_of(*from) == sizes)) {
     check(broadcast_sizes(sizes, sizes_of(*from), "copy_") == sizes, [&] {
-      return message("copy_: source of shape ", shape(src), " does not broadcast to the destination's shape ", shape(dst), ".");
+      return message("copy_: source of shape ", shape(src),
+                     " does not broadcast to the destination's shape ", shape(dst), ".");
     });
     from = raw_view(*from, sizes, broadcast_strides(*from, sizes), from->offset);
   }
@@ -188,11 +196,14 @@ void copy_(Tensor& dst, Tensor& src) {
   if (node) rebase_history(dst, &node->node);
 }
 
-// ------------------------------------------------------------------------------------------- reductions
+// -------------------------------------------------------------------------------------------
+// reductions
 
 TensorRef sum_to_size(Tensor& t, const Dims& sizes) {
   if (sizes_of(t) == sizes) return TensorRef::borrow(&t);
-  check(t.ndim >= sizes.n, [&] { return message("sum_to_size: ", shape(t), " cannot be summed to ", to_string(sizes), "."); });
+  check(t.ndim >= sizes.n, [&] {
+    return message("sum_to_size: ", shape(t), " cannot be summed to ", to_string(sizes), ".");
+  });
   int lead = t.ndim - sizes.n;
   Dims dims;
   for (int d = 0; d < t.ndim; ++d) {

@@ -1,5 +1,5 @@
-// The few differentiable operators that the core itself calls (gradients are summed, reshaped, cast ...).
-// Each records history when grad mode is on. Need the GIL.
+// The few differentiable operators that the core itself calls (gradients are summed, reshaped, cast
+// ...). Each records history when grad mode is on. Need the GIL.
 #pragma once
 #include "tensor/tensor.h"
 

@@ -6,7 +6,8 @@
 
 namespace flambeau {
 
-Loop::Loop(const Dims& sizes, const Operand* operands, int n, bool keep_order) : n_(n), numel_(sizes.product()) {
+Loop::Loop(const Dims& sizes, const Operand* operands, int n, bool keep_order)
+    : n_(n), numel_(sizes.product()) {
   int order[max_ndim], nd = 0;
   for (int d = sizes.n - 1; d >= 0; --d)
     if (sizes[d] != 1) order[nd++] = d;
@@ -21,14 +22,16 @@ Loop::Loop(const Dims& sizes, const Operand* operands, int n, bool keep_order) :
       return false;
     };
     for (int i = 1; i < nd; ++i)
-      for (int j = i; j > 0 && before(order[j], order[j - 1]); --j) std::swap(order[j], order[j - 1]);
+      for (int j = i; j > 0 && before(order[j], order[j - 1]); --j)
+        std::swap(order[j], order[j - 1]);
   }
   ndim_ = 0;
   for (int k = 0; k < nd; ++k) {
     int d = order[k];
     bool merge = ndim_ > 0;
     for (int i = 0; i < n && merge; ++i)
-      merge = operands[i].strides[d] * operands[i].itemsize == strides_[ndim_ - 1][i] * sizes_[ndim_ - 1];
+      merge = operands[i].strides[d] * operands[i].itemsize ==
+              strides_[ndim_ - 1][i] * sizes_[ndim_ - 1];
     if (merge) {
       sizes_[ndim_ - 1] *= sizes[d];
       continue;
@@ -44,7 +47,9 @@ Loop::Loop(const Dims& sizes, const Operand* operands, int n, bool keep_order) :
   }
   for (int i = 0; i < n; ++i) {
     data_[i] = static_cast<char*>(operands[i].data);
-    modes_[i] = strides_[0][i] == operands[i].itemsize ? Mode::contiguous : strides_[0][i] == 0 ? Mode::scalar : Mode::general;
+    modes_[i] = strides_[0][i] == operands[i].itemsize ? Mode::contiguous
+                : strides_[0][i] == 0                  ? Mode::scalar
+                                                       : Mode::general;
   }
 }
 
@@ -90,7 +95,8 @@ void Loop::run(MapKernel kernel) const {
     return;
   }
   int64_t rows_per_chunk = std::max<int64_t>(1, grain / sizes_[0]);
-  parallel_ranges(rows, rows_per_chunk, [&](int64_t begin, int64_t end) { run_rows(kernel, begin, end); });
+  parallel_ranges(rows, rows_per_chunk,
+                  [&](int64_t begin, int64_t end) { run_rows(kernel, begin, end); });
 }
 
 }  // namespace flambeau

@@ -1,6 +1,6 @@
-// Runs a map kernel over broadcast, strided operands: orders and merges dimensions, picks the layout
-// variant, splits the work for threads. Work is split by size alone. Needs the GIL, which it gives up for
-// long runs.
+// Runs a map kernel over broadcast, strided operands: orders and merges dimensions, picks the
+// layout variant, splits the work for threads. Work is split by size alone. Needs the GIL, which it
+// gives up for long runs.
 #pragma once
 #include "tensor/tensor.h"
 
@@ -8,15 +8,15 @@ namespace flambeau {
 
 inline constexpr int max_operands = 16;
 
-using MapKernel = void (*)(int64_t n_inner, int64_t n_outer, int64_t index0, char* const* ptrs, const int64_t* inner_strides,
-                           const int64_t* outer_strides);
+using MapKernel = void (*)(int64_t n_inner, int64_t n_outer, int64_t index0, char* const* ptrs,
+                           const int64_t* inner_strides, const int64_t* outer_strides);
 
 /// How an operand moves in the inner loop.
 enum class Mode : uint8_t { contiguous, scalar, general, streamed };
 inline constexpr char mode_letters[] = {'c', 's', 'g', 'n'};
 
-/// From here on a fresh result is written past the caches: storing into them would first read what is
-/// overwritten, half as much traffic again for a unary operator.
+/// From here on a fresh result is written past the caches: storing into them would first read what
+/// is overwritten, half as much traffic again for a unary operator.
 inline constexpr int64_t streamed_bytes = int64_t{8} << 20;
 
 struct Operand {
@@ -28,7 +28,8 @@ struct Operand {
 /// Operands brought to few dimensions, innermost first. Strides are in bytes.
 class Loop {
  public:
-  /// Outputs first. keep_order: linear indices must follow the sizes as given (kernels that use index()).
+  /// Outputs first. keep_order: linear indices must follow the sizes as given (kernels that use
+  /// index()).
   Loop(const Dims& sizes, const Operand* operands, int n, bool keep_order = false);
   const Mode* modes() const { return modes_; }
   void run(MapKernel kernel) const;

@@ -22,7 +22,8 @@ void join_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) 
   for (uint32_t i = 0; i < node->n_edges; ++i) {
     int64_t size = self->sizes[i];
     if (node->edges[i].node && size >= 0)
-      grad_inputs[i] = self->stacked ? select(*grad_outputs[0], self->dim, at) : slice(*grad_outputs[0], self->dim, at, at + size, 1);
+      grad_inputs[i] = self->stacked ? select(*grad_outputs[0], self->dim, at)
+                                     : slice(*grad_outputs[0], self->dim, at, at + size, 1);
     else if (node->edges[i].node)
       grad_inputs[i] = zeros({0}, grad_outputs[0]->dtype);  // a skipped empty part
     at += std::max<int64_t>(size, 0);
@@ -33,7 +34,8 @@ const NodeKind join_kind = {join_backward, nothing, destroy_as<JoinNode>};
 
 bool is_skipped(const Tensor& t) { return t.ndim == 1 && t.sizes[0] == 0; }
 
-void record(Tensor& out, const std::vector<TensorRef>& tensors, const std::vector<int64_t>& sizes, int dim, bool stacked) {
+void record(Tensor& out, const std::vector<TensorRef>& tensors, const std::vector<int64_t>& sizes,
+            int dim, bool stacked) {
   bool wanted = false;
   for (auto& t : tensors) wanted |= needs_record(*t);
   if (!wanted || !is_differentiable(out.dtype)) return;
@@ -44,19 +46,24 @@ void record(Tensor& out, const std::vector<TensorRef>& tensors, const std::vecto
   node->sizes = sizes;
   node->node.set_edges(static_cast<uint32_t>(tensors.size()));
   for (size_t i = 0; i < tensors.size(); ++i)
-    if (is_differentiable(tensors[i]->dtype)) set_edge(&node->node, static_cast<uint32_t>(i), tensors[i].get());
+    if (is_differentiable(tensors[i]->dtype))
+      set_edge(&node->node, static_cast<uint32_t>(i), tensors[i].get());
   set_history(out, &node->node);
 }
 
 }  // namespace
 
 TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
-  check<ValueError>(!tensors.empty(), [] { return message("cat: expected a non-empty list of Tensors."); });
+  check<ValueError>(!tensors.empty(),
+                    [] { return message("cat: expected a non-empty list of Tensors."); });
   Promotion promotion;
   Tensor* model = nullptr;
   for (auto& t : tensors) {
     promotion.tensor(*t);
-    check(t->ndim > 0, [] { return message("cat: zero-dimensional tensor (at position 0) cannot be concatenated. Use stack."); });
+    check(t->ndim > 0, [] {
+      return message(
+          "cat: zero-dimensional tensor (at position 0) cannot be concatenated. Use stack.");
+    });
     if (!model && !is_skipped(*t)) model = t.get();
   }
   if (!model) model = tensors[0].get();
@@ -71,12 +78,16 @@ TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
       continue;
     }
     check(t.ndim == model->ndim, [&] {
-      return message("cat: Tensors must have same number of dimensions: got ", static_cast<int>(model->ndim), " and ", static_cast<int>(t.ndim), " (position ", i, ").");
+      return message("cat: Tensors must have same number of dimensions: got ",
+                     static_cast<int>(model->ndim), " and ", static_cast<int>(t.ndim),
+                     " (position ", i, ").");
     });
     for (int d = 0; d < t.ndim; ++d)
       check(d == dim || t.sizes[d] == model->sizes[d], [&] {
-        return message("cat: Sizes of tensors must match except in dimension ", dim, ". Expected size ", model->sizes[d], " but got size ",
-                       t.sizes[d], " for tensor number ", i, " in the list: ", shape(*model), " and ", shape(t), ".");
+        return message("cat: Sizes of tensors must match except in dimension ", dim,
+                       ". Expected size ", model->sizes[d], " but got size ", t.sizes[d],
+                       " for tensor number ", i, " in the list: ", shape(*model), " and ", shape(t),
+                       ".");
       });
     lengths.push_back(t.sizes[dim]);
     total += t.sizes[dim];
@@ -104,7 +115,8 @@ TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     promotion.tensor(*tensors[i]);
     check(sizes_of(*tensors[i]) == sizes_of(model), [&] {
-      return message("stack: expects each tensor to be equal size, but got ", shape(model), " at entry 0 and ", shape(*tensors[i]), " at entry ", i, ".");
+      return message("stack: expects each tensor to be equal size, but got ", shape(model),
+                     " at entry 0 and ", shape(*tensors[i]), " at entry ", i, ".");
     });
   }
   Dims sizes;

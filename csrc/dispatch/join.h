@@ -6,7 +6,8 @@
 
 namespace flambeau {
 
-/// One after the other along dim; dtypes are promoted, empty one-dimensional tensors skipped (as in PyTorch).
+/// One after the other along dim; dtypes are promoted, empty one-dimensional tensors skipped (as in
+/// PyTorch).
 TensorRef cat(const std::vector<TensorRef>& tensors, int64_t dim);
 /// Along a new dimension.
 TensorRef stack(const std::vector<TensorRef>& tensors, int64_t dim);

@@ -22,7 +22,8 @@ Side side_of(Tensor& t) {
   int r = t.ndim - 2, c = t.ndim - 1;
   int64_t rows = t.sizes[r], columns = t.sizes[c];
   auto fits = [](int64_t inner_stride, int64_t inner, int64_t outer_stride, int64_t outer) {
-    return (inner_stride == 1 || inner == 1) && (outer_stride >= std::max<int64_t>(inner, 1) || outer == 1);
+    return (inner_stride == 1 || inner == 1) &&
+           (outer_stride >= std::max<int64_t>(inner, 1) || outer == 1);
   };
   if (fits(t.strides[c], columns, t.strides[r], rows)) {
     s.tensor = TensorRef::borrow(&t);
@@ -43,7 +44,8 @@ Side side_of(Tensor& t) {
 void need_library() {
   if (!blas_loaded()) {
     Object module = Object::steal(PyImport_ImportModule("flambeau.ops.blas"));
-    Object done = module ? Object::steal(PyObject_CallMethod(module.get(), "load", nullptr)) : Object();
+    Object done =
+        module ? Object::steal(PyObject_CallMethod(module.get(), "load", nullptr)) : Object();
     if (!done) throw PythonError();
   }
 }
@@ -73,7 +75,9 @@ void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue = {}) 
     g.batch_stride_c = g.M * g.N;
   }
   g.epilogue = epilogue;
-  LongWork unlocked(static_cast<double>(g.batch) * static_cast<double>(g.M) * static_cast<double>(g.N) * static_cast<double>(g.K) > 5e5);
+  LongWork unlocked(static_cast<double>(g.batch) * static_cast<double>(g.M) *
+                        static_cast<double>(g.N) * static_cast<double>(g.K) >
+                    5e5);
   gemm(g);
 }
 
@@ -115,8 +119,8 @@ TensorRef flat_rows(Tensor& t) {
   return reshape(t, {last == 0 ? t.numel : t.numel / last, last});
 }
 
-/// Inputs in the order of the formula bias + input @ weight.T, as PyTorch's graph shows them; without a
-/// bias the first edge is missing.
+/// Inputs in the order of the formula bias + input @ weight.T, as PyTorch's graph shows them;
+/// without a bias the first edge is missing.
 void linear_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto* self = reinterpret_cast<ProductNode*>(node);
   uint32_t first = node->n_edges - 2;
@@ -143,7 +147,8 @@ const NodeKind linear_kind = {linear_backward, product_release, destroy_as<Produ
 
 void check_dtypes(const Tensor& a, const Tensor& b, const char* op) {
   check(a.dtype == b.dtype, [&] {
-    return message(op, ": expected both operands to have the same dtype, but got ", describe(a), " and ", describe(b), ". Convert one of them.");
+    return message(op, ": expected both operands to have the same dtype, but got ", describe(a),
+                   " and ", describe(b), ". Convert one of them.");
   });
 }
 
@@ -151,11 +156,13 @@ void check_dtypes(const Tensor& a, const Tensor& b, const char* op) {
 
 TensorRef mm(Tensor& a, Tensor& b, const char* op) {
   check(a.ndim == b.ndim && (a.ndim == 2 || a.ndim == 3), [&] {
-    return message(op, ": expected two matrices or two stacks of matrices, not ", shape(a), " and ", shape(b), ".");
+    return message(op, ": expected two matrices or two stacks of matrices, not ", shape(a), " and ",
+                   shape(b), ".");
   });
   int r = a.ndim - 2, c = a.ndim - 1;
   check(a.sizes[c] == b.sizes[r] && (a.ndim == 2 || a.sizes[0] == b.sizes[0]), [&] {
-    return message(op, ": mat1 and mat2 shapes cannot be multiplied: inner dimensions differ (", a.sizes[c], " != ", b.sizes[r], "): ", shape(a), " @ ", shape(b), ".");
+    return message(op, ": mat1 and mat2 shapes cannot be multiplied: inner dimensions differ (",
+                   a.sizes[c], " != ", b.sizes[r], "): ", shape(a), " @ ", shape(b), ".");
   });
   check_dtypes(a, b, op);
   Dims sizes = sizes_of(a);
@@ -177,11 +184,14 @@ TensorRef mm(Tensor& a, Tensor& b, const char* op) {
 
 TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu) {
   check(input.ndim >= 1 && weight.ndim == 2, [&] {
-    return message("linear: expected input (*, K) and weight (N, K), not ", shape(input), " and ", shape(weight), ".");
+    return message("linear: expected input (*, K) and weight (N, K), not ", shape(input), " and ",
+                   shape(weight), ".");
   });
   int64_t K = input.sizes[input.ndim - 1], N = weight.sizes[0];
   check(K == weight.sizes[1], [&] {
-    return message("linear: mat1 and mat2 shapes cannot be multiplied: input ", shape(input), " has ", K, " features but weight ", shape(weight), " expects ", weight.sizes[1], ".");
+    return message("linear: mat1 and mat2 shapes cannot be multiplied: input ", shape(input),
+                   " has ", K, " features but weight ", shape(weight), " expects ", weight.sizes[1],
+                   ".");
   });
   check_dtypes(input, weight, "linear");
   if (bias) {

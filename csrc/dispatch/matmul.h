@@ -1,4 +1,5 @@
-// Matrix products of tensors, with history: mm, bmm and linear. Need the GIL, which long ones give up.
+// Matrix products of tensors, with history: mm, bmm and linear. Need the GIL, which long ones give
+// up.
 #pragma once
 #include "tensor/tensor.h"
 

@@ -14,7 +14,8 @@
 
 namespace flambeau {
 
-// ------------------------------------------------------------------------------------------- autograd
+// -------------------------------------------------------------------------------------------
+// autograd
 
 namespace {
 
@@ -51,7 +52,8 @@ TensorRef run_derivative(PointwiseNode* self, int i, Tensor& grad) {
 void pointwise_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto* self = reinterpret_cast<PointwiseNode*>(node);
   for (uint32_t i = 0; i < node->n_edges; ++i)
-    if (node->edges[i].node) grad_inputs[i] = run_derivative(self, static_cast<int>(i), *grad_outputs[0]);
+    if (node->edges[i].node)
+      grad_inputs[i] = run_derivative(self, static_cast<int>(i), *grad_outputs[0]);
 }
 
 void pointwise_release(Node* node) {
@@ -133,19 +135,24 @@ void save_result_if_used(Pointwise& record, PointwiseNode* node, Tensor& result)
 bool wants_history(const Pointwise& record, const Arg* args) {
   if (!grad_mode_enabled || !record.differentiable) return false;
   for (int i = 0; i < record.n_inputs; ++i)
-    if (args[i].tensor && requires_grad(*args[i].tensor) && is_differentiable(args[i].tensor->dtype)) return true;
+    if (args[i].tensor && requires_grad(*args[i].tensor) &&
+        is_differentiable(args[i].tensor->dtype))
+      return true;
   return false;
 }
 
-// -------------------------------------------------------------------------------------------- kernels
+// --------------------------------------------------------------------------------------------
+// kernels
 
 Object dtype_names(const DType* dtypes, int n) {
   Object tuple = Object::steal(PyTuple_New(n));
-  for (int i = 0; i < n; ++i) PyTuple_SET_ITEM(tuple.get(), i, PyUnicode_FromString(name(dtypes[i])));
+  for (int i = 0; i < n; ++i)
+    PyTuple_SET_ITEM(tuple.get(), i, PyUnicode_FromString(name(dtypes[i])));
   return tuple;
 }
 
-MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes, int n_out, int n, DType compute) {
+MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes, int n_out, int n,
+                      DType compute) {
   uint64_t key = 0, layout = static_cast<uint64_t>(compute) << 32;
   for (int i = 0; i < n; ++i) {
     key = key << 4 | static_cast<uint64_t>(dtypes[i]);
@@ -162,12 +169,14 @@ MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes,
       return kernels[i].function;
     }
   DType as[max_operands];
-  for (int i = n_out; i < n; ++i) as[i - n_out] = record.keep >> (i - n_out) & 1 ? dtypes[i] : compute;
+  for (int i = n_out; i < n; ++i)
+    as[i - n_out] = record.keep >> (i - n_out) & 1 ? dtypes[i] : compute;
   char letters[max_operands + 1] = {};
   for (int i = 0; i < n; ++i) letters[i] = mode_letters[static_cast<int>(modes[i])];
-  Object ins = dtype_names(dtypes + n_out, n - n_out), outs = dtype_names(dtypes, n_out), casts = dtype_names(as, n - n_out);
-  Object address = Object::steal(
-      PyObject_CallMethod(record.spec.get(), "compile", "OOOs", ins.get(), casts.get(), outs.get(), letters));
+  Object ins = dtype_names(dtypes + n_out, n - n_out), outs = dtype_names(dtypes, n_out),
+         casts = dtype_names(as, n - n_out);
+  Object address = Object::steal(PyObject_CallMethod(record.spec.get(), "compile", "OOOs",
+                                                     ins.get(), casts.get(), outs.get(), letters));
   if (!address) throw PythonError();
   auto function = reinterpret_cast<MapKernel>(PyLong_AsVoidPtr(address.get()));
   if (!function) throw PythonError();
@@ -239,7 +248,8 @@ void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute)
 }
 
 /// The kernel over anything: fills outputs from args, all broadcast to sizes.
-void launch(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* args, int n_args, const Dims& sizes, DType compute) {
+void launch(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* args, int n_args,
+            const Dims& sizes, DType compute) {
   Scalars scalars;
   Operand operands[max_operands];
   DType dtypes[max_operands];
@@ -290,7 +300,8 @@ DType compute_dtype(const Pointwise& record, const Arg* args) {
       promotion.number(args[i].number);
   }
   DType d = promotion.result();
-  return record.compute == Pointwise::Compute::floating && !is_differentiable(d) ? default_dtype : d;
+  return record.compute == Pointwise::Compute::floating && !is_differentiable(d) ? default_dtype
+                                                                                 : d;
 }
 
 DType result_dtype(const Pointwise& record, DType compute) {
@@ -334,21 +345,27 @@ TensorRef make_result(const Pointwise& record, const Arg* args, const Dims& size
 }  // namespace
 
 void check_castable(DType from, DType to, const char* op) {
-  auto rank = [](DType d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : d == DType::bool_ ? 0 : 1; };
-  check(rank(from) <= rank(to) , [&] {
-    return message(op, ": result type ", name(from), " can't be cast to the desired output type ", name(to), ".");
+  auto rank = [](DType d) {
+    return is_complex(d) ? 3 : is_floating(d) ? 2 : d == DType::bool_ ? 0 : 1;
+  };
+  check(rank(from) <= rank(to), [&] {
+    return message(op, ": result type ", name(from), " can't be cast to the desired output type ",
+                   name(to), ".");
   });
 }
 
 void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* op) {
   check_castable(result, out.dtype, op);
   check(!needs_record(out), [&] {
-    return message(op, "(): functions with out=... arguments don't support automatic differentiation, but the out tensor requires grad.");
+    return message(op,
+                   "(): functions with out=... arguments don't support automatic differentiation, "
+                   "but the out tensor requires grad.");
   });
   if (sizes_of(out) == sizes) return;
   if (out.numel != 0) {
-    std::string text = message("An output with one or more elements was resized since it had shape ", shape(out),
-                               ", which does not match the required output shape ", to_string(sizes), ".");
+    std::string text =
+        message("An output with one or more elements was resized since it had shape ", shape(out),
+                ", which does not match the required output shape ", to_string(sizes), ".");
     if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
   }
   resize_storage(out.storage, (out.offset + sizes.product()) * itemsize(out.dtype));
@@ -357,7 +374,8 @@ void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* op) {
 
 TensorRef without_overlap(Tensor& t, Tensor& out) {
   if (t.storage != out.storage || t.numel == 0 || out.numel == 0) return TensorRef::borrow(&t);
-  bool same = t.offset == out.offset && t.dtype == out.dtype && sizes_of(t) == sizes_of(out) && strides_of(t) == strides_of(out);
+  bool same = t.offset == out.offset && t.dtype == out.dtype && sizes_of(t) == sizes_of(out) &&
+              strides_of(t) == strides_of(out);
   if (same) return TensorRef::borrow(&t);
   auto span = [](const Tensor& x) {
     int64_t last = x.offset;
@@ -402,8 +420,10 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
   }
   if (out) {
     check(!history, [&] {
-      return message(record.name, "(): functions with out=... arguments don't support automatic differentiation, but one of the "
-                                  "arguments requires grad.");
+      return message(record.name,
+                     "(): functions with out=... arguments don't support automatic "
+                     "differentiation, but one of the "
+                     "arguments requires grad.");
     });
     out->bump_version(record.name.c_str());
     return result;
@@ -420,12 +440,16 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
 void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   Tensor& self = *args[0].tensor;
   bool history = wants_history(record, args);
-  if (history || self.autograd || self.inference) check_inplace(self, op);
-  else if (grad_mode_enabled && requires_grad(self)) check_inplace(self, op);
+  if (history || self.autograd || self.inference)
+    check_inplace(self, op);
+  else if (grad_mode_enabled && requires_grad(self))
+    check_inplace(self, op);
   DType compute = compute_dtype(record, args);
   check_castable(result_dtype(record, compute), self.dtype, op);
-  bool shares = false;  // another operand in the same memory: may overlap without being the same elements
-  for (int i = 1; i < record.n_inputs; ++i) shares |= args[i].tensor && args[i].tensor->storage == self.storage;
+  bool shares =
+      false;  // another operand in the same memory: may overlap without being the same elements
+  for (int i = 1; i < record.n_inputs; ++i)
+    shares |= args[i].tensor && args[i].tensor->storage == self.storage;
   if (!history && !shares && flat_model(record, args) == &self) {
     launch_flat(record, self, args, compute);
     self.bump_version(op);
@@ -433,11 +457,14 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   }
   Dims sizes = common_sizes(record, args);
   check(sizes_of(self) == sizes, [&] {
-    return message(op, ": output with shape ", shape(self), " doesn't match the broadcast shape ", to_string(sizes), ".");
+    return message(op, ": output with shape ", shape(self), " doesn't match the broadcast shape ",
+                   to_string(sizes), ".");
   });
   check(self.contiguous || !may_overlap_itself(sizes_of(self), strides_of(self)), [&] {
-    return message(op, ": unsupported operation: more than one element of the written-to tensor refers to a single memory "
-                       "location. Please clone() the tensor before performing the operation.");
+    return message(op,
+                   ": unsupported operation: more than one element of the written-to tensor refers "
+                   "to a single memory "
+                   "location. Please clone() the tensor before performing the operation.");
   });
   TensorRef copies[max_args];
   Arg safe[max_args];
@@ -447,7 +474,8 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
       copies[i] = without_overlap(*args[i].tensor, self);
       safe[i].tensor = copies[i].get();
     }
-  // History first: what is saved must be saved with the version before the write, so that backward notices.
+  // History first: what is saved must be saved with the version before the write, so that backward
+  // notices.
   Ref<PointwiseNode> node;
   if (history) node = record_call(record, args);
   Tensor* outputs[] = {&self};
@@ -459,15 +487,17 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   }
 }
 
-void run_map(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in, DType compute) {
+void run_map(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in,
+             DType compute) {
   launch(record, outputs, n_out, inputs, n_in, sizes_of(*outputs[0]), compute);
 }
 
 namespace {
 
-/// One call of run_map_lists over flat memory; false where a tensor is not contiguous or of another shape.
-/// `scalars` holds the numbers, as dtypes of n_out + i tell.
-bool run_flat(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in, DType compute, Scalars& scalars, DType* dtypes) {
+/// One call of run_map_lists over flat memory; false where a tensor is not contiguous or of another
+/// shape. `scalars` holds the numbers, as dtypes of n_out + i tell.
+bool run_flat(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in,
+              DType compute, Scalars& scalars, DType* dtypes) {
   const Tensor& first = *outputs[0];
   Mode modes[max_operands];
   char* data[max_operands];
@@ -506,7 +536,8 @@ bool run_flat(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* i
 
 }  // namespace
 
-void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in, int64_t count) {
+void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs,
+                   int n_in, int64_t count) {
   Scalars scalars;
   DType dtypes[max_operands];
   DType placed{};  // the dtype the numbers were converted for
@@ -515,7 +546,9 @@ void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_out, const A
     DType compute = outputs[0]->dtype;
     if (!any || placed != compute) {
       for (int i = 0; i < n_in; ++i)
-        if (!inputs[i].tensor) dtypes[n_out + i] = place_number(record, i, inputs[i].number, compute, scalars.bytes[n_out + i]);
+        if (!inputs[i].tensor)
+          dtypes[n_out + i] =
+              place_number(record, i, inputs[i].number, compute, scalars.bytes[n_out + i]);
       placed = compute;
       any = true;
     }
@@ -524,15 +557,18 @@ void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_out, const A
   }
 }
 
-// ------------------------------------------------------------------------------------- the Python callable
+// ------------------------------------------------------------------------------------- the Python
+// callable
 
 PyTypeObject* pointwise_type = nullptr;
 
 namespace {
 
 [[noreturn]] void bad_argument(const Pointwise& record, int i, PyObject* got) {
-  throw TypeError(message(record.name, "(): argument '", PyUnicode_AsUTF8(record.arg_names[i].get()), "' (position ", i + 1,
-                          ") must be Tensor", i >= record.n_inputs ? " or number" : "", ", not ", Py_TYPE(got)->tp_name, "."));
+  throw TypeError(message(record.name, "(): argument '",
+                          PyUnicode_AsUTF8(record.arg_names[i].get()), "' (position ", i + 1,
+                          ") must be Tensor", i >= record.n_inputs ? " or number" : "", ", not ",
+                          Py_TYPE(got)->tp_name, "."));
 }
 
 /// Whether a type has a __torch_function__ other than Tensor's; asked of Python once for each type.
@@ -542,9 +578,12 @@ bool type_overrides(PyTypeObject* type) {
   if (fresh) {
     Py_INCREF(type);  // its address must not be another type's later
     PyObject* own = PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__torch_function__");
-    PyObject* base = PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type), "__torch_function__");
+    PyObject* base =
+        PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type), "__torch_function__");
     PyErr_Clear();
-    auto function = [](PyObject* method) { return method && PyMethod_Check(method) ? PyMethod_GET_FUNCTION(method) : method; };
+    auto function = [](PyObject* method) {
+      return method && PyMethod_Check(method) ? PyMethod_GET_FUNCTION(method) : method;
+    };
     at->second = own && function(own) != function(base);
     Py_XDECREF(own);
     Py_XDECREF(base);
@@ -554,12 +593,14 @@ bool type_overrides(PyTypeObject* type) {
 
 /// A subclass with a __torch_function__ of its own takes the call over.
 bool overrides(PyObject* o) {
-  return !is_tensor_exact(o) && !PyFloat_CheckExact(o) && !PyLong_CheckExact(o) && type_overrides(Py_TYPE(o));
+  return !is_tensor_exact(o) && !PyFloat_CheckExact(o) && !PyLong_CheckExact(o) &&
+         type_overrides(Py_TYPE(o));
 }
 
 PyObject* call_override(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
   Object module = Object::steal(PyImport_ImportModule("flambeau.overrides"));
-  Object handler = module ? Object::steal(PyObject_GetAttrString(module.get(), "dispatch")) : Object();
+  Object handler =
+      module ? Object::steal(PyObject_GetAttrString(module.get(), "dispatch")) : Object();
   if (!handler) return nullptr;
   Py_ssize_t n_named = names ? PyTuple_GET_SIZE(names) : 0;
   Object positional = Object::steal(PyTuple_New(n)), named = Object::steal(PyDict_New());
@@ -567,7 +608,8 @@ PyObject* call_override(PyObject* self, PyObject* const* args, Py_ssize_t n, PyO
     Py_INCREF(args[i]);
     PyTuple_SET_ITEM(positional.get(), i, args[i]);
   }
-  for (Py_ssize_t i = 0; i < n_named; ++i) PyDict_SetItem(named.get(), PyTuple_GET_ITEM(names, i), args[n + i]);
+  for (Py_ssize_t i = 0; i < n_named; ++i)
+    PyDict_SetItem(named.get(), PyTuple_GET_ITEM(names, i), args[n + i]);
   return PyObject_CallFunctionObjArgs(handler.get(), self, positional.get(), named.get(), nullptr);
 }
 
@@ -576,34 +618,44 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
   PyObject* slots[max_args] = {};
   Tensor* out = nullptr;
   check<TypeError>(n <= record.n_args, [&] {
-    return message(record.name, "() takes ", record.n_args, " positional arguments but ", n, " were given.");
+    return message(record.name, "() takes ", record.n_args, " positional arguments but ", n,
+                   " were given.");
   });
-  check(record.n_args <= max_args, [&] { return message(record.name, "() has more than ", max_args, " arguments: it runs by _map only."); });
+  check(record.n_args <= max_args, [&] {
+    return message(record.name, "() has more than ", max_args, " arguments: it runs by _map only.");
+  });
   std::copy(args, args + n, slots);
   if (names) {
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(names); ++k) {
       PyObject* key = PyTuple_GET_ITEM(names, k);
       int at = -1;
       for (int i = 0; i < record.n_args && at < 0; ++i)
-        if (record.arg_names[i].get() == key || PyUnicode_Compare(record.arg_names[i].get(), key) == 0) at = i;
+        if (record.arg_names[i].get() == key ||
+            PyUnicode_Compare(record.arg_names[i].get(), key) == 0)
+          at = i;
       if (at < 0 && PyUnicode_CompareWithASCIIString(key, "out") == 0 && !self->inplace) {
         if (args[n + k] == Py_None) continue;
         check<TypeError>(is_tensor(args[n + k]), [&] {
-          return message(record.name, "(): argument 'out' must be Tensor, not ", Py_TYPE(args[n + k])->tp_name, ".");
+          return message(record.name, "(): argument 'out' must be Tensor, not ",
+                         Py_TYPE(args[n + k])->tp_name, ".");
         });
         out = as_tensor(args[n + k]);
         continue;
       }
       if (at < 0) {  // NumPy's spellings
-        if (PyUnicode_CompareWithASCIIString(key, "x") == 0 || PyUnicode_CompareWithASCIIString(key, "x1") == 0) at = 0;
+        if (PyUnicode_CompareWithASCIIString(key, "x") == 0 ||
+            PyUnicode_CompareWithASCIIString(key, "x1") == 0)
+          at = 0;
         if (PyUnicode_CompareWithASCIIString(key, "x2") == 0) at = 1;
         if (at >= record.n_inputs) at = -1;
       }
       check<TypeError>(at >= 0, [&] {
-        return message(record.name, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(key), "'.");
+        return message(record.name, "() got an unexpected keyword argument '",
+                       PyUnicode_AsUTF8(key), "'.");
       });
       check<TypeError>(!slots[at], [&] {
-        return message(record.name, "() got multiple values for argument '", PyUnicode_AsUTF8(key), "'.");
+        return message(record.name, "() got multiple values for argument '", PyUnicode_AsUTF8(key),
+                       "'.");
       });
       slots[at] = args[n + k];
     }
@@ -613,7 +665,8 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
   for (int i = 0; i < record.n_args; ++i) {
     PyObject* o = slots[i] ? slots[i] : record.defaults[i].get();
     check<TypeError>(o != nullptr, [&] {
-      return message(record.name, "() missing required argument '", PyUnicode_AsUTF8(record.arg_names[i].get()), "' (position ", i + 1, ").");
+      return message(record.name, "() missing required argument '",
+                     PyUnicode_AsUTF8(record.arg_names[i].get()), "' (position ", i + 1, ").");
     });
     if (is_tensor(o)) {
       parsed[i].tensor = as_tensor(o);
@@ -624,7 +677,8 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
       bad_argument(record, i, o);
     }
   }
-  if (!any_tensor || (self->inplace && !parsed[0].tensor)) bad_argument(record, 0, slots[0] ? slots[0] : Py_None);
+  if (!any_tensor || (self->inplace && !parsed[0].tensor))
+    bad_argument(record, 0, slots[0] ? slots[0] : Py_None);
   if (self->inplace) {
     apply_inplace(record, parsed, record.inplace_name.c_str());
     return TensorRef::borrow(parsed[0].tensor);
@@ -632,12 +686,15 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
   return apply(record, parsed, out);
 }
 
-PyObject* pointwise_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* names) {
+PyObject* pointwise_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
+                               PyObject* names) {
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   Py_ssize_t all = n + (names ? PyTuple_GET_SIZE(names) : 0);
   for (Py_ssize_t i = 0; i < all; ++i)
     if (overrides(args[i])) return call_override(self, args, n, names);
-  return guarded([&] { return call(reinterpret_cast<PointwiseCallable*>(self), args, n, names).release_py(); });
+  return guarded([&] {
+    return call(reinterpret_cast<PointwiseCallable*>(self), args, n, names).release_py();
+  });
 }
 
 PyObject* pointwise_get(PyObject* self, PyObject* instance, PyObject*) {
@@ -655,8 +712,8 @@ std::string text_attribute(PyObject* spec, const char* attribute) {
   return text;
 }
 
-// Pointwise(spec, inplace_of=None): spec has name, args (names), n_inputs, defaults, keep, tensors, compute, result,
-// differentiable, uses_index.
+// Pointwise(spec, inplace_of=None): spec has name, args (names), n_inputs, defaults, keep, tensors,
+// compute, result, differentiable, uses_index.
 PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
   PyObject *spec, *shared = nullptr;
   if (!PyArg_ParseTuple(args, "O|O", &spec, &shared)) return nullptr;
@@ -684,7 +741,10 @@ PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
       };
       record->n_inputs = integer("n_inputs");
       record->n_args = static_cast<int>(PyTuple_Size(names.get()));
-      check(record->n_args < max_operands, [&] { return message("Pointwise: ", record->name, " has more than ", max_operands - 1, " arguments."); });
+      check(record->n_args < max_operands, [&] {
+        return message("Pointwise: ", record->name, " has more than ", max_operands - 1,
+                       " arguments.");
+      });
       for (int i = 0; i < record->n_args; ++i) {
         PyObject* key = PyTuple_GET_ITEM(names.get(), i);
         Py_INCREF(key);
@@ -698,13 +758,17 @@ PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
       record->tensors = static_cast<uint32_t>(integer("tensors"));
       record->differentiable = integer("differentiable") != 0;
       record->uses_index = integer("uses_index") != 0;
-      record->compute = text_attribute(spec, "compute") == "floating" ? Pointwise::Compute::floating : Pointwise::Compute::promoted;
+      record->compute = text_attribute(spec, "compute") == "floating"
+                            ? Pointwise::Compute::floating
+                            : Pointwise::Compute::promoted;
       std::string result = text_attribute(spec, "result");
       record->result = result == "bool"    ? Pointwise::Result::boolean
                        : result == "real"  ? Pointwise::Result::real
                        : result == "int64" ? Pointwise::Result::int64
                                            : Pointwise::Result::same;
-      if (record->result == Pointwise::Result::boolean || record->result == Pointwise::Result::int64) record->differentiable = false;
+      if (record->result == Pointwise::Result::boolean ||
+          record->result == Pointwise::Result::int64)
+        record->differentiable = false;
     }
     return reinterpret_cast<PyObject*>(self);
   });
@@ -712,7 +776,8 @@ PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
 
 PyObject* pointwise_repr(PyObject* self) {
   auto* p = reinterpret_cast<PointwiseCallable*>(self);
-  return PyUnicode_FromFormat("<flambeau operator %s%s>", p->record->name.c_str(), p->inplace ? "_" : "");
+  return PyUnicode_FromFormat("<flambeau operator %s%s>", p->record->name.c_str(),
+                              p->inplace ? "_" : "");
 }
 
 PyObject* pointwise_spec(PyObject* self, void*) {
@@ -729,13 +794,15 @@ void pointwise_dealloc(PyObject* self) {
 }
 
 PyMemberDef pointwise_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(PointwiseCallable, vectorcall), READONLY, nullptr},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(PointwiseCallable, vectorcall), READONLY,
+     nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(PointwiseCallable, dict), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
 
-PyGetSetDef pointwise_getset[] = {{"spec", pointwise_spec, nullptr, "The declaration behind it.", nullptr},
-                                  {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-                                  {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef pointwise_getset[] = {
+    {"spec", pointwise_spec, nullptr, "The declaration behind it.", nullptr},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyType_Slot pointwise_slots[] = {{Py_tp_new, reinterpret_cast<void*>(pointwise_new)},
                                  {Py_tp_dealloc, reinterpret_cast<void*>(pointwise_dealloc)},
@@ -749,8 +816,10 @@ PyType_Slot pointwise_slots[] = {{Py_tp_new, reinterpret_cast<void*>(pointwise_n
 }  // namespace
 
 void initialize_pointwise(PyObject* module) {
-  static PyType_Spec spec = {"flambeau._core.Pointwise", sizeof(PointwiseCallable), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, pointwise_slots};
+  static PyType_Spec spec = {
+      "flambeau._core.Pointwise", sizeof(PointwiseCallable), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
+      pointwise_slots};
   pointwise_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   PyModule_AddObjectRef(module, "Pointwise", reinterpret_cast<PyObject*>(pointwise_type));
 }

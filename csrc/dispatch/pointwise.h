@@ -1,6 +1,6 @@
 // Pointwise operators: declared in Python, called natively.
-// A record holds what one declaration says; kernels are compiled by Python at their first use and found
-// here afterwards. Needs the GIL; records live as long as the process.
+// A record holds what one declaration says; kernels are compiled by Python at their first use and
+// found here afterwards. Needs the GIL; records live as long as the process.
 #pragma once
 #include <vector>
 
@@ -28,7 +28,7 @@ struct Pointwise {
   int n_inputs = 0;  // tensors or numbers
   int n_args = 0;    // inputs and scalar parameters
   std::vector<Object> arg_names, defaults;
-  uint32_t keep = 0;  // inputs that stay out of promotion (a condition)
+  uint32_t keep = 0;     // inputs that stay out of promotion (a condition)
   uint32_t tensors = 0;  // inputs for which a number is refused
   Compute compute = Compute::promoted;
   Result result = Result::same;
@@ -52,21 +52,24 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out = nullptr);
 /// args[0] = record(args...).
 void apply_inplace(Pointwise& record, const Arg* args, const char* operator_name);
 /// Raw and without history: outputs and inputs of one broadcast shape, dtypes as they are.
-void run_map(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs, int n_inputs, DType compute);
+void run_map(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs,
+             int n_inputs, DType compute);
 /// run_map for `count` tuples laid one after another, whose numbers are the same.
-void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs, int n_inputs, int64_t count);
+void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs,
+                   int n_inputs, int64_t count);
 
 /// The callable Python sees; also a method descriptor.
 struct PointwiseCallable {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   Pointwise* record;
   bool inplace;
   PyObject* dict;
 };
 extern PyTypeObject* pointwise_type;
 inline bool is_pointwise(PyObject* o) { return Py_TYPE(o) == pointwise_type; }
-inline Pointwise& record_of(PyObject* o) { return *reinterpret_cast<PointwiseCallable*>(o)->record; }
+inline Pointwise& record_of(PyObject* o) {
+  return *reinterpret_cast<PointwiseCallable*>(o)->record;
+}
 
 /// Resizes and checks a caller's out= tensor.
 void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* operator_name);

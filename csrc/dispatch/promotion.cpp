@@ -16,7 +16,10 @@ int kind_rank(DType d) {
 }
 
 DType signed_of(int64_t bytes) {
-  return bytes <= 1 ? DType::int8 : bytes == 2 ? DType::int16 : bytes == 4 ? DType::int32 : DType::int64;
+  return bytes <= 1   ? DType::int8
+         : bytes == 2 ? DType::int16
+         : bytes == 4 ? DType::int32
+                      : DType::int64;
 }
 
 }  // namespace
@@ -71,7 +74,8 @@ DType number_dtype(PyObject* o) {
   if (PyComplex_Check(o)) return to_complex(default_dtype);
   if (PyIndex_Check(o)) return DType::int64;
   if (strncmp(Py_TYPE(o)->tp_name, "numpy.bool", 10) == 0) return DType::bool_;
-  if (PyObject_HasAttrString(o, "__complex__") && !PyObject_HasAttrString(o, "__float__")) return to_complex(default_dtype);
+  if (PyObject_HasAttrString(o, "__complex__") && !PyObject_HasAttrString(o, "__float__"))
+    return to_complex(default_dtype);
   return default_dtype;
 }
 
@@ -88,7 +92,9 @@ int64_t to_int64(PyObject* o, DType dtype) {
     if (!PyErr_Occurred()) return static_cast<int64_t>(wide);
     PyErr_Clear();
   }
-  check(!overflow, [&] { return message("Overflow when unpacking long: the number does not fit ", name(dtype), "."); });
+  check(!overflow, [&] {
+    return message("Overflow when unpacking long: the number does not fit ", name(dtype), ".");
+  });
   if (value == -1 && PyErr_Occurred()) throw PythonError();
   return value;
 }
@@ -115,12 +121,16 @@ void store_number(PyObject* o, DType dtype, void* to) {
     } else {
       if (PyComplex_Check(o)) {
         Py_complex c = PyComplex_AsCComplex(o);
-        check(c.imag == 0, [&] { return message("value cannot be converted to type ", name(dtype), " without overflow: it is complex."); });
+        check(c.imag == 0, [&] {
+          return message("value cannot be converted to type ", name(dtype),
+                         " without overflow: it is complex.");
+        });
         value = static_cast<T>(c.real);
       } else if constexpr (std::is_integral_v<T>) {
         if (PyFloat_Check(o) || !PyIndex_Check(o)) {
           double d = to_double(o);
-          check(std::isfinite(d), [&] { return message("cannot convert ", d, " to ", name(dtype), "."); });
+          check(std::isfinite(d),
+                [&] { return message("cannot convert ", d, " to ", name(dtype), "."); });
           value = static_cast<T>(static_cast<int64_t>(d));
         } else {
           value = static_cast<T>(to_int64(o, dtype));
@@ -138,7 +148,8 @@ PyObject* load_number(const void* p, DType dtype) {
     T value;
     std::memcpy(&value, p, sizeof value);
     if constexpr (std::is_same_v<T, complex64> || std::is_same_v<T, complex128>)
-      return PyComplex_FromDoubles(static_cast<double>(value.real()), static_cast<double>(value.imag()));
+      return PyComplex_FromDoubles(static_cast<double>(value.real()),
+                                   static_cast<double>(value.imag()));
     else if constexpr (std::is_same_v<T, bool>)
       return PyBool_FromLong(value);
     else if constexpr (std::is_same_v<T, uint64_t>)

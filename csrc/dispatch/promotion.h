@@ -1,6 +1,7 @@
 // Type promotion: which dtype operands of several dtypes are computed in.
-// The rules are PyTorch's: tensors with dimensions decide before zero-dimensional ones, those before
-// Python numbers; a lower category matters only when its kind (bool, integer, floating, complex) is higher.
+// The rules are PyTorch's: tensors with dimensions decide before zero-dimensional ones, those
+// before Python numbers; a lower category matters only when its kind (bool, integer, floating,
+// complex) is higher.
 #pragma once
 #include "tensor/tensor.h"
 
@@ -8,7 +9,9 @@ namespace flambeau {
 
 DType promote_types(DType a, DType b);
 
-inline DType to_complex(DType d) { return d == DType::float64 ? DType::complex128 : DType::complex64; }
+inline DType to_complex(DType d) {
+  return d == DType::float64 ? DType::complex128 : DType::complex64;
+}
 inline DType to_real(DType d) {
   return d == DType::complex128 ? DType::float64 : d == DType::complex64 ? DType::float32 : d;
 }

@@ -31,7 +31,8 @@ void merge(std::vector<Axis>& axes, int n) {
   for (const Axis& axis : axes) {
     if (axis.size == 1) continue;
     bool joins = !merged.empty();
-    for (int i = 0; i < n && joins; ++i) joins = merged.back().strides[i] == axis.strides[i] * axis.size;
+    for (int i = 0; i < n && joins; ++i)
+      joins = merged.back().strides[i] == axis.strides[i] * axis.size;
     if (joins) {
       merged.back().size *= axis.size;
       std::copy(axis.strides, axis.strides + n, merged.back().strides);
@@ -45,11 +46,13 @@ void merge(std::vector<Axis>& axes, int n) {
 Object names_of(const std::vector<DType>& dtypes) {
   Object tuple = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(dtypes.size())));
   for (size_t i = 0; i < dtypes.size(); ++i)
-    PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), PyUnicode_FromString(name(dtypes[i])));
+    PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i),
+                     PyUnicode_FromString(name(dtypes[i])));
   return tuple;
 }
 
-uint64_t kernel_key(const DType* ins, size_t n_in, const DType* outs, size_t n_out, char mode, const char* stage) {
+uint64_t kernel_key(const DType* ins, size_t n_in, const DType* outs, size_t n_out, char mode,
+                    const char* stage) {
   uint64_t key = static_cast<uint64_t>(mode) << 8 | static_cast<uint64_t>(stage[0]);
   for (size_t i = 0; i < n_in; ++i) key = key << 4 | static_cast<uint64_t>(ins[i]);
   for (size_t i = 0; i < n_out; ++i) key = key << 4 | static_cast<uint64_t>(outs[i]);
@@ -62,11 +65,13 @@ ReduceKernel known_kernel(Reduction& r, uint64_t key) {
   return nullptr;
 }
 
-ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins, const std::vector<DType>& outs, char mode, const char* stage) {
+ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins,
+                         const std::vector<DType>& outs, char mode, const char* stage) {
   uint64_t key = kernel_key(ins.data(), ins.size(), outs.data(), outs.size(), mode, stage);
   if (ReduceKernel known = known_kernel(r, key)) return known;
   Object in_names = names_of(ins), out_names = names_of(outs);
-  Object address = Object::steal(PyObject_CallMethod(r.spec, "compile", "OOCs", in_names.get(), out_names.get(), mode, stage));
+  Object address = Object::steal(
+      PyObject_CallMethod(r.spec, "compile", "OOCs", in_names.get(), out_names.get(), mode, stage));
   if (!address) throw PythonError();
   auto function = reinterpret_cast<ReduceKernel>(PyLong_AsVoidPtr(address.get()));
   if (!function) throw PythonError();
@@ -74,12 +79,14 @@ ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins, const std:
   return function;
 }
 
-const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& ins, const std::vector<DType>& outs) {
+const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& ins,
+                                       const std::vector<DType>& outs) {
   uint64_t key = kernel_key(ins.data(), ins.size(), outs.data(), outs.size(), 'r', "full");
   for (auto& known : *r.states)
     if (known.key == key) return known.dtypes;
   Object in_names = names_of(ins), out_names = names_of(outs);
-  Object names = Object::steal(PyObject_CallMethod(r.spec, "state_dtypes", "OO", in_names.get(), out_names.get()));
+  Object names = Object::steal(
+      PyObject_CallMethod(r.spec, "state_dtypes", "OO", in_names.get(), out_names.get()));
   if (!names) throw PythonError();
   std::vector<DType> dtypes;
   for (Py_ssize_t i = 0; i < PySequence_Size(names.get()); ++i) {
@@ -95,9 +102,9 @@ const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& i
 struct Plan {
   std::vector<Axis> kept, reduced;  // outermost first
   char mode;
-  int n_out, n;                     // streams: outputs first
-  int n_params = 0;                 // single values behind the inputs
-  int64_t outputs, count;           // how many results, of how many elements each
+  int n_out, n;            // streams: outputs first
+  int n_params = 0;        // single values behind the inputs
+  int64_t outputs, count;  // how many results, of how many elements each
 };
 
 /// Calls body(ptrs) for each position of the kept axes but the innermost, in [first, last).
@@ -116,7 +123,7 @@ void over_kept(const Plan& plan, char* const* base, int64_t first, int64_t last,
   }
 }
 
-constexpr int64_t chunk_elements = 32768;  // of a reduction that is split for threads
+constexpr int64_t chunk_elements = 32768;            // of a reduction that is split for threads
 constexpr int64_t least_split = 8 * chunk_elements;  // shorter ones take under 10 us on one thread
 constexpr int64_t none[max_streams] = {};
 
@@ -142,7 +149,8 @@ void run_whole(const Plan& plan, ReduceKernel kernel, char* const* base) {
       int64_t begin = chunk % pieces * per_chunk, end = std::min(inner.size, begin + per_chunk);
       over_kept(plan, base, chunk / pieces, chunk / pieces + 1, [&](char** ptrs) {
         for (int s = 0; s < plan.n; ++s) ptrs[s] += begin * inner.strides[s];
-        kernel(end - begin, red0.size, red1.size, ptrs, inner.strides, red0.strides, red1.strides, 0);
+        kernel(end - begin, red0.size, red1.size, ptrs, inner.strides, red0.strides, red1.strides,
+               0);
       });
     });
     return;
@@ -155,8 +163,10 @@ void run_whole(const Plan& plan, ReduceKernel kernel, char* const* base) {
   });
 }
 
-/// Few results of many elements each: chunks of the reduced range give accumulators, which are combined.
-void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vector<DType>& ins, const std::vector<DType>& outs) {
+/// Few results of many elements each: chunks of the reduced range give accumulators, which are
+/// combined.
+void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vector<DType>& ins,
+               const std::vector<DType>& outs) {
   std::vector<DType> states = state_dtypes(r, ins, outs);
   ReduceKernel partial = find_kernel(r, ins, states, plan.mode, "partial");
   ReduceKernel combine = find_kernel(r, ins, outs, 'r', "combine");
@@ -179,9 +189,11 @@ void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vec
     over_kept(plan, base, 0, outer, [&](char** ptrs) {
       for (int64_t i = 0; i < inner.size; ++i, ++at) {
         char* streams[max_streams];
-        for (int s = 0; s < n_states; ++s) streams[s] = memory[s]->as<char>() + (at * chunks + chunk) * itemsize(states[s]);
+        for (int s = 0; s < n_states; ++s)
+          streams[s] = memory[s]->as<char>() + (at * chunks + chunk) * itemsize(states[s]);
         for (int s = plan.n_out; s < plan.n; ++s)
-          streams[n_states + s - plan.n_out] = ptrs[s] + i * inner.strides[s] + begin * split.strides[s];
+          streams[n_states + s - plan.n_out] =
+              ptrs[s] + i * inner.strides[s] + begin * split.strides[s];
         int64_t red0[max_streams] = {}, red1_strides[max_streams] = {};
         for (int s = plan.n_out; s < plan.n; ++s) {
           red0[n_states + s - plan.n_out] = two ? split.strides[s] : 0;
@@ -192,7 +204,8 @@ void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vec
         else
           partial(1, 1, end - begin, streams, none, red0, red1_strides, begin);
         if (chunk == 0)
-          for (int s = 0; s < plan.n_out; ++s) result_of[at * plan.n_out + s] = ptrs[s] + i * inner.strides[s];
+          for (int s = 0; s < plan.n_out; ++s)
+            result_of[at * plan.n_out + s] = ptrs[s] + i * inner.strides[s];
       }
     });
   });
@@ -205,19 +218,23 @@ void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vec
       streams[plan.n_out + s] = memory[s]->as<char>() + at * chunks * itemsize(states[s]);
       steps[plan.n_out + s] = itemsize(states[s]);
     }
-    for (int s = 0; s < plan.n_params; ++s) streams[plan.n_out + n_states + s] = base[plan.n_out + n_inputs + s];
+    for (int s = 0; s < plan.n_params; ++s)
+      streams[plan.n_out + n_states + s] = base[plan.n_out + n_inputs + s];
     combine(1, 1, chunks, streams, none, none, steps, 0);
   }
 }
 
 }  // namespace
 
-std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>& inputs, const Dims& dims, bool keepdim,
-                                     const std::vector<DType>& out_dtypes, const std::vector<double>& parameters) {
+std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>& inputs,
+                                     const Dims& dims, bool keepdim,
+                                     const std::vector<DType>& out_dtypes,
+                                     const std::vector<double>& parameters) {
   Tensor& model = *inputs[0];
   for (auto& t : inputs)
     check(sizes_of(*t) == sizes_of(model), [&] {
-      return message("reduction: inputs of different shapes ", shape(model), " and ", shape(*t), " (a fault of flambeau's own).");
+      return message("reduction: inputs of different shapes ", shape(model), " and ", shape(*t),
+                     " (a fault of flambeau's own).");
     });
   bool is_reduced[max_ndim] = {};
   for (int i = 0; i < dims.n; ++i) is_reduced[dims[i]] = true;
@@ -241,21 +258,26 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
     in_dtypes.push_back(inputs[s]->dtype);
   }
   for (size_t s = 0; s < parameters.size(); ++s) {
-    base[plan.n_out + inputs.size() + s] = reinterpret_cast<char*>(const_cast<double*>(&parameters[s]));
+    base[plan.n_out + inputs.size() + s] =
+        reinterpret_cast<char*>(const_cast<double*>(&parameters[s]));
     in_dtypes.push_back(DType::float64);
   }
   plan.outputs = full_sizes.product();
   plan.count = 1;
   for (int d = 0; d < model.ndim; ++d) {
     Axis axis = {model.sizes[d], {}};
-    for (int s = 0; s < plan.n_out; ++s) axis.strides[s] = is_reduced[d] ? 0 : out_strides[d] * itemsize(out_dtypes[s]);
-    for (size_t s = 0; s < inputs.size(); ++s) axis.strides[plan.n_out + s] = inputs[s]->strides[d] * itemsize(inputs[s]->dtype);
+    for (int s = 0; s < plan.n_out; ++s)
+      axis.strides[s] = is_reduced[d] ? 0 : out_strides[d] * itemsize(out_dtypes[s]);
+    for (size_t s = 0; s < inputs.size(); ++s)
+      axis.strides[plan.n_out + s] = inputs[s]->strides[d] * itemsize(inputs[s]->dtype);
     (is_reduced[d] ? plan.reduced : plan.kept).push_back(axis);
     if (is_reduced[d]) plan.count *= axis.size;
   }
   if (plan.outputs == 0) return results;
   int first_in = plan.n_out;
-  auto by_stride = [&](const Axis& a, const Axis& b) { return std::abs(a.strides[first_in]) > std::abs(b.strides[first_in]); };
+  auto by_stride = [&](const Axis& a, const Axis& b) {
+    return std::abs(a.strides[first_in]) > std::abs(b.strides[first_in]);
+  };
   if (!r.ordered) std::stable_sort(plan.reduced.begin(), plan.reduced.end(), by_stride);
   std::stable_sort(plan.kept.begin(), plan.kept.end(), by_stride);
   if (plan.count == 0) plan.reduced = {Axis{0, {}}};
@@ -304,7 +326,8 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
   return results;
 }
 
-// ------------------------------------------------------------------------------------- sum, with history
+// ------------------------------------------------------------------------------------- sum, with
+// history
 
 namespace {
 
@@ -326,9 +349,11 @@ const NodeKind sum_kind = {sum_backward, nothing, destroy_as<SumNode>};
 
 }  // namespace
 
-/// All of a short contiguous tensor, by a kernel that is already there; null if that is not the case.
+/// All of a short contiguous tensor, by a kernel that is already there; null if that is not the
+/// case.
 static TensorRef reduce_short(Reduction& r, Tensor& t, const Dims& dims, bool keepdim, DType out) {
-  if (!t.contiguous || dims.n != t.ndim || keepdim || t.numel == 0 || t.numel >= least_split) return nullptr;
+  if (!t.contiguous || dims.n != t.ndim || keepdim || t.numel == 0 || t.numel >= least_split)
+    return nullptr;
   ReduceKernel kernel = known_kernel(r, kernel_key(&t.dtype, 1, &out, 1, 'r', "full"));
   if (!kernel) return nullptr;
   TensorRef result = empty({}, out);
@@ -338,7 +363,8 @@ static TensorRef reduce_short(Reduction& r, Tensor& t, const Dims& dims, bool ke
   return result;
 }
 
-TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out, double factor) {
+TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out,
+                   double factor) {
   auto& reduction = *reinterpret_cast<Reduction*>(bound_operator(operator_name));
   TensorRef result = reduce_short(reduction, t, dims, keepdim, out);
   if (!result) {
@@ -347,7 +373,8 @@ TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool 
   }
   if (needs_record(t) && is_differentiable(t.dtype) && is_differentiable(out)) {
     static PyTypeObject* types[2] = {node_subtype("SumBackward0"), node_subtype("MeanBackward0")};
-    Ref<SumNode> node = make_node<SumNode>(types[factor != 1 || operator_name[0] == 'm'], &sum_kind);
+    Ref<SumNode> node =
+        make_node<SumNode>(types[factor != 1 || operator_name[0] == 'm'], &sum_kind);
     node->sizes = sizes_of(t);
     node->kept = node->sizes;
     for (int i = 0; i < dims.n; ++i) node->kept[static_cast<int>(dims[i])] = 1;
@@ -360,10 +387,12 @@ TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool 
 }
 
 TensorRef sum(Tensor& t, const Dims& dims, bool keepdim) {
-  return sum_like("sum_reduction", t, dims, keepdim, is_differentiable(t.dtype) ? t.dtype : DType::int64, 1);
+  return sum_like("sum_reduction", t, dims, keepdim,
+                  is_differentiable(t.dtype) ? t.dtype : DType::int64, 1);
 }
 
-// -------------------------------------------------------------------------------------------- Python face
+// --------------------------------------------------------------------------------------------
+// Python face
 
 namespace {
 
@@ -391,7 +420,8 @@ void reduction_dealloc(PyObject* o) {
   Py_DECREF(type);
 }
 
-PyMemberDef reduction_members[] = {{"spec", T_OBJECT, offsetof(Reduction, spec), READONLY, nullptr}, {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef reduction_members[] = {{"spec", T_OBJECT, offsetof(Reduction, spec), READONLY, nullptr},
+                                   {nullptr, 0, 0, 0, nullptr}};
 
 PyType_Slot reduction_slots[] = {{Py_tp_new, reinterpret_cast<void*>(reduction_new)},
                                  {Py_tp_dealloc, reinterpret_cast<void*>(reduction_dealloc)},
@@ -401,7 +431,8 @@ PyType_Slot reduction_slots[] = {{Py_tp_new, reinterpret_cast<void*>(reduction_n
 }  // namespace
 
 void initialize_reduce(PyObject* module) {
-  static PyType_Spec spec = {"flambeau._core.Reduction", sizeof(Reduction), 0, Py_TPFLAGS_DEFAULT, reduction_slots};
+  static PyType_Spec spec = {"flambeau._core.Reduction", sizeof(Reduction), 0, Py_TPFLAGS_DEFAULT,
+                             reduction_slots};
   reduction_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   PyModule_AddObjectRef(module, "Reduction", reinterpret_cast<PyObject*>(reduction_type));
 }

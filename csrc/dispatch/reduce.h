@@ -1,6 +1,6 @@
-// Runs reduce and row kernels: sorts dimensions into kept and reduced ones, picks the layout variant, and
-// splits long reductions into chunks of fixed size, so that any number of threads gives the same bits.
-// Needs the GIL, which it gives up for long runs.
+// Runs reduce and row kernels: sorts dimensions into kept and reduced ones, picks the layout
+// variant, and splits long reductions into chunks of fixed size, so that any number of threads
+// gives the same bits. Needs the GIL, which it gives up for long runs.
 #pragma once
 #include <vector>
 
@@ -8,17 +8,18 @@
 
 namespace flambeau {
 
-using ReduceKernel = void (*)(int64_t n_out, int64_t n_red0, int64_t n_red1, char* const* ptrs, const int64_t* out_strides,
-                              const int64_t* red0_strides, const int64_t* red1_strides, int64_t index0);
-using RowsKernel = void (*)(int64_t n_rows, int64_t row_len, char* const* ptrs, const int64_t* row_strides, int64_t row0);
+using ReduceKernel = void (*)(int64_t n_out, int64_t n_red0, int64_t n_red1, char* const* ptrs,
+                              const int64_t* out_strides, const int64_t* red0_strides,
+                              const int64_t* red1_strides, int64_t index0);
+using RowsKernel = void (*)(int64_t n_rows, int64_t row_len, char* const* ptrs,
+                            const int64_t* row_strides, int64_t row0);
 
-/// A reduction that Python declared. spec.compile(in_dtypes, out_dtypes, mode, stage) gives an address (for
-/// stage partial out_dtypes are those of the states),
-/// spec.state_dtypes(in_dtypes, out_dtypes) the dtypes of the accumulators; spec.ordered tells whether the
-/// place of an element matters (argmax).
+/// A reduction that Python declared. spec.compile(in_dtypes, out_dtypes, mode, stage) gives an
+/// address (for stage partial out_dtypes are those of the states), spec.state_dtypes(in_dtypes,
+/// out_dtypes) the dtypes of the accumulators; spec.ordered tells whether the place of an element
+/// matters (argmax).
 struct Reduction {
-  PyObject_HEAD
-  PyObject* spec;
+  PyObject_HEAD PyObject* spec;
   bool ordered;
   struct Kernel {
     uint64_t key;
@@ -33,13 +34,16 @@ struct Reduction {
 };
 extern PyTypeObject* reduction_type;
 
-/// Reduces `inputs` (of one shape) over `dims` into fresh tensors of the given dtypes. Parameters go to the
-/// kernel as float64 values.
-std::vector<TensorRef> run_reduction(Reduction& reduction, const std::vector<TensorRef>& inputs, const Dims& dims, bool keepdim,
-                                     const std::vector<DType>& out_dtypes, const std::vector<double>& parameters = {});
+/// Reduces `inputs` (of one shape) over `dims` into fresh tensors of the given dtypes. Parameters
+/// go to the kernel as float64 values.
+std::vector<TensorRef> run_reduction(Reduction& reduction, const std::vector<TensorRef>& inputs,
+                                     const Dims& dims, bool keepdim,
+                                     const std::vector<DType>& out_dtypes,
+                                     const std::vector<double>& parameters = {});
 
 /// sum or mean (times factor in backward) of t over dims, with history.
-TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out, double factor);
+TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out,
+                   double factor);
 
 void initialize_reduce(PyObject* module);
 

@@ -11,8 +11,8 @@ struct Region {
   int64_t offset = 0;
 };
 
-/// The part of t (laid out as region.base) that region describes, and its reverse: part embedded in zeros
-/// (overlapping elements add up). Both record history; each is the other's gradient.
+/// The part of t (laid out as region.base) that region describes, and its reverse: part embedded in
+/// zeros (overlapping elements add up). Both record history; each is the other's gradient.
 TensorRef region_take(Tensor& t, const Region& region);
 TensorRef region_embed(Tensor& part, const Region& region);
 

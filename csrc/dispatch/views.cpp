@@ -28,7 +28,8 @@ using Sizes = std::vector<int64_t>;
 Sizes keep(const Dims& d) { return Sizes(d.v, d.v + d.n); }
 Dims dims(const Sizes& s) { return {s.data(), static_cast<int>(s.size())}; }
 
-// ------------------------------------------------------------------------------- reshape and permute
+// ------------------------------------------------------------------------------- reshape and
+// permute
 
 struct SizesNode {
   Node node;
@@ -51,7 +52,9 @@ void reshape_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_input
 void permute_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   grad_inputs[0] = permute(*grad_outputs[0], reinterpret_cast<SizesNode*>(node)->get());
 }
-void pass_backward(Node*, TensorRef* grad_outputs, TensorRef* grad_inputs) { grad_inputs[0] = grad_outputs[0]; }
+void pass_backward(Node*, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  grad_inputs[0] = grad_outputs[0];
+}
 void as_complex_backward(Node*, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   grad_inputs[0] = view_as_real(*grad_outputs[0]);
 }
@@ -66,7 +69,8 @@ const NodeKind as_complex_kind = {as_complex_backward, nothing, destroy_as<Sizes
 const NodeKind as_real_kind = {as_real_backward, nothing, destroy_as<SizesNode>};
 
 /// Links a fresh view to its source: base, and history if the source has one.
-TensorRef link(TensorRef v, Tensor& t, PyTypeObject* type, const NodeKind* kind, const Dims& saved) {
+TensorRef link(TensorRef v, Tensor& t, PyTypeObject* type, const NodeKind* kind,
+               const Dims& saved) {
   set_view(*v, t);
   if (needs_record(t) && is_differentiable(v->dtype)) {
     Ref<SizesNode> node = make_node<SizesNode>(type, kind);
@@ -78,7 +82,8 @@ TensorRef link(TensorRef v, Tensor& t, PyTypeObject* type, const NodeKind* kind,
   return v;
 }
 
-// ------------------------------------------------------------------------------------------- regions
+// -------------------------------------------------------------------------------------------
+// regions
 
 struct RegionNode {
   Node node;
@@ -91,7 +96,9 @@ struct RegionNode {
     strides = keep(r.strides);
     offset = r.offset;
   }
-  Region get() const { return {dims(base_sizes), dims(base_strides), dims(sizes), dims(strides), offset}; }
+  Region get() const {
+    return {dims(base_sizes), dims(base_strides), dims(sizes), dims(strides), offset};
+  }
 };
 
 void take_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
@@ -103,7 +110,8 @@ void embed_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs)
 const NodeKind take_kind = {take_backward, nothing, destroy_as<RegionNode>};
 const NodeKind embed_kind = {embed_backward, nothing, destroy_as<RegionNode>};
 
-Ref<RegionNode> make_region_node(PyTypeObject* type, const NodeKind* kind, const Region& region, Tensor& source) {
+Ref<RegionNode> make_region_node(PyTypeObject* type, const NodeKind* kind, const Region& region,
+                                 Tensor& source) {
   Ref<RegionNode> node = make_node<RegionNode>(type, kind);
   node->set(region);
   node->node.set_edges(1);
@@ -192,30 +200,39 @@ Ref<Node> region_node(Tensor& base, Tensor& view) {
     GradModeGuard on(true);
     TensorRef real = view_as_real(base);
     static PyTypeObject* type = node_subtype("AsStridedBackward0");
-    Region region{sizes_of(*real), strides_of(*real), sizes_of(view), strides_of(view), view.offset - real->offset};
+    Region region{sizes_of(*real), strides_of(*real), sizes_of(view), strides_of(view),
+                  view.offset - real->offset};
     auto node = make_region_node(type, &take_kind, region, *real);
     node->node.results[0].set(view);
     return Ref<Node>::steal(&node.release()->node);
   }
   static PyTypeObject* type = node_subtype("AsStridedBackward0");
-  Region region{sizes_of(base), strides_of(base), sizes_of(view), strides_of(view), view.offset - base.offset};
+  Region region{sizes_of(base), strides_of(base), sizes_of(view), strides_of(view),
+                view.offset - base.offset};
   auto node = make_region_node(type, &take_kind, region, base);
   node->node.results[0].set(view);
   return Ref<Node>::steal(&node.release()->node);
 }
 
 TensorRef as_strided(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset) {
-  check(sizes.n == strides.n, [&] { return message("as_strided: mismatch in length of strides ", to_string(strides), " and shape ", to_string(sizes), "."); });
+  check(sizes.n == strides.n, [&] {
+    return message("as_strided: mismatch in length of strides ", to_string(strides), " and shape ",
+                   to_string(sizes), ".");
+  });
   int64_t last = offset;
   for (int d = 0; d < sizes.n; ++d) {
-    check(strides[d] >= 0, [&] { return message("as_strided: negative strides are not supported: ", to_string(strides), "."); });
-    check(sizes[d] >= 0, [&] { return message("as_strided: negative sizes: ", to_string(sizes), "."); });
+    check(strides[d] >= 0, [&] {
+      return message("as_strided: negative strides are not supported: ", to_string(strides), ".");
+    });
+    check(sizes[d] >= 0,
+          [&] { return message("as_strided: negative sizes: ", to_string(sizes), "."); });
     last += (sizes[d] - 1) * strides[d];
   }
   bool none = sizes.product() == 0;
   check(offset >= 0 && (none || (last + 1) * itemsize(t.dtype) <= t.storage->nbytes), [&] {
-    return message("as_strided: sizes ", to_string(sizes), ", strides ", to_string(strides), ", storage offset ", offset,
-                   " are out of bounds for storage of size ", t.storage->nbytes, " bytes.");
+    return message("as_strided: sizes ", to_string(sizes), ", strides ", to_string(strides),
+                   ", storage offset ", offset, " are out of bounds for storage of size ",
+                   t.storage->nbytes, " bytes.");
   });
   static PyTypeObject* type = node_subtype("AsStridedBackward0");
   int64_t own = t.offset;
@@ -226,31 +243,41 @@ TensorRef as_strided(Tensor& t, const Dims& sizes, const Dims& strides, int64_t 
   });
 }
 
-// -------------------------------------------------------------------------------------- other layouts
+// -------------------------------------------------------------------------------------- other
+// layouts
 
 Dims infer_sizes(Dims sizes, int64_t numel, const char* op) {
   int unknown = -1;
   int64_t known = 1;
   for (int d = 0; d < sizes.n; ++d) {
     if (sizes[d] == -1) {
-      check(unknown < 0, [&] { return message(op, ": only one dimension can be inferred, but the sizes are ", to_string(sizes), "."); });
+      check(unknown < 0, [&] {
+        return message(op, ": only one dimension can be inferred, but the sizes are ",
+                       to_string(sizes), ".");
+      });
       unknown = d;
     } else {
-      check(sizes[d] >= 0, [&] { return message(op, ": invalid shape dimension ", sizes[d], " in ", to_string(sizes), "."); });
+      check(sizes[d] >= 0, [&] {
+        return message(op, ": invalid shape dimension ", sizes[d], " in ", to_string(sizes), ".");
+      });
       known *= sizes[d];
     }
   }
   if (unknown >= 0) {
     check(known != 0, [&] {
-      return message(op, ": cannot reshape tensor of ", numel, " elements into shape ", to_string(sizes),
-                     " because the unspecified dimension size -1 can be any value and is ambiguous.");
+      return message(
+          op, ": cannot reshape tensor of ", numel, " elements into shape ", to_string(sizes),
+          " because the unspecified dimension size -1 can be any value and is ambiguous.");
     });
     if (numel % known == 0) {
       sizes[unknown] = numel / known;
       return sizes;
     }
   }
-  check(unknown < 0 && known == numel, [&] { return message(op, ": shape '", to_string(sizes), "' is invalid for input of size ", numel, "."); });
+  check(unknown < 0 && known == numel, [&] {
+    return message(op, ": shape '", to_string(sizes), "' is invalid for input of size ", numel,
+                   ".");
+  });
   return sizes;
 }
 
@@ -260,7 +287,8 @@ bool view_strides(const Tensor& t, const Dims& sizes, Dims& strides) {
     return true;
   }
   strides.n = sizes.n;
-  // Runs of t's dimensions that are contiguous among themselves each take some of the new dimensions.
+  // Runs of t's dimensions that are contiguous among themselves each take some of the new
+  // dimensions.
   int to = sizes.n - 1;
   int64_t run_stride = t.ndim ? t.strides[t.ndim - 1] : 1, run = 1, taken = 1;
   for (int d = t.ndim - 1; d >= 0; --d) {
@@ -284,8 +312,11 @@ TensorRef view(Tensor& t, Dims sizes, const char* op) {
   sizes = infer_sizes(sizes, t.numel, op);
   Dims strides;
   check(view_strides(t, sizes, strides), [&] {
-    return message(op, ": view size ", to_string(sizes), " is not compatible with input tensor's size ", shape(t), " and stride ",
-                   to_string(strides_of(t)), " (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
+    return message(op, ": view size ", to_string(sizes),
+                   " is not compatible with input tensor's size ", shape(t), " and stride ",
+                   to_string(strides_of(t)),
+                   " (at least one dimension spans across two contiguous subspaces). Use "
+                   ".reshape(...) instead.");
   });
   static PyTypeObject* type = node_subtype("ViewBackward0");
   return link(raw_view(t, sizes, strides, t.offset), t, type, &reshape_kind, sizes_of(t));
@@ -302,20 +333,25 @@ TensorRef expand(Tensor& t, const Dims& requested) {
   Dims sizes = requested, strides;
   int lead = sizes.n - t.ndim;
   check(lead >= 0, [&] {
-    return message("expand: the number of sizes provided ", to_string(requested), " must be greater or equal to the number of dimensions in the tensor ", shape(t), ".");
+    return message("expand: the number of sizes provided ", to_string(requested),
+                   " must be greater or equal to the number of dimensions in the tensor ", shape(t),
+                   ".");
   });
   strides.n = sizes.n;
   for (int d = 0; d < sizes.n; ++d) {
     if (d < lead) {
-      check(sizes[d] >= 0, [&] { return message("expand: -1 is not allowed in a leading, non-existing dimension ", d, "."); });
+      check(sizes[d] >= 0, [&] {
+        return message("expand: -1 is not allowed in a leading, non-existing dimension ", d, ".");
+      });
       strides[d] = 0;
       continue;
     }
     int64_t own = t.sizes[d - lead];
     if (sizes[d] == -1) sizes[d] = own;
     check(own == sizes[d] || own == 1, [&] {
-      return message("expand: the expanded size of the tensor (", sizes[d], ") must match the existing size (", own,
-                     ") at non-singleton dimension ", d, ". Target sizes: ", to_string(requested), ". Tensor sizes: ", shape(t), ".");
+      return message("expand: the expanded size of the tensor (", sizes[d],
+                     ") must match the existing size (", own, ") at non-singleton dimension ", d,
+                     ". Target sizes: ", to_string(requested), ". Tensor sizes: ", shape(t), ".");
     });
     strides[d] = own == 1 && sizes[d] != 1 ? 0 : t.strides[d - lead];
   }
@@ -325,13 +361,18 @@ TensorRef expand(Tensor& t, const Dims& requested) {
 
 TensorRef permute(Tensor& t, const Dims& order) {
   check(order.n == t.ndim, [&] {
-    return message("permute: number of dimensions in the tensor input does not match the length of the desired ordering: input of shape ", shape(t), ", dims ", to_string(order), ".");
+    return message(
+        "permute: number of dimensions in the tensor input does not match the length of the "
+        "desired ordering: input of shape ",
+        shape(t), ", dims ", to_string(order), ".");
   });
   Dims sizes, strides, inverse = order;
   bool seen[max_ndim] = {};
   for (int i = 0; i < order.n; ++i) {
     int d = wrap_dim(order[i], t.ndim, "permute");
-    check(!seen[d], [&] { return message("permute: duplicate dims are not allowed: ", to_string(order), "."); });
+    check(!seen[d], [&] {
+      return message("permute: duplicate dims are not allowed: ", to_string(order), ".");
+    });
     seen[d] = true;
     sizes.push(t.sizes[d]);
     strides.push(t.strides[d]);
@@ -360,11 +401,14 @@ static void drop(Dims& d, int at) {
 }
 
 TensorRef select(Tensor& t, int64_t dim, int64_t index) {
-  check<IndexError>(t.ndim > 0, [] { return message("select: a 0-dim tensor cannot be indexed; use tensor.item()."); });
+  check<IndexError>(t.ndim > 0, [] {
+    return message("select: a 0-dim tensor cannot be indexed; use tensor.item().");
+  });
   int d = wrap_dim(dim, t.ndim, "select");
   int64_t size = t.sizes[d];
   check<IndexError>(index >= -size && index < size, [&] {
-    return message("select: index ", index, " is out of bounds for dimension ", d, " with size ", size, ".");
+    return message("select: index ", index, " is out of bounds for dimension ", d, " with size ",
+                   size, ".");
   });
   if (index < 0) index += size;
   static PyTypeObject* type = node_subtype("SelectBackward0");
@@ -385,7 +429,10 @@ static void clamp_slice(int64_t size, int64_t& start, int64_t& stop) {
 TensorRef slice(Tensor& t, int64_t dim, int64_t start, int64_t stop, int64_t step) {
   check(t.ndim > 0, [] { return message("slice: a 0-dim tensor cannot be sliced."); });
   int d = wrap_dim(dim, t.ndim, "slice");
-  check<ValueError>(step > 0, [&] { return message("slice: step must be greater than zero, not ", step, ". Use torch.flip to reverse a dimension."); });
+  check<ValueError>(step > 0, [&] {
+    return message("slice: step must be greater than zero, not ", step,
+                   ". Use torch.flip to reverse a dimension.");
+  });
   clamp_slice(t.sizes[d], start, stop);
   static PyTypeObject* type = node_subtype("SliceBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
@@ -411,9 +458,7 @@ TensorRef basic_index(Tensor& t, const IndexStep* steps, int n) {
           new_sizes.push(sizes[d]);
           new_strides.push(strides[d++]);
           break;
-        case IndexStep::Kind::select:
-          offset += s.start * strides[d++];
-          break;
+        case IndexStep::Kind::select: offset += s.start * strides[d++]; break;
         case IndexStep::Kind::slice:
           offset += s.start * strides[d];
           new_sizes.push((s.stop - s.start + s.step - 1) / s.step);
@@ -468,21 +513,29 @@ TensorRef squeeze(Tensor& t, const Dims& dims) {
   bool some[max_ndim] = {};
   for (int i = 0; i < dims.n; ++i) {
     int d = wrap_dim(dims[i], t.ndim, "squeeze");
-    check(!some[d], [&] { return message("squeeze: dim ", dims[i], " appears multiple times in the list of dims."); });
+    check(!some[d], [&] {
+      return message("squeeze: dim ", dims[i], " appears multiple times in the list of dims.");
+    });
     some[d] = true;
   }
   return squeeze_where(t, some);
 }
 
 TensorRef diagonal(Tensor& t, int64_t diagonal_offset, int64_t dim0, int64_t dim1) {
-  check(t.ndim >= 2, [&] { return message("diagonal: input must have at least 2 dimensions, not ", shape(t), "."); });
+  check(t.ndim >= 2, [&] {
+    return message("diagonal: input must have at least 2 dimensions, not ", shape(t), ".");
+  });
   int a = wrap_dim(dim0, t.ndim, "diagonal"), b = wrap_dim(dim1, t.ndim, "diagonal");
-  check(a != b, [&] { return message("diagonal: dimensions cannot be identical ", dim0, ", ", dim1, "."); });
+  check(a != b, [&] {
+    return message("diagonal: dimensions cannot be identical ", dim0, ", ", dim1, ".");
+  });
   static PyTypeObject* type = node_subtype("DiagonalBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
-    int64_t length = diagonal_offset >= 0 ? std::min(sizes[a], sizes[b] - diagonal_offset) : std::min(sizes[a] + diagonal_offset, sizes[b]);
+    int64_t length = diagonal_offset >= 0 ? std::min(sizes[a], sizes[b] - diagonal_offset)
+                                          : std::min(sizes[a] + diagonal_offset, sizes[b]);
     length = std::max<int64_t>(length, 0);
-    if (length > 0) offset += diagonal_offset >= 0 ? diagonal_offset * strides[b] : -diagonal_offset * strides[a];
+    if (length > 0)
+      offset += diagonal_offset >= 0 ? diagonal_offset * strides[b] : -diagonal_offset * strides[a];
     int64_t step = strides[a] + strides[b];
     drop(sizes, std::max(a, b));
     drop(sizes, std::min(a, b));
@@ -498,7 +551,8 @@ TensorRef unfold(Tensor& t, int64_t dim, int64_t size, int64_t step) {
   int64_t own = t.ndim ? t.sizes[d] : 1;
   check(step > 0, [&] { return message("unfold: step is ", step, " but must be > 0."); });
   check(size >= 0 && size <= own, [&] {
-    return message("unfold: maximum size for tensor at dimension ", d, " is ", own, " but size is ", size, ".");
+    return message("unfold: maximum size for tensor at dimension ", d, " is ", own, " but size is ",
+                   size, ".");
   });
   static PyTypeObject* type = node_subtype("UnfoldBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t&) {
@@ -515,7 +569,9 @@ TensorRef unfold(Tensor& t, int64_t dim, int64_t size, int64_t step) {
 }
 
 TensorRef view_as_real(Tensor& t) {
-  check(is_complex(t.dtype), [&] { return message("view_as_real: is only supported for complex tensors, not ", describe(t), "."); });
+  check(is_complex(t.dtype), [&] {
+    return message("view_as_real: is only supported for complex tensors, not ", describe(t), ".");
+  });
   Dims sizes = sizes_of(t), strides = strides_of(t);
   for (int d = 0; d < strides.n; ++d) strides[d] *= 2;
   sizes.push(2);
@@ -527,13 +583,23 @@ TensorRef view_as_real(Tensor& t) {
 
 TensorRef view_as_complex(Tensor& t) {
   check(t.dtype == DType::float32 || t.dtype == DType::float64, [&] {
-    return message("view_as_complex: is only supported for float32 and float64 tensors, not ", describe(t), ".");
+    return message("view_as_complex: is only supported for float32 and float64 tensors, not ",
+                   describe(t), ".");
   });
-  check(t.ndim > 0 && t.sizes[t.ndim - 1] == 2, [&] { return message("view_as_complex: the last dimension must have size 2: ", shape(t), "."); });
-  check(t.strides[t.ndim - 1] == 1 && t.offset % 2 == 0, [&] { return message("view_as_complex: the last dimension must have stride 1 and the storage offset be even."); });
+  check(t.ndim > 0 && t.sizes[t.ndim - 1] == 2, [&] {
+    return message("view_as_complex: the last dimension must have size 2: ", shape(t), ".");
+  });
+  check(t.strides[t.ndim - 1] == 1 && t.offset % 2 == 0, [&] {
+    return message(
+        "view_as_complex: the last dimension must have stride 1 and the storage offset be even.");
+  });
   Dims sizes(t.sizes, t.ndim - 1), strides(t.strides, t.ndim - 1);
   for (int d = 0; d < strides.n; ++d) {
-    check(strides[d] % 2 == 0, [&] { return message("view_as_complex: tensor must have strides divisible by 2 for all but the last dimension."); });
+    check(strides[d] % 2 == 0, [&] {
+      return message(
+          "view_as_complex: tensor must have strides divisible by 2 for all but the last "
+          "dimension.");
+    });
     strides[d] /= 2;
   }
   TensorRef v = make_tensor(t.storage, to_complex(t.dtype), sizes, strides, t.offset / 2);
@@ -547,13 +613,17 @@ TensorRef view_dtype(Tensor& t, DType dtype) {
   int64_t offset = t.offset;
   if (from != to) {
     check(t.ndim > 0 && t.strides[t.ndim - 1] == 1, [&] {
-      return message("view: viewing ", describe(t), " as ", name(dtype), " needs at least one dimension and the last one contiguous.");
+      return message("view: viewing ", describe(t), " as ", name(dtype),
+                     " needs at least one dimension and the last one contiguous.");
     });
     int last = t.ndim - 1;
     int64_t bytes = sizes[last] * from;
     bool fits = bytes % to == 0 && offset * from % to == 0;
     for (int d = 0; d < last; ++d) fits &= strides[d] * from % to == 0;
-    check(fits, [&] { return message("view: ", describe(t), " cannot be viewed as ", name(dtype), ": sizes and strides must be divisible by the ratio of the element sizes."); });
+    check(fits, [&] {
+      return message("view: ", describe(t), " cannot be viewed as ", name(dtype),
+                     ": sizes and strides must be divisible by the ratio of the element sizes.");
+    });
     sizes[last] = bytes / to;
     for (int d = 0; d < last; ++d) strides[d] = strides[d] * from / to;
     offset = offset * from / to;
@@ -569,7 +639,8 @@ TensorRef detach(Tensor& t) {
   return a;
 }
 
-// -------------------------------------------------------------------------------- several views at once
+// -------------------------------------------------------------------------------- several views at
+// once
 
 namespace {
 
@@ -596,7 +667,8 @@ const NodeKind parts_kind = {parts_backward, nothing, destroy_as<PartsNode>};
 void link_parts(std::vector<TensorRef>& parts, Tensor& t, int dim, bool stacked) {
   Ref<PartsNode> node;
   if (needs_record(t) && is_differentiable(t.dtype) && !parts.empty()) {
-    static PyTypeObject* types[2] = {node_subtype("SplitBackward0"), node_subtype("UnbindBackward0")};
+    static PyTypeObject* types[2] = {node_subtype("SplitBackward0"),
+                                     node_subtype("UnbindBackward0")};
     node = make_node<PartsNode>(types[stacked], &parts_kind);
     node->sizes = keep(sizes_of(t));
     node->dtype = t.dtype;
@@ -625,19 +697,25 @@ std::vector<TensorRef> split(Tensor& t, const std::vector<int64_t>& sizes, int64
     parts.push_back(raw_view(t, s, strides_of(t), t.offset + at * t.strides[d]));
     at += size;
   }
-  check(at == t.sizes[d], [&] { return message("split: the sizes add up to ", at, " but dimension ", d, " has size ", t.sizes[d], "."); });
+  check(at == t.sizes[d], [&] {
+    return message("split: the sizes add up to ", at, " but dimension ", d, " has size ",
+                   t.sizes[d], ".");
+  });
   link_parts(parts, t, d, false);
   return parts;
 }
 
 std::vector<TensorRef> unbind(Tensor& t, int64_t dim) {
-  check<IndexError>(t.ndim > 0, [] { return message("unbind: Dimension specified as ", 0, " but tensor has no dimensions."); });
+  check<IndexError>(t.ndim > 0, [] {
+    return message("unbind: Dimension specified as ", 0, " but tensor has no dimensions.");
+  });
   int d = wrap_dim(dim, t.ndim, "unbind");
   Dims sizes = sizes_of(t), strides = strides_of(t);
   drop(sizes, d);
   drop(strides, d);
   std::vector<TensorRef> parts;
-  for (int64_t i = 0; i < t.sizes[d]; ++i) parts.push_back(raw_view(t, sizes, strides, t.offset + i * t.strides[d]));
+  for (int64_t i = 0; i < t.sizes[d]; ++i)
+    parts.push_back(raw_view(t, sizes, strides, t.offset + i * t.strides[d]));
   link_parts(parts, t, d, true);
   return parts;
 }

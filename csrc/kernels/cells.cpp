@@ -8,7 +8,8 @@
 namespace flambeau {
 namespace {
 
-[[noreturn]] void throw_first_bad(const char* op, const Strided& index, int64_t low, int64_t high, const char* place) {
+[[noreturn]] void throw_first_bad(const char* op, const Strided& index, int64_t low, int64_t high,
+                                  const char* place) {
   Walk<1> walk(index.ndim, index.sizes, {index.strides});
   int64_t position = 0, bad = 0;
   bool found = false;
@@ -16,8 +17,10 @@ namespace {
     const int64_t* p = index.as<int64_t>() + at[0];
     for (int64_t i = 0; i < n && !found; ++i) {
       bad = p[i * walk.inner_stride(0)];
-      if (bad < low || bad >= high) found = true;
-      else ++position;
+      if (bad < low || bad >= high)
+        found = true;
+      else
+        ++position;
     }
   });
   std::ostringstream coordinates;
@@ -28,13 +31,17 @@ namespace {
   }
   for (int d = 0; d < index.ndim; ++d) coordinates << (d ? ", " : "") << at[d];
   if (index.ndim == 1) coordinates << ",";
-  throw IndexError(message(op, ": index ", bad, " is out of bounds for ", place, ", at position (", coordinates.str(),
-                           ") of the index; allowed are ", low, " to ", high - 1, "."));
+  throw IndexError(message(op, ": index ", bad, " is out of bounds for ", place, ", at position (",
+                           coordinates.str(), ") of the index; allowed are ", low, " to ", high - 1,
+                           "."));
 }
 
-std::string dim_place(const Strided& self, int dim) { return message("dimension ", dim, " with size ", self.sizes[dim]); }
+std::string dim_place(const Strided& self, int dim) {
+  return message("dimension ", dim, " with size ", self.sizes[dim]);
+}
 
-/// offsets[c] (+)= index[c] * stride, with index[c] counted from the end where negative; false if one is out of range.
+/// offsets[c] (+)= index[c] * stride, with index[c] counted from the end where negative; false if
+/// one is out of range.
 bool add_offsets(int64_t* offsets, bool first, const Strided& index, int64_t size, int64_t stride) {
   int64_t contiguous[max_ndim];
   int64_t numel = 1;
@@ -62,7 +69,8 @@ bool add_offsets(int64_t* offsets, bool first, const Strided& index, int64_t siz
 
 }  // namespace
 
-void check_indices(const char* op, const Strided& index, int64_t size, bool allow_negative, const char* place) {
+void check_indices(const char* op, const Strided& index, int64_t size, bool allow_negative,
+                   const char* place) {
   int64_t low = allow_negative ? -size : 0;
   uint64_t range = static_cast<uint64_t>(size - low);
   Walk<1> walk(index.ndim, index.sizes, {index.strides});
@@ -117,8 +125,10 @@ Cells Cells::selected(const char* op, const Strided& self, const Selection& sele
   cells.index = cells.owned.get();
   for (int k = 0; k < selection.n; ++k) {
     int dim = selection.dims[k];
-    if (!add_offsets(cells.owned.get(), k == 0, selection.indices[k], self.sizes[dim], self.strides[dim]))
-      throw_first_bad(op, selection.indices[k], -self.sizes[dim], self.sizes[dim], dim_place(self, dim).c_str());
+    if (!add_offsets(cells.owned.get(), k == 0, selection.indices[k], self.sizes[dim],
+                     self.strides[dim]))
+      throw_first_bad(op, selection.indices[k], -self.sizes[dim], self.sizes[dim],
+                      dim_place(self, dim).c_str());
   }
   auto append = [&](int64_t size, int64_t cell_stride, int64_t index_stride, bool indexed) {
     cells.sizes[cells.ndim] = size;

@@ -1,6 +1,7 @@
-// Cells: which elements ("cells") of a tensor an index expression names, for every coordinate of the result.
-// gather, index_select, take and x[i, j] read the cells; scatter, index_add, put and x[i, j] = v write them.
-// Every index is checked when the Cells are made, so nothing is written before a bad index is found.
+// Cells: which elements ("cells") of a tensor an index expression names, for every coordinate of
+// the result. gather, index_select, take and x[i, j] read the cells; scatter, index_add, put and
+// x[i, j] = v write them. Every index is checked when the Cells are made, so nothing is written
+// before a bad index is found.
 #pragma once
 #include <memory>
 
@@ -8,8 +9,9 @@
 
 namespace flambeau {
 
-/// An advanced index: int64 tensors of one common shape B, one for each of the increasing dims of self.
-/// The dims of B stand in the result at `position`, between the remaining dims of self in their order.
+/// An advanced index: int64 tensors of one common shape B, one for each of the increasing dims of
+/// self. The dims of B stand in the result at `position`, between the remaining dims of self in
+/// their order.
 struct Selection {
   int n;
   const int* dims;
@@ -17,7 +19,8 @@ struct Selection {
   int position;
 };
 
-/// The cell of coordinate c is self[sum(c * cell_strides) + index[sum(c * index_strides)] * step], in elements.
+/// The cell of coordinate c is self[sum(c * cell_strides) + index[sum(c * index_strides)] * step],
+/// in elements.
 struct Cells {
   int ndim = 0;
   int64_t sizes[max_ndim];
@@ -40,6 +43,7 @@ struct Cells {
 
 /// Throws IndexError, with the first offender and its position, unless 0 <= index < size everywhere
 /// (-size <= index with allow_negative). `place` names what is indexed: "dimension 1 with size 3".
-void check_indices(const char* op, const Strided& index, int64_t size, bool allow_negative, const char* place);
+void check_indices(const char* op, const Strided& index, int64_t size, bool allow_negative,
+                   const char* place);
 
 }  // namespace flambeau

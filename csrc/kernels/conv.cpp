@@ -24,14 +24,18 @@ std::unique_ptr<float[]> widened(const void* from, int64_t n) {
   if (!from) return nullptr;
   auto copy = std::make_unique_for_overwrite<float[]>(n);
   const Half* halves = static_cast<const Half*>(from);
-  parallel_ranges(n, 65536, [&](int64_t begin, int64_t end) { convert(halves + begin, copy.get() + begin, end - begin); });
+  parallel_ranges(n, 65536, [&](int64_t begin, int64_t end) {
+    convert(halves + begin, copy.get() + begin, end - begin);
+  });
   return copy;
 }
 
 template <class Half>
 void narrow(const float* from, void* to, int64_t n) {
   Half* halves = static_cast<Half*>(to);
-  parallel_ranges(n, 65536, [&](int64_t begin, int64_t end) { convert(from + begin, halves + begin, end - begin); });
+  parallel_ranges(n, 65536, [&](int64_t begin, int64_t end) {
+    convert(from + begin, halves + begin, end - begin);
+  });
 }
 
 struct Sizes {
@@ -45,7 +49,8 @@ struct Sizes {
 
 /// float32 and float64, by the fastest way for the shape.
 template <class T>
-void correlate(const Correlation& c, const T* source, const T* weight, const T* bias, bool relu, T* target) {
+void correlate(const Correlation& c, const T* source, const T* weight, const T* bias, bool relu,
+               T* target) {
   if constexpr (std::is_same_v<T, float>)
     if (winograd_fits(c)) return correlate_winograd(c, source, weight, bias, relu, target);
   correlate_direct<T>(c, source, weight, bias, relu, target);
@@ -65,8 +70,8 @@ void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight)
 
 }  // namespace
 
-void conv_forward(const ConvShape& shape, const void* input, const void* weight, const void* bias, bool relu,
-                  void* output) {
+void conv_forward(const ConvShape& shape, const void* input, const void* weight, const void* bias,
+                  bool relu, void* output) {
   const Correlation correlation = forward_correlation(shape);
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto x = static_cast<const T*>(input);
@@ -79,7 +84,7 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.output);
       correlate<float>(correlation, widened<T>(x, n.input).get(), widened<T>(w, n.weight).get(),
-                              widened<T>(b, shape.O).get(), relu, wide.get());
+                       widened<T>(b, shape.O).get(), relu, wide.get());
       narrow<T>(wide.get(), out, n.output);
     } else if constexpr (std::is_floating_point_v<T>) {
       correlate<T>(correlation, x, w, b, relu, out);
@@ -89,8 +94,8 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
   });
 }
 
-void conv_backward_input(const ConvShape& shape, const void* grad_output, const void* weight, const void* bias,
-                         void* grad_input) {
+void conv_backward_input(const ConvShape& shape, const void* grad_output, const void* weight,
+                         const void* bias, void* grad_input) {
   const std::vector<Correlation> phases = backward_correlations(shape);
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto g = static_cast<const T*>(grad_output);
@@ -102,20 +107,24 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
     } else if constexpr (is_half<T>) {
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.input);
-      auto wide_g = widened<T>(g, n.output), wide_w = widened<T>(w, n.weight), wide_b = widened<T>(b, shape.C);
+      auto wide_g = widened<T>(g, n.output), wide_w = widened<T>(w, n.weight),
+           wide_b = widened<T>(b, shape.C);
       for (const Correlation& phase : phases)
         correlate<float>(phase, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get());
       narrow<T>(wide.get(), out, n.input);
     } else {
       for (const Correlation& phase : phases) {
-        if constexpr (std::is_floating_point_v<T>) correlate<T>(phase, g, w, b, false, out);
-        else correlate_loops<T>(phase, g, w, b, false, out);
+        if constexpr (std::is_floating_point_v<T>)
+          correlate<T>(phase, g, w, b, false, out);
+        else
+          correlate_loops<T>(phase, g, w, b, false, out);
       }
     }
   });
 }
 
-void conv_backward_weight(const ConvShape& shape, const void* grad_output, const void* input, void* grad_weight) {
+void conv_backward_weight(const ConvShape& shape, const void* grad_output, const void* input,
+                          void* grad_weight) {
   const Correlation correlation = forward_correlation(shape);
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto g = static_cast<const T*>(grad_output);
@@ -126,7 +135,8 @@ void conv_backward_weight(const ConvShape& shape, const void* grad_output, const
     } else if constexpr (is_half<T>) {
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.weight);
-      outer<float>(correlation, widened<T>(g, n.output).get(), widened<T>(x, n.input).get(), wide.get());
+      outer<float>(correlation, widened<T>(g, n.output).get(), widened<T>(x, n.input).get(),
+                   wide.get());
       narrow<T>(wide.get(), out, n.weight);
     } else if constexpr (std::is_floating_point_v<T>) {
       outer<T>(correlation, g, x, out);

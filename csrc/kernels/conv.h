@@ -1,6 +1,7 @@
 // Convolution over 1 to 3 spatial dimensions: forward, and backward with respect to each operand.
 // Contiguous (N, C, *spatial) tensors as raw pointers; any thread may call, the GIL is not touched.
-// Work is cut by shape alone and sums are added in a fixed order: bits do not depend on the threads.
+// Work is cut by shape alone and sums are added in a fixed order: bits do not depend on the
+// threads.
 #pragma once
 #include <cstdint>
 
@@ -18,19 +19,21 @@ struct ConvShape {
   int64_t stride[3] = {1, 1, 1}, padding[3] = {0, 0, 0}, dilation[3] = {1, 1, 1};
 };
 
-/// output[n, o] = bias[o] + sum over c, k of weight[o, c, k] * input[n, c, out * stride + k * dilation
-/// - padding], clamped at 0 if relu. bias may be null. float16 and bfloat16 are summed in float32 and
-/// rounded once; integers wrap around. Throws NotImplementedError for bool.
-void conv_forward(const ConvShape& shape, const void* input, const void* weight, const void* bias, bool relu,
-                  void* output);
+/// output[n, o] = bias[o] + sum over c, k of weight[o, c, k] * input[n, c, out * stride + k *
+/// dilation
+/// - padding], clamped at 0 if relu. bias may be null. float16 and bfloat16 are summed in float32
+/// and rounded once; integers wrap around. Throws NotImplementedError for bool.
+void conv_forward(const ConvShape& shape, const void* input, const void* weight, const void* bias,
+                  bool relu, void* output);
 
 /// grad_input from grad_output, which is also the transposed convolution of grad_output: `bias` (C
 /// values, or null) is added for that use.
-void conv_backward_input(const ConvShape& shape, const void* grad_output, const void* weight, const void* bias,
-                         void* grad_input);
+void conv_backward_input(const ConvShape& shape, const void* grad_output, const void* weight,
+                         const void* bias, void* grad_input);
 
 /// grad_weight (O, C / groups, *kernel) from grad_output and input.
-void conv_backward_weight(const ConvShape& shape, const void* grad_output, const void* input, void* grad_weight);
+void conv_backward_weight(const ConvShape& shape, const void* grad_output, const void* input,
+                          void* grad_weight);
 
 /// grad_bias[o] = sum of grad_output[n, o, ...] over n and space.
 void conv_backward_bias(const ConvShape& shape, const void* grad_output, void* grad_bias);

@@ -38,9 +38,9 @@ Correlation forward_correlation(const ConvShape& shape) {
 
 namespace {
 
-/// The phases of one dimension. With y = input index + padding = output index * stride + k * dilation,
-/// phase r holds the inputs y = q * stride + r; its taps are those with k * dilation = r modulo the
-/// stride, and tap k reads output index q - (k * dilation - r) / stride.
+/// The phases of one dimension. With y = input index + padding = output index * stride + k *
+/// dilation, phase r holds the inputs y = q * stride + r; its taps are those with k * dilation = r
+/// modulo the stride, and tap k reads output index q - (k * dilation - r) / stride.
 std::vector<CorrelationAxis> backward_axes(const ConvShape& shape, int d) {
   const int64_t stride = shape.stride[d], padding = shape.padding[d];
   std::vector<CorrelationAxis> axes;

@@ -1,5 +1,5 @@
-// The one form that forward and backward-input convolution share: a correlation of source planes with
-// taps, dimension by dimension. Plain values, no threads.
+// The one form that forward and backward-input convolution share: a correlation of source planes
+// with taps, dimension by dimension. Plain values, no threads.
 #pragma once
 #include <vector>
 
@@ -20,8 +20,8 @@ struct CorrelationAxis {
   bool stays_inside() const;
 };
 
-/// Groups of channels: n_source channels are summed into each of n_target; the weight of (g, target m,
-/// source c) starts at weight + g * weight_group + m * weight_target + c * weight_source.
+/// Groups of channels: n_source channels are summed into each of n_target; the weight of (g, target
+/// m, source c) starts at weight + g * weight_group + m * weight_target + c * weight_source.
 struct Correlation {
   int64_t n_items, groups, n_source, n_target;
   int64_t weight_group, weight_target, weight_source;

@@ -8,8 +8,8 @@ namespace flambeau {
 
 /// target = bias + correlation, clamped at 0 if relu; writes only the targets of this correlation.
 template <class T>
-void correlate_direct(const Correlation& correlation, const T* source, const T* weight, const T* bias, bool relu,
-                      T* target);
+void correlate_direct(const Correlation& correlation, const T* source, const T* weight,
+                      const T* bias, bool relu, T* target);
 
 /// grad_weight of the forward correlation: for each weight the sum over items and results of grad
 /// (laid out as the target) times the source element it met.

@@ -14,7 +14,8 @@ enum Slot { source_slot, partial_slot };
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/// The source elements that a strided 1x1 kernel meets, packed like the results: (channels, positions).
+/// The source elements that a strided 1x1 kernel meets, packed like the results: (channels,
+/// positions).
 template <class T>
 const T* subsampled(const Correlation& c, const T* source) {
   const CorrelationAxis &depth = c.axis[0], &rows = c.axis[1], &columns = c.axis[2];
@@ -24,11 +25,14 @@ const T* subsampled(const Correlation& c, const T* source) {
   const int64_t per_chunk = std::max<int64_t>(1, 16384 / std::max<int64_t>(plane, 1));
   parallel_ranges(n_channels * depth.count, per_chunk, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t channel = i / depth.count, d = i % depth.count * depth.source_step + depth.offset[0];
-      const T* from = source + ((channel * depth.source_size + d) * rows.source_size + rows.offset[0]) * columns.source_size +
+      const int64_t channel = i / depth.count,
+                    d = i % depth.count * depth.source_step + depth.offset[0];
+      const T* from = source +
+                      ((channel * depth.source_size + d) * rows.source_size + rows.offset[0]) *
+                          columns.source_size +
                       columns.offset[0];
-      conv_kernels<T>().pack_rows(from, rows.source_step * columns.source_size, columns.source_step, rows.count, 0,
-                                  columns.count, columns.count, packed + i * plane);
+      conv_kernels<T>().pack_rows(from, rows.source_step * columns.source_size, columns.source_step,
+                                  rows.count, 0, columns.count, columns.count, packed + i * plane);
     }
   });
   return packed;
@@ -55,7 +59,8 @@ void outer_gemm(const Correlation& c, const T* grad, const T* source, T* grad_we
   // Tiles of the weight, and ranges of items whose sums are added in order where tiles are few.
   constexpr int64_t tile = 128;
   const int64_t tiles_m = ceil_div(c.n_target, tile), tiles_n = ceil_div(c.n_source, tile);
-  const int64_t n_tiles = c.groups * tiles_m * tiles_n, n_weights = c.groups * c.n_target * c.n_source;
+  const int64_t n_tiles = c.groups * tiles_m * tiles_n,
+                n_weights = c.groups * c.n_target * c.n_source;
   int64_t n_ranges = std::clamp<int64_t>(16 / n_tiles, 1, std::max<int64_t>(c.n_items, 1));
   const int64_t range_items = ceil_div(std::max<int64_t>(c.n_items, 1), n_ranges);
   n_ranges = ceil_div(std::max<int64_t>(c.n_items, 1), range_items);

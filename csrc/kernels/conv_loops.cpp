@@ -19,23 +19,28 @@ struct Range {
   }
 };
 
-/// Calls visit(tap index in the kernel, source row offset, target row offset, columns) for every row of
-/// results that a tap reaches; a row is `columns.end - columns.begin` results.
+/// Calls visit(tap index in the kernel, source row offset, target row offset, columns) for every
+/// row of results that a tap reaches; a row is `columns.end - columns.begin` results.
 template <class Visit>
 void for_each_row(const Correlation& c, Visit&& visit) {
   const CorrelationAxis &depth = c.axis[0], &rows = c.axis[1], &columns = c.axis[2];
   for (size_t a = 0; a < depth.tap.size(); ++a)
     for (size_t b = 0; b < rows.tap.size(); ++b)
       for (size_t k = 0; k < columns.tap.size(); ++k) {
-        Range d_range(depth, depth.offset[a]), r_range(rows, rows.offset[b]), c_range(columns, columns.offset[k]);
+        Range d_range(depth, depth.offset[a]), r_range(rows, rows.offset[b]),
+            c_range(columns, columns.offset[k]);
         if (c_range.begin == c_range.end) continue;
         int64_t tap = (depth.tap[a] * c.kernel[1] + rows.tap[b]) * c.kernel[2] + columns.tap[k];
         for (int64_t d = d_range.begin; d < d_range.end; ++d)
           for (int64_t r = r_range.begin; r < r_range.end; ++r) {
             int64_t from = ((d * depth.source_step + depth.offset[a]) * rows.source_size +
-                            r * rows.source_step + rows.offset[b]) * columns.source_size + columns.offset[k];
-            int64_t to = ((depth.target_start + d * depth.target_step) * rows.target_size + rows.target_start +
-                          r * rows.target_step) * columns.target_size + columns.target_start;
+                            r * rows.source_step + rows.offset[b]) *
+                               columns.source_size +
+                           columns.offset[k];
+            int64_t to = ((depth.target_start + d * depth.target_step) * rows.target_size +
+                          rows.target_start + r * rows.target_step) *
+                             columns.target_size +
+                         columns.target_start;
             visit(tap, from, to, c_range);
           }
       }
@@ -49,7 +54,9 @@ void for_each_target(const Correlation& c, Visit&& visit) {
     for (int64_t r = 0; r < rows.count; ++r)
       for (int64_t k = 0; k < columns.count; ++k)
         visit(((depth.target_start + d * depth.target_step) * rows.target_size + rows.target_start +
-               r * rows.target_step) * columns.target_size + columns.target_start + k * columns.target_step);
+               r * rows.target_step) *
+                  columns.target_size +
+              columns.target_start + k * columns.target_step);
 }
 
 int64_t source_numel(const Correlation& c) {
@@ -62,7 +69,8 @@ int64_t target_numel(const Correlation& c) {
 }  // namespace
 
 template <class T>
-void correlate_loops(const Correlation& c, const T* source, const T* weight, const T* bias, bool relu, T* target) {
+void correlate_loops(const Correlation& c, const T* source, const T* weight, const T* bias,
+                     bool relu, T* target) {
   const int64_t source_step = c.axis[2].source_step, target_step = c.axis[2].target_step;
   parallel_for(c.n_items * c.groups * c.n_target, [&](int64_t index) {
     const int64_t m = index % c.n_target, group = index / c.n_target % c.groups;
@@ -106,25 +114,35 @@ void outer_loops(const Correlation& c, const T* grad, const T* source, T* grad_w
   });
 }
 
-template void correlate_loops(const Correlation&, const uint8_t*, const uint8_t*, const uint8_t*, bool, uint8_t*);
+template void correlate_loops(const Correlation&, const uint8_t*, const uint8_t*, const uint8_t*,
+                              bool, uint8_t*);
 template void outer_loops(const Correlation&, const uint8_t*, const uint8_t*, uint8_t*);
-template void correlate_loops(const Correlation&, const int8_t*, const int8_t*, const int8_t*, bool, int8_t*);
+template void correlate_loops(const Correlation&, const int8_t*, const int8_t*, const int8_t*, bool,
+                              int8_t*);
 template void outer_loops(const Correlation&, const int8_t*, const int8_t*, int8_t*);
-template void correlate_loops(const Correlation&, const int16_t*, const int16_t*, const int16_t*, bool, int16_t*);
+template void correlate_loops(const Correlation&, const int16_t*, const int16_t*, const int16_t*,
+                              bool, int16_t*);
 template void outer_loops(const Correlation&, const int16_t*, const int16_t*, int16_t*);
-template void correlate_loops(const Correlation&, const int32_t*, const int32_t*, const int32_t*, bool, int32_t*);
+template void correlate_loops(const Correlation&, const int32_t*, const int32_t*, const int32_t*,
+                              bool, int32_t*);
 template void outer_loops(const Correlation&, const int32_t*, const int32_t*, int32_t*);
-template void correlate_loops(const Correlation&, const int64_t*, const int64_t*, const int64_t*, bool, int64_t*);
+template void correlate_loops(const Correlation&, const int64_t*, const int64_t*, const int64_t*,
+                              bool, int64_t*);
 template void outer_loops(const Correlation&, const int64_t*, const int64_t*, int64_t*);
-template void correlate_loops(const Correlation&, const uint16_t*, const uint16_t*, const uint16_t*, bool, uint16_t*);
+template void correlate_loops(const Correlation&, const uint16_t*, const uint16_t*, const uint16_t*,
+                              bool, uint16_t*);
 template void outer_loops(const Correlation&, const uint16_t*, const uint16_t*, uint16_t*);
-template void correlate_loops(const Correlation&, const uint32_t*, const uint32_t*, const uint32_t*, bool, uint32_t*);
+template void correlate_loops(const Correlation&, const uint32_t*, const uint32_t*, const uint32_t*,
+                              bool, uint32_t*);
 template void outer_loops(const Correlation&, const uint32_t*, const uint32_t*, uint32_t*);
-template void correlate_loops(const Correlation&, const uint64_t*, const uint64_t*, const uint64_t*, bool, uint64_t*);
+template void correlate_loops(const Correlation&, const uint64_t*, const uint64_t*, const uint64_t*,
+                              bool, uint64_t*);
 template void outer_loops(const Correlation&, const uint64_t*, const uint64_t*, uint64_t*);
-template void correlate_loops(const Correlation&, const complex64*, const complex64*, const complex64*, bool, complex64*);
+template void correlate_loops(const Correlation&, const complex64*, const complex64*,
+                              const complex64*, bool, complex64*);
 template void outer_loops(const Correlation&, const complex64*, const complex64*, complex64*);
-template void correlate_loops(const Correlation&, const complex128*, const complex128*, const complex128*, bool, complex128*);
+template void correlate_loops(const Correlation&, const complex128*, const complex128*,
+                              const complex128*, bool, complex128*);
 template void outer_loops(const Correlation&, const complex128*, const complex128*, complex128*);
 
 }  // namespace flambeau

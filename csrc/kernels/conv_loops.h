@@ -7,8 +7,8 @@ namespace flambeau {
 
 /// As correlate_direct (conv_direct.h).
 template <class T>
-void correlate_loops(const Correlation& correlation, const T* source, const T* weight, const T* bias, bool relu,
-                     T* target);
+void correlate_loops(const Correlation& correlation, const T* source, const T* weight,
+                     const T* bias, bool relu, T* target);
 
 /// As outer_direct (conv_direct.h).
 template <class T>

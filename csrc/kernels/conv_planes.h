@@ -51,8 +51,10 @@ class PlaneLayout {
     for (size_t r = 0; r < row_.shift.size(); ++r)
       for (size_t c = 0; c < column_.shift.size(); ++c)
         tap_offset.push_back(
-            (row_.phase_of[r] * static_cast<int64_t>(column_.phases.size()) + column_.phase_of[c]) * phase_size_ +
-            (row_.shift[r] - row_.least_shift) * row_length + column_.shift[c] - column_.least_shift);
+            (row_.phase_of[r] * static_cast<int64_t>(column_.phases.size()) + column_.phase_of[c]) *
+                phase_size_ +
+            (row_.shift[r] - row_.least_shift) * row_length + column_.shift[c] -
+            column_.least_shift);
   }
 
   /// Packs the band that starts at result row row0 from `plane`, which is all 0 if null.
@@ -68,20 +70,22 @@ class PlaneLayout {
       for (int64_t column_phase : column_.phases) {
         // The columns c that exist: 0 <= (c + least shift) * step + phase < size.
         int64_t begin = ceil_div(-column_phase, column_step) - column_.least_shift;
-        int64_t end = floor_div(column_axis_.source_size - 1 - column_phase, column_step) + 1 - column_.least_shift;
+        int64_t end = floor_div(column_axis_.source_size - 1 - column_phase, column_step) + 1 -
+                      column_.least_shift;
         begin = std::clamp<int64_t>(begin, 0, row_length);
         end = std::clamp<int64_t>(end, begin, row_length);
         // The packed rows that exist, and zeros above and below them.
         int64_t first = ceil_div(-row_phase, row_step) - row_.least_shift - row0;
-        int64_t last = floor_div(row_axis_.source_size - 1 - row_phase, row_step) + 1 - row_.least_shift - row0;
+        int64_t last = floor_div(row_axis_.source_size - 1 - row_phase, row_step) + 1 -
+                       row_.least_shift - row0;
         first = std::clamp<int64_t>(first, 0, rows_packed_);
         last = std::clamp<int64_t>(last, first, rows_packed_);
         std::fill(to, to + first * row_length, T(0));
         const int64_t source_row = (row0 + first + row_.least_shift) * row_step + row_phase;
         const T* from = plane + source_row * column_axis_.source_size +
                         (begin + column_.least_shift) * column_step + column_phase;
-        kernels.pack_rows(from, row_step * column_axis_.source_size, column_step, last - first, begin, end, row_length,
-                          to + first * row_length);
+        kernels.pack_rows(from, row_step * column_axis_.source_size, column_step, last - first,
+                          begin, end, row_length, to + first * row_length);
         std::fill(to + last * row_length, to + rows_packed_ * row_length, T(0));
         to += rows_packed_ * row_length;
       }

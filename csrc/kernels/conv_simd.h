@@ -1,9 +1,10 @@
 // Register-blocked inner loops of convolution, compiled once for each instruction set and chosen by
 // the machine's. Pure loops over raw memory: any thread, no GIL, no allocation.
 //
-// A source plane is a flattened image of row length Wq, so that output pixel p = row * Wq + col reads
-// tap t at p + offset[t]: consecutive pixels are consecutive in memory and fill vectors across row
-// ends. The Wq - columns pixels between two rows are computed too and dropped by store_tile.
+// A source plane is a flattened image of row length Wq, so that output pixel p = row * Wq + col
+// reads tap t at p + offset[t]: consecutive pixels are consecutive in memory and fill vectors
+// across row ends. The Wq - columns pixels between two rows are computed too and dropped by
+// store_tile.
 #pragma once
 #include <cstdint>
 
@@ -19,44 +20,51 @@ struct TileTarget {
 
 template <class T>
 struct ConvKernels {
-  int lanes;               // elements of a vector
-  int tile_m, tile_v;      // largest tile of correlate: channels, vectors of pixels
-  int tile_g, tile_x;      // largest tile of outer: grad channels, source columns
+  int lanes;           // elements of a vector
+  int tile_m, tile_v;  // largest tile of correlate: channels, vectors of pixels
+  int tile_g, tile_x;  // largest tile of outer: grad channels, source columns
 
   /// tile[i][p] = sum over e < n_source, t < n_taps of weight[e * weight_step + t * m + i]
-  /// * source[e * source_step + offset[t] + p] for i < m, p < n_vectors * lanes; n_vectors is at most
-  /// tile_v, or for one channel 6 or 4, whose sums would else be too few to hide their latency.
-  void (*correlate)(int m, int n_vectors, const T* weight, int64_t weight_step, const T* source, int64_t n_source,
-                    int64_t source_step, const int64_t* offset, int64_t n_taps, T* tile);
+  /// * source[e * source_step + offset[t] + p] for i < m, p < n_vectors * lanes; n_vectors is at
+  /// most tile_v, or for one channel 6 or 4, whose sums would else be too few to hide their
+  /// latency.
+  void (*correlate)(int m, int n_vectors, const T* weight, int64_t weight_step, const T* source,
+                    int64_t n_source, int64_t source_step, const int64_t* offset, int64_t n_taps,
+                    T* tile);
 
-  /// Writes pixels [p0, p0 + n) of m rows of `tile` (row stride tile_step), plus bias[i] if given, and
-  /// clamped at 0 if relu.
-  void (*store_tile)(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, const T* bias, bool relu,
-                     T* out, const TileTarget& target);
+  /// Writes pixels [p0, p0 + n) of m rows of `tile` (row stride tile_step), plus bias[i] if given,
+  /// and clamped at 0 if relu.
+  void (*store_tile)(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, const T* bias,
+                     bool relu, T* out, const TileTarget& target);
 
   /// sums[i * sums_step + j] += sum over items b, p < n_pixels (a multiple of lanes) of
   /// grad[b * grad_item + i * grad_step + p] * source[b * source_item + offset[j] + p].
-  void (*outer)(int m, int n_columns, int64_t n_items, int64_t n_pixels, const T* grad, int64_t grad_item,
-                int64_t grad_step, const T* source, int64_t source_item, const int64_t* offset, T* sums,
-                int64_t sums_step);
+  void (*outer)(int m, int n_columns, int64_t n_items, int64_t n_pixels, const T* grad,
+                int64_t grad_item, int64_t grad_step, const T* source, int64_t source_item,
+                const int64_t* offset, T* sums, int64_t sums_step);
 
-  /// n_rows rows of row_length: columns [begin, end) are every column_step-th element of a source row,
-  /// the others 0. Sources are from_step apart.
-  void (*pack_rows)(const T* from, int64_t from_step, int64_t column_step, int64_t n_rows, int64_t begin,
-                    int64_t end, int64_t row_length, T* to);
+  /// n_rows rows of row_length: columns [begin, end) are every column_step-th element of a source
+  /// row, the others 0. Sources are from_step apart.
+  void (*pack_rows)(const T* from, int64_t from_step, int64_t column_step, int64_t n_rows,
+                    int64_t begin, int64_t end, int64_t row_length, T* to);
 
-  /// The transforms of conv_winograd.h over n tiles side by side, whole vectors at a time. Point q of
-  /// tile t is at q * point_step + t.
-  /// Input: rows[(i * 4 + j % 4) * phase_step + j / 4 + t] is element (i, j) of tile t.
-  void (*winograd_input)(const T* rows, int64_t phase_step, int64_t n, T* points, int64_t point_step);
+  /// The transforms of conv_winograd.h over n tiles side by side, whole vectors at a time. Point q
+  /// of tile t is at q * point_step + t. Input: rows[(i * 4 + j % 4) * phase_step + j / 4 + t] is
+  /// element (i, j) of tile t.
+  void (*winograd_input)(const T* rows, int64_t phase_step, int64_t n, T* points,
+                         int64_t point_step);
   /// Grad: as input, with elements (i, j) below 4 at rows[(i * 4 + j) * phase_step + t].
-  void (*winograd_grad)(const T* rows, int64_t phase_step, int64_t n, T* points, int64_t point_step);
+  void (*winograd_grad)(const T* rows, int64_t phase_step, int64_t n, T* points,
+                        int64_t point_step);
   /// Output: rows[i * row_step + 4 * t + j] is element (i, j) of tile t.
-  void (*winograd_output)(const T* points, int64_t point_step, int64_t n, T* rows, int64_t row_step);
+  void (*winograd_output)(const T* points, int64_t point_step, int64_t n, T* rows,
+                          int64_t row_step);
   /// Weight: kernel t is the 9 weights at weight + 9 * t, taken in the order `tap`.
-  void (*winograd_weight)(const T* weight, const int64_t* tap, int64_t n, T* points, int64_t point_step);
+  void (*winograd_weight)(const T* weight, const int64_t* tap, int64_t n, T* points,
+                          int64_t point_step);
   /// Sums: the way back of winograd_weight for its gradient; reads whole vectors of points.
-  void (*winograd_sums)(const T* points, int64_t point_step, int64_t n, const int64_t* tap, T* weight);
+  void (*winograd_sums)(const T* points, int64_t point_step, int64_t n, const int64_t* tap,
+                        T* weight);
   /// phases[j * phase_step + t] = row[4 * t + j] for t < n, j < 4.
   void (*split_phases)(const T* row, int64_t n, T* phases, int64_t phase_step);
 };
@@ -66,8 +74,17 @@ template <class T>
 const ConvKernels<T>& conv_kernels();
 
 // One set a translation unit: simd_*.cpp. A set for another architecture is empty (lanes 0).
-namespace simd_avx512 { extern const ConvKernels<float> float_kernels; extern const ConvKernels<double> double_kernels; }
-namespace simd_avx2 { extern const ConvKernels<float> float_kernels; extern const ConvKernels<double> double_kernels; }
-namespace simd_base { extern const ConvKernels<float> float_kernels; extern const ConvKernels<double> double_kernels; }
+namespace simd_avx512 {
+extern const ConvKernels<float> float_kernels;
+extern const ConvKernels<double> double_kernels;
+}  // namespace simd_avx512
+namespace simd_avx2 {
+extern const ConvKernels<float> float_kernels;
+extern const ConvKernels<double> double_kernels;
+}  // namespace simd_avx2
+namespace simd_base {
+extern const ConvKernels<float> float_kernels;
+extern const ConvKernels<double> double_kernels;
+}  // namespace simd_base
 
 }  // namespace flambeau

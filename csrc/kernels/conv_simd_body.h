@@ -1,6 +1,6 @@
 // The loops of conv_simd.h, for the vector width and tile sizes that the including file sets:
-// vector_bytes, most_m, most_v, most_g, most_x, and multiply_add(a, b, sum) = a * b + sum over vectors,
-// inside its own namespace. No include guard: each instruction set compiles its own copy.
+// vector_bytes, most_m, most_v, most_g, most_x, and multiply_add(a, b, sum) = a * b + sum over
+// vectors, inside its own namespace. No include guard: each instruction set compiles its own copy.
 
 template <class T>
 struct Vec {
@@ -26,8 +26,8 @@ inline __attribute__((always_inline)) typename Vec<T>::type splat(T value) {
 }
 
 template <class T, int M, int V>
-void correlate_tile(const T* weights, int64_t weight_step, const T* source, int64_t n_source, int64_t source_step,
-                    const int64_t* offset, int64_t n_taps, T* tile) {
+void correlate_tile(const T* weights, int64_t weight_step, const T* source, int64_t n_source,
+                    int64_t source_step, const int64_t* offset, int64_t n_taps, T* tile) {
   using vec = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
   vec acc[M][V] = {};
@@ -53,10 +53,12 @@ void correlate_tile(const T* weights, int64_t weight_step, const T* source, int6
 }
 
 template <class T>
-void correlate(int m, int n_vectors, const T* weight, int64_t weight_step, const T* source, int64_t n_source,
-               int64_t source_step, const int64_t* offset, int64_t n_taps, T* tile) {
+void correlate(int m, int n_vectors, const T* weight, int64_t weight_step, const T* source,
+               int64_t n_source, int64_t source_step, const int64_t* offset, int64_t n_taps,
+               T* tile) {
   auto tile_of = [&]<int M, int V>() {
-    correlate_tile<T, M, V>(weight, weight_step, source, n_source, source_step, offset, n_taps, tile);
+    correlate_tile<T, M, V>(weight, weight_step, source, n_source, source_step, offset, n_taps,
+                            tile);
   };
   auto run = [&]<int M>() {
     if constexpr (M == 1) {
@@ -82,12 +84,15 @@ void correlate(int m, int n_vectors, const T* weight, int64_t weight_step, const
 template <class T, int n>
 using Run __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T)), may_alias)) = T;
 
-/// to[j] = change(from[j]) for j < n, in the fewest vectors: the last one overlaps, so from and to must not.
+/// to[j] = change(from[j]) for j < n, in the fewest vectors: the last one overlaps, so from and to
+/// must not.
 template <class T, class Change>
-inline __attribute__((always_inline)) void change_run(const T* from, T* to, int64_t n, Change&& change) {
+inline __attribute__((always_inline)) void change_run(const T* from, T* to, int64_t n,
+                                                      Change&& change) {
   auto in_vectors = [&]<int width>() __attribute__((always_inline)) {
     auto one = [&](int64_t j) __attribute__((always_inline)) {
-      *reinterpret_cast<Run<T, width>*>(to + j) = change(*reinterpret_cast<const Run<T, width>*>(from + j));
+      *reinterpret_cast<Run<T, width>*>(to + j) =
+          change(*reinterpret_cast<const Run<T, width>*>(from + j));
     };
     int64_t j = 0;
     for (; j + width <= n; j += width) one(j);
@@ -105,12 +110,13 @@ inline __attribute__((always_inline)) void change_run(const T* from, T* to, int6
 
 template <class T>
 inline __attribute__((always_inline)) void zero_run(T* to, int64_t n) {
-  change_run(static_cast<const T*>(to), to, n, [](auto value) __attribute__((always_inline)) { return decltype(value){}; });
+  change_run(static_cast<const T*>(to), to, n,
+             [](auto value) __attribute__((always_inline)) { return decltype(value){}; });
 }
 
 template <class T>
-void store_tile(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, const T* bias, bool relu, T* out,
-                const TileTarget& target) {
+void store_tile(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, const T* bias,
+                bool relu, T* out, const TileTarget& target) {
   int64_t row = p0 / target.row_length, col = p0 - row * target.row_length;
   for (int64_t done = 0; done < n;) {
     const int64_t count = target.columns - col < n - done ? target.columns - col : n - done;
@@ -129,7 +135,8 @@ void store_tile(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, 
           return sum < T(0) ? decltype(sum){} : sum;
         });
       } else {
-        change_run(from, to, count, [&](auto value) __attribute__((always_inline)) { return value + add; });
+        change_run(from, to, count,
+                   [&](auto value) __attribute__((always_inline)) { return value + add; });
       }
     }
     done += target.row_length - col;
@@ -139,12 +146,13 @@ void store_tile(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, 
 }
 
 template <class T>
-void pack_rows(const T* from, int64_t from_step, int64_t column_step, int64_t n_rows, int64_t begin, int64_t end,
-               int64_t row_length, T* to) {
+void pack_rows(const T* from, int64_t from_step, int64_t column_step, int64_t n_rows, int64_t begin,
+               int64_t end, int64_t row_length, T* to) {
   for (int64_t r = 0; r < n_rows; ++r, from += from_step, to += row_length) {
     zero_run(to, begin);
     if (column_step == 1) {
-      change_run(from, to + begin, end - begin, [](auto value) __attribute__((always_inline)) { return value; });
+      change_run(from, to + begin, end - begin,
+                 [](auto value) __attribute__((always_inline)) { return value; });
     } else if (column_step == 2) {
       for (int64_t j = 0; j < end - begin; ++j) to[begin + j] = from[2 * j];
     } else {
@@ -171,8 +179,9 @@ inline __attribute__((always_inline)) T sum_lanes(typename Vec<T>::type value) {
 }
 
 template <class T, int M, int C>
-void outer_tile(int64_t n_items, int64_t n_pixels, const T* grad, int64_t grad_item, int64_t grad_step,
-                const T* source, int64_t source_item, const int64_t* offset, T* sums, int64_t sums_step) {
+void outer_tile(int64_t n_items, int64_t n_pixels, const T* grad, int64_t grad_item,
+                int64_t grad_step, const T* source, int64_t source_item, const int64_t* offset,
+                T* sums, int64_t sums_step) {
   using vec = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
   vec acc[M][C] = {};
@@ -199,11 +208,12 @@ void outer_tile(int64_t n_items, int64_t n_pixels, const T* grad, int64_t grad_i
 }
 
 template <class T>
-void outer(int m, int n_columns, int64_t n_items, int64_t n_pixels, const T* grad, int64_t grad_item,
-           int64_t grad_step, const T* source, int64_t source_item, const int64_t* offset, T* sums,
-           int64_t sums_step) {
+void outer(int m, int n_columns, int64_t n_items, int64_t n_pixels, const T* grad,
+           int64_t grad_item, int64_t grad_step, const T* source, int64_t source_item,
+           const int64_t* offset, T* sums, int64_t sums_step) {
   auto columns = [&]<int M, int C>() {
-    outer_tile<T, M, C>(n_items, n_pixels, grad, grad_item, grad_step, source, source_item, offset, sums, sums_step);
+    outer_tile<T, M, C>(n_items, n_pixels, grad, grad_item, grad_step, source, source_item, offset,
+                        sums, sums_step);
   };
   auto rows = [&]<int M>() {
     if (n_columns == 6) return columns.template operator()<M, 6>();
@@ -225,11 +235,14 @@ void outer(int m, int n_columns, int64_t n_items, int64_t n_pixels, const T* gra
 template <class T>
 struct Winograd {
   using vec = typename Vec<T>::type;
-  static constexpr T half = static_cast<T>(0.70710678118654752440), two = static_cast<T>(1.41421356237309504880);
+  static constexpr T half = static_cast<T>(0.70710678118654752440),
+                     two = static_cast<T>(1.41421356237309504880);
 
   static inline __attribute__((always_inline)) void input(const vec (&d)[6], vec (&out)[6]) {
-    const vec even_a = multiply_add(splat(T(-2)), d[2], d[4]), even_b = multiply_add(splat(T(-0.5)), d[2], d[4]);
-    const vec odd_a = multiply_add(splat(T(-2)), d[1], d[3]), odd_b = multiply_add(splat(T(-0.5)), d[1], d[3]);
+    const vec even_a = multiply_add(splat(T(-2)), d[2], d[4]),
+              even_b = multiply_add(splat(T(-0.5)), d[2], d[4]);
+    const vec odd_a = multiply_add(splat(T(-2)), d[1], d[3]),
+              odd_b = multiply_add(splat(T(-0.5)), d[1], d[3]);
     out[0] = multiply_add(splat(T(-2.5)), d[2], d[0] + d[4]);
     out[1] = multiply_add(splat(half), odd_a, even_a);
     out[2] = multiply_add(splat(-half), odd_a, even_a);
@@ -239,8 +252,10 @@ struct Winograd {
   }
 
   static inline __attribute__((always_inline)) void grad(const vec (&d)[4], vec (&out)[6]) {
-    const vec even_a = multiply_add(splat(T(0.5)), d[2], d[0]), even_b = multiply_add(splat(T(2)), d[2], d[0]);
-    const vec odd_a = multiply_add(splat(T(0.5)), d[3], d[1]), odd_b = multiply_add(splat(T(2)), d[3], d[1]);
+    const vec even_a = multiply_add(splat(T(0.5)), d[2], d[0]),
+              even_b = multiply_add(splat(T(2)), d[2], d[0]);
+    const vec odd_a = multiply_add(splat(T(0.5)), d[3], d[1]),
+              odd_b = multiply_add(splat(T(2)), d[3], d[1]);
     out[0] = d[0];
     out[1] = multiply_add(splat(half), odd_a, even_a);
     out[2] = multiply_add(splat(-half), odd_a, even_a);
@@ -250,8 +265,10 @@ struct Winograd {
   }
 
   static inline __attribute__((always_inline)) void weight(const vec (&w)[3], vec (&out)[6]) {
-    const vec even_a = splat(T(-2) / 3) * multiply_add(splat(T(0.5)), w[2], w[0]), odd_a = splat(T(-2) / 3 * half) * w[1];
-    const vec even_b = splat(T(1) / 6) * multiply_add(splat(T(2)), w[2], w[0]), odd_b = splat(T(1) / 6 * two) * w[1];
+    const vec even_a = splat(T(-2) / 3) * multiply_add(splat(T(0.5)), w[2], w[0]),
+              odd_a = splat(T(-2) / 3 * half) * w[1];
+    const vec even_b = splat(T(1) / 6) * multiply_add(splat(T(2)), w[2], w[0]),
+              odd_b = splat(T(1) / 6 * two) * w[1];
     out[0] = w[0];
     out[1] = even_a + odd_a;
     out[2] = even_a - odd_a;
@@ -261,8 +278,10 @@ struct Winograd {
   }
 
   static inline __attribute__((always_inline)) void sums(const vec (&m)[6], vec (&out)[3]) {
-    const vec sum_a = splat(T(-2) / 3) * (m[1] + m[2]), odd_a = splat(T(-2) / 3 * half) * (m[1] - m[2]);
-    const vec sum_b = splat(T(1) / 6) * (m[3] + m[4]), odd_b = splat(T(1) / 6 * two) * (m[3] - m[4]);
+    const vec sum_a = splat(T(-2) / 3) * (m[1] + m[2]),
+              odd_a = splat(T(-2) / 3 * half) * (m[1] - m[2]);
+    const vec sum_b = splat(T(1) / 6) * (m[3] + m[4]),
+              odd_b = splat(T(1) / 6 * two) * (m[3] - m[4]);
     out[0] = m[0] + sum_a + sum_b;
     out[1] = odd_a + odd_b;
     out[2] = multiply_add(splat(T(2)), sum_b, multiply_add(splat(T(0.5)), sum_a, m[5]));
@@ -343,7 +362,8 @@ void winograd_output(const T* points, int64_t point_step, int64_t n, T* rows, in
 }
 
 template <class T>
-void winograd_weight(const T* weight, const int64_t* tap, int64_t n, T* points, int64_t point_step) {
+void winograd_weight(const T* weight, const int64_t* tap, int64_t n, T* points,
+                     int64_t point_step) {
   using vec = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
   for (int64_t t = 0; t < n; t += lanes, weight += 9 * lanes) {
@@ -363,8 +383,10 @@ void winograd_weight(const T* weight, const int64_t* tap, int64_t n, T* points, 
       Winograd<T>::weight(w, out);
       for (int i = 0; i < 6; ++i) {
         T* to = points + (i * 6 + j) * point_step + t;
-        if (count == lanes) store(to, out[i]);
-        else for (int lane = 0; lane < count; ++lane) to[lane] = out[i][lane];
+        if (count == lanes)
+          store(to, out[i]);
+        else
+          for (int lane = 0; lane < count; ++lane) to[lane] = out[i][lane];
       }
     }
   }
@@ -408,8 +430,21 @@ void split_phases(const T* row, int64_t n, T* phases, int64_t phase_step) {
 
 template <class T>
 constexpr ConvKernels<T> kernels() {
-  return {Vec<T>::lanes, most_m, most_v, most_g, most_x, correlate<T>, store_tile<T>, outer<T>, pack_rows<T>,
-          winograd_input<T>, winograd_grad<T>, winograd_output<T>, winograd_weight<T>, winograd_sums<T>, split_phases<T>};
+  return {Vec<T>::lanes,
+          most_m,
+          most_v,
+          most_g,
+          most_x,
+          correlate<T>,
+          store_tile<T>,
+          outer<T>,
+          pack_rows<T>,
+          winograd_input<T>,
+          winograd_grad<T>,
+          winograd_output<T>,
+          winograd_weight<T>,
+          winograd_sums<T>,
+          split_phases<T>};
 }
 
 extern const ConvKernels<float> float_kernels = kernels<float>();

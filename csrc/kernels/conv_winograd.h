@@ -3,11 +3,11 @@
 //
 //     results = A^T [ (G kernel G^T) * (B^T tile B) ] A      (tile 6x6, results 4x4)
 //
-// from the points 0, +-sqrt(1/2), +-sqrt(2), infinity. Over 256 channels the largest error is 4 times
-// that of direct summation; with the usual points 0, +-1, +-2 it is 16 times.
-// Source: Lavin, Gray, "Fast algorithms for convolutional neural networks", 2015, arXiv:1509.09308;
-// points as in Barabasz et al., "Error analysis and improving the accuracy of Winograd convolution",
-// 2018, arXiv:1803.10986.
+// from the points 0, +-sqrt(1/2), +-sqrt(2), infinity. Over 256 channels the largest error is 4
+// times that of direct summation; with the usual points 0, +-1, +-2 it is 16 times. Source: Lavin,
+// Gray, "Fast algorithms for convolutional neural networks", 2015, arXiv:1509.09308; points as in
+// Barabasz et al., "Error analysis and improving the accuracy of Winograd convolution", 2018,
+// arXiv:1803.10986.
 #pragma once
 #include "kernels/conv_correlation.h"
 
@@ -17,10 +17,11 @@ namespace flambeau {
 bool winograd_fits(const Correlation& correlation);
 
 /// As correlate_direct (conv_direct.h), for correlations that fit.
-void correlate_winograd(const Correlation& correlation, const float* source, const float* weight, const float* bias,
-                        bool relu, float* target);
+void correlate_winograd(const Correlation& correlation, const float* source, const float* weight,
+                        const float* bias, bool relu, float* target);
 
 /// As outer_direct (conv_direct.h), for forward correlations that fit.
-void outer_winograd(const Correlation& forward, const float* grad, const float* source, float* grad_weight);
+void outer_winograd(const Correlation& forward, const float* grad, const float* source,
+                    float* grad_weight);
 
 }  // namespace flambeau

@@ -18,7 +18,8 @@ const bool has_f16c = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("
 __attribute__((target("avx2,f16c"))) void widen_f16c(const float16* from, float* to, int64_t n) {
   int64_t i = 0;
   for (; i + 8 <= n; i += 8)
-    _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
+    _mm256_storeu_ps(to + i,
+                     _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
   for (; i < n; ++i) {
     uint16_t bits;
     std::memcpy(&bits, from + i, 2);
@@ -29,7 +30,8 @@ __attribute__((target("avx2,f16c"))) void widen_f16c(const float16* from, float*
 __attribute__((target("avx2,f16c"))) void narrow_f16c(const float* from, float16* to, int64_t n) {
   int64_t i = 0;
   for (; i + 8 <= n; i += 8)
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm256_cvtps_ph(_mm256_loadu_ps(from + i), 0));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i),
+                     _mm256_cvtps_ph(_mm256_loadu_ps(from + i), 0));
   for (; i < n; ++i) {
     uint16_t bits = _cvtss_sh(from[i], 0);
     std::memcpy(to + i, &bits, 2);

@@ -1,5 +1,5 @@
-// Contiguous conversions between float32 and the half types, with the machine's instructions for it.
-// Any thread; no GIL. Rounds to nearest even.
+// Contiguous conversions between float32 and the half types, with the machine's instructions for
+// it. Any thread; no GIL. Rounds to nearest even.
 #pragma once
 #include "tensor/dtype.h"
 

@@ -14,7 +14,8 @@ namespace {
 
 template <class T>
 T maybe_conj(T value, bool conj) {
-  if constexpr (std::is_same_v<T, complex64> || std::is_same_v<T, complex128>) return conj ? std::conj(value) : value;
+  if constexpr (std::is_same_v<T, complex64> || std::is_same_v<T, complex128>)
+    return conj ? std::conj(value) : value;
   return value;
 }
 
@@ -27,7 +28,8 @@ Gemm<T> typed(const AnyGemm& p) {
   q.trans_a = p.trans_a, q.trans_b = p.trans_b, q.conj_a = p.conj_a, q.conj_b = p.conj_b;
   q.alpha = static_cast<T>(p.alpha), q.beta = static_cast<T>(p.beta);
   q.batch = p.batch;
-  q.batch_stride_a = p.batch_stride_a, q.batch_stride_b = p.batch_stride_b, q.batch_stride_c = p.batch_stride_c;
+  q.batch_stride_a = p.batch_stride_a, q.batch_stride_b = p.batch_stride_b,
+  q.batch_stride_c = p.batch_stride_c;
   q.epilogue = p.epilogue;
   return q;
 }
@@ -79,8 +81,10 @@ void gemm_halves(const Gemm<Half>& p) {
   for (int64_t item = 0; item < p.batch; ++item) {
     int64_t a_rows = p.trans_a ? p.K : p.M, a_cols = p.trans_a ? p.M : p.K;
     int64_t b_rows = p.trans_b ? p.N : p.K, b_cols = p.trans_b ? p.K : p.N;
-    if (item == 0 || p.batch_stride_a) a = widened(p.a + item * p.batch_stride_a, a_rows, a_cols, p.lda);
-    if (item == 0 || p.batch_stride_b) b = widened(p.b + item * p.batch_stride_b, b_rows, b_cols, p.ldb);
+    if (item == 0 || p.batch_stride_a)
+      a = widened(p.a + item * p.batch_stride_a, a_rows, a_cols, p.lda);
+    if (item == 0 || p.batch_stride_b)
+      b = widened(p.b + item * p.batch_stride_b, b_rows, b_cols, p.ldb);
     Half* out = p.c + item * p.batch_stride_c;
     auto c = p.beta == Half(0) ? std::make_unique_for_overwrite<float[]>(p.M * p.N)
                                : widened(out, p.M, p.N, p.ldc);
@@ -118,11 +122,13 @@ void gemm_loops(const Gemm<T>& p) {
       for (int64_t k = 0; k < depth; ++k)
         for (int64_t j = 0; j < width; ++j)
           panel[k * block_n + j] = maybe_conj(
-              p.trans_b ? p.b[(n0 + j) * p.ldb + k0 + k] : p.b[(k0 + k) * p.ldb + n0 + j], p.conj_b);
+              p.trans_b ? p.b[(n0 + j) * p.ldb + k0 + k] : p.b[(k0 + k) * p.ldb + n0 + j],
+              p.conj_b);
       for (int64_t i = 0; i < p.M; ++i) {
         T* row = p.c + i * p.ldc + n0;
         for (int64_t k = 0; k < depth; ++k) {
-          T factor = maybe_conj(p.trans_a ? p.a[(k0 + k) * p.lda + i] : p.a[i * p.lda + k0 + k], p.conj_a);
+          T factor =
+              maybe_conj(p.trans_a ? p.a[(k0 + k) * p.lda + i] : p.a[i * p.lda + k0 + k], p.conj_a);
           factor = static_cast<T>(p.alpha * factor);
           const T* source = panel.data() + k * block_n;
           for (int64_t j = 0; j < width; ++j) row[j] = multiply_add(row[j], factor, source[j]);
@@ -140,7 +146,8 @@ template void gemm_loops(const Gemm<complex128>&);
 void gemm(const AnyGemm& p) {
   with_scalar_type(p.dtype, [&]<class T>() {
     if constexpr (std::is_same_v<T, bool>) {
-      check<NotImplementedError>(false, [] { return "matmul: not implemented for bool; convert to an integer first."; });
+      check<NotImplementedError>(
+          false, [] { return "matmul: not implemented for bool; convert to an integer first."; });
     } else if constexpr (std::is_integral_v<T>) {
       gemm_integers(typed<T>(p));
     } else if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>) {

@@ -1,6 +1,7 @@
 // Matrix products of every dtype: the library's types go to runtime/blas.h, float16 and bfloat16
 // through float32 (one rounding at the end), integers through blocked loops that wrap around.
-// Any thread may call; the GIL is not touched. bool is refused: matmul has no meaning for it in PyTorch.
+// Any thread may call; the GIL is not touched. bool is refused: matmul has no meaning for it in
+// PyTorch.
 #pragma once
 #include "runtime/blas.h"
 

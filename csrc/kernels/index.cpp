@@ -7,7 +7,8 @@ namespace flambeau {
 void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
   Walk<3> walk(cells.ndim, cells.sizes, {out.strides, cells.cell_strides, cells.index_strides});
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
-    int64_t out_step = walk.inner_stride(0), self_step = walk.inner_stride(1), index_step = walk.inner_stride(2);
+    int64_t out_step = walk.inner_stride(0), self_step = walk.inner_stride(1),
+            index_step = walk.inner_stride(2);
     walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
       Item* to = out.as<Item>() + at[0];
       const Item* from = self.as<Item>() + at[1];
@@ -21,7 +22,8 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
       } else if (out_step == 1 && self_step == 0 && index_step == 1) {
         for (int64_t i = 0; i < n; ++i) to[i] = from[index[i] * cells.step];
       } else {
-        for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * self_step + index[i * index_step] * cells.step];
+        for (int64_t i = 0; i < n; ++i)
+          to[i * out_step] = from[i * self_step + index[i * index_step] * cells.step];
       }
     });
   });
@@ -31,7 +33,8 @@ void gather(const Strided& out, const Strided& self, int dim, const Strided& ind
   read_cells(out, self, Cells::along("gather", self, dim, index));
 }
 
-void index_select(const char* op, const Strided& out, const Strided& self, int dim, const Strided& index) {
+void index_select(const char* op, const Strided& out, const Strided& self, int dim,
+                  const Strided& index) {
   read_cells(out, self, Cells::slices(op, self, dim, index));
 }
 

@@ -1,5 +1,5 @@
-// Moving elements without looking at them: flip and roll. out has the sizes and dtype of self and is
-// written whole. Raw strided views, any thread, no GIL.
+// Moving elements without looking at them: flip and roll. out has the sizes and dtype of self and
+// is written whole. Raw strided views, any thread, no GIL.
 #pragma once
 #include "tensor/strided.h"
 
@@ -9,6 +9,7 @@ namespace flambeau {
 void flip(const Strided& out, const Strided& self, int n_dims, const int* dims);
 
 /// out[(c + shift) % size] = self[c] along each of `dims` (distinct).
-void roll(const Strided& out, const Strided& self, int n_dims, const int* dims, const int64_t* shifts);
+void roll(const Strided& out, const Strided& self, int n_dims, const int* dims,
+          const int64_t* shifts);
 
 }  // namespace flambeau

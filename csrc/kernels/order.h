@@ -8,11 +8,24 @@
 
 namespace flambeau {
 
-template <int itemsize> struct UnsignedOf;
-template <> struct UnsignedOf<1> { using type = uint8_t; };
-template <> struct UnsignedOf<2> { using type = uint16_t; };
-template <> struct UnsignedOf<4> { using type = uint32_t; };
-template <> struct UnsignedOf<8> { using type = uint64_t; };
+template <int itemsize>
+struct UnsignedOf;
+template <>
+struct UnsignedOf<1> {
+  using type = uint8_t;
+};
+template <>
+struct UnsignedOf<2> {
+  using type = uint16_t;
+};
+template <>
+struct UnsignedOf<4> {
+  using type = uint32_t;
+};
+template <>
+struct UnsignedOf<8> {
+  using type = uint64_t;
+};
 
 template <class T>
 inline constexpr bool is_floating_type =
@@ -20,8 +33,10 @@ inline constexpr bool is_floating_type =
 
 template <class T>
 bool is_nan(T value) {
-  if constexpr (is_floating_type<T>) return value != value;
-  else return false;
+  if constexpr (is_floating_type<T>)
+    return value != value;
+  else
+    return false;
 }
 
 template <class T>
@@ -36,7 +51,8 @@ struct Order {
     } else if constexpr (floating) {
       Key bits = std::bit_cast<Key>(value);
       Key magnitude = static_cast<Key>(bits & ~sign);
-      Key negative = static_cast<Key>(-(bits >> (8 * sizeof(T) - 1)));     // all ones where the sign is set
+      Key negative =
+          static_cast<Key>(-(bits >> (8 * sizeof(T) - 1)));  // all ones where the sign is set
       Key ordered = static_cast<Key>(bits ^ (negative | sign));
       ordered = magnitude == 0 ? sign : ordered;
       return magnitude > infinity ? static_cast<Key>(~Key{0}) : ordered;
@@ -51,11 +67,16 @@ struct Order {
 
  private:
   static constexpr Key infinity = [] {
-    if constexpr (std::is_same_v<T, float>) return Key{0x7f800000u};
-    else if constexpr (std::is_same_v<T, double>) return Key{0x7ff0000000000000u};
-    else if constexpr (std::is_same_v<T, bfloat16>) return Key{0x7f80u};
-    else if constexpr (std::is_same_v<T, float16>) return Key{0x7c00u};
-    else return Key{0};
+    if constexpr (std::is_same_v<T, float>)
+      return Key{0x7f800000u};
+    else if constexpr (std::is_same_v<T, double>)
+      return Key{0x7ff0000000000000u};
+    else if constexpr (std::is_same_v<T, bfloat16>)
+      return Key{0x7f80u};
+    else if constexpr (std::is_same_v<T, float16>)
+      return Key{0x7c00u};
+    else
+      return Key{0};
   }();
 };
 
@@ -63,7 +84,8 @@ struct Order {
 template <class Body>
 void with_ordered_type(DType dtype, Body&& body) {
   with_scalar_type(dtype, [&]<class T>() {
-    if constexpr (!std::is_same_v<T, complex64> && !std::is_same_v<T, complex128>) body.template operator()<T>();
+    if constexpr (!std::is_same_v<T, complex64> && !std::is_same_v<T, complex128>)
+      body.template operator()<T>();
   });
 }
 

@@ -43,7 +43,8 @@ inline constexpr bool has_kernels = std::is_same_v<T, float> || std::is_same_v<T
 
 int64_t numel_in(const PoolShape& s) { return s.axis[0].size * s.axis[1].size * s.axis[2].size; }
 int64_t numel_out(const PoolShape& s) {
-  return static_cast<int64_t>(s.axis[0].windows.size() * s.axis[1].windows.size() * s.axis[2].windows.size());
+  return static_cast<int64_t>(s.axis[0].windows.size() * s.axis[1].windows.size() *
+                              s.axis[2].windows.size());
 }
 
 /// Output columns [begin, end) of like windows a constant stride apart: what row kernels want.
@@ -58,7 +59,8 @@ struct RegularColumns {
     if (n < 4 || middle + 1 >= n) return;
     stride = w[middle + 1].begin - w[middle].begin;
     auto like = [&](int64_t i) {
-      return w[i].count() == w[middle].count() && w[i].step == w[middle].step && w[i].extent == w[middle].extent &&
+      return w[i].count() == w[middle].count() && w[i].step == w[middle].step &&
+             w[i].extent == w[middle].extent &&
              w[i].begin == w[middle].begin + (i - middle) * stride;
     };
     begin = middle;
@@ -90,10 +92,12 @@ void for_each_row(const PoolShape& s, Row&& row) {
 }
 
 /// The starts of the input rows that a window pair covers.
-void list_rows(const PoolShape& s, const PoolWindow& d, const PoolWindow& h, std::vector<int64_t>& starts) {
+void list_rows(const PoolShape& s, const PoolWindow& d, const PoolWindow& h,
+               std::vector<int64_t>& starts) {
   starts.clear();
   for (int64_t i = d.begin; i < d.end; i += d.step)
-    for (int64_t j = h.begin; j < h.end; j += h.step) starts.push_back((i * s.axis[1].size + j) * s.axis[2].size);
+    for (int64_t j = h.begin; j < h.end; j += h.step)
+      starts.push_back((i * s.axis[1].size + j) * s.axis[2].size);
 }
 
 template <class T>
@@ -134,8 +138,12 @@ void max_forward(const PoolShape& s, const T* input, T* output, int64_t* indices
             rows.push_back(in + start + w.begin);
             first_index.push_back(start + w.begin);
           }
-          PoolRow<T> regular_row{regular.end - regular.begin, static_cast<int64_t>(rows.size()), rows.data(),
-                                 w.count(), regular.stride, w.step};
+          PoolRow<T> regular_row{regular.end - regular.begin,
+                                 static_cast<int64_t>(rows.size()),
+                                 rows.data(),
+                                 w.count(),
+                                 regular.stride,
+                                 w.step};
           pool_kernels<T>().max_row(regular_row, first_index.data(), out + row + regular.begin,
                                     at ? at + row + regular.begin : nullptr);
           scalar(0, regular.begin);
@@ -153,14 +161,16 @@ using SumOf = std::conditional_t<is_half<T>, float, T>;
 
 /// The divisor of a window: see avg_pool_forward.
 template <class Sum>
-Sum divisor_of(const PoolWindow& d, const PoolWindow& h, const PoolWindow& w, bool include_pad, int64_t override) {
+Sum divisor_of(const PoolWindow& d, const PoolWindow& h, const PoolWindow& w, bool include_pad,
+               int64_t override) {
   int64_t n = override;
   if (n == 0) n = include_pad ? d.extent * h.extent * w.extent : d.count() * h.count() * w.count();
   return static_cast<Sum>(n);
 }
 
 template <class T>
-void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T* input, T* output) {
+void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T* input,
+                 T* output) {
   using Sum = SumOf<T>;
   const RegularColumns regular(s.axis[2]);
   const auto& columns = s.axis[2].windows;
@@ -183,7 +193,8 @@ void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T
               for (int64_t start : starts) {
                 int64_t k = w.begin;
                 for (; k + 16 <= w.end; k += 16)
-                  for (int lane = 0; lane < 16; ++lane) lanes[lane] += static_cast<Sum>(in[start + k + lane]);
+                  for (int lane = 0; lane < 16; ++lane)
+                    lanes[lane] += static_cast<Sum>(in[start + k + lane]);
                 for (; k < w.end; ++k) lanes[k & 15] += static_cast<Sum>(in[start + k]);
               }
               for (int width = 8; width > 0; width /= 2)
@@ -194,7 +205,8 @@ void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T
           }
           Sum sum{};
           for (int64_t start : starts)
-            for (int64_t k = w.begin; k < w.end; k += w.step) sum += static_cast<Sum>(in[start + k]);
+            for (int64_t k = w.begin; k < w.end; k += w.step)
+              sum += static_cast<Sum>(in[start + k]);
           if (divisor == Sum(0)) divisor = Sum(1);  // an empty window has the sum 0
           out[row + j] = static_cast<T>(sum / divisor);
         }
@@ -204,8 +216,12 @@ void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T
           const PoolWindow& w = columns[regular.begin];
           rows.clear();
           for (int64_t start : starts) rows.push_back(in + start + w.begin);
-          PoolRow<T> regular_row{regular.end - regular.begin, static_cast<int64_t>(rows.size()), rows.data(),
-                                 w.count(), regular.stride, w.step};
+          PoolRow<T> regular_row{regular.end - regular.begin,
+                                 static_cast<int64_t>(rows.size()),
+                                 rows.data(),
+                                 w.count(),
+                                 regular.stride,
+                                 w.step};
           pool_kernels<T>().mean_row(regular_row, divisor_of<T>(d, h, w, include_pad, override),
                                      out + row + regular.begin);
           scalar(0, regular.begin);
@@ -219,7 +235,8 @@ void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T
 }
 
 template <class T>
-void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const T* grad_output, T* grad_input) {
+void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const T* grad_output,
+                  T* grad_input) {
   using Sum = SumOf<T>;
   const auto& columns = s.axis[2].windows;
   const int64_t in_step = numel_in(s), out_step = numel_out(s);
@@ -229,8 +246,10 @@ void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const 
     // Halves are added up in float32 and rounded once.
     std::vector<Sum> wide(is_half<T> ? in_step : 0);
     Sum* sums;
-    if constexpr (is_half<T>) sums = wide.data();
-    else sums = to;
+    if constexpr (is_half<T>)
+      sums = wide.data();
+    else
+      sums = to;
     std::fill(sums, sums + in_step, Sum(0));
     std::vector<int64_t> starts;
     for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
@@ -253,12 +272,15 @@ void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const 
 
 void max_pool_forward(const PoolShape& shape, const void* input, void* output, int64_t* indices) {
   with_scalar_type(shape.dtype, [&]<class T>() {
-    if constexpr (is_complex_v<T>) throw NotImplementedError("max_pool: complex numbers have no order.");
-    else max_forward<T>(shape, static_cast<const T*>(input), static_cast<T*>(output), indices);
+    if constexpr (is_complex_v<T>)
+      throw NotImplementedError("max_pool: complex numbers have no order.");
+    else
+      max_forward<T>(shape, static_cast<const T*>(input), static_cast<T*>(output), indices);
   });
 }
 
-void max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices, void* grad_input) {
+void max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices,
+                       void* grad_input) {
   const int64_t in_step = numel_in(shape), out_step = numel_out(shape);
   with_scalar_type(shape.dtype, [&]<class T>() {
     using Sum = SumOf<T>;
@@ -267,15 +289,17 @@ void max_pool_backward(const PoolShape& shape, const void* grad_output, const in
       T* to = static_cast<T*>(grad_input) + plane * in_step;
       std::fill(to, to + in_step, T(0));
       for (int64_t i = plane * out_step; i < (plane + 1) * out_step; ++i)
-        to[indices[i]] = static_cast<T>(static_cast<Sum>(to[indices[i]]) + static_cast<Sum>(grad[i]));
+        to[indices[i]] =
+            static_cast<T>(static_cast<Sum>(to[indices[i]]) + static_cast<Sum>(grad[i]));
     });
   });
 }
 
-void avg_pool_forward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override, const void* input,
-                      void* output) {
+void avg_pool_forward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override,
+                      const void* input, void* output) {
   with_scalar_type(shape.dtype, [&]<class T>() {
-    avg_forward<T>(shape, count_include_pad, divisor_override, static_cast<const T*>(input), static_cast<T*>(output));
+    avg_forward<T>(shape, count_include_pad, divisor_override, static_cast<const T*>(input),
+                   static_cast<T*>(output));
   });
 }
 

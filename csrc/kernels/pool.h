@@ -1,6 +1,6 @@
 // Max and average pooling over 1 to 3 spatial dimensions, plain and adaptive, forward and backward.
-// Contiguous planes as raw pointers; any thread may call, the GIL is not touched. A plane is one unit
-// of work or more, never the number of threads: bits do not depend on it.
+// Contiguous planes as raw pointers; any thread may call, the GIL is not touched. A plane is one
+// unit of work or more, never the number of threads: bits do not depend on it.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -41,12 +41,13 @@ struct PoolShape {
 void max_pool_forward(const PoolShape& shape, const void* input, void* output, int64_t* indices);
 
 /// grad_input[indices] += grad_output, plane by plane, from zero.
-void max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices, void* grad_input);
+void max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices,
+                       void* grad_input);
 
 /// output = sum of each window / divisor: divisor_override if not 0, else the extents if
 /// count_include_pad, else the number of elements. Halves are summed in float32.
-void avg_pool_forward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override, const void* input,
-                      void* output);
+void avg_pool_forward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override,
+                      const void* input, void* output);
 
 void avg_pool_backward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override,
                        const void* grad_output, void* grad_input);

@@ -1,5 +1,5 @@
-// Vector loops over one output row of a pooling, compiled for each instruction set (as conv_simd.h).
-// Pure loops over raw memory: any thread, no GIL, no allocation.
+// Vector loops over one output row of a pooling, compiled for each instruction set (as
+// conv_simd.h). Pure loops over raw memory: any thread, no GIL, no allocation.
 #pragma once
 #include <cstdint>
 
@@ -15,7 +15,8 @@ struct PoolRow {
 
 template <class T>
 struct PoolKernels {
-  /// index[j] = first_index[r] + j * stride + k * dilation of the largest element; index may be null.
+  /// index[j] = first_index[r] + j * stride + k * dilation of the largest element; index may be
+  /// null.
   void (*max_row)(const PoolRow<T>& row, const int64_t* first_index, T* out, int64_t* index);
   /// out[j] = sum / divisor
   void (*mean_row)(const PoolRow<T>& row, T divisor, T* out);
@@ -25,8 +26,17 @@ struct PoolKernels {
 template <class T>
 const PoolKernels<T>& pool_kernels();
 
-namespace simd_avx512 { extern const PoolKernels<float> float_pool; extern const PoolKernels<double> double_pool; }
-namespace simd_avx2 { extern const PoolKernels<float> float_pool; extern const PoolKernels<double> double_pool; }
-namespace simd_base { extern const PoolKernels<float> float_pool; extern const PoolKernels<double> double_pool; }
+namespace simd_avx512 {
+extern const PoolKernels<float> float_pool;
+extern const PoolKernels<double> double_pool;
+}  // namespace simd_avx512
+namespace simd_avx2 {
+extern const PoolKernels<float> float_pool;
+extern const PoolKernels<double> double_pool;
+}  // namespace simd_avx2
+namespace simd_base {
+extern const PoolKernels<float> float_pool;
+extern const PoolKernels<double> double_pool;
+}  // namespace simd_base
 
 }  // namespace flambeau

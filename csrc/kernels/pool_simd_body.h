@@ -4,7 +4,8 @@
 
 template <class T, int n>
 struct Lanes {
-  using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;  // as wide as T: one mask serves both
+  using Position =
+      std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;  // as wide as T: one mask serves both
   typedef T value __attribute__((vector_size(n * sizeof(T))));
   typedef T unaligned __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T)), may_alias));
   typedef Position position __attribute__((vector_size(n * sizeof(T))));
@@ -12,7 +13,8 @@ struct Lanes {
 
 /// from[0], from[stride], ... ; reads nothing past the last of them.
 template <class T, int n, int64_t fixed_stride>
-inline __attribute__((always_inline)) typename Lanes<T, n>::value load_every(const T* from, int64_t stride) {
+inline __attribute__((always_inline)) typename Lanes<T, n>::value load_every(const T* from,
+                                                                             int64_t stride) {
   using L = Lanes<T, n>;
   if constexpr (fixed_stride == 1 || n == 1) {
     return *reinterpret_cast<const typename L::unaligned*>(from);
@@ -31,8 +33,9 @@ inline __attribute__((always_inline)) typename Lanes<T, n>::value load_every(con
 }
 
 template <class T, int n, int64_t fixed_stride>
-inline __attribute__((always_inline)) void max_block(const PoolRow<T>& row, const int64_t* first_index, int64_t j0,
-                                                     T* out, int64_t* index) {
+inline __attribute__((always_inline)) void max_block(const PoolRow<T>& row,
+                                                     const int64_t* first_index, int64_t j0, T* out,
+                                                     int64_t* index) {
   using L = Lanes<T, n>;
   const int64_t stride = fixed_stride ? fixed_stride : row.stride;
   typename L::position step;
@@ -58,7 +61,8 @@ inline __attribute__((always_inline)) void max_block(const PoolRow<T>& row, cons
 }
 
 template <class T, int n, int64_t fixed_stride>
-inline __attribute__((always_inline)) void mean_block(const PoolRow<T>& row, T divisor, int64_t j0, T* out) {
+inline __attribute__((always_inline)) void mean_block(const PoolRow<T>& row, T divisor, int64_t j0,
+                                                      T* out) {
   const int64_t stride = fixed_stride ? fixed_stride : row.stride;
   typename Lanes<T, n>::value sum = {};
   for (int64_t r = 0; r < row.n_rows; ++r)
@@ -67,7 +71,8 @@ inline __attribute__((always_inline)) void mean_block(const PoolRow<T>& row, T d
   *reinterpret_cast<typename Lanes<T, n>::unaligned*>(out + j0) = sum / divisor;
 }
 
-/// Calls block.operator()<n>(j) over [0, count) with n the vector's lanes, then halves of it, then 1.
+/// Calls block.operator()<n>(j) over [0, count) with n the vector's lanes, then halves of it,
+/// then 1.
 template <class T, class Block>
 inline __attribute__((always_inline)) void in_blocks(int64_t count, Block&& block) {
   constexpr int most = vector_bytes / sizeof(T);
@@ -87,9 +92,12 @@ void max_row(const PoolRow<T>& row, const int64_t* first_index, T* out, int64_t*
       max_block<T, n, stride>(row, first_index, j, out, index);
     });
   };
-  if (row.stride == 1) run.template operator()<1>();
-  else if (row.stride == 2) run.template operator()<2>();
-  else run.template operator()<0>();
+  if (row.stride == 1)
+    run.template operator()<1>();
+  else if (row.stride == 2)
+    run.template operator()<2>();
+  else
+    run.template operator()<0>();
 }
 
 template <class T>
@@ -99,9 +107,12 @@ void mean_row(const PoolRow<T>& row, T divisor, T* out) {
       mean_block<T, n, stride>(row, divisor, j, out);
     });
   };
-  if (row.stride == 1) run.template operator()<1>();
-  else if (row.stride == 2) run.template operator()<2>();
-  else run.template operator()<0>();
+  if (row.stride == 1)
+    run.template operator()<1>();
+  else if (row.stride == 2)
+    run.template operator()<2>();
+  else
+    run.template operator()<0>();
 }
 
 extern const PoolKernels<float> float_pool = {max_row<float>, mean_row<float>};

@@ -9,24 +9,64 @@
 namespace flambeau {
 namespace {
 
-template <class T> struct Accumulator { using type = T; };
-template <> struct Accumulator<float> { using type = double; };
-template <> struct Accumulator<float16> { using type = float; };
-template <> struct Accumulator<bfloat16> { using type = float; };
-template <> struct Accumulator<complex64> { using type = complex128; };
-template <> struct Accumulator<bool> { using type = uint64_t; };
-template <> struct Accumulator<int8_t> { using type = uint64_t; };   // wraps as the dtype does, without
-template <> struct Accumulator<int16_t> { using type = uint64_t; };  // the overflow of signed integers
-template <> struct Accumulator<int32_t> { using type = uint64_t; };
-template <> struct Accumulator<int64_t> { using type = uint64_t; };
-template <> struct Accumulator<uint8_t> { using type = uint64_t; };
-template <> struct Accumulator<uint16_t> { using type = uint64_t; };
-template <> struct Accumulator<uint32_t> { using type = uint64_t; };
+template <class T>
+struct Accumulator {
+  using type = T;
+};
+template <>
+struct Accumulator<float> {
+  using type = double;
+};
+template <>
+struct Accumulator<float16> {
+  using type = float;
+};
+template <>
+struct Accumulator<bfloat16> {
+  using type = float;
+};
+template <>
+struct Accumulator<complex64> {
+  using type = complex128;
+};
+template <>
+struct Accumulator<bool> {
+  using type = uint64_t;
+};
+template <>
+struct Accumulator<int8_t> {
+  using type = uint64_t;
+};  // wraps as the dtype does, without
+template <>
+struct Accumulator<int16_t> {
+  using type = uint64_t;
+};  // the overflow of signed integers
+template <>
+struct Accumulator<int32_t> {
+  using type = uint64_t;
+};
+template <>
+struct Accumulator<int64_t> {
+  using type = uint64_t;
+};
+template <>
+struct Accumulator<uint8_t> {
+  using type = uint64_t;
+};
+template <>
+struct Accumulator<uint16_t> {
+  using type = uint64_t;
+};
+template <>
+struct Accumulator<uint32_t> {
+  using type = uint64_t;
+};
 
-/// out[i] = acc = step(acc, self[i]) along dim for every lane. `tile` lanes advance together, which hides
-/// the latency of one addition.
+/// out[i] = acc = step(acc, self[i]) along dim for every lane. `tile` lanes advance together, which
+/// hides the latency of one addition.
 template <class T, int64_t tile, class Step>
-void scan_tiles(const Strided& out, const Strided& self, int dim, typename Accumulator<T>::type initial, int64_t cost, Step&& step) {
+void scan_tiles(const Strided& out, const Strided& self, int dim,
+                typename Accumulator<T>::type initial, int64_t cost, Step&& step) {
   using Acc = typename Accumulator<T>::type;
   int64_t n = self.sizes[dim], out_step = out.strides[dim], self_step = self.strides[dim];
   if (n == 0) return;
@@ -60,12 +100,15 @@ void scan_tiles(const Strided& out, const Strided& self, int dim, typename Accum
   });
 }
 
-/// Neighbouring lanes fill cache lines and vectors; distant ones would only evict each other's lines
-/// (measured: rows of 1024 floats, 32 at once 5.1 ms a million, 4 at once 0.4 ms).
+/// Neighbouring lanes fill cache lines and vectors; distant ones would only evict each other's
+/// lines (measured: rows of 1024 floats, 32 at once 5.1 ms a million, 4 at once 0.4 ms).
 template <class T, class Step>
-void scan(const Strided& out, const Strided& self, int dim, typename Accumulator<T>::type initial, int64_t cost, Step&& step) {
-  if (self.strides[dim] == 1) scan_tiles<T, 4>(out, self, dim, initial, cost, step);
-  else scan_tiles<T, 32>(out, self, dim, initial, cost, step);
+void scan(const Strided& out, const Strided& self, int dim, typename Accumulator<T>::type initial,
+          int64_t cost, Step&& step) {
+  if (self.strides[dim] == 1)
+    scan_tiles<T, 4>(out, self, dim, initial, cost, step);
+  else
+    scan_tiles<T, 32>(out, self, dim, initial, cost, step);
 }
 
 template <class Acc>
@@ -85,11 +128,13 @@ inline complex128 log_add_exp(complex128 a, complex128 b) {
 }
 
 template <class Better>
-void running_best(const Strided& values, const Strided& indices, const Strided& self, int dim, Better&& better) {
+void running_best(const Strided& values, const Strided& indices, const Strided& self, int dim,
+                  Better&& better) {
   int64_t n = self.sizes[dim];
   if (n == 0) return;
   Walk<3> walk(self.ndim, self.sizes, {values.strides, indices.strides, self.strides}, dim);
-  int64_t value_step = values.strides[dim], index_step = indices.strides[dim], self_step = self.strides[dim];
+  int64_t value_step = values.strides[dim], index_step = indices.strides[dim],
+          self_step = self.strides[dim];
   with_ordered_type(self.dtype, [&]<class T>() {
     walk.parallel_each(n * 2, [&](const auto& at) {
       T* value = values.as<T>() + at[0];
@@ -130,7 +175,8 @@ void logcumsumexp(const Strided& out, const Strided& self, int dim) {
   with_scalar_type(self.dtype, [&]<class T>() {
     using Acc = typename Accumulator<T>::type;
     if constexpr (is_floating_type<T>)
-      scan<T>(out, self, dim, -std::numeric_limits<Acc>::infinity(), 16, [](Acc a, Acc b) { return log_add_exp(a, b); });
+      scan<T>(out, self, dim, -std::numeric_limits<Acc>::infinity(), 16,
+              [](Acc a, Acc b) { return log_add_exp(a, b); });
     else if constexpr (std::is_same_v<Acc, complex128>)
       scan<T>(out, self, dim, Acc(-std::numeric_limits<double>::infinity(), 0), 32,
               [](Acc a, Acc b) { return log_add_exp(a, b); });

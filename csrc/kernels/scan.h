@@ -5,14 +5,16 @@
 
 namespace flambeau {
 
-/// out has the dtype of self, integers wrap around. float32 accumulates in float64, half types in float32.
+/// out has the dtype of self, integers wrap around. float32 accumulates in float64, half types in
+/// float32.
 void cumsum(const Strided& out, const Strided& self, int dim);
 void cumprod(const Strided& out, const Strided& self, int dim);
 
 /// log of the running sum of exp, floating and complex.
 void logcumsumexp(const Strided& out, const Strided& self, int dim);
 
-/// The greatest (least) value so far and the place of its last occurrence; from a NaN on, NaN. No complex dtypes.
+/// The greatest (least) value so far and the place of its last occurrence; from a NaN on, NaN. No
+/// complex dtypes.
 void cummax(const Strided& values, const Strided& indices, const Strided& self, int dim);
 void cummin(const Strided& values, const Strided& indices, const Strided& self, int dim);
 

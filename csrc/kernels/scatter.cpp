@@ -9,47 +9,61 @@ namespace flambeau {
 namespace {
 
 template <class T>
-inline constexpr bool is_complex_type = std::is_same_v<T, complex64> || std::is_same_v<T, complex128>;
+inline constexpr bool is_complex_type =
+    std::is_same_v<T, complex64> || std::is_same_v<T, complex128>;
 
 struct Assign {
   template <class T>
-  static T apply(T, T b) { return b; }
+  static T apply(T, T b) {
+    return b;
+  }
 };
 struct Sum {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (std::is_same_v<T, bool>) return a || b;
-    else if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-    else return static_cast<T>(a + b);
+    if constexpr (std::is_same_v<T, bool>)
+      return a || b;
+    else if constexpr (std::is_integral_v<T>)
+      return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+    else
+      return static_cast<T>(a + b);
   }
 };
 struct Product {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (std::is_same_v<T, bool>) return a && b;
-    else if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
-    else return static_cast<T>(a * b);
+    if constexpr (std::is_same_v<T, bool>)
+      return a && b;
+    else if constexpr (std::is_integral_v<T>)
+      return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+    else
+      return static_cast<T>(a * b);
   }
 };
 struct Maximum {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (is_complex_type<T>) return a;  // refused by the callers
-    else return is_nan(a) || a >= b ? a : b;
+    if constexpr (is_complex_type<T>)
+      return a;  // refused by the callers
+    else
+      return is_nan(a) || a >= b ? a : b;
   }
 };
 struct Minimum {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (is_complex_type<T>) return a;
-    else return is_nan(a) || a <= b ? a : b;
+    if constexpr (is_complex_type<T>)
+      return a;
+    else
+      return is_nan(a) || a <= b ? a : b;
   }
 };
 
 template <class T, class Op>
-void write_part(const Strided& self, const Cells& cells, const Strided& source, const Walk<3>& walk, int64_t self_base,
-                int64_t source_base, int64_t index_base) {
-  int64_t source_step = walk.inner_stride(0), self_step = walk.inner_stride(1), index_step = walk.inner_stride(2);
+void write_part(const Strided& self, const Cells& cells, const Strided& source, const Walk<3>& walk,
+                int64_t self_base, int64_t source_base, int64_t index_base) {
+  int64_t source_step = walk.inner_stride(0), self_step = walk.inner_stride(1),
+          index_step = walk.inner_stride(2);
   walk.rows(0, walk.numel(), [&](const auto& at, int64_t n) {
     const T* from = source.as<T>() + source_base + at[0];
     T* to = self.as<T>() + self_base + at[1];
@@ -59,7 +73,8 @@ void write_part(const Strided& self, const Cells& cells, const Strided& source, 
       if (source_step == 1 && self_step == 1)
         for (int64_t i = 0; i < n; ++i) to[i] = Op::apply(to[i], from[i]);
       else
-        for (int64_t i = 0; i < n; ++i) to[i * self_step] = Op::apply(to[i * self_step], from[i * source_step]);
+        for (int64_t i = 0; i < n; ++i)
+          to[i * self_step] = Op::apply(to[i * self_step], from[i * source_step]);
     } else {
       for (int64_t i = 0; i < n; ++i) {
         T& cell = to[i * self_step + index[i * index_step] * cells.step];
@@ -69,7 +84,8 @@ void write_part(const Strided& self, const Cells& cells, const Strided& source, 
   });
 }
 
-/// Runs in parallel over parts of one dim whose coordinates never share a cell; alone where there is none.
+/// Runs in parallel over parts of one dim whose coordinates never share a cell; alone where there
+/// is none.
 template <class T, class Op>
 void write_all(const Strided& self, const Cells& cells, const Strided& source) {
   int split = -1;
@@ -80,7 +96,8 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source) {
   }
   if (numel == 0) return;
   if (split < 0 || numel <= walk_grain) {
-    Walk<3> walk(cells.ndim, cells.sizes, {source.strides, cells.cell_strides, cells.index_strides});
+    Walk<3> walk(cells.ndim, cells.sizes,
+                 {source.strides, cells.cell_strides, cells.index_strides});
     write_part<T, Op>(self, cells, source, walk, 0, 0, 0);
     return;
   }
@@ -92,8 +109,8 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source) {
     std::copy(cells.sizes, cells.sizes + cells.ndim, sizes);
     sizes[split] = end - begin;
     Walk<3> walk(cells.ndim, sizes, {source.strides, cells.cell_strides, cells.index_strides});
-    write_part<T, Op>(self, cells, source, walk, begin * cells.cell_strides[split], begin * source.strides[split],
-                      begin * cells.index_strides[split]);
+    write_part<T, Op>(self, cells, source, walk, begin * cells.cell_strides[split],
+                      begin * source.strides[split], begin * cells.index_strides[split]);
   });
 }
 
@@ -107,11 +124,15 @@ T identity_of(Combine combine) {
     switch (combine) {
       case Combine::prod: return static_cast<T>(1);
       case Combine::amax:
-        if constexpr (std::is_integral_v<T>) return std::numeric_limits<T>::lowest();
-        else return static_cast<T>(-std::numeric_limits<float>::infinity());
+        if constexpr (std::is_integral_v<T>)
+          return std::numeric_limits<T>::lowest();
+        else
+          return static_cast<T>(-std::numeric_limits<float>::infinity());
       case Combine::amin:
-        if constexpr (std::is_integral_v<T>) return std::numeric_limits<T>::max();
-        else return static_cast<T>(std::numeric_limits<float>::infinity());
+        if constexpr (std::is_integral_v<T>)
+          return std::numeric_limits<T>::max();
+        else
+          return static_cast<T>(std::numeric_limits<float>::infinity());
       default: return static_cast<T>(0);
     }
   }
@@ -119,9 +140,11 @@ T identity_of(Combine combine) {
 
 }  // namespace
 
-void write_cells(const Strided& self, const Cells& cells, const Strided& source, Combine combine, bool include_self) {
+void write_cells(const Strided& self, const Cells& cells, const Strided& source, Combine combine,
+                 bool include_self) {
   if (combine == Combine::assign) {
-    with_item_type(itemsize(self.dtype), [&]<class Item>() { write_all<Item, Assign>(self, cells, source); });
+    with_item_type(itemsize(self.dtype),
+                   [&]<class Item>() { write_all<Item, Assign>(self, cells, source); });
     return;
   }
   with_scalar_type(self.dtype, [&]<class T>() {
@@ -140,23 +163,25 @@ void write_cells(const Strided& self, const Cells& cells, const Strided& source,
   });
 }
 
-void scatter(const char* op, const Strided& self, int dim, const Strided& index, const Strided& source,
-             Combine combine, bool include_self) {
+void scatter(const char* op, const Strided& self, int dim, const Strided& index,
+             const Strided& source, Combine combine, bool include_self) {
   write_cells(self, Cells::along(op, self, dim, index), source, combine, include_self);
 }
 
-void index_write(const char* op, const Strided& self, int dim, const Strided& index, const Strided& source,
-                 Combine combine, bool include_self) {
+void index_write(const char* op, const Strided& self, int dim, const Strided& index,
+                 const Strided& source, Combine combine, bool include_self) {
   write_cells(self, Cells::slices(op, self, dim, index), source, combine, include_self);
 }
 
-void index_put(const Strided& self, const Selection& selection, const Strided& values, bool accumulate) {
+void index_put(const Strided& self, const Selection& selection, const Strided& values,
+               bool accumulate) {
   write_cells(self, Cells::selected("index_put", self, selection), values,
               accumulate ? Combine::sum : Combine::assign, true);
 }
 
 void put(const Strided& self, const Strided& index, const Strided& source, bool accumulate) {
-  write_cells(self, Cells::flat("put", self, index), source, accumulate ? Combine::sum : Combine::assign, true);
+  write_cells(self, Cells::flat("put", self, index), source,
+              accumulate ? Combine::sum : Combine::assign, true);
 }
 
 }  // namespace flambeau

@@ -12,7 +12,8 @@ namespace {
 
 // Written with negations so that a NaN value goes to the end, as PyTorch has it.
 template <class T>
-int64_t place_of(const T* row, int64_t n, int64_t step, const int64_t* sorter, int64_t sorter_step, T value, bool right) {
+int64_t place_of(const T* row, int64_t n, int64_t step, const int64_t* sorter, int64_t sorter_step,
+                 T value, bool right) {
   // The same number of halvings for every value, without branches to mispredict.
   int64_t begin = 0;
   while (n > 0) {
@@ -32,14 +33,16 @@ void searchsorted(const Strided& out, const Strided& sequence, const Strided& va
   int last = sequence.ndim - 1;
   int64_t n = sequence.sizes[last], step = sequence.strides[last];
   int64_t sorter_step = sorter ? sorter->strides[last] : 0;
-  if (sorter) check_indices("searchsorted", *sorter, n, false, "the last dimension of sorted_sequence");
+  if (sorter)
+    check_indices("searchsorted", *sorter, n, false, "the last dimension of sorted_sequence");
   int64_t zeros[max_ndim] = {}, row_strides[max_ndim] = {}, sorter_strides[max_ndim] = {};
   if (sequence.ndim > 1) {
     std::copy(sequence.strides, sequence.strides + last, row_strides);
     if (sorter) std::copy(sorter->strides, sorter->strides + last, sorter_strides);
   }
   Walk<4> walk(values.ndim, values.sizes,
-               {out.strides, values.strides, sequence.ndim > 1 ? row_strides : zeros, sequence.ndim > 1 ? sorter_strides : zeros});
+               {out.strides, values.strides, sequence.ndim > 1 ? row_strides : zeros,
+                sequence.ndim > 1 ? sorter_strides : zeros});
   int64_t grain = walk_grain / (4 * (1 + std::bit_width(static_cast<uint64_t>(n))));
   with_ordered_type(sequence.dtype, [&]<class T>() {
     walk.parallel_rows(grain, [&](const auto& at, int64_t count) {
@@ -47,10 +50,13 @@ void searchsorted(const Strided& out, const Strided& sequence, const Strided& va
         int64_t to = at[0] + i * walk.inner_stride(0);
         T value = values.as<T>()[at[1] + i * walk.inner_stride(1)];
         const T* row = sequence.as<T>() + at[2] + i * walk.inner_stride(2);
-        const int64_t* order = sorter ? sorter->as<int64_t>() + at[3] + i * walk.inner_stride(3) : nullptr;
+        const int64_t* order =
+            sorter ? sorter->as<int64_t>() + at[3] + i * walk.inner_stride(3) : nullptr;
         int64_t place = place_of(row, n, step, order, sorter_step, value, right);
-        if (out.dtype == DType::int32) out.as<int32_t>()[to] = static_cast<int32_t>(place);
-        else out.as<int64_t>()[to] = place;
+        if (out.dtype == DType::int32)
+          out.as<int32_t>()[to] = static_cast<int32_t>(place);
+        else
+          out.as<int64_t>()[to] = place;
       }
     });
   });
@@ -71,9 +77,11 @@ void bincount(const Strided& out, const Strided& input, const Strided* weights) 
   });
 }
 
-void histc(const Strided& out, const Strided& input, const Strided* weights, double low, double high) {
+void histc(const Strided& out, const Strided& input, const Strided* weights, double low,
+           double high) {
   int64_t bins = out.sizes[0], out_step = out.strides[0];
-  Walk<2> walk(input.ndim, input.sizes, {input.strides, weights ? weights->strides : input.strides});
+  Walk<2> walk(input.ndim, input.sizes,
+               {input.strides, weights ? weights->strides : input.strides});
   with_ordered_type(input.dtype, [&]<class T>() {
     double scale = static_cast<double>(bins) / (high - low);
     walk.rows(0, walk.numel(), [&](const auto& at, int64_t n) {

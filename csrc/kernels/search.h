@@ -5,17 +5,20 @@
 
 namespace flambeau {
 
-/// out (int32 or int64) = the place of each value in its row of the ascending `sequence` (same dtype):
-/// left of equal entries, or right of them. sequence is 1-D, or (*B, N) with values (*B, M).
-/// sorter, int64 and shaped as sequence, may give the ascending order of an unsorted sequence.
-void searchsorted(const Strided& out, const Strided& sequence, const Strided& values, bool right, const Strided* sorter);
+/// out (int32 or int64) = the place of each value in its row of the ascending `sequence` (same
+/// dtype): left of equal entries, or right of them. sequence is 1-D, or (*B, N) with values (*B,
+/// M). sorter, int64 and shaped as sequence, may give the ascending order of an unsorted sequence.
+void searchsorted(const Strided& out, const Strided& sequence, const Strided& values, bool right,
+                  const Strided* sorter);
 
-/// counts[v] += 1, or weights at the same place; out is 1-D and zero: int64, or the dtype of weights.
-/// input is 1-D int64 within [0, out.sizes[0]).
+/// counts[v] += 1, or weights at the same place; out is 1-D and zero: int64, or the dtype of
+/// weights. input is 1-D int64 within [0, out.sizes[0]).
 void bincount(const Strided& out, const Strided& input, const Strided* weights);
 
-/// out[b] = how many values lie in the b-th of equal bins of [low, high]; the last bin holds high too.
-/// out is 1-D, zero, of the dtype of input; values outside are left out. weights: null or shaped as input.
-void histc(const Strided& out, const Strided& input, const Strided* weights, double low, double high);
+/// out[b] = how many values lie in the b-th of equal bins of [low, high]; the last bin holds high
+/// too. out is 1-D, zero, of the dtype of input; values outside are left out. weights: null or
+/// shaped as input.
+void histc(const Strided& out, const Strided& input, const Strided* weights, double low,
+           double high);
 
 }  // namespace flambeau

@@ -9,11 +9,13 @@
 
 namespace flambeau {
 
-/// Elements per task of a parallel loop: about 20 us of light work, so that a task outweighs its start.
+/// Elements per task of a parallel loop: about 20 us of light work, so that a task outweighs its
+/// start.
 inline constexpr int64_t walk_grain = 32768;
 
 /// The coordinates [0, sizes) of K operands in row-major order. Dims of size 1 are dropped and
-/// neighbours that every operand steps through evenly are merged, so rows are as long as they can be.
+/// neighbours that every operand steps through evenly are merged, so rows are as long as they can
+/// be.
 template <int K>
 class Walk {
  public:
@@ -34,7 +36,8 @@ class Walk {
   int64_t numel() const { return numel_; }
   int64_t inner_stride(int k) const { return strides_[ndim_ - 1][k]; }
 
-  /// Calls row(offsets, n) for consecutive stretches of the innermost dim that make up the linear range [begin, end).
+  /// Calls row(offsets, n) for consecutive stretches of the innermost dim that make up the linear
+  /// range [begin, end).
   template <class Row>
   void rows(int64_t begin, int64_t end, Row&& row) const {
     if (begin >= end) return;
@@ -69,16 +72,18 @@ class Walk {
     parallel_ranges(numel_, grain, [&](int64_t begin, int64_t end) { rows(begin, end, row); });
   }
 
-  /// Calls one(offsets) for each coordinate, in parallel; `cost` is the work of one in light operations.
+  /// Calls one(offsets) for each coordinate, in parallel; `cost` is the work of one in light
+  /// operations.
   template <class One>
   void parallel_each(int64_t cost, One&& one) const {
-    parallel_rows(std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, cost)), [&](const Offsets& row, int64_t n) {
-      Offsets offsets = row;
-      for (int64_t i = 0; i < n; ++i) {
-        one(static_cast<const Offsets&>(offsets));
-        for (int k = 0; k < K; ++k) offsets[k] += inner_stride(k);
-      }
-    });
+    parallel_rows(std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, cost)),
+                  [&](const Offsets& row, int64_t n) {
+                    Offsets offsets = row;
+                    for (int64_t i = 0; i < n; ++i) {
+                      one(static_cast<const Offsets&>(offsets));
+                      for (int k = 0; k < K; ++k) offsets[k] += inner_stride(k);
+                    }
+                  });
   }
 
  private:
@@ -105,7 +110,8 @@ class Walk {
   Offsets strides_[max_ndim];
 };
 
-/// Opaque elements for kernels that only move bytes: one instantiation for each itemsize, not dtype.
+/// Opaque elements for kernels that only move bytes: one instantiation for each itemsize, not
+/// dtype.
 struct alignas(8) Item16 {
   uint64_t low, high;
 };

@@ -13,19 +13,21 @@ namespace flambeau {
 
 struct Call {
   PyObject* const* args;
-  Py_ssize_t n;       // positional
-  PyObject* names;    // of the named ones behind them, or null
+  Py_ssize_t n;     // positional
+  PyObject* names;  // of the named ones behind them, or null
   Py_ssize_t n_named() const { return names ? PyTuple_GET_SIZE(names) : 0; }
 };
 
 /// The arguments of one call by the order of `names`; null where one is missing.
 class Args {
  public:
-  Args(const char* function, const Call& call, std::initializer_list<const char*> names, int required = 1)
+  Args(const char* function, const Call& call, std::initializer_list<const char*> names,
+       int required = 1)
       : function_(function) {
     int count = static_cast<int>(names.size());
     check<TypeError>(call.n <= count, [&] {
-      return message(function, "() takes ", count, " positional arguments but ", call.n, " were given.");
+      return message(function, "() takes ", count, " positional arguments but ", call.n,
+                     " were given.");
     });
     for (Py_ssize_t i = 0; i < call.n; ++i) slots_[i] = call.args[i];
     for (Py_ssize_t k = 0; k < call.n_named(); ++k) {
@@ -36,16 +38,19 @@ class Args {
         ++at;
       }
       check<TypeError>(at < count, [&] {
-        return message(function, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(key), "'.");
+        return message(function, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(key),
+                       "'.");
       });
       check<TypeError>(!slots_[at], [&] {
-        return message(function, "() got multiple values for argument '", PyUnicode_AsUTF8(key), "'.");
+        return message(function, "() got multiple values for argument '", PyUnicode_AsUTF8(key),
+                       "'.");
       });
       slots_[at] = call.args[call.n + k];
     }
     for (int i = 0; i < required; ++i)
       check<TypeError>(slots_[i] != nullptr, [&] {
-        return message(function, "() missing required argument '", names.begin()[i], "' (position ", i + 1, ").");
+        return message(function, "() missing required argument '", names.begin()[i], "' (position ",
+                       i + 1, ").");
       });
   }
 
@@ -53,7 +58,8 @@ class Args {
   bool given(int i) const { return slots_[i] && slots_[i] != Py_None; }
   Tensor& tensor(int i) const {
     check<TypeError>(slots_[i] && is_tensor(slots_[i]), [&] {
-      return message(function_, "(): argument ", i + 1, " must be Tensor, not ", slots_[i] ? Py_TYPE(slots_[i])->tp_name : "nothing", ".");
+      return message(function_, "(): argument ", i + 1, " must be Tensor, not ",
+                     slots_[i] ? Py_TYPE(slots_[i])->tp_name : "nothing", ".");
     });
     return *as_tensor(slots_[i]);
   }

@@ -18,7 +18,10 @@ std::vector<TensorRef> tensor_list(PyObject* o, const char* function, bool allow
       list.emplace_back();
       continue;
     }
-    check<TypeError>(is_tensor(item), [&] { return message(function, ": element ", i, " is a ", Py_TYPE(item)->tp_name, ", not a Tensor."); });
+    check<TypeError>(is_tensor(item), [&] {
+      return message(function, ": element ", i, " is a ", Py_TYPE(item)->tp_name,
+                     ", not a Tensor.");
+    });
     list.push_back(TensorRef::borrow(as_tensor(item)));
   }
   return list;
@@ -26,7 +29,8 @@ std::vector<TensorRef> tensor_list(PyObject* o, const char* function, bool allow
 
 /// _run_backward(tensors, grad_tensors, retain_graph, create_graph, inputs, capture) -> tuple
 PyObject* py_run_backward(const Call& call) {
-  Args a("backward", call, {"tensors", "grad_tensors", "retain_graph", "create_graph", "inputs", "capture"}, 4);
+  Args a("backward", call,
+         {"tensors", "grad_tensors", "retain_graph", "create_graph", "inputs", "capture"}, 4);
   Backward task;
   task.roots = tensor_list(a[0], "backward", false);
   task.grads = tensor_list(a[1], "backward", true);
@@ -53,7 +57,10 @@ PyObject* py_set_anomaly(const Call& call) {
   anomaly_check_nan = a.truth(1);
   Py_RETURN_NONE;
 }
-PyObject* py_anomaly(const Call&) { return Py_BuildValue("(OO)", anomaly_mode ? Py_True : Py_False, anomaly_check_nan ? Py_True : Py_False); }
+PyObject* py_anomaly(const Call&) {
+  return Py_BuildValue("(OO)", anomaly_mode ? Py_True : Py_False,
+                       anomaly_check_nan ? Py_True : Py_False);
+}
 
 PyObject* py_requires_grad_(const Call& call) {
   Args a("requires_grad_", call, {"input", "requires_grad"});
@@ -64,7 +71,9 @@ PyObject* py_requires_grad_(const Call& call) {
 PyObject* py_retain_grad(const Call& call) {
   Args a("retain_grad", call, {"input"});
   Tensor& t = a.tensor(0);
-  check(requires_grad(t), [] { return message("retain_grad: can't retain_grad on Tensor that has requires_grad=False."); });
+  check(requires_grad(t), [] {
+    return message("retain_grad: can't retain_grad on Tensor that has requires_grad=False.");
+  });
   Node* fn = grad_fn_of(t);
   if (fn && !t.autograd->retains_grad) {
     Object weak = Object::steal(PyWeakref_NewRef(t.py(), nullptr));
@@ -77,13 +86,19 @@ PyObject* py_retain_grad(const Call& call) {
 PyObject* py_register_hook(const Call& call) {
   Args a("register_hook", call, {"input", "hook"}, 2);
   Tensor& t = a.tensor(0);
-  check(requires_grad(t), [] { return message("register_hook: cannot register a hook on a tensor that doesn't require gradient."); });
+  check(requires_grad(t), [] {
+    return message(
+        "register_hook: cannot register a hook on a tensor that doesn't require gradient.");
+  });
   return register_tensor_hook(t, a[1]);
 }
 PyObject* py_register_post_hook(const Call& call) {
   Args a("register_post_accumulate_grad_hook", call, {"input", "hook"}, 2);
   Tensor& t = a.tensor(0);
-  check(requires_grad(t) && is_leaf(t), [] { return message("register_post_accumulate_grad_hook: needs a leaf tensor that requires gradient."); });
+  check(requires_grad(t) && is_leaf(t), [] {
+    return message(
+        "register_post_accumulate_grad_hook: needs a leaf tensor that requires gradient.");
+  });
   return register_post_accumulate_hook(t, a[1]);
 }
 PyObject* py_hooks(const Call& call) {
@@ -94,7 +109,8 @@ PyObject* py_hooks(const Call& call) {
 }
 PyObject* py_detach_(const Call& call) {
   Tensor& t = Args("detach_", call, {"input"}).tensor(0);
-  check(!(t.autograd && t.autograd->base), [] { return message("detach_: can't detach views in-place. Use detach() instead."); });
+  check(!(t.autograd && t.autograd->base),
+        [] { return message("detach_: can't detach views in-place. Use detach() instead."); });
   if (t.autograd) t.autograd->grad_fn = nullptr;
   t.requires_grad_leaf = false;
   Py_INCREF(t.py());
@@ -110,7 +126,8 @@ PyObject* py_pop_hooks(const Call&) {
   Py_RETURN_NONE;
 }
 PyObject* py_variable(const Call& call) {
-  check<TypeError>(call.n == 1 && PyObject_TypeCheck(call.args[0], node_type), [] { return message("_accumulated_variable(): expected a Node."); });
+  check<TypeError>(call.n == 1 && PyObject_TypeCheck(call.args[0], node_type),
+                   [] { return message("_accumulated_variable(): expected a Node."); });
   Tensor* t = accumulated_variable(reinterpret_cast<Node*>(call.args[0]));
   PyObject* r = t ? t->py() : Py_None;
   Py_INCREF(r);
@@ -119,7 +136,9 @@ PyObject* py_variable(const Call& call) {
 /// The node and number a tensor's gradient goes to: (node, nr).
 PyObject* py_gradient_edge(const Call& call) {
   Tensor& t = Args("_gradient_edge", call, {"input"}).tensor(0);
-  check(requires_grad(t), [] { return message("get_gradient_edge: it only works with tensors that require gradients."); });
+  check(requires_grad(t), [] {
+    return message("get_gradient_edge: it only works with tensors that require gradients.");
+  });
   Edge e = gradient_edge(t);
   return Py_BuildValue("(NI)", e.node->py(), e.nr);
 }
@@ -128,20 +147,24 @@ const NativeEntry entries[] = {
     {"_run_backward", py_run_backward, "Runs the engine."},
     {"_set_grad_enabled", py_set_grad_enabled, "Turns recording on or off; returns what it was."},
     {"is_grad_enabled", py_is_grad_enabled, "Whether operators are recorded."},
-    {"_set_inference_mode", py_set_inference, "Turns inference mode on or off; returns what it was."},
+    {"_set_inference_mode", py_set_inference,
+     "Turns inference mode on or off; returns what it was."},
     {"is_inference_mode_enabled", py_is_inference, "Whether inference mode is on."},
     {"_set_anomaly", py_set_anomaly, "Turns anomaly mode on or off."},
     {"_anomaly", py_anomaly, "(enabled, check_nan) of anomaly mode."},
     {"requires_grad_", py_requires_grad_, "Sets requires_grad in place."},
     {"retain_grad", py_retain_grad, "Keep the gradient of a non-leaf in its grad."},
     {"register_hook", py_register_hook, "Call hook(grad) whenever the gradient is computed."},
-    {"register_post_accumulate_grad_hook", py_register_post_hook, "Call hook(tensor) after its gradient was accumulated."},
+    {"register_post_accumulate_grad_hook", py_register_post_hook,
+     "Call hook(tensor) after its gradient was accumulated."},
     {"_hooks", py_hooks, "The dict of hooks on a tensor."},
     {"detach_", py_detach_, "Takes a tensor out of the graph in place."},
-    {"_push_saved_tensors_hooks", py_push_hooks, "Pack and unpack hooks for what is saved from now on."},
+    {"_push_saved_tensors_hooks", py_push_hooks,
+     "Pack and unpack hooks for what is saved from now on."},
     {"_pop_saved_tensors_hooks", py_pop_hooks, "Ends the latest hooks."},
     {"_accumulated_variable", py_variable, "The leaf of an AccumulateGrad node."},
-    {"_gradient_edge", py_gradient_edge, "The node and output number that a tensor's gradient goes to."},
+    {"_gradient_edge", py_gradient_edge,
+     "The node and output number that a tensor's gradient goes to."},
     {nullptr, nullptr, nullptr}};
 
 }  // namespace

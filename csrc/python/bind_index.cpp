@@ -32,14 +32,17 @@ class Args {
     });
     return *as_tensor(item);
   }
-  Tensor* optional_tensor(int i, const char* name) const { return at(i, name) == Py_None ? nullptr : &tensor(i, name); }
+  Tensor* optional_tensor(int i, const char* name) const {
+    return at(i, name) == Py_None ? nullptr : &tensor(i, name);
+  }
 
   int64_t integer(int i, const char* name) const {
     PyObject* item = at(i, name);
     Object number = Object::steal(PyNumber_Index(item));
     if (!number) {
       PyErr_Clear();
-      throw TypeError(message(op_, "(): argument '", name, "' must be int, not ", Py_TYPE(item)->tp_name));
+      throw TypeError(
+          message(op_, "(): argument '", name, "' must be int, not ", Py_TYPE(item)->tp_name));
     }
     int64_t value = PyLong_AsLongLong(number.get());
     if (value == -1 && PyErr_Occurred()) throw PythonError();
@@ -64,7 +67,8 @@ class Args {
   }
   /// A sequence of tensors and None.
   std::vector<Tensor*> indices(int i) const {
-    Object list = Object::steal(PySequence_Fast(at(i, "indices"), "indices must be a sequence of tensors"));
+    Object list =
+        Object::steal(PySequence_Fast(at(i, "indices"), "indices must be a sequence of tensors"));
     if (!list) throw PythonError();
     std::vector<Tensor*> tensors(PySequence_Fast_GET_SIZE(list.get()));
     for (size_t k = 0; k < tensors.size(); ++k) {
@@ -80,7 +84,8 @@ class Args {
   TensorRef index(int i, const char* name = "index") const {
     Tensor& t = tensor(i, name);
     check(t.dtype == DType::int64 || t.dtype == DType::int32 || t.numel == 0, [&] {
-      return message(op_, "(): Expected dtype int32/int64 for ", name, ", but it is ", flambeau::name(t.dtype), ".");
+      return message(op_, "(): Expected dtype int32/int64 for ", name, ", but it is ",
+                     flambeau::name(t.dtype), ".");
     });
     return as_int64(t);
   }
@@ -152,12 +157,15 @@ PyObject* triple(TensorRef first, TensorRef second, TensorRef third) {
 PyObject* returned(Tensor& t) { return TensorRef::borrow(&t).release_py(); }
 
 void check_ordered(const Tensor& t, const char* op) {
-  check(!is_complex(t.dtype), [&] { return message(op, ": complex numbers have no order; input is ", describe(t), "."); });
+  check(!is_complex(t.dtype), [&] {
+    return message(op, ": complex numbers have no order; input is ", describe(t), ".");
+  });
 }
-void check_same_dtype(const Tensor& self, const Tensor& other, const char* op, const char* other_name) {
+void check_same_dtype(const Tensor& self, const Tensor& other, const char* op,
+                      const char* other_name) {
   check(self.dtype == other.dtype, [&] {
-    return message(op, "(): Expected self.dtype to be equal to ", other_name, ".dtype, but they are ", name(self.dtype),
-                   " and ", name(other.dtype), ".");
+    return message(op, "(): Expected self.dtype to be equal to ", other_name,
+                   ".dtype, but they are ", name(self.dtype), " and ", name(other.dtype), ".");
   });
 }
 /// Before a raw write in place: it is allowed, and every element has a place of its own.
@@ -176,7 +184,9 @@ TensorRef apart(Tensor& source, const Tensor& self) {
   return clone(source);
 }
 
-Combine combine_arg(const Args& args, int i) { return static_cast<Combine>(args.integer(i, "combine")); }
+Combine combine_arg(const Args& args, int i) {
+  return static_cast<Combine>(args.integer(i, "combine"));
+}
 
 // ---- reading by index
 
@@ -185,15 +195,18 @@ PyObject* py_gather(const Args& args) {
   int dim = args.dim(1, input);
   TensorRef index = args.index(2);
   check(std::max<int>(1, input.ndim) == std::max<int>(1, index->ndim) || index->numel == 0, [&] {
-    return message("gather(): Index tensor must have the same number of dimensions as input tensor, but index is ",
-                   shape(*index), " and input ", shape(input), ".");
+    return message(
+        "gather(): Index tensor must have the same number of dimensions as input tensor, but index "
+        "is ",
+        shape(*index), " and input ", shape(input), ".");
   });
   TensorRef out = empty(sizes_of(*index), input.dtype);
   if (index->numel == 0) return out.release_py();
   for (int d = 0; d < input.ndim; ++d)
     check(d == dim || index->sizes[d] <= input.sizes[d], [&] {
-      return message("gather(): Size does not match at dimension ", d, ": expected index ", shape(*index),
-                     " to be no larger than self ", shape(input), " apart from dimension ", dim, ".");
+      return message("gather(): Size does not match at dimension ", d, ": expected index ",
+                     shape(*index), " to be no larger than self ", shape(input),
+                     " apart from dimension ", dim, ".");
     });
   Lanes to(*out), from(input), at(*index);
   MaybeReleaseGil release(out->numel);
@@ -206,7 +219,8 @@ PyObject* py_index_select(const Args& args) {
   int dim = args.dim(1, input);
   TensorRef index = args.index(2);
   check<IndexError>(index->ndim <= 1, [&] {
-    return message("index_select(): Index is supposed to be a vector, but it is ", shape(*index), ".");
+    return message("index_select(): Index is supposed to be a vector, but it is ", shape(*index),
+                   ".");
   });
   TensorRef out = empty(with_size(input, dim, index->numel), input.dtype);
   Lanes to(*out), from(input), at(*index);
@@ -219,7 +233,8 @@ PyObject* py_index_select(const Args& args) {
 PyObject* py_embedding(const Args& args) {
   Tensor& weight = args.tensor(0, "weight");
   TensorRef index = args.index(1, "input");
-  check(weight.ndim == 2, [&] { return message("embedding: 'weight' must be 2-D, but it is ", shape(weight), "."); });
+  check(weight.ndim == 2,
+        [&] { return message("embedding: 'weight' must be 2-D, but it is ", shape(weight), "."); });
   Dims sizes = sizes_of(*index);
   sizes.push(weight.sizes[1]);
   TensorRef out = empty(sizes, weight.dtype);
@@ -248,7 +263,8 @@ PyObject* py_index(const Args& args) {
 PyObject* py_take(const Args& args) {
   Tensor& input = args.tensor(0, "input");
   TensorRef index = args.index(1);
-  check<IndexError>(input.numel > 0 || index->numel == 0, [] { return message("take(): tried to take from an empty tensor"); });
+  check<IndexError>(input.numel > 0 || index->numel == 0,
+                    [] { return message("take(): tried to take from an empty tensor"); });
   TensorRef out = empty(sizes_of(*index), input.dtype);
   Strided to = out->strided(), from = input.strided(), at = index->strided();
   {
@@ -270,15 +286,18 @@ PyObject* py_scatter_(const Args& args) {
   if (index->numel == 0) return returned(self);
   for (const auto& [tensor, role] : {std::pair{&self, "self"}, std::pair{&src, "src"}})
     check(std::max<int>(1, tensor->ndim) == std::max<int>(1, index->ndim), [&] {
-      return message(op, "(): Index tensor must have the same number of dimensions as ", role, " tensor, but index is ",
-                     shape(*index), " and ", role, " ", shape(*tensor), ".");
+      return message(op, "(): Index tensor must have the same number of dimensions as ", role,
+                     " tensor, but index is ", shape(*index), " and ", role, " ", shape(*tensor),
+                     ".");
     });
   check_same_dtype(self, src, op, "src");
   for (int d = 0; d < index->ndim; ++d) {
-    check((d == dim || index->sizes[d] <= size_at(self, d)) && index->sizes[d] <= size_at(src, d), [&] {
-      return message(op, "(): Expected index ", shape(*index), " to be no larger than self ", shape(self),
-                     " apart from dimension ", dim, " and to be no larger than src ", shape(src), ".");
-    });
+    check((d == dim || index->sizes[d] <= size_at(self, d)) && index->sizes[d] <= size_at(src, d),
+          [&] {
+            return message(op, "(): Expected index ", shape(*index), " to be no larger than self ",
+                           shape(self), " apart from dimension ", dim,
+                           " and to be no larger than src ", shape(src), ".");
+          });
   }
   check_writable(self, op);
   TensorRef apart_src = apart(src, self), apart_index = apart(*index, self);
@@ -300,13 +319,18 @@ PyObject* py_index_write_(const Args& args) {
   TensorRef index = args.index(2);
   Tensor& source = args.tensor(3, "source");
   const char* op = args.op();
-  check<IndexError>(index->ndim <= 1, [&] { return message(op, "(): Index is supposed to be a vector, but it is ", shape(*index), "."); });
+  check<IndexError>(index->ndim <= 1, [&] {
+    return message(op, "(): Index is supposed to be a vector, but it is ", shape(*index), ".");
+  });
   check_same_dtype(self, source, op, "source");
   Dims wanted = with_size(self, dim, index->numel);
   bool scalars = source.ndim == 0 && self.ndim <= 1 && index->numel == 1;
   check<IndexError>(scalars || sizes_of(source) == wanted, [&] {
-    return message(op, "(): source tensor shape must match self tensor shape, excluding the specified dimension ", dim,
-                   ", where index has ", index->numel, ": expected ", to_string(wanted), ", but it is ", shape(source), ".");
+    return message(
+        op,
+        "(): source tensor shape must match self tensor shape, excluding the specified dimension ",
+        dim, ", where index has ", index->numel, ": expected ", to_string(wanted), ", but it is ",
+        shape(source), ".");
   });
   check_writable(self, op);
   TensorRef apart_source = apart(source, self), apart_index = apart(*index, self);
@@ -328,8 +352,9 @@ PyObject* py_index_put_(const Args& args) {
   bool accumulate = args.flag(3);
   AdvancedIndex index(self, args.indices(1), "index_put_");
   check(self.dtype == values.dtype, [&] {
-    return message("index_put_: Index put requires the source and destination dtypes match, got ", name(self.dtype),
-                   " for the destination and ", name(values.dtype), " for the source.");
+    return message("index_put_: Index put requires the source and destination dtypes match, got ",
+                   name(self.dtype), " for the destination and ", name(values.dtype),
+                   " for the source.");
   });
   const Dims& sizes = index.result_sizes();
   // As in NumPy, superfluous leading dims of size 1 do not matter.
@@ -365,11 +390,14 @@ PyObject* py_put_(const Args& args) {
   bool accumulate = args.flag(3);
   check_same_dtype(self, source, "put_", "source");
   check(index->numel == source.numel, [&] {
-    return message("put_(): Expected source and index to have the same number of elements, but got source.numel() = ",
-                   source.numel, ", index.numel() = ", index->numel, ".");
+    return message(
+        "put_(): Expected source and index to have the same number of elements, but got "
+        "source.numel() = ",
+        source.numel, ", index.numel() = ", index->numel, ".");
   });
   check_writable(self, "put_");
-  TensorRef flat_index = reshape(*index, {index->numel}), flat_source = reshape(*apart(source, self), {index->numel});
+  TensorRef flat_index = reshape(*index, {index->numel}),
+            flat_source = reshape(*apart(source, self), {index->numel});
   Strided to = self.strided(), at = flat_index->strided(), from = flat_source->strided();
   {
     MaybeReleaseGil release(source.numel);
@@ -386,8 +414,8 @@ PyObject* py_nonzero(const Args& args) { return nonzero(args.tensor(0, "input"))
 Tensor& mask_arg(const Args& args, int i) {
   Tensor& mask = args.tensor(i, "mask");
   check(mask.dtype == DType::bool_, [&] {
-    return message(args.op(), ": expected BoolTensor for mask (", args.op(), " only supports boolean masks), but it is ",
-                   name(mask.dtype), ".");
+    return message(args.op(), ": expected BoolTensor for mask (", args.op(),
+                   " only supports boolean masks), but it is ", name(mask.dtype), ".");
   });
   return mask;
 }
@@ -396,7 +424,8 @@ PyObject* py_masked_select(const Args& args) {
   Tensor& input = args.tensor(0, "input");
   Tensor& mask = mask_arg(args, 1);
   Dims sizes = broadcast_sizes(sizes_of(input), sizes_of(mask), "masked_select");
-  Dims input_strides = broadcast_strides(input, sizes), mask_strides = broadcast_strides(mask, sizes);
+  Dims input_strides = broadcast_strides(input, sizes),
+       mask_strides = broadcast_strides(mask, sizes);
   Strided from{input.data(), input.dtype, sizes.n, sizes.v, input_strides.v};
   Strided keep{mask.data(), mask.dtype, sizes.n, sizes.v, mask_strides.v};
   NonzeroCounts counts = count_nonzero(keep);
@@ -414,19 +443,20 @@ PyObject* py_masked_scatter_(const Args& args) {
   Tensor& mask = mask_arg(args, 1);
   Tensor& source = args.tensor(2, "source");
   check(self.dtype == source.dtype, [&] {
-    return message("masked_scatter_: expected self and source to have same dtypes but got ", name(self.dtype), " and ",
-                   name(source.dtype), ".");
+    return message("masked_scatter_: expected self and source to have same dtypes but got ",
+                   name(self.dtype), " and ", name(source.dtype), ".");
   });
   Dims sizes = sizes_of(self);
   check(broadcast_sizes(sizes, sizes_of(mask), "masked_scatter_") == sizes, [&] {
-    return message("masked_scatter_: mask ", shape(mask), " cannot be broadcast to self ", shape(self), ".");
+    return message("masked_scatter_: mask ", shape(mask), " cannot be broadcast to self ",
+                   shape(self), ".");
   });
   Dims mask_strides = broadcast_strides(mask, sizes);
   Strided to = self.strided(), write{mask.data(), mask.dtype, sizes.n, sizes.v, mask_strides.v};
   NonzeroCounts counts = count_nonzero(write);
   check(counts.total() <= source.numel, [&] {
-    return message("masked_scatter_: Number of elements of source < number of ones in mask (", source.numel, " < ",
-                   counts.total(), ").");
+    return message("masked_scatter_: Number of elements of source < number of ones in mask (",
+                   source.numel, " < ", counts.total(), ").");
   });
   check_writable(self, "masked_scatter_");
   TensorRef flat = reshape(*apart(source, self), {source.numel});
@@ -446,7 +476,8 @@ PyObject* py_sort(const Args& args) {
   int dim = args.dim(1, input);
   bool descending = args.flag(2);
   check_ordered(input, "sort");
-  TensorRef values = empty(sizes_of(input), input.dtype), indices = empty(sizes_of(input), DType::int64);
+  TensorRef values = empty(sizes_of(input), input.dtype),
+            indices = empty(sizes_of(input), DType::int64);
   Lanes to(*values), at(*indices), from(input);
   {
     MaybeReleaseGil release(input.numel);
@@ -476,7 +507,8 @@ PyObject* py_topk(const Args& args) {
   bool largest = args.flag(3), sorted = args.flag(4);
   check_ordered(input, "topk");
   check(k >= 0 && k <= size_at(input, dim), [&] {
-    return message("topk: selected index k out of range: k is ", k, ", dim ", dim, " has size ", size_at(input, dim), ".");
+    return message("topk: selected index k out of range: k is ", k, ", dim ", dim, " has size ",
+                   size_at(input, dim), ".");
   });
   Dims sizes = with_size(input, dim, k);
   TensorRef values = empty(sizes, input.dtype), indices = empty(sizes, DType::int64);
@@ -493,7 +525,8 @@ template <class Kernel>
 PyObject* select_one(const Args& args, Tensor& input, int dim, bool keepdim, Kernel&& kernel) {
   check_ordered(input, args.op());
   check<IndexError>(size_at(input, dim) > 0, [&] {
-    return message(args.op(), "(): Expected reduction dim ", dim, " to have non-zero size, but input is ", shape(input), ".");
+    return message(args.op(), "(): Expected reduction dim ", dim,
+                   " to have non-zero size, but input is ", shape(input), ".");
   });
   Dims sizes = with_size(input, dim, 1);
   TensorRef values = empty(sizes, input.dtype), indices = empty(sizes, DType::int64);
@@ -512,22 +545,26 @@ PyObject* py_kthvalue(const Args& args) {
   int64_t k = args.integer(1, "k");
   int dim = args.dim(2, input);
   check(k >= 1 && k <= size_at(input, dim), [&] {
-    return message("kthvalue(): selected number k out of range for dimension ", dim, ": k is ", k, ", the size ", size_at(input, dim), ".");
+    return message("kthvalue(): selected number k out of range for dimension ", dim, ": k is ", k,
+                   ", the size ", size_at(input, dim), ".");
   });
-  return select_one(args, input, dim, args.flag(3), [&](auto& to, auto& at, auto& from) { kthvalue(to, at, from, dim, k); });
+  return select_one(args, input, dim, args.flag(3),
+                    [&](auto& to, auto& at, auto& from) { kthvalue(to, at, from, dim, k); });
 }
 
 PyObject* py_median(const Args& args) {
   Tensor& input = args.tensor(0, "input");
   int dim = args.dim(1, input);
   bool ignore_nan = args.flag(3);
-  return select_one(args, input, dim, args.flag(2), [&](auto& to, auto& at, auto& from) { median(to, at, from, dim, ignore_nan); });
+  return select_one(args, input, dim, args.flag(2),
+                    [&](auto& to, auto& at, auto& from) { median(to, at, from, dim, ignore_nan); });
 }
 
 PyObject* py_mode(const Args& args) {
   Tensor& input = args.tensor(0, "input");
   int dim = args.dim(1, input);
-  return select_one(args, input, dim, args.flag(2), [&](auto& to, auto& at, auto& from) { mode(to, at, from, dim); });
+  return select_one(args, input, dim, args.flag(2),
+                    [&](auto& to, auto& at, auto& from) { mode(to, at, from, dim); });
 }
 
 // ---- searching and counting
@@ -540,16 +577,21 @@ PyObject* py_searchsorted(const Args& args) {
   Tensor* sorter = args.optional_tensor(4, "sorter");
   check_ordered(sequence, "searchsorted");
   check_same_dtype(sequence, values, "searchsorted", "values");
-  check(sequence.ndim > 0, [] { return message("searchsorted(): sorted_sequence must have at least one dimension."); });
+  check(sequence.ndim > 0, [] {
+    return message("searchsorted(): sorted_sequence must have at least one dimension.");
+  });
   bool rows = sequence.ndim == values.ndim;
   for (int d = 0; rows && d + 1 < values.ndim; ++d) rows = sequence.sizes[d] == values.sizes[d];
   check(sequence.ndim == 1 || rows, [&] {
-    return message("searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries ",
-                   "tensor and input value tensor must match, but got ", shape(sequence), " and ", shape(values), ".");
+    return message(
+        "searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
+        "boundaries ",
+        "tensor and input value tensor must match, but got ", shape(sequence), " and ",
+        shape(values), ".");
   });
   check(!sorter || (sorter->dtype == DType::int64 && sizes_of(*sorter) == sizes_of(sequence)), [&] {
-    return message("searchsorted(): sorter must be int64 and have the shape of sorted_sequence ", shape(sequence),
-                   ", but it is ", describe(*sorter), ".");
+    return message("searchsorted(): sorter must be int64 and have the shape of sorted_sequence ",
+                   shape(sequence), ", but it is ", describe(*sorter), ".");
   });
   TensorRef out = empty(sizes_of(values), int32 ? DType::int32 : DType::int64);
   Strided to = out->strided(), in = sequence.strided(), of = values.strided();
@@ -567,13 +609,19 @@ PyObject* py_bincount(const Args& args) {
   Tensor& input = args.tensor(0, "input");
   Tensor* weights = args.optional_tensor(1, "weights");
   int64_t bins = args.integer(2, "minlength");
-  check(input.ndim == 1 && input.dtype == DType::int64, [&] { return message("bincount only supports 1-d non-negative integral inputs."); });
+  check(input.ndim == 1 && input.dtype == DType::int64,
+        [&] { return message("bincount only supports 1-d non-negative integral inputs."); });
   check(bins >= 0, [] { return message("bincount: minlength should be >= 0"); });
-  check(!weights || sizes_of(*weights) == sizes_of(input), [] { return message("bincount: weights should be 1-d and have the same length as input"); });
+  check(!weights || sizes_of(*weights) == sizes_of(input), [] {
+    return message("bincount: weights should be 1-d and have the same length as input");
+  });
   Strided in = input.strided();
   for (int64_t i = 0; i < input.numel; ++i) {
     int64_t value = in.as<int64_t>()[i * in.strides[0]];
-    check(value >= 0, [&] { return message("bincount only supports 1-d non-negative integral inputs; element ", i, " is ", value, "."); });
+    check(value >= 0, [&] {
+      return message("bincount only supports 1-d non-negative integral inputs; element ", i, " is ",
+                     value, ".");
+    });
     bins = std::max(bins, value + 1);
   }
   TensorRef out = zeros({bins}, weights ? weights->dtype : DType::int64);
@@ -606,7 +654,8 @@ PyObject* py_unique(const Args& args) {
   bool consecutive = args.flag(1);
   int64_t n = args.integer(2, "rows"), width = args.integer(3, "width");
   check_ordered(input, "unique");
-  check(input.contiguous && n * width == input.numel, [] { return message("unique: input must be contiguous rows."); });
+  check(input.contiguous && n * width == input.numel,
+        [] { return message("unique: input must be contiguous rows."); });
   Unique found;
   {
     MaybeReleaseGil release(input.numel);
@@ -640,7 +689,8 @@ PyObject* py_running_best(const Args& args) {
   Tensor& input = args.tensor(0, "input");
   int dim = args.dim(1, input);
   check_ordered(input, args.op());
-  TensorRef values = empty(sizes_of(input), input.dtype), indices = empty(sizes_of(input), DType::int64);
+  TensorRef values = empty(sizes_of(input), input.dtype),
+            indices = empty(sizes_of(input), DType::int64);
   Lanes to(*values), at(*indices), from(input);
   {
     MaybeReleaseGil release(input.numel);
@@ -673,7 +723,8 @@ PyObject* py_roll(const Args& args) {
   std::vector<int64_t> shifts = args.integers(1, "shifts");
   std::vector<int> dims = dims_arg(args, 2, input);
   check(shifts.size() == dims.size(), [&] {
-    return message("roll: shifts and dimensions must align. shifts: ", shifts.size(), ", dims: ", dims.size());
+    return message("roll: shifts and dimensions must align. shifts: ", shifts.size(),
+                   ", dims: ", dims.size());
   });
   TensorRef out = empty(sizes_of(input), input.dtype);
   Lanes to(*out), from(input);
@@ -684,7 +735,8 @@ PyObject* py_roll(const Args& args) {
   return out.release_py();
 }
 
-/// IndexError that is a RuntimeError too: PyTorch raises the one or the other, depending on the operator.
+/// IndexError that is a RuntimeError too: PyTorch raises the one or the other, depending on the
+/// operator.
 PyObject* index_range_error = nullptr;
 
 /// A name as a template argument, for the operator's name in its messages.
@@ -708,7 +760,8 @@ PyObject* entry(PyObject*, PyObject* const* items, Py_ssize_t n) {
 
 template <Name name, PyObject* (*body)(const Args&)>
 constexpr PyMethodDef method() {
-  return {name.text, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entry<name, body>)), METH_FASTCALL, nullptr};
+  return {name.text, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entry<name, body>)),
+          METH_FASTCALL, nullptr};
 }
 
 PyMethodDef methods[] = {
@@ -749,8 +802,15 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyModuleDef module_definition = {PyModuleDef_HEAD_INIT, "flambeau._core.indexing", nullptr, -1, methods,
-                                 nullptr,               nullptr,                   nullptr, nullptr};
+PyModuleDef module_definition = {PyModuleDef_HEAD_INIT,
+                                 "flambeau._core.indexing",
+                                 nullptr,
+                                 -1,
+                                 methods,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr};
 
 }  // namespace
 
@@ -758,8 +818,10 @@ void initialize_indexing(PyObject* core) {
   Object module = Object::steal(PyModule_Create(&module_definition));
   Object bases = Object::steal(PyTuple_Pack(2, PyExc_IndexError, PyExc_RuntimeError));
   if (!module || !bases) throw PythonError();
-  index_range_error = PyErr_NewExceptionWithDoc("flambeau.IndexRangeError", "An index outside of its dimension.", bases.get(), nullptr);
-  if (!index_range_error || PyModule_AddObjectRef(module.get(), "IndexRangeError", index_range_error) < 0 ||
+  index_range_error = PyErr_NewExceptionWithDoc(
+      "flambeau.IndexRangeError", "An index outside of its dimension.", bases.get(), nullptr);
+  if (!index_range_error ||
+      PyModule_AddObjectRef(module.get(), "IndexRangeError", index_range_error) < 0 ||
       PyModule_AddObjectRef(core, "indexing", module.get()) < 0)
     throw PythonError();
 }

@@ -14,7 +14,8 @@ namespace {
 /// A tuple of 1 to 3 integers as the last entries of three; those before are `otherwise`.
 void read_three(const Args& a, int i, int64_t otherwise, int64_t (&to)[3]) {
   Dims dims = to_dims(a[i], a.function());
-  check(dims.n >= 1 && dims.n <= 3, [&] { return message(a.function(), ": 1 to 3 spatial dimensions, not ", dims.n, "."); });
+  check(dims.n >= 1 && dims.n <= 3,
+        [&] { return message(a.function(), ": 1 to 3 spatial dimensions, not ", dims.n, "."); });
   std::fill(to, to + 3, otherwise);
   std::copy(dims.v, dims.v + dims.n, to + 3 - dims.n);
 }
@@ -36,7 +37,8 @@ TensorRef bias_of(const Args& a, int i, DType dtype, int64_t n) {
   if (!a.given(i)) return {};
   Tensor& bias = a.tensor(i);
   check(bias.dtype == dtype && bias.ndim == 1 && bias.numel == n, [&] {
-    return message(a.function(), ": bias must be ", name(dtype), " (", n, ",), not ", describe(bias), ".");
+    return message(a.function(), ": bias must be ", name(dtype), " (", n, ",), not ",
+                   describe(bias), ".");
   });
   return contiguous(bias);
 }
@@ -49,12 +51,14 @@ Dims result_sizes(int64_t n, int64_t channels, const int64_t (&space)[3], int nd
 }
 
 int64_t flop_of(const ConvShape& s) {
-  return s.N * s.O * s.out[0] * s.out[1] * s.out[2] * (s.C / s.groups) * s.kernel[0] * s.kernel[1] * s.kernel[2];
+  return s.N * s.O * s.out[0] * s.out[1] * s.out[2] * (s.C / s.groups) * s.kernel[0] * s.kernel[1] *
+         s.kernel[2];
 }
 
 /// _conv_forward(input, weight, bias, out_sizes, stride, padding, dilation, groups, relu=False)
 PyObject* py_forward(const Call& call) {
-  Args a("_conv_forward", call, {"input", "weight", "bias", "out", "stride", "padding", "dilation", "groups", "relu"}, 8);
+  Args a("_conv_forward", call,
+         {"input", "weight", "bias", "out", "stride", "padding", "dilation", "groups", "relu"}, 8);
   TensorRef input = contiguous(a.tensor(0)), weight = contiguous(a.tensor(1));
   ConvShape shape;
   shape.dtype = input->dtype;
@@ -67,14 +71,16 @@ PyObject* py_forward(const Call& call) {
   TensorRef output = empty(result_sizes(shape.N, shape.O, shape.out, input->ndim), shape.dtype);
   {
     LongWork unlocked(flop_of(shape) > 20000);
-    conv_forward(shape, input->data(), weight->data(), bias ? bias->data() : nullptr, a.truth(8), output->data());
+    conv_forward(shape, input->data(), weight->data(), bias ? bias->data() : nullptr, a.truth(8),
+                 output->data());
   }
   return output.release_py();
 }
 
 /// _conv_backward_input(grad_output, weight, bias, in_sizes, stride, padding, dilation, groups)
 PyObject* py_backward_input(const Call& call) {
-  Args a("_conv_backward_input", call, {"grad_output", "weight", "bias", "sizes", "stride", "padding", "dilation", "groups"}, 8);
+  Args a("_conv_backward_input", call,
+         {"grad_output", "weight", "bias", "sizes", "stride", "padding", "dilation", "groups"}, 8);
   TensorRef grad = contiguous(a.tensor(0)), weight = contiguous(a.tensor(1));
   ConvShape shape;
   shape.dtype = grad->dtype;
@@ -87,14 +93,16 @@ PyObject* py_backward_input(const Call& call) {
   TensorRef result = empty(result_sizes(shape.N, shape.C, shape.in, grad->ndim), shape.dtype);
   {
     LongWork unlocked(flop_of(shape) > 20000);
-    conv_backward_input(shape, grad->data(), weight->data(), bias ? bias->data() : nullptr, result->data());
+    conv_backward_input(shape, grad->data(), weight->data(), bias ? bias->data() : nullptr,
+                        result->data());
   }
   return result.release_py();
 }
 
 /// _conv_backward_weight(grad_output, input, kernel_sizes, stride, padding, dilation, groups)
 PyObject* py_backward_weight(const Call& call) {
-  Args a("_conv_backward_weight", call, {"grad_output", "input", "kernel", "stride", "padding", "dilation", "groups"}, 7);
+  Args a("_conv_backward_weight", call,
+         {"grad_output", "input", "kernel", "stride", "padding", "dilation", "groups"}, 7);
   TensorRef grad = contiguous(a.tensor(0)), input = contiguous(a.tensor(1));
   ConvShape shape;
   shape.dtype = input->dtype;
@@ -103,7 +111,8 @@ PyObject* py_backward_weight(const Call& call) {
   read_three(a, 2, 1, shape.kernel);
   read_window(a, 3, shape);
   shape.N = input->sizes[0], shape.C = input->sizes[1], shape.O = grad->sizes[1];
-  TensorRef result = empty(result_sizes(shape.O, shape.C / shape.groups, shape.kernel, input->ndim), shape.dtype);
+  TensorRef result =
+      empty(result_sizes(shape.O, shape.C / shape.groups, shape.kernel, input->ndim), shape.dtype);
   {
     LongWork unlocked(flop_of(shape) > 20000);
     conv_backward_weight(shape, grad->data(), input->data(), result->data());
@@ -129,7 +138,8 @@ PyObject* py_backward_bias(const Call& call) {
 
 const NativeEntry functions[] = {
     {"_conv_forward", py_forward, "Convolution of checked arguments, without history."},
-    {"_conv_backward_input", py_backward_input, "Its gradient for the input: transposed convolution."},
+    {"_conv_backward_input", py_backward_input,
+     "Its gradient for the input: transposed convolution."},
     {"_conv_backward_weight", py_backward_weight, "Its gradient for the weight."},
     {"_conv_backward_bias", py_backward_bias, "Its gradient for the bias."},
     {nullptr, nullptr, nullptr}};

@@ -17,7 +17,8 @@ struct Options {
   Tensor* out = nullptr;
 };
 
-/// Reads dtype=, device=, requires_grad= ...; what is not an option is left to `rest` (name, value).
+/// Reads dtype=, device=, requires_grad= ...; what is not an option is left to `rest` (name,
+/// value).
 template <class Rest>
 Options read_options(const Call& call, const char* function, Rest&& rest) {
   Options o;
@@ -35,15 +36,19 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
       o.requires_grad = PyObject_IsTrue(value) == 1;
     } else if (strcmp(key, "out") == 0) {
       if (value == Py_None) continue;
-      check<TypeError>(is_tensor(value), [&] { return message(function, "(): argument 'out' must be Tensor."); });
+      check<TypeError>(is_tensor(value),
+                       [&] { return message(function, "(): argument 'out' must be Tensor."); });
       o.out = as_tensor(value);
-    } else if (strcmp(key, "pin_memory") == 0 || strcmp(key, "layout") == 0 || strcmp(key, "memory_format") == 0 || strcmp(key, "names") == 0) {
+    } else if (strcmp(key, "pin_memory") == 0 || strcmp(key, "layout") == 0 ||
+               strcmp(key, "memory_format") == 0 || strcmp(key, "names") == 0) {
       // Pinned memory and layouts other than strided exist for other devices and kinds of tensors.
       if (strcmp(key, "pin_memory") == 0 || value == Py_None) continue;
       Object text = Object::steal(PyObject_Str(value));
       const char* s = text ? PyUnicode_AsUTF8(text.get()) : "";
-      bool known = strstr(s, "strided") || strstr(s, "contiguous_format") || strstr(s, "preserve_format");
-      check<NotImplementedError>(known, [&] { return message(function, "(): ", key, "=", s, " is not supported."); });
+      bool known =
+          strstr(s, "strided") || strstr(s, "contiguous_format") || strstr(s, "preserve_format");
+      check<NotImplementedError>(
+          known, [&] { return message(function, "(): ", key, "=", s, " is not supported."); });
     } else {
       throw TypeError(message(function, "() got an unexpected keyword argument '", key, "'."));
     }
@@ -64,11 +69,18 @@ TensorRef sized(const Call& call, const char* function) {
     size = value;
     return true;
   });
-  Dims dims = size ? to_dims(size, function) : rest_as_dims(Call{call.args, call.n, nullptr}, 0, function, "size");
+  Dims dims = size ? to_dims(size, function)
+                   : rest_as_dims(Call{call.args, call.n, nullptr}, 0, function, "size");
   for (int d = 0; d < dims.n; ++d)
-    check(dims[d] >= 0, [&] { return message(function, ": Trying to create tensor with negative dimension ", dims[d], ": ", to_string(dims), "."); });
+    check(dims[d] >= 0, [&] {
+      return message(function, ": Trying to create tensor with negative dimension ", dims[d], ": ",
+                     to_string(dims), ".");
+    });
   if (o.out) {
-    check(!o.has_dtype || o.dtype == o.out->dtype, [&] { return message(function, ": dtype ", name(o.dtype), " does not match dtype of out parameter (", name(o.out->dtype), ")."); });
+    check(!o.has_dtype || o.dtype == o.out->dtype, [&] {
+      return message(function, ": dtype ", name(o.dtype),
+                     " does not match dtype of out parameter (", name(o.out->dtype), ").");
+    });
     resize_storage(o.out->storage, (o.out->offset + dims.product()) * itemsize(o.out->dtype));
     set_layout(*o.out, dims, contiguous_strides(dims), o.out->offset);
     o.out->bump_version(function);
@@ -90,7 +102,8 @@ PyObject* py_ones(const Call& call) {
 }
 
 PyObject* py_full(const Call& call) {
-  PyObject *size = call.n > 0 ? call.args[0] : nullptr, *value = call.n > 1 ? call.args[1] : nullptr;
+  PyObject *size = call.n > 0 ? call.args[0] : nullptr,
+           *value = call.n > 1 ? call.args[1] : nullptr;
   Options o = read_options(call, "full", [&](const char* key, PyObject* v) {
     if (strcmp(key, "size") == 0) return size = v, true;
     if (strcmp(key, "fill_value") == 0) return value = v, true;
@@ -99,11 +112,15 @@ PyObject* py_full(const Call& call) {
   check<TypeError>(size && value, [] { return message("full() needs size and fill_value."); });
   Object number = Object::borrow(value);
   if (is_tensor(value)) {
-    check(as_tensor(value)->numel == 1, [] { return message("full(): fill_value must be a number."); });
+    check(as_tensor(value)->numel == 1,
+          [] { return message("full(): fill_value must be a number."); });
     number = Object::steal(load_number(as_tensor(value)->data(), as_tensor(value)->dtype));
     if (!o.has_dtype) o.dtype = as_tensor(value)->dtype, o.has_dtype = true;
   }
-  check<TypeError>(is_number(number.get()), [&] { return message("full(): argument 'fill_value' must be a number, not ", Py_TYPE(value)->tp_name, "."); });
+  check<TypeError>(is_number(number.get()), [&] {
+    return message("full(): argument 'fill_value' must be a number, not ", Py_TYPE(value)->tp_name,
+                   ".");
+  });
   Dims dims = to_dims(size, "full");
   TensorRef t;
   if (o.out) {
@@ -119,11 +136,14 @@ PyObject* py_full(const Call& call) {
 
 TensorRef like(const Call& call, const char* function) {
   Call options{call.args + (call.n ? 1 : 0), 0, call.names};
-  check<TypeError>(call.n == 1 && is_tensor(call.args[0]), [&] { return message(function, "(): argument 'input' (position 1) must be Tensor."); });
+  check<TypeError>(call.n == 1 && is_tensor(call.args[0]), [&] {
+    return message(function, "(): argument 'input' (position 1) must be Tensor.");
+  });
   Tensor& t = *as_tensor(call.args[0]);
   bool contiguous_wanted = false;
   Options o = read_options(options, function, [&](const char* key, PyObject* value) {
-    if (strcmp(key, "memory_format") != 0 || value == Py_None) return strcmp(key, "memory_format") == 0;
+    if (strcmp(key, "memory_format") != 0 || value == Py_None)
+      return strcmp(key, "memory_format") == 0;
     Object text = Object::steal(PyObject_Str(value));
     contiguous_wanted = strstr(PyUnicode_AsUTF8(text.get()), "contiguous_format") != nullptr;
     return true;
@@ -146,34 +166,53 @@ PyObject* py_ones_like(const Call& call) {
 PyObject* py_empty_strided(const Call& call) {
   check<TypeError>(call.n == 2, [] { return message("empty_strided() takes size and stride."); });
   Options o = read_options(call, "empty_strided", [](const char*, PyObject*) { return false; });
-  Dims sizes = to_dims(call.args[0], "empty_strided"), strides = to_dims(call.args[1], "empty_strided");
-  check(sizes.n == strides.n, [] { return message("empty_strided: dimensionality of sizes and strides must match."); });
-  for (int d = 0; d < sizes.n; ++d) check(sizes[d] >= 0 && strides[d] >= 0, [] { return message("empty_strided: negative sizes or strides."); });
+  Dims sizes = to_dims(call.args[0], "empty_strided"),
+       strides = to_dims(call.args[1], "empty_strided");
+  check(sizes.n == strides.n,
+        [] { return message("empty_strided: dimensionality of sizes and strides must match."); });
+  for (int d = 0; d < sizes.n; ++d)
+    check(sizes[d] >= 0 && strides[d] >= 0,
+          [] { return message("empty_strided: negative sizes or strides."); });
   return finish(empty_strided(sizes, strides, o.dtype), o).release_py();
 }
 
-// ------------------------------------------------------------------------------------ from foreign memory
+// ------------------------------------------------------------------------------------ from foreign
+// memory
 
 DType dtype_of_format(const char* format, int64_t size, const char* function) {
   if (*format == '=' || *format == '<' || *format == '@' || *format == '|') ++format;
   check<TypeError>(*format != '>' && *format != '!', [&] {
-    return message(function, ": given array has byte order different from the native byte order. Convert it first: array.astype(array.dtype.newbyteorder('=')).");
+    return message(function,
+                   ": given array has byte order different from the native byte order. Convert it "
+                   "first: array.astype(array.dtype.newbyteorder('=')).");
   });
   switch (*format) {
     case '?': return DType::bool_;
     case 'e': return DType::float16;
     case 'f': return DType::float32;
     case 'd': return DType::float64;
-    case 'Z': return format[1] == 'f' ? DType::complex64 : format[1] == 'd' ? DType::complex128 : throw TypeError(message(function, ": complex long double is not supported."));
+    case 'Z':
+      return format[1] == 'f' ? DType::complex64
+             : format[1] == 'd'
+                 ? DType::complex128
+                 : throw TypeError(message(function, ": complex long double is not supported."));
     case 'b': return DType::int8;
-    case 'B': case 'c': return DType::uint8;
-    case 'h': case 'i': case 'l': case 'q': case 'n':
-      return size == 2 ? DType::int16 : size == 4 ? DType::int32 : DType::int64;
-    case 'H': case 'I': case 'L': case 'Q': case 'N':
-      return size == 2 ? DType::uint16 : size == 4 ? DType::uint32 : DType::uint64;
+    case 'B':
+    case 'c': return DType::uint8;
+    case 'h':
+    case 'i':
+    case 'l':
+    case 'q':
+    case 'n': return size == 2 ? DType::int16 : size == 4 ? DType::int32 : DType::int64;
+    case 'H':
+    case 'I':
+    case 'L':
+    case 'Q':
+    case 'N': return size == 2 ? DType::uint16 : size == 4 ? DType::uint32 : DType::uint64;
   }
   throw TypeError(message(function, ": can't convert an array of format '", format,
-                          "'. The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, "
+                          "'. The only supported types are: float64, float32, float16, complex64, "
+                          "complex128, int64, int32, int16, int8, "
                           "uint64, uint32, uint16, uint8, and bool."));
 }
 
@@ -201,20 +240,28 @@ TensorRef share_buffer(PyObject* o, const char* function) {
   int64_t span = 1;
   for (int d = 0; d < v.ndim; ++d) {
     check<ValueError>(v.strides[d] >= 0 || v.shape[d] <= 1, [&] {
-      return message(function, ": at least one stride in the given numpy array is negative, and tensors with negative strides are "
-                               "not currently supported. Use array.copy().");
+      return message(function,
+                     ": at least one stride in the given numpy array is negative, and tensors with "
+                     "negative strides are "
+                     "not currently supported. Use array.copy().");
     });
     check<ValueError>(v.strides[d] % v.itemsize == 0, [&] {
-      return message(function, ": given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.");
+      return message(function,
+                     ": given numpy array strides not a multiple of the element byte size. Copy "
+                     "the numpy array to reallocate the memory.");
     });
     sizes.push(v.shape[d]);
     strides.push(v.shape[d] <= 1 ? 1 : v.strides[d] / v.itemsize);
     if (v.shape[d] == 0) span = 0;
     if (span) span += (v.shape[d] - 1) * strides[d];
   }
-  if (!writable && PyErr_WarnEx(PyExc_UserWarning,
-                                "The given NumPy array is not writable, and flambeau does not support non-writable tensors. Writing "
-                                "to the tensor would change the supposedly non-writable array: copy it, or do not write.", 1) < 0)
+  if (!writable &&
+      PyErr_WarnEx(
+          PyExc_UserWarning,
+          "The given NumPy array is not writable, and flambeau does not support non-writable "
+          "tensors. Writing "
+          "to the tensor would change the supposedly non-writable array: copy it, or do not write.",
+          1) < 0)
     throw PythonError();
   // The memoryview keeps the buffer's owner alive.
   Object owner = Object::steal(PyMemoryView_FromObject(o));
@@ -230,18 +277,22 @@ PyObject* py_from_buffer(const Call& call) {
   return share_buffer(a[0], "from_numpy").release_py();
 }
 
-/// _wrap_memory(address, nbytes, owner, dtype, sizes, strides, offset): a tensor over memory that owner keeps alive.
+/// _wrap_memory(address, nbytes, owner, dtype, sizes, strides, offset): a tensor over memory that
+/// owner keeps alive.
 PyObject* py_wrap_memory(const Call& call) {
-  Args a("_wrap_memory", call, {"address", "nbytes", "owner", "dtype", "size", "stride", "offset"}, 6);
+  Args a("_wrap_memory", call, {"address", "nbytes", "owner", "dtype", "size", "stride", "offset"},
+         6);
   void* address = PyLong_AsVoidPtr(a[0]);
   if (!address && PyErr_Occurred()) throw PythonError();
   Storage* s = wrap_storage(address, a.integer(1), a[2]);
-  TensorRef t = make_tensor(s, to_dtype_value(a[3], "_wrap_memory"), to_dims(a[4], "_wrap_memory"), to_dims(a[5], "_wrap_memory"), a.integer(6, 0));
+  TensorRef t = make_tensor(s, to_dtype_value(a[3], "_wrap_memory"), to_dims(a[4], "_wrap_memory"),
+                            to_dims(a[5], "_wrap_memory"), a.integer(6, 0));
   release(s);
   return t.release_py();
 }
 
-// ------------------------------------------------------------------------------------ from Python data
+// ------------------------------------------------------------------------------------ from Python
+// data
 
 bool is_list(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
 
@@ -252,25 +303,32 @@ void inspect(PyObject* data, int depth, Dims& sizes, bool& sized, Promotion& pro
     Py_ssize_t n = PySequence_Fast_GET_SIZE(data);
     if (!sized) sizes.push(n);
     check<ValueError>(depth < sizes.n && sizes[depth] == n, [&] {
-      return depth < sizes.n ? message("tensor: expected sequence of length ", sizes[depth], " at dim ", depth, " (got ", n, ").")
+      return depth < sizes.n ? message("tensor: expected sequence of length ", sizes[depth],
+                                       " at dim ", depth, " (got ", n, ").")
                              : message("tensor: nested sequences of different depth.");
     });
-    for (Py_ssize_t i = 0; i < n; ++i) inspect(PySequence_Fast_GET_ITEM(data, i), depth + 1, sizes, sized, promotion, any);
+    for (Py_ssize_t i = 0; i < n; ++i)
+      inspect(PySequence_Fast_GET_ITEM(data, i), depth + 1, sizes, sized, promotion, any);
     if (n == 0) sized = true;
     return;
   }
   if (is_tensor(data)) {
     Tensor& t = *as_tensor(data);
-    check<ValueError>(t.numel == 1, [&] { return message("tensor: only one element tensors can be converted to Python scalars, not ", shape(t), "."); });
+    check<ValueError>(t.numel == 1, [&] {
+      return message("tensor: only one element tensors can be converted to Python scalars, not ",
+                     shape(t), ".");
+    });
     promotion.dtype_with_dims(t.dtype);
     any = sized = true;
     return;
   }
   check<TypeError>(promotion.number(data), [&] {
-    return PyUnicode_Check(data) ? message("tensor: new(): invalid data type 'str'.")
-                                 : message("tensor: could not infer dtype of ", Py_TYPE(data)->tp_name, ".");
+    return PyUnicode_Check(data)
+               ? message("tensor: new(): invalid data type 'str'.")
+               : message("tensor: could not infer dtype of ", Py_TYPE(data)->tp_name, ".");
   });
-  check<ValueError>(depth == sizes.n, [&] { return message("tensor: nested sequences of different depth."); });
+  check<ValueError>(depth == sizes.n,
+                    [&] { return message("tensor: nested sequences of different depth."); });
   any = sized = true;
 }
 
@@ -300,7 +358,8 @@ Object plain_lists(PyObject* data) {
     }
     if (!change) return Object::borrow(data);
     Object list = Object::steal(PyList_New(n));
-    for (Py_ssize_t i = 0; i < n; ++i) PyList_SET_ITEM(list.get(), i, plain_lists(PySequence_Fast_GET_ITEM(data, i)).release());
+    for (Py_ssize_t i = 0; i < n; ++i)
+      PyList_SET_ITEM(list.get(), i, plain_lists(PySequence_Fast_GET_ITEM(data, i)).release());
     return list;
   }
   if (is_tensor(data)) {
@@ -310,7 +369,9 @@ Object plain_lists(PyObject* data) {
     return list;
   }
   if (!is_number(data) && !PyUnicode_Check(data) && PySequence_Check(data)) {
-    PyObject* has = PyObject_HasAttrString(data, "tolist") ? PyObject_CallMethod(data, "tolist", nullptr) : PySequence_List(data);
+    PyObject* has = PyObject_HasAttrString(data, "tolist")
+                        ? PyObject_CallMethod(data, "tolist", nullptr)
+                        : PySequence_List(data);
     Object list = Object::steal(has);
     if (!list) throw PythonError();
     return plain_lists(list.get());
@@ -322,10 +383,13 @@ TensorRef from_data(PyObject* data, bool has_dtype, DType dtype, bool copy, cons
   if (is_tensor(data)) {
     Tensor& t = *as_tensor(data);
     GradModeGuard keep(copy ? false : grad_mode_enabled);
-    TensorRef r = has_dtype && dtype != t.dtype ? to_dtype(t, dtype) : copy ? clone(t) : TensorRef::borrow(&t);
+    TensorRef r = has_dtype && dtype != t.dtype ? to_dtype(t, dtype)
+                  : copy                        ? clone(t)
+                                                : TensorRef::borrow(&t);
     return copy && requires_grad(*r) ? detach(*r) : r;
   }
-  if (!is_list(data) && !is_number(data) && PyObject_CheckBuffer(data) && !PyBytes_Check(data) && !PyByteArray_Check(data)) {
+  if (!is_list(data) && !is_number(data) && PyObject_CheckBuffer(data) && !PyBytes_Check(data) &&
+      !PyByteArray_Check(data)) {
     Buffer probe;
     if (PyObject_GetBuffer(data, &probe.view, PyBUF_STRIDED_RO | PyBUF_FORMAT) == 0) {
       probe.open = true;
@@ -374,13 +438,23 @@ TensorRef from_data(PyObject* data, bool has_dtype, DType dtype, bool copy, cons
 
 PyObject* py_tensor(const Call& call) {
   PyObject* data = call.n > 0 ? call.args[0] : nullptr;
-  check<TypeError>(call.n <= 1, [] { return message("tensor() takes 1 positional argument; dtype, device and requires_grad are keywords."); });
-  Options o = read_options(call, "tensor", [&](const char* key, PyObject* v) { return strcmp(key, "data") == 0 ? data = v, true : false; });
-  check<TypeError>(data != nullptr, [] { return message("tensor() missing 1 required positional argument: 'data'."); });
+  check<TypeError>(call.n <= 1, [] {
+    return message(
+        "tensor() takes 1 positional argument; dtype, device and requires_grad are keywords.");
+  });
+  Options o = read_options(call, "tensor", [&](const char* key, PyObject* v) {
+    return strcmp(key, "data") == 0 ? data = v, true : false;
+  });
+  check<TypeError>(data != nullptr, [] {
+    return message("tensor() missing 1 required positional argument: 'data'.");
+  });
   if (is_tensor(data) &&
-      PyErr_WarnEx(PyExc_UserWarning,
-                   "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
-                   "sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor).", 1) < 0)
+      PyErr_WarnEx(
+          PyExc_UserWarning,
+          "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() "
+          "or "
+          "sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor).",
+          1) < 0)
     throw PythonError();
   return finish(from_data(data, o.has_dtype, o.dtype, true, "tensor"), o).release_py();
 }
@@ -388,21 +462,28 @@ PyObject* py_tensor(const Call& call) {
 PyObject* py_as_tensor(const Call& call) {
   PyObject* data = call.n > 0 ? call.args[0] : nullptr;
   if (call.n == 2 || call.n == 3) {
-    check<TypeError>(is_dtype(call.args[1]) || call.args[1] == Py_None, [] { return message("as_tensor(): argument 'dtype' must be torch.dtype."); });
+    check<TypeError>(is_dtype(call.args[1]) || call.args[1] == Py_None,
+                     [] { return message("as_tensor(): argument 'dtype' must be torch.dtype."); });
   }
-  Options o = read_options(call, "as_tensor", [&](const char* key, PyObject* v) { return strcmp(key, "data") == 0 ? data = v, true : false; });
-  if (call.n >= 2 && is_dtype(call.args[1])) o.dtype = to_dtype_value(call.args[1], "as_tensor"), o.has_dtype = true;
+  Options o = read_options(call, "as_tensor", [&](const char* key, PyObject* v) {
+    return strcmp(key, "data") == 0 ? data = v, true : false;
+  });
+  if (call.n >= 2 && is_dtype(call.args[1]))
+    o.dtype = to_dtype_value(call.args[1], "as_tensor"), o.has_dtype = true;
   if (call.n >= 3) check_device(call.args[2], "as_tensor");
-  check<TypeError>(data != nullptr, [] { return message("as_tensor() missing 1 required positional argument: 'data'."); });
+  check<TypeError>(data != nullptr, [] {
+    return message("as_tensor() missing 1 required positional argument: 'data'.");
+  });
   return from_data(data, o.has_dtype, o.dtype, false, "as_tensor").release_py();
 }
 
-/// _make_subclass(cls, data, requires_grad=False): data's memory as an instance of a Tensor subclass.
+/// _make_subclass(cls, data, requires_grad=False): data's memory as an instance of a Tensor
+/// subclass.
 PyObject* py_make_subclass(const Call& call) {
   Args a("_make_subclass", call, {"cls", "data", "requires_grad", "require_grad"}, 2);
-  check<TypeError>(PyType_Check(a[0]) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(a[0]), tensor_type), [] {
-    return message("_make_subclass(): cls must be a subclass of Tensor.");
-  });
+  check<TypeError>(
+      PyType_Check(a[0]) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(a[0]), tensor_type),
+      [] { return message("_make_subclass(): cls must be a subclass of Tensor."); });
   TensorRef t = retype(a.tensor(1), reinterpret_cast<PyTypeObject*>(a[0]));
   if (a.truth(2) || a.truth(3)) mark_requires_grad(*t, true);
   return t.release_py();
@@ -419,7 +500,8 @@ const NativeEntry entries[] = {
     {"empty_strided", py_empty_strided, "An uninitialised tensor of the given sizes and strides."},
     {"tensor", py_tensor, "A new tensor with a copy of data: numbers, nested sequences, arrays."},
     {"as_tensor", py_as_tensor, "data as a tensor, without a copy where that is possible."},
-    {"from_numpy", py_from_buffer, "A tensor over the memory of a NumPy array; both see each other's writes."},
+    {"from_numpy", py_from_buffer,
+     "A tensor over the memory of a NumPy array; both see each other's writes."},
     {"_wrap_memory", py_wrap_memory, "A tensor over foreign memory."},
     {"_make_subclass", py_make_subclass, "A tensor's memory as an instance of a subclass."},
     {nullptr, nullptr, nullptr}};

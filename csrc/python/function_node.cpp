@@ -1,5 +1,5 @@
-// Operators whose backward is a Python function: autograd.Function and the primitives of flambeau/ops.
-// The node itself is the `ctx` that forward and backward see.
+// Operators whose backward is a Python function: autograd.Function and the primitives of
+// flambeau/ops. The node itself is the `ctx` that forward and backward see.
 #include <Python.h>
 #include <structmember.h>
 
@@ -13,13 +13,13 @@ namespace {
 
 struct FunctionNode {
   Node node;
-  Object backward;              // backward(ctx, *grad_outputs)
-  Object to_save;               // until the outputs are known
+  Object backward;  // backward(ctx, *grad_outputs)
+  Object to_save;   // until the outputs are known
   Object dirty, non_differentiable;
   Object needs_input_grad;
   std::vector<Saved> saved;
-  std::vector<bool> is_none;    // places of save_for_backward that held None
-  std::vector<int> group;       // for each argument: how many edges it has; -1: none, -2: a list follows
+  std::vector<bool> is_none;  // places of save_for_backward that held None
+  std::vector<int> group;  // for each argument: how many edges it has; -1: none, -2: a list follows
   std::vector<int> group_size;
   std::vector<DType> result_dtypes;
   std::vector<bool> result_is_tensor;  // other results (None, numbers) get None for a gradient
@@ -35,27 +35,36 @@ void function_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inpu
   Py_INCREF(node->py());
   PyTuple_SET_ITEM(args.get(), 0, node->py());
   for (uint32_t i = 0; i < node->n_results; ++i) {
-    if (!grad_outputs[i] && self.materialize && i < self.result_dtypes.size() && self.result_is_tensor[i]) grad_outputs[i] = zeros(node->results[i].dims(), self.result_dtypes[i]);
+    if (!grad_outputs[i] && self.materialize && i < self.result_dtypes.size() &&
+        self.result_is_tensor[i])
+      grad_outputs[i] = zeros(node->results[i].dims(), self.result_dtypes[i]);
     PyObject* g = grad_outputs[i] ? grad_outputs[i].py() : Py_None;
     Py_INCREF(g);
     PyTuple_SET_ITEM(args.get(), 1 + i, g);
   }
   Object result = Object::steal(PyObject_Call(self.backward.get(), args.get(), nullptr));
   if (!result) throw PythonError();
-  Object tuple = Object::steal(PyTuple_Check(result.get()) ? (Py_INCREF(result.get()), result.get()) : PyTuple_Pack(1, result.get()));
-  Py_ssize_t given = PyTuple_GET_SIZE(tuple.get()), wanted = static_cast<Py_ssize_t>(self.group.size());
+  Object tuple = Object::steal(PyTuple_Check(result.get()) ? (Py_INCREF(result.get()), result.get())
+                                                           : PyTuple_Pack(1, result.get()));
+  Py_ssize_t given = PyTuple_GET_SIZE(tuple.get()),
+             wanted = static_cast<Py_ssize_t>(self.group.size());
   for (Py_ssize_t i = wanted; i < given; ++i)
     check(PyTuple_GET_ITEM(tuple.get(), i) == Py_None, [&] {
-      return message("function ", node->name(), " returned an incorrect number of gradients (expected ", wanted, ", got ", given, ").");
+      return message("function ", node->name(),
+                     " returned an incorrect number of gradients (expected ", wanted, ", got ",
+                     given, ").");
     });
   check(given >= wanted || given == 1, [&] {
-    return message("function ", node->name(), " returned an incorrect number of gradients (expected ", wanted, ", got ", given, ").");
+    return message("function ", node->name(),
+                   " returned an incorrect number of gradients (expected ", wanted, ", got ", given,
+                   ").");
   });
   uint32_t edge = 0;
   auto put = [&](PyObject* g) {
     if (g != Py_None) {
       check<TypeError>(is_tensor(g), [&] {
-        return message("function ", node->name(), ": expected Tensor or None as a gradient (got ", Py_TYPE(g)->tp_name, ").");
+        return message("function ", node->name(), ": expected Tensor or None as a gradient (got ",
+                       Py_TYPE(g)->tp_name, ").");
       });
       if (node->edges[edge].node) grad_inputs[edge] = TensorRef::borrow(as_tensor(g));
     }
@@ -70,7 +79,8 @@ void function_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inpu
       Object list = g == Py_None ? Object() : Object::steal(PySequence_List(g));
       if (g != Py_None && !list) throw PythonError();
       check(!list || PyList_GET_SIZE(list.get()) == count, [&] {
-        return message("function ", node->name(), ": a list of ", count, " tensors needs as many gradients.");
+        return message("function ", node->name(), ": a list of ", count,
+                       " tensors needs as many gradients.");
       });
       for (int k = 0; k < count; ++k) put(list ? PyList_GET_ITEM(list.get(), k) : Py_None);
     }
@@ -85,7 +95,8 @@ void function_release(Node* node) {
 const NodeKind function_kind = {function_backward, function_release, destroy_as<FunctionNode>};
 PyTypeObject* function_node_type = nullptr;
 
-// ------------------------------------------------------------------------------------ ctx as Python sees it
+// ------------------------------------------------------------------------------------ ctx as
+// Python sees it
 
 PyObject* ctx_save(PyObject* o, PyObject* args) {
   function_of(o).to_save = Object::borrow(args);
@@ -136,17 +147,23 @@ PyObject* ctx_needs(PyObject* o, void*) {
 }
 
 PyMethodDef ctx_methods[] = {
-    {"save_for_backward", ctx_save, METH_VARARGS, "Keep tensors for backward; writes to them are noticed."},
+    {"save_for_backward", ctx_save, METH_VARARGS,
+     "Keep tensors for backward; writes to them are noticed."},
     {"mark_dirty", ctx_mark_dirty, METH_VARARGS, "Say which inputs forward wrote in place."},
-    {"mark_non_differentiable", ctx_mark_non_differentiable, METH_VARARGS, "Say which outputs have no gradient."},
-    {"set_materialize_grads", ctx_materialize, METH_O, "Whether missing gradients come as zeros (the default) or None."},
+    {"mark_non_differentiable", ctx_mark_non_differentiable, METH_VARARGS,
+     "Say which outputs have no gradient."},
+    {"set_materialize_grads", ctx_materialize, METH_O,
+     "Whether missing gradients come as zeros (the default) or None."},
     {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef ctx_getset[] = {{"saved_tensors", ctx_saved, nullptr, "What save_for_backward kept.", nullptr},
-                            {"saved", ctx_saved, nullptr, "What save_for_backward kept.", nullptr},
-                            {"needs_input_grad", ctx_needs, nullptr, "For each argument, whether its gradient is wanted.", nullptr},
-                            {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef ctx_getset[] = {
+    {"saved_tensors", ctx_saved, nullptr, "What save_for_backward kept.", nullptr},
+    {"saved", ctx_saved, nullptr, "What save_for_backward kept.", nullptr},
+    {"needs_input_grad", ctx_needs, nullptr, "For each argument, whether its gradient is wanted.",
+     nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
-// --------------------------------------------------------------------------------------------- recording
+// ---------------------------------------------------------------------------------------------
+// recording
 
 bool wants_grad(PyObject* o) { return is_tensor(o) && requires_grad(*as_tensor(o)); }
 bool is_list(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
@@ -158,7 +175,8 @@ bool inspect(FunctionNode& self, PyObject* const* args, Py_ssize_t n) {
   for (Py_ssize_t i = 0; i < n; ++i) {
     bool one = wants_grad(args[i]);
     if (is_list(args[i]))
-      for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); ++k) one |= wants_grad(PySequence_Fast_GET_ITEM(args[i], k));
+      for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); ++k)
+        one |= wants_grad(PySequence_Fast_GET_ITEM(args[i], k));
     any |= one;
     PyTuple_SET_ITEM(needs.get(), i, PyBool_FromLong(one));
   }
@@ -195,11 +213,14 @@ void set_edges(FunctionNode& self, PyObject* const* args, Py_ssize_t n, bool lis
   }
   self.node.set_edges(static_cast<uint32_t>(sources.size()));
   for (size_t i = 0; i < sources.size(); ++i)
-    if (sources[i] && is_differentiable(sources[i]->dtype)) set_edge(&self.node, static_cast<uint32_t>(i), sources[i]);
+    if (sources[i] && is_differentiable(sources[i]->dtype))
+      set_edge(&self.node, static_cast<uint32_t>(i), sources[i]);
 }
 
-/// Gives the outputs (a tensor or a tuple/list) their history; returns what the caller should return.
-Object record_outputs(FunctionNode& self, Object result, bool history, PyObject* const* args, Py_ssize_t n) {
+/// Gives the outputs (a tensor or a tuple/list) their history; returns what the caller should
+/// return.
+Object record_outputs(FunctionNode& self, Object result, bool history, PyObject* const* args,
+                      Py_ssize_t n) {
   bool single = is_tensor(result.get());
   bool sequence = !single && is_list(result.get());
   Py_ssize_t count = single ? 1 : sequence ? PySequence_Fast_GET_SIZE(result.get()) : 0;
@@ -249,7 +270,8 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
       self.is_none.push_back(o == Py_None);
       if (o == Py_None) continue;
       check<TypeError>(is_tensor(o), [&] {
-        return message("save_for_backward can only save variables, but argument ", i, " is of type ", Py_TYPE(o)->tp_name, ".");
+        return message("save_for_backward can only save variables, but argument ", i,
+                       " is of type ", Py_TYPE(o)->tp_name, ".");
       });
       Py_ssize_t nr = -1;
       for (Py_ssize_t k = 0; k < count; ++k)
@@ -265,7 +287,8 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
   if (single) return replaced[0];
   Object tuple = Object::steal(PyTuple_New(count));
   for (Py_ssize_t i = 0; i < count; ++i) {
-    PyObject* o = replaced[static_cast<size_t>(i)] ? replaced[static_cast<size_t>(i)].get() : outputs[static_cast<size_t>(i)];
+    PyObject* o = replaced[static_cast<size_t>(i)] ? replaced[static_cast<size_t>(i)].get()
+                                                   : outputs[static_cast<size_t>(i)];
     Py_INCREF(o);
     PyTuple_SET_ITEM(tuple.get(), i, o);
   }
@@ -289,13 +312,15 @@ PyObject* py_function_node(const Call& call) {
 /// _inspect_inputs(ctx, args) -> whether anything is to be recorded; sets ctx.needs_input_grad.
 PyObject* py_inspect(const Call& call) {
   Args a("_inspect_inputs", call, {"ctx", "args"}, 2);
-  check<TypeError>(PyTuple_Check(a[1]), [] { return message("_inspect_inputs(): args must be a tuple."); });
+  check<TypeError>(PyTuple_Check(a[1]),
+                   [] { return message("_inspect_inputs(): args must be a tuple."); });
   Object items = Object::borrow(a[1]);
   bool any = inspect(function_of(a[0]), &PyTuple_GET_ITEM(a[1], 0), PyTuple_GET_SIZE(a[1]));
   return PyBool_FromLong(any && grad_mode_enabled);
 }
 
-/// _record_function(ctx, args, result, history) -> result with its history set. Lists among args have no gradient.
+/// _record_function(ctx, args, result, history) -> result with its history set. Lists among args
+/// have no gradient.
 PyObject* py_record(const Call& call) {
   Args a("_record_function", call, {"ctx", "args", "result", "history"}, 4);
   FunctionNode& self = function_of(a[0]);
@@ -306,11 +331,11 @@ PyObject* py_record(const Call& call) {
   return record_outputs(self, Object::borrow(a[2]), history, args, n).release();
 }
 
-// --------------------------------------------------------------------------------------------- primitives
+// ---------------------------------------------------------------------------------------------
+// primitives
 
 struct Primitive {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject *forward, *backward, *names, *defaults;
   PyTypeObject* node_type;
   PyObject* dict;
@@ -322,21 +347,28 @@ Object call_primitive(Primitive* self, PyObject* const* given, Py_ssize_t n, PyO
   PyObject* args[1 + max_arguments] = {};
   Py_ssize_t count = PyTuple_GET_SIZE(self->names);
   const char* name = strrchr(self->node_type->tp_name, '.') + 1;
-  check<TypeError>(n <= count, [&] { return message(name, ": takes ", count, " arguments but ", n, " were given."); });
+  check<TypeError>(n <= count, [&] {
+    return message(name, ": takes ", count, " arguments but ", n, " were given.");
+  });
   for (Py_ssize_t i = 0; i < n; ++i) args[1 + i] = given[i];
   for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
     PyObject* key = PyTuple_GET_ITEM(keys, k);
     Py_ssize_t at = 0;
     while (at < count && PyUnicode_Compare(PyTuple_GET_ITEM(self->names, at), key) != 0) ++at;
-    check<TypeError>(at < count, [&] { return message(name, ": unexpected keyword argument '", PyUnicode_AsUTF8(key), "'."); });
-    check<TypeError>(!args[1 + at], [&] { return message(name, ": multiple values for argument '", PyUnicode_AsUTF8(key), "'."); });
+    check<TypeError>(at < count, [&] {
+      return message(name, ": unexpected keyword argument '", PyUnicode_AsUTF8(key), "'.");
+    });
+    check<TypeError>(!args[1 + at], [&] {
+      return message(name, ": multiple values for argument '", PyUnicode_AsUTF8(key), "'.");
+    });
     args[1 + at] = given[n + k];
   }
   for (Py_ssize_t i = 0; i < count; ++i) {
     if (args[1 + i]) continue;
     PyObject* value = PyTuple_GET_ITEM(self->defaults, i);
     check<TypeError>(value != Py_Ellipsis, [&] {
-      return message(name, ": missing required argument '", PyUnicode_AsUTF8(PyTuple_GET_ITEM(self->names, i)), "'.");
+      return message(name, ": missing required argument '",
+                     PyUnicode_AsUTF8(PyTuple_GET_ITEM(self->names, i)), "'.");
     });
     args[1 + i] = value;
   }
@@ -346,7 +378,8 @@ Object call_primitive(Primitive* self, PyObject* const* given, Py_ssize_t n, PyO
   Object result;
   {
     GradModeGuard off(false);
-    result = Object::steal(PyObject_Vectorcall(self->forward, args, static_cast<size_t>(1 + count), nullptr));
+    result = Object::steal(
+        PyObject_Vectorcall(self->forward, args, static_cast<size_t>(1 + count), nullptr));
   }
   if (!result) throw PythonError();
   if (history) set_edges(*ctx, args + 1, count, true);
@@ -354,16 +387,24 @@ Object call_primitive(Primitive* self, PyObject* const* given, Py_ssize_t n, PyO
 }
 
 PyObject* primitive_vectorcall(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
-  return guarded([&] { return call_primitive(reinterpret_cast<Primitive*>(o), args, PyVectorcall_NARGS(nargsf), keys).release(); });
+  return guarded([&] {
+    return call_primitive(reinterpret_cast<Primitive*>(o), args, PyVectorcall_NARGS(nargsf), keys)
+        .release();
+  });
 }
 
-/// Primitive(name, forward, backward, names, defaults): defaults holds ... where an argument is required.
+/// Primitive(name, forward, backward, names, defaults): defaults holds ... where an argument is
+/// required.
 PyObject* primitive_new(PyTypeObject* type, PyObject* args, PyObject*) {
   const char* name;
   PyObject *forward, *backward, *names, *defaults;
-  if (!PyArg_ParseTuple(args, "sOOO!O!", &name, &forward, &backward, &PyTuple_Type, &names, &PyTuple_Type, &defaults)) return nullptr;
+  if (!PyArg_ParseTuple(args, "sOOO!O!", &name, &forward, &backward, &PyTuple_Type, &names,
+                        &PyTuple_Type, &defaults))
+    return nullptr;
   return guarded([&]() -> PyObject* {
-    check<ValueError>(PyTuple_GET_SIZE(names) <= max_arguments, [&] { return message(name, ": a primitive takes at most ", max_arguments, " arguments."); });
+    check<ValueError>(PyTuple_GET_SIZE(names) <= max_arguments, [&] {
+      return message(name, ": a primitive takes at most ", max_arguments, " arguments.");
+    });
     auto* self = reinterpret_cast<Primitive*>(type->tp_alloc(type, 0));
     if (!self) throw PythonError();
     self->vectorcall = primitive_vectorcall;
@@ -381,13 +422,15 @@ PyObject* primitive_get(PyObject* self, PyObject* instance, PyObject*) {
   return instance && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);
 }
 
-PyMemberDef primitive_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Primitive, vectorcall), READONLY, nullptr},
-                                   {"__dictoffset__", T_PYSSIZET, offsetof(Primitive, dict), READONLY, nullptr},
-                                   {"backward", T_OBJECT, offsetof(Primitive, backward), 0, nullptr},
-                                   {"forward", T_OBJECT, offsetof(Primitive, forward), READONLY, nullptr},
-                                   {nullptr, 0, 0, 0, nullptr}};
-PyGetSetDef primitive_getset[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-                                  {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMemberDef primitive_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Primitive, vectorcall), READONLY, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(Primitive, dict), READONLY, nullptr},
+    {"backward", T_OBJECT, offsetof(Primitive, backward), 0, nullptr},
+    {"forward", T_OBJECT, offsetof(Primitive, forward), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+PyGetSetDef primitive_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot primitive_slots[] = {{Py_tp_new, reinterpret_cast<void*>(primitive_new)},
                                  {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                                  {Py_tp_descr_get, reinterpret_cast<void*>(primitive_get)},
@@ -395,22 +438,29 @@ PyType_Slot primitive_slots[] = {{Py_tp_new, reinterpret_cast<void*>(primitive_n
                                  {Py_tp_getset, primitive_getset},
                                  {0, nullptr}};
 
-const NativeEntry entries[] = {{"_function_node", py_function_node, "A node whose backward is a Python function."},
-                               {"_inspect_inputs", py_inspect, "Whether a call is to be recorded."},
-                               {"_record_function", py_record, "Gives the results of a Python function their history."},
-                               {nullptr, nullptr, nullptr}};
+const NativeEntry entries[] = {
+    {"_function_node", py_function_node, "A node whose backward is a Python function."},
+    {"_inspect_inputs", py_inspect, "Whether a call is to be recorded."},
+    {"_record_function", py_record, "Gives the results of a Python function their history."},
+    {nullptr, nullptr, nullptr}};
 
 }  // namespace
 
 void initialize_function_node(PyObject* module) {
-  static PyType_Slot slots[] = {{Py_tp_base, node_type}, {Py_tp_methods, ctx_methods}, {Py_tp_getset, ctx_getset}, {0, nullptr}};
-  static PyType_Spec spec = {"flambeau._core.FunctionNode", sizeof(Node), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  static PyType_Slot slots[] = {{Py_tp_base, node_type},
+                                {Py_tp_methods, ctx_methods},
+                                {Py_tp_getset, ctx_getset},
+                                {0, nullptr}};
+  static PyType_Spec spec = {
+      "flambeau._core.FunctionNode", sizeof(Node), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   slots[0].pfunc = node_type;
   function_node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   PyModule_AddObjectRef(module, "FunctionNode", reinterpret_cast<PyObject*>(function_node_type));
-  static PyType_Spec primitive_spec = {"flambeau._core.Primitive", sizeof(Primitive), 0,
-                                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, primitive_slots};
+  static PyType_Spec primitive_spec = {
+      "flambeau._core.Primitive", sizeof(Primitive), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
+      primitive_slots};
   PyModule_AddObject(module, "Primitive", PyType_FromSpec(&primitive_spec));
   add_functions(module, entries);
 }

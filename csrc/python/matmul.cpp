@@ -12,13 +12,18 @@ namespace {
 PyObject* py_mm(const Call& call) {
   Args a("mm", call, {"input", "mat2"}, 2);
   Tensor &x = a.tensor(0), &y = a.tensor(1);
-  check(x.ndim == 2 && y.ndim == 2, [&] { return message("mm: input and mat2 must be matrices, not ", shape(x), " and ", shape(y), "."); });
+  check(x.ndim == 2 && y.ndim == 2, [&] {
+    return message("mm: input and mat2 must be matrices, not ", shape(x), " and ", shape(y), ".");
+  });
   return mm(x, y, "mm").release_py();
 }
 PyObject* py_bmm(const Call& call) {
   Args a("bmm", call, {"input", "mat2"}, 2);
   Tensor &x = a.tensor(0), &y = a.tensor(1);
-  check(x.ndim == 3 && y.ndim == 3, [&] { return message("bmm: batch1 and batch2 must be 3D tensors, not ", shape(x), " and ", shape(y), "."); });
+  check(x.ndim == 3 && y.ndim == 3, [&] {
+    return message("bmm: batch1 and batch2 must be 3D tensors, not ", shape(x), " and ", shape(y),
+                   ".");
+  });
   return mm(x, y, "bmm").release_py();
 }
 PyObject* py_linear(const Call& call) {
@@ -49,12 +54,13 @@ PyObject* py_lapack_symbol(const Call& call) {
   return PyLong_FromVoidPtr(lapack_symbol(PyUnicode_AsUTF8(a[0])));
 }
 
-const NativeEntry entries[] = {{"mm", py_mm, "The product of two matrices."},
-                               {"bmm", py_bmm, "The products of two stacks of matrices."},
-                               {"linear", py_linear, "input @ weight.T + bias."},
-                               {"_blas_load", py_blas_load, "Opens the BLAS library."},
-                               {"_lapack_symbol", py_lapack_symbol, "The address of a LAPACK routine, 0 if there is none."},
-                               {nullptr, nullptr, nullptr}};
+const NativeEntry entries[] = {
+    {"mm", py_mm, "The product of two matrices."},
+    {"bmm", py_bmm, "The products of two stacks of matrices."},
+    {"linear", py_linear, "input @ weight.T + bias."},
+    {"_blas_load", py_blas_load, "Opens the BLAS library."},
+    {"_lapack_symbol", py_lapack_symbol, "The address of a LAPACK routine, 0 if there is none."},
+    {nullptr, nullptr, nullptr}};
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 // Copies, casts, sizes, item and tolist, sum and mean, and other operators that must be quick.
-#include <vector>
 #include <cmath>
+#include <vector>
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
@@ -22,43 +22,58 @@ PyObject* integers(const int64_t* values, int n) {
   return tuple;
 }
 
-// ------------------------------------------------------------------------------------------------ facts
+// ------------------------------------------------------------------------------------------------
+// facts
 
 PyObject* py_size(const Call& call) {
   Args a("size", call, {"input", "dim"});
   Tensor& t = a.tensor(0);
   if (!a.given(1)) return make_size(t.sizes, t.ndim);
-  check<IndexError>(t.ndim > 0, [] { return message("size: Dimension specified as 0 but tensor has no dimensions."); });
+  check<IndexError>(t.ndim > 0, [] {
+    return message("size: Dimension specified as 0 but tensor has no dimensions.");
+  });
   return PyLong_FromLongLong(t.sizes[wrap_dim(a.integer(1), t.ndim, "size")]);
 }
 PyObject* py_stride(const Call& call) {
   Args a("stride", call, {"input", "dim"});
   Tensor& t = a.tensor(0);
   if (!a.given(1)) return integers(t.strides, t.ndim);
-  check<IndexError>(t.ndim > 0, [] { return message("stride: Dimension specified as 0 but tensor has no dimensions."); });
+  check<IndexError>(t.ndim > 0, [] {
+    return message("stride: Dimension specified as 0 but tensor has no dimensions.");
+  });
   return PyLong_FromLongLong(t.strides[wrap_dim(a.integer(1), t.ndim, "stride")]);
 }
-PyObject* py_dim(const Call& call) { return PyLong_FromLong(Args("dim", call, {"input"}).tensor(0).ndim); }
-PyObject* py_numel(const Call& call) { return PyLong_FromLongLong(Args("numel", call, {"input"}).tensor(0).numel); }
-PyObject* py_storage_offset(const Call& call) { return PyLong_FromLongLong(Args("storage_offset", call, {"input"}).tensor(0).offset); }
+PyObject* py_dim(const Call& call) {
+  return PyLong_FromLong(Args("dim", call, {"input"}).tensor(0).ndim);
+}
+PyObject* py_numel(const Call& call) {
+  return PyLong_FromLongLong(Args("numel", call, {"input"}).tensor(0).numel);
+}
+PyObject* py_storage_offset(const Call& call) {
+  return PyLong_FromLongLong(Args("storage_offset", call, {"input"}).tensor(0).offset);
+}
 PyObject* py_data_ptr(const Call& call) {
   Tensor& t = Args("data_ptr", call, {"input"}).tensor(0);
   return PyLong_FromUnsignedLongLong(t.numel ? reinterpret_cast<uint64_t>(t.data()) : 0);
 }
 PyObject* py_storage_ptr(const Call& call) {
-  return PyLong_FromUnsignedLongLong(reinterpret_cast<uint64_t>(Args("_storage_ptr", call, {"input"}).tensor(0).storage->data));
+  return PyLong_FromUnsignedLongLong(
+      reinterpret_cast<uint64_t>(Args("_storage_ptr", call, {"input"}).tensor(0).storage->data));
 }
 PyObject* py_storage_nbytes(const Call& call) {
   return PyLong_FromLongLong(Args("_storage_nbytes", call, {"input"}).tensor(0).storage->nbytes);
 }
-PyObject* py_element_size(const Call& call) { return PyLong_FromLongLong(itemsize(Args("element_size", call, {"input"}).tensor(0).dtype)); }
+PyObject* py_element_size(const Call& call) {
+  return PyLong_FromLongLong(itemsize(Args("element_size", call, {"input"}).tensor(0).dtype));
+}
 PyObject* py_is_contiguous(const Call& call) {
   Args a("is_contiguous", call, {"input", "memory_format"});
   Tensor& t = a.tensor(0);
   if (a.given(1)) {
     Object text = Object::steal(PyObject_Str(a[1]));
     if (text && strstr(PyUnicode_AsUTF8(text.get()), "channels_last")) {
-      // Dimensions 1 (channels) moves fastest, then the spatial ones from last to first, then the batch.
+      // Dimensions 1 (channels) moves fastest, then the spatial ones from last to first, then the
+      // batch.
       int64_t step = 1;
       bool ok = t.ndim >= 3;
       auto visit = [&](int d) {
@@ -75,16 +90,24 @@ PyObject* py_is_contiguous(const Call& call) {
   }
   return PyBool_FromLong(t.contiguous);
 }
-PyObject* py_is_floating_point(const Call& call) { return PyBool_FromLong(is_floating(Args("is_floating_point", call, {"input"}).tensor(0).dtype)); }
-PyObject* py_is_complex(const Call& call) { return PyBool_FromLong(is_complex(Args("is_complex", call, {"input"}).tensor(0).dtype)); }
-PyObject* py_is_dense(const Call& call) { return PyBool_FromLong(is_dense(Args("_is_dense", call, {"input"}).tensor(0))); }
+PyObject* py_is_floating_point(const Call& call) {
+  return PyBool_FromLong(is_floating(Args("is_floating_point", call, {"input"}).tensor(0).dtype));
+}
+PyObject* py_is_complex(const Call& call) {
+  return PyBool_FromLong(is_complex(Args("is_complex", call, {"input"}).tensor(0).dtype));
+}
+PyObject* py_is_dense(const Call& call) {
+  return PyBool_FromLong(is_dense(Args("_is_dense", call, {"input"}).tensor(0)));
+}
 
-// ------------------------------------------------------------------------------------------ to Python
+// ------------------------------------------------------------------------------------------ to
+// Python
 
 PyObject* py_item(const Call& call) {
   Tensor& t = Args("item", call, {"input"}).tensor(0);
   check(t.numel == 1, [&] {
-    return message("item: a Tensor with ", t.numel, " elements cannot be converted to Scalar; shape ", shape(t), ".");
+    return message("item: a Tensor with ", t.numel,
+                   " elements cannot be converted to Scalar; shape ", shape(t), ".");
   });
   return load_number(t.data(), t.dtype);
 }
@@ -101,7 +124,8 @@ PyObject* py_tolist(const Call& call) {
   return to_list(t, 0, t.as<char>());
 }
 
-// ---------------------------------------------------------------------------------- copies and casts
+// ---------------------------------------------------------------------------------- copies and
+// casts
 
 PyObject* py_contiguous(const Call& call) {
   Args a("contiguous", call, {"input", "memory_format"});
@@ -117,7 +141,8 @@ PyObject* py_clone(const Call& call) {
   if (a.given(1)) {
     Object text = Object::steal(PyObject_Str(a[1]));
     const char* s = PyUnicode_AsUTF8(text.get());
-    if (strstr(s, "channels_last")) return call_bound("channels_last", {clone(a.tensor(0)).py(), a[1]}).release_py();
+    if (strstr(s, "channels_last"))
+      return call_bound("channels_last", {clone(a.tensor(0)).py(), a[1]}).release_py();
     if (strstr(s, "contiguous_format")) {
       Tensor& t = a.tensor(0);
       return (t.contiguous ? clone(t) : contiguous(t)).release_py();
@@ -128,7 +153,8 @@ PyObject* py_clone(const Call& call) {
 
 /// to(dtype), to(device), to(other), in any mixture; copy=True makes a copy anyway.
 PyObject* py_to(const Call& call) {
-  check<TypeError>(call.n >= 1 && is_tensor(call.args[0]), [] { return message("to(): argument 'self' must be Tensor."); });
+  check<TypeError>(call.n >= 1 && is_tensor(call.args[0]),
+                   [] { return message("to(): argument 'self' must be Tensor."); });
   Tensor& t = *as_tensor(call.args[0]);
   DType dtype = t.dtype;
   bool copy = false;
@@ -158,7 +184,8 @@ PyObject* py_to(const Call& call) {
   TensorRef out = dtype != t.dtype ? to_dtype(t, dtype) : copy ? clone(t) : TensorRef::borrow(&t);
   if (format && format != Py_None) {
     Object text = Object::steal(PyObject_Str(format));
-    if (strstr(PyUnicode_AsUTF8(text.get()), "channels_last")) return call_bound("channels_last", {out.py(), format}).release_py();
+    if (strstr(PyUnicode_AsUTF8(text.get()), "channels_last"))
+      return call_bound("channels_last", {out.py(), format}).release_py();
     if (strstr(PyUnicode_AsUTF8(text.get()), "contiguous")) return contiguous(*out).release_py();
   }
   return out.release_py();
@@ -170,7 +197,9 @@ PyObject* py_copy_(const Call& call) {
   if (is_tensor(a[1])) {
     copy_(t, a.tensor(1));
   } else {
-    check<TypeError>(is_number(a[1]), [&] { return message("copy_(): argument 'other' must be Tensor, not ", Py_TYPE(a[1])->tp_name, "."); });
+    check<TypeError>(is_number(a[1]), [&] {
+      return message("copy_(): argument 'other' must be Tensor, not ", Py_TYPE(a[1])->tp_name, ".");
+    });
     TensorRef number = empty({}, number_dtype(a[1]));
     fill_number(*number, a[1]);
     copy_(t, *number);
@@ -194,10 +223,16 @@ PyObject* py_fill_(const Call& call) {
   Args a("fill_", call, {"input", "value"}, 2);
   Tensor& t = a.tensor(0);
   if (is_tensor(a[1])) {
-    check(a.tensor(1).ndim == 0, [&] { return message("fill_: only supports 0-dimension value tensor but got tensor with ", static_cast<int>(a.tensor(1).ndim), " dimensions."); });
+    check(a.tensor(1).ndim == 0, [&] {
+      return message("fill_: only supports 0-dimension value tensor but got tensor with ",
+                     static_cast<int>(a.tensor(1).ndim), " dimensions.");
+    });
     copy_(t, a.tensor(1));
   } else {
-    check<TypeError>(is_number(a[1]), [&] { return message("fill_(): argument 'value' must be a number, not ", Py_TYPE(a[1])->tp_name, "."); });
+    check<TypeError>(is_number(a[1]), [&] {
+      return message("fill_(): argument 'value' must be a number, not ", Py_TYPE(a[1])->tp_name,
+                     ".");
+    });
     fill_recorded(t, a[1], "fill_");
   }
   return TensorRef::borrow(&t).release_py();
@@ -209,15 +244,21 @@ PyObject* py_zero_(const Call& call) {
   return TensorRef::borrow(&t).release_py();
 }
 
-// ------------------------------------------------------------------------------------- layout in place
+// ------------------------------------------------------------------------------------- layout in
+// place
 
 PyObject* py_resize_(const Call& call) {
   Tensor& t = *as_tensor(call.args[0]);
   Call plain = call;
-  if (plain.n_named() == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "memory_format") == 0) plain.names = nullptr;
+  if (plain.n_named() == 1 &&
+      PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "memory_format") == 0)
+    plain.names = nullptr;
   Dims sizes = rest_as_dims(plain, 1, "resize_", "size");
-  check(!requires_grad(t), [] { return message("resize_: cannot resize variables that require grad."); });
-  for (int d = 0; d < sizes.n; ++d) check(sizes[d] >= 0, [&] { return message("resize_: negative size in ", to_string(sizes), "."); });
+  check(!requires_grad(t),
+        [] { return message("resize_: cannot resize variables that require grad."); });
+  for (int d = 0; d < sizes.n; ++d)
+    check(sizes[d] >= 0,
+          [&] { return message("resize_: negative size in ", to_string(sizes), "."); });
   resize_storage(t.storage, (t.offset + sizes.product()) * itemsize(t.dtype));
   if (!(sizes_of(t) == sizes)) set_layout(t, sizes, contiguous_strides(sizes), t.offset);
   return TensorRef::borrow(&t).release_py();
@@ -238,7 +279,8 @@ PyObject* py_set_layout(const Call& call) {
   t.bump_version("set_");
   return TensorRef::borrow(&t).release_py();
 }
-/// _take_layout(t, other): an in-place view operator (t_, squeeze_ ...): t becomes what other, a view of it, shows.
+/// _take_layout(t, other): an in-place view operator (t_, squeeze_ ...): t becomes what other, a
+/// view of it, shows.
 PyObject* py_take_layout(const Call& call) {
   Args a("_take_layout", call, {"input", "view"}, 2);
   Tensor &t = a.tensor(0), &v = a.tensor(1);
@@ -253,7 +295,8 @@ PyObject* py_take_layout(const Call& call) {
   return TensorRef::borrow(&t).release_py();
 }
 
-// ------------------------------------------------------------------------------------------ reductions
+// ------------------------------------------------------------------------------------------
+// reductions
 
 bool simple_out(Args& a, int at, Tensor*& out) {
   if (!a.given(at)) return false;
@@ -264,10 +307,14 @@ bool simple_out(Args& a, int at, Tensor*& out) {
 PyObject* finish_out(TensorRef result, Tensor* out, const char* op) {
   if (!out) return result.release_py();
   check(!grad_mode_enabled || !requires_grad(*out), [&] {
-    return message(op, "(): functions with out=... arguments don't support automatic differentiation, but the out tensor requires grad.");
+    return message(op,
+                   "(): functions with out=... arguments don't support automatic differentiation, "
+                   "but the out tensor requires grad.");
   });
   check(!requires_grad(*result), [&] {
-    return message(op, "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.");
+    return message(op,
+                   "(): functions with out=... arguments don't support automatic differentiation, "
+                   "but one of the arguments requires grad.");
   });
   prepare_out(*out, sizes_of(*result), result->dtype, op);
   copy_bytes(*out, *result);
@@ -310,19 +357,23 @@ PyObject* py_mean(const Call& call) {
   TensorRef t = TensorRef::borrow(r.t);
   if (r.has_dtype) t = to_dtype(*t, r.dtype);
   check(is_differentiable(t->dtype), [&] {
-    return message("mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: ", name(t->dtype),
-                   ". Pass dtype=, for instance torch.float32.");
+    return message(
+        "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+        "complex dtype. Got: ",
+        name(t->dtype), ". Pass dtype=, for instance torch.float32.");
   });
   double count = 1;
   for (int i = 0; i < r.dims.n; ++i) count *= static_cast<double>(t->sizes[r.dims[i]]);
-  return finish_out(sum_like("mean_reduction", *t, r.dims, r.keepdim, t->dtype, 1 / count), r.out, "mean");
+  return finish_out(sum_like("mean_reduction", *t, r.dims, r.keepdim, t->dtype, 1 / count), r.out,
+                    "mean");
 }
 
 /// _reduce(reduction, inputs, dims, keepdim, out_dtypes, parameters=()) -> tuple; no history.
 PyObject* py_reduce(const Call& call) {
   Args a("_reduce", call, {"reduction", "inputs", "dim", "keepdim", "dtypes", "parameters"}, 5);
   auto& reduction = *reinterpret_cast<Reduction*>(a[0]);
-  check<TypeError>(Py_TYPE(a[0]) == reduction_type, [] { return message("_reduce(): expected a Reduction."); });
+  check<TypeError>(Py_TYPE(a[0]) == reduction_type,
+                   [] { return message("_reduce(): expected a Reduction."); });
   std::vector<TensorRef> inputs;
   Object list = Object::steal(PySequence_List(a[1]));
   if (!list) throw PythonError();
@@ -335,35 +386,47 @@ PyObject* py_reduce(const Call& call) {
   std::vector<DType> outs;
   Object dtypes = Object::steal(PySequence_List(a[4]));
   if (!dtypes) throw PythonError();
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(dtypes.get()); ++i) outs.push_back(to_dtype_value(PyList_GET_ITEM(dtypes.get(), i), "_reduce"));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(dtypes.get()); ++i)
+    outs.push_back(to_dtype_value(PyList_GET_ITEM(dtypes.get(), i), "_reduce"));
   std::vector<double> parameters;
   if (a.given(5)) {
     Object values = Object::steal(PySequence_List(a[5]));
     if (!values) throw PythonError();
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) parameters.push_back(PyFloat_AsDouble(PyList_GET_ITEM(values.get(), i)));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i)
+      parameters.push_back(PyFloat_AsDouble(PyList_GET_ITEM(values.get(), i)));
     if (PyErr_Occurred()) throw PythonError();
   }
-  return tensor_tuple(run_reduction(reduction, inputs, to_reduced_dims(a[2], inputs[0]->ndim, "_reduce"), a.truth(3), outs, parameters));
+  return tensor_tuple(run_reduction(reduction, inputs,
+                                    to_reduced_dims(a[2], inputs[0]->ndim, "_reduce"), a.truth(3),
+                                    outs, parameters));
 }
 
-// ------------------------------------------------------------------------------------------ raw kernels
+// ------------------------------------------------------------------------------------------ raw
+// kernels
 
 Tensor& tensor_at(PyObject* sequence, Py_ssize_t i, const char* function) {
   PyObject* o = PySequence_Fast_GET_ITEM(sequence, i);
-  check<TypeError>(is_tensor(o), [&] { return message(function, ": expected a Tensor, not ", Py_TYPE(o)->tp_name, "."); });
+  check<TypeError>(is_tensor(o), [&] {
+    return message(function, ": expected a Tensor, not ", Py_TYPE(o)->tp_name, ".");
+  });
   return *as_tensor(o);
 }
 
-/// _map(pointwise, outputs, inputs, dtype=None): fills outputs (of one shape) from inputs (tensors or numbers,
-/// broadcast), computing in dtype (the first output's by default). No history; bumps versions.
+/// _map(pointwise, outputs, inputs, dtype=None): fills outputs (of one shape) from inputs (tensors
+/// or numbers, broadcast), computing in dtype (the first output's by default). No history; bumps
+/// versions.
 PyObject* py_map(const Call& call) {
   Args a("_map", call, {"pointwise", "outputs", "inputs", "dtype"}, 3);
   check<TypeError>(is_pointwise(a[0]), [] { return message("_map(): expected a Pointwise."); });
   Pointwise& record = record_of(a[0]);
-  Object outs = Object::steal(PySequence_Fast(a[1], "_map(): outputs must be a sequence")), ins = Object::steal(PySequence_Fast(a[2], "_map(): inputs must be a sequence"));
+  Object outs = Object::steal(PySequence_Fast(a[1], "_map(): outputs must be a sequence")),
+         ins = Object::steal(PySequence_Fast(a[2], "_map(): inputs must be a sequence"));
   if (!outs || !ins) throw PythonError();
-  int n_out = static_cast<int>(PySequence_Fast_GET_SIZE(outs.get())), n_in = static_cast<int>(PySequence_Fast_GET_SIZE(ins.get()));
-  check(n_out >= 1 && n_out + n_in <= max_operands, [&] { return message("_map(): ", n_out + n_in, " operands, at most ", max_operands, "."); });
+  int n_out = static_cast<int>(PySequence_Fast_GET_SIZE(outs.get())),
+      n_in = static_cast<int>(PySequence_Fast_GET_SIZE(ins.get()));
+  check(n_out >= 1 && n_out + n_in <= max_operands, [&] {
+    return message("_map(): ", n_out + n_in, " operands, at most ", max_operands, ".");
+  });
   Tensor* outputs[max_operands];
   Arg inputs[max_operands];
   for (int i = 0; i < n_out; ++i) outputs[i] = &tensor_at(outs.get(), i, "_map()");
@@ -374,33 +437,42 @@ PyObject* py_map(const Call& call) {
     else
       inputs[i].number = o;
   }
-  run_map(record, outputs, n_out, inputs, n_in, a.given(3) ? to_dtype_value(a[3], "_map") : outputs[0]->dtype);
+  run_map(record, outputs, n_out, inputs, n_in,
+          a.given(3) ? to_dtype_value(a[3], "_map") : outputs[0]->dtype);
   for (int i = 0; i < n_out; ++i) outputs[i]->bump_version(record.name.c_str());
   Py_RETURN_NONE;
 }
 
-/// _map_lists(pointwise, outputs, inputs): the same for lists of tensors side by side: outputs and inputs are
-/// sequences whose items are lists of tensors of one length, or numbers shared by all.
+/// _map_lists(pointwise, outputs, inputs): the same for lists of tensors side by side: outputs and
+/// inputs are sequences whose items are lists of tensors of one length, or numbers shared by all.
 PyObject* py_map_lists(const Call& call) {
   Args a("_map_lists", call, {"pointwise", "outputs", "inputs"}, 3);
-  check<TypeError>(is_pointwise(a[0]), [] { return message("_map_lists(): expected a Pointwise."); });
+  check<TypeError>(is_pointwise(a[0]),
+                   [] { return message("_map_lists(): expected a Pointwise."); });
   Pointwise& record = record_of(a[0]);
-  Object outs = Object::steal(PySequence_Fast(a[1], "_map_lists(): outputs")), ins = Object::steal(PySequence_Fast(a[2], "_map_lists(): inputs"));
+  Object outs = Object::steal(PySequence_Fast(a[1], "_map_lists(): outputs")),
+         ins = Object::steal(PySequence_Fast(a[2], "_map_lists(): inputs"));
   if (!outs || !ins) throw PythonError();
-  int n_out = static_cast<int>(PySequence_Fast_GET_SIZE(outs.get())), n_in = static_cast<int>(PySequence_Fast_GET_SIZE(ins.get()));
-  check(n_out >= 1 && n_out + n_in <= max_operands, [&] { return message("_map_lists(): too many operands."); });
+  int n_out = static_cast<int>(PySequence_Fast_GET_SIZE(outs.get())),
+      n_in = static_cast<int>(PySequence_Fast_GET_SIZE(ins.get()));
+  check(n_out >= 1 && n_out + n_in <= max_operands,
+        [&] { return message("_map_lists(): too many operands."); });
   Py_ssize_t count = PyList_Size(PySequence_Fast_GET_ITEM(outs.get(), 0));
   if (count < 0) throw PythonError();
   auto column = [&](PyObject* columns, int i) {
     PyObject* o = PySequence_Fast_GET_ITEM(columns, i);
-    check(!PyList_Check(o) || PyList_GET_SIZE(o) == count, [&] { return message("_map_lists(): list ", i, " has ", PyList_GET_SIZE(o), " items, expected ", count, "."); });
+    check(!PyList_Check(o) || PyList_GET_SIZE(o) == count, [&] {
+      return message("_map_lists(): list ", i, " has ", PyList_GET_SIZE(o), " items, expected ",
+                     count, ".");
+    });
     return o;
   };
   std::vector<Tensor*> outputs(static_cast<size_t>(count * n_out));
   std::vector<Arg> inputs(static_cast<size_t>(count * n_in));
   for (int i = 0; i < n_out; ++i) {
     PyObject* list = column(outs.get(), i);
-    for (Py_ssize_t k = 0; k < count; ++k) outputs[k * n_out + i] = &tensor_at(list, k, "_map_lists()");
+    for (Py_ssize_t k = 0; k < count; ++k)
+      outputs[k * n_out + i] = &tensor_at(list, k, "_map_lists()");
   }
   for (int i = 0; i < n_in; ++i) {
     PyObject* o = column(ins.get(), i);
@@ -419,12 +491,13 @@ PyObject* py_map_lists(const Call& call) {
   Py_RETURN_NONE;
 }
 
-/// _rows(address, outputs, inputs, kinds): runs a row kernel; operands contiguous, kinds 'v' (rows of
-/// row_len) or 'x' (a value for each row; one element: shared), outputs first.
+/// _rows(address, outputs, inputs, kinds): runs a row kernel; operands contiguous, kinds 'v' (rows
+/// of row_len) or 'x' (a value for each row; one element: shared), outputs first.
 PyObject* py_rows(const Call& call) {
   Args a("_rows", call, {"address", "outputs", "inputs", "kinds", "n_rows", "row_len"}, 6);
   auto kernel = reinterpret_cast<RowsKernel>(PyLong_AsVoidPtr(a[0]));
-  Object outs = Object::steal(PySequence_Fast(a[1], "_rows(): outputs")), ins = Object::steal(PySequence_Fast(a[2], "_rows(): inputs"));
+  Object outs = Object::steal(PySequence_Fast(a[1], "_rows(): outputs")),
+         ins = Object::steal(PySequence_Fast(a[2], "_rows(): inputs"));
   const char* kinds = PyUnicode_AsUTF8(a[3]);
   if (!outs || !ins || !kinds || !kernel) throw PythonError();
   int64_t n_rows = a.integer(4), row_len = a.integer(5);
@@ -438,7 +511,8 @@ PyObject* py_rows(const Call& call) {
       check(t.contiguous, [] { return message("_rows(): operands must be contiguous."); });
       int64_t width = kinds[n] == 'v' ? row_len : 1;
       check(t.numel == width * n_rows || t.numel == width, [&] {
-        return message("_rows(): operand ", n, " has shape ", shape(t), " for ", n_rows, " rows of ", row_len, ".");
+        return message("_rows(): operand ", n, " has shape ", shape(t), " for ", n_rows,
+                       " rows of ", row_len, ".");
       });
       ptrs[n] = t.as<char>();
       strides[n] = t.numel == width * n_rows && n_rows > 1 ? width * itemsize(t.dtype) : 0;
@@ -455,7 +529,8 @@ PyObject* py_rows(const Call& call) {
       kernel(end - begin, row_len, at, strides, begin);
     });
   }
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(outs.get()); ++i) tensor_at(outs.get(), i, "_rows()").bump_version("rows");
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(outs.get()); ++i)
+    tensor_at(outs.get(), i, "_rows()").bump_version("rows");
   Py_RETURN_NONE;
 }
 
@@ -478,20 +553,26 @@ PyObject* py_bump_version(const Call& call) {
 }
 
 std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
-  check<TypeError>(!is_tensor(o), [&] { return message(function, "(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor."); });
-  Object items = Object::steal(PySequence_Fast(o, "argument 'tensors' must be a sequence of Tensors"));
+  check<TypeError>(!is_tensor(o), [&] {
+    return message(function,
+                   "(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor.");
+  });
+  Object items =
+      Object::steal(PySequence_Fast(o, "argument 'tensors' must be a sequence of Tensors"));
   if (!items) throw PythonError();
   std::vector<TensorRef> tensors;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(items.get(), i);
     check<TypeError>(is_tensor(item), [&] {
-      return message(function, "(): expected Tensor as element ", i, " in argument 0, but got ", Py_TYPE(item)->tp_name, ".");
+      return message(function, "(): expected Tensor as element ", i, " in argument 0, but got ",
+                     Py_TYPE(item)->tp_name, ".");
     });
     tensors.push_back(TensorRef::borrow(as_tensor(item)));
   }
   return tensors;
 }
-PyObject* join(const Call& call, const char* function, TensorRef (*operation)(const std::vector<TensorRef>&, int64_t)) {
+PyObject* join(const Call& call, const char* function,
+               TensorRef (*operation)(const std::vector<TensorRef>&, int64_t)) {
   Args a(function, call, {"tensors", "dim", "out"}, 1);
   TensorRef result = operation(tensors_of(a[0], function), a.integer(1, 0));
   return finish_out(result, a.given(2) ? &a.tensor(2) : nullptr, function);
@@ -500,10 +581,12 @@ PyObject* py_cat(const Call& call) { return join(call, "cat", cat); }
 PyObject* py_stack(const Call& call) { return join(call, "stack", stack); }
 
 PyObject* py_sum_to_size(const Call& call) {
-  return sum_to_size(*as_tensor(call.args[0]), rest_as_dims(call, 1, "sum_to_size", "size")).release_py();
+  return sum_to_size(*as_tensor(call.args[0]), rest_as_dims(call, 1, "sum_to_size", "size"))
+      .release_py();
 }
 
-// ------------------------------------------------------------------------------------------- promotion
+// -------------------------------------------------------------------------------------------
+// promotion
 
 PyObject* new_reference(PyObject* o) {
   Py_INCREF(o);
@@ -511,7 +594,8 @@ PyObject* new_reference(PyObject* o) {
 }
 PyObject* py_promote_types(const Call& call) {
   Args a("promote_types", call, {"type1", "type2"}, 2);
-  return new_reference(dtype_object(promote_types(to_dtype_value(a[0], "promote_types"), to_dtype_value(a[1], "promote_types"))));
+  return new_reference(dtype_object(
+      promote_types(to_dtype_value(a[0], "promote_types"), to_dtype_value(a[1], "promote_types"))));
 }
 /// result_type of any number of tensors and numbers.
 PyObject* py_result_type(const Call& call) {
@@ -521,20 +605,29 @@ PyObject* py_result_type(const Call& call) {
     if (is_tensor(o))
       p.tensor(*as_tensor(o));
     else
-      check<TypeError>(p.number(o), [&] { return message("result_type(): expected Tensor or number, not ", Py_TYPE(o)->tp_name, "."); });
+      check<TypeError>(p.number(o), [&] {
+        return message("result_type(): expected Tensor or number, not ", Py_TYPE(o)->tp_name, ".");
+      });
   }
   return new_reference(dtype_object(p.result()));
 }
 PyObject* py_can_cast(const Call& call) {
   Args a("can_cast", call, {"from_", "to"}, 2);
-  auto rank = [](DType d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : d == DType::bool_ ? 0 : 1; };
-  return PyBool_FromLong(rank(to_dtype_value(a[0], "can_cast")) <= rank(to_dtype_value(a[1], "can_cast")));
+  auto rank = [](DType d) {
+    return is_complex(d) ? 3 : is_floating(d) ? 2 : d == DType::bool_ ? 0 : 1;
+  };
+  return PyBool_FromLong(rank(to_dtype_value(a[0], "can_cast")) <=
+                         rank(to_dtype_value(a[1], "can_cast")));
 }
 PyObject* py_get_default_dtype(const Call&) { return new_reference(dtype_object(default_dtype)); }
 PyObject* py_set_default_dtype(const Call& call) {
   Args a("set_default_dtype", call, {"d"});
   DType d = to_dtype_value(a[0], "set_default_dtype");
-  check<TypeError>(is_floating(d), [&] { return message("set_default_dtype: only floating-point types are supported as the default type, not ", name(d), "."); });
+  check<TypeError>(is_floating(d), [&] {
+    return message(
+        "set_default_dtype: only floating-point types are supported as the default type, not ",
+        name(d), ".");
+  });
   default_dtype = d;
   Py_RETURN_NONE;
 }
@@ -555,8 +648,9 @@ PyObject* py_get_num_threads(const Call&) { return PyLong_FromLong(get_num_threa
 
 PyObject* py_memory_stats(const Call&) {
   MemoryStats s = memory_stats();
-  return Py_BuildValue("{s:L,s:L,s:L,s:L,s:L}", "allocated_bytes.current", s.allocated_bytes, "allocated_bytes.peak",
-                       s.peak_allocated_bytes, "cached_bytes.current", s.cached_bytes, "allocations", s.allocations, "cache_hits", s.cache_hits);
+  return Py_BuildValue("{s:L,s:L,s:L,s:L,s:L}", "allocated_bytes.current", s.allocated_bytes,
+                       "allocated_bytes.peak", s.peak_allocated_bytes, "cached_bytes.current",
+                       s.cached_bytes, "allocations", s.allocations, "cache_hits", s.cache_hits);
 }
 PyObject* py_reset_peak(const Call&) {
   reset_peak_memory();

@@ -10,8 +10,8 @@ namespace flambeau {
 
 namespace {
 
-/// What every function here is told, from argument `first` on: sizes of the spatial input and output,
-/// then kernel, stride, padding and dilation; kernel None means adaptive.
+/// What every function here is told, from argument `first` on: sizes of the spatial input and
+/// output, then kernel, stride, padding and dilation; kernel None means adaptive.
 struct Windows {
   PoolShape shape;
   Dims in, out;
@@ -33,9 +33,12 @@ struct Windows {
     for (int d = 0; d < t.ndim - n; ++d) shape.n_planes *= t.sizes[d];
     for (int d = 0; d < 3; ++d) {
       const int i = d - (3 - n);
-      if (i < 0) shape.axis[d] = adaptive_pool_axis(1, 1);
-      else if (adaptive) shape.axis[d] = adaptive_pool_axis(in[i], out[i]);
-      else shape.axis[d] = pool_axis(in[i], out[i], kernel[i], stride[i], padding[i], dilation[i]);
+      if (i < 0)
+        shape.axis[d] = adaptive_pool_axis(1, 1);
+      else if (adaptive)
+        shape.axis[d] = adaptive_pool_axis(in[i], out[i]);
+      else
+        shape.axis[d] = pool_axis(in[i], out[i], kernel[i], stride[i], padding[i], dilation[i]);
     }
   }
 };
@@ -47,16 +50,19 @@ Dims with_space(const Tensor& t, const Dims& space) {
   return sizes;
 }
 
-/// _max_pool(input, with_indices, in, out, kernel, stride, padding, dilation) -> (values, indices or None)
+/// _max_pool(input, with_indices, in, out, kernel, stride, padding, dilation) -> (values, indices
+/// or None)
 PyObject* py_max(const Call& call) {
-  Args a("_max_pool", call, {"input", "with_indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
+  Args a("_max_pool", call,
+         {"input", "with_indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
   TensorRef input = contiguous(a.tensor(0));
   Windows w(a, 2, *input);
   TensorRef output = empty(with_space(*input, w.out), input->dtype), indices;
   if (a.truth(1)) indices = empty(sizes_of(*output), DType::int64);
   if (output->numel) {
     LongWork unlocked(output->numel > 2000);
-    max_pool_forward(w.shape, input->data(), output->data(), indices ? indices->as<int64_t>() : nullptr);
+    max_pool_forward(w.shape, input->data(), output->data(),
+                     indices ? indices->as<int64_t>() : nullptr);
   }
   Object values = Object::steal(output.release_py());
   Object places = indices ? Object::steal(indices.release_py()) : Object::borrow(Py_None);
@@ -65,7 +71,8 @@ PyObject* py_max(const Call& call) {
 
 /// _max_pool_backward(grad_output, indices, in, out, kernel, stride, padding, dilation)
 PyObject* py_max_backward(const Call& call) {
-  Args a("_max_pool_backward", call, {"grad_output", "indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
+  Args a("_max_pool_backward", call,
+         {"grad_output", "indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
   TensorRef grad = contiguous(a.tensor(0)), indices = contiguous(a.tensor(1));
   Windows w(a, 2, *grad);
   TensorRef result = empty(with_space(*grad, w.in), grad->dtype);
@@ -78,8 +85,10 @@ PyObject* py_max_backward(const Call& call) {
 
 template <auto pool, bool backward>
 PyObject* average(const Call& call) {
-  Args a(backward ? "_avg_pool_backward" : "_avg_pool", call,
-         {"tensor", "include_pad", "divisor", "in", "out", "kernel", "stride", "padding", "dilation"}, 9);
+  Args a(
+      backward ? "_avg_pool_backward" : "_avg_pool", call,
+      {"tensor", "include_pad", "divisor", "in", "out", "kernel", "stride", "padding", "dilation"},
+      9);
   TensorRef from = contiguous(a.tensor(0));
   Windows w(a, 3, *from);
   TensorRef result = empty(with_space(*from, backward ? w.in : w.out), from->dtype);

@@ -6,7 +6,8 @@
 
 namespace flambeau {
 
-// ------------------------------------------------------------------------------------------ exceptions
+// ------------------------------------------------------------------------------------------
+// exceptions
 
 static PyObject* out_of_memory_type = nullptr;
 
@@ -33,13 +34,13 @@ void translate_exception() noexcept {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- dtypes
+// ----------------------------------------------------------------------------------------------
+// dtypes
 
 namespace {
 
 struct DTypeObject {
-  PyObject_HEAD
-  DType value;
+  PyObject_HEAD DType value;
 };
 PyTypeObject* dtype_type = nullptr;
 PyObject* dtype_objects[dtype_count];
@@ -74,12 +75,13 @@ PyObject* dtype_same(PyObject* o, PyObject*) {
   return o;
 }
 
-PyGetSetDef dtype_getset[] = {{"itemsize", dtype_itemsize, nullptr, "Bytes to an element.", nullptr},
-                              {"is_floating_point", dtype_floating, nullptr, nullptr, nullptr},
-                              {"is_complex", dtype_complex, nullptr, nullptr, nullptr},
-                              {"is_signed", dtype_signed, nullptr, nullptr, nullptr},
-                              {"name", dtype_name_of, nullptr, "float32 ...", nullptr},
-                              {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef dtype_getset[] = {
+    {"itemsize", dtype_itemsize, nullptr, "Bytes to an element.", nullptr},
+    {"is_floating_point", dtype_floating, nullptr, nullptr, nullptr},
+    {"is_complex", dtype_complex, nullptr, nullptr, nullptr},
+    {"is_signed", dtype_signed, nullptr, nullptr, nullptr},
+    {"name", dtype_name_of, nullptr, "float32 ...", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef dtype_methods[] = {{"to_complex", dtype_to_complex, METH_NOARGS, nullptr},
                                {"to_real", dtype_to_real, METH_NOARGS, nullptr},
                                {"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
@@ -91,19 +93,21 @@ PyType_Slot dtype_slots[] = {{Py_tp_repr, reinterpret_cast<void*>(dtype_repr)},
                              {Py_tp_methods, dtype_methods},
                              {Py_tp_doc, const_cast<char*>("The type of a tensor's elements.")},
                              {0, nullptr}};
-PyType_Spec dtype_spec = {"flambeau.dtype", sizeof(DTypeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, dtype_slots};
+PyType_Spec dtype_spec = {"flambeau.dtype", sizeof(DTypeObject), 0,
+                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, dtype_slots};
 
-// ------------------------------------------------------------------------------------ native functions
+// ------------------------------------------------------------------------------------ native
+// functions
 
 struct Function {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   const NativeEntry* entry;
   PyObject* dict;
 };
 PyTypeObject* function_type = nullptr;
 
-PyObject* function_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* names) {
+PyObject* function_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
+                              PyObject* names) {
   auto* f = reinterpret_cast<Function*>(self);
   return guarded([&] { return f->entry->function(Call{args, PyVectorcall_NARGS(nargsf), names}); });
 }
@@ -113,9 +117,12 @@ PyObject* function_get(PyObject* self, PyObject* instance, PyObject*) {
   return self;
 }
 PyObject* function_repr(PyObject* self) {
-  return PyUnicode_FromFormat("<flambeau function %s>", reinterpret_cast<Function*>(self)->entry->name);
+  return PyUnicode_FromFormat("<flambeau function %s>",
+                              reinterpret_cast<Function*>(self)->entry->name);
 }
-PyObject* function_name(PyObject* self, void*) { return PyUnicode_FromString(reinterpret_cast<Function*>(self)->entry->name); }
+PyObject* function_name(PyObject* self, void*) {
+  return PyUnicode_FromString(reinterpret_cast<Function*>(self)->entry->name);
+}
 PyObject* function_doc(PyObject* self, void*) {
   auto* dict = reinterpret_cast<Function*>(self)->dict;
   PyObject* own = dict ? PyDict_GetItemString(dict, "__doc__") : nullptr;
@@ -127,21 +134,24 @@ PyObject* function_doc(PyObject* self, void*) {
   if (doc) return PyUnicode_FromString(doc);
   Py_RETURN_NONE;
 }
-PyMemberDef function_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Function, vectorcall), READONLY, nullptr},
-                                  {"__dictoffset__", T_PYSSIZET, offsetof(Function, dict), READONLY, nullptr},
-                                  {nullptr, 0, 0, 0, nullptr}};
-PyGetSetDef function_getset[] = {{"__name__", function_name, nullptr, nullptr, nullptr},
-                                 {"__doc__", function_doc, nullptr, nullptr, nullptr},
-                                 {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-                                 {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMemberDef function_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Function, vectorcall), READONLY, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(Function, dict), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+PyGetSetDef function_getset[] = {
+    {"__name__", function_name, nullptr, nullptr, nullptr},
+    {"__doc__", function_doc, nullptr, nullptr, nullptr},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot function_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                                 {Py_tp_descr_get, reinterpret_cast<void*>(function_get)},
                                 {Py_tp_repr, reinterpret_cast<void*>(function_repr)},
                                 {Py_tp_members, function_members},
                                 {Py_tp_getset, function_getset},
                                 {0, nullptr}};
-PyType_Spec function_spec = {"flambeau._core.Function", sizeof(Function), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, function_slots};
+PyType_Spec function_spec = {
+    "flambeau._core.Function", sizeof(Function), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, function_slots};
 
 PyObject* set_types(const Call& call) {
   Args a("_set_types", call, {"size", "device_type", "cpu", "out_of_memory"}, 4);
@@ -157,7 +167,9 @@ PyObject* set_types(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"_set_types", set_types, "Tell the core which Python classes stand for sizes, devices and memory errors."}, {nullptr, nullptr, nullptr}};
+    {"_set_types", set_types,
+     "Tell the core which Python classes stand for sizes, devices and memory errors."},
+    {nullptr, nullptr, nullptr}};
 
 }  // namespace
 
@@ -191,7 +203,8 @@ DType to_dtype_value(PyObject* o, const char* function) {
   if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::bool_;
   if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::int64;
   if (o == reinterpret_cast<PyObject*>(&PyComplex_Type)) return DType::complex128;
-  throw TypeError(message(function, "(): argument 'dtype' must be torch.dtype, not ", Py_TYPE(o)->tp_name, "."));
+  throw TypeError(message(function, "(): argument 'dtype' must be torch.dtype, not ",
+                          Py_TYPE(o)->tp_name, "."));
 }
 
 PyObject* make_size(const int64_t* sizes, int n) {
@@ -213,11 +226,13 @@ void check_device(PyObject* o, const char* function) {
   Object type = Object::steal(PyObject_GetAttrString(device.get(), "type"));
   if (!type) throw PythonError();
   check<NotImplementedError>(PyUnicode_CompareWithASCIIString(type.get(), "cpu") == 0, [&] {
-    return message(function, "(): device '", PyUnicode_AsUTF8(type.get()), "' is not available: this build of flambeau computes on the CPU.");
+    return message(function, "(): device '", PyUnicode_AsUTF8(type.get()),
+                   "' is not available: this build of flambeau computes on the CPU.");
   });
 }
 
-// ------------------------------------------------------------------------------------------ conversions
+// ------------------------------------------------------------------------------------------
+// conversions
 
 int64_t to_integer(PyObject* o, const char* function) {
   if (PyLong_Check(o)) {
@@ -225,7 +240,9 @@ int64_t to_integer(PyObject* o, const char* function) {
     if (v == -1 && PyErr_Occurred()) throw PythonError();
     return v;
   }
-  check<TypeError>(PyIndex_Check(o) != 0, [&] { return message(function, "(): expected an int, not ", Py_TYPE(o)->tp_name, "."); });
+  check<TypeError>(PyIndex_Check(o) != 0, [&] {
+    return message(function, "(): expected an int, not ", Py_TYPE(o)->tp_name, ".");
+  });
   Object index = Object::steal(PyNumber_Index(o));
   if (!index) throw PythonError();
   int64_t v = PyLong_AsLongLong(index.get());
@@ -237,7 +254,8 @@ Dims to_dims(PyObject* o, const char* function) {
   Dims dims;
   if (PyTuple_Check(o) || PyList_Check(o)) {
     Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-    for (Py_ssize_t i = 0; i < n; ++i) dims.push(to_integer(PySequence_Fast_GET_ITEM(o, i), function));
+    for (Py_ssize_t i = 0; i < n; ++i)
+      dims.push(to_integer(PySequence_Fast_GET_ITEM(o, i), function));
     return dims;
   }
   if (PyIndex_Check(o) && !(is_tensor(o) && as_tensor(o)->ndim > 0)) {
@@ -247,7 +265,8 @@ Dims to_dims(PyObject* o, const char* function) {
   Object list = Object::steal(PySequence_List(o));
   if (!list) {
     PyErr_Clear();
-    throw TypeError(message(function, "(): expected ints or a sequence of ints, not ", Py_TYPE(o)->tp_name, "."));
+    throw TypeError(message(function, "(): expected ints or a sequence of ints, not ",
+                            Py_TYPE(o)->tp_name, "."));
   }
   return to_dims(list.get(), function);
 }
@@ -256,11 +275,13 @@ Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, cons
   if (call.n_named() == 1 && call.n == first) {
     PyObject* key = PyTuple_GET_ITEM(call.names, 0);
     check<TypeError>(PyUnicode_CompareWithASCIIString(key, keyword) == 0, [&] {
-      return message(function, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(key), "'.");
+      return message(function, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(key),
+                     "'.");
     });
     return to_dims(call.args[call.n], function);
   }
-  check<TypeError>(call.n_named() == 0, [&] { return message(function, "(): unexpected keyword arguments."); });
+  check<TypeError>(call.n_named() == 0,
+                   [&] { return message(function, "(): unexpected keyword arguments."); });
   if (call.n == first + 1) return to_dims(call.args[first], function);
   Dims dims;
   for (Py_ssize_t i = first; i < call.n; ++i) dims.push(to_integer(call.args[i], function));
@@ -274,7 +295,10 @@ Dims to_reduced_dims(PyObject* o, int ndim, const char* function) {
     Dims given = to_dims(o, function);
     for (int i = 0; i < given.n; ++i) {
       int d = wrap_dim(given[i], ndim, function);
-      check(!seen[d], [&] { return message(function, ": dim ", given[i], " appears multiple times in the list of dims."); });
+      check(!seen[d], [&] {
+        return message(function, ": dim ", given[i],
+                       " appears multiple times in the list of dims.");
+      });
       seen[d] = true;
       if (ndim) dims.push(d);
     }

@@ -8,10 +8,13 @@ namespace flambeau {
 namespace {
 
 PyObject* py_view(const Call& call) {
-  check<TypeError>(call.n >= 1 && is_tensor(call.args[0]), [] { return message("view(): argument 'input' must be Tensor."); });
+  check<TypeError>(call.n >= 1 && is_tensor(call.args[0]),
+                   [] { return message("view(): argument 'input' must be Tensor."); });
   Tensor& t = *as_tensor(call.args[0]);
-  if (call.n == 2 && is_dtype(call.args[1])) return view_dtype(t, to_dtype_value(call.args[1], "view")).release_py();
-  if (call.n == 1 && call.n_named() == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "dtype") == 0)
+  if (call.n == 2 && is_dtype(call.args[1]))
+    return view_dtype(t, to_dtype_value(call.args[1], "view")).release_py();
+  if (call.n == 1 && call.n_named() == 1 &&
+      PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "dtype") == 0)
     return view_dtype(t, to_dtype_value(call.args[1], "view")).release_py();
   return view(t, rest_as_dims(call, 1, "view", "size")).release_py();
 }
@@ -49,7 +52,9 @@ PyObject* py_transpose(const Call& call) {
 PyObject* py_t(const Call& call) {
   Args a("t", call, {"input"});
   Tensor& t = a.tensor(0);
-  check(t.ndim <= 2, [&] { return message("t: expects a tensor with <= 2 dimensions, but input is ", shape(t), "."); });
+  check(t.ndim <= 2, [&] {
+    return message("t: expects a tensor with <= 2 dimensions, but input is ", shape(t), ".");
+  });
   return (t.ndim < 2 ? view(t, sizes_of(t)) : transpose(t, 0, 1)).release_py();
 }
 PyObject* py_select(const Call& call) {
@@ -59,7 +64,8 @@ PyObject* py_select(const Call& call) {
 PyObject* py_slice(const Call& call) {
   Args a("_slice", call, {"input", "dim", "start", "end", "step"}, 1);
   Tensor& t = a.tensor(0);
-  return slice(t, a.integer(1), a.integer(2), a.integer(3, INT64_MAX), a.integer(4, 1)).release_py();
+  return slice(t, a.integer(1), a.integer(2), a.integer(3, INT64_MAX), a.integer(4, 1))
+      .release_py();
 }
 PyObject* py_narrow(const Call& call) {
   Args a("narrow", call, {"input", "dim", "start", "length"}, 4);
@@ -67,12 +73,17 @@ PyObject* py_narrow(const Call& call) {
   check(t.ndim > 0, [] { return message("narrow: cannot be applied to a 0-dim tensor."); });
   int d = wrap_dim(a.integer(1), t.ndim, "narrow");
   int64_t start = a.integer(2), length = a.integer(3), size = t.sizes[d];
-  check(length >= 0, [&] { return message("narrow: length must be non-negative, not ", length, "."); });
+  check(length >= 0,
+        [&] { return message("narrow: length must be non-negative, not ", length, "."); });
   check<IndexError>(start >= -size && start <= size, [&] {
-    return message("narrow: start out of range (expected to be in range of [", -size, ", ", size, "], but got ", start, ").");
+    return message("narrow: start out of range (expected to be in range of [", -size, ", ", size,
+                   "], but got ", start, ").");
   });
   if (start < 0) start += size;
-  check(start + length <= size, [&] { return message("narrow: start (", start, ") + length (", length, ") exceeds dimension size (", size, ")."); });
+  check(start + length <= size, [&] {
+    return message("narrow: start (", start, ") + length (", length, ") exceeds dimension size (",
+                   size, ").");
+  });
   return slice(t, d, start, start + length, 1).release_py();
 }
 PyObject* py_unsqueeze(const Call& call) {
@@ -81,12 +92,15 @@ PyObject* py_unsqueeze(const Call& call) {
 }
 PyObject* py_squeeze(const Call& call) {
   Args a("squeeze", call, {"input", "dim"}, 1);
-  return (a.given(1) ? squeeze(a.tensor(0), to_dims(a[1], "squeeze")) : squeeze(a.tensor(0))).release_py();
+  return (a.given(1) ? squeeze(a.tensor(0), to_dims(a[1], "squeeze")) : squeeze(a.tensor(0)))
+      .release_py();
 }
 PyObject* py_as_strided(const Call& call) {
   Args a("as_strided", call, {"input", "size", "stride", "storage_offset"}, 3);
   Tensor& t = a.tensor(0);
-  return as_strided(t, to_dims(a[1], "as_strided"), to_dims(a[2], "as_strided"), a.integer(3, t.offset)).release_py();
+  return as_strided(t, to_dims(a[1], "as_strided"), to_dims(a[2], "as_strided"),
+                    a.integer(3, t.offset))
+      .release_py();
 }
 PyObject* py_diagonal(const Call& call) {
   Args a("diagonal", call, {"input", "offset", "dim1", "dim2"}, 1);
@@ -112,8 +126,11 @@ PyObject* py_flatten(const Call& call) {
   Args a("flatten", call, {"input", "start_dim", "end_dim"}, 1);
   Tensor& t = a.tensor(0);
   if (t.ndim == 0) return reshape(t, {1}).release_py();
-  int from = wrap_dim(a.integer(1, 0), t.ndim, "flatten"), to = wrap_dim(a.integer(2, -1), t.ndim, "flatten");
-  check(from <= to, [&] { return message("flatten: start_dim cannot come after end_dim (", from, ", ", to, ")."); });
+  int from = wrap_dim(a.integer(1, 0), t.ndim, "flatten"),
+      to = wrap_dim(a.integer(2, -1), t.ndim, "flatten");
+  check(from <= to, [&] {
+    return message("flatten: start_dim cannot come after end_dim (", from, ", ", to, ").");
+  });
   if (from == to) return TensorRef::borrow(&t).release_py();
   Dims sizes;
   int64_t joined = 1;
@@ -130,34 +147,44 @@ PyObject* py_unbind(const Call& call) {
 }
 
 PyObject* split_evenly(Tensor& t, int64_t size, int64_t dim, const char* function) {
-  check(t.ndim > 0, [&] { return message(function, ": expects at least a 1-dimensional tensor."); });
+  check(t.ndim > 0,
+        [&] { return message(function, ": expects at least a 1-dimensional tensor."); });
   int d = wrap_dim(dim, t.ndim, function);
-  check(size >= 0 && (size > 0 || t.sizes[d] == 0), [&] { return message(function, ": split_size must be positive, not ", size, "."); });
+  check(size >= 0 && (size > 0 || t.sizes[d] == 0),
+        [&] { return message(function, ": split_size must be positive, not ", size, "."); });
   std::vector<int64_t> sizes;
   for (int64_t left = t.sizes[d]; left > 0; left -= size) sizes.push_back(std::min(size, left));
   if (sizes.empty()) sizes.push_back(0);
   return tensor_tuple(split(t, sizes, d));
 }
 PyObject* py_split(const Call& call) {
-  Args a("split", call, {"tensor", "split_size", "dim", "split_size_or_sections", "split_sizes"}, 1);
+  Args a("split", call, {"tensor", "split_size", "dim", "split_size_or_sections", "split_sizes"},
+         1);
   PyObject* how = a.given(1) ? a[1] : a.given(3) ? a[3] : a[4];
-  check<TypeError>(how != nullptr, [] { return message("split() missing required argument 'split_size'."); });
+  check<TypeError>(how != nullptr,
+                   [] { return message("split() missing required argument 'split_size'."); });
   Tensor& t = a.tensor(0);
-  if (PyIndex_Check(how)) return split_evenly(t, to_integer(how, "split"), a.integer(2, 0), "split");
+  if (PyIndex_Check(how))
+    return split_evenly(t, to_integer(how, "split"), a.integer(2, 0), "split");
   Dims sizes = to_dims(how, "split");
   for (int i = 0; i < sizes.n; ++i)
-    check(sizes[i] >= 0, [&] { return message("split: split_sizes must be non-negative: ", to_string(sizes), "."); });
+    check(sizes[i] >= 0, [&] {
+      return message("split: split_sizes must be non-negative: ", to_string(sizes), ".");
+    });
   return tensor_tuple(split(t, std::vector<int64_t>(sizes.v, sizes.v + sizes.n), a.integer(2, 0)));
 }
 PyObject* py_chunk(const Call& call) {
   Args a("chunk", call, {"input", "chunks", "dim"}, 2);
   Tensor& t = a.tensor(0);
   int64_t chunks = a.integer(1);
-  check(chunks > 0, [&] { return message("chunk: expects `chunks` to be greater than 0, got: ", chunks, "."); });
+  check(chunks > 0, [&] {
+    return message("chunk: expects `chunks` to be greater than 0, got: ", chunks, ".");
+  });
   check(t.ndim > 0, [] { return message("chunk: expects at least a 1-dimensional tensor."); });
   int d = wrap_dim(a.integer(2, 0), t.ndim, "chunk");
   int64_t size = (t.sizes[d] + chunks - 1) / chunks;
-  if (size == 0) return tensor_tuple(split(t, std::vector<int64_t>(static_cast<size_t>(chunks), 0), d));
+  if (size == 0)
+    return tensor_tuple(split(t, std::vector<int64_t>(static_cast<size_t>(chunks), 0), d));
   return split_evenly(t, size, d, "chunk");
 }
 
@@ -176,8 +203,10 @@ const NativeEntry entries[] = {
     {"as_strided", py_as_strided, "A view with the given sizes, strides and storage offset."},
     {"diagonal", py_diagonal, "A view of the diagonal of two dimensions, as the last dimension."},
     {"unfold", py_unfold, "A view of all windows of `size` along a dimension, every `step`."},
-    {"view_as_real", py_view_as_real, "A complex tensor as a real one with a last dimension (real, imaginary)."},
-    {"view_as_complex", py_view_as_complex, "A real tensor whose last dimension is (real, imaginary) as a complex one."},
+    {"view_as_real", py_view_as_real,
+     "A complex tensor as a real one with a last dimension (real, imaginary)."},
+    {"view_as_complex", py_view_as_complex,
+     "A real tensor whose last dimension is (real, imaginary) as a complex one."},
     {"detach", py_detach, "The same memory without history."},
     {"flatten", py_flatten, "The dimensions from start_dim to end_dim joined into one."},
     {"unbind", py_unbind, "A tuple of views, one for each index of dim."},

@@ -10,9 +10,10 @@
 #include "tensor/error.h"
 #include "tensor/storage.h"
 
-// A storage's header and its bytes are one block. Blocks are cached by size class: four classes to a
-// doubling, so at most a fifth of a block is slack. Blocks of 2 MB and more come straight from mmap with
-// huge pages asked for, since the first touch of small pages costs more than most pointwise operators.
+// A storage's header and its bytes are one block. Blocks are cached by size class: four classes to
+// a doubling, so at most a fifth of a block is slack. Blocks of 2 MB and more come straight from
+// mmap with huge pages asked for, since the first touch of small pages costs more than most
+// pointwise operators.
 
 namespace flambeau {
 namespace {
@@ -82,9 +83,11 @@ void unlink_large(Storage* s) {
   std::vector<Storage*> live;
   for (Storage* s = cache().large_list; s; s = s->following) live.push_back(s);
   std::sort(live.begin(), live.end(), [](Storage* a, Storage* b) { return a->nbytes > b->nbytes; });
-  std::string text = message("out of memory: tried to allocate ", nbytes, " bytes with ", cache().stats.allocated_bytes,
-                             " bytes in live tensors. Largest live tensors:");
-  for (size_t i = 0; i < live.size() && i < 5; ++i) text += message(i ? ", " : " ", live[i]->nbytes, " bytes");
+  std::string text =
+      message("out of memory: tried to allocate ", nbytes, " bytes with ",
+              cache().stats.allocated_bytes, " bytes in live tensors. Largest live tensors:");
+  for (size_t i = 0; i < live.size() && i < 5; ++i)
+    text += message(i ? ", " : " ", live[i]->nbytes, " bytes");
   throw OutOfMemoryError(text + (live.empty() ? " none above 1 MB." : "."));
 }
 
@@ -118,7 +121,8 @@ Storage* allocate_storage(int64_t nbytes) {
   s->capacity = rounded - header_bytes;
   ++c.stats.allocations;
   c.stats.allocated_bytes += rounded;
-  if (c.stats.allocated_bytes > c.stats.peak_allocated_bytes) c.stats.peak_allocated_bytes = c.stats.allocated_bytes;
+  if (c.stats.allocated_bytes > c.stats.peak_allocated_bytes)
+    c.stats.peak_allocated_bytes = c.stats.allocated_bytes;
   if (nbytes >= listed_bytes) link_large(s);
   return s;
 }
@@ -138,7 +142,9 @@ void resize_storage(Storage* s, int64_t nbytes) {
     s->nbytes = nbytes > s->nbytes ? nbytes : s->nbytes;
     return;
   }
-  check(s->resizable, [&] { return message("resize: this tensor's memory belongs to another object and cannot grow."); });
+  check(s->resizable, [&] {
+    return message("resize: this tensor's memory belongs to another object and cannot grow.");
+  });
   // The bytes move into a second block, which this header owns from now on.
   Storage* bigger = allocate_storage(nbytes);
   std::memcpy(bigger->data, s->data, s->nbytes < nbytes ? s->nbytes : nbytes);

@@ -59,24 +59,29 @@ class Library {
 #else
     setenv(name, "1", 1);
     handle_ = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (old) setenv(name, saved.c_str(), 1);
-    else unsetenv(name);
-    check(handle_ != nullptr, [&] { return message("blas_load: cannot open ", path, ": ", dlerror()); });
+    if (old)
+      setenv(name, saved.c_str(), 1);
+    else
+      unsetenv(name);
+    check(handle_ != nullptr,
+          [&] { return message("blas_load: cannot open ", path, ": ", dlerror()); });
 #endif
     if (void* limit = find("openblas_set_num_threads")) reinterpret_cast<void (*)(int)>(limit)(1);
     load(s, 's');
     load(d, 'd');
     load(c, 'c');
     load(z, 'z');
-    check(s.gemm && d.gemm && c.gemm && z.gemm,
-          [&] { return message("blas_load: ", path, " has no cblas_sgemm; expected an OpenBLAS with CBLAS."); });
+    check(s.gemm && d.gemm && c.gemm && z.gemm, [&] {
+      return message("blas_load: ", path, " has no cblas_sgemm; expected an OpenBLAS with CBLAS.");
+    });
   }
 
   void* find(const std::string& name) const {
     for (const char* prefix : {"scipy_", ""}) {
       std::string symbol = prefix + name;
 #if defined(_WIN32)
-      void* address = reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(handle_), symbol.c_str()));
+      void* address =
+          reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(handle_), symbol.c_str()));
 #else
       void* address = dlsym(handle_, symbol.c_str());
 #endif
@@ -93,8 +98,10 @@ class Library {
  private:
   template <class T>
   void load(Routines<T>& routines, char letter) {
-    routines.gemm = reinterpret_cast<decltype(routines.gemm)>(find(std::string("cblas_") + letter + "gemm"));
-    routines.gemv = reinterpret_cast<decltype(routines.gemv)>(find(std::string("cblas_") + letter + "gemv"));
+    routines.gemm =
+        reinterpret_cast<decltype(routines.gemm)>(find(std::string("cblas_") + letter + "gemm"));
+    routines.gemv =
+        reinterpret_cast<decltype(routines.gemv)>(find(std::string("cblas_") + letter + "gemv"));
   }
   void* handle_ = nullptr;
 };
@@ -105,10 +112,14 @@ template <class T>
 const Routines<T>* routines() {
   const Library* lib = library.load(std::memory_order_acquire);
   if (!lib) return nullptr;
-  if constexpr (std::is_same_v<T, float>) return &lib->s;
-  else if constexpr (std::is_same_v<T, double>) return &lib->d;
-  else if constexpr (std::is_same_v<T, complex64>) return &lib->c;
-  else return &lib->z;
+  if constexpr (std::is_same_v<T, float>)
+    return &lib->s;
+  else if constexpr (std::is_same_v<T, double>)
+    return &lib->d;
+  else if constexpr (std::is_same_v<T, complex64>)
+    return &lib->c;
+  else
+    return &lib->z;
 }
 
 template <class T>
@@ -126,8 +137,8 @@ std::vector<T> conjugated(const T* matrix, int64_t rows, int64_t cols, int64_t l
 }
 
 template <class T>
-void apply_epilogue(const Epilogue& epilogue, int64_t row0, int64_t col0, int64_t rows, int64_t cols, T* c,
-                    int64_t ldc) {
+void apply_epilogue(const Epilogue& epilogue, int64_t row0, int64_t col0, int64_t rows,
+                    int64_t cols, T* c, int64_t ldc) {
   const T* bias = static_cast<const T*>(epilogue.bias);
   for (int64_t i = 0; i < rows; ++i) {
     T* row = c + i * ldc;
@@ -153,14 +164,16 @@ struct Cut {
 
 constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-// A tile of 2 MFLOP takes about 15 us, against 1 us to hand it to another thread. The library packs A and B
-// anew for each tile: 64 tiles of 1024 x 1024 ran at 117 GFLOP/s, four at 152, as fast as one call.
+// A tile of 2 MFLOP takes about 15 us, against 1 us to hand it to another thread. The library packs
+// A and B anew for each tile: 64 tiles of 1024 x 1024 ran at 117 GFLOP/s, four at 152, as fast as
+// one call.
 constexpr double least_tile_flop = 2e6;
 constexpr int64_t most_tiles = 256;
 
 Cut cut(int64_t M, int64_t N, int64_t K, int64_t batch, double flop_per_step) {
   Cut result{M, N, K};
-  double flop = flop_per_step * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
+  double flop =
+      flop_per_step * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
   // A long sum into a small result: slices of K, added in order.
   if (batch == 1 && K >= 16384 && M * N <= 128 * 128 && flop > 4 * least_tile_flop) {
     result.slice_k = std::max<int64_t>(4096, round_up((K + 31) / 32, 256));
@@ -219,12 +232,14 @@ void gemm_tile(const Gemm<T>& p) {
     return transposed ? (is_complex_v<T> && conj ? conj_trans : trans) : no_trans;
   };
   // The library wants every leading dimension at least as long as a row, even of one element.
-  auto ld = [](int64_t given, int64_t row) { return static_cast<int>(std::max({given, row, int64_t{1}})); };
+  auto ld = [](int64_t given, int64_t row) {
+    return static_cast<int>(std::max({given, row, int64_t{1}}));
+  };
   using Pass = ByValue<T>;
   lib->gemm(row_major, flag(p.trans_a, p.conj_a), flag(p.trans_b, p.conj_b), static_cast<int>(p.M),
             static_cast<int>(p.N), static_cast<int>(p.K), Pass::pass(p.alpha), p.a,
-            ld(p.lda, p.trans_a ? p.M : p.K), p.b, ld(p.ldb, p.trans_b ? p.K : p.N), Pass::pass(p.beta), p.c,
-            ld(p.ldc, p.N));
+            ld(p.lda, p.trans_a ? p.M : p.K), p.b, ld(p.ldb, p.trans_b ? p.K : p.N),
+            Pass::pass(p.beta), p.c, ld(p.ldc, p.N));
 }
 
 template <class T>
@@ -250,14 +265,16 @@ void gemm(const Gemm<T>& p) {
     for (int64_t i = 0; i < p.M; ++i)
       for (int64_t j = 0; j < p.N; ++j) {
         T sum = p.beta == T(0) ? T(0) : p.beta * p.c[i * p.ldc + j];
-        for (int64_t slice = 0; slice < n_slices; ++slice) sum += partial[(slice * p.M + i) * p.N + j];
+        for (int64_t slice = 0; slice < n_slices; ++slice)
+          sum += partial[(slice * p.M + i) * p.N + j];
         p.c[i * p.ldc + j] = sum;
       }
     if (finish) apply_epilogue(p.epilogue, 0, 0, p.M, p.N, p.c, p.ldc);
     return;
   }
 
-  const int64_t tiles_m = (p.M + c.tile_m - 1) / c.tile_m, tiles_n = (p.N + c.tile_n - 1) / c.tile_n;
+  const int64_t tiles_m = (p.M + c.tile_m - 1) / c.tile_m,
+                tiles_n = (p.N + c.tile_n - 1) / c.tile_n;
   auto one_tile = [&](int64_t index) {
     int64_t n0 = index % tiles_n * c.tile_n, m0 = index / tiles_n % tiles_m * c.tile_m;
     int64_t item = index / (tiles_n * tiles_m);
@@ -272,7 +289,8 @@ void gemm(const Gemm<T>& p) {
   };
   // Many small products of a batch make one chunk together.
   double tile_flop = 2.0 * static_cast<double>(c.tile_m) * static_cast<double>(c.tile_n) *
-                         static_cast<double>(std::max<int64_t>(p.K, 1)) + 500;
+                         static_cast<double>(std::max<int64_t>(p.K, 1)) +
+                     500;
   int64_t per_chunk = std::max<int64_t>(1, static_cast<int64_t>(least_tile_flop / tile_flop));
   parallel_ranges(tiles_m * tiles_n * p.batch, per_chunk, [&](int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; ++index) one_tile(index);
@@ -280,8 +298,8 @@ void gemm(const Gemm<T>& p) {
 }
 
 template <class T>
-void gemv(bool transposed, int64_t M, int64_t N, T alpha, const T* a, int64_t lda, const T* x, int64_t incx,
-          T beta, T* y, int64_t incy) {
+void gemv(bool transposed, int64_t M, int64_t N, T alpha, const T* a, int64_t lda, const T* x,
+          int64_t incx, T beta, T* y, int64_t incy) {
   const int64_t rows = transposed ? N : M, depth = transposed ? M : N;
   if (rows == 0) return;
   const Routines<T>* lib = routines<T>();
@@ -293,7 +311,8 @@ void gemv(bool transposed, int64_t M, int64_t N, T alpha, const T* a, int64_t ld
     if (!lib || !fits || depth == 0) {
       for (int64_t i = begin; i < end; ++i, out += incy) {
         T sum{};
-        for (int64_t j = 0; j < depth; ++j) sum += (transposed ? a[j * lda + i] : a[i * lda + j]) * x[j * incx];
+        for (int64_t j = 0; j < depth; ++j)
+          sum += (transposed ? a[j * lda + i] : a[i * lda + j]) * x[j * incx];
         *out = beta == T(0) ? alpha * sum : alpha * sum + beta * *out;
       }
       return;
@@ -304,8 +323,8 @@ void gemv(bool transposed, int64_t M, int64_t N, T alpha, const T* a, int64_t ld
     using Pass = ByValue<T>;
     lib->gemv(row_major, transposed ? trans : no_trans, static_cast<int>(m), static_cast<int>(n),
               Pass::pass(alpha), a + (transposed ? begin : begin * lda),
-              static_cast<int>(std::max({lda, n, int64_t{1}})), x, static_cast<int>(incx), Pass::pass(beta),
-              out, static_cast<int>(incy));
+              static_cast<int>(std::max({lda, n, int64_t{1}})), x, static_cast<int>(incx),
+              Pass::pass(beta), out, static_cast<int>(incy));
   });
 }
 
@@ -332,7 +351,8 @@ T dot(int64_t n, const T* x, int64_t incx, const T* y, int64_t incy, bool conj) 
   };
   if (n <= block) return part(0, n);
   std::vector<T> partial((n + block - 1) / block);
-  parallel_ranges(n, block, [&](int64_t begin, int64_t end) { partial[begin / block] = part(begin, end); });
+  parallel_ranges(n, block,
+                  [&](int64_t begin, int64_t end) { partial[begin / block] = part(begin, end); });
   T sum{};
   for (T value : partial) sum += value;
   return sum;
@@ -346,10 +366,14 @@ template void gemm_tile(const Gemm<float>&);
 template void gemm_tile(const Gemm<double>&);
 template void gemm_tile(const Gemm<complex64>&);
 template void gemm_tile(const Gemm<complex128>&);
-template void gemv(bool, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t, float, float*, int64_t);
-template void gemv(bool, int64_t, int64_t, double, const double*, int64_t, const double*, int64_t, double, double*, int64_t);
-template void gemv(bool, int64_t, int64_t, complex64, const complex64*, int64_t, const complex64*, int64_t, complex64, complex64*, int64_t);
-template void gemv(bool, int64_t, int64_t, complex128, const complex128*, int64_t, const complex128*, int64_t, complex128, complex128*, int64_t);
+template void gemv(bool, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t,
+                   float, float*, int64_t);
+template void gemv(bool, int64_t, int64_t, double, const double*, int64_t, const double*, int64_t,
+                   double, double*, int64_t);
+template void gemv(bool, int64_t, int64_t, complex64, const complex64*, int64_t, const complex64*,
+                   int64_t, complex64, complex64*, int64_t);
+template void gemv(bool, int64_t, int64_t, complex128, const complex128*, int64_t,
+                   const complex128*, int64_t, complex128, complex128*, int64_t);
 template float dot(int64_t, const float*, int64_t, const float*, int64_t, bool);
 template double dot(int64_t, const double*, int64_t, const double*, int64_t, bool);
 template complex64 dot(int64_t, const complex64*, int64_t, const complex64*, int64_t, bool);

@@ -1,6 +1,6 @@
 // Matrix products and LAPACK from OpenBLAS, loaded at run time and driven from our own pool.
-// Any thread may call; the GIL is not touched. The library itself is held to one thread: products are
-// cut into tiles by their shape alone, so their bits do not depend on the number of threads.
+// Any thread may call; the GIL is not touched. The library itself is held to one thread: products
+// are cut into tiles by their shape alone, so their bits do not depend on the number of threads.
 #pragma once
 #include <complex>
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace flambeau {
 
-/// Opens the shared library at `path` (the scipy-openblas32 wheel's, or any OpenBLAS); a second call
-/// does nothing. Throws Error when it cannot be opened or lacks cblas_sgemm.
+/// Opens the shared library at `path` (the scipy-openblas32 wheel's, or any OpenBLAS); a second
+/// call does nothing. Throws Error when it cannot be opened or lacks cblas_sgemm.
 void blas_load(const std::string& path);
 bool blas_loaded();
 
@@ -28,8 +28,8 @@ struct Epilogue {
 };
 
 /// C = alpha * op(A) op(B) + beta * C for `batch` triples of row-major matrices; C must not overlap
-/// A or B. op(A) is (M, K): stored (M, K) with row stride lda, or (K, M) if trans_a; op(B) is (K, N)
-/// likewise. conj_* conjugate complex operands. beta = 0 ignores what C holds, NaN included.
+/// A or B. op(A) is (M, K): stored (M, K) with row stride lda, or (K, M) if trans_a; op(B) is (K,
+/// N) likewise. conj_* conjugate complex operands. beta = 0 ignores what C holds, NaN included.
 template <class T>
 struct Gemm {
   int64_t M = 0, N = 0, K = 0;
@@ -53,11 +53,11 @@ void gemm(const Gemm<T>& problem);
 template <class T>
 void gemm_tile(const Gemm<T>& problem);
 
-/// y = alpha * op(A) x + beta * y; A is (M, N) row-major, op(A) its transpose if trans. Strides of x
-/// and y in elements, positive.
+/// y = alpha * op(A) x + beta * y; A is (M, N) row-major, op(A) its transpose if trans. Strides of
+/// x and y in elements, positive.
 template <class T>
-void gemv(bool trans, int64_t M, int64_t N, T alpha, const T* a, int64_t lda, const T* x, int64_t incx,
-          T beta, T* y, int64_t incy);
+void gemv(bool trans, int64_t M, int64_t N, T alpha, const T* a, int64_t lda, const T* x,
+          int64_t incx, T beta, T* y, int64_t incy);
 
 /// sum of x[i] * y[i] (x conjugated if conj), in fixed blocks added in order.
 template <class T>

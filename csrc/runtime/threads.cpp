@@ -59,7 +59,8 @@ bool spin_until(Ready&& ready) {
 ///     [ generation ][open][  active   ]
 ///
 /// A worker joins by active + 1 while open is set and leaves by active - 1. The caller clears open
-/// when no chunk is left and waits for active to be 0: it never waits for a worker that slept through.
+/// when no chunk is left and waits for active to be 0: it never waits for a worker that slept
+/// through.
 class Pool {
  public:
   explicit Pool(int n_workers) {
@@ -135,7 +136,8 @@ class Pool {
       if (!spin_until(fresh)) {
         while (!fresh()) {
           uint32_t state = state_.load(std::memory_order_relaxed);
-          if ((state & ~(active_mask | open)) == seen) state_.wait(state, std::memory_order_relaxed);
+          if ((state & ~(active_mask | open)) == seen)
+            state_.wait(state, std::memory_order_relaxed);
         }
       }
       if (stop_.load()) return;
@@ -166,7 +168,8 @@ class Pool {
   std::vector<std::thread> workers_;
 };
 
-/// CPUs that cgroup quotas of this process allow, rounded up; a large number when there is no quota.
+/// CPUs that cgroup quotas of this process allow, rounded up; a large number when there is no
+/// quota.
 int cgroup_cpus() {
   double limit = 1 << 12;
   auto apply = [&](double quota_us, double period_us) {
@@ -213,7 +216,8 @@ int default_num_threads() {
   return std::max(1, std::min(cpus, cgroup_cpus()));
 }
 
-/// The pool and who may use it. Never destroyed: workers may still wait in it while the process exits.
+/// The pool and who may use it. Never destroyed: workers may still wait in it while the process
+/// exits.
 struct Runtime {
   std::mutex mutex;  // held for one parallel region, or to replace the pool
   std::unique_ptr<Pool> pool;
@@ -227,7 +231,8 @@ std::mutex* creation_mutex() {
 }
 
 Runtime& runtime() {
-  if (Runtime* ready = current_runtime.load(std::memory_order_acquire)) [[likely]] return *ready;
+  if (Runtime* ready = current_runtime.load(std::memory_order_acquire)) [[likely]]
+    return *ready;
   std::lock_guard lock(*creation_mutex());
   if (Runtime* ready = current_runtime.load()) return *ready;
   auto made = std::make_unique<Runtime>();

@@ -13,8 +13,9 @@
 
 namespace flambeau {
 
-/// The number of threads that parallel_for uses, the caller included. At first FLAMBEAU_NUM_THREADS,
-/// else OMP_NUM_THREADS, else the smaller of the CPU affinity and the cgroup quota.
+/// The number of threads that parallel_for uses, the caller included. At first
+/// FLAMBEAU_NUM_THREADS, else OMP_NUM_THREADS, else the smaller of the CPU affinity and the cgroup
+/// quota.
 int get_num_threads();
 
 /// Sets that number (at least 1); waits for a loop that another thread is running.
@@ -28,9 +29,9 @@ using Body = void (*)(void* context, int64_t chunk);
 void run(int64_t n_chunks, Body body, void* context);
 }  // namespace threads_detail
 
-/// Calls fn(chunk) once for each chunk in [0, n_chunks), in any order, on any thread of the pool and
-/// on the caller. Returns when all have returned. An exception stops further chunks from starting and
-/// is thrown again here.
+/// Calls fn(chunk) once for each chunk in [0, n_chunks), in any order, on any thread of the pool
+/// and on the caller. Returns when all have returned. An exception stops further chunks from
+/// starting and is thrown again here.
 template <class F>
 void parallel_for(int64_t n_chunks, F&& fn) {
   if (n_chunks <= 0) return;
@@ -44,7 +45,8 @@ void parallel_for(int64_t n_chunks, F&& fn) {
       const_cast<void*>(static_cast<const void*>(std::addressof(fn))));
 }
 
-/// Calls fn(begin, end) over consecutive ranges of [0, n) of `grain` elements (the last may be shorter).
+/// Calls fn(begin, end) over consecutive ranges of [0, n) of `grain` elements (the last may be
+/// shorter).
 template <class F>
 void parallel_ranges(int64_t n, int64_t grain, F&& fn) {
   if (n <= 0) return;

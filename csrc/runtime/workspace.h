@@ -30,7 +30,8 @@ class Workspace {
     size_t n_bytes = 0;
 
     void* at_least(size_t wanted) {
-      // A block four times too large and over 64 MiB is given back: one large call is not kept for ever.
+      // A block four times too large and over 64 MiB is given back: one large call is not kept for
+      // ever.
       bool wasteful = n_bytes > (size_t{64} << 20) && wanted < n_bytes / 4;
       if (wanted > n_bytes || wasteful) {
         memory.reset();

@@ -33,8 +33,21 @@ using complex128 = std::complex<double>;
 
 /// Order is the column order of the promotion table in dispatch/promotion.h.
 enum class DType : uint8_t {
-  bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64,
-  float16, bfloat16, float32, float64, complex64, complex128,
+  bool_,
+  uint8,
+  int8,
+  int16,
+  int32,
+  int64,
+  uint16,
+  uint32,
+  uint64,
+  float16,
+  bfloat16,
+  float32,
+  float64,
+  complex64,
+  complex128,
 };
 inline constexpr int dtype_count = 15;
 
@@ -44,9 +57,10 @@ struct DTypeFacts {
   char kind;  // 'b' bool, 'u' unsigned, 'i' signed, 'f' floating, 'c' complex
 };
 inline constexpr DTypeFacts dtype_facts[dtype_count] = {
-    {"bool", 1, 'b'},    {"uint8", 1, 'u'},   {"int8", 1, 'i'},     {"int16", 2, 'i'},   {"int32", 4, 'i'},
-    {"int64", 8, 'i'},   {"uint16", 2, 'u'},  {"uint32", 4, 'u'},   {"uint64", 8, 'u'},  {"float16", 2, 'f'},
-    {"bfloat16", 2, 'f'}, {"float32", 4, 'f'}, {"float64", 8, 'f'}, {"complex64", 8, 'c'}, {"complex128", 16, 'c'},
+    {"bool", 1, 'b'},    {"uint8", 1, 'u'},     {"int8", 1, 'i'},        {"int16", 2, 'i'},
+    {"int32", 4, 'i'},   {"int64", 8, 'i'},     {"uint16", 2, 'u'},      {"uint32", 4, 'u'},
+    {"uint64", 8, 'u'},  {"float16", 2, 'f'},   {"bfloat16", 2, 'f'},    {"float32", 4, 'f'},
+    {"float64", 8, 'f'}, {"complex64", 8, 'c'}, {"complex128", 16, 'c'},
 };
 inline constexpr const DTypeFacts& facts(DType d) { return dtype_facts[static_cast<int>(d)]; }
 inline constexpr int64_t itemsize(DType d) { return facts(d).itemsize; }

@@ -1,5 +1,5 @@
-// Errors of the core: a C++ exception for each Python exception type, composed only when a check fails.
-// Thrown anywhere, any thread of the caller; the bindings translate them.
+// Errors of the core: a C++ exception for each Python exception type, composed only when a check
+// fails. Thrown anywhere, any thread of the caller; the bindings translate them.
 #pragma once
 #include <sstream>
 #include <stdexcept>
@@ -7,12 +7,24 @@
 
 namespace flambeau {
 
-struct Error : std::runtime_error { using std::runtime_error::runtime_error; };            // RuntimeError
-struct TypeError : std::runtime_error { using std::runtime_error::runtime_error; };
-struct ValueError : std::runtime_error { using std::runtime_error::runtime_error; };
-struct IndexError : std::runtime_error { using std::runtime_error::runtime_error; };
-struct NotImplementedError : std::runtime_error { using std::runtime_error::runtime_error; };
-struct OutOfMemoryError : Error { using Error::Error; };  // flambeau.OutOfMemoryError
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};  // RuntimeError
+struct TypeError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct ValueError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct IndexError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct NotImplementedError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct OutOfMemoryError : Error {
+  using Error::Error;
+};                                       // flambeau.OutOfMemoryError
 struct PythonError : std::exception {};  // the Python error indicator is already set
 
 template <class... Parts>
@@ -25,7 +37,8 @@ std::string message(const Parts&... parts) {
 /// check(ok, [&] { return message("matmul: ...", n); }) throws E with the composed text.
 template <class E = Error, class Compose>
 inline void check(bool ok, Compose&& compose) {
-  if (!ok) [[unlikely]] throw E(compose());
+  if (!ok) [[unlikely]]
+    throw E(compose());
 }
 
 }  // namespace flambeau

@@ -12,7 +12,9 @@ class Ref {
  public:
   Ref() = default;
   Ref(std::nullptr_t) {}
-  Ref(const Ref& other) : object_(other.object_) { Py_XINCREF(reinterpret_cast<PyObject*>(object_)); }
+  Ref(const Ref& other) : object_(other.object_) {
+    Py_XINCREF(reinterpret_cast<PyObject*>(object_));
+  }
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
   Ref& operator=(Ref other) noexcept {
     std::swap(object_, other.object_);

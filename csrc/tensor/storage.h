@@ -7,7 +7,8 @@
 
 namespace flambeau {
 
-/// Counts in-place writes. A tensor made by `.data` has one of its own, all others use their storage's.
+/// Counts in-place writes. A tensor made by `.data` has one of its own, all others use their
+/// storage's.
 struct Version {
   int64_t references = 1;
   uint32_t value = 0;
@@ -15,13 +16,13 @@ struct Version {
 };
 
 struct Storage {
-  Version version;       // version.references is also the storage's own reference count
+  Version version;  // version.references is also the storage's own reference count
   void* data = nullptr;
-  int64_t nbytes = 0;    // what the user asked for
-  int64_t capacity = 0;  // what the block holds; 0 for memory that somebody else owns
+  int64_t nbytes = 0;         // what the user asked for
+  int64_t capacity = 0;       // what the block holds; 0 for memory that somebody else owns
   PyObject* owner = nullptr;  // keeps foreign memory (a NumPy array, a mapped file) alive
   bool resizable = true;
-  bool shared = false;   // lives in memory that other processes map
+  bool shared = false;                                // lives in memory that other processes map
   Storage *previous = nullptr, *following = nullptr;  // the list of large live blocks, for reports
 };
 

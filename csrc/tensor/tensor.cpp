@@ -61,7 +61,8 @@ void set_layout(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offse
   t.offset = offset;
 }
 
-static TensorRef make_owned(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides, int64_t offset) {
+static TensorRef make_owned(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides,
+                            int64_t offset) {
   auto* t = static_cast<Tensor*>(PyObject_Malloc(sizeof(Tensor)));
   PyObject_Init(t->py(), tensor_type);
   t->storage = storage;
@@ -77,7 +78,8 @@ static TensorRef make_owned(Storage* storage, DType dtype, const Dims& sizes, co
   return TensorRef::steal(t);
 }
 
-TensorRef make_tensor(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides, int64_t offset) {
+TensorRef make_tensor(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides,
+                      int64_t offset) {
   retain(storage);
   return make_owned(storage, dtype, sizes, strides, offset);
 }
@@ -85,15 +87,18 @@ TensorRef make_tensor(Storage* storage, DType dtype, const Dims& sizes, const Di
 static int64_t checked_bytes(const Dims& sizes, DType dtype) {
   int64_t n = itemsize(dtype);
   for (int d = 0; d < sizes.n; ++d) {
-    check(sizes[d] >= 0, [&] { return message("a tensor's sizes cannot be negative: ", to_string(sizes), "."); });
+    check(sizes[d] >= 0,
+          [&] { return message("a tensor's sizes cannot be negative: ", to_string(sizes), "."); });
     if (__builtin_mul_overflow(n, sizes[d], &n))
-      throw OutOfMemoryError(message("out of memory: sizes ", to_string(sizes), " overflow the address space."));
+      throw OutOfMemoryError(
+          message("out of memory: sizes ", to_string(sizes), " overflow the address space."));
   }
   return n;
 }
 
 TensorRef empty(const Dims& sizes, DType dtype) {
-  return make_owned(allocate_storage(checked_bytes(sizes, dtype)), dtype, sizes, contiguous_strides(sizes), 0);
+  return make_owned(allocate_storage(checked_bytes(sizes, dtype)), dtype, sizes,
+                    contiguous_strides(sizes), 0);
 }
 
 TensorRef empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
@@ -112,7 +117,8 @@ TensorRef empty_like(const Tensor& t, DType dtype) {
   // The order of the dimensions is kept, gaps and repeats are not.
   int order[max_ndim];
   for (int d = 0; d < t.ndim; ++d) order[d] = d;
-  std::stable_sort(order, order + t.ndim, [&](int a, int b) { return t.strides[a] > t.strides[b]; });
+  std::stable_sort(order, order + t.ndim,
+                   [&](int a, int b) { return t.strides[a] > t.strides[b]; });
   for (int d = 0; d < t.ndim; ++d)
     if (t.strides[d] == 0 && t.sizes[d] > 1) return empty(sizes_of(t), dtype);
   Dims strides = sizes_of(t);
@@ -182,8 +188,8 @@ bool may_overlap_itself(const Dims& sizes, const Dims& strides) {
 int wrap_dim(int64_t dim, int ndim, const char* operator_name) {
   int limit = ndim == 0 ? 1 : ndim;
   check<IndexError>(dim >= -limit && dim < limit, [&] {
-    return message(operator_name, ": Dimension out of range (expected to be in range of [", -limit, ", ", limit - 1,
-                   "], but got ", dim, ").");
+    return message(operator_name, ": Dimension out of range (expected to be in range of [", -limit,
+                   ", ", limit - 1, "], but got ", dim, ").");
   });
   return static_cast<int>(dim < 0 ? dim + limit : dim);
 }
@@ -196,8 +202,9 @@ Dims broadcast_sizes(const Dims& a, const Dims& b, const char* operator_name) {
   for (int d = 0; d < other.n; ++d) {
     int64_t x = longer[d + shift], y = other[d];
     check(x == y || x == 1 || y == 1, [&] {
-      return message(operator_name, ": The size of tensor a (", &longer == &a ? x : y, ") must match the size of tensor b (",
-                     &longer == &a ? y : x, ") at non-singleton dimension ", d + shift, ": shapes ", to_string(a), " and ",
+      return message(operator_name, ": The size of tensor a (", &longer == &a ? x : y,
+                     ") must match the size of tensor b (", &longer == &a ? y : x,
+                     ") at non-singleton dimension ", d + shift, ": shapes ", to_string(a), " and ",
                      to_string(b), " do not broadcast.");
     });
     out[d + shift] = x == 1 ? y : x;

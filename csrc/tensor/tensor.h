@@ -1,5 +1,6 @@
 // The tensor: a typed, strided view of a storage, with what autograd knows about it.
-// A Tensor is a Python object (so a call makes one allocation, not two); all fields are guarded by the GIL.
+// A Tensor is a Python object (so a call makes one allocation, not two); all fields are guarded by
+// the GIL.
 #pragma once
 #include "tensor/error.h"
 #include "tensor/ref.h"
@@ -14,17 +15,17 @@ struct AutogradMeta;
 inline constexpr int inline_ndim = 5;
 
 struct Tensor {
-  PyObject_HEAD
-  Storage* storage;
+  PyObject_HEAD Storage* storage;
   int64_t offset;  // in elements
   int64_t numel;
   DType dtype;
   uint8_t ndim;
-  bool requires_grad_leaf;  // a leaf whose gradient is wanted; tensors with a grad_fn require it anyway
+  bool requires_grad_leaf;  // a leaf whose gradient is wanted; tensors with a grad_fn require it
+                            // anyway
   bool contiguous;
-  bool inference;           // made under inference_mode
-  int64_t* sizes;           // -> inline_layout, or a block for more than inline_ndim dimensions
-  int64_t* strides;         // in elements
+  bool inference;             // made under inference_mode
+  int64_t* sizes;             // -> inline_layout, or a block for more than inline_ndim dimensions
+  int64_t* strides;           // in elements
   Version* version_override;  // null: the storage's
   AutogradMeta* autograd;     // null until something needs it
   PyObject* dict;
@@ -34,7 +35,9 @@ struct Tensor {
   /// The one gate to the bytes.
   void* data() const { return static_cast<char*>(storage->data) + offset * itemsize(dtype); }
   template <class T>
-  T* as() const { return static_cast<T*>(data()); }
+  T* as() const {
+    return static_cast<T*>(data());
+  }
   Version& version() const { return version_override ? *version_override : storage->version; }
   void bump_version(const char* writer) const {
     Version& v = version();
@@ -60,7 +63,9 @@ struct Dims {
     std::memmove(v, o.v, n * sizeof(int64_t));
     return *this;
   }
-  Dims(const int64_t* values, int count) : n(count) { std::memcpy(v, values, count * sizeof(int64_t)); }
+  Dims(const int64_t* values, int count) : n(count) {
+    std::memcpy(v, values, count * sizeof(int64_t));
+  }
   Dims(std::initializer_list<int64_t> values) {
     for (int64_t x : values) v[n++] = x;
   }
@@ -75,7 +80,9 @@ struct Dims {
     for (int i = 0; i < n; ++i) p *= v[i];
     return p;
   }
-  bool operator==(const Dims& o) const { return n == o.n && std::memcmp(v, o.v, n * sizeof(int64_t)) == 0; }
+  bool operator==(const Dims& o) const {
+    return n == o.n && std::memcmp(v, o.v, n * sizeof(int64_t)) == 0;
+  }
 };
 
 inline Dims sizes_of(const Tensor& t) { return {t.sizes, t.ndim}; }
@@ -88,11 +95,14 @@ std::string describe(const Tensor& t);
 
 extern PyTypeObject* tensor_type;
 inline bool is_tensor_exact(PyObject* o) { return Py_TYPE(o) == tensor_type; }
-inline bool is_tensor(PyObject* o) { return is_tensor_exact(o) || PyType_IsSubtype(Py_TYPE(o), tensor_type); }
+inline bool is_tensor(PyObject* o) {
+  return is_tensor_exact(o) || PyType_IsSubtype(Py_TYPE(o), tensor_type);
+}
 inline Tensor* as_tensor(PyObject* o) { return reinterpret_cast<Tensor*>(o); }
 
 /// A tensor over `storage` (a new reference to it is taken).
-TensorRef make_tensor(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides, int64_t offset);
+TensorRef make_tensor(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides,
+                      int64_t offset);
 TensorRef empty(const Dims& sizes, DType dtype);
 TensorRef empty_strided(const Dims& sizes, const Dims& strides, DType dtype);
 /// Uninitialised, with t's sizes and, where they are dense, its strides.

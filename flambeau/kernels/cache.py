@@ -34,13 +34,17 @@ _writes = 0
 
 # A fork waits until no other thread compiles: the child would inherit LLVM's locks, held for ever.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 def compiled(name, signature, key, ir):
     """The address of the kernel of `key`; `ir(target)` makes its LLVM IR if it is nowhere yet."""
     target = cpu.host()
-    digest = hashlib.blake2b(f"{fingerprint()}\n{target.name}\n{key}".encode(), digest_size=20).hexdigest()
+    digest = hashlib.blake2b(
+        f"{fingerprint()}\n{target.name}\n{key}".encode(), digest_size=20
+    ).hexdigest()
     with _lock:
         address = _addresses.get(digest)
         if address is None:
@@ -54,8 +58,10 @@ def compiled(name, signature, key, ir):
             address = _addresses[digest] = elf.load(blob)
             if "kernels" in os.environ.get("FLAMBEAU_LOG", ""):
                 ms = (time.perf_counter() - start) * 1e3
-                print(f"kernels: {name} {signature}: {source} in {ms:.2f} ms, {len(blob.code)} bytes",
-                      file=sys.stderr)
+                print(
+                    f"kernels: {name} {signature}: {source} in {ms:.2f} ms, {len(blob.code)} bytes",
+                    file=sys.stderr,
+                )
     return address
 
 
@@ -78,7 +84,9 @@ def _llvmlite_version():
     from importlib.util import find_spec
 
     try:
-        with open(os.path.join(os.path.dirname(find_spec("llvmlite").origin), "_version.py"), "rb") as file:
+        with open(
+            os.path.join(os.path.dirname(find_spec("llvmlite").origin), "_version.py"), "rb"
+        ) as file:
             return file.read()
     except (OSError, AttributeError, TypeError):
         return b""
@@ -120,13 +128,13 @@ def unpack(data):
     start = len(MAGIC) + 16
     if len(data) < start + 8 or not data.startswith(MAGIC):
         return None
-    if hashlib.blake2b(data[start:], digest_size=16).digest() != data[len(MAGIC):start]:
+    if hashlib.blake2b(data[start:], digest_size=16).digest() != data[len(MAGIC) : start]:
         return None
     entry, n_slots = struct.unpack_from("<II", data, start)
     at, slots = start + 8, []
     for _ in range(n_slots):
         offset, length = struct.unpack_from("<IB", data, at)
-        slots.append((offset, data[at + 5:at + 5 + length].decode()))
+        slots.append((offset, data[at + 5 : at + 5 + length].decode()))
         at += 5 + length
     return elf.Blob(data[at:], entry, tuple(slots))
 

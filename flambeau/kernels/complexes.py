@@ -33,10 +33,16 @@ def div(a, b):
     swap = k.abs(c) < k.abs(d)
     large, small = k.where(swap, d, c), k.where(swap, c, d)
     ratio = k.where(large == 0, 0.0, small / large)
-    ratio = k.where(k.isinf(large), k.where(k.isinf(small), k.copysign(1.0, small) * k.copysign(1.0, large), 0.0),
-                  ratio)
+    ratio = k.where(
+        k.isinf(large),
+        k.where(k.isinf(small), k.copysign(1.0, small) * k.copysign(1.0, large), 0.0),
+        ratio,
+    )
     denominator = k.fma(small, ratio, large)
-    p, q = k.where(swap, a[1], a[0]), k.where(swap, a[0], a[1])  # (p + q ratio, q - p ratio), or swapped
+    p, q = (
+        k.where(swap, a[1], a[0]),
+        k.where(swap, a[0], a[1]),
+    )  # (p + q ratio, q - p ratio), or swapped
     re = (p + q * ratio) / denominator
     im = k.where(swap, (p * ratio - q) / denominator, (q - p * ratio) / denominator)
     return re, im
@@ -94,9 +100,18 @@ def csqrt(a):
     zero = t == 0
     re = k.where(zero, 0.0, k.where(x < 0, other, t) * back)
     im = k.where(zero, y, k.copysign(k.where(x < 0, t, other) * back, y))
-    re = k.where(k.isinf(y), INF, k.where(k.isinf(x), k.where(x > 0, INF, k.where(k.isnan(y), y, 0.0)), re))
-    im = k.where(k.isinf(y), y, k.where(k.isinf(x), k.where(x > 0, k.where(k.isnan(y), y, k.copysign(0.0, y)),
-                                                  k.copysign(INF, y)), im))
+    re = k.where(
+        k.isinf(y), INF, k.where(k.isinf(x), k.where(x > 0, INF, k.where(k.isnan(y), y, 0.0)), re)
+    )
+    im = k.where(
+        k.isinf(y),
+        y,
+        k.where(
+            k.isinf(x),
+            k.where(x > 0, k.where(k.isnan(y), y, k.copysign(0.0, y)), k.copysign(INF, y)),
+            im,
+        ),
+    )
     return re, im
 
 
@@ -111,7 +126,9 @@ def cexp(a):
     im = k.where(big, half * s * half, factor * s)
     vanished = x == -INF
     endless = (x == INF) & (y == 0)
-    re = k.where(vanished, k.copysign(0.0, k.where(k.isfinite(y), c, 1.0)), k.where(endless, INF, re))
+    re = k.where(
+        vanished, k.copysign(0.0, k.where(k.isfinite(y), c, 1.0)), k.where(endless, INF, re)
+    )
     im = k.where(vanished, k.copysign(0.0, k.where(k.isfinite(y), s, 1.0)), k.where(y == 0, y, im))
     return re, im
 
@@ -124,7 +141,9 @@ def clog(a):
     near = k.log1p(k.fma(big - 1, big + 1, small * small)) * 0.5
     re = k.where((m > 0.5) & (m < 3.0), near, k.log(m))
     # Beyond the largest number k.log(m) is infinite though the parts are not.
-    re = k.where(k.isinf(m) & k.isfinite(x) & k.isfinite(y), k.log(k.hypot(x * 0.25, y * 0.25)) + LOG_4, re)
+    re = k.where(
+        k.isinf(m) & k.isfinite(x) & k.isfinite(y), k.log(k.hypot(x * 0.25, y * 0.25)) + LOG_4, re
+    )
     return re, k.atan2(y, x)
 
 
@@ -182,7 +201,9 @@ def ctanh(a):
     re = k.where(k.isinf(t), rho / s, re)
     im = k.where(k.isinf(t), 0.0, im)
     far = 4 * k.sin(y) * c * decay
-    return k.where(large, k.sign(x) + 0.0, re), k.where(large, k.where(k.isfinite(y), far, k.copysign(0.0, y)), im)
+    return k.where(large, k.sign(x) + 0.0, re), k.where(
+        large, k.where(k.isfinite(y), far, k.copysign(0.0, y)), im
+    )
 
 
 def _rotated(function):
@@ -237,8 +258,9 @@ def catanh(a):
     """Parts from log1p and atan2 of real expressions (Kahan's atanh without its scaling)."""
     x, y = a
     below = (1 - x) * (1 - x) + y * y
-    re = k.copysign(0.25, x) * k.log1p(4 * k.abs(x) / k.where(
-        x < 0, (1 + x) * (1 + x) + y * y, below))
+    re = k.copysign(0.25, x) * k.log1p(
+        4 * k.abs(x) / k.where(x < 0, (1 + x) * (1 + x) + y * y, below)
+    )
     big = (k.abs(x) > 1e8) | (k.abs(y) > 1e8)
     m = k.hypot(x, y)
     re = k.where(big, x / m / m, re)
@@ -264,13 +286,43 @@ def cpow(a, b):
 
 
 TABLE = {
-    "add": add, "sub": sub, "mul": mul, "div": div, "neg": neg, "guard": guard, "conj": conj,
-    "real": real, "imag": imag, "abs": modulus, "arg": arg, "eq": eq, "ne": ne, "sign": sgn, "sgn": sgn,
-    "sqrt": csqrt, "rsqrt": reciprocal_sqrt, "exp": cexp, "exp2": cexp2, "expm1": cexpm1,
-    "log": clog, "log2": _log_base(1.4426950408889634), "log10": _log_base(0.4342944819032518),
-    "log1p": clog1p, "sin": _rotated(csinh), "cos": ccos, "tan": _rotated(ctanh), "sinh": csinh,
-    "cosh": ccosh, "tanh": ctanh, "asin": casin, "acos": cacos, "atan": catan, "asinh": casinh,
-    "acosh": cacosh, "atanh": catanh, "pow": cpow,
+    "add": add,
+    "sub": sub,
+    "mul": mul,
+    "div": div,
+    "neg": neg,
+    "guard": guard,
+    "conj": conj,
+    "real": real,
+    "imag": imag,
+    "abs": modulus,
+    "arg": arg,
+    "eq": eq,
+    "ne": ne,
+    "sign": sgn,
+    "sgn": sgn,
+    "sqrt": csqrt,
+    "rsqrt": reciprocal_sqrt,
+    "exp": cexp,
+    "exp2": cexp2,
+    "expm1": cexpm1,
+    "log": clog,
+    "log2": _log_base(1.4426950408889634),
+    "log10": _log_base(0.4342944819032518),
+    "log1p": clog1p,
+    "sin": _rotated(csinh),
+    "cos": ccos,
+    "tan": _rotated(ctanh),
+    "sinh": csinh,
+    "cosh": ccosh,
+    "tanh": ctanh,
+    "asin": casin,
+    "acos": cacos,
+    "atan": catan,
+    "asinh": casinh,
+    "acosh": cacosh,
+    "atanh": catanh,
+    "pow": cpow,
 }
 
 _expanded = {}

@@ -195,5 +195,14 @@ def _guard(g, value):
     return None
 
 
-_SIMPLER = {"mul": _mul, "neg": _neg, "add": _add, "sub": _sub, "div": _div, "conj": _conj,
-            "real": _real, "where": _where, "guard": _guard}
+_SIMPLER = {
+    "mul": _mul,
+    "neg": _neg,
+    "add": _add,
+    "sub": _sub,
+    "div": _div,
+    "conj": _conj,
+    "real": _real,
+    "where": _where,
+    "guard": _guard,
+}

@@ -62,13 +62,15 @@ class Module:
         bits = self.target.vector_bytes * 8
         attributes = "nounwind"
         if self.target.name != "ptx":
-            attributes += (f' "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}"'
-                           ' "no-builtins" "no-trapping-math"="true"')
+            attributes += (
+                f' "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}"'
+                ' "no-builtins" "no-trapping-math"="true"'
+            )
         parts = [f'target triple = "{self.target.triple}"', *self.declarations.values()]
         parts += [*self.helpers.values(), *self.functions]
         return "\n".join(parts) + (
-            f"\nattributes #0 = {{ {attributes} }}\n"
-            '!0 = !{!"branch_weights", i32 1, i32 2000}\n')
+            f'\nattributes #0 = {{ {attributes} }}\n!0 = !{{!"branch_weights", i32 1, i32 2000}}\n'
+        )
 
 
 INTS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64}
@@ -142,8 +144,9 @@ class Block:
             return scalar
         vector = self.type(register)
         one = self.emit(f"insertelement {vector} poison, {register} {scalar}, i64 0")
-        return self.emit(f"shufflevector {vector} {one}, {vector} poison, "
-                         f"<{self.width} x i32> zeroinitializer")
+        return self.emit(
+            f"shufflevector {vector} {one}, {vector} poison, <{self.width} x i32> zeroinitializer"
+        )
 
     def op(self, opcode, register, a, b):
         """A two-operand instruction."""
@@ -270,16 +273,22 @@ class Block:
         # Shift the fields into place and let a multiplication by 2**112 rebias the exponent; it
         # also normalizes subnormals. Infinities and NaNs get the largest exponent by hand.
         wide = self.convert_op("zext", "i16", bits, "i32")
-        magnitude = self.op("shl", "i32", self.op("and", "i32", wide, self.imm(0x7FFF, "i32")),
-                            self.imm(13, "i32"))
+        magnitude = self.op(
+            "shl", "i32", self.op("and", "i32", wide, self.imm(0x7FFF, "i32")), self.imm(13, "i32")
+        )
         small = self.convert_op("bitcast", "i32", magnitude, "float")
         scaled = self.op("fmul", "float", small, self.imm(2.0**112, "float"))
         number = self.convert_op("bitcast", "float", scaled, "i32")
         special = self.cmp("uge", "i32", magnitude, self.imm(0x7C00 << 13, "i32"))
-        number = self.op("or", "i32", number, self.select(
-            special, "i32", self.imm(0x7F800000, "i32"), self.imm(0, "i32")))
-        sign = self.op("shl", "i32", self.op("and", "i32", wide, self.imm(0x8000, "i32")),
-                       self.imm(16, "i32"))
+        number = self.op(
+            "or",
+            "i32",
+            number,
+            self.select(special, "i32", self.imm(0x7F800000, "i32"), self.imm(0, "i32")),
+        )
+        sign = self.op(
+            "shl", "i32", self.op("and", "i32", wide, self.imm(0x8000, "i32")), self.imm(16, "i32")
+        )
         return self.convert_op("bitcast", "i32", self.op("or", "i32", number, sign), "float")
 
     def _to_bits16(self, name, dtype):
@@ -288,11 +297,13 @@ class Block:
             return self.convert_op("bitcast", "half", half, "i16")
         bits = self.convert_op("bitcast", "float", name, "i32")
         if dtype == "bfloat16":
-            odd = self.op("and", "i32", self.op("lshr", "i32", bits, self.imm(16, "i32")),
-                          self.imm(1, "i32"))
+            odd = self.op(
+                "and", "i32", self.op("lshr", "i32", bits, self.imm(16, "i32")), self.imm(1, "i32")
+            )
             half_up = self.op("add", "i32", odd, self.imm(0x7FFF, "i32"))
-            rounded = self.op("lshr", "i32", self.op("add", "i32", bits, half_up),
-                              self.imm(16, "i32"))
+            rounded = self.op(
+                "lshr", "i32", self.op("add", "i32", bits, half_up), self.imm(16, "i32")
+            )
             nan = self.cmp("uno", "float", name, name)
             rounded = self.select(nan, "i32", self.imm(0x7FC0, "i32"), rounded)
             return self.convert_op("trunc", "i32", rounded, "i16")
@@ -308,8 +319,9 @@ class Block:
         normal = op("add", "i32", op("add", "i32", magnitude, odd), imm(0xFFF - (112 << 23), "i32"))
         normal = op("lshr", "i32", normal, imm(13, "i32"))
         as_float = self.convert_op("bitcast", "i32", magnitude, "float")
-        tiny = self.convert_op("bitcast", "float", op("fadd", "float", as_float, imm(0.5, "float")),
-                               "i32")
+        tiny = self.convert_op(
+            "bitcast", "float", op("fadd", "float", as_float, imm(0.5, "float")), "i32"
+        )
         tiny = op("sub", "i32", tiny, imm(0x3F000000, "i32"))
         is_tiny = self.cmp("ult", "i32", magnitude, imm(0x38800000, "i32"))
         result = self.select(is_tiny, "i32", tiny, normal)
@@ -372,8 +384,10 @@ class Block:
         mask = self._mask(lanes, count)
         name = f"llvm.masked.load.v{lanes}{_SUFFIX.get(memory, memory)}.p0"
         self.module.declare(name, vector, ["ptr", "i32", f"<{lanes} x i1>", vector])
-        return self.emit(f"call {vector} @{name}(ptr {pointer}, i32 {align}, "
-                         f"<{lanes} x i1> {mask}, {vector} zeroinitializer)")
+        return self.emit(
+            f"call {vector} @{name}(ptr {pointer}, i32 {align}, "
+            f"<{lanes} x i1> {mask}, {vector} zeroinitializer)"
+        )
 
     def _store_raw(self, raw, pointer, memory, lanes, count, align, stream=False):
         vector = memory if lanes == 1 else f"<{lanes} x {memory}>"
@@ -387,8 +401,10 @@ class Block:
         mask = self._mask(lanes, count)
         name = f"llvm.masked.store.v{lanes}{_SUFFIX.get(memory, memory)}.p0"
         self.module.declare(name, "void", [vector, "ptr", "i32", f"<{lanes} x i1>"])
-        self.lines.append(f"  call void @{name}({vector} {raw}, ptr {pointer}, i32 {align}, "
-                          f"<{lanes} x i1> {mask})")
+        self.lines.append(
+            f"  call void @{name}({vector} {raw}, ptr {pointer}, i32 {align}, "
+            f"<{lanes} x i1> {mask})"
+        )
 
     def _mask(self, lanes, count):
         """<lanes x i1>, true in the first `count` lanes (all bits of an integer, shifted right)."""
@@ -413,8 +429,9 @@ class Block:
         parts = []
         for start in (0, 1):
             mask = ", ".join(f"i32 {i}" for i in range(start, 2 * n, 2))
-            parts.append(self.emit(f"shufflevector {vector} {pair}, {vector} poison, "
-                                   f"<{n} x i32> <{mask}>"))
+            parts.append(
+                self.emit(f"shufflevector {vector} {pair}, {vector} poison, <{n} x i32> <{mask}>")
+            )
         return parts
 
     def _interleave(self, re, im, memory):

@@ -202,7 +202,9 @@ def const(value):
     for kind in (int, float, complex):
         if isinstance(value, kind):
             return node("const", attr=kind(value))
-    raise TypeError(f"a kernel can use symbols and Python numbers, not {type(value).__name__}: {value!r}")
+    raise TypeError(
+        f"a kernel can use symbols and Python numbers, not {type(value).__name__}: {value!r}"
+    )
 
 
 def input(i):
@@ -314,9 +316,23 @@ def digest_text(roots):
 
 
 _INFIX = {
-    "add": "+", "sub": "-", "mul": "*", "div": "/", "floor_div": "//", "remainder": "%",
-    "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
-    "and": "&", "or": "|", "xor": "^", "shl": "<<", "shr": ">>",
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "floor_div": "//",
+    "remainder": "%",
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "and": "&",
+    "or": "|",
+    "xor": "^",
+    "shl": "<<",
+    "shr": ">>",
 }
 _LETTERS = "xyzabcdefghijklmnopqrstuvw"
 
@@ -375,16 +391,20 @@ def _needs_one_value(symbol):
     for keyword in ("if ", "elif ", "while ", "assert "):
         if source.startswith(keyword):
             statement = source.split(":")[0] if source.count(":") == 1 else source.rstrip(":")
-            condition = statement[len(keyword):]
-    return (f"{place}: `{statement or condition}` needs one True or False, but {name} is symbolic, "
-            f"with a value per element. Write where({condition}, a, b).")
+            condition = statement[len(keyword) :]
+    return (
+        f"{place}: `{statement or condition}` needs one True or False, but {name} is symbolic, "
+        f"with a value per element. Write where({condition}, a, b)."
+    )
 
 
 def _no_number(kind, symbol):
     place, source, name = _where_in_user_code(symbol)
     advice = 'cast(x, "int64")' if kind == "int" else 'cast(x, "float32")'
-    return (f"{place}: `{source}` needs one {kind}, but {name} is symbolic, with a value per element. "
-            f"Use the functions of flambeau.kernels, such as {advice}, instead of those of math.")
+    return (
+        f"{place}: `{source}` needs one {kind}, but {name} is symbolic, with a value per element. "
+        f"Use the functions of flambeau.kernels, such as {advice}, instead of those of math."
+    )
 
 
 def nan_free(expression):

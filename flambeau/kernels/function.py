@@ -75,7 +75,9 @@ class Function:
         return self.emit(f"select i1 {less}, i64 {a}, i64 {b}")
 
     def offset(self, pointer, nbytes):
-        return pointer if nbytes == 0 else self.emit(f"getelementptr i8, ptr {pointer}, i64 {nbytes}")
+        return (
+            pointer if nbytes == 0 else self.emit(f"getelementptr i8, ptr {pointer}, i64 {nbytes}")
+        )
 
     def element(self, array, i, type):
         """array[i], for the arrays of 8-byte values that kernels receive."""
@@ -130,7 +132,9 @@ class Variables:
         for dtype in self.dtypes:
             d = DTYPES[dtype]
             type = self.block.type(d.register)
-            self.slots.append((type, [function.slot(type) for _ in range(2 if d.kind == "c" else 1)]))
+            self.slots.append(
+                (type, [function.slot(type) for _ in range(2 if d.kind == "c" else 1)])
+            )
 
     def get(self):
         """Their values."""
@@ -158,8 +162,11 @@ def halves(function, values, width):
         part = []
         for value in values:
             register = DTYPES[value.dtype].register
-            names = [_cut(wide, register, name, start, half)
-                     for name in (value.name, value.im) if name is not None]
+            names = [
+                _cut(wide, register, name, start, half)
+                for name in (value.name, value.im)
+                if name is not None
+            ]
             part.append(Value(value.dtype, *names))
         result.append(part)
     return result

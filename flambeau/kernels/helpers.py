@@ -10,9 +10,11 @@ def _types(block, register):
     vector = block.type(register)
     mask = block.type("i1")
     bits = f"i{block.width}"
-    any_lane = (f"  %any.bits = bitcast {mask} %more to {bits}\n"
-                f"  %any = icmp ne {bits} %any.bits, 0\n" if block.width > 1 else
-                "  %any = or i1 %more, false\n")
+    any_lane = (
+        f"  %any.bits = bitcast {mask} %more to {bits}\n  %any = icmp ne {bits} %any.bits, 0\n"
+        if block.width > 1
+        else "  %any = or i1 %more, false\n"
+    )
     return vector, mask, any_lane
 
 
@@ -172,15 +174,21 @@ def table_lookup(block, values, dtype, register, i):
 def _lookup_in_registers(block, values, real, word, i, names):
     n, vector, words = block.width, block.type(real), block.type(word)
     values = values * -(-n // len(values))
-    pieces = ["<" + ", ".join(f"{real} {literal(v, real)}" for v in values[k:k + n]) + ">"
-              for k in range(0, len(values), n)]
+    pieces = [
+        "<" + ", ".join(f"{real} {literal(v, real)}" for v in values[k : k + n]) + ">"
+        for k in range(0, len(values), n)
+    ]
     single, double = (f"llvm.x86.{name}" for name in names)
     if len(pieces) == 1:
         block.module.declare(single, vector, [vector, words])
         return block.emit(f"call {vector} @{single}({vector} {pieces[0]}, {words} {i})")
     block.module.declare(double, vector, [vector, words, vector])
-    found = [block.emit(f"call {vector} @{double}({vector} {pieces[k]}, {words} {i}, "
-                        f"{vector} {pieces[k + 1]})") for k in range(0, len(pieces), 2)]
+    found = [
+        block.emit(
+            f"call {vector} @{double}({vector} {pieces[k]}, {words} {i}, {vector} {pieces[k + 1]})"
+        )
+        for k in range(0, len(pieces), 2)
+    ]
     if len(found) == 1:
         return found[0]
     upper = block.cmp("uge", word, i, block.imm(2 * n, word))
@@ -198,12 +206,16 @@ def _lookup_by_eights(block, values, i):
     block.module.declare(name, vector, [vector, words])
     found = []
     for k in range(0, len(values), 8):
-        piece = ", ".join(f"float {literal(v, 'float')}" for v in values[k:k + 8])
+        piece = ", ".join(f"float {literal(v, 'float')}" for v in values[k : k + 8])
         found.append(block.emit(f"call {vector} @{name}({vector} <{piece}>, {words} {i})"))
     bit = 8
     while len(found) > 1:
-        upper = block.cmp("ne", "i32", block.op("and", "i32", i, block.imm(bit, "i32")), block.imm(0, "i32"))
-        found = [block.select(upper, "float", found[k + 1], found[k]) for k in range(0, len(found), 2)]
+        upper = block.cmp(
+            "ne", "i32", block.op("and", "i32", i, block.imm(bit, "i32")), block.imm(0, "i32")
+        )
+        found = [
+            block.select(upper, "float", found[k + 1], found[k]) for k in range(0, len(found), 2)
+        ]
         bit *= 2
     return found[0]
 
@@ -213,8 +225,10 @@ def _lookup_in_memory(block, values, real, word, i):
     name = "table." + hashlib.blake2b(repr((real, values)).encode(), digest_size=8).hexdigest()
     space = "addrspace(1) " if block.target.name == "ptx" else ""
     entries = ", ".join(f"{real} {literal(v, real)}" for v in values)
-    module.helpers[name] = (f"@{name} = internal unnamed_addr {space}constant "
-                            f"[{len(values)} x {real}] [{entries}], align 64")
+    module.helpers[name] = (
+        f"@{name} = internal unnamed_addr {space}constant "
+        f"[{len(values)} x {real}] [{entries}], align 64"
+    )
     vector = block.type(real)
     pointer = f"ptr {space}".strip()
     if block.width == 1:
@@ -225,8 +239,10 @@ def _lookup_in_memory(block, values, real, word, i):
     pointers, mask = f"<{block.width} x ptr>", block.type("i1")
     module.declare(gather, vector, [pointers, "i32", mask, vector])
     size = 4 if real == "float" else 8
-    return block.emit(f"call {vector} @{gather}({pointers} {places}, i32 {size}, {mask} splat (i1 true), "
-                      f"{vector} poison)")
+    return block.emit(
+        f"call {vector} @{gather}({pointers} {places}, i32 {size}, {mask} splat (i1 true), "
+        f"{vector} poison)"
+    )
 
 
 def exponent_or_significand(block, register, instruction, x):
@@ -238,7 +254,9 @@ def exponent_or_significand(block, register, instruction, x):
     kind = ["i32"] if instruction == "getmant" else []
     block.module.declare(name, vector, [vector, *kind, vector, mask, "i32"])
     interval = "i32 11, " if kind else ""
-    return block.emit(f"call {vector} @{name}({vector} {x}, {interval}{vector} {x}, {mask} -1, i32 4)")
+    return block.emit(
+        f"call {vector} @{name}({vector} {x}, {interval}{vector} {x}, {mask} -1, i32 4)"
+    )
 
 
 def scale_by_power(block, register, x, n):
@@ -252,8 +270,9 @@ def scale_by_power(block, register, x, n):
         rounding = ["i32"] if bits == 512 else []
         block.module.declare(name, vector, [vector, vector, vector, mask, *rounding])
         tail = ", i32 4" if rounding else ""
-        return block.emit(f"call {vector} @{name}({vector} {x}, {vector} {n}, {vector} {x}, "
-                          f"{mask} -1{tail})")
+        return block.emit(
+            f"call {vector} @{name}({vector} {x}, {vector} {n}, {vector} {x}, {mask} -1{tail})"
+        )
     scaled = _scaled_by_bits(block, register, x, n)
     return block.select(block.cmp("uno", register, n, n), register, n, scaled)
 
@@ -262,9 +281,13 @@ def _scaled_by_bits(block, register, x, n):
     if register == "float":
         # A double holds 2**n and the product exactly, so only the way back rounds.
         limited = _limit(block, "float", n, -300.0, 300.0)
-        power = _power_of_two(block, "double", block.convert_op("fpext", "float", limited, "double"))
+        power = _power_of_two(
+            block, "double", block.convert_op("fpext", "float", limited, "double")
+        )
         wide = block.convert_op("fpext", "float", x, "double")
-        return block.convert_op("fptrunc", "double", block.op("fmul", "double", wide, power), "float")
+        return block.convert_op(
+            "fptrunc", "double", block.op("fmul", "double", wide, power), "float"
+        )
     limited = _limit(block, "double", n, -2200.0, 2200.0)
     for _ in range(3):
         part = _limit(block, "double", limited, -1022.0, 1023.0)
@@ -282,7 +305,9 @@ def _limit(block, register, n, low, high):
 def _power_of_two(block, register, n):
     """2**n of a double n that holds an integer in the exponent's range, put together from bits."""
     # Adding 1.5 * 2**52 leaves the integer in the low bits of the sum.
-    shifted = block.emit(f"fadd {block.type('double')} {n}, {block.imm(1.5 * 2.0**52 + 1023, 'double')}")
+    shifted = block.emit(
+        f"fadd {block.type('double')} {n}, {block.imm(1.5 * 2.0**52 + 1023, 'double')}"
+    )
     bits = block.convert_op("bitcast", "double", shifted, "i64")
     bits = block.op("shl", "i64", bits, block.imm(52, "i64"))
     return block.convert_op("bitcast", "i64", bits, "double")

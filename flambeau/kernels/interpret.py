@@ -21,8 +21,10 @@ def interpret_map(map_, inputs, in_dtypes, as_dtypes, out_dtypes, index0=0):
         values = [convert(read(x, d), d, a) for x, d, a in zip(inputs, in_dtypes, as_dtypes)]
         index = index0 + np.arange(int(np.prod(shape))).reshape(shape)
         roots = evaluate(map_.expressions, values, [compute_dtype(a) for a in as_dtypes], index)
-        return [write(np.broadcast_to(x, shape), dtype, out)
-                for (x, dtype), out in zip(roots, out_dtypes)]
+        return [
+            write(np.broadcast_to(x, shape), dtype, out)
+            for (x, dtype), out in zip(roots, out_dtypes)
+        ]
 
 
 def numpy_dtype(name):
@@ -57,7 +59,7 @@ def bfloat16_bits(x):
     import numpy as np
 
     word = np.ascontiguousarray(x, np.float32).view(np.uint32).astype(np.uint64)
-    rounded = ((word + 0x7FFF + ((word >> np.uint64(16)) & np.uint64(1))) >> np.uint64(16))
+    rounded = (word + 0x7FFF + ((word >> np.uint64(16)) & np.uint64(1))) >> np.uint64(16)
     return np.where(np.isnan(x), 0x7FC0, rounded).astype(np.uint16)
 
 
@@ -79,8 +81,12 @@ def convert(x, source, target):
         limit = 2.0**31 if b.bits < 32 or target == "int32" else 2.0**63
         if target == "uint64":
             high = x >= 2.0**63
-            top = np.where(high, x - 2.0**63, 0.0).astype(np.int64).astype(np.uint64) + np.uint64(2**63)
-            return np.where(high, top, convert(np.where(high, 0, x), "float64", "int64").astype(np.uint64))
+            top = np.where(high, x - 2.0**63, 0.0).astype(np.int64).astype(np.uint64) + np.uint64(
+                2**63
+            )
+            return np.where(
+                high, top, convert(np.where(high, 0, x), "float64", "int64").astype(np.uint64)
+            )
         inside = np.abs(x) < limit
         whole = np.where(inside, x, 0).astype(np.int64)
         return np.where(inside, whole, np.int64(-int(limit))).astype(b.name)
@@ -149,15 +155,44 @@ def _operation(name, kind):
 
 
 _NUMPY = {
-    "div": "true_divide", "sub": "subtract", "mul": "multiply", "neg": "negative", "round": "rint",
-    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater",
-    "ge": "greater_equal", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
-    "not": "bitwise_not", "floor_div": "floor_divide", "asin": "arcsin", "acos": "arccos",
-    "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
-    "pow": "power", "arg": "angle", "sgn": "sign", "abs": "absolute",
+    "div": "true_divide",
+    "sub": "subtract",
+    "mul": "multiply",
+    "neg": "negative",
+    "round": "rint",
+    "eq": "equal",
+    "ne": "not_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "not": "bitwise_not",
+    "floor_div": "floor_divide",
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "atan2": "arctan2",
+    "asinh": "arcsinh",
+    "acosh": "arccosh",
+    "atanh": "arctanh",
+    "pow": "power",
+    "arg": "angle",
+    "sgn": "sign",
+    "abs": "absolute",
 }
-_SCIPY = {"lgamma": "gammaln", "digamma": "psi", "bessel_j0": "j0", "bessel_j1": "j1", "bessel_y0": "y0",
-          "bessel_y1": "y1", "igamma": "gammainc", "igammac": "gammaincc"}
+_SCIPY = {
+    "lgamma": "gammaln",
+    "digamma": "psi",
+    "bessel_j0": "j0",
+    "bessel_j1": "j1",
+    "bessel_y0": "y0",
+    "bessel_y1": "y1",
+    "igamma": "gammainc",
+    "igammac": "gammaincc",
+}
 
 
 def _fma(a, b, c):
@@ -186,7 +221,11 @@ def _operations():
     import numpy as np
 
     return {
-        "where": np.where, "seldom": np.where, "fma": _fma, "scalb": _scalb, "make_complex": _pair,
+        "where": np.where,
+        "seldom": np.where,
+        "fma": _fma,
+        "scalb": _scalb,
+        "make_complex": _pair,
         "guard": lambda g, v: np.where(g == 0, 0, v),
         "clamp": lambda x, low, high: np.minimum(np.maximum(x, low), high),
         "trunc_div": lambda a, b: np.trunc(a / b),
@@ -233,10 +272,19 @@ def _integer_operations():
 
     same = {name: (lambda x: x) for name in ("floor", "ceil", "trunc", "round", "conj", "real")}
     return same | {
-        "floor_div": divide(np.floor_divide), "remainder": divide(np.remainder),
-        "fmod": divide(np.fmod), "trunc_div": divide(toward_zero), "pow": power,
-        "shl": shift(True), "shr": shift(False), "fmin": np.minimum, "fmax": np.maximum,
-        "add": np.add, "mul": np.multiply, "sign": lambda x: np.sign(x) if x.dtype != bool else x,
+        "floor_div": divide(np.floor_divide),
+        "remainder": divide(np.remainder),
+        "fmod": divide(np.fmod),
+        "trunc_div": divide(toward_zero),
+        "pow": power,
+        "shl": shift(True),
+        "shr": shift(False),
+        "fmin": np.minimum,
+        "fmax": np.maximum,
+        "add": np.add,
+        "mul": np.multiply,
+        "sign": lambda x: np.sign(x) if x.dtype != bool else x,
         "sgn": lambda x: np.sign(x) if x.dtype != bool else x,
-        "signbit": lambda x: x < 0, "imag": np.zeros_like,
+        "signbit": lambda x: x < 0,
+        "imag": np.zeros_like,
     }

@@ -12,12 +12,16 @@ def interpret_reduce(reduction, inputs, in_dtypes, as_dtype, out_dtypes, index0=
     n_in = reduction.n_in
     as_dtypes = reduction._states(in_dtypes, as_dtype)[0]
     with np.errstate(all="ignore"):
-        values = [convert(read(np.asarray(x), d), d, a)
-                  for x, d, a in zip(inputs[:n_in], in_dtypes, as_dtypes)]
+        values = [
+            convert(read(np.asarray(x), d), d, a)
+            for x, d, a in zip(inputs[:n_in], in_dtypes, as_dtypes)
+        ]
         params = [read(np.asarray(x), d) for x, d in zip(inputs[n_in:], in_dtypes[n_in:])]
         found = _reduce(reduction, values, list(as_dtypes), params, list(in_dtypes[n_in:]), index0)
-        return [write(np.broadcast_to(x, len(values[0])), d, out)
-                for (x, d), out in zip(found, out_dtypes)]
+        return [
+            write(np.broadcast_to(x, len(values[0])), d, out)
+            for (x, d), out in zip(found, out_dtypes)
+        ]
 
 
 def _reduce(reduction, values, as_dtypes, params, param_dtypes, index0=0):
@@ -36,15 +40,19 @@ def _reduce(reduction, values, as_dtypes, params, param_dtypes, index0=0):
         index = np.full(n_out, index0 + i)
         made = evaluate(reduction.algebra.step_roots, [*state, *elements, *params], dtypes, index)
         state = [convert(x, d, o) for (x, d), o in zip(made, outer)]
-    return evaluate(reduction.finish_roots, [*state, np.full(n_out, n_red), *params],
-                    [*outer, "int64", *param_dtypes], None)
+    return evaluate(
+        reduction.finish_roots,
+        [*state, np.full(n_out, n_red), *params],
+        [*outer, "int64", *param_dtypes],
+        None,
+    )
 
 
 def interpret_rows(rows, inputs, in_dtypes, kinds, out_dtypes, as_dtype=None, row0=0):
     """The outputs of a row function; 'v' inputs (n_rows, row_len) or (row_len,), 'x' (n_rows,) or ()."""
     import numpy as np
 
-    out_kinds, in_kinds = kinds[:rows.n_out], kinds[rows.n_out:]
+    out_kinds, in_kinds = kinds[: rows.n_out], kinds[rows.n_out :]
     plan = Plan(rows.expressions, in_kinds)
     as_dtypes = [as_dtype if as_dtype and DTYPES[d].kind in "fc" else d for d in in_dtypes]
     dtypes = {i: compute_dtype(d) for i, d in enumerate(as_dtypes)}
@@ -91,10 +99,12 @@ def _special(s, known, dtypes, whole, row0):
         return np.where(inside, picked, np.zeros((), picked.dtype)), dtype
     name, part = s.attr
     reduction = getattr(reductions, name)
-    values = [np.broadcast_to(x, whole) for x, _ in made[:reduction.n_in]]
-    as_dtypes = [d for _, d in made[:reduction.n_in]]
-    params = [x.reshape(-1) for x, _ in made[reduction.n_in:]]
-    value, dtype = _reduce(reduction, values, as_dtypes, params, [d for _, d in made[reduction.n_in:]])[part]
+    values = [np.broadcast_to(x, whole) for x, _ in made[: reduction.n_in]]
+    as_dtypes = [d for _, d in made[: reduction.n_in]]
+    params = [x.reshape(-1) for x, _ in made[reduction.n_in :]]
+    value, dtype = _reduce(
+        reduction, values, as_dtypes, params, [d for _, d in made[reduction.n_in :]]
+    )[part]
     if DTYPES[dtype].kind in "fc":
         inner = reduction._states(as_dtypes, None)[1]
         narrow = inner[min(part, len(inner) - 1)]

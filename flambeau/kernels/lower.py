@@ -119,8 +119,10 @@ def _apply(block, n, arguments):
     if kind == "c":
         value = _complex(block, n, name, operands, wanted[-1])
     elif n.op == "lookup":
-        value = Value(result, table_lookup(block, n.attr[1], result, DTYPES[wanted[0]].register,
-                                           operands[0].name))
+        value = Value(
+            result,
+            table_lookup(block, n.attr[1], result, DTYPES[wanted[0]].register, operands[0].name),
+        )
     elif n.op == "make_complex":
         value = Value(result, operands[0].name, operands[1].name)
     elif n.op == "bitcast":
@@ -174,11 +176,18 @@ def _maths(block, name, operands, dtype):
     return Value(dtype, _libm(block, name, DTYPES[dtype].register, [o.name for o in operands]))
 
 
-_LIBM = {"lgamma": "lgamma", "bessel_j0": "j0", "bessel_j1": "j1", "bessel_y0": "y0",
-         "bessel_y1": "y1", "asin": "asin"}
+_LIBM = {
+    "lgamma": "lgamma",
+    "bessel_j0": "j0",
+    "bessel_j1": "j1",
+    "bessel_y0": "y0",
+    "bessel_y1": "y1",
+    "asin": "asin",
+}
 _IN_LIBM = frozenset(
     "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh "
-    "atanh erf erfc lgamma pow cbrt bessel_j0 bessel_j1 bessel_y0 bessel_y1".split())
+    "atanh erf erfc lgamma pow cbrt bessel_j0 bessel_j1 bessel_y0 bessel_y1".split()
+)
 
 
 def _libm(block, name, register, operands):
@@ -188,13 +197,16 @@ def _libm(block, name, register, operands):
     function = _LIBM.get(name, name) + ("f" if register == "float" else "")
     block.module.declare(function, register, [register] * len(operands))
     if block.width == 1:
-        return block.emit(f"call {register} @{function}"
-                          f"({', '.join(f'{register} {o}' for o in operands)})")
+        return block.emit(
+            f"call {register} @{function}({', '.join(f'{register} {o}' for o in operands)})"
+        )
     vector = block.type(register)
     result = "poison"
     for lane in range(block.width):
         ones = [block.emit(f"extractelement {vector} {o}, i64 {lane}") for o in operands]
-        one = block.emit(f"call {register} @{function}({', '.join(f'{register} {o}' for o in ones)})")
+        one = block.emit(
+            f"call {register} @{function}({', '.join(f'{register} {o}' for o in ones)})"
+        )
         result = block.emit(f"insertelement {vector} {result}, {register} {one}, i64 {lane}")
     return result
 
@@ -208,16 +220,21 @@ def _complex(block, n, name, operands, dtype):
     if n.op == "where":
         a, b = operands[1:]
         condition = operands[0].name
-        return Value(dtype, block.select(condition, register, a.name, b.name),
-                     block.select(condition, register, a.im, b.im))
+        return Value(
+            dtype,
+            block.select(condition, register, a.name, b.name),
+            block.select(condition, register, a.im, b.im),
+        )
     parts = []
     for operand in operands:
         parts += [Value(part, operand.name), Value(part, operand.im)]
     roots = complexes.expand(name, len(operands))
     # Products of complex numbers stay unfused, so that z * conj(z) is exactly real.
     contract, block.contract = block.contract, False
-    values = [block.convert(v, "bool" if name in ("eq", "ne") else part)
-              for v in lower(block, roots, parts)]
+    values = [
+        block.convert(v, "bool" if name in ("eq", "ne") else part)
+        for v in lower(block, roots, parts)
+    ]
     block.contract = contract
     if len(values) == 1:
         return values[0]
@@ -266,8 +283,14 @@ def _guard(block, d, a, b):
     return block.select(is_zero, d.register, zero, b)
 
 
-_PREDICATES = {"eq": ("oeq", "eq", "eq"), "ne": ("une", "ne", "ne"), "lt": ("olt", "slt", "ult"),
-               "le": ("ole", "sle", "ule"), "gt": ("ogt", "sgt", "ugt"), "ge": ("oge", "sge", "uge")}
+_PREDICATES = {
+    "eq": ("oeq", "eq", "eq"),
+    "ne": ("une", "ne", "ne"),
+    "lt": ("olt", "slt", "ult"),
+    "le": ("ole", "sle", "ule"),
+    "gt": ("ogt", "sgt", "ugt"),
+    "ge": ("oge", "sge", "uge"),
+}
 
 
 def _compare(op):
@@ -366,8 +389,11 @@ def _copysign(block, d, a, b):
 
 def _signbit(block, d, a):
     if d.kind != "f":
-        return block.cmp("slt", d.register, a, block.imm(0, d.register)) if d.kind == "i" else (
-            block.imm(0, "i1"))
+        return (
+            block.cmp("slt", d.register, a, block.imm(0, d.register))
+            if d.kind == "i"
+            else (block.imm(0, "i1"))
+        )
     word = "i32" if d.register == "float" else "i64"
     bits = block.convert_op("bitcast", d.register, a, word)
     return block.cmp("slt", word, bits, block.imm(0, word))
@@ -384,8 +410,9 @@ def _trunc_div(block, d, a, b):
         # point: it misses a whole number by at least 1 / b, and the rounding error is far below.
         real = "float" if INTS[r] <= 8 else "double"
         to, back = ("sitofp", "fptosi") if d.kind == "i" else ("uitofp", "fptoui")
-        quotient = block.op("fdiv", real, block.convert_op(to, r, a, real),
-                            block.convert_op(to, r, safe, real))
+        quotient = block.op(
+            "fdiv", real, block.convert_op(to, r, a, real), block.convert_op(to, r, safe, real)
+        )
         wide = "i64" if r == "i32" else "i32"
         whole = block.convert_op("fptosi", real, quotient, wide)
         quotient = block.convert_op("trunc", wide, whole, r)
@@ -421,13 +448,36 @@ def _same(block, d, a):
 
 
 _OPS = {
-    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "guard": _guard,
-    "and": _bitwise("and"), "or": _bitwise("or"), "xor": _bitwise("xor"), "not": _not,
-    "shl": _shift("shl"), "shr": _shift("shr"), "where": _where, "fma": _fma,
-    "floor": _rounding("floor"), "ceil": _rounding("ceil"), "trunc": _rounding("trunc"),
-    "round": _rounding("roundeven"), "sqrt": _sqrt, "abs": _abs, "copysign": _copysign,
-    "signbit": _signbit, "trunc_div": _trunc_div, "fmod": _fmod, "pow": _ipow, "scalb": _scalb,
-    "logb": _part("getexp"), "significand": _part("getmant"), "real": _same, "conj": _same,
+    "add": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "div": _div,
+    "neg": _neg,
+    "guard": _guard,
+    "and": _bitwise("and"),
+    "or": _bitwise("or"),
+    "xor": _bitwise("xor"),
+    "not": _not,
+    "shl": _shift("shl"),
+    "shr": _shift("shr"),
+    "where": _where,
+    "fma": _fma,
+    "floor": _rounding("floor"),
+    "ceil": _rounding("ceil"),
+    "trunc": _rounding("trunc"),
+    "round": _rounding("roundeven"),
+    "sqrt": _sqrt,
+    "abs": _abs,
+    "copysign": _copysign,
+    "signbit": _signbit,
+    "trunc_div": _trunc_div,
+    "fmod": _fmod,
+    "pow": _ipow,
+    "scalb": _scalb,
+    "logb": _part("getexp"),
+    "significand": _part("getmant"),
+    "real": _same,
+    "conj": _same,
     "imag": lambda block, d, a: block.imm(0, d.register),
     **{op: _compare(op) for op in _PREDICATES},
     **{op: _extremum(op) for op in ("minimum", "maximum", "fmin", "fmax")},

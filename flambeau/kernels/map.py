@@ -71,19 +71,29 @@ class Map:
         in_dtypes, as_dtypes, out_dtypes = tuple(in_dtypes), tuple(as_dtypes), tuple(out_dtypes)
         modes = "".join(modes)
         self._check(in_dtypes, as_dtypes, out_dtypes, modes)
-        key = "\n".join(("map", self.digest, *in_dtypes, "as", *as_dtypes, "to", *out_dtypes, modes))
+        key = "\n".join(
+            ("map", self.digest, *in_dtypes, "as", *as_dtypes, "to", *out_dtypes, modes)
+        )
         signature = f"({', '.join(in_dtypes)}) -> ({', '.join(out_dtypes)}) {modes}"
-        return compiled(self.name, signature, key,
-                        lambda target: self.ir(in_dtypes, as_dtypes, out_dtypes, modes, target))
+        return compiled(
+            self.name,
+            signature,
+            key,
+            lambda target: self.ir(in_dtypes, as_dtypes, out_dtypes, modes, target),
+        )
 
     def _check(self, in_dtypes, as_dtypes, out_dtypes, modes):
         sizes = len(in_dtypes), len(as_dtypes), len(out_dtypes), len(modes)
         if sizes != (self.n_in, self.n_in, self.n_out, self.n_in + self.n_out):
-            raise ValueError(f"kernel {self.name} has {self.n_in} inputs and {self.n_out} outputs, got "
-                             f"{sizes[0]} input and {sizes[1]} computing dtypes, {sizes[2]} output "
-                             f"dtypes and {sizes[3]} modes")
-        if "s" in modes[:self.n_out] or "n" in modes[self.n_out:] or set(modes) - set("csgn"):
-            raise ValueError(f"kernel {self.name}: modes are c, s (inputs only), n (outputs only) or g, not {modes!r}")
+            raise ValueError(
+                f"kernel {self.name} has {self.n_in} inputs and {self.n_out} outputs, got "
+                f"{sizes[0]} input and {sizes[1]} computing dtypes, {sizes[2]} output "
+                f"dtypes and {sizes[3]} modes"
+            )
+        if "s" in modes[: self.n_out] or "n" in modes[self.n_out :] or set(modes) - set("csgn"):
+            raise ValueError(
+                f"kernel {self.name}: modes are c, s (inputs only), n (outputs only) or g, not {modes!r}"
+            )
 
     def ir(self, in_dtypes, as_dtypes, out_dtypes, modes, target=None):
         """The LLVM IR of the kernel as text."""
@@ -168,8 +178,11 @@ def lanes(roots, as_dtypes, target):
 
 def cost(roots):
     """A rough number of instructions of an element."""
-    return sum(25 if n.op in ("call", "fmod", "remainder", "floor_div", "div") else 1
-               for n in topological(roots) if n.op not in ("input", "const"))
+    return sum(
+        25 if n.op in ("call", "fmod", "remainder", "floor_div", "div") else 1
+        for n in topological(roots)
+        if n.op not in ("input", "const")
+    )
 
 
 COPY_FUNCTION = """define internal void @copy.{size}(ptr %to, i64 %to.stride, ptr %from, i64 %from.stride, i64 %n) noinline #0 {{
@@ -223,7 +236,8 @@ class _Schedule:
         lines = self._prologue() + self._rows()
         self.module.functions.append(
             "define void @kernel(i64 %n_inner, i64 %n_outer, i64 %index0, ptr %ptrs, "
-            "ptr %inner_strides, ptr %outer_strides) #0 {\n" + "\n".join(lines) + "\n}\n")
+            "ptr %inner_strides, ptr %outer_strides) #0 {\n" + "\n".join(lines) + "\n}\n"
+        )
         return self.module.text()
 
     def itemsize(self, k):
@@ -232,25 +246,34 @@ class _Schedule:
     def _prologue(self):
         lines = ["entry:"]
         for k in range(len(self.dtypes)):
-            lines += [f"  %ptr.at.{k} = getelementptr ptr, ptr %ptrs, i64 {k}",
-                      f"  %start.{k} = load ptr, ptr %ptr.at.{k}, align 8",
-                      f"  %outer.at.{k} = getelementptr i64, ptr %outer_strides, i64 {k}",
-                      f"  %outer.{k} = load i64, ptr %outer.at.{k}, align 8"]
+            lines += [
+                f"  %ptr.at.{k} = getelementptr ptr, ptr %ptrs, i64 {k}",
+                f"  %start.{k} = load ptr, ptr %ptr.at.{k}, align 8",
+                f"  %outer.at.{k} = getelementptr i64, ptr %outer_strides, i64 {k}",
+                f"  %outer.{k} = load i64, ptr %outer.at.{k}, align 8",
+            ]
         for k in self.staged:
-            lines += [f"  %inner.at.{k} = getelementptr i64, ptr %inner_strides, i64 {k}",
-                      f"  %inner.{k} = load i64, ptr %inner.at.{k}, align 8",
-                      f"  %buffer.{k} = alloca [{CHUNK * self.itemsize(k)} x i8], align 64"]
+            lines += [
+                f"  %inner.at.{k} = getelementptr i64, ptr %inner_strides, i64 {k}",
+                f"  %inner.{k} = load i64, ptr %inner.at.{k}, align 8",
+                f"  %buffer.{k} = alloca [{CHUNK * self.itemsize(k)} x i8], align 64",
+            ]
         return [*lines, "  br label %rows"]
 
     def _rows(self):
         operands = range(len(self.dtypes))
         lines = ["rows:", "  %o = phi i64 [ 0, %entry ], [ %o.next, %row.end ]"]
         for k in operands:
-            lines.append(f"  %row.{k} = phi ptr [ %start.{k}, %entry ], [ %row.next.{k}, %row.end ]")
-        lines += ["  %more.rows = icmp slt i64 %o, %n_outer",
-                  "  br i1 %more.rows, label %row, label %done", "row:",
-                  "  %o.elements = mul i64 %o, %n_inner",
-                  "  %row.index = add i64 %index0, %o.elements"]
+            lines.append(
+                f"  %row.{k} = phi ptr [ %start.{k}, %entry ], [ %row.next.{k}, %row.end ]"
+            )
+        lines += [
+            "  %more.rows = icmp slt i64 %o, %n_outer",
+            "  br i1 %more.rows, label %row, label %done",
+            "row:",
+            "  %o.elements = mul i64 %o, %n_inner",
+            "  %row.index = add i64 %index0, %o.elements",
+        ]
         shared = Block(self.module, self.width, prefix="s")
         self.scalars = {}
         for k in operands:
@@ -280,15 +303,23 @@ class _Schedule:
             else:
                 kind[id(n)] = max((kind[id(a)] for a in n.args), default=CONSTANT)
             if kind[id(n)] == PER_ELEMENT:
-                found.update((id(a), a) for a in arguments_of(n, block.contract) if a.args and kind[id(a)] == SINGLE)
+                found.update(
+                    (id(a), a)
+                    for a in arguments_of(n, block.contract)
+                    if a.args and kind[id(a)] == SINGLE
+                )
         found.update((id(r), r) for r in self.roots if r.args and kind[id(r)] == SINGLE)
         nodes = list(found.values())
         return {id(n): v for n, v in zip(nodes, block.lower(nodes, inputs))}
 
     def _whole_row(self):
         base = {k: f"%row.{k}" for k in range(len(self.dtypes))}
-        return ["  br label %vectors", *self._vectors(base, "%n_inner", "%row.index"),
-                "vectors.end:", "  br label %row.end"]
+        return [
+            "  br label %vectors",
+            *self._vectors(base, "%n_inner", "%row.index"),
+            "vectors.end:",
+            "  br label %row.end",
+        ]
 
     def _chunks(self):
         base, before, after = {}, [], []
@@ -297,29 +328,46 @@ class _Schedule:
             if self.modes[k] == "g":
                 name = use_copy(self.module, size)
                 base[k] = f"%buffer.{k}"
-                there = [f"  %far.off.{k} = mul i64 %chunk, %inner.{k}",
-                         f"  %far.{k} = getelementptr i8, ptr %row.{k}, i64 %far.off.{k}"]
+                there = [
+                    f"  %far.off.{k} = mul i64 %chunk, %inner.{k}",
+                    f"  %far.{k} = getelementptr i8, ptr %row.{k}, i64 %far.off.{k}",
+                ]
                 before += there
                 if k >= self.n_out:
-                    before.append(f"  call void @{name}(ptr %buffer.{k}, i64 {size}, ptr %far.{k}, "
-                                  f"i64 %inner.{k}, i64 %chunk.n)")
+                    before.append(
+                        f"  call void @{name}(ptr %buffer.{k}, i64 {size}, ptr %far.{k}, "
+                        f"i64 %inner.{k}, i64 %chunk.n)"
+                    )
                 else:
-                    after.append(f"  call void @{name}(ptr %far.{k}, i64 %inner.{k}, ptr %buffer.{k}, "
-                                 f"i64 {size}, i64 %chunk.n)")
+                    after.append(
+                        f"  call void @{name}(ptr %far.{k}, i64 %inner.{k}, ptr %buffer.{k}, "
+                        f"i64 {size}, i64 %chunk.n)"
+                    )
             elif self.modes[k] in "cn":
                 base[k] = f"%near.{k}"
-                before += [f"  %near.off.{k} = mul i64 %chunk, {size}",
-                           f"  %near.{k} = getelementptr i8, ptr %row.{k}, i64 %near.off.{k}"]
-        return ["  br label %chunks", "chunks:",
-                "  %chunk = phi i64 [ 0, %row ], [ %chunk.next, %vectors.end ]",
-                "  %more.chunks = icmp slt i64 %chunk, %n_inner",
-                "  br i1 %more.chunks, label %chunk.start, label %row.end", "chunk.start:",
-                "  %left = sub i64 %n_inner, %chunk", f"  %short = icmp slt i64 %left, {CHUNK}",
-                f"  %chunk.n = select i1 %short, i64 %left, i64 {CHUNK}",
-                "  %chunk.index = add i64 %row.index, %chunk", *before, "  br label %vectors",
-                *self._vectors(base, "%chunk.n", "%chunk.index"),
-                "vectors.end:", *after, f"  %chunk.next = add i64 %chunk, {CHUNK}",
-                "  br label %chunks"]
+                before += [
+                    f"  %near.off.{k} = mul i64 %chunk, {size}",
+                    f"  %near.{k} = getelementptr i8, ptr %row.{k}, i64 %near.off.{k}",
+                ]
+        return [
+            "  br label %chunks",
+            "chunks:",
+            "  %chunk = phi i64 [ 0, %row ], [ %chunk.next, %vectors.end ]",
+            "  %more.chunks = icmp slt i64 %chunk, %n_inner",
+            "  br i1 %more.chunks, label %chunk.start, label %row.end",
+            "chunk.start:",
+            "  %left = sub i64 %n_inner, %chunk",
+            f"  %short = icmp slt i64 %left, {CHUNK}",
+            f"  %chunk.n = select i1 %short, i64 %left, i64 {CHUNK}",
+            "  %chunk.index = add i64 %row.index, %chunk",
+            *before,
+            "  br label %vectors",
+            *self._vectors(base, "%chunk.n", "%chunk.index"),
+            "vectors.end:",
+            *after,
+            f"  %chunk.next = add i64 %chunk, {CHUNK}",
+            "  br label %chunks",
+        ]
 
     def _vectors(self, base, n, index):
         step = self.width * self.unroll
@@ -331,28 +379,49 @@ class _Schedule:
             copies.append(f"  %u{u}.i = add i64 %i, {u * self.width}")
             copies += [line.replace("%U.", f"%u{u}.") for line in body]
         tail = [line.replace("%U.", "%t.") for line in self._body(base, index, "%t.count")]
-        return ["vectors:", f"  %full.end = and i64 {n}, {-step}", "  br label %full",
-                "full:", "  %i = phi i64 [ 0, %vectors ], [ %i.next, %full.body ]",
-                "  %more.full = icmp slt i64 %i, %full.end",
-                "  br i1 %more.full, label %full.body, label %tail", "full.body:", *copies,
-                f"  %i.next = add i64 %i, {step}", "  br label %full", "tail:",
-                "  %t.i = phi i64 [ %i, %full ], [ %t.next, %tail.body ]",
-                f"  %more.tail = icmp slt i64 %t.i, {n}",
-                "  br i1 %more.tail, label %tail.body, label %vectors.end", "tail.body:",
-                f"  %t.left = sub i64 {n}, %t.i", f"  %t.few = icmp slt i64 %t.left, {self.width}",
-                f"  %t.count = select i1 %t.few, i64 %t.left, i64 {self.width}", *tail,
-                f"  %t.next = add i64 %t.i, {self.width}", "  br label %tail"]
+        return [
+            "vectors:",
+            f"  %full.end = and i64 {n}, {-step}",
+            "  br label %full",
+            "full:",
+            "  %i = phi i64 [ 0, %vectors ], [ %i.next, %full.body ]",
+            "  %more.full = icmp slt i64 %i, %full.end",
+            "  br i1 %more.full, label %full.body, label %tail",
+            "full.body:",
+            *copies,
+            f"  %i.next = add i64 %i, {step}",
+            "  br label %full",
+            "tail:",
+            "  %t.i = phi i64 [ %i, %full ], [ %t.next, %tail.body ]",
+            f"  %more.tail = icmp slt i64 %t.i, {n}",
+            "  br i1 %more.tail, label %tail.body, label %vectors.end",
+            "tail.body:",
+            f"  %t.left = sub i64 {n}, %t.i",
+            f"  %t.few = icmp slt i64 %t.left, {self.width}",
+            f"  %t.count = select i1 %t.few, i64 %t.left, i64 {self.width}",
+            *tail,
+            f"  %t.next = add i64 %t.i, {self.width}",
+            "  br label %tail",
+        ]
 
     def _masked_loop(self, base, n, index):
         """One loop for whole vectors and the tail: masks cost next to nothing in a long body."""
         body = [line.replace("%U.", "%t.") for line in self._body(base, index, "%t.count")]
-        return ["vectors:", "  br label %tail", "tail:",
-                "  %t.i = phi i64 [ 0, %vectors ], [ %t.next, %tail.body ]",
-                f"  %more.tail = icmp slt i64 %t.i, {n}",
-                "  br i1 %more.tail, label %tail.body, label %vectors.end", "tail.body:",
-                f"  %t.left = sub i64 {n}, %t.i", f"  %t.few = icmp slt i64 %t.left, {self.width}",
-                f"  %t.count = select i1 %t.few, i64 %t.left, i64 {self.width}", *body,
-                f"  %t.next = add i64 %t.i, {self.width}", "  br label %tail"]
+        return [
+            "vectors:",
+            "  br label %tail",
+            "tail:",
+            "  %t.i = phi i64 [ 0, %vectors ], [ %t.next, %tail.body ]",
+            f"  %more.tail = icmp slt i64 %t.i, {n}",
+            "  br i1 %more.tail, label %tail.body, label %vectors.end",
+            "tail.body:",
+            f"  %t.left = sub i64 {n}, %t.i",
+            f"  %t.few = icmp slt i64 %t.left, {self.width}",
+            f"  %t.count = select i1 %t.few, i64 %t.left, i64 {self.width}",
+            *body,
+            f"  %t.next = add i64 %t.i, {self.width}",
+            "  br label %tail",
+        ]
 
     def _body(self, base, index, count):
         block = Block(self.module, self.width, prefix="U")

@@ -5,9 +5,18 @@ from .language import isnan as is_nan
 from .maths_common import bits, polynomial, scalar
 
 # pi / 4, pi / 2, pi: the nearest float64 and what it leaves; the same in float32.
-PI_4 = {"float32": (0.7853981852531433, -2.1855694143368964e-08), "float64": (0.7853981633974483, 3.061616997868383e-17)}
-PI_2 = {"float32": (1.5707963705062866, -4.371138828673793e-08), "float64": (1.5707963267948966, 6.123233995736766e-17)}
-PI = {"float32": (3.1415927410125732, -8.742277657347586e-08), "float64": (3.141592653589793, 1.2246467991473532e-16)}
+PI_4 = {
+    "float32": (0.7853981852531433, -2.1855694143368964e-08),
+    "float64": (0.7853981633974483, 3.061616997868383e-17),
+}
+PI_2 = {
+    "float32": (1.5707963705062866, -4.371138828673793e-08),
+    "float64": (1.5707963267948966, 6.123233995736766e-17),
+}
+PI = {
+    "float32": (3.1415927410125732, -8.742277657347586e-08),
+    "float64": (3.141592653589793, 1.2246467991473532e-16),
+}
 
 # fit_maths "asin 0.5": 2**-27.6, 2**-59.9
 ASIN = {
@@ -70,7 +79,9 @@ def arctangent(numerator, denominator, dtype):
         return t, t * square * polynomial(square, ATAN[dtype])
     # From tan(pi / 8) on: pi / 4 + atan((n - d) / (n + d)).
     far = numerator > 0.41421356237309503 * denominator
-    t = where(far, numerator - denominator, numerator) / where(far, numerator + denominator, denominator)
+    t = where(far, numerator - denominator, numerator) / where(
+        far, numerator + denominator, denominator
+    )
     square = t * t
     rest = t * square * polynomial(square, ATAN[dtype])
     high, low = PI_4[dtype]

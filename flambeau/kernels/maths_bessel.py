@@ -103,7 +103,9 @@ def i1(x, dtype):
 
 @scalar("i1e float64")
 def i1e(x, dtype):
-    return copysign(where(abs(x) == float("inf"), 0.0, bessel_i(x, I1_SMALL, I1_LARGE, 1, scaled=True)), x)
+    return copysign(
+        where(abs(x) == float("inf"), 0.0, bessel_i(x, I1_SMALL, I1_LARGE, 1, scaled=True)), x
+    )
 
 
 def bessel_k(x, small, large, order, scaled):

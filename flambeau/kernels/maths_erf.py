@@ -68,7 +68,9 @@ def from_table(x, table, shift, steps):
 @scalar("tanh float32")
 def tanh_float32(x, dtype):
     magnitude = abs(x)
-    slope, d, start = from_table(where(magnitude > 9.5, 9.5, magnitude), TANH_TABLE, shift=1.0, steps=8)
+    slope, d, start = from_table(
+        where(magnitude > 9.5, 9.5, magnitude), TANH_TABLE, shift=1.0, steps=8
+    )
     return copysign(fma(slope, d, start), x)
 
 
@@ -164,7 +166,10 @@ def normal_quantile(q, tail):
     argument = where(middle, 0.180625 - q * q, r - where(far, 5.0, 1.6))
 
     def chosen(i):
-        return [where(middle, a, where(far, c, b)) for a, b, c in zip(*(part[i] for part in NORMAL_QUANTILE))]
+        return [
+            where(middle, a, where(far, c, b))
+            for a, b, c in zip(*(part[i] for part in NORMAL_QUANTILE))
+        ]
 
     ratio = polynomial(argument, chosen(0)) / polynomial(argument, chosen(1))
     return where(middle, q * ratio, copysign(ratio, q))

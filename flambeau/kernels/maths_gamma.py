@@ -33,7 +33,18 @@ ROOT = (1.4616321449683622, 9.549995429965697e-17)
 # B_2k / (2 k (2 k - 1)), B_2k / (2 k), B_2k of the Bernoulli numbers
 STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
 PSI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12, -3617 / 8160)
-BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
+BERNOULLI = (
+    1 / 6,
+    -1 / 30,
+    1 / 42,
+    -1 / 30,
+    5 / 66,
+    -691 / 2730,
+    7 / 6,
+    -3617 / 510,
+    43867 / 798,
+    -174611 / 330,
+)
 
 
 def lgamma_of_positive(x):
@@ -168,6 +179,8 @@ def polygamma(n, x, dtype):
     odd = floor(n * 0.5) * 2.0 != n
     value = factorial * zeta(n + 1.0, x, dtype)
     value = where(odd, value, -value)
-    value = seldom((x < 0.0) & (n > 1.0) & (floor(x) != x), polygamma_mirrored(n, x, factorial), value)
+    value = seldom(
+        (x < 0.0) & (n > 1.0) & (floor(x) != x), polygamma_mirrored(n, x, factorial), value
+    )
     value = where(n == 1.0, trigamma(x, dtype), value)
     return where(n == 0.0, digamma(x, dtype), value)

@@ -33,7 +33,11 @@ def power(x, y, dtype, core):
     magnitude = abs(x)
     tiny = magnitude < SMALLEST[dtype]
     # 2**-60 is taken out of a denormal x, its power of y put back by y again.
-    general = core(where(magnitude == 0.0, 1.0, where(tiny, magnitude * 2.0**60, magnitude)), y, where(tiny, -60.0, 0.0))
+    general = core(
+        where(magnitude == 0.0, 1.0, where(tiny, magnitude * 2.0**60, magnitude)),
+        y,
+        where(tiny, -60.0, 0.0),
+    )
     # Limits first: 0 and inf to a power, anything to an infinite power.
     grows = where(magnitude > 1.0, y > 0.0, y < 0.0)
     limit = (magnitude == 0.0) | (magnitude == INF) | (abs(y) == INF)
@@ -103,7 +107,10 @@ def pow_float64(x, y, dtype):
         product, product_low = two_product(y, high)
         product_low = fma(y, low, product_low)
         far = is_not(abs(product) < 800.0)
-        product, product_low = where(far, copysign(800.0, product), product), where(far, 0.0, product_low)
+        product, product_low = (
+            where(far, copysign(800.0, product), product),
+            where(far, 0.0, product_low),
+        )
         n = fma(product, 1.4426950408889634, ROUND["float64"]) - ROUND["float64"]
         r, r_low = two_sum(fma(n, -0.6931471805599453, product), n * -2.3190468138462996e-17)
         r, r_low = two_sum(r, r_low + product_low)

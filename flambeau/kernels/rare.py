@@ -20,8 +20,15 @@ def seldom(block, condition, slow, fast, inputs):
     passed = {i: inputs[i] for i in reads if inputs[i].const is None}
     constants = {i: inputs[i] for i in reads if i not in passed}
     # Loops of one kernel share the function.
-    key = ("seldom", id(slow), block.width, block.contract, fast.type,
-           *((i, v.type) for i, v in passed.items()), *((i, repr(v.const)) for i, v in constants.items()))
+    key = (
+        "seldom",
+        id(slow),
+        block.width,
+        block.contract,
+        fast.type,
+        *((i, v.type) for i, v in passed.items()),
+        *((i, repr(v.const)) for i, v in constants.items()),
+    )
     if key not in module.shared:
         module.shared[key] = _write(block, slow, fast, passed, constants)
     name, dtype = module.shared[key]
@@ -51,15 +58,19 @@ def _write(block, slow, fast, passed, constants):
     head = f"define internal {vector} @{name}.slow({', '.join(parameters)}) cold noinline #0 {{"
     any_lane = "  %any = or i1 %c, false"
     if block.width > 1:
-        any_lane = (f"  %bits = bitcast {mask} %c to i{block.width}\n"
-                    f"  %any = icmp ne i{block.width} %bits, 0")
-    module.helpers[name] = "\n".join([head, *lines, "}"]) + f"""
-define internal {vector} @{name}({', '.join([f'{mask} %c', f'{vector} %fast', *parameters])}) alwaysinline #0 {{
+        any_lane = (
+            f"  %bits = bitcast {mask} %c to i{block.width}\n"
+            f"  %any = icmp ne i{block.width} %bits, 0"
+        )
+    module.helpers[name] = (
+        "\n".join([head, *lines, "}"])
+        + f"""
+define internal {vector} @{name}({", ".join([f"{mask} %c", f"{vector} %fast", *parameters])}) alwaysinline #0 {{
 entry:
 {any_lane}
   br i1 %any, label %slow, label %end, !prof !0
 slow:
-  %found = call {vector} @{name}.slow({', '.join(parameters)})
+  %found = call {vector} @{name}.slow({", ".join(parameters)})
   %mixed = select {mask} %c, {vector} %found, {vector} %fast
   br label %end
 end:
@@ -67,6 +78,7 @@ end:
   ret {vector} %result
 }}
 """
+    )
     return name, dtype
 
 
@@ -84,11 +96,22 @@ def _lower(block, width, slow, fast, passed, constants):
 def _loop(block, body, value, passed):
     """`body`, which computes one lane, for each lane in turn."""
     one, vector = DTYPES[value.dtype].register, _type(block, value)
-    taken = [f"  %one.{i} = extractelement {_type(block, v)} %in.{i}, i64 %lane" for i, v in passed.items()]
-    return ["entry:", "  br label %turn", "turn:",
-            "  %lane = phi i64 [ 0, %entry ], [ %lane.next, %turn ]",
-            f"  %made = phi {vector} [ zeroinitializer, %entry ], [ %made.next, %turn ]", *taken, *body,
-            f"  %made.next = insertelement {vector} %made, {one} {value.name}, i64 %lane",
-            "  %lane.next = add i64 %lane, 1",
-            f"  %more = icmp slt i64 %lane.next, {block.width}",
-            "  br i1 %more, label %turn, label %done", "done:", f"  ret {vector} %made.next"]
+    taken = [
+        f"  %one.{i} = extractelement {_type(block, v)} %in.{i}, i64 %lane"
+        for i, v in passed.items()
+    ]
+    return [
+        "entry:",
+        "  br label %turn",
+        "turn:",
+        "  %lane = phi i64 [ 0, %entry ], [ %lane.next, %turn ]",
+        f"  %made = phi {vector} [ zeroinitializer, %entry ], [ %made.next, %turn ]",
+        *taken,
+        *body,
+        f"  %made.next = insertelement {vector} %made, {one} {value.name}, i64 %lane",
+        "  %lane.next = add i64 %lane, 1",
+        f"  %more = icmp slt i64 %lane.next, {block.width}",
+        "  br i1 %more, label %turn, label %done",
+        "done:",
+        f"  ret {vector} %made.next",
+    ]

@@ -29,8 +29,10 @@ from .function import Function
 from .sweep import Accumulators, lanes_for, ramp, sweep
 from .types import DTYPES, promote_all
 
-PARAMETERS = ("i64 %n_out, i64 %n_red0, i64 %n_red1, ptr %ptrs, ptr %out_strides, "
-              "ptr %red0_strides, ptr %red1_strides, i64 %index0")
+PARAMETERS = (
+    "i64 %n_out, i64 %n_red0, i64 %n_red1, ptr %ptrs, ptr %out_strides, "
+    "ptr %red0_strides, ptr %red1_strides, i64 %index0"
+)
 
 
 def same(dtype):
@@ -105,8 +107,9 @@ class Reduce:
         blocked (int): steps after which a block ends, for sums of rounded numbers; 0: never.
     """
 
-    def __init__(self, name, init, step, combine, finish=None, state=same, n_in=1, n_params=0,
-                 blocked=0):
+    def __init__(
+        self, name, init, step, combine, finish=None, state=same, n_in=1, n_params=0, blocked=0
+    ):
         self.name = name
         self.init, self._step, self._combine = init, step, combine
         self._finish = finish or (lambda s, n, *params: s[0])
@@ -126,8 +129,17 @@ class Reduce:
             made = made if isinstance(made, tuple) else (made,)
             return step(s, *made, *arguments[n_in:])
 
-        return Reduce(name or self.name, self.init, fused, self._combine, finish or self._finish,
-                      state or self.state, n_in, self.n_params, self.blocked)
+        return Reduce(
+            name or self.name,
+            self.init,
+            fused,
+            self._combine,
+            finish or self._finish,
+            state or self.state,
+            n_in,
+            self.n_params,
+            self.blocked,
+        )
 
     def bind(self, *params):
         """This reduction with its parameters as constants."""
@@ -135,8 +147,16 @@ class Reduce:
         if params not in self._bound:
             step, finish, n_in = self._step, self._finish, self.n_in
             self._bound[params] = Reduce(
-                self.name, self.init, lambda s, *x: step(s, *x, *params), self._combine,
-                lambda s, n: finish(s, n, *params), self.state, n_in, 0, self.blocked)
+                self.name,
+                self.init,
+                lambda s, *x: step(s, *x, *params),
+                self._combine,
+                lambda s, n: finish(s, n, *params),
+                self.state,
+                n_in,
+                0,
+                self.blocked,
+            )
         return self._bound[params]
 
     @property
@@ -170,7 +190,7 @@ class Reduce:
         return outer + ("int64",) if self.counts else outer
 
     def _states(self, in_dtypes, as_dtype):
-        as_dtypes = _as_dtypes(in_dtypes[:self.n_in], as_dtype)
+        as_dtypes = _as_dtypes(in_dtypes[: self.n_in], as_dtype)
         common = promote_all([(d, False) for d in as_dtypes])[0]
         inner, outer = self.state(common)
         return as_dtypes, tuple(inner), tuple(outer)
@@ -219,10 +239,13 @@ class Reduce:
 
     def _variant(self, in_dtypes, as_dtype, out_dtypes, mode, stage):
         if len(in_dtypes) != self.n_in + self.n_params or (
-                len(out_dtypes) != self.n_out and stage != "partial"):
-            raise ValueError(f"kernel {self.name} has {self.n_in} inputs, {self.n_params} parameters "
-                             f"and {self.n_out} outputs, got {len(in_dtypes)} input dtypes and "
-                             f"{len(out_dtypes)} output dtypes")
+            len(out_dtypes) != self.n_out and stage != "partial"
+        ):
+            raise ValueError(
+                f"kernel {self.name} has {self.n_in} inputs, {self.n_params} parameters "
+                f"and {self.n_out} outputs, got {len(in_dtypes)} input dtypes and "
+                f"{len(out_dtypes)} output dtypes"
+            )
         if mode[:1] not in "rog" or stage not in ("full", "partial", "combine"):
             raise ValueError(f"kernel {self.name}: mode {mode!r} or stage {stage!r} is unknown")
         as_dtypes, inner, outer = self._states(in_dtypes, as_dtype)
@@ -269,8 +292,9 @@ class _StateAlgebra:
 class _Kernel:
     """The emission of one variant."""
 
-    def __init__(self, reduction, module, in_dtypes, as_dtypes, inner, outer, out_dtypes, mode,
-                 stage):
+    def __init__(
+        self, reduction, module, in_dtypes, as_dtypes, inner, outer, out_dtypes, mode, stage
+    ):
         self.reduction = reduction
         self.target = module.target
         self.stage = stage
@@ -362,8 +386,9 @@ class _Kernel:
         else:
             k = self.reduction.algebra.n_state
             n = self.count_value(width) if self.stage == "full" or len(state) == k else state[k]
-            values = block.lower(self.reduction.finish_roots,
-                                 [*state[:k], n, *self.load_params(width)])
+            values = block.lower(
+                self.reduction.finish_roots, [*state[:k], n, *self.load_params(width)]
+            )
         for value, dtype, pointer in zip(values, self.out_dtypes, pointers):
             block.store(value, dtype, pointer, count)
 
@@ -387,8 +412,9 @@ class _Kernel:
     def columns(self, o, columns, count):
         f, width = self.f, self.width
         n_out = len(self.out_dtypes)
-        states = [Accumulators(f, self.algebra, self.inner, self.outer, width, 1)
-                  for _ in range(columns)]
+        states = [
+            Accumulators(f, self.algebra, self.inner, self.outer, width, 1) for _ in range(columns)
+        ]
         at_o = [f.offset(p, f.mul(o, self.step_across(k))) for k, p in enumerate(self.pointers)]
         params = self.load_params(width)
         inner = [s.outer if s.direct and not self.blocked else s.inner[0] for s in states]

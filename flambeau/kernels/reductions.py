@@ -90,15 +90,26 @@ def _multiply(s, x):
 sum_ = Reduce("sum", (0,), _add, _plus, state=sums, blocked=SHORT)
 nansum = sum_.of(lambda x: where(isnan(x), 0, x), "nansum")
 dot = sum_.of(lambda a, b: a * b, "dot", n_in=2)
-sum_of_squares = Reduce("sum_of_squares", (0,), lambda s, x: (s[0] + abs(x) * abs(x),), _plus,
-                        state=real_sums, blocked=SHORT)
+sum_of_squares = Reduce(
+    "sum_of_squares",
+    (0,),
+    lambda s, x: (s[0] + abs(x) * abs(x),),
+    _plus,
+    state=real_sums,
+    blocked=SHORT,
+)
 mean = Reduce("mean", (0,), _add, _plus, finish=lambda s, n: s[0] / n, state=sums, blocked=SHORT)
 nanmean = Reduce(
-    "nanmean", (0, 0),
+    "nanmean",
+    (0, 0),
     step=lambda s, x: (s[0] + where(isnan(x), 0, x), s[1] + where(isnan(x), 0, 1)),
     combine=lambda a, b: (a[0] + b[0], a[1] + b[1]),
     finish=lambda s, n: s[0] / s[1],
-    state=lambda dtype: tuple(a + b for a, b in zip(sums(dtype), counts(dtype))), blocked=SHORT)
+    state=lambda dtype: tuple(a + b for a, b in zip(sums(dtype), counts(dtype))),
+    blocked=SHORT,
+)
+
+
 def _wide_ints(dtype):
     """State of a product: integers wrap at 64 bits."""
     inner, outer = sums(dtype)
@@ -106,23 +117,45 @@ def _wide_ints(dtype):
 
 
 prod = Reduce("prod", (1,), _multiply, _times, state=_wide_ints, blocked=SHORT)
-count_nonzero = Reduce("count_nonzero", (0,), lambda s, x: (s[0] + cast(x != 0, "int32"),), _plus,
-                       state=counts, blocked=SHORT)
+count_nonzero = Reduce(
+    "count_nonzero",
+    (0,),
+    lambda s, x: (s[0] + cast(x != 0, "int32"),),
+    _plus,
+    state=counts,
+    blocked=SHORT,
+)
 
 # maximum(x, state), not maximum(state, x): on x86 the first operand is the one that needs a second
 # look for NaN, and x is at hand early while the state is what everything waits for.
-amax = Reduce("amax", ("lowest",), lambda s, x: (maximum(x, s[0]),),
-              lambda a, b: (maximum(a[0], b[0]),))
-amin = Reduce("amin", ("highest",), lambda s, x: (minimum(x, s[0]),),
-              lambda a, b: (minimum(a[0], b[0]),))
-aminmax = Reduce("aminmax", ("highest", "lowest"),
-                 lambda s, x: (minimum(x, s[0]), maximum(x, s[1])),
-                 lambda a, b: (minimum(a[0], b[0]), maximum(a[1], b[1])),
-                 finish=lambda s, n: s, state=lambda dtype: ((compute_dtype(dtype),) * 2,) * 2)
-any_ = Reduce("any", (False,), lambda s, x: (logical_or(s[0], x != 0),),
-              lambda a, b: (logical_or(a[0], b[0]),), state=bools)
-all_ = Reduce("all", (True,), lambda s, x: (logical_and(s[0], x != 0),),
-              lambda a, b: (logical_and(a[0], b[0]),), state=bools)
+amax = Reduce(
+    "amax", ("lowest",), lambda s, x: (maximum(x, s[0]),), lambda a, b: (maximum(a[0], b[0]),)
+)
+amin = Reduce(
+    "amin", ("highest",), lambda s, x: (minimum(x, s[0]),), lambda a, b: (minimum(a[0], b[0]),)
+)
+aminmax = Reduce(
+    "aminmax",
+    ("highest", "lowest"),
+    lambda s, x: (minimum(x, s[0]), maximum(x, s[1])),
+    lambda a, b: (minimum(a[0], b[0]), maximum(a[1], b[1])),
+    finish=lambda s, n: s,
+    state=lambda dtype: ((compute_dtype(dtype),) * 2,) * 2,
+)
+any_ = Reduce(
+    "any",
+    (False,),
+    lambda s, x: (logical_or(s[0], x != 0),),
+    lambda a, b: (logical_or(a[0], b[0]),),
+    state=bools,
+)
+all_ = Reduce(
+    "all",
+    (True,),
+    lambda s, x: (logical_and(s[0], x != 0),),
+    lambda a, b: (logical_and(a[0], b[0]),),
+    state=bools,
+)
 
 # The value and the position of an extremum. A lane that never meets anything beyond its start (all
 # its elements equal the limit itself) keeps the position NOWHERE; if all lanes do, every element is
@@ -201,8 +234,16 @@ def _variance(s, correction):
 
 
 def _moments(name, finish):
-    return Reduce(name, (0, 0, 0, 0), _moments_step, _moments_combine, finish, state=moments,
-                  n_params=1, blocked=SHORT)
+    return Reduce(
+        name,
+        (0, 0, 0, 0),
+        _moments_step,
+        _moments_combine,
+        finish,
+        state=moments,
+        n_params=1,
+        blocked=SHORT,
+    )
 
 
 # One parameter: the correction (1 for the unbiased estimate).
@@ -231,21 +272,50 @@ def _logsumexp_combine(a, b):
     return top, a[1] * exp(_apart(a[0], top)) + b[1] * exp(_apart(b[0], top))
 
 
-logsumexp = Reduce("logsumexp", ("lowest", 0), _logsumexp_step, _logsumexp_combine,
-                   finish=lambda s, n: s[0] + log(s[1]),
-                   state=lambda dtype: ((compute_dtype(float_dtype(dtype)),) * 2,) * 2)
+logsumexp = Reduce(
+    "logsumexp",
+    ("lowest", 0),
+    _logsumexp_step,
+    _logsumexp_combine,
+    finish=lambda s, n: s[0] + log(s[1]),
+    state=lambda dtype: ((compute_dtype(float_dtype(dtype)),) * 2,) * 2,
+)
 
-norm2 = Reduce("norm2", (0,), lambda s, x: (s[0] + abs(x) * abs(x),), _plus,
-               finish=lambda s, n: sqrt(s[0]), state=real_sums, blocked=SHORT)
+norm2 = Reduce(
+    "norm2",
+    (0,),
+    lambda s, x: (s[0] + abs(x) * abs(x),),
+    _plus,
+    finish=lambda s, n: sqrt(s[0]),
+    state=real_sums,
+    blocked=SHORT,
+)
 norm1 = Reduce("norm1", (0,), lambda s, x: (s[0] + abs(x),), _plus, state=real_sums, blocked=SHORT)
-norm_inf = Reduce("norm_inf", (0,), lambda s, x: (maximum(abs(x), s[0]),),
-                  lambda a, b: (maximum(a[0], b[0]),),
-                  state=lambda dtype: (real_sums(dtype)[0],) * 2)
-norm_minus_inf = Reduce("norm_minus_inf", ("highest",), lambda s, x: (minimum(abs(x), s[0]),),
-                        lambda a, b: (minimum(a[0], b[0]),),
-                        state=lambda dtype: (real_sums(dtype)[0],) * 2)
-norm0 = Reduce("norm0", (0,), lambda s, x: (s[0] + cast(x != 0, "int32"),), _plus, state=counts,
-               blocked=SHORT)
+norm_inf = Reduce(
+    "norm_inf",
+    (0,),
+    lambda s, x: (maximum(abs(x), s[0]),),
+    lambda a, b: (maximum(a[0], b[0]),),
+    state=lambda dtype: (real_sums(dtype)[0],) * 2,
+)
+norm_minus_inf = Reduce(
+    "norm_minus_inf",
+    ("highest",),
+    lambda s, x: (minimum(abs(x), s[0]),),
+    lambda a, b: (minimum(a[0], b[0]),),
+    state=lambda dtype: (real_sums(dtype)[0],) * 2,
+)
+norm0 = Reduce(
+    "norm0", (0,), lambda s, x: (s[0] + cast(x != 0, "int32"),), _plus, state=counts, blocked=SHORT
+)
 # One parameter: p.
-norm = Reduce("norm", (0,), lambda s, x, p: (s[0] + power(abs(x), p),), _plus,
-              finish=lambda s, n, p: power(s[0], 1 / p), state=real_sums, n_params=1, blocked=SHORT)
+norm = Reduce(
+    "norm",
+    (0,),
+    lambda s, x, p: (s[0] + power(abs(x), p),),
+    _plus,
+    finish=lambda s, n, p: power(s[0], 1 / p),
+    state=real_sums,
+    n_params=1,
+    blocked=SHORT,
+)

@@ -102,7 +102,8 @@ rms_norm = Rows(_rms_norm, "rms_norm")
 rms_norm_weight = Rows(_rms_norm_weight, "rms_norm")
 rms_norm_backward = Rows(_rms_norm_backward, "rms_norm_backward")
 rms_norm_weight_backward = Rows(
-    lambda grad, x, rstd, weight: _rms_norm_backward(grad * weight, x, rstd), "rms_norm_backward")
+    lambda grad, x, rstd, weight: _rms_norm_backward(grad * weight, x, rstd), "rms_norm_backward"
+)
 
 
 def _normalize(x, eps):
@@ -123,7 +124,9 @@ def _cross_entropy(x, target, smoothing):
     log_total = log(rsum(exp(x - top)))
     likely = pick(x, target) - top - log_total
     mean = rmean(x) - top - log_total
-    return where(smoothing == 0, -likely, -(1 - smoothing) * likely - smoothing * mean), top + log_total
+    return where(
+        smoothing == 0, -likely, -(1 - smoothing) * likely - smoothing * mean
+    ), top + log_total
 
 
 def _cross_entropy_backward(grad, x, logsumexp, target, smoothing):

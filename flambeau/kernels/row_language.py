@@ -60,5 +60,21 @@ def row():
     return node("row_number")
 
 
-__all__ = ["length", "pick", "position", "rall", "rany", "rargmax", "rargmin", "rlogsumexp", "rmax",
-           "rmean", "rmin", "rmoments", "row", "rprod", "rsum", "rvar"]
+__all__ = [
+    "length",
+    "pick",
+    "position",
+    "rall",
+    "rany",
+    "rargmax",
+    "rargmin",
+    "rlogsumexp",
+    "rmax",
+    "rmean",
+    "rmin",
+    "rmoments",
+    "row",
+    "rprod",
+    "rsum",
+    "rvar",
+]

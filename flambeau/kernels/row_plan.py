@@ -55,7 +55,11 @@ class Plan:
         """The ids of the nodes below `roots` whose value differs along the row."""
         found = set()
         for n in topological(roots):
-            if n.op == "index" or (n.op == "input" and n.attr in self.varying_inputs) or any(id(a) in found for a in n.args):
+            if (
+                n.op == "index"
+                or (n.op == "input" and n.attr in self.varying_inputs)
+                or any(id(a) in found for a in n.args)
+            ):
                 found.add(id(n))
         return found
 

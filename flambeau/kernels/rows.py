@@ -74,7 +74,9 @@ class Rows:
         """The PTX of the same kernel for a GPU: one row per thread and turn."""
         from .targets.ptx import PtxTarget, assemble
 
-        return assemble(self.ir(in_dtypes, kinds, out_dtypes, as_dtype, PtxTarget()), len(kinds), arch)
+        return assemble(
+            self.ir(in_dtypes, kinds, out_dtypes, as_dtype, PtxTarget()), len(kinds), arch
+        )
 
     def interpret(self, inputs, in_dtypes, kinds, out_dtypes, as_dtype=None, row0=0):
         """The outputs as NumPy arrays, computed slowly and without LLVM."""
@@ -84,9 +86,12 @@ class Rows:
 
     def _variant(self, in_dtypes, kinds, out_dtypes, as_dtype):
         if (len(in_dtypes), len(out_dtypes)) != (self.n_in, self.n_out) or (
-                len(kinds) != self.n_in + self.n_out or set(kinds) - set("vx")):
-            raise ValueError(f"kernel {self.name} has {self.n_in} inputs and {self.n_out} outputs, got "
-                             f"{len(in_dtypes)} and {len(out_dtypes)} dtypes, kinds {kinds!r}")
+            len(kinds) != self.n_in + self.n_out or set(kinds) - set("vx")
+        ):
+            raise ValueError(
+                f"kernel {self.name} has {self.n_in} inputs and {self.n_out} outputs, got "
+                f"{len(in_dtypes)} and {len(out_dtypes)} dtypes, kinds {kinds!r}"
+            )
         return tuple(in_dtypes), str(kinds), tuple(out_dtypes), as_dtype
 
     def _emit(self, variant, target):
@@ -115,8 +120,10 @@ class _Kernel:
         varying = plan.varies(plan.roots)
         for j, kind in enumerate(self.out_kinds):
             if kind == "x" and id(plan.roots[j]) in varying:
-                raise ValueError(f"kernel {self.name}: output {j} differs along the row, so it cannot "
-                                 "be one value per row")
+                raise ValueError(
+                    f"kernel {self.name}: output {j} differs along the row, so it cannot "
+                    "be one value per row"
+                )
         self.dtypes = {i: compute_dtype(d) for i, d in enumerate(self.as_dtypes)}
         for s in plan.specials:
             if s.op in ("position", "length", "row_number"):
@@ -185,8 +192,11 @@ class _Kernel:
         (value,) = block.lower([expression], inputs)
         value = block.convert(value, infer([expression], self.dtypes)[id(expression)][0])
         register = DTYPES[value.dtype].register
-        names = [block.select(inside, register, name, block.imm(0, register))
-                 for name in (value.name, value.im) if name is not None]
+        names = [
+            block.select(inside, register, name, block.imm(0, register))
+            for name in (value.name, value.im)
+            if name is not None
+        ]
         return Value(value.dtype, *names)
 
     def one_element(self, i, at, inside, nothing):
@@ -221,7 +231,8 @@ class _Kernel:
             return None
         for j in self.vector_outputs:
             if self.out_dtypes[j] in ("float32", "float64") and all(
-                    self.out_dtypes[j] == d for d, k in zip(self.as_dtypes, self.kinds) if k == "v"):
+                self.out_dtypes[j] == d for d, k in zip(self.as_dtypes, self.kinds) if k == "v"
+            ):
                 return j
         return None
 
@@ -253,16 +264,19 @@ class _Kernel:
         accumulators, roots, sizes, blocked = [], [], [], 0
         for name, args in groups:
             reduction = getattr(reductions, name)
-            dtypes = [infer([a], self.dtypes)[id(a)][0] for a in args[:reduction.n_in]]
+            dtypes = [infer([a], self.dtypes)[id(a)][0] for a in args[: reduction.n_in]]
             _, inner, outer = reduction._states(dtypes, None)
-            accumulators.append(Accumulators(self.f, reduction.algebra, inner, outer, width, copies))
+            accumulators.append(
+                Accumulators(self.f, reduction.algebra, inner, outer, width, copies)
+            )
             roots += args
             sizes.append(len(args))
             blocked = max(blocked, reduction.blocked)
         for a in accumulators:
             a.open()
         calls = any(n.op == "call" for n in topological(roots)) or any(
-            a.algebra.calls for a in accumulators)
+            a.algebra.calls for a in accumulators
+        )
         return accumulators, roots, sizes, blocked, calls
 
     def end(self, groups, accumulators):
@@ -270,9 +284,11 @@ class _Kernel:
         block = self.f.at(1)
         for ((name, args), specials), a in zip(groups.items(), accumulators):
             reduction = getattr(reductions, name)
-            params = self.scalars(args[reduction.n_in:])
+            params = self.scalars(args[reduction.n_in :])
             state = a.close()
-            values = block.lower(reduction.finish_roots, [*state, Value("int64", "%row_len"), *params])
+            values = block.lower(
+                reduction.finish_roots, [*state, Value("int64", "%row_len"), *params]
+            )
             inner = a.inner[0].dtypes
             for s in specials:
                 value = values[s.attr[1]]
@@ -403,6 +419,6 @@ class _Kernel:
 def _grouped(values, sizes):
     groups, start = [], 0
     for size in sizes:
-        groups.append(values[start:start + size])
+        groups.append(values[start : start + size])
         start += size
     return groups

@@ -101,8 +101,16 @@ RULES = {
     "guard": (None, lambda g, n, a, b: g),
     "remainder": (lambda g, n, a, b: g, lambda g, n, a, b: -(g * k.floor_div(a, b))),
     "fmod": (lambda g, n, a, b: g, lambda g, n, a, b: -(g * k.trunc(a / b))),
-    "where": (None, lambda g, n, c, a, b: k.where(c, g, 0.0), lambda g, n, c, a, b: k.where(c, 0.0, g)),
-    "seldom": (None, lambda g, n, c, a, b: k.where(c, g, 0.0), lambda g, n, c, a, b: k.where(c, 0.0, g)),
+    "where": (
+        None,
+        lambda g, n, c, a, b: k.where(c, g, 0.0),
+        lambda g, n, c, a, b: k.where(c, 0.0, g),
+    ),
+    "seldom": (
+        None,
+        lambda g, n, c, a, b: k.where(c, g, 0.0),
+        lambda g, n, c, a, b: k.where(c, 0.0, g),
+    ),
     "cast": (_cast,),
     "fma": (_times(lambda n, a, b, c: b), _times(lambda n, a, b, c: a), lambda g, n, a, b, c: g),
     "scalb": (lambda g, n, a, b: k.scalb(g, b), None),
@@ -113,10 +121,14 @@ RULES = {
     "nextafter": (lambda g, n, a, b: k.where(a == b, 0.0, g), None),
     "minimum": (_share(lambda a, b: a > b), _share(lambda a, b: a < b)),
     "maximum": (_share(lambda a, b: a < b), _share(lambda a, b: a > b)),
-    "fmin": (lambda g, n, a, b: k.where((a <= b) | k.isnan(b), g, 0.0),
-             lambda g, n, a, b: k.where((a <= b) | k.isnan(b), 0.0, g)),
-    "fmax": (lambda g, n, a, b: k.where((a >= b) | k.isnan(b), g, 0.0),
-             lambda g, n, a, b: k.where((a >= b) | k.isnan(b), 0.0, g)),
+    "fmin": (
+        lambda g, n, a, b: k.where((a <= b) | k.isnan(b), g, 0.0),
+        lambda g, n, a, b: k.where((a <= b) | k.isnan(b), 0.0, g),
+    ),
+    "fmax": (
+        lambda g, n, a, b: k.where((a >= b) | k.isnan(b), g, 0.0),
+        lambda g, n, a, b: k.where((a >= b) | k.isnan(b), 0.0, g),
+    ),
     "clamp": (_clamp_inside, _clamp_low, _clamp_high),
     "real": (lambda g, n, z: k.real(g),),
     "imag": (lambda g, n, z: k.make_complex(0.0, k.real(g)),),
@@ -146,11 +158,15 @@ RULES = {
     "asinh": (_over(lambda n, x: k.sqrt(x * x + 1)),),
     "acosh": (_over(lambda n, x: k.sqrt(x - 1) * k.sqrt(x + 1)),),
     "atanh": (_over(lambda n, x: 1 - x * x),),
-    "atan2": (lambda g, n, y, x: k.guard(g, g * (x / (x * x + y * y))),
-              lambda g, n, y, x: k.guard(g, g * (-y / (x * x + y * y)))),
+    "atan2": (
+        lambda g, n, y, x: k.guard(g, g * (x / (x * x + y * y))),
+        lambda g, n, y, x: k.guard(g, g * (-y / (x * x + y * y))),
+    ),
     "hypot": (_hypot(0), _hypot(1)),
-    "ldexp": (lambda g, n, x, e: g * k.cast(1.0, "float32") * 2.0**e,
-              lambda g, n, x, e: g * (n * LN2)),
+    "ldexp": (
+        lambda g, n, x, e: g * k.cast(1.0, "float32") * 2.0**e,
+        lambda g, n, x, e: g * (n * LN2),
+    ),
     "erf": (_times(lambda n, x: TWO_OVER_SQRT_PI * k.exp(-(x * x))),),
     "erfc": (_times(lambda n, x: -TWO_OVER_SQRT_PI * k.exp(-(x * x))),),
     "erfcx": (_guarded(lambda n, x: 2 * x * n - TWO_OVER_SQRT_PI),),
@@ -179,6 +195,8 @@ RULES = {
 }
 
 # No gradient: what has whole or truth values, and what only looks at bits.
-for _name in ("eq ne lt le gt ge and or xor not shl shr floor ceil trunc round sign signbit floor_div "
-              "trunc_div bitcast lookup index").split():
+for _name in (
+    "eq ne lt le gt ge and or xor not shl shr floor ceil trunc round sign signbit floor_div "
+    "trunc_div bitcast lookup index"
+).split():
     RULES[_name] = (None, None)

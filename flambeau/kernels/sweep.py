@@ -52,7 +52,7 @@ class Accumulators:
         while len(states) > 1:
             half = (len(states) + 1) // 2
             joined = [self.join(a, b) for a, b in zip(states, states[half:])]
-            states = joined + states[len(joined):half]
+            states = joined + states[len(joined) : half]
         self.outer.set(self.join(self.outer.get(), states[0]))
 
     def join(self, a, b):

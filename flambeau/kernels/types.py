@@ -128,8 +128,10 @@ def weak_dtype(value):
     return {bool: "bool", int: "int64", float: "float64", complex: "complex128"}[type(value)]
 
 
-_SAME = frozenset("add sub mul neg minimum maximum fmin fmax floor_div remainder fmod trunc_div fma "
-                  "floor ceil trunc round copysign guard clamp scalb logb significand sign sgn and or xor not shl shr conj".split())
+_SAME = frozenset(
+    "add sub mul neg minimum maximum fmin fmax floor_div remainder fmod trunc_div fma "
+    "floor ceil trunc round copysign guard clamp scalb logb significand sign sgn and or xor not shl shr conj".split()
+)
 _BITWISE = frozenset("and or xor not shl shr".split())
 _COMPARE = frozenset("eq ne lt le gt ge".split())
 _TO_REAL = frozenset("abs real imag".split())
@@ -148,8 +150,10 @@ def signature(n, arguments):
         if op in ("fma", "copysign", "scalb") and kind in "bui":
             dtype = DEFAULT_FLOAT
         if op in _BITWISE and kind in "fc":
-            raise DtypeError(f"a kernel cannot apply {op!r} to {dtype}: {n!r}. Cast to an integer or bool, "
-                            "or compare first.")
+            raise DtypeError(
+                f"a kernel cannot apply {op!r} to {dtype}: {n!r}. Cast to an integer or bool, "
+                "or compare first."
+            )
         if dtype == "bool" and op in ("sub", "neg"):
             raise DtypeError(f"a kernel cannot subtract bool: {n!r}. Cast it first, e.g. to int32.")
         return (dtype,) * len(arguments), dtype, weak

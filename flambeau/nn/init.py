@@ -144,9 +144,7 @@ def _xavier_std(tensor, gain):
     return gain * math.sqrt(2.0 / float(fan_in + fan_out))
 
 
-def kaiming_uniform_(
-    tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None
-):
+def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     """Uniform, keeping the variance through rectifiers, forward ("fan_in") or backward ("fan_out").
 
     Source: He et al., 2015, arXiv:1502.01852: std = gain / sqrt(fan). `a` is the negative slope.
@@ -157,9 +155,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
-def kaiming_normal_(
-    tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None
-):
+def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     """As kaiming_uniform_, with normal values."""
     if _is_empty(tensor):
         return tensor

@@ -16,7 +16,9 @@ def table_of_contents(package, contents, submodules=()):
         if name not in home:
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
         value = getattr(importlib.import_module(home[name], package), name)
-        setattr(importlib.import_module(package), name, value)  # the next look-up is an ordinary one
+        setattr(
+            importlib.import_module(package), name, value
+        )  # the next look-up is an ordinary one
         return value
 
     def __dir__():

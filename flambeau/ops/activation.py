@@ -49,8 +49,12 @@ def _(grad_output, input, result):
 
 
 _gelu_tanh = make_pointwise(
-    lambda input: 0.5 * input * (1 + k.tanh(0.7978845608028654 * (input + 0.044715 * input * input * input))), name="gelu",
-    compute="floating")
+    lambda input: (
+        0.5 * input * (1 + k.tanh(0.7978845608028654 * (input + 0.044715 * input * input * input)))
+    ),
+    name="gelu",
+    compute="floating",
+)
 
 
 @composite(method=False, namespaces=("nn.functional",))
@@ -63,7 +67,9 @@ def gelu(input, approximate="none"):
         return _gelu_erf(input)
     if approximate == "tanh":
         return _gelu_tanh(input)
-    raise RuntimeError(f"gelu: approximate argument must be either none or tanh, not {approximate!r}.")
+    raise RuntimeError(
+        f"gelu: approximate argument must be either none or tanh, not {approximate!r}."
+    )
 
 
 @_activation
@@ -119,7 +125,11 @@ def elu(input, alpha=1.0, scale=1.0, input_scale=1.0):
 
 @elu.derivative("input")
 def _(grad_output, input, alpha, scale, input_scale, result):
-    return grad_output * scale * k.where(input > 0, 1, alpha * input_scale * k.exp(k.minimum(input, 0) * input_scale))
+    return (
+        grad_output
+        * scale
+        * k.where(input > 0, 1, alpha * input_scale * k.exp(k.minimum(input, 0) * input_scale))
+    )
 
 
 @_activation
@@ -136,12 +146,16 @@ def _(grad_output, input, alpha, result):
 @_activation
 def selu(input):
     """The self-normalising exponential linear unit. Source: Klambauer et al., arXiv:1706.02515."""
-    return k.where(input > 0, input * 1.0507009873554805, 1.7580993408473766 * k.expm1(k.minimum(input, 0)))
+    return k.where(
+        input > 0, input * 1.0507009873554805, 1.7580993408473766 * k.expm1(k.minimum(input, 0))
+    )
 
 
 @selu.derivative
 def _(grad_output, input, result):
-    return grad_output * k.where(input > 0, 1.0507009873554805, 1.7580993408473766 * k.exp(k.minimum(input, 0)))
+    return grad_output * k.where(
+        input > 0, 1.0507009873554805, 1.7580993408473766 * k.exp(k.minimum(input, 0))
+    )
 
 
 for _name in ("selu", "celu"):
@@ -203,7 +217,9 @@ def hardswish(input):
 
 @hardswish.derivative
 def _(grad_output, input, result):
-    return k.where(input <= -3, 0, k.where(input >= 3, grad_output, grad_output * (input / 3 + 0.5)))
+    return k.where(
+        input <= -3, 0, k.where(input >= 3, grad_output, grad_output * (input / 3 + 0.5))
+    )
 
 
 @pointwise(inplace=False, namespaces=("torch", "nn.functional"))
@@ -220,7 +236,11 @@ def _(grad_output, input, lambd, result):
 @_activation
 def softshrink(input, lambd=0.5):
     """input moved towards 0 by lambd, 0 in between."""
-    return k.where(input > lambd, input - lambd, k.where(input < -lambd, input + lambd, k.where(k.isnan(input), input, 0)))
+    return k.where(
+        input > lambd,
+        input - lambd,
+        k.where(input < -lambd, input + lambd, k.where(k.isnan(input), input, 0)),
+    )
 
 
 @softshrink.derivative("input")
@@ -228,7 +248,10 @@ def _(grad_output, input, lambd, result):
     return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, grad_output)
 
 
-_threshold = make_pointwise(lambda input, threshold=0.0, value=0.0: k.where(input <= threshold, value, input), name="threshold")
+_threshold = make_pointwise(
+    lambda input, threshold=0.0, value=0.0: k.where(input <= threshold, value, input),
+    name="threshold",
+)
 
 
 @composite(method=False, inplace=True, namespaces=("torch", "nn.functional"))
@@ -237,22 +260,30 @@ def threshold(input, threshold, value):
     return _threshold(input, threshold, value)
 
 
-_prelu = make_pointwise(lambda input, weight: k.where(input > 0, input, weight * input), name="prelu")
+_prelu = make_pointwise(
+    lambda input, weight: k.where(input > 0, input, weight * input), name="prelu"
+)
 
 
 @composite(method=True, namespaces=("torch", "nn.functional"), out=False)
 def prelu(input, weight):
     """input where positive, else weight * input; weight has one value, or one for each channel (dim 1)."""
     if weight.dim() > 1:
-        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}"
+        )
     if weight.numel() != 1:
         if input.dim() == 0:
             raise RuntimeError("prelu: not allow zero-dim input tensor with several weights.")
         channels = input.shape[1] if input.dim() > 1 else 1
         if weight.numel() != channels:
-            raise RuntimeError(f"prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers = "
-                               f"{weight.numel()} and channel size = {channels}.")
-        weight = weight.reshape([-1 if d == 1 else 1 for d in range(max(input.dim(), 2))][: input.dim()])
+            raise RuntimeError(
+                f"prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                f"{weight.numel()} and channel size = {channels}."
+            )
+        weight = weight.reshape(
+            [-1 if d == 1 else 1 for d in range(max(input.dim(), 2))][: input.dim()]
+        )
     elif weight.dim() > 0:
         weight = weight.reshape(())
     return _prelu(input, weight)

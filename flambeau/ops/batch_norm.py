@@ -56,7 +56,9 @@ def _(ctx, grad_output):
         return _differentiable(ctx, grad_output, input, weight, mean, rstd)
     wide = mean.dtype
     total = _core._reduce(_sum, (grad_output,), dims, False, (wide,))[0]
-    products = _core.empty_like(input) if wide is input.dtype else _core.empty(input.shape, dtype=wide)
+    products = (
+        _core.empty_like(input) if wide is input.dtype else _core.empty(input.shape, dtype=wide)
+    )
     _core._map(_product, (products,), (grad_output, input, _shaped(mean, ndim)), wide)
     along = _core._reduce(_sum, (products,), dims, False, (wide,))[0]
     grad_input = grad_weight = grad_bias = None

@@ -14,7 +14,9 @@ def load():
 
     spec = find_spec("scipy_openblas32")
     if spec is None:
-        raise ImportError("matrix products need scipy-openblas32, which is not installed. Run: pip install scipy-openblas32")
+        raise ImportError(
+            "matrix products need scipy-openblas32, which is not installed. Run: pip install scipy-openblas32"
+        )
     folder = Path(spec.submodule_search_locations[0]) / "lib"
     found = sorted(folder.glob("libscipy_openblas*.so*")) or sorted(folder.glob("lib*openblas*"))
     if not found:

@@ -46,7 +46,9 @@ def _part(index, name):
     def part(input):
         if not input.dtype.is_complex:
             if index:
-                raise RuntimeError(f"{name}: is only implemented for complex tensors, not {input.dtype}.")
+                raise RuntimeError(
+                    f"{name}: is only implemented for complex tensors, not {input.dtype}."
+                )
             return input
         return _core.select(_core.view_as_real(input), -1, index)
 
@@ -74,7 +76,10 @@ def _(grad_output, input, result):
 
 
 _real_angle = make_pointwise(
-    lambda input: k.where(k.isnan(input), input, k.where(input < 0, 3.141592653589793, 0.0)), name="angle", compute="floating")
+    lambda input: k.where(k.isnan(input), input, k.where(input < 0, 3.141592653589793, 0.0)),
+    name="angle",
+    compute="floating",
+)
 
 
 @composite()
@@ -87,7 +92,9 @@ def angle(input):
 def complex(real, imag):
     """real + i * imag."""
     if real.dtype is not imag.dtype or not real.dtype.is_floating_point:
-        raise RuntimeError(f"complex: Expected both inputs to be floating tensors of one dtype but got {real.dtype} and {imag.dtype}.")
+        raise RuntimeError(
+            f"complex: Expected both inputs to be floating tensors of one dtype but got {real.dtype} and {imag.dtype}."
+        )
     if real.dtype in (_core.float16, _core.bfloat16):
         raise RuntimeError(f"complex: half-precision parts are not supported: {real.dtype}.")
     return _core.view_as_complex(fl.stack(fl.broadcast_tensors(real, imag), -1))

@@ -50,7 +50,9 @@ def _(ctx, grad_output):
     wants_input, wants_weight, wants_bias = ctx.needs_input_grad[:3]
     grad_input = grad_weight = grad_bias = None
     if wants_input:
-        grad_input = _transposed(grad_output, _conj(weight), None, *ctx.window, tuple(input.shape[2:]))
+        grad_input = _transposed(
+            grad_output, _conj(weight), None, *ctx.window, tuple(input.shape[2:])
+        )
     if wants_weight:
         grad_weight = _correlate(grad_output, _conj(input), *ctx.window, tuple(weight.shape[2:]))
     if wants_bias:
@@ -93,9 +95,13 @@ def _(ctx, grad_weight):
     output, input = ctx.saved
     grad_output = grad_input = None
     if ctx.needs_input_grad[0]:
-        grad_output = _forward(_conj(input), grad_weight, None, *ctx.window, tuple(output.shape[2:]))
+        grad_output = _forward(
+            _conj(input), grad_weight, None, *ctx.window, tuple(output.shape[2:])
+        )
     if ctx.needs_input_grad[1]:
-        grad_input = _transposed(_conj(output), grad_weight, None, *ctx.window, tuple(input.shape[2:]))
+        grad_input = _transposed(
+            _conj(output), grad_weight, None, *ctx.window, tuple(input.shape[2:])
+        )
     return grad_output, grad_input, None, None, None, None, None
 
 
@@ -118,7 +124,9 @@ def _facts(name, input, weight, bias):
     """What the checks and the plan depend on, hashable: sizes and dtypes."""
     for label, tensor in (("input", input), ("weight", weight), ("bias", bias)):
         if not isinstance(tensor, _core.Tensor) and not (tensor is None and label == "bias"):
-            raise TypeError(f"{name}(): argument '{label}' must be Tensor, not {type(tensor).__name__}.")
+            raise TypeError(
+                f"{name}(): argument '{label}' must be Tensor, not {type(tensor).__name__}."
+            )
     if bias is None:
         return input.shape, input.dtype, weight.shape, weight.dtype, None, None
     return input.shape, input.dtype, weight.shape, weight.dtype, bias.shape, bias.dtype
@@ -132,29 +140,45 @@ def _check_operands(name, n, facts, groups, transposed):
     """Raises what a wrong call deserves; returns whether the input has no batch dimension."""
     input, input_dtype, weight, weight_dtype, bias, bias_dtype = facts
     if len(weight) != n + 2:
-        raise RuntimeError(f"{name}: expected a {n + 2}-dimensional weight, but got weight of size {list(weight)}.")
+        raise RuntimeError(
+            f"{name}: expected a {n + 2}-dimensional weight, but got weight of size {list(weight)}."
+        )
     if len(input) not in (n + 1, n + 2):
-        raise RuntimeError(f"{name}: Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: {list(input)}.")
+        raise RuntimeError(
+            f"{name}: Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: {list(input)}."
+        )
     if input_dtype is not weight_dtype or (bias is not None and bias_dtype is not input_dtype):
-        wrong, dtype = ("weight", weight_dtype) if input_dtype is not weight_dtype else ("bias", bias_dtype)
-        raise RuntimeError(f"{name}: Input type ({input_dtype.name}) and {wrong} type ({dtype.name}) should be the same. "
-                           f"Convert one, for example {wrong}.to(input.dtype).")
+        wrong, dtype = (
+            ("weight", weight_dtype) if input_dtype is not weight_dtype else ("bias", bias_dtype)
+        )
+        raise RuntimeError(
+            f"{name}: Input type ({input_dtype.name}) and {wrong} type ({dtype.name}) should be the same. "
+            f"Convert one, for example {wrong}.to(input.dtype)."
+        )
     if groups < 1:
         raise RuntimeError(f"{name}: non-positive groups is not supported, got groups={groups}.")
     channels = input[-n - 1]
     wanted = weight[0] if transposed else weight[1] * groups
     if channels != wanted:
-        raise RuntimeError(f"{name}: Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(weight)}, "
-                           f"expected input{list(input)} to have {wanted} channels, but got {channels} channels instead.")
+        raise RuntimeError(
+            f"{name}: Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(weight)}, "
+            f"expected input{list(input)} to have {wanted} channels, but got {channels} channels instead."
+        )
     if weight[0] % groups:
-        raise RuntimeError(f"{name}: Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
-                           f"but got weight of size {list(weight)} instead.")
+        raise RuntimeError(
+            f"{name}: Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
+            f"but got weight of size {list(weight)} instead."
+        )
     outputs = weight[1] * groups if transposed else weight[0]
     if bias is not None and (len(bias) != 1 or bias[0] != outputs):
-        raise RuntimeError(f"{name}: Given weight of size {list(weight)}, expected bias to be 1-dimensional with {outputs} elements, "
-                           f"but got bias of size {list(bias)} instead.")
+        raise RuntimeError(
+            f"{name}: Given weight of size {list(weight)}, expected bias to be 1-dimensional with {outputs} elements, "
+            f"but got bias of size {list(bias)} instead."
+        )
     if min(weight[2:]) == 0:
-        raise RuntimeError(f"{name}: the kernel of a weight of size {list(weight)} has no elements.")
+        raise RuntimeError(
+            f"{name}: the kernel of a weight of size {list(weight)} has no elements."
+        )
     _open_library(weight[0] * weight[1])
     return len(input) == n + 1
 
@@ -164,19 +188,29 @@ def _pad_sizes(name, padding, n, sizes, kernel, stride, dilation):
     if isinstance(padding, str):
         if padding == "same":
             if any(s != 1 for s in stride):
-                raise RuntimeError(f"{name}: padding='same' is not supported for strided convolutions.")
-            return tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)), tuple(sizes)
+                raise RuntimeError(
+                    f"{name}: padding='same' is not supported for strided convolutions."
+                )
+            return tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)), tuple(
+                sizes
+            )
         if padding != "valid":
-            raise RuntimeError(f"{name}: Invalid padding string: {padding!r}. Use 'same', 'valid' or numbers.")
+            raise RuntimeError(
+                f"{name}: Invalid padding string: {padding!r}. Use 'same', 'valid' or numbers."
+            )
         padding = 0
     padding = per_dim(padding, n, name, "padding")
     at_least(0, padding, name, "padding")
     padded = [size + 2 * p for size, p in zip(sizes, padding, strict=True)]
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     if any(r > size for r, size in zip(reach, padded, strict=True)):
-        raise RuntimeError(f"{name}: Calculated padded input size per channel: ({' x '.join(map(str, padded))}). "
-                           f"Kernel size: ({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size.")
-    out = tuple(window_count(*five) for five in zip(sizes, kernel, stride, padding, dilation, strict=True))
+        raise RuntimeError(
+            f"{name}: Calculated padded input size per channel: ({' x '.join(map(str, padded))}). "
+            f"Kernel size: ({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size."
+        )
+    out = tuple(
+        window_count(*five) for five in zip(sizes, kernel, stride, padding, dilation, strict=True)
+    )
     return padding, out
 
 
@@ -204,14 +238,18 @@ def _plan_transposed(n, facts, stride, padding, extra, groups, dilation):
     at_least(0, padding, name, "padding")
     at_least(0, extra, name, "output_padding")
     if any(e >= s and e >= d for e, s, d in zip(extra, stride, dilation, strict=True)):
-        raise RuntimeError(f"{name}: output padding must be smaller than either stride or dilation, but got output_padding={extra}, "
-                           f"stride={stride}, dilation={dilation}.")
+        raise RuntimeError(
+            f"{name}: output padding must be smaller than either stride or dilation, but got output_padding={extra}, "
+            f"stride={stride}, dilation={dilation}."
+        )
     sizes = tuple(facts[0][-n:])
     each = zip(sizes, facts[2][2:], stride, padding, extra, dilation, strict=True)
     out = tuple((size - 1) * s - 2 * p + d * (k - 1) + e + 1 for size, k, s, p, e, d in each)
     if min(out) < 1:
-        raise RuntimeError(f"{name}: Given input size per channel: {sizes}. Calculated output size per channel: {out}. "
-                           "Output size is too small.")
+        raise RuntimeError(
+            f"{name}: Given input size per channel: {sizes}. Calculated output size per channel: {out}. "
+            "Output size is too small."
+        )
     return single, (stride, padding, dilation, groups, out)
 
 
@@ -282,13 +320,19 @@ def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 
 @composite(method=False, out=False)
-def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+def conv_transpose1d(
+    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
     """As conv_transpose2d, over one spatial dimension."""
-    return _convolve_transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _convolve_transposed(
+        1, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
 
 
 @composite(method=False, out=False)
-def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+def conv_transpose2d(
+    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
     """The gradient of conv2d for its input, as an operator of its own: spreads each input by the kernel.
 
     Args:
@@ -302,13 +346,19 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
     Returns:
         Tensor: (N, O, (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1, ...).
     """
-    return _convolve_transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _convolve_transposed(
+        2, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
 
 
 @composite(method=False, out=False)
-def conv_transpose3d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+def conv_transpose3d(
+    input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
     """As conv_transpose2d, over three spatial dimensions."""
-    return _convolve_transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _convolve_transposed(
+        3, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
 
 
 @composite(method=False, out=False)
@@ -316,5 +366,7 @@ def convolution(input, weight, bias, stride, padding, dilation, transposed, outp
     """conv1d to conv3d, or with transposed=True conv_transpose1d to 3d, by the dimensions of weight."""
     n = weight.dim() - 2
     if transposed:
-        return _convolve_transposed(n, input, weight, bias, stride, padding, output_padding, groups, dilation)
+        return _convolve_transposed(
+            n, input, weight, bias, stride, padding, output_padding, groups, dilation
+        )
     return _convolve(n, input, weight, bias, stride, padding, dilation, groups)

@@ -16,7 +16,11 @@ _ramp.spec.uses_index = True
 def _linspace_from_both_ends(start, end, step, steps):
     # Counting from the nearer end makes the last value exactly `end`.
     i = k.index()
-    return k.where(i < steps / 2, start + step * k.cast(i, "float64"), end - step * k.cast(steps - 1 - i, "float64"))
+    return k.where(
+        i < steps / 2,
+        start + step * k.cast(i, "float64"),
+        end - step * k.cast(steps - 1 - i, "float64"),
+    )
 
 
 _line = make_pointwise(_linspace_from_both_ends, name="linspace", keep=("steps",))
@@ -26,8 +30,13 @@ _line.spec.uses_index = True
 def _check(name, layout, device, pin_memory):
     if layout is not None and layout is not strided:
         raise NotImplementedError(f"{name}(): layout={layout} is not supported.")
-    if device is not None and (device if isinstance(device, Device) else Device(device)).type != "cpu":
-        raise NotImplementedError(f"{name}(): device={device} is not available: this build of flambeau computes on the CPU.")
+    if (
+        device is not None
+        and (device if isinstance(device, Device) else Device(device)).type != "cpu"
+    ):
+        raise NotImplementedError(
+            f"{name}(): device={device} is not available: this build of flambeau computes on the CPU."
+        )
 
 
 def _number(x):
@@ -40,8 +49,18 @@ def _finish(tensor, out, requires_grad, name):
     return tensor.requires_grad_(True) if requires_grad else tensor
 
 
-def arange(*bounds, start=None, end=None, step=None, out=None, dtype=None, layout=strided, device=None,
-           pin_memory=False, requires_grad=False):
+def arange(
+    *bounds,
+    start=None,
+    end=None,
+    step=None,
+    out=None,
+    dtype=None,
+    layout=strided,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
     """The numbers start, start + step, ... below end: arange(end), arange(start, end), arange(start, end, step)."""
     _check("arange", layout, device, pin_memory)
     values = list(map(_number, bounds))
@@ -63,15 +82,27 @@ def arange(*bounds, start=None, end=None, step=None, out=None, dtype=None, layou
     if not all(math.isfinite(v) for v in (first, last)):
         raise RuntimeError(f"arange: unsupported range: {first} -> {last}.")
     if (last - first) * (1 if by > 0 else -1) < 0:
-        raise RuntimeError(f"arange: upper bound and lower bound inconsistent with step sign: {first}, {last}, {by}.")
+        raise RuntimeError(
+            f"arange: upper bound and lower bound inconsistent with step sign: {first}, {last}, {by}."
+        )
     if dtype is None:
         if out is not None:
             dtype = out.dtype
         else:
-            dtype = _core.get_default_dtype() if any(isinstance(v, float) for v in values) else _core.int64
+            dtype = (
+                _core.get_default_dtype()
+                if any(isinstance(v, float) for v in values)
+                else _core.int64
+            )
     integral = all(isinstance(v, int) for v in values)
     count = max(0, -((first - last) // by) if integral else math.ceil((last - first) / by))
-    compute = dtype if dtype in (_core.float64, _core.int64) else _core.float64 if dtype.is_floating_point else _core.int64
+    compute = (
+        dtype
+        if dtype in (_core.float64, _core.int64)
+        else _core.float64
+        if dtype.is_floating_point
+        else _core.int64
+    )
     if dtype.is_complex:
         compute = _core.float64
     result = _core.empty(count, dtype=dtype)
@@ -82,14 +113,35 @@ def arange(*bounds, start=None, end=None, step=None, out=None, dtype=None, layou
     return _finish(result, out, requires_grad, "arange")
 
 
-def range(start=0, end=None, step=1, *, out=None, dtype=None, layout=strided, device=None, requires_grad=False):
+def range(
+    start=0,
+    end=None,
+    step=1,
+    *,
+    out=None,
+    dtype=None,
+    layout=strided,
+    device=None,
+    requires_grad=False,
+):
     """The numbers from start to end inclusive (deprecated in PyTorch too: use arange)."""
     count = math.floor((_number(end) - _number(start)) / _number(step)) + 1
     values = arange(count, dtype=_core.float64) * step + start
     return _finish(values.to(dtype or _core.get_default_dtype()), out, requires_grad, "range")
 
 
-def linspace(start, end, steps=100, *, out=None, dtype=None, layout=strided, device=None, pin_memory=False, requires_grad=False):
+def linspace(
+    start,
+    end,
+    steps=100,
+    *,
+    out=None,
+    dtype=None,
+    layout=strided,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
     """`steps` numbers from start to end, both included, evenly spaced."""
     _check("linspace", layout, device, pin_memory)
     for v in (start, end):
@@ -114,30 +166,65 @@ def linspace(start, end, steps=100, *, out=None, dtype=None, layout=strided, dev
     return _finish(result, out, requires_grad, "linspace")
 
 
-def logspace(start, end, steps=100, base=10.0, *, out=None, dtype=None, layout=strided, device=None, pin_memory=False,
-             requires_grad=False):
+def logspace(
+    start,
+    end,
+    steps=100,
+    base=10.0,
+    *,
+    out=None,
+    dtype=None,
+    layout=strided,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
     """base to the powers linspace(start, end, steps)."""
     _check("logspace", layout, device, pin_memory)
     wanted = dtype or (out.dtype if out is not None else _core.get_default_dtype())
     complex_valued = wanted.is_complex or any(isinstance(_number(v), complex) for v in (start, end))
     if dtype is None and out is None and complex_valued:
         wanted = wanted.to_complex()
-    powers = linspace(start, end, steps, dtype=_core.complex128 if complex_valued else _core.float64)
+    powers = linspace(
+        start, end, steps, dtype=_core.complex128 if complex_valued else _core.float64
+    )
     return _finish((base**powers).to(wanted), out, requires_grad, "logspace")
 
 
-def eye(n, m=None, *, out=None, dtype=None, layout=strided, device=None, pin_memory=False, requires_grad=False):
+def eye(
+    n,
+    m=None,
+    *,
+    out=None,
+    dtype=None,
+    layout=strided,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
     """The identity matrix (n, m), m = n by default."""
     _check("eye", layout, device, pin_memory)
     m = n if m is None else m
     if n < 0 or m < 0:
         raise RuntimeError(f"eye: n and m must be greater or equal to 0, got {n} and {m}.")
-    result = _core.zeros(n, m, dtype=dtype or (out.dtype if out is not None else _core.get_default_dtype()))
+    result = _core.zeros(
+        n, m, dtype=dtype or (out.dtype if out is not None else _core.get_default_dtype())
+    )
     _core.diagonal(result).fill_(1)
     return _finish(result, out, requires_grad, "eye")
 
 
-def full_like(input, fill_value, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None):
+def full_like(
+    input,
+    fill_value,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+    memory_format=None,
+):
     """fill_value in a tensor of input's sizes and dtype."""
     options = {} if memory_format is None else {"memory_format": memory_format}
     result = _core.empty_like(input, dtype=dtype, device=device, **options)
@@ -145,17 +232,42 @@ def full_like(input, fill_value, *, dtype=None, layout=None, device=None, pin_me
     return result.requires_grad_(True) if requires_grad else result
 
 
-def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def scalar_tensor(
+    s, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
+):
     """A zero-dimensional tensor."""
-    return _core.full((), s, dtype=dtype or (_core.get_default_dtype().to_complex() if isinstance(s, complex) else _core.get_default_dtype()),
-                      device=device, requires_grad=requires_grad)
+    return _core.full(
+        (),
+        s,
+        dtype=dtype
+        or (
+            _core.get_default_dtype().to_complex()
+            if isinstance(s, complex)
+            else _core.get_default_dtype()
+        ),
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
-def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def empty_permuted(
+    size,
+    physical_layout,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """Uninitialised, with the dimensions in memory in the order of physical_layout."""
     if sorted(physical_layout) != list(builtins.range(len(size))):
-        raise RuntimeError(f"empty_permuted: physical_layout {physical_layout} is not a permutation of the dimensions of {tuple(size)}.")
-    t = _core.empty([size[d] for d in physical_layout], dtype=dtype, device=device, requires_grad=requires_grad)
+        raise RuntimeError(
+            f"empty_permuted: physical_layout {physical_layout} is not a permutation of the dimensions of {tuple(size)}."
+        )
+    t = _core.empty(
+        [size[d] for d in physical_layout], dtype=dtype, device=device, requires_grad=requires_grad
+    )
     inverse = sorted(builtins.range(len(size)), key=lambda i: physical_layout[i])
     return t.permute(inverse)
 
@@ -168,12 +280,23 @@ for _name in "arange range linspace logspace eye full_like scalar_tensor empty_p
 
 
 def _sized(function):
-    def new(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False, **named):
+    def new(
+        self,
+        *size,
+        dtype=None,
+        device=None,
+        requires_grad=False,
+        layout=None,
+        pin_memory=False,
+        **named,
+    ):
         if "size" in named:
             size = (named.pop("size"),)
         if named:
             raise TypeError(f"unexpected keyword argument {next(iter(named))!r}.")
-        return function(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+        return function(
+            *size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad
+        )
 
     return new
 
@@ -183,19 +306,43 @@ METHODS["new_zeros"] = _sized(_core.zeros)
 METHODS["new_ones"] = _sized(_core.ones)
 
 
-def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+def new_full(
+    self,
+    size,
+    fill_value,
+    *,
+    dtype=None,
+    device=None,
+    requires_grad=False,
+    layout=None,
+    pin_memory=False,
+):
     """fill_value in a tensor of the given sizes and this one's dtype."""
-    return _core.full(size, fill_value, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+    return _core.full(
+        size, fill_value, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad
+    )
 
 
-def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+def new_tensor(
+    self, data, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False
+):
     """A copy of data in this tensor's dtype."""
     if isinstance(data, _core.Tensor):
         return data.detach().clone().to(dtype or data.dtype).requires_grad_(requires_grad)
     return _core.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
 
-def new_empty_strided(self, size, stride, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+def new_empty_strided(
+    self,
+    size,
+    stride,
+    *,
+    dtype=None,
+    device=None,
+    requires_grad=False,
+    layout=None,
+    pin_memory=False,
+):
     """Uninitialised, of the given sizes and strides and this tensor's dtype."""
     return _core.empty_strided(size, stride, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
@@ -203,8 +350,16 @@ def new_empty_strided(self, size, stride, *, dtype=None, device=None, requires_g
 def new(self, *args, device=None):
     """A tensor of this one's dtype from sizes or data (the old constructor)."""
     if len(args) == 1 and not isinstance(args[0], int):
-        if isinstance(args[0], (list, tuple)) and not isinstance(args[0], _core.Tensor) or hasattr(args[0], "__array__"):
-            return args[0].detach() if isinstance(args[0], _core.Tensor) else _core.tensor(args[0], dtype=self.dtype)
+        if (
+            isinstance(args[0], (list, tuple))
+            and not isinstance(args[0], _core.Tensor)
+            or hasattr(args[0], "__array__")
+        ):
+            return (
+                args[0].detach()
+                if isinstance(args[0], _core.Tensor)
+                else _core.tensor(args[0], dtype=self.dtype)
+            )
     return _core.empty(*args, dtype=self.dtype)
 
 

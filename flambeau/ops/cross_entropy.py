@@ -62,9 +62,7 @@ def _(ctx, grad_output):
     grad = _core.empty_like(input)
     grad_output = grad_output.to(logsumexp.dtype).contiguous()
     inputs = (grad_output, input, logsumexp, target, smoothing, ignored)
-    run_rows(
-        "counted_cross_entropy_backward", (grad,), inputs, "vxvxxxx", n, classes, as_dtype
-    )
+    run_rows("counted_cross_entropy_backward", (grad,), inputs, "vxvxxxx", n, classes, as_dtype)
     return grad, None, None, None, None
 
 

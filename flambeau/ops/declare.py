@@ -34,8 +34,21 @@ def register(name, function, *, method=False, namespaces=("torch",)):
 class PointwiseSpec:
     """What the core asks of a pointwise operator: its arguments, its kernels, its derivatives."""
 
-    def __init__(self, name, fn, args, n_inputs, defaults, *, keep=0, tensors=0, compute="promoted", result="same",
-                 differentiable=True, map=None):
+    def __init__(
+        self,
+        name,
+        fn,
+        args,
+        n_inputs,
+        defaults,
+        *,
+        keep=0,
+        tensors=0,
+        compute="promoted",
+        result="same",
+        differentiable=True,
+        map=None,
+    ):
         self.name = name
         self.fn = fn
         self.args = args
@@ -102,7 +115,9 @@ def _argument_names(fn, skip=0):
     return names, tuple(defaults), n - skip
 
 
-def make_pointwise(fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True):
+def make_pointwise(
+    fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True
+):
     """The native callable of a pointwise function, registered nowhere."""
     name = name or fn.__name__
     names, defaults, positional = _argument_names(fn)
@@ -111,13 +126,26 @@ def make_pointwise(fn, *, name=None, keep=(), tensors=(), compute="promoted", re
     if positional < len(names):
 
         def scalar(*values):
-            return fn(*values[:positional], **dict(zip(names[positional:], values[positional:], strict=True)))
+            return fn(
+                *values[:positional],
+                **dict(zip(names[positional:], values[positional:], strict=True)),
+            )
 
     def mask(chosen):
         return sum(1 << names.index(k) for k in chosen)
 
-    spec = PointwiseSpec(name, scalar, names, n_inputs, tuple(None if d is ... else d for d in defaults),
-                         keep=mask(keep), tensors=mask(tensors), compute=compute, result=result, differentiable=differentiable)
+    spec = PointwiseSpec(
+        name,
+        scalar,
+        names,
+        n_inputs,
+        tuple(None if d is ... else d for d in defaults),
+        keep=mask(keep),
+        tensors=mask(tensors),
+        compute=compute,
+        result=result,
+        differentiable=differentiable,
+    )
     operator = _core.Pointwise(spec)
     operator.__name__ = operator.__qualname__ = name
     operator.__doc__ = fn.__doc__
@@ -134,8 +162,21 @@ def make_pointwise(fn, *, name=None, keep=(), tensors=(), compute="promoted", re
     return operator
 
 
-def pointwise(fn=None, *, name=None, method=True, function=True, inplace=True, namespaces=("torch",), aliases=(),
-              keep=(), tensors=(), compute="promoted", result="same", differentiable=True):
+def pointwise(
+    fn=None,
+    *,
+    name=None,
+    method=True,
+    function=True,
+    inplace=True,
+    namespaces=("torch",),
+    aliases=(),
+    keep=(),
+    tensors=(),
+    compute="promoted",
+    result="same",
+    differentiable=True,
+):
     """Declares an operator by its scalar expression.
 
     Positional arguments without a default are tensors (or numbers), the others scalar parameters.
@@ -151,11 +192,30 @@ def pointwise(fn=None, *, name=None, method=True, function=True, inplace=True, n
         differentiable: False if no gradient flows.
     """
     if fn is None:
-        return functools.partial(pointwise, name=name, method=method, function=function, inplace=inplace,
-                                 namespaces=namespaces, aliases=aliases, keep=keep, tensors=tensors, compute=compute,
-                                 result=result, differentiable=differentiable)
+        return functools.partial(
+            pointwise,
+            name=name,
+            method=method,
+            function=function,
+            inplace=inplace,
+            namespaces=namespaces,
+            aliases=aliases,
+            keep=keep,
+            tensors=tensors,
+            compute=compute,
+            result=result,
+            differentiable=differentiable,
+        )
     name = name or fn.__name__
-    operator = make_pointwise(fn, name=name, keep=keep, tensors=tensors, compute=compute, result=result, differentiable=differentiable)
+    operator = make_pointwise(
+        fn,
+        name=name,
+        keep=keep,
+        tensors=tensors,
+        compute=compute,
+        result=result,
+        differentiable=differentiable,
+    )
     POINTWISE[name] = operator
     for public in (name, *aliases):
         register(public, operator, method=method, namespaces=namespaces if function else ())
@@ -163,19 +223,35 @@ def pointwise(fn=None, *, name=None, method=True, function=True, inplace=True, n
             inplace_operator = _core.Pointwise(operator.spec, operator)
             inplace_operator.__name__ = inplace_operator.__qualname__ = public + "_"
             inplace_operator.__doc__ = f"{public}(), in place."
-            register(public + "_", inplace_operator, method=method, namespaces=("torch",) if function else ())
+            register(
+                public + "_",
+                inplace_operator,
+                method=method,
+                namespaces=("torch",) if function else (),
+            )
     return operator
 
 
 # --------------------------------------------------------------------- operators written in Python
 
 
-_SPELLINGS = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other", "self": "input"}
+_SPELLINGS = {
+    "axis": "dim",
+    "keepdims": "keepdim",
+    "x": "input",
+    "a": "input",
+    "x1": "input",
+    "x2": "other",
+    "self": "input",
+}
 
 
 def _respell(kwargs, names):
     """Keywords in PyTorch's spelling where NumPy's was used."""
-    return {_SPELLINGS.get(k, k) if k not in names and _SPELLINGS.get(k) in names else k: v for k, v in kwargs.items()}
+    return {
+        _SPELLINGS.get(k, k) if k not in names and _SPELLINGS.get(k) in names else k: v
+        for k, v in kwargs.items()
+    }
 
 
 def _put_out(result, out, name):
@@ -192,7 +268,9 @@ def _name_wrong_type(error, name, args, kwargs):
     for place, argument in (*enumerate(args), *kwargs.items()):
         if argument is culprit and not isinstance(argument, _core.Tensor):
             place = f"(position {place + 1})" if isinstance(place, int) else f"'{place}'"
-            raise TypeError(f"{name}(): argument {place} must be Tensor, not {type(argument).__name__}") from None
+            raise TypeError(
+                f"{name}(): argument {place} must be Tensor, not {type(argument).__name__}"
+            ) from None
 
 
 def _public(operator, name, names, out):
@@ -225,7 +303,12 @@ def _publish(operator, fn, names, *, name, method, function, inplace, out, names
     for public in (name, *aliases):
         register(public, call, method=method, namespaces=namespaces if function else ())
         if inplace:
-            register(public + "_", _inplace(call, public + "_"), method=method, namespaces=("torch",) if function else ())
+            register(
+                public + "_",
+                _inplace(call, public + "_"),
+                method=method,
+                namespaces=("torch",) if function else (),
+            )
     return call
 
 
@@ -247,9 +330,13 @@ def _inplace(call, name):
         _core._check_inplace(input, name)
         result = call(input, *args, **kwargs)
         if result.shape != input.shape:
-            raise RuntimeError(f"{name}: output with shape {tuple(input.shape)} doesn't match the broadcast shape {tuple(result.shape)}.")
+            raise RuntimeError(
+                f"{name}: output with shape {tuple(input.shape)} doesn't match the broadcast shape {tuple(result.shape)}."
+            )
         if not _core.can_cast(result.dtype, input.dtype):
-            raise RuntimeError(f"{name}: result type {result.dtype} can't be cast to the desired output type {input.dtype}.")
+            raise RuntimeError(
+                f"{name}: result type {result.dtype} can't be cast to the desired output type {input.dtype}."
+            )
         return input.copy_(result)
 
     inplace.__name__ = inplace.__qualname__ = name
@@ -257,18 +344,56 @@ def _inplace(call, name):
     return inplace
 
 
-def composite(fn=None, *, name=None, method=True, function=True, inplace=False, out=True, namespaces=("torch",), aliases=()):
+def composite(
+    fn=None,
+    *,
+    name=None,
+    method=True,
+    function=True,
+    inplace=False,
+    out=True,
+    namespaces=("torch",),
+    aliases=(),
+):
     """Declares a Python function made of differentiable operators; adds out= and NumPy's spellings."""
     if fn is None:
-        return functools.partial(composite, name=name, method=method, function=function, inplace=inplace, out=out,
-                                 namespaces=namespaces, aliases=aliases)
+        return functools.partial(
+            composite,
+            name=name,
+            method=method,
+            function=function,
+            inplace=inplace,
+            out=out,
+            namespaces=namespaces,
+            aliases=aliases,
+        )
     code = fn.__code__
     names = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-    return _publish(fn, fn, names, name=name or fn.__name__, method=method, function=function, inplace=inplace,
-                    out=out, namespaces=namespaces, aliases=aliases)
+    return _publish(
+        fn,
+        fn,
+        names,
+        name=name or fn.__name__,
+        method=method,
+        function=function,
+        inplace=inplace,
+        out=out,
+        namespaces=namespaces,
+        aliases=aliases,
+    )
 
 
-def primitive(fn=None, *, name=None, method=True, function=True, inplace=False, out=True, namespaces=("torch",), aliases=()):
+def primitive(
+    fn=None,
+    *,
+    name=None,
+    method=True,
+    function=True,
+    inplace=False,
+    out=True,
+    namespaces=("torch",),
+    aliases=(),
+):
     """Declares fn(ctx, *arguments): runs without recording; its derivative is written beside it.
 
         @primitive
@@ -282,15 +407,27 @@ def primitive(fn=None, *, name=None, method=True, function=True, inplace=False, 
     be lists of tensors (their gradient is a list). `.native` is the callable without out= handling.
     """
     if fn is None:
-        return functools.partial(primitive, name=name, method=method, function=function, inplace=inplace, out=out,
-                                 namespaces=namespaces, aliases=aliases)
+        return functools.partial(
+            primitive,
+            name=name,
+            method=method,
+            function=function,
+            inplace=inplace,
+            out=out,
+            namespaces=namespaces,
+            aliases=aliases,
+        )
     name = name or fn.__name__
     names, defaults, positional = _argument_names(fn, skip=1)
     forward = fn
     if positional < len(names):  # the core passes all arguments by position
 
         def forward(ctx, *values):
-            return fn(ctx, *values[:positional], **dict(zip(names[positional:], values[positional:], strict=True)))
+            return fn(
+                ctx,
+                *values[:positional],
+                **dict(zip(names[positional:], values[positional:], strict=True)),
+            )
 
     camel = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
@@ -299,8 +436,18 @@ def primitive(fn=None, *, name=None, method=True, function=True, inplace=False, 
 
     native = _core.Primitive(camel + "Backward0", forward, missing, names, defaults)
     native.__name__ = name
-    call = _publish(native, fn, frozenset(names), name=name, method=method, function=function, inplace=inplace,
-                    out=out, namespaces=namespaces, aliases=aliases)
+    call = _publish(
+        native,
+        fn,
+        frozenset(names),
+        name=name,
+        method=method,
+        function=function,
+        inplace=inplace,
+        out=out,
+        namespaces=namespaces,
+        aliases=aliases,
+    )
     call.native = native
 
     def derivative(backward):

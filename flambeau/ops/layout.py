@@ -91,8 +91,12 @@ def is_same_size(self, other):
 @method
 def is_set_to(self, tensor):
     """Whether both show the same memory in the same way."""
-    return (self.data_ptr() == tensor.data_ptr() and self.shape == tensor.shape and self.stride() == tensor.stride()
-            and self.storage_offset() == tensor.storage_offset())
+    return (
+        self.data_ptr() == tensor.data_ptr()
+        and self.shape == tensor.shape
+        and self.stride() == tensor.stride()
+        and self.storage_offset() == tensor.storage_offset()
+    )
 
 
 @method
@@ -117,9 +121,23 @@ register("is_signed", is_signed)
 register("is_inference", is_inference)
 register("is_same_size", is_same_size)
 
-_KINDS = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
-          "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
-          "complex128": "ComplexDouble", "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64"}
+_KINDS = {
+    "float32": "Float",
+    "float64": "Double",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "int64": "Long",
+    "int32": "Int",
+    "int16": "Short",
+    "int8": "Char",
+    "uint8": "Byte",
+    "bool": "Bool",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
+    "uint16": "UInt16",
+    "uint32": "UInt32",
+    "uint64": "UInt64",
+}
 
 
 def type_name(dtype):
@@ -147,9 +165,13 @@ def fill_diagonal_(self, fill_value, wrap=False):
     if self.dim() < 2:
         raise RuntimeError("fill_diagonal_: dimensions must larger than 1.")
     if self.dim() > 2 and len(set(self.shape)) > 1:
-        raise RuntimeError(f"fill_diagonal_: all dimensions of input must be of equal length, not {tuple(self.shape)}.")
+        raise RuntimeError(
+            f"fill_diagonal_: all dimensions of input must be of equal length, not {tuple(self.shape)}."
+        )
     if self.dim() > 2:
-        self.as_strided((self.shape[0],), (sum(self.stride()),), self.storage_offset()).fill_(fill_value)
+        self.as_strided((self.shape[0],), (sum(self.stride()),), self.storage_offset()).fill_(
+            fill_value
+        )
     else:
         self.diagonal().fill_(fill_value)
         rows, columns = self.shape
@@ -201,8 +223,12 @@ def apply_(self, callable):
 @method
 def map_(self, tensor, callable):
     """Replaces each element x by callable(x, y) with y of tensor, slowly, in Python."""
-    pairs = zip(self.reshape(-1).tolist(), tensor.expand(self.shape).reshape(-1).tolist(), strict=True)
-    return self.copy_(_core.tensor([callable(x, y) for x, y in pairs], dtype=self.dtype).reshape(self.shape))
+    pairs = zip(
+        self.reshape(-1).tolist(), tensor.expand(self.shape).reshape(-1).tolist(), strict=True
+    )
+    return self.copy_(
+        _core.tensor([callable(x, y) for x, y in pairs], dtype=self.dtype).reshape(self.shape)
+    )
 
 
 @method
@@ -210,19 +236,39 @@ def __contains__(self, element):
     """Whether any element equals `element`."""
     if isinstance(element, (int, float, complex, _core.Tensor)):
         return bool((self == element).any())
-    raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {element.__class__.__name__}.")
+    raise RuntimeError(
+        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {element.__class__.__name__}."
+    )
 
 
 def _flag(value):
     return property(lambda self: value)
 
 
-for _name, _value in {"is_cuda": False, "is_sparse": False, "is_sparse_csr": False, "is_quantized": False, "is_meta": False, "is_mps": False,
-                      "is_xpu": False, "is_cpu": True, "is_nested": False, "is_mkldnn": False, "is_vulkan": False, "is_ipu": False,
-                      "is_maia": False, "is_xla": False, "is_mtia": False, "layout": types.strided, "names": None}.items():
+for _name, _value in {
+    "is_cuda": False,
+    "is_sparse": False,
+    "is_sparse_csr": False,
+    "is_quantized": False,
+    "is_meta": False,
+    "is_mps": False,
+    "is_xpu": False,
+    "is_cpu": True,
+    "is_nested": False,
+    "is_mkldnn": False,
+    "is_vulkan": False,
+    "is_ipu": False,
+    "is_maia": False,
+    "is_xla": False,
+    "is_mtia": False,
+    "layout": types.strided,
+    "names": None,
+}.items():
     METHODS[_name] = _flag(_value)
 METHODS["names"] = property(lambda self: (None,) * self.dim())
-METHODS["H"] = property(lambda self: _matrix(self, "H").transpose(0, 1).conj() if self.dim() else self)
+METHODS["H"] = property(
+    lambda self: _matrix(self, "H").transpose(0, 1).conj() if self.dim() else self
+)
 METHODS["mH"] = property(lambda self: self.mT.conj())
 METHODS["volatile"] = _flag(False)
 METHODS["name"] = _flag(None)
@@ -230,7 +276,9 @@ METHODS["name"] = _flag(None)
 
 def _matrix(tensor, name):
     if tensor.dim() not in (0, 2):
-        raise RuntimeError(f"{name}: only supported on matrices (2-D tensors), not {tuple(tensor.shape)}.")
+        raise RuntimeError(
+            f"{name}: only supported on matrices (2-D tensors), not {tuple(tensor.shape)}."
+        )
     return tensor
 
 
@@ -260,8 +308,10 @@ def _copying(name):
     register(name + "_copy", copying)
 
 
-for _name in ("as_strided diagonal expand narrow permute select squeeze t transpose unbind unfold unsqueeze view "
-              "view_as_real view_as_complex detach split").split():
+for _name in (
+    "as_strided diagonal expand narrow permute select squeeze t transpose unbind unfold unsqueeze view "
+    "view_as_real view_as_complex detach split"
+).split():
     _copying(_name)
 
 
@@ -304,6 +354,10 @@ def fill(input, value):
     """value in a tensor of input's sizes and dtype."""
     if isinstance(value, _core.Tensor):
         if value.dim() > 0:
-            raise RuntimeError(f"fill: only supports 0-dimension value tensor but got tensor with {value.dim()} dimensions.")
-        return (input * 0 if input.requires_grad else _core.zeros_like(input)).masked_fill(_core.ones_like(input, dtype=_core.bool), value)
+            raise RuntimeError(
+                f"fill: only supports 0-dimension value tensor but got tensor with {value.dim()} dimensions."
+            )
+        return (input * 0 if input.requires_grad else _core.zeros_like(input)).masked_fill(
+            _core.ones_like(input, dtype=_core.bool), value
+        )
     return input.masked_fill(_core.ones_like(input, dtype=_core.bool), value)

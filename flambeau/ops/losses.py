@@ -7,9 +7,7 @@ from ..kernels import language as k
 from .declare import make_pointwise, pointwise, primitive
 from .reduce import ReductionSpec
 
-loss = functools.partial(
-    pointwise, method=False, function=False, inplace=False
-)
+loss = functools.partial(pointwise, method=False, function=False, inplace=False)
 
 
 @loss
@@ -20,7 +18,8 @@ def squared_error(input, target):
 
 
 _slope = make_pointwise(
-    lambda grad_output, input, target, *, scale=1.0: (input - target) * (grad_output * scale), name="mse_loss_backward"
+    lambda grad_output, input, target, *, scale=1.0: (input - target) * (grad_output * scale),
+    name="mse_loss_backward",
 )
 
 
@@ -30,7 +29,9 @@ def _squares(name):
     def kernel():
         from ..kernels import reductions
 
-        return getattr(reductions, name).of(lambda a, b: (a - b) * (a - b), f"{name}_of_squares", n_in=2)
+        return getattr(reductions, name).of(
+            lambda a, b: (a - b) * (a - b), f"{name}_of_squares", n_in=2
+        )
 
     return _core.Reduction(ReductionSpec(name, kernel=kernel))
 

@@ -72,7 +72,12 @@ _special("k0e", "scaled_modified_bessel_k0")
 _special("k1e", "scaled_modified_bessel_k1")
 _special("ndtr", call=lambda x: 0.5 * k.erfc(x * -0.7071067811865476))
 _special("ndtri", call=lambda x: 1.4142135623730951 * k.erfinv(2 * x - 1))
-_special("entr", call=lambda x: k.where(k.isnan(x), x, k.where(x > 0, -x * k.log(x), k.where(x == 0, 0.0, float("-inf")))))
+_special(
+    "entr",
+    call=lambda x: k.where(
+        k.isnan(x), x, k.where(x > 0, -x * k.log(x), k.where(x == 0, 0.0, float("-inf")))
+    ),
+)
 
 
 @pointwise(compute="floating")
@@ -101,7 +106,9 @@ def sinc(input):
 def _(grad_output, input, result):
     x = input * 3.141592653589793
     safe = k.where(input == 0, 1, input)
-    return grad_output * k.conj(k.where(input == 0, 0, (k.cos(x) - k.sin(x) / (safe * 3.141592653589793)) / safe))
+    return grad_output * k.conj(
+        k.where(input == 0, 0, (k.cos(x) - k.sin(x) / (safe * 3.141592653589793)) / safe)
+    )
 
 
 register("sinc", sinc, namespaces=("special",))
@@ -166,7 +173,9 @@ def polygamma(n, input):
     if n not in _polygammas:
         from .declare import make_pointwise
 
-        _polygammas[n] = make_pointwise(lambda x: k.polygamma(n, x), name="polygamma", compute="floating")
+        _polygammas[n] = make_pointwise(
+            lambda x: k.polygamma(n, x), name="polygamma", compute="floating"
+        )
     return _polygammas[n](input)
 
 
@@ -191,18 +200,26 @@ METHODS["polygamma_"] = _polygamma_
 
 _logit = make_pointwise(lambda input: k.log(input / (1 - input)), name="logit", compute="floating")
 _logit_eps = make_pointwise(
-    lambda input, *, eps=0.0: k.log(k.minimum(k.maximum(input, eps), 1 - eps) / (1 - k.minimum(k.maximum(input, eps), 1 - eps))),
-    name="logit", compute="floating")
+    lambda input, *, eps=0.0: k.log(
+        k.minimum(k.maximum(input, eps), 1 - eps) / (1 - k.minimum(k.maximum(input, eps), 1 - eps))
+    ),
+    name="logit",
+    compute="floating",
+)
 
 
 @_logit.derivative
 def _(grad_output, input, result):
-    return k.where(k.logical_or(input < 0, input > 1), float("nan"), grad_output / (input * (1 - input)))
+    return k.where(
+        k.logical_or(input < 0, input > 1), float("nan"), grad_output / (input * (1 - input))
+    )
 
 
 @_logit_eps.derivative("input")
 def _(grad_output, input, eps, result):
-    return k.where(k.logical_or(input < eps, input > 1 - eps), 0, grad_output / (input * (1 - input)))
+    return k.where(
+        k.logical_or(input < eps, input > 1 - eps), 0, grad_output / (input * (1 - input))
+    )
 
 
 @composite(inplace=True, namespaces=("torch", "special"))

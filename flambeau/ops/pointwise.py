@@ -58,14 +58,20 @@ def _divide(true, floor, trunc):
         elif rounding_mode == "trunc":
             operator = trunc
         else:
-            raise RuntimeError(f"div: expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}.")
+            raise RuntimeError(
+                f"div: expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}."
+            )
         return operator(input, other) if out is None else operator(input, other, out=out)
 
     return div
 
 
 div = _divide(true_divide, floor_divide, _divide_trunc)
-_div = _divide(METHODS["true_divide_"], METHODS["floor_divide_"], _core.Pointwise(_divide_trunc.spec, _divide_trunc))
+_div = _divide(
+    METHODS["true_divide_"],
+    METHODS["floor_divide_"],
+    _core.Pointwise(_divide_trunc.spec, _divide_trunc),
+)
 _div.__name__ = _div.__qualname__ = "div_"
 
 
@@ -156,8 +162,12 @@ _SIMPLE_POWERS = {2: square, 3: _cube}
 
 
 def _check_integer_power(input, exponent):
-    if type(exponent) is int and exponent < 0 and isinstance(input, _core.Tensor) and not (
-            input.dtype.is_floating_point or input.dtype.is_complex):
+    if (
+        type(exponent) is int
+        and exponent < 0
+        and isinstance(input, _core.Tensor)
+        and not (input.dtype.is_floating_point or input.dtype.is_complex)
+    ):
         raise RuntimeError("pow: Integers to negative integer powers are not allowed.")
 
 
@@ -168,7 +178,9 @@ def pow(input, exponent, *, out=None):
         require_tensors("pow", input=input)
         _check_integer_power(input, exponent)
         simple = _SIMPLE_POWERS.get(exponent)
-        if simple is not None and (kind is int or input.dtype.is_floating_point or input.dtype.is_complex):
+        if simple is not None and (
+            kind is int or input.dtype.is_floating_point or input.dtype.is_complex
+        ):
             if input.dtype is not _core.bool:
                 return simple(input) if out is None else simple(input, out=out)
     return _pow(input, exponent) if out is None else _pow(input, exponent, out=out)
@@ -187,6 +199,7 @@ register("pow_", pow_, method=True, namespaces=())
 @composite(inplace=True)
 def float_power(input, exponent):
     """pow computed in float64 (complex128 for complex operands)."""
+
     def wide(x):
         if isinstance(x, _core.Tensor):
             return x.to(_core.complex128 if x.dtype.is_complex else _core.float64)
@@ -223,8 +236,12 @@ def frac(input):
 
 
 _round = make_pointwise(k.round, name="round")
-_round_scaled = make_pointwise(lambda input, *, scale=1.0: k.round(input * scale) / scale, name="round")
-_round_coarse = make_pointwise(lambda input, *, scale=1.0: k.round(input / scale) * scale, name="round")
+_round_scaled = make_pointwise(
+    lambda input, *, scale=1.0: k.round(input * scale) / scale, name="round"
+)
+_round_coarse = make_pointwise(
+    lambda input, *, scale=1.0: k.round(input / scale) * scale, name="round"
+)
 
 
 @composite(inplace=True)
@@ -234,7 +251,11 @@ def round(input, *, decimals=0):
         return _round(input)
     if not input.dtype.is_floating_point:
         raise RuntimeError("round: decimals is only supported for floating tensors.")
-    return _round_scaled(input, scale=10.0**decimals) if decimals > 0 else _round_coarse(input, scale=10.0**-decimals)
+    return (
+        _round_scaled(input, scale=10.0**decimals)
+        if decimals > 0
+        else _round_coarse(input, scale=10.0**-decimals)
+    )
 
 
 # -------------------------------------------------------------------------------- several operands at once
@@ -372,7 +393,11 @@ def _clamping(both, low, high, name):
 
 for _name in ("clamp", "clip"):
     register(_name, _clamping(_clamp, clamp_min, clamp_max, _name), method=True)
-    register(_name + "_", _clamping(_clamp_, METHODS["clamp_min_"], METHODS["clamp_max_"], _name + "_"), method=True)
+    register(
+        _name + "_",
+        _clamping(_clamp_, METHODS["clamp_min_"], METHODS["clamp_max_"], _name + "_"),
+        method=True,
+    )
 clamp = METHODS["clamp"]
 
 
@@ -424,7 +449,9 @@ def logaddexp(input, other):
     """log(exp(input) + exp(other)) without overflow."""
     swap = k.real(input) < k.real(other)
     larger, smaller = k.where(swap, other, input), k.where(swap, input, other)
-    return k.where(input == other, larger + 0.6931471805599453, larger + k.log1p(k.exp(smaller - larger)))
+    return k.where(
+        input == other, larger + 0.6931471805599453, larger + k.log1p(k.exp(smaller - larger))
+    )
 
 
 @logaddexp.derivative("input")
@@ -443,7 +470,9 @@ def logaddexp2(input, other):
     """log2(2**input + 2**other) without overflow."""
     larger = k.maximum(input, other)
     smaller = k.minimum(input, other)
-    return k.where(input == other, larger + 1, larger + k.log1p(k.exp2(smaller - larger)) * 1.4426950408889634)
+    return k.where(
+        input == other, larger + 1, larger + k.log1p(k.exp2(smaller - larger)) * 1.4426950408889634
+    )
 
 
 @logaddexp2.derivative("input")
@@ -472,8 +501,12 @@ deg2rad.spec.compute = rad2deg.spec.compute = "floating"
 
 _nan_to_num = make_pointwise(
     lambda input, *, nan=0.0, posinf=0.0, neginf=0.0: k.where(
-        k.isnan(input), nan, k.where(input == float("inf"), posinf, k.where(input == float("-inf"), neginf, input))),
-    name="nan_to_num")
+        k.isnan(input),
+        nan,
+        k.where(input == float("inf"), posinf, k.where(input == float("-inf"), neginf, input)),
+    ),
+    name="nan_to_num",
+)
 
 
 @composite(inplace=True)
@@ -486,8 +519,12 @@ def nan_to_num(input, nan=None, posinf=None, neginf=None):
     if input.dtype.is_complex:
         return _core.view_as_complex(nan_to_num(_core.view_as_real(input), nan, posinf, neginf))
     limits = finfo(input.dtype)
-    return _nan_to_num(input, nan=0.0 if nan is None else nan, posinf=limits.max if posinf is None else posinf,
-                       neginf=limits.min if neginf is None else neginf)
+    return _nan_to_num(
+        input,
+        nan=0.0 if nan is None else nan,
+        posinf=limits.max if posinf is None else posinf,
+        neginf=limits.min if neginf is None else neginf,
+    )
 
 
 # ------------------------------------------------------------------------------------ choice and masks
@@ -501,9 +538,13 @@ def where(condition, input=None, other=None, *, out=None):
         return condition.nonzero(as_tuple=True)
     if condition.dtype is not _core.bool:
         if condition.dtype is not _core.uint8:
-            raise RuntimeError(f"where: expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}.")
+            raise RuntimeError(
+                f"where: expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}."
+            )
         condition = condition.to(_core.bool)
-    return _where(condition, input, other) if out is None else _where(condition, input, other, out=out)
+    return (
+        _where(condition, input, other) if out is None else _where(condition, input, other, out=out)
+    )
 
 
 def _where_method(input, condition, other):
@@ -514,20 +555,35 @@ def _where_method(input, condition, other):
 register("where", where)
 METHODS["where"] = _where_method
 
-_masked_fill = make_pointwise(lambda input, mask, value: k.where(mask, value, input), name="masked_fill", keep=("mask",))
+_masked_fill = make_pointwise(
+    lambda input, mask, value: k.where(mask, value, input), name="masked_fill", keep=("mask",)
+)
 _masked_fill_ = _core.Pointwise(_masked_fill.spec, _masked_fill)
 
 
 def _check_mask(input, mask, value, name):
     if mask.dtype is not _core.bool:
-        raise RuntimeError(f"{name}: expects mask to be a boolean tensor, but got a tensor with dtype {mask.dtype}.")
+        raise RuntimeError(
+            f"{name}: expects mask to be a boolean tensor, but got a tensor with dtype {mask.dtype}."
+        )
     if isinstance(value, _core.Tensor):
         if value.dim() > 0:
-            raise RuntimeError(f"{name}: only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimensions.")
+            raise RuntimeError(
+                f"{name}: only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimensions."
+            )
         return value if value.dtype is input.dtype else value.to(input.dtype)
-    if isinstance(value, complex) and not input.dtype.is_complex or (
-            isinstance(value, float) and value != value // 1 and not (input.dtype.is_floating_point or input.dtype.is_complex)):
-        raise RuntimeError(f"{name}: value {value} cannot be converted to {input.dtype} without overflow.")
+    if (
+        isinstance(value, complex)
+        and not input.dtype.is_complex
+        or (
+            isinstance(value, float)
+            and value != value // 1
+            and not (input.dtype.is_floating_point or input.dtype.is_complex)
+        )
+    ):
+        raise RuntimeError(
+            f"{name}: value {value} cannot be converted to {input.dtype} without overflow."
+        )
     if isinstance(value, float) and not (input.dtype.is_floating_point or input.dtype.is_complex):
         return int(value) if input.dtype is not _core.bool else bool(value)
     if isinstance(value, int) and input.dtype is _core.bool:

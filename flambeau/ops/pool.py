@@ -84,7 +84,9 @@ def _shape(name, input):
 
 def _check_input(name, n, shape):
     if len(shape) not in (n + 1, n + 2):
-        raise RuntimeError(f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor for input, but got input of size: {list(shape)}.")
+        raise RuntimeError(
+            f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor for input, but got input of size: {list(shape)}."
+        )
 
 
 def _windows(name, n, input, *given):
@@ -92,7 +94,9 @@ def _windows(name, n, input, *given):
     try:
         return _plan(name, n, _shape(name, input), *given)
     except TypeError:  # a list among the arguments, or one that is wrong
-        return _plan(name, n, _shape(name, input), *(tuple(g) if isinstance(g, list) else g for g in given))
+        return _plan(
+            name, n, _shape(name, input), *(tuple(g) if isinstance(g, list) else g for g in given)
+        )
 
 
 @lru_cache(1024)
@@ -108,16 +112,27 @@ def _plan(name, n, shape, kernel_size, stride, padding, dilation, ceil_mode):
     at_least(1, dilation, name, "dilation")
     for k, p, d in zip(kernel, padding, dilation, strict=True):
         if p > (d * (k - 1) + 1) // 2:
-            raise RuntimeError(f"{name}: pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}.")
+            raise RuntimeError(
+                f"{name}: pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}."
+            )
     channels, sizes = shape[-n - 1], tuple(shape[-n:])
-    out = tuple(window_count(*five, ceil_mode) for five in zip(sizes, kernel, stride, padding, dilation, strict=True))
+    out = tuple(
+        window_count(*five, ceil_mode)
+        for five in zip(sizes, kernel, stride, padding, dilation, strict=True)
+    )
     if min(out) < 1 or channels == 0:
-        raise RuntimeError(f"{name}: Given input size: ({'x'.join(map(str, (channels, *sizes)))}). Calculated output size: "
-                           f"({'x'.join(map(str, (channels, *out)))}). Output size is too small.")
+        raise RuntimeError(
+            f"{name}: Given input size: ({'x'.join(map(str, (channels, *sizes)))}). Calculated output size: "
+            f"({'x'.join(map(str, (channels, *out)))}). Output size is too small."
+        )
     for size, o, k, s, p, d in zip(sizes, out, kernel, stride, padding, dilation, strict=True):
         # With dilation a window may step over the whole input: it would have no maximum.
-        if d > 1 and any(all(not 0 <= i * s - p + t * d < size for t in range(k)) for i in range(o)):
-            raise RuntimeError(f"{name}: a window of kernel_size={k}, padding={p} and dilation={d} holds no element of a dimension of size {size}.")
+        if d > 1 and any(
+            all(not 0 <= i * s - p + t * d < size for t in range(k)) for i in range(o)
+        ):
+            raise RuntimeError(
+                f"{name}: a window of kernel_size={k}, padding={p} and dilation={d} holds no element of a dimension of size {size}."
+            )
     return sizes, out, kernel, stride, padding, dilation
 
 
@@ -129,10 +144,15 @@ def _adaptive_windows(name, n, input, output_size):
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
     if len(given) != n:
         raise RuntimeError(f"{name}: output_size must be {n} values, not {tuple(given)}.")
-    out = tuple(size if o is None else per_dim(o, 1, name, "output_size")[0] for o, size in zip(given, sizes, strict=True))
+    out = tuple(
+        size if o is None else per_dim(o, 1, name, "output_size")[0]
+        for o, size in zip(given, sizes, strict=True)
+    )
     at_least(0, out, name, "output_size")
     if min(sizes) == 0:
-        raise RuntimeError(f"{name}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(shape)}.")
+        raise RuntimeError(
+            f"{name}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(shape)}."
+        )
     return sizes, out, None, None, None, None
 
 
@@ -147,7 +167,15 @@ def _max_pools(n):
         windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
         return _max.native(input, True, windows)
 
-    def plain(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    def plain(
+        input,
+        kernel_size,
+        stride=None,
+        padding=0,
+        dilation=1,
+        ceil_mode=False,
+        return_indices=False,
+    ):
         windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
         found = _max.native(input, return_indices, windows)
         return found if return_indices or isinstance(found, _core.Tensor) else found[0]
@@ -195,7 +223,17 @@ def _avg_pools(n):
     """avg_pool<n>d."""
     name = f"avg_pool{n}d"
 
-    def pool(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None, *, out=None):
+    def pool(
+        input,
+        kernel_size,
+        stride=None,
+        padding=0,
+        ceil_mode=False,
+        count_include_pad=True,
+        divisor_override=None,
+        *,
+        out=None,
+    ):
         windows = _windows(name, n, input, kernel_size, stride, padding, 1, ceil_mode)
         if divisor_override == 0:
             raise RuntimeError(f"{name}: divisor must be not zero.")
@@ -231,6 +269,10 @@ def _adaptive_avg_pools(n):
 max_pool1d, max_pool1d_with_indices = _max_pools(1)
 max_pool2d, max_pool2d_with_indices = _max_pools(2)
 max_pool3d, max_pool3d_with_indices = _max_pools(3)
-adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (_adaptive_max_pools(n) for n in (1, 2, 3))
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (
+    _adaptive_max_pools(n) for n in (1, 2, 3)
+)
 avg_pool1d, avg_pool2d, avg_pool3d = (_avg_pools(n) for n in (1, 2, 3))
-adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (_adaptive_avg_pools(n) for n in (1, 2, 3))
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (
+    _adaptive_avg_pools(n) for n in (1, 2, 3)
+)

@@ -78,8 +78,13 @@ def _integer(seed, call, low, span):
 _uniform = {32: _random(_uniform32, "uniform_"), 64: _random(_uniform64, "uniform_")}
 _normal = {32: _random(_normal32, "normal_"), 64: _random(_normal64, "normal_")}
 _integers = _random(_integer, "random_")
-_bernoulli_of = _random(lambda seed, call, p: k.where(_unit(philox(seed, call)[0]) < p, 1, 0), "bernoulli")
-_bits = _random(lambda seed, call: k.cast((philox(seed, call)[0] << 31) ^ philox(seed, call)[1], "int64"), "bits")
+_bernoulli_of = _random(
+    lambda seed, call, p: k.where(_unit(philox(seed, call)[0]) < p, 1, 0), "bernoulli"
+)
+_bits = _random(
+    lambda seed, call: k.cast((philox(seed, call)[0] << 31) ^ philox(seed, call)[1], "int64"),
+    "bits",
+)
 
 
 class Generator:
@@ -90,14 +95,18 @@ class Generator:
 
         self.device = Device(device)
         if self.device.type != "cpu":
-            raise NotImplementedError(f"Generator(): device={device} is not available: this build computes on the CPU.")
+            raise NotImplementedError(
+                f"Generator(): device={device} is not available: this build computes on the CPU."
+            )
         self._seed, self._calls = 67280421310721, 0
 
     def manual_seed(self, seed):
         """Starts anew from `seed`; returns the generator."""
         seed = int(seed)
         if not -(2**63) <= seed < 2**64:
-            raise RuntimeError(f"manual_seed: Overflow when unpacking long: {seed} does not fit 64 bits.")
+            raise RuntimeError(
+                f"manual_seed: Overflow when unpacking long: {seed} does not fit 64 bits."
+            )
         self._seed, self._calls = seed % 2**64, 0
         return self
 
@@ -119,10 +128,19 @@ class Generator:
 
     def set_state(self, new_state):
         """Takes up a state of get_state()."""
-        if not isinstance(new_state, _core.Tensor) or new_state.dtype is not _core.uint8 or new_state.numel() != 16:
-            raise TypeError("set_state: expected a uint8 tensor of 16 elements, as get_state() returns it.")
+        if (
+            not isinstance(new_state, _core.Tensor)
+            or new_state.dtype is not _core.uint8
+            or new_state.numel() != 16
+        ):
+            raise TypeError(
+                "set_state: expected a uint8 tensor of 16 elements, as get_state() returns it."
+            )
         data = bytes(new_state.tolist())
-        self._seed, self._calls = int.from_bytes(data[:8], "little"), int.from_bytes(data[8:], "little")
+        self._seed, self._calls = (
+            int.from_bytes(data[:8], "little"),
+            int.from_bytes(data[8:], "little"),
+        )
         return self
 
     def clone_state(self):
@@ -215,7 +233,9 @@ def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):
     from_ = named.pop("from", from_)
     _needs_floating(self, "uniform_")
     if from_ > to:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}.")
+        raise RuntimeError(
+            f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}."
+        )
     _fill(_real_view(self), _uniform, (from_, to), generator, "uniform_")
     return self
 
@@ -250,7 +270,9 @@ def random_(self, from_=None, to=None, *, generator=None, **named):
         else:
             to = min(iinfo(self.dtype).max + 1, 2**63 - 1)
     if from_ >= to:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={from_} >= to={to}.")
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={from_} >= to={to}."
+        )
     return _fill(self, _integers, (from_, to - from_), generator, "random_", _core.int64)
 
 
@@ -266,10 +288,16 @@ def bernoulli_(self, p=0.5, *, generator=None):
 
 def _by_uniform(name, transform, doc, check=None):
     """A fill that transforms numbers of (0, 1]."""
+
     def fill(self, *args, generator=None, **named):
         _needs_floating(self, name) if name != "geometric_" else None
         wide = self.dtype if self.dtype.is_floating_point else _core.float64
-        u = 1 - _draw(_core.empty(self.shape, dtype=wide if wide is _core.float64 else _core.float32), _uniform, (0.0, 1.0), generator)
+        u = 1 - _draw(
+            _core.empty(self.shape, dtype=wide if wide is _core.float64 else _core.float32),
+            _uniform,
+            (0.0, 1.0),
+            generator,
+        )
         return self.copy_(transform(u, *args, **named))
 
     fill.__name__ = fill.__qualname__ = name
@@ -298,8 +326,14 @@ def _cauchy(u, median=0.0, sigma=1.0):
     return median + sigma * (math.pi * (u - 0.5)).tan()
 
 
-exponential_ = _by_uniform("exponential_", _exponential, "Fills with numbers of the exponential distribution of rate lambd.")
-geometric_ = _by_uniform("geometric_", _geometric, "Fills with the number of trials up to the first success.")
+exponential_ = _by_uniform(
+    "exponential_",
+    _exponential,
+    "Fills with numbers of the exponential distribution of rate lambd.",
+)
+geometric_ = _by_uniform(
+    "geometric_", _geometric, "Fills with the number of trials up to the first success."
+)
 cauchy_ = _by_uniform("cauchy_", _cauchy, "Fills with numbers of the Cauchy distribution.")
 
 
@@ -310,7 +344,16 @@ def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
     return normal_(self, mean, std, generator=generator).exp_()
 
 
-for _function in (uniform_, normal_, random_, bernoulli_, exponential_, geometric_, cauchy_, log_normal_):
+for _function in (
+    uniform_,
+    normal_,
+    random_,
+    bernoulli_,
+    exponential_,
+    geometric_,
+    cauchy_,
+    log_normal_,
+):
     METHODS[_function.__name__] = _function
 
 
@@ -324,7 +367,17 @@ def _sizes(size, named):
 
 
 def _new_random(fill, name, doc):
-    def make(*size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **named):
+    def make(
+        *size,
+        generator=None,
+        out=None,
+        dtype=None,
+        layout=None,
+        device=None,
+        requires_grad=False,
+        pin_memory=False,
+        **named,
+    ):
         size = _sizes(size, named)
         if named:
             raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(named))!r}.")
@@ -334,7 +387,17 @@ def _new_random(fill, name, doc):
             result = fill(_core.empty(*size, dtype=dtype, device=device), generator=generator)
         return result.requires_grad_(True) if requires_grad else result
 
-    def make_like(input, *, generator=None, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False):
+    def make_like(
+        input,
+        *,
+        generator=None,
+        dtype=None,
+        layout=None,
+        device=None,
+        requires_grad=False,
+        memory_format=None,
+        pin_memory=False,
+    ):
         result = fill(_core.empty_like(input, dtype=dtype, device=device), generator=generator)
         return result.requires_grad_(True) if requires_grad else result
 
@@ -351,8 +414,19 @@ rand, rand_like = _new_random(uniform_, "rand", "numbers evenly spread over [0, 
 randn, randn_like = _new_random(normal_, "randn", "numbers of the standard normal distribution")
 
 
-def randint(*args, low=None, high=None, size=None, generator=None, out=None, dtype=None, layout=None, device=None,
-            requires_grad=False, pin_memory=False):
+def randint(
+    *args,
+    low=None,
+    high=None,
+    size=None,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """Integers of [low, high): randint(high, size), randint(low, high, size)."""
     args = list(args)
     if size is None:
@@ -364,23 +438,51 @@ def randint(*args, low=None, high=None, size=None, generator=None, out=None, dty
     if args:
         raise TypeError("randint() takes (high, size) or (low, high, size).")
     if low >= high:
-        raise RuntimeError(f"randint: random_ expects 'from' to be less than 'to', but got from={low} >= to={high}.")
-    result = _core.empty(size, out=out) if out is not None else _core.empty(size, dtype=dtype or _core.int64, device=device)
+        raise RuntimeError(
+            f"randint: random_ expects 'from' to be less than 'to', but got from={low} >= to={high}."
+        )
+    result = (
+        _core.empty(size, out=out)
+        if out is not None
+        else _core.empty(size, dtype=dtype or _core.int64, device=device)
+    )
     random_(result, low, high, generator=generator)
     return result.requires_grad_(True) if requires_grad else result
 
 
-def randint_like(input, *args, low=None, high=None, generator=None, dtype=None, layout=None, device=None,
-                 requires_grad=False, memory_format=None):
+def randint_like(
+    input,
+    *args,
+    low=None,
+    high=None,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    memory_format=None,
+):
     """Integers of [low, high) in a tensor of input's sizes: randint_like(input, high), randint_like(input, low, high)."""
     args = list(args)
     high = args.pop() if high is None else high
     low = (args.pop() if args else 0) if low is None else low
-    result = random_(_core.empty_like(input, dtype=dtype, device=device), low, high, generator=generator)
+    result = random_(
+        _core.empty_like(input, dtype=dtype, device=device), low, high, generator=generator
+    )
     return result.requires_grad_(True) if requires_grad else result
 
 
-def randperm(n, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def randperm(
+    n,
+    *,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """The integers 0 to n - 1 in random order."""
     if n < 0:
         raise RuntimeError(f"randperm: n must be non-negative, got {n}.")
@@ -389,18 +491,35 @@ def randperm(n, *, generator=None, out=None, dtype=None, layout=None, device=Non
     return _core._finish_out(order, out, "randperm") if out is not None else order
 
 
-def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None,
-           requires_grad=False, pin_memory=False):
+def normal(
+    mean=0.0,
+    std=1.0,
+    size=None,
+    *,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """Numbers of normal distributions: mean and std are tensors, or numbers with `size`."""
     if size is not None:
-        result = normal_(_core.empty(size, dtype=dtype, device=device), mean, std, generator=generator)
+        result = normal_(
+            _core.empty(size, dtype=dtype, device=device), mean, std, generator=generator
+        )
     else:
         like = next((t for t in (mean, std) if isinstance(t, _core.Tensor)), None)
         if like is None:
             raise TypeError("normal() needs tensors for mean or std, or size=.")
         if isinstance(std, _core.Tensor) and std.numel() and bool((std < 0).any()):
             raise RuntimeError("normal expects all elements of std >= 0.0.")
-        shape = (mean + std).shape if not (isinstance(mean, _core.Tensor) and isinstance(std, _core.Tensor)) else (mean.detach() + std.detach()).shape
+        shape = (
+            (mean + std).shape
+            if not (isinstance(mean, _core.Tensor) and isinstance(std, _core.Tensor))
+            else (mean.detach() + std.detach()).shape
+        )
         noise = normal_(_core.empty(shape, dtype=like.dtype), generator=generator)
         with _NoGrad():
             result = noise * std + mean
@@ -445,23 +564,35 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     if input.dim() not in (1, 2):
         raise RuntimeError(f"multinomial: prob_dist must be 1 or 2 dim, not {input.dim()}.")
     if not input.dtype.is_floating_point:
-        raise RuntimeError(f"multinomial: only supports floating-point dtypes for input, got: {input.dtype}.")
+        raise RuntimeError(
+            f"multinomial: only supports floating-point dtypes for input, got: {input.dtype}."
+        )
     if num_samples <= 0:
         raise RuntimeError(f"multinomial: cannot sample n_sample <= 0 samples, got {num_samples}.")
     weights = input.detach().double()
     if weights.numel() and not bool((weights.isfinite() & (weights >= 0)).all()):
-        raise RuntimeError("multinomial: probability tensor contains either `inf`, `nan` or element < 0.")
+        raise RuntimeError(
+            "multinomial: probability tensor contains either `inf`, `nan` or element < 0."
+        )
     if not bool((weights.sum(-1) > 0).all()):
-        raise RuntimeError("multinomial: invalid multinomial distribution (sum of probabilities <= 0).")
+        raise RuntimeError(
+            "multinomial: invalid multinomial distribution (sum of probabilities <= 0)."
+        )
     if replacement:
         total = weights.cumsum(-1)
         u = rand(*input.shape[:-1], num_samples, dtype=_core.float64, generator=generator)
-        index = total.searchsorted_(u * total[..., -1:]) if hasattr(total, "searchsorted_") else _search(total, u * total[..., -1:])
+        index = (
+            total.searchsorted_(u * total[..., -1:])
+            if hasattr(total, "searchsorted_")
+            else _search(total, u * total[..., -1:])
+        )
         result = index.clamp(max=input.shape[-1] - 1)
     else:
         if num_samples > input.shape[-1] or bool(((weights > 0).sum(-1) < num_samples).any()):
-            raise RuntimeError("multinomial: cannot sample n_sample > prob_dist.size(-1) samples without replacement "
-                               "(or: fewer non-negative weights than samples).")
+            raise RuntimeError(
+                "multinomial: cannot sample n_sample > prob_dist.size(-1) samples without replacement "
+                "(or: fewer non-negative weights than samples)."
+            )
         noise = exponential_(_core.empty_like(weights), generator=generator)
         result = (weights / noise).topk(num_samples, -1)[1]
     return _core._finish_out(result, out, "multinomial") if out is not None else result
@@ -473,8 +604,18 @@ def _search(sorted_sequence, values):
 
 METHODS["multinomial"] = multinomial
 
-for _function in (manual_seed, seed, initial_seed, get_rng_state, set_rng_state, randint, randint_like, randperm,
-                  normal, multinomial):
+for _function in (
+    manual_seed,
+    seed,
+    initial_seed,
+    get_rng_state,
+    set_rng_state,
+    randint,
+    randint_like,
+    randperm,
+    normal,
+    multinomial,
+):
     register(_function.__name__, _function)
 register("Generator", Generator)
 register("default_generator", default_generator)
@@ -501,6 +642,3 @@ def _(grad_output, input, seed, call, p, result):
 def dropout(input, p, generator=None):
     """input with each element zero with probability p, the others divided by 1 - p; p < 1."""
     return _dropout_map(input.contiguous(), *(generator or default_generator)._next(), p)
-
-
-

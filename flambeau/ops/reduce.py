@@ -53,7 +53,9 @@ def reduced_dims(dim, ndim, name):
     for d in dims:
         d = d.__index__()
         if not -limit <= d < limit:
-            raise IndexError(f"{name}: Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {d}).")
+            raise IndexError(
+                f"{name}: Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {d})."
+            )
         d %= limit
         if d in wrapped:
             raise RuntimeError(f"{name}: dim {d} appears multiple times in the list of dims.")
@@ -72,13 +74,17 @@ def kept(tensor, dims, ndim, keepdim):
 
 def _need_elements(input, dims, name):
     if 0 in [input.shape[d] for d in dims]:
-        raise IndexError(f"{name}: Expected reduction dim {dims} to have non-zero size, but input has shape {tuple(input.shape)}. "
-                         "Specify the reduction dim with the 'dim' argument.")
+        raise IndexError(
+            f"{name}: Expected reduction dim {dims} to have non-zero size, but input has shape {tuple(input.shape)}. "
+            "Specify the reduction dim with the 'dim' argument."
+        )
 
 
 def _need_ordered(input, name):
     if input.dtype.is_complex:
-        raise NotImplementedError(f"{name}: is not implemented for {input.dtype}: complex numbers have no order.")
+        raise NotImplementedError(
+            f"{name}: is not implemented for {input.dtype}: complex numbers have no order."
+        )
 
 
 def _is_floating(input):
@@ -93,8 +99,11 @@ def _truth(reduction, name):
     def truth(input, dim=None, keepdim=False):
         dims = reduced_dims(dim, input.dim(), name)
         out = _core.uint8 if input.dtype is _core.uint8 else _core.bool
-        return _core._reduce(reduction, (input,), dims, keepdim, (_core.bool,))[0].to(out) if input.dim() else (
-            (input != 0).to(out))
+        return (
+            _core._reduce(reduction, (input,), dims, keepdim, (_core.bool,))[0].to(out)
+            if input.dim()
+            else ((input != 0).to(out))
+        )
 
     truth.__doc__ = f"Whether {name} element is nonzero, over dim or all."
     return truth
@@ -107,7 +116,9 @@ all = _truth(_all, "all")
 @composite(out=False)
 def count_nonzero(input, dim=None):
     """The number of nonzero elements, over dim or all (int64)."""
-    return _core._reduce(_count, (input,), reduced_dims(dim, input.dim(), "count_nonzero"), False, (_core.int64,))[0]
+    return _core._reduce(
+        _count, (input,), reduced_dims(dim, input.dim(), "count_nonzero"), False, (_core.int64,)
+    )[0]
 
 
 # ------------------------------------------------------------------------------------------------ sums
@@ -141,10 +152,18 @@ def _product(ctx, input, dim=None, keepdim=False, dtype=None):
 @_product.derivative
 def _(ctx, grad_output):
     input, result = ctx.saved
-    grad, result = kept(grad_output, ctx.dims, ctx.ndim, ctx.keepdim), kept(result, ctx.dims, ctx.ndim, ctx.keepdim)
+    grad, result = (
+        kept(grad_output, ctx.dims, ctx.ndim, ctx.keepdim),
+        kept(result, ctx.dims, ctx.ndim, ctx.keepdim),
+    )
     zero = input == 0
     if not bool(zero.any()) and not ctx_needs_second(grad):
-        return (grad * (result / input).conj() if input.dtype.is_complex else grad * result / input), None, None, None
+        return (
+            (grad * (result / input).conj() if input.dtype.is_complex else grad * result / input),
+            None,
+            None,
+            None,
+        )
     return _product_gradient(input, ctx.dims, grad), None, None, None
 
 
@@ -225,8 +244,11 @@ def _with_index(reduction, whole, pair, name):
         _need_ordered(input, name)
         dims = _one_dim(input, dim, name)
         _need_elements(input, dims, name)
-        values, indices = _core._reduce(reduction, (input,), dims, keepdim, (input.dtype, _core.int64)) if dims else (
-            input.clone(), _core.zeros((), dtype=_core.int64))
+        values, indices = (
+            _core._reduce(reduction, (input,), dims, keepdim, (input.dtype, _core.int64))
+            if dims
+            else (input.clone(), _core.zeros((), dtype=_core.int64))
+        )
         ctx.mark_non_differentiable(indices)
         ctx.dim, ctx.keepdim, ctx.sizes = dims[0] if dims else None, keepdim, input.shape
         ctx.save_for_backward(indices)
@@ -248,13 +270,21 @@ def _with_index(reduction, whole, pair, name):
             dim = named.pop("axis", dim)
             keepdim = named.pop("keepdims", keepdim)
             if named:
-                raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(named))!r}.")
+                raise TypeError(
+                    f"{name}() got an unexpected keyword argument {next(iter(named))!r}."
+                )
         if isinstance(dim, _core.Tensor) or other is not None:
-            return pair(input, dim if other is None else other) if out is None else pair(input, dim if other is None else other, out=out)
+            return (
+                pair(input, dim if other is None else other)
+                if out is None
+                else pair(input, dim if other is None else other, out=out)
+            )
         if dim is None:
             if input.numel() == 0:
-                raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-                                   "Specify the reduction dim with the 'dim' argument.")
+                raise RuntimeError(
+                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+                    "Specify the reduction dim with the 'dim' argument."
+                )
             made = whole(input)
             return made if out is None else _core._finish_out(made, out, name)
         made = along.native(input, dim, keepdim)
@@ -264,8 +294,10 @@ def _with_index(reduction, whole, pair, name):
         return result(*(_core._finish_out(r, o, name) for r, o in zip(made, out, strict=True)))
 
     select.__name__ = select.__qualname__ = name
-    select.__doc__ = (f"{name}(input): the {name}imum of all. {name}(input, dim): (values, indices) along dim. "
-                      f"{name}(input, other): element by element.")
+    select.__doc__ = (
+        f"{name}(input): the {name}imum of all. {name}(input, dim): (values, indices) along dim. "
+        f"{name}(input, other): element by element."
+    )
     return register(name, select, method=True)
 
 
@@ -288,7 +320,9 @@ def _arg(reduction, name):
         dims = _one_dim(input, dim, name)
         _need_elements(input, dims, name)
         if input.numel() == 0 and dim is None:
-            raise IndexError(f"{name}: Expected reduction dim to be specified for input.numel() == 0.")
+            raise IndexError(
+                f"{name}: Expected reduction dim to be specified for input.numel() == 0."
+            )
         if not dims:
             return _core.zeros((), dtype=_core.int64)
         source = input.contiguous() if dim is None else input
@@ -297,7 +331,9 @@ def _arg(reduction, name):
             return result.reshape([1] * input.dim()) if keepdim else result
         return _core._reduce(reduction, (source,), dims, keepdim, (_core.int64,))[0]
 
-    arg.__doc__ = f"The index of the {name[3:]}imum along dim; of all, in the flattened input (int64)."
+    arg.__doc__ = (
+        f"The index of the {name[3:]}imum along dim; of all, in the flattened input (int64)."
+    )
     return arg
 
 

@@ -21,8 +21,12 @@ def run_rows(name, outputs, inputs, kinds, n_rows, row_len, as_dtype=None):
         from ..kernels import row_functions
 
         rows = getattr(row_functions, name)
-        address = _kernels[key] = rows.compile(tuple(t.dtype.name for t in inputs), kinds, tuple(t.dtype.name for t in outputs),
-                                               as_dtype)
+        address = _kernels[key] = rows.compile(
+            tuple(t.dtype.name for t in inputs),
+            kinds,
+            tuple(t.dtype.name for t in outputs),
+            as_dtype,
+        )
     _core._rows(address, outputs, inputs, kinds, n_rows, row_len)
     return address
 
@@ -69,14 +73,22 @@ def _along(name, inputs, dim):
 
 def _is_quicker_across(tensor, dim):
     """Whether the last dimension is long enough to loop along, and memory runs along it."""
-    return (dim != tensor.dim() - 1 and tensor.stride(-1) == 1 and tensor.shape[-1] >= 16
-            and tensor.dtype in (_core.float32, _core.float64))
+    return (
+        dim != tensor.dim() - 1
+        and tensor.stride(-1) == 1
+        and tensor.shape[-1] >= 16
+        and tensor.dtype in (_core.float32, _core.float64)
+    )
 
 
 _exp_minus = make_pointwise(lambda input, shift: k.exp(input - shift), name="softmax_exp")
-_minus_both = make_pointwise(lambda input, shift, log: input - shift - log, name="log_softmax_shift")
+_minus_both = make_pointwise(
+    lambda input, shift, log: input - shift - log, name="log_softmax_shift"
+)
 _slope = make_pointwise(lambda grad, result, inner: result * (grad - inner), name="softmax_slope")
-_log_slope = make_pointwise(lambda grad, result, total: grad - k.exp(result) * total, name="log_softmax_slope")
+_log_slope = make_pointwise(
+    lambda grad, result, total: grad - k.exp(result) * total, name="log_softmax_slope"
+)
 
 
 def _softmax_across(input, dim):
@@ -154,7 +166,9 @@ def _prepare(input, dim, dtype, name):
     if dtype is not None:
         input = input.to(dtype)
     if not input.dtype.is_floating_point:
-        raise NotImplementedError(f"{name}: is not implemented for {input.dtype}; pass dtype=, for instance torch.float32.")
+        raise NotImplementedError(
+            f"{name}: is not implemented for {input.dtype}; pass dtype=, for instance torch.float32."
+        )
     ndim = input.dim()
     if type(dim) is int and 0 < ndim and -ndim <= dim < ndim:
         return input, (dim % ndim,)
@@ -165,14 +179,22 @@ def _prepare(input, dim, dtype, name):
 def softmax(input, dim, dtype=None):
     """exp(input) over its sum along dim: positive numbers that add up to 1."""
     input, dims = _prepare(input, dim, dtype, "softmax")
-    return _softmax.native(input, dims[0]) if dims else _softmax.native(input.reshape(1), 0).reshape(())
+    return (
+        _softmax.native(input, dims[0])
+        if dims
+        else _softmax.native(input.reshape(1), 0).reshape(())
+    )
 
 
 @composite(namespaces=("torch", "special", "nn.functional"))
 def log_softmax(input, dim, dtype=None):
     """log(softmax(input, dim)), computed without under- or overflow."""
     input, dims = _prepare(input, dim, dtype, "log_softmax")
-    return _log_softmax.native(input, dims[0]) if dims else _log_softmax.native(input.reshape(1), 0).reshape(())
+    return (
+        _log_softmax.native(input, dims[0])
+        if dims
+        else _log_softmax.native(input.reshape(1), 0).reshape(())
+    )
 
 
 # ------------------------------------------------------------------------------------------------ norms
@@ -182,13 +204,17 @@ def _norm_sizes(input, normalized_shape, weight, bias, name):
     if isinstance(normalized_shape, int):
         raise TypeError(f"{name}(): argument 'normalized_shape' must be tuple of ints, not int.")
     shape = tuple(normalized_shape)
-    if not shape or tuple(input.shape[-len(shape):]) != shape:
-        raise RuntimeError(f"{name}: Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
-                           f"but got input of size {list(input.shape)}.")
+    if not shape or tuple(input.shape[-len(shape) :]) != shape:
+        raise RuntimeError(
+            f"{name}: Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
+            f"but got input of size {list(input.shape)}."
+        )
     for what, t in (("weight", weight), ("bias", bias)):
         if t is not None and tuple(t.shape) != shape:
-            raise RuntimeError(f"{name}: Expected {what} to be of same shape as normalized_shape, but got {what} of shape "
-                               f"{list(t.shape)} and normalized_shape = {list(shape)}.")
+            raise RuntimeError(
+                f"{name}: Expected {what} to be of same shape as normalized_shape, but got {what} of shape "
+                f"{list(t.shape)} and normalized_shape = {list(shape)}."
+            )
     length = 1
     for s in shape:
         length *= s
@@ -208,10 +234,23 @@ def _layer_norm(ctx, input, length, weight, bias, eps):
     rstd = _core.empty_like(mean)
     if x.numel():
         affine = [t.contiguous() for t in (weight, bias) if t is not None]
-        name = "layer_norm_affine" if len(affine) == 2 else "layer_norm_weight" if weight is not None else "layer_norm"
+        name = (
+            "layer_norm_affine"
+            if len(affine) == 2
+            else "layer_norm_weight"
+            if weight is not None
+            else "layer_norm"
+        )
         if weight is None and bias is not None:
             name, affine = "layer_norm", []
-        run_rows(name, (out, mean, rstd), (x, *affine, _scalar(eps, x.dtype)), "vxxv" + "v" * len(affine) + "x", n_rows, length)
+        run_rows(
+            name,
+            (out, mean, rstd),
+            (x, *affine, _scalar(eps, x.dtype)),
+            "vxxv" + "v" * len(affine) + "x",
+            n_rows,
+            length,
+        )
         if weight is None and bias is not None:
             out = out + bias
     ctx.save_for_backward(x, mean, rstd, weight)
@@ -234,11 +273,20 @@ def _(ctx, grad_output):
         if x.numel():
             affine = () if weight is None else (weight.contiguous(),)
             name = "layer_norm_backward" if weight is None else "layer_norm_weight_backward"
-            run_rows(name, (grad_input,), (grad, x, mean, rstd, *affine), "vvvxx" + "v" * len(affine), n_rows, length)
+            run_rows(
+                name,
+                (grad_input,),
+                (grad, x, mean, rstd, *affine),
+                "vvvxx" + "v" * len(affine),
+                n_rows,
+                length,
+            )
     rows = grad.reshape(n_rows, length)
     grad_weight = grad_bias = None
     if wanted[2]:
-        normal = (x.reshape(n_rows, length) - mean.unsqueeze(1).to(x.dtype)) * rstd.unsqueeze(1).to(x.dtype)
+        normal = (x.reshape(n_rows, length) - mean.unsqueeze(1).to(x.dtype)) * rstd.unsqueeze(1).to(
+            x.dtype
+        )
         grad_weight = (rows * normal).sum(0).reshape(weight.shape)
     if wanted[3]:
         grad_bias = rows.sum(0).reshape(-1)
@@ -253,13 +301,20 @@ def _layer_norm_gradients(x, weight, grad, length, eps, wanted):
     rstd = ((centred * centred).mean(1, keepdim=True) + eps).rsqrt()
     normal = centred * rstd
     scaled = g if weight is None else g * weight.reshape(-1)
-    grad_input = rstd * (scaled - scaled.mean(1, keepdim=True) - normal * (scaled * normal).mean(1, keepdim=True))
+    grad_input = rstd * (
+        scaled - scaled.mean(1, keepdim=True) - normal * (scaled * normal).mean(1, keepdim=True)
+    )
     shape = None if weight is None else weight.shape
     grad_bias = None
     if wanted[3]:
         grad_bias = attached(g.sum(0) if shape is None else g.sum(0).reshape(shape), x, weight)
-    return (grad_input.reshape(x.shape) if wanted[0] else None, None, (g * normal).sum(0).reshape(shape) if wanted[2] else None,
-            grad_bias, None)
+    return (
+        grad_input.reshape(x.shape) if wanted[0] else None,
+        None,
+        (g * normal).sum(0).reshape(shape) if wanted[2] else None,
+        grad_bias,
+        None,
+    )
 
 
 @composite(method=False, out=False, namespaces=("torch", "nn.functional"))
@@ -286,7 +341,14 @@ def _rms_norm(ctx, input, length, weight, eps):
     if x.numel():
         affine = () if weight is None else (weight.contiguous(),)
         name = "rms_norm" if weight is None else "rms_norm_weight"
-        run_rows(name, (out, rstd), (x, *affine, _scalar(eps, x.dtype)), "vxv" + "v" * len(affine) + "x", n_rows, length)
+        run_rows(
+            name,
+            (out, rstd),
+            (x, *affine, _scalar(eps, x.dtype)),
+            "vxv" + "v" * len(affine) + "x",
+            n_rows,
+            length,
+        )
     ctx.save_for_backward(x, rstd, weight)
     ctx.length, ctx.eps = length, eps
     return out
@@ -313,7 +375,10 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     length = _norm_sizes(input, normalized_shape, weight, None, "rms_norm")
     if input.dtype.is_complex:
         blocks = input.reshape(-1, length)
-        scale = ((blocks.abs() ** 2).mean(1, keepdim=True) + (finfo(input.dtype).eps if eps is None else eps)).rsqrt()
+        scale = (
+            (blocks.abs() ** 2).mean(1, keepdim=True)
+            + (finfo(input.dtype).eps if eps is None else eps)
+        ).rsqrt()
         out = (blocks * scale).reshape(input.shape)
         return out if weight is None else out * weight
     return _rms_norm.native(input, length, weight, finfo(input.dtype).eps if eps is None else eps)

@@ -14,12 +14,16 @@ def per_dim(value, n, operator, name):
         try:
             return (value.__index__(),) * n
         except AttributeError:
-            raise TypeError(f"{operator}: {name} must be an int or a sequence of ints, not {type(value).__name__}.") from None
+            raise TypeError(
+                f"{operator}: {name} must be an int or a sequence of ints, not {type(value).__name__}."
+            ) from None
     if len(values) == 1:
         values *= n
     if len(values) != n:
-        raise RuntimeError(f"{operator}: expected {name} to be a single integer value or a list of {n} values to match the convolution "
-                           f"dimensions, but got {name}={list(values)}.")
+        raise RuntimeError(
+            f"{operator}: expected {name} to be a single integer value or a list of {n} values to match the convolution "
+            f"dimensions, but got {name}={list(values)}."
+        )
     try:
         return tuple(v if type(v) is int else v.__index__() for v in values)
     except AttributeError:

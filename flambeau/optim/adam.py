@@ -31,9 +31,7 @@ def _rule(maximize, decays, decoupled, amsgrad):
             grad = grad + weight_decay * param
         return param, m + (1 - beta1) * (grad - m), beta2 * v + (1 - beta2) * grad * grad
 
-    def adam(
-        param, grad, m, v, *, lr, beta1, beta2, eps, weight_decay, step_size, root_correction
-    ):
+    def adam(param, grad, m, v, *, lr, beta1, beta2, eps, weight_decay, step_size, root_correction):
         param, m, v = moments(param, grad, m, v, lr, weight_decay, beta1, beta2)
         return param - step_size * m / (sqrt(v) * root_correction + eps), m, v
 

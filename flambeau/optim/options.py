@@ -55,9 +55,7 @@ def number(value):
 def with_gradients(group):
     """(parameter, gradient) of those parameters of the group that have a gradient."""
     return [
-        (parameter, grad)
-        for parameter in group["params"]
-        if (grad := parameter.grad) is not None
+        (parameter, grad) for parameter in group["params"] if (grad := parameter.grad) is not None
     ]
 
 

@@ -22,9 +22,7 @@ __all__ = ["RAdam"]
 
 @functools.cache
 def _rule(maximize, decays, decoupled, adaptive):
-    def radam(
-        param, grad, m, v, *, lr, beta1, beta2, eps, weight_decay, correction, rectified
-    ):
+    def radam(param, grad, m, v, *, lr, beta1, beta2, eps, weight_decay, correction, rectified):
         grad = -grad if maximize else grad
         if decays and decoupled:
             param = param * (1 - lr * weight_decay)

@@ -48,8 +48,10 @@ def _rule(maximize, decays, centered, momentum):
         return param - lr * buffer, v, buffer, mean
 
     if momentum:
-        return Rule(with_both, "param v buffer mean") if centered else Rule(
-            with_buffer, "param v buffer"
+        return (
+            Rule(with_both, "param v buffer mean")
+            if centered
+            else Rule(with_buffer, "param v buffer")
         )
     return Rule(around_mean, "param v mean") if centered else Rule(plain, "param v")
 
@@ -120,9 +122,7 @@ class RMSprop(Optimizer):
                 row.append(state["grad_avg"])
             numbers.append(None)
             rows.append(row)
-        rule = _rule(
-            bool(group["maximize"]), group["weight_decay"] != 0, bool(centered), momentum
-        )
+        rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0, bool(centered), momentum)
         for _, lists in alike(numbers, rows):
             rule.apply(
                 lists,

@@ -43,7 +43,9 @@ def test_backward_twice_needs_retain_graph():
 
 def test_backward_of_a_vector_needs_a_gradient():
     x = leaf(1, 2)
-    with pytest.raises(RuntimeError, match="grad can be implicitly created only for scalar outputs"):
+    with pytest.raises(
+        RuntimeError, match="grad can be implicitly created only for scalar outputs"
+    ):
         (x * 2).backward()
     (x * 2).backward(torch.tensor([1.0, 10.0]))
     assert x.grad.tolist() == [2.0, 20.0]
@@ -91,7 +93,9 @@ def test_broadcast_operands_get_gradients_of_their_own_shape_and_dtype():
     a = torch.ones(3, 1, requires_grad=True)
     b = torch.ones(4, dtype=torch.float64, requires_grad=True)
     (a * b).sum().backward()
-    assert a.grad.shape == (3, 1) and a.grad.dtype is torch.float32 and a.grad.tolist() == [[4.0]] * 3
+    assert (
+        a.grad.shape == (3, 1) and a.grad.dtype is torch.float32 and a.grad.tolist() == [[4.0]] * 3
+    )
     assert b.grad.shape == (4,) and b.grad.dtype is torch.float64 and b.grad.tolist() == [3.0] * 4
 
 
@@ -158,7 +162,10 @@ def test_overwriting_what_backward_needs_names_operator_and_writer():
     x = leaf(1, 2, 3)
     y = x.exp()
     y.mul_(2)
-    with pytest.raises(RuntimeError, match=r"modified by an inplace operation: backward of Exp .*result, float32 \(3,\), which mul_") as e:
+    with pytest.raises(
+        RuntimeError,
+        match=r"modified by an inplace operation: backward of Exp .*result, float32 \(3,\), which mul_",
+    ) as e:
         y.sum().backward()
     assert "version 0 then, 1 now" in str(e.value)
 

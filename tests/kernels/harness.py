@@ -5,10 +5,20 @@ import ctypes
 import numpy as np
 
 NUMPY = {
-    "bool": np.bool_, "uint8": np.uint8, "int8": np.int8, "int16": np.int16, "int32": np.int32,
-    "int64": np.int64, "uint16": np.uint16, "uint32": np.uint32, "uint64": np.uint64,
-    "float16": np.float16, "float32": np.float32, "float64": np.float64,
-    "complex64": np.complex64, "complex128": np.complex128,
+    "bool": np.bool_,
+    "uint8": np.uint8,
+    "int8": np.int8,
+    "int16": np.int16,
+    "int32": np.int32,
+    "int64": np.int64,
+    "uint16": np.uint16,
+    "uint32": np.uint32,
+    "uint64": np.uint64,
+    "float16": np.float16,
+    "float32": np.float32,
+    "float64": np.float64,
+    "complex64": np.complex64,
+    "complex128": np.complex128,
 }
 NAME = {np.dtype(v): k for k, v in NUMPY.items()}
 
@@ -37,8 +47,12 @@ def run(map_, inputs, out_dtypes, as_dtypes=None, modes=None, index0=0):
     inputs = np.broadcast_arrays(*inputs) if len(inputs) > 1 else [np.asarray(inputs[0])]
     shape = inputs[0].shape
     inputs = [a.reshape(1, -1) if a.ndim < 2 else a for a in inputs]
-    inputs = [np.lib.stride_tricks.as_strided(
-        a, a.shape, (a.strides[0], a.itemsize if a.shape[1] == 1 else a.strides[1])) for a in inputs]
+    inputs = [
+        np.lib.stride_tricks.as_strided(
+            a, a.shape, (a.strides[0], a.itemsize if a.shape[1] == 1 else a.strides[1])
+        )
+        for a in inputs
+    ]
     outputs = [np.empty(inputs[0].shape, NUMPY[d]) for d in out_dtypes]
     in_dtypes = [NAME[a.dtype] for a in inputs]
     modes = modes or "".join([mode(a, True) for a in outputs] + [mode(a) for a in inputs])

@@ -31,8 +31,12 @@ def fresh(monkeypatch, tmp_path):
 
 def run_program(constant=1.0, **environment):
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM.format(constant=constant))], text=True,
-        env={**os.environ, "FLAMBEAU_LOG": "kernels", **environment}, capture_output=True, check=True)
+        [sys.executable, "-c", textwrap.dedent(PROGRAM.format(constant=constant))],
+        text=True,
+        env={**os.environ, "FLAMBEAU_LOG": "kernels", **environment},
+        capture_output=True,
+        check=True,
+    )
     return done.stdout.split(), done.stderr
 
 
@@ -53,8 +57,15 @@ def test_equal_kernels_are_compiled_once(fresh):
     assert len(os.listdir(fresh)) == 2
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:40], lambda b: b"", lambda b: b[:-1] + bytes([b[-1] ^ 1]),
-                                    lambda b: b"x" + b[1:]])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda b: b[:40],
+        lambda b: b"",
+        lambda b: b[:-1] + bytes([b[-1] ^ 1]),
+        lambda b: b"x" + b[1:],
+    ],
+)
 def test_damaged_files_are_replaced(fresh, damage):
     run_program()
     (path,) = fresh.iterdir()
@@ -84,8 +95,15 @@ def test_levels_of_cpu_do_not_share_code(fresh):
 
 
 def test_many_processes_at_once():
-    programs = [subprocess.Popen([sys.executable, "-c", textwrap.dedent(PROGRAM.format(constant=1.0))],
-                                 stdout=subprocess.PIPE, text=True, env=os.environ) for _ in range(4)]
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(PROGRAM.format(constant=1.0))],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ,
+        )
+        for _ in range(4)
+    ]
     assert {p.communicate()[0].split()[0] for p in programs} == {"2.0"}
 
 
@@ -133,6 +151,10 @@ def test_fork_while_other_threads_compile():
             t.join()
         print([os.waitpid(c, 0)[1] for c in children])
     """
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)], text=True,
-                          capture_output=True, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
+        text=True,
+        capture_output=True,
+        timeout=100,
+    )
     assert done.stdout.strip() == "[0, 0, 0, 0]", done.stderr

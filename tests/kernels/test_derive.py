@@ -9,21 +9,52 @@ from flambeau.kernels.expression import input as symbol
 from tests.kernels.harness import run
 
 UNARY = {
-    "exp": k.exp, "exp2": k.exp2, "expm1": k.expm1, "log": k.log, "log2": k.log2, "log10": k.log10,
-    "log1p": k.log1p, "sqrt": k.sqrt, "rsqrt": k.rsqrt, "sin": k.sin, "cos": k.cos, "tan": k.tan,
-    "asin": k.asin, "acos": k.acos, "atan": k.atan, "sinh": k.sinh, "cosh": k.cosh, "tanh": k.tanh,
-    "asinh": k.asinh, "atanh": k.atanh, "erf": k.erf, "erfc": k.erfc, "abs": k.abs,
-    "reciprocal": lambda x: 1 / x, "power": lambda x: x**2.5, "cube": lambda x: x**3,
-    "sigmoid": lambda x: 1 / (1 + k.exp(-x)), "silu": lambda x: x / (1 + k.exp(-x)),
+    "exp": k.exp,
+    "exp2": k.exp2,
+    "expm1": k.expm1,
+    "log": k.log,
+    "log2": k.log2,
+    "log10": k.log10,
+    "log1p": k.log1p,
+    "sqrt": k.sqrt,
+    "rsqrt": k.rsqrt,
+    "sin": k.sin,
+    "cos": k.cos,
+    "tan": k.tan,
+    "asin": k.asin,
+    "acos": k.acos,
+    "atan": k.atan,
+    "sinh": k.sinh,
+    "cosh": k.cosh,
+    "tanh": k.tanh,
+    "asinh": k.asinh,
+    "atanh": k.atanh,
+    "erf": k.erf,
+    "erfc": k.erfc,
+    "abs": k.abs,
+    "reciprocal": lambda x: 1 / x,
+    "power": lambda x: x**2.5,
+    "cube": lambda x: x**3,
+    "sigmoid": lambda x: 1 / (1 + k.exp(-x)),
+    "silu": lambda x: x / (1 + k.exp(-x)),
     "gelu": lambda x: 0.5 * x * (1 + k.tanh(0.79788456 * (x + 0.044715 * x * x * x))),
-    "acosh": lambda x: k.acosh(x + 1.5), "shared": lambda x: k.exp(x) * k.exp(x) + x * k.exp(x),
+    "acosh": lambda x: k.acosh(x + 1.5),
+    "shared": lambda x: k.exp(x) * k.exp(x) + x * k.exp(x),
     "softplus": lambda x: k.where(x > 20, x, k.log1p(k.exp(x))),
 }
 BINARY = {
-    "add": lambda x, y: x + y, "sub": lambda x, y: x - y, "mul": lambda x, y: x * y,
-    "div": lambda x, y: x / y, "pow": lambda x, y: x**y, "atan2": k.atan2, "hypot": k.hypot,
-    "fma": lambda x, y: k.fma(x, y, x), "maximum": k.maximum, "fmin": k.fmin,
-    "remainder": lambda x, y: k.remainder(x, y), "where": lambda x, y: k.where(x > y, x * y, x / y),
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / y,
+    "pow": lambda x, y: x**y,
+    "atan2": k.atan2,
+    "hypot": k.hypot,
+    "fma": lambda x, y: k.fma(x, y, x),
+    "maximum": k.maximum,
+    "fmin": k.fmin,
+    "remainder": lambda x, y: k.remainder(x, y),
+    "where": lambda x, y: k.where(x > y, x * y, x / y),
     "clamp": lambda x, y: k.clamp(x, y - 0.3, y + 0.2),
 }
 
@@ -67,7 +98,9 @@ def test_first_and_second_derivatives(name):
             inputs = [grad, *[arrays[u] for u in uses]]
         for j in range(derived.n_in):
             up, _ = gradient(derived, j, inputs, np.ones(50), evaluate(derived, inputs))
-            np.testing.assert_allclose(up, numeric(derived, j, inputs, np.ones(50)), rtol=2e-6, atol=2e-7)
+            np.testing.assert_allclose(
+                up, numeric(derived, j, inputs, np.ones(50)), rtol=2e-6, atol=2e-7
+            )
 
 
 def k_derivative_of_inputs(map_, i):
@@ -78,9 +111,31 @@ def k_derivative_of_inputs(map_, i):
     return [vjp([shifted], [symbol(0)], i + 1)]
 
 
-@pytest.mark.parametrize("name", ["exp", "log", "sqrt", "sin", "cos", "tan", "tanh", "sinh", "cosh", "asin",
-                                  "acos", "atan", "asinh", "atanh", "rsqrt", "reciprocal", "mul", "div",
-                                  "pow", "sub"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "exp",
+        "log",
+        "sqrt",
+        "sin",
+        "cos",
+        "tan",
+        "tanh",
+        "sinh",
+        "cosh",
+        "asin",
+        "acos",
+        "atan",
+        "asinh",
+        "atanh",
+        "rsqrt",
+        "reciprocal",
+        "mul",
+        "div",
+        "pow",
+        "sub",
+    ],
+)
 def test_complex_gradient_is_grad_times_conjugate(name):
     rng = np.random.default_rng(2)
     map_ = Map(UNARY.get(name) or BINARY[name], name, 1 if name in UNARY else 2)
@@ -92,8 +147,18 @@ def test_complex_gradient_is_grad_times_conjugate(name):
         np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("function", [k.abs, k.real, k.imag, k.arg, lambda z: k.real(z * k.conj(z)),
-                                      lambda z: k.real(k.sgn(z)), lambda z: k.imag(k.exp(k.conj(z)))])
+@pytest.mark.parametrize(
+    "function",
+    [
+        k.abs,
+        k.real,
+        k.imag,
+        k.arg,
+        lambda z: k.real(z * k.conj(z)),
+        lambda z: k.real(k.sgn(z)),
+        lambda z: k.imag(k.exp(k.conj(z))),
+    ],
+)
 def test_gradient_of_real_functions_of_complex(function):
     rng = np.random.default_rng(3)
     z = rng.standard_normal(20) + 1j * rng.standard_normal(20)
@@ -127,7 +192,14 @@ def test_simple_derivatives_are_simple_and_save_little():
 
 
 def test_what_has_no_gradient_has_none():
-    for function in (k.floor, k.round, k.sign, lambda x: x > 0, lambda x: k.cast(x, "int32"), lambda x: 3.0):
+    for function in (
+        k.floor,
+        k.round,
+        k.sign,
+        lambda x: x > 0,
+        lambda x: k.cast(x, "int32"),
+        lambda x: 3.0,
+    ):
         assert Map(function, "f", 1).derivative(0) is None
     assert Map(lambda c, x: k.where(c, x, 0), "w").derivative(0) is None
 
@@ -146,10 +218,12 @@ def test_kinks_follow_pytorch():
 
 def test_zero_gradient_stays_zero_in_the_branch_not_taken():
     x = np.array([0.0, 4.0])
-    for f, want in ((lambda x: k.where(x > 0, k.sqrt(x), x), [1, 0.25]),
-                    (lambda x: k.where(x > 0, k.log(x), x), [1, 0.25]),
-                    (lambda x: k.where(x > 0, 1 / x, x), [1, -1 / 16]),
-                    (lambda x: k.where(x > 0, x**0.25, x), [1, 0.25 * 4**-0.75])):
+    for f, want in (
+        (lambda x: k.where(x > 0, k.sqrt(x), x), [1, 0.25]),
+        (lambda x: k.where(x > 0, k.log(x), x), [1, 0.25]),
+        (lambda x: k.where(x > 0, 1 / x, x), [1, -1 / 16]),
+        (lambda x: k.where(x > 0, x**0.25, x), [1, 0.25 * 4**-0.75]),
+    ):
         map_ = Map(f, "f")
         got, _ = gradient(map_, 0, [x], np.ones(2), evaluate(map_, [x]))
         np.testing.assert_allclose(got, want, rtol=1e-12)
@@ -176,7 +250,9 @@ def test_override_replaces_the_rule():
     sigmoid.override(0, lambda g, x, result: g * result * (1 - result))
     assert sigmoid.derivative(0)[1] == (-1,)
     x = np.array([-1000.0, 0.0, 1000.0])
-    np.testing.assert_array_equal(gradient(sigmoid, 0, [x], np.ones(3), np.array([0, 0.5, 1]))[0], [0, 0.25, 0])
+    np.testing.assert_array_equal(
+        gradient(sigmoid, 0, [x], np.ones(3), np.array([0, 0.5, 1]))[0], [0, 0.25, 0]
+    )
     both = Map(lambda x, y: x * y, "mul").override(None, lambda g, x, y, r: (g * y, None))
     assert both.derivative(1) is None and both.derivative(0)[1] == (1,)
 

@@ -11,7 +11,9 @@ from flambeau.kernels import Map
 from flambeau.kernels.expression import input as symbol
 from tests.kernels.harness import NUMPY, run
 
-FLOATS = np.array([0.0, -0.0, 1, -1, 2, -2.5, 0.5, 3e38, -3e38, 1e-40, np.inf, -np.inf, np.nan, 100.3, 7])
+FLOATS = np.array(
+    [0.0, -0.0, 1, -1, 2, -2.5, 0.5, 3e38, -3e38, 1e-40, np.inf, -np.inf, np.nan, 100.3, 7]
+)
 REALS = ["float16", "float32", "float64", "int8", "uint8", "int32", "int64", "uint64", "bool"]
 
 
@@ -26,7 +28,9 @@ def samples(dtype):
             pairs = np.meshgrid(FLOATS, FLOATS)
             return (pairs[0] + 1j * pairs[1]).ravel().astype(d)
     info = np.iinfo(d)
-    return np.array([info.min, info.max, 0, 1, 2, 3, 5, 7, 100, info.max // 2, info.max - 1, 64, 31, 8, 6], d)
+    return np.array(
+        [info.min, info.max, 0, 1, 2, 3, 5, 7, 100, info.max // 2, info.max - 1, 64, 31, 8, 6], d
+    )
 
 
 def both(map_, inputs, in_dtypes, out_dtypes):
@@ -35,13 +39,50 @@ def both(map_, inputs, in_dtypes, out_dtypes):
     return run(map_, inputs, out_dtypes, in_dtypes), slow
 
 
-BINARY = [k.minimum, k.maximum, k.fmin, k.fmax, k.floor_div, k.trunc_div, k.remainder, k.fmod,
-          lambda x, y: x + y, lambda x, y: x * y, lambda x, y: x / y, lambda x, y: x < y,
-          lambda x, y: x == y, lambda x, y: x != y, lambda x, y: k.where(x, y, x), k.guard]
-INTEGER = [lambda x, y: x & y, lambda x, y: x | y, lambda x, y: x ^ y, lambda x, y: x << y,
-           lambda x, y: x >> y, lambda x, y: ~x, lambda x, y: x**y]
-UNARY = [k.floor, k.ceil, k.trunc, k.round, k.abs, k.sign, k.sgn, k.isnan, k.isinf, k.isfinite,
-         k.signbit, k.sqrt, k.rsqrt, lambda x: x * 2, k.logical_not]
+BINARY = [
+    k.minimum,
+    k.maximum,
+    k.fmin,
+    k.fmax,
+    k.floor_div,
+    k.trunc_div,
+    k.remainder,
+    k.fmod,
+    lambda x, y: x + y,
+    lambda x, y: x * y,
+    lambda x, y: x / y,
+    lambda x, y: x < y,
+    lambda x, y: x == y,
+    lambda x, y: x != y,
+    lambda x, y: k.where(x, y, x),
+    k.guard,
+]
+INTEGER = [
+    lambda x, y: x & y,
+    lambda x, y: x | y,
+    lambda x, y: x ^ y,
+    lambda x, y: x << y,
+    lambda x, y: x >> y,
+    lambda x, y: ~x,
+    lambda x, y: x**y,
+]
+UNARY = [
+    k.floor,
+    k.ceil,
+    k.trunc,
+    k.round,
+    k.abs,
+    k.sign,
+    k.sgn,
+    k.isnan,
+    k.isinf,
+    k.isfinite,
+    k.signbit,
+    k.sqrt,
+    k.rsqrt,
+    lambda x: x * 2,
+    k.logical_not,
+]
 
 
 @pytest.mark.parametrize("dtype", REALS)
@@ -55,8 +96,11 @@ def test_operations_agree(dtype):
         result = function(symbol(0), symbol(1))
         if "float" in dtype and result.op == "trunc_div":
             continue
-        out = "bool" if result.op in ("lt", "eq", "ne") else (
-            "float64" if result.op == "div" else dtype)
+        out = (
+            "bool"
+            if result.op in ("lt", "eq", "ne")
+            else ("float64" if result.op == "div" else dtype)
+        )
         fast, slow = both(Map(function, "f", 2), [a, b], [dtype] * 2, [out])
         np.testing.assert_array_equal(fast[0], slow[0], err_msg=repr(result))
     for function in UNARY:
@@ -77,21 +121,31 @@ def test_conversions_agree(source):
         np.testing.assert_array_equal(fast[0], slow[0], err_msg=target)
 
 
-COMPLEX = {name: getattr(k, name) for name in (
-    "exp log sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh log2 log10 log1p expm1 exp2 "
-    "abs arg real imag conj rsqrt sgn".split())}
+COMPLEX = {
+    name: getattr(k, name)
+    for name in (
+        "exp log sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh log2 log10 log1p expm1 exp2 "
+        "abs arg real imag conj rsqrt sgn".split()
+    )
+}
 
 
 @pytest.mark.parametrize("name", COMPLEX)
 def test_complex_functions_are_accurate(name):
     rng = np.random.default_rng(0)
-    z = np.concatenate([rng.standard_normal(300) + 1j * rng.standard_normal(300),
-                        10.0 ** rng.uniform(-8, 1.2, 200) * np.exp(1j * rng.uniform(-3.1, 3.1, 200))])
+    z = np.concatenate(
+        [
+            rng.standard_normal(300) + 1j * rng.standard_normal(300),
+            10.0 ** rng.uniform(-8, 1.2, 200) * np.exp(1j * rng.uniform(-3.1, 3.1, 200)),
+        ]
+    )
     out = "float64" if name in ("abs", "arg", "real", "imag") else "complex128"
     fast, slow = both(Map(COMPLEX[name], name, 1), [z], ["complex128"], [out])
     if name == "log1p":  # NumPy's loses the real part of small arguments
         slow = [np.array([complex(mpmath.log1p(v)) for v in z])]
-    np.testing.assert_allclose(fast[0], slow[0], rtol=3e-13, atol=1e-290 if name == "sqrt" else 1e-16)
+    np.testing.assert_allclose(
+        fast[0], slow[0], rtol=3e-13, atol=1e-290 if name == "sqrt" else 1e-16
+    )
 
 
 def test_complex_arithmetic_is_robust():
@@ -100,8 +154,12 @@ def test_complex_arithmetic_is_robust():
     fast, slow = both(Map(lambda a, b: a / b, "div"), [a, b], ["complex128"] * 2, ["complex128"])
     finite = np.isfinite(slow[0]) & (np.abs(slow[0]) > 1e-290)
     np.testing.assert_allclose(fast[0][finite], slow[0][finite], rtol=1e-12)
-    np.testing.assert_allclose(run(Map(k.abs, "abs", 1), [z], ["float64"])[0], np.abs(z), rtol=1e-15)
-    np.testing.assert_allclose(run(Map(k.sqrt, "sqrt", 1), [z], ["complex128"])[0], np.sqrt(z), rtol=1e-14)
+    np.testing.assert_allclose(
+        run(Map(k.abs, "abs", 1), [z], ["float64"])[0], np.abs(z), rtol=1e-15
+    )
+    np.testing.assert_allclose(
+        run(Map(k.sqrt, "sqrt", 1), [z], ["complex128"])[0], np.sqrt(z), rtol=1e-14
+    )
     zero = np.zeros(3, complex)
     power = run(Map(lambda a, b: a**b, "pow"), [zero, np.array([0, 1, 2 + 1j])], ["complex128"])[0]
     np.testing.assert_array_equal(power, [1, 0, 0])
@@ -114,9 +172,15 @@ NODES = st.recursive(
         st.tuples(inner, inner).map(lambda p: p[0] - p[1]),
         st.tuples(inner, inner).map(lambda p: k.maximum(p[0], p[1])),
         st.tuples(inner, inner, inner).map(lambda p: k.where(p[0] > p[1], p[2], p[1])),
-        inner.map(k.abs), inner.map(k.floor), inner.map(lambda e: e / 4),
-        inner.map(lambda e: k.cast(e, "float64")), inner.map(lambda e: k.cast(e, "float16")),
-        inner.map(lambda e: k.cast(e > 1, "float32"))), max_leaves=12)
+        inner.map(k.abs),
+        inner.map(k.floor),
+        inner.map(lambda e: e / 4),
+        inner.map(lambda e: k.cast(e, "float64")),
+        inner.map(lambda e: k.cast(e, "float16")),
+        inner.map(lambda e: k.cast(e > 1, "float32")),
+    ),
+    max_leaves=12,
+)
 
 
 @settings(max_examples=40, deadline=None)

@@ -39,9 +39,13 @@ def test_layouts_agree(dtype):
     base = numbers(NUMPY[dtype], 40 * 700).reshape(40, 700)
     other = numbers(NUMPY[dtype], 40 * 700, 5).reshape(40, 700)
     layouts = {
-        "contiguous": base, "steps": base[::2, ::3], "reversed": base[::-1, ::-1],
-        "transposed": base.T, "row": np.broadcast_to(base[:1], (40, 700)),
-        "column": np.broadcast_to(base[:, :1], (40, 700)), "narrow": base[:, 5:8],
+        "contiguous": base,
+        "steps": base[::2, ::3],
+        "reversed": base[::-1, ::-1],
+        "transposed": base.T,
+        "row": np.broadcast_to(base[:1], (40, 700)),
+        "column": np.broadcast_to(base[:, :1], (40, 700)),
+        "narrow": base[:, 5:8],
     }
     for name, x in layouts.items():
         y = np.ascontiguousarray(other.reshape(-1)[: x.size].reshape(x.shape))
@@ -98,8 +102,9 @@ def test_python_numbers_promote_as_in_pytorch():
 
 
 def test_bfloat16_rounds_to_even_and_keeps_nan():
-    x = np.concatenate([numbers(np.float32, 1000),
-                        np.float32([np.nan, np.inf, -np.inf, 0.0, -0.0, 3.4e38, 1e-40])])
+    x = np.concatenate(
+        [numbers(np.float32, 1000), np.float32([np.nan, np.inf, -np.inf, 0.0, -0.0, 3.4e38, 1e-40])]
+    )
     bits = run(Map(lambda x: k.bitcast(k.cast(x, "bfloat16"), "int32"), "bf16"), [x], ["int32"])[0]
     word = x.view(np.uint32).astype(np.uint64)
     expected = ((word + 0x7FFF + ((word >> 16) & 1)) >> 16 << 16).astype(np.uint32)
@@ -111,11 +116,13 @@ def test_float16_conversion_matches_numpy_for_every_value():
     half = np.arange(65536, dtype=np.uint16).view(np.float16)
     wide = run(Map(lambda x: x * 1.0, "up"), [half], ["float32"])[0]
     np.testing.assert_array_equal(wide, half.astype(np.float32))
-    x = np.concatenate([half.astype(np.float32), numbers(np.float32, 5000) * 1e-5,
-                        numbers(np.float32, 5000) * 3e4])
+    x = np.concatenate(
+        [half.astype(np.float32), numbers(np.float32, 5000) * 1e-5, numbers(np.float32, 5000) * 3e4]
+    )
     with np.errstate(over="ignore"):
-        np.testing.assert_array_equal(run(Map(lambda x: x * 1.0, "down"), [x], ["float16"])[0],
-                                      x.astype(np.float16))
+        np.testing.assert_array_equal(
+            run(Map(lambda x: x * 1.0, "down"), [x], ["float16"])[0], x.astype(np.float16)
+        )
 
 
 INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
@@ -130,8 +137,11 @@ def test_integer_division_is_total(dtype):
     a = np.concatenate([np.repeat(special, len(special)), numbers(dtype, 1000, 1)])
     b = np.concatenate([np.tile(special, len(special)), numbers(dtype, 1000, 2) // 5])
     with np.errstate(all="ignore"):
-        expected = [np.where(b == 0, 0, a // b), np.where(b == 0, 0, a % b),
-                    np.where(b == 0, 0, np.fmod(a, b))]
+        expected = [
+            np.where(b == 0, 0, a // b),
+            np.where(b == 0, 0, a % b),
+            np.where(b == 0, 0, np.fmod(a, b)),
+        ]
     f = Map(lambda a, b: (k.floor_div(a, b), k.remainder(a, b), k.fmod(a, b)), "division")
     for n in (len(a), 1):
         for got, want in zip(run(f, [a[-n:], b[-n:]], [dtype] * 3), expected):
@@ -141,13 +151,37 @@ def test_integer_division_is_total(dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_float_remainders_are_exact(dtype):
     rng = np.random.default_rng(3)
-    special = np.array([0.0, -0.0, 1, -1, 3, 0.1, 1e30, -1e30, np.inf, -np.inf, np.nan,
-                        np.finfo(dtype).max, np.finfo(dtype).tiny, np.finfo(dtype).smallest_subnormal],
-                       dtype)
-    a = np.concatenate([np.repeat(special, len(special)),
-                        (rng.standard_normal(2000) * 10.0 ** rng.integers(-30, 30, 2000)).astype(dtype)])
-    b = np.concatenate([np.tile(special, len(special)),
-                        (rng.standard_normal(2000) * 10.0 ** rng.integers(-30, 30, 2000)).astype(dtype)])
+    special = np.array(
+        [
+            0.0,
+            -0.0,
+            1,
+            -1,
+            3,
+            0.1,
+            1e30,
+            -1e30,
+            np.inf,
+            -np.inf,
+            np.nan,
+            np.finfo(dtype).max,
+            np.finfo(dtype).tiny,
+            np.finfo(dtype).smallest_subnormal,
+        ],
+        dtype,
+    )
+    a = np.concatenate(
+        [
+            np.repeat(special, len(special)),
+            (rng.standard_normal(2000) * 10.0 ** rng.integers(-30, 30, 2000)).astype(dtype),
+        ]
+    )
+    b = np.concatenate(
+        [
+            np.tile(special, len(special)),
+            (rng.standard_normal(2000) * 10.0 ** rng.integers(-30, 30, 2000)).astype(dtype),
+        ]
+    )
     out = run(Map(lambda a, b: (k.fmod(a, b), k.remainder(a, b)), "mod"), [a, b], [dtype] * 2)
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(out[0], np.fmod(a, b))
@@ -176,15 +210,21 @@ def test_shifts_beyond_the_width_shift_everything_out(dtype):
         left, right = run(Map(lambda x, s: (x << s, x >> s), "shift"), [x, s], [dtype] * 2)
         want = np.left_shift(x, amount) if amount < bits else np.zeros_like(x)
         np.testing.assert_array_equal(left, want)
-        np.testing.assert_array_equal(right, np.right_shift(x, min(amount, bits - 1))
-                                      if amount < bits or np.dtype(dtype).kind == "i" else 0 * x)
+        np.testing.assert_array_equal(
+            right,
+            np.right_shift(x, min(amount, bits - 1))
+            if amount < bits or np.dtype(dtype).kind == "i"
+            else 0 * x,
+        )
 
 
 def test_minimum_propagates_nan_and_fmin_does_not():
     x = np.float32([np.nan, 1, np.nan, 3, -0.0, np.inf] * 5)
     y = np.float32([1, np.nan, np.nan, 2, 0.0, -np.inf] * 5)
     f = Map(lambda x, y: (k.minimum(x, y), k.maximum(x, y), k.fmin(x, y), k.fmax(x, y)), "m")
-    for got, want in zip(run(f, [x, y], ["float32"] * 4), (np.minimum, np.maximum, np.fmin, np.fmax)):
+    for got, want in zip(
+        run(f, [x, y], ["float32"] * 4), (np.minimum, np.maximum, np.fmin, np.fmax)
+    ):
         np.testing.assert_array_equal(got, want(x, y))
     relu = run(Map(lambda x: k.maximum(x, 0), "relu"), [x], ["float32"])[0]
     np.testing.assert_array_equal(relu, np.maximum(x, 0))
@@ -192,16 +232,37 @@ def test_minimum_propagates_nan_and_fmin_does_not():
 
 def test_rounding_and_signs():
     x = np.float32([0.5, 1.5, -0.5, -2.5, 2.5, 1e20, np.nan, -np.inf, -0.0, 0.0, 3.7, -3.7])
-    f = Map(lambda x: (k.floor(x), k.ceil(x), k.trunc(x), k.round(x), abs(x), -x,
-                       k.copysign(x, -1.0), k.sqrt(abs(x))), "r")
-    want = (np.floor, np.ceil, np.trunc, np.rint, np.abs, np.negative,
-            lambda x: np.copysign(x, -1), lambda x: np.sqrt(np.abs(x)))
+    f = Map(
+        lambda x: (
+            k.floor(x),
+            k.ceil(x),
+            k.trunc(x),
+            k.round(x),
+            abs(x),
+            -x,
+            k.copysign(x, -1.0),
+            k.sqrt(abs(x)),
+        ),
+        "r",
+    )
+    want = (
+        np.floor,
+        np.ceil,
+        np.trunc,
+        np.rint,
+        np.abs,
+        np.negative,
+        lambda x: np.copysign(x, -1),
+        lambda x: np.sqrt(np.abs(x)),
+    )
     for got, function in zip(run(f, [x], ["float32"] * 8), want):
         np.testing.assert_array_equal(got, function(x))
         np.testing.assert_array_equal(np.signbit(got), np.signbit(function(x)))
     sign, bit, nan, inf, fin = run(
         Map(lambda x: (k.sign(x), k.signbit(x), k.isnan(x), k.isinf(x), k.isfinite(x)), "p"),
-        [x], ["float32", "bool", "bool", "bool", "bool"])
+        [x],
+        ["float32", "bool", "bool", "bool", "bool"],
+    )
     np.testing.assert_array_equal(sign, np.nan_to_num(np.sign(x)))
     np.testing.assert_array_equal(bit, np.signbit(x))
     np.testing.assert_array_equal((nan, inf, fin), (np.isnan(x), np.isinf(x), np.isfinite(x)))
@@ -222,15 +283,20 @@ def test_integer_power_wraps(dtype):
         np.testing.assert_array_equal(run(Map(lambda x, e: x**e, "pow"), [x, e], [dtype])[0], x**e)
     if dtype != "uint8":
         base = np.array([1, -1, -1, 2, 0, 5], dtype)
-        out = run(Map(lambda x, e: x**e, "pow"), [base, np.array([-1, -2, -3, -1, -1, -9], dtype)],
-                  [dtype])[0]
+        out = run(
+            Map(lambda x, e: x**e, "pow"),
+            [base, np.array([-1, -2, -3, -1, -1, -9], dtype)],
+            [dtype],
+        )[0]
         np.testing.assert_array_equal(out, [1, 1, -1, 0, 0, 0])
 
 
 def test_index_counts_over_rows():
     x = np.zeros((3, 70), np.float32)
     for modes in ("cc", "gg", "cg"):
-        out = run(Map(lambda x: k.index() + x, "index"), [x], ["int64"], ["int64"], modes, index0=5)[0]
+        out = run(
+            Map(lambda x: k.index() + x, "index"), [x], ["int64"], ["int64"], modes, index0=5
+        )[0]
         np.testing.assert_array_equal(out, 5 + np.arange(210).reshape(3, 70))
 
 
@@ -241,7 +307,9 @@ def test_empty_does_nothing():
 
 def test_uint64_product_high_half():
     a, b = numbers(np.uint32, 300, 1), numbers(np.uint32, 300, 2)
-    f = Map(lambda a, b: k.cast((k.cast(a, "uint64") * k.cast(b, "uint64")) >> 32, "uint32"), "mulhi")
+    f = Map(
+        lambda a, b: k.cast((k.cast(a, "uint64") * k.cast(b, "uint64")) >> 32, "uint32"), "mulhi"
+    )
     want = ((a.astype(np.uint64) * b.astype(np.uint64)) >> np.uint64(32)).astype(np.uint32)
     np.testing.assert_array_equal(run(f, [a, b], ["uint32"])[0], want)
 
@@ -262,7 +330,7 @@ def test_wrong_modes_are_refused():
 def test_what_depends_on_single_values_is_computed_once():
     adam = Map(lambda x, beta, step: x / (1 - beta**step), "correction")
     ir = adam.ir(["float32"] * 3, ["float32"] * 3, ["float32"], "ccss")
-    loop = ir[ir.index("full.body:" if "full.body:" in ir else "tail.body:"):]
+    loop = ir[ir.index("full.body:" if "full.body:" in ir else "tail.body:") :]
     assert "fdiv" in loop and "fsub" not in loop
     x = numbers(np.float32, 100).reshape(2, 50)
     beta, step = np.float32([[0.9], [0.5]]) + 0 * x, np.full((2, 50), np.float32(3))
@@ -288,34 +356,57 @@ def test_lookup_and_seldom():
     table = tuple(float(i * i) for i in range(32))
     i = numbers(np.int32, 300)
     for length in (4, 16, 32):
-        out = run(Map(lambda i, n=length: k.lookup(table[:n], i, "float32"), "lookup", 1), [i], ["float32"])[0]
+        out = run(
+            Map(lambda i, n=length: k.lookup(table[:n], i, "float32"), "lookup", 1),
+            [i],
+            ["float32"],
+        )[0]
         np.testing.assert_array_equal(out, np.float32(table[:length])[i % length])
     x = numbers(np.float32, 300)
     f = Map(lambda x: k.seldom(x > 2, k.sqrt(x) * 3, x + 1), "seldom")
     with np.errstate(all="ignore"):
-        np.testing.assert_array_equal(run(f, [x], ["float32"])[0], np.where(x > 2, np.sqrt(x) * np.float32(3), x + 1))
+        np.testing.assert_array_equal(
+            run(f, [x], ["float32"])[0], np.where(x > 2, np.sqrt(x) * np.float32(3), x + 1)
+        )
 
 
 def test_bitwise_operations_on_floats_say_what_to_do():
-    with pytest.raises(TypeError, match=r"cannot apply 'and' to float32: x & y. Cast to an integer"):
+    with pytest.raises(
+        TypeError, match=r"cannot apply 'and' to float32: x & y. Cast to an integer"
+    ):
         Map(lambda x, y: x & y, "and").compile(["float32"] * 2, ["float32"] * 2, ["float32"], "ccc")
     with pytest.raises(TypeError, match="cannot subtract bool: x - y"):
         Map(lambda x, y: x - y, "sub").compile(["bool"] * 2, ["bool"] * 2, ["bool"], "ccc")
     with pytest.raises(TypeError, match="cannot apply floor to complex"):
-        Map(lambda x: k.floor(x), "floor").compile(["complex64"], ["complex64"], ["complex64"], "cc")
+        Map(lambda x: k.floor(x), "floor").compile(
+            ["complex64"], ["complex64"], ["complex64"], "cc"
+        )
 
 
-@pytest.mark.parametrize("function", [lambda x, a, b: x + a * b, lambda x, a, b: x - a * b, lambda x, a, b: a * b - x,
-                                      lambda x, a, b: x + -(a * b), lambda x, a, b: a * b + k.exp(a) * x])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, a, b: x + a * b,
+        lambda x, a, b: x - a * b,
+        lambda x, a, b: a * b - x,
+        lambda x, a, b: x + -(a * b),
+        lambda x, a, b: a * b + k.exp(a) * x,
+    ],
+)
 def test_layout_does_not_change_the_last_bit(function):
     rng = np.random.default_rng(4)
-    x, (a, b) = rng.standard_normal((40, 70)).astype(np.float32), rng.standard_normal((2, 40, 1)).astype(np.float32)
+    x, (a, b) = (
+        rng.standard_normal((40, 70)).astype(np.float32),
+        rng.standard_normal((2, 40, 1)).astype(np.float32),
+    )
     map_ = Map(function, "f", 3)
     wide = [np.ascontiguousarray(np.broadcast_to(v, x.shape)) for v in (a, b)]
     expected = run(map_, [x, *wide], ["float32"])[0]
     np.testing.assert_array_equal(run(map_, [x, a, b], ["float32"], modes="ccss")[0], expected)
     np.testing.assert_array_equal(run(map_, [x, a, b], ["float32"], modes="cgsg")[0], expected)
-    np.testing.assert_array_equal(run(map_, [x[:, :1], a, b], ["float32"], modes="cccc")[0], expected[:, :1])
+    np.testing.assert_array_equal(
+        run(map_, [x[:, :1], a, b], ["float32"], modes="cccc")[0], expected[:, :1]
+    )
 
 
 def test_a_streamed_output_holds_what_a_cached_one_does():
@@ -329,7 +420,8 @@ def test_a_streamed_output_holds_what_a_cached_one_does():
             start = -memory.ctypes.data % 64 // memory.itemsize
             out = memory[start : start + 1003]
             run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3, *[ctypes.c_void_p] * 3)(
-                m.compile((dtype,), (dtype,), (dtype,), mode + "c"))
+                m.compile((dtype,), (dtype,), (dtype,), mode + "c")
+            )
             ptrs = (ctypes.c_void_p * 2)(out.ctypes.data, x.ctypes.data)
             steps = (ctypes.c_int64 * 2)(x.itemsize, x.itemsize)
             run(1003, 1, 0, ptrs, steps, steps)

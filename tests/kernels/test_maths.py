@@ -106,10 +106,16 @@ POSITIVE_ONLY = {"lgamma", "digamma", "trigamma", "k0", "k0e", "k1", "k1e"}
 def test_float32_stays_within_its_ulp(name):
     bound, reference, (low, high) = FLOAT32[name]
     with np.errstate(all="ignore"):
-        x = np.concatenate([SPECIAL, spread(low, high, 60000), bit_patterns(65521)]).astype(np.float32)
+        x = np.concatenate([SPECIAL, spread(low, high, 60000), bit_patterns(65521)]).astype(
+            np.float32
+        )
     if name in POSITIVE_ONLY:
         x = np.abs(x[x != 0])
-    if name in ("sin", "cos", "tan"):  # NumPy's own reduction ends somewhere; mpmath has the others below
+    if name in (
+        "sin",
+        "cos",
+        "tan",
+    ):  # NumPy's own reduction ends somewhere; mpmath has the others below
         x = x[~(np.abs(x) > 1e6)]
     with np.errstate(all="ignore"):
         exact = reference(x.astype(np.float64))
@@ -122,18 +128,30 @@ def test_float32_stays_within_its_ulp(name):
 def test_float32_angles_of_any_size(name):
     quarter_turns = np.arange(1, 60000) * (np.pi / 2)
     huge = powers(5, 38.4, 3000, (-1, 1))
-    near = np.concatenate([quarter_turns.astype(np.float32), np.nextafter(quarter_turns.astype(np.float32), np.float32(0))])
+    near = np.concatenate(
+        [
+            quarter_turns.astype(np.float32),
+            np.nextafter(quarter_turns.astype(np.float32), np.float32(0)),
+        ]
+    )
     x = near[::7]
     exact = getattr(np, name)(x.astype(np.longdouble)).astype(np.float64)
     assert errors(compute(name, x), exact, np.float32).max() <= FLOAT32[name][0]
     x = huge.astype(np.float32)
-    assert errors(compute(name, x), by_mpmath(getattr(mpmath, name), x).astype(np.float64), np.float32).max() <= 1
+    assert (
+        errors(
+            compute(name, x), by_mpmath(getattr(mpmath, name), x).astype(np.float64), np.float32
+        ).max()
+        <= 1
+    )
 
 
 def by_mpmath(function, *arrays, digits=50):
     """The exact values in the widest NumPy float."""
     result = []
-    with mpmath.workdps(digits + 310 if any(np.abs(a[np.isfinite(a)]).max() > 1e6 for a in arrays) else digits):
+    with mpmath.workdps(
+        digits + 310 if any(np.abs(a[np.isfinite(a)]).max() > 1e6 for a in arrays) else digits
+    ):
         for args in zip(*arrays):
             value = function(*[mpmath.mpf(float(a)) for a in args])
             result.append(np.longdouble(mpmath.nstr(mpmath.re(value), 25)))
@@ -152,14 +170,26 @@ def quantile(p):
 FLOAT64 = {
     "exp": (2, mpmath.exp, [spread(-745, 709.7, 600), powers(-18, 0, signs=(-1, 1))]),
     "exp2": (1, lambda x: mpmath.mpf(2) ** x, [spread(-1074, 1023.9, 600)]),
-    "expm1": (2, mpmath.expm1, [spread(-40, 709.7, 500), spread(-2, 2, 500), powers(-18, 0, signs=(-1, 1))]),
+    "expm1": (
+        2,
+        mpmath.expm1,
+        [spread(-40, 709.7, 500), spread(-2, 2, 500), powers(-18, 0, signs=(-1, 1))],
+    ),
     "log": (2, mpmath.log, [powers(-320, 308), around(1), spread(0, 3, 500)]),
     "log2": (1, lambda x: mpmath.log(x, 2), [powers(-320, 308), around(1), spread(0, 3, 500)]),
     "log10": (1, mpmath.log10, [powers(-320, 308), around(1), spread(0, 3, 500)]),
     "log1p": (2, mpmath.log1p, [spread(-1, 3, 500), powers(-18, 300), -powers(-18, -0.01)]),
-    "sin": (1, mpmath.sin, [spread(-10, 10, 500), spread(-1e9, 1e9, 300), powers(9, 308, 200), powers(-18, 0)]),
+    "sin": (
+        1,
+        mpmath.sin,
+        [spread(-10, 10, 500), spread(-1e9, 1e9, 300), powers(9, 308, 200), powers(-18, 0)],
+    ),
     "cos": (1, mpmath.cos, [spread(-10, 10, 500), spread(-1e9, 1e9, 300), powers(9, 308, 200)]),
-    "tan": (2, mpmath.tan, [spread(-10, 10, 500), spread(-1e9, 1e9, 300), powers(9, 308, 200), powers(-18, 0)]),
+    "tan": (
+        2,
+        mpmath.tan,
+        [spread(-10, 10, 500), spread(-1e9, 1e9, 300), powers(9, 308, 200), powers(-18, 0)],
+    ),
     "asin": (2, mpmath.asin, [spread(-1, 1, 600), powers(-18, 0, signs=(-1, 1))]),
     "acos": (2, mpmath.acos, [spread(-1, 1, 600), 1 - powers(-15, 0)]),
     "atan": (2, mpmath.atan, [spread(-4, 4, 600), powers(-18, 18, signs=(-1, 1))]),
@@ -175,18 +205,42 @@ FLOAT64 = {
     "erfcx": (4, erfcx, [spread(-3, 3, 300), spread(-26, 40, 300)]),
     "erfinv": (5, mpmath.erfinv, [spread(-1, 1, 150), 1 - powers(-12, -1, 100)]),
     "ndtri": (5, quantile, [spread(0.01, 0.45, 100), spread(0.55, 0.99, 100)]),
-    "lgamma": (5, mpmath.loggamma, [spread(0, 12, 500), powers(-300, 300, 300), around(1), around(2)]),
-    "digamma": (5, mpmath.digamma, [spread(0.01, 12, 200), powers(-15, 300, 60), around(1.4616321449683622, 60)]),
+    "lgamma": (
+        5,
+        mpmath.loggamma,
+        [spread(0, 12, 500), powers(-300, 300, 300), around(1), around(2)],
+    ),
+    "digamma": (
+        5,
+        mpmath.digamma,
+        [spread(0.01, 12, 200), powers(-15, 300, 60), around(1.4616321449683622, 60)],
+    ),
     "trigamma": (4, lambda x: mpmath.psi(1, x), [spread(0.01, 12, 100), powers(-15, 30, 50)]),
     # exp, a polynomial of 20 terms and a square root are multiplied.
     "i0": (10, lambda x: mpmath.besseli(0, x), [spread(-15, 15, 200), spread(-700, 700, 100)]),
-    "i0e": (10, lambda x: mpmath.besseli(0, x) * mpmath.exp(-abs(x)), [spread(-15, 15, 200), spread(-700, 700, 100)]),
+    "i0e": (
+        10,
+        lambda x: mpmath.besseli(0, x) * mpmath.exp(-abs(x)),
+        [spread(-15, 15, 200), spread(-700, 700, 100)],
+    ),
     "i1": (10, lambda x: mpmath.besseli(1, x), [spread(-15, 15, 200), spread(-700, 700, 100)]),
-    "i1e": (10, lambda x: mpmath.besseli(1, x) * mpmath.exp(-abs(x)), [spread(-15, 15, 200), spread(-700, 700, 100)]),
+    "i1e": (
+        10,
+        lambda x: mpmath.besseli(1, x) * mpmath.exp(-abs(x)),
+        [spread(-15, 15, 200), spread(-700, 700, 100)],
+    ),
     "k0": (12, lambda x: mpmath.besselk(0, x), [spread(0, 5, 100), spread(0, 600, 50)]),
-    "k0e": (12, lambda x: mpmath.besselk(0, x) * mpmath.exp(x), [spread(0, 5, 100), spread(0, 600, 50)]),
+    "k0e": (
+        12,
+        lambda x: mpmath.besselk(0, x) * mpmath.exp(x),
+        [spread(0, 5, 100), spread(0, 600, 50)],
+    ),
     "k1": (10, lambda x: mpmath.besselk(1, x), [spread(0, 5, 100), spread(0, 600, 50)]),
-    "k1e": (10, lambda x: mpmath.besselk(1, x) * mpmath.exp(x), [spread(0, 5, 100), spread(0, 600, 50)]),
+    "k1e": (
+        10,
+        lambda x: mpmath.besselk(1, x) * mpmath.exp(x),
+        [spread(0, 5, 100), spread(0, 600, 50)],
+    ),
     "cbrt": (1, mpmath.cbrt, [powers(-320, 308)]),
 }
 
@@ -240,7 +294,8 @@ def test_nan_gives_nan(dtype, name):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    "name", "expm1 log1p sin tan asin atan sinh tanh asinh atanh erf erfinv i1 cbrt".split())
+    "name", "expm1 log1p sin tan asin atan sinh tanh asinh atanh erf erfinv i1 cbrt".split()
+)
 def test_odd_functions_keep_the_sign_of_zero(dtype, name):
     got = compute(name, np.array([0.0, -0.0], dtype))
     assert (got == 0).all() and (np.signbit(got) == [False, True]).all()
@@ -293,7 +348,9 @@ def test_atan2(dtype):
 def test_zeta_and_polygamma():
     s, q = spread(1.01, 20, 200), spread(0.05, 20, 200, seed=1)
     np.testing.assert_allclose(compute("zeta", s, q), special.zeta(s, q), rtol=2e-14)
-    np.testing.assert_array_equal(compute("zeta", np.array([1.0, 0.5, 2.0]), np.array([2.0, 2.0, 0.0])), [INF, NAN, INF])
+    np.testing.assert_array_equal(
+        compute("zeta", np.array([1.0, 0.5, 2.0]), np.array([2.0, 2.0, 0.0])), [INF, NAN, INF]
+    )
     n = np.random.default_rng(0).integers(0, 8, 200).astype(np.float64)
     exact = by_mpmath(lambda n, x: mpmath.psi(int(n), x), n, q).astype(np.float64)
     np.testing.assert_allclose(compute("polygamma", n, q), exact, rtol=1e-13, atol=1e-15)

@@ -6,8 +6,11 @@ from flambeau import kernels as k
 from flambeau.kernels import Map
 
 MAPS = {
-    "add": lambda x, y: x + y, "division": lambda x, y: k.floor_div(x, y) + k.remainder(x, y),
-    "minimum": k.minimum, "where": lambda x, y: k.where(x > y, x, 0), "index": lambda x, y: x + y * k.index(),
+    "add": lambda x, y: x + y,
+    "division": lambda x, y: k.floor_div(x, y) + k.remainder(x, y),
+    "minimum": k.minimum,
+    "where": lambda x, y: k.where(x > y, x, 0),
+    "index": lambda x, y: x + y * k.index(),
 }
 
 
@@ -19,11 +22,15 @@ def test_maps_become_ptx(name, dtype):
 
 
 def test_complex_and_bool():
-    text = Map(lambda x: x * k.conj(x), "norm").ptx(["complex64"], ["complex64"], ["complex64"], "cc")
+    text = Map(lambda x: x * k.conj(x), "norm").ptx(
+        ["complex64"], ["complex64"], ["complex64"], "cc"
+    )
     assert ".entry" in text
     assert ".entry" in Map(lambda x: ~x, "not").ptx(["bool"], ["bool"], ["bool"], "cc")
 
 
 def test_derivatives_become_ptx():
     derived, _ = Map(k.sqrt, "sqrt", 1).derivative(0)
-    assert ".entry" in derived.ptx(["float32"] * 2, ["float32"] * 2, ["float32"], "ccc", arch="sm_90")
+    assert ".entry" in derived.ptx(
+        ["float32"] * 2, ["float32"] * 2, ["float32"], "ccc", arch="sm_90"
+    )

@@ -19,8 +19,9 @@ def sample(dtype, shape):
     if dtype.startswith("float"):
         return (rng.normal(size=shape) + 0.5).astype(dtype)
     info = np.iinfo(dtype)
-    return rng.integers(max(info.min, -1000), min(info.max, 1000), size=shape, endpoint=True).astype(
-        dtype)
+    return rng.integers(
+        max(info.min, -1000), min(info.max, 1000), size=shape, endpoint=True
+    ).astype(dtype)
 
 
 def layouts(dtype, n_out, n_red):
@@ -44,8 +45,10 @@ def check(reduction, expected_of, dtype, out_dtypes, n_out, n_red, params=(), ex
         expected = expected_of(flat)
         expected = expected if isinstance(expected, tuple) else (expected,)
         parts = min(n_red, 3)
-        for outputs in (reduce_call(reduction, [a], out_dtypes, mode, params=params),
-                        in_parts(reduction, [a], out_dtypes, mode, parts, params)):
+        for outputs in (
+            reduce_call(reduction, [a], out_dtypes, mode, params=params),
+            in_parts(reduction, [a], out_dtypes, mode, parts, params),
+        ):
             for got, want, out in zip(outputs, expected, out_dtypes):
                 if exact:
                     np.testing.assert_array_equal(got, want, err_msg=f"{mode} {n_out} {n_red}")
@@ -104,8 +107,15 @@ def test_extrema_and_their_positions(dtype):
         check(R.amax, lambda a: a.max(1), dtype, (dtype,), 5, n_red, exact=True)
         check(R.amin, lambda a: a.min(1), dtype, (dtype,), 5, n_red, exact=True)
         check(R.argmax, lambda a: a.argmax(1), dtype, ("int64",), 5, n_red, exact=True)
-        check(R.min_with_index, lambda a: (a.min(1), a.argmin(1)), dtype, (dtype, "int64"), 5, n_red,
-              exact=True)
+        check(
+            R.min_with_index,
+            lambda a: (a.min(1), a.argmin(1)),
+            dtype,
+            (dtype, "int64"),
+            5,
+            n_red,
+            exact=True,
+        )
 
 
 @pytest.mark.parametrize("mode", "rg")
@@ -128,7 +138,9 @@ def test_any_all_count():
         for dtype in ("bool", "float32", "int8"):
             check(R.any_, lambda a: (a != 0).any(1), dtype, ("bool",), 4, n_red, exact=True)
             check(R.all_, lambda a: (a != 0).all(1), dtype, ("bool",), 4, n_red, exact=True)
-            check(R.count_nonzero, lambda a: (a != 0).sum(1), dtype, ("int64",), 4, n_red, exact=True)
+            check(
+                R.count_nonzero, lambda a: (a != 0).sum(1), dtype, ("int64",), 4, n_red, exact=True
+            )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -138,8 +150,10 @@ def test_variance_far_from_zero(dtype):
         for mode, a in layouts(dtype, 3, n_red):
             there = (a + a.dtype.type(1000)).astype("float64")
             expected = there.var(2, ddof=1)[:, 0], there.mean(2)[:, 0]
-            for got in (reduce_call(shifted, [a], (dtype,) * 2, mode, params=[1.0]),
-                        in_parts(shifted, [a], (dtype,) * 2, mode, 2, [1.0])):
+            for got in (
+                reduce_call(shifted, [a], (dtype,) * 2, mode, params=[1.0]),
+                in_parts(shifted, [a], (dtype,) * 2, mode, 2, [1.0]),
+            ):
                 tolerance = 2e-6 if dtype == "float32" else 1e-13
                 np.testing.assert_allclose(got[0], expected[0], rtol=tolerance)
                 np.testing.assert_allclose(got[1], expected[1], rtol=1e-6)
@@ -168,19 +182,36 @@ def test_logsumexp(dtype):
 def test_norms(dtype):
     real = "float64" if dtype == "float64" else "float32"
     for n_red in (1, 100):
-        for reduction, p, params in ((R.norm2, 2, ()), (R.norm1, 1, ()), (R.norm_inf, np.inf, ()),
-                                     (R.norm_minus_inf, -np.inf, ()), (R.norm0, 0, ()),
-                                     (R.norm, 3, (3.0,))):
-            check(reduction, lambda a, p=p: np.linalg.norm(wide(a), p, axis=1), dtype, (real,), 3,
-                  n_red, params)
+        for reduction, p, params in (
+            (R.norm2, 2, ()),
+            (R.norm1, 1, ()),
+            (R.norm_inf, np.inf, ()),
+            (R.norm_minus_inf, -np.inf, ()),
+            (R.norm0, 0, ()),
+            (R.norm, 3, (3.0,)),
+        ):
+            check(
+                reduction,
+                lambda a, p=p: np.linalg.norm(wide(a), p, axis=1),
+                dtype,
+                (real,),
+                3,
+                n_red,
+                params,
+            )
 
 
 def test_empty_reductions_give_what_finish_makes_of_the_start():
     a = np.zeros((3, 1, 0), "float32")
-    for reduction, out, expected in ((R.sum_, "float32", 0), (R.prod, "float32", 1),
-                                     (R.mean, "float32", np.nan), (R.amax, "float32", -np.inf),
-                                     (R.all_, "bool", True), (R.norm2, "float32", 0),
-                                     (R.logsumexp, "float32", -np.inf)):
+    for reduction, out, expected in (
+        (R.sum_, "float32", 0),
+        (R.prod, "float32", 1),
+        (R.mean, "float32", np.nan),
+        (R.amax, "float32", -np.inf),
+        (R.all_, "bool", True),
+        (R.norm2, "float32", 0),
+        (R.logsumexp, "float32", -np.inf),
+    ):
         for mode in "rog":
             (got,) = reduce_call(reduction, [a], (out,), mode)
             np.testing.assert_array_equal(got, [expected] * 3)
@@ -190,8 +221,13 @@ def test_empty_reductions_give_what_finish_makes_of_the_start():
 
 def test_two_reduced_dims_and_positions_across_them():
     a = sample("float32", (6, 5, 40))
-    for b, mode in ((a, "r"), (a.transpose(1, 0, 2), "r"), (a.transpose(2, 0, 1), "o"),
-                    (a.transpose(2, 1, 0), "o"), (a.transpose(1, 2, 0), "g")):
+    for b, mode in (
+        (a, "r"),
+        (a.transpose(1, 0, 2), "r"),
+        (a.transpose(2, 0, 1), "o"),
+        (a.transpose(2, 1, 0), "o"),
+        (a.transpose(1, 2, 0), "g"),
+    ):
         (got,) = reduce_call(R.sum_, [b], ("float32",), mode)
         close(got, b.sum((1, 2), dtype="float64"), "float32")
         (at,) = reduce_call(R.argmin, [b], ("int64",), mode)
@@ -212,14 +248,35 @@ def test_an_operand_may_be_one_value_along_the_lanes():
     close(got, ((a - mean).astype("float64") ** 2).sum((1, 2)), "float32")
 
 
-@pytest.mark.parametrize("name", ["sum_", "mean", "nanmean", "prod", "amax", "argmin", "any_", "norm2",
-                                  "max_with_index", "logsumexp", "count_nonzero", "aminmax"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sum_",
+        "mean",
+        "nanmean",
+        "prod",
+        "amax",
+        "argmin",
+        "any_",
+        "norm2",
+        "max_with_index",
+        "logsumexp",
+        "count_nonzero",
+        "aminmax",
+    ],
+)
 @pytest.mark.parametrize("dtype", ["float32", "int32", "float16"])
 def test_agrees_with_the_interpreter(name, dtype):
     reduction = getattr(R, name)
     a = sample(dtype, (3, 1, 9))
-    out = {"argmin": ("int64",), "any_": ("bool",), "max_with_index": (dtype, "int64"),
-           "aminmax": (dtype,) * 2, "count_nonzero": ("int64",), "sum_": ("float32",)}.get(name, ("float64",))
+    out = {
+        "argmin": ("int64",),
+        "any_": ("bool",),
+        "max_with_index": (dtype, "int64"),
+        "aminmax": (dtype,) * 2,
+        "count_nonzero": ("int64",),
+        "sum_": ("float32",),
+    }.get(name, ("float64",))
     expected = reduction.interpret([a[:, 0]], (dtype,), None, out)
     for got, want in zip(reduce_call(reduction, [a], out, "r"), expected):
         np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)

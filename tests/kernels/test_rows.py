@@ -69,9 +69,12 @@ def test_softmax_may_write_over_its_input():
         (apart,) = rows_call(F.softmax, [x], "v", "v", ("float32",))
         import ctypes
 
-        kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 2, ctypes.c_int64)(
-            F.softmax.compile(("float32",), "vv", ("float32",)))
-        kernel(3, n, (ctypes.c_void_p * 2)(*[x.ctypes.data] * 2), (ctypes.c_int64 * 2)(4 * n, 4 * n), 0)
+        kernel = ctypes.CFUNCTYPE(
+            None, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 2, ctypes.c_int64
+        )(F.softmax.compile(("float32",), "vv", ("float32",)))
+        kernel(
+            3, n, (ctypes.c_void_p * 2)(*[x.ctypes.data] * 2), (ctypes.c_int64 * 2)(4 * n, 4 * n), 0
+        )
         np.testing.assert_array_equal(x, apart)
 
 
@@ -88,21 +91,29 @@ def test_softmax_special_values():
 @pytest.mark.parametrize("n", LENGTHS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_layer_norm(dtype, n):
-    x, weight, bias, grad = normal((4, n), dtype), normal(n, dtype), normal(n, dtype), normal((4, n), dtype)
+    x, weight, bias, grad = (
+        normal((4, n), dtype),
+        normal(n, dtype),
+        normal(n, dtype),
+        normal((4, n), dtype),
+    )
     eps = np.array(1e-5, "float64")
     x64 = x.astype("float64")
     mean = x64.mean(1, keepdims=True)
     rstd = 1 / np.sqrt(x64.var(1, keepdims=True) + 1e-5)
     normal64 = (x64 - mean) * rstd
-    y, m, r = rows_call(F.layer_norm_affine, [x, weight, bias, eps], "vvvx", "vxx", (dtype,) * 3,
-                        as_dtype=dtype)
+    y, m, r = rows_call(
+        F.layer_norm_affine, [x, weight, bias, eps], "vvvx", "vxx", (dtype,) * 3, as_dtype=dtype
+    )
     slack = 4 * TOLERANCE[dtype]
     np.testing.assert_allclose(y, normal64 * weight + bias, rtol=slack, atol=slack * 4)
     np.testing.assert_allclose(m, mean[:, 0], rtol=slack, atol=slack)
     np.testing.assert_allclose(r, rstd[:, 0], rtol=slack)
     (d,) = rows_call(F.layer_norm_weight_backward, [grad, x, m, r, weight], "vvxxv", "v", (dtype,))
     g = grad.astype("float64") * weight
-    expected = rstd * (g - g.mean(1, keepdims=True) - normal64 * (g * normal64).mean(1, keepdims=True))
+    expected = rstd * (
+        g - g.mean(1, keepdims=True) - normal64 * (g * normal64).mean(1, keepdims=True)
+    )
     np.testing.assert_allclose(d, expected, rtol=slack, atol=slack * 8 * np.abs(rstd).max())
 
 
@@ -136,7 +147,9 @@ def test_cross_entropy(n, smoothing):
     q = hot * (1 - smoothing) + smoothing / n
     valid = target >= 0
     np.testing.assert_allclose(loss[valid], -(q * log_p).sum(1)[valid], rtol=1e-5, atol=1e-5)
-    (d,) = rows_call(F.cross_entropy_backward, [grad, x, lse, target, share], "xvxxx", "v", ("float32",))
+    (d,) = rows_call(
+        F.cross_entropy_backward, [grad, x, lse, target, share], "xvxxx", "v", ("float32",)
+    )
     np.testing.assert_allclose(d, (np.exp(log_p) - q) * grad[:, None], rtol=1e-4, atol=1e-5)
 
 
@@ -146,25 +159,57 @@ def test_every_word(n):
 
     def words(x):
         var, mean = rmoments(x, 1)
-        return (rsum(x), rmax(x), rmin(x), rargmax(x), rargmin(x), rlogsumexp(x), rmean(x), var, mean,
-                rany(x > 2), rall(x > -2), rprod(x * 0.1), length(), row(), pick(x * 2, rargmax(x)),
-                x + cast(position(), "float32"))
+        return (
+            rsum(x),
+            rmax(x),
+            rmin(x),
+            rargmax(x),
+            rargmin(x),
+            rlogsumexp(x),
+            rmean(x),
+            var,
+            mean,
+            rany(x > 2),
+            rall(x > -2),
+            rprod(x * 0.1),
+            length(),
+            row(),
+            pick(x * 2, rargmax(x)),
+            x + cast(position(), "float32"),
+        )
 
-    out = ("float32 float32 float32 int64 int64 float32 float32 float32 float32 bool bool float32 int64 "
-           "int64 float32 float32").split()
+    out = (
+        "float32 float32 float32 int64 int64 float32 float32 float32 float32 bool bool float32 int64 "
+        "int64 float32 float32"
+    ).split()
     got = rows_call(Rows(words, "words"), [x], "v", "x" * 15 + "v", tuple(out), row0=7)
     x64 = x.astype("float64")
-    expected = [x64.sum(1), x.max(1), x.min(1), x.argmax(1), x.argmin(1), np.log(np.exp(x64).sum(1)),
-                x64.mean(1), x64.var(1, ddof=1) if n > 1 else np.full(5, np.nan), x64.mean(1),
-                (x > 2).any(1), (x > -2).all(1), (x64 * 0.1).prod(1), np.full(5, n), np.arange(7, 12),
-                2 * x.max(1), x64 + np.arange(n)]
+    expected = [
+        x64.sum(1),
+        x.max(1),
+        x.min(1),
+        x.argmax(1),
+        x.argmin(1),
+        np.log(np.exp(x64).sum(1)),
+        x64.mean(1),
+        x64.var(1, ddof=1) if n > 1 else np.full(5, np.nan),
+        x64.mean(1),
+        (x > 2).any(1),
+        (x > -2).all(1),
+        (x64 * 0.1).prod(1),
+        np.full(5, n),
+        np.arange(7, 12),
+        2 * x.max(1),
+        x64 + np.arange(n),
+    ]
     for g, e in zip(got, expected):
         np.testing.assert_allclose(g, e, rtol=2e-5, atol=2e-6)
 
 
 def test_empty_rows_and_no_rows():
-    (total,) = rows_call(Rows(lambda x: rsum(x), "total"), [np.zeros((3, 0), "float32")], "v", "x",
-                         ("float32",))
+    (total,) = rows_call(
+        Rows(lambda x: rsum(x), "total"), [np.zeros((3, 0), "float32")], "v", "x", ("float32",)
+    )
     np.testing.assert_array_equal(total, [0, 0, 0])
     (y,) = rows_call(F.softmax, [np.zeros((0, 5), "float32")], "v", "v", ("float32",))
     assert y.shape == (0, 5)
@@ -176,15 +221,22 @@ def test_a_varying_output_cannot_be_one_value_per_row():
 
 
 FUNCTIONS = {  # name: (kinds, dtypes of the inputs)
-    "softmax": ("vv", "float32"), "log_softmax": ("vv", "float32"), "logsumexp": ("xv", "float32"),
-    "softmax_backward": ("vvv", "float32 float32"), "log_softmax_backward": ("vvv", "float32 float32"),
-    "layer_norm": ("vxxvx", "float32 float32"), "layer_norm_affine": ("vxxvvvx", "float32 " * 4),
+    "softmax": ("vv", "float32"),
+    "log_softmax": ("vv", "float32"),
+    "logsumexp": ("xv", "float32"),
+    "softmax_backward": ("vvv", "float32 float32"),
+    "log_softmax_backward": ("vvv", "float32 float32"),
+    "layer_norm": ("vxxvx", "float32 float32"),
+    "layer_norm_affine": ("vxxvvvx", "float32 " * 4),
     "layer_norm_weight": ("vxxvvx", "float32 " * 3),
     "layer_norm_backward": ("vvvxx", "float32 " * 4),
     "layer_norm_weight_backward": ("vvvxxv", "float32 " * 5),
-    "rms_norm": ("vxvx", "float32 float32"), "rms_norm_weight": ("vxvvx", "float32 " * 3),
-    "rms_norm_backward": ("vvvx", "float32 " * 3), "rms_norm_weight_backward": ("vvvxv", "float32 " * 4),
-    "normalize": ("vxvx", "float32 float32"), "cross_entropy": ("xxvxx", "float32 int64 float32"),
+    "rms_norm": ("vxvx", "float32 float32"),
+    "rms_norm_weight": ("vxvvx", "float32 " * 3),
+    "rms_norm_backward": ("vvvx", "float32 " * 3),
+    "rms_norm_weight_backward": ("vvvxv", "float32 " * 4),
+    "normalize": ("vxvx", "float32 float32"),
+    "cross_entropy": ("xxvxx", "float32 int64 float32"),
     "cross_entropy_backward": ("vxvxxx", "float32 float32 float32 int64 float32"),
 }
 
@@ -195,8 +247,12 @@ def test_agrees_with_the_interpreter_and_assembles_for_gpus(name, n):
     kinds, dtypes = FUNCTIONS[name]
     rows, dtypes = getattr(F, name), tuple(dtypes.split())
     n_out = rows.n_out
-    inputs = [rng.integers(0, n, 3) if d == "int64" else
-              np.abs(normal((3, n) if k == "v" else 3, d)) + 0.1 for k, d in zip(kinds[n_out:], dtypes)]
+    inputs = [
+        rng.integers(0, n, 3)
+        if d == "int64"
+        else np.abs(normal((3, n) if k == "v" else 3, d)) + 0.1
+        for k, d in zip(kinds[n_out:], dtypes)
+    ]
     out = ("float32",) * n_out
     expected = rows.interpret(inputs, dtypes, kinds, out)
     got = rows_call(rows, inputs, kinds[n_out:], kinds[:n_out], out)

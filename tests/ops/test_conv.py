@@ -15,12 +15,18 @@ def convolve(x, w, b, stride, padding, dilation, groups):
     """The definition in the arrays' own precision; windows by slicing, so every tap is one product."""
     n = x.ndim - 2
     x = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in padding)])
-    out = [(size - d * (k - 1) - 1) // s + 1 for size, k, s, d in zip(x.shape[2:], w.shape[2:], stride, dilation, strict=True)]
+    out = [
+        (size - d * (k - 1) - 1) // s + 1
+        for size, k, s, d in zip(x.shape[2:], w.shape[2:], stride, dilation, strict=True)
+    ]
     y = np.zeros((x.shape[0], w.shape[0], *out), dtype=x.dtype)
     cin, cout = x.shape[1] // groups, w.shape[0] // groups
     for g in range(groups):
         for taps in itertools.product(*(range(k) for k in w.shape[2:])):
-            window = tuple(slice(t * d, t * d + (o - 1) * s + 1, s) for t, d, o, s in zip(taps, dilation, out, stride, strict=True))
+            window = tuple(
+                slice(t * d, t * d + (o - 1) * s + 1, s)
+                for t, d, o, s in zip(taps, dilation, out, stride, strict=True)
+            )
             part = x[(slice(None), slice(g * cin, (g + 1) * cin), *window)]
             weight = w[(slice(g * cout, (g + 1) * cout), slice(None), *taps)]
             y[:, g * cout : (g + 1) * cout] += np.einsum("nc...,oc->no...", part, weight)
@@ -59,9 +65,15 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_conv_agrees_with_its_definition(case, dtype):
     sizes, kernel, stride, padding, dilation, groups, cin, cout = case
-    x, w, b = draw(3, groups * cin, *sizes, dtype=np.dtype(dtype)), draw(groups * cout, cin, *kernel, dtype=np.dtype(dtype)), draw(groups * cout, dtype=np.dtype(dtype))
+    x, w, b = (
+        draw(3, groups * cin, *sizes, dtype=np.dtype(dtype)),
+        draw(groups * cout, cin, *kernel, dtype=np.dtype(dtype)),
+        draw(groups * cout, dtype=np.dtype(dtype)),
+    )
     wide = {"float32": np.float64}.get(dtype, np.dtype(dtype))
-    expected = convolve(x.astype(wide), w.astype(wide), b.astype(wide), stride, padding, dilation, groups)
+    expected = convolve(
+        x.astype(wide), w.astype(wide), b.astype(wide), stride, padding, dilation, groups
+    )
     conv = getattr(torch, f"conv{len(sizes)}d")
     output = conv(*map(torch.from_numpy, (x, w, b)), stride, padding, dilation, groups).numpy()
     assert output.dtype == x.dtype
@@ -69,7 +81,9 @@ def test_conv_agrees_with_its_definition(case, dtype):
         np.testing.assert_array_equal(output, expected)
     else:
         # Of the largest result: Winograd's error does not shrink with the element.
-        tolerance = {"float32": 4e-6, "float64": 1e-14, "complex128": 1e-14}[dtype] * np.abs(expected).max()
+        tolerance = {"float32": 4e-6, "float64": 1e-14, "complex128": 1e-14}[dtype] * np.abs(
+            expected
+        ).max()
         np.testing.assert_allclose(output, expected, rtol=0, atol=tolerance)
 
 
@@ -83,20 +97,35 @@ def test_conv_gradients_are_its_adjoints(case, dtype):
     leaves = [torch.from_numpy(a.astype(dtype)).requires_grad_() for a in (x, w, b)]
     output = getattr(torch, f"conv{len(sizes)}d")(*leaves, *window)
     g = draw(*output.shape)
-    grad_x, grad_w, grad_b = (t.numpy().astype(np.float64) for t in gradients(output, torch.from_numpy(g.astype(dtype)), leaves))
+    grad_x, grad_w, grad_b = (
+        t.numpy().astype(np.float64)
+        for t in gradients(output, torch.from_numpy(g.astype(dtype)), leaves)
+    )
     dx, dw = draw(*x.shape), draw(*w.shape)
     rtol = 1e-5 if dtype == "float32" else 1e-12
     scale = np.sqrt(g.size)
-    np.testing.assert_allclose((dx * grad_x).sum(), (convolve(dx, w, None, *window) * g).sum(), rtol=rtol, atol=rtol * scale * 10)
-    np.testing.assert_allclose((dw * grad_w).sum(), (convolve(x, dw, None, *window) * g).sum(), rtol=rtol, atol=rtol * scale * 10)
+    np.testing.assert_allclose(
+        (dx * grad_x).sum(),
+        (convolve(dx, w, None, *window) * g).sum(),
+        rtol=rtol,
+        atol=rtol * scale * 10,
+    )
+    np.testing.assert_allclose(
+        (dw * grad_w).sum(),
+        (convolve(x, dw, None, *window) * g).sum(),
+        rtol=rtol,
+        atol=rtol * scale * 10,
+    )
     np.testing.assert_allclose(grad_b, g.sum((0, *range(2, g.ndim))), rtol=rtol, atol=rtol * scale)
 
 
 @pytest.mark.parametrize("case", [CASES[3], CASES[4], CASES[8], CASES[9]], ids=str)
 def test_conv_gives_the_same_bits_for_any_number_of_threads(case):
     sizes, kernel, stride, padding, dilation, groups, cin, cout = case
-    leaves = [torch.from_numpy(draw(8, groups * cin, *sizes, dtype=np.float32)).requires_grad_(),
-              torch.from_numpy(draw(groups * cout, cin, *kernel, dtype=np.float32)).requires_grad_()]
+    leaves = [
+        torch.from_numpy(draw(8, groups * cin, *sizes, dtype=np.float32)).requires_grad_(),
+        torch.from_numpy(draw(groups * cout, cin, *kernel, dtype=np.float32)).requires_grad_(),
+    ]
     found, before = [], torch.get_num_threads()
     try:
         for threads in (1, 2, 3):
@@ -111,7 +140,10 @@ def test_conv_gives_the_same_bits_for_any_number_of_threads(case):
 
 @pytest.mark.parametrize("name", ["float16", "bfloat16"])
 def test_conv_sums_halves_in_float32(name):
-    x, w = (torch.from_numpy(draw(*s, dtype=np.float32)).to(getattr(torch, name)) for s in ((2, 16, 9, 9), (4, 16, 3, 3)))
+    x, w = (
+        torch.from_numpy(draw(*s, dtype=np.float32)).to(getattr(torch, name))
+        for s in ((2, 16, 9, 9), (4, 16, 3, 3))
+    )
     output = torch.conv2d(x, w)
     exact = torch.conv2d(x.float(), w.float())
     assert output.dtype is getattr(torch, name)
@@ -119,33 +151,47 @@ def test_conv_sums_halves_in_float32(name):
 
 
 def test_conv_transpose_is_the_adjoint_of_conv():
-    for stride, padding, extra, dilation, groups in itertools.product((1, 2), (0, 1), (0, 1), (1, 2), (1, 2)):
+    for stride, padding, extra, dilation, groups in itertools.product(
+        (1, 2), (0, 1), (0, 1), (1, 2), (1, 2)
+    ):
         if extra >= max(stride, dilation):
             continue
         x, w, b = draw(2, 4, 6, 5), draw(4, 3, 3, 2), draw(3 * groups)
-        y = torch.conv_transpose2d(*map(torch.from_numpy, (x, w, b)), stride, padding, extra, groups, dilation)
+        y = torch.conv_transpose2d(
+            *map(torch.from_numpy, (x, w, b)), stride, padding, extra, groups, dilation
+        )
         v = draw(*y.shape)
         forward = convolve(v, w, None, (stride,) * 2, (padding,) * 2, (dilation,) * 2, groups)
         # output_padding lets the forward convolution have more results: those beyond x see nothing of it.
         forward = forward[:, :, :6, :5]
-        np.testing.assert_allclose(((y.numpy() - b.reshape(1, -1, 1, 1)) * v).sum(), (x * forward).sum(), rtol=1e-10)
+        np.testing.assert_allclose(
+            ((y.numpy() - b.reshape(1, -1, 1, 1)) * v).sum(), (x * forward).sum(), rtol=1e-10
+        )
 
 
 def test_conv_same_padding_puts_the_odd_zero_last():
     x, w = draw(1, 1, 7), draw(1, 1, 4)
     expected = convolve(np.pad(x, [(0, 0), (0, 0), (1, 2)]), w, None, (1,), (0,), (1,), 1)
-    np.testing.assert_allclose(torch.conv1d(torch.from_numpy(x), torch.from_numpy(w), padding="same").numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        torch.conv1d(torch.from_numpy(x), torch.from_numpy(w), padding="same").numpy(),
+        expected,
+        rtol=1e-12,
+    )
 
 
 def test_conv_takes_one_image_without_a_batch():
     x, w = torch.from_numpy(draw(3, 8, 8)), torch.from_numpy(draw(5, 3, 3, 3))
-    np.testing.assert_array_equal(torch.conv2d(x, w).numpy(), torch.conv2d(x.unsqueeze(0), w).numpy()[0])
+    np.testing.assert_array_equal(
+        torch.conv2d(x, w).numpy(), torch.conv2d(x.unsqueeze(0), w).numpy()[0]
+    )
 
 
 def test_conv_takes_views():
     x, w = draw(2, 9, 9, 3), draw(3, 3, 4, 3)
     image, weight = torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(w).permute(2, 3, 0, 1)
-    expected = convolve(x.transpose(0, 3, 1, 2), w.transpose(2, 3, 0, 1), None, (1, 1), (0, 0), (1, 1), 1)
+    expected = convolve(
+        x.transpose(0, 3, 1, 2), w.transpose(2, 3, 0, 1), None, (1, 1), (0, 0), (1, 1), 1
+    )
     np.testing.assert_allclose(torch.conv2d(image, weight).numpy(), expected, rtol=1e-12)
 
 
@@ -162,29 +208,43 @@ def test_conv_is_differentiable_twice():
     x, w, g = draw(2, 2, 6, 6), draw(3, 2, 3, 3), draw(2, 3, 6, 6)
     leaves = [torch.from_numpy(a).requires_grad_() for a in (x, w)]
     output = torch.conv2d(*leaves, None, 1, 1)
-    (grad_w,) = _core._run_backward((output,), (torch.from_numpy(g),), True, True, (leaves[1],), True)
+    (grad_w,) = _core._run_backward(
+        (output,), (torch.from_numpy(g),), True, True, (leaves[1],), True
+    )
     direction = draw(*w.shape)
     (found,) = gradients(grad_w, torch.from_numpy(direction), [leaves[0]])
     step = 1e-3
     for dx in (draw(*x.shape) for _ in range(3)):
-        difference = sum(s * (convolve(x + s * step * dx, direction, None, (1, 1), (1, 1), (1, 1), 1) * g).sum() for s in (1, -1)) / (2 * step)
+        difference = sum(
+            s * (convolve(x + s * step * dx, direction, None, (1, 1), (1, 1), (1, 1), 1) * g).sum()
+            for s in (1, -1)
+        ) / (2 * step)
         np.testing.assert_allclose((found.numpy() * dx).sum(), difference, rtol=1e-7)
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda x, w: torch.conv2d(x, w, groups=2), "expected input"),
-    (lambda x, w: torch.conv2d(x[0, 0], w), "Expected 3D"),
-    (lambda x, w: torch.conv2d(x, w, stride=0), "non-positive stride"),
-    (lambda x, w: torch.conv2d(x, w, padding=-1), "negative padding"),
-    (lambda x, w: torch.conv2d(x, w, padding="sam"), "Invalid padding string"),
-    (lambda x, w: torch.conv2d(x, w, padding="same", stride=2), "strided"),
-    (lambda x, w: torch.conv2d(x, w.float()), "should be the same"),
-    (lambda x, w: torch.conv2d(x[..., :2], w), "greater than actual input size"),
-    (lambda x, w: torch.conv2d(x, w, torch.zeros(4, dtype=torch.float64)), "1-dimensional with 5 elements"),
-    (lambda x, w: torch.conv2d(x, w[0]), "4-dimensional weight"),
-    (lambda x, w: torch.conv2d(x, w, stride=(1, 2, 3)), "list of 2 values"),
-    (lambda x, w: torch.conv_transpose2d(x, w, output_padding=1), "output padding must be smaller"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda x, w: torch.conv2d(x, w, groups=2), "expected input"),
+        (lambda x, w: torch.conv2d(x[0, 0], w), "Expected 3D"),
+        (lambda x, w: torch.conv2d(x, w, stride=0), "non-positive stride"),
+        (lambda x, w: torch.conv2d(x, w, padding=-1), "negative padding"),
+        (lambda x, w: torch.conv2d(x, w, padding="sam"), "Invalid padding string"),
+        (lambda x, w: torch.conv2d(x, w, padding="same", stride=2), "strided"),
+        (lambda x, w: torch.conv2d(x, w.float()), "should be the same"),
+        (lambda x, w: torch.conv2d(x[..., :2], w), "greater than actual input size"),
+        (
+            lambda x, w: torch.conv2d(x, w, torch.zeros(4, dtype=torch.float64)),
+            "1-dimensional with 5 elements",
+        ),
+        (lambda x, w: torch.conv2d(x, w[0]), "4-dimensional weight"),
+        (lambda x, w: torch.conv2d(x, w, stride=(1, 2, 3)), "list of 2 values"),
+        (
+            lambda x, w: torch.conv_transpose2d(x, w, output_padding=1),
+            "output padding must be smaller",
+        ),
+    ],
+)
 def test_conv_refuses(call, words):
     x, w = torch.from_numpy(draw(2, 3, 8, 8)), torch.from_numpy(draw(5, 3, 3, 3))
     if "transpose" in words or "output padding" in words:

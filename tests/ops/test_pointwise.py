@@ -9,19 +9,64 @@ from flambeau.ops.declare import METHODS, POINTWISE
 
 # Where the domain is not all numbers: (low, high) of the operands.
 DOMAINS = {
-    "acos": (-0.9, 0.9), "asin": (-0.9, 0.9), "atanh": (-0.9, 0.9), "acosh": (1.1, 4), "erfinv": (-0.9, 0.9),
-    "log": (0.2, 4), "log2": (0.2, 4), "log10": (0.2, 4), "log1p": (-0.5, 4), "sqrt": (0.2, 4), "rsqrt": (0.2, 4),
-    "lgamma": (0.3, 4), "digamma": (0.3, 4), "xlogy": (0.3, 3), "xlog1py": (0.3, 3), "special_zeta": (1.5, 4),
-    "special_ndtri": (0.1, 0.9), "special_entr": (0.2, 3),
-    "special_bessel_y0": (0.5, 4), "special_bessel_y1": (0.5, 4), "special_modified_bessel_k0": (0.5, 4),
-    "special_modified_bessel_k1": (0.5, 4), "special_scaled_modified_bessel_k0": (0.5, 4),
-    "special_scaled_modified_bessel_k1": (0.5, 4), "special_log_ndtr": (-3, 3), "reciprocal": (0.5, 3),
-    "true_divide": (0.5, 3), "addcdiv": (0.5, 3), "binary_cross_entropy": (0.1, 0.9),
+    "acos": (-0.9, 0.9),
+    "asin": (-0.9, 0.9),
+    "atanh": (-0.9, 0.9),
+    "acosh": (1.1, 4),
+    "erfinv": (-0.9, 0.9),
+    "log": (0.2, 4),
+    "log2": (0.2, 4),
+    "log10": (0.2, 4),
+    "log1p": (-0.5, 4),
+    "sqrt": (0.2, 4),
+    "rsqrt": (0.2, 4),
+    "lgamma": (0.3, 4),
+    "digamma": (0.3, 4),
+    "xlogy": (0.3, 3),
+    "xlog1py": (0.3, 3),
+    "special_zeta": (1.5, 4),
+    "special_ndtri": (0.1, 0.9),
+    "special_entr": (0.2, 3),
+    "special_bessel_y0": (0.5, 4),
+    "special_bessel_y1": (0.5, 4),
+    "special_modified_bessel_k0": (0.5, 4),
+    "special_modified_bessel_k1": (0.5, 4),
+    "special_scaled_modified_bessel_k0": (0.5, 4),
+    "special_scaled_modified_bessel_k1": (0.5, 4),
+    "special_log_ndtr": (-3, 3),
+    "reciprocal": (0.5, 3),
+    "true_divide": (0.5, 3),
+    "addcdiv": (0.5, 3),
+    "binary_cross_entropy": (0.1, 0.9),
 }
 # Steps and kinks where finite differences mean nothing, or no gradient with respect to some operand.
-NOT_SMOOTH = {"sign", "sgn", "floor", "ceil", "trunc", "round", "floor_divide", "heaviside", "nextafter", "remainder", "fmod",
-              "special_zeta", "frac", "copysign", "ldexp"}
-INTEGER_ONLY = {"bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift", "bitwise_right_shift", "gcd", "lcm"}
+NOT_SMOOTH = {
+    "sign",
+    "sgn",
+    "floor",
+    "ceil",
+    "trunc",
+    "round",
+    "floor_divide",
+    "heaviside",
+    "nextafter",
+    "remainder",
+    "fmod",
+    "special_zeta",
+    "frac",
+    "copysign",
+    "ldexp",
+}
+INTEGER_ONLY = {
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "bitwise_not",
+    "bitwise_left_shift",
+    "bitwise_right_shift",
+    "gcd",
+    "lcm",
+}
 NAMES = sorted(POINTWISE)
 
 
@@ -29,7 +74,10 @@ def operands(name, dtype=np.float64, shape=(3, 4)):
     """Distinct values inside the operator's domain, away from kinks."""
     rng = np.random.default_rng(sum(map(ord, name)))
     low, high = DOMAINS.get(name, (-2.0, 2.0))
-    return [flambeau.tensor((rng.uniform(low, high, shape)).astype(dtype)) for _ in range(POINTWISE[name].spec.n_inputs)]
+    return [
+        flambeau.tensor((rng.uniform(low, high, shape)).astype(dtype))
+        for _ in range(POINTWISE[name].spec.n_inputs)
+    ]
 
 
 def arguments(name, values):
@@ -62,7 +110,9 @@ def test_every_layout_equals_its_contiguous_copy(name):
     np.testing.assert_array_equal(call(name, stepped).numpy(), expected)
     if len(values) > 1:
         expanded = [values[0][:1].expand(4, 6), *values[1:]]
-        np.testing.assert_array_equal(call(name, expanded).numpy(), call(name, [v.contiguous() for v in expanded]).numpy())
+        np.testing.assert_array_equal(
+            call(name, expanded).numpy(), call(name, [v.contiguous() for v in expanded]).numpy()
+        )
     empty = call(name, [v[:0] for v in values])
     assert empty.shape == (0, 6) and empty.dtype is call(name, values).dtype
     assert call(name, [v[0, 0] for v in values]).shape == ()
@@ -83,11 +133,17 @@ def test_out_and_in_place_equal_the_plain_form(name):
             np.testing.assert_array_equal(first.numpy(), expected.to(first.dtype).numpy())
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if POINTWISE[n].spec.differentiable and n not in NOT_SMOOTH | INTEGER_ONLY])
+@pytest.mark.parametrize(
+    "name",
+    [n for n in NAMES if POINTWISE[n].spec.differentiable and n not in NOT_SMOOTH | INTEGER_ONLY],
+)
 def test_gradients_of_first_and_second_order(name):
     if POINTWISE[name].spec.result in ("bool", "int64"):
         pytest.skip("no gradient")
-    values = [v if v.dtype is flambeau.bool else v.requires_grad_(True) for v in arguments(name, operands(name, shape=(3,)))]
+    values = [
+        v if v.dtype is flambeau.bool else v.requires_grad_(True)
+        for v in arguments(name, operands(name, shape=(3,)))
+    ]
     try:
         assert gradcheck(POINTWISE[name], values, atol=1e-4)
         assert gradgradcheck(POINTWISE[name], values, atol=1e-3)
@@ -95,17 +151,33 @@ def test_gradients_of_first_and_second_order(name):
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("special_") and n not in INTEGER_ONLY | {"binary_cross_entropy"}])
+@pytest.mark.parametrize(
+    "name",
+    [
+        n
+        for n in NAMES
+        if not n.startswith("special_") and n not in INTEGER_ONLY | {"binary_cross_entropy"}
+    ],
+)
 def test_pytorch_gives_the_same(name):
     torch = pytest.importorskip("torch")
-    theirs = getattr(torch, name, None) or getattr(torch.nn.functional, name, None) or getattr(torch.special, name, None)
+    theirs = (
+        getattr(torch, name, None)
+        or getattr(torch.nn.functional, name, None)
+        or getattr(torch.special, name, None)
+    )
     if theirs is None:
         pytest.skip(f"PyTorch has no {name}")
     # i0 of an infinity is infinite; PyTorch gives NaN there.
     limit = 3e38 if name == "i0" else np.inf
-    special = np.array([0.0, -0.0, 1.0, -1.0, limit, -limit, np.nan, 1e-30, -1e-30, 100.0, -100.0, 3e38])
+    special = np.array(
+        [0.0, -0.0, 1.0, -1.0, limit, -limit, np.nan, 1e-30, -1e-30, 100.0, -100.0, 3e38]
+    )
     values = operands(name, np.float32, (40,))
-    values = [flambeau.cat([v, flambeau.tensor(np.roll(special, i).astype(np.float32))]) for i, v in enumerate(values)]
+    values = [
+        flambeau.cat([v, flambeau.tensor(np.roll(special, i).astype(np.float32))])
+        for i, v in enumerate(values)
+    ]
     ours = call(name, values)
     tensors = [torch.from_numpy(v.numpy()) for v in arguments(name, values)]
     wanted = theirs(*tensors)
@@ -114,16 +186,31 @@ def test_pytorch_gives_the_same(name):
 
 
 @pytest.mark.filterwarnings("ignore:ComplexHalf")
-@pytest.mark.parametrize("name", ["add", "mul", "sub", "maximum", "eq", "lt", "true_divide", "pow", "remainder"])
+@pytest.mark.parametrize(
+    "name", ["add", "mul", "sub", "maximum", "eq", "lt", "true_divide", "pow", "remainder"]
+)
 def test_promotion_is_pytorchs(name):
     torch = pytest.importorskip("torch")
-    kinds = ("bool", "uint8", "int8", "int32", "int64", "float16", "bfloat16", "float32", "float64", "complex64")
+    kinds = (
+        "bool",
+        "uint8",
+        "int8",
+        "int32",
+        "int64",
+        "float16",
+        "bfloat16",
+        "float32",
+        "float64",
+        "complex64",
+    )
     for a in kinds:
         for b in kinds:
             for shape_b in ((2,), ()):
+
                 def run(T):
                     x, y = T.ones(2, dtype=getattr(T, a)), T.ones(shape_b, dtype=getattr(T, b))
                     return getattr(T, name)(x, y)
+
                 try:
                     wanted = run(torch)
                 except (RuntimeError, NotImplementedError):
@@ -149,7 +236,9 @@ def test_wide_unsigned_integers_compute(dtype):
 
 
 def test_errors_name_the_operator_and_the_shapes():
-    with pytest.raises(RuntimeError, match=r"add: The size of tensor a \(3\) must match .* \(3,\) and \(4,\)"):
+    with pytest.raises(
+        RuntimeError, match=r"add: The size of tensor a \(3\) must match .* \(3,\) and \(4,\)"
+    ):
         flambeau.ones(3) + flambeau.ones(4)
     with pytest.raises(TypeError, match="exp.*must be Tensor, not str"):
         flambeau.exp("x")

@@ -21,7 +21,9 @@ def windows(size, kernel, stride, padding, dilation, ceil_mode):
     found, start = [], -padding
     while True:
         reach = start + dilation * (kernel - 1) + 1
-        if reach > size + padding and not (ceil_mode and reach - stride < size + padding and start < size):
+        if reach > size + padding and not (
+            ceil_mode and reach - stride < size + padding and start < size
+        ):
             return found
         inside = [i for i in range(start, reach, dilation) if 0 <= i < size]
         found.append((inside, min(reach, size + padding) - start))
@@ -37,7 +39,9 @@ def each_window(x, axes):
     space = x.shape[2:]
     for at in itertools.product(*(range(len(axis)) for axis in axes)):
         chosen = [axis[i] for axis, i in zip(axes, at, strict=True)]
-        places = [np.ravel_multi_index(p, space) for p in itertools.product(*(c[0] for c in chosen))]
+        places = [
+            np.ravel_multi_index(p, space) for p in itertools.product(*(c[0] for c in chosen))
+        ]
         extent = np.prod([c[1] for c in chosen]) if chosen[0][1] is not None else None
         yield at, places, extent
 
@@ -61,17 +65,29 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_max_pool_agrees_with_its_definition(case, dtype):
     sizes, kernel, stride, padding, dilation, ceil_mode = case
-    x = np.round(RNG.standard_normal((2, 3, *sizes)) * 4).astype(dtype)  # many equals: the first must win
+    x = np.round(RNG.standard_normal((2, 3, *sizes)) * 4).astype(
+        dtype
+    )  # many equals: the first must win
     plane = x.reshape(2, 3, -1)
     function = getattr(torch, f"max_pool{len(sizes)}d")
-    values, indices = function(torch.from_numpy(x), kernel, stride, padding, dilation, ceil_mode, return_indices=True)
-    axes = [windows(*six) for six in zip(sizes, kernel, stride, padding, dilation, (ceil_mode,) * 3, strict=False)]
+    values, indices = function(
+        torch.from_numpy(x), kernel, stride, padding, dilation, ceil_mode, return_indices=True
+    )
+    axes = [
+        windows(*six)
+        for six in zip(sizes, kernel, stride, padding, dilation, (ceil_mode,) * 3, strict=False)
+    ]
     assert values.shape[2:] == tuple(map(len, axes))
     for at, places, _ in each_window(x, axes):
         expected = plane[:, :, places]
         np.testing.assert_array_equal(values.numpy()[(..., *at)], expected.max(-1))
-        np.testing.assert_array_equal(indices.numpy()[(..., *at)], np.array(places)[expected.argmax(-1)])
-    np.testing.assert_array_equal(function(torch.from_numpy(x), kernel, stride, padding, dilation, ceil_mode).numpy(), values.numpy())
+        np.testing.assert_array_equal(
+            indices.numpy()[(..., *at)], np.array(places)[expected.argmax(-1)]
+        )
+    np.testing.assert_array_equal(
+        function(torch.from_numpy(x), kernel, stride, padding, dilation, ceil_mode).numpy(),
+        values.numpy(),
+    )
 
 
 @pytest.mark.parametrize("include_pad", [False, True])
@@ -80,29 +96,47 @@ def test_avg_pool_agrees_with_its_definition(case, include_pad):
     sizes, kernel, stride, padding, _, ceil_mode = case
     x = RNG.standard_normal((2, 3, *sizes))
     input = leaf(x)
-    output = getattr(pool, f"avg_pool{len(sizes)}d")(input, kernel, stride, padding, ceil_mode, include_pad)
-    axes = [windows(*six) for six in zip(sizes, kernel, stride, padding, (1,) * 3, (ceil_mode,) * 3, strict=False)]
+    output = getattr(pool, f"avg_pool{len(sizes)}d")(
+        input, kernel, stride, padding, ceil_mode, include_pad
+    )
+    axes = [
+        windows(*six)
+        for six in zip(sizes, kernel, stride, padding, (1,) * 3, (ceil_mode,) * 3, strict=False)
+    ]
     assert output.shape[2:] == tuple(map(len, axes))
     g = RNG.standard_normal(tuple(output.shape))
     expected_grad = np.zeros((2, 3, np.prod(sizes)))
     for at, places, extent in each_window(x, axes):
         divisor = extent if include_pad else len(places)
-        np.testing.assert_allclose(output.detach().numpy()[(..., *at)], x.reshape(2, 3, -1)[:, :, places].sum(-1) / divisor, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(
+            output.detach().numpy()[(..., *at)],
+            x.reshape(2, 3, -1)[:, :, places].sum(-1) / divisor,
+            rtol=1e-12,
+            atol=1e-14,
+        )
         expected_grad[:, :, places] += g[(..., *at)][..., None] / divisor
     (grad,) = gradients(output, torch.from_numpy(g), [input])
-    np.testing.assert_allclose(grad.numpy().reshape(2, 3, -1), expected_grad, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        grad.numpy().reshape(2, 3, -1), expected_grad, rtol=1e-12, atol=1e-14
+    )
 
 
-@pytest.mark.parametrize("sizes, out", [((10,), (3,)), ((28, 28), (1, 1)), ((9, 7), (4, 7)), ((5, 6, 7), (2, 3, 1))])
+@pytest.mark.parametrize(
+    "sizes, out", [((10,), (3,)), ((28, 28), (1, 1)), ((9, 7), (4, 7)), ((5, 6, 7), (2, 3, 1))]
+)
 def test_adaptive_pools_agree_with_their_definition(sizes, out):
     n, x = len(sizes), RNG.standard_normal((2, 3, *sizes))
     plane = x.reshape(2, 3, -1)
     means = getattr(pool, f"adaptive_avg_pool{n}d")(torch.from_numpy(x), out).numpy()
     values, indices = getattr(pool, f"adaptive_max_pool{n}d")(torch.from_numpy(x), out)
     for at, places, _ in each_window(x, [adaptive(*pair) for pair in zip(sizes, out, strict=True)]):
-        np.testing.assert_allclose(means[(..., *at)], plane[:, :, places].mean(-1), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(
+            means[(..., *at)], plane[:, :, places].mean(-1), rtol=1e-12, atol=1e-14
+        )
         np.testing.assert_array_equal(values.numpy()[(..., *at)], plane[:, :, places].max(-1))
-        np.testing.assert_array_equal(indices.numpy()[(..., *at)], np.array(places)[plane[:, :, places].argmax(-1)])
+        np.testing.assert_array_equal(
+            indices.numpy()[(..., *at)], np.array(places)[plane[:, :, places].argmax(-1)]
+        )
 
 
 def test_max_pool_sends_its_gradient_to_the_maxima():
@@ -111,7 +145,9 @@ def test_max_pool_sends_its_gradient_to_the_maxima():
     values, indices = torch.max_pool2d(input, 3, 2, 1, return_indices=True)
     g = RNG.standard_normal(tuple(values.shape))
     expected = np.zeros((6, 90))
-    for plane, (places, grads) in enumerate(zip(indices.numpy().reshape(6, -1), g.reshape(6, -1), strict=True)):
+    for plane, (places, grads) in enumerate(
+        zip(indices.numpy().reshape(6, -1), g.reshape(6, -1), strict=True)
+    ):
         np.add.at(expected[plane], places, grads)
     (grad,) = gradients(values, torch.from_numpy(g), [input])
     np.testing.assert_allclose(grad.numpy().reshape(6, 90), expected, rtol=1e-12)
@@ -119,13 +155,19 @@ def test_max_pool_sends_its_gradient_to_the_maxima():
 
 
 def test_pools_are_differentiable_twice():
-    x, g, v = RNG.standard_normal((2, 3, 8, 8)), RNG.standard_normal((2, 3, 4, 4)), RNG.standard_normal((2, 3, 8, 8))
+    x, g, v = (
+        RNG.standard_normal((2, 3, 8, 8)),
+        RNG.standard_normal((2, 3, 4, 4)),
+        RNG.standard_normal((2, 3, 8, 8)),
+    )
     for function in (lambda t: torch.max_pool2d(t, 2), lambda t: pool.avg_pool2d(t, 2)):
         input, grad = leaf(x), leaf(g)
         (first,) = _core._run_backward((function(input),), (grad,), True, True, (input,), True)
         (second,) = gradients(first, torch.from_numpy(v), [grad])
         # first is linear in grad with the transposed Jacobian, second is the Jacobian times v.
-        np.testing.assert_allclose((second.numpy() * g).sum(), (first.detach().numpy() * v).sum(), rtol=1e-10)
+        np.testing.assert_allclose(
+            (second.numpy() * g).sum(), (first.detach().numpy() * v).sum(), rtol=1e-10
+        )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
@@ -139,7 +181,9 @@ def test_max_pool_lets_nan_win(dtype):
 
 
 def test_max_pool_of_minus_infinity_points_at_the_first():
-    values, indices = torch.max_pool1d(torch.full((1, 1, 40), float("-inf")), 2, return_indices=True)
+    values, indices = torch.max_pool1d(
+        torch.full((1, 1, 40), float("-inf")), 2, return_indices=True
+    )
     assert np.isneginf(values.numpy()).all()
     np.testing.assert_array_equal(indices.numpy().ravel(), np.arange(0, 40, 2))
 
@@ -148,7 +192,9 @@ def test_avg_pool_sums_halves_in_float32():
     x = torch.from_numpy(RNG.standard_normal((1, 2, 30, 30)).astype(np.float16))
     found = pool.adaptive_avg_pool2d(x, 1)
     assert found.dtype is torch.float16
-    np.testing.assert_array_equal(found.numpy(), pool.adaptive_avg_pool2d(x.float(), 1).numpy().astype(np.float16))
+    np.testing.assert_array_equal(
+        found.numpy(), pool.adaptive_avg_pool2d(x.float(), 1).numpy().astype(np.float16)
+    )
 
 
 def test_pools_take_views_and_no_batch():
@@ -158,16 +204,19 @@ def test_pools_take_views_and_no_batch():
     np.testing.assert_array_equal(torch.max_pool2d(image, 2).numpy(), expected)
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda x: torch.max_pool2d(x, 2, padding=2), "at most half"),
-    (lambda x: torch.max_pool2d(x, 0), "non-positive kernel_size"),
-    (lambda x: torch.max_pool2d(x, 2, 0), "non-positive stride"),
-    (lambda x: torch.max_pool2d(x, 20), "Output size is too small"),
-    (lambda x: torch.max_pool2d(x[0, 0], 2), "Expected 3D or 4D"),
-    (lambda x: torch.max_pool1d(x[:, 0, :, :1], 2, 1, 1, 2), "holds no element"),
-    (lambda x: pool.avg_pool2d(x, 2, divisor_override=0), "divisor must be not zero"),
-    (lambda x: pool.adaptive_avg_pool2d(x, (1, 2, 3)), "must be 2 values"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda x: torch.max_pool2d(x, 2, padding=2), "at most half"),
+        (lambda x: torch.max_pool2d(x, 0), "non-positive kernel_size"),
+        (lambda x: torch.max_pool2d(x, 2, 0), "non-positive stride"),
+        (lambda x: torch.max_pool2d(x, 20), "Output size is too small"),
+        (lambda x: torch.max_pool2d(x[0, 0], 2), "Expected 3D or 4D"),
+        (lambda x: torch.max_pool1d(x[:, 0, :, :1], 2, 1, 1, 2), "holds no element"),
+        (lambda x: pool.avg_pool2d(x, 2, divisor_override=0), "divisor must be not zero"),
+        (lambda x: pool.adaptive_avg_pool2d(x, (1, 2, 3)), "must be 2 values"),
+    ],
+)
 def test_pools_refuse(call, words):
     with pytest.raises(RuntimeError, match=words):
         call(torch.zeros(1, 1, 8, 8))

@@ -28,7 +28,9 @@ _LEVELS = {
     "neon": CpuTarget("neon", "aarch64-unknown-linux-gnu", "generic", 16, True, True),
 }
 _NEEDS = {
-    "avx512": frozenset("avx512f avx512bw avx512dq avx512vl avx512cd avx2 fma f16c bmi1 bmi2".split()),
+    "avx512": frozenset(
+        "avx512f avx512bw avx512dq avx512vl avx512cd avx2 fma f16c bmi1 bmi2".split()
+    ),
     "avx2": frozenset("avx2 fma f16c bmi1 bmi2".split()),
 }
 
@@ -72,7 +74,8 @@ def _machine(level):
     llvm.initialize_all_asmprinters()
     target = _LEVELS[level]
     return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, opt=2, reloc="pic", codemodel="small")
+        cpu=target.cpu, opt=2, reloc="pic", codemodel="small"
+    )
 
 
 def _optimised(ir, target):

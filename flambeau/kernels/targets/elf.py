@@ -33,7 +33,7 @@ def _align(n, to):
 
 
 def _string(table, start):
-    return table[start:table.index(b"\0", start)].decode()
+    return table[start : table.index(b"\0", start)].decode()
 
 
 class _Object:
@@ -44,7 +44,9 @@ class _Object:
         header = struct.unpack_from("<16sHHIQQQIHHHHHH", data)
         shoff, shnum, shstrndx = header[6], header[12], header[13]
         self.machine = header[2]
-        self.sections = [struct.unpack_from("<IIQQQQIIQQ", data, shoff + 64 * i) for i in range(shnum)]
+        self.sections = [
+            struct.unpack_from("<IIQQQQIIQQ", data, shoff + 64 * i) for i in range(shnum)
+        ]
         names = self.bytes_of(shstrndx)
         self.names = [_string(names, s[0]) for s in self.sections]
         table = next(i for i, s in enumerate(self.sections) if s[1] == 2)
@@ -57,7 +59,7 @@ class _Object:
         section = self.sections[i]
         if section[1] == SHT_NOBITS:
             return bytes(section[5])
-        return self.data[section[4]:section[4] + section[5]]
+        return self.data[section[4] : section[4] + section[5]]
 
     def relocations(self):
         """(section it applies to, offset, type, symbol, addend) of all relocations."""
@@ -132,8 +134,14 @@ class _Memory:
         self.lock = threading.Lock()
         self.c = ctypes.CDLL(None, use_errno=True)
         self.c.mmap.restype = ctypes.c_void_p
-        self.c.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int,
-                                ctypes.c_int, ctypes.c_long]
+        self.c.mmap.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_size_t,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_long,
+        ]
         self.c.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
         self.next = self.end = 0
 

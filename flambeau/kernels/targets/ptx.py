@@ -63,7 +63,8 @@ def assemble(ir, n_operands, arch="sm_70"):
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = options.slp_vectorization = False
     llvm.create_pass_builder(machine, options).getModulePassManager().run(
-        module, llvm.create_pass_builder(machine, options))
+        module, llvm.create_pass_builder(machine, options)
+    )
     return machine.emit_assembly(module)
 
 
@@ -75,13 +76,19 @@ def map_ptx(map_, in_dtypes, as_dtypes, out_dtypes, modes, arch="sm_70"):
 def map_ir(map_, in_dtypes, as_dtypes, out_dtypes, modes):
     """The LLVM IR of a map for one thread of a GPU."""
     target = PtxTarget()
-    f = Function(Module(target), "kernel", "i64 %n_inner, i64 %n_outer, i64 %index0, ptr %ptrs, "
-                 "ptr %inner_strides, ptr %outer_strides")
+    f = Function(
+        Module(target),
+        "kernel",
+        "i64 %n_inner, i64 %n_outer, i64 %index0, ptr %ptrs, "
+        "ptr %inner_strides, ptr %outer_strides",
+    )
     dtypes, n_out = (*out_dtypes, *in_dtypes), len(out_dtypes)
     pointers = [f.element("%ptrs", k, "ptr") for k in range(len(dtypes))]
     outer = [f.element("%outer_strides", k, "i64") for k in range(len(dtypes))]
-    inner = [DTYPES[d].itemsize if m == "c" else 0 if m == "s" else f.element("%inner_strides", k, "i64")
-             for k, (d, m) in enumerate(zip(dtypes, modes))]
+    inner = [
+        DTYPES[d].itemsize if m == "c" else 0 if m == "s" else f.element("%inner_strides", k, "i64")
+        for k, (d, m) in enumerate(zip(dtypes, modes))
+    ]
     first, step = target.thread(f)
     with f.loop(first, f.mul("%n_inner", "%n_outer"), step) as element:
         o, i = _split(f, element)
@@ -92,8 +99,10 @@ def map_ir(map_, in_dtypes, as_dtypes, out_dtypes, modes):
         block = f.at(1)
         if any(n.op == "index" for n in topological(map_.expressions)):
             block.index = Value("int64", f.add(element, "%index0"))
-        inputs = [block.convert(block.load(p, d), a)
-                  for p, d, a in zip(places[n_out:], in_dtypes, as_dtypes)]
+        inputs = [
+            block.convert(block.load(p, d), a)
+            for p, d, a in zip(places[n_out:], in_dtypes, as_dtypes)
+        ]
         for value, place, dtype in zip(block.lower(map_.expressions, inputs), places, out_dtypes):
             block.store(value, dtype, place)
     f.finish()

@@ -7,7 +7,9 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) along `dim`, after broadcasting."""
     dtype = flambeau.promote_types(x1.dtype, x2.dtype)
     if not dtype.is_floating_point:
-        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {dtype}")
+        raise RuntimeError(
+            f"expected common dtype to be floating point, yet common dtype is {dtype}"
+        )
     x1, x2 = flambeau.broadcast_tensors(x1.to(dtype), x2.to(dtype))
     # Each vector is divided before the product, for the product of two norms may overflow.
     first = x1 / _norm_above(x1, dim, eps)

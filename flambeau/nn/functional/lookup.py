@@ -75,8 +75,7 @@ def embedding_bag(
     """
     if weight.dtype in (flambeau.int64, flambeau.int32) and input.is_floating_point():
         raise ValueError(
-            "Argument order of nn.functional.embedding_bag is (input, weight): "
-            "weight comes second."
+            "Argument order of nn.functional.embedding_bag is (input, weight): weight comes second."
         )
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"mode has to be one of sum, mean or max, but got {mode}")
@@ -131,7 +130,9 @@ def _bags(input, offsets, include_last_offset):
         bags = flambeau.arange(count, device=input.device).repeat_interleave(length)
         return input.reshape(-1), bags, count
     if input.dim() != 1:
-        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
+        raise ValueError(
+            f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}"
+        )
     if offsets is None:
         raise ValueError("offsets has to be a 1D Tensor but got None")
     if offsets.dim() != 1:
@@ -172,7 +173,9 @@ def one_hot(tensor, num_classes=-1):
     if tensor.numel() == 0:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        return flambeau.empty((*tensor.shape, num_classes), dtype=tensor.dtype, device=tensor.device)
+        return flambeau.empty(
+            (*tensor.shape, num_classes), dtype=tensor.dtype, device=tensor.device
+        )
     if int(tensor.min()) < 0:
         raise RuntimeError("Class values must be non-negative.")
     largest = int(tensor.max())

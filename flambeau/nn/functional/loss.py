@@ -9,9 +9,7 @@ from ...ops import losses
 from .reduction import check, reduced, reduction_of, warn_unless_same_size, weighted
 
 
-def mse_loss(
-    input, target, size_average=None, reduce=None, reduction="mean", weight=None
-):
+def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """(input - target)**2. With `weight`, the mean is weighted."""
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -30,9 +28,7 @@ def mse_loss(
     return reduced(loss, reduction) if weight is None else weighted(loss, weight, reduction)
 
 
-def l1_loss(
-    input, target, size_average=None, reduce=None, reduction="mean", weight=None
-):
+def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """|input - target|. With `weight`, the mean is weighted."""
     reduction = reduction_of(size_average, reduce, reduction)
     warn_unless_same_size(input, target)
@@ -40,9 +36,7 @@ def l1_loss(
     return reduced(loss, reduction) if weight is None else weighted(loss, weight, reduction)
 
 
-def smooth_l1_loss(
-    input, target, size_average=None, reduce=None, reduction="mean", beta=1.0
-):
+def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """d**2 / (2 * beta) where d = |input - target| < beta, else d - beta / 2."""
     reduction = reduction_of(size_average, reduce, reduction)
     warn_unless_same_size(input, target)
@@ -125,9 +119,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     return reduced(loss, reduction)
 
 
-def kl_div(
-    input, target, size_average=None, reduce=None, reduction="mean", log_target=False
-):
+def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     """target * (log(target) - input), input holding logarithms; 0 where target is 0.
 
     reduction "batchmean" is the divergence as defined: the sum divided by the size of dimension 0.

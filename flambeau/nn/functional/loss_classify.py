@@ -29,9 +29,7 @@ def cross_entropy(
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(
-            f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"
-        )
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     check(reduction)
     if input.dim() == 0:
         raise RuntimeError("cross_entropy: expected an input of at least 1 dimension, got 0")
@@ -42,9 +40,7 @@ def cross_entropy(
         )
     _check_classes(input, target, weight)
     if weight is None and input.dim() == 2:
-        return fused.cross_entropy(
-            input, target.long(), ignore_index, reduction, label_smoothing
-        )
+        return fused.cross_entropy(input, target.long(), ignore_index, reduction, label_smoothing)
     log_probabilities = input.log_softmax(dim)
     loss = nll_loss(log_probabilities, target, weight, None, ignore_index, None, reduction)
     if label_smoothing == 0.0:
@@ -66,8 +62,7 @@ def cross_entropy(
 def _soft_cross_entropy(input, target, weight, dim, ignore_index, reduction, label_smoothing):
     if not target.is_floating_point():
         raise RuntimeError(
-            "Expected floating point type for target with class probabilities, "
-            f"got {target.dtype}"
+            f"Expected floating point type for target with class probabilities, got {target.dtype}"
         )
     if ignore_index >= 0:
         raise RuntimeError("ignore_index is not supported for floating point target")
@@ -147,15 +142,15 @@ def _check_classes(input, target, weight):
         if target.dim() > 1 or target.numel() != 1:
             raise ValueError(
                 f"Expected input batch_size (1) to match target batch_size ({target.size(0)})."
-                if target.dim() else "Expected a target of one class."
+                if target.dim()
+                else "Expected a target of one class."
             )
         classes = input.size(0)
     else:
         if target.dim() == 0 or input.size(0) != target.size(0):
             got = target.size(0) if target.dim() else 1
             raise ValueError(
-                f"Expected input batch_size ({input.size(0)}) to match "
-                f"target batch_size ({got})."
+                f"Expected input batch_size ({input.size(0)}) to match target batch_size ({got})."
             )
         expected = (input.size(0), *input.shape[2:])
         if tuple(target.shape) != expected:
@@ -221,9 +216,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss, reduction)
 
 
-def soft_margin_loss(
-    input, target, size_average=None, reduce=None, reduction="mean"
-):
+def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target * input)), target 1 or -1."""
     reduction = reduction_of(size_average, reduce, reduction)
     return reduced(flambeau.nn.functional.softplus(-target * input), reduction)

@@ -182,9 +182,7 @@ def multi_margin_loss(
     return reduced(loss.reshape(target.shape), reduction)
 
 
-def multilabel_margin_loss(
-    input, target, size_average=None, reduce=None, reduction="mean"
-):
+def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """Sum over target classes t and other classes c of max(0, 1 - (input[t] - input[c])) / C.
 
     target lists classes, shape as input; the list of a row ends at its first -1.
@@ -193,8 +191,7 @@ def multilabel_margin_loss(
     check(reduction)
     if input.shape != target.shape or input.dim() > 2:
         raise RuntimeError(
-            f"inconsistent target size: {list(target.shape)} for input of size: "
-            f"{list(input.shape)}"
+            f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
     if target.dtype != flambeau.int64:
         raise RuntimeError(f"multilabel_margin_loss: expected an int64 target, got {target.dtype}")

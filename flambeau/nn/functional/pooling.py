@@ -28,9 +28,7 @@ def _max_pool(n):
         if stride is None:
             stride = kernel_size
         if return_indices:
-            return max_pool_with_indices(
-                input, kernel_size, stride, padding, dilation, ceil_mode
-            )
+            return max_pool_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
         return plain(input, kernel_size, stride, padding, dilation, ceil_mode)
 
     max_pool.__doc__ = f"""The maximum of each window of the last {n} dimensions.
@@ -48,9 +46,7 @@ max_pool2d, max_pool2d_with_indices = _max_pool(2)
 max_pool3d, max_pool3d_with_indices = _max_pool(3)
 
 
-def avg_pool1d(
-    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
-):
+def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
     """The mean of each window of the last dimension."""
     return pool.avg_pool1d(
         input, kernel_size, kernel_size if stride is None else stride, padding, ceil_mode,
@@ -118,7 +114,9 @@ def _adaptive_max_pool(n):
         both = with_indices(input, output_size)
         return both if return_indices else both[0]
 
-    adaptive_max_pool.__doc__ = "The maximum of windows chosen so that the output has `output_size`."
+    adaptive_max_pool.__doc__ = (
+        "The maximum of windows chosen so that the output has `output_size`."
+    )
     with_indices.__doc__ = f"adaptive_max_pool{n}d with return_indices=True."
     adaptive_max_pool.__name__ = adaptive_max_pool.__qualname__ = f"adaptive_max_pool{n}d"
     with_indices.__name__ = with_indices.__qualname__ = f"adaptive_max_pool{n}d_with_indices"
@@ -157,9 +155,7 @@ def _max_unpool(input, indices, kernel_size, stride, padding, output_size, n):
     stride = kernel if stride is None else ntuple(stride, n, "stride")
     padding = ntuple(padding, n, "padding")
     if indices.dtype != flambeau.int64:
-        raise RuntimeError(
-            f"elements in indices should be type int64 but got: {indices.dtype}"
-        )
+        raise RuntimeError(f"elements in indices should be type int64 but got: {indices.dtype}")
     if input.shape != indices.shape:
         raise RuntimeError(
             f"Expected shape of indices to be same as that of the input tensor "

@@ -14,8 +14,7 @@ def reduction_of(size_average, reduce, reduction):
     else:
         meant = "sum"
     warnings.warn(
-        "size_average and reduce args will be deprecated, "
-        f"please use reduction='{meant}' instead.",
+        f"size_average and reduce args will be deprecated, please use reduction='{meant}' instead.",
         stacklevel=3,
     )
     return meant

@@ -64,8 +64,7 @@ def channel_shuffle(input, groups):
         )
     if c % groups:
         raise RuntimeError(
-            "Number of channels must be divisible by groups. "
-            f"Got {c} channels and {groups} groups."
+            f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
         )
     return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(input.shape)
 

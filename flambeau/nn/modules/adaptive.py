@@ -92,9 +92,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         if single:
             input, target = input.unsqueeze(0), target.unsqueeze(0)
         elif input.size(0) != target.size(0):
-            raise RuntimeError(
-                "Input and target should have the same size in the batch dimension."
-            )
+            raise RuntimeError("Input and target should have the same size in the batch dimension.")
         if target.numel() and not bool(((target >= 0) & (target < self.n_classes)).all()):
             raise RuntimeError(
                 f"Target values should be in [0, {self.n_classes - 1}], but values in range "

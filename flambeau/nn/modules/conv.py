@@ -228,9 +228,7 @@ class _ConvTransposeNd(_ConvNd):
         dtype=None,
     ):
         if padding_mode != "zeros":
-            raise ValueError(
-                f'Only "zeros" padding mode is supported for {type(self).__name__}'
-            )
+            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         each = type(self)._tuple
         super().__init__(
             in_channels,
@@ -250,9 +248,7 @@ class _ConvTransposeNd(_ConvNd):
 
     def _convolve_transposed(self, function, input, output_size):
         if self.padding_mode != "zeros":
-            raise ValueError(
-                f"Only `zeros` padding mode is supported for {type(self).__name__}"
-            )
+            raise ValueError(f"Only `zeros` padding mode is supported for {type(self).__name__}")
         return function(
             input, self.weight, self.bias, self.stride, self.padding,
             self._output_padding(input, output_size), self.groups, self.dilation,

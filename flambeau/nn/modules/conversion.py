@@ -127,8 +127,9 @@ class Conversion:
                 grad.zero_()
 
 
-def _parse_to(*args, device=None, dtype=None, non_blocking=False, memory_format=None, tensor=None,
-              copy=False):
+def _parse_to(
+    *args, device=None, dtype=None, non_blocking=False, memory_format=None, tensor=None, copy=False
+):
     """(device, dtype, non_blocking, memory_format) of the arguments of Module.to."""
     args = list(args)
     if args and isinstance(args[0], flambeau.Tensor):

@@ -83,9 +83,7 @@ class Embedding(_Table):
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
-        self._make(
-            num_embeddings, embedding_dim, padding_idx, _weight, device, dtype, not _freeze
-        )
+        self._make(num_embeddings, embedding_dim, padding_idx, _weight, device, dtype, not _freeze)
         self.sparse = sparse
 
     def forward(self, input):

@@ -245,9 +245,7 @@ def _mark(values, callback):
     """Pass the differentiable tensors of `values` through an identity whose backward is `callback`."""
     if not flambeau.is_grad_enabled():
         return (), values
-    places = [
-        i for i, v in enumerate(values) if isinstance(v, flambeau.Tensor) and v.requires_grad
-    ]
+    places = [i for i, v in enumerate(values) if isinstance(v, flambeau.Tensor) and v.requires_grad]
     if not places:
         return (), values
     marked = _passage().apply(callback, *(values[i] for i in places))
@@ -290,6 +288,7 @@ def _attach_legacy_hooks(module, hooks, args, result):
         return
     _warn_unless_simple(args, result, node)
     for hook in hooks:
+
         def on_node(grad_inputs, grad_outputs, hook=hook):
             return hook(module, grad_inputs, grad_outputs)
 

@@ -52,9 +52,7 @@ def _finish(module, args, kwargs):
     else:
         module._sizes_from_parameters()
     if module.has_uninitialized_params():
-        raise RuntimeError(
-            f"module {module._get_name()} has not been fully initialized"
-        )
+        raise RuntimeError(f"module {module._get_name()} has not been fully initialized")
     for handle in module._lazy_handles:
         handle.remove()
     del module._lazy_handles
@@ -95,7 +93,9 @@ class _LazyConv(LazyModuleMixin):
     def __init__(self, out_channels, kernel_size, *args, **kwargs):
         made = {name: kwargs.get(name) for name in ("device", "dtype")}
         names = ("stride", "padding", *(("output_padding",) if self._transposed else ()))
-        names += ("groups", "bias", "dilation") if self._transposed else ("dilation", "groups", "bias")
+        names += (
+            ("groups", "bias", "dilation") if self._transposed else ("dilation", "groups", "bias")
+        )
         given = dict(zip((*names, "padding_mode", "device", "dtype"), args, strict=False)) | kwargs
         bias = given.pop("bias", True)
         super().__init__(0, 0, kernel_size, bias=False, **given)

@@ -140,9 +140,7 @@ class Module(HooksApi, State, Conversion, Traversal):
 
     def _check_name(self, name, kind, registry):
         if not isinstance(name, str):
-            raise TypeError(
-                f"{kind} name should be a string. Got {flambeau.typename(name)}"
-            )
+            raise TypeError(f"{kind} name should be a string. Got {flambeau.typename(name)}")
         if name not in registry and hasattr(self, name):
             raise KeyError(f"attribute '{name}' already exists")
         if "." in name:

@@ -102,14 +102,10 @@ class RNNBase(Module):
         """ValueError or RuntimeError unless the input has the weights' dtype and input_size features."""
         weight = self.all_weights[0][0]
         if input.dtype != weight.dtype:
-            raise ValueError(
-                f"input must have the type {weight.dtype}, got type {input.dtype}"
-            )
+            raise ValueError(f"input must have the type {weight.dtype}, got type {input.dtype}")
         expected = 2 if batch_sizes is not None else 3
         if input.dim() != expected:
-            raise RuntimeError(
-                f"input must have {expected} dimensions, got {input.dim()}"
-            )
+            raise RuntimeError(f"input must have {expected} dimensions, got {input.dim()}")
         if input.size(-1) != self.input_size:
             raise RuntimeError(
                 "input.size(-1) must be equal to input_size. "

@@ -43,9 +43,7 @@ class RNNCellBase(Module):
         """The new states, with or without a batch as the input."""
         name = self._get_name()
         if input.dim() not in (1, 2):
-            raise ValueError(
-                f"{name}: Expected input to be 1D or 2D, got {input.dim()}D instead"
-            )
+            raise ValueError(f"{name}: Expected input to be 1D or 2D, got {input.dim()}D instead")
         if input.size(-1) != self.input_size:
             raise RuntimeError(
                 f"input has inconsistent input_size: got {input.size(-1)} "

@@ -54,7 +54,7 @@ class State:
                 FutureWarning,
                 stacklevel=2,
             )
-            destination, prefix, keep_vars = (*args, *(destination, prefix, keep_vars)[len(args):])
+            destination, prefix, keep_vars = (*args, *(destination, prefix, keep_vars)[len(args) :])
         if destination is None:
             destination = OrderedDict()
             destination._metadata = OrderedDict()
@@ -127,7 +127,9 @@ class State:
             for name, child in module._modules.items():
                 if child is not None:
                     below = f"{prefix}{name}."
-                    load(child, {k: v for k, v in local_state.items() if k.startswith(below)}, below)
+                    load(
+                        child, {k: v for k, v in local_state.items() if k.startswith(below)}, below
+                    )
             table = module._module_hooks or hooks.EVERY_MODULE
             for hook in table.load_state_dict_post.values():
                 if hook(module, IncompatibleKeys(missing, unexpected)) is not None:
@@ -155,8 +157,15 @@ class State:
         """Read this module's own tensors, not its children's; problems go into the three lists."""
         table = self._module_hooks or hooks.EVERY_MODULE
         for hook in table.load_state_dict_pre.values():
-            hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
-                 error_msgs)
+            hook(
+                state_dict,
+                prefix,
+                local_metadata,
+                strict,
+                missing_keys,
+                unexpected_keys,
+                error_msgs,
+            )
         assign = local_metadata.get("assign_to_params_buffers", False)
         own = self._own_state()
         for name, current in own.items():
@@ -181,7 +190,7 @@ class State:
             for key in state_dict:
                 if not key.startswith(prefix) or key == extra:
                     continue
-                name, dot, _ = key[len(prefix):].partition(".")
+                name, dot, _ = key[len(prefix) :].partition(".")
                 if name not in (self._modules if dot else own):
                     unexpected_keys.append(key)
 

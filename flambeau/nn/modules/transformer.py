@@ -42,8 +42,11 @@ def _is_causal(mask, given, size):
         return given
     if mask is None:
         return False
-    causal = generate_square_subsequent_mask(size, mask.device, mask.dtype) \
-        if mask.is_floating_point() else None
+    causal = (
+        generate_square_subsequent_mask(size, mask.device, mask.dtype)
+        if mask.is_floating_point()
+        else None
+    )
     if causal is None or mask.size() != causal.size():
         return False
     return bool((mask == causal).all())

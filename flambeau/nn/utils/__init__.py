@@ -15,6 +15,11 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".initialization": "skip_init",
     },
     submodules=(
-        "clip_grad", "convert_parameters", "parametrizations", "parametrize", "rnn", "stateless",
+        "clip_grad",
+        "convert_parameters",
+        "parametrizations",
+        "parametrize",
+        "rnn",
+        "stateless",
     ),
 )

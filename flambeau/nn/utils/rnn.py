@@ -1,9 +1,9 @@
 """Sequences of different lengths: padded to one tensor, or packed without padding.
 
-    padded (T = 4, B = 3)      packed
-    a1 a2 a3 a4                a1 b1 c1 | a2 b2 | a3 | a4
-    b1 b2  .  .                batch_sizes = 3, 2, 1, 1
-    c1  .  .  .
+padded (T = 4, B = 3)      packed
+a1 a2 a3 a4                a1 b1 c1 | a2 b2 | a3 | a4
+b1 b2  .  .                batch_sizes = 3, 2, 1, 1
+c1  .  .  .
 """
 
 from collections import namedtuple
@@ -26,7 +26,9 @@ def invert_permutation(permutation):
     if permutation is None:
         return None
     inverse = flambeau.empty_like(permutation)
-    inverse.scatter_(0, permutation, flambeau.arange(permutation.numel(), device=permutation.device))
+    inverse.scatter_(
+        0, permutation, flambeau.arange(permutation.numel(), device=permutation.device)
+    )
     return inverse
 
 
@@ -213,8 +215,7 @@ def unpad_sequence(padded_sequences, lengths, batch_first=False):
     if not batch_first:
         padded_sequences = padded_sequences.transpose(0, 1)
     return [
-        sequence[: int(length)]
-        for sequence, length in zip(padded_sequences, lengths, strict=True)
+        sequence[: int(length)] for sequence, length in zip(padded_sequences, lengths, strict=True)
     ]
 
 

@@ -22,9 +22,7 @@ def _exchanged(module, tensors, tie_weights, strict):
         )
     wanted = {key: value for key, value in tensors.items() if key in places}
     if tie_weights:
-        by_identity = {
-            id(places[key][0][places[key][1]]): value for key, value in wanted.items()
-        }
+        by_identity = {id(places[key][0][places[key][1]]): value for key, value in wanted.items()}
         for key, (registry, name) in places.items():
             if key not in wanted and id(registry[name]) in by_identity:
                 wanted[key] = by_identity[id(registry[name])]

@@ -12,9 +12,7 @@ def _check(schedulers, optimizer, who):
         raise ValueError(f"{who} expects at least one scheduler, but got no scheduler.")
     for i, scheduler in enumerate(schedulers):
         if not hasattr(scheduler, "optimizer"):
-            raise TypeError(
-                f"{who} at index {i} should have `optimizer` as its attribute."
-            )
+            raise TypeError(f"{who} at index {i} should have `optimizer` as its attribute.")
         if type(scheduler).__name__ == "ReduceLROnPlateau":
             raise ValueError(
                 f"{who} does not support `ReduceLROnPlateau` scheduler as it requires additional "

@@ -73,11 +73,19 @@ def losses():
             yield "nll_loss", (X, np.array([0, 3, -100])), weighted
             yield "nll_loss", (normal(2, 4, 3, 3), classes(4, 2, 3, 3)), weighted
             yield "binary_cross_entropy", (uniform(3, 4), uniform(3, 4)), weighted
-        yield "binary_cross_entropy_with_logits", (X, uniform(3, 4)), {**more, "weight": uniform(3, 4)}
-        yield "binary_cross_entropy_with_logits", (X, uniform(3, 4)), {
-            **more,
-            "pos_weight": uniform(4),
-        }
+        yield (
+            "binary_cross_entropy_with_logits",
+            (X, uniform(3, 4)),
+            {**more, "weight": uniform(3, 4)},
+        )
+        yield (
+            "binary_cross_entropy_with_logits",
+            (X, uniform(3, 4)),
+            {
+                **more,
+                "pos_weight": uniform(4),
+            },
+        )
     yield "mse_loss", (X, normal(3, 4)), {"weight": uniform(3, 4)}
     yield "gaussian_nll_loss", (X, normal(3, 4), uniform(3, 1)), {"full": True}
     yield "poisson_nll_loss", (uniform(3, 4), 5 * uniform(3, 4)), {"log_input": False, "full": True}
@@ -163,7 +171,5 @@ def others():
 
 
 CASES = [
-    case
-    for family in (activations, losses, norms, windows, vision, others)
-    for case in family()
+    case for family in (activations, losses, norms, windows, vision, others) for case in family()
 ]
