@@ -39,10 +39,13 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
       check<TypeError>(is_tensor(value),
                        [&] { return message(function, "(): argument 'out' must be Tensor."); });
       o.out = as_tensor(value);
-    } else if (strcmp(key, "pin_memory") == 0 || strcmp(key, "layout") == 0 ||
-               strcmp(key, "memory_format") == 0 || strcmp(key, "names") == 0) {
-      // Pinned memory and layouts other than strided exist for other devices and kinds of tensors.
-      if (strcmp(key, "pin_memory") == 0 || value == Py_None) continue;
+    } else if (strcmp(key, "pin_memory") == 0) {
+      check(PyObject_IsTrue(value) != 1, [&] {
+        return message(function, "(): pin_memory=True needs an accelerator, and there is none.");
+      });
+    } else if (strcmp(key, "layout") == 0 || strcmp(key, "memory_format") == 0 ||
+               strcmp(key, "names") == 0) {
+      if (value == Py_None) continue;
       Object text = Object::steal(PyObject_Str(value));
       const char* s = text ? PyUnicode_AsUTF8(text.get()) : "";
       bool known =

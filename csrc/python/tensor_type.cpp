@@ -265,7 +265,8 @@ PyObject* unary(Slot& slot, PyObject* a) {
   Slot slot_##slot_name{#slot_name}; \
   PyObject* nb_##slot_name(PyObject* a, PyObject* b) { return binary(slot_##slot_name, a, b); }
 FLAMBEAU_BINARY(add)
-FLAMBEAU_BINARY(sub) FLAMBEAU_BINARY(mul) FLAMBEAU_BINARY(true_divide) FLAMBEAU_BINARY(floor_divide)
+FLAMBEAU_BINARY(sub)
+FLAMBEAU_BINARY(mul) FLAMBEAU_BINARY(true_divide) FLAMBEAU_BINARY(floor_divide)
     FLAMBEAU_BINARY(remainder) FLAMBEAU_BINARY(bitwise_and) FLAMBEAU_BINARY(bitwise_or)
         FLAMBEAU_BINARY(bitwise_xor) FLAMBEAU_BINARY(bitwise_left_shift)
             FLAMBEAU_BINARY(bitwise_right_shift) FLAMBEAU_BINARY(matmul) FLAMBEAU_INPLACE(add_)
@@ -514,7 +515,7 @@ int assign_subscript(PyObject* o, PyObject* index, PyObject* value) {
       return 0;
     }
     if (needs_record(t)) {
-      TensorRef number = empty({}, is_complex(v->dtype) ? v->dtype : v->dtype);
+      TensorRef number = empty({}, v->dtype);
       fill_number(*number, value);
       copy_(*v, *number);
       return 0;

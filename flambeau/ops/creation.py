@@ -27,7 +27,10 @@ _line = make_pointwise(_linspace_from_both_ends, name="linspace", keep=("steps",
 _line.spec.uses_index = True
 
 
-def _check(name, layout, device, pin_memory):
+def check_options(name, layout=None, device=None, pin_memory=False):
+    """Raises for what a new tensor cannot be here: not strided, not on the CPU, in pinned memory."""
+    if pin_memory:
+        raise RuntimeError(f"{name}(): pin_memory=True needs an accelerator, and there is none.")
     if layout is not None and layout is not strided:
         raise NotImplementedError(f"{name}(): layout={layout} is not supported.")
     if (
@@ -62,7 +65,7 @@ def arange(
     requires_grad=False,
 ):
     """The numbers start, start + step, ... below end: arange(end), arange(start, end), arange(start, end, step)."""
-    _check("arange", layout, device, pin_memory)
+    check_options("arange", layout, device, pin_memory)
     values = list(map(_number, bounds))
     if len(values) > 3:
         raise TypeError(f"arange() takes 1 to 3 positional arguments but {len(values)} were given.")
@@ -125,6 +128,7 @@ def range(
     requires_grad=False,
 ):
     """The numbers from start to end inclusive (deprecated in PyTorch too: use arange)."""
+    check_options("range", layout, device)
     count = math.floor((_number(end) - _number(start)) / _number(step)) + 1
     values = arange(count, dtype=_core.float64) * step + start
     return _finish(values.to(dtype or _core.get_default_dtype()), out, requires_grad, "range")
@@ -143,7 +147,7 @@ def linspace(
     requires_grad=False,
 ):
     """`steps` numbers from start to end, both included, evenly spaced."""
-    _check("linspace", layout, device, pin_memory)
+    check_options("linspace", layout, device, pin_memory)
     for v in (start, end):
         if isinstance(v, _core.Tensor) and v.dim() > 0:
             raise RuntimeError("linspace: only supports 0-dimensional start and end tensors.")
@@ -180,7 +184,7 @@ def logspace(
     requires_grad=False,
 ):
     """base to the powers linspace(start, end, steps)."""
-    _check("logspace", layout, device, pin_memory)
+    check_options("logspace", layout, device, pin_memory)
     wanted = dtype or (out.dtype if out is not None else _core.get_default_dtype())
     complex_valued = wanted.is_complex or any(isinstance(_number(v), complex) for v in (start, end))
     if dtype is None and out is None and complex_valued:
@@ -203,7 +207,7 @@ def eye(
     requires_grad=False,
 ):
     """The identity matrix (n, m), m = n by default."""
-    _check("eye", layout, device, pin_memory)
+    check_options("eye", layout, device, pin_memory)
     m = n if m is None else m
     if n < 0 or m < 0:
         raise RuntimeError(f"eye: n and m must be greater or equal to 0, got {n} and {m}.")
@@ -226,6 +230,7 @@ def full_like(
     memory_format=None,
 ):
     """fill_value in a tensor of input's sizes and dtype."""
+    check_options("full_like", layout, device, pin_memory)
     options = {} if memory_format is None else {"memory_format": memory_format}
     result = _core.empty_like(input, dtype=dtype, device=device, **options)
     result.fill_(_number(fill_value))
@@ -236,6 +241,7 @@ def scalar_tensor(
     s, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
     """A zero-dimensional tensor."""
+    check_options("scalar_tensor", layout, device, pin_memory)
     return _core.full(
         (),
         s,
@@ -261,6 +267,7 @@ def empty_permuted(
     pin_memory=False,
 ):
     """Uninitialised, with the dimensions in memory in the order of physical_layout."""
+    check_options("empty_permuted", layout, device, pin_memory)
     if sorted(physical_layout) != list(builtins.range(len(size))):
         raise RuntimeError(
             f"empty_permuted: physical_layout {physical_layout} is not a permutation of the dimensions of {tuple(size)}."
@@ -290,6 +297,7 @@ def _sized(function):
         pin_memory=False,
         **named,
     ):
+        check_options("new_" + function.__name__, layout, device, pin_memory)
         if "size" in named:
             size = (named.pop("size"),)
         if named:
@@ -318,6 +326,7 @@ def new_full(
     pin_memory=False,
 ):
     """fill_value in a tensor of the given sizes and this one's dtype."""
+    check_options("new_full", layout, device, pin_memory)
     return _core.full(
         size, fill_value, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad
     )
@@ -327,6 +336,7 @@ def new_tensor(
     self, data, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False
 ):
     """A copy of data in this tensor's dtype."""
+    check_options("new_tensor", layout, device, pin_memory)
     if isinstance(data, _core.Tensor):
         return data.detach().clone().to(dtype or data.dtype).requires_grad_(requires_grad)
     return _core.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
@@ -344,6 +354,7 @@ def new_empty_strided(
     pin_memory=False,
 ):
     """Uninitialised, of the given sizes and strides and this tensor's dtype."""
+    check_options("new_empty_strided", layout, device, pin_memory)
     return _core.empty_strided(size, stride, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
 

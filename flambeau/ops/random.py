@@ -11,6 +11,7 @@ from .. import _core
 from ..kernels import language as k
 from . import public as fl
 from .attach import attached
+from .creation import check_options
 from .declare import METHODS, make_pointwise, primitive, register
 
 M0, M1 = 0xD2511F53, 0xCD9E8D57
@@ -378,6 +379,7 @@ def _new_random(fill, name, doc):
         pin_memory=False,
         **named,
     ):
+        check_options(name, layout, device, pin_memory)
         size = _sizes(size, named)
         if named:
             raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(named))!r}.")
@@ -398,7 +400,9 @@ def _new_random(fill, name, doc):
         memory_format=None,
         pin_memory=False,
     ):
-        result = fill(_core.empty_like(input, dtype=dtype, device=device), generator=generator)
+        check_options(name + "_like", layout, device, pin_memory)
+        options = {} if memory_format is None else {"memory_format": memory_format}
+        result = fill(_core.empty_like(input, dtype=dtype, **options), generator=generator)
         return result.requires_grad_(True) if requires_grad else result
 
     make.__name__ = make.__qualname__ = name
@@ -428,6 +432,7 @@ def randint(
     pin_memory=False,
 ):
     """Integers of [low, high): randint(high, size), randint(low, high, size)."""
+    check_options("randint", layout, device, pin_memory)
     args = list(args)
     if size is None:
         size = args.pop()
@@ -463,11 +468,13 @@ def randint_like(
     memory_format=None,
 ):
     """Integers of [low, high) in a tensor of input's sizes: randint_like(input, high), randint_like(input, low, high)."""
+    check_options("randint_like", layout, device)
     args = list(args)
     high = args.pop() if high is None else high
     low = (args.pop() if args else 0) if low is None else low
+    options = {} if memory_format is None else {"memory_format": memory_format}
     result = random_(
-        _core.empty_like(input, dtype=dtype, device=device), low, high, generator=generator
+        _core.empty_like(input, dtype=dtype, **options), low, high, generator=generator
     )
     return result.requires_grad_(True) if requires_grad else result
 
@@ -484,11 +491,14 @@ def randperm(
     pin_memory=False,
 ):
     """The integers 0 to n - 1 in random order."""
+    check_options("randperm", layout, device, pin_memory)
     if n < 0:
         raise RuntimeError(f"randperm: n must be non-negative, got {n}.")
     keys = _draw(_core.empty(n, dtype=_core.int64), _bits, (), generator, _core.int64)
     order = keys.argsort(stable=True).to(dtype or _core.int64)
-    return _core._finish_out(order, out, "randperm") if out is not None else order
+    if out is not None:
+        return _core._finish_out(order, out, "randperm")
+    return order.requires_grad_(True) if requires_grad else order
 
 
 def normal(
@@ -505,6 +515,7 @@ def normal(
     pin_memory=False,
 ):
     """Numbers of normal distributions: mean and std are tensors, or numbers with `size`."""
+    check_options("normal", layout, device, pin_memory)
     if size is not None:
         result = normal_(
             _core.empty(size, dtype=dtype, device=device), mean, std, generator=generator

@@ -1,0 +1,40 @@
+"""What a new tensor cannot be here is refused, not ignored."""
+
+import pytest
+
+import flambeau as torch
+
+MAKERS = {
+    "empty": lambda **k: torch.empty(2, **k),
+    "zeros": lambda **k: torch.zeros(2, **k),
+    "full": lambda **k: torch.full((2,), 1.0, **k),
+    "arange": lambda **k: torch.arange(2, **k),
+    "eye": lambda **k: torch.eye(2, **k),
+    "full_like": lambda **k: torch.full_like(torch.ones(2), 1.0, **k),
+    "rand": lambda **k: torch.rand(2, **k),
+    "randn_like": lambda **k: torch.randn_like(torch.ones(2), **k),
+    "randint": lambda **k: torch.randint(3, (2,), **k),
+    "randperm": lambda **k: torch.randperm(2, **k),
+    "normal": lambda **k: torch.normal(0.0, 1.0, (2,), **k),
+    "new_zeros": lambda **k: torch.ones(2).new_zeros(2, **k),
+    "new_full": lambda **k: torch.ones(2).new_full((2,), 1.0, **k),
+    "new_empty_strided": lambda **k: torch.ones(2).new_empty_strided((2,), (1,), **k),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_options_that_cannot_be_met_are_refused(name):
+    assert MAKERS[name](device="cpu", layout=torch.strided, pin_memory=False).shape[0] == 2
+    with pytest.raises(RuntimeError, match="pin_memory"):
+        MAKERS[name](pin_memory=True)
+    with pytest.raises(NotImplementedError, match="layout|sparse"):
+        MAKERS[name](layout=torch.sparse_coo)
+    with pytest.raises((NotImplementedError, RuntimeError), match="cuda"):
+        MAKERS[name](device="cuda")
+
+
+def test_randperm_and_likes_keep_their_options():
+    assert torch.randperm(3, dtype=torch.float32, requires_grad=True).requires_grad
+    x = torch.ones(2, 3).t()
+    assert not torch.rand_like(x).is_contiguous()
+    assert torch.rand_like(x, memory_format=torch.contiguous_format).is_contiguous()
