@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/gemm.h"
+#include "kernels/gemm_blocked.h"
 #include "runtime/threads.h"
 #include "tensor/error.h"
 
@@ -210,6 +211,7 @@ void* lapack_symbol(const char* name) {
 
 template <class T>
 void gemm_tile(const Gemm<T>& p) {
+  if constexpr (!is_complex_v<T>) return gemm_blocked(p);
   if (p.M == 0 || p.N == 0) return;
   const Routines<T>* lib = routines<T>();
   int64_t largest = std::max({p.M, p.N, p.K, p.lda, p.ldb, p.ldc});
@@ -244,6 +246,7 @@ void gemm_tile(const Gemm<T>& p) {
 
 template <class T>
 void gemm(const Gemm<T>& p) {
+  if constexpr (!is_complex_v<T>) return gemm_blocked(p);
   if (p.M == 0 || p.N == 0 || p.batch == 0) return;
   const Cut c = cut(p.M, p.N, p.K, p.batch, is_complex_v<T> ? 8 : 2);
   const bool finish = p.epilogue.bias || p.epilogue.relu;

@@ -15,7 +15,7 @@ class Workspace {
     return static_cast<T*>(blocks()[slot].at_least(n * sizeof(T)));
   }
 
-  static constexpr int n_slots = 4;
+  static constexpr int n_slots = 8;
 
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;

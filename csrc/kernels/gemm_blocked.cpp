@@ -1,0 +1,352 @@
+#include "kernels/gemm_blocked.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/gemm_simd.h"
+#include "runtime/threads.h"
+#include "runtime/workspace.h"
+
+namespace flambeau {
+namespace {
+
+enum Slot { packed_a_slot = 4, packed_b_slot = 5, partial_slot = 6 };
+
+constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+constexpr int64_t ceil_div(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
+
+/// One product without a batch, with every stride free but that of C's columns.
+template <class T>
+struct Product {
+  int64_t M, N, K;
+  const T* a;
+  int64_t a_row, a_column;
+  const T* b;
+  int64_t b_row, b_column;
+  T* c;
+  int64_t c_row;
+  T alpha, beta;
+  const T* column_bias;
+  const T* row_bias;
+  bool relu;
+};
+
+/// Sizes of blocks, from the caches of this machine.
+struct Caches {
+  int64_t l2 = 1 << 20;
+  Caches() {
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    // A hypervisor may hide the size.
+    if (long n = sysconf(_SC_LEVEL2_CACHE_SIZE); n > 0)
+      l2 = std::clamp<int64_t>(n, 256 << 10, 2 << 20);
+#endif
+  }
+};
+const Caches caches;
+
+/// K is cut into slices of at most this many: a panel of B then streams from L2 while C, read and
+/// written once a slice, costs little.
+constexpr int64_t most_depth = 384;
+/// Rows of A in one block. It is fetched into L2 while the one before is multiplied.
+constexpr int64_t block_rows = 64;
+/// Rows of a task: a few blocks.
+constexpr int64_t task_rows = 128;
+
+/// The columns whose packed rows of B share L2 with a block of A and of C.
+template <class T>
+int64_t task_panels(int64_t depth) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const int64_t width = kernels.panel * kernels.lanes;
+  return std::max<int64_t>(2, caches.l2 * 3 / 8 / (depth * width * sizeof(T)));
+}
+
+/// One block of a product: rows, columns and depth from (m0, n0, k0) on.
+template <class T>
+GemmBlock<T> block_of(const Product<T>& p, int64_t m0, int64_t n0, int64_t k0, int64_t M, int64_t N,
+                      int64_t K) {
+  const bool first = k0 == 0, last = k0 + K == p.K;
+  GemmBlock<T> g;
+  g.M = M, g.N = N, g.K = K;
+  g.a = p.a + m0 * p.a_row + k0 * p.a_column;
+  g.a_row = p.a_row, g.a_column = p.a_column;
+  g.b = p.b + k0 * p.b_row + n0 * p.b_column;
+  g.b_row = p.b_row;
+  g.c = p.c + m0 * p.c_row + n0;
+  g.c_row = p.c_row;
+  g.packed_a = g.packed_b = false;
+  g.alpha = p.alpha;
+  g.beta = first ? p.beta : T(1);
+  g.column_bias = last && p.column_bias ? p.column_bias + n0 : nullptr;
+  g.row_bias = last && p.row_bias ? p.row_bias + m0 : nullptr;
+  g.relu = last && p.relu;
+  g.large = false;
+  g.next_a = nullptr;
+  return g;
+}
+
+/// c[i, j] = finished value of alpha * sums[i, j]: what the blocks do to a tile, element by
+/// element.
+template <class T>
+void finish(const Product<T>& p, int64_t n0, int64_t N, const T* sums, int64_t sums_row, T* c,
+            int64_t c_row, int64_t c_column) {
+  for (int64_t i = 0; i < p.M; ++i)
+    for (int64_t j = 0; j < N; ++j) {
+      T value = p.alpha * sums[i * sums_row + j];
+      if (p.column_bias) value += p.column_bias[n0 + j];
+      if (p.row_bias) value += p.row_bias[i];
+      T& target = c[i * c_row + (n0 + j) * c_column];
+      if (p.beta != T(0)) value += p.beta * target;
+      target = p.relu && value < T(0) ? T(0) : value;
+    }
+}
+
+/// A with its rows contiguous, for kernels that read them so.
+template <class T>
+void copy_rows(const Product<T>& p, int64_t k0, int64_t depth, int64_t begin, int64_t end, T* to,
+               int64_t to_row) {
+  for (int64_t i = begin; i < end; ++i) {
+    const T* from = p.a + i * p.a_row + k0 * p.a_column;
+    for (int64_t k = 0; k < depth; ++k) to[i * to_row + k] = from[k * p.a_column];
+  }
+}
+
+/// Few rows of A, both operands contiguous along k: each result is a dot product.
+template <class T>
+void product_by_dots(const Product<T>& p, int64_t c_column) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const T* a = p.a;
+  int64_t a_row = p.a_row;
+  if (p.a_column != 1 && p.K > 1) {
+    T* copy = Workspace::get<T>(packed_a_slot, p.M * p.K);
+    copy_rows(p, 0, p.K, 0, p.M, copy, p.K);
+    a = copy;
+    a_row = p.K;
+  }
+  const bool plain = p.alpha == T(1) && p.beta == T(0) && !p.column_bias && !p.row_bias && !p.relu;
+  const int64_t grain = round_up(std::max<int64_t>(1, 65536 / p.K), 24);
+  parallel_ranges(p.N, grain, [&](int64_t begin, int64_t end) {
+    const T* b = p.b + begin * p.b_column;
+    if (plain) {
+      kernels.dots(p.M, end - begin, p.K, a, a_row, b, p.b_column, p.c + begin * c_column, p.c_row,
+                   c_column);
+      return;
+    }
+    T* sums = Workspace::get<T>(partial_slot, p.M * (end - begin));
+    kernels.dots(p.M, end - begin, p.K, a, a_row, b, p.b_column, sums, end - begin, 1);
+    finish(p, begin, end - begin, sums, end - begin, p.c, p.c_row, c_column);
+  });
+}
+
+/// Few rows of A and rows of B contiguous: B is read in place, and if it comes from memory a few
+/// long rows at a time, so that the processor's own prefetching keeps up.
+template <class T>
+void product_in_place(const Product<T>& p) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const bool resident = p.N * p.K * static_cast<int64_t>(sizeof(T)) <= caches.l2 / 2;
+  const int64_t depth = resident ? most_depth : p.M <= 8 ? 16 : 32;
+  // The strip of C stays in L1 between the rows of B.
+  const int64_t unit = 6 * kernels.lanes;
+  const int64_t strip = std::max(
+      round_up(std::max<int64_t>(1, (24 << 10) / (p.M * sizeof(T)) - unit), unit), 2 * unit);
+  parallel_ranges(
+      p.N, std::min<int64_t>(strip, 1024 / unit * unit), [&](int64_t begin, int64_t end) {
+        for (int64_t k0 = 0; k0 < p.K; k0 += depth)
+          kernels.block(block_of(p, 0, begin, k0, p.M, end - begin, std::min(depth, p.K - k0)));
+      });
+}
+
+/// B packed, A packed where its rows are not contiguous.
+template <class T>
+void product_by_panels(const Product<T>& p) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const bool rows_in_place = p.a_column == 1, columns_in_place = !rows_in_place && p.a_row == 1;
+  const Spread slices(ceil_div(p.K, 16), most_depth / 16);
+  const int64_t depth_limit = std::min(p.K, (slices.size + 1) * 16);
+  constexpr int64_t most_rows = 8192, most_columns = 8160;
+  for (int64_t n_begin = 0; n_begin < p.N; n_begin += most_columns)
+    for (int64_t m_begin = 0; m_begin < p.M; m_begin += most_rows) {
+      const int64_t N = std::min(most_columns, p.N - n_begin),
+                    M = std::min(most_rows, p.M - m_begin);
+      const Spread panels(ceil_div(N, kernels.lanes), kernels.panel);
+      const Spread row_panels(M, kernels.panel_rows);
+      const Spread groups(panels.n_parts, task_panels<T>(depth_limit));
+      const Spread row_groups(row_panels.n_parts,
+                              std::max<int64_t>(1, task_rows / kernels.panel_rows));
+      T* packed_b = Workspace::get<T>(packed_b_slot,
+                                      depth_limit * round_up(N, kernels.lanes) + kernels.lanes);
+      T* packed_a = nullptr;
+      // Rows that start on different sets of the cache.
+      const int64_t copy_row = round_up(depth_limit, 16) + 16;
+      if (!rows_in_place) packed_a = Workspace::get<T>(packed_a_slot, M * copy_row);
+      for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
+        const int64_t k0 = slices.begin(slice) * 16,
+                      depth = std::min(p.K - k0, slices.length(slice) * 16);
+        const int64_t pack_panels =
+            std::max<int64_t>(1, 32768 / (depth * kernels.panel * kernels.lanes));
+        const int64_t pack_tasks = ceil_div(panels.n_parts, pack_panels);
+        const int64_t a_tasks = rows_in_place ? 0 : row_groups.n_parts;
+        parallel_for(pack_tasks + a_tasks, [&](int64_t task) {
+          if (task < pack_tasks) {
+            kernels.pack_b(depth, N, p.b + k0 * p.b_row + n_begin * p.b_column, p.b_row, p.b_column,
+                           task * pack_panels, std::min(panels.n_parts, (task + 1) * pack_panels),
+                           packed_b);
+            return;
+          }
+          const int64_t group = task - pack_tasks;
+          const int64_t begin = row_panels.begin(row_groups.begin(group)),
+                        end = row_panels.begin(row_groups.begin(group + 1));
+          Product<T> shifted = p;
+          shifted.a += m_begin * p.a_row;
+          if (columns_in_place)
+            kernels.pack_a(end - begin, depth, shifted.a + begin + k0 * p.a_column, p.a_column,
+                           packed_a + begin * depth);
+          else
+            copy_rows(shifted, k0, depth, begin, end, packed_a, copy_row);
+        });
+        parallel_for(groups.n_parts * row_groups.n_parts, [&](int64_t task) {
+          const int64_t group = task / row_groups.n_parts, row_group = task % row_groups.n_parts;
+          const int64_t n0 = panels.begin(groups.begin(group)) * kernels.lanes,
+                        n1 = std::min(N, panels.begin(groups.begin(group + 1)) * kernels.lanes);
+          const int64_t first = row_groups.begin(row_group), last = row_groups.begin(row_group + 1);
+          const int64_t step = std::max<int64_t>(1, block_rows / kernels.panel_rows);
+          for (int64_t part = first; part < last; part += step) {
+            const int64_t m0 = row_panels.begin(part),
+                          m1 = row_panels.begin(std::min(last, part + step));
+            GemmBlock<T> g = block_of(p, m_begin + m0, n_begin + n0, k0, m1 - m0, n1 - n0, depth);
+            g.b = packed_b + n0 * depth;
+            g.packed_b = true;
+            g.large = true;
+            if (columns_in_place) {
+              g.a = packed_a + m0 * depth;
+              g.packed_a = true;
+            } else if (!rows_in_place) {
+              g.a = packed_a + m0 * copy_row;
+              g.a_row = copy_row;
+              g.a_column = 1;
+            } else if (p.M - m_begin - m1 >= m1 - m0) {
+              g.next_a = g.a + (m1 - m0) * p.a_row;
+            }
+            kernels.block(g);
+          }
+        });
+      }
+    }
+}
+
+/// C = relu(bias + beta * C): what is left of a product without depth.
+template <class T>
+void product_of_nothing(const Product<T>& p) {
+  const std::vector<T> zeros(p.N);
+  finish(p, 0, p.N, zeros.data(), 0, p.c, p.c_row, 1);
+}
+
+template <class T>
+void multiply(const Product<T>& p);
+
+/// The transposed product, C^T = B^T A^T, for results of a few columns.
+template <class T>
+void multiply_transposed(const Product<T>& p) {
+  Product<T> q = p;
+  q.M = p.N, q.N = p.M;
+  q.a = p.b, q.a_row = p.b_column, q.a_column = p.b_row;
+  q.b = p.a, q.b_row = p.a_column, q.b_column = p.a_row;
+  q.column_bias = p.row_bias, q.row_bias = p.column_bias;
+  if (q.b_row == 1) {
+    q.c_row = 1;
+    return product_by_dots(q, p.c_row);
+  }
+  if (p.c_row == 1) {  // one column
+    q.c_row = q.N;
+    return multiply(q);
+  }
+  // A copy of the result, which is small beside A.
+  Product<T> plain = q;
+  plain.c = Workspace::get<T>(partial_slot, q.M * q.N);
+  plain.c_row = q.N;
+  plain.alpha = T(1), plain.beta = T(0);
+  plain.column_bias = plain.row_bias = nullptr;
+  plain.relu = false;
+  multiply(plain);
+  finish(q, 0, q.N, plain.c, q.N, p.c, 1, p.c_row);
+}
+
+/// A long sum into a small result: slices of K, added in order.
+template <class T>
+void multiply_slices(const Product<T>& p, int64_t depth) {
+  const int64_t n_slices = ceil_div(p.K, depth), numel = p.M * p.N;
+  std::vector<T> partial(n_slices * numel);
+  parallel_for(n_slices, [&](int64_t slice) {
+    Product<T> part = p;
+    part.K = std::min(depth, p.K - slice * depth);
+    part.a += slice * depth * p.a_column;
+    part.b += slice * depth * p.b_row;
+    part.c = partial.data() + slice * numel;
+    part.c_row = p.N;
+    part.alpha = T(1), part.beta = T(0);
+    part.column_bias = part.row_bias = nullptr;
+    part.relu = false;
+    multiply(part);
+  });
+  for (int64_t slice = 1; slice < n_slices; ++slice)
+    for (int64_t i = 0; i < numel; ++i) partial[i] += partial[slice * numel + i];
+  finish(p, 0, p.N, partial.data(), p.N, p.c, p.c_row, 1);
+}
+
+template <class T>
+void multiply(const Product<T>& p) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  if (p.K == 0) return product_of_nothing(p);
+  constexpr int64_t slice = 4096;
+  if (p.K >= 4 * slice && p.M * p.N <= 128 * 128) return multiply_slices(p, slice);
+  const bool b_rows = p.b_column == 1 || p.N == 1, a_columns = p.a_row == 1 || p.M == 1;
+  if (p.N <= kernels.dot_rows && p.N < p.M && (p.a_column == 1 || a_columns))
+    return multiply_transposed(p);
+  if (p.M <= kernels.dot_rows && p.b_row == 1) return product_by_dots(p, 1);
+  if (b_rows && p.M <= 48) return product_in_place(p);
+  if (b_rows && p.N * p.K <= 4096 && p.a_column == 1) return product_in_place(p);
+  return product_by_panels(p);
+}
+
+}  // namespace
+
+template <class T>
+void gemm_blocked(const Gemm<T>& p) {
+  if (p.M == 0 || p.N == 0 || p.batch == 0) return;
+  Product<T> one;
+  one.M = p.M, one.N = p.N, one.K = p.K;
+  one.a_row = p.trans_a ? 1 : p.lda, one.a_column = p.trans_a ? p.lda : 1;
+  one.b_row = p.trans_b ? 1 : p.ldb, one.b_column = p.trans_b ? p.ldb : 1;
+  one.c_row = p.ldc;
+  one.alpha = p.alpha, one.beta = p.beta;
+  const T* bias = static_cast<const T*>(p.epilogue.bias);
+  one.column_bias = p.epilogue.bias_per_row ? nullptr : bias;
+  one.row_bias = p.epilogue.bias_per_row ? bias : nullptr;
+  one.relu = p.epilogue.relu;
+  auto item = [&](int64_t index) {
+    Product<T> product = one;
+    product.a = p.a + index * p.batch_stride_a;
+    product.b = p.b + index * p.batch_stride_b;
+    product.c = p.c + index * p.batch_stride_c;
+    multiply(product);
+  };
+  if (p.batch == 1) return item(0);
+  // Large products are spread over the pool one by one, small ones several a chunk.
+  const double work = static_cast<double>(p.M) * static_cast<double>(p.N) *
+                          static_cast<double>(std::max<int64_t>(p.K, 1)) +
+                      500;
+  if (work > 1.6e7) {
+    for (int64_t index = 0; index < p.batch; ++index) item(index);
+    return;
+  }
+  const int64_t per_chunk = std::max<int64_t>(1, static_cast<int64_t>(1e6 / work));
+  parallel_ranges(p.batch, per_chunk, [&](int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; ++index) item(index);
+  });
+}
+
+template void gemm_blocked(const Gemm<float>&);
+template void gemm_blocked(const Gemm<double>&);
+
+}  // namespace flambeau

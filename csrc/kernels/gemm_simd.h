@@ -1,0 +1,88 @@
+// Register-blocked inner loops of matrix products in float32 and float64, compiled once for each
+// instruction set and chosen by the machine's. Pure loops over raw memory: any thread, no GIL, no
+// allocation.
+//
+// A tile of C, m rows of v vectors, stays in registers while k runs:
+//
+//              v vectors of row k of B
+//   A[i, k] x [ 0..L | L..2L | .. ]  added to row i of the tile, i < m
+//
+// so A is read one element at a time, with any strides, and B in whole vectors. B is either packed
+// (panels of v vectors, each K rows without gaps) or any matrix whose rows are contiguous.
+#pragma once
+#include <cstdint>
+
+namespace flambeau {
+
+/// n things cut into as few parts as `most` allows, of sizes that differ by one at most.
+struct Spread {
+  int64_t n_parts, size, n_longer;
+  Spread(int64_t n, int64_t most)
+      : n_parts((n + most - 1) / most),
+        size(n_parts ? n / n_parts : 0),
+        n_longer(n_parts ? n % n_parts : 0) {}
+  int64_t begin(int64_t part) const { return part * size + (part < n_longer ? part : n_longer); }
+  int64_t length(int64_t part) const { return size + (part < n_longer ? 1 : 0); }
+};
+
+/// C = relu(alpha * A B + bias + beta * C) over one block whose operands fit in cache. beta = 0
+/// ignores what C holds.
+template <class T>
+struct GemmBlock {
+  int64_t M, N, K;
+  const T* a;
+  int64_t a_row, a_column;  // ignored if packed_a
+  const T* b;
+  int64_t b_row;  // ignored if packed_b
+  T* c;
+  int64_t c_row;
+  bool packed_a, packed_b;
+  T alpha, beta;
+  const T* column_bias;  // N values, or none
+  const T* row_bias;     // M values, or none
+  bool relu;
+  bool large;       // worth fetching the tiles of C before they are needed
+  const T* next_a;  // the A of the block that follows, or none: fetched meanwhile
+};
+
+template <class T>
+struct GemmKernels {
+  int lanes;       // elements of a vector
+  int panel;       // vectors of a packed panel of B, at most
+  int panel_rows;  // rows of a packed panel of A, at most
+  int dot_rows;    // rows of A that `dots` takes at most
+
+  void (*block)(const GemmBlock<T>& block);
+
+  /// Packs panels [first, last) of B (K, N): element (k, j) is b[k * row + j * column]. A panel
+  /// begins at packed + (its first column) * K; missing columns become 0.
+  void (*pack_b)(int64_t K, int64_t N, const T* b, int64_t row, int64_t column, int64_t first,
+                 int64_t last, T* packed);
+  /// Packs A (M, K), whose element (i, k) is a[i + k * column], into panels of rows side by side.
+  void (*pack_a)(int64_t M, int64_t K, const T* a, int64_t column, T* packed);
+
+  /// out[i * out_row + j * out_column] = sum over k of a[i * a_row + k] * b[j * b_row + k], for i <
+  /// M <= dot_rows, j < N: both operands contiguous along k.
+  void (*dots)(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, const T* b,
+               int64_t b_row, T* out, int64_t out_row, int64_t out_column);
+};
+
+/// The kernels for this machine. T: float, double.
+template <class T>
+const GemmKernels<T>& gemm_kernels();
+
+// One set a translation unit: gemm_*.cpp. A set for another architecture is empty (lanes 0).
+namespace gemm_avx512 {
+extern const GemmKernels<float> float_kernels;
+extern const GemmKernels<double> double_kernels;
+}  // namespace gemm_avx512
+namespace gemm_avx2 {
+extern const GemmKernels<float> float_kernels;
+extern const GemmKernels<double> double_kernels;
+}  // namespace gemm_avx2
+namespace gemm_base {
+extern const GemmKernels<float> float_kernels;
+extern const GemmKernels<double> double_kernels;
+}  // namespace gemm_base
+
+}  // namespace flambeau
