@@ -104,8 +104,9 @@ Pointwise::Derivative& find_derivative(Pointwise& record, int i) {
   return d;
 }
 
-/// The node of a call whose result will be `result`; called before an in-place write.
-Ref<PointwiseNode> record_call(Pointwise& record, const Arg* args) {
+/// The node of a call; called before an in-place write to `overwritten`, whose values are saved in a copy.
+Ref<PointwiseNode> record_call(Pointwise& record, const Arg* args, Tensor* overwritten = nullptr) {
+  TensorRef before;
   Ref<PointwiseNode> node = make_node<PointwiseNode>(node_type_of(record), &pointwise_kind);
   node->record = &record;
   node->node.set_edges(static_cast<uint32_t>(record.n_inputs));
@@ -115,8 +116,10 @@ Ref<PointwiseNode> record_call(Pointwise& record, const Arg* args) {
     set_edge(&node->node, static_cast<uint32_t>(i), t);
     for (int use : find_derivative(record, i).uses) {
       if (use < 0) continue;
-      if (args[use].tensor) {
-        if (node->saved[use].empty()) node->saved[use].save(*args[use].tensor);
+      if (Tensor* used = args[use].tensor) {
+        if (!node->saved[use].empty()) continue;
+        if (used == overwritten && !before) before = clone(*used);
+        node->saved[use].save(used == overwritten ? *before : *used);
       } else {
         node->numbers[use] = Object::borrow(args[use].number);
       }
@@ -477,7 +480,7 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   // History first: what is saved must be saved with the version before the write, so that backward
   // notices.
   Ref<PointwiseNode> node;
-  if (history) node = record_call(record, args);
+  if (history) node = record_call(record, args, &self);
   Tensor* outputs[] = {&self};
   launch(record, outputs, 1, safe, record.n_args, sizes, compute);
   self.bump_version(op);

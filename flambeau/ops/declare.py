@@ -328,7 +328,9 @@ def _without_ctx(fn):
 def _inplace(call, name):
     def inplace(input, *args, **kwargs):
         _core._check_inplace(input, name)
-        result = call(input, *args, **kwargs)
+        # What backward needs of the old values must not be overwritten.
+        source = input.clone() if input.requires_grad and _core.is_grad_enabled() else input
+        result = call(source, *args, **kwargs)
         if result.shape != input.shape:
             raise RuntimeError(
                 f"{name}: output with shape {tuple(input.shape)} doesn't match the broadcast shape {tuple(result.shape)}."

@@ -49,8 +49,9 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
         raise ValueError("min_val cannot be greater than max_val")
     if input.dtype == flambeau.bool:
         raise RuntimeError("hardtanh: bool inputs not supported.")
-    result = operators.hardtanh(input, min_val, max_val)
-    return input.copy_(result) if inplace else result
+    if inplace:
+        return flambeau.hardtanh_(input, min_val, max_val)
+    return operators.hardtanh(input, min_val, max_val)
 
 
 def hardtanh_(input, min_val=-1.0, max_val=1.0):
@@ -60,8 +61,9 @@ def hardtanh_(input, min_val=-1.0, max_val=1.0):
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """input where it is positive, negative_slope * input elsewhere."""
-    result = operators.leaky_relu(input, negative_slope)
-    return input.copy_(result) if inplace else result
+    if inplace:
+        return flambeau.leaky_relu_(input, negative_slope)
+    return operators.leaky_relu(input, negative_slope)
 
 
 def leaky_relu_(input, negative_slope=0.01):
@@ -71,8 +73,9 @@ def leaky_relu_(input, negative_slope=0.01):
 
 def elu(input, alpha=1.0, inplace=False):
     """input where it is positive, alpha * (exp(input) - 1) elsewhere."""
-    result = operators.elu(input, alpha)
-    return input.copy_(result) if inplace else result
+    if inplace:
+        return flambeau.elu_(input, alpha)
+    return operators.elu(input, alpha)
 
 
 def elu_(input, alpha=1.0):
@@ -84,8 +87,9 @@ def celu(input, alpha=1.0, inplace=False):
     """max(0, input) + min(0, alpha * (exp(input / alpha) - 1))."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    result = operators.celu(input, alpha)
-    return input.copy_(result) if inplace else result
+    if inplace:
+        return flambeau.celu_(input, alpha)
+    return operators.celu(input, alpha)
 
 
 def celu_(input, alpha=1.0):
@@ -98,8 +102,9 @@ def selu(input, inplace=False):
 
     Source: Klambauer et al., 2017, arXiv:1706.02515.
     """
-    result = operators.selu(input)
-    return input.copy_(result) if inplace else result
+    if inplace:
+        return flambeau.selu_(input)
+    return operators.selu(input)
 
 
 def selu_(input):
@@ -109,14 +114,16 @@ def selu_(input):
 
 def silu(input, inplace=False):
     """input * sigmoid(input)."""
-    result = operators.silu(input)
-    return input.copy_(result) if inplace else result
+    if inplace:
+        return flambeau.silu_(input)
+    return operators.silu(input)
 
 
 def mish(input, inplace=False):
     """input * tanh(softplus(input)). Source: Misra, 2019, arXiv:1908.08681."""
-    result = operators.mish(input)
-    return input.copy_(result) if inplace else result
+    if inplace:
+        return flambeau.mish_(input)
+    return operators.mish(input)
 
 
 def softshrink(input, lambd=0.5, *, out=None):
@@ -128,8 +135,9 @@ def softshrink(input, lambd=0.5, *, out=None):
 
 def threshold(input, threshold, value, inplace=False):
     """input where it is above `threshold`, `value` elsewhere."""
-    result = operators.threshold(input, threshold, value)
-    return input.copy_(result) if inplace else result
+    if inplace:
+        return flambeau.threshold_(input, threshold, value)
+    return operators.threshold(input, threshold, value)
 
 
 _threshold = threshold
@@ -137,19 +145,21 @@ _threshold = threshold
 
 def threshold_(input, threshold, value):
     """threshold, in place."""
-    return input.copy_(operators.threshold(input, threshold, value))
+    return flambeau.threshold_(input, threshold, value)
 
 
 def hardsigmoid(input, inplace=False):
     """min(max(input + 3, 0), 6) / 6."""
-    result = operators.hardsigmoid(input)
-    return input.copy_(result) if inplace else result
+    if inplace:
+        return flambeau.hardsigmoid_(input)
+    return operators.hardsigmoid(input)
 
 
 def hardswish(input, inplace=False):
     """input * hardsigmoid(input). Source: Howard et al., 2019, arXiv:1905.02244."""
-    result = operators.hardswish(input)
-    return input.copy_(result) if inplace else result
+    if inplace:
+        return flambeau.hardswish_(input)
+    return operators.hardswish(input)
 
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
@@ -160,8 +170,9 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
         slope = flambeau.empty_like(input).uniform_(lower, upper)
     else:
         slope = (lower + upper) / 2
-    result = flambeau.where(input > 0, input, slope * input)
-    return input.copy_(result) if inplace else result
+    if inplace:
+        return input.mul_(flambeau.where(input > 0, 1.0, slope))
+    return flambeau.where(input > 0, input, slope * input)
 
 
 def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
