@@ -170,9 +170,9 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
         slope = flambeau.empty_like(input).uniform_(lower, upper)
     else:
         slope = (lower + upper) / 2
-    if inplace:
-        return input.mul_(flambeau.where(input > 0, 1.0, slope))
-    return flambeau.where(input > 0, input, slope * input)
+    old = input.clone() if inplace else input
+    result = flambeau.where(old > 0, old, slope * old)
+    return input.copy_(result) if inplace else result
 
 
 def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
