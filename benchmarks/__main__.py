@@ -24,6 +24,9 @@ def main():
         module = importlib.import_module(f"benchmarks.{name}")
         harness.use_threads(getattr(module, "THREADS", args.threads))
         print(f"\n{name}: {module.__doc__.splitlines()[0]}")
+        if hasattr(module, "report"):
+            module.report(args.only)
+            continue
         print(harness.header())
         if hasattr(module, "rows"):
             rows = module.rows()
