@@ -4,6 +4,7 @@ Operators down, sizes across ("first" is dim 0, of three dimensions the middle o
 A cell is the median of paired ratios; what is slower than PyTorch follows, worst first, with times.
 """
 
+import functools
 import gc
 import statistics
 
@@ -33,22 +34,22 @@ ORDERED = ("sort", "argsort", "median")
 def whole(T, x):
     """Over all elements."""
     for name in WHOLE:
-        yield name, lambda f=getattr(T, name): f(x)
+        yield name, functools.partial(getattr(T, name), x)
 
 
 def along(T, x):
     """Over one dimension."""
     for where, dim in (("first", 1 if x.dim() == 3 else 0), ("last", -1)):
         for name in ALONG:
-            yield f"{name} {where}", lambda f=getattr(T, name), dim=dim: f(x, dim)
-        yield f"norm {where}", lambda dim=dim: T.norm(x, 2, dim)
+            yield f"{name} {where}", functools.partial(getattr(T, name), x, dim)
+        yield f"norm {where}", functools.partial(T.norm, x, 2, dim)
 
 
 def ordered(T, x):
     """Order within the last dimension."""
     k = max(1, min(5, x.shape[-1] // 2))
     for name in ORDERED:
-        yield name, lambda f=getattr(T, name): f(x, -1)
+        yield name, functools.partial(getattr(T, name), x, -1)
     yield "topk", lambda: T.topk(x, k)
     yield "kthvalue", lambda: T.kthvalue(x, k)
 
@@ -140,14 +141,10 @@ def losses(T, x):
     yield "log_softmax f+b", lambda: T.autograd.grad(F.log_softmax(p, -1), p, x)
 
 
-def cases(T, sizes, turned=False):
-    """(operator, function) for one size, with the same numbers in either library."""
-    import numpy
-
-    values = numpy.random.default_rng(0).random(sizes, dtype=numpy.float32)
+def cases(T, values):
+    """(operator, function) for a NumPy array, whose memory both libraries share."""
     x = T.from_numpy(values)
     T.manual_seed(0)
-    x = x.mT if turned else x
     families = (whole, along, ordered, flat, indexed)
     for family in families if x.dim() == 1 else (*families, norms, losses):
         yield from family(T, x)
@@ -186,13 +183,16 @@ def report(only=None):
     if torch is None:
         print("PyTorch is not installed: nothing to compare with.")
         return []
+    import numpy
+
     cells = {}
     gc.collect()
     gc.disable()
     for size, sizes in SHAPES.items():
-        turned = size == "turned"
-        theirs = dict(cases(torch, sizes, turned))
-        for name, function in cases(flambeau, sizes, turned):
+        values = numpy.random.default_rng(0).random(sizes, dtype=numpy.float32)
+        values = values.T if size == "turned" else values
+        theirs = dict(cases(torch, values))
+        for name, function in cases(flambeau, values):
             if only is None or only in name:
                 cells[name, size] = Cell(name, size, function, theirs[name])
         gc.collect()

@@ -349,28 +349,63 @@ const NodeKind sum_kind = {sum_backward, nothing, destroy_as<SumNode>};
 
 }  // namespace
 
-/// All of a short contiguous tensor, by a kernel that is already there; null if that is not the
-/// case.
-static TensorRef reduce_short(Reduction& r, Tensor& t, const Dims& dims, bool keepdim, DType out) {
-  if (!t.contiguous || dims.n != t.ndim || keepdim || t.numel == 0 || t.numel >= least_split)
-    return nullptr;
-  ReduceKernel kernel = known_kernel(r, kernel_key(&t.dtype, 1, &out, 1, 'r', "full"));
-  if (!kernel) return nullptr;
-  TensorRef result = empty({}, out);
-  char* ptrs[] = {result->as<char>(), t.as<char>()};
-  int64_t steps[] = {0, itemsize(t.dtype)};
-  kernel(1, 1, t.numel, ptrs, none, none, steps, 0);
-  return result;
+/// Neighbouring dims of a short contiguous tensor, by a kernel that is already there; false if that
+/// is not the case.
+static bool reduce_short(Reduction& r, Tensor& t, const Dims& dims, bool keepdim,
+                         const DType* out_dtypes, int n_results, const double* parameter,
+                         TensorRef* results) {
+  if (!t.contiguous || t.numel == 0 || t.numel > chunk_elements || dims.n == 0) return false;
+  int first = static_cast<int>(dims[0]), end = first + dims.n;
+  for (int i = 1; i < dims.n; ++i)
+    if (dims[i] != first + i) return false;
+  int64_t outer = 1, count = 1, inner = 1;
+  for (int d = 0; d < t.ndim; ++d) (d < first ? outer : d < end ? count : inner) *= t.sizes[d];
+  DType ins[] = {t.dtype, DType::float64};
+  char mode = inner == 1 ? 'r' : 'o';
+  ReduceKernel kernel = known_kernel(r, kernel_key(ins, parameter ? 2 : 1, out_dtypes,
+                                                   static_cast<size_t>(n_results), mode, "full"));
+  if (!kernel) return false;
+  Dims sizes;
+  for (int d = 0; d < t.ndim; ++d) {
+    bool reduced = d >= first && d < end;
+    if (!reduced || keepdim) sizes.push(reduced ? 1 : t.sizes[d]);
+  }
+  char* ptrs[max_streams];
+  int64_t steps[max_streams] = {}, red1[max_streams] = {};
+  int64_t outputs = inner == 1 ? outer : inner;
+  for (int i = 0; i < n_results; ++i) {
+    results[i] = empty(sizes, out_dtypes[i]);
+    ptrs[i] = results[i]->as<char>();
+    steps[i] = itemsize(out_dtypes[i]);
+  }
+  int64_t size = itemsize(t.dtype);
+  ptrs[n_results] = t.as<char>();
+  ptrs[n_results + 1] = reinterpret_cast<char*>(const_cast<double*>(parameter));
+  steps[n_results] = inner == 1 ? count * size : size;
+  red1[n_results] = inner * size;
+  for (int64_t i = 0; i < (inner == 1 ? 1 : outer); ++i) {
+    kernel(outputs, 1, count, ptrs, steps, none, red1, 0);
+    for (int k = 0; k < n_results; ++k) ptrs[k] += inner * itemsize(out_dtypes[k]);
+    ptrs[n_results] += count * inner * size;
+  }
+  return true;
+}
+
+void reduce_one(Reduction& r, Tensor& t, const Dims& dims, bool keepdim, const DType* out_dtypes,
+                int n_results, const double* parameter, TensorRef* results) {
+  if (reduce_short(r, t, dims, keepdim, out_dtypes, n_results, parameter, results)) return;
+  std::vector<double> parameters;
+  if (parameter) parameters.push_back(*parameter);
+  std::vector<TensorRef> made = run_reduction(r, {TensorRef::borrow(&t)}, dims, keepdim,
+                                              {out_dtypes, out_dtypes + n_results}, parameters);
+  for (int i = 0; i < n_results; ++i) results[i] = std::move(made[static_cast<size_t>(i)]);
 }
 
 TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out,
                    double factor) {
   auto& reduction = *reinterpret_cast<Reduction*>(bound_operator(operator_name));
-  TensorRef result = reduce_short(reduction, t, dims, keepdim, out);
-  if (!result) {
-    std::vector<TensorRef> inputs = {TensorRef::borrow(&t)};
-    result = run_reduction(reduction, inputs, dims, keepdim, {out})[0];
-  }
+  TensorRef result;
+  reduce_one(reduction, t, dims, keepdim, &out, 1, nullptr, &result);
   if (needs_record(t) && is_differentiable(t.dtype) && is_differentiable(out)) {
     static PyTypeObject* types[2] = {node_subtype("SumBackward0"), node_subtype("MeanBackward0")};
     Ref<SumNode> node =

@@ -129,5 +129,6 @@ void initialize_matmul(PyObject* module);
 void initialize_autograd(PyObject* module);
 void initialize_conv(PyObject* module);
 void initialize_pool(PyObject* module);
+void initialize_shortcuts(PyObject* module);
 
 }  // namespace flambeau

@@ -24,5 +24,6 @@ NB_MODULE(_core, m) {
   initialize_indexing(module);
   initialize_conv(module);
   initialize_pool(module);
+  initialize_shortcuts(module);
   if (PyErr_Occurred()) throw nanobind::python_error();
 }

@@ -8,6 +8,7 @@ from . import public as fl
 from .arguments import require_floating, wrap_dim, wrap_dims
 from .declare import composite, make_pointwise, primitive
 from .reduce import ReductionSpec, kept
+from .shortcuts import reduction_shortcut
 
 
 def _real_dtype(dtype):
@@ -209,6 +210,9 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
     if isinstance(p, str):
         raise RuntimeError(f"norm: only 'fro' and 'nuc' are names of norms, but got {p!r}.")
     return _vector_norm("norm", input, p, dim, keepdim)
+
+
+reduction_shortcut(norm, _kernels["norm2"], "s", "adf", names=("input", "p", "dim", "keepdim"))
 
 
 @composite

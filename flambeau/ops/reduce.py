@@ -4,8 +4,9 @@ import functools
 
 from .. import _core
 from .arguments import require_tensors
-from .declare import METHODS, composite, primitive, register
-from .results import result_type
+from .declare import METHODS, NAMESPACES, composite, primitive, register
+from .results import by_name, result_type
+from .shortcuts import reduction_shortcut
 
 
 class ReductionSpec:
@@ -40,7 +41,7 @@ _prod, _amax, _amin = _reduction("prod"), _reduction("amax"), _reduction("amin")
 _any, _all, _count = _reduction("any_"), _reduction("all_"), _reduction("count_nonzero")
 _max, _min = _reduction("max_with_index", True), _reduction("min_with_index", True)
 _argmax, _argmin = _reduction("argmax", True), _reduction("argmin", True)
-_moments = {name: _reduction(name) for name in ("var", "std", "var_mean", "std_mean")}
+moment_reduction = {name: _reduction(name) for name in ("var", "std", "var_mean", "std_mean")}
 
 
 def reduced_dims(dim, ndim, name):
@@ -109,8 +110,8 @@ def _truth(reduction, name):
     return truth
 
 
-any = _truth(_any, "any")
-all = _truth(_all, "all")
+any = reduction_shortcut(_truth(_any, "any"), _any, "b", "adu")
+all = reduction_shortcut(_truth(_all, "all"), _all, "b", "adu")
 
 
 @composite(out=False)
@@ -119,6 +120,9 @@ def count_nonzero(input, dim=None):
     return _core._reduce(
         _count, (input,), reduced_dims(dim, input.dim(), "count_nonzero"), False, (_core.int64,)
     )[0]
+
+
+count_nonzero = reduction_shortcut(count_nonzero, _count, "i", "ad", names=("input", "dim"))
 
 
 # ------------------------------------------------------------------------------------------------ sums
@@ -165,6 +169,9 @@ def _(ctx, grad_output):
             None,
         )
     return _product_gradient(input, ctx.dims, grad), None, None, None
+
+
+reduction_shortcut(_product, _prod, "p")
 
 
 def ctx_needs_second(grad):
@@ -214,7 +221,7 @@ def _extreme(reduction, name, doc):
         return grad * (hit / hit.sum(ctx.dims, keepdim=True)), None, None
 
     extreme.__doc__ = doc
-    return extreme
+    return reduction_shortcut(extreme, reduction, "s", "ad")
 
 
 amax = _extreme(_amax, "amax", "The largest element over dim or all; NaN if there is one.")
@@ -309,6 +316,10 @@ from .pointwise import maximum, minimum  # noqa: E402
 
 max = _with_index(_max, amax, maximum, "max")
 min = _with_index(_min, amin, minimum, "min")
+for _name, _along, _all_of in (("max", _max, _amax), ("min", _min, _amin)):
+    reduction_shortcut(
+        NAMESPACES["torch"][_name], _along, "si", whole=_all_of, result_type=by_name[_name]
+    )
 
 
 def _arg(reduction, name):
@@ -337,7 +348,8 @@ def _arg(reduction, name):
     return arg
 
 
-argmax, argmin = _arg(_argmax, "argmax"), _arg(_argmin, "argmin")
+argmax = reduction_shortcut(_arg(_argmax, "argmax"), _argmax, "i", "an")
+argmin = reduction_shortcut(_arg(_argmin, "argmin"), _argmin, "i", "an")
 
 
 # --------------------------------------------------------------------------------------------- moments
@@ -346,7 +358,7 @@ argmax, argmin = _arg(_argmax, "argmax"), _arg(_argmin, "argmin")
 def moments(name, input, dims, correction, keepdim):
     """The raw results of var, std, var_mean or std_mean."""
     outs = (input.dtype.to_real(),) + ((input.dtype,) if name.endswith("mean") else ())
-    return _core._reduce(_moments[name], (input,), dims, keepdim, outs, (correction,))
+    return _core._reduce(moment_reduction[name], (input,), dims, keepdim, outs, (correction,))
 
 
 # ------------------------------------------------------------------------------------- native sum and mean

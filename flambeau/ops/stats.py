@@ -6,7 +6,8 @@ from .. import _core
 from . import public as fl
 from .arguments import require_floating, wrap_dim, wrap_dims
 from .declare import composite, primitive
-from .reduce import ReductionSpec, kept, moments
+from .reduce import ReductionSpec, kept, moment_reduction, moments
+from .shortcuts import reduction_shortcut
 
 
 def _moment_arguments(operator, dim, unbiased, correction, keepdim):
@@ -69,6 +70,17 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The square root of `var`. Gradient: 0 where all elements are equal."""
     return _spread("std", input, *_moment_arguments("std", dim, unbiased, correction, keepdim))
+
+
+for _operator in (var, std):
+    reduction_shortcut(
+        _operator,
+        moment_reduction[_operator.__name__],
+        "s",
+        "adf",
+        names=("input", "dim"),
+        parameter=1.0,
+    )
 
 
 @composite(method=False, out=False)
@@ -144,6 +156,8 @@ def logsumexp(input, dim, keepdim=False):
         return result
     return result.reshape([size for d, size in enumerate(input.shape) if d not in dims])
 
+
+logsumexp = reduction_shortcut(logsumexp, _logsumexp_kernel, "s", "df")
 
 _interpolations = ("linear", "lower", "higher", "midpoint", "nearest")
 
