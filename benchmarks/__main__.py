@@ -7,7 +7,7 @@ import os
 from . import harness
 
 NAMES = (
-    *("overhead", "pointwise", "reduce", "matmul", "conv", "lenet"),
+    *("overhead", "pointwise", "pointwise_all", "reduce", "matmul", "conv", "lenet"),
     *("first_use", "import_time", "install_size"),
 )
 
@@ -31,7 +31,9 @@ def main():
         if hasattr(module, "rows"):
             rows = module.rows()
         else:
-            rows = harness.compare_modules(module.cases, args.only)
+            rows = harness.compare_modules(
+                module.cases, args.only, **getattr(module, "EFFORT", {})
+            )
         for row in rows:
             print(harness.line(row), flush=True)
             if row.reached is False or row.ours_s is None:

@@ -34,16 +34,16 @@ def repeated(function, count):
     return time.perf_counter() - start
 
 
-def calls_per_block(function):
+def calls_per_block(function, block_s=BLOCK_S):
     """How many calls fill a block; the first calls, which compile, are not counted."""
     function()
     count = 1
-    while (taken := repeated(function, count)) < BLOCK_S / 2:
-        count = max(2 * count, int(count * BLOCK_S / max(taken, 1e-9) / 2))
-    return max(1, round(count * BLOCK_S / taken))
+    while (taken := repeated(function, count)) < block_s / 2:
+        count = max(2 * count, int(count * block_s / max(taken, 1e-9) / 2))
+    return max(1, round(count * block_s / taken))
 
 
-def compare(name, goal, ours, theirs=None, rounds=ROUNDS):
+def compare(name, goal, ours, theirs=None, rounds=ROUNDS, block_s=BLOCK_S):
     """Time two functions in turn.
 
     Args:
@@ -51,15 +51,16 @@ def compare(name, goal, ours, theirs=None, rounds=ROUNDS):
         goal (float or None): the least ratio theirs / ours to reach.
         ours, theirs (callable): without arguments; `theirs` may be None.
         rounds (int): how many pairs of blocks.
+        block_s (float): seconds a block should take.
 
     Returns:
         Row.
     """
-    ours_count = calls_per_block(ours)
+    ours_count = calls_per_block(ours, block_s)
     if theirs is None:
         taken = [repeated(ours, ours_count) / ours_count for _ in range(rounds)]
         return Row(name, goal, statistics.median(taken), None, None)
-    theirs_count = calls_per_block(theirs)
+    theirs_count = calls_per_block(theirs, block_s)
     ours_s, theirs_s = [], []
     gc.collect()
     gc.disable()
@@ -73,8 +74,8 @@ def compare(name, goal, ours, theirs=None, rounds=ROUNDS):
     return Row(name, goal, statistics.median(ours_s), statistics.median(theirs_s), ratio)
 
 
-def compare_modules(cases, only=None):
-    """Rows of `cases`, which yields (name, goal, function) for the module it is given."""
+def compare_modules(cases, only=None, **effort):
+    """Rows of `cases`, which yields (name, goal, function) for the module it is given; effort as of compare."""
     import flambeau
 
     pytorch = import_pytorch()
@@ -82,7 +83,7 @@ def compare_modules(cases, only=None):
     for name, goal, ours in cases(flambeau):
         if only is None or only in name:
             try:
-                yield compare(name, goal, ours, theirs.get(name))
+                yield compare(name, goal, ours, theirs.get(name), **effort)
             except (NotImplementedError, AttributeError, RuntimeError, TypeError) as error:
                 yield Row(name, goal, None, None, None, f"{type(error).__name__}: {error}")
 
