@@ -96,6 +96,13 @@ def exp_fit(degree, bits, base=mpmath.e):
     )
 
 
+def exp_by_table_fit(degree, bits, beyond=mpf(1)):
+    """exp(r) for abs(r) <= ln(2) / 32, as sixteenths of a power of two leave it."""
+    half = mp.log(2) / 32 * beyond
+    fixed = {0: mpf(1), 1: mpf(1)}
+    return fit(mpmath.exp, -half, half, list(range(degree + 1)), bits, fixed=fixed)
+
+
 def expm1_fit(degree, bits):
     half = mp.log(2) / 2 * mpf("1.005")
     return fit(
@@ -366,14 +373,8 @@ FITS = {
     "digamma [1, 2]": lambda: digamma_fit(22),
     "exp float32": lambda: exp_fit(6, 24),
     "exp float64": lambda: exp_fit(11, 53),
-    "exp by table float64": lambda: fit(
-        mpmath.exp,
-        -mp.log(2) / 32 * mpf("1.01"),
-        mp.log(2) / 32 * mpf("1.01"),
-        list(range(7)),
-        53,
-        fixed={0: mpf(1), 1: mpf(1)},
-    ),
+    "exp by table float32": lambda: exp_by_table_fit(3, 24),
+    "exp by table float64": lambda: exp_by_table_fit(6, 53, mpf("1.01")),
     "exp2 float32": lambda: exp_fit(6, 24, 2),
     "exp2 float64": lambda: exp_fit(11, 53, 2),
     "expm1 float32": lambda: expm1_fit(7, 24),

@@ -74,24 +74,29 @@ def exp(x, dtype):
     return scalb(polynomial(r, EXP[dtype]), n)
 
 
-# fit_maths "exp by table": 2**-56.2, abs(r) <= ln(2) / 32
-EXP_SHORT = (
-    0.49999999999999567, 0.16666666664326502, 0.041666666694704785, 0.008333474714765391, 0.001388858602487963,
-)  # fmt: skip
+# fit_maths "exp by table": 2**-29.2, 2**-56.2, abs(r) <= ln(2) / 32; from r**2 on
+EXP_SHORT = {
+    "float32": (0.500016153, 0.166667178),
+    "float64": (
+        0.49999999999999567, 0.16666666664326502, 0.041666666694704785, 0.008333474714765391, 0.001388858602487963,
+    ),
+}  # fmt: skip
 SIXTEENTHS = tuple(2.0 ** (k / 16) for k in range(16))
+FAR_SIXTEENTHS = {"float32": 0xB6800000, "float64": 0xBD00000000000000}  # as FAR, for this shift
 
 
-@scalar("exp float64 avx512")
+@scalar("exp float32 avx512", "exp float64 avx512")
 def exp_avx512(x, dtype):
-    # With n in sixteenths: 2**(n - floor(n)) from a table in two registers, and five terms less.
-    shift = ROUND["float64"] / 16
+    # With n in sixteenths: 2**(n - floor(n)) from a table in one register (two), and three (five) terms less. In
+    # float32 the largest error is 0.99 ulp, 0.45 of it from the table; every float32 was tried.
+    shift = ROUND[dtype] / 16
     shifted = fma(x, LOG2E, shift)
-    near = (bits(shifted, dtype, signed=False) & 0xBD00000000000000) == 0  # as FAR, for this shift
+    near = (bits(shifted, dtype, signed=False) & FAR_SIXTEENTHS[dtype]) == 0
     n = shifted - shift
     high, low = LN2[dtype]
     r = where(near, fma(n, -low, fma(n, -high, x)), 0.0)
     power = lookup(SIXTEENTHS, bits(shifted, dtype), dtype)
-    rest = fma(r * r, polynomial(r, EXP_SHORT), r)
+    rest = fma(r * r, polynomial(r, EXP_SHORT[dtype]), r)
     return scalb(fma(power, rest, power), n)  # AVX-512 rounds n down itself
 
 
