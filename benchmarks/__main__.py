@@ -31,9 +31,7 @@ def main():
         if hasattr(module, "rows"):
             rows = module.rows()
         else:
-            rows = harness.compare_modules(
-                module.cases, args.only, **getattr(module, "EFFORT", {})
-            )
+            rows = harness.compare_modules(module.cases, args.only, **getattr(module, "EFFORT", {}))
         for row in rows:
             print(harness.line(row), flush=True)
             if row.reached is False or row.ours_s is None:

@@ -24,7 +24,18 @@ FUNCTIONAL = ("relu", "gelu", "silu", "mish", "elu", "selu", "softplus", "logsig
               "leaky_relu", "softsign", "tanhshrink", "hardsigmoid", "relu6", "celu", "softshrink")  # fmt: skip
 BINARY = ("add", "sub", "mul", "div", "pow", "atan2", "fmod", "remainder", "maximum", "minimum", "fmax", "fmin", "hypot",
           "logaddexp", "xlogy", "copysign", "nextafter", "eq", "lt", "floor_divide")  # fmt: skip
-INTEGER = ("add", "sub", "mul", "maximum", "bitwise_and", "bitwise_left_shift", "eq", "lt", "floor_divide", "remainder")
+INTEGER = (
+    "add",
+    "sub",
+    "mul",
+    "maximum",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "eq",
+    "lt",
+    "floor_divide",
+    "remainder",
+)
 INTEGER_DTYPES = ("uint8", "int8", "int16", "int32", "int64")
 DTYPES = ("bool", *INTEGER_DTYPES, "float16", "bfloat16", "float32", "float64")
 
@@ -43,7 +54,11 @@ def cases(T):
         for name, (low, high) in UNARY.items():
             yield f"{name} {dtype}", 1, call(getattr(T, name), uniform(low, high, dtype=dtype))
         for name, (low, high) in SPECIAL.items():
-            yield f"{name} {dtype}", 1, call(getattr(T.special, name), uniform(low, high, dtype=dtype))
+            yield (
+                f"{name} {dtype}",
+                1,
+                call(getattr(T.special, name), uniform(low, high, dtype=dtype)),
+            )
         for name in FUNCTIONAL:
             yield f"{name} {dtype}", 1, call(getattr(F, name), uniform(-5, 5, dtype=dtype))
         x, y = uniform(0.1, 5, dtype=dtype), uniform(0.1, 5, dtype=dtype)

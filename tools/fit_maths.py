@@ -96,7 +96,7 @@ def exp_fit(degree, bits, base=mpmath.e):
     )
 
 
-def exp_by_table_fit(degree, bits, beyond=mpf(1)):
+def exp_by_table_fit(degree, bits, beyond=1):
     """exp(r) for abs(r) <= ln(2) / 32, as sixteenths of a power of two leave it."""
     half = mp.log(2) / 32 * beyond
     fixed = {0: mpf(1), 1: mpf(1)}

@@ -73,24 +73,30 @@ void Loop::run_rows(MapKernel kernel, int64_t first, int64_t last) const {
   }
 }
 
-void Loop::run(MapKernel kernel) const {
-  if (numel_ == 0) return;
-  LongWork unlocked(numel_ >= grain);
-  if (ndim_ == 1) {
-    static constexpr int64_t none[max_operands] = {};
-    if (numel_ <= 2 * grain) {
-      kernel(numel_, 1, 0, data_, strides_[0], none);
-      return;
-    }
-    parallel_ranges(numel_, grain, [&](int64_t begin, int64_t end) {
-      char* at[max_operands];
-      for (int k = 0; k < n_; ++k) at[k] = data_[k] + begin * strides_[0][k];
-      kernel(end - begin, 1, begin, at, strides_[0], none);
-    });
+void run_elements(MapKernel kernel, int64_t numel, char* const* data, const int64_t* strides, int n,
+                  int64_t grain) {
+  static constexpr int64_t none[max_operands] = {};
+  LongWork unlocked(numel > 2 * grain);
+  if (numel <= 2 * grain || runs_serially()) {
+    kernel(numel, 1, 0, data, strides, none);
     return;
   }
+  parallel_ranges(numel, grain, [&](int64_t begin, int64_t end) {
+    char* at[max_operands];
+    for (int k = 0; k < n; ++k) at[k] = data[k] + begin * strides[k];
+    kernel(end - begin, 1, begin, at, strides, none);
+  });
+}
+
+void Loop::run(MapKernel kernel) const {
+  if (numel_ == 0) return;
+  if (ndim_ == 1) {
+    run_elements(kernel, numel_, data_, strides_[0], n_, grain);
+    return;
+  }
+  LongWork unlocked(numel_ >= grain);
   int64_t rows = numel_ / sizes_[0];
-  if (numel_ <= 2 * grain) {
+  if (numel_ <= 2 * grain || runs_serially()) {
     run_rows(kernel, 0, rows);
     return;
   }

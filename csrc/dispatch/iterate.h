@@ -45,8 +45,13 @@ class Loop {
   Mode modes_[max_operands];
 };
 
-/// Elements to a chunk of a long contiguous run.
-inline constexpr int64_t grain = 16384;
+/// Elements to a chunk of a long contiguous run, and of one whose result goes past the caches: such
+/// a chunk ends with a wait for its stores.
+inline constexpr int64_t grain = 16384, streamed_grain = 131072;
+
+/// The kernel over `numel` elements of n operands with one stride each.
+void run_elements(MapKernel kernel, int64_t numel, char* const* data, const int64_t* strides, int n,
+                  int64_t grain);
 
 /// Releases the GIL for its lifetime when the work is long enough to be worth it.
 class LongWork {

@@ -9,6 +9,8 @@
 
 namespace flambeau {
 
+inline constexpr int max_args = 8;  // of a call; more inputs run by run_map only
+
 struct Pointwise {
   /// Which dtype an operator computes in and returns, beyond promotion.
   enum class Compute : uint8_t { promoted, floating };
@@ -37,7 +39,7 @@ struct Pointwise {
   Object spec;  // Python: compile(...), derivative(i)
   std::vector<Kernel> kernels;
   size_t last_kernel = 0;
-  Derivative derivatives[8];
+  Derivative derivatives[max_args];
   PyTypeObject* node_type = nullptr;
 };
 

@@ -24,6 +24,10 @@ void set_num_threads(int n_threads);
 /// True inside a chunk: a parallel_for from here would run inline.
 bool in_parallel_region();
 
+/// Whether a parallel_for from here would run on the calling thread alone. Work whose result does
+/// not show where it was cut may then stay in one piece.
+inline bool runs_serially() { return in_parallel_region() || get_num_threads() == 1; }
+
 namespace threads_detail {
 using Body = void (*)(void* context, int64_t chunk);
 void run(int64_t n_chunks, Body body, void* context);

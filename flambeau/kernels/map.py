@@ -288,9 +288,16 @@ class _Schedule:
         lines += ["row.end:", "  %o.next = add i64 %o, 1"]
         for k in operands:
             lines.append(f"  %row.next.{k} = getelementptr i8, ptr %row.{k}, i64 %outer.{k}")
-        # Streamed stores are ordered before the thread says it is done.
-        fence = ["  fence seq_cst"] if "n" in self.modes else []
-        return [*lines, "  br label %rows", "done:", *fence, "  ret void"]
+        return [*lines, "  br label %rows", "done:", *self._end_of_stream(), "  ret void"]
+
+    def _end_of_stream(self):
+        """Orders streamed stores before whatever says that the thread is done."""
+        if "n" not in self.modes:
+            return []
+        if not self.module.target.triple.startswith("x86_64"):
+            return ["  fence seq_cst"]
+        self.module.declare("llvm.x86.sse.sfence", "void", [])
+        return ["  call void @llvm.x86.sse.sfence()"]
 
     def _computed_once(self, block):
         """The values, by id, of the largest subexpressions that read 's' operands only."""

@@ -1,0 +1,126 @@
+#include "dispatch/pointwise_history.h"
+
+#include "autograd/meta.h"
+#include "dispatch/basics.h"
+
+namespace flambeau {
+namespace {
+
+TensorRef run_derivative(PointwiseNode* self, int i, Tensor& grad) {
+  auto& derivative = self->record->derivatives[i];
+  using State = Pointwise::Derivative::State;
+  if (derivative.state == State::identity) return TensorRef::borrow(&grad);
+  if (derivative.state == State::zero) return full_like(grad, 0);
+  Arg args[max_args + 2];
+  TensorRef alive[max_args + 2];
+  args[0].tensor = &grad;
+  int n = 1;
+  for (int use : derivative.uses) {
+    if (use >= 0 && self->numbers[use]) {
+      args[n].number = self->numbers[use].get();
+    } else {
+      alive[n] = self->saved[use < 0 ? max_args : use].unpack(&self->node, "input");
+      args[n].tensor = alive[n].get();
+    }
+    ++n;
+  }
+  return apply(*derivative.record, args);
+}
+
+void pointwise_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto* self = reinterpret_cast<PointwiseNode*>(node);
+  for (uint32_t i = 0; i < node->n_edges; ++i)
+    if (node->edges[i].node)
+      grad_inputs[i] = run_derivative(self, static_cast<int>(i), *grad_outputs[0]);
+}
+
+void pointwise_release(Node* node) {
+  auto* self = reinterpret_cast<PointwiseNode*>(node);
+  for (auto& s : self->saved) s.reset();
+}
+
+const NodeKind pointwise_kind = {pointwise_backward, pointwise_release, destroy_as<PointwiseNode>};
+
+PyTypeObject* node_type_of(Pointwise& record) {
+  if (!record.node_type) {
+    // add -> AddBackward0
+    std::string name;
+    bool upper = true;
+    for (char c : record.name) {
+      if (c == '_') {
+        upper = true;
+        continue;
+      }
+      name += upper ? static_cast<char>(std::toupper(c)) : c;
+      upper = false;
+    }
+    record.node_type = node_subtype(name + "Backward0");
+  }
+  return record.node_type;
+}
+
+/// Asks Python for the derivative with respect to argument i, once.
+Pointwise::Derivative& find_derivative(Pointwise& record, int i) {
+  auto& d = record.derivatives[i];
+  using State = Pointwise::Derivative::State;
+  if (d.state != State::unknown) return d;
+  Object answer = Object::steal(PyObject_CallMethod(record.spec.get(), "derivative", "i", i));
+  if (!answer) throw PythonError();
+  if (answer.get() == Py_None) {
+    d.state = State::zero;
+  } else if (PyUnicode_Check(answer.get())) {
+    d.state = State::identity;
+  } else {
+    PyObject* callable = PyTuple_GetItem(answer.get(), 0);
+    Object uses = Object::steal(PySequence_Tuple(PyTuple_GetItem(answer.get(), 1)));
+    if (!callable || !uses) throw PythonError();
+    d.record = &record_of(callable);
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(uses.get()); ++k)
+      d.uses.push_back(static_cast<int>(PyLong_AsLong(PyTuple_GET_ITEM(uses.get(), k))));
+    d.state = State::kernel;
+  }
+  return d;
+}
+
+}  // namespace
+
+Ref<PointwiseNode> record_call(Pointwise& record, const Arg* args, Tensor* overwritten) {
+  TensorRef before;
+  Ref<PointwiseNode> node = make_node<PointwiseNode>(node_type_of(record), &pointwise_kind);
+  node->record = &record;
+  node->node.set_edges(static_cast<uint32_t>(record.n_inputs));
+  for (int i = 0; i < record.n_inputs; ++i) {
+    Tensor* t = args[i].tensor;
+    if (!t || !is_differentiable(t->dtype) || !requires_grad(*t)) continue;
+    set_edge(&node->node, static_cast<uint32_t>(i), t);
+    for (int use : find_derivative(record, i).uses) {
+      if (use < 0) continue;
+      if (Tensor* used = args[use].tensor) {
+        if (!node->saved[use].empty()) continue;
+        if (used == overwritten && !before) before = clone(*used);
+        node->saved[use].save(used == overwritten ? *before : *used);
+      } else {
+        node->numbers[use] = Object::borrow(args[use].number);
+      }
+    }
+  }
+  return node;
+}
+
+void save_result_if_used(Pointwise& record, PointwiseNode* node, Tensor& result) {
+  for (int i = 0; i < record.n_inputs; ++i)
+    if (node->node.edges[i].node)
+      for (int use : record.derivatives[i].uses)
+        if (use < 0 && node->saved[max_args].empty()) node->saved[max_args].save_result(result, 0);
+}
+
+bool wants_history(const Pointwise& record, const Arg* args) {
+  if (!grad_mode_enabled || !record.differentiable) return false;
+  for (int i = 0; i < record.n_inputs; ++i)
+    if (args[i].tensor && requires_grad(*args[i].tensor) &&
+        is_differentiable(args[i].tensor->dtype))
+      return true;
+  return false;
+}
+
+}  // namespace flambeau

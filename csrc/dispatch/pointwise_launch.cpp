@@ -1,0 +1,187 @@
+#include "dispatch/pointwise_launch.h"
+
+#include <algorithm>
+
+#include "dispatch/basics.h"
+#include "dispatch/promotion.h"
+
+namespace flambeau {
+namespace {
+
+Object dtype_names(const DType* dtypes, int n) {
+  Object tuple = Object::steal(PyTuple_New(n));
+  for (int i = 0; i < n; ++i)
+    PyTuple_SET_ITEM(tuple.get(), i, PyUnicode_FromString(name(dtypes[i])));
+  return tuple;
+}
+
+MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes, int n_out, int n,
+                      DType compute) {
+  uint64_t key = 0, layout = static_cast<uint64_t>(compute) << 32;
+  for (int i = 0; i < n; ++i) {
+    key = key << 4 | static_cast<uint64_t>(dtypes[i]);
+    layout |= static_cast<uint64_t>(modes[i]) << (2 * i);
+  }
+  auto& kernels = record.kernels;
+  if (record.last_kernel < kernels.size()) {
+    auto& k = kernels[record.last_kernel];
+    if (k.dtypes == key && k.layout == layout) return k.function;
+  }
+  for (size_t i = 0; i < kernels.size(); ++i)
+    if (kernels[i].dtypes == key && kernels[i].layout == layout) {
+      record.last_kernel = i;
+      return kernels[i].function;
+    }
+  DType as[max_operands];
+  for (int i = n_out; i < n; ++i)
+    as[i - n_out] = record.keep >> (i - n_out) & 1 ? dtypes[i] : compute;
+  char letters[max_operands + 1] = {};
+  for (int i = 0; i < n; ++i) letters[i] = mode_letters[static_cast<int>(modes[i])];
+  Object ins = dtype_names(dtypes + n_out, n - n_out), outs = dtype_names(dtypes, n_out),
+         casts = dtype_names(as, n - n_out);
+  Object address = Object::steal(PyObject_CallMethod(record.spec.get(), "compile", "OOOs",
+                                                     ins.get(), casts.get(), outs.get(), letters));
+  if (!address) throw PythonError();
+  auto function = reinterpret_cast<MapKernel>(PyLong_AsVoidPtr(address.get()));
+  if (!function) throw PythonError();
+  kernels.push_back({key, layout, function});
+  record.last_kernel = kernels.size() - 1;
+  return function;
+}
+
+/// The dtype in which a number joins a computation: half precision is computed in float32.
+DType scalar_dtype(DType compute) {
+  return compute == DType::float16 || compute == DType::bfloat16 ? DType::float32 : compute;
+}
+
+struct Scalars {
+  alignas(16) char bytes[max_operands][16];
+};
+
+/// Puts number i of a call into `scalars`; returns its dtype.
+DType place_number(const Pointwise& record, int i, PyObject* number, DType compute, char* to) {
+  DType d = record.keep >> i & 1 ? number_dtype(number) : scalar_dtype(compute);
+  store_number(number, d, to);
+  return d;
+}
+
+/// One call of run_map_lists over flat memory; false where a tensor is not contiguous or of another
+/// shape. `scalars` holds the numbers, as dtypes of n_out + i tell.
+bool run_flat(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in,
+              DType compute, Scalars& scalars, DType* dtypes) {
+  const Tensor& first = *outputs[0];
+  Mode modes[max_operands];
+  char* data[max_operands];
+  int64_t strides[max_operands];
+  for (int i = 0; i < n_out + n_in; ++i) {
+    Tensor* t = i < n_out ? outputs[i] : inputs[i - n_out].tensor;
+    if (!t) {
+      modes[i] = Mode::scalar;
+      data[i] = scalars.bytes[i];
+      strides[i] = 0;
+      continue;
+    }
+    if (!t->contiguous || !(sizes_of(*t) == sizes_of(first))) return false;
+    dtypes[i] = t->dtype;
+    modes[i] = Mode::contiguous;
+    data[i] = t->as<char>();
+    strides[i] = itemsize(t->dtype);
+  }
+  if (first.numel == 0) return true;
+  int n = n_out + n_in;
+  MapKernel kernel = find_kernel(record, modes, dtypes, n_out, n, compute);
+  run_elements(kernel, first.numel, data, strides, n, grain);
+  return true;
+}
+
+}  // namespace
+
+void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute) {
+  Scalars scalars;
+  DType dtypes[max_operands];
+  Mode modes[max_operands];
+  char* data[max_operands];
+  int64_t strides[max_operands];
+  int n = 1;
+  dtypes[0] = out.dtype;
+  modes[0] = Mode::contiguous;
+  data[0] = out.as<char>();
+  strides[0] = itemsize(out.dtype);
+  for (int i = 0; i < record.n_args; ++i, ++n) {
+    if (Tensor* t = args[i].tensor) {
+      dtypes[n] = t->dtype;
+      modes[n] = Mode::contiguous;
+      data[n] = t->as<char>();
+      strides[n] = itemsize(t->dtype);
+    } else {
+      dtypes[n] = place_number(record, i, args[i].number, compute, scalars.bytes[n]);
+      modes[n] = Mode::scalar;
+      data[n] = scalars.bytes[n];
+      strides[n] = 0;
+    }
+  }
+  if (out.numel == 0) return;
+  if (out.nbytes() >= streamed_bytes && reinterpret_cast<uintptr_t>(data[0]) % 64 == 0) {
+    bool in_place = false;
+    for (int i = 1; i < n; ++i) in_place |= data[i] == data[0];
+    if (!in_place) modes[0] = Mode::streamed;
+  }
+  MapKernel kernel = find_kernel(record, modes, dtypes, 1, n, compute);
+  run_elements(kernel, out.numel, data, strides, n,
+               modes[0] == Mode::streamed ? streamed_grain : grain);
+}
+
+void launch(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* args, int n_args,
+            const Dims& sizes, DType compute) {
+  Scalars scalars;
+  Operand operands[max_operands];
+  DType dtypes[max_operands];
+  int n = 0;
+  for (int i = 0; i < n_out; ++i, ++n) {
+    dtypes[n] = outputs[i]->dtype;
+    operands[n] = {outputs[i]->data(), itemsize(outputs[i]->dtype), strides_of(*outputs[i])};
+  }
+  for (int i = 0; i < n_args; ++i, ++n) {
+    if (Tensor* t = args[i].tensor) {
+      dtypes[n] = t->dtype;
+      operands[n] = {t->data(), itemsize(t->dtype), broadcast_strides(*t, sizes)};
+      continue;
+    }
+    dtypes[n] = place_number(record, i, args[i].number, compute, scalars.bytes[n]);
+    operands[n].data = scalars.bytes[n];
+    operands[n].itemsize = itemsize(dtypes[n]);
+    operands[n].strides.n = sizes.n;
+    std::fill_n(operands[n].strides.v, sizes.n, 0);
+  }
+  Loop loop(sizes, operands, n, record.uses_index);
+  if (loop.numel() == 0) return;
+  loop.run(find_kernel(record, loop.modes(), dtypes, n_out, n, compute));
+}
+
+void run_map(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in,
+             DType compute) {
+  launch(record, outputs, n_out, inputs, n_in, sizes_of(*outputs[0]), compute);
+}
+
+void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs,
+                   int n_in, int64_t count) {
+  Scalars scalars;
+  DType dtypes[max_operands];
+  DType placed{};  // the dtype the numbers were converted for
+  bool any = false;
+  for (int64_t k = 0; k < count; ++k, outputs += n_out, inputs += n_in) {
+    DType compute = outputs[0]->dtype;
+    if (!any || placed != compute) {
+      for (int i = 0; i < n_in; ++i)
+        if (!inputs[i].tensor)
+          dtypes[n_out + i] =
+              place_number(record, i, inputs[i].number, compute, scalars.bytes[n_out + i]);
+      placed = compute;
+      any = true;
+    }
+    if (!run_flat(record, outputs, n_out, inputs, n_in, compute, scalars, dtypes))
+      run_map(record, outputs, n_out, inputs, n_in, compute);
+  }
+}
+
+}  // namespace flambeau

@@ -1,0 +1,279 @@
+// The callable that Python sees of a pointwise operator: arguments into slots, one call.
+#include <Python.h>
+#include <structmember.h>
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+
+#include "dispatch/pointwise.h"
+#include "dispatch/promotion.h"
+#include "python/guard.h"
+
+namespace flambeau {
+
+PyTypeObject* pointwise_type = nullptr;
+
+namespace {
+
+[[noreturn]] void bad_argument(const Pointwise& record, int i, PyObject* got) {
+  throw TypeError(message(record.name, "(): argument '",
+                          PyUnicode_AsUTF8(record.arg_names[i].get()), "' (position ", i + 1,
+                          ") must be Tensor", i >= record.n_inputs ? " or number" : "", ", not ",
+                          Py_TYPE(got)->tp_name, "."));
+}
+
+/// Whether a type has a __torch_function__ other than Tensor's; asked of Python once for each type.
+bool type_overrides(PyTypeObject* type) {
+  static auto* known = new std::unordered_map<PyTypeObject*, bool>;
+  auto [at, fresh] = known->try_emplace(type, false);
+  if (fresh) {
+    Py_INCREF(type);  // its address must not be another type's later
+    PyObject* own = PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__torch_function__");
+    PyObject* base =
+        PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type), "__torch_function__");
+    PyErr_Clear();
+    auto function = [](PyObject* method) {
+      return method && PyMethod_Check(method) ? PyMethod_GET_FUNCTION(method) : method;
+    };
+    at->second = own && function(own) != function(base);
+    Py_XDECREF(own);
+    Py_XDECREF(base);
+  }
+  return at->second;
+}
+
+/// A subclass with a __torch_function__ of its own takes the call over.
+bool overrides(PyObject* o) {
+  return !is_tensor_exact(o) && !PyFloat_CheckExact(o) && !PyLong_CheckExact(o) &&
+         type_overrides(Py_TYPE(o));
+}
+
+PyObject* call_override(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
+  Object module = Object::steal(PyImport_ImportModule("flambeau.overrides"));
+  Object handler =
+      module ? Object::steal(PyObject_GetAttrString(module.get(), "dispatch")) : Object();
+  if (!handler) return nullptr;
+  Py_ssize_t n_named = names ? PyTuple_GET_SIZE(names) : 0;
+  Object positional = Object::steal(PyTuple_New(n)), named = Object::steal(PyDict_New());
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    Py_INCREF(args[i]);
+    PyTuple_SET_ITEM(positional.get(), i, args[i]);
+  }
+  for (Py_ssize_t i = 0; i < n_named; ++i)
+    PyDict_SetItem(named.get(), PyTuple_GET_ITEM(names, i), args[n + i]);
+  return PyObject_CallFunctionObjArgs(handler.get(), self, positional.get(), named.get(), nullptr);
+}
+
+TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
+  Pointwise& record = *self->record;
+  PyObject* slots[max_args] = {};
+  Tensor* out = nullptr;
+  check<TypeError>(n <= record.n_args, [&] {
+    return message(record.name, "() takes ", record.n_args, " positional arguments but ", n,
+                   " were given.");
+  });
+  check(record.n_args <= max_args, [&] {
+    return message(record.name, "() has more than ", max_args, " arguments: it runs by _map only.");
+  });
+  std::copy(args, args + n, slots);
+  if (names) {
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(names); ++k) {
+      PyObject* key = PyTuple_GET_ITEM(names, k);
+      int at = -1;
+      for (int i = 0; i < record.n_args && at < 0; ++i)
+        if (record.arg_names[i].get() == key ||
+            PyUnicode_Compare(record.arg_names[i].get(), key) == 0)
+          at = i;
+      if (at < 0 && PyUnicode_CompareWithASCIIString(key, "out") == 0 && !self->inplace) {
+        if (args[n + k] == Py_None) continue;
+        check<TypeError>(is_tensor(args[n + k]), [&] {
+          return message(record.name, "(): argument 'out' must be Tensor, not ",
+                         Py_TYPE(args[n + k])->tp_name, ".");
+        });
+        out = as_tensor(args[n + k]);
+        continue;
+      }
+      if (at < 0) {  // NumPy's spellings
+        if (PyUnicode_CompareWithASCIIString(key, "x") == 0 ||
+            PyUnicode_CompareWithASCIIString(key, "x1") == 0)
+          at = 0;
+        if (PyUnicode_CompareWithASCIIString(key, "x2") == 0) at = 1;
+        if (at >= record.n_inputs) at = -1;
+      }
+      check<TypeError>(at >= 0, [&] {
+        return message(record.name, "() got an unexpected keyword argument '",
+                       PyUnicode_AsUTF8(key), "'.");
+      });
+      check<TypeError>(!slots[at], [&] {
+        return message(record.name, "() got multiple values for argument '", PyUnicode_AsUTF8(key),
+                       "'.");
+      });
+      slots[at] = args[n + k];
+    }
+  }
+  Arg parsed[max_args];
+  bool any_tensor = false;
+  for (int i = 0; i < record.n_args; ++i) {
+    PyObject* o = slots[i] ? slots[i] : record.defaults[i].get();
+    check<TypeError>(o != nullptr, [&] {
+      return message(record.name, "() missing required argument '",
+                     PyUnicode_AsUTF8(record.arg_names[i].get()), "' (position ", i + 1, ").");
+    });
+    if (is_tensor(o)) {
+      parsed[i].tensor = as_tensor(o);
+      any_tensor = true;
+    } else if (is_number(o) && !(record.tensors >> i & 1)) {
+      parsed[i].number = o;
+    } else {
+      bad_argument(record, i, o);
+    }
+  }
+  if (!any_tensor || (self->inplace && !parsed[0].tensor))
+    bad_argument(record, 0, slots[0] ? slots[0] : Py_None);
+  if (self->inplace) {
+    apply_inplace(record, parsed, record.inplace_name.c_str());
+    return TensorRef::borrow(parsed[0].tensor);
+  }
+  return apply(record, parsed, out);
+}
+
+PyObject* pointwise_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
+                               PyObject* names) {
+  Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+  Py_ssize_t all = n + (names ? PyTuple_GET_SIZE(names) : 0);
+  for (Py_ssize_t i = 0; i < all; ++i)
+    if (overrides(args[i])) return call_override(self, args, n, names);
+  return guarded([&] {
+    return call(reinterpret_cast<PointwiseCallable*>(self), args, n, names).release_py();
+  });
+}
+
+PyObject* pointwise_get(PyObject* self, PyObject* instance, PyObject*) {
+  if (!instance || instance == Py_None) {
+    Py_INCREF(self);
+    return self;
+  }
+  return PyMethod_New(self, instance);
+}
+
+std::string text_attribute(PyObject* spec, const char* attribute) {
+  Object value = Object::steal(PyObject_GetAttrString(spec, attribute));
+  const char* text = value ? PyUnicode_AsUTF8(value.get()) : nullptr;
+  if (!text) throw PythonError();
+  return text;
+}
+
+// Pointwise(spec, inplace_of=None): spec has name, args (names), n_inputs, defaults, keep, tensors,
+// compute, result, differentiable, uses_index.
+PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
+  PyObject *spec, *shared = nullptr;
+  if (!PyArg_ParseTuple(args, "O|O", &spec, &shared)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    auto* self = reinterpret_cast<PointwiseCallable*>(type->tp_alloc(type, 0));
+    if (!self) throw PythonError();
+    self->vectorcall = pointwise_vectorcall;
+    self->dict = PyDict_New();
+    self->inplace = shared != nullptr;
+    if (shared) {
+      self->record = &record_of(shared);
+    } else {
+      auto* record = new Pointwise;
+      self->record = record;
+      record->spec = Object::borrow(spec);
+      record->name = text_attribute(spec, "name");
+      record->inplace_name = record->name + "_";
+      Object names = Object::steal(PyObject_GetAttrString(spec, "args"));
+      Object defaults = Object::steal(PyObject_GetAttrString(spec, "defaults"));
+      if (!names || !defaults) throw PythonError();
+      auto integer = [&](const char* attribute) {
+        Object v = Object::steal(PyObject_GetAttrString(spec, attribute));
+        if (!v) throw PythonError();
+        return static_cast<int>(PyLong_AsLong(v.get()));
+      };
+      record->n_inputs = integer("n_inputs");
+      record->n_args = static_cast<int>(PyTuple_Size(names.get()));
+      check(record->n_args < max_operands, [&] {
+        return message("Pointwise: ", record->name, " has more than ", max_operands - 1,
+                       " arguments.");
+      });
+      for (int i = 0; i < record->n_args; ++i) {
+        PyObject* key = PyTuple_GET_ITEM(names.get(), i);
+        Py_INCREF(key);
+        PyUnicode_InternInPlace(&key);
+        record->arg_names.push_back(Object::steal(key));
+        PyObject* value = PyTuple_GetItem(defaults.get(), i);
+        if (!value) throw PythonError();
+        record->defaults.push_back(value == Py_None ? Object() : Object::borrow(value));
+      }
+      record->keep = static_cast<uint32_t>(integer("keep"));
+      record->tensors = static_cast<uint32_t>(integer("tensors"));
+      record->differentiable = integer("differentiable") != 0;
+      record->uses_index = integer("uses_index") != 0;
+      record->compute = text_attribute(spec, "compute") == "floating"
+                            ? Pointwise::Compute::floating
+                            : Pointwise::Compute::promoted;
+      std::string result = text_attribute(spec, "result");
+      record->result = result == "bool"    ? Pointwise::Result::boolean
+                       : result == "real"  ? Pointwise::Result::real
+                       : result == "int64" ? Pointwise::Result::int64
+                                           : Pointwise::Result::same;
+      if (record->result == Pointwise::Result::boolean ||
+          record->result == Pointwise::Result::int64)
+        record->differentiable = false;
+    }
+    return reinterpret_cast<PyObject*>(self);
+  });
+}
+
+PyObject* pointwise_repr(PyObject* self) {
+  auto* p = reinterpret_cast<PointwiseCallable*>(self);
+  return PyUnicode_FromFormat("<flambeau operator %s%s>", p->record->name.c_str(),
+                              p->inplace ? "_" : "");
+}
+
+PyObject* pointwise_spec(PyObject* self, void*) {
+  PyObject* spec = record_of(self).spec.get();
+  Py_INCREF(spec);
+  return spec;
+}
+
+void pointwise_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  Py_CLEAR(reinterpret_cast<PointwiseCallable*>(self)->dict);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyMemberDef pointwise_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(PointwiseCallable, vectorcall), READONLY,
+     nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(PointwiseCallable, dict), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+
+PyGetSetDef pointwise_getset[] = {
+    {"spec", pointwise_spec, nullptr, "The declaration behind it.", nullptr},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+PyType_Slot pointwise_slots[] = {{Py_tp_new, reinterpret_cast<void*>(pointwise_new)},
+                                 {Py_tp_dealloc, reinterpret_cast<void*>(pointwise_dealloc)},
+                                 {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                                 {Py_tp_descr_get, reinterpret_cast<void*>(pointwise_get)},
+                                 {Py_tp_repr, reinterpret_cast<void*>(pointwise_repr)},
+                                 {Py_tp_members, pointwise_members},
+                                 {Py_tp_getset, pointwise_getset},
+                                 {0, nullptr}};
+
+}  // namespace
+
+void initialize_pointwise(PyObject* module) {
+  static PyType_Spec spec = {
+      "flambeau._core.Pointwise", sizeof(PointwiseCallable), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
+      pointwise_slots};
+  pointwise_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  PyModule_AddObjectRef(module, "Pointwise", reinterpret_cast<PyObject*>(pointwise_type));
+}
+
+}  // namespace flambeau
