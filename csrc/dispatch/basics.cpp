@@ -100,6 +100,7 @@ void fill_number(Tensor& t, PyObject* number) {
       return;
     }
   }
+  check_written_once(t, "fill_");
   run_map(bound_record("copy"), outputs, 1, args, 1, t.dtype);
 }
 
@@ -174,6 +175,7 @@ void copy_(Tensor& dst, Tensor& src) {
     if (history || (grad_mode_enabled && requires_grad(dst)) || dst.inference)
       check_inplace(dst, "copy_");
   }
+  check_written_once(dst, "copy_");
   TensorRef from = without_overlap(src, dst);
   Dims sizes = sizes_of(dst);
   if (!(sizes_of(*from) == sizes)) {

@@ -97,7 +97,10 @@ void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* op) {
                    "(): functions with out=... arguments don't support automatic differentiation, "
                    "but the out tensor requires grad.");
   });
-  if (sizes_of(out) == sizes) return;
+  if (sizes_of(out) == sizes) {
+    check_written_once(out, op);
+    return;
+  }
   if (out.numel != 0) {
     std::string text =
         message("An output with one or more elements was resized since it had shape ", shape(out),
@@ -108,19 +111,32 @@ void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* op) {
   set_layout(out, sizes, contiguous_strides(sizes), out.offset);
 }
 
-TensorRef without_overlap(Tensor& t, Tensor& out) {
-  if (t.storage != out.storage || t.numel == 0 || out.numel == 0) return TensorRef::borrow(&t);
-  bool same = t.offset == out.offset && t.dtype == out.dtype && sizes_of(t) == sizes_of(out) &&
-              strides_of(t) == strides_of(out);
-  if (same) return TensorRef::borrow(&t);
+/// Whether the spans of memory from first to last element meet.
+bool share_elements(const Tensor& t, const Tensor& other) {
+  if (t.storage != other.storage || t.numel == 0 || other.numel == 0) return false;
   auto span = [](const Tensor& x) {
     int64_t last = x.offset;
     for (int d = 0; d < x.ndim; ++d) last += (x.sizes[d] - 1) * x.strides[d];
     return std::pair{x.offset * itemsize(x.dtype), (last + 1) * itemsize(x.dtype)};
   };
   auto [a, b] = span(t);
-  auto [c, d] = span(out);
-  if (b <= c || d <= a) return TensorRef::borrow(&t);
+  auto [c, d] = span(other);
+  return a < d && c < b;
+}
+
+void check_apart(const Tensor& t, const Tensor& out, const char* op) {
+  check(!share_elements(t, out), [&] {
+    return message(op,
+                   ": unsupported operation: some elements of the input tensor and the written-to "
+                   "tensor refer to a single memory location. Please clone() the tensor before "
+                   "performing the operation.");
+  });
+}
+
+TensorRef without_overlap(Tensor& t, Tensor& out) {
+  bool same = t.offset == out.offset && t.dtype == out.dtype && sizes_of(t) == sizes_of(out) &&
+              strides_of(t) == strides_of(out);
+  if (same || !share_elements(t, out)) return TensorRef::borrow(&t);
   TensorRef copy = empty(sizes_of(t), t.dtype);
   copy_bytes(*copy, t);
   return copy;
@@ -196,12 +212,7 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
     return message(op, ": output with shape ", shape(self), " doesn't match the broadcast shape ",
                    to_string(sizes), ".");
   });
-  check(self.contiguous || !may_overlap_itself(sizes_of(self), strides_of(self)), [&] {
-    return message(op,
-                   ": unsupported operation: more than one element of the written-to tensor refers "
-                   "to a single memory "
-                   "location. Please clone() the tensor before performing the operation.");
-  });
+  check_written_once(self, op);
   TensorRef copies[max_args];
   Arg safe[max_args];
   std::copy(args, args + record.n_args, safe);

@@ -78,6 +78,8 @@ void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* opera
 void check_castable(DType from, DType to, const char* operator_name);
 /// If reading t would see bytes already written through out, a copy of t; else t itself.
 TensorRef without_overlap(Tensor& t, Tensor& out);
+/// Raises if out, which is to be written, lies over elements of t.
+void check_apart(const Tensor& t, const Tensor& out, const char* operator_name);
 
 void initialize_pointwise(PyObject* module);
 

@@ -65,6 +65,22 @@ TensorRef finish(TensorRef t, const Options& o) {
   return t;
 }
 
+/// out=, with these sizes; what it holds is to be overwritten.
+TensorRef take_out(Tensor* out, const Dims& dims, const char* function) {
+  check(!grad_mode_enabled || !requires_grad(*out), [&] {
+    return message(function,
+                   "(): functions with out=... arguments don't support automatic differentiation, "
+                   "but the out tensor requires grad.");
+  });
+  if (!(sizes_of(*out) == dims)) {
+    resize_storage(out->storage, (out->offset + dims.product()) * itemsize(out->dtype));
+    set_layout(*out, dims, contiguous_strides(dims), out->offset);
+  }
+  check_written_once(*out, function);
+  out->bump_version(function);
+  return TensorRef::borrow(out);
+}
+
 TensorRef sized(const Call& call, const char* function) {
   PyObject* size = nullptr;
   Options o = read_options(call, function, [&](const char* key, PyObject* value) {
@@ -84,10 +100,7 @@ TensorRef sized(const Call& call, const char* function) {
       return message(function, ": dtype ", name(o.dtype),
                      " does not match dtype of out parameter (", name(o.out->dtype), ").");
     });
-    resize_storage(o.out->storage, (o.out->offset + dims.product()) * itemsize(o.out->dtype));
-    set_layout(*o.out, dims, contiguous_strides(dims), o.out->offset);
-    o.out->bump_version(function);
-    return TensorRef::borrow(o.out);
+    return take_out(o.out, dims, function);
   }
   return finish(empty(dims, o.dtype), o);
 }
@@ -127,9 +140,11 @@ PyObject* py_full(const Call& call) {
   Dims dims = to_dims(size, "full");
   TensorRef t;
   if (o.out) {
-    resize_storage(o.out->storage, (o.out->offset + dims.product()) * itemsize(o.out->dtype));
-    set_layout(*o.out, dims, contiguous_strides(dims), o.out->offset);
-    t = TensorRef::borrow(o.out);
+    check(!o.has_dtype || o.dtype == o.out->dtype, [&] {
+      return message("full: dtype ", name(o.dtype), " does not match dtype of out parameter (",
+                     name(o.out->dtype), ").");
+    });
+    t = take_out(o.out, dims, "full");
   } else {
     t = finish(empty(dims, o.has_dtype ? o.dtype : number_dtype(number.get())), o);
   }

@@ -429,7 +429,10 @@ PyObject* py_map(const Call& call) {
   });
   Tensor* outputs[max_operands];
   Arg inputs[max_operands];
-  for (int i = 0; i < n_out; ++i) outputs[i] = &tensor_at(outs.get(), i, "_map()");
+  for (int i = 0; i < n_out; ++i) {
+    outputs[i] = &tensor_at(outs.get(), i, "_map()");
+    check_written_once(*outputs[i], record.name.c_str());
+  }
   for (int i = 0; i < n_in; ++i) {
     PyObject* o = PySequence_Fast_GET_ITEM(ins.get(), i);
     if (is_tensor(o))
@@ -541,6 +544,23 @@ PyObject* py_finish_out(const Call& call) {
   return finish_out(TensorRef::borrow(&a.tensor(0)), &a.tensor(1), op);
 }
 
+/// _check_out(out, dtype, inputs, name): raises unless out has this dtype and lies apart from
+/// inputs.
+PyObject* py_check_out(const Call& call) {
+  Args a("_check_out", call, {"out", "dtype", "inputs", "name"}, 4);
+  const Tensor& out = a.tensor(0);
+  DType expected = to_dtype_value(a[1], "_check_out");
+  const char* op = PyUnicode_AsUTF8(a[3]);
+  check(out.dtype == expected, [&] {
+    return message(op, ": Expected out tensor to have dtype ", name(expected), ", but got ",
+                   name(out.dtype), " instead.");
+  });
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a[2]); ++i)
+    if (PyObject* input = PyTuple_GET_ITEM(a[2], i); is_tensor(input))
+      check_apart(*as_tensor(input), out, op);
+  Py_RETURN_NONE;
+}
+
 PyObject* py_check_inplace(const Call& call) {
   Args a("_check_inplace", call, {"input", "name"}, 2);
   check_inplace(a.tensor(0), PyUnicode_AsUTF8(a[1]));
@@ -574,8 +594,11 @@ std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
 PyObject* join(const Call& call, const char* function,
                TensorRef (*operation)(const std::vector<TensorRef>&, int64_t)) {
   Args a(function, call, {"tensors", "dim", "out"}, 1);
-  TensorRef result = operation(tensors_of(a[0], function), a.integer(1, 0));
-  return finish_out(result, a.given(2) ? &a.tensor(2) : nullptr, function);
+  std::vector<TensorRef> tensors = tensors_of(a[0], function);
+  Tensor* out = a.given(2) ? &a.tensor(2) : nullptr;
+  if (out)
+    for (const TensorRef& t : tensors) check_apart(*t, *out, function);
+  return finish_out(operation(tensors, a.integer(1, 0)), out, function);
 }
 PyObject* py_cat(const Call& call) { return join(call, "cat", cat); }
 PyObject* py_stack(const Call& call) { return join(call, "stack", stack); }
@@ -693,6 +716,8 @@ const NativeEntry entries[] = {
     {"_map_lists", py_map_lists, "Runs a map kernel over lists of tensors without history."},
     {"_rows", py_rows, "Runs a row kernel without history."},
     {"_finish_out", py_finish_out, "Puts a result into out=."},
+    {"_check_out", py_check_out,
+     "Raises unless out= has the dtype and lies apart from the inputs."},
     {"_check_inplace", py_check_inplace, "Raises if a tensor may not be written in place."},
     {"_bump_version", py_bump_version, "Notes a write in place."},
     {"cat", py_cat, "Tensors one after the other along dim."},

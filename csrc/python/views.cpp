@@ -72,6 +72,15 @@ PyObject* py_narrow(const Call& call) {
   Tensor& t = a.tensor(0);
   check(t.ndim > 0, [] { return message("narrow: cannot be applied to a 0-dim tensor."); });
   int d = wrap_dim(a.integer(1), t.ndim, "narrow");
+  if (is_tensor(a[2])) {
+    Tensor& at = a.tensor(2);
+    check(
+        at.ndim == 0 && !is_floating(at.dtype) && !is_complex(at.dtype) && at.dtype != DType::bool_,
+        [&] {
+          return message("narrow: start must be an 0-dim integral Tensor, but it is ",
+                         name(at.dtype), " ", shape(at), ".");
+        });
+  }
   int64_t start = a.integer(2), length = a.integer(3), size = t.sizes[d];
   check(length >= 0,
         [&] { return message("narrow: length must be non-negative, not ", length, "."); });

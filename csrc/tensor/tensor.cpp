@@ -185,6 +185,15 @@ bool may_overlap_itself(const Dims& sizes, const Dims& strides) {
   return false;
 }
 
+void check_written_once(const Tensor& out, const char* op) {
+  check(out.contiguous || !may_overlap_itself(sizes_of(out), strides_of(out)), [&] {
+    return message(op,
+                   ": unsupported operation: more than one element of the written-to tensor refers "
+                   "to a single memory location. Please clone() the tensor before performing the "
+                   "operation.");
+  });
+}
+
 int wrap_dim(int64_t dim, int ndim, const char* operator_name) {
   int limit = ndim == 0 ? 1 : ndim;
   check<IndexError>(dim >= -limit && dim < limit, [&] {

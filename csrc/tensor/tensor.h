@@ -120,6 +120,8 @@ void clear_tensor(Tensor& t);
 bool is_dense(const Tensor& t);
 /// True when two different indices may reach one element.
 bool may_overlap_itself(const Dims& sizes, const Dims& strides);
+/// Raises unless each element of a tensor that is to be written has a place of its own.
+void check_written_once(const Tensor& out, const char* operator_name);
 /// dim in [-ndim, ndim) as a non-negative one; ndim 0 counts as 1.
 int wrap_dim(int64_t dim, int ndim, const char* operator_name);
 Dims broadcast_sizes(const Dims& a, const Dims& b, const char* operator_name);

@@ -183,7 +183,12 @@ RULES = {
     "i0": (_guarded(lambda n, x: k.i1(x)),),
     "i0e": (_times(lambda n, x: k.i1e(x) - k.sgn(x) * n),),
     "i1": (_guarded(lambda n, x: k.where(x == 0, 0.5, k.i0(x) - n / x)),),
-    "i1e": (_times(lambda n, x: k.where(x == 0, 0.5, k.i0e(x) - n * (k.sgn(x) + 1 / x))),),
+    # The quotient is kept finite at 0, where 1 / x would make the second derivative NaN.
+    "i1e": (
+        _times(
+            lambda n, x: k.where(x == 0, 0.5, k.i0e(x) - n * (k.sgn(x) + 1 / k.where(x == 0, 1, x)))
+        ),
+    ),
     "bessel_j0": (_times(lambda n, x: -k.bessel_j1(x)),),
     "bessel_j1": (_times(lambda n, x: k.where(x == 0, 0.5, k.bessel_j0(x) - n / x)),),
     "bessel_y0": (_guarded(lambda n, x: -k.bessel_y1(x)),),

@@ -15,9 +15,12 @@ def _(ctx, grad_output):
     return grad_output, [_core.zeros(shape, dtype=dtype) for shape, dtype in ctx.like]
 
 
-def attached(value, *sources):
-    """`value`, which requires grad where one of `sources` does: with respect to these it is constant."""
-    if not _core.is_grad_enabled() or value.requires_grad:
+def attached(value, *sources, anyway=False):
+    """`value`, which requires grad where one of `sources` does: with respect to these it is constant.
+
+    A value that requires grad already stays as it is, unless `anyway`: then the sources get zeros.
+    """
+    if not _core.is_grad_enabled() or (value.requires_grad and not anyway):
         return value
     tensors = [t for t in sources if isinstance(t, _core.Tensor) and t.requires_grad]
     return _attached.native(value, tensors) if tensors else value

@@ -88,7 +88,7 @@ def angle(input):
     return _angle(input) if input.dtype.is_complex else _real_angle(input)
 
 
-@composite(method=False)
+@composite(method=False, out="exact")
 def complex(real, imag):
     """real + i * imag."""
     if real.dtype is not imag.dtype or not real.dtype.is_floating_point:

@@ -82,6 +82,9 @@ def arange(
     first, last, by = values
     if by == 0:
         raise RuntimeError("arange: step must be nonzero.")
+    wanted = dtype or (None if out is None else out.dtype)
+    if wanted and -1 < by < 1 and not wanted.is_floating_point:
+        raise ValueError(f"arange: step must be nonzero, but {by} is 0 in {wanted}.")
     if not all(math.isfinite(v) for v in (first, last)):
         raise RuntimeError(f"arange: unsupported range: {first} -> {last}.")
     if (last - first) * (1 if by > 0 else -1) < 0:

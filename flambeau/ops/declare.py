@@ -254,8 +254,11 @@ def _respell(kwargs, names):
     }
 
 
-def _put_out(result, out, name):
-    """The results copied into the caller's tensors."""
+def _put_out(result, out, name, inputs=None):
+    """The results copied into the caller's tensors, which with `inputs` given must fit exactly."""
+    if inputs is not None:
+        for r, o in zip(*((result, out) if isinstance(result, tuple) else ((result,), (out,)))):
+            _core._check_out(o, r.dtype, inputs, name)
     if isinstance(result, tuple):
         made = [_core._finish_out(r, o, name) for r, o in zip(result, out, strict=True)]
         return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
@@ -289,7 +292,10 @@ def _public(operator, name, names, out):
         except AttributeError as error:
             _name_wrong_type(error, name, args, kwargs)
             raise
-        return result if target is None else _put_out(result, target, name)
+        if target is None:
+            return result
+        inputs = (*args, *kwargs.values()) if out == "exact" else None
+        return _put_out(result, target, name, inputs)
 
     return call
 
@@ -357,7 +363,11 @@ def composite(
     namespaces=("torch",),
     aliases=(),
 ):
-    """Declares a Python function made of differentiable operators; adds out= and NumPy's spellings."""
+    """Declares a Python function made of differentiable operators; adds out= and NumPy's spellings.
+
+    out="exact": out= must have the result's dtype and lie apart from the inputs, as PyTorch demands of
+    operators that pick elements; otherwise what can be cast is cast, and inputs are read before.
+    """
     if fn is None:
         return functools.partial(
             composite,

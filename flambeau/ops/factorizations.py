@@ -176,7 +176,7 @@ def qr(input, some=True):
     return linalg_qr(input, "reduced" if some else "complete")
 
 
-@composite(out=False)
+@composite
 def geqrf(input):
     """(a, tau): the Householder vectors below R in one matrix, and their factors."""
     import numpy
@@ -320,7 +320,7 @@ def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False):
     return _LuFactorExResult(LU, pivots, info)
 
 
-@composite(out=False)
+@composite
 def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
     """(P, L, U) with A = P @ L @ U from what `linalg.lu_factor` gives."""
     m, n = LU_data.size(-2), LU_data.size(-1)
@@ -357,7 +357,7 @@ def linalg_lu(A, *, pivot=True):
     return _LuResult(*lu_unpack(*_lu_factor(A)))
 
 
-@composite(name="lu", out=False)
+@composite(name="lu")
 def lu_compact(A, pivot=True, get_infos=False):
     """(LU, pivots), with get_infos also info: the older form of `linalg.lu_factor_ex`."""
     factors = linalg_lu_factor_ex(A, pivot=pivot)

@@ -11,7 +11,7 @@ from .arguments import wrap_dim
 from .declare import composite, primitive
 
 
-@primitive
+@primitive(out="exact")
 def gather(ctx, input, dim, index, *, sparse_grad=False):
     """out[i, j] = input[index[i, j], j] for dim 0, and alike along any dim.
 
@@ -34,7 +34,7 @@ def _(ctx, grad_output):
     return fl.scatter_add(fl.zeros(ctx.shape, dtype=grad_output.dtype), ctx.dim, index, grad_output)
 
 
-@primitive
+@primitive(out="exact")
 def index_select(ctx, input, dim, index):
     """The slices of input along dim that the 1-D `index` names, in its order.
 
@@ -80,7 +80,7 @@ def _(ctx, grad_output):
     return fl.index_add(fl.zeros(ctx.shape, dtype=rows.dtype), 0, flat, rows)
 
 
-@primitive
+@primitive(out="exact")
 def take(ctx, input, index):
     """The elements of input, seen as 1-D, at `index`; negative ones count from the end.
 
@@ -98,7 +98,7 @@ def _(ctx, grad_output):
     return fl.put(fl.zeros(ctx.shape, dtype=grad_output.dtype), index, grad_output, accumulate=True)
 
 
-@composite
+@composite(out="exact")
 def take_along_dim(input, indices, dim=None):
     """gather after broadcasting input and indices but along dim; without dim both are seen as 1-D.
 

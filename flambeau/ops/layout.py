@@ -321,7 +321,7 @@ def alias_copy(input):
     return input.clone()
 
 
-@composite(method=False, out=False)
+@composite(method=False)
 def split_with_sizes_copy(input, split_sizes, dim=0):
     """split(), as copies."""
     return tuple(part.clone() for part in _core.split(input, split_sizes, dim))

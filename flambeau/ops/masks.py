@@ -38,7 +38,7 @@ def nonzero_static(input, *, size, fill_value=-1):
     )
 
 
-@primitive
+@primitive(out="exact")
 def masked_select(ctx, input, mask):
     """The elements of input where mask (bool) is true, as 1-D in row-major order; both are broadcast."""
     ctx.save_for_backward(mask)

@@ -213,7 +213,7 @@ def _cross(operator, input, other, dim):
     return input.roll(-1, dim) * other.roll(-2, dim) - input.roll(-2, dim) * other.roll(-1, dim)
 
 
-@composite
+@composite(out="exact")
 def cross(input, other, dim=None):
     """The vector product along `dim`, by default the first dimension of size 3."""
     if dim is None:

@@ -19,7 +19,7 @@ def _method(name):
 @_method("__rdiv__")
 def _(self, other):
     """other / self."""
-    return fl.true_divide(other, self)
+    return self.reciprocal() * other
 
 
 @_method("__div__")

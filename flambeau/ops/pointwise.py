@@ -571,6 +571,10 @@ def _check_mask(input, mask, value, name):
             raise RuntimeError(
                 f"{name}: only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimensions."
             )
+        if value.dtype.is_complex and not input.dtype.is_complex:
+            raise RuntimeError(
+                f"{name}: value cannot be converted to type {input.dtype} without overflow: it is {value.dtype}."
+            )
         return value if value.dtype is input.dtype else value.to(input.dtype)
     if (
         isinstance(value, complex)

@@ -206,6 +206,10 @@ def unravel_index(indices, shape):
 @composite
 def narrow_copy(input, dim, start, length):
     """A copy of `length` elements of `dim` from `start` on."""
+    if dim >= input.dim():
+        raise RuntimeError(
+            f"narrow_copy: Expected dim < {input.dim()}, the dimensions of input, but got {dim}."
+        )
     return input.narrow(dim, start, length).clone()
 
 

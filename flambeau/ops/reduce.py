@@ -81,6 +81,14 @@ def _need_elements(input, dims, name):
         )
 
 
+def _need_dim(input, dim, name):
+    if dim is None and input.numel() == 0:
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+            "Specify the reduction dim with the 'dim' argument."
+        )
+
+
 def _need_ordered(input, name):
     if input.dtype.is_complex:
         raise NotImplementedError(
@@ -201,9 +209,10 @@ def _product_gradient(input, dims, grad):
 
 
 def _extreme(reduction, name, doc):
-    @primitive(name=name)
+    @primitive(name=name, out="exact")
     def extreme(ctx, input, dim=None, keepdim=False):
         _need_ordered(input, name)
+        _need_dim(input, dim, name)
         dims = reduced_dims(dim, input.dim(), name)
         _need_elements(input, dims, name)
         (result,) = _core._reduce(reduction, (input,), dims, keepdim, (input.dtype,))
@@ -230,9 +239,10 @@ amin = _extreme(_amin, "amin", "The smallest element over dim or all; NaN if the
 _aminmax = result_type("aminmax", ("min", "max"))
 
 
-@composite(out=True)
+@composite(out="exact")
 def aminmax(input, *, dim=None, keepdim=False):
     """(min, max) over dim or all."""
+    _need_dim(input, dim, "aminmax")
     return _aminmax(amin(input, dim, keepdim), amax(input, dim, keepdim))
 
 
@@ -287,11 +297,7 @@ def _with_index(reduction, whole, pair, name):
                 else pair(input, dim if other is None else other, out=out)
             )
         if dim is None:
-            if input.numel() == 0:
-                raise RuntimeError(
-                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-                    "Specify the reduction dim with the 'dim' argument."
-                )
+            _need_dim(input, dim, name)
             made = whole(input)
             return made if out is None else _core._finish_out(made, out, name)
         made = along.native(input, dim, keepdim)

@@ -109,7 +109,7 @@ Histogram = result_type("histogram", "hist bin_edges")
 Histogramdd = result_type("histogramdd", "hist bin_edges")
 
 
-@composite(out=False)
+@composite
 def histogram(input, bins, *, range=None, weight=None, density=False):
     """How many elements (or what sum of weights) fall in each bin, and the edges of the bins.
 

@@ -29,7 +29,7 @@ def _keep(ctx, input, dim, result):
 Sort = result_type("sort", "values indices")
 
 
-@primitive
+@primitive(out="exact")
 def sort(ctx, input, dim=-1, descending=False, *, stable=False):
     """The values in ascending order along dim, and where each came from.
 
@@ -66,7 +66,7 @@ def msort(input):
 Topk = result_type("topk", "values indices")
 
 
-@primitive
+@primitive(out="exact")
 def topk(ctx, input, k, dim=None, largest=True, sorted=True):
     """The k greatest (least, without `largest`) values along dim, in order, and their places.
 
@@ -85,7 +85,7 @@ def _(ctx, grad_values, _):
 Kthvalue = result_type("kthvalue", "values indices")
 
 
-@primitive
+@primitive(out="exact")
 def kthvalue(ctx, input, k, dim=None, keepdim=False):
     """The k-th least value along dim (k from 1) and its place."""
     dim = -1 if dim is None else dim
@@ -151,7 +151,7 @@ def nanmedian(input, dim=None, keepdim=False):
 Mode = result_type("mode", "values indices")
 
 
-@primitive
+@primitive(out="exact")
 def mode(ctx, input, dim=-1, keepdim=False):
     """The most frequent value along dim (the least of several) and the place of its last occurrence."""
     return _keep(ctx, input, dim, Mode(*indexing.mode(input, dim, keepdim)))

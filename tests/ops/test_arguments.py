@@ -38,3 +38,24 @@ def test_operations_that_a_dtype_lacks():
     for call in (lambda: -torch.ones(2).bool(), lambda: X & X):
         with pytest.raises(RuntimeError, match="a kernel cannot"):
             call()
+
+
+def test_narrow_from_a_tensor_needs_one_integer():
+    x = torch.arange(6)
+    assert torch.narrow(x, 0, torch.tensor(2), 2).tolist() == [2, 3]
+    for start in (torch.tensor([1, 2]), torch.tensor(True)):
+        with pytest.raises(RuntimeError, match="start must be an 0-dim integral Tensor"):
+            torch.narrow(x, 0, start, 1)
+
+
+def test_a_step_of_arange_that_is_0_in_its_dtype_is_refused():
+    with pytest.raises(ValueError, match="step must be nonzero"):
+        torch.arange(0, 3, 0.5, dtype=torch.int64)
+
+
+def test_extremes_of_nothing_name_the_missing_dim():
+    for extreme in (torch.amax, torch.amin, torch.aminmax):
+        with pytest.raises(RuntimeError, match="Specify the reduction dim"):
+            extreme(torch.empty(5, 0))
+        with pytest.raises(IndexError, match="non-zero size"):
+            extreme(torch.empty(5, 0), dim=1)

@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ...ops.attach import attached
 from .interpolation import cubic_taps
 
 
@@ -173,7 +174,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         if weight is not None:
             values = values * weight.unsqueeze(1)
         total = values if total is None else total + values
-    return total
+    return attached(total, grid, anyway=True) if mode == "nearest" else total
 
 
 def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
