@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".lbfgs": "LBFGS",
         ".adagrad": "Adagrad",
         ".adadelta": "Adadelta",
+        ".sparse_adam": "SparseAdam",
         ".adamax": "Adamax",
         ".nadam": "NAdam",
         ".radam": "RAdam",

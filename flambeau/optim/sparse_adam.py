@@ -1,0 +1,78 @@
+"""SparseAdam: Adam for tables of which a step touches few rows."""
+
+import functools
+import math
+
+import flambeau
+
+from ..kernels import sqrt
+from .optimizer import Optimizer
+from .options import check_betas, check_lr, number, with_gradients, zeros_like
+from .rule import Rule
+
+__all__ = ["SparseAdam"]
+
+
+@functools.cache
+def _rule(maximize):
+    def sparse_adam(param, grad, exp_avg, exp_avg_sq, *, beta1, beta2, eps, step_size):
+        grad = -grad if maximize else grad
+        exp_avg = exp_avg + (1 - beta1) * (grad - exp_avg)
+        exp_avg_sq = exp_avg_sq + (1 - beta2) * (grad * grad - exp_avg_sq)
+        return param - step_size * (exp_avg / (sqrt(exp_avg_sq) + eps)), exp_avg, exp_avg_sq
+
+    return Rule(sparse_adam, "param exp_avg exp_avg_sq")
+
+
+class SparseAdam(Optimizer):
+    """Adam that leaves rows without a gradient, and their moments, as they are.
+
+    Gradients are dense here, so a row (an entry of the first dimension) counts as touched where its
+    gradient is not all zeros; PyTorch, whose sparse gradients list rows, refuses dense ones.
+
+    Args:
+        params (iterable): parameters or groups.
+        lr (float or Tensor): the step size.
+        betas (pair of float): weights of the past in the averages of gradient and its square.
+        eps (float): added to the root, in units of the gradient.
+        maximize (bool): climb instead of descending.
+    """
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, maximize=False):
+        check_lr(lr)
+        if not eps > 0.0:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        check_betas(betas)
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
+
+    def update(self, group):
+        beta1, beta2 = map(number, group["betas"])
+        for parameter, grad in with_gradients(group):
+            state = self.state[parameter]
+            if not state:
+                state.update(
+                    step=0, exp_avg=zeros_like(parameter), exp_avg_sq=zeros_like(parameter)
+                )
+            state["step"] += 1
+            step = state["step"]
+            size = number(group["lr"]) * math.sqrt(1 - beta2**step) / (1 - beta1**step)
+            rows = _as_rows(grad)
+            touched = flambeau.nonzero((rows != 0).reshape(len(rows), -1).any(1)).reshape(-1)
+            if touched.numel() == 0:
+                continue
+            written = [_as_rows(t) for t in (parameter, state["exp_avg"], state["exp_avg_sq"])]
+            param, exp_avg, exp_avg_sq = new = [table[touched] for table in written]
+            _rule(bool(group["maximize"])).apply(
+                [[param], [rows[touched]], [exp_avg], [exp_avg_sq]],
+                beta1=beta1,
+                beta2=beta2,
+                eps=group["eps"],
+                step_size=size,
+            )
+            for table, values in zip(written, new, strict=True):
+                table[touched] = values
+
+
+def _as_rows(tensor):
+    """`tensor`, or for a single number a view with one row."""
+    return tensor if tensor.dim() else tensor.view(1)
