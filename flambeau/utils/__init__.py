@@ -1,11 +1,12 @@
 """What users expect around a tensor library. May import: everything below.
 
-data: data sets, samplers, DataLoader. hooks: handles of hooks.
+checkpoint: parts of a network computed again in backward. data: data sets, samplers, DataLoader.
+hooks: handles of hooks.
 """
 
 import importlib
 
-_MODULES = ("data", "hooks")
+_MODULES = ("checkpoint", "data", "hooks")
 
 __all__ = [*_MODULES]
 

@@ -1,0 +1,287 @@
+"""Checkpointing: less memory for more arithmetic, by computing parts of a network again in backward.
+
+Instead of keeping what the operators of a part save, only its inputs are kept; the first that is
+needed in backward makes the part run again. checkpoint_sequential cuts a Sequential into such parts.
+
+Source: Chen et al., 2016, arXiv:1604.06174.
+"""
+
+import contextlib
+import warnings
+import weakref
+
+import flambeau
+
+from ..autograd import Function
+from ..autograd.graph import saved_tensors_hooks
+
+__all__ = [
+    "CheckpointError",
+    "CheckpointFunction",
+    "checkpoint",
+    "checkpoint_sequential",
+    "get_device_states",
+    "noop_context_fn",
+    "set_checkpoint_debug_enabled",
+    "set_checkpoint_early_stop",
+    "set_device_states",
+]
+
+
+class CheckpointError(RuntimeError):
+    """The second computation saved other tensors than the first."""
+
+
+class _Enough(Exception):
+    """Everything that backward needs has been computed again."""
+
+
+_stops_early = True
+
+
+def noop_context_fn():
+    """Contexts for the two computations that change nothing."""
+    return contextlib.nullcontext(), contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def set_checkpoint_early_stop(enable):
+    """Whether the second computation ends with the last tensor that backward needs (the default)."""
+    global _stops_early
+    before, _stops_early = _stops_early, enable
+    try:
+        yield
+    finally:
+        _stops_early = before
+
+
+def set_checkpoint_debug_enabled(enabled):
+    """A context that changes nothing: errors name the tensors that differ anyway."""
+    return contextlib.nullcontext()
+
+
+def get_device_states(*args):
+    """([], []): devices with random numbers of their own, and their states; there are none here."""
+    return [], []
+
+
+def set_device_states(devices, states, *, device_type=None):
+    """Give devices their states back; there are none here."""
+
+
+def checkpoint(
+    function,
+    *args,
+    use_reentrant=None,
+    context_fn=noop_context_fn,
+    determinism_check="default",
+    debug=False,
+    early_stop=True,
+    **kwargs,
+):
+    """function(*args, **kwargs), computed again in backward instead of remembered.
+
+    Args:
+        function (callable): must compute the same when it is called again with the same arguments.
+        use_reentrant (bool): True runs a backward inside the backward; then some positional argument
+            must require grad, only positional tensors get gradients, and autograd.grad is refused.
+            False has none of these limits. Not given it is True, with a warning.
+        context_fn (callable): gives two contexts, for the first computation and for the second.
+        determinism_check (str): "default" compares sizes, dtypes and devices of what the two
+            computations save, "none" does not.
+        debug (bool): accepted; errors name the tensors that differ anyway.
+        early_stop (bool): end the second computation with the last tensor that backward needs.
+        preserve_rng_state (bool): let both computations draw the same random numbers; True.
+
+    Raises:
+        CheckpointError: in backward, where the two computations differ.
+    """
+    preserve = kwargs.pop("preserve_rng_state", True)
+    if use_reentrant is None:
+        warnings.warn(
+            "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. "
+            "use_reentrant=False is recommended.",
+            stacklevel=2,
+        )
+        use_reentrant = True
+    if use_reentrant:
+        if kwargs:
+            raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+        if context_fn is not noop_context_fn or debug:
+            raise ValueError(
+                "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
+            )
+        return CheckpointFunction.apply(function, preserve, *args)
+    if determinism_check not in ("default", "none"):
+        raise ValueError(
+            f"determinism_check should be one of ('default', 'none') but got {determinism_check}"
+        )
+    first, second = context_fn()
+    if not flambeau.is_grad_enabled():
+        with first:
+            return function(*args, **kwargs)
+    part = _Part(lambda: function(*args, **kwargs), second, preserve, determinism_check)
+    part.stops_early = early_stop
+    with saved_tensors_hooks(part.pack, part.unpack), first:
+        return function(*args, **kwargs)
+
+
+class _Place:
+    """Stands for one saved tensor: the how manieth, and what is known of it."""
+
+    def __init__(self, number, tensor):
+        self.number = number
+        self.description = _describe(tensor)
+
+
+def _describe(tensor):
+    return tuple(tensor.shape), tensor.dtype, tensor.device
+
+
+class _Part:
+    """One checkpointed computation. `again` holds what the second run saved and nobody took yet."""
+
+    def __init__(self, run, context, preserves_random_numbers, check):
+        self.run = run
+        self.context = context
+        self.check = check
+        self.random_state = flambeau.get_rng_state() if preserves_random_numbers else None
+        self.places = []  # weak: a tensor that nobody can ask for any more need not be computed
+        self.again = {}
+        self.stops_early = True
+
+    def pack(self, tensor):
+        place = _Place(len(self.places), tensor)
+        self.places.append(weakref.ref(place))
+        return place
+
+    def unpack(self, place):
+        if place.number not in self.again:
+            self._run_again()
+        return self.again.pop(place.number)
+
+    def _run_again(self):
+        count = 0
+        last = max(i for i, place in enumerate(self.places) if place() is not None)
+
+        def keep(tensor):
+            nonlocal count
+            place = self.places[count]() if count < len(self.places) else None
+            if place is not None:
+                self._compare(place, tensor)
+                self.again[count] = tensor.detach()
+            count += 1
+            if count > last and _stops_early and self.stops_early:
+                raise _Enough
+            return tensor
+
+        with contextlib.ExitStack() as stack:
+            if self.random_state is not None:
+                stack.callback(flambeau.set_rng_state, flambeau.get_rng_state())
+                flambeau.set_rng_state(self.random_state)
+            stack.enter_context(flambeau.enable_grad())
+            stack.enter_context(saved_tensors_hooks(keep, lambda tensor: tensor))
+            stack.enter_context(contextlib.suppress(_Enough))
+            stack.enter_context(self.context)
+            self.run()
+        if count <= last or (count != len(self.places) and not (_stops_early and self.stops_early)):
+            raise CheckpointError(
+                "torch.utils.checkpoint: A different number of tensors was saved during the original "
+                f"forward and recomputation: {len(self.places)} then, {count} now."
+            )
+
+    def _compare(self, place, tensor):
+        found = _describe(tensor)
+        if self.check == "default" and found != place.description:
+            raise CheckpointError(
+                "torch.utils.checkpoint: Recomputed values for the following tensors have different "
+                f"metadata than during the forward pass: tensor {place.number} was "
+                f"{place.description}, and is {found} now."
+            )
+
+
+class CheckpointFunction(Function):
+    """The reentrant form: forward without a graph, backward makes one and runs through it."""
+
+    @staticmethod
+    def forward(ctx, run_function, preserve_rng_state, *args):
+        ctx.run_function = run_function
+        ctx.random_state = flambeau.get_rng_state() if preserve_rng_state else None
+        ctx.args = [None if isinstance(arg, flambeau.Tensor) else arg for arg in args]
+        ctx.tensor_places = [i for i, arg in enumerate(args) if isinstance(arg, flambeau.Tensor)]
+        ctx.save_for_backward(*[args[i] for i in ctx.tensor_places])
+        if not any(args[i].requires_grad for i in ctx.tensor_places):
+            warnings.warn(
+                "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=3
+            )
+        with flambeau.no_grad():
+            return run_function(*args)
+
+    @staticmethod
+    def backward(ctx, *grads):
+        inputs = list(ctx.args)
+        for place, tensor in zip(ctx.tensor_places, ctx.saved_tensors, strict=True):
+            inputs[place] = tensor.detach().requires_grad_(tensor.requires_grad)
+        with contextlib.ExitStack() as stack:
+            if ctx.random_state is not None:
+                stack.callback(flambeau.set_rng_state, flambeau.get_rng_state())
+                flambeau.set_rng_state(ctx.random_state)
+            stack.enter_context(flambeau.enable_grad())
+            outputs = ctx.run_function(*inputs)
+        outputs = (outputs,) if isinstance(outputs, flambeau.Tensor) else tuple(outputs)
+        paired = [
+            (output, grad)
+            for output, grad in zip(outputs, grads, strict=True)
+            if isinstance(output, flambeau.Tensor) and output.requires_grad
+        ]
+        if not paired:
+            raise RuntimeError(
+                "none of output has requires_grad=True, this checkpoint() is not necessary"
+            )
+        flambeau.autograd.backward(*map(list, zip(*paired, strict=True)))
+        return (
+            None,
+            None,
+            *[value.grad if isinstance(value, flambeau.Tensor) else None for value in inputs],
+        )
+
+
+def checkpoint_sequential(functions, segments, input, use_reentrant=None, **kwargs):
+    """A Sequential, or a list of callables, in `segments` checkpointed parts; the last is ordinary.
+
+    Args:
+        functions (Sequential or list of callable): run one after the other.
+        segments (int): how many parts.
+        input (Tensor): the input of the first.
+        use_reentrant, preserve_rng_state: of `checkpoint`.
+    """
+    if use_reentrant is None:
+        warnings.warn(
+            "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be "
+            "passed explicitly. use_reentrant=False is recommended.",
+            stacklevel=2,
+        )
+        use_reentrant = True
+    preserve = kwargs.pop("preserve_rng_state", True)
+    if kwargs:
+        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+    functions = list(
+        functions.children() if isinstance(functions, flambeau.nn.Module) else functions
+    )
+
+    def part(start, end):
+        def run(value):
+            for function in functions[start:end]:
+                value = function(value)
+            return value
+
+        return run
+
+    length = len(functions) // segments
+    end = 0
+    for start in range(0, length * (segments - 1), length or 1):
+        end = start + length
+        input = checkpoint(
+            part(start, end), input, use_reentrant=use_reentrant, preserve_rng_state=preserve
+        )
+    return part(end, len(functions))(input)
