@@ -150,3 +150,52 @@ def test_fused_batch_norm_computes_the_same():
     np.testing.assert_allclose(
         fused(x).detach().numpy(), norm(conv(x)).detach().numpy(), rtol=1e-4, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("trivialized", [True, False])
+@pytest.mark.parametrize("orthogonal_map", ["matrix_exp", "cayley", "householder"])
+@pytest.mark.parametrize("sizes", [(4, 4), (5, 3), (3, 5)])
+def test_orthogonal_weight_stays_orthogonal_and_is_pytorchs(sizes, orthogonal_map, trivialized):
+    pytorch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    values, slopes, change = rng.normal(size=(3, *sizes))
+    change *= 0.1 * (1 - np.eye(*sizes))
+    base = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    weights, gradients = [], []
+    for T in (torch, pytorch):
+        layer = T.nn.Linear(sizes[1], sizes[0], bias=False, dtype=T.float64)
+        with T.no_grad():
+            layer.weight.copy_(T.from_numpy(values))
+        T.nn.utils.parametrizations.orthogonal(
+            layer, "weight", orthogonal_map, use_trivialization=trivialized
+        )
+        made = layer.parametrizations.weight
+        with T.no_grad():
+            if trivialized and sizes[0] != sizes[1]:  # its last columns were drawn
+                made[0].base.copy_(T.from_numpy(base))
+            made.original.add_(T.from_numpy(change))
+        (layer.weight * T.from_numpy(slopes)).sum().backward()
+        weights.append(layer.weight.detach().numpy())
+        gradients.append(made.original.grad.numpy())
+    q = weights[0] if sizes[0] >= sizes[1] else weights[0].T
+    np.testing.assert_allclose(q.T @ q, np.eye(q.shape[1]), atol=1e-12)
+    np.testing.assert_allclose(*weights, atol=1e-12)
+    np.testing.assert_allclose(*gradients, atol=1e-11)
+
+
+def test_orthogonal_weight_can_be_assigned():
+    for orthogonal_map in ("matrix_exp", "cayley", "householder"):
+        layer = parametrizations.orthogonal(nn.Linear(4, 3), orthogonal_map=orthogonal_map)
+        rows = torch.linalg.qr(torch.randn(4, 3)).Q.mT
+        layer.weight = rows
+        assert torch.allclose(layer.weight, rows, atol=1e-5)
+    square = parametrizations.orthogonal(
+        nn.Linear(4, 4), orthogonal_map="householder", use_trivialization=False
+    )
+    q = torch.linalg.qr(torch.randn(4, 4)).Q
+    square.weight = q
+    assert torch.allclose(square.weight, q, atol=1e-5)
+    with pytest.raises(ValueError, match="orthogonal_map has to be one of"):
+        parametrizations.orthogonal(nn.Linear(2, 2), orthogonal_map="qr")
+    with pytest.raises(ValueError, match="Got a tensor of 1 dimensions"):
+        parametrizations.orthogonal(nn.Linear(2, 2), "bias")

@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
         "convert_parameters",
         "parametrizations",
         "parametrize",
+        "prune",
         "rnn",
         "stateless",
     ),

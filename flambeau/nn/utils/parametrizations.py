@@ -1,4 +1,4 @@
-"""Ready-made parametrizations: weight normalization, spectral normalization."""
+"""Ready-made parametrizations: orthogonal matrices, weight normalization, spectral normalization."""
 
 import flambeau
 
@@ -13,7 +13,7 @@ from .normalizations import (
 )
 from .parametrize import register_parametrization
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):
@@ -84,3 +84,126 @@ def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=No
     dim = default_dim(module) if dim is None else dim
     made = _SpectralNorm(getattr(module, name), n_power_iterations, dim, eps)
     return register_parametrization(module, name, made)
+
+
+class _Orthogonal(Module):
+    """A matrix with orthonormal columns (rows where it is wide) from one without constraints.
+
+    With `use_trivialization` the map is applied around `base`, the matrix that was assigned last,
+    and so starts from the identity.
+    """
+
+    def __init__(self, weight, orthogonal_map, use_trivialization=True):
+        super().__init__()
+        if weight.is_complex() and orthogonal_map == "householder":
+            raise ValueError("The householder parametrization does not support complex tensors.")
+        self.shape = weight.shape
+        self.orthogonal_map = orthogonal_map
+        self.use_trivialization = use_trivialization
+        if use_trivialization:
+            self.register_buffer("base", None)
+
+    def forward(self, weight):
+        wide = weight.size(-2) < weight.size(-1)
+        x = weight.mT if wide else weight  # (*B, n, k), n >= k
+        q = self._householder(x) if self.orthogonal_map == "householder" else self._of_group(x)
+        if self.use_trivialization:
+            q = self.base @ q
+        return q.mT if wide else q
+
+    def _of_group(self, x):
+        """The exponential, or the Cayley transform, of the skew-Hermitian part below the diagonal."""
+        n, k = x.shape[-2:]
+        lower = x.tril()
+        if n != k:
+            lower = flambeau.cat([lower, lower.new_zeros(*x.shape[:-2], n, n - k)], -1)
+        skew = lower - lower.mH
+        if self.orthogonal_map == "matrix_exp":
+            q = flambeau.matrix_exp(skew)
+        else:
+            identity = flambeau.eye(n, dtype=x.dtype, device=x.device)
+            q = flambeau.linalg.solve(identity - 0.5 * skew, identity + 0.5 * skew)
+        return q[..., :k]
+
+    @staticmethod
+    def _householder(x):
+        """The product of the reflections whose vectors stand below the diagonal; signs stand on it."""
+        vectors = x.tril(-1)
+        tau = 2 / (1 + (vectors * vectors).sum(-2))
+        q = flambeau.linalg.householder_product(vectors, tau)
+        return q * x.diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)
+
+    def right_inverse(self, value):
+        """What the map takes to `value`, or to the nearest orthogonal factor of it."""
+        if value.shape != self.shape:
+            raise ValueError(
+                f"Expected a matrix or batch of matrices of shape {self.shape}. "
+                f"Got a tensor of shape {value.shape}."
+            )
+        wide = value.size(-2) < value.size(-1)
+        q = value.mT if wide else value
+        n, k = q.shape[-2:]
+        with flambeau.no_grad():
+            if not self.use_trivialization:
+                return self._reflections(q, wide)
+            if n != k:
+                filling = flambeau.randn(*q.shape[:-2], n, n - k, dtype=q.dtype, device=q.device)
+                q = flambeau.cat([q, filling], -1)
+            self.base = q.clone() if n == k and _is_orthogonal(q) else _orthogonal_factor(q)
+            start = flambeau.zeros_like(value)
+            start.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
+            return start
+
+    def _reflections(self, q, wide):
+        if self.orthogonal_map != "householder":
+            raise NotImplementedError(
+                "It is not possible to assign to the matrix exponential or the Cayley "
+                "parametrizations when use_trivialization=False."
+            )
+        packed, tau = flambeau.geqrf(q)
+        diagonal = packed.diagonal(dim1=-2, dim2=-1)
+        # LAPACK leaves out a reflection (tau = 0) that forward will make, with a vector of zeros.
+        diagonal.copy_(flambeau.where((diagonal < 0) == (tau == 0), 1.0, -1.0))
+        return packed.mT if wide else packed
+
+
+def _is_orthogonal(q):
+    n = q.size(-1)
+    error = q.mH @ q - flambeau.eye(n, dtype=q.dtype, device=q.device)
+    return bool(error.abs().max() <= 10 * n * flambeau.finfo(q.dtype).eps)
+
+
+def _orthogonal_factor(matrix):
+    """Q of the QR decomposition whose R has a positive diagonal."""
+    packed, tau = flambeau.geqrf(matrix)
+    q = flambeau.linalg.householder_product(packed, tau)
+    return q * packed.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
+
+
+def orthogonal(module, name="weight", orthogonal_map=None, *, use_trivialization=True):
+    """Keep a matrix of the module orthogonal while it is learned; returns the module.
+
+    Args:
+        orthogonal_map (str, optional): "matrix_exp", "cayley" or "householder"; by default the first
+            for square and complex matrices, the last for others, where it is quicker.
+        use_trivialization (bool): apply the map around the present value.
+
+    Source: Lezcano-Casado, 2019, arXiv:1909.09501.
+    """
+    weight = getattr(module, name, None)
+    if not isinstance(weight, flambeau.Tensor):
+        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+    if weight.dim() < 2:
+        raise ValueError(
+            f"Expected a matrix or batch of matrices. Got a tensor of {weight.dim()} dimensions."
+        )
+    if orthogonal_map is None:
+        square = weight.size(-2) == weight.size(-1)
+        orthogonal_map = "matrix_exp" if square or weight.is_complex() else "householder"
+    if orthogonal_map not in ("matrix_exp", "cayley", "householder"):
+        raise ValueError(
+            'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". '
+            f"Got: {orthogonal_map}"
+        )
+    made = _Orthogonal(weight, orthogonal_map, use_trivialization)
+    return register_parametrization(module, name, made, unsafe=True)

@@ -59,9 +59,10 @@ class ParametrizationList(ModuleList):
         value = original
         with flambeau.no_grad():
             for module in reversed(self):
-                if not hasattr(module, "right_inverse"):
-                    continue
-                value = module.right_inverse(value)
+                if hasattr(module, "right_inverse"):
+                    # One that says it has none leaves the value as it is, as one without does.
+                    with contextlib.suppress(NotImplementedError):
+                        value = module.right_inverse(value)
         self.is_tensor = isinstance(value, flambeau.Tensor)
         self.ntensors = 1 if self.is_tensor else len(value)
         for name, part in zip(self._names(), self._parts(value), strict=True):
