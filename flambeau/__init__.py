@@ -79,14 +79,21 @@ _LAZY = {
     "set_printoptions": "printing",
     "vmap": "func",
     **dict.fromkeys(
+        "autocast GradScaler is_autocast_enabled set_autocast_enabled is_autocast_cpu_enabled "
+        "set_autocast_cpu_enabled get_autocast_dtype set_autocast_dtype get_autocast_cpu_dtype "
+        "set_autocast_cpu_dtype get_autocast_gpu_dtype is_autocast_cache_enabled set_autocast_cache_enabled "
+        "clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting".split(),
+        "amp",
+    ),
+    **dict.fromkeys(
         "bilinear conv_tbc cosine_similarity pairwise_distance pdist pixel_shuffle pixel_unshuffle "
         "channel_shuffle native_channel_shuffle rrelu rrelu_ dropout alpha_dropout feature_alpha_dropout "
         "group_norm grid_sampler grid_sampler_2d grid_sampler_3d affine_grid_generator".split(),
         "nn.functional",
     ),
     **dict.fromkeys(
-        "autocast compile is_autocast_enabled use_deterministic_algorithms are_deterministic_algorithms_enabled "
-        "get_default_device set_default_device set_default_tensor_type is_autocast_cpu_enabled "
+        "compile use_deterministic_algorithms are_deterministic_algorithms_enabled "
+        "get_default_device set_default_device set_default_tensor_type "
         "is_deterministic_algorithms_warn_only_enabled get_num_interop_threads set_num_interop_threads "
         "set_flush_denormal get_float32_matmul_precision set_float32_matmul_precision is_storage typename "
         "from_dlpack frombuffer asarray FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "

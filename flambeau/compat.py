@@ -78,36 +78,6 @@ def compile(
     return model
 
 
-class autocast:
-    """Lower precision by context. Only enabled=False is supported: mixed precision raises NotImplementedError."""
-
-    def __init__(self, device_type="cpu", dtype=None, enabled=True, cache_enabled=None):
-        if enabled:
-            raise NotImplementedError(
-                "autocast(enabled=True): mixed precision is not supported yet; convert the model with .bfloat16()."
-            )
-        self.device = device_type
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        return False
-
-    def __call__(self, function):
-        return function
-
-
-def is_autocast_enabled(device_type=None):
-    """False: autocast is not supported."""
-    return False
-
-
-def is_autocast_cpu_enabled():
-    """False: autocast is not supported."""
-    return False
-
-
 _deterministic = [False, False]
 
 

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "autograd/meta.h"
+#include "dispatch/autocast.h"
 #include "dispatch/bound.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/reduce.h"
@@ -80,6 +81,13 @@ void copy_bytes(Tensor& dst, Tensor& src) {
   Tensor* outputs[] = {&dst};
   Arg args[] = {{&src, nullptr}};
   run_map(bound_record("copy"), outputs, 1, args, 1, src.dtype);
+}
+
+constinit thread_local Autocast autocast;
+
+TensorRef autocasted(Tensor& t) {
+  bool eligible = is_floating(t.dtype) && t.dtype != DType::float64 && t.dtype != autocast.dtype;
+  return eligible ? to_dtype(t, autocast.dtype) : TensorRef::borrow(&t);
 }
 
 void fill_number(Tensor& t, PyObject* number) {

@@ -1,6 +1,7 @@
 // The autograd engine and its switches as Python functions.
 #include "autograd/engine.h"
 #include "autograd/saved_hooks.h"
+#include "dispatch/autocast.h"
 #include "python/args.h"
 
 namespace flambeau {
@@ -51,6 +52,18 @@ PyObject* py_set_grad_enabled(const Call& call) { return swap_flag(grad_mode_ena
 PyObject* py_is_grad_enabled(const Call&) { return PyBool_FromLong(grad_mode_enabled); }
 PyObject* py_set_inference(const Call& call) { return swap_flag(inference_mode_enabled, call); }
 PyObject* py_is_inference(const Call&) { return PyBool_FromLong(inference_mode_enabled); }
+/// _set_autocast(on, dtype) -> what they were before; None keeps the dtype.
+PyObject* py_set_autocast(const Call& call) {
+  Args a("_set_autocast", call, {"on", "dtype"}, 2);
+  Autocast before = autocast;
+  autocast.on = a.truth(0);
+  if (a.given(1)) autocast.dtype = to_dtype_value(a[1], "_set_autocast");
+  return Py_BuildValue("(OO)", before.on ? Py_True : Py_False, dtype_object(before.dtype));
+}
+PyObject* py_autocast_dtype(const Call&) {
+  PyObject* dtype = autocast.on ? dtype_object(autocast.dtype) : Py_None;
+  return Py_NewRef(dtype);
+}
 PyObject* py_set_anomaly(const Call& call) {
   Args a("_set_anomaly", call, {"enabled", "check_nan"}, 2);
   anomaly_mode = a.truth(0);
@@ -145,6 +158,10 @@ PyObject* py_gradient_edge(const Call& call) {
 
 const NativeEntry entries[] = {
     {"_run_backward", py_run_backward, "Runs the engine."},
+    {"_set_autocast", py_set_autocast,
+     "Turns autocast on or off and sets its dtype; returns both as they were."},
+    {"_autocast_dtype", py_autocast_dtype,
+     "What autocast lowers to in this thread; None where it is off."},
     {"_set_grad_enabled", py_set_grad_enabled, "Turns recording on or off; returns what it was."},
     {"is_grad_enabled", py_is_grad_enabled, "Whether operators are recorded."},
     {"_set_inference_mode", py_set_inference,

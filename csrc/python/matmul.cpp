@@ -1,6 +1,7 @@
 // Matrix products as Python functions.
 #include "dispatch/matmul.h"
 
+#include "dispatch/autocast.h"
 #include "dispatch/views.h"
 #include "python/args.h"
 #include "runtime/blas.h"
@@ -26,21 +27,28 @@ PyObject* py_bmm(const Call& call) {
   });
   return mm(x, y, "bmm").release_py();
 }
-PyObject* py_linear(const Call& call) {
-  Args a("linear", call, {"input", "weight", "bias"}, 2);
-  Tensor& weight = a.tensor(1);
+TensorRef linear_of_any_shape(Tensor& input, Tensor& weight, Tensor* bias) {
   if (weight.ndim == 1) {
     // One output: the last dimension goes away.
     TensorRef row = unsqueeze(weight, 0);
-    TensorRef bias = a.given(2) ? reshape(a.tensor(2), {1}) : nullptr;
-    TensorRef out = linear(a.tensor(0), *row, bias.get());
-    return squeeze(*out, {-1}).release_py();
+    TensorRef single = bias ? reshape(*bias, {1}) : nullptr;
+    TensorRef out = linear(input, *row, single.get());
+    return squeeze(*out, {-1});
   }
-  if (a.given(2) && a.tensor(2).ndim != 1) {
-    TensorRef out = linear(a.tensor(0), weight, nullptr);
-    return add(*out, a.tensor(2)).release_py();
+  if (bias && bias->ndim != 1) {
+    TensorRef out = linear(input, weight, nullptr);
+    return add(*out, *bias);
   }
-  return linear(a.tensor(0), weight, a.given(2) ? &a.tensor(2) : nullptr).release_py();
+  return linear(input, weight, bias);
+}
+PyObject* py_linear(const Call& call) {
+  Args a("linear", call, {"input", "weight", "bias"}, 2);
+  Tensor* bias = a.given(2) ? &a.tensor(2) : nullptr;
+  if (!autocast.on) return linear_of_any_shape(a.tensor(0), a.tensor(1), bias).release_py();
+  TensorRef input = autocasted(a.tensor(0)), weight = autocasted(a.tensor(1)),
+            lower = bias ? autocasted(*bias) : nullptr;
+  AutocastOff off;
+  return linear_of_any_shape(*input, *weight, lower.get()).release_py();
 }
 PyObject* py_blas_load(const Call& call) {
   Args a("_blas_load", call, {"path"});

@@ -6,6 +6,7 @@
 #include <structmember.h>
 
 #include "autograd/meta.h"
+#include "dispatch/autocast.h"
 #include "dispatch/reduce.h"
 #include "python/args.h"
 
@@ -22,7 +23,7 @@ struct Request {
 
   bool has_plain_input() const {
     return input->ndim > 0 && input->numel > 0 && !is_complex(input->dtype) &&
-           !needs_record(*input);
+           !needs_record(*input) && !autocast.on;
   }
   bool take_dim(PyObject* o) {
     if (!PyLong_CheckExact(o)) return false;

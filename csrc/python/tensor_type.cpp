@@ -3,6 +3,7 @@
 #include <structmember.h>
 
 #include "autograd/meta.h"
+#include "dispatch/autocast.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
 #include "dispatch/matmul.h"
@@ -266,11 +267,12 @@ PyObject* unary(Slot& slot, PyObject* a) {
   PyObject* nb_##slot_name(PyObject* a, PyObject* b) { return binary(slot_##slot_name, a, b); }
 FLAMBEAU_BINARY(add)
 FLAMBEAU_BINARY(sub)
-FLAMBEAU_BINARY(mul) FLAMBEAU_BINARY(true_divide) FLAMBEAU_BINARY(floor_divide)
-    FLAMBEAU_BINARY(remainder) FLAMBEAU_BINARY(bitwise_and) FLAMBEAU_BINARY(bitwise_or)
-        FLAMBEAU_BINARY(bitwise_xor) FLAMBEAU_BINARY(bitwise_left_shift)
-            FLAMBEAU_BINARY(bitwise_right_shift) FLAMBEAU_BINARY(matmul) FLAMBEAU_INPLACE(add_)
-                FLAMBEAU_INPLACE(sub_) FLAMBEAU_INPLACE(mul_) FLAMBEAU_INPLACE(true_divide_)
+FLAMBEAU_BINARY(mul)
+FLAMBEAU_BINARY(true_divide) FLAMBEAU_BINARY(floor_divide) FLAMBEAU_BINARY(remainder)
+    FLAMBEAU_BINARY(bitwise_and) FLAMBEAU_BINARY(bitwise_or) FLAMBEAU_BINARY(bitwise_xor)
+        FLAMBEAU_BINARY(bitwise_left_shift) FLAMBEAU_BINARY(bitwise_right_shift)
+            FLAMBEAU_BINARY(matmul) FLAMBEAU_INPLACE(add_) FLAMBEAU_INPLACE(sub_)
+                FLAMBEAU_INPLACE(mul_) FLAMBEAU_INPLACE(true_divide_)
                     FLAMBEAU_INPLACE(floor_divide_) FLAMBEAU_INPLACE(remainder_)
                         FLAMBEAU_INPLACE(bitwise_and_) FLAMBEAU_INPLACE(bitwise_or_)
                             FLAMBEAU_INPLACE(bitwise_xor_) FLAMBEAU_INPLACE(bitwise_left_shift_)
@@ -285,7 +287,8 @@ FLAMBEAU_BINARY(mul) FLAMBEAU_BINARY(true_divide) FLAMBEAU_BINARY(floor_divide)
     PyObject* nb_matmul_fast(PyObject* a, PyObject* b) {
   if (is_tensor_exact(a) && is_tensor_exact(b)) {
     Tensor &x = *as_tensor(a), &y = *as_tensor(b);
-    if (x.ndim == 2 && y.ndim == 2 && x.sizes[1] == y.sizes[0] && x.dtype == y.dtype)
+    if (x.ndim == 2 && y.ndim == 2 && x.sizes[1] == y.sizes[0] && x.dtype == y.dtype &&
+        !autocast.on)
       return guarded([&] { return mm(x, y, "matmul").release_py(); });
   }
   return nb_matmul(a, b);

@@ -13,6 +13,7 @@ and the packages of those names read them from here.
 import functools
 
 from .. import _core
+from .autocast import follow as follow_autocast
 
 NAMESPACES = {"torch": {}, "special": {}, "linalg": {}, "fft": {}, "nn.functional": {}}
 METHODS = {}
@@ -302,6 +303,7 @@ def _public(operator, name, names, out):
 
 def _publish(operator, fn, names, *, name, method, function, inplace, out, namespaces, aliases):
     call = _public(operator, name, names, out)
+    call = follow_autocast(name if "torch" in namespaces else f"{namespaces[0]}.{name}", call)
     call.__name__ = call.__qualname__ = name
     call.__doc__ = fn.__doc__
     call.__module__ = fn.__module__

@@ -35,7 +35,7 @@ def mv(input, vec):
         raise RuntimeError(
             f"mv: size mismatch, input {tuple(input.shape)} @ vec {tuple(vec.shape)}."
         )
-    return fl.mm(input, vec.unsqueeze(1)).squeeze(1)
+    return _core.mm(input, vec.unsqueeze(1)).squeeze(1)
 
 
 @composite
@@ -48,7 +48,7 @@ def dot(input, tensor):
             f"dot: inconsistent tensor size, expected both vectors to have one length, "
             f"but got {input.size(0)} and {tensor.size(0)}."
         )
-    return fl.mm(input.unsqueeze(0), tensor.unsqueeze(1)).reshape(())
+    return _core.mm(input.unsqueeze(0), tensor.unsqueeze(1)).reshape(())
 
 
 @composite

@@ -4,11 +4,13 @@ import math
 
 import flambeau
 
+from ...ops.autocast import lower_precision
 from .activation import softmax
 from .affine import linear
 from .drop import dropout
 
 
+@lower_precision
 def scaled_dot_product_attention(
     query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None,
     enable_gqa=False,

@@ -6,9 +6,11 @@ import warnings
 import flambeau
 
 from ...ops import losses
+from ...ops.autocast import full_precision
 from .reduction import check, reduced, reduction_of, warn_unless_same_size, weighted
 
 
+@full_precision
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """(input - target)**2. With `weight`, the mean is weighted."""
     if size_average is not None or reduce is not None:
@@ -28,6 +30,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     return reduced(loss, reduction) if weight is None else weighted(loss, weight, reduction)
 
 
+@full_precision
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """|input - target|. With `weight`, the mean is weighted."""
     reduction = reduction_of(size_average, reduce, reduction)
@@ -36,6 +39,7 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
     return reduced(loss, reduction) if weight is None else weighted(loss, weight, reduction)
 
 
+@full_precision
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """d**2 / (2 * beta) where d = |input - target| < beta, else d - beta / 2."""
     reduction = reduction_of(size_average, reduce, reduction)
@@ -47,6 +51,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     return reduced(losses.smooth_l1(input, target, beta), reduction)
 
 
+@full_precision
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """d**2 / 2 where d = |input - target| < delta, else delta * (d - delta / 2)."""
     warn_unless_same_size(input, target)
@@ -62,6 +67,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     return reduced(loss * weight, reduction)
 
 
+@full_precision
 def poisson_nll_loss(
     input,
     target,
@@ -119,6 +125,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     return reduced(loss, reduction)
 
 
+@full_precision
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     """target * (log(target) - input), input holding logarithms; 0 where target is 0.
 

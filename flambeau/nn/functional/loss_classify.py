@@ -4,9 +4,11 @@ import flambeau
 
 from ...ops import cross_entropy as fused
 from ...ops import losses
+from ...ops.autocast import full_precision
 from .reduction import check, reduced, reduction_of
 
 
+@full_precision
 def cross_entropy(
     input,
     target,
@@ -86,6 +88,7 @@ def _soft_cross_entropy(input, target, weight, dim, ignore_index, reduction, lab
     return total / samples if samples else total * float("nan")
 
 
+@full_precision
 def nll_loss(
     input,
     target,
@@ -168,6 +171,7 @@ def _check_classes(input, target, weight):
         )
 
 
+@full_precision
 def binary_cross_entropy(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
@@ -188,6 +192,7 @@ def binary_cross_entropy(
     return reduced(loss, reduction)
 
 
+@full_precision
 def binary_cross_entropy_with_logits(
     input,
     target,
@@ -216,6 +221,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss, reduction)
 
 
+@full_precision
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target * input)), target 1 or -1."""
     reduction = reduction_of(size_average, reduce, reduction)
@@ -233,6 +239,7 @@ def multilabel_soft_margin_loss(
     return reduced(loss.mean(-1), reduction)
 
 
+@full_precision
 def ctc_loss(
     log_probs,
     targets,

@@ -2,10 +2,12 @@
 
 import flambeau
 
+from ...ops.autocast import full_precision
 from .distance import pairwise_distance
 from .reduction import check, reduced, reduction_of
 
 
+@full_precision
 def margin_ranking_loss(
     input1,
     input2,
@@ -26,6 +28,7 @@ def margin_ranking_loss(
     return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
 
 
+@full_precision
 def hinge_embedding_loss(
     input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"
 ):
@@ -38,6 +41,7 @@ def hinge_embedding_loss(
     return reduced(far + near, reduction)
 
 
+@full_precision
 def cosine_embedding_loss(
     input1,
     input2,
@@ -72,6 +76,7 @@ def cosine_embedding_loss(
     return reduced(near + far, reduction)
 
 
+@full_precision
 def triplet_margin_loss(
     anchor,
     positive,
@@ -138,6 +143,7 @@ def _triplet(anchor, positive, negative, distance, margin, swap, reduction):
     return reduced((near - far + margin).clamp_min(0), reduction)
 
 
+@full_precision
 def multi_margin_loss(
     input,
     target,
@@ -182,6 +188,7 @@ def multi_margin_loss(
     return reduced(loss.reshape(target.shape), reduction)
 
 
+@full_precision
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """Sum over target classes t and other classes c of max(0, 1 - (input[t] - input[c])) / C.
 

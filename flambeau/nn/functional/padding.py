@@ -2,6 +2,8 @@
 
 import flambeau
 
+from ...ops.autocast import full_precision
+
 
 def pad(input, pad, mode="constant", value=None):
     """`input` with its last dimensions made longer, or with negative numbers shorter.
@@ -22,6 +24,12 @@ def pad(input, pad, mode="constant", value=None):
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
+    return (_pad_from_inside if mode == "circular" else full_precision(_pad_from_inside))(
+        input, pad, mode
+    )
+
+
+def _pad_from_inside(input, pad, mode):
     n = len(pad) // 2
     if not (1 <= n <= 3 and input.dim() in (n + 1, n + 2)):
         raise NotImplementedError(

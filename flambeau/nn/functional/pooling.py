@@ -5,6 +5,7 @@ import math
 import flambeau
 
 from ...ops import pool
+from ...ops.autocast import full_precision
 from .sizes import ntuple
 
 
@@ -43,7 +44,7 @@ def _max_pool(n):
 
 max_pool1d, max_pool1d_with_indices = _max_pool(1)
 max_pool2d, max_pool2d_with_indices = _max_pool(2)
-max_pool3d, max_pool3d_with_indices = _max_pool(3)
+max_pool3d, max_pool3d_with_indices = map(full_precision, _max_pool(3))
 
 
 def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
@@ -65,6 +66,7 @@ def avg_pool2d(
     )  # fmt: skip
 
 
+@full_precision
 def avg_pool3d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
     divisor_override=None, *, out=None,
@@ -99,6 +101,7 @@ def adaptive_avg_pool2d(input, output_size):
     return pool.adaptive_avg_pool2d(input, _adaptive_sizes(input, output_size, 2))
 
 
+@full_precision
 def adaptive_avg_pool3d(input, output_size):
     """The mean of windows chosen so that the output has `output_size`; None keeps the input's."""
     return pool.adaptive_avg_pool3d(input, _adaptive_sizes(input, output_size, 3))
@@ -125,7 +128,7 @@ def _adaptive_max_pool(n):
 
 adaptive_max_pool1d, adaptive_max_pool1d_with_indices = _adaptive_max_pool(1)
 adaptive_max_pool2d, adaptive_max_pool2d_with_indices = _adaptive_max_pool(2)
-adaptive_max_pool3d, adaptive_max_pool3d_with_indices = _adaptive_max_pool(3)
+adaptive_max_pool3d, adaptive_max_pool3d_with_indices = map(full_precision, _adaptive_max_pool(3))
 
 
 def _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, n, average):
@@ -184,11 +187,13 @@ def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_siz
     return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 1)
 
 
+@full_precision
 def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place it was the maximum of in max_pool2d, 0 elsewhere."""
     return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 2)
 
 
+@full_precision
 def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place it was the maximum of in max_pool3d, 0 elsewhere."""
     return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 3)

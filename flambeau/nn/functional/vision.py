@@ -3,6 +3,7 @@
 import flambeau
 
 from ...ops.attach import attached
+from ...ops.autocast import full_precision
 from .interpolation import cubic_taps
 
 
@@ -112,6 +113,7 @@ def affine_grid(theta, size, align_corners=None):
     return (points @ theta.transpose(1, 2)).reshape(theta.size(0), *spatial, n)
 
 
+@full_precision
 def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
     """The values of `input` at the points of `grid`, x first, each in [-1, 1] over the input.
 
