@@ -125,6 +125,13 @@ def test_the_slip_backwards_is_answered_with_advice():
         out.backwards()
 
 
+def test_asking_for_a_missing_attribute_looks_for_no_advice(monkeypatch):
+    # Advice takes 2 ms; programs that ask hasattr(tensor, ...) in each step were 15 times slower.
+    monkeypatch.setattr("difflib.get_close_matches", None)
+    assert not hasattr(torch.ones(2), "backwards")
+    assert getattr(torch.ones(2), "backwards", 3) == 3
+
+
 def test_backward_needs_a_gradient_for_more_than_one_element():
     x = Variable(torch.ones(2, 2), requires_grad=True)
     with pytest.raises(RuntimeError, match="scalar"):
