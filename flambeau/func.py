@@ -272,8 +272,16 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
     Args:
         in_dims (int, None or a tree of them): the dimension that is sliced; None hands an input over whole.
         out_dims (int or a tree): where the new dimension of each output stands.
-        randomness, chunk_size: accepted; every slice runs by itself, with random numbers of its own.
+        randomness (str): "error" refuses random operators in func, "same" gives every slice the same
+            numbers, "different" gives each its own.
+        chunk_size (int, optional): accepted; the slices run one by one anyway.
     """
+    if randomness not in ("error", "same", "different"):
+        raise RuntimeError(
+            f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}"
+        )
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
 
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
@@ -307,13 +315,24 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
                 else value
             )
 
-        results = [
-            func(
-                *_map(lambda p, i=i: slice_of(p, i), form),
-                **_map(lambda p, i=i: slice_of(p, i), named),
+        generator = flambeau.random.default_generator
+        before = generator.get_state()
+        results = []
+        for i in range(sizes.pop()):
+            if randomness == "same":
+                generator.set_state(before)
+            results.append(
+                func(
+                    *_map(lambda p, i=i: slice_of(p, i), form),
+                    **_map(lambda p, i=i: slice_of(p, i), named),
+                )
             )
-            for i in range(sizes.pop())
-        ]
+            if randomness == "error" and not flambeau.equal(generator.get_state(), before):
+                raise RuntimeError(
+                    "vmap: called random operation while in randomness error mode. Please either use the "
+                    "'same' or 'different' randomness flags on vmap or perform the randomness operation "
+                    "out of vmap"
+                )
         if not results:
             raise ValueError("vmap: cannot map over a dimension of size 0.")
         first = results[0]

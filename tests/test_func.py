@@ -62,3 +62,14 @@ def test_stacked_models():
     out = func.vmap(call, in_dims=(0, None))(parameters, torch.ones(3))
     want = torch.stack([m(torch.ones(3)) for m in models])
     assert not buffers and torch.allclose(out, want)
+
+
+def test_vmap_minds_randomness():
+    x = torch.zeros(3)
+    with pytest.raises(RuntimeError, match="randomness error mode"):
+        torch.vmap(lambda t: t + torch.rand(()))(x)
+    same = torch.vmap(lambda t: t + torch.rand(()), randomness="same")(x)
+    different = torch.vmap(lambda t: t + torch.rand(()), randomness="different")(x)
+    assert len(set(same.tolist())) == 1 and len(set(different.tolist())) == 3
+    with pytest.raises(RuntimeError, match="Only allowed values"):
+        torch.vmap(lambda t: t, randomness="some")

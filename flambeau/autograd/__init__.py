@@ -1,11 +1,11 @@
 """Automatic differentiation, seen from Python: the engine itself is in csrc/autograd.
 
 Read: grad_mode.py (recording on and off), function.py (operators with a backward of one's own), graph.py
-and hooks.py, functional.py (Jacobians), gradcheck.py, anomaly_mode.py, variable.py (the old interface).
+and hooks.py, functional.py (Jacobians), forward_ad.py (tangents), gradcheck.py, anomaly_mode.py, variable.py (the old interface).
 May import: _core, ops.
 """
 
-from . import functional, graph
+from . import forward_ad, functional, graph
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .differentiate import backward, grad
 from .function import Function
@@ -25,6 +25,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "functional",
     "grad",
     "gradcheck",

@@ -93,6 +93,8 @@ def grad(
         grad_outputs (Tensor or sequence, optional): the gradients of `outputs`; may be left out for single numbers.
         retain_graph, create_graph: as in `backward`.
         allow_unused (bool): None for inputs that the outputs do not depend on, which is an error otherwise.
+        is_grads_batched (bool): grad_outputs have one more dimension in front, and so do the results:
+            one gradient for each of its slices, from one backward pass each.
         materialize_grads (bool): zeros for these.
     """
     if not only_inputs:
@@ -100,8 +102,14 @@ def grad(
             "grad: only_inputs=False is no longer supported. Use autograd.backward to accumulate gradients."
         )
     if is_grads_batched:
-        raise NotImplementedError(
-            "grad: is_grads_batched needs vmap, which flambeau does not have."
+        return _batched_grad(
+            outputs,
+            inputs,
+            grad_outputs,
+            retain_graph=retain_graph,
+            create_graph=create_graph,
+            allow_unused=allow_unused,
+            materialize_grads=materialize_grads,
         )
     if materialize_grads and allow_unused is False:
         raise ValueError(
@@ -134,3 +142,32 @@ def grad(
             _core.zeros_like(x) if result is None else result for x, result in zip(inputs, results)
         )
     return results
+
+
+def _batched_grad(outputs, inputs, grad_outputs, *, retain_graph, create_graph, **options):
+    """`grad` for each slice of grad_outputs along their first dimension, stacked."""
+    if grad_outputs is None:
+        raise RuntimeError("grad: is_grads_batched=True needs grad_outputs.")
+    batches = _tuple(grad_outputs)
+    sizes = {len(batch) for batch in batches if batch is not None}
+    if len(sizes) != 1 or 0 in sizes:
+        raise RuntimeError(
+            "grad: with is_grads_batched=True the first dimension of all grad_outputs must have one size, "
+            f"at least 1, but they have {sorted(sizes)}."
+        )
+    (count,) = sizes
+    keep = create_graph if retain_graph is None else retain_graph
+    rows = [
+        grad(
+            outputs,
+            inputs,
+            [None if batch is None else batch[i] for batch in batches],
+            retain_graph=keep or i + 1 < count,
+            create_graph=create_graph,
+            **options,
+        )
+        for i in range(count)
+    ]
+    return tuple(
+        None if column[0] is None else _core.stack(column) for column in zip(*rows, strict=True)
+    )

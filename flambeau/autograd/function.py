@@ -76,12 +76,14 @@ class Function:
     @staticmethod
     def jvp(ctx, *grad_inputs):
         raise NotImplementedError(
-            "Function.jvp: forward mode differentiation is not part of flambeau."
+            "Function.jvp: forward mode differentiates backward, so nothing calls jvp (autograd/forward_ad.py)."
         )
 
     @staticmethod
     def vmap(info, in_dims, *args):
-        raise NotImplementedError("Function.vmap: vmap is not part of flambeau.")
+        raise NotImplementedError(
+            "Function.vmap: vmap calls the function for each slice, so nothing calls this rule."
+        )
 
     generate_vmap_rule = False
 

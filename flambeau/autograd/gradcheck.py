@@ -254,15 +254,21 @@ def gradcheck(
     Jacobian; inputs should be float64. fast_mode compares one random projection of it instead.
     A backward that gives different values when repeated (beyond nondet_tol), that does not scale with
     its grad_output, or whose gradients have another shape than the inputs fails as well.
+    check_forward_ad compares one tangent of forward_ad with a difference, check_batched_grad the results
+    of is_grads_batched with those of single calls.
 
     Raises:
         GradcheckError: they disagree; with raise_exception=False the answer is False instead.
-        NotImplementedError: forward mode or batched gradients are asked for.
+        NotImplementedError: masked gradients (of sparse tensors) are asked for.
     """
-    _refuse(check_batched_grad, check_batched_forward_grad, check_forward_ad, masked)
-    if not check_backward_ad:
-        return True
+    _refuse_masked(masked)
     try:
+        if check_forward_ad or check_batched_forward_grad:
+            _check_forward(func, inputs, eps, atol, rtol)
+        if check_batched_grad:
+            _check_batched(func, inputs, atol, rtol)
+        if not check_backward_ad:
+            return True
         return _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mode)
     except GradcheckError:
         if raise_exception:
@@ -295,7 +301,7 @@ def gradgradcheck(
     """
     from . import grad
 
-    _refuse(check_batched_grad, False, check_fwd_over_rev, masked)
+    _refuse_masked(masked)
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     if grad_outputs is None:
         with enable_grad():
@@ -323,6 +329,9 @@ def gradgradcheck(
         raise_exception=raise_exception,
         nondet_tol=nondet_tol,
         check_grad_dtypes=check_grad_dtypes,
+        check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
         fast_mode=fast_mode,
     )
 
@@ -336,16 +345,66 @@ def _random_like(output, strided):
     return wide[..., 0].detach().requires_grad_()
 
 
-def _refuse(batched, batched_forward, forward, masked):
-    if batched or batched_forward:
-        raise NotImplementedError(
-            "gradcheck: batched gradients need vmap, which flambeau does not have."
-        )
-    if forward:
-        raise NotImplementedError(
-            "gradcheck: forward mode differentiation is not part of flambeau."
-        )
+def _refuse_masked(masked):
     if masked:
         raise NotImplementedError(
             "gradcheck: masked is for sparse tensors, which flambeau does not have."
         )
+
+
+def _check_forward(func, inputs, eps, atol, rtol):
+    """One tangent of every output, along a random direction, against a central difference."""
+    from . import forward_ad
+
+    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    chosen = [_is_chosen(x) for x in inputs]
+    directions = [fl.randn_like(x.detach()) if c else None for x, c in zip(inputs, chosen)]
+
+    def moved(step):
+        with no_grad():
+            return _tensors(
+                func(*(x + step * d if c else x for x, d, c in zip(inputs, directions, chosen)))
+            )
+
+    with forward_ad.dual_level(), enable_grad():
+        duals = [
+            forward_ad.make_dual(x, d) if c else x for x, d, c in zip(inputs, directions, chosen)
+        ]
+        tangents = [forward_ad.unpack_dual(out).tangent for out in _tensors(func(*duals))]
+    for i, (tangent, ahead, behind) in enumerate(zip(tangents, moved(eps), moved(-eps))):
+        if not _is_differentiable(ahead):
+            continue
+        expected = (ahead - behind) / (2 * eps)
+        tangent = fl.zeros_like(expected) if tangent is None else tangent.detach()
+        if not fl.allclose(tangent, expected, rtol=rtol, atol=atol * expected.numel() ** 0.5):
+            raise GradcheckError(
+                f"Jacobian computed with forward mode mismatch for output {i}: along one direction the numerical "
+                f"derivative is\n{expected}\nand the tangent\n{tangent}"
+            )
+
+
+def _check_batched(func, inputs, atol, rtol):
+    """Gradients for two cotangents at once against those for each."""
+    from . import grad
+
+    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    wanted = [x for x in inputs if _is_chosen(x)]
+    with enable_grad():
+        outputs = _differentiable_outputs(func(*inputs))
+    for i, output in enumerate(outputs):
+        pair = fl.stack([_random_like(output, False).detach() for _ in range(2)])
+        options = {"retain_graph": True, "allow_unused": True}
+        both = grad(output, wanted, pair, is_grads_batched=True, **options)
+        for k in range(2):
+            single = grad(output, wanted, pair[k], **options)
+            for a, b in zip(both, single):
+                if (a is None) != (b is None) or (
+                    a is not None and not fl.allclose(a[k], b, rtol=rtol, atol=atol)
+                ):
+                    raise GradcheckError(
+                        f"Batched gradients of output {i} differ from single ones."
+                    )
+
+
+def _is_chosen(x):
+    return isinstance(x, fl.Tensor) and _is_differentiable(x) and x.requires_grad

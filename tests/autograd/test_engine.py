@@ -296,3 +296,14 @@ def test_saved_tensors_hooks_pack_and_unpack():
     e = torch.tensor([2.0, 3.0]).exp()
     assert packed
     assert torch.allclose(x.grad, e * (1 + torch.tensor([2.0, 3.0])))
+
+
+def test_grad_of_a_batch_of_cotangents():
+    x = torch.rand(3, requires_grad=True)
+    y = x**2
+    rows = torch.autograd.grad(y, x, torch.eye(3), is_grads_batched=True)[0]
+    torch.testing.assert_close(rows, torch.diag(2 * x.detach()))
+    with pytest.raises(RuntimeError, match="second time|freed|retain_graph"):
+        torch.autograd.grad(y, x, torch.eye(3), is_grads_batched=True)
+    with pytest.raises(RuntimeError, match="needs grad_outputs"):
+        torch.autograd.grad(x.sum(), x, is_grads_batched=True)

@@ -82,3 +82,22 @@ def test_inputs_must_require_grad_and_be_precise():
 def test_a_function_cut_from_the_graph_is_found():
     with pytest.raises(GradcheckError):
         gradcheck(lambda x: x.detach() * 2, (doubles(2),))
+
+
+def test_forward_mode_and_batches_are_checked():
+    x = flambeau.rand(3, 2, dtype=flambeau.float64, requires_grad=True)
+    flags = {"check_forward_ad": True, "check_batched_grad": True}
+    assert gradcheck(lambda t: (t.sin() * t, t.cumsum(0)), (x,), **flags)
+    assert gradgradcheck(lambda t: t**3, (x,), check_fwd_over_rev=True, check_batched_grad=True)
+
+    class Wrong(Function):
+        @staticmethod
+        def forward(ctx, t):
+            return t * 2
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * 3
+
+    with pytest.raises(GradcheckError, match="forward mode"):
+        gradcheck(Wrong.apply, (x,), check_forward_ad=True, check_backward_ad=False)

@@ -1,0 +1,70 @@
+"""forward_ad: tangents of duals, against Jacobians and against PyTorch's rules for levels."""
+
+import pytest
+
+import flambeau as torch
+from flambeau.autograd import forward_ad as fwd
+
+
+def pushed(f, x, v):
+    with fwd.dual_level():
+        return fwd.unpack_dual(f(fwd.make_dual(x, v)))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x.exp() * x.sin(),
+        lambda x: x @ x.T,
+        lambda x: x.softmax(-1).cumsum(0),
+        lambda x: torch.linalg.inv(x + 3 * torch.eye(3, dtype=x.dtype)),
+        lambda x: x.view(-1)[2:5].clone().mul_(2),
+        lambda x: torch.nn.functional.conv1d(x[None], x[:, None, :2], groups=3),
+    ],
+)
+def test_a_tangent_is_the_jacobian_times_the_vector(f):
+    x, v = torch.rand(3, 3, dtype=torch.float64), torch.rand(3, 3, dtype=torch.float64)
+    primal, tangent = pushed(f, x, v)
+    expected = torch.autograd.functional.jacobian(f, x).flatten(-2) @ v.flatten()
+    torch.testing.assert_close(tangent, expected)
+    torch.testing.assert_close(primal, f(x))
+    assert not primal.requires_grad and not tangent.requires_grad
+
+
+def test_several_duals_add_up():
+    with fwd.dual_level():
+        x = fwd.make_dual(torch.tensor([2.0]), torch.tensor([1.0]))
+        y = fwd.make_dual(torch.tensor([5.0]), torch.tensor([10.0]))
+        assert fwd.unpack_dual(x * y).tangent.item() == 1 * 5 + 10 * 2
+        assert fwd.unpack_dual(x).tangent.item() == 1
+
+
+def test_what_does_not_depend_on_a_dual_has_no_tangent():
+    with fwd.dual_level():
+        fwd.make_dual(torch.ones(1), torch.ones(1))
+        other = torch.ones(1, requires_grad=True)
+        assert fwd.unpack_dual(other * 2).tangent is None
+        assert fwd.unpack_dual(torch.ones(1)).tangent is None
+
+
+def test_a_tangent_can_be_differentiated():
+    x = torch.tensor([2.0], requires_grad=True)
+    primal, tangent = pushed(lambda t: t**3, x, torch.ones(1))
+    assert tangent.item() == 12
+    assert torch.autograd.grad(tangent, x)[0].item() == 12  # d (3 x**2) / dx = 6 x
+
+
+def test_levels_open_and_close():
+    with pytest.raises(RuntimeError, match="no level exists"):
+        fwd.make_dual(torch.ones(1), torch.ones(1))
+    with fwd.dual_level():
+        dual = fwd.make_dual(torch.ones(1), torch.ones(1))
+        with pytest.raises(RuntimeError, match="Nested"):
+            fwd.enter_dual_level()
+        with pytest.raises(RuntimeError, match="sizes"):
+            fwd.make_dual(torch.ones(1), torch.ones(2))
+        with pytest.raises(ValueError, match="floating"):
+            fwd.make_dual(torch.ones(1).long(), torch.ones(1))
+    assert fwd.unpack_dual(dual).tangent is None
+    with pytest.raises(RuntimeError, match="no level"):
+        fwd.exit_dual_level()
