@@ -361,10 +361,13 @@ def _check_forward(func, inputs, eps, atol, rtol):
     directions = [fl.randn_like(x.detach()) if c else None for x, c in zip(inputs, chosen)]
 
     def moved(step):
-        with no_grad():
-            return _tensors(
-                func(*(x + step * d if c else x for x, d, c in zip(inputs, directions, chosen)))
-            )
+        # They require grad too: func may be the gradients of something.
+        args = [
+            (x.detach() + step * d).requires_grad_() if c else x
+            for x, d, c in zip(inputs, directions, chosen)
+        ]
+        with enable_grad():
+            return [out.detach() for out in _tensors(func(*args))]
 
     with forward_ad.dual_level(), enable_grad():
         duals = [
