@@ -7,7 +7,7 @@ import os
 from . import harness
 
 NAMES = (
-    *("overhead", "pointwise", "pointwise_all", "reduce", "matmul", "conv", "lenet"),
+    *("overhead", "pointwise", "pointwise_all", "reduce", "matmul", "conv", "pool", "lenet"),
     *("first_use", "import_time", "install_size"),
 )
 

@@ -107,18 +107,18 @@ def use_threads(n):
 
 
 def header():
-    return f"{'':36} {'flambeau':>10} {'PyTorch':>10} {'ratio':>7}  goal"
+    return f"{'':44} {'flambeau':>10} {'PyTorch':>10} {'ratio':>7}  goal"
 
 
 def line(row):
     """A row as text; `!` marks a goal that was missed."""
     if row.ours_s is None:
-        return f"{row.name:36} {row.text}"
+        return f"{row.name:44} {row.text}"
     ratio = "" if row.ratio is None else f"{row.ratio:6.2f}x"
     goal = "" if row.goal is None else f"{row.goal:.2g}x"
     mark = "!" if row.reached is False else ""
     times = f"{in_units(row.ours_s):>10} {in_units(row.theirs_s):>10}"
-    return f"{row.name:36} {times} {ratio:>7}  {goal:>5} {mark}{row.text or ''}".rstrip()
+    return f"{row.name:44} {times} {ratio:>7}  {goal:>5} {mark}{row.text or ''}".rstrip()
 
 
 def in_units(seconds):
