@@ -4,9 +4,10 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/conv_depthwise.h"
 #include "kernels/conv_direct.h"
-#include "kernels/conv_gemm.h"
 #include "kernels/conv_loops.h"
+#include "kernels/conv_panels.h"
 #include "kernels/conv_winograd.h"
 #include "kernels/convert.h"
 #include "runtime/threads.h"
@@ -53,14 +54,25 @@ void correlate(const Correlation& c, const T* source, const T* weight, const T* 
                T* target) {
   if constexpr (std::is_same_v<T, float>)
     if (winograd_fits(c)) return correlate_winograd(c, source, weight, bias, relu, target);
+  if (correlate_fits_panels(c)) return correlate_panels<T>(c, source, weight, bias, relu, target);
   correlate_direct<T>(c, source, weight, bias, relu, target);
+}
+
+/// All phases of a correlation.
+template <class T>
+void correlate_phases(const std::vector<Correlation>& phases, const T* source, const T* weight,
+                      const T* bias, bool relu, T* target) {
+  if (correlate_fits_depthwise<T>(phases))
+    return correlate_depthwise<T>(phases, source, weight, bias, relu, target);
+  for (const Correlation& phase : phases) correlate<T>(phase, source, weight, bias, relu, target);
 }
 
 template <class T>
 void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight) {
   if constexpr (std::is_same_v<T, float>)
     if (winograd_fits(c)) return outer_winograd(c, grad, source, grad_weight);
-  if (outer_is_gemm(c) && c.n_items > 0) return outer_gemm<T>(c, grad, source, grad_weight);
+  if (outer_fits_depthwise<T>(c)) return outer_depthwise<T>(c, grad, source, grad_weight);
+  if (outer_fits_panels(c)) return outer_panels<T>(c, grad, source, grad_weight);
   outer_direct<T>(c, grad, source, grad_weight);
 }
 
@@ -72,7 +84,7 @@ void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight)
 
 void conv_forward(const ConvShape& shape, const void* input, const void* weight, const void* bias,
                   bool relu, void* output) {
-  const Correlation correlation = forward_correlation(shape);
+  const std::vector<Correlation> correlation = {forward_correlation(shape)};
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto x = static_cast<const T*>(input);
     auto w = static_cast<const T*>(weight);
@@ -83,13 +95,14 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
     } else if constexpr (is_half<T>) {
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.output);
-      correlate<float>(correlation, widened<T>(x, n.input).get(), widened<T>(w, n.weight).get(),
-                       widened<T>(b, shape.O).get(), relu, wide.get());
+      correlate_phases<float>(correlation, widened<T>(x, n.input).get(),
+                              widened<T>(w, n.weight).get(), widened<T>(b, shape.O).get(), relu,
+                              wide.get());
       narrow<T>(wide.get(), out, n.output);
     } else if constexpr (std::is_floating_point_v<T>) {
-      correlate<T>(correlation, x, w, b, relu, out);
+      correlate_phases<T>(correlation, x, w, b, relu, out);
     } else {
-      correlate_loops<T>(correlation, x, w, b, relu, out);
+      correlate_loops<T>(correlation[0], x, w, b, relu, out);
     }
   });
 }
@@ -109,16 +122,12 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
       auto wide = std::make_unique_for_overwrite<float[]>(n.input);
       auto wide_g = widened<T>(g, n.output), wide_w = widened<T>(w, n.weight),
            wide_b = widened<T>(b, shape.C);
-      for (const Correlation& phase : phases)
-        correlate<float>(phase, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get());
+      correlate_phases<float>(phases, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get());
       narrow<T>(wide.get(), out, n.input);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      correlate_phases<T>(phases, g, w, b, false, out);
     } else {
-      for (const Correlation& phase : phases) {
-        if constexpr (std::is_floating_point_v<T>)
-          correlate<T>(phase, g, w, b, false, out);
-        else
-          correlate_loops<T>(phase, g, w, b, false, out);
-      }
+      for (const Correlation& phase : phases) correlate_loops<T>(phase, g, w, b, false, out);
     }
   });
 }

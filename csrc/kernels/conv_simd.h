@@ -18,6 +18,60 @@ struct TileTarget {
   int64_t channel_step;
 };
 
+/// At most a vector of consecutive pixels: where they read and where they are packed.
+struct PixelChunk {
+  int64_t from, lane;
+  int count;
+};
+
+/// The pixels [begin, end) of a chunk that a tap reads inside the source.
+struct TapRange {
+  int begin, end;
+};
+
+/// What the taps of chunks of pixels read, and where it goes: see pack_taps.
+template <class T>
+struct TapBlock {
+  const T* from;
+  int64_t n_channels, channel_step, column_step;
+  int64_t n_taps;
+  const int64_t* offset;  // of each tap
+  int64_t n_chunks;
+  const PixelChunk* chunk;
+  const TapRange* range;  // of (tap, chunk)
+  T* to;
+  int64_t to_row;
+};
+
+constexpr int most_depthwise_taps = 8;
+
+/// One dimension of a depthwise convolution: tap k of result i < count reads i * step + offset[k],
+/// which is inside the source for i in [begin[k], end[k]).
+struct DepthwiseTaps {
+  int64_t count;
+  int n_taps;
+  int64_t offset[most_depthwise_taps], begin[most_depthwise_taps], end[most_depthwise_taps];
+};
+
+/// Planes of which each has a kernel of its own. With two phases of columns, these give the even
+/// and the odd results of a row.
+template <class T>
+struct DepthwiseTask {
+  int64_t first_plane, n_planes, n_channels;  // plane p belongs to channel p % n_channels
+  const T* source;
+  int64_t source_plane, source_row;
+  T* target;
+  int64_t target_plane, target_row;
+  int64_t row_step, column_step;
+  DepthwiseTaps rows, columns[2];
+  int n_phases;
+  int tap[2][most_depthwise_taps * most_depthwise_taps];  // index in the kernel of (row, column)
+  const T* weight;
+  int64_t weight_channel;
+  const T* bias;  // of each channel, or none
+  bool relu;
+};
+
 template <class T>
 struct ConvKernels {
   int lanes;           // elements of a vector
@@ -47,6 +101,16 @@ struct ConvKernels {
   /// row, the others 0. Sources are from_step apart.
   void (*pack_rows)(const T* from, int64_t from_step, int64_t column_step, int64_t n_rows,
                     int64_t begin, int64_t end, int64_t row_length, T* to);
+
+  /// to[(c * n_taps + t) * to_row + chunk[i].lane + j] = from[c * channel_step + offset[t] +
+  /// chunk[i].from + j * column_step] for pixels j of range[t, i], 0 for the others of the chunk.
+  void (*pack_taps)(const TapBlock<T>& block);
+
+  /// Null where there are no masked loads.
+  void (*depthwise)(const DepthwiseTask<T>& task);
+  /// The sums of grad * source for the kernel of one channel, over n_planes items of all channels;
+  /// for 3, 5 or 7 columns. `grad` lies as the target would.
+  void (*depthwise_outer)(const DepthwiseTask<T>& task, const T* grad, int64_t channel, T* sums);
 
   /// The transforms of conv_winograd.h over n tiles side by side, whole vectors at a time. Point q
   /// of tile t is at q * point_step + t. Input: rows[(i * 4 + j % 4) * phase_step + j / 4 + t] is

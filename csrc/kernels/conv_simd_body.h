@@ -162,6 +162,96 @@ void pack_rows(const T* from, int64_t from_step, int64_t column_step, int64_t n_
   }
 }
 
+/// Elements 0, step, 2 step, ... of `from`, for the lanes of the masks.
+template <class T, int step>
+inline __attribute__((always_inline)) typename Vec<T>::type load_every_of(const T* from,
+                                                                          Span<T> low,
+                                                                          Span<T> high) {
+  typename Vec<T>::type value = load_span(from, low);
+  if constexpr (step == 2) {
+    const auto rest = load_span(from + Vec<T>::lanes, high);
+    using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+    typedef Position positions __attribute__((vector_size(vector_bytes)));
+    positions pick;
+#pragma GCC unroll 16
+    for (int k = 0; k < Vec<T>::lanes; ++k) pick[k] = 2 * k;
+    value = __builtin_shuffle(value, rest, pick);
+  }
+  return value;
+}
+
+/// The masks of load_every_of for results [begin, end) of those from `first` on.
+template <class T, int step>
+inline __attribute__((always_inline)) void masks_of(int64_t begin, int64_t end, int64_t first,
+                                                    Span<T>& low, Span<T>& high) {
+  constexpr int lanes = Vec<T>::lanes;
+  auto bound = [](int64_t value) {
+    return static_cast<int>(value < 0 ? 0 : value > lanes ? lanes : value);
+  };
+  const int b = bound(begin - first), e = bound(end - first);
+  const int from = step * b, to = b < e ? step * (e - 1) + 1 : from;
+  low = span_of<T>(bound(from), bound(to));
+  high = span_of<T>(bound(from - lanes), bound(to - lanes));
+}
+
+/// As many taps and chunks at a time as have their masks in the first-level cache. Rows are written
+/// from end to end: they seldom fit that cache together.
+template <class T, int step>
+void pack_taps_masked(const TapBlock<T>& block) {
+  constexpr int64_t most_masks = 128 * 16 / sizeof(Span<T>);
+  Span<T> low[most_masks], high[most_masks], whole[most_masks];
+  const int64_t to_row = block.to_row;
+  for (int64_t i0 = 0; i0 < block.n_chunks; i0 += most_masks) {
+    const int64_t n = block.n_chunks - i0 < most_masks ? block.n_chunks - i0 : most_masks;
+    const PixelChunk* chunk = block.chunk + i0;
+    for (int64_t i = 0; i < n; ++i) whole[i] = span_of<T>(0, chunk[i].count);
+    const int64_t taps_at_once = most_masks / n;
+    for (int64_t t0 = 0; t0 < block.n_taps; t0 += taps_at_once) {
+      const int64_t n_taps = block.n_taps - t0 < taps_at_once ? block.n_taps - t0 : taps_at_once;
+      for (int64_t t = 0; t < n_taps; ++t)
+        for (int64_t i = 0; i < n; ++i) {
+          const TapRange range = block.range[(t0 + t) * block.n_chunks + i0 + i];
+          masks_of<T, step>(range.begin, range.end, 0, low[t * n + i], high[t * n + i]);
+        }
+      const T* channel = block.from;
+      T* rows = block.to + t0 * to_row;
+      for (int64_t c = 0; c < block.n_channels; ++c) {
+        for (int64_t t = 0; t < n_taps; ++t) {
+          const T* from = channel + block.offset[t0 + t];
+          T* to = rows + t * to_row;
+          for (int64_t i = 0; i < n; ++i) {
+            const auto value =
+                load_every_of<T, step>(from + chunk[i].from, low[t * n + i], high[t * n + i]);
+            store_span(to + chunk[i].lane, value, whole[i]);
+          }
+        }
+        channel += block.channel_step;
+        rows += block.n_taps * to_row;
+      }
+    }
+  }
+}
+
+template <class T>
+void pack_taps(const TapBlock<T>& block) {
+  if constexpr (has_spans) {
+    if (block.column_step == 1) return pack_taps_masked<T, 1>(block);
+    if (block.column_step == 2) return pack_taps_masked<T, 2>(block);
+  }
+  T* row = block.to;
+  for (int64_t c = 0; c < block.n_channels; ++c)
+    for (int64_t t = 0; t < block.n_taps; ++t, row += block.to_row)
+      for (int64_t i = 0; i < block.n_chunks; ++i) {
+        const PixelChunk& chunk = block.chunk[i];
+        const TapRange& range = block.range[t * block.n_chunks + i];
+        const T* from = block.from + c * block.channel_step + block.offset[t] + chunk.from;
+        T* to = row + chunk.lane;
+        for (int j = 0; j < range.begin; ++j) to[j] = T(0);
+        for (int j = range.begin; j < range.end; ++j) to[j] = from[j * block.column_step];
+        for (int j = range.end; j < chunk.count; ++j) to[j] = T(0);
+      }
+}
+
 template <class T>
 inline __attribute__((always_inline)) T sum_lanes(typename Vec<T>::type value) {
   // The upper half of the live lanes onto the lower, again and again: the same tree on every call.
@@ -176,6 +266,125 @@ inline __attribute__((always_inline)) T sum_lanes(typename Vec<T>::type value) {
     value += __builtin_shuffle(value, from);
   }
   return value[0];
+}
+
+template <class T, int step, int phases>
+void depthwise_planes(const DepthwiseTask<T>& task) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  Span<T> low[phases][most_depthwise_taps], high[phases][most_depthwise_taps];
+  const int64_t n_columns = task.columns[0].count;
+  const T* source = task.source;
+  T* target = task.target;
+  for (int64_t p = 0; p < task.n_planes;
+       ++p, source += task.source_plane, target += task.target_plane) {
+    const int64_t channel = (task.first_plane + p) % task.n_channels;
+    const T* weight = task.weight + channel * task.weight_channel;
+    const vec start = splat(task.bias ? task.bias[channel] : T(0));
+    for (int64_t j0 = 0; j0 < n_columns; j0 += lanes) {
+      if (p == 0 || n_columns > lanes)
+        for (int phase = 0; phase < phases; ++phase) {
+          const DepthwiseTaps& columns = task.columns[phase];
+          for (int k = 0; k < columns.n_taps; ++k)
+            masks_of<T, step>(columns.begin[k], columns.end[k], j0, low[phase][k], high[phase][k]);
+        }
+      const int64_t results =
+          phases == 1 ? n_columns - j0 : n_columns + task.columns[phases - 1].count - 2 * j0;
+      const int here = static_cast<int>(results < lanes ? results : lanes);
+      const int64_t after = results - lanes < 0 ? 0 : results - lanes;
+      const Span<T> first_out = span_of<T>(0, here),
+                    second_out = span_of<T>(0, static_cast<int>(after < lanes ? after : lanes));
+      for (int64_t i = 0; i < task.rows.count; ++i) {
+        vec sum[phases];
+        for (int phase = 0; phase < phases; ++phase) sum[phase] = start;
+        for (int r = 0; r < task.rows.n_taps; ++r) {
+          if (i < task.rows.begin[r] || i >= task.rows.end[r]) continue;
+          const T* from =
+              source + (i * task.row_step + task.rows.offset[r]) * task.source_row + j0 * step;
+#pragma GCC unroll 2
+          for (int phase = 0; phase < phases; ++phase) {
+            const int n_taps = task.columns[phase].n_taps;
+            const int* tap = task.tap[phase] + r * n_taps;
+            for (int k = 0; k < n_taps; ++k)
+              sum[phase] = multiply_add(splat(weight[tap[k]]),
+                                        load_every_of<T, step>(from + task.columns[phase].offset[k],
+                                                               low[phase][k], high[phase][k]),
+                                        sum[phase]);
+          }
+        }
+        if (task.relu)
+          for (int phase = 0; phase < phases; ++phase)
+            sum[phase] = sum[phase] < T(0) ? vec{} : sum[phase];
+        T* to = target + i * task.target_row + phases * j0;
+        if constexpr (phases == 1) {
+          store_span(to, sum[0], first_out);
+        } else {
+          using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+          typedef Position positions __attribute__((vector_size(vector_bytes)));
+          positions lower, upper;
+#pragma GCC unroll 16
+          for (int k = 0; k < lanes; ++k) {
+            lower[k] = k / 2 + (k % 2 ? lanes : 0);
+            upper[k] = lower[k] + lanes / 2;
+          }
+          store_span(to, __builtin_shuffle(sum[0], sum[1], lower), first_out);
+          store_span(to + lanes, __builtin_shuffle(sum[0], sum[1], upper), second_out);
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+void depthwise(const DepthwiseTask<T>& task) {
+  if (task.column_step == 2) return depthwise_planes<T, 2, 1>(task);
+  if (task.n_phases == 2) return depthwise_planes<T, 1, 2>(task);
+  depthwise_planes<T, 1, 1>(task);
+}
+
+template <class T, int step, int n_taps>
+void depthwise_outer_taps(const DepthwiseTask<T>& task, const T* grad, int64_t channel, T* sums) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  const DepthwiseTaps& columns = task.columns[0];
+  const int64_t source_item = task.n_channels * task.source_plane,
+                grad_item = task.n_channels * task.target_plane;
+  for (int r = 0; r < task.rows.n_taps; ++r) {
+    vec sum[n_taps] = {};
+    for (int64_t j0 = 0; j0 < columns.count; j0 += lanes) {
+      Span<T> low[n_taps], high[n_taps];
+      for (int k = 0; k < n_taps; ++k)
+        masks_of<T, step>(columns.begin[k], columns.end[k], j0, low[k], high[k]);
+      const int64_t left = columns.count - j0;
+      const Span<T> here = span_of<T>(0, static_cast<int>(left < lanes ? left : lanes));
+      const T* source = task.source + channel * task.source_plane + j0 * step +
+                        task.rows.offset[r] * task.source_row;
+      const T* g = grad + channel * task.target_plane + j0;
+      for (int64_t item = 0; item < task.n_planes; ++item, source += source_item, g += grad_item)
+        for (int64_t i = task.rows.begin[r]; i < task.rows.end[r]; ++i) {
+          const vec value = load_span(g + i * task.target_row, here);
+          const T* from = source + i * task.row_step * task.source_row;
+#pragma GCC unroll 8
+          for (int k = 0; k < n_taps; ++k)
+            sum[k] = multiply_add(
+                value, load_every_of<T, step>(from + columns.offset[k], low[k], high[k]), sum[k]);
+        }
+    }
+    for (int k = 0; k < n_taps; ++k) sums[r * n_taps + k] = sum_lanes<T>(sum[k]);
+  }
+}
+
+template <class T>
+void depthwise_outer(const DepthwiseTask<T>& task, const T* grad, int64_t channel, T* sums) {
+  auto run = [&]<int step>() {
+    if (task.columns[0].n_taps == 3)
+      return depthwise_outer_taps<T, step, 3>(task, grad, channel, sums);
+    if (task.columns[0].n_taps == 5)
+      return depthwise_outer_taps<T, step, 5>(task, grad, channel, sums);
+    depthwise_outer_taps<T, step, 7>(task, grad, channel, sums);
+  };
+  if (task.column_step == 2) return run.template operator()<2>();
+  run.template operator()<1>();
 }
 
 template <class T, int M, int C>
@@ -429,6 +638,18 @@ void split_phases(const T* row, int64_t n, T* phases, int64_t phase_step) {
 }
 
 template <class T>
+constexpr auto depthwise_kernel() -> void (*)(const DepthwiseTask<T>&) {
+  if constexpr (has_spans) return depthwise<T>;
+  return nullptr;
+}
+template <class T>
+constexpr auto depthwise_outer_kernel()
+    -> void (*)(const DepthwiseTask<T>&, const T*, int64_t, T*) {
+  if constexpr (has_spans) return depthwise_outer<T>;
+  return nullptr;
+}
+
+template <class T>
 constexpr ConvKernels<T> kernels() {
   return {Vec<T>::lanes,
           most_m,
@@ -439,6 +660,9 @@ constexpr ConvKernels<T> kernels() {
           store_tile<T>,
           outer<T>,
           pack_rows<T>,
+          pack_taps<T>,
+          depthwise_kernel<T>(),
+          depthwise_outer_kernel<T>(),
           winograd_input<T>,
           winograd_grad<T>,
           winograd_output<T>,

@@ -22,6 +22,35 @@ inline __attribute__((always_inline)) __m256 multiply_add(__m256 a, __m256 b, __
 inline __attribute__((always_inline)) __m256d multiply_add(__m256d a, __m256d b, __m256d sum) {
   return _mm256_fmadd_pd(a, b, sum);
 }
+
+/// Lanes [begin, end).
+template <class T>
+using Span = __m256i;
+constexpr bool has_spans = true;
+template <class T>
+inline __attribute__((always_inline)) __m256i span_of(int begin, int end) {
+  if constexpr (sizeof(T) == 4) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(begin), lane),
+                               _mm256_cmpgt_epi32(_mm256_set1_epi32(end), lane));
+  } else {
+    const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
+    return _mm256_andnot_si256(_mm256_cmpgt_epi64(_mm256_set1_epi64x(begin), lane),
+                               _mm256_cmpgt_epi64(_mm256_set1_epi64x(end), lane));
+  }
+}
+inline __attribute__((always_inline)) __m256 load_span(const float* from, __m256i span) {
+  return _mm256_maskload_ps(from, span);
+}
+inline __attribute__((always_inline)) __m256d load_span(const double* from, __m256i span) {
+  return _mm256_maskload_pd(from, span);
+}
+inline __attribute__((always_inline)) void store_span(float* to, __m256 value, __m256i span) {
+  _mm256_maskstore_ps(to, span, value);
+}
+inline __attribute__((always_inline)) void store_span(double* to, __m256d value, __m256i span) {
+  _mm256_maskstore_pd(to, span, value);
+}
 #include "kernels/conv_simd_body.h"
 #include "kernels/pool_simd_body.h"
 #else

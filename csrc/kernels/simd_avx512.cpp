@@ -24,6 +24,27 @@ inline __attribute__((always_inline)) __m512 multiply_add(__m512 a, __m512 b, __
 inline __attribute__((always_inline)) __m512d multiply_add(__m512d a, __m512d b, __m512d sum) {
   return _mm512_fmadd_pd(a, b, sum);
 }
+
+/// Lanes [begin, end).
+template <class T>
+using Span = __mmask16;
+constexpr bool has_spans = true;
+template <class T>
+inline __attribute__((always_inline)) __mmask16 span_of(int begin, int end) {
+  return static_cast<__mmask16>((1u << end) - (1u << begin));
+}
+inline __attribute__((always_inline)) __m512 load_span(const float* from, __mmask16 span) {
+  return _mm512_maskz_loadu_ps(span, from);
+}
+inline __attribute__((always_inline)) __m512d load_span(const double* from, __mmask16 span) {
+  return _mm512_maskz_loadu_pd(static_cast<__mmask8>(span), from);
+}
+inline __attribute__((always_inline)) void store_span(float* to, __m512 value, __mmask16 span) {
+  _mm512_mask_storeu_ps(to, span, value);
+}
+inline __attribute__((always_inline)) void store_span(double* to, __m512d value, __mmask16 span) {
+  _mm512_mask_storeu_pd(to, static_cast<__mmask8>(span), value);
+}
 #include "kernels/conv_simd_body.h"
 #include "kernels/pool_simd_body.h"
 #else

@@ -2,6 +2,7 @@
 
 #include "kernels/conv_simd.h"
 #include "kernels/pool_simd.h"
+#include "runtime/cpu.h"
 
 namespace flambeau {
 namespace simd_base {
@@ -11,33 +12,22 @@ template <class V>
 inline __attribute__((always_inline)) V multiply_add(V a, V b, V sum) {
   return a * b + sum;
 }
+// There are no masked loads at this level: what would use them has plain loops beside it.
+template <class T>
+using Span = int;
+constexpr bool has_spans = false;
 #include "kernels/conv_simd_body.h"
 #include "kernels/pool_simd_body.h"
 }  // namespace simd_base
 
-namespace {
-
-enum class Level { base, avx2, avx512 };
-
-Level machine_level() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-    return Level::avx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Level::avx2;
-#endif
-  return Level::base;
-}
-
-const Level level = machine_level();
-
-}  // namespace
-
 /// The set of this machine's level.
 template <class Kernels>
 const Kernels& choose(const Kernels& base, const Kernels& avx2, const Kernels& avx512) {
-  if (level == Level::avx512) return avx512;
-  return level == Level::avx2 ? avx2 : base;
+  switch (cpu_level()) {
+    case CpuLevel::avx512: return avx512;
+    case CpuLevel::avx2: return avx2;
+    default: return base;
+  }
 }
 
 template <>

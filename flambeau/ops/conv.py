@@ -20,19 +20,6 @@ def _conj(tensor):
     return tensor.conj() if tensor.dtype.is_complex else tensor
 
 
-_library_open = False
-
-
-def _open_library(channels):
-    """Products over many channels go to OpenBLAS: see csrc/kernels/conv_winograd.h, conv_gemm.h."""
-    global _library_open
-    if not _library_open and channels >= 16 * 16:
-        from .blas import load
-
-        load()
-        _library_open = True
-
-
 @primitive(name="_conv_forward", method=False, function=False, out=False)
 def _forward(ctx, input, weight, bias, stride, padding, dilation, groups, out):
     """output[n, o] = bias[o] + sum over c, k of weight[o, c, k] * input[n, c, position * stride + k * dilation - padding].
@@ -179,7 +166,6 @@ def _check_operands(name, n, facts, groups, transposed):
         raise RuntimeError(
             f"{name}: the kernel of a weight of size {list(weight)} has no elements."
         )
-    _open_library(weight[0] * weight[1])
     return len(input) == n + 1
 
 
