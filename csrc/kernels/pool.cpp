@@ -71,12 +71,34 @@ struct RegularColumns {
   }
 };
 
-/// Calls body(plane) for all planes, several small ones a chunk.
+/// True for a single window over everything, as of global pooling.
+bool covers_plane(const PoolShape& s) {
+  return std::all_of(s.axis, s.axis + 3, [](const PoolAxis& axis) {
+    return axis.size > 0 && axis.windows.size() == 1 && axis.windows[0].begin == 0 &&
+           axis.windows[0].end == axis.size && axis.windows[0].step == 1;
+  });
+}
+
+/// Calls body(begin, end) for ranges of planes, several small ones a chunk.
 template <class Body>
-void for_each_plane(const PoolShape& s, Body&& body) {
+void for_each_range(const PoolShape& s, Body&& body) {
   int64_t work = std::max<int64_t>({numel_in(s), numel_out(s), 1});
-  parallel_ranges(s.n_planes, std::max<int64_t>(1, 16384 / work), [&](int64_t begin, int64_t end) {
-    for (int64_t plane = begin; plane < end; ++plane) body(plane);
+  parallel_ranges(s.n_planes, std::max<int64_t>(1, 16384 / work), body);
+}
+
+/// The rows that an output row covers: kept from row to row, so that memory is asked for once.
+template <class T>
+struct RowLists {
+  std::vector<int64_t> starts, first_index;
+  std::vector<const T*> rows;
+};
+
+/// Calls body(plane, lists) for all planes.
+template <class T, class Body>
+void for_each_plane(const PoolShape& s, Body&& body) {
+  for_each_range(s, [&](int64_t begin, int64_t end) {
+    RowLists<T> lists;
+    for (int64_t plane = begin; plane < end; ++plane) body(plane, lists);
   });
 }
 
@@ -107,12 +129,30 @@ void max_forward(const PoolShape& s, const T* input, T* output, int64_t* indices
   const int64_t n_columns = static_cast<int64_t>(columns.size());
   const int64_t in_step = numel_in(s), out_step = numel_out(s);
   const bool vectors = has_kernels<T> && in_step < std::numeric_limits<int32_t>::max();
-  for_each_plane(s, [&](int64_t plane) {
+  if constexpr (has_kernels<T>) {
+    if (vectors && covers_plane(s)) {
+      for_each_range(s, [&](int64_t begin, int64_t end) {
+        while (begin < end) {
+          begin += pool_kernels<T>().maxima(end - begin, in_step, input + begin * in_step,
+                                            output + begin, indices ? indices + begin : nullptr);
+          if (begin == end) break;
+          const T* in = input + begin * in_step;
+          int64_t best = 0;
+          for (int64_t i = 1; i < in_step; ++i)
+            if (in[i] > in[best] || in[i] != in[i]) best = i;
+          output[begin] = in[best];
+          if (indices) indices[begin] = best;
+          ++begin;
+        }
+      });
+      return;
+    }
+  }
+  for_each_plane<T>(s, [&](int64_t plane, RowLists<T>& lists) {
     const T* in = input + plane * in_step;
     T* out = output + plane * out_step;
     int64_t* at = indices ? indices + plane * out_step : nullptr;
-    std::vector<int64_t> starts, first_index;
-    std::vector<const T*> rows;
+    auto& [starts, first_index, rows] = lists;
     for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
       list_rows(s, d, h, starts);
       auto scalar = [&](int64_t begin, int64_t end) {
@@ -176,11 +216,22 @@ void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T
   const auto& columns = s.axis[2].windows;
   const int64_t n_columns = static_cast<int64_t>(columns.size());
   const int64_t in_step = numel_in(s), out_step = numel_out(s);
-  for_each_plane(s, [&](int64_t plane) {
+  if constexpr (has_kernels<T>) {
+    if (covers_plane(s)) {
+      const T divisor = divisor_of<T>(s.axis[0].windows[0], s.axis[1].windows[0],
+                                      s.axis[2].windows[0], include_pad, override);
+      for_each_range(s, [&](int64_t begin, int64_t end) {
+        pool_kernels<T>().means(end - begin, in_step, input + begin * in_step, divisor,
+                                output + begin);
+      });
+      return;
+    }
+  }
+  for_each_plane<T>(s, [&](int64_t plane, RowLists<T>& lists) {
     const T* in = input + plane * in_step;
     T* out = output + plane * out_step;
-    std::vector<int64_t> starts;
-    std::vector<const T*> rows;
+    auto& starts = lists.starts;
+    auto& rows = lists.rows;
     for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
       list_rows(s, d, h, starts);
       auto scalar = [&](int64_t begin, int64_t end) {
@@ -240,7 +291,17 @@ void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const 
   using Sum = SumOf<T>;
   const auto& columns = s.axis[2].windows;
   const int64_t in_step = numel_in(s), out_step = numel_out(s);
-  for_each_plane(s, [&](int64_t plane) {
+  if (covers_plane(s)) {
+    const Sum divisor = divisor_of<Sum>(s.axis[0].windows[0], s.axis[1].windows[0],
+                                        s.axis[2].windows[0], include_pad, override);
+    for_each_range(s, [&](int64_t begin, int64_t end) {
+      for (int64_t plane = begin; plane < end; ++plane)
+        std::fill_n(grad_input + plane * in_step, in_step,
+                    static_cast<T>(static_cast<Sum>(grad_output[plane]) / divisor));
+    });
+    return;
+  }
+  for_each_plane<T>(s, [&](int64_t plane, RowLists<T>& lists) {
     const T* grad = grad_output + plane * out_step;
     T* to = grad_input + plane * in_step;
     // Halves are added up in float32 and rounded once.
@@ -251,7 +312,7 @@ void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const 
     else
       sums = to;
     std::fill(sums, sums + in_step, Sum(0));
-    std::vector<int64_t> starts;
+    auto& starts = lists.starts;
     for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
       list_rows(s, d, h, starts);
       for (size_t j = 0; j < columns.size(); ++j) {
@@ -285,7 +346,7 @@ void max_pool_backward(const PoolShape& shape, const void* grad_output, const in
   with_scalar_type(shape.dtype, [&]<class T>() {
     using Sum = SumOf<T>;
     const T* grad = static_cast<const T*>(grad_output);
-    for_each_plane(shape, [&](int64_t plane) {
+    for_each_plane<T>(shape, [&](int64_t plane, auto&) {
       T* to = static_cast<T*>(grad_input) + plane * in_step;
       std::fill(to, to + in_step, T(0));
       for (int64_t i = plane * out_step; i < (plane + 1) * out_step; ++i)

@@ -20,6 +20,11 @@ struct PoolKernels {
   void (*max_row)(const PoolRow<T>& row, const int64_t* first_index, T* out, int64_t* index);
   /// out[j] = sum / divisor
   void (*mean_row)(const PoolRow<T>& row, T divisor, T* out);
+  /// Of each of n_planes rows of n elements that follow each other: the sum / divisor.
+  void (*means)(int64_t n_planes, int64_t n, const T* from, T divisor, T* out);
+  /// The largest element and its index in its row, the first of equals; index may be null. Returns
+  /// the number of the first row with a NaN, or of less than a vector, where it stops.
+  int64_t (*maxima)(int64_t n_planes, int64_t n, const T* from, T* out, int64_t* index);
 };
 
 /// The kernels for this machine. T: float, double.

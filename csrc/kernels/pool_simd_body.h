@@ -115,5 +115,62 @@ void mean_row(const PoolRow<T>& row, T divisor, T* out) {
     run.template operator()<0>();
 }
 
-extern const PoolKernels<float> float_pool = {max_row<float>, mean_row<float>};
-extern const PoolKernels<double> double_pool = {max_row<double>, mean_row<double>};
+template <class T>
+void means(int64_t n_planes, int64_t n, const T* from, T divisor, T* out) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  for (int64_t plane = 0; plane < n_planes; ++plane, from += n) {
+    vec sum[4] = {};
+    int64_t i = 0;
+    for (; i + 4 * lanes <= n; i += 4 * lanes)
+#pragma GCC unroll 4
+      for (int v = 0; v < 4; ++v) sum[v] += load(from + i + v * lanes);
+    for (int v = 0; i + lanes <= n; i += lanes, ++v) sum[v] += load(from + i);
+    T rest = T(0);
+    if constexpr (has_spans) {
+      if (i < n) sum[3] += load_span(from + i, span_of<T>(0, static_cast<int>(n - i)));
+    } else {
+      for (; i < n; ++i) rest += from[i];
+    }
+    out[plane] = (sum_lanes<T>((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest) / divisor;
+  }
+}
+
+template <class T>
+int64_t maxima(int64_t n_planes, int64_t n, const T* from, T* out, int64_t* index) {
+  using L = Lanes<T, Vec<T>::lanes>;
+  constexpr int lanes = Vec<T>::lanes;
+  if (n < lanes) return 0;
+  for (int64_t plane = 0; plane < n_planes; ++plane, from += n) {
+    typename L::position step;
+    for (int j = 0; j < lanes; ++j) step[j] = j;
+    typename L::value best = load(from);
+    typename L::position at = step, nan = best != best;
+    auto take = [&](int64_t i) __attribute__((always_inline)) {
+      const typename L::value value = load(from + i);
+      const typename L::position better = value > best;
+      nan |= value != value;
+      best = better ? value : best;
+      at = better ? step + static_cast<typename L::Position>(i) : at;
+    };
+    int64_t i = lanes;
+    for (; i + lanes <= n; i += lanes) take(i);
+    if (i < n) take(n - lanes);  // overlaps: equals do not replace
+    T most = best[0];
+    int64_t place = at[0];
+    bool any_nan = nan[0];
+    for (int j = 1; j < lanes; ++j) {
+      any_nan |= nan[j] != 0;
+      if (best[j] > most || (best[j] == most && at[j] < place)) most = best[j], place = at[j];
+    }
+    if (any_nan) return plane;
+    out[plane] = most;
+    if (index) index[plane] = place;
+  }
+  return n_planes;
+}
+
+extern const PoolKernels<float> float_pool = {max_row<float>, mean_row<float>, means<float>,
+                                              maxima<float>};
+extern const PoolKernels<double> double_pool = {max_row<double>, mean_row<double>, means<double>,
+                                                maxima<double>};
