@@ -139,95 +139,194 @@ void product_by_dots(const Product<T>& p, int64_t c_column) {
   });
 }
 
-/// Few rows of A and rows of B contiguous: B is read in place, and if it comes from memory a few
-/// long rows at a time, so that the processor's own prefetching keeps up.
+/// How A is read: in place, or from panels of its columns, or, if neither its rows nor its columns
+/// are contiguous, from a copy of its rows.
+enum class SourceA { in_place, panels, rows };
+
+template <class T>
+SourceA source_a(const Product<T>& p) {
+  if (p.a_column == 1) return SourceA::in_place;
+  if (p.a_row != 1) return SourceA::rows;
+  // Each line of a column serves two tiles; little is gained by a copy if few columns of B follow.
+  const bool small = p.M * p.K * static_cast<int64_t>(sizeof(T)) <= 256 << 10;
+  return small || p.N <= 64 ? SourceA::in_place : SourceA::panels;
+}
+
+/// The depth of each slice of K, in lines of the cache.
+template <class T>
+Spread slices_of(const Product<T>& p) {
+  return Spread(ceil_div(p.K, 16), most_depth / 16);
+}
+
+/// Both operands read in place, where B's rows are contiguous: for a B that stays in L2, or so few
+/// rows or columns of the result that a copy would not pay. An operand that comes from memory is
+/// read a few long rows at a time, so that the processor's own prefetching keeps up.
 template <class T>
 void product_in_place(const Product<T>& p) {
   const GemmKernels<T>& kernels = gemm_kernels<T>();
-  const bool resident = p.N * p.K * static_cast<int64_t>(sizeof(T)) <= caches.l2 / 2;
-  const int64_t depth = resident ? most_depth : p.M <= 8 ? 16 : 32;
-  // The strip of C stays in L1 between the rows of B.
+  constexpr int64_t size = sizeof(T);
+  const bool b_stays = p.N * p.K * size <= caches.l2 / 2;
+  const bool a_stays = p.a_column == 1 || p.M * p.K * size <= caches.l2 / 2;
+  const Spread slices(ceil_div(p.K, 16), b_stays && a_stays ? most_depth / 16 : p.M <= 8 ? 1 : 2);
   const int64_t unit = 6 * kernels.lanes;
-  const int64_t strip = std::max(
-      round_up(std::max<int64_t>(1, (24 << 10) / (p.M * sizeof(T)) - unit), unit), 2 * unit);
-  parallel_ranges(
-      p.N, std::min<int64_t>(strip, 1024 / unit * unit), [&](int64_t begin, int64_t end) {
-        for (int64_t k0 = 0; k0 < p.K; k0 += depth)
-          kernels.block(block_of(p, 0, begin, k0, p.M, end - begin, std::min(depth, p.K - k0)));
-      });
+  // Where B only passes by, a strip of C stays in L1 between its rows.
+  const int64_t in_l1 = (24 << 10) / (p.M * size) / unit * unit;
+  const int64_t columns = b_stays ? 4 * unit : std::clamp<int64_t>(in_l1, 2 * unit, 10 * unit);
+  const int64_t rows =
+      round_up(std::max(task_rows, (1 << 20) / (std::min(columns, p.N) * p.K)), 24);
+  const int64_t row_tasks = ceil_div(p.M, rows);
+  parallel_for(ceil_div(p.N, columns) * row_tasks, [&](int64_t task) {
+    const int64_t n0 = task / row_tasks * columns, N = std::min(columns, p.N - n0);
+    const int64_t m_begin = task % row_tasks * rows, m_end = std::min(p.M, m_begin + rows);
+    for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
+      const int64_t k0 = slices.begin(slice) * 16,
+                    K = std::min(p.K - k0, slices.length(slice) * 16);
+      for (int64_t m0 = m_begin; m0 < m_end; m0 += block_rows) {
+        const int64_t M = std::min(block_rows, m_end - m0);
+        GemmBlock<T> g = block_of(p, m0, n0, k0, M, N, K);
+        if (p.M > block_rows) {
+          g.large = true;
+          if (p.a_column == 1 && p.M - m0 >= 2 * M) g.next_a = g.a + M * p.a_row;
+        }
+        kernels.block(g);
+      }
+    }
+  });
 }
 
-/// B packed, A packed where its rows are not contiguous.
+/// Copies of rows start on different sets of the cache.
+constexpr int64_t copied_row(int64_t depth) { return round_up(depth, 16) + 16; }
+
+/// Packs rows [begin, end) of A for the depth from k0 on. `packed` is the place of row 0.
+template <class T>
+void pack_a(const Product<T>& p, SourceA source, int64_t begin, int64_t end, int64_t k0,
+            int64_t depth, T* packed) {
+  if (source == SourceA::panels)
+    gemm_kernels<T>().pack_a(end - begin, depth, p.a + begin + k0 * p.a_column, p.a_column,
+                             packed + begin * depth);
+  else if (source == SourceA::rows)
+    copy_rows(p, k0, depth, begin, end, packed, copied_row(depth));
+}
+
+/// Makes the block read A from what pack_a left of row m0 on.
+template <class T>
+void use_packed_a(GemmBlock<T>& g, SourceA source, const T* packed, int64_t m0) {
+  if (source == SourceA::panels) {
+    g.a = packed + m0 * g.K;
+    g.packed_a = true;
+  } else if (source == SourceA::rows) {
+    g.a_row = copied_row(g.K);
+    g.a = packed + m0 * g.a_row;
+    g.a_column = 1;
+  }
+}
+
+/// B packed group by group, each in the task that uses it: for a middling number of rows.
+template <class T>
+void product_by_groups(const Product<T>& p) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const SourceA source = source_a(p);
+  const Spread slices = slices_of(p);
+  const int64_t most = std::min(p.K, (slices.size + 1) * 16);
+  const Spread panels(ceil_div(p.N, kernels.lanes), kernels.panel);
+  const Spread groups(panels.n_parts, task_panels<T>(most));
+  const Spread row_panels(p.M, kernels.panel_rows);
+  const int64_t step = std::max<int64_t>(1, block_rows / kernels.panel_rows);
+  parallel_for(groups.n_parts, [&](int64_t group) {
+    const int64_t n0 = panels.begin(groups.begin(group)) * kernels.lanes,
+                  n1 = std::min(p.N, panels.begin(groups.begin(group + 1)) * kernels.lanes);
+    const int64_t N = n1 - n0;
+    T* packed_b = Workspace::get<T>(packed_b_slot, most * round_up(N, kernels.lanes));
+    T* packed_a = source == SourceA::in_place
+                      ? nullptr
+                      : Workspace::get<T>(packed_a_slot, p.M * copied_row(most));
+    for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
+      const int64_t k0 = slices.begin(slice) * 16,
+                    depth = std::min(p.K - k0, slices.length(slice) * 16);
+      const T* b = p.b + k0 * p.b_row + n0 * p.b_column;
+      if (p.b_row == 1 && p.b_column != 1)
+        kernels.pack_b_columns(depth, N, b, p.b_column, 0, groups.length(group), packed_b);
+      else
+        kernels.pack_b_rows(depth, N, b, p.b_row, p.b_column, 0, depth, packed_b);
+      pack_a(p, source, 0, p.M, k0, depth, packed_a);
+      for (int64_t part = 0; part < row_panels.n_parts; part += step) {
+        const int64_t m0 = row_panels.begin(part),
+                      m1 = row_panels.begin(std::min(row_panels.n_parts, part + step));
+        GemmBlock<T> g = block_of(p, m0, n0, k0, m1 - m0, N, depth);
+        g.b = packed_b;
+        g.packed_b = true;
+        g.large = true;
+        use_packed_a(g, source, packed_a, m0);
+        kernels.block(g);
+      }
+    }
+  });
+}
+
+/// B packed once for all rows, in a step of its own.
 template <class T>
 void product_by_panels(const Product<T>& p) {
   const GemmKernels<T>& kernels = gemm_kernels<T>();
-  const bool rows_in_place = p.a_column == 1, columns_in_place = !rows_in_place && p.a_row == 1;
-  const Spread slices(ceil_div(p.K, 16), most_depth / 16);
-  const int64_t depth_limit = std::min(p.K, (slices.size + 1) * 16);
-  constexpr int64_t most_rows = 8192, most_columns = 8160;
+  const SourceA source = source_a(p);
+  const Spread slices = slices_of(p);
+  const int64_t most = std::min(p.K, (slices.size + 1) * 16);
+  constexpr int64_t most_rows = 8192, most_columns = 8160;  // what the shared copies hold
   for (int64_t n_begin = 0; n_begin < p.N; n_begin += most_columns)
     for (int64_t m_begin = 0; m_begin < p.M; m_begin += most_rows) {
       const int64_t N = std::min(most_columns, p.N - n_begin),
                     M = std::min(most_rows, p.M - m_begin);
+      Product<T> part = p;
+      part.a += m_begin * p.a_row;
       const Spread panels(ceil_div(N, kernels.lanes), kernels.panel);
+      const Spread groups(panels.n_parts, task_panels<T>(most));
       const Spread row_panels(M, kernels.panel_rows);
-      const Spread groups(panels.n_parts, task_panels<T>(depth_limit));
-      const Spread row_groups(row_panels.n_parts,
-                              std::max<int64_t>(1, task_rows / kernels.panel_rows));
-      T* packed_b = Workspace::get<T>(packed_b_slot,
-                                      depth_limit * round_up(N, kernels.lanes) + kernels.lanes);
-      T* packed_a = nullptr;
-      // Rows that start on different sets of the cache.
-      const int64_t copy_row = round_up(depth_limit, 16) + 16;
-      if (!rows_in_place) packed_a = Workspace::get<T>(packed_a_slot, M * copy_row);
+      // Enough rows for a task: 2 MFLOP or so.
+      const int64_t task_columns = std::min(N, groups.size * kernels.panel * kernels.lanes);
+      const int64_t rows = std::max(task_rows, (1 << 20) / (task_columns * most));
+      const Spread row_groups(row_panels.n_parts, std::max<int64_t>(1, rows / kernels.panel_rows));
+      const int64_t step = std::max<int64_t>(1, block_rows / kernels.panel_rows);
+      T* packed_b = Workspace::get<T>(packed_b_slot, most * round_up(N, kernels.lanes));
+      T* packed_a = source == SourceA::in_place
+                        ? nullptr
+                        : Workspace::get<T>(packed_a_slot, M * copied_row(most));
       for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
         const int64_t k0 = slices.begin(slice) * 16,
                       depth = std::min(p.K - k0, slices.length(slice) * 16);
-        const int64_t pack_panels =
-            std::max<int64_t>(1, 32768 / (depth * kernels.panel * kernels.lanes));
-        const int64_t pack_tasks = ceil_div(panels.n_parts, pack_panels);
-        const int64_t a_tasks = rows_in_place ? 0 : row_groups.n_parts;
-        parallel_for(pack_tasks + a_tasks, [&](int64_t task) {
-          if (task < pack_tasks) {
-            kernels.pack_b(depth, N, p.b + k0 * p.b_row + n_begin * p.b_column, p.b_row, p.b_column,
-                           task * pack_panels, std::min(panels.n_parts, (task + 1) * pack_panels),
-                           packed_b);
-            return;
+        // About as much as a task of the pool is worth: whole rows of B, or panels of its columns.
+        const bool b_columns = p.b_row == 1 && p.b_column != 1;
+        const int64_t b_parts = b_columns ? panels.n_parts : depth;
+        const int64_t b_step = std::max<int64_t>(8, 65536 * b_parts / (depth * N) / 8 * 8);
+        const int64_t b_tasks = ceil_div(b_parts, b_step);
+        const int64_t a_tasks = source == SourceA::in_place ? 0 : row_groups.n_parts;
+        parallel_for(b_tasks + a_tasks, [&](int64_t task) {
+          if (task < b_tasks) {
+            const T* b = p.b + k0 * p.b_row + n_begin * p.b_column;
+            const int64_t first = task * b_step, last = std::min(b_parts, first + b_step);
+            if (b_columns)
+              kernels.pack_b_columns(depth, N, b, p.b_column, first, last, packed_b);
+            else
+              kernels.pack_b_rows(depth, N, b, p.b_row, p.b_column, first, last, packed_b);
+          } else {
+            const int64_t group = task - b_tasks;
+            pack_a(part, source, row_panels.begin(row_groups.begin(group)),
+                   row_panels.begin(row_groups.begin(group + 1)), k0, depth, packed_a);
           }
-          const int64_t group = task - pack_tasks;
-          const int64_t begin = row_panels.begin(row_groups.begin(group)),
-                        end = row_panels.begin(row_groups.begin(group + 1));
-          Product<T> shifted = p;
-          shifted.a += m_begin * p.a_row;
-          if (columns_in_place)
-            kernels.pack_a(end - begin, depth, shifted.a + begin + k0 * p.a_column, p.a_column,
-                           packed_a + begin * depth);
-          else
-            copy_rows(shifted, k0, depth, begin, end, packed_a, copy_row);
         });
         parallel_for(groups.n_parts * row_groups.n_parts, [&](int64_t task) {
           const int64_t group = task / row_groups.n_parts, row_group = task % row_groups.n_parts;
           const int64_t n0 = panels.begin(groups.begin(group)) * kernels.lanes,
                         n1 = std::min(N, panels.begin(groups.begin(group + 1)) * kernels.lanes);
           const int64_t first = row_groups.begin(row_group), last = row_groups.begin(row_group + 1);
-          const int64_t step = std::max<int64_t>(1, block_rows / kernels.panel_rows);
-          for (int64_t part = first; part < last; part += step) {
-            const int64_t m0 = row_panels.begin(part),
-                          m1 = row_panels.begin(std::min(last, part + step));
+          for (int64_t panel = first; panel < last; panel += step) {
+            const int64_t m0 = row_panels.begin(panel),
+                          m1 = row_panels.begin(std::min(last, panel + step));
             GemmBlock<T> g = block_of(p, m_begin + m0, n_begin + n0, k0, m1 - m0, n1 - n0, depth);
             g.b = packed_b + n0 * depth;
             g.packed_b = true;
             g.large = true;
-            if (columns_in_place) {
-              g.a = packed_a + m0 * depth;
-              g.packed_a = true;
-            } else if (!rows_in_place) {
-              g.a = packed_a + m0 * copy_row;
-              g.a_row = copy_row;
-              g.a_column = 1;
-            } else if (p.M - m_begin - m1 >= m1 - m0) {
+            if (p.a_column == 1 && p.M - m_begin - m1 >= m1 - m0)
               g.next_a = g.a + (m1 - m0) * p.a_row;
-            }
+            use_packed_a(g, source, packed_a, m0);
             kernels.block(g);
           }
         });
@@ -304,8 +403,11 @@ void multiply(const Product<T>& p) {
   if (p.N <= kernels.dot_rows && p.N < p.M && (p.a_column == 1 || a_columns))
     return multiply_transposed(p);
   if (p.M <= kernels.dot_rows && p.b_row == 1) return product_by_dots(p, 1);
-  if (b_rows && p.M <= 48) return product_in_place(p);
-  if (b_rows && p.N * p.K <= 4096 && p.a_column == 1) return product_in_place(p);
+  if (b_rows) {
+    const bool b_stays = p.N * p.K * static_cast<int64_t>(sizeof(T)) <= caches.l2 / 2;
+    if (p.M <= 32 || (b_stays && source_a(p) == SourceA::in_place)) return product_in_place(p);
+  }
+  if (p.M <= 256) return product_by_groups(p);
   return product_by_panels(p);
 }
 

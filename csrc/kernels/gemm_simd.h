@@ -54,10 +54,13 @@ struct GemmKernels {
 
   void (*block)(const GemmBlock<T>& block);
 
-  /// Packs panels [first, last) of B (K, N): element (k, j) is b[k * row + j * column]. A panel
-  /// begins at packed + (its first column) * K; missing columns become 0.
-  void (*pack_b)(int64_t K, int64_t N, const T* b, int64_t row, int64_t column, int64_t first,
-                 int64_t last, T* packed);
+  /// Packs rows [first, last) of B (K, N), whose element (k, j) is b[k * row + j * column]. A panel
+  /// begins at packed + (its first column) * K; columns that fill up the last vector are 0.
+  void (*pack_b_rows)(int64_t K, int64_t N, const T* b, int64_t row, int64_t column, int64_t first,
+                      int64_t last, T* packed);
+  /// Packs panels [first, last) of B, whose element (k, j) is b[k + j * column].
+  void (*pack_b_columns)(int64_t K, int64_t N, const T* b, int64_t column, int64_t first,
+                         int64_t last, T* packed);
   /// Packs A (M, K), whose element (i, k) is a[i + k * column], into panels of rows side by side.
   void (*pack_a)(int64_t M, int64_t K, const T* a, int64_t column, T* packed);
 

@@ -2,8 +2,8 @@
 // A block belongs to the calling thread until it asks for the same slot again; it is never zeroed.
 #pragma once
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
-#include <new>
 
 namespace flambeau {
 
@@ -22,7 +22,7 @@ class Workspace {
 
  private:
   struct Free {
-    void operator()(void* block) const { ::operator delete(block, std::align_val_t{64}); }
+    void operator()(void* block) const { std::free(block); }
   };
 
   struct Block {
@@ -36,12 +36,14 @@ class Workspace {
       if (wanted > n_bytes || wasteful) {
         memory.reset();
         n_bytes = 0;
-        memory.reset(::operator new(wanted, std::align_val_t{64}));
+        memory.reset(allocate(wanted));
         n_bytes = wanted;
       }
       return memory.get();
     }
   };
+
+  static void* allocate(size_t n_bytes);
 
   static Block* blocks() {
     static thread_local Block of_this_thread[n_slots];
