@@ -288,11 +288,6 @@ def test_arguments_that_exclude_each_other(arguments):
         DataLoader(Squares(3), **arguments)
 
 
-def test_worker_processes_are_named_as_missing():
-    with pytest.raises(NotImplementedError, match="num_workers=2"):
-        DataLoader(Squares(3), num_workers=2)
-
-
 def test_iterable_refuses_an_order():
     with pytest.raises(ValueError, match="shuffle=True"):
         DataLoader(Count(3), shuffle=True)

@@ -1,10 +1,11 @@
 """Data sets, samplers and the loader that makes batches of them.
 
-Read: dataset.py, sampler.py, collate.py, dataloader.py.
+Read: dataset.py, sampler.py, collate.py, fetch.py, dataloader.py; with worker processes also worker.py,
+workers.py, transport.py.
 """
 
 from .collate import default_collate, default_convert
-from .dataloader import DataLoader, get_worker_info
+from .dataloader import DataLoader
 from .dataset import (
     ChainDataset,
     ConcatDataset,
@@ -23,6 +24,7 @@ from .sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from .worker import get_worker_info
 
 __all__ = [
     "BatchSampler",

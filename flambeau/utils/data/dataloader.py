@@ -1,16 +1,16 @@
 """DataLoader: batches of a data set, one after the other."""
 
+import functools
 import itertools
 import warnings
 
+import flambeau
+
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
+from .fetch import FetchByIndex, FetchFromStream
 from .sampler import BatchSampler, GeneratedSampler, RandomSampler, Sampler, SequentialSampler
-
-
-def get_worker_info():
-    """What a worker process knows of itself; None here, in the main process."""
-    return None
+from .worker import Failure, Finished
 
 
 class _Endless(Sampler):
@@ -34,17 +34,25 @@ class DataLoader:
         sampler (Sampler or iterable of int, optional): the order; excludes shuffle.
         batch_sampler (Sampler or iterable of list of int, optional): whole batches of indices;
             excludes batch_size, shuffle, sampler and drop_last.
-        num_workers (int): 0; worker processes are not there yet.
+        num_workers (int): processes that make the batches; 0 makes them in this process. Batches and
+            their order are the same for any number, but for random numbers drawn in the workers.
         collate_fn (callable, optional): from a list of samples to a batch.
-        pin_memory (bool): accepted; there is no memory to pin without a GPU.
+        pin_memory (bool): there is no memory to pin without a GPU: a warning says so.
         drop_last (bool): leave out the last batch where it is shorter.
-        generator (Generator, optional): where the random order comes from.
-        timeout, worker_init_fn, multiprocessing_context, prefetch_factor, persistent_workers,
-            pin_memory_device, in_order: of worker processes, checked as PyTorch checks them.
+        timeout (float): how long, in seconds, to wait for a batch of a worker; 0 is for ever.
+        worker_init_fn (callable, optional): called with its number when a worker starts, after
+            flambeau's, Python's and NumPy's random numbers were seeded, in each worker differently.
+        multiprocessing_context (str or context, optional): "fork", "spawn" or "forkserver".
+        generator (Generator, optional): where the random order and the workers' seeds come from.
+        prefetch_factor (int, optional): batches that each worker makes in advance; 2.
+        persistent_workers (bool): keep the workers, and their copies of the data set, after an epoch.
+        pin_memory_device (str): see pin_memory.
+        in_order (bool): give batches in their order; False gives the one that is ready first.
 
     Raises:
         ValueError: arguments that exclude each other or are out of range.
-        NotImplementedError: num_workers above 0.
+        RuntimeError: a worker died, or took longer than `timeout`.
+        an exception of a worker: again here, as the same type, with the worker's traceback in its text.
 
     state_dict() after some batches, and load_state_dict() in a new loader made with the same
     arguments, continue in mid-epoch: the next `iter` gives the batches that were still to come, and
@@ -83,12 +91,14 @@ class DataLoader:
         )
         self.dataset = dataset
         self.num_workers = num_workers
+        if num_workers > 0 and prefetch_factor is None:
+            prefetch_factor = 2
         self.prefetch_factor = prefetch_factor
         self.pin_memory = pin_memory
         self.pin_memory_device = pin_memory_device
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
-        self.multiprocessing_context = multiprocessing_context
+        self.multiprocessing_context = _context(multiprocessing_context)
         self.persistent_workers = persistent_workers
         self.in_order = in_order
         self.generator = generator
@@ -128,8 +138,10 @@ class DataLoader:
         if collate_fn is None:
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
-        self._running = None  # the iterator whose place state_dict() tells
+        self._running = None  # the progress of the last iterator, which state_dict() tells
         self._resume = None
+        self._epochs = 0
+        self._workers = None  # those that persist
         self._initialized = True
 
     def __setattr__(self, name, value):
@@ -144,10 +156,21 @@ class DataLoader:
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
     def __iter__(self):
+        if self.pin_memory:
+            warnings.warn(
+                "'pin_memory' argument is set as true but no accelerator is found, then device "
+                "pinned memory won't be used.",
+                stacklevel=2,
+            )
         resume, self._resume = self._resume, None
-        kind = _StreamIterator if self._iterable else _IndexIterator
-        self._running = kind(self, resume)
-        return self._running
+        if self.num_workers:
+            kind = _WorkerIterator
+        else:
+            kind = _StreamIterator if self._iterable else _IndexIterator
+        iterator = kind(self, resume)
+        self._running = iterator.progress
+        self._epochs += 1
+        return iterator
 
     def __len__(self):
         if not self._iterable:
@@ -169,7 +192,7 @@ class DataLoader:
         state = {"batches": given}
         if self._generated_sampler is not None:
             state["sampler"] = self._generated_sampler.state_dict(running=given > 0)
-        if self._iterable and hasattr(self.dataset, "state_dict"):
+        if self._iterable and not self.num_workers and hasattr(self.dataset, "state_dict"):
             state["dataset"] = self.dataset.state_dict()
         return state
 
@@ -190,19 +213,65 @@ class DataLoader:
                 return candidate
         return None
 
+    @property
+    def _make_fetch(self):
+        """From the data set to what makes batches of it; goes to the workers."""
+        if self._iterable:
+            return functools.partial(
+                FetchFromStream,
+                batch_size=self.batch_size,
+                drop_last=self.drop_last,
+                collate_fn=self.collate_fn,
+            )
+        batched = self.batch_sampler is not None
+        return functools.partial(FetchByIndex, batched=batched, collate_fn=self.collate_fn)
+
+    def _start_workers(self):
+        """The workers of an epoch: those of the last one if they persist."""
+        from .workers import Workers  # multiprocessing is only loaded for those who use it
+
+        if self._workers is not None and not self._workers.ended:
+            return self._workers
+        workers = Workers(
+            self.num_workers,
+            self.multiprocessing_context,
+            self.dataset,
+            self._make_fetch,
+            self.worker_init_fn,
+            self._seed(),
+        )
+        if self.persistent_workers:
+            self._workers = workers
+        return workers
+
+    def _seed(self):
+        """A seed for the workers, another in every epoch; the order of the samples does not change by it."""
+        generator = self.generator or flambeau.default_generator
+        state = generator.get_state()
+        drawn = flambeau.randint(2**62, (), generator=generator).item()
+        generator.set_state(state)
+        return drawn + self._epochs * self.num_workers
+
+
+class _Progress:
+    """How far an epoch is: the batches given, and whether that was all."""
+
+    def __init__(self):
+        self.batches = 0
+        self.finished = False
+
 
 class _Iterator:
-    """One epoch. `batches` counts those given, `finished` is true after the last."""
+    """One epoch."""
 
     def __init__(self, loader, resume):
         self.loader = loader
-        self.batches = 0
-        self.finished = False
+        self.progress = _Progress()
         if resume and "sampler" in resume:
             loader._generated_sampler.load_state_dict(resume["sampler"])
-        self._open(resume)
+        self._open(resume, resume["batches"] if resume else 0)
         if resume:
-            self.batches = resume["batches"]
+            self.progress.batches = resume["batches"]
 
     def __iter__(self):
         return self
@@ -211,65 +280,44 @@ class _Iterator:
         try:
             batch = self._fetch()
         except StopIteration:
-            self.finished = True
+            self.progress.finished = True
             raise
-        self.batches += 1
+        self.progress.batches += 1
         return batch
 
     def __len__(self):
         return len(self.loader)
 
+    def _open_indices(self, skip):
+        self.indices = iter(self.loader._indices)
+        for _ in range(skip):
+            next(self.indices, None)
+
 
 class _IndexIterator(_Iterator):
-    def _open(self, resume):
-        loader, dataset = self.loader, self.loader.dataset
-        self.indices = iter(loader._indices)
-        for _ in range(resume["batches"] if resume else 0):
-            next(self.indices, None)
-        self.fetch_collated = None
-        if loader.batch_sampler is None:
-            self.fetch = dataset.__getitem__
-            return
-        if loader.collate_fn is default_collate:
-            self.fetch_collated = getattr(dataset, "__getbatch__", None)
-        self.fetch = getattr(dataset, "__getitems__", None)
-        if self.fetch is None:
-            self.fetch = lambda indices: [dataset[i] for i in indices]
+    def _open(self, resume, skip):
+        self._open_indices(skip)
+        self.fetch = self.loader._make_fetch(self.loader.dataset)
 
     def _fetch(self):
-        indices = next(self.indices)
-        if self.fetch_collated is not None:
-            batch = self.fetch_collated(indices)
-            if batch is not NotImplemented:
-                return batch
-        return self.loader.collate_fn(self.fetch(indices))
+        return self.fetch(next(self.indices))
 
 
 class _StreamIterator(_Iterator):
-    def _open(self, resume):
-        loader = self.loader
-        dataset = loader.dataset
+    def _open(self, resume, skip):
+        dataset = self.loader.dataset
         self.given = 0
         self.expected = None
-        skip = resume["batches"] if resume else 0
         if resume and "dataset" in resume:
             dataset.load_state_dict(resume["dataset"])
             skip = 0
-        self.samples = iter(dataset)
-        for _ in range(skip * (loader.batch_size or 1)):
-            next(self.samples, None)
+        self.fetch = self.loader._make_fetch(dataset)
+        self.fetch.skip(skip)
 
     def _fetch(self):
-        loader = self.loader
-        if loader.batch_sampler is None:
-            data = next(self.samples)
-            self._count(1)
-            return loader.collate_fn(data)
-        data = list(itertools.islice(self.samples, loader.batch_size))
-        if not data or (loader.drop_last and len(data) < loader.batch_size):
-            raise StopIteration
-        self._count(len(data))
-        return loader.collate_fn(data)
+        batch = self.fetch()
+        self._count(self.fetch.given)
+        return batch
 
     def _count(self, n):
         """Warn once where the data set gives more samples than its __len__ told."""
@@ -288,6 +336,63 @@ class _StreamIterator(_Iterator):
             self.expected = float("inf")
 
 
+class _WorkerIterator(_Iterator):
+    """An epoch made by worker processes, which take turns.
+
+    `pending` has the worker of each task that was given out, in their order; `arrived` the answers
+    that wait for their turn. So many tasks are out at a time that each worker has prefetch_factor.
+    """
+
+    def _open(self, resume, skip):
+        loader = self.loader
+        self.workers = loader._start_workers()
+        self.epoch = self.workers.new_epoch()
+        self.turns = itertools.cycle(range(len(self.workers)))
+        self.active = set(range(len(self.workers)))
+        self.pending, self.arrived, self.submitted = {}, {}, 0
+        self._open_indices(0 if loader._iterable else skip)
+        for _ in range(loader.prefetch_factor * len(self.workers)):
+            self._submit()
+        if loader._iterable:
+            for _ in range(skip):  # only the workers know their streams
+                self._fetch()
+
+    def _submit(self):
+        """Give the next task to the worker whose turn it is."""
+        if not self.active:
+            return
+        try:
+            indices = next(self.indices)
+        except StopIteration:
+            return
+        worker = next(worker for worker in self.turns if worker in self.active)
+        self.workers.submit(worker, self.submitted, indices)
+        self.pending[self.submitted] = worker
+        self.submitted += 1
+
+    def _fetch(self):
+        while self.pending:
+            number = (
+                next(iter(self.pending)) if self.loader.in_order else next(iter(self.arrived), -1)
+            )
+            if number not in self.arrived:
+                epoch, number, answer = self.workers.receive(self.loader.timeout)
+                if epoch == self.epoch:  # else of an epoch that was left early
+                    self.arrived[number] = answer
+                continue
+            worker, answer = self.pending.pop(number), self.arrived.pop(number)
+            if isinstance(answer, Finished):
+                self.active.discard(worker)
+            self._submit()
+            if isinstance(answer, Failure):
+                answer.reraise()
+            if not isinstance(answer, Finished):
+                return answer
+        if not self.loader.persistent_workers:
+            self.workers.end()
+        raise StopIteration
+
+
 def _check_worker_arguments(
     num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context
 ):
@@ -298,11 +403,10 @@ def _check_worker_arguments(
         )
     if timeout < 0:
         raise ValueError("timeout option should be non-negative")
+    if prefetch_factor is not None and prefetch_factor < 0:
+        raise ValueError("prefetch_factor option should be non-negative")
     if num_workers > 0:
-        raise NotImplementedError(
-            f"DataLoader: num_workers={num_workers}, but worker processes are not there yet. "
-            "Use num_workers=0, which reads in this process."
-        )
+        return
     if prefetch_factor is not None:
         raise ValueError(
             "prefetch_factor option could only be specified in multiprocessing. let num_workers "
@@ -315,6 +419,28 @@ def _check_worker_arguments(
             "multiprocessing_context can only be used with multi-process loading "
             "(num_workers > 0), but got num_workers=0"
         )
+
+
+def _context(given):
+    """A context of multiprocessing from its name; None stays None."""
+    if given is None:
+        return None
+    import multiprocessing
+
+    if isinstance(given, str):
+        valid = multiprocessing.get_all_start_methods()
+        if given not in valid:
+            raise ValueError(
+                "multiprocessing_context option should specify a valid start method in "
+                f"{valid!r}, but got multiprocessing_context={given!r}"
+            )
+        return multiprocessing.get_context(given)
+    if not isinstance(given, multiprocessing.context.BaseContext):
+        raise TypeError(
+            "multiprocessing_context option should be a valid context object or a string "
+            f"specifying the start method, but got multiprocessing_context={given}"
+        )
+    return given
 
 
 def _check_iterable_arguments(shuffle, sampler, batch_sampler):
