@@ -448,8 +448,8 @@ void outer_panels(const Correlation& given, const T* grad, const T* source, T* g
       pixels.pack(source, pixels.reads(first, n, group), s0, n_s, columns, blocks.size);
       grads.pack(grad, grads.reads(first, n, group), 0, n_columns, grad_rows, blocks.size);
       product.K = n;
-      kernels.pack_b(n, product.N, columns_turned ? columns : grad_rows, 1, blocks.size, 0,
-                     cut.n_parts, panels);
+      kernels.pack_b_columns(n, product.N, columns_turned ? columns : grad_rows, blocks.size, 0,
+                             cut.n_parts, panels);
       product.beta = block == range * range_blocks ? T(0) : T(1);
       kernels.block(product);
     }
