@@ -99,6 +99,11 @@ const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& i
   return r.states->back().dtypes;
 }
 
+/// Reductions of so few elements that lanes across them are quicker than lanes along one.
+bool is_tiny(int64_t count, int64_t outputs, DType input) {
+  return count <= 8 && outputs >= 16 && itemsize(input) >= 4;
+}
+
 struct Plan {
   std::vector<Axis> kept, reduced;  // outermost first
   char mode;
@@ -311,6 +316,13 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
   plan.mode = 'g';
   if (all_inputs(plan.reduced)) {
     plan.mode = 'r';
+    bool packed = plan.reduced.size() == 1 && !plan.kept.empty() &&
+                  is_tiny(plan.count, plan.kept.back().size, inputs[0]->dtype);
+    for (int s = 0; s < plan.n_out && packed; ++s)
+      packed = plan.kept.back().strides[s] == itemsize(out_dtypes[s]);
+    for (int s = plan.n_out; s < plan.n && packed; ++s)
+      packed = std::abs(plan.kept.back().strides[s]) < (int64_t{1} << 24);
+    if (packed) plan.mode = 't';
   } else if (all_inputs(plan.kept)) {
     plan.mode = 'o';
     for (int s = 0; s < plan.n_out; ++s)
@@ -361,7 +373,7 @@ static bool reduce_short(Reduction& r, Tensor& t, const Dims& dims, bool keepdim
   int64_t outer = 1, count = 1, inner = 1;
   for (int d = 0; d < t.ndim; ++d) (d < first ? outer : d < end ? count : inner) *= t.sizes[d];
   DType ins[] = {t.dtype, DType::float64};
-  char mode = inner == 1 ? 'r' : 'o';
+  char mode = inner > 1 ? 'o' : is_tiny(count, outer, t.dtype) ? 't' : 'r';
   ReduceKernel kernel = known_kernel(r, kernel_key(ins, parameter ? 2 : 1, out_dtypes,
                                                    static_cast<size_t>(n_results), mode, "full"));
   if (!kernel) return false;

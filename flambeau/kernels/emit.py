@@ -353,6 +353,30 @@ class Block:
             return Value(dtype, self.splat(one, d.memory), self.splat(im, d.memory))
         return self._from_memory(self.splat(one, d.memory), dtype)
 
+    def gather(self, pointer, stride, dtype, count=None):
+        """`width` elements that lie `stride` bytes apart (an i64 name), less than 2 GiB in all."""
+        d = DTYPES[dtype]
+        short = self.splat(self.emit(f"trunc i64 {stride} to i32"), "i32")
+        steps = "<" + ", ".join(f"i32 {i}" for i in range(self.width)) + ">"
+        places = self.op("mul", "i32", short, steps)
+        parts = []
+        for part in range(2 if d.kind == "c" else 1):
+            base = self.emit(f"getelementptr i8, ptr {pointer}, i64 {part * d.bits // 8}")
+            at = self.emit(f"getelementptr i8, ptr {base}, {self.type('i32')} {places}")
+            parts.append(self._gather_raw(at, d.memory, count, d.bits // 8))
+        return Value(dtype, *parts) if d.kind == "c" else self._from_memory(parts[0], dtype)
+
+    def _gather_raw(self, pointers, memory, count, align):
+        vector, width = self.type(memory), self.width
+        mask = "splat (i1 true)" if count is None else self._mask(width, count)
+        name = f"llvm.masked.gather.v{width}{_SUFFIX.get(memory, memory)}.v{width}p0"
+        kinds = [f"<{width} x ptr>", "i32", f"<{width} x i1>", vector]
+        self.module.declare(name, vector, kinds)
+        return self.emit(
+            f"call {vector} @{name}(<{width} x ptr> {pointers}, i32 {align}, "
+            f"<{width} x i1> {mask}, {vector} zeroinitializer)"
+        )
+
     def store(self, value, dtype, pointer, count=None, stream=False):
         """Converts `value` to dtype and writes it to contiguous elements; stream: past the caches."""
         d = DTYPES[dtype]

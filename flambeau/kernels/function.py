@@ -74,6 +74,11 @@ class Function:
         less = self.emit(f"icmp slt i64 {a}, {b}")
         return self.emit(f"select i1 {less}, i64 {a}, i64 {b}")
 
+    def pick(self, predicate, a, b, then, otherwise):
+        """`then` if a predicate b, else `otherwise`: all int64."""
+        condition = self.emit(f"icmp {predicate} i64 {a}, {b}")
+        return self.emit(f"select i1 {condition}, i64 {then}, i64 {otherwise}")
+
     def offset(self, pointer, nbytes):
         return (
             pointer if nbytes == 0 else self.emit(f"getelementptr i8, ptr {pointer}, i64 {nbytes}")

@@ -15,6 +15,7 @@ Compiled kernels follow one C signature:
 with outputs first, then inputs, then parameters (single values, strides ignored), strides in bytes.
 Modes:  r  inputs contiguous along red1: lanes along the reduction
         o  inputs and outputs contiguous along out: lanes across outputs
+        t  outputs contiguous along out, reductions of few elements: lanes across outputs, gathered
         g  anything: one element at a time
 After r or o one letter per input may follow: c (contiguous along the lanes) or s (one value there).
 Stages: full     inputs -> outputs
@@ -26,7 +27,7 @@ from .emit import Module, Value, constant
 from .expression import const, digest_text, topological
 from .expression import input as symbol
 from .function import Function
-from .sweep import Accumulators, lanes_for, ramp, sweep
+from .sweep import GROUP, SHORT_ROW, Accumulators, Group, lanes_for, ramp, short_sweep, sweep
 from .types import DTYPES, promote_all
 
 PARAMETERS = (
@@ -246,6 +247,7 @@ class Reduce:
                 f"and {self.n_out} outputs, got {len(in_dtypes)} input dtypes and "
                 f"{len(out_dtypes)} output dtypes"
             )
+        mode = "o" + "g" * self.n_in if mode == "t" else mode
         if mode[:1] not in "rog" or stage not in ("full", "partial", "combine"):
             raise ValueError(f"kernel {self.name}: mode {mode!r} or stage {stage!r} is unknown")
         as_dtypes, inner, outer = self._states(in_dtypes, as_dtype)
@@ -337,32 +339,90 @@ class _Kernel:
         begin, step = self.target.thread(f) if self.target.name == "ptx" else (0, 1)
         if self.mode == "o" and self.width > 1:
             self.across_outputs()
+        elif self.width > 1:
+            self.groups_of_outputs()
         else:
             with f.loop(begin, "%n_out", step) as o:
-                self.one_output(o)
+                state = self.accumulators()
+                self.one_output(o, state)
+                at = [f.offset(p, f.mul(o, s)) for p, s in zip(self.pointers, self.out_strides)]
+                self.store_outputs(state.close(), at, 1, None)
         f.finish()
 
     # -- lanes along the reduction ----------------------------------------------------------------
 
-    def one_output(self, o):
+    def accumulators(self):
+        return Accumulators(self.f, self.algebra, self.inner, self.outer, self.width, self.copies)
+
+    def groups_of_outputs(self):
+        """Several short reductions, or a long one, before the lanes meet."""
         f = self.f
-        n_out = len(self.out_dtypes)
-        at_o = [f.offset(p, f.mul(o, s)) for p, s in zip(self.pointers, self.out_strides)]
-        state = Accumulators(f, self.algebra, self.inner, self.outer, self.width, self.copies)
-        params = self.load_params(self.width)
+        rows = min(self.width, GROUP)
+        state = self.accumulators()
+        group = Group(f, state, rows)
+        # A row of a single block of a single run; state combine has no blocks.
+        above = f.pick("eq", "%n_red0", 1, SHORT_ROW, 0)
+        step = f.pick("ult", f.sub(self.count, 1), above, rows, 1)
+        with f.loop(0, "%n_out", step) as first:
+            count = f.smaller(f.sub("%n_out", first), step)
+            with f.when("ne", step, 1), f.loop(0, count) as r:
+                self.short_output(f.add(first, r), state)
+                group.put(r)
+            with f.when("eq", step, 1):
+                self.one_output(first, state)
+                group.put(0)
+            last = f.sub(count, 1)
+            values = group.close([f.smaller(r, last) for r in range(rows)])
+            at = [f.offset(p, f.mul(first, s)) for p, s in zip(self.pointers, self.out_strides)]
+            self.store_group(values, at, rows, count)
+
+    def store_group(self, state, pointers, rows, count):
+        """Outputs of a group: packed in memory first, as their strides may be any."""
+        f = self.f
+        packed = []
+        for dtype in self.out_dtypes:
+            packed.append(f.slot(f"[{rows * DTYPES[dtype].itemsize} x i8], align 64"))
+        self.store_outputs(state, packed, rows, None)
+        with f.loop(0, count) as r:
+            for dtype, source, pointer, stride in zip(
+                self.out_dtypes, packed, pointers, self.out_strides
+            ):
+                nbytes = DTYPES[dtype].itemsize
+                type = f"i{8 * nbytes}"
+                one = f.emit(f"load {type}, ptr {f.offset(source, f.mul(r, nbytes))}, align 1")
+                f.do(f"store {type} {one}, ptr {f.offset(pointer, f.mul(r, stride))}, align 1")
+
+    def one_output(self, o, state):
+        """Brings the elements of output o into `state`."""
+        f = self.f
+        at_o, params = self.inputs_at(o), self.load_params(self.width)
         state.open()
         with f.loop(0, "%n_red0") as r0:
-            at_r0 = [f.offset(p, f.mul(r0, s)) for p, s in zip(at_o[n_out:], self.strides0)]
-            index = f.add("%index0", f.mul(r0, "%n_red1"))
-
-            def evaluate(i, count):
-                block = f.at(self.width)
-                if self.algebra.uses_index:
-                    block.index = ramp(f, f.add(index, i), self.width)
-                return [[self.load(p, i, k, count) for k, p in enumerate(at_r0)] + params]
-
+            at_r0 = [f.offset(p, f.mul(r0, s)) for p, s in zip(at_o, self.strides0)]
+            evaluate = self.evaluator(at_r0, f.add("%index0", f.mul(r0, "%n_red1")), params)
             sweep(f, [state], "%n_red1", evaluate, self.width, self.copies, self.blocked)
-        self.store_outputs(state.close(), at_o, 1, None)
+
+    def short_output(self, o, state):
+        """The same for few elements in one run."""
+        f = self.f
+        evaluate = self.evaluator(self.inputs_at(o), "%index0", self.load_params(self.width))
+        short_sweep(f, [state], "%n_red1", evaluate, self.width, self.copies)
+
+    def inputs_at(self, o):
+        n_out, f = len(self.out_dtypes), self.f
+        places = zip(self.pointers[n_out:], self.out_strides[n_out:])
+        return [f.offset(p, f.mul(o, s)) for p, s in places]
+
+    def evaluator(self, pointers, index, params):
+        """evaluate(i, count) of `sweep`: elements from i on, which have the positions index + i."""
+        f = self.f
+
+        def evaluate(i, count):
+            if self.algebra.uses_index:
+                f.at(self.width).index = ramp(f, f.add(index, i), self.width)
+            return [[self.load(p, i, k, count) for k, p in enumerate(pointers)] + params]
+
+        return evaluate
 
     def load(self, pointer, i, k, count):
         """Input k of the elements from i on."""
@@ -459,6 +519,8 @@ class _Kernel:
             return DTYPES[self.out_dtypes[k]].itemsize
         if self.access[k - n_out] == "s":
             return 0
+        if self.access[k - n_out] == "g":
+            return self.out_strides[k]
         return DTYPES[self.load_dtypes[k - n_out]].itemsize
 
     def load_across(self, pointer, column, k, count):
@@ -466,6 +528,10 @@ class _Kernel:
         dtype = self.load_dtypes[k]
         if self.access[k] == "s":
             value = block.load_splat(pointer, dtype)
+        elif self.access[k] == "g":
+            stride = self.out_strides[len(self.out_dtypes) + k]
+            pointer = self.f.offset(pointer, self.f.mul(stride, column * self.width))
+            value = block.gather(pointer, stride, dtype, count)
         else:
             nbytes = column * self.width * DTYPES[dtype].itemsize
             value = block.load(self.f.offset(pointer, nbytes), dtype, count)

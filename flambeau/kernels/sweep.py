@@ -47,26 +47,113 @@ class Accumulators:
         variables.set(self.algebra.step(self.block, variables.get(), values), mask)
 
     def fold(self, copies):
-        """Ends a block: the first `copies` inner states go into the outer one."""
+        """Ends a block: the first `copies` inner states go into the outer one.
+
+        Copies of a sum meet in the inner dtype, two roundings more; moments would lose their means.
+        """
+        self.outer.set(self.join(self.outer.get(), self.together(copies)))
+
+    def together(self, copies):
+        """The first `copies` inner states as one."""
         states = [inner.get() for inner in self.inner[:copies]]
+        dtypes = self.inner[0].dtypes if len(self.outer.dtypes) == 1 else self.outer.dtypes
         while len(states) > 1:
             half = (len(states) + 1) // 2
-            joined = [self.join(a, b) for a, b in zip(states, states[half:])]
+            joined = [
+                self.algebra.combine(self.block, a, b, dtypes)
+                for a, b in zip(states, states[half:])
+            ]
             states = joined + states[len(joined) : half]
-        self.outer.set(self.join(self.outer.get(), states[0]))
+        return states[0]
+
+    def settle(self, copies):
+        """Ends a row of a single block."""
+        self.outer.set(self.together(copies))
 
     def join(self, a, b):
         return self.algebra.combine(self.block, a, b, self.outer.dtypes)
 
-    def close(self):
-        """The state of all lanes together: Values of width 1, of the outer dtypes."""
+    def close(self, lanes=1):
+        """The state of all lanes together in `lanes` of them: Values of the outer dtypes."""
         values, width = self.outer.get(), self.width
-        while width > 1:
+        while width > lanes:
             low, high = halves(self.function, values, width)
             width //= 2
             block = self.function.at(width)
             values = self.algebra.combine(block, low, high, self.outer.dtypes)
         return values
+
+
+class Group:
+    """The states of several rows, whose lanes meet for all rows at once.
+
+        row 0: a a a a               a a b b
+        row 1: b b b b   even, odd   c c d d   even, odd   a b c d
+        row 2: c c c c   lanes  ->             lanes  ->
+        row 3: d d d d   combined
+
+    Each step is one `combine` for two rows; closing every row alone takes one a row and step.
+    """
+
+    def __init__(self, function, accumulators, rows):
+        self.function = function
+        self.accumulators = accumulators
+        self.rows = rows
+        block = function.at(rows)
+        self.memory = []  # for each component: (dtype, type, bytes of a row, slot of each part)
+        for dtype in accumulators.outer.dtypes:
+            d = DTYPES[dtype]
+            type = block.type(d.register)
+            nbytes = max(1, rows // 8) if d.register == "i1" else rows * register_bytes(d.register)
+            parts = 2 if d.kind == "c" else 1
+            slots = [function.slot(f"[{rows} x {type}], align 64") for _ in range(parts)]
+            self.memory.append((dtype, type, nbytes, slots))
+
+    def put(self, row):
+        """Keeps what the accumulators hold as the state of a row of the group."""
+        f = self.function
+        values = self.accumulators.close(self.rows)
+        for value, (_, type, nbytes, slots) in zip(values, self.memory):
+            for part, slot in zip((value.name, value.im), slots):
+                f.do(f"store {type} {part}, ptr {f.offset(slot, f.mul(row, nbytes))}")
+
+    def close(self, places):
+        """The states in one Value per component, a lane for each row; `places` are their rows."""
+        f, block = self.function, self.function.at(self.rows)
+        states = []
+        for row in places:
+            values = []
+            for dtype, type, nbytes, slots in self.memory:
+                at = f.mul(row, nbytes)
+                names = [block.emit(f"load {type}, ptr {f.offset(slot, at)}") for slot in slots]
+                values.append(Value(dtype, *names))
+            states.append(values)
+        algebra, dtypes = self.accumulators.algebra, self.accumulators.outer.dtypes
+        while len(states) > 1:
+            states = [
+                algebra.combine(block, *self.split(a, b), dtypes)
+                for a, b in zip(states[::2], states[1::2])
+            ]
+        return states[0]
+
+    def split(self, a, b):
+        """(even lanes, odd lanes) of two states, those of `a` first."""
+        block, halves = self.function.at(self.rows), []
+        for start in (0, 1):
+            lanes = ", ".join(f"i32 {i}" for i in range(start, 2 * self.rows, 2))
+            half = []
+            for x, y in zip(a, b):
+                vector = block.type(DTYPES[x.dtype].register)
+                names = [
+                    block.emit(
+                        f"shufflevector {vector} {p}, {vector} {q}, <{self.rows} x i32> <{lanes}>"
+                    )
+                    for p, q in ((x.name, y.name), (x.im, y.im))
+                    if p is not None
+                ]
+                half.append(Value(x.dtype, *names))
+            halves.append(half)
+        return halves
 
 
 def sweep(function, accumulators, n, evaluate, width, copies, blocked):
@@ -102,6 +189,36 @@ def sweep(function, accumulators, n, evaluate, width, copies, blocked):
         rest(function, accumulators, full, n, evaluate, width)
 
 
+def short_sweep(function, accumulators, n, evaluate, width, copies):
+    """The same over a row of a single block, opened and ended here."""
+    f = function
+    block = f.at(width)
+    vectors = f.round_down(f.sub(n, 1), width)  # the last one, masked, is never empty
+
+    def step(i, copy, count=None, mask=None):
+        for a, v in zip(accumulators, evaluate(i, count)):
+            a.step(a.inner[copy], v, mask)
+
+    def last(copies):
+        count = f.sub(n, vectors)
+        step(vectors, 0, count, block._mask(width, count))
+        for a in accumulators:
+            a.settle(copies)
+
+    for a in accumulators:
+        a.reset(copies)
+    with f.when("eq", vectors, 0):
+        last(1)
+    with f.when("ne", vectors, 0):
+        full = f.round_down(vectors, width * copies)
+        with f.loop(0, full, width * copies) as i:
+            for copy in range(copies):
+                step(f.add(i, copy * width), copy)
+        with f.loop(full, vectors, width) as i:
+            step(i, copies - 1)
+        last(copies)
+
+
 def rest(function, accumulators, begin, n, evaluate, width):
     """The elements begin .. n, `width` at a time and masked; fewer than a block of steps."""
     f = function
@@ -121,12 +238,24 @@ def rest(function, accumulators, begin, n, evaluate, width):
             a.fold(1)
 
 
+def register_bytes(register):
+    """Bytes of a scalar register type in memory."""
+    return {"float": 4, "double": 8, "i1": 1}.get(register) or int(register[1:]) // 8
+
+
 def ramp(function, start, width):
     """int64 start, start + 1 ... along the lanes."""
     block = function.at(width)
     if width == 1:
         return Value("int64", start)
     return Value("int64", block.op("add", "i64", block.splat(start, "i64"), block.iota()))
+
+
+GROUP = (
+    8  # rows whose lanes meet at once; half a vector of float32, so half the code of a whole one
+)
+
+SHORT_ROW = 512  # elements; rows above go through the passes one by one, to stay in cache
 
 
 def lanes_for(target, dtypes):

@@ -300,3 +300,28 @@ def test_ptx_assembles(name):
         pytest.importorskip("flambeau.kernels.maths")
     for stage in ("full", "partial", "combine"):
         assert ".entry" in reduction.ptx(("float32",), None, (out,), "g", stage)
+
+
+@pytest.mark.parametrize("n_red", [1, 2, 4, 7, 8])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "float16"])
+def test_lanes_across_gathered_outputs_agree_with_rows(n_red, dtype):
+    x = (8 * rng.normal(size=(37, 1, 2 * n_red))).astype(dtype)[:, :, ::2]
+    for reduction in (R.sum_, R.amax, R.argmax):
+        out = ("int64",) if reduction is R.argmax else (dtype,)
+        across = reduce_call(reduction, [x], out, "t")
+        along = reduce_call(reduction, [np.ascontiguousarray(x)], out, "r")
+        close(across[0], along[0], dtype, 64 * n_red)
+
+
+@pytest.mark.parametrize("n_out", [1, 7, 8, 9, 50])
+@pytest.mark.parametrize("n_red", [1, 15, 16, 17, 63, 64, 65, 130, 511, 512, 513])
+def test_short_rows_in_groups(n_out, n_red):
+    x = rng.normal(size=(n_out, 1, n_red)).astype("float32")
+    wide = x.astype("float64")[:, 0]
+    (got,) = reduce_call(R.sum_, [x], ("float32",), "r")
+    close(got, wide.sum(1), "float32", 4 * n_red)
+    values, places = reduce_call(R.max_with_index, [x], ("float32", "int64"), "r")
+    np.testing.assert_array_equal(places, x[:, 0].argmax(1))
+    np.testing.assert_array_equal(values, x[:, 0].max(1))
+    (got,) = reduce_call(R.var, [x], ("float32",), "r", params=(0.0,))
+    np.testing.assert_allclose(got, wide.var(1), rtol=1e-5, atol=1e-7)
