@@ -1,5 +1,6 @@
 """The pages of docs/ keep up with the code."""
 
+import doctest
 import re
 from pathlib import Path
 
@@ -24,3 +25,17 @@ def test_links_between_pages_lead_somewhere():
 
 def test_add_an_operator_fits_one_page():
     assert len((ROOT / "docs" / "add-an-operator.md").read_text().splitlines()) <= 100
+
+
+def test_examples_of_the_guide_print_what_they_say():
+    text = (ROOT / "docs" / "guide.md").read_text()
+    parser, names = doctest.DocTestParser(), {}
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    failures = []
+    blocks = list(re.finditer(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+    for block in blocks:
+        line = text[: block.start(1)].count("\n")
+        test = parser.get_doctest(block[1], names, "guide.md", "docs/guide.md", line)
+        test.globs = names  # each block goes on where the one before ended
+        runner.run(test, out=failures.append, clear_globs=False)
+    assert len(blocks) >= 9 and not failures, "".join(failures)
