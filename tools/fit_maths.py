@@ -227,6 +227,42 @@ def table_fit(function, shift, steps, last, degree, odd=True):
     return columns, worst, piece
 
 
+def even_table_fit(function, unit, pieces, degree):
+    """Columns (c0, c1, ...) of a function in powers of x - n unit, for x within unit / 2 of that; absolute error.
+
+    c0 is given, and good where unit is: good_unit.
+    """
+    columns, worst = [[] for _ in range(degree + 1)], mpf(0)
+    half = mpf(unit) / 2 * (1 + mpf(2) ** -18)
+    for n in range(pieces):
+        piece_of = lambda d, center=n * mpf(unit): function(d + center)
+        coefficients, error = fit(
+            piece_of,
+            0 if n == 0 else -half,
+            half,
+            list(range(degree + 1)),
+            24,
+            weight=lambda d: 1,
+            fixed={0: rounded(piece_of(0), 24)},
+            size=60,
+        )
+        for column, c in zip(columns, coefficients):
+            column.append(float(c))
+        worst = max(worst, error)
+    return columns, worst, pieces
+
+
+def good_unit(function, low, high, pieces):
+    """(unit, error): the float32 between low and high of whose multiples `function` is all but a float32."""
+    first, last = (int(numpy.float32(v).view(numpy.int32)) for v in (low, high))
+    units = numpy.arange(first, last, dtype=numpy.int32).view(numpy.float32).astype(float)
+    centers = units[:, None] * numpy.arange(1, pieces)
+    values = function(centers)
+    error = numpy.abs(values - values.astype(numpy.float32))
+    best = error.max(axis=1).argmin()
+    return units[best], error[best].max()
+
+
 def log_table(degree, bits=24, base=mpmath.e):
     """Columns (r, -log(r)) of 16 pieces of m in [3/4, 3/2), and log(1 + f) for all f = m r - 1.
 
@@ -262,6 +298,10 @@ TABLES = {
     "tanh table": lambda: table_fit(mpmath.tanh, mpf(1), 8, mpf("9.5"), 5),
     "erfcx table": lambda: table_fit(erfcx, mpf("0.6875"), 8, mpf("10.1"), 5, odd=False),
     "erf table": lambda: table_fit(mpmath.erf, mpf("1.3125"), 16, mpf("3.925"), 5),
+    # good_unit(lambda x: scipy.special.erf(x / 2**0.5) / 2, 0.1791, 0.18, 32): 0.40 * 2**-25
+    "ndtr table": lambda: even_table_fit(
+        lambda x: mpmath.erf(x / mpmath.sqrt(2)) / 2, 0.17999765276908875, 32, 4
+    ),
 }
 
 

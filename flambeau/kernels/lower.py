@@ -13,6 +13,7 @@ from .helpers import (
     float_remainder,
     integer_power,
     scale_by_power,
+    square_root,
     table_lookup,
 )
 from .rare import seldom
@@ -371,7 +372,7 @@ def _rounding(name):
 
 
 def _sqrt(block, d, a):
-    return block.intrinsic("sqrt", d.register, a)
+    return square_root(block, d.register, a)
 
 
 def _abs(block, d, a):

@@ -5,7 +5,7 @@ k: up to 2 by their series, beyond as exp(-x) / sqrt(x) times a polynomial of (x
 """
 
 from .language import abs, copysign, exp, log, sqrt, where
-from .maths_common import polynomial, scalar
+from .maths_common import horner, polynomial, scalar
 
 # fit_maths "i0 small": 2**-59.4, "i0 large": 2**-55.8
 I0_SMALL = (
@@ -120,7 +120,7 @@ def bessel_k(x, small, large, order, scaled):
     else:
         near = logarithm * (0.5 * a * polynomial(z, I1_SMALL)) + near / a
     b = where(far, where(x > 1e300, 1e300, x), 2.0)
-    tail = polynomial((b - 1.0) / (b + 1.0), large) / sqrt(b)
+    tail = horner((b - 1.0) / (b + 1.0), large) / sqrt(b)  # its terms cancel: not in two parts
     if scaled:
         tail = where(x == float("inf"), 0.0, tail)
         near = near * exp(a)

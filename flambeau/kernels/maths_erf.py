@@ -3,7 +3,7 @@
 from .language import abs, copysign, exp, fma, isnan, log, log1p, lookup, scalb, sqrt, where
 from .maths_common import bits, polynomial, scalar
 from .maths_exp import EXP, LN2, LOG2E, ROUND
-from .maths_tables import ERF_TABLE, ERFCX_TABLE, TANH_TABLE
+from .maths_tables import ERF_TABLE, ERFCX_TABLE, NDTR_TABLE, NDTR_UNIT, TANH_TABLE
 
 INF, NAN = float("inf"), float("nan")
 
@@ -81,6 +81,23 @@ def erf_float32(x, dtype):
     slope, d, start = from_table(magnitude, ERF_TABLE, shift=1.3125, steps=16)
     start = where(magnitude < 0.0625, magnitude, start)  # that piece is x + c1 x + ...
     return copysign(fma(slope, d, start), x)
+
+
+@scalar("ndtr_centered float32")
+def ndtr_centered_float32(x, dtype):
+    # Beside 1/2 only the absolute error counts, 2**-25, so pieces of one width and four terms do.
+    magnitude = abs(x)
+    limit = 31 * NDTR_UNIT  # it is 1/2 there
+    magnitude = where(magnitude > limit, limit, magnitude)
+    shifted = fma(magnitude, 1.0 / NDTR_UNIT, ROUND[dtype])
+    d = fma(shifted - ROUND[dtype], -NDTR_UNIT, magnitude)
+    piece = bits(shifted, dtype)
+    return copysign(polynomial(d, [lookup(column, piece, dtype) for column in NDTR_TABLE]), x)
+
+
+@scalar("ndtr_centered float64")
+def ndtr_centered(x, dtype):
+    return 0.5 * erf(x * SQRT_HALF, dtype)
 
 
 @scalar("erfc float32")

@@ -172,6 +172,7 @@ RULES = {
     "erfcx": (_guarded(lambda n, x: 2 * x * n - TWO_OVER_SQRT_PI),),
     "erfinv": (_guarded(lambda n, x: (0.5 * math.sqrt(math.pi)) * k.exp(n * n)),),
     "ndtri": (_guarded(lambda n, x: math.sqrt(2 * math.pi) * k.exp(0.5 * (n * n))),),
+    "ndtr_centered": (_times(lambda n, x: k.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)),),
     "log_ndtr": (_over(lambda n, x: k.erfcx(x * -math.sqrt(0.5)) * math.sqrt(math.pi / 2)),),
     "lgamma": (_guarded(lambda n, x: k.digamma(x)),),
     "digamma": (_guarded(lambda n, x: k.polygamma(1, x)),),

@@ -34,17 +34,14 @@ def _(grad_output, input, result):
     return grad_output * (s * (1 + input * (1 - s)))
 
 
-def _half_and_half(input):
-    half = 0.5 * input
-    return half * k.erf(input * 0.7071067811865476) + half  # one fma less than half * (1 + erf)
-
-
-_gelu_erf = make_pointwise(_half_and_half, name="gelu", compute="floating")
+_gelu_erf = make_pointwise(
+    lambda input: input * (k.ndtr_centered(input) + 0.5), name="gelu", compute="floating"
+)
 
 
 @_gelu_erf.derivative
 def _(grad_output, input, result):
-    cdf = 0.5 * (1 + k.erf(input * 0.7071067811865476))
+    cdf = k.ndtr_centered(input) + 0.5
     return grad_output * (cdf + input * k.exp(-0.5 * input * input) * 0.3989422804014327)
 
 

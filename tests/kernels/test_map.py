@@ -428,3 +428,45 @@ def test_a_streamed_output_holds_what_a_cached_one_does():
             results.append(out.copy())
         assert (results[0] == results[1]).all()
         assert np.allclose(results[0], np.exp(x.astype("float64")), rtol=1e-6)
+
+
+def test_square_roots_are_correctly_rounded():
+    """Also beside the halfway points between two results, where m**2 = 17, -7 ... mod 2**54 for an odd m."""
+    rng = np.random.default_rng(0)
+    x = [
+        rng.uniform(1, 4, 20000),
+        np.square(rng.uniform(1, 2, 20000)),
+        2.0 ** rng.uniform(-1074, 1023.9, 2000),
+    ]
+    x += [
+        [
+            0.0,
+            -0.0,
+            np.inf,
+            np.nan,
+            -1.0,
+            5e-324,
+            2.0**-900,
+            2.0**900,
+            np.nextafter(1, 0),
+            np.nextafter(4, 0),
+        ]
+    ]
+    for rest in range(-8191, 8192, 8):
+        root = 1  # grows by a bit at a time to an odd m with m**2 = rest mod 2**54
+        for bit in range(3, 56):
+            root |= 0 if (root * root - rest) % (1 << (bit + 1)) == 0 else 1 << (bit - 1)
+        m = root % (1 << 54)
+        for m in (m, (1 << 54) - m):
+            square = m * m - rest
+            if (1 << 106) < square and square % (1 << (square.bit_length() - 53)) == 0:
+                x.append([float(square >> 54)])
+    x = np.concatenate(x)
+    with np.errstate(invalid="ignore"):
+        exact = np.sqrt(x)
+    (got,) = run(Map(lambda x: k.language.sqrt(x), "sqrt"), [x], ["float64"])
+    np.testing.assert_array_equal(
+        got.view(np.int64)[exact == exact], exact.view(np.int64)[exact == exact]
+    )
+    assert np.isnan(got[exact != exact]).all()
+    assert len(x) > 42500

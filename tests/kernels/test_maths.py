@@ -365,6 +365,17 @@ def test_polygamma_left_of_zero():
         np.testing.assert_array_equal(poles, np.inf if n % 2 else -np.inf)
 
 
+def test_ndtr_centered_stays_within_a_rounding_of_one_half():
+    with np.errstate(all="ignore"):
+        x = np.concatenate([SPECIAL, spread(-6, 6, 60000), bit_patterns(65521)]).astype(np.float32)
+    for dtype, bound in ((np.float32, 2.0**-25), (np.float64, 2.0**-52)):
+        got = compute("ndtr_centered", x.astype(dtype)).astype(np.float64)
+        exact = special.erf(x.astype(np.float64) * np.sqrt(0.5)) / 2
+        finite = ~np.isnan(x)
+        assert np.abs(got - exact)[finite].max() <= bound
+        assert (np.abs(got[np.abs(x) > 9]) == 0.5).all() and np.isnan(got[~finite]).all()
+
+
 def test_gamma_functions_left_of_zero():
     x = spread(-9.9, 0, 300)
     np.testing.assert_allclose(compute("lgamma", x), special.gammaln(x), rtol=1e-13, atol=1e-14)
