@@ -17,12 +17,14 @@ FLOORS = {
     "flambeau.nn": 5,
     "flambeau.optim": 5,
     "flambeau.func": 6,
+    "flambeau.jit": 6,
     "flambeau.utils": 6,
     "flambeau.vision": 6,
     "flambeau.distributions": 6,
     "flambeau.legacy": 6,
     "flambeau.multiprocessing": 6,
     "flambeau.cli": 7,
+    "flambeau.__main__": 7,
 }
 
 # Slow to import, or optional: only inside the function that needs them.

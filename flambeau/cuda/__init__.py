@@ -1,6 +1,6 @@
 """CUDA devices. There are none yet: what asks is told so, what needs one raises an error."""
 
-from . import types
+from .. import types
 
 _NONE = (
     "flambeau runs on the CPU for now: no CUDA device can be used. "
@@ -85,3 +85,11 @@ def move(tensor, device=None):
     """
     wanted = types.device("cuda") if device is None else types.device(device)
     raise RuntimeError(f"cuda: {_NONE} Asked for {wanted}.")
+
+
+def __getattr__(name):
+    if name == "amp":
+        from importlib import import_module
+
+        return import_module(".amp", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,17 @@
+"""PyTorch's switches of foreign libraries. None of those libraries is used here: switches can be set and
+change nothing, and what asks for a library is told that it is not there.
+"""
+
+import importlib
+
+__all__ = ["cpu", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"]
+
+
+def __getattr__(name):
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,48 @@
+"""Switches of CUDA. There is no device: they can be set and change nothing."""
+
+import contextlib
+from types import SimpleNamespace
+
+matmul = SimpleNamespace(
+    allow_tf32=False,
+    allow_fp16_reduced_precision_reduction=True,
+    allow_bf16_reduced_precision_reduction=True,
+)
+
+_attention = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}
+
+
+def is_built():
+    """Whether kernels for CUDA are part of this build: False."""
+    return False
+
+
+def _switch(kind):
+    def enabled():
+        return _attention[kind]
+
+    def enable(enabled):
+        _attention[kind] = bool(enabled)
+
+    enabled.__doc__ = "What the switch was last told."
+    enable.__doc__ = "Notes the wish; attention has one implementation here."
+    return enabled, enable
+
+
+flash_sdp_enabled, enable_flash_sdp = _switch("flash")
+mem_efficient_sdp_enabled, enable_mem_efficient_sdp = _switch("mem_efficient")
+math_sdp_enabled, enable_math_sdp = _switch("math")
+cudnn_sdp_enabled, enable_cudnn_sdp = _switch("cudnn")
+
+
+@contextlib.contextmanager
+def sdp_kernel(enable_flash=True, enable_math=True, enable_mem_efficient=True, enable_cudnn=True):
+    """Other values of the attention switches, until the end of the block."""
+    before = dict(_attention)
+    _attention.update(
+        flash=enable_flash, math=enable_math, mem_efficient=enable_mem_efficient, cudnn=enable_cudnn
+    )
+    try:
+        yield {}
+    finally:
+        _attention.update(before)

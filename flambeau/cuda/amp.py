@@ -1,0 +1,36 @@
+"""The older names of torch.amp for CUDA. Without a device they warn and change nothing, as in PyTorch."""
+
+import warnings
+
+from .. import _core, amp
+from ..amp import custom_bwd, custom_fwd
+
+__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
+
+
+class autocast(amp.autocast):
+    """amp.autocast("cuda"): lower precision on a CUDA device, of which there is none."""
+
+    def __init__(self, enabled=True, dtype=_core.float16, cache_enabled=True):
+        super().__init__("cuda", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
+
+
+class GradScaler(amp.GradScaler):
+    """amp.GradScaler("cuda"): without a CUDA device it leaves losses and gradients as they are."""
+
+    def __init__(
+        self,
+        init_scale=2.0**16,
+        growth_factor=2.0,
+        backoff_factor=0.5,
+        growth_interval=2000,
+        enabled=True,
+    ):
+        if enabled:
+            warnings.warn(
+                "torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.",
+                stacklevel=2,
+            )
+        super().__init__(
+            "cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled=False
+        )

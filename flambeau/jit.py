@@ -1,0 +1,106 @@
+"""torch.jit for programs that run as Python: scripting and tracing give back what they are given.
+
+Results are the same. What would need a compiled program (saving, loading it) raises
+NotImplementedError; use torch.save with a state dict.
+"""
+
+from .nn import Module
+
+__all__ = [
+    "Final", "ScriptFunction", "ScriptModule", "annotate", "export", "fork", "freeze", "ignore",
+    "interface", "is_scripting", "is_tracing", "load", "optimize_for_inference", "save", "script",
+    "trace", "trace_module", "unused", "wait",
+]  # fmt: skip
+
+from typing import Final
+
+
+class ScriptModule(Module):
+    """The type of compiled modules. Here none is ever compiled; a subclass is an ordinary module."""
+
+
+class ScriptFunction:
+    """The type of compiled functions. Here none is ever compiled."""
+
+
+class TracerWarning(Warning):
+    """What PyTorch warns of while it traces; never given here."""
+
+
+def is_scripting():
+    """Whether the code is being compiled: False."""
+    return False
+
+
+def is_tracing():
+    """Whether the code is being traced: False."""
+    return False
+
+
+def script(obj=None, *_, **__):
+    """`obj` itself, which runs as the Python that it is."""
+    return script if obj is None else obj
+
+
+def trace(func, example_inputs=None, *_, **__):
+    """`func` itself; its branches stay branches."""
+    return func
+
+
+def trace_module(mod, inputs, *_, **__):
+    """`mod` itself."""
+    return mod
+
+
+def freeze(mod, *_, **__):
+    """`mod` itself, in evaluation mode as freeze() expects it."""
+    if mod.training:
+        raise RuntimeError("Freezing is currently only implemented for modules in eval mode.")
+    return mod
+
+
+def optimize_for_inference(mod, *_, **__):
+    """`mod` itself."""
+    return mod
+
+
+def ignore(drop=False, **_):
+    """The function itself; used as @ignore and as @ignore(drop=True)."""
+    return drop if callable(drop) else lambda fn: fn
+
+
+def unused(fn):
+    """The function itself."""
+    return fn
+
+
+export = interface = unused
+
+
+def annotate(the_type, the_value):
+    """`the_value`; the type is a remark for compilers."""
+    return the_value
+
+
+def fork(func, *args, **kwargs):
+    """func(*args, **kwargs), computed at once; wait() gives it."""
+    return func(*args, **kwargs)
+
+
+def wait(future):
+    """What fork() gave."""
+    return future
+
+
+def save(m, f, *_, **__):
+    """Raises NotImplementedError."""
+    raise NotImplementedError(
+        "jit.save: flambeau has no compiled programs. Save a state dict with torch.save."
+    )
+
+
+def load(f, *_, **__):
+    """Raises NotImplementedError."""
+    raise NotImplementedError(
+        "jit.load: flambeau cannot run TorchScript files. Load a state dict with torch.load."
+    )

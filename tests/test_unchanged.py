@@ -1,0 +1,124 @@
+"""Programs that say `import torch` run unchanged: python -m flambeau program.py."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flambeau as torch
+
+ROOT = Path(__file__).parent.parent
+
+PROGRAM = """
+import sys
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+import torch.backends.cudnn as cudnn
+import torchvision.transforms as T
+from torch import Tensor, optim
+from torch.cuda.amp import autocast
+from torch.optim.lr_scheduler import StepLR
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision import datasets, transforms
+
+cudnn.benchmark = True
+assert torch.nn is nn and transforms is T and nn.functional is F
+device = torch.device(
+    "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+)
+
+@torch.jit.script
+def double(x: Tensor) -> Tensor:
+    return 2 * x
+
+def main():
+    torch.manual_seed(0)
+    model = torch.compile(nn.Linear(3, 1)).to(device)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    schedule = StepLR(optimizer, 1)
+    x = torch.randn(32, 3)
+    for a, b in DataLoader(TensorDataset(x, double(x.sum(1, keepdim=True))), batch_size=8):
+        loss = F.mse_loss(model(a.to(device)), b)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    schedule.step()
+    print("loss", loss.item() < 10, "arguments", sys.argv[1:])
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def run(*arguments, cwd=ROOT):
+    command = [sys.executable, "-m", "flambeau", *map(str, arguments)]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(cwd)},
+    )
+
+
+def test_a_program_with_the_imports_of_tutorials(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    for how in ([tmp_path / "program.py"], ["-m", "program"]):
+        done = run(*how, "--epochs", 3, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "loss True arguments ['--epochs', '3']\n"
+
+
+def test_what_is_missing_is_named(tmp_path):
+    (tmp_path / "program.py").write_text("import torch.onnx\n")
+    done = run(tmp_path / "program.py")
+    assert done.returncode == 1
+    assert "ModuleNotFoundError: torch.onnx: flambeau has no flambeau.onnx (yet)." in done.stderr
+    assert run().returncode == 2 and "python -m flambeau" in run("--help").stdout
+
+
+def test_switches_of_libraries_that_are_not_used():
+    from flambeau.backends import cudnn
+
+    cudnn.deterministic = True
+    with cudnn.flags(enabled=False, deterministic=False):
+        assert not cudnn.deterministic and not cudnn.enabled
+    assert cudnn.deterministic and cudnn.enabled
+    cudnn.deterministic = False
+    backends = torch.backends
+    backends.cuda.matmul.allow_tf32 = True
+    backends.cuda.enable_flash_sdp(False)
+    with backends.cuda.sdp_kernel(enable_flash=True):
+        assert backends.cuda.flash_sdp_enabled()
+    assert not backends.cuda.flash_sdp_enabled()
+    backends.cuda.enable_flash_sdp(True)
+    for library in ("cudnn", "mps", "mkl", "mkldnn", "openmp"):
+        assert getattr(backends, library).is_available() is False
+    assert backends.cpu.get_cpu_capability() in ("AVX512", "AVX2", "DEFAULT")
+    assert torch.accelerator.current_accelerator() is None and not torch.accelerator.is_available()
+    assert not torch.mps.is_available() and torch.xpu.device_count() == 0
+
+
+def test_compilers_give_back_what_they_get():
+    jit, model = torch.jit, torch.nn.Linear(2, 2).eval()
+    assert jit.script(model) is jit.trace(model, torch.ones(1, 2)) is jit.freeze(model) is model
+    assert not isinstance(model, jit.ScriptModule) and not jit.is_scripting()
+    assert jit.annotate(int, 3) == 3 and jit.wait(jit.fork(max, 1, 2)) == 2
+    for decorator in (jit.ignore, jit.ignore(drop=True), jit.unused, jit.export):
+        assert decorator(run) is run
+    assert torch.compiler.disable(run) is torch.compiler.disable(reason="why")(run) is run
+    assert not torch.compiler.is_compiling()
+    for refused in (jit.save, jit.load):
+        with pytest.raises(NotImplementedError, match="state dict"):
+            refused(model, "file")
+
+
+def test_the_older_mixed_precision_warns_and_changes_nothing():
+    with pytest.warns(UserWarning, match="CUDA is not available"):
+        scaler = torch.cuda.amp.GradScaler()
+    loss = torch.ones(1)
+    assert scaler.scale(loss) is loss
+    with pytest.warns(UserWarning, match="not available"), torch.cuda.amp.autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
