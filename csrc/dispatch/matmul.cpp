@@ -8,6 +8,15 @@
 
 namespace flambeau {
 
+void need_library() {
+  if (!blas_loaded()) {
+    Object module = Object::steal(PyImport_ImportModule("flambeau.ops.blas"));
+    Object done =
+        module ? Object::steal(PyObject_CallMethod(module.get(), "load", nullptr)) : Object();
+    if (!done) throw PythonError();
+  }
+}
+
 namespace {
 
 /// A matrix (or a stack of them) as gemm wants it: rows or columns contiguous.
@@ -39,15 +48,6 @@ Side side_of(Tensor& t) {
   }
   s.batch_stride = s.tensor->ndim == 3 ? s.tensor->strides[0] : 0;
   return s;
-}
-
-void need_library() {
-  if (!blas_loaded()) {
-    Object module = Object::steal(PyImport_ImportModule("flambeau.ops.blas"));
-    Object done =
-        module ? Object::steal(PyObject_CallMethod(module.get(), "load", nullptr)) : Object();
-    if (!done) throw PythonError();
-  }
 }
 
 /// out = a @ b (+ bias), raw.

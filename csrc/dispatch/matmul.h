@@ -5,6 +5,9 @@
 
 namespace flambeau {
 
+/// Opens the BLAS library unless it is open.
+void need_library();
+
 /// (M, K) @ (K, N), or (B, M, K) @ (B, K, N).
 TensorRef mm(Tensor& a, Tensor& b, const char* operator_name = "mm");
 /// input (*, K) @ weight (N, K) transposed, plus bias (N) if given: (*, N).

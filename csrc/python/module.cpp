@@ -20,6 +20,7 @@ NB_MODULE(_core, m) {
   initialize_creation(module);
   initialize_function_node(module);
   initialize_matmul(module);
+  initialize_lapack(module);
   initialize_autograd(module);
   initialize_indexing(module);
   initialize_conv(module);

@@ -1,9 +1,10 @@
 """Matrices as products of triangular, orthogonal and permutation ones."""
 
+from .. import _core
 from . import public as fl
 from .attach import attached
 from .declare import composite, primitive
-from .lapack import array, check_matrices, stacked, tensor
+from .lapack import array, check_matrices, raise_where, stacked, tensor
 from .results import lazy_result_type
 
 _CholeskyExResult = lazy_result_type("linalg_cholesky_ex", "L info")
@@ -19,30 +20,25 @@ _GeqrfResult = lazy_result_type("geqrf", "a tau")
 
 
 @primitive(method=False, function=False)
-def _cholesky(ctx, A, upper, operator):
-    """A = L L^H, from the lower triangle of A or its `upper` one.
+def _cholesky(ctx, A, upper):
+    """(L, info): A = L L^H, from the lower triangle of A or its `upper` one.
 
     With dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half the diagonal.
     """
-    from . import lapack_calls
-
-    values = array(A)
-    if upper:
-        values = values.swapaxes(-1, -2).conj()
-    sentence = "The factorization could not be completed because the input is not positive-definite"
-    L = tensor(lapack_calls.cholesky(stacked(values), operator, sentence).reshape(values.shape), A)
+    L, info = _core._cholesky(A.mH if upper else A)
+    ctx.mark_non_differentiable(info)
     ctx.save_for_backward(L)
-    return L
+    return L, info
 
 
 @_cholesky.derivative
-def _(ctx, grad_output):
+def _(ctx, grad_output, _):
     (L,) = ctx.saved
     # L^-H phi L^-1 / 2, where the upper half of phi mirrors the lower, since A is Hermitian.
     phi = L.mH @ grad_output
     phi = phi.tril() + phi.tril(-1).mH
     inner = fl.linalg.solve_triangular(L.mH, phi, upper=True)
-    return fl.linalg.solve_triangular(L, inner, upper=False, left=False) / 2, None, None
+    return fl.linalg.solve_triangular(L, inner, upper=False, left=False) / 2, None
 
 
 @primitive(method=False, function=False)
@@ -65,9 +61,7 @@ def _(ctx, grad_output):
 @primitive(method=False, function=False)
 def _qr(ctx, A):
     """A = Q R with as many columns in Q as the smaller side of A has."""
-    import numpy
-
-    Q, R = (tensor(part, A) for part in numpy.linalg.qr(array(A)))
+    Q, R = _core._qr(A, False)
     ctx.save_for_backward(A, Q, R)
     return Q, R
 
@@ -99,28 +93,38 @@ def _diagonal_matrix(M):
     return fl.diag_embed(diagonal)
 
 
+_NOT_DEFINITE = (
+    "The factorization could not be completed because the input is not positive-definite"
+)
+
+
+def _factor_definite(operator, A, upper):
+    check_matrices(operator, A, square=True)
+    L, info = _cholesky(A, upper)
+    raise_where(operator, info, _NOT_DEFINITE)
+    return L.mH if upper else L
+
+
 @composite(name="cholesky", namespaces=("linalg",), method=False)
 def linalg_cholesky(A, *, upper=False):
     """L with A = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
-    check_matrices("linalg.cholesky", A, square=True)
-    L = _cholesky(A, upper, "linalg.cholesky")
-    return L.mH if upper else L
+    return _factor_definite("linalg.cholesky", A, upper)
 
 
 @composite
 def cholesky(input, upper=False):
     """L with input = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
-    check_matrices("cholesky", input, square=True)
-    L = _cholesky(input, upper, "cholesky")
-    return L.mH if upper else L
+    return _factor_definite("cholesky", input, upper)
 
 
 @composite(name="cholesky_ex", namespaces=("linalg",), method=False)
 def linalg_cholesky_ex(A, *, upper=False, check_errors=False):
-    """(L, info) of `linalg.cholesky`; info is 0."""
+    """(L, info) of `linalg.cholesky`; info is the first minor that is not positive, or 0 where all are."""
     check_matrices("linalg.cholesky_ex", A, square=True)
-    info = fl.zeros(A.shape[:-2], dtype=fl.int32, device=A.device)
-    return _CholeskyExResult(linalg_cholesky(A, upper=upper), info)
+    L, info = _cholesky(A, upper)
+    if check_errors:
+        raise_where("linalg.cholesky_ex", info, _NOT_DEFINITE)
+    return _CholeskyExResult(L.mH if upper else L, info)
 
 
 @composite
@@ -161,13 +165,11 @@ def linalg_qr(A, mode="reduced"):
 
 def _complete_qr(A):
     """The full Q; the columns beyond R's are any basis of the rest, so they carry no gradient."""
-    import numpy
-
     if fl.is_grad_enabled() and A.requires_grad:
         raise RuntimeError(
             "linalg.qr: The QR decomposition is not differentiable when mode='complete' and nrows > ncols."
         )
-    return (tensor(part, A) for part in numpy.linalg.qr(array(A), "complete"))
+    return _core._qr(A.detach(), True)
 
 
 @composite
@@ -246,12 +248,7 @@ def ormqr(input, tau, other, left=True, transpose=False):
 @primitive(method=False, function=False)
 def _lu_factor(ctx, A):
     """P A = L U in one matrix, with the row swaps as LAPACK writes them."""
-    from . import lapack_calls
-
-    values = array(A)
-    LU, pivots = lapack_calls.lu_factor(stacked(values))
-    LU = tensor(LU.reshape(values.shape), A)
-    pivots = tensor(pivots.reshape(*values.shape[:-2], min(values.shape[-2:])), A)
+    LU, pivots, _ = _core._lu(A)
     ctx.mark_non_differentiable(pivots)
     ctx.save_for_backward(LU, pivots)
     return LU, pivots

@@ -30,6 +30,18 @@ def stacked(values):
     return values.reshape(math.prod(values.shape[:-2]), *values.shape[-2:])
 
 
+def raise_where(operator, info, sentence):
+    """A LinAlgError if a matrix failed; info is LAPACK's for each of a stack."""
+    failed = info if info.dim() == 0 else info.abs().amax() if info.numel() else None
+    if failed is None or failed.item() == 0:
+        return
+    which = ""
+    if info.dim():
+        place = (info.reshape(-1) != 0).nonzero()[0].item()
+        which = f"(Batch element {place}): "
+    raise LinAlgError(f"{operator}: {which}{sentence}.")
+
+
 class lapack_errors:
     """numpy.linalg's errors inside become a LinAlgError that names the operator."""
 

@@ -2,9 +2,10 @@
 
 import math
 
+from .. import _core
 from . import public as fl
 from .declare import composite, primitive
-from .lapack import array, check_matrices, lapack_errors, real_like, tensor
+from .lapack import array, check_matrices, lapack_errors, raise_where, real_like, tensor
 from .results import lazy_result_type
 
 _EighResult = lazy_result_type("linalg_eigh", "eigenvalues eigenvectors")
@@ -28,11 +29,8 @@ def _off_diagonal(matrix):
 def _eigh(ctx, A, UPLO):
     """A = V diag(w) V^H. Source of the derivatives here: Giles, "An extended collection of matrix
     derivative results for forward and reverse mode automatic differentiation", 2008."""
-    import numpy
-
-    with lapack_errors("linalg.eigh", "The algorithm failed to converge"):
-        values, vectors = numpy.linalg.eigh(array(A), UPLO)
-    values, vectors = tensor(values, A), tensor(vectors, A)
+    values, vectors, info = _core._eigh(A, UPLO.upper() == "U")
+    raise_where("linalg.eigh", info, _NO_CONVERGENCE)
     ctx.save_for_backward(values, vectors)
     return values, vectors
 
@@ -72,14 +70,26 @@ def _(ctx, grad_values, grad_vectors):
     return real_like(A, fl.linalg.solve(V.mH, inner @ V.mH))
 
 
+_NO_CONVERGENCE = "The algorithm failed to converge"
+
+
+def _decomposed(operator, A, full=False, vectors=True):
+    """(U, S, Vh), without history; finite input is LAPACK's to rely on."""
+    if not bool(A.isfinite().all()):
+        raise_where(
+            operator,
+            _core.ones((), dtype=fl.int32),
+            f"{_NO_CONVERGENCE}: the input has an infinity or a NaN",
+        )
+    U, S, Vh, info = _core._svd(A, full, vectors)
+    raise_where(operator, info, _NO_CONVERGENCE)
+    return U, S, Vh
+
+
 @primitive(method=False, function=False)
 def _svd(ctx, A):
     """A = U diag(S) V^H with as many singular values as the smaller side of A has."""
-    import numpy
-
-    with lapack_errors("linalg.svd", "The algorithm failed to converge"):
-        parts = numpy.linalg.svd(array(A), full_matrices=False)
-    U, S, Vh = (tensor(part, A) for part in parts)
+    U, S, Vh = _decomposed("linalg.svd", A)
     ctx.save_for_backward(U, S, Vh)
     return U, S, Vh
 
@@ -113,15 +123,12 @@ def _(ctx, grad_U, grad_S, grad_Vh):
 @primitive(method=False, function=False)
 def _singular_values(ctx, A):
     """Only S of the singular value decomposition; its derivative is diag(U^H dA V)."""
-    import numpy
-
-    with lapack_errors("linalg.svdvals", "The algorithm failed to converge"):
-        if not ctx.needs_input_grad[0]:
-            return tensor(numpy.linalg.svd(array(A), compute_uv=False), A)
-        U, S, Vh = numpy.linalg.svd(array(A), full_matrices=False)
+    if not ctx.needs_input_grad[0]:
+        return _decomposed("linalg.svdvals", A, vectors=False)[1]
+    U, S, Vh = _decomposed("linalg.svdvals", A)
     ctx.save_for_backward(A)
-    ctx.vectors = tensor(U, A), tensor(Vh, A)
-    return tensor(S, A)
+    ctx.vectors = U, Vh
+    return S
 
 
 @_singular_values.derivative
@@ -168,12 +175,9 @@ def linalg_eigvals(A):
 
 def _full_svd(A):
     """U and Vh square; the part beyond the singular values is any basis of the rest, without gradient."""
-    import numpy
-
-    U, S, Vh = numpy.linalg.svd(array(A))
-    U, Vh = tensor(U, A), tensor(Vh, A)
+    U, S, Vh = _decomposed("linalg.svd", A.detach(), full=True)
     if not (fl.is_grad_enabled() and A.requires_grad):
-        return U, tensor(S, A), Vh
+        return U, S, Vh
     k = S.shape[-1]
     narrow_U, S, narrow_Vh = _svd(A)
     return fl.cat([narrow_U, U[..., k:]], -1), S, fl.cat([narrow_Vh, Vh[..., k:, :]], -2)
@@ -241,19 +245,15 @@ def linalg_matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False):
 def _pseudo_inverse(ctx, A, atol, rtol, hermitian):
     """X = A^+. Source of dX: Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413:
     dX = -X dA X + X X^H dA^H (I - A X) + (I - X A) dA^H X^H X."""
-    import numpy
-
-    values = array(A)
     if hermitian:
-        w, V = numpy.linalg.eigh(values)
-        U, S, Vh = V * numpy.sign(w)[..., None, :], abs(w), V.conj().swapaxes(-1, -2)
+        w, V, info = _core._eigh(A, False)
+        raise_where("linalg.pinv", info, _NO_CONVERGENCE)
+        U, S, Vh = V * w.sign().unsqueeze(-2), w.abs(), V.mH
     else:
-        U, S, Vh = numpy.linalg.svd(values, full_matrices=False)
-    S = tensor(S, A)
+        U, S, Vh = _decomposed("linalg.pinv", A)
     if S.size(-1):
         limit = _tolerance(A, S.amax(-1), atol, rtol).unsqueeze(-1)
         S = fl.where(limit < S, 1 / S, fl.zeros_like(S))
-    U, Vh = tensor(U.astype(values.dtype), A), tensor(Vh, A)
     result = (Vh.mH * S.unsqueeze(-2)) @ U.mH
     ctx.save_for_backward(A, result)
     return result

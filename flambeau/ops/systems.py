@@ -2,9 +2,10 @@
 
 import math
 
+from .. import _core
 from . import public as fl
 from .declare import composite, primitive
-from .lapack import array, check_matrices, lapack_errors, stacked, tensor
+from .lapack import array, check_matrices, raise_where, tensor
 from .results import lazy_result_type
 
 _InvExResult = lazy_result_type("linalg_inv_ex", "inverse info")
@@ -13,70 +14,44 @@ _SlogdetResult = lazy_result_type("linalg_slogdet", "sign logabsdet")
 _TriangularSolveResult = lazy_result_type("triangular_solve", "solution cloned_coefficient")
 
 
-def _many_small(values):
-    """Whether numpy's loop over the stack in C outweighs LAPACK's own speed on each matrix."""
-    return values.shape[-1] <= 16 and math.prod(values.shape[:-2]) > 32
+_SINGULAR = "The solver failed because the input matrix is singular"
 
 
 @primitive(method=False, function=False)
-def _inverse(ctx, A, operator):
-    """A to A**-1 =: X. d X = -X dA X."""
-    import numpy
-
-    from . import lapack_calls
-
-    values = array(A)
-    sentence = "The inversion could not be completed because the input matrix is singular"
-    if _many_small(values):
-        with lapack_errors(operator, sentence):
-            result = numpy.linalg.inv(values)
-    else:
-        result = lapack_calls.inverse(stacked(values), operator, sentence).reshape(values.shape)
-    result = tensor(result, A)
-    ctx.save_for_backward(result)
-    return result
+def _inverse(ctx, A):
+    """(X, info): A to A**-1 =: X. d X = -X dA X."""
+    X, info = _core._inverse(A)
+    ctx.mark_non_differentiable(info)
+    ctx.save_for_backward(X)
+    return X, info
 
 
 @_inverse.derivative
-def _(ctx, grad_output):
+def _(ctx, grad_output, _):
     (X,) = ctx.saved
-    return -(X.mH @ grad_output @ X.mH), None
+    return -(X.mH @ grad_output @ X.mH)
 
 
 @primitive(method=False, function=False)
-def _solve(ctx, A, B, operator):
-    """X = A**-1 B for matrices of one batch shape. d X = A**-1 (dB - dA X)."""
-    import numpy
-
-    from . import lapack_calls
-
-    left, right = array(A), array(B)
-    sentence = "The solver failed because the input matrix is singular"
-    if _many_small(left):
-        with lapack_errors(operator, sentence):
-            X = numpy.linalg.solve(left, right)
-    else:
-        X = lapack_calls.solve(stacked(left), stacked(right), operator, sentence)
-    X = tensor(X.reshape(right.shape), A)
+def _solve(ctx, A, B):
+    """(X, info): X = A**-1 B for matrices of one batch shape. d X = A**-1 (dB - dA X)."""
+    X, info = _core._solve(A, B)
+    ctx.mark_non_differentiable(info)
     ctx.save_for_backward(A, X)
-    return X
+    return X, info
 
 
 @_solve.derivative
-def _(ctx, grad_output):
+def _(ctx, grad_output, _):
     A, X = ctx.saved
-    grad_B = _solve(A.mH, grad_output, "linalg.solve")
-    return -(grad_B @ X.mH), grad_B, None
+    grad_B, _ = _solve(A.mH, grad_output)
+    return -(grad_B @ X.mH), grad_B
 
 
 @primitive(method=False, function=False)
 def _triangular_solve(ctx, A, B, upper, unitriangular):
     """X = A**-1 B, where only one triangle of A counts."""
-    from . import lapack_calls
-
-    right = array(B)
-    X = lapack_calls.solve_triangular(stacked(array(A)), stacked(right), upper, unitriangular)
-    X = tensor(X.reshape(right.shape), A)
+    X = _core._solve_triangular(A, B, upper, unitriangular)
     ctx.save_for_backward(A, X)
     ctx.upper, ctx.unitriangular = upper, unitriangular
     return X
@@ -95,9 +70,7 @@ def _(ctx, grad_output):
 @primitive(method=False, function=False)
 def _determinant(ctx, A):
     """det(A) and d det = det(A) tr(A**-1 dA)."""
-    import numpy
-
-    result = tensor(numpy.asarray(numpy.linalg.det(array(A))), A)
+    result = _core._det(A)
     ctx.save_for_backward(A, result)
     return result
 
@@ -127,10 +100,7 @@ def _adjugate(A):
 @primitive(method=False, function=False)
 def _sign_and_log(ctx, A):
     """(det / abs(det), log(abs(det))). d log(det) = tr(A**-1 dA), its real part the second's."""
-    import numpy
-
-    sign, logarithm = numpy.linalg.slogdet(array(A))
-    sign, logarithm = tensor(numpy.asarray(sign), A), tensor(numpy.asarray(logarithm), A)
+    sign, logarithm = _core._slogdet(A)
     ctx.save_for_backward(A, sign)
     return sign, logarithm
 
@@ -144,39 +114,43 @@ def _(ctx, grad_sign, grad_logarithm):
     return factor.unsqueeze(-1).unsqueeze(-1) * fl.linalg.inv(A).mH
 
 
-def _info(A):
-    return fl.zeros(A.shape[:-2], dtype=fl.int32, device=A.device)
+_NOT_INVERTIBLE = "The inversion could not be completed because the input matrix is singular"
+
+
+def _inverted(operator, A):
+    check_matrices(operator, A, square=True)
+    X, info = _inverse(A)
+    raise_where(operator, info, _NOT_INVERTIBLE)
+    return X
 
 
 @composite(name="inv", namespaces=("linalg",), method=False)
 def linalg_inv(A):
     """The inverse of square matrices."""
-    check_matrices("linalg.inv", A, square=True)
-    return _inverse(A, "linalg.inv")
+    return _inverted("linalg.inv", A)
 
 
 @composite
 def inverse(input):
     """An alias of `linalg.inv`."""
-    check_matrices("inverse", input, square=True)
-    return _inverse(input, "inverse")
+    return _inverted("inverse", input)
 
 
 @composite(name="inv_ex", namespaces=("linalg",), method=False)
 def linalg_inv_ex(A, *, check_errors=False):
     """(inverse, info): info is 0 where the inverse exists; elsewhere the result is NaN."""
     check_matrices("linalg.inv_ex", A, square=True)
-    info = _info(A)
-    try:
-        return _InvExResult(_inverse(A, "linalg.inv_ex"), info)
-    except RuntimeError:
-        if check_errors:
-            raise
-    singular = fl.linalg.matrix_rank(A) < A.size(-1)
-    identity = fl.eye(A.size(-1), dtype=A.dtype, device=A.device)
-    mask = singular.unsqueeze(-1).unsqueeze(-1)
-    result = _inverse(fl.where(mask, identity, A), "linalg.inv_ex")
-    return _InvExResult(result.masked_fill(mask, float("nan")), singular.to(fl.int32) * A.size(-1))
+    X, info = _inverse(A)
+    return _InvExResult(_checked("linalg.inv_ex", X, info, check_errors, _NOT_INVERTIBLE), info)
+
+
+def _checked(operator, X, info, check_errors, sentence):
+    """X, with NaN for the matrices that info names; or an error."""
+    if check_errors:
+        raise_where(operator, info, sentence)
+        return X
+    failed = info != 0
+    return X.masked_fill(failed[..., None, None], math.nan) if bool(failed.any()) else X
 
 
 def _is_vector(A, B):
@@ -204,10 +178,9 @@ def _solve_equation(operator, A, B, left):
         raise RuntimeError(
             f"{operator}: Incompatible shapes of A and B for the equation AX = B ({A.size(-2)}x{A.size(-1)} and {B.size(-2)}x{B.size(-1)})"
         )
-    A, B = _one_batch(A, B)
-    X = _solve(A, B, operator)
+    X, info = _solve(*_one_batch(A, B))
     X = X if left else X.mT
-    return X.squeeze(-1) if vector else X
+    return X.squeeze(-1) if vector else X, info
 
 
 def _one_batch(A, B):
@@ -218,13 +191,18 @@ def _one_batch(A, B):
 @composite(name="solve", namespaces=("linalg",), method=False)
 def linalg_solve(A, B, *, left=True):
     """X with A @ X = B, or X @ A = B with left=False."""
-    return _solve_equation("linalg.solve", A, B, left)
+    X, info = _solve_equation("linalg.solve", A, B, left)
+    raise_where("linalg.solve", info, _SINGULAR)
+    return X
 
 
 @composite(name="solve_ex", namespaces=("linalg",), method=False)
 def linalg_solve_ex(A, B, *, left=True, check_errors=False):
-    """(result, info) of `linalg.solve`; info is 0."""
-    return _SolveExResult(_solve_equation("linalg.solve_ex", A, B, left), _info(A))
+    """(result, info) of `linalg.solve`; info is the first zero pivot, counted from 1, or 0."""
+    X, info = _solve_equation("linalg.solve_ex", A, B, left)
+    if check_errors:
+        raise_where("linalg.solve_ex", info, _SINGULAR)
+    return _SolveExResult(X, info)
 
 
 @composite(name="solve_triangular", namespaces=("linalg",), method=False)
@@ -321,6 +299,7 @@ def linalg_tensorsolve(A, B, dims=None):
             f"linalg.tensorsolve: Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == other.numel(), "
             f"but got {shape.numel()} != {B.numel()}"
         )
-    return _solve_equation(
-        "linalg.tensorsolve", A.reshape(B.numel(), shape.numel()), B.reshape(-1), True
-    ).reshape(shape)
+    matrix = A.reshape(B.numel(), shape.numel())
+    X, info = _solve_equation("linalg.tensorsolve", matrix, B.reshape(-1), True)
+    raise_where("linalg.tensorsolve", info, _SINGULAR)
+    return X.reshape(shape)

@@ -106,3 +106,68 @@ def test_triangular_system_with_a_zero_on_the_diagonal_divides_by_it():
     A = flambeau.tensor([[1.0, 0.0], [1.0, 0.0]])
     X = linalg.solve_triangular(A, flambeau.ones(2, 1) * 2, upper=False)
     assert X[0].item() == 2 and not math.isfinite(X[1].item())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("n", [1, 5, 16, 17, 63, 64, 65, 150])
+def test_both_sides_of_every_size_limit(n, dtype):
+    """Small matrices take loops of ours, wide right sides blocks, others LAPACK."""
+    dtype = getattr(flambeau, dtype)
+    near = {"atol": 1e-3 if dtype in (flambeau.float32, flambeau.complex64) else 1e-9, "rtol": 0}
+    # Off the diagonal small: well conditioned, but the largest of a column stands anywhere.
+    A = flambeau.randn(2, n, n, dtype=dtype) / n + flambeau.eye(n, dtype=dtype).roll(1, 0)
+    identity = flambeau.eye(n, dtype=dtype).expand(2, n, n)
+    for matrix in (A, A.mT):
+        flambeau.testing.assert_close(linalg.inv(matrix) @ matrix, identity, **near)
+        for k in (1, 3, 40):
+            B = flambeau.randn(2, n, k, dtype=dtype)
+            flambeau.testing.assert_close(matrix @ linalg.solve(matrix, B), B, **near)
+            for upper in (True, False):
+                T = (matrix.triu() if upper else matrix.tril()) + 2 * identity
+                X = linalg.solve_triangular(T, B, upper=upper)
+                flambeau.testing.assert_close(T @ X, B, **near)
+                X = linalg.solve_triangular(T.mT, B, upper=not upper)
+                flambeau.testing.assert_close(T.mT @ X, B, **near)
+        P, L, U = linalg.lu(matrix)
+        flambeau.testing.assert_close(P @ L @ U, matrix, **near)
+        S = matrix @ matrix.mH
+        C = linalg.cholesky(S)
+        flambeau.testing.assert_close(C @ C.mH, S, **near)
+        sign, logarithm = linalg.slogdet(matrix)
+        flambeau.testing.assert_close(sign * logarithm.exp(), linalg.det(matrix), **near)
+        assert abs(linalg.det(matrix @ linalg.inv(matrix)) - 1).max() < 10 * near["atol"]
+
+
+def test_info_names_what_failed_and_where():
+    good = flambeau.eye(20, dtype=flambeau.float64)
+    bad = good.clone()
+    bad[3, 3] = 0
+    stack = flambeau.stack([good, bad])
+    assert linalg.solve_ex(stack, stack).info.tolist() == [0, 4]
+    assert linalg.cholesky_ex(stack).info.tolist() == [0, 4]
+    assert linalg.lu_factor_ex(stack).info.tolist() == [0, 4]
+    inverse, info = linalg.inv_ex(stack)
+    assert info.tolist() == [0, 4]
+    assert inverse[1].isnan().all() and flambeau.equal(inverse[0], good)
+    for call in (
+        lambda: linalg.solve(stack, stack),
+        lambda: linalg.inv(stack),
+        lambda: linalg.cholesky(stack),
+        lambda: linalg.solve_ex(stack, stack, check_errors=True),
+        lambda: linalg.inv_ex(stack, check_errors=True),
+        lambda: linalg.cholesky_ex(stack, check_errors=True),
+    ):
+        with pytest.raises(linalg.LinAlgError, match="Batch element 1"):
+            call()
+
+
+def test_a_stack_is_the_same_bits_for_any_number_of_threads():
+    A = flambeau.randn(300, 24, 24)
+    before = flambeau.get_num_threads()
+    try:
+        flambeau.set_num_threads(1)
+        one = linalg.inv(A)
+        flambeau.set_num_threads(3)
+        assert flambeau.equal(linalg.inv(A), one)
+    finally:
+        flambeau.set_num_threads(before)

@@ -1,0 +1,33 @@
+// Factorizations and solutions of stacks of matrices, by LAPACK or, for small ones, by our own
+// loops. Inputs are floating or complex tensors (*B, m, n) of any layout and stay as they are;
+// nothing is recorded. `info` is int32 (*B), LAPACK's: 0 where all went well. Need the GIL, which
+// long work gives up; the matrices of a stack are shared out to the threads.
+#pragma once
+#include <tuple>
+
+#include "tensor/tensor.h"
+
+namespace flambeau {
+
+/// L below and U on and above the diagonal, row swaps counted from 1 (*B, min(m, n)), info.
+std::tuple<TensorRef, TensorRef, TensorRef> lu_factor(Tensor& A);
+/// X with A X = B for (*B, n, n) and (*B, n, k) of one batch shape, and info.
+std::tuple<TensorRef, TensorRef> solve(Tensor& A, Tensor& B);
+/// The inverse, and info.
+std::tuple<TensorRef, TensorRef> inverse(Tensor& A);
+/// The lower triangular L with A = L L^H, from the lower triangle of A; zeros above it; and info.
+std::tuple<TensorRef, TensorRef> cholesky(Tensor& A);
+/// X with A X = B, from one triangle of A.
+TensorRef solve_triangular(Tensor& A, Tensor& B, bool upper, bool unit);
+/// sign(det A) and log(abs(det A)): (*B).
+std::tuple<TensorRef, TensorRef> sign_and_log_det(Tensor& A);
+/// det A: (*B).
+TensorRef determinant(Tensor& A);
+/// Q (*B, m, k) and R (*B, k, n): k = min(m, n), or m if complete.
+std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete);
+/// Eigenvalues ascending, eigenvectors (none unless vectors), info; from one triangle of A.
+std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vectors);
+/// U, S, Vh (of all columns if full; without vectors U and Vh are null), info.
+std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full, bool vectors);
+
+}  // namespace flambeau

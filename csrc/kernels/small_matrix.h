@@ -1,0 +1,94 @@
+// Elimination for small matrices, row by row: below some 16 rows LAPACK's calls cost more than its
+// arithmetic. All matrices are row-major without gaps. No GIL, no tensors.
+#pragma once
+#include <cmath>
+#include <complex>
+#include <cstdint>
+#include <utility>
+
+namespace flambeau {
+
+/// Up to this many rows these loops are used.
+inline constexpr int64_t small_matrix = 16;
+
+inline double magnitude(double x) { return std::fabs(x); }
+inline float magnitude(float x) { return std::fabs(x); }
+template <class R>
+R magnitude(const std::complex<R>& x) {
+  return std::fabs(x.real()) + std::fabs(x.imag());
+}
+
+/// row[i] -= factor * other[i]
+template <class T>
+void subtract_row(T* row, const T* other, T factor, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) row[i] -= factor * other[i];
+}
+
+/// A (m, n) becomes L below and U on and above its diagonal; each of X's rows (m, k) is swapped
+/// along. Gives the first zero on U's diagonal, counted from 1, or 0. pivots: the swaps, counted
+/// from 1.
+template <class T>
+int32_t small_lu(T* A, int64_t m, int64_t n, int32_t* pivots, T* X = nullptr, int64_t k = 0) {
+  int32_t info = 0;
+  for (int64_t j = 0; j < std::min(m, n); ++j) {
+    int64_t pivot = j;
+    for (int64_t i = j + 1; i < m; ++i)
+      if (magnitude(A[i * n + j]) > magnitude(A[pivot * n + j])) pivot = i;
+    pivots[j] = static_cast<int32_t>(pivot + 1);
+    if (pivot != j) {
+      std::swap_ranges(A + j * n, A + (j + 1) * n, A + pivot * n);
+      if (X) std::swap_ranges(X + j * k, X + (j + 1) * k, X + pivot * k);
+    }
+    T* row = A + j * n;
+    if (row[j] == T(0)) {
+      if (!info) info = static_cast<int32_t>(j + 1);
+      continue;
+    }
+    for (int64_t i = j + 1; i < m; ++i) {
+      T factor = A[i * n + j] / row[j];
+      A[i * n + j] = factor;
+      subtract_row(A + i * n + j + 1, row + j + 1, factor, n - j - 1);
+    }
+  }
+  return info;
+}
+
+/// X (n, k) becomes the solution Y of A Y = X, from one triangle of A.
+template <class T>
+void small_triangular(const T* A, int64_t n, T* X, int64_t k, bool upper, bool unit) {
+  for (int64_t step = 0; step < n; ++step) {
+    int64_t i = upper ? n - 1 - step : step;
+    T* row = X + i * k;
+    for (int64_t j = upper ? i + 1 : 0; j < (upper ? n : i); ++j)
+      subtract_row(row, X + j * k, A[i * n + j], k);
+    if (!unit)
+      for (int64_t c = 0; c < k; ++c) row[c] /= A[i * n + i];
+  }
+}
+
+/// The lower triangle of A (n, n) becomes L with A = L L^H; gives the order of the first leading
+/// minor that is not positive, or 0.
+template <class T>
+int32_t small_cholesky(T* A, int64_t n) {
+  auto conjugate = [](T x) {
+    if constexpr (std::is_floating_point_v<T>)
+      return x;
+    else
+      return std::conj(x);
+  };
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j <= i; ++j) {
+      T sum = A[i * n + j];
+      for (int64_t c = 0; c < j; ++c) sum -= A[i * n + c] * conjugate(A[j * n + c]);
+      if (i == j) {
+        auto pivot = std::real(sum);
+        if (!(pivot > 0)) return static_cast<int32_t>(i + 1);
+        A[i * n + i] = T(std::sqrt(pivot));
+      } else {
+        A[i * n + j] = sum / A[j * n + j];
+      }
+    }
+  return 0;
+}
+
+}  // namespace flambeau
