@@ -397,9 +397,13 @@ template <class T>
 void multiply(const Product<T>& p) {
   const GemmKernels<T>& kernels = gemm_kernels<T>();
   if (p.K == 0) return product_of_nothing(p);
+  // Small ones at once: nothing to cut, nothing worth a copy.
+  const bool b_rows = p.b_column == 1 || p.N == 1;
+  if (b_rows && p.M <= 64 && p.N <= 64 && p.K <= 128)
+    return kernels.block(block_of(p, 0, 0, 0, p.M, p.N, p.K));
   constexpr int64_t slice = 4096;
   if (p.K >= 4 * slice && p.M * p.N <= 128 * 128) return multiply_slices(p, slice);
-  const bool b_rows = p.b_column == 1 || p.N == 1, a_columns = p.a_row == 1 || p.M == 1;
+  const bool a_columns = p.a_row == 1 || p.M == 1;
   if (p.N <= kernels.dot_rows && p.N < p.M && (p.a_column == 1 || a_columns))
     return multiply_transposed(p);
   if (p.M <= kernels.dot_rows && p.b_row == 1) return product_by_dots(p, 1);

@@ -48,24 +48,59 @@ struct TileTask {
   int64_t fetch_rows;
 };
 
+/// The rows of A below one another at the same k, in few registers: up to 7 rows are reached from
+/// one address by row, 3 row and 5 row times 1, 2 or 4, which the processor's addresses can do.
+/// (One register a row would be spilled, and take a place from the arithmetic each time.)
+template <class T>
+struct RowAddresses {
+  const char *first, *second;  // rows 0 and 7
+  int64_t row, row3, row5;     // in bytes
+
+  RowAddresses(const T* a, int64_t a_row)
+      : first(reinterpret_cast<const char*>(a)),
+        row(a_row * static_cast<int64_t>(sizeof(T))),
+        row3(3 * row),
+        row5(5 * row) {
+    second = first + 7 * row;
+  }
+
+  inline __attribute__((always_inline)) T at(int i) const {
+    const char* from = i < 7 ? first : second;
+    switch (i % 7) {
+      case 1: from += row; break;
+      case 2: from += 2 * row; break;
+      case 3: from += row3; break;
+      case 4: from += 4 * row; break;
+      case 5: from += row5; break;
+      case 6: from += 2 * row3; break;
+      default: break;
+    }
+    return *reinterpret_cast<const T*>(from);
+  }
+};
+
 template <class T, int M, int V>
 void tile(const TileTask<T>& task) {
   using vec = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
   const auto mask = mask_of<T>(task.last);
   vec acc[M][V] = {};
-  auto add_products = [&]<bool whole>() __attribute__((always_inline)) {
-    const T *a = task.a, *b = task.b, *fetch_a = task.fetch_a, *fetch_c = task.fetch_c;
-    int64_t a_row = task.a_row, a_column = task.a_column, b_row = task.b_row;
+  auto add_products = [&]<bool whole, bool fetch>() __attribute__((always_inline)) {
+    const T *b = task.b, *fetch_a = task.fetch_a, *fetch_c = task.fetch_c;
+    RowAddresses<T> a(task.a, task.a_row);
+    int64_t a_column = task.a_column * static_cast<int64_t>(sizeof(T));
+    const int64_t b_row = task.b_row;
     // A second loop for a_column = 1, which the compiler would make, is no faster.
     asm("" : "+r"(a_column));
     constexpr int64_t line = 64 / sizeof(T);
-    for (int64_t left = task.K; left > 0; left -= line) {
-      // A few lines at a time: a burst would take every place where misses wait, and B's rows come
-      // from L2.
-      if (fetch_c) {
+    for (int64_t left = task.K, steps; left > 0; left -= steps) {
+      steps = left;
+      if constexpr (fetch) {
+        // A few lines at a time: a burst would take every place where misses wait, and B's rows
+        // come from L2.
+        steps = left < line ? left : line;
         for (int64_t i = 0; i < task.fetch_rows; ++i)
-          __builtin_prefetch(fetch_a + i * a_row, 0, V == 1 ? 3 : 2);
+          __builtin_prefetch(fetch_a + i * task.a_row, 0, V == 1 ? 3 : 2);
         fetch_a += line;
         if (task.K - left < M * line) {
 #pragma GCC unroll 16
@@ -73,9 +108,10 @@ void tile(const TileTask<T>& task) {
           fetch_c += task.c_row;
         }
       }
-      const int64_t steps = left < line ? left : line;
 #pragma GCC unroll 1
-      for (int64_t k = 0; k < steps; ++k, a += a_column, b += b_row) {
+      for (int64_t k = 0; k < steps; ++k) {
+        // Not constants of the loop, as far as the compiler is told: it would keep all multiples.
+        asm("" : "+r"(a.row), "+r"(a.row3), "+r"(a.row5));
         vec x[V];
 #pragma GCC unroll 16
         for (int v = 0; v < V - 1; ++v) x[v] = load(b + v * lanes);
@@ -83,18 +119,23 @@ void tile(const TileTask<T>& task) {
         x[V - 1] = whole ? load(last) : load_some(last, mask);
 #pragma GCC unroll 16
         for (int i = 0; i < M; ++i) {
-          const vec w = splat(a[i * a_row]);
+          const vec w = splat(a.at(i));
 #pragma GCC unroll 16
           for (int v = 0; v < V; ++v) acc[i][v] = multiply_add(w, x[v], acc[i][v]);
         }
+        a.first += a_column;
+        a.second += a_column;
+        b += b_row;
       }
     }
   };
   // A masked load takes a slot from the arithmetic: 5 % of a tile of 8 x 3.
-  if (task.whole)
-    add_products.template operator()<true>();
+  if (!task.whole)
+    add_products.template operator()<false, false>();
+  else if (M >= 4 && V <= panel_vectors && task.fetch_c)
+    add_products.template operator()<true, M >= 4 && V <= panel_vectors>();
   else
-    add_products.template operator()<false>();
+    add_products.template operator()<true, false>();
   if (task.alpha != T(1)) {
     const vec alpha = splat(task.alpha);
 #pragma GCC unroll 16
