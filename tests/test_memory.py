@@ -1,4 +1,8 @@
-"""The allocator: counters, reuse, and what an out-of-memory error tells."""
+"""The allocator, and what Python's garbage collector finds: cycles through tensors and the graph."""
+
+import gc
+import sys
+import weakref
 
 import pytest
 
@@ -42,3 +46,254 @@ def test_out_of_memory_lists_the_largest_live_tensors():
     with pytest.raises(RuntimeError, match="overflow"):
         torch.empty(1 << 40, 1 << 40)
     assert big.numel() == 5 << 20
+
+
+# ------------------------------------------------------------------------------------------- cycles
+
+
+def leaf():
+    return torch.ones(3, requires_grad=True)
+
+
+def attribute():
+    x = torch.ones(3)
+    x.me = x
+    return x
+
+
+def attribute_of_a_subclass():
+    class Mine(torch.Tensor):
+        pass
+
+    x = torch.ones(3).as_subclass(Mine)
+    x.me = x
+    return x
+
+
+def slot_of_a_subclass():
+    class Mine(torch.Tensor):
+        __slots__ = ("place",)
+
+    x = torch.ones(3).as_subclass(Mine)
+    x.place = x
+    return x
+
+
+def view_of_itself():
+    x = torch.ones(3, 3)
+    x.transposed = x.t()
+    return x
+
+
+def hook_on_a_leaf():
+    x = leaf()
+    x.register_hook(lambda g: g if x is None else None)
+    return x
+
+
+def hook_on_a_result():
+    y = leaf() * 2
+    y.register_hook(lambda g: g if y is None else None)
+    return y
+
+
+def hook_after_accumulation():
+    x = leaf()
+    x.register_post_accumulate_grad_hook(lambda p: x)
+    (x * 2).sum().backward()
+    return x
+
+
+def hook_on_a_node():
+    y = leaf() * 2
+    y.grad_fn.register_hook(lambda ins, outs: y and None)
+    y.grad_fn.register_prehook(lambda outs: y and None)
+    return y
+
+
+def result_on_its_leaf():
+    x = leaf()
+    x.squared = x * x
+    return x
+
+
+def results_in_a_list():
+    x = leaf()
+    x.kept = []
+    x.kept.append((x * 2).sin().exp() @ x)
+    return x
+
+
+def product_of_matrices():
+    x = torch.ones(3, 3, requires_grad=True)
+    x.product = x @ x
+    return x
+
+
+def write_through_a_view():
+    x = torch.zeros(3, 3, requires_grad=True) * 1
+    x[0].mul_(leaf())
+    x.me = x
+    return x
+
+
+def gradient_with_an_owner():
+    x = leaf()
+    x.grad = torch.zeros(3)
+    x.grad.owner = x
+    return x
+
+
+def gradient_with_a_graph():
+    x = leaf()
+    (x**3).sum().backward(create_graph=True)
+    return x
+
+
+def metadata_of_a_node():
+    y = leaf() * 2
+    y.grad_fn.metadata["result"] = y
+    return y
+
+
+class KeepsResult(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        ctx.result = x * 2
+        return ctx.result
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2
+
+
+def attribute_of_ctx():
+    return KeepsResult.apply(leaf())
+
+
+def packed_for_backward():
+    box = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: (t, box), lambda p: p[0]):
+        y = leaf().exp()
+    box.append(y)
+    return y
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        attribute,
+        attribute_of_a_subclass,
+        slot_of_a_subclass,
+        view_of_itself,
+        hook_on_a_leaf,
+        hook_on_a_result,
+        hook_after_accumulation,
+        hook_on_a_node,
+        result_on_its_leaf,
+        results_in_a_list,
+        product_of_matrices,
+        write_through_a_view,
+        gradient_with_an_owner,
+        gradient_with_a_graph,
+        metadata_of_a_node,
+        attribute_of_ctx,
+        packed_for_backward,
+    ],
+)
+def test_a_cycle_is_collected(make):
+    gc.collect()
+    before = torch.memory_stats()["allocated_bytes.current"]
+    dead = [weakref.ref(make()) for _ in range(3)]
+    gc.collect()
+    assert [ref() for ref in dead] == [None] * 3
+    assert torch.memory_stats()["allocated_bytes.current"] == before
+
+
+def test_a_cycle_that_is_still_reached_stays():
+    x = result_on_its_leaf()
+    x.register_hook(lambda g: g if x is None else None)
+    gc.collect()
+    x.squared.sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_a_finalizer_sees_a_whole_tensor():
+    seen = []
+
+    class Mine(torch.Tensor):
+        def __del__(self):
+            seen.append((self.tolist(), self.grad_fn is not None, self.me is self))
+
+    x = (leaf() * 2).as_subclass(Mine)
+    x.me = x
+    del x
+    gc.collect()
+    assert seen == [([2.0, 2.0, 2.0], True, True)]
+
+
+def test_a_class_of_tensors_is_collected():
+    def make():
+        class Mine(torch.Tensor):
+            pass
+
+        torch.ones(1).as_subclass(Mine) + 1
+        return weakref.ref(Mine)
+
+    dead = make()
+    gc.collect()
+    assert dead() is None
+
+
+def test_a_long_chain_in_a_cycle_does_not_overflow_the_stack():
+    x = y = torch.ones(1, requires_grad=True)
+    for _ in range(100_000):
+        y = y + 1
+    x.end = y
+    dead = weakref.ref(x)
+    del x, y
+    gc.collect()
+    assert dead() is None
+
+
+def test_plain_tensors_are_no_work_for_the_collector():
+    x = torch.ones(3)
+    assert not gc.is_tracked(x) and not gc.is_tracked(x + x)
+    # csrc/tensor/collected.h counts on the size of the collector's header.
+    assert sys.getsizeof(x) - x.__sizeof__() == 16
+
+
+def test_ten_thousand_training_steps_keep_nothing():
+    model = torch.nn.Sequential(
+        torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), torch.nn.Linear(8, 2)
+    )
+    optimizer = torch.optim.Adam(model.parameters())
+    x, target = torch.randn(4, 4), torch.tensor([0, 1, 1, 0])
+    calls = []
+    model[0].weight.register_hook(lambda g: calls.append(None))
+
+    def step():
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(x), target)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    def live():
+        gc.collect()
+        return len(gc.get_objects()), torch.memory_stats()["allocated_bytes.current"]
+
+    for _ in range(10):
+        step()
+    calls.clear()
+    gc.disable()  # nothing a step makes needs the collector
+    try:
+        objects, nbytes = live()
+        for _ in range(10_000):
+            step()
+        assert torch.memory_stats()["allocated_bytes.current"] == nbytes
+        assert live()[0] <= objects + 50
+    finally:
+        gc.enable()
+    assert len(calls) == 10_000

@@ -10,8 +10,17 @@ namespace flambeau {
 constinit thread_local bool grad_mode_enabled = true;
 constinit thread_local bool inference_mode_enabled = false;
 
+void* AutogradMeta::operator new(size_t size) {
+  void* memory = PyObject_Malloc(size);
+  if (!memory) throw std::bad_alloc();
+  return memory;
+}
+
 AutogradMeta& need_meta(Tensor& t) {
-  if (!t.autograd) t.autograd = new AutogradMeta;
+  if (!t.autograd) {
+    t.autograd = new AutogradMeta;
+    watch(t.py());
+  }
   return *t.autograd;
 }
 
@@ -19,6 +28,15 @@ void destroy_meta(Tensor& t) {
   AutogradMeta* meta = t.autograd;
   t.autograd = nullptr;
   delete meta;
+}
+
+void clear_meta(Tensor& t) {
+  if (!t.autograd) return;
+  AutogradMeta& meta = *t.autograd;
+  // They die at the end of this function, when the tensor no longer shows them.
+  TensorRef grad = std::move(meta.grad), base = std::move(meta.base);
+  Ref<Node> grad_fn = std::move(meta.grad_fn);
+  Object hooks = std::move(meta.hooks), post_hooks = std::move(meta.post_accumulate_hooks);
 }
 
 Node* grad_fn_of(Tensor& t) {
@@ -152,8 +170,12 @@ void copy_slices_release(Node* node) {
   }
 }
 
+void copy_slices_visit(Node* node, Visitor& visitor) {
+  visitor(reinterpret_cast<CopySlices*>(node)->fn);
+}
+
 const NodeKind copy_slices_kind = {copy_slices_backward, copy_slices_release,
-                                   destroy_as<CopySlices>};
+                                   destroy_as<CopySlices>, copy_slices_visit};
 
 }  // namespace
 
@@ -228,18 +250,25 @@ void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
 
 void nothing_to_release(Node*) {}
 
+void accumulate_visit(Node* node, Visitor& visitor) {
+  visitor(reinterpret_cast<Accumulate*>(node)->variable);
+}
+
 }  // namespace
 
-const NodeKind accumulate_kind = {accumulate_backward, nothing_to_release, destroy_as<Accumulate>};
+const NodeKind accumulate_kind = {accumulate_backward, nothing_to_release, destroy_as<Accumulate>,
+                                  accumulate_visit};
 
 Node* accumulator_of(Tensor& leaf) {
   AutogradMeta& meta = need_meta(leaf);
   if (meta.accumulator) {
+    // Of one owner the collector sees it through that owner (node_traverse); now there are two.
+    watch(meta.accumulator->py());
     Py_INCREF(meta.accumulator->py());
     return meta.accumulator;
   }
   static PyTypeObject* type = node_subtype("AccumulateGrad");
-  Ref<Accumulate> node = make_node<Accumulate>(type, &accumulate_kind);
+  Ref<Accumulate> node = make_unwatched_node<Accumulate>(type, &accumulate_kind);
   node->node.sequence = UINT64_MAX;
   node->node.results[0].set(leaf);
   node->variable = TensorRef::borrow(&leaf);

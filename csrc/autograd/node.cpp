@@ -3,6 +3,7 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "autograd/accumulate.h"
@@ -18,10 +19,8 @@ static uint64_t next_sequence = 0;
 void ResultMeta::set(const Tensor& t) {
   dtype = t.dtype;
   ndim = t.ndim;
-  if (ndim > inline_ndim)
-    more_sizes.assign(t.sizes, t.sizes + ndim);
-  else
-    for (int d = 0; d < ndim; ++d) inline_sizes[d] = t.sizes[d];
+  if (ndim > inline_ndim) more_sizes = std::make_unique<int64_t[]>(ndim);
+  std::copy_n(t.sizes, ndim, ndim > inline_ndim ? more_sizes.get() : inline_sizes);
 }
 
 const char* Node::name() const {
@@ -87,12 +86,13 @@ static void destroy_node(Node* node) {
   delete node->extras;
   Py_CLEAR(node->dict);
   node->kind->destroy(node);
-  PyObject_Free(node);
+  free_collected(node->py());
   Py_DECREF(type);
 }
 
 static void node_dealloc(PyObject* self) {
   Node* node = reinterpret_cast<Node*>(self);
+  unwatch(self);
   if (node->weakrefs) PyObject_ClearWeakRefs(self);
   forget_accumulator(node);
   if (dying) {
@@ -108,6 +108,38 @@ static void node_dealloc(PyObject* self) {
     destroy_node(next);
   }
   dying = nullptr;
+}
+
+static int node_traverse(PyObject* self, visitproc visit, void* context) {
+  Node* node = reinterpret_cast<Node*>(self);
+  Visitor visitor(visit, context);
+  visitor(Py_TYPE(self));
+  for (uint32_t i = 0; i < node->n_edges; ++i) {
+    Node* next = node->edges[i].node;
+    visitor(next);
+    // An accumulator that only this node owns is not watched: most die with it.
+    if (next && !is_watched(next->py()) && Py_REFCNT(next->py()) == 1 && next->kind->visit)
+      next->kind->visit(next, visitor);
+  }
+  visitor(node->dict);
+  if (NodeExtras* extras = node->extras) {
+    for (auto& hooks : extras->tensor_hooks) visitor(hooks.second);
+    for (auto& weak : extras->retained) visitor(weak.second);
+    visitor(extras->pre_hooks) && visitor(extras->post_hooks) && visitor(extras->metadata);
+  }
+  if (node->kind->visit) node->kind->visit(node, visitor);
+  return visitor.result();
+}
+
+static int node_clear(PyObject* self) {
+  Node* node = reinterpret_cast<Node*>(self);
+  for (uint32_t i = 0; i < node->n_edges; ++i)
+    Py_XDECREF(reinterpret_cast<PyObject*>(std::exchange(node->edges[i].node, nullptr)));
+  delete std::exchange(node->extras, nullptr);
+  Py_CLEAR(node->dict);
+  node->released = true;
+  node->kind->release(node);
+  return 0;
 }
 
 // ---------------------------------------------------------------------------------------- Python
@@ -204,6 +236,8 @@ static PyMemberDef node_members[] = {
 
 static PyType_Slot node_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(node_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(node_clear)},
     {Py_tp_methods, node_methods},
     {Py_tp_getset, node_getset},
     {Py_tp_members, node_members},
@@ -230,9 +264,10 @@ PyTypeObject* node_subtype(const std::string& name, PyTypeObject* base) {
 }
 
 void initialize_nodes(PyObject* module) {
-  static PyType_Spec spec = {
-      "flambeau._core.Node", sizeof(Node), 0,
-      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, node_slots};
+  static PyType_Spec spec = {"flambeau._core.Node", sizeof(Node), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+                                 Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                             node_slots};
   node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type));
 }

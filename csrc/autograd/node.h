@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/collected.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -21,12 +22,12 @@ struct Edge {
 
 /// Sizes and dtype of a forward result, which its gradient must have.
 struct ResultMeta {
-  DType dtype = DType::float32;
-  std::vector<int64_t> more_sizes;  // used above inline_ndim dimensions
-  int ndim = 0;
   int64_t inline_sizes[inline_ndim];
+  std::unique_ptr<int64_t[]> more_sizes;  // used above inline_ndim dimensions
+  uint8_t ndim = 0;
+  DType dtype = DType::float32;
   void set(const Tensor& t);
-  const int64_t* sizes() const { return ndim > inline_ndim ? more_sizes.data() : inline_sizes; }
+  const int64_t* sizes() const { return ndim > inline_ndim ? more_sizes.get() : inline_sizes; }
   Dims dims() const { return {sizes(), ndim}; }
 };
 
@@ -37,6 +38,8 @@ struct NodeKind {
   void (*release)(Node* self);
   /// Calls the destructor of the concrete type.
   void (*destroy)(Node* self);
+  /// Shows the garbage collector what the concrete type holds; null if that is nothing.
+  void (*visit)(Node* self, Visitor& visitor) = nullptr;
 };
 
 /// What few nodes have.
@@ -85,11 +88,19 @@ Ref<T> make_node(PyTypeObject* type, const NodeKind* kind);
 void init_node(Node* node, PyTypeObject* type, const NodeKind* kind);
 
 template <class T>
-Ref<T> make_node(PyTypeObject* type, const NodeKind* kind) {
-  auto* memory = PyObject_Malloc(sizeof(T));
+Ref<T> make_unwatched_node(PyTypeObject* type, const NodeKind* kind) {
+  void* memory = collected_memory(sizeof(T));
+  if (!memory) throw std::bad_alloc();
   T* node = new (memory) T();
   init_node(&node->node, type, kind);
   return Ref<T>::steal(node);
+}
+
+template <class T>
+Ref<T> make_node(PyTypeObject* type, const NodeKind* kind) {
+  Ref<T> node = make_unwatched_node<T>(type, kind);
+  watch(node.py());
+  return node;
 }
 
 template <class T>
@@ -112,6 +123,10 @@ class Saved {
   void reset() {
     tensor_ = nullptr;
     packed_ = nullptr;
+  }
+  void visit(Visitor& visitor) const {
+    visitor(tensor_);
+    if (packed_) visitor(packed_->value) && visitor(packed_->unpack) && visitor(packed_->owner);
   }
 
  private:

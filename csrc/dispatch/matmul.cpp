@@ -110,8 +110,13 @@ void product_release(Node* node) {
   self->a.reset();
   self->b.reset();
 }
+void product_visit(Node* node, Visitor& visitor) {
+  auto* self = reinterpret_cast<ProductNode*>(node);
+  self->a.visit(visitor);
+  self->b.visit(visitor);
+}
 
-const NodeKind mm_kind = {mm_backward, product_release, destroy_as<ProductNode>};
+const NodeKind mm_kind = {mm_backward, product_release, destroy_as<ProductNode>, product_visit};
 
 /// (rows, last) view of a tensor.
 TensorRef flat_rows(Tensor& t) {
@@ -143,7 +148,8 @@ void linear_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs
     grad_inputs[first + 1] = mm(*transpose(*rows, 0, 1), *conjugate(*flat));
   }
 }
-const NodeKind linear_kind = {linear_backward, product_release, destroy_as<ProductNode>};
+const NodeKind linear_kind = {linear_backward, product_release, destroy_as<ProductNode>,
+                              product_visit};
 
 void check_dtypes(const Tensor& a, const Tensor& b, const char* op) {
   check(a.dtype == b.dtype, [&] {

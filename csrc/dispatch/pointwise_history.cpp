@@ -39,7 +39,16 @@ void pointwise_release(Node* node) {
   for (auto& s : self->saved) s.reset();
 }
 
-const NodeKind pointwise_kind = {pointwise_backward, pointwise_release, destroy_as<PointwiseNode>};
+void pointwise_visit(Node* node, Visitor& visitor) {
+  auto* self = reinterpret_cast<PointwiseNode*>(node);
+  for (auto& s : self->saved) s.visit(visitor);
+  for (auto& n : self->numbers) visitor(n);
+}
+
+const NodeKind pointwise_kind = {pointwise_backward, pointwise_release, destroy_as<PointwiseNode>,
+                                 pointwise_visit};
+// Above it, Python's allocator hands over to malloc, which costs more than recording does.
+static_assert(collector_header_bytes + sizeof(PointwiseNode) <= 512);
 
 PyTypeObject* node_type_of(Pointwise& record) {
   if (!record.node_type) {

@@ -82,6 +82,15 @@ TensorRef link(TensorRef v, Tensor& t, PyTypeObject* type, const NodeKind* kind,
   return v;
 }
 
+}  // namespace
+
+TensorRef alias_view(Tensor& t) {
+  static PyTypeObject* type = node_subtype("AliasBackward0");
+  return link(raw_view(t, sizes_of(t), strides_of(t), t.offset), t, type, &pass_kind, {});
+}
+
+namespace {
+
 // -------------------------------------------------------------------------------------------
 // regions
 

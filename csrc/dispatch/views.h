@@ -11,6 +11,8 @@ Dims infer_sizes(Dims sizes, int64_t numel, const char* operator_name);
 /// Strides that show t's memory with `sizes`, or false where only a copy can.
 bool view_strides(const Tensor& t, const Dims& sizes, Dims& strides);
 
+/// The same elements as a view.
+TensorRef alias_view(Tensor& t);
 TensorRef squeeze(Tensor& t);
 TensorRef squeeze(Tensor& t, const Dims& dims);
 TensorRef diagonal(Tensor& t, int64_t offset, int64_t dim0, int64_t dim1);

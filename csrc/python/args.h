@@ -108,6 +108,8 @@ PyObject* tensor_tuple(const std::vector<TensorRef>& tensors);
 
 /// A tensor of another Python type (a subclass) over t's memory, without history.
 TensorRef retype(Tensor& t, PyTypeObject* type);
+/// A view of t of another Python type, part of the graph.
+TensorRef as_subclass(Tensor& t, PyTypeObject* type);
 void mark_requires_grad(Tensor& t, bool wanted);
 
 using NativeFunction = PyObject* (*)(const Call& call);

@@ -507,6 +507,15 @@ PyObject* py_make_subclass(const Call& call) {
   return t.release_py();
 }
 
+/// _as_subclass(data, cls): a view of data as an instance of cls, Tensor or a subclass of it.
+PyObject* py_as_subclass(const Call& call) {
+  Args a("_as_subclass", call, {"data", "cls"}, 2);
+  check<TypeError>(
+      PyType_Check(a[1]) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(a[1]), tensor_type),
+      [] { return message("as_subclass(): cls must be a subclass of Tensor."); });
+  return as_subclass(a.tensor(0), reinterpret_cast<PyTypeObject*>(a[1])).release_py();
+}
+
 const NativeEntry entries[] = {
     {"empty", py_empty, "An uninitialised tensor of the given sizes."},
     {"zeros", py_zeros, "A tensor of zeros of the given sizes."},
@@ -521,6 +530,7 @@ const NativeEntry entries[] = {
     {"from_numpy", py_from_buffer,
      "A tensor over the memory of a NumPy array; both see each other's writes."},
     {"_wrap_memory", py_wrap_memory, "A tensor over foreign memory."},
+    {"_as_subclass", py_as_subclass, "A view of a tensor as an instance of a subclass."},
     {"_make_subclass", py_make_subclass, "A tensor's memory as an instance of a subclass."},
     {nullptr, nullptr, nullptr}};
 

@@ -92,7 +92,15 @@ void function_release(Node* node) {
   for (auto& s : self.saved) s.reset();
 }
 
-const NodeKind function_kind = {function_backward, function_release, destroy_as<FunctionNode>};
+void function_visit(Node* node, Visitor& visitor) {
+  FunctionNode& self = *reinterpret_cast<FunctionNode*>(node);
+  visitor(self.backward) && visitor(self.to_save) && visitor(self.dirty) &&
+      visitor(self.non_differentiable) && visitor(self.needs_input_grad);
+  for (auto& s : self.saved) s.visit(visitor);
+}
+
+const NodeKind function_kind = {function_backward, function_release, destroy_as<FunctionNode>,
+                                function_visit};
 PyTypeObject* function_node_type = nullptr;
 
 // ------------------------------------------------------------------------------------ ctx as
@@ -422,6 +430,26 @@ PyObject* primitive_get(PyObject* self, PyObject* instance, PyObject*) {
   return instance && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);
 }
 
+/// "(input, dim=None)", for inspect.signature.
+PyObject* primitive_signature(PyObject* o, void*) {
+  auto* self = reinterpret_cast<Primitive*>(o);
+  std::string text = "(";
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->names); ++i) {
+    const char* name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(self->names, i));
+    if (!name) return nullptr;
+    text += (i ? ", " : "") + std::string(name);
+    PyObject* value = PyTuple_GET_ITEM(self->defaults, i);
+    if (value == Py_Ellipsis) continue;
+    bool literal = value == Py_None || PyBool_Check(value) || PyLong_Check(value) ||
+                   PyFloat_Check(value) || PyUnicode_Check(value);
+    Object repr = Object::steal(literal ? PyObject_Repr(value) : PyUnicode_FromString("..."));
+    const char* shown = repr ? PyUnicode_AsUTF8(repr.get()) : nullptr;
+    if (!shown) return nullptr;
+    text += "=" + std::string(shown);
+  }
+  return PyUnicode_FromString((text + ")").c_str());
+}
+
 PyMemberDef primitive_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Primitive, vectorcall), READONLY, nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(Primitive, dict), READONLY, nullptr},
@@ -429,6 +457,7 @@ PyMemberDef primitive_members[] = {
     {"forward", T_OBJECT, offsetof(Primitive, forward), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
 PyGetSetDef primitive_getset[] = {
+    {"__text_signature__", primitive_signature, nullptr, nullptr, nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot primitive_slots[] = {{Py_tp_new, reinterpret_cast<void*>(primitive_new)},

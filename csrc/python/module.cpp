@@ -6,6 +6,7 @@
 #include "dispatch/reduce.h"
 #include "python/args.h"
 #include "python/bind_index.h"
+#include "python/overrides.h"
 
 NB_MODULE(_core, m) {
   using namespace flambeau;
@@ -13,6 +14,7 @@ NB_MODULE(_core, m) {
   initialize_types(module);
   initialize_tensor_type(module);
   initialize_nodes(module);
+  initialize_overrides(module);
   initialize_pointwise(module);
   initialize_reduce(module);
   initialize_views(module);

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <string>
-#include <unordered_map>
 
 #include "dispatch/pointwise.h"
 #include "dispatch/promotion.h"
 #include "python/guard.h"
+#include "python/overrides.h"
 
 namespace flambeau {
 
@@ -21,48 +21,6 @@ namespace {
                           PyUnicode_AsUTF8(record.arg_names[i].get()), "' (position ", i + 1,
                           ") must be Tensor", i >= record.n_inputs ? " or number" : "", ", not ",
                           Py_TYPE(got)->tp_name, "."));
-}
-
-/// Whether a type has a __torch_function__ other than Tensor's; asked of Python once for each type.
-bool type_overrides(PyTypeObject* type) {
-  static auto* known = new std::unordered_map<PyTypeObject*, bool>;
-  auto [at, fresh] = known->try_emplace(type, false);
-  if (fresh) {
-    Py_INCREF(type);  // its address must not be another type's later
-    PyObject* own = PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__torch_function__");
-    PyObject* base =
-        PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type), "__torch_function__");
-    PyErr_Clear();
-    auto function = [](PyObject* method) {
-      return method && PyMethod_Check(method) ? PyMethod_GET_FUNCTION(method) : method;
-    };
-    at->second = own && function(own) != function(base);
-    Py_XDECREF(own);
-    Py_XDECREF(base);
-  }
-  return at->second;
-}
-
-/// A subclass with a __torch_function__ of its own takes the call over.
-bool overrides(PyObject* o) {
-  return !is_tensor_exact(o) && !PyFloat_CheckExact(o) && !PyLong_CheckExact(o) &&
-         type_overrides(Py_TYPE(o));
-}
-
-PyObject* call_override(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
-  Object module = Object::steal(PyImport_ImportModule("flambeau.overrides"));
-  Object handler =
-      module ? Object::steal(PyObject_GetAttrString(module.get(), "dispatch")) : Object();
-  if (!handler) return nullptr;
-  Py_ssize_t n_named = names ? PyTuple_GET_SIZE(names) : 0;
-  Object positional = Object::steal(PyTuple_New(n)), named = Object::steal(PyDict_New());
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    Py_INCREF(args[i]);
-    PyTuple_SET_ITEM(positional.get(), i, args[i]);
-  }
-  for (Py_ssize_t i = 0; i < n_named; ++i)
-    PyDict_SetItem(named.get(), PyTuple_GET_ITEM(names, i), args[n + i]);
-  return PyObject_CallFunctionObjArgs(handler.get(), self, positional.get(), named.get(), nullptr);
 }
 
 TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
@@ -142,8 +100,7 @@ PyObject* pointwise_vectorcall(PyObject* self, PyObject* const* args, size_t nar
                                PyObject* names) {
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   Py_ssize_t all = n + (names ? PyTuple_GET_SIZE(names) : 0);
-  for (Py_ssize_t i = 0; i < all; ++i)
-    if (overrides(args[i])) return call_override(self, args, n, names);
+  if (is_overridden(args, all)) return call_override(self, args, n, names);
   return guarded([&] {
     return call(reinterpret_cast<PointwiseCallable*>(self), args, n, names).release_py();
   });

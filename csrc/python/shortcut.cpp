@@ -9,6 +9,7 @@
 #include "dispatch/autocast.h"
 #include "dispatch/reduce.h"
 #include "python/args.h"
+#include "python/overrides.h"
 
 namespace flambeau {
 
@@ -141,8 +142,11 @@ PyObject* reduce(Shortcut& self, Request& request) {
 
 PyObject* shortcut_vectorcall(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
   auto& self = *reinterpret_cast<Shortcut*>(o);
+  Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+  if (is_overridden(args, n + (keys ? PyTuple_GET_SIZE(keys) : 0)))
+    return call_override(o, args, n, keys);
   Request request;
-  if (parse(self, args, PyVectorcall_NARGS(nargsf), keys, request)) {
+  if (parse(self, args, n, keys, request)) {
     bool failed = false;
     PyObject* made = guarded([&] {
       PyObject* result = reduce(self, request);

@@ -3,6 +3,7 @@
 #include <structmember.h>
 
 #include "python/args.h"
+#include "python/overrides.h"
 
 namespace flambeau {
 
@@ -102,6 +103,7 @@ PyType_Spec dtype_spec = {"flambeau.dtype", sizeof(DTypeObject), 0,
 struct Function {
   PyObject_HEAD vectorcallfunc vectorcall;
   const NativeEntry* entry;
+  enum class Overridable : uint8_t { no, by_modes, yes } overridable;
   PyObject* dict;
 };
 PyTypeObject* function_type = nullptr;
@@ -109,7 +111,12 @@ PyTypeObject* function_type = nullptr;
 PyObject* function_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
                               PyObject* names) {
   auto* f = reinterpret_cast<Function*>(self);
-  return guarded([&] { return f->entry->function(Call{args, PyVectorcall_NARGS(nargsf), names}); });
+  Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+  Py_ssize_t asked =
+      f->overridable == Function::Overridable::yes ? n + (names ? PyTuple_GET_SIZE(names) : 0) : 0;
+  if (f->overridable != Function::Overridable::no && is_overridden(args, asked))
+    return call_override(self, args, n, names);
+  return guarded([&] { return f->entry->function(Call{args, n, names}); });
 }
 PyObject* function_get(PyObject* self, PyObject* instance, PyObject*) {
   if (instance && instance != Py_None) return PyMethod_New(self, instance);
@@ -178,6 +185,10 @@ void add_functions(PyObject* module, const NativeEntry* list) {
     auto* f = reinterpret_cast<Function*>(function_type->tp_alloc(function_type, 0));
     f->vectorcall = function_vectorcall;
     f->entry = list;
+    // Private functions belong to operators that have been asked about; tensor() takes anything.
+    f->overridable = list->name[0] == '_'                ? Function::Overridable::no
+                     : strcmp(list->name, "tensor") == 0 ? Function::Overridable::by_modes
+                                                         : Function::Overridable::yes;
     PyModule_AddObject(module, list->name, reinterpret_cast<PyObject*>(f));
   }
 }
@@ -192,6 +203,7 @@ void initialize_types(PyObject* module) {
     PyModule_AddObjectRef(module, name(o->value), dtype_objects[i]);
   }
   function_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&function_spec));
+  PyModule_AddObjectRef(module, "Function", reinterpret_cast<PyObject*>(function_type));
   add_functions(module, entries);
 }
 

@@ -24,7 +24,7 @@ struct NotImplementedError : std::runtime_error {
 };
 struct OutOfMemoryError : Error {
   using Error::Error;
-};                                       // flambeau.OutOfMemoryError
+};  // flambeau.OutOfMemoryError
 struct PythonError : std::exception {};  // the Python error indicator is already set
 
 template <class... Parts>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/meta.h"
+#include "tensor/collected.h"
 
 namespace flambeau {
 
@@ -61,9 +62,34 @@ void set_layout(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offse
   t.offset = offset;
 }
 
+// Memory of freed tensors waits here for the next one, since most calls make a tensor and free one.
+#ifdef __SANITIZE_ADDRESS__
+static constexpr int max_spare = 0;  // a freed tensor shall be seen as one
+#else
+static constexpr int max_spare = 128;
+#endif
+static Tensor* spare[max_spare + 1];
+static int n_spare = 0;
+
+static Tensor* tensor_memory() {
+  if (n_spare) return spare[--n_spare];
+  return static_cast<Tensor*>(collected_memory(sizeof(Tensor)));
+}
+
+void free_tensor(Tensor& t) {
+  if (n_spare < max_spare)
+    spare[n_spare++] = &t;
+  else
+    free_collected(t.py());
+}
+
 static TensorRef make_owned(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides,
                             int64_t offset) {
-  auto* t = static_cast<Tensor*>(PyObject_Malloc(sizeof(Tensor)));
+  auto* t = tensor_memory();
+  if (!t) {
+    release(storage);
+    throw std::bad_alloc();
+  }
   PyObject_Init(t->py(), tensor_type);
   t->storage = storage;
   t->offset = offset;

@@ -115,6 +115,8 @@ void set_layout(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offse
 void refresh_contiguous(Tensor& t);
 /// Frees what a tensor holds; tp_dealloc calls it.
 void clear_tensor(Tensor& t);
+/// Takes the memory of a cleared tensor of the exact type, no longer watched, back.
+void free_tensor(Tensor& t);
 
 /// True when no two elements share memory and there are no gaps.
 bool is_dense(const Tensor& t);

@@ -1,0 +1,235 @@
+// Attributes of Tensor: shape, dtype, grad, data ...
+#include "autograd/meta.h"
+#include "dispatch/views.h"
+#include "python/tensor_type.h"
+
+namespace flambeau {
+
+namespace {
+
+PyObject* get_shape(PyObject* o) { return make_size(self_of(o).sizes, self_of(o).ndim); }
+PyObject* get_dtype(PyObject* o) {
+  PyObject* d = dtype_object(self_of(o).dtype);
+  Py_INCREF(d);
+  return d;
+}
+PyObject* get_device(PyObject*) {
+  Py_INCREF(cpu_device());
+  return cpu_device();
+}
+PyObject* get_ndim(PyObject* o) { return PyLong_FromLong(self_of(o).ndim); }
+PyObject* get_requires_grad(PyObject* o) { return PyBool_FromLong(requires_grad(self_of(o))); }
+
+void set_requires_grad(Tensor& t, bool wanted) {
+  check(!wanted || is_differentiable(t.dtype), [&] {
+    return message(
+        "requires_grad_: only Tensors of floating point and complex dtype can require gradients, "
+        "not ",
+        name(t.dtype), ".");
+  });
+  if (grad_fn_of(t)) {
+    check(wanted, [] {
+      return message(
+          "you can only change requires_grad flags of leaf variables. If you want to use a "
+          "computed variable in a "
+          "subgraph that doesn't require differentiation use var_no_grad = var.detach().");
+    });
+    return;
+  }
+  check(!(wanted && t.inference) || inference_mode_enabled, [] {
+    return message(
+        "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+  });
+  t.requires_grad_leaf = wanted;
+}
+
+int put_requires_grad(PyObject* o, PyObject* value) {
+  return guarded([&] {
+    int truth = value ? PyObject_IsTrue(value) : -1;
+    check<TypeError>(truth >= 0, [] { return message("requires_grad must be a bool."); });
+    set_requires_grad(self_of(o), truth != 0);
+    return 0;
+  });
+}
+
+PyObject* get_grad(PyObject* o) {
+  Tensor& t = self_of(o);
+  PyObject* g = t.autograd && t.autograd->grad ? t.autograd->grad.py() : Py_None;
+  Py_INCREF(g);
+  return g;
+}
+
+int put_grad(PyObject* o, PyObject* value) {
+  return guarded([&] {
+    Tensor& t = self_of(o);
+    if (!value || value == Py_None) {
+      if (t.autograd) t.autograd->grad = nullptr;
+      return 0;
+    }
+    check<TypeError>(is_tensor(value), [&] {
+      return message("grad: assigned grad must be a Tensor or None, not ", Py_TYPE(value)->tp_name,
+                     ".");
+    });
+    Tensor& g = *as_tensor(value);
+    check(&g != &t, [] { return message("grad: can't assign Variable as its own grad."); });
+    check(sizes_of(g) == sizes_of(t), [&] {
+      return message("grad: assigned grad has data of a different size: ", shape(g), ", expected ",
+                     shape(t), ".");
+    });
+    check(g.dtype == t.dtype, [&] {
+      return message("grad: assigned grad has data of a different type: ", name(g.dtype),
+                     ", expected ", name(t.dtype), ".");
+    });
+    need_meta(t).grad = TensorRef::borrow(&g);
+    return 0;
+  });
+}
+
+PyObject* get_grad_fn(PyObject* o) {
+  return guarded([&] {
+    Node* fn = grad_fn_of(self_of(o));
+    PyObject* result = fn ? fn->py() : Py_None;
+    Py_INCREF(result);
+    return result;
+  });
+}
+
+PyObject* get_is_leaf(PyObject* o) { return PyBool_FromLong(is_leaf(self_of(o))); }
+
+PyObject* get_data(PyObject* o) {
+  return guarded([&] {
+    Tensor& t = self_of(o);
+    TensorRef v = make_tensor(t.storage, t.dtype, sizes_of(t), strides_of(t), t.offset);
+    v->version_override = new Version;
+    return v.release_py();
+  });
+}
+
+int put_data(PyObject* o, PyObject* value) {
+  return guarded([&] {
+    check<TypeError>(value && is_tensor(value),
+                     [] { return message("data: must be set to a Tensor."); });
+    Tensor &t = self_of(o), &from = *as_tensor(value);
+    check(!requires_grad(t) || is_differentiable(from.dtype), [&] {
+      return message("data: a tensor that requires grad cannot take data of dtype ",
+                     name(from.dtype), ".");
+    });
+    retain(from.storage);
+    release(t.storage);
+    t.storage = from.storage;
+    t.dtype = from.dtype;
+    set_layout(t, sizes_of(from), strides_of(from), from.offset);
+    t.bump_version("data");
+    if (t.autograd && t.autograd->accumulator) t.autograd->accumulator = nullptr;
+    return 0;
+  });
+}
+
+PyObject* get_version(PyObject* o) { return PyLong_FromUnsignedLong(self_of(o).version().value); }
+PyObject* get_output_nr(PyObject* o) {
+  return PyLong_FromUnsignedLong(self_of(o).autograd ? self_of(o).autograd->output_nr : 0);
+}
+PyObject* get_base(PyObject* o) {
+  Tensor& t = self_of(o);
+  PyObject* b = t.autograd && t.autograd->base ? t.autograd->base.py() : Py_None;
+  Py_INCREF(b);
+  return b;
+}
+PyObject* get_retains_grad(PyObject* o) {
+  return PyBool_FromLong(self_of(o).autograd && self_of(o).autograd->retains_grad);
+}
+PyObject* get_itemsize(PyObject* o) { return PyLong_FromLongLong(itemsize(self_of(o).dtype)); }
+PyObject* get_nbytes(PyObject* o) { return PyLong_FromLongLong(self_of(o).nbytes()); }
+PyObject* get_inference(PyObject* o) { return PyBool_FromLong(self_of(o).inference); }
+PyObject* get_T(PyObject* o) {
+  return guarded([&] {
+    Tensor& t = self_of(o);
+    Dims order;
+    for (int d = t.ndim - 1; d >= 0; --d) order.push(d);
+    return permute(t, order).release_py();
+  });
+}
+PyObject* get_mT(PyObject* o) {
+  return guarded([&] {
+    Tensor& t = self_of(o);
+    check(t.ndim >= 2, [&] {
+      return message("mT: only supported on matrices or batches of matrices, not ", shape(t), ".");
+    });
+    return transpose(t, -2, -1).release_py();
+  });
+}
+
+using Getter = PyObject* (*)(PyObject*);
+using Setter = int (*)(PyObject*, PyObject*);
+
+/// Whether what an attribute gives is to be of the tensor's own class.
+enum Gives { no_tensor, a_tensor };
+
+/// Most attributes are no tensors: of a subclass that only inherits __torch_function__ they can be
+/// read without asking it.
+bool asks(PyObject* o, Gives gives) {
+  if (!is_overridden(o)) return false;
+  return gives == a_tensor || in_function_mode() || override_of(Py_TYPE(o)) == Override::own;
+}
+
+template <Getter get, Gives gives>
+PyObject* read(PyObject* o, void* name) {
+  return asks(o, gives) ? call_getter_override(static_cast<const char*>(name), o) : get(o);
+}
+template <Setter put>
+int write(PyObject* o, PyObject* value, void* name) {
+  return asks(o, no_tensor) ? call_setter_override(static_cast<const char*>(name), o, value)
+                            : put(o, value);
+}
+
+template <Getter get, Gives gives, Setter put = nullptr>
+constexpr PyGetSetDef attribute(const char* name, const char* doc) {
+  setter written = nullptr;
+  if constexpr (put != nullptr) written = write<put>;
+  return {name, read<get, gives>, written, doc, const_cast<char*>(name)};
+}
+
+PyObject* get_dict(PyObject* o, void* context) {
+  PyObject* dict = PyObject_GenericGetDict(o, context);
+  if (dict) watch(o);
+  return dict;
+}
+int put_dict(PyObject* o, PyObject* value, void* context) {
+  watch(o);
+  return PyObject_GenericSetDict(o, value, context);
+}
+
+}  // namespace
+
+PyGetSetDef tensor_attributes[] = {
+    attribute<get_shape, no_tensor>("shape", "The sizes of all dimensions, a torch.Size."),
+    attribute<get_dtype, no_tensor>("dtype", "The type of the elements."),
+    attribute<get_device, no_tensor>("device", "Where the bytes lie."),
+    attribute<get_ndim, no_tensor>("ndim", "The number of dimensions."),
+    attribute<get_requires_grad, no_tensor, put_requires_grad>(
+        "requires_grad", "Whether gradients are computed for this tensor."),
+    attribute<get_grad, no_tensor, put_grad>(
+        "grad", "The accumulated gradient, None before the first backward."),
+    attribute<get_grad, no_tensor, put_grad>("_grad", "The accumulated gradient."),
+    attribute<get_grad_fn, no_tensor>(
+        "grad_fn", "The node of the autograd graph that made this tensor, None for leaves."),
+    attribute<get_is_leaf, no_tensor>("is_leaf",
+                                      "True for tensors that no recorded operator made."),
+    attribute<get_data, a_tensor, put_data>(
+        "data", "The same memory without history and without version checks."),
+    attribute<get_version, no_tensor>("_version", "Counts writes in place."),
+    attribute<get_output_nr, no_tensor>("output_nr", "Which result of grad_fn this is."),
+    attribute<get_base, no_tensor>("_base", "The tensor that this one is a view of, or None."),
+    attribute<get_retains_grad, no_tensor>("retains_grad",
+                                           "Whether retain_grad() was called on a non-leaf."),
+    attribute<get_itemsize, no_tensor>("itemsize", "Bytes to an element."),
+    attribute<get_nbytes, no_tensor>("nbytes", "Bytes of all elements."),
+    attribute<get_inference, no_tensor>("_is_inference", "Made under inference_mode."),
+    attribute<get_T, a_tensor>("T", "The dimensions reversed."),
+    attribute<get_mT, a_tensor>("mT", "The last two dimensions exchanged."),
+    {"__dict__", get_dict, put_dict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+void mark_requires_grad(Tensor& t, bool wanted) { set_requires_grad(t, wanted); }
+
+}  // namespace flambeau

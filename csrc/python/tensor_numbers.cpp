@@ -1,0 +1,86 @@
+// A tensor of one element as a number: bool(), float(), int(), and as an index.
+#include "autograd/meta.h"
+#include "dispatch/basics.h"
+#include "python/tensor_type.h"
+
+namespace flambeau {
+
+namespace {
+
+PyObject* item_of(Tensor& t, const char* what) {
+  check(t.numel == 1, [&] {
+    return message(what, ": a Tensor with ", t.numel,
+                   " elements cannot be converted to Scalar; shape ", shape(t), ".");
+  });
+  return load_number(t.data(), t.dtype);
+}
+
+int nb_bool(PyObject* o) {
+  return guarded([&] {
+    if (is_overridden(o)) {
+      Object answer = Object::steal(call_method_override("__bool__", &o, 1));
+      return answer ? PyObject_IsTrue(answer.get()) : -1;
+    }
+    Tensor& t = self_of(o);
+    check(t.numel == 1, [&] {
+      return message(t.numel ? "Boolean value of Tensor with more than one value is ambiguous"
+                             : "Boolean value of Tensor with no values is ambiguous",
+                     ": shape ", shape(t), ". Use .any() or .all().");
+    });
+    Object value = Object::steal(load_number(t.data(), t.dtype));
+    return PyObject_IsTrue(value.get());
+  });
+}
+PyObject* nb_float(PyObject* o) {
+  if (is_overridden(o)) return call_method_override("__float__", &o, 1);
+  return guarded([&]() -> PyObject* {
+    Object value = Object::steal(item_of(self_of(o), "float"));
+    if (PyComplex_Check(value.get())) {
+      Py_complex c = PyComplex_AsCComplex(value.get());
+      check(c.imag == 0, [] {
+        return message(
+            "float: value cannot be converted to type double without overflow: it is complex.");
+      });
+      return PyFloat_FromDouble(c.real);
+    }
+    return PyNumber_Float(value.get());
+  });
+}
+PyObject* nb_int(PyObject* o) {
+  if (is_overridden(o)) return call_method_override("__int__", &o, 1);
+  return guarded([&]() -> PyObject* {
+    Object value = Object::steal(item_of(self_of(o), "int"));
+    if (PyComplex_Check(value.get())) {
+      Py_complex c = PyComplex_AsCComplex(value.get());
+      check(c.imag == 0, [] {
+        return message(
+            "int: value cannot be converted to type int64 without overflow: it is complex.");
+      });
+      return PyLong_FromDouble(c.real);
+    }
+    return PyNumber_Long(value.get());
+  });
+}
+PyObject* nb_index(PyObject* o) {
+  if (is_overridden(o)) return call_method_override("__index__", &o, 1);
+  return guarded([&]() -> PyObject* {
+    Tensor& t = self_of(o);
+    check<TypeError>(!is_differentiable(t.dtype) && t.numel == 1, [&] {
+      return message("only integer tensors of a single element can be converted to an index, not ",
+                     describe(t), ".");
+    });
+    Object value = Object::steal(load_number(t.data(), t.dtype));
+    return PyNumber_Long(value.get());
+  });
+}
+
+}  // namespace
+
+void add_number_slots(Slots& slots) {
+  add_slot(slots, Py_nb_bool, nb_bool);
+  add_slot(slots, Py_nb_float, nb_float);
+  add_slot(slots, Py_nb_int, nb_int);
+  add_slot(slots, Py_nb_index, nb_index);
+}
+
+}  // namespace flambeau

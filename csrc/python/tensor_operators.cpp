@@ -1,0 +1,122 @@
+// Arithmetic and comparison of tensors: each slot calls the operator that Python declared.
+#include <algorithm>
+
+#include "dispatch/autocast.h"
+#include "dispatch/bound.h"
+#include "dispatch/matmul.h"
+#include "python/tensor_type.h"
+
+namespace flambeau {
+
+namespace {
+
+/// A Python operator's operand (else: NotImplemented, and Python asks the other operand).
+bool usable(PyObject* o) { return is_tensor(o) || is_number(o); }
+
+/// The operator's name as a template argument.
+template <size_t n>
+struct Name {
+  char text[n];
+  constexpr Name(const char (&from)[n]) { std::copy_n(from, n, text); }
+};
+
+/// The operator bound to a name, looked up at its first use.
+template <Name name>
+PyObject* operator_called() {
+  static PyObject* callable = nullptr;
+  if (!callable) callable = bound_operator(name.text);
+  return callable;
+}
+
+/// The methods of Tensor by which an override knows a slot: with the tensor on the left, and on the
+/// right.
+PyObject* overridden(const char* method, const char* reflected, PyObject* a, PyObject* b) {
+  PyObject *straight[] = {a, b}, *swapped[] = {b, a};
+  return is_tensor(a) ? call_method_override(method, straight, 2)
+                      : call_method_override(reflected, swapped, 2);
+}
+
+template <Name name, Name method = name, Name reflected = method>
+PyObject* binary(PyObject* a, PyObject* b) {
+  PyObject* args[] = {a, b};
+  if (is_overridden(args, 2)) return overridden(method.text, reflected.text, a, b);
+  if (!usable(a) || !usable(b)) Py_RETURN_NOTIMPLEMENTED;
+  return guarded([&] { return PyObject_Vectorcall(operator_called<name>(), args, 2, nullptr); });
+}
+template <Name name, Name reflected = name>
+PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
+  if (modulus != Py_None) {
+    PyErr_SetString(PyExc_TypeError, "pow() with three arguments is not supported for Tensors.");
+    return nullptr;
+  }
+  return binary<name, name, reflected>(a, b);
+}
+template <Name name, Name method = name>
+PyObject* unary(PyObject* a) {
+  if (is_overridden(a)) return call_method_override(method.text, &a, 1);
+  return guarded([&] { return PyObject_CallOneArg(operator_called<name>(), a); });
+}
+
+PyObject* positive(PyObject* a) {
+  return is_overridden(a) ? call_method_override("positive", &a, 1) : Py_NewRef(a);
+}
+
+/// Two matrices go straight to mm; all other shapes to the operator declared in Python.
+PyObject* matmul(PyObject* a, PyObject* b) {
+  PyObject* args[] = {a, b};
+  if (is_tensor(a) && is_tensor(b) && !is_overridden(args, 2)) {
+    Tensor &x = *as_tensor(a), &y = *as_tensor(b);
+    if (x.ndim == 2 && y.ndim == 2 && x.sizes[1] == y.sizes[0] && x.dtype == y.dtype &&
+        !autocast.on)
+      return guarded([&] { return mm(x, y, "matmul").release_py(); });
+  }
+  return binary<"matmul", "matmul", "__rmatmul__">(a, b);
+}
+
+PyObject* compare(PyObject* a, PyObject* b, int op) {
+  switch (op) {
+    case Py_EQ: return binary<"eq", "__eq__">(a, b);
+    case Py_NE: return binary<"ne">(a, b);
+    case Py_LT: return binary<"lt">(a, b);
+    case Py_LE: return binary<"le">(a, b);
+    case Py_GT: return binary<"gt">(a, b);
+    default: return binary<"ge">(a, b);
+  }
+}
+
+}  // namespace
+
+void add_operator_slots(Slots& slots) {
+  add_slot(slots, Py_nb_add, binary<"add">);
+  add_slot(slots, Py_nb_subtract, binary<"sub", "sub", "__rsub__">);
+  add_slot(slots, Py_nb_multiply, binary<"mul">);
+  add_slot(slots, Py_nb_true_divide, binary<"true_divide", "div", "__rtruediv__">);
+  add_slot(slots, Py_nb_floor_divide, binary<"floor_divide", "__floordiv__", "__rfloordiv__">);
+  add_slot(slots, Py_nb_remainder, binary<"remainder", "remainder", "__rmod__">);
+  add_slot(slots, Py_nb_power, power<"pow", "__rpow__">);
+  add_slot(slots, Py_nb_and, binary<"bitwise_and", "__and__", "bitwise_and">);
+  add_slot(slots, Py_nb_or, binary<"bitwise_or", "__or__", "bitwise_or">);
+  add_slot(slots, Py_nb_xor, binary<"bitwise_xor", "__xor__", "bitwise_xor">);
+  add_slot(slots, Py_nb_lshift, binary<"bitwise_left_shift", "__lshift__", "__rlshift__">);
+  add_slot(slots, Py_nb_rshift, binary<"bitwise_right_shift", "__rshift__", "__rrshift__">);
+  add_slot(slots, Py_nb_matrix_multiply, matmul);
+  add_slot(slots, Py_nb_inplace_add, binary<"add_">);
+  add_slot(slots, Py_nb_inplace_subtract, binary<"sub_">);
+  add_slot(slots, Py_nb_inplace_multiply, binary<"mul_">);
+  add_slot(slots, Py_nb_inplace_true_divide, binary<"true_divide_", "div_">);
+  add_slot(slots, Py_nb_inplace_floor_divide, binary<"floor_divide_">);
+  add_slot(slots, Py_nb_inplace_remainder, binary<"remainder_">);
+  add_slot(slots, Py_nb_inplace_power, power<"pow_">);
+  add_slot(slots, Py_nb_inplace_and, binary<"bitwise_and_", "__iand__">);
+  add_slot(slots, Py_nb_inplace_or, binary<"bitwise_or_", "__ior__">);
+  add_slot(slots, Py_nb_inplace_xor, binary<"bitwise_xor_", "__ixor__">);
+  add_slot(slots, Py_nb_inplace_lshift, binary<"bitwise_left_shift_", "__ilshift__">);
+  add_slot(slots, Py_nb_inplace_rshift, binary<"bitwise_right_shift_", "__irshift__">);
+  add_slot(slots, Py_nb_negative, unary<"neg">);
+  add_slot(slots, Py_nb_positive, positive);
+  add_slot(slots, Py_nb_absolute, unary<"abs">);
+  add_slot(slots, Py_nb_invert, unary<"bitwise_not", "__invert__">);
+  add_slot(slots, Py_tp_richcompare, compare);
+}
+
+}  // namespace flambeau

@@ -1,0 +1,186 @@
+// Tensors as sequences: len(), iteration, t[index] and t[index] = value.
+#include "autograd/meta.h"
+#include "dispatch/basics.h"
+#include "dispatch/bound.h"
+#include "dispatch/views.h"
+#include "python/tensor_type.h"
+
+namespace flambeau {
+
+namespace {
+
+Py_ssize_t tensor_length(PyObject* o) {
+  if (is_overridden(o)) {
+    Object answer = Object::steal(call_method_override("__len__", &o, 1));
+    return answer ? PyNumber_AsSsize_t(answer.get(), PyExc_OverflowError) : -1;
+  }
+  Tensor& t = self_of(o);
+  if (t.ndim == 0) {
+    PyErr_SetString(PyExc_TypeError, "len() of a 0-d tensor");
+    return -1;
+  }
+  return t.sizes[0];
+}
+
+PyObject* tensor_iter(PyObject* o) {
+  return guarded([&]() -> PyObject* {
+    Tensor& t = self_of(o);
+    check<TypeError>(t.ndim > 0, [] { return message("iteration over a 0-d tensor"); });
+    // unbind is asked by its public name: of a subclass the items are of that class.
+    Object list = Object::steal(is_overridden(o) ? PyObject_CallMethod(o, "unbind", "i", 0)
+                                                 : tensor_tuple(unbind(t, 0)));
+    if (!list) throw PythonError();
+    return PyObject_GetIter(list.get());
+  });
+}
+
+/// Appends the step for one basic index; false if the index is not basic.
+bool add_step(Tensor& t, PyObject* index, int& dim, std::vector<IndexStep>& steps) {
+  using Kind = IndexStep::Kind;
+  if (index == Py_None) {
+    steps.push_back({Kind::insert, 0, 0, 0});
+    return true;
+  }
+  if (PyBool_Check(index) || is_tensor(index)) return false;
+  if (PySlice_Check(index)) {
+    check<IndexError>(dim < t.ndim, [&] {
+      return message("too many indices for tensor of dimension ", static_cast<int>(t.ndim), ".");
+    });
+    auto* s = reinterpret_cast<PySliceObject*>(index);
+    int64_t step = s->step == Py_None ? 1 : to_integer(s->step, "slice");
+    check<ValueError>(step > 0, [&] {
+      return message("slice step must be positive, not ", step, ". Use torch.flip(input, [", dim,
+                     "]) to reverse a dimension, then a positive step.");
+    });
+    int64_t size = t.sizes[dim];
+    int64_t start = s->start == Py_None ? 0 : to_integer(s->start, "slice");
+    int64_t stop = s->stop == Py_None ? size : to_integer(s->stop, "slice");
+    if (start < 0) start += size;
+    if (stop < 0) stop += size;
+    start = std::min(std::max<int64_t>(start, 0), size);
+    stop = std::min(std::max<int64_t>(stop, start), size);
+    ++dim;
+    if (start == 0 && stop == size && step == 1)
+      steps.push_back({Kind::keep, 0, 0, 0});
+    else
+      steps.push_back({Kind::slice, start, stop, step});
+    return true;
+  }
+  if (!PyIndex_Check(index) || PySequence_Check(index)) return false;
+  check<IndexError>(dim < t.ndim, [&] {
+    return t.ndim == 0 ? message(
+                             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to "
+                             "convert a 0-dim tensor to a number.")
+                       : message("too many indices for tensor of dimension ",
+                                 static_cast<int>(t.ndim), ".");
+  });
+  int64_t i = to_integer(index, "index"), size = t.sizes[dim];
+  check<IndexError>(i >= -size && i < size, [&] {
+    return message("index ", i, " is out of bounds for dimension ", dim, " with size ", size, ".");
+  });
+  ++dim;
+  steps.push_back({Kind::select, i < 0 ? i + size : i, 0, 0});
+  return true;
+}
+
+/// The view that a basic index shows; null if the index is not basic.
+TensorRef basic_view(Tensor& t, PyObject* index) {
+  if (PyLong_CheckExact(index) && t.ndim > 0) {
+    int64_t i = to_integer(index, "index");
+    check<IndexError>(i >= -t.sizes[0] && i < t.sizes[0], [&] {
+      return message("index ", i, " is out of bounds for dimension 0 with size ", t.sizes[0], ".");
+    });
+    return select(t, 0, i);
+  }
+  std::vector<IndexStep> steps;
+  int dim = 0;
+  if (!PyTuple_Check(index)) {
+    if (index == Py_Ellipsis) return basic_index(t, nullptr, 0);
+    if (!add_step(t, index, dim, steps)) return nullptr;
+    return basic_index(t, steps.data(), static_cast<int>(steps.size()));
+  }
+  Py_ssize_t n = PyTuple_GET_SIZE(index);
+  int consumed = 0;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* item = PyTuple_GET_ITEM(index, i);
+    if (item != Py_None && item != Py_Ellipsis) ++consumed;
+  }
+  bool ellipsis = false;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* item = PyTuple_GET_ITEM(index, i);
+    if (item == Py_Ellipsis) {
+      check<IndexError>(
+          !ellipsis, [] { return message("an index can only have a single ellipsis ('...')."); });
+      ellipsis = true;
+      for (int k = t.ndim - consumed; k > 0; --k, ++dim)
+        steps.push_back({IndexStep::Kind::keep, 0, 0, 0});
+      continue;
+    }
+    if (!add_step(t, item, dim, steps)) return nullptr;
+  }
+  return basic_index(t, steps.data(), static_cast<int>(steps.size()));
+}
+
+PyObject* subscript(PyObject* o, PyObject* index) {
+  if (is_overridden(o)) {
+    PyObject* args[] = {o, index};
+    return call_method_override("__getitem__", args, 2);
+  }
+  return guarded([&]() -> PyObject* {
+    if (TensorRef v = basic_view(self_of(o), index)) return v.release_py();
+    PyObject* args[] = {o, index};
+    return PyObject_Vectorcall(bound_operator("index_get"), args, 2, nullptr);
+  });
+}
+
+int assign_subscript(PyObject* o, PyObject* index, PyObject* value) {
+  PyObject* both[] = {o, value};
+  if (is_overridden(both, value ? 2 : 1)) {
+    PyObject* args[] = {o, index, value};
+    Object done = Object::steal(
+        call_method_override(value ? "__setitem__" : "__delitem__", args, value ? 3 : 2));
+    return done ? 0 : -1;
+  }
+  return guarded([&] {
+    check<TypeError>(value != nullptr,
+                     [] { return message("Tensor does not support deleting items."); });
+    Tensor& t = self_of(o);
+    bool plain = is_tensor(value) || is_number(value);
+    TensorRef v = plain ? basic_view(t, index) : nullptr;
+    if (!v) {
+      PyObject* args[] = {o, index, value};
+      Object done =
+          Object::steal(PyObject_Vectorcall(bound_operator("index_set"), args, 3, nullptr));
+      if (!done) throw PythonError();
+      return 0;
+    }
+    if (is_tensor(value)) {
+      Tensor& from = *as_tensor(value);
+      // Leading dimensions of size 1 beyond the place's own are let go, as in NumPy.
+      TensorRef fitted = TensorRef::borrow(&from);
+      while (fitted->ndim > v->ndim && fitted->sizes[0] == 1) fitted = select(*fitted, 0, 0);
+      copy_(*v, *fitted);
+      return 0;
+    }
+    if (needs_record(t)) {
+      TensorRef number = empty({}, v->dtype);
+      fill_number(*number, value);
+      copy_(*v, *number);
+      return 0;
+    }
+    fill_number(*v, value);
+    t.bump_version("__setitem__");
+    return 0;
+  });
+}
+
+}  // namespace
+
+void add_subscript_slots(Slots& slots) {
+  add_slot(slots, Py_tp_iter, tensor_iter);
+  add_slot(slots, Py_mp_length, tensor_length);
+  add_slot(slots, Py_mp_subscript, subscript);
+  add_slot(slots, Py_mp_ass_subscript, assign_subscript);
+}
+
+}  // namespace flambeau
