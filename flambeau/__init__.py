@@ -69,7 +69,7 @@ def is_tensor(obj, /):
 _PACKAGES = frozenset(
     "autograd func functional version nn optim utils vision linalg fft special random kernels cuda multiprocessing legacy masked "
     "distributions serialization storage printing overrides ops testing types backends amp hub jit signal return_types "
-    "accelerator compiler mps xpu".split()
+    "accelerator compiler mps xpu _C".split()
 )
 _LAZY = {
     **dict.fromkeys(

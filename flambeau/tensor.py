@@ -1,7 +1,7 @@
 """Tensor: the core's type with every operator as a method."""
 
 from . import _core, types
-from .ops.declare import METHODS
+from .ops.declare import METHODS, overridable
 
 Tensor = _core.Tensor
 
@@ -14,7 +14,7 @@ _NATIVE = (
 ).split()
 
 
-def _cast(dtype_name):
+def _cast(name, dtype_name):
     dtype = getattr(_core, dtype_name)
 
     def cast(self, memory_format=types.preserve_format):
@@ -24,6 +24,7 @@ def _cast(dtype_name):
             else _core.to(self, dtype, memory_format=memory_format)
         )
 
+    cast.__name__ = cast.__qualname__ = name
     cast.__doc__ = f"The tensor as {dtype_name}; itself if it is that already."
     return cast
 
@@ -154,13 +155,13 @@ def untyped_storage(self):
 
 
 def as_subclass(self, cls):
-    """The same data as an instance of cls, a subclass of Tensor.
+    """A view of the same data, part of the graph, as an instance of cls, a subclass of Tensor.
 
     Raises TypeError where cls is none.
     """
     if not (isinstance(cls, type) and issubclass(cls, Tensor)):
         raise TypeError(f"as_subclass: cls must be a subclass of Tensor, not {cls!r}.")
-    return _core._make_subclass(cls, self, self.requires_grad)
+    return _core._as_subclass(self, cls)
 
 
 def __repr__(self, *, tensor_contents=None):
@@ -240,17 +241,29 @@ _METHODS = (
 )
 
 
+def _member(name, value):
+    """A function as a method, or a property, that subclasses may take over."""
+    if isinstance(value, property):
+        fset = value.fset and overridable(value.fset)
+        return property(overridable(value.fget), fset, doc=value.__doc__)
+    method = overridable(value)
+    if isinstance(method, _core.Overridable) and method.__name__ not in METHODS:
+        method.__name__ = method.__qualname__ = name
+    return method
+
+
 def _fill_class():
     for name in _NATIVE:
         setattr(Tensor, name, getattr(_core, name))
     for name, dtype in _CASTS.items():
-        setattr(Tensor, name, _cast(dtype))
+        setattr(Tensor, name, overridable(_cast(name, dtype)))
     for name, function in METHODS.items():
-        setattr(Tensor, name, function)
+        setattr(Tensor, name, _member(name, function))
     for function in _METHODS:
-        setattr(Tensor, function.__name__, function)
+        setattr(Tensor, function.__name__, overridable(function))
     Tensor.__getattr__ = _suggest
     Tensor.__torch_function__ = _torch_function
+    Tensor._make_subclass = staticmethod(_core._make_subclass)
     Tensor.__array_priority__ = 1000  # array + tensor asks the tensor first
     Tensor.ndimension = _core.dim
     Tensor.nelement = _core.numel

@@ -3,10 +3,11 @@
 import importlib
 
 
-def table_of_contents(package, contents, submodules=()):
+def table_of_contents(package, contents, submodules=(), prepare=lambda value: value):
     """(__getattr__, __dir__, __all__) of a package.
 
-    `contents` maps a submodule (relative, as in ".linear") to the names that come from it.
+    `contents` maps a submodule (relative, as in ".linear") to the names that come from it; `prepare`
+    is what becomes of each.
     """
     home = {name: module for module, names in contents.items() for name in names.split()}
 
@@ -15,7 +16,7 @@ def table_of_contents(package, contents, submodules=()):
             return importlib.import_module(f"{package}.{name}")
         if name not in home:
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
-        value = getattr(importlib.import_module(home[name], package), name)
+        value = prepare(getattr(importlib.import_module(home[name], package), name))
         setattr(
             importlib.import_module(package), name, value
         )  # the next look-up is an ordinary one

@@ -2,7 +2,7 @@
 
 import flambeau
 
-from .._core import _make_subclass
+from .._core import _disabled_torch_function_impl, _make_subclass
 
 
 class _ParameterType(type(flambeau.Tensor)):
@@ -24,6 +24,8 @@ class Parameter(flambeau.Tensor, metaclass=_ParameterType):
         data (Tensor): the values; memory is shared. None gives an empty tensor.
         requires_grad (bool): whether it learns.
     """
+
+    __torch_function__ = _disabled_torch_function_impl  # operators of parameters give plain tensors
 
     def __new__(cls, data=None, requires_grad=True):
         if data is None:

@@ -11,6 +11,7 @@ and the packages of those names read them from here.
 """
 
 import functools
+from types import FunctionType
 
 from .. import _core
 from .autocast import follow as follow_autocast
@@ -20,8 +21,15 @@ METHODS = {}
 POINTWISE = {}  # every pointwise operator by name, for tests that go over all of them
 
 
+@functools.cache
+def overridable(function):
+    """A Python function as an operator that subclasses of Tensor may take over; one for each function."""
+    return _core.Overridable(function) if isinstance(function, FunctionType) else function
+
+
 def register(name, function, *, method=False, namespaces=("torch",)):
     """Makes `function` public as torch.<name>, and as Tensor.<name> if method."""
+    function = overridable(function)
     for space in namespaces:
         NAMESPACES.setdefault(space, {})[name] = function
     if method:
@@ -278,27 +286,21 @@ def _name_wrong_type(error, name, args, kwargs):
 
 
 def _public(operator, name, names, out):
-    """`operator` with out= and NumPy's spellings; native callables are called straight otherwise."""
+    """`operator` with out= and NumPy's spellings, which take a detour; other calls go to it straight."""
 
-    def call(*args, **kwargs):
-        try:
-            if not kwargs:
-                return operator(*args)
-            target = kwargs.pop("out", None) if out else None
-            for key in kwargs:
-                if key not in names:
-                    kwargs = _respell(kwargs, names)
-                    break
-            result = operator(*args, **kwargs)
-        except AttributeError as error:
-            _name_wrong_type(error, name, args, kwargs)
-            raise
+    def with_spellings(*args, **kwargs):
+        target = kwargs.pop("out", None) if out else None
+        kwargs = _respell(kwargs, names)
+        result = operator(*args, **kwargs)
         if target is None:
             return result
         inputs = (*args, *kwargs.values()) if out == "exact" else None
         return _put_out(result, target, name, inputs)
 
-    return call
+    def explain(error, args, kwargs):
+        _name_wrong_type(error, name, args, kwargs)
+
+    return _core.Overridable(operator, with_spellings, names, explain)
 
 
 def _publish(operator, fn, names, *, name, method, function, inplace, out, namespaces, aliases):
@@ -307,7 +309,6 @@ def _publish(operator, fn, names, *, name, method, function, inplace, out, names
     call.__name__ = call.__qualname__ = name
     call.__doc__ = fn.__doc__
     call.__module__ = fn.__module__
-    call.__wrapped__ = fn if operator is fn else _without_ctx(fn)
     for public in (name, *aliases):
         register(public, call, method=method, namespaces=namespaces if function else ())
         if inplace:
@@ -318,19 +319,6 @@ def _publish(operator, fn, names, *, name, method, function, inplace, out, names
                 namespaces=("torch",) if function else (),
             )
     return call
-
-
-def _without_ctx(fn):
-    """A stand-in with fn's signature less its first argument, for inspect.signature."""
-
-    def stand_in(*args, **kwargs):
-        raise NotImplementedError
-
-    names, defaults, positional = _argument_names(fn, skip=1)
-    stand_in.__text_signature__ = "(" + ", ".join(names) + ")"
-    stand_in.__wrapped_names__ = (names, defaults, positional)
-    stand_in.__name__ = fn.__name__
-    return stand_in
 
 
 def _inplace(call, name):
