@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data"
 FASHION = (
     Path("/usr/share/datasets/fashion-mnist"),
-    ROOT.parent / "shared" / "data" / "fashion-mnist",
+    DATA / "fashion-mnist",
 )
 
 
@@ -46,12 +47,39 @@ def test_the_same_seed_gives_the_same_bits_for_any_number_of_threads(tmp_path):
     assert checkpoints[0] == checkpoints[1] == checkpoints[2]
 
 
-def test_fashion_mnist(tmp_path):
+@pytest.fixture
+def fashion():
     folder = next((f for f in FASHION if f.is_dir()), None)
     if folder is None:
         pytest.skip("Fashion-MNIST is not here")
+    return folder
+
+
+def test_fashion_mnist(fashion, tmp_path):
     output = run(
-        "fashion_mnist.py", "--data", folder, "--samples", 1280, "--epochs", 1, "--out", tmp_path
+        "fashion_mnist.py", "--data", fashion, "--samples", 1280, "--epochs", 1, "--out", tmp_path
     )
     accuracy = float(output.partition("test images: ")[2].partition(" %")[0])
     assert accuracy > 25  # ten classes, twenty steps
+
+
+def test_an_autoencoder_learns_to_draw(fashion, tmp_path):
+    arguments = ["--data", fashion, "--samples", 2560, "--epochs", 1, "--out", tmp_path]
+    output = run("vae.py", *arguments)
+    loss = float(output.partition("test images: ")[2].partition(" nats")[0])
+    assert loss < 450  # 543 if every pixel is drawn as one half; twenty steps
+    assert (tmp_path / "vae.pt").exists()
+
+
+def test_a_gpt_learns_to_write(tmp_path):
+    play = (
+        "To be, or not to be, that is the question:\nWhether it is nobler in the mind to suffer\n"
+    )
+    text = tmp_path / "text"
+    text.mkdir()
+    (text / "play.txt").write_text(40 * play)
+    options = ["--steps", 60, "--batch-size", 8, "--letters", 30, "--out", tmp_path]
+    output = run("gpt.py", "--data", text, *options)
+    loss = float(output.partition("held-out text: ")[2].partition(" nats")[0])
+    assert loss < 1.5  # 3.1 before; the text repeats
+    assert len(output.partition("---\n")[2].rstrip("\n")) >= 25

@@ -2,6 +2,8 @@
 
 
 def residual_network(T, start):
+    # SiLU, for a last bit can move an input of ReLU to the other side of its kink.
+
     nn, F = T.nn, T.nn.functional
 
     class Block(nn.Module):
@@ -18,13 +20,13 @@ def residual_network(T, start):
                 )
 
         def forward(self, x):
-            y = F.relu(self.norm1(self.conv1(x)), inplace=True)
+            y = F.silu(self.norm1(self.conv1(x)), inplace=True)
             y = self.norm2(self.conv2(y))
             y += self.shortcut(x)
-            return F.relu(y)
+            return F.silu(y)
 
     net = nn.Sequential(
-        nn.Conv2d(3, 8, 3, 1, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True),
+        nn.Conv2d(3, 8, 3, 1, 1, bias=False), nn.BatchNorm2d(8), nn.SiLU(inplace=True),
         Block(8, 8, 1), Block(8, 16, 2), Block(16, 32, 2),
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
     )  # fmt: skip
@@ -46,7 +48,7 @@ def residual_network(T, start):
 
 
 def test_residual_network(follow):
-    losses = follow(residual_network, rtol=5e-3)
+    losses = follow(residual_network)
     assert losses[7] < 0.7 * losses[0]
 
 

@@ -1,0 +1,148 @@
+"""Learn to draw: a variational autoencoder on Fashion-MNIST or MNIST.
+
+    python examples/vae.py --data FOLDER
+
+FOLDER holds the IDX files, as for fashion_mnist.py. Each image becomes 16 numbers and is drawn again
+from them; at the end numbers that belong to no image are drawn too. Three epochs take about a minute.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+import flambeau as torch
+import flambeau.nn.functional as F
+from flambeau import nn
+from flambeau.utils.data import DataLoader, TensorDataset
+from flambeau.vision.datasets import FashionMNIST
+
+GOAL = 250.0  # nats an image: what is lost in drawing it again, and what its numbers cost
+
+
+class Autoencoder(nn.Module):
+    """From an image to a normal distribution of 16 numbers, and back.
+
+    Source: Kingma, Welling, "Auto-Encoding Variational Bayes", 2013, arXiv:1312.6114.
+    """
+
+    numbers = 16
+
+    def __init__(self):
+        super().__init__()
+        self.encode = nn.Sequential(
+            nn.Conv2d(1, 16, 3, stride=2, padding=1),  # (N, 16, 14, 14)
+            nn.SiLU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1),  # (N, 32, 7, 7)
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Linear(32 * 7 * 7, 2 * self.numbers),
+        )
+        self.decode = nn.Sequential(
+            nn.Linear(self.numbers, 32 * 7 * 7),
+            nn.SiLU(),
+            nn.Unflatten(1, (32, 7, 7)),
+            nn.ConvTranspose2d(32, 16, 4, stride=2, padding=1),  # (N, 16, 14, 14)
+            nn.SiLU(),
+            nn.ConvTranspose2d(16, 1, 4, stride=2, padding=1),  # (N, 1, 28, 28)
+        )
+
+    def forward(self, images):
+        mean, log_variance = self.encode(images).chunk(2, 1)  # (N, 16) each
+        numbers = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        return self.decode(numbers), mean, log_variance
+
+    def loss(self, images):
+        """The evidence lower bound, negative, in nats an image."""
+        logits, mean, log_variance = self(images)
+        drawing = F.binary_cross_entropy_with_logits(logits, images, reduction="sum")
+        distance = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum()
+        return (drawing + distance) / len(images)
+
+
+def train(model, loader, epochs):
+    """Returns the loss of each step."""
+    optimizer = torch.optim.Adam(model.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=5e-3, epochs=epochs, steps_per_epoch=len(loader)
+    )
+    losses = []
+    with tqdm(total=epochs * len(loader), unit="step", mininterval=0.2) as bar:
+        for epoch in range(epochs):
+            bar.set_description(f"epoch {epoch + 1}/{epochs}")
+            for (images,) in loader:
+                loss = model.loss(images)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                losses.append(loss.item())
+                bar.set_postfix(loss=f"{losses[-1]:.1f}", refresh=False)
+                bar.update()
+    return losses
+
+
+@torch.no_grad()
+def draw(path, model, images):
+    """A picture of images, the same drawn again, and new ones; False where matplotlib is missing."""
+    try:
+        import matplotlib
+    except ImportError:
+        print("No picture: it needs matplotlib. Run: pip install 'flambeau[plot]'.")
+        return False
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    again = model(images)[0].sigmoid()
+    new = model.decode(torch.randn(len(images), model.numbers)).sigmoid()
+    rows = {"images": images, "drawn again": again, "new": new}
+    figure, grid = pyplot.subplots(3, len(images), figsize=(12, 4), layout="constrained")
+    for axes, (title, drawn) in zip(grid, rows.items()):
+        axes[0].set_title(title, loc="left", fontsize=10)
+        for axis, image in zip(axes, drawn):
+            axis.imshow(image[0].numpy(), cmap="gray_r", vmin=0, vmax=1)
+            axis.axis("off")
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=FashionMNIST.system_folder)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--samples", type=int, help="train with the first so many only")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    torch.manual_seed(args.seed)
+    training, test = (
+        FashionMNIST(args.data, train).data.unsqueeze(1) / 255 for train in (True, False)
+    )
+    if args.samples:
+        training, test = training[: args.samples], test[: args.samples]
+    model = Autoencoder()
+    loader = DataLoader(TensorDataset(training), batch_size=128, shuffle=True)
+    start = time.perf_counter()
+    steps = len(train(model, loader, args.epochs))
+    seconds = time.perf_counter() - start
+    print(f"Trained {steps} steps in {seconds:.1f} s, {1e3 * seconds / steps:.2f} ms each.")
+
+    with torch.no_grad():
+        losses = [model.loss(images).item() for images in test.split(1000)]
+    loss = sum(losses) / len(losses)
+    print(f"Loss on the {len(test)} test images: {loss:.1f} nats an image.")
+    torch.save({"model": model.state_dict()}, args.out / "vae.pt")
+    draw(args.out / "vae.png", model, test[:12])
+    if args.samples is None and loss > GOAL:
+        print(f"FAILED: expected at most {GOAL}.")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
