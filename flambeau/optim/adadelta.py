@@ -11,6 +11,7 @@ from .options import (
     count_step,
     new_step,
     number,
+    options,
     with_gradients,
     zeros_like,
 )  # fmt: skip
@@ -55,19 +56,7 @@ class Adadelta(Optimizer):
         if not 0.0 <= rho <= 1.0:
             raise ValueError(f"Invalid rho value: {rho}")
         check_not_negative(epsilon=eps, weight_decay=weight_decay)
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "rho": rho,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "maximize": maximize,
-                "capturable": capturable,
-                "foreach": foreach,
-                "differentiable": differentiable,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     def update(self, group):
         numbers, rows = [], []

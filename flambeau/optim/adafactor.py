@@ -3,7 +3,7 @@
 import flambeau
 
 from .optimizer import Optimizer
-from .options import count_step, new_step, number, with_gradients, zeros_like
+from .options import count_step, new_step, number, options, with_gradients, zeros_like
 
 __all__ = ["Adafactor"]
 
@@ -48,18 +48,7 @@ class Adafactor(Optimizer):
             raise ValueError(f"Clipping threshold d should be >= 1 but is: {d}")
         if not weight_decay >= 0.0:
             raise ValueError(f"weight_decay should be >= 0 but is: {weight_decay}")
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "beta2_decay": beta2_decay,
-                "eps": eps,
-                "d": d,
-                "weight_decay": weight_decay,
-                "foreach": foreach,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     def update(self, group):
         lr = number(group["lr"])

@@ -14,6 +14,7 @@ from .options import (
     count_step,
     new_step,
     number,
+    options,
     with_gradients,
 )  # fmt: skip
 from .rule import Rule
@@ -61,20 +62,7 @@ class Adagrad(Optimizer):
             epsilon=eps,
         )
         check_fused(fused, foreach, differentiable)
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "lr_decay": lr_decay,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "initial_accumulator_value": initial_accumulator_value,
-                "foreach": foreach,
-                "maximize": maximize,
-                "differentiable": differentiable,
-                "fused": fused,
-            },
-        )
+        super().__init__(params, options(locals()))
         for group in self.param_groups:
             for parameter in group["params"]:
                 start = group["initial_accumulator_value"]

@@ -13,6 +13,7 @@ from .options import (
     count_step,
     new_step,
     number,
+    options,
     with_gradients,
     zeros_like,
 )  # fmt: skip
@@ -87,22 +88,7 @@ class Adam(Optimizer):
         check_betas(betas, foreach, capturable)
         check_not_negative(weight_decay=weight_decay)
         check_fused(fused, foreach, differentiable)
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "amsgrad": amsgrad,
-                "maximize": maximize,
-                "foreach": foreach,
-                "capturable": capturable,
-                "differentiable": differentiable,
-                "fused": fused,
-                "decoupled_weight_decay": decoupled_weight_decay,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     def __setstate__(self, state):
         super().__setstate__(state)

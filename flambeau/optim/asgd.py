@@ -12,6 +12,7 @@ from .options import (
     count_step,
     new_step,
     number,
+    options,
     with_gradients,
     zeros_like,
 )  # fmt: skip
@@ -53,20 +54,7 @@ class ASGD(Optimizer):
     ):
         check_lr(lr, foreach, capturable)
         check_not_negative(weight_decay=weight_decay)
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "lambd": lambd,
-                "alpha": alpha,
-                "t0": t0,
-                "weight_decay": weight_decay,
-                "foreach": foreach,
-                "maximize": maximize,
-                "differentiable": differentiable,
-                "capturable": capturable,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     def update(self, group):
         lr = number(group["lr"])

@@ -5,7 +5,7 @@ import math
 import flambeau
 
 from .optimizer import Optimizer
-from .options import number, with_gradients, zeros_like
+from .options import number, options, with_gradients, zeros_like
 
 __all__ = ["Muon"]
 
@@ -46,19 +46,7 @@ class Muon(Optimizer):
             raise ValueError(f"weight decay should be >= 0 but is: {weight_decay}")
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
             raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "weight_decay": weight_decay,
-                "momentum": momentum,
-                "nesterov": nesterov,
-                "ns_coefficients": ns_coefficients,
-                "eps": eps,
-                "ns_steps": ns_steps,
-                "adjust_lr_fn": adjust_lr_fn,
-            },
-        )
+        super().__init__(params, options(locals()))
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.dim() != 2:

@@ -14,6 +14,7 @@ from .options import (
     count_step,
     new_step,
     number,
+    options,
     with_gradients,
     zeros_like,
 )  # fmt: skip
@@ -67,21 +68,7 @@ class NAdam(Optimizer):
         check_not_negative(epsilon=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay, momentum_decay=momentum_decay)
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "momentum_decay": momentum_decay,
-                "decoupled_weight_decay": decoupled_weight_decay,
-                "maximize": maximize,
-                "foreach": foreach,
-                "capturable": capturable,
-                "differentiable": differentiable,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     def update(self, group):
         beta1, beta2 = group["betas"]

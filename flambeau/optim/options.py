@@ -3,6 +3,15 @@
 import flambeau
 
 
+def options(arguments):
+    """The defaults of an optimizer from locals() of its __init__: every argument but the parameters."""
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name not in ("self", "params", "__class__")
+    }
+
+
 def check_lr(lr, foreach=False, capturable=True):
     """ValueError unless the learning rate is one."""
     if isinstance(lr, flambeau.Tensor):

@@ -12,6 +12,7 @@ from .options import (
     count_step,
     new_step,
     number,
+    options,
     with_gradients,
     zeros_like,
 )  # fmt: skip
@@ -60,20 +61,7 @@ class RAdam(Optimizer):
         check_not_negative(epsilon=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "maximize": maximize,
-                "foreach": foreach,
-                "capturable": capturable,
-                "decoupled_weight_decay": decoupled_weight_decay,
-                "differentiable": differentiable,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     def update(self, group):
         numbers, rows = [], []

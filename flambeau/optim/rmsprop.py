@@ -11,6 +11,7 @@ from .options import (
     count_step,
     new_step,
     number,
+    options,
     with_gradients,
     zeros_like,
 )  # fmt: skip
@@ -86,21 +87,7 @@ class RMSprop(Optimizer):
         if not eps >= 0.0:
             raise ValueError(f"Invalid epsilon value: {eps}")
         check_not_negative(momentum=momentum, weight_decay=weight_decay, alpha=alpha)
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "alpha": alpha,
-                "eps": eps,
-                "centered": centered,
-                "weight_decay": weight_decay,
-                "capturable": capturable,
-                "foreach": foreach,
-                "maximize": maximize,
-                "differentiable": differentiable,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     def update(self, group):
         centered, momentum = group["centered"], group["momentum"] > 0

@@ -6,7 +6,16 @@ import flambeau
 
 from ..kernels import maximum, minimum, sign, where
 from .optimizer import Optimizer
-from .options import alike, check_lr, count_step, new_step, number, with_gradients, zeros_like
+from .options import (
+    alike,
+    check_lr,
+    count_step,
+    new_step,
+    number,
+    options,
+    with_gradients,
+    zeros_like,
+)
 from .rule import Rule
 
 __all__ = ["Rprop"]
@@ -50,18 +59,7 @@ class Rprop(Optimizer):
         check_lr(lr, foreach, capturable)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "etas": etas,
-                "step_sizes": step_sizes,
-                "foreach": foreach,
-                "maximize": maximize,
-                "differentiable": differentiable,
-                "capturable": capturable,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     def update(self, group):
         numbers, rows = [], []

@@ -9,6 +9,7 @@ from .options import (
     check_lr,
     check_not_negative,
     number,
+    options,
     with_gradients,
 )  # fmt: skip
 from .rule import Rule
@@ -68,20 +69,7 @@ class SGD(Optimizer):
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         check_fused(fused, foreach, differentiable)
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "dampening": dampening,
-                "weight_decay": weight_decay,
-                "nesterov": nesterov,
-                "maximize": maximize,
-                "foreach": foreach,
-                "differentiable": differentiable,
-                "fused": fused,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     def __setstate__(self, state):
         super().__setstate__(state)

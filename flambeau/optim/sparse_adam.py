@@ -7,7 +7,7 @@ import flambeau
 
 from ..kernels import sqrt
 from .optimizer import Optimizer
-from .options import check_betas, check_lr, number, with_gradients, zeros_like
+from .options import check_betas, check_lr, number, options, with_gradients, zeros_like
 from .rule import Rule
 
 __all__ = ["SparseAdam"]
@@ -43,7 +43,7 @@ class SparseAdam(Optimizer):
         if not eps > 0.0:
             raise ValueError(f"Invalid epsilon value: {eps}")
         check_betas(betas)
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
+        super().__init__(params, options(locals()))
 
     def update(self, group):
         beta1, beta2 = map(number, group["betas"])

@@ -9,6 +9,12 @@ from ...ops.autocast import full_precision
 from .sizes import ntuple
 
 
+def _named(function, n, end=""):
+    """`function` under its public name: lp_pool becomes lp_pool2d for n = 2."""
+    function.__name__ = function.__qualname__ = f"{function.__name__}{n}d{end}"
+    return function
+
+
 def _max_pool(n):
     plain = getattr(flambeau, f"max_pool{n}d")
     with_indices = getattr(pool, f"max_pool{n}d_with_indices")
@@ -36,10 +42,8 @@ def _max_pool(n):
 
     With return_indices also where it lies in the flattened plane of its channel."""
     max_pool_with_indices.__doc__ = f"max_pool{n}d with return_indices=True."
-    max_pool.__name__ = max_pool.__qualname__ = f"max_pool{n}d"
-    name = f"max_pool{n}d_with_indices"
-    max_pool_with_indices.__name__ = max_pool_with_indices.__qualname__ = name
-    return max_pool, max_pool_with_indices
+    max_pool_with_indices.__name__ = "max_pool"
+    return _named(max_pool, n), _named(max_pool_with_indices, n, "_with_indices")
 
 
 max_pool1d, max_pool1d_with_indices = _max_pool(1)
@@ -91,20 +95,18 @@ def _adaptive_sizes(input, output_size, n):
     ]
 
 
-def adaptive_avg_pool1d(input, output_size):
-    """The mean of windows chosen so that the output has `output_size`."""
-    return pool.adaptive_avg_pool1d(input, _adaptive_sizes(input, output_size, 1))
+def _adaptive_avg_pool(n):
+    pooled = getattr(pool, f"adaptive_avg_pool{n}d")
+
+    def adaptive_avg_pool(input, output_size):
+        """The mean of windows chosen so that the output has `output_size`; None keeps the input's."""
+        return pooled(input, _adaptive_sizes(input, output_size, n))
+
+    return _named(adaptive_avg_pool, n)
 
 
-def adaptive_avg_pool2d(input, output_size):
-    """The mean of windows chosen so that the output has `output_size`; None keeps the input's."""
-    return pool.adaptive_avg_pool2d(input, _adaptive_sizes(input, output_size, 2))
-
-
-@full_precision
-def adaptive_avg_pool3d(input, output_size):
-    """The mean of windows chosen so that the output has `output_size`; None keeps the input's."""
-    return pool.adaptive_avg_pool3d(input, _adaptive_sizes(input, output_size, 3))
+adaptive_avg_pool1d, adaptive_avg_pool2d = map(_adaptive_avg_pool, (1, 2))
+adaptive_avg_pool3d = full_precision(_adaptive_avg_pool(3))
 
 
 def _adaptive_max_pool(n):
@@ -114,16 +116,13 @@ def _adaptive_max_pool(n):
         return pooled(input, _adaptive_sizes(input, output_size, n))
 
     def adaptive_max_pool(input, output_size, return_indices=False):
+        """The maximum of windows chosen so that the output has `output_size`."""
         both = with_indices(input, output_size)
         return both if return_indices else both[0]
 
-    adaptive_max_pool.__doc__ = (
-        "The maximum of windows chosen so that the output has `output_size`."
-    )
     with_indices.__doc__ = f"adaptive_max_pool{n}d with return_indices=True."
-    adaptive_max_pool.__name__ = adaptive_max_pool.__qualname__ = f"adaptive_max_pool{n}d"
-    with_indices.__name__ = with_indices.__qualname__ = f"adaptive_max_pool{n}d_with_indices"
-    return adaptive_max_pool, with_indices
+    with_indices.__name__ = "adaptive_max_pool"
+    return _named(adaptive_max_pool, n), _named(with_indices, n, "_with_indices")
 
 
 adaptive_max_pool1d, adaptive_max_pool1d_with_indices = _adaptive_max_pool(1)
@@ -131,26 +130,18 @@ adaptive_max_pool2d, adaptive_max_pool2d_with_indices = _adaptive_max_pool(2)
 adaptive_max_pool3d, adaptive_max_pool3d_with_indices = map(full_precision, _adaptive_max_pool(3))
 
 
-def _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, n, average):
-    kernel = ntuple(kernel_size, n, "kernel_size")
-    mean = average(input.pow(norm_type), kernel, stride, 0, ceil_mode)
-    # relu drops a negative sum, which an odd power can have.
-    return (mean.sign() * mean.abs().relu()).mul(math.prod(kernel)).pow(1.0 / norm_type)
+def _lp_pool(n, average):
+    def lp_pool(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+        """(sum of x**p)**(1/p) of each window."""
+        kernel = ntuple(kernel_size, n, "kernel_size")
+        mean = average(input.pow(norm_type), kernel, stride, 0, ceil_mode)
+        # relu drops a negative sum, which an odd power can have.
+        return (mean.sign() * mean.abs().relu()).mul(math.prod(kernel)).pow(1.0 / norm_type)
+
+    return _named(lp_pool, n)
 
 
-def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """(sum of x**p)**(1/p) of each window."""
-    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 1, avg_pool1d)
-
-
-def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """(sum of x**p)**(1/p) of each window."""
-    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 2, avg_pool2d)
-
-
-def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """(sum of x**p)**(1/p) of each window."""
-    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 3, avg_pool3d)
+lp_pool1d, lp_pool2d, lp_pool3d = map(_lp_pool, (1, 2, 3), (avg_pool1d, avg_pool2d, avg_pool3d))
 
 
 def _max_unpool(input, indices, kernel_size, stride, padding, output_size, n):
@@ -182,18 +173,13 @@ def _max_unpool(input, indices, kernel_size, stride, padding, output_size, n):
     return out.reshape(*planes, *size)
 
 
-def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Each value at the place it was the maximum of in max_pool1d, 0 elsewhere."""
-    return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 1)
+def _max_unpool_of(n):
+    def max_unpool(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+        """Each value at the place where max_pool found it, 0 elsewhere."""
+        return _max_unpool(input, indices, kernel_size, stride, padding, output_size, n)
+
+    return _named(max_unpool, n)
 
 
-@full_precision
-def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Each value at the place it was the maximum of in max_pool2d, 0 elsewhere."""
-    return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 2)
-
-
-@full_precision
-def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Each value at the place it was the maximum of in max_pool3d, 0 elsewhere."""
-    return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 3)
+max_unpool1d = _max_unpool_of(1)
+max_unpool2d, max_unpool3d = map(full_precision, map(_max_unpool_of, (2, 3)))
