@@ -133,5 +133,7 @@ void initialize_autograd(PyObject* module);
 void initialize_conv(PyObject* module);
 void initialize_pool(PyObject* module);
 void initialize_shortcuts(PyObject* module);
+void initialize_losses(PyObject* module);
+void initialize_row_shortcuts(PyObject* module);
 
 }  // namespace flambeau

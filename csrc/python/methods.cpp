@@ -8,6 +8,7 @@
 #include "dispatch/join.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/reduce.h"
+#include "dispatch/rows.h"
 #include "dispatch/views.h"
 #include "python/args.h"
 #include "runtime/threads.h"
@@ -504,11 +505,10 @@ PyObject* py_rows(const Call& call) {
   const char* kinds = PyUnicode_AsUTF8(a[3]);
   if (!outs || !ins || !kinds || !kernel) throw PythonError();
   int64_t n_rows = a.integer(4), row_len = a.integer(5);
-  char* ptrs[max_operands];
-  int64_t strides[max_operands];
-  int n = 0;
+  RowOperands operands;
   auto add = [&](PyObject* sequence) {
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); ++i, ++n) {
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); ++i) {
+      int n = operands.n;
       check(n < max_operands, [] { return message("_rows(): too many operands."); });
       Tensor& t = tensor_at(sequence, i, "_rows()");
       check(t.contiguous, [] { return message("_rows(): operands must be contiguous."); });
@@ -517,21 +517,13 @@ PyObject* py_rows(const Call& call) {
         return message("_rows(): operand ", n, " has shape ", shape(t), " for ", n_rows,
                        " rows of ", row_len, ".");
       });
-      ptrs[n] = t.as<char>();
-      strides[n] = t.numel == width * n_rows && n_rows > 1 ? width * itemsize(t.dtype) : 0;
+      bool own_rows = t.numel == width * n_rows && n_rows > 1;
+      operands.add(t.data(), own_rows ? width * itemsize(t.dtype) : 0);
     }
   };
   add(outs.get());
   add(ins.get());
-  if (n_rows > 0) {
-    int64_t per_chunk = std::max<int64_t>(1, grain / std::max<int64_t>(row_len, 1));
-    LongWork unlocked(n_rows * row_len >= grain);
-    parallel_ranges(n_rows, per_chunk, [&](int64_t begin, int64_t end) {
-      char* at[max_operands];
-      for (int i = 0; i < n; ++i) at[i] = ptrs[i] + begin * strides[i];
-      kernel(end - begin, row_len, at, strides, begin);
-    });
-  }
+  run_rows(kernel, operands, n_rows, row_len);
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(outs.get()); ++i)
     tensor_at(outs.get(), i, "_rows()").bump_version("rows");
   Py_RETURN_NONE;

@@ -28,5 +28,7 @@ NB_MODULE(_core, m) {
   initialize_conv(module);
   initialize_pool(module);
   initialize_shortcuts(module);
+  initialize_losses(module);
+  initialize_row_shortcuts(module);
   if (PyErr_Occurred()) throw nanobind::python_error();
 }

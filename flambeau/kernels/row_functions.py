@@ -65,6 +65,13 @@ def _layer_norm_weight(x, weight, eps):
     return deviation * rstd * weight, mean, rstd
 
 
+# Without the statistics, for calls that no backward follows.
+plain_layer_norm = Rows(lambda x, eps: _layer_norm(x, eps)[0], "layer_norm")
+plain_layer_norm_affine = Rows(
+    lambda x, weight, bias, eps: _layer_norm_affine(x, weight, bias, eps)[0], "layer_norm"
+)
+
+
 def _layer_norm_backward(grad, x, mean, rstd):
     normal = (x - mean) * rstd
     return rstd * (grad - rmean(grad) - normal * rmean(grad * normal))
@@ -90,6 +97,10 @@ def _rms_norm(x, eps):
 def _rms_norm_weight(x, weight, eps):
     rstd = 1 / sqrt(rmean(x * x) + eps)
     return x * rstd * weight, rstd
+
+
+plain_rms_norm = Rows(lambda x, eps: _rms_norm(x, eps)[0], "rms_norm")
+plain_rms_norm_weight = Rows(lambda x, weight, eps: _rms_norm_weight(x, weight, eps)[0], "rms_norm")
 
 
 def _rms_norm_backward(grad, x, rstd):

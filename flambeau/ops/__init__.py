@@ -37,6 +37,7 @@ FAMILIES = """
     norms
     older_names
     native_norms
+    nll
     numbers
     padding
     pointwise

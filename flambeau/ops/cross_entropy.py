@@ -14,30 +14,38 @@ def _half(dtype):
     return dtype in (_core.float16, _core.bfloat16)
 
 
+_addresses = {}  # of the row kernel, by dtype
+REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
+
+
+def kernel(variant, dtype):
+    """The address of the row kernel for logits of a dtype; there is one variant."""
+    if dtype in _addresses:
+        return _addresses[dtype]
+    from ..kernels import row_functions
+
+    wide = "float32" if _half(dtype) else dtype.name
+    address = row_functions.counted_cross_entropy.compile(
+        (dtype.name, "int64", wide, "int64"),
+        "xxxvxxx",
+        (wide,) * 3,
+        "float32" if _half(dtype) else None,
+    )
+    _addresses[dtype] = address
+    return address
+
+
 @primitive(name="_cross_entropy_loss", method=False, function=False, out=False)
 def _loss(ctx, input, target, ignored, reduction, smoothing):
-    n, classes = input.shape
     input, target = input.contiguous(), target.contiguous()
-    wide = _core.float32 if _half(input.dtype) else input.dtype
-    loss, logsumexp, share = (_core.empty((n, 1), dtype=wide) for _ in range(3))
-    smoothing = _core.full((), smoothing, dtype=wide)
-    ignored_row = _core.full((), ignored, dtype=_core.int64)
-    inputs = (input, target, smoothing, ignored_row)
-    as_dtype = "float32" if _half(input.dtype) else None
-    outputs = (loss, logsumexp, share)
-    run_rows("counted_cross_entropy", outputs, inputs, "xxxvxxx", n, classes, as_dtype)
-    counted = _core.sum(share).item()
+    result, logsumexp, counted = _core._cross_entropy(
+        kernel(0, input.dtype), input, target, ignored, smoothing, REDUCTIONS[reduction]
+    )
     if counted != counted:
-        _raise_out_of_range(target, ignored, classes)
+        _raise_out_of_range(target, ignored, input.shape[1])
     ctx.save_for_backward(input, target, logsumexp)
-    ctx.parameters = smoothing, ignored_row, as_dtype
-    ctx.reduction, ctx.counted = reduction, counted
-    if reduction == "none":
-        return loss.reshape(n).to(input.dtype)
-    result = _core.sum(loss)
-    if reduction == "mean":
-        result = result / counted if counted else result * math.nan
-    return result.to(input.dtype)
+    ctx.parameters = smoothing, ignored, reduction, counted
+    return result
 
 
 def _raise_out_of_range(target, ignored, classes):
@@ -52,13 +60,16 @@ def _raise_out_of_range(target, ignored, classes):
 @_loss.derivative
 def _(ctx, grad_output):
     input, target, logsumexp = ctx.saved
-    smoothing, ignored, as_dtype = ctx.parameters
+    smoothing, ignored, reduction, counted = ctx.parameters
     n, classes = input.shape
-    if ctx.reduction == "mean":
-        grad_output = grad_output / ctx.counted if ctx.counted else grad_output * math.nan
+    if reduction == "mean":
+        grad_output = grad_output / counted if counted else grad_output * math.nan
     if _core.is_grad_enabled():
-        grad = _differentiable(grad_output, input, target, ignored, smoothing.item())
+        grad = _differentiable(grad_output, input, target, ignored, smoothing)
         return grad, None, None, None, None
+    as_dtype = "float32" if _half(input.dtype) else None
+    smoothing = _core.full((), smoothing, dtype=logsumexp.dtype)
+    ignored = _core.full((), ignored, dtype=_core.int64)
     grad = _core.empty_like(input)
     grad_output = grad_output.to(logsumexp.dtype).contiguous()
     inputs = (grad_output, input, logsumexp, target, smoothing, ignored)

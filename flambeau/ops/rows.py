@@ -9,6 +9,7 @@ from . import public as fl
 from .attach import attached
 from .declare import composite, make_pointwise, primitive
 from .reduce import reduced_dims
+from .shortcuts import row_shortcut
 
 _kernels = {}
 
@@ -197,6 +198,25 @@ def log_softmax(input, dim, dtype=None):
     )
 
 
+def _row_kernels(*names):
+    """compile(variant, dtype) of the row functions `names`: inputs alike, then a parameter for norms."""
+
+    def compile(variant, dtype):
+        from ..kernels import row_functions
+
+        rows = getattr(row_functions, names[variant])
+        dtypes = [dtype.name] * rows.n_in
+        kinds = "v" * (1 + rows.n_in)
+        if "norm" in names[variant]:
+            dtypes[-1], kinds = _statistic_dtype(dtype).name, kinds[:-1] + "x"
+        return rows.compile(tuple(dtypes), kinds, (dtype.name,))
+
+    return compile
+
+
+softmax = row_shortcut(softmax, "softmax", _row_kernels("softmax"))
+log_softmax = row_shortcut(log_softmax, "softmax", _row_kernels("log_softmax"))
+
 # ------------------------------------------------------------------------------------------------ norms
 
 
@@ -332,6 +352,11 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_
     return _layer_norm.native(input, length, weight, bias, eps)
 
 
+layer_norm = row_shortcut(
+    layer_norm, "layer_norm", _row_kernels("plain_layer_norm", "plain_layer_norm_affine")
+)
+
+
 @primitive(name="rms_norm", function=False, method=False)
 def _rms_norm(ctx, input, length, weight, eps):
     x = input.contiguous()
@@ -382,3 +407,8 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
         out = (blocks * scale).reshape(input.shape)
         return out if weight is None else out * weight
     return _rms_norm.native(input, length, weight, finfo(input.dtype).eps if eps is None else eps)
+
+
+rms_norm = row_shortcut(
+    rms_norm, "rms_norm", _row_kernels("plain_rms_norm", "plain_rms_norm_weight")
+)

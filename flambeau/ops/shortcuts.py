@@ -1,4 +1,4 @@
-"""Native short ways into operators declared in Python (csrc/python/shortcut.cpp).
+"""Native short ways into operators declared in Python (csrc/python/shortcut.h).
 
 A shortcut takes the calls that programs make all the time: one plain tensor, no history, no out=. All
 others go to the operator, which also raises the errors.
@@ -39,7 +39,15 @@ def reduction_shortcut(
         result_type (optional): the named tuple of two results.
         parameter (float, optional): of the reduction.
     """
-    shortcut = _core.Shortcut(
+    shortcut = _core._reduction_shortcut(
         operation, names, reduction, results, accepts, whole, result_type, parameter
     )
     return _publish(operation.__name__, shortcut, operation)
+
+
+def row_shortcut(operation, way, compile):
+    """The shortcut of an operator of rows; `way` is one of csrc/python/row_shortcuts.cpp.
+
+    compile(variant, dtype) gives the address of the row kernel; of a norm, variant 1 has a weight.
+    """
+    return _publish(operation.__name__, _core._row_shortcut(operation, way, compile), operation)

@@ -66,3 +66,82 @@ def test_shortcut_of_small_integers_and_bools():
     assert flambeau.any(x.to(flambeau.uint8)).dtype is flambeau.uint8
     with pytest.raises(NotImplementedError):
         flambeau.argmax(x > 0)
+
+
+@pytest.mark.parametrize("dtype", ("float32", "float64", "float16", "bfloat16"))
+@pytest.mark.parametrize("name", ("softmax", "log_softmax"))
+def test_softmax_shortcuts_agree_with_recorded_calls(name, dtype):
+    function = getattr(flambeau, name)
+    x = flambeau.randn(5, 7).to(getattr(flambeau, dtype))
+    for t in variants(x):
+        for dim in range(-t.dim(), t.dim()):
+            before = t.clone()
+            ours = function(t, dim)
+            assert flambeau.equal(t, before)
+            theirs = function(t.detach().requires_grad_(), dim=dim).detach()
+            assert ours.dtype == t.dtype and ours.shape == t.shape and ours.is_contiguous()
+            assert flambeau.allclose(ours, theirs, rtol=1e-2 if t.element_size() == 2 else 1e-5)
+    with pytest.raises(IndexError):
+        function(x, 2)
+    with pytest.raises(NotImplementedError):
+        function(flambeau.ones(2, 3, dtype=flambeau.int64), 0)
+
+
+@pytest.mark.parametrize("dtype", ("float32", "float64", "bfloat16"))
+def test_norm_shortcuts_agree_with_recorded_calls(dtype):
+    F = flambeau.nn.functional
+    dtype = getattr(flambeau, dtype)
+    x, w, b = (flambeau.randn(*s).to(dtype) for s in ((4, 3, 5), (3, 5), (3, 5)))
+    recorded = x.detach().requires_grad_()
+    close = (
+        {"rtol": 2e-2, "atol": 2e-2} if dtype is flambeau.bfloat16 else {"rtol": 1e-5, "atol": 1e-6}
+    )
+    for shape, weight, bias in (
+        ((3, 5), w, b),
+        ([3, 5], None, None),
+        ((3, 5), w, None),
+        ((5,), None, None),
+        (x.shape[-1:], w[0], b[0]),
+    ):
+        for eps in (1e-5, 0.1):
+            ours = F.layer_norm(x, shape, weight, bias, eps)
+            theirs = F.layer_norm(recorded, shape, weight, bias, eps).detach()
+            assert ours.dtype == dtype and flambeau.allclose(ours, theirs, **close)
+        ours, theirs = (F.rms_norm(t, shape, weight).detach() for t in (x, recorded))
+        assert flambeau.allclose(ours, theirs, **close)
+    with pytest.raises(RuntimeError, match="normalized_shape"):
+        F.layer_norm(x, (4,))
+    with pytest.raises(RuntimeError, match="weight"):
+        F.layer_norm(x, (5,), w, b)
+
+
+@pytest.mark.parametrize("reduction", ("mean", "sum", "none"))
+def test_loss_shortcuts_agree_with_recorded_calls(reduction):
+    F = flambeau.nn.functional
+    x = flambeau.randn(6, 4)
+    target = flambeau.tensor([0, 3, -100, 2, 1, 3])
+    recorded = x.clone().requires_grad_()
+    for arguments in ({}, {"ignore_index": 3}, {"weight": None}):
+        arguments["reduction"] = reduction
+        known = target.clamp(0, 3) if "ignore_index" in arguments else target
+        for loss in (F.cross_entropy, F.nll_loss):
+            ours, theirs = loss(x, known, **arguments), loss(recorded, known, **arguments)
+            assert flambeau.allclose(ours, theirs.detach(), rtol=1e-5)
+    smoothed = {"label_smoothing": 0.2, "reduction": reduction}
+    assert flambeau.allclose(
+        F.cross_entropy(x, target, **smoothed),
+        F.cross_entropy(recorded, target, **smoothed).detach(),
+        rtol=1e-5,
+    )
+
+
+def test_loss_shortcuts_leave_errors_to_the_operators():
+    F = flambeau.nn.functional
+    x = flambeau.randn(2, 3)
+    for loss in (F.cross_entropy, F.nll_loss):
+        with pytest.raises(IndexError, match="out of bounds"):
+            loss(x, flambeau.tensor([0, 3]))
+        with pytest.raises(ValueError, match="not a valid value"):
+            loss(x, flambeau.tensor([0, 1]), reduction="middle")
+        with pytest.raises((RuntimeError, ValueError)):
+            loss(x, flambeau.tensor([0, 1, 2]))

@@ -4,8 +4,12 @@ import flambeau
 
 from ...ops import cross_entropy as fused
 from ...ops import losses
+from ...ops import nll as fused_nll
 from ...ops.autocast import full_precision
+from ...ops.shortcuts import row_shortcut
 from .reduction import check, reduced, reduction_of
+
+_REAL = (flambeau.float16, flambeau.bfloat16, flambeau.float32, flambeau.float64)
 
 
 @full_precision
@@ -106,20 +110,38 @@ def nll_loss(
         reduction = reduction_of(size_average, reduce, reduction)
     check(reduction)
     _check_classes(input, target, weight)
+    if weight is not None and weight.requires_grad:
+        return _nll_of_learned_weights(input, target, weight, ignore_index, reduction)
+    if input.dtype not in _REAL or target.numel() * input.size(1 if input.dim() > 1 else 0) != (
+        input.numel()
+    ):
+        raise RuntimeError(
+            f"nll_loss: expected floating scores (N, C, ...) with targets (N, ...), got "
+            f"{input.dtype} {tuple(input.shape)} and {tuple(target.shape)}"
+        )
+    if target.dtype is not flambeau.int64:
+        target = target.long()
+    if weight is not None:
+        if weight.dim() != 1 or weight.numel() != input.size(1 if input.dim() > 1 else 0):
+            raise RuntimeError(
+                f"weight tensor should be defined either for all {input.size(-1)} classes or no "
+                f"classes but got weight tensor of shape: {list(weight.shape)}"
+            )
+        weight = weight.to(input.dtype).contiguous()
+    return fused_nll.nll_loss(input, target, weight, ignore_index, reduction)
+
+
+cross_entropy = row_shortcut(cross_entropy, "cross_entropy", fused.kernel)
+nll_loss = row_shortcut(nll_loss, "nll_loss", None)
+
+
+def _nll_of_learned_weights(input, target, weight, ignore_index, reduction):
+    """nll_loss out of differentiable operators: the class weights get a gradient too."""
     dim = 0 if input.dim() == 1 else 1
     kept = target != ignore_index
     index = _safe(target, kept)
-    try:
-        picked = input.gather(dim, index.unsqueeze(dim)).squeeze(dim)
-        share = kept.to(input.dtype) if weight is None else weight[index] * kept
-    except (RuntimeError, IndexError):
-        classes = input.size(dim)
-        wrong = index[(index < 0) | (index >= classes)]
-        if wrong.numel() == 0:
-            raise
-        raise IndexError(
-            f"Target {int(wrong.reshape(-1)[0])} is out of bounds: there are {classes} classes."
-        ) from None
+    picked = input.gather(dim, index.unsqueeze(dim)).squeeze(dim)
+    share = weight[index] * kept
     # where, not a product: the probability of an ignored class may be 0, its logarithm -inf.
     loss = -flambeau.where(kept, picked, flambeau.zeros_like(picked)) * share
     if reduction == "mean":

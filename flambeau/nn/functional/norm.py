@@ -83,21 +83,7 @@ def instance_norm(
     return out.reshape(sizes)
 
 
-def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
-    """Shift and scale each trailing block of `input` to mean 0 and variance 1.
-
-    out = (input - mean) / sqrt(var + eps) * weight + bias over the last len(normalized_shape)
-    dimensions. Source: Ba, Kiros, Hinton, 2016, arXiv:1607.06450.
-    """
-    return rows.layer_norm(input, normalized_shape, weight, bias, eps)
-
-
-def rms_norm(input, normalized_shape, weight=None, eps=None):
-    """input / sqrt(mean(input**2) + eps) * weight over the last len(normalized_shape) dimensions.
-
-    eps None takes the machine epsilon. Source: Zhang, Sennrich, 2019, arXiv:1910.07467.
-    """
-    return rows.rms_norm(input, normalized_shape, weight, eps)
+layer_norm, rms_norm = rows.layer_norm, rows.rms_norm
 
 
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):

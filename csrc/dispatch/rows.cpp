@@ -1,0 +1,42 @@
+#include "dispatch/rows.h"
+
+#include "runtime/threads.h"
+
+namespace flambeau {
+
+void run_rows(RowsKernel kernel, const RowOperands& operands, int64_t n_rows, int64_t row_len) {
+  if (n_rows <= 0) return;
+  int64_t per_chunk = std::max<int64_t>(1, grain / std::max<int64_t>(row_len, 1));
+  LongWork unlocked(n_rows * row_len >= grain);
+  if (n_rows <= per_chunk) {
+    kernel(n_rows, row_len, operands.ptrs, operands.strides, 0);
+    return;
+  }
+  parallel_ranges(n_rows, per_chunk, [&](int64_t begin, int64_t end) {
+    char* at[max_operands];
+    for (int i = 0; i < operands.n; ++i) at[i] = operands.ptrs[i] + begin * operands.strides[i];
+    kernel(end - begin, row_len, at, operands.strides, begin);
+  });
+}
+
+namespace {
+
+template <class T>
+double total_of(const T* values, int64_t n) {
+  double lanes[8] = {};  // so that additions do not wait for each other
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    for (int k = 0; k < 8; ++k) lanes[k] += static_cast<double>(values[i + k]);
+  for (int k = 0; i < n; ++i, ++k) lanes[k] += static_cast<double>(values[i]);
+  return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
+         ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+}
+
+}  // namespace
+
+double total_of(const void* values, DType dtype, int64_t n) {
+  return dtype == DType::float64 ? total_of(static_cast<const double*>(values), n)
+                                 : total_of(static_cast<const float*>(values), n);
+}
+
+}  // namespace flambeau

@@ -1,0 +1,103 @@
+#include "kernels/nll.h"
+
+#include <vector>
+
+#include "kernels/walk.h"
+
+namespace flambeau {
+
+namespace {
+
+template <class T>
+using Wide = std::conditional_t<std::is_same_v<T, double>, double, float>;
+
+template <class T>
+Wide<T> wide(T value) {
+  return static_cast<Wide<T>>(value);
+}
+
+template <class Body>
+void with_floating_type(DType dtype, Body&& body) {
+  switch (dtype) {
+    case DType::float64: return body.template operator()<double>();
+    case DType::float16: return body.template operator()<float16>();
+    case DType::bfloat16: return body.template operator()<bfloat16>();
+    default: return body.template operator()<float>();
+  }
+}
+
+/// Calls body(i, first score of place i) for the places [begin, end) of (N, S).
+template <class Body>
+void over_places(const NllShape& shape, int64_t begin, int64_t end, Body&& body) {
+  int64_t n = begin / shape.positions, s = begin % shape.positions;
+  for (int64_t i = begin; i < end; ++i) {
+    body(i, n * shape.n_step + s * shape.step);
+    if (++s == shape.positions) {
+      s = 0;
+      ++n;
+    }
+  }
+}
+
+}  // namespace
+
+NllTotal nll(const void* scores, DType dtype, const NllShape& shape, const int64_t* target,
+             const void* weight, int64_t ignored, void* loss) {
+  int64_t places = shape.n * shape.positions;
+  std::vector<NllTotal> parts(static_cast<size_t>((places + walk_grain - 1) / walk_grain));
+  with_floating_type(dtype, [&]<class T>() {
+    auto* from = static_cast<const T*>(scores);
+    auto* weights = static_cast<const T*>(weight);
+    auto* to = static_cast<T*>(loss);
+    parallel_ranges(places, walk_grain, [&](int64_t begin, int64_t end) {
+      NllTotal part;
+      over_places(shape, begin, end, [&](int64_t i, int64_t at) {
+        int64_t t = target[i];
+        if (t == ignored) {
+          if (to) to[i] = T(0.0f);
+          return;
+        }
+        if (static_cast<uint64_t>(t) >= static_cast<uint64_t>(shape.classes)) {
+          if (part.wrong < 0) part.wrong = i;
+          return;
+        }
+        Wide<T> score = wide(from[at + t * shape.class_step]);
+        Wide<T> share = weights ? wide(weights[t]) : Wide<T>(1);
+        Wide<T> term = -score * share;
+        if (to) to[i] = static_cast<T>(term);
+        part.loss += static_cast<double>(term);
+        part.weight += static_cast<double>(share);
+      });
+      parts[static_cast<size_t>(begin / walk_grain)] = part;
+    });
+  });
+  NllTotal total;
+  for (const NllTotal& part : parts) {
+    total.loss += part.loss;
+    total.weight += part.weight;
+    if (total.wrong < 0) total.wrong = part.wrong;
+  }
+  return total;
+}
+
+void nll_backward(void* grad_scores, DType dtype, const NllShape& shape, const int64_t* target,
+                  const void* weight, int64_t ignored, const void* grad, int64_t grad_step,
+                  double scale) {
+  with_floating_type(dtype, [&]<class T>() {
+    auto* to = static_cast<T*>(grad_scores);
+    auto* weights = static_cast<const T*>(weight);
+    auto* from = static_cast<const T*>(grad);
+    auto factor = static_cast<Wide<T>>(scale);
+    parallel_ranges(shape.n * shape.positions, walk_grain, [&](int64_t begin, int64_t end) {
+      over_places(shape, begin, end, [&](int64_t i, int64_t at) {
+        int64_t t = target[i];
+        if (t == ignored) return;
+        Wide<T> share = weights ? wide(weights[t]) : Wide<T>(1);
+        to[at + t * shape.class_step] =
+            static_cast<T>(-(wide(from[i * grad_step]) * factor) * share);
+      });
+    });
+  });
+}
+
+}  // namespace flambeau

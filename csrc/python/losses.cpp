@@ -1,0 +1,149 @@
+// Losses of classes as one call: scores and targets to the reduced loss, without history.
+#include "python/losses.h"
+
+#include "dispatch/basics.h"
+#include "kernels/nll.h"
+#include "python/args.h"
+
+namespace flambeau {
+
+namespace {
+
+/// total, or total / count, as a tensor without dimensions; the mean of nothing is NaN.
+TensorRef reduced(double total, double count, Reducing reduction, DType dtype) {
+  if (reduction == Reducing::mean) total /= count;
+  return scalar_tensor(total, dtype);
+}
+
+NllShape nll_shape(const Tensor& scores) {
+  NllShape shape = {1, 0, 1, 0, 1, 1};
+  if (scores.ndim == 1) {
+    shape.classes = scores.sizes[0];
+    shape.class_step = scores.strides[0];
+    return shape;
+  }
+  shape.n = scores.sizes[0];
+  shape.classes = scores.sizes[1];
+  shape.n_step = scores.strides[0];
+  shape.class_step = scores.strides[1];
+  for (int d = 2; d < scores.ndim; ++d) shape.positions *= scores.sizes[d];
+  return shape;
+}
+
+}  // namespace
+
+CrossEntropy cross_entropy(RowsKernel kernel, Tensor& input, Tensor& target, int64_t ignored,
+                           double smoothing, Reducing reduction) {
+  check(input.contiguous && target.contiguous && target.dtype == DType::int64 && input.ndim == 2 &&
+            target.numel == input.sizes[0],
+        [&] {
+          return message(
+              "cross_entropy: expected contiguous scores (N, C) and int64 classes (N,), "
+              "got ",
+              describe(input), " and ", describe(target), ".");
+        });
+  int64_t n = input.sizes[0], classes = input.sizes[1];
+  DType dtype = input.dtype == DType::float64 ? DType::float64 : DType::float32;
+  int64_t size = itemsize(dtype);
+  CrossEntropy made;
+  made.loss = empty({n}, dtype);
+  made.logsumexp = empty({n}, dtype);
+  TensorRef share = empty({n}, dtype);
+  auto smoothing32 = static_cast<float>(smoothing);
+  RowOperands operands;
+  for (Tensor* t : {made.loss.get(), made.logsumexp.get(), share.get()})
+    operands.add(t->data(), size);
+  operands.add(input.data(), classes * itemsize(input.dtype));
+  operands.add(target.data(), 8);
+  operands.add(dtype == DType::float64 ? static_cast<void*>(&smoothing) : &smoothing32, 0);
+  operands.add(&ignored, 0);
+  run_rows(kernel, operands, n, classes);
+  made.counted = total_of(share->data(), dtype, n);
+  if (reduction != Reducing::none)
+    made.loss =
+        reduced(total_of(made.loss->data(), dtype, n), made.counted, reduction, input.dtype);
+  else if (dtype != input.dtype)
+    made.loss = to_dtype(*made.loss, input.dtype);
+  return made;
+}
+
+Nll nll_loss(Tensor& input, Tensor& target, Tensor* weight, int64_t ignored, Reducing reduction) {
+  TensorRef scores = input.ndim <= 2 ? TensorRef::borrow(&input) : contiguous(input);
+  NllShape shape = nll_shape(*scores);
+  check(target.contiguous && target.dtype == DType::int64 &&
+            target.numel == shape.n * shape.positions && is_floating(scores->dtype) &&
+            (!weight || (weight->contiguous && weight->numel == shape.classes &&
+                         weight->dtype == scores->dtype)),
+        [&] {
+          return message("nll_loss: scores ", describe(input), " with targets ", describe(target),
+                         weight ? " and weights " + describe(*weight) : "", ".");
+        });
+  Nll made;
+  if (reduction == Reducing::none) made.loss = empty(sizes_of(target), scores->dtype);
+  NllTotal total;
+  {
+    LongWork unlocked(target.numel > grain);
+    total =
+        nll(scores->data(), scores->dtype, shape, target.as<int64_t>(),
+            weight ? weight->data() : nullptr, ignored, made.loss ? made.loss->data() : nullptr);
+  }
+  if (!made.loss) made.loss = reduced(total.loss, total.weight, reduction, scores->dtype);
+  made.weight = total.weight;
+  made.wrong = total.wrong;
+  return made;
+}
+
+namespace {
+
+/// _cross_entropy(address, input, target, ignored, smoothing, reduction) -> (loss, logsumexp, what
+/// counted): runs the kernel counted_cross_entropy and sums.
+PyObject* py_cross_entropy(const Call& call) {
+  Args a("_cross_entropy", call,
+         {"address", "input", "target", "ignored", "smoothing", "reduction"}, 6);
+  auto kernel = reinterpret_cast<RowsKernel>(PyLong_AsVoidPtr(a[0]));
+  if (!kernel) throw PythonError();
+  double smoothing = PyFloat_AsDouble(a[4]);
+  if (PyErr_Occurred()) throw PythonError();
+  CrossEntropy made = cross_entropy(kernel, a.tensor(1), a.tensor(2), a.integer(3), smoothing,
+                                    static_cast<Reducing>(a.integer(5)));
+  return Py_BuildValue("OOd", made.loss.py(), made.logsumexp.py(), made.counted);
+}
+
+/// _nll(input, target, weight, ignored, reduction) -> (loss, weight of what counted, the first
+/// place with a target that is no class or -1).
+PyObject* py_nll(const Call& call) {
+  Args a("_nll", call, {"input", "target", "weight", "ignored", "reduction"}, 5);
+  Nll made = nll_loss(a.tensor(0), a.tensor(1), a.given(2) ? &a.tensor(2) : nullptr, a.integer(3),
+                      static_cast<Reducing>(a.integer(4)));
+  return Py_BuildValue("OdL", made.loss.py(), made.weight, static_cast<long long>(made.wrong));
+}
+
+/// _nll_backward(grad, input, target, weight, ignored, scale) -> the gradient of the scores.
+PyObject* py_nll_backward(const Call& call) {
+  Args a("_nll_backward", call, {"grad", "input", "target", "weight", "ignored", "scale"}, 6);
+  Tensor &grad = a.tensor(0), &input = a.tensor(1), &target = a.tensor(2);
+  Tensor* weight = a.given(3) ? &a.tensor(3) : nullptr;
+  double scale = PyFloat_AsDouble(a[5]);
+  if (PyErr_Occurred()) throw PythonError();
+  check(grad.contiguous && grad.dtype == input.dtype && target.contiguous &&
+            (grad.numel == 1 || grad.numel == target.numel),
+        [] { return message("_nll_backward(): gradient or targets of an odd layout."); });
+  int64_t ignored = a.integer(4);
+  TensorRef result = zeros(sizes_of(input), input.dtype);
+  LongWork unlocked(target.numel > grain);
+  nll_backward(result->data(), input.dtype, nll_shape(*result), target.as<int64_t>(),
+               weight ? weight->data() : nullptr, ignored, grad.data(), grad.ndim > 0, scale);
+  return result.release_py();
+}
+
+const NativeEntry entries[] = {
+    {"_cross_entropy", py_cross_entropy, "Cross entropy of logits with classes, without history."},
+    {"_nll", py_nll, "Negative log likelihood, without history."},
+    {"_nll_backward", py_nll_backward, "Its gradient."},
+    {nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+void initialize_losses(PyObject* module) { add_functions(module, entries); }
+
+}  // namespace flambeau

@@ -1,0 +1,26 @@
+// Losses of classes, without history: scores and targets to the reduced loss. Needs the GIL.
+#pragma once
+#include "dispatch/rows.h"
+
+namespace flambeau {
+
+enum class Reducing : int64_t { none, mean, sum };
+
+struct CrossEntropy {
+  TensorRef loss, logsumexp;
+  double counted;  // rows; NaN if a target is no class
+};
+/// Scores (N, C) and int64 classes (N,), contiguous; `kernel` is counted_cross_entropy for the
+/// dtype.
+CrossEntropy cross_entropy(RowsKernel kernel, Tensor& input, Tensor& target, int64_t ignored,
+                           double smoothing, Reducing reduction);
+
+struct Nll {
+  TensorRef loss;
+  double weight;  // of what counted
+  int64_t wrong;  // the first place whose target is no class, or -1
+};
+/// Scores (C,), (N, C) or (N, C, *S) and contiguous int64 classes; `weight` may be null.
+Nll nll_loss(Tensor& input, Tensor& target, Tensor* weight, int64_t ignored, Reducing reduction);
+
+}  // namespace flambeau
