@@ -373,3 +373,31 @@ def test_python_random_numbers_are_left_alone():
     state = random.getstate()
     list(shuffled_loader(False))
     assert random.getstate() == state
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("count", [10, 9, 2])
+def test_processes_share_a_data_set(count, drop_last):
+    from flambeau.utils.data import DistributedSampler
+
+    def parts(shuffle, epoch=0):
+        samplers = [
+            DistributedSampler(range(count), 3, rank, shuffle, drop_last=drop_last)
+            for rank in range(3)
+        ]
+        for sampler in samplers:
+            sampler.set_epoch(epoch)
+        assert [len(list(sampler)) for sampler in samplers] == [len(samplers[0])] * 3
+        return [list(sampler) for sampler in samplers]
+
+    in_turn = {10: [[0, 3, 6, 9], [1, 4, 7, 0], [2, 5, 8, 1]], 9: [[0, 3, 6], [1, 4, 7], [2, 5, 8]],
+               2: [[0], [1], [0]]}[count]  # fmt: skip
+    if drop_last:
+        in_turn = [part[: count // 3] for part in in_turn]
+    assert parts(False) == in_turn
+    first, second = parts(True), parts(True, epoch=1)
+    covered = set(sum(first, []))
+    assert covered == set(range(count)) or drop_last
+    assert first != second or count < 9
+    with pytest.raises(RuntimeError, match="pass num_replicas and rank"):
+        DistributedSampler(range(count))

@@ -1,6 +1,23 @@
 """One step of each recurrence, from the projected input, the state and the weights to the state."""
 
+from ...kernels import language as k
+from ...ops.declare import make_pointwise
 from .. import functional as F
+
+
+def _sigmoid(x):
+    return 1 / (1 + k.exp(-x))
+
+
+# The gates of a step in one pass each. Written with operators, a step of an LSTM is 9 of them.
+_lstm_c = make_pointwise(
+    lambda i, f, g, c: _sigmoid(f) * c + _sigmoid(i) * k.tanh(g), name="lstm_c", compute="floating"
+)
+_lstm_h = make_pointwise(lambda o, c: _sigmoid(o) * k.tanh(c), name="lstm_h", compute="floating")
+_gru_n = make_pointwise(
+    lambda x, r, h: k.tanh(x + _sigmoid(r) * h), name="gru_n", compute="floating"
+)
+_gru_h = make_pointwise(lambda z, n, h: n + _sigmoid(z) * (h - n), name="gru_h", compute="floating")
 
 
 def _projected(h, weights):
@@ -21,8 +38,8 @@ def lstm_step(x, state, weights):
     """(h', c') of a long short-term memory; gates i, f, g, o."""
     h, c = state
     i, f, g, o = (x + _projected(h, weights)).chunk(4, -1)
-    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-    h = o.sigmoid() * c.tanh()
+    c = _lstm_c(i, f, g, c)
+    h = _lstm_h(o, c)
     if "weight_hr" in weights:
         h = F.linear(h, weights["weight_hr"])
     return h, c
@@ -33,9 +50,8 @@ def gru_step(x, state, weights):
     h = state[0]
     x_r, x_z, x_n = x.chunk(3, -1)
     h_r, h_z, h_n = _projected(h, weights).chunk(3, -1)
-    z = (x_z + h_z).sigmoid()
-    n = (x_n + (x_r + h_r).sigmoid() * h_n).tanh()
-    return (n + z * (h - n),)
+    n = _gru_n(x_n, x_r + h_r, h_n)
+    return (_gru_h(x_z + h_z, n, h),)
 
 
 CELLS = {"RNN_TANH": tanh_step, "RNN_RELU": relu_step, "LSTM": lstm_step, "GRU": gru_step}

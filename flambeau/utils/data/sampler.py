@@ -205,3 +205,61 @@ class BatchSampler(Sampler[list]):
         if self.drop_last:
             return len(self.sampler) // self.batch_size
         return -(-len(self.sampler) // self.batch_size)
+
+
+class DistributedSampler(Sampler[T_co]):
+    """The part of a data set that one of several processes reads; all parts are equally long.
+
+    Args:
+        dataset (Dataset): what is divided.
+        num_replicas (int): how many processes there are.
+        rank (int): which of them this is.
+        shuffle (bool): a new order in every epoch, the same in each process; see set_epoch.
+        seed (int): of the order; the same in each process.
+        drop_last (bool): leave out what does not divide; else the first samples come twice.
+
+    Raises:
+        RuntimeError: num_replicas or rank is not given: there is no process group to ask.
+    """
+
+    def __init__(
+        self, dataset, num_replicas=None, rank=None, shuffle=True, seed=0, drop_last=False
+    ):
+        if num_replicas is None or rank is None:
+            raise RuntimeError(
+                "Requires distributed package to be available; pass num_replicas and rank."
+            )
+        if not 0 <= rank < num_replicas:
+            raise ValueError(
+                f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]"
+            )
+        self.dataset = dataset
+        self.num_replicas = num_replicas
+        self.rank = rank
+        self.epoch = 0
+        self.drop_last = drop_last
+        count = len(dataset)
+        self.num_samples = count // num_replicas if drop_last else -(-count // num_replicas)
+        self.total_size = self.num_samples * num_replicas
+        self.shuffle = shuffle
+        self.seed = seed
+
+    def __iter__(self):
+        count = len(self.dataset)
+        if self.shuffle:
+            generator = flambeau.Generator()
+            generator.manual_seed(self.seed + self.epoch)
+            order = flambeau.randperm(count, generator=generator).tolist()
+        else:
+            order = list(range(count))
+        missing = self.total_size - count  # below 0 with drop_last
+        if missing > 0 and count:
+            order += list(itertools.islice(itertools.cycle(order), missing))
+        return iter(order[self.rank : self.total_size : self.num_replicas])
+
+    def __len__(self):
+        return self.num_samples
+
+    def set_epoch(self, epoch):
+        """Let the next iteration have the order of that epoch."""
+        self.epoch = epoch
