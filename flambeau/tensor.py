@@ -137,7 +137,7 @@ def __deepcopy__(self, memo):
 
 def cpu(self, memory_format=types.preserve_format):
     """The tensor in the CPU's memory; itself if it is there already."""
-    return self.to("cpu")
+    return self.to("cpu", memory_format=memory_format)
 
 
 def cuda(self, device=None, non_blocking=False, memory_format=types.preserve_format):

@@ -416,10 +416,8 @@ std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
     Int M = m, N = n, K = k, W = width, query = -1, ignored;
     T first(0), second(0), *f = factors->template as<T>(), *q = Q->template as<T>(),
                            *r = R->template as<T>();
-    if (k) {
-      geqrf(&M, &N, f, &M, &first, &first, &query, &ignored);
-      orgqr(&M, &W, &K, q, &M, &second, &second, &query, &ignored);
-    }
+    if (k) geqrf(&M, &N, f, &M, &first, &first, &query, &ignored);
+    orgqr(&M, &W, &K, q, &M, &second, &second, &query, &ignored);
     Int length = std::max(length_of(first), length_of(second));
     each_matrix(count, 2 * m * n * std::max<int64_t>(k, 1), [&](int64_t b) {
       std::vector<T> work(length), tau(k);
@@ -522,6 +520,45 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full,
       run(b, work.data(), &length, rwork.data(), iwork.data(), info->template as<Int>() + b);
     });
     return std::tuple{U, S, Vh, info};
+  });
+}
+
+std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcond) {
+  return with_matrix_type(A.dtype, [&]<class T>() {
+    using R = real_t<T>;
+    int64_t m = rows(A), n = columns(A), k = columns(B), high = std::max(m, n);
+    Dims batch = batch_of(A);
+    int64_t count = batch.product();
+    TensorRef rank = zeros(batch, DType::int64), X = zeros(with(batch, {n, k}), A.dtype);
+    if (X->numel == 0 || m == 0) return std::tuple{X, rank};
+    TensorRef factors = copy_by_columns<T>(A), right = copy_by_columns<T>(B);
+    Routine<T> gelsy("gelsy");
+    Int M = m, N = n, K = k, H = high, query = -1, ignored, found;
+    R limit = static_cast<R>(rcond);
+    T size(0), *a = factors->template as<T>(), *x = X->template as<T>();
+    const T* b = right->template as<T>();
+    auto run = [&](T* matrix, T* solution, Int* order, Int* r, T* work, Int* length, R* reals) {
+      Int info = 0;
+      if constexpr (is_complex_v<T>)
+        gelsy(&M, &N, &K, matrix, &M, solution, &H, order, &limit, r, work, length, reals, &info);
+      else
+        gelsy(&M, &N, &K, matrix, &M, solution, &H, order, &limit, r, work, length, &info);
+    };
+    run(a, x, &ignored, &found, &size, &query, nullptr);
+    Int length = length_of(size);
+    each_matrix(count, 2 * m * n * (std::min(m, n) + k), [&](int64_t i) {
+      std::vector<T> work(length), solution(high * k);
+      std::vector<R> reals(2 * n);
+      std::vector<Int> order(n, 0);
+      for (int64_t j = 0; j < k; ++j)
+        std::copy_n(b + (i * k + j) * m, m, solution.data() + j * high);
+      Int r = 0;
+      run(a + i * m * n, solution.data(), order.data(), &r, work.data(), &length, reals.data());
+      rank->template as<int64_t>()[i] = r;
+      for (int64_t row = 0; row < n; ++row)
+        for (int64_t j = 0; j < k; ++j) x[(i * n + row) * k + j] = solution[j * high + row];
+    });
+    return std::tuple{X, rank};
   });
 }
 

@@ -30,4 +30,8 @@ std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vec
 /// U, S, Vh (of all columns if full; without vectors U and Vh are null), info.
 std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full, bool vectors);
 
+/// X with the least norm(A X - B), of least norm itself, by a QR decomposition with column
+/// exchanges; and the rank of A, whose singular values under rcond times the largest count as 0.
+std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcond);
+
 }  // namespace flambeau

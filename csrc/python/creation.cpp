@@ -15,7 +15,16 @@ struct Options {
   bool has_dtype = false;
   bool requires_grad = false;
   Tensor* out = nullptr;
+  int channels_last = 0;  // the number of dimensions that memory_format asks for, or 0
 };
+
+/// Notes a memory_format; false if it is not one of channels_last.
+bool read_channels_last(PyObject* format, Options& o) {
+  Object text = Object::steal(PyObject_Str(format));
+  const char* s = text ? PyUnicode_AsUTF8(text.get()) : "";
+  o.channels_last = strstr(s, "channels_last_3d") ? 5 : strstr(s, "channels_last") ? 4 : 0;
+  return o.channels_last != 0;
+}
 
 /// Reads dtype=, device=, requires_grad= ...; what is not an option is left to `rest` (name,
 /// value).
@@ -45,7 +54,7 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
       });
     } else if (strcmp(key, "layout") == 0 || strcmp(key, "memory_format") == 0 ||
                strcmp(key, "names") == 0) {
-      if (value == Py_None) continue;
+      if (value == Py_None || (key[0] == 'm' && read_channels_last(value, o))) continue;
       Object text = Object::steal(PyObject_Str(value));
       const char* s = text ? PyUnicode_AsUTF8(text.get()) : "";
       bool known =
@@ -57,6 +66,25 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
     }
   }
   return o;
+}
+
+/// Uninitialised; with channels_last dimension 1 is the innermost in memory.
+TensorRef empty_as_asked(const Dims& sizes, DType dtype, const Options& o) {
+  if (!o.channels_last) return empty(sizes, dtype);
+  check(sizes.n == o.channels_last, [&] {
+    return message("required rank ", o.channels_last, " tensor to use channels_last format, not ",
+                   to_string(sizes), ".");
+  });
+  Dims strides = sizes;
+  int64_t step = 1;
+  auto visit = [&](int d) {
+    strides[d] = step;
+    step *= std::max<int64_t>(sizes[d], 1);
+  };
+  visit(1);
+  for (int d = sizes.n - 1; d >= 2; --d) visit(d);
+  visit(0);
+  return empty_strided(sizes, strides, dtype);
 }
 
 TensorRef finish(TensorRef t, const Options& o) {
@@ -102,7 +130,7 @@ TensorRef sized(const Call& call, const char* function) {
     });
     return take_out(o.out, dims, function);
   }
-  return finish(empty(dims, o.dtype), o);
+  return finish(empty_as_asked(dims, o.dtype, o), o);
 }
 
 PyObject* py_empty(const Call& call) { return sized(call, "empty").release_py(); }
@@ -159,15 +187,19 @@ TensorRef like(const Call& call, const char* function) {
   });
   Tensor& t = *as_tensor(call.args[0]);
   bool contiguous_wanted = false;
+  Options format;
   Options o = read_options(options, function, [&](const char* key, PyObject* value) {
-    if (strcmp(key, "memory_format") != 0 || value == Py_None)
-      return strcmp(key, "memory_format") == 0;
+    if (strcmp(key, "memory_format") != 0) return false;
+    if (value == Py_None || read_channels_last(value, format)) return true;
     Object text = Object::steal(PyObject_Str(value));
     contiguous_wanted = strstr(PyUnicode_AsUTF8(text.get()), "contiguous_format") != nullptr;
     return true;
   });
   DType dtype = o.has_dtype ? o.dtype : t.dtype;
-  return finish(contiguous_wanted ? empty(sizes_of(t), dtype) : empty_like(t, dtype), o);
+  return finish(contiguous_wanted || format.channels_last
+                    ? empty_as_asked(sizes_of(t), dtype, format)
+                    : empty_like(t, dtype),
+                o);
 }
 PyObject* py_empty_like(const Call& call) { return like(call, "empty_like").release_py(); }
 PyObject* py_zeros_like(const Call& call) {

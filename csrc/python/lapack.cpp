@@ -65,6 +65,14 @@ PyObject* py_svd(const Call& call) {
   return given({U, S, Vh, info});
 }
 
+PyObject* py_least_squares(const Call& call) {
+  Args a("_least_squares", call, {"A", "B", "rcond"}, 3);
+  double rcond = PyFloat_AsDouble(a[2]);
+  if (rcond == -1 && PyErr_Occurred()) throw PythonError();
+  auto [X, rank] = least_squares(a.tensor(0), a.tensor(1), rcond);
+  return given({X, rank});
+}
+
 const NativeEntry entries[] = {
     {"_lu", py_lu, "(LU, pivots, info) of matrices."},
     {"_solve", py_solve, "(X, info) with A X = B."},
@@ -76,6 +84,7 @@ const NativeEntry entries[] = {
     {"_qr", py_qr, "(Q, R)."},
     {"_eigh", py_eigh, "(eigenvalues, eigenvectors, info) of Hermitian matrices."},
     {"_svd", py_svd, "(U, S, Vh, info)."},
+    {"_least_squares", py_least_squares, "(X, rank) with the least norm of A X - B."},
     {nullptr, nullptr, nullptr}};
 
 }  // namespace

@@ -252,8 +252,13 @@ PyObject* py_resize_(const Call& call) {
   Tensor& t = *as_tensor(call.args[0]);
   Call plain = call;
   if (plain.n_named() == 1 &&
-      PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "memory_format") == 0)
+      PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "memory_format") == 0) {
+    Object text = Object::steal(PyObject_Str(call.args[call.n]));
+    check<NotImplementedError>(!strstr(PyUnicode_AsUTF8(text.get()), "channels_last"), [] {
+      return message("resize_: memory_format=channels_last is not supported; permute the result.");
+    });
     plain.names = nullptr;
+  }
   Dims sizes = rest_as_dims(plain, 1, "resize_", "size");
   check(!requires_grad(t),
         [] { return message("resize_: cannot resize variables that require grad."); });
@@ -348,7 +353,9 @@ ReduceArgs reduce_args(const Call& call, const char* op) {
 PyObject* py_sum(const Call& call) {
   ReduceArgs r = reduce_args(call, "sum");
   TensorRef t = TensorRef::borrow(r.t);
-  if (r.has_dtype && is_differentiable(r.dtype)) t = to_dtype(*t, r.dtype);
+  // Converted first, as PyTorch does: 1.7 + 1.7 in int64 is 2.
+  if (r.has_dtype && (is_differentiable(r.dtype) || is_differentiable(t->dtype)))
+    t = to_dtype(*t, r.dtype);
   DType out = r.has_dtype ? r.dtype : is_differentiable(t->dtype) ? t->dtype : DType::int64;
   return finish_out(sum_like("sum_reduction", *t, r.dims, r.keepdim, out, 1), r.out, "sum");
 }

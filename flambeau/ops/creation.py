@@ -100,6 +100,8 @@ def arange(
                 if any(isinstance(v, float) for v in values)
                 else _core.int64
             )
+    if not (dtype.is_floating_point or dtype.is_complex):
+        values = first, last, by = [int(v) for v in values]
     integral = all(isinstance(v, int) for v in values)
     count = max(0, -((first - last) // by) if integral else math.ceil((last - first) / by))
     compute = (
@@ -112,8 +114,6 @@ def arange(
     if dtype.is_complex:
         compute = _core.float64
     result = _core.empty(count, dtype=dtype)
-    if compute is _core.int64:
-        first, by = int(first), int(by)
     if count:
         _core._map(_ramp, (result,), (first, by), compute)
     return _finish(result, out, requires_grad, "arange")
@@ -192,6 +192,8 @@ def logspace(
     complex_valued = wanted.is_complex or any(isinstance(_number(v), complex) for v in (start, end))
     if dtype is None and out is None and complex_valued:
         wanted = wanted.to_complex()
+    if not (wanted.is_floating_point or wanted.is_complex):
+        start, end = int(_number(start)), int(_number(end))
     powers = linspace(
         start, end, steps, dtype=_core.complex128 if complex_valued else _core.float64
     )
@@ -363,7 +365,9 @@ def new_empty_strided(
 
 def new(self, *args, device=None):
     """A tensor of this one's dtype from sizes or data (the old constructor)."""
-    if len(args) == 1 and not isinstance(args[0], int):
+    from ..types import Size
+
+    if len(args) == 1 and not isinstance(args[0], (int, Size)):
         if (
             isinstance(args[0], (list, tuple))
             and not isinstance(args[0], _core.Tensor)
@@ -374,7 +378,7 @@ def new(self, *args, device=None):
                 if isinstance(args[0], _core.Tensor)
                 else _core.tensor(args[0], dtype=self.dtype)
             )
-    return _core.empty(*args, dtype=self.dtype)
+    return _core.empty(*(args or (0,)), dtype=self.dtype)
 
 
 for _function in (new_full, new_tensor, new_empty_strided, new):

@@ -55,7 +55,7 @@ def reshape_as(self, other):
 @method
 def resize_as_(self, other, memory_format=None):
     """resize_() to another's sizes."""
-    return self.resize_(other.shape)
+    return self.resize_(other.shape, memory_format=memory_format)
 
 
 @method

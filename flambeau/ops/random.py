@@ -466,9 +466,10 @@ def randint_like(
     device=None,
     requires_grad=False,
     memory_format=None,
+    pin_memory=False,
 ):
     """Integers of [low, high) in a tensor of input's sizes: randint_like(input, high), randint_like(input, low, high)."""
-    check_options("randint_like", layout, device)
+    check_options("randint_like", layout, device, pin_memory)
     args = list(args)
     high = args.pop() if high is None else high
     low = (args.pop() if args else 0) if low is None else low

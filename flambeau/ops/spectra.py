@@ -262,12 +262,33 @@ def _pseudo_inverse(ctx, A, atol, rtol, hermitian):
 @_pseudo_inverse.derivative
 def _(ctx, grad_output):
     A, X = ctx.saved
+    return _pseudo_inverse_gradient(A, X, grad_output), None, None, None
+
+
+def _pseudo_inverse_gradient(A, X, grad_output):
     g, Xh = grad_output.mH, X.mH
     first = g @ X
     last = X @ g
     result = -(Xh @ grad_output @ Xh) + (first @ Xh - A @ (X @ (first @ Xh)))
     second = (Xh @ last) - ((Xh @ last) @ X) @ A
-    return result + second, None, None, None
+    return result + second
+
+
+@primitive(method=False, function=False)
+def _least_squares(ctx, A, B, rtol):
+    """(X, rank): X = A^+ B, by a QR decomposition with column exchanges."""
+    X, rank = _core._least_squares(A, B, rtol)
+    ctx.mark_non_differentiable(rank)
+    ctx.save_for_backward(A, B)
+    ctx.rtol = rtol
+    return X, rank
+
+
+@_least_squares.derivative
+def _(ctx, grad_output, _):
+    A, B = ctx.saved
+    inverse = _pseudo_inverse(A, None, ctx.rtol, False)
+    return _pseudo_inverse_gradient(A, inverse, grad_output @ B.mH), inverse.mH @ grad_output, None
 
 
 @composite(name="pinv", namespaces=("linalg",), method=False)
@@ -321,12 +342,15 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         raise RuntimeError("linalg.lstsq: input.size(-2) should match other.size(-2)")
     m, n = A.size(-2), A.size(-1)
     rtol = rcond if rcond is not None else fl.finfo(A.dtype).eps * max(m, n)
-    solution = linalg_pinv(A, rtol=rtol) @ right
-    values = linalg_svdvals(A.detach())
-    if values.size(-1):
-        rank = (values > rtol * values.amax(-1, keepdim=True)).sum(-1)
+    batch = fl.broadcast_shapes(A.shape[:-2], right.shape[:-2])
+    A, right = A.expand(*batch, m, n), right.expand(*batch, *right.shape[-2:])
+    if driver in ("gelsd", "gelss"):
+        solution = linalg_pinv(A, rtol=rtol) @ right
+        values = linalg_svdvals(A.detach())
+        rank = (values > rtol * values[..., :1]).sum(-1)
     else:
-        rank = fl.zeros(A.shape[:-2], dtype=fl.int64)
+        solution, rank = _least_squares(A, right, float(rtol))
+        values = solution.detach().abs()
     residuals = solution.abs().reshape(-1)[:0]
     if (
         m > n

@@ -25,6 +25,8 @@ def _moment_arguments(operator, dim, unbiased, correction, keepdim):
 def _moments(ctx, input, kind, dims, correction, keepdim):
     """The kernel called `kind`: var, std, var_mean or std_mean."""
     results = moments(kind, input, dims, correction, keepdim)
+    if len(results) == 2 and not math.prod(input.size(d) for d in dims):
+        results[1].fill_(math.nan)  # the mean of nothing
     ctx.kind, ctx.dims, ctx.correction, ctx.keepdim = kind, dims, correction, keepdim
     ctx.save_for_backward(input, results[0] if kind.startswith("std") else None)
     return results

@@ -38,3 +38,30 @@ def test_randperm_and_likes_keep_their_options():
     x = torch.ones(2, 3).t()
     assert not torch.rand_like(x).is_contiguous()
     assert torch.rand_like(x, memory_format=torch.contiguous_format).is_contiguous()
+
+
+def test_memory_formats_of_new_tensors():
+    x = torch.zeros(1, 3, 4, 4)
+    last = (48, 1, 12, 3)
+    assert torch.empty(1, 3, 4, 4, memory_format=torch.channels_last).stride() == last
+    for like in (torch.zeros_like, torch.ones_like, torch.empty_like, torch.rand_like):
+        made = like(x, memory_format=torch.channels_last)
+        assert made.stride() == last
+        assert like(made).stride() == last
+        assert like(made, memory_format=torch.contiguous_format).stride() == x.stride()
+    assert x.cpu(memory_format=torch.channels_last).stride() == last
+    with pytest.raises(RuntimeError, match="rank 4"):
+        torch.empty(2, 3, memory_format=torch.channels_last)
+
+
+def test_integer_dtypes_truncate_bounds_first():
+    assert torch.arange(3.1, dtype=torch.int64).tolist() == [0, 1, 2]
+    assert torch.arange(0.5, 5.5, 1.7, dtype=torch.int64).tolist() == [0, 1, 2, 3, 4]
+    assert torch.logspace(1.2, 4, 5, dtype=torch.int64).tolist() == [10, 56, 316, 1778, 10000]
+
+
+def test_old_constructor_methods():
+    x = torch.zeros(2)
+    assert x.new().shape == (0,)
+    assert x.new(torch.Size([4])).shape == (4,)
+    assert x.new(2, 3).shape == (2, 3)

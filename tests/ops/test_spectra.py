@@ -98,3 +98,25 @@ def test_svd_lowrank_of_a_matrix_of_low_rank(agrees, random):
     U, S, V = flambeau.pca_lowrank(A + 3, q=2)
     centered = A - A.mean(0)
     agrees(S, linalg.svdvals(centered)[:2])
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (3, 6), (4, 4), (20, 20)])
+@pytest.mark.parametrize("driver", [None, "gels", "gelsy", "gelsd"])
+def test_least_squares_by_every_driver(shape, driver):
+    A = flambeau.randn(2, *shape, dtype=flambeau.float64)
+    B = flambeau.randn(2, shape[0], 2, dtype=flambeau.float64)
+    found = linalg.lstsq(A, B, driver=driver)
+    flambeau.testing.assert_close(found.solution, linalg.pinv(A) @ B)
+    if driver != "gels":
+        assert found.rank.tolist() == [min(shape)] * 2
+
+
+def test_least_squares_has_a_gradient():
+    A = flambeau.randn(4, 3, dtype=flambeau.float64, requires_grad=True)
+    B = flambeau.randn(4, 2, dtype=flambeau.float64, requires_grad=True)
+    assert gradcheck(lambda a, b: linalg.lstsq(a, b).solution, (A, B))
+
+
+def test_complete_qr_of_no_columns_is_the_identity():
+    Q, R = linalg.qr(flambeau.empty(3, 0), mode="complete")
+    assert flambeau.equal(Q, flambeau.eye(3)) and R.shape == (3, 0)

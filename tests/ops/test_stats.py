@@ -101,3 +101,15 @@ def test_logsumexp_of_one_number_does_not_overflow():
     y = x.logsumexp(0)
     y.backward()
     assert y.item() == 1000 and x.grad.item() == 1
+
+
+def test_sums_convert_to_the_dtype_first():
+    x = flambeau.tensor([1.7, 1.7])
+    assert x.sum(dtype=flambeau.int64).item() == 2
+    assert flambeau.nansum(x, dtype=flambeau.int32).item() == 2
+    assert flambeau.tensor([1.7, -1.7]).sum(dtype=flambeau.bool).item() is True
+
+
+def test_the_mean_of_nothing_is_nan():
+    assert flambeau.var_mean(flambeau.empty(0))[1].isnan()
+    assert flambeau.std_mean(flambeau.empty(2, 0), dim=1)[1].isnan().all()
