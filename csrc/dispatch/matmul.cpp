@@ -1,9 +1,12 @@
 #include "dispatch/matmul.h"
 
+#include <vector>
+
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
 #include "dispatch/iterate.h"
+#include "dispatch/views.h"
 #include "kernels/gemm.h"
 
 namespace flambeau {
@@ -19,10 +22,11 @@ void need_library() {
 
 namespace {
 
-/// A matrix (or a stack of them) as gemm wants it: rows or columns contiguous.
+/// A matrix (or a stack of them) as gemm wants it: any strides in float32 and float64, else rows or
+/// columns contiguous.
 struct Side {
   TensorRef tensor;
-  int64_t ld = 0, batch_stride = 0;
+  int64_t ld = 0, step = 1, batch_stride = 0;
   bool transposed = false;
 };
 
@@ -41,6 +45,10 @@ Side side_of(Tensor& t) {
     s.tensor = TensorRef::borrow(&t);
     s.ld = columns == 1 ? std::max<int64_t>(rows, 1) : t.strides[c];
     s.transposed = true;
+  } else if (t.dtype == DType::float32 || t.dtype == DType::float64) {
+    s.tensor = TensorRef::borrow(&t);
+    s.ld = t.strides[r];
+    s.step = t.strides[c];
   } else {
     s.tensor = empty(sizes_of(t), t.dtype);
     copy_bytes(*s.tensor, t);
@@ -50,10 +58,11 @@ Side side_of(Tensor& t) {
   return s;
 }
 
-/// out = a @ b (+ bias), raw.
-void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue = {}) {
+/// out = alpha * a @ b (+ bias) + beta * out, raw.
+void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue = {}, double alpha = 1,
+              double beta = 0) {
   if (out.numel == 0) return;
-  need_library();
+  if (is_complex(out.dtype)) need_library();
   Side left = side_of(a), right = side_of(b);
   AnyGemm g;
   g.dtype = out.dtype;
@@ -66,6 +75,10 @@ void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue = {}) 
   g.lda = left.ld;
   g.ldb = right.ld;
   g.ldc = std::max<int64_t>(g.N, 1);
+  g.step_a = left.step;
+  g.step_b = right.step;
+  g.alpha = alpha;
+  g.beta = beta;
   g.trans_a = left.transposed;
   g.trans_b = right.transposed;
   if (a.ndim == 3) {
@@ -151,6 +164,111 @@ void linear_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs
 const NodeKind linear_kind = {linear_backward, product_release, destroy_as<ProductNode>,
                               product_visit};
 
+/// A copy of sizes with other last two.
+Dims with_matrix(const Dims& batch, int64_t rows, int64_t columns) {
+  Dims sizes = batch;
+  sizes.push(rows);
+  sizes.push(columns);
+  return sizes;
+}
+
+/// The dimensions before a matrix's two.
+Dims batch_of(const Tensor& t) {
+  Dims batch;
+  for (int d = 0; d + 2 < t.ndim; ++d) batch.push(t.sizes[d]);
+  return batch;
+}
+
+/// out[*] = a[*] @ b[*] over batch dimensions that broadcast: one product of stacks for each index
+/// of all but the last of them, after those that lie behind one another have been merged.
+void multiply_batches(Tensor& out, Tensor& a, Tensor& b) {
+  struct Level {
+    int64_t size, a, b, out;
+  };
+  std::vector<Level> levels;
+  const int n = out.ndim - 2;
+  auto stride = [&](const Tensor& t, int d) {
+    const int own = d - (out.ndim - t.ndim);
+    return own < 0 || t.sizes[own] == 1 ? int64_t{0} : t.strides[own];
+  };
+  for (int d = 0; d < n; ++d) {
+    Level level{out.sizes[d], stride(a, d), stride(b, d), out.strides[d]};
+    if (level.size == 1) continue;
+    if (!levels.empty()) {
+      Level& outer = levels.back();
+      if (outer.a == level.a * level.size && outer.b == level.b * level.size &&
+          outer.out == level.out * level.size) {
+        level.size *= outer.size;
+        levels.pop_back();
+      }
+    }
+    levels.push_back(level);
+  }
+  if (levels.empty()) levels.push_back({1, 0, 0, 0});
+  const Level stack = levels.back();
+  levels.pop_back();
+  auto stacked = [&](Tensor& t, int64_t stride, int64_t offset) {
+    const int r = t.ndim - 2, c = t.ndim - 1;
+    return raw_view(t, {stack.size, t.sizes[r], t.sizes[c]}, {stride, t.strides[r], t.strides[c]},
+                    t.offset + offset);
+  };
+  auto visit = [&](auto&& self, size_t depth, int64_t at_a, int64_t at_b, int64_t at_out) -> void {
+    if (depth == levels.size()) {
+      TensorRef out_view = stacked(out, stack.out, at_out);
+      multiply(*out_view, *stacked(a, stack.a, at_a), *stacked(b, stack.b, at_b));
+      return;
+    }
+    for (int64_t i = 0; i < levels[depth].size; ++i)
+      self(self, depth + 1, at_a + i * levels[depth].a, at_b + i * levels[depth].b,
+           at_out + i * levels[depth].out);
+  };
+  visit(visit, 0, 0, 0, 0);
+}
+
+/// As mm_backward, for matmul; the engine sums what was broadcast.
+void batches_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto* self = reinterpret_cast<ProductNode*>(node);
+  Tensor& grad = *grad_outputs[0];
+  if (node->edges[0].node) {
+    TensorRef b = self->b.unpack(node, "other");
+    grad_inputs[0] = matmul(grad, *transpose(*conjugate(*b), -2, -1));
+  }
+  if (node->edges[1].node) {
+    TensorRef a = self->a.unpack(node, "input");
+    grad_inputs[1] = matmul(*transpose(*conjugate(*a), -2, -1), grad);
+  }
+}
+const NodeKind batches_kind = {batches_backward, product_release, destroy_as<ProductNode>};
+
+struct AddmmNode {
+  Node node;
+  Saved a, b;
+  double alpha, beta;
+};
+
+/// Inputs in the order of the formula beta * input + alpha * (a @ b).
+void addmm_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto* self = reinterpret_cast<AddmmNode*>(node);
+  Tensor& grad = *grad_outputs[0];
+  auto scaled = [](TensorRef t, double factor) { return factor == 1 ? t : mul_scalar(*t, factor); };
+  if (node->edges[0].node) grad_inputs[0] = scaled(grad_outputs[0], self->beta);
+  if (node->edges[1].node) {
+    TensorRef b = self->b.unpack(node, "mat2");
+    grad_inputs[1] = scaled(mm(grad, *transpose(*b, -2, -1)), self->alpha);
+  }
+  if (node->edges[2].node) {
+    TensorRef a = self->a.unpack(node, "mat1");
+    grad_inputs[2] = scaled(mm(*transpose(*a, -2, -1), grad), self->alpha);
+  }
+}
+
+void addmm_release(Node* node) {
+  auto* self = reinterpret_cast<AddmmNode*>(node);
+  self->a.reset();
+  self->b.reset();
+}
+const NodeKind addmm_kind = {addmm_backward, addmm_release, destroy_as<AddmmNode>};
+
 void check_dtypes(const Tensor& a, const Tensor& b, const char* op) {
   check(a.dtype == b.dtype, [&] {
     return message(op, ": expected both operands to have the same dtype, but got ", describe(a),
@@ -231,6 +349,113 @@ TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu) {
     set_edge(&node->node, first + 1, &weight);
     if (node->node.edges[first].node) node->b.save(weight);
     if (node->node.edges[first + 1].node) node->a.save(input);
+    set_history(*out, &node->node);
+  }
+  return out;
+}
+
+TensorRef matmul(Tensor& a, Tensor& b) {
+  check(a.ndim > 0 && b.ndim > 0, [&] {
+    return message("matmul: both arguments need at least 1 dimension, but they have ", a.ndim,
+                   " and ", b.ndim, ". Use * instead.");
+  });
+  const int64_t inner = b.sizes[b.ndim > 1 ? b.ndim - 2 : 0];
+  check(a.sizes[a.ndim - 1] == inner, [&] {
+    return message("matmul: inner dimensions differ (", a.sizes[a.ndim - 1], " != ", inner,
+                   "): input ", shape(a), " @ other ", shape(b), ".");
+  });
+  check(a.dtype == b.dtype, [&] {
+    return message("matmul: dtypes differ: ", describe(a), " and ", describe(b),
+                   ". Convert one of them.");
+  });
+  if (a.ndim == 1 && b.ndim == 1)
+    return reshape(*mm(*unsqueeze(a, 0), *unsqueeze(b, 1), "matmul"), {});
+  if (a.ndim == 1) return squeeze(*matmul(*unsqueeze(a, 0), b), {b.ndim - 2});
+  if (b.ndim == 1) return squeeze(*matmul(a, *unsqueeze(b, 1)), {a.ndim - 1});
+  if (a.ndim == 2 && b.ndim == 2) return mm(a, b, "matmul");
+  const int64_t M = a.sizes[a.ndim - 2], N = b.sizes[b.ndim - 1];
+  if (b.ndim == 2) {
+    // The rows of all matrices together; -1 could not be inferred for an empty one.
+    int64_t rows = 1;
+    for (int d = 0; d + 1 < a.ndim; ++d) rows *= a.sizes[d];
+    return reshape(*mm(*reshape(a, {rows, inner}), b, "matmul"), with_matrix(batch_of(a), M, N));
+  }
+  if (a.ndim == 3 && b.ndim == 3 && a.sizes[0] == b.sizes[0]) return mm(a, b, "matmul");
+
+  const int n_batch = std::max(a.ndim, b.ndim) - 2;
+  Dims batch;
+  for (int d = 0; d < n_batch; ++d) {
+    auto size = [&](const Tensor& t) {
+      const int own = d - (n_batch - (t.ndim - 2));
+      return own < 0 ? int64_t{1} : t.sizes[own];
+    };
+    const int64_t left = size(a), right = size(b);
+    check(left == right || left == 1 || right == 1, [&] {
+      return message("matmul: batch dimensions do not broadcast (", left, " and ", right,
+                     "): input ", shape(a), " @ other ", shape(b), ".");
+    });
+    batch.push(left == 1 ? right : left);
+  }
+  TensorRef out = empty(with_matrix(batch, M, N), a.dtype);
+  if (out->numel) multiply_batches(*out, a, b);
+  if ((needs_record(a) || needs_record(b)) && is_differentiable(a.dtype)) {
+    static PyTypeObject* type = node_subtype("MatmulBackward0");
+    Ref<ProductNode> node = make_node<ProductNode>(type, &batches_kind);
+    node->node.set_edges(2);
+    set_edge(&node->node, 0, &a);
+    set_edge(&node->node, 1, &b);
+    if (node->node.edges[0].node) node->b.save(b);
+    if (node->node.edges[1].node) node->a.save(a);
+    set_history(*out, &node->node);
+  }
+  return out;
+}
+
+TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, const char* op) {
+  check(a.ndim == b.ndim && (a.ndim == 2 || a.ndim == 3), [&] {
+    return message(op, ": expected two matrices or two stacks of matrices, not ", shape(a), " and ",
+                   shape(b), ".");
+  });
+  const int r = a.ndim - 2, c = a.ndim - 1;
+  check(a.sizes[c] == b.sizes[r] && (a.ndim == 2 || a.sizes[0] == b.sizes[0]), [&] {
+    return message(op, ": mat1 and mat2 shapes cannot be multiplied: inner dimensions differ (",
+                   a.sizes[c], " != ", b.sizes[r], "): ", shape(a), " @ ", shape(b), ".");
+  });
+  check_dtypes(a, b, op);
+  check(input.dtype == a.dtype, [&] {
+    return message(op, ": input is ", describe(input), ", but mat1 is ", describe(a), ".");
+  });
+  Dims sizes = sizes_of(a);
+  sizes[c] = b.sizes[c];
+  bool fits = input.ndim <= sizes.n;
+  for (int d = 0; fits && d < input.ndim; ++d)
+    fits = input.sizes[d] == 1 || input.sizes[d] == sizes[sizes.n - input.ndim + d];
+  check(fits, [&] {
+    return message(op, ": input ", shape(input), " does not broadcast to the product ",
+                   to_string(sizes), ".");
+  });
+  TensorRef out = empty(sizes, a.dtype);
+  {
+    GradModeGuard off(false);
+    const bool is_bias = beta == 1 && input.ndim == 1 && input.sizes[0] == sizes[c];
+    TensorRef bias = is_bias ? contiguous(input) : nullptr;
+    Epilogue epilogue;
+    if (is_bias) epilogue.bias = bias->data();
+    if (!is_bias && beta != 0) copy_bytes(*out, *expand(input, sizes));
+    multiply(*out, a, b, epilogue, alpha, is_bias ? 0 : beta);
+  }
+  if (needs_record(input) || needs_record(a) || needs_record(b)) {
+    static PyTypeObject* types[2] = {node_subtype("AddmmBackward0"),
+                                     node_subtype("BaddbmmBackward0")};
+    Ref<AddmmNode> node = make_node<AddmmNode>(types[a.ndim == 3], &addmm_kind);
+    node->alpha = alpha;
+    node->beta = beta;
+    node->node.set_edges(3);
+    set_edge(&node->node, 0, &input);
+    set_edge(&node->node, 1, &a);
+    set_edge(&node->node, 2, &b);
+    if (node->node.edges[1].node) node->b.save(b);
+    if (node->node.edges[2].node) node->a.save(a);
     set_history(*out, &node->node);
   }
   return out;

@@ -25,6 +25,7 @@ Gemm<T> typed(const AnyGemm& p) {
   q.M = p.M, q.N = p.N, q.K = p.K;
   q.a = static_cast<const T*>(p.a), q.b = static_cast<const T*>(p.b), q.c = static_cast<T*>(p.c);
   q.lda = p.lda, q.ldb = p.ldb, q.ldc = p.ldc;
+  q.step_a = p.step_a, q.step_b = p.step_b;
   q.trans_a = p.trans_a, q.trans_b = p.trans_b, q.conj_a = p.conj_a, q.conj_b = p.conj_b;
   q.alpha = static_cast<T>(p.alpha), q.beta = static_cast<T>(p.beta);
   q.batch = p.batch;

@@ -15,6 +15,7 @@ struct AnyGemm {
   const void* b = nullptr;
   void* c = nullptr;
   int64_t lda = 0, ldb = 0, ldc = 0;  // in elements, as all strides here
+  int64_t step_a = 1, step_b = 1;     // 1 but for float32 and float64
   bool trans_a = false, trans_b = false;
   bool conj_a = false, conj_b = false;
   double alpha = 1, beta = 0;

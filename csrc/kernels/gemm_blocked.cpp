@@ -422,8 +422,8 @@ void gemm_blocked(const Gemm<T>& p) {
   if (p.M == 0 || p.N == 0 || p.batch == 0) return;
   Product<T> one;
   one.M = p.M, one.N = p.N, one.K = p.K;
-  one.a_row = p.trans_a ? 1 : p.lda, one.a_column = p.trans_a ? p.lda : 1;
-  one.b_row = p.trans_b ? 1 : p.ldb, one.b_column = p.trans_b ? p.ldb : 1;
+  one.a_row = p.trans_a ? p.step_a : p.lda, one.a_column = p.trans_a ? p.lda : p.step_a;
+  one.b_row = p.trans_b ? p.step_b : p.ldb, one.b_column = p.trans_b ? p.ldb : p.step_b;
   one.c_row = p.ldc;
   one.alpha = p.alpha, one.beta = p.beta;
   const T* bias = static_cast<const T*>(p.epilogue.bias);

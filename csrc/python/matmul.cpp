@@ -27,6 +27,19 @@ PyObject* py_bmm(const Call& call) {
   });
   return mm(x, y, "bmm").release_py();
 }
+PyObject* py_matmul(const Call& call) {
+  Args a("matmul", call, {"input", "other"}, 2);
+  return matmul(a.tensor(0), a.tensor(1)).release_py();
+}
+/// One function for addmm and baddbmm: the last argument is the operator's name.
+PyObject* py_addmm(const Call& call) {
+  Args a("_addmm", call, {"input", "mat1", "mat2", "beta", "alpha", "name"}, 6);
+  const double beta = PyFloat_AsDouble(a[3]), alpha = PyFloat_AsDouble(a[4]);
+  if (PyErr_Occurred()) throw PythonError();
+  const char* name = PyUnicode_AsUTF8(a[5]);
+  if (!name) throw PythonError();
+  return addmm(a.tensor(0), a.tensor(1), a.tensor(2), beta, alpha, name).release_py();
+}
 TensorRef linear_of_any_shape(Tensor& input, Tensor& weight, Tensor* bias) {
   if (weight.ndim == 1) {
     // One output: the last dimension goes away.
@@ -65,6 +78,8 @@ PyObject* py_lapack_symbol(const Call& call) {
 const NativeEntry entries[] = {
     {"mm", py_mm, "The product of two matrices."},
     {"bmm", py_bmm, "The products of two stacks of matrices."},
+    {"matmul", py_matmul, "The product of vectors, matrices or stacks of them."},
+    {"_addmm", py_addmm, "beta * input + alpha * (mat1 @ mat2)."},
     {"linear", py_linear, "input @ weight.T + bias."},
     {"_blas_load", py_blas_load, "Opens the BLAS library."},
     {"_lapack_symbol", py_lapack_symbol, "The address of a LAPACK routine, 0 if there is none."},

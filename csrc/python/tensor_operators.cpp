@@ -61,15 +61,11 @@ PyObject* positive(PyObject* a) {
   return is_overridden(a) ? call_method_override("positive", &a, 1) : Py_NewRef(a);
 }
 
-/// Two matrices go straight to mm; all other shapes to the operator declared in Python.
-PyObject* matmul(PyObject* a, PyObject* b) {
+/// Straight to the core, unless somebody wants to know or autocast is to choose the dtype.
+PyObject* matrix_multiply(PyObject* a, PyObject* b) {
   PyObject* args[] = {a, b};
-  if (is_tensor(a) && is_tensor(b) && !is_overridden(args, 2)) {
-    Tensor &x = *as_tensor(a), &y = *as_tensor(b);
-    if (x.ndim == 2 && y.ndim == 2 && x.sizes[1] == y.sizes[0] && x.dtype == y.dtype &&
-        !autocast.on)
-      return guarded([&] { return mm(x, y, "matmul").release_py(); });
-  }
+  if (is_tensor(a) && is_tensor(b) && !autocast.on && !is_overridden(args, 2))
+    return guarded([&] { return matmul(*as_tensor(a), *as_tensor(b)).release_py(); });
   return binary<"matmul", "matmul", "__rmatmul__">(a, b);
 }
 
@@ -99,7 +95,7 @@ void add_operator_slots(Slots& slots) {
   add_slot(slots, Py_nb_xor, binary<"bitwise_xor", "__xor__", "bitwise_xor">);
   add_slot(slots, Py_nb_lshift, binary<"bitwise_left_shift", "__lshift__", "__rlshift__">);
   add_slot(slots, Py_nb_rshift, binary<"bitwise_right_shift", "__rshift__", "__rrshift__">);
-  add_slot(slots, Py_nb_matrix_multiply, matmul);
+  add_slot(slots, Py_nb_matrix_multiply, matrix_multiply);
   add_slot(slots, Py_nb_inplace_add, binary<"add_">);
   add_slot(slots, Py_nb_inplace_subtract, binary<"sub_">);
   add_slot(slots, Py_nb_inplace_multiply, binary<"mul_">);

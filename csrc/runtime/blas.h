@@ -37,6 +37,7 @@ struct Gemm {
   const T* b = nullptr;
   T* c = nullptr;
   int64_t lda = 0, ldb = 0, ldc = 0;
+  int64_t step_a = 1, step_b = 1;  // strides inside a stored row, 0 too; 1 for complex numbers
   bool trans_a = false, trans_b = false;
   bool conj_a = false, conj_b = false;
   T alpha = T(1), beta = T(0);

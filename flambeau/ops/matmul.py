@@ -1,7 +1,6 @@
-"""Products of vectors and matrices, all in terms of the two native ones: mm and bmm."""
+"""Products of vectors and matrices, over the native ones: mm, bmm, matmul and addmm."""
 
 import itertools
-import math
 
 from .. import _core
 from . import public as fl
@@ -64,34 +63,7 @@ def matmul(input, other):
     Shape: (*B, M, K) and (*B, K, N) give (*B, M, N), where *B broadcast; a vector (K) on either side
     counts as a matrix, and the dimension that this adds is dropped from the result.
     """
-    left, right = input.dim(), other.dim()
-    if left == 0 or right == 0:
-        raise RuntimeError(
-            f"matmul: both arguments need at least 1 dimension, but they have {left} and {right}. Use * instead."
-        )
-    inner = other.size(-2 if right > 1 else 0)
-    if input.size(-1) != inner:
-        raise RuntimeError(
-            f"matmul: inner dimensions differ ({input.size(-1)} != {inner}): "
-            f"input {tuple(input.shape)} @ other {tuple(other.shape)}."
-        )
-    _check_dtypes("matmul", input, other)
-    if left == 1:
-        if right == 1:
-            return fl.dot(input, other)
-        return fl.matmul(input.unsqueeze(0), other).squeeze(-2)
-    if right == 1:
-        return fl.matmul(input, other.unsqueeze(1)).squeeze(-1)
-    if right == 2:
-        if left == 2:
-            return fl.mm(input, other)
-        rows = fl.mm(input.reshape(math.prod(input.shape[:-1]), inner), other)  # (B * M, N)
-        return rows.reshape(*input.shape[:-1], other.size(1))
-    batch = fl.broadcast_shapes(input.shape[:-2], other.shape[:-2])
-    count = batch.numel()
-    a = input.expand(*batch, *input.shape[-2:]).reshape(count, *input.shape[-2:])
-    b = other.expand(*batch, *other.shape[-2:]).reshape(count, *other.shape[-2:])
-    return fl.bmm(a, b).reshape(*batch, input.size(-2), other.size(-1))
+    return _core.matmul(input, other)
 
 
 _core._bind("matmul", matmul)  # a @ b
@@ -117,16 +89,31 @@ def _scaled_sum(operator, input, product, beta, alpha):
     return product + (input if beta == 1 else input * beta)
 
 
+def _sum_with_product(operator, input, left, right, beta, alpha):
+    """beta * input + alpha * (left @ right) for matrices or stacks of them: in one go, where BLAS would."""
+    if (
+        left.dtype in (fl.float32, fl.float64)
+        and not isinstance(beta, complex)
+        and not isinstance(alpha, complex)
+    ):
+        return _core._addmm(input, left, right, beta, alpha, operator)
+    multiply = fl.mm if left.dim() == 2 else fl.bmm
+    return _scaled_sum(operator, input, multiply(left, right), beta, alpha)
+
+
 @composite(inplace=True)
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2)."""
-    return _scaled_sum("addmm", input, fl.mm(mat1, mat2), beta, alpha)
+    _check_ndim("addmm", mat1=(mat1, 2), mat2=(mat2, 2))
+    return _sum_with_product("addmm", input, mat1, mat2, beta, alpha)
 
 
 @composite(inplace=True)
 def addmv(input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec)."""
-    return _scaled_sum("addmv", input, fl.mv(mat, vec), beta, alpha)
+    _check_ndim("addmv", mat=(mat, 2), vec=(vec, 1))
+    columns = input.unsqueeze(1) if input.dim() else input
+    return _sum_with_product("addmv", columns, mat, vec.unsqueeze(1), beta, alpha).squeeze(1)
 
 
 @composite(inplace=True)
@@ -152,13 +139,14 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
         )
     left = batch1.transpose(0, 1).reshape(batch1.size(1), -1)  # (M, B * K)
     right = batch2.reshape(-1, batch2.size(2))  # (B * K, N)
-    return _scaled_sum("addbmm", input, fl.mm(left, right), beta, alpha)
+    return _sum_with_product("addbmm", input, left, right, beta, alpha)
 
 
 @composite(inplace=True)
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * bmm(batch1, batch2)."""
-    return _scaled_sum("baddbmm", input, fl.bmm(batch1, batch2), beta, alpha)
+    _check_ndim("baddbmm", batch1=(batch1, 3), batch2=(batch2, 3))
+    return _sum_with_product("baddbmm", input, batch1, batch2, beta, alpha)
 
 
 @composite

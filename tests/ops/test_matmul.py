@@ -1,10 +1,14 @@
 """Products of vectors and matrices."""
 
+import os
+import subprocess
+import sys
+
 import numpy
 import pytest
 
 import flambeau
-from flambeau.autograd import gradcheck
+from flambeau.autograd import gradcheck, gradgradcheck
 
 
 @pytest.mark.parametrize(
@@ -105,3 +109,190 @@ def test_kron_and_cross(agrees, random):
     agrees(flambeau.linalg.cross(a, b[:1]), numpy.cross(a.numpy(), b.numpy()[:1]))
     with pytest.raises(RuntimeError, match="length 3"):
         flambeau.cross(a, b, dim=0)
+
+
+# The blocked product of float32 and float64: every path of csrc/kernels/gemm_blocked.cpp.
+
+rng = numpy.random.default_rng(0)  # reseeded for each test: conftest.py
+
+LAYOUTS = ("plain", "transposed", "padded", "stepped", "rows expanded", "columns expanded")
+SIZES = (1, 2, 3, 4, 5, 7, 13, 16, 17, 33, 48, 65, 97, 130, 260, 400)
+
+
+def matrix(layout, rows, columns, dtype):
+    """A tensor (rows, columns) in a layout, and the same values as a float64 array."""
+
+    def numbers(*shape):
+        # Products of these are exact in float64.
+        return flambeau.from_numpy(rng.standard_normal(shape).astype("float32").astype(dtype))
+
+    tensor = {
+        "plain": lambda: numbers(rows, columns),
+        "transposed": lambda: numbers(columns, rows).t(),
+        "padded": lambda: numbers(rows, columns + 5)[:, 2 : columns + 2],
+        "stepped": lambda: numbers(2 * rows, 3 * columns)[::2, ::3],
+        "rows expanded": lambda: numbers(1, columns).expand(rows, columns),
+        "columns expanded": lambda: numbers(rows, 1).expand(rows, columns),
+    }[layout]()
+    return tensor, tensor.numpy().astype("float64")
+
+
+def assert_close_sums(result, expected, magnitude, depth):
+    """Within the bound of a sum of `depth` products added in any order (Higham, 2002, section 3.1)."""
+    unit = numpy.finfo(result.numpy().dtype).eps / 2
+    error = numpy.abs(result.numpy().astype("float64") - expected)
+    assert (error <= (depth + 4) * unit * magnitude + 1e-300).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_products_of_any_sizes_and_layouts(dtype, layout):
+    for _ in range(60):
+        m, n, k = (int(size) for size in rng.choice(SIZES, 3))
+        a, exact_a = matrix(layout, m, k, dtype)
+        b, exact_b = matrix(rng.choice(LAYOUTS), k, n, dtype)
+        expected, magnitude = exact_a @ exact_b, numpy.abs(exact_a) @ numpy.abs(exact_b)
+        assert_close_sums(a @ b, expected, magnitude, k)
+        assert_close_sums(b.t() @ a.t(), expected.T, magnitude.T, k)
+
+
+@pytest.mark.parametrize(
+    "m, n, k",
+    [
+        (600, 500, 400),  # panels of B shared by all rows
+        (200, 600, 900),  # B packed group by group
+        (20, 1100, 700),  # B read in place, a few rows at a time
+        (3, 40000, 20),
+        (40000, 3, 20),
+        (1, 5000, 300),
+        (5000, 1, 300),
+        (40, 30, 20000),  # slices of K
+        (9000, 17, 40),  # more rows than one copy of A holds
+        (30, 9000, 33),
+    ],
+)
+def test_large_products(m, n, k):
+    for left in ("plain", "transposed", "stepped"):
+        for right in ("plain", "transposed"):
+            a, exact_a = matrix(left, m, k, "float32")
+            b, exact_b = matrix(right, k, n, "float32")
+            assert_close_sums(a @ b, exact_a @ exact_b, numpy.abs(exact_a) @ numpy.abs(exact_b), k)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scaled_sums_with_products(dtype):
+    for m, n, k in [(5, 6, 7), (64, 50, 33), (70, 300, 500), (300, 40, 20), (1, 40, 9), (40, 1, 9)]:
+        for beta, alpha in [(1, 1), (0.5, 2), (0, -1.5), (-1, 0.25)]:
+            a, exact_a = matrix("plain", m, k, dtype)
+            b, exact_b = matrix("transposed", k, n, dtype)
+            for shape in [(m, n), (n,), (m, 1), (1,), ()]:
+                base = flambeau.from_numpy(rng.standard_normal(shape).astype(dtype))
+                exact_base = base.numpy().astype("float64")
+                assert_close_sums(
+                    flambeau.addmm(base, a, b, beta=beta, alpha=alpha),
+                    beta * exact_base + alpha * (exact_a @ exact_b),
+                    abs(beta * exact_base) + abs(alpha) * (numpy.abs(exact_a) @ numpy.abs(exact_b)),
+                    k + 2,
+                )
+
+
+def test_sums_with_products_gradients(random):
+    for operator, shapes in [
+        (flambeau.addmm, ((2, 4), (2, 3), (3, 4))),
+        (flambeau.addmm, ((4,), (2, 3), (3, 4))),
+        (flambeau.addmm, ((2, 1), (2, 3), (3, 4))),
+        (flambeau.baddbmm, ((2, 2, 4), (2, 2, 3), (2, 3, 4))),
+        (flambeau.baddbmm, ((2, 1), (2, 2, 3), (2, 3, 4))),
+        (flambeau.addmv, ((2,), (2, 3), (3,))),
+        (flambeau.addbmm, ((2, 4), (2, 2, 3), (2, 3, 4))),
+    ]:
+        inputs = tuple(random(*shape).requires_grad_() for shape in shapes)
+        assert gradcheck(lambda *x, f=operator: f(*x, beta=0.5, alpha=2), inputs)
+        assert gradgradcheck(lambda *x, f=operator: f(*x, beta=0.5, alpha=2), inputs)
+
+
+def test_stacks_that_broadcast(agrees, random):
+    for left, right in [
+        ((4, 3, 2, 5), (3, 5, 2)),
+        ((3, 2, 5), (4, 1, 5, 2)),
+        ((4, 1, 2, 5), (1, 3, 5, 2)),
+        ((2, 1, 3, 2, 5), (4, 1, 5, 2)),
+        ((2, 5), (4, 3, 5, 2)),
+        ((0, 3, 2, 5), (3, 5, 2)),
+    ]:
+        a, b = random(*left), random(*right)
+        agrees(a @ b, a.numpy() @ b.numpy())
+        agrees(a.mT.contiguous().mT @ b, a.numpy() @ b.numpy())
+        assert gradcheck(flambeau.matmul, (a.requires_grad_(), b.requires_grad_()))
+    with pytest.raises(RuntimeError, match=r"do not broadcast \(4 and 3\)"):
+        random(2, 4, 2, 5) @ random(3, 5, 2)
+
+
+def test_a_bias_broadcasts_or_raises(random):
+    with pytest.raises(RuntimeError, match=r"addmm: input .* does not broadcast"):
+        flambeau.addmm(random(3), random(2, 3), random(3, 4))
+    with pytest.raises(RuntimeError, match="addmm: input is float32"):
+        flambeau.addmm(random(4).float(), random(2, 3), random(3, 4))
+
+
+def test_products_without_depth_are_zero():
+    for m, n in [(3, 4), (1, 1), (0, 4), (300, 300)]:
+        a, b = flambeau.empty(m, 0), flambeau.empty(0, n)
+        assert (a @ b).equal(flambeau.zeros(m, n))
+        assert flambeau.addmm(flambeau.ones(m, n), a, b, beta=2).equal(flambeau.full((m, n), 2.0))
+
+
+@pytest.mark.parametrize("m, n, k", [(3, 5, 4), (40, 60, 30), (300, 200, 100), (1, 300, 300)])
+def test_nan_and_infinity_stay_in_their_rows_and_columns(m, n, k):
+    a, b = matrix("plain", m, k, "float32")[0], matrix("plain", k, n, "float32")[0]
+    a[m // 2, k - 1] = float("nan")
+    b[0, n // 2] = float("inf")
+    for result in (a @ b, a @ b.t().contiguous().t(), a.t().contiguous().t() @ b):
+        bad = ~flambeau.isfinite(result)
+        assert bad[m // 2].all()
+        assert bad[:, n // 2].all()
+        assert bad.sum() == m + n - 1
+    # What beta = 0 multiplies is not read.
+    nothing = flambeau.full((m, n), float("nan"))
+    a, b = flambeau.ones(m, k), flambeau.ones(k, n)
+    assert flambeau.addmm(nothing, a, b, beta=0).equal(flambeau.full((m, n), float(k)))
+
+
+@pytest.mark.parametrize(
+    "m, n, k", [(300, 300, 300), (64, 2000, 700), (5, 3000, 500), (8, 8, 40000)]
+)
+def test_products_are_the_same_bits_for_any_number_of_threads(m, n, k):
+    before = flambeau.get_num_threads()
+    for left in ("plain", "transposed"):
+        for right in ("plain", "transposed"):
+            a = matrix(left, m, k, "float32")[0]
+            b = matrix(right, k, n, "float32")[0]
+            results = []
+            try:
+                for threads in (1, 2, 3):
+                    flambeau.set_num_threads(threads)
+                    results.append(a @ b)
+            finally:
+                flambeau.set_num_threads(before)
+            assert results[0].equal(results[1])
+            assert results[0].equal(results[2])
+
+
+@pytest.mark.parametrize("level", ["avx2", "portable"])
+def test_products_of_lower_instruction_sets(level):
+    program = """
+import numpy, flambeau
+rng = numpy.random.default_rng(0)
+for m, n, k in [(1, 1, 9), (3, 70, 33), (50, 70, 33), (300, 200, 400), (7, 600, 900), (70, 3, 50), (9, 2, 3)]:
+    for dtype in ("float32", "float64"):
+        a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
+        bound = (k + 4) * numpy.finfo(dtype).eps * (abs(a).astype("float64") @ abs(b).astype("float64"))
+        exact = a.astype("float64") @ b.astype("float64")
+        bt = flambeau.from_numpy(numpy.ascontiguousarray(b.T)).t()
+        at = flambeau.from_numpy(numpy.ascontiguousarray(a.T)).t()
+        for x in (flambeau.from_numpy(a), at):
+            for y in (flambeau.from_numpy(b), bt):
+                assert (abs((x @ y).numpy() - exact) <= bound).all(), (m, n, k, dtype)
+"""
+    environment = {**os.environ, "FLAMBEAU_CPU": level}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
