@@ -354,33 +354,32 @@ TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu) {
   return out;
 }
 
-TensorRef matmul(Tensor& a, Tensor& b) {
+TensorRef matmul(Tensor& a, Tensor& b, const char* op) {
   check(a.ndim > 0 && b.ndim > 0, [&] {
-    return message("matmul: both arguments need at least 1 dimension, but they have ", a.ndim,
+    return message(op, ": both arguments need at least 1 dimension, but they have ", a.ndim,
                    " and ", b.ndim, ". Use * instead.");
   });
   const int64_t inner = b.sizes[b.ndim > 1 ? b.ndim - 2 : 0];
   check(a.sizes[a.ndim - 1] == inner, [&] {
-    return message("matmul: inner dimensions differ (", a.sizes[a.ndim - 1], " != ", inner,
+    return message(op, ": inner dimensions differ (", a.sizes[a.ndim - 1], " != ", inner,
                    "): input ", shape(a), " @ other ", shape(b), ".");
   });
   check(a.dtype == b.dtype, [&] {
-    return message("matmul: dtypes differ: ", describe(a), " and ", describe(b),
+    return message(op, ": dtypes differ: ", describe(a), " and ", describe(b),
                    ". Convert one of them.");
   });
-  if (a.ndim == 1 && b.ndim == 1)
-    return reshape(*mm(*unsqueeze(a, 0), *unsqueeze(b, 1), "matmul"), {});
-  if (a.ndim == 1) return squeeze(*matmul(*unsqueeze(a, 0), b), {b.ndim - 2});
-  if (b.ndim == 1) return squeeze(*matmul(a, *unsqueeze(b, 1)), {a.ndim - 1});
-  if (a.ndim == 2 && b.ndim == 2) return mm(a, b, "matmul");
+  if (a.ndim == 1 && b.ndim == 1) return reshape(*mm(*unsqueeze(a, 0), *unsqueeze(b, 1), op), {});
+  if (a.ndim == 1) return squeeze(*matmul(*unsqueeze(a, 0), b, op), {b.ndim - 2});
+  if (b.ndim == 1) return squeeze(*matmul(a, *unsqueeze(b, 1), op), {a.ndim - 1});
+  if (a.ndim == 2 && b.ndim == 2) return mm(a, b, op);
   const int64_t M = a.sizes[a.ndim - 2], N = b.sizes[b.ndim - 1];
   if (b.ndim == 2) {
     // The rows of all matrices together; -1 could not be inferred for an empty one.
     int64_t rows = 1;
     for (int d = 0; d + 1 < a.ndim; ++d) rows *= a.sizes[d];
-    return reshape(*mm(*reshape(a, {rows, inner}), b, "matmul"), with_matrix(batch_of(a), M, N));
+    return reshape(*mm(*reshape(a, {rows, inner}), b, op), with_matrix(batch_of(a), M, N));
   }
-  if (a.ndim == 3 && b.ndim == 3 && a.sizes[0] == b.sizes[0]) return mm(a, b, "matmul");
+  if (a.ndim == 3 && b.ndim == 3 && a.sizes[0] == b.sizes[0]) return mm(a, b, op);
 
   const int n_batch = std::max(a.ndim, b.ndim) - 2;
   Dims batch;
@@ -391,8 +390,8 @@ TensorRef matmul(Tensor& a, Tensor& b) {
     };
     const int64_t left = size(a), right = size(b);
     check(left == right || left == 1 || right == 1, [&] {
-      return message("matmul: batch dimensions do not broadcast (", left, " and ", right,
-                     "): input ", shape(a), " @ other ", shape(b), ".");
+      return message(op, ": batch dimensions do not broadcast (", left, " and ", right, "): input ",
+                     shape(a), " @ other ", shape(b), ".");
     });
     batch.push(left == 1 ? right : left);
   }

@@ -12,7 +12,7 @@ void need_library();
 TensorRef mm(Tensor& a, Tensor& b, const char* operator_name = "mm");
 /// (*B, M, K) @ (*B, K, N), where *B broadcast; a vector on either side counts as a matrix, and the
 /// dimension that this adds is dropped from the result.
-TensorRef matmul(Tensor& a, Tensor& b);
+TensorRef matmul(Tensor& a, Tensor& b, const char* operator_name = "matmul");
 /// beta * input + alpha * (a @ b) for two matrices or two stacks, in float32 or float64. beta = 0
 /// ignores what input holds.
 TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha,

@@ -31,14 +31,53 @@ PyObject* py_matmul(const Call& call) {
   Args a("matmul", call, {"input", "other"}, 2);
   return matmul(a.tensor(0), a.tensor(1)).release_py();
 }
-/// One function for addmm and baddbmm: the last argument is the operator's name.
+void check_ndim(const char* op, const char* name, const Tensor& t, int ndim) {
+  check(t.ndim == ndim, [&] {
+    return message(op, ": ", name, " must have ", ndim, " dimension", ndim > 1 ? "s" : "",
+                   ", but its shape is ", shape(t), ".");
+  });
+}
+PyObject* py_mv(const Call& call) {
+  Args a("mv", call, {"input", "vec"}, 2);
+  Tensor &x = a.tensor(0), &y = a.tensor(1);
+  check_ndim("mv", "input", x, 2);
+  check_ndim("mv", "vec", y, 1);
+  check(x.sizes[1] == y.sizes[0],
+        [&] { return message("mv: size mismatch, input ", shape(x), " @ vec ", shape(y), "."); });
+  return matmul(x, y, "mv").release_py();
+}
+PyObject* py_dot(const Call& call) {
+  Args a("dot", call, {"input", "tensor"}, 2);
+  Tensor &x = a.tensor(0), &y = a.tensor(1);
+  check_ndim("dot", "input", x, 1);
+  check_ndim("dot", "tensor", y, 1);
+  check(x.sizes[0] == y.sizes[0], [&] {
+    return message("dot: inconsistent tensor size, expected both vectors to have one length, ",
+                   "but got ", x.sizes[0], " and ", y.sizes[0], ".");
+  });
+  return matmul(x, y, "dot").release_py();
+}
+double number(PyObject* o) {
+  const double value = PyFloat_AsDouble(o);
+  if (value == -1 && PyErr_Occurred()) throw PythonError();
+  return value;
+}
+/// One function for addmm and its kin: the last argument is the operator's name.
 PyObject* py_addmm(const Call& call) {
   Args a("_addmm", call, {"input", "mat1", "mat2", "beta", "alpha", "name"}, 6);
-  const double beta = PyFloat_AsDouble(a[3]), alpha = PyFloat_AsDouble(a[4]);
-  if (PyErr_Occurred()) throw PythonError();
   const char* name = PyUnicode_AsUTF8(a[5]);
   if (!name) throw PythonError();
-  return addmm(a.tensor(0), a.tensor(1), a.tensor(2), beta, alpha, name).release_py();
+  return addmm(a.tensor(0), a.tensor(1), a.tensor(2), number(a[3]), number(a[4]), name)
+      .release_py();
+}
+PyObject* py_addmv(const Call& call) {
+  Args a("_addmv", call, {"input", "mat", "vec", "beta", "alpha"}, 5);
+  Tensor &input = a.tensor(0), &mat = a.tensor(1), &vec = a.tensor(2);
+  check_ndim("addmv", "mat", mat, 2);
+  check_ndim("addmv", "vec", vec, 1);
+  TensorRef columns = input.ndim ? unsqueeze(input, 1) : TensorRef::borrow(&input);
+  TensorRef out = addmm(*columns, mat, *unsqueeze(vec, 1), number(a[3]), number(a[4]), "addmv");
+  return squeeze(*out, {1}).release_py();
 }
 TensorRef linear_of_any_shape(Tensor& input, Tensor& weight, Tensor* bias) {
   if (weight.ndim == 1) {
@@ -79,6 +118,9 @@ const NativeEntry entries[] = {
     {"mm", py_mm, "The product of two matrices."},
     {"bmm", py_bmm, "The products of two stacks of matrices."},
     {"matmul", py_matmul, "The product of vectors, matrices or stacks of them."},
+    {"mv", py_mv, "The product of a matrix and a vector."},
+    {"dot", py_dot, "The sum of the products of two vectors."},
+    {"_addmv", py_addmv, "beta * input + alpha * (mat @ vec)."},
     {"_addmm", py_addmm, "beta * input + alpha * (mat1 @ mat2)."},
     {"linear", py_linear, "input @ weight.T + bias."},
     {"_blas_load", py_blas_load, "Opens the BLAS library."},

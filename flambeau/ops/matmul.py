@@ -28,26 +28,13 @@ def _check_dtypes(operator, first, second):
 @composite
 def mv(input, vec):
     """The matrix (M, K) times the vector (K): a vector (M)."""
-    _check_ndim("mv", input=(input, 2), vec=(vec, 1))
-    _check_dtypes("mv", input, vec)
-    if input.size(1) != vec.size(0):
-        raise RuntimeError(
-            f"mv: size mismatch, input {tuple(input.shape)} @ vec {tuple(vec.shape)}."
-        )
-    return _core.mm(input, vec.unsqueeze(1)).squeeze(1)
+    return _core.mv(input, vec)
 
 
 @composite
 def dot(input, tensor):
     """The sum of the products of two vectors of one length; for complex ones, without conjugation."""
-    _check_ndim("dot", input=(input, 1), tensor=(tensor, 1))
-    _check_dtypes("dot", input, tensor)
-    if input.size(0) != tensor.size(0):
-        raise RuntimeError(
-            f"dot: inconsistent tensor size, expected both vectors to have one length, "
-            f"but got {input.size(0)} and {tensor.size(0)}."
-        )
-    return _core.mm(input.unsqueeze(0), tensor.unsqueeze(1)).reshape(())
+    return _core.dot(input, tensor)
 
 
 @composite
@@ -89,13 +76,15 @@ def _scaled_sum(operator, input, product, beta, alpha):
     return product + (input if beta == 1 else input * beta)
 
 
+def _is_plain(dtype, beta, alpha):
+    """Whether the core adds products of this dtype to something in one go."""
+    real = not isinstance(beta, complex) and not isinstance(alpha, complex)
+    return real and (dtype is fl.float32 or dtype is fl.float64)
+
+
 def _sum_with_product(operator, input, left, right, beta, alpha):
-    """beta * input + alpha * (left @ right) for matrices or stacks of them: in one go, where BLAS would."""
-    if (
-        left.dtype in (fl.float32, fl.float64)
-        and not isinstance(beta, complex)
-        and not isinstance(alpha, complex)
-    ):
+    """beta * input + alpha * (left @ right) for matrices or stacks of them."""
+    if _is_plain(left.dtype, beta, alpha):
         return _core._addmm(input, left, right, beta, alpha, operator)
     multiply = fl.mm if left.dim() == 2 else fl.bmm
     return _scaled_sum(operator, input, multiply(left, right), beta, alpha)
@@ -111,9 +100,9 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
 @composite(inplace=True)
 def addmv(input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec)."""
-    _check_ndim("addmv", mat=(mat, 2), vec=(vec, 1))
-    columns = input.unsqueeze(1) if input.dim() else input
-    return _sum_with_product("addmv", columns, mat, vec.unsqueeze(1), beta, alpha).squeeze(1)
+    if _is_plain(mat.dtype, beta, alpha):
+        return _core._addmv(input, mat, vec, beta, alpha)
+    return _scaled_sum("addmv", input, fl.mv(mat, vec), beta, alpha)
 
 
 @composite(inplace=True)
