@@ -53,7 +53,7 @@ template <class T>
 void correlate(const Correlation& c, const T* source, const T* weight, const T* bias, bool relu,
                T* target) {
   if constexpr (std::is_same_v<T, float>)
-    if (winograd_fits(c)) return correlate_winograd(c, source, weight, bias, relu, target);
+    if (winograd_fits(c) && correlate_winograd(c, source, weight, bias, relu, target)) return;
   if (correlate_fits_panels(c)) return correlate_panels<T>(c, source, weight, bias, relu, target);
   correlate_direct<T>(c, source, weight, bias, relu, target);
 }
@@ -70,7 +70,7 @@ void correlate_phases(const std::vector<Correlation>& phases, const T* source, c
 template <class T>
 void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight) {
   if constexpr (std::is_same_v<T, float>)
-    if (winograd_fits(c)) return outer_winograd(c, grad, source, grad_weight);
+    if (outer_winograd_fits(c) && outer_winograd(c, grad, source, grad_weight)) return;
   if (outer_fits_depthwise<T>(c)) return outer_depthwise<T>(c, grad, source, grad_weight);
   if (outer_fits_panels(c)) return outer_panels<T>(c, grad, source, grad_weight);
   outer_direct<T>(c, grad, source, grad_weight);

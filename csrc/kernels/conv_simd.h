@@ -72,6 +72,14 @@ struct DepthwiseTask {
   bool relu;
 };
 
+/// A few tiles of a row of tiles: where the first begins in its plane, and which of its rows and of
+/// the elements from there on lie inside.
+struct TileChunk {
+  int64_t at;
+  int lane, n_tiles;
+  int row_begin, row_end, begin, end;
+};
+
 template <class T>
 struct ConvKernels {
   int lanes;           // elements of a vector
@@ -107,30 +115,32 @@ struct ConvKernels {
   void (*pack_taps)(const TapBlock<T>& block);
 
   /// Null where there are no masked loads.
-  void (*depthwise)(const DepthwiseTask<T>& task);
+  void (*depthwise)(const DepthwiseTask<T>& task) = nullptr;
   /// The sums of grad * source for the kernel of one channel, over n_planes items of all channels;
   /// for 3, 5 or 7 columns. `grad` lies as the target would.
-  void (*depthwise_outer)(const DepthwiseTask<T>& task, const T* grad, int64_t channel, T* sums);
+  void (*depthwise_outer)(const DepthwiseTask<T>& task, const T* grad, int64_t channel,
+                          T* sums) = nullptr;
 
-  /// The transforms of conv_winograd.h over n tiles side by side, whole vectors at a time. Point q
-  /// of tile t is at q * point_step + t. Input: rows[(i * 4 + j % 4) * phase_step + j / 4 + t] is
-  /// element (i, j) of tile t.
-  void (*winograd_input)(const T* rows, int64_t phase_step, int64_t n, T* points,
-                         int64_t point_step);
-  /// Grad: as input, with elements (i, j) below 4 at rows[(i * 4 + j) * phase_step + t].
-  void (*winograd_grad)(const T* rows, int64_t phase_step, int64_t n, T* points,
-                        int64_t point_step);
-  /// Output: rows[i * row_step + 4 * t + j] is element (i, j) of tile t.
-  void (*winograd_output)(const T* points, int64_t point_step, int64_t n, T* rows,
-                          int64_t row_step);
+  /// The transforms of conv_winograd.h over n tiles side by side, up to a register tile of them,
+  /// whole vectors at a time. Point q of tile t is at q * point_step + t. Chunks are in the order
+  /// of their lanes, of lanes / 4 tiles at most. Null for float64.
+  ///
+  /// From tiles of 6 x 6 elements that overlap by 2, and of 4 x 4 that do not.
+  void (*winograd_input)(const T* plane, int64_t row_step, const TileChunk* chunks,
+                         int64_t n_chunks, int64_t n, T* points, int64_t point_step) = nullptr;
+  void (*winograd_grad)(const T* plane, int64_t row_step, const TileChunk* chunks, int64_t n_chunks,
+                        int64_t n, T* points, int64_t point_step) = nullptr;
+  /// To tiles of 4 x 4 elements, plus bias, and clamped at 0 if relu. False if one of them is
+  /// infinite or NaN before it is clamped.
+  bool (*winograd_output)(const T* points, int64_t point_step, int64_t n, T bias, bool relu,
+                          const TileChunk* chunks, int64_t n_chunks, T* plane,
+                          int64_t row_step) = nullptr;
   /// Weight: kernel t is the 9 weights at weight + 9 * t, taken in the order `tap`.
   void (*winograd_weight)(const T* weight, const int64_t* tap, int64_t n, T* points,
-                          int64_t point_step);
+                          int64_t point_step) = nullptr;
   /// Sums: the way back of winograd_weight for its gradient; reads whole vectors of points.
   void (*winograd_sums)(const T* points, int64_t point_step, int64_t n, const int64_t* tap,
-                        T* weight);
-  /// phases[j * phase_step + t] = row[4 * t + j] for t < n, j < 4.
-  void (*split_phases)(const T* row, int64_t n, T* phases, int64_t phase_step);
+                        T* weight) = nullptr;
 };
 
 /// The kernels for this machine. T: float, double.

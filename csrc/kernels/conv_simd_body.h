@@ -506,48 +506,105 @@ struct Winograd {
   }
 };
 
-template <class T>
-void winograd_input(const T* rows, int64_t phase_step, int64_t n, T* points, int64_t point_step) {
-  using vec = typename Vec<T>::type;
-  for (int64_t t = 0; t < n; t += Vec<T>::lanes) {
-    vec half[6][6];  // row i of the tile, its columns transformed
-    for (int i = 0; i < 6; ++i) {
-      vec d[6];
-      for (int j = 0; j < 6; ++j) d[j] = load(rows + (i * 4 + j % 4) * phase_step + j / 4 + t);
-      Winograd<T>::input(d, half[i]);
-    }
-    for (int j = 0; j < 6; ++j) {
-      vec d[6], out[6];
-      for (int i = 0; i < 6; ++i) d[i] = half[i][j];
-      Winograd<T>::input(d, out);
-      for (int i = 0; i < 6; ++i) store(points + (i * 6 + j) * point_step + t, out[i]);
-    }
-  }
+/// Every other element of two vectors side by side, from `first` (0 or 1) on.
+template <class T, int first>
+inline __attribute__((always_inline)) typename Vec<T>::type every_other(typename Vec<T>::type a,
+                                                                        typename Vec<T>::type b) {
+  using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+  typedef Position positions __attribute__((vector_size(vector_bytes)));
+  positions pick;
+#pragma GCC unroll 16
+  for (int k = 0; k < Vec<T>::lanes; ++k) pick[k] = 2 * k + first;
+  return __builtin_shuffle(a, b, pick);
 }
 
-template <class T>
-void winograd_grad(const T* rows, int64_t phase_step, int64_t n, T* points, int64_t point_step) {
-  using vec = typename Vec<T>::type;
-  for (int64_t t = 0; t < n; t += Vec<T>::lanes) {
-    vec half[4][6];
-    for (int i = 0; i < 4; ++i) {
-      vec d[4];
-      for (int j = 0; j < 4; ++j) d[j] = load(rows + (i * 4 + j) * phase_step + t);
-      Winograd<T>::grad(d, half[i]);
-    }
-    for (int j = 0; j < 6; ++j) {
-      vec d[4], out[6];
-      for (int i = 0; i < 4; ++i) d[i] = half[i][j];
-      Winograd<T>::grad(d, out);
-      for (int i = 0; i < 6; ++i) store(points + (i * 6 + j) * point_step + t, out[i]);
-    }
-  }
-}
-
-template <class T>
-void winograd_output(const T* points, int64_t point_step, int64_t n, T* rows, int64_t row_step) {
-  using vec = typename Vec<T>::type;
+/// a[0] b[0] a[1] b[1] ... of the lower halves (half 0) or the upper ones (half 1).
+template <class T, int half>
+inline __attribute__((always_inline)) typename Vec<T>::type zipped(typename Vec<T>::type a,
+                                                                   typename Vec<T>::type b) {
+  using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+  typedef Position positions __attribute__((vector_size(vector_bytes)));
   constexpr int lanes = Vec<T>::lanes;
+  positions pick;
+#pragma GCC unroll 16
+  for (int k = 0; k < lanes; ++k) pick[k] = half * lanes / 2 + k / 2 + (k % 2 ? lanes : 0);
+  return __builtin_shuffle(a, b, pick);
+}
+
+/// Rows of tiles lie side by side in a scratch of their own, 4 elements a tile, and a second time
+/// from element 4 on for what tiles share with the next; from there they part into columns.
+template <class T, int height>
+void winograd_read(const T* plane, int64_t row_step, const TileChunk* chunks, int64_t n_chunks,
+                   int64_t n, T* points, int64_t point_step) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes, most = most_v * lanes;
+  constexpr int copies = height == 6 ? 2 : 1;
+  alignas(64) T rows[height][copies][4 * most + lanes];
+  if (const int64_t last = n / lanes * lanes; last < n)
+    for (int i = 0; i < height; ++i)
+      for (int copy = 0; copy < copies; ++copy)
+        for (int v = 0; v < 4; ++v) store(rows[i][copy] + 4 * last + v * lanes, vec{});
+  auto bound = [](int value) { return value < 0 ? 0 : value > lanes ? lanes : value; };
+  for (const TileChunk* chunk = chunks; chunk < chunks + n_chunks; ++chunk) {
+    for (int copy = 0; copy < copies; ++copy) {
+      const T* from = plane + chunk->at + 4 * copy;
+      const int begin = bound(chunk->begin - 4 * copy), end = bound(chunk->end - 4 * copy);
+      if constexpr (has_spans) {
+        const auto span = span_of<T>(begin, begin < end ? end : begin);
+        for (int i = 0; i < height; ++i, from += row_step) {
+          const bool inside = i >= chunk->row_begin && i < chunk->row_end;
+          store(rows[i][copy] + 4 * chunk->lane, inside ? load_span(from, span) : vec{});
+        }
+      } else {
+        for (int i = 0; i < height; ++i, from += row_step) {
+          const bool inside = i >= chunk->row_begin && i < chunk->row_end;
+          T* to = rows[i][copy] + 4 * chunk->lane;
+          for (int k = 0; k < lanes; ++k) to[k] = inside && k >= begin && k < end ? from[k] : T(0);
+        }
+      }
+    }
+  }
+  for (int64_t t = 0; t < n; t += lanes) {
+    vec half[height][6];  // row i of the tile, its columns transformed
+    for (int i = 0; i < height; ++i) {
+      vec d[height], part[4];
+      for (int copy = 0; copy < copies; ++copy) {
+        for (int v = 0; v < 4; ++v) part[v] = load(rows[i][copy] + 4 * t + v * lanes);
+        const vec even_a = every_other<T, 0>(part[0], part[1]),
+                  even_b = every_other<T, 0>(part[2], part[3]);
+        const vec odd_a = every_other<T, 1>(part[0], part[1]),
+                  odd_b = every_other<T, 1>(part[2], part[3]);
+        d[4 * copy] = every_other<T, 0>(even_a, even_b);
+        d[4 * copy + 1] = every_other<T, 0>(odd_a, odd_b);
+        if (copy == 0) {
+          d[2] = every_other<T, 1>(even_a, even_b);
+          d[3] = every_other<T, 1>(odd_a, odd_b);
+        }
+      }
+      if constexpr (height == 6)
+        Winograd<T>::input(d, half[i]);
+      else
+        Winograd<T>::grad(d, half[i]);
+    }
+    for (int j = 0; j < 6; ++j) {
+      vec d[height], out[6];
+      for (int i = 0; i < height; ++i) d[i] = half[i][j];
+      if constexpr (height == 6)
+        Winograd<T>::input(d, out);
+      else
+        Winograd<T>::grad(d, out);
+      for (int i = 0; i < 6; ++i) store(points + (i * 6 + j) * point_step + t, out[i]);
+    }
+  }
+}
+
+template <class T>
+bool winograd_output(const T* points, int64_t point_step, int64_t n, T bias, bool relu,
+                     const TileChunk* chunks, int64_t n_chunks, T* plane, int64_t row_step) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes, most = most_v * lanes;
+  alignas(64) T rows[4][4 * most + lanes];
+  const vec add = splat(bias);
   for (int64_t t = 0; t < n; t += lanes) {
     vec half[6][4];
     for (int i = 0; i < 6; ++i) {
@@ -555,18 +612,83 @@ void winograd_output(const T* points, int64_t point_step, int64_t n, T* rows, in
       for (int j = 0; j < 6; ++j) m[j] = load(points + (i * 6 + j) * point_step + t);
       Winograd<T>::output(m, half[i]);
     }
-    alignas(64) T phases[4][4][lanes];
+    vec found[4][4];  // [column][row]
     for (int j = 0; j < 4; ++j) {
-      vec m[6], out[4];
+      vec m[6];
       for (int i = 0; i < 6; ++i) m[i] = half[i][j];
-      Winograd<T>::output(m, out);
-      for (int i = 0; i < 4; ++i) store(phases[i][j], out[i]);
+      Winograd<T>::output(m, found[j]);
     }
     for (int i = 0; i < 4; ++i) {
-      T* row = rows + i * row_step + 4 * t;
-      for (int lane = 0; lane < lanes; ++lane)
-        for (int j = 0; j < 4; ++j) row[4 * lane + j] = phases[i][j][lane];
+      vec d[4];
+      for (int j = 0; j < 4; ++j) {
+        d[j] = found[j][i] + add;
+      }
+      const vec low_a = zipped<T, 0>(d[0], d[2]), high_a = zipped<T, 1>(d[0], d[2]);
+      const vec low_b = zipped<T, 0>(d[1], d[3]), high_b = zipped<T, 1>(d[1], d[3]);
+      T* row = rows[i] + 4 * t;
+      store(row, zipped<T, 0>(low_a, low_b));
+      store(row + lanes, zipped<T, 1>(low_a, low_b));
+      store(row + 2 * lanes, zipped<T, 0>(high_a, high_b));
+      store(row + 3 * lanes, zipped<T, 1>(high_a, high_b));
     }
+  }
+  vec zeros = {};  // times anything but infinities and NaN, zero
+  bool finite = true;
+  for (const TileChunk* chunk = chunks; chunk < chunks + n_chunks; ++chunk) {
+    T* to = plane + chunk->at;
+    for (int i = 0; i < chunk->row_end; ++i, to += row_step) {
+      const T* from = rows[i] + 4 * chunk->lane;
+      if constexpr (has_spans) {
+        const auto span = span_of<T>(0, chunk->end);
+        vec value = load_span(from, span);
+        zeros = multiply_add(value, vec{}, zeros);
+        if (relu) value = value < T(0) ? vec{} : value;
+        store_span(to, value, span);
+      } else {
+        for (int k = 0; k < chunk->end; ++k) {
+          finite &= from[k] * T(0) == T(0);
+          to[k] = relu && from[k] < T(0) ? T(0) : from[k];
+        }
+      }
+    }
+  }
+  for (int k = 0; k < lanes; ++k) finite &= zeros[k] == T(0);
+  return finite;
+}
+
+/// The 9 weights of `lanes` kernels side by side, kernels in lanes.
+template <class T>
+inline __attribute__((always_inline)) void gather_kernels(const T* weight, int count,
+                                                          T (*gathered)[Vec<T>::lanes]) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  if constexpr (has_spans && lanes >= 8) {
+    // A square of kernels in rows, transposed: each step moves one bit of the row number to the
+    // column number and one back.
+    const auto most = span_of<T>(0, lanes < 9 ? lanes : 9);
+    vec rows[lanes];
+#pragma GCC unroll 16
+    for (int k = 0; k < lanes; ++k) rows[k] = k < count ? load_span(weight + 9 * k, most) : vec{};
+#pragma GCC unroll 8
+    for (int step = 1; step < lanes; step *= 2) {
+      vec moved[lanes];
+#pragma GCC unroll 16
+      for (int k = 0; k < lanes / 2; ++k) {
+        moved[2 * k] = zipped<T, 0>(rows[k], rows[k + lanes / 2]);
+        moved[2 * k + 1] = zipped<T, 1>(rows[k], rows[k + lanes / 2]);
+      }
+#pragma GCC unroll 16
+      for (int k = 0; k < lanes; ++k) rows[k] = moved[k];
+    }
+#pragma GCC unroll 16
+    for (int k = 0; k < (lanes < 9 ? lanes : 9); ++k) store(gathered[k], rows[k]);
+    for (int k = lanes; k < 9; ++k)
+      for (int lane = 0; lane < lanes; ++lane)
+        gathered[k][lane] = lane < count ? weight[9 * lane + k] : T(0);
+  } else {
+    for (int k = 0; k < 9; ++k)
+      for (int lane = 0; lane < lanes; ++lane)
+        gathered[k][lane] = lane < count ? weight[9 * lane + k] : T(0);
   }
 }
 
@@ -577,13 +699,12 @@ void winograd_weight(const T* weight, const int64_t* tap, int64_t n, T* points,
   constexpr int lanes = Vec<T>::lanes;
   for (int64_t t = 0; t < n; t += lanes, weight += 9 * lanes) {
     const int count = static_cast<int>(n - t < lanes ? n - t : lanes);
-    T gathered[9][lanes] = {};
-    for (int k = 0; k < 9; ++k)
-      for (int lane = 0; lane < count; ++lane) gathered[k][lane] = weight[9 * lane + tap[k]];
+    alignas(64) T gathered[9][lanes];
+    gather_kernels(weight, count, gathered);
     vec half[3][6];
     for (int r = 0; r < 3; ++r) {
       vec w[3];
-      for (int k = 0; k < 3; ++k) w[k] = load(gathered[r * 3 + k]);
+      for (int k = 0; k < 3; ++k) w[k] = load(gathered[tap[r * 3 + k]]);
       Winograd<T>::weight(w, half[r]);
     }
     for (int j = 0; j < 6; ++j) {
@@ -626,18 +747,6 @@ void winograd_sums(const T* points, int64_t point_step, int64_t n, const int64_t
 }
 
 template <class T>
-void split_phases(const T* row, int64_t n, T* phases, int64_t phase_step) {
-  T *p0 = phases, *p1 = p0 + phase_step, *p2 = p1 + phase_step, *p3 = p2 + phase_step;
-#pragma GCC ivdep
-  for (int64_t t = 0; t < n; ++t) {
-    p0[t] = row[4 * t];
-    p1[t] = row[4 * t + 1];
-    p2[t] = row[4 * t + 2];
-    p3[t] = row[4 * t + 3];
-  }
-}
-
-template <class T>
 constexpr auto depthwise_kernel() -> void (*)(const DepthwiseTask<T>&) {
   if constexpr (has_spans) return depthwise<T>;
   return nullptr;
@@ -651,24 +760,26 @@ constexpr auto depthwise_outer_kernel()
 
 template <class T>
 constexpr ConvKernels<T> kernels() {
-  return {Vec<T>::lanes,
-          most_m,
-          most_v,
-          most_g,
-          most_x,
-          correlate<T>,
-          store_tile<T>,
-          outer<T>,
-          pack_rows<T>,
-          pack_taps<T>,
-          depthwise_kernel<T>(),
-          depthwise_outer_kernel<T>(),
-          winograd_input<T>,
-          winograd_grad<T>,
-          winograd_output<T>,
-          winograd_weight<T>,
-          winograd_sums<T>,
-          split_phases<T>};
+  ConvKernels<T> found = {Vec<T>::lanes,
+                          most_m,
+                          most_v,
+                          most_g,
+                          most_x,
+                          correlate<T>,
+                          store_tile<T>,
+                          outer<T>,
+                          pack_rows<T>,
+                          pack_taps<T>,
+                          depthwise_kernel<T>(),
+                          depthwise_outer_kernel<T>()};
+  if constexpr (sizeof(T) == 4) {
+    found.winograd_input = winograd_read<T, 6>;
+    found.winograd_grad = winograd_read<T, 4>;
+    found.winograd_output = winograd_output<T>;
+    found.winograd_weight = winograd_weight<T>;
+    found.winograd_sums = winograd_sums<T>;
+  }
+  return found;
 }
 
 extern const ConvKernels<float> float_kernels = kernels<float>();

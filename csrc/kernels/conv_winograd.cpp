@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <bit>
 #include <cmath>
 
 #include "kernels/conv_planes.h"
+#include "kernels/gemm_simd.h"
 #include "runtime/blas.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
@@ -14,6 +17,12 @@ namespace {
 
 constexpr int n_points = 36;
 constexpr int64_t most_points = 6 << 20;  // floats of the transformed tiles kept at once: 24 MiB
+// Targets whose weights are transformed and multiplied together, and how many floats lie between
+// points beyond what they hold: a power of two would let them share sets of the cache.
+constexpr int64_t part_m = 64, apart = 80;
+constexpr int64_t block_tiles = 144;  // tiles multiplied together: 3 panels of 48
+// Sums of this many sources are added up: one long sum over 512 would lose twice as much.
+constexpr int64_t slice = 128;
 enum Slot { weight_slot, source_slot, points_slot, rows_slot };
 
 /// One dimension in tiles of 4 results; tile i reads sources 4 i + first ... + 5.
@@ -41,6 +50,13 @@ bool axis_fits(const CorrelationAxis& axis) {
     return false;
   int64_t step = axis.offset[1] - axis.offset[0];
   return (step == 1 || step == -1) && axis.offset[2] - axis.offset[1] == step;
+}
+
+bool all_finite(const float* values, int64_t n) {
+  uint32_t found = 0;
+  for (int64_t i = 0; i < n; ++i)
+    found |= (std::bit_cast<uint32_t>(values[i]) & 0x7f800000u) == 0x7f800000u;
+  return !found;
 }
 
 /// A stretch of tiles in one row of tiles of one item, and where it starts among the lanes of its
@@ -104,54 +120,44 @@ const float* pack_weight(const Correlation& c, const TiledAxis& rows, const Tile
   return packed;
 }
 
-/// Reads the rows of runs of tiles of one channel and transforms them.
-class TileReader {
- public:
-  /// `height` source rows and 4 n_phase_columns columns a tile: 6 for inputs, 4 for grads.
-  TileReader(int height, int64_t n_tiles, int64_t first_row, int64_t n_rows, int64_t first_column,
-             int64_t n_columns)
-      : height_(height),
-        first_row_(first_row),
-        n_rows_(n_rows),
-        first_column_(first_column),
-        n_columns_(n_columns),
-        // One more tile for the columns that reach into the next, and a vector of slack.
-        phase_step_((n_tiles + 1 + 31) / 16 * 16) {}
+/// Where the planes of one side of the convolution are and how tiles lie in them.
+struct TiledPlanes {
+  int64_t item_step, n_rows, n_columns;  // from an item to the next, and of a plane
+  int64_t first_row, first_column;       // of tile 0
+  int height;                            // 6 where tiles overlap by 2, else 4
 
-  int64_t scratch_size() const { return 4 * phase_step_ * (1 + height_); }
-
-  template <class Transform>
-  void read(const ConvKernels<float>& kernels, Transform&& transform, const float* plane,
-            const Run& run, float* scratch, float* points, int64_t point_step) const {
-    float *row = scratch, *phases = scratch + 4 * phase_step_;
-    const int64_t tiles = run.count + 1, width = 4 * tiles;
-    for (int i = 0; i < height_; ++i) {
-      const int64_t source_row = 4 * run.row + first_row_ + i,
-                    source_column = 4 * run.column + first_column_;
-      float* to = phases + i * 4 * phase_step_;
-      if (source_row < 0 || source_row >= n_rows_) {
-        for (int j = 0; j < 4; ++j) std::fill_n(to + j * phase_step_, tiles, 0.0f);
-        continue;
+  /// The chunks of tiles [first, first + count), in the order of their lanes.
+  std::vector<TileChunk> chunks(const std::vector<Run>& runs, int64_t lanes) const {
+    std::vector<TileChunk> found;
+    for (const Run& run : runs)
+      for (int64_t tile = 0; tile < run.count; tile += lanes / 4) {
+        const int64_t n_tiles = std::min(lanes / 4, run.count - tile);
+        const int64_t row = 4 * run.row + first_row,
+                      column = 4 * (run.column + tile) + first_column;
+        TileChunk chunk;
+        chunk.at = run.item * item_step + row * n_columns + column;
+        chunk.lane = static_cast<int>(run.lane + tile);
+        chunk.n_tiles = static_cast<int>(n_tiles);
+        chunk.row_begin = static_cast<int>(std::clamp<int64_t>(-row, 0, height));
+        chunk.row_end =
+            static_cast<int>(std::clamp<int64_t>(n_rows - row, chunk.row_begin, height));
+        chunk.begin = static_cast<int>(std::max<int64_t>(0, -column));
+        chunk.end = static_cast<int>(std::min(4 * n_tiles + height - 4, n_columns - column));
+        found.push_back(chunk);
       }
-      const int64_t begin = std::clamp<int64_t>(-source_column, 0, width);
-      const int64_t end = std::clamp<int64_t>(n_columns_ - source_column, begin, width);
-      const float* from = plane + source_row * n_columns_ + source_column;
-      if (begin == 0 && end == width) {
-        kernels.split_phases(from, tiles, to, phase_step_);
-        continue;
-      }
-      std::fill(row, row + begin, 0.0f);
-      std::copy(from + begin, from + end, row + begin);
-      std::fill(row + end, row + width, 0.0f);
-      kernels.split_phases(row, tiles, to, phase_step_);
-    }
-    transform(phases, phase_step_, run.count, points + run.lane, point_step);
+    return found;
   }
-
- private:
-  int height_;
-  int64_t first_row_, n_rows_, first_column_, n_columns_, phase_step_;
 };
+
+TiledPlanes source_planes(const Correlation& c, const TiledAxis& rows, const TiledAxis& columns) {
+  const int64_t n_rows = c.axis[1].source_size, n_columns = c.axis[2].source_size;
+  return {
+      c.groups * c.n_source * n_rows * n_columns, n_rows, n_columns, rows.first, columns.first, 6};
+}
+TiledPlanes target_planes(const Correlation& c) {
+  const int64_t n_rows = c.axis[1].count, n_columns = c.axis[2].count;
+  return {c.groups * c.n_target * n_rows * n_columns, n_rows, n_columns, 0, 0, 4};
+}
 
 }  // namespace
 
@@ -161,122 +167,160 @@ bool winograd_fits(const Correlation& c) {
     return false;
   if (!axis_fits(rows) || !axis_fits(columns)) return false;
   if (rows.target_start != 0 || columns.target_start != 0) return false;
-  // Below 32 channels the transforms cost more than the products they save, and with few tiles
-  // those of the weights do: 36 floats each, written and read. Above 2**19 weights these take over
-  // 75 MB.
+  // Below 16 channels the transforms cost more than the products they save, and with few tiles
+  // those of the weights do.
   const int64_t n_tiles = c.n_items * ceil_div(rows.count, 4) * ceil_div(columns.count, 4);
-  return c.n_source >= 32 && c.n_target >= 32 && n_tiles >= 48 &&
-         c.n_source * c.n_target <= (1 << 19);
+  return c.n_source >= 16 && c.n_target >= 16 && n_tiles >= 12;
+}
+
+bool outer_winograd_fits(const Correlation& c) {
+  // The products of all points are kept: 75 MB for 2**19 weights.
+  return winograd_fits(c) && c.n_source * c.n_target <= (1 << 19);
 }
 
 namespace {
 
-/// Adds the bias to one channel's transformed rows and writes them to the runs' places.
-void write_runs(const ConvKernels<float>& kernels, const Correlation& c,
-                const std::vector<Run>& runs, int64_t channel, const float* rows, int64_t row_step,
-                const float* bias, bool relu, float* target) {
-  const CorrelationAxis &row_axis = c.axis[1], &column_axis = c.axis[2];
-  const float* add = bias ? bias + channel : nullptr;
-  for (const Run& run : runs) {
-    const int64_t n_rows = std::min<int64_t>(4, row_axis.count - 4 * run.row);
-    const int64_t n_columns = std::min<int64_t>(4 * run.count, column_axis.count - 4 * run.column);
-    float* out =
-        target +
-        ((run.item * c.groups * c.n_target + channel) * row_axis.target_size + 4 * run.row) *
-            column_axis.target_size +
-        4 * run.column;
-    const TileTarget place{n_columns, n_columns, 0, 1, 0};
-    for (int64_t i = 0; i < n_rows; ++i)
-      kernels.store_tile(1, 0, n_columns, rows + i * row_step + 4 * run.lane, 0, add, relu,
-                         out + i * column_axis.target_size, place);
-  }
-}
+/// Tiles that are multiplied together, in panels as GemmBlock reads them.
+struct TileBlock {
+  int64_t n_tiles, n_lanes;
+  Spread panels;
+  std::vector<std::vector<TileChunk>> reads, writes;  // of each panel
 
-/// Many channels, so that the transformed weights outgrow the cache: all tiles of a large block are
-/// transformed, multiplied by each point's weights while these are read once, and transformed back.
-void correlate_staged(const Correlation& c, const float* source, const float* weight,
-                      const float* bias, bool relu, float* target) {
-  const ConvKernels<float>& kernels = conv_kernels<float>();
-  const CorrelationAxis &row_axis = c.axis[1], &column_axis = c.axis[2];
-  const TiledAxis rows(row_axis), columns(column_axis);
-  const std::array<int64_t, 9> taps = tap_order(rows, columns);
-  const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles;
-  const int64_t source_plane = row_axis.source_size * column_axis.source_size;
-  const TileReader reader(6, columns.n_tiles, rows.first, row_axis.source_size, columns.first,
-                          column_axis.source_size);
-
-  // Weights lie with kernels side by side along the sources (forward) or the targets (backward).
-  const bool by_source = c.weight_source == 9;
-  const int64_t outer = by_source ? c.n_target : c.n_source,
-                inner = by_source ? c.n_source : c.n_target;
-  const int64_t outer_step = by_source ? c.weight_target : c.weight_source;
-  const int64_t n_weights = outer * inner;
-  float* points_weight = Workspace::get<float>(weight_slot, n_points * n_weights);
-
-  const int64_t n_channels = c.n_source + c.n_target;
-  int64_t block = std::clamp<int64_t>(most_points / (n_points * n_channels) / 16 * 16, 64, 1024);
-  block = ceil_div(n_tiles, ceil_div(n_tiles, block));
-  const int64_t lane_step =
-      ceil_div(block, 16) * 16 + 16;  // a run may write a vector past its lanes
-  float* points = Workspace::get<float>(points_slot, n_points * n_channels * lane_step + 16);
-  float* products = points + n_points * c.n_source * lane_step;
-
-  for (int64_t group = 0; group < c.groups; ++group) {
-    parallel_ranges(outer, std::max<int64_t>(1, 2048 / inner), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        kernels.winograd_weight(weight + group * c.weight_group + i * outer_step, taps.data(),
-                                inner, points_weight + i * inner, n_weights);
-    });
-    for (int64_t first = 0; first < n_tiles; first += block) {
-      const int64_t count = std::min(block, n_tiles - first);
-      const std::vector<Run> runs = runs_of(first, count, rows.n_tiles, columns.n_tiles);
-      parallel_ranges(c.n_source, 4, [&](int64_t begin, int64_t end) {
-        float* scratch = Workspace::get<float>(rows_slot, reader.scratch_size() + 64);
-        for (int64_t s = begin; s < end; ++s)
-          for (const Run& run : runs)
-            reader.read(kernels, kernels.winograd_input,
-                        source + ((run.item * c.groups + group) * c.n_source + s) * source_plane,
-                        run, scratch, points + s * lane_step, c.n_source * lane_step);
-      });
-      const int64_t part_m = std::min<int64_t>(c.n_target, 128),
-                    n_parts = ceil_div(c.n_target, part_m);
-      parallel_for(n_points * n_parts, [&](int64_t index) {
-        const int64_t q = index / n_parts, m0 = index % n_parts * part_m;
-        Gemm<float> product;
-        product.M = std::min(part_m, c.n_target - m0);
-        product.N = count;
-        product.K = c.n_source;
-        product.trans_a = !by_source;
-        product.lda = inner;
-        product.a = points_weight + q * n_weights + (by_source ? m0 * inner : m0);
-        product.b = points + q * c.n_source * lane_step;
-        product.c = products + (q * c.n_target + m0) * lane_step;
-        product.ldb = product.ldc = lane_step;
-        gemm_tile(product);
-      });
-      parallel_ranges(c.n_target, 4, [&](int64_t begin, int64_t end) {
-        float* scratch = Workspace::get<float>(rows_slot, 16 * lane_step + 64);
-        for (int64_t m = begin; m < end; ++m) {
-          kernels.winograd_output(products + m * lane_step, c.n_target * lane_step, count, scratch,
-                                  4 * lane_step);
-          write_runs(kernels, c, runs, group * c.n_target + m, scratch, 4 * lane_step, bias, relu,
-                     target);
-        }
-      });
+  TileBlock(int64_t first, int64_t count, const TiledAxis& rows, const TiledAxis& columns,
+            const TiledPlanes& sources, const TiledPlanes& targets)
+      : n_tiles(count),
+        n_lanes(ceil_div(count, lanes()) * lanes()),
+        panels(n_lanes / lanes(), gemm_kernels<float>().panel) {
+    for (int64_t panel = 0; panel < panels.n_parts; ++panel) {
+      const std::vector<Run> runs =
+          runs_of(first + begin(panel), tiles(panel), rows.n_tiles, columns.n_tiles);
+      reads.push_back(sources.chunks(runs, lanes()));
+      writes.push_back(targets.chunks(runs, lanes()));
     }
   }
+
+  static int64_t lanes() { return conv_kernels<float>().lanes; }
+  int64_t begin(int64_t panel) const { return panels.begin(panel) * lanes(); }
+  int64_t width(int64_t panel) const { return panels.length(panel) * lanes(); }
+  int64_t tiles(int64_t panel) const { return std::min(width(panel), n_tiles - begin(panel)); }
+};
+
+/// Many channels: 64 targets and 128 sources at a time, weights are transformed and multiplied
+/// while they are in cache. All of them together take 4 times the weights' memory, and writing and
+/// reading that takes more time than transforming them again for each block of tiles.
+bool correlate_wide(const Correlation& c, const float* source, const float* weight,
+                    const float* bias, bool relu, float* target) {
+  const ConvKernels<float>& kernels = conv_kernels<float>();
+  const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
+  const std::array<int64_t, 9> taps = tap_order(rows, columns);
+  const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles;
+  const TiledPlanes sources = source_planes(c, rows, columns), targets = target_planes(c);
+  const int64_t source_plane = sources.n_rows * sources.n_columns,
+                target_plane = targets.n_rows * targets.n_columns;
+  const bool by_source = c.weight_source == 9;
+
+  // As many blocks at once as most_points allows; transformed, each of them is
+  // [slice of sources][point][panel][source][lane].
+  const int64_t n_slices = ceil_div(c.n_source, slice), n_parts = ceil_div(c.n_target, part_m);
+  const int64_t point_step = slice * block_tiles + apart,
+                block_step = n_slices * n_points * point_step;
+  const int64_t most_blocks = std::max<int64_t>(1, most_points / block_step);
+  const int64_t step = most_blocks * block_tiles;
+  float* points = Workspace::get<float>(
+      points_slot, std::min(most_blocks, ceil_div(n_tiles, block_tiles)) * block_step);
+  const int64_t product_step = part_m * block_tiles + apart, weight_step = part_m * slice + apart;
+
+  std::atomic<bool> finite = true;
+  for (int64_t first = 0; first < n_tiles; first += step) {
+    const int64_t last = std::min(n_tiles, first + step);
+    std::vector<TileBlock> blocks;
+    for (int64_t tile = first; tile < last; tile += block_tiles)
+      blocks.emplace_back(tile, std::min(block_tiles, last - tile), rows, columns, sources,
+                          targets);
+    const int64_t n_blocks = static_cast<int64_t>(blocks.size());
+    for (int64_t group = 0; group < c.groups; ++group) {
+      auto transform_sources = [&](int64_t s, int64_t at) {
+        const TileBlock& block = blocks[at];
+        const int64_t s0 = s / slice * slice, n_s = std::min(slice, c.n_source - s0);
+        float* to = points + at * block_step + s / slice * n_points * point_step;
+        for (int64_t panel = 0; panel < block.panels.n_parts; ++panel) {
+          const std::vector<TileChunk>& chunks = block.reads[panel];
+          kernels.winograd_input(
+              source + (group * c.n_source + s) * source_plane, sources.n_columns, chunks.data(),
+              static_cast<int64_t>(chunks.size()), block.tiles(panel),
+              to + block.begin(panel) * n_s + (s - s0) * block.width(panel), point_step);
+        }
+      };
+      auto transform_weights = [&](int64_t m0, int64_t m_count, int64_t s0, int64_t n_s,
+                                   float* to) {
+        const float* from =
+            weight + group * c.weight_group + m0 * c.weight_target + s0 * c.weight_source;
+        if (by_source) {
+          for (int64_t m = 0; m < m_count; ++m)
+            kernels.winograd_weight(from + m * c.weight_target, taps.data(), n_s, to + m * n_s,
+                                    weight_step);
+        } else {
+          for (int64_t s = 0; s < n_s; ++s)
+            kernels.winograd_weight(from + s * c.weight_source, taps.data(), m_count,
+                                    to + s * m_count, weight_step);
+        }
+      };
+      auto multiply = [&](int64_t part, int64_t at) {
+        const TileBlock& block = blocks[at];
+        const int64_t m0 = part * part_m, m_count = std::min(part_m, c.n_target - m0);
+        float* weights = Workspace::get<float>(weight_slot, n_points * weight_step);
+        float* products = Workspace::get<float>(rows_slot, n_points * product_step);
+        for (int64_t s0 = 0; s0 < c.n_source; s0 += slice) {
+          const int64_t n_s = std::min(slice, c.n_source - s0);
+          transform_weights(m0, m_count, s0, n_s, weights);
+          GemmBlock<float> product{};
+          product.M = m_count;
+          product.N = block.n_tiles;
+          product.K = n_s;
+          product.alpha = 1;
+          product.beta = s0 == 0 ? 0.0f : 1.0f;
+          product.packed_b = true;
+          product.a_row = by_source ? n_s : 1;
+          product.a_column = by_source ? 1 : m_count;
+          product.c_row = block.n_lanes;
+          for (int64_t q = 0; q < n_points; ++q) {
+            product.a = weights + q * weight_step;
+            product.b = points + at * block_step + (s0 / slice * n_points + q) * point_step;
+            product.c = products + q * product_step;
+            gemm_kernels<float>().block(product);
+          }
+        }
+        for (int64_t m = 0; m < m_count; ++m) {
+          const int64_t channel = group * c.n_target + m0 + m;
+          for (int64_t panel = 0; panel < block.panels.n_parts; ++panel) {
+            const std::vector<TileChunk>& chunks = block.writes[panel];
+            if (!kernels.winograd_output(products + m * block.n_lanes + block.begin(panel),
+                                         product_step, block.tiles(panel),
+                                         bias ? bias[channel] : 0.0f, relu, chunks.data(),
+                                         static_cast<int64_t>(chunks.size()),
+                                         target + channel * target_plane, targets.n_columns))
+              finite = false;
+          }
+        }
+      };
+      parallel_ranges(n_blocks * c.n_source, 8, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) transform_sources(i % c.n_source, i / c.n_source);
+      });
+      parallel_for(n_blocks * n_parts, [&](int64_t i) { multiply(i % n_parts, i / n_parts); });
+    }
+  }
+  return finite;
 }
 
 }  // namespace
 
-void correlate_winograd(const Correlation& c, const float* source, const float* weight,
+bool correlate_winograd(const Correlation& c, const float* source, const float* weight,
                         const float* bias, bool relu, float* target) {
   // 96 x 96 channels: beyond, the weights of all points leave no room in a 2 MiB cache.
   if (c.n_source * c.n_target > 96 * 96)
-    return correlate_staged(c, source, weight, bias, relu, target);
+    return correlate_wide(c, source, weight, bias, relu, target);
   const ConvKernels<float>& kernels = conv_kernels<float>();
-  const CorrelationAxis &row_axis = c.axis[1], &column_axis = c.axis[2];
-  const TiledAxis rows(row_axis), columns(column_axis);
+  const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
   const int64_t block_m = ceil_div(c.n_target, ceil_div(c.n_target, kernels.tile_m));
   const int64_t n_blocks = ceil_div(c.n_target, block_m);
   const float* packed = pack_weight(c, rows, columns, block_m, weight);
@@ -292,14 +336,15 @@ void correlate_winograd(const Correlation& c, const float* source, const float* 
          part_blocks * block_m > 64)
     part_blocks = ceil_div(part_blocks, 2);
   const int64_t n_parts = ceil_div(n_blocks, part_blocks);
-  const int64_t source_plane = row_axis.source_size * column_axis.source_size;
-  const TileReader reader(6, columns.n_tiles, rows.first, row_axis.source_size, columns.first,
-                          column_axis.source_size);
+  const TiledPlanes sources = source_planes(c, rows, columns), targets = target_planes(c);
+  const int64_t source_plane = sources.n_rows * sources.n_columns,
+                target_plane = targets.n_rows * targets.n_columns;
   std::vector<int64_t> offset(c.n_source);
   for (int64_t s = 0; s < c.n_source; ++s) offset[s] = s * lanes;
   // The products of a few blocks of targets are kept for the way back: 32 targets, 220 KiB.
   const int64_t kept_blocks = std::max<int64_t>(1, 32 / block_m);
 
+  std::atomic<bool> finite = true;
   parallel_for(n_tile_blocks * c.groups * n_parts, [&](int64_t index) {
     const int64_t part = index % n_parts, group = index / n_parts % c.groups,
                   block = index / n_parts / c.groups;
@@ -307,20 +352,17 @@ void correlate_winograd(const Correlation& c, const float* source, const float* 
     const int n_vectors = static_cast<int>(ceil_div(n_lanes, kernels.lanes));
     const std::vector<Run> runs = runs_of(block * lanes, n_lanes, rows.n_tiles, columns.n_tiles);
 
-    // A transformed run may write up to a vector past its lanes: into lanes that come later, or
-    // slack.
+    const std::vector<TileChunk> reads = sources.chunks(runs, kernels.lanes),
+                                 writes = targets.chunks(runs, kernels.lanes);
+
     const int64_t point_step = c.n_source * lanes + 16;
-    float* points = Workspace::get<float>(points_slot, n_points * point_step + 16);
+    float* points = Workspace::get<float>(points_slot, n_points * point_step);
     const int64_t product_step = block_m * lanes;
-    const int64_t products_size = kept_blocks * n_points * product_step;
-    float* scratch = Workspace::get<float>(
-        rows_slot, products_size + std::max(reader.scratch_size(), 16 * lanes) + 64);
-    float *products = scratch, *row_scratch = scratch + products_size;
+    float* products = Workspace::get<float>(rows_slot, kept_blocks * n_points * product_step);
     for (int64_t s = 0; s < c.n_source; ++s)
-      for (const Run& run : runs)
-        reader.read(kernels, kernels.winograd_input,
-                    source + ((run.item * c.groups + group) * c.n_source + s) * source_plane, run,
-                    row_scratch, points + s * lanes, point_step);
+      kernels.winograd_input(source + (group * c.n_source + s) * source_plane, sources.n_columns,
+                             reads.data(), static_cast<int64_t>(reads.size()), n_lanes,
+                             points + s * lanes, point_step);
 
     const int64_t last = std::min(n_blocks, (part + 1) * part_blocks);
     for (int64_t first = part * part_blocks; first < last; first += kept_blocks) {
@@ -338,60 +380,67 @@ void correlate_winograd(const Correlation& c, const float* source, const float* 
       for (int64_t b = 0; b < kept; ++b) {
         const int64_t m0 = (first + b) * block_m, m_count = std::min(block_m, c.n_target - m0);
         for (int64_t m = 0; m < m_count; ++m) {
-          kernels.winograd_output(products + b * n_points * product_step + m * tile_step,
-                                  product_step, n_lanes, row_scratch, 4 * lanes);
-          write_runs(kernels, c, runs, group * c.n_target + m0 + m, row_scratch, 4 * lanes, bias,
-                     relu, target);
+          const int64_t channel = group * c.n_target + m0 + m;
+          if (!kernels.winograd_output(products + b * n_points * product_step + m * tile_step,
+                                       product_step, n_lanes, bias ? bias[channel] : 0.0f, relu,
+                                       writes.data(), static_cast<int64_t>(writes.size()),
+                                       target + channel * target_plane, targets.n_columns))
+            finite = false;
         }
       }
     }
   });
+  return finite;
 }
 
-void outer_winograd(const Correlation& c, const float* grad, const float* source,
+bool outer_winograd(const Correlation& c, const float* grad, const float* source,
                     float* grad_weight) {
   const ConvKernels<float>& kernels = conv_kernels<float>();
-  const CorrelationAxis &row_axis = c.axis[1], &column_axis = c.axis[2];
-  const TiledAxis rows(row_axis), columns(column_axis);
+  const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
   const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles;
-  const int64_t source_plane = row_axis.source_size * column_axis.source_size;
-  const int64_t grad_plane = row_axis.count * column_axis.count;
-  const TileReader source_reader(6, columns.n_tiles, rows.first, row_axis.source_size,
-                                 columns.first, column_axis.source_size);
-  const TileReader grad_reader(4, columns.n_tiles, 0, row_axis.count, 0, column_axis.count);
+  const TiledPlanes sources = source_planes(c, rows, columns), grads = target_planes(c);
+  const int64_t source_plane = sources.n_rows * sources.n_columns,
+                grad_plane = grads.n_rows * grads.n_columns;
 
   // Blocks of tiles in turn: transformed into [point][channel][tile], then added to the 36
   // products.
   const int64_t n_channels = c.n_source + c.n_target;
   int64_t block = std::clamp<int64_t>(most_points / (n_points * n_channels) / 16 * 16, 64, 1024);
   block = std::min(ceil_div(n_tiles, ceil_div(n_tiles, block)), n_tiles);
-  const int64_t lane_step =
-      ceil_div(block, 16) * 16 + 16;  // a run may write a vector past its lanes
-  float* points = Workspace::get<float>(points_slot, n_points * n_channels * lane_step + 16);
-  const int64_t point_step = n_channels * lane_step;
-  const int64_t n_products = c.n_target * c.n_source;
-  float* products = Workspace::get<float>(weight_slot, n_points * n_products + 16);
+  const int64_t part_lanes = kernels.tile_v * kernels.lanes;  // what a transform takes at a time
+  const int64_t lane_step = ceil_div(block, kernels.lanes) * kernels.lanes + 16;
+  const int64_t point_step = n_channels * lane_step + 80;
+  float* points = Workspace::get<float>(points_slot, n_points * point_step);
+  const int64_t product_step = c.n_target * c.n_source + 80;
+  float* products = Workspace::get<float>(weight_slot, n_points * product_step);
   const std::array<int64_t, 9> taps = tap_order(rows, columns);
 
+  std::atomic<bool> finite = true;
   for (int64_t group = 0; group < c.groups; ++group) {
     for (int64_t first = 0; first < n_tiles; first += block) {
       const int64_t count = std::min(block, n_tiles - first);
-      const std::vector<Run> runs = runs_of(first, count, rows.n_tiles, columns.n_tiles);
+      std::vector<std::vector<TileChunk>> reads, grad_reads;
+      for (int64_t lane = 0; lane < count; lane += part_lanes) {
+        const std::vector<Run> runs = runs_of(first + lane, std::min(part_lanes, count - lane),
+                                              rows.n_tiles, columns.n_tiles);
+        reads.push_back(sources.chunks(runs, kernels.lanes));
+        grad_reads.push_back(grads.chunks(runs, kernels.lanes));
+      }
       parallel_ranges(n_channels, 4, [&](int64_t begin, int64_t end) {
-        float* scratch = Workspace::get<float>(rows_slot, source_reader.scratch_size() + 64);
         for (int64_t channel = begin; channel < end; ++channel)
-          for (const Run& run : runs) {
+          for (size_t part = 0; part < reads.size(); ++part) {
+            const int64_t lane = static_cast<int64_t>(part) * part_lanes,
+                          n = std::min(part_lanes, count - lane);
+            float* to = points + channel * lane_step + lane;
             if (channel < c.n_source)
-              source_reader.read(
-                  kernels, kernels.winograd_input,
-                  source + ((run.item * c.groups + group) * c.n_source + channel) * source_plane,
-                  run, scratch, points + channel * lane_step, point_step);
+              kernels.winograd_input(source + (group * c.n_source + channel) * source_plane,
+                                     sources.n_columns, reads[part].data(),
+                                     static_cast<int64_t>(reads[part].size()), n, to, point_step);
             else
-              grad_reader.read(
-                  kernels, kernels.winograd_grad,
-                  grad + ((run.item * c.groups + group) * c.n_target + channel - c.n_source) *
-                             grad_plane,
-                  run, scratch, points + channel * lane_step, point_step);
+              kernels.winograd_grad(grad + (group * c.n_target + channel - c.n_source) * grad_plane,
+                                    grads.n_columns, grad_reads[part].data(),
+                                    static_cast<int64_t>(grad_reads[part].size()), n, to,
+                                    point_step);
           }
       });
       // Each point is one product of matrices, cut further by targets if these are many.
@@ -407,19 +456,23 @@ void outer_winograd(const Correlation& c, const float* grad, const float* source
         product.b = points + q * point_step;
         product.lda = product.ldb = lane_step;
         product.trans_b = true;
-        product.c = products + q * n_products + m0 * c.n_source;
+        product.c = products + q * product_step + m0 * c.n_source;
         product.ldc = c.n_source;
         product.beta = first == 0 ? 0.0f : 1.0f;
         gemm_tile(product);
       });
     }
-    parallel_ranges(
-        c.n_target, std::max<int64_t>(1, 2048 / c.n_source), [&](int64_t begin, int64_t end) {
-          for (int64_t m = begin; m < end; ++m)
-            kernels.winograd_sums(products + m * c.n_source, n_products, c.n_source, taps.data(),
-                                  grad_weight + group * c.weight_group + m * c.weight_target);
-        });
+    parallel_ranges(c.n_target, std::max<int64_t>(1, 2048 / c.n_source),
+                    [&](int64_t begin, int64_t end) {
+                      for (int64_t m = begin; m < end; ++m) {
+                        float* sums = grad_weight + group * c.weight_group + m * c.weight_target;
+                        kernels.winograd_sums(products + m * c.n_source, product_step, c.n_source,
+                                              taps.data(), sums);
+                        if (!all_finite(sums, 9 * c.n_source)) finite = false;
+                      }
+                    });
   }
+  return finite;
 }
 
 }  // namespace flambeau

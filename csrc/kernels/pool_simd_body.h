@@ -115,25 +115,35 @@ void mean_row(const PoolRow<T>& row, T divisor, T* out) {
     run.template operator()<0>();
 }
 
+/// The sum of n elements, in four sums side by side.
 template <class T>
-void means(int64_t n_planes, int64_t n, const T* from, T divisor, T* out) {
+inline __attribute__((always_inline)) T sum_of(const T* from, int64_t n) {
   using vec = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
-  for (int64_t plane = 0; plane < n_planes; ++plane, from += n) {
-    vec sum[4] = {};
-    int64_t i = 0;
-    for (; i + 4 * lanes <= n; i += 4 * lanes)
-#pragma GCC unroll 4
-      for (int v = 0; v < 4; ++v) sum[v] += load(from + i + v * lanes);
-    for (int v = 0; i + lanes <= n; i += lanes, ++v) sum[v] += load(from + i);
-    T rest = T(0);
-    if constexpr (has_spans) {
-      if (i < n) sum[3] += load_span(from + i, span_of<T>(0, static_cast<int>(n - i)));
-    } else {
-      for (; i < n; ++i) rest += from[i];
-    }
-    out[plane] = (sum_lanes<T>((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest) / divisor;
+  vec sum0 = {}, sum1 = {}, sum2 = {}, sum3 = {};
+  int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    sum0 += load(from + i);
+    sum1 += load(from + i + lanes);
+    sum2 += load(from + i + 2 * lanes);
+    sum3 += load(from + i + 3 * lanes);
   }
+  if (i + lanes <= n) sum0 += load(from + i), i += lanes;
+  if (i + lanes <= n) sum1 += load(from + i), i += lanes;
+  if (i + lanes <= n) sum2 += load(from + i), i += lanes;
+  T rest = T(0);
+  if constexpr (has_spans) {
+    if (i < n) sum3 += load_span(from + i, span_of<T>(0, static_cast<int>(n - i)));
+  } else {
+    for (; i < n; ++i) rest += from[i];
+  }
+  return sum_lanes<T>((sum0 + sum1) + (sum2 + sum3)) + rest;
+}
+
+template <class T>
+void means(int64_t n_planes, int64_t n, const T* from, T divisor, T* out) {
+  for (int64_t plane = 0; plane < n_planes; ++plane)
+    out[plane] = sum_of(from + plane * n, n) / divisor;
 }
 
 template <class T>

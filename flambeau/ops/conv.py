@@ -289,8 +289,8 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
     Dtype: all but bool, the same for all operands. float16 and bfloat16 are summed in float32 and
         rounded once; integers wrap around.
-    Accuracy: 3x3 kernels of stride 1 between 32 channels and more run by Winograd's F(4x4, 3x3) in
-        float32: the largest error is about 4 times that of direct summation.
+    Accuracy: 3x3 kernels of stride 1 between 16 channels and more run by Winograd's F(4x4, 3x3) in
+        float32: the largest error is 2e-6 of the largest result, direct summation has 4e-7.
     Gradient: saves input and weight; differentiable to any order.
 
     Raises:

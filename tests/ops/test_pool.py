@@ -220,3 +220,25 @@ def test_pools_take_views_and_no_batch():
 def test_pools_refuse(call, words):
     with pytest.raises(RuntimeError, match=words):
         call(torch.zeros(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 7), (13, 17), (40, 33)])
+def test_global_pools_agree_with_their_definition(size, dtype):
+    x = RNG.standard_normal((3, 5, *size)).astype(dtype)
+    x[0, 1, size[0] // 2] = x.max()  # equals: the first one counts
+    x[1, 2, -1, -1] = np.nan
+    x[1, 3, 0, 0] = np.inf
+    leaf = torch.from_numpy(x).requires_grad_()
+    mean = torch.nn.functional.adaptive_avg_pool2d(leaf, 1)
+    exact = x.astype(np.float64).mean((2, 3), keepdims=True)
+    rtol = {"float32": 1e-5, "float64": 1e-13, "float16": 2e-3}[dtype]
+    np.testing.assert_allclose(mean.detach().numpy(), exact, rtol=rtol, atol=rtol)
+    mean.backward(torch.ones_like(mean))
+    np.testing.assert_allclose(leaf.grad.numpy(), 1 / (size[0] * size[1]), rtol=rtol)
+    most, where = torch.nn.functional.adaptive_max_pool2d(
+        torch.from_numpy(x), 1, return_indices=True
+    )
+    flat = x.reshape(3, 5, -1)
+    np.testing.assert_array_equal(most.numpy()[..., 0, 0], flat.max(2))
+    np.testing.assert_array_equal(where.numpy()[..., 0, 0], flat.argmax(2))
