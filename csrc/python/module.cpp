@@ -23,6 +23,7 @@ NB_MODULE(_core, m) {
   initialize_function_node(module);
   initialize_matmul(module);
   initialize_lapack(module);
+  initialize_counts(module);
   initialize_autograd(module);
   initialize_indexing(module);
   initialize_conv(module);

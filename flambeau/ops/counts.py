@@ -1,18 +1,10 @@
 """Random counts: the Poisson and binomial distributions."""
 
+from .. import _core
 from . import public as fl
 from .attach import attached
 from .declare import composite
-from .lapack import array, tensor
 from .random import default_generator
-
-
-def _source(generator):
-    """NumPy's Philox, started from our generator's seed and number of calls."""
-    import numpy
-
-    seed, call = (generator or default_generator)._next()
-    return numpy.random.Generator(numpy.random.Philox(key=seed % 2**64, counter=[0, 0, 0, call]))
 
 
 @composite(method=False, out=False)
@@ -20,11 +12,11 @@ def poisson(input, generator=None):
     """Numbers of the Poisson distributions of the given rates. Gradient: 0."""
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f'"poisson_cpu" not implemented for {input.dtype}')
-    rates = array(input.detach().double())
-    if not (rates >= 0).all():
+    rates = input.detach().double().contiguous()
+    if not bool(((rates >= 0) & rates.isfinite()).all()):
         raise RuntimeError("poisson: invalid Poisson rate, expected rate to be non-negative")
-    drawn = _source(generator).poisson(rates)
-    return attached(tensor(drawn.astype("float64"), input).to(input.dtype), input)
+    drawn = _core._poisson(rates, *(generator or default_generator)._next())
+    return attached(drawn.to(input.dtype), input)
 
 
 @composite(method=False, out=False)
@@ -34,11 +26,13 @@ def binomial(count, prob, generator=None):
         raise RuntimeError(
             f"binomial: expected floating tensors of one dtype, but got {count.dtype} and {prob.dtype}."
         )
-    trials, chance = array(count.detach().double()), array(prob.detach().double())
-    if (trials < 0).any() or not ((chance >= 0) & (chance <= 1)).all():
+    trials, chance = (
+        value.detach().double().contiguous() for value in fl.broadcast_tensors(count, prob)
+    )
+    if not bool(((trials >= 0) & trials.isfinite() & (chance >= 0) & (chance <= 1)).all()):
         raise RuntimeError("binomial: expected count >= 0 and 0 <= prob <= 1.")
-    drawn = _source(generator).binomial(trials.astype("int64"), chance)
-    return attached(tensor(drawn.astype("float64"), count).to(count.dtype), count, prob)
+    drawn = _core._binomial(trials.floor(), chance, *(generator or default_generator)._next())
+    return attached(drawn.to(count.dtype), count, prob)
 
 
 @composite(method=False)

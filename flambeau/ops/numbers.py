@@ -1,9 +1,10 @@
-"""Common divisors of integers, the parts of floating numbers, and functions computed by NumPy loops."""
+"""Common divisors of integers, the parts of floating numbers, and rare functions of them."""
 
 import functools
 import math
 from collections import namedtuple
 
+from .. import _core
 from ..kernels import language as k
 from . import public as fl
 from .arguments import require_tensors, wrap_dims
@@ -14,30 +15,26 @@ _FrexpResult = namedtuple("frexp", "mantissa exponent")
 
 
 def _integers(operator, input, other):
-    """Both as arrays of the dtype of the result."""
+    """Both broadcast, in the dtype of the result."""
     require_tensors(operator, input=input, other=other)
     dtype = fl.result_type(input, other)
     if dtype.is_floating_point or dtype.is_complex or dtype is fl.bool:
         raise RuntimeError(
             f'{operator}: "{operator}_cpu" not implemented for {dtype}. It needs integers.'
         )
-    return [array(value.to(dtype)) for value in (input, other)]
+    return [value.to(dtype).contiguous() for value in fl.broadcast_tensors(input, other)]
 
 
 @composite(inplace=True)
 def gcd(input, other):
     """The greatest common divisor, element by element; gcd(0, 0) = 0."""
-    import numpy
-
-    return tensor(numpy.gcd(*_integers("gcd", input, other)), input)
+    return _core._gcd(*_integers("gcd", input, other))
 
 
 @composite(inplace=True)
 def lcm(input, other):
     """The least common multiple, element by element; lcm(0, x) = 0."""
-    import numpy
-
-    return tensor(numpy.lcm(*_integers("lcm", input, other)), input)
+    return _core._lcm(*_integers("lcm", input, other))
 
 
 @primitive(method=False, function=False)

@@ -1,0 +1,86 @@
+// The functions of kernels/counts.h on contiguous tensors of one shape and dtype; without history.
+#include "kernels/counts.h"
+
+#include "dispatch/iterate.h"
+#include "python/args.h"
+
+namespace flambeau {
+
+namespace {
+
+/// The operands of a call, all contiguous and of the first one's shape and dtype.
+Tensor& operand(const Args& a, int i) {
+  Tensor &t = a.tensor(i), &first = a.tensor(0);
+  check(t.contiguous && t.dtype == first.dtype && sizes_of(t) == sizes_of(first), [&] {
+    return message(a.function(), "(): expected contiguous operands of one shape and dtype.");
+  });
+  return t;
+}
+double* numbers_of(const Args& a, int i) {
+  check(operand(a, i).dtype == DType::float64,
+        [&] { return message(a.function(), "(): expected float64."); });
+  return a.tensor(i).as<double>();
+}
+uint64_t word(PyObject* o) {
+  uint64_t value = PyLong_AsUnsignedLongLongMask(o);
+  if (value == static_cast<uint64_t>(-1) && PyErr_Occurred()) throw PythonError();
+  return value;
+}
+
+template <bool multiple>
+PyObject* py_divisor(const Call& call) {
+  Args a(multiple ? "_lcm" : "_gcd", call, {"input", "other"}, 2);
+  Tensor &x = operand(a, 0), &y = operand(a, 1);
+  TensorRef out = empty(sizes_of(x), x.dtype);
+  LongWork unlocked(x.numel > 4096);
+  with_scalar_type(x.dtype, [&]<class T>() {
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      if (multiple)
+        lcm(x.numel, x.as<T>(), y.as<T>(), out->as<T>());
+      else
+        gcd(x.numel, x.as<T>(), y.as<T>(), out->as<T>());
+    }
+  });
+  return out.release_py();
+}
+PyObject* py_incomplete_gamma(const Call& call) {
+  Args a("_incomplete_gamma", call, {"a", "x", "upper"}, 3);
+  double *first = numbers_of(a, 0), *second = numbers_of(a, 1);
+  bool upper = a.truth(2);
+  TensorRef out = empty(sizes_of(a.tensor(0)), DType::float64);
+  LongWork unlocked(out->numel > 256);
+  incomplete_gamma(out->numel, first, second, upper, out->as<double>());
+  return out.release_py();
+}
+PyObject* py_poisson(const Call& call) {
+  Args a("_poisson", call, {"rate", "seed", "call"}, 3);
+  double* rate = numbers_of(a, 0);
+  uint64_t seed = word(a[1]), draw = word(a[2]);
+  TensorRef out = empty(sizes_of(a.tensor(0)), DType::float64);
+  LongWork unlocked(out->numel > 1024);
+  poisson(out->numel, rate, seed, draw, out->as<double>());
+  return out.release_py();
+}
+PyObject* py_binomial(const Call& call) {
+  Args a("_binomial", call, {"count", "prob", "seed", "call"}, 4);
+  double *trials = numbers_of(a, 0), *chance = numbers_of(a, 1);
+  uint64_t seed = word(a[2]), draw = word(a[3]);
+  TensorRef out = empty(sizes_of(a.tensor(0)), DType::float64);
+  LongWork unlocked(out->numel > 1024);
+  binomial(out->numel, trials, chance, seed, draw, out->as<double>());
+  return out.release_py();
+}
+
+const NativeEntry entries[] = {
+    {"_gcd", py_divisor<false>, "The greatest common divisors."},
+    {"_lcm", py_divisor<true>, "The least common multiples."},
+    {"_incomplete_gamma", py_incomplete_gamma, "The regularised incomplete gamma function."},
+    {"_poisson", py_poisson, "Numbers of Poisson distributions."},
+    {"_binomial", py_binomial, "Numbers of binomial distributions."},
+    {nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+void initialize_counts(PyObject* module) { add_functions(module, entries); }
+
+}  // namespace flambeau
