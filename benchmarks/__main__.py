@@ -7,7 +7,17 @@ import os
 from . import harness
 
 NAMES = (
-    *("overhead", "pointwise", "pointwise_all", "reduce", "matmul", "conv", "pool", "lenet"),
+    *(
+        "overhead",
+        "pointwise",
+        "pointwise_all",
+        "reduce",
+        "matmul",
+        "conv",
+        "pool",
+        "lenet",
+        "programs",
+    ),
     *("first_use", "import_time", "install_size"),
 )
 
