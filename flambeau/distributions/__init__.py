@@ -1,0 +1,32 @@
+"""Probability distributions: samples, densities, entropies, divergences.
+
+Read: distribution.py, constraints.py, normal.py, categorical.py, kl.py; one distribution a file.
+May import: floors 1 to 5.
+"""
+
+from ..nn.lazy_names import table_of_contents
+
+__getattr__, __dir__, __all__ = table_of_contents(
+    __name__,
+    {
+        ".distribution": "Distribution",
+        ".bernoulli": "Bernoulli",
+        ".categorical": "Categorical",
+        ".cauchy": "Cauchy",
+        ".exponential": "Exponential",
+        ".geometric": "Geometric",
+        ".independent": "Independent",
+        ".kl": "kl_divergence register_kl",
+        ".laplace": "Laplace",
+        ".multivariate_normal": "MultivariateNormal",
+        ".normal": "Normal",
+        ".one_hot_categorical": "OneHotCategorical OneHotCategoricalStraightThrough",
+        ".poisson": "Poisson",
+        ".uniform": "Uniform",
+    },
+    submodules=(
+        "bernoulli", "categorical", "cauchy", "constraints", "distribution", "exponential",
+        "geometric", "independent", "kl", "laplace", "multivariate_normal", "normal",
+        "one_hot_categorical", "poisson", "uniform", "utils",
+    ),
+)  # fmt: skip

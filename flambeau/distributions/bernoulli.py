@@ -1,0 +1,78 @@
+"""The Bernoulli distribution, and what others with one probability share with it."""
+
+import flambeau
+import flambeau.nn.functional as F
+
+from . import constraints
+from .distribution import Distribution
+from .utils import derived, logits_to_probs, probs_to_logits
+
+__all__ = ["Bernoulli"]
+
+
+class OneProbability(Distribution):
+    """A distribution with a probability, given as itself or as log odds; the other is derived."""
+
+    def __init__(self, probs=None, logits=None, validate_args=None):
+        if (probs is None) == (logits is None):
+            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        given = {"logits": logits} if probs is None else {"probs": probs}
+        self._take(validate_args, **given)
+
+    @property
+    def _param(self):
+        """The one that was given."""
+        return next(iter(self._tensors.values()))
+
+    @derived
+    def logits(self):
+        """log(probs / (1 - probs))."""
+        return probs_to_logits(self.probs, is_binary=True)
+
+    @derived
+    def probs(self):
+        """The probability."""
+        return logits_to_probs(self.logits, is_binary=True)
+
+
+class Bernoulli(OneProbability):
+    """1 with probability `probs`, else 0."""
+
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.boolean
+    has_enumerate_support = True
+
+    @property
+    def mean(self):
+        return self.probs
+
+    @property
+    def mode(self):
+        mode = (self.probs >= 0.5).to(self.probs.dtype)
+        return flambeau.where(self.probs == 0.5, float("nan"), mode)
+
+    @property
+    def variance(self):
+        return self.probs * (1 - self.probs)
+
+    @property
+    def param_shape(self):
+        """The shape of the parameter."""
+        return self._param.size()
+
+    def sample(self, sample_shape=()):
+        with flambeau.no_grad():
+            return flambeau.bernoulli(self.probs.expand(self._extended_shape(sample_shape)))
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        logits, value = flambeau.broadcast_tensors(self.logits, value)
+        return -F.binary_cross_entropy_with_logits(logits, value, reduction="none")
+
+    def entropy(self):
+        return F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
+
+    def enumerate_support(self, expand=True):
+        values = flambeau.arange(2, dtype=self._param.dtype, device=self._param.device)
+        values = values.view((-1,) + (1,) * len(self._batch_shape))
+        return values.expand((-1, *self._batch_shape)) if expand else values

@@ -1,0 +1,98 @@
+"""The categorical distribution."""
+
+import flambeau
+
+from . import constraints
+from .distribution import Distribution
+from .utils import derived, logits_to_probs, probs_to_logits
+
+__all__ = ["Categorical"]
+
+
+class Categorical(Distribution):
+    """One of K classes, by its number; the last dimension of the parameter holds the K classes.
+
+    Args:
+        probs (Tensor): (*B, K), not negative; divided by their sum.
+        logits (Tensor): (*B, K), logarithms of unnormalized probabilities; one of both is given.
+    """
+
+    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+    has_enumerate_support = True
+
+    def __init__(self, probs=None, logits=None, validate_args=None):
+        if (probs is None) == (logits is None):
+            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        given = logits if probs is None else probs
+        if given.dim() < 1:
+            name = "logits" if probs is None else "probs"
+            raise ValueError(f"`{name}` parameter must be at least one-dimensional.")
+        if probs is not None:
+            self.probs = probs / probs.sum(-1, keepdim=True)
+        else:
+            self.logits = logits - logits.logsumexp(dim=-1, keepdim=True)
+        super().__init__(given.shape[:-1], validate_args=validate_args)
+
+    @property
+    def _param(self):
+        """The one that was given."""
+        return next(iter(self._tensors.values()))
+
+    @property
+    def _num_events(self):
+        return self._param.size(-1)
+
+    @derived
+    def logits(self):
+        """Logarithms of the probabilities."""
+        return probs_to_logits(self.probs)
+
+    @derived
+    def probs(self):
+        """The probabilities."""
+        return logits_to_probs(self.logits)
+
+    @property
+    def support(self):
+        """0 to K - 1."""
+        return constraints.integer_interval(0, self._num_events - 1)
+
+    @property
+    def param_shape(self):
+        """The shape of the parameter."""
+        return self._param.size()
+
+    @property
+    def mean(self):
+        return flambeau.full(
+            self._extended_shape(), float("nan"), dtype=self.probs.dtype, device=self.probs.device
+        )
+
+    @property
+    def mode(self):
+        return self.probs.argmax(dim=-1)
+
+    variance = mean
+
+    def sample(self, sample_shape=()):
+        sample_shape = flambeau.Size(sample_shape)
+        with flambeau.no_grad():
+            rows = self.probs.reshape(-1, self._num_events)
+            drawn = flambeau.multinomial(rows, sample_shape.numel(), True)  # (B, samples)
+            return drawn.T.reshape(self._extended_shape(sample_shape))
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        value = value.long().unsqueeze(-1)
+        shape = flambeau.broadcast_shapes(value.shape[:-1], self.logits.shape[:-1])
+        logits = self.logits.expand((*shape, self._num_events))
+        return logits.gather(-1, value.expand((*shape, 1))).squeeze(-1)
+
+    def entropy(self):
+        least = flambeau.finfo(self.logits.dtype).min
+        return -(self.logits.clamp(min=least) * self.probs).sum(-1)
+
+    def enumerate_support(self, expand=True):
+        values = flambeau.arange(self._num_events, dtype=flambeau.long, device=self._param.device)
+        values = values.view((-1,) + (1,) * len(self._batch_shape))
+        return values.expand((-1, *self._batch_shape)) if expand else values

@@ -1,0 +1,180 @@
+"""Distribution, the base of all: shapes, validation, what follows from the rest."""
+
+import flambeau
+
+from . import constraints
+from .utils import broadcast_all
+
+__all__ = ["Distribution"]
+
+
+class Distribution:
+    """`batch_shape` independent distributions over events of `event_shape`.
+
+    A subclass lists its parameters with their constraints in `arg_constraints`, the set of its
+    samples in `support`, and defines sample or rsample, and log_prob.
+
+    Args:
+        batch_shape, event_shape (Size): of the distribution.
+        validate_args (bool, optional): check parameters and samples; True unless Python runs with -O.
+    """
+
+    has_rsample = False
+    has_enumerate_support = False
+    arg_constraints = {}
+    support = constraints.real
+    _validate_args = __debug__
+
+    @staticmethod
+    def set_default_validate_args(value):
+        """Whether distributions check their arguments when they are not told."""
+        if value not in (True, False):
+            raise ValueError
+        Distribution._validate_args = value
+
+    def __init__(self, batch_shape=(), event_shape=(), validate_args=None):
+        self._batch_shape = flambeau.Size(batch_shape)
+        self._event_shape = flambeau.Size(event_shape)
+        if validate_args is not None:
+            self._validate_args = validate_args
+        if self._validate_args:
+            for name, constraint in self.arg_constraints.items():
+                if name in self.__dict__:
+                    self._check_parameter(name, constraint)
+
+    def _take(self, validate_args, **parameters):
+        """Set parameters of one number an event, broadcast together."""
+        for name, value in zip(parameters, broadcast_all(*parameters.values()), strict=True):
+            setattr(self, name, value)
+        Distribution.__init__(self, value.shape, validate_args=validate_args)
+
+    def _check_parameter(self, name, constraint):
+        value = getattr(self, name)
+        if not bool(constraint.check(value).all()):
+            raise ValueError(
+                f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) "
+                f"of distribution {self!r} to satisfy the constraint {constraint!r}, but found "
+                f"invalid values:\n{value}"
+            )
+
+    @property
+    def batch_shape(self):
+        """The shape of the parameters, less what belongs to one event."""
+        return self._batch_shape
+
+    @property
+    def event_shape(self):
+        """The shape of one event."""
+        return self._event_shape
+
+    @property
+    def _tensors(self):
+        """The parameters there are, as arg_constraints names them."""
+        return {name: self.__dict__[name] for name in self.arg_constraints if name in self.__dict__}
+
+    def _extended_shape(self, sample_shape=()):
+        return flambeau.Size((*sample_shape, *self._batch_shape, *self._event_shape))
+
+    def expand(self, batch_shape, _instance=None):
+        """The same distribution for a larger batch, without copies."""
+        new = type(self).__new__(type(self))
+        batch_shape = flambeau.Size(batch_shape)
+        for name, value in self._tensors.items():
+            event_dim = self.arg_constraints[name].event_dim
+            event = value.shape[value.dim() - event_dim :] if event_dim else ()
+            setattr(new, name, value.expand((*batch_shape, *event)))
+        Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    # -- what a subclass defines
+
+    def rsample(self, sample_shape=()):
+        """Samples that gradients flow through, of shape sample_shape + batch_shape + event_shape."""
+        raise NotImplementedError(f"{type(self).__name__}.rsample")
+
+    def log_prob(self, value):
+        """The logarithm of the density, or of the probability, at `value`."""
+        raise NotImplementedError(f"{type(self).__name__}.log_prob")
+
+    def cdf(self, value):
+        """The probability of what is at most `value`."""
+        raise NotImplementedError(f"{type(self).__name__}.cdf")
+
+    def icdf(self, value):
+        """The inverse of cdf."""
+        raise NotImplementedError(f"{type(self).__name__}.icdf")
+
+    def entropy(self):
+        """The entropy, in nats."""
+        raise NotImplementedError(f"{type(self).__name__}.entropy")
+
+    def enumerate_support(self, expand=True):
+        """Every possible event, along a new first dimension."""
+        raise NotImplementedError(f"{type(self).__name__}.enumerate_support")
+
+    @property
+    def mean(self):
+        """The expected value."""
+        raise NotImplementedError(f"{type(self).__name__}.mean")
+
+    @property
+    def mode(self):
+        """The most probable value."""
+        raise NotImplementedError(f"{type(self).__name__}.mode")
+
+    @property
+    def variance(self):
+        """The expected squared distance from the mean."""
+        raise NotImplementedError(f"{type(self).__name__}.variance")
+
+    # -- what follows
+
+    def sample(self, sample_shape=()):
+        """Samples of shape sample_shape + batch_shape + event_shape, without gradient."""
+        with flambeau.no_grad():
+            return self.rsample(sample_shape)
+
+    def sample_n(self, n):
+        """n samples."""
+        return self.sample((n,))
+
+    @property
+    def stddev(self):
+        """The root of the variance."""
+        return self.variance.sqrt()
+
+    def perplexity(self):
+        """exp(entropy)."""
+        return self.entropy().exp()
+
+    def _validate_sample(self, value):
+        if not self._validate_args:
+            return
+        if not isinstance(value, flambeau.Tensor):
+            raise ValueError("The value argument to log_prob must be a Tensor")
+        event_dim = len(self._event_shape)
+        if value.shape[value.dim() - event_dim :] != self._event_shape:
+            raise ValueError(
+                "The right-most size of value must match event_shape: "
+                f"{value.shape} vs {self._event_shape}."
+            )
+        for i, j in zip(reversed(value.shape), reversed(self._extended_shape()), strict=False):
+            if i != 1 and j != 1 and i != j:
+                raise ValueError(
+                    "Value is not broadcastable with batch_shape+event_shape: "
+                    f"{value.shape} vs {self._extended_shape()}."
+                )
+        if not bool(self.support.check(value).all()):
+            raise ValueError(
+                f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to "
+                f"be within the support ({self.support!r}) of the distribution {self!r}, but found "
+                f"invalid values:\n{value}"
+            )
+
+    def __repr__(self):
+        shown = [
+            f"{name}: {value if value.numel() == 1 else value.size()}"
+            for name, value in self._tensors.items()
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"

@@ -1,0 +1,76 @@
+"""Several distributions as one over vectors."""
+
+from . import constraints
+from .distribution import Distribution
+
+__all__ = ["Independent"]
+
+
+class Independent(Distribution):
+    """`base_distribution` whose last `reinterpreted_batch_ndims` batch dimensions make one event."""
+
+    def __init__(self, base_distribution, reinterpreted_batch_ndims, validate_args=None):
+        batch, more = base_distribution.batch_shape, reinterpreted_batch_ndims
+        if more > len(batch):
+            raise ValueError(
+                "Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), "
+                f"actual {more} vs {len(batch)}"
+            )
+        self.base_dist = base_distribution
+        self.reinterpreted_batch_ndims = more
+        shape = (*batch, *base_distribution.event_shape)
+        events = more + len(base_distribution.event_shape)
+        cut = len(shape) - events
+        super().__init__(shape[:cut], shape[cut:], validate_args)
+
+    def expand(self, batch_shape, _instance=None):
+        n = self.reinterpreted_batch_ndims
+        wider = self.base_dist.expand((*batch_shape, *self._event_shape[:n]))
+        return type(self)(wider, n, validate_args=self._validate_args)
+
+    @property
+    def has_rsample(self):
+        """Whether the base can draw with gradients."""
+        return self.base_dist.has_rsample
+
+    @property
+    def support(self):
+        """The base's, for whole events."""
+        more = self.reinterpreted_batch_ndims
+        return (
+            constraints.independent(self.base_dist.support, more)
+            if more
+            else self.base_dist.support
+        )
+
+    @property
+    def mean(self):
+        return self.base_dist.mean
+
+    @property
+    def mode(self):
+        return self.base_dist.mode
+
+    @property
+    def variance(self):
+        return self.base_dist.variance
+
+    def sample(self, sample_shape=()):
+        return self.base_dist.sample(sample_shape)
+
+    def rsample(self, sample_shape=()):
+        return self.base_dist.rsample(sample_shape)
+
+    def log_prob(self, value):
+        return self._sum(self.base_dist.log_prob(value))
+
+    def entropy(self):
+        return self._sum(self.base_dist.entropy())
+
+    def _sum(self, value):
+        """The sum over the dimensions that belong to one event here, and not in the base."""
+        more = self.reinterpreted_batch_ndims
+        return value.flatten(value.dim() - more).sum(-1) if more else value
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.base_dist}, {self.reinterpreted_batch_ndims})"

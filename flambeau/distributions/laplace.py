@@ -1,0 +1,56 @@
+"""The Laplace distribution."""
+
+import flambeau
+
+from . import constraints
+from .distribution import Distribution
+
+__all__ = ["Laplace"]
+
+
+class Laplace(Distribution):
+    """exp(-|x - loc| / scale) / (2 * scale)."""
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
+    has_rsample = True
+
+    def __init__(self, loc, scale, validate_args=None):
+        self._take(validate_args, loc=loc, scale=scale)
+
+    @property
+    def mean(self):
+        return self.loc
+
+    mode = mean
+
+    @property
+    def variance(self):
+        return 2 * self.scale.pow(2)
+
+    @property
+    def stddev(self):
+        return 2**0.5 * self.scale
+
+    def rsample(self, sample_shape=()):
+        shape = self._extended_shape(sample_shape)
+        uniform = flambeau.rand(shape, dtype=self.loc.dtype, device=self.loc.device)
+        side = 2 * uniform - 1  # in [-1, 1)
+        tiny = flambeau.finfo(side.dtype).tiny
+        return self.loc - self.scale * side.sign() * (1 - side.abs()).clamp(min=tiny).log()
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        return -(2 * self.scale).log() - (value - self.loc).abs() / self.scale
+
+    def cdf(self, value):
+        self._validate_sample(value)
+        distance = value - self.loc
+        return 0.5 - 0.5 * distance.sign() * flambeau.expm1(-distance.abs() / self.scale)
+
+    def icdf(self, value):
+        side = value - 0.5
+        return self.loc - self.scale * side.sign() * flambeau.log1p(-2 * side.abs())
+
+    def entropy(self):
+        return 1 + (2 * self.scale).log()

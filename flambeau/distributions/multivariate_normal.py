@@ -1,0 +1,110 @@
+"""The normal distribution of vectors."""
+
+import math
+
+import flambeau
+
+from . import constraints
+from .distribution import Distribution
+from .utils import derived
+
+__all__ = ["MultivariateNormal"]
+
+
+class MultivariateNormal(Distribution):
+    """exp(-(x - loc)^T C^-1 (x - loc) / 2) / sqrt(det(2 pi C)).
+
+    Args:
+        loc (Tensor): (*B, K).
+        covariance_matrix, precision_matrix, scale_tril (Tensor): (*B, K, K): C, its inverse, or the
+            lower triangular L with C = L L^T; one of them is given.
+    """
+
+    arg_constraints = {
+        "loc": constraints.real_vector,
+        "covariance_matrix": constraints.positive_definite,
+        "precision_matrix": constraints.positive_definite,
+        "scale_tril": constraints.lower_cholesky,
+    }
+    support = constraints.real_vector
+    has_rsample = True
+
+    def __init__(
+        self,
+        loc,
+        covariance_matrix=None,
+        precision_matrix=None,
+        scale_tril=None,
+        validate_args=None,
+    ):
+        if loc.dim() < 1:
+            raise ValueError("loc must be at least one-dimensional.")
+        given = {
+            "covariance_matrix": covariance_matrix,
+            "precision_matrix": precision_matrix,
+            "scale_tril": scale_tril,
+        }
+        given = {name: matrix for name, matrix in given.items() if matrix is not None}
+        if len(given) != 1:
+            raise ValueError(
+                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+            )
+        ((name, matrix),) = given.items()
+        if matrix.dim() < 2:
+            raise ValueError(
+                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
+            )
+        batch = flambeau.broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
+        self.loc = loc.expand((*batch, loc.size(-1)))
+        setattr(self, name, matrix.expand((*batch, *matrix.shape[-2:])))
+        super().__init__(batch, loc.shape[-1:], validate_args)
+
+    @derived
+    def scale_tril(self):
+        """The Cholesky factor of the covariance."""
+        return flambeau.linalg.cholesky(self.covariance_matrix)
+
+    @derived
+    def covariance_matrix(self):
+        """The expected products of differences from the mean."""
+        if "scale_tril" in self.__dict__:
+            return self.scale_tril @ self.scale_tril.mT
+        return flambeau.linalg.inv(self.precision_matrix)
+
+    @derived
+    def precision_matrix(self):
+        """The inverse of the covariance."""
+        return flambeau.cholesky_inverse(self.scale_tril)
+
+    @property
+    def mean(self):
+        return self.loc
+
+    mode = mean
+
+    @property
+    def variance(self):
+        return self.covariance_matrix.diagonal(dim1=-2, dim2=-1)
+
+    @property
+    def _log_root_determinant(self):
+        return self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+    def rsample(self, sample_shape=()):
+        shape = self._extended_shape(sample_shape)
+        noise = flambeau.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+        return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        difference = (value - self.loc).unsqueeze(-1)
+        white = flambeau.linalg.solve_triangular(self.scale_tril, difference, upper=False)
+        square = white.squeeze(-1).pow(2).sum(-1)
+        constant = self._event_shape[0] * math.log(2 * math.pi)
+        return -0.5 * (constant + square) - self._log_root_determinant
+
+    def entropy(self):
+        k = self._event_shape[0]
+        return (0.5 * k * (1 + math.log(2 * math.pi)) + self._log_root_determinant).expand(
+            self._batch_shape
+        )

@@ -1,0 +1,55 @@
+"""The normal distribution."""
+
+import math
+
+import flambeau
+
+from . import constraints
+from .distribution import Distribution
+
+__all__ = ["Normal"]
+
+
+class Normal(Distribution):
+    """exp(-((x - loc) / scale)**2 / 2) / (scale * sqrt(2 pi))."""
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
+    has_rsample = True
+
+    def __init__(self, loc, scale, validate_args=None):
+        self._take(validate_args, loc=loc, scale=scale)
+
+    @property
+    def mean(self):
+        return self.loc
+
+    mode = mean
+
+    @property
+    def stddev(self):
+        return self.scale
+
+    @property
+    def variance(self):
+        return self.scale.pow(2)
+
+    def rsample(self, sample_shape=()):
+        shape = self._extended_shape(sample_shape)
+        noise = flambeau.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+        return self.loc + noise * self.scale
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        distance = (value - self.loc) / self.scale
+        return -0.5 * distance.pow(2) - self.scale.log() - 0.5 * math.log(2 * math.pi)
+
+    def cdf(self, value):
+        self._validate_sample(value)
+        return 0.5 * (1 + flambeau.erf((value - self.loc) / (self.scale * math.sqrt(2))))
+
+    def icdf(self, value):
+        return self.loc + self.scale * flambeau.erfinv(2 * value - 1) * math.sqrt(2)
+
+    def entropy(self):
+        return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()

@@ -1,0 +1,37 @@
+"""The Poisson distribution."""
+
+import flambeau
+
+from . import constraints
+from .distribution import Distribution
+
+__all__ = ["Poisson"]
+
+
+class Poisson(Distribution):
+    """rate**k * exp(-rate) / k! for k = 0, 1, 2 ..."""
+
+    arg_constraints = {"rate": constraints.nonnegative}
+    support = constraints.nonnegative_integer
+
+    def __init__(self, rate, validate_args=None):
+        self._take(validate_args, rate=rate)
+
+    @property
+    def mean(self):
+        return self.rate
+
+    @property
+    def mode(self):
+        return self.rate.floor()
+
+    variance = mean
+
+    def sample(self, sample_shape=()):
+        with flambeau.no_grad():
+            return flambeau.poisson(self.rate.expand(self._extended_shape(sample_shape)))
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        rate, value = flambeau.broadcast_tensors(self.rate, value)
+        return flambeau.xlogy(value, rate) - rate - (value + 1).lgamma()
