@@ -4,6 +4,22 @@
 
 namespace flambeau {
 
+namespace {
+
+/// memcpy of a length that is often a few words: those are moved without a call.
+inline void copy_row(void* to, const void* from, int64_t nbytes) {
+  switch (nbytes) {
+    case 4: std::memcpy(to, from, 4); return;
+    case 8: std::memcpy(to, from, 8); return;
+    case 16: std::memcpy(to, from, 16); return;
+    case 32: std::memcpy(to, from, 32); return;
+    case 64: std::memcpy(to, from, 64); return;
+    default: std::memcpy(to, from, static_cast<size_t>(nbytes));
+  }
+}
+
+}  // namespace
+
 void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
   Walk<3> walk(cells.ndim, cells.sizes, {out.strides, cells.cell_strides, cells.index_strides});
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
@@ -16,11 +32,14 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
       if (index_step == 0) {
         from += *index * cells.step;
         if (out_step == 1 && self_step == 1)
-          std::memcpy(to, from, n * sizeof(Item));
+          copy_row(to, from, n * static_cast<int64_t>(sizeof(Item)));
         else
           for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * self_step];
       } else if (out_step == 1 && self_step == 0 && index_step == 1) {
-        for (int64_t i = 0; i < n; ++i) to[i] = from[index[i] * cells.step];
+        if (cells.step == 1)
+          for (int64_t i = 0; i < n; ++i) to[i] = from[index[i]];
+        else
+          for (int64_t i = 0; i < n; ++i) to[i] = from[index[i] * cells.step];
       } else {
         for (int64_t i = 0; i < n; ++i)
           to[i * out_step] = from[i * self_step + index[i * index_step] * cells.step];

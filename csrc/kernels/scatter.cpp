@@ -75,6 +75,8 @@ void write_part(const Strided& self, const Cells& cells, const Strided& source, 
       else
         for (int64_t i = 0; i < n; ++i)
           to[i * self_step] = Op::apply(to[i * self_step], from[i * source_step]);
+    } else if (index_step == 1 && self_step == 0 && source_step == 1 && cells.step == 1) {
+      for (int64_t i = 0; i < n; ++i) to[index[i]] = Op::apply(to[index[i]], from[i]);
     } else {
       for (int64_t i = 0; i < n; ++i) {
         T& cell = to[i * self_step + index[i * index_step] * cells.step];
@@ -90,12 +92,16 @@ template <class T, class Op>
 void write_all(const Strided& self, const Cells& cells, const Strided& source) {
   int split = -1;
   int64_t numel = 1;
+  // The first dim that is long enough, so that rows stay whole; else the longest.
   for (int d = 0; d < cells.ndim; ++d) {
     numel *= cells.sizes[d];
-    if (!cells.indexed[d] && (split < 0 || cells.sizes[d] > cells.sizes[split])) split = d;
+    if (!cells.indexed[d] &&
+        (split < 0 || (cells.sizes[split] < 16 && cells.sizes[d] > cells.sizes[split])))
+      split = d;
   }
   if (numel == 0) return;
-  if (split < 0 || numel <= walk_grain) {
+  // Parts share no cell, so how many there are changes no result.
+  if (split < 0 || numel <= walk_grain || get_num_threads() == 1) {
     Walk<3> walk(cells.ndim, cells.sizes,
                  {source.strides, cells.cell_strides, cells.index_strides});
     write_part<T, Op>(self, cells, source, walk, 0, 0, 0);

@@ -57,7 +57,22 @@ class Walk {
       if (begin >= end) return;
       for (int k = 0; k < K; ++k) offsets[k] -= at[inner] * strides_[inner][k];
       at[inner] = 0;
-      for (int d = inner - 1; d >= 0; --d) {
+      // Whole rows of one plane, in a loop that keeps its offsets in registers.
+      int plane = inner - 1;
+      int64_t rows = std::min(sizes_[plane] - 1 - at[plane], (end - begin) / sizes_[inner]);
+      if (rows > 0) {
+        Offsets there = offsets;
+        const Offsets step = strides_[plane];
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int k = 0; k < K; ++k) there[k] += step[k];
+          row(static_cast<const Offsets&>(there), sizes_[inner]);
+        }
+        offsets = there;
+        at[plane] += rows;
+        begin += rows * sizes_[inner];
+        if (begin >= end) return;
+      }
+      for (int d = plane; d >= 0; --d) {
         for (int k = 0; k < K; ++k) offsets[k] += strides_[d][k];
         if (++at[d] < sizes_[d]) break;
         for (int k = 0; k < K; ++k) offsets[k] -= sizes_[d] * strides_[d][k];

@@ -345,8 +345,7 @@ class _Kernel:
             with f.loop(begin, "%n_out", step) as o:
                 state = self.accumulators()
                 self.one_output(o, state)
-                at = [f.offset(p, f.mul(o, s)) for p, s in zip(self.pointers, self.out_strides)]
-                self.store_outputs(state.close(), at, 1, None)
+                self.store_outputs(state.close(), self.outputs_at(o), 1, None)
         f.finish()
 
     # -- lanes along the reduction ----------------------------------------------------------------
@@ -355,26 +354,25 @@ class _Kernel:
         return Accumulators(self.f, self.algebra, self.inner, self.outer, self.width, self.copies)
 
     def groups_of_outputs(self):
-        """Several short reductions, or a long one, before the lanes meet."""
+        """Several reductions of a single block and run before the lanes meet; longer ones alone."""
         f = self.f
         rows = min(self.width, GROUP)
         state = self.accumulators()
         group = Group(f, state, rows)
-        # A row of a single block of a single run; state combine has no blocks.
-        above = f.pick("eq", "%n_red0", 1, SHORT_ROW, 0)
-        step = f.pick("ult", f.sub(self.count, 1), above, rows, 1)
-        with f.loop(0, "%n_out", step) as first:
-            count = f.smaller(f.sub("%n_out", first), step)
-            with f.when("ne", step, 1), f.loop(0, count) as r:
+        longest = self.width * self.copies * self.blocked if self.blocked else SHORT_ROW
+        above = f.pick("eq", "%n_red0", 1, longest, 0)
+        short = f.pick("ult", f.sub(self.count, 1), above, 1, 0)
+        with f.when("ne", short, 0), f.loop(0, "%n_out", rows) as first:
+            count = f.smaller(f.sub("%n_out", first), rows)
+            with f.loop(0, count) as r:
                 self.short_output(f.add(first, r), state)
                 group.put(r)
-            with f.when("eq", step, 1):
-                self.one_output(first, state)
-                group.put(0)
             last = f.sub(count, 1)
             values = group.close([f.smaller(r, last) for r in range(rows)])
-            at = [f.offset(p, f.mul(first, s)) for p, s in zip(self.pointers, self.out_strides)]
-            self.store_group(values, at, rows, count)
+            self.store_group(values, self.outputs_at(first), rows, count)
+        with f.when("eq", short, 0), f.loop(0, "%n_out") as o:
+            self.one_output(o, state)
+            self.store_outputs(state.close(), self.outputs_at(o), 1, None)
 
     def store_group(self, state, pointers, rows, count):
         """Outputs of a group: packed in memory first, as their strides may be any."""
@@ -407,6 +405,11 @@ class _Kernel:
         f = self.f
         evaluate = self.evaluator(self.inputs_at(o), "%index0", self.load_params(self.width))
         short_sweep(f, [state], "%n_red1", evaluate, self.width, self.copies)
+
+    def outputs_at(self, o):
+        n_out, f = len(self.out_dtypes), self.f
+        places = zip(self.pointers[:n_out], self.out_strides[:n_out])
+        return [f.offset(p, f.mul(o, s)) for p, s in places]
 
     def inputs_at(self, o):
         n_out, f = len(self.out_dtypes), self.f

@@ -5,11 +5,12 @@ others go to the operator, which also raises the errors.
 """
 
 from .. import _core
-from .declare import METHODS, NAMESPACES, register
+from .declare import METHODS, NAMESPACES, overridable, register
 
 
 def _publish(name, shortcut, operation):
     """Puts the shortcut wherever the operator was public."""
+    operation = overridable(operation)
     shortcut.__doc__, shortcut.__module__ = operation.__doc__, operation.__module__
     for space, names in NAMESPACES.items():
         if names.get(name) is operation:
@@ -40,7 +41,7 @@ def reduction_shortcut(
         parameter (float, optional): of the reduction.
     """
     shortcut = _core._reduction_shortcut(
-        operation, names, reduction, results, accepts, whole, result_type, parameter
+        overridable(operation), names, reduction, results, accepts, whole, result_type, parameter
     )
     return _publish(operation.__name__, shortcut, operation)
 
@@ -50,4 +51,5 @@ def row_shortcut(operation, way, compile):
 
     compile(variant, dtype) gives the address of the row kernel; of a norm, variant 1 has a weight.
     """
-    return _publish(operation.__name__, _core._row_shortcut(operation, way, compile), operation)
+    shortcut = _core._row_shortcut(overridable(operation), way, compile)
+    return _publish(operation.__name__, shortcut, operation)
