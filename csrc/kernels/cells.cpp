@@ -72,18 +72,18 @@ bool add_offsets(int64_t* offsets, bool first, const Strided& index, int64_t siz
 void check_indices(const char* op, const Strided& index, int64_t size, bool allow_negative,
                    const char* place) {
   int64_t low = allow_negative ? -size : 0;
-  uint64_t range = static_cast<uint64_t>(size - low);
   Walk<1> walk(index.ndim, index.sizes, {index.strides});
   std::atomic<bool> ok{true};
   walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
     const int64_t* p = index.as<int64_t>() + at[0];
     int64_t step = walk.inner_stride(0);
-    bool bad = false;
+    // Negative if the index or what is left behind it is, which needs no comparison.
+    int64_t signs = 0, last = size - 1;
     if (step == 1)
-      for (int64_t i = 0; i < n; ++i) bad |= static_cast<uint64_t>(p[i] - low) >= range;
+      for (int64_t i = 0; i < n; ++i) signs |= (p[i] - low) | (last - p[i]);
     else
-      for (int64_t i = 0; i < n; ++i) bad |= static_cast<uint64_t>(p[i * step] - low) >= range;
-    if (bad) ok.store(false, std::memory_order_relaxed);
+      for (int64_t i = 0; i < n; ++i) signs |= (p[i * step] - low) | (last - p[i * step]);
+    if (signs < 0) ok.store(false, std::memory_order_relaxed);
   });
   if (!ok) throw_first_bad(op, index, low, size, place);
 }

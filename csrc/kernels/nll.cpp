@@ -41,6 +41,41 @@ void over_places(const NllShape& shape, int64_t begin, int64_t end, Body&& body)
 
 }  // namespace
 
+namespace {
+
+/// The total of places without weights, one score after the other: four at a time, since each
+/// addition waits for the one before.
+template <class T>
+NllTotal plain_total(const T* from, const NllShape& shape, const int64_t* target, int64_t ignored,
+                     int64_t begin, int64_t end) {
+  double loss[4] = {};
+  int64_t counted[4] = {}, wrong[4] = {};
+  auto take = [&](int64_t i, int k) {
+    int64_t t = target[i];
+    bool is_class = static_cast<uint64_t>(t) < static_cast<uint64_t>(shape.classes);
+    bool counts = is_class & (t != ignored);
+    auto score = wide(from[i * shape.n_step + (is_class ? t : 0) * shape.class_step]);
+    loss[k] -= counts ? static_cast<double>(score) : 0.0;
+    counted[k] += counts;
+    wrong[k] += !is_class & (t != ignored);
+  };
+  int64_t i = begin;
+  for (; i + 4 <= end; i += 4)
+    for (int k = 0; k < 4; ++k) take(i + k, k);
+  for (; i < end; ++i) take(i, 0);
+  NllTotal total;
+  total.loss = (loss[0] + loss[1]) + (loss[2] + loss[3]);
+  total.weight = static_cast<double>(counted[0] + counted[1] + counted[2] + counted[3]);
+  if (wrong[0] + wrong[1] + wrong[2] + wrong[3])
+    for (total.wrong = begin;
+         target[total.wrong] == ignored ||
+         static_cast<uint64_t>(target[total.wrong]) < static_cast<uint64_t>(shape.classes);)
+      ++total.wrong;
+  return total;
+}
+
+}  // namespace
+
 NllTotal nll(const void* scores, DType dtype, const NllShape& shape, const int64_t* target,
              const void* weight, int64_t ignored, void* loss) {
   int64_t places = shape.n * shape.positions;
@@ -51,6 +86,11 @@ NllTotal nll(const void* scores, DType dtype, const NllShape& shape, const int64
     auto* to = static_cast<T*>(loss);
     parallel_ranges(places, walk_grain, [&](int64_t begin, int64_t end) {
       NllTotal part;
+      if (shape.positions == 1 && !weights && !to && shape.classes > 0) {
+        part = plain_total(from, shape, target, ignored, begin, end);
+        parts[static_cast<size_t>(begin / walk_grain)] = part;
+        return;
+      }
       over_places(shape, begin, end, [&](int64_t i, int64_t at) {
         int64_t t = target[i];
         if (t == ignored) {

@@ -184,7 +184,34 @@ PyObject* py_reduction_shortcut(const Call& call) {
   return make_shortcut(a[0], way);
 }
 
+// ------------------------------------------------------------------------------------------------
+// a native function that records nothing
+
+struct RawWay : Way {
+  Object raw;
+  Py_ssize_t count;
+
+  PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
+    if (n != count || keys) return nullptr;
+    for (Py_ssize_t i = 0; i < n; ++i)
+      if (!is_plain(args[i]) && !PyLong_CheckExact(args[i])) return nullptr;
+    if (!is_tensor_exact(args[0])) return nullptr;
+    return PyObject_Vectorcall(raw.get(), args, static_cast<size_t>(n), nullptr);
+  }
+};
+
+/// _raw_shortcut(operation, raw, count): calls of `count` arguments, all of them plain tensors or
+/// ints, go to raw.
+PyObject* py_raw_shortcut(const Call& call) {
+  Args a("_raw_shortcut", call, {"operation", "raw", "count"}, 3);
+  auto* way = new RawWay;
+  way->raw = Object::borrow(a[1]);
+  way->count = a.integer(2);
+  return make_shortcut(a[0], way);
+}
+
 const NativeEntry entries[] = {
+    {"_raw_shortcut", py_raw_shortcut, "A native way into an operator that has a raw function."},
     {"_reduction_shortcut", py_reduction_shortcut, "A native way into a reduction."},
     {nullptr, nullptr, nullptr}};
 

@@ -81,12 +81,18 @@ def _layer_norm_weight_backward(grad, x, mean, rstd, weight):
     return _layer_norm_backward(grad * weight, x, mean, rstd)
 
 
+def _layer_norm_both_backward(grad, x, mean, rstd, weight):
+    return _layer_norm_backward(grad * weight, x, mean, rstd), grad * ((x - mean) * rstd)
+
+
 # Outputs: the result, and the mean and 1 / sqrt(var + eps) of each row. eps is of kind 'x'.
 layer_norm = Rows(_layer_norm, "layer_norm")
 layer_norm_weight = Rows(_layer_norm_weight, "layer_norm")
 layer_norm_affine = Rows(_layer_norm_affine, "layer_norm")
 layer_norm_backward = Rows(_layer_norm_backward, "layer_norm_backward")
 layer_norm_weight_backward = Rows(_layer_norm_weight_backward, "layer_norm_backward")
+# With what the rows contribute to the gradient of the weight.
+layer_norm_both_backward = Rows(_layer_norm_both_backward, "layer_norm_backward")
 
 
 def _rms_norm(x, eps):

@@ -3,7 +3,6 @@
 import math
 
 from .. import _core
-from . import public as fl
 from .attach import attached
 from .declare import composite, make_pointwise, primitive
 from .reduce import ReductionSpec
@@ -27,6 +26,8 @@ def _wide(dtype):
 
 def _shaped(vector, ndim):
     """(C,) as (1, C, 1, ...), to broadcast over channels."""
+    if ndim == 2 and vector.dim() == 1:
+        return vector
     return vector.reshape((1, -1) + (1,) * (ndim - 2))
 
 
@@ -34,15 +35,30 @@ def _others(input):
     return [d for d in range(input.dim()) if d != 1]
 
 
-@primitive(name="_batch_norm", method=False, function=False, out=False)
-def _normalize(ctx, input, weight, bias, mean, rstd, from_batch):
-    """(input - mean) * rstd * weight + bias; the statistics are (C,), of this batch or given."""
-    ndim, dtype = input.dim(), input.dtype
+def _apply(input, weight, bias, mean, rstd):
+    """The result, without history."""
+    ndim = input.dim()
     out = _core.empty_like(input)
     scale = _shaped(weight, ndim) if weight is not None else 1.0
     shift = _shaped(bias, ndim) if bias is not None else 0.0
     operands = (input, _shaped(mean, ndim), _shaped(rstd, ndim), scale, shift)
-    _core._map(_scaled, (out,), operands, _wide(dtype))
+    _core._map(_scaled, (out,), operands, _wide(input.dtype))
+    return out
+
+
+def _records(*tensors):
+    if not _core.is_grad_enabled():
+        return False
+    for t in tensors:
+        if t is not None and t.requires_grad:
+            return True
+    return False
+
+
+@primitive(name="_batch_norm", method=False, function=False, out=False)
+def _normalize(ctx, input, weight, bias, mean, rstd, from_batch):
+    """(input - mean) * rstd * weight + bias; the statistics are (C,), of this batch or given."""
+    out = _apply(input, weight, bias, mean, rstd)
     ctx.save_for_backward(input, weight, mean, rstd)
     ctx.from_batch, ctx.has_bias = from_batch, bias is not None
     return out
@@ -137,17 +153,21 @@ def batch_norm(
             )
         rstd = (running_var.detach().to(wide) + eps).rsqrt()
         mean = running_mean.detach().to(wide)
-        return _normalize.native(input, weight, bias, mean, rstd, False)
-    if input.numel() == 0:
+    elif input.numel() == 0:
         return input.clone()
-    n = input.numel() // input.shape[1]
-    with fl.no_grad():
-        source = input.detach()
-        var, mean = _core._reduce(_moments, (source,), _others(input), False, (wide, wide), (0.0,))
-        if running_mean is not None:
-            running_mean.lerp_(mean.to(running_mean.dtype), momentum)
-        if running_var is not None:
-            unbiased = var * (n / (n - 1)) if n > 1 else var * math.nan
-            running_var.lerp_(unbiased.to(running_var.dtype), momentum)
+    else:
+        var, mean = _core._reduce(_moments, (input,), _others(input), False, (wide, wide), (0.0,))
+        _follow(running_mean, running_var, mean, var, input.numel() // input.shape[1], momentum)
         rstd = (var + eps).rsqrt()
-    return _normalize.native(input, weight, bias, mean, rstd, True)
+    if _records(input, weight, bias):
+        return _normalize.native(input, weight, bias, mean, rstd, training)
+    return _apply(input, weight, bias, mean, rstd)
+
+
+def _follow(running_mean, running_var, mean, var, n, momentum):
+    """Moves the running statistics towards those of a batch of n values a channel."""
+    if running_mean is not None:
+        running_mean.detach().lerp_(mean.to(running_mean.dtype), momentum)
+    if running_var is not None:
+        unbiased = var * (n / (n - 1) if n > 1 else math.nan)
+        running_var.detach().lerp_(unbiased.to(running_var.dtype), momentum)

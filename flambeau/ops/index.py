@@ -9,6 +9,7 @@ from .._core import indexing
 from . import public as fl
 from .arguments import wrap_dim
 from .declare import composite, primitive
+from .shortcuts import raw_shortcut
 
 
 @primitive(out="exact")
@@ -57,6 +58,9 @@ def _(ctx, grad_output):
     if not ctx.shape:
         return zeros + grad_output.sum()
     return fl.index_add(zeros, ctx.dim, index.reshape(-1), grad_output)
+
+
+raw_shortcut(index_select, indexing.index_select, 3)
 
 
 @primitive(method=False, out=False)

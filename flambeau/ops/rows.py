@@ -287,27 +287,25 @@ def _(ctx, grad_output):
     if _core.is_grad_enabled():
         return _layer_norm_gradients(x, weight, grad, length, ctx.eps, wanted)
     n_rows = x.numel() // length if length else 0
-    grad_input = None
-    if wanted[0]:
-        grad_input = _core.empty_like(x)
-        if x.numel():
-            affine = () if weight is None else (weight.contiguous(),)
-            name = "layer_norm_backward" if weight is None else "layer_norm_weight_backward"
-            run_rows(
-                name,
-                (grad_input,),
-                (grad, x, mean, rstd, *affine),
-                "vvvxx" + "v" * len(affine),
-                n_rows,
-                length,
-            )
+    grad_input = grad_weight = grad_bias = None
     rows = grad.reshape(n_rows, length)
-    grad_weight = grad_bias = None
-    if wanted[2]:
-        normal = (x.reshape(n_rows, length) - mean.unsqueeze(1).to(x.dtype)) * rstd.unsqueeze(1).to(
-            x.dtype
-        )
-        grad_weight = (rows * normal).sum(0).reshape(weight.shape)
+    if x.numel() and (wanted[0] or wanted[2]):
+        grad_input = _core.empty_like(x)
+        outputs, inputs, kinds = (grad_input,), (grad, x, mean, rstd), "vvvxx"
+        name = "layer_norm_backward"
+        if weight is not None:
+            name = "layer_norm_weight_backward"
+            inputs, kinds = (*inputs, weight.contiguous()), "vvvxxv"
+        if wanted[2]:
+            name = "layer_norm_both_backward"
+            products = _core.empty((n_rows, length), dtype=x.dtype)
+            outputs, kinds = (grad_input, products), "vvvvxxv"
+        run_rows(name, outputs, inputs, kinds, n_rows, length)
+        if wanted[2]:
+            grad_weight = products.sum(0).reshape(weight.shape)
+    elif wanted[0] or wanted[2]:
+        grad_input = _core.empty_like(x)
+        grad_weight = _core.zeros(weight.shape, dtype=x.dtype) if wanted[2] else None
     if wanted[3]:
         grad_bias = rows.sum(0).reshape(-1)
         grad_bias = grad_bias.reshape(weight.shape) if weight is not None else grad_bias

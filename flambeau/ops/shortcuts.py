@@ -53,3 +53,9 @@ def row_shortcut(operation, way, compile):
     """
     shortcut = _core._row_shortcut(overridable(operation), way, compile)
     return _publish(operation.__name__, shortcut, operation)
+
+
+def raw_shortcut(operation, raw, count):
+    """The shortcut of an operator whose forward is `raw` of `count` tensors and ints."""
+    shortcut = _core._raw_shortcut(overridable(operation), raw, count)
+    return _publish(operation.__name__, shortcut, operation)
