@@ -47,12 +47,7 @@ def _apply(input, weight, bias, mean, rstd):
 
 
 def _records(*tensors):
-    if not _core.is_grad_enabled():
-        return False
-    for t in tensors:
-        if t is not None and t.requires_grad:
-            return True
-    return False
+    return _core.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
 @primitive(name="_batch_norm", method=False, function=False, out=False)
