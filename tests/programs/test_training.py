@@ -1,6 +1,10 @@
 """What surrounds training: data, averaged weights, checkpoints, graphs as index lists."""
 
+import importlib
 import io
+
+import numpy
+import pytest
 
 
 def words_in_bags(T, start):
@@ -166,3 +170,40 @@ def graph_attention(T, start):
 def test_graph_attention(follow):
     losses = follow(graph_attention)
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("first, second", [("torch", "flambeau"), ("flambeau", "torch")])
+def test_a_run_moves_to_the_other_library_in_a_file(first, second, tmp_path):
+    pytest.importorskip("torch")
+    rng = numpy.random.default_rng(0)
+    batches = [(rng.integers(0, 9, (4, 6)), rng.integers(0, 9, (4, 6))) for _ in range(8)]
+    file = tmp_path / "checkpoint.pt"
+
+    def make(T):
+        nn = T.nn
+        layer = nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0, batch_first=True)
+        encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        net = nn.Sequential(nn.Embedding(9, 16), encoder, nn.Linear(16, 9))
+        optimizer = T.optim.AdamW(net.parameters(), lr=1e-2, amsgrad=True)
+        return net, optimizer, T.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=9)
+
+    def steps(T, parts, batches):
+        net, optimizer, schedule = parts
+        for x, y in batches:
+            logits = net(T.from_numpy(x))
+            loss = T.nn.functional.cross_entropy(logits.flatten(0, 1), T.from_numpy(y).flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            yield loss.item()
+
+    first, second = importlib.import_module(first), importlib.import_module(second)
+    parts = make(first)
+    list(steps(first, parts, batches[:4]))
+    first.save([part.state_dict() for part in parts], file)
+    expected = list(steps(first, parts, batches[4:]))
+    moved = make(second)
+    for part, state in zip(moved, second.load(file, weights_only=True)):
+        part.load_state_dict(state)
+    numpy.testing.assert_allclose(list(steps(second, moved, batches[4:])), expected, rtol=1e-4)
