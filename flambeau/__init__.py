@@ -9,6 +9,7 @@ from .types import (
     channels_last,
     channels_last_3d,
     contiguous_format,
+    contiguous_format as legacy_contiguous_format,
     device,
     finfo,
     iinfo,
@@ -97,7 +98,8 @@ _LAZY = {
         "get_default_device set_default_device set_default_tensor_type "
         "is_deterministic_algorithms_warn_only_enabled get_num_interop_threads set_num_interop_threads "
         "set_flush_denormal get_float32_matmul_precision set_float32_matmul_precision is_storage typename "
-        "from_dlpack frombuffer asarray FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "
+        "from_dlpack to_dlpack cond while_loop sym_int sym_float sym_not sym_max sym_min sym_ite get_deterministic_debug_mode "
+        "set_deterministic_debug_mode frombuffer asarray FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "
         "ShortTensor CharTensor ByteTensor BoolTensor kernel".split(),
         "compat",
     ),

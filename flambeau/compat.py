@@ -4,7 +4,7 @@ A switch that would have to change results and cannot raises NotImplementedError
 """
 
 from . import _core, types
-from .ops.creation import legacy_new
+from .ops.creation import check_options, legacy_new
 
 # --------------------------------------------------------------------------------------- old tensor types
 
@@ -96,6 +96,65 @@ def is_deterministic_algorithms_warn_only_enabled():
     return _deterministic[1]
 
 
+def get_deterministic_debug_mode():
+    """0, 1 or 2: what use_deterministic_algorithms() was last told: nothing, to warn, or to raise."""
+    return 0 if not _deterministic[0] else 1 if _deterministic[1] else 2
+
+
+def set_deterministic_debug_mode(debug_mode):
+    """use_deterministic_algorithms() by a number or a name: 0 "default", 1 "warn", 2 "error"."""
+    levels = {"default": 0, "warn": 1, "error": 2}
+    level = levels.get(debug_mode, debug_mode)
+    if level not in (0, 1, 2):
+        raise RuntimeError(
+            f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, or 0, 1, 2, but got {debug_mode!r}"
+        )
+    use_deterministic_algorithms(level > 0, warn_only=level == 1)
+
+
+def cond(pred, true_fn, false_fn, operands=()):
+    """true_fn(*operands) or false_fn(*operands), as pred (a bool or a tensor of one) says."""
+    return true_fn(*operands) if bool(pred) else false_fn(*operands)
+
+
+def while_loop(cond_fn, body_fn, carried_inputs):
+    """body_fn applied to the carried values as long as cond_fn of them holds."""
+    carried = tuple(carried_inputs)
+    while bool(cond_fn(*carried)):
+        carried = tuple(body_fn(*carried))
+    return carried
+
+
+def sym_int(a):
+    """int(a): sizes are ordinary numbers here."""
+    return int(a)
+
+
+def sym_float(a):
+    """float(a): sizes are ordinary numbers here."""
+    return float(a)
+
+
+def sym_not(a):
+    """not a."""
+    return not a
+
+
+def sym_max(a, b):
+    """The larger of two numbers; a float if one of them is."""
+    return float(max(a, b)) if isinstance(a, float) or isinstance(b, float) else max(a, b)
+
+
+def sym_min(a, b):
+    """The smaller of two numbers; a float if one of them is."""
+    return float(min(a, b)) if isinstance(a, float) or isinstance(b, float) else min(a, b)
+
+
+def sym_ite(b, t, f):
+    """t if b, else f."""
+    return t if b else f
+
+
 def get_default_device():
     """device("cpu")."""
     return types.cpu
@@ -160,15 +219,36 @@ def typename(obj, /):
 # ----------------------------------------------------------------------------------------- foreign memory
 
 
+class _Capsule:
+    """A DLPack capsule (of `to_dlpack`) as an object that hands it out."""
+
+    def __init__(self, capsule):
+        self.capsule = capsule
+
+    def __dlpack__(self, **options):
+        return self.capsule
+
+    def __dlpack_device__(self):
+        return (1, 0)  # the CPU
+
+
 def from_dlpack(ext_tensor, *, device=None, copy=None):
     """A tensor over the memory of an object with __dlpack__ (on the CPU); both see each other's writes."""
+    check_options("from_dlpack", device=device)
     if isinstance(ext_tensor, _core.Tensor):
         tensor = ext_tensor.detach()
     else:
         import numpy
 
-        tensor = _core.from_numpy(numpy.from_dlpack(ext_tensor))
+        source = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor)
+        tensor = _core.from_numpy(numpy.from_dlpack(source))
     return tensor.clone() if copy else tensor
+
+
+def to_dlpack(tensor):
+    """The tensor's memory as a DLPack capsule."""
+    # Of the protocol without versions NumPy makes read-only arrays.
+    return tensor.__dlpack__(max_version=(1, 0))
 
 
 def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
@@ -195,6 +275,7 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     """obj as a tensor, sharing memory where possible (copy=False demands it, copy=True forbids it)."""
+    check_options("asarray", device=device)
     made = (
         _core.tensor(obj, dtype=dtype)
         if copy and not isinstance(obj, _core.Tensor)

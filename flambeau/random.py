@@ -1,8 +1,8 @@
-"""The default source of random numbers: torch.random. The generator itself is in ops/random.py."""
+"""The default source of random numbers: torch.random. The generator itself is in ops/generator.py."""
 
 import contextlib
 
-from .ops.random import (
+from .ops.generator import (
     default_generator,
     get_rng_state,
     initial_seed,

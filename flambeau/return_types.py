@@ -2,9 +2,16 @@
 
 
 def __getattr__(name):
-    from .ops.results import by_name
+    from .ops import results
 
-    try:
-        return by_name[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    if name in results.by_name:
+        return results.by_name[name]
+    if name in results.later:
+        return results.result_type(name, results.later[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    from .ops import results
+
+    return sorted({*results.by_name, *results.later})

@@ -125,7 +125,7 @@ bool share_elements(const Tensor& t, const Tensor& other) {
 }
 
 void check_apart(const Tensor& t, const Tensor& out, const char* op) {
-  check(!share_elements(t, out), [&] {
+  check(&t != &out && !share_elements(t, out), [&] {
     return message(op,
                    ": unsupported operation: some elements of the input tensor and the written-to "
                    "tensor refer to a single memory location. Please clone() the tensor before "

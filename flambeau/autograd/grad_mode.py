@@ -80,9 +80,9 @@ def _decorate_generator(context, function):
 class _PlainMode(_Mode):
     """A mode without arguments: `@no_grad` decorates like `@no_grad()`."""
 
-    def __new__(cls, function=None):
+    def __new__(cls, orig_func=None):
         instance = super().__new__(cls)
-        return instance if function is None else instance(function)
+        return instance if orig_func is None else instance(orig_func)
 
 
 class no_grad(_PlainMode):

@@ -4,7 +4,7 @@ from .. import _core
 from . import public as fl
 from .attach import attached
 from .declare import composite
-from .random import default_generator
+from .generator import default_generator
 
 
 @composite(method=False, out=False)

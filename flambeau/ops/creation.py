@@ -367,6 +367,7 @@ def new(self, *args, device=None):
     """A tensor of this one's dtype from sizes or data (the old constructor)."""
     from ..types import Size
 
+    check_options("new", device=device)
     if len(args) == 1 and not isinstance(args[0], (int, Size)):
         if (
             isinstance(args[0], (list, tuple))
@@ -392,6 +393,7 @@ def legacy_new(*args, dtype=None, device=None):
     """Tensor(4, 3), Tensor(size), Tensor([1, 2]), Tensor(other): the default dtype, sizes uninitialised."""
     from ..types import Size
 
+    check_options("Tensor", device=device)
     dtype = dtype or _core.get_default_dtype()
     if len(args) == 1:
         (data,) = args

@@ -112,8 +112,16 @@ def is_signed(self):
 
 
 @method
-def dim_order(self):
-    """The dimensions from the slowest to the fastest in memory."""
+def dim_order(self, *, ambiguity_check=False):
+    """The dimensions from the slowest to the fastest in memory.
+
+    ambiguity_check=True, or a list of memory formats, raises where several orders fit.
+    """
+    strides = [stride for stride, size in zip(self.stride(), self.shape) if size != 1]
+    if ambiguity_check and (len(strides) < self.dim() or len(set(strides)) < len(strides)):
+        raise RuntimeError(
+            "The tensor does not have unique dim order, or cannot map to exact one of the given memory formats."
+        )
     return tuple(sorted(range(self.dim()), key=lambda d: -self.stride(d)))
 
 

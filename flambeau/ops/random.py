@@ -1,9 +1,4 @@
-"""Random numbers: Philox counters, so that each element's number depends on seed, call and place alone.
-
-A generator is a seed and a count of calls. Element i of call c takes the four 32-bit words that
-Philox-4x32-10 makes of the counter (i, c) and the key `seed`: the same numbers for any number of
-threads, on any device. Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11.
-"""
+"""Random numbers: filling in place, new tensors, and what is drawn from weights. The counters are in philox.py."""
 
 import math
 
@@ -13,187 +8,8 @@ from . import public as fl
 from .attach import attached
 from .creation import check_options
 from .declare import METHODS, make_pointwise, primitive, register
-
-M0, M1 = 0xD2511F53, 0xCD9E8D57
-W0, W1 = 0x9E3779B9, 0xBB67AE85
-LOW = 0xFFFFFFFF
-
-
-def philox(seed, call):
-    """The four 32-bit words (as uint64) of the element at index()."""
-    u64 = lambda x: k.cast(x, "uint64")
-    i, c, key = u64(k.index()), u64(call), u64(seed)
-    x0, x1, x2, x3 = i & LOW, i >> 32, c & LOW, c >> 32
-    k0, k1 = key & LOW, key >> 32
-    for _ in range(10):
-        a, b = x0 * M0, x2 * M1
-        x0, x1, x2, x3 = (b >> 32) ^ x1 ^ k0, b & LOW, (a >> 32) ^ x3 ^ k1, a & LOW
-        k0, k1 = (k0 + W0) & LOW, (k1 + W1) & LOW
-    return x0, x1, x2, x3
-
-
-def _unit(word, dtype="float32"):
-    """A word as a number in [0, 1) with 24 bits."""
-    return k.cast(k.cast(word >> 8, "int32"), "float32") * 2.0**-24
-
-
-def _unit64(high, low):
-    """Two words as a number in [0, 1) with 53 bits."""
-    return k.cast(k.cast(((high << 32) | low) >> 11, "int64"), "float64") * 2.0**-53
-
-
-def _random(fn, name):
-    """A map of (seed, call, *parameters) that draws."""
-    operator = make_pointwise(fn, name=name, keep=("seed", "call"), differentiable=False)
-    operator.spec.uses_index = True
-    return operator
-
-
-def _uniform32(seed, call, low, high):
-    return low + (high - low) * _unit(philox(seed, call)[0])
-
-
-def _uniform64(seed, call, low, high):
-    a, b, _, _ = philox(seed, call)
-    return low + (high - low) * _unit64(a, b)
-
-
-def _normal32(seed, call, mean, std):
-    # Box-Muller; 1 - u lies in (0, 1], so the logarithm is finite.
-    a, b, _, _ = philox(seed, call)
-    radius = k.sqrt(-2.0 * k.log(1.0 - _unit(a)))
-    return mean + std * (radius * k.cos(6.283185307179586 * _unit(b)))
-
-
-def _normal64(seed, call, mean, std):
-    a, b, c, d = philox(seed, call)
-    radius = k.sqrt(-2.0 * k.log(1.0 - _unit64(a, b)))
-    return mean + std * (radius * k.cos(6.283185307179586 * _unit64(c, d)))
-
-
-def _integer(seed, call, low, span):
-    a, b, _, _ = philox(seed, call)
-    return low + k.cast(((a << 32 | b) >> 1) % k.cast(span, "uint64"), "int64")
-
-
-_uniform = {32: _random(_uniform32, "uniform_"), 64: _random(_uniform64, "uniform_")}
-_normal = {32: _random(_normal32, "normal_"), 64: _random(_normal64, "normal_")}
-_integers = _random(_integer, "random_")
-_bernoulli_of = _random(
-    lambda seed, call, p: k.where(_unit(philox(seed, call)[0]) < p, 1, 0), "bernoulli"
-)
-_bits = _random(
-    lambda seed, call: k.cast((philox(seed, call)[0] << 31) ^ philox(seed, call)[1], "int64"),
-    "bits",
-)
-
-
-class Generator:
-    """A source of random numbers: a seed and how many draws were made with it."""
-
-    def __init__(self, device="cpu"):
-        from ..types import device as Device
-
-        self.device = Device(device)
-        if self.device.type != "cpu":
-            raise NotImplementedError(
-                f"Generator(): device={device} is not available: this build computes on the CPU."
-            )
-        self._seed, self._calls = 67280421310721, 0
-
-    def manual_seed(self, seed):
-        """Starts anew from `seed`; returns the generator."""
-        seed = int(seed)
-        if not -(2**63) <= seed < 2**64:
-            raise RuntimeError(
-                f"manual_seed: Overflow when unpacking long: {seed} does not fit 64 bits."
-            )
-        self._seed, self._calls = seed % 2**64, 0
-        return self
-
-    def seed(self):
-        """Starts anew from a seed of the system's; returns it."""
-        import os
-
-        self.manual_seed(int.from_bytes(os.urandom(8), "little"))
-        return self._seed
-
-    def initial_seed(self):
-        """The seed."""
-        return self._seed
-
-    def get_state(self):
-        """The state as a uint8 tensor of 16 bytes."""
-        data = self._seed.to_bytes(8, "little") + self._calls.to_bytes(8, "little")
-        return _core.tensor(list(data), dtype=_core.uint8)
-
-    def set_state(self, new_state):
-        """Takes up a state of get_state()."""
-        if (
-            not isinstance(new_state, _core.Tensor)
-            or new_state.dtype is not _core.uint8
-            or new_state.numel() != 16
-        ):
-            raise TypeError(
-                "set_state: expected a uint8 tensor of 16 elements, as get_state() returns it."
-            )
-        data = bytes(new_state.tolist())
-        self._seed, self._calls = (
-            int.from_bytes(data[:8], "little"),
-            int.from_bytes(data[8:], "little"),
-        )
-        return self
-
-    def clone_state(self):
-        """Another generator in the same state."""
-        return Generator().set_state(self.get_state())
-
-    def __reduce__(self):
-        return _restore, (self._seed, self._calls)
-
-    def __repr__(self):
-        return f"<flambeau.Generator device={self.device} seed={self._seed} calls={self._calls}>"
-
-    def _next(self):
-        """(seed as a signed number, number of this call)."""
-        call = self._calls
-        self._calls += 1
-        return self._seed - 2**64 if self._seed >= 2**63 else self._seed, call
-
-
-def _restore(seed, calls):
-    generator = Generator()
-    generator._seed, generator._calls = seed, calls
-    return generator
-
-
-default_generator = Generator()
-
-
-def manual_seed(seed):
-    """Seeds the default generator; returns it."""
-    return default_generator.manual_seed(seed)
-
-
-def seed():
-    """Seeds the default generator from the system; returns the seed."""
-    return default_generator.seed()
-
-
-def initial_seed():
-    """The seed of the default generator."""
-    return default_generator.initial_seed()
-
-
-def get_rng_state():
-    """The state of the default generator."""
-    return default_generator.get_state()
-
-
-def set_rng_state(new_state):
-    """Sets the state of the default generator."""
-    default_generator.set_state(new_state)
-
+from .generator import default_generator
+from .philox import BERNOULLI, BITS, INTEGERS, NORMAL, UNIFORM, philox, unit
 
 # -------------------------------------------------------------------------------------- filling in place
 
@@ -237,7 +53,7 @@ def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):
         raise RuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}."
         )
-    _fill(_real_view(self), _uniform, (from_, to), generator, "uniform_")
+    _fill(_real_view(self), UNIFORM, (from_, to), generator, "uniform_")
     return self
 
 
@@ -248,11 +64,11 @@ def normal_(self, mean=0.0, std=1.0, *, generator=None):
         raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}.")
     if self.dtype.is_complex:
         real = _core.view_as_real(self)
-        _fill(real, _normal, (0.0, std * math.sqrt(0.5)), generator, "normal_")
+        _fill(real, NORMAL, (0.0, std * math.sqrt(0.5)), generator, "normal_")
         if mean:
             self.add_(mean)
         return self
-    return _fill(self, _normal, (mean, std), generator, "normal_")
+    return _fill(self, NORMAL, (mean, std), generator, "normal_")
 
 
 def random_(self, from_=None, to=None, *, generator=None, **named):
@@ -274,17 +90,17 @@ def random_(self, from_=None, to=None, *, generator=None, **named):
         raise RuntimeError(
             f"random_ expects 'from' to be less than 'to', but got from={from_} >= to={to}."
         )
-    return _fill(self, _integers, (from_, to - from_), generator, "random_", _core.int64)
+    return _fill(self, INTEGERS, (from_, to - from_), generator, "random_", _core.int64)
 
 
 def bernoulli_(self, p=0.5, *, generator=None):
     """Fills with 1 with probability p (a number or a tensor), else 0."""
     if isinstance(p, _core.Tensor):
         wanted = p.expand(self.shape).contiguous()
-        return _fill(self, _bernoulli_of, (wanted,), generator, "bernoulli_", wanted.dtype)
+        return _fill(self, BERNOULLI, (wanted,), generator, "bernoulli_", wanted.dtype)
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}.")
-    return _fill(self, _bernoulli_of, (p,), generator, "bernoulli_", _core.float32)
+    return _fill(self, BERNOULLI, (p,), generator, "bernoulli_", _core.float32)
 
 
 def _by_uniform(name, transform, doc, check=None):
@@ -295,7 +111,7 @@ def _by_uniform(name, transform, doc, check=None):
         wide = self.dtype if self.dtype.is_floating_point else _core.float64
         u = 1 - _draw(
             _core.empty(self.shape, dtype=wide if wide is _core.float64 else _core.float32),
-            _uniform,
+            UNIFORM,
             (0.0, 1.0),
             generator,
         )
@@ -495,7 +311,7 @@ def randperm(
     check_options("randperm", layout, device, pin_memory)
     if n < 0:
         raise RuntimeError(f"randperm: n must be non-negative, got {n}.")
-    keys = _draw(_core.empty(n, dtype=_core.int64), _bits, (), generator, _core.int64)
+    keys = _draw(_core.empty(n, dtype=_core.int64), BITS, (), generator, _core.int64)
     order = keys.argsort(stable=True).to(dtype or _core.int64)
     if out is not None:
         return _core._finish_out(order, out, "randperm")
@@ -593,11 +409,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     if replacement:
         total = weights.cumsum(-1)
         u = rand(*input.shape[:-1], num_samples, dtype=_core.float64, generator=generator)
-        index = (
-            total.searchsorted_(u * total[..., -1:])
-            if hasattr(total, "searchsorted_")
-            else _search(total, u * total[..., -1:])
-        )
+        index = fl.searchsorted(total, u * total[..., -1:], right=True)
         result = index.clamp(max=input.shape[-1] - 1)
     else:
         if num_samples > input.shape[-1] or bool(((weights > 0).sum(-1) < num_samples).any()):
@@ -607,21 +419,15 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
             )
         noise = exponential_(_core.empty_like(weights), generator=generator)
         result = (weights / noise).topk(num_samples, -1)[1]
-    return _core._finish_out(result, out, "multinomial") if out is not None else result
-
-
-def _search(sorted_sequence, values):
-    return fl.searchsorted(sorted_sequence, values, right=True)
+    if out is None:
+        return result
+    _core._check_out(out, result.dtype, (input,), "multinomial")
+    return _core._finish_out(result, out, "multinomial")
 
 
 METHODS["multinomial"] = multinomial
 
 for _function in (
-    manual_seed,
-    seed,
-    initial_seed,
-    get_rng_state,
-    set_rng_state,
     randint,
     randint_like,
     randperm,
@@ -629,15 +435,13 @@ for _function in (
     multinomial,
 ):
     register(_function.__name__, _function)
-register("Generator", Generator)
-register("default_generator", default_generator)
 
 
 # -------------------------------------------------------------------------------------------- dropout
 
 
 def _dropout(input, seed, call, p):
-    keep = _unit(philox(seed, call)[0]) >= p
+    keep = unit(philox(seed, call)[0]) >= p
     return k.where(keep, input / (1 - p), 0)
 
 

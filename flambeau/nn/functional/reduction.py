@@ -15,7 +15,7 @@ def reduction_of(size_average, reduce, reduction):
         meant = "sum"
     warnings.warn(
         f"size_average and reduce args will be deprecated, please use reduction='{meant}' instead.",
-        stacklevel=3,
+        stacklevel=4,
     )
     return meant
 
@@ -53,5 +53,5 @@ def warn_unless_same_size(input, target):
             f"Using a target size ({target.size()}) that is different to the input size "
             f"({input.size()}). This will likely lead to incorrect results due to broadcasting. "
             "Please ensure they have the same size.",
-            stacklevel=3,
+            stacklevel=4,
         )

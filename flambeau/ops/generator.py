@@ -1,0 +1,117 @@
+"""The source of random numbers: a seed and a count of the draws made with it; and the default one."""
+
+from .. import _core
+from .declare import register
+
+
+class Generator:
+    """A source of random numbers: a seed and how many draws were made with it."""
+
+    def __init__(self, device="cpu"):
+        from ..types import device as Device
+
+        self.device = Device(device)
+        if self.device.type != "cpu":
+            raise NotImplementedError(
+                f"Generator(): device={device} is not available: this build computes on the CPU."
+            )
+        self._seed, self._calls = 67280421310721, 0
+
+    def manual_seed(self, seed):
+        """Starts anew from `seed`; returns the generator."""
+        seed = int(seed)
+        if not -(2**63) <= seed < 2**64:
+            raise RuntimeError(
+                f"manual_seed: Overflow when unpacking long: {seed} does not fit 64 bits."
+            )
+        self._seed, self._calls = seed % 2**64, 0
+        return self
+
+    def seed(self):
+        """Starts anew from a seed of the system's; returns it."""
+        import os
+
+        self.manual_seed(int.from_bytes(os.urandom(8), "little"))
+        return self._seed
+
+    def initial_seed(self):
+        """The seed."""
+        return self._seed
+
+    def get_state(self):
+        """The state as a uint8 tensor of 16 bytes."""
+        data = self._seed.to_bytes(8, "little") + self._calls.to_bytes(8, "little")
+        return _core.tensor(list(data), dtype=_core.uint8)
+
+    def set_state(self, new_state):
+        """Takes up a state of get_state()."""
+        if (
+            not isinstance(new_state, _core.Tensor)
+            or new_state.dtype is not _core.uint8
+            or new_state.numel() != 16
+        ):
+            raise TypeError(
+                "set_state: expected a uint8 tensor of 16 elements, as get_state() returns it."
+            )
+        data = bytes(new_state.tolist())
+        self._seed, self._calls = (
+            int.from_bytes(data[:8], "little"),
+            int.from_bytes(data[8:], "little"),
+        )
+        return self
+
+    def clone_state(self):
+        """Another generator in the same state."""
+        return Generator().set_state(self.get_state())
+
+    def __reduce__(self):
+        return _restore, (self._seed, self._calls)
+
+    def __repr__(self):
+        return f"<flambeau.Generator device={self.device} seed={self._seed} calls={self._calls}>"
+
+    def _next(self):
+        """(seed as a signed number, number of this call)."""
+        call = self._calls
+        self._calls += 1
+        return self._seed - 2**64 if self._seed >= 2**63 else self._seed, call
+
+
+def _restore(seed, calls):
+    generator = Generator()
+    generator._seed, generator._calls = seed, calls
+    return generator
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed):
+    """Seeds the default generator; returns it."""
+    return default_generator.manual_seed(seed)
+
+
+def seed():
+    """Seeds the default generator from the system; returns the seed."""
+    return default_generator.seed()
+
+
+def initial_seed():
+    """The seed of the default generator."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state():
+    """The state of the default generator."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state):
+    """Sets the state of the default generator."""
+    default_generator.set_state(new_state)
+
+
+for _function in (manual_seed, seed, initial_seed, get_rng_state, set_rng_state):
+    register(_function.__name__, _function)
+register("Generator", Generator)
+register("default_generator", default_generator)

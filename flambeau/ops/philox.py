@@ -1,0 +1,82 @@
+"""Philox counters in the kernel language: each element's number depends on seed, call and place alone.
+
+Element i of call c takes the four 32-bit words that Philox-4x32-10 makes of the counter (i, c) and the
+key `seed`: the same numbers for any number of threads, on any device.
+Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11.
+"""
+
+from ..kernels import language as k
+from .declare import make_pointwise
+
+M0, M1 = 0xD2511F53, 0xCD9E8D57
+W0, W1 = 0x9E3779B9, 0xBB67AE85
+LOW = 0xFFFFFFFF
+
+
+def philox(seed, call):
+    """The four 32-bit words (as uint64) of the element at index()."""
+    u64 = lambda x: k.cast(x, "uint64")
+    i, c, key = u64(k.index()), u64(call), u64(seed)
+    x0, x1, x2, x3 = i & LOW, i >> 32, c & LOW, c >> 32
+    k0, k1 = key & LOW, key >> 32
+    for _ in range(10):
+        a, b = x0 * M0, x2 * M1
+        x0, x1, x2, x3 = (b >> 32) ^ x1 ^ k0, b & LOW, (a >> 32) ^ x3 ^ k1, a & LOW
+        k0, k1 = (k0 + W0) & LOW, (k1 + W1) & LOW
+    return x0, x1, x2, x3
+
+
+def unit(word, dtype="float32"):
+    """A word as a number in [0, 1) with 24 bits."""
+    return k.cast(k.cast(word >> 8, "int32"), "float32") * 2.0**-24
+
+
+def unit64(high, low):
+    """Two words as a number in [0, 1) with 53 bits."""
+    return k.cast(k.cast(((high << 32) | low) >> 11, "int64"), "float64") * 2.0**-53
+
+
+def random_map(fn, name):
+    """A map of (seed, call, *parameters) that draws."""
+    operator = make_pointwise(fn, name=name, keep=("seed", "call"), differentiable=False)
+    operator.spec.uses_index = True
+    return operator
+
+
+def _uniform32(seed, call, low, high):
+    return low + (high - low) * unit(philox(seed, call)[0])
+
+
+def _uniform64(seed, call, low, high):
+    a, b, _, _ = philox(seed, call)
+    return low + (high - low) * unit64(a, b)
+
+
+def _normal32(seed, call, mean, std):
+    # Box-Muller; 1 - u lies in (0, 1], so the logarithm is finite.
+    a, b, _, _ = philox(seed, call)
+    radius = k.sqrt(-2.0 * k.log(1.0 - unit(a)))
+    return mean + std * (radius * k.cos(6.283185307179586 * unit(b)))
+
+
+def _normal64(seed, call, mean, std):
+    a, b, c, d = philox(seed, call)
+    radius = k.sqrt(-2.0 * k.log(1.0 - unit64(a, b)))
+    return mean + std * (radius * k.cos(6.283185307179586 * unit64(c, d)))
+
+
+def _integer(seed, call, low, span):
+    a, b, _, _ = philox(seed, call)
+    return low + k.cast(((a << 32 | b) >> 1) % k.cast(span, "uint64"), "int64")
+
+
+UNIFORM = {32: random_map(_uniform32, "uniform_"), 64: random_map(_uniform64, "uniform_")}
+NORMAL = {32: random_map(_normal32, "normal_"), 64: random_map(_normal64, "normal_")}
+INTEGERS = random_map(_integer, "random_")
+BERNOULLI = random_map(
+    lambda seed, call, p: k.where(unit(philox(seed, call)[0]) < p, 1, 0), "bernoulli"
+)
+BITS = random_map(
+    lambda seed, call: k.cast((philox(seed, call)[0] << 31) ^ philox(seed, call)[1], "int64"),
+    "bits",
+)

@@ -1,0 +1,44 @@
+"""Names that programs use around tensors."""
+
+import pytest
+
+import flambeau as torch
+
+
+def test_control_flow_runs_as_written():
+    assert torch.cond(torch.tensor(True), lambda x: x + 1, lambda x: x - 1, (1,)) == 2
+    (n, total) = torch.while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (0, 0))
+    assert (n, total) == (4, 6)
+    assert torch.sym_max(2, 3.0) == 3.0 and torch.sym_int(2.7) == 2 and torch.sym_not(False)
+
+
+def test_dlpack_capsules_go_round():
+    x = torch.arange(3.0)
+    y = torch.from_dlpack(torch.to_dlpack(x))
+    y[0] = 7
+    assert x[0] == 7
+    assert torch.from_dlpack(x, copy=True).data_ptr() != x.data_ptr()
+    with pytest.raises(NotImplementedError, match="cuda"):
+        torch.from_dlpack(x, device="cuda")
+
+
+def test_deterministic_debug_mode():
+    torch.set_deterministic_debug_mode("warn")
+    assert torch.get_deterministic_debug_mode() == 1
+    torch.set_deterministic_debug_mode(0)
+    assert not torch.are_deterministic_algorithms_enabled()
+    with pytest.raises(RuntimeError, match="debug_mode"):
+        torch.set_deterministic_debug_mode("loud")
+
+
+def test_result_types_have_their_names():
+    assert torch.return_types.linalg_qr is type(torch.linalg.qr(torch.eye(2)))
+    assert "linalg_svd" in dir(torch.return_types)
+    with pytest.raises(AttributeError):
+        torch.return_types.nothing
+
+
+def test_ambiguous_orders_of_dimensions():
+    assert torch.empty(2, 3, 4).permute(2, 0, 1).dim_order() == (1, 2, 0)
+    with pytest.raises(RuntimeError, match="unique dim order"):
+        torch.empty(1, 3).dim_order(ambiguity_check=True)
