@@ -53,7 +53,9 @@ _NATIVE = (
     "get_default_dtype set_default_dtype is_grad_enabled is_inference_mode_enabled set_num_threads get_num_threads "
     "memory_stats reset_peak_memory_stats"
 ).split()
-globals().update({name: getattr(_core, name) for name in _NATIVE})
+globals().update(
+    {name: ops.declare.settle(name, getattr(_core, name), "torch") for name in _NATIVE}
+)
 globals().update(ops.NAMESPACES["torch"])
 
 from math import e, inf, nan, pi  # noqa: E402

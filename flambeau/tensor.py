@@ -135,6 +135,18 @@ def __deepcopy__(self, memo):
     return deepcopy_tensor(self, memo)
 
 
+def __copy__(self):
+    """Another tensor over the same memory, with the same attributes and no history."""
+    made = _core._make_subclass(type(self), self, self.requires_grad)
+    made.__dict__.update(self.__dict__)
+    return made
+
+
+def is_shared(self):
+    """Whether other processes see this memory: False."""
+    return False
+
+
 def cpu(self, memory_format=types.preserve_format):
     """The tensor in the CPU's memory; itself if it is there already."""
     return self.to("cpu", memory_format=memory_format)
@@ -171,14 +183,14 @@ def __repr__(self, *, tensor_contents=None):
 
 
 def __format__(self, spec):
-    if self.dim() == 0 and spec:
+    if self.dim() == 0 and (spec or type(self) is Tensor):
         return format(self.item(), spec)
     return object.__format__(self, spec)
 
 
 def __dlpack__(self, **options):
     if self.requires_grad:
-        raise RuntimeError(
+        raise BufferError(
             "__dlpack__: Can't export tensors that require gradient, use tensor.detach()."
         )
     return self.numpy().__dlpack__(**options)
@@ -229,12 +241,14 @@ _METHODS = (
     __array__,
     __complex__,
     __reduce_ex__,
+    __copy__,
     __deepcopy__,
     __repr__,
     __format__,
     cpu,
     cuda,
     as_subclass,
+    is_shared,
     untyped_storage,
     __dlpack__,
     __dlpack_device__,
@@ -267,7 +281,9 @@ def _fill_class():
     Tensor.__array_priority__ = 1000  # array + tensor asks the tensor first
     Tensor.ndimension = _core.dim
     Tensor.nelement = _core.numel
+    Tensor._cdata = property(id)
     Tensor.__module__ = "flambeau"
+    _core._bind("as_tensor", _core.as_tensor)
 
 
 def _let_accumulators_name_their_leaf():

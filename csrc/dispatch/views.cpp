@@ -228,17 +228,9 @@ TensorRef as_strided(Tensor& t, const Dims& sizes, const Dims& strides, int64_t 
     return message("as_strided: mismatch in length of strides ", to_string(strides), " and shape ",
                    to_string(sizes), ".");
   });
-  int64_t last = offset;
-  for (int d = 0; d < sizes.n; ++d) {
-    check(strides[d] >= 0, [&] {
-      return message("as_strided: negative strides are not supported: ", to_string(strides), ".");
-    });
-    check(sizes[d] >= 0,
-          [&] { return message("as_strided: negative sizes: ", to_string(sizes), "."); });
-    last += (sizes[d] - 1) * strides[d];
-  }
-  bool none = sizes.product() == 0;
-  check(offset >= 0 && (none || (last + 1) * itemsize(t.dtype) <= t.storage->nbytes), [&] {
+  int64_t nbytes, elements = reach(sizes, strides, offset, "as_strided");
+  bool overflow = __builtin_mul_overflow(elements, itemsize(t.dtype), &nbytes);
+  check(!overflow && nbytes <= t.storage->nbytes, [&] {
     return message("as_strided: sizes ", to_string(sizes), ", strides ", to_string(strides),
                    ", storage offset ", offset, " are out of bounds for storage of size ",
                    t.storage->nbytes, " bytes.");
@@ -269,7 +261,8 @@ Dims infer_sizes(Dims sizes, int64_t numel, const char* op) {
       check(sizes[d] >= 0, [&] {
         return message(op, ": invalid shape dimension ", sizes[d], " in ", to_string(sizes), ".");
       });
-      known *= sizes[d];
+      // A product that overflows is too large for any number of elements.
+      if (__builtin_mul_overflow(known, sizes[d], &known)) throw_too_large(sizes);
     }
   }
   if (unknown >= 0) {
@@ -357,7 +350,7 @@ TensorRef expand(Tensor& t, const Dims& requested) {
     }
     int64_t own = t.sizes[d - lead];
     if (sizes[d] == -1) sizes[d] = own;
-    check(own == sizes[d] || own == 1, [&] {
+    check(sizes[d] >= 0 && (own == sizes[d] || own == 1), [&] {
       return message("expand: the expanded size of the tensor (", sizes[d],
                      ") must match the existing size (", own, ") at non-singleton dimension ", d,
                      ". Target sizes: ", to_string(requested), ". Tensor sizes: ", shape(t), ".");

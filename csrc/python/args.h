@@ -89,6 +89,8 @@ int64_t to_integer(PyObject* o, const char* function);
 inline int64_t Args::integer(int i, int64_t otherwise) const {
   return given(i) ? to_integer(slots_[i], function_) : otherwise;
 }
+/// The tensor that a method, or a function of a tensor and numbers, was called with.
+Tensor& first_tensor(const Call& call, const char* function);
 /// A sequence of ints, or one int.
 Dims to_dims(PyObject* o, const char* function);
 /// Sizes given as f(2, 3) or f((2, 3)): positional arguments from `first` on.

@@ -45,7 +45,7 @@ PyObject* py_run_backward(const Call& call) {
 
 PyObject* swap_flag(bool& flag, const Call& call) {
   bool before = flag;
-  flag = PyObject_IsTrue(call.args[0]) == 1;
+  flag = Args("a switch", call, {"enabled"}).truth(0);
   return PyBool_FromLong(before);
 }
 PyObject* py_set_grad_enabled(const Call& call) { return swap_flag(grad_mode_enabled, call); }

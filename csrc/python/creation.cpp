@@ -372,11 +372,11 @@ void inspect(PyObject* data, int depth, Dims& sizes, bool& sized, Promotion& pro
     any = sized = true;
     return;
   }
-  check<TypeError>(promotion.number(data), [&] {
-    return PyUnicode_Check(data)
-               ? message("tensor: new(): invalid data type 'str'.")
-               : message("tensor: could not infer dtype of ", Py_TYPE(data)->tp_name, ".");
-  });
+  bool is_number = promotion.number(data);
+  check<TypeError>(is_number || !PyUnicode_Check(data),
+                   [] { return message("tensor: new(): invalid data type 'str'."); });
+  check(is_number,
+        [&] { return message("tensor: Could not infer dtype of ", Py_TYPE(data)->tp_name, "."); });
   check<ValueError>(depth == sizes.n,
                     [&] { return message("tensor: nested sequences of different depth."); });
   any = sized = true;

@@ -6,6 +6,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "python/args.h"
+#include "python/overrides.h"
 
 namespace flambeau {
 
@@ -320,8 +321,8 @@ PyObject* py_function_node(const Call& call) {
 /// _inspect_inputs(ctx, args) -> whether anything is to be recorded; sets ctx.needs_input_grad.
 PyObject* py_inspect(const Call& call) {
   Args a("_inspect_inputs", call, {"ctx", "args"}, 2);
-  check<TypeError>(PyTuple_Check(a[1]),
-                   [] { return message("_inspect_inputs(): args must be a tuple."); });
+  check<TypeError>(PyObject_TypeCheck(a[0], function_node_type) && PyTuple_Check(a[1]),
+                   [] { return message("_inspect_inputs(): takes a node and a tuple."); });
   Object items = Object::borrow(a[1]);
   bool any = inspect(function_of(a[0]), &PyTuple_GET_ITEM(a[1], 0), PyTuple_GET_SIZE(a[1]));
   return PyBool_FromLong(any && grad_mode_enabled);
@@ -331,6 +332,8 @@ PyObject* py_inspect(const Call& call) {
 /// have no gradient.
 PyObject* py_record(const Call& call) {
   Args a("_record_function", call, {"ctx", "args", "result", "history"}, 4);
+  check<TypeError>(PyObject_TypeCheck(a[0], function_node_type) && PyTuple_Check(a[1]),
+                   [] { return message("_record_function(): takes a node and a tuple."); });
   FunctionNode& self = function_of(a[0]);
   PyObject* const* args = &PyTuple_GET_ITEM(a[1], 0);
   Py_ssize_t n = PyTuple_GET_SIZE(a[1]);
@@ -456,6 +459,8 @@ PyMemberDef primitive_members[] = {
     {"backward", T_OBJECT, offsetof(Primitive, backward), 0, nullptr},
     {"forward", T_OBJECT, offsetof(Primitive, forward), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
+PyMethodDef primitive_methods[] = {{"__reduce__", reduce_to_name, METH_NOARGS, nullptr},
+                                   {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef primitive_getset[] = {
     {"__text_signature__", primitive_signature, nullptr, nullptr, nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
@@ -464,6 +469,7 @@ PyType_Slot primitive_slots[] = {{Py_tp_new, reinterpret_cast<void*>(primitive_n
                                  {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                                  {Py_tp_descr_get, reinterpret_cast<void*>(primitive_get)},
                                  {Py_tp_members, primitive_members},
+                                 {Py_tp_methods, primitive_methods},
                                  {Py_tp_getset, primitive_getset},
                                  {0, nullptr}};
 

@@ -249,7 +249,7 @@ PyObject* py_zero_(const Call& call) {
 // place
 
 PyObject* py_resize_(const Call& call) {
-  Tensor& t = *as_tensor(call.args[0]);
+  Tensor& t = first_tensor(call, "resize_");
   Call plain = call;
   if (plain.n_named() == 1 &&
       PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "memory_format") == 0) {
@@ -262,10 +262,9 @@ PyObject* py_resize_(const Call& call) {
   Dims sizes = rest_as_dims(plain, 1, "resize_", "size");
   check(!requires_grad(t),
         [] { return message("resize_: cannot resize variables that require grad."); });
-  for (int d = 0; d < sizes.n; ++d)
-    check(sizes[d] >= 0,
-          [&] { return message("resize_: negative size in ", to_string(sizes), "."); });
-  resize_storage(t.storage, (t.offset + sizes.product()) * itemsize(t.dtype));
+  int64_t nbytes, elements = reach(sizes, contiguous_strides(sizes), t.offset, "resize_");
+  if (__builtin_mul_overflow(elements, itemsize(t.dtype), &nbytes)) throw_too_large(sizes);
+  resize_storage(t.storage, nbytes);
   if (!(sizes_of(t) == sizes)) set_layout(t, sizes, contiguous_strides(sizes), t.offset);
   return TensorRef::borrow(&t).release_py();
 }
@@ -274,9 +273,14 @@ PyObject* py_set_layout(const Call& call) {
   Args a("set_", call, {"input", "source", "storage_offset", "size", "stride"}, 5);
   Tensor &t = a.tensor(0), &source = a.tensor(1);
   Dims sizes = to_dims(a[3], "set_"), strides = to_dims(a[4], "set_");
-  int64_t offset = a.integer(2), last = offset;
-  for (int d = 0; d < sizes.n; ++d) last += (sizes[d] - 1) * strides[d];
-  int64_t need = sizes.product() == 0 ? 0 : (last + 1) * itemsize(t.dtype);
+  check(sizes.n == strides.n, [&] {
+    return message("set_: sizes ", to_string(sizes), " and strides ", to_string(strides),
+                   " differ in length.");
+  });
+  int64_t need, offset = a.integer(2);
+  if (__builtin_mul_overflow(reach(sizes, strides, offset, "set_"), itemsize(t.dtype), &need))
+    throw_too_large(sizes);
+  check_inplace(t, "set_");
   if (need > source.storage->nbytes) resize_storage(source.storage, need);
   retain(source.storage);
   release(t.storage);
@@ -603,7 +607,8 @@ PyObject* py_cat(const Call& call) { return join(call, "cat", cat); }
 PyObject* py_stack(const Call& call) { return join(call, "stack", stack); }
 
 PyObject* py_sum_to_size(const Call& call) {
-  return sum_to_size(*as_tensor(call.args[0]), rest_as_dims(call, 1, "sum_to_size", "size"))
+  return sum_to_size(first_tensor(call, "sum_to_size"),
+                     rest_as_dims(call, 1, "sum_to_size", "size"))
       .release_py();
 }
 

@@ -190,6 +190,11 @@ PyObject* overridable_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) 
   self.names = Py_XNewRef(names);
   self.explain = Py_XNewRef(explain);
   self.dict = PyDict_New();
+  for (const char* name : {"__name__", "__qualname__", "__module__", "__doc__"}) {
+    Object value = Object::steal(PyObject_GetAttrString(function, name));
+    if (value) PyDict_SetItemString(self.dict, name, value.get());
+    PyErr_Clear();
+  }
   return o;
 }
 
@@ -238,12 +243,7 @@ PyObject* overridable_repr(PyObject* o) {
   Object name = Object::steal(PyObject_GetAttrString(o, "__name__"));
   return name ? PyUnicode_FromFormat("<flambeau function %U>", name.get()) : nullptr;
 }
-/// Pickled and copied as a global name, as functions are.
-PyObject* overridable_reduce(PyObject* o, PyObject*) {
-  return PyObject_GetAttrString(o, "__qualname__");
-}
-
-PyMethodDef overridable_methods[] = {{"__reduce__", overridable_reduce, METH_NOARGS, nullptr},
+PyMethodDef overridable_methods[] = {{"__reduce__", reduce_to_name, METH_NOARGS, nullptr},
                                      {nullptr, nullptr, 0, nullptr}};
 PyMemberDef overridable_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Overridable, vectorcall), READONLY, nullptr},
@@ -321,6 +321,10 @@ const NativeEntry entries[] = {
     {nullptr, nullptr, nullptr}};
 
 }  // namespace
+
+PyObject* reduce_to_name(PyObject* function, PyObject*) {
+  return PyObject_GetAttrString(function, "__name__");
+}
 
 void initialize_overrides(PyObject* module) {
   PyModule_AddObject(module, "Overridable", PyType_FromSpec(&overridable_spec));

@@ -36,6 +36,9 @@ PyObject* call_method_override(const char* name, PyObject* const* args, Py_ssize
 PyObject* call_getter_override(const char* name, PyObject* self);
 int call_setter_override(const char* name, PyObject* self, PyObject* value);
 
+/// __reduce__ of operators: pickled and copied as the global name they are, as functions are.
+PyObject* reduce_to_name(PyObject* function, PyObject*);
+
 void initialize_overrides(PyObject* module);
 
 }  // namespace flambeau

@@ -208,6 +208,8 @@ PyMemberDef pointwise_members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(PointwiseCallable, dict), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
 
+PyMethodDef pointwise_methods[] = {{"__reduce__", reduce_to_name, METH_NOARGS, nullptr},
+                                   {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef pointwise_getset[] = {
     {"spec", pointwise_spec, nullptr, "The declaration behind it.", nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
@@ -219,6 +221,7 @@ PyType_Slot pointwise_slots[] = {{Py_tp_new, reinterpret_cast<void*>(pointwise_n
                                  {Py_tp_descr_get, reinterpret_cast<void*>(pointwise_get)},
                                  {Py_tp_repr, reinterpret_cast<void*>(pointwise_repr)},
                                  {Py_tp_members, pointwise_members},
+                                 {Py_tp_methods, pointwise_methods},
                                  {Py_tp_getset, pointwise_getset},
                                  {0, nullptr}};
 

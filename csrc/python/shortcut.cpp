@@ -46,6 +46,8 @@ PyMemberDef shortcut_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Shortcut, vectorcall), READONLY, nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(Shortcut, dict), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
+PyMethodDef shortcut_methods[] = {{"__reduce__", reduce_to_name, METH_NOARGS, nullptr},
+                                  {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef shortcut_getset[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
@@ -53,6 +55,7 @@ PyType_Slot shortcut_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcal
                                 {Py_tp_descr_get, reinterpret_cast<void*>(shortcut_get)},
                                 {Py_tp_getattro, reinterpret_cast<void*>(shortcut_attribute)},
                                 {Py_tp_members, shortcut_members},
+                                {Py_tp_methods, shortcut_methods},
                                 {Py_tp_getset, shortcut_getset},
                                 {0, nullptr}};
 
@@ -81,7 +84,8 @@ struct ReduceWay : Way {
 };
 
 bool is_two(PyObject* o) {
-  if (PyLong_CheckExact(o)) return PyLong_AsLong(o) == 2;
+  int overflow;
+  if (PyLong_CheckExact(o)) return PyLong_AsLongAndOverflow(o, &overflow) == 2;
   if (PyFloat_CheckExact(o)) return PyFloat_AS_DOUBLE(o) == 2;
   return PyUnicode_Check(o) && PyUnicode_CompareWithASCIIString(o, "fro") == 0;
 }

@@ -45,9 +45,10 @@ void set_requires_grad(Tensor& t, bool wanted) {
 
 int put_requires_grad(PyObject* o, PyObject* value) {
   return guarded([&] {
-    int truth = value ? PyObject_IsTrue(value) : -1;
-    check<TypeError>(truth >= 0, [] { return message("requires_grad must be a bool."); });
-    set_requires_grad(self_of(o), truth != 0);
+    check(value && PyBool_Check(value), [] { return message("requires_grad must be a bool."); });
+    check(!grad_fn_of(self_of(o)) || value == Py_False,
+          [] { return message("you can only change requires_grad flags of leaf variables."); });
+    set_requires_grad(self_of(o), value == Py_True);
     return 0;
   });
 }
@@ -107,8 +108,11 @@ PyObject* get_data(PyObject* o) {
 
 int put_data(PyObject* o, PyObject* value) {
   return guarded([&] {
-    check<TypeError>(value && is_tensor(value),
-                     [] { return message("data: must be set to a Tensor."); });
+    check(value != nullptr,
+          [] { return message("Deleting tensor data is not allowed. Delete tensor instead!"); });
+    check<TypeError>(is_tensor(value), [&] {
+      return message("data: must be set to a Tensor, not ", Py_TYPE(value)->tp_name, ".");
+    });
     Tensor &t = self_of(o), &from = *as_tensor(value);
     check(!requires_grad(t) || is_differentiable(from.dtype), [&] {
       return message("data: a tensor that requires grad cannot take data of dtype ",
@@ -137,6 +141,15 @@ PyObject* get_base(PyObject* o) {
 }
 PyObject* get_retains_grad(PyObject* o) {
   return PyBool_FromLong(self_of(o).autograd && self_of(o).autograd->retains_grad);
+}
+PyObject* or_none(const Object& object) { return Py_NewRef(object ? object.get() : Py_None); }
+PyObject* get_hooks(PyObject* o) {
+  AutogradMeta* meta = self_of(o).autograd;
+  return meta ? or_none(meta->hooks) : Py_NewRef(Py_None);
+}
+PyObject* get_post_hooks(PyObject* o) {
+  AutogradMeta* meta = self_of(o).autograd;
+  return meta ? or_none(meta->post_accumulate_hooks) : Py_NewRef(Py_None);
 }
 PyObject* get_itemsize(PyObject* o) { return PyLong_FromLongLong(itemsize(self_of(o).dtype)); }
 PyObject* get_nbytes(PyObject* o) { return PyLong_FromLongLong(self_of(o).nbytes()); }
@@ -222,6 +235,9 @@ PyGetSetDef tensor_attributes[] = {
     attribute<get_base, no_tensor>("_base", "The tensor that this one is a view of, or None."),
     attribute<get_retains_grad, no_tensor>("retains_grad",
                                            "Whether retain_grad() was called on a non-leaf."),
+    attribute<get_hooks, no_tensor>("_backward_hooks", "The dict of hooks, or None."),
+    attribute<get_post_hooks, no_tensor>("_post_accumulate_grad_hooks",
+                                         "The dict of hooks, or None."),
     attribute<get_itemsize, no_tensor>("itemsize", "Bytes to an element."),
     attribute<get_nbytes, no_tensor>("nbytes", "Bytes of all elements."),
     attribute<get_inference, no_tensor>("_is_inference", "Made under inference_mode."),

@@ -8,9 +8,10 @@ namespace flambeau {
 namespace {
 
 PyObject* item_of(Tensor& t, const char* what) {
-  check(t.numel == 1, [&] {
-    return message(what, ": a Tensor with ", t.numel,
-                   " elements cannot be converted to Scalar; shape ", shape(t), ".");
+  check<ValueError>(t.numel == 1, [&] {
+    return message(what,
+                   ": only one element tensors can be converted to Python scalars, not shape ",
+                   shape(t), ".");
   });
   return load_number(t.data(), t.dtype);
 }

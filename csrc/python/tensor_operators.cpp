@@ -69,7 +69,14 @@ PyObject* matrix_multiply(PyObject* a, PyObject* b) {
   return binary<"matmul", "matmul", "__rmatmul__">(a, b);
 }
 
+bool is_array(PyObject* o) { return strcmp(Py_TYPE(o)->tp_name, "numpy.ndarray") == 0; }
+
 PyObject* compare(PyObject* a, PyObject* b, int op) {
+  if (!is_tensor_exact(b) && is_array(b)) {
+    // NumPy leaves it to us, and Python would answer == by identity.
+    Object array = Object::steal(PyObject_CallOneArg(bound_operator("as_tensor"), b));
+    return array ? compare(a, array.get(), op) : nullptr;
+  }
   switch (op) {
     case Py_EQ: return binary<"eq", "__eq__">(a, b);
     case Py_NE: return binary<"ne">(a, b);

@@ -57,7 +57,8 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   });
 }
 
-Py_hash_t tensor_hash(PyObject* o) { return _Py_HashPointer(o); }
+/// id(t), as in PyTorch.
+Py_hash_t tensor_hash(PyObject* o) { return reinterpret_cast<Py_hash_t>(o); }
 
 PyMemberDef tensor_members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(Tensor, dict), READONLY, nullptr},
@@ -106,6 +107,7 @@ void initialize_tensor_type(PyObject* module) {
   PyType_Spec spec = {"flambeau.Tensor", sizeof(Tensor), 0,
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots.data()};
   tensor_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  tensor_type->tp_name = "Tensor";  // as Python's own messages should say it
   PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(tensor_type));
 }
 

@@ -145,6 +145,8 @@ PyMemberDef function_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Function, vectorcall), READONLY, nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(Function, dict), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
+PyMethodDef function_methods[] = {{"__reduce__", reduce_to_name, METH_NOARGS, nullptr},
+                                  {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef function_getset[] = {
     {"__name__", function_name, nullptr, nullptr, nullptr},
     {"__doc__", function_doc, nullptr, nullptr, nullptr},
@@ -154,6 +156,7 @@ PyType_Slot function_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcal
                                 {Py_tp_descr_get, reinterpret_cast<void*>(function_get)},
                                 {Py_tp_repr, reinterpret_cast<void*>(function_repr)},
                                 {Py_tp_members, function_members},
+                                {Py_tp_methods, function_methods},
                                 {Py_tp_getset, function_getset},
                                 {0, nullptr}};
 PyType_Spec function_spec = {
@@ -262,11 +265,20 @@ int64_t to_integer(PyObject* o, const char* function) {
   return v;
 }
 
+Tensor& first_tensor(const Call& call, const char* function) {
+  bool given = call.n + call.n_named() > 0;
+  check<TypeError>(given && is_tensor(call.args[0]), [&] {
+    return message(function, "(): argument 'input' (position 1) must be Tensor, not ",
+                   given ? Py_TYPE(call.args[0])->tp_name : "nothing", ".");
+  });
+  return *as_tensor(call.args[0]);
+}
+
 Dims to_dims(PyObject* o, const char* function) {
   Dims dims;
   if (PyTuple_Check(o) || PyList_Check(o)) {
-    Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-    for (Py_ssize_t i = 0; i < n; ++i)
+    // Its size is asked each time: an item's __index__ may change a list.
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
       dims.push(to_integer(PySequence_Fast_GET_ITEM(o, i), function));
     return dims;
   }

@@ -8,22 +8,13 @@ namespace flambeau {
 namespace {
 
 PyObject* py_view(const Call& call) {
-  check<TypeError>(call.n >= 1 && is_tensor(call.args[0]),
-                   [] { return message("view(): argument 'input' must be Tensor."); });
-  Tensor& t = *as_tensor(call.args[0]);
+  Tensor& t = first_tensor(call, "view");
   if (call.n == 2 && is_dtype(call.args[1]))
     return view_dtype(t, to_dtype_value(call.args[1], "view")).release_py();
   if (call.n == 1 && call.n_named() == 1 &&
       PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "dtype") == 0)
     return view_dtype(t, to_dtype_value(call.args[1], "view")).release_py();
   return view(t, rest_as_dims(call, 1, "view", "size")).release_py();
-}
-
-Tensor& first(const Call& call, const char* function) {
-  if (call.n >= 1 && is_tensor(call.args[0])) return *as_tensor(call.args[0]);
-  if (call.n == 0 && call.n_named() && is_tensor(call.args[0])) return *as_tensor(call.args[0]);
-  throw TypeError(message(function, "(): argument 'input' (position 1) must be Tensor, not ",
-                          call.n ? Py_TYPE(call.args[0])->tp_name : "nothing", "."));
 }
 
 /// f(input, sizes...) and f(input=..., shape=...).
@@ -36,14 +27,17 @@ Dims sizes_after_tensor(const Call& call, const char* function, const char* keyw
 }
 
 PyObject* py_reshape(const Call& call) {
-  return reshape(first(call, "reshape"), sizes_after_tensor(call, "reshape", "shape")).release_py();
+  return reshape(first_tensor(call, "reshape"), sizes_after_tensor(call, "reshape", "shape"))
+      .release_py();
 }
 PyObject* py_expand(const Call& call) {
   // implicit= of old signatures is let pass.
-  return expand(first(call, "expand"), sizes_after_tensor(call, "expand", "size")).release_py();
+  return expand(first_tensor(call, "expand"), sizes_after_tensor(call, "expand", "size"))
+      .release_py();
 }
 PyObject* py_permute(const Call& call) {
-  return permute(first(call, "permute"), sizes_after_tensor(call, "permute", "dims")).release_py();
+  return permute(first_tensor(call, "permute"), sizes_after_tensor(call, "permute", "dims"))
+      .release_py();
 }
 PyObject* py_transpose(const Call& call) {
   Args a("transpose", call, {"input", "dim0", "dim1"}, 3);

@@ -29,13 +29,41 @@ std::string to_string(const Dims& dims) {
 
 std::string describe(const Tensor& t) { return message(name(t.dtype), " ", shape(t)); }
 
+void throw_too_large(const Dims& sizes) {
+  throw Error(
+      message("sizes ", to_string(sizes), " overflow: a tensor has at most 2**63 - 1 elements."));
+}
+
+int64_t reach(const Dims& sizes, const Dims& strides, int64_t offset, const char* op) {
+  check(offset >= 0, [&] { return message(op, ": negative storage offset ", offset, "."); });
+  int64_t last = offset;
+  bool none = false, overflow = false;
+  for (int d = 0; d < sizes.n; ++d) {
+    check(sizes[d] >= 0, [&] { return message(op, ": negative sizes: ", to_string(sizes), "."); });
+    check(strides[d] >= 0, [&] {
+      return message(op, ": negative strides are not supported: ", to_string(strides), ".");
+    });
+    none |= sizes[d] == 0;
+    int64_t step = 0;
+    overflow |= __builtin_mul_overflow(sizes[d] - 1, strides[d], &step) ||
+                __builtin_add_overflow(last, step, &last);
+  }
+  if (none) return 0;
+  if (overflow || __builtin_add_overflow(last, 1, &last)) throw_too_large(sizes);
+  return last;
+}
+
 void refresh_contiguous(Tensor& t) {
   int64_t step = 1;
+  bool overflow = false, negative = false;
   t.contiguous = true;
   for (int d = t.ndim - 1; d >= 0; --d) {
     if (t.sizes[d] != 1 && t.strides[d] != step) t.contiguous = false;
-    step *= t.sizes[d];
+    overflow |= __builtin_mul_overflow(step, t.sizes[d], &step);
+    negative |= t.sizes[d] < 0;
   }
+  check(!negative, [&] { return message("a tensor's sizes cannot be negative: ", shape(t), "."); });
+  if (overflow) throw_too_large(sizes_of(t));
   t.numel = step;
   if (step == 0) t.contiguous = true;
 }
@@ -100,8 +128,10 @@ static TensorRef make_owned(Storage* storage, DType dtype, const Dims& sizes, co
   t->autograd = nullptr;
   t->dict = nullptr;
   t->weakrefs = nullptr;
+  t->sizes = nullptr;
+  TensorRef owned = TensorRef::steal(t);
   store_layout(*t, sizes, strides);
-  return TensorRef::steal(t);
+  return owned;
 }
 
 TensorRef make_tensor(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides,
@@ -128,13 +158,10 @@ TensorRef empty(const Dims& sizes, DType dtype) {
 }
 
 TensorRef empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
-  checked_bytes(sizes, dtype);
-  int64_t span = 1;
-  for (int d = 0; d < sizes.n; ++d) {
-    if (sizes[d] == 0) span = 0;
-    if (span) span += (sizes[d] - 1) * strides[d];
-  }
-  return make_owned(allocate_storage(span * itemsize(dtype)), dtype, sizes, strides, 0);
+  int64_t nbytes;
+  if (__builtin_mul_overflow(reach(sizes, strides, 0, "empty_strided"), itemsize(dtype), &nbytes))
+    throw_too_large(sizes);
+  return make_owned(allocate_storage(nbytes), dtype, sizes, strides, 0);
 }
 
 TensorRef empty_like(const Tensor& t, DType dtype) {

@@ -51,6 +51,9 @@ struct Tensor {
 
 using TensorRef = Ref<Tensor>;
 
+struct Dims;
+[[noreturn]] void throw_too_large(const Dims& sizes);
+
 /// A list of sizes or strides that lives on the stack.
 struct Dims {
   int n = 0;
@@ -75,9 +78,12 @@ struct Dims {
     check(n < max_ndim, [] { return message("a tensor has at most ", max_ndim, " dimensions."); });
     v[n++] = x;
   }
+  /// Raises where it overflows: what looks small then would not be.
   int64_t product() const {
     int64_t p = 1;
-    for (int i = 0; i < n; ++i) p *= v[i];
+    bool overflow = false;
+    for (int i = 0; i < n; ++i) overflow |= __builtin_mul_overflow(p, v[i], &p);
+    if (overflow) throw_too_large(*this);
     return p;
   }
   bool operator==(const Dims& o) const {
@@ -88,6 +94,9 @@ struct Dims {
 inline Dims sizes_of(const Tensor& t) { return {t.sizes, t.ndim}; }
 inline Dims strides_of(const Tensor& t) { return {t.strides, t.ndim}; }
 Dims contiguous_strides(const Dims& sizes);
+/// Elements of a storage from its start to the last that a layout shows, 0 if it shows none; raises
+/// where a size, a stride or the offset is negative, or where the number overflows.
+int64_t reach(const Dims& sizes, const Dims& strides, int64_t offset, const char* operator_name);
 std::string to_string(const Dims& dims);  // (2, 3)
 inline std::string shape(const Tensor& t) { return to_string(sizes_of(t)); }
 /// "float32 (2, 3)", as messages describe an operand.

@@ -3,7 +3,7 @@
 import importlib
 
 
-def table_of_contents(package, contents, submodules=(), prepare=lambda value: value):
+def table_of_contents(package, contents, submodules=(), prepare=lambda name, value: value):
     """(__getattr__, __dir__, __all__) of a package.
 
     `contents` maps a submodule (relative, as in ".linear") to the names that come from it; `prepare`
@@ -16,7 +16,7 @@ def table_of_contents(package, contents, submodules=(), prepare=lambda value: va
             return importlib.import_module(f"{package}.{name}")
         if name not in home:
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
-        value = prepare(getattr(importlib.import_module(home[name], package), name))
+        value = prepare(name, getattr(importlib.import_module(home[name], package), name))
         setattr(
             importlib.import_module(package), name, value
         )  # the next look-up is an ordinary one

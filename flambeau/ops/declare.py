@@ -27,9 +27,24 @@ def overridable(function):
     return _core.Overridable(function) if isinstance(function, FunctionType) else function
 
 
+_homes = {}  # where operators are public first: pickles name them so
+
+
+def settle(name, function, space):
+    """Gives an operator its name and module, unless it is public elsewhere already; returns it."""
+    if function not in _homes:
+        home = "flambeau" if space == "torch" else f"flambeau.{space}"
+        _homes[function] = function.__module__ = home
+        if not isinstance(function, _core.Function):
+            function.__name__ = function.__qualname__ = name
+    return function
+
+
 def register(name, function, *, method=False, namespaces=("torch",)):
     """Makes `function` public as torch.<name>, and as Tensor.<name> if method."""
     function = overridable(function)
+    if namespaces:
+        settle(name, function, namespaces[0])
     for space in namespaces:
         NAMESPACES.setdefault(space, {})[name] = function
     if method:

@@ -1,0 +1,247 @@
+"""Tensors as Python objects: copies, pickles, protocols of numbers and sequences, NumPy on the other side."""
+
+import copy
+import inspect
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+from flambeau.nn import functional as F
+
+
+class Mine(torch.Tensor):
+    pass
+
+
+def test_a_copy_shares_memory_and_attributes():
+    x = torch.arange(3.0)
+    x.tag = [1]
+    y = copy.copy(x)
+    assert y is not x and y.data_ptr() == x.data_ptr() and y.tag is x.tag
+    assert type(copy.copy(x.as_subclass(Mine))) is Mine
+    p = copy.copy(torch.nn.Parameter(x))
+    assert type(p) is torch.nn.Parameter and p.requires_grad and p.is_leaf
+
+
+def test_a_deep_copy_of_a_result_is_refused():
+    y = torch.ones(1, requires_grad=True) * 2
+    with pytest.raises(RuntimeError, match="created explicitly by the user"):
+        copy.deepcopy(y)
+
+
+def test_a_subclass_is_pickled_with_its_attributes():
+    x = torch.arange(3.0).as_subclass(Mine)
+    x.tag = 5
+    y = pickle.loads(pickle.dumps(x))
+    assert type(y) is Mine and y.tag == 5 and y.tolist() == x.tolist()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        torch.add,
+        torch.sum,
+        torch.softmax,
+        torch.zeros,
+        torch.max,
+        torch.tanh,
+        F.relu,
+        F.max_pool2d,
+        torch.linalg.norm,
+    ],
+    ids=lambda f: f.__name__,
+)
+def test_operators_are_pickled_and_copied_by_name(function):
+    assert pickle.loads(pickle.dumps(function)) is function
+    assert copy.deepcopy(function) is function
+
+
+def test_a_module_that_holds_a_function_is_pickled():
+    layer = torch.nn.TransformerEncoderLayer(4, 2, 8, activation=F.gelu)
+    assert pickle.loads(pickle.dumps(layer)).activation is F.gelu
+
+
+def test_identity_hash_and_weak_references():
+    x = torch.ones(2)
+    assert hash(x) == id(x) and {x: 1}[x] == 1
+    ref = weakref.ref(x)
+    assert ref() is x
+    del x
+    assert ref() is None
+
+
+def test_numbers():
+    s, i = torch.tensor(2.5), torch.tensor(3)
+    assert (float(s), int(s), complex(s), [0, 1, 2, 3][i], list(range(i))) == (
+        2.5,
+        2,
+        2.5,
+        3,
+        [0, 1, 2],
+    )
+    assert f"{s:.2f} {i:d} {s} {i}" == "2.50 3 2.5 3"
+    with pytest.raises(TypeError, match="unsupported format string"):
+        f"{torch.ones(2):.2f}"
+    with pytest.raises(TypeError, match="only integer tensors of a single element"):
+        [0, 1][s]
+    for convert in (float, int):
+        with pytest.raises(ValueError, match="only one element tensors can be converted"):
+            convert(torch.ones(2))
+    for many in (torch.ones(2), torch.empty(0)):
+        with pytest.raises(RuntimeError, match="is ambiguous"):
+            bool(many)
+    with pytest.raises(TypeError, match="three arguments"):
+        pow(s, 2, 3)
+
+
+def test_sequences():
+    x = torch.arange(4.0)
+    assert 2.0 in x and 9 not in x and x in [x]
+    assert [v.item() for v in reversed(x)] == [3.0, 2.0, 1.0, 0.0]
+    with pytest.raises(TypeError, match="iteration over a 0-d tensor"):
+        iter(torch.tensor(1.0))
+    with pytest.raises(TypeError, match="len\\(\\) of a 0-d tensor"):
+        len(torch.tensor(1.0))
+    with pytest.raises(RuntimeError, match="only supports Tensor or scalar"):
+        "a" in x
+
+
+def test_strangers_are_unequal_and_unordered():
+    x = torch.ones(2)
+    assert (x == None) is False and (x != "a") is True  # noqa: E711
+    with pytest.raises(
+        TypeError, match="'<' not supported between instances of 'Tensor' and 'NoneType'"
+    ):
+        x < None
+    with pytest.raises(
+        TypeError, match="unsupported operand type\\(s\\) for \\+: 'Tensor' and 'str'"
+    ):
+        x + "a"
+
+
+def test_numpy_on_either_side():
+    x = torch.arange(3.0)
+    a = np.ones(3)
+    for result in (np.float32(2) * x, np.float64(2) ** x, x + np.int64(1)):
+        assert type(result) is torch.Tensor and result.dtype == torch.float32
+    assert (x == a).tolist() == (a == x).tolist() == [False, True, False]
+    assert (x != a).tolist() == [True, False, True] and (x < a).tolist() == [True, False, False]
+    assert type(x + a) is torch.Tensor
+    assert np.arange(5)[torch.tensor([1, 2])].tolist() == [1, 2]
+    with pytest.raises(BufferError, match="require gradient"):
+        np.from_dlpack(torch.ones(1, requires_grad=True))
+
+
+def test_requires_grad_is_a_bool_of_a_floating_leaf():
+    for wrong in ("yes", None, 1):
+        with pytest.raises(RuntimeError, match="must be a bool"):
+            torch.ones(1).requires_grad = wrong
+    y = torch.ones(1, requires_grad=True) * 1
+    with pytest.raises(RuntimeError, match="only change requires_grad flags of leaf"):
+        y.requires_grad = True
+    with pytest.raises(RuntimeError, match="floating point and complex"):
+        torch.ones(1, dtype=torch.int64).requires_grad = True
+
+
+def test_data_is_assigned_and_written():
+    x = torch.ones(2, requires_grad=True)
+    x.data.add_(1)
+    assert x.tolist() == [2.0, 2.0] and x._version == 0
+    x.data = torch.zeros(5)
+    assert x.shape == (5,) and x.requires_grad
+    with pytest.raises(TypeError, match="must be set to a Tensor, not NoneType"):
+        x.data = None
+    with pytest.raises(RuntimeError, match="Deleting tensor data"):
+        del x.data
+    with pytest.raises(RuntimeError, match="cannot take data of dtype int64"):
+        x.data = torch.ones(1, dtype=torch.int64)
+
+
+def test_set_():
+    assert torch.ones(3).set_(torch.zeros(2, 2)).shape == (2, 2)
+    assert torch.ones(3).set_().shape == (0,)
+    storage = torch.arange(4.0).untyped_storage()
+    assert torch.ones(0).set_(storage, 1, (2,), (1,)).tolist() == [1.0, 2.0]
+    with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+        torch.ones(3, requires_grad=True).set_(torch.ones(2))
+
+
+def test_hooks_are_seen_and_removed():
+    x = torch.ones(2, requires_grad=True)
+    assert x._backward_hooks is None
+    grads = []
+    handle = x.register_hook(grads.append)
+    assert len(x._backward_hooks) == 1
+    (x * 2).sum().backward()
+    handle.remove()
+    (x * 2).sum().backward()
+    assert len(grads) == 1 and len(x._backward_hooks) == 0
+
+
+def test_old_types():
+    x = torch.ones(1)
+    assert isinstance(x, torch.FloatTensor) and not isinstance(x, torch.LongTensor)
+    assert x.type() == "torch.FloatTensor" and x.type("torch.DoubleTensor").dtype == torch.float64
+    assert type(x).__name__ == "Tensor" and type(x).__module__ == "flambeau"
+
+
+@pytest.mark.parametrize("owner", [torch.Tensor, F], ids=["Tensor", "functional"])
+def test_names_and_documentation_are_reachable(owner):
+    for name in "add softmax relu sum view backward".split():
+        function = getattr(owner, name, None)
+        if function is not None:
+            assert function.__name__ == name
+            assert function.__doc__, name
+
+
+def test_signatures():
+    assert str(inspect.signature(F.softplus)) == "(input, beta=1.0, threshold=20.0)"
+    assert list(inspect.signature(torch.add).parameters) == ["input", "other", "alpha"]
+    assert list(inspect.signature(torch.cumsum).parameters)[:2] == ["input", "dim"]
+
+
+# ------------------------------------------------------------------------------------- wrong calls
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: torch.Tensor.resize_(),
+        lambda: torch.Tensor.view(),
+        lambda: torch.Tensor.sum_to_size(3, 1),
+        lambda: torch.ones(1).expand(-2),
+        lambda: torch.ones(1).expand(2**62, 2**62),
+        lambda: torch.ones(0).view(2**32, 2**32),
+        lambda: torch.ones(4).as_strided((2, 2), (2**62, 2**62)),
+        lambda: torch.ones(4).as_strided((2,), (-1,)),
+        lambda: torch.empty_strided((3, 3), (2**62, 2**62)),
+        lambda: torch.ones(4).resize_(2**61, 4),
+        lambda: torch.ones(4).set_(torch.ones(4), -1, (2,), (1,)),
+        lambda: torch.empty(2**62, 2**62),
+        lambda: torch.zeros(-1),
+    ],
+)
+def test_a_wrong_call_is_an_error_not_a_crash(call):
+    with pytest.raises((TypeError, RuntimeError, ValueError, OverflowError, IndexError)):
+        call()
+
+
+def test_sizes_that_change_while_they_are_read():
+    class Shrinks:
+        def __init__(self, owner):
+            self.owner = owner
+
+        def __index__(self):
+            self.owner.clear()
+            return 1
+
+    sizes = []
+    sizes += [Shrinks(sizes), 2, 3]
+    assert torch.zeros(sizes).shape == (1,)
+
+
+def test_an_exponent_beyond_64_bits_leaves_no_error_behind():
+    assert torch.ones(4).norm(2**64, []).shape == ()
