@@ -83,6 +83,7 @@ GemmBlock<T> block_of(const Product<T>& p, int64_t m0, int64_t n0, int64_t k0, i
   g.relu = last && p.relu;
   g.large = false;
   g.next_a = nullptr;
+  g.fetch = nullptr;
   return g;
 }
 
@@ -168,6 +169,7 @@ void product_in_place(const Product<T>& p) {
   const bool b_stays = p.N * p.K * size <= caches.l2 / 2;
   const bool a_stays = p.a_column == 1 || p.M * p.K * size <= caches.l2 / 2;
   const Spread slices(ceil_div(p.K, 16), b_stays && a_stays ? most_depth / 16 : p.M <= 8 ? 1 : 2);
+  const bool fetches = p.M > block_rows && p.M * (p.K + p.N) * size > caches.l2;
   const int64_t unit = 6 * kernels.lanes;
   // Where B only passes by, a strip of C stays in L1 between its rows.
   const int64_t in_l1 = (24 << 10) / (p.M * size) / unit * unit;
@@ -184,7 +186,7 @@ void product_in_place(const Product<T>& p) {
       for (int64_t m0 = m_begin; m0 < m_end; m0 += block_rows) {
         const int64_t M = std::min(block_rows, m_end - m0);
         GemmBlock<T> g = block_of(p, m0, n0, k0, M, N, K);
-        if (p.M > block_rows) {
+        if (fetches) {
           g.large = true;
           if (p.a_column == 1 && p.M - m0 >= 2 * M) g.next_a = g.a + M * p.a_row;
         }
@@ -221,43 +223,79 @@ void use_packed_a(GemmBlock<T>& g, SourceA source, const T* packed, int64_t m0) 
   }
 }
 
-/// B packed group by group, each in the task that uses it: for a middling number of rows.
+/// Rows or columns of B that a later step packs, as lines of the cache to fetch during `n_tiles`
+/// tiles of `depth`.
 template <class T>
-void product_by_groups(const Product<T>& p) {
+Fetch fetch_of(const Product<T>& p, int64_t k0, int64_t K, int64_t n0, int64_t N, int64_t n_tiles,
+               int64_t depth) {
+  const bool by_rows = p.b_column == 1;
+  Fetch f;
+  if (!by_rows && p.b_row != 1) return f;
+  f.at = reinterpret_cast<const char*>(p.b + k0 * p.b_row + n0 * p.b_column);
+  f.row_bytes = (by_rows ? p.b_row : p.b_column) * static_cast<int64_t>(sizeof(T));
+  f.lines = ceil_div((by_rows ? N : K) * static_cast<int64_t>(sizeof(T)), 64);
+  f.n_left = f.lines * (by_rows ? K : N);
+  f.at_once = ceil_div(f.n_left, n_tiles * (depth * static_cast<int64_t>(sizeof(T)) / 64 + 1));
+  return f;
+}
+
+/// B packed panel by panel, each just before all rows use it and while the next is being fetched:
+/// for a middling number of rows. (Packed and read back from L2, a panel costs 64 rows a quarter of
+/// their time.)
+template <class T>
+void product_panel_by_panel(const Product<T>& p) {
   const GemmKernels<T>& kernels = gemm_kernels<T>();
   const SourceA source = source_a(p);
-  const Spread slices = slices_of(p);
-  const int64_t most = std::min(p.K, (slices.size + 1) * 16);
+  constexpr int64_t depth_in_l1 = 256;
+  const Spread slices(ceil_div(p.K, 16), depth_in_l1 / 16);
+  auto k_begin = [&](int64_t slice) { return slices.begin(slice) * 16; };
+  auto depth_of = [&](int64_t slice) {
+    return std::min(p.K - k_begin(slice), slices.length(slice) * 16);
+  };
+  const int64_t most = depth_of(0), a_slice = p.M * copied_row(most);
   const Spread panels(ceil_div(p.N, kernels.lanes), kernels.panel);
-  const Spread groups(panels.n_parts, task_panels<T>(most));
+  auto column = [&](int64_t panel) { return std::min(p.N, panels.begin(panel) * kernels.lanes); };
   const Spread row_panels(p.M, kernels.panel_rows);
   const int64_t step = std::max<int64_t>(1, block_rows / kernels.panel_rows);
-  parallel_for(groups.n_parts, [&](int64_t group) {
-    const int64_t n0 = panels.begin(groups.begin(group)) * kernels.lanes,
-                  n1 = std::min(p.N, panels.begin(groups.begin(group + 1)) * kernels.lanes);
-    const int64_t N = n1 - n0;
-    T* packed_b = Workspace::get<T>(packed_b_slot, most * round_up(N, kernels.lanes));
-    T* packed_a = source == SourceA::in_place
-                      ? nullptr
-                      : Workspace::get<T>(packed_a_slot, p.M * copied_row(most));
-    for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
-      const int64_t k0 = slices.begin(slice) * 16,
-                    depth = std::min(p.K - k0, slices.length(slice) * 16);
-      const T* b = p.b + k0 * p.b_row + n0 * p.b_column;
-      if (p.b_row == 1 && p.b_column != 1)
-        kernels.pack_b_columns(depth, N, b, p.b_column, 0, groups.length(group), packed_b);
-      else
-        kernels.pack_b_rows(depth, N, b, p.b_row, p.b_column, 0, depth, packed_b);
-      pack_a(p, source, 0, p.M, k0, depth, packed_a);
-      for (int64_t part = 0; part < row_panels.n_parts; part += step) {
-        const int64_t m0 = row_panels.begin(part),
-                      m1 = row_panels.begin(std::min(row_panels.n_parts, part + step));
-        GemmBlock<T> g = block_of(p, m0, n0, k0, m1 - m0, N, depth);
-        g.b = packed_b;
-        g.packed_b = true;
-        g.large = true;
-        use_packed_a(g, source, packed_a, m0);
-        kernels.block(g);
+  const bool fetches = p.N * p.K * static_cast<int64_t>(sizeof(T)) > caches.l2;
+
+  T* packed_a = nullptr;
+  if (source != SourceA::in_place) {
+    packed_a = Workspace::get<T>(packed_a_slot, slices.n_parts * a_slice);
+    parallel_for(slices.n_parts, [&](int64_t slice) {
+      pack_a(p, source, 0, p.M, k_begin(slice), depth_of(slice), packed_a + slice * a_slice);
+    });
+  }
+  const int64_t work = p.M * p.K * kernels.panel * kernels.lanes;
+  parallel_ranges(panels.n_parts, ceil_div(1 << 20, work), [&](int64_t begin, int64_t end) {
+    T* packed_b = Workspace::get<T>(packed_b_slot, most * kernels.panel * kernels.lanes);
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const int64_t n0 = column(panel), N = column(panel + 1) - n0;
+      for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
+        const int64_t k0 = k_begin(slice), depth = depth_of(slice);
+        const T* b = p.b + k0 * p.b_row + n0 * p.b_column;
+        if (p.b_row == 1 && p.b_column != 1)
+          kernels.pack_b_columns(depth, N, b, p.b_column, 0, 1, packed_b);
+        else
+          kernels.pack_b_rows(depth, N, b, p.b_row, p.b_column, 0, depth, packed_b);
+        Fetch fetch;
+        if (fetches && slice + 1 < slices.n_parts)
+          fetch = fetch_of(p, k_begin(slice + 1), depth_of(slice + 1), n0, N, row_panels.n_parts,
+                           depth);
+        else if (fetches && panel + 1 < panels.n_parts)
+          fetch = fetch_of(p, 0, most, column(panel + 1), column(panel + 2) - column(panel + 1),
+                           row_panels.n_parts, depth);
+        for (int64_t part = 0; part < row_panels.n_parts; part += step) {
+          const int64_t m0 = row_panels.begin(part),
+                        m1 = row_panels.begin(std::min(row_panels.n_parts, part + step));
+          GemmBlock<T> g = block_of(p, m0, n0, k0, m1 - m0, N, depth);
+          g.b = packed_b;
+          g.packed_b = true;
+          g.large = true;
+          if (fetch.n_left) g.fetch = &fetch;
+          use_packed_a(g, source, packed_a + slice * a_slice, m0);
+          kernels.block(g);
+        }
       }
     }
   });
@@ -411,7 +449,8 @@ void multiply(const Product<T>& p) {
     const bool b_stays = p.N * p.K * static_cast<int64_t>(sizeof(T)) <= caches.l2 / 2;
     if (p.M <= 32 || (b_stays && source_a(p) == SourceA::in_place)) return product_in_place(p);
   }
-  if (p.M <= 256) return product_by_groups(p);
+  if (p.M <= 256 && (p.K <= 8192 || source_a(p) == SourceA::in_place))
+    return product_panel_by_panel(p);
   return product_by_panels(p);
 }
 

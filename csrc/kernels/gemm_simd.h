@@ -25,6 +25,17 @@ struct Spread {
   int64_t length(int64_t part) const { return size + (part < n_longer ? 1 : 0); }
 };
 
+/// Memory that will be needed after a block: rows of lines of the cache, fetched a few at a time
+/// between the block's own work.
+struct Fetch {
+  const char* at = nullptr;
+  int64_t row_bytes = 0;  // from row to row
+  int64_t lines = 0;      // of a row
+  int64_t n_left = 0;     // lines in all
+  int64_t at_once = 0;    // lines for each 64 bytes of k
+  int64_t line = 0;       // of the row that `at` is in
+};
+
 /// C = relu(alpha * A B + bias + beta * C) over one block whose operands fit in cache. beta = 0
 /// ignores what C holds.
 template <class T>
@@ -43,6 +54,7 @@ struct GemmBlock {
   bool relu;
   bool large;       // worth fetching the tiles of C before they are needed
   const T* next_a;  // the A of the block that follows, or none: fetched meanwhile
+  Fetch* fetch;     // what else is fetched, or none
 };
 
 template <class T>

@@ -46,7 +46,19 @@ struct TileTask {
   const T* fetch_c;  // the tile of C that comes next, or none
   const T* fetch_a;  // fetch_rows rows of the next block of A
   int64_t fetch_rows;
+  Fetch* fetch;  // what else, or none
 };
+
+inline __attribute__((always_inline)) void fetch_some(Fetch& f) {
+  for (int64_t i = 0; i < f.at_once && f.n_left > 0; ++i, --f.n_left) {
+    __builtin_prefetch(f.at, 0, 2);
+    f.at += 64;
+    if (++f.line == f.lines) {
+      f.line = 0;
+      f.at += f.row_bytes - 64 * f.lines;
+    }
+  }
+}
 
 /// The rows of A below one another at the same k, in few registers: up to 7 rows are reached from
 /// one address by row, 3 row and 5 row times 1, 2 or 4, which the processor's addresses can do.
@@ -102,6 +114,7 @@ void tile(const TileTask<T>& task) {
         for (int64_t i = 0; i < task.fetch_rows; ++i)
           __builtin_prefetch(fetch_a + i * task.a_row, 0, V == 1 ? 3 : 2);
         fetch_a += line;
+        if (task.fetch) fetch_some(*task.fetch);
         if (task.K - left < M * line) {
 #pragma GCC unroll 16
           for (int v = 0; v < V; ++v) __builtin_prefetch(fetch_c + v * lanes, 1);
@@ -223,6 +236,7 @@ void block(const GemmBlock<T>& g) {
   task.c_row = g.c_row;
   task.fetch_c = task.fetch_a = nullptr;
   task.fetch_rows = 0;
+  task.fetch = g.fetch;
   for (int64_t panel = 0; panel < panels.n_parts; ++panel) {
     const int v = static_cast<int>(panels.length(panel));
     const int64_t column = panels.begin(panel) * lanes;
