@@ -91,26 +91,38 @@ class PixelRows {
     }
   }
 
-  /// What the n pixels from `first` read, lanes counted from the first of them; for one group.
+  /// What the n pixels from `first` read, for one group; chunks do not cross panels.
   struct Reads {
     std::vector<PixelChunk> chunks;
     std::vector<TapRange> ranges;
+    std::vector<int64_t> panel, lane;  // of each chunk: its panel, and its first lane there
   };
 
-  Reads reads(int64_t first, int64_t n, int64_t group) const {
+  Reads reads(int64_t first, int64_t n, int64_t group, const Spread& panels) const {
     const CorrelationAxis &depths = c_.axis[0], &rows = c_.axis[1], &columns = c_.axis[2];
     const int64_t lanes = conv_kernels<T>().lanes, step = columns.source_step;
     std::vector<Run> runs;
     Reads found;
+    int64_t panel = 0;
     for_each_run(first, n, [&](Run run) {
       const int64_t end = run.lane + run.count;
-      for (; run.lane < end; run.lane += lanes, run.column += lanes) {
-        run.count = std::min(lanes, end - run.lane);
+      while (run.lane < end) {
+        const int64_t panel_begin = panels.begin(panel) * lanes,
+                      panel_end = panels.begin(panel + 1) * lanes;
+        if (run.lane == panel_end) {
+          ++panel;
+          continue;
+        }
+        run.count = std::min({lanes, end - run.lane, panel_end - run.lane});
         runs.push_back(run);
         const int64_t from = (run.item * c_.groups + group) * c_.n_source * source_channel_ +
                              run.depth * depths.source_step * plane_ +
                              run.row * rows.source_step * columns.source_size + run.column * step;
-        found.chunks.push_back({from, run.lane, static_cast<int>(run.count)});
+        found.chunks.push_back({from, 0, 0, static_cast<int>(run.count)});
+        found.panel.push_back(panel);
+        found.lane.push_back(run.lane - panel_begin);
+        run.lane += run.count;
+        run.column += run.count;
       }
     });
     found.ranges.resize(n_taps * runs.size());
@@ -132,10 +144,16 @@ class PixelRows {
     return found;
   }
 
-  /// Row (channel, tap) of `to` gets what these pixels read through that tap, for n_channels source
-  /// channels from `channel` on; rows are `row` apart.
-  void pack(const T* source, const Reads& reads, int64_t channel, int64_t n_channels, T* to,
-            int64_t row) const {
+  /// Row (channel, tap) of the panels at `to`, of n_channels * n_taps rows, gets what these pixels
+  /// read through that tap, for source channels from `channel` on.
+  void pack(const T* source, Reads& reads, const Spread& panels, int64_t channel,
+            int64_t n_channels, T* to) const {
+    const int64_t lanes = conv_kernels<T>().lanes, n_rows = n_channels * n_taps;
+    for (size_t i = 0; i < reads.chunks.size(); ++i) {
+      const int64_t panel = reads.panel[i];
+      reads.chunks[i].to = reads.lane[i] + panels.begin(panel) * lanes * n_rows;
+      reads.chunks[i].to_row = panels.length(panel) * lanes;
+    }
     TapBlock<T> block;
     block.from = source + channel * source_channel_;
     block.n_channels = n_channels;
@@ -147,7 +165,6 @@ class PixelRows {
     block.chunk = reads.chunks.data();
     block.range = reads.ranges.data();
     block.to = to;
-    block.to_row = row;
     conv_kernels<T>().pack_taps(block);
   }
 
@@ -306,22 +323,12 @@ void correlate_panels(const Correlation& given, const T* source, const T* weight
       product.c_row = blocks.size;
     }
     const Spread cut(ceil_div(n, kernels.lanes), kernels.panel);
-    std::vector<typename PixelRows<T>::Reads> reads;
-    for (int64_t panel = 0; panel < cut.n_parts; ++panel) {
-      const int64_t begin = cut.begin(panel) * kernels.lanes,
-                    width = cut.length(panel) * kernels.lanes;
-      reads.push_back(
-          pixels.reads(item * pixels.per_item + first + begin, std::min(width, n - begin), group));
-    }
+    auto reads = pixels.reads(item * pixels.per_item + first, n, group, cut);
     constexpr int64_t block_rows = 64;  // their weights stay in cache while all panels are read
     for (int64_t s0 = 0; s0 < c.n_source; s0 += depth) {
       const int64_t n_s = std::min(depth, c.n_source - s0);
       product.K = n_s * n_taps;
-      for (int64_t panel = 0; panel < cut.n_parts; ++panel) {
-        const int64_t begin = cut.begin(panel) * kernels.lanes,
-                      width = cut.length(panel) * kernels.lanes;
-        pixels.pack(source, reads[panel], s0, n_s, panels + begin * product.K, width);
-      }
+      pixels.pack(source, reads, cut, s0, n_s, panels);
       if (weights_in_place) {
         product.a = w + m0 * c.weight_target + s0 * n_taps;
         product.a_row = c.weight_target;
@@ -404,6 +411,7 @@ void outer_panels(const Correlation& given, const T* grad, const T* source, T* g
   n_ranges = ceil_div(blocks.n_blocks, range_blocks);
   T* sums_base = n_ranges == 1 ? grad_weight : Workspace::get<T>(shared_slot, n_ranges * n_weights);
 
+  const Spread one_panel(blocks.size / kernels.lanes, blocks.size / kernels.lanes);
   // Grads of a block as rows of pixels: the same packing, of a source that is read straight.
   Correlation straight = c;
   straight.n_source = c.n_target;
@@ -445,8 +453,10 @@ void outer_panels(const Correlation& given, const T* grad, const T* source, T* g
     const int64_t last = std::min(blocks.n_blocks, (range + 1) * range_blocks);
     for (int64_t block = range * range_blocks; block < last; ++block) {
       const int64_t first = block * blocks.size, n = std::min(blocks.size, n_pixels - first);
-      pixels.pack(source, pixels.reads(first, n, group), s0, n_s, columns, blocks.size);
-      grads.pack(grad, grads.reads(first, n, group), 0, n_columns, grad_rows, blocks.size);
+      auto column_reads = pixels.reads(first, n, group, one_panel);
+      auto grad_reads = grads.reads(first, n, group, one_panel);
+      pixels.pack(source, column_reads, one_panel, s0, n_s, columns);
+      grads.pack(grad, grad_reads, one_panel, 0, n_columns, grad_rows);
       product.K = n;
       kernels.pack_b_columns(n, product.N, columns_turned ? columns : grad_rows, blocks.size, 0,
                              cut.n_parts, panels);

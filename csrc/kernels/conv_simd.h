@@ -18,9 +18,10 @@ struct TileTarget {
   int64_t channel_step;
 };
 
-/// At most a vector of consecutive pixels: where they read and where they are packed.
+/// At most a vector of consecutive pixels: where they read, and where row 0 of them is packed and
+/// how far from it row 1.
 struct PixelChunk {
-  int64_t from, lane;
+  int64_t from, to, to_row;
   int count;
 };
 
@@ -40,7 +41,6 @@ struct TapBlock {
   const PixelChunk* chunk;
   const TapRange* range;  // of (tap, chunk)
   T* to;
-  int64_t to_row;
 };
 
 constexpr int most_depthwise_taps = 8;
@@ -110,7 +110,7 @@ struct ConvKernels {
   void (*pack_rows)(const T* from, int64_t from_step, int64_t column_step, int64_t n_rows,
                     int64_t begin, int64_t end, int64_t row_length, T* to);
 
-  /// to[(c * n_taps + t) * to_row + chunk[i].lane + j] = from[c * channel_step + offset[t] +
+  /// to[chunk[i].to + (c * n_taps + t) * chunk[i].to_row + j] = from[c * channel_step + offset[t] +
   /// chunk[i].from + j * column_step] for pixels j of range[t, i], 0 for the others of the chunk.
   void (*pack_taps)(const TapBlock<T>& block);
 

@@ -25,6 +25,44 @@ inline __attribute__((always_inline)) typename Vec<T>::type splat(T value) {
   return value - typename Vec<T>::type{};
 }
 
+// Shuffles with constant patterns: a pattern filled in a loop is built again each time it is used.
+
+template <class V, int... I>
+inline __attribute__((always_inline)) V every_other_of(V a, V b, std::integral_constant<int, 0>,
+                                                       std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, 2 * I...);
+}
+template <class V, int... I>
+inline __attribute__((always_inline)) V every_other_of(V a, V b, std::integral_constant<int, 1>,
+                                                       std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, 2 * I + 1 ...);
+}
+/// Every other element of two vectors side by side, from `first` (0 or 1) on.
+template <class T, int first>
+inline __attribute__((always_inline)) typename Vec<T>::type every_other(typename Vec<T>::type a,
+                                                                        typename Vec<T>::type b) {
+  return every_other_of(a, b, std::integral_constant<int, first>{},
+                        std::make_integer_sequence<int, Vec<T>::lanes>{});
+}
+
+template <int half, class V, int... I>
+inline __attribute__((always_inline)) V zipped_of(V a, V b, std::integer_sequence<int, I...>) {
+  constexpr int lanes = sizeof...(I);
+  return __builtin_shufflevector(a, b, half * lanes / 2 + I / 2 + (I % 2 ? lanes : 0)...);
+}
+/// a[0] b[0] a[1] b[1] ... of the lower halves (half 0) or the upper ones (half 1).
+template <class T, int half>
+inline __attribute__((always_inline)) typename Vec<T>::type zipped(typename Vec<T>::type a,
+                                                                   typename Vec<T>::type b) {
+  return zipped_of<half>(a, b, std::make_integer_sequence<int, Vec<T>::lanes>{});
+}
+
+template <int by, class V, int... I>
+inline __attribute__((always_inline)) V rotated(V a, std::integer_sequence<int, I...>) {
+  constexpr int lanes = sizeof...(I);
+  return __builtin_shufflevector(a, a, (I + by) % lanes...);
+}
+
 template <class T, int M, int V>
 void correlate_tile(const T* weights, int64_t weight_step, const T* source, int64_t n_source,
                     int64_t source_step, const int64_t* offset, int64_t n_taps, T* tile) {
@@ -170,12 +208,7 @@ inline __attribute__((always_inline)) typename Vec<T>::type load_every_of(const 
   typename Vec<T>::type value = load_span(from, low);
   if constexpr (step == 2) {
     const auto rest = load_span(from + Vec<T>::lanes, high);
-    using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-    typedef Position positions __attribute__((vector_size(vector_bytes)));
-    positions pick;
-#pragma GCC unroll 16
-    for (int k = 0; k < Vec<T>::lanes; ++k) pick[k] = 2 * k;
-    value = __builtin_shuffle(value, rest, pick);
+    value = every_other<T, 0>(value, rest);
   }
   return value;
 }
@@ -200,7 +233,6 @@ template <class T, int step>
 void pack_taps_masked(const TapBlock<T>& block) {
   constexpr int64_t most_masks = 128 * 16 / sizeof(Span<T>);
   Span<T> low[most_masks], high[most_masks], whole[most_masks];
-  const int64_t to_row = block.to_row;
   for (int64_t i0 = 0; i0 < block.n_chunks; i0 += most_masks) {
     const int64_t n = block.n_chunks - i0 < most_masks ? block.n_chunks - i0 : most_masks;
     const PixelChunk* chunk = block.chunk + i0;
@@ -214,19 +246,20 @@ void pack_taps_masked(const TapBlock<T>& block) {
           masks_of<T, step>(range.begin, range.end, 0, low[t * n + i], high[t * n + i]);
         }
       const T* channel = block.from;
-      T* rows = block.to + t0 * to_row;
-      for (int64_t c = 0; c < block.n_channels; ++c) {
-        for (int64_t t = 0; t < n_taps; ++t) {
+      T* const to = block.to;
+      for (int64_t c = 0; c < block.n_channels; ++c, channel += block.channel_step) {
+        if (t0 == 0)  // channels are too far apart to be fetched ahead unasked
+          for (int64_t i = 0; i < n; ++i)
+            __builtin_prefetch(channel + block.channel_step + chunk[i].from);
+        int64_t row = c * block.n_taps + t0;
+        for (int64_t t = 0; t < n_taps; ++t, ++row) {
           const T* from = channel + block.offset[t0 + t];
-          T* to = rows + t * to_row;
           for (int64_t i = 0; i < n; ++i) {
             const auto value =
                 load_every_of<T, step>(from + chunk[i].from, low[t * n + i], high[t * n + i]);
-            store_span(to + chunk[i].lane, value, whole[i]);
+            store_span(to + chunk[i].to + row * chunk[i].to_row, value, whole[i]);
           }
         }
-        channel += block.channel_step;
-        rows += block.n_taps * to_row;
       }
     }
   }
@@ -238,14 +271,14 @@ void pack_taps(const TapBlock<T>& block) {
     if (block.column_step == 1) return pack_taps_masked<T, 1>(block);
     if (block.column_step == 2) return pack_taps_masked<T, 2>(block);
   }
-  T* row = block.to;
+  int64_t row = 0;
   for (int64_t c = 0; c < block.n_channels; ++c)
-    for (int64_t t = 0; t < block.n_taps; ++t, row += block.to_row)
+    for (int64_t t = 0; t < block.n_taps; ++t, ++row)
       for (int64_t i = 0; i < block.n_chunks; ++i) {
         const PixelChunk& chunk = block.chunk[i];
         const TapRange& range = block.range[t * block.n_chunks + i];
         const T* from = block.from + c * block.channel_step + block.offset[t] + chunk.from;
-        T* to = row + chunk.lane;
+        T* to = block.to + chunk.to + row * chunk.to_row;
         for (int j = 0; j < range.begin; ++j) to[j] = T(0);
         for (int j = range.begin; j < range.end; ++j) to[j] = from[j * block.column_step];
         for (int j = range.end; j < chunk.count; ++j) to[j] = T(0);
@@ -255,16 +288,12 @@ void pack_taps(const TapBlock<T>& block) {
 template <class T>
 inline __attribute__((always_inline)) T sum_lanes(typename Vec<T>::type value) {
   // The upper half of the live lanes onto the lower, again and again: the same tree on every call.
-  using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-  typedef Position positions __attribute__((vector_size(vector_bytes)));
   constexpr int lanes = Vec<T>::lanes;
-#pragma GCC unroll 4
-  for (int width = lanes / 2; width > 0; width /= 2) {
-    positions from = {};
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) from[i] = (i + width) % lanes;
-    value += __builtin_shuffle(value, from);
-  }
+  constexpr auto all = std::make_integer_sequence<int, lanes>{};
+  if constexpr (lanes >= 16) value += rotated<8>(value, all);
+  if constexpr (lanes >= 8) value += rotated<4>(value, all);
+  if constexpr (lanes >= 4) value += rotated<2>(value, all);
+  value += rotated<1>(value, all);
   return value[0];
 }
 
@@ -319,16 +348,8 @@ void depthwise_planes(const DepthwiseTask<T>& task) {
         if constexpr (phases == 1) {
           store_span(to, sum[0], first_out);
         } else {
-          using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-          typedef Position positions __attribute__((vector_size(vector_bytes)));
-          positions lower, upper;
-#pragma GCC unroll 16
-          for (int k = 0; k < lanes; ++k) {
-            lower[k] = k / 2 + (k % 2 ? lanes : 0);
-            upper[k] = lower[k] + lanes / 2;
-          }
-          store_span(to, __builtin_shuffle(sum[0], sum[1], lower), first_out);
-          store_span(to + lanes, __builtin_shuffle(sum[0], sum[1], upper), second_out);
+          store_span(to, zipped<T, 0>(sum[0], sum[1]), first_out);
+          store_span(to + lanes, zipped<T, 1>(sum[0], sum[1]), second_out);
         }
       }
     }
@@ -505,31 +526,6 @@ struct Winograd {
     out[3] = multiply_add(splat(T(2)), odd_b, multiply_add(splat(T(0.5)), odd_a, m[5]));
   }
 };
-
-/// Every other element of two vectors side by side, from `first` (0 or 1) on.
-template <class T, int first>
-inline __attribute__((always_inline)) typename Vec<T>::type every_other(typename Vec<T>::type a,
-                                                                        typename Vec<T>::type b) {
-  using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-  typedef Position positions __attribute__((vector_size(vector_bytes)));
-  positions pick;
-#pragma GCC unroll 16
-  for (int k = 0; k < Vec<T>::lanes; ++k) pick[k] = 2 * k + first;
-  return __builtin_shuffle(a, b, pick);
-}
-
-/// a[0] b[0] a[1] b[1] ... of the lower halves (half 0) or the upper ones (half 1).
-template <class T, int half>
-inline __attribute__((always_inline)) typename Vec<T>::type zipped(typename Vec<T>::type a,
-                                                                   typename Vec<T>::type b) {
-  using Position = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-  typedef Position positions __attribute__((vector_size(vector_bytes)));
-  constexpr int lanes = Vec<T>::lanes;
-  positions pick;
-#pragma GCC unroll 16
-  for (int k = 0; k < lanes; ++k) pick[k] = half * lanes / 2 + k / 2 + (k % 2 ? lanes : 0);
-  return __builtin_shuffle(a, b, pick);
-}
 
 /// Rows of tiles lie side by side in a scratch of their own, 4 elements a tile, and a second time
 /// from element 4 on for what tiles share with the next; from there they part into columns.

@@ -11,6 +11,12 @@ struct Lanes {
   typedef Position position __attribute__((vector_size(n * sizeof(T))));
 };
 
+template <int n, class V, int... I>
+inline __attribute__((always_inline)) V every_second(V low, V high,
+                                                     std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(low, high, (I < n / 2 ? 2 * I : 2 * I + 1)...);
+}
+
 /// from[0], from[stride], ... ; reads nothing past the last of them.
 template <class T, int n, int64_t fixed_stride>
 inline __attribute__((always_inline)) typename Lanes<T, n>::value load_every(const T* from,
@@ -22,9 +28,7 @@ inline __attribute__((always_inline)) typename Lanes<T, n>::value load_every(con
     // The second vector starts one early, so its odd lanes are wanted.
     typename L::value low = *reinterpret_cast<const typename L::unaligned*>(from);
     typename L::value high = *reinterpret_cast<const typename L::unaligned*>(from + n - 1);
-    typename L::position pick;
-    for (int j = 0; j < n; ++j) pick[j] = j < n / 2 ? 2 * j : 2 * j + 1;
-    return __builtin_shuffle(low, high, pick);
+    return every_second<n>(low, high, std::make_integer_sequence<int, n>{});
   } else {
     typename L::value result;
     for (int j = 0; j < n; ++j) result[j] = from[j * stride];

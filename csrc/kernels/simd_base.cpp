@@ -1,4 +1,5 @@
 #include <type_traits>
+#include <utility>
 
 #include "kernels/conv_simd.h"
 #include "kernels/pool_simd.h"
