@@ -223,7 +223,9 @@ void pack_weights(const Correlation& c, const std::vector<int64_t>& taps, int64_
       // Sources are pages apart, so nothing is fetched ahead but what we ask for: the next part's.
       if (span <= 16 * line)
         for (int64_t i = 0; i < span; i += line) __builtin_prefetch(from + span + i);
-      if (m == 8)
+      if (c.weight_target == 1 && n_taps == 1)
+        std::copy_n(from + taps[0], m, to);
+      else if (m == 8)
         pack_weight_rows<8>(from, m, c.weight_target, taps, to);
       else
         pack_weight_rows<0>(from, m, c.weight_target, taps, to);
@@ -243,7 +245,7 @@ bool correlate_fits_panels(const Correlation& c) {
 bool outer_fits_panels(const Correlation& c) {
   const int64_t per_item = c.axis[0].count * c.axis[1].count * c.axis[2].count;
   if (c.n_items * per_item == 0 || c.n_source < 16 || c.n_target < 16) return false;
-  return c.n_source * c.n_target >= 1024 || per_item <= 64;
+  return c.n_source * c.n_target >= 2048 || per_item <= 64;
 }
 
 template <class T>
