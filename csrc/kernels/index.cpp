@@ -6,15 +6,37 @@ namespace flambeau {
 
 namespace {
 
-/// memcpy of a length that is often a few words: those are moved without a call.
-inline void copy_row(void* to, const void* from, int64_t nbytes) {
+/// Rows of `nbytes`, one for each index; with a constant length each is a few moves.
+template <class Item, class Length>
+void copy_rows(const Strided& out, const Strided& self, const Cells& cells, const Walk<3>& walk,
+               Length nbytes) {
+  int64_t out_step = walk.stride(0, 0), self_step = walk.stride(0, 1),
+          index_step = walk.stride(0, 2), step = cells.step;
+  parallel_ranges(walk.size(0), std::max<int64_t>(1, walk_grain / walk.size(1)),
+                  [&](int64_t begin, int64_t end) {
+                    Item* to = out.as<Item>();
+                    const Item* from = self.as<Item>();
+                    const int64_t* index = cells.index;
+                    for (int64_t r = begin; r < end; ++r)
+                      std::memcpy(to + r * out_step,
+                                  from + r * self_step + index[r * index_step] * step, nbytes);
+                  });
+}
+
+template <int64_t n>
+using Bytes = std::integral_constant<int64_t, n>;
+
+template <class Item>
+void copy_rows(const Strided& out, const Strided& self, const Cells& cells, const Walk<3>& walk) {
+  auto copy = [&](auto nbytes) { copy_rows<Item>(out, self, cells, walk, nbytes); };
+  int64_t nbytes = walk.size(1) * static_cast<int64_t>(sizeof(Item));
   switch (nbytes) {
-    case 4: std::memcpy(to, from, 4); return;
-    case 8: std::memcpy(to, from, 8); return;
-    case 16: std::memcpy(to, from, 16); return;
-    case 32: std::memcpy(to, from, 32); return;
-    case 64: std::memcpy(to, from, 64); return;
-    default: std::memcpy(to, from, static_cast<size_t>(nbytes));
+    case 8: return copy(Bytes<8>());
+    case 16: return copy(Bytes<16>());
+    case 32: return copy(Bytes<32>());
+    case 64: return copy(Bytes<64>());
+    case 128: return copy(Bytes<128>());
+    default: return copy(static_cast<size_t>(nbytes));
   }
 }
 
@@ -25,6 +47,8 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
     int64_t out_step = walk.inner_stride(0), self_step = walk.inner_stride(1),
             index_step = walk.inner_stride(2);
+    if (walk.ndim() == 2 && index_step == 0 && out_step == 1 && self_step == 1)
+      return copy_rows<Item>(out, self, cells, walk);
     walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
       Item* to = out.as<Item>() + at[0];
       const Item* from = self.as<Item>() + at[1];
@@ -32,7 +56,7 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
       if (index_step == 0) {
         from += *index * cells.step;
         if (out_step == 1 && self_step == 1)
-          copy_row(to, from, n * static_cast<int64_t>(sizeof(Item)));
+          std::memcpy(to, from, n * sizeof(Item));
         else
           for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * self_step];
       } else if (out_step == 1 && self_step == 0 && index_step == 1) {

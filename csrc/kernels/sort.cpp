@@ -141,18 +141,34 @@ void select_least(PairOf<T>* pairs, const T* from, int64_t n, int64_t step, int6
   }
   // Candidates gather behind the k best; when there are 2k, the worse half goes and the bar rises.
   Key flip = descending ? static_cast<Key>(~Key{0}) : Key{0};
-  int64_t capacity = std::min(n, std::max<int64_t>(2 * k, 64)), kept = 0;
-  uint64_t bar = 0;
+  int64_t capacity = std::min(n, std::max<int64_t>(2 * k, 16)), kept = 0;
+  Key bar = 0;
   bool has_bar = false;
-  for (int64_t i = 0; i < n; ++i) {
-    uint64_t key = static_cast<Key>(Order<T>::key(from[i * step]) ^ flip);
-    if (has_bar && key >= bar) continue;  // an equal key comes later in place, so it is worse
-    pairs[kept++] = Pair::make(key, i);
-    if (kept == capacity) {
-      std::nth_element(pairs, pairs + k - 1, pairs + kept);
-      kept = k;
-      bar = pairs[k - 1].key();
-      has_bar = true;
+  constexpr int64_t block = 16;  // values that one comparison of their least turns down
+  for (int64_t begin = 0; begin < n; begin += block) {
+    int64_t count = std::min(block, n - begin);
+    Key keys[block], least = static_cast<Key>(~Key{0});
+    auto look = [&](int64_t length) {
+      for (int64_t j = 0; j < length; ++j) {
+        keys[j] = static_cast<Key>(Order<T>::key(from[(begin + j) * step]) ^ flip);
+        least = std::min(least, keys[j]);
+      }
+    };
+    if (count == block)
+      look(block);
+    else
+      look(count);
+    if (has_bar && least >= bar) continue;
+    for (int64_t j = 0; j < count; ++j) {
+      // An equal key comes later in place, so it is worse.
+      if (has_bar && keys[j] >= bar) continue;
+      pairs[kept++] = Pair::make(keys[j], begin + j);
+      if (kept == capacity) {
+        std::nth_element(pairs, pairs + k - 1, pairs + kept);
+        kept = k;
+        bar = static_cast<Key>(pairs[k - 1].key());
+        has_bar = true;
+      }
     }
   }
   if (kept > k) std::nth_element(pairs, pairs + k - 1, pairs + kept);

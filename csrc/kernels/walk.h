@@ -35,6 +35,10 @@ class Walk {
 
   int64_t numel() const { return numel_; }
   int64_t inner_stride(int k) const { return strides_[ndim_ - 1][k]; }
+  /// The dims that are left, outermost first.
+  int ndim() const { return ndim_; }
+  int64_t size(int d) const { return sizes_[d]; }
+  int64_t stride(int d, int k) const { return strides_[d][k]; }
 
   /// Calls row(offsets, n) for consecutive stretches of the innermost dim that make up the linear
   /// range [begin, end).

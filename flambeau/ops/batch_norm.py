@@ -32,7 +32,7 @@ def _shaped(vector, ndim):
 
 
 def _others(input):
-    return [d for d in range(input.dim()) if d != 1]
+    return (0,) if input.dim() == 2 else (0, *range(2, input.dim()))
 
 
 def _apply(input, weight, bias, mean, rstd):
@@ -76,7 +76,7 @@ def _(ctx, grad_output):
     if needs[0]:
         factor = rstd if weight is None else rstd * weight.to(wide)
         if ctx.from_batch:
-            n = input.numel() // input.shape[1]
+            n = input.numel() // input.size(1)
             slope, shift = factor * rstd * rstd * along / n, factor * total / n
             operands = [_shaped(v, ndim) for v in (mean, factor, slope, shift)]
         else:
@@ -118,14 +118,17 @@ def _differentiable(ctx, grad_output, input, weight, mean, rstd):
     return grad_input.to(input.dtype), grad_weight, grad_bias, None, None, None
 
 
-def _check(input, **vectors):
+def _check(input, weight, bias, running_mean, running_var):
     if input.dim() < 2 and input.numel():
         raise ValueError(f"batch_norm: expected at least 2D input, got {input.dim()}D.")
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f'"batch_norm" not implemented for {input.dtype}')
-    channels = input.shape[1] if input.dim() > 1 else 0
-    for name, vector in vectors.items():
+    channels = input.size(1) if input.dim() > 1 else 0
+    for vector in (weight, bias, running_mean, running_var):
         if vector is not None and vector.numel() != channels:
+            names = ("weight", "bias", "running_mean", "running_var")
+            given = (weight, bias, running_mean, running_var)
+            name = next(name for name, v in zip(names, given) if v is vector)
             raise RuntimeError(
                 f"batch_norm: {name} should contain {channels} elements not {vector.numel()}"
             )
@@ -139,7 +142,7 @@ def batch_norm(
 
     Shape: input (N, C, *), the others (C,). Source: Ioffe, Szegedy, 2015, arXiv:1502.03167.
     """
-    _check(input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    _check(input, weight, bias, running_mean, running_var)
     wide = _wide(input.dtype)
     if not training:
         if running_mean is None or running_var is None:
@@ -152,7 +155,7 @@ def batch_norm(
         return input.clone()
     else:
         var, mean = _core._reduce(_moments, (input,), _others(input), False, (wide, wide), (0.0,))
-        _follow(running_mean, running_var, mean, var, input.numel() // input.shape[1], momentum)
+        _follow(running_mean, running_var, mean, var, input.numel() // input.size(1), momentum)
         rstd = (var + eps).rsqrt()
     if _records(input, weight, bias):
         return _normalize.native(input, weight, bias, mean, rstd, training)

@@ -35,6 +35,9 @@ def _(ctx, grad_output):
     return fl.scatter_add(fl.zeros(ctx.shape, dtype=grad_output.dtype), ctx.dim, index, grad_output)
 
 
+raw_shortcut(gather, indexing.gather, 3)
+
+
 @primitive(out="exact")
 def index_select(ctx, input, dim, index):
     """The slices of input along dim that the 1-D `index` names, in its order.

@@ -35,7 +35,8 @@ def batch_norm(
     Source: Ioffe, Szegedy, 2015, arXiv:1502.03167.
     """
     if training:
-        _check_batch(input.size())
+        if input.dim() < 2 or input.numel() == input.size(1):
+            _check_batch(input.size())
         if eps <= 0.0:
             raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     return flambeau.batch_norm(
@@ -115,6 +116,8 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
     out = rows.layer_norm(input.reshape(n * num_groups, block), (block,), None, None, eps)
     out = out.reshape(input.shape)
     channels = (c, *[1] * len(spatial))
+    if weight is not None and bias is not None:
+        return rows.affine(out, weight.reshape(channels), bias.reshape(channels))
     if weight is not None:
         out = out * weight.reshape(channels)
     if bias is not None:
