@@ -235,7 +235,8 @@ def even_table_fit(function, unit, pieces, degree):
     columns, worst = [[] for _ in range(degree + 1)], mpf(0)
     half = mpf(unit) / 2 * (1 + mpf(2) ** -18)
     for n in range(pieces):
-        piece_of = lambda d, center=n * mpf(unit): function(d + center)
+        center = n * mpf(unit)
+        piece_of = lambda d, center=center: function(d + center)
         coefficients, error = fit(
             piece_of,
             0 if n == 0 else -half,

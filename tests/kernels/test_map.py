@@ -456,8 +456,8 @@ def test_square_roots_are_correctly_rounded():
         root = 1  # grows by a bit at a time to an odd m with m**2 = rest mod 2**54
         for bit in range(3, 56):
             root |= 0 if (root * root - rest) % (1 << (bit + 1)) == 0 else 1 << (bit - 1)
-        m = root % (1 << 54)
-        for m in (m, (1 << 54) - m):
+        root %= 1 << 54
+        for m in (root, (1 << 54) - root):
             square = m * m - rest
             if (1 << 106) < square and square % (1 << (square.bit_length() - 53)) == 0:
                 x.append([float(square >> 54)])
