@@ -1,91 +1,15 @@
 """Fit the polynomials of flambeau/kernels/maths*.py: minimax, coefficients rounded in turn.
 
 Run: python tools/fit_maths.py [name ...] prints, for each fit, its coefficients and the largest weighted
-error left after rounding. Needs mpmath and SciPy; nothing else in the project does.
+error left after rounding, and the tables of fit_tables.py. Needs mpmath and SciPy; nothing else in the project does.
 """
 
 import sys
 
 import mpmath
-import numpy
+from fit_tables import TABLES, erfcx, log_fit
+from minimax import fit
 from mpmath import mp, mpf
-from scipy.optimize import linprog
-
-mp.dps = 90
-
-
-def rounded(value, bits):
-    """`value` rounded to the nearest number of `bits` significant bits (24: float32, 53: float64)."""
-    if value == 0:
-        return mpf(0)
-    mantissa, exponent = mpmath.frexp(value)
-    return mpmath.ldexp(mpmath.nint(mpmath.ldexp(mantissa, bits)), exponent - bits)
-
-
-def evaluate(powers, coefficients, x):
-    return mpmath.fsum(c * x**p for p, c in zip(powers, coefficients))
-
-
-def minimax(target, weight, powers, grid):
-    """Coefficients of sum(c * x**p) minimising max(abs(weight * (sum - target))) over the points of `grid`.
-
-    Least squares in high precision comes first; the linear program is then small and well scaled: it
-    only has to find corrections, in units of the error that is left. (An exchange after Remez would need a
-    basis that never vanishes together, and ours does at 0 once the first coefficients are fixed.)
-    """
-    basis = mpmath.matrix([[w * x**p for p in powers] for w, x in zip(weight, grid)])
-    right = mpmath.matrix([w * t for w, t in zip(weight, target)])
-    transposed = basis.T
-    coefficients = mpmath.lu_solve(transposed * basis, transposed * right)
-    for _ in range(2):
-        error = right - basis * coefficients
-        unit = max(abs(e) for e in error)
-        if unit == 0:
-            break
-        scales = [max(abs(basis[i, k]) for i in range(basis.rows)) for k in range(basis.cols)]
-        rows = numpy.array(
-            [[float(basis[i, k] / scales[k]) for k in range(basis.cols)] for i in range(basis.rows)]
-        )
-        rest = numpy.array([float(e / unit) for e in error])
-        ones = numpy.ones((len(rest), 1))
-        # |rows @ d - rest| <= t
-        found = linprog(
-            [0.0] * basis.cols + [1.0],
-            A_ub=numpy.block([[rows, -ones], [-rows, -ones]]),
-            b_ub=numpy.concatenate([rest, -rest]),
-            bounds=[(None, None)] * basis.cols + [(0, None)],
-            method="highs",
-        )
-        for k in range(basis.cols):
-            coefficients[k] += mpf(found.x[k]) * unit / scales[k]
-    return list(coefficients)
-
-
-def fit(function, low, high, powers, bits, weight=None, fixed=None, size=None):
-    """Minimax coefficients of `function` on [low, high], each rounded to `bits`, and the error left.
-
-    weight: multiplies the error; by default 1 / function, so that the error is relative.
-    fixed: {power: coefficient} given beforehand (an exact leading 1, say). From the lowest power up one
-    coefficient is rounded at a time and the others are fitted again around it.
-    """
-    size = size or 12 * (len(powers) + 2)
-    low, high = mpf(low), mpf(high)
-    grid = [
-        (low + high) / 2 - (high - low) / 2 * mpmath.cos(mp.pi * i / (size - 1))
-        for i in range(size)
-    ]
-    values = [function(x) for x in grid]
-    weights = [1 / abs(v) for v in values] if weight is None else [weight(x) for x in grid]
-    done = dict(fixed or {})
-    free = [p for p in powers if p not in done]
-    while free:
-        rest = [v - evaluate(done, done.values(), x) for v, x in zip(values, grid)]
-        done[free[0]] = rounded(minimax(rest, weights, free, grid)[0], bits)
-        free = free[1:]
-    error = max(
-        w * abs(evaluate(done, done.values(), x) - v) for w, v, x in zip(weights, values, grid)
-    )
-    return [done[p] for p in powers], error
 
 
 def exp_fit(degree, bits, base=mpmath.e):
@@ -113,21 +37,6 @@ def expm1_fit(degree, bits):
         bits,
         fixed={1: mpf(1)},
         size=24 * degree + 1,
-    )
-
-
-def log_fit(low, high, degree, bits, scale=1):
-    """log(1 + f) * scale as sum of f**k, k = 1 .. degree; the first coefficient is given (scale)."""
-    fixed = {1: mpf(1), 2: mpf(-0.5)} if scale == 1 else {1: rounded(scale, bits)}
-    extra = scale - fixed[1]
-    return fit(
-        lambda f: mpmath.log1p(f) * scale - extra * f if f else scale,
-        low,
-        high,
-        list(range(1, degree + 1)),
-        bits,
-        fixed=fixed,
-        weight=lambda f: 1 / abs(mpmath.log1p(f) * scale) if f else 0,
     )
 
 
@@ -167,152 +76,6 @@ def odd_fit(function, high, terms, bits, first=None):
         list(range(terms)),
         bits,
         fixed=fixed,
-    )
-
-
-def good_center(function, middle, width, bits=24):
-    """(center, value): a float32 near `middle` where the function all but has `bits` bits (Gal's tables)."""
-    best = None
-    for i in range(-3000, 3001):
-        center = rounded(mpf(middle) + mpf(width) * i / 40000, 24)
-        value = function(center)
-        off = abs(value / rounded(value, bits) - 1)
-        if best is None or off < best[0]:
-            best = (off, center, rounded(value, bits))
-    return best[1], best[2]
-
-
-def table_fit(function, shift, steps, last, degree, odd=True):
-    """Columns (center, c0, c1, ...) of 32 pieces, `steps` to the octave of x + shift, up to x = last.
-
-    The piece of x is the low five bits of the exponent and mantissa of x + shift. The piece at 0 of an odd function has center
-    0 and stands for x + c1 * x + ... (for c1 * x + ... where c1 is 1), so that its relative error is small.
-    """
-    columns, worst = [[0.0] * 32 for _ in range(degree + 2)], mpf(0)
-    low, piece = mpf(0), 0
-    while low < last:
-        octave = mpmath.floor(mpmath.log(low + shift, 2))
-        unit = mpf(2) ** (octave - mpmath.log(steps, 2))
-        fraction = int(mpmath.floor((low + shift) / unit))
-        high = min(mpf(last), (fraction + 1) * unit - shift)
-        slot = (int(octave + 127) * steps + fraction - steps) % 32
-        if odd and low == 0:
-            center, slope = mpf(0), mpmath.diff(function, 0)
-            fixed = {0: mpf(0), 1: rounded(slope, 24) if slope == 1 else 1 + rounded(slope - 1, 24)}
-            margin, start = mpf(0), high * mpf("1e-6")
-        else:
-            center, value = good_center(function, (low + high) / 2, high - low)
-            fixed = {0: value}
-            margin, start = unit * mpf(2) ** -20, low
-        piece_of = lambda d, center=center: function(d + center)
-        one_ulp = lambda d, f=piece_of: mpmath.ldexp(
-            1, int(mpmath.floor(mpmath.log(abs(f(d)), 2))) - 23
-        )
-        coefficients, error = fit(
-            piece_of,
-            start - margin - center,
-            high + margin - center,
-            list(range(degree + 1)),
-            24,
-            weight=lambda d, u=one_ulp: 1 / u(d),
-            fixed=fixed,
-            size=60,
-        )
-        for column, c in zip(columns, [center, *coefficients]):
-            column[slot] = float(c)
-        if odd and low == 0:
-            columns[2][slot] = 1.0 if slope == 1 else float(rounded(slope - 1, 24))
-        worst = max(worst, error)
-        low, piece = high, piece + 1
-    return columns, worst, piece
-
-
-def even_table_fit(function, unit, pieces, degree):
-    """Columns (c0, c1, ...) of a function in powers of x - n unit, for x within unit / 2 of that; absolute error.
-
-    c0 is given, and good where unit is: good_unit.
-    """
-    columns, worst = [[] for _ in range(degree + 1)], mpf(0)
-    half = mpf(unit) / 2 * (1 + mpf(2) ** -18)
-    for n in range(pieces):
-        center = n * mpf(unit)
-        piece_of = lambda d, center=center: function(d + center)
-        coefficients, error = fit(
-            piece_of,
-            0 if n == 0 else -half,
-            half,
-            list(range(degree + 1)),
-            24,
-            weight=lambda d: 1,
-            fixed={0: rounded(piece_of(0), 24)},
-            size=60,
-        )
-        for column, c in zip(columns, coefficients):
-            column.append(float(c))
-        worst = max(worst, error)
-    return columns, worst, pieces
-
-
-def good_unit(function, low, high, pieces):
-    """(unit, error): the float32 between low and high of whose multiples `function` is all but a float32."""
-    first, last = (int(numpy.float32(v).view(numpy.int32)) for v in (low, high))
-    units = numpy.arange(first, last, dtype=numpy.int32).view(numpy.float32).astype(float)
-    centers = units[:, None] * numpy.arange(1, pieces)
-    values = function(centers)
-    error = numpy.abs(values - values.astype(numpy.float32))
-    best = error.max(axis=1).argmin()
-    return units[best], error[best].max()
-
-
-def log_table(degree, bits=24, base=mpmath.e):
-    """Columns (r, -log(r)) of 16 pieces of m in [3/4, 3/2), and log(1 + f) for all f = m r - 1.
-
-    The piece is told by the top four bits of the fraction of m. r is chosen so that its logarithm is all but a
-    float32; it is 1 beside 1.
-    """
-    columns, low, high = [[], []], mpf(0), mpf(0)
-    for piece in range(16):
-        scale = 1 if piece < 8 else 2
-        start, end = (1 + mpf(piece) / 16) / scale, (1 + mpf(piece + 1) / 16) / scale
-        r, logarithm = (mpf(1), mpf(0))
-        if piece not in (0, 15):
-            # Next to those beside 1, f must be small against the result where that is small.
-            inner = {1: mpf("0.2"), 14: mpf("0.525")}.get(piece, mpf("0.5"))
-            r, logarithm = good_center(
-                lambda r: -mpmath.log(r, base),
-                1 / (start + inner * (end - start)),
-                mpf(1) / 640,
-                bits,
-            )
-        columns[0].append(float(r))
-        columns[1].append(float(logarithm))
-        low, high = min(low, start * r - 1), max(high, end * r - 1)
-    coefficients, error = log_fit(low, high, degree, bits)
-    return columns, error, [float(c) for c in coefficients]
-
-
-TABLES = {
-    "log table": lambda: log_table(5),
-    "log2 table": lambda: log_table(5, base=2),
-    "log10 table": lambda: log_table(5, base=10),
-    "log table float64": lambda: log_table(10, 53),
-    "tanh table": lambda: table_fit(mpmath.tanh, mpf(1), 8, mpf("9.5"), 5),
-    "erfcx table": lambda: table_fit(erfcx, mpf("0.6875"), 8, mpf("10.1"), 5, odd=False),
-    "erf table": lambda: table_fit(mpmath.erf, mpf("1.3125"), 16, mpf("3.925"), 5),
-    # good_unit(lambda x: scipy.special.erf(x / 2**0.5) / 2, 0.1791, 0.18, 32): 0.40 * 2**-25
-    "ndtr table": lambda: even_table_fit(
-        lambda x: mpmath.erf(x / mpmath.sqrt(2)) / 2, 0.17999765276908875, 32, 4
-    ),
-}
-
-
-def erfcx(x):
-    """exp(x * x) * erfc(x), by its asymptotic series where the factors would overflow."""
-    if x < 100:
-        return mpmath.exp(x * x) * mpmath.erfc(x)
-    u = 1 / (2 * x * x)
-    return mpmath.fsum((-u) ** k * mpmath.fac2(2 * k - 1) for k in range(14)) / (
-        x * mpmath.sqrt(mp.pi)
     )
 
 
@@ -437,6 +200,8 @@ FITS = {
     "cos pi/32 float32": lambda: cos_fit(1, 24, "0.1263"),
     "sin pi/4 float64": lambda: odd_fit(mpmath.sin, mp.pi / 4 * mpf("1.001"), 7, 53, 1),
     "cos pi/4 float64": lambda: cos_fit(6),
+    "sin pi/16 float64": lambda: odd_fit(mpmath.sin, mp.pi / 16 * mpf("1.01"), 6, 53, 1),
+    "cos pi/16 float64": lambda: cos_fit(4, 53, "0.2525"),
     "tan pi/4 float32": lambda: odd_fit(mpmath.tan, mp.pi / 4 * mpf("1.001"), 7, 24, 1),
     "atan 1 float32": lambda: odd_fit(mpmath.atan, 1, 9, 24, 1),
     "atan sqrt(2)-1 float64": lambda: odd_fit(
@@ -445,6 +210,7 @@ FITS = {
     "asin 0.5 float64": lambda: odd_fit(mpmath.asin, mpf("0.5"), 14, 53, 1),
     "tanh 0.6 float64": lambda: odd_fit(mpmath.tanh, mpf("0.6"), 12, 53, 1),
     "asin 0.5 float32": lambda: odd_fit(mpmath.asin, mpf("0.5"), 6, 24, 1),
+    "atanh 0.5 float32": lambda: odd_fit(mpmath.atanh, mpf("0.5"), 7, 24, 1),
     "sinh 1 float64": lambda: odd_fit(mpmath.sinh, 1, 9, 53, 1),
     "sinh 1 float32": lambda: odd_fit(mpmath.sinh, 1, 5, 24, 1),
 }

@@ -21,16 +21,20 @@ from .types import DTYPES, compute_dtype, real_dtype, weak_dtype
 
 
 class Value:
-    """A typed SSA value (`name`, and `im` if complex), or a Python constant not yet typed."""
+    """A typed SSA value (`name`, and `im` if complex), or a Python constant not yet typed.
 
-    __slots__ = ("const", "dtype", "im", "name", "weak")
+    half: "float16" or "bfloat16" for a float32 that needs no rounding to be one.
+    """
 
-    def __init__(self, dtype, name=None, im=None, weak=False, const=None):
+    __slots__ = ("const", "dtype", "half", "im", "name", "weak")
+
+    def __init__(self, dtype, name=None, im=None, weak=False, const=None, half=None):
         self.dtype = dtype
         self.name = name
         self.im = im
         self.weak = weak
         self.const = const
+        self.half = half
 
     @property
     def type(self):
@@ -186,8 +190,8 @@ class Block:
             return self._typed_constant(value.const, dtype, target)
         if value.dtype != target or value.weak:
             value = self._convert_value(value, target)
-        if dtype in ("float16", "bfloat16"):
-            return Value("float32", self.round_half(value.name, dtype))
+        if dtype in ("float16", "bfloat16") and value.half != dtype:
+            return Value("float32", self.round_half(value.name, dtype), half=dtype)
         return value
 
     def _typed_constant(self, number, dtype, target):
@@ -381,8 +385,13 @@ class Block:
         """Converts `value` to dtype and writes it to contiguous elements; stream: past the caches."""
         d = DTYPES[dtype]
         if dtype in ("float16", "bfloat16"):
-            number = self.convert(value, "float32").name
-            raw = self._to_bits16(number, dtype)
+            number = self.convert(value, "float32")
+            if number.half == dtype == "bfloat16":
+                bits = self.convert_op("bitcast", "float", number.name, "i32")
+                bits = self.op("lshr", "i32", bits, self.imm(16, "i32"))
+                raw = self.convert_op("trunc", "i32", bits, "i16")
+            else:
+                raw = self._to_bits16(number.name, dtype)
         else:
             value = self.convert(value, dtype)
             raw = value.name
@@ -398,7 +407,7 @@ class Block:
         if dtype == "bool":
             return Value("bool", self.cmp("ne", "i8", raw, self.imm(0, "i8")))
         if dtype in ("float16", "bfloat16"):
-            return Value("float32", self._from_bits16(raw, dtype))
+            return Value("float32", self._from_bits16(raw, dtype), half=dtype)
         return Value(dtype, raw)
 
     def _load_raw(self, pointer, memory, lanes, count, align):

@@ -136,7 +136,14 @@ def _apply(block, n, arguments):
         d = DTYPES[wanted[-1]]
         value = Value(result, _OPS[name](block, d, *[o.name for o in operands]))
     value = block.convert(value, result)
-    return Value(value.dtype, value.name, value.im, weak)
+    half = operands[-1].half if name in _CHOOSING else None
+    if half and any(o.half != half for o in operands if o.dtype != "bool"):
+        half = None
+    return Value(value.dtype, value.name, value.im, weak, half=half)
+
+
+# What gives one of its operands or its negative: a number of a 16-bit format stays one.
+_CHOOSING = frozenset("neg abs where minimum maximum fmin fmax".split())
 
 
 def _expanded(block, expression, operands):

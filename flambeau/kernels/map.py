@@ -455,9 +455,13 @@ class _Schedule:
             return self._masked_loop(base, n, index)
         copies = []
         ahead = self._fetch_ahead(base) if "n" in self.modes else []
-        for u in range(self.unroll):
-            copies.append(f"  %u{u}.i = add i64 %i, {u * self.width}")
-            copies += [line.replace("%U.", f"%u{u}.") for line in ahead + body]
+        # Two copies line by line in turn: the CPU's scheduler then holds two chains of dependent operations. With
+        # four, long bodies run out of registers.
+        for first in range(0, self.unroll, 2):
+            pair = range(first, min(first + 2, self.unroll))
+            copies += [f"  %u{u}.i = add i64 %i, {u * self.width}" for u in pair]
+            for line in ahead + body:
+                copies += [line.replace("%U.", f"%u{u}.") for u in pair]
         tail = [line.replace("%U.", "%t.") for line in self._body(base, index, "%t.count")]
         return [
             "vectors:",

@@ -2,8 +2,14 @@
 
 from .language import abs, copysign, exp, fma, isnan, log, log1p, lookup, scalb, sqrt, where
 from .maths_common import bits, polynomial, scalar
-from .maths_exp import EXP, LN2, LOG2E, ROUND
-from .maths_tables import ERF_TABLE, ERFCX_TABLE, NDTR_TABLE, NDTR_UNIT, TANH_TABLE
+from .maths_exp import EXP, EXP_SHORT, LN2, LOG2E, ROUND, SIXTEENTHS
+from .maths_tables import ERF_TABLE, ERFCX_TABLE, ERFINV_TABLE, NDTR_TABLE, NDTR_UNIT, TANH_TABLE
+from .maths_tables_float64 import (
+    ERF_TABLE_FLOAT64,
+    ERF_UNIT,
+    ERFCX_TABLE_FLOAT64,
+    ERFINV_TABLE_FLOAT64,
+)
 
 INF, NAN = float("inf"), float("nan")
 
@@ -159,6 +165,40 @@ def erf(x, dtype):
     return where(a < 1.0, erf_near_zero(x), copysign(far, x))
 
 
+@scalar("erf float64 avx512")
+def erf_avx512(x, dtype):
+    magnitude = abs(x)
+    limit = 15 * ERF_UNIT  # it is 1 there
+    magnitude = where(magnitude > limit, limit, magnitude)
+    shifted = fma(magnitude, 1.0 / ERF_UNIT, ROUND[dtype])
+    d = fma(shifted - ROUND[dtype], -ERF_UNIT, magnitude)
+    piece = bits(shifted, dtype)
+    return copysign(polynomial(d, [lookup(c, piece, dtype) for c in ERF_TABLE_FLOAT64]), x)
+
+
+@scalar("erfc float64 avx512")
+def erfc_avx512(x, dtype):
+    # exp(-a * a) * erfcx(a) for a = abs(x), with a * a in two parts and the power of two in sixteenths.
+    a = abs(x)
+    a = where(a > 27.3, 27.3, a)
+    t = (a - 4.0) / (a + 4.0)
+    shifted = fma(t, 8.0, ROUND[dtype])
+    d = fma(shifted - ROUND[dtype], -0.125, t)
+    piece = bits(shifted, dtype)
+    scaled = polynomial(d, [lookup(c, piece, dtype) for c in ERFCX_TABLE_FLOAT64])
+    square = a * a
+    low = fma(a, a, -square)
+    shift = ROUND[dtype] / 16
+    shifted = fma(square, -LOG2E, shift)
+    n = shifted - shift
+    high_ln2, low_ln2 = LN2[dtype]
+    r = fma(n, -low_ln2, fma(n, -high_ln2, -square)) - low
+    scaled = scaled * lookup(SIXTEENTHS, bits(shifted, dtype), dtype)
+    rest = fma(r * r, polynomial(r, EXP_SHORT[dtype]), r)
+    tail = scalb(fma(scaled, rest, scaled), n)
+    return where(x < 0.0, 2.0 - tail, tail)
+
+
 @scalar("erfc float64")
 def erfc(x, dtype):
     tail = erfc_of_positive(abs(x))
@@ -198,6 +238,19 @@ def erfinv(x, dtype):
     value = normal_quantile(0.5 * x, 0.5 - 0.5 * a) * SQRT_HALF
     value = where(a == 1.0, copysign(INF, x), where(a > 1.0, NAN, value))
     return where(x == 0.0, x, value)
+
+
+@scalar("erfinv float32", "erfinv float64 avx512")
+def erfinv_by_table(x, dtype):
+    # x times a function of w = -log(1 - x * x), in four pieces to the octave of w + 4.
+    w = -log(fma(-x, x, 1.0))
+    single = dtype == "float32"
+    table, limit, shift = (ERFINV_TABLE, 16.7, 21) if single else (ERFINV_TABLE_FLOAT64, 36.2, 50)
+    w = where(w > limit, limit, w)
+    piece = bits(w + 4.0, dtype) >> shift
+    center, *terms = [lookup(c, piece, dtype) for c in table]
+    value = x * polynomial(w - center, terms)
+    return where(abs(x) == 1.0, copysign(INF, x), value)
 
 
 @scalar("ndtri float64")

@@ -27,6 +27,7 @@ from .maths_tables import (
     LOG_TABLE_FLOAT64_TAIL,
     LOG_TABLE_TAIL,
 )
+from .maths_tables_float64 import LOG2_TABLE_FLOAT64, LOG10_TABLE_FLOAT64
 
 INF, NAN = float("inf"), float("nan")
 
@@ -125,6 +126,36 @@ def log_float32_avx512(x, dtype):
 def log_float64_avx512(x, dtype):
     k, start, f = reduced_by_table(x, dtype, LOG_TABLE_FLOAT64)
     return fma(k, LN2, start + fma(f * f, polynomial(f, LOG_TABLE_FLOAT64_TAIL), f))
+
+
+def log_of_base_avx512(unit, unit_low, factor, factor_low, table):
+    """log(x) * factor, from log(2) * factor = unit + unit_low; multiples of unit add up exactly with table[1]; no
+    part is negative, for the sake of k = inf."""
+
+    def function(x, dtype):
+        k, start, f = reduced_by_table(x, dtype, table[:2])
+        low = lookup(table[2], bits(significand(x), dtype) >> 48, dtype)
+        low = fma(f, factor_low, low if unit_low == 0.0 else fma(k, unit_low, low))
+        square = f * f
+        tail = square * polynomial(f, LOG_TABLE_FLOAT64_TAIL)  # log(1 + f) - f
+        high = k + start if unit == 1.0 else fma(k, unit, start)
+        return high + fma(f, factor, fma(tail, factor, low))
+
+    return function
+
+
+scalar("log2 float64 avx512")(
+    log_of_base_avx512(1.0, 0.0, 1.4426950408889634, 2.0355273740931033e-17, LOG2_TABLE_FLOAT64)
+)
+scalar("log10 float64 avx512")(
+    log_of_base_avx512(
+        0.30102999566383914,
+        1.42050232272661e-13,
+        0.4342944819032518,
+        1.098319650216765e-17,
+        LOG10_TABLE_FLOAT64,
+    )
+)
 
 
 @scalar("log2 float32 avx512")
@@ -232,3 +263,17 @@ def atanh(x, dtype):
     twice = 2.0 * a
     argument = where(a < 0.5, fma(twice, a / (1.0 - a), twice), twice / (1.0 - a))
     return copysign(0.5 * log1p(argument, dtype), x)
+
+
+# fit_maths "atanh": 2**-29.43 (of atanh(x) / x)
+ATANH_SHORT = (0.333333015, 0.20002453, 0.142237827, 0.118164331, 0.0516018718, 0.176382869)
+
+
+@scalar("atanh float32")
+def atanh_float32(x, dtype):
+    a = abs(x)
+    square = x * x
+    near = fma(x * square, polynomial(square, ATANH_SHORT), x)
+    b = where(a < 0.5, 0.5, a)
+    far = 0.5 * log1p((2.0 * b) / (1.0 - b), dtype)
+    return where(a < 0.5, near, copysign(far, x))

@@ -11,6 +11,7 @@ from .language import abs, bitcast, cast, copysign, fma, lookup, scalb, seldom, 
 from .language import round as nearest
 from .maths_common import bits, is_not, polynomial, quick_two_sum, scalar, two_product, two_sum
 from .maths_exp import ROUND
+from .maths_tables_float64 import SINE_TABLE_FLOAT64
 
 # pi / 2 in float32 and in float64 parts.
 HALF_PI_SHORT = (1.570796251296997, 7.549789415861596e-08, 5.390302529957765e-15)
@@ -32,6 +33,10 @@ COS = (
     0.0416666666666666, -0.0013888888888874441, 2.4801587289636253e-05, -2.7557314387430226e-07,
     2.087572704977071e-09, -1.1359801756962682e-11,
 )  # fmt: skip
+
+# fit_maths "pi/16 float64": 2**-66.27 (of sin), 2**-67.01 (of 1)
+SIN_MIDDLE = (-0.16666666666666666, 0.008333333333330993, -0.0001984126982269159, 2.755725957921144e-06, -2.49795271905714e-08)  # fmt: skip
+COS_MIDDLE = (-0.5, 0.041666666666665936, -0.0013888888887546784, 2.4801578835678226e-05, -2.7535066965437237e-07)  # fmt: skip
 
 # sin(k pi / 16) and what that float32 lacks, cos(k pi / 16)
 SINE_TABLE = (
@@ -138,6 +143,34 @@ def reduced(x):
     """(n, r, r_low) with x = n pi / 2 + r + r_low, for float64 x up to LARGE; n an int64 mod 2**32."""
     shifted = fma(x, 0.6366197723675814, ROUND["float64"])
     return bits(shifted, "float64"), *less_multiple(x, shifted - ROUND["float64"], HALF_PI)
+
+
+def sine_from_middle_table(x, shift):
+    """sin(x + shift pi / 2) as sine_from_table, in float64 with steps of pi / 8."""
+    shifted = fma(x, 2.546479089470326, ROUND["float64"])
+    parts = [part / 4 for part in HALF_PI]
+    r, r_low = less_multiple(x, shifted - ROUND["float64"], parts)
+    piece = bits(shifted, "float64")
+    s, s_low, c = [
+        lookup(column[4 * shift :] + column[: 4 * shift], piece, "float64")
+        for column in SINE_TABLE_FLOAT64
+    ]
+    square = r * r
+    odd = polynomial(square, SIN_MIDDLE) * square
+    even = polynomial(square, COS_MIDDLE) * square
+    rest = fma(c * r, odd, fma(s, even, fma(c, r_low, s_low)))
+    return s + fma(c, r, rest)
+
+
+@scalar("sin float64 avx512")
+def sin_avx512(x, dtype):
+    fast = where(x == 0.0, x, sine_from_middle_table(x, 0))  # the sum loses the sign of zero
+    return seldom(is_not(abs(x) <= LARGE[dtype]), sine_large(x, 0), fast)
+
+
+@scalar("cos float64 avx512")
+def cos_avx512(x, dtype):
+    return seldom(is_not(abs(x) <= LARGE[dtype]), sine_large(x, 1), sine_from_middle_table(x, 1))
 
 
 @scalar("sin float64")

@@ -82,7 +82,7 @@ FLOAT32 = {
     "erf": (1, special.erf, (-4, 4)),
     "erfc": (2, special.erfc, (-4, 10.1)),
     "erfcx": (1, special.erfcx, (-9, 30)),
-    "erfinv": (1, special.erfinv, (-1, 1)),
+    "erfinv": (2, special.erfinv, (-1, 1)),
     "ndtri": (1, special.ndtri, (0, 1)),
     "log_ndtr": (1, special.log_ndtr, (-20, 5)),
     "lgamma": (1, special.gammaln, (0, 40)),
