@@ -52,6 +52,18 @@ def register(name, function, *, method=False, namespaces=("torch",)):
     return function
 
 
+def _with_options(declare):
+    """A decorator that takes options or none: `@declare` and `@declare(method=False)`."""
+
+    @functools.wraps(declare)
+    def decorator(fn=None, **options):
+        if fn is None:
+            return lambda fn: declare(fn, **options)
+        return declare(fn, **options)
+
+    return decorator
+
+
 # ------------------------------------------------------------------------------------------- pointwise
 
 
@@ -142,7 +154,15 @@ def _argument_names(fn, skip=0):
 def make_pointwise(
     fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True
 ):
-    """The native callable of a pointwise function, registered nowhere."""
+    """The native callable of a pointwise function, registered nowhere.
+
+    Args:
+        keep: arguments left out of type promotion (a condition).
+        tensors: arguments for which a number is refused, as PyTorch does.
+        compute: "promoted", or "floating": integers are computed in the default dtype.
+        result: "same" as computed in, "bool", "real" (of complex) or "int64".
+        differentiable: False if no gradient flows.
+    """
     name = name or fn.__name__
     names, defaults, positional = _argument_names(fn)
     n_inputs = sum(d is ... for d in defaults)
@@ -186,8 +206,9 @@ def make_pointwise(
     return operator
 
 
+@_with_options
 def pointwise(
-    fn=None,
+    fn,
     *,
     name=None,
     method=True,
@@ -195,11 +216,7 @@ def pointwise(
     inplace=True,
     namespaces=("torch",),
     aliases=(),
-    keep=(),
-    tensors=(),
-    compute="promoted",
-    result="same",
-    differentiable=True,
+    **kernel,
 ):
     """Declares an operator by its scalar expression.
 
@@ -209,37 +226,10 @@ def pointwise(
         method, function, inplace: which public forms exist: Tensor.op, torch.op, op_.
         namespaces: where the function is public beside being a method.
         aliases: other public names of the same operator.
-        keep: arguments left out of type promotion (a condition).
-        tensors: arguments for which a number is refused, as PyTorch does.
-        compute: "promoted", or "floating": integers are computed in the default dtype.
-        result: "same" as computed in, "bool", "real" (of complex) or "int64".
-        differentiable: False if no gradient flows.
+        kernel: the options of `make_pointwise`.
     """
-    if fn is None:
-        return functools.partial(
-            pointwise,
-            name=name,
-            method=method,
-            function=function,
-            inplace=inplace,
-            namespaces=namespaces,
-            aliases=aliases,
-            keep=keep,
-            tensors=tensors,
-            compute=compute,
-            result=result,
-            differentiable=differentiable,
-        )
     name = name or fn.__name__
-    operator = make_pointwise(
-        fn,
-        name=name,
-        keep=keep,
-        tensors=tensors,
-        compute=compute,
-        result=result,
-        differentiable=differentiable,
-    )
+    operator = make_pointwise(fn, name=name, **kernel)
     POINTWISE[name] = operator
     for public in (name, *aliases):
         register(public, operator, method=method, namespaces=namespaces if function else ())
@@ -318,7 +308,29 @@ def _public(operator, name, names, out):
     return _core.Overridable(operator, with_spellings, names, explain)
 
 
-def _publish(operator, fn, names, *, name, method, function, inplace, out, namespaces, aliases):
+def _publish(
+    operator,
+    fn,
+    names,
+    *,
+    name,
+    method=True,
+    function=True,
+    inplace=False,
+    out=True,
+    namespaces=("torch",),
+    aliases=(),
+):
+    """Makes the public forms of an operator written in Python.
+
+    Args:
+        method, function, inplace: which of Tensor.op, torch.op and op_ there are.
+        out: whether out= is taken. "exact": it must have the result's dtype and lie apart from the inputs,
+            as PyTorch demands of operators that pick elements; otherwise what can be cast is cast, and
+            inputs are read before.
+        namespaces: where the function is public beside being a method.
+        aliases: other public names of the same operator.
+    """
     call = _public(operator, name, names, out)
     call = follow_autocast(name if "torch" in namespaces else f"{namespaces[0]}.{name}", call)
     call.__name__ = call.__qualname__ = name
@@ -357,60 +369,19 @@ def _inplace(call, name):
     return inplace
 
 
-def composite(
-    fn=None,
-    *,
-    name=None,
-    method=True,
-    function=True,
-    inplace=False,
-    out=True,
-    namespaces=("torch",),
-    aliases=(),
-):
+@_with_options
+def composite(fn, *, name=None, **public):
     """Declares a Python function made of differentiable operators; adds out= and NumPy's spellings.
 
-    out="exact": out= must have the result's dtype and lie apart from the inputs, as PyTorch demands of
-    operators that pick elements; otherwise what can be cast is cast, and inputs are read before.
+    public: the options of `_publish`.
     """
-    if fn is None:
-        return functools.partial(
-            composite,
-            name=name,
-            method=method,
-            function=function,
-            inplace=inplace,
-            out=out,
-            namespaces=namespaces,
-            aliases=aliases,
-        )
     code = fn.__code__
     names = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-    return _publish(
-        fn,
-        fn,
-        names,
-        name=name or fn.__name__,
-        method=method,
-        function=function,
-        inplace=inplace,
-        out=out,
-        namespaces=namespaces,
-        aliases=aliases,
-    )
+    return _publish(fn, fn, names, name=name or fn.__name__, **public)
 
 
-def primitive(
-    fn=None,
-    *,
-    name=None,
-    method=True,
-    function=True,
-    inplace=False,
-    out=True,
-    namespaces=("torch",),
-    aliases=(),
-):
+@_with_options
+def primitive(fn, *, name=None, **public):
     """Declares fn(ctx, *arguments): runs without recording; its derivative is written beside it.
 
         @primitive
@@ -423,17 +394,6 @@ def primitive(
     derivative finds them in ctx.saved and is itself made of differentiable operators. Arguments may
     be lists of tensors (their gradient is a list). `.native` is the callable without out= handling.
     """
-    if fn is None:
-        return functools.partial(
-            primitive,
-            name=name,
-            method=method,
-            function=function,
-            inplace=inplace,
-            out=out,
-            namespaces=namespaces,
-            aliases=aliases,
-        )
     name = name or fn.__name__
     names, defaults, positional = _argument_names(fn, skip=1)
     forward = fn
@@ -453,18 +413,7 @@ def primitive(
 
     native = _core.Primitive(camel + "Backward0", forward, missing, names, defaults)
     native.__name__ = name
-    call = _publish(
-        native,
-        fn,
-        frozenset(names),
-        name=name,
-        method=method,
-        function=function,
-        inplace=inplace,
-        out=out,
-        namespaces=namespaces,
-        aliases=aliases,
-    )
+    call = _publish(native, fn, frozenset(names), name=name, **public)
     call.native = native
 
     def derivative(backward):
