@@ -149,7 +149,7 @@ void triangular_by_blocks(const Routine<T>& trsm, const T* A, int64_t n, T* X, i
     rest.a = A + i * n + begin, rest.b = X + begin * k, rest.c = X + i * k;
     rest.lda = n, rest.ldb = k, rest.ldc = k;
     rest.alpha = T(-1), rest.beta = T(1);
-    if (rest.K && rest.N) gemm_tile(rest);
+    if (rest.K && rest.N) gemm(rest);
     Int H = height, W = width;
     trsm("R", upper ? "L" : "U", "N", unit ? "U" : "N", &W, &H, &one, A + i * n + i, &N, X + i * k,
          &K, one_letter, one_letter, one_letter, one_letter);

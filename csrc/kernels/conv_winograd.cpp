@@ -459,7 +459,7 @@ bool outer_winograd(const Correlation& c, const float* grad, const float* source
         product.c = products + q * product_step + m0 * c.n_source;
         product.ldc = c.n_source;
         product.beta = first == 0 ? 0.0f : 1.0f;
-        gemm_tile(product);
+        gemm(product);
       });
     }
     parallel_ranges(c.n_target, std::max<int64_t>(1, 2048 / c.n_source),

@@ -139,8 +139,6 @@ void gemm_loops(const Gemm<T>& p) {
   }
 }
 
-template void gemm_loops(const Gemm<float>&);
-template void gemm_loops(const Gemm<double>&);
 template void gemm_loops(const Gemm<complex64>&);
 template void gemm_loops(const Gemm<complex128>&);
 

@@ -1,7 +1,7 @@
-// Matrix products of every dtype: the library's types go to runtime/blas.h, float16 and bfloat16
-// through float32 (one rounding at the end), integers through blocked loops that wrap around.
-// Any thread may call; the GIL is not touched. bool is refused: matmul has no meaning for it in
-// PyTorch.
+// Matrix products of every dtype: float32 and float64 by gemm_blocked.h, complex numbers by
+// runtime/blas.h, float16 and bfloat16 through float32 (one rounding at the end), integers through
+// blocked loops that wrap around. Any thread may call; the GIL is not touched. bool is refused:
+// matmul has no meaning for it in PyTorch.
 #pragma once
 #include "runtime/blas.h"
 
@@ -27,7 +27,7 @@ struct AnyGemm {
 /// Computes the product described above; throws NotImplementedError for bool.
 void gemm(const AnyGemm& problem);
 
-/// The product without library calls, for integers and as the library's stand-in: one thread.
+/// The product in plain loops, for integers and as the library's stand-in: one thread.
 template <class T>
 void gemm_loops(const Gemm<T>& problem);
 

@@ -24,25 +24,11 @@ namespace {
 enum CblasOrder : int { row_major = 101 };
 enum CblasTranspose : int { no_trans = 111, trans = 112, conj_trans = 113, conj_no_trans = 114 };
 
+/// CBLAS takes complex scalars by address.
 template <class T>
-struct ByValue {
-  using type = T;
-  static T pass(const T& value) { return value; }
-};
-template <class T>
-struct ByValue<std::complex<T>> {  // CBLAS takes complex scalars by address
-  using type = const void*;
-  static const void* pass(const std::complex<T>& value) { return &value; }
-};
-
-template <class T>
-struct Routines {
-  using Scalar = typename ByValue<T>::type;
-  void (*gemm)(int order, int trans_a, int trans_b, int m, int n, int k, Scalar alpha, const T* a,
-               int lda, const T* b, int ldb, Scalar beta, T* c, int ldc) = nullptr;
-  void (*gemv)(int order, int trans, int m, int n, Scalar alpha, const T* a, int lda, const T* x,
-               int incx, Scalar beta, T* y, int incy) = nullptr;
-};
+using GemmRoutine = void (*)(int order, int trans_a, int trans_b, int m, int n, int k,
+                             const void* alpha, const T* a, int lda, const T* b, int ldb,
+                             const void* beta, T* c, int ldc);
 
 /// The opened library and the routines found in it; lives until the process ends.
 class Library {
@@ -68,12 +54,10 @@ class Library {
           [&] { return message("blas_load: cannot open ", path, ": ", dlerror()); });
 #endif
     if (void* limit = find("openblas_set_num_threads")) reinterpret_cast<void (*)(int)>(limit)(1);
-    load(s, 's');
-    load(d, 'd');
-    load(c, 'c');
-    load(z, 'z');
-    check(s.gemm && d.gemm && c.gemm && z.gemm, [&] {
-      return message("blas_load: ", path, " has no cblas_sgemm; expected an OpenBLAS with CBLAS.");
+    c = reinterpret_cast<GemmRoutine<complex64>>(find("cblas_cgemm"));
+    z = reinterpret_cast<GemmRoutine<complex128>>(find("cblas_zgemm"));
+    check(c && z, [&] {
+      return message("blas_load: ", path, " has no cblas_cgemm; expected an OpenBLAS with CBLAS.");
     });
   }
 
@@ -91,40 +75,25 @@ class Library {
     return nullptr;
   }
 
-  Routines<float> s;
-  Routines<double> d;
-  Routines<complex64> c;
-  Routines<complex128> z;
+  GemmRoutine<complex64> c = nullptr;
+  GemmRoutine<complex128> z = nullptr;
 
  private:
-  template <class T>
-  void load(Routines<T>& routines, char letter) {
-    routines.gemm =
-        reinterpret_cast<decltype(routines.gemm)>(find(std::string("cblas_") + letter + "gemm"));
-    routines.gemv =
-        reinterpret_cast<decltype(routines.gemv)>(find(std::string("cblas_") + letter + "gemv"));
-  }
   void* handle_ = nullptr;
 };
 
 std::atomic<const Library*> library{nullptr};
 
+/// The library's product of complex matrices, or nullptr while no library is loaded.
 template <class T>
-const Routines<T>* routines() {
+GemmRoutine<T> gemm_routine() {
   const Library* lib = library.load(std::memory_order_acquire);
   if (!lib) return nullptr;
-  if constexpr (std::is_same_v<T, float>)
-    return &lib->s;
-  else if constexpr (std::is_same_v<T, double>)
-    return &lib->d;
-  else if constexpr (std::is_same_v<T, complex64>)
-    return &lib->c;
+  if constexpr (std::is_same_v<T, complex64>)
+    return lib->c;
   else
-    return &lib->z;
+    return lib->z;
 }
-
-template <class T>
-inline constexpr bool is_complex_v = !std::is_floating_point_v<T>;
 
 constexpr int64_t int_max = 0x7fffffff;
 
@@ -150,11 +119,6 @@ void apply_epilogue(const Epilogue& epilogue, int64_t row0, int64_t col0, int64_
       const T* add = bias + col0;
       for (int64_t j = 0; j < cols; ++j) row[j] += add[j];
     }
-    if constexpr (!is_complex_v<T>) {
-      // The comparison keeps NaN.
-      if (epilogue.relu)
-        for (int64_t j = 0; j < cols; ++j) row[j] = row[j] < T(0) ? T(0) : row[j];
-    }
   }
 }
 
@@ -166,15 +130,13 @@ struct Cut {
 constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 // A tile of 2 MFLOP takes about 15 us, against 1 us to hand it to another thread. The library packs
-// A and B anew for each tile: 64 tiles of 1024 x 1024 ran at 117 GFLOP/s, four at 152, as fast as
-// one call.
+// A and B anew for each tile, so few and large ones are best.
 constexpr double least_tile_flop = 2e6;
 constexpr int64_t most_tiles = 256;
 
-Cut cut(int64_t M, int64_t N, int64_t K, int64_t batch, double flop_per_step) {
+Cut cut(int64_t M, int64_t N, int64_t K, int64_t batch) {
   Cut result{M, N, K};
-  double flop =
-      flop_per_step * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
+  double flop = 8 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
   // A long sum into a small result: slices of K, added in order.
   if (batch == 1 && K >= 16384 && M * N <= 128 * 128 && flop > 4 * least_tile_flop) {
     result.slice_k = std::max<int64_t>(4096, round_up((K + 31) / 32, 256));
@@ -209,47 +171,44 @@ void* lapack_symbol(const char* name) {
   return lib ? lib->find(name) : nullptr;
 }
 
+namespace {
+
 template <class T>
-void gemm_tile(const Gemm<T>& p) {
-  if constexpr (!is_complex_v<T>) return gemm_blocked(p);
+void complex_tile(const Gemm<T>& p) {
   if (p.M == 0 || p.N == 0) return;
-  const Routines<T>* lib = routines<T>();
-  int64_t largest = std::max({p.M, p.N, p.K, p.lda, p.ldb, p.ldc});
-  if (!lib || p.K == 0 || largest > int_max) return gemm_loops(p);
-  if constexpr (is_complex_v<T>) {
-    if (p.conj_a && !p.trans_a) {
-      auto copy = conjugated(p.a, p.M, p.K, p.lda);
-      Gemm<T> q = p;
-      q.a = copy.data(), q.lda = p.K, q.conj_a = false;
-      return gemm_tile(q);
-    }
-    if (p.conj_b && !p.trans_b) {
-      auto copy = conjugated(p.b, p.K, p.N, p.ldb);
-      Gemm<T> q = p;
-      q.b = copy.data(), q.ldb = p.N, q.conj_b = false;
-      return gemm_tile(q);
-    }
+  const GemmRoutine<T> routine = gemm_routine<T>();
+  const int64_t largest = std::max({p.M, p.N, p.K, p.lda, p.ldb, p.ldc});
+  if (!routine || p.K == 0 || largest > int_max) return gemm_loops(p);
+  if (p.conj_a && !p.trans_a) {
+    auto copy = conjugated(p.a, p.M, p.K, p.lda);
+    Gemm<T> q = p;
+    q.a = copy.data(), q.lda = p.K, q.conj_a = false;
+    return complex_tile(q);
+  }
+  if (p.conj_b && !p.trans_b) {
+    auto copy = conjugated(p.b, p.K, p.N, p.ldb);
+    Gemm<T> q = p;
+    q.b = copy.data(), q.ldb = p.N, q.conj_b = false;
+    return complex_tile(q);
   }
   auto flag = [](bool transposed, bool conj) {
-    return transposed ? (is_complex_v<T> && conj ? conj_trans : trans) : no_trans;
+    return transposed ? (conj ? conj_trans : trans) : no_trans;
   };
   // The library wants every leading dimension at least as long as a row, even of one element.
   auto ld = [](int64_t given, int64_t row) {
     return static_cast<int>(std::max({given, row, int64_t{1}}));
   };
-  using Pass = ByValue<T>;
-  lib->gemm(row_major, flag(p.trans_a, p.conj_a), flag(p.trans_b, p.conj_b), static_cast<int>(p.M),
-            static_cast<int>(p.N), static_cast<int>(p.K), Pass::pass(p.alpha), p.a,
-            ld(p.lda, p.trans_a ? p.M : p.K), p.b, ld(p.ldb, p.trans_b ? p.K : p.N),
-            Pass::pass(p.beta), p.c, ld(p.ldc, p.N));
+  routine(row_major, flag(p.trans_a, p.conj_a), flag(p.trans_b, p.conj_b), static_cast<int>(p.M),
+          static_cast<int>(p.N), static_cast<int>(p.K), &p.alpha, p.a,
+          ld(p.lda, p.trans_a ? p.M : p.K), p.b, ld(p.ldb, p.trans_b ? p.K : p.N), &p.beta, p.c,
+          ld(p.ldc, p.N));
 }
 
 template <class T>
-void gemm(const Gemm<T>& p) {
-  if constexpr (!is_complex_v<T>) return gemm_blocked(p);
+void complex_product(const Gemm<T>& p) {
   if (p.M == 0 || p.N == 0 || p.batch == 0) return;
-  const Cut c = cut(p.M, p.N, p.K, p.batch, is_complex_v<T> ? 8 : 2);
-  const bool finish = p.epilogue.bias || p.epilogue.relu;
+  const Cut c = cut(p.M, p.N, p.K, p.batch);
+  const bool finish = p.epilogue.bias != nullptr;
 
   if (c.slice_k < p.K) {
     int64_t n_slices = (p.K + c.slice_k - 1) / c.slice_k;
@@ -263,7 +222,7 @@ void gemm(const Gemm<T>& p) {
       part.c = partial.data() + slice * p.M * p.N;
       part.ldc = p.N;
       part.beta = T(0);
-      gemm_tile(part);
+      complex_tile(part);
     });
     for (int64_t i = 0; i < p.M; ++i)
       for (int64_t j = 0; j < p.N; ++j) {
@@ -287,7 +246,7 @@ void gemm(const Gemm<T>& p) {
     tile.a += item * p.batch_stride_a + (p.trans_a ? m0 : m0 * p.lda);
     tile.b += item * p.batch_stride_b + (p.trans_b ? n0 * p.ldb : n0);
     tile.c += item * p.batch_stride_c + m0 * p.ldc + n0;
-    gemm_tile(tile);
+    complex_tile(tile);
     if (finish) apply_epilogue(p.epilogue, m0, n0, tile.M, tile.N, tile.c, tile.ldc);
   };
   // Many small products of a batch make one chunk together.
@@ -300,86 +259,23 @@ void gemm(const Gemm<T>& p) {
   });
 }
 
-template <class T>
-void gemv(bool transposed, int64_t M, int64_t N, T alpha, const T* a, int64_t lda, const T* x,
-          int64_t incx, T beta, T* y, int64_t incy) {
-  const int64_t rows = transposed ? N : M, depth = transposed ? M : N;
-  if (rows == 0) return;
-  const Routines<T>* lib = routines<T>();
-  bool fits = std::max({M, N, lda, incx, incy}) <= int_max;
-  // Memory-bound: 256 KiB of A a chunk.
-  int64_t grain = std::max<int64_t>(64, 65536 / std::max<int64_t>(depth, 1) / 16 * 16);
-  parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
-    T* out = y + begin * incy;
-    if (!lib || !fits || depth == 0) {
-      for (int64_t i = begin; i < end; ++i, out += incy) {
-        T sum{};
-        for (int64_t j = 0; j < depth; ++j)
-          sum += (transposed ? a[j * lda + i] : a[i * lda + j]) * x[j * incx];
-        *out = beta == T(0) ? alpha * sum : alpha * sum + beta * *out;
-      }
-      return;
-    }
-    int64_t m = transposed ? M : end - begin, n = transposed ? end - begin : N;
-    if (beta == T(0))  // the library would multiply a NaN in y by 0
-      for (int64_t i = 0; i < end - begin; ++i) out[i * incy] = T(0);
-    using Pass = ByValue<T>;
-    lib->gemv(row_major, transposed ? trans : no_trans, static_cast<int>(m), static_cast<int>(n),
-              Pass::pass(alpha), a + (transposed ? begin : begin * lda),
-              static_cast<int>(std::max({lda, n, int64_t{1}})), x, static_cast<int>(incx),
-              Pass::pass(beta), out, static_cast<int>(incy));
-  });
-}
+}  // namespace
 
-template <class T>
-T dot(int64_t n, const T* x, int64_t incx, const T* y, int64_t incy, bool conj) {
-  constexpr int64_t block = 1 << 16;
-  auto part = [&](int64_t begin, int64_t end) {
-    T lanes[16] = {};
-    int64_t i = begin;
-    if (incx == 1 && incy == 1 && !(is_complex_v<T> && conj)) {
-      for (; i + 16 <= end; i += 16)
-        for (int lane = 0; lane < 16; ++lane) lanes[lane] += x[i + lane] * y[i + lane];
-    }
-    for (; i < end; ++i) {
-      T value = x[i * incx];
-      if constexpr (is_complex_v<T>) {
-        if (conj) value = std::conj(value);
-      }
-      lanes[(i - begin) & 15] += value * y[i * incy];
-    }
-    for (int width = 8; width > 0; width /= 2)
-      for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
-    return lanes[0];
-  };
-  if (n <= block) return part(0, n);
-  std::vector<T> partial((n + block - 1) / block);
-  parallel_ranges(n, block,
-                  [&](int64_t begin, int64_t end) { partial[begin / block] = part(begin, end); });
-  T sum{};
-  for (T value : partial) sum += value;
-  return sum;
+template <>
+void gemm(const Gemm<float>& problem) {
+  gemm_blocked(problem);
 }
-
-template void gemm(const Gemm<float>&);
-template void gemm(const Gemm<double>&);
-template void gemm(const Gemm<complex64>&);
-template void gemm(const Gemm<complex128>&);
-template void gemm_tile(const Gemm<float>&);
-template void gemm_tile(const Gemm<double>&);
-template void gemm_tile(const Gemm<complex64>&);
-template void gemm_tile(const Gemm<complex128>&);
-template void gemv(bool, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t,
-                   float, float*, int64_t);
-template void gemv(bool, int64_t, int64_t, double, const double*, int64_t, const double*, int64_t,
-                   double, double*, int64_t);
-template void gemv(bool, int64_t, int64_t, complex64, const complex64*, int64_t, const complex64*,
-                   int64_t, complex64, complex64*, int64_t);
-template void gemv(bool, int64_t, int64_t, complex128, const complex128*, int64_t,
-                   const complex128*, int64_t, complex128, complex128*, int64_t);
-template float dot(int64_t, const float*, int64_t, const float*, int64_t, bool);
-template double dot(int64_t, const double*, int64_t, const double*, int64_t, bool);
-template complex64 dot(int64_t, const complex64*, int64_t, const complex64*, int64_t, bool);
-template complex128 dot(int64_t, const complex128*, int64_t, const complex128*, int64_t, bool);
+template <>
+void gemm(const Gemm<double>& problem) {
+  gemm_blocked(problem);
+}
+template <>
+void gemm(const Gemm<complex64>& problem) {
+  complex_product(problem);
+}
+template <>
+void gemm(const Gemm<complex128>& problem) {
+  complex_product(problem);
+}
 
 }  // namespace flambeau

@@ -1,4 +1,4 @@
-// Matrix products and LAPACK from OpenBLAS, loaded at run time and driven from our own pool.
+// What a matrix product is, and OpenBLAS, loaded at run time for complex products and LAPACK.
 // Any thread may call; the GIL is not touched. The library itself is held to one thread: products
 // are cut into tiles by their shape alone, so their bits do not depend on the number of threads.
 #pragma once
@@ -11,7 +11,7 @@
 namespace flambeau {
 
 /// Opens the shared library at `path` (the scipy-openblas32 wheel's, or any OpenBLAS); a second
-/// call does nothing. Throws Error when it cannot be opened or lacks cblas_sgemm.
+/// call does nothing. Throws Error when it cannot be opened or lacks cblas_cgemm.
 void blas_load(const std::string& path);
 bool blas_loaded();
 
@@ -46,22 +46,17 @@ struct Gemm {
   Epilogue epilogue = {};
 };
 
-/// T: float, double, complex64, complex128. Falls back to loops of ours while no library is loaded.
+/// T: float, double (kernels/gemm_blocked.h), complex64, complex128 (the library, or loops of ours
+/// while none is loaded). Inside a chunk of parallel_for it runs on the calling thread.
 template <class T>
 void gemm(const Gemm<T>& problem);
-
-/// One tile on the calling thread, without batch or epilogue: for kernels that do their own tiling.
-template <class T>
-void gemm_tile(const Gemm<T>& problem);
-
-/// y = alpha * op(A) x + beta * y; A is (M, N) row-major, op(A) its transpose if trans. Strides of
-/// x and y in elements, positive.
-template <class T>
-void gemv(bool trans, int64_t M, int64_t N, T alpha, const T* a, int64_t lda, const T* x,
-          int64_t incx, T beta, T* y, int64_t incy);
-
-/// sum of x[i] * y[i] (x conjugated if conj), in fixed blocks added in order.
-template <class T>
-T dot(int64_t n, const T* x, int64_t incx, const T* y, int64_t incy, bool conj = false);
+template <>
+void gemm(const Gemm<float>& problem);
+template <>
+void gemm(const Gemm<double>& problem);
+template <>
+void gemm(const Gemm<complex64>& problem);
+template <>
+void gemm(const Gemm<complex128>& problem);
 
 }  // namespace flambeau
