@@ -607,9 +607,11 @@ PyObject* py_cat(const Call& call) { return join(call, "cat", cat); }
 PyObject* py_stack(const Call& call) { return join(call, "stack", stack); }
 
 PyObject* py_sum_to_size(const Call& call) {
-  return sum_to_size(first_tensor(call, "sum_to_size"),
-                     rest_as_dims(call, 1, "sum_to_size", "size"))
-      .release_py();
+  Tensor& t = first_tensor(call, "sum_to_size");
+  Dims sizes = rest_as_dims(call, 1, "sum_to_size", "size");
+  bool sums = !(sizes_of(t) == sizes);
+  if (is_differentiable(t.dtype) || !sums) return sum_to_size(t, sizes).release_py();
+  return sum_to_size(*to_dtype(t, DType::int64), sizes).release_py();
 }
 
 // -------------------------------------------------------------------------------------------

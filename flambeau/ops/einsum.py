@@ -373,9 +373,9 @@ def tensordot(a, b, dims=2):
                 f"and second has size {b.size(n)} in dim {n}"
             )
         if a.size(m) == 1 != b.size(n):
-            b = b.sum(n, keepdim=True)
+            b = b.sum(n, keepdim=True, dtype=b.dtype)
         elif b.size(n) == 1 != a.size(m):
-            a = a.sum(m, keepdim=True)
+            a = a.sum(m, keepdim=True, dtype=a.dtype)
     free_a = [i for i in range(a.dim()) if i not in dims_a]
     free_b = [i for i in range(b.dim()) if i not in dims_b]
     shape = [a.size(i) for i in free_a] + [b.size(i) for i in free_b]

@@ -88,13 +88,17 @@ def prod(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 @_masked
 def cumsum(input, dim, *, dtype=None, mask=None):
     """The running sum of the selected elements."""
-    return _filled("cumsum", _widened(input, dtype), mask, 0).cumsum(dim)
+    return _filled("cumsum", _widened(input, dtype), mask, 0).cumsum(
+        dim, dtype=dtype or input.dtype
+    )
 
 
 @_masked
 def cumprod(input, dim, *, dtype=None, mask=None):
     """The running product of the selected elements."""
-    return _filled("cumprod", _widened(input, dtype), mask, 1).cumprod(dim)
+    return _filled("cumprod", _widened(input, dtype), mask, 1).cumprod(
+        dim, dtype=dtype or input.dtype
+    )
 
 
 @_masked

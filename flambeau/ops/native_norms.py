@@ -7,6 +7,12 @@ from .attach import attached
 from .declare import composite
 
 
+def _like(input, weight, *statistics):
+    """The statistics in the dtype of input, or of a weight that is wider."""
+    dtype = input.dtype if weight is None else fl.promote_types(input.dtype, weight.dtype)
+    return (attached(s.to(dtype), input) for s in statistics)
+
+
 def _statistics(input, dims, eps):
     """(mean, 1 / sqrt(var + eps)) with the dims kept as 1; in float32 at least."""
     wide = input if input.dtype in (fl.float32, fl.float64) else input.float()
@@ -22,7 +28,7 @@ def native_layer_norm(input, normalized_shape, weight, bias, eps):
     dims = list(range(input.dim() - len(normalized_shape), input.dim()))
     with fl.no_grad():
         mean, rstd = _statistics(input, dims, eps)
-    return result, attached(mean, input), attached(rstd, input)
+    return result, *_like(input, weight, mean, rstd)
 
 
 @composite(method=False, out=False)
@@ -41,7 +47,7 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
         result = result * weight.reshape(shape)
     if bias is not None:
         result = result + bias.reshape(shape)
-    return result.to(input.dtype), mean.squeeze(2), rstd.squeeze(2)
+    return result.to(input.dtype), *_like(input, weight, mean.squeeze(2), rstd.squeeze(2))
 
 
 @composite(method=False, out=False)
@@ -56,7 +62,7 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training, 
             mean, rstd = (s.reshape(-1) for s in _statistics(input, dims, eps))
         else:
             mean = rstd = fl.empty(0, dtype=input.dtype, device=input.device)
-    return result, attached(mean, input), attached(rstd, input)
+    return result, *_like(input, weight, mean, rstd)
 
 
 @composite(method=False, out=False)

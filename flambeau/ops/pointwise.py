@@ -485,19 +485,17 @@ def _(grad_output, input, other, result):
     return grad_output / (1 + k.exp2(input - other))
 
 
-@pointwise
+@pointwise(compute="floating")
 def deg2rad(input):
     """Degrees to radians."""
     return input * 0.017453292519943295
 
 
-@pointwise
+@pointwise(compute="floating")
 def rad2deg(input):
     """Radians to degrees."""
     return input * 57.29577951308232
 
-
-deg2rad.spec.compute = rad2deg.spec.compute = "floating"
 
 _nan_to_num = make_pointwise(
     lambda input, *, nan=0.0, posinf=0.0, neginf=0.0: k.where(

@@ -197,6 +197,7 @@ def unravel_index(indices, shape):
     if any(size < 0 for size in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
     coordinates = []
+    indices = indices.long()
     for size in reversed(sizes):
         coordinates.append(indices % size)
         indices = fl.div(indices, size, rounding_mode="floor")

@@ -400,7 +400,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     if input.dtype.is_complex:
         blocks = input.reshape(-1, length)
         scale = (
-            (blocks.abs() ** 2).mean(1, keepdim=True)
+            (blocks * blocks).mean(1, keepdim=True)  # PyTorch squares, it does not take abs
             + (finfo(input.dtype).eps if eps is None else eps)
         ).rsqrt()
         out = (blocks * scale).reshape(input.shape)

@@ -374,6 +374,8 @@ _TERMS = 18
 
 
 def _matrix_exp(operator, A):
+    if A.dtype in (fl.float16, fl.bfloat16):
+        return _matrix_exp(operator, A.float()).to(A.dtype)
     check_matrices(operator, A, square=True)
     if A.numel() == 0:
         return A.clone()

@@ -59,3 +59,21 @@ def test_extremes_of_nothing_name_the_missing_dim():
             extreme(torch.empty(5, 0))
         with pytest.raises(IndexError, match="non-zero size"):
             extreme(torch.empty(5, 0), dim=1)
+
+
+def test_integers_become_what_pytorch_makes_of_them():
+    x = torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8)
+    assert torch.deg2rad(x).dtype is torch.rad2deg(x).dtype is torch.float32
+    assert x.sum_to_size(1, 2).dtype is torch.int64 and x.sum_to_size(2, 2).dtype is torch.uint8
+    assert torch.unravel_index(x, (5,))[0].dtype is torch.int64
+    assert torch.masked.cumsum(x, 0).dtype is torch.uint8
+    assert torch.tensordot(x[:1, :1], x, ([1], [0])).dtype is torch.uint8
+
+
+def test_half_precision_keeps_its_dtype():
+    x = torch.rand(2, 3, 3).bfloat16()
+    assert torch.matrix_exp(x).dtype is torch.bfloat16
+    for statistic in torch.native_layer_norm(x, (3,), None, None, 1e-5):
+        assert statistic.dtype is torch.bfloat16
+    wide = torch.native_layer_norm(x, (3,), torch.ones(3), torch.zeros(3), 1e-5)
+    assert wide[1].dtype is torch.float32
