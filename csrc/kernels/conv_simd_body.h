@@ -297,24 +297,32 @@ inline __attribute__((always_inline)) T sum_lanes(typename Vec<T>::type value) {
   return value[0];
 }
 
-template <class T, int step, int phases>
+/// `columns_known` taps in each row, or as many as the task says if 0.
+template <class T, int step, int phases, int columns_known>
 void depthwise_planes(const DepthwiseTask<T>& task) {
   using vec = typename Vec<T>::type;
   constexpr int lanes = Vec<T>::lanes;
-  Span<T> low[phases][most_depthwise_taps], high[phases][most_depthwise_taps];
+  Span<T> low[phases][most_depthwise_taps] = {}, high[phases][most_depthwise_taps] = {};
   const int64_t n_columns = task.columns[0].count;
+  auto taps_of = [&](int phase) {
+    return columns_known ? columns_known : task.columns[phase].n_taps;
+  };
   const T* source = task.source;
   T* target = task.target;
   for (int64_t p = 0; p < task.n_planes;
        ++p, source += task.source_plane, target += task.target_plane) {
     const int64_t channel = (task.first_plane + p) % task.n_channels;
-    const T* weight = task.weight + channel * task.weight_channel;
+    // The weights in the order in which they are used.
+    T weight[phases][most_depthwise_taps * most_depthwise_taps];
+    for (int phase = 0; phase < phases; ++phase)
+      for (int k = 0; k < task.rows.n_taps * taps_of(phase); ++k)
+        weight[phase][k] = task.weight[channel * task.weight_channel + task.tap[phase][k]];
     const vec start = splat(task.bias ? task.bias[channel] : T(0));
     for (int64_t j0 = 0; j0 < n_columns; j0 += lanes) {
       if (p == 0 || n_columns > lanes)
         for (int phase = 0; phase < phases; ++phase) {
           const DepthwiseTaps& columns = task.columns[phase];
-          for (int k = 0; k < columns.n_taps; ++k)
+          for (int k = 0; k < taps_of(phase); ++k)
             masks_of<T, step>(columns.begin[k], columns.end[k], j0, low[phase][k], high[phase][k]);
         }
       const int64_t results =
@@ -332,10 +340,9 @@ void depthwise_planes(const DepthwiseTask<T>& task) {
               source + (i * task.row_step + task.rows.offset[r]) * task.source_row + j0 * step;
 #pragma GCC unroll 2
           for (int phase = 0; phase < phases; ++phase) {
-            const int n_taps = task.columns[phase].n_taps;
-            const int* tap = task.tap[phase] + r * n_taps;
-            for (int k = 0; k < n_taps; ++k)
-              sum[phase] = multiply_add(splat(weight[tap[k]]),
+            const T* w = weight[phase] + r * taps_of(phase);
+            for (int k = 0; k < taps_of(phase); ++k)
+              sum[phase] = multiply_add(splat(w[k]),
                                         load_every_of<T, step>(from + task.columns[phase].offset[k],
                                                                low[phase][k], high[phase][k]),
                                         sum[phase]);
@@ -358,9 +365,11 @@ void depthwise_planes(const DepthwiseTask<T>& task) {
 
 template <class T>
 void depthwise(const DepthwiseTask<T>& task) {
-  if (task.column_step == 2) return depthwise_planes<T, 2, 1>(task);
-  if (task.n_phases == 2) return depthwise_planes<T, 1, 2>(task);
-  depthwise_planes<T, 1, 1>(task);
+  const bool three = task.columns[0].n_taps == 3;
+  if (task.column_step == 2)
+    return three ? depthwise_planes<T, 2, 1, 3>(task) : depthwise_planes<T, 2, 1, 0>(task);
+  if (task.n_phases == 2) return depthwise_planes<T, 1, 2, 0>(task);
+  three ? depthwise_planes<T, 1, 1, 3>(task) : depthwise_planes<T, 1, 1, 0>(task);
 }
 
 template <class T, int step, int n_taps>
