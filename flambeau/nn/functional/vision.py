@@ -4,6 +4,7 @@ import flambeau
 
 from ...ops.attach import attached
 from ...ops.autocast import full_precision
+from .activation import hardtanh
 from .interpolation import cubic_taps
 
 
@@ -206,8 +207,9 @@ def _take(input, index):
 
 
 def _bring_inside(at, size, padding_mode, align):
+    # As in PyTorch a place at the limit has no gradient: clamp would give it one.
     if padding_mode == "border":
-        return at.clamp(0, size - 1)
+        return hardtanh(at, 0.0, size - 1.0)
     if padding_mode == "reflection":
         low, span = (0.0, size - 1.0) if align else (-0.5, float(size))
         if span == 0:
@@ -216,7 +218,7 @@ def _bring_inside(at, size, padding_mode, align):
         turns = (offset.detach() / span).floor()
         rest = offset - turns * span
         at = flambeau.where(turns.remainder(2) == 0, rest + low, span - rest + low)
-        return at.clamp(0, size - 1)
+        return hardtanh(at, 0.0, size - 1.0)
     return at
 
 

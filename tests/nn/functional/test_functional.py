@@ -162,3 +162,14 @@ def test_attention_row_that_may_look_nowhere_gives_zero():
     q = torch.ones(1, 2, 3)
     mask = torch.tensor([[True, True], [False, False]])
     assert F.scaled_dot_product_attention(q, q, q, mask)[0, 1].tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("padding_mode", ["border", "reflection"])
+def test_grid_sample_has_no_gradient_for_places_at_the_limit(padding_mode):
+    # -0.75 is the middle of the first of four pixels, 0.75 of the last; clamp gave these a gradient.
+    image = torch.arange(16.0).view(1, 1, 4, 4) ** 2
+    grid = torch.tensor([[-0.75, -0.25], [0.75, 0.3], [0.1, -0.75]]).view(1, 3, 1, 2).requires_grad_()
+    F.grid_sample(image, grid, padding_mode=padding_mode, align_corners=False).sum().backward()
+    slopes = grid.grad.view(3, 2)
+    assert slopes[0, 0] == 0 and slopes[1, 0] == 0 and slopes[2, 1] == 0
+    assert (slopes[[0, 1, 2], [1, 1, 0]] != 0).all()
