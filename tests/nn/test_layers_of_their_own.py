@@ -105,3 +105,12 @@ def test_optimizer_and_model_are_copied_and_pickled_together():
         scheduler2.step()
         assert bool((model2.weight != before).all())
         assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_linear_cross_entropy_refuses_what_does_not_fit():
+    with pytest.raises(RuntimeError, match="weight shape"):
+        nn.LinearCrossEntropyLoss(3, 2, weight=torch.ones(3))
+    with pytest.raises(RuntimeError, match="label_smoothing"):
+        nn.LinearCrossEntropyLoss(3, 2, label_smoothing=2.0)
+    with pytest.raises(ValueError, match="batch_size"):
+        nn.LinearCrossEntropyLoss(3, 2)(torch.rand(4, 3), torch.rand(5, 2))

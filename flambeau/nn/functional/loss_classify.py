@@ -300,6 +300,10 @@ def linear_cross_entropy(
             f"linear_cross_entropy: K-dimensional loss defined by linear_weight shape "
             f"{tuple(linear_weight.shape)} requires batched input, got {tuple(input.shape)}"
         )
+    if target.dim() and input.dim() > 1 and input.size(0) != target.size(0):
+        raise ValueError(
+            f"Expected input batch_size ({input.size(0)}) to match target batch_size ({target.size(0)})."
+        )
     scores = input @ linear_weight.reshape(-1, linear_weight.shape[-1]).T
     scores = scores.reshape(*input.shape[:-1], *linear_weight.shape[:-1])
     if linear_bias is not None:

@@ -45,6 +45,14 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         super().__init__(weight, reduction=reduction)
         if num_classes <= 0:
             raise ValueError(f"num_classes must be positive, got {num_classes}")
+        if weight is not None and tuple(weight.shape) != (num_classes,):
+            raise RuntimeError(
+                f"expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}"
+            )
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(
+                f"expected label_smoothing to be in range [0, 1], got {label_smoothing}"
+            )
         self.in_features = in_features
         self.num_classes = num_classes
         self.out_features = tuple(out_features)
