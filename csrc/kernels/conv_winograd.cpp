@@ -174,8 +174,11 @@ bool winograd_fits(const Correlation& c) {
 }
 
 bool outer_winograd_fits(const Correlation& c) {
-  // The products of all points are kept: 75 MB for 2**19 weights.
-  return winograd_fits(c) && c.n_source * c.n_target <= (1 << 19);
+  // The products of all points are kept: 75 MB for 2**19 weights. Few tiles do not repay writing
+  // that much.
+  const int64_t n_weights = c.n_source * c.n_target;
+  const int64_t n_tiles = c.n_items * ceil_div(c.axis[1].count, 4) * ceil_div(c.axis[2].count, 4);
+  return winograd_fits(c) && n_weights <= (1 << 19) && (n_tiles >= 24 || n_weights <= (1 << 17));
 }
 
 namespace {
