@@ -39,38 +39,33 @@ void over_places(const NllShape& shape, int64_t begin, int64_t end, Body&& body)
   }
 }
 
-}  // namespace
-
-namespace {
-
-/// The total of places without weights, one score after the other: four at a time, since each
-/// addition waits for the one before.
+/// The total of `n` places without weights, `step` scores apart: four at a time, since each
+/// addition waits for the one before. `wrong` is a place among them.
 template <class T>
-NllTotal plain_total(const T* from, const NllShape& shape, const int64_t* target, int64_t ignored,
-                     int64_t begin, int64_t end) {
+NllTotal plain_total(const T* from, int64_t step, const NllShape& shape, const int64_t* target,
+                     int64_t ignored, int64_t n) {
   double loss[4] = {};
   int64_t counted[4] = {}, wrong[4] = {};
+  auto is_class = [&](int64_t t) {
+    return static_cast<uint64_t>(t) < static_cast<uint64_t>(shape.classes);
+  };
   auto take = [&](int64_t i, int k) {
     int64_t t = target[i];
-    bool is_class = static_cast<uint64_t>(t) < static_cast<uint64_t>(shape.classes);
-    bool counts = is_class & (t != ignored);
-    auto score = wide(from[i * shape.n_step + (is_class ? t : 0) * shape.class_step]);
+    bool inside = is_class(t), counts = inside & (t != ignored);
+    auto score = wide(from[i * step + (inside ? t : 0) * shape.class_step]);
     loss[k] -= counts ? static_cast<double>(score) : 0.0;
     counted[k] += counts;
-    wrong[k] += !is_class & (t != ignored);
+    wrong[k] += !inside & (t != ignored);
   };
-  int64_t i = begin;
-  for (; i + 4 <= end; i += 4)
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4)
     for (int k = 0; k < 4; ++k) take(i + k, k);
-  for (; i < end; ++i) take(i, 0);
+  for (; i < n; ++i) take(i, 0);
   NllTotal total;
   total.loss = (loss[0] + loss[1]) + (loss[2] + loss[3]);
   total.weight = static_cast<double>(counted[0] + counted[1] + counted[2] + counted[3]);
-  if (wrong[0] + wrong[1] + wrong[2] + wrong[3])
-    for (total.wrong = begin;
-         target[total.wrong] == ignored ||
-         static_cast<uint64_t>(target[total.wrong]) < static_cast<uint64_t>(shape.classes);)
-      ++total.wrong;
+  for (i = 0; wrong[0] + wrong[1] + wrong[2] + wrong[3] && total.wrong < 0; ++i)
+    if (target[i] != ignored && !is_class(target[i])) total.wrong = i;
   return total;
 }
 
@@ -86,8 +81,20 @@ NllTotal nll(const void* scores, DType dtype, const NllShape& shape, const int64
     auto* to = static_cast<T*>(loss);
     parallel_ranges(places, walk_grain, [&](int64_t begin, int64_t end) {
       NllTotal part;
-      if (shape.positions == 1 && !weights && !to && shape.classes > 0) {
-        part = plain_total(from, shape, target, ignored, begin, end);
+      if (!weights && !to && shape.classes > 0) {
+        // One run for each sample, or a single one where samples have one place each.
+        bool single = shape.positions == 1;
+        for (int64_t i = begin; i < end;) {
+          int64_t n = single ? end - i : std::min(end - i, shape.positions - i % shape.positions);
+          const T* first = from + i / shape.positions * shape.n_step +
+                           (single ? 0 : i % shape.positions * shape.step);
+          NllTotal run =
+              plain_total(first, single ? shape.n_step : shape.step, shape, target + i, ignored, n);
+          part.loss += run.loss;
+          part.weight += run.weight;
+          if (part.wrong < 0 && run.wrong >= 0) part.wrong = i + run.wrong;
+          i += n;
+        }
         parts[static_cast<size_t>(begin / walk_grain)] = part;
         return;
       }

@@ -54,8 +54,12 @@ struct Order {
       Key negative =
           static_cast<Key>(-(bits >> (8 * sizeof(T) - 1)));  // all ones where the sign is set
       Key ordered = static_cast<Key>(bits ^ (negative | sign));
-      ordered = magnitude == 0 ? sign : ordered;
-      return magnitude > infinity ? static_cast<Key>(~Key{0}) : ordered;
+      // Masks instead of choices, so that loops over keys become vectors.
+      using Signed = std::make_signed_t<Key>;
+      Key zero = static_cast<Key>(-static_cast<Key>(magnitude == 0));
+      Key nan = static_cast<Key>(
+          -static_cast<Key>(static_cast<Signed>(magnitude) > static_cast<Signed>(infinity)));
+      return static_cast<Key>((ordered & ~zero) | (sign & zero) | nan);
     } else if constexpr (std::is_signed_v<T>) {
       return static_cast<Key>(static_cast<Key>(value) ^ sign);
     } else {

@@ -148,16 +148,16 @@ void select_least(PairOf<T>* pairs, const T* from, int64_t n, int64_t step, int6
   for (int64_t begin = 0; begin < n; begin += block) {
     int64_t count = std::min(block, n - begin);
     Key keys[block], least = static_cast<Key>(~Key{0});
-    auto look = [&](int64_t length) {
-      for (int64_t j = 0; j < length; ++j) {
-        keys[j] = static_cast<Key>(Order<T>::key(from[(begin + j) * step]) ^ flip);
-        least = std::min(least, keys[j]);
-      }
+    auto look = [&](int64_t length, int64_t stride) {
+      const T* values = from + begin * step;
+      for (int64_t j = 0; j < length; ++j)
+        keys[j] = static_cast<Key>(Order<T>::key(values[j * stride]) ^ flip);
+      for (int64_t j = 0; j < length; ++j) least = std::min(least, keys[j]);
     };
-    if (count == block)
-      look(block);
+    if (count == block && step == 1)
+      look(block, 1);
     else
-      look(count);
+      look(count, step);
     if (has_bar && least >= bar) continue;
     for (int64_t j = 0; j < count; ++j) {
       // An equal key comes later in place, so it is worse.

@@ -76,7 +76,8 @@ Nll nll_loss(Tensor& input, Tensor& target, Tensor* weight, int64_t ignored, Red
                          weight->dtype == scores->dtype)),
         [&] {
           return message("nll_loss: scores ", describe(input), " with targets ", describe(target),
-                         weight ? " and weights " + describe(*weight) : "", ".");
+                         weight ? " and weights " : "", weight ? describe(*weight) : std::string(),
+                         ".");
         });
   Nll made;
   if (reduction == Reducing::none) made.loss = empty(sizes_of(target), scores->dtype);
