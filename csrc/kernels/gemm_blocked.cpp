@@ -31,6 +31,8 @@ struct Product {
   const T* column_bias;
   const T* row_bias;
   bool relu;
+  const T* next_a = nullptr;  // the operands of the product that follows, where they come from
+  const T* next_b = nullptr;  // memory: small ones are fetched meanwhile
 };
 
 /// Sizes of blocks, from the caches of this machine.
@@ -168,12 +170,14 @@ void product_in_place(const Product<T>& p) {
   constexpr int64_t size = sizeof(T);
   const bool b_stays = p.N * p.K * size <= caches.l2 / 2;
   const bool a_stays = p.a_column == 1 || p.M * p.K * size <= caches.l2 / 2;
-  const Spread slices(ceil_div(p.K, 16), b_stays && a_stays ? most_depth / 16 : p.M <= 8 ? 1 : 2);
+  const Spread slices(ceil_div(p.K, 16), b_stays && a_stays ? most_depth / 16 : p.M <= 8 ? 2 : 4);
   const bool fetches = p.M > block_rows && p.M * (p.K + p.N) * size > caches.l2;
   const int64_t unit = 6 * kernels.lanes;
-  // Where B only passes by, a strip of C stays in L1 between its rows.
-  const int64_t in_l1 = (24 << 10) / (p.M * size) / unit * unit;
-  const int64_t columns = b_stays ? 4 * unit : std::clamp<int64_t>(in_l1, 2 * unit, 10 * unit);
+  // Where B only passes by, a strip of C stays in L2 between its rows; the longer, the better for
+  // B, but a few tasks should come of it.
+  const int64_t in_l2 = caches.l2 / 10 / (p.M * size) / unit * unit;
+  const int64_t quarter = std::max(round_up(ceil_div(p.N, 4), unit), 10 * unit);
+  const int64_t columns = b_stays ? 4 * unit : std::clamp<int64_t>(in_l2, 2 * unit, quarter);
   const int64_t rows =
       round_up(std::max(task_rows, (1 << 20) / (std::min(columns, p.N) * p.K)), 24);
   const int64_t row_tasks = ceil_div(p.M, rows);
@@ -437,8 +441,21 @@ void multiply(const Product<T>& p) {
   if (p.K == 0) return product_of_nothing(p);
   // Small ones at once: nothing to cut, nothing worth a copy.
   const bool b_rows = p.b_column == 1 || p.N == 1;
-  if (b_rows && p.M <= 64 && p.N <= 64 && p.K <= 128)
-    return kernels.block(block_of(p, 0, 0, 0, p.M, p.N, p.K));
+  if (b_rows && p.M <= 128 && p.N <= 128 && p.K <= 128) {
+    GemmBlock<T> g = block_of(p, 0, 0, 0, p.M, p.N, p.K);
+    Fetch fetch;
+    if (p.next_b) {
+      Product<T> next = p;
+      next.b = p.next_b;
+      const int64_t n_tiles =
+          ceil_div(p.M, kernels.panel_rows) * ceil_div(ceil_div(p.N, kernels.lanes), kernels.panel);
+      fetch = fetch_of(next, 0, p.K, 0, p.N, n_tiles, p.K);
+      g.large = true;
+      if (fetch.n_left) g.fetch = &fetch;
+      if (p.a_column == 1) g.next_a = p.next_a;
+    }
+    return kernels.block(g);
+  }
   constexpr int64_t slice = 4096;
   if (p.K >= 4 * slice && p.M * p.N <= 128 * 128) return multiply_slices(p, slice);
   const bool a_columns = p.a_row == 1 || p.M == 1;
@@ -469,11 +486,18 @@ void gemm_blocked(const Gemm<T>& p) {
   one.column_bias = p.epilogue.bias_per_row ? nullptr : bias;
   one.row_bias = p.epilogue.bias_per_row ? bias : nullptr;
   one.relu = p.epilogue.relu;
+  // Together too large for L2, each worth fetching.
+  const int64_t item_bytes = (p.M * p.K + p.K * p.N + p.M * p.N) * static_cast<int64_t>(sizeof(T));
+  const bool fetches = p.K >= 32 && item_bytes >= 4096 && item_bytes * p.batch > caches.l2;
   auto item = [&](int64_t index) {
     Product<T> product = one;
     product.a = p.a + index * p.batch_stride_a;
     product.b = p.b + index * p.batch_stride_b;
     product.c = p.c + index * p.batch_stride_c;
+    if (fetches && index + 1 < p.batch) {
+      product.next_a = product.a + p.batch_stride_a;
+      product.next_b = product.b + p.batch_stride_b;
+    }
     multiply(product);
   };
   if (p.batch == 1) return item(0);
