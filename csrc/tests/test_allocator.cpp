@@ -1,0 +1,87 @@
+// The allocator: alignment, reuse, growth, foreign memory, and its counters.
+#include <cstring>
+
+#include "harness.h"
+
+namespace flambeau {
+namespace {
+
+void test_blocks_are_aligned_and_counted() {
+  int64_t before = memory_stats().allocated_bytes;
+  for (int64_t nbytes : {int64_t{0}, int64_t{1}, int64_t{63}, int64_t{4096}, int64_t{5} << 20}) {
+    Storage* s = allocate_storage(nbytes);
+    expect(reinterpret_cast<uintptr_t>(s->data) % 64 == 0, "a block begins a cache line");
+    expect(s->nbytes == nbytes && s->capacity >= nbytes, "a block has the bytes it was asked for");
+    if (nbytes) std::memset(s->data, 1, nbytes);
+    release(s);
+  }
+  expect(memory_stats().allocated_bytes == before, "what is freed is counted off");
+}
+
+void test_a_freed_block_serves_again() {
+  Storage* first = allocate_storage(300000);
+  void* data = first->data;
+  release(first);
+  int64_t hits = memory_stats().cache_hits;
+  Storage* second = allocate_storage(300000);
+  expect(second->data == data && memory_stats().cache_hits == hits + 1, "the same block again");
+  release(second);
+  empty_cache();
+  expect(memory_stats().cached_bytes == 0, "the cache can be emptied");
+}
+
+void test_references_keep_a_storage() {
+  Storage* s = allocate_storage(64);
+  retain(s);
+  release(s);
+  expect(s->version.references == 1, "two references, one let go");
+  release(s);
+}
+
+void test_growing_keeps_the_contents() {
+  Storage* s = allocate_storage(1000);
+  std::memset(s->data, 7, 1000);
+  resize_storage(s, 1 << 20);
+  auto* bytes = static_cast<char*>(s->data);
+  expect(s->nbytes == 1 << 20 && bytes[0] == 7 && bytes[999] == 7, "growth copies");
+  release(s);
+}
+
+void test_foreign_memory_lives_as_long_as_its_owner_is_held() {
+  static bool freed = false;
+  static char memory[128];
+  PyObject* owner = PyCapsule_New(memory, nullptr, [](PyObject*) { freed = true; });
+  Storage* s = wrap_storage(memory, sizeof memory, owner);
+  Py_DECREF(owner);
+  expect(!freed && s->data == memory && s->capacity == 0, "the storage holds the owner");
+  release(s);
+  expect(freed, "and lets go of it");
+}
+
+void test_the_peak_is_remembered() {
+  reset_peak_memory();
+  int64_t before = memory_stats().peak_allocated_bytes;
+  release(allocate_storage(8 << 20));
+  expect(memory_stats().peak_allocated_bytes >= before + (8 << 20), "the peak stays");
+}
+
+void test_too_much_is_an_error() {
+  expect_error<OutOfMemoryError>("allocate", [] { allocate_storage(int64_t{1} << 60); });
+}
+
+}  // namespace
+}  // namespace flambeau
+
+int main() {
+  using namespace flambeau;
+  Interpreter python;
+  if (!python) return 1;
+  test_blocks_are_aligned_and_counted();
+  test_a_freed_block_serves_again();
+  test_references_keep_a_storage();
+  test_growing_keeps_the_contents();
+  test_foreign_memory_lives_as_long_as_its_owner_is_held();
+  test_the_peak_is_remembered();
+  test_too_much_is_an_error();
+  return report("allocator");
+}
