@@ -110,6 +110,8 @@ PyObject* tensor_tuple(const std::vector<TensorRef>& tensors);
 
 /// A tensor of another Python type (a subclass) over t's memory, without history.
 TensorRef retype(Tensor& t, PyTypeObject* type);
+/// What an operator with out= returns: result itself, or out with the result in it.
+PyObject* finish_out(TensorRef result, Tensor* out, const char* function);
 /// A view of t of another Python type, part of the graph.
 TensorRef as_subclass(Tensor& t, PyTypeObject* type);
 void mark_requires_grad(Tensor& t, bool wanted);
@@ -127,6 +129,10 @@ void initialize_types(PyObject* module);
 void initialize_tensor_type(PyObject* module);
 void initialize_views(PyObject* module);
 void initialize_methods(PyObject* module);
+void initialize_reductions(PyObject* module);
+void initialize_raw_kernels(PyObject* module);
+void initialize_out(PyObject* module);
+void initialize_settings(PyObject* module);
 void initialize_creation(PyObject* module);
 void initialize_function_node(PyObject* module);
 void initialize_matmul(PyObject* module);

@@ -440,7 +440,8 @@ PyObject* primitive_signature(PyObject* o, void*) {
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->names); ++i) {
     const char* name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(self->names, i));
     if (!name) return nullptr;
-    text += (i ? ", " : "") + std::string(name);
+    if (i) text += ", ";
+    text += name;
     PyObject* value = PyTuple_GET_ITEM(self->defaults, i);
     if (value == Py_Ellipsis) continue;
     bool literal = value == Py_None || PyBool_Check(value) || PyLong_Check(value) ||
@@ -448,7 +449,8 @@ PyObject* primitive_signature(PyObject* o, void*) {
     Object repr = Object::steal(literal ? PyObject_Repr(value) : PyUnicode_FromString("..."));
     const char* shown = repr ? PyUnicode_AsUTF8(repr.get()) : nullptr;
     if (!shown) return nullptr;
-    text += "=" + std::string(shown);
+    text += '=';
+    text += shown;
   }
   return PyUnicode_FromString((text + ")").c_str());
 }

@@ -19,6 +19,10 @@ NB_MODULE(_core, m) {
   initialize_reduce(module);
   initialize_views(module);
   initialize_methods(module);
+  initialize_reductions(module);
+  initialize_raw_kernels(module);
+  initialize_out(module);
+  initialize_settings(module);
   initialize_creation(module);
   initialize_function_node(module);
   initialize_matmul(module);

@@ -1,0 +1,110 @@
+// out= and writing in place, for operators written in Python; cat and stack.
+#include "autograd/meta.h"
+#include "dispatch/basics.h"
+#include "dispatch/join.h"
+#include "dispatch/pointwise.h"
+#include "python/args.h"
+
+namespace flambeau {
+
+PyObject* finish_out(TensorRef result, Tensor* out, const char* op) {
+  if (!out) return result.release_py();
+  check(!grad_mode_enabled || !requires_grad(*out), [&] {
+    return message(op,
+                   "(): functions with out=... arguments don't support automatic differentiation, "
+                   "but the out tensor requires grad.");
+  });
+  check(!requires_grad(*result), [&] {
+    return message(op,
+                   "(): functions with out=... arguments don't support automatic differentiation, "
+                   "but one of the arguments requires grad.");
+  });
+  prepare_out(*out, sizes_of(*result), result->dtype, op);
+  copy_bytes(*out, *result);
+  out->bump_version(op);
+  return TensorRef::borrow(out).release_py();
+}
+
+namespace {
+
+/// _call_kernel(address, ...) helpers stay in Python; this one runs Python's finish of out=.
+PyObject* py_finish_out(const Call& call) {
+  Args a("_finish_out", call, {"result", "out", "name"}, 3);
+  const char* op = PyUnicode_AsUTF8(a[2]);
+  return finish_out(TensorRef::borrow(&a.tensor(0)), &a.tensor(1), op);
+}
+
+/// _check_out(out, dtype, inputs, name): raises unless out has this dtype and lies apart from
+/// inputs.
+PyObject* py_check_out(const Call& call) {
+  Args a("_check_out", call, {"out", "dtype", "inputs", "name"}, 4);
+  const Tensor& out = a.tensor(0);
+  DType expected = to_dtype_value(a[1], "_check_out");
+  const char* op = PyUnicode_AsUTF8(a[3]);
+  check(out.dtype == expected, [&] {
+    return message(op, ": Expected out tensor to have dtype ", name(expected), ", but got ",
+                   name(out.dtype), " instead.");
+  });
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a[2]); ++i)
+    if (PyObject* input = PyTuple_GET_ITEM(a[2], i); is_tensor(input))
+      check_apart(*as_tensor(input), out, op);
+  Py_RETURN_NONE;
+}
+
+PyObject* py_check_inplace(const Call& call) {
+  Args a("_check_inplace", call, {"input", "name"}, 2);
+  check_inplace(a.tensor(0), PyUnicode_AsUTF8(a[1]));
+  Py_RETURN_NONE;
+}
+PyObject* py_bump_version(const Call& call) {
+  Args a("_bump_version", call, {"input", "name"}, 1);
+  a.tensor(0).bump_version("an in-place operator");
+  Py_RETURN_NONE;
+}
+
+std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
+  check<TypeError>(!is_tensor(o), [&] {
+    return message(function,
+                   "(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor.");
+  });
+  Object items =
+      Object::steal(PySequence_Fast(o, "argument 'tensors' must be a sequence of Tensors"));
+  if (!items) throw PythonError();
+  std::vector<TensorRef> tensors;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(items.get(), i);
+    check<TypeError>(is_tensor(item), [&] {
+      return message(function, "(): expected Tensor as element ", i, " in argument 0, but got ",
+                     Py_TYPE(item)->tp_name, ".");
+    });
+    tensors.push_back(TensorRef::borrow(as_tensor(item)));
+  }
+  return tensors;
+}
+PyObject* join(const Call& call, const char* function,
+               TensorRef (*operation)(const std::vector<TensorRef>&, int64_t)) {
+  Args a(function, call, {"tensors", "dim", "out"}, 1);
+  std::vector<TensorRef> tensors = tensors_of(a[0], function);
+  Tensor* out = a.given(2) ? &a.tensor(2) : nullptr;
+  if (out)
+    for (const TensorRef& t : tensors) check_apart(*t, *out, function);
+  return finish_out(operation(tensors, a.integer(1, 0)), out, function);
+}
+PyObject* py_cat(const Call& call) { return join(call, "cat", cat); }
+PyObject* py_stack(const Call& call) { return join(call, "stack", stack); }
+
+const NativeEntry entries[] = {
+    {"_finish_out", py_finish_out, "Puts a result into out=."},
+    {"_check_out", py_check_out,
+     "Raises unless out= has the dtype and lies apart from the inputs."},
+    {"_check_inplace", py_check_inplace, "Raises if a tensor may not be written in place."},
+    {"_bump_version", py_bump_version, "Notes a write in place."},
+    {"cat", py_cat, "Tensors one after the other along dim."},
+    {"stack", py_stack, "Tensors of one shape along a new dimension."},
+    {nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+void initialize_out(PyObject* module) { add_functions(module, entries); }
+
+}  // namespace flambeau

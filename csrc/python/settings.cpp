@@ -1,0 +1,102 @@
+// Promotion of dtypes, the default dtype, threads and memory, and the names the core knows.
+#include "dispatch/bound.h"
+#include "dispatch/promotion.h"
+#include "python/args.h"
+#include "runtime/threads.h"
+
+namespace flambeau {
+
+namespace {
+
+PyObject* new_reference(PyObject* o) {
+  Py_INCREF(o);
+  return o;
+}
+PyObject* py_promote_types(const Call& call) {
+  Args a("promote_types", call, {"type1", "type2"}, 2);
+  return new_reference(dtype_object(
+      promote_types(to_dtype_value(a[0], "promote_types"), to_dtype_value(a[1], "promote_types"))));
+}
+/// result_type of any number of tensors and numbers.
+PyObject* py_result_type(const Call& call) {
+  Promotion p;
+  for (Py_ssize_t i = 0; i < call.n + call.n_named(); ++i) {
+    PyObject* o = call.args[i];
+    if (is_tensor(o))
+      p.tensor(*as_tensor(o));
+    else
+      check<TypeError>(p.number(o), [&] {
+        return message("result_type(): expected Tensor or number, not ", Py_TYPE(o)->tp_name, ".");
+      });
+  }
+  return new_reference(dtype_object(p.result()));
+}
+PyObject* py_can_cast(const Call& call) {
+  Args a("can_cast", call, {"from_", "to"}, 2);
+  auto rank = [](DType d) {
+    return is_complex(d) ? 3 : is_floating(d) ? 2 : d == DType::bool_ ? 0 : 1;
+  };
+  return PyBool_FromLong(rank(to_dtype_value(a[0], "can_cast")) <=
+                         rank(to_dtype_value(a[1], "can_cast")));
+}
+PyObject* py_get_default_dtype(const Call&) { return new_reference(dtype_object(default_dtype)); }
+PyObject* py_set_default_dtype(const Call& call) {
+  Args a("set_default_dtype", call, {"d"});
+  DType d = to_dtype_value(a[0], "set_default_dtype");
+  check<TypeError>(is_floating(d), [&] {
+    return message(
+        "set_default_dtype: only floating-point types are supported as the default type, not ",
+        name(d), ".");
+  });
+  default_dtype = d;
+  Py_RETURN_NONE;
+}
+
+PyObject* py_bind(const Call& call) {
+  Args a("_bind", call, {"name", "callable"}, 2);
+  bind_operator(PyUnicode_AsUTF8(a[0]), a[1]);
+  Py_RETURN_NONE;
+}
+
+PyObject* py_set_num_threads(const Call& call) {
+  int64_t n = Args("set_num_threads", call, {"n"}).integer(0);
+  check(n > 0, [&] { return message("set_num_threads: expects a positive number, not ", n, "."); });
+  set_num_threads(static_cast<int>(n));
+  Py_RETURN_NONE;
+}
+PyObject* py_get_num_threads(const Call&) { return PyLong_FromLong(get_num_threads()); }
+
+PyObject* py_memory_stats(const Call&) {
+  MemoryStats s = memory_stats();
+  return Py_BuildValue("{s:L,s:L,s:L,s:L,s:L}", "allocated_bytes.current", s.allocated_bytes,
+                       "allocated_bytes.peak", s.peak_allocated_bytes, "cached_bytes.current",
+                       s.cached_bytes, "allocations", s.allocations, "cache_hits", s.cache_hits);
+}
+PyObject* py_reset_peak(const Call&) {
+  reset_peak_memory();
+  Py_RETURN_NONE;
+}
+PyObject* py_empty_cache(const Call&) {
+  empty_cache();
+  Py_RETURN_NONE;
+}
+
+const NativeEntry entries[] = {
+    {"promote_types", py_promote_types, "The dtype that holds both."},
+    {"result_type", py_result_type, "The dtype an operator of these operands computes in."},
+    {"can_cast", py_can_cast, "Whether a dtype converts to another under the promotion rules."},
+    {"get_default_dtype", py_get_default_dtype, "The dtype of new floating tensors."},
+    {"set_default_dtype", py_set_default_dtype, "Sets the dtype of new floating tensors."},
+    {"_bind", py_bind, "Names an operator for the core."},
+    {"set_num_threads", py_set_num_threads, "Sets the number of threads."},
+    {"get_num_threads", py_get_num_threads, "The number of threads."},
+    {"memory_stats", py_memory_stats, "Counters of the allocator, in bytes."},
+    {"reset_peak_memory_stats", py_reset_peak, "Starts the peak anew."},
+    {"_empty_cache", py_empty_cache, "Gives cached memory back to the system."},
+    {nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+void initialize_settings(PyObject* module) { add_functions(module, entries); }
+
+}  // namespace flambeau
