@@ -103,10 +103,11 @@ def digamma_fit(degree):
     return fit(function, mpf(-0.5), mpf(0.5), list(range(degree + 1)), 53)
 
 
-def bessel_i_fit(order):
-    """I(x) exp(-x) sqrt(x) in powers of t = 1 / x, x >= 12."""
+def bessel_i_fit(order, low="0.0003", high=None, terms=20, bits=53):
+    """I(x) exp(-x) sqrt(x) in powers of t = 1 / x, x >= 1 / high."""
     function = lambda t: mpmath.besseli(order, 1 / t) * mpmath.exp(-1 / t) / mpmath.sqrt(t)
-    return fit(function, mpf("0.0003"), mpf(1) / 12, list(range(20)), 53)
+    fixed = {} if bits == 53 else {0: 1 / mpmath.sqrt(2 * mp.pi)}  # in two parts
+    return fit(function, mpf(low), high or mpf(1) / 12, list(range(terms)), bits, fixed=fixed)
 
 
 def bessel_k_fit(order):
@@ -139,6 +140,8 @@ FITS = {
         53,
     ),
     "i1 large": lambda: bessel_i_fit(1),
+    "i0e far float32": lambda: bessel_i_fit(0, "0.0005", 1 / mpf("14.7"), 5, 24),
+    "i1e far float32": lambda: bessel_i_fit(1, "0.0005", 1 / mpf("14.7"), 5, 24),
     "k0 small": lambda: fit(
         lambda z: (
             mpmath.besselk(0, 2 * mpmath.sqrt(z))

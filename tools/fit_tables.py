@@ -193,6 +193,10 @@ def short_erfinv_table():
     return [c[12:] + c[:12] for c in columns], error, count
 
 
+def scaled_bessel(order):
+    return lambda x: mpmath.besseli(order, x) * mpmath.exp(-x)
+
+
 def good_unit(function, low, high, pieces):
     """(unit, error): the float32 between low and high of whose multiples `function` is all but a float32."""
     first, last = (int(numpy.float32(v).view(numpy.int32)) for v in (low, high))
@@ -264,6 +268,8 @@ TABLES = {
     "log table float64": lambda: log_table(10, 53),
     "log2 table float64": lambda: exact_log_table(2),
     "log10 table float64": lambda: exact_log_table(10),
+    "i0e table": lambda: table_fit(scaled_bessel(0), mpf(1), 8, mpf("14.9"), 5, odd=False),
+    "i1e table": lambda: table_fit(scaled_bessel(1), mpf(1), 8, mpf("14.9"), 5),
     "tanh table": lambda: table_fit(mpmath.tanh, mpf(1), 8, mpf("9.5"), 5),
     "erfcx table": lambda: table_fit(erfcx, mpf("0.6875"), 8, mpf("10.1"), 5, odd=False),
     "erf table": lambda: table_fit(mpmath.erf, mpf("1.3125"), 16, mpf("3.925"), 5),

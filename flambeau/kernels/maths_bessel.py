@@ -4,8 +4,9 @@ i: up to 12 by their series in x**2 / 4, made minimax; beyond as exp(x) / sqrt(x
 k: up to 2 by their series, beyond as exp(-x) / sqrt(x) times a polynomial of (x - 1) / (x + 1).
 """
 
-from .language import abs, copysign, exp, log, sqrt, where
-from .maths_common import horner, polynomial, scalar
+from .language import abs, copysign, exp, fma, log, sqrt, where
+from .maths_common import from_table, horner, polynomial, scalar
+from .maths_tables import I0E_TABLE, I1E_TABLE
 
 # fit_maths "i0 small": 2**-59.4, "i0 large": 2**-55.8
 I0_SMALL = (
@@ -94,6 +95,35 @@ def i0(x, dtype):
 @scalar("i0e float64")
 def i0e(x, dtype):
     return where(abs(x) == float("inf"), 0.0, bessel_i(x, I0_SMALL, I0_LARGE, 0, scaled=True))
+
+
+# fit_maths "i0e far", "i1e far": 2**-29.48, 2**-29.20; in powers of 1 / x from the first on, x from 14.7 on; 1 / sqrt(2 pi)
+# in two parts
+I0E_FAR = (0.049867548, 0.0280829705, 0.027871782, 0.0658033565)
+I1E_FAR = (-0.149603069, -0.0467900485, -0.0392821282, -0.0829817727)
+INVERSE_ROOT = (0.39894229173660278, -1.1335170e-08)
+
+
+def scaled_bessel_float32(a, table, far, odd):
+    """exp(-a) I(a) for a >= 0: by table up to 14.8, beyond as a polynomial of 1 / a, over sqrt(a)."""
+    slope, d, start = from_table(where(a > 14.8, 14.8, a), table, shift=1.0, steps=8)
+    if odd:
+        start = where(a < 0.125, a, start)  # that piece is x + c1 x + ...
+    b = where(a > 14.8, a, 14.8)
+    inverse = 1.0 / b
+    tail = INVERSE_ROOT[0] + fma(inverse, polynomial(inverse, far), INVERSE_ROOT[1])
+    tail = tail / sqrt(b)
+    return where(a > 14.8, tail, fma(slope, d, start))
+
+
+@scalar("i0e float32")
+def i0e_float32(x, dtype):
+    return scaled_bessel_float32(abs(x), I0E_TABLE, I0E_FAR, odd=False)
+
+
+@scalar("i1e float32")
+def i1e_float32(x, dtype):
+    return copysign(scaled_bessel_float32(abs(x), I1E_TABLE, I1E_FAR, odd=True), x)
 
 
 @scalar("i1 float64")

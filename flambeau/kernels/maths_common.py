@@ -6,7 +6,7 @@ from tools/fit_maths.py (run it with the name given beside them) unless another 
 """
 
 from .expression import node
-from .language import bitcast, fma
+from .language import bitcast, fma, lookup
 
 FUNCTIONS = {}
 
@@ -77,3 +77,17 @@ def two_product(a, b):
     """(p, e): p = a * b rounded, p + e = a * b exactly."""
     p = a * b
     return p, fma(a, b, -p)
+
+
+def from_table(x, table, shift, steps):
+    """(polynomial without its constant, d, constant) of the piece of x >= 0 in `table` (maths_tables.py).
+
+    steps: pieces to the octave of x + shift.
+    """
+    piece = bits(x + shift, "float32") >> (23 - steps.bit_length() + 1)
+    center, start, *slopes = [lookup(column, piece, "float32") for column in table]
+    d = x - center
+    result = slopes[-1]
+    for slope in reversed(slopes[:-1]):
+        result = fma(result, d, slope)
+    return result, d, start

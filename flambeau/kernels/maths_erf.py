@@ -1,7 +1,7 @@
 """erf and its family, the normal distribution with it, and tanh in float32, which is made like erf."""
 
 from .language import abs, copysign, exp, fma, isnan, log, log1p, lookup, scalb, sqrt, where
-from .maths_common import bits, polynomial, scalar
+from .maths_common import bits, from_table, polynomial, scalar
 from .maths_exp import EXP, EXP_SHORT, LN2, LOG2E, ROUND, SIXTEENTHS
 from .maths_tables import ERF_TABLE, ERFCX_TABLE, ERFINV_TABLE, NDTR_TABLE, NDTR_UNIT, TANH_TABLE
 from .maths_tables_float64 import (
@@ -55,20 +55,6 @@ NORMAL_QUANTILE = (
 )  # fmt: skip
 
 SQRT_HALF = 0.7071067811865476
-
-
-def from_table(x, table, shift, steps):
-    """(polynomial without its constant, d, constant) of the piece of x >= 0 in `table` (maths_tables.py).
-
-    steps: pieces to the octave of x + shift.
-    """
-    piece = bits(x + shift, "float32") >> (23 - steps.bit_length() + 1)
-    center, start, *slopes = [lookup(column, piece, "float32") for column in table]
-    d = x - center
-    result = slopes[-1]
-    for slope in reversed(slopes[:-1]):
-        result = fma(result, d, slope)
-    return result, d, start
 
 
 @scalar("tanh float32")
