@@ -292,15 +292,20 @@ def linear_cross_entropy(
 ):
     """cross_entropy of the scores input @ linear_weight.T + linear_bias.
 
-    Shape: input (*B, F), linear_weight (C, *S, F), linear_bias (C, *S); the scores are (*B, C, *S).
+    Shape: input (N, F) or (F), linear_weight (C, *S, F), linear_bias (C, *S); the scores are (N, C, *S).
     options, which in PyTorch choose how the work is cut into pieces, change nothing here.
     """
+    if input.dim() not in (1, 2):
+        raise RuntimeError(
+            f"linear_cross_entropy: expected input with dimensionality 1 or 2, got {input.dim()}"
+        )
     if linear_weight.dim() > 2 and input.dim() < 2:
         raise RuntimeError(
             f"linear_cross_entropy: K-dimensional loss defined by linear_weight shape "
             f"{tuple(linear_weight.shape)} requires batched input, got {tuple(input.shape)}"
         )
-    if target.dim() and input.dim() > 1 and input.size(0) != target.size(0):
+    soft = target.dtype.is_floating_point
+    if soft and target.dim() and input.dim() > 1 and input.size(0) != target.size(0):
         raise ValueError(
             f"Expected input batch_size ({input.size(0)}) to match target batch_size ({target.size(0)})."
         )
