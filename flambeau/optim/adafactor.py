@@ -3,7 +3,15 @@
 import flambeau
 
 from .optimizer import Optimizer
-from .options import count_step, new_step, number, options, with_gradients, zeros_like
+from .options import (
+    count_step,
+    new_step,
+    number,
+    options,
+    refuse_complex,
+    with_gradients,
+    zeros_like,
+)
 
 __all__ = ["Adafactor"]
 
@@ -53,6 +61,7 @@ class Adafactor(Optimizer):
     def update(self, group):
         lr = number(group["lr"])
         for parameter, grad in with_gradients(group):
+            refuse_complex(parameter, "Adafactor")
             state = self.state[parameter]
             if not state:
                 state["step"] = new_step()

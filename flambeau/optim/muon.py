@@ -5,7 +5,7 @@ import math
 import flambeau
 
 from .optimizer import Optimizer
-from .options import number, options, with_gradients, zeros_like
+from .options import number, options, refuse_complex, with_gradients, zeros_like
 
 __all__ = ["Muon"]
 
@@ -58,6 +58,7 @@ class Muon(Optimizer):
     def update(self, group):
         lr, momentum = number(group["lr"]), group["momentum"]
         for parameter, grad in with_gradients(group):
+            refuse_complex(parameter, "Muon")
             state = self.state[parameter]
             if "momentum_buffer" not in state:
                 state["momentum_buffer"] = zeros_like(grad)

@@ -12,6 +12,12 @@ def options(arguments):
     }
 
 
+def refuse_complex(parameter, name, kind=RuntimeError):
+    """Raise for a complex parameter, for which the rule is not defined."""
+    if parameter.is_complex():
+        raise kind(f"{name} does not support complex parameters")
+
+
 def check_lr(lr, foreach=False, capturable=True):
     """ValueError unless the learning rate is one."""
     if isinstance(lr, flambeau.Tensor):

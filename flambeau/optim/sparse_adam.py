@@ -7,7 +7,15 @@ import flambeau
 
 from ..kernels import sqrt
 from .optimizer import Optimizer
-from .options import check_betas, check_lr, number, options, with_gradients, zeros_like
+from .options import (
+    check_betas,
+    check_lr,
+    number,
+    options,
+    refuse_complex,
+    with_gradients,
+    zeros_like,
+)
 from .rule import Rule
 
 __all__ = ["SparseAdam"]
@@ -44,6 +52,9 @@ class SparseAdam(Optimizer):
             raise ValueError(f"Invalid epsilon value: {eps}")
         check_betas(betas)
         super().__init__(params, options(locals()))
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                refuse_complex(parameter, "SparseAdam", ValueError)
 
     def update(self, group):
         beta1, beta2 = map(number, group["betas"])
