@@ -1,6 +1,7 @@
 // Arguments of native functions: positional and named ones into slots, and the small conversions.
 // Needs the GIL.
 #pragma once
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -107,6 +108,13 @@ void check_device(PyObject* o, const char* function);
 bool is_device(PyObject* o);
 PyObject* cpu_device();
 PyObject* tensor_tuple(const std::vector<TensorRef>& tensors);
+
+/// An operator's name as a template argument.
+template <size_t n>
+struct Name {
+  char text[n];
+  constexpr Name(const char (&literal)[n]) { std::copy(literal, literal + n, text); }
+};
 
 /// A tensor of another Python type (a subclass) over t's memory, without history.
 TensorRef retype(Tensor& t, PyTypeObject* type);

@@ -1,6 +1,4 @@
 // Arithmetic and comparison of tensors: each slot calls the operator that Python declared.
-#include <algorithm>
-
 #include "dispatch/autocast.h"
 #include "dispatch/bound.h"
 #include "dispatch/matmul.h"
@@ -12,13 +10,6 @@ namespace {
 
 /// A Python operator's operand (else: NotImplemented, and Python asks the other operand).
 bool usable(PyObject* o) { return is_tensor(o) || is_number(o); }
-
-/// The operator's name as a template argument.
-template <size_t n>
-struct Name {
-  char text[n];
-  constexpr Name(const char (&from)[n]) { std::copy_n(from, n, text); }
-};
 
 /// The operator bound to a name, looked up at its first use.
 template <Name name>

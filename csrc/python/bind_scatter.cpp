@@ -1,0 +1,193 @@
+// Writing by index and by mask: the first argument is changed and returned.
+#include "kernels/index.h"
+#include "kernels/nonzero.h"
+#include "kernels/scatter.h"
+#include "python/index_args.h"
+
+namespace flambeau {
+
+namespace {
+
+Combine combine_arg(const IndexArgs& args, int i) {
+  return static_cast<Combine>(args.integer(i, "combine"));
+}
+
+/// scatter_(operator_name, self, dim, index, src, combine, include_self)
+PyObject* py_scatter_(const IndexArgs& args) {
+  Tensor& self = args.tensor(0, "self");
+  int dim = args.dim(1, self);
+  TensorRef index = args.index(2);
+  Tensor& src = args.tensor(3, "src");
+  const char* op = args.op();
+  if (index->numel == 0) return returned(self);
+  for (const auto& [tensor, role] : {std::pair{&self, "self"}, std::pair{&src, "src"}})
+    check(std::max<int>(1, tensor->ndim) == std::max<int>(1, index->ndim), [&] {
+      return message(op, "(): Index tensor must have the same number of dimensions as ", role,
+                     " tensor, but index is ", shape(*index), " and ", role, " ", shape(*tensor),
+                     ".");
+    });
+  check_same_dtype(self, src, op, "src");
+  for (int d = 0; d < index->ndim; ++d) {
+    check((d == dim || index->sizes[d] <= size_at(self, d)) && index->sizes[d] <= size_at(src, d),
+          [&] {
+            return message(op, "(): Expected index ", shape(*index), " to be no larger than self ",
+                           shape(self), " apart from dimension ", dim,
+                           " and to be no larger than src ", shape(src), ".");
+          });
+  }
+  check_writable(self, op);
+  TensorRef apart_src = apart(src, self), apart_index = apart(*index, self);
+  Lanes to(self), at(*apart_index), from(*apart_src);
+  Combine combine = combine_arg(args, 4);
+  bool include_self = args.flag(5);
+  {
+    MaybeReleaseGil release(index->numel);
+    scatter(op, to, dim, at, from, combine, include_self);
+  }
+  self.bump_version(op);
+  return returned(self);
+}
+
+/// index_write_(self, dim, index, source, combine, include_self)
+PyObject* py_index_write_(const IndexArgs& args) {
+  Tensor& self = args.tensor(0, "self");
+  int dim = args.dim(1, self);
+  TensorRef index = args.index(2);
+  Tensor& source = args.tensor(3, "source");
+  const char* op = args.op();
+  check<IndexError>(index->ndim <= 1, [&] {
+    return message(op, "(): Index is supposed to be a vector, but it is ", shape(*index), ".");
+  });
+  check_same_dtype(self, source, op, "source");
+  Dims wanted = with_size(self, dim, index->numel);
+  bool scalars = source.ndim == 0 && self.ndim <= 1 && index->numel == 1;
+  check<IndexError>(scalars || sizes_of(source) == wanted, [&] {
+    return message(
+        op,
+        "(): source tensor shape must match self tensor shape, excluding the specified dimension ",
+        dim, ", where index has ", index->numel, ": expected ", to_string(wanted), ", but it is ",
+        shape(source), ".");
+  });
+  check_writable(self, op);
+  TensorRef apart_source = apart(source, self), apart_index = apart(*index, self);
+  Lanes to(self), at(*apart_index), from(*apart_source);
+  Combine combine = combine_arg(args, 4);
+  bool include_self = args.flag(5);
+  {
+    MaybeReleaseGil release(source.numel);
+    index_write(op, to, dim, at, from, combine, include_self);
+  }
+  self.bump_version(op);
+  return returned(self);
+}
+
+PyObject* py_index_put_(const IndexArgs& args) {
+  Tensor& self = args.tensor(0, "self");
+  TensorRef apart_values = apart(args.tensor(2, "values"), self);
+  Tensor& values = *apart_values;
+  bool accumulate = args.flag(3);
+  AdvancedIndex index(self, args.indices(1), "index_put_");
+  check(self.dtype == values.dtype, [&] {
+    return message("index_put_: Index put requires the source and destination dtypes match, got ",
+                   name(self.dtype), " for the destination and ", name(values.dtype),
+                   " for the source.");
+  });
+  const Dims& sizes = index.result_sizes();
+  // As in NumPy, superfluous leading dims of size 1 do not matter.
+  int extra = std::max(0, values.ndim - sizes.n);
+  Dims strides;
+  bool fits = true;
+  for (int d = 0; d < extra; ++d) fits = fits && values.sizes[d] == 1;
+  int missing = sizes.n + extra - values.ndim;
+  for (int d = 0; d < sizes.n; ++d) {
+    int from = d + extra - missing;
+    int64_t size = from < extra ? 1 : values.sizes[from];
+    fits = fits && (size == 1 || size == sizes[d]);
+    strides.push(size == 1 ? 0 : values.strides[from]);
+  }
+  check(fits, [&] {
+    return message("index_put_: shape mismatch: value tensor of shape ", shape(values),
+                   " cannot be broadcast to indexing result of shape ", to_string(sizes), ".");
+  });
+  check_writable(self, "index_put_");
+  Strided to = self.strided(), from{values.data(), values.dtype, sizes.n, sizes.v, strides.v};
+  {
+    MaybeReleaseGil release(sizes.product());
+    index_put(to, index.selection(), from, accumulate);
+  }
+  self.bump_version("index_put_");
+  return returned(self);
+}
+
+PyObject* py_put_(const IndexArgs& args) {
+  Tensor& self = args.tensor(0, "self");
+  TensorRef index = args.index(1);
+  Tensor& source = args.tensor(2, "source");
+  bool accumulate = args.flag(3);
+  check_same_dtype(self, source, "put_", "source");
+  check(index->numel == source.numel, [&] {
+    return message(
+        "put_(): Expected source and index to have the same number of elements, but got "
+        "source.numel() = ",
+        source.numel, ", index.numel() = ", index->numel, ".");
+  });
+  check_writable(self, "put_");
+  TensorRef flat_index = reshape(*index, {index->numel}),
+            flat_source = reshape(*apart(source, self), {index->numel});
+  Strided to = self.strided(), at = flat_index->strided(), from = flat_source->strided();
+  {
+    MaybeReleaseGil release(source.numel);
+    put(to, at, from, accumulate);
+  }
+  self.bump_version("put_");
+  return returned(self);
+}
+
+PyObject* py_masked_scatter_(const IndexArgs& args) {
+  Tensor& self = args.tensor(0, "self");
+  Tensor& mask = mask_arg(args, 1);
+  Tensor& source = args.tensor(2, "source");
+  check(self.dtype == source.dtype, [&] {
+    return message("masked_scatter_: expected self and source to have same dtypes but got ",
+                   name(self.dtype), " and ", name(source.dtype), ".");
+  });
+  Dims sizes = sizes_of(self);
+  check(broadcast_sizes(sizes, sizes_of(mask), "masked_scatter_") == sizes, [&] {
+    return message("masked_scatter_: mask ", shape(mask), " cannot be broadcast to self ",
+                   shape(self), ".");
+  });
+  Dims mask_strides = broadcast_strides(mask, sizes);
+  Strided to = self.strided(), write{mask.data(), mask.dtype, sizes.n, sizes.v, mask_strides.v};
+  NonzeroCounts counts = count_nonzero(write);
+  check(counts.total() <= source.numel, [&] {
+    return message("masked_scatter_: Number of elements of source < number of ones in mask (",
+                   source.numel, " < ", counts.total(), ").");
+  });
+  check_writable(self, "masked_scatter_");
+  TensorRef flat = reshape(*apart(source, self), {source.numel});
+  Strided from = flat->strided();
+  {
+    MaybeReleaseGil release(self.numel);
+    masked_scatter(to, write, from, counts);
+  }
+  self.bump_version("masked_scatter_");
+  return returned(self);
+}
+
+}  // namespace
+
+PyMethodDef scatter_methods[] = {
+    method<"scatter_", py_scatter_>(),
+    method<"scatter_add_", py_scatter_>(),
+    method<"scatter_reduce_", py_scatter_>(),
+    method<"index_add_", py_index_write_>(),
+    method<"index_copy_", py_index_write_>(),
+    method<"index_fill_", py_index_write_>(),
+    method<"index_reduce_", py_index_write_>(),
+    method<"index_put_", py_index_put_>(),
+    method<"put_", py_put_>(),
+    method<"masked_scatter_", py_masked_scatter_>(),
+    {nullptr, nullptr, 0, nullptr},
+};
+
+}  // namespace flambeau
