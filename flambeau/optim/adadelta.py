@@ -22,13 +22,14 @@ __all__ = ["Adadelta"]
 
 @functools.cache
 def _rule(maximize, decays):
-    def adadelta(param, grad, v, moved, *, lr, rho, eps, weight_decay):
+    # new is 1 - rho, which float32 would round.
+    def adadelta(param, grad, v, moved, *, lr, rho, new, eps, weight_decay):
         grad = -grad if maximize else grad
         if decays:
             grad = grad + weight_decay * param
-        v = rho * v + (1 - rho) * grad * grad
+        v = rho * v + new * grad * grad
         delta = sqrt(moved + eps) / sqrt(v + eps) * grad
-        return param - lr * delta, v, rho * moved + (1 - rho) * delta * delta
+        return param - lr * delta, v, rho * moved + new * delta * delta
 
     return Rule(adadelta, "param v moved")
 
@@ -76,6 +77,7 @@ class Adadelta(Optimizer):
                 group["differentiable"],
                 lr=number(group["lr"]),
                 rho=group["rho"],
+                new=1 - group["rho"],
                 eps=group["eps"],
                 weight_decay=group["weight_decay"],
             )

@@ -24,23 +24,28 @@ __all__ = ["Adam", "AdamW"]
 
 @functools.cache
 def _rule(maximize, decays, decoupled, amsgrad):
-    def moments(param, grad, m, v, lr, weight_decay, beta1, beta2):
+    # new1 and new2 are 1 - beta1 and 1 - beta2: in float32 the latter would be off by 1e-5 of itself.
+    # weight_decay comes times lr where it is decoupled.
+    def moments(param, grad, m, v, weight_decay, new1, beta2, new2):
         grad = -grad if maximize else grad
         if decays and decoupled:
-            param = param * (1 - lr * weight_decay)
+            param = param * (1 - weight_decay)
         elif decays:
             grad = grad + weight_decay * param
-        return param, m + (1 - beta1) * (grad - m), beta2 * v + (1 - beta2) * grad * grad
+        return param, m + new1 * (grad - m), beta2 * v + new2 * grad * grad
 
-    def adam(param, grad, m, v, *, lr, beta1, beta2, eps, weight_decay, step_size, root_correction):
-        param, m, v = moments(param, grad, m, v, lr, weight_decay, beta1, beta2)
+    def adam(
+        param, grad, m, v,
+        *, new1, beta2, new2, eps, weight_decay, step_size, root_correction,
+    ):  # fmt: skip
+        param, m, v = moments(param, grad, m, v, weight_decay, new1, beta2, new2)
         return param - step_size * m / (sqrt(v) * root_correction + eps), m, v
 
     def adam_with_maximum(
         param, grad, m, v, v_max,
-        *, lr, beta1, beta2, eps, weight_decay, step_size, root_correction,
+        *, new1, beta2, new2, eps, weight_decay, step_size, root_correction,
     ):  # fmt: skip
-        param, m, v = moments(param, grad, m, v, lr, weight_decay, beta1, beta2)
+        param, m, v = moments(param, grad, m, v, weight_decay, new1, beta2, new2)
         v_max = maximum(v_max, v)
         return param - step_size * m / (sqrt(v_max) * root_correction + eps), m, v, v_max
 
@@ -112,23 +117,24 @@ class Adam(Optimizer):
             steps.append(count_step(state))
             row = parameter, grad, state["exp_avg"], state["exp_avg_sq"]
             rows.append((*row, state["max_exp_avg_sq"]) if amsgrad else row)
+        decoupled = bool(group["decoupled_weight_decay"])
         lr, weight_decay = number(group["lr"]), group["weight_decay"]
         beta1, beta2 = (number(beta) for beta in group["betas"])
         rule = _rule(
             bool(group["maximize"]),
             weight_decay != 0,
-            bool(group["decoupled_weight_decay"]),
+            decoupled,
             bool(amsgrad),
         )
         for step, lists in alike(steps, rows):
             rule.apply(
                 lists,
                 group["differentiable"],
-                lr=lr,
-                beta1=beta1,
+                new1=1 - beta1,
                 beta2=beta2,
+                new2=1 - beta2,
                 eps=group["eps"],
-                weight_decay=weight_decay,
+                weight_decay=lr * weight_decay if decoupled else weight_decay,
                 step_size=lr / (1 - beta1**step),
                 root_correction=(1 - beta2**step) ** -0.5,
             )

@@ -23,11 +23,12 @@ __all__ = ["Adamax"]
 
 @functools.cache
 def _rule(maximize, decays):
-    def adamax(param, grad, m, largest, *, step_size, beta1, beta2, eps, weight_decay):
+    # new1 is 1 - beta1, which float32 would round.
+    def adamax(param, grad, m, largest, *, step_size, new1, beta2, eps, weight_decay):
         grad = -grad if maximize else grad
         if decays:
             grad = grad + weight_decay * param
-        m = m + (1 - beta1) * (grad - m)
+        m = m + new1 * (grad - m)
         largest = maximum(beta2 * largest, abs(grad) + eps)
         return param - step_size * m / largest, m, largest
 
@@ -76,7 +77,7 @@ class Adamax(Optimizer):
                 lists,
                 group["differentiable"],
                 step_size=number(group["lr"]) / (1 - beta1**step),
-                beta1=beta1,
+                new1=1 - beta1,
                 beta2=beta2,
                 eps=group["eps"],
                 weight_decay=group["weight_decay"],

@@ -25,17 +25,18 @@ __all__ = ["NAdam"]
 
 @functools.cache
 def _rule(maximize, decays, decoupled):
+    # new1 and new2 are 1 - beta1 and 1 - beta2, which float32 would round.
     def nadam(
         param, grad, m, v,
-        *, lr, beta1, beta2, eps, weight_decay, correction, grad_factor, momentum_factor,
+        *, lr, new1, beta2, new2, eps, weight_decay, correction, grad_factor, momentum_factor,
     ):  # fmt: skip
         grad = -grad if maximize else grad
         if decays and decoupled:
             param = param * (1 - lr * weight_decay)
         elif decays:
             grad = grad + weight_decay * param
-        m = m + (1 - beta1) * (grad - m)
-        v = beta2 * v + (1 - beta2) * grad * grad
+        m = m + new1 * (grad - m)
+        v = beta2 * v + new2 * grad * grad
         denominator = sqrt(v / correction) + eps
         param = param - grad_factor * grad / denominator
         return param - momentum_factor * m / denominator, m, v
@@ -99,8 +100,9 @@ class NAdam(Optimizer):
                 lists,
                 group["differentiable"],
                 lr=lr,
-                beta1=beta1,
+                new1=1 - beta1,
                 beta2=beta2,
+                new2=1 - beta2,
                 eps=group["eps"],
                 weight_decay=group["weight_decay"],
                 correction=1 - beta2**step,

@@ -23,14 +23,18 @@ __all__ = ["RAdam"]
 
 @functools.cache
 def _rule(maximize, decays, decoupled, adaptive):
-    def radam(param, grad, m, v, *, lr, beta1, beta2, eps, weight_decay, correction, rectified):
+    # new1 and new2 are 1 - beta1 and 1 - beta2, which float32 would round.
+    def radam(
+        param, grad, m, v,
+        *, lr, new1, beta2, new2, eps, weight_decay, correction, rectified,
+    ):  # fmt: skip
         grad = -grad if maximize else grad
         if decays and decoupled:
             param = param * (1 - lr * weight_decay)
         elif decays:
             grad = grad + weight_decay * param
-        m = m + (1 - beta1) * (grad - m)
-        v = beta2 * v + (1 - beta2) * grad * grad
+        m = m + new1 * (grad - m)
+        v = beta2 * v + new2 * grad * grad
         step = lr * (m / correction)
         return param - (step * (rectified / (sqrt(v) + eps)) if adaptive else step), m, v
 
@@ -86,8 +90,9 @@ class RAdam(Optimizer):
                 lists,
                 group["differentiable"],
                 lr=number(group["lr"]),
-                beta1=beta1,
+                new1=1 - beta1,
                 beta2=beta2,
+                new2=1 - beta2,
                 eps=group["eps"],
                 weight_decay=group["weight_decay"],
                 correction=1 - beta1**step,

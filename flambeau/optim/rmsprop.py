@@ -22,29 +22,30 @@ __all__ = ["RMSprop"]
 
 @functools.cache
 def _rule(maximize, decays, centered, momentum):
-    def start(param, grad, v, weight_decay, alpha):
+    # new is 1 - alpha, which float32 would round.
+    def start(param, grad, v, weight_decay, alpha, new):
         grad = -grad if maximize else grad
         if decays:
             grad = grad + weight_decay * param
-        return grad, alpha * v + (1 - alpha) * grad * grad
+        return grad, alpha * v + new * grad * grad
 
-    def plain(param, grad, v, *, lr, alpha, eps, weight_decay, momentum):
-        grad, v = start(param, grad, v, weight_decay, alpha)
+    def plain(param, grad, v, *, lr, alpha, new, eps, weight_decay, momentum):
+        grad, v = start(param, grad, v, weight_decay, alpha, new)
         return param - lr * grad / (sqrt(v) + eps), v
 
-    def with_buffer(param, grad, v, buffer, *, lr, alpha, eps, weight_decay, momentum):
-        grad, v = start(param, grad, v, weight_decay, alpha)
+    def with_buffer(param, grad, v, buffer, *, lr, alpha, new, eps, weight_decay, momentum):
+        grad, v = start(param, grad, v, weight_decay, alpha, new)
         buffer = momentum * buffer + grad / (sqrt(v) + eps)
         return param - lr * buffer, v, buffer
 
-    def around_mean(param, grad, v, mean, *, lr, alpha, eps, weight_decay, momentum):
-        grad, v = start(param, grad, v, weight_decay, alpha)
-        mean = mean + (1 - alpha) * (grad - mean)
+    def around_mean(param, grad, v, mean, *, lr, alpha, new, eps, weight_decay, momentum):
+        grad, v = start(param, grad, v, weight_decay, alpha, new)
+        mean = mean + new * (grad - mean)
         return param - lr * grad / (sqrt(v - mean * mean) + eps), v, mean
 
-    def with_both(param, grad, v, buffer, mean, *, lr, alpha, eps, weight_decay, momentum):
-        grad, v = start(param, grad, v, weight_decay, alpha)
-        mean = mean + (1 - alpha) * (grad - mean)
+    def with_both(param, grad, v, buffer, mean, *, lr, alpha, new, eps, weight_decay, momentum):
+        grad, v = start(param, grad, v, weight_decay, alpha, new)
+        mean = mean + new * (grad - mean)
         buffer = momentum * buffer + grad / (sqrt(v - mean * mean) + eps)
         return param - lr * buffer, v, buffer, mean
 
@@ -116,6 +117,7 @@ class RMSprop(Optimizer):
                 group["differentiable"],
                 lr=number(group["lr"]),
                 alpha=group["alpha"],
+                new=1 - group["alpha"],
                 eps=group["eps"],
                 weight_decay=group["weight_decay"],
                 momentum=group["momentum"],

@@ -23,10 +23,11 @@ __all__ = ["SparseAdam"]
 
 @functools.cache
 def _rule(maximize):
-    def sparse_adam(param, grad, exp_avg, exp_avg_sq, *, beta1, beta2, eps, step_size):
+    # new1 and new2 are 1 - beta1 and 1 - beta2, which float32 would round.
+    def sparse_adam(param, grad, exp_avg, exp_avg_sq, *, new1, new2, eps, step_size):
         grad = -grad if maximize else grad
-        exp_avg = exp_avg + (1 - beta1) * (grad - exp_avg)
-        exp_avg_sq = exp_avg_sq + (1 - beta2) * (grad * grad - exp_avg_sq)
+        exp_avg = exp_avg + new1 * (grad - exp_avg)
+        exp_avg_sq = exp_avg_sq + new2 * (grad * grad - exp_avg_sq)
         return param - step_size * (exp_avg / (sqrt(exp_avg_sq) + eps)), exp_avg, exp_avg_sq
 
     return Rule(sparse_adam, "param exp_avg exp_avg_sq")
@@ -75,8 +76,8 @@ class SparseAdam(Optimizer):
             param, exp_avg, exp_avg_sq = new = [table[touched] for table in written]
             _rule(bool(group["maximize"])).apply(
                 [[param], [rows[touched]], [exp_avg], [exp_avg_sq]],
-                beta1=beta1,
-                beta2=beta2,
+                new1=1 - beta1,
+                new2=1 - beta2,
                 eps=group["eps"],
                 step_size=size,
             )
