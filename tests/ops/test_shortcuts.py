@@ -145,3 +145,34 @@ def test_loss_shortcuts_leave_errors_to_the_operators():
             loss(x, flambeau.tensor([0, 1]), reduction="middle")
         with pytest.raises((RuntimeError, ValueError)):
             loss(x, flambeau.tensor([0, 1, 2]))
+
+
+@pytest.mark.parametrize("shape", ((3000, 40), (40, 3000), (300000, 4), (5, 70, 600)))
+def test_any_number_of_threads_gives_the_same_bits(shape):
+    F = flambeau.nn.functional
+    x = flambeau.randn(*shape)
+    target = flambeau.randint(0, shape[1], (shape[0], *shape[2:]))
+    rows = flambeau.randint(0, shape[0], (shape[0],))
+
+    def results():
+        for dim in range(x.dim()):
+            for name in ("sum", "amax", "argmax", "prod", "var", "logsumexp", "softmax", "cumsum"):
+                yield getattr(flambeau, name)(x, dim)
+        yield x.sum()
+        yield F.nll_loss(x, target)
+        yield F.cross_entropy(x, target)
+        yield F.layer_norm(x, shape[-1:])
+        yield F.batch_norm(x, None, None, training=True)
+        yield flambeau.index_add(flambeau.zeros_like(x), 0, rows, x)
+        yield flambeau.index_select(x, 0, rows)
+
+    threads = flambeau.get_num_threads()
+    try:
+        flambeau.set_num_threads(1)
+        alone = list(results())
+        for n in (2, 3):
+            flambeau.set_num_threads(n)
+            for one, several in zip(alone, results(), strict=True):
+                assert flambeau.equal(one, several)
+    finally:
+        flambeau.set_num_threads(threads)
