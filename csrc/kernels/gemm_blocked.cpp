@@ -456,8 +456,9 @@ void multiply(const Product<T>& p) {
     }
     return kernels.block(g);
   }
-  constexpr int64_t slice = 4096;
-  if (p.K >= 4 * slice && p.M * p.N <= 128 * 128) return multiply_slices(p, slice);
+  constexpr int64_t slice = 4096, most_slices = 256;  // whose results are kept until the end
+  if (p.K >= 4 * slice && p.M * p.N <= 128 * 128)
+    return multiply_slices(p, std::max(slice, round_up(ceil_div(p.K, most_slices), 16)));
   const bool a_columns = p.a_row == 1 || p.M == 1;
   if (p.N <= kernels.dot_rows && p.N < p.M && (p.a_column == 1 || a_columns))
     return multiply_transposed(p);
