@@ -11,6 +11,11 @@ Dims infer_sizes(Dims sizes, int64_t numel, const char* operator_name);
 /// Strides that show t's memory with `sizes`, or false where only a copy can.
 bool view_strides(const Tensor& t, const Dims& sizes, Dims& strides);
 
+/// Removes one of the numbers.
+inline void drop(Dims& d, int at) {
+  for (int i = at; i + 1 < d.n; ++i) d[i] = d[i + 1];
+  --d.n;
+}
 /// The same elements as a view.
 TensorRef alias_view(Tensor& t);
 TensorRef squeeze(Tensor& t);

@@ -1,0 +1,86 @@
+// Several views at once: split and unbind, whose gradients are joined again by one node.
+#include "autograd/meta.h"
+#include "dispatch/bound.h"
+#include "dispatch/views.h"
+
+namespace flambeau {
+
+namespace {
+
+void nothing(Node*) {}
+
+struct PartsNode {
+  Node node;
+  DType dtype;
+  int dim;
+  bool stacked;  // unbind: the parts lack the dimension
+};
+
+void parts_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto* self = reinterpret_cast<PartsNode*>(node);
+  Object list = Object::steal(PyList_New(node->n_results));
+  for (uint32_t i = 0; i < node->n_results; ++i) {
+    TensorRef g = grad_outputs[i] ? grad_outputs[i] : zeros(node->results[i].dims(), self->dtype);
+    PyList_SET_ITEM(list.get(), i, g.release_py());
+  }
+  Object dim = Object::steal(PyLong_FromLong(self->dim));
+  grad_inputs[0] = call_bound(self->stacked ? "stack" : "cat", {list.get(), dim.get()});
+}
+const NodeKind parts_kind = {parts_backward, nothing, destroy_as<PartsNode>};
+
+void link_parts(std::vector<TensorRef>& parts, Tensor& t, int dim, bool stacked) {
+  Ref<PartsNode> node;
+  if (needs_record(t) && is_differentiable(t.dtype) && !parts.empty()) {
+    static PyTypeObject* types[2] = {node_subtype("SplitBackward0"),
+                                     node_subtype("UnbindBackward0")};
+    node = make_node<PartsNode>(types[stacked], &parts_kind);
+    node->dtype = t.dtype;
+    node->dim = dim;
+    node->stacked = stacked;
+    node->node.set_results(static_cast<uint32_t>(parts.size()));
+    node->node.set_edges(1);
+    set_edge(&node->node, 0, &t);
+  }
+  for (size_t i = 0; i < parts.size(); ++i) {
+    set_view(*parts[i], t, Creation::multiple);
+    if (node) set_history(*parts[i], &node->node, static_cast<uint32_t>(i));
+  }
+}
+
+}  // namespace
+
+std::vector<TensorRef> split(Tensor& t, const std::vector<int64_t>& sizes, int64_t dim) {
+  check(t.ndim > 0, [] { return message("split: expects at least a 1-dimensional tensor."); });
+  int d = wrap_dim(dim, t.ndim, "split");
+  std::vector<TensorRef> parts;
+  int64_t at = 0;
+  for (int64_t size : sizes) {
+    Dims s = sizes_of(t);
+    s[d] = size;
+    parts.push_back(raw_view(t, s, strides_of(t), t.offset + at * t.strides[d]));
+    at += size;
+  }
+  check(at == t.sizes[d], [&] {
+    return message("split: the sizes add up to ", at, " but dimension ", d, " has size ",
+                   t.sizes[d], ".");
+  });
+  link_parts(parts, t, d, false);
+  return parts;
+}
+
+std::vector<TensorRef> unbind(Tensor& t, int64_t dim) {
+  check<IndexError>(t.ndim > 0, [] {
+    return message("unbind: Dimension specified as ", 0, " but tensor has no dimensions.");
+  });
+  int d = wrap_dim(dim, t.ndim, "unbind");
+  Dims sizes = sizes_of(t), strides = strides_of(t);
+  drop(sizes, d);
+  drop(strides, d);
+  std::vector<TensorRef> parts;
+  for (int64_t i = 0; i < t.sizes[d]; ++i)
+    parts.push_back(raw_view(t, sizes, strides, t.offset + i * t.strides[d]));
+  link_parts(parts, t, d, true);
+  return parts;
+}
+
+}  // namespace flambeau
