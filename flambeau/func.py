@@ -173,7 +173,10 @@ def vjp(func, *primals, has_aux=False):
 
 
 def jvp(func, primals, tangents, *, strict=False, has_aux=False):
-    """(func(*primals), the product of its Jacobian with the tangents), by differentiating the vjp."""
+    """(func(*primals), the product of its Jacobian with the tangents), by differentiating the vjp.
+
+    strict=True refuses an output that does not depend on the primals, instead of a tangent of zeros.
+    """
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
         raise RuntimeError("jvp: Expected primals and tangents to be tuples.")
     if len(primals) != len(tangents):
@@ -185,6 +188,11 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
         output = func(*inputs)
         output, aux = output if has_aux else (output, None)
         flat = _tensors(output)
+        if strict and not all(o.requires_grad for o in flat):
+            raise RuntimeError(
+                "jvp(f, primals, tangents, strict=True): The output of f is independent of the "
+                "inputs. This is not allowed with strict=True."
+            )
         weights = [flambeau.zeros_like(o).requires_grad_() for o in flat]
         pulled = _gradients(flat, _tensors(inputs), weights, True)
         pushed = _gradients(pulled, weights, given, outer)

@@ -35,6 +35,14 @@ def test_products_with_the_jacobian():
     np.testing.assert_allclose(func.linearize(f, X)[1](v).numpy(), want @ np.ones(3))
 
 
+def test_jvp_with_strict_refuses_an_output_that_depends_on_no_primal():
+    constant = lambda x: torch.ones(2)
+    assert func.jvp(constant, (X,), (X,))[1].tolist() == [0, 0]
+    with pytest.raises(RuntimeError, match="is independent of the inputs"):
+        func.jvp(constant, (X,), (X,), strict=True)
+    assert func.jvp(torch.square, (X,), (X,), strict=True)[1].tolist() == (2 * X * X).tolist()
+
+
 def test_hessian_of_a_quadratic_form():
     A = torch.from_numpy(np.random.default_rng(0).standard_normal((3, 3)))
     H = func.hessian(lambda x: x @ A @ x)(X)

@@ -21,9 +21,6 @@ FLOORS = {
     "flambeau.utils": 6,
     "flambeau.vision": 6,
     "flambeau.distributions": 6,
-    "flambeau.legacy": 6,
-    "flambeau.multiprocessing": 6,
-    "flambeau.cli": 7,
     "flambeau.__main__": 7,
 }
 

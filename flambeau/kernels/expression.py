@@ -21,7 +21,6 @@ Node kinds (`op`, `attr`, number of args):
 `div` is true division, `guard(g, v)` is v but 0 where g is 0 (derive.py says why).
 """
 
-import math
 import os
 import struct
 import sys
@@ -405,9 +404,3 @@ def _no_number(kind, symbol):
         f"{place}: `{source}` needs one {kind}, but {name} is symbolic, with a value per element. "
         f"Use the functions of flambeau.kernels, such as {advice}, instead of those of math."
     )
-
-
-def nan_free(expression):
-    """True if the value is a constant other than NaN."""
-    value = expression.attr
-    return expression.op == "const" and not (isinstance(value, float) and math.isnan(value))

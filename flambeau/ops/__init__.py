@@ -11,7 +11,6 @@ from .declare import METHODS, NAMESPACES  # noqa: F401
 FAMILIES = """
     activation
     batch_norm
-    blas
     compare
     complexes
     conv
@@ -34,11 +33,11 @@ FAMILIES = """
     maths
     matmul
     move
-    norms
-    older_names
     native_norms
     nll
+    norms
     numbers
+    older_names
     padding
     pointwise
     polynomials

@@ -1,11 +1,11 @@
-"""Products of vectors and matrices, over the native ones: mm, bmm, matmul and addmm."""
+"""Products of vectors and matrices, over the core's mm, bmm, matmul and addmm."""
 
 import itertools
 
 from .. import _core
 from . import public as fl
 from .arguments import wrap_dim
-from .declare import composite
+from .declare import NAMESPACES, composite
 
 
 def _check_ndim(operator, **tensors):
@@ -23,6 +23,18 @@ def _check_dtypes(operator, first, second):
         raise RuntimeError(
             f"{operator}: dtypes differ: {first.dtype} and {second.dtype}. Convert one of them."
         )
+
+
+@composite
+def mm(input, mat2):
+    """The product of two matrices: (M, K) and (K, N) give (M, N)."""
+    return _core.mm(input, mat2)
+
+
+@composite
+def bmm(input, mat2):
+    """The products of two stacks of matrices: (B, M, K) and (B, K, N) give (B, M, N)."""
+    return _core.bmm(input, mat2)
 
 
 @composite
@@ -54,6 +66,7 @@ def matmul(input, other):
 
 
 _core._bind("matmul", matmul)  # a @ b
+NAMESPACES["nn.functional"]["linear"] = _core.linear
 
 
 def _scaled_sum(operator, input, product, beta, alpha):

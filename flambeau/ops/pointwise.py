@@ -419,9 +419,6 @@ def copysign(input, other):
     return k.copysign(input, other)
 
 
-copysign.spec.compute = "floating"
-
-
 @pointwise(tensors=("input", "other"))
 def nextafter(input, other):
     """The next representable value from input towards other. Gradient: that of input, where they differ."""

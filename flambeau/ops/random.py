@@ -103,11 +103,12 @@ def bernoulli_(self, p=0.5, *, generator=None):
     return _fill(self, BERNOULLI, (p,), generator, "bernoulli_", _core.float32)
 
 
-def _by_uniform(name, transform, doc, check=None):
+def _by_uniform(name, transform, doc):
     """A fill that transforms numbers of (0, 1]."""
 
     def fill(self, *args, generator=None, **named):
-        _needs_floating(self, name) if name != "geometric_" else None
+        if name != "geometric_":
+            _needs_floating(self, name)
         wide = self.dtype if self.dtype.is_floating_point else _core.float64
         u = 1 - _draw(
             _core.empty(self.shape, dtype=wide if wide is _core.float64 else _core.float32),

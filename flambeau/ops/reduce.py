@@ -314,10 +314,6 @@ def _with_index(reduction, whole, pair, name):
     return register(name, select, method=True)
 
 
-def _whole(extreme):
-    return lambda input: extreme(input)
-
-
 from .pointwise import maximum, minimum  # noqa: E402
 
 max = _with_index(_max, amax, maximum, "max")

@@ -183,10 +183,19 @@ def _full_svd(A):
     return fl.cat([narrow_U, U[..., k:]], -1), S, fl.cat([narrow_Vh, Vh[..., k:, :]], -2)
 
 
+def _check_driver(operator, driver):
+    """Raise if one of the GPU's algorithms is asked for."""
+    if driver is not None:
+        raise RuntimeError(
+            f"{operator}: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend."
+        )
+
+
 @composite(name="svd", namespaces=("linalg",), method=False)
 def linalg_svd(A, full_matrices=True, *, driver=None):
     """(U, S, Vh) with A = U @ diag(S) @ Vh, singular values descending."""
     check_matrices("linalg.svd", A)
+    _check_driver("linalg.svd", driver)
     square = A.size(-2) == A.size(-1)
     return _SvdResult(*(_full_svd(A) if full_matrices and not square else _svd(A)))
 
@@ -195,6 +204,7 @@ def linalg_svd(A, full_matrices=True, *, driver=None):
 def linalg_svdvals(A, *, driver=None):
     """The singular values of matrices, descending."""
     check_matrices("linalg.svdvals", A)
+    _check_driver("linalg.svdvals", driver)
     return _singular_values(A)
 
 
@@ -210,7 +220,7 @@ def svd(input, some=True, compute_uv=True):
     return _OldSvdResult(U, S, Vh.mH)
 
 
-def _tolerance(A, largest, atol, rtol, hermitian=False):
+def _tolerance(A, largest, atol, rtol):
     """max(atol, rtol * the largest singular value); without either, eps times the longer side."""
     if rtol is None:
         no_atol = atol is None or (not isinstance(atol, fl.Tensor) and atol == 0)

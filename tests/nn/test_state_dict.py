@@ -82,8 +82,14 @@ def test_loading_converts_the_dtype():
 def test_version_one_batch_norm_has_no_counter():
     state = net().state_dict()
     del state["1.num_batches_tracked"]
+    with pytest.raises(RuntimeError, match="num_batches_tracked"):
+        net().load_state_dict(state)
     state._metadata["1"]["version"] = 1
-    net().load_state_dict(state)
+    model = net()
+    model[1].num_batches_tracked.fill_(3)
+    model.load_state_dict(state)
+    assert model[1].num_batches_tracked == 3
+    assert torch.equal(model[0].weight, state["0.weight"])
 
 
 def test_extra_state():

@@ -90,6 +90,12 @@ def test_nuclear_and_spectral_norms(agrees, random):
         agrees(linalg.matrix_norm(A, order), numpy.linalg.norm(A.numpy(), order))
 
 
+@pytest.mark.parametrize("function", [linalg.svd, linalg.svdvals])
+def test_svd_has_no_drivers_on_the_cpu(function):
+    with pytest.raises(RuntimeError, match="only supported on CUDA"):
+        function(flambeau.eye(2), driver="gesvd")
+
+
 def test_svd_lowrank_of_a_matrix_of_low_rank(agrees, random):
     for shape in ((8, 5), (5, 8)):
         A = random(shape[0], 2) @ random(2, shape[1])

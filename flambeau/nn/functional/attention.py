@@ -95,7 +95,7 @@ def multi_head_attention_forward(
     Shape: query (T, B, E) or (T, E), key and value (S, B, *) or (S, *).
     Returns (output, weights averaged over heads or not, or None).
     """
-    batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
+    batched = _check_shapes(query, key, value, key_padding_mask, attn_mask)
     if not batched:
         query, key, value = (t.unsqueeze(1) for t in (query, key, value))
         if key_padding_mask is not None:
@@ -183,7 +183,7 @@ def multi_head_attention_forward(
     return out, attention
 
 
-def _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads):
+def _check_shapes(query, key, value, key_padding_mask, attn_mask):
     """Whether there is a batch dimension."""
     if query.dim() not in (2, 3):
         raise AssertionError(

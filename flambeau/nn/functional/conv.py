@@ -36,7 +36,7 @@ def _columns(sizes, kernel, dilation, padding, stride, name):
     return counts
 
 
-def _positions(size, kernel, dilation, stride, count, device):
+def _positions(kernel, dilation, stride, count, device):
     """Where tap k of window w lies along one dimension, (kernel, count)."""
     taps = flambeau.arange(kernel, device=device) * dilation
     starts = flambeau.arange(count, device=device) * stride
@@ -45,8 +45,8 @@ def _positions(size, kernel, dilation, stride, count, device):
 
 def _window_index(size, kernel, dilation, stride, counts, device):
     """The position in a flattened plane of each tap (rows) of each window (columns)."""
-    rows = _positions(size[0], kernel[0], dilation[0], stride[0], counts[0], device)
-    columns = _positions(size[1], kernel[1], dilation[1], stride[1], counts[1], device)
+    rows = _positions(kernel[0], dilation[0], stride[0], counts[0], device)
+    columns = _positions(kernel[1], dilation[1], stride[1], counts[1], device)
     index = rows[:, None, :, None] * size[1] + columns[None, :, None, :]
     return index.reshape(-1)  # (KH * KW * windows,)
 

@@ -168,7 +168,9 @@ def test_attention_row_that_may_look_nowhere_gives_zero():
 def test_grid_sample_has_no_gradient_for_places_at_the_limit(padding_mode):
     # -0.75 is the middle of the first of four pixels, 0.75 of the last; clamp gave these a gradient.
     image = torch.arange(16.0).view(1, 1, 4, 4) ** 2
-    grid = torch.tensor([[-0.75, -0.25], [0.75, 0.3], [0.1, -0.75]]).view(1, 3, 1, 2).requires_grad_()
+    grid = (
+        torch.tensor([[-0.75, -0.25], [0.75, 0.3], [0.1, -0.75]]).view(1, 3, 1, 2).requires_grad_()
+    )
     F.grid_sample(image, grid, padding_mode=padding_mode, align_corners=False).sum().backward()
     slopes = grid.grad.view(3, 2)
     assert slopes[0, 0] == 0 and slopes[1, 0] == 0 and slopes[2, 1] == 0
