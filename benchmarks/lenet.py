@@ -1,10 +1,12 @@
 """The tutorial's LeNet: training steps, as the digits demo makes them."""
 
+from .programs import training_step
+
 
 def cases(T):
     for batch in (4, 32, 128):
-        yield f"LeNet step, batch {batch}", 1.5, training_step(T, batch, T.optim.SGD)
-    yield "digits demo's step (batch 32, Adam)", 1.5, training_step(T, 32, T.optim.Adam)
+        yield f"LeNet step, batch {batch}", 1.5, lenet_step(T, batch, T.optim.SGD)
+    yield "digits demo's step (batch 32, Adam)", 1.5, lenet_step(T, 32, T.optim.Adam)
     model, x = lenet(T), T.rand(128, 1, 32, 32)
 
     def forward():
@@ -14,21 +16,14 @@ def cases(T):
     yield "LeNet forward, batch 128", None, forward
 
 
-def training_step(T, batch, optimizer_class):
+def lenet_step(T, batch, optimizer_class):
     T.manual_seed(0)
     model = lenet(T)
-    optimizer = optimizer_class(model.parameters(), lr=1e-3)
     x = T.rand(batch, 1, 32, 32)
     y = T.randint(0, 10, (batch,))
     cross_entropy = T.nn.functional.cross_entropy
 
-    def step():
-        loss = cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    return step
+    return training_step(T, model.parameters(), lambda: cross_entropy(model(x), y), optimizer_class)
 
 
 def lenet(T):

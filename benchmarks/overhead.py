@@ -1,5 +1,7 @@
 """What a call costs: 4x3 float32 tensors, one thread."""
 
+from .programs import training_step
+
 THREADS = 1
 
 
@@ -23,13 +25,5 @@ def mlp_step(T):
     model = nn.Sequential(
         nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)
     )
-    optimizer = T.optim.Adam(model.parameters())
     x, y = T.rand(32, 16), T.rand(32, 1)
-
-    def step():
-        loss = nn.functional.mse_loss(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    return step
+    return training_step(T, model.parameters(), lambda: nn.functional.mse_loss(model(x), y))

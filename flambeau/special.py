@@ -1,4 +1,4 @@
-"""Special functions: torch.special. Declared in ops/ (maths.py, polynomials.py, bessel.py and others)."""
+"""Special functions: torch.special. Declared in ops/ (maths.py, polynomials.py and others)."""
 
 from .ops.declare import NAMESPACES
 

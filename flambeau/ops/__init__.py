@@ -11,6 +11,7 @@ from .declare import METHODS, NAMESPACES  # noqa: F401
 FAMILIES = """
     activation
     batch_norm
+    choice
     compare
     complexes
     conv

@@ -1,7 +1,6 @@
 """How operators are declared: each in one place, from which all its forms follow.
 
     @pointwise                      a scalar expression: kernels, derivatives, op_, out=, method
-    @reduction_operator ...         see reduce.py
     @primitive                      forward and backward written in Python
     @composite                      Python built from differentiable operators
 

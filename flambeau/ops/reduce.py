@@ -141,7 +141,7 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum of the elements that are not NaN."""
     if input.dtype.is_complex:
         raise RuntimeError("nansum: does not support complex inputs.")
-    from .pointwise import masked_fill
+    from .choice import masked_fill
 
     if input.dtype.is_floating_point:
         input = masked_fill(input, input.isnan(), 0)

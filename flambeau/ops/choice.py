@@ -1,0 +1,88 @@
+"""Choices between values, element by element: where, masked_fill, heaviside."""
+
+from .. import _core
+from ..kernels import language as k
+from .declare import METHODS, composite, make_pointwise, pointwise, register
+
+_where = make_pointwise(k.where, name="where", keep=("condition",))
+
+
+def where(condition, input=None, other=None, *, out=None):
+    """input where condition is true, else other; with condition alone the indices of its true elements."""
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    if condition.dtype is not _core.bool:
+        if condition.dtype is not _core.uint8:
+            raise RuntimeError(
+                f"where: expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}."
+            )
+        condition = condition.to(_core.bool)
+    return (
+        _where(condition, input, other) if out is None else _where(condition, input, other, out=out)
+    )
+
+
+def _where_method(input, condition, other):
+    """input where condition is true, else other."""
+    return where(condition, input, other)
+
+
+register("where", where)
+METHODS["where"] = _where_method
+
+_masked_fill = make_pointwise(
+    lambda input, mask, value: k.where(mask, value, input), name="masked_fill", keep=("mask",)
+)
+_masked_fill_ = _core.Pointwise(_masked_fill.spec, _masked_fill)
+
+
+def _check_mask(input, mask, value, name):
+    if mask.dtype is not _core.bool:
+        raise RuntimeError(
+            f"{name}: expects mask to be a boolean tensor, but got a tensor with dtype {mask.dtype}."
+        )
+    if isinstance(value, _core.Tensor):
+        if value.dim() > 0:
+            raise RuntimeError(
+                f"{name}: only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimensions."
+            )
+        if value.dtype.is_complex and not input.dtype.is_complex:
+            raise RuntimeError(
+                f"{name}: value cannot be converted to type {input.dtype} without overflow: it is {value.dtype}."
+            )
+        return value if value.dtype is input.dtype else value.to(input.dtype)
+    if (
+        isinstance(value, complex)
+        and not input.dtype.is_complex
+        or (
+            isinstance(value, float)
+            and value != value // 1
+            and not (input.dtype.is_floating_point or input.dtype.is_complex)
+        )
+    ):
+        raise RuntimeError(
+            f"{name}: value {value} cannot be converted to {input.dtype} without overflow."
+        )
+    if isinstance(value, float) and not (input.dtype.is_floating_point or input.dtype.is_complex):
+        return int(value) if input.dtype is not _core.bool else bool(value)
+    if isinstance(value, int) and input.dtype is _core.bool:
+        return bool(value)
+    return value
+
+
+@composite(out=False)
+def masked_fill(input, mask, value):
+    """input with value where mask is true."""
+    return _masked_fill(input, mask, _check_mask(input, mask, value, "masked_fill"))
+
+
+@composite(out=False, function=False)
+def masked_fill_(input, mask, value):
+    """masked_fill(), in place."""
+    return _masked_fill_(input, mask, _check_mask(input, mask, value, "masked_fill_"))
+
+
+@pointwise(inplace=True, tensors=("input", "values"))
+def heaviside(input, values):
+    """0 below 0, 1 above 0, values at 0."""
+    return k.where(input == 0, values, k.where(input > 0, 1, 0))
