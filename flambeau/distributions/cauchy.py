@@ -4,29 +4,17 @@ import math
 
 import flambeau
 
-from . import constraints
-from .distribution import Distribution
+from .location_scale import LocationScale
 
 __all__ = ["Cauchy"]
 
 
-class Cauchy(Distribution):
+class Cauchy(LocationScale):
     """1 / (pi * scale * (1 + ((x - loc) / scale)**2)); it has no mean and no variance."""
-
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-
-    def __init__(self, loc, scale, validate_args=None):
-        self._take(validate_args, loc=loc, scale=scale)
 
     @property
     def mean(self):
         return flambeau.full_like(self.loc, math.nan)
-
-    @property
-    def mode(self):
-        return self.loc
 
     @property
     def variance(self):

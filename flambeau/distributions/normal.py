@@ -4,27 +4,13 @@ import math
 
 import flambeau
 
-from . import constraints
-from .distribution import Distribution
+from .location_scale import LocationScale
 
 __all__ = ["Normal"]
 
 
-class Normal(Distribution):
+class Normal(LocationScale):
     """exp(-((x - loc) / scale)**2 / 2) / (scale * sqrt(2 pi))."""
-
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-
-    def __init__(self, loc, scale, validate_args=None):
-        self._take(validate_args, loc=loc, scale=scale)
-
-    @property
-    def mean(self):
-        return self.loc
-
-    mode = mean
 
     @property
     def stddev(self):

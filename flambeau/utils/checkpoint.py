@@ -127,7 +127,7 @@ def checkpoint(
 
 
 class _Place:
-    """Stands for one saved tensor: the how manieth, and what is known of it."""
+    """Stands for one saved tensor: its number, and what is known of it."""
 
     def __init__(self, number, tensor):
         self.number = number
