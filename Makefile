@@ -39,6 +39,7 @@ build: $(ENVIRONMENT)
 	cmake --build build/inplace -j $(JOBS)
 
 test: build
+	@cmake --build build/inplace -j $(JOBS) --target core_tests || echo "the core's own tests were not built"
 	$(PY) -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 
 # The core's own tests, without Python.
