@@ -130,6 +130,20 @@ def product_of_matrices():
     return x
 
 
+def product_of_stacks():
+    x = torch.ones(2, 1, 3, 3, requires_grad=True)
+    x.product = x @ torch.ones(4, 3, 3)
+    y = torch.ones(4, 3, 3)
+    y.product = x @ y
+    return y
+
+
+def product_and_sum():
+    y = torch.ones(3, 3)
+    y.product = torch.addmm(leaf(), torch.ones(3, 3, requires_grad=True), y)
+    return y
+
+
 def write_through_a_view():
     x = torch.zeros(3, 3, requires_grad=True) * 1
     x[0].mul_(leaf())
@@ -194,6 +208,8 @@ def packed_for_backward():
         result_on_its_leaf,
         results_in_a_list,
         product_of_matrices,
+        product_of_stacks,
+        product_and_sum,
         write_through_a_view,
         gradient_with_an_owner,
         gradient_with_a_graph,

@@ -238,11 +238,10 @@ void batches_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_input
     grad_inputs[1] = matmul(*transpose(*conjugate(*a), -2, -1), grad);
   }
 }
-const NodeKind batches_kind = {batches_backward, product_release, destroy_as<ProductNode>};
+const NodeKind batches_kind = {batches_backward, product_release, destroy_as<ProductNode>,
+                               product_visit};
 
-struct AddmmNode {
-  Node node;
-  Saved a, b;
+struct AddmmNode : ProductNode {
   double alpha, beta;
 };
 
@@ -261,13 +260,7 @@ void addmm_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs)
     grad_inputs[2] = scaled(mm(*transpose(*a, -2, -1), grad), self->alpha);
   }
 }
-
-void addmm_release(Node* node) {
-  auto* self = reinterpret_cast<AddmmNode*>(node);
-  self->a.reset();
-  self->b.reset();
-}
-const NodeKind addmm_kind = {addmm_backward, addmm_release, destroy_as<AddmmNode>};
+const NodeKind addmm_kind = {addmm_backward, product_release, destroy_as<AddmmNode>, product_visit};
 
 void check_dtypes(const Tensor& a, const Tensor& b, const char* op) {
   check(a.dtype == b.dtype, [&] {
