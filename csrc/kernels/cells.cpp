@@ -60,7 +60,9 @@ bool add_offsets(int64_t* offsets, bool first, const Strided& index, int64_t siz
       int64_t value = in[i * in_step];
       value += value < 0 ? size : 0;
       bad |= static_cast<uint64_t>(value) >= static_cast<uint64_t>(size);
-      out[i] = (first ? 0 : out[i]) + value * stride;
+      // As unsigned numbers: what a bad index makes is not used, but may overflow.
+      auto offset = static_cast<uint64_t>(value) * static_cast<uint64_t>(stride);
+      out[i] = static_cast<int64_t>((first ? 0 : static_cast<uint64_t>(out[i])) + offset);
     }
     if (bad) ok.store(false, std::memory_order_relaxed);
   });
@@ -77,13 +79,17 @@ void check_indices(const char* op, const Strided& index, int64_t size, bool allo
   walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
     const int64_t* p = index.as<int64_t>() + at[0];
     int64_t step = walk.inner_stride(0);
-    // Negative if the index or what is left behind it is, which needs no comparison.
-    int64_t signs = 0, last = size - 1;
+    // The sign bit is set if the index or what is left behind it is negative, which needs no
+    // comparison. Unsigned, for with a bad index one of them may overflow; the other then has it.
+    uint64_t signs = 0, least = static_cast<uint64_t>(low), last = static_cast<uint64_t>(size - 1);
+    auto sign = [&](int64_t index) {
+      return (static_cast<uint64_t>(index) - least) | (last - static_cast<uint64_t>(index));
+    };
     if (step == 1)
-      for (int64_t i = 0; i < n; ++i) signs |= (p[i] - low) | (last - p[i]);
+      for (int64_t i = 0; i < n; ++i) signs |= sign(p[i]);
     else
-      for (int64_t i = 0; i < n; ++i) signs |= (p[i * step] - low) | (last - p[i * step]);
-    if (signs < 0) ok.store(false, std::memory_order_relaxed);
+      for (int64_t i = 0; i < n; ++i) signs |= sign(p[i * step]);
+    if (signs >> 63) ok.store(false, std::memory_order_relaxed);
   });
   if (!ok) throw_first_bad(op, index, low, size, place);
 }

@@ -1,5 +1,6 @@
 #include "kernels/nll.h"
 
+#include <type_traits>
 #include <vector>
 
 #include "kernels/walk.h"
@@ -138,7 +139,8 @@ void nll_backward(void* grad_scores, DType dtype, const NllShape& shape, const i
     parallel_ranges(shape.n * shape.positions, walk_grain, [&](int64_t begin, int64_t end) {
       over_places(shape, begin, end, [&](int64_t i, int64_t at) {
         int64_t t = target[i];
-        if (t == ignored) return;
+        if (t == ignored || static_cast<uint64_t>(t) >= static_cast<uint64_t>(shape.classes))
+          return;
         Wide<T> share = weights ? wide(weights[t]) : Wide<T>(1);
         to[at + t * shape.class_step] =
             static_cast<T>(-(wide(from[i * grad_step]) * factor) * share);

@@ -1,10 +1,11 @@
 // Elimination for small matrices, row by row: below some 16 rows LAPACK's calls cost more than its
 // arithmetic. All matrices are row-major without gaps. No GIL, no tensors.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <cstdint>
-#include <utility>
+#include <type_traits>
 
 namespace flambeau {
 

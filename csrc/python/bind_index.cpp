@@ -31,9 +31,9 @@ PyObject* py_gather(const IndexArgs& args) {
                      " apart from dimension ", dim, ".");
     });
   Lanes to(*out), from(input), at(*index);
-  MaybeReleaseGil release(out->numel);
+  LongWork unlocked(out->numel > grain);
   gather(to, from, dim, at);
-  return reinterpret_cast<PyObject*>(out.release());
+  return out.release_py();
 }
 
 PyObject* py_index_select(const IndexArgs& args) {
@@ -46,7 +46,7 @@ PyObject* py_index_select(const IndexArgs& args) {
   });
   TensorRef out = empty(with_size(input, dim, index->numel), input.dtype);
   Lanes to(*out), from(input), at(*index);
-  MaybeReleaseGil release(out->numel);
+  LongWork unlocked(out->numel > grain);
   index_select("index_select", to, from, dim, at);
   return out.release_py();
 }
@@ -64,7 +64,7 @@ PyObject* py_embedding(const IndexArgs& args) {
   TensorRef rows = raw_view(*out, {index->numel, weight.sizes[1]}, {weight.sizes[1], 1}, 0);
   Strided to = rows->strided(), from = weight.strided(), at = flat->strided();
   {
-    MaybeReleaseGil release(out->numel);
+    LongWork unlocked(out->numel > grain);
     index_select("embedding", to, from, 0, at);
   }
   return out.release_py();
@@ -76,7 +76,7 @@ PyObject* py_index(const IndexArgs& args) {
   TensorRef out = empty(index.result_sizes(), input.dtype);
   Strided to = out->strided(), from = input.strided();
   {
-    MaybeReleaseGil release(out->numel);
+    LongWork unlocked(out->numel > grain);
     flambeau::index(to, from, index.selection());
   }
   return out.release_py();
@@ -90,7 +90,7 @@ PyObject* py_take(const IndexArgs& args) {
   TensorRef out = empty(sizes_of(*index), input.dtype);
   Strided to = out->strided(), from = input.strided(), at = index->strided();
   {
-    MaybeReleaseGil release(out->numel);
+    LongWork unlocked(out->numel > grain);
     take(to, from, at);
   }
   return out.release_py();
@@ -114,7 +114,7 @@ PyObject* py_masked_select(const IndexArgs& args) {
   TensorRef out = empty({counts.total()}, input.dtype);
   Strided to = out->strided();
   {
-    MaybeReleaseGil release(sizes.product());
+    LongWork unlocked(sizes.product() > grain);
     masked_select(to, from, keep, counts);
   }
   return out.release_py();

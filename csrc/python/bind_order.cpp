@@ -1,4 +1,5 @@
 // Sorting, searching and counting.
+#include <limits>
 #include <optional>
 
 #include "kernels/search.h"
@@ -21,7 +22,7 @@ PyObject* py_sort(const IndexArgs& args) {
             indices = empty(sizes_of(input), DType::int64);
   Lanes to(*values), at(*indices), from(input);
   {
-    MaybeReleaseGil release(input.numel);
+    LongWork unlocked(input.numel > grain);
     if (input.numel) sort(&to, at, from, dim, descending);
   }
   return pair(values, indices);
@@ -35,7 +36,7 @@ PyObject* py_argsort(const IndexArgs& args) {
   TensorRef indices = empty(sizes_of(input), DType::int64);
   Lanes at(*indices), from(input);
   {
-    MaybeReleaseGil release(input.numel);
+    LongWork unlocked(input.numel > grain);
     if (input.numel) sort(nullptr, at, from, dim, descending);
   }
   return indices.release_py();
@@ -55,7 +56,7 @@ PyObject* py_topk(const IndexArgs& args) {
   TensorRef values = empty(sizes, input.dtype), indices = empty(sizes, DType::int64);
   Lanes to(*values), at(*indices), from(input);
   {
-    MaybeReleaseGil release(input.numel);
+    LongWork unlocked(input.numel > grain);
     if (values->numel) topk(to, at, from, dim, k, largest, sorted);
   }
   return pair(values, indices);
@@ -73,7 +74,7 @@ PyObject* select_one(const IndexArgs& args, Tensor& input, int dim, bool keepdim
   TensorRef values = empty(sizes, input.dtype), indices = empty(sizes, DType::int64);
   Lanes to(*values), at(*indices), from(input);
   {
-    MaybeReleaseGil release(input.numel);
+    LongWork unlocked(input.numel > grain);
     if (input.numel) kernel(to, at, from);
   }
   if (keepdim || input.ndim == 0) return pair(values, indices);
@@ -139,7 +140,7 @@ PyObject* py_searchsorted(const IndexArgs& args) {
   std::optional<Strided> order;
   if (sorter) order = sorter->strided();
   {
-    MaybeReleaseGil release(values.numel);
+    LongWork unlocked(values.numel > grain);
     searchsorted(to, in, of, right, order ? &*order : nullptr);
   }
   return out.release_py();
@@ -163,6 +164,9 @@ PyObject* py_bincount(const IndexArgs& args) {
       return message("bincount only supports 1-d non-negative integral inputs; element ", i, " is ",
                      value, ".");
     });
+    check<OutOfMemoryError>(value < std::numeric_limits<int64_t>::max(), [&] {
+      return message("bincount: element ", i, " is ", value, ", too many bins.");
+    });
     bins = std::max(bins, value + 1);
   }
   TensorRef out = zeros({bins}, weights ? weights->dtype : DType::int64);
@@ -184,9 +188,9 @@ PyObject* py_histc(const IndexArgs& args) {
   Strided to = out->strided(), in = input.strided();
   std::optional<Strided> w;
   if (weights) w = weights->strided();
-  MaybeReleaseGil release(input.numel);
+  LongWork unlocked(input.numel > grain);
   histc(to, in, w ? &*w : nullptr, low, high);
-  return reinterpret_cast<PyObject*>(out.release());
+  return out.release_py();
 }
 
 /// unique(input, consecutive, dim or None) -> places of the first occurrences, inverse, counts
@@ -199,7 +203,7 @@ PyObject* py_unique(const IndexArgs& args) {
         [] { return message("unique: input must be contiguous rows."); });
   Unique found;
   {
-    MaybeReleaseGil release(input.numel);
+    LongWork unlocked(input.numel > grain);
     found = unique(input.data(), input.dtype, n, width, consecutive);
   }
   auto tensor = [](const std::vector<int64_t>& values) {

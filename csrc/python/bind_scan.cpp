@@ -16,7 +16,7 @@ PyObject* py_scan(const IndexArgs& args) {
   TensorRef out = empty(sizes_of(input), input.dtype);
   Lanes to(*out), from(input);
   {
-    MaybeReleaseGil release(input.numel);
+    LongWork unlocked(input.numel > grain);
     if (input.numel) kernel(to, from, dim);
   }
   return out.release_py();
@@ -31,7 +31,7 @@ PyObject* py_running_best(const IndexArgs& args) {
             indices = empty(sizes_of(input), DType::int64);
   Lanes to(*values), at(*indices), from(input);
   {
-    MaybeReleaseGil release(input.numel);
+    LongWork unlocked(input.numel > grain);
     if (input.numel) kernel(to, at, from, dim);
   }
   return pair(values, indices);
@@ -49,7 +49,7 @@ PyObject* py_flip(const IndexArgs& args) {
   TensorRef out = empty(sizes_of(input), input.dtype);
   Lanes to(*out), from(input);
   {
-    MaybeReleaseGil release(input.numel);
+    LongWork unlocked(input.numel > grain);
     flip(to, from, static_cast<int>(dims.size()), dims.data());
   }
   return out.release_py();
@@ -67,7 +67,7 @@ PyObject* py_roll(const IndexArgs& args) {
   TensorRef out = empty(sizes_of(input), input.dtype);
   Lanes to(*out), from(input);
   {
-    MaybeReleaseGil release(input.numel);
+    LongWork unlocked(input.numel > grain);
     roll(to, from, static_cast<int>(dims.size()), dims.data(), shifts.data());
   }
   return out.release_py();

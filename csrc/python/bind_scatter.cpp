@@ -41,7 +41,7 @@ PyObject* py_scatter_(const IndexArgs& args) {
   Combine combine = combine_arg(args, 4);
   bool include_self = args.flag(5);
   {
-    MaybeReleaseGil release(index->numel);
+    LongWork unlocked(index->numel > grain);
     scatter(op, to, dim, at, from, combine, include_self);
   }
   self.bump_version(op);
@@ -74,7 +74,7 @@ PyObject* py_index_write_(const IndexArgs& args) {
   Combine combine = combine_arg(args, 4);
   bool include_self = args.flag(5);
   {
-    MaybeReleaseGil release(source.numel);
+    LongWork unlocked(source.numel > grain);
     index_write(op, to, dim, at, from, combine, include_self);
   }
   self.bump_version(op);
@@ -112,7 +112,7 @@ PyObject* py_index_put_(const IndexArgs& args) {
   check_writable(self, "index_put_");
   Strided to = self.strided(), from{values.data(), values.dtype, sizes.n, sizes.v, strides.v};
   {
-    MaybeReleaseGil release(sizes.product());
+    LongWork unlocked(sizes.product() > grain);
     index_put(to, index.selection(), from, accumulate);
   }
   self.bump_version("index_put_");
@@ -136,7 +136,7 @@ PyObject* py_put_(const IndexArgs& args) {
             flat_source = reshape(*apart(source, self), {index->numel});
   Strided to = self.strided(), at = flat_index->strided(), from = flat_source->strided();
   {
-    MaybeReleaseGil release(source.numel);
+    LongWork unlocked(source.numel > grain);
     put(to, at, from, accumulate);
   }
   self.bump_version("put_");
@@ -167,7 +167,7 @@ PyObject* py_masked_scatter_(const IndexArgs& args) {
   TensorRef flat = reshape(*apart(source, self), {source.numel});
   Strided from = flat->strided();
   {
-    MaybeReleaseGil release(self.numel);
+    LongWork unlocked(self.numel > grain);
     masked_scatter(to, write, from, counts);
   }
   self.bump_version("masked_scatter_");

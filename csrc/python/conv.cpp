@@ -68,10 +68,11 @@ PyObject* py_forward(const Call& call) {
   read_three(a, 3, 1, shape.out);
   read_window(a, 4, shape);
   TensorRef bias = bias_of(a, 2, shape.dtype, shape.O);
+  const bool relu = a.truth(8);
   TensorRef output = empty(result_sizes(shape.N, shape.O, shape.out, input->ndim), shape.dtype);
   {
     LongWork unlocked(flop_of(shape) > 20000);
-    conv_forward(shape, input->data(), weight->data(), bias ? bias->data() : nullptr, a.truth(8),
+    conv_forward(shape, input->data(), weight->data(), bias ? bias->data() : nullptr, relu,
                  output->data());
   }
   return output.release_py();

@@ -4,6 +4,7 @@
 #include "autograd/meta.h"
 #include "dispatch/advanced_index.h"
 #include "dispatch/basics.h"
+#include "dispatch/iterate.h"
 #include "python/args.h"
 
 namespace flambeau {
@@ -39,7 +40,11 @@ class IndexArgs {
     return value;
   }
   int dim(int i, const Tensor& of) const { return wrap_dim(integer(i, "dim"), of.ndim, op_); }
-  bool flag(int i) const { return PyObject_IsTrue(at(i, "flag")) == 1; }
+  bool flag(int i) const {
+    int truth = PyObject_IsTrue(at(i, "flag"));
+    if (truth < 0) throw PythonError();
+    return truth != 0;
+  }
   double real(int i, const char* name) const {
     double value = PyFloat_AsDouble(at(i, name));
     if (value == -1 && PyErr_Occurred()) throw PythonError();
@@ -88,19 +93,6 @@ class IndexArgs {
   const char* op_;
   PyObject* const* items_;
   Py_ssize_t n_;
-};
-
-/// Gives up the GIL for work that is worth it.
-class MaybeReleaseGil {
- public:
-  explicit MaybeReleaseGil(int64_t work) : state_(work > 16384 ? PyEval_SaveThread() : nullptr) {}
-  ~MaybeReleaseGil() {
-    if (state_) PyEval_RestoreThread(state_);
-  }
-  MaybeReleaseGil(const MaybeReleaseGil&) = delete;
-
- private:
-  PyThreadState* state_;
 };
 
 /// The kernels' view of a tensor; one without dims stands as one of size (1).

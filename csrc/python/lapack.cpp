@@ -9,6 +9,7 @@ namespace {
 
 PyObject* given(std::initializer_list<TensorRef> results) {
   Object tuple = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(results.size())));
+  if (!tuple) throw PythonError();
   Py_ssize_t i = 0;
   for (const TensorRef& result : results)
     PyTuple_SET_ITEM(tuple.get(), i++,

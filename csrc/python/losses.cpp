@@ -131,9 +131,16 @@ PyObject* py_nll_backward(const Call& call) {
         [] { return message("_nll_backward(): gradient or targets of an odd layout."); });
   int64_t ignored = a.integer(4);
   TensorRef result = zeros(sizes_of(input), input.dtype);
+  NllShape places = nll_shape(*result);
+  check(target.dtype == DType::int64 && target.numel == places.n * places.positions &&
+            is_floating(input.dtype) &&
+            (!weight || (weight->contiguous && weight->numel == places.classes &&
+                         weight->dtype == input.dtype)),
+        [] { return message("_nll_backward(): scores, targets and weights do not fit."); });
   LongWork unlocked(target.numel > grain);
-  nll_backward(result->data(), input.dtype, nll_shape(*result), target.as<int64_t>(),
-               weight ? weight->data() : nullptr, ignored, grad.data(), grad.ndim > 0, scale);
+  nll_backward(result->data(), input.dtype, places, target.as<int64_t>(),
+               weight ? weight->data() : nullptr, ignored, grad.data(), grad.numel == 1 ? 0 : 1,
+               scale);
   return result.release_py();
 }
 

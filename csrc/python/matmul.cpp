@@ -111,7 +111,9 @@ PyObject* py_blas_load(const Call& call) {
 }
 PyObject* py_lapack_symbol(const Call& call) {
   Args a("_lapack_symbol", call, {"name"});
-  return PyLong_FromVoidPtr(lapack_symbol(PyUnicode_AsUTF8(a[0])));
+  const char* name = PyUnicode_AsUTF8(a[0]);
+  if (!name) throw PythonError();
+  return PyLong_FromVoidPtr(lapack_symbol(name));
 }
 
 const NativeEntry entries[] = {

@@ -27,11 +27,16 @@ PyObject* finish_out(TensorRef result, Tensor* out, const char* op) {
 
 namespace {
 
-/// _call_kernel(address, ...) helpers stay in Python; this one runs Python's finish of out=.
+const char* text_of(PyObject* o) {
+  const char* text = PyUnicode_AsUTF8(o);
+  if (!text) throw PythonError();
+  return text;
+}
+
+/// _finish_out(result, out, name): what finish_out does, for operators written in Python.
 PyObject* py_finish_out(const Call& call) {
   Args a("_finish_out", call, {"result", "out", "name"}, 3);
-  const char* op = PyUnicode_AsUTF8(a[2]);
-  return finish_out(TensorRef::borrow(&a.tensor(0)), &a.tensor(1), op);
+  return finish_out(TensorRef::borrow(&a.tensor(0)), &a.tensor(1), text_of(a[2]));
 }
 
 /// _check_out(out, dtype, inputs, name): raises unless out has this dtype and lies apart from
@@ -40,7 +45,8 @@ PyObject* py_check_out(const Call& call) {
   Args a("_check_out", call, {"out", "dtype", "inputs", "name"}, 4);
   const Tensor& out = a.tensor(0);
   DType expected = to_dtype_value(a[1], "_check_out");
-  const char* op = PyUnicode_AsUTF8(a[3]);
+  const char* op = text_of(a[3]);
+  check<TypeError>(PyTuple_Check(a[2]), [] { return message("_check_out(): expected a tuple."); });
   check(out.dtype == expected, [&] {
     return message(op, ": Expected out tensor to have dtype ", name(expected), ", but got ",
                    name(out.dtype), " instead.");
@@ -53,7 +59,7 @@ PyObject* py_check_out(const Call& call) {
 
 PyObject* py_check_inplace(const Call& call) {
   Args a("_check_inplace", call, {"input", "name"}, 2);
-  check_inplace(a.tensor(0), PyUnicode_AsUTF8(a[1]));
+  check_inplace(a.tensor(0), text_of(a[1]));
   Py_RETURN_NONE;
 }
 PyObject* py_bump_version(const Call& call) {

@@ -91,10 +91,12 @@ PyObject* average(const Call& call) {
       9);
   TensorRef from = contiguous(a.tensor(0));
   Windows w(a, 3, *from);
+  const bool include_pad = a.truth(1);
+  const int64_t divisor = a.integer(2, 0);
   TensorRef result = empty(with_space(*from, backward ? w.in : w.out), from->dtype);
   {
     LongWork unlocked(result->numel > 4000);
-    pool(w.shape, a.truth(1), a.integer(2, 0), from->data(), result->data());
+    pool(w.shape, include_pad, divisor, from->data(), result->data());
   }
   return result.release_py();
 }

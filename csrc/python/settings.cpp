@@ -1,4 +1,7 @@
 // Promotion of dtypes, the default dtype, threads and memory, and the names the core knows.
+#include <algorithm>
+#include <limits>
+
 #include "dispatch/bound.h"
 #include "dispatch/promotion.h"
 #include "python/args.h"
@@ -8,13 +11,9 @@ namespace flambeau {
 
 namespace {
 
-PyObject* new_reference(PyObject* o) {
-  Py_INCREF(o);
-  return o;
-}
 PyObject* py_promote_types(const Call& call) {
   Args a("promote_types", call, {"type1", "type2"}, 2);
-  return new_reference(dtype_object(
+  return Py_NewRef(dtype_object(
       promote_types(to_dtype_value(a[0], "promote_types"), to_dtype_value(a[1], "promote_types"))));
 }
 /// result_type of any number of tensors and numbers.
@@ -29,7 +28,7 @@ PyObject* py_result_type(const Call& call) {
         return message("result_type(): expected Tensor or number, not ", Py_TYPE(o)->tp_name, ".");
       });
   }
-  return new_reference(dtype_object(p.result()));
+  return Py_NewRef(dtype_object(p.result()));
 }
 PyObject* py_can_cast(const Call& call) {
   Args a("can_cast", call, {"from_", "to"}, 2);
@@ -39,7 +38,7 @@ PyObject* py_can_cast(const Call& call) {
   return PyBool_FromLong(rank(to_dtype_value(a[0], "can_cast")) <=
                          rank(to_dtype_value(a[1], "can_cast")));
 }
-PyObject* py_get_default_dtype(const Call&) { return new_reference(dtype_object(default_dtype)); }
+PyObject* py_get_default_dtype(const Call&) { return Py_NewRef(dtype_object(default_dtype)); }
 PyObject* py_set_default_dtype(const Call& call) {
   Args a("set_default_dtype", call, {"d"});
   DType d = to_dtype_value(a[0], "set_default_dtype");
@@ -54,14 +53,16 @@ PyObject* py_set_default_dtype(const Call& call) {
 
 PyObject* py_bind(const Call& call) {
   Args a("_bind", call, {"name", "callable"}, 2);
-  bind_operator(PyUnicode_AsUTF8(a[0]), a[1]);
+  const char* name = PyUnicode_AsUTF8(a[0]);
+  if (!name) throw PythonError();
+  bind_operator(name, a[1]);
   Py_RETURN_NONE;
 }
 
 PyObject* py_set_num_threads(const Call& call) {
   int64_t n = Args("set_num_threads", call, {"n"}).integer(0);
   check(n > 0, [&] { return message("set_num_threads: expects a positive number, not ", n, "."); });
-  set_num_threads(static_cast<int>(n));
+  set_num_threads(static_cast<int>(std::min<int64_t>(n, std::numeric_limits<int>::max())));
   Py_RETURN_NONE;
 }
 PyObject* py_get_num_threads(const Call&) { return PyLong_FromLong(get_num_threads()); }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tensor/error.h"
@@ -148,10 +149,14 @@ void resize_storage(Storage* s, int64_t nbytes) {
   // The bytes move into a second block, which this header owns from now on.
   Storage* bigger = allocate_storage(nbytes);
   std::memcpy(bigger->data, s->data, s->nbytes < nbytes ? s->nbytes : nbytes);
-  PyObject* old = s->owner;
-  s->owner = PyCapsule_New(bigger, "flambeau.block", [](PyObject* capsule) {
+  PyObject* block = PyCapsule_New(bigger, "flambeau.block", [](PyObject* capsule) {
     release(static_cast<Storage*>(PyCapsule_GetPointer(capsule, "flambeau.block")));
   });
+  if (!block) {
+    release(bigger);
+    throw PythonError();
+  }
+  PyObject* old = std::exchange(s->owner, block);
   s->data = bigger->data;
   s->nbytes = nbytes;
   Py_XDECREF(old);

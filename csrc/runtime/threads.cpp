@@ -8,6 +8,7 @@
 #include <fstream>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -65,7 +66,11 @@ class Pool {
  public:
   explicit Pool(int n_workers) {
     workers_.reserve(n_workers);
-    for (int i = 0; i < n_workers; ++i) workers_.emplace_back([this] { work(); });
+    try {
+      for (int i = 0; i < n_workers; ++i) workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // The system allows no more: those that started, and the caller, do all the work.
+    }
   }
 
   ~Pool() {

@@ -148,6 +148,8 @@ def test_bincount_and_histc():
     assert fl.bincount(ints(x), fl.from_numpy(weights)).tolist() == np.bincount(x, weights).tolist()
     with pytest.raises(RuntimeError, match="non-negative"):
         fl.bincount(ints([-1]))
+    with pytest.raises(RuntimeError, match="too many bins"):  # the next number overflows
+        fl.bincount(ints([2**63 - 1]))
     values = np.random.default_rng(0).standard_normal(500)
     for low, high in ((-1, 1), (0, 0)):
         bounds = (values.min(), values.max()) if low == high else (low, high)
