@@ -69,6 +69,10 @@ def arange(
     values = list(map(_number, bounds))
     if len(values) > 3:
         raise TypeError(f"arange() takes 1 to 3 positional arguments but {len(values)} were given.")
+    if len(values) + sum(v is not None for v in (start, end, step)) > 3 or (
+        len(values) == 2 and not start is end is None
+    ):
+        raise TypeError("arange() got a bound twice.")
     if len(values) == 1 and end is None:
         values = [_number(start) if start is not None else 0, values[0]]
     elif len(values) == 1:

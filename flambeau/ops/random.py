@@ -235,6 +235,17 @@ rand, rand_like = _new_random(uniform_, "rand", "numbers evenly spread over [0, 
 randn, randn_like = _new_random(normal_, "randn", "numbers of the standard normal distribution")
 
 
+def _bounds(name, args, low, high, forms):
+    """(low, high) from positional arguments or from keywords; `forms` are what the call may look like."""
+    if high is None and args:
+        high = args.pop()
+    if low is None:
+        low = args.pop() if args else 0
+    if high is None or args:
+        raise TypeError(f"{name}() takes {forms}.")
+    return low, high
+
+
 def randint(
     *args,
     low=None,
@@ -251,14 +262,12 @@ def randint(
     """Integers of [low, high): randint(high, size), randint(low, high, size)."""
     check_options("randint", layout, device, pin_memory)
     args = list(args)
-    if size is None:
+    if size is None and args:
         size = args.pop()
-    if high is None:
-        high = args.pop()
-    if low is None:
-        low = args.pop() if args else 0
-    if args:
-        raise TypeError("randint() takes (high, size) or (low, high, size).")
+    forms = "(high, size) or (low, high, size)"
+    low, high = _bounds("randint", args, low, high, forms)
+    if size is None:
+        raise TypeError(f"randint() takes {forms}.")
     if low >= high:
         raise RuntimeError(
             f"randint: random_ expects 'from' to be less than 'to', but got from={low} >= to={high}."
@@ -287,9 +296,8 @@ def randint_like(
 ):
     """Integers of [low, high) in a tensor of input's sizes: randint_like(input, high), randint_like(input, low, high)."""
     check_options("randint_like", layout, device, pin_memory)
-    args = list(args)
-    high = args.pop() if high is None else high
-    low = (args.pop() if args else 0) if low is None else low
+    forms = "(input, high) or (input, low, high)"
+    low, high = _bounds("randint_like", list(args), low, high, forms)
     options = {} if memory_format is None else {"memory_format": memory_format}
     result = random_(
         _core.empty_like(input, dtype=dtype, **options), low, high, generator=generator

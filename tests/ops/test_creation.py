@@ -65,3 +65,23 @@ def test_old_constructor_methods():
     assert x.new().shape == (0,)
     assert x.new(torch.Size([4])).shape == (4,)
     assert x.new(2, 3).shape == (2, 3)
+
+
+@pytest.mark.parametrize("bounds, named", [((1, 5, 2), {"step": 3}), ((1, 5), {"end": 7}), ((1, 5), {"start": 0}),
+                                           ((5,), {"start": 0, "end": 7, "step": 1})])  # fmt: skip
+def test_arange_refuses_a_bound_that_is_given_twice(bounds, named):
+    with pytest.raises(TypeError, match="arange"):
+        torch.arange(*bounds, **named)
+
+
+def test_randint_refuses_bounds_too_many_or_too_few():
+    x = torch.zeros(2)
+    for call in (
+        lambda: torch.randint(3),
+        lambda: torch.randint(1, 2, 3, (2,)),
+        lambda: torch.randint_like(x),
+        lambda: torch.randint_like(x, 1, 2, 3),
+    ):
+        with pytest.raises(TypeError, match="randint"):
+            call()
+    assert torch.randint(2, 3, (2,)).tolist() == torch.randint(3, low=2, size=(2,)).tolist()
