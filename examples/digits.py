@@ -45,14 +45,7 @@ def main():
     print(f"{len(training)} digits to learn from, {len(test)} held out.")
     loader = DataLoader(training, batch_size=32, shuffle=True)
     model = LeNet()
-    optimizer = torch.optim.Adam(model.parameters())
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=4e-3, epochs=args.epochs, steps_per_epoch=len(loader)
-    )
-    losses, seconds = train(model, loader, optimizer, args.epochs, scheduler)
-    print(
-        f"Trained {len(losses)} steps in {seconds:.1f} s, {1e3 * seconds / len(losses):.2f} ms each."
-    )
+    losses = train(model, loader, args.epochs, max_lr=4e-3)
 
     predictions = predict(model, DataLoader(test, batch_size=256))
     accuracy = (predictions == test.targets).float().mean().item()

@@ -46,14 +46,7 @@ def main():
         training = Subset(training, range(args.samples))
     loader = DataLoader(training, batch_size=64, shuffle=True)
     model = LeNet()
-    optimizer = torch.optim.Adam(model.parameters())
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=3e-3, epochs=args.epochs, steps_per_epoch=len(loader)
-    )
-    losses, seconds = train(model, loader, optimizer, args.epochs, scheduler)
-    print(
-        f"Trained {len(losses)} steps in {seconds:.1f} s, {1e3 * seconds / len(losses):.2f} ms each."
-    )
+    losses = train(model, loader, args.epochs, max_lr=3e-3)
 
     predictions = predict(model, DataLoader(test, batch_size=500))
     accuracy = (predictions == test.targets).float().mean().item()
