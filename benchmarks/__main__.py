@@ -7,19 +7,9 @@ import os
 from . import harness
 
 NAMES = (
-    *(
-        "overhead",
-        "pointwise",
-        "pointwise_all",
-        "reduce",
-        "matmul",
-        "conv",
-        "pool",
-        "lenet",
-        "programs",
-    ),
-    *("first_use", "import_time", "install_size"),
-)
+    "overhead", "pointwise", "pointwise_all", "reduce", "matmul", "conv", "pool", "lenet", "programs",
+    "first_use", "import_time", "install_size",
+)  # fmt: skip
 
 
 def main():

@@ -1,6 +1,6 @@
 """Probability distributions: samples, densities, entropies, divergences.
 
-Read: distribution.py, constraints.py, normal.py, categorical.py, kl.py; one distribution a file.
+Read: distribution.py, constraints.py, location_scale.py, normal.py, categorical.py, kl.py; one distribution a file.
 May import: floors 1 to 5.
 """
 

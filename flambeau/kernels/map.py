@@ -462,7 +462,6 @@ class _Schedule:
             copies += [f"  %u{u}.i = add i64 %i, {u * self.width}" for u in pair]
             for line in ahead + body:
                 copies += [line.replace("%U.", f"%u{u}.") for u in pair]
-        tail = [line.replace("%U.", "%t.") for line in self._body(base, index, "%t.count")]
         return [
             "vectors:",
             f"  %full.end = and i64 {n}, {-step}",
@@ -475,17 +474,7 @@ class _Schedule:
             *copies,
             f"  %i.next = add i64 %i, {step}",
             "  br label %full",
-            "tail:",
-            "  %t.i = phi i64 [ %i, %full ], [ %t.next, %tail.body ]",
-            f"  %more.tail = icmp slt i64 %t.i, {n}",
-            "  br i1 %more.tail, label %tail.body, label %vectors.end",
-            "tail.body:",
-            f"  %t.left = sub i64 {n}, %t.i",
-            f"  %t.few = icmp slt i64 %t.left, {self.width}",
-            f"  %t.count = select i1 %t.few, i64 %t.left, i64 {self.width}",
-            *tail,
-            f"  %t.next = add i64 %t.i, {self.width}",
-            "  br label %tail",
+            *self._tail_loop("%i, %full", base, n, index),
         ]
 
     def _fetch_ahead(self, base):
@@ -507,12 +496,18 @@ class _Schedule:
 
     def _masked_loop(self, base, n, index):
         """One loop for whole vectors and the tail: masks cost next to nothing in a long body."""
-        body = [line.replace("%U.", "%t.") for line in self._body(base, index, "%t.count")]
         return [
             "vectors:",
             "  br label %tail",
+            *self._tail_loop("0, %vectors", base, n, index),
+        ]
+
+    def _tail_loop(self, start, base, n, index):
+        """From element `start` on, with masks; `start` is a value and the label it comes from."""
+        body = [line.replace("%U.", "%t.") for line in self._body(base, index, "%t.count")]
+        return [
             "tail:",
-            "  %t.i = phi i64 [ 0, %vectors ], [ %t.next, %tail.body ]",
+            f"  %t.i = phi i64 [ {start} ], [ %t.next, %tail.body ]",
             f"  %more.tail = icmp slt i64 %t.i, {n}",
             "  br i1 %more.tail, label %tail.body, label %vectors.end",
             "tail.body:",

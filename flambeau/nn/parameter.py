@@ -5,19 +5,20 @@ import flambeau
 from .._core import _disabled_torch_function_impl, _make_subclass
 
 
-class _ParameterType(type(flambeau.Tensor)):
-    # A tensor of another subclass that carries `_is_param` counts as a parameter too.
+class _MarkedType(type(flambeau.Tensor)):
+    """Tensors of other subclasses count as instances where they carry the attribute `_mark` of the class."""
+
     def __instancecheck__(cls, instance):
         if type(instance) is cls:
             return True
         return super().__instancecheck__(instance) or (
-            cls is Parameter
+            "_mark" in vars(cls)
             and isinstance(instance, flambeau.Tensor)
-            and getattr(instance, "_is_param", False)
+            and getattr(instance, cls._mark, False)
         )
 
 
-class Parameter(flambeau.Tensor, metaclass=_ParameterType):
+class Parameter(flambeau.Tensor, metaclass=_MarkedType):
     """A tensor that becomes a parameter of the module it is assigned to.
 
     Args:
@@ -26,6 +27,7 @@ class Parameter(flambeau.Tensor, metaclass=_ParameterType):
     """
 
     __torch_function__ = _disabled_torch_function_impl  # operators of parameters give plain tensors
+    _mark = "_is_param"
 
     def __new__(cls, data=None, requires_grad=True):
         if data is None:
@@ -62,24 +64,15 @@ def _rebuild_parameter(data, requires_grad, backward_hooks=None):
     return Parameter(data, requires_grad)
 
 
-class _BufferType(type(flambeau.Tensor)):
-    def __instancecheck__(cls, instance):
-        if type(instance) is cls:
-            return True
-        return super().__instancecheck__(instance) or (
-            cls is Buffer
-            and isinstance(instance, flambeau.Tensor)
-            and getattr(instance, "_is_buffer", False)
-        )
-
-
-class Buffer(flambeau.Tensor, metaclass=_BufferType):
+class Buffer(flambeau.Tensor, metaclass=_MarkedType):
     """A tensor that becomes a buffer of the module it is assigned to.
 
     Args:
         data (Tensor): the values; memory is shared. None gives an empty tensor.
         persistent (bool): whether state_dict holds it.
     """
+
+    _mark = "_is_buffer"
 
     def __new__(cls, data=None, *, persistent=True):
         if data is None:

@@ -6,14 +6,13 @@ from ..kernels import sqrt
 from .optimizer import Optimizer
 from .options import (
     alike,
+    begin,
     check_lr,
     check_not_negative,
     count_step,
-    new_step,
     number,
     options,
     with_gradients,
-    zeros_like,
 )  # fmt: skip
 from .rule import Rule
 
@@ -64,9 +63,7 @@ class Adadelta(Optimizer):
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
-                state["step"] = new_step()
-                state["square_avg"] = zeros_like(parameter)
-                state["acc_delta"] = zeros_like(parameter)
+                begin(state, parameter, "square_avg", "acc_delta")
             count_step(state)
             numbers.append(None)
             rows.append((parameter, grad, state["square_avg"], state["acc_delta"]))

@@ -6,12 +6,12 @@ from ..kernels import maximum, sqrt
 from .optimizer import Optimizer
 from .options import (
     alike,
+    begin,
     check_betas,
     check_fused,
     check_lr,
     check_not_negative,
     count_step,
-    new_step,
     number,
     options,
     with_gradients,
@@ -109,9 +109,7 @@ class Adam(Optimizer):
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
-                state["step"] = new_step()
-                state["exp_avg"] = zeros_like(parameter)
-                state["exp_avg_sq"] = zeros_like(parameter)
+                begin(state, parameter, "exp_avg", "exp_avg_sq")
                 if amsgrad:
                     state["max_exp_avg_sq"] = zeros_like(parameter)
             steps.append(count_step(state))

@@ -92,6 +92,13 @@ def zeros_like(parameter):
     return flambeau.zeros_like(parameter, memory_format=flambeau.preserve_format)
 
 
+def begin(state, parameter, *names):
+    """Fill the state of a parameter that was never updated: step 0, and zeros under each name."""
+    state["step"] = new_step()
+    for name in names:
+        state[name] = zeros_like(parameter)
+
+
 def alike(numbers, rows):
     """(number, lists of tensors) for each different one of `numbers`.
 

@@ -6,15 +6,14 @@ from ..kernels import sqrt
 from .optimizer import Optimizer
 from .options import (
     alike,
+    begin,
     check_betas,
     check_lr,
     check_not_negative,
     count_step,
-    new_step,
     number,
     options,
     with_gradients,
-    zeros_like,
 )  # fmt: skip
 from .rule import Rule
 
@@ -72,9 +71,7 @@ class RAdam(Optimizer):
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
-                state["step"] = new_step()
-                state["exp_avg"] = zeros_like(parameter)
-                state["exp_avg_sq"] = zeros_like(parameter)
+                begin(state, parameter, "exp_avg", "exp_avg_sq")
             numbers.append(count_step(state))
             rows.append((parameter, grad, state["exp_avg"], state["exp_avg_sq"]))
         beta1, beta2 = group["betas"]

@@ -6,10 +6,10 @@ from ..kernels import sqrt
 from .optimizer import Optimizer
 from .options import (
     alike,
+    begin,
     check_lr,
     check_not_negative,
     count_step,
-    new_step,
     number,
     options,
     with_gradients,
@@ -96,8 +96,7 @@ class RMSprop(Optimizer):
         for parameter, grad in with_gradients(group):
             state = self.state[parameter]
             if not state:
-                state["step"] = new_step()
-                state["square_avg"] = zeros_like(parameter)
+                begin(state, parameter, "square_avg")
                 if momentum:
                     state["momentum_buffer"] = zeros_like(parameter)
                 if centered:
