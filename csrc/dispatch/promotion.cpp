@@ -110,7 +110,7 @@ double to_double(PyObject* o) {
 void store_number(PyObject* o, DType dtype, void* to) {
   with_scalar_type(dtype, [&]<class T>() {
     T value;
-    if constexpr (std::is_same_v<T, complex64> || std::is_same_v<T, complex128>) {
+    if constexpr (is_complex_type<T>) {
       Py_complex c = PyComplex_Check(o) ? PyComplex_AsCComplex(o) : Py_complex{to_double(o), 0};
       using Real = typename T::value_type;
       value = T(static_cast<Real>(c.real), static_cast<Real>(c.imag));
@@ -147,7 +147,7 @@ PyObject* load_number(const void* p, DType dtype) {
   return with_scalar_type(dtype, [&]<class T>() -> PyObject* {
     T value;
     std::memcpy(&value, p, sizeof value);
-    if constexpr (std::is_same_v<T, complex64> || std::is_same_v<T, complex128>)
+    if constexpr (is_complex_type<T>)
       return PyComplex_FromDoubles(static_cast<double>(value.real()),
                                    static_cast<double>(value.imag()));
     else if constexpr (std::is_same_v<T, bool>)

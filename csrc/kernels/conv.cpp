@@ -16,9 +16,6 @@
 namespace flambeau {
 namespace {
 
-template <class T>
-inline constexpr bool is_half = std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
-
 /// A float32 copy of n halves; null stays null.
 template <class Half>
 std::unique_ptr<float[]> widened(const void* from, int64_t n) {
@@ -92,7 +89,7 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
     auto out = static_cast<T*>(output);
     if constexpr (std::is_same_v<T, bool>) {
       refuse_bool();
-    } else if constexpr (is_half<T>) {
+    } else if constexpr (is_half_type<T>) {
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.output);
       correlate_phases<float>(correlation, widened<T>(x, n.input).get(),
@@ -117,7 +114,7 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
     auto out = static_cast<T*>(grad_input);
     if constexpr (std::is_same_v<T, bool>) {
       refuse_bool();
-    } else if constexpr (is_half<T>) {
+    } else if constexpr (is_half_type<T>) {
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.input);
       auto wide_g = widened<T>(g, n.output), wide_w = widened<T>(w, n.weight),
@@ -141,7 +138,7 @@ void conv_backward_weight(const ConvShape& shape, const void* grad_output, const
     auto out = static_cast<T*>(grad_weight);
     if constexpr (std::is_same_v<T, bool>) {
       refuse_bool();
-    } else if constexpr (is_half<T>) {
+    } else if constexpr (is_half_type<T>) {
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.weight);
       outer<float>(correlation, widened<T>(g, n.output).get(), widened<T>(x, n.input).get(),
@@ -163,7 +160,7 @@ void conv_backward_bias(const ConvShape& shape, const void* grad_output, void* g
     if constexpr (std::is_same_v<T, bool>) {
       refuse_bool();
     } else {
-      using Sum = std::conditional_t<is_half<T>, float, T>;
+      using Sum = std::conditional_t<is_half_type<T>, float, T>;
       int64_t per_chunk = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, shape.N * space));
       parallel_ranges(shape.O, per_chunk, [&](int64_t begin, int64_t end) {
         for (int64_t o = begin; o < end; ++o) {

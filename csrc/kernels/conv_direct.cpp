@@ -18,9 +18,6 @@ constexpr int64_t band_bytes = 512 << 10;
 constexpr double least_chunk_flop = 1e6;
 constexpr int64_t wanted_units = 32;
 
-/// n cut into the fewest pieces of at most `most`, as equal as can be.
-int64_t balanced(int64_t n, int64_t most) { return ceil_div(n, ceil_div(n, most)); }
-
 /// How correlate_direct cuts its work; from the shape alone.
 struct CorrelatePlan {
   bool in_place;  // sources are read where they lie

@@ -23,11 +23,6 @@ constexpr int64_t most_targets = 512;
 constexpr double unit_flop = 8e6;
 constexpr int64_t wanted_units = 8;
 
-constexpr int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
-
-/// n cut into the fewest pieces of at most `most`, as equal as can be.
-int64_t balanced(int64_t n, int64_t most) { return ceil_div(n, ceil_div(n, most)); }
-
 bool reads_straight(const CorrelationAxis& axis) {
   return axis.tap.size() == 1 && axis.offset[0] == 0 && axis.source_step == 1 &&
          axis.count == axis.source_size;

@@ -7,11 +7,9 @@
 
 #include "kernels/conv_correlation.h"
 #include "kernels/conv_simd.h"
+#include "runtime/rounding.h"
 
 namespace flambeau {
-
-constexpr int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return a >= 0 ? (a + b - 1) / b : -(-a / b); }
 
 /// One dimension with its source step taken out: tap t reads phase phase_of[t] at i + shift[t].
 struct PhasedAxis {

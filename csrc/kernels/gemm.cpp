@@ -14,8 +14,7 @@ namespace {
 
 template <class T>
 T maybe_conj(T value, bool conj) {
-  if constexpr (std::is_same_v<T, complex64> || std::is_same_v<T, complex128>)
-    return conj ? std::conj(value) : value;
+  if constexpr (is_complex_type<T>) return conj ? std::conj(value) : value;
   return value;
 }
 
@@ -149,7 +148,7 @@ void gemm(const AnyGemm& p) {
           false, [] { return "matmul: not implemented for bool; convert to an integer first."; });
     } else if constexpr (std::is_integral_v<T>) {
       gemm_integers(typed<T>(p));
-    } else if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>) {
+    } else if constexpr (is_half_type<T>) {
       gemm_halves(typed<T>(p));
     } else {
       gemm(typed<T>(p));

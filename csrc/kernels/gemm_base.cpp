@@ -56,32 +56,17 @@ inline __attribute__((always_inline)) void store_some(T* to, V value, int n) {
 #include "kernels/gemm_simd_body.h"
 }  // namespace gemm_base
 
-namespace {
-
-/// The set of this machine's level.
-template <class T>
-const GemmKernels<T>& choose(const GemmKernels<T>& base, const GemmKernels<T>& avx2,
-                             const GemmKernels<T>& avx512) {
-  switch (cpu_level()) {
-    case CpuLevel::avx512: return avx512;
-    case CpuLevel::avx2: return avx2;
-    default: return base;
-  }
-}
-
-}  // namespace
-
 template <>
 const GemmKernels<float>& gemm_kernels() {
   static const GemmKernels<float>& kernels =
-      choose(gemm_base::float_kernels, gemm_avx2::float_kernels, gemm_avx512::float_kernels);
+      for_cpu(gemm_base::float_kernels, gemm_avx2::float_kernels, gemm_avx512::float_kernels);
   return kernels;
 }
 
 template <>
 const GemmKernels<double>& gemm_kernels() {
   static const GemmKernels<double>& kernels =
-      choose(gemm_base::double_kernels, gemm_avx2::double_kernels, gemm_avx512::double_kernels);
+      for_cpu(gemm_base::double_kernels, gemm_avx2::double_kernels, gemm_avx512::double_kernels);
   return kernels;
 }
 

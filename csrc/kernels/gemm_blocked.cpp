@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/gemm_simd.h"
+#include "runtime/rounding.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
 
@@ -13,9 +14,6 @@ namespace flambeau {
 namespace {
 
 enum Slot { packed_a_slot = 4, packed_b_slot = 5, partial_slot = 6 };
-
-constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
-constexpr int64_t ceil_div(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
 
 /// One product without a batch, with every stride free but that of C's columns.
 template <class T>
@@ -297,7 +295,7 @@ void product_panel_by_panel(const Product<T>& p) {
           g.packed_b = true;
           g.large = true;
           if (fetch.n_left) g.fetch = &fetch;
-          use_packed_a(g, source, packed_a + slice * a_slice, m0);
+          if (packed_a) use_packed_a(g, source, packed_a + slice * a_slice, m0);
           kernels.block(g);
         }
       }

@@ -28,10 +28,6 @@ struct UnsignedOf<8> {
 };
 
 template <class T>
-inline constexpr bool is_floating_type =
-    std::is_floating_point_v<T> || std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
-
-template <class T>
 bool is_nan(T value) {
   if constexpr (is_floating_type<T>)
     return value != value;
@@ -88,8 +84,7 @@ struct Order {
 template <class Body>
 void with_ordered_type(DType dtype, Body&& body) {
   with_scalar_type(dtype, [&]<class T>() {
-    if constexpr (!std::is_same_v<T, complex64> && !std::is_same_v<T, complex128>)
-      body.template operator()<T>();
+    if constexpr (!is_complex_type<T>) body.template operator()<T>();
   });
 }
 

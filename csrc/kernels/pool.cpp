@@ -35,10 +35,6 @@ PoolAxis adaptive_pool_axis(int64_t size, int64_t n_windows) {
 namespace {
 
 template <class T>
-inline constexpr bool is_half = std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
-template <class T>
-inline constexpr bool is_complex_v = std::is_same_v<T, complex64> || std::is_same_v<T, complex128>;
-template <class T>
 inline constexpr bool has_kernels = std::is_same_v<T, float> || std::is_same_v<T, double>;
 
 int64_t numel_in(const PoolShape& s) { return s.axis[0].size * s.axis[1].size * s.axis[2].size; }
@@ -197,7 +193,7 @@ void max_forward(const PoolShape& s, const T* input, T* output, int64_t* indices
 }
 
 template <class T>
-using SumOf = std::conditional_t<is_half<T>, float, T>;
+using SumOf = std::conditional_t<is_half_type<T>, float, T>;
 
 /// The divisor of a window: see avg_pool_forward.
 template <class Sum>
@@ -305,9 +301,9 @@ void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const 
     const T* grad = grad_output + plane * out_step;
     T* to = grad_input + plane * in_step;
     // Halves are added up in float32 and rounded once.
-    std::vector<Sum> wide(is_half<T> ? in_step : 0);
+    std::vector<Sum> wide(is_half_type<T> ? in_step : 0);
     Sum* sums;
-    if constexpr (is_half<T>)
+    if constexpr (is_half_type<T>)
       sums = wide.data();
     else
       sums = to;
@@ -324,7 +320,7 @@ void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const 
           for (int64_t k = w.begin; k < w.end; k += w.step) sums[start + k] += share;
       }
     });
-    if constexpr (is_half<T>)
+    if constexpr (is_half_type<T>)
       for (int64_t i = 0; i < in_step; ++i) to[i] = static_cast<T>(sums[i]);
   });
 }
@@ -333,7 +329,7 @@ void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const 
 
 void max_pool_forward(const PoolShape& shape, const void* input, void* output, int64_t* indices) {
   with_scalar_type(shape.dtype, [&]<class T>() {
-    if constexpr (is_complex_v<T>)
+    if constexpr (is_complex_type<T>)
       throw NotImplementedError("max_pool: complex numbers have no order.");
     else
       max_forward<T>(shape, static_cast<const T*>(input), static_cast<T*>(output), indices);

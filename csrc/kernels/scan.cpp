@@ -9,9 +9,11 @@
 namespace flambeau {
 namespace {
 
+/// What sums and products of a dtype are kept in. Integers: unsigned, so that they wrap as the
+/// dtype does, without the overflow of signed ones.
 template <class T>
 struct Accumulator {
-  using type = T;
+  using type = std::conditional_t<std::is_integral_v<T>, uint64_t, T>;
 };
 template <>
 struct Accumulator<float> {
@@ -28,38 +30,6 @@ struct Accumulator<bfloat16> {
 template <>
 struct Accumulator<complex64> {
   using type = complex128;
-};
-template <>
-struct Accumulator<bool> {
-  using type = uint64_t;
-};
-template <>
-struct Accumulator<int8_t> {
-  using type = uint64_t;
-};  // wraps as the dtype does, without
-template <>
-struct Accumulator<int16_t> {
-  using type = uint64_t;
-};  // the overflow of signed integers
-template <>
-struct Accumulator<int32_t> {
-  using type = uint64_t;
-};
-template <>
-struct Accumulator<int64_t> {
-  using type = uint64_t;
-};
-template <>
-struct Accumulator<uint8_t> {
-  using type = uint64_t;
-};
-template <>
-struct Accumulator<uint16_t> {
-  using type = uint64_t;
-};
-template <>
-struct Accumulator<uint32_t> {
-  using type = uint64_t;
 };
 
 /// out[i] = acc = step(acc, self[i]) along dim for every lane. `tile` lanes advance together, which

@@ -8,10 +8,6 @@
 namespace flambeau {
 namespace {
 
-template <class T>
-inline constexpr bool is_complex_type =
-    std::is_same_v<T, complex64> || std::is_same_v<T, complex128>;
-
 struct Assign {
   template <class T>
   static T apply(T, T b) {

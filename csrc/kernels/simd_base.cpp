@@ -21,34 +21,24 @@ constexpr bool has_spans = false;
 #include "kernels/pool_simd_body.h"
 }  // namespace simd_base
 
-/// The set of this machine's level.
-template <class Kernels>
-const Kernels& choose(const Kernels& base, const Kernels& avx2, const Kernels& avx512) {
-  switch (cpu_level()) {
-    case CpuLevel::avx512: return avx512;
-    case CpuLevel::avx2: return avx2;
-    default: return base;
-  }
-}
-
 template <>
 const ConvKernels<float>& conv_kernels() {
-  return choose(simd_base::float_kernels, simd_avx2::float_kernels, simd_avx512::float_kernels);
+  return for_cpu(simd_base::float_kernels, simd_avx2::float_kernels, simd_avx512::float_kernels);
 }
 
 template <>
 const ConvKernels<double>& conv_kernels() {
-  return choose(simd_base::double_kernels, simd_avx2::double_kernels, simd_avx512::double_kernels);
+  return for_cpu(simd_base::double_kernels, simd_avx2::double_kernels, simd_avx512::double_kernels);
 }
 
 template <>
 const PoolKernels<float>& pool_kernels() {
-  return choose(simd_base::float_pool, simd_avx2::float_pool, simd_avx512::float_pool);
+  return for_cpu(simd_base::float_pool, simd_avx2::float_pool, simd_avx512::float_pool);
 }
 
 template <>
 const PoolKernels<double>& pool_kernels() {
-  return choose(simd_base::double_pool, simd_avx2::double_pool, simd_avx512::double_pool);
+  return for_cpu(simd_base::double_pool, simd_avx2::double_pool, simd_avx512::double_pool);
 }
 
 }  // namespace flambeau

@@ -9,6 +9,7 @@
 
 #include "kernels/gemm.h"
 #include "kernels/gemm_blocked.h"
+#include "runtime/rounding.h"
 #include "runtime/threads.h"
 #include "tensor/error.h"
 
@@ -126,8 +127,6 @@ void apply_epilogue(const Epilogue& epilogue, int64_t row0, int64_t col0, int64_
 struct Cut {
   int64_t tile_m, tile_n, slice_k;
 };
-
-constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 // A tile of 2 MFLOP takes about 15 us, against 1 us to hand it to another thread. The library packs
 // A and B anew for each tile, so few and large ones are best.

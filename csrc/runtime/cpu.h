@@ -9,4 +9,14 @@ enum class CpuLevel { portable, avx2, avx512 };
 /// Decided at the first call. A name that is not known is left to the kernel language to refuse.
 CpuLevel cpu_level();
 
+/// Of three sets of kernels, one compiled for each level, the one this process uses.
+template <class Kernels>
+const Kernels& for_cpu(const Kernels& portable, const Kernels& avx2, const Kernels& avx512) {
+  switch (cpu_level()) {
+    case CpuLevel::avx512: return avx512;
+    case CpuLevel::avx2: return avx2;
+    default: return portable;
+  }
+}
+
 }  // namespace flambeau

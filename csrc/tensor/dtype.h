@@ -31,6 +31,14 @@ using float16 = _Float16;
 using complex64 = std::complex<float>;
 using complex128 = std::complex<double>;
 
+template <class T>
+inline constexpr bool is_half_type = std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
+template <class T>
+inline constexpr bool is_floating_type = std::is_floating_point_v<T> || is_half_type<T>;
+template <class T>
+inline constexpr bool is_complex_type =
+    std::is_same_v<T, complex64> || std::is_same_v<T, complex128>;
+
 /// Order is the column order of the promotion table in dispatch/promotion.h.
 enum class DType : uint8_t {
   bool_,
