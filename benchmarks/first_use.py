@@ -13,8 +13,8 @@ GOALS_S = {"empty": 2.0, "filled": 0.2}
 PROGRAM = """
 import time
 import flambeau as T
-from benchmarks.lenet import training_step
-step = training_step(T, 32, T.optim.Adam)
+from benchmarks.lenet import lenet_step
+step = lenet_step(T, 32, T.optim.Adam)
 start = time.perf_counter()
 step(); step()
 first = time.perf_counter() - start
