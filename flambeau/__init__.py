@@ -70,8 +70,8 @@ def is_tensor(obj, /):
 
 # Loaded at first use, so that importing flambeau stays quick.
 _PACKAGES = frozenset(
-    "autograd func functional version nn optim utils vision linalg fft special random kernels cuda multiprocessing legacy masked "
-    "distributions serialization storage printing overrides ops testing types backends amp hub jit signal return_types "
+    "autograd func functional version nn optim utils vision linalg fft special random kernels cuda masked "
+    "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
     "accelerator compiler mps xpu _C".split()
 )
 _LAZY = {

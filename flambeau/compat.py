@@ -21,7 +21,7 @@ class _TypeMeta(type):
 
 def _old_type(name, dtype):
     def new(cls, *args, device=None):
-        return legacy_new(*args, dtype=dtype)
+        return legacy_new(*args, dtype=dtype, device=device)
 
     return _TypeMeta(
         name,

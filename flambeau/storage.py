@@ -32,6 +32,7 @@ class UntypedStorage:
 
     @property
     def device(self):
+        """Where the memory lies."""
         return self._bytes.device
 
     def data_ptr(self):
@@ -39,14 +40,17 @@ class UntypedStorage:
         return _core._storage_ptr(self._bytes)
 
     def nbytes(self):
+        """How many bytes there are."""
         return _core._storage_nbytes(self._bytes)
 
     size = __len__ = nbytes
 
     def element_size(self):
+        """1: an element is a byte."""
         return 1
 
     def untyped(self):
+        """The storage itself."""
         return self
 
     def is_shared(self):
@@ -58,6 +62,7 @@ class UntypedStorage:
         return False
 
     def resizable(self):
+        """Whether resize_() works: True."""
         return True
 
     def resize_(self, size):
@@ -66,10 +71,12 @@ class UntypedStorage:
         return self
 
     def fill_(self, value):
+        """Set every byte."""
         self._bytes.fill_(value)
         return self
 
     def copy_(self, source, non_blocking=None):
+        """Take the bytes of another storage."""
         self._bytes.copy_(source._bytes)
         return self
 
@@ -78,6 +85,7 @@ class UntypedStorage:
         return UntypedStorage._of(self._bytes.clone())
 
     def cpu(self):
+        """The storage itself."""
         return self
 
     def cuda(self, device=None, non_blocking=False):
@@ -85,9 +93,11 @@ class UntypedStorage:
         return UntypedStorage._of(self._bytes.cuda(device))
 
     def to(self, *, device, non_blocking=False):
+        """The storage itself on the CPU; RuntimeError where there is no such device."""
         return UntypedStorage._of(self._bytes.to(device))
 
     def tolist(self):
+        """The bytes as numbers."""
         return self._bytes.tolist()
 
     def __getitem__(self, index):

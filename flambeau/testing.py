@@ -226,4 +226,5 @@ def make_tensor(
         result[result == 0] = small
     if memory_format is not None:
         result = result.contiguous(memory_format=memory_format)
+    result = result.to(device)
     return result.requires_grad_() if requires_grad else result

@@ -42,3 +42,25 @@ def test_ambiguous_orders_of_dimensions():
     assert torch.empty(2, 3, 4).permute(2, 0, 1).dim_order() == (1, 2, 0)
     with pytest.raises(RuntimeError, match="unique dim order"):
         torch.empty(1, 3).dim_order(ambiguity_check=True)
+
+
+def test_every_name_that_dir_lists_is_there():
+    for name in dir(torch):
+        getattr(torch, name)
+    assert not hasattr(torch, "multiprocessing")
+
+
+def test_layout_and_device_are_heeded_where_the_work_is_done_by_others():
+    for make in (
+        lambda: torch.tril_indices(2, 2, layout=torch.sparse_coo),
+        lambda: torch.triu_indices(2, 2, layout=torch.sparse_coo),
+        lambda: torch.fft.fftfreq(3, layout=torch.sparse_coo),
+        lambda: torch.fft.rfftfreq(3, layout=torch.sparse_coo),
+        lambda: torch.FloatTensor(2, device="cuda"),
+        lambda: torch.testing.make_tensor(2, dtype=torch.float32, device="cuda"),
+    ):
+        with pytest.raises(NotImplementedError):
+            make()
+    for window in (torch.hann_window, torch.bartlett_window, torch.kaiser_window):
+        with pytest.raises(ValueError, match="strided"):
+            window(3, layout=torch.sparse_coo)

@@ -57,16 +57,19 @@ class Function:
 
     @staticmethod
     def forward(*args, **kwargs):
+        """The results, computed without recording. The user writes it."""
         raise NotImplementedError(
             "You must implement the forward function for custom autograd.Function."
         )
 
     @staticmethod
     def setup_context(ctx, inputs, output):
+        """Save what backward needs, where forward takes no ctx. The user may write it."""
         raise NotImplementedError("setup_context is not implemented.")
 
     @staticmethod
     def backward(ctx, *grad_outputs):
+        """The gradient of each argument of forward, or None. The user writes it."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward."
         )
@@ -75,12 +78,14 @@ class Function:
 
     @staticmethod
     def jvp(ctx, *grad_inputs):
+        """Never called: forward mode differentiates backward."""
         raise NotImplementedError(
             "Function.jvp: forward mode differentiates backward, so nothing calls jvp (autograd/forward_ad.py)."
         )
 
     @staticmethod
     def vmap(info, in_dims, *args):
+        """Never called: vmap calls the function for each slice."""
         raise NotImplementedError(
             "Function.vmap: vmap calls the function for each slice, so nothing calls this rule."
         )

@@ -31,6 +31,7 @@ class _Mode:
         raise NotImplementedError
 
     def clone(self):
+        """Another context of the same mode."""
         return type(self)()
 
     def __call__(self, function):

@@ -6,7 +6,11 @@ from . import public as fl
 from .arguments import require_tensors
 from .declare import METHODS, composite, make_pointwise, pointwise, register
 
-_conj = pointwise(lambda input: k.conj(input), name="conj_physical")
+
+@pointwise(name="conj_physical")
+def _conj(input):
+    """The complex conjugate, computed at once."""
+    return k.conj(input)
 
 
 @composite(out=False)

@@ -3,6 +3,7 @@
 from ..kernels import language as k
 from . import public as fl
 from .arguments import wrap_dim
+from .creation import check_options
 from .declare import composite, make_pointwise
 
 
@@ -76,7 +77,8 @@ def triu(input, diagonal=0):
     return _keep_triangle("triu", _upper, input, diagonal)
 
 
-def _triangle_indices(row, col, offset, upper, dtype, device):
+def _triangle_indices(row, col, offset, upper, dtype, device, layout):
+    check_options("triu_indices" if upper else "tril_indices", layout, device)
     if row < 0 or col < 0:
         raise RuntimeError(
             f"tril_indices, triu_indices: sizes must be non-negative, got {row} and {col}."
@@ -90,13 +92,13 @@ def _triangle_indices(row, col, offset, upper, dtype, device):
 @composite(method=False, out=False)
 def tril_indices(row, col, offset=0, *, dtype=None, device="cpu", layout=None):
     """The (2, N) indices of the lower triangle of a row x col matrix, row by row."""
-    return _triangle_indices(row, col, offset, False, dtype, device)
+    return _triangle_indices(row, col, offset, False, dtype, device, layout)
 
 
 @composite(method=False, out=False)
 def triu_indices(row, col, offset=0, *, dtype=None, device="cpu", layout=None):
     """The (2, N) indices of the upper triangle of a row x col matrix, row by row."""
-    return _triangle_indices(row, col, offset, True, dtype, device)
+    return _triangle_indices(row, col, offset, True, dtype, device, layout)
 
 
 def _powers(x, n, increasing):

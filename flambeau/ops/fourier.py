@@ -351,7 +351,7 @@ def ihfft2(input, s=None, dim=(-2, -1), norm=None):
 @_fourier
 def fftfreq(n, d=1.0, *, dtype=None, layout=None, device=None, requires_grad=False):
     """The frequencies of the coefficients of `fft`: [0, 1, ..., -2, -1] / (n * d) for samples d apart."""
-    k = fl.arange(n, dtype=dtype, device=device)
+    k = fl.arange(n, dtype=dtype, layout=layout, device=device)
     k[(n + 1) // 2 :] = fl.arange(-(n // 2), 0, dtype=k.dtype, device=device)
     return _frequencies("fftfreq", k, n, d, dtype, requires_grad)
 
@@ -359,7 +359,7 @@ def fftfreq(n, d=1.0, *, dtype=None, layout=None, device=None, requires_grad=Fal
 @_fourier
 def rfftfreq(n, d=1.0, *, dtype=None, layout=None, device=None, requires_grad=False):
     """The frequencies of the coefficients of `rfft`: [0, 1, ..., n // 2] / (n * d)."""
-    k = fl.arange(n // 2 + 1, dtype=dtype, device=device)
+    k = fl.arange(n // 2 + 1, dtype=dtype, layout=layout, device=device)
     return _frequencies("rfftfreq", k, n, d, dtype, requires_grad)
 
 

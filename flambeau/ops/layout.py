@@ -249,8 +249,8 @@ def __contains__(self, element):
     )
 
 
-def _flag(value):
-    return property(lambda self: value)
+def _flag(name, value):
+    return property(lambda self: value, doc=f"{name}: {value} for every tensor.")
 
 
 for _name, _value in {
@@ -270,16 +270,18 @@ for _name, _value in {
     "is_xla": False,
     "is_mtia": False,
     "layout": types.strided,
-    "names": None,
+    "volatile": False,
+    "name": None,
 }.items():
-    METHODS[_name] = _flag(_value)
-METHODS["names"] = property(lambda self: (None,) * self.dim())
-METHODS["H"] = property(
-    lambda self: _matrix(self, "H").transpose(0, 1).conj() if self.dim() else self
+    METHODS[_name] = _flag(_name, _value)
+METHODS["names"] = property(
+    lambda self: (None,) * self.dim(), doc="None for each dimension: dimensions have no names."
 )
-METHODS["mH"] = property(lambda self: self.mT.conj())
-METHODS["volatile"] = _flag(False)
-METHODS["name"] = _flag(None)
+METHODS["H"] = property(
+    lambda self: _matrix(self, "H").transpose(0, 1).conj() if self.dim() else self,
+    doc="The conjugate transpose of a matrix.",
+)
+METHODS["mH"] = property(lambda self: self.mT.conj(), doc="The conjugate transpose of each matrix.")
 
 
 def _matrix(tensor, name):
@@ -290,8 +292,13 @@ def _matrix(tensor, name):
     return tensor
 
 
-METHODS["adjoint"] = lambda self: self.mT.conj()
-register("adjoint", METHODS["adjoint"])
+def adjoint(input):
+    """The conjugate transpose of each matrix."""
+    return input.mT.conj()
+
+
+METHODS["adjoint"] = adjoint
+register("adjoint", adjoint)
 
 
 # PyTorch's copying forms of views.

@@ -3,8 +3,9 @@
 Formulas and accuracies stand in kernels/maths.py; derivatives are derived there too.
 """
 
+from .. import _core
 from ..kernels import language as k
-from .declare import composite, pointwise, register
+from .declare import METHODS, composite, make_pointwise, pointwise, register
 
 
 def _unary(name, doc, aliases=(), special=None, inplace=True):
@@ -50,7 +51,7 @@ register("psi", digamma, namespaces=("special",))
 i0 = _unary("i0", "The modified Bessel function of the first kind, order 0.", special="i0")
 
 
-def _special(name, public=None, call=None):
+def _special(name, doc, public=None, call=None):
     """special.<name> alone."""
     call = call or getattr(k, name)
 
@@ -58,22 +59,32 @@ def _special(name, public=None, call=None):
         return call(input)
 
     function.__name__ = f"special_{public or name}"
+    function.__doc__ = doc
     operator = pointwise(function, compute="floating", method=False, function=False, inplace=False)
     return register(public or name, operator, namespaces=("special",))
 
 
-for _name in "i0e i1 i1e log_ndtr erfcx bessel_j0 bessel_j1 bessel_y0 bessel_y1".split():
-    _special(_name)
-_special("i0", "modified_bessel_i0")
-_special("i1", "modified_bessel_i1")
-_special("k0", "modified_bessel_k0")
-_special("k1", "modified_bessel_k1")
-_special("k0e", "scaled_modified_bessel_k0")
-_special("k1e", "scaled_modified_bessel_k1")
-_special("ndtr", call=lambda x: 0.5 * k.erfc(x * -0.7071067811865476))
-_special("ndtri", call=lambda x: 1.4142135623730951 * k.erfinv(2 * x - 1))
+for _order in (0, 1):
+    _first = f"The modified Bessel function of the first kind, order {_order}"
+    _second = f"The modified Bessel function of the second kind, order {_order}"
+    _special(f"i{_order}", f"{_first}.", f"modified_bessel_i{_order}")
+    _special(f"i{_order}e", f"{_first}, times exp(-abs(input)).")
+    _special(f"k{_order}", f"{_second}.", f"modified_bessel_k{_order}")
+    _special(f"k{_order}e", f"{_second}, times exp(input).", f"scaled_modified_bessel_k{_order}")
+    _special(f"bessel_j{_order}", f"The Bessel function of the first kind, order {_order}.")
+    _special(f"bessel_y{_order}", f"The Bessel function of the second kind, order {_order}.")
+_special("i1", f"{_first}.")
+_special("erfcx", "exp(input**2) * erfc(input).")
+_special(
+    "ndtr",
+    "The distribution function of the standard normal distribution.",
+    call=lambda x: 0.5 * k.erfc(x * -0.7071067811865476),
+)
+_special("log_ndtr", "The logarithm of ndtr, accurate far below 0.")
+_special("ndtri", "The inverse of ndtr.", call=lambda x: 1.4142135623730951 * k.erfinv(2 * x - 1))
 _special(
     "entr",
+    "-input * log(input), 0 at 0, -inf below.",
     call=lambda x: k.where(
         k.isnan(x), x, k.where(x > 0, -x * k.log(x), k.where(x == 0, 0.0, float("-inf")))
     ),
@@ -166,23 +177,15 @@ _polygammas = {0: digamma}
 @composite(inplace=False)
 def polygamma(n, input):
     """The n-th derivative of digamma at input."""
-    if isinstance(n, _tensor_type()):
+    if isinstance(n, _core.Tensor):
         n, input = input, n
     if n < 0:
         raise RuntimeError(f"polygamma(n, x) does not support negative n: {n}.")
     if n not in _polygammas:
-        from .declare import make_pointwise
-
         _polygammas[n] = make_pointwise(
             lambda x: k.polygamma(n, x), name="polygamma", compute="floating"
         )
     return _polygammas[n](input)
-
-
-def _tensor_type():
-    from .. import _core
-
-    return _core.Tensor
 
 
 register("polygamma", polygamma, namespaces=("special",))
@@ -193,9 +196,12 @@ def _polygamma_(input, n):
     return input.copy_(polygamma(n, input))
 
 
-from .declare import METHODS, make_pointwise  # noqa: E402
+def _polygamma_method(input, n):
+    """polygamma(n, input): the n-th derivative of digamma."""
+    return polygamma(n, input)
 
-METHODS["polygamma"] = lambda input, n: polygamma(n, input)
+
+METHODS["polygamma"] = _polygamma_method
 METHODS["polygamma_"] = _polygamma_
 
 _logit = make_pointwise(lambda input: k.log(input / (1 - input)), name="logit", compute="floating")

@@ -12,7 +12,14 @@ def result_type(name, fields):
         return f"torch.return_types.{name}(\n{lines})"
 
     made = type(
-        name, (base,), {"__slots__": (), "__repr__": show, "__module__": "flambeau.return_types"}
+        name,
+        (base,),
+        {
+            "__slots__": (),
+            "__repr__": show,
+            "__module__": "flambeau.return_types",
+            "__doc__": f"A named result: ({', '.join(base._fields)}).",
+        },
     )
     by_name[name] = made
     return made
@@ -29,5 +36,5 @@ def lazy_result_type(name, fields):
     return make
 
 
-by_name = {}
+by_name = {}  # the types that are made
 later = {}  # the fields of types that are made at their first use

@@ -158,7 +158,12 @@ def _older(name, window):
         window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False
     ):
         return window(
-            window_length, sym=not periodic, dtype=dtype, device=device, requires_grad=requires_grad
+            window_length,
+            sym=not periodic,
+            dtype=dtype,
+            layout=layout,
+            device=device,
+            requires_grad=requires_grad,
         )
 
     older.__name__ = f"{name}_window"
@@ -213,6 +218,7 @@ def kaiser_window(
         beta=beta,
         sym=not periodic,
         dtype=dtype,
+        layout=layout,
         device=device,
         requires_grad=requires_grad,
     )

@@ -100,6 +100,7 @@ class RandomSampler(GeneratedSampler):
 
     @property
     def num_samples(self):
+        """How many indices an epoch draws."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self):

@@ -103,6 +103,7 @@ class Workers:
 
     @property
     def ended(self):
+        """Whether the processes were told to end."""
         return not self._end.alive
 
 

@@ -26,6 +26,7 @@ class ImageDataset(Dataset):
 
     @property
     def class_to_idx(self):
+        """From the name of a class to its number."""
         return {name: i for i, name in enumerate(self.classes)}
 
     def _images(self, index):
@@ -60,6 +61,7 @@ class ImageDataset(Dataset):
         return "\n".join(lines)
 
     def extra_repr(self):
+        """What repr() shows beside the size and the transform."""
         return ""
 
 

@@ -59,6 +59,7 @@ class MNIST(ImageDataset):
 
     @property
     def raw_folder(self):
+        """Where downloaded files are kept."""
         return self.root / type(self).__name__ / "raw"
 
     def _folder(self, fetch):

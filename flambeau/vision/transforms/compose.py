@@ -9,6 +9,7 @@ class Compose:
 
     @property
     def takes_batches(self):
+        """Whether every transform takes a batch at once."""
         return all(getattr(t, "takes_batches", False) for t in self.transforms)
 
     def __call__(self, image):
