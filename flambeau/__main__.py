@@ -35,15 +35,11 @@ class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.util.spec_from_loader(name, self, origin=found)
 
     def create_module(self, spec):
-        return _Module(spec.origin)
+        # A stand-in for as long as the import takes; its place in sys.modules goes to the module itself.
+        return type(sys)(spec.origin)
 
     def exec_module(self, module):
         sys.modules[module.__spec__.name] = sys.modules[module.__spec__.origin]
-
-
-def _Module(name):
-    """A stand-in for as long as the import takes; its place in sys.modules goes to the module `name`."""
-    return type(sys)(name)
 
 
 def install():

@@ -33,15 +33,3 @@ def binomial(count, prob, generator=None):
         raise RuntimeError("binomial: expected count >= 0 and 0 <= prob <= 1.")
     drawn = _core._binomial(trials.floor(), chance, *(generator or default_generator)._next())
     return attached(drawn.to(count.dtype), count, prob)
-
-
-@composite(method=False)
-def frobenius_norm(input, dim=(), keepdim=False):
-    """The root of the sum of squares over dim, or of everything."""
-    return fl.linalg.vector_norm(input, 2, None if dim in ((), []) else dim, keepdim)
-
-
-@composite(method=False)
-def nuclear_norm(input, dim=(-2, -1), keepdim=False):
-    """The sum of the singular values."""
-    return fl.linalg.matrix_norm(input, "nuc", dim, keepdim)

@@ -312,3 +312,15 @@ def pdist(input, p=2.0):
         raise RuntimeError(f"pdist only supports non-negative p values, got {p}.")
     i, j = fl.triu_indices(input.size(0), input.size(0), 1, device=input.device)
     return _difference_norm(input[i] - input[j], p)
+
+
+@composite(method=False)
+def frobenius_norm(input, dim=(), keepdim=False):
+    """The root of the sum of squares over dim, or of everything."""
+    return fl.linalg.vector_norm(input, 2, None if dim in ((), []) else dim, keepdim)
+
+
+@composite(method=False)
+def nuclear_norm(input, dim=(-2, -1), keepdim=False):
+    """The sum of the singular values."""
+    return fl.linalg.matrix_norm(input, "nuc", dim, keepdim)

@@ -26,7 +26,7 @@ def philox(seed, call):
     return x0, x1, x2, x3
 
 
-def unit(word, dtype="float32"):
+def unit(word):
     """A word as a number in [0, 1) with 24 bits."""
     return k.cast(k.cast(word >> 8, "int32"), "float32") * 2.0**-24
 

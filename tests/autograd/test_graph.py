@@ -37,7 +37,7 @@ def test_save_on_cpu_changes_nothing_but_the_place(x):
     assert x.grad.tolist() == [2, 2, 2]
 
 
-def test_hooks_can_be_forbidden(x):
+def test_hooks_can_be_forbidden():
     hooks = graph.saved_tensors_hooks(lambda t: t, lambda t: t)
     refused = pytest.raises(RuntimeError, match="not here")
     with graph.disable_saved_tensors_hooks("not here"), refused, hooks:

@@ -51,6 +51,7 @@ def follow():
 
     def follow(program, rtol=1e-3):
         losses = losses_of(flambeau, program)
+        assert losses and numpy.isfinite(losses).all()
         try:
             import torch
         except ImportError:

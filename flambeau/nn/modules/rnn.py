@@ -93,9 +93,6 @@ class RNNBase(Module):
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
 
-    def _get_flat_weights_names(self):
-        return [name for names in self._all_weights for name in names]
-
     # -- checks
 
     def check_input(self, input, batch_sizes):
