@@ -200,8 +200,10 @@ def set_float32_matmul_precision(precision):
 
 
 def is_storage(obj, /):
-    """False: storages have no Python face."""
-    return False
+    """Whether obj is a storage."""
+    from .storage import UntypedStorage
+
+    return isinstance(obj, UntypedStorage)
 
 
 def typename(obj, /):
@@ -225,7 +227,7 @@ class _Capsule:
     def __init__(self, capsule):
         self.capsule = capsule
 
-    def __dlpack__(self, **options):
+    def __dlpack__(self, **_):
         return self.capsule
 
     def __dlpack_device__(self):
@@ -273,6 +275,13 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     return tensor.view(dtype).requires_grad_(requires_grad)
 
 
+def _shares(tensor, source):
+    """Whether the tensor lies where the tensor or array that it was made from does."""
+    if not isinstance(source, _core.Tensor) and not hasattr(source, "__array_interface__"):
+        return False
+    return tensor.data_ptr() == _core.as_tensor(source).data_ptr()
+
+
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     """obj as a tensor, sharing memory where possible (copy=False demands it, copy=True forbids it)."""
     check_options("asarray", device=device)
@@ -283,6 +292,10 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     )
     if copy and isinstance(obj, _core.Tensor):
         made = made.clone()
+    if copy is False and not _shares(made, obj):
+        raise ValueError(
+            f"asarray: copy=False, but this {type(obj).__name__} can only be taken over by copying its values."
+        )
     made = made.detach()
     return made.requires_grad_(True) if requires_grad else made
 

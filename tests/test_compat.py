@@ -64,3 +64,19 @@ def test_layout_and_device_are_heeded_where_the_work_is_done_by_others():
     for window in (torch.hann_window, torch.bartlett_window, torch.kaiser_window):
         with pytest.raises(ValueError, match="strided"):
             window(3, layout=torch.sparse_coo)
+
+
+def test_is_storage_knows_a_storage():
+    x = torch.ones(2)
+    assert torch.is_storage(x.untyped_storage()) and not torch.is_storage(x)
+
+
+def test_asarray_without_copy_shares_or_refuses():
+    import numpy
+
+    x, array = torch.ones(2), numpy.ones(2)
+    assert torch.asarray(x, copy=False).data_ptr() == x.data_ptr()
+    assert torch.asarray(array, copy=False).data_ptr() == array.ctypes.data
+    for source, dtype in (([1.0], None), (1.0, None), (x, torch.float64), (array, torch.float32)):
+        with pytest.raises(ValueError, match="copy=False"):
+            torch.asarray(source, dtype=dtype, copy=False)
