@@ -91,9 +91,10 @@ const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& i
   std::vector<DType> dtypes;
   for (Py_ssize_t i = 0; i < PySequence_Size(names.get()); ++i) {
     Object item = Object::steal(PySequence_GetItem(names.get(), i));
-    const char* text = PyUnicode_AsUTF8(item.get());
+    const char* text = item ? PyUnicode_AsUTF8(item.get()) : nullptr;
+    if (!text) throw PythonError();
     for (int d = 0; d < dtype_count; ++d)
-      if (text && strcmp(dtype_facts[d].name, text) == 0) dtypes.push_back(static_cast<DType>(d));
+      if (strcmp(dtype_facts[d].name, text) == 0) dtypes.push_back(static_cast<DType>(d));
   }
   r.states->push_back({key, std::move(dtypes)});
   return r.states->back().dtypes;
@@ -254,6 +255,8 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
   plan.n_out = static_cast<int>(out_dtypes.size());
   plan.n_params = static_cast<int>(parameters.size());
   plan.n = plan.n_out + static_cast<int>(inputs.size() + parameters.size());
+  check(plan.n <= max_streams,
+        [&] { return message("reduction: ", plan.n, " operands, at most ", max_streams, "."); });
   Dims out_strides = contiguous_strides(full_sizes);
   char* base[max_streams];
   std::vector<DType> in_dtypes;

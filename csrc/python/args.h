@@ -12,6 +12,18 @@
 
 namespace flambeau {
 
+/// A str's text, which lives as long as the str.
+inline const char* text_of(PyObject* o) {
+  const char* text = PyUnicode_AsUTF8(o);
+  if (!text) throw PythonError();
+  return text;
+}
+inline bool truth_of(PyObject* o) {
+  int truth = PyObject_IsTrue(o);
+  if (truth < 0) throw PythonError();
+  return truth != 0;
+}
+
 struct Call {
   PyObject* const* args;
   Py_ssize_t n;     // positional
@@ -66,10 +78,7 @@ class Args {
   }
   int64_t integer(int i, int64_t otherwise = 0) const;
   bool truth(int i, bool otherwise = false) const {
-    if (!given(i)) return otherwise;
-    int t = PyObject_IsTrue(slots_[i]);
-    if (t < 0) throw PythonError();
-    return t != 0;
+    return given(i) ? truth_of(slots_[i]) : otherwise;
   }
   const char* function() const { return function_; }
 

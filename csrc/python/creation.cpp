@@ -21,7 +21,8 @@ struct Options {
 /// Notes a memory_format; false if it is not one of channels_last.
 bool read_channels_last(PyObject* format, Options& o) {
   Object text = Object::steal(PyObject_Str(format));
-  const char* s = text ? PyUnicode_AsUTF8(text.get()) : "";
+  if (!text) throw PythonError();
+  const char* s = text_of(text.get());
   o.channels_last = strstr(s, "channels_last_3d") ? 5 : strstr(s, "channels_last") ? 4 : 0;
   return o.channels_last != 0;
 }
@@ -33,7 +34,7 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
   Options o;
   for (Py_ssize_t k = 0; k < call.n_named(); ++k) {
     PyObject* value = call.args[call.n + k];
-    const char* key = PyUnicode_AsUTF8(PyTuple_GET_ITEM(call.names, k));
+    const char* key = text_of(PyTuple_GET_ITEM(call.names, k));
     if (rest(key, value)) continue;
     if (strcmp(key, "dtype") == 0) {
       if (value == Py_None) continue;
@@ -42,21 +43,22 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
     } else if (strcmp(key, "device") == 0) {
       check_device(value, function);
     } else if (strcmp(key, "requires_grad") == 0) {
-      o.requires_grad = PyObject_IsTrue(value) == 1;
+      o.requires_grad = truth_of(value);
     } else if (strcmp(key, "out") == 0) {
       if (value == Py_None) continue;
       check<TypeError>(is_tensor(value),
                        [&] { return message(function, "(): argument 'out' must be Tensor."); });
       o.out = as_tensor(value);
     } else if (strcmp(key, "pin_memory") == 0) {
-      check(PyObject_IsTrue(value) != 1, [&] {
+      check(!truth_of(value), [&] {
         return message(function, "(): pin_memory=True needs an accelerator, and there is none.");
       });
     } else if (strcmp(key, "layout") == 0 || strcmp(key, "memory_format") == 0 ||
                strcmp(key, "names") == 0) {
       if (value == Py_None || (key[0] == 'm' && read_channels_last(value, o))) continue;
       Object text = Object::steal(PyObject_Str(value));
-      const char* s = text ? PyUnicode_AsUTF8(text.get()) : "";
+      if (!text) throw PythonError();
+      const char* s = text_of(text.get());
       bool known =
           strstr(s, "strided") || strstr(s, "contiguous_format") || strstr(s, "preserve_format");
       check<NotImplementedError>(
@@ -192,7 +194,7 @@ TensorRef like(const Call& call, const char* function) {
     if (strcmp(key, "memory_format") != 0) return false;
     if (value == Py_None || read_channels_last(value, format)) return true;
     Object text = Object::steal(PyObject_Str(value));
-    contiguous_wanted = strstr(PyUnicode_AsUTF8(text.get()), "contiguous_format") != nullptr;
+    contiguous_wanted = text && strstr(text_of(text.get()), "contiguous_format");
     return true;
   });
   DType dtype = o.has_dtype ? o.dtype : t.dtype;
@@ -334,9 +336,11 @@ PyObject* py_wrap_memory(const Call& call) {
          6);
   void* address = PyLong_AsVoidPtr(a[0]);
   if (!address && PyErr_Occurred()) throw PythonError();
-  Storage* s = wrap_storage(address, a.integer(1), a[2]);
-  TensorRef t = make_tensor(s, to_dtype_value(a[3], "_wrap_memory"), to_dims(a[4], "_wrap_memory"),
-                            to_dims(a[5], "_wrap_memory"), a.integer(6, 0));
+  int64_t nbytes = a.integer(1), offset = a.integer(6, 0);
+  DType dtype = to_dtype_value(a[3], "_wrap_memory");
+  Dims sizes = to_dims(a[4], "_wrap_memory"), strides = to_dims(a[5], "_wrap_memory");
+  Storage* s = wrap_storage(address, nbytes, a[2]);
+  TensorRef t = make_tensor(s, dtype, sizes, strides, offset);
   release(s);
   return t.release_py();
 }

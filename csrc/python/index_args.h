@@ -40,11 +40,7 @@ class IndexArgs {
     return value;
   }
   int dim(int i, const Tensor& of) const { return wrap_dim(integer(i, "dim"), of.ndim, op_); }
-  bool flag(int i) const {
-    int truth = PyObject_IsTrue(at(i, "flag"));
-    if (truth < 0) throw PythonError();
-    return truth != 0;
-  }
+  bool flag(int i) const { return truth_of(at(i, "flag")); }
   double real(int i, const char* name) const {
     double value = PyFloat_AsDouble(at(i, name));
     if (value == -1 && PyErr_Occurred()) throw PythonError();

@@ -65,8 +65,7 @@ double number(PyObject* o) {
 /// One function for addmm and its kin: the last argument is the operator's name.
 PyObject* py_addmm(const Call& call) {
   Args a("_addmm", call, {"input", "mat1", "mat2", "beta", "alpha", "name"}, 6);
-  const char* name = PyUnicode_AsUTF8(a[5]);
-  if (!name) throw PythonError();
+  const char* name = text_of(a[5]);
   return addmm(a.tensor(0), a.tensor(1), a.tensor(2), number(a[3]), number(a[4]), name)
       .release_py();
 }
@@ -104,16 +103,12 @@ PyObject* py_linear(const Call& call) {
 }
 PyObject* py_blas_load(const Call& call) {
   Args a("_blas_load", call, {"path"});
-  const char* path = PyUnicode_AsUTF8(a[0]);
-  if (!path) throw PythonError();
-  blas_load(path);
+  blas_load(text_of(a[0]));
   Py_RETURN_NONE;
 }
 PyObject* py_lapack_symbol(const Call& call) {
   Args a("_lapack_symbol", call, {"name"});
-  const char* name = PyUnicode_AsUTF8(a[0]);
-  if (!name) throw PythonError();
-  return PyLong_FromVoidPtr(lapack_symbol(name));
+  return PyLong_FromVoidPtr(lapack_symbol(text_of(a[0])));
 }
 
 const NativeEntry entries[] = {

@@ -27,12 +27,6 @@ PyObject* finish_out(TensorRef result, Tensor* out, const char* op) {
 
 namespace {
 
-const char* text_of(PyObject* o) {
-  const char* text = PyUnicode_AsUTF8(o);
-  if (!text) throw PythonError();
-  return text;
-}
-
 /// _finish_out(result, out, name): what finish_out does, for operators written in Python.
 PyObject* py_finish_out(const Call& call) {
   Args a("_finish_out", call, {"result", "out", "name"}, 3);

@@ -78,6 +78,8 @@ PyObject* py_map_lists(const Call& call) {
   std::vector<Arg> inputs(static_cast<size_t>(count * n_in));
   for (int i = 0; i < n_out; ++i) {
     PyObject* list = column(outs.get(), i);
+    check<TypeError>(PyList_Check(list),
+                     [] { return message("_map_lists(): outputs must be lists."); });
     for (Py_ssize_t k = 0; k < count; ++k)
       outputs[k * n_out + i] = &tensor_at(list, k, "_map_lists()");
   }
@@ -105,14 +107,15 @@ PyObject* py_rows(const Call& call) {
   auto kernel = reinterpret_cast<RowsKernel>(PyLong_AsVoidPtr(a[0]));
   Object outs = Object::steal(PySequence_Fast(a[1], "_rows(): outputs")),
          ins = Object::steal(PySequence_Fast(a[2], "_rows(): inputs"));
-  const char* kinds = PyUnicode_AsUTF8(a[3]);
-  if (!outs || !ins || !kinds || !kernel) throw PythonError();
+  std::string_view kinds = text_of(a[3]);
+  if (!outs || !ins || !kernel) throw PythonError();
   int64_t n_rows = a.integer(4), row_len = a.integer(5);
   RowOperands operands;
   auto add = [&](PyObject* sequence) {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); ++i) {
       int n = operands.n;
-      check(n < max_operands, [] { return message("_rows(): too many operands."); });
+      check(n < max_operands && n < static_cast<int>(kinds.size()),
+            [] { return message("_rows(): too many operands."); });
       Tensor& t = tensor_at(sequence, i, "_rows()");
       check(t.contiguous, [] { return message("_rows(): operands must be contiguous."); });
       int64_t width = kinds[n] == 'v' ? row_len : 1;

@@ -195,14 +195,12 @@ struct LossWay : Way {
 /// nll_loss.
 PyObject* py_row_shortcut(const Call& call) {
   Args a("_row_shortcut", call, {"operation", "way", "compile"}, 3);
-  const char* text = PyUnicode_AsUTF8(a[1]);
-  if (!text) throw PythonError();
-  std::string_view way = text;
-  if (way == "softmax") return make_shortcut(a[0], new SoftmaxWay(a[2]));
-  if (way == "layer_norm") return make_shortcut(a[0], new NormWay(a[2], true));
-  if (way == "rms_norm") return make_shortcut(a[0], new NormWay(a[2], false));
-  if (way == "cross_entropy") return make_shortcut(a[0], new LossWay(a[2], true));
-  if (way == "nll_loss") return make_shortcut(a[0], new LossWay(a[2], false));
+  std::string_view way = text_of(a[1]);
+  if (way == "softmax") return make_shortcut(a[0], std::make_unique<SoftmaxWay>(a[2]));
+  if (way == "layer_norm") return make_shortcut(a[0], std::make_unique<NormWay>(a[2], true));
+  if (way == "rms_norm") return make_shortcut(a[0], std::make_unique<NormWay>(a[2], false));
+  if (way == "cross_entropy") return make_shortcut(a[0], std::make_unique<LossWay>(a[2], true));
+  if (way == "nll_loss") return make_shortcut(a[0], std::make_unique<LossWay>(a[2], false));
   throw ValueError(message("_row_shortcut(): there is no way '", way, "'."));
 }
 

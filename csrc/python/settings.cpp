@@ -53,9 +53,7 @@ PyObject* py_set_default_dtype(const Call& call) {
 
 PyObject* py_bind(const Call& call) {
   Args a("_bind", call, {"name", "callable"}, 2);
-  const char* name = PyUnicode_AsUTF8(a[0]);
-  if (!name) throw PythonError();
-  bind_operator(name, a[1]);
+  bind_operator(text_of(a[0]), a[1]);
   Py_RETURN_NONE;
 }
 

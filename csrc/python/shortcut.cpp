@@ -96,12 +96,12 @@ bool ReduceWay::parse(PyObject* const* args, Py_ssize_t n, PyObject* keys, Reque
   if (n < 1 || n > PyTuple_GET_SIZE(names.get()) || !is_plain(args[0])) return false;
   for (Py_ssize_t i = 1; i < n + n_keys; ++i) {
     PyObject* key = i < n ? PyTuple_GET_ITEM(names.get(), i) : PyTuple_GET_ITEM(keys, i - n);
-    const char* text = PyUnicode_AsUTF8(key);
-    if (strcmp(text, "dim") == 0 && !request.dim)
+    auto is = [&](const char* name) { return PyUnicode_CompareWithASCIIString(key, name) == 0; };
+    if (is("dim") && !request.dim)
       request.dim = args[i];
-    else if (strcmp(text, "keepdim") == 0 && !request.keepdim)
+    else if (is("keepdim") && !request.keepdim)
       request.keepdim = args[i];
-    else if (i >= n || strcmp(text, "p") != 0 || !is_two(args[i]))
+    else if (i >= n || !is("p") || !is_two(args[i]))
       return false;
   }
   return !request.keepdim || request.keepdim == Py_True || request.keepdim == Py_False;
@@ -176,16 +176,17 @@ PyObject* py_reduction_shortcut(const Call& call) {
   check<TypeError>(PyTuple_Check(a[1]) && Py_TYPE(a[2]) == reduction_type, [] {
     return message("_reduction_shortcut(): expected a tuple of names and a Reduction.");
   });
-  auto* way = new ReduceWay;
+  auto way = std::make_unique<ReduceWay>();
   way->names = Object::borrow(a[1]);
   way->reduction = Object::borrow(a[2]);
-  way->results = PyUnicode_AsUTF8(a[3]);
-  way->accepts = PyUnicode_AsUTF8(a[4]);
+  way->results = text_of(a[3]);
+  way->accepts = text_of(a[4]);
   if (a.given(5)) way->whole = Object::borrow(a[5]);
   way->result_type = a.given(6) ? reinterpret_cast<PyTypeObject*>(Py_NewRef(a[6])) : nullptr;
   way->has_parameter = a.given(7);
   way->parameter = way->has_parameter ? PyFloat_AsDouble(a[7]) : 0;
-  return make_shortcut(a[0], way);
+  if (PyErr_Occurred()) throw PythonError();
+  return make_shortcut(a[0], std::move(way));
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -208,10 +209,10 @@ struct RawWay : Way {
 /// ints, go to raw.
 PyObject* py_raw_shortcut(const Call& call) {
   Args a("_raw_shortcut", call, {"operation", "raw", "count"}, 3);
-  auto* way = new RawWay;
+  auto way = std::make_unique<RawWay>();
   way->raw = Object::borrow(a[1]);
   way->count = a.integer(2);
-  return make_shortcut(a[0], way);
+  return make_shortcut(a[0], std::move(way));
 }
 
 const NativeEntry entries[] = {
@@ -221,13 +222,14 @@ const NativeEntry entries[] = {
 
 }  // namespace
 
-PyObject* make_shortcut(PyObject* operation, Way* way) {
+PyObject* make_shortcut(PyObject* operation, std::unique_ptr<Way> way) {
+  Object dict = Object::steal(PyDict_New());
   auto* self = reinterpret_cast<Shortcut*>(shortcut_type->tp_alloc(shortcut_type, 0));
-  if (!self) throw PythonError();
+  if (!dict || !self) throw PythonError();
   self->vectorcall = shortcut_vectorcall;
   self->operation = Py_NewRef(operation);
-  self->way = way;
-  self->dict = PyDict_New();
+  self->way = way.release();
+  self->dict = dict.release();
   return reinterpret_cast<PyObject*>(self);
 }
 
@@ -237,7 +239,8 @@ void initialize_shortcuts(PyObject* module) {
                                  Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                              shortcut_slots};
   shortcut_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  PyModule_AddObjectRef(module, "Shortcut", reinterpret_cast<PyObject*>(shortcut_type));
+  if (PyModule_AddObjectRef(module, "Shortcut", reinterpret_cast<PyObject*>(shortcut_type)) < 0)
+    throw PythonError();
   add_functions(module, entries);
 }
 

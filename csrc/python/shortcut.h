@@ -3,6 +3,8 @@
 // subclass, an error) goes to the operator itself, so a way decides nothing.
 // Needs the GIL; ways live as long as the process.
 #pragma once
+#include <memory>
+
 #include "autograd/meta.h"
 #include "dispatch/autocast.h"
 #include "python/args.h"
@@ -17,7 +19,7 @@ class Way {
 };
 
 /// A callable that tries `way` and then calls `operation`, whose attributes are its own.
-PyObject* make_shortcut(PyObject* operation, Way* way);
+PyObject* make_shortcut(PyObject* operation, std::unique_ptr<Way> way);
 
 /// An ordinary tensor whose operators record nothing now.
 inline bool is_plain(PyObject* o) {
