@@ -6,7 +6,7 @@
 namespace flambeau {
 
 struct Region {
-  Dims base_sizes, base_strides;  // the container; dense
+  Dims base_sizes, base_strides;  // the container
   Dims sizes, strides;            // of the part
   int64_t offset = 0;
 };

@@ -173,7 +173,46 @@ void add_elements(Tensor& out, Tensor& part) {
 
 }  // namespace
 
+namespace {
+
+/// Zeros that hold both the container and the part of a region that is no part of its container's
+/// own elements, as as_strided makes them: it may show what lies before, between and behind those.
+struct Surroundings {
+  TensorRef memory, base, part;
+
+  Surroundings(const Region& r, DType dtype) {
+    const int64_t base_end = reach(r.base_sizes, r.base_strides, 0, "as_strided"),
+                  part_end = r.offset + reach(r.sizes, r.strides, 0, "as_strided");
+    const int64_t begin = std::min<int64_t>(0, r.offset);
+    memory = zeros({std::max(base_end, part_end) - begin}, dtype);
+    base = raw_view(*memory, r.base_sizes, r.base_strides, -begin);
+    part = raw_view(*memory, r.sizes, r.strides, r.offset - begin);
+  }
+
+  static bool needed(const Region& r) {
+    const int64_t numel = r.base_sizes.product();
+    return r.offset < 0 || reach(r.base_sizes, r.base_strides, 0, "as_strided") > numel ||
+           r.offset + reach(r.sizes, r.strides, 0, "as_strided") > numel;
+  }
+};
+
+}  // namespace
+
 TensorRef region_embed(Tensor& part, const Region& region) {
+  if (Surroundings::needed(region)) {
+    Surroundings around(region, part.dtype);
+    if (may_overlap_itself(region.sizes, region.strides))
+      add_elements(*around.part, part);
+    else
+      copy_bytes(*around.part, part);
+    TensorRef out = empty(region.base_sizes, part.dtype);
+    copy_bytes(*out, *around.base);
+    if (needs_record(part)) {
+      static PyTypeObject* type = node_subtype("EmbedBackward0");
+      set_history(*out, &make_region_node(type, &embed_kind, region, part)->node);
+    }
+    return out;
+  }
   TensorRef out = empty_strided(region.base_sizes, region.base_strides, part.dtype);
   std::memset(out->data(), 0, out->storage->nbytes);
   TensorRef hole = raw_view(*out, region.sizes, region.strides, region.offset);
@@ -189,13 +228,21 @@ TensorRef region_embed(Tensor& part, const Region& region) {
 }
 
 TensorRef region_take(Tensor& t, const Region& region) {
+  static PyTypeObject* type = node_subtype("AsStridedBackward0");
+  if (Surroundings::needed(region)) {
+    Surroundings around(region, t.dtype);
+    copy_bytes(*around.base, t);
+    TensorRef out = empty(region.sizes, t.dtype);
+    copy_bytes(*out, *around.part);
+    if (needs_record(t)) set_history(*out, &make_region_node(type, &take_kind, region, t)->node);
+    return out;
+  }
   TensorRef source = TensorRef::borrow(&t);
   if (!(strides_of(t) == region.base_strides)) {
     TensorRef packed = empty_strided(region.base_sizes, region.base_strides, t.dtype);
     copy_(*packed, t);
     source = packed;
   }
-  static PyTypeObject* type = node_subtype("AsStridedBackward0");
   return region_view(*source, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
     sizes = region.sizes;
     strides = region.strides;
@@ -236,12 +283,15 @@ TensorRef as_strided(Tensor& t, const Dims& sizes, const Dims& strides, int64_t 
                    t.storage->nbytes, " bytes.");
   });
   static PyTypeObject* type = node_subtype("AsStridedBackward0");
-  int64_t own = t.offset;
-  return region_view(t, type, [&](Dims& s, Dims& st, int64_t& o) {
-    s = sizes;
-    st = strides;
-    o = offset - own;
-  });
+  TensorRef v = raw_view(t, sizes, strides, offset);
+  set_view(*v, t);
+  if (needs_record(t) && is_differentiable(t.dtype)) {
+    Region region{sizes_of(t), strides_of(t), sizes, strides, offset - t.offset};
+    if (may_overlap_itself(region.base_sizes, region.base_strides))
+      region.base_strides = contiguous_strides(region.base_sizes);
+    set_history(*v, &make_region_node(type, &take_kind, region, t)->node);
+  }
+  return v;
 }
 
 // -------------------------------------------------------------------------------------- other

@@ -52,3 +52,19 @@ def test_fill_diagonal(shape, wrap):
     expected = numpy.zeros(shape)
     numpy.fill_diagonal(expected, 5, wrap=wrap)
     assert x.fill_diagonal_(5, wrap).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("part", [slice(4, None), slice(None, 6), slice(None, None, 2)])
+def test_as_strided_beyond_its_input_gives_gradients_to_the_input_alone(part):
+    # Its layout counts from the start of the memory: it shows elements that the input does not,
+    # and gradients of those once were written outside of the input's own.
+    x = flambeau.arange(10.0, requires_grad=True)
+    y = x * 2
+    whole = y[part].as_strided((10,), (1,), 0)
+    (grad,) = flambeau.autograd.grad((whole**2).sum(), x, create_graph=True)
+    shown = flambeau.zeros(10)
+    shown[part] = 1
+    assert whole.tolist() == y.tolist()
+    assert grad.tolist() == (8 * x * shown).tolist()
+    (second,) = flambeau.autograd.grad(grad.sum(), x)
+    assert second.tolist() == (8 * shown).tolist()
