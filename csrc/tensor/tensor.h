@@ -67,7 +67,7 @@ struct Dims {
     return *this;
   }
   Dims(const int64_t* values, int count) : n(count) {
-    std::memcpy(v, values, count * sizeof(int64_t));
+    if (count > 0) std::memcpy(v, values, count * sizeof(int64_t));  // of none, values may be null
   }
   Dims(std::initializer_list<int64_t> values) {
     for (int64_t x : values) v[n++] = x;
