@@ -30,7 +30,7 @@ GOAL = 0.97
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
     parser.add_argument("--predict", type=Path, help="load this checkpoint, print its predictions")
@@ -45,7 +45,7 @@ def main():
     print(f"{len(training)} digits to learn from, {len(test)} held out.")
     loader = DataLoader(training, batch_size=32, shuffle=True)
     model = LeNet()
-    losses = train(model, loader, args.epochs, max_lr=4e-3)
+    losses = train(model, loader, args.epochs, max_lr=2e-3)
 
     predictions = predict(model, DataLoader(test, batch_size=256))
     accuracy = (predictions == test.targets).float().mean().item()
