@@ -54,7 +54,24 @@ void link_parts(std::vector<TensorRef>& parts, Tensor& t, int dim, bool stacked)
 std::vector<TensorRef> split(Tensor& t, const std::vector<int64_t>& sizes, int64_t dim) {
   check(t.ndim > 0, [] { return message("split: expects at least a 1-dimensional tensor."); });
   int d = wrap_dim(dim, t.ndim, "split");
+  // Before any view is made: no part may lie outside the memory.
+  int64_t left = t.sizes[d];
+  for (int64_t size : sizes) {
+    check(size >= 0, [&] {
+      return message("split: a part cannot have ", size, " elements; give sizes of 0 and more.");
+    });
+    check(size <= left, [&] {
+      return message("split: the sizes add up to more than the ", t.sizes[d],
+                     " elements of dimension ", d, " of input ", shape(t), ".");
+    });
+    left -= size;
+  }
+  check(left == 0, [&] {
+    return message("split: the sizes add up to ", t.sizes[d] - left, ", but dimension ", d,
+                   " of input ", shape(t), " has ", t.sizes[d], " elements.");
+  });
   std::vector<TensorRef> parts;
+  parts.reserve(sizes.size());
   int64_t at = 0;
   for (int64_t size : sizes) {
     Dims s = sizes_of(t);
@@ -62,10 +79,6 @@ std::vector<TensorRef> split(Tensor& t, const std::vector<int64_t>& sizes, int64
     parts.push_back(raw_view(t, s, strides_of(t), t.offset + at * t.strides[d]));
     at += size;
   }
-  check(at == t.sizes[d], [&] {
-    return message("split: the sizes add up to ", at, " but dimension ", d, " has size ",
-                   t.sizes[d], ".");
-  });
   link_parts(parts, t, d, false);
   return parts;
 }

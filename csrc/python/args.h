@@ -101,8 +101,10 @@ inline int64_t Args::integer(int i, int64_t otherwise) const {
 }
 /// The tensor that a method, or a function of a tensor and numbers, was called with.
 Tensor& first_tensor(const Call& call, const char* function);
-/// A sequence of ints, or one int.
+/// A sequence of ints, or one int: at most one for each dimension that a tensor can have.
 Dims to_dims(PyObject* o, const char* function);
+/// The same of any length.
+std::vector<int64_t> to_integers(PyObject* o, const char* function);
 /// Sizes given as f(2, 3) or f((2, 3)): positional arguments from `first` on.
 Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, const char* keyword);
 /// dim=None, an int or a sequence as non-negative dimensions (None and (): all of them).

@@ -274,17 +274,18 @@ Tensor& first_tensor(const Call& call, const char* function) {
   return *as_tensor(call.args[0]);
 }
 
-Dims to_dims(PyObject* o, const char* function) {
-  Dims dims;
+/// Calls take(integer) for each int of a sequence, or for the one int.
+template <class Take>
+static void each_integer(PyObject* o, const char* function, Take&& take) {
   if (PyTuple_Check(o) || PyList_Check(o)) {
     // Its size is asked each time: an item's __index__ may change a list.
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
-      dims.push(to_integer(PySequence_Fast_GET_ITEM(o, i), function));
-    return dims;
+      take(to_integer(PySequence_Fast_GET_ITEM(o, i), function));
+    return;
   }
   if (PyIndex_Check(o) && !(is_tensor(o) && as_tensor(o)->ndim > 0)) {
-    dims.push(to_integer(o, function));
-    return dims;
+    take(to_integer(o, function));
+    return;
   }
   Object list = Object::steal(PySequence_List(o));
   if (!list) {
@@ -292,7 +293,19 @@ Dims to_dims(PyObject* o, const char* function) {
     throw TypeError(message(function, "(): expected ints or a sequence of ints, not ",
                             Py_TYPE(o)->tp_name, "."));
   }
-  return to_dims(list.get(), function);
+  each_integer(list.get(), function, take);
+}
+
+Dims to_dims(PyObject* o, const char* function) {
+  Dims dims;
+  each_integer(o, function, [&](int64_t value) { dims.push(value); });
+  return dims;
+}
+
+std::vector<int64_t> to_integers(PyObject* o, const char* function) {
+  std::vector<int64_t> list;
+  each_integer(o, function, [&](int64_t value) { list.push_back(value); });
+  return list;
 }
 
 Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, const char* keyword) {

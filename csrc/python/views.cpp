@@ -169,12 +169,7 @@ PyObject* py_split(const Call& call) {
   Tensor& t = a.tensor(0);
   if (PyIndex_Check(how))
     return split_evenly(t, to_integer(how, "split"), a.integer(2, 0), "split");
-  Dims sizes = to_dims(how, "split");
-  for (int i = 0; i < sizes.n; ++i)
-    check(sizes[i] >= 0, [&] {
-      return message("split: split_sizes must be non-negative: ", to_string(sizes), ".");
-    });
-  return tensor_tuple(split(t, std::vector<int64_t>(sizes.v, sizes.v + sizes.n), a.integer(2, 0)));
+  return tensor_tuple(split(t, to_integers(how, "split"), a.integer(2, 0)));
 }
 PyObject* py_chunk(const Call& call) {
   Args a("chunk", call, {"input", "chunks", "dim"}, 2);
