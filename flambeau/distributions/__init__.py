@@ -4,7 +4,7 @@ Read: distribution.py, constraints.py, location_scale.py, normal.py, categorical
 May import: floors 1 to 5.
 """
 
-from ..nn.lazy_names import table_of_contents
+from ..nn.lazy_names import listed, table_of_contents
 
 __getattr__, __dir__, __all__ = table_of_contents(
     __name__,
@@ -30,3 +30,4 @@ __getattr__, __dir__, __all__ = table_of_contents(
         "one_hot_categorical", "poisson", "uniform", "utils",
     ),
 )  # fmt: skip
+listed(__name__)

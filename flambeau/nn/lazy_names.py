@@ -1,6 +1,8 @@
 """Names that are imported when they are first used."""
 
 import importlib
+import sys
+import types
 
 
 def table_of_contents(package, contents, submodules=(), prepare=lambda name, value: value):
@@ -26,3 +28,22 @@ def table_of_contents(package, contents, submodules=(), prepare=lambda name, val
         return sorted({*home, *submodules})
 
     return __getattr__, __dir__, [*home]
+
+
+class _Listed(types.ModuleType):
+    """A module whose `__dict__` holds every name of the table, which programs go through."""
+
+    @property
+    def __dict__(self):
+        loaded = types.ModuleType.__dict__["__dict__"].__get__(self)
+        for name in loaded.get("__all__", ()):
+            getattr(self, name)
+        return loaded
+
+
+def listed(package):
+    """Let vars() of a package with a table of contents hold all of it, still loaded when first used.
+
+    Attributes of such a module are a little slower to read, so packages with operators do without.
+    """
+    sys.modules[package].__class__ = _Listed

@@ -4,7 +4,7 @@ Read: optimizer.py, rule.py, sgd.py, adam.py, lr_scheduler/.
 May import: floors 1 to 4, nn. Must not import: utils, vision.
 """
 
-from ..nn.lazy_names import table_of_contents
+from ..nn.lazy_names import listed, table_of_contents
 
 __getattr__, __dir__, __all__ = table_of_contents(
     __name__,
@@ -27,3 +27,4 @@ __getattr__, __dir__, __all__ = table_of_contents(
     },
     submodules=("lr_scheduler", "optimizer", "swa_utils"),
 )
+listed(__name__)

@@ -2,8 +2,7 @@
 
 import functools
 import warnings
-from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
+from collections import OrderedDict, defaultdict, deque
 from copy import deepcopy
 from itertools import chain
 
@@ -21,6 +20,7 @@ class _Required:
 
 required = _Required()
 
+_NO_HOOKS = {}
 _global_step_pre_hooks = OrderedDict()
 _global_step_post_hooks = OrderedDict()
 
@@ -42,7 +42,9 @@ def with_hooks(step):
 
     @functools.wraps(step)
     def wrapper(self, *args, **kwargs):
-        before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
+        # A subclass need not have called Optimizer.__init__ in order to step.
+        before = self.__dict__.get("_optimizer_step_pre_hooks", _NO_HOOKS)
+        after = self.__dict__.get("_optimizer_step_post_hooks", _NO_HOOKS)
         if not (before or after or _global_step_pre_hooks or _global_step_post_hooks):
             return step(self, *args, **kwargs)
         for hook in chain(_global_step_pre_hooks.values(), before.values()):
@@ -251,6 +253,8 @@ class Optimizer:
     def load_state_dict(self, state_dict):
         """Take over the state and the options that state_dict() gave, parameters in the same order.
 
+        Everything is copied: later steps of the optimizer that gave the state change nothing here.
+
         Raises:
             ValueError: the groups are not as many, or not as large, as this optimizer's.
         """
@@ -277,7 +281,7 @@ class Optimizer:
                 parameter = parameter_of[key]
                 state[parameter] = _fitted(value, parameter)
             else:
-                state[key] = value
+                state[key] = deepcopy(value)
         groups = []
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             saved["params"] = group["params"]
@@ -285,6 +289,11 @@ class Optimizer:
                 saved["param_names"] = group["param_names"]
             groups.append(saved)
         self.__setstate__({"state": state, "param_groups": groups})
+        # Schedules that are made from now on change the options; one that is loaded puts them back.
+        self._loaded_options = [
+            deepcopy({name: value for name, value in group.items() if name != "params"})
+            for group in groups
+        ]
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
 
@@ -316,15 +325,18 @@ class Optimizer:
 
 
 def _fitted(value, parameter, key=None):
-    """`value` with its tensors of the parameter's dtype and device; step counters stay as they are."""
+    """A copy of `value`, tensors in the parameter's dtype and on its device but for step counters."""
     if isinstance(value, flambeau.Tensor):
         if key == "step":
-            return value
+            return value.clone()
+        dtype = value.dtype
         if parameter.is_floating_point() or parameter.is_complex():
-            return value.to(dtype=parameter.dtype, device=parameter.device)
-        return value.to(device=parameter.device)
+            dtype = parameter.dtype
+        return value.detach().to(dtype=dtype, device=parameter.device, copy=True)
     if isinstance(value, dict):
         return {k: _fitted(v, parameter, k) for k, v in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str):
+    if isinstance(value, tuple) and hasattr(value, "_fields"):  # a named tuple
+        return type(value)(*(_fitted(v, parameter) for v in value))
+    if isinstance(value, (list, tuple, set, frozenset, deque)):
         return type(value)(_fitted(v, parameter) for v in value)
-    return value
+    return deepcopy(value)

@@ -147,6 +147,8 @@ def update_bn(loader, model, device=None):
 class SWALR(LRScheduler):
     """The rate goes to swa_lr in anneal_epochs epochs and stays there."""
 
+    _multiplies = True
+
     def __init__(self, optimizer, swa_lr, anneal_epochs=10, anneal_strategy="cos", last_epoch=-1):
         for group, rate in zip(
             optimizer.param_groups, _each_group("swa_lr", optimizer, swa_lr), strict=True
@@ -169,7 +171,7 @@ class SWALR(LRScheduler):
 
     def get_lr(self):
         self._warn_outside_step()
-        step = self._step_count - 1
+        step = self.last_epoch
         if self.anneal_epochs == 0:
             step = max(1, step)
         before, now = self._share(max(0, step - 1)), self._share(step)

@@ -139,3 +139,24 @@ def test_hooks():
     model.register_state_dict_post_hook(lambda *args: {})
     with pytest.raises(RuntimeError, match="must return None"):
         model.state_dict()
+
+
+def test_assigning_keeps_tied_tensors_tied():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(5, 3)
+            self.out = nn.Linear(3, 5, bias=False)
+            self.out.weight = self.embedding.weight
+            self.register_buffer("a", torch.zeros(2))
+            self.register_buffer("b", self.a)
+
+    source, model = Tied(), Tied()
+    model.load_state_dict(source.state_dict(), assign=True)
+    assert model.embedding.weight is model.out.weight
+    assert model.a is model.b
+    assert torch.equal(model.out.weight, source.out.weight)
+    model.load_state_dict({"out.weight": torch.ones(5, 3)}, strict=False, assign=True)
+    assert model.embedding.weight is model.out.weight
+    assert model.out.weight.sum() == 15
+    assert model.a is model.b

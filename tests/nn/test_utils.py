@@ -24,6 +24,11 @@ def test_clip_grad_norm():
     np.testing.assert_allclose(params[0].grad.numpy(), [0.6, 0], rtol=1e-5)
     assert utils.clip_grad_norm_(parameters(), 10.0, norm_type=math.inf).item() == 4.0
     assert utils.clip_grad_norm_([], 1.0).item() == 0
+    empty = nn.Parameter(torch.zeros(0))
+    empty.grad = torch.zeros(0)
+    for norm_type in (math.inf, 2, 1, -math.inf, 0):
+        assert utils.clip_grad_norm_([empty], 1.0, norm_type=norm_type).item() == 0
+    assert utils.clip_grad_norm_([empty, *parameters()], 10.0, norm_type=math.inf).item() == 4.0
     params[0].grad[0] = math.nan
     with pytest.raises(RuntimeError, match="non-finite"):
         utils.clip_grad_norm_(params, 1.0, error_if_nonfinite=True)

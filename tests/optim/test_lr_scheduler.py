@@ -135,3 +135,168 @@ def test_averaged_model_and_its_batch_norm():
         model[0].weight.fill_(5.0)
     moving.update_parameters(model)
     assert moving.module[0].weight.item() == 4.0
+
+
+def trained(build, steps, seen=()):
+    """An optimizer and its schedule after some steps, what was used at each step going into `seen`."""
+    params = [torch.ones(1, requires_grad=True) for _ in range(2)]
+    groups = [{"params": params[:1]}, {"params": params[1:], "lr": 0.02}]
+    optimizer = optim.SGD(groups, lr=0.1, momentum=0.9)
+    scheduler = build(lr_scheduler, optimizer)
+    go_on(optimizer, scheduler, steps, seen)
+    return optimizer, scheduler
+
+
+def go_on(optimizer, scheduler, steps, seen):
+    for _ in range(steps):
+        if seen != ():
+            seen.append([(g["lr"], g["momentum"]) for g in optimizer.param_groups])
+        optimizer.step()
+        scheduler.step()
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("order", ["made first", "optimizer first", "schedule first"])
+@pytest.mark.parametrize("at", [1, 4, 7])
+def test_checkpoint_goes_on_in_any_order(name, order, at):
+    build, straight, seen = SCHEDULES[name], [], []
+    trained(build, 12, straight)
+    saved = [copy.deepcopy(part.state_dict()) for part in trained(build, at)]
+    fresh = optim.SGD([{"params": [torch.ones(1, requires_grad=True)]} for _ in range(2)], lr=0.1)
+    if order == "optimizer first":
+        fresh.load_state_dict(saved[0])
+    else:
+        for group, rate in zip(fresh.param_groups, (0.1, 0.02), strict=True):
+            group["lr"] = rate
+            group["momentum"] = 0.9
+    scheduler = build(lr_scheduler, fresh)
+    if order == "schedule first":
+        scheduler.load_state_dict(saved[1])
+        fresh.load_state_dict(saved[0])
+    else:
+        fresh.load_state_dict(saved[0]) if order == "made first" else None
+        scheduler.load_state_dict(saved[1])
+    go_on(fresh, scheduler, 12 - at, seen)
+    assert seen == straight[at:]
+
+
+@pytest.mark.parametrize("after", ["ab", "ba"])
+def test_two_schedules_of_one_optimizer_are_loaded_in_any_order(after):
+    def make(optimizer):
+        return {
+            "a": lr_scheduler.ConstantLR(optimizer, 0.5, 3),
+            "b": lr_scheduler.ExponentialLR(optimizer, 0.9),
+        }
+
+    def run(optimizer, schedules, steps):
+        seen = []
+        for _ in range(steps):
+            seen.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            for schedule in schedules.values():
+                schedule.step()
+        return seen
+
+    first = sgd()
+    straight = run(first, make(first), 8)
+    first = sgd()
+    schedules = make(first)
+    run(first, schedules, 4)
+    fresh = sgd()
+    fresh.load_state_dict(first.state_dict())
+    made = make(fresh)
+    for key in after:
+        made[key].load_state_dict(schedules[key].state_dict())
+    assert run(fresh, made, 4) == straight[4:]
+
+
+def test_a_rate_set_by_hand_survives_loading():
+    optimizer = sgd()
+    scheduler = lr_scheduler.LinearLR(optimizer, 0.5, total_iters=4)
+    state = scheduler.state_dict()
+    optimizer.param_groups[0]["lr"] = 0.123
+    scheduler.load_state_dict(state)
+    assert optimizer.param_groups[0]["lr"] == 0.123
+
+
+MADE_LATER = [
+    name
+    for name in SCHEDULES
+    if name not in ("SequentialLR", "ChainedScheduler", "OneCycleLR linear")
+]
+
+
+@pytest.mark.parametrize("name", MADE_LATER)
+@pytest.mark.parametrize("at", [1, 3, 4, 5, 7])
+def test_made_with_last_epoch_equals_stepped(name, at, monkeypatch):
+    build, straight, seen = SCHEDULES[name], [], []
+    trained(build, 12, straight)
+    saved = trained(build, at)[0].state_dict()
+    optimizer, _ = trained(lambda s, o: lr_scheduler.ConstantLR(o, 1.0), 0)
+    optimizer.load_state_dict(saved)
+
+    class Later:
+        """The schedules, made for a run that has come to epoch `at`."""
+
+        def __getattr__(self, kind):
+            return lambda *args, **kwargs: getattr(lr_scheduler, kind)(
+                *args, **kwargs, last_epoch=at - 1
+            )
+
+    scheduler = build(Later(), optimizer)
+    go_on(optimizer, scheduler, 12 - at, seen)
+    for got, want in zip(seen, straight[at:], strict=True):
+        for a, b in zip(got, want, strict=True):
+            assert a == pytest.approx(b, rel=1e-9)
+
+
+def test_made_with_last_epoch_for_a_fresh_optimizer():
+    # The rates are still the initial ones: they are brought to where the schedule is by now.
+    for build in (
+        lambda o, **k: lr_scheduler.StepLR(o, 3, 0.5, **k),
+        lambda o, **k: lr_scheduler.CosineAnnealingLR(o, 9, **k),
+        lambda o, **k: lr_scheduler.ExponentialLR(o, 0.8, **k),
+    ):
+        stepped = sgd()
+        scheduler = build(stepped)
+        go_on(stepped, scheduler, 5, ())
+        fresh = sgd()
+        fresh.param_groups[0]["initial_lr"] = 1.0
+        build(fresh, last_epoch=4)
+        assert fresh.param_groups[0]["lr"] == pytest.approx(stepped.param_groups[0]["lr"])
+
+
+def test_sequence_that_begins_with_its_second_schedule():
+    optimizer = sgd()
+    scheduler = lr_scheduler.SequentialLR(
+        optimizer,
+        [lr_scheduler.ConstantLR(optimizer, 0.1, 9), lr_scheduler.ExponentialLR(optimizer, 0.5)],
+        milestones=[0],
+    )
+    seen = []
+    go_on(optimizer, scheduler, 3, seen := [])
+    assert [rate for ((rate, _),) in seen] == [1.0, 0.5, 0.25]
+
+
+def test_sequence_of_composed_schedules():
+    optimizer = sgd()
+    inner = lr_scheduler.SequentialLR(
+        optimizer,
+        [lr_scheduler.ConstantLR(optimizer, 0.5, 9), lr_scheduler.ExponentialLR(optimizer, 0.5)],
+        milestones=[2],
+    )
+    chained = lr_scheduler.ChainedScheduler(
+        [lr_scheduler.ConstantLR(optimizer, 0.5, 2), lr_scheduler.ExponentialLR(optimizer, 0.1)]
+    )
+    scheduler = lr_scheduler.SequentialLR(optimizer, [inner, chained], milestones=[4])
+    go_on(optimizer, scheduler, 7, seen := [])
+    rates = [rate for ((rate, _),) in seen]
+    assert rates == pytest.approx([0.5, 0.5, 1.0, 0.5, 0.5, 0.05, 0.01])
+
+
+def test_loading_copies():
+    state = lr_scheduler.MultiStepLR(sgd(), [2]).state_dict()
+    other = lr_scheduler.MultiStepLR(sgd(), [2])
+    other.load_state_dict(state)
+    other.milestones[7] = 1
+    assert 7 not in state["milestones"]

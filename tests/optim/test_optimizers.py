@@ -285,3 +285,97 @@ def test_float32_steps_are_those_of_float64_rounded(name):
             optimizer.step()
         moved.append(parameter.detach().double().numpy())
     np.testing.assert_allclose(*moved, rtol=1.5e-6)
+
+
+ALL = [
+    *CONFIGURATIONS,
+    ("Muon", {"lr": 0.02}),
+    ("Adam", {"lr": 0.01, "amsgrad": True, "weight_decay": 1e-3}),
+    ("ASGD", {"lr": 0.05, "t0": 100, "lambd": 1e-3}),
+    ("Rprop", {"lr": 1e-3}),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("name", "options"), ALL)
+def test_a_long_run_saved_in_the_middle_is_the_unbroken_one(name, options, dtype):
+    steps = 60 if name == "LBFGS" else 1500
+    target = torch.tensor(rng.normal(size=(3, 3)), dtype=dtype)
+
+    def begin():
+        params = [torch.ones(3, 3, dtype=dtype, requires_grad=True)]
+        if name != "Muon":
+            params.append(torch.zeros(3, dtype=dtype, requires_grad=True))
+        return params, getattr(optim, name)(params, **options)
+
+    def run(params, optimizer, steps):
+        def closure():
+            optimizer.zero_grad()
+            loss = ((sum(params) - target) ** 2).sum() + params[0].abs().sum()
+            loss.backward()
+            return loss
+
+        for _ in range(steps):
+            optimizer.step(closure)
+
+    params, optimizer = begin()
+    run(params, optimizer, steps)
+    halves, first = begin()
+    run(halves, first, steps // 2)
+    values = [p.detach().clone() for p in halves]
+    state = first.state_dict()
+    resumed, second = begin()
+    with torch.no_grad():
+        for parameter, value in zip(resumed, values, strict=True):
+            parameter.copy_(value)
+    second.load_state_dict(state)
+    run(halves, first, 3)  # what the first does from now on is nothing to the second
+    run(resumed, second, steps - steps // 2)
+    for a, b in zip(params, resumed, strict=True):
+        assert torch.equal(a, b)
+        assert options.get("maximize") or a.isfinite().all()
+
+
+def test_loading_shares_nothing():
+    params = [torch.ones(2, requires_grad=True)]
+    first, second = (optim.Adam(params, amsgrad=True) for _ in range(2))
+    (params[0] ** 2).sum().backward()
+    first.step()
+    first.state[params[0]]["own"] = {"list": [torch.ones(2)], "pair": (1, torch.ones(2))}
+    second.load_state_dict(first.state_dict())
+    pointers = [
+        {t.data_ptr() for t in tensors_in(o.state[params[0]])} for o in (first, second)
+    ]  # fmt: skip
+    assert len(pointers[0]) == 6
+    assert not pointers[0] & pointers[1]
+
+
+def tensors_in(value):
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    if isinstance(value, (str, float, int)):
+        return []
+    return [t for part in value for t in tensors_in(part)]
+
+
+def test_step_without_the_base_class_having_been_set_up():
+    class Own(optim.Optimizer):
+        def __init__(self, parameter):
+            self.parameter = parameter
+
+        def step(self, closure=None):
+            with torch.no_grad():
+                self.parameter.sub_(self.parameter.grad)
+
+    parameter = torch.ones(2, requires_grad=True)
+    parameter.sum().backward()
+    Own(parameter).step()
+    assert parameter.tolist() == [0, 0]
+
+
+def test_the_dictionary_of_the_package_holds_all():
+    for package in (optim, optim.lr_scheduler, torch.distributions):
+        assert set(package.__all__) <= set(package.__dict__)
+        assert set(package.__all__) <= set(vars(package))

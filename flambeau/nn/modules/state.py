@@ -101,7 +101,8 @@ class State:
         Args:
             state_dict (dict): path -> tensor, as state_dict() gives it.
             strict (bool): raise when a key is missing or has no place.
-            assign (bool): let the module hold the given tensors themselves instead of copying.
+            assign (bool): let the module hold the given tensors themselves instead of copying. Names
+                of one tensor stay so: the last of them that is given stands for all.
 
         Returns:
             A named tuple (missing_keys, unexpected_keys).
@@ -138,7 +139,10 @@ class State:
                         "expected to return new values; change incompatible_keys in place."
                     )
 
+        shared = _shared(self) if assign else ()
         load(self, state_dict, "")
+        for tensor, names in shared:
+            _share_again(tensor, names)
         if strict:
             if unexpected:
                 errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
@@ -226,6 +230,25 @@ class State:
                 f"an exception occurred : {error.args}."
             )
         return None
+
+
+def _shared(module):
+    """(tensor, [(module, name), ...]) of each tensor that stands in several places."""
+    places = {}
+    for owner in module.modules():
+        for registry in (owner._parameters, owner._buffers):
+            for name, tensor in registry.items():
+                if tensor is not None:
+                    places.setdefault(id(tensor), (tensor, []))[1].append((owner, name))
+    return [(tensor, names) for tensor, names in places.values() if len(names) > 1]
+
+
+def _share_again(tensor, names):
+    """Let all places that held `tensor` hold what was last put into one of them."""
+    given = [new for owner, name in names if (new := getattr(owner, name)) is not tensor]
+    if given:
+        for owner, name in names:
+            setattr(owner, name, given[-1])
 
 
 def _has_extra_state(module, method):

@@ -18,12 +18,15 @@ def _gradients(parameters):
 
 
 def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None):
-    """The norm of all tensors taken together as one vector."""
+    """The norm of all tensors taken together as one vector; without elements it is 0."""
     tensors = [tensors] if isinstance(tensors, flambeau.Tensor) else list(tensors)
     norm_type = float(norm_type)
     if not tensors:
         return flambeau.tensor(0.0)
-    device = tensors[0].device
+    device, dtype = tensors[0].device, tensors[0].dtype
+    tensors = [tensor for tensor in tensors if tensor.numel()]
+    if not tensors:
+        return flambeau.zeros((), device=device, dtype=dtype).abs()
     norms = [flambeau.linalg.vector_norm(tensor, norm_type).to(device) for tensor in tensors]
     total = flambeau.linalg.vector_norm(flambeau.stack(norms), norm_type)
     if error_if_nonfinite and not math.isfinite(total.item()):

@@ -3,12 +3,12 @@
 Read: scheduler.py (the base), factors.py, cosine.py, cycles.py, plateau.py, composed.py.
 """
 
-from ...nn.lazy_names import table_of_contents
+from ...nn.lazy_names import listed, table_of_contents
 
 __getattr__, __dir__, __all__ = table_of_contents(
     __name__,
     {
-        ".scheduler": "LRScheduler _LRScheduler",
+        ".scheduler": "EPOCH_DEPRECATION_WARNING LRScheduler _LRScheduler",
         ".factors": """LambdaLR MultiplicativeLR StepLR MultiStepLR ConstantLR LinearLR
             ExponentialLR PolynomialLR""",
         ".cosine": "CosineAnnealingLR CosineAnnealingWarmRestarts",
@@ -18,3 +18,4 @@ __getattr__, __dir__, __all__ = table_of_contents(
     },
 )
 __all__.remove("_LRScheduler")
+listed(__name__)

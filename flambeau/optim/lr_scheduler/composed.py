@@ -43,9 +43,9 @@ class _Composed(LRScheduler):
         """Go on from what state_dict() gave."""
         state_dict = dict(state_dict)
         saved = state_dict.pop("_schedulers")
-        self.__dict__.update(state_dict)
         for scheduler, state in zip(self._schedulers, saved, strict=True):
             scheduler.load_state_dict(state)
+        super().load_state_dict(state_dict)
 
 
 class SequentialLR(_Composed):
@@ -65,13 +65,17 @@ class SequentialLR(_Composed):
         self._milestones = milestones
         self.last_epoch = last_epoch + 1
         self.optimizer = optimizer
-        # Each schedule took its first step when it was made; only the first may keep it.
-        for group in optimizer.param_groups:
-            set_option(group, "lr", plain(group["initial_lr"]))
+        # Each schedule took its first step when it was made; only one may keep it.
         for scheduler in schedulers:
             _take_back(scheduler)
-        schedulers[0]._initial_step()
-        self._last_lr = schedulers[0].get_last_lr()
+        self._start(schedulers[bisect_right(milestones, 0)])
+
+    def _start(self, scheduler):
+        """Let a schedule begin, from the initial rates."""
+        for group in self.optimizer.param_groups:
+            set_option(group, "lr", plain(group["initial_lr"]))
+        scheduler._initial_step()
+        self._last_lr = scheduler.get_last_lr()
 
     def step(self):
         """Go to the next epoch."""
@@ -79,7 +83,10 @@ class SequentialLR(_Composed):
         i = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[i]
         if i > 0 and self._milestones[i - 1] == self.last_epoch:
-            scheduler._update_lr(0)
+            if isinstance(scheduler, _Composed):
+                self._start(scheduler)
+            else:
+                scheduler._update_lr(0)
         else:
             scheduler.step()
         self._last_lr = scheduler.get_last_lr()
@@ -87,11 +94,11 @@ class SequentialLR(_Composed):
 
 def _take_back(scheduler):
     """Let a schedule's first step be undone, through all levels of composition."""
-    if isinstance(scheduler, _Composed):
-        for inner in scheduler._schedulers:
-            _take_back(inner)
-    else:
+    for inner in getattr(scheduler, "_schedulers", ()):
+        _take_back(inner)
+    if hasattr(scheduler, "last_epoch"):
         scheduler.last_epoch -= 1
+        scheduler._step_count = 0
 
 
 class ChainedScheduler(_Composed):

@@ -8,6 +8,8 @@ from .scheduler import LRScheduler
 class CosineAnnealingLR(LRScheduler):
     """Half a cosine from the initial rate to eta_min in T_max epochs, and back."""
 
+    _multiplies = True
+
     def __init__(self, optimizer, T_max, eta_min=0.0, last_epoch=-1):
         self.T_max = T_max
         self.eta_min = eta_min
@@ -17,8 +19,6 @@ class CosineAnnealingLR(LRScheduler):
         self._warn_outside_step()
         if self.last_epoch == 0:
             return self._rates()
-        if self._step_count == 1 and self.last_epoch > 0:
-            return self._get_closed_form_lr()
         pairs = list(zip(self.base_lrs, self._rates(), strict=True))
         if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:
             # The rate was eta_min, from which no factor leads away.
@@ -53,6 +53,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.T_mult = T_mult
         self.eta_min = eta_min
         self.T_cur = last_epoch
+        if last_epoch >= 0:
+            self._find_cycle(last_epoch)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):

@@ -1,6 +1,7 @@
 """Schedules that rise and fall: CyclicLR and OneCycleLR, with the momentum against the rate."""
 
 import math
+from copy import deepcopy
 
 from .scheduler import LRScheduler, set_option
 
@@ -124,7 +125,7 @@ class CyclicLR(LRScheduler):
     def load_state_dict(self, state_dict):
         """Go on from what state_dict() gave."""
         state_dict = dict(state_dict)
-        attributes = state_dict.pop("_scale_fn_custom", None)
+        attributes = deepcopy(state_dict.pop("_scale_fn_custom", None))
         super().load_state_dict(state_dict)
         if attributes is not None:
             self._scale_fn_custom.__dict__.update(attributes)

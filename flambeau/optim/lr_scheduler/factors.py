@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
+from copy import deepcopy
 
 from .scheduler import LRScheduler
 
@@ -36,8 +37,8 @@ class _Functions(LRScheduler):
     def load_state_dict(self, state_dict):
         """Go on from what state_dict() gave."""
         state_dict = dict(state_dict)
-        saved = state_dict.pop("lr_lambdas")
-        self.__dict__.update(state_dict)
+        saved = deepcopy(state_dict.pop("lr_lambdas"))
+        super().load_state_dict(state_dict)
         for function, attributes in zip(self.lr_lambdas, saved, strict=True):
             if attributes is not None:
                 function.__dict__.update(attributes)
@@ -57,6 +58,8 @@ class LambdaLR(_Functions):
 class MultiplicativeLR(_Functions):
     """The present rate times lr_lambda(epoch); one function, or one a group."""
 
+    _multiplies = True
+
     def get_lr(self):
         self._warn_outside_step()
         if self.last_epoch <= 0:
@@ -69,6 +72,8 @@ class MultiplicativeLR(_Functions):
 
 class StepLR(LRScheduler):
     """times gamma every step_size epochs."""
+
+    _multiplies = True
 
     def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1):
         self.step_size = step_size
@@ -89,6 +94,8 @@ class StepLR(LRScheduler):
 class MultiStepLR(LRScheduler):
     """times gamma at each of the epochs `milestones`."""
 
+    _multiplies = True
+
     def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
         self.milestones = Counter(milestones)
         self.gamma = gamma
@@ -108,6 +115,8 @@ class MultiStepLR(LRScheduler):
 
 class ConstantLR(LRScheduler):
     """times `factor` for the first total_iters epochs."""
+
+    _multiplies = True
 
     def __init__(self, optimizer, factor=1.0 / 3, total_iters=5, last_epoch=-1):
         if factor > 1.0 or factor < 0:
@@ -131,6 +140,8 @@ class ConstantLR(LRScheduler):
 
 class LinearLR(LRScheduler):
     """times a factor that goes in a line from start_factor to end_factor in total_iters epochs."""
+
+    _multiplies = True
 
     def __init__(
         self, optimizer, start_factor=1.0 / 3, end_factor=1.0, total_iters=5, last_epoch=-1
@@ -166,6 +177,8 @@ class LinearLR(LRScheduler):
 class ExponentialLR(LRScheduler):
     """times gamma every epoch."""
 
+    _multiplies = True
+
     def __init__(self, optimizer, gamma, last_epoch=-1):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -182,6 +195,8 @@ class ExponentialLR(LRScheduler):
 
 class PolynomialLR(LRScheduler):
     """times (1 - epoch / total_iters) ** power, 0 from total_iters on."""
+
+    _multiplies = True
 
     def __init__(self, optimizer, total_iters=5, power=1.0, last_epoch=-1):
         self.total_iters = total_iters

@@ -3,6 +3,7 @@
 import functools
 import warnings
 import weakref
+from copy import deepcopy
 
 import flambeau
 
@@ -22,6 +23,11 @@ def plain(value):
     return value.clone() if isinstance(value, flambeau.Tensor) else value
 
 
+EPOCH_DEPRECATION_WARNING = (
+    "lr_scheduler.step(epoch): the argument is deprecated. Call step() once an epoch without it."
+)
+
+
 class LRScheduler:
     """Sets the learning rate of every group of an optimizer, once an epoch or once a step.
 
@@ -31,10 +37,14 @@ class LRScheduler:
 
     Args:
         optimizer (Optimizer): its groups' "lr" are set; "initial_lr" keeps where they started.
-        last_epoch (int): -1 to begin; otherwise the epoch to go on from.
+        last_epoch (int): -1 to begin; otherwise the epoch to go on from, last_epoch + 1 being the
+            first. The rates are then those of the optimizer's checkpoint; one that still is its
+            initial rate is brought to where the schedule is by now.
     """
 
     _inside_step = False
+    _is_initial = False
+    _multiplies = False  # whether get_lr() goes from the present rates to the next ones
 
     def __init__(self, optimizer, last_epoch=-1):
         if not isinstance(optimizer, Optimizer):
@@ -57,15 +67,43 @@ class LRScheduler:
 
     def _initial_step(self):
         self._step_count = 0
-        self.step()
+        self._is_initial = True
+        try:
+            self.step()
+        finally:
+            del self._is_initial
 
     def state_dict(self):
         """Everything but the optimizer."""
         return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
 
     def load_state_dict(self, state_dict):
-        """Go on from what state_dict() gave."""
-        self.__dict__.update(state_dict)
+        """Go on from what state_dict() gave, with the rates of the checkpoint.
+
+        The optimizer's own state may be loaded before or after.
+        """
+        self.__dict__.update(deepcopy(state_dict))
+        self._take_up_rates()
+
+    def _take_up_rates(self):
+        """Undo what making schedules did to the options of the optimizer.
+
+        If it was loaded before the schedules were made, they are those it was loaded with, else the
+        rates are the last ones of this schedule. Rates that somebody else has set stay.
+        """
+        optimizer = self.optimizer
+        left = getattr(optimizer, "_scheduled_rates", None)
+        if left is None or left != [float(rate) for rate in self._rates()]:
+            return
+        loaded = getattr(optimizer, "_loaded_options", None)
+        if loaded is None or len(loaded) != len(optimizer.param_groups):
+            self._set_rates(self._last_lr)
+            return
+        for group, options in zip(optimizer.param_groups, loaded, strict=True):
+            for name in ("lr", "momentum", "betas"):
+                if name in options:
+                    set_option(group, name, options[name])
+        optimizer._scheduled_rates = [float(rate) for rate in self._rates()]
 
     def get_last_lr(self):
         """The rates that this schedule set last."""
@@ -90,31 +128,39 @@ class LRScheduler:
 
     def step(self, epoch=None):
         """Go to the next epoch, or to the given one, and set the rates."""
-        if self._step_count == 1 and not getattr(self.optimizer, "_opt_called", True):
-            warnings.warn(
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. "
-                "In PyTorch 1.1.0 and later, you should call them in the opposite order: "
-                "`optimizer.step()` before `lr_scheduler.step()`. Failure to do this will result "
-                "in PyTorch skipping the first value of the learning rate schedule.",
-                UserWarning,
-                stacklevel=2,
-            )
+        if self._step_count == 1:
+            self._warn_of_order()
         self._step_count += 1
         if epoch is not None:
-            warnings.warn(
-                "The epoch parameter in `scheduler.step()` was not necessary and is being "
-                "deprecated where possible. Please use `scheduler.step()` to step the scheduler.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=2)
         self._update_lr(epoch)
+
+    def _warn_of_order(self):
+        """At the first step after that of the making: the optimizer should have stepped before."""
+        if not hasattr(self.optimizer, "_opt_called"):  # a copy of the optimizer has no marks
+            return
+        if not hasattr(self.optimizer.step, "_marks"):
+            text = (
+                "optimizer.step was replaced after this schedule was made, so whether it runs before "
+                "lr_scheduler.step() is not known. Replace it first, then make the schedule."
+            )
+        elif not self.optimizer._opt_called:
+            # Programs filter by the words up to the colon.
+            text = (
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`: no step is made at "
+                "the first rate. Call optimizer.step() first."
+            )
+        else:
+            return
+        warnings.warn(text, UserWarning, stacklevel=3)
 
     def _update_lr(self, epoch=None):
         self._inside_step = True
         try:
             if epoch is None:
                 self.last_epoch += 1
-                rates = self.get_lr()
+                made_later = self._is_initial and self._multiplies and self.last_epoch > 0
+                rates = self._rates_of_checkpoint() if made_later else self.get_lr()
             else:
                 self.last_epoch = epoch
                 closed = getattr(self, "_get_closed_form_lr", None)
@@ -123,10 +169,25 @@ class LRScheduler:
             del self._inside_step
         self._set_rates(rates)
 
+    def _rates_of_checkpoint(self):
+        """The rates to go on with at last_epoch: the present ones, but for those never changed yet."""
+        rates = self._rates()
+        closed = getattr(self, "_get_closed_form_lr", None)
+        if closed is None:
+            return rates
+        return [
+            now if float(rate) == float(base) else rate
+            for rate, base, now in zip(rates, self.base_lrs, closed(), strict=True)
+        ]
+
     def _set_rates(self, rates):
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+        optimizer = self.optimizer
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
             set_option(group, "lr", rate)
         self._last_lr = [plain(rate) for rate in self._rates()]
+        optimizer._scheduled_rates = [float(rate) for rate in self._last_lr]
+        if not self._is_initial:
+            optimizer._loaded_options = None  # the checkpoint's are out of date
 
 
 _LRScheduler = LRScheduler
