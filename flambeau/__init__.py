@@ -79,7 +79,11 @@ _LAZY = {
         "no_grad enable_grad set_grad_enabled inference_mode".split(), "autograd.grad_mode"
     ),
     **dict.fromkeys("save load".split(), "serialization"),
-    "UntypedStorage": "storage",
+    **dict.fromkeys(
+        "UntypedStorage TypedStorage DoubleStorage FloatStorage HalfStorage BFloat16Storage LongStorage IntStorage "
+        "ShortStorage CharStorage ByteStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage".split(),
+        "storage",
+    ),
     "set_printoptions": "printing",
     "vmap": "func",
     **dict.fromkeys(

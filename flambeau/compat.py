@@ -201,9 +201,9 @@ def set_float32_matmul_precision(precision):
 
 def is_storage(obj, /):
     """Whether obj is a storage."""
-    from .storage import UntypedStorage
+    from .storage import TypedStorage, UntypedStorage
 
-    return isinstance(obj, UntypedStorage)
+    return isinstance(obj, (UntypedStorage, TypedStorage))
 
 
 def typename(obj, /):

@@ -1,6 +1,6 @@
 """Tensor: the core's type with every operator as a method."""
 
-from . import _core, types
+from . import _core, memory, types
 from .ops.declare import METHODS, overridable
 
 Tensor = _core.Tensor
@@ -66,10 +66,11 @@ def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=
 def numpy(self, *, force=False):
     """The tensor as a NumPy array over the same memory.
 
-    Raises RuntimeError for tensors that require grad (unless force) and TypeError for bfloat16, which NumPy lacks.
+    Raises RuntimeError for tensors that require grad (unless force, or under no_grad) and TypeError for
+    bfloat16, which NumPy lacks.
     """
     if self.requires_grad:
-        if not force:
+        if not force and _core.is_grad_enabled():
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             )
@@ -142,11 +143,6 @@ def __copy__(self):
     return made
 
 
-def is_shared(self):
-    """Whether other processes see this memory: False."""
-    return False
-
-
 def cpu(self, memory_format=types.preserve_format):
     """The tensor in the CPU's memory; itself if it is there already."""
     return self.to("cpu", memory_format=memory_format)
@@ -157,13 +153,6 @@ def cuda(self, device=None, non_blocking=False, memory_format=types.preserve_for
     from .cuda import move
 
     return move(self, device)
-
-
-def untyped_storage(self):
-    """The memory of the tensor, all of it, as bytes."""
-    from .storage import UntypedStorage
-
-    return UntypedStorage._of(self)
 
 
 def as_subclass(self, cls):
@@ -247,9 +236,6 @@ _METHODS = (
     __format__,
     cpu,
     cuda,
-    as_subclass,
-    is_shared,
-    untyped_storage,
     __dlpack__,
     __dlpack_device__,
 )
@@ -273,8 +259,9 @@ def _fill_class():
         setattr(Tensor, name, overridable(_cast(name, dtype)))
     for name, function in METHODS.items():
         setattr(Tensor, name, _member(name, function))
-    for function in _METHODS:
+    for function in (*_METHODS, *memory.METHODS):
         setattr(Tensor, function.__name__, overridable(function))
+    Tensor.as_subclass = as_subclass  # never taken over: it is how a subclass is left
     Tensor.__getattr__ = _suggest
     Tensor.__torch_function__ = _torch_function
     Tensor._make_subclass = staticmethod(_core._make_subclass)

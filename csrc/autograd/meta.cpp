@@ -83,6 +83,14 @@ void set_view(Tensor& view, Tensor& base, Creation creation) {
   meta.view_version = view.version().value;
 }
 
+void leave_base(Tensor& t) {
+  if (!t.autograd || !t.autograd->base) return;
+  AutogradMeta& meta = *t.autograd;
+  TensorRef base = std::move(meta.base);  // dies last
+  meta.creation = Creation::normal;
+  meta.dtype_changed = false;
+}
+
 void check_inplace(Tensor& t, const char* op) {
   check(!t.inference || inference_mode_enabled, [&] {
     return message(op,

@@ -66,6 +66,8 @@ inline void set_edge(Node* node, uint32_t i, Tensor* t) {
 void set_history(Tensor& result, Node* node, uint32_t nr = 0);
 /// Notes that `view` looks at base's memory.
 void set_view(Tensor& view, Tensor& base, Creation creation = Creation::normal);
+/// t has been given other memory than its base's, so it is no view of it any more.
+void leave_base(Tensor& t);
 
 /// Raises if t may not be written in place now; call before writing.
 void check_inplace(Tensor& t, const char* operator_name);

@@ -148,6 +148,7 @@ void initialize_types(PyObject* module);
 void initialize_tensor_type(PyObject* module);
 void initialize_views(PyObject* module);
 void initialize_methods(PyObject* module);
+void initialize_storages(PyObject* module);
 void initialize_reductions(PyObject* module);
 void initialize_raw_kernels(PyObject* module);
 void initialize_out(PyObject* module);

@@ -52,13 +52,6 @@ PyObject* py_data_ptr(const Call& call) {
   Tensor& t = Args("data_ptr", call, {"input"}).tensor(0);
   return PyLong_FromUnsignedLongLong(t.numel ? reinterpret_cast<uint64_t>(t.data()) : 0);
 }
-PyObject* py_storage_ptr(const Call& call) {
-  return PyLong_FromUnsignedLongLong(
-      reinterpret_cast<uint64_t>(Args("_storage_ptr", call, {"input"}).tensor(0).storage->data));
-}
-PyObject* py_storage_nbytes(const Call& call) {
-  return PyLong_FromLongLong(Args("_storage_nbytes", call, {"input"}).tensor(0).storage->nbytes);
-}
 PyObject* py_element_size(const Call& call) {
   return PyLong_FromLongLong(itemsize(Args("element_size", call, {"input"}).tensor(0).dtype));
 }
@@ -263,27 +256,6 @@ PyObject* py_resize_(const Call& call) {
   if (!(sizes_of(t) == sizes)) set_layout(t, sizes, contiguous_strides(sizes), t.offset);
   return TensorRef::borrow(&t).release_py();
 }
-/// _set_layout(t, source, offset, sizes, strides): t looks at source's storage from now on.
-PyObject* py_set_layout(const Call& call) {
-  Args a("set_", call, {"input", "source", "storage_offset", "size", "stride"}, 5);
-  Tensor &t = a.tensor(0), &source = a.tensor(1);
-  Dims sizes = to_dims(a[3], "set_"), strides = to_dims(a[4], "set_");
-  check(sizes.n == strides.n, [&] {
-    return message("set_: sizes ", to_string(sizes), " and strides ", to_string(strides),
-                   " differ in length.");
-  });
-  int64_t need, offset = a.integer(2);
-  if (__builtin_mul_overflow(reach(sizes, strides, offset, "set_"), itemsize(t.dtype), &need))
-    throw_too_large(sizes);
-  check_inplace(t, "set_");
-  if (need > source.storage->nbytes) resize_storage(source.storage, need);
-  retain(source.storage);
-  release(t.storage);
-  t.storage = source.storage;
-  set_layout(t, sizes, strides, offset);
-  t.bump_version("set_");
-  return TensorRef::borrow(&t).release_py();
-}
 /// _take_layout(t, other): an in-place view operator (t_, squeeze_ ...): t becomes what other, a
 /// view of it, shows.
 PyObject* py_take_layout(const Call& call) {
@@ -307,8 +279,6 @@ const NativeEntry entries[] = {
     {"numel", py_numel, "The number of elements."},
     {"storage_offset", py_storage_offset, "Where in its storage the tensor begins, in elements."},
     {"data_ptr", py_data_ptr, "The address of the first element."},
-    {"_storage_ptr", py_storage_ptr, "The address of the storage."},
-    {"_storage_nbytes", py_storage_nbytes, "The bytes of the storage."},
     {"element_size", py_element_size, "Bytes to an element."},
     {"is_contiguous", py_is_contiguous, "Whether the elements lie in order without gaps."},
     {"is_floating_point", py_is_floating_point, "Whether the dtype is floating."},
@@ -323,7 +293,6 @@ const NativeEntry entries[] = {
     {"fill_", py_fill_, "Sets every element to value."},
     {"zero_", py_zero_, "Sets every element to 0."},
     {"resize_", py_resize_, "Other sizes in place; new elements are uninitialised."},
-    {"_set_layout", py_set_layout, "Another storage, offset, sizes and strides in place."},
     {"_take_layout", py_take_layout, "The layout and history of a view of the tensor, in place."},
     {nullptr, nullptr, nullptr}};
 

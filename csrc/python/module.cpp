@@ -19,6 +19,7 @@ NB_MODULE(_core, m) {
   initialize_reduce(module);
   initialize_views(module);
   initialize_methods(module);
+  initialize_storages(module);
   initialize_reductions(module);
   initialize_raw_kernels(module);
   initialize_out(module);

@@ -123,6 +123,7 @@ int put_data(PyObject* o, PyObject* value) {
     t.storage = from.storage;
     t.dtype = from.dtype;
     set_layout(t, sizes_of(from), strides_of(from), from.offset);
+    leave_base(t);
     t.bump_version("data");
     if (t.autograd && t.autograd->accumulator) t.autograd->accumulator = nullptr;
     return 0;

@@ -124,7 +124,7 @@ Storage* allocate_storage(int64_t nbytes) {
   c.stats.allocated_bytes += rounded;
   if (c.stats.allocated_bytes > c.stats.peak_allocated_bytes)
     c.stats.peak_allocated_bytes = c.stats.allocated_bytes;
-  if (nbytes >= listed_bytes) link_large(s);
+  if (s->capacity >= listed_bytes) link_large(s);
   return s;
 }
 
@@ -138,8 +138,17 @@ Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner) {
   return s;
 }
 
+static constexpr const char* second_block = "flambeau.block";
+
+/// The bytes that may be used without another block.
+static int64_t room(const Storage* s) {
+  if (s->owner == nullptr) return s->capacity;
+  if (!s->resizable) return s->nbytes;
+  return static_cast<Storage*>(PyCapsule_GetPointer(s->owner, second_block))->capacity;
+}
+
 void resize_storage(Storage* s, int64_t nbytes) {
-  if (s->owner == nullptr && nbytes <= s->capacity) {
+  if (nbytes <= room(s)) {
     s->nbytes = nbytes > s->nbytes ? nbytes : s->nbytes;
     return;
   }
@@ -148,9 +157,9 @@ void resize_storage(Storage* s, int64_t nbytes) {
   });
   // The bytes move into a second block, which this header owns from now on.
   Storage* bigger = allocate_storage(nbytes);
-  std::memcpy(bigger->data, s->data, s->nbytes < nbytes ? s->nbytes : nbytes);
-  PyObject* block = PyCapsule_New(bigger, "flambeau.block", [](PyObject* capsule) {
-    release(static_cast<Storage*>(PyCapsule_GetPointer(capsule, "flambeau.block")));
+  std::memcpy(bigger->data, s->data, s->nbytes);
+  PyObject* block = PyCapsule_New(bigger, second_block, [](PyObject* capsule) {
+    release(static_cast<Storage*>(PyCapsule_GetPointer(capsule, second_block)));
   });
   if (!block) {
     release(bigger);
@@ -162,6 +171,45 @@ void resize_storage(Storage* s, int64_t nbytes) {
   Py_XDECREF(old);
 }
 
+void shrink_storage(Storage* s, int64_t nbytes) {
+  check(s->resizable, [&] {
+    return message("resize_: this storage's memory belongs to another object and stays as it is.");
+  });
+  s->nbytes = nbytes;
+}
+
+void share_storage(Storage* s) {
+  if (s->shared) return;
+  check(s->resizable, [&] {
+    return message("share_memory_: this storage's memory belongs to another object; clone() it.");
+  });
+  // As much as any tensor may look at, which can be more than nbytes.
+  size_t length = static_cast<size_t>(std::max<int64_t>(room(s), 1));
+  void* p = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) out_of_memory(s->nbytes);
+  struct Mapping {
+    void* at;
+    size_t length;
+  };
+  auto* mapped = new Mapping{p, length};
+  PyObject* owner = PyCapsule_New(mapped, "flambeau.shared", [](PyObject* capsule) {
+    auto* m = static_cast<Mapping*>(PyCapsule_GetPointer(capsule, "flambeau.shared"));
+    munmap(m->at, m->length);
+    delete m;
+  });
+  if (!owner) {
+    munmap(p, length);
+    delete mapped;
+    throw PythonError();
+  }
+  std::memcpy(p, s->data, s->nbytes);
+  PyObject* old = std::exchange(s->owner, owner);
+  s->data = p;
+  s->resizable = false;
+  s->shared = true;
+  Py_XDECREF(old);
+}
+
 void destroy_storage(Storage* s) {
   auto& c = cache();
   Py_CLEAR(s->owner);
@@ -169,7 +217,7 @@ void destroy_storage(Storage* s) {
     delete s;
     return;
   }
-  if (s->nbytes >= listed_bytes) unlink_large(s);
+  if (s->capacity >= listed_bytes) unlink_large(s);
   int64_t rounded = s->capacity + header_bytes;
   int64_t again;
   int k = size_class(rounded, again);

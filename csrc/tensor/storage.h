@@ -32,6 +32,10 @@ Storage* allocate_storage(int64_t nbytes);
 Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner);
 /// Grows (or keeps) the bytes of a storage, preserving its contents.
 void resize_storage(Storage* storage, int64_t nbytes);
+/// Counts fewer bytes from now on. The block stays: tensors may still look at the rest of it.
+void shrink_storage(Storage* storage, int64_t nbytes);
+/// Moves the bytes into memory that processes forked from now on share.
+void share_storage(Storage* storage);
 void destroy_storage(Storage* storage);
 
 inline void retain(Storage* s) { ++s->version.references; }

@@ -1,5 +1,7 @@
 """Operators on sizes, layout, device and type that are small Python around native ones; and joins."""
 
+import builtins
+
 from .. import _core, types
 from .declare import METHODS, composite, register
 
@@ -92,7 +94,7 @@ def is_same_size(self, other):
 def is_set_to(self, tensor):
     """Whether both show the same memory in the same way."""
     return (
-        self.data_ptr() == tensor.data_ptr()
+        _core._storage_id(self) == _core._storage_id(tensor)
         and self.shape == tensor.shape
         and self.stride() == tensor.stride()
         and self.storage_offset() == tensor.storage_offset()
@@ -206,19 +208,42 @@ METHODS["swapaxes_"] = METHODS["swapdims_"] = METHODS["transpose_"]
 
 
 @method
-def set_(self, source=None, storage_offset=0, size=None, stride=None):
-    """The tensor looks at another's memory from now on."""
+def set_(self, source=None, storage_offset=None, size=None, stride=None):
+    """The tensor looks at another's memory, or at a storage, from now on.
+
+    Without size it takes the layout of a tensor, or all of a storage in one dimension.
+
+    Raises:
+        TypeError: an offset or strides without a size, or a source that is neither.
+        RuntimeError: the source has another dtype, or this is a result in the graph.
+    """
+    if (size is None) != (storage_offset is None) or (size is None and stride is not None):
+        raise TypeError("set_: storage_offset and size go together, and stride needs both.")
     if source is None:
+        if size is not None:
+            raise TypeError("set_: a size needs a source.")
         return _core._set_layout(self, _core.empty(0, dtype=self.dtype), 0, (0,), (1,))
-    if not isinstance(source, _core.Tensor):  # an UntypedStorage, which lives above
-        source = source._bytes
-        if size is None:
-            size = (source.numel() // self.itemsize - storage_offset,)
+    if not isinstance(source, _core.Tensor) and not hasattr(source, "untyped"):
+        raise TypeError(
+            f"set_: source must be a tensor or a storage, not {builtins.type(source).__name__}."
+        )
+    dtype = getattr(source, "dtype", self.dtype)  # an UntypedStorage fits every dtype
+    if dtype is not self.dtype:
+        raise RuntimeError(f"set_: a tensor of {self.dtype} can't take memory of {dtype}.")
+    if not isinstance(source, _core.Tensor):
+        source = source.untyped()._elements(self.dtype)
     if size is None:
         size, stride, storage_offset = source.shape, source.stride(), source.storage_offset()
     if stride is None:
-        stride = _core.empty(size).stride()
+        stride = _contiguous_strides(size)
     return _core._set_layout(self, source, storage_offset, size, stride)
+
+
+def _contiguous_strides(size):
+    strides = [1]
+    for n in reversed(size[1:]):
+        strides.append(strides[-1] * max(n, 1))
+    return strides[::-1][: len(size)]
 
 
 @method

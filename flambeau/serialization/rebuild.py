@@ -125,12 +125,10 @@ def deepcopy_tensor(tensor, memo):
         )
     import copy
 
-    key = ("storage", _core._storage_ptr(tensor))
-    if key not in memo:
-        memo[key] = tensor.untyped_storage().clone()._bytes
+    copied = copy.deepcopy(tensor.untyped_storage(), memo)
     new = flambeau.empty(0, dtype=tensor.dtype, device=tensor.device)
     layout = tensor.storage_offset(), tensor.size(), tensor.stride()
-    new = _core._set_layout(new, memo[key], *layout)
+    new = _core._set_layout(new, copied._bytes, *layout)
     new = dress(new, type(tensor), tensor.requires_grad, None)
     memo[id(tensor)] = new
     if tensor.is_leaf and tensor.grad is not None:

@@ -1,0 +1,92 @@
+// The storage behind a tensor, for the Python classes of storages and for set_.
+#include "autograd/meta.h"
+#include "python/args.h"
+
+namespace flambeau {
+
+namespace {
+
+Storage* storage_of(const char* function, const Call& call) {
+  return Args(function, call, {"input"}).tensor(0).storage;
+}
+PyObject* address(const void* p) {
+  return PyLong_FromUnsignedLongLong(reinterpret_cast<uint64_t>(p));
+}
+
+PyObject* py_storage_ptr(const Call& call) {
+  return address(storage_of("_storage_ptr", call)->data);
+}
+PyObject* py_storage_id(const Call& call) { return address(storage_of("_storage_id", call)); }
+PyObject* py_storage_nbytes(const Call& call) {
+  return PyLong_FromLongLong(storage_of("_storage_nbytes", call)->nbytes);
+}
+PyObject* py_storage_resizable(const Call& call) {
+  return PyBool_FromLong(storage_of("_storage_resizable", call)->resizable);
+}
+PyObject* py_storage_is_shared(const Call& call) {
+  return PyBool_FromLong(storage_of("_storage_is_shared", call)->shared);
+}
+PyObject* py_storage_share(const Call& call) {
+  share_storage(storage_of("share_memory_", call));
+  Py_RETURN_NONE;
+}
+PyObject* py_storage_mark_shared(const Call& call) {
+  storage_of("_storage_mark_shared", call)->shared = true;
+  Py_RETURN_NONE;
+}
+PyObject* py_storage_resize(const Call& call) {
+  Args a("resize_", call, {"input", "nbytes"}, 2);
+  Storage* storage = a.tensor(0).storage;
+  int64_t nbytes = a.integer(1);
+  check(nbytes >= 0, [&] { return message("resize_: a storage of ", nbytes, " bytes can't be."); });
+  if (nbytes < storage->nbytes)
+    shrink_storage(storage, nbytes);
+  else
+    resize_storage(storage, nbytes);
+  Py_RETURN_NONE;
+}
+
+/// _set_layout(t, source, offset, sizes, strides): t looks at source's storage from now on.
+PyObject* py_set_layout(const Call& call) {
+  Args a("set_", call, {"input", "source", "storage_offset", "size", "stride"}, 5);
+  Tensor &t = a.tensor(0), &source = a.tensor(1);
+  Dims sizes = to_dims(a[3], "set_"), strides = to_dims(a[4], "set_");
+  check(sizes.n == strides.n, [&] {
+    return message("set_: sizes ", to_string(sizes), " and strides ", to_string(strides),
+                   " differ in length.");
+  });
+  int64_t need, offset = a.integer(2);
+  if (__builtin_mul_overflow(reach(sizes, strides, offset, "set_"), itemsize(t.dtype), &need))
+    throw_too_large(sizes);
+  check_inplace(t, "set_");
+  check(!grad_mode_enabled || !requires_grad(t), [&] {
+    return message("set_: this ", describe(t),
+                   " is a result in the graph, and set_ has no derivative. Use detach() first.");
+  });
+  if (need > source.storage->nbytes) resize_storage(source.storage, need);
+  retain(source.storage);
+  release(t.storage);
+  t.storage = source.storage;
+  set_layout(t, sizes, strides, offset);
+  leave_base(t);
+  t.bump_version("set_");
+  return TensorRef::borrow(&t).release_py();
+}
+
+const NativeEntry entries[] = {
+    {"_storage_ptr", py_storage_ptr, "The address of the storage's bytes."},
+    {"_storage_id", py_storage_id, "A number that tensors over one storage have in common."},
+    {"_storage_nbytes", py_storage_nbytes, "The bytes of the storage."},
+    {"_storage_resizable", py_storage_resizable, "Whether the storage owns its bytes."},
+    {"_storage_is_shared", py_storage_is_shared, "Whether other processes see its bytes."},
+    {"_storage_share", py_storage_share, "Moves its bytes to where forked processes see them."},
+    {"_storage_mark_shared", py_storage_mark_shared, "Notes that other processes see its bytes."},
+    {"_storage_resize", py_storage_resize, "Another number of bytes; those that stay are kept."},
+    {"_set_layout", py_set_layout, "Another storage, offset, sizes and strides in place."},
+    {nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+void initialize_storages(PyObject* module) { add_functions(module, entries); }
+
+}  // namespace flambeau

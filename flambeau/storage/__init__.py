@@ -1,0 +1,8 @@
+"""The memory behind tensors: UntypedStorage (bytes), TypedStorage (elements), FloatStorage and its like."""
+
+from .typed import LEGACY, TypedStorage, _dtype_to_storage_type_map, _LegacyStorage
+from .untyped import UntypedStorage
+
+__all__ = ["LEGACY", "TypedStorage", "UntypedStorage", "_LegacyStorage"]
+__all__ += ["_dtype_to_storage_type_map", *LEGACY]
+globals().update(LEGACY)

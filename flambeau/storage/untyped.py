@@ -1,0 +1,271 @@
+"""UntypedStorage: the memory behind a tensor, as bytes."""
+
+from .. import _core, types
+from . import files
+
+
+class UntypedStorage:
+    """The bytes that one or several tensors look at.
+
+    Made from a number of bytes, from a sequence of their values, or by Tensor.untyped_storage(),
+    which shares the tensor's memory. Two are equal where they stand for the same memory.
+    """
+
+    is_cuda = False
+    is_sparse = False
+    is_sparse_csr = False
+    filename = None  # of memory that a file maps
+
+    def __init__(self, source=0, *, device=None):
+        if isinstance(source, int):
+            if source < 0:
+                raise RuntimeError(f"UntypedStorage: a storage of {source} bytes can't be.")
+            self._anchor = _core.empty(source, dtype=_core.uint8, device=device)
+        else:
+            self._anchor = _core.tensor(_byte_values(source), dtype=_core.uint8, device=device)
+
+    @classmethod
+    def _of(cls, tensor):
+        """The storage of a tensor."""
+        storage = cls.__new__(cls)
+        storage._anchor = _over(tensor, _core.uint8, 0)
+        return storage
+
+    def _elements(self, dtype):
+        """All of the storage as a tensor of one dimension; bytes that fill no element are left out."""
+        return _over(self._anchor, dtype, self.nbytes() // dtype.itemsize)
+
+    @property
+    def _bytes(self):
+        return self._elements(_core.uint8)
+
+    @property
+    def _cdata(self):
+        """A number that this storage alone has."""
+        return _core._storage_id(self._anchor)
+
+    @property
+    def device(self):
+        """Where the memory lies."""
+        return self._anchor.device
+
+    def get_device(self):
+        """-1: the memory is the CPU's."""
+        return -1
+
+    def data_ptr(self):
+        """The address of the first byte; 0 where there is none."""
+        return _core._storage_ptr(self._anchor) if self.nbytes() else 0
+
+    def nbytes(self):
+        """How many bytes there are."""
+        return _core._storage_nbytes(self._anchor)
+
+    size = __len__ = nbytes
+
+    def element_size(self):
+        """1: an element is a byte."""
+        return 1
+
+    def untyped(self):
+        """The storage itself."""
+        return self
+
+    def is_shared(self):
+        """Whether other processes see writes to this memory."""
+        return _core._storage_is_shared(self._anchor)
+
+    def share_memory_(self):
+        """Move the bytes into memory that processes forked from now on share; itself.
+
+        A process that gets the storage through a pipe or a queue still gets a copy.
+        """
+        _core._storage_share(self._anchor)
+        return self
+
+    def is_pinned(self, device="cuda"):
+        """Whether a GPU can read this memory by itself: False."""
+        return False
+
+    def pin_memory(self, device="cuda"):
+        """Raises: pinned memory needs a GPU."""
+        raise RuntimeError("pin_memory: there is no GPU that pinned memory would be for.")
+
+    def resizable(self):
+        """Whether resize_() works: not for memory of another object."""
+        return _core._storage_resizable(self._anchor)
+
+    def resize_(self, size):
+        """Change the number of bytes; those that stay keep their values.
+
+        Made smaller, it keeps its block of memory, which tensors may still look at.
+        """
+        _core._storage_resize(self._anchor, size)
+        return self
+
+    def fill_(self, value):
+        """Set every byte."""
+        self[:] = value
+        return self
+
+    def copy_(self, source, non_blocking=None):
+        """Take the bytes of another storage of as many."""
+        source = source.untyped()
+        if source.nbytes() != self.nbytes():
+            raise RuntimeError(
+                f"copy_: a storage of {self.nbytes()} bytes can't take the {source.nbytes()} of another."
+            )
+        self._bytes.copy_(source._bytes)
+        return self
+
+    def byteswap(self, dtype):
+        """Turn the bytes of each element of dtype around; of complex numbers, of each part."""
+        width = dtype.to_real().itemsize if dtype.is_complex else dtype.itemsize
+        elements = self._bytes[: self.nbytes() // width * width].view(-1, width)
+        elements.copy_(elements.flip(1))
+
+    def clone(self):
+        """A copy with memory of its own."""
+        return UntypedStorage._of(self._bytes.clone())
+
+    def new(self):
+        """An empty storage."""
+        return UntypedStorage()
+
+    def cpu(self):
+        """The storage itself."""
+        return self
+
+    def cuda(self, device=None, non_blocking=False):
+        """Raises RuntimeError where there is no CUDA device."""
+        return UntypedStorage._of(self._bytes.cuda(device))
+
+    def to(self, *, device, non_blocking=False):
+        """The storage itself on the CPU; RuntimeError where there is no such device."""
+        device = types.device(device)
+        return self if device.type == "cpu" else UntypedStorage._of(self._bytes.to(device))
+
+    def type(self, dtype=None, non_blocking=False):
+        """ "torch.UntypedStorage"; or the bytes' values as a storage of dtype."""
+        return "torch.UntypedStorage" if dtype is None else _typed(self, _core.uint8).type(dtype)
+
+    def tolist(self):
+        """The bytes as numbers."""
+        return self._bytes.tolist()
+
+    @staticmethod
+    def from_file(filename, shared=False, nbytes=0):
+        """The bytes of a file, mapped; with shared=True writes reach the file, which grows to nbytes."""
+        storage = UntypedStorage._of(files.map_file(filename, shared, nbytes))
+        storage.filename = filename if shared else None
+        return storage
+
+    @staticmethod
+    def from_buffer(buffer, byte_order=None, count=-1, offset=0, *, dtype):
+        """A copy of a buffer of elements of dtype; byte_order ("native", "little", "big") is the buffer's."""
+        return files.from_buffer(buffer, byte_order, count, offset, dtype).untyped_storage()
+
+    def _write_file(self, file, is_real_file, save_size, element_size):
+        """Write the number of elements (if save_size, 8 bytes) and the bytes to a file."""
+        if save_size:
+            file.write((self.nbytes() // element_size).to_bytes(8, "little"))
+        file.write(memoryview(self._bytes.numpy()))
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            start, stop, step = index.indices(self.nbytes())
+            if step != 1:
+                raise RuntimeError(f"UntypedStorage: a slice has step 1, not {step}.")
+            part = UntypedStorage._of(self._bytes[start : max(start, stop)].clone())
+            return part
+        return self._bytes[_place(index, self.nbytes())].item()
+
+    def __setitem__(self, index, value):
+        if not isinstance(value, int):
+            raise RuntimeError(f"UntypedStorage: a byte is an int, not {type(value).__name__}.")
+        if isinstance(index, slice):
+            start, stop, step = index.indices(self.nbytes())
+            if step != 1:
+                raise RuntimeError(f"UntypedStorage: a slice has step 1, not {step}.")
+            self._bytes[start : max(start, stop)] = value & 255
+        else:
+            self._bytes[_place(index, self.nbytes())] = value & 255
+
+    def __iter__(self):
+        return iter(self.tolist())
+
+    def __eq__(self, other):
+        return isinstance(other, UntypedStorage) and self._cdata == other._cdata
+
+    def __hash__(self):
+        return hash(self._cdata)
+
+    def __copy__(self):
+        return self.clone()
+
+    def __deepcopy__(self, memo):
+        key = ("storage", self._cdata)  # tensors over this storage look there too
+        if key not in memo:
+            memo[key] = self.clone()
+            memo[id(memo)] = [*memo.get(id(memo), ()), self]  # alive as long as its number is known
+        return memo[key]
+
+    def __reduce__(self):
+        return _from_bytes, (bytes(self._bytes.numpy()),)
+
+    def __sizeof__(self):
+        return object.__sizeof__(self) + self.nbytes()
+
+    def __repr__(self):
+        return f"[torch.storage.UntypedStorage(device={self.device}) of size {self.nbytes()}]"
+
+
+for _name in (
+    "double float half bfloat16 long int short char byte bool complex_double complex_float".split()
+):
+
+    def _cast(self, name=_name):
+        return getattr(_typed(self, _core.uint8), name)()
+
+    _cast.__name__, _cast.__qualname__ = _name, f"UntypedStorage.{_name}"
+    _cast.__doc__ = f"The bytes' values as a storage of {_name}."
+    setattr(UntypedStorage, _name, _cast)
+
+
+def _over(tensor, dtype, count):
+    """A tensor of one dimension over the storage of another."""
+    return _core._set_layout(_core.empty(0, dtype=dtype), tensor.detach(), 0, (count,), (1,))
+
+
+def _place(index, size):
+    if not -size <= index < size:
+        raise IndexError(f"index {index} is outside of a storage of {size}.")
+    return index
+
+
+def _byte_values(source):
+    try:
+        values = list(source)
+    except TypeError:
+        raise RuntimeError(
+            f"UntypedStorage: takes a number of bytes or a sequence of their values, not {type(source).__name__}."
+        ) from None
+    for value in values:
+        if not isinstance(value, int):
+            raise RuntimeError(
+                f"UntypedStorage: the values of bytes are ints; one is {type(value).__name__}."
+            )
+    return [value & 255 for value in values]
+
+
+def _typed(storage, dtype):
+    from .typed import TypedStorage
+
+    return TypedStorage(wrap_storage=storage, dtype=dtype)
+
+
+def _from_bytes(content):
+    storage = UntypedStorage(len(content))
+    if content:
+        storage._bytes.copy_(files.bytes_over(bytearray(content)))
+    return storage
