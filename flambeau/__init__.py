@@ -105,7 +105,7 @@ _LAZY = {
         "is_deterministic_algorithms_warn_only_enabled get_num_interop_threads set_num_interop_threads "
         "set_flush_denormal get_float32_matmul_precision set_float32_matmul_precision is_storage typename "
         "from_dlpack to_dlpack cond while_loop sym_int sym_float sym_not sym_max sym_min sym_ite get_deterministic_debug_mode "
-        "set_deterministic_debug_mode frombuffer asarray FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "
+        "set_deterministic_debug_mode frombuffer from_file asarray FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "
         "ShortTensor CharTensor ByteTensor BoolTensor kernel".split(),
         "compat",
     ),

@@ -275,6 +275,25 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     return tensor.view(dtype).requires_grad_(requires_grad)
 
 
+def from_file(
+    filename,
+    shared=None,
+    size=0,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
+    """The first `size` elements of a file, mapped; with shared=True writes reach it, and it grows as needed."""
+    from .storage import TypedStorage
+
+    check_options("from_file", layout, device, pin_memory)
+    mapped = TypedStorage.from_file(filename, bool(shared), size or 0, dtype=dtype)
+    return mapped._tensor().requires_grad_(requires_grad)
+
+
 def _shares(tensor, source):
     """Whether the tensor lies where the tensor or array that it was made from does."""
     if not isinstance(source, _core.Tensor) and not hasattr(source, "__array_interface__"):

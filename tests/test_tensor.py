@@ -245,3 +245,22 @@ def test_sizes_that_change_while_they_are_read():
 
 def test_an_exponent_beyond_64_bits_leaves_no_error_behind():
     assert torch.ones(4).norm(2**64, []).shape == ()
+
+
+def test_as_subclass_leaves_a_subclass():
+    class Named(torch.Tensor):
+        pass
+
+    named = torch.ones(2).as_subclass(Named)
+    assert type(named + 1) is Named and type(named.as_subclass(torch.Tensor)) is torch.Tensor
+    parameter = torch.nn.Parameter(torch.ones(2))
+    plain = parameter.as_subclass(torch.Tensor)
+    assert type(plain) is torch.Tensor and plain.grad_fn is not None
+
+
+def test_numpy_of_what_requires_grad_needs_no_grad():
+    x = torch.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="requires grad"):
+        x.numpy()
+    with torch.no_grad():
+        assert x.numpy().tolist() == (x * 1).numpy().tolist() == [1, 1]

@@ -367,11 +367,15 @@ def new_empty_strided(
     return _core.empty_strided(size, stride, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
 
-def new(self, *args, device=None):
-    """A tensor of this one's dtype from sizes or data (the old constructor)."""
+def new(self, *args, size=None, device=None):
+    """A tensor of this one's dtype from sizes, data or a storage (the old constructor)."""
     from ..types import Size
 
     check_options("new", device=device)
+    if size is not None:
+        args = (*args, Size(size))
+    if len(args) == 1 and hasattr(args[0], "untyped"):
+        return _core.empty(0, dtype=self.dtype).set_(args[0])
     if len(args) == 1 and not isinstance(args[0], (int, Size)):
         if (
             isinstance(args[0], (list, tuple))
@@ -403,6 +407,8 @@ def legacy_new(*args, dtype=None, device=None):
         (data,) = args
         if isinstance(data, Size):
             return _core.empty(data, dtype=dtype)
+        if hasattr(data, "untyped"):  # a storage, whose memory is shared
+            return _core.empty(0, dtype=dtype).set_(data)
         if isinstance(data, _core.Tensor):
             if data.dtype is not dtype:
                 raise TypeError(f"Tensor(): expected {dtype} (got {data.dtype}). Use .to({dtype}).")

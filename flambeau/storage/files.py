@@ -26,7 +26,9 @@ def map_file(filename, shared, nbytes):
     try:
         handle = os.open(filename, flags, 0o600)
     except OSError as error:
-        raise RuntimeError(f"from_file: {os.fspath(filename)!r} can't be opened: {error}.") from error
+        raise RuntimeError(
+            f"from_file: {os.fspath(filename)!r} can't be opened: {error}."
+        ) from error
     try:
         size = os.fstat(handle).st_size
         if size < nbytes and not shared:

@@ -61,7 +61,9 @@ class TypedStorage:
             if dtype is None:
                 raise RuntimeError("TypedStorage: wrap_storage needs a dtype.")
             if device is not None:
-                raise RuntimeError("TypedStorage: wrap_storage has a device; device= can't be given.")
+                raise RuntimeError(
+                    "TypedStorage: wrap_storage has a device; device= can't be given."
+                )
             if not isinstance(wrap_storage, UntypedStorage):
                 raise TypeError(
                     f"TypedStorage: wrap_storage must be an UntypedStorage, not {type(wrap_storage).__name__}."
@@ -273,14 +275,17 @@ class TypedStorage:
         return "".join(f" {value}\n" for value in self.tolist()) + text
 
 
-for _name, _dtype in _CASTS.items():
-
-    def _cast(self, dtype=getattr(_core, _dtype)):
+def _cast(name, dtype):
+    def cast(self):
         return self.type(dtype)
 
-    _cast.__name__, _cast.__qualname__ = _name, f"TypedStorage.{_name}"
-    _cast.__doc__ = f"The values as a storage of {_dtype}."
-    setattr(TypedStorage, _name, _cast)
+    cast.__name__, cast.__qualname__ = name, f"TypedStorage.{name}"
+    cast.__doc__ = f"The values as a storage of {dtype}."
+    return cast
+
+
+for _name, _dtype in _CASTS.items():
+    setattr(TypedStorage, _name, _cast(_name, getattr(_core, _dtype)))
 
 
 def _elements(args, dtype, device):
@@ -326,7 +331,9 @@ class _LegacyStorage(TypedStorage, metaclass=_LegacyMeta):
         options.pop("_internal", None)
         for name in options:
             if name in ("dtype", "device"):
-                raise RuntimeError(f"{cls.__name__}: its {name} is settled; {name}= can't be given.")
+                raise RuntimeError(
+                    f"{cls.__name__}: its {name} is settled; {name}= can't be given."
+                )
             raise TypeError(f"{cls.__name__}: got an unexpected keyword argument {name!r}.")
         return TypedStorage(*args, wrap_storage=wrap_storage, dtype=cls.dtype)
 

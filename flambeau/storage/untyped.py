@@ -220,16 +220,19 @@ class UntypedStorage:
         return f"[torch.storage.UntypedStorage(device={self.device}) of size {self.nbytes()}]"
 
 
+def _cast(name):
+    def cast(self):
+        return getattr(_typed(self, _core.uint8), name)()
+
+    cast.__name__, cast.__qualname__ = name, f"UntypedStorage.{name}"
+    cast.__doc__ = f"The bytes' values as a storage of {name}."
+    return cast
+
+
 for _name in (
     "double float half bfloat16 long int short char byte bool complex_double complex_float".split()
 ):
-
-    def _cast(self, name=_name):
-        return getattr(_typed(self, _core.uint8), name)()
-
-    _cast.__name__, _cast.__qualname__ = _name, f"UntypedStorage.{_name}"
-    _cast.__doc__ = f"The bytes' values as a storage of {_name}."
-    setattr(UntypedStorage, _name, _cast)
+    setattr(UntypedStorage, _name, _cast(_name))
 
 
 def _over(tensor, dtype, count):
