@@ -133,8 +133,9 @@ const NodeKind mm_kind = {mm_backward, product_release, destroy_as<ProductNode>,
 
 /// (rows, last) view of a tensor.
 TensorRef flat_rows(Tensor& t) {
-  int64_t last = t.sizes[t.ndim - 1];
-  return reshape(t, {last == 0 ? t.numel : t.numel / last, last});
+  int64_t rows = 1;
+  for (int d = 0; d + 1 < t.ndim; ++d) rows *= t.sizes[d];
+  return reshape(t, {rows, t.sizes[t.ndim - 1]});
 }
 
 /// Inputs in the order of the formula bias + input @ weight.T, as PyTorch's graph shows them;

@@ -24,6 +24,11 @@ inline bool truth_of(PyObject* o) {
   return truth != 0;
 }
 
+/// Python's True and False, or NumPy's.
+bool is_bool(PyObject* o);
+/// An argument that is True or False; anything else is a TypeError.
+bool flag_of(PyObject* o, const char* function, const char* name);
+
 struct Call {
   PyObject* const* args;
   Py_ssize_t n;     // positional
@@ -77,8 +82,15 @@ class Args {
     return *as_tensor(slots_[i]);
   }
   int64_t integer(int i, int64_t otherwise = 0) const;
+  /// The same, but None is as good as nothing.
+  int64_t integer_or_none(int i, int64_t otherwise) const {
+    return given(i) ? integer(i) : otherwise;
+  }
   bool truth(int i, bool otherwise = false) const {
     return given(i) ? truth_of(slots_[i]) : otherwise;
+  }
+  bool flag(int i, const char* name) const {
+    return slots_[i] && flag_of(slots_[i], function_, name);
   }
   const char* function() const { return function_; }
 
@@ -97,7 +109,7 @@ class Args {
 /// An int, or anything with __index__ (a zero-dimensional integer tensor too).
 int64_t to_integer(PyObject* o, const char* function);
 inline int64_t Args::integer(int i, int64_t otherwise) const {
-  return given(i) ? to_integer(slots_[i], function_) : otherwise;
+  return slots_[i] ? to_integer(slots_[i], function_) : otherwise;
 }
 /// The tensor that a method, or a function of a tensor and numbers, was called with.
 Tensor& first_tensor(const Call& call, const char* function);
@@ -111,6 +123,7 @@ Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, cons
 Dims to_reduced_dims(PyObject* o, int ndim, const char* function);
 
 bool is_dtype(PyObject* o);
+bool is_memory_format(PyObject* o);
 DType to_dtype_value(PyObject* o, const char* function);
 PyObject* dtype_object(DType d);  // borrowed
 PyObject* make_size(const int64_t* sizes, int n);

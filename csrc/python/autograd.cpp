@@ -77,7 +77,7 @@ PyObject* py_anomaly(const Call&) {
 
 PyObject* py_requires_grad_(const Call& call) {
   Args a("requires_grad_", call, {"input", "requires_grad"});
-  mark_requires_grad(a.tensor(0), a.truth(1, true));
+  mark_requires_grad(a.tensor(0), !a[1] || a.flag(1, "requires_grad"));
   Py_INCREF(a[0]);
   return a[0];
 }

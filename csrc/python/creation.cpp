@@ -19,7 +19,11 @@ struct Options {
 };
 
 /// Notes a memory_format; false if it is not one of channels_last.
-bool read_channels_last(PyObject* format, Options& o) {
+bool read_channels_last(PyObject* format, Options& o, const char* function) {
+  check<TypeError>(is_memory_format(format), [&] {
+    return message(function, ": memory_format takes a memory format, but got a ",
+                   Py_TYPE(format)->tp_name, ".");
+  });
   Object text = Object::steal(PyObject_Str(format));
   if (!text) throw PythonError();
   const char* s = text_of(text.get());
@@ -43,19 +47,20 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
     } else if (strcmp(key, "device") == 0) {
       check_device(value, function);
     } else if (strcmp(key, "requires_grad") == 0) {
-      o.requires_grad = truth_of(value);
+      o.requires_grad = flag_of(value, function, key);
     } else if (strcmp(key, "out") == 0) {
       if (value == Py_None) continue;
       check<TypeError>(is_tensor(value),
                        [&] { return message(function, "(): argument 'out' must be Tensor."); });
       o.out = as_tensor(value);
     } else if (strcmp(key, "pin_memory") == 0) {
-      check(!truth_of(value), [&] {
+      check(value == Py_None || !flag_of(value, function, key), [&] {
         return message(function, "(): pin_memory=True needs an accelerator, and there is none.");
       });
     } else if (strcmp(key, "layout") == 0 || strcmp(key, "memory_format") == 0 ||
                strcmp(key, "names") == 0) {
-      if (value == Py_None || (key[0] == 'm' && read_channels_last(value, o))) continue;
+      if (value == Py_None) continue;
+      if (key[0] == 'm' && read_channels_last(value, o, function)) continue;
       Object text = Object::steal(PyObject_Str(value));
       if (!text) throw PythonError();
       const char* s = text_of(text.get());
@@ -192,7 +197,7 @@ TensorRef like(const Call& call, const char* function) {
   Options format;
   Options o = read_options(options, function, [&](const char* key, PyObject* value) {
     if (strcmp(key, "memory_format") != 0) return false;
-    if (value == Py_None || read_channels_last(value, format)) return true;
+    if (value == Py_None || read_channels_last(value, format, function)) return true;
     Object text = Object::steal(PyObject_Str(value));
     contiguous_wanted = text && strstr(text_of(text.get()), "contiguous_format");
     return true;

@@ -153,8 +153,9 @@ PyObject* py_to(const Call& call) {
     PyObject* o = call.args[i];
     const char* key = i >= call.n ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(call.names, i - call.n)) : "";
     if (strcmp(key, "copy") == 0) {
-      copy = PyObject_IsTrue(o);
+      copy = flag_of(o, "to", key);
     } else if (strcmp(key, "non_blocking") == 0) {
+      flag_of(o, "to", key);
     } else if (strcmp(key, "memory_format") == 0) {
       format = o;
     } else if (o == Py_None) {

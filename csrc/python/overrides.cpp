@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include "python/args.h"
+#include "python/expected.h"
 
 namespace flambeau {
 
@@ -129,7 +130,8 @@ namespace {
 
 struct Overridable {
   PyObject_HEAD vectorcallfunc vectorcall;
-  PyObject *function, *by_name, *names, *explain;
+  PyObject *function, *by_name, *explain;
+  Expected* expected;  // of the arguments, where their names are known
   PyObject *dict, *weakrefs;
 };
 Overridable& overridable(PyObject* o) { return *reinterpret_cast<Overridable*>(o); }
@@ -138,7 +140,7 @@ Overridable& overridable(PyObject* o) { return *reinterpret_cast<Overridable*>(o
 PyObject* target_of(Overridable& self, PyObject* keys) {
   if (!keys || !self.by_name) return self.function;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(keys); ++i)
-    if (PySet_Contains(self.names, PyTuple_GET_ITEM(keys, i)) != 1) return self.by_name;
+    if (self.expected->place(PyTuple_GET_ITEM(keys, i)) < 0) return self.by_name;
   return self.function;
 }
 
@@ -167,28 +169,36 @@ PyObject* overridable_call(PyObject* o, PyObject* const* args, size_t nargsf, Py
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   if (is_overridden(args, n + (keys ? PyTuple_GET_SIZE(keys) : 0)))
     return call_override(o, args, n, keys);
+  if (self.expected && !self.expected->fit(o, args, n, keys)) return nullptr;
   PyObject* result = PyObject_Vectorcall(target_of(self, keys), args, nargsf, keys);
   if (!result && self.explain && PyErr_ExceptionMatches(PyExc_AttributeError))
     explain_error(self, args, n, keys);
   return result;
 }
 
-/// Overridable(function, by_name=None, names=None, explain=None): calls with keywords outside of
-/// `names` go to by_name.
+/// Overridable(function, expected=None, by_name=None, explain=None): expected is (names, their kinds,
+/// how many are positional); calls with keywords outside of the names go to by_name.
 PyObject* overridable_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  PyObject *function, *by_name = nullptr, *names = nullptr, *explain = nullptr;
-  static const char* keywords[] = {"function", "by_name", "names", "explain", nullptr};
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO!O", const_cast<char**>(keywords), &function,
-                                   &by_name, &PyFrozenSet_Type, &names, &explain))
+  PyObject *function, *names = nullptr, *by_name = nullptr, *explain = nullptr;
+  const char* kinds = nullptr;
+  Py_ssize_t positional = 0;
+  static const char* keywords[] = {"function", "expected", "by_name", "explain", nullptr};
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|(O!sn)OO", const_cast<char**>(keywords),
+                                   &function, &PyTuple_Type, &names, &kinds, &positional, &by_name,
+                                   &explain))
     return nullptr;
+  if (names && strlen(kinds) != static_cast<size_t>(PyTuple_GET_SIZE(names))) {
+    PyErr_SetString(PyExc_ValueError, "Overridable: expected one kind for each name.");
+    return nullptr;
+  }
   PyObject* o = type->tp_alloc(type, 0);
   if (!o) return nullptr;
   Overridable& self = overridable(o);
   self.vectorcall = overridable_call;
   self.function = Py_NewRef(function);
   self.by_name = names ? Py_XNewRef(by_name) : nullptr;
-  self.names = Py_XNewRef(names);
   self.explain = Py_XNewRef(explain);
+  self.expected = names ? new Expected(names, kinds, positional) : nullptr;
   self.dict = PyDict_New();
   for (const char* name : {"__name__", "__qualname__", "__module__", "__doc__"}) {
     Object value = Object::steal(PyObject_GetAttrString(function, name));
@@ -203,7 +213,6 @@ int overridable_traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(o));
   Py_VISIT(self.function);
   Py_VISIT(self.by_name);
-  Py_VISIT(self.names);
   Py_VISIT(self.explain);
   Py_VISIT(self.dict);
   return 0;
@@ -212,7 +221,6 @@ int overridable_clear(PyObject* o) {
   Overridable& self = overridable(o);
   Py_CLEAR(self.function);
   Py_CLEAR(self.by_name);
-  Py_CLEAR(self.names);
   Py_CLEAR(self.explain);
   Py_CLEAR(self.dict);
   return 0;
@@ -222,6 +230,7 @@ void overridable_dealloc(PyObject* o) {
   PyObject_GC_UnTrack(o);
   if (overridable(o).weakrefs) PyObject_ClearWeakRefs(o);
   overridable_clear(o);
+  delete overridable(o).expected;
   type->tp_free(o);
   Py_DECREF(type);
 }

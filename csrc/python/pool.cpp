@@ -92,7 +92,7 @@ PyObject* average(const Call& call) {
   TensorRef from = contiguous(a.tensor(0));
   Windows w(a, 3, *from);
   const bool include_pad = a.truth(1);
-  const int64_t divisor = a.integer(2, 0);
+  const int64_t divisor = a.integer_or_none(2, 0);
   TensorRef result = empty(with_space(*from, backward ? w.in : w.out), from->dtype);
   {
     LongWork unlocked(result->numel > 4000);

@@ -31,7 +31,7 @@ ReduceArgs reduce_args(const Call& call, const char* op) {
   ReduceArgs r;
   r.t = &a.tensor(0);
   r.dims = to_reduced_dims(a[1], r.t->ndim, op);
-  r.keepdim = a.truth(2);
+  r.keepdim = a.flag(2, "keepdim");
   r.has_dtype = a.given(3);
   r.dtype = r.has_dtype ? to_dtype_value(a[3], op) : r.t->dtype;
   simple_out(a, 4, r.out);

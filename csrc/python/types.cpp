@@ -249,14 +249,30 @@ void check_device(PyObject* o, const char* function) {
 // ------------------------------------------------------------------------------------------
 // conversions
 
+bool is_bool(PyObject* o) {
+  if (PyBool_Check(o)) return true;
+  const char* name = Py_TYPE(o)->tp_name;
+  return strcmp(name, "numpy.bool") == 0 || strcmp(name, "numpy.bool_") == 0;
+}
+
+bool flag_of(PyObject* o, const char* function, const char* name) {
+  check<TypeError>(is_bool(o), [&] {
+    return message(function, ": ", name, " takes True or False, but got a ", Py_TYPE(o)->tp_name,
+                   ".");
+  });
+  return truth_of(o);
+}
+
+bool is_memory_format(PyObject* o) { return strcmp(Py_TYPE(o)->tp_name, "memory_format") == 0; }
+
 int64_t to_integer(PyObject* o, const char* function) {
-  if (PyLong_Check(o)) {
+  if (PyLong_Check(o) && !PyBool_Check(o)) {
     int64_t v = PyLong_AsLongLong(o);
     if (v == -1 && PyErr_Occurred()) throw PythonError();
     return v;
   }
-  check<TypeError>(PyIndex_Check(o) != 0, [&] {
-    return message(function, "(): expected an int, not ", Py_TYPE(o)->tp_name, ".");
+  check<TypeError>(PyIndex_Check(o) != 0 && !PyBool_Check(o), [&] {
+    return message(function, ": expected an int, but got a ", Py_TYPE(o)->tp_name, ".");
   });
   Object index = Object::steal(PyNumber_Index(o));
   if (!index) throw PythonError();

@@ -58,7 +58,8 @@ PyObject* py_select(const Call& call) {
 PyObject* py_slice(const Call& call) {
   Args a("_slice", call, {"input", "dim", "start", "end", "step"}, 1);
   Tensor& t = a.tensor(0);
-  return slice(t, a.integer(1), a.integer(2), a.integer(3, INT64_MAX), a.integer(4, 1))
+  return slice(t, a.integer(1), a.integer_or_none(2, 0), a.integer_or_none(3, INT64_MAX),
+               a.integer(4, 1))
       .release_py();
 }
 PyObject* py_narrow(const Call& call) {
@@ -102,7 +103,7 @@ PyObject* py_as_strided(const Call& call) {
   Args a("as_strided", call, {"input", "size", "stride", "storage_offset"}, 3);
   Tensor& t = a.tensor(0);
   return as_strided(t, to_dims(a[1], "as_strided"), to_dims(a[2], "as_strided"),
-                    a.integer(3, t.offset))
+                    a.integer_or_none(3, t.offset))
       .release_py();
 }
 PyObject* py_diagonal(const Call& call) {

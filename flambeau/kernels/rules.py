@@ -92,6 +92,14 @@ def _hypot(i):
     return lambda g, n, *a: k.guard(g, g * (a[i] / n))
 
 
+def _erfcx_slope(n, x):
+    # Both terms are nearly 2 / sqrt(pi) for great x: there, the series of their difference in 1 / x**2.
+    far = k.where(x > 30, x, 30)
+    t = 1 / (far * far)
+    series = 1 - t * (1.5 - t * (3.75 - t * (13.125 - t * 59.0625)))
+    return k.where(x > 30, -0.5 * TWO_OVER_SQRT_PI * t * series, 2 * x * n - TWO_OVER_SQRT_PI)
+
+
 RULES = {
     "add": (lambda g, n, a, b: g, lambda g, n, a, b: g),
     "sub": (lambda g, n, a, b: g, lambda g, n, a, b: -g),
@@ -169,7 +177,7 @@ RULES = {
     ),
     "erf": (_times(lambda n, x: TWO_OVER_SQRT_PI * k.exp(-(x * x))),),
     "erfc": (_times(lambda n, x: -TWO_OVER_SQRT_PI * k.exp(-(x * x))),),
-    "erfcx": (_guarded(lambda n, x: 2 * x * n - TWO_OVER_SQRT_PI),),
+    "erfcx": (_guarded(_erfcx_slope),),
     "erfinv": (_guarded(lambda n, x: (0.5 * math.sqrt(math.pi)) * k.exp(n * n)),),
     "ndtri": (_guarded(lambda n, x: math.sqrt(2 * math.pi) * k.exp(0.5 * (n * n))),),
     "ndtr_centered": (_times(lambda n, x: k.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)),),
@@ -187,7 +195,7 @@ RULES = {
     # The quotient is kept finite at 0, where 1 / x would make the second derivative NaN.
     "i1e": (
         _times(
-            lambda n, x: k.where(x == 0, 0.5, k.i0e(x) - n * (k.sgn(x) + 1 / k.where(x == 0, 1, x)))
+            lambda n, x: k.where(x == 0, 0.5, k.i0e(x) - n * k.sgn(x) - n / k.where(x == 0, 1, x))
         ),
     ),
     "bessel_j0": (_times(lambda n, x: -k.bessel_j1(x)),),
@@ -195,9 +203,9 @@ RULES = {
     "bessel_y0": (_guarded(lambda n, x: -k.bessel_y1(x)),),
     "bessel_y1": (_guarded(lambda n, x: k.bessel_y0(x) - n / x),),
     "k0": (_guarded(lambda n, x: -k.k1(x)),),
-    "k0e": (_guarded(lambda n, x: n - k.k1e(x)),),
+    "k0e": (_guarded(lambda n, x: k.where(x == 0, -math.inf, n - k.k1e(x))),),
     "k1": (_guarded(lambda n, x: -k.k0(x) - n / x),),
-    "k1e": (_guarded(lambda n, x: n - k.k0e(x) - n / x),),
+    "k1e": (_guarded(lambda n, x: k.where(x == 0, -math.inf, n - k.k0e(x) - n / x)),),
 }
 
 # No gradient: what has whole or truth values, and what only looks at bits.

@@ -18,8 +18,8 @@ def relu(input):
 
 @relu.derivative
 def _(grad_output, input, result):
-    # From the result: input need not be kept. 0 at 0, as in PyTorch.
-    return k.where(result > 0, grad_output, 0)
+    # From the result: input need not be kept. 0 at 0, and through where it is NaN, as in PyTorch.
+    return k.where(result <= 0, 0, grad_output)
 
 
 @_activation
@@ -227,7 +227,7 @@ def hardshrink(input, lambd=0.5):
 
 @hardshrink.derivative("input")
 def _(grad_output, input, lambd, result):
-    return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, grad_output)
+    return k.where(k.logical_or(input < -lambd, input > lambd), grad_output, 0)
 
 
 @_activation
@@ -242,7 +242,7 @@ def softshrink(input, lambd=0.5):
 
 @softshrink.derivative("input")
 def _(grad_output, input, lambd, result):
-    return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, grad_output)
+    return k.where(k.logical_or(input < -lambd, input > lambd), grad_output, 0)
 
 
 _threshold = make_pointwise(

@@ -86,6 +86,11 @@ _real_angle = make_pointwise(
 )
 
 
+@_real_angle.derivative
+def _(grad_output, input, result):
+    return grad_output * 0
+
+
 @composite()
 def angle(input):
     """The angle of complex numbers; for real ones 0, pi where negative."""

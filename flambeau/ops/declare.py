@@ -14,6 +14,7 @@ from types import FunctionType
 
 from .. import _core
 from .autocast import follow as follow_autocast
+from .kinds import argument_names, expected_of
 
 NAMESPACES = {"torch": {}, "special": {}, "linalg": {}, "fft": {}, "nn.functional": {}}
 METHODS = {}
@@ -23,7 +24,9 @@ POINTWISE = {}  # every pointwise operator by name, for tests that go over all o
 @functools.cache
 def overridable(function):
     """A Python function as an operator that subclasses of Tensor may take over; one for each function."""
-    return _core.Overridable(function) if isinstance(function, FunctionType) else function
+    if not isinstance(function, FunctionType):
+        return function
+    return _core.Overridable(function, expected_of(function))
 
 
 _homes = {}  # where operators are public first: pickles name them so
@@ -138,18 +141,6 @@ class PointwiseSpec:
         return _core.Pointwise(spec), used
 
 
-def _argument_names(fn, skip=0):
-    """(names, defaults with ... where there is none, how many are positional) of a function."""
-    code = fn.__code__
-    n, k = code.co_argcount, code.co_kwonlyargcount
-    names = code.co_varnames[skip : n + k]
-    positional = fn.__defaults__ or ()
-    defaults = [...] * (n - skip - len(positional)) + list(positional)
-    keyword = fn.__kwdefaults__ or {}
-    defaults += [keyword.get(name, ...) for name in names[n - skip :]]
-    return names, tuple(defaults), n - skip
-
-
 def make_pointwise(
     fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True
 ):
@@ -163,7 +154,7 @@ def make_pointwise(
         differentiable: False if no gradient flows.
     """
     name = name or fn.__name__
-    names, defaults, positional = _argument_names(fn)
+    names, defaults, positional = argument_names(fn)
     n_inputs = sum(d is ... for d in defaults)
     scalar = fn
     if positional < len(names):
@@ -289,8 +280,9 @@ def _name_wrong_type(error, name, args, kwargs):
             ) from None
 
 
-def _public(operator, name, names, out):
+def _public(operator, expected, name, out):
     """`operator` with out= and NumPy's spellings, which take a detour; other calls go to it straight."""
+    names = expected[0]
 
     def with_spellings(*args, **kwargs):
         target = kwargs.pop("out", None) if out else None
@@ -304,13 +296,13 @@ def _public(operator, name, names, out):
     def explain(error, args, kwargs):
         _name_wrong_type(error, name, args, kwargs)
 
-    return _core.Overridable(operator, with_spellings, names, explain)
+    return _core.Overridable(operator, expected, with_spellings, explain)
 
 
 def _publish(
     operator,
     fn,
-    names,
+    skip=0,
     *,
     name,
     method=True,
@@ -330,7 +322,7 @@ def _publish(
         namespaces: where the function is public beside being a method.
         aliases: other public names of the same operator.
     """
-    call = _public(operator, name, names, out)
+    call = _public(operator, expected_of(fn, skip, public=method or function), name, out)
     call = follow_autocast(name if "torch" in namespaces else f"{namespaces[0]}.{name}", call)
     call.__name__ = call.__qualname__ = name
     call.__doc__ = fn.__doc__
@@ -374,9 +366,7 @@ def composite(fn, *, name=None, **public):
 
     public: the options of `_publish`.
     """
-    code = fn.__code__
-    names = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-    return _publish(fn, fn, names, name=name or fn.__name__, **public)
+    return _publish(fn, fn, name=name or fn.__name__, **public)
 
 
 @_with_options
@@ -394,7 +384,7 @@ def primitive(fn, *, name=None, **public):
     be lists of tensors (their gradient is a list). `.native` is the callable without out= handling.
     """
     name = name or fn.__name__
-    names, defaults, positional = _argument_names(fn, skip=1)
+    names, defaults, positional = argument_names(fn, skip=1)
     forward = fn
     if positional < len(names):  # the core passes all arguments by position
 
@@ -412,7 +402,7 @@ def primitive(fn, *, name=None, **public):
 
     native = _core.Primitive(camel + "Backward0", forward, missing, names, defaults)
     native.__name__ = name
-    call = _publish(native, fn, frozenset(names), name=name, **public)
+    call = _publish(native, fn, skip=1, name=name, **public)
     call.native = native
 
     def derivative(backward):

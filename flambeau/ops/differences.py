@@ -12,6 +12,8 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise RuntimeError(f"diff: order must be non-negative but got {n}")
+    if n == 0:
+        return input.clone()
     dim = wrap_dim(dim, input.dim(), "diff")
     for name, piece in (("prepend", prepend), ("append", append)):
         if piece is None:
@@ -24,8 +26,6 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
             raise RuntimeError(
                 f"diff: {name} {tuple(piece.shape)} must match input {tuple(input.shape)} except along dim {dim}."
             )
-    if n == 0:
-        return input.clone()
     pieces = [piece for piece in (prepend, input, append) if piece is not None]
     result = fl.cat(pieces, dim) if len(pieces) > 1 else input
     for _ in range(min(n, result.size(dim))):
@@ -128,8 +128,10 @@ def _areas(operator, y, x, dx, dim):
         raise IndexError(f"{operator}: y must have at least 1 dimension.")
     if x is not None and dx is not None:
         raise TypeError(f"{operator}: give either x or dx, not both.")
-    n = max(y.size(dim) - 1, 0)
-    pairs = y.narrow(dim, min(1, y.size(dim)), n) + y.narrow(dim, 0, n)
+    if not y.size(dim):  # nothing to integrate, whatever x is
+        return y, dim
+    n = y.size(dim) - 1
+    pairs = y.narrow(dim, 1, n) + y.narrow(dim, 0, n)
     if x is None:
         return pairs * ((1.0 if dx is None else dx) / 2), dim
     if x.dim() == 1:

@@ -156,7 +156,7 @@ def type_name(dtype):
 
 
 @method
-def type(self, dtype=None, non_blocking=False, **kwargs):
+def type(self, dtype: object = None, non_blocking=False, **kwargs):
     """The type's name ("torch.FloatTensor"), or the tensor converted to a dtype or named type."""
     if dtype is None:
         return type_name(self.dtype)

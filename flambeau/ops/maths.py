@@ -81,7 +81,7 @@ _special(
     call=lambda x: 0.5 * k.erfc(x * -0.7071067811865476),
 )
 _special("log_ndtr", "The logarithm of ndtr, accurate far below 0.")
-_special("ndtri", "The inverse of ndtr.", call=lambda x: 1.4142135623730951 * k.erfinv(2 * x - 1))
+_special("ndtri", "The inverse of ndtr.")
 _special(
     "entr",
     "-input * log(input), 0 at 0, -inf below.",

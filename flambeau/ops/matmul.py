@@ -139,8 +139,9 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
         raise RuntimeError(
             f"addbmm: sizes differ: batch1 {tuple(batch1.shape)}, batch2 {tuple(batch2.shape)}."
         )
-    left = batch1.transpose(0, 1).reshape(batch1.size(1), -1)  # (M, B * K)
-    right = batch2.reshape(-1, batch2.size(2))  # (B * K, N)
+    summed = batch1.size(0) * batch1.size(2)  # B * K
+    left = batch1.transpose(0, 1).reshape(batch1.size(1), summed)
+    right = batch2.reshape(summed, batch2.size(2))
     return _sum_with_product("addbmm", input, left, right, beta, alpha)
 
 

@@ -56,6 +56,8 @@ def roll(input, shifts, dims=()):
         )
     if input.dim() == 0:
         raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+    if input.numel() == 0:
+        return input.clone()
     for shift, dim in zip(shifts, dims):  # one after the other: a dim may come twice
         input = _roll(input, (shift,), (dim,))
     return input

@@ -251,11 +251,9 @@ def round(input, *, decimals=0):
         return _round(input)
     if not input.dtype.is_floating_point:
         raise RuntimeError("round: decimals is only supported for floating tensors.")
-    return (
-        _round_scaled(input, scale=10.0**decimals)
-        if decimals > 0
-        else _round_coarse(input, scale=10.0**-decimals)
-    )
+    places = max(decimals, -decimals)
+    scale = 10.0**places if places <= 308 else float("inf")
+    return _round_scaled(input, scale=scale) if decimals > 0 else _round_coarse(input, scale=scale)
 
 
 # -------------------------------------------------------------------------------- several operands at once

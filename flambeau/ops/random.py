@@ -4,6 +4,7 @@ import math
 
 from .. import _core
 from ..kernels import language as k
+from ..types import iinfo
 from . import public as fl
 from .attach import attached
 from .creation import check_options
@@ -38,6 +39,13 @@ def _fill(tensor, maps, parameters, generator, name, compute=None):
 
 def _real_view(tensor):
     return _core.view_as_real(tensor) if tensor.dtype.is_complex else tensor
+
+
+def _needs_real(tensor, name):
+    if not tensor.dtype.is_floating_point:
+        raise NotImplementedError(
+            f"{name}: its numbers are real, but the tensor is {tensor.dtype}."
+        )
 
 
 def _needs_floating(tensor, name):
@@ -107,8 +115,8 @@ def _by_uniform(name, transform, doc):
     """A fill that transforms numbers of (0, 1]."""
 
     def fill(self, *args, generator=None, **named):
-        if name != "geometric_":
-            _needs_floating(self, name)
+        if self.dtype.is_complex or self.dtype is _core.bool or name != "geometric_":
+            _needs_real(self, name)
         wide = self.dtype if self.dtype.is_floating_point else _core.float64
         u = 1 - _draw(
             _core.empty(self.shape, dtype=wide if wide is _core.float64 else _core.float32),
@@ -159,6 +167,7 @@ def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
     """Fills with exp of numbers of the normal distribution."""
     if not std > 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    _needs_real(self, "log_normal_")
     return normal_(self, mean, std, generator=generator).exp_()
 
 
@@ -299,10 +308,28 @@ def randint_like(
     forms = "(input, high) or (input, low, high)"
     low, high = _bounds("randint_like", list(args), low, high, forms)
     options = {} if memory_format is None else {"memory_format": memory_format}
+    if (dtype or input.dtype).is_complex:
+        raise RuntimeError(
+            f"randint_like: draws integers, floating numbers and bools, but the dtype is {dtype or input.dtype}."
+        )
     result = random_(
         _core.empty_like(input, dtype=dtype, **options), low, high, generator=generator
     )
     return result.requires_grad_(True) if requires_grad else result
+
+
+# Up to these every integer is a number of the dtype.
+_WHOLE = {_core.float16: 2**11, _core.bfloat16: 2**8, _core.float32: 2**24, _core.float64: 2**53}
+
+
+def _must_count_to(operator, greatest, dtype):
+    if dtype is None or dtype is _core.int64:
+        return
+    limit = _WHOLE.get(dtype) or (1 if dtype is _core.bool else iinfo(dtype).max)
+    if greatest > limit:
+        raise RuntimeError(
+            f"{operator}: {greatest} is beyond what {dtype} counts to ({limit}). Take a wider dtype."
+        )
 
 
 def randperm(
@@ -320,6 +347,7 @@ def randperm(
     check_options("randperm", layout, device, pin_memory)
     if n < 0:
         raise RuntimeError(f"randperm: n must be non-negative, got {n}.")
+    _must_count_to("randperm", n - 1, dtype if out is None else out.dtype)
     keys = _draw(_core.empty(n, dtype=_core.int64), BITS, (), generator, _core.int64)
     order = keys.argsort(stable=True).to(dtype or _core.int64)
     if out is not None:
@@ -350,8 +378,8 @@ def normal(
         like = next((t for t in (mean, std) if isinstance(t, _core.Tensor)), None)
         if like is None:
             raise TypeError("normal() needs tensors for mean or std, or size=.")
-        if isinstance(std, _core.Tensor) and std.numel() and bool((std < 0).any()):
-            raise RuntimeError("normal expects all elements of std >= 0.0.")
+        if bool((std < 0).any()) if isinstance(std, _core.Tensor) else std < 0:
+            raise RuntimeError("normal: std is the root of a variance, but it has negative values.")
         shape = (
             (mean + std).shape
             if not (isinstance(mean, _core.Tensor) and isinstance(std, _core.Tensor))

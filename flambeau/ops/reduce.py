@@ -195,7 +195,7 @@ def _product_gradient(input, dims, grad):
         return grad * fl.ones_like(input)
     others = [d for d in range(input.dim()) if d not in dims]
     moved = input.permute(others + list(dims))
-    flat = moved.reshape([input.shape[d] for d in others] + [-1])
+    flat = moved.flatten(len(others))
     ones = fl.ones_like(flat[..., :1])
     before = fl.cat([ones, flat[..., :-1]], -1).cumprod(-1)
     after = fl.cat([ones, flat.flip(-1)[..., :-1]], -1).cumprod(-1).flip(-1)

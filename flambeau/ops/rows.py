@@ -313,9 +313,14 @@ def _(ctx, grad_output):
     return grad_input, None, grad_weight, grad_bias, None
 
 
+def _blocks(tensor, length):
+    """A row for each trailing block of `length` elements; blocks of nothing give no rows."""
+    return tensor.reshape(tensor.numel() // length if length else 0, length)
+
+
 def _layer_norm_gradients(x, weight, grad, length, eps, wanted):
     """The same by differentiable operators, for gradients of gradients."""
-    rows, g = x.reshape(-1, length), grad.reshape(-1, length)
+    rows, g = _blocks(x, length), _blocks(grad, length)
     centred = rows - rows.mean(1, keepdim=True)
     rstd = ((centred * centred).mean(1, keepdim=True) + eps).rsqrt()
     normal = centred * rstd
@@ -382,7 +387,7 @@ def _rms_norm(ctx, input, length, weight, eps):
 def _(ctx, grad_output):
     x, _, weight = ctx.saved
     length = ctx.length
-    rows, g = x.reshape(-1, length), grad_output.reshape(-1, length)
+    rows, g = _blocks(x, length), _blocks(grad_output, length)
     rstd = ((rows * rows).mean(1, keepdim=True) + ctx.eps).rsqrt()
     normal = rows * rstd
     scaled = g if weight is None else g * weight.reshape(-1)
@@ -398,7 +403,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
 
     length = _norm_sizes(input, normalized_shape, weight, None, "rms_norm")
     if input.dtype.is_complex:
-        blocks = input.reshape(-1, length)
+        blocks = _blocks(input, length)
         scale = (
             (blocks * blocks).mean(1, keepdim=True)  # PyTorch squares, it does not take abs
             + (finfo(input.dtype).eps if eps is None else eps)

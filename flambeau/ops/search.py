@@ -59,7 +59,9 @@ def bincount(input, weights=None, minlength=0):
     """
     if input.dtype.is_floating_point or input.dtype.is_complex or input.dim() != 1:
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
-    if weights is not None and weights.dtype is not fl.float32:
+    if input.numel() == 0:
+        weights = None  # nothing is counted, in int64 whatever the weights are
+    elif weights is not None and weights.dtype is not fl.float32:
         weights = weights.to(fl.float64)
     return indexing.bincount(input.to(fl.int64), weights, minlength)
 

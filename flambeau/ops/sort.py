@@ -30,7 +30,7 @@ Sort = result_type("sort", "values indices")
 
 
 @primitive(out="exact")
-def sort(ctx, input, dim=-1, descending=False, *, stable=False):
+def sort(ctx, input, dim: object = -1, descending=False, *, stable=False):
     """The values in ascending order along dim, and where each came from.
 
     Args:
@@ -115,7 +115,9 @@ def _(ctx, grad_values, _):
 @private
 def _median_of_all(ctx, input, ignore_nan):
     if input.numel() == 0:
-        return fl.full((), float("nan"), dtype=input.dtype)
+        result = fl.full((), float("nan"), dtype=input.dtype)
+        ctx.save_for_backward(input, result)
+        return result
     result = indexing.median(input.reshape(-1), 0, False, ignore_nan)[0]
     ctx.save_for_backward(input, result)
     return result

@@ -25,8 +25,9 @@ def _moment_arguments(operator, dim, unbiased, correction, keepdim):
 def _moments(ctx, input, kind, dims, correction, keepdim):
     """The kernel called `kind`: var, std, var_mean or std_mean."""
     results = moments(kind, input, dims, correction, keepdim)
-    if len(results) == 2 and not math.prod(input.size(d) for d in dims):
-        results[1].fill_(math.nan)  # the mean of nothing
+    if not math.prod(input.size(d) for d in dims):
+        for result in results:  # of nothing, whatever the correction is
+            result.fill_(math.nan)
     ctx.kind, ctx.dims, ctx.correction, ctx.keepdim = kind, dims, correction, keepdim
     ctx.save_for_backward(input, results[0] if kind.startswith("std") else None)
     return results
@@ -63,13 +64,13 @@ def _spread(operator, input, dim, correction, keepdim):
 
 
 @composite
-def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+def var(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None):
     """The mean squared distance from the mean over `dim`; the count is lessened by `correction` (1)."""
     return _spread("var", input, *_moment_arguments("var", dim, unbiased, correction, keepdim))
 
 
 @composite
-def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+def std(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None):
     """The square root of `var`. Gradient: 0 where all elements are equal."""
     return _spread("std", input, *_moment_arguments("std", dim, unbiased, correction, keepdim))
 
@@ -86,7 +87,7 @@ for _operator in (var, std):
 
 
 @composite(method=False, out=False)
-def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+def var_mean(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None):
     """(var, mean) over `dim`."""
     return _spread(
         "var_mean", input, *_moment_arguments("var_mean", dim, unbiased, correction, keepdim)
@@ -94,7 +95,7 @@ def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 
 
 @composite(method=False, out=False)
-def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+def std_mean(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None):
     """(std, mean) over `dim`."""
     return _spread(
         "std_mean", input, *_moment_arguments("std_mean", dim, unbiased, correction, keepdim)

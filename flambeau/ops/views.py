@@ -17,10 +17,12 @@ def swapdims(input, dim0, dim1):
 
 
 def _last_two_swapped(input):
-    """The last two dims swapped."""
-    if input.dim() < 2:
+    """The last two dims swapped; a number as it is."""
+    if input.dim() == 0:
+        return input
+    if input.dim() == 1:
         raise RuntimeError(
-            f"tensor.mT is only supported on matrices or batches of matrices. Got {input.dim()}-D tensor."
+            f"mT: input {tuple(input.shape)} is a vector; it takes matrices. Write x.unsqueeze(0)."
         )
     return _core.transpose(input, -2, -1)
 

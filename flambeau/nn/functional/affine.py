@@ -1,5 +1,7 @@
 """Affine maps."""
 
+import math
+
 from ..._core import linear
 
 __all__ = ["bilinear", "linear"]
@@ -21,9 +23,10 @@ def bilinear(input1, input2, weight, bias=None):
             f"and input2 {tuple(input2.shape)}."
         )
     batch = input1.shape[:-1]
-    first = input1.reshape(-1, 1, 1, input1.shape[-1])  # (B, 1, 1, I)
+    count = math.prod(batch)
+    first = input1.reshape(count, 1, 1, input1.shape[-1])  # (B, 1, 1, I)
     partial = (first @ weight).squeeze(2)  # (B, N, J)
-    output = (partial * input2.reshape(-1, 1, input2.shape[-1])).sum(-1)  # (B, N)
+    output = (partial * input2.reshape(count, 1, input2.shape[-1])).sum(-1)  # (B, N)
     if bias is not None:
         output = output + bias
     return output.reshape(*batch, weight.shape[0])

@@ -44,7 +44,9 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
         value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
-    factor = 1.0 / math.sqrt(query.size(-1)) if scale is None else scale
+    width = query.size(-1)
+    # Without features every score is the empty sum 0, whatever the factor.
+    factor = scale if scale is not None else 1.0 / math.sqrt(width) if width else 1.0
     scores = (query * factor) @ key.transpose(-2, -1)  # (*B, T, S)
     if is_causal:
         rows, columns = query.size(-2), key.size(-2)
@@ -172,7 +174,7 @@ def multi_head_attention_forward(
         attention = attention.masked_fill((scores == -math.inf).all(-1, keepdim=True), 0.0)
     attention = dropout(attention, dropout_p if training else 0.0, training)
     out = (attention @ v).transpose(0, 1).reshape(T * B, E)
-    out = linear(out, out_proj_weight, out_proj_bias).reshape(T, B, -1)
+    out = linear(out, out_proj_weight, out_proj_bias).reshape(T, B, out_proj_weight.size(0))
     if not need_weights:
         return (out if batched else out.squeeze(1)), None
     attention = attention.reshape(B, num_heads, T, S)

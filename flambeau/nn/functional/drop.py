@@ -73,7 +73,7 @@ def dropout2d(input, p=0.5, training=True, inplace=False, *, generator=None):
             "input as one without a batch dimension, i.e. shape (C, H, W).",
             stacklevel=2,
         )
-    return _drop(input, _first_two(input), p, training, inplace, generator)
+    return _drop_channels(input, p, training, inplace, generator)
 
 
 def dropout3d(input, p=0.5, training=True, inplace=False, *, generator=None):
@@ -88,7 +88,13 @@ def dropout3d(input, p=0.5, training=True, inplace=False, *, generator=None):
         )
     if input.dim() == 4:
         return _drop(input, _channel_mask_shape(input, 3), p, training, inplace, generator)
-    return _drop(input, _first_two(input), p, training, inplace, generator)
+    return _drop_channels(input, p, training, inplace, generator)
+
+
+def _drop_channels(input, p, training, inplace, generator):
+    dropping = training and p > 0.0 and input.numel()
+    shape = _first_two(input) if dropping else input.shape
+    return _drop(input, shape, p, training, inplace, generator)
 
 
 def _first_two(input):
@@ -106,7 +112,7 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False, *, generator=None
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False, *, generator=None):
     """alpha_dropout of whole channels."""
     _check_probability(p)
-    shape = _first_two(input) if training and input.numel() else input.shape
+    shape = _first_two(input) if training and p > 0.0 and input.numel() else input.shape
     return _alpha_drop(input, shape, p, training, inplace, generator)
 
 
@@ -114,7 +120,7 @@ def _alpha_drop(input, mask_shape, p, training, inplace, generator):
     if not training or p == 0.0 or input.numel() == 0:
         return input
     if p == 1.0:
-        return input.mul_(0.0) if inplace else input * 0.0
+        return input.mul_(0) if inplace else input * 0
     saturation = -1.7580993408473766  # -scale * alpha of selu
     a = ((1 - p) * (1 + p * saturation**2)) ** -0.5
     kept = flambeau.empty(mask_shape, dtype=input.dtype, device=input.device)

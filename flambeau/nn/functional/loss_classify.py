@@ -1,5 +1,7 @@
 """Losses of classification: a target class, or the probability of each class."""
 
+import math
+
 import flambeau
 
 from ...ops import cross_entropy as fused
@@ -309,7 +311,8 @@ def linear_cross_entropy(
         raise ValueError(
             f"Expected input batch_size ({input.size(0)}) to match target batch_size ({target.size(0)})."
         )
-    scores = input @ linear_weight.reshape(-1, linear_weight.shape[-1]).T
+    *classes, features = linear_weight.shape
+    scores = input @ linear_weight.reshape(math.prod(classes), features).T
     scores = scores.reshape(*input.shape[:-1], *linear_weight.shape[:-1])
     if linear_bias is not None:
         scores = scores + linear_bias

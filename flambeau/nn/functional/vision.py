@@ -182,12 +182,15 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
 
 def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
     """grid_sample with numbers for its modes, in the order in which they are listed there."""
+    modes, paddings = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
+    for name, number in (
+        ("interpolation_mode", interpolation_mode),
+        ("padding_mode", padding_mode),
+    ):
+        if number not in (0, 1, 2):
+            raise ValueError(f"grid_sampler: {name} is 0, 1 or 2, but got {number}.")
     return grid_sample(
-        input,
-        grid,
-        ("bilinear", "nearest", "bicubic")[interpolation_mode],
-        ("zeros", "border", "reflection")[padding_mode],
-        align_corners,
+        input, grid, modes[interpolation_mode], paddings[padding_mode], align_corners
     )
 
 
@@ -202,7 +205,7 @@ def affine_grid_generator(theta, size, align_corners):
 def _take(input, index):
     """input (N, C, *) at flat positions index (N, *P): (N, C, *P)."""
     n, c = input.shape[:2]
-    flat = index.reshape(n, 1, -1).expand(-1, c, -1)
+    flat = index.flatten(1).unsqueeze(1).expand(-1, c, -1)
     return input.flatten(2).gather(2, flat).reshape(n, c, *index.shape[1:])
 
 

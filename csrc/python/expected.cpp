@@ -1,0 +1,119 @@
+#include "python/expected.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "python/args.h"
+
+namespace flambeau {
+
+namespace {
+
+bool is_sequence(PyObject* o) { return PyTuple_Check(o) || PyList_Check(o); }
+bool is_text(PyObject* o) { return PyUnicode_Check(o) || PyBytes_Check(o); }
+bool is_no_integer(PyObject* o) {
+  return PyBool_Check(o) || PyFloat_Check(o) || PyComplex_Check(o) || is_text(o) || PyDict_Check(o);
+}
+bool is_no_size(PyObject* o) {
+  if (!is_sequence(o)) return is_no_integer(o);
+  PyObject** items = PySequence_Fast_ITEMS(o);
+  return std::any_of(items, items + PySequence_Fast_GET_SIZE(o), is_no_integer);
+}
+
+/// Whether o can't be what the letter (a small one) stands for.
+bool is_wrong(char kind, PyObject* o) {
+  switch (kind) {
+    case 'b': return !is_bool(o);
+    case 'i': return is_no_integer(o) || is_sequence(o);
+    case 'z': return is_no_size(o);
+    case 'n': return is_text(o) || is_sequence(o) || PyDict_Check(o);
+    case 't': return !is_dtype(o) && !PyType_Check(o);
+    case 'm': return !is_memory_format(o);
+    case 'l': return is_tensor(o) || is_no_integer(o) || PyLong_Check(o);
+    default: return false;
+  }
+}
+
+const char* words_for(char kind) {
+  switch (kind) {
+    case 'b': return "True or False";
+    case 'i': return "an int";
+    case 'z': return "an int or a sequence of ints";
+    case 'n': return "a number";
+    case 't': return "a dtype";
+    case 'm': return "a memory format";
+    default: return "a sequence of tensors";
+  }
+}
+
+bool fits(char kind, PyObject* o) {
+  if (kind == '*') return true;
+  if (o == Py_None) return std::isupper(static_cast<unsigned char>(kind)) != 0;
+  return !is_wrong(static_cast<char>(std::tolower(static_cast<unsigned char>(kind))), o);
+}
+
+void raise(PyObject* function, PyObject* name, char kind, PyObject* o) {
+  Object called = Object::steal(PyObject_GetAttrString(function, "__name__"));
+  if (!called) return;
+  char small = static_cast<char>(std::tolower(static_cast<unsigned char>(kind)));
+  const char *words = words_for(small), *or_none = small == kind ? "" : ", or None";
+  if (o == Py_None || (PyNumber_Check(o) && !is_tensor(o)) || is_text(o))
+    PyErr_Format(PyExc_TypeError, "%U: %U takes %s%s, but got %.100R (%s).", called.get(), name,
+                 words, or_none, o, Py_TYPE(o)->tp_name);
+  else
+    PyErr_Format(PyExc_TypeError, "%U: %U takes %s%s, but got a %s.", called.get(), name, words,
+                 or_none, Py_TYPE(o)->tp_name);
+}
+
+bool is_name(PyObject* key, const char* text) {
+  return PyUnicode_CompareWithASCIIString(key, text) == 0;
+}
+
+}  // namespace
+
+Expected::Expected(PyObject* names, std::string kinds, Py_ssize_t positional)
+    : names_(Object::borrow(names)), kinds_(std::move(kinds)) {
+  checked_ = std::min<Py_ssize_t>(positional, static_cast<Py_ssize_t>(kinds_.size()));
+  while (checked_ > 0 && kinds_[static_cast<size_t>(checked_) - 1] == '*') --checked_;
+  any_ = kinds_.find_first_not_of('*') != std::string::npos;
+}
+
+Py_ssize_t Expected::place(PyObject* key) const {
+  Py_ssize_t count = PyTuple_GET_SIZE(names_.get());
+  for (Py_ssize_t i = 0; i < count; ++i)
+    if (PyTuple_GET_ITEM(names_.get(), i) == key) return i;
+  for (Py_ssize_t i = 0; i < count; ++i)  // a keyword made at run time is another object
+    if (PyUnicode_Compare(PyTuple_GET_ITEM(names_.get(), i), key) == 0) return i;
+  return -1;
+}
+
+/// NumPy's spellings are translated later, but checked as what they stand for.
+Py_ssize_t Expected::place_of_alias(PyObject* key) const {
+  const char* meant = is_name(key, "axis")       ? "dim"
+                      : is_name(key, "keepdims") ? "keepdim"
+                                                 : nullptr;
+  if (!meant) return -1;
+  Object name = Object::steal(PyUnicode_FromString(meant));
+  return name ? place(name.get()) : -1;
+}
+
+bool Expected::fit(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys) const {
+  for (Py_ssize_t i = 0, end = std::min(n, checked_); i < end; ++i) {
+    char kind = kinds_[static_cast<size_t>(i)];
+    if (kind == '*' || fits(kind, args[i])) continue;
+    raise(function, PyTuple_GET_ITEM(names_.get(), i), kind, args[i]);
+    return false;
+  }
+  if (!keys || !any_) return true;
+  for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(keys); ++k) {
+    PyObject* key = PyTuple_GET_ITEM(keys, k);
+    Py_ssize_t i = place(key);
+    if (i < 0) i = place_of_alias(key);
+    if (i < 0 || fits(kinds_[static_cast<size_t>(i)], args[n + k])) continue;
+    raise(function, key, kinds_[static_cast<size_t>(i)], args[n + k]);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace flambeau

@@ -1,0 +1,35 @@
+// What the named arguments of a Python operator may be: checked by type before its function runs, so
+// that a float where a bool belongs is a TypeError everywhere and not a truth value. Needs the GIL.
+#pragma once
+#include <Python.h>
+
+#include <string>
+
+#include "tensor/ref.h"
+
+namespace flambeau {
+
+/// The parameters of one function in their order, and a letter for each: what it takes.
+///   b a bool   i an int   z ints (one, or a sequence)   n a number, or a tensor of one
+///   t a dtype   m a memory format   l a sequence of tensors   * anything
+/// A capital letter takes None too. Types that are none of Python's own (NumPy's integers, proxies)
+/// pass: the operator looks at them itself.
+class Expected {
+ public:
+  /// kinds has a letter for each of names, of which the first `positional` may come without a name.
+  Expected(PyObject* names, std::string kinds, Py_ssize_t positional);
+
+  /// The place of a keyword among the names, or -1.
+  Py_ssize_t place(PyObject* key) const;
+  /// False, with a TypeError set, if an argument has a type that its place does not take.
+  bool fit(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys) const;
+
+ private:
+  Py_ssize_t place_of_alias(PyObject* key) const;
+  Object names_;
+  std::string kinds_;
+  Py_ssize_t checked_;  // positional parameters up to the last one that has a kind
+  bool any_;
+};
+
+}  // namespace flambeau
