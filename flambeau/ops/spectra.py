@@ -15,14 +15,42 @@ _OldSvdResult = lazy_result_type("svd", "U S V")
 _LstsqResult = lazy_result_type("linalg_lstsq", "solution residuals rank singular_values")
 
 
-def _gaps(values):
+def _differences(values):
     """values[j] - values[i] at [i, j], and 1 on the diagonal, to divide by."""
     gaps = values.unsqueeze(-2) - values.unsqueeze(-1)
     return gaps + fl.eye(values.size(-1), dtype=values.dtype, device=values.device)
 
 
+def _any_nonzero(*gradients):
+    """(*, 1, 1): whether the vectors of each matrix have a gradient at all."""
+    return sum((g.detach() != 0).any(-1).any(-1) for g in gradients)[..., None, None] != 0
+
+
+def _without_zeros(divisors, wanted):
+    """`divisors`, but 1 for the zeros where no gradient is `wanted`.
+
+    Repeated values leave their vectors undetermined: what depends on those has no gradient and gets 0 / 0.
+    """
+    return fl.where((divisors == 0) & ~wanted, fl.ones_like(divisors), divisors)
+
+
 def _off_diagonal(matrix):
     return matrix - fl.diag_embed(matrix.diagonal(0, -2, -1))
+
+
+def _check_phase(operator, left, right=None):
+    """Raise if the loss depends on the phase of vectors, which is any: the diagonals then have imaginary parts."""
+    parts = [M.detach().diagonal(0, -2, -1).imag for M in (left, right) if M is not None]
+    growth = parts[0] if right is None else parts[0] + parts[1]
+    limit = 1e-2 if right is None else 1e-2 * (1 + parts[1].abs())
+    if bool((growth.abs() > limit).any()):
+        raise RuntimeError(
+            f"backward of {operator}: the loss depends on the phase of the vectors, which is arbitrary, so it has "
+            f"no gradient. Use functions of them that keep their value when a vector is turned."
+        )
+
+
+_NO_CONVERGENCE = "The algorithm failed to converge"
 
 
 @primitive(method=False, function=False)
@@ -31,6 +59,7 @@ def _eigh(ctx, A, UPLO):
     derivative results for forward and reverse mode automatic differentiation", 2008."""
     values, vectors, info = _core._eigh(A, UPLO.upper() == "U")
     raise_where("linalg.eigh", info, _NO_CONVERGENCE)
+    ctx.set_materialize_grads(False)
     ctx.save_for_backward(values, vectors)
     return values, vectors
 
@@ -38,10 +67,21 @@ def _eigh(ctx, A, UPLO):
 @_eigh.derivative
 def _(ctx, grad_values, grad_vectors):
     values, V = ctx.saved
-    # A is Hermitian, so of the gradient only its Hermitian part has a meaning.
+    if grad_vectors is None:
+        return None if grad_values is None else (V * grad_values.unsqueeze(-2)) @ V.mH, None
     turn = V.mH @ grad_vectors
-    inner = _off_diagonal(turn - turn.mH) / (2 * _gaps(values)) + fl.diag_embed(grad_values)
+    if V.dtype.is_complex:
+        _check_phase("linalg.eigh", turn)
+    # A is Hermitian, so of the gradient only its Hermitian part has a meaning.
+    inner = _off_diagonal(turn - turn.mH) / 2
+    inner = inner / _without_zeros(_differences(values), _any_nonzero(grad_vectors))
+    if grad_values is not None:
+        inner = inner + fl.diag_embed(grad_values)
     return V @ inner @ V.mH, None
+
+
+def _complex_dtype(dtype):
+    return fl.complex64 if dtype in (fl.float32, fl.complex64) else fl.complex128
 
 
 @primitive(method=False, function=False)
@@ -49,12 +89,11 @@ def _eig(ctx, A):
     """A V = V diag(w), each column of V of norm 1."""
     import numpy
 
-    with lapack_errors("linalg.eig", "The algorithm failed to converge"):
-        values, vectors = numpy.linalg.eig(array(A))
-    dtype = (
-        numpy.complex64 if array(A).dtype in (numpy.float32, numpy.complex64) else numpy.complex128
-    )
-    values, vectors = tensor(values.astype(dtype), A), tensor(vectors.astype(dtype), A)
+    with lapack_errors("linalg.eig", _NO_CONVERGENCE):
+        values, vectors = (tensor(part, A) for part in numpy.linalg.eig(array(A)))
+    dtype = _complex_dtype(A.dtype)
+    values, vectors = values.to(dtype), vectors.to(dtype)
+    ctx.set_materialize_grads(False)
     ctx.save_for_backward(A, values, vectors)
     return values, vectors
 
@@ -62,34 +101,46 @@ def _eig(ctx, A):
 @_eig.derivative
 def _(ctx, grad_values, grad_vectors):
     A, values, V = ctx.saved
+    if grad_vectors is None:
+        if grad_values is None:
+            return None
+        return real_like(A, fl.linalg.solve(V.mH, grad_values.unsqueeze(-1) * V.mH))
     projected = V.mH @ grad_vectors
+    _check_phase("linalg.eig", projected)
     # The norm of each column is held at 1, which takes out the growth along it.
     growth = projected.diagonal(0, -2, -1).real.to(V.dtype)
     projected = projected - V.mH @ (V * growth.unsqueeze(-2))
-    inner = _off_diagonal(projected) / _gaps(values).conj() + fl.diag_embed(grad_values)
+    inner = _off_diagonal(projected) / _without_zeros(_differences(values), _any_nonzero(grad_vectors)).conj()
+    if grad_values is not None:
+        inner = inner + fl.diag_embed(grad_values)
     return real_like(A, fl.linalg.solve(V.mH, inner @ V.mH))
 
 
-_NO_CONVERGENCE = "The algorithm failed to converge"
-
-
 def _decomposed(operator, A, full=False, vectors=True):
-    """(U, S, Vh), without history; finite input is LAPACK's to rely on."""
-    if not bool(A.isfinite().all()):
-        raise_where(
-            operator,
-            _core.ones((), dtype=fl.int32),
-            f"{_NO_CONVERGENCE}: the input has an infinity or a NaN",
-        )
-    U, S, Vh, info = _core._svd(A, full, vectors)
-    raise_where(operator, info, _NO_CONVERGENCE)
-    return U, S, Vh
+    """(U, S, Vh), without history. An infinity makes its matrix' parts NaN; a NaN is an error, as in PyTorch."""
+    finite = A.isfinite()
+    if bool(finite.all()):
+        U, S, Vh, info = _core._svd(A, full, vectors)
+        raise_where(operator, info, _NO_CONVERGENCE)
+        return U, S, Vh
+    if bool(A.isnan().any()):
+        failed = A.isnan().any(-1).any(-1).to(fl.int32)
+        raise_where(operator, failed, f"{_NO_CONVERGENCE}: the input has a NaN")
+    good = finite.all(-1).all(-1).unsqueeze(-1)
+    parts = _decomposed(operator, fl.where(good.unsqueeze(-1), A, fl.zeros_like(A)), full, vectors)
+    return [
+        part
+        if part is None
+        else fl.where(good if part.dim() < A.dim() else good.unsqueeze(-1), part, math.nan)
+        for part in parts
+    ]
 
 
 @primitive(method=False, function=False)
 def _svd(ctx, A):
     """A = U diag(S) V^H with as many singular values as the smaller side of A has."""
     U, S, Vh = _decomposed("linalg.svd", A)
+    ctx.set_materialize_grads(False)
     ctx.save_for_backward(U, S, Vh)
     return U, S, Vh
 
@@ -97,25 +148,39 @@ def _svd(ctx, A):
 @_svd.derivative
 def _(ctx, grad_U, grad_S, grad_Vh):
     U, S, Vh = ctx.saved
-    V, grad_V = Vh.mH, grad_Vh.mH
+    if grad_U is None and grad_Vh is None:
+        return None if grad_S is None else (U * grad_S.unsqueeze(-2)) @ Vh
+    grad_U = fl.zeros_like(U) if grad_U is None else grad_U
+    grad_V = fl.zeros_like(Vh).mH if grad_Vh is None else grad_Vh.mH
+    return _svd_backward(U, S, Vh, grad_U, grad_S, grad_V)
+
+
+def _svd_backward(U, S, Vh, grad_U, grad_S, grad_V):
+    V = Vh.mH
     m, n, k = U.size(-2), V.size(-2), S.size(-1)
-    weights = S.to(U.dtype)
-    gaps = (S * S).unsqueeze(-2) - (S * S).unsqueeze(-1)
-    gaps = gaps + fl.eye(k, dtype=S.dtype, device=S.device)
     left, right = U.mH @ grad_U, V.mH @ grad_V
-    turn_left, turn_right = left - left.mH, right - right.mH
-    inner = _off_diagonal(turn_left) / gaps * weights.unsqueeze(-2)
-    inner = inner + weights.unsqueeze(-1) * (_off_diagonal(turn_right) / gaps)
-    diagonal = grad_S.to(U.dtype)
     if U.dtype.is_complex:
-        diagonal = diagonal + turn_left.diagonal(0, -2, -1) / (2 * weights)
-    inner = inner + fl.diag_embed(diagonal)
+        _check_phase("linalg.svd", left, right)
+    turn_left, turn_right = left - left.mH, right - right.mH
+    # The gaps of the squares, as products: squares of 1e25 and 1e-25 leave float32's range.
+    wanted = _any_nonzero(grad_U, grad_V)
+    gaps = _without_zeros(_differences(S), wanted)
+    sums = S.unsqueeze(-2) + S.unsqueeze(-1) + fl.eye(k, dtype=S.dtype, device=S.device)
+    sums = _without_zeros(sums, wanted)
+    inner = _off_diagonal(turn_left) / gaps * (S.unsqueeze(-2) / sums)
+    inner = inner + _off_diagonal(turn_right) / gaps * (S.unsqueeze(-1) / sums)
+    if grad_S is not None:
+        inner = inner + fl.diag_embed(grad_S.to(U.dtype))
+    divisors = _without_zeros(S.unsqueeze(-2), wanted)
+    if U.dtype.is_complex:
+        phase = turn_left.diagonal(0, -2, -1) / (2 * divisors.squeeze(-2))
+        inner = inner + fl.diag_embed(phase)
     result = U @ inner @ Vh
     if m > k:
-        beyond = grad_U / weights.unsqueeze(-2)
+        beyond = grad_U / divisors
         result = result + (beyond - U @ (U.mH @ beyond)) @ Vh
     if n > k:
-        beyond = grad_V / weights.unsqueeze(-2)
+        beyond = grad_V / divisors
         result = result + U @ (beyond - V @ (V.mH @ beyond)).mH
     return result
 
@@ -168,9 +233,17 @@ def linalg_eig(A):
 
 @composite(name="eigvals", namespaces=("linalg",), method=False)
 def linalg_eigvals(A):
-    """The eigenvalues of square matrices, complex and in no order."""
+    """The eigenvalues of square matrices, complex and in no order; NaN for a matrix with an infinity or a NaN."""
+    import numpy
+
     check_matrices("linalg.eigvals", A, square=True)
-    return _eig(A)[0]
+    if fl.is_grad_enabled() and A.requires_grad:
+        return _eig(A)[0]
+    values = array(A)
+    good = numpy.isfinite(values).all((-1, -2))
+    with lapack_errors("linalg.eigvals", _NO_CONVERGENCE):
+        found = numpy.linalg.eigvals(numpy.where(good[..., None, None], values, 0))
+    return tensor(numpy.where(good[..., None], found, math.nan), A).to(_complex_dtype(A.dtype))
 
 
 def _full_svd(A):

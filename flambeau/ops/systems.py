@@ -111,7 +111,11 @@ def _(ctx, grad_sign, grad_logarithm):
     factor = grad_logarithm
     if A.dtype.is_complex:
         factor = fl.complex(grad_logarithm, -(grad_sign.conj() * sign).imag)
-    return factor.unsqueeze(-1).unsqueeze(-1) * fl.linalg.inv(A).mH
+    factor = factor.unsqueeze(-1).unsqueeze(-1)
+    inverse, info = fl.linalg.inv_ex(A)
+    # At a singular matrix, where there is no gradient, it is NaN; but nothing times it is nothing.
+    unwanted = (info != 0).unsqueeze(-1).unsqueeze(-1) & (factor == 0)
+    return factor * inverse.masked_fill(unwanted, 0).mH
 
 
 _NOT_INVERTIBLE = "The inversion could not be completed because the input matrix is singular"
