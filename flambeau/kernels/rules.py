@@ -76,8 +76,10 @@ def _clamp_high(g, n, x, low, high):
 
 
 def _arg(g, n, z):
-    turned = k.make_complex(-k.imag(z), k.real(z))
-    return k.where(z == 0, 0.0, turned * (k.real(g) / (k.abs(z) * k.abs(z))))
+    # One division at a time: the square of abs(z) leaves the range long before z does.
+    size = k.abs(z)
+    turned = k.make_complex(-k.imag(z) / size, k.real(z) / size)
+    return k.where(z == 0, 0.0, turned * (k.real(g) / size))
 
 
 def _igamma_density(a, x):
@@ -85,11 +87,19 @@ def _igamma_density(a, x):
 
 
 def _copysign(g, n, a, b):
-    return k.where(a == 0, 0.0, g * k.copysign(1.0, b) * k.copysign(1.0, a))
+    sign = k.copysign(1.0, b) * k.copysign(1.0, a)
+    return k.where(a == 0, 0.0, k.where(k.isnan(a), a, g * sign))
 
 
 def _hypot(i):
-    return lambda g, n, *a: k.guard(g, g * (a[i] / n))
+    # 0 at (0, 0), as for every norm.
+    return lambda g, n, *a: k.where(n == 0, 0.0, k.guard(g, g * (a[i] / n)))
+
+
+def _atan2(g, y, x, part):
+    # One division at a time, as above; 0 at (0, 0), where there is no angle.
+    size = k.hypot(y, x)
+    return k.where(size == 0, 0.0, k.guard(g, g * (part / size / size)))
 
 
 def _erfcx_slope(n, x):
@@ -167,8 +177,8 @@ RULES = {
     "acosh": (_over(lambda n, x: k.sqrt(x - 1) * k.sqrt(x + 1)),),
     "atanh": (_over(lambda n, x: 1 - x * x),),
     "atan2": (
-        lambda g, n, y, x: k.guard(g, g * (x / (x * x + y * y))),
-        lambda g, n, y, x: k.guard(g, g * (-y / (x * x + y * y))),
+        lambda g, n, y, x: _atan2(g, y, x, x),
+        lambda g, n, y, x: _atan2(g, y, x, -y),
     ),
     "hypot": (_hypot(0), _hypot(1)),
     "ldexp": (

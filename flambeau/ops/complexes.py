@@ -72,11 +72,11 @@ _angle = make_pointwise(lambda input: k.arg(input), name="angle", compute="float
 
 @_angle.derivative
 def _(grad_output, input, result):
-    # d arg(z) = (x dy - y dx) / (x**2 + y**2); 0 at 0 and for real numbers.
-    x, y = k.real(input), k.imag(input)
-    square = x * x + y * y
-    safe = k.where(square == 0, 1, square)
-    return k.make_complex(-y / safe * k.real(grad_output), x / safe * k.real(grad_output))
+    # d arg(z) = (x dy - y dx) / abs(z)**2, one division at a time; 0 at 0 and for real numbers.
+    x, y, size = k.real(input), k.imag(input), k.abs(input)
+    safe = k.where(size == 0, 1, size)
+    share = k.real(grad_output) / safe
+    return k.make_complex(-y / safe * share, x / safe * share)
 
 
 _real_angle = make_pointwise(
@@ -84,6 +84,7 @@ _real_angle = make_pointwise(
     name="angle",
     compute="floating",
 )
+_real_angle.derivative(lambda grad_output, input, result: grad_output * 0)
 
 
 @_real_angle.derivative

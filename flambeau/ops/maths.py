@@ -61,7 +61,8 @@ def _special(name, doc, public=None, call=None):
     function.__name__ = f"special_{public or name}"
     function.__doc__ = doc
     operator = pointwise(function, compute="floating", method=False, function=False, inplace=False)
-    return register(public or name, operator, namespaces=("special",))
+    register(public or name, operator, namespaces=("special",))
+    return operator
 
 
 for _order in (0, 1):
@@ -82,13 +83,18 @@ _special(
 )
 _special("log_ndtr", "The logarithm of ndtr, accurate far below 0.")
 _special("ndtri", "The inverse of ndtr.")
-_special(
+_entr = _special(
     "entr",
     "-input * log(input), 0 at 0, -inf below.",
     call=lambda x: k.where(
         k.isnan(x), x, k.where(x > 0, -x * k.log(x), k.where(x == 0, 0.0, float("-inf")))
     ),
 )
+
+
+@_entr.derivative
+def _(grad_output, input, result):
+    return k.guard(grad_output, grad_output * (-k.log(input) - 1))
 
 
 @pointwise(compute="floating")
@@ -131,14 +137,26 @@ def xlogy(input, other):
     return k.where(k.isnan(other), other, k.where(input == 0, 0, input * k.log(other)))
 
 
+def _times_logarithm(grad_output, input, outside, logarithm):
+    """The gradient of input in input * logarithm: 0 where the product is 0 beyond the logarithm's range."""
+    factor = k.where(k.logical_and(input == 0, outside), 0, logarithm)
+    return k.guard(grad_output, grad_output * factor)
+
+
+def _over_argument(grad_output, input, argument):
+    """The gradient of the logarithm's argument: 0 where input is 0, whatever it is divided by."""
+    none = k.logical_and(input == 0, argument == 0)
+    return k.where(none, 0, k.guard(grad_output, grad_output * input / argument))
+
+
 @xlogy.derivative("input")
 def _(grad_output, input, other, result):
-    return grad_output * k.where(k.logical_and(input == 0, other <= 0), 0, k.log(other))
+    return _times_logarithm(grad_output, input, other <= 0, k.log(other))
 
 
 @xlogy.derivative("other")
 def _(grad_output, input, other, result):
-    return grad_output * input / other
+    return _over_argument(grad_output, input, other)
 
 
 register("xlogy", xlogy, namespaces=("special",))
@@ -152,12 +170,12 @@ def xlog1py(input, other):
 
 @xlog1py.derivative("input")
 def _(grad_output, input, other, result):
-    return grad_output * k.where(k.logical_and(input == 0, other <= -1), 0, k.log1p(other))
+    return _times_logarithm(grad_output, input, other <= -1, k.log1p(other))
 
 
 @xlog1py.derivative("other")
 def _(grad_output, input, other, result):
-    return grad_output * input / (other + 1)
+    return _over_argument(grad_output, input, other + 1)
 
 
 register("xlog1py", xlog1py, namespaces=("special",))

@@ -449,15 +449,25 @@ def logaddexp(input, other):
     )
 
 
+def _share(grad_output, own, other, result, exp):
+    """The gradient's part own / (own + other) of exponentials, where two infinities share equally.
+
+    exp of a difference is finite where the quotient of two exponentials would be inf / inf. The logarithm
+    of nothing, -inf, has no gradient.
+    """
+    difference = k.where(own == other, 0, other - own)
+    share = grad_output / k.conj(1 + exp(difference))
+    return k.where(k.real(result) == float("-inf"), 0, share)
+
+
 @logaddexp.derivative("input")
 def _(grad_output, input, other, result):
-    # exp of a difference is finite where the quotient of two exponentials would be inf / inf.
-    return grad_output / k.conj(1 + k.exp(other - input))
+    return _share(grad_output, input, other, result, k.exp)
 
 
 @logaddexp.derivative("other")
 def _(grad_output, input, other, result):
-    return grad_output / k.conj(1 + k.exp(input - other))
+    return _share(grad_output, other, input, result, k.exp)
 
 
 @pointwise(compute="floating", inplace=False, tensors=("input", "other"))
@@ -472,12 +482,12 @@ def logaddexp2(input, other):
 
 @logaddexp2.derivative("input")
 def _(grad_output, input, other, result):
-    return grad_output / (1 + k.exp2(other - input))
+    return _share(grad_output, input, other, result, k.exp2)
 
 
 @logaddexp2.derivative("other")
 def _(grad_output, input, other, result):
-    return grad_output / (1 + k.exp2(input - other))
+    return _share(grad_output, other, input, result, k.exp2)
 
 
 @pointwise(compute="floating")
