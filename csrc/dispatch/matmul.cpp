@@ -1,5 +1,7 @@
 #include "dispatch/matmul.h"
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "autograd/meta.h"
@@ -254,14 +256,22 @@ void addmm_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs)
   if (node->edges[0].node) grad_inputs[0] = scaled(grad_outputs[0], self->beta);
   if (node->edges[1].node) {
     TensorRef b = self->b.unpack(node, "mat2");
-    grad_inputs[1] = scaled(mm(grad, *transpose(*b, -2, -1)), self->alpha);
+    grad_inputs[1] = scaled(mm(grad, *transpose(*conjugate(*b), -2, -1)), self->alpha);
   }
   if (node->edges[2].node) {
     TensorRef a = self->a.unpack(node, "mat1");
-    grad_inputs[2] = scaled(mm(*transpose(*a, -2, -1), grad), self->alpha);
+    grad_inputs[2] = scaled(mm(*transpose(*conjugate(*a), -2, -1), grad), self->alpha);
   }
 }
 const NodeKind addmm_kind = {addmm_backward, product_release, destroy_as<AddmmNode>, product_visit};
+
+/// Whether a contiguous float32 or float64 tensor holds neither infinities nor NaN.
+bool all_finite(Tensor& t) {
+  auto finite = [&]<class T>(const T* x) {
+    return std::all_of(x, x + t.numel, [](T v) { return std::isfinite(v); });
+  };
+  return t.dtype == DType::float32 ? finite(t.as<float>()) : finite(t.as<double>());
+}
 
 void check_dtypes(const Tensor& a, const Tensor& b, const char* op) {
   check(a.dtype == b.dtype, [&] {
@@ -434,8 +444,13 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
     TensorRef bias = is_bias ? contiguous(input) : nullptr;
     Epilogue epilogue;
     if (is_bias) epilogue.bias = bias->data();
-    if (!is_bias && beta != 0) copy_bytes(*out, *expand(input, sizes));
-    multiply(*out, a, b, epilogue, alpha, is_bias ? 0 : beta);
+    auto compute = [&](Tensor& left, double factor) {
+      if (!is_bias && beta != 0) copy_bytes(*out, *expand(input, sizes));
+      multiply(*out, left, b, epilogue, factor, is_bias ? 0 : beta);
+    };
+    compute(a, alpha);
+    // A sum that leaves the range may come back into it by a small alpha, if that comes first.
+    if (alpha != 0 && std::abs(alpha) < 1 && !all_finite(*out)) compute(*mul_scalar(a, alpha), 1);
   }
   if (needs_record(input) || needs_record(a) || needs_record(b)) {
     static PyTypeObject* types[2] = {node_subtype("AddmmBackward0"),

@@ -155,7 +155,47 @@ PyObject* ctx_needs(PyObject* o, void*) {
   return n;
 }
 
+struct LinkNode {
+  Node node;
+};
+
+void link_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  grad_inputs[0] = grad_outputs[0];
+  Edge edge = node->edges[1];
+  const ResultMeta& source = edge.node->results[edge.nr];
+  grad_inputs[1] = zeros(source.dims(), source.dtype);
+}
+void link_release(Node*) {}
+const NodeKind link_kind = {link_backward, link_release, destroy_as<LinkNode>};
+
+/// linked(gradient): the gradient, which requires grad through the first argument that does: its
+/// derivative with respect to that is zero.
+PyObject* ctx_linked(PyObject* o, PyObject* gradient) {
+  return guarded([&]() -> PyObject* {
+    check<TypeError>(is_tensor(gradient),
+                     [] { return message("linked: expected the gradient, a Tensor."); });
+    Node& self = function_of(o).node;
+    Tensor& t = *as_tensor(gradient);
+    Edge to{nullptr, 0};
+    for (uint32_t i = 0; i < self.n_edges && !to.node; ++i) to = self.edges[i];
+    if (!grad_mode_enabled || !to.node || to.nr >= to.node->n_results ||
+        !is_differentiable(t.dtype))
+      return TensorRef::borrow(&t).release_py();
+    static PyTypeObject* type = node_subtype("LinkBackward0");
+    Ref<LinkNode> node = make_node<LinkNode>(type, &link_kind);
+    node->node.set_edges(2);
+    set_edge(&node->node, 0, &t);
+    Py_INCREF(to.node->py());
+    node->node.edges[1] = to;
+    TensorRef result = raw_view(t, sizes_of(t), strides_of(t), t.offset);
+    set_history(*result, &node->node);
+    return result.release_py();
+  });
+}
+
 PyMethodDef ctx_methods[] = {
+    {"linked", ctx_linked, METH_O,
+     "A gradient that requires grad through the inputs, with a derivative of zero."},
     {"save_for_backward", ctx_save, METH_VARARGS,
      "Keep tensors for backward; writes to them are noticed."},
     {"mark_dirty", ctx_mark_dirty, METH_VARARGS, "Say which inputs forward wrote in place."},

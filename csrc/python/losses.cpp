@@ -47,12 +47,14 @@ CrossEntropy cross_entropy(RowsKernel kernel, Tensor& input, Tensor& target, int
   int64_t size = itemsize(dtype);
   CrossEntropy made;
   made.loss = empty({n}, dtype);
-  made.logsumexp = empty({n}, dtype);
+  made.logsumexp = empty({2, n}, dtype);
   TensorRef share = empty({n}, dtype);
   auto smoothing32 = static_cast<float>(smoothing);
   RowOperands operands;
-  for (Tensor* t : {made.loss.get(), made.logsumexp.get(), share.get()})
-    operands.add(t->data(), size);
+  operands.add(made.loss->data(), size);
+  operands.add(made.logsumexp->data(), size);
+  operands.add(made.logsumexp->data() + n * size, size);
+  operands.add(share->data(), size);
   operands.add(input.data(), classes * itemsize(input.dtype));
   operands.add(target.data(), 8);
   operands.add(dtype == DType::float64 ? static_cast<void*>(&smoothing) : &smoothing32, 0);

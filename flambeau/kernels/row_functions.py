@@ -141,36 +141,36 @@ def _cross_entropy(x, target, smoothing):
     log_total = log(rsum(exp(x - top)))
     likely = pick(x, target) - top - log_total
     mean = rmean(x) - top - log_total
-    return where(
-        smoothing == 0, -likely, -(1 - smoothing) * likely - smoothing * mean
-    ), top + log_total
+    loss = where(smoothing == 0, -likely, -(1 - smoothing) * likely - smoothing * mean)
+    return loss, top, log_total
 
 
-def _cross_entropy_backward(grad, x, logsumexp, target, smoothing):
+def _cross_entropy_backward(grad, x, top, log_total, target, smoothing):
     share = where(position() == target, 1 - smoothing, 0) + smoothing / length()
-    return (exp(x - logsumexp) - share) * grad
+    return (exp(x - top - log_total) - share) * grad
 
 
-# From logits: the loss of each row and its logsumexp; from these (and the gradient per row) the
-# gradient of the logits. A target outside the row gives what the caller must mask (ignore_index).
+# From logits: the loss of each row, and its logsumexp in two parts, of which the sum would lose the
+# second beside large logits; from these (and the gradient per row) the gradient of the logits.
+# A target outside the row gives what the caller must mask (ignore_index).
 cross_entropy = Rows(_cross_entropy, "cross_entropy")
 cross_entropy_backward = Rows(_cross_entropy_backward, "cross_entropy_backward")
 
 
 def _counted_cross_entropy(x, target, smoothing, ignored):
-    loss, logsumexp = _cross_entropy(x, target, smoothing)
+    loss, top, log_total = _cross_entropy(x, target, smoothing)
     counts = target != ignored
     inside = logical_and(target >= 0, target < length())
     share = where(counts, where(inside, 1.0, float("nan")), 0.0)
-    return where(counts, loss, 0), logsumexp, share
+    return where(counts, loss, 0), top, log_total, share
 
 
-def _counted_cross_entropy_backward(grad, x, logsumexp, target, smoothing, ignored):
-    gradient = _cross_entropy_backward(grad, x, logsumexp, target, smoothing)
+def _counted_cross_entropy_backward(grad, x, top, log_total, target, smoothing, ignored):
+    gradient = _cross_entropy_backward(grad, x, top, log_total, target, smoothing)
     return where(target != ignored, gradient, 0)
 
 
-# The same where one target value is to be ignored. The third output is what a row counts for in the
+# The same where one target value is to be ignored. The last output is what a row counts for in the
 # mean: 1, 0 if it is ignored, NaN if the target is no class.
 counted_cross_entropy = Rows(_counted_cross_entropy, "cross_entropy")
 counted_cross_entropy_backward = Rows(_counted_cross_entropy_backward, "cross_entropy_backward")

@@ -15,6 +15,26 @@ def _(ctx, grad_output):
     return grad_output, [_core.zeros(shape, dtype=dtype) for shape, dtype in ctx.like]
 
 
+@primitive(method=False, function=False)
+def _of_constant_slope(ctx, value):
+    return value
+
+
+@_of_constant_slope.derivative
+def _(ctx, grad_output):
+    return ctx.linked(grad_output)
+
+
+def of_constant_slope(input):
+    """`input`, for an operator whose gradient does not change with it, but requires grad: the second derivative is 0.
+
+    Without it there would be none, an error where PyTorch gives zeros.
+    """
+    if input.requires_grad and _core.is_grad_enabled():
+        return _of_constant_slope.native(input)
+    return input
+
+
 def attached(value, *sources, anyway=False):
     """`value`, which requires grad where one of `sources` does: with respect to these it is constant.
 

@@ -19,6 +19,8 @@ _input_gradient = make_pointwise(
     name="batch_norm_backward",
 )
 
+_scaled_gradient = make_pointwise(lambda grad, factor: factor * grad, name="batch_norm_backward")
+
 
 def _wide(dtype):
     return _core.float32 if dtype in (_core.float16, _core.bfloat16) else dtype
@@ -79,10 +81,11 @@ def _(ctx, grad_output):
             n = input.numel() // input.size(1)
             slope, shift = factor * rstd * rstd * along / n, factor * total / n
             operands = [_shaped(v, ndim) for v in (mean, factor, slope, shift)]
+            operands, kernel = (grad_output, input, *operands), _input_gradient
         else:
-            operands = [_shaped(mean, ndim), _shaped(factor, ndim), 0.0, 0.0]
+            operands, kernel = (grad_output, _shaped(factor, ndim)), _scaled_gradient
         grad_input = _core.empty_like(input)
-        _core._map(_input_gradient, (grad_input,), (grad_output, input, *operands), wide)
+        _core._map(kernel, (grad_input,), operands, wide)
     if weight is not None and needs[1]:
         grad_weight = (along * rstd).to(weight.dtype)
     if ctx.has_bias and needs[2]:

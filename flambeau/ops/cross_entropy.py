@@ -27,8 +27,8 @@ def kernel(variant, dtype):
     wide = "float32" if _half(dtype) else dtype.name
     address = row_functions.counted_cross_entropy.compile(
         (dtype.name, "int64", wide, "int64"),
-        "xxxvxxx",
-        (wide,) * 3,
+        "xxxxvxxx",
+        (wide,) * 4,
         "float32" if _half(dtype) else None,
     )
     _addresses[dtype] = address
@@ -72,8 +72,8 @@ def _(ctx, grad_output):
     ignored = _core.full((), ignored, dtype=_core.int64)
     grad = _core.empty_like(input)
     grad_output = grad_output.to(logsumexp.dtype).contiguous()
-    inputs = (grad_output, input, logsumexp, target, smoothing, ignored)
-    run_rows("counted_cross_entropy_backward", (grad,), inputs, "vxvxxxx", n, classes, as_dtype)
+    inputs = (grad_output, input, *logsumexp.unbind(0), target, smoothing, ignored)
+    run_rows("counted_cross_entropy_backward", (grad,), inputs, "vxvxxxxx", n, classes, as_dtype)
     return grad, None, None, None, None
 
 

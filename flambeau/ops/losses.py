@@ -78,7 +78,8 @@ def _(grad_output, input, target, beta, result):
 
 
 def _limited_slope(difference, beta):
-    return k.where(k.abs(difference) < beta, difference / beta, k.sign(difference))
+    # NaN belongs to no side, and stays.
+    return k.where(k.abs(difference) >= beta, k.sign(difference), difference / beta)
 
 
 @loss
@@ -127,3 +128,11 @@ def binary_cross_entropy_with_logits_weighted(input, target, pos_weight):
 def _(grad_output, input, target, pos_weight, result):
     factor = 1 + (pos_weight - 1) * target
     return grad_output * ((1 - target) - factor / (1 + k.exp(input)))
+
+
+@binary_cross_entropy_with_logits_weighted.derivative("target")
+def _(grad_output, input, target, pos_weight, result):
+    # The derived form has -input + ... + max(-input, 0): inf - inf at -inf.
+    rest = k.log1p(k.exp(-k.abs(input)))
+    minus_log_yes, minus_log_no = k.maximum(-input, 0) + rest, k.maximum(input, 0) + rest
+    return grad_output * (pos_weight * minus_log_yes - minus_log_no)

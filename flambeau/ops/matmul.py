@@ -89,6 +89,9 @@ def _scaled_sum(operator, input, product, beta, alpha):
     return product + (input if beta == 1 else input * beta)
 
 
+_HALF = (_core.float16, _core.bfloat16)
+
+
 def _is_plain(dtype, beta, alpha):
     """Whether the core adds products of this dtype to something in one go."""
     real = not isinstance(beta, complex) and not isinstance(alpha, complex)
@@ -99,6 +102,10 @@ def _sum_with_product(operator, input, left, right, beta, alpha):
     """beta * input + alpha * (left @ right) for matrices or stacks of them."""
     if _is_plain(left.dtype, beta, alpha):
         return _core._addmm(input, left, right, beta, alpha, operator)
+    if left.dtype in _HALF and input.dtype == left.dtype == right.dtype:
+        # Rounded once: a product beyond float16's range may come back into it by alpha.
+        wide = (input.float(), left.float(), right.float())
+        return _sum_with_product(operator, *wide, beta, alpha).to(left.dtype)
     multiply = fl.mm if left.dim() == 2 else fl.bmm
     return _scaled_sum(operator, input, multiply(left, right), beta, alpha)
 

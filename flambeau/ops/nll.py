@@ -30,6 +30,7 @@ def _(ctx, grad_output):
         scale = 1 / total if total else math.nan
     if _core.is_grad_enabled():
         grad = _differentiable(grad_output * scale, input, target, weight, ignored)
+        grad = ctx.linked(grad)
     else:
         grad_output = grad_output.contiguous()
         grad = _core._nll_backward(grad_output, input, target, weight, ignored, scale)

@@ -53,7 +53,7 @@ def _cumprod(ctx, input, dim):
 def _(ctx, grad_output):
     input, result = ctx.saved
     dim = ctx.dim
-    if input.dim() == 0 or input.numel() == 0:
+    if input.dim() == 0 or input.size(dim) <= 1 or input.numel() == 0:
         return grad_output * 1
     conjugate = input.dtype.is_complex
     if conjugate:

@@ -317,7 +317,8 @@ def _(ctx, grad_output):
         from_input = cells.fill(from_input, 0)
     from_source = (cells.covered(source) == cells.read(result)).to(grad_output.dtype)
     sharers = cells.add(from_input, from_source)
-    share = grad_output / sharers.masked_fill(sharers == 0, 1)
+    # Nobody shares a NaN.
+    share = grad_output / fl.where((sharers == 0) & ~result.isnan(), 1, sharers)
     grad_input = grad_source = None
     if ctx.needs_input_grad[0]:
         grad_input = from_input * share

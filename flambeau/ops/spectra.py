@@ -89,7 +89,7 @@ def _eig(ctx, A):
     """A V = V diag(w), each column of V of norm 1."""
     import numpy
 
-    with lapack_errors("linalg.eig", _NO_CONVERGENCE):
+    with lapack_errors("linalg.eig", _NO_CONVERGENCE), numpy.errstate(over="ignore"):
         values, vectors = (tensor(part, A) for part in numpy.linalg.eig(array(A)))
     dtype = _complex_dtype(A.dtype)
     values, vectors = values.to(dtype), vectors.to(dtype)
@@ -110,7 +110,10 @@ def _(ctx, grad_values, grad_vectors):
     # The norm of each column is held at 1, which takes out the growth along it.
     growth = projected.diagonal(0, -2, -1).real.to(V.dtype)
     projected = projected - V.mH @ (V * growth.unsqueeze(-2))
-    inner = _off_diagonal(projected) / _without_zeros(_differences(values), _any_nonzero(grad_vectors)).conj()
+    inner = (
+        _off_diagonal(projected)
+        / _without_zeros(_differences(values), _any_nonzero(grad_vectors)).conj()
+    )
     if grad_values is not None:
         inner = inner + fl.diag_embed(grad_values)
     return real_like(A, fl.linalg.solve(V.mH, inner @ V.mH))
@@ -241,7 +244,7 @@ def linalg_eigvals(A):
         return _eig(A)[0]
     values = array(A)
     good = numpy.isfinite(values).all((-1, -2))
-    with lapack_errors("linalg.eigvals", _NO_CONVERGENCE):
+    with lapack_errors("linalg.eigvals", _NO_CONVERGENCE), numpy.errstate(over="ignore"):
         found = numpy.linalg.eigvals(numpy.where(good[..., None, None], values, 0))
     return tensor(numpy.where(good[..., None], found, math.nan), A).to(_complex_dtype(A.dtype))
 
@@ -361,6 +364,9 @@ def _pseudo_inverse_gradient(A, X, grad_output):
 def _least_squares(ctx, A, B, rtol):
     """(X, rank): X = A^+ B, by a QR decomposition with column exchanges."""
     X, rank = _core._least_squares(A, B, rtol)
+    finite = A.isfinite().all(-1).all(-1) & B.isfinite().all(-1).all(-1)
+    if not bool(finite.all()):  # which the library takes for zeros
+        X.masked_fill_(~finite[..., None, None], math.nan)
     ctx.mark_non_differentiable(rank)
     ctx.save_for_backward(A, B)
     ctx.rtol = rtol
@@ -463,7 +469,14 @@ def _matrix_exp(operator, A):
     if A.numel() == 0:
         return A.clone()
     with fl.no_grad():
-        norm = float(A.abs().sum(-2).amax())
+        norms = A.abs().sum(-2).amax(-1)
+        norm = float(norms.amax())
+    if (
+        not norm < math.inf
+    ):  # of a matrix that is not finite every element is NaN, of the others none
+        bad = ~A.detach().isfinite().all(-1).all(-1)
+        A = A * fl.where(bad, math.nan, 1.0).to(A.dtype)[..., None, None]
+        norm = float(norms.masked_fill(bad, 0).amax())
     squarings = max(0, math.ceil(math.log2(norm))) if 0 < norm < math.inf else 0
     scaled = A / 2**squarings
     identity = fl.eye(A.size(-1), dtype=A.dtype, device=A.device)

@@ -3,6 +3,7 @@
 import warnings
 
 from . import public as fl
+from .attach import of_constant_slope
 from .declare import composite
 
 
@@ -110,6 +111,8 @@ def _padded(signal, count, mode):
         source = [i % length for i in range(-count, length + count)]
     else:
         raise NotImplementedError(f"stft: Unrecognised padding mode {mode}")
+    if mode != "circular":
+        signal = of_constant_slope(signal)
     return signal.index_select(1, fl.tensor(source, dtype=fl.int64, device=signal.device))
 
 

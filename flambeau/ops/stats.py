@@ -135,9 +135,14 @@ def _(ctx, grad_output):
     grad, result = (
         kept(values, ctx.dims, input.dim(), ctx.keepdim) for values in (grad_output, result)
     )
-    # inf - inf is NaN: against an infinite result the elements count as they are, e**-inf = 0.
-    finite = fl.where(result.isfinite(), result, fl.zeros_like(result))
-    return grad * (input - finite).exp(), None, None
+    # inf - inf is NaN: against -inf the elements count as they are, e**-inf = 0.
+    shift = fl.where(result == -math.inf, fl.zeros_like(result), result)
+    shares = (input - shift).exp()
+    endless = result == math.inf
+    if bool(endless.any()):  # what reaches it shares the gradient
+        top = (input == math.inf).to(input.dtype)
+        shares = fl.where(endless, top / top.sum(ctx.dims, keepdim=True), shares)
+    return grad * shares, None, None
 
 
 @composite(namespaces=("torch", "special"))

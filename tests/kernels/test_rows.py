@@ -141,14 +141,20 @@ def test_cross_entropy(n, smoothing):
     target = rng.integers(0, n, 6)
     target[2] = -100
     share = np.array(smoothing, "float32")
-    loss, lse = rows_call(F.cross_entropy, [x, target, share], "vxx", "xx", ("float32",) * 2)
+    loss, top, log_total = rows_call(
+        F.cross_entropy, [x, target, share], "vxx", "xxx", ("float32",) * 3
+    )
     log_p = np.log(softmax(x.astype("float64")))
     hot = np.eye(n)[np.where(target < 0, 0, target)] * (target >= 0)[:, None]
     q = hot * (1 - smoothing) + smoothing / n
     valid = target >= 0
     np.testing.assert_allclose(loss[valid], -(q * log_p).sum(1)[valid], rtol=1e-5, atol=1e-5)
     (d,) = rows_call(
-        F.cross_entropy_backward, [grad, x, lse, target, share], "xvxxx", "v", ("float32",)
+        F.cross_entropy_backward,
+        [grad, x, top, log_total, target, share],
+        "xvxxxx",
+        "v",
+        ("float32",),
     )
     np.testing.assert_allclose(d, (np.exp(log_p) - q) * grad[:, None], rtol=1e-4, atol=1e-5)
 
@@ -236,8 +242,8 @@ FUNCTIONS = {  # name: (kinds, dtypes of the inputs)
     "rms_norm_backward": ("vvvx", "float32 " * 3),
     "rms_norm_weight_backward": ("vvvxv", "float32 " * 4),
     "normalize": ("vxvx", "float32 float32"),
-    "cross_entropy": ("xxvxx", "float32 int64 float32"),
-    "cross_entropy_backward": ("vxvxxx", "float32 float32 float32 int64 float32"),
+    "cross_entropy": ("xxxvxx", "float32 int64 float32"),
+    "cross_entropy_backward": ("vxvxxxx", "float32 float32 float32 float32 int64 float32"),
 }
 
 

@@ -126,3 +126,76 @@ def test_least_squares_has_a_gradient():
 def test_complete_qr_of_no_columns_is_the_identity():
     Q, R = linalg.qr(flambeau.empty(3, 0), mode="complete")
     assert flambeau.equal(Q, flambeau.eye(3)) and R.shape == (3, 0)
+
+
+SCALES = [1.0, 1e25, 1e-25]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_values_alone_have_gradients_where_they_repeat(agrees, scale):
+    # Terms of the vectors made these 0 / 0, their squared gaps overflowed.
+    identity = flambeau.eye(3)
+    for values in (
+        linalg.eigvalsh,
+        lambda A: linalg.eigh(A).eigenvalues,
+        lambda A: linalg.eigvals(A).real,
+        lambda A: linalg.svd(A).S,
+        lambda A: flambeau.svd(A).S,
+        linalg.svdvals,
+        lambda A: linalg.matrix_norm(A, "nuc"),
+    ):
+        A = (identity * scale).requires_grad_()
+        (grad,) = flambeau.autograd.grad(values(A).sum(), A)
+        agrees(grad, identity)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_svd_gradient_of_the_vectors_at_any_scale(scale):
+    A = flambeau.tensor([[3.0, 1.0], [0.5, -2.0], [1.0, 1.0]])
+    weights = flambeau.tensor([[1.0, 2.0], [-1.0, 0.5], [0.25, 3.0]])
+
+    def gradient(A):
+        A = A.requires_grad_()
+        U, _, Vh = linalg.svd(A, full_matrices=False)
+        loss = (U.abs() * weights).sum() + (Vh.abs() * weights[:2]).sum()
+        return flambeau.autograd.grad(loss, A)[0]
+
+    expected = gradient(A.double())
+    assert flambeau.allclose((gradient(A * scale) * scale).double(), expected, 1e-3, 1e-4)
+
+
+@pytest.mark.parametrize("complex", [False, True])
+def test_vectors_with_a_zero_gradient(complex):
+    dtype = flambeau.complex128 if complex else flambeau.float64
+    for A in (flambeau.eye(3, dtype=dtype), flambeau.zeros(3, 3, dtype=dtype)):
+        A.requires_grad_()
+        U, S, Vh = linalg.svd(A)
+        w, V = linalg.eigh(A)
+        total = ((U * 0).sum() + (Vh * 0).sum() + (V * 0).sum()).real + S.sum() + w.sum()
+        (grad,) = flambeau.autograd.grad(total, A)
+        assert grad.isfinite().all()
+
+
+def test_a_loss_of_the_phase_is_refused(random):
+    A = random(3, 3, complex=True).requires_grad_()
+    for loss in (
+        lambda: linalg.svd(A).U.sum(),
+        lambda: linalg.eigh(A + A.mH).eigenvectors.sum(),
+        lambda: linalg.eig(A).eigenvectors.sum(),
+    ):
+        with pytest.raises(RuntimeError, match="the loss depends on the phase of the vectors"):
+            loss().abs().backward()
+
+
+def test_infinite_matrices_in_a_stack():
+    A = flambeau.stack([flambeau.eye(2), flambeau.full((2, 2), float("inf"))])
+    agreed = [True, False]
+    assert linalg.svdvals(A).isfinite().all(-1).tolist() == agreed
+    assert linalg.eigvals(A).isfinite().all(-1).tolist() == agreed
+    assert linalg.matrix_exp(A).isfinite().all(-1).all(-1).tolist() == agreed
+    assert linalg.matrix_exp(A)[1].isnan().all()
+    assert linalg.lstsq(A, A).solution.isfinite().all(-1).all(-1).tolist() == agreed
+    assert linalg.matrix_rank(A).tolist() == [2, 0]
+    A[1, 0, 0] = float("nan")
+    with pytest.raises(linalg.LinAlgError, match="Batch element 1.*the input has a NaN"):
+        linalg.svdvals(A)

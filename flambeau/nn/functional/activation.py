@@ -8,6 +8,7 @@ import warnings
 import flambeau
 
 from ...ops import activation as operators
+from ...ops.attach import of_constant_slope
 
 _SOFTMAX_ADVICE = (
     "Implicit dimension choice for {name} has been deprecated. "
@@ -170,7 +171,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
         slope = flambeau.empty_like(input).uniform_(lower, upper)
     else:
         slope = (lower + upper) / 2
-    old = input.clone() if inplace else input
+    old = of_constant_slope(input.clone() if inplace else input)
     result = flambeau.where(old > 0, old, slope * old)
     return input.copy_(result) if inplace else result
 

@@ -7,6 +7,7 @@ import math
 
 import flambeau
 
+from ...ops.attach import of_constant_slope
 from .sizes import ntuple
 
 
@@ -61,6 +62,7 @@ def _fractional(n):
                     f"{name}: output size {out} with kernel size {kernel} does not fit into an "
                     f"input of size {sizes}"
                 )
+        input = of_constant_slope(input)
         planes = input if input.dim() == n + 2 else input.unsqueeze(0)
         if _random_samples is None:
             _random_samples = flambeau.rand(*planes.shape[:2], n, dtype=input.dtype)

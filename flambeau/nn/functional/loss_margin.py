@@ -178,7 +178,7 @@ def multi_margin_loss(
     if classes.numel() and not bool(((classes >= 0) & (classes < scores.size(1))).all()):
         raise RuntimeError("target out of range")
     place = classes.unsqueeze(1)
-    excess = (margin - scores.gather(1, place) + scores).clamp_min(0)
+    excess = (margin - scores.gather(1, place) + scores).relu()
     if p == 2:
         excess = excess * excess
     if weight is not None:
@@ -213,5 +213,5 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     of_targets = scores.gather(1, place)  # (N, T)
     gaps = 1 - of_targets.unsqueeze(2) + scores.unsqueeze(1)  # (N, T, C)
     counted = listed.unsqueeze(2) & ~is_target.unsqueeze(1)
-    loss = (gaps.clamp_min(0) * counted).sum((1, 2)) / scores.size(1)
+    loss = (gaps.relu() * counted).sum((1, 2)) / scores.size(1)
     return reduced(loss.reshape(()) if single and reduction == "none" else loss, reduction)

@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ...ops.attach import of_constant_slope
 from ...ops.autocast import full_precision
 
 
@@ -31,6 +32,8 @@ def pad(input, pad, mode="constant", value=None):
 
 def _pad_from_inside(input, pad, mode):
     n = len(pad) // 2
+    if mode != "circular":
+        input = of_constant_slope(input)
     if not (1 <= n <= 3 and input.dim() in (n + 1, n + 2)):
         raise NotImplementedError(
             "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"

@@ -2,7 +2,7 @@
 
 import flambeau
 
-from ...ops.attach import attached
+from ...ops.attach import attached, of_constant_slope
 from ...ops.autocast import full_precision
 from .activation import hardtanh
 from .interpolation import cubic_taps
@@ -153,6 +153,8 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
             "grid_sampler(): expected input to have non-empty spatial dimensions, but input has "
             f"sizes {list(input.shape)}"
         )
+    if mode == "nearest":
+        input, grid = of_constant_slope(input), of_constant_slope(grid)
     sizes = list(input.shape[2:])
     align = bool(align_corners)
     places = []
@@ -172,8 +174,10 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
             valid = ok if valid is None else valid & ok
             index = index * size + place.detach().clamp(0, size - 1).nan_to_num().long()
             if share is not None:
+                share = share.masked_fill(~ok, 0)
                 weight = share if weight is None else weight * share
-        values = _take(input, index) * valid.unsqueeze(1)
+        # Outside, an infinite or NaN neighbour or weight counts for nothing.
+        values = _take(input, index).masked_fill(~valid.unsqueeze(1), 0)
         if weight is not None:
             values = values * weight.unsqueeze(1)
         total = values if total is None else total + values

@@ -1,0 +1,164 @@
+"""Gradients where a formula would say 0 / 0, inf - inf or 0 * inf: at zeros, infinities, ties and NaN."""
+
+import math
+
+import numpy
+import pytest
+
+import flambeau
+
+functional = flambeau.nn.functional
+inf, nan = math.inf, math.nan
+tensor = flambeau.tensor
+
+
+def gradients(function, *inputs):
+    """The gradients of the sum of function(*inputs), as lists."""
+    inputs = [tensor(x, dtype=flambeau.float32, requires_grad=True) for x in inputs]
+    return [g.tolist() for g in flambeau.autograd.grad(function(*inputs).sum(), inputs)]
+
+
+POINTS = [
+    # function, points, gradients
+    ("atan2", ([0.0, 1e-25, 0.0, -1e-25], [0.0, 0.0, 1e-25, -1e-25]),
+     ([0, 0, 1e25, -5e24], [0, -1e25, 0, 5e24])),
+    ("hypot", ([0.0, 3.0], [0.0, 4.0]), ([0, 0.6], [0, 0.8])),
+    ("xlogy", ([0.0, 0.0, 2.0], [0.0, 2.0, 4.0]), ([0, math.log(2), math.log(4)], [0, 0, 0.5])),
+    ("special.xlog1py", ([0.0, 2.0], [-1.0, 3.0]), ([0, math.log(4)], [0, 0.5])),
+    ("special.entr", ([0.0, 1.0, inf],), ([inf, -1, -inf],)),
+    ("logaddexp", ([-inf, inf, -inf, 0.0], [-inf, inf, 1.0, 0.0]), ([0, 0.5, 0, 0.5], [0, 0.5, 1, 0.5])),
+    ("logaddexp2", ([-inf, inf, -inf], [-inf, inf, 1.0]), ([0, 0.5, 0], [0, 0.5, 1])),
+    ("special.i1e", ([1e-42, 0.0],), ([0.5, 0.5],)),
+    ("special.erfcx", ([1e25, 100.0],), ([0, -5.6410493e-5],)),
+    ("copysign", ([inf, 0.0, nan], [-1.0, -1.0, 1.0]), ([-1, 0, nan], [0, 0, 0])),
+    ("relu", ([0.0, nan],), ([0, 1],)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, points, expected", POINTS, ids=[p[0] for p in POINTS])
+def test_pointwise(name, points, expected):
+    function = flambeau
+    for part in name.split("."):
+        function = getattr(function, part)
+    numpy.testing.assert_allclose(gradients(function, *points), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["xlogy", "special.entr", "atan2", "logaddexp", "hypot"])
+def test_a_zero_gradient_stays_zero(name):
+    function = flambeau.special.entr if "." in name else getattr(flambeau, name)
+    points = [[0.0, 1.0, inf, 0.0], [0.0, 0.0, 1.0, 1e-30]][: 1 if "." in name else 2]
+    for gradient in gradients(lambda *x: function(*x) * 0, *points):
+        assert gradient == [0] * 4
+
+
+def test_angle_of_tiny_numbers():
+    z = flambeau.complex(tensor([3e-25, 0.0]), tensor([4e-25, 0.0])).requires_grad_()
+    (grad,) = flambeau.autograd.grad(z.angle().sum(), z)
+    numpy.testing.assert_allclose(grad.numpy(), [-1.6e24 + 1.2e24j, 0], rtol=1e-5)
+
+
+def test_logsumexp_of_infinities():
+    x = [[inf, 1.0], [inf, inf], [-inf, -inf], [-inf, 2.0], [nan, 1.0]]
+    expected = [[1, 0], [0.5, 0.5], [0, 0], [0, 1], [nan, nan]]
+    numpy.testing.assert_array_equal(gradients(lambda x: x.logsumexp(1), x)[0], expected)
+
+
+def test_cross_entropy_of_large_ties():
+    # The logarithm of the sum is lost beside 1e25, and each of two equal classes had all of it.
+    x = [[1e25, 0.5, 1e25], [1e25, 1e25, 0.3]]
+    loss = lambda x: functional.cross_entropy(x, tensor([0, 1]), reduction="sum")
+    assert gradients(loss, x)[0] == [[-0.5, 0, 0.5], [0.5, -0.5, 0]]
+
+
+def test_margin_losses_at_the_margin():
+    scores = [1e25, 1e25, 3.0]
+    assert gradients(lambda x: functional.multi_margin_loss(x, tensor(1)), scores)[0] == [0] * 3
+    labels = tensor([1, -1, 0])
+    assert gradients(lambda x: functional.multilabel_margin_loss(x, labels), scores)[0] == [0] * 3
+
+
+def test_losses_of_nan_have_no_gradient():
+    target = tensor([nan, 1.0, inf])
+    found = gradients(lambda x: functional.smooth_l1_loss(x, target), [1.0, 4.0, inf])[0]
+    numpy.testing.assert_array_equal(numpy.isnan(found), [True, False, True])
+
+
+def test_weighted_logits_at_infinity():
+    loss = functional.binary_cross_entropy_with_logits
+    found = gradients(
+        lambda target: loss(tensor([-inf, inf]), target, pos_weight=tensor([2.0, 3.0]),
+                            reduction="sum"),
+        [0.5, 0.5],
+    )  # fmt: skip
+    assert found[0] == [inf, -inf]
+
+
+def test_batch_norm_with_given_statistics_reads_no_input():
+    x = [[inf, 1.0], [nan, 3.0]]
+    mean, var = tensor([0.0, 1.0]), tensor([1.0, 4.0])
+    found = gradients(lambda x: functional.batch_norm(x, mean, var, eps=0.0), x)[0]
+    assert found == [[1, 0.5], [1, 0.5]]
+
+
+def test_grid_sample_beside_an_infinity():
+    # Outside the picture a neighbour counts for nothing: it was 0 * inf.
+    picture = [[[[inf, 1.0], [1.0, 1.0]]]]
+    for outside in (-5.0, inf, nan):
+        grid = [[[[outside, 0.5]]]]
+        call = lambda x, g: functional.grid_sample(x, g, align_corners=True)
+        assert call(tensor(picture), tensor(grid)).item() == 0
+        of_picture, of_grid = gradients(call, picture, grid)
+        assert of_picture == [[[[0, 0], [0, 0]]]] and of_grid == [[[[0, 0]]]]
+
+
+def test_scatter_reduce_with_nan_and_zeros():
+    index = tensor([0, 0, 1, 1])
+    call = lambda x, y, how: x.scatter_reduce(0, index, y, how)
+    of_input, of_source = gradients(
+        lambda x, y: call(x, y, "amax"), [1.0, nan], [0.0, 2.0, 0.0, 3.0]
+    )
+    assert of_input[0] == 0 and math.isnan(of_input[1])
+    of_input, of_source = gradients(
+        lambda x, y: call(x, y, "prod"), [0.0, 2.0], [5.0, 0.0, 0.0, 3.0]
+    )
+    assert of_input == [0, 0] and of_source == [0, 0, 6, 0]
+
+
+def test_cumprod_of_one_infinity():
+    assert gradients(lambda x: x.cumprod(0), [inf])[0] == [1]
+
+
+def test_matrix_exp_of_nan_has_a_nan_gradient():
+    x = [[[nan, 0.0], [0.0, 1.0]], [[0.0, 0.0], [0.0, 0.0]]]
+    found = numpy.array(gradients(flambeau.matrix_exp, x)[0])
+    assert numpy.isnan(found[0]).all() and (found[1] == 1).all()
+
+
+def test_slogdet_of_a_singular_matrix():
+    x = [[[1.0, 1.0], [1.0, 1.0]], [[2.0, 0.0], [0.0, 4.0]]]
+    call = lambda x: flambeau.linalg.slogdet(x).logabsdet
+    found = numpy.array(gradients(call, x)[0])
+    assert numpy.isnan(found[0]).all() and found[1].tolist() == [[0.5, 0], [0, 0.25]]
+    assert gradients(lambda x: call(x)[1:], x)[0][0] == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: functional.pad(x, (1, 1), "reflect"),
+        lambda x: functional.pad(x, (1, 1), "replicate"),
+        lambda x: functional.rrelu(x),
+        lambda x: functional.nll_loss(x, flambeau.tensor([0, 1])),
+        lambda x: functional.fractional_max_pool2d(x.expand(1, 1, 2, 4), 2, (1, 2)),
+        lambda x: flambeau.stft(
+            x.reshape(-1), 4, window=flambeau.ones(4), return_complex=True
+        ).abs(),
+    ],
+)
+def test_a_constant_slope_has_a_second_derivative_of_zero(call):
+    x = flambeau.rand(2, 4, requires_grad=True)
+    (grad,) = flambeau.autograd.grad(call(x).sum(), x, create_graph=True)
+    assert grad.requires_grad
+    (second,) = flambeau.autograd.grad(grad.sum(), x)
+    assert second.shape == x.shape and second.isfinite().all()
+    assert not flambeau.autograd.grad(call(x).sum(), x)[0].requires_grad
