@@ -3,6 +3,8 @@
 # make bench   timings side by side with PyTorch, where that is installed
 # make lint    ruff, and clang-format where that is installed
 # make build   the native core, in place
+# make sanitize                the tests on a core with Address- and UndefinedBehaviorSanitizer
+# make sanitize KIND=thread    those with threads on one with ThreadSanitizer
 #
 # Without PY a virtual environment .venv is made, with everything pyproject.toml asks for.
 
@@ -11,6 +13,7 @@ PYTHON ?= python3
 JOBS ?= 2
 EXTRAS ?= dev,test,vision,plot
 TESTS ?= tests
+KIND ?= address
 
 # A path with a slash is one in this folder or absolute; its bin/ also holds cmake, ninja and ruff.
 BIN := $(dir $(abspath $(PY)))
@@ -23,7 +26,7 @@ endif
 
 comma := ,
 
-.PHONY: build test test-core demo bench lint format stubs clean wheel environment
+.PHONY: build test test-core sanitize demo bench lint format stubs clean wheel environment
 
 environment: $(ENVIRONMENT)
 
@@ -46,6 +49,9 @@ test: build
 test-core: build
 	cmake --build build/inplace -j $(JOBS) --target core_tests
 	for program in build/inplace/test_*; do [ -x $$program ] && $$program || exit 1; done
+
+sanitize: $(ENVIRONMENT)
+	JOBS=$(JOBS) $(PY) tools/sanitize.py $(KIND) $(if $(filter command%,$(origin TESTS)),$(TESTS))
 
 demo: build
 	$(PY) examples/digits.py

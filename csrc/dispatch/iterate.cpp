@@ -2,9 +2,26 @@
 
 #include <algorithm>
 
+#if defined(__GLIBC__)
+#include <cxxabi.h>
+#include <unistd.h>
+#endif
+
 #include "runtime/threads.h"
 
 namespace flambeau {
+
+void take_gil_back(PyThreadState* state) noexcept {
+#if defined(__GLIBC__)
+  try {
+    PyEval_RestoreThread(state);
+  } catch (abi::__forced_unwind&) {
+    for (;;) pause();
+  }
+#else
+  PyEval_RestoreThread(state);
+#endif
+}
 
 Loop::Loop(const Dims& sizes, const Operand* operands, int n, bool keep_order)
     : n_(n), numel_(sizes.product()) {

@@ -1,0 +1,269 @@
+"""Many threads, forks and signals: results are those of one thread, and nothing hangs or dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+import flambeau as torch
+
+N_THREADS = 6
+
+
+@pytest.fixture(autouse=True)
+def pool_of_four():
+    """More threads than most machines of the checks have cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+def together(work, n_threads=N_THREADS):
+    """[work(i) for i in range(n_threads)], all at once; an exception in one is raised here."""
+    results, errors = [None] * n_threads, []
+    start = threading.Barrier(n_threads)
+
+    def run(i):
+        try:
+            start.wait()
+            results[i] = work(i)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(n_threads)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return results
+
+
+def program(source, timeout=120):
+    """Run `source` in a process of its own, which a hang or a crash cannot take along."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(source)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+WORK = {
+    "pointwise": lambda x: (x * 2 + 1).sigmoid(),
+    "reduce": lambda x: torch.stack([x.sum(), x.amax(), x.logsumexp((0, 1))]),
+    "rows": lambda x: torch.softmax(x, -1),
+    "matmul": lambda x: x @ x.mT,
+    "sort": lambda x: x.sort(-1).values,
+    "scan": lambda x: x.cumsum(0),
+    "index": lambda x: x[torch.arange(x.shape[0] - 1, -1, -1)],
+    "conv2d": lambda x: torch.nn.functional.conv2d(
+        x[:160].view(1, 16, 100, -1), x[0, :256, None].view(16, 16, 1, 1)
+    ),
+    "factorize": lambda x: torch.linalg.solve(x[:40, :40] + 40 * torch.eye(40), x[:40, :3]),
+}
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_threads_compute_what_one_computes(name):
+    inputs = [torch.randn(300, 500) for _ in range(N_THREADS)]
+    alone = [WORK[name](x) for x in inputs]
+    for _ in range(3):
+        for one, several in zip(alone, together(lambda i: WORK[name](inputs[i]))):
+            assert torch.equal(one, several)
+
+
+def test_threads_that_need_the_same_new_kernel():
+    """The kernel's first compilation is asked for by all threads at once."""
+
+    from flambeau.kernels import exp
+
+    @torch.kernel
+    def odd_one(x):
+        return x * 3.25 + exp(-x * x) / 7.125
+
+    x = torch.randn(70000)
+    results = together(lambda i: odd_one(x))
+    assert all(torch.equal(results[0], r) for r in results)
+
+
+def test_backward_from_threads_adds_every_gradient_to_a_shared_leaf():
+    """Integers stay exact in float32, so a lost or doubled addition shows."""
+    weight = torch.zeros(100_000, requires_grad=True)
+
+    def work(i):
+        for _ in range(20):
+            (weight * (i + 1)).sum().backward()
+
+    together(work)
+    assert torch.equal(weight.grad, torch.full((100_000,), 20.0 * sum(range(1, N_THREADS + 1))))
+
+
+def test_backward_from_threads_through_one_shared_graph():
+    x = torch.ones(5000, requires_grad=True)
+    shared = (x * 3).exp()
+    [expected] = torch.autograd.grad(shared.sum(), x, retain_graph=True)
+    results = together(
+        lambda i: torch.autograd.grad(shared.sum() * (i + 1), x, retain_graph=True)[0]
+    )
+    for i, got in enumerate(results):
+        assert torch.allclose(got, expected * (i + 1), rtol=1e-6)
+
+
+def test_threads_train_networks_of_their_own():
+    def train(i):
+        generator = torch.Generator().manual_seed(i)
+        x, y = torch.randn(64, 20, generator=generator), torch.randn(64, 1, generator=generator)
+        model = torch.nn.Sequential(
+            torch.nn.Linear(20, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1)
+        )
+        with torch.no_grad():
+            for p in model.parameters():
+                p.copy_(torch.randn(p.shape, generator=generator) * 0.1)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        for _ in range(30):
+            optimizer.zero_grad()
+            torch.nn.functional.mse_loss(model(x), y).backward()
+            optimizer.step()
+        return torch.nn.utils.parameters_to_vector(model.parameters()).detach()
+
+    for one, several in zip([train(i) for i in range(N_THREADS)], together(train)):
+        assert torch.equal(one, several)
+
+
+def test_random_numbers_drawn_by_threads_are_all_different():
+    drawn = together(
+        lambda i: torch.cat([torch.rand(1000, dtype=torch.float64) for _ in range(20)])
+    )
+    assert torch.cat(drawn).unique().numel() == N_THREADS * 20_000
+
+
+def test_grad_mode_and_default_generators_belong_to_threads():
+    def work(i):
+        with torch.set_grad_enabled(i % 2 == 0):
+            for _ in range(200):
+                assert (torch.ones(3, requires_grad=True) * 2).requires_grad == (i % 2 == 0)
+
+    together(work)
+
+
+def test_number_of_threads_may_change_while_others_compute():
+    x = torch.randn(500_000)
+    expected = x.exp().sum()
+    stop = threading.Event()
+
+    def change():
+        while not stop.is_set():
+            for n in (1, 16, 3):
+                torch.set_num_threads(n)
+
+    changer = threading.Thread(target=change)
+    changer.start()
+    try:
+        for _ in range(100):
+            assert torch.equal(x.exp().sum(), expected)
+    finally:
+        stop.set()
+        changer.join()
+
+
+def test_a_library_of_threads_larger_than_the_machine_gives_the_same_bits():
+    x = torch.randn(300_000)
+    results = []
+    for n in (1, 2, 16, 200):
+        torch.set_num_threads(n)
+        results.append((torch.softmax(x.view(300, 1000), 0) @ x[:1000]).sum())
+    assert all(torch.equal(results[0], r) for r in results)
+
+
+def test_children_forked_while_threads_compute_can_compute():
+    """The child finds neither the pool's workers nor a lock that one of them held."""
+    out = program("""
+        import os, threading, warnings
+        import flambeau as torch
+        warnings.simplefilter("ignore")  # newer Pythons warn of forks in processes with threads
+        torch.set_num_threads(4)
+        a = torch.randn(400, 400)
+        expected = (a @ a).exp().sum().item()
+        def once():
+            (a @ a).exp().sum(); torch.linalg.inv(a); a.sort(-1)
+        def learn():
+            x = torch.randn(300, 300, requires_grad=True)
+            torch.linalg.inv(x).sum().backward()
+            return x.grad
+        once(); learn()  # what a thread imports while another forks, CPython leaves locked
+        stop = threading.Event()
+        def compute():
+            while not stop.is_set(): once()
+        threads = [threading.Thread(target=compute) for _ in range(3)]
+        for t in threads: t.start()
+        failed = 0
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                same = (a @ a).exp().sum().item() == expected
+                os._exit(0 if same and learn() is not None else 1)
+            failed += os.waitpid(child, 0)[1] != 0
+        stop.set()
+        for t in threads: t.join()
+        print(failed, "failed")
+    """)
+    assert out == "0 failed\n"
+
+
+def test_programs_end_while_daemon_threads_compute():
+    """Each end of the interpreter finds threads between giving the GIL up and taking it back."""
+    for _ in range(5):
+        out = program("""
+            import threading
+            import flambeau as torch
+            x = torch.randn(300_000)
+            def compute():
+                while True: x.exp().cumsum(0).sort()
+            for _ in range(4): threading.Thread(target=compute, daemon=True).start()
+            for _ in range(30): x.sigmoid().sum()
+            print("done")
+        """)
+        assert out == "done\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers here")
+def test_interrupted_programs_go_on_with_right_results():
+    """A handler that raises may interrupt between any two operators, as Ctrl+C does."""
+    out = program("""
+        import signal
+        import flambeau as torch
+        class Tick(Exception): pass
+        def tick(*_): raise Tick
+        signal.signal(signal.SIGALRM, tick)
+        x = torch.randn(200_000)
+        weight = torch.randn(50, 50, requires_grad=True)
+        expected = (x.exp().cumsum(0)[-1].item(), torch.linalg.det(weight).item())
+        ticks = 0
+        while ticks < 100:
+            signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.0001 * (ticks % 17))
+            try:
+                while True:
+                    y = x.exp().cumsum(0)
+                    d = torch.linalg.det(weight)
+                    d.backward()
+                    weight.register_hook(lambda g: g).remove()
+                    torch.nn.functional.conv1d(x.view(1, 4, -1), torch.ones(4, 4, 3))
+            except Tick:
+                ticks += 1
+        got = (x.exp().cumsum(0)[-1].item(), torch.linalg.det(weight).item())
+        assert got == expected, (got, expected)
+        weight.grad = None
+        torch.linalg.det(weight).backward()
+        assert torch.allclose(weight.grad, expected[1] * torch.linalg.inv(weight.detach()).T, rtol=1e-2)
+        print("sound")
+    """)
+    assert out == "sound\n"
