@@ -1,6 +1,5 @@
 """Many threads, forks and signals: results are those of one thread, and nothing hangs or dies."""
 
-import os
 import signal
 import subprocess
 import sys

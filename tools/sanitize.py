@@ -55,9 +55,8 @@ def preloaded(kind):
     """Run-time libraries that must be there before Python's own allocations; the compiler knows where."""
     compiler = os.environ.get("CXX", "c++")
     names = [*LIBRARIES[kind], "libstdc++.so"]  # the last, so that thrown exceptions are seen
-    ask = [compiler, "-print-file-name={}"]
-    found = [subprocess.check_output([ask[0], ask[1].format(n)], text=True).strip() for n in names]
-    return " ".join(found)
+    ask = [[compiler, f"-print-file-name={name}"] for name in names]
+    return " ".join(subprocess.check_output(question, text=True).strip() for question in ask)
 
 
 def main():
@@ -67,7 +66,8 @@ def main():
     folder = ROOT / "build" / f"sanitize-{kind}"
     build(kind, folder)
     overlay(folder)
-    tests = tests or (THREADED if kind == "thread" else ["tests"])
+    if not any("tests" in argument for argument in tests):
+        tests += THREADED if kind == "thread" else ["tests"]
     environment = {
         **os.environ,
         **OPTIONS[kind],
