@@ -17,14 +17,14 @@ _ellipsis = "..."
 def _parse_term(term, operand_name):
     """The labels of one comma-separated term: letters, and at most once an ellipsis."""
     labels = []
-    rest = term.replace(" ", "")
+    rest = term.lstrip(" ")
     while rest:
         if rest.startswith(_ellipsis):
             labels.append(_ellipsis)
-            rest = rest[3:]
+            rest = rest[3:].lstrip(" ")
         elif rest[0] in _letters:
             labels.append(rest[0])
-            rest = rest[1:]
+            rest = rest[1:].lstrip(" ")
         elif rest[0] == ".":
             raise RuntimeError(
                 f"einsum(): found '.' for {operand_name} that is not part of any ellipsis"
@@ -64,8 +64,8 @@ def _parse_sublists(args):
             elif 0 <= subscript < 52:
                 names.append(_numbered[subscript])
             else:
-                raise RuntimeError(
-                    f"einsum(): subscripts in sublist format must be in [0, 52), but got {subscript}"
+                raise ValueError(
+                    f"einsum(): a list of subscripts takes Ellipsis and whole numbers from 0 to 51, but got {subscript}."
                 )
         return names
 

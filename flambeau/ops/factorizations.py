@@ -4,7 +4,15 @@ from .. import _core
 from . import public as fl
 from .attach import attached
 from .declare import composite, primitive
-from .lapack import array, check_matrices, raise_where, stacked, tensor
+from .lapack import (
+    array,
+    check_matrices,
+    check_pivots,
+    check_same_dtype,
+    raise_where,
+    stacked,
+    tensor,
+)
 from .results import lazy_result_type
 
 _CholeskyExResult = lazy_result_type("linalg_cholesky_ex", "L info")
@@ -132,6 +140,7 @@ def cholesky_solve(B, L, upper=False):
     """X with A @ X = B, given the Cholesky factor L of A."""
     check_matrices("cholesky_solve", L, square=True)
     check_matrices("cholesky_solve", B)
+    check_same_dtype("cholesky_solve", B=B, L=L)
     if L.size(-1) != B.size(-2):
         raise RuntimeError(
             f"cholesky_solve: Incompatible matrix sizes: B {tuple(B.shape)}, L {tuple(L.shape)}."
@@ -145,6 +154,11 @@ def cholesky_solve(B, L, upper=False):
 def cholesky_inverse(L, upper=False):
     """The inverse of A, given the Cholesky factor L of A."""
     check_matrices("cholesky_inverse", L, square=True)
+    zero = L.detach().diagonal(0, -2, -1) == 0
+    first = zero.to(fl.int32).argmax(-1).add(1) if zero.size(-1) else zero.sum(-1)
+    raise_where(
+        "cholesky_inverse", first * zero.any(-1), "L is singular, with a zero on its diagonal"
+    )
     identity = fl.eye(L.size(-1), dtype=L.dtype, device=L.device)
     return cholesky_solve(identity.expand(L.shape), L, upper)
 
@@ -163,13 +177,18 @@ def linalg_qr(A, mode="reduced"):
     return _QrResult(A.new_empty(0) if mode == "r" else Q, R)
 
 
-def _complete_qr(A):
-    """The full Q; the columns beyond R's are any basis of the rest, so they carry no gradient."""
-    if fl.is_grad_enabled() and A.requires_grad:
-        raise RuntimeError(
-            "linalg.qr: The QR decomposition is not differentiable when mode='complete' and nrows > ncols."
-        )
-    return _core._qr(A.detach(), True)
+@primitive(method=False, function=False)
+def _complete_qr(ctx, A):
+    """The full Q; the columns beyond R's are any basis of the rest, so it has no derivative."""
+    return _core._qr(A, True)
+
+
+@_complete_qr.derivative
+def _(ctx, grad_Q, grad_R):
+    raise RuntimeError(
+        "backward of linalg.qr: with mode='complete' and more rows than columns, Q's last columns are arbitrary "
+        "and there is no gradient. Use mode='reduced'."
+    )
 
 
 @composite
@@ -180,21 +199,21 @@ def qr(input, some=True):
 
 @composite
 def geqrf(input):
-    """(a, tau): the Householder vectors below R in one matrix, and their factors."""
+    """(a, tau): the Householder vectors below R in one matrix, stored by columns, and their factors."""
     import numpy
 
     check_matrices("geqrf", input)
     values = array(input)
     flat = stacked(values)
-    k = min(values.shape[-2:])
-    factors = numpy.empty_like(flat)
-    taus = numpy.empty((len(flat), k), values.dtype)
+    m, n = values.shape[-2:]
+    factors = numpy.empty((len(flat), n, m), values.dtype)
+    taus = numpy.empty((len(flat), min(m, n)), values.dtype)
     for i, matrix in enumerate(flat):
-        h, taus[i] = numpy.linalg.qr(matrix, "raw")
-        factors[i] = h.T
+        factors[i], taus[i] = numpy.linalg.qr(matrix, "raw")
+    batch = values.shape[:-2]
     return _GeqrfResult(
-        tensor(factors.reshape(values.shape), input),
-        tensor(taus.reshape(*values.shape[:-2], k), input),
+        tensor(factors.reshape(*batch, n, m), input).mT,
+        tensor(taus.reshape(*batch, min(m, n)), input),
     )
 
 
@@ -210,21 +229,27 @@ def _reflections(A, tau):
     return Q if k else attached(Q, A, tau)
 
 
+def _check_reflections(operator, A, tau):
+    check_matrices(operator, A)
+    if A.size(-1) < tau.size(-1) or A.size(-2) < tau.size(-1):
+        raise RuntimeError(
+            f"{operator}: {tau.size(-1)} factors in tau are more than the sides of input {tuple(A.shape)}."
+        )
+    if tuple(A.shape[:-2]) != tuple(tau.shape[:-1]):
+        raise RuntimeError(
+            f"{operator}: expected tau of shape (*{tuple(A.shape[:-2])}, k) for input {tuple(A.shape)}, not "
+            f"{tuple(tau.shape)}."
+        )
+    check_same_dtype(operator, input=A, tau=tau)
+
+
 @composite(name="householder_product", namespaces=("linalg",), method=False)
 def linalg_householder_product(A, tau):
     """The first columns of the product of the reflections that `geqrf` gives."""
-    check_matrices("linalg.householder_product", A)
+    _check_reflections("linalg.householder_product", A, tau)
     if A.size(-2) < A.size(-1):
         raise RuntimeError(
-            "linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]"
-        )
-    if A.size(-1) < tau.size(-1):
-        raise RuntimeError(
-            "linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1]"
-        )
-    if A.dim() - tau.dim() != 1:
-        raise RuntimeError(
-            "linalg.householder_product: Expected tau to have one dimension less than input."
+            f"linalg.householder_product: input {tuple(A.shape)} has more columns than rows."
         )
     return _reflections(A, tau)[..., : A.size(-1)]
 
@@ -238,7 +263,15 @@ def orgqr(input, tau):
 @composite
 def ormqr(input, tau, other, left=True, transpose=False):
     """The product of the Q that `geqrf` gives, or its transpose, with `other`."""
-    check_matrices("ormqr", input)
+    _check_reflections("ormqr", input, tau)
+    check_matrices("ormqr", other)
+    check_same_dtype("ormqr", input=input, other=other)
+    rows = other.size(-2 if left else -1)
+    if rows != input.size(-2) or tuple(other.shape[:-2]) != tuple(input.shape[:-2]):
+        raise RuntimeError(
+            f"ormqr: Q is {input.size(-2)} x {input.size(-2)} by input {tuple(input.shape)}; other "
+            f"{tuple(other.shape)} does not fit on its {'right' if left else 'left'}."
+        )
     Q = _reflections(input, tau)
     if transpose:
         Q = Q.mH
@@ -247,15 +280,15 @@ def ormqr(input, tau, other, left=True, transpose=False):
 
 @primitive(method=False, function=False)
 def _lu_factor(ctx, A):
-    """P A = L U in one matrix, with the row swaps as LAPACK writes them."""
-    LU, pivots, _ = _core._lu(A)
-    ctx.mark_non_differentiable(pivots)
+    """(LU, pivots, info): P A = L U in one matrix, with the row swaps as LAPACK writes them."""
+    LU, pivots, info = _core._lu(A)
+    ctx.mark_non_differentiable(pivots, info)
     ctx.save_for_backward(LU, pivots)
-    return LU, pivots
+    return LU, pivots, info
 
 
 @_lu_factor.derivative
-def _(ctx, grad_output, grad_pivots):
+def _(ctx, grad_output, *_):
     LU, pivots = ctx.saved
     m, n = LU.size(-2), LU.size(-1)
     k = min(m, n)
@@ -291,7 +324,12 @@ def linalg_lu_factor(A, *, pivot=True):
     """(LU, pivots): L below and U on and above the diagonal of one matrix, and row swaps, counted from 1."""
     check_matrices("linalg.lu_factor", A)
     _need_pivot("linalg.lu_factor", pivot)
-    return _LuFactorResult(*_lu_factor(A))
+    LU, pivots, info = _lu_factor(A)
+    raise_where("linalg.lu_factor", info, _SINGULAR)
+    return _LuFactorResult(LU, pivots)
+
+
+_SINGULAR = "the matrix is singular, with a zero on the diagonal of U; linalg.lu_factor_ex takes it"
 
 
 def _need_pivot(operator, pivot):
@@ -304,24 +342,20 @@ def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False):
     """(LU, pivots, info); info is the first zero on U's diagonal, counted from 1, or 0."""
     check_matrices("linalg.lu_factor_ex", A)
     _need_pivot("linalg.lu_factor_ex", pivot)
-    LU, pivots = _lu_factor(A)
-    zero = LU.detach().diagonal(0, -2, -1) == 0
-    if zero.size(-1) == 0:
-        return _LuFactorExResult(
-            LU, pivots, fl.zeros(A.shape[:-2], dtype=fl.int32, device=A.device)
-        )
-    first = zero.to(fl.int32).argmax(-1) + 1
-    info = fl.where(zero.any(-1), first, fl.zeros_like(first)).to(fl.int32)
-    if check_errors and bool((info != 0).any()):
-        raise RuntimeError("linalg.lu_factor_ex: U has a zero on its diagonal.")
+    LU, pivots, info = _lu_factor(A)
+    if check_errors:
+        raise_where("linalg.lu_factor_ex", info, _SINGULAR)
     return _LuFactorExResult(LU, pivots, info)
 
 
 @composite
 def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
     """(P, L, U) with A = P @ L @ U from what `linalg.lu_factor` gives."""
+    check_matrices("lu_unpack", LU_data)
     m, n = LU_data.size(-2), LU_data.size(-1)
     k = min(m, n)
+    if unpack_pivots:
+        check_pivots("lu_unpack", LU_pivots, LU_data, k)
     L = U = P = LU_data.new_empty(0)
     if unpack_data:
         L = LU_data[..., :k].tril(-1) + fl.eye(m, k, dtype=LU_data.dtype, device=LU_data.device)
@@ -351,7 +385,7 @@ def linalg_lu(A, *, pivot=True):
     """(P, L, U) with A = P @ L @ U, P a permutation."""
     check_matrices("linalg.lu", A)
     _need_pivot("linalg.lu", pivot)
-    return _LuResult(*lu_unpack(*_lu_factor(A)))
+    return _LuResult(*lu_unpack(*_lu_factor(A)[:2]))
 
 
 @composite(name="lu")
@@ -360,12 +394,21 @@ def lu_compact(A, pivot=True, get_infos=False):
     factors = linalg_lu_factor_ex(A, pivot=pivot)
     if get_infos:
         return _LuCompactResult(*factors)
+    raise_where("lu", factors.info, _SINGULAR)
     return _LuFactorResult(factors.LU, factors.pivots)
 
 
 @composite(name="lu_solve", namespaces=("linalg",), method=False)
 def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
     """X with A @ X = B (X @ A = B with left=False), given `linalg.lu_factor` of A, or of its adjoint."""
+    check_matrices("linalg.lu_solve", LU, square=True)
+    check_matrices("linalg.lu_solve", B)
+    check_same_dtype("linalg.lu_solve", LU=LU, B=B)
+    check_pivots("linalg.lu_solve", pivots, LU, LU.size(-1))
+    if LU.size(-1) != B.size(-2 if left else -1):
+        raise RuntimeError(
+            f"linalg.lu_solve: B {tuple(B.shape)} does not fit to factors {tuple(LU.shape)} with left={left}."
+        )
     P, L, U = lu_unpack(LU, pivots)
     if not left:
         return linalg_lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
@@ -403,7 +446,11 @@ def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False):
 @composite(name="ldl_factor", namespaces=("linalg",), method=False)
 def linalg_ldl_factor(A, *, hermitian=False):
     """(LD, pivots) of `linalg.ldl_factor_ex`."""
-    return _LdlFactorResult(*tuple(linalg_ldl_factor_ex(A, hermitian=hermitian))[:2])
+    LD, pivots, info = linalg_ldl_factor_ex(A, hermitian=hermitian)
+    raise_where(
+        "linalg.ldl_factor", info, "D is singular; linalg.ldl_factor_ex takes such a matrix"
+    )
+    return _LdlFactorResult(LD, pivots)
 
 
 @composite(name="ldl_solve", namespaces=("linalg",), method=False)
@@ -412,10 +459,13 @@ def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
     from . import lapack_calls
 
     check_matrices("linalg.ldl_solve", LD, square=True)
-    if B.dim() < 2:
-        raise RuntimeError("linalg.ldl_solve: Expected B to have at least 2 dimensions.")
-    if pivots.dtype != fl.int32:
-        raise RuntimeError(f"linalg.ldl_solve: Expected pivots to be int32. Got {pivots.dtype}")
+    check_matrices("linalg.ldl_solve", B)
+    check_same_dtype("linalg.ldl_solve", LD=LD, B=B)
+    check_pivots("linalg.ldl_solve", pivots, LD, LD.size(-1), smallest=-LD.size(-1))
+    if LD.size(-1) != B.size(-2):
+        raise RuntimeError(
+            f"linalg.ldl_solve: B {tuple(B.shape)} does not fit to factors {tuple(LD.shape)}."
+        )
     batch = fl.broadcast_shapes(LD.shape[:-2], B.shape[:-2])
     factors = array(LD.expand(*batch, *LD.shape[-2:]))
     swaps = array(pivots.expand(*batch, pivots.size(-1)))

@@ -74,6 +74,34 @@ def check_matrices(operator, A, square=False):
         )
 
 
+def check_same_dtype(operator, **tensors):
+    """Raise unless the two tensors have one dtype; the keywords are the names of the arguments."""
+    (first, a), (second, b) = tensors.items()
+    if a.dtype != b.dtype:
+        raise RuntimeError(
+            f"{operator}: {first} is {a.dtype}, but {second} is {b.dtype}. Convert one of them."
+        )
+
+
+def check_pivots(operator, pivots, LU, count, smallest=1):
+    """Raise unless `pivots` are what a factorization LU gives: int32 (*, count), each naming a row."""
+    rows = LU.size(-2)
+    if pivots.dtype != fl.int32:
+        raise RuntimeError(f"{operator}: pivots must be int32, but they are {pivots.dtype}.")
+    if tuple(pivots.shape) != (*LU.shape[:-2], count):
+        raise RuntimeError(
+            f"{operator}: pivots {tuple(pivots.shape)} do not belong to factors {tuple(LU.shape)}; expected "
+            f"{(*LU.shape[:-2], count)}."
+        )
+    if pivots.numel():
+        magnitudes = pivots if smallest > 0 else pivots.abs()
+        low, high = magnitudes.aminmax()
+        if low.item() < 1 or high.item() > rows:
+            raise RuntimeError(
+                f"{operator}: pivots name rows from 1 to {rows}, but they reach from {low.item()} to {high.item()}."
+            )
+
+
 def real_like(tensor, values):
     """`values` in the dtype of `tensor`: a gradient of a real input is real."""
     return values if tensor.dtype.is_complex or not values.dtype.is_complex else values.real

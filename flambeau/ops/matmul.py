@@ -4,7 +4,7 @@ import itertools
 
 from .. import _core
 from . import public as fl
-from .arguments import wrap_dim
+from .arguments import require_floating, wrap_dim
 from .declare import NAMESPACES, composite
 
 
@@ -75,6 +75,11 @@ def _scaled_sum(operator, input, product, beta, alpha):
         raise RuntimeError(
             f"{operator}: input is {input.dtype}, but the product is {product.dtype}."
         )
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if isinstance(factor, complex) and not product.dtype.is_complex:
+            raise RuntimeError(
+                f"{operator}: {name}={factor} is complex, but input is {input.dtype}."
+            )
     if not (product.dtype.is_floating_point or product.dtype.is_complex):
         beta, alpha = int(beta), int(alpha)
     shape = fl.broadcast_shapes(input.shape, product.shape)
@@ -98,13 +103,22 @@ def _is_plain(dtype, beta, alpha):
     return real and (dtype is fl.float32 or dtype is fl.float64)
 
 
+def _widened(*tensors):
+    """The tensors in float32, if all are of one shorter dtype: beta * input + alpha * product is rounded once.
+
+    A product beyond float16's range may come back into it by alpha.
+    """
+    dtype = tensors[0].dtype
+    if dtype in _HALF and all(t.dtype == dtype for t in tensors):
+        return [t.float() for t in tensors]
+    return None
+
+
 def _sum_with_product(operator, input, left, right, beta, alpha):
     """beta * input + alpha * (left @ right) for matrices or stacks of them."""
     if _is_plain(left.dtype, beta, alpha):
         return _core._addmm(input, left, right, beta, alpha, operator)
-    if left.dtype in _HALF and input.dtype == left.dtype == right.dtype:
-        # Rounded once: a product beyond float16's range may come back into it by alpha.
-        wide = (input.float(), left.float(), right.float())
+    if wide := _widened(input, left, right):
         return _sum_with_product(operator, *wide, beta, alpha).to(left.dtype)
     multiply = fl.mm if left.dim() == 2 else fl.bmm
     return _scaled_sum(operator, input, multiply(left, right), beta, alpha)
@@ -122,6 +136,8 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec)."""
     if _is_plain(mat.dtype, beta, alpha):
         return _core._addmv(input, mat, vec, beta, alpha)
+    if wide := _widened(input, mat, vec):
+        return addmv(*wide, beta=beta, alpha=alpha).to(mat.dtype)
     return _scaled_sum("addmv", input, fl.mv(mat, vec), beta, alpha)
 
 
@@ -129,6 +145,17 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
     product = fl.outer(vec1, vec2)
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if isinstance(factor, bool) and not (input.dtype == product.dtype == fl.bool):
+            raise RuntimeError(
+                f"addr: {name}={factor} is for bool tensors only; {input.dtype} takes a number."
+            )
+        if isinstance(factor, float) and not (
+            input.dtype.is_floating_point or input.dtype.is_complex
+        ):
+            raise RuntimeError(
+                f"addr: {name}={factor} would be cut to a whole number in {input.dtype}."
+            )
     if product.dtype != input.dtype:
         dtype = fl.promote_types(product.dtype, input.dtype)
         product, input = product.to(dtype), input.to(dtype)
@@ -201,6 +228,7 @@ def _cross(operator, input, other, dim):
         raise RuntimeError(
             f"{operator}: inputs must have the same number of dimensions, got {input.dim()} and {other.dim()}."
         )
+    _check_dtypes(operator, input, other)
     dim = wrap_dim(dim, input.dim(), operator)
     if input.size(dim) != 3 or other.size(dim) != 3:
         raise RuntimeError(
@@ -235,8 +263,8 @@ def linalg_cross(input, other, *, dim=-1):
 @composite(name="vecdot", namespaces=("linalg",), method=False)
 def linalg_vecdot(x, y, *, dim=-1):
     """The sum of conj(x) * y along `dim`."""
-    if not (x.dtype.is_floating_point or x.dtype.is_complex) and x.dtype == fl.bool:
-        raise RuntimeError("linalg.vecdot: expected numbers, but x is bool.")
+    require_floating(x, "linalg.vecdot")
+    _check_dtypes("linalg.vecdot", x, y)
     return ((x.conj() if x.dtype.is_complex else x) * y).sum(dim)
 
 
@@ -264,7 +292,7 @@ def _cheapest_order(sizes):
     return split
 
 
-@composite(name="multi_dot", namespaces=("linalg",), method=False)
+@composite(name="multi_dot", namespaces=("linalg",), method=False, out="exact")
 def linalg_multi_dot(tensors):
     """The product of two or more matrices, in the order that needs the fewest multiplications.
 

@@ -141,8 +141,8 @@ def _matrix_norm(operator, x, ord, dim, keepdim):
     if ord in ("nuc", 2, -2):
         return _singular_values_norm(x, (rows, columns), ord, keepdim)
     if ord not in (1, -1, math.inf, -math.inf):
-        raise (ValueError if isinstance(ord, str) else RuntimeError)(
-            f"{operator}: Order {ord} not supported."
+        raise RuntimeError(
+            f"{operator}: ord={ord!r} is no norm of matrices; use 'fro', 'nuc', 1, 2, inf or one of these negative."
         )
     # 1 sums each column, inf each row; then the largest, or with a minus the smallest.
     summed, compared = (rows, columns) if abs(ord) == 1 else (columns, rows)
@@ -202,7 +202,7 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
         return _vector_norm("norm", input, 2, dim, keepdim)
     if p == "nuc":
         dims = (0, 1) if dim is None else dim
-        if len(dims) != 2 or (dim is None and input.dim() != 2):
+        if len(dims) != 2 or input.dim() < 2 or (dim is None and input.dim() != 2):
             raise RuntimeError(
                 f"norm: the nuclear norm needs two dims, but got dim {dim} of {tuple(input.shape)}."
             )
@@ -218,6 +218,8 @@ reduction_shortcut(norm, _kernels["norm2"], "s", "adf", names=("input", "p", "di
 @composite
 def dist(input, other, p=2):
     """The p-norm of input - other."""
+    require_floating(input, "dist")
+    require_floating(other, "dist")
     return _vector_norm("dist", input - other, p, None, False)
 
 
@@ -239,7 +241,10 @@ def renorm(input, p, dim, maxnorm):
 
 
 def _difference_norm(difference, p):
-    return _vector_norm("cdist", difference, p, -1, False)
+    distance = _vector_norm("cdist", difference, p, -1, False)
+    if p == 0:  # which counts a NaN as well
+        distance = distance.masked_fill(difference.detach().isnan().any(-1), math.nan)
+    return distance
 
 
 @composite(method=False, out=False)

@@ -5,7 +5,15 @@ import math
 from .. import _core
 from . import public as fl
 from .declare import composite, primitive
-from .lapack import array, check_matrices, lapack_errors, raise_where, real_like, tensor
+from .lapack import (
+    array,
+    check_matrices,
+    check_same_dtype,
+    lapack_errors,
+    raise_where,
+    real_like,
+    tensor,
+)
 from .results import lazy_result_type
 
 _EighResult = lazy_result_type("linalg_eigh", "eigenvalues eigenvectors")
@@ -296,6 +304,12 @@ def svd(input, some=True, compute_uv=True):
     return _OldSvdResult(U, S, Vh.mH)
 
 
+def _check_tolerances(operator, **values):
+    for name, value in values.items():
+        if isinstance(value, fl.Tensor) and value.dtype.is_complex:
+            raise RuntimeError(f"{operator}: {name} must be real, but it is {value.dtype}.")
+
+
 def _tolerance(A, largest, atol, rtol):
     """max(atol, rtol * the largest singular value); without either, eps times the longer side."""
     if rtol is None:
@@ -314,9 +328,10 @@ def _magnitudes(A, hermitian):
 
 
 @composite(name="matrix_rank", namespaces=("linalg",), method=False)
-def linalg_matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False):
+def linalg_matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
     """How many singular values of matrices exceed max(atol, rtol * the largest)."""
     check_matrices("linalg.matrix_rank", A, square=hermitian)
+    _check_tolerances("linalg.matrix_rank", tol=tol, atol=atol, rtol=rtol)
     if tol is not None:
         atol, rtol = tol, 0.0
     with fl.no_grad():
@@ -381,9 +396,10 @@ def _(ctx, grad_output, _):
 
 
 @composite(name="pinv", namespaces=("linalg",), method=False)
-def linalg_pinv(A, rcond=None, *, atol=None, rtol=None, hermitian=False):
+def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
     """The pseudo-inverse: singular values up to max(atol, rtol * the largest) count as 0."""
     check_matrices("linalg.pinv", A, square=hermitian)
+    _check_tolerances("linalg.pinv", rcond=rcond, atol=atol, rtol=rtol)
     if rcond is not None:
         rtol = rcond
     return _pseudo_inverse(A, atol, rtol, hermitian)
@@ -406,9 +422,14 @@ def linalg_cond(A, p=None):
         largest, smallest = values[..., 0], values[..., -1]
         return smallest / largest if p == -2 else largest / smallest
     check_matrices(f"linalg.cond with p={p}", A, square=True)
+    if p not in ("fro", "nuc", 1, -1, math.inf, -math.inf):
+        raise RuntimeError(
+            f"linalg.cond: p={p!r} is no norm of matrices; use None, 'fro', 'nuc', 1, 2, inf or one of these negative."
+        )
     if A.numel() == 0:
         return fl.linalg.matrix_norm(A, p)
     inverse, info = fl.linalg.inv_ex(A)
+    inverse = inverse.masked_fill((info != 0)[..., None, None], 1)
     result = fl.linalg.matrix_norm(A, p) * fl.linalg.matrix_norm(inverse, p)
     return fl.where(info == 0, result, fl.full_like(result, math.inf))
 
@@ -425,6 +446,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         raise RuntimeError(
             f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}"
         )
+    check_same_dtype("linalg.lstsq", A=A, B=B)
     vector = B.dim() == A.dim() - 1 and tuple(B.shape) == tuple(A.shape[:-1])
     right = B.unsqueeze(-1) if vector else B
     if A.size(-2) != right.size(-2):
@@ -439,6 +461,10 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         rank = (values > rtol * values[..., :1]).sum(-1)
     else:
         solution, rank = _least_squares(A, right, float(rtol))
+        if driver == "gels":
+            # As LAPACK has it: zeros alone have zeros for a solution.
+            failed = ((rank < min(m, n)) & (A != 0).any(-1).any(-1)).to(fl.int32)
+            raise_where("linalg.lstsq", failed, "driver 'gels' needs a matrix of full rank")
         values = solution.detach().abs()
     residuals = solution.abs().reshape(-1)[:0]
     if (

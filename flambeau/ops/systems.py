@@ -4,8 +4,9 @@ import math
 
 from .. import _core
 from . import public as fl
+from .arguments import wrap_dims
 from .declare import composite, primitive
-from .lapack import array, check_matrices, raise_where, tensor
+from .lapack import array, check_matrices, check_same_dtype, raise_where, tensor
 from .results import lazy_result_type
 
 _InvExResult = lazy_result_type("linalg_inv_ex", "inverse info")
@@ -163,10 +164,7 @@ def _is_vector(A, B):
 
 def _solve_equation(operator, A, B, left):
     check_matrices(operator, A, square=True)
-    if A.dtype != B.dtype:
-        raise RuntimeError(
-            f"{operator}: Expected A and B to have the same dtype, but found {A.dtype} and {B.dtype}"
-        )
+    check_same_dtype(operator, A=A, B=B)
     vector = _is_vector(A, B)
     if vector and not left:
         raise RuntimeError(
@@ -214,6 +212,7 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     """X with A @ X = B, where A counts only on and above (upper) or below its diagonal."""
     check_matrices("linalg.solve_triangular", A, square=True)
     check_matrices("linalg.solve_triangular", B)
+    check_same_dtype("linalg.solve_triangular", A=A, B=B)
     if not left:
         return linalg_solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT
     if A.size(-1) != B.size(-2):
@@ -228,6 +227,8 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
     """(solution, A) of A @ X = b for triangular A; see `linalg.solve_triangular`."""
     check_matrices("triangular_solve", A, square=True)
+    check_matrices("triangular_solve", b)
+    check_same_dtype("triangular_solve", b=b, A=A)
     matrix = A.mT if transpose else A
     solution = linalg_solve_triangular(
         matrix, b, upper=upper != transpose, unitriangular=unitriangular
@@ -282,6 +283,8 @@ def linalg_tensorinv(A, ind=2):
         raise RuntimeError(
             f"linalg.tensorinv: Expected a strictly positive integer for 'ind', got {ind}."
         )
+    if ind > A.dim():
+        raise RuntimeError(f"linalg.tensorinv: ind={ind}, but A has {A.dim()} dimensions.")
     first, last = A.shape[:ind], A.shape[ind:]
     if first.numel() != last.numel():
         raise RuntimeError(
@@ -295,7 +298,7 @@ def linalg_tensorinv(A, ind=2):
 def linalg_tensorsolve(A, B, dims=None):
     """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first."""
     if dims is not None:
-        dims = [d % A.dim() for d in dims]
+        dims = wrap_dims(dims, A.dim(), "linalg.tensorsolve")
         A = A.permute([d for d in range(A.dim()) if d not in dims] + dims)
     shape = A.shape[B.dim() :]
     if shape.numel() != B.numel():

@@ -55,8 +55,9 @@ def test_qr_modes(random):
     Q, R = linalg.qr(A, "complete")
     assert Q.shape == (4, 4) and R.shape == (4, 2)
     assert linalg.qr(A, "r").Q.numel() == 0
-    with pytest.raises(RuntimeError, match="not differentiable"):
-        linalg.qr(A.requires_grad_(), "complete")
+    complete = linalg.qr(A.requires_grad_(), "complete")
+    with pytest.raises(RuntimeError, match="backward of linalg.qr: with mode='complete'"):
+        complete.R.sum().backward()
 
 
 def test_householder_vectors(agrees, random):
@@ -104,3 +105,67 @@ def test_ldl(agrees, random, hermitian, complex):
     X = linalg.ldl_solve(LD, pivots, B, hermitian=hermitian)
     agrees(X, numpy.linalg.solve(A.numpy(), B.numpy()))
     assert linalg.ldl_factor_ex(A, hermitian=hermitian).info.tolist() == [0, 0]
+
+
+def test_pivots_are_checked(random):
+    # The library swaps whatever rows it is told to, also beyond the matrix.
+    A, B = random(3, 3), random(3, 2)
+    LU, pivots = linalg.lu_factor(A)
+    LD, swaps = linalg.ldl_factor(A + A.mT)
+    for bad in (0, 4, -4, 2**31 - 1):
+        pivots[0] = bad
+        for call in (
+            lambda: linalg.lu_solve(LU, pivots, B),
+            lambda: flambeau.lu_unpack(LU, pivots),
+            lambda: linalg.ldl_solve(LD, pivots, B),
+        ):
+            with pytest.raises(RuntimeError, match="pivots name rows from 1 to 3"):
+                call()
+    for call in (
+        lambda: linalg.lu_solve(LU, swaps[:2], B),
+        lambda: linalg.ldl_solve(LD, swaps[:2], B),
+    ):
+        with pytest.raises(RuntimeError, match=r"pivots \(2,\) do not belong to factors \(3, 3\)"):
+            call()
+    with pytest.raises(RuntimeError, match="pivots must be int32"):
+        flambeau.lu_unpack(LU, pivots.long())
+
+
+def test_singular_factors_are_refused():
+    zeros = flambeau.zeros(2, 2, 2)
+    zeros[0] = flambeau.eye(2)
+    for call in (linalg.lu_factor, linalg.ldl_factor, flambeau.cholesky_inverse, flambeau.lu):
+        with pytest.raises(linalg.LinAlgError, match="Batch element 1"):
+            call(zeros)
+    assert linalg.lu_factor_ex(zeros).info.tolist() == [0, 1]
+
+
+def test_different_dtypes_are_refused(random):
+    A, tau = random(3, 3), random(3)
+    single = A.float()
+    for call in (
+        lambda: linalg.lu_solve(*linalg.lu_factor(A), single),
+        lambda: flambeau.cholesky_solve(A, single),
+        lambda: linalg.solve(A, single),
+        lambda: linalg.lstsq(A, single),
+        lambda: linalg.householder_product(A, tau.float()),
+        lambda: flambeau.ormqr(A, tau, single),
+        lambda: linalg.ldl_solve(*linalg.ldl_factor(A + A.mT), single),
+    ):
+        with pytest.raises(RuntimeError, match="float64.*float32|float32.*float64"):
+            call()
+
+
+@pytest.mark.parametrize("batch", [(), (0,), (65,), (1025,), (2, 3)])
+def test_stacks_of_any_count(random, batch):
+    A = random(*batch, 3, 3).mT
+    A = A @ A.mH + flambeau.eye(3, dtype=A.dtype)
+    for made in (
+        linalg.cholesky(A) @ linalg.cholesky(A).mH,
+        flambeau.Tensor.__matmul__(*linalg.qr(A)),
+        linalg.lu(A).P @ linalg.lu(A).L @ linalg.lu(A).U,
+        linalg.inv(linalg.inv(A)),
+        linalg.ldl_solve(*linalg.ldl_factor(A), A) @ A,
+        linalg.lu_solve(*linalg.lu_factor(A), A) @ A,
+    ):
+        assert flambeau.allclose(made, A)

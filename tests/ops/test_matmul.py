@@ -296,3 +296,27 @@ for m, n, k in [(1, 1, 9), (3, 70, 33), (50, 70, 33), (300, 200, 400), (7, 600, 
 """
     environment = {**os.environ, "FLAMBEAU_CPU": level}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+
+
+@pytest.mark.parametrize("dtype", [flambeau.float32, flambeau.float64, flambeau.float16])
+def test_products_beyond_the_range_that_alpha_brings_back(dtype):
+    large = flambeau.finfo(dtype).max / 2
+    a, b = flambeau.full((2, 4), large, dtype=dtype), flambeau.ones(4, 3, dtype=dtype)
+    zero = flambeau.zeros(2, 3, dtype=dtype)
+    for result in (
+        flambeau.addmm(zero, a, b, alpha=0.25),
+        flambeau.addbmm(zero, a[None], b[None], alpha=0.25),
+        flambeau.baddbmm(zero[None], a[None], b[None], alpha=0.25)[0],
+        flambeau.addmv(zero[:, 0], a, b[:, 0], alpha=0.25).unsqueeze(1).expand(2, 3),
+    ):
+        assert (result == large).all()
+
+
+def test_factors_of_another_kind_are_refused():
+    a, v = flambeau.ones(2, 2), flambeau.ones(2)
+    with pytest.raises(RuntimeError, match="addmm: beta=1j is complex"):
+        flambeau.addmm(a, a, a, beta=1j)
+    with pytest.raises(RuntimeError, match="addr: alpha=True is for bool tensors"):
+        flambeau.addr(a, v, v, alpha=True)
+    with pytest.raises(RuntimeError, match="addr: beta=0.5 would be cut"):
+        flambeau.addr(a.int(), v.int(), v.int(), beta=0.5)

@@ -91,3 +91,13 @@ def test_cdist_by_products_agrees_with_differences(random):
 def test_dist(agrees, random):
     a, b = random(3, 4), random(4)
     agrees(flambeau.dist(a, b), numpy.linalg.norm(a.numpy() - b.numpy()))
+
+
+def test_orders_that_are_no_norms():
+    A = flambeau.rand(2, 2)
+    for order in ("fail", 3.5, 0):
+        with pytest.raises(RuntimeError, match="is no norm of matrices"):
+            flambeau.linalg.matrix_norm(A, order)
+        with pytest.raises(RuntimeError, match="is no norm of matrices"):
+            flambeau.linalg.cond(A, order)
+    assert flambeau.linalg.cond(flambeau.zeros(2, 2), "nuc") == float("inf")

@@ -113,7 +113,9 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     h, w = size[0] + 2 * padding[0], size[1] + 2 * padding[1]
     index = _window_index((h, w), kernel, dilation, stride, counts, input.device)
     c = rows // taps
-    out = columns.new_zeros((n, c, h * w)).index_add(2, index, columns.reshape(n, c, taps * windows))
+    out = columns.new_zeros((n, c, h * w)).index_add(
+        2, index, columns.reshape(n, c, taps * windows)
+    )
     out = out.reshape(n, c, h, w)
     out = out[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]]
     return out.squeeze(0) if single else out
