@@ -72,7 +72,7 @@ def is_tensor(obj, /):
 _PACKAGES = frozenset(
     "autograd func functional version nn optim utils vision linalg fft special random kernels cuda masked "
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
-    "accelerator compiler mps xpu _C".split()
+    "accelerator compiler mps xpu _C _utils __config__".split()
 )
 _LAZY = {
     **dict.fromkeys(
@@ -105,9 +105,14 @@ _LAZY = {
         "is_deterministic_algorithms_warn_only_enabled get_num_interop_threads set_num_interop_threads "
         "set_flush_denormal get_float32_matmul_precision set_float32_matmul_precision is_storage typename "
         "from_dlpack to_dlpack cond while_loop sym_int sym_float sym_not sym_max sym_min sym_ite get_deterministic_debug_mode "
-        "set_deterministic_debug_mode frombuffer from_file asarray FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "
+        "set_deterministic_debug_mode set_warn_always is_warn_always_enabled frombuffer from_file asarray FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "
         "ShortTensor CharTensor ByteTensor BoolTensor kernel".split(),
         "compat",
+    ),
+    **dict.fromkeys(
+        "_check _check_index _check_value _check_type _check_not_implemented _check_is_size _check_with "
+        "_check_tensor_all _check_tensor_all_with _assert_async _debug_has_internal_overlap".split(),
+        "checks",
     ),
 }
 

@@ -10,7 +10,14 @@ from .ops.creation import check_options, legacy_new
 
 
 class _TypeMeta(type):
-    """isinstance(x, torch.FloatTensor) asks for the dtype."""
+    """isinstance(x, torch.FloatTensor) asks for the dtype; nothing can be derived from it."""
+
+    is_cuda = is_sparse = False
+
+    def __new__(mcs, name, bases, members):
+        if bases:
+            raise TypeError(f"{bases[0].__name__} is no base for a class: derive from Tensor.")
+        return super().__new__(mcs, name, bases, members)
 
     def __instancecheck__(cls, x):
         return isinstance(x, _core.Tensor) and x.dtype is cls.dtype
@@ -83,7 +90,12 @@ _deterministic = [False, False]
 
 def use_deterministic_algorithms(mode, *, warn_only=False):
     """Notes the wish; flambeau's results are the same bits in every run anyway."""
-    _deterministic[:] = [bool(mode), bool(warn_only)]
+    for name, value in (("mode", mode), ("warn_only", warn_only)):
+        if not isinstance(value, bool):
+            raise TypeError(
+                f"use_deterministic_algorithms: {name} must be a bool, not {type(value).__name__}."
+            )
+    _deterministic[:] = [mode, warn_only]
 
 
 def are_deterministic_algorithms_enabled():
@@ -110,6 +122,21 @@ def set_deterministic_debug_mode(debug_mode):
             f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, or 0, 1, 2, but got {debug_mode!r}"
         )
     use_deterministic_algorithms(level > 0, warn_only=level == 1)
+
+
+_warn_always = [False]
+
+
+def set_warn_always(b, /):
+    """Notes the wish; flambeau leaves it to Python's filters how often a warning is shown."""
+    if not isinstance(b, bool):
+        raise TypeError(f"set_warn_always: takes a bool, not {type(b).__name__}.")
+    _warn_always[0] = b
+
+
+def is_warn_always_enabled():
+    """What set_warn_always() was last told."""
+    return _warn_always[0]
 
 
 def cond(pred, true_fn, false_fn, operands=()):

@@ -90,7 +90,8 @@ TensorRef autocasted(Tensor& t) {
   return eligible ? to_dtype(t, autocast.dtype) : TensorRef::borrow(&t);
 }
 
-void fill_number(Tensor& t, PyObject* number) {
+void fill_number(Tensor& t, PyObject* number, const char* op, bool rounds) {
+  check_number_fits(number, t.dtype, op, rounds);
   if (t.numel == 0) return;
   Tensor* outputs[] = {&t};
   Arg args[] = {{nullptr, number}};
@@ -108,7 +109,7 @@ void fill_number(Tensor& t, PyObject* number) {
       return;
     }
   }
-  check_written_once(t, "fill_");
+  check_written_once(t, op);
   run_map(bound_record("copy"), outputs, 1, args, 1, t.dtype);
 }
 

@@ -1,6 +1,7 @@
 #include "dispatch/promotion.h"
 
 #include <cmath>
+#include <limits>
 
 namespace flambeau {
 
@@ -140,6 +141,55 @@ void store_number(PyObject* o, DType dtype, void* to) {
       }
     }
     std::memcpy(to, &value, sizeof value);
+  });
+}
+
+namespace {
+
+/// The largest finite number of T.
+template <class T>
+double largest() {
+  if constexpr (std::is_same_v<T, float16>) return 65504;
+  if constexpr (std::is_same_v<T, bfloat16>) return 0x1.fep127;
+  return static_cast<double>(std::numeric_limits<T>::max());
+}
+
+template <class T>
+bool fits_integer(PyObject* o) {
+  constexpr int64_t high = std::is_same_v<T, uint64_t>
+                               ? std::numeric_limits<int64_t>::max()
+                               : static_cast<int64_t>(std::numeric_limits<T>::max());
+  constexpr int64_t low = std::is_signed_v<T> ? std::numeric_limits<T>::min() : -high;
+  if (PyFloat_Check(o)) {
+    double d = std::trunc(PyFloat_AS_DOUBLE(o));
+    return !std::isfinite(d) || (d >= static_cast<double>(low) && d < largest<T>() + 1);
+  }
+  int overflow = 0;
+  long long value = PyLong_AsLongLongAndOverflow(o, &overflow);
+  if (overflow) return true;  // store_number knows
+  return value >= low && value <= high;
+}
+
+}  // namespace
+
+void check_number_fits(PyObject* o, DType dtype, const char* op, bool rounds) {
+  bool is_int = PyLong_Check(o);
+  if (!is_int && !PyFloat_Check(o)) return;
+  bool fits = with_scalar_type(dtype, [&]<class T>() {
+    if constexpr (is_complex_type<T> || std::is_same_v<T, bool> || std::is_same_v<T, double>) {
+      return true;
+    } else if constexpr (is_floating_type<T>) {
+      if (is_int || rounds) return true;
+      double d = std::abs(PyFloat_AS_DOUBLE(o));
+      return !(d > largest<T>()) || std::isinf(d);
+    } else {
+      return fits_integer<T>(o);
+    }
+  });
+  check(fits, [&] {
+    Object text = Object::steal(PyObject_Repr(o));
+    return message(op, ": ", text ? PyUnicode_AsUTF8(text.get()) : "the number",
+                   " is beyond the range of ", name(dtype), ".");
   });
 }
 

@@ -42,6 +42,10 @@ class Promotion {
 bool is_number(PyObject* o);
 /// Writes a Python number as an element of dtype; raises where it does not fit the kind.
 void store_number(PyObject* number, DType dtype, void* to);
+/// Raises where a number is beyond the range of dtype. As in the C languages negative numbers wrap
+/// in unsigned types; with `rounds` what is too large for a floating dtype becomes an infinity.
+void check_number_fits(PyObject* number, DType dtype, const char* operator_name,
+                       bool rounds = false);
 DType number_dtype(PyObject* number);
 /// The element at p as a Python number.
 PyObject* load_number(const void* p, DType dtype);

@@ -62,17 +62,21 @@ const NodeKind pass_kind = {pass_backward, nothing, destroy_as<SizesNode>};
 const NodeKind as_complex_kind = {as_complex_backward, nothing, destroy_as<SizesNode>};
 const NodeKind as_real_kind = {as_real_backward, nothing, destroy_as<SizesNode>};
 
+/// The history of v, made from t, if t has one.
+void record(Tensor& v, Tensor& t, PyTypeObject* type, const NodeKind* kind, const Dims& saved) {
+  if (!needs_record(t) || !is_differentiable(v.dtype)) return;
+  Ref<SizesNode> node = make_node<SizesNode>(type, kind);
+  node->set(saved);
+  node->node.set_edges(1);
+  set_edge(&node->node, 0, &t);
+  set_history(v, &node->node);
+}
+
 /// Links a fresh view to its source: base, and history if the source has one.
 TensorRef link(TensorRef v, Tensor& t, PyTypeObject* type, const NodeKind* kind,
                const Dims& saved) {
   set_view(*v, t);
-  if (needs_record(t) && is_differentiable(v->dtype)) {
-    Ref<SizesNode> node = make_node<SizesNode>(type, kind);
-    node->set(saved);
-    node->node.set_edges(1);
-    set_edge(&node->node, 0, &t);
-    set_history(*v, &node->node);
-  }
+  record(*v, t, type, kind, saved);
   return v;
 }
 
@@ -167,7 +171,12 @@ TensorRef reshape(Tensor& t, Dims sizes) {
   sizes = infer_sizes(sizes, t.numel, "reshape");
   Dims strides;
   if (view_strides(t, sizes, strides)) return view(t, sizes, "reshape");
-  return view(*contiguous(t), sizes, "reshape");
+  // The copy is nobody else's, so the result is no view of it.
+  TensorRef copy = contiguous(t);
+  static PyTypeObject* type = node_subtype("UnsafeViewBackward0");
+  TensorRef result = raw_view(*copy, sizes, contiguous_strides(sizes), 0);
+  record(*result, *copy, type, &reshape_kind, sizes_of(t));
+  return result;
 }
 
 TensorRef expand(Tensor& t, const Dims& requested) {
@@ -179,12 +188,14 @@ TensorRef expand(Tensor& t, const Dims& requested) {
                    ".");
   });
   strides.n = sizes.n;
-  for (int d = 0; d < sizes.n; ++d) {
+  for (int d = sizes.n - 1; d >= 0; --d) {
     if (d < lead) {
       check(sizes[d] >= 0, [&] {
         return message("expand: -1 is not allowed in a leading, non-existing dimension ", d, ".");
       });
-      strides[d] = 0;
+      int64_t next = 1;
+      if (d + 1 < sizes.n && __builtin_mul_overflow(sizes[d + 1], strides[d + 1], &next)) next = 0;
+      strides[d] = sizes[d] == 1 ? next : 0;
       continue;
     }
     int64_t own = t.sizes[d - lead];
@@ -288,7 +299,7 @@ TensorRef basic_index(Tensor& t, const IndexStep* steps, int n) {
       switch (s.kind) {
         case IndexStep::Kind::insert:
           new_sizes.push(1);
-          new_strides.push(0);
+          new_strides.push(d < sizes.n ? sizes[d] * strides[d] : 1);
           break;
         case IndexStep::Kind::keep:
           new_sizes.push(sizes[d]);
@@ -297,8 +308,10 @@ TensorRef basic_index(Tensor& t, const IndexStep* steps, int n) {
         case IndexStep::Kind::select: offset += s.start * strides[d++]; break;
         case IndexStep::Kind::slice:
           offset += s.start * strides[d];
-          new_sizes.push((s.stop - s.start + s.step - 1) / s.step);
-          new_strides.push(strides[d++] * s.step);
+          new_sizes.push(s.stop > s.start ? (s.stop - s.start - 1) / s.step + 1 : 0);
+          // Of one element the step may be of any length, but a product might overflow.
+          new_strides.push(s.step < sizes[d] ? strides[d] * s.step : strides[d]);
+          ++d;
           break;
       }
     }

@@ -60,7 +60,8 @@ PyObject* py_index_write_(const IndexArgs& args) {
   });
   check_same_dtype(self, source, op, "source");
   Dims wanted = with_size(self, dim, index->numel);
-  bool scalars = source.ndim == 0 && self.ndim <= 1 && index->numel == 1;
+  // A number may stand for a vector of one.
+  bool scalars = source.numel == 1 && source.ndim <= 1 && self.ndim <= 1 && index->numel == 1;
   check<IndexError>(scalars || sizes_of(source) == wanted, [&] {
     return message(
         op,

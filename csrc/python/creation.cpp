@@ -183,7 +183,7 @@ PyObject* py_full(const Call& call) {
   } else {
     t = finish(empty(dims, o.has_dtype ? o.dtype : number_dtype(number.get())), o);
   }
-  fill_number(*t, number.get());
+  fill_number(*t, number.get(), "full");
   return t.release_py();
 }
 

@@ -200,12 +200,12 @@ PyObject* py_copy_(const Call& call) {
 void fill_recorded(Tensor& t, PyObject* number, const char* op) {
   if (needs_record(t)) {
     TensorRef value = empty({}, t.dtype);
-    fill_number(*value, number);
+    fill_number(*value, number, op);
     copy_(t, *value);
     return;
   }
   if (t.autograd || t.inference) check_inplace(t, op);
-  fill_number(t, number);
+  fill_number(t, number, op);
   t.bump_version(op);
 }
 
@@ -217,7 +217,13 @@ PyObject* py_fill_(const Call& call) {
       return message("fill_: only supports 0-dimension value tensor but got tensor with ",
                      static_cast<int>(a.tensor(1).ndim), " dimensions.");
     });
-    copy_(t, a.tensor(1));
+    Tensor& value = a.tensor(1);
+    if (value.dtype == t.dtype || requires_grad(value)) {
+      copy_(t, value);
+    } else {
+      Object number = Object::steal(load_number(value.data(), value.dtype));
+      fill_recorded(t, number.get(), "fill_");
+    }
   } else {
     check<TypeError>(is_number(a[1]), [&] {
       return message("fill_(): argument 'value' must be a number, not ", Py_TYPE(a[1])->tp_name,
@@ -237,24 +243,49 @@ PyObject* py_zero_(const Call& call) {
 // ------------------------------------------------------------------------------------- layout in
 // place
 
+/// Strides with the channels (dimension 1) innermost, then the spatial dimensions.
+Dims channels_last_strides(const Dims& sizes, const char* op) {
+  check(sizes.n == 4 || sizes.n == 5, [&] {
+    return message(op, ": a channels_last format has 4 or 5 dimensions, not ", sizes.n, ": ",
+                   to_string(sizes), ".");
+  });
+  Dims strides;
+  strides.n = sizes.n;
+  int64_t step = 1;
+  auto place = [&](int d) {
+    strides[d] = step;
+    step *= std::max<int64_t>(sizes[d], 1);
+  };
+  place(1);
+  for (int d = sizes.n - 1; d >= 2; --d) place(d);
+  place(0);
+  return strides;
+}
+
 PyObject* py_resize_(const Call& call) {
   Tensor& t = first_tensor(call, "resize_");
   Call plain = call;
+  bool channels_last = false;
   if (plain.n_named() == 1 &&
       PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "memory_format") == 0) {
     Object text = Object::steal(PyObject_Str(call.args[call.n]));
-    check<NotImplementedError>(!strstr(PyUnicode_AsUTF8(text.get()), "channels_last"), [] {
-      return message("resize_: memory_format=channels_last is not supported; permute the result.");
-    });
+    if (!text) throw PythonError();
+    channels_last = strstr(text_of(text.get()), "channels_last");
     plain.names = nullptr;
   }
   Dims sizes = rest_as_dims(plain, 1, "resize_", "size");
   check(!requires_grad(t),
         [] { return message("resize_: cannot resize variables that require grad."); });
-  int64_t nbytes, elements = reach(sizes, contiguous_strides(sizes), t.offset, "resize_");
+  for (int d = 0; d < sizes.n; ++d)
+    check(sizes[d] >= 0,
+          [&] { return message("resize_: sizes can't be negative: ", to_string(sizes), "."); });
+  Dims strides = channels_last ? channels_last_strides(sizes, "resize_")
+                 : sizes_of(t) == sizes ? strides_of(t)
+                                        : contiguous_strides(sizes);
+  int64_t nbytes, elements = reach(sizes, strides, t.offset, "resize_");
   if (__builtin_mul_overflow(elements, itemsize(t.dtype), &nbytes)) throw_too_large(sizes);
   resize_storage(t.storage, nbytes);
-  if (!(sizes_of(t) == sizes)) set_layout(t, sizes, contiguous_strides(sizes), t.offset);
+  set_layout(t, sizes, strides, t.offset);
   return TensorRef::borrow(&t).release_py();
 }
 /// _take_layout(t, other): an in-place view operator (t_, squeeze_ ...): t becomes what other, a

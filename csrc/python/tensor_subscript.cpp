@@ -46,19 +46,17 @@ bool add_step(Tensor& t, PyObject* index, int& dim, std::vector<IndexStep>& step
     check<IndexError>(dim < t.ndim, [&] {
       return message("too many indices for tensor of dimension ", static_cast<int>(t.ndim), ".");
     });
-    auto* s = reinterpret_cast<PySliceObject*>(index);
-    int64_t step = s->step == Py_None ? 1 : to_integer(s->step, "slice");
+    Py_ssize_t start, stop, step;
+    if (PySlice_Unpack(index, &start, &stop, &step) < 0) throw PythonError();
     check<ValueError>(step > 0, [&] {
       return message("slice step must be positive, not ", step, ". Use torch.flip(input, [", dim,
                      "]) to reverse a dimension, then a positive step.");
     });
     int64_t size = t.sizes[dim];
-    int64_t start = s->start == Py_None ? 0 : to_integer(s->start, "slice");
-    int64_t stop = s->stop == Py_None ? size : to_integer(s->stop, "slice");
     if (start < 0) start += size;
     if (stop < 0) stop += size;
-    start = std::min(std::max<int64_t>(start, 0), size);
-    stop = std::min(std::max<int64_t>(stop, start), size);
+    start = std::clamp<int64_t>(start, 0, size);
+    stop = std::clamp<int64_t>(stop, start, size);
     ++dim;
     if (start == 0 && stop == size && step == 1)
       steps.push_back({Kind::keep, 0, 0, 0});
@@ -164,11 +162,11 @@ int assign_subscript(PyObject* o, PyObject* index, PyObject* value) {
     }
     if (needs_record(t)) {
       TensorRef number = empty({}, v->dtype);
-      fill_number(*number, value);
+      fill_number(*number, value, "index", true);
       copy_(*v, *number);
       return 0;
     }
-    fill_number(*v, value);
+    fill_number(*v, value, "index", true);
     t.bump_version("__setitem__");
     return 0;
   });

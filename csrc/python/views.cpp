@@ -84,7 +84,7 @@ PyObject* py_narrow(const Call& call) {
                    "], but got ", start, ").");
   });
   if (start < 0) start += size;
-  check(start + length <= size, [&] {
+  check(length <= size - start, [&] {
     return message("narrow: start (", start, ") + length (", length, ") exceeds dimension size (",
                    size, ").");
   });

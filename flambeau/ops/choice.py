@@ -50,24 +50,16 @@ def _check_mask(input, mask, value, name):
             raise RuntimeError(
                 f"{name}: value cannot be converted to type {input.dtype} without overflow: it is {value.dtype}."
             )
-        return value if value.dtype is input.dtype else value.to(input.dtype)
-    if (
-        isinstance(value, complex)
-        and not input.dtype.is_complex
-        or (
-            isinstance(value, float)
-            and value != value // 1
-            and not (input.dtype.is_floating_point or input.dtype.is_complex)
-        )
-    ):
-        raise RuntimeError(
-            f"{name}: value {value} cannot be converted to {input.dtype} without overflow."
-        )
-    if isinstance(value, float) and not (input.dtype.is_floating_point or input.dtype.is_complex):
-        return int(value) if input.dtype is not _core.bool else bool(value)
-    if isinstance(value, int) and input.dtype is _core.bool:
-        return bool(value)
-    return value
+        if value.dtype is input.dtype:
+            return value
+        if value.requires_grad:
+            return value.to(input.dtype)
+        value = value.item()
+    if type(value) is float and input.dtype is _core.float32 and -3e38 < value < 3e38:
+        return value
+    if isinstance(value, complex) and not input.dtype.is_complex:
+        raise RuntimeError(f"{name}: value {value} is complex, and input is {input.dtype}.")
+    return _core.full((), value, dtype=input.dtype).item()
 
 
 @composite(out=False)

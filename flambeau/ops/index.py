@@ -4,6 +4,8 @@ Each names the cells it reads by int64 tensors; its gradient is added into the s
 order of the result, so a gradient is the same bits on every run.
 """
 
+import warnings
+
 from .. import _core
 from .._core import indexing
 from . import public as fl
@@ -164,6 +166,18 @@ def is_mask(tensor):
     return tensor.dtype is fl.bool or tensor.dtype is fl.uint8
 
 
+def warn_of_bytes(indices, stacklevel):
+    """A warning for each uint8 mask, at the line of the program that used it."""
+    for index in indices:
+        if index is not None and index.dtype is fl.uint8:
+            warnings.warn(
+                "index: a uint8 tensor counts as a mask here, and as numbers elsewhere; "
+                "say which: mask.bool() or index.long().",
+                UserWarning,
+                stacklevel=stacklevel,
+            )
+
+
 def _acts_as_tuple(index):
     """A short list of indices means the tuple of them, as it did in NumPy once: x[[0, [1, 2]]]."""
     if not isinstance(index, list) or len(index) >= 32:
@@ -252,6 +266,7 @@ def index_get(input, index):
         return view.alias() if view is input and hasattr(view, "alias") else view
     if len(rest) == 1 and rest[0].dtype is fl.bool and rest[0].shape == view.shape:
         return fl.masked_select(view, rest[0])
+    warn_of_bytes(rest, stacklevel=3)
     return index_cells(view, rest)
 
 

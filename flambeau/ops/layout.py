@@ -56,7 +56,14 @@ def reshape_as(self, other):
 
 @method
 def resize_as_(self, other, memory_format=None):
-    """resize_() to another's sizes."""
+    """resize_() to another's sizes; with memory_format=preserve_format to its order in memory too."""
+    if memory_format is types.preserve_format:
+        formats = {4: types.channels_last, 5: types.channels_last_3d}
+        memory_format = formats.get(other.dim(), types.contiguous_format)
+        if other.is_contiguous() or not other.is_contiguous(memory_format=memory_format):
+            memory_format = types.contiguous_format
+    if memory_format is None:
+        return self.resize_(other.shape)
     return self.resize_(other.shape, memory_format=memory_format)
 
 
@@ -166,6 +173,8 @@ def type(self, dtype: object = None, non_blocking=False, **kwargs):
             if short in (f"{kind}Tensor", name):
                 return self.to(getattr(_core, name))
         raise ValueError(f"type: invalid type: {dtype!r}.")
+    if dtype is _core.Tensor:
+        return self.to(_core.get_default_dtype())
     return self.to(getattr(dtype, "dtype", dtype))
 
 
@@ -262,6 +271,17 @@ def map_(self, tensor, callable):
     return self.copy_(
         _core.tensor([callable(x, y) for x, y in pairs], dtype=self.dtype).reshape(self.shape)
     )
+
+
+@method
+def map2_(self, x, y, callable):
+    """Replaces each element a by callable(a, b, c) with b of x and c of y, slowly, in Python."""
+    for name, other in (("x", x), ("y", y)):
+        if other.requires_grad:
+            raise RuntimeError(f"map2_: {name} requires grad, which a Python function has none of.")
+    rows = [t.expand(self.shape).reshape(-1).tolist() for t in (self, x, y)]
+    values = [callable(*each) for each in zip(*rows, strict=True)]
+    return self.copy_(_core.tensor(values, dtype=self.dtype).reshape(self.shape))
 
 
 @method

@@ -10,7 +10,7 @@ from .. import _core
 from .._core import indexing
 from . import public as fl
 from .declare import composite, primitive
-from .index import index_cells, is_mask, split_index
+from .index import index_cells, is_mask, split_index, warn_of_bytes
 
 private = functools.partial(primitive, method=False, function=False, out=False)
 
@@ -422,6 +422,8 @@ def _slices_of(operator, input, dim, index, value):
                 f"with {value.dim()} dimension(s)."
             )
         value = value.to(input.dtype).expand(shape)
+    elif isinstance(value, complex) and not input.dtype.is_complex:
+        raise RuntimeError(f"{operator}: value {value} is complex, and input is {input.dtype}.")
     else:
         value = _filled(value, input, shape)
     return index, value
@@ -518,13 +520,16 @@ def index_put(input, indices, values, accumulate=False):
         indices (tuple of Tensor or None): one for each leading dim of input; masks stand for all their dims.
         values (Tensor): broadcast to the sizes of input[indices]; the dtype of input.
     """
-    return _index_put(input, _index_list("index_put", indices), values, accumulate)
+    indices = _index_list("index_put", indices)
+    warn_of_bytes(indices, stacklevel=3)
+    return _index_put(input, indices, values, accumulate)
 
 
 @composite(out=False)
 def index_put_(input, indices, values, accumulate=False):
     """index_put in place."""
     indices = _index_list("index_put_", indices)
+    warn_of_bytes(indices, stacklevel=3)
     if recording(input, values):
         return input.copy_(_index_put(input, indices, values, accumulate))
     return indexing.index_put_(input, indices, values, accumulate)
@@ -561,7 +566,11 @@ def index_set(input, index, value):
     ):
         view.masked_fill_(rest[0], value)
         return
-    index_put_(view, rest, value)
+    warn_of_bytes(rest, stacklevel=3)
+    if recording(view, value):
+        view.copy_(_index_put(view, rest, value, False))
+    else:
+        indexing.index_put_(view, rest, value, False)
 
 
 _core._bind("index_set", index_set)

@@ -18,10 +18,20 @@ def _splittable(operator, input, dim):
     return wrap_dim(dim, input.dim(), operator)
 
 
+def _check_bounds(operator, bounds):
+    """A tensor of places to split at: int64, a number or a vector."""
+    if str(bounds.dtype).rpartition(".")[2] != "int64" or len(bounds.shape) > 1:
+        raise RuntimeError(
+            f"{operator}: places to split at are int64 in at most one dimension, not "
+            f"{bounds.dtype} {tuple(bounds.shape)}."
+        )
+
+
 def _tensor_split(operator, input, indices_or_sections, dim):
     dim = _splittable(operator, input, dim)
     size = input.size(dim)
     if hasattr(indices_or_sections, "tolist"):
+        _check_bounds(operator, indices_or_sections)
         indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, int):
         sections = indices_or_sections

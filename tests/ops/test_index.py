@@ -226,3 +226,25 @@ def test_gradients(function):
     x = fl.from_numpy(np.random.default_rng(0).standard_normal((3, 4))).requires_grad_()
     assert gradcheck(function, (x,))
     assert gradgradcheck(function, (x,))
+
+
+def test_bytes_as_masks_warn_at_the_line_that_uses_them():
+    x, mask = fl.arange(3.0), fl.tensor([1, 0, 1], dtype=fl.uint8)
+    with pytest.warns(UserWarning, match="uint8") as caught:
+        assert x[mask].tolist() == [0, 2]
+        x[mask] = fl.tensor([5.0, 6.0])
+        x.index_put_((mask,), fl.tensor([7.0, 8.0]))
+    assert len(caught) == 3 and all(w.filename == __file__ for w in caught)
+    assert x.tolist() == [7, 1, 8]
+
+
+@pytest.mark.parametrize("target", [(), (1,)])
+@pytest.mark.parametrize("at", [(), (1,)])
+@pytest.mark.parametrize("source", [(), (1,)])
+def test_index_copy_takes_numbers_for_vectors_of_one(target, at, source):
+    x = fl.zeros(target)
+    value = fl.full(source, 3.0, requires_grad=True)
+    index = fl.zeros(at, dtype=fl.int64)
+    assert x.index_copy_(0, index, value).item() == 3 and x.shape == target
+    x.sum().backward()
+    assert value.grad.item() == 1 and value.grad.shape == source

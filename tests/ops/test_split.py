@@ -55,3 +55,16 @@ def test_pieces_are_views_and_carry_gradients():
     assert first.data_ptr() == x.data_ptr()
     (first.sum() * 2 + second.sum() * 3).backward()
     assert x.grad.tolist() == [2, 2, 3, 3, 3]
+
+
+def test_places_to_split_at_are_int64():
+    x = flambeau.arange(4)
+    assert [p.tolist() for p in x.tensor_split(flambeau.tensor([1, 3]))] == [[0], [1, 2], [3]]
+    assert len(x.tensor_split(flambeau.tensor(2))) == 2
+    for bad in (
+        flambeau.tensor(2.0),
+        flambeau.tensor([[1]]),
+        flambeau.tensor([1], dtype=flambeau.int32),
+    ):
+        with pytest.raises(RuntimeError, match="int64"):
+            x.tensor_split(bad)

@@ -68,3 +68,37 @@ def test_as_strided_beyond_its_input_gives_gradients_to_the_input_alone(part):
     assert grad.tolist() == (8 * x * shown).tolist()
     (second,) = flambeau.autograd.grad(grad.sum(), x)
     assert second.tolist() == (8 * shown).tolist()
+
+
+def test_a_copy_that_reshape_made_is_no_view():
+    x = flambeau.ones(2, 3, requires_grad=True)
+    flat = x.t().reshape(-1)
+    assert not flat._is_view() and flat._base is None and x.reshape(-1)._base is x
+    flat.mul_(flambeau.arange(6.0))
+    flat.sum().backward()
+    assert x.grad.tolist() == [[0, 2, 4], [1, 3, 5]]
+
+
+def test_expanded_dimensions_of_one_have_the_strides_of_unsqueeze():
+    x = flambeau.ones(5)
+    assert x.expand(1, 1, 5).stride() == x[None, None].stride() == (5, 5, 1)
+    assert x.expand(2, 1, 5).stride() == (0, 5, 1)
+    assert flambeau.ones(()).expand(1, 3, 1).stride() == (0, 0, 1)
+    assert flambeau.ones(0, 3).expand(2, 1, 0, 3).shape == (2, 1, 0, 3)
+
+
+def test_resizing_takes_formats():
+    x = flambeau.empty(0).resize_((2, 3, 4, 5), memory_format=flambeau.channels_last)
+    assert x.is_contiguous(memory_format=flambeau.channels_last) and x.stride() == (60, 1, 15, 3)
+    y = flambeau.empty(0).resize_as_(x, memory_format=flambeau.preserve_format)
+    assert y.stride() == x.stride() and flambeau.empty(0).resize_as_(x).is_contiguous()
+    assert flambeau.empty(0).resize_((0, 3, 4, 5)).numel() == 0
+    with pytest.raises(RuntimeError, match="4 or 5 dimensions"):
+        x.resize_((2, 3), memory_format=flambeau.channels_last)
+    with pytest.raises(RuntimeError, match="negative"):
+        x.resize_(-2)
+
+
+def test_narrow_beyond_every_size():
+    with pytest.raises(RuntimeError, match="narrow"):
+        flambeau.ones(3).narrow(0, 1, 2**63 - 1)

@@ -1,0 +1,14 @@
+"""What this flambeau was built with and runs on: torch.__config__."""
+
+from . import __version__, _core
+from .backends.cpu import get_cpu_capability
+
+
+def show():
+    """The version, the instructions that kernels use, and the threads, as text."""
+    return f"flambeau {__version__}, CPU capability {get_cpu_capability()}\n{parallel_info()}"
+
+
+def parallel_info():
+    """How many threads compute, as text."""
+    return f"threads of one operator: {_core.get_num_threads()}\noperators at a time: 1\n"
