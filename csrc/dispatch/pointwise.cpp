@@ -156,6 +156,10 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
     TensorRef copies[max_args];
     Arg safe[max_args];
     if (out) {
+      check(record.casts_out || out->dtype == dtype, [&] {
+        return message(record.name, ": out is ", name(out->dtype), ", but the result is ",
+                       name(dtype), ". Give a tensor of that dtype.");
+      });
       prepare_out(*out, sizes, dtype, record.name.c_str());
       std::copy(args, args + record.n_args, safe);
       for (int i = 0; i < record.n_inputs; ++i)

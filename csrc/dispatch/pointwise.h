@@ -36,6 +36,7 @@ struct Pointwise {
   Result result = Result::same;
   bool differentiable = true;
   bool uses_index = false;
+  bool casts_out = true;  // out= may have another dtype than the result
   Object spec;  // Python: compile(...), derivative(i)
   std::vector<Kernel> kernels;
   size_t last_kernel = 0;

@@ -120,13 +120,16 @@ void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute)
       strides[n] = 0;
     }
   }
-  if (out.numel == 0) return;
+  if (out.numel == 0 && is_floating(compute)) return;
   if (out.nbytes() >= streamed_bytes && reinterpret_cast<uintptr_t>(data[0]) % 64 == 0) {
     bool in_place = false;
     for (int i = 1; i < n; ++i) in_place |= data[i] == data[0];
     if (!in_place) modes[0] = Mode::streamed;
   }
+  // Without elements too: a dtype that the operator does not take is refused whatever the sizes
+  // are.
   MapKernel kernel = find_kernel(record, modes, dtypes, 1, n, compute);
+  if (out.numel == 0) return;
   run_elements(kernel, out.numel, data, strides, n,
                modes[0] == Mode::streamed ? streamed_grain : grain);
 }
@@ -154,8 +157,9 @@ void launch(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* arg
     std::fill_n(operands[n].strides.v, sizes.n, 0);
   }
   Loop loop(sizes, operands, n, record.uses_index);
-  if (loop.numel() == 0) return;
-  loop.run(find_kernel(record, loop.modes(), dtypes, n_out, n, compute));
+  if (loop.numel() == 0 && is_floating(compute)) return;
+  MapKernel kernel = find_kernel(record, loop.modes(), dtypes, n_out, n, compute);
+  if (loop.numel() != 0) loop.run(kernel);
 }
 
 void run_map(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in,

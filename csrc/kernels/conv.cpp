@@ -1,6 +1,8 @@
 #include "kernels/conv.h"
 
 #include <algorithm>
+#include <bit>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -37,13 +39,33 @@ void narrow(const float* from, void* to, int64_t n) {
 }
 
 struct Sizes {
-  int64_t input, weight, output;
+  int64_t input, weight, output, products;
   explicit Sizes(const ConvShape& s) {
     input = s.N * s.C * s.in[0] * s.in[1] * s.in[2];
     weight = s.O * (s.C / s.groups) * s.kernel[0] * s.kernel[1] * s.kernel[2];
     output = s.N * s.O * s.out[0] * s.out[1] * s.out[2];
+    products = output * (s.C / s.groups) * s.kernel[0] * s.kernel[1] * s.kernel[2];
   }
 };
+
+template <class T>
+bool any_not_finite(const T* values, int64_t n) {
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  const Bits exponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
+  Bits found = 0;
+  for (int64_t i = 0; i < n; ++i)
+    found |= (std::bit_cast<Bits>(values[i]) & exponent) == exponent ? Bits{1} : Bits{0};
+  return found != 0;
+}
+
+/// Whether one of the factors, each of which takes part in `uses` products, is not finite. The fast
+/// ways multiply it by the zeros around the input as well, which makes NaN where nothing is; so
+/// then the loops that leave these out compute. Not asked where looking would cost more than a
+/// percent.
+template <class T>
+bool needs_exact_borders(const T* factors, int64_t n, int64_t uses) {
+  return (n <= 2048 || uses >= 1024) && any_not_finite(factors, n);
+}
 
 /// float32 and float64, by the fastest way for the shape.
 template <class T>
@@ -58,14 +80,26 @@ void correlate(const Correlation& c, const T* source, const T* weight, const T* 
 /// All phases of a correlation.
 template <class T>
 void correlate_phases(const std::vector<Correlation>& phases, const T* source, const T* weight,
-                      const T* bias, bool relu, T* target) {
+                      const T* bias, bool relu, T* target, const Sizes& sizes) {
+  if (needs_exact_borders(weight, sizes.weight,
+                          sizes.products / std::max<int64_t>(1, sizes.weight))) {
+    for (const Correlation& phase : phases)
+      correlate_loops<T>(phase, source, weight, bias, relu, target);
+    return;
+  }
   if (correlate_fits_depthwise<T>(phases))
     return correlate_depthwise<T>(phases, source, weight, bias, relu, target);
   for (const Correlation& phase : phases) correlate<T>(phase, source, weight, bias, relu, target);
 }
 
 template <class T>
-void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight) {
+void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight,
+           const Sizes& sizes) {
+  auto look = [&](const T* factors, int64_t n) {
+    return needs_exact_borders(factors, n, sizes.products / std::max<int64_t>(1, n));
+  };
+  if (look(grad, sizes.output) || look(source, sizes.input))
+    return outer_loops<T>(c, grad, source, grad_weight);
   if constexpr (std::is_same_v<T, float>)
     if (outer_winograd_fits(c) && outer_winograd(c, grad, source, grad_weight)) return;
   if (outer_fits_depthwise<T>(c)) return outer_depthwise<T>(c, grad, source, grad_weight);
@@ -94,10 +128,10 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
       auto wide = std::make_unique_for_overwrite<float[]>(n.output);
       correlate_phases<float>(correlation, widened<T>(x, n.input).get(),
                               widened<T>(w, n.weight).get(), widened<T>(b, shape.O).get(), relu,
-                              wide.get());
+                              wide.get(), n);
       narrow<T>(wide.get(), out, n.output);
     } else if constexpr (std::is_floating_point_v<T>) {
-      correlate_phases<T>(correlation, x, w, b, relu, out);
+      correlate_phases<T>(correlation, x, w, b, relu, out, Sizes(shape));
     } else {
       correlate_loops<T>(correlation[0], x, w, b, relu, out);
     }
@@ -119,10 +153,11 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
       auto wide = std::make_unique_for_overwrite<float[]>(n.input);
       auto wide_g = widened<T>(g, n.output), wide_w = widened<T>(w, n.weight),
            wide_b = widened<T>(b, shape.C);
-      correlate_phases<float>(phases, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get());
+      correlate_phases<float>(phases, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get(),
+                              n);
       narrow<T>(wide.get(), out, n.input);
     } else if constexpr (std::is_floating_point_v<T>) {
-      correlate_phases<T>(phases, g, w, b, false, out);
+      correlate_phases<T>(phases, g, w, b, false, out, Sizes(shape));
     } else {
       for (const Correlation& phase : phases) correlate_loops<T>(phase, g, w, b, false, out);
     }
@@ -142,10 +177,10 @@ void conv_backward_weight(const ConvShape& shape, const void* grad_output, const
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.weight);
       outer<float>(correlation, widened<T>(g, n.output).get(), widened<T>(x, n.input).get(),
-                   wide.get());
+                   wide.get(), n);
       narrow<T>(wide.get(), out, n.weight);
     } else if constexpr (std::is_floating_point_v<T>) {
-      outer<T>(correlation, g, x, out);
+      outer<T>(correlation, g, x, out, Sizes(shape));
     } else {
       outer_loops<T>(correlation, g, x, out);
     }

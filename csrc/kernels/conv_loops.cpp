@@ -114,6 +114,12 @@ void outer_loops(const Correlation& c, const T* grad, const T* source, T* grad_w
   });
 }
 
+template void correlate_loops(const Correlation&, const float*, const float*, const float*, bool,
+                              float*);
+template void outer_loops(const Correlation&, const float*, const float*, float*);
+template void correlate_loops(const Correlation&, const double*, const double*, const double*, bool,
+                              double*);
+template void outer_loops(const Correlation&, const double*, const double*, double*);
 template void correlate_loops(const Correlation&, const uint8_t*, const uint8_t*, const uint8_t*,
                               bool, uint8_t*);
 template void outer_loops(const Correlation&, const uint8_t*, const uint8_t*, uint8_t*);

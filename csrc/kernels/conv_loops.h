@@ -1,5 +1,6 @@
 // Convolution as plain loops over its definition, for the dtypes without kernels of their own
-// (integers, complex). Any thread may call; the GIL is not touched.
+// (integers, complex) and for factors that are not finite. Any thread may call; the GIL is not
+// touched.
 #pragma once
 #include "kernels/conv_correlation.h"
 

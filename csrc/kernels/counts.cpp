@@ -97,6 +97,21 @@ double fraction(double a, double x) {
   return result;
 }
 
+/// The upper function for a beyond 1e7, by the leading terms of its uniform expansion
+/// (DLMF 8.12.3).
+double of_great(double a, double x) {
+  double excess = x / a - 1;
+  // excess - log(1 + excess), which cancels near 0: there by its series.
+  double half_square = std::fabs(excess) < 1e-4
+                           ? excess * excess * (0.5 - excess * (1.0 / 3 - excess * 0.25))
+                           : excess - std::log1p(excess);
+  double eta = std::copysign(std::sqrt(2 * half_square), excess);
+  double first = std::fabs(eta) < 1e-2 ? -1.0 / 3 + eta / 12 : 1 / excess - 1 / eta;
+  constexpr double two_pi = 6.283185307179586;
+  return 0.5 * std::erfc(eta * std::sqrt(a / 2)) +
+         std::exp(-a * half_square) / std::sqrt(two_pi * a) * first;
+}
+
 /// Source: Press et al., "Numerical Recipes", section 6.2.
 double incomplete(double a, double x, bool upper) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
@@ -110,7 +125,10 @@ double incomplete(double a, double x, bool upper) {
     lower = x > 0 ? 1 : nan;
   else if (x == 0)
     lower = 0;
-  else if (x < a + 1)
+  else if (a > 1e7) {
+    double rest = of_great(a, x);
+    return upper ? rest : 1 - rest;
+  } else if (x < a + 1)
     lower = std::exp(a * std::log(x) - x - log_gamma(a + 1)) * series(a, x);
   else {
     double rest = std::exp(a * std::log(x) - x - log_gamma(a)) * fraction(a, x);

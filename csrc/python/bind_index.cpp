@@ -44,6 +44,10 @@ PyObject* py_index_select(const IndexArgs& args) {
     return message("index_select(): Index is supposed to be a vector, but it is ", shape(*index),
                    ".");
   });
+  check(input.ndim > 0 || index->numel == 1, [&] {
+    return message("index_select: input is a number, which takes 1 index, but index has ",
+                   index->numel, ".");
+  });
   TensorRef out = empty(with_size(input, dim, index->numel), input.dtype);
   Lanes to(*out), from(input), at(*index);
   LongWork unlocked(out->numel > grain);

@@ -59,6 +59,10 @@ PyObject* py_index_write_(const IndexArgs& args) {
     return message(op, "(): Index is supposed to be a vector, but it is ", shape(*index), ".");
   });
   check_same_dtype(self, source, op, "source");
+  check<IndexError>(self.ndim > 0 || index->numel == 1, [&] {
+    return message(op, ": input is a number, which takes 1 index, but index has ", index->numel,
+                   ".");
+  });
   Dims wanted = with_size(self, dim, index->numel);
   // A number may stand for a vector of one.
   bool scalars = source.numel == 1 && source.ndim <= 1 && self.ndim <= 1 && index->numel == 1;

@@ -47,7 +47,7 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
     } else if (strcmp(key, "device") == 0) {
       check_device(value, function);
     } else if (strcmp(key, "requires_grad") == 0) {
-      o.requires_grad = flag_of(value, function, key);
+      o.requires_grad = value != Py_None && flag_of(value, function, key);
     } else if (strcmp(key, "out") == 0) {
       if (value == Py_None) continue;
       check<TypeError>(is_tensor(value),

@@ -26,6 +26,7 @@ bool is_wrong(char kind, PyObject* o) {
     case 'b': return !is_bool(o);
     case 'i': return is_no_integer(o) || is_sequence(o);
     case 'z': return is_no_size(o);
+    case 'p': return !PyUnicode_Check(o) && is_no_size(o);
     case 'n': return is_text(o) || is_sequence(o) || PyDict_Check(o);
     case 't': return !is_dtype(o) && !PyType_Check(o);
     case 'm': return !is_memory_format(o);
@@ -39,6 +40,7 @@ const char* words_for(char kind) {
     case 'b': return "True or False";
     case 'i': return "an int";
     case 'z': return "an int or a sequence of ints";
+    case 'p': return "an int, a sequence of ints or the name of a padding";
     case 'n': return "a number";
     case 't': return "a dtype";
     case 'm': return "a memory format";
@@ -89,9 +91,7 @@ Py_ssize_t Expected::place(PyObject* key) const {
 
 /// NumPy's spellings are translated later, but checked as what they stand for.
 Py_ssize_t Expected::place_of_alias(PyObject* key) const {
-  const char* meant = is_name(key, "axis")       ? "dim"
-                      : is_name(key, "keepdims") ? "keepdim"
-                                                 : nullptr;
+  const char* meant = is_name(key, "axis") ? "dim" : is_name(key, "keepdims") ? "keepdim" : nullptr;
   if (!meant) return -1;
   Object name = Object::steal(PyUnicode_FromString(meant));
   return name ? place(name.get()) : -1;

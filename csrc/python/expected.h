@@ -1,5 +1,6 @@
-// What the named arguments of a Python operator may be: checked by type before its function runs, so
-// that a float where a bool belongs is a TypeError everywhere and not a truth value. Needs the GIL.
+// What the named arguments of a Python operator may be: checked by type before its function runs,
+// so that a float where a bool belongs is a TypeError everywhere and not a truth value. Needs the
+// GIL.
 #pragma once
 #include <Python.h>
 
@@ -10,8 +11,8 @@
 namespace flambeau {
 
 /// The parameters of one function in their order, and a letter for each: what it takes.
-///   b a bool   i an int   z ints (one, or a sequence)   n a number, or a tensor of one
-///   t a dtype   m a memory format   l a sequence of tensors   * anything
+///   b a bool   i an int   z ints (one, or a sequence)   p the same or a str   n a number, or a
+///   tensor of one t a dtype   m a memory format   l a sequence of tensors   * anything
 /// A capital letter takes None too. Types that are none of Python's own (NumPy's integers, proxies)
 /// pass: the operator looks at them itself.
 class Expected {

@@ -23,6 +23,22 @@ namespace {
                           Py_TYPE(got)->tp_name, "."));
 }
 
+/// A factor `alpha` with a fraction would be cut to an int where all tensors are whole numbers.
+void check_factors(const Pointwise& record, const Arg* args) {
+  for (int i = 0; i < record.n_inputs; ++i)
+    if (args[i].tensor ? is_differentiable(args[i].tensor->dtype)
+                       : is_differentiable(number_dtype(args[i].number)))
+      return;
+  for (int i = record.n_inputs; i < record.n_args; ++i)
+    check(!args[i].number || !PyFloat_Check(args[i].number) ||
+              PyUnicode_CompareWithASCIIString(record.arg_names[i].get(), "alpha") != 0,
+          [&] {
+            return message(record.name,
+                           ": alpha is a float, but the tensors hold integers. Give an int, or "
+                           "convert a tensor.");
+          });
+}
+
 TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
   Pointwise& record = *self->record;
   PyObject* slots[max_args] = {};
@@ -71,7 +87,7 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
     }
   }
   Arg parsed[max_args];
-  bool any_tensor = false;
+  bool any_tensor = false, fractional = false;
   for (int i = 0; i < record.n_args; ++i) {
     PyObject* o = slots[i] ? slots[i] : record.defaults[i].get();
     check<TypeError>(o != nullptr, [&] {
@@ -83,12 +99,14 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
       any_tensor = true;
     } else if (is_number(o) && !(record.tensors >> i & 1)) {
       parsed[i].number = o;
+      fractional |= slots[i] && i >= record.n_inputs && PyFloat_Check(o);
     } else {
       bad_argument(record, i, o);
     }
   }
   if (!any_tensor || (self->inplace && !parsed[0].tensor))
     bad_argument(record, 0, slots[0] ? slots[0] : Py_None);
+  if (fractional) check_factors(record, parsed);
   if (self->inplace) {
     apply_inplace(record, parsed, record.inplace_name.c_str());
     return TensorRef::borrow(parsed[0].tensor);
@@ -122,7 +140,7 @@ std::string text_attribute(PyObject* spec, const char* attribute) {
 }
 
 // Pointwise(spec, inplace_of=None): spec has name, args (names), n_inputs, defaults, keep, tensors,
-// compute, result, differentiable, uses_index.
+// compute, result, differentiable, uses_index, casts_out.
 PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
   PyObject *spec, *shared = nullptr;
   if (!PyArg_ParseTuple(args, "O|O", &spec, &shared)) return nullptr;
@@ -167,6 +185,7 @@ PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
       record->tensors = static_cast<uint32_t>(integer("tensors"));
       record->differentiable = integer("differentiable") != 0;
       record->uses_index = integer("uses_index") != 0;
+      record->casts_out = integer("casts_out") != 0;
       record->compute = text_attribute(spec, "compute") == "floating"
                             ? Pointwise::Compute::floating
                             : Pointwise::Compute::promoted;

@@ -129,9 +129,9 @@ PyObject* py_detach(const Call& call) {
 PyObject* py_flatten(const Call& call) {
   Args a("flatten", call, {"input", "start_dim", "end_dim"}, 1);
   Tensor& t = a.tensor(0);
-  if (t.ndim == 0) return reshape(t, {1}).release_py();
   int from = wrap_dim(a.integer(1, 0), t.ndim, "flatten"),
       to = wrap_dim(a.integer(2, -1), t.ndim, "flatten");
+  if (t.ndim == 0) return reshape(t, {1}).release_py();
   check(from <= to, [&] {
     return message("flatten: start_dim cannot come after end_dim (", from, ", ", to, ").");
   });

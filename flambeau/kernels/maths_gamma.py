@@ -129,15 +129,13 @@ def trigamma(x, dtype):
     return seldom(x <= 0.0, mirrored, trigamma_of_positive(x))
 
 
-@scalar("zeta float64")
-def zeta(s, q, dtype):
-    # The sum of (q + k)**-s by Euler and Maclaurin from k = 10 on; NaN for s < 1 and for negative q, but
-    # inf where a term is infinite.
+def zeta_series(s, q, unit=0.0):
+    """The sum of (q + k)**-s over k >= 0, times exp(s * unit), by Euler and Maclaurin from k = 10 on."""
     total, a = 0.0, q
     for _ in range(10):
-        total = total + exp(-s * log(a))
+        total = total + exp(-s * (log(a) - unit))
         a = a + 1.0
-    power = exp(-s * log(a))
+    power = exp(-s * (log(a) - unit))
     total = total + fma(power, 0.5, power * a / (s - 1.0))
     factor, square = power * s / a, 1.0 / (a * a)
     factorial = 2.0
@@ -145,6 +143,13 @@ def zeta(s, q, dtype):
         total = total + factor * (b / factorial)
         factor = factor * ((s + (2.0 * k - 1.0)) * (s + 2.0 * k)) * square
         factorial *= (2 * k + 1) * (2 * k + 2)
+    return total
+
+
+@scalar("zeta float64")
+def zeta(s, q, dtype):
+    # NaN for s < 1 and for negative q, but inf where a term is infinite.
+    total = zeta_series(s, q)
     total = where(s == INF, where(q > 1.0, 0.0, where(q == 1.0, 1.0, INF)), total)
     total = where(q == INF, 0.0, total)
     total = where(q <= 0.0, where(floor(q) == q, INF, NAN), total)
@@ -161,15 +166,31 @@ def cotangent_derivatives(highest):
     return orders
 
 
-def polygamma_mirrored(n, x, factorial):
-    """polygamma(n, x) for x < 0 between the poles and n from 2 to 10 by reflection; NaN for a higher n."""
+def polygamma_mirrored(n, x, factorial, odd):
+    """polygamma(n, x) for x < 0 between the poles: to n = 10 by reflection, then as two sums."""
     # (-1)**n psi_n(1 - x) - psi_n(x) = pi (d/dx)**n cot(pi x)
     c = 1.0 / tan(PI * (x - nearest(x)))
-    slope = NAN
+    slope = 0.0
     for order, coefficients in enumerate(cotangent_derivatives(10)):
         if order >= 2:
             slope = where(n == order, PI ** (order + 1) * polynomial(c, coefficients), slope)
-    return -slope - factorial * zeta(n + 1.0, 1.0 - x, "float64")
+    beyond = zeta(n + 1.0, 1.0 - x, "float64")  # poles that a reflection has and the sum has not
+    # The terms (x + k)**-(n + 1) with x + k > 0, and those with x + k < 0 and the poles beyond.
+    place = x - floor(x)
+    right, left = zeta(n + 1.0, place, "float64"), zeta(n + 1.0, 1.0 - place, "float64")
+    nearer = where(place > 0.5, INF, -INF)
+    difference = where((left == INF) & (right == INF), nearer, left - right)
+    sums = where(odd, right + left, difference) - beyond
+    return where(n > 10.0, factorial * sums, -slope - factorial * beyond)
+
+
+def polygamma_high(n, x, odd):
+    """polygamma(n, x) for x > 0 where n! may be infinite and zeta 0: both as logarithms."""
+    unit = log(x)
+    size = lgamma_of_positive(n + 1.0) - (n + 1.0) * unit
+    value = where(size > 720.0, INF, exp(size) * zeta_series(n + 1.0, x, unit))
+    value = where(x == INF, 0.0, value)
+    return where(odd, value, -value)
 
 
 @scalar("polygamma float64")
@@ -179,8 +200,9 @@ def polygamma(n, x, dtype):
     odd = floor(n * 0.5) * 2.0 != n
     value = factorial * zeta(n + 1.0, x, dtype)
     value = where(odd, value, -value)
+    value = seldom((x > 0.0) & (n > 64.0), polygamma_high(n, x, odd), value)
     value = seldom(
-        (x < 0.0) & (n > 1.0) & (floor(x) != x), polygamma_mirrored(n, x, factorial), value
+        (x < 0.0) & (n > 1.0) & (floor(x) != x), polygamma_mirrored(n, x, factorial, odd), value
     )
     value = where(n == 1.0, trigamma(x, dtype), value)
     return where(n == 0.0, digamma(x, dtype), value)

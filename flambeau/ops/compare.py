@@ -66,13 +66,13 @@ def isfinite(input):
 @pointwise(result="bool", inplace=False)
 def isposinf(input):
     """True where input is +inf."""
-    return input == float("inf")
+    return k.logical_and(input > 0, input == float("inf"))
 
 
 @pointwise(result="bool", inplace=False)
 def isneginf(input):
     """True where input is -inf."""
-    return input == float("-inf")
+    return k.logical_and(input < 0, input == float("-inf"))
 
 
 @pointwise(result="bool", inplace=False)
@@ -105,7 +105,7 @@ def logical_xor(input, other):
     return k.logical_xor(input, other)
 
 
-@pointwise(result="bool")
+@pointwise(result="bool", casts_out=True)
 def logical_not(input):
     """True where input is zero."""
     return k.logical_not(input)

@@ -43,7 +43,11 @@ def check_options(name, layout=None, device=None, pin_memory=False):
 
 
 def _number(x):
-    return x.item() if isinstance(x, _core.Tensor) else x
+    if isinstance(x, _core.Tensor):
+        return x.item()
+    if isinstance(x, (str, tuple, list, dict)) or x is None:
+        raise TypeError(f"start, end and step are numbers, but got a {type(x).__name__}.")
+    return x
 
 
 def _finish(tensor, out, requires_grad, name):
@@ -159,6 +163,8 @@ def linspace(
         if isinstance(v, _core.Tensor) and v.dim() > 0:
             raise RuntimeError("linspace: only supports 0-dimensional start and end tensors.")
     start, end = _number(start), _number(end)
+    if dtype is not None and not dtype.is_complex and complex in (type(start), type(end)):
+        raise RuntimeError(f"linspace: from {start} to {end} is complex, but dtype is {dtype}.")
     if steps < 0:
         raise RuntimeError(f"linspace: number of steps must be non-negative, not {steps}.")
     if dtype is None:
@@ -196,6 +202,8 @@ def logspace(
     complex_valued = wanted.is_complex or any(isinstance(_number(v), complex) for v in (start, end))
     if dtype is None and out is None and complex_valued:
         wanted = wanted.to_complex()
+    elif complex_valued and not wanted.is_complex:
+        raise RuntimeError(f"logspace: from {start} to {end} is complex, but dtype is {dtype}.")
     if not (wanted.is_floating_point or wanted.is_complex):
         start, end = int(_number(start)), int(_number(end))
     powers = linspace(

@@ -86,6 +86,7 @@ class PointwiseSpec:
         result="same",
         differentiable=True,
         map=None,
+        casts_out=None,
     ):
         self.name = name
         self.fn = fn
@@ -97,6 +98,9 @@ class PointwiseSpec:
         self.compute = compute
         self.result = result
         self.differentiable = differentiable
+        # Of what promotes its arguments, out= may have any dtype that the result can be cast to.
+        promotes = n_inputs > 1 or compute == "floating"
+        self.casts_out = promotes if casts_out is None else casts_out
         self._map = map
         self._overrides = []
 
@@ -142,7 +146,15 @@ class PointwiseSpec:
 
 
 def make_pointwise(
-    fn, *, name=None, keep=(), tensors=(), compute="promoted", result="same", differentiable=True
+    fn,
+    *,
+    name=None,
+    keep=(),
+    tensors=(),
+    compute="promoted",
+    result="same",
+    differentiable=True,
+    casts_out=None,
 ):
     """The native callable of a pointwise function, registered nowhere.
 
@@ -152,6 +164,7 @@ def make_pointwise(
         compute: "promoted", or "floating": integers are computed in the default dtype.
         result: "same" as computed in, "bool", "real" (of complex) or "int64".
         differentiable: False if no gradient flows.
+        casts_out: whether out= may have another dtype; None: where arguments are promoted.
     """
     name = name or fn.__name__
     names, defaults, positional = argument_names(fn)
@@ -179,6 +192,7 @@ def make_pointwise(
         compute=compute,
         result=result,
         differentiable=differentiable,
+        casts_out=casts_out,
     )
     operator = _core.Pointwise(spec)
     operator.__name__ = operator.__qualname__ = name
@@ -259,7 +273,7 @@ def _respell(kwargs, names):
 
 
 def _put_out(result, out, name, inputs=None):
-    """The results copied into the caller's tensors, which with `inputs` given must fit exactly."""
+    """The results copied into the caller's tensors: with `inputs` given of their dtype, and apart from those."""
     if inputs is not None:
         for r, o in zip(*((result, out) if isinstance(result, tuple) else ((result,), (out,)))):
             _core._check_out(o, r.dtype, inputs, name)
@@ -290,7 +304,7 @@ def _public(operator, expected, name, out):
         result = operator(*args, **kwargs)
         if target is None:
             return result
-        inputs = (*args, *kwargs.values()) if out == "exact" else None
+        inputs = {"exact": (*args, *kwargs.values()), "same": ()}.get(out)
         return _put_out(result, target, name, inputs)
 
     def explain(error, args, kwargs):
@@ -311,18 +325,21 @@ def _publish(
     out=True,
     namespaces=("torch",),
     aliases=(),
+    truths=(),
 ):
     """Makes the public forms of an operator written in Python.
 
     Args:
         method, function, inplace: which of Tensor.op, torch.op and op_ there are.
-        out: whether out= is taken. "exact": it must have the result's dtype and lie apart from the inputs,
-            as PyTorch demands of operators that pick elements; otherwise what can be cast is cast, and
-            inputs are read before.
+        out: whether out= is taken. "same": it must have the result's dtype; "exact": it must lie apart
+            from the inputs as well, as PyTorch demands of operators that pick elements; otherwise what
+            can be cast is cast, and inputs are read before.
         namespaces: where the function is public beside being a method.
         aliases: other public names of the same operator.
+        truths: arguments of which only the truth counts, whatever they are.
     """
-    call = _public(operator, expected_of(fn, skip, public=method or function), name, out)
+    expected = expected_of(fn, skip, public=method or function, truths=truths)
+    call = _public(operator, expected, name, out)
     call = follow_autocast(name if "torch" in namespaces else f"{namespaces[0]}.{name}", call)
     call.__name__ = call.__qualname__ = name
     call.__doc__ = fn.__doc__

@@ -7,7 +7,7 @@ from .creation import check_options
 from .declare import composite, make_pointwise
 
 
-@composite
+@composite(out="same")
 def diag(input, diagonal=0):
     """The diagonal of a matrix, or the matrix with a vector on its diagonal and 0 elsewhere."""
     if input.dim() == 1:
@@ -65,13 +65,13 @@ def _keep_triangle(operator, kernel, input, diagonal):
     return kernel(input, rows, columns, diagonal=diagonal)
 
 
-@composite(inplace=True)
+@composite(inplace=True, out="same")
 def tril(input, diagonal=0):
     """The lower triangle of matrices, up to the given diagonal; 0 above it."""
     return _keep_triangle("tril", _lower, input, diagonal)
 
 
-@composite(inplace=True)
+@composite(inplace=True, out="same")
 def triu(input, diagonal=0):
     """The upper triangle of matrices, from the given diagonal; 0 below it."""
     return _keep_triangle("triu", _upper, input, diagonal)

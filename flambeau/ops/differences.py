@@ -5,7 +5,7 @@ from .arguments import wrap_dim, wrap_dims
 from .declare import composite
 
 
-@composite
+@composite(out="same")
 def diff(input, n=1, dim=-1, prepend=None, append=None):
     """input[i + 1] - input[i] along `dim`, n times; bool gives where neighbours differ."""
     if input.dim() == 0:

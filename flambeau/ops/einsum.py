@@ -338,7 +338,7 @@ def einsum(*args):
     return _arrange(result, labels, output)
 
 
-@composite(method=False)
+@composite(method=False, out="same")
 def tensordot(a, b, dims=2):
     """The products of a and b, summed over pairs of dimensions.
 

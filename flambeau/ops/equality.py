@@ -46,7 +46,7 @@ def _as_tensor(value, device):
     return value if isinstance(value, fl.Tensor) else fl.tensor(value, device=device)
 
 
-@composite(method=False)
+@composite(method=False, out="same")
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
     """Where `elements` are among `test_elements`; one of the two may be a number."""
     if not isinstance(elements, fl.Tensor) and not isinstance(test_elements, fl.Tensor):

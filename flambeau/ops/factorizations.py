@@ -113,7 +113,7 @@ def _factor_definite(operator, A, upper):
     return L.mH if upper else L
 
 
-@composite(name="cholesky", namespaces=("linalg",), method=False)
+@composite(name="cholesky", namespaces=("linalg",), method=False, out="same")
 def linalg_cholesky(A, *, upper=False):
     """L with A = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
     return _factor_definite("linalg.cholesky", A, upper)
@@ -260,7 +260,7 @@ def orgqr(input, tau):
     return linalg_householder_product(input, tau)
 
 
-@composite
+@composite(out="same")
 def ormqr(input, tau, other, left=True, transpose=False):
     """The product of the Q that `geqrf` gives, or its transpose, with `other`."""
     _check_reflections("ormqr", input, tau)
@@ -398,7 +398,7 @@ def lu_compact(A, pivot=True, get_infos=False):
     return _LuFactorResult(factors.LU, factors.pivots)
 
 
-@composite(name="lu_solve", namespaces=("linalg",), method=False)
+@composite(name="lu_solve", namespaces=("linalg",), method=False, out="same")
 def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
     """X with A @ X = B (X @ A = B with left=False), given `linalg.lu_factor` of A, or of its adjoint."""
     check_matrices("linalg.lu_solve", LU, square=True)
@@ -419,7 +419,7 @@ def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
     return fl.linalg.solve_triangular(U, half, upper=True)
 
 
-@composite
+@composite(out="same")
 def lu_solve(b, LU_data, LU_pivots):
     """X with A @ X = b, given `linalg.lu_factor` of A."""
     return linalg_lu_solve(LU_data, LU_pivots, b)
@@ -453,7 +453,7 @@ def linalg_ldl_factor(A, *, hermitian=False):
     return _LdlFactorResult(LD, pivots)
 
 
-@composite(name="ldl_solve", namespaces=("linalg",), method=False)
+@composite(name="ldl_solve", namespaces=("linalg",), method=False, out="same")
 def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
     """X with A @ X = B, given `linalg.ldl_factor` of A."""
     from . import lapack_calls

@@ -22,20 +22,38 @@ def _real_dtype(dtype):
     return fl.float64 if dtype in (fl.float64, fl.complex128) else fl.float32
 
 
+def _scaled(values, scale):
+    """values * scale, parts of complex numbers each for itself: a complex product makes inf + 0i NaN.
+
+    Before a transform, which of great values is finite then where the result is.
+    """
+    import numpy
+
+    if scale == 1:
+        return values
+    real = values.real.dtype
+    return (numpy.ascontiguousarray(values).view(real) * real.type(scale)).view(values.dtype)
+
+
+def _run(transform, *args, **options):
+    """NumPy's transform of that name; what overflows is infinite, without a warning."""
+    import numpy
+
+    with numpy.errstate(all="ignore"):
+        return getattr(numpy.fft, transform)(*args, **options)
+
+
 @primitive(method=False, function=False)
 def _complex_to_complex(ctx, input, dims, scale, forward):
     """scale * sum over k of input[k] * exp(-+ 2 pi i j k / n), over each of `dims`; - is forward."""
-    import numpy
-
     ctx.dims, ctx.scale, ctx.forward = dims, scale, forward
+    values = _scaled(array(input), scale)
     # NumPy's own factor is 1 forward with "backward", and 1 back with "forward".
     result = (
-        numpy.fft.fftn(array(input), axes=dims)
+        _run("fftn", values, axes=dims)
         if forward
-        else numpy.fft.ifftn(array(input), axes=dims, norm="forward")
+        else _run("ifftn", values, axes=dims, norm="forward")
     )
-    if scale != 1:
-        result *= scale
     return tensor(result, input)
 
 
@@ -47,14 +65,10 @@ def _(ctx, grad_output):
 @primitive(method=False, function=False)
 def _real_to_half(ctx, input, dim, scale, forward):
     """The first n // 2 + 1 coefficients of a real signal of n samples; the others are their conjugates."""
-    import numpy
-
     ctx.dim, ctx.scale, ctx.forward, ctx.size = dim, scale, forward, input.size(dim)
-    result = numpy.fft.rfft(array(input), axis=dim)
+    result = _run("rfft", _scaled(array(input), scale), axis=dim)
     if not forward:
         result = result.conj()
-    if scale != 1:
-        result = result * result.real.dtype.type(scale)
     return tensor(result, input)
 
 
@@ -67,15 +81,11 @@ def _(ctx, grad_output):
 @primitive(method=False, function=False)
 def _half_to_real(ctx, input, dim, scale, forward, size):
     """The real signal of `size` samples with these first size // 2 + 1 coefficients."""
-    import numpy
-
     ctx.dim, ctx.scale, ctx.forward, ctx.size = dim, scale, forward, size
-    values = array(input)
+    values = _scaled(array(input), scale)
     if forward:
         values = values.conj()
-    result = numpy.fft.irfft(values, size, axis=dim, norm="forward")
-    if scale != 1:
-        result = result * result.dtype.type(scale)
+    result = _run("irfft", values, size, axis=dim, norm="forward")
     return tensor(result, input)
 
 

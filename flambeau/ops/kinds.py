@@ -5,22 +5,22 @@ of True or False makes a bool, a float a number; the tables have the names whose
 annotation goes before both: int, bool, float (any number), or object for anything.
 """
 
-import inspect
+from types import FunctionType
 
-BOOL, INT, INTS, NUMBER, DTYPE, FORMAT, TENSORS, ANY = "bizntml*"
+BOOL, INT, INTS, PADDING, NUMBER, DTYPE, FORMAT, TENSORS, ANY = "bizpntml*"
 
 _BY_ANNOTATION = {bool: BOOL, int: INT, float: NUMBER, object: ANY}
 
 # Their truth is all that PyTorch asks of these, in Python: 1 and 0 do as well.
 _TRUTHS = frozenset(
     "inplace return_indices need_weights average_attn_weights use_separate_proj_weight add_zero_attn "
-    "hard get_infos create_graph force retain_graph".split()
+    "hard sym get_infos create_graph force retain_graph".split()
 )
 
 _BY_NAME = {
     name: kind
     for kind, names in {
-        BOOL: "keepdim unbiased onesided return_complex upper training train transposed "
+        BOOL: "keepdim align_corners unbiased onesided return_complex upper training train transposed "
         "cudnn_enabled pin_memory stable",
         INT: "dim0 dim1 dim2 axis0 axis1 k diagonal offset chunks groups blank decimals minlength "
         "num_samples ind r niter num_groups num_classes n_fft hop_length win_length storage_offset "
@@ -30,6 +30,7 @@ _BY_NAME = {
         "normalized_shape split_sizes split_size shifts s",
         NUMBER: "alpha beta eps momentum lambd threshold negative_slope rtol atol rcond correction "
         "maxnorm max_norm norm_type margin",
+        PADDING: "padding",
         DTYPE: "dtype",
         FORMAT: "memory_format",
         TENSORS: "tensors",
@@ -37,7 +38,7 @@ _BY_NAME = {
     for name in names.split()
 }
 
-_OR_NONE = frozenset("pin_memory stable memory_format dtype".split())
+_OR_NONE = frozenset("pin_memory requires_grad stable memory_format dtype".split())
 
 
 def argument_names(fn, skip=0):
@@ -67,16 +68,20 @@ def _kind(name, default, annotation):
     return kind.upper() if default is None or name in _OR_NONE else kind
 
 
-def expected_of(fn, skip=0, public=True):
+def expected_of(fn, skip=0, public=True, truths=()):
     """(names, their kinds, how many are positional): what `Overridable` checks of calls to `fn`.
 
     Args:
         skip (int): parameters in front that the caller does not give.
+        truths: names of arguments that may be anything.
         public (bool): what only our own operators call is not checked.
     """
-    while hasattr(fn, "__wrapped__") and inspect.isfunction(fn.__wrapped__):
+    while isinstance(getattr(fn, "__wrapped__", None), FunctionType):
         fn = fn.__wrapped__
     names, defaults, positional = argument_names(fn, skip)
     notes = fn.__annotations__
-    kinds = (_kind(n, d, notes.get(n)) for n, d in zip(names, defaults, strict=True))
+    kinds = (
+        ANY if name in truths else _kind(name, default, notes.get(name))
+        for name, default in zip(names, defaults, strict=True)
+    )
     return names, "".join(kinds) if public else ANY * len(names), positional

@@ -346,22 +346,30 @@ METHODS["adjoint"] = adjoint
 register("adjoint", adjoint)
 
 
+def _viewed(input, *args, size=None, dtype=None):
+    """view(), but of any layout, since it is copied anyway."""
+    args = args if size is None and dtype is None else (size if dtype is None else dtype,)
+    as_dtype = isinstance(args[0], _core.dtype)
+    return (_core.view if as_dtype else _core.reshape)(input, *args)
+
+
 # PyTorch's copying forms of views.
 def _copying(name):
-    view = getattr(_core, name)
+    view = _viewed if name == "view" else getattr(_core, name)
 
     def copying(input, *args, **kwargs):
         out = kwargs.pop("out", None)
         made = view(input, *args, **kwargs)
-        if isinstance(made, tuple):
-            made = tuple(m.clone() for m in made)
-            if out is not None:
-                for target, m in zip(out, made, strict=True):
-                    _core._finish_out(m, target, name + "_copy")
-                return None
-            return made
-        made = made.contiguous() if not made.is_contiguous() else made.clone()
-        return made if out is None else _core._finish_out(made, out, name + "_copy")
+        several = isinstance(made, tuple)
+        copies = [
+            m.clone(memory_format=types.contiguous_format) for m in (made if several else (made,))
+        ]
+        if out is not None:
+            for target, copy in zip(out if several else (out,), copies, strict=True):
+                _core._check_out(target, copy.dtype, (), name + "_copy")
+                _core._finish_out(copy, target, name + "_copy")
+            return None if several else out
+        return tuple(copies) if several else copies[0]
 
     copying.__name__ = copying.__qualname__ = name + "_copy"
     copying.__doc__ = f"{name}(), as a copy."
@@ -375,7 +383,7 @@ for _name in (
     _copying(_name)
 
 
-@composite
+@composite(out="same")
 def alias_copy(input):
     """A copy."""
     return input.clone()

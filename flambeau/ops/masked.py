@@ -4,12 +4,23 @@ What the mask leaves out is replaced by the value that changes nothing: 0 for su
 -inf for maxima and exponentials.
 """
 
+import functools
 import math
 
 from . import public as fl
 from .declare import composite
 
-_masked = composite(namespaces=("masked",), method=False, out=False)
+
+def _masked(fn):
+    """Declares masked.<name>. keepdim is any truth here, as in PyTorch."""
+
+    @functools.wraps(fn)
+    def masked(*args, **kwargs):
+        if "keepdim" in kwargs:
+            kwargs["keepdim"] = bool(kwargs["keepdim"])
+        return fn(*args, **kwargs)
+
+    return composite(masked, namespaces=("masked",), method=False, out=False, truths=("keepdim",))
 
 
 def _shaped(operator, input, mask):

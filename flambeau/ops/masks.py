@@ -6,7 +6,7 @@ from .declare import composite, primitive
 from .scatter import in_place, private
 
 
-@composite
+@composite(out="same")
 def nonzero(input, *, as_tuple=False):
     """The coordinates of the nonzero elements in row-major order.
 

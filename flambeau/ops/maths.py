@@ -193,7 +193,7 @@ _polygammas = {0: digamma}
 
 
 @composite(inplace=False)
-def polygamma(n, input):
+def polygamma(n: int, input):
     """The n-th derivative of digamma at input."""
     if isinstance(n, _core.Tensor):
         n, input = input, n
@@ -209,12 +209,12 @@ def polygamma(n, input):
 register("polygamma", polygamma, namespaces=("special",))
 
 
-def _polygamma_(input, n):
+def _polygamma_(input, n: int):
     """polygamma(n, input), in place."""
     return input.copy_(polygamma(n, input))
 
 
-def _polygamma_method(input, n):
+def _polygamma_method(input, n: int):
     """polygamma(n, input): the n-th derivative of digamma."""
     return polygamma(n, input)
 

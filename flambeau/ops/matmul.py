@@ -25,37 +25,37 @@ def _check_dtypes(operator, first, second):
         )
 
 
-@composite
+@composite(out="same")
 def mm(input, mat2):
     """The product of two matrices: (M, K) and (K, N) give (M, N)."""
     return _core.mm(input, mat2)
 
 
-@composite
+@composite(out="same")
 def bmm(input, mat2):
     """The products of two stacks of matrices: (B, M, K) and (B, K, N) give (B, M, N)."""
     return _core.bmm(input, mat2)
 
 
-@composite
+@composite(out="same")
 def mv(input, vec):
     """The matrix (M, K) times the vector (K): a vector (M)."""
     return _core.mv(input, vec)
 
 
-@composite
+@composite(out="same")
 def dot(input, tensor):
     """The sum of the products of two vectors of one length; for complex ones, without conjugation."""
     return _core.dot(input, tensor)
 
 
-@composite
+@composite(out="same")
 def vdot(input, other):
     """The sum of conj(input) * other over two vectors."""
     return fl.dot(input.conj() if input.dtype.is_complex else input, other)
 
 
-@composite
+@composite(out="same")
 def matmul(input, other):
     """The product over the last dimension of `input` and the one before last of `other`.
 
@@ -124,14 +124,14 @@ def _sum_with_product(operator, input, left, right, beta, alpha):
     return _scaled_sum(operator, input, multiply(left, right), beta, alpha)
 
 
-@composite(inplace=True)
+@composite(inplace=True, out="same")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2)."""
     _check_ndim("addmm", mat1=(mat1, 2), mat2=(mat2, 2))
     return _sum_with_product("addmm", input, mat1, mat2, beta, alpha)
 
 
-@composite(inplace=True)
+@composite(inplace=True, out="same")
 def addmv(input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec)."""
     if _is_plain(mat.dtype, beta, alpha):
@@ -165,7 +165,7 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1):
     return _scaled_sum("addr", input, product, beta, alpha)
 
 
-@composite(inplace=True)
+@composite(inplace=True, out="same")
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * the sum over b of batch1[b] @ batch2[b]."""
     _check_ndim("addbmm", batch1=(batch1, 3), batch2=(batch2, 3))
@@ -179,7 +179,7 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     return _sum_with_product("addbmm", input, left, right, beta, alpha)
 
 
-@composite(inplace=True)
+@composite(inplace=True, out="same")
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * bmm(batch1, batch2)."""
     _check_ndim("baddbmm", batch1=(batch1, 3), batch2=(batch2, 3))
@@ -199,7 +199,7 @@ def ger(input, vec2):
     return fl.outer(input, vec2)
 
 
-@composite
+@composite(out="same")
 def inner(input, other):
     """The products of the last dimensions: out[*i, *j] = sum over k of input[*i, k] * other[*j, k]."""
     if input.dim() == 0 or other.dim() == 0:
@@ -234,6 +234,7 @@ def _cross(operator, input, other, dim):
         raise RuntimeError(
             f"{operator}: inputs dimension {dim} must have length 3, got {input.size(dim)} and {other.size(dim)}."
         )
+    _check_dtypes(operator, input, other)
     input, other = fl.broadcast_tensors(input, other)
     # Component i of the result takes the two others, i+1 and i+2, in turn.
     return input.roll(-1, dim) * other.roll(-2, dim) - input.roll(-2, dim) * other.roll(-1, dim)
@@ -254,13 +255,13 @@ def cross(input, other, dim=None):
     return _cross("cross", input, other, dim)
 
 
-@composite(name="cross", namespaces=("linalg",), method=False)
+@composite(name="cross", namespaces=("linalg",), method=False, out="same")
 def linalg_cross(input, other, *, dim=-1):
     """The vector product along `dim`."""
     return _cross("linalg.cross", input, other, dim)
 
 
-@composite(name="vecdot", namespaces=("linalg",), method=False)
+@composite(name="vecdot", namespaces=("linalg",), method=False, out="same")
 def linalg_vecdot(x, y, *, dim=-1):
     """The sum of conj(x) * y along `dim`."""
     require_floating(x, "linalg.vecdot")
@@ -268,7 +269,7 @@ def linalg_vecdot(x, y, *, dim=-1):
     return ((x.conj() if x.dtype.is_complex else x) * y).sum(dim)
 
 
-@composite(name="matmul", namespaces=("linalg",), method=False)
+@composite(name="matmul", namespaces=("linalg",), method=False, out="same")
 def linalg_matmul(input, other):
     """An alias of `matmul`."""
     return fl.matmul(input, other)

@@ -106,7 +106,7 @@ def _vector_norm(operator, x, ord, dim, keepdim):
     return _norm(x, ord, dims, keepdim)
 
 
-@composite(name="vector_norm", namespaces=("linalg",), method=False)
+@composite(name="vector_norm", namespaces=("linalg",), method=False, out="same")
 def linalg_vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     """The ord-norm (sum abs(x)**ord)**(1/ord) over `dim`, a list of dims, or all of them.
 
@@ -156,7 +156,7 @@ def _matrix_norm(operator, x, ord, dim, keepdim):
     return result
 
 
-@composite(name="matrix_norm", namespaces=("linalg",), method=False)
+@composite(name="matrix_norm", namespaces=("linalg",), method=False, out="same")
 def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     """The norm of matrices: "fro", "nuc", 1, -1, 2, -2, inf or -inf."""
     if A.dim() < 2:
@@ -169,7 +169,7 @@ def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None)
     return _matrix_norm("linalg.matrix_norm", A, ord, dim, keepdim)
 
 
-@composite(name="norm", namespaces=("linalg",), method=False)
+@composite(name="norm", namespaces=("linalg",), method=False, out="same")
 def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     """The norm of a vector (dim an int) or of matrices (dim a pair); without ord the 2-norm of all elements."""
     A = _check_norm_dtype("linalg.norm", A, dtype)
@@ -194,7 +194,7 @@ def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     return _matrix_norm("linalg.norm", A, ord, dim, keepdim)
 
 
-@composite
+@composite(out="same")
 def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
     """The p-norm over `dim`, or over all elements; "nuc" is the sum of singular values."""
     input = _check_norm_dtype("norm", input, dtype)
@@ -223,7 +223,7 @@ def dist(input, other, p=2):
     return _vector_norm("dist", input - other, p, None, False)
 
 
-@composite(inplace=True)
+@composite(inplace=True, out="same")
 def renorm(input, p, dim, maxnorm):
     """Each slice along `dim` scaled down to the p-norm `maxnorm` where its own is larger."""
     require_floating(input, "renorm")

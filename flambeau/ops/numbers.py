@@ -143,7 +143,7 @@ def airy_ai(input):
     return tensor(_airy(numpy.asarray(array(input), "float64")), input).to(dtype)
 
 
-@composite
+@composite(out="same")
 def hash_tensor(input, dim=(), *, keepdim=False, mode=0):
     """The bits of the elements, as 64-bit numbers, joined by exclusive or: a uint64.
 
@@ -158,6 +158,10 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0):
     if input.dtype.is_complex:
         raise NotImplementedError(f"hash_tensor: is not implemented for {input.dtype}.")
     dims = wrap_dims(None if dim in ((), [], None) else dim, input.dim(), "hash_tensor")
+    if dim in ((), [], None) and input.numel() == 0:
+        raise RuntimeError("hash_tensor: input has no elements; give the dim to reduce.")
+    if 0 in (input.size(d) for d in dims if input.dim()):
+        raise IndexError(f"hash_tensor: input {tuple(input.shape)} has size 0 along dim {dim}.")
     values = array(input.to(fl.float64 if input.dtype.is_floating_point else fl.int64))
     bits = numpy.ascontiguousarray(values).view("uint64").reshape(values.shape)
     for d in sorted((d for d in dims if input.dim()), reverse=True):

@@ -5,7 +5,7 @@ from ..kernels import language as k
 from .arguments import require_tensors
 from .declare import METHODS, composite, make_pointwise, pointwise, register
 
-copy = make_pointwise(lambda x: x, name="copy")
+copy = make_pointwise(lambda x: x, name="copy", casts_out=True)
 _core._bind("copy", copy)
 
 
@@ -135,7 +135,7 @@ def reciprocal(input):
     return 1 / input
 
 
-@pointwise
+@pointwise(casts_out=True)
 def square(input):
     """input * input."""
     return input * input
@@ -244,7 +244,7 @@ _round_coarse = make_pointwise(
 )
 
 
-@composite(inplace=True)
+@composite(inplace=True, out="same")
 def round(input, *, decimals=0):
     """The nearest integer, ties to even; with decimals, the nearest multiple of 10**-decimals."""
     if decimals == 0:
@@ -512,7 +512,7 @@ _nan_to_num = make_pointwise(
 )
 
 
-@composite(inplace=True)
+@composite(inplace=True, out="same")
 def nan_to_num(input, nan=None, posinf=None, neginf=None):
     """NaN replaced by nan (0), infinities by posinf and neginf (the largest and lowest finite value)."""
     from ..types import finfo

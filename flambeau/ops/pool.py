@@ -257,7 +257,11 @@ def _adaptive_avg_pools(n):
     """adaptive_avg_pool<n>d."""
     name = f"adaptive_avg_pool{n}d"
 
+    whole = tuple(range(-n, 0))
+
     def pool(input, output_size):
+        if not input.numel() and output_size in (1, (1,) * n, [1] * n) and input.dim() > n:
+            return input.mean(whole, keepdim=True)  # NaN where an average is of nothing
         return _avg.native(input, False, 0, _adaptive_windows(name, n, input, output_size))
 
     pool.__doc__ = f"""The mean of each of output_size windows over the last {n} dimensions; windows as in adaptive_max_pool{n}d."""

@@ -155,7 +155,7 @@ def select_scatter(input, src, dim, index):
     return result
 
 
-@composite
+@composite(out="same")
 def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
     """A copy of `input` with `src` in the slice start:end:step of `dim`."""
     dim = wrap_dim(dim, input.dim(), "slice_scatter")
@@ -204,7 +204,7 @@ def unravel_index(indices, shape):
     return tuple(reversed(coordinates))
 
 
-@composite
+@composite(out="same")
 def narrow_copy(input, dim, start, length):
     """A copy of `length` elements of `dim` from `start` on."""
     if dim >= input.dim():

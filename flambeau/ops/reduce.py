@@ -104,14 +104,18 @@ def _is_floating(input):
 
 
 def _truth(reduction, name):
-    @composite(name=name, out=True)
-    def truth(input, dim=None, keepdim=False):
+    @composite(name=name, out=False)
+    def truth(input, dim=None, keepdim=False, *, out=None):
+        if out is not None:
+            if out.dtype not in (_core.bool, _core.uint8):
+                raise RuntimeError(f"{name}: out is {out.dtype}; it takes bool or uint8.")
+            return _core._finish_out(truth(input, dim, keepdim), out, name)
         dims = reduced_dims(dim, input.dim(), name)
-        out = _core.uint8 if input.dtype is _core.uint8 else _core.bool
+        dtype = _core.uint8 if input.dtype is _core.uint8 else _core.bool
         return (
-            _core._reduce(reduction, (input,), dims, keepdim, (_core.bool,))[0].to(out)
+            _core._reduce(reduction, (input,), dims, keepdim, (_core.bool,))[0].to(dtype)
             if input.dim()
-            else ((input != 0).to(out))
+            else ((input != 0).to(dtype))
         )
 
     truth.__doc__ = f"Whether {name} element is nonzero, over dim or all."
@@ -325,7 +329,7 @@ for _name, _along, _all_of in (("max", _max, _amax), ("min", _min, _amin)):
 
 
 def _arg(reduction, name):
-    @composite(name=name)
+    @composite(name=name, out="same")
     def arg(input, dim=None, keepdim=False):
         _need_ordered(input, name)
         if input.dtype is _core.bool:

@@ -177,7 +177,7 @@ def _prepare(input, dim, dtype, name):
     return input, reduced_dims(int(dim), ndim, name)
 
 
-@composite(namespaces=("torch", "special", "nn.functional"))
+@composite(namespaces=("torch", "special", "nn.functional"), out="same")
 def softmax(input, dim, dtype=None):
     """exp(input) over its sum along dim: positive numbers that add up to 1."""
     input, dims = _prepare(input, dim, dtype, "softmax")
@@ -188,7 +188,7 @@ def softmax(input, dim, dtype=None):
     )
 
 
-@composite(namespaces=("torch", "special", "nn.functional"))
+@composite(namespaces=("torch", "special", "nn.functional"), out="same")
 def log_softmax(input, dim, dtype=None):
     """log(softmax(input, dim)), computed without under- or overflow."""
     input, dims = _prepare(input, dim, dtype, "log_softmax")

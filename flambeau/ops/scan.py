@@ -79,7 +79,7 @@ def cumprod(input, dim, *, dtype=None):
     return _cumprod(_promoted(input, dtype), dim)
 
 
-@primitive
+@primitive(out="same")
 def logcumsumexp(ctx, input, dim):
     """log of the running sum of exp(input) along dim, without overflow. Dtype: floating and complex."""
     if not (input.dtype.is_floating_point or input.dtype.is_complex):

@@ -110,7 +110,7 @@ def _scatter_reduce_name(operator, reduce):
     return "sum" if reduce == "add" else "prod"
 
 
-@composite
+@composite(out="same")
 def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     """A copy of input with out[index[i, j], j] = src[i, j] for dim 0, and alike along any dim.
 
@@ -137,7 +137,7 @@ def scatter_(input, dim, index, src=None, *, value=None, reduce=None):
     return indexing.scatter_(input, dim, index, src, _ASSIGN, True)
 
 
-@composite
+@composite(out="same")
 def scatter_add(input, dim, index, src):
     """scatter that adds to what is there."""
     return _scatter_add(input, dim, index, src)
@@ -151,7 +151,7 @@ def scatter_add_(input, dim, index, src):
     return indexing.scatter_add_(input, dim, index, src, _SUM, True)
 
 
-@composite
+@composite(out="same")
 def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     """scatter that combines all values of a cell, with what is there before if include_self.
 
@@ -172,7 +172,7 @@ def scatter_reduce_(input, dim, index, src, reduce, *, include_self=True):
     )
 
 
-@composite
+@composite(out="same")
 def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     """index_add with reduce "prod", "mean", "amax" or "amin" in place of the sum."""
     if reduce == "sum":
@@ -366,7 +366,7 @@ def _scaled(input, source, alpha):
     return (source * alpha).to(source.dtype)
 
 
-@composite
+@composite(out="same")
 def index_add(input, dim, index, source, *, alpha=1):
     """A copy of input with alpha * source[:, j, :] added to out[:, index[j], :], for index along dim.
 
@@ -386,7 +386,7 @@ def index_add_(input, dim, index, source, *, alpha=1):
     return indexing.index_add_(input, dim, index, source, _SUM, True)
 
 
-@composite
+@composite(out="same")
 def index_copy(input, dim, index, source):
     """A copy of input with out[:, index[j], :] = source[:, j, :], for index along dim."""
     return _index_write(input, dim, index, source, _ASSIGN)
@@ -432,6 +432,8 @@ def _slices_of(operator, input, dim, index, value):
 @composite(out=False)
 def index_fill(input, dim, index, value):
     """A copy of input with out[:, index[j], :] = value, a number or a 0-dim tensor; negative indices count from the end."""
+    if input.dim() == 0:
+        return index_fill(input.reshape(1), dim, index, value).reshape(())
     index, source = _slices_of("index_fill", input, dim, index, value)
     return _index_write(input, dim, index, source, _ASSIGN)
 
@@ -439,6 +441,9 @@ def index_fill(input, dim, index, value):
 @composite(function=False, out=False)
 def index_fill_(input, dim, index, value):
     """index_fill in place."""
+    if input.dim() == 0:
+        index_fill_(input.view(1), dim, index, value)
+        return input
     index, source = _slices_of("index_fill", input, dim, index, value)
     if recording(input, source):
         return input.copy_(_index_write(input, dim, index, source, _ASSIGN))

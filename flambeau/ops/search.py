@@ -24,7 +24,7 @@ def _search(operator, sequence, values, out_int32, right, side, sorter):
     return indexing.searchsorted(sequence, values, right, out_int32, sorter)
 
 
-@composite(method=False)
+@composite(method=False, out="same")
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None):
     """The place in each ascending row where every value would go, before equal entries or after them.
 
@@ -40,7 +40,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     return _search("searchsorted", sorted_sequence, input, out_int32, right, side, sorter)
 
 
-@composite(method=False)
+@composite(method=False, out="same")
 def bucketize(input, boundaries, *, out_int32=False, right=False):
     """searchsorted(boundaries, input) for 1-D boundaries."""
     if boundaries.dim() != 1:
@@ -66,7 +66,7 @@ def bincount(input, weights=None, minlength=0):
     return indexing.bincount(input.to(fl.int64), weights, minlength)
 
 
-@composite
+@composite(out="same")
 def histc(input, bins=100, min=0, max=0):
     """How many elements fall in each of `bins` equal bins from min to max; both 0: from least to greatest.
 

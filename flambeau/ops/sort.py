@@ -57,7 +57,7 @@ def argsort(input, dim=-1, descending=False, *, stable=False):
     return indexing.argsort(input, dim, descending)
 
 
-@composite
+@composite(out="same")
 def msort(input):
     """Sorted along dim 0, ascending."""
     return sort(input, 0)[0]

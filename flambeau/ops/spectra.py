@@ -229,7 +229,7 @@ def linalg_eigh(A, UPLO="L"):
     return _EighResult(*_hermitian("linalg.eigh", A, UPLO))
 
 
-@composite(name="eigvalsh", namespaces=("linalg",), method=False)
+@composite(name="eigvalsh", namespaces=("linalg",), method=False, out="same")
 def linalg_eigvalsh(A, UPLO="L"):
     """The eigenvalues of Hermitian matrices, ascending."""
     return _hermitian("linalg.eigvalsh", A, UPLO)[0]
@@ -284,7 +284,7 @@ def linalg_svd(A, full_matrices=True, *, driver=None):
     return _SvdResult(*(_full_svd(A) if full_matrices and not square else _svd(A)))
 
 
-@composite(name="svdvals", namespaces=("linalg",), method=False)
+@composite(name="svdvals", namespaces=("linalg",), method=False, out="same")
 def linalg_svdvals(A, *, driver=None):
     """The singular values of matrices, descending."""
     check_matrices("linalg.svdvals", A)
@@ -567,7 +567,7 @@ def svd_lowrank(A, q=6, niter=2, M=None):
 
 
 @composite(method=False, out=False)
-def pca_lowrank(A, q=None, center=True, niter=2):
+def pca_lowrank(A, q=None, center: object = True, niter=2):
     """`svd_lowrank` of A with the mean of each column taken off (center)."""
     check_matrices("pca_lowrank", A)
     m, n = A.size(-2), A.size(-1)

@@ -40,7 +40,7 @@ def stft(
     hop_length=None,
     win_length=None,
     window=None,
-    center=True,
+    center: object = True,
     pad_mode="reflect",
     normalized=False,
     onesided=None,

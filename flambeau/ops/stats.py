@@ -228,7 +228,7 @@ def _quantile(operator, input, q, dim, keepdim, interpolation, ignore_nan):
     return result.reshape([*q.shape, *kept])
 
 
-@composite
+@composite(out="same")
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """The values below which the fractions q of a dimension lie.
 
@@ -238,7 +238,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     return _quantile("quantile", input, q, dim, keepdim, interpolation, ignore_nan=False)
 
 
-@composite
+@composite(out="same")
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """`quantile` of the elements that are not NaN."""
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, ignore_nan=True)

@@ -129,7 +129,7 @@ def _inverted(operator, A):
     return X
 
 
-@composite(name="inv", namespaces=("linalg",), method=False)
+@composite(name="inv", namespaces=("linalg",), method=False, out="same")
 def linalg_inv(A):
     """The inverse of square matrices."""
     return _inverted("linalg.inv", A)
@@ -190,7 +190,7 @@ def _one_batch(A, B):
     return A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:])
 
 
-@composite(name="solve", namespaces=("linalg",), method=False)
+@composite(name="solve", namespaces=("linalg",), method=False, out="same")
 def linalg_solve(A, B, *, left=True):
     """X with A @ X = B, or X @ A = B with left=False."""
     X, info = _solve_equation("linalg.solve", A, B, left)
@@ -207,7 +207,7 @@ def linalg_solve_ex(A, B, *, left=True, check_errors=False):
     return _SolveExResult(X, info)
 
 
-@composite(name="solve_triangular", namespaces=("linalg",), method=False)
+@composite(name="solve_triangular", namespaces=("linalg",), method=False, out="same")
 def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     """X with A @ X = B, where A counts only on and above (upper) or below its diagonal."""
     check_matrices("linalg.solve_triangular", A, square=True)
@@ -241,7 +241,7 @@ def _det(operator, A):
     return _determinant(A)
 
 
-@composite(name="det", namespaces=("linalg",), method=False)
+@composite(name="det", namespaces=("linalg",), method=False, out="same")
 def linalg_det(A):
     """The determinant of square matrices."""
     return _det("linalg.det", A)

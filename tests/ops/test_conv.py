@@ -1,12 +1,14 @@
 """Convolution against its definition, written as plain NumPy."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 
 import flambeau as torch
 from flambeau import _core
+from flambeau.nn import functional as F
 
 RNG = np.random.default_rng(0)
 
@@ -331,3 +333,46 @@ def test_conv_refuses(call, words):
 def test_conv_refuses_what_is_no_tensor():
     with pytest.raises(TypeError, match="argument 'weight' must be Tensor, not ndarray"):
         torch.conv2d(torch.zeros(1, 1, 3, 3), np.zeros((1, 1, 3, 3)))
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize("padding", [0, 2])
+@pytest.mark.parametrize("bad", [math.inf, math.nan])
+def test_an_infinite_weight_touches_what_it_multiplies(bad, padding, groups):
+    """What lies outside the input is no zero to multiply: the tap is left out there."""
+    x = torch.randn(2, 4, 6, 5, dtype=torch.float64)
+    weight = torch.randn(4, 4 // groups, 3, 2, dtype=torch.float64)
+    weight[1, 0, 0, 1] = bad
+    grad = torch.randn(2, 4, 4 + 2 * padding, 4 + 2 * padding, dtype=torch.float64)
+
+    def by_taps(x, weight, grad):
+        """(output, gradient of x, gradient of weight), one tap after the other."""
+        per = 4 // groups
+        out, to_x, to_w = torch.zeros_like(grad), torch.zeros_like(x), torch.zeros_like(weight)
+        for i in range(3):
+            for j in range(2):
+                for r in range(grad.size(2)):
+                    for c in range(grad.size(3)):
+                        a, b = r + i - padding, c + j - padding
+                        if not (0 <= a < 6 and 0 <= b < 5):
+                            continue
+                        for o in range(4):
+                            for k in range(per):
+                                s = o // per * per + k if groups > 1 else k
+                                out[:, o, r, c] += weight[o, k, i, j] * x[:, s, a, b]
+                                to_x[:, s, a, b] += weight[o, k, i, j] * grad[:, o, r, c]
+                                to_w[o, k, i, j] += (grad[:, o, r, c] * x[:, s, a, b]).sum()
+        return out, to_x, to_w
+
+    want = by_taps(x, weight, grad)
+    x.requires_grad_(), weight.requires_grad_()
+    out = F.conv2d(x, weight, padding=padding, groups=groups)
+    out.backward(grad)
+    for got, expected in zip((out, x.grad, weight.grad), want):
+        assert torch.allclose(got, expected, equal_nan=True)
+    # An infinite pixel makes the weights NaN that see it, and no others.
+    pixel = x.detach().clone()
+    pixel[0, 1, 0, 0] = bad
+    weight = weight.detach().clone().clamp(-3, 3).nan_to_num(1.0).requires_grad_()
+    F.conv2d(pixel, weight, padding=padding, groups=groups).backward(grad)
+    assert torch.allclose(weight.grad, by_taps(pixel, weight, grad)[2], equal_nan=True)

@@ -92,7 +92,7 @@ def dropout3d(input, p=0.5, training=True, inplace=False, *, generator=None):
 
 
 def _drop_channels(input, p, training, inplace, generator):
-    dropping = training and p > 0.0 and input.numel()
+    dropping = training and 0.0 < p < 1.0 and input.numel()
     shape = _first_two(input) if dropping else input.shape
     return _drop(input, shape, p, training, inplace, generator)
 

@@ -95,7 +95,7 @@ def poisson_nll_loss(
     return reduced(loss, reduction)
 
 
-def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
+def gaussian_nll_loss(input, target, var, full: object = False, eps=1e-6, reduction="mean"):
     """Negative log likelihood of `target` under a normal distribution of mean input, variance var.
 
     (log(var) + (input - target)**2 / var) / 2, var not below eps; `full` adds log(2 pi) / 2.

@@ -143,7 +143,7 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     return input / (total / size * alpha + k) ** beta
 
 
-def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
+def normalize(input, p=2.0, dim: object = 1, eps=1e-12, out=None):
     """input / max(norm of input along dim, eps)."""
     norm = input.norm(p, dim, keepdim=True).clamp_min(eps)
     if out is None:

@@ -1,0 +1,229 @@
+"""Inputs at the ends of what operators take: nothing, numbers, infinities, wrong dtypes."""
+
+import math
+
+import numpy
+import pytest
+
+import flambeau as torch
+from flambeau.nn import functional as F
+
+inf, nan = math.inf, math.nan
+
+
+def test_linear_of_no_features_is_its_bias():
+    bias = torch.tensor([1.0, 2.0, 3.0])
+    assert F.linear(torch.ones(0), torch.ones(3, 0)).tolist() == [0, 0, 0]
+    assert F.linear(torch.ones(0), torch.ones(3, 0), bias).equal(bias)
+    assert F.linear(torch.ones(2, 0), torch.ones(3, 0), bias).equal(bias.expand(2, 3))
+    assert F.linear(torch.ones(3), torch.ones(0, 3)).shape == (0,)
+
+
+def test_linear_of_no_targets_has_a_gradient():
+    x = torch.ones(2, 4, 3, requires_grad=True)
+    F.linear(x, torch.ones(0, 3)).sum().backward()
+    assert x.grad.equal(torch.zeros(2, 4, 3))
+
+
+def test_products_of_nothing():
+    assert torch.addbmm(torch.ones(()), torch.ones(0, 0, 0), torch.ones(0, 0, 5)).shape == (0, 5)
+    assert torch.addbmm(torch.ones(2, 5), torch.ones(0, 2, 3), torch.ones(0, 3, 5)).equal(
+        torch.ones(2, 5)
+    )
+    assert F.bilinear(torch.ones(0, 0), torch.ones(0, 2), torch.ones(3, 0, 2)).shape == (0, 3)
+    assert F.layer_norm(torch.ones(2, 0), (0,)).shape == (2, 0)
+
+
+def test_attention_without_features_takes_the_mean():
+    q = k = torch.ones(2, 3, 0)
+    value = torch.arange(6.0).reshape(2, 3, 1)
+    assert F.scaled_dot_product_attention(q, k, value)[:, 0, 0].tolist() == [1, 4]
+
+
+def test_rows_of_nothing():
+    assert torch.roll(torch.ones(0, 3), 1, 5).shape == (0, 3)
+    assert torch.diff(torch.ones(3), 0, -7).shape == (3,)
+    assert torch.trapezoid(torch.ones(3, 0), torch.ones(3, 3)).tolist() == [0, 0, 0]
+    assert torch.bincount(torch.zeros(0, dtype=torch.int64), torch.ones(5), 2).tolist() == [0, 0]
+    assert F.adaptive_avg_pool2d(torch.ones(1, 2, 0, 3), 1).isnan().all()
+    with pytest.raises(RuntimeError, match="non-zero size"):
+        F.adaptive_avg_pool2d(torch.ones(1, 2, 0, 3), 2)
+
+
+@pytest.mark.parametrize("correction", [-5, 0, 1, 7])
+def test_moments_of_nothing_are_nan(correction):
+    for moment in (torch.var, torch.std):
+        assert moment(torch.ones(0), correction=correction).isnan()
+    assert all(m.isnan() for m in torch.var_mean(torch.ones(0), correction=correction))
+
+
+def test_median_of_nothing_has_a_gradient():
+    x = torch.ones(0, requires_grad=True)
+    x.median().backward()
+    assert x.grad.shape == (0,)
+
+
+def test_indices_of_a_number():
+    number, one, none, two = torch.tensor(5.0), *(torch.zeros(n).long() for n in (1, 0, 2))
+    assert number.index_select(0, one) == 5
+    for index in (none, two):
+        with pytest.raises(RuntimeError, match="a number, which takes 1 index"):
+            number.index_select(0, index)
+        with pytest.raises(IndexError, match="a number, which takes 1 index"):
+            number.index_copy(0, index, torch.tensor(3.0))
+        with pytest.raises(IndexError, match="a number, which takes 1 index"):
+            number.index_add(0, index, torch.tensor(3.0))
+    assert number.index_fill(0, two, 3) == 3 and number.index_fill(0, none, 3) == 5
+    assert number.clone().index_fill_(0, torch.zeros(300).long(), 3) == 3
+    with pytest.raises(IndexError):
+        number.flatten(1)
+    assert number.mT == 5 and number.mH == 5
+
+
+def test_a_dtype_is_refused_without_elements_too():
+    for size in (0, 3):
+        with pytest.raises(TypeError):
+            torch.gt(*[torch.ones(size, dtype=torch.complex64)] * 2)
+        with pytest.raises((TypeError, RuntimeError)):
+            torch.neg(torch.ones(size, dtype=torch.bool))
+        with pytest.raises(TypeError):
+            torch.isposinf(torch.ones(size, dtype=torch.complex64))
+
+
+def test_a_factor_with_a_fraction_needs_a_floating_tensor():
+    whole = torch.tensor([1, 2])
+    with pytest.raises(RuntimeError, match="alpha is a float"):
+        torch.add(whole, whole, alpha=0.5)
+    assert torch.add(whole, whole, alpha=2).tolist() == [3, 6]
+    assert torch.sub(whole, torch.tensor([1.0, 1.0]), alpha=0.5).tolist() == [0.5, 1.5]
+
+
+def test_out_keeps_the_dtype_of_what_does_not_promote():
+    x = torch.tensor([1.5, -2.5])
+    wide, whole = torch.empty(2, dtype=torch.float64), torch.empty(2, dtype=torch.int64)
+    for operator in (torch.ceil, torch.floor, torch.round, torch.neg, torch.abs, torch.sign):
+        with pytest.raises(RuntimeError, match="out"):
+            operator(x, out=wide)
+    for operator in (torch.msort, torch.tril):
+        with pytest.raises(RuntimeError):
+            operator(torch.ones(2, 2), out=torch.empty(2, 2, dtype=torch.float64))
+    assert torch.sin(x, out=wide).dtype == torch.float64
+    assert torch.logical_not(x, out=whole).tolist() == [0, 0]
+    for quantifier in (torch.all, torch.any):
+        with pytest.raises(RuntimeError, match="takes bool or uint8"):
+            quantifier(x, out=torch.empty((), dtype=torch.float32))
+        assert quantifier(x, out=torch.empty((), dtype=torch.bool))
+        assert quantifier(x, dim=0, out=torch.empty((), dtype=torch.uint8)) == 1
+
+
+def test_random_numbers_within_their_dtype():
+    with pytest.raises(RuntimeError, match="beyond what torch.uint8 counts to"):
+        torch.randperm(300, dtype=torch.uint8)
+    assert sorted(torch.randperm(256, dtype=torch.uint8).tolist()) == list(range(256))
+    with pytest.raises(RuntimeError, match="integers, floating"):
+        torch.randint_like(torch.ones(2, dtype=torch.complex64), 3)
+    with pytest.raises(RuntimeError, match="negative"):
+        torch.normal(torch.ones(0), -1.0)
+    with pytest.raises(NotImplementedError, match="numbers are real"):
+        torch.ones(2, dtype=torch.complex64).exponential_()
+
+
+def test_rounding_to_any_number_of_places():
+    for places in (400, -400, 2**31, -(2**31)):
+        assert torch.round(torch.tensor([1.5, 0.0]), decimals=places).isnan().all()
+
+
+def test_gradients_where_the_input_is_nan():
+    x = torch.tensor([nan, -1.0, 2.0], requires_grad=True)
+    for function, expected in (
+        (torch.relu, [1, 0, 1]),
+        (F.hardshrink, [0, 1, 1]),
+        (F.softshrink, [0, 1, 1]),
+        (torch.angle, [0, 0, 0]),
+    ):
+        (grad,) = torch.autograd.grad(function(x).sum(), x)
+        assert grad.tolist() == expected, function
+
+
+def test_an_unsorted_row_is_searched_by_halves():
+    row = torch.tensor([3.0, 1.0, 2.0, 9.0, 0.0])
+    # The middle, 2.0, sends 1.5 to the left, where 1.0 sends it back to the right.
+    assert torch.searchsorted(row, 1.5) == 2
+    assert torch.searchsorted(row, 5.0) == 5
+
+
+def test_a_transform_of_an_infinity_scales_each_part():
+    x = torch.tensor([inf, 1.0, 2.0, 4.0])
+    assert torch.fft.rfft(x, norm="ortho")[0] == complex(inf, 0)
+    assert torch.fft.ifft(x)[0].imag == 0
+    great = torch.full((4,), 3e38)
+    assert torch.fft.fft(great, norm="ortho")[0].real.isinf()
+    assert torch.fft.ifft(great)[0].real == great[0]  # 12e38 on the way would be infinite
+
+
+@pytest.mark.parametrize("n", [1, 3, 11, 12, 40, 65, 100])
+def test_polygamma_of_any_order(n):
+    mpmath = pytest.importorskip("mpmath")
+    x = [0.3, 1.0, 2.5, 50.0, -0.3, -2.75, -7.2]
+    with mpmath.workdps(60):
+        expected = [float(mpmath.psi(n, mpmath.mpf(v))) for v in x]
+    got = torch.polygamma(n, torch.tensor(x, dtype=torch.float64)).numpy()
+    numpy.testing.assert_allclose(got, expected, rtol=2e-13)
+
+
+def test_polygamma_beyond_factorials():
+    x = torch.tensor([1.0, 70.0, 1e30, -0.3, -0.7, inf], dtype=torch.float64)
+    assert torch.polygamma(2**62, x).tolist() == [-inf, -inf, 0, inf, -inf, 0]
+    # 200! / 199 * 75**-199 and what follows, by mpmath
+    assert torch.polygamma(200, torch.tensor(75.0, dtype=torch.float64)).item() == pytest.approx(
+        -0.010992, rel=1e-4
+    )
+
+
+def test_incomplete_gamma_functions_of_great_arguments():
+    special = pytest.importorskip("scipy.special")
+    a = numpy.array([2e7, 1e8, 1e8, 1e12, 1e20, 3e38])
+    x = numpy.array([2.0001e7, 1.00005e8, 9.9999e7, 1e12, 1e20, 3e38])
+    for ours, theirs in ((torch.igamma, special.gammainc), (torch.igammac, special.gammaincc)):
+        got = ours(torch.from_numpy(a), torch.from_numpy(x)).numpy()
+        numpy.testing.assert_allclose(got, theirs(a, x), rtol=1e-6)
+
+
+def test_ndtri_of_small_tails():
+    special = pytest.importorskip("scipy.special")
+    p = numpy.array([1e-300, 1e-40, 1e-20, 1e-5, 0.3, 1 - 1e-7])
+    got = torch.special.ndtri(torch.from_numpy(p)).numpy()
+    numpy.testing.assert_allclose(got, special.ndtri(p), rtol=1e-13)
+    assert torch.special.ndtri(torch.tensor(1e-42)).item() == pytest.approx(-13.6506, abs=1e-3)
+
+
+def test_slopes_far_out_and_near_zero():
+    x = torch.tensor([29.0, 31.0, 1e10, 1e20], dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(torch.special.erfcx(x).sum(), x)
+    t = x.detach() ** -2
+    series = -t / math.sqrt(math.pi) * (1 - 1.5 * t + 3.75 * t * t - 13.125 * t**3)
+    assert torch.allclose(slope, series, rtol=1e-9, atol=0)
+    x = torch.tensor([1e-42, -1e-42, 0.0], requires_grad=True)
+    (slope,) = torch.autograd.grad(torch.special.i1e(x).sum(), x)
+    assert slope.tolist() == [0.5, 0.5, 0.5]
+
+
+def test_copies_of_views_take_any_layout():
+    x = torch.arange(6).reshape(2, 3).t()
+    assert torch.view_copy(x, (6,)).tolist() == [0, 3, 1, 4, 2, 5]
+    assert torch.view_copy(x, size=(6,)).shape == (6,)
+    assert torch.view_copy(torch.ones(2), torch.int32).dtype == torch.int32
+
+
+def test_masked_reductions_take_keepdim_by_its_truth():
+    assert torch.masked.sum(torch.ones(2, 3), 0, keepdim=1).shape == (1, 3)
+    assert torch.masked.amax(torch.ones(2, 3), 0, keepdim=()).shape == (3,)
+
+
+def test_products_of_vectors_have_one_dtype():
+    x = torch.ones(3)
+    for product in (torch.linalg.vecdot, torch.linalg.cross, torch.cross):
+        with pytest.raises(RuntimeError, match="dtypes differ"):
+            product(x, x.double())
+    with pytest.raises(RuntimeError):
+        torch.linalg.vecdot(x.long(), x.long())
