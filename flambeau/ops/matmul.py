@@ -234,7 +234,6 @@ def _cross(operator, input, other, dim):
         raise RuntimeError(
             f"{operator}: inputs dimension {dim} must have length 3, got {input.size(dim)} and {other.size(dim)}."
         )
-    _check_dtypes(operator, input, other)
     input, other = fl.broadcast_tensors(input, other)
     # Component i of the result takes the two others, i+1 and i+2, in turn.
     return input.roll(-1, dim) * other.roll(-2, dim) - input.roll(-2, dim) * other.roll(-1, dim)
