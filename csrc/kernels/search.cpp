@@ -14,14 +14,14 @@ namespace {
 template <class T>
 int64_t place_of(const T* row, int64_t n, int64_t step, const int64_t* sorter, int64_t sorter_step,
                  T value, bool right) {
-  // Without branches to mispredict. An unsorted row has many answers; this halving gives PyTorch's.
-  int64_t begin = 0, end = n;
-  while (begin < end) {
-    int64_t middle = begin + (end - begin) / 2;
-    T entry = row[(sorter ? sorter[middle * sorter_step] : middle) * step];
+  // The same number of halvings for every value, without branches to mispredict.
+  int64_t begin = 0;
+  while (n > 0) {
+    int64_t half = n - n / 2;
+    T entry = row[(sorter ? sorter[(begin + half - 1) * sorter_step] : begin + half - 1) * step];
     bool before = right ? !(entry > value) : !(entry >= value);
-    begin = before ? middle + 1 : begin;
-    end = before ? end : middle;
+    begin += before ? half : 0;
+    n /= 2;
   }
   return begin;
 }

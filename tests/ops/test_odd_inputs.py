@@ -145,13 +145,6 @@ def test_gradients_where_the_input_is_nan():
         assert grad.tolist() == expected, function
 
 
-def test_an_unsorted_row_is_searched_by_halves():
-    row = torch.tensor([3.0, 1.0, 2.0, 9.0, 0.0])
-    # The middle, 2.0, sends 1.5 to the left, where 1.0 sends it back to the right.
-    assert torch.searchsorted(row, 1.5) == 2
-    assert torch.searchsorted(row, 5.0) == 5
-
-
 def test_a_transform_of_an_infinity_scales_each_part():
     x = torch.tensor([inf, 1.0, 2.0, 4.0])
     assert torch.fft.rfft(x, norm="ortho")[0] == complex(inf, 0)
