@@ -230,6 +230,15 @@ struct Accumulate {
   TensorRef variable;
 };
 
+/// Whether a gradient has to be copied to lie in memory as its variable does, which steps of
+/// optimizers run through together.
+bool has_other_layout(const Tensor& grad, const Tensor& variable) {
+  if (!is_dense(variable) || !(sizes_of(grad) == sizes_of(variable))) return false;
+  for (int d = 0; d < grad.ndim; ++d)
+    if (grad.sizes[d] > 1 && grad.strides[d] != variable.strides[d]) return true;
+  return false;
+}
+
 void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
   auto* self = reinterpret_cast<Accumulate*>(node);
   if (!grad_outputs[0]) return;
@@ -239,8 +248,12 @@ void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
   if (!meta.grad) {
     bool ours = Py_REFCNT(grad.get()) == 1 && !grad_mode_enabled && is_dense(*grad) &&
                 !grad->version_override && grad->storage->version.references == 1;
-    if (ours && grad->autograd) destroy_meta(*grad);
-    meta.grad = ours ? std::move(grad) : clone(*grad);
+    if ((!variable.contiguous || !grad->contiguous) && has_other_layout(*grad, variable)) {
+      meta.grad = clone_with(*grad, strides_of(variable));
+    } else {
+      if (ours && grad->autograd) destroy_meta(*grad);
+      meta.grad = ours ? std::move(grad) : clone(*grad);
+    }
   } else if (!grad_mode_enabled) {
     add_into(*meta.grad, *grad);
   } else {

@@ -169,12 +169,16 @@ TensorRef clone(Tensor& t) {
   return out;
 }
 
-TensorRef contiguous(Tensor& t) {
-  if (t.contiguous) return TensorRef::borrow(&t);
-  TensorRef out = empty(sizes_of(t), t.dtype);
+TensorRef clone_with(Tensor& t, const Dims& strides) {
+  TensorRef out = empty_strided(sizes_of(t), strides, t.dtype);
   copy_bytes(*out, t);
   record_pass(*out, t, "CloneBackward0");
   return out;
+}
+
+TensorRef contiguous(Tensor& t) {
+  if (t.contiguous) return TensorRef::borrow(&t);
+  return clone_with(t, contiguous_strides(sizes_of(t)));
 }
 
 void copy_(Tensor& dst, Tensor& src) {

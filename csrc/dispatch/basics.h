@@ -18,6 +18,8 @@ TensorRef sum_to_size(Tensor& t, const Dims& sizes);
 TensorRef to_dtype(Tensor& t, DType dtype);
 TensorRef contiguous(Tensor& t);
 TensorRef clone(Tensor& t);
+/// A copy with these strides, which are dense.
+TensorRef clone_with(Tensor& t, const Dims& strides);
 /// dst[...] = src, broadcast and converted; records history.
 void copy_(Tensor& dst, Tensor& src);
 /// The same without a word to autograd, version included.

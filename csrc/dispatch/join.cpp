@@ -3,6 +3,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
+#include "dispatch/memory_format.h"
 #include "dispatch/promotion.h"
 
 namespace flambeau {
@@ -51,6 +52,24 @@ void record(Tensor& out, const std::vector<TensorRef>& tensors, const std::vecto
   set_history(out, &node->node);
 }
 
+/// The channels-last order that all parts show, or contiguous.
+Format common_format(const std::vector<TensorRef>& tensors) {
+  Format format = Format::unsaid;
+  for (auto& t : tensors) {
+    if (is_skipped(*t)) continue;
+    Format shown = format_shown(*t);
+    if (shown == Format::contiguous || (format != Format::unsaid && shown != format))
+      return Format::contiguous;
+    format = shown;
+  }
+  return format;
+}
+
+TensorRef empty_in_format(const Dims& sizes, DType dtype, Format format) {
+  if (!is_channels_last(format)) return empty(sizes, dtype);
+  return empty_strided(sizes, channels_last_strides(sizes, format, "cat"), dtype);
+}
+
 }  // namespace
 
 TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
@@ -93,7 +112,7 @@ TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
     total += t.sizes[dim];
   }
   sizes[dim] = total;
-  TensorRef out = empty(sizes, promotion.result());
+  TensorRef out = empty_in_format(sizes, promotion.result(), common_format(tensors));
   int64_t at = 0;
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (lengths[i] <= 0) continue;

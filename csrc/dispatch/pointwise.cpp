@@ -66,13 +66,15 @@ Dims common_sizes(const Pointwise& record, const Arg* args) {
   return sizes;
 }
 
-/// The result's tensor: laid out as the first input that has the full shape and is not contiguous.
+/// The result's tensor: laid out as the first input that has the full shape and repeats nothing.
 TensorRef make_result(const Pointwise& record, const Arg* args, const Dims& sizes, DType dtype) {
   for (int i = 0; i < record.n_inputs; ++i) {
     Tensor* t = args[i].tensor;
     if (t && t->ndim == sizes.n && sizes_of(*t) == sizes) {
       if (t->contiguous) break;
-      return empty_like(*t, dtype);
+      bool repeats = false;
+      for (int d = 0; d < sizes.n; ++d) repeats |= t->strides[d] == 0 && sizes[d] > 1;
+      if (!repeats) return empty_like(*t, dtype);
     }
   }
   return empty(sizes, dtype);

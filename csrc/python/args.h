@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dispatch/memory_format.h"
 #include "dispatch/promotion.h"
 #include "python/guard.h"
 #include "tensor/tensor.h"
@@ -124,6 +125,8 @@ Dims to_reduced_dims(PyObject* o, int ndim, const char* function);
 
 bool is_dtype(PyObject* o);
 bool is_memory_format(PyObject* o);
+/// What a memory_format argument says; `unsaid` for None and null.
+Format to_format(PyObject* o, const char* function);
 DType to_dtype_value(PyObject* o, const char* function);
 PyObject* dtype_object(DType d);  // borrowed
 PyObject* make_size(const int64_t* sizes, int n);

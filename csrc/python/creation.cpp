@@ -2,6 +2,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
+#include "dispatch/memory_format.h"
 #include "python/args.h"
 
 namespace flambeau {
@@ -15,21 +16,8 @@ struct Options {
   bool has_dtype = false;
   bool requires_grad = false;
   Tensor* out = nullptr;
-  int channels_last = 0;  // the number of dimensions that memory_format asks for, or 0
+  Format format = Format::unsaid;
 };
-
-/// Notes a memory_format; false if it is not one of channels_last.
-bool read_channels_last(PyObject* format, Options& o, const char* function) {
-  check<TypeError>(is_memory_format(format), [&] {
-    return message(function, ": memory_format takes a memory format, but got a ",
-                   Py_TYPE(format)->tp_name, ".");
-  });
-  Object text = Object::steal(PyObject_Str(format));
-  if (!text) throw PythonError();
-  const char* s = text_of(text.get());
-  o.channels_last = strstr(s, "channels_last_3d") ? 5 : strstr(s, "channels_last") ? 4 : 0;
-  return o.channels_last != 0;
-}
 
 /// Reads dtype=, device=, requires_grad= ...; what is not an option is left to `rest` (name,
 /// value).
@@ -57,17 +45,16 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
       check(value == Py_None || !flag_of(value, function, key), [&] {
         return message(function, "(): pin_memory=True needs an accelerator, and there is none.");
       });
-    } else if (strcmp(key, "layout") == 0 || strcmp(key, "memory_format") == 0 ||
-               strcmp(key, "names") == 0) {
+    } else if (strcmp(key, "memory_format") == 0) {
+      o.format = to_format(value, function);
+    } else if (strcmp(key, "layout") == 0 || strcmp(key, "names") == 0) {
       if (value == Py_None) continue;
-      if (key[0] == 'm' && read_channels_last(value, o, function)) continue;
       Object text = Object::steal(PyObject_Str(value));
       if (!text) throw PythonError();
       const char* s = text_of(text.get());
-      bool known =
-          strstr(s, "strided") || strstr(s, "contiguous_format") || strstr(s, "preserve_format");
-      check<NotImplementedError>(
-          known, [&] { return message(function, "(): ", key, "=", s, " is not supported."); });
+      check<NotImplementedError>(strstr(s, "strided"), [&] {
+        return message(function, "(): ", key, "=", s, " is not supported.");
+      });
     } else {
       throw TypeError(message(function, "() got an unexpected keyword argument '", key, "'."));
     }
@@ -77,21 +64,8 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
 
 /// Uninitialised; with channels_last dimension 1 is the innermost in memory.
 TensorRef empty_as_asked(const Dims& sizes, DType dtype, const Options& o) {
-  if (!o.channels_last) return empty(sizes, dtype);
-  check(sizes.n == o.channels_last, [&] {
-    return message("required rank ", o.channels_last, " tensor to use channels_last format, not ",
-                   to_string(sizes), ".");
-  });
-  Dims strides = sizes;
-  int64_t step = 1;
-  auto visit = [&](int d) {
-    strides[d] = step;
-    step *= std::max<int64_t>(sizes[d], 1);
-  };
-  visit(1);
-  for (int d = sizes.n - 1; d >= 2; --d) visit(d);
-  visit(0);
-  return empty_strided(sizes, strides, dtype);
+  if (!is_channels_last(o.format)) return empty(sizes, dtype);
+  return empty_strided(sizes, channels_last_strides(sizes, o.format, "empty"), dtype);
 }
 
 TensorRef finish(TensorRef t, const Options& o) {
@@ -193,20 +167,10 @@ TensorRef like(const Call& call, const char* function) {
     return message(function, "(): argument 'input' (position 1) must be Tensor.");
   });
   Tensor& t = *as_tensor(call.args[0]);
-  bool contiguous_wanted = false;
-  Options format;
-  Options o = read_options(options, function, [&](const char* key, PyObject* value) {
-    if (strcmp(key, "memory_format") != 0) return false;
-    if (value == Py_None || read_channels_last(value, format, function)) return true;
-    Object text = Object::steal(PyObject_Str(value));
-    contiguous_wanted = text && strstr(text_of(text.get()), "contiguous_format");
-    return true;
-  });
+  Options o = read_options(options, function, [](const char*, PyObject*) { return false; });
   DType dtype = o.has_dtype ? o.dtype : t.dtype;
-  return finish(contiguous_wanted || format.channels_last
-                    ? empty_as_asked(sizes_of(t), dtype, format)
-                    : empty_like(t, dtype),
-                o);
+  bool as_input = o.format == Format::unsaid || o.format == Format::preserve;
+  return finish(as_input ? empty_like(t, dtype) : empty_as_asked(sizes_of(t), dtype, o), o);
 }
 PyObject* py_empty_like(const Call& call) { return like(call, "empty_like").release_py(); }
 PyObject* py_zeros_like(const Call& call) {

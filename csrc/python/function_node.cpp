@@ -5,6 +5,7 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "dispatch/memory_format.h"
 #include "python/args.h"
 #include "python/overrides.h"
 
@@ -390,9 +391,24 @@ struct Primitive {
   PyObject *forward, *backward, *names, *defaults;
   PyTypeObject* node_type;
   PyObject* dict;
+  bool keeps_format;  // results are channels last where a tensor argument is
 };
 
 constexpr Py_ssize_t max_arguments = 24;
+
+/// Lays fresh results out as the first argument that shows channels last.
+void keep_format(PyObject* const* args, Py_ssize_t n, PyObject* result) {
+  Format format = Format::contiguous;
+  for (Py_ssize_t i = 0; i < n && !is_channels_last(format); ++i)
+    if (is_tensor(args[i])) format = format_shown(*as_tensor(args[i]));
+  if (!is_channels_last(format)) return;
+  if (is_tensor(result)) lay_out(*as_tensor(result), format);
+  if (!is_list(result)) return;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(result, i);
+    if (is_tensor(item)) lay_out(*as_tensor(item), format);
+  }
+}
 
 Object call_primitive(Primitive* self, PyObject* const* given, Py_ssize_t n, PyObject* keys) {
   PyObject* args[1 + max_arguments] = {};
@@ -433,6 +449,7 @@ Object call_primitive(Primitive* self, PyObject* const* given, Py_ssize_t n, PyO
         PyObject_Vectorcall(self->forward, args, static_cast<size_t>(1 + count), nullptr));
   }
   if (!result) throw PythonError();
+  if (self->keeps_format) keep_format(args + 1, count, result.get());
   if (history) set_edges(*ctx, args + 1, count, true);
   return record_outputs(*ctx, std::move(result), history, args + 1, count);
 }
@@ -444,13 +461,14 @@ PyObject* primitive_vectorcall(PyObject* o, PyObject* const* args, size_t nargsf
   });
 }
 
-/// Primitive(name, forward, backward, names, defaults): defaults holds ... where an argument is
-/// required.
+/// Primitive(name, forward, backward, names, defaults, keeps_format): defaults holds ... where an
+/// argument is required.
 PyObject* primitive_new(PyTypeObject* type, PyObject* args, PyObject*) {
   const char* name;
   PyObject *forward, *backward, *names, *defaults;
-  if (!PyArg_ParseTuple(args, "sOOO!O!", &name, &forward, &backward, &PyTuple_Type, &names,
-                        &PyTuple_Type, &defaults))
+  int keeps_format = 0;
+  if (!PyArg_ParseTuple(args, "sOOO!O!|p", &name, &forward, &backward, &PyTuple_Type, &names,
+                        &PyTuple_Type, &defaults, &keeps_format))
     return nullptr;
   return guarded([&]() -> PyObject* {
     check<ValueError>(PyTuple_GET_SIZE(names) <= max_arguments, [&] {
@@ -465,6 +483,7 @@ PyObject* primitive_new(PyTypeObject* type, PyObject* args, PyObject*) {
     self->defaults = Py_NewRef(defaults);
     self->node_type = node_subtype(name, function_node_type);
     self->dict = PyDict_New();
+    self->keeps_format = keeps_format;
     return reinterpret_cast<PyObject*>(self);
   });
 }

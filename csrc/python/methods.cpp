@@ -5,6 +5,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
+#include "dispatch/memory_format.h"
 #include "dispatch/views.h"
 #include "python/args.h"
 
@@ -58,26 +59,12 @@ PyObject* py_element_size(const Call& call) {
 PyObject* py_is_contiguous(const Call& call) {
   Args a("is_contiguous", call, {"input", "memory_format"});
   Tensor& t = a.tensor(0);
-  if (a.given(1)) {
-    Object text = Object::steal(PyObject_Str(a[1]));
-    if (text && strstr(PyUnicode_AsUTF8(text.get()), "channels_last")) {
-      // Dimensions 1 (channels) moves fastest, then the spatial ones from last to first, then the
-      // batch.
-      int64_t step = 1;
-      bool ok = t.ndim >= 3;
-      auto visit = [&](int d) {
-        if (t.sizes[d] != 1 && t.strides[d] != step) ok = false;
-        step *= t.sizes[d];
-      };
-      if (ok) {
-        visit(1);
-        for (int d = t.ndim - 1; d >= 2; --d) visit(d);
-        visit(0);
-      }
-      return PyBool_FromLong(ok);
-    }
-  }
-  return PyBool_FromLong(t.contiguous);
+  if (!a.given(1)) return PyBool_FromLong(t.contiguous);
+  Format format = to_format(a[1], "is_contiguous");
+  check(format != Format::preserve, [] {
+    return message("is_contiguous: preserve_format is not an order of memory; name one.");
+  });
+  return PyBool_FromLong(is_in_format(t, format));
 }
 PyObject* py_is_floating_point(const Call& call) {
   return PyBool_FromLong(is_floating(Args("is_floating_point", call, {"input"}).tensor(0).dtype));
@@ -118,26 +105,29 @@ PyObject* py_tolist(const Call& call) {
 
 PyObject* py_contiguous(const Call& call) {
   Args a("contiguous", call, {"input", "memory_format"});
-  if (a.given(1)) {
-    Object text = Object::steal(PyObject_Str(a[1]));
-    if (text && strstr(PyUnicode_AsUTF8(text.get()), "channels_last"))
-      return call_bound("channels_last", {a[0], a[1]}).release_py();
-  }
-  return contiguous(a.tensor(0)).release_py();
+  Format format = a.given(1) ? to_format(a[1], "contiguous") : Format::contiguous;
+  check(format != Format::preserve,
+        [] { return message("contiguous: preserve_format is not an order of memory; name one."); });
+  return in_format(a.tensor(0), format, "contiguous").release_py();
 }
 PyObject* py_clone(const Call& call) {
   Args a("clone", call, {"input", "memory_format"});
-  if (a.given(1)) {
-    Object text = Object::steal(PyObject_Str(a[1]));
-    const char* s = PyUnicode_AsUTF8(text.get());
-    if (strstr(s, "channels_last"))
-      return call_bound("channels_last", {clone(a.tensor(0)).py(), a[1]}).release_py();
-    if (strstr(s, "contiguous_format")) {
-      Tensor& t = a.tensor(0);
-      return (t.contiguous ? clone(t) : contiguous(t)).release_py();
-    }
-  }
-  return clone(a.tensor(0)).release_py();
+  Tensor& t = a.tensor(0);
+  Format format = a.given(1) ? to_format(a[1], "clone") : Format::preserve;
+  if (format == Format::contiguous)
+    return clone_with(t, contiguous_strides(sizes_of(t))).release_py();
+  if (is_channels_last(format))
+    return clone_with(t, channels_last_strides(sizes_of(t), format, "clone")).release_py();
+  return clone(t).release_py();
+}
+
+/// _keep_format(result, input)
+PyObject* py_keep_format(const Call& call) {
+  Args a("_keep_format", call, {"result", "input"}, 2);
+  Tensor& result = a.tensor(0);
+  Format format = result.ndim == a.tensor(1).ndim ? format_shown(a.tensor(1)) : Format::contiguous;
+  return is_channels_last(format) ? in_format(result, format, "_keep_format").release_py()
+                                  : TensorRef::borrow(&result).release_py();
 }
 
 /// to(dtype), to(device), to(other), in any mixture; copy=True makes a copy anyway.
@@ -172,12 +162,8 @@ PyObject* py_to(const Call& call) {
     }
   }
   TensorRef out = dtype != t.dtype ? to_dtype(t, dtype) : copy ? clone(t) : TensorRef::borrow(&t);
-  if (format && format != Py_None) {
-    Object text = Object::steal(PyObject_Str(format));
-    if (strstr(PyUnicode_AsUTF8(text.get()), "channels_last"))
-      return call_bound("channels_last", {out.py(), format}).release_py();
-    if (strstr(PyUnicode_AsUTF8(text.get()), "contiguous")) return contiguous(*out).release_py();
-  }
+  Format wanted = to_format(format, "to");
+  if (wanted == Format::contiguous || is_channels_last(wanted)) out = in_format(*out, wanted, "to");
   return out.release_py();
 }
 
@@ -243,34 +229,13 @@ PyObject* py_zero_(const Call& call) {
 // ------------------------------------------------------------------------------------- layout in
 // place
 
-/// Strides with the channels (dimension 1) innermost, then the spatial dimensions.
-Dims channels_last_strides(const Dims& sizes, const char* op) {
-  check(sizes.n == 4 || sizes.n == 5, [&] {
-    return message(op, ": a channels_last format has 4 or 5 dimensions, not ", sizes.n, ": ",
-                   to_string(sizes), ".");
-  });
-  Dims strides;
-  strides.n = sizes.n;
-  int64_t step = 1;
-  auto place = [&](int d) {
-    strides[d] = step;
-    step *= std::max<int64_t>(sizes[d], 1);
-  };
-  place(1);
-  for (int d = sizes.n - 1; d >= 2; --d) place(d);
-  place(0);
-  return strides;
-}
-
 PyObject* py_resize_(const Call& call) {
   Tensor& t = first_tensor(call, "resize_");
   Call plain = call;
-  bool channels_last = false;
+  Format format = Format::unsaid;
   if (plain.n_named() == 1 &&
       PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "memory_format") == 0) {
-    Object text = Object::steal(PyObject_Str(call.args[call.n]));
-    if (!text) throw PythonError();
-    channels_last = strstr(text_of(text.get()), "channels_last");
+    format = to_format(call.args[call.n], "resize_");
     plain.names = nullptr;
   }
   Dims sizes = rest_as_dims(plain, 1, "resize_", "size");
@@ -279,9 +244,9 @@ PyObject* py_resize_(const Call& call) {
   for (int d = 0; d < sizes.n; ++d)
     check(sizes[d] >= 0,
           [&] { return message("resize_: sizes can't be negative: ", to_string(sizes), "."); });
-  Dims strides = channels_last ? channels_last_strides(sizes, "resize_")
-                 : sizes_of(t) == sizes ? strides_of(t)
-                                        : contiguous_strides(sizes);
+  Dims strides = is_channels_last(format) ? channels_last_strides(sizes, format, "resize_")
+                 : sizes_of(t) == sizes && format != Format::contiguous ? strides_of(t)
+                                                                        : contiguous_strides(sizes);
   int64_t nbytes, elements = reach(sizes, strides, t.offset, "resize_");
   if (__builtin_mul_overflow(elements, itemsize(t.dtype), &nbytes)) throw_too_large(sizes);
   resize_storage(t.storage, nbytes);
@@ -325,6 +290,8 @@ const NativeEntry entries[] = {
     {"fill_", py_fill_, "Sets every element to value."},
     {"zero_", py_zero_, "Sets every element to 0."},
     {"resize_", py_resize_, "Other sizes in place; new elements are uninitialised."},
+    {"_keep_format", py_keep_format,
+     "A result in the channels-last order of an input, if it has one."},
     {"_take_layout", py_take_layout, "The layout and history of a view of the tensor, in place."},
     {nullptr, nullptr, nullptr}};
 

@@ -265,6 +265,21 @@ bool flag_of(PyObject* o, const char* function, const char* name) {
 
 bool is_memory_format(PyObject* o) { return strcmp(Py_TYPE(o)->tp_name, "memory_format") == 0; }
 
+Format to_format(PyObject* o, const char* function) {
+  if (!o || o == Py_None) return Format::unsaid;
+  check<TypeError>(is_memory_format(o), [&] {
+    return message(function, ": memory_format takes a memory format, but got a ",
+                   Py_TYPE(o)->tp_name, ".");
+  });
+  Object name = Object::steal(PyObject_GetAttrString(o, "name"));
+  if (!name) throw PythonError();
+  std::string_view text = text_of(name.get());
+  return text == "channels_last"      ? Format::channels_last
+         : text == "channels_last_3d" ? Format::channels_last_3d
+         : text == "preserve_format"  ? Format::preserve
+                                      : Format::contiguous;
+}
+
 int64_t to_integer(PyObject* o, const char* function) {
   if (PyLong_Check(o) && !PyBool_Check(o)) {
     int64_t v = PyLong_AsLongLong(o);

@@ -20,7 +20,7 @@ def _conj(tensor):
     return tensor.conj() if tensor.dtype.is_complex else tensor
 
 
-@primitive(name="_conv_forward", method=False, function=False, out=False)
+@primitive(name="_conv_forward", keeps_format=True, method=False, function=False, out=False)
 def _forward(ctx, input, weight, bias, stride, padding, dilation, groups, out):
     """output[n, o] = bias[o] + sum over c, k of weight[o, c, k] * input[n, c, position * stride + k * dilation - padding].
 
@@ -47,7 +47,7 @@ def _(ctx, grad_output):
     return grad_input, grad_weight, grad_bias, None, None, None, None, None
 
 
-@primitive(name="_conv_transposed", method=False, function=False, out=False)
+@primitive(name="_conv_transposed", keeps_format=True, method=False, function=False, out=False)
 def _transposed(ctx, input, weight, bias, stride, padding, dilation, groups, out):
     """The gradient of forward for its input, whose spatial sizes are `out`, plus bias."""
     ctx.save_for_backward(input, weight)

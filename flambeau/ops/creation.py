@@ -9,8 +9,9 @@ from ..types import device as Device
 from ..types import strided
 from .declare import METHODS, make_pointwise, register
 
-_ramp = make_pointwise(lambda start, step: start + step * k.cast(k.index(), "int64"), name="arange")
-_ramp.spec.uses_index = True
+_ramp = make_pointwise(
+    lambda start, step: start + step * k.cast(k.index(), "int64"), name="arange", uses_index=True
+)
 
 
 def _linspace_from_both_ends(start, end, step, steps):
@@ -23,8 +24,7 @@ def _linspace_from_both_ends(start, end, step, steps):
     )
 
 
-_line = make_pointwise(_linspace_from_both_ends, name="linspace", keep=("steps",))
-_line.spec.uses_index = True
+_line = make_pointwise(_linspace_from_both_ends, name="linspace", keep=("steps",), uses_index=True)
 
 
 def check_options(name, layout=None, device=None, pin_memory=False):

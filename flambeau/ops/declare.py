@@ -85,6 +85,7 @@ class PointwiseSpec:
         compute="promoted",
         result="same",
         differentiable=True,
+        uses_index=False,
         map=None,
         casts_out=None,
     ):
@@ -101,10 +102,9 @@ class PointwiseSpec:
         # Of what promotes its arguments, out= may have any dtype that the result can be cast to.
         promotes = n_inputs > 1 or compute == "floating"
         self.casts_out = promotes if casts_out is None else casts_out
+        self.uses_index = uses_index
         self._map = map
         self._overrides = []
-
-    uses_index = False
 
     @property
     def map(self):
@@ -141,7 +141,16 @@ class PointwiseSpec:
                 keep |= 1 << place
         name = f"{self.name}_backward_{self.args[i]}"
         args = ("grad_output", *(f"saved_{j}" for j in range(len(used))))
-        spec = PointwiseSpec(name, None, args, len(args), (None,) * len(args), keep=keep, map=map)
+        spec = PointwiseSpec(
+            name,
+            None,
+            args,
+            len(args),
+            (None,) * len(args),
+            keep=keep,
+            uses_index=self.uses_index,
+            map=map,
+        )
         return _core.Pointwise(spec), used
 
 
@@ -155,6 +164,7 @@ def make_pointwise(
     result="same",
     differentiable=True,
     casts_out=None,
+    uses_index=False,
 ):
     """The native callable of a pointwise function, registered nowhere.
 
@@ -165,6 +175,8 @@ def make_pointwise(
         result: "same" as computed in, "bool", "real" (of complex) or "int64".
         differentiable: False if no gradient flows.
         casts_out: whether out= may have another dtype; None: where arguments are promoted.
+        uses_index: whether fn looks at the element's index, in the order of the indices whatever the
+            strides. It is read when the operator is made.
     """
     name = name or fn.__name__
     names, defaults, positional = argument_names(fn)
@@ -193,6 +205,7 @@ def make_pointwise(
         result=result,
         differentiable=differentiable,
         casts_out=casts_out,
+        uses_index=uses_index,
     )
     operator = _core.Pointwise(spec)
     operator.__name__ = operator.__qualname__ = name
@@ -387,7 +400,7 @@ def composite(fn, *, name=None, **public):
 
 
 @_with_options
-def primitive(fn, *, name=None, **public):
+def primitive(fn, *, name=None, keeps_format=False, **public):
     """Declares fn(ctx, *arguments): runs without recording; its derivative is written beside it.
 
         @primitive
@@ -399,6 +412,9 @@ def primitive(fn, *, name=None, **public):
     forward keeps tensors with ctx.save_for_backward(...), anything else as attributes of ctx; the
     derivative finds them in ctx.saved and is itself made of differentiable operators. Arguments may
     be lists of tensors (their gradient is a list). `.native` is the callable without out= handling.
+
+    With keeps_format the results are channels last in memory where a tensor argument is. What a kernel
+    has written in another order is copied: `forward` should hand its memory to nobody else.
     """
     name = name or fn.__name__
     names, defaults, positional = argument_names(fn, skip=1)
@@ -417,7 +433,7 @@ def primitive(fn, *, name=None, **public):
     def missing(ctx, *grads):
         raise NotImplementedError(f"{name}: the derivative is not implemented.")
 
-    native = _core.Primitive(camel + "Backward0", forward, missing, names, defaults)
+    native = _core.Primitive(camel + "Backward0", forward, missing, names, defaults, keeps_format)
     native.__name__ = name
     call = _publish(native, fn, skip=1, name=name, **public)
     call.native = native

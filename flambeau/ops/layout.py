@@ -12,18 +12,6 @@ register("concat", _core.cat)
 register("concatenate", _core.cat)
 
 
-def _channels_last(input, memory_format):
-    """A copy with the channels (dimension 1) innermost in memory; itself if it is so already."""
-    if input.is_contiguous(memory_format=memory_format):
-        return input
-    order = (0, *range(2, input.dim()), 1)
-    inverse = sorted(range(input.dim()), key=order.__getitem__)
-    return input.permute(order).contiguous().permute(inverse)
-
-
-_core._bind("channels_last", _channels_last)
-
-
 def method(function, name=None):
     """A method of Tensor alone."""
     METHODS[name or function.__name__] = function

@@ -7,7 +7,7 @@ from .declare import composite
 from .scatter import private
 
 
-@private
+@private(keeps_format=True)
 def _flip(ctx, input, dims):
     ctx.dims = dims
     return indexing.flip(input, dims)
@@ -30,7 +30,7 @@ def flip(input, *args, dims=None):
     return _flip(input, wrap_dims(dims, input.dim(), "flip"))
 
 
-@private
+@private(keeps_format=True)
 def _roll(ctx, input, shifts, dims):
     ctx.shifts, ctx.dims = shifts, dims
     return indexing.roll(input, shifts, dims)

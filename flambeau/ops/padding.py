@@ -1,5 +1,6 @@
 """Borders of constant numbers."""
 
+from .. import _core
 from . import public as fl
 from .declare import composite
 
@@ -40,5 +41,6 @@ def constant_pad_nd(input, pad, value=0):
     if cut_only:
         return source.clone()
     out = fl.full(out_shape, value, dtype=input.dtype, device=input.device)
+    out = _core._keep_format(out, input)
     out[tuple(inner)] = source
     return out

@@ -38,9 +38,9 @@ def unit64(high, low):
 
 def random_map(fn, name):
     """A map of (seed, call, *parameters) that draws."""
-    operator = make_pointwise(fn, name=name, keep=("seed", "call"), differentiable=False)
-    operator.spec.uses_index = True
-    return operator
+    return make_pointwise(
+        fn, name=name, keep=("seed", "call"), differentiable=False, uses_index=True
+    )
 
 
 def _uniform32(seed, call, low, high):

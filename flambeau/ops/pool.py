@@ -14,7 +14,7 @@ from .declare import primitive, register
 from .windows import at_least, per_dim, window_count
 
 
-@primitive(name="_max_pool", method=False, function=False, out=False)
+@primitive(name="_max_pool", keeps_format=True, method=False, function=False, out=False)
 def _max(ctx, input, with_indices, windows):
     """(the largest element of each window, its index in the flattened plane or None)."""
     values, indices = _core._max_pool(input, with_indices or ctx.needs_input_grad[0], *windows)
@@ -32,7 +32,7 @@ def _(ctx, grad_output, grad_indices=None):
     return _max_backward(grad_output, indices, ctx.windows), None, None
 
 
-@primitive(name="_max_pool_backward", method=False, function=False, out=False)
+@primitive(name="_max_pool_backward", keeps_format=True, method=False, function=False, out=False)
 def _max_backward(ctx, grad_output, indices, windows):
     """grad_output added up where the maxima lie."""
     ctx.save_for_backward(indices)
@@ -48,7 +48,7 @@ def _(ctx, grad):
     return taken.reshape(indices.shape), None, None
 
 
-@primitive(name="_avg_pool", method=False, function=False, out=False)
+@primitive(name="_avg_pool", keeps_format=True, method=False, function=False, out=False)
 def _avg(ctx, input, include_pad, divisor, windows):
     """The sum of each window / divisor: see csrc/kernels/pool.h."""
     ctx.save_for_backward(input)
@@ -61,7 +61,7 @@ def _(ctx, grad_output):
     return _avg_backward(grad_output, *ctx.saved, *ctx.arguments), None, None, None
 
 
-@primitive(name="_avg_pool_backward", method=False, function=False, out=False)
+@primitive(name="_avg_pool_backward", keeps_format=True, method=False, function=False, out=False)
 def _avg_backward(ctx, grad_output, input, include_pad, divisor, windows):
     """Each gradient spread over its window, / divisor. As in PyTorch the result requires grad if the input does."""
     ctx.arguments = (include_pad, divisor, windows)

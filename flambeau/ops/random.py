@@ -482,8 +482,7 @@ def _dropout(input, seed, call, p):
     return k.where(keep, input / (1 - p), 0)
 
 
-_dropout_map = make_pointwise(_dropout, name="dropout", keep=("seed", "call"))
-_dropout_map.spec.uses_index = True
+_dropout_map = make_pointwise(_dropout, name="dropout", keep=("seed", "call"), uses_index=True)
 
 
 @_dropout_map.derivative("input")
@@ -494,4 +493,4 @@ def _(grad_output, input, seed, call, p, result):
 
 def dropout(input, p, generator=None):
     """input with each element zero with probability p, the others divided by 1 - p; p < 1."""
-    return _dropout_map(input.contiguous(), *(generator or default_generator)._next(), p)
+    return _dropout_map(input, *(generator or default_generator)._next(), p)

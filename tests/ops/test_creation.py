@@ -50,7 +50,7 @@ def test_memory_formats_of_new_tensors():
         assert like(made).stride() == last
         assert like(made, memory_format=torch.contiguous_format).stride() == x.stride()
     assert x.cpu(memory_format=torch.channels_last).stride() == last
-    with pytest.raises(RuntimeError, match="rank 4"):
+    with pytest.raises(RuntimeError, match="needs 4 dimensions"):
         torch.empty(2, 3, memory_format=torch.channels_last)
 
 

@@ -5,6 +5,7 @@ import warnings
 
 import flambeau
 
+from ..._core import _keep_format
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 _MODES = {  # mode: the numbers of spatial dimensions it is for
@@ -76,13 +77,14 @@ def interpolate(
             f"Input and output sizes should be greater than 0, but got input "
             f"{list(input.shape[2:])} and output {list(sizes)}"
         )
+    resized = input
     for i in range(n):
         dim, out, scale = i + 2, sizes[i], scales[i]
         if antialias:
-            input = _resize_antialiased(input, dim, out, scale, mode, align_corners)
+            resized = _resize_antialiased(resized, dim, out, scale, mode, align_corners)
         else:
-            input = _resize(input, dim, out, scale, mode, align_corners)
-    return input
+            resized = _resize(resized, dim, out, scale, mode, align_corners)
+    return _keep_format(resized, input)
 
 
 def _sizes_and_scales(input, size, scale_factor, recompute, n):

@@ -4,6 +4,7 @@ import math
 
 import flambeau
 
+from ..._core import _keep_format
 from ...ops import rows
 
 
@@ -114,7 +115,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
     _check_batch([n * c // num_groups, num_groups, *spatial])
     block = c // num_groups * math.prod(spatial)
     out = rows.layer_norm(input.reshape(n * num_groups, block), (block,), None, None, eps)
-    out = out.reshape(input.shape)
+    out = _keep_format(out.reshape(input.shape), input)
     channels = (c, *[1] * len(spatial))
     if weight is not None and bias is not None:
         return rows.affine(out, weight.reshape(channels), bias.reshape(channels))

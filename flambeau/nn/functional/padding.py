@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ..._core import _keep_format
 from ...ops.attach import of_constant_slope
 from ...ops.autocast import full_precision
 
@@ -38,13 +39,15 @@ def _pad_from_inside(input, pad, mode):
         raise NotImplementedError(
             "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
         )
+    padded = input
     for i in range(n):
         dim = input.dim() - 1 - i
         before, after = pad[2 * i], pad[2 * i + 1]
         if before or after:
             index = _source(mode, input.shape, dim, before, after)
-            input = input.index_select(dim, flambeau.tensor(index, device=input.device))
-    return input
+            padded = padded.index_select(dim, flambeau.tensor(index, device=input.device))
+    # Circular padding gives the usual order, as in PyTorch.
+    return padded if mode == "circular" else _keep_format(padded, input)
 
 
 def _source(mode, shape, dim, before, after):

@@ -4,6 +4,7 @@ import math
 
 import flambeau
 
+from ..._core import _keep_format
 from ...ops import pool
 from ...ops.autocast import full_precision
 from .sizes import ntuple
@@ -170,7 +171,7 @@ def _max_unpool(input, indices, kernel_size, stride, padding, output_size, n):
     planes = input.shape[:-n]
     flat = input.new_zeros((*planes, math.prod(size)))
     out = flat.scatter(-1, indices.flatten(-n), input.flatten(-n))
-    return out.reshape(*planes, *size)
+    return _keep_format(out.reshape(*planes, *size), input)
 
 
 def _max_unpool_of(n):

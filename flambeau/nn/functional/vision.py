@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ..._core import _keep_format
 from ...ops.attach import attached, of_constant_slope
 from ...ops.autocast import full_precision
 from .activation import hardtanh
@@ -27,7 +28,7 @@ def pixel_shuffle(input, upscale_factor):
     out = input.reshape(*batch, c // (r * r), r, r, h, w)
     n = len(batch)
     out = out.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2)  # (*, C, H, r, W, r)
-    return out.reshape(*batch, c // (r * r), h * r, w * r)
+    return _keep_format(out.reshape(*batch, c // (r * r), h * r, w * r), input)
 
 
 def pixel_unshuffle(input, downscale_factor):
@@ -50,7 +51,7 @@ def pixel_unshuffle(input, downscale_factor):
     out = input.reshape(*batch, c, h // r, r, w // r, r)
     n = len(batch)
     out = out.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3)  # (*, C, r, r, H, W)
-    return out.reshape(*batch, c * r * r, h // r, w // r)
+    return _keep_format(out.reshape(*batch, c * r * r, h // r, w // r), input)
 
 
 def channel_shuffle(input, groups):
@@ -69,7 +70,8 @@ def channel_shuffle(input, groups):
         raise RuntimeError(
             f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
         )
-    return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(input.shape)
+    dealt = input.reshape(n, groups, c // groups, *rest).transpose(1, 2)
+    return _keep_format(dealt.reshape(input.shape), input)
 
 
 native_channel_shuffle = channel_shuffle

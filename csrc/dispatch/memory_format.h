@@ -1,0 +1,23 @@
+// Orders of memory: dimension 1 (channels) innermost, or the last one. Need the GIL.
+#pragma once
+#include "tensor/tensor.h"
+
+namespace flambeau {
+
+enum class Format { unsaid, preserve, contiguous, channels_last, channels_last_3d };
+
+inline bool is_channels_last(Format f) {
+  return f == Format::channels_last || f == Format::channels_last_3d;
+}
+/// Dense strides of these sizes in channels-last order; raises unless the format has their number.
+Dims channels_last_strides(const Dims& sizes, Format format, const char* op);
+/// Whether t's elements lie densely in this order (any order for `preserve`).
+bool is_in_format(const Tensor& t, Format format);
+/// The channels-last format whose order t's strides show, gaps allowed; else `contiguous`.
+Format format_shown(const Tensor& t);
+/// t itself if it is in this format, else a copy, with history.
+TensorRef in_format(Tensor& t, Format format, const char* op);
+/// Puts a result, whose memory nobody else has seen, into channels-last order, in place.
+void lay_out(Tensor& result, Format format);
+
+}  // namespace flambeau

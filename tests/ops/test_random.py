@@ -1,0 +1,40 @@
+"""Random numbers by index, and dropout, which draws its mask twice."""
+
+import flambeau as torch
+
+
+def test_numbers_go_by_index_whatever_the_layout():
+    def drawn(fill, like):
+        torch.manual_seed(3)
+        return fill(like)
+
+    x = torch.ones(5, 7, 3)
+    turned = torch.ones(3, 7, 5).permute(2, 1, 0)
+    sliced = torch.ones(5, 14, 3)[:, ::2]
+    for fill in (
+        torch.rand_like,
+        torch.randn_like,
+        lambda like: like.clone().uniform_(),
+        lambda like: like.normal_(),
+        lambda like: torch.nn.functional.dropout(like.fill_(1.0), 0.4),
+        lambda like: torch.bernoulli(like.fill_(0.5)),
+    ):
+        for like in (turned, sliced):
+            assert torch.equal(drawn(fill, x), drawn(fill, like))
+
+
+def test_dropout_gradient_that_lies_otherwise_than_the_input():
+    # The mask is drawn again in backward; it went by memory, not by index.
+    x = torch.ones(50, 40, requires_grad=True)
+    y = torch.nn.functional.dropout(x, 0.5)
+    (y.t() * torch.ones(40, 50)).sum().backward()
+    assert torch.equal(x.grad, y)
+    x.grad = None
+    y = torch.nn.functional.dropout(x, 0.5)
+    y.backward(torch.ones(40, 50).t())
+    assert torch.equal(x.grad, y)
+    turned = torch.ones(40, 50).t().requires_grad_()
+    y = torch.nn.functional.dropout(turned, 0.5)
+    assert y.stride() == turned.stride()
+    y.backward(torch.ones(50, 40))
+    assert torch.equal(turned.grad, y)
