@@ -3,17 +3,47 @@
     python -m flambeau program.py arguments...
     python -m flambeau -m package.module arguments...
 
-`import torch` gives flambeau there, `import torchvision` flambeau.vision.
+`import torch` gives flambeau there, `import torchvision` flambeau.vision; modules, classes and
+functions say these names of themselves, since libraries look for "torch" in a type's text.
 """
 
 import importlib
 import importlib.abc
+import importlib.machinery
 import importlib.util
 import os
 import runpy
 import sys
 
+from .ops import declare, results
+
 _NAMES = {"torch": "flambeau", "torchvision": "flambeau.vision"}
+
+
+def _public(name):
+    """The name under which a module of flambeau is known to the program."""
+    for public, own in reversed(_NAMES.items()):
+        if name == own or name.startswith(own + "."):
+            return public + name[len(own) :]
+    return name
+
+
+def _is_ours(name):
+    return isinstance(name, str) and (name == "flambeau" or name.startswith("flambeau."))
+
+
+def _rename(module):
+    """Gives a module and what is defined in it their public names."""
+    own = module.__spec__.name
+    module.__name__ = _public(own)
+    sys.modules[module.__name__] = module
+    for value in list(vars(module).values()):
+        named = isinstance(value, type) or (callable(value) and hasattr(value, "__name__"))
+        if named and _is_ours(getattr(value, "__module__", None)):
+            try:
+                value.__module__ = _public(value.__module__)
+            except (AttributeError, TypeError):  # a native type that keeps its name
+                continue
 
 
 class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -32,6 +62,8 @@ class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             raise ModuleNotFoundError(
                 f"{name}: flambeau has no {found} (yet).", name=name
             ) from None
+        # _Renaming has put it there; found there, it would be loaded a second time.
+        sys.modules.pop(name, None)
         return importlib.util.spec_from_loader(name, self, origin=found)
 
     def create_module(self, spec):
@@ -42,9 +74,40 @@ class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         sys.modules[module.__spec__.name] = sys.modules[module.__spec__.origin]
 
 
+class _Renaming(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads the modules of flambeau under their public names."""
+
+    def find_spec(self, name, path=None, target=None):
+        if not _is_ours(name):
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None and isinstance(spec.loader, importlib.abc.SourceLoader):
+            spec.loader_state, spec.loader = spec.loader, self
+        return spec
+
+    def exec_module(self, module):
+        spec = module.__spec__
+        spec.loader = module.__loader__ = spec.loader_state
+        # What the code defines takes its module's name from __name__; relative imports do not.
+        module.__name__ = _public(spec.name)
+        sys.modules[module.__name__] = module
+        try:
+            exec(spec.loader.get_code(spec.name), module.__dict__)
+        except BaseException:
+            sys.modules.pop(module.__name__, None)
+            raise
+        _rename(module)
+
+
 def install():
-    """Let `import torch` and `import torchvision` of this process give flambeau."""
-    sys.meta_path.insert(0, _Alias())
+    """Let `import torch` and `import torchvision` of this process give flambeau, and say so."""
+    sys.meta_path[:0] = [_Alias(), _Renaming()]
+    declare.homes = _public("flambeau")
+    for made in results.by_name.values():
+        made.__module__ = f"{declare.homes}.return_types"
+    for name, module in list(sys.modules.items()):
+        if _is_ours(name) and getattr(module, "__spec__", None):
+            _rename(module)
 
 
 def main(arguments):

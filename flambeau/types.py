@@ -199,5 +199,8 @@ class iinfo:
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
 
 
+for _class in (Size, device, OutOfMemoryError, layout, memory_format, finfo, iinfo):
+    _class.__module__ = "flambeau"  # where programs know them
+
 cpu = device("cpu")
 _core._set_types(Size, device, cpu, OutOfMemoryError)

@@ -122,3 +122,52 @@ def test_the_older_mixed_precision_warns_and_changes_nothing():
     assert scaler.scale(loss) is loss
     with pytest.warns(UserWarning, match="not available"), torch.cuda.amp.autocast():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+NAMES = """
+import copy, inspect, io, pickle, sys
+import torch, torchvision
+import torch.nn as nn
+import torch.nn.functional as F
+
+assert (torch.__name__, nn.__name__, F.__name__) == ("torch", "torch.nn", "torch.nn.functional")
+for kind, name in {
+    torch.Tensor: "torch.Tensor",
+    torch.Size: "torch.Size",
+    torch.device: "torch.device",
+    torch.dtype: "torch.dtype",
+    nn.Parameter: "torch.nn.parameter.Parameter",
+    nn.Linear: "torch.nn.modules.linear.Linear",
+    torch.optim.SGD: "torch.optim.sgd.SGD",
+    torch.utils.data.DataLoader: "torch.utils.data.dataloader.DataLoader",
+    torch.TypedStorage: "torch.storage.TypedStorage",
+    torchvision.transforms.Compose: "torchvision.transforms.compose.Compose",
+    torch.return_types.max: "torch.return_types.max",
+}.items():
+    assert f"{kind.__module__}.{kind.__qualname__}" == name, kind
+assert torch.add.__module__ == "torch" and F.relu.__module__ == "torch.nn.functional"
+assert inspect.getmodule(nn.Linear) is sys.modules["torch.nn.modules.linear"]
+assert sys.modules["torch.nn.modules.linear"] is sys.modules["flambeau.nn.modules.linear"]
+
+objects = torch.int8, torch.Size([1]), torch.device("cpu"), torch.add, F.relu, nn.Linear(2, 2), torch.ones(2).max(0)
+for obj in objects:
+    content = pickle.dumps(obj)
+    assert b"flambeau" not in content, content
+    assert type(pickle.loads(content)) is type(copy.deepcopy(obj)) is type(obj)
+file = io.BytesIO()
+torch.save(objects[5], file)
+file.seek(0)
+assert type(torch.load(file, weights_only=False)) is nn.Linear
+
+import flambeau
+assert flambeau is torch and flambeau.nn is nn
+print("named")
+"""
+
+
+def test_modules_classes_and_functions_have_the_names_that_libraries_look_for(tmp_path):
+    (tmp_path / "names.py").write_text(NAMES)
+    done = run(tmp_path / "names.py")
+    assert done.stdout == "named\n", done.stderr
+    assert torch.__name__ == torch.Tensor.__module__ == torch.add.__module__ == "flambeau"
+    assert torch.nn.Linear.__module__ == "flambeau.nn.modules.linear"

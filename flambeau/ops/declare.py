@@ -29,13 +29,14 @@ def overridable(function):
     return _core.Overridable(function, expected_of(function))
 
 
+homes = "flambeau"  # the package that operators say they are of
 _homes = {}  # where operators are public first: pickles name them so
 
 
 def settle(name, function, space):
     """Gives an operator its name and module, unless it is public elsewhere already; returns it."""
     if function not in _homes:
-        home = "flambeau" if space == "torch" else f"flambeau.{space}"
+        home = homes if space == "torch" else f"{homes}.{space}"
         _homes[function] = function.__module__ = home
         if not isinstance(function, _core.Function):
             function.__name__ = function.__qualname__ = name

@@ -2,6 +2,8 @@
 
 import collections
 
+from . import declare
+
 
 def result_type(name, fields):
     """A named tuple that prints as PyTorch's: the name, then each field on its own line."""
@@ -17,7 +19,7 @@ def result_type(name, fields):
         {
             "__slots__": (),
             "__repr__": show,
-            "__module__": "flambeau.return_types",
+            "__module__": f"{declare.homes}.return_types",
             "__doc__": f"A named result: ({', '.join(base._fields)}).",
         },
     )

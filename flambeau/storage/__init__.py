@@ -6,3 +6,5 @@ from .untyped import UntypedStorage
 __all__ = ["LEGACY", "TypedStorage", "UntypedStorage", "_LegacyStorage"]
 __all__ += ["_dtype_to_storage_type_map", *LEGACY]
 globals().update(LEGACY)
+for _class in (TypedStorage, UntypedStorage, _LegacyStorage):
+    _class.__module__ = __name__
