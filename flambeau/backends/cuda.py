@@ -34,6 +34,23 @@ mem_efficient_sdp_enabled, enable_mem_efficient_sdp = _switch("mem_efficient")
 math_sdp_enabled, enable_math_sdp = _switch("math")
 cudnn_sdp_enabled, enable_cudnn_sdp = _switch("cudnn")
 
+_linalg_library = "default"
+
+
+def preferred_linalg_library(backend=None):
+    """The library that linear algebra on a GPU was last wished for: "default", "cusolver" or "magma".
+
+    With `backend` the wish is noted first.
+    """
+    global _linalg_library
+    if backend is not None:
+        if backend not in ("default", "cusolver", "magma"):
+            raise RuntimeError(
+                f"preferred_linalg_library: {backend!r} is unknown; use 'default', 'cusolver' or 'magma'."
+            )
+        _linalg_library = backend
+    return _linalg_library
+
 
 @contextlib.contextmanager
 def sdp_kernel(enable_flash=True, enable_math=True, enable_mem_efficient=True, enable_cudnn=True):

@@ -11,9 +11,13 @@ __getattr__, __dir__, __all__ = table_of_contents(
     {
         ".distribution": "Distribution",
         ".bernoulli": "Bernoulli",
+        ".beta": "Beta",
+        ".binomial": "Binomial",
         ".categorical": "Categorical",
         ".cauchy": "Cauchy",
+        ".dirichlet": "Dirichlet",
         ".exponential": "Exponential",
+        ".gamma": "Gamma",
         ".geometric": "Geometric",
         ".independent": "Independent",
         ".kl": "kl_divergence register_kl",
@@ -25,9 +29,9 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".uniform": "Uniform",
     },
     submodules=(
-        "bernoulli", "categorical", "cauchy", "constraints", "distribution", "exponential",
-        "geometric", "independent", "kl", "laplace", "multivariate_normal", "normal",
-        "one_hot_categorical", "poisson", "uniform", "utils",
+        "bernoulli", "beta", "binomial", "categorical", "cauchy", "constraints", "dirichlet",
+        "distribution", "exponential", "gamma", "geometric", "independent", "kl", "laplace",
+        "multivariate_normal", "normal", "one_hot_categorical", "poisson", "uniform", "utils",
     ),
 )  # fmt: skip
 listed(__name__)

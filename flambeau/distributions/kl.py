@@ -3,9 +3,13 @@
 import flambeau
 
 from .bernoulli import Bernoulli
+from .beta import Beta
+from .binomial import Binomial
 from .categorical import Categorical
+from .dirichlet import Dirichlet
 from .distribution import Distribution
 from .exponential import Exponential
+from .gamma import Gamma
 from .geometric import Geometric
 from .independent import Independent
 from .laplace import Laplace
@@ -78,6 +82,39 @@ def _(p, q):
     one = flambeau.xlogy(p.probs, p.probs) - flambeau.xlogy(p.probs, q.probs)
     zero = flambeau.xlogy(1 - p.probs, 1 - p.probs) - flambeau.xlogy(1 - p.probs, 1 - q.probs)
     return one + zero
+
+
+@register_kl(Binomial, Binomial)
+def _(p, q):
+    if bool((p.total_count < q.total_count).any()):
+        raise NotImplementedError(
+            "kl_divergence: a Binomial of fewer trials than the other's has no formula here."
+        )
+    one_trial = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
+    more = (p.total_count > q.total_count).expand(one_trial.shape)
+    return flambeau.where(more, float("inf"), p.total_count * one_trial)
+
+
+@register_kl(Gamma, Gamma)
+def _(p, q):
+    a, b = p.concentration, q.concentration
+    shapes = (a - b) * a.digamma() - a.lgamma() + b.lgamma()
+    return shapes + b * (p.rate / q.rate).log() + a * (q.rate / p.rate - 1)
+
+
+@register_kl(Beta, Beta)
+def _(p, q):
+    first = (p.concentration1 - q.concentration1) * p.concentration1.digamma()
+    second = (p.concentration0 - q.concentration0) * p.concentration0.digamma()
+    total = (p._total - q._total) * p._total.digamma()
+    return q._log_normalizer() - p._log_normalizer() + first + second - total
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _(p, q):
+    a, b = p.concentration, q.concentration
+    mean_log = a.digamma() - a.sum(-1, True).digamma()
+    return q._log_normalizer() - p._log_normalizer() + ((a - b) * mean_log).sum(-1)
 
 
 @register_kl(Geometric, Geometric)

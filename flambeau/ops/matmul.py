@@ -131,6 +131,13 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     return _sum_with_product("addmm", input, mat1, mat2, beta, alpha)
 
 
+@composite(method=False)
+def _addmm_activation(input, mat1, mat2, *, beta=1, alpha=1, use_gelu=False):
+    """relu, or with use_gelu gelu by tanh, of addmm."""
+    result = addmm(input, mat1, mat2, beta=beta, alpha=alpha)
+    return fl.nn.functional.gelu(result, approximate="tanh") if use_gelu else result.relu()
+
+
 @composite(inplace=True, out="same")
 def addmv(input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec)."""

@@ -38,6 +38,13 @@ def cases():
         "bernoulli": ("Bernoulli", {"probs": rng.random(3)}, rng.integers(0, 2, (5, 3)) * 1.0),
         "bernoulli of logits": (
             "Bernoulli", {"logits": rng.normal(size=3)}, rng.integers(0, 2, (5, 3)) * 1.0),
+        "gamma": ("Gamma", {"concentration": positive(3), "rate": positive(3)}, positive(5, 3)),
+        "beta": (
+            "Beta", {"concentration1": positive(3) + 1, "concentration0": positive(3)}, rng.random((5, 3))),
+        "dirichlet": ("Dirichlet", {"concentration": positive(3, 4) + 1}, rows(5, 3, 4)),
+        "binomial": (
+            "Binomial", {"probs": rng.random(3), "total_count": np.full(3, 7.0)},
+            rng.integers(0, 8, (5, 3)) * 1.0),
         "geometric": ("Geometric", {"probs": rng.random(3)}, rng.integers(0, 9, (5, 3)) * 1.0),
         "categorical": ("Categorical", {"probs": positive(3, 4)}, classes),
         "categorical of logits": ("Categorical", {"logits": rng.normal(size=(3, 4))}, classes),
@@ -59,13 +66,15 @@ NAMES = list(cases())
 
 def make(T, name):
     kind, parameters, values = cases()[name]
-    tensors = {key: T.from_numpy(value).requires_grad_() for key, value in parameters.items()}
+    tensors = {key: T.from_numpy(value) for key, value in parameters.items()}
+    learned = [value.requires_grad_() for key, value in tensors.items() if key != "total_count"]
     made = getattr(T.distributions, kind)(**tensors)
-    return made, list(tensors.values()), T.from_numpy(values)
+    return made, learned, T.from_numpy(values)
 
 
 def assert_same(ours, theirs):
-    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-9, atol=1e-9)
+    # PyTorch's trigamma has nine digits.
+    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,7 +84,7 @@ def test_everything_is_pytorchs(name):
     ours, parameters, values = make(torch, name)
     rng.bit_generator.state = state
     theirs, their_parameters, their_values = make(pytorch, name)
-    if name != "one hot":  # PyTorch shows no parameters
+    if name not in ("one hot", "beta"):  # PyTorch shows no parameters
         assert repr(ours) == repr(theirs)
     assert ours.has_rsample == theirs.has_rsample
     for attribute in ("batch_shape", "event_shape"):
@@ -228,3 +237,32 @@ def test_a_policy_gradient():
         loss.backward()
         optimizer.step()
     assert Categorical(logits=logits).probs[2] > 0.9
+
+
+def test_beta_at_the_ends():
+    ends = torch.tensor([0.0, 0.3, 1.0])
+    one, two = torch.tensor(1.0), torch.tensor(2.0)
+    assert torch.allclose(D.Beta(one, one).log_prob(ends), torch.zeros(3), atol=1e-6)
+    assert D.Beta(two, two).log_prob(ends).isinf().tolist() == [True, False, True]
+    assert math.isclose(D.Beta(two, one).log_prob(one).item(), math.log(2), rel_tol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e-1, 1.0, 1e4])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_samples_of_any_concentration_stay_inside(size, dtype):
+    a = torch.full((3,), size, dtype=dtype, requires_grad=True)
+    for made in (D.Beta(a, a), D.Dirichlet(a)):
+        x = made.rsample((500,))
+        assert ((x > 0) & (x < 1)).all() and made.log_prob(x.detach()).isfinite().all()
+        (grad,) = torch.autograd.grad((x * torch.arange(3)).sum(), a)
+        assert grad.isfinite().all()
+        assert ((x.mean(0) - made.mean).abs() < 0.15).all()
+
+
+def test_gradients_of_beta_samples_are_those_of_the_mean():
+    a = torch.tensor([0.3, 2.0, 50.0], dtype=torch.float64, requires_grad=True)
+    b = torch.tensor([0.5, 4.0, 30.0], dtype=torch.float64, requires_grad=True)
+    made = D.Beta(a, b)
+    sampled = torch.autograd.grad(made.rsample((20000,)).mean(0).sum(), (a, b))
+    for got, wanted in zip(sampled, torch.autograd.grad(made.mean.sum(), (a, b)), strict=True):
+        assert torch.allclose(got, wanted, rtol=0.15)

@@ -1,0 +1,78 @@
+"""The binomial distribution."""
+
+import flambeau
+import flambeau.nn.functional as F
+
+from . import constraints
+from .bernoulli import OneProbability
+from .distribution import Distribution
+from .utils import broadcast_all
+
+__all__ = ["Binomial"]
+
+
+class Binomial(OneProbability):
+    """How many of total_count trials succeed, each with probability `probs`."""
+
+    arg_constraints = {
+        "total_count": constraints.nonnegative_integer,
+        "probs": constraints.unit_interval,
+        "logits": constraints.real,
+    }
+    has_enumerate_support = True
+
+    def __init__(self, total_count=1, probs=None, logits=None, validate_args=None):
+        if (probs is None) == (logits is None):
+            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        name, given = ("logits", logits) if probs is None else ("probs", probs)
+        count, given = broadcast_all(total_count, given)
+        self.total_count = count.to(given.dtype)
+        setattr(self, name, given)
+        Distribution.__init__(self, given.shape, validate_args=validate_args)
+
+    @property
+    def _param(self):
+        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
+
+    @property
+    def support(self):
+        """The whole numbers from 0 to total_count."""
+        return constraints.integer_interval(0, self.total_count)
+
+    @property
+    def mean(self):
+        return self.total_count * self.probs
+
+    @property
+    def mode(self):
+        return ((self.total_count + 1) * self.probs).floor().minimum(self.total_count)
+
+    @property
+    def variance(self):
+        return self.total_count * self.probs * (1 - self.probs)
+
+    def sample(self, sample_shape=()):
+        shape = self._extended_shape(sample_shape)
+        with flambeau.no_grad():
+            return flambeau.binomial(self.total_count.expand(shape), self.probs.expand(shape))
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        n = self.total_count
+        ways = (n + 1).lgamma() - (value + 1).lgamma() - (n - value + 1).lgamma()
+        # value * log(p) + (n - value) * log(1 - p)
+        return ways + value * self.logits - n * F.softplus(self.logits, threshold=1e9)
+
+    def entropy(self):
+        """The entropy, in nats, where all have one total_count."""
+        events = self.enumerate_support(False)
+        log_prob = self.log_prob(events)
+        return -(log_prob.exp() * log_prob).sum(0)
+
+    def enumerate_support(self, expand=True):
+        count = int(self.total_count.max())
+        if not bool((self.total_count == count).all()):
+            raise NotImplementedError("Binomial: enumerate_support needs one total_count for all.")
+        values = flambeau.arange(1 + count, dtype=self._param.dtype, device=self._param.device)
+        values = values.view((-1,) + (1,) * len(self._batch_shape))
+        return values.expand((-1, *self._batch_shape)) if expand else values

@@ -1,0 +1,77 @@
+"""The Dirichlet distribution."""
+
+import flambeau
+
+from ..ops.gamma_samples import log_gamma_samples
+from . import constraints
+from .distribution import Distribution
+
+__all__ = ["Dirichlet", "inside"]
+
+
+def inside(sample):
+    """Samples of (0, 1) that rounding has brought to an end, moved inside by as little as there is.
+
+    The values move, their gradients do not.
+    """
+    limits = flambeau.finfo(sample.dtype)
+    moved = sample.detach().clamp(limits.tiny, 1 - limits.eps / 2)
+    return sample + (moved - sample.detach())
+
+
+class Dirichlet(Distribution):
+    """Points x of a simplex with a density of the product of x**(concentration - 1).
+
+    Args:
+        concentration (Tensor): (*B, K), positive; events are (K).
+    """
+
+    arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
+    support = constraints.simplex
+    has_rsample = True
+
+    def __init__(self, concentration, validate_args=None):
+        if concentration.dim() < 1:
+            raise ValueError(
+                "Dirichlet: concentration needs a dimension of categories, but has none."
+            )
+        self.concentration = concentration
+        super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
+
+    @property
+    def mean(self):
+        return self.concentration / self.concentration.sum(-1, True)
+
+    @property
+    def mode(self):
+        excess = (self.concentration - 1).clamp_min(0)
+        mode = excess / excess.sum(-1, True)
+        # Below 1 everywhere the density has its peaks in the corners.
+        corner = (self.concentration < 1).all(-1, keepdim=True)
+        best = self.concentration.argmax(-1)
+        peak = flambeau.nn.functional.one_hot(best, self.concentration.size(-1)).to(mode.dtype)
+        return flambeau.where(corner, peak, mode)
+
+    @property
+    def variance(self):
+        total = self.concentration.sum(-1, True)
+        a = self.concentration
+        return a * (total - a) / (total.pow(2) * (total + 1))
+
+    def rsample(self, sample_shape=()):
+        """Samples as normalised gamma samples, each inside (0, 1)."""
+        concentration = self.concentration.expand(self._extended_shape(sample_shape))
+        return inside(log_gamma_samples(concentration).softmax(-1))
+
+    def _log_normalizer(self):
+        a = self.concentration
+        return a.lgamma().sum(-1) - a.sum(-1).lgamma()
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        return flambeau.xlogy(self.concentration - 1, value).sum(-1) - self._log_normalizer()
+
+    def entropy(self):
+        a, total = self.concentration, self.concentration.sum(-1)
+        spread = (total - a.size(-1)) * total.digamma()
+        return self._log_normalizer() + spread - ((a - 1) * a.digamma()).sum(-1)
