@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -36,9 +37,15 @@ inline constexpr DType dtype_of = std::is_same_v<T, float>       ? DType::float3
                                   : std::is_same_v<T, complex64> ? DType::complex64
                                                                  : DType::complex128;
 
+/// body.operator()<T>() with the type of A's elements.
 template <class Body>
-decltype(auto) with_matrix_type(DType dtype, Body&& body) {
-  switch (dtype) {
+decltype(auto) with_matrix_type(const Tensor& A, Body&& body) {
+  for (int d = std::max(0, A.ndim - 2); d < A.ndim; ++d)
+    check(A.sizes[d] <= std::numeric_limits<Int>::max(), [&] {
+      return message("the linear algebra library counts with 32 bits: a matrix of shape ", shape(A),
+                     " is too large for it.");
+    });
+  switch (A.dtype) {
     case DType::float32: return body.template operator()<float>();
     case DType::float64: return body.template operator()<double>();
     case DType::complex64: return body.template operator()<complex64>();
@@ -179,7 +186,7 @@ Int length_of(T first) {
 }  // namespace
 
 std::tuple<TensorRef, TensorRef, TensorRef> lu_factor(Tensor& A) {
-  return with_matrix_type(A.dtype, [&]<class T>() {
+  return with_matrix_type(A, [&]<class T>() {
     int64_t m = rows(A), n = columns(A), k = std::min(m, n);
     Dims batch = batch_of(A);
     TensorRef pivots = empty(with(batch, {k}), DType::int32), info = zeros(batch, DType::int32);
@@ -204,7 +211,7 @@ std::tuple<TensorRef, TensorRef, TensorRef> lu_factor(Tensor& A) {
 }
 
 std::tuple<TensorRef, TensorRef> solve(Tensor& A, Tensor& B) {
-  return with_matrix_type(A.dtype, [&]<class T>() {
+  return with_matrix_type(A, [&]<class T>() {
     int64_t n = rows(A), k = columns(B), count = batch_of(A).product();
     TensorRef info = zeros(batch_of(A), DType::int32);
     Int* failed = info->template as<Int>();
@@ -243,7 +250,7 @@ std::tuple<TensorRef, TensorRef> solve(Tensor& A, Tensor& B) {
 }
 
 std::tuple<TensorRef, TensorRef> inverse(Tensor& A) {
-  return with_matrix_type(A.dtype, [&]<class T>() {
+  return with_matrix_type(A, [&]<class T>() {
     int64_t n = rows(A), count = batch_of(A).product();
     TensorRef info = zeros(batch_of(A), DType::int32);
     Int* failed = info->template as<Int>();
@@ -275,7 +282,7 @@ std::tuple<TensorRef, TensorRef> inverse(Tensor& A) {
 }
 
 std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
-  return with_matrix_type(A.dtype, [&]<class T>() {
+  return with_matrix_type(A, [&]<class T>() {
     int64_t n = rows(A), count = batch_of(A).product();
     TensorRef info = zeros(batch_of(A), DType::int32), L = copy_by_rows(A);
     Int* failed = info->template as<Int>();
@@ -302,7 +309,7 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
 }
 
 TensorRef solve_triangular(Tensor& A, Tensor& B, bool upper, bool unit) {
-  return with_matrix_type(A.dtype, [&]<class T>() {
+  return with_matrix_type(A, [&]<class T>() {
     int64_t n = rows(A), k = columns(B), count = batch_of(A).product();
     TensorRef X = copy_by_rows(B);
     if (X->numel == 0) return X;
@@ -370,7 +377,7 @@ void each_lu(Tensor& A, F&& fn) {
 }  // namespace
 
 std::tuple<TensorRef, TensorRef> sign_and_log_det(Tensor& A) {
-  return with_matrix_type(A.dtype, [&]<class T>() {
+  return with_matrix_type(A, [&]<class T>() {
     int64_t n = rows(A);
     TensorRef sign = empty(batch_of(A), A.dtype),
               logarithm = empty(batch_of(A), dtype_of<real_t<T>>);
@@ -391,7 +398,7 @@ std::tuple<TensorRef, TensorRef> sign_and_log_det(Tensor& A) {
 }
 
 TensorRef determinant(Tensor& A) {
-  return with_matrix_type(A.dtype, [&]<class T>() {
+  return with_matrix_type(A, [&]<class T>() {
     int64_t n = rows(A);
     TensorRef out = empty(batch_of(A), A.dtype);
     each_lu<T>(A, [&](int64_t b, const T* lu, bool negative) {
@@ -404,7 +411,7 @@ TensorRef determinant(Tensor& A) {
 }
 
 std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
-  return with_matrix_type(A.dtype, [&]<class T>() {
+  return with_matrix_type(A, [&]<class T>() {
     int64_t m = rows(A), n = columns(A), k = std::min(m, n), width = complete ? m : k;
     Dims batch = batch_of(A);
     int64_t count = batch.product();
@@ -436,7 +443,7 @@ std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
 }
 
 std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vectors) {
-  return with_matrix_type(A.dtype, [&]<class T>() {
+  return with_matrix_type(A, [&]<class T>() {
     using R = real_t<T>;
     int64_t n = rows(A);
     Dims batch = batch_of(A);
@@ -475,7 +482,7 @@ std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vec
 }
 
 std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full, bool vectors) {
-  return with_matrix_type(A.dtype, [&]<class T>() {
+  return with_matrix_type(A, [&]<class T>() {
     using R = real_t<T>;
     int64_t m = rows(A), n = columns(A), k = std::min(m, n);
     Dims batch = batch_of(A);
@@ -524,7 +531,7 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full,
 }
 
 std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcond) {
-  return with_matrix_type(A.dtype, [&]<class T>() {
+  return with_matrix_type(A, [&]<class T>() {
     using R = real_t<T>;
     int64_t m = rows(A), n = columns(A), k = columns(B), high = std::max(m, n);
     Dims batch = batch_of(A);

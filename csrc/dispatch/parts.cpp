@@ -49,6 +49,17 @@ void link_parts(std::vector<TensorRef>& parts, Tensor& t, int dim, bool stacked)
   }
 }
 
+/// A place for each of n tensors, if there is memory for the tensors themselves.
+std::vector<TensorRef> room_for(int64_t n) {
+  int64_t nbytes;
+  if (__builtin_mul_overflow(n, static_cast<int64_t>(sizeof(Tensor) + sizeof(TensorRef)), &nbytes))
+    nbytes = INT64_MAX;
+  check_room(nbytes);
+  std::vector<TensorRef> parts;
+  parts.reserve(static_cast<size_t>(n));
+  return parts;
+}
+
 }  // namespace
 
 std::vector<TensorRef> split(Tensor& t, const std::vector<int64_t>& sizes, int64_t dim) {
@@ -70,8 +81,7 @@ std::vector<TensorRef> split(Tensor& t, const std::vector<int64_t>& sizes, int64
     return message("split: the sizes add up to ", t.sizes[d] - left, ", but dimension ", d,
                    " of input ", shape(t), " has ", t.sizes[d], " elements.");
   });
-  std::vector<TensorRef> parts;
-  parts.reserve(sizes.size());
+  std::vector<TensorRef> parts = room_for(static_cast<int64_t>(sizes.size()));
   int64_t at = 0;
   for (int64_t size : sizes) {
     Dims s = sizes_of(t);
@@ -91,7 +101,7 @@ std::vector<TensorRef> unbind(Tensor& t, int64_t dim) {
   Dims sizes = sizes_of(t), strides = strides_of(t);
   drop(sizes, d);
   drop(strides, d);
-  std::vector<TensorRef> parts;
+  std::vector<TensorRef> parts = room_for(t.sizes[d]);
   for (int64_t i = 0; i < t.sizes[d]; ++i)
     parts.push_back(raw_view(t, sizes, strides, t.offset + i * t.strides[d]));
   link_parts(parts, t, d, true);

@@ -109,8 +109,7 @@ void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* op) {
                 ", which does not match the required output shape ", to_string(sizes), ".");
     if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
   }
-  resize_storage(out.storage, (out.offset + sizes.product()) * itemsize(out.dtype));
-  set_layout(out, sizes, contiguous_strides(sizes), out.offset);
+  resize_to(out, sizes, contiguous_strides(sizes));
 }
 
 /// Whether the spans of memory from first to last element meet.
@@ -146,6 +145,11 @@ TensorRef without_overlap(Tensor& t, Tensor& out) {
 
 TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
   bool history = wants_history(record, args);
+  check(!out || !history, [&] {
+    return message(record.name,
+                   "(): out= takes no part in automatic differentiation, but an argument requires "
+                   "grad. Leave out= away, or call it under no_grad().");
+  });
   TensorRef result;
   DType compute = compute_dtype(record, args);
   Tensor* model = out ? nullptr : flat_model(record, args);
@@ -177,12 +181,6 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
     launch(record, outputs, 1, out ? safe : args, record.n_args, sizes, compute);
   }
   if (out) {
-    check(!history, [&] {
-      return message(record.name,
-                     "(): functions with out=... arguments don't support automatic "
-                     "differentiation, but one of the "
-                     "arguments requires grad.");
-    });
     out->bump_version(record.name.c_str());
     return result;
   }

@@ -273,6 +273,16 @@ static void clamp_slice(int64_t size, int64_t& start, int64_t& stop) {
   stop = std::clamp<int64_t>(stop, start, size);
 }
 
+static int64_t steps_in(int64_t start, int64_t stop, int64_t step) {
+  return stop > start ? (stop - start - 1) / step + 1 : 0;
+}
+
+/// stride * step; a step so long that this overflows leads to no second element.
+static int64_t step_stride(int64_t stride, int64_t step) {
+  int64_t longer;
+  return __builtin_mul_overflow(stride, step, &longer) ? stride : longer;
+}
+
 TensorRef slice(Tensor& t, int64_t dim, int64_t start, int64_t stop, int64_t step) {
   check(t.ndim > 0, [] { return message("slice: a 0-dim tensor cannot be sliced."); });
   int d = wrap_dim(dim, t.ndim, "slice");
@@ -284,8 +294,8 @@ TensorRef slice(Tensor& t, int64_t dim, int64_t start, int64_t stop, int64_t ste
   static PyTypeObject* type = node_subtype("SliceBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
     offset += start * strides[d];
-    sizes[d] = (stop - start + step - 1) / step;
-    strides[d] *= step;
+    sizes[d] = steps_in(start, stop, step);
+    strides[d] = step_stride(strides[d], step);
   });
 }
 
@@ -308,10 +318,8 @@ TensorRef basic_index(Tensor& t, const IndexStep* steps, int n) {
         case IndexStep::Kind::select: offset += s.start * strides[d++]; break;
         case IndexStep::Kind::slice:
           offset += s.start * strides[d];
-          new_sizes.push(s.stop > s.start ? (s.stop - s.start - 1) / s.step + 1 : 0);
-          // Of one element the step may be of any length, but a product might overflow.
-          new_strides.push(s.step < sizes[d] ? strides[d] * s.step : strides[d]);
-          ++d;
+          new_sizes.push(steps_in(s.start, s.stop, s.step));
+          new_strides.push(step_stride(strides[d++], s.step));
           break;
       }
     }
@@ -413,7 +421,7 @@ TensorRef unfold(Tensor& t, int64_t dim, int64_t size, int64_t step) {
     sizes.push(size);
     strides.push(strides[d]);
     sizes[d] = (sizes[d] - size) / step + 1;
-    strides[d] *= step;
+    strides[d] = step_stride(strides[d], step);
   });
 }
 

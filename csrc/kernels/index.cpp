@@ -44,6 +44,7 @@ void copy_rows(const Strided& out, const Strided& self, const Cells& cells, cons
 
 void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
   Walk<3> walk(cells.ndim, cells.sizes, {out.strides, cells.cell_strides, cells.index_strides});
+  if (walk.numel() == 0) return;
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
     int64_t out_step = walk.inner_stride(0), self_step = walk.inner_stride(1),
             index_step = walk.inner_stride(2);

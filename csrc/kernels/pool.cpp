@@ -13,6 +13,7 @@ namespace flambeau {
 PoolAxis pool_axis(int64_t size, int64_t n_windows, int64_t kernel, int64_t stride, int64_t padding,
                    int64_t dilation) {
   PoolAxis axis{size, {}};
+  axis.windows.reserve(static_cast<size_t>(n_windows));
   for (int64_t i = 0; i < n_windows; ++i) {
     int64_t begin = i * stride - padding, reach = (kernel - 1) * dilation + 1;
     int64_t extent = std::min(begin + reach, size + padding) - begin;
@@ -25,6 +26,7 @@ PoolAxis pool_axis(int64_t size, int64_t n_windows, int64_t kernel, int64_t stri
 
 PoolAxis adaptive_pool_axis(int64_t size, int64_t n_windows) {
   PoolAxis axis{size, {}};
+  axis.windows.reserve(static_cast<size_t>(n_windows));
   for (int64_t i = 0; i < n_windows; ++i) {
     int64_t begin = i * size / n_windows, end = ((i + 1) * size + n_windows - 1) / n_windows;
     axis.windows.push_back({begin, end, 1, end - begin});
@@ -199,9 +201,15 @@ using SumOf = std::conditional_t<is_half_type<T>, float, T>;
 template <class Sum>
 Sum divisor_of(const PoolWindow& d, const PoolWindow& h, const PoolWindow& w, bool include_pad,
                int64_t override) {
-  int64_t n = override;
-  if (n == 0) n = include_pad ? d.extent * h.extent * w.extent : d.count() * h.count() * w.count();
-  return static_cast<Sum>(n);
+  if (override != 0) return static_cast<Sum>(override);
+  auto numel = [](int64_t a, int64_t b, int64_t c) {
+    int64_t n;  // kernels far larger than their input may overflow it
+    if (__builtin_mul_overflow(a, b, &n) || __builtin_mul_overflow(n, c, &n))
+      return std::numeric_limits<int64_t>::max();
+    return n;
+  };
+  return static_cast<Sum>(include_pad ? numel(d.extent, h.extent, w.extent)
+                                      : numel(d.count(), h.count(), w.count()));
 }
 
 template <class T>

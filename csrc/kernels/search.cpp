@@ -26,6 +26,15 @@ int64_t place_of(const T* row, int64_t n, int64_t step, const int64_t* sorter, i
   return begin;
 }
 
+/// a + b, which wraps for integers.
+template <class T>
+T sum(T a, T b) {
+  if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  else
+    return static_cast<T>(a + b);
+}
+
 }  // namespace
 
 void searchsorted(const Strided& out, const Strided& sequence, const Strided& values, bool right,
@@ -72,7 +81,7 @@ void bincount(const Strided& out, const Strided& input, const Strided* weights) 
   with_ordered_type(out.dtype, [&]<class T>() {
     for (int64_t i = 0; i < n; ++i) {
       T& bin = out.as<T>()[values[i * step] * out_step];
-      bin = static_cast<T>(bin + weights->as<T>()[i * weights->strides[0]]);
+      bin = sum(bin, weights->as<T>()[i * weights->strides[0]]);
     }
   });
 }
@@ -83,15 +92,17 @@ void histc(const Strided& out, const Strided& input, const Strided* weights, dou
   Walk<2> walk(input.ndim, input.sizes,
                {input.strides, weights ? weights->strides : input.strides});
   with_ordered_type(input.dtype, [&]<class T>() {
-    double scale = static_cast<double>(bins) / (high - low);
+    double scale = static_cast<double>(bins) / (high / 2 - low / 2);
     walk.rows(0, walk.numel(), [&](const auto& at, int64_t n) {
       for (int64_t i = 0; i < n; ++i) {
         double value = static_cast<double>(input.as<T>()[at[0] + i * walk.inner_stride(0)]);
         if (!(value >= low && value <= high)) continue;
-        int64_t bin = std::min<int64_t>(bins - 1, static_cast<int64_t>((value - low) * scale));
+        // Halved, a range of all numbers is finite too.
+        double place = (value / 2 - low / 2) * scale;
+        int64_t bin = place < static_cast<double>(bins) ? static_cast<int64_t>(place) : bins - 1;
         T weight = weights ? weights->as<T>()[at[1] + i * walk.inner_stride(1)] : static_cast<T>(1);
         T& count = out.as<T>()[bin * out_step];
-        count = static_cast<T>(count + weight);
+        count = sum(count, weight);
       }
     });
   });

@@ -81,10 +81,7 @@ TensorRef take_out(Tensor* out, const Dims& dims, const char* function) {
                    "(): functions with out=... arguments don't support automatic differentiation, "
                    "but the out tensor requires grad.");
   });
-  if (!(sizes_of(*out) == dims)) {
-    resize_storage(out->storage, (out->offset + dims.product()) * itemsize(out->dtype));
-    set_layout(*out, dims, contiguous_strides(dims), out->offset);
-  }
+  if (!(sizes_of(*out) == dims)) resize_to(*out, dims, contiguous_strides(dims));
   check_written_once(*out, function);
   out->bump_version(function);
   return TensorRef::borrow(out);

@@ -47,14 +47,7 @@ class IndexArgs {
     return value;
   }
   std::vector<int64_t> integers(int i, const char* name) const {
-    Object list = Object::steal(PySequence_Fast(at(i, name), "expected a sequence of ints"));
-    if (!list) throw PythonError();
-    std::vector<int64_t> values(PySequence_Fast_GET_SIZE(list.get()));
-    for (size_t k = 0; k < values.size(); ++k) {
-      values[k] = PyLong_AsLongLong(PySequence_Fast_GET_ITEM(list.get(), k));
-      if (values[k] == -1 && PyErr_Occurred()) throw PythonError();
-    }
-    return values;
+    return to_integers(at(i, name), op_);
   }
   /// A sequence of tensors and None.
   std::vector<Tensor*> indices(int i) const {

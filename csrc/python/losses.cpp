@@ -70,6 +70,10 @@ CrossEntropy cross_entropy(RowsKernel kernel, Tensor& input, Tensor& target, int
 }
 
 Nll nll_loss(Tensor& input, Tensor& target, Tensor* weight, int64_t ignored, Reducing reduction) {
+  check(input.ndim > 0, [&] {
+    return message("nll_loss: scores must have a dimension of classes, but are ", describe(input),
+                   ".");
+  });
   TensorRef scores = input.ndim <= 2 ? TensorRef::borrow(&input) : contiguous(input);
   NllShape shape = nll_shape(*scores);
   check(target.contiguous && target.dtype == DType::int64 &&

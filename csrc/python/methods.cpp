@@ -247,10 +247,7 @@ PyObject* py_resize_(const Call& call) {
   Dims strides = is_channels_last(format) ? channels_last_strides(sizes, format, "resize_")
                  : sizes_of(t) == sizes && format != Format::contiguous ? strides_of(t)
                                                                         : contiguous_strides(sizes);
-  int64_t nbytes, elements = reach(sizes, strides, t.offset, "resize_");
-  if (__builtin_mul_overflow(elements, itemsize(t.dtype), &nbytes)) throw_too_large(sizes);
-  resize_storage(t.storage, nbytes);
-  set_layout(t, sizes, strides, t.offset);
+  resize_to(t, sizes, strides);
   return TensorRef::borrow(&t).release_py();
 }
 /// _take_layout(t, other): an in-place view operator (t_, squeeze_ ...): t becomes what other, a

@@ -13,12 +13,19 @@ namespace {
 /// What every function here is told, from argument `first` on: sizes of the spatial input and
 /// output, then kernel, stride, padding and dilation; kernel None means adaptive.
 struct Windows {
-  PoolShape shape;
   Dims in, out;
 
-  Windows(const Args& a, int first, const Tensor& t) {
-    in = to_dims(a[first], a.function());
-    out = to_dims(a[first + 1], a.function());
+  Windows(const Args& a, int first)
+      : in(to_dims(a[first], a.function())), out(to_dims(a[first + 1], a.function())) {
+    check(in.n == out.n && in.n <= 3, [&] {
+      return message(a.function(), "(): 1 to 3 spatial sizes, not ", to_string(in), " and ",
+                     to_string(out), ".");
+    });
+  }
+
+  /// A list of all windows, so made only after the result, which is larger where there is one.
+  PoolShape shape(const Args& a, int first, const Tensor& t) const {
+    PoolShape shape;
     const int n = in.n;
     Dims kernel, stride, padding, dilation;
     const bool adaptive = !a.given(first + 2);
@@ -40,6 +47,7 @@ struct Windows {
       else
         shape.axis[d] = pool_axis(in[i], out[i], kernel[i], stride[i], padding[i], dilation[i]);
     }
+    return shape;
   }
 };
 
@@ -56,12 +64,16 @@ PyObject* py_max(const Call& call) {
   Args a("_max_pool", call,
          {"input", "with_indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
   TensorRef input = contiguous(a.tensor(0));
-  Windows w(a, 2, *input);
+  Windows w(a, 2);
   TensorRef output = empty(with_space(*input, w.out), input->dtype), indices;
   if (a.truth(1)) indices = empty(sizes_of(*output), DType::int64);
   if (output->numel) {
+    check(input->numel > 0, [&] {
+      return message(a.function(), "(): no maximum of no elements, input ", shape(*input), ".");
+    });
+    PoolShape windows = w.shape(a, 2, *input);
     LongWork unlocked(output->numel > 2000);
-    max_pool_forward(w.shape, input->data(), output->data(),
+    max_pool_forward(windows, input->data(), output->data(),
                      indices ? indices->as<int64_t>() : nullptr);
   }
   Object values = Object::steal(output.release_py());
@@ -74,11 +86,16 @@ PyObject* py_max_backward(const Call& call) {
   Args a("_max_pool_backward", call,
          {"grad_output", "indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
   TensorRef grad = contiguous(a.tensor(0)), indices = contiguous(a.tensor(1));
-  Windows w(a, 2, *grad);
+  Windows w(a, 2);
+  check(sizes_of(*indices) == sizes_of(*grad) && indices->dtype == DType::int64, [&] {
+    return message(a.function(), "(): indices ", describe(*indices), " do not fit a gradient of ",
+                   shape(*grad), ".");
+  });
   TensorRef result = empty(with_space(*grad, w.in), grad->dtype);
-  {
+  if (result->numel) {
+    PoolShape windows = w.shape(a, 2, *grad);
     LongWork unlocked(result->numel > 8000);
-    max_pool_backward(w.shape, grad->data(), indices->as<int64_t>(), result->data());
+    max_pool_backward(windows, grad->data(), indices->as<int64_t>(), result->data());
   }
   return result.release_py();
 }
@@ -90,13 +107,14 @@ PyObject* average(const Call& call) {
       {"tensor", "include_pad", "divisor", "in", "out", "kernel", "stride", "padding", "dilation"},
       9);
   TensorRef from = contiguous(a.tensor(0));
-  Windows w(a, 3, *from);
+  Windows w(a, 3);
   const bool include_pad = a.truth(1);
   const int64_t divisor = a.integer_or_none(2, 0);
   TensorRef result = empty(with_space(*from, backward ? w.in : w.out), from->dtype);
-  {
+  if (result->numel) {
+    PoolShape windows = w.shape(a, 3, *from);
     LongWork unlocked(result->numel > 4000);
-    pool(w.shape, include_pad, divisor, from->data(), result->data());
+    pool(windows, include_pad, divisor, from->data(), result->data());
   }
   return result.release_py();
 }

@@ -57,6 +57,16 @@ PyObject* py_bind(const Call& call) {
   Py_RETURN_NONE;
 }
 
+/// _check_room(nbytes): raises OutOfMemory unless memory could hold them; an int of any size.
+PyObject* py_check_room(const Call& call) {
+  Args a("_check_room", call, {"nbytes"});
+  check<TypeError>(PyLong_Check(a[0]), [] { return message("_check_room(): expected an int."); });
+  int overflow = 0;
+  int64_t nbytes = PyLong_AsLongLongAndOverflow(a[0], &overflow);
+  check_room(overflow > 0 ? std::numeric_limits<int64_t>::max() : nbytes);
+  Py_RETURN_NONE;
+}
+
 PyObject* py_set_num_threads(const Call& call) {
   int64_t n = Args("set_num_threads", call, {"n"}).integer(0);
   check(n > 0, [&] { return message("set_num_threads: expects a positive number, not ", n, "."); });
@@ -87,6 +97,7 @@ const NativeEntry entries[] = {
     {"get_default_dtype", py_get_default_dtype, "The dtype of new floating tensors."},
     {"set_default_dtype", py_set_default_dtype, "Sets the dtype of new floating tensors."},
     {"_bind", py_bind, "Names an operator for the core."},
+    {"_check_room", py_check_room, "Raises OutOfMemory unless memory could hold so many bytes."},
     {"set_num_threads", py_set_num_threads, "Sets the number of threads."},
     {"get_num_threads", py_get_num_threads, "The number of threads."},
     {"memory_stats", py_memory_stats, "Counters of the allocator, in bytes."},

@@ -12,6 +12,10 @@ namespace flambeau {
 
 static PyObject* out_of_memory_type = nullptr;
 
+static void set_out_of_memory(const char* text) noexcept {
+  PyErr_SetString(out_of_memory_type ? out_of_memory_type : PyExc_MemoryError, text);
+}
+
 void translate_exception() noexcept {
   try {
     throw;
@@ -25,9 +29,13 @@ void translate_exception() noexcept {
   } catch (const NotImplementedError& e) {
     PyErr_SetString(PyExc_NotImplementedError, e.what());
   } catch (const OutOfMemoryError& e) {
-    PyErr_SetString(out_of_memory_type ? out_of_memory_type : PyExc_MemoryError, e.what());
+    set_out_of_memory(e.what());
   } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
+    set_out_of_memory(
+        "out of memory: there is no room for what this call needs beside its tensors.");
+  } catch (const std::length_error&) {
+    set_out_of_memory(
+        "out of memory: what this call needs has more entries than memory has places.");
   } catch (const std::exception& e) {
     PyErr_SetString(PyExc_RuntimeError, e.what());
   } catch (...) {
@@ -280,20 +288,23 @@ Format to_format(PyObject* o, const char* function) {
                                       : Format::contiguous;
 }
 
+/// The value of an int; RuntimeError, as in PyTorch, where 64 bits do not hold it.
+static int64_t value_of_int(PyObject* o, const char* function) {
+  int64_t v = PyLong_AsLongLong(o);
+  if (v != -1 || !PyErr_Occurred()) return v;
+  if (!PyErr_ExceptionMatches(PyExc_OverflowError)) throw PythonError();
+  PyErr_Clear();
+  throw Error(message(function, ": an int is given that 64 bits do not hold."));
+}
+
 int64_t to_integer(PyObject* o, const char* function) {
-  if (PyLong_Check(o) && !PyBool_Check(o)) {
-    int64_t v = PyLong_AsLongLong(o);
-    if (v == -1 && PyErr_Occurred()) throw PythonError();
-    return v;
-  }
+  if (PyLong_Check(o) && !PyBool_Check(o)) return value_of_int(o, function);
   check<TypeError>(PyIndex_Check(o) != 0 && !PyBool_Check(o), [&] {
     return message(function, ": expected an int, but got a ", Py_TYPE(o)->tp_name, ".");
   });
   Object index = Object::steal(PyNumber_Index(o));
   if (!index) throw PythonError();
-  int64_t v = PyLong_AsLongLong(index.get());
-  if (v == -1 && PyErr_Occurred()) throw PythonError();
-  return v;
+  return value_of_int(index.get(), function);
 }
 
 Tensor& first_tensor(const Call& call, const char* function) {
@@ -357,6 +368,11 @@ Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, cons
 }
 
 Dims to_reduced_dims(PyObject* o, int ndim, const char* function) {
+  // The dims come as a set of 64 bits in PyTorch: what it refuses is refused here too.
+  check(ndim <= 64, [&] {
+    return message(function, ": input has ", ndim,
+                   " dimensions; reductions take at most 64. Flatten some of them.");
+  });
   Dims dims;
   bool seen[max_ndim] = {};
   if (o && o != Py_None) {

@@ -139,7 +139,8 @@ PyObject* py_flatten(const Call& call) {
   Dims sizes;
   int64_t joined = 1;
   for (int d = 0; d < t.ndim; ++d) {
-    if (d >= from && d <= to) joined *= t.sizes[d];
+    if (d >= from && d <= to && __builtin_mul_overflow(joined, t.sizes[d], &joined))
+      throw_too_large(sizes_of(t));
     if (d < from || d > to) sizes.push(t.sizes[d]);
     if (d == to) sizes.push(joined);
   }
@@ -157,6 +158,9 @@ PyObject* split_evenly(Tensor& t, int64_t size, int64_t dim, const char* functio
   check(size >= 0 && (size > 0 || t.sizes[d] == 0),
         [&] { return message(function, ": split_size must be positive, not ", size, "."); });
   std::vector<int64_t> sizes;
+  int64_t parts = size > 0 ? (t.sizes[d] - 1) / size + 1 : 1;
+  check_room(parts > INT64_MAX / 512 ? INT64_MAX : parts * 256);  // what a view takes, and more
+  sizes.reserve(static_cast<size_t>(parts));
   for (int64_t left = t.sizes[d]; left > 0; left -= size) sizes.push_back(std::min(size, left));
   if (sizes.empty()) sizes.push_back(0);
   return tensor_tuple(split(t, sizes, d));
@@ -181,9 +185,11 @@ PyObject* py_chunk(const Call& call) {
   });
   check(t.ndim > 0, [] { return message("chunk: expects at least a 1-dimensional tensor."); });
   int d = wrap_dim(a.integer(2, 0), t.ndim, "chunk");
-  int64_t size = (t.sizes[d] + chunks - 1) / chunks;
-  if (size == 0)
+  int64_t size = t.sizes[d] == 0 ? 0 : (t.sizes[d] - 1) / chunks + 1;
+  if (size == 0) {
+    check_room(chunks > INT64_MAX / 512 ? INT64_MAX : chunks * 256);
     return tensor_tuple(split(t, std::vector<int64_t>(static_cast<size_t>(chunks), 0), d));
+  }
   return split_evenly(t, size, d, "chunk");
 }
 

@@ -144,6 +144,13 @@ Storage* allocate_storage(int64_t nbytes) {
   return s;
 }
 
+void check_room(int64_t nbytes) {
+  if (nbytes < large_block) return;
+  void* probe = nbytes > (int64_t{1} << 47) ? nullptr : system_allocate(nbytes);
+  if (!probe) out_of_memory(nbytes);
+  system_free(probe, nbytes);
+}
+
 Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner) {
   auto* s = new Storage;
   s->data = data;

@@ -30,6 +30,9 @@ struct Storage {
 Storage* allocate_storage(int64_t nbytes);
 /// A storage over foreign memory that `owner` (a new reference is taken) keeps alive.
 Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner);
+/// Raises OutOfMemory unless the system would give nbytes: for what is made piece by piece, which
+/// otherwise fails only when memory is full.
+void check_room(int64_t nbytes);
 /// Grows (or keeps) the bytes of a storage, preserving its contents.
 void resize_storage(Storage* storage, int64_t nbytes);
 /// Counts fewer bytes from now on. The block stays: tensors may still look at the rest of it.

@@ -5,7 +5,7 @@
 
 namespace flambeau {
 
-inline constexpr int max_ndim = 64;
+inline constexpr int max_ndim = 128;
 
 struct Strided {
   void* data;

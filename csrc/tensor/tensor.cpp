@@ -13,10 +13,11 @@ DType default_dtype = DType::float32;
 Dims contiguous_strides(const Dims& sizes) {
   Dims strides;
   strides.n = sizes.n;
-  int64_t step = 1;
+  // As an unsigned number: sizes that overflow beside a 0 have no elements to reach.
+  uint64_t step = 1;
   for (int d = sizes.n - 1; d >= 0; --d) {
-    strides[d] = step;
-    step *= std::max<int64_t>(sizes[d], 1);
+    strides[d] = static_cast<int64_t>(step);
+    step *= static_cast<uint64_t>(std::max<int64_t>(sizes[d], 1));
   }
   return strides;
 }
@@ -32,6 +33,10 @@ std::string describe(const Tensor& t) { return message(name(t.dtype), " ", shape
 void throw_too_large(const Dims& sizes) {
   throw Error(
       message("sizes ", to_string(sizes), " overflow: a tensor has at most 2**63 - 1 elements."));
+}
+
+void throw_too_many() {
+  throw Error(message("a tensor has at most ", max_ndim, " dimensions; this one would have more."));
 }
 
 int64_t reach(const Dims& sizes, const Dims& strides, int64_t offset, const char* op) {
@@ -88,6 +93,15 @@ void set_layout(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offse
   if (t.sizes != t.inline_layout) PyMem_Free(t.sizes);
   store_layout(t, sizes, strides);
   t.offset = offset;
+}
+
+void resize_to(Tensor& t, const Dims& sizes, const Dims& strides) {
+  int64_t nbytes;
+  if (__builtin_mul_overflow(reach(sizes, strides, t.offset, "resize"), itemsize(t.dtype), &nbytes))
+    throw OutOfMemoryError(
+        message("out of memory: sizes ", to_string(sizes), " overflow the address space."));
+  resize_storage(t.storage, nbytes);
+  set_layout(t, sizes, strides, t.offset);
 }
 
 // Memory of freed tensors waits here for the next one, since most calls make a tensor and free one.

@@ -53,13 +53,14 @@ using TensorRef = Ref<Tensor>;
 
 struct Dims;
 [[noreturn]] void throw_too_large(const Dims& sizes);
+[[noreturn]] void throw_too_many();
 
 /// A list of sizes or strides that lives on the stack.
 struct Dims {
   int n = 0;
   int64_t v[max_ndim];
   Dims() = default;
-  // Only the used part is copied: 64 numbers would cost more than most view operators.
+  // Only the used part is copied: all the numbers would cost more than most view operators.
   Dims(const Dims& o) : n(o.n) { std::memcpy(v, o.v, n * sizeof(int64_t)); }
   Dims& operator=(const Dims& o) {
     n = o.n;
@@ -67,6 +68,7 @@ struct Dims {
     return *this;
   }
   Dims(const int64_t* values, int count) : n(count) {
+    if (count > max_ndim) throw_too_many();
     if (count > 0) std::memcpy(v, values, count * sizeof(int64_t));  // of none, values may be null
   }
   Dims(std::initializer_list<int64_t> values) {
@@ -75,7 +77,7 @@ struct Dims {
   int64_t& operator[](int i) { return v[i]; }
   int64_t operator[](int i) const { return v[i]; }
   void push(int64_t x) {
-    check(n < max_ndim, [] { return message("a tensor has at most ", max_ndim, " dimensions."); });
+    if (n >= max_ndim) throw_too_many();
     v[n++] = x;
   }
   /// Raises where it overflows: what looks small then would not be.
@@ -119,6 +121,8 @@ TensorRef empty_like(const Tensor& t, DType dtype);
 TensorRef zeros(const Dims& sizes, DType dtype);
 /// The same memory and layout, no autograd history; shares the version.
 TensorRef alias(const Tensor& t);
+/// Gives t this layout from its offset on, and its storage the bytes for it.
+void resize_to(Tensor& t, const Dims& sizes, const Dims& strides);
 /// Gives t another layout in place (resize_, set_, t_ ...).
 void set_layout(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset);
 void refresh_contiguous(Tensor& t);

@@ -100,6 +100,9 @@ done:
 
 def integer_power(block, d, a, b):
     """a ** b by squaring, wrapping around; for b < 0 what truncation of the real power gives."""
+    if d.kind == "b":  # 0 only as 0 ** 1
+        none = block.op("xor", d.register, b, block.imm(1, d.register))
+        return block.op("or", d.register, a, none)
     name = f"ipow.{block.suffix(d.register)}.{d.kind}"
     if name not in block.module.helpers:
         block.module.helpers[name] = _ipow_text(block, name, d)

@@ -262,6 +262,8 @@ def _integer_operations():
         return of
 
     def power(a, b):
+        if a.dtype == bool:
+            return a | ~b
         result, base, e = np.ones_like(a), a.copy(), np.where(b < 0, 0, b)
         while (e != 0).any():
             result = np.where(e & 1 != 0, result * base, result)

@@ -159,13 +159,10 @@ def _maths_expression(name, n_args, dtype, target):
     """The expansion of a maths function for float32 or float64, or None if there is none."""
     key = name, n_args, dtype, target
     if key not in _maths_expansions:
-        try:
-            from . import maths
+        from . import maths  # which needs expressions that are lowered
 
-            found = maths.expand(name, [symbol(i) for i in range(n_args)], dtype, target)
-        except (ImportError, KeyError, NotImplementedError):
-            found = None
-        _maths_expansions[key] = found
+        form = maths.form_of(name, dtype, target)
+        _maths_expansions[key] = form and form(*[symbol(i) for i in range(n_args)])
     return _maths_expansions[key]
 
 

@@ -13,18 +13,27 @@ from .maths_common import FUNCTIONS
 _FAMILIES = "exp log pow trig arc erf gamma bessel".split()
 
 
+def form_of(name, dtype, target=None):
+    """The function of expressions that expand() calls, or None where there is none."""
+    if not FUNCTIONS:
+        for family in _FAMILIES:
+            import_module(".maths_" + family, __package__)
+    own = FUNCTIONS.get((name, f"{dtype} {target}")) or FUNCTIONS.get((name, dtype))
+    if own:
+        return lambda *args: own(*args, dtype)
+    wide = FUNCTIONS.get((name, "float64"))
+    return wide and (
+        lambda *args: cast(wide(*[cast(a, "float64") for a in args], "float64"), "float32")
+    )
+
+
 def expand(name, args, dtype, target=None):
     """The expression of maths function `name` of `args` (of dtype float32 or float64) in primitive nodes.
 
     What has no form of its own in float32 is computed in float64 and rounded; a few have one for a target.
     KeyError: there is no such function.
     """
-    if not FUNCTIONS:
-        for family in _FAMILIES:
-            import_module(".maths_" + family, __package__)
-    if (name, f"{dtype} {target}") in FUNCTIONS:
-        return FUNCTIONS[name, f"{dtype} {target}"](*args, dtype)
-    if (name, dtype) in FUNCTIONS:
-        return FUNCTIONS[name, dtype](*args, dtype)
-    wide = FUNCTIONS[name, "float64"](*[cast(a, "float64") for a in args], "float64")
-    return cast(wide, "float32")
+    form = form_of(name, dtype, target)
+    if form is None:
+        raise KeyError(name)
+    return form(*args)

@@ -107,14 +107,11 @@ def _powers(x, n, increasing):
         if x.dtype == fl.bool or not (x.dtype.is_floating_point or x.dtype.is_complex)
         else x.dtype
     )
-    x = x.to(dtype)
-    columns = [fl.ones_like(x)]
-    for _ in range(n - 1):
-        columns.append(columns[-1] * x)
-    columns = columns[:n]
-    if not columns:
-        return x.new_empty(*x.shape, 0)
-    return fl.stack(columns if increasing else columns[::-1], -1)
+    x = x.to(dtype).unsqueeze(-1)
+    if n == 0 or x.numel() == 0:
+        return x.new_empty(*x.shape[:-1], n)
+    powers = fl.cat([fl.ones_like(x), x.expand(*x.shape[:-1], n - 1).cumprod(-1)], -1)
+    return powers if increasing else powers.flip(-1)
 
 
 @composite(method=False, out=False)

@@ -28,14 +28,16 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
             )
     pieces = [piece for piece in (prepend, input, append) if piece is not None]
     result = fl.cat(pieces, dim) if len(pieces) > 1 else input
-    for _ in range(min(n, result.size(dim))):
+    if n >= result.size(dim):
+        return result.narrow(dim, 0, 0).clone()
+    for _ in range(n):
         size = result.size(dim)
         after, before = (
             result.narrow(dim, min(1, size), max(size - 1, 0)),
             result.narrow(dim, 0, max(size - 1, 0)),
         )
         result = fl.logical_xor(after, before) if result.dtype == fl.bool else after - before
-    return result.narrow(dim, 0, 0).clone() if n > input.size(dim) and len(pieces) == 1 else result
+    return result
 
 
 def _spacings(spacing, dims):

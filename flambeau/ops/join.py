@@ -1,7 +1,10 @@
 """Several tensors into one, or brought to one shape: stacking, broadcasting, grids, products of sets."""
 
 import itertools
+import math
+from array import array
 
+from .. import _core
 from . import public as fl
 from .arguments import sequence
 from .declare import composite
@@ -204,9 +207,18 @@ def combinations(input, r=2, with_replacement=False):
     if r < 0:
         raise RuntimeError(f"combinations: expected r >= 0, but got {r}.")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = list(choose(range(input.numel()), r))
     if r == 0:
         return input.new_empty(0)
-    if not rows:
+    n = input.numel()
+    count = _choices(n + r - 1 if with_replacement and n else n, r)
+    _core._check_room(3 * 8 * r * count)
+    if count == 0:
         return input[fl.empty(0, r, dtype=fl.int64, device=input.device)]
-    return input[fl.tensor(rows, device=input.device)]
+    places = array("q", itertools.chain.from_iterable(choose(range(n), r)))
+    return input[fl.frombuffer(places, dtype=fl.int64).reshape(count, r).to(input.device)]
+
+
+def _choices(n, r):
+    """How many choices of r out of n there are; more than memory has places for as 2**64."""
+    few = min(r, n - r)
+    return 0 if few < 0 else 2**64 if few > 33 and n > 66 else math.comb(n, few)

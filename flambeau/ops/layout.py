@@ -3,6 +3,7 @@
 import builtins
 
 from .. import _core, types
+from . import public as fl
 from .declare import METHODS, composite, register
 
 for _name in ("cat", "stack"):
@@ -182,9 +183,10 @@ def fill_diagonal_(self, fill_value, wrap=False):
     else:
         self.diagonal().fill_(fill_value)
         rows, columns = self.shape
-        if wrap and rows > columns + 1:
-            for start in range(columns + 1, rows, columns + 1):
-                self[start:].diagonal().fill_(fill_value)
+        if wrap and columns and rows > columns + 1:
+            whole, rest = divmod(rows, columns + 1)  # squares, each with a row below it left out
+            k = fl.arange(whole * columns + min(rest, columns), device=self.device)
+            self[k + k // columns, k % columns] = fill_value
     return self
 
 

@@ -5,6 +5,7 @@ Formulas and accuracies stand in kernels/maths.py; derivatives are derived there
 
 from .. import _core
 from ..kernels import language as k
+from . import public as fl
 from .declare import METHODS, composite, make_pointwise, pointwise, register
 
 
@@ -257,10 +258,12 @@ def mvlgamma(input, p):
     """The multivariate log-gamma function of dimension p."""
     if p < 1:
         raise RuntimeError(f"mvlgamma: p has to be greater than or equal to 1, not {p}.")
-    total = p * (p - 1) / 4 * 1.1447298858494002
-    for j in range(p):
-        total = lgamma(input - j / 2) + total
-    return total
+    # The terms, their logarithms and what those need: all at once, or not at all.
+    _core._check_room(4 * 8 * p * input.numel())
+    dtype = input.dtype if input.is_floating_point() else fl.get_default_dtype()
+    shifts = fl.arange(p, dtype=dtype) / 2
+    terms = lgamma(input.unsqueeze(-1) - shifts)
+    return terms.sum(-1) + p * (p - 1) / 4 * 1.1447298858494002
 
 
 register("multigammaln", mvlgamma, namespaces=("special",))

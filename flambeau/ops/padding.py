@@ -1,4 +1,4 @@
-"""Borders of constant numbers."""
+"""Borders: of constant numbers, and where those of other kinds come from."""
 
 from .. import _core
 from . import public as fl
@@ -44,3 +44,21 @@ def constant_pad_nd(input, pad, value=0):
     out = _core._keep_format(out, input)
     out[tuple(inner)] = source
     return out
+
+
+def border_source(mode, size, before, after):
+    """The index in a dimension of `size` of each place of the padded one; cut where a number is negative.
+
+    mode "reflect" needs before and after below size.
+    """
+    _core._check_room(2 * 8 * (size + before + after))
+    places = fl.arange(-before, size + after)
+    if mode == "replicate":
+        return places.clamp(0, size - 1)
+    if mode == "reflect":
+        return size - 1 - (size - 1 - places.abs()).abs()
+    low, high = (
+        max(-before, 0),
+        size - max(-after, 0),
+    )  # circular: what is left after cutting goes round
+    return low + (places - low) % (high - low)

@@ -29,12 +29,15 @@ def _arguments(operator, input, n):
     return input, n
 
 
+_MOST_STEPS = 100_000  # some tenths of a second; beyond that degree asymptotic forms take over
+
+
 def _recurrence(x, n, first, second, step):
-    """P_n(x) from P_0 = first, P_1 = second and P_k+1 = step(k, P_k, P_k-1)."""
+    """P_n(x) from P_0 = first, P_1 = second and P_k+1 = step(k, P_k, P_k-1), up to _MOST_STEPS."""
     result = fl.where(n == 1, second, fl.where(n == 0, first, fl.zeros_like(x)))
     finite = n[n.isfinite()]
     highest = int(finite.max()) if finite.numel() else 0
-    for k in range(1, highest):
+    for k in range(1, min(highest, _MOST_STEPS)):
         first, second = second, step(k, second, first)
         result = fl.where(n == k + 1, second, result)
         if k % 64 == 0 and not bool(second.isfinite().any()):  # nothing follows but NaN
@@ -127,23 +130,75 @@ def hermite_polynomial_he(input, n):
 def laguerre_polynomial_l(input, n):
     """The Laguerre polynomial of degree n: (k + 1) L_k+1 = (2 k + 1 - x) L_k - k L_k-1."""
     x, n = _arguments("laguerre_polynomial_l", input, n)
-    return _recurrence(
+    result = _recurrence(
         x,
         n,
         fl.ones_like(x),
         1 - x,
         lambda k, p, before: ((2 * k + 1 - x) * p - k * before) / (k + 1),
     )
+    return _with_high_degrees(x, n, result, _laguerre_of_high_degree)
 
 
 @_polynomial
 def legendre_polynomial_p(input, n):
     """The Legendre polynomial of degree n: (k + 1) P_k+1 = (2 k + 1) x P_k - k P_k-1."""
     x, n = _arguments("legendre_polynomial_p", input, n)
-    return _recurrence(
+    result = _recurrence(
         x,
         n,
         fl.ones_like(x),
         x,
         lambda k, p, before: ((2 * k + 1) * x * p - k * before) / (k + 1),
     )
+    return _with_high_degrees(x, n, result, _legendre_of_high_degree)
+
+
+# --------------------------------------------------------------------------- degrees beyond the steps
+
+
+def _with_high_degrees(x, n, result, asymptotic):
+    high = n > _MOST_STEPS
+    if not bool(high.any()):
+        return result
+    far = asymptotic(x.to(fl.float64), fl.where(high, n, fl.ones_like(n)).to(fl.float64))
+    return fl.where(high, far.to(x.dtype), result)
+
+
+def _legendre_of_high_degree(x, n):
+    """sqrt(t / sin t) (J0(N t) + a J1(N t) / N) with x = cos t and N = n + 1/2; modified functions outside.
+
+    Source: Bogaert, "Iteration-free computation of Gauss-Legendre quadrature nodes and weights", SIAM
+    J. Sci. Comput. 36 (2014) A1008, section 2; the error is of order 1 / N**2.
+    """
+    big, size = n + 0.5, x.abs()
+    t = size.clamp(max=1).acos()
+    ratio = fl.where(t > 0, t.sin() / t, fl.ones_like(t))
+    term = fl.where(t > 1e-3, (t * t.cos() - t.sin()) / (8 * t * t.sin()), -t / 24)
+    inside = (
+        fl.special.bessel_j0(big * t) + term * fl.special.bessel_j1(big * t) / big
+    ) / ratio.sqrt()
+    s = size.clamp(min=1).acosh()
+    outside = fl.special.i0(big * s) * fl.where(s > 0, s / s.sinh(), fl.ones_like(s)).sqrt()
+    value = fl.where(size <= 1, inside, fl.where(s < 700, outside, fl.full_like(s, math.inf)))
+    value = fl.where(x.isnan(), x, value)
+    return fl.where((x < 0) & (fl.remainder(n, 2) == 1), -value, value)
+
+
+def _laguerre_of_high_degree(x, n):
+    """exp(x / 2) sqrt(z) (t - t**2)**(-1/4) J0(v z) with v = 4 n + 2, t = x / v, z = (sqrt(t - t**2) + asin sqrt t) / 2.
+
+    Source: DLMF 18.15.19, its first term: the error is of order 1 / v. Below 0 the same with i0; from
+    t = 1 / 2 on the polynomial is far beyond every dtype.
+    """
+    v = 4 * n + 2
+    t = (x.abs() / v).clamp(max=0.5)
+    z = ((t - t * t).sqrt() + t.sqrt().asin()) / 2
+    # z / sqrt(t - t**2) is 1 at 0.
+    scale = fl.where(t > 0, z / (t - t * t).sqrt(), fl.ones_like(t)).sqrt()
+    inside = (x / 2).exp() * scale * fl.special.bessel_j0(v * z)
+    w = ((t + t * t).sqrt() + t.sqrt().asinh()) / 2
+    scale = fl.where(t > 0, w / (t + t * t).sqrt(), fl.ones_like(t)).sqrt()
+    # exp(v w + x / 2) is what i0 grows with: together they do not overflow before their product does.
+    below = fl.special.i0e(v * w) * (v * w + x / 2).exp() * scale
+    return fl.where(x.isnan(), x, fl.where(x < 0, below, inside))

@@ -116,6 +116,10 @@ def _plan(name, n, shape, kernel_size, stride, padding, dilation, ceil_mode):
                 f"{name}: pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}."
             )
     channels, sizes = shape[-n - 1], tuple(shape[-n:])
+    if 0 in sizes:
+        raise RuntimeError(
+            f"{name}: input {tuple(shape)} has no element to pool; all its last {n} sizes must be at least 1."
+        )
     out = tuple(
         window_count(*five, ceil_mode)
         for five in zip(sizes, kernel, stride, padding, dilation, strict=True)
@@ -126,10 +130,9 @@ def _plan(name, n, shape, kernel_size, stride, padding, dilation, ceil_mode):
             f"({'x'.join(map(str, (channels, *out)))}). Output size is too small."
         )
     for size, o, k, s, p, d in zip(sizes, out, kernel, stride, padding, dilation, strict=True):
-        # With dilation a window may step over the whole input: it would have no maximum.
-        if d > 1 and any(
-            all(not 0 <= i * s - p + t * d < size for t in range(k)) for i in range(o)
-        ):
+        # With a dilation beyond the input a window that begins in the padding may step over it: it
+        # would have no maximum.
+        if d > size and any((i * s - p) % d >= size for i in range(min(o, -(-p // s)))):
             raise RuntimeError(
                 f"{name}: a window of kernel_size={k}, padding={p} and dilation={d} holds no element of a dimension of size {size}."
             )

@@ -385,15 +385,27 @@ def _rms_norm(ctx, input, length, weight, eps):
 
 @_rms_norm.derivative
 def _(ctx, grad_output):
-    x, _, weight = ctx.saved
+    x, rstd, weight = ctx.saved
     length = ctx.length
     rows, g = _blocks(x, length), _blocks(grad_output, length)
-    rstd = ((rows * rows).mean(1, keepdim=True) + ctx.eps).rsqrt()
-    normal = rows * rstd
-    scaled = g if weight is None else g * weight.reshape(-1)
-    grad_input = rstd * (scaled - normal * (scaled * normal).mean(1, keepdim=True))
+    if _core.is_grad_enabled():  # by differentiable operators, for gradients of gradients
+        rstd = ((rows * rows).mean(1, keepdim=True) + ctx.eps).rsqrt()
+        normal = rows * rstd
+        scaled = g if weight is None else g * weight.reshape(-1)
+        grad_input = rstd * (scaled - normal * (scaled * normal).mean(1, keepdim=True))
+        grad_input = grad_input.reshape(x.shape)
+    else:
+        grad_input = None
+        if ctx.needs_input_grad[0]:
+            grad_input = _core.empty_like(x)
+            affine = () if weight is None else (weight.contiguous(),)
+            name = "rms_norm_backward" if weight is None else "rms_norm_weight_backward"
+            inputs = (g.contiguous(), x, rstd, *affine)
+            if x.numel():
+                run_rows(name, (grad_input,), inputs, "vvvx" + "v" * len(affine), len(rows), length)
+        normal = (rows * rstd.unsqueeze(1)).to(x.dtype) if ctx.needs_input_grad[2] else None
     grad_weight = (g * normal).sum(0).reshape(weight.shape) if ctx.needs_input_grad[2] else None
-    return grad_input.reshape(x.shape), None, grad_weight, None
+    return grad_input, None, grad_weight, None
 
 
 @composite(method=False, out=False, namespaces=("torch", "nn.functional"))

@@ -5,6 +5,7 @@ import warnings
 from . import public as fl
 from .attach import of_constant_slope
 from .declare import composite
+from .padding import border_source
 
 
 def _framing(operator, n_fft, hop_length, win_length, window, like):
@@ -103,17 +104,13 @@ def _padded(signal, count, mode):
                 f"stft: Padding size should be less than the corresponding input dimension, but got: "
                 f"padding ({count}, {count}) at dimension 1 of input {list(signal.shape)}"
             )
-        source = [abs(i) for i in range(-count, length)]
-        source += [2 * (length - 1) - i for i in range(length, length + count)]
-    elif mode == "replicate":
-        source = [min(max(i, 0), length - 1) for i in range(-count, length + count)]
-    elif mode == "circular":
-        source = [i % length for i in range(-count, length + count)]
-    else:
+    elif mode not in ("replicate", "circular"):
         raise NotImplementedError(f"stft: Unrecognised padding mode {mode}")
+    elif length == 0:
+        raise RuntimeError(f"stft: an empty signal has no {mode} padding")
     if mode != "circular":
         signal = of_constant_slope(signal)
-    return signal.index_select(1, fl.tensor(source, dtype=fl.int64, device=signal.device))
+    return signal.index_select(1, border_source(mode, length, count, count).to(signal.device))
 
 
 def _overlapped(frames, hop_length, length):

@@ -1,5 +1,6 @@
 """One tensor into several views of it along a dimension."""
 
+from .. import _core
 from .arguments import wrap_dim
 from .declare import composite
 
@@ -39,6 +40,7 @@ def _tensor_split(operator, input, indices_or_sections, dim):
             raise RuntimeError(
                 f"{operator}: number of sections must be larger than 0, got {sections}"
             )
+        _core._check_room(256 * sections)  # what so many views take
         small, larger = divmod(size, sections)
         return _pieces(input, [small + (i < larger) for i in range(sections)], dim)
     pieces, start = [], 0

@@ -320,3 +320,14 @@ def test_factors_of_another_kind_are_refused():
         flambeau.addr(a, v, v, alpha=True)
     with pytest.raises(RuntimeError, match="addr: beta=0.5 would be cut"):
         flambeau.addr(a.int(), v.int(), v.int(), beta=0.5)
+
+
+def test_addmm_of_complex_numbers_has_conjugated_gradients():
+    flambeau.manual_seed(0)
+    for shape in ((3, 3), (2, 3, 3)):
+        operator = flambeau.addmm if len(shape) == 2 else flambeau.baddbmm
+        operands = [
+            flambeau.randn(shape, dtype=flambeau.complex128, requires_grad=True) for _ in range(3)
+        ]
+        scaled = lambda x, a, b: operator(x, a, b, beta=0.5, alpha=2.0)
+        assert gradcheck(scaled, operands)

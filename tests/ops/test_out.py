@@ -125,3 +125,10 @@ def test_writing_through_an_expanded_tensor_is_refused():
             getattr(torch.zeros(1).expand(3), write)(*([1] if write == "fill_" else []))
     with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
         torch.zeros(1).expand(3).copy_(torch.rand(3))
+
+
+def test_out_is_refused_before_anything_is_written():
+    x, out = torch.ones(3, requires_grad=True), torch.zeros(3)
+    with pytest.raises(RuntimeError, match="out="):
+        torch.add(x, 1, out=out)
+    assert out.tolist() == [0, 0, 0] and out._version == 0

@@ -166,7 +166,7 @@ def multi_head_attention_forward(
         padding = padding.reshape(B * num_heads, 1, S)
         attn_mask = padding if attn_mask is None else attn_mask + padding
 
-    scores = (q * (1.0 / math.sqrt(head_dim))) @ k.transpose(-2, -1)  # (B * heads, T, S)
+    scores = (q * (1.0 / math.sqrt(max(head_dim, 1)))) @ k.transpose(-2, -1)  # (B * heads, T, S)
     if attn_mask is not None:
         scores = scores + attn_mask
     attention = softmax(scores, -1)

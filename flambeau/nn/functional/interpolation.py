@@ -77,6 +77,13 @@ def interpolate(
             f"Input and output sizes should be greater than 0, but got input "
             f"{list(input.shape[2:])} and output {list(sizes)}"
         )
+    result = (*input.shape[:2], *sizes)
+    if input.numel() == 0:
+        return _keep_format(input.new_zeros(result), input)
+    # Sizes that no memory holds are refused before anything is computed for them: each step of the
+    # resizing has places and weights in 8 bytes for each output.
+    flambeau._core._check_room(math.prod(result) * input.element_size())
+    flambeau._core._check_room(2 * 8 * max(sizes))
     resized = input
     for i in range(n):
         dim, out, scale = i + 2, sizes[i], scales[i]
@@ -125,8 +132,8 @@ def _resize(input, dim, out, scale, mode, align_corners):
     if mode in ("nearest", "nearest-exact"):
         ratio = _ratio(size, out, scale, False)
         shift = 0.5 if mode == "nearest-exact" else 0.0
-        index = [min(int((i + shift) * ratio), size - 1) for i in range(out)]
-        return input.index_select(dim, flambeau.tensor(index, device=input.device))
+        at = (flambeau.arange(out, dtype=flambeau.float64) + shift) * ratio
+        return input.index_select(dim, at.clamp(max=size - 1).long().to(input.device))
     if size == out and scale in (None, 1):
         return input if mode != "bicubic" else input.clone()
     ratio = _ratio(size, out, scale, align_corners)

@@ -1,10 +1,13 @@
 """Padding."""
 
+import math
+
 import flambeau
 
 from ..._core import _keep_format
 from ...ops.attach import of_constant_slope
 from ...ops.autocast import full_precision
+from ...ops.padding import border_source
 
 
 def pad(input, pad, mode="constant", value=None):
@@ -39,39 +42,37 @@ def _pad_from_inside(input, pad, mode):
         raise NotImplementedError(
             "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
         )
-    padded = input
+    steps, shape = [], list(input.shape)
     for i in range(n):
         dim = input.dim() - 1 - i
         before, after = pad[2 * i], pad[2 * i + 1]
         if before or after:
-            index = _source(mode, input.shape, dim, before, after)
-            padded = padded.index_select(dim, flambeau.tensor(index, device=input.device))
+            _check_border(mode, input.shape, dim, before, after)
+            steps.append((dim, before, after))
+            shape[dim] += before + after
+    flambeau._core._check_room(math.prod(shape) * input.element_size())
+    padded = input
+    for dim, before, after in steps:
+        source = border_source(mode, input.shape[dim], before, after)
+        padded = padded.index_select(dim, source.to(input.device))
     # Circular padding gives the usual order, as in PyTorch.
     return padded if mode == "circular" else _keep_format(padded, input)
 
 
-def _source(mode, shape, dim, before, after):
-    """The index in the input of each place of the padded dimension."""
+def _check_border(mode, shape, dim, before, after):
     size = shape[dim]
-    places = range(-before, size + after)
     if mode == "circular":
         if before > size or after > size:
             raise RuntimeError("Padding value causes wrapping around more than once.")
-        if size + before + after < 0:
+        if size + before + after < 0 or size + min(before, 0) + min(after, 0) <= 0:
             raise RuntimeError("Negative padding value is resulting in an empty dimension")
-        # Negative padding cuts first; what is left goes round.
-        low, high = max(-before, 0), size - max(-after, 0)
-        return [low + (place - low) % (high - low) for place in places]
-    if size + before + after < 1:
+        return
+    if size == 0 or size + before + after < 1:
         raise RuntimeError(
             f"input size {size} with padding ({before}, {after}) at dimension {dim} leaves nothing"
         )
-    if mode == "replicate":
-        return [min(max(place, 0), size - 1) for place in places]
-    if before >= size or after >= size:
+    if mode == "reflect" and (before >= size or after >= size):
         raise RuntimeError(
             "Padding size should be less than the corresponding input dimension, but got: "
             f"padding ({before}, {after}) at dimension {dim} of input {list(shape)}"
         )
-    last = size - 1
-    return [abs(place) if place <= last else 2 * last - place for place in places]

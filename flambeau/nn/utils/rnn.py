@@ -155,9 +155,19 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
         raise RuntimeError(
             f"pack_padded_sequence: a length is {sizes[0]}, but the input has {input.size(0)} times"
         )
-    batch_sizes = [sum(size > t for size in sizes) for t in range(sizes[0])]
+    batch_sizes = _conjugate(sizes)
     pieces = [input[t, :count] for t, count in enumerate(batch_sizes)]
     return PackedSequence(flambeau.cat(pieces), flambeau.tensor(batch_sizes), sorted_indices)
+
+
+def _conjugate(sizes):
+    """How many of sizes, which fall, are over 0, 1, ... sizes[0] - 1."""
+    counts, count = [], len(sizes)
+    for t in range(sizes[0]):
+        while sizes[count - 1] <= t:
+            count -= 1
+        counts.append(count)
+    return counts
 
 
 def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_length=None):
@@ -179,10 +189,13 @@ def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_le
             padding = data.new_full((missing, *data.shape[1:]), padding_value)
             piece = flambeau.cat([piece, padding])
         rows.append(piece)
-    for _ in range((total_length or longest) - longest):
-        rows.append(data.new_full((batch, *data.shape[1:]), padding_value))
-    padded = flambeau.stack(rows, 1 if batch_first else 0)
-    lengths = flambeau.tensor([sum(count > i for count in counts) for i in range(batch)])
+    time = 1 if batch_first else 0
+    padded = flambeau.stack(rows, time)
+    if total_length is not None and total_length > longest:
+        shape = list(padded.shape)
+        shape[time] = total_length - longest
+        padded = flambeau.cat([padded, padded.new_full(shape, padding_value)], time)
+    lengths = flambeau.tensor(_conjugate(counts))
     if unsorted_indices is not None:
         padded = padded.index_select(0 if batch_first else 1, unsorted_indices)
         lengths = lengths[unsorted_indices.cpu()]
