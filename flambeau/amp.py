@@ -34,21 +34,24 @@ class autocast:
 
     def __init__(self, device_type, dtype=None, enabled=True, cache_enabled=None):
         if not isinstance(device_type, str):
-            raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
+            raise ValueError(
+                "autocast: device_type must be a str such as 'cpu', not "
+                f"{type(device_type).__name__}."
+            )
         self.device = _type_of_device(device_type)
         self.fast_dtype = get_autocast_dtype(device_type) if dtype is None else dtype
         self._cache_enabled = True if cache_enabled is None else cache_enabled
         if enabled and self.device != "cpu":
             warnings.warn(
-                f"autocast: {self.device} is not available: this build of flambeau computes on the CPU. "
-                "Disabling autocast.",
+                f"autocast: {self.device} is not available: this build of flambeau computes on the "
+                "CPU. Autocast is off.",
                 stacklevel=2,
             )
             enabled = False
         elif enabled and self.fast_dtype not in _SUPPORTED:
             warnings.warn(
-                f"In CPU autocast, but the target dtype {self.fast_dtype} is not supported. Disabling autocast. "
-                "CPU Autocast only supports dtypes of torch.bfloat16, torch.float16 currently.",
+                f"autocast: {self.fast_dtype} is no dtype to lower to on the CPU; bfloat16 and "
+                "float16 are. Autocast is off.",
                 stacklevel=2,
             )
             enabled = False
@@ -220,9 +223,9 @@ class GradScaler:
         enabled=True,
     ):
         if enabled and growth_factor <= 1.0:
-            raise ValueError("The growth factor must be > 1.0.")
+            raise ValueError(f"GradScaler: growth_factor is {growth_factor}; it must be above 1.")
         if enabled and backoff_factor >= 1.0:
-            raise ValueError("The backoff factor must be < 1.0.")
+            raise ValueError(f"GradScaler: backoff_factor is {backoff_factor}; it must be below 1.")
         self._device, self._enabled, self._scale = device, enabled, float(init_scale)
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval, self._good_steps = growth_interval, 0
@@ -237,17 +240,24 @@ class GradScaler:
             return outputs * self._scale
         if isinstance(outputs, (list, tuple)):
             return type(outputs)(self.scale(one) for one in outputs)
-        raise ValueError("outputs must be a Tensor or an iterable of Tensors")
+        raise ValueError(
+            "GradScaler.scale: takes a Tensor or nested lists of them, not "
+            f"{type(outputs).__name__}."
+        )
 
     def unscale_(self, optimizer):
         """Divides the gradients of the optimizer's parameters by the factor, once between steps."""
         if not self._enabled:
             return
         if id(optimizer) in self._stepped:
-            raise RuntimeError("unscale_() is being called after step().")
+            raise RuntimeError(
+                "GradScaler.unscale_: the optimizer has been stepped already. Call unscale_() "
+                "before step(), and update() behind it."
+            )
         if id(optimizer) in self._found:
             raise RuntimeError(
-                "unscale_() has already been called on this optimizer since the last update()."
+                "GradScaler.unscale_: was called for this optimizer already. Call update() before "
+                "the next round."
             )
         grads = [
             p.grad
@@ -259,7 +269,10 @@ class GradScaler:
         try:
             for grad in grads:
                 if grad.dtype is _core.float16:
-                    raise ValueError("Attempting to unscale FP16 gradients.")
+                    raise ValueError(
+                        "GradScaler.unscale_: a gradient is float16, where small ones are lost. "
+                        "Keep the parameters in float32."
+                    )
                 grad.mul_(1.0 / self._scale)
             self._found[id(optimizer)] = not all(bool(grad.isfinite().all()) for grad in grads)
         finally:
@@ -270,9 +283,14 @@ class GradScaler:
         if not self._enabled:
             return optimizer.step(*args, **kwargs)
         if "closure" in kwargs:
-            raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
+            raise RuntimeError(
+                "GradScaler.step: takes no closure, because the losses of a closure are not scaled."
+            )
         if id(optimizer) in self._stepped:
-            raise RuntimeError("step() has already been called since the last update().")
+            raise RuntimeError(
+                "GradScaler.step: was called for this optimizer already. Call update() before the "
+                "next round."
+            )
         if id(optimizer) not in self._found:
             self.unscale_(optimizer)
         self._stepped.add(id(optimizer))
@@ -285,7 +303,10 @@ class GradScaler:
         if new_scale is not None:
             self._scale = float(new_scale)
         elif not self._found:
-            raise RuntimeError("No inf checks were recorded prior to update.")
+            raise RuntimeError(
+                "GradScaler: no optimizer was stepped or unscaled, so nothing is known of its "
+                "gradients. Has it parameters with gradients?"
+            )
         elif any(self._found.values()):
             self._scale, self._good_steps = self._scale * self._backoff_factor, 0
         else:
@@ -344,7 +365,8 @@ class GradScaler:
             return
         if not state_dict:
             raise RuntimeError(
-                "The source state dict is empty, possibly because it was saved from a disabled GradScaler."
+                "GradScaler.load_state_dict: the state is empty, as that of a scaler with "
+                "enabled=False. Leave it out."
             )
         self._scale, self._good_steps = state_dict["scale"], state_dict["_growth_tracker"]
         self._growth_factor = state_dict["growth_factor"]

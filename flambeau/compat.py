@@ -119,7 +119,8 @@ def set_deterministic_debug_mode(debug_mode):
     level = levels.get(debug_mode, debug_mode)
     if level not in (0, 1, 2):
         raise RuntimeError(
-            f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, or 0, 1, 2, but got {debug_mode!r}"
+            f"set_deterministic_debug_mode: mode is {debug_mode!r}; it must be 'default', 'warn' "
+            "or 'error', or 0, 1 or 2."
         )
     use_deterministic_algorithms(level > 0, warn_only=level == 1)
 
@@ -287,14 +288,18 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     size = memoryview(buffer).nbytes - offset
     if size < 0 or (count < 0 and size % dtype.itemsize):
         raise ValueError(
-            f"frombuffer: offset {offset} and dtype {dtype} do not fit a buffer of {memoryview(buffer).nbytes} bytes."
+            f"frombuffer: offset {offset} and dtype {dtype} do not fit a buffer of "
+            f"{memoryview(buffer).nbytes} bytes."
         )
     n = size // dtype.itemsize if count < 0 else count
     if n == 0:
-        raise ValueError("frombuffer: both buffer length and count must not be 0.")
+        raise ValueError(
+            "frombuffer: the buffer is empty, or count is 0; it needs one element or more."
+        )
     if n * dtype.itemsize > size:
         raise ValueError(
-            f"frombuffer: requested buffer length ({n} * {dtype.itemsize} bytes) after offset ({offset}) exceeds the buffer."
+            f"frombuffer: {n} elements of {dtype.itemsize} bytes from offset {offset} reach beyond "
+            "the buffer."
         )
     raw = numpy.frombuffer(buffer, dtype=numpy.uint8, count=n * dtype.itemsize, offset=offset)
     tensor = _core.from_numpy(raw)

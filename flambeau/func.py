@@ -97,7 +97,9 @@ def _chosen(args, argnums):
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for n in numbers:
         if not -len(args) <= n < len(args):
-            raise RuntimeError(f"Got argnum={n}, but only {len(args)} positional inputs")
+            raise RuntimeError(
+                f"func: argnums names argument {n}, but {len(args)} were given by position."
+            )
     return [n % len(args) for n in numbers]
 
 
@@ -124,13 +126,9 @@ def grad_and_value(func, argnums=0, has_aux=False):
             output = func(*_exchanged(args, numbers, inputs), **kwargs)
             value, aux = output if has_aux else (output, None)
             if not isinstance(value, flambeau.Tensor) or value.dim() != 0:
+                got = f"shape {tuple(value.shape)}" if isinstance(value, flambeau.Tensor) else value
                 raise RuntimeError(
-                    "Expected f(*args) to return a scalar tensor, got "
-                    + (
-                        f"tensor with {value.dim()} dims"
-                        if isinstance(value, flambeau.Tensor)
-                        else type(value).__name__
-                    )
+                    f"grad: the function must return one number, a 0-dim Tensor, not {got}."
                 )
             grads = _gradients([value], _tensors(inputs), [flambeau.ones_like(value)], outer)
         grads = _rebuilt(inputs, grads)
@@ -178,9 +176,9 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
     strict=True refuses an output that does not depend on the primals, instead of a tangent of zeros.
     """
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
-        raise RuntimeError("jvp: Expected primals and tangents to be tuples.")
+        raise RuntimeError("jvp: primals and tangents must both be tuples.")
     if len(primals) != len(tangents):
-        raise RuntimeError("jvp: Expected primals and tangents to have the same structure.")
+        raise RuntimeError("jvp: primals and tangents must be nested alike.")
     inputs, outer = _inputs(list(primals))
     given = _tensors(tangents)
     outer = outer or any(t.requires_grad for t in given)
@@ -190,8 +188,7 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
         flat = _tensors(output)
         if strict and not all(o.requires_grad for o in flat):
             raise RuntimeError(
-                "jvp(f, primals, tangents, strict=True): The output of f is independent of the "
-                "inputs. This is not allowed with strict=True."
+                "jvp: the output does not depend on the inputs, which strict=True refuses."
             )
         weights = [flambeau.zeros_like(o).requires_grad_() for o in flat]
         pulled = _gradients(flat, _tensors(inputs), weights, True)
@@ -286,10 +283,10 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
     """
     if randomness not in ("error", "same", "different"):
         raise RuntimeError(
-            f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}"
+            f"vmap: randomness is {randomness!r}; it must be 'error', 'same' or 'different'."
         )
     if chunk_size is not None and chunk_size < 1:
-        raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
+        raise ValueError(f"vmap: chunk_size is {chunk_size}; it must be 1 or more, or None.")
 
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
@@ -308,11 +305,12 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
         sizes = {t.shape[d] for t, d in pairs if d is not None and isinstance(t, flambeau.Tensor)}
         if not sizes:
             raise ValueError(
-                "vmap: at least one input must be a tensor with a dimension to map over."
+                "vmap: no input has a dim to map over. in_dims must be an int for one tensor or "
+                "more."
             )
         if len(sizes) > 1:
             raise ValueError(
-                f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sorted(sizes)}."
+                f"vmap: the dims mapped over have sizes {sorted(sizes)}; they must be equal."
             )
 
         def slice_of(place, i):
@@ -337,9 +335,8 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
             )
             if randomness == "error" and not flambeau.equal(generator.get_state(), before):
                 raise RuntimeError(
-                    "vmap: called random operation while in randomness error mode. Please either use the "
-                    "'same' or 'different' randomness flags on vmap or perform the randomness operation "
-                    "out of vmap"
+                    "vmap: a random operator was called, and whether slices share its numbers is "
+                    "not said. Pass randomness='same' or 'different'."
                 )
         if not results:
             raise ValueError("vmap: cannot map over a dimension of size 0.")
@@ -366,7 +363,7 @@ def debug_unwrap(tensor, *, recurse=True):
 def stack_module_state(models):
     """(parameters, buffers) of models of one form, each stacked along a new first dimension."""
     if not models:
-        raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
+        raise RuntimeError("stack_module_state: needs one module or more; the list is empty.")
 
     def stacked(named):
         each = [dict(named(model)) for model in models]

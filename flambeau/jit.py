@@ -55,7 +55,7 @@ def trace_module(mod, inputs, *_, **__):
 def freeze(mod, *_, **__):
     """`mod` itself, in evaluation mode as freeze() expects it."""
     if mod.training:
-        raise RuntimeError("Freezing is currently only implemented for modules in eval mode.")
+        raise RuntimeError("jit.freeze: the module is training. Call eval() first.")
     return mod
 
 

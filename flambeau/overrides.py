@@ -100,8 +100,9 @@ def handle_torch_function(public_api, relevant_args, *args, **kwargs):
     if not overriding and not _modes():
         return public_api(*args, **kwargs)
     raise TypeError(
-        f"no implementation found for {resolve_name(public_api) or public_api} on types that implement "
-        f"__torch_function__: {list(types)}{', nor on the active mode' if _modes() else ''}."
+        f"{resolve_name(public_api) or public_api}: no __torch_function__ of "
+        f"{', '.join(t.__name__ for t in types)}{' or of the active mode' if _modes() else ''} "
+        "handles it; all returned NotImplemented."
     )
 
 

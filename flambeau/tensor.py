@@ -53,7 +53,9 @@ def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=
     if inputs is not None and isinstance(inputs, Tensor):
         inputs = (inputs,)
     if inputs is not None and len(inputs) == 0:
-        raise RuntimeError("backward: inputs argument to backward cannot be empty.")
+        raise RuntimeError(
+            "backward: inputs is empty. Leave it away, to reach all leaves, or name some."
+        )
     if gradient is not None and not isinstance(gradient, Tensor):
         raise TypeError(
             f"backward: gradient must be a Tensor or None, not {type(gradient).__name__}."
@@ -72,7 +74,8 @@ def numpy(self, *, force=False):
     if self.requires_grad:
         if not force and _core.is_grad_enabled():
             raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+                "numpy: the tensor requires grad, and NumPy would lose its history. Use "
+                "tensor.detach().numpy()."
             )
         self = self.detach()
     if self.dtype is _core.bfloat16:
@@ -161,7 +164,7 @@ def as_subclass(self, cls):
     Raises TypeError where cls is none.
     """
     if not (isinstance(cls, type) and issubclass(cls, Tensor)):
-        raise TypeError(f"as_subclass: cls must be a subclass of Tensor, not {cls!r}.")
+        raise TypeError(f"as_subclass: cls must derive from Tensor, not {cls!r}.")
     return _core._as_subclass(self, cls)
 
 
@@ -180,7 +183,8 @@ def __format__(self, spec):
 def __dlpack__(self, **options):
     if self.requires_grad:
         raise BufferError(
-            "__dlpack__: Can't export tensors that require gradient, use tensor.detach()."
+            "__dlpack__: the tensor requires grad, and the receiver would lose its history. Use "
+            "tensor.detach()."
         )
     return self.numpy().__dlpack__(**options)
 

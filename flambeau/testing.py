@@ -21,7 +21,7 @@ _TOLERANCES = {
 def _tolerances(rtol, atol, *dtypes):
     if (rtol is None) != (atol is None):
         raise ValueError(
-            f"rtol and atol must both be either specified or unspecified, but got rtol={rtol} and atol={atol}."
+            f"assert_close: give rtol and atol both, or neither; they are {rtol} and {atol}."
         )
     if rtol is not None:
         return rtol, atol
@@ -30,24 +30,24 @@ def _tolerances(rtol, atol, *dtypes):
 
 
 def _fail(text, where, msg):
-    text += f"\n\nThe failure occurred for item {where}" if where else ""
+    text += f" The difference is in item {where}." if where else ""
     raise AssertionError(msg(text) if callable(msg) else msg or text)
 
 
 def _compare_tensors(actual, expected, where, rtol, atol, equal_nan, check, msg):
     if actual.shape != expected.shape:
         _fail(
-            f"The values for attribute 'shape' do not match: {actual.shape} != {expected.shape}.",
+            f"assert_close: the shapes are {tuple(actual.shape)} and {tuple(expected.shape)}.",
             where,
             msg,
         )
     for name in ("dtype", "device", "layout"):
         one, other = getattr(actual, name), getattr(expected, name)
         if check[name] and one != other:
-            _fail(f"The values for attribute '{name}' do not match: {one} != {other}.", where, msg)
+            _fail(f"assert_close: {name} is {one} for one and {other} for the other.", where, msg)
     if check["stride"] and actual.stride() != expected.stride():
         _fail(
-            f"The values for attribute 'stride()' do not match: {actual.stride()} != {expected.stride()}.",
+            f"assert_close: the strides are {actual.stride()} and {expected.stride()}.",
             where,
             msg,
         )
@@ -60,7 +60,7 @@ def _compare_tensors(actual, expected, where, rtol, atol, equal_nan, check, msg)
             return
         if actual.dim() == 0:
             _fail(
-                f"Scalars are not close!\n\nExpected {expected.item()} but got {actual.item()}.",
+                f"assert_close: Scalars are not close: got {actual.item()}, expected {expected.item()}.",
                 where,
                 msg,
             )
@@ -73,11 +73,10 @@ def _compare_tensors(actual, expected, where, rtol, atol, equal_nan, check, msg)
         wrong = int((~close).sum())
         kind = "equal" if rtol == atol == 0 else "close"
         _fail(
-            f"Tensor-likes are not {kind}!\n\n"
-            f"Mismatched elements: {wrong} / {close.numel()} ({wrong / close.numel():.1%})\n"
-            f"Greatest absolute difference: {float(difference.reshape(-1)[place])} at index {index} "
-            f"(up to {atol} allowed)\n"
-            f"Relative difference there: {relative} (up to {rtol} allowed)",
+            f"assert_close: Tensor-likes are not {kind}: {wrong} of {close.numel()} elements "
+            f"({wrong / close.numel():.1%}) differ. The largest difference is {float(difference.reshape(-1)[place])} at "
+            f"{index} ({atol} allowed), or {relative} relative to what was expected ({rtol} "
+            "allowed).",
             where,
             msg,
         )
@@ -96,8 +95,8 @@ def _compare_numbers(actual, expected, where, rtol, atol, equal_nan, msg):
         fine = abs(actual - expected) <= atol + rtol * abs(expected)
     if not fine:
         _fail(
-            f"Scalars are not {'equal' if rtol == atol == 0 else 'close'}!\n\n"
-            f"Expected {expected} but got {actual}.",
+            f"assert_close: Scalars are not {'equal' if rtol == atol == 0 else 'close'}: got "
+            f"{actual}, expected {expected}.",
             where,
             msg,
         )
@@ -132,13 +131,16 @@ def assert_close(
         "stride": check_stride,
     }
     if not allow_subclasses and type(actual) is not type(expected):
-        raise TypeError(f"assert_close: {type(actual)} and {type(expected)} differ.")
+        raise TypeError(
+            f"assert_close: cannot compare {type(actual).__name__} with {type(expected).__name__}."
+        )
 
     def compare(one, other, where):
         if isinstance(one, flambeau.Tensor) or isinstance(other, flambeau.Tensor):
             if not (isinstance(one, flambeau.Tensor) and isinstance(other, flambeau.Tensor)):
                 raise TypeError(
-                    f"No comparison pair was able to handle inputs of type {type(one)} and {type(other)}."
+                    f"assert_close: cannot compare {type(one).__name__} with "
+                    f"{type(other).__name__}."
                 )
             _compare_tensors(one, other, where, rtol, atol, equal_nan, check, msg)
         elif (
@@ -148,13 +150,13 @@ def assert_close(
             or other is None
         ):
             if one != other or type(one) is not type(other):
-                _fail(f"Expected {other!r} but got {one!r}.", where, msg)
+                _fail(f"assert_close: got {one!r}, expected {other!r}.", where, msg)
         elif isinstance(one, (int, float, complex)) and isinstance(other, (int, float, complex)):
             _compare_numbers(one, other, where, rtol, atol, equal_nan, msg)
         elif hasattr(one, "keys") and hasattr(other, "keys"):
             if set(one.keys()) != set(other.keys()):
                 _fail(
-                    f"The keys of the mappings do not match: {list(one)} != {list(other)}.",
+                    f"assert_close: the keys are {list(one)} and {list(other)}.",
                     where,
                     msg,
                 )
@@ -165,13 +167,15 @@ def assert_close(
         elif isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
             if len(one) != len(other):
                 _fail(
-                    f"The length of the sequences mismatch: {len(one)} != {len(other)}.", where, msg
+                    f"assert_close: the sequences have {len(one)} and {len(other)} items.",
+                    where,
+                    msg,
                 )
             for i, (a, b) in enumerate(zip(one, other, strict=True)):
                 compare(a, b, f"{where}[{i}]")
         else:
             raise TypeError(
-                f"No comparison pair was able to handle inputs of type {type(one)} and {type(other)}."
+                f"assert_close: cannot compare {type(one).__name__} with {type(other).__name__}."
             )
 
     compare(actual, expected, "")

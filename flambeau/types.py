@@ -55,23 +55,28 @@ class device:
             type, index = "cuda", type
         if not isinstance(type, str):
             raise TypeError(
-                f"device(): argument 'type' must be str, not {type.__class__.__name__}."
+                f"device: type must be a str such as 'cpu', not {type.__class__.__name__}."
             )
         name, colon, number = type.partition(":")
         if colon:
             if index is not None:
                 raise RuntimeError(
-                    f"device(): 'type' must not include an index because index was passed explicitly: {type}."
+                    f"device: {type!r} holds an index, and another was given. Give one."
                 )
             if not number.isdigit():
-                raise RuntimeError(f"device(): Invalid device string: '{type}'.")
+                raise RuntimeError(
+                    f"device: {type!r} is no device. Write 'cpu', or a type and an index such as "
+                    "'cuda:0'."
+                )
             index = int(number)
         if name not in self.TYPES:
+            is_dtype = isinstance(getattr(_core, name, None), _core.dtype)
             raise RuntimeError(
-                f"device(): Expected one of {', '.join(self.TYPES)} device type at start of device string: {name}."
+                f"device: {name!r} is no type of devices; {', '.join(self.TYPES)} are."
+                + (f" For the dtype write torch.{name}." if is_dtype else "")
             )
         if index is not None and index < 0:
-            raise RuntimeError(f"device(): Device index must not be negative, got {index}.")
+            raise RuntimeError(f"device: index is {index}; it must be 0 or more.")
         self.type, self.index = name, index
 
     def __repr__(self):
@@ -160,9 +165,7 @@ class finfo:
     def __init__(self, type=None):
         dtype = type or _core.get_default_dtype()
         if not dtype.is_floating_point and not dtype.is_complex:
-            raise TypeError(
-                f"torch.finfo() requires a floating point input type, not {dtype}. Use torch.iinfo for integers."
-            )
+            raise TypeError(f"finfo: takes a floating dtype, not {dtype}. Use iinfo for integers.")
         self.dtype = dtype.to_real().name
         self.bits, digits, low, high = _FLOATS[self.dtype]
         self.eps = 2.0**-digits
@@ -188,7 +191,7 @@ class iinfo:
     def __init__(self, type):
         if type.is_floating_point or type.is_complex or type.name == "bool":
             raise TypeError(
-                f"torch.iinfo() requires an integer input type, not {type}. Use torch.finfo for floating dtypes."
+                f"iinfo: takes an integer dtype, not {type}. Use finfo for floating ones."
             )
         self.dtype = type.name
         self.bits = 8 * type.itemsize

@@ -34,7 +34,10 @@ def test_wrong_order_says_so():
     scaler = GradScaler("cpu")
     w = torch.ones(1, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=1.0)
-    with pytest.raises(RuntimeError, match="prior to update"):
+    with pytest.raises(
+        RuntimeError,
+        match="GradScaler: no optimizer was stepped or unscaled, so nothing is known of its gradients",
+    ):
         scaler.update()
     scaler.unscale_(optimizer)
     with pytest.raises(RuntimeError, match="already"):

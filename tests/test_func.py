@@ -20,7 +20,10 @@ def test_grad_of_any_order():
     )
     assert aux == 7 and value == (2 * X * X).sum()
     assert torch.equal(grads[0], 2 * X) and torch.equal(grads[1], X)
-    with pytest.raises(RuntimeError, match="scalar"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"grad: the function must return one number, a 0-dim Tensor, not shape \(3,\)",
+    ):
         func.grad(lambda x: x)(X)
 
 
@@ -38,7 +41,10 @@ def test_products_with_the_jacobian():
 def test_jvp_with_strict_refuses_an_output_that_depends_on_no_primal():
     constant = lambda x: torch.ones(2)
     assert func.jvp(constant, (X,), (X,))[1].tolist() == [0, 0]
-    with pytest.raises(RuntimeError, match="is independent of the inputs"):
+    with pytest.raises(
+        RuntimeError,
+        match="jvp: the output does not depend on the inputs, which strict=True refuses",
+    ):
         func.jvp(constant, (X,), (X,), strict=True)
     assert func.jvp(torch.square, (X,), (X,), strict=True)[1].tolist() == (2 * X * X).tolist()
 
@@ -59,7 +65,7 @@ def test_vmap_is_a_loop():
     per_sample = func.vmap(func.grad(lambda w, x: (w * x).sum() ** 2), in_dims=(None, 0))
     w, x = torch.ones(3), torch.arange(6.0).reshape(2, 3)
     assert torch.equal(per_sample(w, x), 2 * x.sum(1, keepdim=True) * x)
-    with pytest.raises(ValueError, match="same size"):
+    with pytest.raises(ValueError, match=r"vmap: the dims mapped over have sizes \[2, 3\]"):
         func.vmap(torch.add)(torch.ones(2), torch.ones(3))
 
 
@@ -74,10 +80,13 @@ def test_stacked_models():
 
 def test_vmap_minds_randomness():
     x = torch.zeros(3)
-    with pytest.raises(RuntimeError, match="randomness error mode"):
+    with pytest.raises(
+        RuntimeError,
+        match="vmap: a random operator was called, and whether slices share its numbers is not said",
+    ):
         torch.vmap(lambda t: t + torch.rand(()))(x)
     same = torch.vmap(lambda t: t + torch.rand(()), randomness="same")(x)
     different = torch.vmap(lambda t: t + torch.rand(()), randomness="different")(x)
     assert len(set(same.tolist())) == 1 and len(set(different.tolist())) == 3
-    with pytest.raises(RuntimeError, match="Only allowed values"):
+    with pytest.raises(RuntimeError, match="vmap: randomness is 'some'"):
         torch.vmap(lambda t: t, randomness="some")

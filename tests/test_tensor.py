@@ -28,7 +28,9 @@ def test_a_copy_shares_memory_and_attributes():
 
 def test_a_deep_copy_of_a_result_is_refused():
     y = torch.ones(1, requires_grad=True) * 2
-    with pytest.raises(RuntimeError, match="created explicitly by the user"):
+    with pytest.raises(
+        RuntimeError, match="deepcopy: this tensor was computed, and a copy would lose its history"
+    ):
         copy.deepcopy(y)
 
 
@@ -85,15 +87,17 @@ def test_numbers():
     assert f"{s:.2f} {i:d} {s} {i}" == "2.50 3 2.5 3"
     with pytest.raises(TypeError, match="unsupported format string"):
         f"{torch.ones(2):.2f}"
-    with pytest.raises(TypeError, match="only integer tensors of a single element"):
+    with pytest.raises(TypeError, match=r"index: float32 \(\) does not count as one"):
         [0, 1][s]
     for convert in (float, int):
-        with pytest.raises(ValueError, match="only one element tensors can be converted"):
+        with pytest.raises(ValueError, match=r"(int|float): tensor \(2,\) has 2 elements"):
             convert(torch.ones(2))
     for many in (torch.ones(2), torch.empty(0)):
         with pytest.raises(RuntimeError, match="is ambiguous"):
             bool(many)
-    with pytest.raises(TypeError, match="three arguments"):
+    with pytest.raises(
+        TypeError, match="pow: takes two arguments where one is a Tensor, not three"
+    ):
         pow(s, 2, 3)
 
 
@@ -101,11 +105,11 @@ def test_sequences():
     x = torch.arange(4.0)
     assert 2.0 in x and 9 not in x and x in [x]
     assert [v.item() for v in reversed(x)] == [3.0, 2.0, 1.0, 0.0]
-    with pytest.raises(TypeError, match="iteration over a 0-d tensor"):
+    with pytest.raises(TypeError, match="iter: a 0-dim tensor has no dim to go along"):
         iter(torch.tensor(1.0))
-    with pytest.raises(TypeError, match="len\\(\\) of a 0-d tensor"):
+    with pytest.raises(TypeError, match="len: a 0-dim tensor has no length"):
         len(torch.tensor(1.0))
-    with pytest.raises(RuntimeError, match="only supports Tensor or scalar"):
+    with pytest.raises(RuntimeError, match="in: str cannot be an element of a tensor"):
         "a" in x
 
 
@@ -131,18 +135,24 @@ def test_numpy_on_either_side():
     assert (x != a).tolist() == [True, False, True] and (x < a).tolist() == [True, False, False]
     assert type(x + a) is torch.Tensor
     assert np.arange(5)[torch.tensor([1, 2])].tolist() == [1, 2]
-    with pytest.raises(BufferError, match="require gradient"):
+    with pytest.raises(
+        BufferError,
+        match="__dlpack__: the tensor requires grad, and the receiver would lose its history",
+    ):
         np.from_dlpack(torch.ones(1, requires_grad=True))
 
 
 def test_requires_grad_is_a_bool_of_a_floating_leaf():
     for wrong in ("yes", None, 1):
-        with pytest.raises(RuntimeError, match="must be a bool"):
+        with pytest.raises(RuntimeError, match="requires_grad: takes True or False"):
             torch.ones(1).requires_grad = wrong
     y = torch.ones(1, requires_grad=True) * 1
-    with pytest.raises(RuntimeError, match="only change requires_grad flags of leaf"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"requires_grad: float32 \(1,\) was computed by MulBackward0 and always requires grad",
+    ):
         y.requires_grad = True
-    with pytest.raises(RuntimeError, match="floating point and complex"):
+    with pytest.raises(RuntimeError, match=r"requires_grad: int64 \(1,\) has no gradients"):
         torch.ones(1, dtype=torch.int64).requires_grad = True
 
 
@@ -152,9 +162,11 @@ def test_data_is_assigned_and_written():
     assert x.tolist() == [2.0, 2.0] and x._version == 0
     x.data = torch.zeros(5)
     assert x.shape == (5,) and x.requires_grad
-    with pytest.raises(TypeError, match="must be set to a Tensor, not NoneType"):
+    with pytest.raises(TypeError, match="data: takes a Tensor, not NoneType"):
         x.data = None
-    with pytest.raises(RuntimeError, match="Deleting tensor data"):
+    with pytest.raises(
+        RuntimeError, match=r"data: cannot be deleted\. Delete the tensor, or assign other data"
+    ):
         del x.data
     with pytest.raises(RuntimeError, match="cannot take data of dtype int64"):
         x.data = torch.ones(1, dtype=torch.int64)
@@ -165,7 +177,9 @@ def test_set_():
     assert torch.ones(3).set_().shape == (0,)
     storage = torch.arange(4.0).untyped_storage()
     assert torch.ones(0).set_(storage, 1, (2,), (1,)).tolist() == [1.0, 2.0]
-    with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+    with pytest.raises(
+        RuntimeError, match=r"set_: this is a leaf that requires grad \(float32 \(3,\)\)"
+    ):
         torch.ones(3, requires_grad=True).set_(torch.ones(2))
 
 

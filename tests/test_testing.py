@@ -18,7 +18,11 @@ def test_close_things_pass():
 @pytest.mark.parametrize(
     "actual, expected, text",
     [
-        (torch.ones(2), torch.tensor([1.0, 1.1]), r"1 / 2 \(50.0%\)[\s\S]*index \(1,\)"),
+        (
+            torch.ones(2),
+            torch.tensor([1.0, 1.1]),
+            r"assert_close: Tensor-likes are not close: 1 of 2 elements \(50\.0%\) differ",
+        ),
         (torch.ones(2), torch.ones(3), "shape"),
         (torch.ones(2), torch.ones(2).double(), "dtype"),
         (torch.tensor([1, 2]), torch.tensor([1, 3]), "not equal"),

@@ -119,12 +119,15 @@ TensorRef checked_hook_result(Object& result, const TensorRef& grad) {
   if (!result) throw PythonError();
   if (result.get() == Py_None) return grad;
   check<TypeError>(is_tensor(result.get()), [&] {
-    return message("hook: expected a Tensor or None, not ", Py_TYPE(result.get())->tp_name, ".");
+    return message("hook: returned ", Py_TYPE(result.get())->tp_name,
+                   ", which is neither a Tensor nor None. Return the new gradient, or None to "
+                   "keep it.");
   });
   Tensor* t = as_tensor(result.get());
   check(sizes_of(*t) == sizes_of(*grad), [&] {
-    return message("hook: its gradient has changed size: ", shape(*t), ", expected ", shape(*grad),
-                   ".");
+    return message("hook: returned a gradient of shape ", shape(*t),
+                   "; the one it was given has shape ", shape(*grad),
+                   ". Return the same shape, or None to keep it.");
   });
   return TensorRef::borrow(t);
 }
@@ -156,7 +159,8 @@ void take_hook_grads(PyObject* result, std::vector<TensorRef>& grads, const char
   if (!items) throw PythonError();
   check(PyTuple_GET_SIZE(items.get()) == static_cast<Py_ssize_t>(grads.size()), [&] {
     return message(which, " hook: returned ", PyTuple_GET_SIZE(items.get()),
-                   " gradients, expected ", grads.size(), ".");
+                   " gradients; it was given ", grads.size(),
+                   ". Return as many, or None to keep them.");
   });
   for (size_t i = 0; i < grads.size(); ++i) {
     PyObject* item = PyTuple_GET_ITEM(items.get(), static_cast<Py_ssize_t>(i));
@@ -219,7 +223,9 @@ void check_nan(Node* node, const std::vector<TensorRef>& grads) {
     }
     if (total->as<double>()[0] != total->as<double>()[0])
       throw Error(
-          message("Function '", node->name(), "' returned nan values in its ", i, "th output."));
+          message(node->name(), ": its gradient number ", i,
+                  " holds NaN, found by anomaly mode. The traceback printed above shows the "
+                  "forward call."));
   }
 }
 
@@ -292,9 +298,9 @@ void Run::deliver(uint32_t from, uint32_t i, TensorRef grad) {
       try {
         grad = sum_to_size(*grad, sizes);
       } catch (Error&) {
-        throw Error(message("Function ", entries_[from].node->name(),
-                            " returned an invalid gradient at index ", i, " - got ", shape(*grad),
-                            " but expected shape compatible with ", to_string(sizes), "."));
+        throw Error(message(entries_[from].node->name(), ": its gradient number ", i, " has shape ",
+                            shape(*grad), ", which does not sum to ", to_string(sizes),
+                            ", the shape of the input that it belongs to."));
       }
     }
     if (grad->dtype != want.dtype) grad = to_dtype(*grad, want.dtype);
@@ -324,32 +330,34 @@ std::vector<TensorRef> Run::operator()() {
   for (size_t i = 0; i < task_.roots.size(); ++i) {
     Tensor& root = *task_.roots[i];
     check(requires_grad(root), [&] {
-      return message("backward: element ", i,
-                     " of tensors does not require grad and does not have a grad_fn.");
+      return message(
+          "backward: tensor ", i,
+          " does not require grad and no operator recorded it, so it has no gradients to "
+          "compute. Call requires_grad_() on the leaves before the forward pass.");
     });
     TensorRef grad = task_.grads[i];
     if (!grad) {
       check(root.numel == 1, [&] {
-        return message("backward: grad can be implicitly created only for scalar outputs, not for ",
-                       describe(root), ". Pass gradient=, a tensor of that shape.");
+        return message("backward: ", describe(root),
+                       " is not a single number, so its gradient must be given. Pass gradient=, a "
+                       "tensor of that shape, or call backward() on its sum or mean.");
       });
       check(!is_complex(root.dtype), [&] {
-        return message(
-            "backward: grad can be implicitly created only for real scalar outputs but got ",
-            name(root.dtype), ".");
+        return message("backward: a complex output (", describe(root),
+                       ") has no gradient to start from. Pass gradient=, or call backward() on its "
+                       "abs() or real part.");
       });
       grad = full_like(root, 1);
     }
     check(sizes_of(*grad) == sizes_of(root), [&] {
-      return message("backward: Mismatch in shape: grad_output[", i, "] has a shape of ",
-                     shape(*grad), " and output[", i, "] has a shape of ", shape(root), ".");
+      return message("backward: gradient ", i, " has shape ", shape(*grad),
+                     ", but the output it is for has shape ", shape(root), ". They must be equal.");
     });
     if (grad->dtype != root.dtype) {
       check(is_complex(grad->dtype) == is_complex(root.dtype), [&] {
-        return message(
-            "backward: for complex outputs, grad_output and output must both be complex or both "
-            "real: grad_output[",
-            i, "] has ", name(grad->dtype), ", output[", i, "] has ", name(root.dtype), ".");
+        return message("backward: gradient ", i, " is ", name(grad->dtype),
+                       ", but the output it is for is ", name(root.dtype),
+                       ". Both must be complex or both real.");
       });
       grad = to_dtype(*grad, root.dtype);
     }
@@ -358,10 +366,10 @@ std::vector<TensorRef> Run::operator()() {
     entry_of(edge.node);
   }
   for (auto& input : task_.inputs) {
-    check(requires_grad(*input), [] {
-      return message(
-          "One of the differentiated Tensors does not require grad: inputs= takes tensors that "
-          "require it.");
+    check(requires_grad(*input), [&] {
+      return message("autograd.grad: ", describe(*input),
+                     " among inputs does not require grad. Call requires_grad_() on it before the "
+                     "forward pass.");
     });
     wanted_.push_back(gradient_edge(*input));
   }

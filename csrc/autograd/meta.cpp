@@ -93,38 +93,36 @@ void leave_base(Tensor& t) {
 
 void check_inplace(Tensor& t, const char* op) {
   check(!t.inference || inference_mode_enabled, [&] {
-    return message(op,
-                   ": Inplace update to inference tensor outside InferenceMode is not allowed. "
-                   "Clone it first.");
+    return message(op, ": ", describe(t),
+                   " was made in inference_mode and cannot be written outside of it. clone() it "
+                   "first.");
   });
   if (!grad_mode_enabled) return;
   if (t.autograd && t.autograd->base) {
     Creation c = t.autograd->creation;
-    const char* how =
-        c == Creation::multiple   ? "the output of a function that returns multiple views"
-        : c == Creation::no_grad  ? "a view created in no_grad mode"
-        : c == Creation::function ? "created inside a custom Function and returned as-is"
-                                  : nullptr;
+    const char* how = c == Creation::multiple   ? "is one of several views that one call returned"
+                      : c == Creation::no_grad  ? "was made under no_grad"
+                      : c == Creation::function ? "was returned unchanged by a custom Function"
+                                                : nullptr;
     check(how == nullptr, [&] {
       Node* fn = grad_fn_of(t);
-      return message(op, ": Output ", t.autograd->output_nr, " of ",
-                     fn ? fn->name() : "a view operator",
-                     " is a view and is being modified inplace, but it is ", how,
-                     ". Such views cannot be modified inplace with autograd: clone() it, or use "
-                     "the out-of-place form of ",
+      return message(op, ": this tensor (output ", t.autograd->output_nr, " of ",
+                     fn ? fn->name() : "a view operator", ") is a view that ", how,
+                     ", so autograd cannot follow a write to it. clone() it first, or use the "
+                     "out-of-place form of ",
                      op, ".");
     });
     check(!(requires_grad(t) && is_leaf(*t.autograd->base)), [&] {
-      return message(
-          op,
-          ": a view of a leaf Variable that requires grad is being used in an in-place operation. "
-          "Write under torch.no_grad(), or use the out-of-place form.");
+      return message(op, ": this is a view of a leaf that requires grad (",
+                     describe(*t.autograd->base),
+                     "); a write would change what backward differentiates. Write under "
+                     "torch.no_grad(), or use the out-of-place form.");
     });
   }
   check(!(requires_grad(t) && is_leaf(t)), [&] {
-    return message(op,
-                   ": a leaf Variable that requires grad is being used in an in-place operation. "
-                   "Write under torch.no_grad(), or use the out-of-place form.");
+    return message(op, ": this is a leaf that requires grad (", describe(t),
+                   "); a write would change what backward differentiates. Write under "
+                   "torch.no_grad(), or use the out-of-place form.");
   });
 }
 

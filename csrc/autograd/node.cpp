@@ -67,10 +67,10 @@ void init_node(Node* node, PyTypeObject* type, const NodeKind* kind) {
 }
 
 void throw_released(Node* node) {
-  throw Error(
-      message("Trying to backward through the graph a second time: the values that ", node->name(),
-              " saved were freed by the first backward. Call backward(retain_graph=True) or "
-              "autograd.grad(..., retain_graph=True) the first time."));
+  throw Error(message("backward of ", node->name(),
+                      ": what it saved was freed by an earlier backward, so the graph cannot be "
+                      "walked a second time. Pass retain_graph=True to the earlier backward() or "
+                      "autograd.grad()."));
 }
 
 // A chain of a million nodes must not recurse: nodes that die while one is being destroyed wait in
@@ -168,7 +168,7 @@ static PyObject* node_metadata(PyObject* self, void*) {
 
 static PyObject* add_hook(Object& dict, PyObject* hook) {
   if (!PyCallable_Check(hook)) {
-    PyErr_Format(PyExc_TypeError, "register_hook: the hook must be callable, not %s.",
+    PyErr_Format(PyExc_TypeError, "register_hook: takes a callable, not %s.",
                  Py_TYPE(hook)->tp_name);
     return nullptr;
   }

@@ -52,8 +52,9 @@ TensorRef Saved::unpack(Node* node, const char* what) const {
   if (packed_) {
     Object value = Object::steal(PyObject_CallOneArg(packed_->unpack.get(), packed_->value.get()));
     if (!value) throw PythonError();
-    check<TypeError>(is_tensor(value.get()), [] {
-      return message("saved_tensors_hooks: the unpack hook must return a Tensor.");
+    check<TypeError>(is_tensor(value.get()), [&] {
+      return message("saved_tensors_hooks: the unpack hook returned ",
+                     Py_TYPE(value.get())->tp_name, ", not a Tensor.");
     });
     TensorRef t = alias(*as_tensor(value.get()));
     Node* history = is_result_ ? node : packed_->owner.get();
@@ -69,14 +70,13 @@ TensorRef Saved::unpack(Node* node, const char* what) const {
     const char* writer = tensor_->version().writer;
     std::string name = node->name();
     if (auto at = name.find("Backward"); at != std::string::npos) name.resize(at);
-    return message(
-        "one of the variables needed for gradient computation has been modified by an inplace "
-        "operation: backward of ",
-        name, " needs its saved ", is_result_ ? "result" : what, ", ", describe(*tensor_),
-        ", which ", writer ? writer : "an operator", " has since overwritten (version ", version_,
-        " then, ", now, " now). Use the out-of-place form of ", writer ? writer : "that operator",
-        ", or clone() the tensor before writing; autograd.set_detect_anomaly(True) shows the "
-        "forward line.");
+    return message("backward of ", name, ": its saved ", is_result_ ? "result" : what, ", ",
+                   describe(*tensor_),
+                   ", has been modified by an inplace operation: ", writer ? writer : "an operator",
+                   " wrote to it (version ", version_, " then, ", now,
+                   " now). Use the out-of-place form of ", writer ? writer : "that operator",
+                   ", or clone() the tensor before writing; autograd.set_detect_anomaly(True) "
+                   "shows the forward line.");
   });
   if (!is_result_) return tensor_;
   TensorRef t = alias(*tensor_);

@@ -37,13 +37,14 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
     bool mask = item->dtype == DType::bool_ || item->dtype == DType::uint8;
     int takes = mask ? item->ndim : 1;
     check<IndexError>(dim + takes <= self.ndim, [&] {
-      return message(operator_name, ": too many indices for tensor of dimension ", int{self.ndim},
-                     ".");
+      return message(operator_name, ": the indices take ", dim + takes,
+                     " or more dims, but the tensor ", shape(self), " has ", int{self.ndim}, ".");
     });
     if (!mask) {
       check<IndexError>(is_integral(item->dtype), [&] {
-        return message(operator_name, ": tensors used as indices must be integers or bool, not ",
-                       name(item->dtype), ".");
+        return message(operator_name, ": an index is ", name(item->dtype),
+                       ", but only integer and bool tensors index. Convert it with .long(), or "
+                       ".bool() for a mask.");
       });
       TensorRef index = as_int64(*item);
       Dims sizes = sizes_of(*index), strides = strides_of(*index);
@@ -52,16 +53,16 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
     }
     for (int d = 0; d < takes; ++d)
       check<IndexError>(item->sizes[d] == self.sizes[dim + d], [&] {
-        return message(operator_name, ": The shape of the mask ", shape(*item), " at dim ", d,
-                       " does not match the shape of the indexed tensor ", shape(self), " at dim ",
-                       dim + d, ".");
+        return message(operator_name, ": mask ", shape(*item), " has size ", item->sizes[d],
+                       " in dim ", d, ", but the tensor ", shape(self), " has ",
+                       self.sizes[dim + d], " in dim ", dim + d, ". They must be equal.");
       });
     TensorRef coordinates = nonzero(*item);
     for (int d = 0; d < takes; ++d) add(dim++, coordinates, {coordinates->sizes[0]}, {takes}, d);
   }
   check<IndexError>(dim <= self.ndim, [&] {
-    return message(operator_name, ": too many indices for tensor of dimension ", int{self.ndim},
-                   ".");
+    return message(operator_name, ": there are ", dim, " indices, but the tensor ", shape(self),
+                   " has ", int{self.ndim}, " dims.");
   });
   check<IndexError>(!dims_.empty(),
                     [&] { return message(operator_name, ": needs at least one index tensor."); });
@@ -73,10 +74,8 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
     for (int n = std::max(a.n, b.n), d = 0; d < n; ++d) {
       int64_t x = d < n - a.n ? 1 : a[d - (n - a.n)], y = d < n - b.n ? 1 : b[d - (n - b.n)];
       check<IndexError>(x == y || x == 1 || y == 1, [&] {
-        return message(
-            operator_name,
-            ": shape mismatch: indexing tensors could not be broadcast together with shapes ",
-            to_string(a), ", ", to_string(b), ".");
+        return message(operator_name, ": the index tensors ", to_string(a), " and ", to_string(b),
+                       " do not broadcast. Give them one shape, or size 1 where they differ.");
       });
       merged.push(x == 1 ? y : x);
     }

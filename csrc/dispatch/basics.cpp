@@ -40,8 +40,10 @@ TensorRef call_bound(const char* name, std::initializer_list<PyObject*> args) {
   Object result =
       Object::steal(PyObject_Vectorcall(bound_operator(name), args.begin(), args.size(), nullptr));
   if (!result) throw PythonError();
-  check<TypeError>(is_tensor(result.get()),
-                   [&] { return message(name, ": did not return a Tensor."); });
+  check<TypeError>(is_tensor(result.get()), [&] {
+    return message(name, ": gave back ", Py_TYPE(result.get())->tp_name,
+                   " where a Tensor is needed.");
+  });
   return TensorRef::steal(as_tensor(result.release()));
 }
 
@@ -192,9 +194,12 @@ void copy_(Tensor& dst, Tensor& src) {
   TensorRef from = without_overlap(src, dst);
   Dims sizes = sizes_of(dst);
   if (!(sizes_of(*from) == sizes)) {
-    check(broadcast_sizes(sizes, sizes_of(*from), "copy_") == sizes, [&] {
-      return message("copy_: source of shape ", shape(src),
-                     " does not broadcast to the destination's shape ", shape(dst), ".");
+    bool fits = from->ndim <= sizes.n;
+    for (int d = 1; fits && d <= from->ndim; ++d)
+      fits = from->sizes[from->ndim - d] == 1 || from->sizes[from->ndim - d] == sizes[sizes.n - d];
+    check(fits, [&] {
+      return message("copy_: source ", shape(src), " does not broadcast to the destination ",
+                     shape(dst), ".");
     });
     from = raw_view(*from, sizes, broadcast_strides(*from, sizes), from->offset);
   }
@@ -217,7 +222,8 @@ void copy_(Tensor& dst, Tensor& src) {
 TensorRef sum_to_size(Tensor& t, const Dims& sizes) {
   if (sizes_of(t) == sizes) return TensorRef::borrow(&t);
   check(t.ndim >= sizes.n, [&] {
-    return message("sum_to_size: ", shape(t), " cannot be summed to ", to_string(sizes), ".");
+    return message("sum_to_size: ", shape(t), " does not sum to ", to_string(sizes),
+                   ", which has more dims.");
   });
   int lead = t.ndim - sizes.n;
   Dims dims;
@@ -226,7 +232,8 @@ TensorRef sum_to_size(Tensor& t, const Dims& sizes) {
       dims.push(d);
     } else {
       check(t.sizes[d] == sizes[d - lead], [&] {
-        return message("sum_to_size: ", shape(t), " cannot be summed to ", to_string(sizes), ".");
+        return message("sum_to_size: ", shape(t), " does not sum to ", to_string(sizes), ": sizes ",
+                       t.sizes[d], " and ", sizes[d - lead], " differ, and only to 1 is summed.");
       });
     }
   }

@@ -74,14 +74,15 @@ TensorRef empty_in_format(const Dims& sizes, DType dtype, Format format) {
 
 TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
   check<ValueError>(!tensors.empty(),
-                    [] { return message("cat: expected a non-empty list of Tensors."); });
+                    [] { return message("cat: needs at least one tensor; the list is empty."); });
   Promotion promotion;
   Tensor* model = nullptr;
   for (auto& t : tensors) {
     promotion.tensor(*t);
     check(t->ndim > 0, [] {
       return message(
-          "cat: zero-dimensional tensor (at position 0) cannot be concatenated. Use stack.");
+          "cat: a 0-dim tensor has no dim to join along. Use stack, or unsqueeze(0) each "
+          "tensor.");
     });
     if (!model && !is_skipped(*t)) model = t.get();
   }
@@ -97,16 +98,15 @@ TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
       continue;
     }
     check(t.ndim == model->ndim, [&] {
-      return message("cat: Tensors must have same number of dimensions: got ",
-                     static_cast<int>(model->ndim), " and ", static_cast<int>(t.ndim),
-                     " (position ", i, ").");
+      return message("cat: tensor ", i, " has ", static_cast<int>(t.ndim), " dims ", shape(t),
+                     ", but the first has ", static_cast<int>(model->ndim), " ", shape(*model),
+                     ". Give all the same number.");
     });
     for (int d = 0; d < t.ndim; ++d)
       check(d == dim || t.sizes[d] == model->sizes[d], [&] {
-        return message("cat: Sizes of tensors must match except in dimension ", dim,
-                       ". Expected size ", model->sizes[d], " but got size ", t.sizes[d],
-                       " for tensor number ", i, " in the list: ", shape(*model), " and ", shape(t),
-                       ".");
+        return message("cat: tensor ", i, " ", shape(t), " has size ", t.sizes[d], " in dim ", d,
+                       ", but the first ", shape(*model), " has ", model->sizes[d], ". Only dim ",
+                       dim, ", the one joined along, may differ.");
       });
     lengths.push_back(t.sizes[dim]);
     total += t.sizes[dim];
@@ -127,15 +127,17 @@ TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
 }
 
 TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
-  check(!tensors.empty(), [] { return message("stack: expects a non-empty TensorList."); });
+  check(!tensors.empty(),
+        [] { return message("stack: needs at least one tensor; the list is empty."); });
   Tensor& model = *tensors[0];
   int dim = wrap_dim(wanted_dim, model.ndim + 1, "stack");
   Promotion promotion;
   for (size_t i = 0; i < tensors.size(); ++i) {
     promotion.tensor(*tensors[i]);
     check(sizes_of(*tensors[i]) == sizes_of(model), [&] {
-      return message("stack: expects each tensor to be equal size, but got ", shape(model),
-                     " at entry 0 and ", shape(*tensors[i]), " at entry ", i, ".");
+      return message("stack: tensor ", i, " has shape ", shape(*tensors[i]), ", but the first has ",
+                     shape(model),
+                     ". All must be equal; cat joins tensors that differ in one dim.");
     });
   }
   Dims sizes;

@@ -273,25 +273,40 @@ bool all_finite(Tensor& t) {
   return t.dtype == DType::float32 ? finite(t.as<float>()) : finite(t.as<double>());
 }
 
+std::string inner_differ(int64_t left, int64_t right, const Tensor& a, const Tensor& b,
+                         const char* op) {
+  // Often a weight stored as (out, in).
+  bool fits = b.ndim >= 2 && left == b.sizes[b.ndim - 1];
+  return message(op, ": inner dimensions differ (", left, " != ", right, "): input ", shape(a),
+                 " @ other ", shape(b), fits ? ". They fit as input @ other.mT." : ".");
+}
+
 void check_dtypes(const Tensor& a, const Tensor& b, const char* op) {
   check(a.dtype == b.dtype, [&] {
-    return message(op, ": expected both operands to have the same dtype, but got ", describe(a),
-                   " and ", describe(b), ". Convert one of them.");
+    return message(op, ": the operands are ", describe(a), " and ", describe(b),
+                   ", but a product takes one dtype. Convert one of them with .to().");
+  });
+}
+
+/// Two matrices, or two stacks of equally many, whose inner dimensions agree.
+void check_matrices(const Tensor& a, const Tensor& b, const char* op) {
+  check(a.ndim == b.ndim && (a.ndim == 2 || a.ndim == 3), [&] {
+    return message(op, ": takes two matrices (2 dims) or two stacks of matrices (3 dims), not ",
+                   shape(a), " and ", shape(b), ".");
+  });
+  int64_t left = a.sizes[a.ndim - 1], right = b.sizes[b.ndim - 2];
+  check(left == right, [&] { return inner_differ(left, right, a, b, op); });
+  check(a.ndim == 2 || a.sizes[0] == b.sizes[0], [&] {
+    return message(op, ": the stacks hold ", a.sizes[0], " and ", b.sizes[0],
+                   " matrices: ", shape(a), " @ ", shape(b), ". matmul broadcasts a stack of one.");
   });
 }
 
 }  // namespace
 
 TensorRef mm(Tensor& a, Tensor& b, const char* op) {
-  check(a.ndim == b.ndim && (a.ndim == 2 || a.ndim == 3), [&] {
-    return message(op, ": expected two matrices or two stacks of matrices, not ", shape(a), " and ",
-                   shape(b), ".");
-  });
-  int r = a.ndim - 2, c = a.ndim - 1;
-  check(a.sizes[c] == b.sizes[r] && (a.ndim == 2 || a.sizes[0] == b.sizes[0]), [&] {
-    return message(op, ": mat1 and mat2 shapes cannot be multiplied: inner dimensions differ (",
-                   a.sizes[c], " != ", b.sizes[r], "): ", shape(a), " @ ", shape(b), ".");
-  });
+  check_matrices(a, b, op);
+  int c = a.ndim - 1;
   check_dtypes(a, b, op);
   Dims sizes = sizes_of(a);
   sizes[c] = b.sizes[c];
@@ -312,20 +327,20 @@ TensorRef mm(Tensor& a, Tensor& b, const char* op) {
 
 TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu) {
   check(input.ndim >= 1 && weight.ndim == 2, [&] {
-    return message("linear: expected input (*, K) and weight (N, K), not ", shape(input), " and ",
+    return message("linear: takes input (*, K) and weight (N, K), not ", shape(input), " and ",
                    shape(weight), ".");
   });
   int64_t K = input.sizes[input.ndim - 1], N = weight.sizes[0];
   check(K == weight.sizes[1], [&] {
-    return message("linear: mat1 and mat2 shapes cannot be multiplied: input ", shape(input),
-                   " has ", K, " features but weight ", shape(weight), " expects ", weight.sizes[1],
-                   ".");
+    return message("linear: input ", shape(input), " has ", K, " features; weight ", shape(weight),
+                   " takes ", weight.sizes[1], ". The last size of input must be in_features.");
   });
   check_dtypes(input, weight, "linear");
   if (bias) {
     check_dtypes(input, *bias, "linear");
     check(bias->ndim == 1 && bias->sizes[0] == N, [&] {
-      return message("linear: bias must have shape (", N, ",), not ", shape(*bias), ".");
+      return message("linear: bias ", shape(*bias), " does not fit weight ", shape(weight),
+                     "; it takes (", N, ",).");
     });
   }
   Dims sizes = sizes_of(input);
@@ -360,18 +375,13 @@ TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu) {
 
 TensorRef matmul(Tensor& a, Tensor& b, const char* op) {
   check(a.ndim > 0 && b.ndim > 0, [&] {
-    return message(op, ": both arguments need at least 1 dimension, but they have ", a.ndim,
-                   " and ", b.ndim, ". Use * instead.");
+    return message(op, ": both operands need 1 dim or more, but they are ", shape(a), " and ",
+                   shape(b), ". For a scalar factor write *.");
   });
   const int64_t inner = b.sizes[b.ndim > 1 ? b.ndim - 2 : 0];
-  check(a.sizes[a.ndim - 1] == inner, [&] {
-    return message(op, ": inner dimensions differ (", a.sizes[a.ndim - 1], " != ", inner,
-                   "): input ", shape(a), " @ other ", shape(b), ".");
-  });
-  check(a.dtype == b.dtype, [&] {
-    return message(op, ": dtypes differ: ", describe(a), " and ", describe(b),
-                   ". Convert one of them.");
-  });
+  check(a.sizes[a.ndim - 1] == inner,
+        [&] { return inner_differ(a.sizes[a.ndim - 1], inner, a, b, op); });
+  check_dtypes(a, b, op);
   if (a.ndim == 1 && b.ndim == 1) return reshape(*mm(*unsqueeze(a, 0), *unsqueeze(b, 1), op), {});
   if (a.ndim == 1) return squeeze(*matmul(*unsqueeze(a, 0), b, op), {b.ndim - 2});
   if (b.ndim == 1) return squeeze(*matmul(a, *unsqueeze(b, 1), op), {a.ndim - 1});
@@ -394,7 +404,7 @@ TensorRef matmul(Tensor& a, Tensor& b, const char* op) {
     };
     const int64_t left = size(a), right = size(b);
     check(left == right || left == 1 || right == 1, [&] {
-      return message(op, ": batch dimensions do not broadcast (", left, " and ", right, "): input ",
+      return message(op, ": stacks of ", left, " and ", right, " matrices do not broadcast: input ",
                      shape(a), " @ other ", shape(b), ".");
     });
     batch.push(left == 1 ? right : left);
@@ -415,18 +425,12 @@ TensorRef matmul(Tensor& a, Tensor& b, const char* op) {
 }
 
 TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, const char* op) {
-  check(a.ndim == b.ndim && (a.ndim == 2 || a.ndim == 3), [&] {
-    return message(op, ": expected two matrices or two stacks of matrices, not ", shape(a), " and ",
-                   shape(b), ".");
-  });
-  const int r = a.ndim - 2, c = a.ndim - 1;
-  check(a.sizes[c] == b.sizes[r] && (a.ndim == 2 || a.sizes[0] == b.sizes[0]), [&] {
-    return message(op, ": mat1 and mat2 shapes cannot be multiplied: inner dimensions differ (",
-                   a.sizes[c], " != ", b.sizes[r], "): ", shape(a), " @ ", shape(b), ".");
-  });
+  check_matrices(a, b, op);
+  const int c = a.ndim - 1;
   check_dtypes(a, b, op);
   check(input.dtype == a.dtype, [&] {
-    return message(op, ": input is ", describe(input), ", but mat1 is ", describe(a), ".");
+    return message(op, ": input is ", name(input.dtype), ", but the product is ", name(a.dtype),
+                   ". Convert one of them with .to().");
   });
   Dims sizes = sizes_of(a);
   sizes[c] = b.sizes[c];
@@ -434,7 +438,7 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
   for (int d = 0; fits && d < input.ndim; ++d)
     fits = input.sizes[d] == 1 || input.sizes[d] == sizes[sizes.n - input.ndim + d];
   check(fits, [&] {
-    return message(op, ": input ", shape(input), " does not broadcast to the product ",
+    return message(op, ": input ", shape(input), " does not broadcast to the product's shape ",
                    to_string(sizes), ".");
   });
   TensorRef out = empty(sizes, a.dtype);

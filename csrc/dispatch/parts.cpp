@@ -63,7 +63,8 @@ std::vector<TensorRef> room_for(int64_t n) {
 }  // namespace
 
 std::vector<TensorRef> split(Tensor& t, const std::vector<int64_t>& sizes, int64_t dim) {
-  check(t.ndim > 0, [] { return message("split: expects at least a 1-dimensional tensor."); });
+  check(t.ndim > 0,
+        [] { return message("split: a 0-dim tensor cannot be split; it needs 1 dim or more."); });
   int d = wrap_dim(dim, t.ndim, "split");
   // Before any view is made: no part may lie outside the memory.
   int64_t left = t.sizes[d];
@@ -94,8 +95,8 @@ std::vector<TensorRef> split(Tensor& t, const std::vector<int64_t>& sizes, int64
 }
 
 std::vector<TensorRef> unbind(Tensor& t, int64_t dim) {
-  check<IndexError>(t.ndim > 0, [] {
-    return message("unbind: Dimension specified as ", 0, " but tensor has no dimensions.");
+  check<IndexError>(t.ndim > 0, [&] {
+    return message("unbind: a 0-dim tensor has no dim ", dim, " to take apart.");
   });
   int d = wrap_dim(dim, t.ndim, "unbind");
   Dims sizes = sizes_of(t), strides = strides_of(t);

@@ -87,26 +87,31 @@ void check_castable(DType from, DType to, const char* op) {
     return is_complex(d) ? 3 : is_floating(d) ? 2 : d == DType::bool_ ? 0 : 1;
   };
   check(rank(from) <= rank(to), [&] {
-    return message(op, ": result type ", name(from), " can't be cast to the desired output type ",
-                   name(to), ".");
+    return message(op, ": its result is ", name(from), ", which out or self, ", name(to),
+                   ", cannot hold. Convert it first, or write to a tensor of dtype ", name(from),
+                   ".");
+  });
+}
+
+void check_out_unrecorded(bool out_recorded, bool input_recorded, const char* op) {
+  check(!out_recorded && !input_recorded, [&] {
+    return message(op, ": autograd does not record writes to out=, and ",
+                   out_recorded ? "out" : "an input",
+                   " requires grad. Call it without out=, or under torch.no_grad().");
   });
 }
 
 void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* op) {
   check_castable(result, out.dtype, op);
-  check(!needs_record(out), [&] {
-    return message(op,
-                   "(): functions with out=... arguments don't support automatic differentiation, "
-                   "but the out tensor requires grad.");
-  });
+  check_out_unrecorded(needs_record(out), false, op);
   if (sizes_of(out) == sizes) {
     check_written_once(out, op);
     return;
   }
   if (out.numel != 0) {
-    std::string text =
-        message("An output with one or more elements was resized since it had shape ", shape(out),
-                ", which does not match the required output shape ", to_string(sizes), ".");
+    std::string text = message(
+        op, ": out has shape ", shape(out), " and was resized to the result's ", to_string(sizes),
+        ". Give out that shape, or resize_(0) it first to say that you mean it.");
     if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
   }
   resize_to(out, sizes, contiguous_strides(sizes));
@@ -128,9 +133,8 @@ bool share_elements(const Tensor& t, const Tensor& other) {
 void check_apart(const Tensor& t, const Tensor& out, const char* op) {
   check(&t != &out && !share_elements(t, out), [&] {
     return message(op,
-                   ": unsupported operation: some elements of the input tensor and the written-to "
-                   "tensor refer to a single memory location. Please clone() the tensor before "
-                   "performing the operation.");
+                   ": input and the tensor written to share elements, so what is read would "
+                   "change meanwhile. clone() one of them.");
   });
 }
 
@@ -213,8 +217,9 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   }
   Dims sizes = common_sizes(record, args);
   check(sizes_of(self) == sizes, [&] {
-    return message(op, ": output with shape ", shape(self), " doesn't match the broadcast shape ",
-                   to_string(sizes), ".");
+    return message(op, ": the result has shape ", to_string(sizes),
+                   ", which does not fit into self ", shape(self),
+                   ". An in-place operator keeps self's shape; use the out-of-place form.");
   });
   check_written_once(self, op);
   TensorRef copies[max_args];

@@ -74,6 +74,8 @@ inline Pointwise& record_of(PyObject* o) {
   return *reinterpret_cast<PointwiseCallable*>(o)->record;
 }
 
+/// Raises where autograd would have to record the write to out=.
+void check_out_unrecorded(bool out_recorded, bool input_recorded, const char* operator_name);
 /// Resizes and checks a caller's out= tensor.
 void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* operator_name);
 void check_castable(DType from, DType to, const char* operator_name);

@@ -93,9 +93,8 @@ int64_t to_int64(PyObject* o, DType dtype) {
     if (!PyErr_Occurred()) return static_cast<int64_t>(wide);
     PyErr_Clear();
   }
-  check(!overflow, [&] {
-    return message("Overflow when unpacking long: the number does not fit ", name(dtype), ".");
-  });
+  check(!overflow,
+        [&] { return message("an integer does not fit ", name(dtype), " (overflow)."); });
   if (value == -1 && PyErr_Occurred()) throw PythonError();
   return value;
 }
@@ -123,15 +122,17 @@ void store_number(PyObject* o, DType dtype, void* to) {
       if (PyComplex_Check(o)) {
         Py_complex c = PyComplex_AsCComplex(o);
         check(c.imag == 0, [&] {
-          return message("value cannot be converted to type ", name(dtype),
-                         " without overflow: it is complex.");
+          return message("a complex number with an imaginary part does not fit ", name(dtype),
+                         ". Take its .real or abs() first.");
         });
         value = static_cast<T>(c.real);
       } else if constexpr (std::is_integral_v<T>) {
         if (PyFloat_Check(o) || !PyIndex_Check(o)) {
           double d = to_double(o);
-          check(std::isfinite(d),
-                [&] { return message("cannot convert ", d, " to ", name(dtype), "."); });
+          check(std::isfinite(d), [&] {
+            return message(d, " does not fit ", name(dtype),
+                           ": integers have no infinities and no NaN.");
+          });
           value = static_cast<T>(static_cast<int64_t>(d));
         } else {
           value = static_cast<T>(to_int64(o, dtype));

@@ -167,14 +167,14 @@ Ref<Node> region_node(Tensor& base, Tensor& view) {
 
 TensorRef as_strided(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset) {
   check(sizes.n == strides.n, [&] {
-    return message("as_strided: mismatch in length of strides ", to_string(strides), " and shape ",
-                   to_string(sizes), ".");
+    return message("as_strided: sizes ", to_string(sizes), " and strides ", to_string(strides),
+                   " differ in length; give one stride for each size.");
   });
   int64_t nbytes, elements = reach(sizes, strides, offset, "as_strided");
   bool overflow = __builtin_mul_overflow(elements, itemsize(t.dtype), &nbytes);
   check(!overflow && nbytes <= t.storage->nbytes, [&] {
-    return message("as_strided: sizes ", to_string(sizes), ", strides ", to_string(strides),
-                   ", storage offset ", offset, " are out of bounds for storage of size ",
+    return message("as_strided: sizes ", to_string(sizes), " with strides ", to_string(strides),
+                   " from offset ", offset, " reach beyond the tensor's storage of ",
                    t.storage->nbytes, " bytes.");
   });
   static PyTypeObject* type = node_subtype("AsStridedBackward0");

@@ -96,13 +96,14 @@ Dims infer_sizes(Dims sizes, int64_t numel, const char* op) {
   for (int d = 0; d < sizes.n; ++d) {
     if (sizes[d] == -1) {
       check(unknown < 0, [&] {
-        return message(op, ": only one dimension can be inferred, but the sizes are ",
-                       to_string(sizes), ".");
+        return message(op, ": sizes ", to_string(sizes),
+                       " hold -1 more than once; only one size can be worked out from the others.");
       });
       unknown = d;
     } else {
       check(sizes[d] >= 0, [&] {
-        return message(op, ": invalid shape dimension ", sizes[d], " in ", to_string(sizes), ".");
+        return message(op, ": sizes ", to_string(sizes), " hold ", sizes[d],
+                       "; each must be 0 or more, or -1 to be worked out.");
       });
       // A product that overflows is too large for any number of elements.
       if (__builtin_mul_overflow(known, sizes[d], &known)) throw_too_large(sizes);
@@ -110,9 +111,8 @@ Dims infer_sizes(Dims sizes, int64_t numel, const char* op) {
   }
   if (unknown >= 0) {
     check(known != 0, [&] {
-      return message(
-          op, ": cannot reshape tensor of ", numel, " elements into shape ", to_string(sizes),
-          " because the unspecified dimension size -1 can be any value and is ambiguous.");
+      return message(op, ": an empty tensor fits ", to_string(sizes),
+                     " for any value of the -1. Write the size out.");
     });
     if (numel % known == 0) {
       sizes[unknown] = numel / known;
@@ -120,8 +120,8 @@ Dims infer_sizes(Dims sizes, int64_t numel, const char* op) {
     }
   }
   check(unknown < 0 && known == numel, [&] {
-    return message(op, ": shape '", to_string(sizes), "' is invalid for input of size ", numel,
-                   ".");
+    return message(op, ": a tensor of ", numel, " elements has no shape ", to_string(sizes),
+                   ". The product of the sizes must be ", numel, "; one of them may be -1.");
   });
   return sizes;
 }
@@ -157,11 +157,9 @@ TensorRef view(Tensor& t, Dims sizes, const char* op) {
   sizes = infer_sizes(sizes, t.numel, op);
   Dims strides;
   check(view_strides(t, sizes, strides), [&] {
-    return message(op, ": view size ", to_string(sizes),
-                   " is not compatible with input tensor's size ", shape(t), " and stride ",
-                   to_string(strides_of(t)),
-                   " (at least one dimension spans across two contiguous subspaces). Use "
-                   ".reshape(...) instead.");
+    return message(op, ": a tensor of shape ", shape(t), " and strides ", to_string(strides_of(t)),
+                   " cannot be seen as ", to_string(sizes),
+                   " without a copy. Use reshape(), which copies where it must.");
   });
   static PyTypeObject* type = node_subtype("ViewBackward0");
   return link(raw_view(t, sizes, strides, t.offset), t, type, &reshape_kind, sizes_of(t));
@@ -183,15 +181,15 @@ TensorRef expand(Tensor& t, const Dims& requested) {
   Dims sizes = requested, strides;
   int lead = sizes.n - t.ndim;
   check(lead >= 0, [&] {
-    return message("expand: the number of sizes provided ", to_string(requested),
-                   " must be greater or equal to the number of dimensions in the tensor ", shape(t),
-                   ".");
+    return message("expand: ", to_string(requested), " has fewer dims than the tensor ", shape(t),
+                   ". Give a size for each dim of the tensor at least; -1 keeps one.");
   });
   strides.n = sizes.n;
   for (int d = sizes.n - 1; d >= 0; --d) {
     if (d < lead) {
       check(sizes[d] >= 0, [&] {
-        return message("expand: -1 is not allowed in a leading, non-existing dimension ", d, ".");
+        return message("expand: dim ", d, " of ", to_string(requested),
+                       " is new, so there is no size for -1 to keep. Write the size out.");
       });
       int64_t next = 1;
       if (d + 1 < sizes.n && __builtin_mul_overflow(sizes[d + 1], strides[d + 1], &next)) next = 0;
@@ -201,9 +199,9 @@ TensorRef expand(Tensor& t, const Dims& requested) {
     int64_t own = t.sizes[d - lead];
     if (sizes[d] == -1) sizes[d] = own;
     check(sizes[d] >= 0 && (own == sizes[d] || own == 1), [&] {
-      return message("expand: the expanded size of the tensor (", sizes[d],
-                     ") must match the existing size (", own, ") at non-singleton dimension ", d,
-                     ". Target sizes: ", to_string(requested), ". Tensor sizes: ", shape(t), ".");
+      return message("expand: dim ", d, " has size ", own, " and cannot become ", sizes[d],
+                     "; only size 1 expands. Tensor ", shape(t), ", wanted ", to_string(requested),
+                     ".");
     });
     strides[d] = own == 1 && sizes[d] != 1 ? 0 : t.strides[d - lead];
   }
@@ -213,17 +211,16 @@ TensorRef expand(Tensor& t, const Dims& requested) {
 
 TensorRef permute(Tensor& t, const Dims& order) {
   check(order.n == t.ndim, [&] {
-    return message(
-        "permute: number of dimensions in the tensor input does not match the length of the "
-        "desired ordering: input of shape ",
-        shape(t), ", dims ", to_string(order), ".");
+    return message("permute: ", to_string(order), " names ", order.n, " dims, but the tensor ",
+                   shape(t), " has ", int{t.ndim}, ". Name each dim once.");
   });
   Dims sizes, strides, inverse = order;
   bool seen[max_ndim] = {};
   for (int i = 0; i < order.n; ++i) {
     int d = wrap_dim(order[i], t.ndim, "permute");
     check(!seen[d], [&] {
-      return message("permute: duplicate dims are not allowed: ", to_string(order), ".");
+      return message("permute: ", to_string(order), " names dim ", d,
+                     " more than once. Name each dim once.");
     });
     seen[d] = true;
     sizes.push(t.sizes[d]);
@@ -249,14 +246,11 @@ TensorRef transpose(Tensor& t, int64_t dim0, int64_t dim1) {
 
 TensorRef select(Tensor& t, int64_t dim, int64_t index) {
   check<IndexError>(t.ndim > 0, [] {
-    return message("select: a 0-dim tensor cannot be indexed; use tensor.item().");
+    return message("select: a 0-dim tensor has no dim to index. Use item() for its value.");
   });
   int d = wrap_dim(dim, t.ndim, "select");
   int64_t size = t.sizes[d];
-  check<IndexError>(index >= -size && index < size, [&] {
-    return message("select: index ", index, " is out of bounds for dimension ", d, " with size ",
-                   size, ".");
-  });
+  if (index < -size || index >= size) throw_outside(index, d, size, "select");
   if (index < 0) index += size;
   static PyTypeObject* type = node_subtype("SelectBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
@@ -284,11 +278,10 @@ static int64_t step_stride(int64_t stride, int64_t step) {
 }
 
 TensorRef slice(Tensor& t, int64_t dim, int64_t start, int64_t stop, int64_t step) {
-  check(t.ndim > 0, [] { return message("slice: a 0-dim tensor cannot be sliced."); });
+  check(t.ndim > 0, [] { return message("slice: a 0-dim tensor has no dim to slice."); });
   int d = wrap_dim(dim, t.ndim, "slice");
   check<ValueError>(step > 0, [&] {
-    return message("slice: step must be greater than zero, not ", step,
-                   ". Use torch.flip to reverse a dimension.");
+    return message("slice: step is ", step, "; it must be 1 or more. torch.flip reverses a dim.");
   });
   clamp_slice(t.sizes[d], start, stop);
   static PyTypeObject* type = node_subtype("SliceBackward0");
@@ -371,7 +364,7 @@ TensorRef squeeze(Tensor& t, const Dims& dims) {
   for (int i = 0; i < dims.n; ++i) {
     int d = wrap_dim(dims[i], t.ndim, "squeeze");
     check(!some[d], [&] {
-      return message("squeeze: dim ", dims[i], " appears multiple times in the list of dims.");
+      return message("squeeze: dim ", dims[i], " is named more than once. Name each dim once.");
     });
     some[d] = true;
   }
@@ -379,12 +372,12 @@ TensorRef squeeze(Tensor& t, const Dims& dims) {
 }
 
 TensorRef diagonal(Tensor& t, int64_t diagonal_offset, int64_t dim0, int64_t dim1) {
-  check(t.ndim >= 2, [&] {
-    return message("diagonal: input must have at least 2 dimensions, not ", shape(t), ".");
-  });
+  check(t.ndim >= 2,
+        [&] { return message("diagonal: input ", shape(t), " has fewer than 2 dims."); });
   int a = wrap_dim(dim0, t.ndim, "diagonal"), b = wrap_dim(dim1, t.ndim, "diagonal");
   check(a != b, [&] {
-    return message("diagonal: dimensions cannot be identical ", dim0, ", ", dim1, ".");
+    return message("diagonal: dim1 and dim2 are the same dim (", dim0, " and ", dim1,
+                   "); they must differ.");
   });
   static PyTypeObject* type = node_subtype("DiagonalBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
@@ -406,10 +399,10 @@ TensorRef diagonal(Tensor& t, int64_t diagonal_offset, int64_t dim0, int64_t dim
 TensorRef unfold(Tensor& t, int64_t dim, int64_t size, int64_t step) {
   int d = wrap_dim(dim, t.ndim, "unfold");
   int64_t own = t.ndim ? t.sizes[d] : 1;
-  check(step > 0, [&] { return message("unfold: step is ", step, " but must be > 0."); });
+  check(step > 0, [&] { return message("unfold: step is ", step, "; it must be 1 or more."); });
   check(size >= 0 && size <= own, [&] {
-    return message("unfold: maximum size for tensor at dimension ", d, " is ", own, " but size is ",
-                   size, ".");
+    return message("unfold: size ", size, " does not fit dim ", d, " of size ", own,
+                   " (allowed are 0 to ", own, ").");
   });
   static PyTypeObject* type = node_subtype("UnfoldBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t&) {
@@ -427,7 +420,8 @@ TensorRef unfold(Tensor& t, int64_t dim, int64_t size, int64_t step) {
 
 TensorRef view_as_real(Tensor& t) {
   check(is_complex(t.dtype), [&] {
-    return message("view_as_real: is only supported for complex tensors, not ", describe(t), ".");
+    return message("view_as_real: input is ", describe(t),
+                   ", which has no real and imaginary parts; it takes complex tensors.");
   });
   Dims sizes = sizes_of(t), strides = strides_of(t);
   for (int d = 0; d < strides.n; ++d) strides[d] *= 2;
@@ -440,22 +434,22 @@ TensorRef view_as_real(Tensor& t) {
 
 TensorRef view_as_complex(Tensor& t) {
   check(t.dtype == DType::float32 || t.dtype == DType::float64, [&] {
-    return message("view_as_complex: is only supported for float32 and float64 tensors, not ",
-                   describe(t), ".");
+    return message("view_as_complex: input is ", describe(t), "; it takes float32 and float64.");
   });
   check(t.ndim > 0 && t.sizes[t.ndim - 1] == 2, [&] {
-    return message("view_as_complex: the last dimension must have size 2: ", shape(t), ".");
+    return message("view_as_complex: input is ", shape(t),
+                   "; its last size must be 2, for real and imaginary part.");
   });
   check(t.strides[t.ndim - 1] == 1 && t.offset % 2 == 0, [&] {
-    return message(
-        "view_as_complex: the last dimension must have stride 1 and the storage offset be even.");
+    return message("view_as_complex: the last dim has stride ", t.strides[t.ndim - 1],
+                   " and the storage offset is ", t.offset,
+                   "; the stride must be 1 and the offset even. Call contiguous() first.");
   });
   Dims sizes(t.sizes, t.ndim - 1), strides(t.strides, t.ndim - 1);
   for (int d = 0; d < strides.n; ++d) {
     check(strides[d] % 2 == 0, [&] {
-      return message(
-          "view_as_complex: tensor must have strides divisible by 2 for all but the last "
-          "dimension.");
+      return message("view_as_complex: strides ", to_string(strides_of(t)),
+                     " are not all even before the last. Call contiguous() first.");
     });
     strides[d] /= 2;
   }
@@ -470,16 +464,17 @@ TensorRef view_dtype(Tensor& t, DType dtype) {
   int64_t offset = t.offset;
   if (from != to) {
     check(t.ndim > 0 && t.strides[t.ndim - 1] == 1, [&] {
-      return message("view: viewing ", describe(t), " as ", name(dtype),
-                     " needs at least one dimension and the last one contiguous.");
+      return message("view: to see ", describe(t), " as ", name(dtype),
+                     " takes a last dim of stride 1. Call contiguous() first.");
     });
     int last = t.ndim - 1;
     int64_t bytes = sizes[last] * from;
     bool fits = bytes % to == 0 && offset * from % to == 0;
     for (int d = 0; d < last; ++d) fits &= strides[d] * from % to == 0;
     check(fits, [&] {
-      return message("view: ", describe(t), " cannot be viewed as ", name(dtype),
-                     ": sizes and strides must be divisible by the ratio of the element sizes.");
+      return message("view: ", describe(t), " cannot be seen as ", name(dtype),
+                     ": its last size, its strides or its offset do not divide by the ratio of the "
+                     "item sizes.");
     });
     sizes[last] = bytes / to;
     for (int d = 0; d < last; ++d) strides[d] = strides[d] * from / to;

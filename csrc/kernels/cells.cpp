@@ -31,13 +31,12 @@ namespace {
   }
   for (int d = 0; d < index.ndim; ++d) coordinates << (d ? ", " : "") << at[d];
   if (index.ndim == 1) coordinates << ",";
-  throw IndexError(message(op, ": index ", bad, " is out of bounds for ", place, ", at position (",
-                           coordinates.str(), ") of the index; allowed are ", low, " to ", high - 1,
-                           "."));
+  throw IndexError(message(op, ": index ", bad, " at position (", coordinates.str(),
+                           ") is outside ", place, " (allowed are ", low, " to ", high - 1, ")."));
 }
 
 std::string dim_place(const Strided& self, int dim) {
-  return message("dimension ", dim, " with size ", self.sizes[dim]);
+  return message("dim ", dim, " of size ", self.sizes[dim]);
 }
 
 /// offsets[c] (+)= index[c] * stride, with index[c] counted from the end where negative; false if

@@ -108,7 +108,9 @@ void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight,
 }
 
 [[noreturn]] void refuse_bool() {
-  throw NotImplementedError("convolution: not implemented for bool; convert to an integer first.");
+  throw NotImplementedError(
+      "convolution: bool input is not computed. Convert it with .float() or .int() "
+      "first.");
 }
 
 }  // namespace

@@ -144,8 +144,9 @@ template void gemm_loops(const Gemm<complex128>&);
 void gemm(const AnyGemm& p) {
   with_scalar_type(p.dtype, [&]<class T>() {
     if constexpr (std::is_same_v<T, bool>) {
-      check<NotImplementedError>(
-          false, [] { return "matmul: not implemented for bool; convert to an integer first."; });
+      check<NotImplementedError>(false, [] {
+        return "matmul: bool input is not computed. Convert it with .float() or .int() first.";
+      });
     } else if constexpr (std::is_integral_v<T>) {
       gemm_integers(typed<T>(p));
     } else if constexpr (is_half_type<T>) {

@@ -338,7 +338,8 @@ void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const 
 void max_pool_forward(const PoolShape& shape, const void* input, void* output, int64_t* indices) {
   with_scalar_type(shape.dtype, [&]<class T>() {
     if constexpr (is_complex_type<T>)
-      throw NotImplementedError("max_pool: complex numbers have no order.");
+      throw NotImplementedError(
+          "max_pool: input is complex, and complex numbers have no order. Pool its abs().");
     else
       max_forward<T>(shape, static_cast<const T*>(input), static_cast<T*>(output), indices);
   });

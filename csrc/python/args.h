@@ -45,8 +45,8 @@ class Args {
       : function_(function) {
     int count = static_cast<int>(names.size());
     check<TypeError>(call.n <= count, [&] {
-      return message(function, "() takes ", count, " positional arguments but ", call.n,
-                     " were given.");
+      return message(function, ": takes ", count, " arguments by position but was given ", call.n,
+                     ". It takes (", listed(names), ").");
     });
     for (Py_ssize_t i = 0; i < call.n; ++i) slots_[i] = call.args[i];
     for (Py_ssize_t k = 0; k < call.n_named(); ++k) {
@@ -57,19 +57,19 @@ class Args {
         ++at;
       }
       check<TypeError>(at < count, [&] {
-        return message(function, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(key),
-                       "'.");
+        return message(function, ": has no argument '", PyUnicode_AsUTF8(key), "'. It takes (",
+                       listed(names), ").");
       });
       check<TypeError>(!slots_[at], [&] {
-        return message(function, "() got multiple values for argument '", PyUnicode_AsUTF8(key),
-                       "'.");
+        return message(function, ": argument '", PyUnicode_AsUTF8(key),
+                       "' was given twice, by position and by name.");
       });
       slots_[at] = call.args[call.n + k];
     }
     for (int i = 0; i < required; ++i)
       check<TypeError>(slots_[i] != nullptr, [&] {
-        return message(function, "() missing required argument '", names.begin()[i], "' (position ",
-                       i + 1, ").");
+        return message(function, ": argument '", names.begin()[i], "' is missing. It takes (",
+                       listed(names), ").");
       });
   }
 
@@ -77,8 +77,8 @@ class Args {
   bool given(int i) const { return slots_[i] && slots_[i] != Py_None; }
   Tensor& tensor(int i) const {
     check<TypeError>(slots_[i] && is_tensor(slots_[i]), [&] {
-      return message(function_, "(): argument ", i + 1, " must be Tensor, not ",
-                     slots_[i] ? Py_TYPE(slots_[i])->tp_name : "nothing", ".");
+      return message(function_, ": argument ", i + 1, " must be a Tensor, not ",
+                     slots_[i] ? Py_TYPE(slots_[i])->tp_name : "missing", ".");
     });
     return *as_tensor(slots_[i]);
   }
@@ -96,6 +96,11 @@ class Args {
   const char* function() const { return function_; }
 
  private:
+  static std::string listed(std::initializer_list<const char*> names) {
+    std::string text;
+    for (const char* name : names) text += (text.empty() ? "" : ", ") + std::string(name);
+    return text;
+  }
   static bool is_alias(PyObject* key, const char* name) {
     auto is = [&](const char* text) { return PyUnicode_CompareWithASCIIString(key, text) == 0; };
     if (strcmp(name, "dim") == 0) return is("axis");

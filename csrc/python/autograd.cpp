@@ -11,7 +11,12 @@ namespace {
 std::vector<TensorRef> tensor_list(PyObject* o, const char* function, bool allow_none) {
   std::vector<TensorRef> list;
   if (!o || o == Py_None) return list;
-  Object items = Object::steal(PySequence_Fast(o, "expected a sequence of tensors"));
+  Object items = Object::steal(PySequence_Fast(o, "takes a sequence of tensors"));
+  if (!items && PyErr_ExceptionMatches(PyExc_TypeError)) {
+    PyErr_Clear();
+    throw TypeError(
+        message(function, ": takes a sequence of Tensors, not ", Py_TYPE(o)->tp_name, "."));
+  }
   if (!items) throw PythonError();
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(items.get(), i);
@@ -84,8 +89,10 @@ PyObject* py_requires_grad_(const Call& call) {
 PyObject* py_retain_grad(const Call& call) {
   Args a("retain_grad", call, {"input"});
   Tensor& t = a.tensor(0);
-  check(requires_grad(t), [] {
-    return message("retain_grad: can't retain_grad on Tensor that has requires_grad=False.");
+  check(requires_grad(t), [&] {
+    return message("retain_grad: ", describe(t),
+                   " does not require grad, so no gradient comes to it. Call requires_grad_() on "
+                   "the leaves first.");
   });
   Node* fn = grad_fn_of(t);
   if (fn && !t.autograd->retains_grad) {
@@ -99,18 +106,19 @@ PyObject* py_retain_grad(const Call& call) {
 PyObject* py_register_hook(const Call& call) {
   Args a("register_hook", call, {"input", "hook"}, 2);
   Tensor& t = a.tensor(0);
-  check(requires_grad(t), [] {
-    return message(
-        "register_hook: cannot register a hook on a tensor that doesn't require gradient.");
+  check(requires_grad(t), [&] {
+    return message("register_hook: ", describe(t),
+                   " does not require grad, so the hook would never run. Call requires_grad_() on "
+                   "it first.");
   });
   return register_tensor_hook(t, a[1]);
 }
 PyObject* py_register_post_hook(const Call& call) {
   Args a("register_post_accumulate_grad_hook", call, {"input", "hook"}, 2);
   Tensor& t = a.tensor(0);
-  check(requires_grad(t) && is_leaf(t), [] {
-    return message(
-        "register_post_accumulate_grad_hook: needs a leaf tensor that requires gradient.");
+  check(requires_grad(t) && is_leaf(t), [&] {
+    return message("register_post_accumulate_grad_hook: takes a leaf that requires grad, which ",
+                   describe(t), " is not.");
   });
   return register_post_accumulate_hook(t, a[1]);
 }
@@ -122,8 +130,11 @@ PyObject* py_hooks(const Call& call) {
 }
 PyObject* py_detach_(const Call& call) {
   Tensor& t = Args("detach_", call, {"input"}).tensor(0);
-  check(!(t.autograd && t.autograd->base),
-        [] { return message("detach_: can't detach views in-place. Use detach() instead."); });
+  check(!(t.autograd && t.autograd->base), [&] {
+    return message("detach_: ", describe(t),
+                   " is a view, whose base keeps its history. Use detach(), which gives a new "
+                   "tensor.");
+  });
   if (t.autograd) t.autograd->grad_fn = nullptr;
   t.requires_grad_leaf = false;
   Py_INCREF(t.py());
@@ -149,8 +160,9 @@ PyObject* py_variable(const Call& call) {
 /// The node and number a tensor's gradient goes to: (node, nr).
 PyObject* py_gradient_edge(const Call& call) {
   Tensor& t = Args("_gradient_edge", call, {"input"}).tensor(0);
-  check(requires_grad(t), [] {
-    return message("get_gradient_edge: it only works with tensors that require gradients.");
+  check(requires_grad(t), [&] {
+    return message("get_gradient_edge: ", describe(t),
+                   " does not require grad, so no gradient flows to it.");
   });
   Edge e = gradient_edge(t);
   return Py_BuildValue("(NI)", e.node->py(), e.nr);

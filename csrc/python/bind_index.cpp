@@ -17,18 +17,15 @@ PyObject* py_gather(const IndexArgs& args) {
   int dim = args.dim(1, input);
   TensorRef index = args.index(2);
   check(std::max<int>(1, input.ndim) == std::max<int>(1, index->ndim) || index->numel == 0, [&] {
-    return message(
-        "gather(): Index tensor must have the same number of dimensions as input tensor, but index "
-        "is ",
-        shape(*index), " and input ", shape(input), ".");
+    return message("gather: index ", shape(*index), " has ", int{index->ndim}, " dims, but input ",
+                   shape(input), " has ", int{input.ndim}, ". They must be equal.");
   });
   TensorRef out = empty(sizes_of(*index), input.dtype);
   if (index->numel == 0) return out.release_py();
   for (int d = 0; d < input.ndim; ++d)
     check(d == dim || index->sizes[d] <= input.sizes[d], [&] {
-      return message("gather(): Size does not match at dimension ", d, ": expected index ",
-                     shape(*index), " to be no larger than self ", shape(input),
-                     " apart from dimension ", dim, ".");
+      return message("gather: index ", shape(*index), " is larger than input ", shape(input),
+                     " in dim ", d, ". Only dim ", dim, ", which it gathers along, may be.");
     });
   Lanes to(*out), from(input), at(*index);
   LongWork unlocked(out->numel > grain);
@@ -41,8 +38,8 @@ PyObject* py_index_select(const IndexArgs& args) {
   int dim = args.dim(1, input);
   TensorRef index = args.index(2);
   check<IndexError>(index->ndim <= 1, [&] {
-    return message("index_select(): Index is supposed to be a vector, but it is ", shape(*index),
-                   ".");
+    return message("index_select: index ", shape(*index),
+                   " must be a vector (1 dim) or a single number.");
   });
   check(input.ndim > 0 || index->numel == 1, [&] {
     return message("index_select: input is a number, which takes 1 index, but index has ",
@@ -59,8 +56,9 @@ PyObject* py_index_select(const IndexArgs& args) {
 PyObject* py_embedding(const IndexArgs& args) {
   Tensor& weight = args.tensor(0, "weight");
   TensorRef index = args.index(1, "input");
-  check(weight.ndim == 2,
-        [&] { return message("embedding: 'weight' must be 2-D, but it is ", shape(weight), "."); });
+  check(weight.ndim == 2, [&] {
+    return message("embedding: weight must be (rows, features), but it is ", shape(weight), ".");
+  });
   Dims sizes = sizes_of(*index);
   sizes.push(weight.sizes[1]);
   TensorRef out = empty(sizes, weight.dtype);
@@ -76,7 +74,7 @@ PyObject* py_embedding(const IndexArgs& args) {
 
 PyObject* py_index(const IndexArgs& args) {
   Tensor& input = args.tensor(0, "input");
-  AdvancedIndex index(input, args.indices(1), "index");
+  AdvancedIndex index(input, args.indices(1), "indexing");
   TensorRef out = empty(index.result_sizes(), input.dtype);
   Strided to = out->strided(), from = input.strided();
   {
@@ -89,8 +87,9 @@ PyObject* py_index(const IndexArgs& args) {
 PyObject* py_take(const IndexArgs& args) {
   Tensor& input = args.tensor(0, "input");
   TensorRef index = args.index(1);
-  check<IndexError>(input.numel > 0 || index->numel == 0,
-                    [] { return message("take(): tried to take from an empty tensor"); });
+  check<IndexError>(input.numel > 0 || index->numel == 0, [] {
+    return message("take: input is empty, so there is nothing for an index to take.");
+  });
   TensorRef out = empty(sizes_of(*index), input.dtype);
   Strided to = out->strided(), from = input.strided(), at = index->strided();
   {

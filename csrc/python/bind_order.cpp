@@ -49,8 +49,8 @@ PyObject* py_topk(const IndexArgs& args) {
   bool largest = args.flag(3), sorted = args.flag(4);
   check_ordered(input, "topk");
   check(k >= 0 && k <= size_at(input, dim), [&] {
-    return message("topk: selected index k out of range: k is ", k, ", dim ", dim, " has size ",
-                   size_at(input, dim), ".");
+    return message("topk: k is ", k, ", but dim ", dim, " has size ", size_at(input, dim),
+                   " (allowed are 0 to ", size_at(input, dim), ").");
   });
   Dims sizes = with_size(input, dim, k);
   TensorRef values = empty(sizes, input.dtype), indices = empty(sizes, DType::int64);
@@ -67,8 +67,8 @@ template <class Kernel>
 PyObject* select_one(const IndexArgs& args, Tensor& input, int dim, bool keepdim, Kernel&& kernel) {
   check_ordered(input, args.op());
   check<IndexError>(size_at(input, dim) > 0, [&] {
-    return message(args.op(), "(): Expected reduction dim ", dim,
-                   " to have non-zero size, but input is ", shape(input), ".");
+    return message(args.op(), ": dim ", dim, " of input ", shape(input),
+                   " is empty, so no element of it can be chosen.");
   });
   Dims sizes = with_size(input, dim, 1);
   TensorRef values = empty(sizes, input.dtype), indices = empty(sizes, DType::int64);
@@ -87,8 +87,8 @@ PyObject* py_kthvalue(const IndexArgs& args) {
   int64_t k = args.integer(1, "k");
   int dim = args.dim(2, input);
   check(k >= 1 && k <= size_at(input, dim), [&] {
-    return message("kthvalue(): selected number k out of range for dimension ", dim, ": k is ", k,
-                   ", the size ", size_at(input, dim), ".");
+    return message("kthvalue: k is ", k, ", but dim ", dim, " has size ", size_at(input, dim),
+                   " (allowed are 1 to ", size_at(input, dim), ").");
   });
   return select_one(args, input, dim, args.flag(3),
                     [&](auto& to, auto& at, auto& from) { kthvalue(to, at, from, dim, k); });
@@ -119,21 +119,18 @@ PyObject* py_searchsorted(const IndexArgs& args) {
   Tensor* sorter = args.optional_tensor(4, "sorter");
   check_ordered(sequence, "searchsorted");
   check_same_dtype(sequence, values, "searchsorted", "values");
-  check(sequence.ndim > 0, [] {
-    return message("searchsorted(): sorted_sequence must have at least one dimension.");
-  });
+  check(sequence.ndim > 0,
+        [] { return message("searchsorted: sorted_sequence is 0-dim; it needs 1 dim or more."); });
   bool rows = sequence.ndim == values.ndim;
   for (int d = 0; rows && d + 1 < values.ndim; ++d) rows = sequence.sizes[d] == values.sizes[d];
   check(sequence.ndim == 1 || rows, [&] {
-    return message(
-        "searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
-        "boundaries ",
-        "tensor and input value tensor must match, but got ", shape(sequence), " and ",
-        shape(values), ".");
+    return message("searchsorted: sorted_sequence ", shape(sequence),
+                   " must have 1 dim, or the sizes of values ", shape(values),
+                   " in all dims but the last.");
   });
   check(!sorter || (sorter->dtype == DType::int64 && sizes_of(*sorter) == sizes_of(sequence)), [&] {
-    return message("searchsorted(): sorter must be int64 and have the shape of sorted_sequence ",
-                   shape(sequence), ", but it is ", describe(*sorter), ".");
+    return message("searchsorted: sorter ", describe(*sorter), " must be int64 ", shape(sequence),
+                   ", as argsort(sorted_sequence) gives it.");
   });
   TensorRef out = empty(sizes_of(values), int32 ? DType::int32 : DType::int64);
   Strided to = out->strided(), in = sequence.strided(), of = values.strided();
@@ -151,21 +148,26 @@ PyObject* py_bincount(const IndexArgs& args) {
   Tensor& input = args.tensor(0, "input");
   Tensor* weights = args.optional_tensor(1, "weights");
   int64_t bins = args.integer(2, "minlength");
-  check(input.ndim == 1 && input.dtype == DType::int64,
-        [&] { return message("bincount only supports 1-d non-negative integral inputs."); });
-  check(bins >= 0, [] { return message("bincount: minlength should be >= 0"); });
-  check(!weights || sizes_of(*weights) == sizes_of(input), [] {
-    return message("bincount: weights should be 1-d and have the same length as input");
+  check(input.ndim == 1 && input.dtype == DType::int64, [&] {
+    return message("bincount: input is ", describe(input),
+                   "; it takes a vector of integers that are 0 or more.");
+  });
+  check(bins >= 0,
+        [&] { return message("bincount: minlength is ", bins, "; it must be 0 or more."); });
+  check(!weights || sizes_of(*weights) == sizes_of(input), [&] {
+    return message("bincount: weights ", shape(*weights), " must have the shape of input, ",
+                   shape(input), ".");
   });
   Strided in = input.strided();
   for (int64_t i = 0; i < input.numel; ++i) {
     int64_t value = in.as<int64_t>()[i * in.strides[0]];
     check(value >= 0, [&] {
-      return message("bincount only supports 1-d non-negative integral inputs; element ", i, " is ",
-                     value, ".");
+      return message("bincount: element ", i, " is ", value,
+                     "; it takes integers that are 0 or more.");
     });
     check<OutOfMemoryError>(value < std::numeric_limits<int64_t>::max(), [&] {
-      return message("bincount: element ", i, " is ", value, ", too many bins.");
+      return message("bincount: element ", i, " is ", value,
+                     ", which asks for more bins than memory can hold (out of memory).");
     });
     bins = std::max(bins, value + 1);
   }
@@ -183,7 +185,7 @@ PyObject* py_histc(const IndexArgs& args) {
   int64_t bins = args.integer(2, "bins");
   double low = args.real(3, "min"), high = args.real(4, "max");
   check_ordered(input, "histc");
-  check(bins > 0, [] { return message("histc: bins must be > 0"); });
+  check(bins > 0, [&] { return message("histc: bins is ", bins, "; it must be 1 or more."); });
   TensorRef out = zeros({bins}, input.dtype);
   Strided to = out->strided(), in = input.strided();
   std::optional<Strided> w;

@@ -61,8 +61,8 @@ PyObject* py_roll(const IndexArgs& args) {
   std::vector<int64_t> shifts = args.integers(1, "shifts");
   std::vector<int> dims = dims_arg(args, 2, input);
   check(shifts.size() == dims.size(), [&] {
-    return message("roll: shifts and dimensions must align. shifts: ", shifts.size(),
-                   ", dims: ", dims.size());
+    return message("roll: there are ", shifts.size(), " shifts for ", dims.size(),
+                   " dims. Give one shift for each dim.");
   });
   TensorRef out = empty(sizes_of(input), input.dtype);
   Lanes to(*out), from(input);

@@ -22,17 +22,16 @@ PyObject* py_scatter_(const IndexArgs& args) {
   if (index->numel == 0) return returned(self);
   for (const auto& [tensor, role] : {std::pair{&self, "self"}, std::pair{&src, "src"}})
     check(std::max<int>(1, tensor->ndim) == std::max<int>(1, index->ndim), [&] {
-      return message(op, "(): Index tensor must have the same number of dimensions as ", role,
-                     " tensor, but index is ", shape(*index), " and ", role, " ", shape(*tensor),
-                     ".");
+      return message(op, ": index ", shape(*index), " has ", int{index->ndim}, " dims, but ", role,
+                     " ", shape(*tensor), " has ", int{tensor->ndim}, ". They must be equal.");
     });
   check_same_dtype(self, src, op, "src");
   for (int d = 0; d < index->ndim; ++d) {
     check((d == dim || index->sizes[d] <= size_at(self, d)) && index->sizes[d] <= size_at(src, d),
           [&] {
-            return message(op, "(): Expected index ", shape(*index), " to be no larger than self ",
-                           shape(self), " apart from dimension ", dim,
-                           " and to be no larger than src ", shape(src), ".");
+            return message(op, ": index ", shape(*index), " is larger than src ", shape(src),
+                           ", or than self ", shape(self), " in a dim other than ", dim,
+                           ". It must fit into both.");
           });
   }
   check_writable(self, op);
@@ -56,7 +55,7 @@ PyObject* py_index_write_(const IndexArgs& args) {
   Tensor& source = args.tensor(3, "source");
   const char* op = args.op();
   check<IndexError>(index->ndim <= 1, [&] {
-    return message(op, "(): Index is supposed to be a vector, but it is ", shape(*index), ".");
+    return message(op, ": index ", shape(*index), " must be a vector (1 dim) or a single number.");
   });
   check_same_dtype(self, source, op, "source");
   check<IndexError>(self.ndim > 0 || index->numel == 1, [&] {
@@ -67,11 +66,9 @@ PyObject* py_index_write_(const IndexArgs& args) {
   // A number may stand for a vector of one.
   bool scalars = source.numel == 1 && source.ndim <= 1 && self.ndim <= 1 && index->numel == 1;
   check<IndexError>(scalars || sizes_of(source) == wanted, [&] {
-    return message(
-        op,
-        "(): source tensor shape must match self tensor shape, excluding the specified dimension ",
-        dim, ", where index has ", index->numel, ": expected ", to_string(wanted), ", but it is ",
-        shape(source), ".");
+    return message(op, ": source is ", shape(source), "; with ", index->numel,
+                   " indices along dim ", dim, " of self ", shape(self), " it must be ",
+                   to_string(wanted), ".");
   });
   check_writable(self, op);
   TensorRef apart_source = apart(source, self), apart_index = apart(*index, self);
@@ -93,9 +90,8 @@ PyObject* py_index_put_(const IndexArgs& args) {
   bool accumulate = args.flag(3);
   AdvancedIndex index(self, args.indices(1), "index_put_");
   check(self.dtype == values.dtype, [&] {
-    return message("index_put_: Index put requires the source and destination dtypes match, got ",
-                   name(self.dtype), " for the destination and ", name(values.dtype),
-                   " for the source.");
+    return message("index_put_: values are ", name(values.dtype), " and self is ", name(self.dtype),
+                   ". Convert the values with .to(self.dtype).");
   });
   const Dims& sizes = index.result_sizes();
   // As in NumPy, superfluous leading dims of size 1 do not matter.
@@ -111,8 +107,8 @@ PyObject* py_index_put_(const IndexArgs& args) {
     strides.push(size == 1 ? 0 : values.strides[from]);
   }
   check(fits, [&] {
-    return message("index_put_: shape mismatch: value tensor of shape ", shape(values),
-                   " cannot be broadcast to indexing result of shape ", to_string(sizes), ".");
+    return message("index_put_: values ", shape(values), " do not broadcast to ", to_string(sizes),
+                   ", the shape that the indices select.");
   });
   check_writable(self, "index_put_");
   Strided to = self.strided(), from{values.data(), values.dtype, sizes.n, sizes.v, strides.v};
@@ -131,10 +127,8 @@ PyObject* py_put_(const IndexArgs& args) {
   bool accumulate = args.flag(3);
   check_same_dtype(self, source, "put_", "source");
   check(index->numel == source.numel, [&] {
-    return message(
-        "put_(): Expected source and index to have the same number of elements, but got "
-        "source.numel() = ",
-        source.numel, ", index.numel() = ", index->numel, ".");
+    return message("put_: source has ", source.numel, " elements for ", index->numel,
+                   " indices. There must be one for each.");
   });
   check_writable(self, "put_");
   TensorRef flat_index = reshape(*index, {index->numel}),
@@ -153,20 +147,20 @@ PyObject* py_masked_scatter_(const IndexArgs& args) {
   Tensor& mask = mask_arg(args, 1);
   Tensor& source = args.tensor(2, "source");
   check(self.dtype == source.dtype, [&] {
-    return message("masked_scatter_: expected self and source to have same dtypes but got ",
-                   name(self.dtype), " and ", name(source.dtype), ".");
+    return message("masked_scatter_: source is ", name(source.dtype), " and self is ",
+                   name(self.dtype), ". Convert source with .to(self.dtype).");
   });
   Dims sizes = sizes_of(self);
   check(broadcast_sizes(sizes, sizes_of(mask), "masked_scatter_") == sizes, [&] {
-    return message("masked_scatter_: mask ", shape(mask), " cannot be broadcast to self ",
+    return message("masked_scatter_: mask ", shape(mask), " does not broadcast to self ",
                    shape(self), ".");
   });
   Dims mask_strides = broadcast_strides(mask, sizes);
   Strided to = self.strided(), write{mask.data(), mask.dtype, sizes.n, sizes.v, mask_strides.v};
   NonzeroCounts counts = count_nonzero(write);
   check(counts.total() <= source.numel, [&] {
-    return message("masked_scatter_: Number of elements of source < number of ones in mask (",
-                   source.numel, " < ", counts.total(), ").");
+    return message("masked_scatter_: the mask selects ", counts.total(),
+                   " elements, but source has only ", source.numel, ".");
   });
   check_writable(self, "masked_scatter_");
   TensorRef flat = reshape(*apart(source, self), {source.numel});

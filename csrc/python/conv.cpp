@@ -15,7 +15,7 @@ namespace {
 void read_three(const Args& a, int i, int64_t otherwise, int64_t (&to)[3]) {
   Dims dims = to_dims(a[i], a.function());
   check(dims.n >= 1 && dims.n <= 3,
-        [&] { return message(a.function(), ": 1 to 3 spatial dimensions, not ", dims.n, "."); });
+        [&] { return message(a.function(), ": convolves over 1 to 3 dims, not ", dims.n, "."); });
   std::fill(to, to + 3, otherwise);
   std::copy(dims.v, dims.v + dims.n, to + 3 - dims.n);
 }
@@ -37,7 +37,7 @@ TensorRef bias_of(const Args& a, int i, DType dtype, int64_t n) {
   if (!a.given(i)) return {};
   Tensor& bias = a.tensor(i);
   check(bias.dtype == dtype && bias.ndim == 1 && bias.numel == n, [&] {
-    return message(a.function(), ": bias must be ", name(dtype), " (", n, ",), not ",
+    return message(a.function(), ": bias must be ", name(dtype), " (", n, ",), but it is ",
                    describe(bias), ".");
   });
   return contiguous(bias);

@@ -3,6 +3,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
 #include "dispatch/memory_format.h"
+#include "dispatch/pointwise.h"
 #include "python/args.h"
 
 namespace flambeau {
@@ -38,12 +39,13 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
       o.requires_grad = value != Py_None && flag_of(value, function, key);
     } else if (strcmp(key, "out") == 0) {
       if (value == Py_None) continue;
-      check<TypeError>(is_tensor(value),
-                       [&] { return message(function, "(): argument 'out' must be Tensor."); });
+      check<TypeError>(is_tensor(value), [&] {
+        return message(function, ": out must be a Tensor, not ", Py_TYPE(value)->tp_name, ".");
+      });
       o.out = as_tensor(value);
     } else if (strcmp(key, "pin_memory") == 0) {
       check(value == Py_None || !flag_of(value, function, key), [&] {
-        return message(function, "(): pin_memory=True needs an accelerator, and there is none.");
+        return message(function, ": pin_memory=True needs an accelerator, and there is none.");
       });
     } else if (strcmp(key, "memory_format") == 0) {
       o.format = to_format(value, function);
@@ -56,7 +58,7 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
         return message(function, "(): ", key, "=", s, " is not supported.");
       });
     } else {
-      throw TypeError(message(function, "() got an unexpected keyword argument '", key, "'."));
+      throw TypeError(message(function, ": has no argument '", key, "'."));
     }
   }
   return o;
@@ -98,13 +100,12 @@ TensorRef sized(const Call& call, const char* function) {
                    : rest_as_dims(Call{call.args, call.n, nullptr}, 0, function, "size");
   for (int d = 0; d < dims.n; ++d)
     check(dims[d] >= 0, [&] {
-      return message(function, ": Trying to create tensor with negative dimension ", dims[d], ": ",
-                     to_string(dims), ".");
+      return message(function, ": sizes ", to_string(dims), " are not all 0 or more.");
     });
   if (o.out) {
     check(!o.has_dtype || o.dtype == o.out->dtype, [&] {
-      return message(function, ": dtype ", name(o.dtype),
-                     " does not match dtype of out parameter (", name(o.out->dtype), ").");
+      return message(function, ": dtype is ", name(o.dtype), " but out is ", name(o.out->dtype),
+                     ". Leave dtype away, or give out that dtype.");
     });
     return take_out(o.out, dims, function);
   }
@@ -131,24 +132,25 @@ PyObject* py_full(const Call& call) {
     if (strcmp(key, "fill_value") == 0) return value = v, true;
     return false;
   });
-  check<TypeError>(size && value, [] { return message("full() needs size and fill_value."); });
+  check<TypeError>(size && value, [] { return message("full: needs size and fill_value."); });
   Object number = Object::borrow(value);
   if (is_tensor(value)) {
-    check(as_tensor(value)->numel == 1,
-          [] { return message("full(): fill_value must be a number."); });
+    check(as_tensor(value)->numel == 1, [&] {
+      return message("full: fill_value is ", describe(*as_tensor(value)),
+                     "; it must be one number.");
+    });
     number = Object::steal(load_number(as_tensor(value)->data(), as_tensor(value)->dtype));
     if (!o.has_dtype) o.dtype = as_tensor(value)->dtype, o.has_dtype = true;
   }
   check<TypeError>(is_number(number.get()), [&] {
-    return message("full(): argument 'fill_value' must be a number, not ", Py_TYPE(value)->tp_name,
-                   ".");
+    return message("full: fill_value must be a number, not ", Py_TYPE(value)->tp_name, ".");
   });
   Dims dims = to_dims(size, "full");
   TensorRef t;
   if (o.out) {
     check(!o.has_dtype || o.dtype == o.out->dtype, [&] {
-      return message("full: dtype ", name(o.dtype), " does not match dtype of out parameter (",
-                     name(o.out->dtype), ").");
+      return message("full: dtype is ", name(o.dtype), " but out is ", name(o.out->dtype),
+                     ". Leave dtype away, or give out that dtype.");
     });
     t = take_out(o.out, dims, "full");
   } else {
@@ -161,7 +163,7 @@ PyObject* py_full(const Call& call) {
 TensorRef like(const Call& call, const char* function) {
   Call options{call.args + (call.n ? 1 : 0), 0, call.names};
   check<TypeError>(call.n == 1 && is_tensor(call.args[0]), [&] {
-    return message(function, "(): argument 'input' (position 1) must be Tensor.");
+    return message(function, ": takes one Tensor to be like, by position.");
   });
   Tensor& t = *as_tensor(call.args[0]);
   Options o = read_options(options, function, [](const char*, PyObject*) { return false; });
@@ -186,11 +188,15 @@ PyObject* py_empty_strided(const Call& call) {
   Options o = read_options(call, "empty_strided", [](const char*, PyObject*) { return false; });
   Dims sizes = to_dims(call.args[0], "empty_strided"),
        strides = to_dims(call.args[1], "empty_strided");
-  check(sizes.n == strides.n,
-        [] { return message("empty_strided: dimensionality of sizes and strides must match."); });
+  check(sizes.n == strides.n, [&] {
+    return message("empty_strided: ", sizes.n, " sizes but ", strides.n,
+                   " strides. Give one stride for each size.");
+  });
   for (int d = 0; d < sizes.n; ++d)
-    check(sizes[d] >= 0 && strides[d] >= 0,
-          [] { return message("empty_strided: negative sizes or strides."); });
+    check(sizes[d] >= 0 && strides[d] >= 0, [&] {
+      return message("empty_strided: sizes ", to_string(sizes), " and strides ", to_string(strides),
+                     " must all be 0 or more.");
+    });
   return finish(empty_strided(sizes, strides, o.dtype), o).release_py();
 }
 
@@ -200,9 +206,8 @@ PyObject* py_empty_strided(const Call& call) {
 DType dtype_of_format(const char* format, int64_t size, const char* function) {
   if (*format == '=' || *format == '<' || *format == '@' || *format == '|') ++format;
   check<TypeError>(*format != '>' && *format != '!', [&] {
-    return message(function,
-                   ": given array has byte order different from the native byte order. Convert it "
-                   "first: array.astype(array.dtype.newbyteorder('=')).");
+    return message(function, ": the array's bytes are in the other byte order (format '", format,
+                   "'). Convert it first: array.astype(array.dtype.newbyteorder('=')).");
   });
   switch (*format) {
     case '?': return DType::bool_;
@@ -213,7 +218,9 @@ DType dtype_of_format(const char* format, int64_t size, const char* function) {
       return format[1] == 'f' ? DType::complex64
              : format[1] == 'd'
                  ? DType::complex128
-                 : throw TypeError(message(function, ": complex long double is not supported."));
+                 : throw TypeError(message(
+                       function,
+                       ": complex long double has no dtype here. Convert it to complex128 first."));
     case 'b': return DType::int8;
     case 'B':
     case 'c': return DType::uint8;
@@ -228,10 +235,10 @@ DType dtype_of_format(const char* format, int64_t size, const char* function) {
     case 'Q':
     case 'N': return size == 2 ? DType::uint16 : size == 4 ? DType::uint32 : DType::uint64;
   }
-  throw TypeError(message(function, ": can't convert an array of format '", format,
-                          "'. The only supported types are: float64, float32, float16, complex64, "
-                          "complex128, int64, int32, int16, int8, "
-                          "uint64, uint32, uint16, uint8, and bool."));
+  throw TypeError(
+      message(function, ": an array of format '", format,
+              "' has no dtype here. Convert it to a bool, integer, floating or complex type "
+              "with array.astype first."));
 }
 
 struct Buffer {
@@ -249,7 +256,12 @@ TensorRef share_buffer(PyObject* o, const char* function) {
   if (PyObject_GetBuffer(o, &b.view, PyBUF_STRIDED | PyBUF_FORMAT | PyBUF_WRITABLE) != 0) {
     PyErr_Clear();
     writable = false;
-    if (PyObject_GetBuffer(o, &b.view, PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0) throw PythonError();
+    if (PyObject_GetBuffer(o, &b.view, PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0) {
+      if (PyObject_CheckBuffer(o)) throw PythonError();
+      PyErr_Clear();
+      throw TypeError(message(function, ": takes an array, not ", Py_TYPE(o)->tp_name,
+                              ". torch.tensor makes tensors of lists and numbers."));
+    }
   }
   b.open = true;
   Py_buffer& v = b.view;
@@ -258,15 +270,12 @@ TensorRef share_buffer(PyObject* o, const char* function) {
   int64_t span = 1;
   for (int d = 0; d < v.ndim; ++d) {
     check<ValueError>(v.strides[d] >= 0 || v.shape[d] <= 1, [&] {
-      return message(function,
-                     ": at least one stride in the given numpy array is negative, and tensors with "
-                     "negative strides are "
-                     "not currently supported. Use array.copy().");
+      return message(function, ": the array has a negative stride in dim ", d,
+                     ", which tensors do not have. Pass array.copy().");
     });
     check<ValueError>(v.strides[d] % v.itemsize == 0, [&] {
-      return message(function,
-                     ": given numpy array strides not a multiple of the element byte size. Copy "
-                     "the numpy array to reallocate the memory.");
+      return message(function, ": the array's stride of ", v.strides[d], " bytes in dim ", d,
+                     " is no multiple of its items' ", v.itemsize, ". Pass array.copy().");
     });
     sizes.push(v.shape[d]);
     strides.push(v.shape[d] <= 1 ? 1 : v.strides[d] / v.itemsize);
@@ -276,9 +285,8 @@ TensorRef share_buffer(PyObject* o, const char* function) {
   if (!writable &&
       PyErr_WarnEx(
           PyExc_UserWarning,
-          "The given NumPy array is not writable, and flambeau does not support non-writable "
-          "tensors. Writing "
-          "to the tensor would change the supposedly non-writable array: copy it, or do not write.",
+          "The given NumPy array is not writable, and a write to the tensor would change it "
+          "all the same: pass array.copy(), or do not write.",
           1) < 0)
     throw PythonError();
   // The memoryview keeps the buffer's owner alive.
@@ -318,14 +326,20 @@ bool is_list(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
 
 /// Sizes by the first item of each level; the dtype by all items.
 void inspect(PyObject* data, int depth, Dims& sizes, bool& sized, Promotion& promotion, bool& any) {
-  check<ValueError>(depth < max_ndim, [] { return message("tensor: too many dimensions."); });
+  check<ValueError>(depth < max_ndim, [&] {
+    return message("tensor: the lists are nested deeper than ", max_ndim,
+                   ", the most dims that a tensor has.");
+  });
   if (is_list(data)) {
     Py_ssize_t n = PySequence_Fast_GET_SIZE(data);
     if (!sized) sizes.push(n);
     check<ValueError>(depth < sizes.n && sizes[depth] == n, [&] {
-      return depth < sizes.n ? message("tensor: expected sequence of length ", sizes[depth],
-                                       " at dim ", depth, " (got ", n, ").")
-                             : message("tensor: nested sequences of different depth.");
+      return depth < sizes.n ? message("tensor: the lists are uneven: one in dim ", depth, " has ",
+                                       n, " items, another ", sizes[depth],
+                                       ". All of one depth must be of equal length.")
+                             : message(
+                                   "tensor: the lists are uneven: some items are numbers where "
+                                   "others are lists.");
     });
     for (Py_ssize_t i = 0; i < n; ++i)
       inspect(PySequence_Fast_GET_ITEM(data, i), depth + 1, sizes, sized, promotion, any);
@@ -335,20 +349,24 @@ void inspect(PyObject* data, int depth, Dims& sizes, bool& sized, Promotion& pro
   if (is_tensor(data)) {
     Tensor& t = *as_tensor(data);
     check<ValueError>(t.numel == 1, [&] {
-      return message("tensor: only one element tensors can be converted to Python scalars, not ",
-                     shape(t), ".");
+      return message("tensor: a tensor of shape ", shape(t),
+                     " stands where a number is needed. Use torch.stack to join tensors.");
     });
     promotion.dtype_with_dims(t.dtype);
     any = sized = true;
     return;
   }
   bool is_number = promotion.number(data);
-  check<TypeError>(is_number || !PyUnicode_Check(data),
-                   [] { return message("tensor: new(): invalid data type 'str'."); });
-  check(is_number,
-        [&] { return message("tensor: Could not infer dtype of ", Py_TYPE(data)->tp_name, "."); });
-  check<ValueError>(depth == sizes.n,
-                    [&] { return message("tensor: nested sequences of different depth."); });
+  check<TypeError>(is_number || !PyUnicode_Check(data), [] {
+    return message("tensor: text (str) has no numbers to make a tensor of.");
+  });
+  check(is_number, [&] {
+    return message("tensor: cannot make a number of ", Py_TYPE(data)->tp_name,
+                   "; it takes numbers, nested lists of them, and arrays.");
+  });
+  check<ValueError>(depth == sizes.n, [&] {
+    return message("tensor: the lists are uneven: some items are numbers where others are lists.");
+  });
   any = sized = true;
 }
 
@@ -459,22 +477,17 @@ TensorRef from_data(PyObject* data, bool has_dtype, DType dtype, bool copy, cons
 PyObject* py_tensor(const Call& call) {
   PyObject* data = call.n > 0 ? call.args[0] : nullptr;
   check<TypeError>(call.n <= 1, [] {
-    return message(
-        "tensor() takes 1 positional argument; dtype, device and requires_grad are keywords.");
+    return message("tensor: takes data by position; dtype, device and requires_grad go by name.");
   });
   Options o = read_options(call, "tensor", [&](const char* key, PyObject* v) {
     return strcmp(key, "data") == 0 ? data = v, true : false;
   });
-  check<TypeError>(data != nullptr, [] {
-    return message("tensor() missing 1 required positional argument: 'data'.");
-  });
+  check<TypeError>(data != nullptr, [] { return message("tensor: argument 'data' is missing."); });
   if (is_tensor(data) &&
-      PyErr_WarnEx(
-          PyExc_UserWarning,
-          "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() "
-          "or "
-          "sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor).",
-          1) < 0)
+      PyErr_WarnEx(PyExc_UserWarning,
+                   "To copy construct from a tensor, write data.detach().clone(), with "
+                   "requires_grad_() where needed: tensor() drops its history without a word.",
+                   1) < 0)
     throw PythonError();
   return finish(from_data(data, o.has_dtype, o.dtype, true, "tensor"), o).release_py();
 }
@@ -482,8 +495,10 @@ PyObject* py_tensor(const Call& call) {
 PyObject* py_as_tensor(const Call& call) {
   PyObject* data = call.n > 0 ? call.args[0] : nullptr;
   if (call.n == 2 || call.n == 3) {
-    check<TypeError>(is_dtype(call.args[1]) || call.args[1] == Py_None,
-                     [] { return message("as_tensor(): argument 'dtype' must be torch.dtype."); });
+    check<TypeError>(is_dtype(call.args[1]) || call.args[1] == Py_None, [&] {
+      return message("as_tensor: dtype must be a torch.dtype such as torch.float32, not ",
+                     Py_TYPE(call.args[1])->tp_name, ".");
+    });
   }
   Options o = read_options(call, "as_tensor", [&](const char* key, PyObject* v) {
     return strcmp(key, "data") == 0 ? data = v, true : false;
@@ -491,9 +506,8 @@ PyObject* py_as_tensor(const Call& call) {
   if (call.n >= 2 && is_dtype(call.args[1]))
     o.dtype = to_dtype_value(call.args[1], "as_tensor"), o.has_dtype = true;
   if (call.n >= 3) check_device(call.args[2], "as_tensor");
-  check<TypeError>(data != nullptr, [] {
-    return message("as_tensor() missing 1 required positional argument: 'data'.");
-  });
+  check<TypeError>(data != nullptr,
+                   [] { return message("as_tensor: argument 'data' is missing."); });
   return from_data(data, o.has_dtype, o.dtype, false, "as_tensor").release_py();
 }
 
@@ -503,7 +517,7 @@ PyObject* py_make_subclass(const Call& call) {
   Args a("_make_subclass", call, {"cls", "data", "requires_grad", "require_grad"}, 2);
   check<TypeError>(
       PyType_Check(a[0]) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(a[0]), tensor_type),
-      [] { return message("_make_subclass(): cls must be a subclass of Tensor."); });
+      [] { return message("_make_subclass: cls must derive from Tensor."); });
   TensorRef t = retype(a.tensor(1), reinterpret_cast<PyTypeObject*>(a[0]));
   if (a.truth(2) || a.truth(3)) mark_requires_grad(*t, true);
   return t.release_py();
@@ -514,7 +528,7 @@ PyObject* py_as_subclass(const Call& call) {
   Args a("_as_subclass", call, {"data", "cls"}, 2);
   check<TypeError>(
       PyType_Check(a[1]) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(a[1]), tensor_type),
-      [] { return message("as_subclass(): cls must be a subclass of Tensor."); });
+      [] { return message("as_subclass: cls must derive from Tensor."); });
   return as_subclass(a.tensor(0), reinterpret_cast<PyTypeObject*>(a[1])).release_py();
 }
 

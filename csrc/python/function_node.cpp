@@ -52,21 +52,19 @@ void function_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inpu
              wanted = static_cast<Py_ssize_t>(self.group.size());
   for (Py_ssize_t i = wanted; i < given; ++i)
     check(PyTuple_GET_ITEM(tuple.get(), i) == Py_None, [&] {
-      return message("function ", node->name(),
-                     " returned an incorrect number of gradients (expected ", wanted, ", got ",
-                     given, ").");
+      return message(node->name(), ": backward returned ", given, " gradients for ", wanted,
+                     " inputs of forward; those beyond must be None.");
     });
   check(given >= wanted || given == 1, [&] {
-    return message("function ", node->name(),
-                   " returned an incorrect number of gradients (expected ", wanted, ", got ", given,
-                   ").");
+    return message(node->name(), ": backward returned ", given, " gradients for ", wanted,
+                   " inputs of forward. Return one for each, None where there is none.");
   });
   uint32_t edge = 0;
   auto put = [&](PyObject* g) {
     if (g != Py_None) {
       check<TypeError>(is_tensor(g), [&] {
-        return message("function ", node->name(), ": expected Tensor or None as a gradient (got ",
-                       Py_TYPE(g)->tp_name, ").");
+        return message(node->name(), ": backward returned ", Py_TYPE(g)->tp_name,
+                       " as a gradient; each must be a Tensor or None.");
       });
       if (node->edges[edge].node) grad_inputs[edge] = TensorRef::borrow(as_tensor(g));
     }
@@ -320,8 +318,8 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
       self.is_none.push_back(o == Py_None);
       if (o == Py_None) continue;
       check<TypeError>(is_tensor(o), [&] {
-        return message("save_for_backward can only save variables, but argument ", i,
-                       " is of type ", Py_TYPE(o)->tp_name, ".");
+        return message("save_for_backward: item ", i, " is ", Py_TYPE(o)->tp_name,
+                       "; it keeps Tensors and None. Keep other objects as attributes of ctx.");
       });
       Py_ssize_t nr = -1;
       for (Py_ssize_t k = 0; k < count; ++k)
@@ -415,7 +413,7 @@ Object call_primitive(Primitive* self, PyObject* const* given, Py_ssize_t n, PyO
   Py_ssize_t count = PyTuple_GET_SIZE(self->names);
   const char* name = strrchr(self->node_type->tp_name, '.') + 1;
   check<TypeError>(n <= count, [&] {
-    return message(name, ": takes ", count, " arguments but ", n, " were given.");
+    return message(name, ": takes ", count, " arguments but was given ", n, ".");
   });
   for (Py_ssize_t i = 0; i < n; ++i) args[1 + i] = given[i];
   for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
@@ -423,10 +421,11 @@ Object call_primitive(Primitive* self, PyObject* const* given, Py_ssize_t n, PyO
     Py_ssize_t at = 0;
     while (at < count && PyUnicode_Compare(PyTuple_GET_ITEM(self->names, at), key) != 0) ++at;
     check<TypeError>(at < count, [&] {
-      return message(name, ": unexpected keyword argument '", PyUnicode_AsUTF8(key), "'.");
+      return message(name, ": has no argument '", PyUnicode_AsUTF8(key), "'.");
     });
     check<TypeError>(!args[1 + at], [&] {
-      return message(name, ": multiple values for argument '", PyUnicode_AsUTF8(key), "'.");
+      return message(name, ": argument '", PyUnicode_AsUTF8(key),
+                     "' was given twice, by position and by name.");
     });
     args[1 + at] = given[n + k];
   }
@@ -434,8 +433,8 @@ Object call_primitive(Primitive* self, PyObject* const* given, Py_ssize_t n, PyO
     if (args[1 + i]) continue;
     PyObject* value = PyTuple_GET_ITEM(self->defaults, i);
     check<TypeError>(value != Py_Ellipsis, [&] {
-      return message(name, ": missing required argument '",
-                     PyUnicode_AsUTF8(PyTuple_GET_ITEM(self->names, i)), "'.");
+      return message(name, ": argument '", PyUnicode_AsUTF8(PyTuple_GET_ITEM(self->names, i)),
+                     "' is missing.");
     });
     args[1 + i] = value;
   }

@@ -19,7 +19,7 @@ class IndexArgs {
   Tensor& tensor(int i, const char* name) const {
     PyObject* item = at(i, name);
     check<TypeError>(is_tensor(item), [&] {
-      return message(op_, "(): argument '", name, "' must be Tensor, not ", Py_TYPE(item)->tp_name);
+      return message(op_, ": ", name, " must be a Tensor, not ", Py_TYPE(item)->tp_name, ".");
     });
     return *as_tensor(item);
   }
@@ -33,7 +33,7 @@ class IndexArgs {
     if (!number) {
       PyErr_Clear();
       throw TypeError(
-          message(op_, "(): argument '", name, "' must be int, not ", Py_TYPE(item)->tp_name));
+          message(op_, ": ", name, " must be an int, not ", Py_TYPE(item)->tp_name, "."));
     }
     int64_t value = PyLong_AsLongLong(number.get());
     if (value == -1 && PyErr_Occurred()) throw PythonError();
@@ -58,7 +58,7 @@ class IndexArgs {
     for (size_t k = 0; k < tensors.size(); ++k) {
       PyObject* item = PySequence_Fast_GET_ITEM(list.get(), k);
       check<TypeError>(item == Py_None || is_tensor(item), [&] {
-        return message(op_, "(): indices must be tensors or None, not ", Py_TYPE(item)->tp_name);
+        return message(op_, ": indices must be Tensors or None, not ", Py_TYPE(item)->tp_name, ".");
       });
       tensors[k] = item == Py_None ? nullptr : as_tensor(item);
     }
@@ -68,15 +68,15 @@ class IndexArgs {
   TensorRef index(int i, const char* name = "index") const {
     Tensor& t = tensor(i, name);
     check(t.dtype == DType::int64 || t.dtype == DType::int32 || t.numel == 0, [&] {
-      return message(op_, "(): Expected dtype int32/int64 for ", name, ", but it is ",
-                     flambeau::name(t.dtype), ".");
+      return message(op_, ": ", name, " must be int64 or int32, not ", flambeau::name(t.dtype),
+                     ". Convert it with .long().");
     });
     return as_int64(t);
   }
 
  private:
   PyObject* at(int i, const char* name) const {
-    check<TypeError>(i < n_, [&] { return message(op_, "() missing argument '", name, "'"); });
+    check<TypeError>(i < n_, [&] { return message(op_, ": argument '", name, "' is missing."); });
     return items_[i];
   }
   const char* op_;
@@ -135,16 +135,16 @@ inline void check_ordered(const Tensor& t, const char* op) {
 inline void check_same_dtype(const Tensor& self, const Tensor& other, const char* op,
                              const char* other_name) {
   check(self.dtype == other.dtype, [&] {
-    return message(op, "(): Expected self.dtype to be equal to ", other_name,
-                   ".dtype, but they are ", name(self.dtype), " and ", name(other.dtype), ".");
+    return message(op, ": ", other_name, " is ", name(other.dtype), " and self is ",
+                   name(self.dtype), ". Convert one of them with .to().");
   });
 }
 /// Before a raw write in place: it is allowed, and every element has a place of its own.
 inline void check_writable(Tensor& self, const char* op) {
   check_inplace(self, op);
   check(!may_overlap_itself(sizes_of(self), strides_of(self)), [&] {
-    return message(op, ": more than one element of the written-to tensor ", shape(self),
-                   " refers to a single memory location; clone() it first.");
+    return message(op, ": elements of self ", shape(self),
+                   " share memory, so a write to one changes others. clone() it first.");
   });
 }
 
@@ -158,8 +158,8 @@ inline TensorRef apart(Tensor& source, const Tensor& self) {
 inline Tensor& mask_arg(const IndexArgs& args, int i) {
   Tensor& mask = args.tensor(i, "mask");
   check(mask.dtype == DType::bool_, [&] {
-    return message(args.op(), ": expected BoolTensor for mask (", args.op(),
-                   " only supports boolean masks), but it is ", name(mask.dtype), ".");
+    return message(args.op(), ": mask is ", name(mask.dtype),
+                   "; it must be bool. Convert it with .bool().");
   });
   return mask;
 }

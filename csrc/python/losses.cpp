@@ -38,8 +38,7 @@ CrossEntropy cross_entropy(RowsKernel kernel, Tensor& input, Tensor& target, int
             target.numel == input.sizes[0],
         [&] {
           return message(
-              "cross_entropy: expected contiguous scores (N, C) and int64 classes (N,), "
-              "got ",
+              "cross_entropy: takes contiguous scores (N, C) and int64 classes (N,), not ",
               describe(input), " and ", describe(target), ".");
         });
   int64_t n = input.sizes[0], classes = input.sizes[1];

@@ -14,7 +14,8 @@ PyObject* py_mm(const Call& call) {
   Args a("mm", call, {"input", "mat2"}, 2);
   Tensor &x = a.tensor(0), &y = a.tensor(1);
   check(x.ndim == 2 && y.ndim == 2, [&] {
-    return message("mm: input and mat2 must be matrices, not ", shape(x), " and ", shape(y), ".");
+    return message("mm: takes two matrices (2 dims), not ", shape(x), " and ", shape(y),
+                   ". For stacks of matrices use bmm or matmul.");
   });
   return mm(x, y, "mm").release_py();
 }
@@ -22,7 +23,7 @@ PyObject* py_bmm(const Call& call) {
   Args a("bmm", call, {"input", "mat2"}, 2);
   Tensor &x = a.tensor(0), &y = a.tensor(1);
   check(x.ndim == 3 && y.ndim == 3, [&] {
-    return message("bmm: batch1 and batch2 must be 3D tensors, not ", shape(x), " and ", shape(y),
+    return message("bmm: takes two stacks of matrices (3 dims), not ", shape(x), " and ", shape(y),
                    ".");
   });
   return mm(x, y, "bmm").release_py();
@@ -33,8 +34,8 @@ PyObject* py_matmul(const Call& call) {
 }
 void check_ndim(const char* op, const char* name, const Tensor& t, int ndim) {
   check(t.ndim == ndim, [&] {
-    return message(op, ": ", name, " must have ", ndim, " dimension", ndim > 1 ? "s" : "",
-                   ", but its shape is ", shape(t), ".");
+    return message(op, ": ", name, " is ", shape(t), "; it takes ", ndim, " dim",
+                   ndim > 1 ? "s" : "", ".");
   });
 }
 PyObject* py_mv(const Call& call) {
@@ -42,8 +43,10 @@ PyObject* py_mv(const Call& call) {
   Tensor &x = a.tensor(0), &y = a.tensor(1);
   check_ndim("mv", "input", x, 2);
   check_ndim("mv", "vec", y, 1);
-  check(x.sizes[1] == y.sizes[0],
-        [&] { return message("mv: size mismatch, input ", shape(x), " @ vec ", shape(y), "."); });
+  check(x.sizes[1] == y.sizes[0], [&] {
+    return message("mv: inner dimensions differ (", x.sizes[1], " != ", y.sizes[0], "): input ",
+                   shape(x), " @ vec ", shape(y), ".");
+  });
   return matmul(x, y, "mv").release_py();
 }
 PyObject* py_dot(const Call& call) {
@@ -52,8 +55,8 @@ PyObject* py_dot(const Call& call) {
   check_ndim("dot", "input", x, 1);
   check_ndim("dot", "tensor", y, 1);
   check(x.sizes[0] == y.sizes[0], [&] {
-    return message("dot: inconsistent tensor size, expected both vectors to have one length, ",
-                   "but got ", x.sizes[0], " and ", y.sizes[0], ".");
+    return message("dot: the vectors have ", x.sizes[0], " and ", y.sizes[0],
+                   " elements; they must have equally many.");
   });
   return matmul(x, y, "dot").release_py();
 }

@@ -26,18 +26,16 @@ PyObject* py_size(const Call& call) {
   Args a("size", call, {"input", "dim"});
   Tensor& t = a.tensor(0);
   if (!a.given(1)) return make_size(t.sizes, t.ndim);
-  check<IndexError>(t.ndim > 0, [] {
-    return message("size: Dimension specified as 0 but tensor has no dimensions.");
-  });
+  check<IndexError>(t.ndim > 0,
+                    [&] { return message("size: a 0-dim tensor has no dim ", a.integer(1), "."); });
   return PyLong_FromLongLong(t.sizes[wrap_dim(a.integer(1), t.ndim, "size")]);
 }
 PyObject* py_stride(const Call& call) {
   Args a("stride", call, {"input", "dim"});
   Tensor& t = a.tensor(0);
   if (!a.given(1)) return integers(t.strides, t.ndim);
-  check<IndexError>(t.ndim > 0, [] {
-    return message("stride: Dimension specified as 0 but tensor has no dimensions.");
-  });
+  check<IndexError>(
+      t.ndim > 0, [&] { return message("stride: a 0-dim tensor has no dim ", a.integer(1), "."); });
   return PyLong_FromLongLong(t.strides[wrap_dim(a.integer(1), t.ndim, "stride")]);
 }
 PyObject* py_dim(const Call& call) {
@@ -82,8 +80,8 @@ PyObject* py_is_dense(const Call& call) {
 PyObject* py_item(const Call& call) {
   Tensor& t = Args("item", call, {"input"}).tensor(0);
   check(t.numel == 1, [&] {
-    return message("item: a Tensor with ", t.numel,
-                   " elements cannot be converted to Scalar; shape ", shape(t), ".");
+    return message("item: tensor ", shape(t), " has ", t.numel,
+                   " elements; it gives the value of one. Use tolist() for all.");
   });
   return load_number(t.data(), t.dtype);
 }
@@ -133,7 +131,7 @@ PyObject* py_keep_format(const Call& call) {
 /// to(dtype), to(device), to(other), in any mixture; copy=True makes a copy anyway.
 PyObject* py_to(const Call& call) {
   check<TypeError>(call.n >= 1 && is_tensor(call.args[0]),
-                   [] { return message("to(): argument 'self' must be Tensor."); });
+                   [] { return message("to: input must be a Tensor."); });
   Tensor& t = *as_tensor(call.args[0]);
   DType dtype = t.dtype;
   bool copy = false;
@@ -174,7 +172,8 @@ PyObject* py_copy_(const Call& call) {
     copy_(t, a.tensor(1));
   } else {
     check<TypeError>(is_number(a[1]), [&] {
-      return message("copy_(): argument 'other' must be Tensor, not ", Py_TYPE(a[1])->tp_name, ".");
+      return message("copy_: source must be a Tensor or a number, not ", Py_TYPE(a[1])->tp_name,
+                     ".");
     });
     TensorRef number = empty({}, number_dtype(a[1]));
     fill_number(*number, a[1]);
@@ -185,6 +184,7 @@ PyObject* py_copy_(const Call& call) {
 
 void fill_recorded(Tensor& t, PyObject* number, const char* op) {
   if (needs_record(t)) {
+    check_inplace(t, op);
     TensorRef value = empty({}, t.dtype);
     fill_number(*value, number, op);
     copy_(t, *value);
@@ -200,8 +200,8 @@ PyObject* py_fill_(const Call& call) {
   Tensor& t = a.tensor(0);
   if (is_tensor(a[1])) {
     check(a.tensor(1).ndim == 0, [&] {
-      return message("fill_: only supports 0-dimension value tensor but got tensor with ",
-                     static_cast<int>(a.tensor(1).ndim), " dimensions.");
+      return message("fill_: value is a tensor of shape ", shape(a.tensor(1)),
+                     "; it must be 0-dim.");
     });
     Tensor& value = a.tensor(1);
     if (value.dtype == t.dtype || requires_grad(value)) {
@@ -212,8 +212,7 @@ PyObject* py_fill_(const Call& call) {
     }
   } else {
     check<TypeError>(is_number(a[1]), [&] {
-      return message("fill_(): argument 'value' must be a number, not ", Py_TYPE(a[1])->tp_name,
-                     ".");
+      return message("fill_: value must be a number, not ", Py_TYPE(a[1])->tp_name, ".");
     });
     fill_recorded(t, a[1], "fill_");
   }
@@ -239,8 +238,10 @@ PyObject* py_resize_(const Call& call) {
     plain.names = nullptr;
   }
   Dims sizes = rest_as_dims(plain, 1, "resize_", "size");
-  check(!requires_grad(t),
-        [] { return message("resize_: cannot resize variables that require grad."); });
+  check(!requires_grad(t), [&] {
+    return message("resize_: ", describe(t),
+                   " requires grad, and autograd does not follow a resize. Use detach() first.");
+  });
   for (int d = 0; d < sizes.n; ++d)
     check(sizes[d] >= 0,
           [&] { return message("resize_: sizes can't be negative: ", to_string(sizes), "."); });
@@ -272,7 +273,7 @@ const NativeEntry entries[] = {
     {"dim", py_dim, "The number of dimensions."},
     {"numel", py_numel, "The number of elements."},
     {"storage_offset", py_storage_offset, "Where in its storage the tensor begins, in elements."},
-    {"data_ptr", py_data_ptr, "The address of the first element."},
+    {"data_ptr", py_data_ptr, "Where in memory the tensor begins, as a number."},
     {"element_size", py_element_size, "Bytes to an element."},
     {"is_contiguous", py_is_contiguous, "Whether the elements lie in order without gaps."},
     {"is_floating_point", py_is_floating_point, "Whether the dtype is floating."},

@@ -9,16 +9,7 @@ namespace flambeau {
 
 PyObject* finish_out(TensorRef result, Tensor* out, const char* op) {
   if (!out) return result.release_py();
-  check(!grad_mode_enabled || !requires_grad(*out), [&] {
-    return message(op,
-                   "(): functions with out=... arguments don't support automatic differentiation, "
-                   "but the out tensor requires grad.");
-  });
-  check(!requires_grad(*result), [&] {
-    return message(op,
-                   "(): functions with out=... arguments don't support automatic differentiation, "
-                   "but one of the arguments requires grad.");
-  });
+  check_out_unrecorded(grad_mode_enabled && requires_grad(*out), requires_grad(*result), op);
   prepare_out(*out, sizes_of(*result), result->dtype, op);
   copy_bytes(*out, *result);
   out->bump_version(op);
@@ -42,8 +33,8 @@ PyObject* py_check_out(const Call& call) {
   const char* op = text_of(a[3]);
   check<TypeError>(PyTuple_Check(a[2]), [] { return message("_check_out(): expected a tuple."); });
   check(out.dtype == expected, [&] {
-    return message(op, ": Expected out tensor to have dtype ", name(expected), ", but got ",
-                   name(out.dtype), " instead.");
+    return message(op, ": out is ", name(out.dtype), " but the result is ", name(expected),
+                   ". Give out that dtype.");
   });
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a[2]); ++i)
     if (PyObject* input = PyTuple_GET_ITEM(a[2], i); is_tensor(input))
@@ -64,18 +55,21 @@ PyObject* py_bump_version(const Call& call) {
 
 std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
   check<TypeError>(!is_tensor(o), [&] {
-    return message(function,
-                   "(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor.");
+    return message(function, ": takes a list or tuple of Tensors, not one Tensor.");
   });
-  Object items =
-      Object::steal(PySequence_Fast(o, "argument 'tensors' must be a sequence of Tensors"));
+  Object items = Object::steal(PySequence_Fast(o, "takes a list or tuple of Tensors"));
+  if (!items && PyErr_ExceptionMatches(PyExc_TypeError)) {
+    PyErr_Clear();
+    throw TypeError(
+        message(function, ": takes a list or tuple of Tensors, not ", Py_TYPE(o)->tp_name, "."));
+  }
   if (!items) throw PythonError();
   std::vector<TensorRef> tensors;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(items.get(), i);
     check<TypeError>(is_tensor(item), [&] {
-      return message(function, "(): expected Tensor as element ", i, " in argument 0, but got ",
-                     Py_TYPE(item)->tp_name, ".");
+      return message(function, ": item ", i, " of the list is ", Py_TYPE(item)->tp_name,
+                     ", not a Tensor.");
     });
     tensors.push_back(TensorRef::borrow(as_tensor(item)));
   }

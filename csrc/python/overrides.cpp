@@ -176,8 +176,8 @@ PyObject* overridable_call(PyObject* o, PyObject* const* args, size_t nargsf, Py
   return result;
 }
 
-/// Overridable(function, expected=None, by_name=None, explain=None): expected is (names, their kinds,
-/// how many are positional); calls with keywords outside of the names go to by_name.
+/// Overridable(function, expected=None, by_name=None, explain=None): expected is (names, their
+/// kinds, how many are positional); calls with keywords outside of the names go to by_name.
 PyObject* overridable_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   PyObject *function, *names = nullptr, *by_name = nullptr, *explain = nullptr;
   const char* kinds = nullptr;

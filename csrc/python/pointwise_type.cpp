@@ -16,10 +16,16 @@ PyTypeObject* pointwise_type = nullptr;
 
 namespace {
 
+std::string listed_arguments(const Pointwise& record) {
+  std::string text;
+  for (int i = 0; i < record.n_args; ++i)
+    text += (i ? ", " : "") + std::string(PyUnicode_AsUTF8(record.arg_names[i].get()));
+  return text;
+}
+
 [[noreturn]] void bad_argument(const Pointwise& record, int i, PyObject* got) {
-  throw TypeError(message(record.name, "(): argument '",
-                          PyUnicode_AsUTF8(record.arg_names[i].get()), "' (position ", i + 1,
-                          ") must be Tensor", i >= record.n_inputs ? " or number" : "", ", not ",
+  throw TypeError(message(record.name, ": ", PyUnicode_AsUTF8(record.arg_names[i].get()),
+                          " must be a Tensor", i >= record.n_inputs ? " or a number" : "", ", not ",
                           Py_TYPE(got)->tp_name, "."));
 }
 
@@ -44,8 +50,8 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
   PyObject* slots[max_args] = {};
   Tensor* out = nullptr;
   check<TypeError>(n <= record.n_args, [&] {
-    return message(record.name, "() takes ", record.n_args, " positional arguments but ", n,
-                   " were given.");
+    return message(record.name, ": takes ", record.n_args, " arguments by position but was given ",
+                   n, ". It takes (", listed_arguments(record), ").");
   });
   check(record.n_args <= max_args, [&] {
     return message(record.name, "() has more than ", max_args, " arguments: it runs by _map only.");
@@ -62,8 +68,8 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
       if (at < 0 && PyUnicode_CompareWithASCIIString(key, "out") == 0 && !self->inplace) {
         if (args[n + k] == Py_None) continue;
         check<TypeError>(is_tensor(args[n + k]), [&] {
-          return message(record.name, "(): argument 'out' must be Tensor, not ",
-                         Py_TYPE(args[n + k])->tp_name, ".");
+          return message(record.name, ": out must be a Tensor, not ", Py_TYPE(args[n + k])->tp_name,
+                         ".");
         });
         out = as_tensor(args[n + k]);
         continue;
@@ -76,12 +82,12 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
         if (at >= record.n_inputs) at = -1;
       }
       check<TypeError>(at >= 0, [&] {
-        return message(record.name, "() got an unexpected keyword argument '",
-                       PyUnicode_AsUTF8(key), "'.");
+        return message(record.name, ": has no argument '", PyUnicode_AsUTF8(key), "'. It takes (",
+                       listed_arguments(record), ").");
       });
       check<TypeError>(!slots[at], [&] {
-        return message(record.name, "() got multiple values for argument '", PyUnicode_AsUTF8(key),
-                       "'.");
+        return message(record.name, ": argument '", PyUnicode_AsUTF8(key),
+                       "' was given twice, by position and by name.");
       });
       slots[at] = args[n + k];
     }
@@ -91,8 +97,8 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
   for (int i = 0; i < record.n_args; ++i) {
     PyObject* o = slots[i] ? slots[i] : record.defaults[i].get();
     check<TypeError>(o != nullptr, [&] {
-      return message(record.name, "() missing required argument '",
-                     PyUnicode_AsUTF8(record.arg_names[i].get()), "' (position ", i + 1, ").");
+      return message(record.name, ": argument '", PyUnicode_AsUTF8(record.arg_names[i].get()),
+                     "' is missing. It takes (", listed_arguments(record), ").");
     });
     if (is_tensor(o)) {
       parsed[i].tensor = as_tensor(o);

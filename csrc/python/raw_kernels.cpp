@@ -11,7 +11,7 @@ namespace {
 Tensor& tensor_at(PyObject* sequence, Py_ssize_t i, const char* function) {
   PyObject* o = PySequence_Fast_GET_ITEM(sequence, i);
   check<TypeError>(is_tensor(o), [&] {
-    return message(function, ": expected a Tensor, not ", Py_TYPE(o)->tp_name, ".");
+    return message(function, ": takes Tensors, not ", Py_TYPE(o)->tp_name, ".");
   });
   return *as_tensor(o);
 }

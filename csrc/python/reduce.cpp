@@ -53,10 +53,8 @@ PyObject* py_mean(const Call& call) {
   TensorRef t = TensorRef::borrow(r.t);
   if (r.has_dtype) t = to_dtype(*t, r.dtype);
   check(is_differentiable(t->dtype), [&] {
-    return message(
-        "mean(): could not infer output dtype. Input dtype must be either a floating point or "
-        "complex dtype. Got: ",
-        name(t->dtype), ". Pass dtype=, for instance torch.float32.");
+    return message("mean: input is ", name(t->dtype),
+                   ", and a mean is no integer. Pass dtype=torch.float32, or call .float() first.");
   });
   double count = 1;
   for (int i = 0; i < r.dims.n; ++i) count *= static_cast<double>(t->sizes[r.dims[i]]);

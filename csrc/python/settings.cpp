@@ -25,7 +25,7 @@ PyObject* py_result_type(const Call& call) {
       p.tensor(*as_tensor(o));
     else
       check<TypeError>(p.number(o), [&] {
-        return message("result_type(): expected Tensor or number, not ", Py_TYPE(o)->tp_name, ".");
+        return message("result_type: takes Tensors and numbers, not ", Py_TYPE(o)->tp_name, ".");
       });
   }
   return Py_NewRef(dtype_object(p.result()));
@@ -43,9 +43,8 @@ PyObject* py_set_default_dtype(const Call& call) {
   Args a("set_default_dtype", call, {"d"});
   DType d = to_dtype_value(a[0], "set_default_dtype");
   check<TypeError>(is_floating(d), [&] {
-    return message(
-        "set_default_dtype: only floating-point types are supported as the default type, not ",
-        name(d), ".");
+    return message("set_default_dtype: takes float64, float32, float16 or bfloat16, not ", name(d),
+                   ".");
   });
   default_dtype = d;
   Py_RETURN_NONE;
@@ -69,7 +68,7 @@ PyObject* py_check_room(const Call& call) {
 
 PyObject* py_set_num_threads(const Call& call) {
   int64_t n = Args("set_num_threads", call, {"n"}).integer(0);
-  check(n > 0, [&] { return message("set_num_threads: expects a positive number, not ", n, "."); });
+  check(n > 0, [&] { return message("set_num_threads: n is ", n, "; it must be 1 or more."); });
   set_num_threads(static_cast<int>(std::min<int64_t>(n, std::numeric_limits<int>::max())));
   Py_RETURN_NONE;
 }

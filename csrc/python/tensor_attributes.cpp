@@ -22,32 +22,34 @@ PyObject* get_requires_grad(PyObject* o) { return PyBool_FromLong(requires_grad(
 
 void set_requires_grad(Tensor& t, bool wanted) {
   check(!wanted || is_differentiable(t.dtype), [&] {
-    return message(
-        "requires_grad_: only Tensors of floating point and complex dtype can require gradients, "
-        "not ",
-        name(t.dtype), ".");
+    return message("requires_grad: ", describe(t),
+                   " has no gradients; they are computed for floating and complex dtypes. Convert "
+                   "it with .float() first.");
   });
   if (grad_fn_of(t)) {
-    check(wanted, [] {
-      return message(
-          "you can only change requires_grad flags of leaf variables. If you want to use a "
-          "computed variable in a "
-          "subgraph that doesn't require differentiation use var_no_grad = var.detach().");
+    check(wanted, [&] {
+      return message("requires_grad: ", describe(t), " was computed by ", grad_fn_of(t)->name(),
+                     " and always requires grad. Use detach() for a tensor without history.");
     });
     return;
   }
-  check(!(wanted && t.inference) || inference_mode_enabled, [] {
-    return message(
-        "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+  check(!(wanted && t.inference) || inference_mode_enabled, [&] {
+    return message("requires_grad: ", describe(t),
+                   " was made in inference_mode and cannot require grad outside of it. clone() it "
+                   "first.");
   });
   t.requires_grad_leaf = wanted;
 }
 
 int put_requires_grad(PyObject* o, PyObject* value) {
   return guarded([&] {
-    check(value && PyBool_Check(value), [] { return message("requires_grad must be a bool."); });
-    check(!grad_fn_of(self_of(o)) || value == Py_False,
-          [] { return message("you can only change requires_grad flags of leaf variables."); });
+    check(value && PyBool_Check(value),
+          [] { return message("requires_grad: takes True or False."); });
+    check(!grad_fn_of(self_of(o)) || value == Py_False, [&] {
+      return message("requires_grad: ", describe(self_of(o)), " was computed by ",
+                     grad_fn_of(self_of(o))->name(),
+                     " and always requires grad. Use detach() for a tensor without history.");
+    });
     set_requires_grad(self_of(o), value == Py_True);
     return 0;
   });
@@ -68,18 +70,18 @@ int put_grad(PyObject* o, PyObject* value) {
       return 0;
     }
     check<TypeError>(is_tensor(value), [&] {
-      return message("grad: assigned grad must be a Tensor or None, not ", Py_TYPE(value)->tp_name,
-                     ".");
+      return message("grad: takes a Tensor or None, not ", Py_TYPE(value)->tp_name, ".");
     });
     Tensor& g = *as_tensor(value);
-    check(&g != &t, [] { return message("grad: can't assign Variable as its own grad."); });
+    check(&g != &t,
+          [] { return message("grad: a tensor cannot be its own gradient. Assign its clone()."); });
     check(sizes_of(g) == sizes_of(t), [&] {
-      return message("grad: assigned grad has data of a different size: ", shape(g), ", expected ",
-                     shape(t), ".");
+      return message("grad: the gradient is ", shape(g), ", but the tensor is ", shape(t),
+                     ". The shapes must be equal.");
     });
     check(g.dtype == t.dtype, [&] {
-      return message("grad: assigned grad has data of a different type: ", name(g.dtype),
-                     ", expected ", name(t.dtype), ".");
+      return message("grad: the gradient is ", name(g.dtype), ", but the tensor is ", name(t.dtype),
+                     ". Convert it with .to().");
     });
     need_meta(t).grad = TensorRef::borrow(&g);
     return 0;
@@ -108,15 +110,16 @@ PyObject* get_data(PyObject* o) {
 
 int put_data(PyObject* o, PyObject* value) {
   return guarded([&] {
-    check(value != nullptr,
-          [] { return message("Deleting tensor data is not allowed. Delete tensor instead!"); });
+    check(value != nullptr, [] {
+      return message("data: cannot be deleted. Delete the tensor, or assign other data.");
+    });
     check<TypeError>(is_tensor(value), [&] {
-      return message("data: must be set to a Tensor, not ", Py_TYPE(value)->tp_name, ".");
+      return message("data: takes a Tensor, not ", Py_TYPE(value)->tp_name, ".");
     });
     Tensor &t = self_of(o), &from = *as_tensor(value);
     check(!requires_grad(t) || is_differentiable(from.dtype), [&] {
-      return message("data: a tensor that requires grad cannot take data of dtype ",
-                     name(from.dtype), ".");
+      return message("data: ", describe(t), " requires grad and cannot take data of dtype ",
+                     name(from.dtype), ", which has no gradients.");
     });
     retain(from.storage);
     release(t.storage);
@@ -166,9 +169,7 @@ PyObject* get_T(PyObject* o) {
 PyObject* get_mT(PyObject* o) {
   return guarded([&] {
     Tensor& t = self_of(o);
-    check(t.ndim >= 2, [&] {
-      return message("mT: only supported on matrices or batches of matrices, not ", shape(t), ".");
-    });
+    check(t.ndim >= 2, [&] { return message("mT: tensor ", shape(t), " has fewer than 2 dims."); });
     return transpose(t, -2, -1).release_py();
   });
 }

@@ -9,9 +9,9 @@ namespace {
 
 PyObject* item_of(Tensor& t, const char* what) {
   check<ValueError>(t.numel == 1, [&] {
-    return message(what,
-                   ": only one element tensors can be converted to Python scalars, not shape ",
-                   shape(t), ".");
+    return message(what, ": tensor ", shape(t), " has ", t.numel,
+                   " elements; only one element makes a Python number. Use tolist(), or a sum or "
+                   "mean.");
   });
   return load_number(t.data(), t.dtype);
 }
@@ -24,9 +24,8 @@ int nb_bool(PyObject* o) {
     }
     Tensor& t = self_of(o);
     check(t.numel == 1, [&] {
-      return message(t.numel ? "Boolean value of Tensor with more than one value is ambiguous"
-                             : "Boolean value of Tensor with no values is ambiguous",
-                     ": shape ", shape(t), ". Use .any() or .all().");
+      return message("bool: the truth of ", t.numel, " elements, shape ", shape(t),
+                     ", is ambiguous. Use any(), all() or item().");
     });
     Object value = Object::steal(load_number(t.data(), t.dtype));
     return PyObject_IsTrue(value.get());
@@ -38,10 +37,8 @@ PyObject* nb_float(PyObject* o) {
     Object value = Object::steal(item_of(self_of(o), "float"));
     if (PyComplex_Check(value.get())) {
       Py_complex c = PyComplex_AsCComplex(value.get());
-      check(c.imag == 0, [] {
-        return message(
-            "float: value cannot be converted to type double without overflow: it is complex.");
-      });
+      check(c.imag == 0,
+            [] { return message("float: the number is complex. Take its .real or abs() first."); });
       return PyFloat_FromDouble(c.real);
     }
     return PyNumber_Float(value.get());
@@ -53,10 +50,8 @@ PyObject* nb_int(PyObject* o) {
     Object value = Object::steal(item_of(self_of(o), "int"));
     if (PyComplex_Check(value.get())) {
       Py_complex c = PyComplex_AsCComplex(value.get());
-      check(c.imag == 0, [] {
-        return message(
-            "int: value cannot be converted to type int64 without overflow: it is complex.");
-      });
+      check(c.imag == 0,
+            [] { return message("int: the number is complex. Take its .real or abs() first."); });
       return PyLong_FromDouble(c.real);
     }
     return PyNumber_Long(value.get());
@@ -67,8 +62,8 @@ PyObject* nb_index(PyObject* o) {
   return guarded([&]() -> PyObject* {
     Tensor& t = self_of(o);
     check<TypeError>(!is_differentiable(t.dtype) && t.numel == 1, [&] {
-      return message("only integer tensors of a single element can be converted to an index, not ",
-                     describe(t), ".");
+      return message("index: ", describe(t),
+                     " does not count as one; it must be an integer tensor of one element.");
     });
     Object value = Object::steal(load_number(t.data(), t.dtype));
     return PyNumber_Long(value.get());

@@ -37,7 +37,9 @@ PyObject* binary(PyObject* a, PyObject* b) {
 template <Name name, Name reflected = name>
 PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
   if (modulus != Py_None) {
-    PyErr_SetString(PyExc_TypeError, "pow() with three arguments is not supported for Tensors.");
+    PyErr_SetString(PyExc_TypeError,
+                    "pow: takes two arguments where one is a Tensor, not three. Use "
+                    "torch.remainder on the result.");
     return nullptr;
   }
   return binary<name, name, reflected>(a, b);

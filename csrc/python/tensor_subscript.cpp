@@ -16,7 +16,8 @@ Py_ssize_t tensor_length(PyObject* o) {
   }
   Tensor& t = self_of(o);
   if (t.ndim == 0) {
-    PyErr_SetString(PyExc_TypeError, "len() of a 0-d tensor");
+    PyErr_SetString(PyExc_TypeError,
+                    "len: a 0-dim tensor has no length. Use item() for its value.");
     return -1;
   }
   return t.sizes[0];
@@ -25,7 +26,9 @@ Py_ssize_t tensor_length(PyObject* o) {
 PyObject* tensor_iter(PyObject* o) {
   return guarded([&]() -> PyObject* {
     Tensor& t = self_of(o);
-    check<TypeError>(t.ndim > 0, [] { return message("iteration over a 0-d tensor"); });
+    check<TypeError>(t.ndim > 0, [] {
+      return message("iter: a 0-dim tensor has no dim to go along. Use item() for its value.");
+    });
     // unbind is asked by its public name: of a subclass the items are of that class.
     Object list = Object::steal(is_overridden(o) ? PyObject_CallMethod(o, "unbind", "i", 0)
                                                  : tensor_tuple(unbind(t, 0)));
@@ -44,13 +47,14 @@ bool add_step(Tensor& t, PyObject* index, int& dim, std::vector<IndexStep>& step
   if (PyBool_Check(index) || is_tensor(index)) return false;
   if (PySlice_Check(index)) {
     check<IndexError>(dim < t.ndim, [&] {
-      return message("too many indices for tensor of dimension ", static_cast<int>(t.ndim), ".");
+      return message("indexing: tensor ", shape(t), " has ", int{t.ndim},
+                     " dims, fewer than there are indices.");
     });
     Py_ssize_t start, stop, step;
     if (PySlice_Unpack(index, &start, &stop, &step) < 0) throw PythonError();
     check<ValueError>(step > 0, [&] {
-      return message("slice step must be positive, not ", step, ". Use torch.flip(input, [", dim,
-                     "]) to reverse a dimension, then a positive step.");
+      return message("indexing: the slice's step is ", step,
+                     "; it must be 1 or more. torch.flip(input, [", dim, "]) reverses a dim.");
     });
     int64_t size = t.sizes[dim];
     if (start < 0) start += size;
@@ -66,16 +70,13 @@ bool add_step(Tensor& t, PyObject* index, int& dim, std::vector<IndexStep>& step
   }
   if (!PyIndex_Check(index) || PySequence_Check(index)) return false;
   check<IndexError>(dim < t.ndim, [&] {
-    return t.ndim == 0 ? message(
-                             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to "
-                             "convert a 0-dim tensor to a number.")
-                       : message("too many indices for tensor of dimension ",
-                                 static_cast<int>(t.ndim), ".");
+    return t.ndim == 0
+               ? message("indexing: a 0-dim tensor has no dim to index. Use item() for its value.")
+               : message("indexing: tensor ", shape(t), " has ", int{t.ndim},
+                         " dims, fewer than there are indices.");
   });
   int64_t i = to_integer(index, "index"), size = t.sizes[dim];
-  check<IndexError>(i >= -size && i < size, [&] {
-    return message("index ", i, " is out of bounds for dimension ", dim, " with size ", size, ".");
-  });
+  if (i < -size || i >= size) throw_outside(i, dim, size, "indexing");
   ++dim;
   steps.push_back({Kind::select, i < 0 ? i + size : i, 0, 0});
   return true;
@@ -85,9 +86,7 @@ bool add_step(Tensor& t, PyObject* index, int& dim, std::vector<IndexStep>& step
 TensorRef basic_view(Tensor& t, PyObject* index) {
   if (PyLong_CheckExact(index) && t.ndim > 0) {
     int64_t i = to_integer(index, "index");
-    check<IndexError>(i >= -t.sizes[0] && i < t.sizes[0], [&] {
-      return message("index ", i, " is out of bounds for dimension 0 with size ", t.sizes[0], ".");
-    });
+    if (i < -t.sizes[0] || i >= t.sizes[0]) throw_outside(i, 0, t.sizes[0], "indexing");
     return select(t, 0, i);
   }
   std::vector<IndexStep> steps;
@@ -107,8 +106,9 @@ TensorRef basic_view(Tensor& t, PyObject* index) {
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* item = PyTuple_GET_ITEM(index, i);
     if (item == Py_Ellipsis) {
-      check<IndexError>(
-          !ellipsis, [] { return message("an index can only have a single ellipsis ('...')."); });
+      check<IndexError>(!ellipsis, [] {
+        return message("indexing: '...' stands in the index twice; it may stand there once.");
+      });
       ellipsis = true;
       for (int k = t.ndim - consumed; k > 0; --k, ++dim)
         steps.push_back({IndexStep::Kind::keep, 0, 0, 0});
@@ -140,8 +140,9 @@ int assign_subscript(PyObject* o, PyObject* index, PyObject* value) {
     return done ? 0 : -1;
   }
   return guarded([&] {
-    check<TypeError>(value != nullptr,
-                     [] { return message("Tensor does not support deleting items."); });
+    check<TypeError>(value != nullptr, [] {
+      return message("indexing: items of a tensor cannot be deleted. Select the ones to keep.");
+    });
     Tensor& t = self_of(o);
     bool plain = is_tensor(value) || is_number(value);
     TensorRef v = plain ? basic_view(t, index) : nullptr;

@@ -226,7 +226,7 @@ DType to_dtype_value(PyObject* o, const char* function) {
   if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::bool_;
   if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::int64;
   if (o == reinterpret_cast<PyObject*>(&PyComplex_Type)) return DType::complex128;
-  throw TypeError(message(function, "(): argument 'dtype' must be torch.dtype, not ",
+  throw TypeError(message(function, ": dtype must be a torch.dtype such as torch.float32, not ",
                           Py_TYPE(o)->tp_name, "."));
 }
 
@@ -249,8 +249,8 @@ void check_device(PyObject* o, const char* function) {
   Object type = Object::steal(PyObject_GetAttrString(device.get(), "type"));
   if (!type) throw PythonError();
   check<NotImplementedError>(PyUnicode_CompareWithASCIIString(type.get(), "cpu") == 0, [&] {
-    return message(function, "(): device '", PyUnicode_AsUTF8(type.get()),
-                   "' is not available: this build of flambeau computes on the CPU.");
+    return message(function, ": device '", PyUnicode_AsUTF8(type.get()),
+                   "' is not available: this build of flambeau computes on the CPU. Use 'cpu'.");
   });
 }
 
@@ -300,7 +300,7 @@ static int64_t value_of_int(PyObject* o, const char* function) {
 int64_t to_integer(PyObject* o, const char* function) {
   if (PyLong_Check(o) && !PyBool_Check(o)) return value_of_int(o, function);
   check<TypeError>(PyIndex_Check(o) != 0 && !PyBool_Check(o), [&] {
-    return message(function, ": expected an int, but got a ", Py_TYPE(o)->tp_name, ".");
+    return message(function, ": takes an int here, not ", Py_TYPE(o)->tp_name, ".");
   });
   Object index = Object::steal(PyNumber_Index(o));
   if (!index) throw PythonError();
@@ -310,8 +310,8 @@ int64_t to_integer(PyObject* o, const char* function) {
 Tensor& first_tensor(const Call& call, const char* function) {
   bool given = call.n + call.n_named() > 0;
   check<TypeError>(given && is_tensor(call.args[0]), [&] {
-    return message(function, "(): argument 'input' (position 1) must be Tensor, not ",
-                   given ? Py_TYPE(call.args[0])->tp_name : "nothing", ".");
+    return message(function, ": input must be a Tensor", given ? ", not " : "; it is missing",
+                   given ? Py_TYPE(call.args[0])->tp_name : "", ".");
   });
   return *as_tensor(call.args[0]);
 }
@@ -332,8 +332,8 @@ static void each_integer(PyObject* o, const char* function, Take&& take) {
   Object list = Object::steal(PySequence_List(o));
   if (!list) {
     PyErr_Clear();
-    throw TypeError(message(function, "(): expected ints or a sequence of ints, not ",
-                            Py_TYPE(o)->tp_name, "."));
+    throw TypeError(
+        message(function, ": takes ints or one sequence of ints, not ", Py_TYPE(o)->tp_name, "."));
   }
   each_integer(list.get(), function, take);
 }
@@ -354,13 +354,14 @@ Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, cons
   if (call.n_named() == 1 && call.n == first) {
     PyObject* key = PyTuple_GET_ITEM(call.names, 0);
     check<TypeError>(PyUnicode_CompareWithASCIIString(key, keyword) == 0, [&] {
-      return message(function, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(key),
-                     "'.");
+      return message(function, ": has no argument '", PyUnicode_AsUTF8(key),
+                     "'; the sizes may go by the name '", keyword, "'.");
     });
     return to_dims(call.args[call.n], function);
   }
-  check<TypeError>(call.n_named() == 0,
-                   [&] { return message(function, "(): unexpected keyword arguments."); });
+  check<TypeError>(call.n_named() == 0, [&] {
+    return message(function, ": takes no arguments by name beside the sizes.");
+  });
   if (call.n == first + 1) return to_dims(call.args[first], function);
   Dims dims;
   for (Py_ssize_t i = first; i < call.n; ++i) dims.push(to_integer(call.args[i], function));
@@ -381,7 +382,7 @@ Dims to_reduced_dims(PyObject* o, int ndim, const char* function) {
       int d = wrap_dim(given[i], ndim, function);
       check(!seen[d], [&] {
         return message(function, ": dim ", given[i],
-                       " appears multiple times in the list of dims.");
+                       " is named more than once. Name each dim once.");
       });
       seen[d] = true;
       if (ndim) dims.push(d);

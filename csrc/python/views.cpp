@@ -47,7 +47,8 @@ PyObject* py_t(const Call& call) {
   Args a("t", call, {"input"});
   Tensor& t = a.tensor(0);
   check(t.ndim <= 2, [&] {
-    return message("t: expects a tensor with <= 2 dimensions, but input is ", shape(t), ".");
+    return message("t: input ", shape(t),
+                   " has more than 2 dims. Use .mT to exchange the last two, or permute.");
   });
   return (t.ndim < 2 ? view(t, sizes_of(t)) : transpose(t, 0, 1)).release_py();
 }
@@ -65,28 +66,28 @@ PyObject* py_slice(const Call& call) {
 PyObject* py_narrow(const Call& call) {
   Args a("narrow", call, {"input", "dim", "start", "length"}, 4);
   Tensor& t = a.tensor(0);
-  check(t.ndim > 0, [] { return message("narrow: cannot be applied to a 0-dim tensor."); });
+  check(t.ndim > 0, [] { return message("narrow: a 0-dim tensor has no dim to narrow."); });
   int d = wrap_dim(a.integer(1), t.ndim, "narrow");
   if (is_tensor(a[2])) {
     Tensor& at = a.tensor(2);
     check(
         at.ndim == 0 && !is_floating(at.dtype) && !is_complex(at.dtype) && at.dtype != DType::bool_,
         [&] {
-          return message("narrow: start must be an 0-dim integral Tensor, but it is ",
-                         name(at.dtype), " ", shape(at), ".");
+          return message("narrow: start is ", describe(at),
+                         "; it must be an int or a 0-dim integer tensor.");
         });
   }
   int64_t start = a.integer(2), length = a.integer(3), size = t.sizes[d];
   check(length >= 0,
-        [&] { return message("narrow: length must be non-negative, not ", length, "."); });
+        [&] { return message("narrow: length is ", length, "; it must be 0 or more."); });
   check<IndexError>(start >= -size && start <= size, [&] {
-    return message("narrow: start out of range (expected to be in range of [", -size, ", ", size,
-                   "], but got ", start, ").");
+    return message("narrow: start ", start, " is outside dim ", d, " of size ", size,
+                   " (allowed are ", -size, " to ", size, ").");
   });
   if (start < 0) start += size;
   check(length <= size - start, [&] {
-    return message("narrow: start (", start, ") + length (", length, ") exceeds dimension size (",
-                   size, ").");
+    return message("narrow: start ", start, " and length ", length, " reach beyond dim ", d,
+                   " of size ", size, ".");
   });
   return slice(t, d, start, start + length, 1).release_py();
 }
@@ -132,9 +133,8 @@ PyObject* py_flatten(const Call& call) {
   int from = wrap_dim(a.integer(1, 0), t.ndim, "flatten"),
       to = wrap_dim(a.integer(2, -1), t.ndim, "flatten");
   if (t.ndim == 0) return reshape(t, {1}).release_py();
-  check(from <= to, [&] {
-    return message("flatten: start_dim cannot come after end_dim (", from, ", ", to, ").");
-  });
+  check(from <= to,
+        [&] { return message("flatten: start_dim ", from, " stands behind end_dim ", to, "."); });
   if (from == to) return TensorRef::borrow(&t).release_py();
   Dims sizes;
   int64_t joined = 1;
@@ -152,11 +152,13 @@ PyObject* py_unbind(const Call& call) {
 }
 
 PyObject* split_evenly(Tensor& t, int64_t size, int64_t dim, const char* function) {
-  check(t.ndim > 0,
-        [&] { return message(function, ": expects at least a 1-dimensional tensor."); });
+  check(t.ndim > 0, [&] {
+    return message(function, ": a 0-dim tensor cannot be split; it needs 1 dim or more.");
+  });
   int d = wrap_dim(dim, t.ndim, function);
-  check(size >= 0 && (size > 0 || t.sizes[d] == 0),
-        [&] { return message(function, ": split_size must be positive, not ", size, "."); });
+  check(size >= 0 && (size > 0 || t.sizes[d] == 0), [&] {
+    return message(function, ": the size of the parts is ", size, "; it must be 1 or more.");
+  });
   std::vector<int64_t> sizes;
   int64_t parts = size > 0 ? (t.sizes[d] - 1) / size + 1 : 1;
   check_room(parts > INT64_MAX / 512 ? INT64_MAX : parts * 256);  // what a view takes, and more
@@ -170,7 +172,7 @@ PyObject* py_split(const Call& call) {
          1);
   PyObject* how = a.given(1) ? a[1] : a.given(3) ? a[3] : a[4];
   check<TypeError>(how != nullptr,
-                   [] { return message("split() missing required argument 'split_size'."); });
+                   [] { return message("split: argument 'split_size' is missing."); });
   Tensor& t = a.tensor(0);
   if (PyIndex_Check(how))
     return split_evenly(t, to_integer(how, "split"), a.integer(2, 0), "split");
@@ -180,10 +182,10 @@ PyObject* py_chunk(const Call& call) {
   Args a("chunk", call, {"input", "chunks", "dim"}, 2);
   Tensor& t = a.tensor(0);
   int64_t chunks = a.integer(1);
-  check(chunks > 0, [&] {
-    return message("chunk: expects `chunks` to be greater than 0, got: ", chunks, ".");
-  });
-  check(t.ndim > 0, [] { return message("chunk: expects at least a 1-dimensional tensor."); });
+  check(chunks > 0,
+        [&] { return message("chunk: chunks is ", chunks, "; it must be 1 or more."); });
+  check(t.ndim > 0,
+        [] { return message("chunk: a 0-dim tensor cannot be split; it needs 1 dim or more."); });
   int d = wrap_dim(a.integer(2, 0), t.ndim, "chunk");
   int64_t size = t.sizes[d] == 0 ? 0 : (t.sizes[d] - 1) / chunks + 1;
   if (size == 0) {
@@ -199,7 +201,9 @@ const NativeEntry entries[] = {
     {"expand", py_expand, "A view with dimensions of size 1 repeated."},
     {"permute", py_permute, "A view with the dimensions in another order."},
     {"transpose", py_transpose, "A view with two dimensions exchanged."},
-    {"t", py_t, "The transpose of a matrix; vectors come back as they are."},
+    {"t", py_t,
+     "The matrix with its two dimensions exchanged; what has fewer comes back as "
+     "it is."},
     {"select", py_select, "A view of one index of a dimension, which goes away."},
     {"_slice", py_slice, "A view of input[start:end:step] along dim."},
     {"narrow", py_narrow, "A view of `length` indices of dim from `start` on."},

@@ -101,8 +101,8 @@ void unlink_large(Storage* s) {
   for (Storage* s = cache().large_list; s; s = s->following) live.push_back(s);
   std::sort(live.begin(), live.end(), [](Storage* a, Storage* b) { return a->nbytes > b->nbytes; });
   std::string text =
-      message("out of memory: tried to allocate ", nbytes, " bytes with ",
-              cache().stats.allocated_bytes, " bytes in live tensors. Largest live tensors:");
+      message("out of memory: a tensor of ", nbytes, " bytes does not fit beside ",
+              cache().stats.allocated_bytes, " bytes in live tensors. The largest of those:");
   for (size_t i = 0; i < live.size() && i < 5; ++i)
     text += message(i ? ", " : " ", live[i]->nbytes, " bytes");
   throw OutOfMemoryError(text + (live.empty() ? " none above 1 MB." : "."));

@@ -40,13 +40,16 @@ void throw_too_many() {
 }
 
 int64_t reach(const Dims& sizes, const Dims& strides, int64_t offset, const char* op) {
-  check(offset >= 0, [&] { return message(op, ": negative storage offset ", offset, "."); });
+  check(offset >= 0,
+        [&] { return message(op, ": storage_offset is ", offset, "; it must be 0 or more."); });
   int64_t last = offset;
   bool none = false, overflow = false;
   for (int d = 0; d < sizes.n; ++d) {
-    check(sizes[d] >= 0, [&] { return message(op, ": negative sizes: ", to_string(sizes), "."); });
+    check(sizes[d] >= 0,
+          [&] { return message(op, ": sizes ", to_string(sizes), " are not all 0 or more."); });
     check(strides[d] >= 0, [&] {
-      return message(op, ": negative strides are not supported: ", to_string(strides), ".");
+      return message(op, ": strides ", to_string(strides),
+                     " are not all 0 or more. torch.flip reverses a dim.");
     });
     none |= sizes[d] == 0;
     int64_t step = 0;
@@ -67,7 +70,7 @@ void refresh_contiguous(Tensor& t) {
     overflow |= __builtin_mul_overflow(step, t.sizes[d], &step);
     negative |= t.sizes[d] < 0;
   }
-  check(!negative, [&] { return message("a tensor's sizes cannot be negative: ", shape(t), "."); });
+  check(!negative, [&] { return message("sizes ", shape(t), " are not all 0 or more."); });
   if (overflow) throw_too_large(sizes_of(t));
   t.numel = step;
   if (step == 0) t.contiguous = true;
@@ -158,7 +161,7 @@ static int64_t checked_bytes(const Dims& sizes, DType dtype) {
   int64_t n = itemsize(dtype);
   for (int d = 0; d < sizes.n; ++d) {
     check(sizes[d] >= 0,
-          [&] { return message("a tensor's sizes cannot be negative: ", to_string(sizes), "."); });
+          [&] { return message("sizes ", to_string(sizes), " are not all 0 or more."); });
     if (__builtin_mul_overflow(n, sizes[d], &n))
       throw OutOfMemoryError(
           message("out of memory: sizes ", to_string(sizes), " overflow the address space."));
@@ -254,18 +257,21 @@ bool may_overlap_itself(const Dims& sizes, const Dims& strides) {
 
 void check_written_once(const Tensor& out, const char* op) {
   check(out.contiguous || !may_overlap_itself(sizes_of(out), strides_of(out)), [&] {
-    return message(op,
-                   ": unsupported operation: more than one element of the written-to tensor refers "
-                   "to a single memory location. Please clone() the tensor before performing the "
-                   "operation.");
+    return message(op, ": elements of the tensor written to, ", shape(out), " with strides ",
+                   to_string(strides_of(out)), ", share memory. clone() it first.");
   });
+}
+
+void throw_outside(int64_t index, int dim, int64_t size, const char* operator_name) {
+  throw IndexError(message(operator_name, ": index ", index, " is outside dim ", dim, " of size ",
+                           size, " (allowed are ", -size, " to ", size - 1, ")."));
 }
 
 int wrap_dim(int64_t dim, int ndim, const char* operator_name) {
   int limit = ndim == 0 ? 1 : ndim;
   check<IndexError>(dim >= -limit && dim < limit, [&] {
-    return message(operator_name, ": Dimension out of range (expected to be in range of [", -limit,
-                   ", ", limit - 1, "], but got ", dim, ").");
+    return message(operator_name, ": dim ", dim, " is out of range; a tensor of ", ndim,
+                   " dims takes ", -limit, " to ", limit - 1, ".");
   });
   return static_cast<int>(dim < 0 ? dim + limit : dim);
 }
@@ -278,10 +284,9 @@ Dims broadcast_sizes(const Dims& a, const Dims& b, const char* operator_name) {
   for (int d = 0; d < other.n; ++d) {
     int64_t x = longer[d + shift], y = other[d];
     check(x == y || x == 1 || y == 1, [&] {
-      return message(operator_name, ": The size of tensor a (", &longer == &a ? x : y,
-                     ") must match the size of tensor b (", &longer == &a ? y : x,
-                     ") at non-singleton dimension ", d + shift, ": shapes ", to_string(a), " and ",
-                     to_string(b), " do not broadcast.");
+      return message(operator_name, ": shapes ", to_string(a), " and ", to_string(b),
+                     " do not broadcast: dim ", d + shift, " has sizes ", &longer == &a ? x : y,
+                     " and ", &longer == &a ? y : x, ". They must be equal, or one of them 1.");
     });
     out[d + shift] = x == 1 ? y : x;
   }

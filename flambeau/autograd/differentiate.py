@@ -16,29 +16,34 @@ def _cotangents(function, outputs, grad_outputs):
     else:
         grads = _tuple(grad_outputs)
     if len(grads) != len(outputs):
-        raise RuntimeError(f"{function}: got {len(outputs)} tensors and {len(grads)} gradients")
+        raise RuntimeError(
+            f"{function}: {len(outputs)} tensors were given with {len(grads)} gradients. Give one "
+            "gradient for each, or None."
+        )
     for i, (output, grad) in enumerate(zip(outputs, grads)):
         if not isinstance(output, _core.Tensor):
-            raise TypeError(
-                f"{function}: element {i} of the outputs is a {type(output).__name__}, not a Tensor."
-            )
+            raise TypeError(f"{function}: output {i} is {type(output).__name__}, not a Tensor.")
         if grad is None:
             if output.requires_grad and output.numel() != 1:
-                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+                raise RuntimeError(
+                    f"{function}: output {i}, {tuple(output.shape)}, is not a single number, so "
+                    "its gradient must be given. Pass a tensor of that shape, or reduce it with "
+                    "sum() or mean() first."
+                )
             continue
         if not isinstance(grad, _core.Tensor):
             raise TypeError(
-                f"gradients can be either Tensors or None, but got {type(grad).__name__}"
+                f"{function}: gradient {i} is {type(grad).__name__}; it must be a Tensor or None."
             )
         if tuple(grad.shape) != tuple(output.shape):
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {tuple(grad.shape)} and output[{i}] "
-                f"has a shape of {tuple(output.shape)}."
+                f"{function}: gradient {i} has shape {tuple(grad.shape)}, but the output it is for "
+                f"has {tuple(output.shape)}. They must be equal."
             )
         if grad.dtype.is_complex != output.dtype.is_complex:
             raise RuntimeError(
-                "For complex Tensors, both grad_output and output are required to have the same dtype. "
-                f"Mismatch in dtype: grad_output[{i}] has a dtype of {grad.dtype} and output[{i}] has a dtype of {output.dtype}."
+                f"{function}: gradient {i} is {grad.dtype}, but the output it is for is "
+                f"{output.dtype}. Complex ones must be equal."
             )
     return grads
 
@@ -63,13 +68,16 @@ def backward(
     if grad_variables is not None:
         if grad_tensors is not None:
             raise RuntimeError(
-                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to backward(). Please only use `grad_tensors`."
+                "backward: grad_variables is the old name of grad_tensors, and both were given. "
+                "Give grad_tensors."
             )
         grad_tensors = grad_variables
     if inputs is not None:
         inputs = _tuple(inputs)
         if not inputs:
-            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+            raise RuntimeError(
+                "backward: inputs is empty. Leave it away, to reach all leaves, or name some."
+            )
     tensors = _tuple(tensors)
     grads = _cotangents("backward", tensors, grad_tensors)
     retain_graph = create_graph if retain_graph is None else retain_graph
@@ -99,7 +107,8 @@ def grad(
     """
     if not only_inputs:
         raise RuntimeError(
-            "grad: only_inputs=False is no longer supported. Use autograd.backward to accumulate gradients."
+            "grad: only_inputs=False is no longer supported. Use autograd.backward to accumulate "
+            "gradients."
         )
     if is_grads_batched:
         return _batched_grad(
@@ -113,16 +122,20 @@ def grad(
         )
     if materialize_grads and allow_unused is False:
         raise ValueError(
-            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+            "grad: materialize_grads=True gives zeros for unused inputs, which allow_unused=False "
+            "refuses. Leave allow_unused away."
         )
     allow_unused = materialize_grads if allow_unused is None else allow_unused
     outputs, inputs = _tuple(outputs), _tuple(inputs)
     if not inputs:
-        raise ValueError("grad requires non-empty inputs.")
+        raise ValueError("grad: inputs is empty; it needs one tensor or more.")
     grads = _cotangents("grad", outputs, grad_outputs)
-    for x in inputs:
+    for i, x in enumerate(inputs):
         if isinstance(x, _core.Tensor) and not x.requires_grad and not allow_unused:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
+            raise RuntimeError(
+                f"grad: input {i} does not require grad. Call requires_grad_() on it before the "
+                "forward pass."
+            )
     retain_graph = create_graph if retain_graph is None else retain_graph
     asked = [x for x in inputs if not isinstance(x, _core.Tensor) or x.requires_grad]
     found = (
@@ -134,8 +147,8 @@ def grad(
     results = tuple(next(remaining) if x.requires_grad else None for x in inputs)
     if not allow_unused and any(result is None for result in results):
         raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. "
-            "Set allow_unused=True if this is the desired behavior."
+            f"grad: input {[r is None for r in results].index(True)} had no part in the outputs. Pass allow_unused=True for None as its "
+            "gradient, or materialize_grads=True for zeros."
         )
     if materialize_grads:
         results = tuple(
@@ -152,8 +165,8 @@ def _batched_grad(outputs, inputs, grad_outputs, *, retain_graph, create_graph, 
     sizes = {len(batch) for batch in batches if batch is not None}
     if len(sizes) != 1 or 0 in sizes:
         raise RuntimeError(
-            "grad: with is_grads_batched=True the first dimension of all grad_outputs must have one size, "
-            f"at least 1, but they have {sorted(sizes)}."
+            "grad: with is_grads_batched=True all grad_outputs need one size in dim 0, of 1 or "
+            f"more, but they have {sorted(sizes)}."
         )
     (count,) = sizes
     keep = create_graph if retain_graph is None else retain_graph

@@ -33,7 +33,7 @@ def enter_dual_level():
     """Open a level, within which duals can be made; give its number."""
     if _levels:
         raise RuntimeError(
-            "Nested forward mode AD is not supported at the moment. Close the level that is open first."
+            "enter_dual_level: a level is open, and levels do not nest. Close it first."
         )
     _levels.append([])
     return len(_levels) - 1
@@ -42,11 +42,11 @@ def enter_dual_level():
 def exit_dual_level(*, level=None):
     """Close the innermost level: its duals have no tangent any more."""
     if not _levels:
-        raise RuntimeError("Trying to exit a forward AD level but no level is currently active.")
+        raise RuntimeError("exit_dual_level: no level is open.")
     if level is not None and level != len(_levels) - 1:
         raise RuntimeError(
-            "Trying to exit a forward AD level that was not the last one that was created. "
-            f"This is not supported: got {level}, the last one is {len(_levels) - 1}."
+            f"exit_dual_level: level {level} is not the innermost, {len(_levels) - 1}. Close that "
+            "one first."
         )
     _levels.pop()
 
@@ -76,19 +76,17 @@ def make_dual(tensor, tangent, *, level=None):
     """
     duals = _duals(level)
     if duals is None:
-        raise RuntimeError(
-            "Trying to create a dual Tensor for forward AD but no level exists, make sure to "
-            "enter_dual_level() first."
-        )
+        raise RuntimeError("make_dual: no level is open. Call it inside `with dual_level():`.")
     for name, value in (("primal", tensor), ("tangent", tangent)):
         if not (value.dtype.is_floating_point or value.dtype.is_complex):
             raise ValueError(
-                f"Expected {name} to be floating point or complex, but got: {value.dtype}"
+                f"make_dual: {name} is {value.dtype}, but it must be floating or complex. Convert "
+                "it with .float()."
             )
     if tuple(tensor.shape) != tuple(tangent.shape):
         raise RuntimeError(
-            f"Expected tangent to have the sizes of the primal, {tuple(tensor.shape)}, but got "
-            f"{tuple(tangent.shape)}."
+            f"make_dual: tangent {tuple(tangent.shape)} must have the shape of the primal, "
+            f"{tuple(tensor.shape)}."
         )
     with enable_grad():
         dual = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()

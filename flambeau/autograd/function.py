@@ -19,7 +19,7 @@ def _save_for_forward(ctx, *tensors):
     for tensor in tensors:
         if tensor is not None and not isinstance(tensor, _core.Tensor):
             raise TypeError(
-                f"save_for_forward: expected tensors or None, not {type(tensor).__name__}."
+                f"save_for_forward: takes Tensors and None, not {type(tensor).__name__}."
             )
 
 
@@ -51,27 +51,30 @@ class Function:
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError(
-            f"{type(self).__name__}: calling an instance of an autograd function is not supported. "
-            f"Write static forward and backward methods and call {type(self).__name__}.apply(...)."
+            f"{type(self).__name__}: an instance cannot be called. Write static forward and "
+            f"backward methods and call {type(self).__name__}.apply(...)."
         )
 
     @staticmethod
     def forward(*args, **kwargs):
         """The results, computed without recording. The user writes it."""
         raise NotImplementedError(
-            "You must implement the forward function for custom autograd.Function."
+            "Function: forward is not defined. Write a static method forward(ctx, ...)."
         )
 
     @staticmethod
     def setup_context(ctx, inputs, output):
         """Save what backward needs, where forward takes no ctx. The user may write it."""
-        raise NotImplementedError("setup_context is not implemented.")
+        raise NotImplementedError(
+            "Function: setup_context is not defined. Write a static method setup_context(ctx, "
+            "inputs, output)."
+        )
 
     @staticmethod
     def backward(ctx, *grad_outputs):
         """The gradient of each argument of forward, or None. The user writes it."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward."
+            "Function: backward is not defined. Write a static method backward(ctx, *grad_outputs)."
         )
 
     vjp = backward
@@ -98,7 +101,10 @@ class Function:
         with_setup = cls.setup_context is not Function.setup_context
         if kwargs:
             if not with_setup:
-                raise TypeError(f"{cls.__name__}.apply() takes no keyword arguments")
+                raise TypeError(
+                    f"{cls.__name__}.apply: takes no arguments by name, because backward gives a "
+                    "gradient for each place."
+                )
             import inspect
 
             bound = inspect.signature(cls.forward).bind(*args, **kwargs)
@@ -136,7 +142,8 @@ class _Once(Function):
     @staticmethod
     def backward(ctx, *grad_outputs):
         raise RuntimeError(
-            "trying to differentiate twice a function that was marked with @once_differentiable"
+            "once_differentiable: this backward has no derivative of its own, so "
+            "create_graph=True does not reach through it."
         )
 
 

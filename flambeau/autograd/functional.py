@@ -33,10 +33,10 @@ def _as_tuple(values, what, function):
     tensors = values if many else (values,)
     for i, tensor in enumerate(tensors):
         if not isinstance(tensor, fl.Tensor):
-            place = f"Value at index {i} of {what}" if many else what
+            place = f"item {i} of {what}" if many else what
             raise TypeError(
-                f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but {place} "
-                f"has type {type(tensor)}."
+                f"{function}: {place} is {type(tensor).__name__}; it takes a Tensor or a tuple of "
+                "Tensors."
             )
     return many, tensors
 
@@ -63,7 +63,7 @@ def _require_dependence(function, tensors, what, strict):
     for i, tensor in enumerate(tensors):
         if tensor is None or not tensor.requires_grad:
             raise RuntimeError(
-                f"{function}: {what} {i} is independent of the inputs. This is not allowed in strict mode."
+                f"{function}: {what} {i} does not depend on the inputs, which strict=True refuses."
             )
 
 
@@ -73,7 +73,8 @@ def _zeros_for_none(grads, inputs, function, strict, what="output"):
         if grad is None:
             if strict:
                 raise RuntimeError(
-                    f"{function}: The {what} is independent of input {i}. This is not allowed in strict mode."
+                    f"{function}: the {what} does not depend on input {i}, which strict=True "
+                    "refuses."
                 )
             grad = fl.zeros_like(x)
         filled.append(grad)
@@ -83,12 +84,13 @@ def _zeros_for_none(grads, inputs, function, strict, what="output"):
 def _check_vectors(v, others, function, what):
     if len(v) != len(others):
         raise RuntimeError(
-            f"{function}: v has {len(v)} tensors, but there are {len(others)} {what}."
+            f"{function}: v has {len(v)} tensors for {len(others)} {what}. Give one for each."
         )
     for i, (one, other) in enumerate(zip(v, others)):
         if tuple(one.shape) != tuple(other.shape):
             raise RuntimeError(
-                f"{function}: v has invalid size at index {i}: {tuple(one.shape)}, should be {tuple(other.shape)}."
+                f"{function}: v[{i}] has shape {tuple(one.shape)}, but it goes with "
+                f"{tuple(other.shape)}. They must be equal."
             )
 
 
@@ -97,7 +99,7 @@ def _vectors(v, tensors, many, function, what):
     if v is None:
         if many or len(tensors) != 1 or tensors[0].numel() != 1:
             raise RuntimeError(
-                f"{function}: The vector v can only be None if there is a single {what} with a single element."
+                f"{function}: v may be left away only where there is one {what} of one element."
             )
         return tuple(fl.ones_like(tensor) for tensor in tensors)
     _, v = _as_tuple(v, "v", function)
@@ -110,7 +112,7 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
     with enable_grad():
         many_in, inputs = _as_tuple(inputs, "inputs", "vjp")
         inputs = _fresh(inputs, create_graph)
-        many_out, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "vjp")
+        many_out, outputs = _as_tuple(func(*inputs), "what the function returned", "vjp")
         _require_dependence("vjp", outputs, "Output", strict)
         v = _vectors(v, outputs, many_out, "vjp", "output")
     with set_grad_enabled(create_graph):
@@ -127,7 +129,7 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
         many_in, inputs = _as_tuple(inputs, "inputs", "jvp")
         v = _vectors(v, inputs, many_in, "jvp", "input")
         inputs = _fresh(inputs, create_graph)
-        many_out, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "jvp")
+        many_out, outputs = _as_tuple(func(*inputs), "what the function returned", "jvp")
         _require_dependence("jvp", outputs, "Output", strict)
         cotangents = tuple(fl.zeros_like(out).requires_grad_(True) for out in outputs)
         products = _grad(outputs, inputs, cotangents, create_graph=True)
@@ -148,8 +150,8 @@ def _rows(output, inputs, create_graph, strict, function):
             for k, grad in enumerate(grads):
                 if grad is not None and not grad.requires_grad:
                     raise RuntimeError(
-                        f"{function}: The jacobian of the user-provided function is independent of input {k}. "
-                        "This is not allowed in strict mode when create_graph=True."
+                        f"{function}: the jacobian does not depend on input {k}, which strict=True "
+                        "with create_graph=True refuses."
                     )
         for k, grad in enumerate(_zeros_for_none(grads, inputs, function, strict)):
             rows[k].append(grad)
@@ -171,18 +173,17 @@ def jacobian(
     """
     if strategy not in ("reverse-mode", "forward-mode"):
         raise AssertionError(
-            f'jacobian: expected strategy to be "forward-mode" or "reverse-mode", got {strategy!r}.'
+            f"jacobian: strategy is {strategy!r}; it must be 'reverse-mode' or 'forward-mode'."
         )
     if strategy == "forward-mode" and create_graph:
         raise NotImplementedError(
-            "jacobian: create_graph=True is not supported with strategy='forward-mode'."
+            "jacobian: create_graph=True does not go with strategy='forward-mode'. Use "
+            "'reverse-mode'."
         )
     with enable_grad():
         many_in, inputs = _as_tuple(inputs, "inputs", "jacobian")
         inputs = _fresh(inputs, create_graph)
-        many_out, outputs = _as_tuple(
-            func(*inputs), "outputs of the user-provided function", "jacobian"
-        )
+        many_out, outputs = _as_tuple(func(*inputs), "what the function returned", "jacobian")
         _require_dependence("jacobian", outputs, "Output", strict)
         blocks = [_rows(output, inputs, create_graph, strict, "jacobian") for output in outputs]
     if not create_graph:
@@ -194,7 +195,8 @@ def jacobian(
 def _single_number(outputs, many, function):
     if many or not isinstance(outputs, fl.Tensor) or outputs.numel() != 1:
         raise RuntimeError(
-            f"The Tensor returned by the function given to {function} should contain a single element"
+            f"{function}: the function must return one number, so that it has a gradient; reduce "
+            "its result with sum()."
         )
     return outputs.reshape(())
 

@@ -37,7 +37,8 @@ class _Mode:
     def __call__(self, function):
         if isinstance(function, type):
             raise TypeError(
-                f"{type(self).__name__}: cannot decorate the class {function.__name__}. Decorate its methods instead."
+                f"{type(self).__name__}: decorates functions, not the class {function.__name__}. "
+                "Decorate its methods."
             )
         if getattr(getattr(function, "__code__", None), "co_flags", 0) & _GENERATOR:
             return _decorate_generator(self.clone, function)

@@ -100,10 +100,13 @@ def _check_form(grads, inputs, check_grad_dtypes):
             continue
         if tuple(grad.shape) != tuple(x.shape):
             raise GradcheckError(
-                f"grad is of shape {tuple(grad.shape)}, but input {i} is {tuple(x.shape)}."
+                f"gradcheck: the gradient of input {i} has shape {tuple(grad.shape)}, but the "
+                f"input {tuple(x.shape)}."
             )
         if check_grad_dtypes and grad.dtype != x.dtype:
-            raise GradcheckError(f"grad has dtype {grad.dtype}, but input {i} has {x.dtype}.")
+            raise GradcheckError(
+                f"gradcheck: the gradient of input {i} is {grad.dtype}, but the input {x.dtype}."
+            )
 
 
 def _matrix(rows, height, width, like):
@@ -116,8 +119,8 @@ def _compare(numerical, analytical, i, j, atol, rtol):
     fine = (difference <= atol + rtol * numerical.abs()) | (numerical == analytical)
     if numerical.numel() and not bool(fine.all()):
         raise GradcheckError(
-            f"Jacobian mismatch for output {j} with respect to input {i},\n"
-            f"numerical:{numerical}\nanalytical:{analytical}\n"
+            f"gradcheck: the derivative of output {j} by input {i} is wrong.\nby differences: "
+            f"{numerical}\nby backward: {analytical}\n"
         )
 
 
@@ -129,8 +132,8 @@ def _check_slow(func, inputs, wanted, outputs, eps, atol, rtol, nondet_tol):
             for a, b in zip(first, second):
                 if a.numel() and float((a - b).abs().max()) > nondet_tol:
                     raise GradcheckError(
-                        f"Backward is not reentrant, i.e., running backward of output {j} with same input and "
-                        f"grad_output multiple times gives different values. The tolerance for nondeterminism was {nondet_tol}."
+                        f"gradcheck: two runs of backward from output {j} differ by more than "
+                        f"nondet_tol={nondet_tol}."
                     )
     for i, x in enumerate(wanted):
         columns = _numerical(func, inputs, x, eps)
@@ -174,7 +177,10 @@ def _check_zero(outputs, wanted):
     for output in outputs:
         for grad in _gradients(output, wanted, fl.zeros_like(output)):
             if grad is not None and grad.numel() and not bool((grad == 0).all()):
-                raise GradcheckError("backward not multiplied by grad_output")
+                raise GradcheckError(
+                    "gradcheck: backward gives a gradient where grad_output is zero; it must be "
+                    "linear in it."
+                )
 
 
 def _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mode):
@@ -182,18 +188,20 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mo
     wanted = [x for x in _tensors(inputs) if _is_differentiable(x) and x.requires_grad]
     if not wanted:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+            "gradcheck: no input requires grad, so there is nothing to check. Call "
+            "requires_grad_() on one."
         )
     for i, x in enumerate(wanted):
         if x.dtype not in (fl.float64, fl.complex128):
             warnings.warn(
-                f"Input #{i} requires gradient and is not a double precision floating point or complex. "
-                "This check will likely fail if all the inputs are not of double precision floating point or complex. ",
+                f"gradcheck: input {i} is not float64 or complex128, and differences in lower "
+                "precision rarely agree. Convert it with .double().",
                 stacklevel=4,
             )
         if any(stride == 0 and size > 1 for stride, size in zip(x.stride(), x.shape)):
             raise RuntimeError(
-                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping."
+                f"gradcheck: input {i} is expanded (a stride is 0), so its elements cannot be "
+                "moved one by one. clone() it."
             )
         x.retain_grad()
     with enable_grad():
@@ -203,7 +211,10 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mo
             for x in wanted:
                 for column in _numerical_all(func, inputs, x, eps):
                     if any(bool((part != 0).any()) for part in column):
-                        raise GradcheckError("Numerical gradient for function expected to be zero")
+                        raise GradcheckError(
+                            "gradcheck: backward gives no gradient, but the differences are not "
+                            "zero."
+                        )
             return True
         for output in outputs:
             _check_form(
@@ -295,7 +306,7 @@ def gradgradcheck(
     fast_mode=False,
     masked=False,
 ):
-    """`gradcheck` of the gradients of func, with respect to its inputs and to the grad_outputs.
+    """`gradcheck` of what backward of func gives, by its inputs and by the grad_outputs.
 
     Without grad_outputs random ones are taken; gen_non_contig_grad_outputs makes them non-contiguous.
     """
@@ -348,7 +359,7 @@ def _random_like(output, strided):
 def _refuse_masked(masked):
     if masked:
         raise NotImplementedError(
-            "gradcheck: masked is for sparse tensors, which flambeau does not have."
+            "gradcheck: masked is for sparse tensors, and there are none here."
         )
 
 
@@ -381,8 +392,8 @@ def _check_forward(func, inputs, eps, atol, rtol):
         tangent = fl.zeros_like(expected) if tangent is None else tangent.detach()
         if not fl.allclose(tangent, expected, rtol=rtol, atol=atol * expected.numel() ** 0.5):
             raise GradcheckError(
-                f"Jacobian computed with forward mode mismatch for output {i}: along one direction the numerical "
-                f"derivative is\n{expected}\nand the tangent\n{tangent}"
+                f"gradcheck: the forward-mode derivative of output {i} is wrong along one "
+                f"direction.\nby differences: {expected}\nby tangents: {tangent}"
             )
 
 
@@ -405,7 +416,7 @@ def _check_batched(func, inputs, atol, rtol):
                     a is not None and not fl.allclose(a[k], b, rtol=rtol, atol=atol)
                 ):
                     raise GradcheckError(
-                        f"Batched gradients of output {i} differ from single ones."
+                        f"gradcheck: gradients of output {i} in a batch differ from single ones."
                     )
 
 

@@ -102,7 +102,7 @@ def register_multi_grad_hook(tensors, fn, *, mode="all"):
     mode="all": fn(list of gradients) after the last of them; mode="any": fn(gradient) at the first.
     """
     if mode not in ("all", "any"):
-        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+        raise ValueError(f"register_multi_grad_hook: mode is {mode!r}; it must be 'all' or 'any'.")
     tensors = list(tensors)
     seen = {}
 

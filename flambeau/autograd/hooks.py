@@ -51,12 +51,10 @@ def report_anomaly(name, metadata):
     lines = (metadata or {}).get("traceback_")
     if lines:
         report = "".join(lines)
-        message = (
-            f"Error detected in {name}. Traceback of forward call that caused the error:\n{report}"
-        )
+        message = f"{name} failed in backward. Its forward call was here:\n{report}"
     else:
         message = (
-            f"Error detected in {name}. No forward pass information available. "
-            "Enable detect anomaly during forward pass for more information."
+            f"{name} failed in backward. Where its forward call was is known only with "
+            "detect_anomaly around the forward pass too."
         )
     warnings.warn(message, stacklevel=2)

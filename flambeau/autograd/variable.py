@@ -25,7 +25,7 @@ class Variable(metaclass=_VariableType):
     def __new__(cls, data=None, requires_grad=None, volatile=None):
         if volatile:
             warnings.warn(
-                "volatile was removed and now has no effect. Use `with no_grad():` instead.",
+                "Variable: volatile has no effect. Use `with no_grad():`.",
                 stacklevel=2,
             )
         if data is None:

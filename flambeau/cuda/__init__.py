@@ -3,7 +3,7 @@
 from .. import types
 
 _NONE = (
-    "flambeau runs on the CPU for now: no CUDA device can be used. "
+    "flambeau is not compiled with CUDA enabled: it computes on the CPU. "
     "Ask torch.cuda.is_available() before moving tensors."
 )
 

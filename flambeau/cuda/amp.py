@@ -28,7 +28,7 @@ class GradScaler(amp.GradScaler):
     ):
         if enabled:
             warnings.warn(
-                "torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.",
+                "GradScaler: there is no CUDA device, so it is off.",
                 stacklevel=2,
             )
         super().__init__(

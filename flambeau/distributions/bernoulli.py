@@ -15,7 +15,7 @@ class OneProbability(Distribution):
 
     def __init__(self, probs=None, logits=None, validate_args=None):
         if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+            raise ValueError("Bernoulli: give probs or logits, one of them.")
         given = {"logits": logits} if probs is None else {"probs": probs}
         self._take(validate_args, **given)
 

@@ -22,11 +22,13 @@ class Categorical(Distribution):
 
     def __init__(self, probs=None, logits=None, validate_args=None):
         if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+            raise ValueError("Categorical: give probs or logits, one of them.")
         given = logits if probs is None else probs
         if given.dim() < 1:
             name = "logits" if probs is None else "probs"
-            raise ValueError(f"`{name}` parameter must be at least one-dimensional.")
+            raise ValueError(
+                f"Categorical: {name} is 0-dim; it must have 1 dim or more, (..., classes)."
+            )
         if probs is not None:
             self.probs = probs / probs.sum(-1, keepdim=True)
         else:

@@ -52,9 +52,8 @@ class Distribution:
         value = getattr(self, name)
         if not bool(constraint.check(value).all()):
             raise ValueError(
-                f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) "
-                f"of distribution {self!r} to satisfy the constraint {constraint!r}, but found "
-                f"invalid values:\n{value}"
+                f"{type(self).__name__}: parameter {name} {tuple(value.shape)} does not satisfy "
+                f"{constraint!r}: {value}"
             )
 
     @property
@@ -152,24 +151,23 @@ class Distribution:
         if not self._validate_args:
             return
         if not isinstance(value, flambeau.Tensor):
-            raise ValueError("The value argument to log_prob must be a Tensor")
+            raise ValueError(f"log_prob: value must be a Tensor, not {type(value).__name__}.")
         event_dim = len(self._event_shape)
         if value.shape[value.dim() - event_dim :] != self._event_shape:
             raise ValueError(
-                "The right-most size of value must match event_shape: "
-                f"{value.shape} vs {self._event_shape}."
+                f"log_prob: value {tuple(value.shape)} must end in the event's shape, "
+                f"{tuple(self._event_shape)}."
             )
         for i, j in zip(reversed(value.shape), reversed(self._extended_shape()), strict=False):
             if i != 1 and j != 1 and i != j:
                 raise ValueError(
-                    "Value is not broadcastable with batch_shape+event_shape: "
-                    f"{value.shape} vs {self._extended_shape()}."
+                    f"log_prob: value {tuple(value.shape)} does not broadcast with "
+                    f"{tuple(self._extended_shape())}, the batch's and the event's shape."
                 )
         if not bool(self.support.check(value).all()):
             raise ValueError(
-                f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to "
-                f"be within the support ({self.support!r}) of the distribution {self!r}, but found "
-                f"invalid values:\n{value}"
+                f"log_prob: value {tuple(value.shape)} lies outside of the support "
+                f"{self.support!r} of {self!r}: {value}"
             )
 
     def __repr__(self):

@@ -13,8 +13,8 @@ class Independent(Distribution):
         batch, more = base_distribution.batch_shape, reinterpreted_batch_ndims
         if more > len(batch):
             raise ValueError(
-                "Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), "
-                f"actual {more} vs {len(batch)}"
+                f"Independent: reinterpreted_batch_ndims is {more}, but the base distribution has "
+                f"{len(batch)} batch dims."
             )
         self.base_dist = base_distribution
         self.reinterpreted_batch_ndims = more

@@ -28,7 +28,7 @@ def register_kl(type_p, type_q):
     """Decorates fn(p, q): the divergence of a type_p from a type_q, subclasses included."""
     for kind in (type_p, type_q):
         if not (isinstance(kind, type) and issubclass(kind, Distribution)):
-            raise TypeError(f"Expected a subclass of Distribution but got {kind}")
+            raise TypeError(f"register_kl: takes subclasses of Distribution, not {kind}.")
 
     def register(function):
         _known[type_p, type_q] = function
@@ -48,7 +48,8 @@ def kl_divergence(p, q):
             if (type_p, type_q) in _known:
                 return _known[type_p, type_q](p, q)
     raise NotImplementedError(
-        f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}"
+        f"kl_divergence: none is known from {type(p).__name__} to {type(q).__name__}. register_kl "
+        "teaches one."
     )
 
 
@@ -150,8 +151,7 @@ def _(p, q):
 def _(p, q):
     if p.event_shape != q.event_shape:
         raise ValueError(
-            "KL-divergence between two Multivariate Normals with different event shapes cannot be "
-            "computed"
+            "kl_divergence: the two MultivariateNormals have events of different shapes."
         )
     solve = flambeau.linalg.solve_triangular
     batch = flambeau.broadcast_shapes(p.batch_shape, q.batch_shape)

@@ -38,7 +38,7 @@ class MultivariateNormal(Distribution):
         validate_args=None,
     ):
         if loc.dim() < 1:
-            raise ValueError("loc must be at least one-dimensional.")
+            raise ValueError("MultivariateNormal: loc is 0-dim; it must have 1 dim or more.")
         given = {
             "covariance_matrix": covariance_matrix,
             "precision_matrix": precision_matrix,
@@ -47,13 +47,12 @@ class MultivariateNormal(Distribution):
         given = {name: matrix for name, matrix in given.items() if matrix is not None}
         if len(given) != 1:
             raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+                "MultivariateNormal: give covariance_matrix, precision_matrix or scale_tril, one "
+                "of them."
             )
         ((name, matrix),) = given.items()
         if matrix.dim() < 2:
-            raise ValueError(
-                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
-            )
+            raise ValueError(f"MultivariateNormal: {name} must have 2 dims or more, (..., n, n).")
         batch = flambeau.broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
         self.loc = loc.expand((*batch, loc.size(-1)))
         setattr(self, name, matrix.expand((*batch, *matrix.shape[-2:])))

@@ -17,7 +17,7 @@ class Uniform(Distribution):
     def __init__(self, low, high, validate_args=None):
         self._take(validate_args, low=low, high=high)
         if self._validate_args and not bool((self.low < self.high).all()):
-            raise ValueError("Uniform is not defined when low>= high")
+            raise ValueError("Uniform: low must be below high everywhere.")
 
     @property
     def support(self):

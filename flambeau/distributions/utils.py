@@ -9,10 +9,7 @@ __all__ = ["broadcast_all", "clamp_probs", "logits_to_probs", "probs_to_logits"]
 def broadcast_all(*values):
     """Numbers and tensors as tensors of one shape; numbers alone in the default dtype."""
     if not all(isinstance(value, (flambeau.Tensor, int, float)) for value in values):
-        raise ValueError(
-            "Input arguments must all be instances of Number, torch.Tensor or objects implementing "
-            "__torch_function__."
-        )
+        raise ValueError("distributions: parameters must be numbers or Tensors.")
     like = next((value for value in values if isinstance(value, flambeau.Tensor)), None)
     dtype = flambeau.get_default_dtype() if like is None else like.dtype
     tensors = [

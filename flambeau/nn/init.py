@@ -26,18 +26,21 @@ def calculate_gain(nonlinearity, param=None):
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         if isinstance(slope, bool) or not isinstance(slope, (int, float)):
-            raise ValueError(f"negative_slope {param} not a valid number")
+            raise ValueError(
+                f"calculate_gain: param is {param!r}; the slope of leaky_relu must be a number."
+            )
         return math.sqrt(2.0 / (1 + slope**2))
     if nonlinearity == "selu":
         return 3.0 / 4
-    raise ValueError(f"Unsupported nonlinearity {nonlinearity}")
+    raise ValueError(f"calculate_gain: {nonlinearity!r} is no nonlinearity it knows.")
 
 
 def _calculate_fan_in_and_fan_out(tensor):
     """How many inputs feed one output, and how many outputs one input feeds."""
     if tensor.dim() < 2:
         raise ValueError(
-            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
+            f"init: a tensor {tuple(tensor.shape)} has no fan in and fan out; it needs 2 dims or "
+            "more."
         )
     window = math.prod(tensor.shape[2:])
     return tensor.size(1) * window, tensor.size(0) * window
@@ -47,7 +50,7 @@ def _calculate_correct_fan(tensor, mode):
     mode = mode.lower()
     modes = ["fan_in", "fan_out"]
     if mode not in modes:
-        raise ValueError(f"Mode {mode} not supported, please use one of {modes}")
+        raise ValueError(f"init: mode is {mode!r}; it must be one of {modes}.")
     return _calculate_fan_in_and_fan_out(tensor)[modes.index(mode)]
 
 
@@ -70,8 +73,8 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
-            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
-            "The distribution of values may be incorrect.",
+            f"trunc_normal_: mean {mean} lies more than 2 std outside of {a} to {b}, where few "
+            "normal numbers fall. Move the bounds.",
             stacklevel=2,
         )
     low, high = (math.erf((edge - mean) / (std * math.sqrt(2.0))) for edge in (a, b))
@@ -102,7 +105,7 @@ def zeros_(tensor):
 def eye_(tensor):
     """Make a matrix the identity."""
     if tensor.ndimension() != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+        raise ValueError(f"eye_: tensor {tuple(tensor.shape)} must be a matrix (2 dims).")
     with flambeau.no_grad():
         tensor.zero_()
         tensor.diagonal().fill_(1)
@@ -112,9 +115,14 @@ def eye_(tensor):
 def dirac_(tensor, groups=1):
     """Make the weight of a convolution hand its input channels through unchanged."""
     if tensor.ndimension() not in (3, 4, 5):
-        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+        raise ValueError(
+            f"dirac_: tensor {tuple(tensor.shape)} must have 3 to 5 dims, as the weight of a "
+            "convolution."
+        )
     if tensor.size(0) % groups != 0:
-        raise ValueError("dim 0 must be divisible by groups")
+        raise ValueError(
+            f"dirac_: groups={groups} does not divide the {tensor.size(0)} channels in dim 0."
+        )
     per_group = tensor.size(0) // groups
     center = tuple(n // 2 for n in tensor.shape[2:])
     with flambeau.no_grad():
@@ -165,7 +173,7 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
 def _is_empty(tensor):
     if 0 not in tensor.shape:
         return False
-    warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+    warnings.warn("init: the tensor is empty, so nothing is done.", stacklevel=3)
     return True
 
 
@@ -181,7 +189,7 @@ def orthogonal_(tensor, gain=1, generator=None):
     orthogonal matrix is equally likely (Mezzadri, 2007, arXiv:math-ph/0609050).
     """
     if tensor.ndimension() < 2:
-        raise ValueError("Only tensors with 2 or more dimensions are supported")
+        raise ValueError(f"orthogonal_: tensor {tuple(tensor.shape)} must have 2 dims or more.")
     if tensor.numel() == 0:
         return tensor
     rows = tensor.size(0)
@@ -202,7 +210,7 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
     Source: Martens, 2010, "Deep learning via Hessian-free optimization".
     """
     if tensor.ndimension() != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+        raise ValueError(f"sparse_: tensor {tuple(tensor.shape)} must be a matrix (2 dims).")
     rows, columns = tensor.shape
     zeros = math.ceil(sparsity * rows)
     with flambeau.no_grad():
@@ -220,7 +228,7 @@ def _deprecated(function):
 
     def renamed(*args, **kwargs):
         warnings.warn(
-            f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.",
+            f"nn.init.{old}: is an old name. Use nn.init.{new}.",
             FutureWarning,
             stacklevel=2,
         )

@@ -35,12 +35,15 @@ class Parameter(flambeau.Tensor, metaclass=_MarkedType):
         kind = type(data)
         if kind is flambeau.Tensor or kind is Parameter:
             return _make_subclass(cls, data, requires_grad)
+        if not hasattr(data, "detach"):
+            raise AttributeError(
+                f"Parameter: data must be a Tensor, not {kind.__name__}. Write torch.tensor(data)."
+            )
         tensor = data.detach().requires_grad_(requires_grad)
         if type(tensor) is not kind:
             raise RuntimeError(
-                f"Creating a Parameter from an instance of type {kind.__name__} requires that "
-                "detach() returns an instance of the same type, but returned type "
-                f"{type(tensor).__name__} was found instead."
+                f"Parameter: detach() of {kind.__name__} returned {type(tensor).__name__}. It must "
+                "return its own class for a Parameter to be made of it."
             )
         tensor._is_param = True
         return tensor
@@ -89,10 +92,8 @@ class UninitializedTensorMixin:
     @property
     def shape(self):
         raise RuntimeError(
-            "Can't access the shape of an uninitialized parameter or buffer. This error usually "
-            "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
-            "initialized module. Call `forward` to initialize the parameters before accessing "
-            "their attributes."
+            "shape: this parameter is not initialized and has no shape yet. Call the lazy module once "
+            "first, or load an uninitialized state into a lazy module."
         )
 
     def materialize(self, shape, device=None, dtype=None):
@@ -110,8 +111,7 @@ class UninitializedTensorMixin:
 
     def share_memory_(self):
         raise RuntimeError(
-            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to "
-            "initialize the parameters before calling `module.share_memory()`."
+            "share_memory_: this parameter is not initialized yet. Call the lazy module once first."
         )
 
     def __reduce_ex__(self, protocol):

@@ -64,9 +64,7 @@ def gelu(input, approximate="none"):
         return _gelu_erf(input)
     if approximate == "tanh":
         return _gelu_tanh(input)
-    raise RuntimeError(
-        f"gelu: approximate argument must be either none or tanh, not {approximate!r}."
-    )
+    raise RuntimeError(f"gelu: approximate is {approximate!r}; it must be 'none' or 'tanh'.")
 
 
 @_activation
@@ -267,16 +265,20 @@ def prelu(input, weight):
     """input where positive, else weight * input; weight has one value, or one for each channel (dim 1)."""
     if weight.dim() > 1:
         raise RuntimeError(
-            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}"
+            f"prelu: weight {tuple(weight.shape)} must be a number or a vector, with one slope or "
+            "one for each channel."
         )
     if weight.numel() != 1:
         if input.dim() == 0:
-            raise RuntimeError("prelu: not allow zero-dim input tensor with several weights.")
+            raise RuntimeError(
+                f"prelu: input is 0-dim and has no channels for the {weight.numel()} slopes in "
+                "weight."
+            )
         channels = input.shape[1] if input.dim() > 1 else 1
         if weight.numel() != channels:
             raise RuntimeError(
-                f"prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers = "
-                f"{weight.numel()} and channel size = {channels}."
+                f"prelu: weight has {weight.numel()} slopes but input {tuple(input.shape)} has "
+                f"{channels} channels in dim 1. Give one slope, or one for each channel."
             )
         weight = weight.reshape(
             [-1 if d == 1 else 1 for d in range(max(input.dim(), 2))][: input.dim()]

@@ -3,17 +3,23 @@
 from .. import _core
 
 
+def dim_error(dim, ndim, operator):
+    """What is raised where a tensor of `ndim` dimensions has no such dim."""
+    extent = max(ndim, 1)
+    return IndexError(
+        f"{operator}: dim {dim} is out of range; a tensor of {ndim} dims takes {-extent} to "
+        f"{extent - 1}."
+    )
+
+
 def wrap_dim(dim, ndim, operator):
     """`dim` counted from the front: negative ones count from behind, a 0-dim tensor has dims -1 and 0."""
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(f"{operator}: dim must be an int, but got {type(dim).__name__}.")
+        raise TypeError(f"{operator}: dim must be an int, not {type(dim).__name__}.")
     dim = dim.__index__()
     extent = max(ndim, 1)
     if not -extent <= dim < extent:
-        raise IndexError(
-            f"{operator}: Dimension out of range (expected to be in range of "
-            f"[{-extent}, {extent - 1}], but got {dim})"
-        )
+        raise dim_error(dim, ndim, operator)
     return dim % extent
 
 
@@ -25,7 +31,9 @@ def wrap_dims(dims, ndim, operator):
         dims = (dims,)
     wrapped = [wrap_dim(dim, ndim, operator) for dim in dims]
     if len(set(wrapped)) != len(wrapped):
-        raise RuntimeError(f"{operator}: a dim appears more than once in {tuple(dims)}.")
+        raise RuntimeError(
+            f"{operator}: dims {tuple(dims)} name a dim more than once. Name each dim once."
+        )
     return wrapped
 
 
@@ -38,17 +46,27 @@ def sequence(first, rest):
 
 def require_tensors(operator, **values):
     """Raise unless every value is a tensor; the keywords are the names of the arguments."""
-    for position, (name, value) in enumerate(values.items(), 1):
+    for name, value in values.items():
         if not isinstance(value, _core.Tensor):
-            raise TypeError(
-                f"{operator}(): argument '{name}' (position {position}) must be Tensor, "
-                f"not {type(value).__name__}."
-            )
+            raise TypeError(f"{operator}: {name} must be a Tensor, not {type(value).__name__}.")
 
 
 def require_floating(tensor, operator, complex_too=True):
     """Raise unless `tensor` is floating (or complex)."""
     dtype = tensor.dtype
     if not (dtype.is_floating_point or (complex_too and dtype.is_complex)):
-        kinds = "floating point or complex" if complex_too else "floating point"
-        raise RuntimeError(f"{operator}: expected a {kinds} tensor, but input is {dtype}.")
+        kinds = "floating or complex" if complex_too else "floating"
+        raise RuntimeError(
+            f"{operator}: input is {dtype}, but it must be {kinds}. Convert it with .float() first."
+        )
+
+
+def name_wrong_type(error, name, args, kwargs):
+    """TypeError, if what lacked the attribute is an argument: only tensors have what operators ask for."""
+    culprit = error.obj
+    for place, argument in (*enumerate(args), *kwargs.items()):
+        if argument is culprit and not isinstance(argument, _core.Tensor):
+            place = f"argument {place + 1}" if isinstance(place, int) else place
+            raise TypeError(
+                f"{name}: {place} must be a Tensor, not {type(argument).__name__}."
+            ) from None

@@ -7,6 +7,7 @@ of nn.functional by a decorator; `linear` asks in C++. Operators on neither list
 import functools
 
 from .. import _core
+from .arguments import name_wrong_type
 
 LOWER = frozenset(
     "conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d mm bmm matmul "
@@ -49,9 +50,13 @@ def full_precision(function):
 
     @functools.wraps(function)
     def raised(*args, **kwargs):
-        if _core._autocast_dtype() is None:
-            return function(*args, **kwargs)
-        return run_cast(function, _core.float32, args, kwargs)
+        try:
+            if _core._autocast_dtype() is None:
+                return function(*args, **kwargs)
+            return run_cast(function, _core.float32, args, kwargs)
+        except AttributeError as error:
+            name_wrong_type(error, function.__name__, args, kwargs)
+            raise
 
     return raised
 

@@ -123,9 +123,14 @@ def _differentiable(ctx, grad_output, input, weight, mean, rstd):
 
 def _check(input, weight, bias, running_mean, running_var):
     if input.dim() < 2 and input.numel():
-        raise ValueError(f"batch_norm: expected at least 2D input, got {input.dim()}D.")
+        raise ValueError(
+            f"batch_norm: input {tuple(input.shape)} must have 2 dims or more, (N, C, ...)."
+        )
     if not input.dtype.is_floating_point:
-        raise NotImplementedError(f'"batch_norm" not implemented for {input.dtype}')
+        raise NotImplementedError(
+            f"batch_norm: input is {input.dtype}, but it must be floating. Convert it with "
+            ".float() first."
+        )
     channels = input.size(1) if input.dim() > 1 else 0
     for vector in (weight, bias, running_mean, running_var):
         if vector is not None and vector.numel() != channels:
@@ -133,7 +138,8 @@ def _check(input, weight, bias, running_mean, running_var):
             given = (weight, bias, running_mean, running_var)
             name = next(name for name, v in zip(names, given) if v is vector)
             raise RuntimeError(
-                f"batch_norm: {name} should contain {channels} elements not {vector.numel()}"
+                f"batch_norm: {name} has {vector.numel()} elements but input has {channels} "
+                "channels. There must be one for each."
             )
 
 
@@ -150,7 +156,8 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError(
-                "batch_norm: Expected running_mean and running_var to be defined when training=False"
+                "batch_norm: with training=False it needs running_mean and running_var. Give "
+                "both, or pass training=True."
             )
         rstd = (running_var.detach().to(wide) + eps).rsqrt()
         mean = running_mean.detach().to(wide)

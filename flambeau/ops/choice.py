@@ -14,7 +14,7 @@ def where(condition, input=None, other=None, *, out=None):
     if condition.dtype is not _core.bool:
         if condition.dtype is not _core.uint8:
             raise RuntimeError(
-                f"where: expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}."
+                f"where: condition is {condition.dtype}, but it must be bool. Write condition != 0."
             )
         condition = condition.to(_core.bool)
     return (
@@ -38,17 +38,17 @@ _masked_fill_ = _core.Pointwise(_masked_fill.spec, _masked_fill)
 
 def _check_mask(input, mask, value, name):
     if mask.dtype is not _core.bool:
-        raise RuntimeError(
-            f"{name}: expects mask to be a boolean tensor, but got a tensor with dtype {mask.dtype}."
-        )
+        raise RuntimeError(f"{name}: mask is {mask.dtype}, but it must be bool. Write mask != 0.")
     if isinstance(value, _core.Tensor):
         if value.dim() > 0:
             raise RuntimeError(
-                f"{name}: only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimensions."
+                f"{name}: value is a tensor of shape {tuple(value.shape)}; it must be 0-dim. "
+                "masked_scatter takes many values."
             )
         if value.dtype.is_complex and not input.dtype.is_complex:
             raise RuntimeError(
-                f"{name}: value cannot be converted to type {input.dtype} without overflow: it is {value.dtype}."
+                f"{name}: value is {value.dtype}, which {input.dtype} cannot hold. Take its real "
+                "part, or convert input first."
             )
         if value.dtype is input.dtype:
             return value

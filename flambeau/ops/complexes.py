@@ -51,7 +51,8 @@ def _part(index, name):
         if not input.dtype.is_complex:
             if index:
                 raise RuntimeError(
-                    f"{name}: is only implemented for complex tensors, not {input.dtype}."
+                    f"{name}: input is {input.dtype}, which has no such part; only complex tensors "
+                    "have."
                 )
             return input
         return _core.select(_core.view_as_real(input), -1, index)
@@ -103,10 +104,14 @@ def complex(real, imag):
     """real + i * imag."""
     if real.dtype is not imag.dtype or not real.dtype.is_floating_point:
         raise RuntimeError(
-            f"complex: Expected both inputs to be floating tensors of one dtype but got {real.dtype} and {imag.dtype}."
+            f"complex: real is {real.dtype} and imag {imag.dtype}; both must be of one floating "
+            "dtype."
         )
     if real.dtype in (_core.float16, _core.bfloat16):
-        raise RuntimeError(f"complex: half-precision parts are not supported: {real.dtype}.")
+        raise RuntimeError(
+            f"complex: there is no complex dtype with {real.dtype} parts. Convert real and imag "
+            "with .float() first."
+        )
     return _core.view_as_complex(fl.stack(fl.broadcast_tensors(real, imag), -1))
 
 

@@ -128,44 +128,46 @@ def _check_operands(name, n, facts, groups, transposed):
     input, input_dtype, weight, weight_dtype, bias, bias_dtype = facts
     if len(weight) != n + 2:
         raise RuntimeError(
-            f"{name}: expected a {n + 2}-dimensional weight, but got weight of size {list(weight)}."
+            f"{name}: weight {tuple(weight)} must have {n + 2} dims, (channels out, channels in / "
+            "groups, kernel sizes)."
         )
     if len(input) not in (n + 1, n + 2):
         raise RuntimeError(
-            f"{name}: Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: {list(input)}."
+            f"{name}: input {tuple(input)} must have {n + 2} dims, (N, C, sizes), or {n + 1} "
+            "without a batch. unsqueeze(0) adds a batch of one."
         )
     if input_dtype is not weight_dtype or (bias is not None and bias_dtype is not input_dtype):
         wrong, dtype = (
             ("weight", weight_dtype) if input_dtype is not weight_dtype else ("bias", bias_dtype)
         )
         raise RuntimeError(
-            f"{name}: Input type ({input_dtype.name}) and {wrong} type ({dtype.name}) should be the same. "
-            f"Convert one, for example {wrong}.to(input.dtype)."
+            f"{name}: input is {input_dtype.name} but {wrong} is {dtype.name}. Convert one of "
+            f"them, for example {wrong}.to(input.dtype)."
         )
     if groups < 1:
-        raise RuntimeError(f"{name}: non-positive groups is not supported, got groups={groups}.")
+        raise RuntimeError(f"{name}: groups is {groups}; it must be 1 or more.")
     channels = input[-n - 1]
     wanted = weight[0] if transposed else weight[1] * groups
     if channels != wanted:
         raise RuntimeError(
-            f"{name}: Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(weight)}, "
-            f"expected input{list(input)} to have {wanted} channels, but got {channels} channels instead."
+            f"{name}: input {tuple(input)} has {channels} channel{'s' * (channels != 1)}; weight "
+            f"{tuple(weight)} "
+            f"{'of a transposed convolution' if transposed else f'with groups={groups}'} takes "
+            f"{wanted}."
         )
     if weight[0] % groups:
         raise RuntimeError(
-            f"{name}: Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
-            f"but got weight of size {list(weight)} instead."
+            f"{name}: groups={groups} does not divide the {weight[0]} channels in dim 0 of weight "
+            f"{tuple(weight)}."
         )
     outputs = weight[1] * groups if transposed else weight[0]
     if bias is not None and (len(bias) != 1 or bias[0] != outputs):
         raise RuntimeError(
-            f"{name}: Given weight of size {list(weight)}, expected bias to be 1-dimensional with {outputs} elements, "
-            f"but got bias of size {list(bias)} instead."
+            f"{name}: bias {tuple(bias)} must be ({outputs},), one value for each channel that "
+            f"weight {tuple(weight)} gives."
         )
     if min(weight[2:]) == 0:
-        raise RuntimeError(
-            f"{name}: the kernel of a weight of size {list(weight)} has no elements."
-        )
+        raise RuntimeError(f"{name}: weight {tuple(weight)} has a kernel without elements.")
     return len(input) == n + 1
 
 
@@ -175,15 +177,14 @@ def _pad_sizes(name, padding, n, sizes, kernel, stride, dilation):
         if padding == "same":
             if any(s != 1 for s in stride):
                 raise RuntimeError(
-                    f"{name}: padding='same' is not supported for strided convolutions."
+                    f"{name}: padding='same' needs stride 1, but stride is {stride}. Give padding "
+                    "as numbers."
                 )
             return tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)), tuple(
                 sizes
             )
         if padding != "valid":
-            raise RuntimeError(
-                f"{name}: Invalid padding string: {padding!r}. Use 'same', 'valid' or numbers."
-            )
+            raise RuntimeError(f"{name}: padding is {padding!r}. Use 'same', 'valid' or numbers.")
         padding = 0
     padding = per_dim(padding, n, name, "padding")
     at_least(0, padding, name, "padding")
@@ -191,8 +192,8 @@ def _pad_sizes(name, padding, n, sizes, kernel, stride, dilation):
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     if any(r > size for r, size in zip(reach, padded, strict=True)):
         raise RuntimeError(
-            f"{name}: Calculated padded input size per channel: ({' x '.join(map(str, padded))}). "
-            f"Kernel size: ({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size."
+            f"{name}: the kernel reaches over {tuple(reach)} but the padded input has only "
+            f"{tuple(padded)}. Use a smaller kernel or dilation, or more padding."
         )
     out = tuple(
         window_count(*five) for five in zip(sizes, kernel, stride, padding, dilation, strict=True)
@@ -225,16 +226,16 @@ def _plan_transposed(n, facts, stride, padding, extra, groups, dilation):
     at_least(0, extra, name, "output_padding")
     if any(e >= s and e >= d for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise RuntimeError(
-            f"{name}: output padding must be smaller than either stride or dilation, but got output_padding={extra}, "
-            f"stride={stride}, dilation={dilation}."
+            f"{name}: output_padding {extra} must be smaller than stride {stride} or than dilation "
+            f"{dilation} in every dim."
         )
     sizes = tuple(facts[0][-n:])
     each = zip(sizes, facts[2][2:], stride, padding, extra, dilation, strict=True)
     out = tuple((size - 1) * s - 2 * p + d * (k - 1) + e + 1 for size, k, s, p, e, d in each)
     if min(out) < 1:
         raise RuntimeError(
-            f"{name}: Given input size per channel: {sizes}. Calculated output size per channel: {out}. "
-            "Output size is too small."
+            f"{name}: an input of {sizes} would give an output of {out}, which is empty. Use less "
+            "padding, or more output_padding."
         )
     return single, (stride, padding, dilation, groups, out)
 

@@ -30,15 +30,16 @@ _line = make_pointwise(_linspace_from_both_ends, name="linspace", keep=("steps",
 def check_options(name, layout=None, device=None, pin_memory=False):
     """Raises for what a new tensor cannot be here: not strided, not on the CPU, in pinned memory."""
     if pin_memory:
-        raise RuntimeError(f"{name}(): pin_memory=True needs an accelerator, and there is none.")
+        raise RuntimeError(f"{name}: pin_memory=True needs an accelerator, and there is none.")
     if layout is not None and layout is not strided:
-        raise NotImplementedError(f"{name}(): layout={layout} is not supported.")
+        raise NotImplementedError(f"{name}: layout={layout} is not available; tensors are strided.")
     if (
         device is not None
         and (device if isinstance(device, Device) else Device(device)).type != "cpu"
     ):
         raise NotImplementedError(
-            f"{name}(): device={device} is not available: this build of flambeau computes on the CPU."
+            f"{name}: device={device} is not available: this build of flambeau computes on the "
+            "CPU. Use 'cpu'."
         )
 
 
@@ -72,32 +73,39 @@ def arange(
     check_options("arange", layout, device, pin_memory)
     values = list(map(_number, bounds))
     if len(values) > 3:
-        raise TypeError(f"arange() takes 1 to 3 positional arguments but {len(values)} were given.")
+        raise TypeError(
+            f"arange: takes end, (start, end) or (start, end, step), not {len(values)} arguments."
+        )
     if len(values) + sum(v is not None for v in (start, end, step)) > 3 or (
         len(values) == 2 and not start is end is None
     ):
-        raise TypeError("arange() got a bound twice.")
+        raise TypeError(
+            "arange: one of start, end and step is given twice, by position and by name."
+        )
     if len(values) == 1 and end is None:
         values = [_number(start) if start is not None else 0, values[0]]
     elif len(values) == 1:
         values = [values[0], _number(end)]
     elif not values:
         if end is None:
-            raise TypeError("arange() missing required argument 'end'.")
+            raise TypeError("arange: argument 'end' is missing.")
         values = [_number(start) if start is not None else 0, _number(end)]
     if len(values) == 2:
         values.append(_number(step) if step is not None else 1)
     first, last, by = values
     if by == 0:
-        raise RuntimeError("arange: step must be nonzero.")
+        raise RuntimeError("arange: step is 0; from start no end is reached.")
     wanted = dtype or (None if out is None else out.dtype)
     if wanted and -1 < by < 1 and not wanted.is_floating_point:
-        raise ValueError(f"arange: step must be nonzero, but {by} is 0 in {wanted}.")
+        raise ValueError(
+            f"arange: step is {by}, which is 0 in {wanted}; from start no end is reached."
+        )
     if not all(math.isfinite(v) for v in (first, last)):
-        raise RuntimeError(f"arange: unsupported range: {first} -> {last}.")
+        raise RuntimeError(f"arange: start {first} or end {last} is infinite or NaN.")
     if (last - first) * (1 if by > 0 else -1) < 0:
         raise RuntimeError(
-            f"arange: upper bound and lower bound inconsistent with step sign: {first}, {last}, {by}."
+            f"arange: from {first} a step of {by} does not lead to {last}. Change the step's sign, "
+            "or exchange the two."
         )
     if dtype is None:
         if out is not None:
@@ -161,12 +169,12 @@ def linspace(
     check_options("linspace", layout, device, pin_memory)
     for v in (start, end):
         if isinstance(v, _core.Tensor) and v.dim() > 0:
-            raise RuntimeError("linspace: only supports 0-dimensional start and end tensors.")
+            raise RuntimeError("linspace: start and end must be numbers or 0-dim tensors.")
     start, end = _number(start), _number(end)
     if dtype is not None and not dtype.is_complex and complex in (type(start), type(end)):
         raise RuntimeError(f"linspace: from {start} to {end} is complex, but dtype is {dtype}.")
     if steps < 0:
-        raise RuntimeError(f"linspace: number of steps must be non-negative, not {steps}.")
+        raise RuntimeError(f"linspace: steps is {steps}; it must be 0 or more.")
     if dtype is None:
         dtype = out.dtype if out is not None else _core.get_default_dtype()
         if out is None and (isinstance(start, complex) or isinstance(end, complex)):
@@ -227,7 +235,7 @@ def eye(
     check_options("eye", layout, device, pin_memory)
     m = n if m is None else m
     if n < 0 or m < 0:
-        raise RuntimeError(f"eye: n and m must be greater or equal to 0, got {n} and {m}.")
+        raise RuntimeError(f"eye: n is {n} and m is {m}; both must be 0 or more.")
     result = _core.zeros(
         n, m, dtype=dtype or (out.dtype if out is not None else _core.get_default_dtype())
     )
@@ -287,7 +295,8 @@ def empty_permuted(
     check_options("empty_permuted", layout, device, pin_memory)
     if sorted(physical_layout) != list(builtins.range(len(size))):
         raise RuntimeError(
-            f"empty_permuted: physical_layout {physical_layout} is not a permutation of the dimensions of {tuple(size)}."
+            f"empty_permuted: physical_layout {physical_layout} must name each dim of "
+            f"{tuple(size)} once."
         )
     t = _core.empty(
         [size[d] for d in physical_layout], dtype=dtype, device=device, requires_grad=requires_grad
@@ -318,7 +327,7 @@ def _sized(function):
         if "size" in named:
             size = (named.pop("size"),)
         if named:
-            raise TypeError(f"unexpected keyword argument {next(iter(named))!r}.")
+            raise TypeError(f"new_{function.__name__}: has no argument {next(iter(named))!r}.")
         return function(
             *size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad
         )
@@ -419,13 +428,16 @@ def legacy_new(*args, dtype=None, device=None):
             return _core.empty(0, dtype=dtype).set_(data)
         if isinstance(data, _core.Tensor):
             if data.dtype is not dtype:
-                raise TypeError(f"Tensor(): expected {dtype} (got {data.dtype}). Use .to({dtype}).")
+                raise TypeError(
+                    f"Tensor: data is {data.dtype}, but this type holds {dtype}. Convert it with "
+                    f".to({dtype})."
+                )
             return data.detach()
         if not isinstance(data, int):
             return _core.tensor(data, dtype=dtype)
     for size in args:
         if isinstance(size, float):
-            raise TypeError("Tensor(): sizes must be ints; for values pass a list: Tensor([...]).")
+            raise TypeError("Tensor: takes sizes as ints. For values pass a list: Tensor([...]).")
     return _core.empty(*args, dtype=dtype) if args else _core.empty(0, dtype=dtype)
 
 

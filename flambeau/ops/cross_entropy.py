@@ -52,8 +52,8 @@ def _raise_out_of_range(target, ignored, classes):
     for place, value in enumerate(target.tolist()):
         if value != ignored and not 0 <= value < classes:
             raise IndexError(
-                f"Target {value} is out of bounds: it stands at position {place}, and there are "
-                f"{classes} classes."
+                f"cross_entropy: target {value} at position {place} is no class; there are "
+                f"{classes}, 0 to {classes - 1}. ignore_index leaves targets out."
             )
 
 
@@ -93,5 +93,8 @@ def cross_entropy(input, target, ignore_index, reduction, label_smoothing):
     Raises IndexError for a target that is neither a class nor ignore_index.
     """
     if input.dtype not in _REAL:
-        raise NotImplementedError(f'"cross_entropy" not implemented for {input.dtype}')
+        raise NotImplementedError(
+            f"cross_entropy: input is {input.dtype}, but it must be floating. Convert it with "
+            ".float() first."
+        )
     return _loss.native(input, target, ignore_index, reduction, label_smoothing)

@@ -146,11 +146,9 @@ def _lengths(name, lengths, count):
     values = numpy.asarray(lengths.tolist() if hasattr(lengths, "tolist") else list(lengths))
     values = values.astype("int64").reshape(-1)
     if len(values) != count:
-        raise RuntimeError(f"ctc_loss: {name} must be of size batch_size")
+        raise RuntimeError(f"ctc_loss: {name} must hold one length for each sequence of the batch.")
     if (values < 0).any():
-        raise RuntimeError(
-            f"ctc_loss: Expected {name} to have value at least 0, but got {values.min()}"
-        )
+        raise RuntimeError(f"ctc_loss: {name} holds {values.min()}; lengths must be 0 or more.")
     return values
 
 
@@ -163,16 +161,14 @@ def _padded_labels(targets, target_lengths, count):
     labels = numpy.zeros((count, longest), "int64")
     if values.ndim == 1:
         if len(values) < target_lengths.sum():
-            raise RuntimeError(
-                "ctc_loss: Expected targets to hold as many labels as target_lengths say"
-            )
+            raise RuntimeError("ctc_loss: targets hold fewer labels than target_lengths say.")
         starts = numpy.cumsum(target_lengths) - target_lengths
         rows = [values[s : s + n] for s, n in zip(starts, target_lengths, strict=True)]
     else:
         if values.shape[0] != count or values.shape[1] < longest:
             raise RuntimeError(
-                f"ctc_loss: Expected tensor to have size at least {longest} at dimension 1, but got size "
-                f"{values.shape[-1]} for argument targets"
+                f"ctc_loss: target_lengths reach {longest}, but targets {tuple(values.shape)} have "
+                f"only {values.shape[-1]} labels in a row."
             )
         rows = [row[:n] for row, n in zip(values, target_lengths, strict=True)]
     for i, row in enumerate(rows):
@@ -203,24 +199,35 @@ def ctc_loss(
     Source: Graves et al., "Connectionist temporal classification", ICML 2006.
     """
     if not log_probs.dtype.is_floating_point or log_probs.dtype in (fl.float16, fl.bfloat16):
-        raise RuntimeError(f'ctc_loss: "ctc_loss_cpu" not implemented for {log_probs.dtype}')
+        raise RuntimeError(
+            f"ctc_loss: log_probs is {log_probs.dtype}, but it must be floating. Convert it with "
+            ".float() first."
+        )
     if targets.dtype.is_floating_point or targets.dtype.is_complex:
-        raise RuntimeError(f"ctc_loss: targets must be integral, not {targets.dtype}")
+        raise RuntimeError(
+            f"ctc_loss: targets are {targets.dtype}, but labels are integers. Convert them with "
+            ".long()."
+        )
     batch = log_probs.dim() == 3
     if not batch:
         log_probs = log_probs.unsqueeze(1)
     T, N, C = log_probs.shape
     if not 0 <= blank < C:
-        raise RuntimeError(f"ctc_loss: blank must be in label range, 0 to {C - 1}, but is {blank}")
+        raise RuntimeError(
+            f"ctc_loss: blank is {blank}, but log_probs have the labels 0 to {C - 1}."
+        )
     input_lengths = _lengths("input_lengths", input_lengths, N)
     target_lengths = _lengths("target_lengths", target_lengths, N)
     if (input_lengths > T).any():
         raise RuntimeError(
-            f"ctc_loss: Expected input_lengths to have value at most {T}, but got value {input_lengths.max()}"
+            f"ctc_loss: input_lengths reach {input_lengths.max()}, but log_probs have only {T} "
+            "steps."
         )
     labels = _padded_labels(targets, target_lengths, N)
     if labels.size and not ((labels >= 0) & (labels < C)).all():
-        raise RuntimeError(f"ctc_loss: targets must be in the label range, 0 to {C - 1}")
+        raise RuntimeError(
+            f"ctc_loss: targets hold labels outside of 0 to {C - 1}, those that log_probs have."
+        )
     loss = _ctc.native(log_probs, labels, input_lengths, target_lengths, blank, zero_infinity)
     if zero_infinity:
         loss = fl.where(loss.detach().isinf(), fl.zeros_like(loss), loss)

@@ -13,6 +13,7 @@ import functools
 from types import FunctionType
 
 from .. import _core
+from .arguments import name_wrong_type
 from .autocast import follow as follow_autocast
 from .kinds import argument_names, expected_of
 
@@ -297,17 +298,6 @@ def _put_out(result, out, name, inputs=None):
     return _core._finish_out(result, out, name)
 
 
-def _name_wrong_type(error, name, args, kwargs):
-    """TypeError, if what lacked the attribute is an argument: only tensors have what operators ask for."""
-    culprit = error.obj
-    for place, argument in (*enumerate(args), *kwargs.items()):
-        if argument is culprit and not isinstance(argument, _core.Tensor):
-            place = f"(position {place + 1})" if isinstance(place, int) else f"'{place}'"
-            raise TypeError(
-                f"{name}(): argument {place} must be Tensor, not {type(argument).__name__}"
-            ) from None
-
-
 def _public(operator, expected, name, out):
     """`operator` with out= and NumPy's spellings, which take a detour; other calls go to it straight."""
     names = expected[0]
@@ -322,7 +312,7 @@ def _public(operator, expected, name, out):
         return _put_out(result, target, name, inputs)
 
     def explain(error, args, kwargs):
-        _name_wrong_type(error, name, args, kwargs)
+        name_wrong_type(error, name, args, kwargs)
 
     return _core.Overridable(operator, expected, with_spellings, explain)
 
@@ -378,11 +368,14 @@ def _inplace(call, name):
         result = call(source, *args, **kwargs)
         if result.shape != input.shape:
             raise RuntimeError(
-                f"{name}: output with shape {tuple(input.shape)} doesn't match the broadcast shape {tuple(result.shape)}."
+                f"{name}: the result has shape {tuple(result.shape)}, which does not fit into self "
+                f"{tuple(input.shape)}. An in-place operator keeps self's shape; use the "
+                "out-of-place form."
             )
         if not _core.can_cast(result.dtype, input.dtype):
             raise RuntimeError(
-                f"{name}: result type {result.dtype} can't be cast to the desired output type {input.dtype}."
+                f"{name}: its result is {result.dtype}, which self, {input.dtype}, cannot hold. "
+                "Convert it first, or use the out-of-place form."
             )
         return input.copy_(result)
 
@@ -432,7 +425,10 @@ def primitive(fn, *, name=None, keeps_format=False, **public):
     camel = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
     def missing(ctx, *grads):
-        raise NotImplementedError(f"{name}: the derivative is not implemented.")
+        raise NotImplementedError(
+            f"{name}: it has no derivative. Call it under torch.no_grad(), or on detach()ed "
+            "tensors."
+        )
 
     native = _core.Primitive(camel + "Backward0", forward, missing, names, defaults, keeps_format)
     native.__name__ = name

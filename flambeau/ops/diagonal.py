@@ -14,7 +14,10 @@ def diag(input, diagonal=0):
         return diag_embed(input, diagonal)
     if input.dim() == 2:
         return input.diagonal(diagonal).clone()
-    raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.dim()}D")
+    raise RuntimeError(
+        f"diag: input {tuple(input.shape)} must have 1 or 2 dims. For stacks use diagonal or "
+        "diag_embed."
+    )
 
 
 @composite(out=False)
@@ -29,7 +32,9 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     ndim = input.dim() + 1
     first, second = wrap_dim(dim1, ndim, "diag_embed"), wrap_dim(dim2, ndim, "diag_embed")
     if first == second:
-        raise RuntimeError(f"diag_embed: diagonal dimensions cannot be identical {dim1}, {dim2}")
+        raise RuntimeError(
+            f"diag_embed: dim1 and dim2 are the same dim ({dim1} and {dim2}); they must differ."
+        )
     n = input.size(-1) + abs(offset)
     result = input.new_zeros(*input.shape[:-1], n, n)
     result.diagonal(offset, -2, -1).copy_(input)
@@ -40,7 +45,7 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
 def trace(input):
     """The sum of the diagonal of a matrix."""
     if input.dim() != 2:
-        raise RuntimeError("trace: expected a matrix")
+        raise RuntimeError(f"trace: input {tuple(input.shape)} must be a matrix (2 dims).")
     return input.diagonal().sum()
 
 
@@ -59,7 +64,7 @@ _upper = _triangle("triu", lambda distance, diagonal: distance >= diagonal)
 
 def _keep_triangle(operator, kernel, input, diagonal):
     if input.dim() < 2:
-        raise RuntimeError(f"{operator}: input tensor must have at least 2 dimensions")
+        raise RuntimeError(f"{operator}: input {tuple(input.shape)} must have 2 dims or more.")
     rows = fl.arange(input.size(-2), device=input.device).unsqueeze(1)
     columns = fl.arange(input.size(-1), device=input.device)
     return kernel(input, rows, columns, diagonal=diagonal)
@@ -81,7 +86,7 @@ def _triangle_indices(row, col, offset, upper, dtype, device, layout):
     check_options("triu_indices" if upper else "tril_indices", layout, device)
     if row < 0 or col < 0:
         raise RuntimeError(
-            f"tril_indices, triu_indices: sizes must be non-negative, got {row} and {col}."
+            f"tril_indices, triu_indices: row is {row} and col is {col}; both must be 0 or more."
         )
     rows = fl.arange(row, dtype=fl.int64, device=device).unsqueeze(1)
     distance = fl.arange(col, dtype=fl.int64, device=device) - rows  # (row, col)
@@ -118,9 +123,9 @@ def _powers(x, n, increasing):
 def vander(x, N=None, increasing=False):
     """The matrix whose columns are powers of the vector x, by default from x**(N-1) down to 1."""
     if x.dim() != 1:
-        raise RuntimeError("vander: x must be a one-dimensional tensor.")
+        raise RuntimeError(f"vander: x {tuple(x.shape)} must be a vector (1 dim).")
     if N is not None and N < 0:
-        raise RuntimeError(f"vander: N must be non-negative, but got {N}.")
+        raise RuntimeError(f"vander: N is {N}; it must be 0 or more.")
     return _powers(x, x.size(0) if N is None else N, increasing)
 
 
@@ -129,7 +134,7 @@ def linalg_vander(x, *, N=None):
     """Matrices whose columns are the powers 1, x, x**2, ... of the last dimension of x."""
     x = x.reshape(1) if x.dim() == 0 else x
     if N is not None and N <= 1:
-        raise RuntimeError(f"linalg.vander: N must be greater than 1, but got {N}.")
+        raise RuntimeError(f"linalg.vander: N is {N}; it must be 2 or more.")
     return _powers(x, x.size(-1) if N is None else N, True)
 
 

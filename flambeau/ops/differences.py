@@ -9,9 +9,9 @@ from .declare import composite
 def diff(input, n=1, dim=-1, prepend=None, append=None):
     """input[i + 1] - input[i] along `dim`, n times; bool gives where neighbours differ."""
     if input.dim() == 0:
-        raise RuntimeError("diff expects input to be at least one-dimensional")
+        raise RuntimeError("diff: input is 0-dim; it must have 1 dim or more.")
     if n < 0:
-        raise RuntimeError(f"diff: order must be non-negative but got {n}")
+        raise RuntimeError(f"diff: n is {n}; it must be 0 or more.")
     if n == 0:
         return input.clone()
     dim = wrap_dim(dim, input.dim(), "diff")
@@ -20,11 +20,13 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
             continue
         if piece.dim() != input.dim():
             raise RuntimeError(
-                f"diff expects {name} to have the same number of dimensions as input, got {piece.dim()} and {input.dim()}"
+                f"diff: {name} has {piece.dim()} dims but input has {input.dim()}. They must be "
+                "equal."
             )
         if any(piece.size(d) != input.size(d) for d in range(input.dim()) if d != dim):
             raise RuntimeError(
-                f"diff: {name} {tuple(piece.shape)} must match input {tuple(input.shape)} except along dim {dim}."
+                f"diff: {name} {tuple(piece.shape)} must have the sizes of input "
+                f"{tuple(input.shape)} in all dims but {dim}."
             )
     pieces = [piece for piece in (prepend, input, append) if piece is not None]
     result = fl.cat(pieces, dim) if len(pieces) > 1 else input
@@ -45,8 +47,8 @@ def _spacings(spacing, dims):
     if isinstance(spacing, (tuple, list)):
         if len(spacing) != len(dims):
             raise RuntimeError(
-                f"torch.gradient expected spacing to be unspecified, a scalar or a list of length {len(dims)}, "
-                f"but got a list of length {len(spacing)}"
+                f"gradient: spacing has {len(spacing)} items for {len(dims)} dims. Give one "
+                "number, or one item for each dim."
             )
         return list(spacing)
     if isinstance(spacing, fl.Tensor) and spacing.dim() > 0 and len(dims) == 1:
@@ -66,7 +68,8 @@ def _slope(input, dim, spacing, edge_order):
     if isinstance(spacing, fl.Tensor) and spacing.dim() > 0:
         if spacing.dim() != 1 or spacing.numel() != n:
             raise RuntimeError(
-                f"torch.gradient expected each element of spacing to have {n} coordinates, but got shape {tuple(spacing.shape)}"
+                f"gradient: coordinates {tuple(spacing.shape)} must be a vector of {n}, one for "
+                "each element along the dim."
             )
         steps = spacing.narrow(0, 1, n - 1) - spacing.narrow(0, 0, n - 1)
         before, after = (
@@ -110,12 +113,13 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
         edge_order (1 or 2): the order of the one-sided differences at the ends.
     """
     if edge_order not in (1, 2):
-        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+        raise RuntimeError(f"gradient: edge_order is {edge_order}; it must be 1 or 2.")
     dims = wrap_dims(dim, input.dim(), "gradient")
     for d in dims:
         if input.size(d) < edge_order + 1:
             raise RuntimeError(
-                "torch.gradient expected each dimension size to be at least edge_order+1"
+                f"gradient: input {tuple(input.shape)} is too short for edge_order={edge_order}, "
+                f"which takes {edge_order + 1} elements or more along each dim."
             )
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = input.to(fl.get_default_dtype())
@@ -127,7 +131,7 @@ def _areas(operator, y, x, dx, dim):
     """The areas of the trapezoids between neighbours along `dim`."""
     dim = wrap_dim(dim, y.dim(), operator)
     if y.dim() == 0:
-        raise IndexError(f"{operator}: y must have at least 1 dimension.")
+        raise IndexError(f"{operator}: y is 0-dim; it must have 1 dim or more.")
     if x is not None and dx is not None:
         raise TypeError(f"{operator}: give either x or dx, not both.")
     if not y.size(dim):  # nothing to integrate, whatever x is
@@ -139,7 +143,8 @@ def _areas(operator, y, x, dx, dim):
     if x.dim() == 1:
         if x.size(0) != y.size(dim):
             raise RuntimeError(
-                f"{operator}: There must be one `x` value for each sample point, got {x.size(0)} for {y.size(dim)}"
+                f"{operator}: x has {x.size(0)} points but y has {y.size(dim)} samples along dim "
+                f"{dim}. Give one point for each."
             )
         shape = [1] * y.dim()
         shape[dim] = -1
@@ -147,7 +152,10 @@ def _areas(operator, y, x, dx, dim):
     else:
         x = x.reshape((1,) * (y.dim() - x.dim()) + tuple(x.shape))
         if x.size(dim) != y.size(dim):
-            raise RuntimeError(f"{operator}: There must be one `x` value for each sample point")
+            raise RuntimeError(
+                f"{operator}: x {tuple(x.shape)} and y {tuple(y.shape)} differ along dim {dim}. "
+                "Give one point for each sample."
+            )
     m = max(x.size(dim) - 1, 0)
     steps = x.narrow(dim, min(1, x.size(dim)), m) - x.narrow(dim, 0, m)
     return pairs * steps / 2, dim

@@ -27,16 +27,14 @@ def _parse_term(term, operand_name):
             rest = rest[1:].lstrip(" ")
         elif rest[0] == ".":
             raise RuntimeError(
-                f"einsum(): found '.' for {operand_name} that is not part of any ellipsis"
+                f"einsum: {operand_name} has a lone '.'; an ellipsis is written '...'."
             )
         else:
             raise RuntimeError(
-                f"einsum(): invalid subscript given: '{rest[0]}', subscripts must be in [a-zA-Z]"
+                f"einsum: {rest[0]!r} is no subscript; letters a to z and A to Z are."
             )
     if labels.count(_ellipsis) > 1:
-        raise RuntimeError(
-            f"einsum(): found '...' for {operand_name} for which an ellipsis was already found"
-        )
+        raise RuntimeError(f"einsum: {operand_name} has '...' twice; it may stand there once.")
     return labels
 
 
@@ -47,7 +45,8 @@ def _parse_equation(equation, count):
     if len(terms) != count:
         fewer = "fewer" if count > len(terms) else "more"
         raise RuntimeError(
-            f"einsum(): {fewer} subscripts were found in the equation than operands: {len(terms)} for {count}"
+            f"einsum: the equation has subscripts for {len(terms)} operands, but {count} were "
+            f"given: {fewer} subscripts than operands."
         )
     inputs = [_parse_term(term, f"operand {i}") for i, term in enumerate(terms)]
     return inputs, _parse_term(right, "the output") if arrow else None
@@ -82,8 +81,8 @@ def _expand_ellipsis(operands, inputs, output):
         hidden = operand.dim() - (len(labels) - labels.count(_ellipsis))
         if hidden < 0 or (hidden and _ellipsis not in labels):
             raise RuntimeError(
-                f"einsum(): the number of subscripts in the equation ({len(labels)}) does not match the number of "
-                f"dimensions ({operand.dim()}) for operand {position} and no ellipsis was given"
+                f"einsum: operand {position} has {operand.dim()} dims, but the equation names "
+                f"{len(labels)} for it. Name each dim, or write '...' for the rest."
             )
         if _ellipsis in labels:
             most = max(most, hidden)
@@ -102,12 +101,10 @@ def _expand_ellipsis(operands, inputs, output):
     for label in output:
         if output.count(label) > 1:
             raise RuntimeError(
-                f"einsum(): output subscript {label} appears more than once in the output"
+                f"einsum: {label} stands twice in the output; a subscript may stand there once."
             )
         if label not in known:
-            raise RuntimeError(
-                f"einsum(): output subscript {label} does not appear in the equation for any input operand"
-            )
+            raise RuntimeError(f"einsum: {label} stands in the output but with no operand.")
     return expanded, output
 
 
@@ -119,8 +116,8 @@ def _take_diagonals(operand, labels, position):
             second = labels.index(label, first + 1)
             if operand.size(first) != operand.size(second):
                 raise RuntimeError(
-                    f"einsum(): subscript {label} is repeated for operand {position} but the sizes don't match, "
-                    f"{operand.size(second)} != {operand.size(first)}"
+                    f"einsum: {label} stands twice with operand {position}, for sizes "
+                    f"{operand.size(second)} and {operand.size(first)}, which must be equal."
                 )
             operand = operand.diagonal(0, first, second)
             labels = [name for i, name in enumerate(labels) if i not in (first, second)] + [label]
@@ -217,8 +214,8 @@ def _check_sizes(operands):
                 sizes[label] = size
             elif size not in (1, known):
                 raise RuntimeError(
-                    f"einsum(): subscript {label} has size {size} for operand {position} which does not "
-                    f"broadcast with previously seen size {known}"
+                    f"einsum: {label} has size {size} with operand {position} but size {known} "
+                    "before. They must be equal, or one of them 1."
                 )
     return sizes
 
@@ -303,14 +300,15 @@ def einsum(*args):
     """
     if not args:
         raise ValueError(
-            "einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list"
+            "einsum: takes an equation and its operands, or operands each followed by a list of "
+            "subscripts."
         )
     if isinstance(args[0], str):
         equation, operands = args[0], list(args[1:])
         if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
             operands = list(operands[0])
         if not operands:
-            raise ValueError("einsum(): must provide at least one operand")
+            raise ValueError("einsum: no operand was given.")
         if len(operands) == 2:
             plan = _pair_plan(equation, operands[0].shape, operands[1].shape)
             if plan:
@@ -318,7 +316,7 @@ def einsum(*args):
         inputs, output = _parse_equation(equation, len(operands))
     else:
         if len(args) < 2:
-            raise ValueError("einsum(): must provide at least one operand and its subscripts list")
+            raise ValueError("einsum: no operand was given, or no subscripts follow it.")
         operands, inputs, output = _parse_sublists(args)
     inputs, output = _expand_ellipsis(operands, inputs, output)
     work = [
@@ -350,9 +348,11 @@ def tensordot(a, b, dims=2):
         dims = dims.tolist()
     if isinstance(dims, int):
         if dims < 0:
-            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+            raise RuntimeError(f"tensordot: dims is {dims}; it must be 0 or more.")
         if dims > min(a.dim(), b.dim()):
-            raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+            raise RuntimeError(
+                f"tensordot: dims is {dims}, but a has {a.dim()} dims and b {b.dim()}."
+            )
         dims_a, dims_b = list(range(a.dim() - dims, a.dim())), list(range(dims))
     else:
         dims_a, dims_b = ([one] if isinstance(one, int) else list(one) for one in dims)
@@ -360,17 +360,17 @@ def tensordot(a, b, dims=2):
         dims_b = wrap_dims(dims_b, b.dim(), "tensordot")
     if len(dims_a) != len(dims_b):
         raise RuntimeError(
-            f"tensordot: both dimension lists should have the same length, got {dims_a} and {dims_b}."
+            f"tensordot: {dims_a} and {dims_b} differ in length. Each dim of a needs one of b."
         )
     if a.dtype != b.dtype:
         raise RuntimeError(
-            f"tensordot: both inputs should have the same dtype, got {a.dtype} and {b.dtype}."
+            f"tensordot: a is {a.dtype} and b {b.dtype}. Convert one of them with .to()."
         )
     for m, n in zip(dims_a, dims_b):
         if a.size(m) != b.size(n) and 1 not in (a.size(m), b.size(n)):
             raise RuntimeError(
-                f"tensordot: contracted dimensions need to match, but first has size {a.size(m)} in dim {m} "
-                f"and second has size {b.size(n)} in dim {n}"
+                f"tensordot: dim {m} of a has size {a.size(m)} but dim {n} of b has {b.size(n)}. "
+                "Dims summed over must be equal."
             )
         if a.size(m) == 1 != b.size(n):
             b = b.sum(n, keepdim=True, dtype=b.dtype)

@@ -9,12 +9,11 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Where abs(input - other) <= atol + rtol * abs(other); equal infinities are close."""
     if input.dtype != other.dtype:
         raise RuntimeError(
-            f"isclose: {input.dtype} did not match {other.dtype}. Convert one of them."
+            f"isclose: input is {input.dtype} and other {other.dtype}. Convert one of them with "
+            ".to()."
         )
     if rtol < 0 or atol < 0:
-        raise RuntimeError(
-            f"isclose: rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}"
-        )
+        raise RuntimeError(f"isclose: rtol is {rtol} and atol {atol}; both must be 0 or more.")
     close = input == other
     inexact = input.dtype.is_floating_point or input.dtype.is_complex
     if equal_nan and inexact:
@@ -50,12 +49,13 @@ def _as_tensor(value, device):
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
     """Where `elements` are among `test_elements`; one of the two may be a number."""
     if not isinstance(elements, fl.Tensor) and not isinstance(test_elements, fl.Tensor):
-        raise TypeError("isin: elements or test_elements has to be a tensor.")
+        raise TypeError("isin: takes a Tensor as elements or as test_elements; both are numbers.")
     device = (elements if isinstance(elements, fl.Tensor) else test_elements).device
     elements, tests = _as_tensor(elements, device), _as_tensor(test_elements, device).reshape(-1)
     if elements.dtype.is_complex or tests.dtype.is_complex:
         raise RuntimeError(
-            "isin: Unsupported input type encountered: complex numbers have no order."
+            "isin: complex numbers have no order, which the search needs. Compare real and "
+            "imaginary parts."
         )
     if tests.numel() == 0:
         return fl.full(elements.shape, invert, dtype=fl.bool, device=device)

@@ -101,9 +101,7 @@ def _diagonal_matrix(M):
     return fl.diag_embed(diagonal)
 
 
-_NOT_DEFINITE = (
-    "The factorization could not be completed because the input is not positive-definite"
-)
+_NOT_DEFINITE = "the matrix is not positive-definite"
 
 
 def _factor_definite(operator, A, upper):
@@ -143,7 +141,8 @@ def cholesky_solve(B, L, upper=False):
     check_same_dtype("cholesky_solve", B=B, L=L)
     if L.size(-1) != B.size(-2):
         raise RuntimeError(
-            f"cholesky_solve: Incompatible matrix sizes: B {tuple(B.shape)}, L {tuple(L.shape)}."
+            f"cholesky_solve: B {tuple(B.shape)} and L {tuple(L.shape)} do not fit: it takes (..., "
+            "n, k) and (..., n, n)."
         )
     batch = fl.broadcast_shapes(L.shape[:-2], B.shape[:-2])
     L = (L.mH if upper else L).expand(*batch, *L.shape[-2:])
@@ -168,9 +167,7 @@ def linalg_qr(A, mode="reduced"):
     """(Q, R) with A = Q @ R, Q orthogonal, R upper triangular; mode "complete" makes Q square, "r" leaves it out."""
     check_matrices("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
-        raise RuntimeError(
-            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
-        )
+        raise RuntimeError(f"linalg.qr: mode is {mode!r}; it must be 'reduced', 'complete' or 'r'.")
     if mode == "complete" and A.size(-2) > A.size(-1):
         return _QrResult(*_complete_qr(A))
     Q, R = _qr(A)
@@ -334,7 +331,9 @@ _SINGULAR = "the matrix is singular, with a zero on the diagonal of U; linalg.lu
 
 def _need_pivot(operator, pivot):
     if not pivot:
-        raise RuntimeError(f"{operator}: LU without pivoting is not implemented on the CPU")
+        raise RuntimeError(
+            f"{operator}: pivot=False is not available on the CPU. Leave pivot=True."
+        )
 
 
 @composite(name="lu_factor_ex", namespaces=("linalg",), method=False)
@@ -435,7 +434,7 @@ def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False):
     LD, pivots, info = lapack_calls.ldl_factor(stacked(values), hermitian)
     batch = values.shape[:-2]
     if check_errors and info.any():
-        raise RuntimeError("linalg.ldl_factor_ex: D is singular.")
+        raise RuntimeError("linalg.ldl_factor_ex: the matrix is singular, and so is D.")
     return _LdlFactorExResult(
         tensor(LD.reshape(values.shape), A),
         tensor(pivots.reshape(values.shape[:-1]), A),

@@ -121,7 +121,10 @@ def _promoted(operator, input, to_complex):
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = input.to(fl.get_default_dtype())
     if input.dtype in (fl.float16, fl.bfloat16):
-        raise RuntimeError(f"fft.{operator}: Unsupported dtype {input.dtype}. Use float32.")
+        raise RuntimeError(
+            f"fft.{operator}: input is {input.dtype}, which has no transform. Convert it with "
+            ".float() first."
+        )
     if to_complex and not input.dtype.is_complex:
         input = input.to(_complex_dtype(input.dtype))
     return input
@@ -132,13 +135,17 @@ def _factor(operator, norm, count, forward):
     if norm == "ortho":
         return 1 / math.sqrt(count)
     if norm not in (None, "backward", "forward"):
-        raise RuntimeError(f'fft.{operator}: Invalid normalization mode: "{norm}"')
+        raise RuntimeError(
+            f"fft.{operator}: norm is {norm!r}; it must be 'forward', 'backward' or 'ortho'."
+        )
     return 1.0 if forward == (norm != "forward") else 1 / count
 
 
 def _check_size(operator, size):
     if size < 1:
-        raise RuntimeError(f"fft.{operator}: Invalid number of data points ({size}) specified")
+        raise RuntimeError(
+            f"fft.{operator}: {size} points cannot be transformed; it takes 1 or more."
+        )
 
 
 def _one_dim(operator, input, n, dim):
@@ -147,9 +154,7 @@ def _one_dim(operator, input, n, dim):
     if n is not None and not hasattr(n, "__index__"):
         raise TypeError(f"fft.{operator}: n must be an int, not {type(n).__name__}.")
     if input.dim() == 0:
-        raise IndexError(
-            f"fft.{operator}: Dimension specified as {dim} but tensor has no dimensions"
-        )
+        raise IndexError(f"fft.{operator}: a 0-dim tensor has no dim {dim} to transform along.")
     return wrap_dim(dim, input.dim(), f"fft.{operator}")
 
 
@@ -159,7 +164,9 @@ def _shape_and_dims(operator, input, s, dim):
         dim = [dim] if hasattr(dim, "__index__") else list(dim)
         dims = [wrap_dim(d, input.dim(), f"fft.{operator}") for d in dim]
         if len(set(dims)) != len(dims):
-            raise RuntimeError(f"fft.{operator}: FFT dims must be unique")
+            raise RuntimeError(
+                f"fft.{operator}: dims {tuple(dim)} name a dim more than once. Name each dim once."
+            )
     if s is None:
         dims = list(range(input.dim())) if dim is None else dims
         return [None] * len(dims), dims
@@ -167,12 +174,13 @@ def _shape_and_dims(operator, input, s, dim):
     if dim is None:
         if len(s) > input.dim():
             raise RuntimeError(
-                f"fft.{operator}: Got shape with {len(s)} values but input tensor only has {input.dim()} dimensions."
+                f"fft.{operator}: s has {len(s)} sizes but input has {input.dim()} dims."
             )
         dims = list(range(input.dim() - len(s), input.dim()))
     elif len(dims) != len(s):
         raise RuntimeError(
-            f"fft.{operator}: When given, dim and shape arguments must have the same length"
+            f"fft.{operator}: s has {len(s)} sizes but dim names {len(dim)} dims. Give one size "
+            "for each."
         )
     for size in s:
         if size != -1:
@@ -207,10 +215,13 @@ def _rfftn(operator, input, s, dim, norm, forward):
     """Real to half-spectrum over the last of the dims, complex over the others."""
     input = _promoted(operator, input, False)
     if input.dtype.is_complex:
-        raise RuntimeError(f"fft.{operator}: expects a real input tensor, but got {input.dtype}")
+        raise RuntimeError(
+            f"fft.{operator}: input is {input.dtype}, but it must be real. Use fft.{operator[1:]} "
+            "for complex input."
+        )
     sizes, dims = _shape_and_dims(operator, input, s, dim)
     if not dims:
-        raise RuntimeError(f"fft.{operator}: must transform at least one axis")
+        raise RuntimeError(f"fft.{operator}: no dim is named; it transforms along 1 or more.")
     for d, size in zip(dims, sizes, strict=True):
         size = input.size(d) if size is None else size
         _check_size(operator, size)
@@ -225,7 +236,7 @@ def _irfftn(operator, input, s, dim, norm, forward):
     input = _promoted(operator, input, True)
     sizes, dims = _shape_and_dims(operator, input, s, dim)
     if not dims:
-        raise RuntimeError(f"fft.{operator}: must transform at least one axis")
+        raise RuntimeError(f"fft.{operator}: no dim is named; it transforms along 1 or more.")
     last = dims[-1]
     size = 2 * (input.size(last) - 1) if sizes[-1] is None else sizes[-1]
     _check_size(operator, size)
@@ -376,7 +387,7 @@ def rfftfreq(n, d=1.0, *, dtype=None, layout=None, device=None, requires_grad=Fa
 def _frequencies(operator, k, n, d, dtype, requires_grad):
     if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
         raise RuntimeError(
-            f"fft.{operator}: requires a floating point or complex dtype, not {dtype}."
+            f"fft.{operator}: dtype is {dtype}; frequencies are floating or complex."
         )
     k = k.to(dtype or fl.get_default_dtype()) * (1.0 / (n * d))
     return k.requires_grad_() if requires_grad else k

@@ -19,11 +19,11 @@ class Generator:
 
     def manual_seed(self, seed):
         """Starts anew from `seed`; returns the generator."""
+        if isinstance(seed, str):
+            raise ValueError(f"manual_seed: seed must be an int, not {seed!r}.")
         seed = int(seed)
         if not -(2**63) <= seed < 2**64:
-            raise RuntimeError(
-                f"manual_seed: Overflow when unpacking long: {seed} does not fit 64 bits."
-            )
+            raise RuntimeError(f"manual_seed: seed {seed} does not fit 64 bits (overflow).")
         self._seed, self._calls = seed % 2**64, 0
         return self
 
@@ -51,7 +51,7 @@ class Generator:
             or new_state.numel() != 16
         ):
             raise TypeError(
-                "set_state: expected a uint8 tensor of 16 elements, as get_state() returns it."
+                "set_state: takes a uint8 tensor of 16 elements, as get_state() gives it."
             )
         data = bytes(new_state.tolist())
         self._seed, self._calls = (

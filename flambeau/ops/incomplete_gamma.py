@@ -21,7 +21,9 @@ def _(ctx, grad_output):
     input, other = ctx.saved
     name = "igammac" if ctx.upper else "igamma"
     if ctx.needs_input_grad[0]:
-        raise NotImplementedError(f"the derivative for '{name}: input' is not implemented.")
+        raise NotImplementedError(
+            f"{name}: there is no derivative for input, its first argument. detach() it."
+        )
     slope = ((input - 1) * other.log() - other - fl.lgamma(input)).exp()
     grad = -grad_output * slope if ctx.upper else grad_output * slope
     return None, grad.sum_to_size(other.shape).to(other.dtype), None

@@ -115,14 +115,15 @@ def take_along_dim(input, indices, dim=None):
     """
     if indices.dtype != fl.int64:
         raise RuntimeError(
-            f"take_along_dim(): dtype of indices should be Long but got {indices.dtype}."
+            f"take_along_dim: indices are {indices.dtype}, but they must be int64. Convert them "
+            "with .long()."
         )
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1))
     if input.dim() != indices.dim():
         raise RuntimeError(
-            "take_along_dim(): input and indices should have the same number of dimensions, "
-            f"but got {input.dim()} dimensions for input, and {indices.dim()} dimensions for indices"
+            f"take_along_dim: input has {input.dim()} dims but indices have {indices.dim()}. They "
+            "must be equal."
         )
     dim = wrap_dim(dim, input.dim(), "take_along_dim")
     shape = list(
@@ -194,8 +195,8 @@ def _as_index(item):
         tensor = item
     elif isinstance(item, (float, complex, str, dict, set)):
         raise IndexError(
-            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-            f"(got {type(item).__name__})"
+            f"indexing: {type(item).__name__} is no index. Use integers, slices, '...', None, and "
+            "integer or bool tensors; convert others with .long()."
         )
     else:
         tensor = fl.tensor(list(item)) if isinstance(item, range) else fl.as_tensor(item)
@@ -203,7 +204,8 @@ def _as_index(item):
             tensor = tensor.to(fl.int64)
     if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
         raise IndexError(
-            f"tensors used as indices must be long, int, byte or bool tensors, not {tensor.dtype}."
+            f"indexing: a tensor of {tensor.dtype} is no index. Convert it with .long(), or "
+            ".bool() for a mask."
         )
     return tensor
 
@@ -251,7 +253,10 @@ def split_index(input, index):
     if any(item is not _WHOLE for item in basic):
         input = input[tuple(basic)]
     elif len(basic) > input.dim():
-        raise IndexError(f"too many indices for tensor of dimension {input.dim()}")
+        raise IndexError(
+            f"indexing: tensor {tuple(input.shape)} has {input.dim()} dims, fewer than there are "
+            "indices."
+        )
     while rest and rest[-1] is None:
         rest.pop()
     return input, rest

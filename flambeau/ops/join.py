@@ -19,13 +19,13 @@ def broadcast_shapes(*shapes):
         result[:0] = [1] * (len(shape) - len(result))
         for i, size in enumerate(shape, len(result) - len(shape)):
             if size < 0:
-                raise RuntimeError(f"broadcast_shapes: sizes cannot be negative, but got {shape}.")
+                raise RuntimeError(f"broadcast_shapes: sizes {shape} are not all 0 or more.")
             if size == 1 or size == result[i]:
                 continue
             if result[i] != 1:
                 raise RuntimeError(
-                    "Shape mismatch: objects cannot be broadcast to a single shape: "
-                    f"size {size} of {shape} meets {result[i]}."
+                    f"broadcast_shapes: {shape} has size {size} where another has {result[i]}. "
+                    "They must be equal, or one of them 1."
                 )
             result[i] = size
     return fl.Size(result)
@@ -84,7 +84,7 @@ def atleast_3d(*tensors):
 def _some(operator, tensors):
     tensors = list(tensors)
     if not tensors:
-        raise RuntimeError(f"{operator}: expected a non-empty list of tensors.")
+        raise RuntimeError(f"{operator}: needs at least one tensor; the list is empty.")
     return tensors
 
 
@@ -132,7 +132,7 @@ def block_diag(*tensors):
     for tensor in tensors:
         if tensor.dim() > 2:
             raise RuntimeError(
-                f"block_diag: tensors must have 2 or fewer dimensions, but got {tuple(tensor.shape)}."
+                f"block_diag: tensor {tuple(tensor.shape)} must have 2 dims or fewer."
             )
     blocks = [_two(tensor) for tensor in tensors]
     dtype = blocks[0].dtype
@@ -157,18 +157,20 @@ def meshgrid(*tensors, indexing="ij"):
     """
     tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
     if not tensors:
-        raise RuntimeError("meshgrid: expected at least one tensor.")
+        raise RuntimeError("meshgrid: needs at least one tensor.")
     if indexing is None:
         indexing = "ij"
     if indexing not in ("ij", "xy"):
-        raise RuntimeError(f'meshgrid: indexing must be "xy" or "ij", but received: {indexing}')
+        raise RuntimeError(f"meshgrid: indexing is {indexing!r}; it must be 'ij' or 'xy'.")
     for tensor in tensors:
         if tensor.dim() > 1:
             raise RuntimeError(
-                f"meshgrid: expected 0D or 1D tensors, but got {tuple(tensor.shape)}."
+                f"meshgrid: tensor {tuple(tensor.shape)} must be a vector or a number."
             )
         if tensor.dtype != tensors[0].dtype:
-            raise RuntimeError("meshgrid: expects all tensors to have the same dtype.")
+            raise RuntimeError(
+                "meshgrid: the tensors are of different dtypes. Convert them to one with .to()."
+            )
     swap = indexing == "xy" and len(tensors) >= 2
     if swap:
         tensors = (tensors[1], tensors[0], *tensors[2:])
@@ -190,7 +192,7 @@ def cartesian_prod(*tensors):
     for tensor in tensors:
         if tensor.dim() != 1:
             raise RuntimeError(
-                f"cartesian_prod: expected vectors, but got shape {tuple(tensor.shape)}."
+                f"cartesian_prod: tensor {tuple(tensor.shape)} must be a vector (1 dim)."
             )
     if len(tensors) == 1:
         return tensors[0]
@@ -201,11 +203,9 @@ def cartesian_prod(*tensors):
 def combinations(input, r=2, with_replacement=False):
     """Every choice of r elements of a vector, in the order of itertools, one choice a row."""
     if input.dim() != 1:
-        raise RuntimeError(
-            f"combinations: expected a 1D vector, but got shape {tuple(input.shape)}."
-        )
+        raise RuntimeError(f"combinations: input {tuple(input.shape)} must be a vector (1 dim).")
     if r < 0:
-        raise RuntimeError(f"combinations: expected r >= 0, but got {r}.")
+        raise RuntimeError(f"combinations: r is {r}; it must be 0 or more.")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     if r == 0:
         return input.new_empty(0)

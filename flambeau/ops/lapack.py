@@ -38,7 +38,7 @@ def raise_where(operator, info, sentence):
     which = ""
     if info.dim():
         place = (info.reshape(-1) != 0).nonzero()[0].item()
-        which = f"(Batch element {place}): "
+        which = f"(matrix {place} of the batch) "
     raise LinAlgError(f"{operator}: {which}{sentence}.")
 
 
@@ -61,16 +61,21 @@ class lapack_errors:
 def check_matrices(operator, A, square=False):
     """Raise unless A is floating or complex matrices, as `square` says."""
     if A.dim() < 2:
-        raise RuntimeError(f"{operator}: The input tensor A must have at least 2 dimensions.")
+        raise RuntimeError(f"{operator}: A {tuple(A.shape)} must have 2 dims or more, (..., m, n).")
     if not (A.dtype.is_floating_point or A.dtype.is_complex):
         raise RuntimeError(
-            f"{operator}: Expected a floating point or complex tensor as input. Got {A.dtype}"
+            f"{operator}: A is {A.dtype}, but it must be floating or complex. Convert it with "
+            ".float() first."
         )
     if A.dtype in (fl.float16, fl.bfloat16):
-        raise RuntimeError(f"{operator}: Low precision dtypes not supported. Got {A.dtype}")
+        raise RuntimeError(
+            f"{operator}: A is {A.dtype}, which is too coarse for it. Convert it with .float() "
+            "first."
+        )
     if square and A.size(-1) != A.size(-2):
         raise RuntimeError(
-            f"{operator}: A must be batches of square matrices, but they are {A.size(-2)} by {A.size(-1)} matrices"
+            f"{operator}: A {tuple(A.shape)} holds matrices of {A.size(-2)} by {A.size(-1)}; they "
+            "must be square."
         )
 
 

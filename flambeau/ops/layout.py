@@ -77,7 +77,7 @@ def is_pinned(self, device=None):
 @method
 def pin_memory(self, device=None):
     """Raises: pinned memory needs a GPU."""
-    raise RuntimeError("pin_memory: Cannot access accelerator device when none is available.")
+    raise RuntimeError("pin_memory: there is no accelerator to pin memory for.")
 
 
 @method
@@ -118,7 +118,8 @@ def dim_order(self, *, ambiguity_check=False):
     strides = [stride for stride, size in zip(self.stride(), self.shape) if size != 1]
     if ambiguity_check and (len(strides) < self.dim() or len(set(strides)) < len(strides)):
         raise RuntimeError(
-            "The tensor does not have unique dim order, or cannot map to exact one of the given memory formats."
+            f"dim_order: the strides {self.stride()} give no single order of the dims, or none of "
+            "the formats asked for."
         )
     return tuple(sorted(range(self.dim()), key=lambda d: -self.stride(d)))
 
@@ -161,7 +162,7 @@ def type(self, dtype: object = None, non_blocking=False, **kwargs):
         for name, kind in _KINDS.items():
             if short in (f"{kind}Tensor", name):
                 return self.to(getattr(_core, name))
-        raise ValueError(f"type: invalid type: {dtype!r}.")
+        raise ValueError(f"type: {dtype!r} names no type of tensors.")
     if dtype is _core.Tensor:
         return self.to(_core.get_default_dtype())
     return self.to(getattr(dtype, "dtype", dtype))
@@ -171,10 +172,11 @@ def type(self, dtype: object = None, non_blocking=False, **kwargs):
 def fill_diagonal_(self, fill_value, wrap=False):
     """Fills the main diagonal in place; wrap goes on below in tall matrices."""
     if self.dim() < 2:
-        raise RuntimeError("fill_diagonal_: dimensions must larger than 1.")
+        raise RuntimeError(f"fill_diagonal_: tensor {tuple(self.shape)} must have 2 dims or more.")
     if self.dim() > 2 and len(set(self.shape)) > 1:
         raise RuntimeError(
-            f"fill_diagonal_: all dimensions of input must be of equal length, not {tuple(self.shape)}."
+            f"fill_diagonal_: the sizes of {tuple(self.shape)} differ; beyond 2 dims they must be "
+            "equal."
         )
     if self.dim() > 2:
         self.as_strided((self.shape[0],), (sum(self.stride()),), self.storage_offset()).fill_(
@@ -280,7 +282,7 @@ def __contains__(self, element):
     if isinstance(element, (int, float, complex, _core.Tensor)):
         return bool((self == element).any())
     raise RuntimeError(
-        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {element.__class__.__name__}."
+        f"in: {element.__class__.__name__} cannot be an element of a tensor; a Tensor or a number can."
     )
 
 
@@ -322,7 +324,8 @@ METHODS["mH"] = property(lambda self: self.mT.conj(), doc="The conjugate transpo
 def _matrix(tensor, name):
     if tensor.dim() not in (0, 2):
         raise RuntimeError(
-            f"{name}: only supported on matrices (2-D tensors), not {tuple(tensor.shape)}."
+            f"{name}: tensor {tuple(tensor.shape)} must be a matrix (2 dims). Use .mT or .mH for "
+            "stacks."
         )
     return tensor
 
@@ -413,7 +416,7 @@ def fill(input, value):
     if isinstance(value, _core.Tensor):
         if value.dim() > 0:
             raise RuntimeError(
-                f"fill: only supports 0-dimension value tensor but got tensor with {value.dim()} dimensions."
+                f"fill: value is a tensor of shape {tuple(value.shape)}; it must be 0-dim."
             )
         return (input * 0 if input.requires_grad else _core.zeros_like(input)).masked_fill(
             _core.ones_like(input, dtype=_core.bool), value

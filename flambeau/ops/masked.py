@@ -31,7 +31,8 @@ def _shaped(operator, input, mask):
         mask = mask != 0
     if mask.dim() > input.dim():
         raise IndexError(
-            f"masked.{operator}: the mask has more dimensions than the input ({mask.dim()} > {input.dim()})."
+            f"masked.{operator}: mask {tuple(mask.shape)} has more dims than input "
+            f"{tuple(input.shape)}."
         )
     return mask.expand(input.shape)
 
@@ -158,7 +159,9 @@ def median(input, dim=-1, *, keepdim=False, dtype=None, mask=None):
     if mask is None:
         return input.median(dim, keepdim).values
     if bool(input.isnan().any()):
-        raise ValueError("masked.median: expected no NaN in the input")
+        raise ValueError(
+            "masked.median: input holds NaN, which has no place in an order. Mask it out."
+        )
     return _filled("median", input, mask, math.nan).nanmedian(dim, keepdim).values
 
 

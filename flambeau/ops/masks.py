@@ -28,7 +28,7 @@ def argwhere(input):
 def nonzero_static(input, *, size, fill_value=-1):
     """The first `size` rows of nonzero; where there are fewer, rows of fill_value follow."""
     if size < 0:
-        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+        raise RuntimeError(f"nonzero_static: size is {size!r}; it must be an int, 0 or more.")
     found = indexing.nonzero(input)[:size]
     missing = size - found.size(0)
     return (

@@ -49,7 +49,7 @@ erfinv = _unary("erfinv", "The inverse of erf.", special="erfinv")
 lgamma = _unary("lgamma", "log(abs(gamma(input))).", special="gammaln")
 digamma = _unary("digamma", "The derivative of lgamma.", special="digamma")
 register("psi", digamma, namespaces=("special",))
-i0 = _unary("i0", "The modified Bessel function of the first kind, order 0.", special="i0")
+i0 = _unary("i0", "The modified Bessel function I of order 0.", special="i0")
 
 
 def _special(name, doc, public=None, call=None):
@@ -67,14 +67,14 @@ def _special(name, doc, public=None, call=None):
 
 
 for _order in (0, 1):
-    _first = f"The modified Bessel function of the first kind, order {_order}"
-    _second = f"The modified Bessel function of the second kind, order {_order}"
+    _first = f"The modified Bessel function I of order {_order}"
+    _second = f"The modified Bessel function K of order {_order}"
     _special(f"i{_order}", f"{_first}.", f"modified_bessel_i{_order}")
     _special(f"i{_order}e", f"{_first}, times exp(-abs(input)).")
     _special(f"k{_order}", f"{_second}.", f"modified_bessel_k{_order}")
     _special(f"k{_order}e", f"{_second}, times exp(input).", f"scaled_modified_bessel_k{_order}")
-    _special(f"bessel_j{_order}", f"The Bessel function of the first kind, order {_order}.")
-    _special(f"bessel_y{_order}", f"The Bessel function of the second kind, order {_order}.")
+    _special(f"bessel_j{_order}", f"The Bessel function J of order {_order}.")
+    _special(f"bessel_y{_order}", f"The Bessel function Y of order {_order}.")
 _special("i1", f"{_first}.")
 _special("erfcx", "exp(input**2) * erfc(input).")
 _special(
@@ -199,7 +199,7 @@ def polygamma(n: int, input):
     if isinstance(n, _core.Tensor):
         n, input = input, n
     if n < 0:
-        raise RuntimeError(f"polygamma(n, x) does not support negative n: {n}.")
+        raise RuntimeError(f"polygamma: n is {n}; it must be 0 or more.")
     if n not in _polygammas:
         _polygammas[n] = make_pointwise(
             lambda x: k.polygamma(n, x), name="polygamma", compute="floating"

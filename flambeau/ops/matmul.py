@@ -13,15 +13,16 @@ def _check_ndim(operator, **tensors):
     for name, (tensor, ndim) in tensors.items():
         if tensor.dim() != ndim:
             raise RuntimeError(
-                f"{operator}: {name} must have {ndim} dimension{'s' * (ndim > 1)}, "
-                f"but its shape is {tuple(tensor.shape)}."
+                f"{operator}: {name} is {tuple(tensor.shape)}; it takes {ndim} "
+                f"dim{'s' * (ndim > 1)}."
             )
 
 
 def _check_dtypes(operator, first, second):
     if first.dtype != second.dtype:
         raise RuntimeError(
-            f"{operator}: dtypes differ: {first.dtype} and {second.dtype}. Convert one of them."
+            f"{operator}: the operands are {first.dtype} and {second.dtype}, but a product takes "
+            "one dtype. Convert one of them with .to()."
         )
 
 
@@ -73,7 +74,8 @@ def _scaled_sum(operator, input, product, beta, alpha):
     """beta * input + alpha * product; what beta = 0 multiplies is ignored, NaN or not."""
     if product.dtype != input.dtype:
         raise RuntimeError(
-            f"{operator}: input is {input.dtype}, but the product is {product.dtype}."
+            f"{operator}: input is {input.dtype}, but the product is {product.dtype}. Convert one "
+            "of them with .to()."
         )
     for name, factor in (("beta", beta), ("alpha", alpha)):
         if isinstance(factor, complex) and not product.dtype.is_complex:
@@ -178,7 +180,8 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     _check_ndim("addbmm", batch1=(batch1, 3), batch2=(batch2, 3))
     if batch1.size(0) != batch2.size(0) or batch1.size(2) != batch2.size(1):
         raise RuntimeError(
-            f"addbmm: sizes differ: batch1 {tuple(batch1.shape)}, batch2 {tuple(batch2.shape)}."
+            f"addbmm: batch1 {tuple(batch1.shape)} and batch2 {tuple(batch2.shape)} do not fit: it "
+            "takes (B, M, K) and (B, K, N)."
         )
     summed = batch1.size(0) * batch1.size(2)  # B * K
     left = batch1.transpose(0, 1).reshape(batch1.size(1), summed)
@@ -213,7 +216,8 @@ def inner(input, other):
         return input * other
     if input.size(-1) != other.size(-1):
         raise RuntimeError(
-            f"inner: the last dimensions must match, but got {tuple(input.shape)} and {tuple(other.shape)}."
+            f"inner: the last sizes of {tuple(input.shape)} and {tuple(other.shape)} differ; they "
+            "must be equal."
         )
     return fl.tensordot(input, other, dims=([-1], [-1]))
 
@@ -233,13 +237,15 @@ def kron(input, other):
 def _cross(operator, input, other, dim):
     if input.dim() != other.dim():
         raise RuntimeError(
-            f"{operator}: inputs must have the same number of dimensions, got {input.dim()} and {other.dim()}."
+            f"{operator}: input has {input.dim()} dims but other has {other.dim()}. They must be "
+            "equal."
         )
     _check_dtypes(operator, input, other)
     dim = wrap_dim(dim, input.dim(), operator)
     if input.size(dim) != 3 or other.size(dim) != 3:
         raise RuntimeError(
-            f"{operator}: inputs dimension {dim} must have length 3, got {input.size(dim)} and {other.size(dim)}."
+            f"{operator}: dim {dim} has sizes {input.size(dim)} and {other.size(dim)}; it takes "
+            "vectors of 3. Name the dim of size 3 with dim=."
         )
     input, other = fl.broadcast_tensors(input, other)
     # Component i of the result takes the two others, i+1 and i+2, in turn.
@@ -257,7 +263,7 @@ def cross(input, other, dim=None):
         )
         dim = next((d for d, size in enumerate(shape) if size == 3), None)
         if dim is None:
-            raise RuntimeError(f"cross: no dimension of size 3 in input {tuple(input.shape)}.")
+            raise RuntimeError(f"cross: input {tuple(input.shape)} has no dim of size 3.")
     return _cross("cross", input, other, dim)
 
 
@@ -308,7 +314,7 @@ def linalg_multi_dot(tensors):
     tensors = list(tensors)
     if len(tensors) < 2:
         raise RuntimeError(
-            f"linalg.multi_dot: expected at least 2 tensors, but got {len(tensors)}."
+            f"linalg.multi_dot: {len(tensors)} tensors were given; it takes 2 or more."
         )
     shape = []
     first, last = tensors[0], tensors[-1]
@@ -323,14 +329,15 @@ def linalg_multi_dot(tensors):
     for position, tensor in enumerate(tensors):
         if tensor.dim() != 2:
             raise RuntimeError(
-                f"linalg.multi_dot: tensor {position} must be a matrix, but its shape is {tuple(tensor.shape)}."
+                f"linalg.multi_dot: tensor {position} {tuple(tensor.shape)} must be a matrix (2 "
+                "dims)."
             )
         _check_dtypes("linalg.multi_dot", first, tensor)
     for position, (a, b) in enumerate(itertools.pairwise(tensors)):
         if a.size(1) != b.size(0):
             raise RuntimeError(
-                f"linalg.multi_dot: tensors {position} and {position + 1} with shapes {tuple(a.shape)} and "
-                f"{tuple(b.shape)} cannot be multiplied."
+                f"linalg.multi_dot: inner dimensions of tensors {position} and {position + 1} "
+                f"differ: {tuple(a.shape)} @ {tuple(b.shape)}."
             )
     split = _cheapest_order([tensors[0].size(0)] + [tensor.size(1) for tensor in tensors])
 
@@ -351,16 +358,14 @@ def chain_matmul(*matrices):
     for matrix in matrices:
         if matrix.dim() != 2:
             raise RuntimeError(
-                f"chain_matmul: expected matrices, but got shape {tuple(matrix.shape)}."
+                f"chain_matmul: tensor {tuple(matrix.shape)} must be a matrix (2 dims)."
             )
     return linalg_multi_dot(matrices)
 
 
 def _matrix_power(operator, input, n):
     if input.dim() < 2 or input.size(-1) != input.size(-2):
-        raise RuntimeError(
-            f"{operator}: input must be batches of square matrices, but it is {tuple(input.shape)}."
-        )
+        raise RuntimeError(f"{operator}: input {tuple(input.shape)} must hold square matrices.")
     if n < 0:
         input, n = fl.linalg.inv(input), -n
     result = None

@@ -51,15 +51,16 @@ def roll(input, shifts, dims=()):
     shifts = (shifts,) if hasattr(shifts, "__index__") else tuple(shifts)
     dims = (dims,) if hasattr(dims, "__index__") else tuple(dims or ())
     if not shifts:
-        raise RuntimeError("`shifts` required")
+        raise RuntimeError("roll: shifts are empty; give one or more.")
     if not dims and len(shifts) == 1:
         return _roll(input.reshape(-1), shifts, (0,)).view(input.shape)
     if len(shifts) != len(dims):
         raise RuntimeError(
-            f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"
+            f"roll: there are {len(shifts)} shifts for {len(dims)} dims. Give one shift for each "
+            "dim."
         )
     if input.dim() == 0:
-        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+        raise IndexError(f"roll: a 0-dim tensor has no dim {dims[0]}.")
     if input.numel() == 0:
         return input.clone()
     for shift, dim in zip(shifts, dims):  # one after the other: a dim may come twice
@@ -93,19 +94,22 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         repeats = repeats.reshape(1).expand(size)
     if repeats.dim() != 1 or repeats.numel() != size:
         raise RuntimeError(
-            "repeat_interleave: repeats must have the same size as input along dim, "
-            f"but got repeats.size(0) = {repeats.numel()} and input.size({dim}) = {size}"
+            f"repeat_interleave: there are {repeats.numel()} repeats for the {size} elements along "
+            f"dim {dim}. Give one number, or one for each."
         )
     return input.index_select(dim, _repeated_places(repeats, output_size))
 
 
 def _repeated_places(repeats, output_size):
     if repeats.dim() != 1:
-        raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
+        raise RuntimeError("repeat_interleave: repeats must be a number or a vector (1 dim).")
     if repeats.dtype not in (fl.int64, fl.int32):
-        raise RuntimeError("repeats has to be Long or Int tensor")
+        raise RuntimeError(
+            f"repeat_interleave: repeats are {repeats.dtype}; they must be int64 or int32. Convert "
+            "them with .long()."
+        )
     if repeats.numel() and int(repeats.min()) < 0:
-        raise RuntimeError("repeats can not be negative")
+        raise RuntimeError("repeat_interleave: repeats hold numbers below 0.")
     ends = repeats.cumsum(0)
     total = int(ends[-1]) if repeats.numel() else 0
     if output_size is not None and output_size != total:

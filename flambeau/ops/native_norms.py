@@ -35,10 +35,7 @@ def native_layer_norm(input, normalized_shape, weight, bias, eps):
 def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
     """(group_norm, the means, 1 / sqrt(var + eps)) of input (N, C, *) in groups of C // group channels."""
     if C % group:
-        raise RuntimeError(
-            f"native_group_norm: Expected number of channels in input to be divisible by num_groups, "
-            f"but got {C} channels and num_groups={group}"
-        )
+        raise RuntimeError(f"native_group_norm: {group} groups do not divide {C} channels.")
     blocks = input.reshape(N, group, C // group * HxW)
     mean, rstd = _statistics(blocks, [2], eps)  # (N, group, 1)
     result = ((blocks - mean) * rstd).reshape(input.shape)

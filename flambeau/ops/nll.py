@@ -15,7 +15,10 @@ def _loss(ctx, input, target, weight, ignored, reduction):
     if wrong >= 0:
         value = target.reshape(-1)[wrong].item()
         classes = input.shape[1 if input.dim() > 1 else 0]
-        raise IndexError(f"Target {value} is out of bounds: there are {classes} classes.")
+        raise IndexError(
+            f"nll_loss: target {value} is no class; there are {classes}, 0 to {classes - 1}. "
+            "ignore_index leaves targets out."
+        )
     ctx.save_for_backward(input, target, weight)
     ctx.parameters = ignored, reduction, total
     return loss

@@ -30,11 +30,13 @@ def _check_norm_dtype(operator, input, dtype):
             dtype.is_floating_point or dtype.is_complex
         ):
             raise RuntimeError(
-                f"{operator}: dtype should be {'complex' if input.dtype.is_complex else 'real'}, but got {dtype}"
+                f"{operator}: dtype is {dtype}; for input of {input.dtype} it must be "
+                f"{'complex' if input.dtype.is_complex else 'real'}."
             )
         if fl.promote_types(input.dtype, dtype) != dtype:
             raise RuntimeError(
-                f"{operator}: the dtype of the input {input.dtype} should be convertible without narrowing to {dtype}"
+                f"{operator}: dtype is {dtype}, narrower than input's {input.dtype}. Convert the "
+                "result instead."
             )
         input = input.to(dtype)
     return input
@@ -101,7 +103,8 @@ def _vector_norm(operator, x, ord, dim, keepdim):
         return _is_nonzero(x) if ord == 0 else x.abs()
     if any(x.size(d) == 0 for d in dims) and (ord < 0 or ord == math.inf):
         raise RuntimeError(
-            f"{operator}: the {ord} norm of an empty dimension of {tuple(x.shape)} has no value."
+            f"{operator}: input {tuple(x.shape)} is empty where the {ord} norm is taken, and of "
+            "nothing it has no value."
         )
     return _norm(x, ord, dims, keepdim)
 
@@ -160,11 +163,9 @@ def _matrix_norm(operator, x, ord, dim, keepdim):
 def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     """The norm of matrices: "fro", "nuc", 1, -1, 2, -2, inf or -inf."""
     if A.dim() < 2:
-        raise RuntimeError(
-            "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
-        )
+        raise RuntimeError(f"linalg.matrix_norm: A {tuple(A.shape)} must have 2 dims or more.")
     if len(dim) != 2:
-        raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {tuple(dim)}")
+        raise RuntimeError(f"linalg.matrix_norm: dim {tuple(dim)} must name two dims.")
     A = _check_norm_dtype("linalg.matrix_norm", A, dtype)
     return _matrix_norm("linalg.matrix_norm", A, ord, dim, keepdim)
 
@@ -176,20 +177,22 @@ def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     if dim is not None and not isinstance(dim, int):
         dim = tuple(dim)
         if len(dim) not in (1, 2):
-            raise RuntimeError(
-                f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {dim}"
-            )
+            raise RuntimeError(f"linalg.norm: dim {dim} must name one dim or two.")
     if ord is None:
         return _vector_norm("linalg.norm", A, 2, dim, keepdim)
     if dim is None:
         if A.dim() not in (1, 2):
             raise RuntimeError(
-                f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.dim()}D."
+                f"linalg.norm: A {tuple(A.shape)} must have 1 or 2 dims where ord is given without "
+                "dim. Name the dims with dim=."
             )
         dim = (0,) if A.dim() == 1 else (0, 1)
     if isinstance(dim, int) or len(dim) == 1:
         if isinstance(ord, str):
-            raise RuntimeError(f"linalg.norm: order {ord} needs two dims, but got dim {dim}.")
+            raise RuntimeError(
+                f"linalg.norm: order {ord!r} is one of matrices, but dim {dim} does not name two "
+                "dims."
+            )
         return _vector_norm("linalg.norm", A, ord, dim, keepdim)
     return _matrix_norm("linalg.norm", A, ord, dim, keepdim)
 
@@ -204,11 +207,12 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
         dims = (0, 1) if dim is None else dim
         if len(dims) != 2 or input.dim() < 2 or (dim is None and input.dim() != 2):
             raise RuntimeError(
-                f"norm: the nuclear norm needs two dims, but got dim {dim} of {tuple(input.shape)}."
+                f"norm: the nuclear norm is one of matrices, but dim {dim} of {tuple(input.shape)} "
+                "does not name two dims."
             )
         return _singular_values_norm(input, wrap_dims(dims, input.dim(), "norm"), "nuc", keepdim)
     if isinstance(p, str):
-        raise RuntimeError(f"norm: only 'fro' and 'nuc' are names of norms, but got {p!r}.")
+        raise RuntimeError(f"norm: {p!r} is no norm; 'fro', 'nuc' and numbers are.")
     return _vector_norm("norm", input, p, dim, keepdim)
 
 
@@ -228,13 +232,11 @@ def renorm(input, p, dim, maxnorm):
     """Each slice along `dim` scaled down to the p-norm `maxnorm` where its own is larger."""
     require_floating(input, "renorm")
     if p <= 0:
-        raise RuntimeError(f"renorm: non-positive norm not supported, got p = {p}.")
+        raise RuntimeError(f"renorm: p is {p}; it must be above 0.")
     if maxnorm < 0:
-        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
+        raise RuntimeError(f"renorm: maxnorm is {maxnorm}; it must be 0 or more.")
     if input.dim() < 2:
-        raise RuntimeError(
-            f"renorm: input needs at least 2 dimensions, got {input.dim()} dimensions"
-        )
+        raise RuntimeError(f"renorm: input {tuple(input.shape)} must have 2 dims or more.")
     dim = wrap_dim(dim, input.dim(), "renorm")
     size = _vector_norm("renorm", input, p, [d for d in range(input.dim()) if d != dim], True)
     return input * fl.where(size > maxnorm, maxnorm / (size + 1e-7), fl.ones_like(size))
@@ -261,19 +263,24 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
         "donot_use_mm_for_euclid_dist": False,
     }
     if compute_mode not in modes:
-        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+        raise ValueError(
+            f"cdist: compute_mode is {compute_mode!r}; it must be "
+            "'use_mm_for_euclid_dist_if_necessary', 'use_mm_for_euclid_dist' or "
+            "'donot_use_mm_for_euclid_dist'."
+        )
     require_floating(x1, "cdist", complex_too=False)
     require_floating(x2, "cdist", complex_too=False)
     if x1.dim() < 2 or x2.dim() < 2:
         raise RuntimeError(
-            f"cdist: inputs need at least two dimensions, got {x1.dim()}D and {x2.dim()}D."
+            f"cdist: x1 {tuple(x1.shape)} and x2 {tuple(x2.shape)} must have 2 dims or more, (..., "
+            "points, features)."
         )
     if x1.size(-1) != x2.size(-1):
         raise RuntimeError(
-            f"cdist: X1 and X2 must have the same number of columns. X1: {x1.size(-1)} X2: {x2.size(-1)}"
+            f"cdist: x1 has {x1.size(-1)} features but x2 has {x2.size(-1)}. They must be equal."
         )
     if p < 0:
-        raise RuntimeError(f"cdist: only supports non-negative p values, got {p}.")
+        raise RuntimeError(f"cdist: p is {p}; it must be 0 or more.")
     by_product = modes[compute_mode]
     if by_product is None:
         by_product = x1.size(-2) > 25 or x2.size(-2) > 25
@@ -311,10 +318,12 @@ def _(grad_output, product, square1, square2, result):
 def pdist(input, p=2.0):
     """The p-norms of input[i] - input[j] for all i < j, row by row."""
     if input.dim() != 2:
-        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.dim()}D")
+        raise RuntimeError(
+            f"pdist: input {tuple(input.shape)} must be a matrix, (points, features)."
+        )
     require_floating(input, "pdist", complex_too=False)
     if p < 0:
-        raise RuntimeError(f"pdist only supports non-negative p values, got {p}.")
+        raise RuntimeError(f"pdist: p is {p}; it must be 0 or more.")
     i, j = fl.triu_indices(input.size(0), input.size(0), 1, device=input.device)
     return _difference_norm(input[i] - input[j], p)
 

@@ -20,7 +20,7 @@ def _integers(operator, input, other):
     dtype = fl.result_type(input, other)
     if dtype.is_floating_point or dtype.is_complex or dtype is fl.bool:
         raise RuntimeError(
-            f'{operator}: "{operator}_cpu" not implemented for {dtype}. It needs integers.'
+            f"{operator}: input is {dtype}, but it takes integers. Convert it with .long() first."
         )
     return [value.to(dtype).contiguous() for value in fl.broadcast_tensors(input, other)]
 
@@ -43,7 +43,8 @@ def _frexp(ctx, input):
 
     if not input.dtype.is_floating_point:
         raise RuntimeError(
-            f"frexp: only supports floating-point dtypes, but input is {input.dtype}."
+            f"frexp: input is {input.dtype}, but it must be floating. Convert it with .float() "
+            "first."
         )
     low = input.dtype is fl.bfloat16
     mantissa, exponent = numpy.frexp(array(input.float() if low else input))
@@ -139,7 +140,10 @@ def airy_ai(input):
     input = fl.as_tensor(input)
     dtype = input.dtype if input.dtype.is_floating_point else fl.get_default_dtype()
     if input.dtype.is_complex or dtype in (fl.float16, fl.bfloat16):
-        raise RuntimeError(f'special.airy_ai: "airy_ai_cpu" not implemented for {input.dtype}')
+        raise RuntimeError(
+            f"special.airy_ai: input is {input.dtype}, which it does not compute. Convert it with "
+            ".float() first."
+        )
     return tensor(_airy(numpy.asarray(array(input), "float64")), input).to(dtype)
 
 
@@ -154,9 +158,9 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0):
     import numpy
 
     if mode != 0:
-        raise RuntimeError(f"hash_tensor: Unknown mode {mode}; only 0 (exclusive or) is supported.")
+        raise RuntimeError(f"hash_tensor: mode is {mode}; 0 (exclusive or) is the only one.")
     if input.dtype.is_complex:
-        raise NotImplementedError(f"hash_tensor: is not implemented for {input.dtype}.")
+        raise NotImplementedError(f"hash_tensor: input is {input.dtype}, which it does not hash.")
     dims = wrap_dims(None if dim in ((), [], None) else dim, input.dim(), "hash_tensor")
     if dim in ((), [], None) and input.numel() == 0:
         raise RuntimeError("hash_tensor: input has no elements; give the dim to reduce.")

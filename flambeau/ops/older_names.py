@@ -64,8 +64,7 @@ def is_nonzero(input):
     """Whether the only element of `input` is not zero."""
     if input.numel() != 1:
         raise RuntimeError(
-            f"is_nonzero: Boolean value of Tensor with {'no' if not input.numel() else 'more than one'} "
-            "value is ambiguous"
+            f"is_nonzero: the truth of {input.numel()} elements is ambiguous. Use any() or all()."
         )
     return bool(input.item() != 0)
 
@@ -96,15 +95,15 @@ def _(self):
 @_method("is_coalesced")
 def _(self):
     """Raises: the tensor is not sparse."""
-    raise RuntimeError("is_coalesced expected sparse coordinate tensor layout but got Strided")
+    raise RuntimeError("is_coalesced: takes sparse tensors; this one is strided.")
 
 
 @_method("reinforce")
 def _(self, reward):
     """Raises: it went with stochastic functions, before PyTorch 0.4."""
     raise RuntimeError(
-        "reinforce() was removed. Use flambeau.distributions instead: "
-        "loss = -distribution.log_prob(action) * reward."
+        "reinforce: was removed. Write loss = -distribution.log_prob(action) * reward, with "
+        "flambeau.distributions."
     )
 
 
@@ -137,9 +136,7 @@ METHODS["get_device"] = get_device
 
 def _removed(name, instead):
     def function(*args, **kwargs):
-        raise RuntimeError(
-            f"This function was deprecated since version 1.9 and is now removed. {name}: use {instead}."
-        )
+        raise RuntimeError(f"{name}: was removed. Use {instead}.")
 
     function.__doc__ = f"Raises: {instead} took its place."
     function.__name__ = name

@@ -15,12 +15,12 @@ def constant_pad_nd(input, pad, value=0):
     """
     if len(pad) % 2:
         raise RuntimeError(
-            f"constant_pad_nd: Length of pad must be even but instead it equals {len(pad)}"
+            f"pad: the list has {len(pad)} numbers; it takes two for each dim, counted from the "
+            "last."
         )
     if len(pad) // 2 > input.dim():
         raise RuntimeError(
-            f"constant_pad_nd: Length of pad should be no more than twice the number of dimensions of the "
-            f"input. Pad length is {len(pad)} while the input has {input.dim()} dimensions."
+            f"pad: the list has {len(pad)} numbers, for more dims than the {input.dim()} of input."
         )
     out_shape, inner = list(input.shape), [slice(None)] * input.dim()
     inside, cut_only = list(inner), True
@@ -31,8 +31,7 @@ def constant_pad_nd(input, pad, value=0):
         out_shape[dim] = size + before + after
         if out_shape[dim] < 0:
             raise RuntimeError(
-                f"constant_pad_nd: The input size {size}, plus negative padding {before} and {after} resulted in "
-                f"a negative output size, which is invalid. Check dimension {dim} of your input."
+                f"pad: {before} and {after} take more from dim {dim} than its size {size}."
             )
         inner[dim] = slice(max(before, 0), out_shape[dim] - max(after, 0))
         inside[dim] = slice(max(-before, 0), size - max(-after, 0))

@@ -59,7 +59,7 @@ def _divide(true, floor, trunc):
             operator = trunc
         else:
             raise RuntimeError(
-                f"div: expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}."
+                f"div: rounding_mode is {rounding_mode!r}; it must be None, 'trunc' or 'floor'."
             )
         return operator(input, other) if out is None else operator(input, other, out=out)
 
@@ -107,7 +107,9 @@ def neg(input):
 def positive(input):
     """input itself."""
     if input.dtype is _core.bool:
-        raise RuntimeError("positive: the + operator does not take tensors of dtype bool.")
+        raise RuntimeError(
+            "positive: input is bool, which has no sign. Convert it with .int() first."
+        )
     return input
 
 
@@ -168,7 +170,9 @@ def _check_integer_power(input, exponent):
         and isinstance(input, _core.Tensor)
         and not (input.dtype.is_floating_point or input.dtype.is_complex)
     ):
-        raise RuntimeError("pow: Integers to negative integer powers are not allowed.")
+        raise RuntimeError(
+            "pow: an integer to a negative power is no integer. Convert input with .float() first."
+        )
 
 
 def pow(input, exponent, *, out=None):
@@ -250,7 +254,7 @@ def round(input, *, decimals=0):
     if decimals == 0:
         return _round(input)
     if not input.dtype.is_floating_point:
-        raise RuntimeError("round: decimals is only supported for floating tensors.")
+        raise RuntimeError(f"round: decimals takes floating tensors, and input is {input.dtype}.")
     places = max(decimals, -decimals)
     scale = 10.0**places if places <= 308 else float("inf")
     return _round_scaled(input, scale=scale) if decimals > 0 else _round_coarse(input, scale=scale)
@@ -383,7 +387,7 @@ def _clamping(both, low, high, name):
             return low(input, min, **options)
         if max is not None:
             return high(input, max, **options)
-        raise RuntimeError(f"{name}: At least one of 'min' or 'max' must not be None.")
+        raise RuntimeError(f"{name}: give min, max or both.")
 
     clamp.__name__ = clamp.__qualname__ = name
     return clamp

@@ -20,7 +20,10 @@ def _arguments(operator, input, n):
         require_tensors(f"special.{operator}", input=input)
     dtype = fl.result_type(input, n)
     if dtype.is_complex or dtype in (fl.float16, fl.bfloat16):
-        raise RuntimeError(f'special.{operator}: "{operator}_cpu" not implemented for {dtype}')
+        raise RuntimeError(
+            f"special.{operator}: input is {dtype}, but it must be floating. Convert it with "
+            ".float() first."
+        )
     if not dtype.is_floating_point:
         dtype = fl.get_default_dtype()
     input, n = fl.broadcast_tensors(

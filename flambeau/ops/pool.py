@@ -85,7 +85,8 @@ def _shape(name, input):
 def _check_input(name, n, shape):
     if len(shape) not in (n + 1, n + 2):
         raise RuntimeError(
-            f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor for input, but got input of size: {list(shape)}."
+            f"{name}: input {tuple(shape)} must have {n + 2} dims, (N, C, sizes), or {n + 1} "
+            "without a batch. unsqueeze(0) adds a batch of one."
         )
 
 
@@ -113,7 +114,8 @@ def _plan(name, n, shape, kernel_size, stride, padding, dilation, ceil_mode):
     for k, p, d in zip(kernel, padding, dilation, strict=True):
         if p > (d * (k - 1) + 1) // 2:
             raise RuntimeError(
-                f"{name}: pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}."
+                f"{name}: padding {p} is more than half of the window, which reaches over "
+                f"{d * (k - 1) + 1} (kernel_size {k}, dilation {d})."
             )
     channels, sizes = shape[-n - 1], tuple(shape[-n:])
     if 0 in sizes:
@@ -126,15 +128,16 @@ def _plan(name, n, shape, kernel_size, stride, padding, dilation, ceil_mode):
     )
     if min(out) < 1 or channels == 0:
         raise RuntimeError(
-            f"{name}: Given input size: ({'x'.join(map(str, (channels, *sizes)))}). Calculated output size: "
-            f"({'x'.join(map(str, (channels, *out)))}). Output size is too small."
+            f"{name}: an input of {tuple(sizes)} would give an output of {tuple(out)}, which is "
+            "empty. Use a smaller window, or more padding."
         )
     for size, o, k, s, p, d in zip(sizes, out, kernel, stride, padding, dilation, strict=True):
         # With a dilation beyond the input a window that begins in the padding may step over it: it
         # would have no maximum.
         if d > size and any((i * s - p) % d >= size for i in range(min(o, -(-p // s)))):
             raise RuntimeError(
-                f"{name}: a window of kernel_size={k}, padding={p} and dilation={d} holds no element of a dimension of size {size}."
+                f"{name}: a window of kernel_size={k}, padding={p} and dilation={d} holds no "
+                f"element of a dim of size {size}."
             )
     return sizes, out, kernel, stride, padding, dilation
 
@@ -146,16 +149,14 @@ def _adaptive_windows(name, n, input, output_size):
     sizes = tuple(shape[-n:])
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
     if len(given) != n:
-        raise RuntimeError(f"{name}: output_size must be {n} values, not {tuple(given)}.")
+        raise RuntimeError(f"{name}: output_size {tuple(given)} must be {n} sizes, or one for all.")
     out = tuple(
         size if o is None else per_dim(o, 1, name, "output_size")[0]
         for o, size in zip(given, sizes, strict=True)
     )
     at_least(0, out, name, "output_size")
     if min(sizes) == 0:
-        raise RuntimeError(
-            f"{name}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(shape)}."
-        )
+        raise RuntimeError(f"{name}: input {tuple(shape)} is empty in a dim beside the batch.")
     return sizes, out, None, None, None, None
 
 
@@ -239,7 +240,7 @@ def _avg_pools(n):
     ):
         windows = _windows(name, n, input, kernel_size, stride, padding, 1, ceil_mode)
         if divisor_override == 0:
-            raise RuntimeError(f"{name}: divisor must be not zero.")
+            raise RuntimeError(f"{name}: divisor_override is 0.")
         result = _avg.native(input, count_include_pad, divisor_override or 0, windows)
         return result if out is None else _core._finish_out(result, out, name)
 

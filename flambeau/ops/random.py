@@ -50,7 +50,10 @@ def _needs_real(tensor, name):
 
 def _needs_floating(tensor, name):
     if not (tensor.dtype.is_floating_point or tensor.dtype.is_complex):
-        raise NotImplementedError(f"{name}: is not implemented for {tensor.dtype}.")
+        raise NotImplementedError(
+            f"{name}: tensor is {tensor.dtype}, but it must be floating. Convert it with .float() "
+            "first."
+        )
 
 
 def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):
@@ -58,9 +61,7 @@ def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):
     from_ = named.pop("from", from_)
     _needs_floating(self, "uniform_")
     if from_ > to:
-        raise RuntimeError(
-            f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}."
-        )
+        raise RuntimeError(f"uniform_: from {from_} stands above to {to}. Exchange them.")
     _fill(_real_view(self), UNIFORM, (from_, to), generator, "uniform_")
     return self
 
@@ -69,7 +70,7 @@ def normal_(self, mean=0.0, std=1.0, *, generator=None):
     """Fills with numbers of the normal distribution."""
     _needs_floating(self, "normal_")
     if std < 0:
-        raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}.")
+        raise RuntimeError(f"normal_: std is {std}; it must be 0 or more.")
     if self.dtype.is_complex:
         real = _core.view_as_real(self)
         _fill(real, NORMAL, (0.0, std * math.sqrt(0.5)), generator, "normal_")
@@ -95,9 +96,7 @@ def random_(self, from_=None, to=None, *, generator=None, **named):
         else:
             to = min(iinfo(self.dtype).max + 1, 2**63 - 1)
     if from_ >= to:
-        raise RuntimeError(
-            f"random_ expects 'from' to be less than 'to', but got from={from_} >= to={to}."
-        )
+        raise RuntimeError(f"random_: from {from_} must be below to {to}, which is left out.")
     return _fill(self, INTEGERS, (from_, to - from_), generator, "random_", _core.int64)
 
 
@@ -107,7 +106,7 @@ def bernoulli_(self, p=0.5, *, generator=None):
         wanted = p.expand(self.shape).contiguous()
         return _fill(self, BERNOULLI, (wanted,), generator, "bernoulli_", wanted.dtype)
     if not 0 <= p <= 1:
-        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}.")
+        raise RuntimeError(f"bernoulli_: p is {p}; it must be from 0 to 1.")
     return _fill(self, BERNOULLI, (p,), generator, "bernoulli_", _core.float32)
 
 
@@ -133,7 +132,7 @@ def _by_uniform(name, transform, doc):
 
 def _positive(name, value, what):
     if not value > 0:
-        raise RuntimeError(f"{name} expects {what} > 0.0, but found {what}={value}.")
+        raise RuntimeError(f"{name}: {what} is {value}; it must be above 0.")
 
 
 def _exponential(u, lambd=1.0):
@@ -143,7 +142,7 @@ def _exponential(u, lambd=1.0):
 
 def _geometric(u, p):
     if not 0 < p < 1:
-        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}.")
+        raise RuntimeError(f"geometric_: p is {p}; it must be above 0 and below 1.")
     return (u.log() / math.log1p(-p)).ceil().clamp(min=1)
 
 
@@ -166,7 +165,7 @@ cauchy_ = _by_uniform("cauchy_", _cauchy, "Fills with numbers of the Cauchy dist
 def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
     """Fills with exp of numbers of the normal distribution."""
     if not std > 0:
-        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+        raise RuntimeError(f"log_normal_: std is {std}; it must be above 0.")
     _needs_real(self, "log_normal_")
     return normal_(self, mean, std, generator=generator).exp_()
 
@@ -208,7 +207,7 @@ def _new_random(fill, name, doc):
         check_options(name, layout, device, pin_memory)
         size = _sizes(size, named)
         if named:
-            raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(named))!r}.")
+            raise TypeError(f"{name}: has no argument {next(iter(named))!r}.")
         if out is not None:
             result = fill(_core.empty(*size, out=out), generator=generator)
         else:
@@ -251,7 +250,7 @@ def _bounds(name, args, low, high, forms):
     if low is None:
         low = args.pop() if args else 0
     if high is None or args:
-        raise TypeError(f"{name}() takes {forms}.")
+        raise TypeError(f"{name}: takes {forms}.")
     return low, high
 
 
@@ -276,11 +275,9 @@ def randint(
     forms = "(high, size) or (low, high, size)"
     low, high = _bounds("randint", args, low, high, forms)
     if size is None:
-        raise TypeError(f"randint() takes {forms}.")
+        raise TypeError(f"randint: takes {forms}.")
     if low >= high:
-        raise RuntimeError(
-            f"randint: random_ expects 'from' to be less than 'to', but got from={low} >= to={high}."
-        )
+        raise RuntimeError(f"randint: low {low} must be below high {high}, which is left out.")
     result = (
         _core.empty(size, out=out)
         if out is not None
@@ -346,7 +343,7 @@ def randperm(
     """The integers 0 to n - 1 in random order."""
     check_options("randperm", layout, device, pin_memory)
     if n < 0:
-        raise RuntimeError(f"randperm: n must be non-negative, got {n}.")
+        raise RuntimeError(f"randperm: n is {n}; it must be 0 or more.")
     _must_count_to("randperm", n - 1, dtype if out is None else out.dtype)
     keys = _draw(_core.empty(n, dtype=_core.int64), BITS, (), generator, _core.int64)
     order = keys.argsort(stable=True).to(dtype or _core.int64)
@@ -377,9 +374,9 @@ def normal(
     else:
         like = next((t for t in (mean, std) if isinstance(t, _core.Tensor)), None)
         if like is None:
-            raise TypeError("normal() needs tensors for mean or std, or size=.")
+            raise TypeError("normal: needs a tensor for mean or std, or size=.")
         if bool((std < 0).any()) if isinstance(std, _core.Tensor) else std < 0:
-            raise RuntimeError("normal: std is the root of a variance, but it has negative values.")
+            raise RuntimeError("normal: std holds numbers below 0.")
         shape = (
             (mean + std).shape
             if not (isinstance(mean, _core.Tensor) and isinstance(std, _core.Tensor))
@@ -408,9 +405,12 @@ def bernoulli(ctx, input, p=None, generator=None):
     probability = input if p is None else p
     if isinstance(probability, _core.Tensor):
         if not probability.dtype.is_floating_point:
-            raise NotImplementedError(f"bernoulli: is not implemented for {probability.dtype}.")
+            raise NotImplementedError(
+                f"bernoulli: input is {probability.dtype}, but it must be floating. Convert it "
+                "with .float() first."
+            )
         if probability.numel() and not bool(((probability >= 0) & (probability <= 1)).all()):
-            raise RuntimeError("bernoulli: expects all probabilities p in [0, 1].")
+            raise RuntimeError("bernoulli: input holds numbers outside of 0 to 1.")
     ctx.sizes = input.shape
     return bernoulli_(_core.empty_like(input), probability, generator=generator)
 
@@ -427,21 +427,23 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     Source: Efraimidis, Spirakis, Information Processing Letters 97 (2006).
     """
     if input.dim() not in (1, 2):
-        raise RuntimeError(f"multinomial: prob_dist must be 1 or 2 dim, not {input.dim()}.")
+        raise RuntimeError(
+            f"multinomial: input {tuple(input.shape)} must be a vector of weights, or a matrix "
+            "with one vector to a row."
+        )
     if not input.dtype.is_floating_point:
         raise RuntimeError(
-            f"multinomial: only supports floating-point dtypes for input, got: {input.dtype}."
+            f"multinomial: input is {input.dtype}, but it must be floating. Convert it with "
+            ".float() first."
         )
     if num_samples <= 0:
-        raise RuntimeError(f"multinomial: cannot sample n_sample <= 0 samples, got {num_samples}.")
+        raise RuntimeError(f"multinomial: num_samples is {num_samples}; it must be 1 or more.")
     weights = input.detach().double()
     if weights.numel() and not bool((weights.isfinite() & (weights >= 0)).all()):
-        raise RuntimeError(
-            "multinomial: probability tensor contains either `inf`, `nan` or element < 0."
-        )
+        raise RuntimeError("multinomial: input holds weights that are below 0, infinite or NaN.")
     if not bool((weights.sum(-1) > 0).all()):
         raise RuntimeError(
-            "multinomial: invalid multinomial distribution (sum of probabilities <= 0)."
+            "multinomial: a row of input has only zeros, so there is nothing to draw."
         )
     if replacement:
         total = weights.cumsum(-1)
@@ -451,8 +453,8 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     else:
         if num_samples > input.shape[-1] or bool(((weights > 0).sum(-1) < num_samples).any()):
             raise RuntimeError(
-                "multinomial: cannot sample n_sample > prob_dist.size(-1) samples without replacement "
-                "(or: fewer non-negative weights than samples)."
+                f"multinomial: num_samples is {num_samples}, but a row of input has fewer weights "
+                "above 0 to draw without replacement. Pass replacement=True."
             )
         noise = exponential_(_core.empty_like(weights), generator=generator)
         result = (weights / noise).topk(num_samples, -1)[1]

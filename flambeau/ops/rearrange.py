@@ -1,7 +1,7 @@
 """Elements moved or repeated, dimensions moved, split or copied."""
 
 from . import public as fl
-from .arguments import sequence, wrap_dim, wrap_dims
+from .arguments import dim_error, sequence, wrap_dim, wrap_dims
 from .declare import composite
 
 
@@ -23,12 +23,15 @@ def movedim(input, source, destination):
     )
     if len(sources) != len(places):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: {sources} and {places} differ in length."
+            f"movedim: source {sources} and destination {places} differ in length. Give each dim "
+            "one place."
         )
     if len({d % max(ndim, 1) for d in sources}) != len(sources) or len(
         {d % max(ndim, 1) for d in places}
     ) != len(places):
-        raise RuntimeError(f"movedim: repeated dim in source {sources} or destination {places}.")
+        raise RuntimeError(
+            f"movedim: source {sources} or destination {places} names a dim more than once."
+        )
     sources, places = wrap_dims(sources, ndim, "movedim"), wrap_dims(places, ndim, "movedim")
     if ndim == 0:
         return input.view(())
@@ -47,7 +50,7 @@ def moveaxis(input, source, destination):
 def fliplr(input):
     """A copy with dim 1 reversed."""
     if input.dim() < 2:
-        raise RuntimeError("fliplr: Input must be >= 2-d.")
+        raise RuntimeError(f"fliplr: input {tuple(input.shape)} must have 2 dims or more.")
     return input.flip(1)
 
 
@@ -55,7 +58,7 @@ def fliplr(input):
 def flipud(input):
     """A copy with dim 0 reversed."""
     if input.dim() < 1:
-        raise RuntimeError("flipud: Input must be >= 1-d.")
+        raise RuntimeError("flipud: input is 0-dim; it must have 1 dim or more.")
     return input.flip(0)
 
 
@@ -63,12 +66,12 @@ def flipud(input):
 def rot90(input, k=1, dims=(0, 1)):
     """Turned by k * 90 degrees in the plane of two dims, from the first towards the second."""
     if len(dims) != 2:
-        raise RuntimeError(f"rot90: expected total rotation dims == 2, but got dims = {len(dims)}")
+        raise RuntimeError(f"rot90: dims {tuple(dims)} must name two dims.")
     if input.dim() < 2:
-        raise RuntimeError(f"rot90: expected total dims >= 2, but got total dims = {input.dim()}")
+        raise RuntimeError(f"rot90: input {tuple(input.shape)} must have 2 dims or more.")
     first, second = (wrap_dim(dim, input.dim(), "rot90") for dim in dims)
     if first == second:
-        raise RuntimeError(f"rot90: expected rotation dims to be different, but got {tuple(dims)}")
+        raise RuntimeError(f"rot90: dims {tuple(dims)} name the same dim; they must differ.")
     turn = k % 4
     if turn == 0:
         return input.clone()
@@ -80,12 +83,11 @@ def rot90(input, k=1, dims=(0, 1)):
 def _repeat(operator, input, repeats):
     if len(repeats) < input.dim():
         raise RuntimeError(
-            f"{operator}: Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+            f"{operator}: {tuple(repeats)} has fewer numbers than tensor {tuple(input.shape)} has "
+            "dims. Give one for each dim at least."
         )
     if any(count < 0 for count in repeats):
-        raise RuntimeError(
-            f"{operator}: Trying to create tensor with negative dimension: {tuple(repeats)}"
-        )
+        raise RuntimeError(f"{operator}: {tuple(repeats)} are not all 0 or more.")
     shape = (1,) * (len(repeats) - input.dim()) + tuple(input.shape)
     if all(count == 1 for count in repeats):
         return input.reshape(shape).clone()
@@ -115,19 +117,22 @@ def unflatten(input, dim, sizes):
     dim = wrap_dim(dim, input.dim(), "unflatten")
     sizes = [size.__index__() for size in sizes]
     if not sizes:
-        raise RuntimeError("unflatten: sizes must be non-empty")
+        raise RuntimeError("unflatten: sizes are empty; give one or more.")
     size, known = input.size(dim), 1
     for part in sizes:
         known *= 1 if part == -1 else part
     if sizes.count(-1) > 1 or any(part < -1 for part in sizes):
-        raise RuntimeError(f"unflatten: at most one of sizes may be -1, but got {sizes}.")
+        raise RuntimeError(
+            f"unflatten: sizes {sizes} hold -1 more than once; only one size can be worked out "
+            "from the others."
+        )
     if -1 in sizes:
         if known and size % known == 0:
             sizes[sizes.index(-1)] = size // known
             known = size
     if known != size or -1 in sizes:
         raise RuntimeError(
-            f"unflatten: Provided sizes {sizes} don't multiply up to the size of dim {dim} ({size}) in the input tensor"
+            f"unflatten: sizes {sizes} do not multiply to {size}, the size of dim {dim}."
         )
     return input.view(*input.shape[:dim], *sizes, *input.shape[dim + 1 :])
 
@@ -141,8 +146,8 @@ def ravel(input):
 def _like_slice(operator, src, slot):
     if tuple(src.shape) != tuple(slot.shape):
         raise RuntimeError(
-            f"{operator}: expected src to have a size equal to the slice of self. "
-            f"src size = {tuple(src.shape)}, slice size = {tuple(slot.shape)}"
+            f"{operator}: src {tuple(src.shape)} must have the shape of the part it replaces, "
+            f"{tuple(slot.shape)}."
         )
     slot.copy_(src)
 
@@ -160,7 +165,7 @@ def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
     """A copy of `input` with `src` in the slice start:end:step of `dim`."""
     dim = wrap_dim(dim, input.dim(), "slice_scatter")
     if step < 1:
-        raise RuntimeError(f"slice_scatter: step must be positive, but got {step}.")
+        raise RuntimeError(f"slice_scatter: step is {step}; it must be 1 or more.")
     result = input.clone()
     _like_slice("slice_scatter", src, result[(slice(None),) * dim + (slice(start, end, step),)])
     return result
@@ -186,16 +191,19 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
 def unravel_index(indices, shape):
     """The coordinates, one tensor a dimension, of positions in a flattened tensor of `shape`."""
     if indices.dtype.is_floating_point or indices.dtype.is_complex or indices.dtype == fl.bool:
-        raise ValueError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+        raise ValueError(
+            f"unravel_index: indices are {indices.dtype}, but they must be integers. Convert them "
+            "with .long()."
+        )
     if hasattr(shape, "tolist"):
         shape = shape.tolist()
     sizes = [shape] if isinstance(shape, int) else list(shape)
     if not all(isinstance(size, int) for size in sizes):
         raise TypeError(
-            f"unravel_index: shape must be an int or a sequence of ints, but got {shape}."
+            f"unravel_index: shape is {shape!r}; it must be an int or a sequence of ints."
         )
     if any(size < 0 for size in sizes):
-        raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
+        raise ValueError(f"unravel_index: shape {tuple(sizes)} is not all 0 or more.")
     coordinates = []
     indices = indices.long()
     for size in reversed(sizes):
@@ -208,9 +216,7 @@ def unravel_index(indices, shape):
 def narrow_copy(input, dim, start, length):
     """A copy of `length` elements of `dim` from `start` on."""
     if dim >= input.dim():
-        raise RuntimeError(
-            f"narrow_copy: Expected dim < {input.dim()}, the dimensions of input, but got {dim}."
-        )
+        raise RuntimeError(*dim_error(dim, input.dim(), "narrow_copy").args)
     return input.narrow(dim, start, length).clone()
 
 

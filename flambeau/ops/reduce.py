@@ -3,7 +3,7 @@
 import functools
 
 from .. import _core
-from .arguments import require_tensors
+from .arguments import dim_error, require_tensors
 from .declare import METHODS, NAMESPACES, composite, primitive, register
 from .results import by_name, result_type
 from .shortcuts import reduction_shortcut
@@ -54,12 +54,10 @@ def reduced_dims(dim, ndim, name):
     for d in dims:
         d = d.__index__()
         if not -limit <= d < limit:
-            raise IndexError(
-                f"{name}: Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {d})."
-            )
+            raise dim_error(d, ndim, name)
         d %= limit
         if d in wrapped:
-            raise RuntimeError(f"{name}: dim {d} appears multiple times in the list of dims.")
+            raise RuntimeError(f"{name}: dim {d} is named more than once. Name each dim once.")
         wrapped.append(d)
     return wrapped if ndim else []
 
@@ -76,23 +74,24 @@ def kept(tensor, dims, ndim, keepdim):
 def _need_elements(input, dims, name):
     if 0 in [input.shape[d] for d in dims]:
         raise IndexError(
-            f"{name}: Expected reduction dim {dims} to have non-zero size, but input has shape {tuple(input.shape)}. "
-            "Specify the reduction dim with the 'dim' argument."
+            f"{name}: input {tuple(input.shape)} is empty along dims {dims}, and of nothing there "
+            "is no such element."
         )
 
 
 def _need_dim(input, dim, name):
     if dim is None and input.numel() == 0:
         raise RuntimeError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-            "Specify the reduction dim with the 'dim' argument."
+            f"{name}: input {tuple(input.shape)} is empty, and of nothing there is no such "
+            "element. Name a dim that is not empty with dim=."
         )
 
 
 def _need_ordered(input, name):
     if input.dtype.is_complex:
         raise NotImplementedError(
-            f"{name}: is not implemented for {input.dtype}: complex numbers have no order."
+            f"{name}: input is {input.dtype}, and complex numbers have no order. Compare their "
+            "abs()."
         )
 
 
@@ -144,7 +143,7 @@ count_nonzero = reduction_shortcut(count_nonzero, _count, "i", "ad", names=("inp
 def nansum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum of the elements that are not NaN."""
     if input.dtype.is_complex:
-        raise RuntimeError("nansum: does not support complex inputs.")
+        raise RuntimeError("nansum: input is complex. Take .real and .imag apart.")
     from .choice import masked_fill
 
     if input.dtype.is_floating_point:
@@ -252,7 +251,7 @@ def aminmax(input, *, dim=None, keepdim=False):
 
 def _one_dim(input, dim, name):
     if isinstance(dim, (tuple, list)):
-        raise TypeError(f"{name}(): argument 'dim' must be int, not {type(dim).__name__}.")
+        raise TypeError(f"{name}: dim must be an int, not {type(dim).__name__}.")
     return reduced_dims(dim, input.dim(), name)
 
 
@@ -291,9 +290,7 @@ def _with_index(reduction, whole, pair, name):
             dim = named.pop("axis", dim)
             keepdim = named.pop("keepdims", keepdim)
             if named:
-                raise TypeError(
-                    f"{name}() got an unexpected keyword argument {next(iter(named))!r}."
-                )
+                raise TypeError(f"{name}: has no argument {next(iter(named))!r}.")
         if isinstance(dim, _core.Tensor) or other is not None:
             return (
                 pair(input, dim if other is None else other)
@@ -333,12 +330,13 @@ def _arg(reduction, name):
     def arg(input, dim=None, keepdim=False):
         _need_ordered(input, name)
         if input.dtype is _core.bool:
-            raise NotImplementedError(f"{name}: is not implemented for torch.bool.")
+            raise NotImplementedError(f"{name}: input is bool. Convert it with .int() first.")
         dims = _one_dim(input, dim, name)
         _need_elements(input, dims, name)
         if input.numel() == 0 and dim is None:
             raise IndexError(
-                f"{name}: Expected reduction dim to be specified for input.numel() == 0."
+                f"{name}: input is empty, and of nothing there is no such element. Name a dim that "
+                "is not empty with dim=."
             )
         if not dims:
             return _core.zeros((), dtype=_core.int64)

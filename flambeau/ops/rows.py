@@ -169,7 +169,8 @@ def _prepare(input, dim, dtype, name):
         input = input.to(dtype)
     if not input.dtype.is_floating_point:
         raise NotImplementedError(
-            f"{name}: is not implemented for {input.dtype}; pass dtype=, for instance torch.float32."
+            f"{name}: input is {input.dtype}, but it must be floating. Pass dtype=torch.float32, "
+            "or convert it with .float()."
         )
     ndim = input.dim()
     if type(dim) is int and 0 < ndim and -ndim <= dim < ndim:
@@ -223,18 +224,19 @@ log_softmax = row_shortcut(log_softmax, "softmax", _row_kernels("log_softmax"))
 
 def _norm_sizes(input, normalized_shape, weight, bias, name):
     if isinstance(normalized_shape, int):
-        raise TypeError(f"{name}(): argument 'normalized_shape' must be tuple of ints, not int.")
+        raise TypeError(
+            f"{name}: normalized_shape is an int; it must be a tuple or list, such as ({normalized_shape},)."
+        )
     shape = tuple(normalized_shape)
     if not shape or tuple(input.shape[-len(shape) :]) != shape:
         raise RuntimeError(
-            f"{name}: Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
-            f"but got input of size {list(input.shape)}."
+            f"{name}: input {tuple(input.shape)} does not end in normalized_shape {tuple(shape)}."
         )
     for what, t in (("weight", weight), ("bias", bias)):
         if t is not None and tuple(t.shape) != shape:
             raise RuntimeError(
-                f"{name}: Expected {what} to be of same shape as normalized_shape, but got {what} of shape "
-                f"{list(t.shape)} and normalized_shape = {list(shape)}."
+                f"{name}: {what} {tuple(t.shape)} must have the shape of normalized_shape, "
+                f"{tuple(shape)}."
             )
     length = 1
     for s in shape:
@@ -350,7 +352,10 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_
     """
     length = _norm_sizes(input, normalized_shape, weight, bias, "layer_norm")
     if not input.dtype.is_floating_point:
-        raise NotImplementedError(f"layer_norm: is not implemented for {input.dtype}.")
+        raise NotImplementedError(
+            f"layer_norm: input is {input.dtype}, but it must be floating. Convert it with "
+            ".float() first."
+        )
     if bias is not None and weight is None:
         return _layer_norm.native(input, length, None, None, eps) + bias
     return _layer_norm.native(input, length, weight, bias, eps)

@@ -84,7 +84,8 @@ def logcumsumexp(ctx, input, dim):
     """log of the running sum of exp(input) along dim, without overflow. Dtype: floating and complex."""
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         raise NotImplementedError(
-            f"logcumsumexp: expected a floating point or complex tensor, but input is {input.dtype}."
+            f"logcumsumexp: input is {input.dtype}, but it must be floating or complex. Convert it "
+            "with .float() first."
         )
     result = indexing.logcumsumexp(input, dim)
     ctx.save_for_backward(input, result)

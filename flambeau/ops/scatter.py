@@ -9,6 +9,7 @@ import functools
 from .. import _core
 from .._core import indexing
 from . import public as fl
+from .arguments import dim_error
 from .declare import composite, primitive
 from .index import index_cells, is_mask, split_index, warn_of_bytes
 
@@ -95,7 +96,7 @@ def _(ctx, grad_output):
 def _source(operator, input, index, src, value):
     """src or value, of which one is given, as a tensor."""
     if src is None and value is None:
-        raise TypeError(f"{operator}(): missing src or value")
+        raise TypeError(f"{operator}: give src or value.")
     src = value if src is None else src
     if not isinstance(src, fl.Tensor):
         return _filled(src, input, index.shape)
@@ -105,7 +106,8 @@ def _source(operator, input, index, src, value):
 def _scatter_reduce_name(operator, reduce):
     if reduce not in ("add", "multiply"):
         raise RuntimeError(
-            f"{operator}(): reduce argument must be either add or multiply, but got {reduce!r}."
+            f"{operator}: reduce is {reduce!r}; it must be 'add' or 'multiply'. scatter_reduce has "
+            "more."
         )
     return "sum" if reduce == "add" else "prod"
 
@@ -177,7 +179,8 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     """index_add with reduce "prod", "mean", "amax" or "amin" in place of the sum."""
     if reduce == "sum":
         raise RuntimeError(
-            "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got sum."
+            "index_reduce: reduce is 'sum'; it must be 'prod', 'mean', 'amax' or 'amin'. For sums "
+            "use index_add."
         )
     return _reduced(_SlicesIndex(dim, index), input, source, reduce, include_self, "index_reduce")
 
@@ -239,7 +242,7 @@ def _reduced(cells, input, source, reduce, include_self, operator):
         return _mean(cells, input, source, include_self)
     if reduce not in _COMBINE:
         raise RuntimeError(
-            f"{operator}(): reduce argument must be either sum, prod, mean, amax or amin, but got {reduce!r}."
+            f"{operator}: reduce is {reduce!r}; it must be 'sum', 'prod', 'mean', 'amax' or 'amin'."
         )
     if reduce == "sum":
         return cells.add(input if include_self else cells.fill(input, 0), source)
@@ -361,7 +364,8 @@ def _scaled(input, source, alpha):
         input.dtype.is_floating_point or input.dtype.is_complex
     ):
         raise RuntimeError(
-            "For integral input tensors, argument alpha must not be a floating point number."
+            f"index_add: alpha is {alpha} but input is {input.dtype}. Give an int, or convert input "
+            "with .float()."
         )
     return (source * alpha).to(source.dtype)
 
@@ -403,11 +407,11 @@ def index_copy_(input, dim, index, source):
 def _slices_of(operator, input, dim, index, value):
     """(index without negatives, value as a source of index_copy)."""
     if not -max(1, input.dim()) <= dim < max(1, input.dim()):
-        raise IndexError(
-            f"{operator}: Dimension out of range, got {dim} for input {tuple(input.shape)}"
-        )
+        raise dim_error(dim, input.dim(), operator)
     if index.dtype not in (fl.int64, fl.int32):
-        raise IndexError(f"{operator}(): Expected dtype int64 for index, but it is {index.dtype}.")
+        raise IndexError(
+            f"{operator}: index is {index.dtype}, but it must be int64. Convert it with .long()."
+        )
     size = input.size(dim) if input.dim() else 1
     index = fl.where(index < 0, index + size, index).reshape(-1)
     if isinstance(value, fl.Tensor) and value.requires_grad:
@@ -418,8 +422,8 @@ def _slices_of(operator, input, dim, index, value):
     if isinstance(value, fl.Tensor):
         if value.dim() != 0:
             raise RuntimeError(
-                f"{operator}_ only supports a 0-dimensional value tensor, but got tensor "
-                f"with {value.dim()} dimension(s)."
+                f"{operator}_: value is a tensor of shape {tuple(value.shape)}; it must be 0-dim. "
+                "index_copy_ takes many values."
             )
         value = value.to(input.dtype).expand(shape)
     elif isinstance(value, complex) and not input.dtype.is_complex:
@@ -512,7 +516,7 @@ def _(ctx, grad_output):
 def _index_list(operator, indices):
     if not isinstance(indices, (tuple, list)):
         raise TypeError(
-            f"{operator}(): argument 'indices' must be tuple of Tensors, not {type(indices).__name__}"
+            f"{operator}: indices must be a tuple of Tensors, not {type(indices).__name__}."
         )
     return list(indices)
 
@@ -545,7 +549,8 @@ def index_set(input, index, value):
     if not isinstance(value, fl.Tensor):
         if isinstance(value, (list, tuple, str, dict, set)) or value is None:
             raise TypeError(
-                f"can't assign a {type(value).__name__} to a {input.dtype} tensor; wrap it in torch.tensor()"
+                f"indexing: {type(value).__name__} cannot be written into a tensor of "
+                f"{input.dtype}. Write a number or a Tensor."
             )
         if hasattr(value, "__array__"):
             value = fl.as_tensor(value, dtype=input.dtype)

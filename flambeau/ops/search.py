@@ -9,10 +9,10 @@ from .results import result_type
 def _search(operator, sequence, values, out_int32, right, side, sorter):
     if side is not None:
         if side not in ("left", "right"):
-            raise RuntimeError(f"{operator}(): side can only be 'left' or 'right' but got {side}")
+            raise RuntimeError(f"{operator}: side is {side!r}; it must be 'left' or 'right'.")
         if right and side == "left":
             raise RuntimeError(
-                f"{operator}(): side and right can't be set to opposites, got side of left while right was True"
+                f"{operator}: side='left' and right=True say opposite things. Give one of them."
             )
         right = side == "right"
     number = not isinstance(values, fl.Tensor)
@@ -45,7 +45,7 @@ def bucketize(input, boundaries, *, out_int32=False, right=False):
     """searchsorted(boundaries, input) for 1-D boundaries."""
     if boundaries.dim() != 1:
         raise RuntimeError(
-            f"bucketize: boundaries tensor must be 1 dimension, but got dim({boundaries.dim()})"
+            f"bucketize: boundaries {tuple(boundaries.shape)} must be a vector (1 dim)."
         )
     return _search("bucketize", boundaries, input, out_int32, right, None, None)
 
@@ -58,7 +58,10 @@ def bincount(input, weights=None, minlength=0):
         Tensor: (max(input) + 1), at least minlength; int64, or the dtype of weights (float64 unless float32).
     """
     if input.dtype.is_floating_point or input.dtype.is_complex or input.dim() != 1:
-        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+        raise RuntimeError(
+            f"bincount: input is {input.dtype} {tuple(input.shape)}; it takes a vector of integers "
+            "that are 0 or more."
+        )
     if input.numel() == 0:
         weights = None  # nothing is counted, in int64 whatever the weights are
     elif weights is not None and weights.dtype is not fl.float32:
@@ -75,15 +78,20 @@ def histc(input, bins=100, min=0, max=0):
     """
     low, high = float(min), float(max)
     if not input.dtype.is_floating_point:
-        raise RuntimeError(f"histc: expected a floating point tensor, but input is {input.dtype}.")
+        raise RuntimeError(
+            f"histc: input is {input.dtype}, but it must be floating. Convert it with .float() "
+            "first."
+        )
     if low == high and input.numel() > 0:
         low, high = float(input.min()), float(input.max())
     if low == high:
         low, high = low - 1, high + 1
     if not (abs(low) < float("inf") and abs(high) < float("inf")):
-        raise RuntimeError(f"histc: range of [{low}, {high}] is not finite")
+        raise RuntimeError(
+            f"histc: its range, {low} to {high}, is not finite. Give finite min and max."
+        )
     if low > high:
-        raise RuntimeError("histc: max must be larger than min")
+        raise RuntimeError("histc: max must be above min.")
     return indexing.histc(input, None, bins, low, high)
 
 
@@ -92,9 +100,13 @@ def _edges(values, bins, low, high):
     if low is None:
         low, high = (float(values.min()), float(values.max())) if values.numel() else (0.0, 1.0)
     if not (abs(low) < float("inf") and abs(high) < float("inf")):
-        raise RuntimeError(f"histogram: dimension range [{low}, {high}] is not finite")
+        raise RuntimeError(
+            f"histogram: its range, {low} to {high}, is not finite. Give finite bounds."
+        )
     if low > high:
-        raise RuntimeError(f"histogram: min should not exceed max, but got min {low} max {high}")
+        raise RuntimeError(
+            f"histogram: its range begins at {low}, above its end {high}. Exchange them."
+        )
     if low == high:
         low, high = low - 0.5, high + 0.5
     return fl.linspace(low, high, bins + 1, dtype=values.dtype)
@@ -139,7 +151,8 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
     """
     if not input.dtype.is_floating_point:
         raise RuntimeError(
-            f"histogramdd: expected a floating point tensor, but input is {input.dtype}."
+            f"histogramdd: input is {input.dtype}, but it must be floating. Convert it with "
+            ".float() first."
         )
     input = input.detach()
     ndim = input.size(-1)
@@ -147,7 +160,8 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
     bins = (bins,) * ndim if isinstance(bins, int) else tuple(bins)
     if len(bins) != ndim:
         raise RuntimeError(
-            f"histogramdd: expected {ndim} sequences of bin edges or bin counts, but got {len(bins)}."
+            f"histogramdd: input has {ndim} columns but there are {len(bins)} items in bins. Give "
+            "one for each column."
         )
     bounds = [(None, None)] * ndim if range is None else list(zip(range[::2], range[1::2]))
     edges = tuple(

@@ -16,15 +16,15 @@ def _positions(operator, M, sym, dtype, layout, device, requires_grad):
     """(k as a tensor, the length over which the window is spread); or the window itself if M < 2."""
     if not isinstance(M, int):
         raise TypeError(
-            f"{operator}: the window length must be an int, but got {type(M).__name__}."
+            f"{operator}: M, the window's length, must be an int, not {type(M).__name__}."
         )
     if layout not in (None, fl.strided):
-        raise ValueError(f"{operator}: is implemented for strided tensors only, got: {layout}")
+        raise ValueError(f"{operator}: layout={layout} is not available; windows are strided.")
     if M < 0:
-        raise ValueError(f"{operator}: requires non-negative window length, got M={M}")
+        raise ValueError(f"{operator}: M is {M}; it must be 0 or more.")
     dtype = dtype or fl.get_default_dtype()
     if not dtype.is_floating_point or dtype in (fl.float16, fl.bfloat16):
-        raise ValueError(f"{operator}: expected float32 or float64 dtype, got: {dtype}")
+        raise ValueError(f"{operator}: dtype is {dtype}; it must be float32 or float64.")
     if M < 2:
         return fl.ones(M, dtype=dtype, device=device, requires_grad=requires_grad), None
     return fl.arange(M, dtype=fl.float64, device=device), M - 1 if sym else M
@@ -49,9 +49,11 @@ def _cosines(operator, M, coefficients, sym, dtype, layout, device, requires_gra
 def general_cosine(M, *, a, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """The sum over i of (-1)**i * a[i] * cos(2 pi i k / (M - 1))."""
     if not isinstance(a, (list, tuple)) and not hasattr(a, "__iter__"):
-        raise TypeError("general_cosine: Coefficients must be a list/tuple")
+        raise TypeError(
+            f"general_cosine: a must be a list or tuple of coefficients, not {type(a).__name__}."
+        )
     if not a:
-        raise ValueError("general_cosine: Coefficients cannot be empty")
+        raise ValueError("general_cosine: a is empty; it needs one coefficient or more.")
     return _cosines("general_cosine", M, a, sym, dtype, layout, device, requires_grad)
 
 
@@ -117,9 +119,12 @@ def exponential(
 ):
     """exp(-abs(k - center) / tau); the center is the middle unless given, for which sym must be False."""
     if tau <= 0:
-        raise ValueError(f"exponential: Tau must be positive, got: {tau} instead.")
+        raise ValueError(f"exponential: tau is {tau}; it must be above 0.")
     if sym and center is not None:
-        raise ValueError("exponential: Center must be None for symmetric windows")
+        raise ValueError(
+            "exponential: center is given, but a symmetric window (sym=True) has its own. Leave "
+            "one of them away."
+        )
     k, length = _positions("exponential", M, sym, dtype, layout, device, requires_grad)
     if length is None:
         return k
@@ -131,7 +136,7 @@ def exponential(
 def gaussian(M, *, std=1.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """exp(-((k - middle) / std)**2 / 2)."""
     if std <= 0:
-        raise ValueError(f"gaussian: Standard deviation must be positive, got: {std} instead.")
+        raise ValueError(f"gaussian: std is {std}; it must be above 0.")
     k, length = _positions("gaussian", M, sym, dtype, layout, device, requires_grad)
     if length is None:
         return k
@@ -142,7 +147,7 @@ def gaussian(M, *, std=1.0, sym=True, dtype=None, layout=None, device=None, requ
 def kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
     """i0(beta * sqrt(1 - (2 k / (M - 1) - 1)**2)) / i0(beta)."""
     if beta < 0:
-        raise ValueError(f"kaiser: beta must be non-negative, got: {beta} instead.")
+        raise ValueError(f"kaiser: beta is {beta}; it must be 0 or more.")
     k, length = _positions("kaiser", M, sym, dtype, layout, device, requires_grad)
     if length is None:
         return k

@@ -58,7 +58,7 @@ def _check_phase(operator, left, right=None):
         )
 
 
-_NO_CONVERGENCE = "The algorithm failed to converge"
+_NO_CONVERGENCE = "the iteration did not converge"
 
 
 @primitive(method=False, function=False)
@@ -219,7 +219,7 @@ def _(ctx, grad_output):
 def _hermitian(operator, A, UPLO):
     check_matrices(operator, A, square=True)
     if str(UPLO).upper() not in ("L", "U"):
-        raise RuntimeError(f"{operator}: Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
+        raise RuntimeError(f"{operator}: UPLO is {UPLO!r}; it must be 'L' or 'U'.")
     return _eigh(A, str(UPLO).upper())
 
 
@@ -271,7 +271,7 @@ def _check_driver(operator, driver):
     """Raise if one of the GPU's algorithms is asked for."""
     if driver is not None:
         raise RuntimeError(
-            f"{operator}: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend."
+            f"{operator}: driver= chooses between CUDA's routines; on the CPU leave it away."
         )
 
 
@@ -444,13 +444,15 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     check_matrices("linalg.lstsq", A)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError(
-            f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}"
+            f"linalg.lstsq: driver is {driver!r}; it must be 'gels', 'gelsy', 'gelsd' or 'gelss'."
         )
     check_same_dtype("linalg.lstsq", A=A, B=B)
     vector = B.dim() == A.dim() - 1 and tuple(B.shape) == tuple(A.shape[:-1])
     right = B.unsqueeze(-1) if vector else B
     if A.size(-2) != right.size(-2):
-        raise RuntimeError("linalg.lstsq: input.size(-2) should match other.size(-2)")
+        raise RuntimeError(
+            f"linalg.lstsq: A {tuple(A.shape)} and B {tuple(B.shape)} must have equally many rows."
+        )
     m, n = A.size(-2), A.size(-1)
     rtol = rcond if rcond is not None else fl.finfo(A.dtype).eps * max(m, n)
     batch = fl.broadcast_shapes(A.shape[:-2], right.shape[:-2])
@@ -575,8 +577,8 @@ def pca_lowrank(A, q=None, center: object = True, niter=2):
         q = min(6, m, n)
     elif not 0 <= q <= min(m, n):
         raise ValueError(
-            f"pca_lowrank: q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}"
+            f"pca_lowrank: q is {q}; it must be from 0 to {min(m, n)}, the smaller size of A."
         )
     if niter < 0:
-        raise ValueError(f"pca_lowrank: niter(={niter}) must be non-negative integer")
+        raise ValueError(f"pca_lowrank: niter is {niter}; it must be 0 or more.")
     return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)

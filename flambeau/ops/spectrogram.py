@@ -13,20 +13,20 @@ def _framing(operator, n_fft, hop_length, win_length, window, like):
     hop_length = n_fft // 4 if hop_length is None else hop_length
     win_length = n_fft if win_length is None else win_length
     if n_fft <= 0:
-        raise RuntimeError(f"{operator}: expected 0 < n_fft, but got n_fft={n_fft}")
+        raise RuntimeError(f"{operator}: n_fft is {n_fft}; it must be 1 or more.")
     if hop_length <= 0:
-        raise RuntimeError(f"{operator}: expected hop_length > 0, but got hop_length={hop_length}")
+        raise RuntimeError(f"{operator}: hop_length is {hop_length}; it must be 1 or more.")
     if not 0 < win_length <= n_fft:
         raise RuntimeError(
-            f"{operator}: expected 0 < win_length <= n_fft, but got win_length={win_length}"
+            f"{operator}: win_length is {win_length}; it must be from 1 to n_fft, {n_fft}."
         )
     if window is None:
         real = like.real.dtype if like.dtype.is_complex else like.dtype
         window = fl.ones(win_length, dtype=real, device=like.device)
     elif window.dim() != 1 or window.size(0) != win_length:
         raise RuntimeError(
-            f"{operator}: expected a 1D window tensor of size equal to win_length={win_length}, "
-            f"but got window with size {list(window.shape)}"
+            f"{operator}: window {tuple(window.shape)} must be a vector of win_length, "
+            f"{win_length}."
         )
     if win_length < n_fft:
         left = (n_fft - win_length) // 2
@@ -63,28 +63,35 @@ def stft(
     """
     if input.dim() not in (1, 2) or not (input.dtype.is_floating_point or input.dtype.is_complex):
         raise RuntimeError(
-            f"stft: expected a 1D or 2D tensor of floating types, but got {input.dtype} {list(input.shape)}"
+            f"stft: input is {input.dtype} {tuple(input.shape)}; it must be floating or complex, a "
+            "signal or a batch of them."
         )
     hop_length, window = _framing("stft", n_fft, hop_length, win_length, window, input)
     if center and align_to_window is not None:
-        raise RuntimeError("stft: align_to_window should only be set when center = false.")
+        raise RuntimeError("stft: align_to_window is for center=False only.")
     complex_result = input.dtype.is_complex or window.dtype.is_complex
     if return_complex is None:
         if not complex_result:
             raise RuntimeError(
-                "stft: requires the return_complex parameter be given for real inputs, and will "
-                "further require that return_complex=True in a future PyTorch release."
+                "stft: input is real, so say return_complex=True for a complex result, or False "
+                "for (..., 2) real numbers."
             )
         return_complex = True
     onesided = not complex_result if onesided is None else onesided
     if onesided and complex_result:
-        raise RuntimeError("stft: Cannot have onesided output if window or input is complex")
+        raise RuntimeError(
+            "stft: onesided=True leaves out what only real signals repeat, but input or window is "
+            "complex."
+        )
     batch = input.dim() == 2
     signal = input if batch else input.unsqueeze(0)
     if center:
         signal = _padded(signal, n_fft // 2, pad_mode)
     if not n_fft <= signal.size(1):
-        raise RuntimeError(f"stft: expected 0 < n_fft <= {signal.size(1)}, but got n_fft={n_fft}")
+        raise RuntimeError(
+            f"stft: n_fft is {n_fft}, but the signal has {signal.size(1)} samples (after padding). "
+            "It must not be longer."
+        )
     frames = signal.unfold(1, n_fft, hop_length) * window  # (B, T, n_fft)
     norm = "ortho" if normalized else None
     transform = fl.fft.rfft if onesided else fl.fft.fft
@@ -101,8 +108,8 @@ def _padded(signal, count, mode):
     if mode == "reflect":
         if count >= length:
             raise RuntimeError(
-                f"stft: Padding size should be less than the corresponding input dimension, but got: "
-                f"padding ({count}, {count}) at dimension 1 of input {list(signal.shape)}"
+                f"stft: center=True pads by {count} on both sides, which must be less than the "
+                f"signal {tuple(signal.shape)} is long for this pad_mode."
             )
     elif mode not in ("replicate", "circular"):
         raise NotImplementedError(f"stft: Unrecognised padding mode {mode}")
@@ -142,11 +149,12 @@ def istft(
     """
     if not input.dtype.is_complex:
         raise RuntimeError(
-            "istft: requires a complex-valued input tensor matching the output from stft with return_complex=True."
+            "istft: input is not complex. Give it what stft(return_complex=True) gives."
         )
     if input.dim() not in (2, 3) or input.numel() == 0:
         raise RuntimeError(
-            f"istft: expected a non-empty tensor with 2 or 3 dimensions, but got {list(input.shape)}"
+            f"istft: input {tuple(input.shape)} must not be empty and have 2 or 3 dims, (..., "
+            "frequencies, frames)."
         )
     hop_length, window = _framing("istft", n_fft, hop_length, win_length, window, input)
     have = input.size(-2)
@@ -154,13 +162,15 @@ def istft(
     want = n_fft // 2 + 1 if onesided else n_fft
     if have != want:
         raise RuntimeError(
-            f"istft: expected the frequency dimension (3rd to the last) of the input tensor to match "
-            f"n_fft={n_fft} ({want} with onesided={onesided}), but got {have}"
+            f"istft: input has {have} frequencies; n_fft={n_fft} with onesided={onesided} takes "
+            f"{want}."
         )
     if return_complex and onesided:
-        raise RuntimeError("istft: Cannot have onesided input when return_complex=True")
+        raise RuntimeError("istft: return_complex=True needs all frequencies. Pass onesided=False.")
     if window.dtype.is_complex and not return_complex:
-        raise RuntimeError("istft: Complex windows are incompatible with return_complex=False")
+        raise RuntimeError(
+            "istft: window is complex, and so is the result. Pass return_complex=True."
+        )
     batch = input.dim() == 3
     spectra = (input if batch else input.unsqueeze(0)).transpose(1, 2)  # (B, T, N)
     norm = "ortho" if normalized else None
@@ -179,12 +189,15 @@ def istft(
     signal, weight = signal[:, start:end], weight[:, start:end]
     smallest = weight.detach().abs().min() if weight.numel() else None
     if smallest is not None and not float(smallest) > 1e-11:
-        raise RuntimeError(f"istft: window overlap add min: {float(smallest)} is too near to 0")
+        raise RuntimeError(
+            f"istft: the windows leave samples out: their squares sum to {float(smallest)} "
+            "somewhere. Use a smaller hop_length or another window."
+        )
     signal = signal / weight
     if end > full:
         warnings.warn(
-            "istft: The length of signal is shorter than the length parameter. Result is being "
-            "padded with zeros in the tail. Please check your center and hop_length settings.",
+            "istft: the frames give fewer samples than length asks for; zeros fill the rest. "
+            "center and hop_length may differ from stft's.",
             stacklevel=3,
         )
         signal = fl.constant_pad_nd(signal, (0, end - full))

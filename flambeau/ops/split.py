@@ -15,7 +15,7 @@ def _pieces(input, sizes, dim):
 
 def _splittable(operator, input, dim):
     if input.dim() == 0:
-        raise RuntimeError(f"{operator} expects at least a 1-dimensional tensor")
+        raise RuntimeError(f"{operator}: a 0-dim tensor cannot be split; it needs 1 dim or more.")
     return wrap_dim(dim, input.dim(), operator)
 
 
@@ -68,8 +68,8 @@ def _even_split(operator, input, indices_or_sections, dim):
         and input.size(dim) % indices_or_sections
     ):
         raise RuntimeError(
-            f"{operator}: attempted to split along dimension {dim}, but the size of the dimension "
-            f"{input.size(dim)} is not divisible by the split_size {indices_or_sections}!"
+            f"{operator}: size {input.size(dim)} of dim {dim} does not divide into "
+            f"{indices_or_sections} equal parts. tensor_split makes unequal ones."
         )
     return _tensor_split(operator, input, indices_or_sections, dim)
 
@@ -78,9 +78,7 @@ def _even_split(operator, input, indices_or_sections, dim):
 def hsplit(input, *indices_or_sections, indices=None, sections=None):
     """Views along dim 1, or dim 0 of a vector."""
     if input.dim() < 1:
-        raise RuntimeError(
-            "hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!"
-        )
+        raise RuntimeError("hsplit: input is 0-dim; it must have 1 dim or more.")
     return _even_split(
         "hsplit",
         input,
@@ -93,9 +91,7 @@ def hsplit(input, *indices_or_sections, indices=None, sections=None):
 def vsplit(input, *indices_or_sections, indices=None, sections=None):
     """Views along dim 0 of a tensor of 2 or more dimensions."""
     if input.dim() < 2:
-        raise RuntimeError(
-            f"vsplit requires a tensor with at least 2 dimension, but got a tensor with {input.dim()} dimensions!"
-        )
+        raise RuntimeError(f"vsplit: input {tuple(input.shape)} must have 2 dims or more.")
     return _even_split("vsplit", input, _given(indices_or_sections, indices, sections), 0)
 
 
@@ -103,9 +99,7 @@ def vsplit(input, *indices_or_sections, indices=None, sections=None):
 def dsplit(input, *indices_or_sections, indices=None, sections=None):
     """Views along dim 2 of a tensor of 3 or more dimensions."""
     if input.dim() < 3:
-        raise RuntimeError(
-            f"dsplit requires a tensor with at least 3 dimension, but got a tensor with {input.dim()} dimensions!"
-        )
+        raise RuntimeError(f"dsplit: input {tuple(input.shape)} must have 3 dims or more.")
     return _even_split("dsplit", input, _given(indices_or_sections, indices, sections), 2)
 
 

@@ -172,23 +172,30 @@ _interpolations = ("linear", "lower", "higher", "midpoint", "nearest")
 
 def _quantile(operator, input, q, dim, keepdim, interpolation, ignore_nan):
     if input.dtype not in (fl.float32, fl.float64):
-        raise RuntimeError(f"{operator}() input tensor must be either float or double dtype")
+        raise RuntimeError(
+            f"{operator}: input is {input.dtype}; it must be float32 or float64. Convert it with "
+            ".float() first."
+        )
     if interpolation not in _interpolations:
         raise RuntimeError(
-            f"{operator}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
+            f"{operator}: interpolation is {interpolation!r}; it must be 'linear', 'lower', "
+            "'higher', 'midpoint' or 'nearest'."
         )
     if isinstance(q, (int, float)):
         if not 0 <= q <= 1:
-            raise RuntimeError(f"{operator}() q must be in the range [0, 1] but got {q}")
+            raise RuntimeError(f"{operator}: q is {q}; it must be from 0 to 1.")
         q = fl.tensor(float(q), dtype=input.dtype, device=input.device)
     if q.dim() > 1:
-        raise RuntimeError(f"{operator}() q must be a scalar or 1D tensor")
+        raise RuntimeError(f"{operator}: q must be a number or a vector (1 dim).")
     if q.dtype != input.dtype:
-        raise RuntimeError(f"{operator}() q tensor must be same dtype as the input tensor")
+        raise RuntimeError(
+            f"{operator}: q is {q.dtype} but input is {input.dtype}. Convert q with "
+            ".to(input.dtype)."
+        )
     if q.numel() and not bool(((q >= 0) & (q <= 1)).all()):
-        raise RuntimeError(f"{operator}() q values must be in the range [0, 1]")
+        raise RuntimeError(f"{operator}: q holds numbers outside of 0 to 1.")
     if input.numel() == 0:
-        raise RuntimeError(f"{operator}() input tensor must be non-empty")
+        raise RuntimeError(f"{operator}: input is empty, and of nothing there is no quantile.")
     ndim = input.dim()
     if dim is None:
         rows = input.reshape(-1)
@@ -246,20 +253,20 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
 
 def _check_weights(name, weights, count, integral):
     if weights.dim() > 1:
-        raise RuntimeError(
-            f"cov(): expected {name} to have one or fewer dimensions but got {weights.dim()} dimensions."
-        )
+        raise RuntimeError(f"cov: {name} {tuple(weights.shape)} must be a vector (1 dim).")
     is_floating = weights.dtype.is_floating_point or weights.dtype.is_complex
     if is_floating == integral:
         raise RuntimeError(
-            f"cov(): expected {name} to have {'integral' if integral else 'floating point'} dtype but got {weights.dtype}"
+            f"cov: {name} are {weights.dtype}; they must be "
+            f"{'integers' if integral else 'floating'}."
         )
     if weights.numel() != count:
         raise RuntimeError(
-            f"cov(): expected {name} to have the same numel as there are observations in the input but got {weights.numel()} != {count}"
+            f"cov: {name} hold {weights.numel()} weights for {count} observations. Give one for "
+            "each."
         )
     if count and bool((weights < 0).any()):
-        raise RuntimeError(f"cov(): {name} cannot be negative")
+        raise RuntimeError(f"cov: {name} hold numbers below 0.")
 
 
 @composite(out=False)
@@ -270,10 +277,10 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     """
     if input.dim() > 2:
         raise RuntimeError(
-            f"cov(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions"
+            f"cov: input {tuple(input.shape)} must be (variables, observations), or one variable."
         )
     if input.dtype == fl.bool:
-        raise RuntimeError("cov(): bool dtype is not supported for input")
+        raise RuntimeError("cov: input is bool. Convert it with .float() first.")
     rows = input.reshape(1, -1) if input.dim() < 2 else input
     count = rows.size(1)
     weights = None
@@ -287,7 +294,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         rows = rows.to(fl.get_default_dtype())
     total = count if weights is None else weights.sum()
     if weights is not None and count and bool(total == 0):
-        raise RuntimeError("cov(): weights sum to zero, can't be normalized")
+        raise RuntimeError("cov: the weights sum to zero, so there is no mean.")
     mean = (
         rows.mean(1, keepdim=True)
         if weights is None
@@ -310,7 +317,8 @@ def corrcoef(input):
     """The correlation matrix of the rows of `input`: `cov` with a diagonal of 1."""
     if input.dim() > 2:
         raise RuntimeError(
-            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions"
+            f"corrcoef: input {tuple(input.shape)} must be (variables, observations), or one "
+            "variable."
         )
     covariance = fl.cov(input)
     if covariance.dim() == 0:

@@ -15,7 +15,7 @@ _SlogdetResult = lazy_result_type("linalg_slogdet", "sign logabsdet")
 _TriangularSolveResult = lazy_result_type("triangular_solve", "solution cloned_coefficient")
 
 
-_SINGULAR = "The solver failed because the input matrix is singular"
+_SINGULAR = "the matrix is singular"
 
 
 @primitive(method=False, function=False)
@@ -119,7 +119,7 @@ def _(ctx, grad_sign, grad_logarithm):
     return factor * inverse.masked_fill(unwanted, 0).mH
 
 
-_NOT_INVERTIBLE = "The inversion could not be completed because the input matrix is singular"
+_NOT_INVERTIBLE = "the matrix is singular and has no inverse"
 
 
 def _inverted(operator, A):
@@ -168,17 +168,19 @@ def _solve_equation(operator, A, B, left):
     vector = _is_vector(A, B)
     if vector and not left:
         raise RuntimeError(
-            f"{operator}: Vector broadcasting of the left hand side is not supported for left=False."
+            f"{operator}: with left=False, B must hold matrices; vectors are taken for left=True "
+            "only."
         )
     if vector:
         B = B.unsqueeze(-1)
     elif B.dim() < 2:
-        raise RuntimeError(f"{operator}: The input tensor B must have at least 2 dimensions.")
+        raise RuntimeError(f"{operator}: B {tuple(B.shape)} must have 2 dims or more.")
     if not left:
         A, B = A.mT, B.mT
     if A.size(-1) != B.size(-2):
         raise RuntimeError(
-            f"{operator}: Incompatible shapes of A and B for the equation AX = B ({A.size(-2)}x{A.size(-1)} and {B.size(-2)}x{B.size(-1)})"
+            f"{operator}: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit: the size of A's "
+            f"matrices must be B's number of {'rows' if left else 'columns'}."
         )
     X, info = _solve(*_one_batch(A, B))
     X = X if left else X.mT
@@ -217,7 +219,8 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
         return linalg_solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT
     if A.size(-1) != B.size(-2):
         raise RuntimeError(
-            f"linalg.solve_triangular: Incompatible shapes of A {tuple(A.shape)} and B {tuple(B.shape)}."
+            f"linalg.solve_triangular: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit: the "
+            f"size of A's matrices must be B's number of {'rows' if left else 'columns'}."
         )
     A, B = _one_batch(A, B)
     return _triangular_solve(A, B, upper, unitriangular)
@@ -280,16 +283,14 @@ def logdet(input):
 def linalg_tensorinv(A, ind=2):
     """The inverse of A as a map of its last dimensions to its first `ind` ones."""
     if ind <= 0:
-        raise RuntimeError(
-            f"linalg.tensorinv: Expected a strictly positive integer for 'ind', got {ind}."
-        )
+        raise RuntimeError(f"linalg.tensorinv: ind is {ind}; it must be 1 or more.")
     if ind > A.dim():
         raise RuntimeError(f"linalg.tensorinv: ind={ind}, but A has {A.dim()} dimensions.")
     first, last = A.shape[:ind], A.shape[ind:]
     if first.numel() != last.numel():
         raise RuntimeError(
-            f"linalg.tensorinv: Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), "
-            f"but got {last.numel()} != {first.numel()}"
+            f"linalg.tensorinv: the sizes before and behind ind={ind} multiply to {first.numel()} "
+            f"and {last.numel()}; they must be equal."
         )
     return linalg_inv(A.reshape(first.numel(), last.numel())).reshape(*last, *first)
 
@@ -303,8 +304,8 @@ def linalg_tensorsolve(A, B, dims=None):
     shape = A.shape[B.dim() :]
     if shape.numel() != B.numel():
         raise RuntimeError(
-            f"linalg.tensorsolve: Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == other.numel(), "
-            f"but got {shape.numel()} != {B.numel()}"
+            f"linalg.tensorsolve: the sizes of A behind those of B multiply to {shape.numel()}, "
+            f"but B has {B.numel()} elements. They must be equal."
         )
     matrix = A.reshape(B.numel(), shape.numel())
     X, info = _solve_equation("linalg.tensorsolve", matrix, B.reshape(-1), True)

@@ -17,7 +17,7 @@ def _distinct(input, consecutive, dim):
     n = input.size(dim)
     if input.numel() == 0 and n > 0:
         raise RuntimeError(
-            "unique: There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
+            f"unique: input {tuple(input.shape)} is empty in a dim beside the one asked for."
         )
     rows = input.permute(dim, *(d for d in range(input.dim()) if d != dim)).contiguous()
     first, inverse, counts = indexing.unique(rows, consecutive, n, input.numel() // n if n else 0)

@@ -15,27 +15,26 @@ def per_dim(value, n, operator, name):
             return (value.__index__(),) * n
         except AttributeError:
             raise TypeError(
-                f"{operator}: {name} must be an int or a sequence of ints, not {type(value).__name__}."
+                f"{operator}: {name} must be an int or a sequence of ints, not "
+                f"{type(value).__name__}."
             ) from None
     if len(values) == 1:
         values *= n
     if len(values) != n:
         raise RuntimeError(
-            f"{operator}: expected {name} to be a single integer value or a list of {n} values to match the convolution "
-            f"dimensions, but got {name}={list(values)}."
+            f"{operator}: {name} is {list(values)}; it must be one int, or {n}, one for each dim."
         )
     try:
         return tuple(v if type(v) is int else v.__index__() for v in values)
     except AttributeError:
-        raise TypeError(f"{operator}: {name} must hold ints, not {values}.") from None
+        raise TypeError(f"{operator}: {name} is {values}; it must hold ints.") from None
 
 
 def at_least(least, values, operator, name):
     """Raises RuntimeError unless every value is at least `least`."""
     for value in values:
         if value < least:
-            what = "non-positive" if least == 1 else "negative"
-            raise RuntimeError(f"{operator}: {what} {name} is not supported, got {name}={values}.")
+            raise RuntimeError(f"{operator}: {name} is {values}; it takes {least} or more.")
 
 
 def window_count(size, kernel, stride, padding, dilation, ceil_mode=False):

@@ -52,10 +52,10 @@ class Adadelta(Optimizer):
         maximize=False,
         differentiable=False,
     ):
-        check_lr(lr, foreach, capturable)
+        check_lr(self, lr, foreach, capturable)
         if not 0.0 <= rho <= 1.0:
-            raise ValueError(f"Invalid rho value: {rho}")
-        check_not_negative(epsilon=eps, weight_decay=weight_decay)
+            raise ValueError(f"Adadelta: rho is {rho}; it must be from 0 to 1.")
+        check_not_negative(self, epsilon=eps, weight_decay=weight_decay)
         super().__init__(params, options(locals()))
 
     def update(self, group):

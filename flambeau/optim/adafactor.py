@@ -43,19 +43,21 @@ class Adafactor(Optimizer):
         maximize=False,
     ):
         if isinstance(lr, flambeau.Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
+            raise ValueError(
+                f"Adafactor: lr is a tensor of {lr.numel()} elements; it must have one."
+            )
         if not lr >= 0.0:
-            raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
+            raise ValueError(f"Adafactor: lr is {lr}; it must be 0 or more.")
         if not beta2_decay <= 0.0:
-            raise ValueError(f"beta2_decay should be <= 0 but is: {beta2_decay}")
+            raise ValueError(f"Adafactor: beta2_decay is {beta2_decay}; it must be 0 or less.")
         if eps[0] is not None and not eps[0] >= 0.0:
-            raise ValueError(f"epsilon1 should be >= 0 but is: {eps[0]}")
+            raise ValueError(f"Adafactor: epsilon1 is {eps[0]}; it must be 0 or more.")
         if not eps[1] >= 0.0:
-            raise ValueError(f"epsilon2 should be >= 0 but is: {eps[1]}")
+            raise ValueError(f"Adafactor: epsilon2 is {eps[1]}; it must be 0 or more.")
         if not d >= 1.0:
-            raise ValueError(f"Clipping threshold d should be >= 1 but is: {d}")
+            raise ValueError(f"Adafactor: d is {d}; it must be 1 or more.")
         if not weight_decay >= 0.0:
-            raise ValueError(f"weight_decay should be >= 0 but is: {weight_decay}")
+            raise ValueError(f"Adafactor: weight_decay is {weight_decay}; it must be 0 or more.")
         super().__init__(params, options(locals()))
 
     def update(self, group):

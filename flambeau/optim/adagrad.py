@@ -54,14 +54,15 @@ class Adagrad(Optimizer):
         differentiable=False,
         fused=None,
     ):
-        check_lr(lr)
+        check_lr(self, lr)
         check_not_negative(
+            self,
             lr_decay=lr_decay,
             weight_decay=weight_decay,
             initial_accumulator_value=initial_accumulator_value,
             epsilon=eps,
         )
-        check_fused(fused, foreach, differentiable)
+        check_fused(self, fused, foreach, differentiable)
         super().__init__(params, options(locals()))
         for group in self.param_groups:
             for parameter in group["params"]:

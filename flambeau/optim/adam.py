@@ -88,11 +88,11 @@ class Adam(Optimizer):
         fused=None,
         decoupled_weight_decay=False,
     ):
-        check_lr(lr, foreach, capturable)
-        check_not_negative(epsilon=eps)
-        check_betas(betas, foreach, capturable)
-        check_not_negative(weight_decay=weight_decay)
-        check_fused(fused, foreach, differentiable)
+        check_lr(self, lr, foreach, capturable)
+        check_not_negative(self, epsilon=eps)
+        check_betas(self, betas, foreach, capturable)
+        check_not_negative(self, weight_decay=weight_decay)
+        check_fused(self, fused, foreach, differentiable)
         super().__init__(params, options(locals()))
 
     def __setstate__(self, state):

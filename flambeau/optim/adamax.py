@@ -53,10 +53,10 @@ class Adamax(Optimizer):
         differentiable=False,
         capturable=False,
     ):
-        check_lr(lr, foreach, capturable)
-        check_not_negative(epsilon=eps)
-        check_betas(betas)
-        check_not_negative(weight_decay=weight_decay)
+        check_lr(self, lr, foreach, capturable)
+        check_not_negative(self, epsilon=eps)
+        check_betas(self, betas)
+        check_not_negative(self, weight_decay=weight_decay)
         super().__init__(params, options(locals()))
 
     def update(self, group):

@@ -52,8 +52,8 @@ class ASGD(Optimizer):
         differentiable=False,
         capturable=False,
     ):
-        check_lr(lr, foreach, capturable)
-        check_not_negative(weight_decay=weight_decay)
+        check_lr(self, lr, foreach, capturable)
+        check_not_negative(self, weight_decay=weight_decay)
         super().__init__(params, options(locals()))
 
     def update(self, group):

@@ -37,14 +37,16 @@ class LBFGS(Optimizer):
         line_search_fn=None,
     ):
         if isinstance(lr, flambeau.Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
+            raise ValueError(f"LBFGS: lr is a tensor of {lr.numel()} elements; it must have one.")
         if not lr >= 0.0:
-            raise ValueError(f"Invalid learning rate: {lr}")
+            raise ValueError(f"LBFGS: lr is {lr}; it must be 0 or more.")
         if max_eval is None:
             max_eval = max_iter * 5 // 4
         super().__init__(params, options(locals()))
         if len(self.param_groups) != 1:
-            raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
+            raise ValueError(
+                f"LBFGS: takes one group of parameters, and there are {len(self.param_groups)}."
+            )
         self._params = self.param_groups[0]["params"]
 
     def __setstate__(self, state):
@@ -96,7 +98,9 @@ class LBFGS(Optimizer):
         tolerance_change = group["tolerance_change"]
         line_search = group["line_search_fn"]
         if line_search not in (None, "strong_wolfe"):
-            raise RuntimeError("only 'strong_wolfe' is supported")
+            raise RuntimeError(
+                f"LBFGS: line_search_fn is {line_search!r}; it must be 'strong_wolfe' or None."
+            )
         state = self.state[self._params[0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)

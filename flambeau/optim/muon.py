@@ -37,22 +37,25 @@ class Muon(Optimizer):
         adjust_lr_fn=None,
     ):
         if isinstance(lr, flambeau.Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
+            raise ValueError(f"Muon: lr is a tensor of {lr.numel()} elements; it must have one.")
         if not lr >= 0.0:
-            raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
+            raise ValueError(f"Muon: lr is {lr}; it must be 0 or more.")
         if not momentum >= 0.0:
-            raise ValueError(f"momentum should be >= 0 but is: {momentum}")
+            raise ValueError(f"Muon: momentum is {momentum}; it must be 0 or more.")
         if not weight_decay >= 0.0:
-            raise ValueError(f"weight decay should be >= 0 but is: {weight_decay}")
+            raise ValueError(f"Muon: weight_decay is {weight_decay}; it must be 0 or more.")
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
-            raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
+            raise ValueError(
+                f"Muon: adjust_lr_fn is {adjust_lr_fn!r}; it must be 'original' or "
+                "'match_rms_adamw'."
+            )
         super().__init__(params, options(locals()))
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.dim() != 2:
                     raise ValueError(
-                        "Muon only supports 2D parameters whereas we found a parameter with "
-                        f"size: {parameter.size()}"
+                        f"Muon: a parameter has shape {tuple(parameter.shape)}; it takes matrices. "
+                        "Give the others to another optimizer."
                     )
 
     def update(self, group):

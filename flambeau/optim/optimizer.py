@@ -53,8 +53,8 @@ def with_hooks(step):
                 continue
             if not isinstance(result, tuple) or len(result) != 2:
                 raise RuntimeError(
-                    f"{step} must return None or a tuple of (new_args, new_kwargs), "
-                    f"but got {result}."
+                    f"{step}: returned {result!r}; a step pre-hook returns None or a pair of args "
+                    "and kwargs."
                 )
             args, kwargs = result
         out = step(self, *args, **kwargs)
@@ -81,14 +81,23 @@ class Optimizer:
         self._make_hook_tables()
         if isinstance(params, flambeau.Tensor):
             raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or "
-                f"dicts, but got {flambeau.typename(params)}"
+                f"{type(self).__name__}: params is one {flambeau.typename(params)}; it must be a "
+                "list of Tensors or of dicts. Write [parameter]."
             )
         self.state = defaultdict(dict)
         self.param_groups = []
-        groups = list(params)
+        try:
+            groups = list(params)
+        except TypeError:
+            raise TypeError(
+                f"{type(self).__name__}: params is {type(params).__name__}; it must be a list of "
+                "Tensors or of dicts. For a module write module.parameters()."
+            ) from None
         if not groups:
-            raise ValueError("optimizer got an empty parameter list")
+            raise ValueError(
+                f"{type(self).__name__}: params is empty. An iterator such as model.parameters() "
+                "can be read only once."
+            )
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
@@ -171,22 +180,22 @@ class Optimizer:
     def add_param_group(self, param_group):
         """Add a group: a dict with "params" and the options that differ from the defaults."""
         if not isinstance(param_group, dict):
-            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+            raise TypeError(f"add_param_group: takes a dict, not {type(param_group).__name__}.")
         params = param_group["params"]
         if isinstance(params, flambeau.Tensor):
             params = [params]
         elif isinstance(params, set):
             raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the "
-                "ordering of tensors in sets will change between runs. Please use a list instead."
+                f"{type(self).__name__}: params is a set, whose order changes from run to run. "
+                "Give a list."
             )
         params = list(params)
         named = [isinstance(entry, tuple) for entry in params]
         if any(named):
             if not all(named):
                 raise ValueError(
-                    "all optimizer params should be with/without names. "
-                    "Some param names are missing"
+                    f"{type(self).__name__}: some parameters have names and others none. Name all, "
+                    "as named_parameters() does, or none."
                 )
             param_group["param_names"] = [name for name, _ in params]
             params = [parameter for _, parameter in params]
@@ -194,34 +203,40 @@ class Optimizer:
         for parameter in params:
             if not isinstance(parameter, flambeau.Tensor):
                 raise TypeError(
-                    "optimizer can only optimize Tensors, "
-                    f"but one of the params is {flambeau.typename(parameter)}"
+                    f"{type(self).__name__}: takes Tensors, but a parameter is "
+                    f"{flambeau.typename(parameter)}."
                 )
             if not self.defaults.get("differentiable") and not (
                 parameter.is_leaf or parameter.retains_grad
             ):
-                raise ValueError("can't optimize a non-leaf Tensor")
+                raise ValueError(
+                    f"{type(self).__name__}: a parameter of shape {tuple(parameter.shape)} is no "
+                    "leaf: it was computed, and a step would change only the result. Give the "
+                    "leaves."
+                )
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
                 raise ValueError(
-                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                    f"{type(self).__name__}: a group lacks {name!r}, which has no default."
                 )
             param_group.setdefault(name, default)
         if len(params) != len({id(parameter) for parameter in params}):
             warnings.warn(
-                "optimizer contains a parameter group with duplicate parameters; "
-                "in future, this will cause an error",
+                f"{type(self).__name__}: a group holds a parameter twice, which is then stepped "
+                "twice.",
                 stacklevel=3,
             )
         known = {id(parameter) for group in self.param_groups for parameter in group["params"]}
         if any(id(parameter) in known for parameter in params):
-            raise ValueError("some parameters appear in more than one parameter group")
+            raise ValueError(
+                f"{type(self).__name__}: a parameter is in two groups. It may be in one."
+            )
         if self.param_groups and ("param_names" in self.param_groups[0]) != (
             "param_names" in param_group
         ):
             raise ValueError(
-                "all optimizer param groups should be with/without names. "
-                "cannot add param group with names to the optimizer"
+                f"{type(self).__name__}: this group has names and the others none, or the reverse. "
+                "Name all groups, or none."
             )
         self.param_groups.append(param_group)
 
@@ -265,12 +280,15 @@ class Optimizer:
                 state_dict = replacement
         saved_groups = deepcopy(state_dict["param_groups"])
         if len(saved_groups) != len(self.param_groups):
-            raise ValueError("loaded state dict has a different number of parameter groups")
+            raise ValueError(
+                f"{type(self).__name__}.load_state_dict: the state has {len(saved_groups)} groups, "
+                f"the optimizer {len(self.param_groups)}. They must be made alike."
+            )
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             if len(group["params"]) != len(saved["params"]):
                 raise ValueError(
-                    "loaded state dict contains a parameter group that doesn't match the size of "
-                    "optimizer's group"
+                    f"{type(self).__name__}.load_state_dict: a group has another number of "
+                    "parameters than the state's. They must be made alike."
                 )
         parameter_of = {}
         for group, saved in zip(self.param_groups, saved_groups, strict=True):

@@ -15,51 +15,73 @@ def options(arguments):
 def refuse_complex(parameter, name, kind=RuntimeError):
     """Raise for a complex parameter, for which the rule is not defined."""
     if parameter.is_complex():
-        raise kind(f"{name} does not support complex parameters")
+        raise kind(f"{name}: a parameter is complex, and its rule is for real ones.")
 
 
-def check_lr(lr, foreach=False, capturable=True):
+def check_lr(optimizer, lr, foreach=False, capturable=True):
     """ValueError unless the learning rate is one."""
     if isinstance(lr, flambeau.Tensor):
         if foreach and not capturable:
             raise ValueError(
-                "lr as a Tensor is not supported for capturable=False and foreach=True"
+                f"{type(optimizer).__name__}: lr is a Tensor, which foreach=True takes only with "
+                "capturable=True."
             )
         if lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
+            raise ValueError(
+                f"{type(optimizer).__name__}: lr is a tensor of {lr.numel()} elements; it must "
+                "have one."
+            )
+    elif isinstance(lr, str) or not hasattr(lr, "__float__"):
+        raise TypeError(
+            f"{type(optimizer).__name__}: lr must be a number or a Tensor, not {type(lr).__name__}."
+        )
     if not lr >= 0.0:
-        raise ValueError(f"Invalid learning rate: {lr}")
+        raise ValueError(f"{type(optimizer).__name__}: lr is {lr}; it must be 0 or more.")
 
 
-def check_not_negative(**options):
+def check_not_negative(optimizer, **options):
     """ValueError for the first option below 0; `epsilon` and so on is its name in the message."""
     for name, value in options.items():
         if not value >= 0.0:
-            raise ValueError(f"Invalid {name} value: {value}")
+            raise ValueError(
+                f"{type(optimizer).__name__}: {name} is {value}; it must be 0 or more."
+            )
 
 
-def check_betas(betas, foreach=False, capturable=True):
+def check_betas(optimizer, betas, foreach=False, capturable=True):
     """ValueError unless both are of one kind and lie in [0, 1)."""
     kinds = [isinstance(beta, flambeau.Tensor) for beta in betas]
     if len(set(kinds)) > 1:
-        raise ValueError("betas must be either both floats or both Tensors")
+        raise ValueError(
+            f"{type(optimizer).__name__}: one of betas is a Tensor and the other a float. Make "
+            "both floats, or both Tensors."
+        )
     if kinds[0] and foreach and not capturable:
         raise ValueError(
-            "betas[0] as a Tensor is not supported for capturable=False and foreach=True"
+            f"{type(optimizer).__name__}: betas are Tensors, which foreach=True takes only with "
+            "capturable=True."
         )
     for i, beta in enumerate(betas):
         if not 0.0 <= beta < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+            raise ValueError(
+                f"{type(optimizer).__name__}: betas[{i}] is {beta}; it must be 0 or more, and "
+                "below 1."
+            )
 
 
-def check_fused(fused, foreach=False, differentiable=False):
+def check_fused(optimizer, fused, foreach=False, differentiable=False):
     """RuntimeError for flags that exclude each other. A step is fused whatever they say."""
     if not fused:
         return
     if differentiable:
-        raise RuntimeError("`fused` does not support `differentiable`")
+        raise RuntimeError(
+            f"{type(optimizer).__name__}: fused=True does not go with differentiable=True."
+        )
     if foreach:
-        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+        raise RuntimeError(
+            f"{type(optimizer).__name__}: fused=True and foreach=True are two ways to do the same. "
+            "Give one."
+        )
 
 
 def number(value):

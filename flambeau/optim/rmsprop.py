@@ -84,10 +84,10 @@ class RMSprop(Optimizer):
         maximize=False,
         differentiable=False,
     ):
-        check_lr(lr, foreach, capturable)
+        check_lr(self, lr, foreach, capturable)
         if not eps >= 0.0:
-            raise ValueError(f"Invalid epsilon value: {eps}")
-        check_not_negative(momentum=momentum, weight_decay=weight_decay, alpha=alpha)
+            raise ValueError(f"RMSprop: epsilon is {eps}; it must be 0 or more.")
+        check_not_negative(self, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
         super().__init__(params, options(locals()))
 
     def update(self, group):

@@ -56,9 +56,11 @@ class Rprop(Optimizer):
         maximize=False,
         differentiable=False,
     ):
-        check_lr(lr, foreach, capturable)
+        check_lr(self, lr, foreach, capturable)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
-            raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
+            raise ValueError(
+                f"Rprop: etas are {etas}; the first must be between 0 and 1, the second above 1."
+            )
         super().__init__(params, options(locals()))
 
     def update(self, group):

@@ -64,11 +64,14 @@ class SGD(Optimizer):
         differentiable=False,
         fused=None,
     ):
-        check_lr(lr)
-        check_not_negative(momentum=momentum, weight_decay=weight_decay)
+        check_lr(self, lr)
+        check_not_negative(self, momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        check_fused(fused, foreach, differentiable)
+            raise ValueError(
+                f"SGD: nesterov=True needs momentum above 0 and dampening 0, not {momentum} and "
+                f"{dampening}."
+            )
+        check_fused(self, fused, foreach, differentiable)
         super().__init__(params, options(locals()))
 
     def __setstate__(self, state):

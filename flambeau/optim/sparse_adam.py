@@ -48,10 +48,10 @@ class SparseAdam(Optimizer):
     """
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, maximize=False):
-        check_lr(lr)
+        check_lr(self, lr)
         if not eps > 0.0:
-            raise ValueError(f"Invalid epsilon value: {eps}")
-        check_betas(betas)
+            raise ValueError(f"SparseAdam: epsilon is {eps}; it must be above 0.")
+        check_betas(self, betas)
         super().__init__(params, options(locals()))
         for group in self.param_groups:
             for parameter in group["params"]:

@@ -21,9 +21,7 @@ __all__ = [
 
 def _check_decay(decay):
     if not 0.0 <= decay <= 1.0:
-        raise ValueError(
-            f"Invalid decay value {decay} provided. Please provide a value in [0,1] range."
-        )
+        raise ValueError(f"AveragedModel: decay is {decay}; it must be from 0 to 1.")
 
 
 def get_ema_avg_fn(decay=0.999):
@@ -87,7 +85,7 @@ class AveragedModel(Module):
     def __init__(self, model, device=None, avg_fn=None, multi_avg_fn=None, use_buffers=False):
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
-            raise AssertionError("Only one of avg_fn and multi_avg_fn should be provided")
+            raise AssertionError("AveragedModel: give avg_fn or multi_avg_fn, not both.")
         self.module = deepcopy(model)
         if device is not None:
             self.module = self.module.to(device)
@@ -156,11 +154,13 @@ class SWALR(LRScheduler):
             group["swa_lr"] = rate
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(
-                f"anneal_strategy must by one of 'cos' or 'linear', instead got {anneal_strategy}"
+                f"SWALR: anneal_strategy is {anneal_strategy!r}; it must be 'cos' or 'linear'."
             )
         self._anneal_strategy = anneal_strategy
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
-            raise ValueError(f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
+            raise ValueError(
+                f"SWALR: anneal_epochs is {anneal_epochs}; it must be an int of 0 or more."
+            )
         self.anneal_epochs = anneal_epochs
         super().__init__(optimizer, last_epoch)
 

@@ -40,7 +40,7 @@ def load(
         )
     if hasattr(f, "read"):
         if mmap:
-            raise ValueError("f must be a file path in order to use the mmap argument")
+            raise ValueError("load: mmap=True needs the path of a file, not a file object.")
         if not (hasattr(f, "seek") and hasattr(f, "tell")):
             raise AttributeError(
                 "load: the file object needs seek and tell. Read it into an io.BytesIO first."
@@ -209,6 +209,6 @@ def _restore(data, location, map_location):
         return data.to(flambeau.device(location))
     except (RuntimeError, NotImplementedError, AssertionError) as error:
         raise RuntimeError(
-            f"Attempting to deserialize object on {location}, which is not here ({error}). "
-            "Use torch.load with map_location=torch.device('cpu') to read it into memory."
+            f"load: the file's tensors were on {location}, which is not here ({error}). Pass "
+            "map_location='cpu' to read them into memory."
         ) from error

@@ -120,8 +120,8 @@ def deepcopy_tensor(tensor, memo):
         return memo[id(tensor)]
     if tensor.requires_grad and not tensor.is_leaf:
         raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-            "protocol at the moment. Use detach().clone(), or clone() to stay in the graph."
+            "deepcopy: this tensor was computed, and a copy would lose its history. Use "
+            "detach().clone(), or clone() to stay in the graph."
         )
     import copy
 

@@ -268,8 +268,8 @@ class _Spans:
         if len(dtypes) > 1:
             found = ", ".join(sorted(str(d) for d in dtypes))
             raise RuntimeError(
-                "Cannot save multiple tensors or storages that view the same data as different "
-                f"types: save found overlapping tensors of {found}. clone() all but one."
+                f"save: overlapping tensors of {found} share memory, and a file holds it as one "
+                "dtype. clone() all but one."
             )
         if len(group) == 1 and not is_contiguous_span(group[0]):
             self.lone[id(group[0])] = self._pack(group[0])
@@ -371,7 +371,9 @@ def _replacing(path):
         except FileExistsError:
             continue
         except FileNotFoundError:
-            raise RuntimeError(f"Parent directory {folder} does not exist.") from None
+            raise RuntimeError(
+                f"save: the folder {folder} is not there. Create it first."
+            ) from None
     try:
         with file:
             yield file

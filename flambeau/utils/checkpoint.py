@@ -99,22 +99,20 @@ def checkpoint(
     preserve = kwargs.pop("preserve_rng_state", True)
     if use_reentrant is None:
         warnings.warn(
-            "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. "
-            "use_reentrant=False is recommended.",
+            "checkpoint: say use_reentrant=False (recommended) or True; the default will be False.",
             stacklevel=2,
         )
         use_reentrant = True
     if use_reentrant:
         if kwargs:
-            raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+            raise ValueError(f"checkpoint: has no argument {next(iter(kwargs))!r}.")
         if context_fn is not noop_context_fn or debug:
-            raise ValueError(
-                "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
-            )
+            raise ValueError("checkpoint: context_fn and debug need use_reentrant=False.")
         return CheckpointFunction.apply(function, preserve, *args)
     if determinism_check not in ("default", "none"):
         raise ValueError(
-            f"determinism_check should be one of ('default', 'none') but got {determinism_check}"
+            f"checkpoint: determinism_check is {determinism_check!r}; it must be 'default' or "
+            "'none'."
         )
     first, second = context_fn()
     if not flambeau.is_grad_enabled():
@@ -186,17 +184,16 @@ class _Part:
             self.run()
         if count <= last or (count != len(self.places) and not (_stops_early and self.stops_early)):
             raise CheckpointError(
-                "torch.utils.checkpoint: A different number of tensors was saved during the original "
-                f"forward and recomputation: {len(self.places)} then, {count} now."
+                f"checkpoint: the function saved {len(self.places)} tensors when it ran first, and "
+                f"{count} when it ran again. It must do the same both times."
             )
 
     def _compare(self, place, tensor):
         found = _describe(tensor)
         if self.check == "default" and found != place.description:
             raise CheckpointError(
-                "torch.utils.checkpoint: Recomputed values for the following tensors have different "
-                f"metadata than during the forward pass: tensor {place.number} was "
-                f"{place.description}, and is {found} now."
+                f"checkpoint: the function saved tensor {place.number} as {place.description} when "
+                f"it ran first, and as {found} when it ran again. It must do the same both times."
             )
 
 
@@ -212,7 +209,9 @@ class CheckpointFunction(Function):
         ctx.save_for_backward(*[args[i] for i in ctx.tensor_places])
         if not any(args[i].requires_grad for i in ctx.tensor_places):
             warnings.warn(
-                "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=3
+                "checkpoint: no input requires grad, so with use_reentrant=True none of the "
+                "function's parameters gets a gradient. Pass use_reentrant=False.",
+                stacklevel=3,
             )
         with flambeau.no_grad():
             return run_function(*args)
@@ -236,7 +235,7 @@ class CheckpointFunction(Function):
         ]
         if not paired:
             raise RuntimeError(
-                "none of output has requires_grad=True, this checkpoint() is not necessary"
+                "checkpoint: no output requires grad, so there is nothing to run again for."
             )
         flambeau.autograd.backward(*map(list, zip(*paired, strict=True)))
         return (
@@ -257,14 +256,14 @@ def checkpoint_sequential(functions, segments, input, use_reentrant=None, **kwar
     """
     if use_reentrant is None:
         warnings.warn(
-            "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be "
-            "passed explicitly. use_reentrant=False is recommended.",
+            "checkpoint_sequential: say use_reentrant=False (recommended) or True; the default "
+            "will be False.",
             stacklevel=2,
         )
         use_reentrant = True
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:
-        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+        raise ValueError(f"checkpoint_sequential: has no argument {next(iter(kwargs))!r}.")
     functions = list(
         functions.children() if isinstance(functions, flambeau.nn.Module) else functions
     )

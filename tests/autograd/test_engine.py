@@ -37,19 +37,26 @@ def test_backward_twice_needs_retain_graph():
     y.backward(retain_graph=True)
     y.backward()
     assert x.grad.tolist() == [4.0, 8.0]
-    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+    with pytest.raises(
+        RuntimeError,
+        match="backward of MulBackward0: what it saved was freed by an earlier backward, so the graph cannot",
+    ):
         y.backward()
 
 
 def test_backward_of_a_vector_needs_a_gradient():
     x = leaf(1, 2)
     with pytest.raises(
-        RuntimeError, match="grad can be implicitly created only for scalar outputs"
+        RuntimeError,
+        match=r"backward: float32 \(2,\) is not a single number, so its gradient must be given",
     ):
         (x * 2).backward()
     (x * 2).backward(torch.tensor([1.0, 10.0]))
     assert x.grad.tolist() == [2.0, 20.0]
-    with pytest.raises(RuntimeError, match="Mismatch in shape"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"backward: gradient 0 has shape \(3,\), but the output it is for has shape \(2,\)",
+    ):
         (x * 2).backward(torch.ones(3))
     with pytest.raises(RuntimeError, match="does not require grad"):
         torch.ones(1).backward()
@@ -128,7 +135,10 @@ def test_retain_grad_keeps_the_gradient_of_an_intermediate():
     assert y.retains_grad
     (y * y).sum().backward()
     assert y.grad.item() == 4.0
-    with pytest.raises(RuntimeError, match="requires_grad=False"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"retain_grad: float32 \(1,\) does not require grad, so no gradient comes to it",
+    ):
         torch.ones(1).retain_grad()
 
 
@@ -149,9 +159,13 @@ def test_no_grad_and_friends():
 
 def test_a_leaf_cannot_be_written_in_place():
     x = leaf(1, 2)
-    with pytest.raises(RuntimeError, match="add_: a leaf Variable that requires grad"):
+    with pytest.raises(
+        RuntimeError, match=r"add_: this is a leaf that requires grad \(float32 \(2,\)\)"
+    ):
         x.add_(1)
-    with pytest.raises(RuntimeError, match="a view of a leaf Variable that requires grad"):
+    with pytest.raises(
+        RuntimeError, match=r"mul_: this is a view of a leaf that requires grad \(float32 \(2,\)\)"
+    ):
         x[0].mul_(2)
     with torch.no_grad():
         x.add_(1)
@@ -164,7 +178,7 @@ def test_overwriting_what_backward_needs_names_operator_and_writer():
     y.mul_(2)
     with pytest.raises(
         RuntimeError,
-        match=r"modified by an inplace operation: backward of Exp .*result, float32 \(3,\), which mul_",
+        match=r"backward of Exp: its saved result, float32 \(3,\), has been modified by an inplace operation:",
     ) as e:
         y.sum().backward()
     assert "version 0 then, 1 now" in str(e.value)
@@ -221,13 +235,19 @@ def test_a_plain_tensor_takes_up_history_through_a_view():
 def test_views_of_several_outputs_cannot_be_written():
     x = leaf(1, 2) * 1
     a, b = x.unbind()
-    with pytest.raises(RuntimeError, match="multiple views"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"mul_: this tensor \(output 0 of UnbindBackward0\) is a view that is one of several views that",
+    ):
         a.mul_(2)
 
 
 def test_writing_a_tensor_that_overlaps_itself_is_refused():
     x = torch.zeros(1).expand(3)
-    with pytest.raises(RuntimeError, match="more than one element"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"add_: elements of the tensor written to, \(3,\) with strides \(0,\), share memory\. clone\(\) it first",
+    ):
         x.add_(1)
 
 
@@ -283,7 +303,10 @@ def test_anomaly_mode_finds_the_nan():
     x = leaf(-1)
     with pytest.warns(UserWarning), autograd.detect_anomaly():
         y = x.sqrt().sum()
-        with pytest.raises(RuntimeError, match="SqrtBackward0.* nan"):
+        with pytest.raises(
+            RuntimeError,
+            match="SqrtBackward0: its gradient number 0 holds NaN, found by anomaly mode",
+        ):
             y.backward()
 
 

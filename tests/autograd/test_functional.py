@@ -31,7 +31,10 @@ def test_hessian(x):
     blocks = functional.hessian(lambda a, b: (a * b).sum(), (x, x.clone()))
     assert close(blocks[0][1], flambeau.eye(3, dtype=flambeau.float64))
     assert close(blocks[0][0], flambeau.zeros(3, 3, dtype=flambeau.float64))
-    with pytest.raises(RuntimeError, match="single element"):
+    with pytest.raises(
+        RuntimeError,
+        match="hessian: the function must return one number, so that it has a gradient",
+    ):
         functional.hessian(lambda x: x, x)
 
 
@@ -64,9 +67,14 @@ def test_create_graph_makes_the_answer_differentiable(x):
 def test_strict_refuses_what_does_not_depend(x):
     zero = functional.jacobian(lambda x: flambeau.ones(2), x)
     assert zero.abs().sum() == 0
-    with pytest.raises(RuntimeError, match="independent"):
+    with pytest.raises(
+        RuntimeError,
+        match="jacobian: Output 0 does not depend on the inputs, which strict=True refuses",
+    ):
         functional.jacobian(lambda x: flambeau.ones(2), x, strict=True)
-    with pytest.raises(RuntimeError, match="can only be None"):
+    with pytest.raises(
+        RuntimeError, match="vjp: v may be left away only where there is one output of one element"
+    ):
         functional.vjp(lambda x: x, x)
     with pytest.raises(TypeError, match="Tensor"):
         functional.jacobian(lambda x: x, [1.0])

@@ -54,11 +54,13 @@ def test_complex_gradients_pass():
 def test_wrong_gradients_fail(fast_mode):
     x = doubles(3)
     with pytest.raises(
-        GradcheckError, match="Jacobian mismatch for output 0 with respect to input 0"
+        GradcheckError, match="gradcheck: the derivative of output 0 by input 0 is wrong"
     ):
         gradcheck(WrongFactor.apply, (x,), fast_mode=fast_mode)
     assert gradcheck(WrongFactor.apply, (x,), raise_exception=False, fast_mode=fast_mode) is False
-    with pytest.raises(GradcheckError, match="not multiplied by grad_output"):
+    with pytest.raises(
+        GradcheckError, match="gradcheck: backward gives a gradient where grad_output is zero"
+    ):
         gradcheck(IgnoresGrad.apply, (x,), fast_mode=fast_mode)
 
 
@@ -71,9 +73,14 @@ def test_inputs_are_left_as_they_were():
 
 
 def test_inputs_must_require_grad_and_be_precise():
-    with pytest.raises(ValueError, match="at least one input tensor to require gradient"):
+    with pytest.raises(
+        ValueError, match="gradcheck: no input requires grad, so there is nothing to check"
+    ):
         gradcheck(lambda x: x, (flambeau.ones(2),))
-    with pytest.warns(UserWarning, match="double precision"):
+    with pytest.warns(
+        UserWarning,
+        match="gradcheck: input 0 is not float64 or complex128, and differences in lower precision rarely",
+    ):
         gradcheck(
             lambda x: x * 2, (flambeau.ones(2, requires_grad=True),), atol=1, raise_exception=False
         )
@@ -99,5 +106,8 @@ def test_forward_mode_and_batches_are_checked():
         def backward(ctx, grad):
             return grad * 3
 
-    with pytest.raises(GradcheckError, match="forward mode"):
+    with pytest.raises(
+        GradcheckError,
+        match="gradcheck: the forward-mode derivative of output 0 is wrong along one direction",
+    ):
         gradcheck(Wrong.apply, (x,), check_forward_ad=True, check_backward_ad=False)

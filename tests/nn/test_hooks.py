@@ -59,7 +59,7 @@ def test_order_prepend_and_kwargs():
     assert module(torch.ones(1), by=2).item() == 10
     assert seen == [2, "first", "second"]
     module.register_forward_pre_hook(lambda *args: 1, with_kwargs=True)
-    with pytest.raises(RuntimeError, match="forward pre-hook must return None or a tuple"):
+    with pytest.raises(RuntimeError, match="Module: a forward pre-hook with kwargs returned 1"):
         module(torch.ones(1), by=2)
 
 
@@ -102,7 +102,10 @@ def test_backward_hook_without_differentiable_input():
 def test_backward_hook_kinds_exclude_each_other():
     layer = double()
     layer.register_backward_hook(lambda *args: None)
-    with pytest.raises(RuntimeError, match="Cannot use both"):
+    with pytest.raises(
+        RuntimeError,
+        match="Module: has old backward hooks, and old and full ones do not go together",
+    ):
         layer.register_full_backward_hook(lambda *args: None)
 
 

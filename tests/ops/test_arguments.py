@@ -14,7 +14,7 @@ def test_tensors_only(name):
     function = getattr(torch, name)
     function(X, X)
     for arguments in ((X, 1), (1, X)):
-        with pytest.raises(TypeError, match=f"{name}.*must be Tensor, not int"):
+        with pytest.raises(TypeError, match=f"{name}: .*must be a Tensor, not int"):
             function(*arguments)
 
 
@@ -22,14 +22,17 @@ def test_tensors_only(name):
 def test_a_number_only_on_the_right(name):
     function = getattr(torch, name)
     function(X, 1)
-    with pytest.raises(TypeError, match="'input' .* must be Tensor"):
+    with pytest.raises(TypeError, match=": input must be a Tensor, not int"):
         function(1, X)
     assert (1 == X).all() and not (1 < X).any()
 
 
 def test_reductions_and_powers_of_numbers():
     for call in (lambda: torch.max(1, 2), lambda: torch.pow(1, 2), lambda: torch.polar(1.0, X)):
-        with pytest.raises(TypeError, match="must be Tensor"):
+        with pytest.raises(
+            TypeError,
+            match="(max|pow): input must be a Tensor, not int|polar: abs must be a Tensor, not float",
+        ):
             call()
 
 
@@ -44,20 +47,29 @@ def test_narrow_from_a_tensor_needs_one_integer():
     x = torch.arange(6)
     assert torch.narrow(x, 0, torch.tensor(2), 2).tolist() == [2, 3]
     for start in (torch.tensor([1, 2]), torch.tensor(True)):
-        with pytest.raises(RuntimeError, match="start must be an 0-dim integral Tensor"):
+        with pytest.raises(
+            RuntimeError,
+            match=r"narrow: start is .*; it must be an int or a 0-dim integer tensor",
+        ):
             torch.narrow(x, 0, start, 1)
 
 
 def test_a_step_of_arange_that_is_0_in_its_dtype_is_refused():
-    with pytest.raises(ValueError, match="step must be nonzero"):
+    with pytest.raises(ValueError, match=r"arange: step is 0\.5, which is 0 in torch\.int64"):
         torch.arange(0, 3, 0.5, dtype=torch.int64)
 
 
 def test_extremes_of_nothing_name_the_missing_dim():
     for extreme in (torch.amax, torch.amin, torch.aminmax):
-        with pytest.raises(RuntimeError, match="Specify the reduction dim"):
+        with pytest.raises(
+            RuntimeError,
+            match=r"am.*: input \(5, 0\) is empty, and of nothing there is no such element",
+        ):
             extreme(torch.empty(5, 0))
-        with pytest.raises(IndexError, match="non-zero size"):
+        with pytest.raises(
+            IndexError,
+            match=r"am.*: input \(5, 0\) is empty along dims \[1\], and of nothing there is no such element",
+        ):
             extreme(torch.empty(5, 0), dim=1)
 
 

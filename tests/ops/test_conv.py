@@ -302,23 +302,41 @@ def test_conv_is_differentiable_twice():
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda x, w: torch.conv2d(x, w, groups=2), "expected input"),
-        (lambda x, w: torch.conv2d(x[0, 0], w), "Expected 3D"),
-        (lambda x, w: torch.conv2d(x, w, stride=0), "non-positive stride"),
-        (lambda x, w: torch.conv2d(x, w, padding=-1), "negative padding"),
-        (lambda x, w: torch.conv2d(x, w, padding="sam"), "Invalid padding string"),
-        (lambda x, w: torch.conv2d(x, w, padding="same", stride=2), "strided"),
-        (lambda x, w: torch.conv2d(x, w.float()), "should be the same"),
-        (lambda x, w: torch.conv2d(x[..., :2], w), "greater than actual input size"),
+        (lambda x, w: torch.conv2d(x, w, groups=2), r"conv2d: input \(2, 3, 8, 8\) has 3 channels"),
+        (
+            lambda x, w: torch.conv2d(x[0, 0], w),
+            r"conv2d: input \(8, 8\) must have 4 dims, \(N, C, sizes\), or 3 without a batch\. unsqueeze\(0\) adds",
+        ),
+        (
+            lambda x, w: torch.conv2d(x, w, stride=0),
+            r"conv2d: stride is \(0, 0\); it takes 1 or more",
+        ),
+        (lambda x, w: torch.conv2d(x, w, padding=-1), r"conv2d: padding is \(-1, -1\)"),
+        (
+            lambda x, w: torch.conv2d(x, w, padding="sam"),
+            r"conv2d: padding is 'sam'\. Use 'same', 'valid' or numbers",
+        ),
+        (
+            lambda x, w: torch.conv2d(x, w, padding="same", stride=2),
+            r"conv2d: padding='same' needs stride 1, but stride is \(2, 2\)",
+        ),
+        (lambda x, w: torch.conv2d(x, w.float()), "conv2d: input is float64 but weight is float32"),
+        (
+            lambda x, w: torch.conv2d(x[..., :2], w),
+            r"conv2d: the kernel reaches over \(3, 3\) but the padded input has only \(8, 2\)",
+        ),
         (
             lambda x, w: torch.conv2d(x, w, torch.zeros(4, dtype=torch.float64)),
-            "1-dimensional with 5 elements",
+            r"conv2d: bias \(4,\) must be \(5,\), one value for each channel that weight \(5, 3, 3, 3\) gives",
         ),
-        (lambda x, w: torch.conv2d(x, w[0]), "4-dimensional weight"),
-        (lambda x, w: torch.conv2d(x, w, stride=(1, 2, 3)), "list of 2 values"),
+        (
+            lambda x, w: torch.conv2d(x, w[0]),
+            r"conv2d: weight \(3, 3, 3\) must have 4 dims, \(channels out, channels in / groups, kernel sizes\)",
+        ),
+        (lambda x, w: torch.conv2d(x, w, stride=(1, 2, 3)), r"conv2d: stride is \[1, 2, 3\]"),
         (
             lambda x, w: torch.conv_transpose2d(x, w, output_padding=1),
-            "output padding must be smaller",
+            r"conv_transpose2d: output_padding \(1, 1\) must be smaller than stride \(1, 1\) or than dilation",
         ),
     ],
 )

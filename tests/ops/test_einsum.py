@@ -62,14 +62,18 @@ def test_einsum_gradients(random):
     [
         ("ij,jk", [(2, 3)], "more subscripts"),
         ("ij", [(2, 3), (3,)], "fewer subscripts"),
-        ("ijk", [(2, 3)], "does not match the number of dimensions"),
-        ("ij,jk", [(2, 3), (4, 5)], "does not broadcast"),
-        ("ii", [(2, 3)], "sizes don't match"),
-        ("ij->ik", [(2, 3)], "does not appear in the equation"),
-        ("ij->ii", [(2, 3)], "more than once in the output"),
-        ("i1", [(2, 3)], "invalid subscript"),
+        ("ijk", [(2, 3)], "einsum: operand 0 has 2 dims, but the equation names 3 for it"),
+        ("ij,jk", [(2, 3), (4, 5)], "einsum: j has size 4 with operand 1 but size 3 before"),
+        (
+            "ii",
+            [(2, 3)],
+            "einsum: i stands twice with operand 0, for sizes 3 and 2, which must be equal",
+        ),
+        ("ij->ik", [(2, 3)], "einsum: k stands in the output but with no operand"),
+        ("ij->ii", [(2, 3)], "einsum: i stands twice in the output"),
+        ("i1", [(2, 3)], "einsum: '1' is no subscript"),
         ("i.j", [(2, 3)], "ellipsis"),
-        ("...i...", [(2, 3)], "ellipsis was already found"),
+        ("...i...", [(2, 3)], r"einsum: operand 0 has '\.\.\.' twice"),
     ],
 )
 def test_einsum_says_what_is_wrong(random, equation, shapes, sentence):
@@ -85,5 +89,5 @@ def test_tensordot(agrees, random):
     )
     agrees(flambeau.tensordot(a, b, dims=1), numpy.tensordot(a.numpy(), b.numpy(), 1))
     agrees(flambeau.tensordot(a, b, dims=0), numpy.tensordot(a.numpy(), b.numpy(), 0))
-    with pytest.raises(RuntimeError, match="need to match"):
+    with pytest.raises(RuntimeError, match="tensordot: dim 1 of a has size 3 but dim 0 of b has 4"):
         flambeau.tensordot(a, b, dims=2)

@@ -16,7 +16,9 @@ def test_isclose_and_allclose():
     assert flambeau.allclose(a[:1], b[:1]) is True
     assert a.allclose(b) is False
     assert flambeau.allclose(flambeau.tensor([100]), flambeau.tensor([101]), atol=1) is True
-    with pytest.raises(RuntimeError, match="did not match"):
+    with pytest.raises(
+        RuntimeError, match=r"isclose: input is torch\.float32 and other torch\.float64"
+    ):
         flambeau.isclose(a, a.double())
 
 
@@ -47,9 +49,7 @@ def test_isin_takes_a_number_on_one_side():
 
 def test_numbers_are_no_tensors():
     x = flambeau.ones(2)
-    with pytest.raises(
-        TypeError, match=r"isclose\(\): argument \(position 2\) must be Tensor, not int"
-    ):
+    with pytest.raises(TypeError, match="isclose: argument 2 must be a Tensor, not int"):
         flambeau.isclose(x, 1)
-    with pytest.raises(TypeError, match="must be Tensor, not list"):
+    with pytest.raises(TypeError, match="matmul: argument 1 must be a Tensor, not list"):
         flambeau.matmul([1.0], x)

@@ -77,11 +77,15 @@ def test_frequencies_and_shifts():
 
 def test_wrong_calls_say_so():
     x = torch.from_numpy(REAL)
-    with pytest.raises(RuntimeError, match="Invalid number of data points"):
+    with pytest.raises(RuntimeError, match=r"fft\.fft: 0 points cannot be transformed"):
         torch.fft.fft(x, 0)
-    with pytest.raises(RuntimeError, match="dims must be unique"):
+    with pytest.raises(RuntimeError, match=r"fft\.fftn: dims \(0, 0\) name a dim more than once"):
         torch.fft.fftn(x, dim=(0, 0))
-    with pytest.raises(RuntimeError, match="normalization mode"):
+    with pytest.raises(
+        RuntimeError, match=r"fft\.fft: norm is 'loud'; it must be 'forward', 'backward' or 'ortho'"
+    ):
         torch.fft.fft(x, norm="loud")
-    with pytest.raises(RuntimeError, match="real input"):
+    with pytest.raises(
+        RuntimeError, match=r"fft\.rfft: input is torch\.complex128, but it must be real"
+    ):
         torch.fft.rfft(torch.from_numpy(COMPLEX))

@@ -47,14 +47,19 @@ def test_out_with_elements_in_one_place_is_refused(kind):
     x = torch.rand(3, 3)
     expected = fresh(kind, x)
     out = torch.zeros(1, dtype=expected.dtype).expand(expected.shape)
-    with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
+    with pytest.raises(
+        RuntimeError,
+        match=r": elements of the tensor written to, .*, share memory",
+    ):
         KINDS[kind](x, out)
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "random"])
 def test_out_that_requires_grad_is_refused(kind):
     out = torch.empty_like(fresh(kind, torch.rand(3, 3))).requires_grad_()
-    with pytest.raises(RuntimeError, match="the out tensor requires grad"):
+    with pytest.raises(
+        RuntimeError, match=": autograd does not record writes to out=, and out requires grad"
+    ):
         KINDS[kind](torch.rand(3, 3), out)
     with torch.no_grad():
         KINDS[kind](torch.rand(3, 3), out)
@@ -92,15 +97,20 @@ def test_out_over_a_part_of_the_input_is_as_if_apart(kind):
     ],
 )
 def test_out_over_what_is_picked_from_is_refused(call):
-    with pytest.raises(RuntimeError, match="single memory location"):
+    with pytest.raises(
+        RuntimeError,
+        match=": input and the tensor written to share elements",
+    ):
         call(torch.rand(3), torch.tensor([1]))
 
 
 def test_out_of_pickers_must_have_the_exact_dtype():
     x, wide = torch.rand(2, 2), torch.empty(2, 2, dtype=torch.float64)
-    with pytest.raises(RuntimeError, match="gather: Expected out tensor to have dtype float32"):
+    with pytest.raises(RuntimeError, match="gather: out is float64 but the result is float32"):
         torch.gather(x, 0, torch.zeros(2, 2, dtype=torch.int64), out=wide)
-    with pytest.raises(RuntimeError, match="complex: Expected out tensor"):
+    with pytest.raises(
+        RuntimeError, match="complex: out is complex128 but the result is complex64"
+    ):
         torch.complex(x, x, out=torch.empty(2, 2, dtype=torch.complex128))
 
 
@@ -121,9 +131,12 @@ def test_out_of_several_results():
 
 def test_writing_through_an_expanded_tensor_is_refused():
     for write in ("fill_", "zero_", "uniform_", "normal_", "random_"):
-        with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
+        with pytest.raises(
+            RuntimeError,
+            match=r": elements of the tensor written to, .*, share memory",
+        ):
             getattr(torch.zeros(1).expand(3), write)(*([1] if write == "fill_" else []))
-    with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
+    with pytest.raises(RuntimeError, match="elements of the tensor written to, .* share memory"):
         torch.zeros(1).expand(3).copy_(torch.rand(3))
 
 

@@ -237,14 +237,20 @@ def test_wide_unsigned_integers_compute(dtype):
 
 def test_errors_name_the_operator_and_the_shapes():
     with pytest.raises(
-        RuntimeError, match=r"add: The size of tensor a \(3\) must match .* \(3,\) and \(4,\)"
+        RuntimeError,
+        match=r"add: shapes \(3,\) and \(4,\) do not broadcast: dim 0 has sizes 3 and 4",
     ):
         flambeau.ones(3) + flambeau.ones(4)
-    with pytest.raises(TypeError, match="exp.*must be Tensor, not str"):
+    with pytest.raises(TypeError, match="exp: input must be a Tensor, not str"):
         flambeau.exp("x")
-    with pytest.raises(TypeError, match="unexpected keyword argument 'gamma'"):
+    with pytest.raises(TypeError, match="add: has no argument 'gamma'"):
         flambeau.add(flambeau.ones(1), 1, gamma=2)
-    with pytest.raises(RuntimeError, match="can't be cast"):
+    with pytest.raises(
+        RuntimeError, match="add_: its result is float32, which out or self, int64, cannot hold"
+    ):
         flambeau.ones(2, dtype=flambeau.int64).add_(0.5)
-    with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"add_: the result has shape \(3,\), which does not fit into self \(1,\)",
+    ):
         flambeau.ones(1).add_(flambeau.ones(3))

@@ -207,14 +207,26 @@ def test_pools_take_views_and_no_batch():
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda x: torch.max_pool2d(x, 2, padding=2), "at most half"),
-        (lambda x: torch.max_pool2d(x, 0), "non-positive kernel_size"),
-        (lambda x: torch.max_pool2d(x, 2, 0), "non-positive stride"),
-        (lambda x: torch.max_pool2d(x, 20), "Output size is too small"),
-        (lambda x: torch.max_pool2d(x[0, 0], 2), "Expected 3D or 4D"),
+        (
+            lambda x: torch.max_pool2d(x, 2, padding=2),
+            r"max_pool2d: padding 2 is more than half of the window, which reaches over 2 \(kernel_size 2,",
+        ),
+        (lambda x: torch.max_pool2d(x, 0), r"max_pool2d: kernel_size is \(0, 0\)"),
+        (lambda x: torch.max_pool2d(x, 2, 0), r"max_pool2d: stride is \(0, 0\)"),
+        (
+            lambda x: torch.max_pool2d(x, 20),
+            r"max_pool2d: an input of \(8, 8\) would give an output of \(0, 0\), which is empty",
+        ),
+        (
+            lambda x: torch.max_pool2d(x[0, 0], 2),
+            r"max_pool2d: input \(8, 8\) must have 4 dims, \(N, C, sizes\), or 3 without a batch\. unsqueeze\(0\)",
+        ),
         (lambda x: torch.max_pool1d(x[:, 0, :, :1], 2, 1, 1, 2), "holds no element"),
-        (lambda x: pool.avg_pool2d(x, 2, divisor_override=0), "divisor must be not zero"),
-        (lambda x: pool.adaptive_avg_pool2d(x, (1, 2, 3)), "must be 2 values"),
+        (lambda x: pool.avg_pool2d(x, 2, divisor_override=0), "avg_pool2d: divisor_override is 0"),
+        (
+            lambda x: pool.adaptive_avg_pool2d(x, (1, 2, 3)),
+            r"adaptive_avg_pool2d: output_size \(1, 2, 3\) must be 2 sizes, or one for all",
+        ),
     ],
 )
 def test_pools_refuse(call, words):

@@ -36,7 +36,9 @@ def test_repeat_and_tile(agrees, random):
     agrees(flambeau.tile(x, (2,)), numpy.tile(x.numpy(), (2,)))
     assert x.repeat(1, 1).data_ptr() != x.data_ptr()
     assert gradcheck(lambda y: y.repeat(2, 2), (x.requires_grad_(),))
-    with pytest.raises(RuntimeError, match="can not be smaller"):
+    with pytest.raises(
+        RuntimeError, match=r"repeat: \(2,\) has fewer numbers than tensor \(2, 3\) has dims"
+    ):
         x.repeat(2)
 
 
@@ -45,7 +47,9 @@ def test_unflatten_and_ravel(random):
     assert x.unflatten(1, (3, -1)).shape == (2, 3, 4)
     assert flambeau.unflatten(x, -1, (3, 4)).shape == (2, 3, 4)
     assert x.ravel().shape == (24,)
-    with pytest.raises(RuntimeError, match="don't multiply up"):
+    with pytest.raises(
+        RuntimeError, match=r"unflatten: sizes \[5, -1\] do not multiply to 12, the size of dim 1"
+    ):
         x.unflatten(1, (5, -1))
 
 
@@ -59,7 +63,10 @@ def test_scatters_copy():
     assert flambeau.diagonal_scatter(x, flambeau.ones(3)).tolist() == numpy.eye(3).tolist()
     assert flambeau.slice_scatter(x, flambeau.ones(3, 1), 1, 2).sum() == 3
     assert x.sum() == 0
-    with pytest.raises(RuntimeError, match="expected src to have a size"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"select_scatter: src \(2,\) must have the shape of the part it replaces, \(3,\)",
+    ):
         flambeau.select_scatter(x, flambeau.ones(2), 0, 1)
 
 

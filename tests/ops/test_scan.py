@@ -84,7 +84,7 @@ def test_flip_and_roll_on_every_layout():
             tensor.roll((1, -2), (0, 2)).numpy(), np.roll(array, (1, -2), (0, 2)), err_msg=layout
         )
     assert fl.zeros(0, 2).flip(0).shape == (0, 2) and fl.zeros(0).roll(1).shape == (0,)
-    with pytest.raises(RuntimeError, match="shifts and dimensions must align"):
+    with pytest.raises(RuntimeError, match="roll: there are 2 shifts for 1 dims"):
         fl.zeros(2, 2).roll((1, 2), (0,))
 
 
@@ -97,7 +97,9 @@ def test_repeat_interleave():
         x.repeat_interleave(ints([0, 3]), 0).numpy(), np.repeat(array, [0, 3], 0)
     )
     assert fl.repeat_interleave(ints([2, 0, 1])).tolist() == [0, 0, 2]
-    with pytest.raises(RuntimeError, match="same size as input"):
+    with pytest.raises(
+        RuntimeError, match="repeat_interleave: there are 3 repeats for the 2 elements along dim 0"
+    ):
         x.repeat_interleave(ints([1, 2, 3]), 0)
 
 
@@ -127,9 +129,11 @@ def test_large_masks_are_counted_in_stretches():
 
 
 def test_masked_errors():
-    with pytest.raises(RuntimeError, match="expected BoolTensor for mask"):
+    with pytest.raises(RuntimeError, match="masked_select: mask is int64"):
         fl.zeros(2).masked_select(ints([0, 1]))
-    with pytest.raises(RuntimeError, match="Number of elements of source < number of ones"):
+    with pytest.raises(
+        RuntimeError, match="masked_scatter_: the mask selects 2 elements, but source has only 1"
+    ):
         fl.zeros(2).masked_scatter_(fl.ones(2, dtype=fl.bool), fl.zeros(1))
 
 

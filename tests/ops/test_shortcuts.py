@@ -139,9 +139,9 @@ def test_loss_shortcuts_leave_errors_to_the_operators():
     F = flambeau.nn.functional
     x = flambeau.randn(2, 3)
     for loss in (F.cross_entropy, F.nll_loss):
-        with pytest.raises(IndexError, match="out of bounds"):
+        with pytest.raises(IndexError, match=": target 3 .*is no class"):
             loss(x, flambeau.tensor([0, 3]))
-        with pytest.raises(ValueError, match="not a valid value"):
+        with pytest.raises(ValueError, match=": reduction is 'middle'"):
             loss(x, flambeau.tensor([0, 1]), reduction="middle")
         with pytest.raises((RuntimeError, ValueError)):
             loss(x, flambeau.tensor([0, 1, 2]))

@@ -100,7 +100,9 @@ def test_topk(n, k, largest):
 
 
 def test_topk_out_of_range():
-    with pytest.raises(RuntimeError, match="selected index k out of range"):
+    with pytest.raises(
+        RuntimeError, match=r"topk: k is 4, but dim 0 has size 3 \(allowed are 0 to 3\)"
+    ):
         fl.zeros(3).topk(4)
 
 
@@ -146,9 +148,12 @@ def test_bincount_and_histc():
     assert fl.bincount(ints(x), minlength=6).tolist() == np.bincount(x, minlength=6).tolist()
     weights = np.array([0.5, 1, 2, 4])
     assert fl.bincount(ints(x), fl.from_numpy(weights)).tolist() == np.bincount(x, weights).tolist()
-    with pytest.raises(RuntimeError, match="non-negative"):
+    with pytest.raises(RuntimeError, match="bincount: element 0 is -1"):
         fl.bincount(ints([-1]))
-    with pytest.raises(RuntimeError, match="too many bins"):  # the next number overflows
+    with pytest.raises(
+        RuntimeError,
+        match=r"bincount: element 0 is 9223372036854775807, which asks for more bins than memory can hold \(out",
+    ):  # the next number overflows
         fl.bincount(ints([2**63 - 1]))
     values = np.random.default_rng(0).standard_normal(500)
     for low, high in ((-1, 1), (0, 0)):

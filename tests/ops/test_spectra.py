@@ -92,7 +92,9 @@ def test_nuclear_and_spectral_norms(agrees, random):
 
 @pytest.mark.parametrize("function", [linalg.svd, linalg.svdvals])
 def test_svd_has_no_drivers_on_the_cpu(function):
-    with pytest.raises(RuntimeError, match="only supported on CUDA"):
+    with pytest.raises(
+        RuntimeError, match=r"linalg\.svd(vals)?: driver= chooses between CUDA's routines"
+    ):
         function(flambeau.eye(2), driver="gesvd")
 
 
@@ -197,5 +199,8 @@ def test_infinite_matrices_in_a_stack():
     assert linalg.lstsq(A, A).solution.isfinite().all(-1).all(-1).tolist() == agreed
     assert linalg.matrix_rank(A).tolist() == [2, 0]
     A[1, 0, 0] = float("nan")
-    with pytest.raises(linalg.LinAlgError, match="Batch element 1.*the input has a NaN"):
+    with pytest.raises(
+        linalg.LinAlgError,
+        match=r"linalg\.svdvals: \(matrix 1 of the batch\) the iteration did not converge: the input has a NaN",
+    ):
         linalg.svdvals(A)

@@ -77,9 +77,9 @@ def test_quantiles_and_nan(agrees):
     x = flambeau.tensor([[1.0, math.nan, 3.0], [4.0, 5.0, 6.0]], dtype=flambeau.float64)
     agrees(flambeau.quantile(x, 0.5, 1), numpy.array([math.nan, 5.0]))
     agrees(flambeau.nanquantile(x, 0.5, 1), numpy.array([2.0, 5.0]))
-    with pytest.raises(RuntimeError, match=r"range \[0, 1\]"):
+    with pytest.raises(RuntimeError, match=r"quantile: q is 1\.5; it must be from 0 to 1"):
         x.quantile(1.5)
-    with pytest.raises(RuntimeError, match="float or double"):
+    with pytest.raises(RuntimeError, match=r"quantile: input is torch\.int64"):
         flambeau.quantile(flambeau.tensor([1, 2]), 0.5)
 
 

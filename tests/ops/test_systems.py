@@ -157,7 +157,10 @@ def test_info_names_what_failed_and_where():
         lambda: linalg.inv_ex(stack, check_errors=True),
         lambda: linalg.cholesky_ex(stack, check_errors=True),
     ):
-        with pytest.raises(linalg.LinAlgError, match="Batch element 1"):
+        with pytest.raises(
+            linalg.LinAlgError,
+            match=r"linalg\.\w+: \(matrix 1 of the batch\) the matrix is (singular|not positive-definite)",
+        ):
             call()
 
 

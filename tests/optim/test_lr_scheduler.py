@@ -85,7 +85,7 @@ def test_plateau():
         found.append(optimizer.param_groups[0]["lr"])
     assert found == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
     assert scheduler.get_last_lr() == [0.25]
-    with pytest.raises(ValueError, match="Factor"):
+    with pytest.raises(ValueError, match=r"ReduceLROnPlateau: factor is 1\.0"):
         lr_scheduler.ReduceLROnPlateau(optimizer, factor=1.0)
 
 

@@ -179,25 +179,37 @@ def test_named_parameters():
 
 def test_wrong_arguments_are_refused():
     p = parameter()
-    with pytest.raises(ValueError, match="empty parameter list"):
+    with pytest.raises(
+        ValueError,
+        match=r"SGD: params is empty\. An iterator such as model\.parameters\(\) can be read only once",
+    ):
         optim.SGD([])
-    with pytest.raises(TypeError, match="iterable of Tensors or dicts"):
+    with pytest.raises(TypeError, match=r"SGD: params is one torch\.FloatTensor"):
         optim.SGD(p)
-    with pytest.raises(TypeError, match="one of the params is int"):
+    with pytest.raises(TypeError, match="SGD: takes Tensors, but a parameter is int"):
         optim.SGD([3])
-    with pytest.raises(ValueError, match="non-leaf"):
+    with pytest.raises(
+        ValueError,
+        match=r"SGD: a parameter of shape \(1,\) is no leaf: it was computed, and a step would change only the",
+    ):
         optim.SGD([p * 2])
-    with pytest.raises(ValueError, match="more than one parameter group"):
+    with pytest.raises(ValueError, match="SGD: a parameter is in two groups"):
         optim.SGD([{"params": [p]}, {"params": [p]}])
-    with pytest.raises(ValueError, match="Invalid learning rate: -1"):
+    with pytest.raises(ValueError, match="Adam: lr is -1; it must be 0 or more"):
         optim.Adam([p], lr=-1)
-    with pytest.raises(ValueError, match="Invalid beta parameter at index 0"):
+    with pytest.raises(
+        ValueError, match=r"Adam: betas\[0\] is 1\.0; it must be 0 or more, and below 1"
+    ):
         optim.Adam([p], betas=(1.0, 0.9))
-    with pytest.raises(ValueError, match="Nesterov"):
+    with pytest.raises(
+        ValueError, match="SGD: nesterov=True needs momentum above 0 and dampening 0"
+    ):
         optim.SGD([p], nesterov=True)
-    with pytest.raises(RuntimeError, match="cannot be `True` together"):
+    with pytest.raises(RuntimeError, match="Adam: fused=True and foreach=True are two ways"):
         optim.Adam([p], fused=True, foreach=True)
-    with pytest.raises(ValueError, match="different number of parameter groups"):
+    with pytest.raises(
+        ValueError, match=r"SGD\.load_state_dict: the state has 0 groups, the optimizer 1"
+    ):
         optim.SGD([p]).load_state_dict({"state": {}, "param_groups": []})
 
 
@@ -253,7 +265,7 @@ def test_muon_steps_are_nearly_orthogonal():
     optim.Muon([p], lr=1.0, weight_decay=0.0).step()
     values = np.linalg.svd(p.detach().numpy(), compute_uv=False)
     assert (values > 0.5).all() and (values < 1.5).all()
-    with pytest.raises(ValueError, match="only supports 2D"):
+    with pytest.raises(ValueError, match=r"Muon: a parameter has shape \(1,\)"):
         optim.Muon([parameter()])
 
 

@@ -53,5 +53,5 @@ def test_sparse_adam_of_a_number_and_of_a_transposed_table():
 
 
 def test_sparse_adam_checks_its_options():
-    with pytest.raises(ValueError, match="Invalid epsilon value: 0"):
+    with pytest.raises(ValueError, match="SparseAdam: epsilon is 0; it must be above 0"):
         torch.optim.SparseAdam([torch.zeros(1)], eps=0)

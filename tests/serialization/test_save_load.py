@@ -140,7 +140,10 @@ def test_what_overlaps_still_does_after_loading():
 
 def test_overlap_of_different_dtypes_is_refused():
     base = torch.zeros(4)
-    with pytest.raises(RuntimeError, match="different types"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"save: overlapping tensors of torch\.float32, torch\.int32 share memory, and a file holds it as",
+    ):
         round_trip([base, base.view(torch.int32)])
 
 
@@ -269,7 +272,10 @@ def test_a_break_in_mid_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_missing_folder_and_links(tmp_path):
-    with pytest.raises(RuntimeError, match="does not exist"):
+    with pytest.raises(
+        RuntimeError,
+        match="save: the folder .* is not there",
+    ):
         torch.save(torch.zeros(1), tmp_path / "no" / "a.pt")
     torch.save(torch.zeros(1), tmp_path / "real.pt")
     os.symlink("real.pt", tmp_path / "link.pt")
@@ -466,7 +472,9 @@ def test_deepcopy():
     with torch.no_grad():
         y[0, 0] = 9
     assert x[0, 0] == 0
-    with pytest.raises(RuntimeError, match="leaves"):
+    with pytest.raises(
+        RuntimeError, match="deepcopy: this tensor was computed, and a copy would lose its history"
+    ):
         copy.deepcopy(x * 2)
     base = torch.arange(4)
     a, b = copy.deepcopy([base, base[1:]])

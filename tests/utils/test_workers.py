@@ -251,7 +251,8 @@ def test_a_sample_that_cannot_be_sent_and_a_failing_init_fn():
 
 def test_a_worker_that_dies_is_reported():
     with pytest.raises(
-        RuntimeError, match=r"worker \(pid\(s\) \d+\) exited unexpectedly with exit code -9"
+        RuntimeError,
+        match=r"DataLoader worker \(pid\(s\) \d+\) exited unexpectedly with code -9",
     ):
         list(DataLoader(Failing("killed"), num_workers=2))
 
@@ -301,7 +302,10 @@ def test_arguments_are_checked():
         with pytest.raises(error):
             DataLoader(Numbered(), **options)
     assert DataLoader(Numbered(), num_workers=1).prefetch_factor == 2
-    with pytest.warns(UserWarning, match="no accelerator is found"):
+    with pytest.warns(
+        UserWarning,
+        match="DataLoader: pin_memory=True has no effect, because there is no accelerator",
+    ):
         next(iter(DataLoader(Numbered(), pin_memory=True)))
 
 

@@ -39,9 +39,11 @@ def test_normalize():
     x = torch.ones(2, 3, 3, 3)
     y = transforms.Normalize([0.5, 1, 0], [0.5, 1, 2])(x)
     assert y[1, :, 0, 0].tolist() == [1, 0, 0.5]
-    with pytest.raises(TypeError, match="float tensor"):
+    with pytest.raises(
+        TypeError, match=r"normalize: the image is torch\.uint8, but it must be floating"
+    ):
         F.normalize(image(), [0.5], [0.5])
-    with pytest.raises(ValueError, match="zero"):
+    with pytest.raises(ValueError, match="normalize: std is 0 in a channel"):
         F.normalize(x, [0.5], [0])
 
 
@@ -71,7 +73,9 @@ def test_random_crop():
     assert len(seen) == 3 * 4
     assert transforms.RandomCrop(4, padding=2)(x).shape == (1, 4, 4)
     assert transforms.RandomCrop(9, pad_if_needed=True)(x).shape == (1, 9, 9)
-    with pytest.raises(ValueError, match="larger than input"):
+    with pytest.raises(
+        ValueError, match=r"RandomCrop: the crop \(9, 9\) is larger than the image \(4, 5\)"
+    ):
         transforms.RandomCrop(9)(x)
 
 

@@ -22,5 +22,5 @@ def sdpa_kernel(backends, set_priority=False):
     """A block in which attention uses one of `backends`; any choice means ours."""
     backends = [backends] if isinstance(backends, SDPBackend) else list(backends)
     if not backends or not all(isinstance(backend, SDPBackend) for backend in backends):
-        raise AssertionError("Backend must be an instance of SDPBackend or a list of SDPBackend")
+        raise AssertionError("sdpa_kernel: takes an SDPBackend or a list of them.")
     yield {}

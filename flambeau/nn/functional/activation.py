@@ -11,8 +11,7 @@ from ...ops import activation as operators
 from ...ops.attach import of_constant_slope
 
 _SOFTMAX_ADVICE = (
-    "Implicit dimension choice for {name} has been deprecated. "
-    "Change the call to include dim=X as an argument."
+    "{name}: without dim it guesses the dim from input's shape. Say which one: dim=-1 for the last."
 )
 
 
@@ -47,9 +46,11 @@ def relu6(input, inplace=False):
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """input limited to [min_val, max_val]; its gradient is 0 at and outside the limits."""
     if min_val > max_val:
-        raise ValueError("min_val cannot be greater than max_val")
+        raise ValueError(
+            f"hardtanh: min_val {min_val} stands above max_val {max_val}. Exchange them."
+        )
     if input.dtype == flambeau.bool:
-        raise RuntimeError("hardtanh: bool inputs not supported.")
+        raise RuntimeError("hardtanh: input is bool. Convert it with .float() first.")
     if inplace:
         return flambeau.hardtanh_(input, min_val, max_val)
     return operators.hardtanh(input, min_val, max_val)
@@ -87,7 +88,7 @@ def elu_(input, alpha=1.0):
 def celu(input, alpha=1.0, inplace=False):
     """max(0, input) + min(0, alpha * (exp(input / alpha) - 1))."""
     if alpha == 0:
-        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+        raise RuntimeError("celu: alpha is 0; it divides by alpha.")
     if inplace:
         return flambeau.celu_(input, alpha)
     return operators.celu(input, alpha)
@@ -130,7 +131,7 @@ def mish(input, inplace=False):
 def softshrink(input, lambd=0.5, *, out=None):
     """input moved towards 0 by lambd, 0 where |input| <= lambd."""
     if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+        raise RuntimeError(f"softshrink: lambd is {lambd}; it must be 0 or more.")
     return operators.softshrink(input, lambd, out=out)
 
 
@@ -166,7 +167,7 @@ def hardswish(input, inplace=False):
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """leaky_relu whose slope is drawn uniformly from [lower, upper] in training, else their mean."""
     if lower > upper:
-        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
+        raise RuntimeError(f"rrelu: lower {lower} stands above upper {upper}. Exchange them.")
     if training:
         slope = flambeau.empty_like(input).uniform_(lower, upper)
     else:
@@ -184,10 +185,10 @@ def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
 def glu(input, dim=-1):
     """first * sigmoid(second), the halves of `input` along `dim`."""
     if input.dim() == 0:
-        raise RuntimeError("glu does not support scalars because halving size must be even")
+        raise RuntimeError("glu: input is 0-dim and has no halves; it must have 1 dim or more.")
     if input.size(dim) % 2:
         raise RuntimeError(
-            f"Halving dimension must be even, but dimension {dim} is size {input.size(dim)}"
+            f"glu: dim {dim} has size {input.size(dim)}, which has no halves; it must be even."
         )
     first, second = input.chunk(2, dim)
     return first * second.sigmoid()
@@ -226,7 +227,7 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     Source: Jang et al., 2016, arXiv:1611.01144; Maddison et al., 2016, arXiv:1611.00712.
     """
     if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+        warnings.warn("gumbel_softmax: eps has no effect any more. Leave it away.", stacklevel=2)
     gumbels = -flambeau.empty_like(logits).exponential_().log()
     soft = ((logits + gumbels) / tau).softmax(dim)
     if not hard:

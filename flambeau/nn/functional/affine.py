@@ -14,13 +14,13 @@ def bilinear(input1, input2, weight, bias=None):
     """
     if input1.shape[:-1] != input2.shape[:-1]:
         raise RuntimeError(
-            "bilinear: the leading dimensions of the inputs differ: "
-            f"input1 {tuple(input1.shape)}, input2 {tuple(input2.shape)}."
+            f"bilinear: input1 {tuple(input1.shape)} and input2 {tuple(input2.shape)} must agree "
+            "in all dims but the last."
         )
     if input1.shape[-1] != weight.shape[1] or input2.shape[-1] != weight.shape[2]:
         raise RuntimeError(
-            f"bilinear: weight {tuple(weight.shape)} does not fit input1 {tuple(input1.shape)} "
-            f"and input2 {tuple(input2.shape)}."
+            f"bilinear: weight {tuple(weight.shape)} must be (features out, {input1.size(-1)}, "
+            f"{input2.size(-1)}) for input1 {tuple(input1.shape)} and input2 {tuple(input2.shape)}."
         )
     batch = input1.shape[:-1]
     count = math.prod(batch)

@@ -29,17 +29,22 @@ def scaled_dot_product_attention(
     """
     if is_causal and attn_mask is not None:
         raise RuntimeError(
-            "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+            "scaled_dot_product_attention: give attn_mask or is_causal=True, not both."
         )
     if query.dim() < 2 or key.dim() < 2 or value.dim() < 2:
         raise RuntimeError(
-            "scaled_dot_product_attention: Expected query, key, and value to all be at least 2 "
-            f"dimensional, but got {query.dim()}, {key.dim()} and {value.dim()}"
+            f"scaled_dot_product_attention: query {tuple(query.shape)}, key {tuple(key.shape)} and "
+            f"value {tuple(value.shape)} must have 2 dims or more, (..., T, features)."
         )
     if not query.dtype == key.dtype == value.dtype:
         raise RuntimeError(
-            "Expected query, key, and value to have the same dtype, but got "
-            f"query.dtype: {query.dtype} key.dtype: {key.dtype} and value.dtype: {value.dtype}"
+            f"scaled_dot_product_attention: query is {query.dtype}, key {key.dtype} and value "
+            f"{value.dtype}. Convert them to one dtype with .to()."
+        )
+    if query.size(-1) != key.size(-1) or key.size(-2) != value.size(-2):
+        raise RuntimeError(
+            f"scaled_dot_product_attention: query {tuple(query.shape)}, key {tuple(key.shape)} and "
+            f"value {tuple(value.shape)} must be (..., T, E), (..., S, E) and (..., S, F)."
         )
     if enable_gqa:
         key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
@@ -106,14 +111,18 @@ def multi_head_attention_forward(
     S = key.size(0)
     if embed_dim_to_check != E:
         raise AssertionError(
-            f"was expecting embedding dimension of {embed_dim_to_check}, but got {E}"
+            f"multi_head_attention: query has {E} features; embed_dim is {embed_dim_to_check}. The "
+            "last size of query must be embed_dim."
         )
     head_dim = E // num_heads
     if head_dim * num_heads != E:
-        raise AssertionError(f"embed_dim {E} not divisible by num_heads {num_heads}")
+        raise AssertionError(
+            f"multi_head_attention: embed_dim {E} does not divide into {num_heads} heads."
+        )
     if is_causal and attn_mask is None:
         raise RuntimeError(
-            "Need attn_mask if specifying the is_causal hint: the hint alone sets no mask."
+            "multi_head_attention: is_causal=True is a hint about attn_mask and sets none. Give "
+            "attn_mask too."
         )
     mask_dtype = query.dtype
     key_padding_mask = _additive(key_padding_mask, mask_dtype)
@@ -122,13 +131,14 @@ def multi_head_attention_forward(
         if attn_mask.dim() == 2:
             if attn_mask.shape != (T, S):
                 raise RuntimeError(
-                    f"The shape of the 2D attn_mask is {attn_mask.shape}, but should be {(T, S)}."
+                    f"multi_head_attention: attn_mask {tuple(attn_mask.shape)} must be {(T, S)}, "
+                    "one value for each pair of a target and a source."
                 )
             attn_mask = attn_mask.unsqueeze(0)
         elif attn_mask.shape != (B * num_heads, T, S):
             raise RuntimeError(
-                f"The shape of the 3D attn_mask is {attn_mask.shape}, "
-                f"but should be {(B * num_heads, T, S)}."
+                f"multi_head_attention: attn_mask {tuple(attn_mask.shape)} must be "
+                f"{(B * num_heads, T, S)}, one matrix for each head of each batch element."
             )
 
     if use_separate_proj_weight:
@@ -160,7 +170,8 @@ def multi_head_attention_forward(
     if key_padding_mask is not None:
         if key_padding_mask.shape != (B, S):
             raise AssertionError(
-                f"expecting key_padding_mask shape of {(B, S)}, but got {key_padding_mask.shape}"
+                f"multi_head_attention: key_padding_mask {tuple(key_padding_mask.shape)} must be "
+                f"{(B, S)}, one value for each key."
             )
         padding = key_padding_mask.reshape(B, 1, 1, S).expand(-1, num_heads, -1, -1)
         padding = padding.reshape(B * num_heads, 1, S)
@@ -189,29 +200,30 @@ def _check_shapes(query, key, value, key_padding_mask, attn_mask):
     """Whether there is a batch dimension."""
     if query.dim() not in (2, 3):
         raise AssertionError(
-            f"query should be unbatched 2D or batched 3D tensor but received {query.dim()}-D tensor"
+            f"multi_head_attention: query {tuple(query.shape)} must have 3 dims, or 2 without a "
+            "batch."
         )
     batched = query.dim() == 3
-    kind = "batched (3-D)" if batched else "unbatched (2-D)"
+    kind = "a batched" if batched else "an unbatched"
     if key.dim() != query.dim() or value.dim() != query.dim():
         raise AssertionError(
-            f"For {kind} query, expected key and value to be {query.dim()}-D but found "
-            f"{key.dim()}-D and {value.dim()}-D tensors respectively"
+            f"multi_head_attention: with {kind} query of {query.dim()} dims, key and value need as "
+            f"many, but they have {key.dim()} and {value.dim()}."
         )
     if key_padding_mask is not None and key_padding_mask.dim() != query.dim() - 1:
         raise AssertionError(
-            f"For {kind} query, expected key_padding_mask to be None or {query.dim() - 1}-D "
-            f"but found {key_padding_mask.dim()}-D tensor instead"
+            f"multi_head_attention: with {kind} query, key_padding_mask needs {query.dim() - 1} "
+            f"dims, but it has {key_padding_mask.dim()}."
         )
     if attn_mask is not None and attn_mask.dim() not in (2, 3):
         raise AssertionError(
-            f"For {kind} query, expected attn_mask to be None, 2-D or 3-D but found "
-            f"{attn_mask.dim()}-D tensor instead"
+            f"multi_head_attention: attn_mask has {attn_mask.dim()} dims; it takes 2, or 3 with "
+            "one matrix for each head."
         )
     if key.shape[:-1] != value.shape[:-1]:
         raise AssertionError(
-            f"key's sequence and batch dims {key.shape[:-1]} do not match "
-            f"value's {value.shape[:-1]}"
+            f"multi_head_attention: key {tuple(key.shape)} and value {tuple(value.shape)} must "
+            "agree in all dims but the last."
         )
     return batched
 
@@ -220,7 +232,9 @@ def _additive(mask, dtype):
     """A bool mask, True where attention may not go, as numbers to add to the scores."""
     if mask is None or mask.dtype != flambeau.bool:
         if mask is not None and not mask.is_floating_point():
-            raise AssertionError("only bool and floating types of masks are supported")
+            raise AssertionError(
+                f"multi_head_attention: a mask is {mask.dtype}; it must be bool or floating."
+            )
         return mask
     return flambeau.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(mask, -math.inf)
 

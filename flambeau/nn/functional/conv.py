@@ -28,10 +28,9 @@ def _columns(sizes, kernel, dilation, padding, stride, name):
     ]
     if min(counts) < 1:
         raise RuntimeError(
-            f"{name}: given spatial size {tuple(sizes)}, kernel_size={tuple(kernel)}, "
-            f"dilation={tuple(dilation)}, padding={tuple(padding)}, stride={tuple(stride)}, the "
-            f"calculated shape of the array of sliding blocks is {tuple(counts)}, but its "
-            "components must be at least one."
+            f"{name}: a window of {tuple(kernel)} with dilation {tuple(dilation)} has no place in "
+            f"sizes {tuple(sizes)} with padding {tuple(padding)}. Use a smaller window, or more "
+            "padding."
         )
     return counts
 
@@ -54,7 +53,7 @@ def _window_index(size, kernel, dilation, stride, counts, device):
 def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     """Every window of the input as a column: (N, C, H, W) to (N, C * KH * KW, windows)."""
     kernel, dilation, padding, stride = (
-        ntuple(v, 2, name)
+        ntuple(v, 2, f"unfold: {name}")
         for v, name in (
             (kernel_size, "kernel_size"), (dilation, "dilation"),
             (padding, "padding"), (stride, "stride"),
@@ -62,8 +61,8 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     )  # fmt: skip
     if input.dim() not in (3, 4):
         raise RuntimeError(
-            "Expected 3D or 4D (batch mode) tensor for input with possibly 0 batch size and other "
-            f"non-zero dimensions for input, but got: {list(input.shape)}"
+            f"unfold: input {tuple(input.shape)} must have 4 dims, (N, C, H, W), or 3 without a "
+            "batch, and must not be empty beside the batch."
         )
     _check_positive(kernel=kernel, dilation=dilation, stride=stride)
     single = input.dim() == 3
@@ -80,7 +79,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
 def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """The sum of windows laid back where unfold took them: (N, C * KH * KW, windows) to images."""
     size, kernel, dilation, padding, stride = (
-        ntuple(v, 2, name)
+        ntuple(v, 2, f"fold: {name}")
         for v, name in (
             (output_size, "output_size"), (kernel_size, "kernel_size"), (dilation, "dilation"),
             (padding, "padding"), (stride, "stride"),
@@ -88,8 +87,8 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     )  # fmt: skip
     if input.dim() not in (2, 3):
         raise RuntimeError(
-            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and "
-            f"non-zero dimensions for input, but got: {list(input.shape)}"
+            f"fold: input {tuple(input.shape)} must have 3 dims, (N, C * kernel sizes, windows), "
+            "or 2 without a batch, and must not be empty beside the batch."
         )
     _check_positive(kernel=kernel, dilation=dilation, stride=stride)
     single = input.dim() == 2
@@ -99,16 +98,14 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     n, rows, windows = columns.shape
     if rows % taps:
         raise RuntimeError(
-            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "
-            f"but got input.size(1)={rows} and kernel_size={tuple(kernel)}."
+            f"fold: input has {rows} rows, which do not divide by the {kernel[0] * kernel[1]} "
+            f"elements of kernel_size {tuple(kernel)}."
         )
     if windows != counts[0] * counts[1]:
         raise RuntimeError(
-            f"Given output_size={tuple(size)}, kernel_size={tuple(kernel)}, dilation="
-            f"{tuple(dilation)}, padding={tuple(padding)}, stride={tuple(stride)}, expected size "
-            "of input's dimension 2 to match the calculated number of sliding blocks "
-            f"{counts[0]} * {counts[1]} = {counts[0] * counts[1]}, but got "
-            f"input.size(2)={windows}."
+            f"fold: input has {windows} windows, but output_size {tuple(size)} with kernel_size "
+            f"{tuple(kernel)}, dilation {tuple(dilation)}, padding {tuple(padding)} and stride "
+            f"{tuple(stride)} takes {counts[0]} * {counts[1]} = {counts[0] * counts[1]}."
         )
     h, w = size[0] + 2 * padding[0], size[1] + 2 * padding[1]
     index = _window_index((h, w), kernel, dilation, stride, counts, input.device)
@@ -124,4 +121,4 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
 def _check_positive(**sizes):
     for name, values in sizes.items():
         if min(values) <= 0:
-            raise RuntimeError(f"{name} should be greater than zero, but got {tuple(values)}")
+            raise RuntimeError(f"fold, unfold: {name} is {tuple(values)}; it takes 1 or more.")

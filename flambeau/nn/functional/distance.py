@@ -8,7 +8,8 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     dtype = flambeau.promote_types(x1.dtype, x2.dtype)
     if not dtype.is_floating_point:
         raise RuntimeError(
-            f"expected common dtype to be floating point, yet common dtype is {dtype}"
+            f"cosine_similarity: the inputs are {dtype}, but it takes floating ones. Convert them "
+            "with .float() first."
         )
     x1, x2 = flambeau.broadcast_tensors(x1.to(dtype), x2.to(dtype))
     # Each vector is divided before the product, for the product of two norms may overflow.
@@ -32,9 +33,11 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
 def pdist(input, p=2.0):
     """The p-norm distances of all pairs of rows i < j, in the order of the upper triangle."""
     if input.dim() != 2:
-        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.dim()}D")
+        raise RuntimeError(
+            f"pdist: input {tuple(input.shape)} must be a matrix, (points, features)."
+        )
     if p < 0:
-        raise RuntimeError("pdist only supports non-negative p values")
+        raise RuntimeError(f"pdist: p is {p}; it must be 0 or more.")
     n = input.size(0)
     first, second = flambeau.triu_indices(n, n, 1, device=input.device)
     return (input[first] - input[second]).norm(p, dim=1)

@@ -13,7 +13,7 @@ from ...ops import random
 
 def _check_probability(p):
     if p < 0.0 or p > 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        raise ValueError(f"dropout: p is {p}; a probability is from 0 to 1.")
 
 
 def dropout(input, p=0.5, training=True, inplace=False, *, generator=None):
@@ -48,9 +48,8 @@ def dropout1d(input, p=0.5, training=True, inplace=False, *, generator=None):
     _check_probability(p)
     if input.dim() not in (2, 3):
         raise RuntimeError(
-            f"dropout1d: Expected 2D or 3D input, but received a {input.dim()}D input. "
-            "Note that dropout1d exists to provide channel-wise dropout on inputs with 1 spatial "
-            "dimension, a channel dimension, and an optional batch dimension."
+            f"dropout1d: input {tuple(input.shape)} must have 3 dims, (N, C, L), or 2 without a "
+            "batch."
         )
     return _drop(input, _channel_mask_shape(input, 1), p, training, inplace, generator)
 
@@ -60,17 +59,14 @@ def dropout2d(input, p=0.5, training=True, inplace=False, *, generator=None):
     _check_probability(p)
     if input.dim() not in (3, 4):
         warnings.warn(
-            f"dropout2d: Received a {input.dim()}-D input to dropout2d, which is deprecated and "
-            "will result in an error in a future release. For channel-wise dropout the input has "
-            "2 spatial dimensions, a channel dimension and an optional batch dimension.",
+            f"dropout2d: input {tuple(input.shape)} should have 4 dims, (N, C, H, W); what its "
+            "channels are is a guess. Use dropout for single elements.",
             stacklevel=2,
         )
     if input.dim() == 3:
         warnings.warn(
-            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise "
-            "1D dropout behavior is desired - input is interpreted as shape (N, C, L), where C "
-            "is the channel dim. This behavior will change in a future release to interpret the "
-            "input as one without a batch dimension, i.e. shape (C, H, W).",
+            f"dropout2d: input {tuple(input.shape)} of 3 dims is taken as (N, C, L). Use dropout1d "
+            "for that, or unsqueeze(0) a (C, H, W).",
             stacklevel=2,
         )
     return _drop_channels(input, p, training, inplace, generator)
@@ -81,9 +77,8 @@ def dropout3d(input, p=0.5, training=True, inplace=False, *, generator=None):
     _check_probability(p)
     if input.dim() not in (4, 5):
         warnings.warn(
-            f"dropout3d: Received a {input.dim()}-D input to dropout3d, which is deprecated and "
-            "will result in an error in a future release. For channel-wise dropout the input has "
-            "3 spatial dimensions, a channel dimension and an optional batch dimension.",
+            f"dropout3d: input {tuple(input.shape)} should have 5 dims, (N, C, D, H, W); what its "
+            "channels are is a guess. Use dropout for single elements.",
             stacklevel=2,
         )
     if input.dim() == 4:
@@ -99,7 +94,9 @@ def _drop_channels(input, p, training, inplace, generator):
 
 def _first_two(input):
     if input.dim() < 2:
-        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+        raise RuntimeError(
+            f"feature_dropout: input {tuple(input.shape)} must have 2 dims or more, (N, C, ...)."
+        )
     return (*input.shape[:2], *[1] * (input.dim() - 2))
 
 

@@ -46,21 +46,22 @@ def _fractional(n):
         _random_samples=None,
     ):  # fmt: skip
         if output_size is None and output_ratio is None:
-            raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
+            raise ValueError(f"{name}: needs output_size or output_ratio.")
         if input.dim() not in (n + 1, n + 2):
             raise RuntimeError(
-                f"{name}: Expected {n + 1}D or {n + 2}D tensor, but got {list(input.shape)}"
+                f"{name}: input {tuple(input.shape)} must have {n + 2} dims, (N, C, sizes), or "
+                f"{n + 1} without a batch."
             )
-        kernel, sizes = ntuple(kernel_size, n, "kernel_size"), tuple(input.shape[-n:])
+        kernel, sizes = ntuple(kernel_size, n, f"{name}: kernel_size"), tuple(input.shape[-n:])
         if output_size is None:
-            ratio = ntuple(output_ratio, n, "output_ratio")
+            ratio = ntuple(output_ratio, n, f"{name}: output_ratio")
             output_size = [int(size * r) for size, r in zip(sizes, ratio, strict=True)]
-        out = ntuple(output_size, n, "output_size")
+        out = ntuple(output_size, n, f"{name}: output_size")
         for size, o, k in zip(sizes, out, kernel, strict=True):
             if o < 1 or k < 1 or o + k - 1 > size:
                 raise RuntimeError(
-                    f"{name}: output size {out} with kernel size {kernel} does not fit into an "
-                    f"input of size {sizes}"
+                    f"{name}: output_size {out} with kernel_size {kernel} does not fit into an "
+                    f"input of {sizes}."
                 )
         input = of_constant_slope(input)
         planes = input if input.dim() == n + 2 else input.unsqueeze(0)
@@ -70,7 +71,7 @@ def _fractional(n):
         _random_samples = _random_samples[: wanted[0]]  # made for a larger batch is enough
         if _random_samples.shape != wanted:
             raise RuntimeError(
-                f"{name}: _random_samples must be {wanted}, not {tuple(_random_samples.shape)}"
+                f"{name}: _random_samples {tuple(_random_samples.shape)} must be {wanted}."
             )
         index = _positions(_random_samples, sizes, out, kernel)
         taps = planes.flatten(2).gather(2, index.flatten(2)).reshape(index.shape)

@@ -53,29 +53,30 @@ def interpolate(
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
             raise ValueError(
-                "align_corners option can only be set with the interpolating modes: "
-                "linear | bilinear | bicubic | trilinear"
+                f"interpolate: align_corners has no meaning for mode={mode!r}; linear, bilinear, "
+                "bicubic and trilinear take it."
             )
     elif align_corners is None:
         align_corners = False
     sizes, scales = _sizes_and_scales(input, size, scale_factor, recompute_scale_factor, n)
     if antialias and not (mode in ("bilinear", "bicubic") and n == 2):
         raise ValueError(
-            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor"
+            "interpolate: antialias=True takes mode='bilinear' or 'bicubic' and an input of 4 "
+            f"dims, not mode={mode!r} and {tuple(input.shape)}."
         )
     if mode not in _MODES or n not in _MODES[mode]:
         raise NotImplementedError(
-            "Input Error: Only 3D, 4D and 5D input Tensors supported "
-            f"(got {input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | "
-            f"trilinear | area | nearest-exact (got {mode})"
+            f"interpolate: mode={mode!r} does not take input {tuple(input.shape)}. linear takes 3 "
+            "dims, bilinear and bicubic 4, trilinear 5; nearest, nearest-exact and area any of "
+            "these."
         )
     if mode == "area":
         pools = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
         return pools[n - 1](input, sizes)
     if min(sizes) <= 0 or min(input.shape[2:]) <= 0:
         raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input "
-            f"{list(input.shape[2:])} and output {list(sizes)}"
+            f"interpolate: from {tuple(input.shape[2:])} to {tuple(sizes)} is not possible; all "
+            "sizes must be 1 or more."
         )
     result = (*input.shape[:2], *sizes)
     if input.numel() == 0:
@@ -96,25 +97,26 @@ def interpolate(
 
 def _sizes_and_scales(input, size, scale_factor, recompute, n):
     if size is not None and scale_factor is not None:
-        raise ValueError("only one of size or scale_factor should be defined")
+        raise ValueError("interpolate: give size or scale_factor, not both.")
     if size is not None:
         sizes = list(size) if isinstance(size, (list, tuple)) else [size] * n
         if len(sizes) != n:
             raise ValueError(
-                "Input and output must have the same number of spatial dimensions, but got input "
-                f"with spatial dimensions of {list(input.shape[2:])} and output size of {size}."
+                f"interpolate: size {size} does not fit the {input.dim() - 2} spatial dims of "
+                f"input {tuple(input.shape)}. Give one number, or one for each."
             )
         if recompute:
-            raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+            raise ValueError(
+                "interpolate: recompute_scale_factor=True needs scale_factor, but size is given."
+            )
         return [int(s) for s in sizes], [None] * n
     if scale_factor is None:
-        raise ValueError("either size or scale_factor should be defined")
+        raise ValueError("interpolate: needs size or scale_factor.")
     scales = list(scale_factor) if isinstance(scale_factor, (list, tuple)) else [scale_factor] * n
     if len(scales) != n:
         raise ValueError(
-            "Input and scale_factor must have the same number of spatial dimensions, but got input "
-            f"with spatial dimensions of {list(input.shape[2:])} and scale_factor of shape "
-            f"{scale_factor}."
+            f"interpolate: scale_factor {scale_factor} does not fit the {input.dim() - 2} spatial "
+            f"dims of input {tuple(input.shape)}. Give one number, or one for each."
         )
     sizes = [math.floor(s * f) for s, f in zip(input.shape[2:], scales, strict=True)]
     return sizes, [None] * n if recompute else scales
@@ -190,7 +192,7 @@ def _rounded(values, dtype):
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
     """The old name of interpolate."""
     warnings.warn(
-        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
+        "upsample: is an old name. Use interpolate.",
         stacklevel=2,
     )
     return interpolate(input, size, scale_factor, mode, align_corners)
@@ -199,7 +201,7 @@ def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=
 def upsample_nearest(input, size=None, scale_factor=None):
     """interpolate with mode="nearest"."""
     warnings.warn(
-        "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
+        "upsample_nearest: is an old name. Use interpolate(mode='nearest').",
         stacklevel=2,
     )
     return interpolate(input, size, scale_factor, mode="nearest")
@@ -208,7 +210,7 @@ def upsample_nearest(input, size=None, scale_factor=None):
 def upsample_bilinear(input, size=None, scale_factor=None):
     """interpolate with mode="bilinear" and align_corners=True."""
     warnings.warn(
-        "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
+        "upsample_bilinear: is an old name. Use interpolate(mode='bilinear', align_corners=True).",
         stacklevel=2,
     )
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)

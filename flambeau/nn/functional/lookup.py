@@ -28,7 +28,9 @@ def embedding(
     if padding_idx is not None:
         rows = weight.size(0)
         if not -rows <= padding_idx < rows:
-            raise AssertionError("Padding_idx must be within num_embeddings")
+            raise AssertionError(
+                f"embedding: padding_idx is {padding_idx}, but weight has {weight.size(0)} rows."
+            )
         padding_idx %= rows
     else:
         padding_idx = -1
@@ -75,31 +77,34 @@ def embedding_bag(
     """
     if weight.dtype in (flambeau.int64, flambeau.int32) and input.is_floating_point():
         raise ValueError(
-            "Argument order of nn.functional.embedding_bag is (input, weight): weight comes second."
+            f"embedding_bag: input is {input.dtype} and weight {weight.dtype}. The integer indices "
+            "come first, then weight."
         )
     if mode not in ("sum", "mean", "max"):
-        raise ValueError(f"mode has to be one of sum, mean or max, but got {mode}")
+        raise ValueError(f"embedding_bag: mode is {mode!r}; it must be 'sum', 'mean' or 'max'.")
     if mode == "max" and scale_grad_by_freq:
-        raise ValueError("max mode does not support scaling the gradient by the frequency")
+        raise ValueError("embedding_bag: scale_grad_by_freq=True does not go with mode='max'.")
     if mode == "max" and sparse:
-        raise ValueError("max mode does not support sparse weights")
+        raise ValueError("embedding_bag: sparse=True does not go with mode='max'.")
     if per_sample_weights is not None:
         if mode != "sum":
             raise NotImplementedError(
-                "embedding_bag: per_sample_weights was not None. per_sample_weights is only "
-                f"supported for mode='sum' (got mode='{mode}')."
+                f"embedding_bag: per_sample_weights go with mode='sum' only, and mode is {mode!r}."
             )
         if per_sample_weights.shape != input.shape:
             raise ValueError(
-                f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not "
-                f"None, then it must have the same shape as the input ({tuple(input.shape)})"
+                f"embedding_bag: per_sample_weights {tuple(per_sample_weights.shape)} must have "
+                f"the shape of input, {tuple(input.shape)}."
             )
     indices, bags, count = _bags(input, offsets, include_last_offset)
     if per_sample_weights is not None:
         per_sample_weights = per_sample_weights.reshape(-1)
     if padding_idx is not None:
         if not -weight.size(0) <= padding_idx < weight.size(0):
-            raise ValueError("padding_idx must be within the number of embeddings")
+            raise ValueError(
+                f"embedding_bag: padding_idx is {padding_idx}, but weight has {weight.size(0)} "
+                "rows."
+            )
         kept = indices != padding_idx % weight.size(0)
         indices, bags = indices[kept], bags[kept]
         if per_sample_weights is not None:
@@ -123,34 +128,36 @@ def _bags(input, offsets, include_last_offset):
     if input.dim() == 2:
         if offsets is not None:
             raise ValueError(
-                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
-                f"of fixed length sequences. However, found offsets of type {type(offsets)}"
+                "embedding_bag: a matrix input has one bag to a row, so offsets must be None. "
+                "Flatten input to give offsets."
             )
         count, length = input.shape
         bags = flambeau.arange(count, device=input.device).repeat_interleave(length)
         return input.reshape(-1), bags, count
     if input.dim() != 1:
         raise ValueError(
-            f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}"
+            f"embedding_bag: input {tuple(input.shape)} must be a vector with offsets, or a matrix "
+            "with one bag to a row."
         )
     if offsets is None:
-        raise ValueError("offsets has to be a 1D Tensor but got None")
+        raise ValueError("embedding_bag: a vector input needs offsets, where each bag begins.")
     if offsets.dim() != 1:
-        raise ValueError("offsets has to be a 1D Tensor")
+        raise ValueError(f"embedding_bag: offsets {tuple(offsets.shape)} must be a vector (1 dim).")
     count = offsets.numel() - (1 if include_last_offset else 0)
     if offsets.numel() == 0:
         if include_last_offset:
-            raise RuntimeError("include_last_offset: numBags should be at least 1")
+            raise RuntimeError(
+                "embedding_bag: with include_last_offset=True, offsets need 1 element or more."
+            )
         return input, input.long(), 0
     if int(offsets[0]) != 0:
         raise RuntimeError(
-            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
-            f"position 0. However, got {int(offsets[0])}"
+            f"embedding_bag: offsets begin with {int(offsets[0])}; the first bag must begin at 0."
         )
     if int(offsets[-1]) > input.numel():
         raise RuntimeError(
-            "offsets[-1] can not be greater than input's length: "
-            f"got {int(offsets[-1])} of {input.numel()}"
+            f"embedding_bag: offsets end with {int(offsets[-1])}, beyond the {input.numel()} "
+            "elements of input."
         )
     starts = offsets[:count].contiguous()
     places = flambeau.arange(input.numel(), device=input.device, dtype=starts.dtype)
@@ -168,22 +175,31 @@ def one_hot(tensor, num_classes=-1):
     """
     if tensor.dtype != flambeau.int64:
         raise RuntimeError(
-            f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}."
+            f"one_hot: input is {tensor.dtype}, but it must be int64. Convert it with .long()."
         )
     if tensor.numel() == 0:
         if num_classes <= 0:
-            raise RuntimeError("Can not infer total number of classes from empty tensor.")
+            raise RuntimeError(
+                "one_hot: input is empty and says nothing of the number of classes. Give "
+                "num_classes."
+            )
         return flambeau.empty(
             (*tensor.shape, num_classes), dtype=tensor.dtype, device=tensor.device
         )
     if int(tensor.min()) < 0:
-        raise RuntimeError("Class values must be non-negative.")
+        raise RuntimeError("one_hot: input holds numbers below 0; classes are 0 or more.")
     largest = int(tensor.max())
     if num_classes == -1:
         num_classes = largest + 1
     elif num_classes < 1:
-        raise RuntimeError("num_classes should be positive")
+        raise RuntimeError(
+            f"one_hot: num_classes is {num_classes}; it must be 1 or more, or -1 to be the largest "
+            "class and 1."
+        )
     elif largest >= num_classes:
-        raise RuntimeError("Class values must be smaller than num_classes.")
+        raise RuntimeError(
+            f"one_hot: input holds classes of {num_classes} or more, which "
+            f"num_classes={num_classes} has no place for."
+        )
     hot = flambeau.zeros((*tensor.shape, num_classes), dtype=tensor.dtype, device=tensor.device)
     return hot.scatter_(-1, tensor.unsqueeze(-1), 1)

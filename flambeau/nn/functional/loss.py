@@ -16,7 +16,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
     if input.shape != target.shape:
-        warn_unless_same_size(input, target)
+        warn_unless_same_size("mse_loss", input, target)
     if weight is None and reduction != "none":
         if input.shape != target.shape:
             sizes = flambeau.broadcast_shapes(input.shape, target.shape)
@@ -24,47 +24,58 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
             target = target if target.shape == sizes else target.expand(sizes)
         dtype = flambeau.promote_types(input.dtype, target.dtype)
         if dtype.is_floating_point:
-            check(reduction)
+            check(reduction, "mse_loss")
             return losses.mse_loss.native(input.to(dtype), target.to(dtype), reduction == "mean")
     loss = losses.squared_error(input, target)
-    return reduced(loss, reduction) if weight is None else weighted(loss, weight, reduction)
+    return (
+        reduced(loss, reduction, "mse_loss")
+        if weight is None
+        else weighted("mse_loss", loss, weight, reduction)
+    )
 
 
 @full_precision
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """|input - target|. With `weight`, the mean is weighted."""
     reduction = reduction_of(size_average, reduce, reduction)
-    warn_unless_same_size(input, target)
+    warn_unless_same_size("l1_loss", input, target)
     loss = (input - target).abs()
-    return reduced(loss, reduction) if weight is None else weighted(loss, weight, reduction)
+    return (
+        reduced(loss, reduction, "l1_loss")
+        if weight is None
+        else weighted("l1_loss", loss, weight, reduction)
+    )
 
 
 @full_precision
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """d**2 / (2 * beta) where d = |input - target| < beta, else d - beta / 2."""
     reduction = reduction_of(size_average, reduce, reduction)
-    warn_unless_same_size(input, target)
+    warn_unless_same_size("smooth_l1_loss", input, target)
     if beta < 0:
-        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+        raise RuntimeError(f"smooth_l1_loss: beta is {beta}; it must be 0 or more.")
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
-    return reduced(losses.smooth_l1(input, target, beta), reduction)
+    return reduced(losses.smooth_l1(input, target, beta), reduction, "smooth_l1_loss")
 
 
 @full_precision
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """d**2 / 2 where d = |input - target| < delta, else delta * (d - delta / 2)."""
-    warn_unless_same_size(input, target)
+    warn_unless_same_size("huber_loss", input, target)
     if not isinstance(delta, (int, float)):
-        raise TypeError(f"delta must be a float or int, got: {type(delta)}")
+        raise TypeError(f"huber_loss: delta must be one real number, not {type(delta).__name__}.")
     if delta <= 0:
-        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+        raise RuntimeError(f"huber_loss: delta is {delta}; it must be above 0.")
     loss = losses.huber(input, target, delta)
     if weight is None:
-        return reduced(loss, reduction)
+        return reduced(loss, reduction, "huber_loss")
     if weight.size() != input.size():
-        raise ValueError("Weights and input must have the same size.")
-    return reduced(loss * weight, reduction)
+        raise ValueError(
+            f"mse_loss: weight {tuple(weight.shape)} must have the shape of input, "
+            f"{tuple(input.shape)}."
+        )
+    return reduced(loss * weight, reduction, "huber_loss")
 
 
 @full_precision
@@ -84,7 +95,7 @@ def poisson_nll_loss(
     log(target!) where target > 1.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    check(reduction)
+    check(reduction, "poisson_nll_loss")
     if log_input:
         loss = input.exp() - target * input
     else:
@@ -92,7 +103,7 @@ def poisson_nll_loss(
     if full:
         stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
         loss = loss + flambeau.where(target > 1, stirling, flambeau.zeros_like(stirling))
-    return reduced(loss, reduction)
+    return reduced(loss, reduction, "poisson_nll_loss")
 
 
 def gaussian_nll_loss(input, target, var, full: object = False, eps=1e-6, reduction="mean"):
@@ -102,7 +113,7 @@ def gaussian_nll_loss(input, target, var, full: object = False, eps=1e-6, reduct
     """
     if isinstance(var, (int, float)):
         if var < 0:
-            raise ValueError("var has negative entry/entries")
+            raise ValueError(f"gaussian_nll_loss: var is {var}; it must be 0 or more.")
         var = flambeau.full_like(input, var)
     else:
         if var.size() != input.size():
@@ -111,10 +122,13 @@ def gaussian_nll_loss(input, target, var, full: object = False, eps=1e-6, reduct
             elif var.dim() != input.dim() or any(
                 v not in (1, n) for v, n in zip(var.shape, input.shape, strict=True)
             ):
-                raise ValueError("var is of incorrect size")
+                raise ValueError(
+                    f"gaussian_nll_loss: var {tuple(var.shape)} must be {tuple(input.shape)} as "
+                    "input, or have 1 as last size, or lack it."
+                )
         if bool((var < 0).any()):
-            raise ValueError("var has negative entry/entries")
-    check(reduction)
+            raise ValueError("gaussian_nll_loss: var holds numbers below 0.")
+    check(reduction, "gaussian_nll_loss")
     # The limit is applied without a gradient of its own, so that var below eps still learns.
     limited = var.clone()
     with flambeau.no_grad():
@@ -122,7 +136,7 @@ def gaussian_nll_loss(input, target, var, full: object = False, eps=1e-6, reduct
     loss = 0.5 * (limited.log() + (input - target) ** 2 / limited)
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
-    return reduced(loss, reduction)
+    return reduced(loss, reduction, "gaussian_nll_loss")
 
 
 @full_precision
@@ -135,9 +149,8 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
         reduction = reduction_of(size_average, reduce, reduction)
     elif reduction == "mean":
         warnings.warn(
-            "reduction: 'mean' divides the total loss by both the batch size and the support "
-            "size. 'batchmean' divides only by the batch size, and aligns with the KL div math "
-            "definition.",
+            "kl_div: reduction='mean' divides by all elements, which is not the divergence. Use "
+            "reduction='batchmean'.",
             stacklevel=2,
         )
     if log_target:
@@ -146,4 +159,4 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
         loss = flambeau.xlogy(target, target) - target * input
     if reduction == "batchmean":
         return loss.sum() / input.size(0) if input.dim() != 0 else loss.sum()
-    return reduced(loss, reduction)
+    return reduced(loss, reduction, "kl_div")

@@ -37,16 +37,20 @@ def cross_entropy(
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    check(reduction)
+        raise RuntimeError(
+            f"cross_entropy: label_smoothing is {label_smoothing}; it must be from 0 to 1."
+        )
+    check(reduction, "cross_entropy")
     if input.dim() == 0:
-        raise RuntimeError("cross_entropy: expected an input of at least 1 dimension, got 0")
+        raise RuntimeError(
+            "cross_entropy: input is 0-dim; it must be scores (N, C, ...), or (C,) without a batch."
+        )
     dim = 0 if input.dim() == 1 else 1
     if target.shape == input.shape:
         return _soft_cross_entropy(
             input, target, weight, dim, ignore_index, reduction, label_smoothing
         )
-    _check_classes(input, target, weight)
+    _check_classes("cross_entropy", input, target, weight)
     if weight is None and input.dim() == 2:
         return fused.cross_entropy(input, target.long(), ignore_index, reduction, label_smoothing)
     log_probabilities = input.log_softmax(dim)
@@ -70,15 +74,17 @@ def cross_entropy(
 def _soft_cross_entropy(input, target, weight, dim, ignore_index, reduction, label_smoothing):
     if not target.is_floating_point():
         raise RuntimeError(
-            f"Expected floating point type for target with class probabilities, got {target.dtype}"
+            "cross_entropy: target has the shape of input and so holds probabilities, but it is "
+            f"{target.dtype}. Convert it with .float(), or give classes (N,)."
         )
     if ignore_index >= 0:
-        raise RuntimeError("ignore_index is not supported for floating point target")
+        raise RuntimeError(
+            "cross_entropy: ignore_index needs classes as target, not probabilities."
+        )
     classes = input.size(dim)
     if weight is not None and (weight.dim() != 1 or weight.numel() != classes):
         raise RuntimeError(
-            f"cross_entropy: weight tensor should be defined either for all {classes} classes or "
-            f"no classes but got weight tensor of shape: {list(weight.shape)}"
+            f"cross_entropy: weight {tuple(weight.shape)} must be ({classes},), one for each class."
         )
     if label_smoothing > 0.0:
         target = target * (1 - label_smoothing) + label_smoothing / classes
@@ -110,24 +116,24 @@ def nll_loss(
     """
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
-    check(reduction)
-    _check_classes(input, target, weight)
+    check(reduction, "nll_loss")
+    _check_classes("nll_loss", input, target, weight)
     if weight is not None and weight.requires_grad:
         return _nll_of_learned_weights(input, target, weight, ignore_index, reduction)
     if input.dtype not in _REAL or target.numel() * input.size(1 if input.dim() > 1 else 0) != (
         input.numel()
     ):
         raise RuntimeError(
-            f"nll_loss: expected floating scores (N, C, ...) with targets (N, ...), got "
-            f"{input.dtype} {tuple(input.shape)} and {tuple(target.shape)}"
+            f"nll_loss: takes floating scores (N, C, ...) and targets (N, ...), not {input.dtype} "
+            f"{tuple(input.shape)} and {tuple(target.shape)}."
         )
     if target.dtype is not flambeau.int64:
         target = target.long()
     if weight is not None:
         if weight.dim() != 1 or weight.numel() != input.size(1 if input.dim() > 1 else 0):
             raise RuntimeError(
-                f"weight tensor should be defined either for all {input.size(-1)} classes or no "
-                f"classes but got weight tensor of shape: {list(weight.shape)}"
+                f"nll_loss: weight {tuple(weight.shape)} must be ({input.size(-1)},), one for each "
+                "class."
             )
         weight = weight.to(input.dtype).contiguous()
     return fused_nll.nll_loss(input, target, weight, ignore_index, reduction)
@@ -162,36 +168,44 @@ def _along(weight, dim, ndim):
     return weight.reshape([-1 if i == dim else 1 for i in range(ndim)])
 
 
-def _check_classes(input, target, weight):
+def _check_classes(name, input, target, weight):
     if target.dtype not in (flambeau.int64, flambeau.uint8):
-        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype}")
+        raise RuntimeError(
+            f"{name}: target is {target.dtype}, but classes are int64. Convert it with .long()."
+        )
     if input.dim() == 1:
         if target.dim() > 1 or target.numel() != 1:
             raise ValueError(
-                f"Expected input batch_size (1) to match target batch_size ({target.size(0)})."
+                f"{name}: input {tuple(input.shape)} is one sample without a batch, but target "
+                f"{tuple(target.shape)} holds {target.size(0)} classes. unsqueeze(0) the input, or "
+                "give one class."
                 if target.dim()
-                else "Expected a target of one class."
+                else f"{name}: input {tuple(input.shape)} is one sample without a batch, so target must "
+                "be one class."
             )
         classes = input.size(0)
     else:
         if target.dim() == 0 or input.size(0) != target.size(0):
             got = target.size(0) if target.dim() else 1
             raise ValueError(
-                f"Expected input batch_size ({input.size(0)}) to match target batch_size ({got})."
+                f"{name}: input {tuple(input.shape)} has a batch of {input.size(0)}, but target "
+                f"{tuple(target.shape)} one of {got}. There must be one class for each sample."
             )
         expected = (input.size(0), *input.shape[2:])
         if tuple(target.shape) != expected:
-            raise RuntimeError(f"Expected target size {list(expected)}, got {list(target.shape)}")
+            raise RuntimeError(
+                f"{name}: target {tuple(target.shape)} must be {tuple(expected)} for input "
+                f"{tuple(input.shape)}: (N, C, ...) takes (N, ...)."
+            )
         classes = input.size(1)
     if weight is not None and (weight.dim() != 1 or weight.numel() != classes):
         raise RuntimeError(
-            f"weight tensor should be defined either for all {classes} classes or no classes "
-            f"but got weight tensor of shape: {list(weight.shape)}"
+            f"{name}: weight {tuple(weight.shape)} must be ({classes},), one for each class."
         )
     if weight is not None and weight.dtype != input.dtype:
         raise RuntimeError(
-            f"expected scalar type {input.dtype} but found {weight.dtype}: the weight must have "
-            "the dtype of the input"
+            f"{name}: weight is {weight.dtype} but input {input.dtype}. Convert weight with "
+            ".to(input.dtype)."
         )
 
 
@@ -201,19 +215,22 @@ def binary_cross_entropy(
 ):
     """-(target * log(input) + (1 - target) * log(1 - input)), logarithms not below -100."""
     reduction = reduction_of(size_average, reduce, reduction)
-    check(reduction)
+    check(reduction, "binary_cross_entropy")
     if target.size() != input.size():
         raise ValueError(
-            f"Using a target size ({target.size()}) that is different to the input size "
-            f"({input.size()}) is deprecated. Please ensure they have the same size."
+            f"binary_cross_entropy: target {tuple(target.shape)} must have the shape of input, "
+            f"{tuple(input.shape)}. unsqueeze or squeeze one of them."
         )
     for name, tensor in (("input", input), ("target", target)):
         if tensor.numel() and not bool(((tensor >= 0) & (tensor <= 1)).all()):
-            raise RuntimeError(f"all elements of {name} should be between 0 and 1")
+            raise RuntimeError(
+                f"binary_cross_entropy: {name} holds numbers outside of 0 to 1. For scores that "
+                "are not probabilities use binary_cross_entropy_with_logits."
+            )
     loss = losses.binary_cross_entropy(input, target)
     if weight is not None:
         loss = loss * weight.expand(flambeau.broadcast_shapes(weight.shape, target.shape))
-    return reduced(loss, reduction)
+    return reduced(loss, reduction, "binary_cross_entropy")
 
 
 @full_precision
@@ -231,10 +248,11 @@ def binary_cross_entropy_with_logits(
     pos_weight is a factor for the part of the loss where target is 1.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    check(reduction)
+    check(reduction, "binary_cross_entropy_with_logits")
     if target.size() != input.size():
         raise ValueError(
-            f"Target size ({target.size()}) must be the same as input size ({input.size()})"
+            f"binary_cross_entropy_with_logits: target {tuple(target.shape)} must have the shape "
+            f"of input, {tuple(input.shape)}. unsqueeze or squeeze one of them."
         )
     if pos_weight is None:
         loss = losses.binary_cross_entropy_with_logits(input, target)
@@ -242,14 +260,14 @@ def binary_cross_entropy_with_logits(
         loss = losses.binary_cross_entropy_with_logits_weighted(input, target, pos_weight)
     if weight is not None:
         loss = loss * weight
-    return reduced(loss, reduction)
+    return reduced(loss, reduction, "binary_cross_entropy_with_logits")
 
 
 @full_precision
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target * input)), target 1 or -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    return reduced(flambeau.nn.functional.softplus(-target * input), reduction)
+    return reduced(flambeau.nn.functional.softplus(-target * input), reduction, "soft_margin_loss")
 
 
 def multilabel_soft_margin_loss(
@@ -260,7 +278,7 @@ def multilabel_soft_margin_loss(
     loss = losses.binary_cross_entropy_with_logits(input, target.to(input.dtype))
     if weight is not None:
         loss = loss * weight
-    return reduced(loss.mean(-1), reduction)
+    return reduced(loss.mean(-1), reduction, "multilabel_soft_margin_loss")
 
 
 @full_precision
@@ -274,7 +292,7 @@ def ctc_loss(
     zero_infinity=False,
 ):
     """-log of the probability of the targets under all alignments; see flambeau.ctc_loss."""
-    check(reduction)
+    check(reduction, "ctc_loss")
     return flambeau.ctc_loss(
         log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity
     )
@@ -299,17 +317,19 @@ def linear_cross_entropy(
     """
     if input.dim() not in (1, 2):
         raise RuntimeError(
-            f"linear_cross_entropy: expected input with dimensionality 1 or 2, got {input.dim()}"
+            f"linear_cross_entropy: input {tuple(input.shape)} must be (N, features), or "
+            "(features,) without a batch."
         )
     if linear_weight.dim() > 2 and input.dim() < 2:
         raise RuntimeError(
-            f"linear_cross_entropy: K-dimensional loss defined by linear_weight shape "
-            f"{tuple(linear_weight.shape)} requires batched input, got {tuple(input.shape)}"
+            f"linear_cross_entropy: linear_weight {tuple(linear_weight.shape)} gives a loss over "
+            f"several places, which takes input with a batch, not {tuple(input.shape)}."
         )
     soft = target.dtype.is_floating_point
     if soft and target.dim() and input.dim() > 1 and input.size(0) != target.size(0):
         raise ValueError(
-            f"Expected input batch_size ({input.size(0)}) to match target batch_size ({target.size(0)})."
+            f"linear_cross_entropy: input has a batch of {input.size(0)}, but target one of "
+            f"{target.size(0)}. There must be one class for each sample."
         )
     *classes, features = linear_weight.shape
     scores = input @ linear_weight.reshape(math.prod(classes), features).T

@@ -19,11 +19,11 @@ def margin_ranking_loss(
 ):
     """max(0, -target * (input1 - input2) + margin): target 1 wants the first to be the larger."""
     reduction = reduction_of(size_average, reduce, reduction)
-    check(reduction)
+    check(reduction, "margin_ranking_loss")
     if not input1.dim() == input2.dim() == target.dim():
         raise RuntimeError(
-            "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
-            f"input1: {input1.size()}, input2: {input2.size()}, target: {target.size()} "
+            f"margin_ranking_loss: input1 {tuple(input1.shape)}, input2 {tuple(input2.shape)} and "
+            f"target {tuple(target.shape)} must have equally many dims."
         )
     return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
 
@@ -34,11 +34,11 @@ def hinge_embedding_loss(
 ):
     """input where target is 1, max(0, margin - input) where it is -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    check(reduction)
+    check(reduction, "hinge_embedding_loss")
     none = flambeau.zeros((), dtype=input.dtype, device=input.device)
     far = flambeau.where(target != 1, (margin - input).clamp_min(0), none)
     near = flambeau.where(target != -1, input, none)
-    return reduced(far + near, reduction)
+    return reduced(far + near, reduction, "hinge_embedding_loss")
 
 
 @full_precision
@@ -53,18 +53,21 @@ def cosine_embedding_loss(
 ):
     """1 - cos where target is 1, max(0, cos - margin) where it is -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    check(reduction)
+    check(reduction, "cosine_embedding_loss")
     if target.dim() not in (0, 1):
-        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+        raise RuntimeError(
+            f"cosine_embedding_loss: target {tuple(target.shape)} must be a vector, or a number "
+            "without a batch."
+        )
     if target.dim() == 1 and (input1.dim() != 2 or input2.dim() != 2):
         raise RuntimeError(
-            "1D target tensor expects 2D input tensors, but found inputs with sizes "
-            f"{input1.size()} and {input2.size()}."
+            f"cosine_embedding_loss: with a vector as target, input1 {tuple(input1.shape)} and "
+            f"input2 {tuple(input2.shape)} must have 2 dims, (N, features)."
         )
     if target.dim() == 0 and (input1.dim() != 1 or input2.dim() != 1):
         raise RuntimeError(
-            "0D target tensor expects 1D input tensors, but found inputs with sizes "
-            f"{input1.size()} and {input2.size()}."
+            f"cosine_embedding_loss: with a number as target, input1 {tuple(input1.shape)} and "
+            f"input2 {tuple(input2.shape)} must have 1 dim, (features,)."
         )
     # eps belongs to the squared lengths, so that the gradient at a zero vector is finite.
     eps = 1e-12
@@ -73,7 +76,7 @@ def cosine_embedding_loss(
     none = flambeau.zeros_like(cos)
     near = flambeau.where(target == 1, 1 - cos, none)
     far = flambeau.where(target == -1, (cos - margin).clamp_min(0), none)
-    return reduced(near + far, reduction)
+    return reduced(near + far, reduction, "cosine_embedding_loss")
 
 
 @full_precision
@@ -95,14 +98,13 @@ def triplet_margin_loss(
     Source: Balntas et al., 2016.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    check(reduction)
+    check(reduction, "triplet_margin_loss")
     if margin <= 0:
-        raise ValueError(f"margin must be greater than 0, got {margin}")
+        raise ValueError(f"triplet_margin_loss: margin is {margin}; it must be above 0.")
     if not anchor.dim() == positive.dim() == negative.dim():
         raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of "
-            f"dimensions, but got: anchor {anchor.dim()}D, positive {positive.dim()}D, and "
-            f"negative {negative.dim()}D inputs"
+            f"triplet_margin_loss: anchor {tuple(anchor.shape)}, positive {tuple(positive.shape)} "
+            f"and negative {tuple(negative.shape)} must have equally many dims."
         )
 
     def distance(x, y):
@@ -122,15 +124,17 @@ def triplet_margin_with_distance_loss(
     reduction="mean",
 ):
     """triplet_margin_loss with a distance of the caller's."""
-    check(reduction)
+    check(reduction, "triplet_margin_with_distance_loss")
     if margin <= 0:
-        raise ValueError(f"margin must be greater than 0, got {margin}")
+        raise ValueError(
+            f"triplet_margin_with_distance_loss: margin is {margin}; it must be above 0."
+        )
     distance = pairwise_distance if distance_function is None else distance_function
     if not anchor.dim() == positive.dim() == negative.dim():
         raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of "
-            f"dimensions, but got: anchor {anchor.dim()}D, positive {positive.dim()}D, and "
-            f"negative {negative.dim()}D inputs"
+            f"triplet_margin_with_distance_loss: anchor {tuple(anchor.shape)}, positive "
+            f"{tuple(positive.shape)} and negative {tuple(negative.shape)} must have equally many "
+            "dims."
         )
     return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
 
@@ -156,27 +160,30 @@ def multi_margin_loss(
 ):
     """Mean over the other classes c of max(0, margin - input[target] + input[c]) ** p."""
     reduction = reduction_of(size_average, reduce, reduction)
-    check(reduction)
+    check(reduction, "multi_margin_loss")
     if p not in (1, 2):
-        raise ValueError("only p == 1 and p == 2 supported")
+        raise ValueError(f"multi_margin_loss: p is {p}; it must be 1 or 2.")
     if weight is not None and weight.dim() != 1:
-        raise ValueError("weight must be one-dimensional")
+        raise ValueError(
+            f"multi_margin_loss: weight {tuple(weight.shape)} must be a vector, one for each class."
+        )
     single = input.dim() < 2
     if input.dim() > 2 or (input.numel() == 0 and input.size(-1) == 0):
         raise RuntimeError(
-            "Expected non-empty vector or matrix with optional 0-dim batch size, "
-            f"but got: {list(input.shape)}"
+            f"multi_margin_loss: input {tuple(input.shape)} must be scores (N, C), or (C,) without "
+            "a batch, of one class or more."
         )
     scores = input.reshape(1, -1) if single else input
     classes = target.reshape(-1)
     if classes.numel() != scores.size(0) or target.dim() > 1:
         raise RuntimeError(
-            "multi_margin_loss: target tensor should be 1-D with size equal to the number of "
-            f"input samples. Expected target size [{scores.size(0)}], "
-            f"but got {list(target.shape)}."
+            f"multi_margin_loss: target {tuple(target.shape)} must be ({scores.size(0)},), one "
+            "class for each sample."
         )
     if classes.numel() and not bool(((classes >= 0) & (classes < scores.size(1))).all()):
-        raise RuntimeError("target out of range")
+        raise RuntimeError(
+            f"multi_margin_loss: target holds classes outside of 0 to {scores.size(1) - 1}."
+        )
     place = classes.unsqueeze(1)
     excess = (margin - scores.gather(1, place) + scores).relu()
     if p == 2:
@@ -185,7 +192,7 @@ def multi_margin_loss(
         excess = excess * weight[classes].unsqueeze(1)
     others = flambeau.ones_like(excess).scatter_(1, place, 0.0)
     loss = (excess * others).sum(1) / scores.size(1)
-    return reduced(loss.reshape(target.shape), reduction)
+    return reduced(loss.reshape(target.shape), reduction, "multi_margin_loss")
 
 
 @full_precision
@@ -195,18 +202,24 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     target lists classes, shape as input; the list of a row ends at its first -1.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    check(reduction)
+    check(reduction, "multilabel_margin_loss")
     if input.shape != target.shape or input.dim() > 2:
         raise RuntimeError(
-            f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
+            f"multilabel_margin_loss: target {tuple(target.shape)} must have the shape of input, "
+            f"{tuple(input.shape)}."
         )
     if target.dtype != flambeau.int64:
-        raise RuntimeError(f"multilabel_margin_loss: expected an int64 target, got {target.dtype}")
+        raise RuntimeError(
+            f"multilabel_margin_loss: target is {target.dtype}, but classes are int64. Convert it "
+            "with .long()."
+        )
     single = input.dim() < 2
     scores = input.reshape(1, -1) if single else input
     labels = target.reshape(1, -1) if single else target
     if labels.numel() and not bool(((labels >= -1) & (labels < scores.size(1))).all()):
-        raise RuntimeError("multilabel_margin_loss: target out of range")
+        raise RuntimeError(
+            f"multilabel_margin_loss: target holds classes outside of -1 to {input.size(-1) - 1}."
+        )
     listed = (labels < 0).cumsum(1) == 0  # (N, C): before the first -1 of the row
     place = flambeau.where(listed, labels, flambeau.zeros_like(labels))
     is_target = flambeau.zeros_like(scores).scatter_add_(1, place, listed.to(scores.dtype)) > 0

@@ -8,12 +8,13 @@ from ..._core import _keep_format
 from ...ops import rows
 
 
-def _check_batch(sizes, what="channel"):
+def _check_batch(operator, sizes):
     """Training statistics need more than one value each."""
     values = sizes[0] * math.prod(sizes[2:])
     if values == 1:
         raise ValueError(
-            f"Expected more than 1 value per {what} when training, got input size {sizes}"
+            f"{operator}: input {tuple(sizes)} has one value for each channel, which has no "
+            "variance. Give a larger batch, or call eval() for the running statistics."
         )
 
 
@@ -37,9 +38,9 @@ def batch_norm(
     """
     if training:
         if input.dim() < 2 or input.numel() == input.size(1):
-            _check_batch(input.size())
+            _check_batch("batch_norm", input.size())
         if eps <= 0.0:
-            raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
+            raise ValueError(f"batch_norm: eps is {eps}; it must be above 0.")
     return flambeau.batch_norm(
         input, weight, bias, running_mean, running_var, training, momentum, eps, False
     )
@@ -63,7 +64,8 @@ def instance_norm(
     if use_input_stats:
         if math.prod(sizes[2:]) == 1:
             raise ValueError(
-                f"Expected more than 1 spatial element when training, got input size {sizes}"
+                f"instance_norm: input {tuple(sizes)} has one value for each channel, which has no "
+                "variance. Give larger sizes, or call eval() for the running statistics."
             )
         if sizes[0] * sizes[1] == 0:
             return input.clone()
@@ -95,24 +97,23 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
     """
     if input.dim() < 2:
         raise RuntimeError(
-            f"Expected at least 2 dimensions for input tensor but received {input.dim()}"
+            f"group_norm: input {tuple(input.shape)} must have 2 dims or more, (N, C, ...)."
         )
     n, c, *spatial = input.shape
     if num_groups <= 0:
-        raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
+        raise RuntimeError(f"group_norm: num_groups is {num_groups}; it must be 1 or more.")
     if c % num_groups:
         raise RuntimeError(
-            "Expected number of channels in input to be divisible by num_groups, but got input "
-            f"of shape {list(input.shape)} and num_groups={num_groups}"
+            f"group_norm: num_groups={num_groups} does not divide the {input.size(1)} channels of "
+            f"input {tuple(input.shape)}."
         )
     for name, vector in (("weight", weight), ("bias", bias)):
         if vector is not None and (vector.dim() != 1 or vector.numel() != c):
             raise RuntimeError(
-                f"Expected {name} to be a vector of size equal to the number of channels in "
-                f"input, but got {name} of shape {list(vector.shape)} and input of shape "
-                f"{list(input.shape)}"
+                f"group_norm: {name} {tuple(vector.shape)} must be ({input.size(1)},), one for "
+                f"each channel of input {tuple(input.shape)}."
             )
-    _check_batch([n * c // num_groups, num_groups, *spatial])
+    _check_batch("group_norm", [n * c // num_groups, num_groups, *spatial])
     block = c // num_groups * math.prod(spatial)
     out = rows.layer_norm(input.reshape(n * num_groups, block), (block,), None, None, eps)
     out = _keep_format(out.reshape(input.shape), input)
@@ -133,7 +134,8 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     """
     if input.dim() < 3:
         raise ValueError(
-            f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)"
+            f"local_response_norm: input {tuple(input.shape)} must have 3 dims or more, (N, C, "
+            "...)."
         )
     if input.numel() == 0:
         return input

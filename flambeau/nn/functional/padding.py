@@ -20,15 +20,25 @@ def pad(input, pad, mode="constant", value=None):
         value (float): what "constant" fills with; 0 if None.
     """
     if len(pad) % 2:
-        raise RuntimeError("Padding length must be divisible by 2")
+        raise RuntimeError(
+            f"pad: the list has {len(pad)} numbers; it takes two for each dim, counted from the "
+            "last."
+        )
     if len(pad) // 2 > input.dim():
-        raise RuntimeError("Padding length too large")
+        raise RuntimeError(
+            f"pad: the list has {len(pad)} numbers, for more dims than the {input.dim()} of input."
+        )
     if mode == "constant":
         return flambeau.constant_pad_nd(input, pad, 0 if value is None else value)
     if value is not None and value != 0:
-        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+        raise ValueError(
+            f"pad: mode={mode!r} takes its values from input, so value={value} has no effect. "
+            "Leave it away, or use mode='constant'."
+        )
     if mode not in ("reflect", "replicate", "circular"):
-        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+        raise NotImplementedError(
+            f"pad: mode is {mode!r}; it must be 'constant', 'reflect', 'replicate' or 'circular'."
+        )
     return (_pad_from_inside if mode == "circular" else full_precision(_pad_from_inside))(
         input, pad, mode
     )
@@ -40,7 +50,8 @@ def _pad_from_inside(input, pad, mode):
         input = of_constant_slope(input)
     if not (1 <= n <= 3 and input.dim() in (n + 1, n + 2)):
         raise NotImplementedError(
-            "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
+            f"pad: mode={mode!r} pads the last 1 to 3 dims of an input with one or two dims more; "
+            f"{len(pad)} numbers do not fit input {tuple(input.shape)}."
         )
     steps, shape = [], list(input.shape)
     for i in range(n):
@@ -73,6 +84,6 @@ def _check_border(mode, shape, dim, before, after):
         )
     if mode == "reflect" and (before >= size or after >= size):
         raise RuntimeError(
-            "Padding size should be less than the corresponding input dimension, but got: "
-            f"padding ({before}, {after}) at dimension {dim} of input {list(shape)}"
+            f"pad: mode='reflect' pads dim {dim} by {before} and {after}, which must be less than "
+            f"its size in input {tuple(shape)}."
         )

@@ -83,13 +83,14 @@ def avg_pool3d(
     )  # fmt: skip
 
 
-def _adaptive_sizes(input, output_size, n):
+def _adaptive_sizes(operator, input, output_size, n):
     """output_size with None replaced by the size of the input."""
     if input.dim() <= n:
         raise ValueError(
-            f"Input dimension should be at least {n + 1}, got an input of {input.dim()}"
+            f"{operator}: input {tuple(input.shape)} must have {n + 2} dims, (N, C, sizes), or "
+            f"{n + 1} without a batch."
         )
-    sizes = ntuple(output_size, n, "output_size")
+    sizes = ntuple(output_size, n, f"{operator}: output_size")
     return [
         given if given is not None else size
         for given, size in zip(sizes, input.shape[-n:], strict=True)
@@ -101,7 +102,7 @@ def _adaptive_avg_pool(n):
 
     def adaptive_avg_pool(input, output_size):
         """The mean of windows chosen so that the output has `output_size`; None keeps the input's."""
-        return pooled(input, _adaptive_sizes(input, output_size, n))
+        return pooled(input, _adaptive_sizes(f"adaptive_avg_pool{n}d", input, output_size, n))
 
     return _named(adaptive_avg_pool, n)
 
@@ -114,7 +115,7 @@ def _adaptive_max_pool(n):
     pooled = getattr(pool, f"adaptive_max_pool{n}d")
 
     def with_indices(input, output_size, return_indices=False):
-        return pooled(input, _adaptive_sizes(input, output_size, n))
+        return pooled(input, _adaptive_sizes(f"adaptive_max_pool{n}d", input, output_size, n))
 
     def adaptive_max_pool(input, output_size, return_indices=False):
         """The maximum of windows chosen so that the output has `output_size`."""
@@ -134,7 +135,7 @@ adaptive_max_pool3d, adaptive_max_pool3d_with_indices = map(full_precision, _ada
 def _lp_pool(n, average):
     def lp_pool(input, norm_type, kernel_size, stride=None, ceil_mode=False):
         """(sum of x**p)**(1/p) of each window."""
-        kernel = ntuple(kernel_size, n, "kernel_size")
+        kernel = ntuple(kernel_size, n, f"lp_pool{n}d: kernel_size")
         mean = average(input.pow(norm_type), kernel, stride, 0, ceil_mode)
         # relu drops a negative sum, which an odd power can have.
         return (mean.sign() * mean.abs().relu()).mul(math.prod(kernel)).pow(1.0 / norm_type)
@@ -146,15 +147,18 @@ lp_pool1d, lp_pool2d, lp_pool3d = map(_lp_pool, (1, 2, 3), (avg_pool1d, avg_pool
 
 
 def _max_unpool(input, indices, kernel_size, stride, padding, output_size, n):
-    kernel = ntuple(kernel_size, n, "kernel_size")
-    stride = kernel if stride is None else ntuple(stride, n, "stride")
-    padding = ntuple(padding, n, "padding")
+    kernel = ntuple(kernel_size, n, f"max_unpool{n}d: kernel_size")
+    stride = kernel if stride is None else ntuple(stride, n, f"max_unpool{n}d: stride")
+    padding = ntuple(padding, n, f"max_unpool{n}d: padding")
     if indices.dtype != flambeau.int64:
-        raise RuntimeError(f"elements in indices should be type int64 but got: {indices.dtype}")
+        raise RuntimeError(
+            f"max_unpool{n}d: indices are {indices.dtype}, but they must be int64, as "
+            f"max_pool{n}d(return_indices=True) gives them."
+        )
     if input.shape != indices.shape:
         raise RuntimeError(
-            f"Expected shape of indices to be same as that of the input tensor "
-            f"({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}"
+            f"max_unpool{n}d: indices {tuple(indices.shape)} must have the shape of input, "
+            f"{tuple(input.shape)}."
         )
     default = [
         (size - 1) * s + k - 2 * p
@@ -164,9 +168,9 @@ def _max_unpool(input, indices, kernel_size, stride, padding, output_size, n):
     for got, usual, s in zip(size, default, stride, strict=True):
         if not usual - s < got < usual + s:
             raise ValueError(
-                f"invalid output_size {size} (dimensions must be between "
-                f"{[d - s for d, s in zip(default, stride, strict=True)]} and "
-                f"{[d + s for d, s in zip(default, stride, strict=True)]})"
+                f"max_unpool{n}d: output_size {size} must be from "
+                f"{[d - s for d, s in zip(default, stride, strict=True)]} to "
+                f"{[d + s for d, s in zip(default, stride, strict=True)]}."
             )
     planes = input.shape[:-n]
     flat = input.new_zeros((*planes, math.prod(size)))

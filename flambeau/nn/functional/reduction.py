@@ -14,44 +14,48 @@ def reduction_of(size_average, reduce, reduction):
     else:
         meant = "sum"
     warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{meant}' instead.",
+        f"size_average and reduce are old names. Write reduction={meant!r}.",
         stacklevel=4,
     )
     return meant
 
 
-def check(reduction):
+def check(reduction, operator="loss"):
     """ValueError unless `reduction` is one there is."""
     if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
+        raise ValueError(
+            f"{operator}: reduction is {reduction!r}; it must be 'none', 'mean' or 'sum'."
+        )
 
 
-def reduced(loss, reduction):
+def reduced(loss, reduction, operator="loss"):
     """`loss` itself, its mean or its sum."""
     if reduction == "mean":
         return loss.mean()
     if reduction == "sum":
         return loss.sum()
-    check(reduction)
+    check(reduction, operator)
     return loss
 
 
-def weighted(loss, weight, reduction):
+def weighted(operator, loss, weight, reduction):
     """As reduced(loss * weight), where the mean is the weighted one."""
     if weight.size() != loss.size():
-        raise ValueError("Weights and input must have the same size.")
+        raise ValueError(
+            f"{operator}: weight {tuple(weight.shape)} must have the shape of the losses, "
+            f"{tuple(loss.shape)}."
+        )
     loss = loss * weight
     if reduction == "mean":
         return loss.sum() / weight.sum()
-    return reduced(loss, reduction)
+    return reduced(loss, reduction, operator)
 
 
-def warn_unless_same_size(input, target):
+def warn_unless_same_size(operator, input, target):
     """Regression losses broadcast, which is rarely meant."""
     if target.size() != input.size():
         warnings.warn(
-            f"Using a target size ({target.size()}) that is different to the input size "
-            f"({input.size()}). This will likely lead to incorrect results due to broadcasting. "
-            "Please ensure they have the same size.",
+            f"{operator}: target {tuple(target.shape)} and input {tuple(input.shape)} differ and "
+            "are broadcast, which is rarely meant. unsqueeze or squeeze one of them.",
             stacklevel=4,
         )

@@ -10,5 +10,5 @@ def ntuple(value, n, name="size"):
     if len(values) == 1 and n > 1:
         return values * n
     if len(values) != n:
-        raise RuntimeError(f"{name} should contain {n} elements, but got {len(values)}: {values}")
+        raise RuntimeError(f"{name} is {values}; it must be one number, or {n}.")
     return values

@@ -14,16 +14,14 @@ def pixel_shuffle(input, upscale_factor):
     r = upscale_factor
     if input.dim() < 3:
         raise RuntimeError(
-            "pixel_shuffle expects input to have at least 3 dimensions, but got input with "
-            f"{input.dim()} dimension(s)"
+            f"pixel_shuffle: input {tuple(input.shape)} must have 3 dims or more, (..., C, H, W)."
         )
     if r <= 0:
-        raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
+        raise RuntimeError(f"pixel_shuffle: upscale_factor is {r}; it must be 1 or more.")
     *batch, c, h, w = input.shape
     if c % (r * r):
         raise RuntimeError(
-            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
-            f"of upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
+            f"pixel_shuffle: {c} channels do not divide by upscale_factor {r} squared, {r * r}."
         )
     out = input.reshape(*batch, c // (r * r), r, r, h, w)
     n = len(batch)
@@ -36,17 +34,15 @@ def pixel_unshuffle(input, downscale_factor):
     r = downscale_factor
     if input.dim() < 3:
         raise RuntimeError(
-            "pixel_unshuffle expects input to have at least 3 dimensions, but got input with "
-            f"{input.dim()} dimension(s)"
+            f"pixel_unshuffle: input {tuple(input.shape)} must have 3 dims or more, (..., C, H, W)."
         )
     if r <= 0:
-        raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
+        raise RuntimeError(f"pixel_unshuffle: downscale_factor is {r}; it must be 1 or more.")
     *batch, c, h, w = input.shape
-    for name, place, size in (("height", -2, h), ("width", -1, w)):
+    for name, size in (("height", h), ("width", w)):
         if size % r:
             raise RuntimeError(
-                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
-                f"input.size({place})={size} is not divisible by {r}"
+                f"pixel_unshuffle: input's {name}, {size}, does not divide by downscale_factor {r}."
             )
     out = input.reshape(*batch, c, h // r, r, w // r, r)
     n = len(batch)
@@ -58,14 +54,11 @@ def channel_shuffle(input, groups):
     """The channels of each of `groups` groups dealt out in turn."""
     if input.dim() <= 2:
         raise RuntimeError(
-            "channel_shuffle expects input with > 2 dims, but got input with sizes "
-            f"{list(input.shape)}"
+            f"channel_shuffle: input {tuple(input.shape)} must have 3 dims or more, (N, C, ...)."
         )
     n, c, *rest = input.shape
     if groups <= 0:
-        raise RuntimeError(
-            f"Number of groups to divide channels in must be positive. Value of groups:{groups}"
-        )
+        raise RuntimeError(f"channel_shuffle: groups is {groups}; it must be 1 or more.")
     if c % groups:
         raise RuntimeError(
             f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
@@ -86,20 +79,21 @@ def affine_grid(theta, size, align_corners=None):
     """
     align_corners = bool(align_corners)
     if not theta.is_floating_point():
-        raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
+        raise ValueError(
+            f"affine_grid: theta is {theta.dtype}, but it must be floating. Convert it with "
+            ".float()."
+        )
     n = len(size) - 2
     if n not in (2, 3):
         raise NotImplementedError(
-            f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, "
-            f"respectively. Got size {size}."
+            f"affine_grid: size {size} must be (N, C, H, W) or (N, C, D, H, W)."
         )
     if theta.dim() != 3 or theta.shape[-2:] != (n, n + 1):
         raise ValueError(
-            f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {size}. "
-            f"Got {theta.shape}."
+            f"affine_grid: theta {tuple(theta.shape)} must be (N, {n}, {n + 1}) for size {size}."
         )
     if min(size) <= 0:
-        raise ValueError("Expected non-zero, positive output size. Got " + str(size))
+        raise ValueError(f"affine_grid: size {size} must be 1 or more everywhere.")
     made = {"dtype": theta.dtype, "device": theta.device}
     spatial = list(size[2:])
     coordinates = []
@@ -128,33 +122,28 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(
-            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', "
-            f"but got: '{mode}'"
+            f"grid_sample: mode is {mode!r}; it must be 'bilinear', 'nearest' or 'bicubic'."
         )
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(
-            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
-            f"'reflection', but got: '{padding_mode}'"
+            f"grid_sample: padding_mode is {padding_mode!r}; it must be 'zeros', 'border' or "
+            "'reflection'."
         )
     n = input.dim() - 2
     if n not in (2, 3) or grid.dim() != input.dim():
         raise RuntimeError(
-            "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but "
-            f"got input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
+            f"grid_sample: input {tuple(input.shape)} and grid {tuple(grid.shape)} must both have "
+            "4 dims, or both 5."
         )
     if input.size(0) != grid.size(0) or grid.size(-1) != n:
         raise RuntimeError(
-            f"grid_sampler(): expected grid to have size {n} in last dimension and the batch size "
-            f"of input, but got input with sizes {list(input.shape)} and grid with sizes "
-            f"{list(grid.shape)}"
+            f"grid_sample: grid {tuple(grid.shape)} must have input's batch of {input.size(0)} "
+            f"first and {n} coordinates last."
         )
     if mode == "bicubic" and n != 2:
-        raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
+        raise RuntimeError("grid_sample: mode='bicubic' takes input of 4 dims only.")
     if min(input.shape[2:]) == 0:
-        raise RuntimeError(
-            "grid_sampler(): expected input to have non-empty spatial dimensions, but input has "
-            f"sizes {list(input.shape)}"
-        )
+        raise RuntimeError(f"grid_sample: input {tuple(input.shape)} has no pixels.")
     if mode == "nearest":
         input, grid = of_constant_slope(input), of_constant_slope(grid)
     sizes = list(input.shape[2:])

@@ -85,8 +85,7 @@ class Hardtanh(Module):
         self.inplace = inplace
         if not self.min_val < self.max_val:
             raise AssertionError(
-                f"min_val must be less than max_val, but got min_val: {self.min_val} "
-                f"and max_val: {self.max_val}"
+                f"Hardtanh: min_val {self.min_val} must be below max_val {self.max_val}."
             )
 
     def forward(self, input):
@@ -376,6 +375,7 @@ class Softmax2d(Module):
     def forward(self, input):
         if input.dim() not in (3, 4):
             raise ValueError(
-                f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead"
+                f"Softmax2d: input {tuple(input.shape)} must have 4 dims, (N, C, H, W), or 3 "
+                "without a batch."
             )
         return F.softmax(input, -3, _stacklevel=5)

@@ -41,7 +41,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         super().__init__()
         cutoffs = list(cutoffs)
         if not cutoffs:
-            raise ValueError("cutoffs should be a sequence of length larger than 0")
+            raise ValueError("AdaptiveLogSoftmaxWithLoss: cutoffs are empty; give one or more.")
         if (
             cutoffs != sorted(set(cutoffs))
             or cutoffs[0] <= 0
@@ -49,8 +49,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             or any(int(cutoff) != cutoff for cutoff in cutoffs)
         ):
             raise ValueError(
-                "cutoffs should be a sequence of unique, positive integers sorted in an "
-                "increasing order, where each value is between 1 and n_classes-1"
+                f"AdaptiveLogSoftmaxWithLoss: cutoffs {cutoffs} must be ints that rise from 1 or "
+                f"more to {n_classes - 1} or less."
             )
         made = {"device": device, "dtype": dtype}
         self.in_features = in_features
@@ -83,20 +83,26 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def forward(self, input, target):
         single = target.dim() == 0
         if target.dim() > 1:
-            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+            raise RuntimeError(
+                f"AdaptiveLogSoftmaxWithLoss: target {tuple(target.shape)} must be a vector of "
+                "classes, or one without a batch."
+            )
         if input.dim() != target.dim() + 1:
             raise RuntimeError(
-                f"{target.dim()}D target tensor expects {target.dim() + 1}D input tensors, "
-                f"but found inputs with size {input.size()}"
+                f"AdaptiveLogSoftmaxWithLoss: input {tuple(input.shape)} must have "
+                f"{target.dim() + 1} dims for target {tuple(target.shape)}."
             )
         if single:
             input, target = input.unsqueeze(0), target.unsqueeze(0)
         elif input.size(0) != target.size(0):
-            raise RuntimeError("Input and target should have the same size in the batch dimension.")
+            raise RuntimeError(
+                f"AdaptiveLogSoftmaxWithLoss: input {tuple(input.shape)} and target "
+                f"{tuple(target.shape)} have different batches."
+            )
         if target.numel() and not bool(((target >= 0) & (target < self.n_classes)).all()):
             raise RuntimeError(
-                f"Target values should be in [0, {self.n_classes - 1}], but values in range "
-                f"[{target.min().item()}, {target.max().item()}] were found. "
+                f"AdaptiveLogSoftmaxWithLoss: target holds classes from {target.min().item()} to "
+                f"{target.max().item()}; there are {self.n_classes}, 0 to {self.n_classes - 1}."
             )
         in_head = target.clamp(max=self.shortlist_size - 1)
         output = input.new_zeros(target.size(0))

@@ -43,8 +43,8 @@ class MultiheadAttention(Module):
     ):
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError(
-                "embed_dim and num_heads must be greater than 0, got "
-                f"embed_dim={embed_dim} and num_heads={num_heads} instead"
+                f"MultiheadAttention: embed_dim is {embed_dim} and num_heads {num_heads}; both "
+                "must be 1 or more."
             )
         super().__init__()
         made = {"device": device, "dtype": dtype}
@@ -57,7 +57,9 @@ class MultiheadAttention(Module):
         self.batch_first = batch_first
         self.head_dim = embed_dim // num_heads
         if self.head_dim * num_heads != embed_dim:
-            raise AssertionError("embed_dim must be divisible by num_heads")
+            raise AssertionError(
+                f"MultiheadAttention: embed_dim {embed_dim} does not divide into {num_heads} heads."
+            )
         if self._qkv_same_embed_dim:
             self.in_proj_weight = Parameter(flambeau.empty((3 * embed_dim, embed_dim), **made))
             for name in ("q_proj_weight", "k_proj_weight", "v_proj_weight"):

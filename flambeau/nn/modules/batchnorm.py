@@ -123,7 +123,10 @@ class BatchNorm1d(_BatchNorm):
 
     def _check_input_dim(self, input):
         if input.dim() not in (2, 3):
-            raise ValueError(f"expected 2D or 3D input (got {input.dim()}D input)")
+            raise ValueError(
+                f"{type(self).__name__}: input {tuple(input.shape)} must have 3 dims, (N, C, L), "
+                "or 2, (N, C)."
+            )
 
 
 class BatchNorm2d(_BatchNorm):
@@ -131,7 +134,10 @@ class BatchNorm2d(_BatchNorm):
 
     def _check_input_dim(self, input):
         if input.dim() != 4:
-            raise ValueError(f"expected 4D input (got {input.dim()}D input)")
+            raise ValueError(
+                f"{type(self).__name__}: input {tuple(input.shape)} must have 4 dims, (N, C, H, "
+                "W). unsqueeze(0) adds a batch of one."
+            )
 
 
 class BatchNorm3d(_BatchNorm):
@@ -139,7 +145,10 @@ class BatchNorm3d(_BatchNorm):
 
     def _check_input_dim(self, input):
         if input.dim() != 5:
-            raise ValueError(f"expected 5D input (got {input.dim()}D input)")
+            raise ValueError(
+                f"{type(self).__name__}: input {tuple(input.shape)} must have 5 dims, (N, C, D, H, "
+                "W). unsqueeze(0) adds a batch of one."
+            )
 
 
 class SyncBatchNorm(_BatchNorm):
@@ -165,7 +174,10 @@ class SyncBatchNorm(_BatchNorm):
 
     def _check_input_dim(self, input):
         if input.dim() < 2:
-            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+            raise ValueError(
+                f"{type(self).__name__}: input {tuple(input.shape)} must have 2 dims or more, (N, "
+                "C, ...)."
+            )
 
     @classmethod
     def convert_sync_batchnorm(cls, module, process_group=None):

@@ -3,11 +3,13 @@
 import operator
 
 
-def position(index, length):
-    """The non-negative position that `index` means in a container of `length`, or IndexError."""
-    index = operator.index(index)
+def position(index, container):
+    """The non-negative position that `index` means in a container, or IndexError."""
+    index, length = operator.index(index), len(container)
     if not -length <= index < length:
-        raise IndexError(f"index {index} is out of range")
+        raise IndexError(
+            f"{type(container).__name__}: index {index} is outside of its {length} items."
+        )
     return index % length
 
 

@@ -38,7 +38,9 @@ class _ConvNd(Module):
         dtype=None,
     ):
         super().__init__()
-        _check(in_channels, out_channels, stride, padding, groups, padding_mode)
+        _check(
+            type(self).__name__, in_channels, out_channels, stride, padding, groups, padding_mode
+        )
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = kernel_size
@@ -114,24 +116,21 @@ class _ConvNd(Module):
         self.__dict__.setdefault("padding_mode", "zeros")
 
 
-def _check(in_channels, out_channels, stride, padding, groups, padding_mode):
+def _check(name, in_channels, out_channels, stride, padding, groups, padding_mode):
     if groups <= 0:
-        raise ValueError("groups must be a positive integer")
+        raise ValueError(f"{name}: groups is {groups}; it must be 1 or more.")
     if in_channels % groups != 0:
-        raise ValueError("in_channels must be divisible by groups")
+        raise ValueError(f"{name}: groups={groups} does not divide in_channels={in_channels}.")
     if out_channels % groups != 0:
-        raise ValueError("out_channels must be divisible by groups")
+        raise ValueError(f"{name}: groups={groups} does not divide out_channels={out_channels}.")
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
-            raise ValueError(
-                f"Invalid padding string {padding!r}, should be one of {{'same', 'valid'}}"
-            )
+            raise ValueError(f"{name}: padding is {padding!r}; use 'same', 'valid' or numbers.")
         if padding == "same" and any(s != 1 for s in stride):
-            raise ValueError("padding='same' is not supported for strided convolutions")
+            raise ValueError(f"{name}: padding='same' needs stride 1. Give padding as numbers.")
     if padding_mode not in _PADDING_MODES:
         raise ValueError(
-            f"padding_mode must be one of {set(_PADDING_MODES)}, "
-            f"but got padding_mode='{padding_mode}'"
+            f"{name}: padding_mode is {padding_mode!r}; it must be one of {tuple(_PADDING_MODES)}."
         )
 
 
@@ -228,7 +227,10 @@ class _ConvTransposeNd(_ConvNd):
         dtype=None,
     ):
         if padding_mode != "zeros":
-            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
+            raise ValueError(
+                f"{type(self).__name__}: padding_mode is {padding_mode!r}; only 'zeros' goes with "
+                "a transposed convolution."
+            )
         each = type(self)._tuple
         super().__init__(
             in_channels,
@@ -248,7 +250,10 @@ class _ConvTransposeNd(_ConvNd):
 
     def _convolve_transposed(self, function, input, output_size):
         if self.padding_mode != "zeros":
-            raise ValueError(f"Only `zeros` padding mode is supported for {type(self).__name__}")
+            raise ValueError(
+                f"{type(self).__name__}: padding_mode is {self.padding_mode!r}; only 'zeros' goes "
+                "with a transposed convolution."
+            )
         return function(
             input, self.weight, self.bias, self.stride, self.padding,
             self._output_padding(input, output_size), self.groups, self.dilation,
@@ -266,8 +271,8 @@ class _ConvTransposeNd(_ConvNd):
             output_size = output_size[-n:]
         if len(output_size) != n:
             raise ValueError(
-                f"ConvTranspose{n}D: for {input.dim()}D input, output_size must have {n} or "
-                f"{input.dim()} elements (got {len(output_size)})"
+                f"ConvTranspose{n}d: output_size has {len(output_size)} numbers; for input "
+                f"{tuple(input.shape)} it takes {n}, or {input.dim()}."
             )
         smallest = [
             (size - 1) * s - 2 * p + d * (k - 1) + 1
@@ -279,8 +284,8 @@ class _ConvTransposeNd(_ConvNd):
         for size, low, high in zip(output_size, smallest, largest):
             if not low <= size <= high:
                 raise ValueError(
-                    f"requested an output size of {output_size}, but valid sizes range from "
-                    f"{smallest} to {largest} (for an input of {list(spatial)})"
+                    f"ConvTranspose{n}d: output_size {output_size} must be from {smallest} to "
+                    f"{largest} for an input of {tuple(spatial)}."
                 )
         return tuple(size - low for size, low in zip(output_size, smallest))
 

@@ -39,10 +39,7 @@ class Conversion:
         """
         device, dtype, non_blocking, memory_format = _parse_to(*args, **kwargs)
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-            raise TypeError(
-                "nn.Module.to only accepts floating point or complex dtypes, "
-                f"but got desired dtype={dtype}"
-            )
+            raise TypeError(f"Module.to: dtype is {dtype}; parameters are floating or complex.")
 
         def convert(tensor):
             floating = tensor.is_floating_point() or tensor.is_complex()
@@ -95,7 +92,7 @@ class Conversion:
     def train(self, mode=True):
         """Set training mode here and below; it matters to dropout, batch norm and their like."""
         if not isinstance(mode, bool):
-            raise ValueError("training mode is expected to be boolean")
+            raise ValueError(f"Module.train: mode must be True or False, not {mode!r}.")
         self.training = mode
         for module in self.children():
             module.train(mode)
@@ -146,7 +143,8 @@ def _parse_to(
         non_blocking = args.pop(0)
         if not isinstance(non_blocking, bool):
             raise TypeError(
-                f"to(): expected a device, dtype, Tensor or bool, got {type(non_blocking).__name__}"
+                "Module.to: takes a device, a dtype, a Tensor and a bool, not "
+                f"{type(non_blocking).__name__}."
             )
     if device is not None:
         device = flambeau.device(device)

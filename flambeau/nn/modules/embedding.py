@@ -13,7 +13,7 @@ def _padding_row(padding_idx, rows):
     if padding_idx is None:
         return None
     if not -rows <= padding_idx < rows:
-        raise AssertionError("Padding_idx must be within num_embeddings")
+        raise AssertionError(f"Embedding: padding_idx is {padding_idx}, but there are {rows} rows.")
     return padding_idx % rows
 
 
@@ -31,7 +31,10 @@ class _Table(Module):
             self.reset_parameters()
             return
         if list(weight.shape) != [num_embeddings, embedding_dim]:
-            raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
+            raise AssertionError(
+                f"{type(self).__name__}: _weight {tuple(weight.shape)} must be (num_embeddings, "
+                "embedding_dim)."
+            )
         self.weight = Parameter(weight, requires_grad=learn)
 
     def reset_parameters(self):
@@ -44,7 +47,10 @@ class _Table(Module):
     @staticmethod
     def _check_table(embeddings):
         if embeddings.dim() != 2:
-            raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
+            raise AssertionError(
+                f"from_pretrained: embeddings {tuple(embeddings.shape)} must be a "
+                "matrix, one row to each entry."
+            )
 
 
 class Embedding(_Table):

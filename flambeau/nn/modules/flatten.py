@@ -30,9 +30,9 @@ class Unflatten(Module):
         if isinstance(dim, int):
             self._check_sizes(unflattened_size)
         elif isinstance(dim, str):
-            raise TypeError("Unflatten: dimensions with names are not supported; give an int.")
+            raise TypeError("Unflatten: dim must be an int; dims have no names here.")
         else:
-            raise TypeError("invalid argument type for dim parameter")
+            raise TypeError(f"Unflatten: dim must be an int, not {type(dim).__name__}.")
         self.dim = dim
         self.unflattened_size = unflattened_size
 
@@ -40,13 +40,13 @@ class Unflatten(Module):
     def _check_sizes(sizes):
         if not isinstance(sizes, (tuple, list)):
             raise TypeError(
-                f"unflattened_size must be a tuple of ints, but found type {type(sizes).__name__}"
+                f"Unflatten: unflattened_size must be a tuple of ints, not {type(sizes).__name__}."
             )
         for place, size in enumerate(sizes):
             if not isinstance(size, int):
                 raise TypeError(
-                    "unflattened_size must be tuple of ints, but found element of type "
-                    f"{type(size).__name__} at pos {place}"
+                    f"Unflatten: unflattened_size holds {type(size).__name__} at place {place}; it "
+                    "must hold ints."
                 )
 
     def forward(self, input):

@@ -21,18 +21,18 @@ class _FractionalMaxPoolNd(Module):
         super().__init__()
         each, name = type(self)._tuple, type(self).__name__
         if output_size is None and output_ratio is None:
-            raise ValueError(
-                f"{name} requires specifying either an output size, or a pooling ratio"
-            )
+            raise ValueError(f"{name}: needs output_size or output_ratio.")
         if output_size is not None and output_ratio is not None:
-            raise ValueError("only one of output_size and output_ratio may be specified")
+            raise ValueError(f"{name}: give output_size or output_ratio, not both.")
         self.kernel_size = each(kernel_size)
         self.return_indices = return_indices
         self.register_buffer("_random_samples", _random_samples)
         self.output_size = None if output_size is None else each(output_size)
         self.output_ratio = None if output_ratio is None else each(output_ratio)
         if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
-            raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
+            raise ValueError(
+                f"{name}: output_ratio is {output_ratio}; each must be above 0 and below 1."
+            )
 
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):

@@ -109,8 +109,8 @@ def call_with_hooks(module, args, kwargs):
                     _call_forward_hook(module, table, key, args, kwargs, None)
                 except Exception as error:
                     warnings.warn(
-                        "module forward hook with ``always_call=True`` raised an exception "
-                        f"that was silenced as another error was raised in forward: {error}",
+                        f"Module: a forward hook with always_call=True raised {error!r} after "
+                        "forward had failed; forward's error goes on.",
                         stacklevel=3,
                     )
         raise
@@ -125,8 +125,8 @@ def _call(module, tables, args, kwargs, called):
                     continue
                 if not isinstance(result, tuple) or len(result) != 2:
                     raise RuntimeError(
-                        "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
-                        f"but got {result}."
+                        f"Module: a forward pre-hook with kwargs returned {result!r}; it must be "
+                        "None or a pair of args and kwargs."
                     )
                 args, kwargs = result
             else:
@@ -204,8 +204,8 @@ class _Boundary:
                 replacement = hook(self.module, nothing, grad_outputs)
                 if replacement is not None and any(g is not None for g in _as_tuple(replacement)):
                     raise RuntimeError(
-                        "Backward hook for Modules where no input requires gradient should "
-                        "always return None or None for all gradients."
+                        "Module: no input requires grad, so a full backward hook has no gradient "
+                        "to change and must return None."
                     )
         return tuple(grad_outputs[place] for place in self.output_places)
 
@@ -227,8 +227,8 @@ def _checked(replacement, grads, who):
     replacement = _as_tuple(replacement)
     if len(replacement) != len(grads):
         raise RuntimeError(
-            f"{who} returned an invalid number of grad_output, got {len(replacement)}, "
-            f"but expected {len(grads)}"
+            f"{who}: returned {len(replacement)} gradients but was given {len(grads)}. Return as "
+            "many, or None."
         )
     return replacement
 
@@ -305,9 +305,8 @@ def _warn_unless_simple(args, result, node):
         several = "are not" if not inputs <= fed_by else None
     if several is not None:
         warnings.warn(
-            "Using non-full backward hooks on a Module whose outputs or inputs come from several "
-            "autograd nodes is deprecated: grad_input may miss some gradients. Use "
-            "register_full_backward_hook for the documented behavior.",
+            "Module: a non-full backward hook sees the gradients of one operator only, and this "
+            "module has several. Use register_full_backward_hook.",
             FutureWarning,
             stacklevel=4,
         )
@@ -323,7 +322,7 @@ class WithModule:
     def __call__(self, *args):
         module = self._module()
         if module is None:
-            raise RuntimeError("You are trying to call the hook of a dead Module!")
+            raise RuntimeError("Module: a hook of a module that is gone was called.")
         return self.hook(module, *args)
 
     def __reduce__(self):

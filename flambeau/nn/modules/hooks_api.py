@@ -64,8 +64,8 @@ class HooksApi:
         table = self._own_hooks()
         if table.backward_is_full is False:
             raise RuntimeError(
-                "Cannot use both regular backward hooks and full backward hooks on a "
-                "single Module. Please use only one of them."
+                "Module: has old backward hooks, and old and full ones do not go together. Use "
+                "register_full_backward_hook for all."
             )
         table.backward_is_full = True
         return hooks.add(table.backward, hook, prepend)
@@ -75,8 +75,8 @@ class HooksApi:
         table = self._own_hooks()
         if table.backward_is_full is True:
             raise RuntimeError(
-                "Cannot use both regular backward hooks and full backward hooks on a "
-                "single Module. Please use only one of them."
+                "Module: has full backward hooks, and old and full ones do not go together. Use "
+                "register_full_backward_hook for all."
             )
         table.backward_is_full = False
         return hooks.add(table.backward, hook)

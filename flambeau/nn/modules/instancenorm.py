@@ -47,13 +47,13 @@ class _InstanceNorm(_NormBase):
         if input.size(channels) != self.num_features:
             if self.affine:
                 raise ValueError(
-                    f"expected input's size at dim={channels} to match num_features "
-                    f"({self.num_features}), but got: {input.size(channels)}."
+                    f"{type(self).__name__}: input {tuple(input.shape)} has {input.size(channels)} "
+                    f"channels in dim {channels}; num_features is {self.num_features}."
                 )
             warnings.warn(
-                f"input's size at dim={channels} does not match num_features. "
-                "You can silence this warning by not passing in num_features, "
-                "which is not used because affine=False",
+                f"{type(self).__name__}: input has {input.size(channels)} channels in dim "
+                f"{channels} and num_features is {self.num_features}, which has no effect with "
+                "affine=False.",
                 stacklevel=2,
             )
         if input.dim() == without_batch:
@@ -73,9 +73,9 @@ class _InstanceNorm(_NormBase):
             ]
             if stale:
                 error_msgs.append(
-                    f"Unexpected running stats buffer(s) {' and '.join(repr(k) for k in stale)} "
-                    f"for {type(self).__name__} with track_running_stats=False. "
-                    "Remove them from the state_dict, or track running statistics."
+                    "the state dict holds running statistics "
+                    f"({' and '.join(repr(k) for k in stale)}), but {type(self).__name__} has "
+                    "track_running_stats=False. Remove them, or track running statistics."
                 )
                 for key in stale:
                     state_dict.pop(key)
@@ -92,7 +92,10 @@ class InstanceNorm1d(_InstanceNorm):
 
     def _check_input_dim(self, input):
         if input.dim() not in (2, 3):
-            raise ValueError(f"expected 2D or 3D input (got {input.dim()}D input)")
+            raise ValueError(
+                f"{type(self).__name__}: input {tuple(input.shape)} must have 3 dims, (N, C, L), "
+                "or 2 without a batch."
+            )
 
 
 class InstanceNorm2d(_InstanceNorm):
@@ -103,7 +106,10 @@ class InstanceNorm2d(_InstanceNorm):
 
     def _check_input_dim(self, input):
         if input.dim() not in (3, 4):
-            raise ValueError(f"expected 3D or 4D input (got {input.dim()}D input)")
+            raise ValueError(
+                f"{type(self).__name__}: input {tuple(input.shape)} must have 4 dims, (N, C, H, "
+                "W), or 3 without a batch."
+            )
 
 
 class InstanceNorm3d(_InstanceNorm):
@@ -114,4 +120,7 @@ class InstanceNorm3d(_InstanceNorm):
 
     def _check_input_dim(self, input):
         if input.dim() not in (4, 5):
-            raise ValueError(f"expected 4D or 5D input (got {input.dim()}D input)")
+            raise ValueError(
+                f"{type(self).__name__}: input {tuple(input.shape)} must have 5 dims, (N, C, D, H, "
+                "W), or 4 without a batch."
+            )

@@ -25,7 +25,8 @@ class LazyModuleMixin:
     def initialize_parameters(self, *args, **kwargs):
         """Give every uninitialized parameter its shape, from the arguments of forward."""
         raise NotImplementedError(
-            f"initialize_parameters is not implemented for {type(self).__name__}"
+            f"{type(self).__name__}: does not define initialize_parameters, which a lazy module "
+            "needs."
         )
 
     def has_uninitialized_params(self):
@@ -52,7 +53,10 @@ def _finish(module, args, kwargs):
     else:
         module._sizes_from_parameters()
     if module.has_uninitialized_params():
-        raise RuntimeError(f"module {module._get_name()} has not been fully initialized")
+        raise RuntimeError(
+            f"{module._get_name()}: still lacks parameters after its first call; "
+            "initialize_parameters must make them all."
+        )
     for handle in module._lazy_handles:
         handle.remove()
     del module._lazy_handles
@@ -116,12 +120,15 @@ class _LazyConv(LazyModuleMixin):
         spatial = len(self.kernel_size)
         if input.dim() not in (spatial + 1, spatial + 2):
             raise RuntimeError(
-                f"Expected {spatial + 1}D (unbatched) or {spatial + 2}D (batched) input to "
-                f"{self._get_name()}, but got input of size: {list(input.shape)}"
+                f"{self._get_name()}: input {tuple(input.shape)} must have {spatial + 2} dims, (N, "
+                f"C, sizes), or {spatial + 1} without a batch."
             )
         self.in_channels = input.shape[-spatial - 1]
         if self.in_channels % self.groups != 0:
-            raise ValueError("in_channels must be divisible by groups")
+            raise ValueError(
+                f"{self._get_name()}: groups={self.groups} does not divide the {self.in_channels} "
+                "channels of input."
+            )
         shape = (self.out_channels, self.in_channels // self.groups)
         if self.transposed:
             shape = (self.in_channels, self.out_channels // self.groups)

@@ -24,8 +24,8 @@ class Linear(Module):
     """y = x @ weight.T + bias.
 
     Args:
-        in_features (int): size of the last dimension of the input.
-        out_features (int): size of the last dimension of the output.
+        in_features (int): how many numbers an input has, in its last dimension.
+        out_features (int): how many an output has.
         bias (bool): whether there is a bias.
 
     Shape: (*B, in_features) to (*B, out_features). `weight` is (out_features, in_features).
@@ -81,7 +81,7 @@ class Bilinear(Module):
     ):
         super().__init__()
         if in1_features <= 0:
-            raise ValueError(f"in1_features must be > 0, but got {in1_features}")
+            raise ValueError(f"Bilinear: in1_features is {in1_features}; it must be 1 or more.")
         made = {"device": device, "dtype": dtype}
         self.in1_features = in1_features
         self.in2_features = in2_features

@@ -44,14 +44,18 @@ class LinearCrossEntropyLoss(_WeightedLoss):
     ):
         super().__init__(weight, reduction=reduction)
         if num_classes <= 0:
-            raise ValueError(f"num_classes must be positive, got {num_classes}")
+            raise ValueError(
+                f"LinearCrossEntropyLoss: num_classes is {num_classes}; it must be 1 or more."
+            )
         if weight is not None and tuple(weight.shape) != (num_classes,):
             raise RuntimeError(
-                f"expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}"
+                f"LinearCrossEntropyLoss: weight {tuple(weight.shape)} must be {(num_classes,)}, "
+                "one for each class."
             )
         if not 0 <= label_smoothing <= 1:
             raise RuntimeError(
-                f"expected label_smoothing to be in range [0, 1], got {label_smoothing}"
+                f"LinearCrossEntropyLoss: label_smoothing is {label_smoothing}; it must be from 0 "
+                "to 1."
             )
         self.in_features = in_features
         self.num_classes = num_classes

@@ -56,7 +56,9 @@ class HuberLoss(_Loss):
     def __init__(self, reduction="mean", delta=1.0):
         super().__init__(reduction=reduction)
         if not isinstance(delta, (int, float)):
-            raise TypeError(f"delta must be a float or int, got: {type(delta)}")
+            raise TypeError(
+                f"HuberLoss: delta must be one real number, not {type(delta).__name__}."
+            )
         self.delta = delta
 
     def forward(self, input, target):
@@ -288,10 +290,11 @@ class MultiMarginLoss(_WeightedLoss):
     ):
         super().__init__(weight, size_average, reduce, reduction)
         if p not in (1, 2):
-            raise ValueError("only p == 1 and p == 2 supported")
+            raise ValueError(f"MultiMarginLoss: p is {p}; it must be 1 or 2.")
         if weight is not None and weight.dim() != 1:
             raise ValueError(
-                f"MultiMarginLoss: expected weight to be None or 1D tensor, got {weight.dim()}D instead"
+                f"MultiMarginLoss: weight {tuple(weight.shape)} must be a vector, one for each "
+                "class."
             )
         self.p = p
         self.margin = margin
@@ -324,9 +327,7 @@ class TripletMarginLoss(_Loss):
     ):
         super().__init__(size_average, reduce, reduction)
         if margin <= 0:
-            raise ValueError(
-                f"TripletMarginLoss: expected margin to be greater than 0, got {margin} instead"
-            )
+            raise ValueError(f"TripletMarginLoss: margin is {margin}; it must be above 0.")
         self.margin = margin
         self.p = p
         self.eps = eps
@@ -354,8 +355,7 @@ class TripletMarginWithDistanceLoss(_Loss):
         super().__init__(reduction=reduction)
         if margin <= 0:
             raise ValueError(
-                "TripletMarginWithDistanceLoss: expected margin to be greater than 0, "
-                f"got {margin} instead"
+                f"TripletMarginWithDistanceLoss: margin is {margin}; it must be above 0."
             )
         self.distance_function = (
             F.pairwise_distance if distance_function is None else distance_function

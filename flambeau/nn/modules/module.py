@@ -29,7 +29,8 @@ __all__ = [
 def _forward_unimplemented(self, *input):
     """Compute the output; every subclass says how."""
     raise NotImplementedError(
-        f'Module [{type(self).__name__}] is missing the required "forward" function'
+        f"{type(self).__name__}: has no forward method. Define forward(self, ...), which says what "
+        "calling the module computes."
     )
 
 
@@ -52,13 +53,13 @@ class Module(HooksApi, State, Conversion, Traversal):
         if not self.call_super_init:
             if kwargs:
                 raise TypeError(
-                    f"{type(self).__name__}.__init__() got an unexpected keyword argument "
-                    f"'{next(iter(kwargs))}'"
+                    f"{type(self).__name__}: Module.__init__ has no argument "
+                    f"'{next(iter(kwargs))}'."
                 )
             if args:
                 raise TypeError(
-                    f"{type(self).__name__}.__init__() takes 1 positional argument but "
-                    f"{len(args) + 1} were given"
+                    f"{type(self).__name__}: Module.__init__ takes no arguments beside self but "
+                    f"was given {len(args)}."
                 )
         owner = weakref.ref(self)
         attributes = self.__dict__
@@ -88,19 +89,20 @@ class Module(HooksApi, State, Conversion, Traversal):
         """Add a parameter under `name`; None reserves the name without a parameter."""
         registry = self.__dict__.get("_parameters")
         if registry is None:
-            raise AttributeError("cannot assign parameter before Module.__init__() call")
+            raise AttributeError(
+                f"{type(self).__name__}: call super().__init__() before registering parameters."
+            )
         self._check_name(name, "parameter", registry)
         if param is not None:
             if not isinstance(param, Parameter):
                 raise TypeError(
-                    f"cannot assign '{flambeau.typename(param)}' object to parameter '{name}' "
-                    "(torch.nn.Parameter or None required)"
+                    f"{type(self).__name__}: parameter '{name}' must be an nn.Parameter or None, "
+                    f"not {flambeau.typename(param)}."
                 )
             if param.grad_fn is not None:
                 raise ValueError(
-                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must "
-                    f"be created explicitly. To express '{name}' as a function of another Tensor, "
-                    "compute the value in the forward() method."
+                    f"{type(self).__name__}: parameter '{name}' must be a leaf, and this one was "
+                    "computed. Make it from data, and compute with it in forward()."
                 )
         registry[name] = hooks.at_registration("parameter", self, name, param)
 
@@ -111,12 +113,14 @@ class Module(HooksApi, State, Conversion, Traversal):
         """
         registry = self.__dict__.get("_buffers")
         if registry is None:
-            raise AttributeError("cannot assign buffer before Module.__init__() call")
+            raise AttributeError(
+                f"{type(self).__name__}: call super().__init__() before registering buffers."
+            )
         self._check_name(name, "buffer", registry)
         if tensor is not None and not isinstance(tensor, flambeau.Tensor):
             raise TypeError(
-                f"cannot assign '{flambeau.typename(tensor)}' object to buffer '{name}' "
-                "(torch Tensor or None required)"
+                f"{type(self).__name__}: buffer '{name}' must be a Tensor or None, not "
+                f"{flambeau.typename(tensor)}."
             )
         registry[name] = hooks.at_registration("buffer", self, name, tensor)
         if persistent:
@@ -127,10 +131,15 @@ class Module(HooksApi, State, Conversion, Traversal):
     def add_module(self, name, module):
         """Add a submodule under `name`."""
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{flambeau.typename(module)} is not a Module subclass")
+            raise TypeError(
+                f"{type(self).__name__}: child '{name}' must be an nn.Module or None, not "
+                f"{flambeau.typename(module)}."
+            )
         registry = self.__dict__.get("_modules")
         if registry is None:
-            raise AttributeError("cannot assign module before Module.__init__() call")
+            raise AttributeError(
+                f"{type(self).__name__}: call super().__init__() before adding modules."
+            )
         self._check_name(name, "module", registry)
         registry[name] = hooks.at_registration("module", self, name, module)
 
@@ -140,13 +149,22 @@ class Module(HooksApi, State, Conversion, Traversal):
 
     def _check_name(self, name, kind, registry):
         if not isinstance(name, str):
-            raise TypeError(f"{kind} name should be a string. Got {flambeau.typename(name)}")
+            raise TypeError(
+                f"{type(self).__name__}: the name of a {kind} must be a str, not "
+                f"{flambeau.typename(name)}."
+            )
         if name not in registry and hasattr(self, name):
-            raise KeyError(f"attribute '{name}' already exists")
+            raise KeyError(
+                f"{type(self).__name__}: has an attribute '{name}' already. Choose another name, "
+                "or delete it first."
+            )
         if "." in name:
-            raise KeyError(f'{kind} name can\'t contain ".", got: {name}')
+            raise KeyError(
+                f"{type(self).__name__}: the {kind} name '{name}' must not hold a dot, which "
+                "separates modules in paths."
+            )
         if name == "":
-            raise KeyError(f'{kind} name can\'t be empty string ""')
+            raise KeyError(f"{type(self).__name__}: the name of a {kind} must not be empty.")
 
     # -- attributes
 
@@ -164,27 +182,33 @@ class Module(HooksApi, State, Conversion, Traversal):
         parameters = attributes.get("_parameters")
         if isinstance(value, Parameter):
             if parameters is None:
-                raise AttributeError("cannot assign parameters before Module.__init__() call")
+                raise AttributeError(
+                    f"{type(self).__name__}: call super().__init__() before assigning parameters."
+                )
             self._forget(name, "_parameters")
             self.register_parameter(name, value)
         elif parameters is not None and name in parameters:
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{flambeau.typename(value)}' as parameter '{name}' "
-                    "(torch.nn.Parameter or None expected)"
+                    f"{type(self).__name__}: '{name}' is a parameter and takes an nn.Parameter or "
+                    f"None, not {flambeau.typename(value)}. del it first to put something else "
+                    "there."
                 )
             self.register_parameter(name, value)
         elif isinstance(value, Module):
             modules = attributes.get("_modules")
             if modules is None:
-                raise AttributeError("cannot assign module before Module.__init__() call")
+                raise AttributeError(
+                    f"{type(self).__name__}: call super().__init__() before assigning modules."
+                )
             self._forget(name, "_modules")
             modules[name] = hooks.at_registration("module", self, name, value)
         elif parameters is not None and name in attributes["_modules"]:
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{flambeau.typename(value)}' as child module '{name}' "
-                    "(torch.nn.Module or None expected)"
+                    f"{type(self).__name__}: '{name}' is a child module and takes an nn.Module or "
+                    f"None, not {flambeau.typename(value)}. del it first to put something else "
+                    "there."
                 )
             attributes["_modules"][name] = hooks.at_registration("module", self, name, value)
         elif parameters is not None and (
@@ -197,8 +221,8 @@ class Module(HooksApi, State, Conversion, Traversal):
     def _set_buffer(self, name, value):
         if value is not None and not isinstance(value, flambeau.Tensor):
             raise TypeError(
-                f"cannot assign '{flambeau.typename(value)}' as buffer '{name}' "
-                "(torch.nn.Buffer, torch.Tensor or None expected)"
+                f"{type(self).__name__}: '{name}' is a buffer and takes a Tensor or None, not "
+                f"{flambeau.typename(value)}. del it first to put something else there."
             )
         if isinstance(value, Buffer):
             self._forget(name, "_buffers")
@@ -296,8 +320,8 @@ def register_module_full_backward_hook(hook):
     """hook(module, grad_input, grad_output) after the backward of every module."""
     if hooks.EVERY_MODULE.backward_is_full is False:
         raise RuntimeError(
-            "Cannot use both regular backward hooks and full backward hooks as a "
-            "global Module hook. Please use only one of them."
+            "Module: old backward hooks are registered for all modules, and old and full ones do "
+            "not go together. Use register_module_full_backward_hook for all."
         )
     hooks.EVERY_MODULE.backward_is_full = True
     return _for_every_module(hooks.EVERY_MODULE.backward, hook)
@@ -307,8 +331,8 @@ def register_module_backward_hook(hook):
     """As register_module_full_backward_hook, on the node of the output only; kept for old programs."""
     if hooks.EVERY_MODULE.backward_is_full is True:
         raise RuntimeError(
-            "Cannot use both regular backward hooks and full backward hooks as a "
-            "global Module hook. Please use only one of them."
+            "Module: full backward hooks are registered for all modules, and old and full ones do "
+            "not go together. Use register_module_full_backward_hook for all."
         )
     hooks.EVERY_MODULE.backward_is_full = False
     return _for_every_module(hooks.EVERY_MODULE.backward, hook)

@@ -57,8 +57,8 @@ class ModuleDict(Module):
         """Add or replace modules from a mapping or from (key, module) pairs."""
         if not isinstance(modules, Iterable):
             raise TypeError(
-                "ModuleDict.update should be called with an iterable of key/value pairs, "
-                f"but got {type(modules).__name__}"
+                "ModuleDict.update: takes a dict or pairs of key and module, not "
+                f"{type(modules).__name__}."
             )
         if isinstance(modules, (Mapping, ModuleDict)):
             pairs = modules.items()
@@ -67,13 +67,12 @@ class ModuleDict(Module):
             for i, pair in enumerate(pairs):
                 if not isinstance(pair, Iterable):
                     raise TypeError(
-                        f"ModuleDict update sequence element #{i} should be Iterable; "
-                        f"is {type(pair).__name__}"
+                        f"ModuleDict.update: item {i} is {type(pair).__name__}, not a pair of key "
+                        "and module."
                     )
                 if len(pair) != 2:
                     raise ValueError(
-                        f"ModuleDict update sequence element #{i} has length {len(pair)}; "
-                        "2 is required"
+                        f"ModuleDict.update: item {i} has length {len(pair)}; a pair has 2."
                     )
         for key, module in pairs:
             self[key] = module

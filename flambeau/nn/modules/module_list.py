@@ -22,7 +22,7 @@ class ModuleList(Module):
         return iter(self._modules.values())
 
     def _get_abs_string_index(self, idx):
-        return str(position(idx, len(self)))
+        return str(position(idx, self))
 
     def __getitem__(self, idx):
         if isinstance(idx, slice):
@@ -34,7 +34,7 @@ class ModuleList(Module):
 
     def __delitem__(self, idx):
         values = list(self)
-        del values[idx if isinstance(idx, slice) else position(idx, len(values))]
+        del values[idx if isinstance(idx, slice) else position(idx, self)]
         renumber(self._modules, values)
 
     def insert(self, index, module):
@@ -58,8 +58,7 @@ class ModuleList(Module):
         """Add each of `modules` at the end."""
         if not isinstance(modules, Iterable):
             raise TypeError(
-                "ModuleList.extend should be called with an iterable, "
-                f"but got {type(modules).__name__}"
+                f"ModuleList.extend: takes an iterable of modules, not {type(modules).__name__}."
             )
         for module in list(modules):
             self.append(module)

@@ -117,7 +117,7 @@ class GroupNorm(_AffineNorm):
         super().__init__()
         if num_channels % num_groups != 0:
             raise ValueError(
-                f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"
+                f"GroupNorm: num_groups={num_groups} does not divide num_channels={num_channels}."
             )
         self.num_groups = num_groups
         self.num_channels = num_channels

@@ -136,7 +136,10 @@ class _CircularPadNd(_FromInputPadNd):
     def _check_input_dim(self, input):
         n = self._n
         if input.dim() not in (n + 1, n + 2):
-            raise ValueError(f"expected {n + 1}D or {n + 2}D input (got {input.dim()}D input)")
+            raise ValueError(
+                f"{type(self).__name__}: input {tuple(input.shape)} must have {n + 2} dims, (N, C, "
+                f"sizes), or {n + 1} without a batch."
+            )
 
 
 class CircularPad1d(_CircularPadNd):

@@ -46,7 +46,7 @@ class ParameterList(Module):
         return iter(self[i] for i in range(len(self)))
 
     def _get_abs_string_index(self, idx):
-        return str(position(idx, len(self)))
+        return str(position(idx, self))
 
     def __getitem__(self, idx):
         if isinstance(idx, slice):
@@ -67,8 +67,8 @@ class ParameterList(Module):
         """Add each of `values` at the end."""
         if not isinstance(values, Iterable) or isinstance(values, flambeau.Tensor):
             raise TypeError(
-                "ParameterList.extend should be called with an iterable, "
-                f"but got {type(values).__name__}"
+                "ParameterList.extend: takes an iterable of parameters, not "
+                f"{type(values).__name__}."
             )
         for value in list(values):
             self.append(value)
@@ -81,7 +81,9 @@ class ParameterList(Module):
         return _describe(enumerate(self), lambda value: value.dtype)
 
     def __call__(self, *args, **kwargs):
-        raise RuntimeError("ParameterList should not be called.")
+        raise RuntimeError(
+            "ParameterList: is a list and cannot be called. Index it for its parameters."
+        )
 
 
 class ParameterDict(Module):
@@ -95,10 +97,7 @@ class ParameterDict(Module):
 
     def _key_to_attr(self, key):
         if not isinstance(key, str):
-            raise TypeError(
-                "Index given to ParameterDict cannot be used as a key as it is "
-                f"not a string (type is '{type(key).__name__}')."
-            )
+            raise TypeError(f"ParameterDict: a key must be a str, not {type(key).__name__}.")
         return key
 
     def __getitem__(self, key):
@@ -177,8 +176,8 @@ class ParameterDict(Module):
         """Add or replace values from a mapping or from (key, value) pairs."""
         if not isinstance(parameters, Iterable):
             raise TypeError(
-                "ParametersDict.update should be called with an iterable of key/value pairs, "
-                f"but got {type(parameters).__name__}"
+                "ParameterDict.update: takes a dict or pairs of key and parameter, not "
+                f"{type(parameters).__name__}."
             )
         if isinstance(parameters, (Mapping, ParameterDict)):
             pairs = parameters.items()
@@ -187,13 +186,12 @@ class ParameterDict(Module):
             for i, pair in enumerate(pairs):
                 if not isinstance(pair, Iterable):
                     raise TypeError(
-                        f"ParameterDict update sequence element #{i} should be Iterable; "
-                        f"is {type(pair).__name__}"
+                        f"ParameterDict.update: item {i} is {type(pair).__name__}, not a pair of "
+                        "key and parameter."
                     )
                 if len(pair) != 2:
                     raise ValueError(
-                        f"ParameterDict update sequence element #{i} has length {len(pair)}; "
-                        "2 is required"
+                        f"ParameterDict.update: item {i} has length {len(pair)}; a pair has 2."
                     )
         for key, value in pairs:
             self[key] = value
@@ -216,4 +214,6 @@ class ParameterDict(Module):
         return _describe(self.items(), lambda value: value.type())
 
     def __call__(self, *args, **kwargs):
-        raise RuntimeError("ParameterDict should not be called.")
+        raise RuntimeError(
+            "ParameterDict: is a dict and cannot be called. Index it for its parameters."
+        )

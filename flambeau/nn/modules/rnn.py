@@ -99,30 +99,34 @@ class RNNBase(Module):
         """ValueError or RuntimeError unless the input has the weights' dtype and input_size features."""
         weight = self.all_weights[0][0]
         if input.dtype != weight.dtype:
-            raise ValueError(f"input must have the type {weight.dtype}, got type {input.dtype}")
+            raise ValueError(
+                f"{self._get_name()}: input is {input.dtype} but the weights are {weight.dtype}. "
+                "Convert input with .to()."
+            )
         expected = 2 if batch_sizes is not None else 3
         if input.dim() != expected:
-            raise RuntimeError(f"input must have {expected} dimensions, got {input.dim()}")
+            raise RuntimeError(
+                f"{self._get_name()}: input {tuple(input.shape)} must have {expected} dims."
+            )
         if input.size(-1) != self.input_size:
             raise RuntimeError(
-                "input.size(-1) must be equal to input_size. "
-                f"Expected {self.input_size}, got {input.size(-1)}"
+                f"{self._get_name()}: input {tuple(input.shape)} has {input.size(-1)} features; "
+                f"input_size is {self.input_size}. The last size of input must be input_size."
             )
 
-    def _check_hidden(self, hidden, size, batch, message):
-        expected = (self.num_layers * self._directions, batch, size)
-        if tuple(hidden.size()) != expected:
-            raise RuntimeError(message.format(expected, list(hidden.size())))
+    def _check_hidden(self, name, hidden, size, batch):
+        wanted = (self.num_layers * self._directions, batch, size)
+        if tuple(hidden.shape) != wanted:
+            raise RuntimeError(
+                f"{self._get_name()}: {name} {tuple(hidden.shape)} must be {wanted}, (layers and "
+                "directions, batch, features)."
+            )
 
     def _check_state(self, state, batch):
         out = self.proj_size or self.hidden_size
+        self._check_hidden("h_0", state[0], out, batch)
         if self.mode == "LSTM":
-            self._check_hidden(state[0], out, batch, "Expected hidden[0] size {}, got {}")
-            self._check_hidden(
-                state[1], self.hidden_size, batch, "Expected hidden[1] size {}, got {}"
-            )
-        else:
-            self._check_hidden(state[0], out, batch, "Expected hidden size {}, got {}")
+            self._check_hidden("c_0", state[1], self.hidden_size, batch)
 
     def _initial_state(self, batch, like):
         layers = self.num_layers * self._directions
@@ -183,20 +187,21 @@ class RNNBase(Module):
         """The input as (T, B, *), the state as (layers, B, *), whether there was a batch."""
         if input.dim() not in (2, 3):
             raise ValueError(
-                f"{self._get_name()}: Expected input to be 2D or 3D, got {input.dim()}D instead"
+                f"{self._get_name()}: input {tuple(input.shape)} must have 3 dims, or 2 without a "
+                "batch."
             )
         batched = input.dim() == 3
         if state is not None and any(part.dim() != input.dim() for part in state):
-            kind = "batched 3-D" if batched else "unbatched 2-D"
+            kind = "a batched" if batched else "an unbatched"
             if self.mode == "LSTM":
-                got = ", ".join(f"{part.dim()}-D" for part in state)
+                got = " and ".join(str(part.dim()) for part in state)
                 raise RuntimeError(
-                    f"For {kind} input, hx and cx should also be {input.dim()}-D but got ({got}) "
-                    "tensors"
+                    f"{self._get_name()}: with {kind} input of {input.dim()} dims, h_0 and c_0 "
+                    f"need as many, but they have {got}."
                 )
             raise RuntimeError(
-                f"For {kind} input, hx should also be {input.dim()}-D but got "
-                f"{state[0].dim()}-D tensor"
+                f"{self._get_name()}: with {kind} input of {input.dim()} dims, h_0 needs as many, "
+                f"but it has {state[0].dim()}."
             )
         if not batched:
             input = input.unsqueeze(1)
@@ -253,20 +258,17 @@ class RNNBase(Module):
 
 
 def _check(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size):
+    who = mode.partition("_")[0]  # RNN_TANH
     if (
         not isinstance(dropout, numbers.Number)
         or isinstance(dropout, bool)
         or not 0 <= dropout <= 1
     ):
-        raise ValueError(
-            "dropout should be a number in range [0, 1] "
-            "representing the probability of an element being zeroed"
-        )
+        raise ValueError(f"{who}: dropout is {dropout!r}; a probability is a number from 0 to 1.")
     if dropout > 0 and num_layers == 1:
         warnings.warn(
-            "dropout option adds dropout after all but last recurrent layer, so non-zero dropout "
-            f"expects num_layers greater than 1, but got dropout={dropout} and "
-            f"num_layers={num_layers}",
+            f"{who}: dropout={dropout} acts between layers, and there is only "
+            f"num_layers={num_layers}. Use more layers, or nn.Dropout behind it.",
             stacklevel=5,
         )
     kinds = {"input_size": int, "hidden_size": int, "bias": bool, "batch_first": bool}
@@ -277,20 +279,22 @@ def _check(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout
     for name, kind in kinds.items():
         if not isinstance(values[name], kind):
             raise TypeError(
-                f"{name} should be of type {kind.__name__}, got: {type(values[name]).__name__}"
+                f"{who}: {name} must be {kind.__name__}, not {type(values[name]).__name__}."
             )
     if input_size <= 0:
-        raise ValueError("input_size must be greater than zero")
+        raise ValueError(f"{who}: input_size is {input_size}; it must be 1 or more.")
     if hidden_size <= 0:
-        raise ValueError("hidden_size must be greater than zero")
+        raise ValueError(f"{who}: hidden_size is {hidden_size}; it must be 1 or more.")
     if num_layers <= 0:
-        raise ValueError("num_layers must be greater than zero")
+        raise ValueError(f"{who}: num_layers is {num_layers}; it must be 1 or more.")
     if proj_size < 0:
-        raise ValueError("proj_size should be a positive integer or zero to disable projections")
+        raise ValueError(f"{who}: proj_size is {proj_size}; it must be 0, for none, or more.")
     if proj_size >= hidden_size:
-        raise ValueError("proj_size has to be smaller than hidden_size")
+        raise ValueError(
+            f"{who}: proj_size is {proj_size}; it must be below hidden_size, {hidden_size}."
+        )
     if mode not in GATES:
-        raise ValueError("Unrecognized RNN mode: " + mode)
+        raise ValueError(f"RNNBase: mode is {mode!r}; it must be one of {tuple(GATES)}.")
 
 
 def _run(cell, steps, state, weights, counts, backwards):
@@ -345,11 +349,9 @@ class RNN(RNNBase):
         **kwargs,
     ):
         if "proj_size" in kwargs:
-            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+            raise ValueError("RNN: has no argument 'proj_size'; only LSTM has.")
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(
-                f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."
-            )
+            raise ValueError(f"RNN: nonlinearity is {nonlinearity!r}; it must be 'tanh' or 'relu'.")
         self.nonlinearity = nonlinearity
         super().__init__(
             f"RNN_{nonlinearity.upper()}", input_size, hidden_size, num_layers, bias, batch_first,
@@ -403,7 +405,7 @@ class GRU(RNNBase):
         **kwargs,
     ):
         if "proj_size" in kwargs:
-            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+            raise ValueError("GRU: has no argument 'proj_size'; only LSTM has.")
         super().__init__(
             "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
             0, device, dtype,

@@ -43,11 +43,14 @@ class RNNCellBase(Module):
         """The new states, with or without a batch as the input."""
         name = self._get_name()
         if input.dim() not in (1, 2):
-            raise ValueError(f"{name}: Expected input to be 1D or 2D, got {input.dim()}D instead")
+            raise ValueError(
+                f"{name}: input {tuple(input.shape)} must have 2 dims, (N, input_size), or 1 "
+                "without a batch."
+            )
         if input.size(-1) != self.input_size:
             raise RuntimeError(
-                f"input has inconsistent input_size: got {input.size(-1)} "
-                f"expected {self.input_size}"
+                f"{name}: input {tuple(input.shape)} has {input.size(-1)} features; input_size is "
+                f"{self.input_size}."
             )
         batched = input.dim() == 2
         x = input if batched else input.unsqueeze(0)
@@ -58,18 +61,19 @@ class RNNCellBase(Module):
             else:
                 if state.dim() not in (1, 2):
                     raise ValueError(
-                        f"{name}: Expected hidden to be 1D or 2D, got {state.dim()}D instead"
+                        f"{name}: the state {tuple(state.shape)} must have 2 dims, (N, "
+                        "hidden_size), or 1 without a batch."
                     )
                 state = state if batched else state.unsqueeze(0)
                 if state.size(-1) != self.hidden_size:
                     raise RuntimeError(
-                        f"hidden{i} has inconsistent hidden_size: got {state.size(-1)}, "
-                        f"expected {self.hidden_size}"
+                        f"{name}: state {i} {tuple(state.shape)} has {state.size(-1)} features; "
+                        f"hidden_size is {self.hidden_size}."
                     )
                 if state.size(0) != x.size(0):
                     raise RuntimeError(
-                        f"Input batch size {x.size(0)} doesn't match hidden{i} "
-                        f"batch size {state.size(0)}"
+                        f"{name}: input has a batch of {x.size(0)}, but state {i} one of "
+                        f"{state.size(0)}."
                     )
             ready.append(state)
         weights = {"weight_hh": self.weight_hh, "bias_hh": self.bias_hh}
@@ -98,7 +102,9 @@ class RNNCell(RNNCellBase):
 
     def forward(self, input, hx=None):
         if self.nonlinearity not in ("tanh", "relu"):
-            raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
+            raise RuntimeError(
+                f"RNNCell: nonlinearity is {self.nonlinearity!r}; it must be 'tanh' or 'relu'."
+            )
         step = tanh_step if self.nonlinearity == "tanh" else relu_step
         return self._step(step, input, (hx,))[0]
 

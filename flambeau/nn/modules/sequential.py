@@ -34,7 +34,7 @@ class Sequential(Module):
         return iter(self._modules.values())
 
     def _name_at(self, idx):
-        return list(self._modules)[position(idx, len(self))]
+        return list(self._modules)[position(idx, self)]
 
     def __getitem__(self, idx):
         if isinstance(idx, slice):
@@ -64,10 +64,14 @@ class Sequential(Module):
     def insert(self, index, module):
         """Put `module` before position `index`."""
         if not isinstance(module, Module):
-            raise AssertionError(f"module should be of type: {Module}")
+            raise AssertionError(
+                f"Sequential.insert: takes an nn.Module, not {type(module).__name__}."
+            )
         length = len(self)
         if not -length <= index <= length:
-            raise IndexError(f"Index out of range: {index}")
+            raise IndexError(
+                f"Sequential.insert: index {index} is outside of {-len(self)} to {len(self)}."
+            )
         values = list(self)
         values.insert(index, module)
         renumber(self._modules, values)
@@ -91,7 +95,8 @@ class Sequential(Module):
     def _check_chain(other):
         if not isinstance(other, Sequential):
             raise ValueError(
-                f"add operator supports only objects of Sequential class, but {type(other)} is given."
+                "Sequential: only another Sequential can be added to it, not "
+                f"{type(other).__name__}."
             )
 
     def __mul__(self, other):
@@ -107,6 +112,6 @@ class Sequential(Module):
 
     def _check_factor(self, factor):
         if not isinstance(factor, int):
-            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(factor)}")
+            raise TypeError(f"Sequential: is repeated by an int, not {type(factor).__name__}.")
         if factor <= 0:
-            raise ValueError(f"Non-positive multiplication factor {factor} for {type(self)}")
+            raise ValueError(f"Sequential: is repeated {factor} times; it must be 1 or more.")

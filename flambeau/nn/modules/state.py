@@ -31,15 +31,15 @@ class State:
     def get_extra_state(self):
         """What state_dict keeps of this module besides tensors; override together with the setter."""
         raise RuntimeError(
-            "Reached a code path in Module.get_extra_state() that should never be called: "
-            "a module with extra state overrides both get_extra_state and set_extra_state."
+            f"{type(self).__name__}: overrides set_extra_state but not get_extra_state. Define "
+            "both."
         )
 
     def set_extra_state(self, state):
         """Take back what get_extra_state gave."""
         raise RuntimeError(
-            "Reached a code path in Module.set_extra_state() that should never be called: "
-            "a module with extra state overrides both get_extra_state and set_extra_state."
+            f"{type(self).__name__}: overrides get_extra_state but not set_extra_state. Define "
+            "both."
         )
 
     def state_dict(self, *args, destination=None, prefix="", keep_vars=False):
@@ -49,7 +49,7 @@ class State:
         """
         if args:
             warnings.warn(
-                "Positional args are being deprecated, use kwargs instead: "
+                "state_dict: destination, prefix and keep_vars go by name, "
                 "state_dict(destination=..., prefix=..., keep_vars=...).",
                 FutureWarning,
                 stacklevel=2,
@@ -76,7 +76,10 @@ class State:
             if result is None:
                 continue
             if not may_replace:
-                raise RuntimeError("state_dict post-hook must return None")
+                raise RuntimeError(
+                    "state_dict: a post-hook returned a value; it must return None and change the "
+                    "dict in place."
+                )
             destination = result
         return destination
 
@@ -111,7 +114,10 @@ class State:
             RuntimeError: listing every missing and unexpected key (if strict) and size mismatch.
         """
         if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+            raise TypeError(
+                "load_state_dict: takes a dict of names and tensors, not "
+                f"{type(state_dict).__name__}. Give it what state_dict() or torch.load() gives."
+            )
         missing, unexpected, errors = [], [], []
         metadata = getattr(state_dict, "_metadata", None)
         state_dict = OrderedDict(state_dict)
@@ -135,8 +141,8 @@ class State:
             for hook in table.load_state_dict_post.values():
                 if hook(module, IncompatibleKeys(missing, unexpected)) is not None:
                     raise AssertionError(
-                        "Hooks registered with ``register_load_state_dict_post_hook`` are not "
-                        "expected to return new values; change incompatible_keys in place."
+                        "load_state_dict: a post-hook returned a value; it must return None and "
+                        "change incompatible_keys in place."
                     )
 
         shared = _shared(self) if assign else ()
@@ -202,16 +208,12 @@ class State:
         """Put `given` where `current` is; the sentence that says why not, or None."""
         if not isinstance(given, flambeau.Tensor):
             return (
-                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
-                f"object from checkpoint but received {type(given)}"
+                f"{key}: the checkpoint holds {type(given).__name__} where the model has a Tensor."
             )
         if current.dim() == 0 and given.dim() == 1 and given.shape[0] == 1:
             given = given[0]  # files from before tensors of no dimension existed
         if current.shape != given.shape:
-            return (
-                f"size mismatch for {key}: copying a param with shape {given.shape} from "
-                f"checkpoint, the shape in current model is {current.shape}."
-            )
+            return f"size mismatch for {key}: the checkpoint has {tuple(given.shape)}, the model {tuple(current.shape)}."
         try:
             with flambeau.no_grad():
                 if not assign:
@@ -224,11 +226,7 @@ class State:
                         given = Parameter(given, requires_grad=current.requires_grad)
                 setattr(self, name, given)
         except Exception as error:
-            return (
-                f'While copying the parameter named "{key}", whose dimensions in the model are '
-                f"{current.size()} and whose dimensions in the checkpoint are {given.size()}, "
-                f"an exception occurred : {error.args}."
-            )
+            return f"{key}: writing the checkpoint's {tuple(given.shape)} into the model's {tuple(current.shape)} failed: {error.args}."
         return None
 
 

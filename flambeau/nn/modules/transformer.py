@@ -22,7 +22,9 @@ def _activation(activation):
     if not isinstance(activation, str):
         return activation
     if activation not in ("relu", "gelu"):
-        raise RuntimeError(f"activation should be relu/gelu, not {activation}")
+        raise RuntimeError(
+            f"Transformer: activation is {activation!r}; it must be 'relu', 'gelu' or a function."
+        )
     return getattr(F, activation)
 
 
@@ -344,9 +346,15 @@ class Transformer(Module):
         if src.dim() == 3:
             batch = 0 if self.batch_first else 1
             if src.size(batch) != tgt.size(batch):
-                raise RuntimeError("the batch number of src and tgt must be equal")
+                raise RuntimeError(
+                    f"Transformer: src {tuple(src.shape)} and tgt {tuple(tgt.shape)} must have "
+                    "equal batches."
+                )
         if src.size(-1) != self.d_model or tgt.size(-1) != self.d_model:
-            raise RuntimeError("the feature number of src and tgt must be equal to d_model")
+            raise RuntimeError(
+                f"Transformer: src {tuple(src.shape)} and tgt {tuple(tgt.shape)} must have "
+                f"d_model={self.d_model} features."
+            )
         memory = self.encoder(
             src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
         )

@@ -11,24 +11,26 @@ class Traversal:
             return module
         for name in target.split("."):
             if not hasattr(module, name):
-                raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
+                raise AttributeError(f"{module._get_name()}: has no submodule '{name}'.")
             module = getattr(module, name)
             if not isinstance(module, Traversal):
-                raise AttributeError(f"`{name}` is not an nn.Module")
+                raise AttributeError(f"{module._get_name()}: '{name}' is not an nn.Module.")
         return module
 
     def set_submodule(self, target, module, strict=False):
         """Put `module` at the dotted path `target`; with `strict` there must be one already."""
         if target == "":
-            raise ValueError("Cannot set the submodule without a target name!")
+            raise ValueError(
+                "set_submodule: target is empty; give the path of a submodule, such as 'layers.0'."
+            )
         path, _, name = target.rpartition(".")
         if not isinstance(module, Traversal):
-            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+            raise ValueError(f"set_submodule: takes an nn.Module, not {type(module).__name__}.")
         parent = self.get_submodule(path)
         if strict and not hasattr(parent, name):
-            raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
+            raise AttributeError(f"{parent._get_name()}: has no submodule '{name}'.")
         if hasattr(parent, name) and not isinstance(getattr(parent, name), Traversal):
-            raise AttributeError(f"`{name}` is not an nn.Module")
+            raise AttributeError(f"{parent._get_name()}: '{name}' is not an nn.Module.")
         setattr(parent, name, module)
 
     def get_parameter(self, target):
@@ -43,9 +45,9 @@ class Traversal:
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
         if not hasattr(module, name):
-            raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
+            raise AttributeError(f"{module._get_name()}: has no attribute '{name}'.")
         if getattr(module, kind).get(name) is None:
-            raise AttributeError(f"`{name}` is not {what}")
+            raise AttributeError(f"{module._get_name()}: '{name}' is not {what}.")
         return getattr(module, kind)[name]
 
     def named_modules(self, memo=None, prefix="", remove_duplicate=True):

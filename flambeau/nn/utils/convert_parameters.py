@@ -13,7 +13,7 @@ def parameters_to_vector(parameters):
 def vector_to_parameters(vec, parameters):
     """Let the parameters be the slices of `vec`; memory is shared with it."""
     if not isinstance(vec, flambeau.Tensor):
-        raise TypeError(f"expected torch.Tensor, but got: {flambeau.typename(vec)}")
+        raise TypeError(f"vector_to_parameters: takes a Tensor, not {flambeau.typename(vec)}.")
     offset = 0
     for parameter in parameters:
         n = parameter.numel()

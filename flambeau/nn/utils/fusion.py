@@ -33,7 +33,8 @@ def fuse_linear_bn_eval(linear, bn):
     fused = copy.deepcopy(linear)
     if linear.out_features != bn.num_features and bn.num_features != 1:
         raise AssertionError(
-            "To fuse, linear.out_features == bn.num_features or bn.num_features == 1"
+            f"fuse_linear_bn_eval: linear.out_features is {linear.out_features} but "
+            f"bn.num_features {bn.num_features}. They must be equal, or the latter 1."
         )
     fused.weight, fused.bias = fuse_linear_bn_weights(
         fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
@@ -48,7 +49,7 @@ def fuse_linear_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)
 
 def _check_eval(*modules):
     if any(module.training for module in modules):
-        raise AssertionError("Fusion only for eval!")
+        raise AssertionError("fuse: the modules are training. Call eval() on both first.")
 
 
 def _fused(weight, bias, mean, var, eps, bn_weight, bn_bias, shape):

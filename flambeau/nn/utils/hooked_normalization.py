@@ -28,9 +28,7 @@ class WeightNorm:
     def apply(module, name, dim):
         for hook in module._forward_pre_hooks.values():
             if isinstance(hook, WeightNorm) and hook.name == name:
-                raise RuntimeError(
-                    f"Cannot register two weight_norm hooks on the same parameter {name}"
-                )
+                raise RuntimeError(f"weight_norm: parameter '{name}' has it already.")
         hook = WeightNorm(name, dim)
         weight = getattr(module, name)
         del module._parameters[name]
@@ -57,8 +55,7 @@ class SpectralNorm:
     def __init__(self, name="weight", n_power_iterations=1, dim=0, eps=1e-12):
         if n_power_iterations <= 0:
             raise ValueError(
-                "Expected n_power_iterations to be positive, but "
-                f"got n_power_iterations={n_power_iterations}"
+                f"spectral_norm: n_power_iterations is {n_power_iterations}; it must be 1 or more."
             )
         self.name = name
         self.n_power_iterations = n_power_iterations
@@ -78,9 +75,7 @@ class SpectralNorm:
     def apply(module, name, n_power_iterations, dim, eps):
         for hook in module._forward_pre_hooks.values():
             if isinstance(hook, SpectralNorm) and hook.name == name:
-                raise RuntimeError(
-                    f"Cannot register two spectral_norm hooks on the same parameter {name}"
-                )
+                raise RuntimeError(f"spectral_norm: parameter '{name}' has it already.")
         hook = SpectralNorm(name, n_power_iterations, dim, eps)
         weight = module._parameters[name]
         with flambeau.no_grad():
@@ -142,4 +137,4 @@ def _remove(module, name, kind, what):
             hook.remove(module)
             del hooks[key]
             return module
-    raise ValueError(f"{what} of '{name}' not found in {module}")
+    raise ValueError(f"{what}: there is none of '{name}' in {type(module).__name__}.")

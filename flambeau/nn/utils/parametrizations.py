@@ -45,13 +45,12 @@ class _SpectralNorm(Module):
         super().__init__()
         if not -weight.dim() <= dim < weight.dim():
             raise IndexError(
-                f"Dimension out of range (expected to be in range of [-{weight.dim()}, "
-                f"{weight.dim() - 1}] but got {dim})"
+                f"spectral_norm: dim {dim} is out of range; a tensor of {weight.dim()} dims takes "
+                f"{-weight.dim()} to {weight.dim() - 1}."
             )
         if n_power_iterations <= 0:
             raise ValueError(
-                "Expected n_power_iterations to be positive, but "
-                f"got n_power_iterations={n_power_iterations}"
+                f"spectral_norm: n_power_iterations is {n_power_iterations}; it must be 1 or more."
             )
         self.dim = dim % weight.dim()
         self.eps = eps
@@ -96,7 +95,10 @@ class _Orthogonal(Module):
     def __init__(self, weight, orthogonal_map, use_trivialization=True):
         super().__init__()
         if weight.is_complex() and orthogonal_map == "householder":
-            raise ValueError("The householder parametrization does not support complex tensors.")
+            raise ValueError(
+                "orthogonal: orthogonal_map='householder' does not take complex tensors. Use "
+                "'matrix_exp' or 'cayley'."
+            )
         self.shape = weight.shape
         self.orthogonal_map = orthogonal_map
         self.use_trivialization = use_trivialization
@@ -137,8 +139,8 @@ class _Orthogonal(Module):
         """What the map takes to `value`, or to the nearest orthogonal factor of it."""
         if value.shape != self.shape:
             raise ValueError(
-                f"Expected a matrix or batch of matrices of shape {self.shape}. "
-                f"Got a tensor of shape {value.shape}."
+                f"orthogonal: takes matrices of shape {tuple(self.shape)}, not "
+                f"{tuple(value.shape)}."
             )
         wide = value.size(-2) < value.size(-1)
         q = value.mT if wide else value
@@ -157,8 +159,8 @@ class _Orthogonal(Module):
     def _reflections(self, q, wide):
         if self.orthogonal_map != "householder":
             raise NotImplementedError(
-                "It is not possible to assign to the matrix exponential or the Cayley "
-                "parametrizations when use_trivialization=False."
+                "orthogonal: with use_trivialization=False, 'matrix_exp' and 'cayley' have no "
+                "inverse, so nothing can be assigned. Use 'householder'."
             )
         packed, tau = flambeau.geqrf(q)
         diagonal = packed.diagonal(dim1=-2, dim2=-1)
@@ -192,18 +194,20 @@ def orthogonal(module, name="weight", orthogonal_map=None, *, use_trivialization
     """
     weight = getattr(module, name, None)
     if not isinstance(weight, flambeau.Tensor):
-        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+        raise ValueError(
+            f"orthogonal: {type(module).__name__} has no parameter or buffer '{name}'."
+        )
     if weight.dim() < 2:
         raise ValueError(
-            f"Expected a matrix or batch of matrices. Got a tensor of {weight.dim()} dimensions."
+            f"orthogonal: '{name}' {tuple(weight.shape)} must be a matrix or a stack of them."
         )
     if orthogonal_map is None:
         square = weight.size(-2) == weight.size(-1)
         orthogonal_map = "matrix_exp" if square or weight.is_complex() else "householder"
     if orthogonal_map not in ("matrix_exp", "cayley", "householder"):
         raise ValueError(
-            'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". '
-            f"Got: {orthogonal_map}"
+            f"orthogonal: orthogonal_map is {orthogonal_map!r}; it must be 'matrix_exp', 'cayley' "
+            "or 'householder'."
         )
     made = _Orthogonal(weight, orthogonal_map, use_trivialization)
     return register_parametrization(module, name, made, unsafe=True)

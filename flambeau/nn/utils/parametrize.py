@@ -1,10 +1,10 @@
 """Tensors of a module computed from others: `module.weight` becomes parametrization(original).
 
-    class Symmetric(nn.Module):
-        def forward(self, x):
-            return x.triu() + x.triu(1).mT
+    class Positive(nn.Module):
+        def forward(self, original):
+            return original.exp()
 
-    register_parametrization(layer, "weight", Symmetric())
+    register_parametrization(layer, "weight", Positive())
 
 The class of the module is replaced by a subclass that has `weight` as a property; what is learned is
 module.parametrizations.weight.original.
@@ -53,7 +53,7 @@ class ParametrizationList(ModuleList):
 
     def __init__(self, modules, original, unsafe=False):
         if len(modules) == 0:
-            raise ValueError("ParametrizationList requires one or more modules.")
+            raise ValueError("ParametrizationList: needs one module or more.")
         super().__init__(modules)
         self.unsafe = unsafe
         value = original
@@ -82,7 +82,7 @@ class ParametrizationList(ModuleList):
         result = self()
         if not isinstance(result, flambeau.Tensor):
             raise ValueError(
-                f"A parametrization must return a tensor. Got {type(result).__name__}."
+                f"parametrize: a parametrization returned {type(result).__name__}, not a Tensor."
             )
         if result.dtype != original.dtype or result.shape != original.shape:
             raise ValueError(
@@ -97,7 +97,8 @@ class ParametrizationList(ModuleList):
             for module in reversed(self):
                 if not hasattr(module, "right_inverse"):
                     raise RuntimeError(
-                        f"parametrization {type(module).__name__} does not implement right_inverse."
+                        f"parametrize: {type(module).__name__} has no right_inverse, so nothing "
+                        "can be assigned."
                     )
                 value = module.right_inverse(value)
             for name, part in zip(self._names(), self._parts(value), strict=True):
@@ -138,7 +139,7 @@ def _make_parametrized(module):
 
     def __getstate__(self):
         raise RuntimeError(
-            "Serialization of parametrized modules is only supported through state_dict()."
+            "parametrize: a parametrized module cannot be pickled. Save its state_dict()."
         )
 
     members = {"__getstate__": __getstate__, "__module__": cls.__module__}
@@ -179,8 +180,7 @@ def register_parametrization(module, tensor_name, parametrization, *, unsafe=Fal
         return module
     if tensor_name not in module._parameters and tensor_name not in module._buffers:
         raise ValueError(
-            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element "
-            f"with name '{tensor_name}'"
+            f"parametrize: {type(module).__name__} has no parameter or buffer '{tensor_name}'."
         )
     original = getattr(module, tensor_name)
     chain = ParametrizationList([parametrization], original, unsafe=unsafe)
@@ -195,13 +195,15 @@ def register_parametrization(module, tensor_name, parametrization, *, unsafe=Fal
 def remove_parametrizations(module, tensor_name, leave_parametrized=True):
     """Let module.<tensor_name> be an ordinary tensor again: its present value, or the original."""
     if not is_parametrized(module, tensor_name):
-        raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
+        raise ValueError(
+            f"parametrize: '{tensor_name}' of {type(module).__name__} is not parametrized."
+        )
     chain = module.parametrizations[tensor_name]
     originals = [getattr(chain, name) for name in chain._names()]
     if not leave_parametrized and not chain.is_tensor:
         raise ValueError(
-            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is "
-            "parametrized in terms of a sequence of tensors."
+            f"parametrize: '{tensor_name}' is made of several tensors, so leave_parametrized=False "
+            "has none to put back."
         )
     value = originals[0]
     if leave_parametrized:

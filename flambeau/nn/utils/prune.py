@@ -49,8 +49,8 @@ class BasePruningMethod(abc.ABC):
         scores = tensor if importance_scores is None else importance_scores
         if scores.shape != tensor.shape:
             raise AssertionError(
-                "importance_scores should have the same shape as parameter "
-                f"{name} of {module}: {tuple(scores.shape)}, not {tuple(tensor.shape)}"
+                f"prune: importance_scores {tuple(scores.shape)} must have the shape of '{name}', "
+                f"{tuple(tensor.shape)}."
             )
         earlier = _hook(module, name)
         if earlier is None:
@@ -101,11 +101,11 @@ class PruningContainer(BasePruningMethod):
     def add_pruning_method(self, method):
         """Append a method for the same tensor."""
         if not isinstance(method, BasePruningMethod):
-            raise TypeError(f"{type(method)} is not a BasePruningMethod subclass")
+            raise TypeError(f"prune: {type(method).__name__} is not a BasePruningMethod.")
         if self._tensor_name != method._tensor_name:
             raise ValueError(
-                "Can only add pruning methods acting on the parameter named "
-                f"'{self._tensor_name}' to PruningContainer {self}. Found '{method._tensor_name}'"
+                f"prune: this container prunes '{self._tensor_name}', and the method "
+                f"'{method._tensor_name}'. They must be the same parameter."
             )
         self._pruning_methods += (method,)
 
@@ -132,7 +132,10 @@ class PruningContainer(BasePruningMethod):
         elif method.PRUNING_TYPE == "global":
             left = (slice(None),) * t.dim()
         else:
-            raise ValueError(f"Unrecognized PRUNING_TYPE {method.PRUNING_TYPE}")
+            raise ValueError(
+                f"prune: PRUNING_TYPE is {method.PRUNING_TYPE!r}; it must be 'unstructured', "
+                "'structured' or 'global'."
+            )
         combined = mask.clone()
         combined[left] = method.compute_mask(t[left], default_mask=mask[left])
         return combined
@@ -150,11 +153,12 @@ class _WithAmount(BasePruningMethod):
 
     def __init__(self, amount):
         if not isinstance(amount, numbers.Real):
-            raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
+            raise TypeError(f"prune: amount must be an int or a float, not {amount!r}.")
         whole = isinstance(amount, numbers.Integral)
         if (whole and amount < 0) or (not whole and not 0.0 <= amount <= 1.0):
             raise ValueError(
-                f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer"
+                f"prune: amount is {amount}; it must be a float from 0 to 1, or an int of 0 or "
+                "more."
             )
         self.amount = amount
 
@@ -164,7 +168,7 @@ class _WithAmount(BasePruningMethod):
             return round(self.amount * units)
         if self.amount > units:
             raise ValueError(
-                f"amount={self.amount} should be smaller than the number of parameters to prune={units}"
+                f"prune: amount is {self.amount}, but there are only {units} to prune."
             )
         return int(self.amount)
 
@@ -207,11 +211,10 @@ class _Structured(_WithAmount):
     def compute_mask(self, t, default_mask):
         if t.dim() <= 1:
             raise ValueError(
-                "Structured pruning can only be applied to multidimensional tensors. "
-                f"Found tensor of shape {t.shape} with {t.dim()} dims"
+                f"prune: tensor {tuple(t.shape)} must have 2 dims or more to be pruned by channels."
             )
         if not -t.dim() <= self.dim < t.dim():
-            raise IndexError(f"Invalid dim {self.dim} for tensor of size {t.shape}")
+            raise IndexError(f"prune: dim {self.dim} is out of range for tensor {tuple(t.shape)}.")
         count = self.count(t.size(self.dim))
         kept = flambeau.ones(t.size(self.dim), dtype=default_mask.dtype, device=t.device)
         if count:
@@ -305,7 +308,10 @@ def global_unstructured(parameters, pruning_method, importance_scores=None, **kw
         parameters = list(parameters)
     importance_scores = {} if importance_scores is None else importance_scores
     if not isinstance(importance_scores, dict):
-        raise TypeError("global_unstructured(): importance_scores must be of type dict")
+        raise TypeError(
+            "global_unstructured: importance_scores must be a dict, not "
+            f"{type(importance_scores).__name__}."
+        )
     tensors = [getattr(module, name) for module, name in parameters]
     scores = flambeau.cat(
         [
@@ -322,8 +328,8 @@ def global_unstructured(parameters, pruning_method, importance_scores=None, **kw
     method = pruning_method(**kwargs)
     if method.PRUNING_TYPE != "unstructured":
         raise TypeError(
-            'Only "unstructured" PRUNING_TYPE supported for the `pruning_method`. '
-            f"Found method {pruning_method} of type {method.PRUNING_TYPE}"
+            f"global_unstructured: takes methods of PRUNING_TYPE 'unstructured'; {pruning_method} "
+            f"is {method.PRUNING_TYPE!r}."
         )
     method._tensor_name = "all"
     mask = PruningContainer(method).compute_mask(scores, masks)
@@ -337,7 +343,8 @@ def remove(module, name):
     method = _hook(module, name)
     if method is None:
         raise ValueError(
-            f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed"
+            f"prune: '{name}' of {type(module).__name__} is not pruned, so there is nothing to "
+            "remove."
         )
     _forget_hook(module, name)
     method.remove(module)

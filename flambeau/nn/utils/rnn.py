@@ -43,12 +43,15 @@ class PackedSequence(PackedSequence_):
     def __new__(cls, data, batch_sizes=None, sorted_indices=None, unsorted_indices=None):
         if batch_sizes is None:
             if not isinstance(data, (list, tuple)) or len(data) != 2:
-                raise AssertionError("Expected data to be a list or tuple of length 2")
+                raise AssertionError(
+                    "PackedSequence: data must be a list or tuple of length 2. Use "
+                    "pack_padded_sequence to make one."
+                )
             data, batch_sizes = data
         elif batch_sizes.device.type != "cpu":
             raise ValueError(
-                "batch_sizes should always be on CPU. Instances of PackedSequence should never "
-                "be created manually."
+                "PackedSequence: batch_sizes must be on the CPU. Use pack_padded_sequence to make "
+                "one."
             )
         if unsorted_indices is None:
             unsorted_indices = invert_permutation(sorted_indices)
@@ -135,21 +138,21 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
         input = input.transpose(0, 1)
     sizes = lengths.tolist()
     if input.numel() == 0:
-        raise RuntimeError("Cannot pack empty tensors.")
+        raise RuntimeError("pack_padded_sequence: input is empty.")
     if len(sizes) != input.size(1):
         raise RuntimeError(
-            f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} "
-            f"(batch_size={input.size(1)})"
+            f"pack_padded_sequence: there are {len(sizes)} lengths for a batch of {input.size(1)}. "
+            "Give one for each sequence."
         )
     if any(later > earlier for earlier, later in pairwise(sizes)):
         raise RuntimeError(
-            "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. "
-            "You can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence."
+            "pack_padded_sequence: lengths must fall from the first to the last. Pass "
+            "enforce_sorted=False to have them sorted."
         )
     if sizes[-1] <= 0:
         raise RuntimeError(
-            "Length of all samples has to be greater than 0, but found an element in 'lengths' "
-            "that is <= 0"
+            "pack_padded_sequence: lengths hold numbers below 1; each sequence needs 1 step or "
+            "more."
         )
     if sizes[0] > input.size(0):
         raise RuntimeError(
@@ -178,8 +181,8 @@ def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_le
     if total_length is not None:
         if total_length < longest:
             raise ValueError(
-                "Expected total_length to be at least the length of the longest sequence in input, "
-                f"but got total_length={total_length} and max sequence length being {longest}"
+                f"pad_packed_sequence: total_length is {total_length}, but the longest sequence "
+                f"has {longest} steps."
             )
     batch = counts[0]
     rows = []
@@ -208,9 +211,11 @@ def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="
         sequences = sequences.unbind(0)
     sequences = list(sequences)
     if not sequences:
-        raise RuntimeError("received an empty list of sequences")
+        raise RuntimeError("pad_sequence: needs at least one sequence; the list is empty.")
     if padding_side not in ("right", "left"):
-        raise RuntimeError("Expected padding_side to be 'left' or 'right'")
+        raise RuntimeError(
+            f"pad_sequence: padding_side is {padding_side!r}; it must be 'left' or 'right'."
+        )
     longest = max(sequence.size(0) for sequence in sequences)
     padded = []
     for sequence in sequences:

@@ -9,20 +9,22 @@ from .scheduler import LRScheduler, plain, set_option
 def _check(schedulers, optimizer, who):
     """That there are schedules, of kinds that can be composed, all for one optimizer."""
     if len(schedulers) < 1:
-        raise ValueError(f"{who} expects at least one scheduler, but got no scheduler.")
+        raise ValueError(f"{who}: needs one scheduler or more; the list is empty.")
     for i, scheduler in enumerate(schedulers):
         if not hasattr(scheduler, "optimizer"):
-            raise TypeError(f"{who} at index {i} should have `optimizer` as its attribute.")
+            raise TypeError(
+                f"{who}: item {i} of the list is {type(scheduler).__name__}, not a scheduler with "
+                "an optimizer."
+            )
         if type(scheduler).__name__ == "ReduceLROnPlateau":
             raise ValueError(
-                f"{who} does not support `ReduceLROnPlateau` scheduler as it requires additional "
-                "kwargs to be specified when calling `step`, but got one at index "
-                f"{i} in the given schedulers sequence."
+                f"{who}: item {i} of the list is ReduceLROnPlateau, whose step() needs a metric. "
+                "Step it on its own."
             )
         if scheduler.optimizer is not optimizer:
             raise ValueError(
-                f"{who} expects all schedulers to belong to the same optimizer, but got scheduler "
-                f"{type(scheduler).__name__} at index {i} has another."
+                f"{who}: item {i} of the list, {type(scheduler).__name__}, is for another "
+                "optimizer. All must be for one."
             )
 
 
@@ -53,13 +55,14 @@ class SequentialLR(_Composed):
 
     def __init__(self, optimizer, schedulers, milestones, last_epoch=-1):
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+            raise TypeError(
+                f"SequentialLR: optimizer is {type(optimizer).__name__}, not an Optimizer."
+            )
         _check(schedulers, optimizer, type(self).__name__)
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
-                "Sequential Schedulers expects number of schedulers provided to be one more than "
-                f"the number of milestone points, but got number of schedulers {len(schedulers)} "
-                f"and the number of milestones to be equal to {len(milestones)}"
+                f"SequentialLR: {len(schedulers)} schedulers need {len(schedulers) - 1} milestones "
+                f"between them, not {len(milestones)}."
             )
         self._schedulers = schedulers
         self._milestones = milestones
@@ -107,8 +110,7 @@ class ChainedScheduler(_Composed):
     def __init__(self, schedulers, optimizer=None):
         if len(schedulers) < 1:
             raise ValueError(
-                f"{type(self).__name__} expects at least one scheduler to be chained, "
-                "but got no scheduler."
+                f"{type(self).__name__}: needs one scheduler or more; the list is empty."
             )
         optimizer = optimizer or schedulers[0].optimizer
         _check(schedulers, optimizer, type(self).__name__)

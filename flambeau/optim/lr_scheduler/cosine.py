@@ -41,12 +41,17 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def __init__(self, optimizer, T_0, T_mult=1, eta_min=0.0, last_epoch=-1):
         if T_0 <= 0 or not isinstance(T_0, int):
-            raise ValueError(f"Expected positive integer T_0, but got {T_0}")
+            raise ValueError(
+                f"CosineAnnealingWarmRestarts: T_0 is {T_0}; it must be an int of 1 or more."
+            )
         if T_mult < 1 or not isinstance(T_mult, int):
-            raise ValueError(f"Expected integer T_mult >= 1, but got {T_mult}")
+            raise ValueError(
+                f"CosineAnnealingWarmRestarts: T_mult is {T_mult}; it must be an int of 1 or more."
+            )
         if not isinstance(eta_min, (float, int)):
             raise ValueError(
-                f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}"
+                "CosineAnnealingWarmRestarts: eta_min must be a float or int, not "
+                f"{type(eta_min).__name__}."
             )
         self.T_0 = T_0
         self.T_i = T_0
@@ -74,7 +79,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
                 self.T_i *= self.T_mult
         else:
             if epoch < 0:
-                raise ValueError(f"Expected non-negative epoch, but got {epoch}")
+                raise ValueError(
+                    f"CosineAnnealingWarmRestarts.step: epoch is {epoch}; it must be 0 or more."
+                )
             self._find_cycle(epoch)
         self._step_count += 1
         self.last_epoch = math.floor(epoch)

@@ -13,8 +13,8 @@ def _each_group(name, optimizer, value):
         return [value] * groups
     if len(value) != groups:
         raise ValueError(
-            f"{name} must have the same length as optimizer.param_groups. "
-            f"{name} has {len(value)} values, param_groups has {groups}."
+            f"scheduler: {name} has {len(value)} values for {groups} parameter groups. Give one "
+            "number, or one for each group."
         )
     return list(value)
 
@@ -67,7 +67,10 @@ class CyclicLR(LRScheduler):
         self.total_size = up + down
         self.step_ratio = up / self.total_size
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
-            raise ValueError("mode is invalid and scale_fn is None")
+            raise ValueError(
+                f"CyclicLR: mode is {mode!r}; it must be 'triangular', 'triangular2' or "
+                "'exp_range', or scale_fn must be given."
+            )
         self.mode = mode
         self.gamma = gamma
         self._scale_fn_custom = scale_fn
@@ -76,7 +79,8 @@ class CyclicLR(LRScheduler):
         if cycle_momentum:
             if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
                 raise ValueError(
-                    "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
+                    f"CyclicLR: {type(optimizer).__name__} has neither momentum nor betas to "
+                    "cycle. Pass cycle_momentum=False."
                 )
             self.base_momentums = _each_group("base_momentum", optimizer, base_momentum)
             self.max_momentums = _each_group("max_momentum", optimizer, max_momentum)
@@ -167,10 +171,12 @@ class OneCycleLR(LRScheduler):
         self.optimizer = optimizer
         self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
         if pct_start < 0 or pct_start > 1 or not isinstance(pct_start, float):
-            raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
+            raise ValueError(
+                f"OneCycleLR: pct_start is {pct_start}; it must be a float from 0 to 1."
+            )
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(
-                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
+                f"OneCycleLR: anneal_strategy is {anneal_strategy!r}; it must be 'cos' or 'linear'."
             )
         self._anneal_func_type = anneal_strategy
         rise = float(pct_start * self.total_steps) - 1
@@ -198,7 +204,8 @@ class OneCycleLR(LRScheduler):
         if cycle_momentum:
             if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
                 raise ValueError(
-                    "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
+                    f"OneCycleLR: {type(optimizer).__name__} has neither momentum nor betas to "
+                    "cycle. Pass cycle_momentum=False."
                 )
             self.use_beta1 = "betas" in optimizer.defaults
             highs = _each_group("max_momentum", optimizer, max_momentum)
@@ -220,8 +227,8 @@ class OneCycleLR(LRScheduler):
         step = self.last_epoch
         if step > self.total_steps:
             raise ValueError(
-                f"Tried to step {step} times. The specified number of total steps is "
-                f"{self.total_steps}"
+                f"OneCycleLR.step: was called {step} times, but total_steps is {self.total_steps}. "
+                "Give total_steps as many as there are."
             )
         start = 0.0
         for phase in self._schedule_phases:
@@ -242,11 +249,13 @@ class OneCycleLR(LRScheduler):
 def _total_steps(total_steps, epochs, steps_per_epoch):
     if total_steps is not None:
         if total_steps <= 0 or not isinstance(total_steps, int):
-            raise ValueError(f"Expected positive integer total_steps, but got {total_steps}")
+            raise ValueError(
+                f"OneCycleLR: total_steps is {total_steps}; it must be an int of 1 or more."
+            )
         return total_steps
     if epochs is None or steps_per_epoch is None:
-        raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
+        raise ValueError("OneCycleLR: needs total_steps, or epochs and steps_per_epoch.")
     for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
         if not isinstance(value, int) or value <= 0:
-            raise ValueError(f"Expected positive integer {name}, but got {value}")
+            raise ValueError(f"OneCycleLR: {name} is {value}; it must be an int of 1 or more.")
     return epochs * steps_per_epoch

@@ -16,7 +16,10 @@ class _Functions(LRScheduler):
         if not isinstance(lr_lambda, (list, tuple)):
             self.lr_lambdas = [lr_lambda] * groups
         elif len(lr_lambda) != groups:
-            raise ValueError(f"Expected {groups} lr_lambdas, but got {len(lr_lambda)}")
+            raise ValueError(
+                f"{type(self).__name__}: lr_lambda has {len(lr_lambda)} functions for {groups} "
+                "parameter groups. Give one function, or one for each group."
+            )
         else:
             self.lr_lambdas = list(lr_lambda)
         super().__init__(optimizer, last_epoch)
@@ -120,7 +123,7 @@ class ConstantLR(LRScheduler):
 
     def __init__(self, optimizer, factor=1.0 / 3, total_iters=5, last_epoch=-1):
         if factor > 1.0 or factor < 0:
-            raise ValueError("Constant multiplicative factor expected to be between 0 and 1.")
+            raise ValueError(f"ConstantLR: factor is {factor}; it must be from 0 to 1.")
         self.factor = factor
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
@@ -148,11 +151,10 @@ class LinearLR(LRScheduler):
     ):
         if start_factor > 1.0 or start_factor <= 0:
             raise ValueError(
-                "Starting multiplicative factor expected to be greater than 0 "
-                "and less or equal to 1."
+                f"LinearLR: start_factor is {start_factor}; it must be above 0, and 1 or less."
             )
         if end_factor > 1.0 or end_factor < 0:
-            raise ValueError("Ending multiplicative factor expected to be between 0 and 1.")
+            raise ValueError(f"LinearLR: end_factor is {end_factor}; it must be from 0 to 1.")
         self.start_factor = start_factor
         self.end_factor = end_factor
         self.total_iters = total_iters

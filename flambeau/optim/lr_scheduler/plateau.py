@@ -30,19 +30,26 @@ class ReduceLROnPlateau(LRScheduler):
         eps=1e-8,
     ):
         if factor >= 1.0:
-            raise ValueError("Factor should be < 1.0.")
+            raise ValueError(f"ReduceLROnPlateau: factor is {factor}; it must be below 1.")
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+            raise TypeError(
+                f"ReduceLROnPlateau: optimizer is {type(optimizer).__name__}, not an Optimizer."
+            )
         if mode not in ("min", "max"):
-            raise ValueError("mode " + mode + " is unknown!")
+            raise ValueError(f"ReduceLROnPlateau: mode is {mode!r}; it must be 'min' or 'max'.")
         if threshold_mode not in ("rel", "abs"):
-            raise ValueError("threshold mode " + threshold_mode + " is unknown!")
+            raise ValueError(
+                f"ReduceLROnPlateau: threshold_mode is {threshold_mode!r}; it must be 'rel' or 'abs'."
+            )
         self.factor = factor
         self.optimizer = optimizer
         groups = len(optimizer.param_groups)
         if isinstance(min_lr, (list, tuple)):
             if len(min_lr) != groups:
-                raise ValueError(f"expected {groups} min_lrs, got {len(min_lr)}")
+                raise ValueError(
+                    f"ReduceLROnPlateau: min_lr has {len(min_lr)} values for {groups} parameter "
+                    "groups. Give one number, or one for each group."
+                )
             self.default_min_lr = None
             self.min_lrs = list(min_lr)
         else:
@@ -100,8 +107,8 @@ class ReduceLROnPlateau(LRScheduler):
         if missing > 0:
             if self.default_min_lr is None:
                 raise RuntimeError(
-                    f"The number of param groups in the `optimizer` ({len(groups)}) differs from "
-                    f"the number of `min_lrs` ({len(self.min_lrs)})."
+                    f"ReduceLROnPlateau: there are {len(groups)} parameter groups now, but min_lr "
+                    f"has {len(self.min_lrs)} values. Set min_lrs for the new groups."
                 )
             self.min_lrs += [self.default_min_lr] * missing
         for group, lowest in zip(groups, self.min_lrs, strict=True):

@@ -48,17 +48,17 @@ class LRScheduler:
 
     def __init__(self, optimizer, last_epoch=-1):
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+            raise TypeError(
+                f"{type(self).__name__}: optimizer is {type(optimizer).__name__}, not an Optimizer."
+            )
         self.optimizer = optimizer
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
                 group.setdefault("initial_lr", plain(group["lr"]))
             elif "initial_lr" not in group:
                 raise KeyError(
-                    "param 'initial_lr' is not specified in "
-                    f"param_groups[{i}] when resuming scheduler with last_epoch >= 0.\n"
-                    "This typically happens when a scheduler is made for a new optimizer: load "
-                    "the optimizer's state first."
+                    f"{type(self).__name__}: with last_epoch={last_epoch} each group needs "
+                    f"'initial_lr', and group {i} has none. Load the optimizer's state first."
                 )
         self.base_lrs = [plain(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
@@ -116,8 +116,8 @@ class LRScheduler:
     def _warn_outside_step(self):
         if not self._inside_step:
             warnings.warn(
-                "To get the last learning rate computed by the scheduler, "
-                "please use `get_last_lr()`.",
+                "get_lr: computes the next rate and is called by step(). For the present rate use "
+                "get_last_lr().",
                 UserWarning,
                 stacklevel=3,
             )

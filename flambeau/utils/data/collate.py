@@ -7,8 +7,8 @@ from collections.abc import Mapping, MutableMapping, Sequence
 import flambeau
 
 _ADVICE = (
-    "{what}: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {found}. "
-    "Pass collate_fn= to say how such samples become a batch."
+    "{what}: {found} does not become part of a batch; tensors, NumPy arrays, numbers, dicts and "
+    "lists do. Pass collate_fn= to say how."
 )
 
 
@@ -60,8 +60,8 @@ def default_collate(batch):
         lengths = {len(sample) for sample in batch}
         if len(lengths) > 1:
             raise RuntimeError(
-                "each element in list of batch should be of equal size; default_collate got "
-                f"sequences of {sorted(lengths)} elements."
+                f"default_collate: the sequences of a batch have {sorted(lengths)} elements; they "
+                "must be equally long. Pad them, or pass collate_fn=."
             )
         columns = [default_collate(column) for column in zip(*batch)]
         return columns if isinstance(first, tuple) else _like(first, columns)

@@ -107,18 +107,21 @@ class DataLoader:
         if self._iterable:
             _check_iterable_arguments(shuffle, sampler, batch_sampler)
         if sampler is not None and shuffle:
-            raise ValueError("sampler option is mutually exclusive with shuffle")
+            raise ValueError(
+                "DataLoader: give sampler or shuffle=True, not both; the sampler decides on the "
+                "order."
+            )
         if batch_sampler is not None:
             if batch_size != 1 or shuffle or sampler is not None or drop_last:
                 raise ValueError(
-                    "batch_sampler option is mutually exclusive with batch_size, shuffle, "
-                    "sampler, and drop_last"
+                    "DataLoader: batch_sampler makes the batches, so batch_size, shuffle, sampler "
+                    "and drop_last must be left away."
                 )
             batch_size, drop_last = None, False
         elif batch_size is None and drop_last:
             raise ValueError(
-                "batch_size=None option disables auto-batching and is mutually exclusive with "
-                "drop_last"
+                "DataLoader: batch_size=None makes no batches, so drop_last has none to drop. "
+                "Leave it away."
             )
 
         if sampler is None:
@@ -147,7 +150,8 @@ class DataLoader:
     def __setattr__(self, name, value):
         if self._initialized and name in self._fixed:
             raise ValueError(
-                f"{name} attribute should not be set after {type(self).__name__} is initialized"
+                f"{type(self).__name__}: {name} cannot be changed once the loader is made. Make a "
+                "new one."
             )
         super().__setattr__(name, value)
 
@@ -158,8 +162,7 @@ class DataLoader:
     def __iter__(self):
         if self.pin_memory:
             warnings.warn(
-                "'pin_memory' argument is set as true but no accelerator is found, then device "
-                "pinned memory won't be used.",
+                "DataLoader: pin_memory=True has no effect, because there is no accelerator.",
                 stacklevel=2,
             )
         resume, self._resume = self._resume, None
@@ -200,8 +203,8 @@ class DataLoader:
         """Let the next `iter` continue where state_dict() was taken."""
         if ("sampler" in state_dict) != (self._generated_sampler is not None):
             raise ValueError(
-                "DataLoader.load_state_dict: the state was saved with another kind of sampler "
-                f"than this loader's {type(self.sampler).__name__}."
+                "DataLoader.load_state_dict: the state is one of another kind of sampler than "
+                f"this loader's {type(self.sampler).__name__}."
             )
         self._resume = dict(state_dict)
 
@@ -329,8 +332,9 @@ class _StreamIterator(_Iterator):
                 self.expected = float("inf")
         if self.given > self.expected:
             warnings.warn(
-                f"Length of IterableDataset {self.loader.dataset} was reported to be "
-                f"{self.expected}, but {self.given} samples have been fetched.",
+                f"DataLoader: {type(self.loader.dataset).__name__} says that its length is "
+                f"{self.expected}, but it gave {self.given} samples by now. With workers, share "
+                "them out by get_worker_info().",
                 stacklevel=4,
             )
             self.expected = float("inf")
@@ -398,27 +402,22 @@ def _check_worker_arguments(
 ):
     if num_workers < 0:
         raise ValueError(
-            "num_workers option should be non-negative; use num_workers=0 to disable "
-            "multiprocessing."
+            f"DataLoader: num_workers is {num_workers}; it must be 0, for none, or more."
         )
     if timeout < 0:
-        raise ValueError("timeout option should be non-negative")
+        raise ValueError(f"DataLoader: timeout is {timeout}; it must be 0 or more seconds.")
     if prefetch_factor is not None and prefetch_factor < 0:
-        raise ValueError("prefetch_factor option should be non-negative")
+        raise ValueError(
+            f"DataLoader: prefetch_factor is {prefetch_factor}; it must be 0 or more batches."
+        )
     if num_workers > 0:
         return
     if prefetch_factor is not None:
-        raise ValueError(
-            "prefetch_factor option could only be specified in multiprocessing. let num_workers "
-            "> 0 to enable multiprocessing, otherwise set prefetch_factor to None."
-        )
+        raise ValueError("DataLoader: prefetch_factor needs workers, and num_workers is 0.")
     if persistent_workers:
-        raise ValueError("persistent_workers option needs num_workers > 0")
+        raise ValueError("DataLoader: persistent_workers=True needs workers, and num_workers is 0.")
     if multiprocessing_context is not None:
-        raise ValueError(
-            "multiprocessing_context can only be used with multi-process loading "
-            "(num_workers > 0), but got num_workers=0"
-        )
+        raise ValueError("DataLoader: multiprocessing_context needs workers, and num_workers is 0.")
 
 
 def _context(given):
@@ -431,14 +430,13 @@ def _context(given):
         valid = multiprocessing.get_all_start_methods()
         if given not in valid:
             raise ValueError(
-                "multiprocessing_context option should specify a valid start method in "
-                f"{valid!r}, but got multiprocessing_context={given!r}"
+                f"DataLoader: multiprocessing_context is {given!r}; it must be one of {valid!r}."
             )
         return multiprocessing.get_context(given)
     if not isinstance(given, multiprocessing.context.BaseContext):
         raise TypeError(
-            "multiprocessing_context option should be a valid context object or a string "
-            f"specifying the start method, but got multiprocessing_context={given}"
+            "DataLoader: multiprocessing_context must be a context or the name of one, not "
+            f"{type(given).__name__}."
         )
     return given
 
@@ -448,6 +446,6 @@ def _check_iterable_arguments(shuffle, sampler, batch_sampler):
     for name, value in given.items():
         if value is not None:
             raise ValueError(
-                f"DataLoader with IterableDataset: expected unspecified {name} option, but got "
-                f"{name}={value}"
+                f"DataLoader: an IterableDataset decides on its order, so {name}={value} has no "
+                "effect. Leave it away."
             )

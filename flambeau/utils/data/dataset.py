@@ -23,7 +23,10 @@ class Dataset(Generic[T_co]):
     """Samples found by index: subclasses define __getitem__, and __len__ where it is known."""
 
     def __getitem__(self, index) -> T_co:
-        raise NotImplementedError(f"{type(self).__name__} must define __getitem__.")
+        raise NotImplementedError(
+            f"{type(self).__name__}: has no __getitem__. Define __getitem__(self, index), which "
+            "gives one sample."
+        )
 
     def __add__(self, other: "Dataset[T_co]") -> "ConcatDataset[T_co]":
         return ConcatDataset([self, other])
@@ -45,12 +48,12 @@ class TensorDataset(Dataset[tuple]):
 
     def __init__(self, *tensors):
         if not tensors:
-            raise ValueError("TensorDataset: needs at least one tensor, got none.")
+            raise ValueError("TensorDataset: needs one tensor or more.")
         if any(t.size(0) != tensors[0].size(0) for t in tensors):
             sizes = ", ".join(str(tuple(t.shape)) for t in tensors)
             raise AssertionError(
-                f"Size mismatch between tensors: TensorDataset needs one size in dimension 0, "
-                f"got {sizes}."
+                f"TensorDataset: shapes {sizes} differ in dim 0; all tensors need one row to each "
+                "sample."
             )
         self.tensors = tensors
 
@@ -78,15 +81,15 @@ class StackDataset(Dataset):
     def __init__(self, *args, **kwargs):
         if bool(args) == bool(kwargs):
             raise ValueError(
-                "StackDataset: pass data sets either without names (tuples) or with names "
-                f"(dicts), got {len(args)} without and {len(kwargs)} with."
+                "StackDataset: give the data sets by position, for tuples, or by name, for dicts; "
+                f"{len(args)} and {len(kwargs)} were given."
             )
         self.datasets = args or kwargs
         lengths = {len(dataset) for dataset in self._values()}
         if len(lengths) != 1:
             raise ValueError(
-                f"Size mismatch between datasets: StackDataset needs one length, got "
-                f"{sorted(lengths)}."
+                f"StackDataset: the data sets have {sorted(lengths)} samples; they must have "
+                "equally many."
             )
         self._length = lengths.pop()
 
@@ -115,10 +118,10 @@ class ConcatDataset(Dataset[T_co]):
     def __init__(self, datasets):
         self.datasets = list(datasets)
         if not self.datasets:
-            raise AssertionError("datasets should not be an empty iterable")
+            raise AssertionError("ConcatDataset: needs one data set or more; the list is empty.")
         if any(isinstance(dataset, IterableDataset) for dataset in self.datasets):
             raise AssertionError(
-                "ConcatDataset does not support IterableDataset: chain them with ChainDataset."
+                "ConcatDataset: an IterableDataset has no indices. Use ChainDataset."
             )
         self.cumulative_sizes = list(accumulate(len(dataset) for dataset in self.datasets))
 
@@ -147,7 +150,10 @@ class ChainDataset(IterableDataset):
     def __iter__(self):
         for dataset in self.datasets:
             if not isinstance(dataset, IterableDataset):
-                raise AssertionError("ChainDataset only supports IterableDataset")
+                raise AssertionError(
+                    f"ChainDataset: {type(dataset).__name__} is not an IterableDataset. Use "
+                    "ConcatDataset."
+                )
             yield from dataset
 
     def __len__(self):
@@ -184,8 +190,8 @@ def _samples(dataset, indices):
         samples = dataset.__getitems__(indices)
         if len(samples) != len(indices):
             raise ValueError(
-                f"Nested dataset's output size mismatch: __getitems__ of "
-                f"{type(dataset).__name__} gave {len(samples)} samples for {len(indices)} indices."
+                f"{type(dataset).__name__}.__getitems__: gave {len(samples)} samples for "
+                f"{len(indices)} indices. It must give one for each."
             )
         return samples
     return [dataset[i] for i in indices]
@@ -208,8 +214,8 @@ def random_split(dataset, lengths, generator=None):
         lengths = _sizes_of_fractions(len(dataset), lengths)
     if sum(lengths) != len(dataset):
         raise ValueError(
-            "Sum of input lengths does not equal the length of the input dataset! "
-            f"random_split: {sum(lengths)} != {len(dataset)}."
+            f"random_split: the lengths sum to {sum(lengths)}, but the data set has {len(dataset)} "
+            "samples. Give lengths or fractions that sum to all."
         )
     order = flambeau.randperm(sum(lengths), generator=generator).tolist()
     ends = accumulate(lengths)
@@ -219,7 +225,7 @@ def random_split(dataset, lengths, generator=None):
 def _sizes_of_fractions(total, fractions):
     for i, fraction in enumerate(fractions):
         if not 0 <= fraction <= 1:
-            raise ValueError(f"Fraction at index {i} is not between 0 and 1")
+            raise ValueError(f"random_split: fraction {i} is {fraction}; it must be from 0 to 1.")
     sizes = [math.floor(total * fraction) for fraction in fractions]
     for i in range(total - sum(sizes)):
         sizes[i % len(sizes)] += 1

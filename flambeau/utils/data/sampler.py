@@ -19,7 +19,10 @@ class Sampler(Generic[T_co]):
             )
 
     def __iter__(self):
-        raise NotImplementedError(f"{type(self).__name__} must define __iter__.")
+        raise NotImplementedError(
+            f"{type(self).__name__}: has no __iter__. Define __iter__(self), which gives the "
+            "indices."
+        )
 
 
 class SequentialSampler(Sampler[int]):
@@ -90,12 +93,12 @@ class RandomSampler(GeneratedSampler):
         self._num_samples = num_samples
         if not isinstance(replacement, bool):
             raise TypeError(
-                f"replacement should be a boolean value, but got replacement={replacement}"
+                f"RandomSampler: replacement must be True or False, not {replacement!r}."
             )
         if not isinstance(self.num_samples, int) or self.num_samples <= 0:
             raise ValueError(
-                "num_samples should be a positive integer value, but got "
-                f"num_samples={self.num_samples}"
+                f"RandomSampler: num_samples is {self.num_samples}; it must be 1 or more. Is the "
+                "data set empty?"
             )
 
     @property
@@ -149,17 +152,18 @@ class WeightedRandomSampler(GeneratedSampler):
         super().__init__(generator)
         if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples <= 0:
             raise ValueError(
-                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
+                f"WeightedRandomSampler: num_samples is {num_samples}; it must be an int of 1 or "
+                "more."
             )
         if not isinstance(replacement, bool):
             raise ValueError(
-                f"replacement should be a boolean value, but got replacement={replacement}"
+                f"WeightedRandomSampler: replacement must be True or False, not {replacement!r}."
             )
         self.weights = flambeau.as_tensor(weights, dtype=flambeau.float64)
         if self.weights.ndim != 1:
             raise ValueError(
-                "weights should be a 1d sequence but given weights have shape "
-                f"{tuple(self.weights.shape)}"
+                f"WeightedRandomSampler: weights {tuple(self.weights.shape)} must be a vector, one "
+                "for each sample."
             )
         self.num_samples = num_samples
         self.replacement = replacement
@@ -187,10 +191,10 @@ class BatchSampler(Sampler[list]):
     def __init__(self, sampler, batch_size, drop_last):
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size <= 0:
             raise ValueError(
-                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
+                f"BatchSampler: batch_size is {batch_size}; it must be an int of 1 or more."
             )
         if not isinstance(drop_last, bool):
-            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
+            raise ValueError(f"BatchSampler: drop_last must be True or False, not {drop_last!r}.")
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
@@ -228,11 +232,11 @@ class DistributedSampler(Sampler[T_co]):
     ):
         if num_replicas is None or rank is None:
             raise RuntimeError(
-                "Requires distributed package to be available; pass num_replicas and rank."
+                "DistributedSampler: there are no process groups here. Pass num_replicas and rank."
             )
         if not 0 <= rank < num_replicas:
             raise ValueError(
-                f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]"
+                f"DistributedSampler: rank is {rank}; it must be from 0 to {num_replicas - 1}."
             )
         self.dataset = dataset
         self.num_replicas = num_replicas

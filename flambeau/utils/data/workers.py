@@ -77,7 +77,9 @@ class Workers:
         sentinels = [process.sentinel for process in self.processes]
         ready = multiprocessing.connection.wait([*self.results, *sentinels], timeout_s or None)
         if not ready:
-            raise RuntimeError(f"DataLoader timed out after {timeout_s} seconds")
+            raise RuntimeError(
+                f"DataLoader: timed out after {timeout_s} seconds without a batch. Give a longer timeout."
+            )
         for worker, result in enumerate(self.results):
             if result in ready:
                 try:
@@ -92,9 +94,9 @@ class Workers:
         pid, code = process.pid, process.exitcode
         self.end()
         raise RuntimeError(
-            f"DataLoader worker (pid(s) {pid}) exited unexpectedly with exit code {code}. "
-            "Details are lost due to multiprocessing. Rerunning with num_workers=0 may give better "
-            "error trace."
+            f"DataLoader worker (pid(s) {pid}) exited unexpectedly with code {code}, without an "
+            "error to show. num_workers=0 runs the data set in this process, where its error "
+            "shows."
         )
 
     def end(self):

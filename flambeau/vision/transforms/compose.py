@@ -27,7 +27,7 @@ class Lambda:
 
     def __init__(self, lambd):
         if not callable(lambd):
-            raise TypeError(f"Argument lambd should be callable, got {type(lambd).__name__!r}")
+            raise TypeError(f"Lambda: lambd must be callable, not {type(lambd).__name__}.")
         self.lambd = lambd
 
     def __call__(self, image):

@@ -22,19 +22,17 @@ def pair(size):
     if len(size) == 1:
         return size * 2
     if len(size) != 2:
-        raise ValueError(f"Please provide only two dimensions (h, w) for size, got {size}.")
+        raise ValueError(
+            f"vision.transforms: size must be a number or (height, width), not {size}."
+        )
     return size
 
 
 def _check_image(image, name):
     if not isinstance(image, flambeau.Tensor):
-        raise TypeError(
-            f"{name}: img should be a Tensor image, got {type(image)}. ToTensor makes one."
-        )
+        raise TypeError(f"{name}: takes a Tensor, not {type(image).__name__}. ToTensor makes one.")
     if image.ndim < 2:
-        raise ValueError(
-            f"{name}: expected a tensor image of size (..., C, H, W), got {tuple(image.shape)}."
-        )
+        raise ValueError(f"{name}: image {tuple(image.shape)} must be (..., C, H, W).")
 
 
 # Conversion
@@ -56,9 +54,11 @@ def _array_to_tensor(array):
     import numpy
 
     if not isinstance(array, numpy.ndarray):
-        raise TypeError(f"pic should be PIL Image or ndarray. Got {type(array)}")
+        raise TypeError(f"to_tensor: takes a PIL image or an array, not {type(array).__name__}.")
     if array.ndim not in (2, 3):
-        raise ValueError(f"pic should be 2/3 dimensional. Got {array.ndim} dimensions.")
+        raise ValueError(
+            f"to_tensor: an array of {array.ndim} dims is no image; it must have 2 or 3."
+        )
     if array.ndim == 2:
         array = array[:, :, None]
     return flambeau.from_numpy(numpy.ascontiguousarray(array.transpose(2, 0, 1)))
@@ -73,7 +73,7 @@ def pil_to_tensor(image):
     import numpy
 
     if not _is_pil(image):
-        raise TypeError(f"pic should be PIL Image. Got {type(image)}")
+        raise TypeError(f"pil_to_tensor: takes a PIL image, not {type(image).__name__}.")
     array = numpy.array(image)
     if array.dtype == bool:
         array = array.astype("uint8") * 255
@@ -91,7 +91,7 @@ def to_pil_image(image, mode=None):
         ) from None
     if isinstance(image, flambeau.Tensor):
         if image.ndim not in (2, 3):
-            raise ValueError(f"pic should be 2/3 dimensional. Got {image.ndim} dimensions.")
+            raise ValueError(f"to_pil_image: {image.ndim} dims are no image; it must have 2 or 3.")
         if image.is_floating_point():
             image = image.mul(255).to(flambeau.uint8)
         image = (image.permute(1, 2, 0) if image.ndim == 3 else image).numpy()
@@ -129,14 +129,14 @@ def normalize(image, mean, std, inplace=False):
     _check_image(image, "normalize")
     if not image.is_floating_point():
         raise TypeError(
-            f"Input tensor should be a float tensor. Got {image.dtype}. ToTensor makes one."
+            f"normalize: the image is {image.dtype}, but it must be floating. ToTensor makes it so."
         )
     mean, std = (
         flambeau.as_tensor(v, dtype=image.dtype, device=image.device).view(-1, 1, 1)
         for v in (mean, std)
     )
     if (std == 0).any():
-        raise ValueError("std evaluated to zero, leading to division by zero.")
+        raise ValueError("normalize: std is 0 in a channel; it divides by std.")
     if inplace:
         return image.sub_(mean).div_(std)
     return (image - mean) / std
@@ -221,10 +221,7 @@ def _four_sides(padding):
     if len(padding) == 2:
         return padding * 2
     if len(padding) != 4:
-        raise ValueError(
-            f"Padding must be an int or a 1, 2, or 4 element tuple, not a {len(padding)} element "
-            "tuple"
-        )
+        raise ValueError(f"pad: padding must be one number, or 2 or 4, not {len(padding)}.")
     return padding
 
 
@@ -240,7 +237,8 @@ def _border_index(size, before, after, mode):
         index = [min(i % (2 * size), 2 * size - 1 - i % (2 * size)) for i in places]
     else:
         raise ValueError(
-            f"Padding mode should be either constant, edge, reflect or symmetric, got {mode!r}."
+            f"pad: padding_mode is {mode!r}; it must be 'constant', 'edge', 'reflect' or "
+            "'symmetric'."
         )
     return flambeau.tensor(index, dtype=flambeau.int64)
 
@@ -290,8 +288,7 @@ def _new_size(have, size, max_size):
     if max_size is not None:
         if max_size <= size:
             raise ValueError(
-                f"max_size = {max_size} must be strictly greater than the requested size for the "
-                f"smaller edge size = {size}"
+                f"resize: max_size {max_size} must be above size {size}, that of the shorter edge."
             )
         if new_long > max_size:
             size, new_long = int(max_size * size / new_long), max_size

@@ -101,8 +101,8 @@ class RandomCrop:
             have_height, have_width = image.shape[-2:]
         if have_height < height or have_width < width:
             raise ValueError(
-                f"Required crop size {self.size} is larger than input image size "
-                f"{(have_height, have_width)}"
+                f"RandomCrop: the crop {self.size} is larger than the image "
+                f"{(have_height, have_width)}. Pass padding=, or pad_if_needed=True."
             )
         top = int(flambeau.randint(have_height - height + 1, ()))
         left = int(flambeau.randint(have_width - width + 1, ()))

@@ -32,7 +32,7 @@ def test_cross_entropy_derivatives(reduction, smoothing):
 
 
 def test_cross_entropy_names_the_wrong_target():
-    with pytest.raises(IndexError, match="Target 3 is out of bounds: it stands at position 1"):
+    with pytest.raises(IndexError, match="cross_entropy: target 3 at position 1 is no class"):
         F.cross_entropy(torch.zeros(2, 3), torch.tensor([0, 3]))
 
 
@@ -71,7 +71,10 @@ def test_batch_norm_updates_running_statistics():
     x = torch.tensor([[1.0, 2.0], [3.0, 6.0]])
     F.batch_norm(x, mean, var, training=True, momentum=0.5)
     assert mean.tolist() == [1.0, 2.0] and var.tolist() == [1.5, 4.5]
-    with pytest.raises(ValueError, match="more than 1 value per channel"):
+    with pytest.raises(
+        ValueError,
+        match=r"batch_norm: input \(1, 2\) has one value for each channel, which has no variance",
+    ):
         F.batch_norm(x[:1], None, None, training=True)
 
 
@@ -96,16 +99,21 @@ def test_binary_cross_entropy_at_the_edges():
     loss.sum().backward()
     assert loss.tolist() == [100.0, 100.0]
     assert np.isfinite(x.grad.numpy()).all()
-    with pytest.raises(RuntimeError, match="between 0 and 1"):
+    with pytest.raises(
+        RuntimeError, match="binary_cross_entropy: input holds numbers outside of 0 to 1"
+    ):
         F.binary_cross_entropy(torch.tensor([2.0]), torch.tensor([1.0]))
 
 
 def test_mse_loss_warns_where_it_broadcasts():
-    with pytest.warns(UserWarning, match="Using a target size"):
+    with pytest.warns(
+        UserWarning,
+        match=r"mse_loss: target \(3, 1\) and input \(3, 4\) differ and are broadcast, which is rarely meant\.",
+    ):
         F.mse_loss(torch.zeros(3, 4), torch.zeros(3, 1))
     with pytest.warns(UserWarning, match="reduction='sum'"):
         F.mse_loss(torch.zeros(3), torch.ones(3), size_average=False)
-    with pytest.raises(ValueError, match="not a valid value for reduction"):
+    with pytest.raises(ValueError, match="mse_loss: reduction is 'most'"):
         F.mse_loss(torch.zeros(3), torch.ones(3), reduction="most")
 
 
@@ -117,7 +125,9 @@ def test_mse_loss_takes_integer_targets():
 
 
 def test_softmax_without_dim_warns():
-    with pytest.warns(UserWarning, match="Implicit dimension choice for softmax"):
+    with pytest.warns(
+        UserWarning, match="softmax: without dim it guesses the dim from input's shape"
+    ):
         assert F.softmax(torch.zeros(2, 2)).tolist() == [[0.5, 0.5], [0.5, 0.5]]
 
 
@@ -134,7 +144,7 @@ def test_dropout():
     again = torch.Generator().manual_seed(5)
     first = F.dropout(x, generator=generator)
     assert bool((first == F.dropout(x, generator=again)).all())
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match=r"dropout: p is 1\.5; a probability is from 0 to 1"):
         F.dropout(x, 1.5)
 
 

@@ -1,0 +1,51 @@
+"""Messages are behaviour: those of typical mistakes stand in messages.txt, word for word.
+
+After a change that is meant: python -m tests.messages.test_messages --write, then read the diff.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.messages.mistakes import MISTAKES, message_of
+
+GOLDEN = Path(__file__).with_name("messages.txt")
+
+
+def golden():
+    """Name to message; a message takes one line and more, each behind four spaces."""
+    messages, name = {}, None
+    for line in GOLDEN.read_text().splitlines():
+        if line.startswith("    "):
+            messages[name] = f"{messages[name]}\n{line[4:]}" if messages[name] else line[4:]
+        elif line:
+            name = line
+            messages[name] = ""
+    return messages
+
+
+def written():
+    """What the golden file should hold."""
+    parts = (
+        "\n".join([call.__name__, *(f"    {line}" for line in message_of(call).splitlines())])
+        for call in MISTAKES
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+@pytest.mark.parametrize("call", MISTAKES, ids=lambda call: call.__name__)
+def test_message(call):
+    assert message_of(call) == golden()[call.__name__]
+
+
+def test_every_message_has_its_mistake():
+    assert list(golden()) == [call.__name__ for call in MISTAKES]
+    assert len(MISTAKES) >= 80
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        GOLDEN.write_text(written())
+    else:
+        sys.exit(__doc__)
