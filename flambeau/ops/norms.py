@@ -81,18 +81,25 @@ def _(ctx, grad_output):
         extreme = x.abs() == result
         share = grad / extreme.sum(ctx.dims, keepdim=True)
         return x.sgn() * fl.where(extreme, share, fl.zeros_like(share)), None, None, None
-    # d norm / dx = sgn(x) * (abs(x) / norm)**(p - 1), and 0 at a zero vector.
-    zero = result == 0
-    safe = fl.where(zero, fl.ones_like(result), result)
-    scale = fl.where(zero, fl.zeros_like(grad), grad / (safe if p == 2 else safe ** (p - 1)))
     if p == 2:
-        return x * scale, None, None, None
-    if p > 2:
-        return x * x.abs() ** (p - 2) * scale, None, None, None
-    magnitudes = x.abs()
-    none = magnitudes == 0
-    powers = fl.where(none, fl.ones_like(magnitudes), magnitudes) ** (p - 1)
-    return x.sgn() * fl.where(none, fl.zeros_like(powers), powers) * scale, None, None, None
+        return _two_norm_slope(grad, x, result), None, None, None
+    return _norm_slope(grad, x, result, p=p), None, None, None
+
+
+# d norm / dx = sgn(x) * (abs(x) / norm)**(p - 1), and 0 at a zero vector. The quotient is at most 1, however
+# large or small its parts. A zero gradient stays zero beside NaN and infinities.
+_two_norm_slope = make_pointwise(
+    lambda grad, x, norm: k.where(norm == 0, 0, k.guard(grad, grad * (x / norm))),
+    name="norm_backward",
+)
+_norm_slope = make_pointwise(
+    lambda grad, x, norm, *, p=3.0: k.where(
+        k.logical_or(x == 0, norm == 0),
+        0,
+        k.guard(grad, grad * (k.sgn(x) * k.power(k.abs(x) / norm, p - 1))),
+    ),
+    name="norm_backward",
+)
 
 
 def _vector_norm(operator, x, ord, dim, keepdim):

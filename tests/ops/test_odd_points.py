@@ -63,6 +63,20 @@ def test_logsumexp_of_infinities():
     numpy.testing.assert_array_equal(gradients(lambda x: x.logsumexp(1), x)[0], expected)
 
 
+def test_norms_far_out_and_beside_nan():
+    norm = flambeau.linalg.vector_norm
+    rows = [[1e25, 1e25], [1e-25, 1e-25], [0.0, 0.0]]
+    half = gradients(lambda x: norm(x, 0.5, 1), rows)[0]
+    numpy.testing.assert_allclose(half, [[2, 2], [2, 2], [0, 0]], rtol=1e-5)
+    inverse = gradients(lambda x: norm(x, -1, 1), rows)[0]
+    numpy.testing.assert_allclose(inverse, [[0.25, 0.25], [0.25, 0.25], [0, 0]], rtol=1e-5)
+    # Rows that renorm leaves alone, whatever they hold.
+    rows = [[nan, 1.0], [1e-30, 1e-30], [0.0, 0.0], [6.0, 8.0]]
+    found = gradients(lambda x: flambeau.renorm(x, 2, 0, 5.0), rows)[0]
+    numpy.testing.assert_allclose(found[:3], numpy.ones((3, 2)))
+    numpy.testing.assert_allclose(found[3], [0.08, -0.06], atol=1e-6)
+
+
 def test_cross_entropy_of_large_ties():
     # The logarithm of the sum is lost beside 1e25, and each of two equal classes had all of it.
     x = [[1e25, 0.5, 1e25], [1e25, 1e25, 0.3]]
