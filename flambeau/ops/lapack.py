@@ -1,4 +1,4 @@
-"""The way to LAPACK: tensors as NumPy arrays, and NumPy's errors as ours."""
+"""The way to LAPACK: tensors as NumPy arrays, what routines report as errors, and checks of matrices."""
 
 import math
 
@@ -40,22 +40,6 @@ def raise_where(operator, info, sentence):
         place = (info.reshape(-1) != 0).nonzero()[0].item()
         which = f"(matrix {place} of the batch) "
     raise LinAlgError(f"{operator}: {which}{sentence}.")
-
-
-class lapack_errors:
-    """numpy.linalg's errors inside become a LinAlgError that names the operator."""
-
-    def __init__(self, operator, sentence):
-        self.operator, self.sentence = operator, sentence
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        import numpy
-
-        if isinstance(error, numpy.linalg.LinAlgError):
-            raise LinAlgError(f"{self.operator}: {self.sentence} ({error}).") from None
 
 
 def check_matrices(operator, A, square=False):

@@ -23,7 +23,15 @@ def _routine(name, letter):
 
 
 def _call(name, dtype, *arguments):
-    """Call a routine: ints and letters by reference, as Fortran has them, and the letters' lengths at the end."""
+    """Call a routine once."""
+    _prepared(name, dtype, *arguments)()
+
+
+def _prepared(name, dtype, *arguments):
+    """The call of a routine: ints and letters by reference, as Fortran has them, the letters' lengths at the end.
+
+    A ctypes.c_void_p among the arguments may point elsewhere at each call.
+    """
     passed, lengths = [], []
     for argument in arguments:
         if isinstance(argument, int):
@@ -33,7 +41,7 @@ def _call(name, dtype, *arguments):
             lengths.append(ctypes.c_size_t(1))
         else:
             passed.append(argument)
-    _routine(name, _letters[dtype.name])(*passed, *lengths)
+    return functools.partial(_routine(name, _letters[dtype.name]), *passed, *lengths)
 
 
 class _Stack:
@@ -86,3 +94,53 @@ def ldl_solve(LD, pivots, B, hermitian):
 
 def _symmetric(dtype, hermitian):
     return "he" if hermitian and dtype.kind == "c" else "sy"
+
+
+def eig(values, vectors):
+    """(w, V, info) of square matrices: complex eigenvalues, with `vectors` also V in A V = V diag(w), else None.
+
+    A is finite; each column of V has norm 1.
+    """
+    import numpy
+
+    count, n, _ = values.shape
+    dtype = numpy.dtype(values.dtype)
+    real = dtype.kind == "f"
+    factors, infos = _by_columns(values), numpy.zeros(count, numpy.int32)
+    found = [numpy.zeros((count, n), dtype) for _ in range(2 if real else 1)]  # w, or its two parts
+    V = numpy.empty((count, n, n), dtype) if vectors else numpy.empty((1, n, n), dtype)
+    spare = numpy.empty(2 * max(n, 1), dtype.char.lower())
+    moving = [factors, *found, *([V] if vectors else [])]
+    pointers = [ctypes.c_void_p(x.ctypes.data) for x in moving]
+    v = pointers[-1] if vectors else ctypes.c_void_p(V.ctypes.data)
+    job, info = "V" if vectors else "N", ctypes.c_int32()
+
+    def prepared(work, length):
+        more = () if real else (ctypes.c_void_p(spare.ctypes.data),)
+        return _prepared("geev", dtype, "N", job, n, pointers[0], n, *pointers[1 : 1 + len(found)],
+                         None, 1, v, n, ctypes.c_void_p(work.ctypes.data), length, *more,
+                         ctypes.byref(info))  # fmt: skip
+
+    if count and n:
+        work = numpy.empty(1, dtype)
+        prepared(work, -1)()  # asks for the workspace
+        work = numpy.empty(max(1, int(work[0].real)), dtype)
+        run = prepared(work, len(work))
+        for i in range(count):
+            run()
+            infos[i] = info.value
+            for pointer, x in zip(pointers, moving):
+                pointer.value += x.strides[0]
+    w = found[0] + 1j * found[1] if real else found[0]
+    if not vectors:
+        return w, None, infos
+    return w, (_from_pairs(V, found[1]) if real else V).swapaxes(-1, -2), infos
+
+
+def _from_pairs(rows, imaginary):
+    """Complex vectors, a row each: of a pair LAPACK gives the real part in one row, the imaginary one in the next."""
+    V = rows.astype(rows.dtype.char.upper())
+    matrix, first = (imaginary > 0).nonzero()
+    V[matrix, first] += 1j * rows[matrix, first + 1]
+    V[matrix, first + 1] = V[matrix, first].conj()
+    return V

@@ -9,9 +9,9 @@ from .lapack import (
     array,
     check_matrices,
     check_same_dtype,
-    lapack_errors,
     raise_where,
     real_like,
+    stacked,
     tensor,
 )
 from .results import lazy_result_type
@@ -88,19 +88,31 @@ def _(ctx, grad_values, grad_vectors):
     return V @ inner @ V.mH, None
 
 
-def _complex_dtype(dtype):
-    return fl.complex64 if dtype in (fl.float32, fl.complex64) else fl.complex128
+def _eigen_parts(operator, A, vectors):
+    """(values, vectors or None), complex. Without vectors those of a matrix that is not finite are NaN."""
+    import numpy
+
+    from . import lapack_calls
+
+    values = array(A)
+    good = numpy.isfinite(values).all((-1, -2))
+    if vectors and not good.all():
+        failed = tensor((~good).astype(numpy.int32), A)
+        raise_where(operator, failed, f"{_NO_CONVERGENCE}: the input has an infinity or a NaN")
+    if not good.all():
+        values = numpy.where(good[..., None, None], values, 0)
+    w, V, info = lapack_calls.eig(stacked(values), vectors)
+    raise_where(operator, tensor(info.reshape(good.shape), A), _NO_CONVERGENCE)
+    w = numpy.where(good[..., None], w.reshape(values.shape[:-1]), math.nan)
+    return tensor(w.astype(w.dtype.char.upper()), A), tensor(
+        V.reshape(values.shape), A
+    ) if vectors else None
 
 
 @primitive(method=False, function=False)
 def _eig(ctx, A):
     """A V = V diag(w), each column of V of norm 1."""
-    import numpy
-
-    with lapack_errors("linalg.eig", _NO_CONVERGENCE), numpy.errstate(over="ignore"):
-        values, vectors = (tensor(part, A) for part in numpy.linalg.eig(array(A)))
-    dtype = _complex_dtype(A.dtype)
-    values, vectors = values.to(dtype), vectors.to(dtype)
+    values, vectors = _eigen_parts("linalg.eig", A, True)
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(A, values, vectors)
     return values, vectors
@@ -245,16 +257,10 @@ def linalg_eig(A):
 @composite(name="eigvals", namespaces=("linalg",), method=False)
 def linalg_eigvals(A):
     """The eigenvalues of square matrices, complex and in no order; NaN for a matrix with an infinity or a NaN."""
-    import numpy
-
     check_matrices("linalg.eigvals", A, square=True)
     if fl.is_grad_enabled() and A.requires_grad:
         return _eig(A)[0]
-    values = array(A)
-    good = numpy.isfinite(values).all((-1, -2))
-    with lapack_errors("linalg.eigvals", _NO_CONVERGENCE), numpy.errstate(over="ignore"):
-        found = numpy.linalg.eigvals(numpy.where(good[..., None, None], values, 0))
-    return tensor(numpy.where(good[..., None], found, math.nan), A).to(_complex_dtype(A.dtype))
+    return _eigen_parts("linalg.eigvals", A, False)[0]
 
 
 def _full_svd(A):

@@ -204,3 +204,16 @@ def test_infinite_matrices_in_a_stack():
         match=r"linalg\.svdvals: \(matrix 1 of the batch\) the iteration did not converge: the input has a NaN",
     ):
         linalg.svdvals(A)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("shape", [(3, 3), (0, 0), (2, 0, 0), (0, 3, 3), (65, 4, 4), (2, 3, 5, 5)])
+def test_eig_of_any_stack(dtype, shape):
+    A = flambeau.randn(shape, dtype=getattr(flambeau, dtype)).mT
+    w, V = linalg.eig(A)
+    assert w.shape == shape[:-1] and V.shape == shape
+    assert w.dtype == V.dtype == (A.dtype if A.dtype.is_complex else A.dtype.to_complex())
+    tolerance = 1e-3 if dtype in ("float32", "complex64") else 1e-9
+    assert flambeau.allclose(A.to(V.dtype) @ V, V * w.unsqueeze(-2), tolerance, tolerance)
+    values = linalg.eigvals(A).abs().sort(-1).values
+    assert flambeau.allclose(values, w.abs().sort(-1).values, tolerance, tolerance)
