@@ -46,6 +46,12 @@ def scaled_dot_product_attention(
             f"scaled_dot_product_attention: query {tuple(query.shape)}, key {tuple(key.shape)} and "
             f"value {tuple(value.shape)} must be (..., T, E), (..., S, E) and (..., S, F)."
         )
+    dtype = query.dtype
+    if dtype in (flambeau.float16, flambeau.bfloat16):
+        # Scores of 60, rounded to 8 bits, would be off by a quarter, and their exponentials by a third.
+        query, key, value = query.float(), key.float(), value.float()
+        if attn_mask is not None and attn_mask.dtype == dtype:
+            attn_mask = attn_mask.float()
     if enable_gqa:
         key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
         value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
@@ -67,7 +73,7 @@ def scaled_dot_product_attention(
         # A row that may look nowhere gives 0, not NaN.
         blind = (scores == -math.inf).all(-1, keepdim=True)
         weights = weights.masked_fill(blind, 0.0)
-    return dropout(weights, dropout_p, True) @ value
+    return (dropout(weights, dropout_p, True) @ value).to(dtype)
 
 
 def multi_head_attention_forward(

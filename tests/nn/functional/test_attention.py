@@ -1,0 +1,20 @@
+"""Attention."""
+
+import pytest
+
+import flambeau
+
+
+@pytest.mark.parametrize("dtype", [flambeau.bfloat16, flambeau.float16])
+def test_attention_in_half_precision_is_rounded_once(dtype):
+    # Large scores, rounded before their exponentials were taken, were wrong by a third.
+    generator = flambeau.Generator().manual_seed(0)
+    query, key, value = (
+        (6 * flambeau.randn(2, 5, 8, generator=generator)).to(dtype) for _ in range(3)
+    )
+    attend = flambeau.nn.functional.scaled_dot_product_attention
+    got = attend(query, key, value)
+    assert got.dtype == dtype
+    expected = attend(query.double(), key.double(), value.double())
+    error = (got.double() - expected).abs() / (1 + expected.abs())
+    assert error.max() < flambeau.finfo(dtype).eps
