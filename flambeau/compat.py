@@ -249,57 +249,65 @@ def typename(obj, /):
 # ----------------------------------------------------------------------------------------- foreign memory
 
 
-class _Capsule:
-    """A DLPack capsule (of `to_dlpack`) as an object that hands it out."""
-
-    def __init__(self, capsule):
-        self.capsule = capsule
-
-    def __dlpack__(self, **_):
-        return self.capsule
-
-    def __dlpack_device__(self):
-        return (1, 0)  # the CPU
-
-
 def from_dlpack(ext_tensor, *, device=None, copy=None):
-    """A tensor over the memory of an object with __dlpack__ (on the CPU); both see each other's writes."""
+    """A tensor over the memory of an object with __dlpack__, or of a capsule that one gave.
+
+    Both see each other's writes, unless copy=True. Raises BufferError where the memory is not the CPU's.
+    """
     check_options("from_dlpack", device=device)
     if isinstance(ext_tensor, _core.Tensor):
         tensor = ext_tensor.detach()
-    else:
-        import numpy
-
-        source = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor)
-        tensor = _core.from_numpy(numpy.from_dlpack(source))
-    return tensor.clone() if copy else tensor
+        return tensor.clone() if copy else tensor
+    if not hasattr(ext_tensor, "__dlpack__"):
+        tensor = _core._from_dlpack(ext_tensor)
+        return tensor.clone() if copy else tensor
+    if hasattr(ext_tensor, "__dlpack_device__"):
+        kind, *_ = ext_tensor.__dlpack_device__()
+        if kind not in (1, 3):
+            raise BufferError(
+                f"from_dlpack: the {type(ext_tensor).__name__} is on a device of DLPack's type {kind!r}; "
+                "flambeau computes on the CPU (1)."
+            )
+    try:
+        capsule = ext_tensor.__dlpack__(max_version=(1, 0), copy=copy)
+    except TypeError:  # written before the protocol had versions
+        tensor = _core._from_dlpack(ext_tensor.__dlpack__())
+        return tensor.clone() if copy else tensor
+    return _core._from_dlpack(capsule)
 
 
 def to_dlpack(tensor):
-    """The tensor's memory as a DLPack capsule."""
-    # Of the protocol without versions NumPy makes read-only arrays.
-    return tensor.__dlpack__(max_version=(1, 0))
+    """The tensor's memory as a DLPack capsule, which can be taken over once."""
+    return tensor.__dlpack__()
 
 
 def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     """A one-dimensional tensor over an object with the buffer protocol, from byte `offset` on."""
     import numpy
 
-    size = memoryview(buffer).nbytes - offset
-    if size < 0 or (count < 0 and size % dtype.itemsize):
+    try:
+        nbytes = memoryview(buffer).nbytes
+    except TypeError as error:
         raise ValueError(
-            f"frombuffer: offset {offset} and dtype {dtype} do not fit a buffer of "
-            f"{memoryview(buffer).nbytes} bytes."
+            f"frombuffer: expected an object with the buffer protocol, not {type(buffer).__name__}."
+        ) from error
+    if not 0 <= offset < max(nbytes, 1):
+        raise ValueError(
+            f"frombuffer: offset {offset} lies outside of the buffer's {nbytes} bytes."
+        )
+    size = nbytes - offset
+    if count < 0 and size % dtype.itemsize:
+        raise ValueError(
+            f"frombuffer: the {size} bytes from offset {offset} on are no multiple of the "
+            f"{dtype.itemsize} of {dtype}. Pass count=."
         )
     n = size // dtype.itemsize if count < 0 else count
     if n == 0:
-        raise ValueError(
-            "frombuffer: the buffer is empty, or count is 0; it needs one element or more."
-        )
+        raise ValueError(f"frombuffer: nothing to take: {size} bytes and count={count}.")
     if n * dtype.itemsize > size:
         raise ValueError(
-            f"frombuffer: {n} elements of {dtype.itemsize} bytes from offset {offset} reach beyond "
-            "the buffer."
+            f"frombuffer: count={n} of {dtype} take {n * dtype.itemsize} bytes, "
+            f"and from offset {offset} on there are {size}."
         )
     raw = numpy.frombuffer(buffer, dtype=numpy.uint8, count=n * dtype.itemsize, offset=offset)
     tensor = _core.from_numpy(raw)
@@ -326,29 +334,57 @@ def from_file(
     return mapped._tensor().requires_grad_(requires_grad)
 
 
-def _shares(tensor, source):
-    """Whether the tensor lies where the tensor or array that it was made from does."""
-    if not isinstance(source, _core.Tensor) and not hasattr(source, "__array_interface__"):
-        return False
-    return tensor.data_ptr() == _core.as_tensor(source).data_ptr()
+def _over_memory_of(obj, dtype):
+    """A tensor over the memory that obj has of its own, None if it has none that a tensor can share."""
+    if isinstance(obj, _core.Tensor):
+        return obj
+    if type(obj).__name__ == "PyCapsule":
+        return _core._from_dlpack(obj)
+    if isinstance(obj, bytes | bytearray):
+        return frombuffer(obj, dtype=dtype or _core.uint8)
+    if isinstance(obj, list | tuple | int | float | complex | str) or _core._is_array_scalar(obj):
+        return None
+    if hasattr(obj, "__array_interface__"):
+        if any(stride < 0 for stride in obj.__array_interface__.get("strides") or ()):
+            return None
+    elif hasattr(obj, "__dlpack__"):
+        return from_dlpack(obj)
+    else:
+        try:
+            memoryview(obj).release()
+        except TypeError:
+            return None
+    tensor = _core.as_tensor(obj)
+    if tensor.dtype is _core.uint8 and dtype is not None and isinstance(obj, memoryview):
+        return frombuffer(obj, dtype=dtype)  # raw bytes mean what dtype says
+    return tensor
 
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
-    """obj as a tensor, sharing memory where possible (copy=False demands it, copy=True forbids it)."""
+    """obj as a tensor, sharing memory where possible (copy=False demands it, copy=True forbids it).
+
+    Args:
+        obj: a tensor, an array, a DLPack capsule or an object that gives one, an object with the buffer
+            protocol (bytes are read as dtype), a number, nested sequences.
+        requires_grad (bool): whether the result takes part in obj's graph, or is a leaf that requires grad.
+    """
     check_options("asarray", device=device)
-    made = (
-        _core.tensor(obj, dtype=dtype)
-        if copy and not isinstance(obj, _core.Tensor)
-        else _core.as_tensor(obj, dtype=dtype)
-    )
-    if copy and isinstance(obj, _core.Tensor):
-        made = made.clone()
-    if copy is False and not _shares(made, obj):
-        raise ValueError(
-            f"asarray: copy=False, but this {type(obj).__name__} can only be taken over by copying its values."
+    made = _over_memory_of(obj, dtype)
+    if copy is False and (made is None or dtype not in (None, made.dtype)):
+        error = RuntimeError if _core._is_array_scalar(obj) else ValueError
+        raise error(
+            f"asarray: copy=False, but this {type(obj).__name__} can only be taken over by copying its "
+            f"values{f' to {dtype}' if dtype else ''}."
         )
-    made = made.detach()
-    return made.requires_grad_(True) if requires_grad else made
+    if made is None:
+        made = _core.tensor(obj, dtype=dtype)
+    elif dtype not in (None, made.dtype):
+        made = made.to(dtype)
+    elif copy:
+        made = made.clone()
+    if not requires_grad:
+        return made.detach()
+    return made if made.requires_grad else made.requires_grad_(True)
 
 
 def kernel(fn=None, **options):

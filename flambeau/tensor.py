@@ -84,7 +84,8 @@ def numpy(self, *, force=False):
         self = self.float()
     import numpy
 
-    return numpy.asarray(_Memory(self))
+    # An alias keeps this memory even where the tensor itself is given another (set_, .data).
+    return numpy.asarray(_Memory(self.detach()))
 
 
 class _Memory:
@@ -111,7 +112,7 @@ class _Memory:
             "shape": tuple(t.shape),
             "typestr": kind,
             "version": 3,
-            "data": (_core.data_ptr(t) or _core._storage_ptr(t), False),
+            "data": (_core._lent_address(t), False),
             "strides": tuple(s * size for s in t.stride()),
         }
 
@@ -124,6 +125,10 @@ def __array__(self, dtype=None, copy=None):
 
 
 def __complex__(self):
+    if self.numel() != 1:
+        raise ValueError(
+            f"complex: expected a tensor of one element, not of shape {tuple(self.shape)}."
+        )
     return complex(self.item())
 
 
@@ -180,17 +185,52 @@ def __format__(self, spec):
     return object.__format__(self, spec)
 
 
-def __dlpack__(self, **options):
+def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+    """A DLPack capsule over the tensor's memory, or over a copy of it.
+
+    Args:
+        stream: None, the CPU has no others.
+        max_version (tuple, optional): from (1, 0) on the capsule has a version.
+        dl_device (tuple, optional): (1, 0), the CPU.
+        copy (bool, optional): True makes a copy, the others never need one.
+    """
     if self.requires_grad:
         raise BufferError(
             "__dlpack__: the tensor requires grad, and the receiver would lose its history. Use "
             "tensor.detach()."
         )
-    return self.numpy().__dlpack__(**options)
+    if stream not in (None, -1):
+        raise BufferError(f"__dlpack__: stream is {stream!r}; memory of the CPU has no streams.")
+    if dl_device is not None and tuple(map(int, dl_device)) != (1, 0):
+        raise BufferError(
+            f"__dlpack__: dl_device is {dl_device}; this tensor is on the CPU, (1, 0)."
+        )
+    source = _core.clone(self) if copy else self
+    return _core._to_dlpack(source, max_version is not None and max_version[0] >= 1, bool(copy))
 
 
 def __dlpack_device__(self):
+    """(1, 0): the CPU."""
     return (1, 0)
+
+
+def to_device(self, device, /, *, stream=None):
+    """The tensor on a device, which is the CPU; itself if it is there (the array API's spelling)."""
+    if stream is not None:
+        raise NotImplementedError(f"to_device: stream={stream!r}; the CPU has no streams.")
+    return self.to(device)
+
+
+def __array_namespace__(self, *, api_version=None):
+    """flambeau.array_api: the functions of the array API standard, of version 2024.12 or before."""
+    import flambeau
+
+    known = ("2021.12", "2022.12", "2023.12", "2024.12")
+    if api_version is not None and api_version not in known:
+        raise ValueError(
+            f"__array_namespace__: api_version is {api_version!r}, not one of {', '.join(known)}."
+        )
+    return flambeau.array_api
 
 
 @classmethod
@@ -242,6 +282,8 @@ _METHODS = (
     cuda,
     __dlpack__,
     __dlpack_device__,
+    __array_namespace__,
+    to_device,
 )
 
 

@@ -9,6 +9,10 @@ class Size(tuple):
     __slots__ = ()
 
     def __new__(cls, iterable=()):
+        if not hasattr(
+            type(iterable), "__iter__"
+        ):  # by the old protocol, without an end of its own
+            iterable = [iterable[i] for i in range(len(iterable))]
         return tuple.__new__(cls, (i.__index__() for i in iterable))
 
     def numel(self):

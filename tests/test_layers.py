@@ -20,6 +20,7 @@ FLOORS = {
     "flambeau.jit": 6,
     "flambeau.utils": 6,
     "flambeau.vision": 6,
+    "flambeau.array_api": 6,
     "flambeau.distributions": 6,
     "flambeau.__main__": 7,
 }

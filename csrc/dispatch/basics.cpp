@@ -1,6 +1,7 @@
 #include "dispatch/basics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <unordered_map>
 
@@ -93,14 +94,11 @@ TensorRef autocasted(Tensor& t) {
 }
 
 void fill_number(Tensor& t, PyObject* number, const char* op, bool rounds) {
-  check_number_fits(number, t.dtype, op, rounds);
+  alignas(16) char bytes[16] = {};
+  int64_t size = itemsize(t.dtype);
+  store_number(number, t.dtype, bytes, op, rounds);
   if (t.numel == 0) return;
-  Tensor* outputs[] = {&t};
-  Arg args[] = {{nullptr, number}};
   if (t.contiguous) {
-    alignas(16) char bytes[16] = {};
-    int64_t size = itemsize(t.dtype);
-    store_number(number, t.dtype, bytes);
     if (std::all_of(bytes, bytes + size, [&](char c) { return c == bytes[0]; })) {
       LongWork unlocked(t.nbytes() > (1 << 18));
       std::memset(t.data(), bytes[0], t.nbytes());
@@ -111,7 +109,19 @@ void fill_number(Tensor& t, PyObject* number, const char* op, bool rounds) {
       return;
     }
   }
-  check_written_once(t, op);
+  // Elements that share memory all get the same value, so one of those along a dimension is enough.
+  Dims sizes = sizes_of(t);
+  for (int d = 0; d < sizes.n; ++d)
+    if (t.strides[d] == 0) sizes[d] = 1;
+  TensorRef place = raw_view(t, sizes, strides_of(t), t.offset);
+  // The object is not asked again: another answer could be out of range.
+  Object value = Object::steal(load_number(bytes, t.dtype));
+  if (place->numel == 1) {
+    std::memcpy(place->data(), bytes, size);
+    return;
+  }
+  Tensor* outputs[] = {place.get()};
+  Arg args[] = {{nullptr, value.get()}};
   run_map(bound_record("copy"), outputs, 1, args, 1, t.dtype);
 }
 

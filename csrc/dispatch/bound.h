@@ -7,7 +7,7 @@ namespace flambeau {
 void bind_operator(const char* name, PyObject* callable);
 /// Borrowed; raises if nothing of that name is bound.
 PyObject* bound_operator(const char* name);
-/// Raises where number is beyond the range of t's dtype, as check_number_fits tells.
+/// Raises where number is beyond the range of t's dtype, as store_number tells.
 void fill_number(Tensor& t, PyObject* number, const char* operator_name = "fill_",
                  bool rounds = false);
 

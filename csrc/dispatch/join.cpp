@@ -86,7 +86,8 @@ TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
     });
     if (!model && !is_skipped(*t)) model = t.get();
   }
-  if (!model) model = tensors[0].get();
+  // Where all parts are skipped any dim is right, as in PyTorch.
+  if (!model) wanted_dim = 0, model = tensors[0].get();
   int dim = wrap_dim(wanted_dim, model->ndim, "cat");
   Dims sizes = sizes_of(*model);
   std::vector<int64_t> lengths;

@@ -3,6 +3,7 @@
 // before Python numbers; a lower category matters only when its kind (bool, integer, floating,
 // complex) is higher.
 #pragma once
+#include "dispatch/numbers.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -37,17 +38,5 @@ class Promotion {
   static Category combine(const Category& higher, const Category& lower);
   Category dim_, zero_, number_;
 };
-
-/// True for what may stand where a tensor is expected: Python's and NumPy's numbers.
-bool is_number(PyObject* o);
-/// Writes a Python number as an element of dtype; raises where it does not fit the kind.
-void store_number(PyObject* number, DType dtype, void* to);
-/// Raises where a number is beyond the range of dtype. As in the C languages negative numbers wrap
-/// in unsigned types; with `rounds` what is too large for a floating dtype becomes an infinity.
-void check_number_fits(PyObject* number, DType dtype, const char* operator_name,
-                       bool rounds = false);
-DType number_dtype(PyObject* number);
-/// The element at p as a Python number.
-PyObject* load_number(const void* p, DType dtype);
 
 }  // namespace flambeau

@@ -119,6 +119,9 @@ inline int64_t Args::integer(int i, int64_t otherwise) const {
 }
 /// The tensor that a method, or a function of a tensor and numbers, was called with.
 Tensor& first_tensor(const Call& call, const char* function);
+/// The items of a sequence: a list or tuple itself, of anything else a list of what its length,
+/// asked once, promises. Null with an error set for what is no sequence or fails to answer.
+Object listed(PyObject* o);
 /// A sequence of ints, or one int: at most one for each dimension that a tensor can have.
 Dims to_dims(PyObject* o, const char* function);
 /// The same of any length.
@@ -175,6 +178,7 @@ void initialize_raw_kernels(PyObject* module);
 void initialize_out(PyObject* module);
 void initialize_settings(PyObject* module);
 void initialize_creation(PyObject* module);
+void initialize_dlpack(PyObject* module);
 void initialize_function_node(PyObject* module);
 void initialize_matmul(PyObject* module);
 void initialize_lapack(PyObject* module);

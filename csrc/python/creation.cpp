@@ -5,6 +5,7 @@
 #include "dispatch/memory_format.h"
 #include "dispatch/pointwise.h"
 #include "python/args.h"
+#include "python/from_data.h"
 
 namespace flambeau {
 
@@ -91,8 +92,15 @@ TensorRef take_out(Tensor* out, const Dims& dims, const char* function) {
 
 TensorRef sized(const Call& call, const char* function) {
   PyObject* size = nullptr;
+  check<TypeError>(call.n + call.n_named() > 0, [&] {
+    return message(function, ": the argument 'size' is missing; () is a tensor of no dimensions.");
+  });
   Options o = read_options(call, function, [&](const char* key, PyObject* value) {
     if (strcmp(key, "size") != 0) return false;
+    check<TypeError>(!PyLong_Check(value), [&] {
+      return message(function, ": size must be a tuple of ints, not ", Py_TYPE(value)->tp_name,
+                     ".");
+    });
     size = value;
     return true;
   });
@@ -135,15 +143,19 @@ PyObject* py_full(const Call& call) {
   check<TypeError>(size && value, [] { return message("full: needs size and fill_value."); });
   Object number = Object::borrow(value);
   if (is_tensor(value)) {
-    check(as_tensor(value)->numel == 1, [&] {
-      return message("full: fill_value is ", describe(*as_tensor(value)),
-                     "; it must be one number.");
+    check<TypeError>(as_tensor(value)->ndim == 0, [&] {
+      return message(
+          "full: fill_value must be a number or a tensor of no dimensions, not of shape ",
+          shape(*as_tensor(value)), ".");
     });
     number = Object::steal(load_number(as_tensor(value)->data(), as_tensor(value)->dtype));
     if (!o.has_dtype) o.dtype = as_tensor(value)->dtype, o.has_dtype = true;
   }
   check<TypeError>(is_number(number.get()), [&] {
     return message("full: fill_value must be a number, not ", Py_TYPE(value)->tp_name, ".");
+  });
+  check<TypeError>(!PyLong_Check(size), [&] {
+    return message("full: size must be a tuple of ints, not ", Py_TYPE(size)->tp_name, ".");
   });
   Dims dims = to_dims(size, "full");
   TensorRef t;
@@ -203,103 +215,12 @@ PyObject* py_empty_strided(const Call& call) {
 // ------------------------------------------------------------------------------------ from foreign
 // memory
 
-DType dtype_of_format(const char* format, int64_t size, const char* function) {
-  if (*format == '=' || *format == '<' || *format == '@' || *format == '|') ++format;
-  check<TypeError>(*format != '>' && *format != '!', [&] {
-    return message(function, ": the array's bytes are in the other byte order (format '", format,
-                   "'). Convert it first: array.astype(array.dtype.newbyteorder('=')).");
-  });
-  switch (*format) {
-    case '?': return DType::bool_;
-    case 'e': return DType::float16;
-    case 'f': return DType::float32;
-    case 'd': return DType::float64;
-    case 'Z':
-      return format[1] == 'f' ? DType::complex64
-             : format[1] == 'd'
-                 ? DType::complex128
-                 : throw TypeError(message(
-                       function,
-                       ": complex long double has no dtype here. Convert it to complex128 first."));
-    case 'b': return DType::int8;
-    case 'B':
-    case 'c': return DType::uint8;
-    case 'h':
-    case 'i':
-    case 'l':
-    case 'q':
-    case 'n': return size == 2 ? DType::int16 : size == 4 ? DType::int32 : DType::int64;
-    case 'H':
-    case 'I':
-    case 'L':
-    case 'Q':
-    case 'N': return size == 2 ? DType::uint16 : size == 4 ? DType::uint32 : DType::uint64;
-  }
-  throw TypeError(
-      message(function, ": an array of format '", format,
-              "' has no dtype here. Convert it to a bool, integer, floating or complex type "
-              "with array.astype first."));
-}
-
-struct Buffer {
-  Py_buffer view{};
-  bool open = false;
-  ~Buffer() {
-    if (open) PyBuffer_Release(&view);
-  }
-};
-
-/// A tensor over the memory of an object with the buffer protocol.
-TensorRef share_buffer(PyObject* o, const char* function) {
-  Buffer b;
-  bool writable = true;
-  if (PyObject_GetBuffer(o, &b.view, PyBUF_STRIDED | PyBUF_FORMAT | PyBUF_WRITABLE) != 0) {
-    PyErr_Clear();
-    writable = false;
-    if (PyObject_GetBuffer(o, &b.view, PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0) {
-      if (PyObject_CheckBuffer(o)) throw PythonError();
-      PyErr_Clear();
-      throw TypeError(message(function, ": takes an array, not ", Py_TYPE(o)->tp_name,
-                              ". torch.tensor makes tensors of lists and numbers."));
-    }
-  }
-  b.open = true;
-  Py_buffer& v = b.view;
-  DType dtype = dtype_of_format(v.format ? v.format : "B", v.itemsize, function);
-  Dims sizes, strides;
-  int64_t span = 1;
-  for (int d = 0; d < v.ndim; ++d) {
-    check<ValueError>(v.strides[d] >= 0 || v.shape[d] <= 1, [&] {
-      return message(function, ": the array has a negative stride in dim ", d,
-                     ", which tensors do not have. Pass array.copy().");
-    });
-    check<ValueError>(v.strides[d] % v.itemsize == 0, [&] {
-      return message(function, ": the array's stride of ", v.strides[d], " bytes in dim ", d,
-                     " is no multiple of its items' ", v.itemsize, ". Pass array.copy().");
-    });
-    sizes.push(v.shape[d]);
-    strides.push(v.shape[d] <= 1 ? 1 : v.strides[d] / v.itemsize);
-    if (v.shape[d] == 0) span = 0;
-    if (span) span += (v.shape[d] - 1) * strides[d];
-  }
-  if (!writable &&
-      PyErr_WarnEx(
-          PyExc_UserWarning,
-          "The given NumPy array is not writable, and a write to the tensor would change it "
-          "all the same: pass array.copy(), or do not write.",
-          1) < 0)
-    throw PythonError();
-  // The memoryview keeps the buffer's owner alive.
-  Object owner = Object::steal(PyMemoryView_FromObject(o));
-  if (!owner) throw PythonError();
-  Storage* s = wrap_storage(v.buf, span * v.itemsize, owner.get());
-  TensorRef t = make_tensor(s, dtype, sizes, strides, 0);
-  release(s);
-  return t;
-}
-
 PyObject* py_from_buffer(const Call& call) {
   Args a("from_numpy", call, {"ndarray"});
+  check<TypeError>(is_array(a[0]), [&] {
+    return message("from_numpy: expected a NumPy array, not ", Py_TYPE(a[0])->tp_name,
+                   ". as_tensor takes other objects too.");
+  });
   return share_buffer(a[0], "from_numpy").release_py();
 }
 
@@ -321,158 +242,6 @@ PyObject* py_wrap_memory(const Call& call) {
 
 // ------------------------------------------------------------------------------------ from Python
 // data
-
-bool is_list(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
-
-/// Sizes by the first item of each level; the dtype by all items.
-void inspect(PyObject* data, int depth, Dims& sizes, bool& sized, Promotion& promotion, bool& any) {
-  check<ValueError>(depth < max_ndim, [&] {
-    return message("tensor: the lists are nested deeper than ", max_ndim,
-                   ", the most dims that a tensor has.");
-  });
-  if (is_list(data)) {
-    Py_ssize_t n = PySequence_Fast_GET_SIZE(data);
-    if (!sized) sizes.push(n);
-    check<ValueError>(depth < sizes.n && sizes[depth] == n, [&] {
-      return depth < sizes.n ? message("tensor: the lists are uneven: one in dim ", depth, " has ",
-                                       n, " items, another ", sizes[depth],
-                                       ". All of one depth must be of equal length.")
-                             : message(
-                                   "tensor: the lists are uneven: some items are numbers where "
-                                   "others are lists.");
-    });
-    for (Py_ssize_t i = 0; i < n; ++i)
-      inspect(PySequence_Fast_GET_ITEM(data, i), depth + 1, sizes, sized, promotion, any);
-    if (n == 0) sized = true;
-    return;
-  }
-  if (is_tensor(data)) {
-    Tensor& t = *as_tensor(data);
-    check<ValueError>(t.numel == 1, [&] {
-      return message("tensor: a tensor of shape ", shape(t),
-                     " stands where a number is needed. Use torch.stack to join tensors.");
-    });
-    promotion.dtype_with_dims(t.dtype);
-    any = sized = true;
-    return;
-  }
-  bool is_number = promotion.number(data);
-  check<TypeError>(is_number || !PyUnicode_Check(data), [] {
-    return message("tensor: text (str) has no numbers to make a tensor of.");
-  });
-  check(is_number, [&] {
-    return message("tensor: cannot make a number of ", Py_TYPE(data)->tp_name,
-                   "; it takes numbers, nested lists of them, and arrays.");
-  });
-  check<ValueError>(depth == sizes.n, [&] {
-    return message("tensor: the lists are uneven: some items are numbers where others are lists.");
-  });
-  any = sized = true;
-}
-
-void store(PyObject* data, DType dtype, char*& at) {
-  if (is_list(data)) {
-    Py_ssize_t n = PySequence_Fast_GET_SIZE(data);
-    for (Py_ssize_t i = 0; i < n; ++i) store(PySequence_Fast_GET_ITEM(data, i), dtype, at);
-    return;
-  }
-  if (is_tensor(data)) {
-    Object number = Object::steal(load_number(as_tensor(data)->data(), as_tensor(data)->dtype));
-    store_number(number.get(), dtype, at);
-  } else {
-    store_number(data, dtype, at);
-  }
-  at += itemsize(dtype);
-}
-
-/// Sequences inside lists (arrays, ranges, tensors with dimensions) become lists first.
-Object plain_lists(PyObject* data) {
-  if (is_list(data)) {
-    bool change = false;
-    Py_ssize_t n = PySequence_Fast_GET_SIZE(data);
-    for (Py_ssize_t i = 0; i < n && !change; ++i) {
-      PyObject* item = PySequence_Fast_GET_ITEM(data, i);
-      change = !(PyFloat_CheckExact(item) || PyLong_CheckExact(item) || PyBool_Check(item));
-    }
-    if (!change) return Object::borrow(data);
-    Object list = Object::steal(PyList_New(n));
-    for (Py_ssize_t i = 0; i < n; ++i)
-      PyList_SET_ITEM(list.get(), i, plain_lists(PySequence_Fast_GET_ITEM(data, i)).release());
-    return list;
-  }
-  if (is_tensor(data)) {
-    if (as_tensor(data)->numel == 1 && as_tensor(data)->ndim == 0) return Object::borrow(data);
-    Object list = Object::steal(PyObject_CallMethod(data, "tolist", nullptr));
-    if (!list) throw PythonError();
-    return list;
-  }
-  if (!is_number(data) && !PyUnicode_Check(data) && PySequence_Check(data)) {
-    PyObject* has = PyObject_HasAttrString(data, "tolist")
-                        ? PyObject_CallMethod(data, "tolist", nullptr)
-                        : PySequence_List(data);
-    Object list = Object::steal(has);
-    if (!list) throw PythonError();
-    return plain_lists(list.get());
-  }
-  return Object::borrow(data);
-}
-
-TensorRef from_data(PyObject* data, bool has_dtype, DType dtype, bool copy, const char* function) {
-  if (is_tensor(data)) {
-    Tensor& t = *as_tensor(data);
-    GradModeGuard keep(copy ? false : grad_mode_enabled);
-    TensorRef r = has_dtype && dtype != t.dtype ? to_dtype(t, dtype)
-                  : copy                        ? clone(t)
-                                                : TensorRef::borrow(&t);
-    return copy && requires_grad(*r) ? detach(*r) : r;
-  }
-  if (!is_list(data) && !is_number(data) && PyObject_CheckBuffer(data) && !PyBytes_Check(data) &&
-      !PyByteArray_Check(data)) {
-    Buffer probe;
-    if (PyObject_GetBuffer(data, &probe.view, PyBUF_STRIDED_RO | PyBUF_FORMAT) == 0) {
-      probe.open = true;
-      bool negative = false;
-      for (int d = 0; d < probe.view.ndim; ++d) negative |= probe.view.strides[d] < 0;
-      if (!negative || !copy) {
-        // Reading a read-only array to copy it needs no warning.
-        Py_buffer& v = probe.view;
-        if (copy) {
-          DType own = dtype_of_format(v.format ? v.format : "B", v.itemsize, function);
-          Dims sizes, strides;
-          bool whole = true;
-          for (int d = 0; d < v.ndim; ++d) {
-            sizes.push(v.shape[d]);
-            whole &= v.strides[d] % v.itemsize == 0;
-            strides.push(v.strides[d] / v.itemsize);
-          }
-          if (whole) {
-            Storage* s = wrap_storage(v.buf, INT64_MAX, nullptr);
-            TensorRef seen = make_tensor(s, own, sizes, strides, 0);
-            release(s);
-            TensorRef t = empty(sizes, has_dtype ? dtype : own);
-            copy_bytes(*t, *seen);
-            return t;
-          }
-        } else {
-          TensorRef t = share_buffer(data, function);
-          return has_dtype && dtype != t->dtype ? to_dtype(*t, dtype) : t;
-        }
-      }
-    } else {
-      PyErr_Clear();
-    }
-  }
-  Object lists = plain_lists(data);
-  Dims sizes;
-  bool sized = false, any = false;
-  Promotion promotion;
-  inspect(lists.get(), 0, sizes, sized, promotion, any);
-  DType d = has_dtype ? dtype : any ? promotion.result() : default_dtype;
-  TensorRef t = empty(sizes, d);
-  char* at = t->as<char>();
-  store(lists.get(), d, at);
-  return t;
-}
 
 PyObject* py_tensor(const Call& call) {
   PyObject* data = call.n > 0 ? call.args[0] : nullptr;
@@ -511,6 +280,11 @@ PyObject* py_as_tensor(const Call& call) {
   return from_data(data, o.has_dtype, o.dtype, false, "as_tensor").release_py();
 }
 
+/// _is_array_scalar(object): whether it is a NumPy scalar, of any kind.
+PyObject* py_is_array_scalar(const Call& call) {
+  return PyBool_FromLong(is_array_scalar(Args("_is_array_scalar", call, {"object"})[0]));
+}
+
 /// _make_subclass(cls, data, requires_grad=False): data's memory as an instance of a Tensor
 /// subclass.
 PyObject* py_make_subclass(const Call& call) {
@@ -545,6 +319,7 @@ const NativeEntry entries[] = {
     {"as_tensor", py_as_tensor, "data as a tensor, without a copy where that is possible."},
     {"from_numpy", py_from_buffer,
      "A tensor over the memory of a NumPy array; both see each other's writes."},
+    {"_is_array_scalar", py_is_array_scalar, "Whether an object is a NumPy scalar."},
     {"_wrap_memory", py_wrap_memory, "A tensor over foreign memory."},
     {"_as_subclass", py_as_subclass, "A view of a tensor as an instance of a subclass."},
     {"_make_subclass", py_make_subclass, "A tensor's memory as an instance of a subclass."},

@@ -51,8 +51,7 @@ class IndexArgs {
   }
   /// A sequence of tensors and None.
   std::vector<Tensor*> indices(int i) const {
-    Object list =
-        Object::steal(PySequence_Fast(at(i, "indices"), "indices must be a sequence of tensors"));
+    Object list = listed(at(i, "indices"));
     if (!list) throw PythonError();
     std::vector<Tensor*> tensors(PySequence_Fast_GET_SIZE(list.get()));
     for (size_t k = 0; k < tensors.size(); ++k) {

@@ -25,6 +25,7 @@ NB_MODULE(_core, m) {
   initialize_out(module);
   initialize_settings(module);
   initialize_creation(module);
+  initialize_dlpack(module);
   initialize_function_node(module);
   initialize_matmul(module);
   initialize_lapack(module);

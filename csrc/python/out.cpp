@@ -57,7 +57,7 @@ std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
   check<TypeError>(!is_tensor(o), [&] {
     return message(function, ": takes a list or tuple of Tensors, not one Tensor.");
   });
-  Object items = Object::steal(PySequence_Fast(o, "takes a list or tuple of Tensors"));
+  Object items = listed(o);
   if (!items && PyErr_ExceptionMatches(PyExc_TypeError)) {
     PyErr_Clear();
     throw TypeError(

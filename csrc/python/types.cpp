@@ -307,6 +307,24 @@ int64_t to_integer(PyObject* o, const char* function) {
   return value_of_int(index.get(), function);
 }
 
+Object listed(PyObject* o) {
+  if (PyList_Check(o) || PyTuple_Check(o)) return Object::borrow(o);
+  if (is_tensor(o)) return Object::steal(PySequence_List(o));
+  Py_ssize_t n = PySequence_Check(o) ? PySequence_Size(o) : -1;
+  if (n < 0) {
+    if (!PyErr_Occurred())
+      PyErr_Format(PyExc_TypeError, "expected a sequence, not %s.", Py_TYPE(o)->tp_name);
+    return nullptr;
+  }
+  Object list = Object::steal(PyList_New(n));
+  for (Py_ssize_t i = 0; list && i < n; ++i) {
+    PyObject* item = PySequence_GetItem(o, i);
+    if (!item) return nullptr;
+    PyList_SET_ITEM(list.get(), i, item);
+  }
+  return list;
+}
+
 Tensor& first_tensor(const Call& call, const char* function) {
   bool given = call.n + call.n_named() > 0;
   check<TypeError>(given && is_tensor(call.args[0]), [&] {
@@ -322,15 +340,16 @@ static void each_integer(PyObject* o, const char* function, Take&& take) {
   if (PyTuple_Check(o) || PyList_Check(o)) {
     // Its size is asked each time: an item's __index__ may change a list.
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
-      take(to_integer(PySequence_Fast_GET_ITEM(o, i), function));
+      take(to_integer(Object::borrow(PySequence_Fast_GET_ITEM(o, i)).get(), function));
     return;
   }
   if (PyIndex_Check(o) && !(is_tensor(o) && as_tensor(o)->ndim > 0)) {
     take(to_integer(o, function));
     return;
   }
-  Object list = Object::steal(PySequence_List(o));
+  Object list = listed(o);
   if (!list) {
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError();
     PyErr_Clear();
     throw TypeError(
         message(function, ": takes ints or one sequence of ints, not ", Py_TYPE(o)->tp_name, "."));

@@ -170,6 +170,11 @@ static int64_t room(const Storage* s) {
   return static_cast<Storage*>(PyCapsule_GetPointer(s->owner, second_block))->capacity;
 }
 
+/// Lets go of the owner of a block that s has left for another, or hands it to the new owner.
+static void leave_block(Storage* s, PyObject* old) {
+  if (!s->lent || !old || PyCapsule_SetContext(s->owner, old) != 0) Py_XDECREF(old);
+}
+
 void resize_storage(Storage* s, int64_t nbytes) {
   if (nbytes <= room(s)) {
     s->nbytes = nbytes > s->nbytes ? nbytes : s->nbytes;
@@ -183,6 +188,7 @@ void resize_storage(Storage* s, int64_t nbytes) {
   std::memcpy(bigger->data, s->data, s->nbytes);
   PyObject* block = PyCapsule_New(bigger, second_block, [](PyObject* capsule) {
     release(static_cast<Storage*>(PyCapsule_GetPointer(capsule, second_block)));
+    Py_XDECREF(static_cast<PyObject*>(PyCapsule_GetContext(capsule)));
   });
   if (!block) {
     release(bigger);
@@ -191,7 +197,7 @@ void resize_storage(Storage* s, int64_t nbytes) {
   PyObject* old = std::exchange(s->owner, block);
   s->data = bigger->data;
   s->nbytes = nbytes;
-  Py_XDECREF(old);
+  leave_block(s, old);
 }
 
 void shrink_storage(Storage* s, int64_t nbytes) {
@@ -219,6 +225,7 @@ void share_storage(Storage* s) {
     auto* m = static_cast<Mapping*>(PyCapsule_GetPointer(capsule, "flambeau.shared"));
     munmap(m->at, m->length);
     delete m;
+    Py_XDECREF(static_cast<PyObject*>(PyCapsule_GetContext(capsule)));
   });
   if (!owner) {
     munmap(p, length);
@@ -230,7 +237,7 @@ void share_storage(Storage* s) {
   s->data = p;
   s->resizable = false;
   s->shared = true;
-  Py_XDECREF(old);
+  leave_block(s, old);
 }
 
 void destroy_storage(Storage* s) {

@@ -22,7 +22,8 @@ struct Storage {
   int64_t capacity = 0;       // what the block holds; 0 for memory that somebody else owns
   PyObject* owner = nullptr;  // keeps foreign memory (a NumPy array, a mapped file) alive
   bool resizable = true;
-  bool shared = false;                                // lives in memory that other processes map
+  bool lent = false;    // others hold its address: a block that it leaves is kept until its end
+  bool shared = false;  // lives in memory that other processes map
   Storage *previous = nullptr, *following = nullptr;  // the list of large live blocks, for reports
 };
 

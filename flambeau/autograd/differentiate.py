@@ -1,12 +1,13 @@
 """backward and grad: the two ways to ask the engine for gradients."""
 
 from .. import _core
+from ..ops.arguments import listed
 
 __all__ = ["backward", "grad"]
 
 
 def _tuple(values):
-    return (values,) if isinstance(values, _core.Tensor) else tuple(values)
+    return (values,) if isinstance(values, _core.Tensor) else tuple(listed(values))
 
 
 def _cotangents(function, outputs, grad_outputs):

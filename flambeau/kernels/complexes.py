@@ -7,8 +7,14 @@ Formulas avoid the overflow of intermediate results; branch cuts and signed zero
 from . import language as k
 from .expression import input as symbol
 
-INF = float("inf")
+INF, NAN = float("inf"), float("nan")
 LOG_4 = 1.3862943611198906
+PI = 3.141592653589793
+
+
+def _endless(x):
+    """x is an infinity or NaN."""
+    return k.isinf(x) | k.isnan(x)
 
 
 def add(a, b):
@@ -125,7 +131,7 @@ def cexp(a):
     re = k.where(big, half * c * half, factor * c)
     im = k.where(big, half * s * half, factor * s)
     vanished = x == -INF
-    endless = (x == INF) & (y == 0)
+    endless = (x == INF) & ((y == 0) | _endless(y))
     re = k.where(
         vanished, k.copysign(0.0, k.where(k.isfinite(y), c, 1.0)), k.where(endless, INF, re)
     )
@@ -167,7 +173,10 @@ def cexpm1(a):
     half = k.sin(y * 0.5)
     versine = -2 * half * half  # k.cos(y) - 1
     e = k.expm1(x)
-    return k.fma(e, k.cos(y), versine), (e + 1) * k.sin(y)
+    re, im = k.fma(e, k.cos(y), versine) + 0.0, (e + 1) * k.sin(y)  # -0 + 0.0 is 0
+    far, far_im = cexp(a)
+    special = _endless(x) | _endless(y)
+    return k.where(special, far - 1, re), k.where(special, far_im, im)
 
 
 def cexp2(a):
@@ -177,13 +186,16 @@ def cexp2(a):
 def csinh(a):
     x, y = a
     re, im = k.sinh(x) * k.cos(y), k.cosh(x) * k.sin(y)
-    return k.where((x == 0) | (k.isinf(x) & (y == 0)), x, re), k.where(y == 0, y, im)
+    re = k.where((x == 0) | (k.isinf(x) & (y == 0)), x, re)
+    return k.where(k.isinf(x) & _endless(y), INF, re), k.where(y == 0, y, im)
 
 
 def ccosh(a):
     x, y = a
     im = k.sinh(x) * k.sin(y)
-    return k.cosh(x) * k.cos(y), k.where(y == 0, k.copysign(0.0, x) * k.copysign(1.0, y), im)
+    im = k.where(y == 0, k.copysign(0.0, x) * k.copysign(1.0, y), im)
+    re = k.where(k.isinf(x) & _endless(y), INF, k.cosh(x) * k.cos(y))
+    return re, k.where((x == 0) & _endless(y), 0.0, im)
 
 
 def ctanh(a):
@@ -201,9 +213,11 @@ def ctanh(a):
     re = k.where(k.isinf(t), rho / s, re)
     im = k.where(k.isinf(t), 0.0, im)
     far = 4 * k.sin(y) * c * decay
-    return k.where(large, k.sign(x) + 0.0, re), k.where(
-        large, k.where(k.isfinite(y), far, k.copysign(0.0, y)), im
-    )
+    re, im = k.where(large, k.sign(x) + 0.0, re), k.where(large, far, im)
+    lost = k.isfinite(x) & _endless(y)
+    re = k.where(lost, k.where(x == 0, x, NAN), re)
+    im = k.where(k.isinf(x), k.copysign(0.0, y), k.where(lost, NAN, k.where(y == 0, y, im)))
+    return re, im
 
 
 def _rotated(function):
@@ -231,27 +245,36 @@ def casinh(a):
     q = csqrt((1 + y, -x))  # k.sqrt(1 - iz)
     re = k.asinh(q[0] * p[1] - q[1] * p[0])
     im = k.atan2(y, p[0] * q[0] - p[1] * q[1])
+    upwards = k.isinf(y)
+    re = k.where(upwards, k.copysign(INF, k.where(k.isnan(x), 1.0, x)), re)
+    angle = k.where(k.isinf(x), PI / 4, k.where(k.isnan(x), NAN, PI / 2))
+    im = k.where(upwards, k.copysign(angle, y), k.where(y == 0, y, im))
     return re, im
 
 
-def casin(a):
-    x, y = a
-    p, q = csqrt((1 - x, -y)), csqrt((1 + x, y))
-    re = k.atan2(x, p[0] * q[0] - p[1] * q[1])
-    im = k.asinh(p[0] * q[1] - p[1] * q[0])
-    return re, im
+def _special_angle(x, y, angle):
+    """The angle of acos and acosh, in [0, pi], right where a part is infinite or NaN."""
+    diagonal = k.where(x > 0, PI / 4, 3 * PI / 4)
+    upwards = k.where(k.isinf(x), diagonal, k.where(k.isnan(x), NAN, PI / 2))
+    angle = k.where((x == 0) & k.isnan(y), PI / 2, angle)
+    return k.where(k.isinf(y), upwards, k.where(k.isinf(x) & k.isnan(y), NAN, angle))
 
 
 def cacos(a):
     x, y = a
     p, q = csqrt((1 - x, -y)), csqrt((1 + x, y))
-    return 2 * k.atan2(p[0], q[0]), k.asinh(q[0] * p[1] - q[1] * p[0])
+    im = k.asinh(q[0] * p[1] - q[1] * p[0])
+    im = k.where(k.isinf(x) | k.isinf(y), k.copysign(INF, -y), im)
+    return _special_angle(x, y, 2 * k.atan2(p[0], q[0])), im
 
 
 def cacosh(a):
     x, y = a
     p, q = csqrt((x - 1, y)), csqrt((x + 1, y))
-    return k.asinh(p[0] * q[0] + p[1] * q[1]), 2 * k.atan2(p[1], q[0])
+    re = k.asinh(p[0] * q[0] + p[1] * q[1])
+    re = k.where(k.isinf(x) | k.isinf(y), INF, re)
+    angle = _special_angle(x, y, k.abs(2 * k.atan2(p[1], q[0])))
+    return re, k.copysign(angle, y)
 
 
 def catanh(a):
@@ -265,7 +288,10 @@ def catanh(a):
     m = k.hypot(x, y)
     re = k.where(big, x / m / m, re)
     im = 0.5 * k.atan2(2 * y, (1 - x) * (1 + x) - y * y)
-    im = k.where(big, k.copysign(1.5707963267948966, y), im)
+    im = k.where(big, k.copysign(PI / 2, y), im)
+    endless = k.isinf(x) | k.isinf(y)
+    re = k.where(x == 0, x, k.where(endless, k.copysign(0.0, x), re))
+    im = k.where(endless & k.isnan(y), NAN, k.where(k.isnan(x) & k.isfinite(y), NAN, im))
     return re, im
 
 
@@ -316,7 +342,7 @@ TABLE = {
     "sinh": csinh,
     "cosh": ccosh,
     "tanh": ctanh,
-    "asin": casin,
+    "asin": _rotated(casinh),
     "acos": cacos,
     "atan": catan,
     "asinh": casinh,

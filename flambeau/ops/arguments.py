@@ -1,5 +1,7 @@
 """Checks of dimensions and dtypes that many families share; they raise what PyTorch raises."""
 
+import itertools
+
 from .. import _core
 
 
@@ -29,12 +31,30 @@ def wrap_dims(dims, ndim, operator):
         return list(range(ndim))
     if hasattr(dims, "__index__"):
         dims = (dims,)
+    dims = few(dims)
     wrapped = [wrap_dim(dim, ndim, operator) for dim in dims]
     if len(set(wrapped)) != len(wrapped):
         raise RuntimeError(
             f"{operator}: dims {tuple(dims)} name a dim more than once. Name each dim once."
         )
     return wrapped
+
+
+def few(values):
+    """The values as a tuple; of an endless iterable as many as are surely more than there are dimensions."""
+    return tuple(itertools.islice(values, 129))
+
+
+def listed(values):
+    """The values as a list; the length of a sequence without __iter__, which has no end of its own, is asked once."""
+    if hasattr(type(values), "__iter__"):
+        return list(values)
+    return [values[i] for i in range(len(values))]
+
+
+def is_left_out(dim):
+    """Whether dim is None or holds nothing."""
+    return dim is None or isinstance(dim, (tuple, list)) and not dim
 
 
 def sequence(first, rest):

@@ -99,24 +99,25 @@ def angle(input):
     return _angle(input) if input.dtype.is_complex else _real_angle(input)
 
 
+def _check_parts(operator, first, second):
+    """Raises RuntimeError unless both are float32 or both float64."""
+    require_tensors(operator, first=first, second=second)
+    if first.dtype is not second.dtype or first.dtype not in (_core.float32, _core.float64):
+        raise RuntimeError(
+            f"{operator}: expected both parts to be float32 or both float64, "
+            f"got {first.dtype} and {second.dtype}."
+        )
+
+
 @composite(method=False, out="exact")
 def complex(real, imag):
     """real + i * imag."""
-    if real.dtype is not imag.dtype or not real.dtype.is_floating_point:
-        raise RuntimeError(
-            f"complex: real is {real.dtype} and imag {imag.dtype}; both must be of one floating "
-            "dtype."
-        )
-    if real.dtype in (_core.float16, _core.bfloat16):
-        raise RuntimeError(
-            f"complex: there is no complex dtype with {real.dtype} parts. Convert real and imag "
-            "with .float() first."
-        )
+    _check_parts("complex", real, imag)
     return _core.view_as_complex(fl.stack(fl.broadcast_tensors(real, imag), -1))
 
 
-@composite(method=False)
+@composite(method=False, out="exact")
 def polar(abs, angle):
     """abs * exp(i * angle)."""
-    require_tensors("polar", abs=abs, angle=angle)
+    _check_parts("polar", abs, angle)
     return complex(abs * angle.cos(), abs * angle.sin())

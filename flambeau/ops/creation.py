@@ -2,11 +2,15 @@
 
 import builtins
 import math
+import numbers
+import warnings
 
 from .. import _core
 from ..kernels import language as k
 from ..types import device as Device
+from ..types import layout as Layout
 from ..types import strided
+from .arguments import require_tensors
 from .declare import METHODS, make_pointwise, register
 
 _ramp = make_pointwise(
@@ -27,9 +31,18 @@ def _linspace_from_both_ends(start, end, step, steps):
 _line = make_pointwise(_linspace_from_both_ends, name="linspace", keep=("steps",), uses_index=True)
 
 
-def check_options(name, layout=None, device=None, pin_memory=False):
-    """Raises for what a new tensor cannot be here: not strided, not on the CPU, in pinned memory."""
+def check_options(name, layout=None, device=None, pin_memory=False, dtype=None):
+    """Raises for what a new tensor cannot be here: not strided, not on the CPU, in pinned memory.
+
+    Raises TypeError for what is no layout, dtype or bool at all.
+    """
+    if layout is not None and not isinstance(layout, Layout):
+        raise TypeError(f"{name}: layout must be a torch.layout, not {type(layout).__name__}.")
+    if dtype is not None and not isinstance(dtype, _core.dtype):
+        raise TypeError(f"{name}: dtype must be a torch.dtype, not {type(dtype).__name__}.")
     if pin_memory:
+        if not isinstance(pin_memory, bool):
+            raise TypeError(f"{name}: pin_memory must be a bool, not {type(pin_memory).__name__}.")
         raise RuntimeError(f"{name}: pin_memory=True needs an accelerator, and there is none.")
     if layout is not None and layout is not strided:
         raise NotImplementedError(f"{name}: layout={layout} is not available; tensors are strided.")
@@ -43,18 +56,38 @@ def check_options(name, layout=None, device=None, pin_memory=False):
         )
 
 
-def _number(x):
-    if isinstance(x, _core.Tensor):
-        return x.item()
-    if isinstance(x, (str, tuple, list, dict)) or x is None:
-        raise TypeError(f"start, end and step are numbers, but got a {type(x).__name__}.")
-    return x
+def _number(value, name="scalar_tensor", argument="value"):
+    """A Python number from one, from NumPy's, or from a tensor of no dimensions."""
+    if isinstance(value, _core.Tensor):
+        if value.dim() == 0:
+            return value.item()
+    elif _core._is_array_scalar(value):
+        value = value.item()
+    if not isinstance(value, numbers.Number):
+        raise TypeError(f"{name}: {argument} must be a number, not {type(value).__name__}.")
+    return value
 
 
-def _finish(tensor, out, requires_grad, name):
-    if out is not None:
-        return _core._finish_out(tensor, out, name)
-    return tensor.requires_grad_(True) if requires_grad else tensor
+def count_of(value, name, argument):
+    """An int that says how many: a float or a bool is none."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}: {argument} must be an int, not {type(value).__name__}.")
+    return value.__index__()
+
+
+def _needs_numbers(name, dtype, complex_too=False):
+    if dtype is _core.bool or (dtype.is_complex and not complex_too):
+        raise NotImplementedError(f"{name}: is not implemented for {dtype}.")
+
+
+def _finish(tensor, out, requires_grad, name, dtype=None):
+    if out is None:
+        return tensor.requires_grad_(True) if requires_grad else tensor
+    if dtype is not None and out.dtype is not dtype:
+        raise RuntimeError(f"{name}: dtype is {dtype}, but out is {out.dtype}.")
+    # An out of as many elements is filled in its own shape.
+    fits = out.numel() == tensor.numel()
+    return _core._finish_out(tensor.view(out.shape) if fits else tensor, out, name)
 
 
 def arange(
@@ -70,56 +103,45 @@ def arange(
     requires_grad=False,
 ):
     """The numbers start, start + step, ... below end: arange(end), arange(start, end), arange(start, end, step)."""
-    check_options("arange", layout, device, pin_memory)
-    values = list(map(_number, bounds))
-    if len(values) > 3:
-        raise TypeError(
-            f"arange: takes end, (start, end) or (start, end, step), not {len(values)} arguments."
-        )
-    if len(values) + sum(v is not None for v in (start, end, step)) > 3 or (
-        len(values) == 2 and not start is end is None
-    ):
-        raise TypeError(
-            "arange: one of start, end and step is given twice, by position and by name."
-        )
-    if len(values) == 1 and end is None:
-        values = [_number(start) if start is not None else 0, values[0]]
-    elif len(values) == 1:
-        values = [values[0], _number(end)]
-    elif not values:
-        if end is None:
-            raise TypeError("arange: argument 'end' is missing.")
-        values = [_number(start) if start is not None else 0, _number(end)]
-    if len(values) == 2:
-        values.append(_number(step) if step is not None else 1)
-    first, last, by = values
-    if by == 0:
-        raise RuntimeError("arange: step is 0; from start no end is reached.")
-    wanted = dtype or (None if out is None else out.dtype)
-    if wanted and -1 < by < 1 and not wanted.is_floating_point:
-        raise ValueError(
-            f"arange: step is {by}, which is 0 in {wanted}; from start no end is reached."
-        )
-    if not all(math.isfinite(v) for v in (first, last)):
-        raise RuntimeError(f"arange: start {first} or end {last} is infinite or NaN.")
-    if (last - first) * (1 if by > 0 else -1) < 0:
-        raise RuntimeError(
-            f"arange: from {first} a step of {by} does not lead to {last}. Change the step's sign, "
-            "or exchange the two."
-        )
+    check_options("arange", layout, device, pin_memory, dtype)
+    start, end, step = _range_bounds(list(bounds), start, end, step)
+    values = [
+        _number(v, "arange", name) for v, name in ((start, "start"), (end, "end"), (step, "step"))
+    ]
     if dtype is None:
         if out is not None:
             dtype = out.dtype
         else:
             dtype = (
-                _core.get_default_dtype()
-                if any(isinstance(v, float) for v in values)
-                else _core.int64
+                _core.int64
+                if all(isinstance(v, int) for v in values)
+                else _core.get_default_dtype()
             )
-    if not (dtype.is_floating_point or dtype.is_complex):
-        values = first, last, by = [int(v) for v in values]
-    integral = all(isinstance(v, int) for v in values)
-    count = max(0, -((first - last) // by) if integral else math.ceil((last - first) / by))
+    _needs_numbers("arange", dtype)
+    if any(isinstance(v, complex) for v in values):
+        raise RuntimeError(f"arange: start, end and step must be real, not {values}.")
+    first, last, by = values
+    if by == 0:
+        raise RuntimeError("arange: step must be nonzero.")
+    if not dtype.is_floating_point and -1 < by < 1:
+        raise ValueError(f"arange: step must be nonzero, but {by} is 0 in {dtype}.")
+    if not all(math.isfinite(v) for v in (first, last)):
+        raise RuntimeError(f"arange: unsupported range: {first} -> {last}.")
+    if (last - first) * (1 if by > 0 else -1) < 0:
+        raise RuntimeError(
+            f"arange: the step {by} leads away from the end: start is {first}, end is {last}."
+        )
+    if not dtype.is_floating_point:
+        limit = 2**64 if dtype is _core.uint64 else 2**63
+        if any(not -(2**63) <= v < limit for v in values):
+            raise RuntimeError(f"arange: {values} do not fit 64 bits.")
+        if (
+            dtype.itemsize == 8
+        ):  # as in PyTorch, shorter integers are counted by the bounds as given
+            first, last, by = map(int, values)
+    count = _range_count(first, last, by, "arange")
+    if not dtype.is_floating_point:
+        first, by = int(first), int(by)
     compute = (
         dtype
         if dtype in (_core.float64, _core.int64)
@@ -127,12 +149,38 @@ def arange(
         if dtype.is_floating_point
         else _core.int64
     )
-    if dtype.is_complex:
-        compute = _core.float64
     result = _core.empty(count, dtype=dtype)
     if count:
         _core._map(_ramp, (result,), (first, by), compute)
-    return _finish(result, out, requires_grad, "arange")
+    return _finish(result, out, requires_grad, "arange", dtype)
+
+
+def _range_bounds(positional, start, end, step):
+    """(start, end, step) from the forms (end), (start, end), (start, end, step) and keywords."""
+    if len(positional) > 3:
+        raise TypeError(
+            f"arange: takes 1 to 3 positional arguments but {len(positional)} were given."
+        )
+    if len(positional) == 1 and end is None:
+        end = positional[0]
+    elif positional:
+        named = (start, end, step)
+        if any(value is not None for value in named[: len(positional)]):
+            raise TypeError("arange: a bound was given twice.")
+        start, end, step = (*positional, *named[len(positional) :])
+    if end is None:
+        raise TypeError("arange: the argument 'end' is missing; it must be a number.")
+    return 0 if start is None else start, end, 1 if step is None else step
+
+
+def _range_count(first, last, by, name):
+    """How many of first, first + by, ... come before last."""
+    if all(isinstance(v, int) for v in (first, last, by)):
+        return max(0, -((first - last) // by))
+    count = (last - first) / by
+    if not count < 2**62:
+        raise RuntimeError(f"{name}: {count:g} elements from {first} to {last} are too many.")
+    return max(0, math.ceil(count))
 
 
 def range(
@@ -147,16 +195,50 @@ def range(
     requires_grad=False,
 ):
     """The numbers from start to end inclusive (deprecated in PyTorch too: use arange)."""
-    check_options("range", layout, device)
-    count = math.floor((_number(end) - _number(start)) / _number(step)) + 1
-    values = arange(count, dtype=_core.float64) * step + start
-    return _finish(values.to(dtype or _core.get_default_dtype()), out, requires_grad, "range")
+    check_options("range", layout, device, dtype=dtype)
+    warnings.warn(
+        "range: includes its end, unlike Python's range, and is deprecated. Use arange.",
+        UserWarning,
+        stacklevel=2,
+    )
+    first, last, by = (_number(v, "range", "bound") for v in (start, end, step))
+    if by == 0:
+        raise RuntimeError("range: step must be nonzero.")
+    if not (math.isfinite(first) and math.isfinite(last)):
+        raise RuntimeError(f"range: unsupported range: {first} -> {last}.")
+    if (last - first) * (1 if by > 0 else -1) < 0:
+        raise RuntimeError(
+            f"range: the step {by} leads away from the end: start is {first}, end is {last}."
+        )
+    values = arange(math.floor((last - first) / by) + 1, dtype=_core.float64) * by + first
+    dtype = dtype or (out.dtype if out is not None else _core.get_default_dtype())
+    return _finish(values.to(dtype), out, requires_grad, "range", dtype)
+
+
+def _line_bounds(name, start, end, steps, dtype, out):
+    """(start, end, steps, dtype) of linspace and logspace, checked."""
+    for v in (start, end):
+        if isinstance(v, _core.Tensor) and v.dim() > 0:
+            raise RuntimeError(f"{name}: only supports 0-dimensional start and end tensors.")
+    start, end = _number(start, name, "start"), _number(end, name, "end")
+    steps = count_of(steps, name, "steps")
+    if steps < 0:
+        raise RuntimeError(f"{name}: number of steps must be non-negative, not {steps}.")
+    complex_valued = isinstance(start, complex) or isinstance(end, complex)
+    if dtype is None:
+        dtype = out.dtype if out is not None else _core.get_default_dtype()
+        if out is None and complex_valued:
+            dtype = dtype.to_complex()
+    if complex_valued and not dtype.is_complex:
+        raise RuntimeError(f"{name}: start and end are complex, which {dtype} does not hold.")
+    _needs_numbers(name, dtype, complex_too=True)
+    return start, end, steps, dtype
 
 
 def linspace(
     start,
     end,
-    steps=100,
+    steps,
     *,
     out=None,
     dtype=None,
@@ -166,35 +248,25 @@ def linspace(
     requires_grad=False,
 ):
     """`steps` numbers from start to end, both included, evenly spaced."""
-    check_options("linspace", layout, device, pin_memory)
-    for v in (start, end):
-        if isinstance(v, _core.Tensor) and v.dim() > 0:
-            raise RuntimeError("linspace: start and end must be numbers or 0-dim tensors.")
-    start, end = _number(start), _number(end)
-    if dtype is not None and not dtype.is_complex and complex in (type(start), type(end)):
-        raise RuntimeError(f"linspace: from {start} to {end} is complex, but dtype is {dtype}.")
-    if steps < 0:
-        raise RuntimeError(f"linspace: steps is {steps}; it must be 0 or more.")
-    if dtype is None:
-        dtype = out.dtype if out is not None else _core.get_default_dtype()
-        if out is None and (isinstance(start, complex) or isinstance(end, complex)):
-            dtype = dtype.to_complex()
+    check_options("linspace", layout, device, pin_memory, dtype)
+    start, end, steps, dtype = _line_bounds("linspace", start, end, steps, dtype, out)
     integral = not (dtype.is_floating_point or dtype.is_complex)
     if integral:
-        start, end = int(start), int(end)
+        # Out of range they raise here, as whatever a tensor is to hold does.
+        start, end = (int(_core.full((), v, dtype=dtype)) for v in (start, end))
     result = _core.empty(steps, dtype=dtype)
     if steps == 1:
         result.fill_(start)
     elif steps:
         compute = _core.complex128 if dtype.is_complex else _core.float64
         _core._map(_line, (result,), (start, end, (end - start) / (steps - 1), steps), compute)
-    return _finish(result, out, requires_grad, "linspace")
+    return _finish(result, out, requires_grad, "linspace", dtype)
 
 
 def logspace(
     start,
     end,
-    steps=100,
+    steps,
     base=10.0,
     *,
     out=None,
@@ -205,19 +277,15 @@ def logspace(
     requires_grad=False,
 ):
     """base to the powers linspace(start, end, steps)."""
-    check_options("logspace", layout, device, pin_memory)
-    wanted = dtype or (out.dtype if out is not None else _core.get_default_dtype())
-    complex_valued = wanted.is_complex or any(isinstance(_number(v), complex) for v in (start, end))
-    if dtype is None and out is None and complex_valued:
-        wanted = wanted.to_complex()
-    elif complex_valued and not wanted.is_complex:
-        raise RuntimeError(f"logspace: from {start} to {end} is complex, but dtype is {dtype}.")
-    if not (wanted.is_floating_point or wanted.is_complex):
-        start, end = int(_number(start)), int(_number(end))
+    check_options("logspace", layout, device, pin_memory, dtype)
+    start, end, steps, dtype = _line_bounds("logspace", start, end, steps, dtype, out)
+    if not (dtype.is_floating_point or dtype.is_complex):
+        start, end = int(start), int(end)
     powers = linspace(
-        start, end, steps, dtype=_core.complex128 if complex_valued else _core.float64
+        start, end, steps, dtype=_core.complex128 if dtype.is_complex else _core.float64
     )
-    return _finish((base**powers).to(wanted), out, requires_grad, "logspace")
+    values = (_number(base, "logspace", "base") ** powers).to(dtype)
+    return _finish(values, out, requires_grad, "logspace", dtype)
 
 
 def eye(
@@ -232,8 +300,9 @@ def eye(
     requires_grad=False,
 ):
     """The identity matrix (n, m), m = n by default."""
-    check_options("eye", layout, device, pin_memory)
-    m = n if m is None else m
+    check_options("eye", layout, device, pin_memory, dtype)
+    n = count_of(n, "eye", "n")
+    m = n if m is None else count_of(m, "eye", "m")
     if n < 0 or m < 0:
         raise RuntimeError(f"eye: n is {n} and m is {m}; both must be 0 or more.")
     result = _core.zeros(
@@ -255,10 +324,11 @@ def full_like(
     memory_format=None,
 ):
     """fill_value in a tensor of input's sizes and dtype."""
-    check_options("full_like", layout, device, pin_memory)
+    check_options("full_like", layout, device, pin_memory, dtype)
+    require_tensors("full_like", input=input)
     options = {} if memory_format is None else {"memory_format": memory_format}
     result = _core.empty_like(input, dtype=dtype, device=device, **options)
-    result.fill_(_number(fill_value))
+    result.fill_(_number(fill_value, "full_like", "fill_value"))
     return result.requires_grad_(True) if requires_grad else result
 
 
@@ -266,7 +336,8 @@ def scalar_tensor(
     s, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
     """A zero-dimensional tensor."""
-    check_options("scalar_tensor", layout, device, pin_memory)
+    check_options("scalar_tensor", layout, device, pin_memory, dtype)
+    s = _number(s, "scalar_tensor", "s")
     return _core.full(
         (),
         s,
@@ -393,17 +464,11 @@ def new(self, *args, size=None, device=None):
         args = (*args, Size(size))
     if len(args) == 1 and hasattr(args[0], "untyped"):
         return _core.empty(0, dtype=self.dtype).set_(args[0])
+    if len(args) == 1 and isinstance(args[0], _core.Tensor):
+        return legacy_new(*args, dtype=self.dtype, device=device)
     if len(args) == 1 and not isinstance(args[0], (int, Size)):
-        if (
-            isinstance(args[0], (list, tuple))
-            and not isinstance(args[0], _core.Tensor)
-            or hasattr(args[0], "__array__")
-        ):
-            return (
-                args[0].detach()
-                if isinstance(args[0], _core.Tensor)
-                else _core.tensor(args[0], dtype=self.dtype)
-            )
+        if isinstance(args[0], (list, tuple)) or hasattr(args[0], "__array__"):
+            return _core.tensor(args[0], dtype=self.dtype)
     return _core.empty(*(args or (0,)), dtype=self.dtype)
 
 
@@ -419,6 +484,15 @@ def legacy_new(*args, dtype=None, device=None):
     from ..types import Size
 
     check_options("Tensor", device=device)
+    if len(args) == 1 and isinstance(args[0], _core.Tensor):
+        (data,) = args
+        if device is not None:
+            raise RuntimeError(
+                "Tensor: a tensor and device= do not go together. Use torch.as_tensor(data, device=...)."
+            )
+        if dtype is not None and data.dtype is not dtype:
+            raise TypeError(f"Tensor: expected {dtype}, got {data.dtype}. Use .to({dtype}).")
+        return data.detach()
     dtype = dtype or _core.get_default_dtype()
     if len(args) == 1:
         (data,) = args
@@ -426,13 +500,10 @@ def legacy_new(*args, dtype=None, device=None):
             return _core.empty(data, dtype=dtype)
         if hasattr(data, "untyped"):  # a storage, whose memory is shared
             return _core.empty(0, dtype=dtype).set_(data)
-        if isinstance(data, _core.Tensor):
-            if data.dtype is not dtype:
-                raise TypeError(
-                    f"Tensor: data is {data.dtype}, but this type holds {dtype}. Convert it with "
-                    f".to({dtype})."
-                )
-            return data.detach()
+        if data is None or isinstance(data, numbers.Number) and not hasattr(data, "__index__"):
+            raise TypeError(
+                f"Tensor: expected sizes or a sequence of values, not {type(data).__name__}."
+            )
         if not isinstance(data, int):
             return _core.tensor(data, dtype=dtype)
     for size in args:

@@ -7,7 +7,7 @@ Each one's derivative is made of the others, so every order of derivative exists
 import math
 
 from . import public as fl
-from .arguments import wrap_dim
+from .arguments import few, wrap_dim
 from .declare import composite, primitive
 from .lapack import array, tensor
 
@@ -161,7 +161,7 @@ def _one_dim(operator, input, n, dim):
 def _shape_and_dims(operator, input, s, dim):
     """(sizes, None for those to keep; dims) of a transform over several dimensions."""
     if dim is not None:
-        dim = [dim] if hasattr(dim, "__index__") else list(dim)
+        dim = [dim] if hasattr(dim, "__index__") else few(dim)
         dims = [wrap_dim(d, input.dim(), f"fft.{operator}") for d in dim]
         if len(set(dims)) != len(dims):
             raise RuntimeError(
@@ -170,7 +170,7 @@ def _shape_and_dims(operator, input, s, dim):
     if s is None:
         dims = list(range(input.dim())) if dim is None else dims
         return [None] * len(dims), dims
-    s = [s] if hasattr(s, "__index__") else list(s)
+    s = [s] if hasattr(s, "__index__") else list(few(s))
     if dim is None:
         if len(s) > input.dim():
             raise RuntimeError(
@@ -396,7 +396,7 @@ def _frequencies(operator, k, n, d, dtype, requires_grad):
 def _shift_dims(input, dim):
     if dim is None:
         return list(range(input.dim()))
-    return [dim] if hasattr(dim, "__index__") else list(dim)
+    return [dim] if hasattr(dim, "__index__") else few(dim)
 
 
 @composite(namespaces=("fft",), method=False, out=False)

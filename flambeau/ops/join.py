@@ -6,7 +6,7 @@ from array import array
 
 from .. import _core
 from . import public as fl
-from .arguments import sequence
+from .arguments import few, sequence
 from .declare import composite
 
 
@@ -15,7 +15,7 @@ def broadcast_shapes(*shapes):
     """The shape that shapes broadcast to, as a Size; nothing is allocated."""
     result = []
     for shape in shapes:
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        shape = (shape,) if isinstance(shape, int) else few(shape)
         result[:0] = [1] * (len(shape) - len(result))
         for i, size in enumerate(shape, len(result) - len(shape)):
             if size < 0:
@@ -82,7 +82,14 @@ def atleast_3d(*tensors):
 
 
 def _some(operator, tensors):
-    tensors = list(tensors)
+    if isinstance(tensors, fl.Tensor):
+        raise TypeError(f"{operator}: expected a tuple of tensors, not one tensor.")
+    tensors = list(itertools.islice(tensors, len(tensors)))
+    for i, tensor in enumerate(tensors):
+        if not isinstance(tensor, fl.Tensor):
+            raise TypeError(
+                f"{operator}: item {i} of the tensors is a {type(tensor).__name__}, not a tensor."
+            )
     if not tensors:
         raise RuntimeError(f"{operator}: needs at least one tensor; the list is empty.")
     return tensors

@@ -8,6 +8,7 @@ import functools
 import math
 
 from . import public as fl
+from .arguments import few, is_left_out
 from .declare import composite
 
 
@@ -53,9 +54,9 @@ def _highest(dtype):
 
 
 def _dims(input, dim):
-    if dim is None or dim == ():
+    if is_left_out(dim):
         return list(range(input.dim()))
-    return [dim] if isinstance(dim, int) else list(dim)
+    return [dim] if hasattr(dim, "__index__") else list(few(dim))
 
 
 def _as(input, dtype):

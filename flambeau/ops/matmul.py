@@ -4,7 +4,7 @@ import itertools
 
 from .. import _core
 from . import public as fl
-from .arguments import require_floating, wrap_dim
+from .arguments import listed, require_floating, wrap_dim
 from .declare import NAMESPACES, composite
 
 
@@ -311,7 +311,7 @@ def linalg_multi_dot(tensors):
 
     The first may be a row and the last a column, each given as a vector.
     """
-    tensors = list(tensors)
+    tensors = listed(tensors)
     if len(tensors) < 2:
         raise RuntimeError(
             f"linalg.multi_dot: {len(tensors)} tensors were given; it takes 2 or more."

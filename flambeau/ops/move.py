@@ -2,7 +2,7 @@
 
 from .._core import indexing
 from . import public as fl
-from .arguments import sequence, wrap_dims
+from .arguments import few, sequence, wrap_dims
 from .declare import composite
 from .scatter import private
 
@@ -48,8 +48,8 @@ def roll(input, shifts, dims=()):
     Args:
         shifts (int or tuple of int): one for each of dims.
     """
-    shifts = (shifts,) if hasattr(shifts, "__index__") else tuple(shifts)
-    dims = (dims,) if hasattr(dims, "__index__") else tuple(dims or ())
+    shifts = (shifts,) if hasattr(shifts, "__index__") else few(shifts)
+    dims = (dims,) if hasattr(dims, "__index__") else few(() if dims is None else dims)
     if not shifts:
         raise RuntimeError("roll: shifts are empty; give one or more.")
     if not dims and len(shifts) == 1:

@@ -5,7 +5,7 @@ import math
 from .. import _core
 from ..kernels import language as k
 from . import public as fl
-from .arguments import require_floating, wrap_dim, wrap_dims
+from .arguments import few, is_left_out, require_floating, wrap_dim, wrap_dims
 from .declare import composite, make_pointwise, primitive
 from .reduce import ReductionSpec, kept
 from .shortcuts import reduction_shortcut
@@ -105,7 +105,7 @@ _norm_slope = make_pointwise(
 def _vector_norm(operator, x, ord, dim, keepdim):
     """The ord-norm over dims `dim` of floating x; None is all of them."""
     ord = float(ord)
-    dims = wrap_dims(dim if dim != [] and dim != () else None, x.dim(), operator)
+    dims = wrap_dims(None if is_left_out(dim) else dim, x.dim(), operator)
     if x.dim() == 0:
         return _is_nonzero(x) if ord == 0 else x.abs()
     if any(x.size(d) == 0 for d in dims) and (ord < 0 or ord == math.inf):
@@ -171,8 +171,9 @@ def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None)
     """The norm of matrices: "fro", "nuc", 1, -1, 2, -2, inf or -inf."""
     if A.dim() < 2:
         raise RuntimeError(f"linalg.matrix_norm: A {tuple(A.shape)} must have 2 dims or more.")
+    dim = few(dim)
     if len(dim) != 2:
-        raise RuntimeError(f"linalg.matrix_norm: dim {tuple(dim)} must name two dims.")
+        raise RuntimeError(f"linalg.matrix_norm: dim {dim} must name two dims.")
     A = _check_norm_dtype("linalg.matrix_norm", A, dtype)
     return _matrix_norm("linalg.matrix_norm", A, ord, dim, keepdim)
 
@@ -338,7 +339,7 @@ def pdist(input, p=2.0):
 @composite(method=False)
 def frobenius_norm(input, dim=(), keepdim=False):
     """The root of the sum of squares over dim, or of everything."""
-    return fl.linalg.vector_norm(input, 2, None if dim in ((), []) else dim, keepdim)
+    return fl.linalg.vector_norm(input, 2, None if is_left_out(dim) else dim, keepdim)
 
 
 @composite(method=False)

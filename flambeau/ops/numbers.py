@@ -7,7 +7,7 @@ from collections import namedtuple
 from .. import _core
 from ..kernels import language as k
 from . import public as fl
-from .arguments import require_tensors, wrap_dims
+from .arguments import is_left_out, require_tensors, wrap_dims
 from .declare import composite, pointwise, primitive, register
 from .lapack import array, tensor
 
@@ -161,7 +161,7 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0):
         raise RuntimeError(f"hash_tensor: mode is {mode}; 0 (exclusive or) is the only one.")
     if input.dtype.is_complex:
         raise NotImplementedError(f"hash_tensor: input is {input.dtype}, which it does not hash.")
-    dims = wrap_dims(None if dim in ((), [], None) else dim, input.dim(), "hash_tensor")
+    dims = wrap_dims(None if is_left_out(dim) else dim, input.dim(), "hash_tensor")
     if dim in ((), [], None) and input.numel() == 0:
         raise RuntimeError("hash_tensor: input has no elements; give the dim to reduce.")
     if 0 in (input.size(d) for d in dims if input.dim()):

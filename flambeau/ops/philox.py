@@ -70,9 +70,17 @@ def _integer(seed, call, low, span):
     return low + k.cast(((a << 32 | b) >> 1) % k.cast(span, "uint64"), "int64")
 
 
+def _wide_integer(seed, call, low, span):
+    # A span of 2**63 and more; 2**64, which stands as 0, needs no remainder.
+    a, b, _, _ = philox(seed, call)
+    bits, span = a << 32 | b, k.cast(span, "uint64")
+    return low + k.cast(k.where(span == 0, bits, bits % k.where(span == 0, 1, span)), "int64")
+
+
 UNIFORM = {32: random_map(_uniform32, "uniform_"), 64: random_map(_uniform64, "uniform_")}
 NORMAL = {32: random_map(_normal32, "normal_"), 64: random_map(_normal64, "normal_")}
 INTEGERS = random_map(_integer, "random_")
+WIDE_INTEGERS = random_map(_wide_integer, "random_")
 BERNOULLI = random_map(
     lambda seed, call, p: k.where(unit(philox(seed, call)[0]) < p, 1, 0), "bernoulli"
 )

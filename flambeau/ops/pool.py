@@ -10,6 +10,7 @@ spatial dimension; kernel None means adaptive.
 from functools import lru_cache
 
 from .. import _core
+from .arguments import is_left_out
 from .declare import primitive, register
 from .windows import at_least, per_dim, window_count
 
@@ -105,7 +106,7 @@ def _plan(name, n, shape, kernel_size, stride, padding, dilation, ceil_mode):
     """Cached: a loop repeats its shapes."""
     _check_input(name, n, shape)
     kernel = per_dim(kernel_size, n, name, "kernel_size")
-    stride = kernel if stride is None or stride == () else per_dim(stride, n, name, "stride")
+    stride = kernel if is_left_out(stride) else per_dim(stride, n, name, "stride")
     padding, dilation = per_dim(padding, n, name, "padding"), per_dim(dilation, n, name, "dilation")
     at_least(1, kernel, name, "kernel_size")
     at_least(1, stride, name, "stride")

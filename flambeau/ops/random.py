@@ -1,16 +1,17 @@
 """Random numbers: filling in place, new tensors, and what is drawn from weights. The counters are in philox.py."""
 
 import math
+import warnings
 
 from .. import _core
 from ..kernels import language as k
-from ..types import iinfo
+from ..types import finfo, iinfo
 from . import public as fl
 from .attach import attached
-from .creation import check_options
+from .creation import check_options, count_of
 from .declare import METHODS, make_pointwise, primitive, register
 from .generator import default_generator
-from .philox import BERNOULLI, BITS, INTEGERS, NORMAL, UNIFORM, philox, unit
+from .philox import BERNOULLI, BITS, INTEGERS, NORMAL, UNIFORM, WIDE_INTEGERS, philox, unit
 
 # -------------------------------------------------------------------------------------- filling in place
 
@@ -60,10 +61,23 @@ def uniform_(self, from_=0.0, to=1.0, *, generator=None, **named):
     """Fills with numbers evenly spread over [from, to)."""
     from_ = named.pop("from", from_)
     _needs_floating(self, "uniform_")
-    if from_ > to:
-        raise RuntimeError(f"uniform_: from {from_} stands above to {to}. Exchange them.")
+    if from_ != 0 or to != 1:
+        _check_uniform(self.dtype.to_real(), from_, to)
     _fill(_real_view(self), UNIFORM, (from_, to), generator, "uniform_")
     return self
+
+
+def _check_uniform(dtype, from_, to):
+    largest = finfo(dtype).max
+    for name, value in (("from", from_), ("to", to)):
+        if not -largest <= value <= largest:
+            raise RuntimeError(f"uniform_: {name}={value} is out of bounds for {dtype}.")
+    if from_ > to:
+        raise RuntimeError(f"uniform_: from {from_} stands above to {to}. Exchange them.")
+    if to - from_ > largest:
+        raise RuntimeError(
+            f"uniform_: the range from {from_} to {to} is wider than {dtype} holds, {largest:g}."
+        )
 
 
 def normal_(self, mean=0.0, std=1.0, *, generator=None):
@@ -80,24 +94,70 @@ def normal_(self, mean=0.0, std=1.0, *, generator=None):
     return _fill(self, NORMAL, (mean, std), generator, "normal_")
 
 
-def random_(self, from_=None, to=None, *, generator=None, **named):
-    """Fills with integers of [from, to); without bounds, all that the dtype holds exactly."""
-    from_ = named.pop("from", from_)
-    if to is None and from_ is not None:
-        from_, to = 0, from_
-    from_ = 0 if from_ is None else from_
-    if to is None:
-        from ..types import finfo, iinfo
+def random_(self, *bounds, generator=None, **named):
+    """Fills with integers: random_(to) of [0, to), random_(from, to) of [from, to).
 
-        if self.dtype is _core.bool:
-            to = 2
-        elif self.dtype.is_floating_point:
-            to = round(2 / finfo(self.dtype).eps) + 1
-        else:
-            to = min(iinfo(self.dtype).max + 1, 2**63 - 1)
+    random_(from, None) goes up to the largest that the dtype holds (floating ones: exactly), random_() from 0.
+    """
+    bounds = [*bounds, *(named.pop(name) for name in ("from", "from_", "to") if name in named)]
+    if named or len(bounds) > 2:
+        raise TypeError(
+            f"random_: takes (), (to) or (from, to), and generator=, not {bounds} {named}."
+        )
+    if len(bounds) < 2:
+        bounds = [0, *bounds] if bounds else [0, None]
+    from_ = count_of(bounds[0], "random_", "from")
+    exact = _exact_integers(self.dtype)
+    to = exact[1] + 1 if bounds[1] is None else count_of(bounds[1], "random_", "to")
+    if bounds[1] is not None:
+        _check_integers(self.dtype, from_, to, exact)
+    elif from_ >= to:
+        raise RuntimeError(
+            f"random_: from={from_} is beyond the largest of {self.dtype}, {exact[1]}."
+        )
+    span = to - from_
+    maps = INTEGERS if span < 2**63 else WIDE_INTEGERS
+    result = _fill(self, maps, (from_, span % 2**64), generator, "random_", _core.int64)
+    if self.dtype.is_floating_point and to - 1 > exact[1]:
+        # Rounded to the dtype, a number just below `to` may have become `to` itself.
+        bounds = _core.tensor([to, -math.inf], dtype=self.dtype)
+        below = fl.nextafter(*bounds)
+        result.clamp_(max=below.item())
+    return result
+
+
+def _exact_integers(dtype):
+    """(least, largest) of the integers that a dtype holds without gaps."""
+    if dtype is _core.bool:
+        return 0, 1
+    if dtype.is_floating_point:
+        largest = round(2 / finfo(dtype).eps)
+        return -largest, largest
+    if dtype.is_complex:
+        raise NotImplementedError(f"random_: is not implemented for {dtype}.")
+    return iinfo(dtype).min, min(iinfo(dtype).max, 2**63 - 1)
+
+
+def _check_integers(dtype, from_, to, exact):
     if from_ >= to:
         raise RuntimeError(f"random_: from {from_} must be below to {to}, which is left out.")
-    return _fill(self, INTEGERS, (from_, to - from_), generator, "random_", _core.int64)
+    least, largest = exact
+    if dtype.is_floating_point:
+        least, largest = finfo(dtype).min, finfo(dtype).max
+    elif dtype is _core.uint64:
+        largest = 2**64 - 1
+    for name, value in (("from", from_), ("to - 1", to - 1)):
+        if not least <= value <= largest:
+            raise RuntimeError(
+                f"random_: {name} is out of bounds for {dtype}: {value} is not in [{least}, {largest}]."
+            )
+        if dtype.is_floating_point and not exact[0] <= value <= exact[1]:
+            warnings.warn(
+                f"random_: {name}={value} is out of bounds of the integers that {dtype} holds exactly, "
+                f"{exact[0]} to {exact[1]}; results are rounded.",
+                UserWarning,
+                stacklevel=4,
+            )
 
 
 def bernoulli_(self, p=0.5, *, generator=None):
@@ -204,7 +264,7 @@ def _new_random(fill, name, doc):
         pin_memory=False,
         **named,
     ):
-        check_options(name, layout, device, pin_memory)
+        check_options(name, layout, device, pin_memory, dtype)
         size = _sizes(size, named)
         if named:
             raise TypeError(f"{name}: has no argument {next(iter(named))!r}.")
@@ -274,10 +334,8 @@ def randint(
         size = args.pop()
     forms = "(high, size) or (low, high, size)"
     low, high = _bounds("randint", args, low, high, forms)
-    if size is None:
-        raise TypeError(f"randint: takes {forms}.")
-    if low >= high:
-        raise RuntimeError(f"randint: low {low} must be below high {high}, which is left out.")
+    if size is None or hasattr(size, "__index__"):
+        raise TypeError(f"randint: takes {forms}, size as a tuple.")
     result = (
         _core.empty(size, out=out)
         if out is not None
@@ -316,17 +374,6 @@ def randint_like(
 
 
 # Up to these every integer is a number of the dtype.
-_WHOLE = {_core.float16: 2**11, _core.bfloat16: 2**8, _core.float32: 2**24, _core.float64: 2**53}
-
-
-def _must_count_to(operator, greatest, dtype):
-    if dtype is None or dtype is _core.int64:
-        return
-    limit = _WHOLE.get(dtype) or (1 if dtype is _core.bool else iinfo(dtype).max)
-    if greatest > limit:
-        raise RuntimeError(
-            f"{operator}: {greatest} is beyond what {dtype} counts to ({limit}). Take a wider dtype."
-        )
 
 
 def randperm(
@@ -341,12 +388,20 @@ def randperm(
     pin_memory=False,
 ):
     """The integers 0 to n - 1 in random order."""
-    check_options("randperm", layout, device, pin_memory)
+    check_options("randperm", layout, device, pin_memory, dtype)
+    n = count_of(n, "randperm", "n")
     if n < 0:
         raise RuntimeError(f"randperm: n is {n}; it must be 0 or more.")
-    _must_count_to("randperm", n - 1, dtype if out is None else out.dtype)
+    dtype = dtype or (out.dtype if out is not None else _core.int64)
+    if dtype is _core.bool or dtype.is_complex:
+        raise NotImplementedError(f"randperm: is not implemented for {dtype}.")
+    # One more than the integers without a gap still ends in a number that is held exactly.
+    if n - 1 > _exact_integers(dtype)[1]:
+        raise RuntimeError(
+            f"randperm: {dtype} holds the integers to {_exact_integers(dtype)[1]}, but n is {n}."
+        )
     keys = _draw(_core.empty(n, dtype=_core.int64), BITS, (), generator, _core.int64)
-    order = keys.argsort(stable=True).to(dtype or _core.int64)
+    order = keys.argsort(stable=True).to(dtype)
     if out is not None:
         return _core._finish_out(order, out, "randperm")
     return order.requires_grad_(True) if requires_grad else order

@@ -1,7 +1,7 @@
 """Elements moved or repeated, dimensions moved, split or copied."""
 
 from . import public as fl
-from .arguments import dim_error, sequence, wrap_dim, wrap_dims
+from .arguments import dim_error, few, sequence, wrap_dim, wrap_dims
 from .declare import composite
 
 
@@ -115,7 +115,7 @@ def tile(input, *dims):
 def unflatten(input, dim, sizes):
     """A view with dimension `dim` split into `sizes`, one of which may be -1."""
     dim = wrap_dim(dim, input.dim(), "unflatten")
-    sizes = [size.__index__() for size in sizes]
+    sizes = [size.__index__() for size in few(sizes)]
     if not sizes:
         raise RuntimeError("unflatten: sizes are empty; give one or more.")
     size, known = input.size(dim), 1

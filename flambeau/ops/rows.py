@@ -6,6 +6,7 @@ A row runs along one dimension; where that is not the last one, a transposed cop
 from .. import _core
 from ..kernels import language as k
 from . import public as fl
+from .arguments import few
 from .attach import attached
 from .declare import composite, make_pointwise, primitive
 from .reduce import reduced_dims
@@ -227,7 +228,7 @@ def _norm_sizes(input, normalized_shape, weight, bias, name):
         raise TypeError(
             f"{name}: normalized_shape is an int; it must be a tuple or list, such as ({normalized_shape},)."
         )
-    shape = tuple(normalized_shape)
+    shape = few(normalized_shape)
     if not shape or tuple(input.shape[-len(shape) :]) != shape:
         raise RuntimeError(
             f"{name}: input {tuple(input.shape)} does not end in normalized_shape {tuple(shape)}."

@@ -7,6 +7,7 @@ the last sample, a periodic one would reach it at the sample after.
 import math
 
 from . import public as fl
+from .creation import count_of
 from .declare import composite
 
 _signal = composite(namespaces=("signal.windows",), method=False, out=False)
@@ -156,23 +157,29 @@ def kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=None, device=None, requ
     return _made(fl.i0(beta * inside.sqrt()) / scale, dtype, requires_grad)
 
 
+def _wide(name, window_length, dtype):
+    """The dtype to compute an older window in; RuntimeError where signal.windows raises ValueError."""
+    if count_of(window_length, name, "window_length") < 0:
+        raise RuntimeError(f"{name}: window_length is {window_length}, but cannot be negative.")
+    dtype = dtype or fl.get_default_dtype()
+    if not dtype.is_floating_point:
+        raise RuntimeError(f"{name}: dtype is {dtype}, but a window is floating.")
+    return dtype if dtype in (fl.float32, fl.float64) else fl.float32
+
+
 def _older(name, window):
     """torch.<name>_window(window_length, periodic=True, ...) in terms of the window of that name."""
+    name = f"{name}_window"
 
     def older(
         window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False
     ):
-        return window(
-            window_length,
-            sym=not periodic,
-            dtype=dtype,
-            layout=layout,
-            device=device,
-            requires_grad=requires_grad,
-        )
+        wide = _wide(name, window_length, dtype)
+        made = window(window_length, sym=not periodic, dtype=wide, layout=layout, device=device)
+        return _made(made, dtype, requires_grad)
 
-    older.__name__ = f"{name}_window"
-    older.__doc__ = f"The {name} window, periodic unless told otherwise; see signal.windows.{name}."
+    older.__name__ = older.__qualname__ = name
+    older.__doc__ = f"The {name}, periodic unless told otherwise; see signal.windows."
     return composite(method=False, out=False)(older)
 
 
@@ -194,16 +201,10 @@ def hamming_window(
     requires_grad=False,
 ):
     """alpha - beta * cos(2 pi k / length)."""
-    return _cosines(
-        "hamming_window",
-        window_length,
-        (alpha, beta),
-        not periodic,
-        dtype,
-        layout,
-        device,
-        requires_grad,
-    )
+    name, sym = "hamming_window", not periodic
+    wide = _wide(name, window_length, dtype)
+    made = _cosines(name, window_length, (alpha, beta), sym, wide, layout, device, False)
+    return _made(made, dtype, requires_grad)
 
 
 @composite(method=False, out=False)
@@ -218,12 +219,7 @@ def kaiser_window(
     requires_grad=False,
 ):
     """The Kaiser window, periodic unless told otherwise."""
-    return kaiser(
-        window_length,
-        beta=beta,
-        sym=not periodic,
-        dtype=dtype,
-        layout=layout,
-        device=device,
-        requires_grad=requires_grad,
-    )
+    wide = _wide("kaiser_window", window_length, dtype)
+    options = {"dtype": wide, "layout": layout, "device": device}
+    made = kaiser(window_length, beta=beta, sym=not periodic, **options)
+    return _made(made, dtype, requires_grad)

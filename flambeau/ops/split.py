@@ -1,7 +1,7 @@
 """One tensor into several views of it along a dimension."""
 
 from .. import _core
-from .arguments import wrap_dim
+from .arguments import listed, wrap_dim
 from .declare import composite
 
 
@@ -44,7 +44,7 @@ def _tensor_split(operator, input, indices_or_sections, dim):
         small, larger = divmod(size, sections)
         return _pieces(input, [small + (i < larger) for i in range(sections)], dim)
     pieces, start = [], 0
-    bounds = [slice(None, index).indices(size)[1] for index in indices_or_sections] + [size]
+    bounds = [slice(None, index).indices(size)[1] for index in listed(indices_or_sections)] + [size]
     for end in bounds:
         pieces.append(input.narrow(dim, start, max(end - start, 0)))
         start = end

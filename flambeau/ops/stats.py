@@ -4,7 +4,7 @@ import math
 
 from .. import _core
 from . import public as fl
-from .arguments import require_floating, wrap_dim, wrap_dims
+from .arguments import is_left_out, require_floating, wrap_dim, wrap_dims
 from .declare import composite, primitive
 from .reduce import ReductionSpec, kept, moment_reduction, moments
 from .shortcuts import reduction_shortcut
@@ -58,7 +58,7 @@ def _(ctx, grad_output, grad_mean=None):
 
 def _spread(operator, input, dim, correction, keepdim):
     require_floating(input, operator)
-    dims = wrap_dims(None if dim is None or dim == () or dim == [] else dim, input.dim(), operator)
+    dims = wrap_dims(None if is_left_out(dim) else dim, input.dim(), operator)
     results = _moments(input, operator, dims if input.dim() else [], float(correction), keepdim)
     return results if operator.endswith("mean") else results[0]
 
@@ -112,7 +112,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None):
     total = fl.where(known, input, fl.zeros_like(input))
     if dim is None:
         dim = list(range(input.dim()))
-    if dim == []:
+    if isinstance(dim, list) and not dim:
         return fl.where(known, input, fl.full_like(input, math.nan))
     return total.sum(dim, keepdim) / known.sum(dim, keepdim)
 
@@ -150,7 +150,7 @@ def logsumexp(input, dim, keepdim=False):
     """log(sum(exp(input))) over `dim`, without overflow."""
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = input.to(fl.get_default_dtype())
-    dims = wrap_dims(None if dim in ((), []) else dim, input.dim(), "logsumexp")
+    dims = wrap_dims(None if is_left_out(dim) else dim, input.dim(), "logsumexp")
     if input.dim() == 0:
         return logsumexp(input.reshape(1), 0).reshape(())
     if input.numel() == 0:
@@ -181,7 +181,7 @@ def _quantile(operator, input, q, dim, keepdim, interpolation, ignore_nan):
             f"{operator}: interpolation is {interpolation!r}; it must be 'linear', 'lower', "
             "'higher', 'midpoint' or 'nearest'."
         )
-    if isinstance(q, (int, float)):
+    if isinstance(q, (int, float)) or _core._is_array_scalar(q):
         if not 0 <= q <= 1:
             raise RuntimeError(f"{operator}: q is {q}; it must be from 0 to 1.")
         q = fl.tensor(float(q), dtype=input.dtype, device=input.device)

@@ -3,13 +3,15 @@
 Arguments become one integer a dimension, and every message names the operator.
 """
 
+from .arguments import few
+
 
 def per_dim(value, n, operator, name):
     """`value` as a tuple of n integers: a number or a sequence of one for all, or one a dimension."""
     if isinstance(value, int):
         return (value,) * n
     try:
-        values = tuple(value)
+        values = few(value)
     except TypeError:
         try:
             return (value.__index__(),) * n

@@ -1,12 +1,12 @@
 """What users expect around a tensor library. May import: everything below.
 
 checkpoint: parts of a network computed again in backward. data: data sets, samplers, DataLoader.
-hooks: handles of hooks.
+dlpack: memory shared with other libraries. hooks: handles of hooks.
 """
 
 import importlib
 
-_MODULES = ("checkpoint", "data", "hooks")
+_MODULES = ("checkpoint", "data", "dlpack", "hooks")
 
 __all__ = [*_MODULES]
 

@@ -85,3 +85,104 @@ def test_randint_refuses_bounds_too_many_or_too_few():
         with pytest.raises(TypeError, match="randint"):
             call()
     assert torch.randint(2, 3, (2,)).tolist() == torch.randint(3, low=2, size=(2,)).tolist()
+
+
+def test_counts_are_ints():
+    for call in (
+        lambda n: torch.linspace(0, 1, n),
+        lambda n: torch.logspace(0, 1, n),
+        lambda n: torch.eye(n),
+        lambda n: torch.eye(2, n),
+        lambda n: torch.randperm(n),
+        lambda n: torch.zeros(n),
+        lambda n: torch.hann_window(n),
+        lambda n: torch.randint(0, n, (2,)),
+        lambda n: torch.zeros(2).random_(n),
+    ):
+        for wrong in (2.5, True, "3"):
+            with pytest.raises(TypeError):
+                call(wrong)
+    for call in (torch.linspace, torch.logspace):
+        with pytest.raises(TypeError):
+            call(0, 1)
+    assert torch.linspace(0, 1, torch.tensor(3)).tolist() == [0, 0.5, 1]
+
+
+def test_ranges_that_a_dtype_does_not_hold_are_refused():
+    for call in (
+        lambda: torch.randperm(300, dtype=torch.uint8),
+        lambda: torch.randperm(2050, dtype=torch.float16),
+        lambda: torch.linspace(0, 300, 3, dtype=torch.uint8),
+        lambda: torch.linspace(0, 1j, 3, dtype=torch.float32),
+        lambda: torch.arange(2**64),
+        lambda: torch.arange(0, 1, 1e-300),
+        lambda: torch.zeros(2, dtype=torch.uint8).random_(0, 300),
+        lambda: torch.zeros(2, dtype=torch.bool).random_(3),
+        lambda: torch.zeros(2).uniform_(0, 1e39),
+        lambda: torch.zeros(2).uniform_(float("nan"), 1),
+        lambda: torch.complex(torch.ones(2).int(), torch.ones(2).int()),
+        lambda: torch.polar(torch.ones(2), torch.ones(2).double()),
+    ):
+        with pytest.raises(RuntimeError):
+            call()
+    for dtype in (torch.bool, torch.complex64):
+        with pytest.raises(NotImplementedError):
+            torch.arange(3, dtype=dtype)
+    assert torch.randperm(256, dtype=torch.uint8).sort()[0].tolist() == list(range(256))
+
+
+def test_random_integers_reach_the_whole_range():
+    x = torch.empty(4000, dtype=torch.int64).random_(-(2**63), None)
+    assert x.min() < -(2**62) and x.max() > 2**62
+    x = torch.empty(4000, dtype=torch.int64).random_(-(2**63), 2**63 - 1)
+    assert x.min() < -(2**62) and x.max() > 2**62
+    half = torch.empty(4000, dtype=torch.float16)
+    with pytest.warns(UserWarning, match="holds exactly"):
+        assert half.random_(0, 32752).max() < 32752
+
+
+def test_an_out_of_as_many_elements_keeps_its_shape():
+    x = torch.zeros(2, 3)
+    torch.arange(4, out=x[:, 1:])
+    assert x.tolist() == [[0, 0, 1], [0, 2, 3]]
+    torch.linspace(4, 7, 4, out=x[:, 1:])
+    assert x.tolist() == [[0, 4, 5], [0, 6, 7]]
+
+
+def test_the_old_constructor_takes_a_tensor_of_any_dtype():
+    x = torch.tensor([1, 2])
+    assert torch.Tensor(x).dtype is torch.int64
+    with pytest.raises(TypeError):
+        torch.FloatTensor(x)
+    with pytest.raises(RuntimeError):
+        torch.Tensor(x, device="cpu")
+    for wrong in (3.5, None):
+        with pytest.raises(TypeError):
+            torch.Tensor(wrong)
+
+
+def test_options_of_a_wrong_type_are_refused():
+    for options in ({"dtype": "float32"}, {"layout": "x"}, {"pin_memory": "x"}):
+        for make in (torch.arange, torch.rand, torch.eye):
+            with pytest.raises(TypeError):
+                make(2, **options)
+    for call in (
+        lambda: torch.zeros(),
+        lambda: torch.zeros(size=2),
+        lambda: torch.zeros(2, requires_grad=5),
+        lambda: torch.full(3, 1),
+        lambda: torch.full((2,), torch.tensor([1])),
+        lambda: torch.full_like(torch.ones(2), "a"),
+        lambda: torch.full_like(5, 1),
+        lambda: torch.scalar_tensor("a"),
+        lambda: torch.hstack(torch.ones(2)),
+        lambda: torch.vstack([torch.ones(2), 5]),
+    ):
+        with pytest.raises(TypeError):
+            call()
+
+
+def test_cat_of_nothing_but_skipped_parts():
+    none = torch.empty(0)
+    assert torch.cat([none, none], 1).shape == (0,)
+    assert torch.cat([none, torch.ones(2, 3)], 1).shape == (2, 3)

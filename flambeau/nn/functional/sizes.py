@@ -1,10 +1,12 @@
 """Sizes given once for all dimensions or once a dimension."""
 
+import itertools
+
 
 def ntuple(value, n, name="size"):
     """`value` as a tuple of n."""
     try:
-        values = tuple(value)
+        values = tuple(itertools.islice(value, 129))  # an iterable need not have an end
     except TypeError:
         return (value,) * n
     if len(values) == 1 and n > 1:

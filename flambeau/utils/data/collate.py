@@ -44,14 +44,14 @@ def default_collate(batch):
     first = batch[0]
     if isinstance(first, flambeau.Tensor):
         return flambeau.stack(list(batch), 0)
+    if isinstance(first, str | bytes):  # NumPy's text scalars too
+        return batch
     if _is_numpy(first):
         return _collate_numpy(batch)
     if isinstance(first, float):
         return flambeau.tensor(batch, dtype=flambeau.float64)
     if isinstance(first, int):
         return flambeau.tensor(batch)
-    if isinstance(first, str | bytes):
-        return batch
     if isinstance(first, Mapping):
         return _like(first, {key: default_collate([s[key] for s in batch]) for key in first})
     if _is_namedtuple(first):

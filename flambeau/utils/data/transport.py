@@ -66,5 +66,5 @@ class _Pickler(pickle.Pickler):
 
 def _tensor(memory, dtype, shape, requires_grad):
     """A tensor over the memory that was received."""
-    tensor = flambeau.from_numpy(memory).view(getattr(flambeau, dtype)).view(shape)
+    tensor = flambeau.as_tensor(memory).view(getattr(flambeau, dtype)).view(shape)
     return tensor.requires_grad_() if requires_grad else tensor
