@@ -9,12 +9,14 @@ def table_of_contents(package, contents, submodules=(), prepare=lambda name, val
     """(__getattr__, __dir__, __all__) of a package.
 
     `contents` maps a submodule (relative, as in ".linear") to the names that come from it; `prepare`
-    is what becomes of each.
+    is what becomes of each. These submodules and `submodules` are attributes too, the latter listed.
     """
     home = {name: module for module, names in contents.items() for name in names.split()}
 
     def __getattr__(name):
         if name in submodules:
+            return importlib.import_module(f"{package}.{name}")
+        if name not in home and f".{name}" in contents:
             return importlib.import_module(f"{package}.{name}")
         if name not in home:
             raise AttributeError(f"module '{package}' has no attribute '{name}'")

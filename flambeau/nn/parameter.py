@@ -86,8 +86,29 @@ class Buffer(flambeau.Tensor, metaclass=_MarkedType):
         return tensor
 
 
+# What can be asked of a tensor without a shape: its kind, and to be moved or converted.
+_WITHOUT_SHAPE = frozenset(
+    "__hash__ size copy_ is_complex is_floating_point half float double bfloat16 char short int long "
+    "cuda cpu to get_device detach requires_grad_ is_leaf".split()
+)
+
+
 class UninitializedTensorMixin:
     """A tensor whose shape is not known yet; materialize() gives it one."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        name = getattr(func, "__name__", "")
+        if name in _WITHOUT_SHAPE or type(func).__name__ == "method-wrapper" or name == "__get__":
+            with flambeau._C.DisableTorchFunctionSubclass():
+                result = func(*args, **(kwargs or {}))
+            if type(result) is flambeau.Tensor and issubclass(cls, UninitializedBuffer):
+                return cls(result.requires_grad, result.device, result.dtype)
+            return result
+        raise ValueError(
+            f"{name or func}: an uninitialized parameter has no shape to compute with. Call the "
+            "module once, which gives it one."
+        )
 
     @property
     def shape(self):

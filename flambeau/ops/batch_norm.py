@@ -162,7 +162,8 @@ def batch_norm(
         rstd = (running_var.detach().to(wide) + eps).rsqrt()
         mean = running_mean.detach().to(wide)
     elif input.numel() == 0:
-        return input.clone()
+        # Weight and bias belong to the result: their gradients are 0.
+        mean = rstd = _core.zeros(input.size(1), dtype=wide)
     else:
         var, mean = _core._reduce(_moments, (input,), _others(input), False, (wide, wide), (0.0,))
         _follow(running_mean, running_var, mean, var, input.numel() // input.size(1), momentum)

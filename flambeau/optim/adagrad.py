@@ -5,6 +5,7 @@ import functools
 import flambeau
 
 from ..kernels import sqrt
+from ..nn.parameter import is_lazy
 from .optimizer import Optimizer
 from .options import (
     alike,
@@ -66,6 +67,11 @@ class Adagrad(Optimizer):
         super().__init__(params, options(locals()))
         for group in self.param_groups:
             for parameter in group["params"]:
+                if is_lazy(parameter):
+                    raise ValueError(
+                        "Adagrad: its state has the shape of the parameters, and an uninitialized "
+                        "parameter has none. Call the module once before the optimizer is made."
+                    )
                 start = group["initial_accumulator_value"]
                 if parameter.is_complex():
                     start = complex(start, start)

@@ -1,11 +1,14 @@
 """Lazy layers take their sizes from the first input."""
 
 import copy
+import pickle
 
 import pytest
 
 import flambeau as torch
 from flambeau import nn
+from flambeau.nn.modules.lazy import LazyModuleMixin
+from flambeau.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 
 def net():
@@ -49,3 +52,51 @@ def test_no_shape_before():
         match=r"LazyConv2d: input \(3, 3\) must have 4 dims, \(N, C, sizes\), or 3 without a batch",
     ):
         nn.LazyConv2d(2, 3)(torch.zeros(3, 3))
+
+
+def test_buffers_stay_uninitialized_through_pickling_and_conversion():
+    layer = pickle.loads(pickle.dumps(nn.LazyBatchNorm1d()))
+    assert isinstance(layer.running_mean, UninitializedBuffer)
+    layer.double()
+    assert isinstance(layer.running_mean, UninitializedBuffer)
+    assert layer.running_mean.dtype == torch.float64
+    layer(torch.ones(4, 3, dtype=torch.float64))
+    assert type(layer) is nn.BatchNorm1d
+    copied = pickle.loads(pickle.dumps(layer))
+    assert copied.running_mean.tolist() == layer.running_mean.tolist()
+    assert copied.running_mean.dtype == torch.float64
+
+
+def test_nothing_computes_with_what_has_no_shape():
+    parameter = UninitializedParameter()
+    for call in (
+        lambda: parameter + parameter,
+        lambda: torch.add(parameter, 1),
+        lambda: torch.empty_like(parameter),
+        lambda: nn.utils.weight_norm(nn.LazyLinear(3)),
+        lambda: nn.utils.spectral_norm(nn.LazyLinear(3)),
+        lambda: torch.optim.Adagrad([parameter]),
+    ):
+        with pytest.raises(ValueError, match="shape"):
+            call()
+    assert parameter.dtype == torch.float32
+    assert parameter.device.type == "cpu"
+    assert parameter.is_leaf
+    torch.optim.Adam([parameter])
+
+
+def test_a_lazy_module_of_ones_own():
+    class Doubling(LazyModuleMixin, nn.Module):
+        calls = 0
+
+        def initialize_parameters(self, input):
+            Doubling.calls += 1
+
+        def forward(self, input):
+            return 2 * input
+
+    module = Doubling()
+    module.register_forward_hook(lambda module, args, output: output + 1)
+    assert module(torch.ones(1)).item() == 3
+    assert module(torch.ones(1)).item() == 3
+    assert Doubling.calls == 1

@@ -162,3 +162,13 @@ def test_assigning_keeps_tied_tensors_tied():
     assert model.embedding.weight is model.out.weight
     assert model.out.weight.sum() == 15
     assert model.a is model.b
+
+
+def test_loading_makes_no_cycle_of_references():
+    import gc
+
+    source, model = nn.LSTM(4, 4), nn.LSTM(4, 4)
+    state = source.state_dict()
+    gc.collect()
+    model.load_state_dict(state)
+    assert gc.collect() == 0

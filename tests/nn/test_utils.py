@@ -211,3 +211,13 @@ def test_orthogonal_weight_can_be_assigned():
         ValueError, match=r"orthogonal: 'bias' \(2,\) must be a matrix or a stack of them"
     ):
         parametrizations.orthogonal(nn.Linear(2, 2), "bias")
+
+
+def test_skip_init_draws_nothing():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    layer = utils.skip_init(nn.Linear, 5, 2, device="cpu")
+    assert layer.weight.shape == (2, 5)
+    assert torch.equal(torch.get_rng_state(), before)
+    with pytest.raises(RuntimeError, match="Module"):
+        utils.skip_init(dict)

@@ -108,7 +108,7 @@ def multi_head_attention_forward(
     Shape: query (T, B, E) or (T, E), key and value (S, B, *) or (S, *).
     Returns (output, weights averaged over heads or not, or None).
     """
-    batched = _check_shapes(query, key, value, key_padding_mask, attn_mask)
+    batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:
         query, key, value = (t.unsqueeze(1) for t in (query, key, value))
         if key_padding_mask is not None:
@@ -202,7 +202,7 @@ def multi_head_attention_forward(
     return out, attention
 
 
-def _check_shapes(query, key, value, key_padding_mask, attn_mask):
+def _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads):
     """Whether there is a batch dimension."""
     if query.dim() not in (2, 3):
         raise AssertionError(
@@ -226,6 +226,13 @@ def _check_shapes(query, key, value, key_padding_mask, attn_mask):
             f"multi_head_attention: attn_mask has {attn_mask.dim()} dims; it takes 2, or 3 with "
             "one matrix for each head."
         )
+    if not batched and attn_mask is not None and attn_mask.dim() == 3:
+        wanted = (num_heads, query.size(0), key.size(0))
+        if tuple(attn_mask.shape) != wanted:
+            raise AssertionError(
+                f"multi_head_attention_forward: for an unbatched query a 3-D attn_mask has one matrix "
+                f"a head, {wanted}, but got {tuple(attn_mask.shape)}."
+            )
     if key.shape[:-1] != value.shape[:-1]:
         raise AssertionError(
             f"multi_head_attention: key {tuple(key.shape)} and value {tuple(value.shape)} must "

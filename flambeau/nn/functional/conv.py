@@ -64,6 +64,10 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
             f"unfold: input {tuple(input.shape)} must have 4 dims, (N, C, H, W), or 3 without a "
             "batch, and must not be empty beside the batch."
         )
+    if 0 in input.shape[-3:]:
+        raise RuntimeError(
+            f"unfold: only the batch may be empty, but got an input of {tuple(input.shape)}."
+        )
     _check_positive(kernel=kernel, dilation=dilation, stride=stride)
     single = input.dim() == 3
     images = input.unsqueeze(0) if single else input

@@ -168,7 +168,7 @@ def multi_margin_loss(
             f"multi_margin_loss: weight {tuple(weight.shape)} must be a vector, one for each class."
         )
     single = input.dim() < 2
-    if input.dim() > 2 or (input.numel() == 0 and input.size(-1) == 0):
+    if input.dim() > 2 or (input.dim() > 0 and input.size(-1) == 0):
         raise RuntimeError(
             f"multi_margin_loss: input {tuple(input.shape)} must be scores (N, C), or (C,) without "
             "a batch, of one class or more."
@@ -207,6 +207,10 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
         raise RuntimeError(
             f"multilabel_margin_loss: target {tuple(target.shape)} must have the shape of input, "
             f"{tuple(input.shape)}."
+        )
+    if input.dim() and input.size(-1) == 0:
+        raise RuntimeError(
+            f"multilabel_margin_loss: there must be classes, but got an input of {tuple(input.shape)}."
         )
     if target.dtype != flambeau.int64:
         raise RuntimeError(

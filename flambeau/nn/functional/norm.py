@@ -78,7 +78,10 @@ def instance_norm(
         return None if t is None else t.repeat(n)
 
     mean, var = repeat(running_mean), repeat(running_var)
-    out = batch_norm(folded, mean, var, repeat(weight), repeat(bias), True, momentum, eps)
+    _check_batch("instance_norm", folded.shape)
+    out = flambeau.batch_norm(
+        folded, repeat(weight), repeat(bias), mean, var, True, momentum, eps, True
+    )
     with flambeau.no_grad():
         if running_mean is not None:
             running_mean.copy_(mean.reshape(n, c).mean(0))
@@ -119,12 +122,12 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
     out = _keep_format(out.reshape(input.shape), input)
     channels = (c, *[1] * len(spatial))
     if weight is not None and bias is not None:
-        return rows.affine(out, weight.reshape(channels), bias.reshape(channels))
-    if weight is not None:
+        out = rows.affine(out, weight.reshape(channels), bias.reshape(channels))
+    elif weight is not None:
         out = out * weight.reshape(channels)
-    if bias is not None:
+    elif bias is not None:
         out = out + bias.reshape(channels)
-    return out
+    return out.to(input.dtype)  # weights of float32 do not widen the result
 
 
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):

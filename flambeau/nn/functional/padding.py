@@ -53,6 +53,11 @@ def _pad_from_inside(input, pad, mode):
             f"pad: mode={mode!r} pads the last 1 to 3 dims of an input with one or two dims more; "
             f"{len(pad)} numbers do not fit input {tuple(input.shape)}."
         )
+    if mode != "circular" and 0 in input.shape[input.dim() - n - 1 :]:
+        raise RuntimeError(
+            f"pad: mode {mode!r} takes inputs of which only the batch may be empty, but got "
+            f"{tuple(input.shape)}."
+        )
     steps, shape = [], list(input.shape)
     for i in range(n):
         dim = input.dim() - 1 - i
@@ -66,6 +71,8 @@ def _pad_from_inside(input, pad, mode):
     for dim, before, after in steps:
         source = border_source(mode, input.shape[dim], before, after)
         padded = padded.index_select(dim, source.to(input.device))
+    if padded is input:
+        return input.clone()  # never the input's own memory
     # Circular padding gives the usual order, as in PyTorch.
     return padded if mode == "circular" else _keep_format(padded, input)
 

@@ -46,4 +46,4 @@ CONTENTS = {
         UpsamplingBilinear2d Unfold Fold""",
 }
 
-__getattr__, __dir__, __all__ = table_of_contents(__name__, CONTENTS)
+__getattr__, __dir__, __all__ = table_of_contents(__name__, CONTENTS, submodules=("utils",))

@@ -29,6 +29,16 @@ class RemovableHandle:
             if table is not None:
                 table.pop(self.id, None)
 
+    @property
+    def hooks_dict_ref(self):
+        """A weak reference to the table that holds the hook."""
+        return self._tables[0]
+
+    @property
+    def extra_dict_ref(self):
+        """Weak references to the further tables that say how it is called."""
+        return tuple(self._tables[1:])
+
     def __getstate__(self):
         return self.id, [reference() for reference in self._tables]
 

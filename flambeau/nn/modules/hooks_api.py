@@ -6,7 +6,11 @@ from .hooks import HookTable
 
 def _table(name):
     """An attribute that shows one dict of the module's hook table, by PyTorch's name for it."""
-    return property(lambda self: getattr(self._own_hooks(), name))
+
+    def forget(self):
+        getattr(self._own_hooks(), name).clear()
+
+    return property(lambda self: getattr(self._own_hooks(), name), None, forget)
 
 
 class HooksApi:

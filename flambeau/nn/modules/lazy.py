@@ -10,7 +10,8 @@ from .linear import Linear
 class LazyModuleMixin:
     """A module that finishes itself in its first call and then becomes `cls_to_become`.
 
-    A subclass defines initialize_parameters(*args), which gives every parameter its shape.
+    A subclass defines initialize_parameters(*args), which gives every parameter its shape. It is called
+    once, also if a state that was loaded has given the shapes already.
     """
 
     cls_to_become = None
@@ -48,10 +49,7 @@ def _take_shapes(module, state_dict, prefix, *rest):
 
 
 def _finish(module, args, kwargs):
-    if module.has_uninitialized_params():
-        module.initialize_parameters(*args, **kwargs)
-    else:
-        module._sizes_from_parameters()
+    module.initialize_parameters(*args, **kwargs)
     if module.has_uninitialized_params():
         raise RuntimeError(
             f"{module._get_name()}: still lacks parameters after its first call; "
@@ -84,6 +82,8 @@ class LazyLinear(LazyModuleMixin, Linear):
         self.in_features = self.weight.shape[-1]
 
     def initialize_parameters(self, input):
+        if not self.has_uninitialized_params():
+            return self._sizes_from_parameters()
         self.in_features = input.shape[-1]
         self.weight.materialize((self.out_features, self.in_features))
         if self.bias is not None:
@@ -117,6 +117,8 @@ class _LazyConv(LazyModuleMixin):
         self.in_channels = shape[0] if self.transposed else shape[1] * self.groups
 
     def initialize_parameters(self, input, *args, **kwargs):
+        if not self.has_uninitialized_params():
+            return self._sizes_from_parameters()
         spatial = len(self.kernel_size)
         if input.dim() not in (spatial + 1, spatial + 2):
             raise RuntimeError(
@@ -194,6 +196,10 @@ class _LazyNorm(LazyModuleMixin):
                 self.num_features = tensor.shape[0]
 
     def initialize_parameters(self, input):
+        if not self.has_uninitialized_params() and self.num_features == 0:
+            self._sizes_from_parameters()
+        if not self.has_uninitialized_params() and self.num_features != 0:
+            return
         self.num_features = input.shape[1]
         for tensor in (self.weight, self.bias, self.running_mean, self.running_var):
             if tensor is not None:

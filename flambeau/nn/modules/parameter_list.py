@@ -1,5 +1,6 @@
 """ParameterList and ParameterDict: collections whose tensors are parameters."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 import flambeau
@@ -179,8 +180,10 @@ class ParameterDict(Module):
                 "ParameterDict.update: takes a dict or pairs of key and parameter, not "
                 f"{type(parameters).__name__}."
             )
-        if isinstance(parameters, (Mapping, ParameterDict)):
+        if isinstance(parameters, (OrderedDict, ParameterDict)):
             pairs = parameters.items()
+        elif isinstance(parameters, Mapping):
+            pairs = sorted(parameters.items())  # as in PyTorch: a mapping need not have an order
         else:
             pairs = list(parameters)
             for i, pair in enumerate(pairs):

@@ -84,6 +84,14 @@ class RNNBase(Module):
         """The parameters, one list a layer and direction."""
         return [[getattr(self, name) for name in names] for names in self._all_weights]
 
+    @property
+    def _flat_weights_names(self):
+        return [name for names in self._all_weights for name in names]
+
+    @property
+    def _flat_weights(self):
+        return [getattr(self, name, None) for name in self._flat_weights_names]
+
     def flatten_parameters(self):
         """Nothing to do; for programs that expect it."""
 
@@ -161,6 +169,11 @@ class RNNBase(Module):
             self.check_input(data, None)
             counts = None
             batch = data.size(1)
+            if data.size(0) == 0:
+                raise RuntimeError(
+                    f"{self.mode}: a sequence has at least one step, but got an input of "
+                    f"{tuple(input.shape)}."
+                )
             steps = list(data.unbind(0))
         if state is None:
             state = self._initial_state(batch, data)

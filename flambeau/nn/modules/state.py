@@ -147,6 +147,7 @@ class State:
 
         shared = _shared(self) if assign else ()
         load(self, state_dict, "")
+        load = None  # it refers to itself, and to the tensors
         for tensor, names in shared:
             _share_again(tensor, names)
         if strict:

@@ -1,4 +1,4 @@
-"""Arguments given once for all dimensions or once a dimension."""
+"""Arguments given once for all dimensions or once a dimension, and keys of states without a prefix."""
 
 from collections.abc import Iterable
 
@@ -21,3 +21,17 @@ _quadruple = _ntuple(4)
 def reverse_repeat(values, times):
     """values from last to first, each `times` times: the order in which pad wants them."""
     return tuple(value for value in reversed(values) for _ in range(times))
+
+
+def consume_prefix_in_state_dict_if_present(state_dict, prefix):
+    """Take `prefix` from the keys of a state, and from its metadata, in place."""
+    for key in list(state_dict):
+        if key.startswith(prefix):
+            state_dict[key[len(prefix) :]] = state_dict.pop(key)
+    metadata = getattr(state_dict, "_metadata", None)
+    if metadata is None:
+        return
+    for key in list(metadata):
+        # The module itself is listed under the prefix without its dot.
+        if key and (key == prefix.rstrip(".") or key.startswith(prefix)):
+            metadata[key[len(prefix) :]] = metadata.pop(key)

@@ -2,7 +2,7 @@
 
 import flambeau
 
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 from .normalizations import (
     as_matrix,
     default_dim,
@@ -11,6 +11,17 @@ from .normalizations import (
     start_vectors,
     weight_of,
 )
+
+
+def _weight_with_shape(module, name, operator):
+    """The parameter to normalize, which must have a shape."""
+    weight = getattr(module, name)
+    if is_lazy(weight):
+        raise ValueError(
+            f"{operator}: {type(module).__name__}.{name} has no shape yet. "
+            "Call the module once, then normalize it."
+        )
+    return weight
 
 
 class WeightNorm:
@@ -30,7 +41,7 @@ class WeightNorm:
             if isinstance(hook, WeightNorm) and hook.name == name:
                 raise RuntimeError(f"weight_norm: parameter '{name}' has it already.")
         hook = WeightNorm(name, dim)
-        weight = getattr(module, name)
+        weight = _weight_with_shape(module, name, "weight_norm")
         del module._parameters[name]
         norms = norm_except_dim(weight.detach(), hook.dim)
         module.register_parameter(name + "_g", Parameter(norms))
@@ -77,7 +88,7 @@ class SpectralNorm:
             if isinstance(hook, SpectralNorm) and hook.name == name:
                 raise RuntimeError(f"spectral_norm: parameter '{name}' has it already.")
         hook = SpectralNorm(name, n_power_iterations, dim, eps)
-        weight = module._parameters[name]
+        weight = _weight_with_shape(module, name, "spectral_norm")
         with flambeau.no_grad():
             u, v = start_vectors(as_matrix(weight.detach(), dim), eps, steps=1)
         del module._parameters[name]

@@ -148,29 +148,39 @@ class Identity(BasePruningMethod):
         return default_mask
 
 
+def _validate_pruning_amount_init(amount):
+    """TypeError or ValueError unless it is a number of units, or a part in [0, 1]."""
+    if not isinstance(amount, numbers.Real):
+        raise TypeError(f"prune: amount must be an int or a float, not {amount!r}.")
+    whole = isinstance(amount, numbers.Integral)
+    if (whole and amount < 0) or (not whole and not 0.0 <= amount <= 1.0):
+        raise ValueError(
+            f"prune: amount is {amount}; it must be a float from 0 to 1, or an int of 0 or more."
+        )
+
+
+def _validate_pruning_amount(amount, tensor_size):
+    """ValueError if more units are to be pruned than there are."""
+    if isinstance(amount, numbers.Integral) and amount > tensor_size:
+        raise ValueError(f"prune: amount is {amount}, but there are only {tensor_size} to prune.")
+
+
+def _compute_nparams_toprune(amount, tensor_size):
+    """How many of so many units are pruned; halves are rounded to the even number."""
+    return int(amount) if isinstance(amount, numbers.Integral) else round(amount * tensor_size)
+
+
 class _WithAmount(BasePruningMethod):
     """A method that prunes a number of units: an int, or a part of them as a float in [0, 1]."""
 
     def __init__(self, amount):
-        if not isinstance(amount, numbers.Real):
-            raise TypeError(f"prune: amount must be an int or a float, not {amount!r}.")
-        whole = isinstance(amount, numbers.Integral)
-        if (whole and amount < 0) or (not whole and not 0.0 <= amount <= 1.0):
-            raise ValueError(
-                f"prune: amount is {amount}; it must be a float from 0 to 1, or an int of 0 or "
-                "more."
-            )
+        _validate_pruning_amount_init(amount)
         self.amount = amount
 
     def count(self, units):
         """How many of so many units are to be pruned."""
-        if not isinstance(self.amount, numbers.Integral):
-            return round(self.amount * units)
-        if self.amount > units:
-            raise ValueError(
-                f"prune: amount is {self.amount}, but there are only {units} to prune."
-            )
-        return int(self.amount)
+        _validate_pruning_amount(self.amount, units)
+        return _compute_nparams_toprune(self.amount, units)
 
 
 class _Unstructured(_WithAmount):

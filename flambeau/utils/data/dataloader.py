@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import types
 import warnings
 
 import flambeau
@@ -64,6 +65,7 @@ class DataLoader:
         ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
     )
     _initialized = False
+    __class_getitem__ = classmethod(types.GenericAlias)  # DataLoader[int], for annotations
 
     def __init__(
         self,
@@ -154,6 +156,10 @@ class DataLoader:
                 "new one."
             )
         super().__setattr__(name, value)
+
+    @property
+    def _auto_collation(self):
+        return self.batch_sampler is not None
 
     @property
     def _indices(self):

@@ -7,6 +7,30 @@ import flambeau
 
 T_co = TypeVar("T_co", covariant=True)
 
+_BLOCK = 1 << 16  # indices that are drawn, or become Python numbers, at a time: about 3 MB
+
+
+def _numbers(order):
+    """The elements of a tensor as Python numbers, made block by block."""
+    for start in range(0, len(order), _BLOCK):
+        yield from order[start : start + _BLOCK].tolist()
+
+
+def _distinct(n, count, generator):
+    """`count` different numbers below n in random order, in memory that grows with count alone.
+
+    Fisher and Yates' shuffle of range(n) from the front, of which only the displaced are kept.
+    """
+    displaced = {}
+    for start in range(0, count, _BLOCK):
+        block = min(_BLOCK, count - start)
+        # 62 bits: the remainder is off from uniform by less than n / 2**62.
+        draws = flambeau.randint(1 << 62, (block,), dtype=flambeau.int64, generator=generator)
+        for i, draw in enumerate(draws.tolist(), start):
+            j = i + draw % (n - i)
+            yield displaced.get(j, j)
+            displaced[j] = displaced.pop(i, i)
+
 
 class Sampler(Generic[T_co]):
     """An iterable over indices, or over lists of them; __len__ where it is known."""
@@ -109,13 +133,20 @@ class RandomSampler(GeneratedSampler):
     def __iter__(self):
         generator = self._begin_epoch()
         n = len(self.data_source)
-        if self.replacement:
-            size = (self.num_samples,)
-            yield from flambeau.randint(n, size, dtype=flambeau.int64, generator=generator).tolist()
-            return
         left = self.num_samples
-        while left > 0:
-            yield from flambeau.randperm(n, generator=generator).tolist()[:left]
+        if self.replacement:
+            while left > 0:
+                size = (min(left, _BLOCK),)
+                yield from flambeau.randint(
+                    n, size, dtype=flambeau.int64, generator=generator
+                ).tolist()
+                left -= size[0]
+            return
+        while left > 0 and n > 0:
+            if left < n // 16:  # few of many
+                yield from _distinct(n, left, generator)
+            else:
+                yield from _numbers(flambeau.randperm(n, generator=generator)[:left])
             left -= n
 
     def __len__(self):
@@ -131,7 +162,7 @@ class SubsetRandomSampler(GeneratedSampler):
 
     def __iter__(self):
         generator = self._begin_epoch()
-        for i in flambeau.randperm(len(self.indices), generator=generator).tolist():
+        for i in _numbers(flambeau.randperm(len(self.indices), generator=generator)):
             yield self.indices[i]
 
     def __len__(self):
@@ -170,10 +201,13 @@ class WeightedRandomSampler(GeneratedSampler):
 
     def __iter__(self):
         generator = self._begin_epoch()
-        drawn = flambeau.multinomial(
-            self.weights, self.num_samples, self.replacement, generator=generator
-        )
-        yield from drawn.tolist()
+        # Each block costs a pass over the weights.
+        block = max(_BLOCK, len(self.weights)) if self.replacement else self.num_samples
+        for start in range(0, self.num_samples, block):
+            count = min(block, self.num_samples - start)
+            yield from _numbers(
+                flambeau.multinomial(self.weights, count, self.replacement, generator=generator)
+            )
 
     def __len__(self):
         return self.num_samples
@@ -251,16 +285,15 @@ class DistributedSampler(Sampler[T_co]):
 
     def __iter__(self):
         count = len(self.dataset)
-        if self.shuffle:
-            generator = flambeau.Generator()
-            generator.manual_seed(self.seed + self.epoch)
-            order = flambeau.randperm(count, generator=generator).tolist()
-        else:
-            order = list(range(count))
-        missing = self.total_size - count  # below 0 with drop_last
-        if missing > 0 and count:
-            order += list(itertools.islice(itertools.cycle(order), missing))
-        return iter(order[self.rank : self.total_size : self.num_replicas])
+        # Beyond the end the order begins again, so that all parts are equally long.
+        places = range(self.rank, self.total_size if count else 0, self.num_replicas)
+        if not self.shuffle:
+            return (place % count for place in places)
+        generator = flambeau.Generator()
+        generator.manual_seed(self.seed + self.epoch)
+        order = flambeau.randperm(count, generator=generator)
+        own = (flambeau.arange(len(places)) * self.num_replicas + self.rank) % max(count, 1)
+        return _numbers(order[own])
 
     def __len__(self):
         return self.num_samples

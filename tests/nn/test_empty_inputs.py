@@ -1,0 +1,73 @@
+"""Layers on inputs that are empty in some dimension, and results that must be memory of their own."""
+
+import pytest
+
+import flambeau as torch
+from flambeau import nn
+from flambeau.nn import functional as F
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_padding_by_nothing_gives_a_copy(mode):
+    x = torch.ones(1, 2, 4, 4)
+    F.pad(x, (0, 0, 0, 0), mode=mode).fill_(4)
+    F.pad(x, (0, 0, -1, -1), mode=mode).fill_(4)
+    assert x.sum() == 32
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+def test_only_the_batch_may_be_empty_in_padding(mode):
+    assert F.pad(torch.ones(0, 3, 10), (2, 2), mode=mode).shape == (0, 3, 14)
+    for shape in ((3, 0, 10), (0, 10)):
+        with pytest.raises(RuntimeError, match="only the batch may be empty"):
+            F.pad(torch.ones(shape), (2, 2), mode=mode)
+
+
+def test_losses_without_classes():
+    for loss in (F.multi_margin_loss, F.multilabel_margin_loss):
+        with pytest.raises(RuntimeError):
+            loss(torch.ones(10, 0), torch.ones(10, 0, dtype=torch.int64))
+        with pytest.raises(RuntimeError):
+            loss(torch.ones(0), torch.ones(10, dtype=torch.int64))
+    assert F.multi_margin_loss(torch.ones(0, 10), torch.ones(0, dtype=torch.int64)).isnan()
+
+
+def test_unfold_needs_channels():
+    assert F.unfold(torch.ones(0, 3, 3, 4), (2, 3)).shape == (0, 18, 4)
+    with pytest.raises(RuntimeError, match="only the batch may be empty"):
+        F.unfold(torch.ones(3, 0, 3, 4), (2, 3))
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_sequences_without_steps(kind, bidirectional):
+    with pytest.raises(RuntimeError, match="at least one step"):
+        kind(5, 6, bidirectional=bidirectional)(torch.ones(0, 10, 5))
+    out, _ = kind(5, 6, bidirectional=bidirectional)(torch.ones(3, 0, 5))
+    assert out.shape == (3, 0, 12 if bidirectional else 6)
+
+
+def test_batch_norm_of_an_empty_batch():
+    layer, x = nn.BatchNorm2d(3), torch.ones(0, 3, 2, 2, requires_grad=True)
+    layer(x).sum().backward()
+    assert layer.weight.grad.tolist() == layer.bias.grad.tolist() == [0, 0, 0]
+    assert layer.running_mean.tolist() == [0, 0, 0]
+    assert layer.running_var.tolist() == [1, 1, 1]
+    assert x.grad.shape == x.shape
+
+
+def test_group_norm_keeps_the_dtype_of_its_input():
+    x = torch.randn(2, 4, 3).bfloat16()
+    for weight, bias in ((torch.ones(4), None), (None, torch.ones(4)), (torch.ones(4),) * 2):
+        assert F.group_norm(x, 2, weight, bias).dtype == torch.bfloat16
+
+
+def test_instance_norm_without_eps():
+    assert F.instance_norm(torch.tensor([[[1.0, 3.0]]]), eps=0).tolist() == [[[-1, 1]]]
+
+
+def test_masks_of_unbatched_attention():
+    attention, x = nn.MultiheadAttention(4, 4), torch.ones(4, 4)
+    with pytest.raises(AssertionError, match="one matrix a head"):
+        attention(x, x, x, attn_mask=torch.zeros(5, 4, 4, dtype=torch.bool))
+    assert attention(x, x, x, attn_mask=torch.zeros(4, 4, 4, dtype=torch.bool))[0].shape == (4, 4)
