@@ -143,6 +143,8 @@ def _ctc_backward(ctx, grad_output, log_probs, loss, rest):
 def _lengths(name, lengths, count):
     import numpy
 
+    if hasattr(lengths, "dtype") and (lengths.dtype.is_floating_point or lengths.dtype.is_complex):
+        raise RuntimeError(f"ctc_loss: {name} must hold integers, but is {lengths.dtype}.")
     values = numpy.asarray(lengths.tolist() if hasattr(lengths, "tolist") else list(lengths))
     values = values.astype("int64").reshape(-1)
     if len(values) != count:

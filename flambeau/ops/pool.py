@@ -147,6 +147,14 @@ def _adaptive_windows(name, n, input, output_size):
     """The checked windows of an adaptive pooling; None keeps the input's size."""
     shape = _shape(name, input)
     _check_input(name, n, shape)
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(
+            f"{name}: takes floating dtypes, but got {input.dtype}. Convert the input."
+        )
+    if "max" in name and shape[-n - 1] == 0:
+        raise RuntimeError(
+            f"{name}: input {tuple(shape)} has no channels; only a batch may be empty."
+        )
     sizes = tuple(shape[-n:])
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
     if len(given) != n:

@@ -96,3 +96,11 @@ def test_parameter_dict():
         values["x"]
     with pytest.raises(TypeError, match="ParameterDict: a key must be a str, not int"):
         values[1] = 1
+
+
+def test_parameter_dict_copies_keep_the_order():
+    values = nn.ParameterDict([("b", nn.Parameter(torch.ones(1))), ("a", 1)])
+    for copied in (values.copy(), values | {}, nn.ParameterDict(values)):
+        assert list(copied) == ["b", "a"]
+    assert list(values.fromkeys(["d", "c"])) == ["d", "c"]
+    assert list(nn.ParameterDict({"b": 1, "a": 2})) == ["a", "b"]

@@ -71,3 +71,36 @@ def test_masks_of_unbatched_attention():
     with pytest.raises(AssertionError, match="one matrix a head"):
         attention(x, x, x, attn_mask=torch.zeros(5, 4, 4, dtype=torch.bool))
     assert attention(x, x, x, attn_mask=torch.zeros(4, 4, 4, dtype=torch.bool))[0].shape == (4, 4)
+
+
+def test_pools_without_channels_or_of_other_dtypes():
+    for pool in (F.adaptive_max_pool2d, lambda x, n: F.fractional_max_pool2d(x, 2, output_size=n)):
+        with pytest.raises(RuntimeError, match="no channels"):
+            pool(torch.ones(1, 0, 8, 8), 3)
+        assert pool(torch.ones(0, 2, 8, 8), 3).shape == (0, 2, 3, 3)
+    for pool in (F.adaptive_avg_pool2d, F.adaptive_max_pool2d):
+        with pytest.raises(NotImplementedError, match="int64"):
+            pool(torch.ones(1, 4, 4, dtype=torch.int64), 2)
+
+
+def test_fractional_pools_to_nothing():
+    assert F.fractional_max_pool2d(torch.ones(2, 3, 8, 8), 2, output_size=(0, 1)).shape[2:] == (
+        0,
+        1,
+    )
+    for options in ({"kernel_size": (2,)}, {"kernel_size": 2, "output_size": (3,)}):
+        with pytest.raises(RuntimeError, match="2 sizes"):
+            F.fractional_max_pool2d(torch.ones(2, 3, 8, 8), **{"output_size": 3} | options)
+
+
+def test_lengths_of_ctc_are_integers():
+    scores, labels = torch.zeros(5, 1, 3), torch.ones(2, dtype=torch.int64)
+    with pytest.raises(RuntimeError, match="integers"):
+        F.ctc_loss(scores, labels, torch.tensor([5.0]), torch.tensor([2]))
+
+
+def test_biases_of_attention_may_have_another_dtype():
+    attention = nn.MultiheadAttention(4, 2, dtype=torch.float64)
+    attention.in_proj_bias = nn.Parameter(attention.in_proj_bias.to(torch.float16))
+    x = torch.ones(3, 1, 4, dtype=torch.float64)
+    assert attention(x, x, x)[0].dtype == torch.float64

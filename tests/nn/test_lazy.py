@@ -100,3 +100,11 @@ def test_a_lazy_module_of_ones_own():
     assert module(torch.ones(1)).item() == 3
     assert module(torch.ones(1)).item() == 3
     assert Doubling.calls == 1
+
+
+def test_states_without_shapes():
+    first, second = nn.LazyLinear(2), nn.LazyLinear(2)
+    first.load_state_dict(second.state_dict())
+    assert first.has_uninitialized_params()
+    with pytest.raises(RuntimeError, match="shape"):
+        nn.Linear(3, 2).load_state_dict(first.state_dict())

@@ -254,3 +254,14 @@ def test_parameter():
         "Parameter containing:\ntensor([0.], requires_grad=True)"
     )
     assert not nn.Parameter(torch.tensor([1, 2]), requires_grad=False).requires_grad
+
+
+def test_to_refuses_what_would_be_ignored():
+    layer = nn.Linear(2, 2)
+    with pytest.raises(RuntimeError, match="in place"):
+        layer.to("cpu", copy=True)
+    for arguments in (("cpu", True), (None, True)):
+        with pytest.raises(TypeError, match="dtype follows"):
+            layer.to(*arguments)
+    assert layer.to("cpu", torch.float64, True) is layer
+    assert layer.to(torch.float32, True).weight.dtype == torch.float32

@@ -153,7 +153,8 @@ def multi_head_attention_forward(
         weights = in_proj_weight.chunk(3)
     biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
     q, k, v = (
-        linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)
+        linear(x, w, b if b is None else b.to(w.dtype))
+        for x, w, b in zip((query, key, value), weights, biases, strict=True)
     )
 
     if bias_k is not None:

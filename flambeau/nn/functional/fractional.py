@@ -14,8 +14,8 @@ from .sizes import ntuple
 def _starts(sample, size, count, kernel):
     """Where the windows of one dimension begin, (N, C, count), from one number in [0, 1) a plane."""
     last = flambeau.full((*sample.shape, 1), size - kernel, dtype=flambeau.int64)
-    if count == 1:
-        return last
+    if count <= 1:
+        return last[..., :count]
     step = (size - kernel) / (count - 1)
     steps = flambeau.arange(count - 1, dtype=sample.dtype)
     # Truncated before the difference is taken: the windows of PyTorch depend on it.
@@ -52,13 +52,22 @@ def _fractional(n):
                 f"{name}: input {tuple(input.shape)} must have {n + 2} dims, (N, C, sizes), or "
                 f"{n + 1} without a batch."
             )
+        if input.size(-n - 1) == 0:
+            raise RuntimeError(
+                f"{name}: input {tuple(input.shape)} has no channels; only a batch may be empty."
+            )
+        for what, given in (("kernel_size", kernel_size), ("output_size", output_size)):
+            if isinstance(given, (tuple, list)) and len(given) != n:
+                raise RuntimeError(
+                    f"{name}: {what} {tuple(given)} must be {n} sizes, or one number."
+                )
         kernel, sizes = ntuple(kernel_size, n, f"{name}: kernel_size"), tuple(input.shape[-n:])
         if output_size is None:
             ratio = ntuple(output_ratio, n, f"{name}: output_ratio")
             output_size = [int(size * r) for size, r in zip(sizes, ratio, strict=True)]
         out = ntuple(output_size, n, f"{name}: output_size")
         for size, o, k in zip(sizes, out, kernel, strict=True):
-            if o < 1 or k < 1 or o + k - 1 > size:
+            if o < 0 or k < 1 or o + k - 1 > size:
                 raise RuntimeError(
                     f"{name}: output_size {out} with kernel_size {kernel} does not fit into an "
                     f"input of {sizes}."

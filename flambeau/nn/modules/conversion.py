@@ -125,9 +125,11 @@ class Conversion:
 
 
 def _parse_to(
-    *args, device=None, dtype=None, non_blocking=False, memory_format=None, tensor=None, copy=False
+    *args, device=None, dtype=None, non_blocking=False, memory_format=None, tensor=None, copy=None
 ):
     """(device, dtype, non_blocking, memory_format) of the arguments of Module.to."""
+    if copy is not None:
+        raise RuntimeError("Module.to: changes the module in place; use copy.deepcopy for a copy.")
     args = list(args)
     if args and isinstance(args[0], flambeau.Tensor):
         tensor = args.pop(0)
@@ -139,6 +141,8 @@ def _parse_to(
         device = args.pop(0)
         if args and (args[0] is None or isinstance(args[0], flambeau.dtype)):
             dtype = args.pop(0)
+        elif args:
+            raise TypeError(f"Module.to: a dtype follows the device, not {type(args[0]).__name__}.")
     if args:
         non_blocking = args.pop(0)
         if not isinstance(non_blocking, bool):

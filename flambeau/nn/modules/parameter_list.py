@@ -167,11 +167,11 @@ class ParameterDict(Module):
 
     def copy(self):
         """A new ParameterDict with the same values."""
-        return ParameterDict(dict(self.items()))
+        return ParameterDict(list(self.items()))
 
     def fromkeys(self, keys, default=None):
         """A new ParameterDict with `default` under each of `keys`."""
-        return ParameterDict(dict.fromkeys(keys, default))
+        return ParameterDict([(key, default) for key in keys])
 
     def update(self, parameters):
         """Add or replace values from a mapping or from (key, value) pairs."""
@@ -205,7 +205,7 @@ class ParameterDict(Module):
         return merged
 
     def __ror__(self, other):
-        merged = ParameterDict(dict(other.items()))
+        merged = ParameterDict(list(other.items()))
         merged.update(self)
         return merged
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import flambeau
 
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 from . import hooks
 
 EXTRA_STATE = "_extra_state"
@@ -211,6 +211,10 @@ class State:
             return (
                 f"{key}: the checkpoint holds {type(given).__name__} where the model has a Tensor."
             )
+        if is_lazy(given):
+            if is_lazy(current):
+                return None  # as it was
+            given.shape  # noqa: B018 (raises, and says what to do)
         if current.dim() == 0 and given.dim() == 1 and given.shape[0] == 1:
             given = given[0]  # files from before tensors of no dimension existed
         if current.shape != given.shape:
