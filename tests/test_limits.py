@@ -202,3 +202,33 @@ def test_wrapped_diagonals_are_filled():
         step = [i for i in range(0, rows * columns, columns + 1)]
         step = step if rows > columns else step[: min(rows, columns)]
         assert x.flatten().nonzero().flatten().tolist() == step
+
+
+# ------------------------------------------------------------------------------------ convolutions
+
+
+@pytest.mark.parametrize("dtype", (flambeau.float32, flambeau.float64, flambeau.float16))
+def test_strides_beyond_the_input(dtype):
+    """Most places of the input belong to no window: their gradient is 0, and costs nothing to find."""
+    x = flambeau.arange(24.0, dtype=dtype).reshape(1, 2, 3, 4).requires_grad_()
+    weight = ones(2, 2, 2, 2, dtype=dtype)
+    out = F.conv2d(x, weight, stride=2**31 - 1)
+    (grad,) = flambeau.autograd.grad(out.sum(), x)
+    expected = flambeau.zeros(3, 4, dtype=dtype)
+    expected[:2, :2] = 2
+    assert grad.equal(expected.expand(1, 2, 3, 4))
+    bias = flambeau.tensor([5, 7], dtype=dtype)
+    for groups in (1, 2):
+        wide = F.conv_transpose2d(
+            ones(1, 2, 2, 2, dtype=dtype), ones(2, 2 // groups, 1, 1, dtype=dtype), bias, 3,
+            groups=groups,
+        )  # fmt: skip
+        places = flambeau.zeros(4, 4, dtype=dtype)
+        places[::3, ::3] = 2 // groups
+        assert wide.equal(places + bias.reshape(1, 2, 1, 1))
+
+
+def test_lists_of_more_than_memory_holds():
+    for x in (flambeau.ones(HUGE, 0), ones(1).expand(HUGE)):
+        with pytest.raises(flambeau.OutOfMemoryError):
+            x.tolist()

@@ -87,6 +87,7 @@ void correlate_phases(const std::vector<Correlation>& phases, const T* source, c
       correlate_loops<T>(phase, source, weight, bias, relu, target);
     return;
   }
+  if (phases.empty()) return;
   if (correlate_fits_depthwise<T>(phases))
     return correlate_depthwise<T>(phases, source, weight, bias, relu, target);
   for (const Correlation& phase : phases) correlate<T>(phase, source, weight, bias, relu, target);
@@ -105,6 +106,17 @@ void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight,
   if (outer_fits_depthwise<T>(c)) return outer_depthwise<T>(c, grad, source, grad_weight);
   if (outer_fits_panels(c)) return outer_panels<T>(c, grad, source, grad_weight);
   outer_direct<T>(c, grad, source, grad_weight);
+}
+
+/// What a backward-input convolution gives where no tap reaches: the bias, or 0.
+template <class T>
+void fill_channels(const ConvShape& s, const T* bias, T* to) {
+  const int64_t space = s.in[0] * s.in[1] * s.in[2];
+  parallel_ranges(s.N * s.C, std::max<int64_t>(1, 65536 / std::max<int64_t>(1, space)),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t plane = begin; plane < end; ++plane)
+                      std::fill_n(to + plane * space, space, bias ? bias[plane % s.C] : T(0));
+                  });
 }
 
 [[noreturn]] void refuse_bool() {
@@ -142,7 +154,8 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
 
 void conv_backward_input(const ConvShape& shape, const void* grad_output, const void* weight,
                          const void* bias, void* grad_input) {
-  const std::vector<Correlation> phases = backward_correlations(shape);
+  const Phases parts = backward_correlations(shape);
+  const std::vector<Correlation>& phases = parts.list;
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto g = static_cast<const T*>(grad_output);
     auto w = static_cast<const T*>(weight);
@@ -155,12 +168,15 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
       auto wide = std::make_unique_for_overwrite<float[]>(n.input);
       auto wide_g = widened<T>(g, n.output), wide_w = widened<T>(w, n.weight),
            wide_b = widened<T>(b, shape.C);
+      if (parts.leaves_gaps) fill_channels<float>(shape, wide_b.get(), wide.get());
       correlate_phases<float>(phases, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get(),
                               n);
       narrow<T>(wide.get(), out, n.input);
     } else if constexpr (std::is_floating_point_v<T>) {
+      if (parts.leaves_gaps) fill_channels<T>(shape, b, out);
       correlate_phases<T>(phases, g, w, b, false, out, Sizes(shape));
     } else {
+      if (parts.leaves_gaps) fill_channels<T>(shape, b, out);
       for (const Correlation& phase : phases) correlate_loops<T>(phase, g, w, b, false, out);
     }
   });

@@ -1,6 +1,7 @@
 #include "kernels/conv_correlation.h"
 
 #include <algorithm>
+#include <set>
 
 namespace flambeau {
 
@@ -44,7 +45,9 @@ namespace {
 std::vector<CorrelationAxis> backward_axes(const ConvShape& shape, int d) {
   const int64_t stride = shape.stride[d], padding = shape.padding[d];
   std::vector<CorrelationAxis> axes;
-  for (int64_t r = 0; r < stride; ++r) {
+  std::set<int64_t> phases;
+  for (int64_t k = 0; k < shape.kernel[d]; ++k) phases.insert(k * shape.dilation[d] % stride);
+  for (int64_t r : phases) {
     CorrelationAxis axis;
     const int64_t first = padding - r <= 0 ? 0 : (padding - r + stride - 1) / stride;
     const int64_t last_y = shape.in[d] - 1 + padding - r;
@@ -67,7 +70,7 @@ std::vector<CorrelationAxis> backward_axes(const ConvShape& shape, int d) {
 
 }  // namespace
 
-std::vector<Correlation> backward_correlations(const ConvShape& shape) {
+Phases backward_correlations(const ConvShape& shape) {
   const int64_t taps = shape.kernel[0] * shape.kernel[1] * shape.kernel[2];
   Correlation common;
   common.n_items = shape.N;
@@ -78,12 +81,18 @@ std::vector<Correlation> backward_correlations(const ConvShape& shape) {
   common.weight_source = taps * common.n_target;
   common.weight_group = common.weight_source * common.n_source;
   std::copy(shape.kernel, shape.kernel + 3, common.kernel);
-  std::vector<Correlation> result;
-  for (const auto& depth : backward_axes(shape, 0))
-    for (const auto& row : backward_axes(shape, 1))
-      for (const auto& column : backward_axes(shape, 2)) {
+  Phases result;
+  std::vector<CorrelationAxis> axes[3];
+  for (int d = 0; d < 3; ++d) {
+    axes[d] = backward_axes(shape, d);
+    const int64_t all = std::min(shape.in[d], shape.stride[d]);
+    result.leaves_gaps |= static_cast<int64_t>(axes[d].size()) < all;
+  }
+  for (const auto& depth : axes[0])
+    for (const auto& row : axes[1])
+      for (const auto& column : axes[2]) {
         common.axis[0] = depth, common.axis[1] = row, common.axis[2] = column;
-        result.push_back(common);
+        result.list.push_back(common);
       }
   return result;
 }

@@ -32,7 +32,12 @@ struct Correlation {
 Correlation forward_correlation(const ConvShape& shape);
 
 /// Backward-input splits into one correlation for each phase of the input index modulo the stride:
-/// only the taps of its phase reach such an input.
-std::vector<Correlation> backward_correlations(const ConvShape& shape);
+/// only the taps of its phase reach such an input. Phases that no tap reaches are left out, for a
+/// stride may be far longer than the input; `leaves_gaps` tells that there are some.
+struct Phases {
+  std::vector<Correlation> list;
+  bool leaves_gaps = false;
+};
+Phases backward_correlations(const ConvShape& shape);
 
 }  // namespace flambeau

@@ -88,10 +88,16 @@ PyObject* py_item(const Call& call) {
 
 PyObject* to_list(const Tensor& t, int dim, const char* at) {
   if (dim == t.ndim) return load_number(at, t.dtype);
-  PyObject* list = PyList_New(t.sizes[dim]);
-  for (int64_t i = 0; i < t.sizes[dim]; ++i)
-    PyList_SET_ITEM(list, i, to_list(t, dim + 1, at + i * t.strides[dim] * itemsize(t.dtype)));
-  return list;
+  check_room(t.sizes[dim] < INT64_MAX / 64 ? 64 * t.sizes[dim]
+                                           : INT64_MAX);  // a list each, or more
+  Object list = Object::steal(PyList_New(t.sizes[dim]));
+  if (!list) throw PythonError();
+  for (int64_t i = 0; i < t.sizes[dim]; ++i) {
+    PyObject* item = to_list(t, dim + 1, at + i * t.strides[dim] * itemsize(t.dtype));
+    if (!item) throw PythonError();
+    PyList_SET_ITEM(list.get(), i, item);
+  }
+  return list.release();
 }
 PyObject* py_tolist(const Call& call) {
   Tensor& t = Args("tolist", call, {"input"}).tensor(0);

@@ -1,0 +1,56 @@
+"""More than 2**31 elements: what a 32-bit number of an index would lose.
+
+Each takes 2 to 7 GB and some seconds, so they run only with FLAMBEAU_LARGE_TESTS=1.
+"""
+
+import os
+
+import pytest
+
+import flambeau
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("FLAMBEAU_LARGE_TESTS"), reason="needs 8 GB; FLAMBEAU_LARGE_TESTS=1 runs it"
+)
+
+N = 2**31 + 5
+
+
+@pytest.fixture
+def marked():
+    """Zeros of one byte each, but for a 7 in the last place but one."""
+    x = flambeau.zeros(N, dtype=flambeau.uint8)
+    x[-2] = 7
+    return x
+
+
+def test_pointwise_and_reductions(marked):
+    assert marked.sum().item() == 7 and marked.max().item() == 7
+    assert marked.argmax().item() == N - 2
+    assert marked.any().item() and not marked.all().item()
+    assert (marked + 1)[-2:].tolist() == [8, 1]
+    assert marked.count_nonzero().item() == 1
+
+
+def test_picking(marked):
+    assert marked.nonzero().tolist() == [[N - 2]]
+    assert marked[marked > 0].tolist() == [7]
+    places = flambeau.tensor([N - 2, 0, N - 1])
+    assert marked[places].tolist() == marked.take(places).tolist() == [7, 0, 0]
+    marked.index_fill_(0, places[2:], 3)
+    assert marked[-2:].tolist() == [7, 3]
+
+
+def test_moving(marked):
+    assert marked.flip(0)[:3].tolist() == [0, 7, 0]
+    assert marked.roll(3)[:3].tolist() == [0, 7, 0]
+    assert flambeau.cat([marked[: 2**30], marked[2**30 :]])[-2].item() == 7
+
+
+def test_rows_and_columns(marked):
+    column = marked.unsqueeze(1)
+    assert column.sum(0).tolist() == [7] and column.sum(1)[-2].item() == 7
+    assert marked.expand(2, N).sum(1).tolist() == [7, 7]
+    strided = marked[1::2]
+    assert strided.numel() == 2**30 + 2 and strided.clone()[-2:].tolist() == [0, 7]
+    assert marked.unfold(0, 2, 1)[-1].tolist() == [7, 0]
