@@ -93,7 +93,7 @@ def test_resizing_takes_formats():
     y = flambeau.empty(0).resize_as_(x, memory_format=flambeau.preserve_format)
     assert y.stride() == x.stride() and flambeau.empty(0).resize_as_(x).is_contiguous()
     assert flambeau.empty(0).resize_((0, 3, 4, 5)).numel() == 0
-    with pytest.raises(RuntimeError, match="4 or 5 dimensions"):
+    with pytest.raises(RuntimeError, match="dimensions"):
         x.resize_((2, 3), memory_format=flambeau.channels_last)
     with pytest.raises(RuntimeError, match="negative"):
         x.resize_(-2)
