@@ -172,12 +172,10 @@ static PyObject* add_hook(Object& dict, PyObject* hook) {
                  Py_TYPE(hook)->tp_name);
     return nullptr;
   }
-  if (!dict) dict = Object::steal(PyDict_New());
-  PyObject* hooks = PyImport_ImportModule("flambeau.autograd.hooks");
-  PyObject* handle =
-      hooks ? PyObject_CallMethod(hooks, "add_hook", "OO", dict.get(), hook) : nullptr;
-  Py_XDECREF(hooks);
-  return handle;
+  Object hooks = Object::steal(PyImport_ImportModule("flambeau.autograd.hooks"));
+  if (!hooks) return nullptr;
+  if (!dict) dict = Object::steal(PyObject_CallMethod(hooks.get(), "new_table", nullptr));
+  return dict ? PyObject_CallMethod(hooks.get(), "add_hook", "OO", dict.get(), hook) : nullptr;
 }
 
 static PyObject* node_register_hook(PyObject* self, PyObject* hook) {

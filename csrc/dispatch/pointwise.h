@@ -17,8 +17,9 @@ struct Pointwise {
   enum class Result : uint8_t { same, boolean, real, int64 };
 
   struct Derivative {
-    enum class State : uint8_t { unknown, zero, identity, kernel } state = State::unknown;
+    enum class State : uint8_t { unknown, zero, identity, kernel, chain } state = State::unknown;
     Pointwise* record = nullptr;
+    Object chain;           // a Python callable, where one record would have too many arguments
     std::vector<int> uses;  // argument numbers, -1: the result
   };
   struct Kernel {

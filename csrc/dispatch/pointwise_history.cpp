@@ -24,7 +24,15 @@ TensorRef run_derivative(PointwiseNode* self, int i, Tensor& grad) {
     }
     ++n;
   }
-  return apply(*derivative.record, args);
+  if (derivative.state == State::kernel) return apply(*derivative.record, args);
+  Object values = Object::steal(PyTuple_New(n));
+  if (!values) throw PythonError();
+  for (int k = 0; k < n; ++k)
+    PyTuple_SET_ITEM(values.get(), k,
+                     Py_NewRef(args[k].tensor ? args[k].tensor->py() : args[k].number));
+  Object result = Object::steal(PyObject_CallObject(derivative.chain.get(), values.get()));
+  if (!result) throw PythonError();
+  return TensorRef::borrow(as_tensor(result.get()));
 }
 
 void pointwise_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
@@ -83,10 +91,14 @@ Pointwise::Derivative& find_derivative(Pointwise& record, int i) {
     PyObject* callable = PyTuple_GetItem(answer.get(), 0);
     Object uses = Object::steal(PySequence_Tuple(PyTuple_GetItem(answer.get(), 1)));
     if (!callable || !uses) throw PythonError();
-    d.record = &record_of(callable);
+    bool chain = !is_pointwise(callable);
+    if (chain)
+      d.chain = Object::borrow(callable);
+    else
+      d.record = &record_of(callable);
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(uses.get()); ++k)
       d.uses.push_back(static_cast<int>(PyLong_AsLong(PyTuple_GET_ITEM(uses.get(), k))));
-    d.state = State::kernel;
+    d.state = chain ? State::chain : State::kernel;
   }
   return d;
 }

@@ -259,6 +259,7 @@ void initialize_pointwise(PyObject* module) {
       pointwise_slots};
   pointwise_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   PyModule_AddObjectRef(module, "Pointwise", reinterpret_cast<PyObject*>(pointwise_type));
+  PyModule_AddIntConstant(module, "max_pointwise_args", max_args);
 }
 
 }  // namespace flambeau

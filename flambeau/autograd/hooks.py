@@ -1,21 +1,50 @@
 """Hooks and reports as Python objects: what the core calls when it needs more than a flag."""
 
+import itertools
 import warnings
 import weakref
-from itertools import count
+from collections import OrderedDict
 
-_ids = count()
+__all__ = ["RemovableHandle", "new_table"]
+
+
+def new_table():
+    """An empty table of hooks, id -> hook in calling order; handles refer to it weakly."""
+    return OrderedDict()
 
 
 class RemovableHandle:
-    """Takes its hook out of the table again: remove(), or the end of a with statement."""
+    """Takes its hook out of the table again: remove(), or the end of a with statement.
 
-    def __init__(self, table, key):
-        self.id = key
-        self._table = _Table(table)
+    The hook stays as long as its table does: dropping the handle changes nothing.
+    """
+
+    next_id = itertools.count()
+
+    def __init__(self, hooks_dict, *, extra_dict=None):
+        flags = () if extra_dict is None else extra_dict
+        flags = flags if isinstance(flags, (list, tuple)) else (flags,)
+        self.id = next(RemovableHandle.next_id)
+        self.hooks_dict_ref = weakref.ref(hooks_dict)
+        self.extra_dict_ref = tuple(weakref.ref(flag) for flag in flags)
 
     def remove(self):
-        self._table.pop(self.id)
+        """Take the hook out of its table; again does nothing."""
+        for reference in (self.hooks_dict_ref, *self.extra_dict_ref):
+            table = reference()
+            if table is not None:
+                table.pop(self.id, None)
+
+    def __getstate__(self):
+        return self.id, self.hooks_dict_ref(), tuple(flag() for flag in self.extra_dict_ref)
+
+    def __setstate__(self, state):
+        self.id, *tables = state
+        table, flags = (*tables, ())[:2]
+        self.hooks_dict_ref = weakref.ref(OrderedDict() if table is None else table)
+        self.extra_dict_ref = tuple(
+            weakref.ref(OrderedDict() if flag is None else flag) for flag in flags
+        )
 
     def __enter__(self):
         return self
@@ -24,26 +53,11 @@ class RemovableHandle:
         self.remove()
 
 
-class _Table:
-    """A dict of hooks; plain dicts cannot be referred to weakly, and a handle may outlive its tensor."""
-
-    def __init__(self, table):
-        try:
-            self._get = weakref.ref(table)
-        except TypeError:
-            self._get = lambda: table
-
-    def pop(self, key):
-        table = self._get()
-        if table is not None:
-            table.pop(key, None)
-
-
 def add_hook(table, hook):
     """Put a hook into a table that the core owns, in order of registration."""
-    key = next(_ids)
-    table[key] = hook
-    return RemovableHandle(table, key)
+    handle = RemovableHandle(table)
+    table[handle.id] = hook
+    return handle
 
 
 def report_anomaly(name, metadata):

@@ -119,15 +119,23 @@ def _number(n):
     return None
 
 
+def _simplified(op, *args):
+    """The node `op` of simplified arguments, itself simplified."""
+    # Never `rule(*args) or node(...)`: an expression has no truth value.
+    rule = _SIMPLER.get(op)
+    found = rule(*args) if rule else None
+    return node(op, *args) if found is None else found
+
+
 def _mul(a, b):
     if _number(a) == 1:
         return b
     if _number(b) == 1:
         return a
     if a.op == "neg":
-        return _neg(_mul(a.args[0], b) or a.args[0] * b) or -(a.args[0] * b)
+        return _simplified("neg", _simplified("mul", a.args[0], b))
     if b.op == "neg":
-        return -(_mul(a, b.args[0]) or a * b.args[0])
+        return _simplified("neg", _simplified("mul", a, b.args[0]))
     if _number(a) == -1:
         return -b
     if _number(b) == -1:
@@ -170,6 +178,13 @@ def _conj(a):
         return a.args[0]
     if a.op in ("abs", "real", "imag"):
         return a
+    # Downwards, where that costs nothing: equal terms of high orders then become equal nodes.
+    if a.op == "neg":
+        return _simplified("neg", _simplified("conj", a.args[0]))
+    if a.op == "guard":
+        return _simplified("guard", a.args[0], _simplified("conj", a.args[1]))
+    if a.op in ("mul", "div", "add", "sub") and any(arg.op == "conj" for arg in a.args):
+        return _simplified(a.op, *[_simplified("conj", arg) for arg in a.args])
     return None
 
 
@@ -186,8 +201,10 @@ def _where(c, a, b):
 def _guard(g, value):
     if strict() or value is g:
         return value
+    if g.op in ("neg", "conj"):
+        return _simplified("guard", g.args[0], value)
     if value.op == "neg":
-        return -(_guard(g, value.args[0]) or node("guard", g, value.args[0]))
+        return -_simplified("guard", g, value.args[0])
     if value.op == "guard" and value.args[0] is g:
         return value
     if value.op in ("mul", "div") and value.args[0] is g and _number(value.args[1]):

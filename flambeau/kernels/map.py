@@ -63,6 +63,11 @@ class Map:
         return len(self.expressions)
 
     @property
+    def size(self):
+        """How many operations an element takes."""
+        return sum(bool(n.args) for n in topological(self.expressions))
+
+    @property
     def digest(self):
         if self._digest is None:
             self._digest = digest_text(self.expressions)

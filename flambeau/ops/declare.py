@@ -108,6 +108,8 @@ class PointwiseSpec:
         self._map = map
         self._overrides = []
 
+    order = 0  # of differentiation
+
     @property
     def map(self):
         """The kernel, traced when first needed."""
@@ -142,18 +144,57 @@ class PointwiseSpec:
             if j >= 0 and self.keep >> j & 1:
                 keep |= 1 << place
         name = f"{self.name}_backward_{self.args[i]}"
-        args = ("grad_output", *(f"saved_{j}" for j in range(len(used))))
-        spec = PointwiseSpec(
-            name,
-            None,
-            args,
-            len(args),
-            (None,) * len(args),
-            keep=keep,
-            uses_index=self.uses_index,
-            map=map,
-        )
-        return _core.Pointwise(spec), used
+        order = self.order + 1
+        large = order > 2 and map.size > FUSED_SIZE and not self.uses_index
+        if map.n_in > _core.max_pointwise_args or large:
+            if self.uses_index:
+                raise NotImplementedError(f"{name}: it reads {map.n_in} tensors and the index.")
+            return _Chain(map, name, keep), used
+        return _derivative_operator(map, name, keep, order, self.uses_index), used
+
+
+FUSED_SIZE = 16  # operations of a derivative of third or higher order; beyond, it becomes a chain
+_shared = {}  # (text of the expression, inputs, keep): equal derivatives of second order on are one
+
+
+def _derivative_operator(map, name, keep, order, uses_index=False):
+    """The operator of a derivative: its first argument is the gradient."""
+    key = map.digest, map.n_in, keep
+    if order > 1 and key in _shared:
+        return _shared[key]
+    args = ("grad_output", *(f"saved_{j}" for j in range(map.n_in - 1)))
+    nothing = (None,) * len(args)
+    spec = PointwiseSpec(
+        name, None, args, len(args), nothing, keep=keep, uses_index=uses_index, map=map
+    )
+    spec.order = order
+    operator = _core.Pointwise(spec)
+    return _shared.setdefault(key, operator) if order > 1 else operator
+
+
+class _Chain:
+    """A large derivative as several operators with derivatives of their own."""
+
+    def __init__(self, map, name, keep):
+        from ..kernels import Map
+        from ..kernels.parts import split
+
+        self.steps = []
+        for expression, places in split(
+            map.expressions[0], map.n_in, _core.max_pointwise_args, keep
+        ):
+            part = Map.of([expression], len(places), name)
+            kept = sum(1 << k for k, j in enumerate(places) if keep >> j & 1)
+            self.steps.append((_derivative_operator(part, name, kept, 2), places))
+
+    def __call__(self, *values):
+        values = list(values)
+        for operator, places in self.steps:
+            args = [values[j] for j in places]
+            if not any(isinstance(arg, _core.Tensor) for arg in args):
+                args[0] = _core.tensor(args[0])
+            values.append(operator(*args))
+        return values[-1]
 
 
 def make_pointwise(

@@ -1,5 +1,5 @@
 """Handles of hooks."""
 
-from ..nn.modules.hooks import RemovableHandle
+from ..autograd.hooks import RemovableHandle
 
 __all__ = ["RemovableHandle"]

@@ -146,3 +146,48 @@ def test_hooks_are_copied_with_the_module():
     layer.register_forward_hook(_note)
     copy.deepcopy(layer)(torch.ones(1, 2))
     assert NOTED == ["Linear"]
+
+
+def test_global_tables_may_be_replaced_by_empty_ones():
+    # Test suites reset the hooks of every module this way; they went on being called.
+    from collections import OrderedDict
+
+    seen = []
+    handle = nn.modules.module.register_module_forward_hook(lambda *args: seen.append(1))
+    layer = nn.Linear(2, 2)
+    layer(torch.ones(1, 2))
+    kept = nn.modules.module._global_forward_hooks
+    nn.modules.module._global_forward_hooks = OrderedDict()
+    try:
+        layer(torch.ones(1, 2))
+        assert seen == [1]
+        assert handle.hooks_dict_ref() is kept
+    finally:
+        nn.modules.module._global_forward_hooks = kept
+        handle.remove()
+    assert not kept
+
+
+def test_handles_know_their_table():
+    layer = nn.Linear(2, 2)
+    first = layer.register_forward_pre_hook(lambda *args: None, with_kwargs=True)
+    second = layer.register_forward_pre_hook(lambda *args: None)
+    assert first.hooks_dict_ref() is second.hooks_dict_ref() is layer._forward_pre_hooks
+    with first:
+        assert first.id in layer._forward_pre_hooks_with_kwargs
+    assert list(layer._forward_pre_hooks) == [second.id]
+    assert not layer._forward_pre_hooks_with_kwargs
+    x = torch.ones(2, requires_grad=True)
+    handle = x.register_hook(lambda g: g)
+    assert list(handle.hooks_dict_ref()) == [handle.id]
+
+
+def test_backward_hooks_that_cannot_be_called_are_said():
+    class Named(nn.Module):
+        def forward(self, x):
+            return {"x": x * 2}
+
+    layer = Named()
+    layer.register_full_backward_hook(lambda *args: None)
+    with pytest.warns(UserWarning, match="should be a Tensor or a tuple of Tensors, and is a dict"):
+        layer(torch.ones(1, requires_grad=True))

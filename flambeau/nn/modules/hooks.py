@@ -4,53 +4,13 @@ A module without hooks has none of this: its `_module_hooks` is the class attrib
 `Module.__call__` goes straight to `forward`. The first hook makes a HookTable.
 """
 
-import itertools
 import warnings
 import weakref
 from collections import OrderedDict
 
 import flambeau
 
-_ids = itertools.count()
-
-
-class RemovableHandle:
-    """Takes its hook out of the table again; also a context manager that does so at its end."""
-
-    def __init__(self, hooks, *, extra_dict=None):
-        flags = [] if extra_dict is None else extra_dict
-        flags = flags if isinstance(flags, (list, tuple)) else [flags]
-        self.id = next(_ids)
-        self._tables = [weakref.ref(table) for table in (hooks, *flags)]
-
-    def remove(self):
-        for reference in self._tables:
-            table = reference()
-            if table is not None:
-                table.pop(self.id, None)
-
-    @property
-    def hooks_dict_ref(self):
-        """A weak reference to the table that holds the hook."""
-        return self._tables[0]
-
-    @property
-    def extra_dict_ref(self):
-        """Weak references to the further tables that say how it is called."""
-        return tuple(self._tables[1:])
-
-    def __getstate__(self):
-        return self.id, [reference() for reference in self._tables]
-
-    def __setstate__(self, state):
-        self.id, tables = state
-        self._tables = [weakref.ref(OrderedDict() if table is None else table) for table in tables]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.remove()
+from ...autograd.hooks import RemovableHandle
 
 
 class HookTable:
@@ -89,7 +49,39 @@ def add(table, hook, prepend=False, flags=()):
     return handle
 
 
-EVERY_MODULE = HookTable()
+class GlobalTable:
+    """The hooks of every module: the variables `_global_...` of module.py, which programs replace to reset them."""
+
+    _names = {
+        "forward_pre": "_global_forward_pre_hooks",
+        "forward_pre_with_kwargs": "_global_forward_pre_hooks_with_kwargs",
+        "forward": "_global_forward_hooks",
+        "forward_with_kwargs": "_global_forward_hooks_with_kwargs",
+        "forward_always_called": "_global_forward_hooks_always_called",
+        "backward_pre": "_global_backward_pre_hooks",
+        "backward": "_global_backward_hooks",
+        "backward_is_full": "_global_is_full_backward_hook",
+    }
+
+    def __init__(self):
+        self._variables = {name: OrderedDict() for name in self._names.values()}
+        self._variables["_global_is_full_backward_hook"] = None
+        self.state_dict_pre = self.state_dict_post = OrderedDict()
+        self.load_state_dict_pre = self.load_state_dict_post = OrderedDict()
+
+    def live_in(self, variables):
+        """From now on the tables are found among `variables` (a module's), under PyTorch's names."""
+        variables.update(self._variables)
+        self._variables = variables
+
+    def __getattr__(self, name):
+        try:
+            return self._variables[self._names[name]]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+EVERY_MODULE = GlobalTable()
 REGISTRATION = {kind: OrderedDict() for kind in ("buffer", "module", "parameter")}
 
 
@@ -194,6 +186,12 @@ class _Boundary:
         return args
 
     def leave(self, result):
+        if not isinstance(result, (flambeau.Tensor, tuple)):
+            warnings.warn(
+                f"{type(self.module).__name__}: backward hooks will not be called. The output of the module "
+                f"should be a Tensor or a tuple of Tensors, and is a {type(result).__name__}.",
+                stacklevel=4,
+            )
         single = not isinstance(result, tuple)
         results = (result,) if single else result
         self.n_outputs = len(results)

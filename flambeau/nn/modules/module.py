@@ -294,6 +294,9 @@ class Module(HooksApi, State, Conversion, Traversal):
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 
 
+hooks.EVERY_MODULE.live_in(globals())
+
+
 def _for_every_module(table, hook, flags=()):
     Module._module_hooks = hooks.EVERY_MODULE
     return hooks.add(table, hook, flags=flags)
@@ -323,7 +326,8 @@ def register_module_full_backward_hook(hook):
             "Module: old backward hooks are registered for all modules, and old and full ones do "
             "not go together. Use register_module_full_backward_hook for all."
         )
-    hooks.EVERY_MODULE.backward_is_full = True
+    global _global_is_full_backward_hook
+    _global_is_full_backward_hook = True
     return _for_every_module(hooks.EVERY_MODULE.backward, hook)
 
 
@@ -334,7 +338,8 @@ def register_module_backward_hook(hook):
             "Module: full backward hooks are registered for all modules, and old and full ones do "
             "not go together. Use register_module_full_backward_hook for all."
         )
-    hooks.EVERY_MODULE.backward_is_full = False
+    global _global_is_full_backward_hook
+    _global_is_full_backward_hook = False
     return _for_every_module(hooks.EVERY_MODULE.backward, hook)
 
 

@@ -1,0 +1,107 @@
+"""Derivatives of compositions to order 8, against Cauchy's integral formula in NumPy and SciPy."""
+
+import numpy as np
+import pytest
+import scipy.special as sp
+
+import flambeau as torch
+
+ORDERS = 8
+
+
+def series(function, x, radius):
+    """f, f', ... to order 8 at x: the coefficients of f on a circle around x, times factorials."""
+    angles = 2j * np.pi * np.arange(64) / 64
+    values = function(x + radius * np.exp(angles))
+    coefficients = np.fft.fft(values)[: ORDERS + 1].real / 64
+    return [c * sp.factorial(n) / radius**n for n, c in enumerate(coefficients)]
+
+
+# name: (with flambeau, with NumPy, point, radius of a circle on which the function is analytic)
+COMPOSITIONS = {
+    "sin(x) x": (lambda x: torch.sin(x) * x, lambda z: np.sin(z) * z, 0.7, 1.0),
+    "cos(x) x^2": (lambda x: torch.cos(x) * x**2, lambda z: np.cos(z) * z**2, 0.7, 1.0),
+    "exp(-x^2)": (lambda x: torch.exp(-x * x), lambda z: np.exp(-z * z), 0.4, 1.0),
+    "exp(sin x)": (lambda x: x.sin().exp(), lambda z: np.exp(np.sin(z)), 0.3, 1.0),
+    "sin(exp x)": (lambda x: x.exp().sin(), lambda z: np.sin(np.exp(z)), -0.2, 0.7),
+    "tanh": (torch.tanh, np.tanh, 0.3, 1.0),
+    "tanh(x) x": (lambda x: x.tanh() * x, lambda z: np.tanh(z) * z, 0.3, 1.0),
+    "sigmoid": (torch.sigmoid, lambda z: 1 / (1 + np.exp(-z)), 0.5, 1.5),
+    "log": (torch.log, np.log, 2.0, 1.0),
+    "x log x": (lambda x: x * x.log(), lambda z: z * np.log(z), 2.0, 1.0),
+    "log1p(x^2)": (lambda x: torch.log1p(x * x), lambda z: np.log1p(z * z), 0.5, 0.6),
+    "sqrt": (torch.sqrt, np.sqrt, 2.0, 1.0),
+    "1 / sqrt": (torch.rsqrt, lambda z: 1 / np.sqrt(z), 2.0, 1.0),
+    "1 / x": (torch.reciprocal, lambda z: 1 / z, 2.0, 1.0),
+    "sin(x) / x": (lambda x: x.sin() / x, lambda z: np.sin(z) / z, 2.0, 1.0),
+    "1 / (1 + x^2)": (lambda x: 1 / (1 + x * x), lambda z: 1 / (1 + z * z), 0.5, 0.6),
+    "x^3": (lambda x: x**3, lambda z: z**3, 0.7, 1.0),
+    "x^2.5": (lambda x: x**2.5, lambda z: z**2.5, 2.0, 1.0),
+    "2^x": (lambda x: 2.0**x, lambda z: 2.0**z, 0.7, 1.0),
+    "x^x": (lambda x: x**x, lambda z: z**z, 1.5, 0.8),
+    "exp2(x) x": (lambda x: torch.exp2(x) * x, lambda z: 2.0**z * z, 0.7, 1.0),
+    "expm1(x) / x": (lambda x: torch.expm1(x) / x, lambda z: np.expm1(z) / z, 1.5, 1.0),
+    "tan": (torch.tan, np.tan, 0.2, 0.8),
+    "atan": (torch.atan, np.arctan, 0.3, 0.7),
+    "asin": (torch.asin, np.arcsin, 0.1, 0.6),
+    "acos": (torch.acos, np.arccos, 0.1, 0.6),
+    "sinh(x) cos(x)": (lambda x: x.sinh() * x.cos(), lambda z: np.sinh(z) * np.cos(z), 0.4, 1.0),
+    "cosh(x^2)": (lambda x: torch.cosh(x * x), lambda z: np.cosh(z * z), 0.4, 1.0),
+    "asinh": (torch.asinh, np.arcsinh, 0.3, 0.7),
+    "acosh": (torch.acosh, np.arccosh, 2.5, 1.0),
+    "atanh": (torch.atanh, np.arctanh, 0.1, 0.6),
+    "erf": (torch.erf, sp.erf, 0.4, 1.0),
+    "erfc(x) x": (lambda x: torch.erfc(x) * x, lambda z: sp.erfc(z) * z, 0.4, 1.0),
+    "lgamma": (torch.lgamma, sp.loggamma, 3.0, 1.5),
+    "digamma": (torch.digamma, sp.psi, 3.0, 1.5),
+    "softplus": (
+        torch.nn.functional.softplus,
+        lambda z: np.log1p(np.exp(z)),
+        0.5,
+        1.5,
+    ),
+    "silu": (torch.nn.functional.silu, lambda z: z / (1 + np.exp(-z)), 0.5, 1.5),
+    "gelu": (
+        torch.nn.functional.gelu,
+        lambda z: z * 0.5 * (1 + sp.erf(z / np.sqrt(2))),
+        0.5,
+        1.0,
+    ),
+    "logit": (torch.logit, lambda z: np.log(z / (1 - z)), 0.45, 0.3),
+    "sinc": (torch.sinc, lambda z: np.sin(np.pi * z) / (np.pi * z), 0.8, 0.6),
+    "x sin(x) exp(x)": (
+        lambda x: x * x.sin() * x.exp(),
+        lambda z: z * np.sin(z) * np.exp(z),
+        0.3,
+        1.0,
+    ),
+    "log(cos x)": (lambda x: x.cos().log(), lambda z: np.log(np.cos(z)), 0.2, 0.9),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_derivatives_to_order_8(name):
+    function, reference, point, radius = COMPOSITIONS[name]
+    x = torch.tensor([point], dtype=torch.float64, requires_grad=True)
+    y = function(x)
+    for order, wanted in enumerate(series(reference, point, radius)):
+        if order and y.requires_grad:
+            (y,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        elif order:  # of a polynomial
+            y = torch.zeros(1)
+        tolerance = 1e-8 + 3e-15 * float(sp.factorial(order)) / radius**order
+        assert abs(y.item() - wanted) <= tolerance * (1 + abs(wanted)), f"order {order}"
+
+
+def test_derivatives_that_read_more_than_an_operator_may():
+    # Each time the gradient of the last is the product of what came before.
+    a = torch.tensor([1.5], dtype=torch.float64, requires_grad=True)
+    gradients = [
+        torch.tensor([1.0 + k / 8], dtype=torch.float64, requires_grad=True) for k in range(12)
+    ]
+    b = torch.tensor([0.5], dtype=torch.float64, requires_grad=True)
+    y, last = a * b, b
+    for g in gradients:
+        (y,) = torch.autograd.grad(y, last, g, create_graph=True)
+        assert y.item() == 1.5 * g.item()
+        last = g
