@@ -25,16 +25,34 @@ struct Entry {
   std::vector<TensorRef> grads;
 };
 
+class Run;
+thread_local Run* current = nullptr;
+thread_local Node* running = nullptr;
+int64_t runs_started = 0;
+
 class Run {
  public:
-  explicit Run(Backward& task) : task_(task) {}
+  explicit Run(Backward& task)
+      : task_(task), number_(runs_started++), depth_(current ? current->depth_ + 1 : 1) {
+    outer_ = std::exchange(current, this);
+  }
   ~Run() {
+    current = outer_;
     for (Entry& e : entries_) e.node->slot = e.previous_slot;
     for (auto& [edge, grad] : root_edges_) Py_XDECREF(reinterpret_cast<PyObject*>(edge.node));
     for (auto& edge : wanted_) Py_XDECREF(reinterpret_cast<PyObject*>(edge.node));
   }
 
+  Run(const Run&) = delete;
+
   std::vector<TensorRef> operator()();
+
+  int64_t number() const { return number_; }
+  int depth() const { return depth_; }
+  bool will_run(Node* node);
+  bool will_reach(Node* node);
+  Object order_of_execution();
+  std::vector<Object> callbacks;
 
  private:
   uint32_t entry_of(Node* node);
@@ -44,8 +62,11 @@ class Run {
   void run_node(uint32_t at);
   void deliver(uint32_t from, uint32_t edge, TensorRef grad);
   void receive(uint32_t at, uint32_t nr, TensorRef grad);
-  void run_hooks(Node* node, std::vector<TensorRef>& grads);
-  void take_captures(uint32_t at);
+  int64_t find(Node* node);
+  void run_tensor_hooks(Node* node, std::vector<TensorRef>& grads);
+  void run_pre_hooks(Node* node, std::vector<TensorRef>& grads);
+  void retain(Node* node, std::vector<TensorRef>& grads);
+  void capture(Node* node, std::vector<TensorRef>& grads);
 
   Backward& task_;
   std::vector<Entry> entries_;
@@ -53,20 +74,62 @@ class Run {
   std::vector<Edge> wanted_;
   std::vector<TensorRef> captured_;
   std::priority_queue<std::pair<uint64_t, uint32_t>> ready_;
+  // Places of the nodes once another backward has run since this one began: it may have used their
+  // slots.
+  std::unordered_map<Node*, uint32_t> places_;
+  int64_t now_ = -1;  // the entry whose hooks or backward run
+  int64_t number_;
+  int depth_;
+  Run* outer_;
 };
 
-uint32_t Run::entry_of(Node* node) {
+/// The entry of node, -1 if it has none.
+int64_t Run::find(Node* node) {
   if (node->slot < entries_.size() && entries_[node->slot].node.get() == node) return node->slot;
-  // Another thread's backward, interleaved with this one, may have used the node's slot.
-  uint32_t at = static_cast<uint32_t>(entries_.size());
-  if (!ready_.empty() || !captured_.empty())
-    for (uint32_t i = 0; i < entries_.size(); ++i)
-      if (entries_[i].node.get() == node) return i;
+  if (runs_started == number_ + 1) return -1;
+  for (size_t at = places_.size(); at < entries_.size(); ++at)
+    places_.emplace(entries_[at].node.get(), static_cast<uint32_t>(at));
+  auto place = places_.find(node);
+  return place == places_.end() ? -1 : place->second;
+}
+
+uint32_t Run::entry_of(Node* node) {
+  if (int64_t at = find(node); at >= 0) return static_cast<uint32_t>(at);
+  auto at = static_cast<uint32_t>(entries_.size());
   entries_.emplace_back();
   entries_[at].node = Ref<Node>::borrow(node);
   entries_[at].previous_slot = node->slot;
   node->slot = at;
   return at;
+}
+
+bool Run::will_run(Node* node) {
+  int64_t at = find(node);
+  return at >= 0 && entries_[static_cast<size_t>(at)].run;
+}
+
+bool Run::will_reach(Node* node) {
+  int64_t at = find(node);
+  return at >= 0 && entries_[static_cast<size_t>(at)].needed;
+}
+
+Object Run::order_of_execution() {
+  Object list = Object::steal(PyList_New(0));
+  std::vector<uint32_t> waiting;
+  for (Entry& e : entries_) waiting.push_back(e.waiting);
+  auto ready = ready_;
+  if (now_ >= 0)
+    ready.emplace(UINT64_MAX, static_cast<uint32_t>(now_));  // its hooks run: it is next
+  while (!ready.empty()) {
+    uint32_t at = ready.top().second;
+    ready.pop();
+    Node* node = entries_[at].node.get();
+    if (entries_[at].run && PyList_Append(list.get(), node->py()) < 0) throw PythonError();
+    for (uint32_t i = 0; i < node->n_edges; ++i)
+      if (Node* next = node->edges[i].node)
+        if (uint32_t to = entry_of(next); --waiting[to] == 0) ready.emplace(next->sequence, to);
+  }
+  return list;
 }
 
 void Run::discover() {
@@ -83,10 +146,12 @@ void Run::mark_needed() {
   for (Entry& e : entries_) e.needed = e.run = false;
   for (size_t i = 0; i < wanted_.size(); ++i) {
     Node* node = wanted_[i].node;
-    if (!node) continue;
-    if (!(node->slot < entries_.size() && entries_[node->slot].node.get() == node)) continue;
-    Entry& e = entries_[node->slot];
+    int64_t at = node ? find(node) : -1;
+    if (at < 0) continue;
+    Entry& e = entries_[static_cast<size_t>(at)];
     e.needed = true;
+    // backward(inputs=...) runs their nodes, as PyTorch does; grad(inputs=...) stops before them.
+    e.run = !task_.capture;
     if (e.capture < 0) e.capture = static_cast<int>(i);
   }
   // Inputs of a node were recorded before it, but for the leaves, so ascending order sees them
@@ -104,8 +169,6 @@ void Run::mark_needed() {
       if (Node* next = node->edges[i].node; next && entries_[entry_of(next)].needed)
         entries_[at].run = true;
     if (entries_[at].run) entries_[at].needed = true;
-    if (!task_.capture && node->kind == &accumulate_kind && entries_[at].needed)
-      entries_[at].run = true;
   }
 }
 
@@ -124,7 +187,7 @@ TensorRef checked_hook_result(Object& result, const TensorRef& grad) {
                    "keep it.");
   });
   Tensor* t = as_tensor(result.get());
-  check(sizes_of(*t) == sizes_of(*grad), [&] {
+  check(!grad || sizes_of(*t) == sizes_of(*grad), [&] {
     return message("hook: returned a gradient of shape ", shape(*t),
                    "; the one it was given has shape ", shape(*grad),
                    ". Return the same shape, or None to keep it.");
@@ -132,11 +195,12 @@ TensorRef checked_hook_result(Object& result, const TensorRef& grad) {
   return TensorRef::borrow(t);
 }
 
+/// Of an operator with several outputs some may have no gradient: their hooks get None.
 void call_tensor_hooks(PyObject* dict, TensorRef& grad) {
-  if (!grad) return;
   Object values = Object::steal(PyDict_Values(dict));
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
-    Object result = Object::steal(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), grad.py()));
+    PyObject* given = grad ? grad.py() : Py_None;
+    Object result = Object::steal(PyObject_CallOneArg(PyList_GET_ITEM(values.get(), i), given));
     grad = checked_hook_result(result, grad);
   }
 }
@@ -168,15 +232,20 @@ void take_hook_grads(PyObject* result, std::vector<TensorRef>& grads, const char
   }
 }
 
-void Run::run_hooks(Node* node, std::vector<TensorRef>& grads) {
+void Run::run_tensor_hooks(Node* node, std::vector<TensorRef>& grads) {
   if (node->kind == &accumulate_kind) {
     Tensor* leaf = accumulated_variable(node);
     if (leaf->autograd && leaf->autograd->hooks)
       call_tensor_hooks(leaf->autograd->hooks.get(), grads[0]);
   }
   if (!node->extras) return;
-  for (auto& [nr, hooks] : node->extras->tensor_hooks) call_tensor_hooks(hooks.get(), grads[nr]);
-  if (node->extras->pre_hooks) {
+  // A hook may register another, or renew what it hangs on: the list is taken as it is now.
+  auto all = node->extras->tensor_hooks;
+  for (auto& [nr, hooks] : all) call_tensor_hooks(hooks.get(), grads[nr]);
+}
+
+void Run::run_pre_hooks(Node* node, std::vector<TensorRef>& grads) {
+  if (node->extras && node->extras->pre_hooks) {
     Object values = Object::steal(PyDict_Values(node->extras->pre_hooks.get()));
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
       Object tuple = tuple_of(grads);
@@ -186,29 +255,24 @@ void Run::run_hooks(Node* node, std::vector<TensorRef>& grads) {
       take_hook_grads(result.get(), grads, "pre");
     }
   }
-  if (task_.capture) return;
-  for (auto& [nr, weak] : node->extras->retained) {
+}
+
+/// Into .grad of the tensors with retain_grad.
+void Run::retain(Node* node, std::vector<TensorRef>& grads) {
+  if (!node->extras) return;
+  auto all = node->extras->retained;
+  for (auto& [nr, weak] : all) {
     PyObject* object = PyWeakref_GetObject(weak.get());
     if (object == Py_None || !grads[nr]) continue;
-    Tensor* t = as_tensor(object);
-    AutogradMeta& meta = need_meta(*t);
-    meta.grad = meta.grad ? add(*meta.grad, *grads[nr]) : grads[nr];
+    TensorRef t = TensorRef::borrow(as_tensor(object));
+    TensorRef sum = need_meta(*t).grad ? add(*need_meta(*t).grad, *grads[nr]) : grads[nr];
+    need_meta(*t).grad = std::move(sum);
   }
 }
 
-void Run::take_captures(uint32_t at) {
-  if (entries_[at].capture < 0) return;
-  Node* node = entries_[at].node.get();
+void Run::capture(Node* node, std::vector<TensorRef>& grads) {
   for (size_t i = 0; i < wanted_.size(); ++i)
-    if (wanted_[i].node == node) {
-      if (task_.capture)
-        captured_[i] = entries_[at].grads[wanted_[i].nr];
-      else if (node->kind != &accumulate_kind && entries_[at].grads[wanted_[i].nr]) {
-        AutogradMeta& meta = need_meta(*task_.inputs[i]);
-        TensorRef& grad = entries_[at].grads[wanted_[i].nr];
-        meta.grad = meta.grad ? add(*meta.grad, *grad) : grad;
-      }
-    }
+    if (wanted_[i].node == node) captured_[i] = grads[wanted_[i].nr];
 }
 
 void check_nan(Node* node, const std::vector<TensorRef>& grads) {
@@ -250,16 +314,19 @@ void Run::run_node(uint32_t at) {
   for (auto& g : grads) any |= static_cast<bool>(g);
   std::vector<TensorRef> results(node->n_edges);
   if (any && entries_[at].needed) {
-    run_hooks(node.get(), grads);
-    if (entries_[at].capture >= 0) {
-      entries_[at].grads = grads;
-      take_captures(at);
-      entries_[at].grads.clear();
-    }
+    run_tensor_hooks(node.get(), grads);
+    retain(node.get(), grads);
+    if (entries_[at].capture >= 0 && task_.capture) capture(node.get(), grads);
     if (entries_[at].run) {
+      run_pre_hooks(node.get(), grads);
       std::vector<TensorRef> seen;
       bool post = node->extras && node->extras->post_hooks;
       if (post) seen = grads;
+      struct Mark {
+        Node* outer;
+        explicit Mark(Node* now) : outer(std::exchange(running, now)) {}
+        ~Mark() { running = outer; }
+      } mark(node.get());
       try {
         node->kind->backward(node.get(), grads.data(), results.data());
         if (anomaly_mode && anomaly_check_nan) check_nan(node.get(), results);
@@ -372,6 +439,7 @@ std::vector<TensorRef> Run::operator()() {
                      "forward pass.");
     });
     wanted_.push_back(gradient_edge(*input));
+    if (!task_.capture) retain_grad(*input);
   }
   discover();
   mark_needed();
@@ -380,8 +448,14 @@ std::vector<TensorRef> Run::operator()() {
   while (!ready_.empty()) {
     uint32_t at = ready_.top().second;
     ready_.pop();
+    now_ = at;
     run_node(at);
     if (entries_[at].node->n_edges) entries_[at].grads.clear();
+  }
+  for (size_t i = 0; i < callbacks.size(); ++i) {  // one may queue another
+    Object callback = callbacks[i];
+    Object result = Object::steal(PyObject_CallNoArgs(callback.get()));
+    if (!result) throw PythonError();
   }
   return std::move(captured_);
 }
@@ -391,6 +465,33 @@ std::vector<TensorRef> Run::operator()() {
 std::vector<TensorRef> run_backward(Backward& task) {
   Run run(task);
   return run();
+}
+
+void queue_callback(PyObject* callback) {
+  check(current, [] {
+    return message(
+        "queue_callback: no backward runs in this thread. Call it from a hook or a backward.");
+  });
+  current->callbacks.push_back(Object::borrow(callback));
+}
+Node* running_node() { return running; }
+int64_t current_backward() { return current ? current->number() : -1; }
+int backward_depth() { return current ? current->depth() : 0; }
+bool will_reach(Node* node) {
+  check(current,
+        [] { return message("register_multi_grad_hook: no backward runs in this thread."); });
+  return current->will_reach(node);
+}
+bool will_run(Node* node) {
+  check(current,
+        [] { return message("will_engine_execute_node: no backward runs in this thread."); });
+  return current->will_run(node);
+}
+Object order_of_execution() {
+  check(current, [] {
+    return message("current_graph_task_execution_order: no backward runs in this thread.");
+  });
+  return current->order_of_execution();
 }
 
 }  // namespace flambeau

@@ -17,6 +17,15 @@ struct Backward {
 /// The gradients of `inputs` when capture is set (null where none arrived), else an empty list.
 std::vector<TensorRef> run_backward(Backward& task);
 
+/// What Python asks of the backward that runs in this thread.
+void queue_callback(PyObject* callback);  // called once it has ended; raises if none runs
+int64_t current_backward();               // its number, -1 if none runs
+Node* running_node();                     // the node whose backward runs, null if none does
+int backward_depth();                     // how many run inside each other
+bool will_run(Node* node);                // whether it will call node's backward
+bool will_reach(Node* node);              // whether a gradient comes to node
+Object order_of_execution();              // list of the nodes whose backward is still to be called
+
 extern bool anomaly_mode, anomaly_check_nan;
 
 }  // namespace flambeau

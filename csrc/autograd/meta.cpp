@@ -1,5 +1,8 @@
 #include "autograd/meta.h"
 
+#include <algorithm>
+#include <mutex>
+
 #include "autograd/accumulate.h"
 #include "autograd/saved_hooks.h"
 #include "dispatch/basics.h"
@@ -39,12 +42,58 @@ void clear_meta(Tensor& t) {
   Object hooks = std::move(meta.hooks), post_hooks = std::move(meta.post_accumulate_hooks);
 }
 
+namespace {
+
+/// How a view came to be that has no history of its own to write into; null for others.
+const char* unwritable(Creation c) {
+  switch (c) {
+    case Creation::multiple: return "one of several views that an operator returned together";
+    case Creation::no_grad: return "a view that was made under no_grad";
+    case Creation::inference: return "a view that was made under inference_mode";
+    case Creation::function: return "a view that a custom Function returned";
+    case Creation::normal: return nullptr;
+  }
+  return nullptr;
+}
+
+/// Gives t another grad_fn. Hooks stay with the value they were registered for, the old node's; a
+/// retained gradient is that of the tensor as it is now.
+void renew_grad_fn(Tensor& t, AutogradMeta& meta, Node* node, uint32_t nr) {
+  meta.hooks = nullptr;
+  if (meta.retains_grad && meta.grad_fn.get() != node) {
+    Object weak;
+    if (meta.grad_fn && meta.grad_fn->extras) {
+      auto& retained = meta.grad_fn->extras->retained;
+      auto mine = std::find_if(retained.begin(), retained.end(), [&](auto& entry) {
+        return PyWeakref_GetObject(entry.second.get()) == t.py();
+      });
+      if (mine != retained.end()) {
+        weak = std::move(mine->second);
+        retained.erase(mine);
+      }
+    }
+    if (weak)
+      node->need_extras().retained.emplace_back(nr, std::move(weak));
+    else
+      meta.retains_grad = false;
+  }
+  meta.grad_fn = Ref<Node>::borrow(node);
+  meta.output_nr = nr;
+}
+
+}  // namespace
+
 Node* grad_fn_of(Tensor& t) {
   if (!t.autograd) return nullptr;
   AutogradMeta& meta = *t.autograd;
   if (is_stale_view(t) && requires_grad(*meta.base)) {
-    meta.grad_fn = region_node(*meta.base, t);
-    meta.output_nr = 0;
+    check(meta.creation == Creation::normal, [&] {
+      return message("grad_fn of a tensor ", shape(t), ": it is ", unwritable(meta.creation),
+                     ", and its base has been written in place since, so its gradient cannot be "
+                     "told. Make the view anew after the write, or clone() it before.");
+    });
+    Ref<Node> node = region_node(*meta.base, t);
+    renew_grad_fn(t, meta, node.get(), 0);
     meta.view_version = t.version().value;
     t.requires_grad_leaf = false;
   }
@@ -62,12 +111,22 @@ Edge gradient_edge(Tensor& t) {
 
 void set_history(Tensor& result, Node* node, uint32_t nr) {
   AutogradMeta& meta = need_meta(result);
-  meta.grad_fn = Ref<Node>::borrow(node);
-  meta.output_nr = nr;
+  if (meta.hooks || meta.retains_grad) {
+    renew_grad_fn(result, meta, node, nr);
+  } else {
+    meta.grad_fn = Ref<Node>::borrow(node);
+    meta.output_nr = nr;
+  }
   node->results[nr].set(result);
 }
 
 void set_view(Tensor& view, Tensor& base, Creation creation) {
+  view.inference = base.inference;
+  if (base.inference) return;  // writes to it are not followed
+  if (inference_mode_enabled) {
+    creation = Creation::inference;
+    view.requires_grad_leaf = requires_grad(base) && is_differentiable(view.dtype);
+  }
   AutogradMeta& meta = need_meta(view);
   AutogradMeta* of_base = base.autograd;
   if (of_base && of_base->base) {
@@ -91,7 +150,7 @@ void leave_base(Tensor& t) {
   meta.dtype_changed = false;
 }
 
-void check_inplace(Tensor& t, const char* op) {
+void check_inplace(Tensor& t, const char* op, bool records) {
   check(!t.inference || inference_mode_enabled, [&] {
     return message(op, ": ", describe(t),
                    " was made in inference_mode and cannot be written outside of it. clone() it "
@@ -99,20 +158,16 @@ void check_inplace(Tensor& t, const char* op) {
   });
   if (!grad_mode_enabled) return;
   if (t.autograd && t.autograd->base) {
-    Creation c = t.autograd->creation;
-    const char* how = c == Creation::multiple   ? "is one of several views that one call returned"
-                      : c == Creation::no_grad  ? "was made under no_grad"
-                      : c == Creation::function ? "was returned unchanged by a custom Function"
-                                                : nullptr;
-    check(how == nullptr, [&] {
-      Node* fn = grad_fn_of(t);
-      return message(op, ": this tensor (output ", t.autograd->output_nr, " of ",
-                     fn ? fn->name() : "a view operator", ") is a view that ", how,
+    Creation creation = t.autograd->creation;
+    // A view shares its base's gradient, also where it was made before that was wanted.
+    bool tracked = requires_grad(t) || requires_grad(*t.autograd->base);
+    check(creation == Creation::normal || !(records || tracked), [&] {
+      return message(op, ": this tensor, ", describe(t), ", is ", unwritable(creation),
                      ", so autograd cannot follow a write to it. clone() it first, or use the "
                      "out-of-place form of ",
                      op, ".");
     });
-    check(!(requires_grad(t) && is_leaf(*t.autograd->base)), [&] {
+    check(!(tracked && is_leaf(*t.autograd->base)), [&] {
       return message(op, ": this is a view of a leaf that requires grad (",
                      describe(*t.autograd->base),
                      "); a write would change what backward differentiates. Write under "
@@ -185,12 +240,21 @@ const NodeKind copy_slices_kind = {copy_slices_backward, copy_slices_release,
 
 }  // namespace
 
-void rebase_history(Tensor& t, Node* node) {
+void retain_grad(Tensor& t) {
+  Node* fn = grad_fn_of(t);
+  if (!fn || t.autograd->retains_grad) return;
+  Object weak = Object::steal(PyWeakref_NewRef(t.py(), nullptr));
+  if (!weak) throw PythonError();
+  fn->need_extras().retained.emplace_back(t.autograd->output_nr, weak);
+  t.autograd->retains_grad = true;
+}
+
+void rebase_history(Tensor& t, Node* node, uint32_t nr) {
   if (!node) return;
   AutogradMeta& meta = need_meta(t);
   t.requires_grad_leaf = false;
   if (!meta.base) {
-    set_history(t, node);
+    set_history(t, node, nr);
     return;
   }
   static PyTypeObject* type = node_subtype("CopySlices");
@@ -226,6 +290,8 @@ namespace {
 struct Accumulate {
   Node node;
   TensorRef variable;
+  // Kernels release the GIL, so two threads' backward may meet here; a hook may come back.
+  std::recursive_mutex adding;
 };
 
 /// Whether a gradient has to be copied to lie in memory as its variable does, which steps of
@@ -237,12 +303,22 @@ bool has_other_layout(const Tensor& grad, const Tensor& variable) {
   return false;
 }
 
-void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
-  auto* self = reinterpret_cast<Accumulate*>(node);
-  if (!grad_outputs[0]) return;
-  Tensor& variable = *self->variable;
-  AutogradMeta& meta = need_meta(variable);
-  TensorRef grad = std::move(grad_outputs[0]);
+class AccumulateLock {
+ public:
+  explicit AccumulateLock(std::recursive_mutex& mutex) : mutex_(mutex) {
+    if (mutex.try_lock()) return;
+    PyThreadState* state = PyEval_SaveThread();
+    mutex.lock();
+    PyEval_RestoreThread(state);
+  }
+  ~AccumulateLock() { mutex_.unlock(); }
+  AccumulateLock(const AccumulateLock&) = delete;
+
+ private:
+  std::recursive_mutex& mutex_;
+};
+
+void add_to_grad(Tensor& variable, AutogradMeta& meta, TensorRef grad) {
   if (!meta.grad) {
     bool ours = Py_REFCNT(grad.get()) == 1 && !grad_mode_enabled && is_dense(*grad) &&
                 !grad->version_override && grad->storage->version.references == 1;
@@ -256,6 +332,17 @@ void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
     add_into(*meta.grad, *grad);
   } else {
     meta.grad = add(*meta.grad, *grad);
+  }
+}
+
+void accumulate_backward(Node* node, TensorRef* grad_outputs, TensorRef*) {
+  auto* self = reinterpret_cast<Accumulate*>(node);
+  if (!grad_outputs[0]) return;
+  Tensor& variable = *self->variable;
+  AutogradMeta& meta = need_meta(variable);
+  {
+    AccumulateLock alone(self->adding);
+    add_to_grad(variable, meta, std::move(grad_outputs[0]));
   }
   if (meta.post_accumulate_hooks) {
     Object values = Object::steal(PyDict_Values(meta.post_accumulate_hooks.get()));

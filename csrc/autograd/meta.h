@@ -38,7 +38,6 @@ void destroy_meta(Tensor& t);
 void clear_meta(Tensor& t);
 
 extern constinit thread_local bool grad_mode_enabled;
-extern constinit thread_local bool inference_mode_enabled;
 
 /// True for a view whose base was written in place since its own history was made.
 inline bool is_stale_view(const Tensor& t) {
@@ -62,18 +61,22 @@ inline void set_edge(Node* node, uint32_t i, Tensor* t) {
   node->edges[i] = t ? gradient_edge(*t) : Edge{nullptr, 0};
 }
 
-/// Makes node the history of a fresh result.
+/// Makes node the history of a result. Hooks stay with the value they were registered for; a
+/// retained gradient follows the tensor.
 void set_history(Tensor& result, Node* node, uint32_t nr = 0);
 /// Notes that `view` looks at base's memory.
 void set_view(Tensor& view, Tensor& base, Creation creation = Creation::normal);
 /// t has been given other memory than its base's, so it is no view of it any more.
 void leave_base(Tensor& t);
 
-/// Raises if t may not be written in place now; call before writing.
-void check_inplace(Tensor& t, const char* operator_name);
+/// Raises if t may not be written in place now; call before writing. `records`: what is written
+/// will give t a history.
+void check_inplace(Tensor& t, const char* operator_name, bool records = false);
 /// After a write in place: t's history becomes node (through the base, if t is a view). node may be
 /// null.
-void rebase_history(Tensor& t, Node* node);
+void rebase_history(Tensor& t, Node* node, uint32_t nr = 0);
+/// From now on t's gradient is kept in its grad; t requires grad.
+void retain_grad(Tensor& t);
 
 class GradModeGuard {
  public:

@@ -9,7 +9,9 @@
 #include "autograd/accumulate.h"
 #include "autograd/engine.h"
 #include "autograd/meta.h"
+#include "autograd/node_attributes.h"
 #include "autograd/saved_hooks.h"
+#include "python/guard.h"
 
 namespace flambeau {
 
@@ -59,6 +61,9 @@ void init_node(Node* node, PyTypeObject* type, const NodeKind* kind) {
     PyObject* lines = traceback ? PyObject_CallMethod(traceback, "format_stack", nullptr) : nullptr;
     PyObject* metadata = PyDict_New();
     if (lines && metadata) PyDict_SetItemString(metadata, "traceback_", lines);
+    // Made by a backward: what went wrong may go back to the line of that node's forward.
+    if (Node* parent = running_node(); parent && metadata)
+      PyDict_SetItemString(metadata, "parent_", parent->py());
     PyErr_Clear();
     Py_XDECREF(lines);
     Py_XDECREF(traceback);
@@ -146,7 +151,10 @@ static int node_clear(PyObject* self) {
 // face
 
 static PyObject* node_name(PyObject* self, PyObject*) {
-  return PyUnicode_FromString(reinterpret_cast<Node*>(self)->name());
+  // Nodes that stand for no operator have PyTorch's C++ names.
+  const char* name = reinterpret_cast<Node*>(self)->name();
+  bool plain = strcmp(name, "AccumulateGrad") == 0 || strcmp(name, "CopySlices") == 0;
+  return PyUnicode_FromFormat(plain ? "torch::autograd::%s" : "%s", name);
 }
 
 static PyObject* node_next_functions(PyObject* self, void*) {
@@ -167,11 +175,6 @@ static PyObject* node_metadata(PyObject* self, void*) {
 }
 
 static PyObject* add_hook(Object& dict, PyObject* hook) {
-  if (!PyCallable_Check(hook)) {
-    PyErr_Format(PyExc_TypeError, "register_hook: takes a callable, not %s.",
-                 Py_TYPE(hook)->tp_name);
-    return nullptr;
-  }
   Object hooks = Object::steal(PyImport_ImportModule("flambeau.autograd.hooks"));
   if (!hooks) return nullptr;
   if (!dict) dict = Object::steal(PyObject_CallMethod(hooks.get(), "new_table", nullptr));
@@ -195,6 +198,36 @@ static PyObject* node_release(PyObject* self, PyObject*) {
 }
 static PyObject* node_repr(PyObject* self) {
   return PyUnicode_FromFormat("<%s object at %p>", reinterpret_cast<Node*>(self)->name(), self);
+}
+
+/// node(*grad_outputs): what backward would hand to the node's inputs.
+static PyObject* node_call(PyObject* self, PyObject* args, PyObject* keys) {
+  Node* node = reinterpret_cast<Node*>(self);
+  return guarded([&]() -> PyObject* {
+    auto given = static_cast<uint32_t>(PyTuple_GET_SIZE(args));
+    check<TypeError>(!keys || PyDict_GET_SIZE(keys) == 0,
+                     [&] { return message(node->name(), ": takes no keyword arguments."); });
+    check<TypeError>(given == node->n_results, [&] {
+      return message(node->name(), ": takes ", node->n_results,
+                     " gradients, one for each output, but ", given, " were given.");
+    });
+    std::vector<TensorRef> grads(given), results(node->n_edges);
+    for (uint32_t i = 0; i < given; ++i) {
+      PyObject* grad = PyTuple_GET_ITEM(args, i);
+      if (grad == Py_None) continue;
+      check<TypeError>(is_tensor(grad), [&] {
+        return message(node->name(), ": gradient ", i, " is a ", Py_TYPE(grad)->tp_name,
+                       ", not a Tensor or None.");
+      });
+      grads[i] = TensorRef::borrow(as_tensor(grad));
+    }
+    node->kind->backward(node, grads.data(), results.data());
+    Object tuple = Object::steal(PyTuple_New(node->n_edges));
+    if (!tuple) throw PythonError();
+    for (uint32_t i = 0; i < node->n_edges; ++i)
+      PyTuple_SET_ITEM(tuple.get(), i, results[i] ? results[i].release_py() : Py_NewRef(Py_None));
+    return node->n_edges == 1 ? Py_NewRef(PyTuple_GET_ITEM(tuple.get(), 0)) : tuple.release();
+  });
 }
 
 static PyMethodDef node_methods[] = {
@@ -240,8 +273,35 @@ static PyType_Slot node_slots[] = {
     {Py_tp_getset, node_getset},
     {Py_tp_members, node_members},
     {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
+    {Py_tp_call, reinterpret_cast<void*>(node_call)},
+    {Py_tp_getattro, reinterpret_cast<void*>(node_getattr)},
     {Py_tp_doc, const_cast<char*>("A node of the autograd graph (grad_fn).")},
     {0, nullptr}};
+
+std::string backward_name(const std::string& operator_name) {
+  // Where one of ours stands for another of PyTorch's.
+  static const std::unordered_map<std::string, const char*> others = {
+      {"true_divide", "div"},
+      {"square", "pow"},
+      {"index_cells", "index"},
+      {"log_sum_exp", "logsumexp"},
+      {"layer_norm", "native_layer_norm"},
+      {"batch_norm", "native_batch_norm"},
+      {"conv_forward", "convolution"},
+      {"determinant", "linalg_det"},
+      {"inverse", "linalg_inv_ex"},
+      {"index_write", "index_put"},
+      {"median_of_all", "median"}};
+  std::string plain = operator_name.substr(operator_name.find_first_not_of('_'));
+  auto other = others.find(plain);
+  std::string name;
+  bool upper = true;
+  for (char c : other == others.end() ? plain : std::string(other->second)) {
+    if (c != '_') name += upper ? static_cast<char>(std::toupper(c)) : c;
+    upper = c == '_' || (c >= '0' && c <= '9');
+  }
+  return name + "Backward0";
+}
 
 PyTypeObject* node_subtype(const std::string& name, PyTypeObject* base) {
   static auto* types = new std::unordered_map<std::string, PyTypeObject*>;
@@ -268,18 +328,28 @@ void initialize_nodes(PyObject* module) {
                              node_slots};
   node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type));
+  initialize_saved_tensors(module);
+}
+
+static void check_callable(PyObject* hook, const char* function) {
+  check<TypeError>(PyCallable_Check(hook), [&] {
+    return message(function, ": the hook must be callable, not ", Py_TYPE(hook)->tp_name, ".");
+  });
 }
 
 PyObject* register_tensor_hook(Tensor& t, PyObject* hook) {
+  check_callable(hook, "register_hook");
+  Node* node = grad_fn_of(t);  // first: it may take the hooks of an older value away
   AutogradMeta& meta = need_meta(t);
   bool fresh = !meta.hooks;
   PyObject* handle = add_hook(meta.hooks, hook);
-  if (Node* node = grad_fn_of(t); handle && fresh && node)
+  if (handle && fresh && node)
     node->need_extras().tensor_hooks.emplace_back(meta.output_nr, meta.hooks);
   return handle;
 }
 
 PyObject* register_post_accumulate_hook(Tensor& t, PyObject* hook) {
+  check_callable(hook, "register_post_accumulate_grad_hook");
   return add_hook(need_meta(t).post_accumulate_hooks, hook);
 }
 

@@ -40,6 +40,8 @@ struct NodeKind {
   void (*destroy)(Node* self);
   /// Shows the garbage collector what the concrete type holds; null if that is nothing.
   void (*visit)(Node* self, Visitor& visitor) = nullptr;
+  /// What backward keeps under `name` ("self", "other", "result"); see SavedValue.
+  struct SavedValue (*find)(Node* self, const char* name) = nullptr;
 };
 
 /// What few nodes have.
@@ -120,6 +122,9 @@ class Saved {
   /// The tensor as it was; `what` names it in errors ("result", "input").
   TensorRef unpack(Node* node, const char* what) const;
   bool empty() const { return !tensor_ && !packed_; }
+  bool has_hooks() const { return packed_ != nullptr; }
+  /// Sends the value through pack now and through unpack whenever it is asked for.
+  void set_hooks(Object pack, Object unpack);
   void reset() {
     tensor_ = nullptr;
     packed_ = nullptr;
@@ -135,15 +140,28 @@ class Saved {
     Object value, unpack;
     Ref<Node> owner;
   };
-  void pack(Tensor& t);
+  void pack(Tensor& t, PyObject* pack_hook, Object unpack_hook);
   TensorRef tensor_;
   std::unique_ptr<Packed> packed_;
   uint32_t version_ = 0;
-  uint32_t nr_ : 31 = 0;
+  uint32_t nr_ : 30 = 0;
   uint32_t is_result_ : 1 = false;
+  uint32_t had_history_ : 1 = false;  // an input that was no leaf: it must not lose its history
 };
 
+/// One thing that a node keeps: a tensor, or a plain object (a number, sizes); neither: an argument
+/// that was not kept. `known` is false where the operator has nothing of that name.
+struct SavedValue {
+  bool known = false;
+  Saved* tensor = nullptr;
+  Object object = {};
+};
+/// A Saved as Python sees it: _raw_saved_self, _raw_saved_tensors.
+PyObject* saved_tensor_object(Node* node, Saved* saved);
+
 [[noreturn]] void throw_released(Node* node);
+/// "true_divide" -> "DivBackward0": PyTorch's name of an operator's node.
+std::string backward_name(const std::string& operator_name);
 
 void initialize_nodes(PyObject* module);
 

@@ -3,37 +3,56 @@
 
 namespace flambeau {
 
-static std::vector<std::pair<Object, Object>>& hook_stack() {
-  static auto* stack = new std::vector<std::pair<Object, Object>>;
-  return *stack;
-}
+using Hooks = std::vector<std::pair<Object, Object>>;
+static thread_local Hooks* hook_stack = nullptr;  // null: none in force in this thread
 
 void push_saved_hooks(PyObject* pack, PyObject* unpack) {
-  hook_stack().emplace_back(Object::borrow(pack), Object::borrow(unpack));
+  if (!hook_stack) hook_stack = new Hooks;
+  hook_stack->emplace_back(Object::borrow(pack), Object::borrow(unpack));
 }
 void pop_saved_hooks() {
-  if (!hook_stack().empty()) hook_stack().pop_back();
+  if (!hook_stack) return;
+  auto last = std::move(hook_stack->back());
+  hook_stack->pop_back();
+  if (hook_stack->empty()) delete std::exchange(hook_stack, nullptr);
 }
 
-void Saved::pack(Tensor& t) {
-  auto& [pack_hook, unpack_hook] = hook_stack().back();
+void Saved::pack(Tensor& t, PyObject* pack_hook, Object unpack_hook) {
   TensorRef plain = alias(t);
-  packed_ = std::make_unique<Packed>();
-  packed_->value = Object::steal(PyObject_CallOneArg(pack_hook.get(), plain.py()));
-  if (!packed_->value) throw PythonError();
-  packed_->unpack = unpack_hook;
+  uint32_t before = plain->version().value;
+  auto packed = std::make_unique<Packed>();
+  {
+    GradModeGuard off(false);
+    packed->value = Object::steal(PyObject_CallOneArg(pack_hook, plain.py()));
+  }
+  if (!packed->value) throw PythonError();
+  check(plain->version().value == before, [&] {
+    return message(
+        "saved_tensors_hooks: the pack hook wrote in place to the tensor that it was given, ",
+        describe(t), ". Let it write to a clone().");
+  });
+  packed->unpack = std::move(unpack_hook);
+  packed_ = std::move(packed);
 }
 
 void Saved::save(Tensor& t) {
+  check(!t.inference, [&] {
+    return message(
+        "autograd: ", describe(t),
+        " was made under inference_mode and cannot be saved for backward. Take a clone() of "
+        "it outside inference_mode.");
+  });
   version_ = t.version().value;
-  if (!hook_stack().empty()) {
+  if (hook_stack) {
+    auto [pack_hook, unpack_hook] = hook_stack->back();
+    pack(t, pack_hook.get(), std::move(unpack_hook));
     // History of the unpacked value: a node that leads where t's gradient goes.
-    pack(t);
     Edge e = gradient_edge(t);
     packed_->owner = Ref<Node>::steal(e.node);
     nr_ = e.nr;
     return;
   }
+  had_history_ = t.autograd && t.autograd->grad_fn;
   tensor_ = TensorRef::borrow(&t);
 }
 
@@ -41,11 +60,23 @@ void Saved::save_result(Tensor& t, uint32_t nr) {
   version_ = t.version().value;
   nr_ = nr;
   is_result_ = true;
-  if (!hook_stack().empty()) {
-    pack(t);
+  if (hook_stack) {
+    auto [pack_hook, unpack_hook] = hook_stack->back();
+    pack(t, pack_hook.get(), std::move(unpack_hook));
     return;
   }
   tensor_ = alias(t);
+}
+
+void Saved::set_hooks(Object pack_hook, Object unpack_hook) {
+  TensorRef t = tensor_;
+  pack(*t, pack_hook.get(), std::move(unpack_hook));
+  if (!is_result_) {
+    Edge e = gradient_edge(*t);
+    packed_->owner = Ref<Node>::steal(e.node);
+    nr_ = e.nr;
+  }
+  tensor_ = nullptr;
 }
 
 TensorRef Saved::unpack(Node* node, const char* what) const {
@@ -57,11 +88,12 @@ TensorRef Saved::unpack(Node* node, const char* what) const {
                      Py_TYPE(value.get())->tp_name, ", not a Tensor.");
     });
     TensorRef t = alias(*as_tensor(value.get()));
-    Node* history = is_result_ ? node : packed_->owner.get();
-    if (history && strcmp(history->name(), "AccumulateGrad") != 0)
-      set_history(*t, history, nr_);
-    else if (history)
-      t = accumulated_variable(history) ? TensorRef::borrow(accumulated_variable(history)) : t;
+    // Of a leaf it is the accumulator: gradients of what was unpacked are the leaf's.
+    if (Node* history = is_result_ ? node : packed_->owner.get()) {
+      AutogradMeta& meta = need_meta(*t);
+      meta.grad_fn = Ref<Node>::borrow(history);
+      meta.output_nr = nr_;
+    }
     return t;
   }
   if (!tensor_) throw_released(node);
@@ -77,6 +109,12 @@ TensorRef Saved::unpack(Node* node, const char* what) const {
                    " now). Use the out-of-place form of ", writer ? writer : "that operator",
                    ", or clone() the tensor before writing; autograd.set_detect_anomaly(True) "
                    "shows the forward line.");
+  });
+  check(!had_history_ || (tensor_->autograd && tensor_->autograd->grad_fn), [&] {
+    return message(
+        "backward of ", node->name(), ": its saved ", what, ", ", describe(*tensor_),
+        ", has since left the graph by detach_(). Use detach(), which leaves the tensor itself "
+        "in the graph.");
   });
   if (!is_result_) return tensor_;
   TensorRef t = alias(*tensor_);

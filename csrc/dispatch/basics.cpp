@@ -198,7 +198,7 @@ void copy_(Tensor& dst, Tensor& src) {
                  (requires_grad(dst) || (requires_grad(src) && is_differentiable(src.dtype)));
   if (history || dst.autograd || dst.inference) {
     if (history || (grad_mode_enabled && requires_grad(dst)) || dst.inference)
-      check_inplace(dst, "copy_");
+      check_inplace(dst, "copy_", history);
   }
   check_written_once(dst, "copy_");
   TensorRef from = without_overlap(src, dst);

@@ -193,7 +193,6 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
     set_history(*result, &node->node);
     save_result_if_used(record, node.get(), *result);
   }
-  if (inference_mode_enabled) result->inference = true;
   return result;
 }
 
@@ -201,7 +200,7 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   Tensor& self = *args[0].tensor;
   bool history = wants_history(record, args);
   if (history || self.autograd || self.inference)
-    check_inplace(self, op);
+    check_inplace(self, op, history);
   else if (grad_mode_enabled && requires_grad(self))
     check_inplace(self, op);
   DType compute = compute_dtype(record, args);

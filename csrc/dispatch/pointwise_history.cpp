@@ -53,26 +53,24 @@ void pointwise_visit(Node* node, Visitor& visitor) {
   for (auto& n : self->numbers) visitor(n);
 }
 
+SavedValue pointwise_find(Node* node, const char* name) {
+  auto* self = reinterpret_cast<PointwiseNode*>(node);
+  if (strcmp(name, "result") == 0) return {true, &self->saved[max_args]};
+  const Pointwise& record = *self->record;
+  for (int i = 0; i < record.n_args; ++i)
+    if ((i == 0 && strcmp(name, "self") == 0) ||
+        PyUnicode_CompareWithASCIIString(record.arg_names[i].get(), name) == 0)
+      return {true, &self->saved[i], self->numbers[i]};
+  return {};
+}
+
 const NodeKind pointwise_kind = {pointwise_backward, pointwise_release, destroy_as<PointwiseNode>,
-                                 pointwise_visit};
+                                 pointwise_visit, pointwise_find};
 // Above it, Python's allocator hands over to malloc, which costs more than recording does.
 static_assert(collector_header_bytes + sizeof(PointwiseNode) <= 512);
 
 PyTypeObject* node_type_of(Pointwise& record) {
-  if (!record.node_type) {
-    // add -> AddBackward0
-    std::string name;
-    bool upper = true;
-    for (char c : record.name) {
-      if (c == '_') {
-        upper = true;
-        continue;
-      }
-      name += upper ? static_cast<char>(std::toupper(c)) : c;
-      upper = false;
-    }
-    record.node_type = node_subtype(name + "Backward0");
-  }
+  if (!record.node_type) record.node_type = node_subtype(backward_name(record.name));
   return record.node_type;
 }
 

@@ -480,8 +480,9 @@ TensorRef view_dtype(Tensor& t, DType dtype) {
     for (int d = 0; d < last; ++d) strides[d] = strides[d] * from / to;
     offset = offset * from / to;
   }
+  // Other numbers in the same bytes: no gradient leads there or back.
   TensorRef v = make_tensor(t.storage, dtype, sizes, strides, offset);
-  set_view(*v, t);
+  v->inference = t.inference;
   return v;
 }
 

@@ -48,6 +48,44 @@ PyObject* py_run_backward(const Call& call) {
   return tensor_tuple(run_backward(task));
 }
 
+PyObject* py_queue_callback(const Call& call) {
+  Args a("queue_callback", call, {"callback"});
+  check<TypeError>(PyCallable_Check(a[0]), [&] {
+    return message("queue_callback: takes a callable, not ", Py_TYPE(a[0])->tp_name, ".");
+  });
+  queue_callback(a[0]);
+  Py_RETURN_NONE;
+}
+PyObject* py_current_backward(const Call&) { return PyLong_FromLongLong(current_backward()); }
+PyObject* py_backward_depth(const Call&) { return PyLong_FromLong(backward_depth()); }
+PyObject* py_order_of_execution(const Call&) { return order_of_execution().release(); }
+PyObject* py_will_run(const Call& call) {
+  check<TypeError>(call.n == 1 && PyObject_TypeCheck(call.args[0], node_type),
+                   [] { return message("will_engine_execute_node: takes a node."); });
+  return PyBool_FromLong(will_run(reinterpret_cast<Node*>(call.args[0])));
+}
+PyObject* py_will_reach(const Call& call) {
+  check<TypeError>(call.n == 1 && PyObject_TypeCheck(call.args[0], node_type),
+                   [] { return message("_will_reach: takes a node."); });
+  return PyBool_FromLong(will_reach(reinterpret_cast<Node*>(call.args[0])));
+}
+PyObject* py_running_node(const Call&) {
+  Node* node = running_node();
+  return Py_NewRef(node ? node->py() : Py_None);
+}
+PyObject* py_node_type(const Call& call) {
+  Args a("_node_type", call, {"name"});
+  const char* name = PyUnicode_AsUTF8(a[0]);
+  if (!name) throw PythonError();
+  return Py_NewRef(reinterpret_cast<PyObject*>(node_subtype(name)));
+}
+PyObject* py_backward_name(const Call& call) {
+  Args a("_backward_name", call, {"operator_name"});
+  const char* name = PyUnicode_AsUTF8(a[0]);
+  if (!name) throw PythonError();
+  return PyUnicode_FromString(backward_name(name).c_str());
+}
+
 PyObject* swap_flag(bool& flag, const Call& call) {
   bool before = flag;
   flag = Args("a switch", call, {"enabled"}).truth(0);
@@ -94,13 +132,7 @@ PyObject* py_retain_grad(const Call& call) {
                    " does not require grad, so no gradient comes to it. Call requires_grad_() on "
                    "the leaves first.");
   });
-  Node* fn = grad_fn_of(t);
-  if (fn && !t.autograd->retains_grad) {
-    Object weak = Object::steal(PyWeakref_NewRef(t.py(), nullptr));
-    if (!weak) throw PythonError();
-    fn->need_extras().retained.emplace_back(t.autograd->output_nr, weak);
-    t.autograd->retains_grad = true;
-  }
+  retain_grad(t);
   Py_RETURN_NONE;
 }
 PyObject* py_register_hook(const Call& call) {
@@ -135,7 +167,12 @@ PyObject* py_detach_(const Call& call) {
                    " is a view, whose base keeps its history. Use detach(), which gives a new "
                    "tensor.");
   });
-  if (t.autograd) t.autograd->grad_fn = nullptr;
+  if (t.autograd) {
+    t.autograd->grad_fn = nullptr;
+    t.autograd->output_nr = 0;
+    t.autograd->hooks = nullptr;
+    t.autograd->retains_grad = false;
+  }
   t.requires_grad_leaf = false;
   Py_INCREF(t.py());
   return t.py();
@@ -170,6 +207,17 @@ PyObject* py_gradient_edge(const Call& call) {
 
 const NativeEntry entries[] = {
     {"_run_backward", py_run_backward, "Runs the engine."},
+    {"_queue_callback", py_queue_callback, "Calls it when the backward that runs now has ended."},
+    {"_current_backward", py_current_backward, "The number of the backward that runs, or -1."},
+    {"_backward_depth", py_backward_depth, "How many backwards run inside each other."},
+    {"_order_of_execution", py_order_of_execution,
+     "The nodes that the running backward will still call, in order."},
+    {"_will_reach", py_will_reach,
+     "Whether a gradient of the running backward comes to this node."},
+    {"_running_node", py_running_node, "The node whose backward runs, or None."},
+    {"_will_run", py_will_run, "Whether the running backward calls this node."},
+    {"_node_type", py_node_type, "The Python type of the nodes of this name."},
+    {"_backward_name", py_backward_name, "The name of an operator's node."},
     {"_set_autocast", py_set_autocast,
      "Turns autocast on or off and sets its dtype; returns both as they were."},
     {"_autocast_dtype", py_autocast_dtype,

@@ -73,7 +73,6 @@ TensorRef empty_as_asked(const Dims& sizes, DType dtype, const Options& o) {
 
 TensorRef finish(TensorRef t, const Options& o) {
   if (o.requires_grad) mark_requires_grad(*t, true);
-  if (inference_mode_enabled) t->inference = true;
   return t;
 }
 

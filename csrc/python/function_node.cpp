@@ -3,6 +3,9 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include <algorithm>
+#include <unordered_map>
+
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/memory_format.h"
@@ -20,13 +23,21 @@ struct FunctionNode {
   Object dirty, non_differentiable;
   Object needs_input_grad;
   std::vector<Saved> saved;
-  std::vector<bool> is_none;  // places of save_for_backward that held None
+  std::vector<int> saved_from;  // for each of them: its argument, or a constant below
+  std::vector<bool> is_none;    // places of save_for_backward that held None
   std::vector<int> group;  // for each argument: how many edges it has; -1: none, -2: a list follows
   std::vector<int> group_size;
   std::vector<DType> result_dtypes;
   std::vector<bool> result_is_tensor;  // other results (None, numbers) get None for a gradient
   bool materialize = true;
 };
+
+constexpr int from_result = -1, from_elsewhere = -2;
+
+struct Primitive;
+/// The primitive whose nodes are of this type; null for autograd.Function.
+Primitive* primitive_of(PyTypeObject* type);
+PyObject* argument_names(Primitive* primitive);
 
 FunctionNode& function_of(PyObject* o) { return *reinterpret_cast<FunctionNode*>(o); }
 
@@ -99,8 +110,27 @@ void function_visit(Node* node, Visitor& visitor) {
   for (auto& s : self.saved) s.visit(visitor);
 }
 
+SavedValue function_find(Node* node, const char* name) {
+  FunctionNode& self = *reinterpret_cast<FunctionNode*>(node);
+  Primitive* primitive = primitive_of(Py_TYPE(node));
+  if (!primitive) return {};
+  int from = strcmp(name, "result") == 0 ? from_result : from_elsewhere;
+  PyObject* names = argument_names(primitive);
+  for (int i = 0; i < PyTuple_GET_SIZE(names); ++i)
+    if ((i == 0 && strcmp(name, "self") == 0) ||
+        PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), name) == 0)
+      from = i;
+  SavedValue found{from != from_elsewhere};
+  if (from != from_elsewhere)
+    for (size_t k = 0; k < self.saved.size(); ++k)
+      if (self.saved_from[k] == from) found.tensor = &self.saved[k];
+  PyObject* attribute = node->dict ? PyDict_GetItemString(node->dict, name) : nullptr;
+  if (attribute && !found.tensor) found = {true, nullptr, Object::borrow(attribute)};
+  return found;
+}
+
 const NodeKind function_kind = {function_backward, function_release, destroy_as<FunctionNode>,
-                                function_visit};
+                                function_visit, function_find};
 PyTypeObject* function_node_type = nullptr;
 
 // ------------------------------------------------------------------------------------ ctx as
@@ -132,6 +162,20 @@ PyObject* ctx_saved(PyObject* o, void*) {
       PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), item);
     }
     return guard.release();
+  });
+}
+
+PyObject* ctx_raw_saved(PyObject* o, void*) {
+  return guarded([&]() -> PyObject* {
+    FunctionNode& self = function_of(o);
+    if (self.node.released && !self.saved.empty()) throw_released(&self.node);
+    Object tuple = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(self.is_none.size())));
+    size_t at = 0;
+    for (size_t i = 0; i < self.is_none.size(); ++i)
+      PyTuple_SET_ITEM(
+          tuple.get(), static_cast<Py_ssize_t>(i),
+          saved_tensor_object(&self.node, self.is_none[i] ? nullptr : &self.saved[at++]));
+    return tuple.release();
   });
 }
 
@@ -206,6 +250,8 @@ PyMethodDef ctx_methods[] = {
 PyGetSetDef ctx_getset[] = {
     {"saved_tensors", ctx_saved, nullptr, "What save_for_backward kept.", nullptr},
     {"saved", ctx_saved, nullptr, "What save_for_backward kept.", nullptr},
+    {"_raw_saved_tensors", ctx_raw_saved, nullptr, "The same as SavedTensors, which take hooks.",
+     nullptr},
     {"needs_input_grad", ctx_needs, nullptr, "For each argument, whether its gradient is wanted.",
      nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
@@ -230,6 +276,10 @@ bool inspect(FunctionNode& self, PyObject* const* args, Py_ssize_t n) {
   }
   self.needs_input_grad = std::move(needs);
   return any;
+}
+
+bool contains(PyObject* const* items, Py_ssize_t n, PyObject* o) {
+  return std::find(items, items + n, o) != items + n;
 }
 
 bool contains(const Object& tuple, PyObject* o) {
@@ -265,6 +315,38 @@ void set_edges(FunctionNode& self, PyObject* const* args, Py_ssize_t n, bool lis
       set_edge(&self.node, static_cast<uint32_t>(i), sources[i]);
 }
 
+/// Raises unless what mark_dirty named are inputs that may be written and are handed out again.
+void check_dirty(FunctionNode& self, PyObject* const* outputs, Py_ssize_t count,
+                 PyObject* const* args, Py_ssize_t n) {
+  const char* function = self.node.name();
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self.dirty.get()); ++i) {
+    PyObject* o = PyTuple_GET_ITEM(self.dirty.get(), i);
+    check<TypeError>(is_tensor(o), [&] {
+      return message(function, ": mark_dirty takes tensors, not ", Py_TYPE(o)->tp_name, ".");
+    });
+    check(contains(outputs, count, o), [&] {
+      return message(function,
+                     ": mark_dirty named a tensor that forward does not return. An input "
+                     "that is written in place must be an output.");
+    });
+    if (!contains(args, n, o)) {
+      std::string text = message(function,
+                                 ": mark_dirty named a tensor that is no input. Only inputs "
+                                 "that forward writes in place need it.");
+      if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+    }
+    Tensor& t = *as_tensor(o);
+    check(!(requires_grad(t) && is_leaf(t)), [&] {
+      return message(function, ": forward wrote to a leaf that requires grad, ", describe(t),
+                     ". Give it a clone().");
+    });
+    check(count == 1 || !(t.autograd && t.autograd->base), [&] {
+      return message(function, ": forward wrote to a view, ", describe(t), ", and returned ", count,
+                     " tensors; with a written view it can return that alone.");
+    });
+  }
+}
+
 /// Gives the outputs (a tensor or a tuple/list) their history; returns what the caller should
 /// return.
 Object record_outputs(FunctionNode& self, Object result, bool history, PyObject* const* args,
@@ -276,12 +358,15 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
     self.to_save = nullptr;
     return result;
   }
+  PyObject* result_item = result.get();
   self.node.set_results(static_cast<uint32_t>(count));
   self.result_dtypes.resize(static_cast<size_t>(count), DType::float32);
   self.result_is_tensor.resize(static_cast<size_t>(count), false);
   std::vector<PyObject*> outputs(static_cast<size_t>(count));
   std::vector<Object> replaced(static_cast<size_t>(count));
   bool changed = false;
+  if (self.dirty)
+    check_dirty(self, single ? &result_item : PySequence_Fast_ITEMS(result.get()), count, args, n);
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyObject* o = single ? result.get() : PySequence_Fast_GET_ITEM(result.get(), i);
     outputs[static_cast<size_t>(i)] = o;
@@ -294,7 +379,7 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
     bool is_input = false;
     for (Py_ssize_t k = 0; k < n; ++k) is_input |= args[k] == o;
     if (contains(self.dirty, o)) {
-      rebase_history(*t, &self.node);
+      rebase_history(*t, &self.node, static_cast<uint32_t>(i));
       continue;
     }
     if (is_input || (t->requires_grad_leaf)) {
@@ -325,6 +410,10 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
       for (Py_ssize_t k = 0; k < count; ++k)
         if (outputs[static_cast<size_t>(k)] == o) nr = k;
       self.saved.emplace_back();
+      int from = nr >= 0 ? from_result : from_elsewhere;
+      for (Py_ssize_t k = 0; k < n && from == from_elsewhere; ++k)
+        if (args[k] == o) from = static_cast<int>(k);
+      self.saved_from.push_back(from);
       if (nr >= 0)
         self.saved.back().save_result(*as_tensor(o), static_cast<uint32_t>(nr));
       else
@@ -349,12 +438,22 @@ Ref<FunctionNode> new_function_node(PyTypeObject* type, PyObject* backward) {
   return node;
 }
 
-/// _function_node(name, backward): a node to be used as ctx.
-PyObject* py_function_node(const Call& call) {
-  Args a("_function_node", call, {"name", "backward"}, 2);
+/// _function_type(name): the type of a Function's nodes.
+PyObject* py_function_type(const Call& call) {
+  Args a("_function_type", call, {"name"});
   const char* name = PyUnicode_AsUTF8(a[0]);
   if (!name) throw PythonError();
-  return new_function_node(node_subtype(name, function_node_type), a[1]).release_py();
+  return Py_NewRef(reinterpret_cast<PyObject*>(node_subtype(name, function_node_type)));
+}
+
+/// _function_node(type, backward): a node to be used as ctx.
+PyObject* py_function_node(const Call& call) {
+  Args a("_function_node", call, {"type", "backward"}, 2);
+  auto* type = reinterpret_cast<PyTypeObject*>(a[0]);
+  check<TypeError>(PyType_Check(a[0]) && PyType_IsSubtype(type, function_node_type), [] {
+    return message("_function_node(): takes a type made by _function_type.");
+  });
+  return new_function_node(type, a[1]).release_py();
 }
 
 /// _inspect_inputs(ctx, args) -> whether anything is to be recorded; sets ctx.needs_input_grad.
@@ -407,6 +506,18 @@ void keep_format(PyObject* const* args, Py_ssize_t n, PyObject* result) {
     if (is_tensor(item)) lay_out(*as_tensor(item), format);
   }
 }
+
+std::unordered_map<PyTypeObject*, Primitive*>& primitives() {
+  static auto* table = new std::unordered_map<PyTypeObject*, Primitive*>;
+  return *table;
+}
+
+Primitive* primitive_of(PyTypeObject* type) {
+  auto found = primitives().find(type);
+  return found == primitives().end() ? nullptr : found->second;
+}
+
+PyObject* argument_names(Primitive* primitive) { return primitive->names; }
 
 Object call_primitive(Primitive* self, PyObject* const* given, Py_ssize_t n, PyObject* keys) {
   PyObject* args[1 + max_arguments] = {};
@@ -481,6 +592,7 @@ PyObject* primitive_new(PyTypeObject* type, PyObject* args, PyObject*) {
     self->names = Py_NewRef(names);
     self->defaults = Py_NewRef(defaults);
     self->node_type = node_subtype(name, function_node_type);
+    primitives()[self->node_type] = self;
     self->dict = PyDict_New();
     self->keeps_format = keeps_format;
     return reinterpret_cast<PyObject*>(self);
@@ -534,6 +646,7 @@ PyType_Slot primitive_slots[] = {{Py_tp_new, reinterpret_cast<void*>(primitive_n
                                  {0, nullptr}};
 
 const NativeEntry entries[] = {
+    {"_function_type", py_function_type, "The type of a Function's nodes."},
     {"_function_node", py_function_node, "A node whose backward is a Python function."},
     {"_inspect_inputs", py_inspect, "Whether a call is to be recorded."},
     {"_record_function", py_record, "Gives the results of a Python function their history."},

@@ -57,9 +57,14 @@ int put_requires_grad(PyObject* o, PyObject* value) {
 
 PyObject* get_grad(PyObject* o) {
   Tensor& t = self_of(o);
-  PyObject* g = t.autograd && t.autograd->grad ? t.autograd->grad.py() : Py_None;
-  Py_INCREF(g);
-  return g;
+  if (t.autograd && t.autograd->grad) return Py_NewRef(t.autograd->grad.py());
+  if (t.autograd && t.autograd->grad_fn && !t.autograd->retains_grad &&
+      PyErr_WarnEx(PyExc_UserWarning,
+                   "grad: this tensor is the result of an operator, and its gradient is not kept. "
+                   "Call retain_grad() on it before backward, or ask the leaf.",
+                   1) < 0)
+    return nullptr;
+  return Py_NewRef(Py_None);
 }
 
 int put_grad(PyObject* o, PyObject* value) {
@@ -133,7 +138,14 @@ int put_data(PyObject* o, PyObject* value) {
   });
 }
 
-PyObject* get_version(PyObject* o) { return PyLong_FromUnsignedLong(self_of(o).version().value); }
+PyObject* get_version(PyObject* o) {
+  return guarded([&] {
+    check(!self_of(o).inference, [] {
+      return message("_version: writes to a tensor made under inference_mode are not counted.");
+    });
+    return PyLong_FromUnsignedLong(self_of(o).version().value);
+  });
+}
 PyObject* get_output_nr(PyObject* o) {
   return PyLong_FromUnsignedLong(self_of(o).autograd ? self_of(o).autograd->output_nr : 0);
 }

@@ -140,7 +140,7 @@ static TensorRef make_owned(Storage* storage, DType dtype, const Dims& sizes, co
   t->offset = offset;
   t->dtype = dtype;
   t->requires_grad_leaf = false;
-  t->inference = false;
+  t->inference = inference_mode_enabled;
   t->version_override = nullptr;
   t->autograd = nullptr;
   t->dict = nullptr;

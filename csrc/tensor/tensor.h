@@ -104,6 +104,8 @@ inline std::string shape(const Tensor& t) { return to_string(sizes_of(t)); }
 /// "float32 (2, 3)", as messages describe an operand.
 std::string describe(const Tensor& t);
 
+/// Whether new tensors are inference tensors: they track no writes and take no part in autograd.
+extern constinit thread_local bool inference_mode_enabled;
 extern PyTypeObject* tensor_type;
 inline bool is_tensor_exact(PyObject* o) { return Py_TYPE(o) == tensor_type; }
 inline bool is_tensor(PyObject* o) {

@@ -1,5 +1,7 @@
 """Where in the program a failing backward began: anomaly detection."""
 
+import warnings
+
 from .. import _core
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
@@ -27,6 +29,11 @@ class detect_anomaly:
     """Anomaly detection for the length of a with statement; see `set_detect_anomaly`."""
 
     def __init__(self, check_nan=True):
+        warnings.warn(
+            "detect_anomaly: every operator now remembers the line that called it, which is slow. Use it to find "
+            "an error, not to train.",
+            stacklevel=2,
+        )
         self.check_nan = bool(check_nan)
 
     def __enter__(self):

@@ -5,13 +5,14 @@ of versions and the count of gradients are its work.
 """
 
 import functools
+import warnings
 
 from .. import _core
 from .grad_mode import no_grad
 
 __all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
 
-FunctionCtx = _core.FunctionNode
+FunctionCtx = BackwardCFunction = _core.FunctionNode
 
 
 def _save_for_forward(ctx, *tensors):
@@ -23,7 +24,18 @@ def _save_for_forward(ctx, *tensors):
             )
 
 
+def _saved_variables(ctx):
+    """The same as saved_tensors; its name of before 2018."""
+    warnings.warn(
+        "ctx.saved_variables is deprecated: write ctx.saved_tensors.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return ctx.saved_tensors
+
+
 FunctionCtx.save_for_forward = _save_for_forward
+FunctionCtx.saved_variables = property(_saved_variables)
 
 
 class Function:
@@ -45,6 +57,12 @@ class Function:
     backward gets one gradient for each output and returns one, or None, for each argument of forward.
     Alternatively forward takes no ctx, and setup_context(ctx, inputs, output) saves what is needed.
     """
+
+    _backward_cls = FunctionCtx
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls._backward_cls = _core._function_type(cls.__name__ + "Backward")
 
     def __init__(self, *args, **kwargs):
         pass
@@ -110,8 +128,14 @@ class Function:
             bound = inspect.signature(cls.forward).bind(*args, **kwargs)
             bound.apply_defaults()
             args = bound.args
-        backward = cls.backward if cls.vjp is Function.vjp else cls.vjp
-        ctx = _core._function_node(cls.__name__ + "Backward", backward)
+        backward = cls.backward
+        if cls.vjp is not Function.vjp:
+            if backward is not Function.backward:
+                raise RuntimeError(
+                    f"{cls.__name__}: it has both backward and vjp, which are two names of one method. Keep one."
+                )
+            backward = cls.vjp
+        ctx = _core._function_node(cls._backward_cls, backward)
         history = _core._inspect_inputs(ctx, args)
         recording = _core._set_grad_enabled(False)
         try:

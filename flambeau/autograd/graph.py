@@ -1,5 +1,6 @@
 """The autograd graph from outside: its nodes, edges, hooks on what is saved."""
 
+import threading
 from typing import NamedTuple
 
 from .. import _core
@@ -16,7 +17,23 @@ __all__ = [
     "saved_tensors_hooks",
 ]
 
-Node = _core.Node
+
+class _AnyNode(type):
+    """Every node of the graph is a Node, though none derives from it."""
+
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, _core.Node)
+
+    def __subclasscheck__(cls, subclass):
+        return subclass is cls or issubclass(subclass, _core.Node)
+
+
+class Node(metaclass=_AnyNode):
+    """A node of the autograd graph: what grad_fn is, and what `next_functions` lead to.
+
+    Its methods are those of grad_fn: name(), next_functions, metadata, register_hook(hook),
+    register_prehook(hook).
+    """
 
 
 class GradientEdge(NamedTuple):
@@ -38,7 +55,18 @@ def increment_version(tensor):
         _core._bump_version(one, "increment_version")
 
 
-_disabled = []
+_state = threading.local()
+
+
+def _disabled():
+    """The messages of the `disable_saved_tensors_hooks` in force in this thread, the innermost last."""
+    if not hasattr(_state, "disabled"):
+        _state.disabled, _state.pairs = [], 0
+    return _state.disabled
+
+
+def _saved_tensors_hooks_is_enabled():
+    return not _disabled()
 
 
 class saved_tensors_hooks:
@@ -52,12 +80,14 @@ class saved_tensors_hooks:
         self.unpack_hook = unpack_hook
 
     def __enter__(self):
-        if _disabled:
-            raise RuntimeError(_disabled[-1])
+        if _disabled():
+            raise RuntimeError(_disabled()[-1])
         _core._push_saved_tensors_hooks(self.pack_hook, self.unpack_hook)
+        _state.pairs += 1
 
     def __exit__(self, *exception):
         _core._pop_saved_tensors_hooks()
+        _state.pairs -= 1
 
 
 class save_on_cpu(saved_tensors_hooks):
@@ -81,10 +111,13 @@ class disable_saved_tensors_hooks:
         self.error_message = error_message
 
     def __enter__(self):
-        _disabled.append(self.error_message)
+        disabled = _disabled()
+        if _state.pairs and not disabled:
+            raise RuntimeError(self.error_message)
+        disabled.append(self.error_message)
 
     def __exit__(self, *exception):
-        _disabled.pop()
+        _disabled().pop()
 
 
 class _Handles(RemovableHandle):
@@ -97,27 +130,41 @@ class _Handles(RemovableHandle):
 
 
 def register_multi_grad_hook(tensors, fn, *, mode="all"):
-    """Call fn when the gradients of several tensors are there.
+    """Call fn once in each backward, when the gradients of several tensors are there.
 
-    mode="all": fn(list of gradients) after the last of them; mode="any": fn(gradient) at the first.
+    mode="all": fn(list of gradients), None for those which that backward does not reach, after the last of
+    them; mode="any": fn(gradient) at the first.
     """
     if mode not in ("all", "any"):
         raise ValueError(f"register_multi_grad_hook: mode is {mode!r}; it must be 'all' or 'any'.")
-    tensors = list(tensors)
-    seen = {}
+    tensors = tuple(tensors)
+    nodes = [get_gradient_edge(tensor).node for tensor in tensors]
+    lock, running = threading.Lock(), {}  # of each backward: [gradients, how many are to come]
 
     def hook_for(position):
-        def hook(grad):
-            if mode == "any":
-                if not seen:
-                    fn(grad)
-            seen[position] = grad
-            if len(seen) == len(tensors):
-                grads = [seen[i] for i in range(len(tensors))]
-                seen.clear()
-                if mode == "all":
-                    fn(grads)
+        def any_hook(grad):
+            backward = _core._current_backward()
+            with lock:
+                first = backward not in running
+                running.clear()
+                running[backward] = None
+            if first:
+                fn(grad)
 
-        return hook
+        def all_hook(grad):
+            backward = _core._current_backward()
+            with lock:
+                if backward not in running:
+                    expected = sum(map(_core._will_reach, nodes))
+                    running[backward] = [[None] * len(tensors), expected]
+                state = running[backward]
+                state[0][position] = grad
+                state[1] -= 1
+                if state[1]:
+                    return
+                del running[backward]
+            fn(state[0])
+
+        return any_hook if mode == "any" else all_hook
 
     return _Handles([tensor.register_hook(hook_for(i)) for i, tensor in enumerate(tensors)])

@@ -1,6 +1,7 @@
 """Hooks and reports as Python objects: what the core calls when it needs more than a flag."""
 
 import itertools
+import sys
 import warnings
 import weakref
 from collections import OrderedDict
@@ -61,14 +62,25 @@ def add_hook(table, hook):
 
 
 def report_anomaly(name, metadata):
-    """Say in a warning which line of forward made the node whose backward just failed."""
-    lines = (metadata or {}).get("traceback_")
-    if lines:
-        report = "".join(lines)
-        message = f"{name} failed in backward. Its forward call was here:\n{report}"
-    else:
-        message = (
-            f"{name} failed in backward. Where its forward call was is known only with "
-            "detect_anomaly around the forward pass too."
-        )
-    warnings.warn(message, stacklevel=2)
+    """Say in warnings which line of forward made the node whose backward just failed, and what made that line run."""
+    text = f"backward of {name} failed."
+    while True:
+        lines = (metadata or {}).get("traceback_")
+        if lines:
+            _warn(f"{text} It was recorded here:\n{''.join(lines)}")
+        else:
+            _warn(
+                f"{text} No forward pass information: anomaly detection was off when it was recorded. Turn it on "
+                "around the forward pass too."
+            )
+        parent = (metadata or {}).get("parent_")
+        if parent is None:
+            return
+        text, metadata = f"It was made by the backward of {parent.name()}.", parent.metadata
+
+
+def _warn(message):
+    try:
+        warnings.warn(message, stacklevel=3)
+    except Warning as warning:  # must not take the place of the error that is on its way
+        print(warning, file=sys.stderr)

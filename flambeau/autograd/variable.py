@@ -13,6 +13,15 @@ class _VariableType(type):
         return isinstance(instance, _core.Tensor)
 
 
+class _Engine:
+    """The engine as an object: Variable._execution_engine."""
+
+    @staticmethod
+    def queue_callback(callback):
+        """Call it when the backward that runs now has ended."""
+        _core._queue_callback(callback)
+
+
 class Variable(metaclass=_VariableType):
     """Variable(tensor) is a tensor that shares the memory of `tensor` and begins a graph of its own.
 
@@ -21,6 +30,8 @@ class Variable(metaclass=_VariableType):
         requires_grad (bool): whether operators on it are recorded (False).
         volatile (bool): no longer has an effect, and says so; use `no_grad`.
     """
+
+    _execution_engine = _Engine()
 
     def __new__(cls, data=None, requires_grad=None, volatile=None):
         if volatile:

@@ -463,15 +463,14 @@ def primitive(fn, *, name=None, keeps_format=False, **public):
                 **dict(zip(names[positional:], values[positional:], strict=True)),
             )
 
-    camel = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
-
     def missing(ctx, *grads):
         raise NotImplementedError(
             f"{name}: it has no derivative. Call it under torch.no_grad(), or on detach()ed "
             "tensors."
         )
 
-    native = _core.Primitive(camel + "Backward0", forward, missing, names, defaults, keeps_format)
+    node = _core._backward_name(name)
+    native = _core.Primitive(node, forward, missing, names, defaults, keeps_format)
     native.__name__ = name
     call = _publish(native, fn, skip=1, name=name, **public)
     call.native = native

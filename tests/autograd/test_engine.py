@@ -235,10 +235,7 @@ def test_a_plain_tensor_takes_up_history_through_a_view():
 def test_views_of_several_outputs_cannot_be_written():
     x = leaf(1, 2) * 1
     a, b = x.unbind()
-    with pytest.raises(
-        RuntimeError,
-        match=r"mul_: this tensor \(output 0 of UnbindBackward0\) is a view that is one of several views that",
-    ):
+    with pytest.raises(RuntimeError, match="is one of several views that an operator returned"):
         a.mul_(2)
 
 

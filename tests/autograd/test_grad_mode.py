@@ -90,3 +90,31 @@ def test_a_decorated_generator_leaves_its_consumer_alone():
         next(iterator)
     assert stop.value.value == "end"
     assert seen == [False, False, False]
+
+
+def test_views_of_normal_tensors_under_inference_mode():
+    base = flambeau.ones(3, requires_grad=True) * 1
+    with flambeau.inference_mode():
+        view = base.view(-1)
+        assert not view.is_inference() and view.requires_grad and view.is_leaf
+        assert (base @ base).is_inference()
+    with pytest.raises(RuntimeError, match="under inference_mode"):
+        view.add_(1)
+    base.mul_(2)
+    with pytest.raises(RuntimeError, match="under inference_mode"):
+        view.grad_fn
+
+
+def test_inference_tensors_outside():
+    with flambeau.inference_mode():
+        x = flambeau.ones(3)
+        y = x.sum()
+    assert y.is_inference() and x.view(-1).is_inference()
+    w = flambeau.ones(3, requires_grad=True)
+    assert (w + x).requires_grad
+    with pytest.raises(RuntimeError, match="cannot be saved for backward"):
+        w * x
+    with pytest.raises(RuntimeError, match="may be written in place only there"):
+        x.add_(1)
+    with pytest.raises(RuntimeError, match="not counted"):
+        x._version

@@ -218,6 +218,8 @@ class _Boundary:
         return tuple(grad_outputs[place] for place in self.output_places)
 
     def at_inputs(self, grads):
+        if self.grad_outputs is None:
+            return grads  # not on the way from the outputs: a derivative of the derivative
         grad_inputs = _spread(grads, self.input_places, self.n_inputs)
         for hook in self.full:
             replacement = hook(self.module, grad_inputs, self.grad_outputs)

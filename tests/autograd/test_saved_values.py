@@ -1,0 +1,135 @@
+"""What nodes keep for backward: hooks on it, and how it looks from outside."""
+
+import pytest
+
+import flambeau as torch
+from flambeau.autograd.graph import saved_tensors_hooks
+
+
+def leaf(*values):
+    return torch.tensor(values, dtype=torch.float64, requires_grad=True)
+
+
+def test_unpacked_leaves_are_what_unpack_gave():
+    # The leaf itself was taken instead of the unpacked value.
+    with saved_tensors_hooks(lambda t: 2 * t, lambda t: t):
+        a = leaf(1, 2)
+        y = (a * a).sum()
+    y.backward()
+    assert a.grad.tolist() == [4, 8]
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_hooks_that_change_nothing_change_no_gradient(double):
+    def program(x):
+        y = torch.tanh(x**3) * torch.exp(x)
+        (g,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        if not double:
+            return g
+        (g,) = torch.autograd.grad((g * g).sum(), x, create_graph=True)
+        return torch.autograd.grad(g.sum(), x)[0]
+
+    a, b = leaf(0.3, 0.7), leaf(0.3, 0.7)
+    with saved_tensors_hooks(lambda t: t.clone(), lambda t: t):
+        packed = program(a)
+    assert torch.allclose(packed, program(b), rtol=1e-14)
+
+
+def test_pack_hooks_must_not_write():
+    def double(t):
+        t *= 2
+        return t
+
+    with (
+        saved_tensors_hooks(double, lambda t: t),
+        pytest.raises(RuntimeError, match="pack hook wrote"),
+    ):
+        leaf(1.0).exp()
+
+
+def test_hooks_belong_to_their_thread():
+    import threading
+
+    calls = []
+    with saved_tensors_hooks(lambda t: calls.append(t) or t, lambda t: t):
+        other = threading.Thread(target=lambda: leaf(1.0).exp())
+        other.start()
+        other.join()
+        assert not calls
+        leaf(1.0).exp()
+    assert len(calls) == 1
+
+
+def test_saved_values_by_name():
+    a, b = leaf(2), leaf(3)
+    y = a * b
+    assert y.grad_fn._saved_self is a and y.grad_fn._saved_other is b
+    assert isinstance(y.grad_fn._raw_saved_self, torch._C._autograd.SavedTensor)
+    assert (a * 3).grad_fn._saved_other == 3 and (a * 3).grad_fn._saved_self is None
+    e = a.exp()
+    assert e.grad_fn._saved_result.grad_fn is e.grad_fn
+    with pytest.raises(AttributeError, match="_saved_nothing"):
+        e.grad_fn._saved_nothing
+    y.backward()
+    with pytest.raises(RuntimeError, match="second time"):
+        y.grad_fn._saved_self
+
+
+def test_hooks_on_one_saved_value():
+    a = leaf(2, 3)
+    y = a * a
+    raw = y.grad_fn._raw_saved_self
+    raw.register_hooks(lambda t: 10 * t, lambda t: t)
+    with pytest.raises(RuntimeError, match="already"):
+        raw.register_hooks(lambda t: t, lambda t: t)
+    with pytest.raises(TypeError):
+        y.grad_fn._raw_saved_other.register_hooks(1, 2)
+    y.sum().backward()
+    assert a.grad.tolist() == [22, 33]
+
+
+def test_saved_values_of_a_function():
+    class Keep(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x, None)
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.saved_tensors[0]
+
+    a = leaf(1, 2)
+    y = Keep.apply(a)
+    first, second = y.grad_fn._raw_saved_tensors
+    with pytest.raises(RuntimeError, match="None was saved"):
+        second.register_hooks(lambda t: t, lambda t: t)
+    first.register_hooks(lambda t: t + 1, lambda t: t)
+    y.sum().backward()
+    assert a.grad.tolist() == [2, 3]
+    with pytest.raises(TypeError):
+        torch._C._autograd.SavedTensor()
+
+
+def test_nodes_are_callable():
+    a, b = leaf(2), leaf(3)
+    node = (a * b).grad_fn
+    grads = node(torch.tensor([10.0], dtype=torch.float64))
+    assert [g.item() for g in grads] == [30, 20]
+    with pytest.raises(TypeError, match="takes 1 gradients"):
+        node()
+
+
+@pytest.mark.parametrize(
+    "make, name",
+    [
+        (lambda x: x / 2, "Div"),
+        (lambda x: x**2, "Pow"),
+        (lambda x: x[[0]], "Index"),
+        (lambda x: x.log1p(), "Log1P"),
+        (lambda x: x.logsumexp(0), "Logsumexp"),
+        (lambda x: torch.nn.functional.layer_norm(x, (2,)), "NativeLayerNorm"),
+    ],
+)
+def test_names_of_nodes(make, name):
+    assert make(leaf(1, 2)).grad_fn.name() == f"{name}Backward0"

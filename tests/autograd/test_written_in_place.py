@@ -1,0 +1,142 @@
+"""Hooks, retained gradients and saved values of tensors that are written in place."""
+
+import pytest
+
+import flambeau as torch
+
+
+def leaf(*values):
+    return torch.tensor(values, dtype=torch.float64, requires_grad=True)
+
+
+WRITES = {
+    "mul_": (lambda t: t.mul_(5), 5, [5, 5]),
+    "item": (lambda t: t.__setitem__(0, 7.0), None, [0, 1]),
+    "copy_": (lambda t: t.copy_(torch.ones(2, dtype=torch.float64)), None, [0, 0]),
+    "relu_": (lambda t: t.relu_(), None, [1, 1]),
+    "view": (lambda t: t.view(2, 1).mul_(5), 5, [5, 5]),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_hooks_stay_with_their_value_and_retained_gradients_with_the_tensor(write):
+    change, _, factors = WRITES[write]
+    a, seen = leaf(1, 2), []
+    b = a * 3
+    b.register_hook(lambda g: seen.append(("old", g.tolist())))
+    b.retain_grad()
+    change(b)
+    b.register_hook(lambda g: seen.append(("new", g.tolist())))
+    assert b.retains_grad
+    (b * 7).sum().backward()
+    assert seen == [("new", [7, 7]), ("old", [7 * f for f in factors])]
+    assert b.grad.tolist() == [7, 7]
+    assert a.grad.tolist() == [21 * f for f in factors]
+
+
+def test_hooks_change_the_gradient_where_they_were_registered():
+    a = leaf(1, 2)
+    b = a * 3
+    b.register_hook(lambda g: g * 2)
+    b.add_(1)
+    b.register_hook(lambda g: g + 100)
+    (b * 7).sum().backward()
+    assert a.grad.tolist() == [(7 + 100) * 2 * 3] * 2
+
+
+@pytest.mark.parametrize("touch", ["base", "sibling"])
+def test_first_hook_on_a_view_whose_alias_was_written(touch):
+    x, got = leaf(0, 1, 2, 3), []
+    base = x * 2
+    view, sibling = base[1:3], base[2:]
+    base.mul_(3) if touch == "base" else sibling.mul_(5)
+    view.register_hook(lambda g: got.append(g.tolist()))
+    (view * torch.tensor([10.0, 20.0])).sum().backward()
+    assert got == [[10, 20]]
+    rates = [6, 6] if touch == "base" else [2, 10]
+    assert x.grad.tolist() == [0, 10 * rates[0], 20 * rates[1], 0]
+
+
+def test_retained_gradient_of_one_of_several_outputs():
+    x = leaf(1, 2, 3)
+    first, second = (x * 1).split_with_sizes([1, 2])
+    first, second = first.clone(), second.clone()
+    second.retain_grad()
+    second *= 2
+    second *= 3
+    (first.sum() + (second * 10).sum()).backward()
+    assert second.grad.tolist() == [10, 10]
+    assert x.grad.tolist() == [1, 60, 60]
+
+
+def test_hooks_of_a_missing_gradient_get_none():
+    got = []
+    parts = leaf(1, 2).unbind()
+    parts[0].register_hook(got.append)
+    parts[1].backward()
+    assert got == [None]
+
+
+@pytest.mark.parametrize("part", ["real", "imag", "view_as_real"])
+def test_writes_through_real_views_of_complex_tensors(part):
+    def program(z, write):
+        c = z * (1 + 2j)
+        view = torch.view_as_real(c) if part == "view_as_real" else getattr(c, part)
+        write(view)
+        return (c * c.conj()).real.sum() + view.sum()
+
+    def out_of_place(z):
+        c = torch.view_as_real(z * (1 + 2j))
+        factor = {"real": [3.0, 1.0], "imag": [1.0, 3.0], "view_as_real": [3.0, 3.0]}[part]
+        c = c * torch.tensor(factor)
+        view = {"real": c[..., 0], "imag": c[..., 1], "view_as_real": c}[part]
+        return (c * c).sum() + view.sum()
+
+    start = torch.tensor([1 + 1j, 2 - 1j], dtype=torch.complex128)
+    a, b = start.clone().requires_grad_(), start.clone().requires_grad_()
+    (mine,) = torch.autograd.grad(program(a, lambda view: view.mul_(3)), a)
+    (expected,) = torch.autograd.grad(out_of_place(b), b)
+    assert torch.allclose(mine, expected)
+
+
+def test_views_of_another_dtype_take_no_part_in_autograd():
+    x = leaf(1, 2)
+    y = x * 1
+    whole = y.view(torch.int64)
+    assert not whole.requires_grad
+    whole.add_(0)
+    assert whole.grad_fn is None
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z = y * y
+        whole.add_(0)
+        z.sum().backward()
+
+
+def test_views_made_without_recording_have_no_gradient_after_a_write():
+    # It was made up from the base's history, although the view was taken out of it on purpose.
+    base = leaf(1, 2) * 1
+    with torch.no_grad():
+        view = base[:1]
+    with pytest.raises(RuntimeError, match="under no_grad"):
+        view.add_(0)
+    base.mul_(2)
+    with pytest.raises(RuntimeError, match="under no_grad"):
+        view * 2
+    plain = torch.ones(2)
+    with torch.no_grad():
+        view = plain[:1]
+    assert view.mul_(3).tolist() == [3]
+    with pytest.raises(RuntimeError, match="under no_grad"):
+        view.mul_(leaf(2))
+
+
+def test_a_saved_input_that_left_the_graph():
+    x = leaf(1.0) * 1
+    y = x.sin()
+    x.detach_()
+    with pytest.raises(RuntimeError, match="left the graph by detach_"):
+        y.backward()
+    x = leaf(1.0) * 1
+    y = x.exp()  # keeps its result
+    x.detach_()
+    y.backward()
