@@ -28,16 +28,18 @@ struct Entry {
 class Run;
 thread_local Run* current = nullptr;
 thread_local Node* running = nullptr;
-int64_t runs_started = 0;
+int64_t runs_started = 0, runs_active = 0;
 
 class Run {
  public:
   explicit Run(Backward& task)
       : task_(task), number_(runs_started++), depth_(current ? current->depth_ + 1 : 1) {
     outer_ = std::exchange(current, this);
+    alone_ = ++runs_active == depth_;
   }
   ~Run() {
     current = outer_;
+    --runs_active;
     for (Entry& e : entries_) e.node->slot = e.previous_slot;
     for (auto& [edge, grad] : root_edges_) Py_XDECREF(reinterpret_cast<PyObject*>(edge.node));
     for (auto& edge : wanted_) Py_XDECREF(reinterpret_cast<PyObject*>(edge.node));
@@ -74,23 +76,23 @@ class Run {
   std::vector<Edge> wanted_;
   std::vector<TensorRef> captured_;
   std::priority_queue<std::pair<uint64_t, uint32_t>> ready_;
-  // Places of the nodes once another backward has run since this one began: it may have used their
-  // slots.
+  // Places of the nodes, where another thread's backward may have used their slots.
   std::unordered_map<Node*, uint32_t> places_;
   int64_t now_ = -1;  // the entry whose hooks or backward run
   int64_t number_;
   int depth_;
+  bool alone_;  // when it began, no backward ran but those around it
   Run* outer_;
 };
 
 /// The entry of node, -1 if it has none.
 int64_t Run::find(Node* node) {
   if (node->slot < entries_.size() && entries_[node->slot].node.get() == node) return node->slot;
-  if (runs_started == number_ + 1) return -1;
+  if (alone_ && runs_started == number_ + 1) return -1;
   for (size_t at = places_.size(); at < entries_.size(); ++at)
     places_.emplace(entries_[at].node.get(), static_cast<uint32_t>(at));
   auto place = places_.find(node);
-  return place == places_.end() ? -1 : place->second;
+  return place == places_.end() ? int64_t{-1} : int64_t{place->second};
 }
 
 uint32_t Run::entry_of(Node* node) {

@@ -81,6 +81,7 @@ Pointwise::Derivative& find_derivative(Pointwise& record, int i) {
   if (d.state != State::unknown) return d;
   Object answer = Object::steal(PyObject_CallMethod(record.spec.get(), "derivative", "i", i));
   if (!answer) throw PythonError();
+  if (d.state != State::unknown) return d;  // another thread came first while Python answered
   if (answer.get() == Py_None) {
     d.state = State::zero;
   } else if (PyUnicode_Check(answer.get())) {
