@@ -67,7 +67,9 @@ class Rule:
             _map_lists(self.kernel(), outputs, [*tensors, *values])
             return
         for group in zip(*tensors, strict=True):
-            new = _evaluate(self.results(), [*group, *values])
+            # What operators keep for backward must not be what is written below.
+            kept = [t.clone() if at in self.updates else t for at, t in enumerate(group)]
+            new = _evaluate(self.results(), [*kept, *values])
             for place, value in zip(self.updates, new, strict=True):
                 group[place].copy_(value)
 
