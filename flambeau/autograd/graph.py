@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 from .. import _core
 from .hooks import RemovableHandle
+from .mutation import allow_mutation_on_saved_tensors
 
 __all__ = [
     "GradientEdge",
     "Node",
+    "allow_mutation_on_saved_tensors",
     "disable_saved_tensors_hooks",
     "get_gradient_edge",
     "increment_version",
