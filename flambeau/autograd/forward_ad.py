@@ -9,9 +9,11 @@ Source: Townsend, "A new trick for calculating Jacobian vector products", 2017.
 """
 
 import collections
+import weakref
 
 from ..ops import public as fl
 from .differentiate import grad
+from .function import Function
 from .grad_mode import enable_grad
 
 __all__ = [
@@ -23,7 +25,8 @@ __all__ = [
     "unpack_dual",
 ]
 
-_levels = []  # for each open level its duals: (where the graph begins, tangent)
+_levels = []  # for each open level weak references to the nodes where its duals begin
+_current_level = -1  # the number of the innermost open level
 
 UnpackedDualTensor = collections.namedtuple("UnpackedDualTensor", "primal tangent")
 UnpackedDualTensor.__doc__ = "What `unpack_dual` gives: the tensor, and its tangent or None."
@@ -35,8 +38,10 @@ def enter_dual_level():
         raise RuntimeError(
             "enter_dual_level: a level is open, and levels do not nest. Close it first."
         )
+    global _current_level
     _levels.append([])
-    return len(_levels) - 1
+    _current_level = len(_levels) - 1
+    return _current_level
 
 
 def exit_dual_level(*, level=None):
@@ -48,7 +53,9 @@ def exit_dual_level(*, level=None):
             f"exit_dual_level: level {level} is not the innermost, {len(_levels) - 1}. Close that "
             "one first."
         )
+    global _current_level
     _levels.pop()
+    _current_level = len(_levels) - 1
 
 
 class dual_level:
@@ -61,21 +68,37 @@ class dual_level:
         exit_dual_level()
 
 
+class _Begin(Function):
+    """The node of a dual. It holds the tangent, and the tensor at which vjps end: they live as long as it is used."""
+
+    @staticmethod
+    def forward(ctx, start, tangent):
+        ctx.start, ctx.tangent = start, tangent
+        return start.detach()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output, None
+
+
 def _duals(level):
+    """The nodes of the duals of a level that are still in use; None if there is no such level."""
     if not _levels or (level is not None and not 0 <= level < len(_levels)):
         return None
-    return _levels[-1 if level is None else level]
+    nodes = [reference() for reference in _levels[-1 if level is None else level]]
+    return [node for node in nodes if node is not None]
 
 
 def make_dual(tensor, tangent, *, level=None):
     """`tensor` with a tangent: what is computed from it has the derivative along that tangent.
 
+    The dual shares the memory of `tensor`, and may be written in place.
+
     Raises:
-        RuntimeError: no level is open, or the two differ in shape.
+        RuntimeError: no level is open, the two differ in shape, or the tangent has a tangent itself.
         ValueError: either is not floating or complex.
     """
-    duals = _duals(level)
-    if duals is None:
+    if _duals(level) is None:
         raise RuntimeError("make_dual: no level is open. Call it inside `with dual_level():`.")
     for name, value in (("primal", tensor), ("tangent", tangent)):
         if not (value.dtype.is_floating_point or value.dtype.is_complex):
@@ -88,9 +111,14 @@ def make_dual(tensor, tangent, *, level=None):
             f"make_dual: tangent {tuple(tangent.shape)} must have the shape of the primal, "
             f"{tuple(tensor.shape)}."
         )
+    if tangent.requires_grad and unpack_dual(tangent, level=level).tangent is not None:
+        raise RuntimeError(
+            "make_dual: the tangent has a tangent at the same level. Take unpack_dual(tangent).primal."
+        )
     with enable_grad():
-        dual = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
-    duals.append((dual, tangent))
+        start = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
+        dual = _Begin.apply(start, tangent)
+    _levels[-1 if level is None else level].append(weakref.ref(dual.grad_fn))
     return dual
 
 
@@ -99,20 +127,22 @@ def unpack_dual(tensor, *, level=None):
     duals = _duals(level)
     if not duals or not tensor.requires_grad:
         return UnpackedDualTensor(tensor, None)
-    for dual, tangent in duals:
-        if tensor is dual:
-            return UnpackedDualTensor(dual.detach(), tangent)
-    starts = [dual for dual, _ in duals]
+    for node in duals:
+        if tensor.grad_fn is node:
+            start = node.start
+            return UnpackedDualTensor(start.detach() if start.is_leaf else start, node.tangent)
+    starts = [node.start for node in duals]
+    tangents = [node.tangent for node in duals]
     with enable_grad():
         cotangent = fl.zeros_like(tensor).requires_grad_()
         pulled = grad(tensor, starts, cotangent, create_graph=True, allow_unused=True)
-        pairs = [(p, t) for p, (_, t) in zip(pulled, duals, strict=True) if p is not None]
+        pairs = [(p, t) for p, t in zip(pulled, tangents, strict=True) if p is not None]
         if not pairs:
             return UnpackedDualTensor(tensor, None)
         recorded = [(p, t) for p, t in pairs if p.requires_grad]
         if not recorded:
             return UnpackedDualTensor(tensor.detach(), fl.zeros_like(tensor))
-        again = any(t.requires_grad for _, t in pairs) or any(d.grad_fn is not None for d in starts)
+        again = any(t.requires_grad for _, t in pairs) or any(s.grad_fn is not None for s in starts)
         (tangent,) = grad(
             [p for p, _ in recorded],
             cotangent,
