@@ -1,6 +1,7 @@
 """Tensor: the core's type with every operator as a method."""
 
 from . import _core, memory, types
+from .autograd.engine import run_backward
 from .ops.declare import METHODS, overridable
 
 Tensor = _core.Tensor
@@ -62,7 +63,7 @@ def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=
         )
     if retain_graph is None:
         retain_graph = create_graph
-    _core._run_backward((self,), (gradient,), retain_graph, create_graph, inputs, False)
+    run_backward((self,), (gradient,), retain_graph, create_graph, inputs, False)
 
 
 def numpy(self, *, force=False):

@@ -1,9 +1,8 @@
 """backward and grad: the two ways to ask the engine for gradients."""
 
-import threading
-
 from .. import _core
 from ..ops.arguments import listed
+from .engine import run_backward
 
 __all__ = ["backward", "grad"]
 
@@ -51,30 +50,6 @@ def _cotangents(function, outputs, grad_outputs):
     return grads
 
 
-_DEEPEST = 40  # backwards inside each other on one stack; the next goes to a thread of its own
-
-
-def _run(*task):
-    """The engine's run; deep inside others on a fresh stack, so that theirs does not overflow."""
-    if _core._backward_depth() < _DEEPEST:
-        return _core._run_backward(*task)
-    recording, outcome = _core.is_grad_enabled(), []
-
-    def run():
-        _core._set_grad_enabled(recording)
-        try:
-            outcome.append(_core._run_backward(*task))
-        except BaseException as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]
-
-
 def backward(
     tensors,
     grad_tensors=None,
@@ -108,7 +83,7 @@ def backward(
     tensors = _tuple(tensors)
     grads = _cotangents("backward", tensors, grad_tensors)
     retain_graph = create_graph if retain_graph is None else retain_graph
-    _run(tensors, grads, retain_graph, create_graph, inputs, False)
+    run_backward(tensors, grads, retain_graph, create_graph, inputs, False)
 
 
 def grad(
@@ -165,7 +140,7 @@ def grad(
             )
     retain_graph = create_graph if retain_graph is None else retain_graph
     asked = [x for x in inputs if not isinstance(x, _core.Tensor) or x.requires_grad]
-    found = _run(outputs, grads, retain_graph, create_graph, asked, True) if asked else ()
+    found = run_backward(outputs, grads, retain_graph, create_graph, asked, True) if asked else ()
     remaining = iter(found)
     results = tuple(next(remaining) if x.requires_grad else None for x in inputs)
     if not allow_unused and any(result is None for result in results):
