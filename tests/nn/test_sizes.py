@@ -1,0 +1,213 @@
+"""Layers and losses whose long dimension has 0, 1 and more elements than small tests reach, as PyTorch."""
+
+import importlib.util
+import warnings
+
+import numpy as np
+import pytest
+
+import flambeau
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="needs PyTorch to compare with"
+)
+
+
+def cases(torch):
+    """name -> function of the size: (module, its call, the shape of its input)."""
+    nn = torch.nn
+    return {
+        "RNN": lambda size: (nn.RNN(2, 3, bidirectional=True), lambda m, x: m(x)[0], (size, 2, 2)),
+        "LSTM": lambda size: (
+            nn.LSTM(2, 3, num_layers=2, batch_first=True),
+            lambda m, x: m(x)[0],
+            (2, size, 2),
+        ),
+        "GRU": lambda size: (nn.GRU(2, 3), lambda m, x: m(x)[0], (size, 1, 2)),
+        "Enc": lambda size: (
+            nn.TransformerEncoderLayer(4, 2, 8, 0.0, batch_first=True),
+            lambda m, x: m(x),
+            (1, size, 4),
+        ),
+        "Dec": lambda size: (
+            nn.TransformerDecoderLayer(4, 2, 8, 0.0),
+            lambda m, x: m(x, x),
+            (size, 1, 4),
+        ),
+        "MHA": lambda size: (nn.MultiheadAttention(4, 2), lambda m, x: m(x, x, x)[0], (size, 1, 4)),
+        "Bag": lambda size: (
+            nn.EmbeddingBag(7, 3),
+            lambda m, x: m((x[:, 0].abs() * 3).long().clamp(0, 6), torch.tensor([0])),
+            (size, 1),
+        ),
+        "BagMax": lambda size: (
+            nn.EmbeddingBag(7, 3, mode="max"),
+            lambda m, x: m((x[:, 0].abs() * 3).long().clamp(0, 6), torch.tensor([0, size // 2])),
+            (size, 1),
+        ),
+        "BagSum": lambda size: (
+            nn.EmbeddingBag(size if size else 1, 3, mode="sum"),
+            lambda m, x: m(
+                torch.arange(size).reshape(-1, 1) if size else torch.zeros(0, 1, dtype=torch.int64)
+            ),
+            (1,),
+        ),
+        "Emb": lambda size: (nn.Embedding(5, size), lambda m, x: m(torch.tensor([0, 4, 4])), (1,)),
+        "Linear": lambda size: (nn.Linear(size, 3), lambda m, x: m(x), (2, size)),
+        "LinOut": lambda size: (nn.Linear(3, size), lambda m, x: m(x), (2, 3)),
+        "Bilinear": lambda size: (
+            nn.Bilinear(size, 2, 3),
+            lambda m, x: m(x, x[:, :1].expand(2, 2) if size else torch.zeros(2, 2)),
+            (2, size),
+        ),
+        "Conv1d": lambda size: (nn.Conv1d(2, 3, 3, padding=1), lambda m, x: m(x), (2, 2, size)),
+        "ConvC": lambda size: (
+            nn.Conv2d(max(size, 1), 2, 3, padding=1),
+            lambda m, x: m(x),
+            (1, max(size, 1), 3, 3),
+        ),
+        "ConvT": lambda size: (
+            nn.ConvTranspose1d(2, 3, 3, stride=2),
+            lambda m, x: m(x),
+            (2, 2, size),
+        ),
+        "dwconv": lambda size: (
+            nn.Conv1d(max(size, 1), max(size, 1), 3, padding=1, groups=max(size, 1)),
+            lambda m, x: m(x),
+            (1, max(size, 1), 4),
+        ),
+        "LN": lambda size: (nn.LayerNorm(size), lambda m, x: m(x), (3, size)),
+        "RMS": lambda size: (nn.RMSNorm(size), lambda m, x: m(x), (3, size)),
+        "GN": lambda size: (nn.GroupNorm(1, max(size, 1)), lambda m, x: m(x), (2, max(size, 1), 3)),
+        "BN": lambda size: (nn.BatchNorm1d(size), lambda m, x: m(x), (4, size)),
+        "BNb": lambda size: (nn.BatchNorm1d(3), lambda m, x: m(x), (size, 3)),
+        "IN": lambda size: (nn.InstanceNorm1d(3, affine=True), lambda m, x: m(x), (2, 3, size)),
+        "MaxPool": lambda size: (nn.MaxPool1d(3, 2, 1), lambda m, x: m(x), (2, 3, size)),
+        "AvgPool": lambda size: (nn.AvgPool1d(3, 2, 1), lambda m, x: m(x), (2, 3, size)),
+        "AdAvg": lambda size: (nn.AdaptiveAvgPool1d(5), lambda m, x: m(x), (2, 3, size)),
+        "AdMax": lambda size: (nn.AdaptiveMaxPool1d(5), lambda m, x: m(x), (2, 3, size)),
+        "LP": lambda size: (nn.LPPool1d(2.0, 3), lambda m, x: m(x), (2, 3, size)),
+        "Up": lambda size: (
+            nn.Upsample(scale_factor=1.5, mode="linear"),
+            lambda m, x: m(x),
+            (2, 3, size),
+        ),
+        "UpN": lambda size: (nn.Upsample(scale_factor=2), lambda m, x: m(x), (2, 3, size)),
+        "PadR": lambda size: (nn.ReflectionPad1d(1), lambda m, x: m(x), (2, 3, size)),
+        "PadC": lambda size: (nn.CircularPad1d(1), lambda m, x: m(x), (2, 3, size)),
+        "PadRep": lambda size: (nn.ReplicationPad1d(2), lambda m, x: m(x), (2, 3, size)),
+        "PS": lambda size: (nn.PixelShuffle(2), lambda m, x: m(x), (1, 4, size, 2)),
+        "Fold": lambda size: (nn.Unfold((1, 2)), lambda m, x: m(x), (1, 2, 2, size)),
+        "Softmax": lambda size: (nn.Softmax(1), lambda m, x: m(x), (2, size)),
+        "LogSoftmax0": lambda size: (nn.LogSoftmax(0), lambda m, x: m(x), (size, 2)),
+        "GLU": lambda size: (nn.GLU(), lambda m, x: m(x), (2, size * 2)),
+        "CE": lambda size: (
+            nn.CrossEntropyLoss(),
+            lambda m, x: m(x, torch.zeros(2, dtype=torch.int64)),
+            (2, size),
+        ),
+        "CEb": lambda size: (
+            nn.CrossEntropyLoss(reduction="sum"),
+            lambda m, x: m(x, torch.zeros(size, dtype=torch.int64)),
+            (size, 3),
+        ),
+        "NLL": lambda size: (
+            nn.NLLLoss(),
+            lambda m, x: m(x, torch.zeros(size, 2, dtype=torch.int64)),
+            (size, 3, 2),
+        ),
+        "CTC": lambda size: (
+            nn.CTCLoss(),
+            lambda m, x: m(
+                x.log_softmax(2),
+                torch.ones(1, min(size, 30) // 2, dtype=torch.int64),
+                torch.tensor([size]),
+                torch.tensor([min(size, 30) // 2]),
+            ),
+            (size, 1, 4),
+        ),
+        "MLM": lambda size: (
+            nn.MultiLabelMarginLoss(),
+            lambda m, x: m(x, torch.zeros(2, size, dtype=torch.int64)),
+            (2, size),
+        ),
+        "MM": lambda size: (
+            nn.MultiMarginLoss(),
+            lambda m, x: m(x, torch.zeros(2, dtype=torch.int64)),
+            (2, size),
+        ),
+        "KL": lambda size: (
+            nn.KLDivLoss(reduction="batchmean"),
+            lambda m, x: m(x, x.detach().exp()),
+            (size, 3),
+        ),
+        "Huber": lambda size: (nn.HuberLoss(), lambda m, x: m(x, x.detach() * 2), (size,)),
+        "Cos": lambda size: (
+            nn.CosineSimilarity(),
+            lambda m, x: m(x, x.detach() * 2 + 1),
+            (2, size),
+        ),
+        "PD": lambda size: (
+            nn.PairwiseDistance(),
+            lambda m, x: m(x, x.detach() * 2 + 1),
+            (2, size),
+        ),
+        "Adaptive": lambda size: (
+            nn.AdaptiveLogSoftmaxWithLoss(3, max(size, 4), [2]),
+            lambda m, x: m(x, torch.zeros(4, dtype=torch.int64))[1],
+            (4, 3),
+        ),
+        "PReLU": lambda size: (nn.PReLU(max(size, 1)), lambda m, x: m(x), (2, max(size, 1))),
+        "LRN": lambda size: (nn.LocalResponseNorm(3), lambda m, x: m(x), (1, size, 3)),
+        "FracMax": lambda size: (
+            nn.FractionalMaxPool2d(1, output_size=1),
+            lambda m, x: m(x),
+            (1, 2, size, 3),
+        ),
+        "Flatten": lambda size: (nn.Flatten(), lambda m, x: m(x), (2, size, 2)),
+        "Cell": lambda size: (nn.LSTMCell(3, 4), lambda m, x: m(x)[0], (size, 3)),
+    }
+
+
+def outcome(torch, name, size, state=None):
+    """(state, output, gradients), or the exception that came."""
+    try:
+        module, call, shape = cases(torch)[name](size)
+        module.double()
+        if state is not None:
+            module.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
+        state = {key: value.clone().numpy() for key, value in module.state_dict().items()}
+        x = torch.tensor(np.random.default_rng(0).normal(size=shape)).requires_grad_()
+        y = call(module, x)
+        if y.requires_grad:
+            y.sum().backward()
+        grads = [None if t.grad is None else t.grad.numpy() for t in (x, *module.parameters())]
+        return state, y.detach().numpy(), grads
+    except Exception as error:
+        return error
+
+
+# Where PyTorch fails by accident and there is an answer: an empty one.
+ANSWERED = {("ConvT", 0), ("BN", 0), ("PS", 0), ("CTC", 0)}
+
+
+@pytest.mark.parametrize("size", [0, 1, 65, 257])
+@pytest.mark.parametrize("name", cases(flambeau))
+def test_as_pytorch(name, size):
+    import torch as oracle
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted = outcome(oracle, name, size)
+        refused = isinstance(wanted, Exception)
+        got = outcome(flambeau, name, size, None if refused else wanted[0])
+    if (name, size) in ANSWERED:
+        assert not isinstance(got, Exception)
+    elif refused:
+        assert type(got) is type(wanted)
+    else:
+        np.testing.assert_allclose(got[1], wanted[1], rtol=1e-6, atol=1e-9)
+        for ours, theirs in zip(got[2], wanted[2], strict=True):
+            assert (ours is None) == (theirs is None)
+            if ours is not None:
+                np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-8)
