@@ -50,6 +50,7 @@ TOO_LARGE = {
     "diag_embed": lambda: flambeau.diag_embed(ones(3), offset=HUGE),
     "multinomial": lambda: flambeau.multinomial(ones(3), HUGE, replacement=True),
     "histogram": lambda: flambeau.histogram(ones(3), HUGE),
+    "LSTM": lambda: nn.LSTM(3, 4, num_layers=HUGE),
     "pad_packed_sequence": lambda: nn.utils.rnn.pad_packed_sequence(
         nn.utils.rnn.pack_sequence([ones(2, 1)]), total_length=HUGE
     ),
@@ -226,6 +227,12 @@ def test_strides_beyond_the_input(dtype):
         places = flambeau.zeros(4, 4, dtype=dtype)
         places[::3, ::3] = 2 // groups
         assert wide.equal(places + bias.reshape(1, 2, 1, 1))
+
+
+def test_scale_factors_without_end_are_refused():
+    for scale in (inf, nan):
+        with pytest.raises(RuntimeError, match="must be finite"):
+            F.interpolate(ones(1, 1, 4), scale_factor=scale)
 
 
 def test_lists_of_more_than_memory_holds():

@@ -118,6 +118,10 @@ def _sizes_and_scales(input, size, scale_factor, recompute, n):
             f"interpolate: scale_factor {scale_factor} does not fit the {input.dim() - 2} spatial "
             f"dims of input {tuple(input.shape)}. Give one number, or one for each."
         )
+    if not all(math.isfinite(f) for f in scales):
+        raise RuntimeError(
+            f"interpolate: scale_factor {scale_factor} gives sizes that are no numbers; it must be finite."
+        )
     sizes = [math.floor(s * f) for s, f in zip(input.shape[2:], scales, strict=True)]
     return sizes, [None] * n if recompute else scales
 

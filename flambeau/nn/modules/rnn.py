@@ -59,6 +59,8 @@ class RNNBase(Module):
         gates = GATES[self.mode] * self.hidden_size
         out = self.proj_size or self.hidden_size
         self._all_weights = []
+        # Layer by layer, memory would be found too small only when it is full.
+        flambeau._core._check_room(4 * gates * out * self._directions * self.num_layers)
         for layer in range(self.num_layers):
             size = self.input_size if layer == 0 else out * self._directions
             shapes = {"weight_ih": (gates, size), "weight_hh": (gates, out)}
