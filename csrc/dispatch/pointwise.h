@@ -37,6 +37,7 @@ struct Pointwise {
   Result result = Result::same;
   bool differentiable = true;
   bool uses_index = false;
+  int divisor = -1;       // the input by which integers are divided, which has no zeros then
   bool casts_out = true;  // out= may have another dtype than the result
   Object spec;  // Python: compile(...), derivative(i)
   std::vector<Kernel> kernels;

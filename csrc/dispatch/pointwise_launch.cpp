@@ -4,6 +4,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/promotion.h"
+#include "kernels/nonzero.h"
 
 namespace flambeau {
 namespace {
@@ -94,6 +95,25 @@ bool run_flat(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* i
   return true;
 }
 
+/// Integers have no quotient by zero, and no value to stand for it.
+void check_divisor(const Pointwise& record, const Arg* args) {
+  const Arg& divisor = args[record.divisor];
+  bool zero = divisor.tensor
+                  ? count_nonzero(divisor.tensor->strided()).total() < divisor.tensor->numel
+                  : PyObject_Not(divisor.number) == 1;
+  check(!zero, [&] {
+    return message(record.name,
+                   ": division of integers by zero. Give a floating tensor for infinities and NaN, "
+                   "or replace the zeros.");
+  });
+}
+
+/// What integers, bools and complex numbers need looked at; false if there are no elements.
+bool check_elements(const Pointwise& record, const Arg* args, int64_t numel, DType compute) {
+  if (numel != 0 && record.divisor >= 0 && !is_complex(compute)) check_divisor(record, args);
+  return numel != 0;
+}
+
 }  // namespace
 
 void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute) {
@@ -129,7 +149,7 @@ void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute)
   // Without elements too: a dtype that the operator does not take is refused whatever the sizes
   // are.
   MapKernel kernel = find_kernel(record, modes, dtypes, 1, n, compute);
-  if (out.numel == 0) return;
+  if (!is_floating(compute) && !check_elements(record, args, out.numel, compute)) return;
   run_elements(kernel, out.numel, data, strides, n,
                modes[0] == Mode::streamed ? streamed_grain : grain);
 }
@@ -159,7 +179,8 @@ void launch(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* arg
   Loop loop(sizes, operands, n, record.uses_index);
   if (loop.numel() == 0 && is_floating(compute)) return;
   MapKernel kernel = find_kernel(record, loop.modes(), dtypes, n_out, n, compute);
-  if (loop.numel() != 0) loop.run(kernel);
+  if (!is_floating(compute) && !check_elements(record, args, loop.numel(), compute)) return;
+  loop.run(kernel);
 }
 
 void run_map(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in,

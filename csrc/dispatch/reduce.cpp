@@ -406,6 +406,29 @@ static bool reduce_short(Reduction& r, Tensor& t, const Dims& dims, bool keepdim
   return true;
 }
 
+namespace {
+
+template <class Bits>
+bool none_has_exponent(const Tensor& t, Bits exponent) {
+  const Bits* bits = t.as<Bits>();
+  Bits found = 0;
+  for (int64_t i = 0; i < t.numel; ++i)
+    found |= (bits[i] & exponent) == exponent ? Bits{1} : Bits{0};
+  return found == 0;
+}
+
+}  // namespace
+
+bool all_finite(const Tensor& t) {
+  switch (t.dtype) {
+    case DType::float16: return none_has_exponent<uint16_t>(t, 0x7c00);
+    case DType::bfloat16: return none_has_exponent<uint16_t>(t, 0x7f80);
+    case DType::float32: return none_has_exponent<uint32_t>(t, 0x7f800000);
+    case DType::float64: return none_has_exponent<uint64_t>(t, 0x7ff0000000000000);
+    default: return true;
+  }
+}
+
 void reduce_one(Reduction& r, Tensor& t, const Dims& dims, bool keepdim, const DType* out_dtypes,
                 int n_results, const double* parameter, TensorRef* results) {
   if (reduce_short(r, t, dims, keepdim, out_dtypes, n_results, parameter, results)) return;

@@ -46,6 +46,9 @@ void reduce_one(Reduction& reduction, Tensor& input, const Dims& dims, bool keep
                 const DType* out_dtypes, int n_results, const double* parameter,
                 TensorRef* results);
 
+/// Whether a contiguous tensor has neither infinities nor NaN.
+bool all_finite(const Tensor& t);
+
 /// sum or mean (times factor in backward) of t over dims, with history.
 TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out,
                    double factor);

@@ -1,7 +1,6 @@
 #include "python/expected.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "python/args.h"
 
@@ -50,14 +49,17 @@ const char* words_for(char kind) {
 
 bool fits(char kind, PyObject* o) {
   if (kind == '*') return true;
-  if (o == Py_None) return std::isupper(static_cast<unsigned char>(kind)) != 0;
-  return !is_wrong(static_cast<char>(std::tolower(static_cast<unsigned char>(kind))), o);
+  char small = static_cast<char>(kind | 0x20);
+  if (o == Py_None) return small != kind;
+  if (PyLong_CheckExact(o)) return small == 'i' || small == 'z' || small == 'p' || small == 'n';
+  if (PyBool_Check(o)) return small == 'b' || small == 'n';
+  return !is_wrong(small, o);
 }
 
 void raise(PyObject* function, PyObject* name, char kind, PyObject* o) {
   Object called = Object::steal(PyObject_GetAttrString(function, "__name__"));
   if (!called) return;
-  char small = static_cast<char>(std::tolower(static_cast<unsigned char>(kind)));
+  char small = static_cast<char>(kind | 0x20);
   const char *words = words_for(small), *or_none = small == kind ? "" : ", or None";
   if (o == Py_None || (PyNumber_Check(o) && !is_tensor(o)) || is_text(o))
     PyErr_Format(PyExc_TypeError, "%U: %U takes %s%s, but got %.100R (%s).", called.get(), name,
@@ -77,6 +79,7 @@ Expected::Expected(PyObject* names, std::string kinds, Py_ssize_t positional)
     : names_(Object::borrow(names)), kinds_(std::move(kinds)) {
   checked_ = std::min<Py_ssize_t>(positional, static_cast<Py_ssize_t>(kinds_.size()));
   while (checked_ > 0 && kinds_[static_cast<size_t>(checked_) - 1] == '*') --checked_;
+  while (first_ < checked_ && kinds_[static_cast<size_t>(first_)] == '*') ++first_;
   any_ = kinds_.find_first_not_of('*') != std::string::npos;
 }
 
@@ -98,7 +101,7 @@ Py_ssize_t Expected::place_of_alias(PyObject* key) const {
 }
 
 bool Expected::fit(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys) const {
-  for (Py_ssize_t i = 0, end = std::min(n, checked_); i < end; ++i) {
+  for (Py_ssize_t i = first_, end = std::min(n, checked_); i < end; ++i) {
     char kind = kinds_[static_cast<size_t>(i)];
     if (kind == '*' || fits(kind, args[i])) continue;
     raise(function, PyTuple_GET_ITEM(names_.get(), i), kind, args[i]);

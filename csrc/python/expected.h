@@ -11,8 +11,15 @@
 namespace flambeau {
 
 /// The parameters of one function in their order, and a letter for each: what it takes.
-///   b a bool   i an int   z ints (one, or a sequence)   p the same or a str   n a number, or a
-///   tensor of one t a dtype   m a memory format   l a sequence of tensors   * anything
+///   b a bool
+///   i an int
+///   z ints (one, or a sequence)
+///   p ints or a str
+///   n a number, or a tensor of one
+///   t a dtype
+///   m a memory format
+///   l a sequence of tensors
+///   * anything
 /// A capital letter takes None too. Types that are none of Python's own (NumPy's integers, proxies)
 /// pass: the operator looks at them itself.
 class Expected {
@@ -22,6 +29,10 @@ class Expected {
 
   /// The place of a keyword among the names, or -1.
   Py_ssize_t place(PyObject* key) const;
+  /// Whether a call gives anything that has a kind.
+  bool concerns(Py_ssize_t n, PyObject* keys) const {
+    return (n > first_ && checked_ > first_) || (keys && any_);
+  }
   /// False, with a TypeError set, if an argument has a type that its place does not take.
   bool fit(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys) const;
 
@@ -29,7 +40,8 @@ class Expected {
   Py_ssize_t place_of_alias(PyObject* key) const;
   Object names_;
   std::string kinds_;
-  Py_ssize_t checked_;  // positional parameters up to the last one that has a kind
+  // The positional parameters with a kind lie in [first_, checked_).
+  Py_ssize_t first_ = 0, checked_;
   bool any_;
 };
 

@@ -93,7 +93,7 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
     }
   }
   Arg parsed[max_args];
-  bool any_tensor = false, fractional = false;
+  bool any_tensor = false;
   for (int i = 0; i < record.n_args; ++i) {
     PyObject* o = slots[i] ? slots[i] : record.defaults[i].get();
     check<TypeError>(o != nullptr, [&] {
@@ -105,14 +105,13 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
       any_tensor = true;
     } else if (is_number(o) && !(record.tensors >> i & 1)) {
       parsed[i].number = o;
-      fractional |= slots[i] && i >= record.n_inputs && PyFloat_Check(o);
     } else {
       bad_argument(record, i, o);
     }
   }
   if (!any_tensor || (self->inplace && !parsed[0].tensor))
     bad_argument(record, 0, slots[0] ? slots[0] : Py_None);
-  if (fractional) check_factors(record, parsed);
+  if (n + (names ? PyTuple_GET_SIZE(names) : 0) > record.n_inputs) check_factors(record, parsed);
   if (self->inplace) {
     apply_inplace(record, parsed, record.inplace_name.c_str());
     return TensorRef::borrow(parsed[0].tensor);
@@ -146,7 +145,7 @@ std::string text_attribute(PyObject* spec, const char* attribute) {
 }
 
 // Pointwise(spec, inplace_of=None): spec has name, args (names), n_inputs, defaults, keep, tensors,
-// compute, result, differentiable, uses_index, casts_out.
+// compute, result, differentiable, uses_index, casts_out, divisor.
 PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
   PyObject *spec, *shared = nullptr;
   if (!PyArg_ParseTuple(args, "O|O", &spec, &shared)) return nullptr;
@@ -192,6 +191,7 @@ PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
       record->differentiable = integer("differentiable") != 0;
       record->uses_index = integer("uses_index") != 0;
       record->casts_out = integer("casts_out") != 0;
+      record->divisor = integer("divisor");
       record->compute = text_attribute(spec, "compute") == "floating"
                             ? Pointwise::Compute::floating
                             : Pointwise::Compute::promoted;

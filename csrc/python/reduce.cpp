@@ -95,6 +95,10 @@ PyObject* py_reduce(const Call& call) {
                                     outs, parameters));
 }
 
+PyObject* py_all_finite(const Call& call) {
+  return PyBool_FromLong(all_finite(Args("_all_finite", call, {"input"}).tensor(0)));
+}
+
 PyObject* py_sum_to_size(const Call& call) {
   Tensor& t = first_tensor(call, "sum_to_size");
   Dims sizes = rest_as_dims(call, 1, "sum_to_size", "size");
@@ -107,6 +111,7 @@ const NativeEntry entries[] = {
     {"sum", py_sum, "The sum of all elements or over dim."},
     {"mean", py_mean, "The mean of all elements or over dim."},
     {"_reduce", py_reduce, "Runs a reduction without history."},
+    {"_all_finite", py_all_finite, "Whether a contiguous tensor has neither infinities nor NaN."},
     {"sum_to_size", py_sum_to_size, "Summed over what broadcasting would have repeated."},
     {nullptr, nullptr, nullptr}};
 

@@ -67,7 +67,8 @@ struct ReduceWay : Way {
   Object reduction, whole;    // of one dim or several; of all elements, where that is another one
   PyTypeObject* result_type;  // of two results
   std::string results;  // a letter each: s of the input's dtype, i int64, b bool, p of a product
-  std::string accepts;  // f floating only, n no bool, u no uint8, d several dims, a all of them
+  std::string accepts;  // f floating only, n no bool, u no uint8, d several dims, a all of them,
+                        // w sums squares, which may overflow: the operator then takes a wider dtype
   bool has_parameter;
   double parameter;
 
@@ -159,6 +160,7 @@ PyObject* ReduceWay::take(PyObject* const* args, Py_ssize_t n, PyObject* keys) {
   for (int i = 0; i < count; ++i) dtypes[i] = result_dtype(letters[i], input.dtype);
   reduce_one(*chosen, input, request.dims, keepdim, dtypes, count,
              has_parameter ? &parameter : nullptr, made);
+  if (can('w') && !all_finite(*made[0])) return nullptr;
   if (count == 1) return made[0].release_py();
   PyObject* pair = result_type->tp_alloc(result_type, 2);
   if (!pair) throw PythonError();

@@ -111,8 +111,10 @@ class set_grad_enabled(_Mode):
     """Recording on or off from the moment of the call; as a context, until its end."""
 
     def __init__(self, mode):
-        self.mode = bool(mode)
-        self.previous = _core._set_grad_enabled(self.mode)
+        if not isinstance(mode, bool):
+            raise TypeError(f"set_grad_enabled: mode takes True or False, but got {mode!r}.")
+        self.mode = mode
+        self.previous = _core._set_grad_enabled(mode)
 
     def __call__(self, function):
         # As a decorator it must not act now, on whoever decorates.

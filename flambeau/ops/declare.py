@@ -90,6 +90,7 @@ class PointwiseSpec:
         uses_index=False,
         map=None,
         casts_out=None,
+        divisor=-1,
     ):
         self.name = name
         self.fn = fn
@@ -105,6 +106,7 @@ class PointwiseSpec:
         promotes = n_inputs > 1 or compute == "floating"
         self.casts_out = promotes if casts_out is None else casts_out
         self.uses_index = uses_index
+        self.divisor = divisor
         self._map = map
         self._overrides = []
 
@@ -208,6 +210,7 @@ def make_pointwise(
     differentiable=True,
     casts_out=None,
     uses_index=False,
+    divisor=None,
 ):
     """The native callable of a pointwise function, registered nowhere.
 
@@ -217,6 +220,7 @@ def make_pointwise(
         compute: "promoted", or "floating": integers are computed in the default dtype.
         result: "same" as computed in, "bool", "real" (of complex) or "int64".
         differentiable: False if no gradient flows.
+        divisor: the argument that has no zeros where the operator computes in integers.
         casts_out: whether out= may have another dtype; None: where arguments are promoted.
         uses_index: whether fn looks at the element's index, in the order of the indices whatever the
             strides. It is read when the operator is made.
@@ -249,6 +253,7 @@ def make_pointwise(
         differentiable=differentiable,
         casts_out=casts_out,
         uses_index=uses_index,
+        divisor=-1 if divisor is None else names.index(divisor),
     )
     operator = _core.Pointwise(spec)
     operator.__name__ = operator.__qualname__ = name

@@ -46,11 +46,15 @@ def _filled(operator, input, mask, value):
 
 
 def _lowest(dtype):
-    return -math.inf if dtype.is_floating_point else fl.iinfo(dtype).min
+    if dtype.is_floating_point:
+        return -math.inf
+    return False if dtype is fl.bool else fl.iinfo(dtype).min
 
 
 def _highest(dtype):
-    return math.inf if dtype.is_floating_point else fl.iinfo(dtype).max
+    if dtype.is_floating_point:
+        return math.inf
+    return True if dtype is fl.bool else fl.iinfo(dtype).max
 
 
 def _dims(input, dim):

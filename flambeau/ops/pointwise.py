@@ -39,13 +39,13 @@ def true_divide(input, other):
     return input / other
 
 
-@pointwise
+@pointwise(divisor="other")
 def floor_divide(input, other):
     """The quotient rounded down."""
     return k.floor_div(input, other)
 
 
-_divide_trunc = make_pointwise(k.trunc_div, name="div")
+_divide_trunc = make_pointwise(k.trunc_div, name="div", divisor="b")
 
 
 def _divide(true, floor, trunc):
@@ -85,13 +85,13 @@ for _name in ("div", "divide"):
     register(_name + "_", div_, method=True, namespaces=())
 
 
-@pointwise
+@pointwise(divisor="other")
 def remainder(input, other):
     """input modulo other, with the sign of other."""
     return k.remainder(input, other)
 
 
-@pointwise(tensors=("input",))
+@pointwise(tensors=("input",), divisor="other")
 def fmod(input, other):
     """The remainder of the division rounded towards zero: the sign of input."""
     return k.fmod(input, other)

@@ -362,7 +362,17 @@ argmin = reduction_shortcut(_arg(_argmin, "argmin"), _argmin, "i", "an")
 def moments(name, input, dims, correction, keepdim):
     """The raw results of var, std, var_mean or std_mean."""
     outs = (input.dtype.to_real(),) + ((input.dtype,) if name.endswith("mean") else ())
-    return _core._reduce(moment_reduction[name], (input,), dims, keepdim, outs, (correction,))
+    results = _core._reduce(moment_reduction[name], (input,), dims, keepdim, outs, (correction,))
+    wide = _core.complex128 if input.dtype.is_complex else _core.float64
+    if _core._all_finite(results[0]):
+        return results
+    # Squares overflow long before what they are of; the mean of an infinity is no NaN by itself.
+    wider = input.to(wide)
+    spread = (
+        moments(name, wider, dims, correction, keepdim)[0] if wider is not input else results[0]
+    )
+    means = [_core.mean(wider, dims, keepdim)] if len(results) == 2 else []
+    return tuple(m.to(out) for m, out in zip((spread, *means), outs, strict=True))
 
 
 # ------------------------------------------------------------------------------------- native sum and mean

@@ -80,7 +80,7 @@ for _operator in (var, std):
         _operator,
         moment_reduction[_operator.__name__],
         "s",
-        "adf",
+        "adfw",
         names=("input", "dim"),
         parameter=1.0,
     )

@@ -220,3 +220,24 @@ def test_products_of_vectors_have_one_dtype():
             product(x, x.double())
     with pytest.raises(RuntimeError):
         torch.linalg.vecdot(x.long(), x.long())
+
+
+def test_integers_are_not_divided_by_zero():
+    whole, zeros = torch.tensor([4, 5]), torch.tensor([2, 0])
+    for divide in (
+        torch.floor_divide, torch.remainder, torch.fmod, lambda a, b: a // b, lambda a, b: a % b,
+        lambda a, b: torch.div(a, b, rounding_mode="trunc"),
+        lambda a, b: a.clone().floor_divide_(b),
+    ):  # fmt: skip
+        for divisor in (0, zeros, False):
+            with pytest.raises(RuntimeError, match="division of integers by zero"):
+                divide(whole, divisor)
+        assert divide(whole, 2).dtype == torch.int64
+        assert divide(torch.ones(0, dtype=torch.int64), 0).shape == (0,)
+    assert (whole / 0).isinf().all() and (whole // 0.0).isinf().all()
+
+
+def test_masked_extremes_of_truths():
+    x = torch.tensor([True, False])
+    assert torch.masked.amin(x, mask=torch.tensor([True, False]))
+    assert not torch.masked.amax(x, mask=torch.tensor([False, True]))

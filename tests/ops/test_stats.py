@@ -113,3 +113,26 @@ def test_sums_convert_to_the_dtype_first():
 def test_the_mean_of_nothing_is_nan():
     assert flambeau.var_mean(flambeau.empty(0))[1].isnan()
     assert flambeau.std_mean(flambeau.empty(2, 0), dim=1)[1].isnan().all()
+
+
+@pytest.mark.parametrize("shape", [(5, 1), (5, 3), (3, 5)])
+def test_squares_that_overflow_are_summed_wider(shape):
+    """The same for any layout: a row in one piece has always been summed in float64."""
+    x = flambeau.ones(shape)
+    x[1] = -3e38
+    for dim in (0, 1):
+        wanted = x.numpy().astype("float64").std(dim, ddof=1)
+        got = x.std(dim).numpy()
+        assert numpy.allclose(got, wanted, rtol=1e-6, equal_nan=True), dim
+        spread, mean = flambeau.std_mean(x, dim)
+        assert numpy.allclose(spread.numpy(), wanted, rtol=1e-6, equal_nan=True)
+        assert numpy.allclose(mean.numpy(), x.numpy().astype("float64").mean(dim), rtol=1e-6)
+    assert x.var().isinf()
+
+
+def test_the_mean_of_an_infinity_beside_its_variance():
+    x = flambeau.ones(3, 2)
+    x[1, 0] = math.inf
+    for dim in (0, 1):
+        var, mean = flambeau.var_mean(x, dim)
+        assert var.isnan().any() and mean.isinf().any() and not mean.isnan().any()
