@@ -226,7 +226,7 @@ METHODS["polygamma_"] = _polygamma_
 _logit = make_pointwise(lambda input: k.log(input / (1 - input)), name="logit", compute="floating")
 _logit_eps = make_pointwise(
     lambda input, *, eps=0.0: k.log(
-        k.minimum(k.maximum(input, eps), 1 - eps) / (1 - k.minimum(k.maximum(input, eps), 1 - eps))
+        k.maximum(k.minimum(input, 1 - eps), eps) / (1 - k.maximum(k.minimum(input, 1 - eps), eps))
     ),
     name="logit",
     compute="floating",

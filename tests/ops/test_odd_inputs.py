@@ -241,3 +241,11 @@ def test_masked_extremes_of_truths():
     x = torch.tensor([True, False])
     assert torch.masked.amin(x, mask=torch.tensor([True, False]))
     assert not torch.masked.amax(x, mask=torch.tensor([False, True]))
+
+
+def test_bounds_that_cross_and_targets_that_broadcast():
+    # PyTorch's order: the upper bound first, the lower one in its place.
+    assert torch.logit(torch.tensor([0.3, 0.7]), eps=1).tolist() == [inf, inf]
+    loss = F.multilabel_soft_margin_loss(torch.ones(5, 1), torch.ones(5, 5))
+    assert loss.item() == pytest.approx(5 * math.log1p(math.exp(-1)))
+    assert F.multilabel_soft_margin_loss(torch.ones(1), torch.ones(0)) == 0

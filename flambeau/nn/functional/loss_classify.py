@@ -278,7 +278,9 @@ def multilabel_soft_margin_loss(
     loss = losses.binary_cross_entropy_with_logits(input, target.to(input.dtype))
     if weight is not None:
         loss = loss * weight
-    return reduced(loss.mean(-1), reduction, "multilabel_soft_margin_loss")
+    # The classes are input's: a broadcast target makes no more of them.
+    classes = input.size(-1) if input.dim() else 1
+    return reduced(loss.sum(-1) / classes, reduction, "multilabel_soft_margin_loss")
 
 
 @full_precision
