@@ -120,7 +120,7 @@ def test_squares_that_overflow_are_summed_wider(shape):
     """The same for any layout: a row in one piece has always been summed in float64."""
     x = flambeau.ones(shape)
     x[1] = -3e38
-    for dim in (0, 1):
+    for dim in (d for d in (0, 1) if shape[d] > 1):
         wanted = x.numpy().astype("float64").std(dim, ddof=1)
         got = x.std(dim).numpy()
         assert numpy.allclose(got, wanted, rtol=1e-6, equal_nan=True), dim
