@@ -46,7 +46,7 @@ def test_rows_of_nothing():
     assert torch.trapezoid(torch.ones(3, 0), torch.ones(3, 3)).tolist() == [0, 0, 0]
     assert torch.bincount(torch.zeros(0, dtype=torch.int64), torch.ones(5), 2).tolist() == [0, 0]
     assert F.adaptive_avg_pool2d(torch.ones(1, 2, 0, 3), 1).isnan().all()
-    with pytest.raises(RuntimeError, match="non-zero size"):
+    with pytest.raises(RuntimeError, match="is empty in a dim"):
         F.adaptive_avg_pool2d(torch.ones(1, 2, 0, 3), 2)
 
 
@@ -122,7 +122,7 @@ def test_random_numbers_within_their_dtype():
     assert sorted(torch.randperm(256, dtype=torch.uint8).tolist()) == list(range(256))
     with pytest.raises(RuntimeError, match="integers, floating"):
         torch.randint_like(torch.ones(2, dtype=torch.complex64), 3)
-    with pytest.raises(RuntimeError, match="negative"):
+    with pytest.raises(RuntimeError, match="below 0"):
         torch.normal(torch.ones(0), -1.0)
     with pytest.raises(NotImplementedError, match="numbers are real"):
         torch.ones(2, dtype=torch.complex64).exponential_()
@@ -216,7 +216,7 @@ def test_masked_reductions_take_keepdim_by_its_truth():
 def test_products_of_vectors_have_one_dtype():
     x = torch.ones(3)
     for product in (torch.linalg.vecdot, torch.linalg.cross, torch.cross):
-        with pytest.raises(RuntimeError, match="dtypes differ"):
+        with pytest.raises(RuntimeError, match="takes one dtype"):
             product(x, x.double())
     with pytest.raises(RuntimeError):
         torch.linalg.vecdot(x.long(), x.long())
