@@ -80,8 +80,7 @@ TensorRef finish(TensorRef t, const Options& o) {
 TensorRef take_out(Tensor* out, const Dims& dims, const char* function) {
   check(!grad_mode_enabled || !requires_grad(*out), [&] {
     return message(function,
-                   "(): functions with out=... arguments don't support automatic differentiation, "
-                   "but the out tensor requires grad.");
+                   ": autograd does not record writes to out=, and out requires grad. Detach it.");
   });
   if (!(sizes_of(*out) == dims)) resize_to(*out, dims, contiguous_strides(dims));
   check_written_once(*out, function);

@@ -99,9 +99,10 @@ def angle(input):
     return _angle(input) if input.dtype.is_complex else _real_angle(input)
 
 
-def _check_parts(operator, first, second):
+def _check_parts(operator, **parts):
     """Raises RuntimeError unless both are float32 or both float64."""
-    require_tensors(operator, first=first, second=second)
+    require_tensors(operator, **parts)
+    first, second = parts.values()
     if first.dtype is not second.dtype or first.dtype not in (_core.float32, _core.float64):
         raise RuntimeError(
             f"{operator}: expected both parts to be float32 or both float64, "
@@ -112,12 +113,12 @@ def _check_parts(operator, first, second):
 @composite(method=False, out="exact")
 def complex(real, imag):
     """real + i * imag."""
-    _check_parts("complex", real, imag)
+    _check_parts("complex", real=real, imag=imag)
     return _core.view_as_complex(fl.stack(fl.broadcast_tensors(real, imag), -1))
 
 
 @composite(method=False, out="exact")
 def polar(abs, angle):
     """abs * exp(i * angle)."""
-    _check_parts("polar", abs, angle)
+    _check_parts("polar", abs=abs, angle=angle)
     return complex(abs * angle.cos(), abs * angle.sin())

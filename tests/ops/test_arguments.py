@@ -55,7 +55,7 @@ def test_narrow_from_a_tensor_needs_one_integer():
 
 
 def test_a_step_of_arange_that_is_0_in_its_dtype_is_refused():
-    with pytest.raises(ValueError, match=r"arange: step is 0\.5, which is 0 in torch\.int64"):
+    with pytest.raises(ValueError, match=r"arange: step .* is 0 in torch\.int64"):
         torch.arange(0, 3, 0.5, dtype=torch.int64)
 
 
