@@ -166,11 +166,6 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
     TensorRef copies[max_args];
     Arg safe[max_args];
     if (out) {
-      check(!history, [&] {
-        return message(record.name,
-                       ": out= has no part in automatic differentiation, but an argument requires "
-                       "grad. Detach it, or write the result without out=.");
-      });
       check(record.casts_out || out->dtype == dtype, [&] {
         return message(record.name, ": out is ", name(out->dtype), ", but the result is ",
                        name(dtype), ". Give a tensor of that dtype.");
