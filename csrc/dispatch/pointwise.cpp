@@ -36,8 +36,12 @@ DType compute_dtype(const Pointwise& record, const Arg* args) {
       promotion.number(args[i].number);
   }
   DType d = promotion.result();
-  return record.compute == Pointwise::Compute::floating && !is_differentiable(d) ? default_dtype
-                                                                                 : d;
+  if (record.compute == Pointwise::Compute::promoted || is_differentiable(d)) return d;
+  check(record.compute == Pointwise::Compute::floating, [&] {
+    return message(record.name, ": divides, and its arguments are of ", name(d),
+                   ". Convert one to a floating dtype.");
+  });
+  return default_dtype;
 }
 
 DType result_dtype(const Pointwise& record, DType compute) {

@@ -13,7 +13,8 @@ inline constexpr int max_args = 8;  // of a call; more inputs run by run_map onl
 
 struct Pointwise {
   /// Which dtype an operator computes in and returns, beyond promotion.
-  enum class Compute : uint8_t { promoted, floating };
+  /// inexact: integers are refused.
+  enum class Compute : uint8_t { promoted, floating, inexact };
   enum class Result : uint8_t { same, boolean, real, int64 };
 
   struct Derivative {

@@ -45,6 +45,20 @@ void check_factors(const Pointwise& record, const Arg* args) {
           });
 }
 
+/// f(input, number, tensors ...), as it was written once: the number is alpha or value, which
+/// stands last now.
+void take_older_order(const Pointwise& record, PyObject** slots) {
+  PyObject* last = record.arg_names[record.n_inputs].get();
+  bool scales = PyUnicode_CompareWithASCIIString(last, "value") == 0 ||
+                PyUnicode_CompareWithASCIIString(last, "alpha") == 0;
+  if (!scales || is_tensor(slots[1]) || !is_tensor(slots[record.n_inputs])) return;
+  std::string text = message(record.name, ": a number before the tensors is ",
+                             PyUnicode_AsUTF8(last), " in an order that goes away. Write ",
+                             PyUnicode_AsUTF8(last), "= behind them.");
+  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+  std::rotate(slots + 1, slots + 2, slots + record.n_inputs + 1);
+}
+
 TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
   Pointwise& record = *self->record;
   PyObject* slots[max_args] = {};
@@ -57,6 +71,7 @@ TensorRef call(PointwiseCallable* self, PyObject* const* args, Py_ssize_t n, PyO
     return message(record.name, "() has more than ", max_args, " arguments: it runs by _map only.");
   });
   std::copy(args, args + n, slots);
+  if (n == record.n_inputs + 1 && n > 2) take_older_order(record, slots);
   if (names) {
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(names); ++k) {
       PyObject* key = PyTuple_GET_ITEM(names, k);
@@ -192,9 +207,10 @@ PyObject* pointwise_new(PyTypeObject* type, PyObject* args, PyObject*) {
       record->uses_index = integer("uses_index") != 0;
       record->casts_out = integer("casts_out") != 0;
       record->divisor = integer("divisor");
-      record->compute = text_attribute(spec, "compute") == "floating"
-                            ? Pointwise::Compute::floating
-                            : Pointwise::Compute::promoted;
+      std::string compute = text_attribute(spec, "compute");
+      record->compute = compute == "floating"  ? Pointwise::Compute::floating
+                        : compute == "inexact" ? Pointwise::Compute::inexact
+                                               : Pointwise::Compute::promoted;
       std::string result = text_attribute(spec, "result");
       record->result = result == "bool"    ? Pointwise::Result::boolean
                        : result == "real"  ? Pointwise::Result::real

@@ -123,8 +123,18 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
             )
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = input.to(fl.get_default_dtype())
-    spacing = 1 if spacing is None else spacing
-    return [_slope(input, d, h, edge_order) for d, h in zip(dims, _spacings(spacing, dims))]
+    spacings = _spacings(1 if spacing is None else spacing, dims)
+    return [
+        _slope(_in_dtype_of(input, h), d, h, edge_order)
+        for d, h in zip(dims, spacings, strict=True)
+    ]
+
+
+def _in_dtype_of(input, spacing):
+    """input, in the dtype of its derivative at coordinates of a wider one."""
+    if isinstance(spacing, fl.Tensor) and spacing.dim() > 0:
+        return input.to(fl.result_type(input, spacing))
+    return input
 
 
 def _areas(operator, y, x, dx, dim):

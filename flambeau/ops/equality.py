@@ -12,6 +12,9 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
             f"isclose: input is {input.dtype} and other {other.dtype}. Convert one of them with "
             ".to()."
         )
+    for name, number in (("rtol", rtol), ("atol", atol)):
+        if isinstance(number, fl.Tensor) and number.requires_grad:
+            raise TypeError(f"isclose: {name} must be a number, not a tensor that requires grad.")
     if rtol < 0 or atol < 0:
         raise RuntimeError(f"isclose: rtol is {rtol} and atol {atol}; both must be 0 or more.")
     close = input == other

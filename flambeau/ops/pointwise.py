@@ -291,7 +291,7 @@ def addcmul(input, tensor1, tensor2, *, value=1):
     return input + value * tensor1 * tensor2
 
 
-@pointwise
+@pointwise(compute="inexact")
 def addcdiv(input, tensor1, tensor2, *, value=1):
     """input + value * tensor1 / tensor2."""
     return input + value * (tensor1 / tensor2)

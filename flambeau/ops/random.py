@@ -454,8 +454,20 @@ class _NoGrad:
         _core._set_grad_enabled(self.before)
 
 
-@primitive
-def bernoulli(ctx, input, p=None, generator=None):
+def bernoulli(input, p=None, *, generator=None, out=None):
+    """1 with the probability that input (or p) gives, else 0.
+
+    out may be of any dtype: 0 and 1 are numbers of all.
+    """
+    drawn = _bernoulli(input, p, generator)
+    return drawn if out is None else _core._finish_out(drawn.to(out.dtype), out, "bernoulli")
+
+
+register("bernoulli", bernoulli, method=True)
+
+
+@primitive(function=False, method=False, out=False)
+def _bernoulli(ctx, input, p, generator):
     """1 with the probability that input (or p) gives, else 0."""
     probability = input if p is None else p
     if isinstance(probability, _core.Tensor):
@@ -470,7 +482,7 @@ def bernoulli(ctx, input, p=None, generator=None):
     return bernoulli_(_core.empty_like(input), probability, generator=generator)
 
 
-@bernoulli.derivative
+@_bernoulli.derivative
 def _(ctx, grad_output):
     return grad_output.new_zeros(ctx.sizes), None, None
 

@@ -2,7 +2,8 @@
 
 The file is PyTorch's: a zip archive of uncompressed records, `data.pkl` (the structure, where a
 tensor stands as a reference) and `data/N` (the bytes of one storage), so either reads what the
-other wrote. Read: names.py, writer.py, reader.py, unpickler.py, rebuild.py.
+other wrote. The format from before 1.6 (older.py) is read, and written if asked for.
+Read: names.py, writer.py, reader.py, storages.py, unpickler.py, rebuild.py, older.py.
 """
 
 from .reader import load

@@ -1,5 +1,6 @@
 """torch.load: PyTorch's zip format, read without running what it holds."""
 
+import contextlib
 import io
 import mmap as memory_map
 import os
@@ -10,7 +11,8 @@ import zipfile
 import flambeau
 
 from ..storage import UntypedStorage
-from .names import StorageType
+from . import older
+from .storages import reference, restore, swap_bytes, typed
 from .unpickler import FullUnpickler, SafeUnpickler
 
 
@@ -45,7 +47,8 @@ def load(
             raise AttributeError(
                 "load: the file object needs seek and tell. Read it into an io.BytesIO first."
             )
-        return _load(f, "the file object", map_location, weights_only, None, pickle_load_args)
+        file = _rewindable(f)
+        return _load(file, "the file object", map_location, weights_only, None, pickle_load_args)
     path = os.fspath(f)
     with open(path, "rb") as file:
         mapped = None
@@ -54,7 +57,25 @@ def load(
         return _load(file, repr(path), map_location, weights_only, mapped, pickle_load_args)
 
 
+def _rewindable(file):
+    """A file object that can be read from its end, as an archive is; else its content."""
+    try:
+        here = file.tell()
+        file.seek(0, os.SEEK_END)
+        file.seek(here)
+        if file.seekable():
+            return file
+    except (AttributeError, OSError, ValueError):
+        pass
+    return io.BytesIO(file.read())
+
+
 def _load(file, source, map_location, weights_only, mapped, options):
+    unpickler = SafeUnpickler if weights_only else FullUnpickler
+    options = {"encoding": "utf-8", **options}
+    if older.begins(file):
+        with _damage(source, weights_only):
+            return older.read(file, source, map_location, unpickler, options)
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
@@ -62,19 +83,24 @@ def _load(file, source, map_location, weights_only, mapped, options):
     with archive:
         records = _Records(archive, source, mapped)
         storages = _Storages(records, map_location)
-        unpickler = SafeUnpickler if weights_only else FullUnpickler
         data = io.BytesIO(records.read("data.pkl"))
-        options = {"encoding": "utf-8", **options}
-        try:
+        with _damage(source, weights_only):
             return unpickler(data, storages.load, **options).load()
-        except (pickle.UnpicklingError, RuntimeError, NotImplementedError):
+
+
+@contextlib.contextmanager
+def _damage(source, weights_only):
+    """Errors that a broken pickle makes, as an UnpicklingError; those of a program that it ran stay."""
+    try:
+        yield
+    except (pickle.UnpicklingError, RuntimeError, NotImplementedError):
+        raise
+    except (IndexError, KeyError, EOFError, UnicodeDecodeError, ValueError, TypeError) as error:
+        if not weights_only:
             raise
-        except (IndexError, KeyError, EOFError, UnicodeDecodeError, ValueError, TypeError) as error:
-            if not weights_only:
-                raise
-            raise pickle.UnpicklingError(
-                f"load: the pickle in {source} is damaged ({type(error).__name__}: {error})."
-            ) from error
+        raise pickle.UnpicklingError(
+            f"load: the pickle in {source} is damaged ({type(error).__name__}: {error})."
+        ) from error
 
 
 def _not_an_archive(file, source):
@@ -83,11 +109,6 @@ def _not_an_archive(file, source):
         start = file.read(2)
     except (OSError, ValueError):
         start = b""
-    if start == b"\x80\x02":
-        return (
-            f"load: {source} is in PyTorch's format from before 1.6, which is not read. "
-            "Load and save it again with a newer PyTorch."
-        )
     if start == b"PK":
         return f"load: {source} begins as a checkpoint but its end is missing: it is damaged."
     return f"load: {source} is not a checkpoint (not a zip archive)."
@@ -154,14 +175,6 @@ class _Records:
         return data
 
 
-class LoadedStorage:
-    """The bytes of one storage and the dtype it was filed under (None: plain bytes)."""
-
-    def __init__(self, data, dtype):
-        self.data = data
-        self.dtype = dtype
-
-
 class _Storages:
     """The storages of one archive, each read once."""
 
@@ -172,43 +185,10 @@ class _Storages:
 
     def load(self, saved):
         """The storage that a persistent id of the pickle names."""
-        if not (isinstance(saved, tuple) and len(saved) == 5 and saved[0] == "storage"):
-            raise pickle.UnpicklingError(f"load: {saved!r} is no reference to a storage.")
-        _, storage_type, key, location, numel = saved
-        if not isinstance(storage_type, StorageType) or not isinstance(numel, int) or numel < 0:
-            raise pickle.UnpicklingError(f"load: {saved!r} is no reference to a storage.")
+        dtype, key, location, nbytes, _ = reference(saved, 5)
         if key not in self.loaded:
-            dtype = storage_type.dtype
-            nbytes = numel if dtype is None else numel * dtype.itemsize
             data = self.records.read_storage(f"data/{key}", nbytes)
             if self.records.foreign and dtype is not None:
-                _swap_bytes(data, dtype)
-            data = _restore(data, location, self.map_location)
-            self.loaded[key] = LoadedStorage(data, dtype)
-        return self.loaded[key]
-
-
-def _swap_bytes(data, dtype):
-    itemsize = dtype.itemsize // 2 if dtype.is_complex else dtype.itemsize
-    if itemsize > 1 and data.numel():
-        data.numpy().view(f"u{itemsize}").byteswap(inplace=True)
-
-
-def _restore(data, location, map_location):
-    """The bytes on the device they belong to."""
-    if callable(map_location):
-        moved = map_location(UntypedStorage._of(data), location)
-        return _restore(data, location, None) if moved is None else moved._bytes
-    if isinstance(map_location, dict):
-        location = map_location.get(location, location)
-    elif map_location is not None:
-        location = str(map_location)
-    if location == "cpu":
-        return data
-    try:
-        return data.to(flambeau.device(location))
-    except (RuntimeError, NotImplementedError, AssertionError) as error:
-        raise RuntimeError(
-            f"load: the file's tensors were on {location}, which is not here ({error}). Pass "
-            "map_location='cpu' to read them into memory."
-        ) from error
+                swap_bytes(data, dtype)
+            self.loaded[key] = UntypedStorage._of(restore(data, location, self.map_location))
+        return typed(self.loaded[key], dtype)

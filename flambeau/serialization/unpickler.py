@@ -11,6 +11,7 @@ import pickle
 
 import flambeau
 
+from ..storage import TypedStorage, UntypedStorage
 from . import names
 from .rebuild import dress, from_storage
 
@@ -68,8 +69,17 @@ def _user_globals():
 # What the names of PyTorch's files mean here
 
 
+def _bytes_of(storage):
+    if not isinstance(storage, (TypedStorage, UntypedStorage)):
+        raise pickle.UnpicklingError(f"load: a tensor over {storage!r}, which is no storage.")
+    return storage.untyped()._bytes
+
+
 def _rebuild_tensor(storage, offset, size, stride):
-    return from_storage(storage.data, storage.dtype, offset, size, stride)
+    data = _bytes_of(storage)
+    if not isinstance(storage, TypedStorage):
+        raise pickle.UnpicklingError("load: a tensor over plain bytes, without a dtype.")
+    return from_storage(data, storage.dtype, offset, size, stride)
 
 
 def _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, metadata=None):
@@ -77,7 +87,7 @@ def _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, meta
 
 
 def _rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, metadata=None):
-    tensor = from_storage(storage.data, dtype, offset, size, stride)
+    tensor = from_storage(_bytes_of(storage), dtype, offset, size, stride)
     return _finish(tensor, requires_grad, metadata)
 
 

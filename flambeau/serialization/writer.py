@@ -11,7 +11,8 @@ import zipfile
 import flambeau
 
 from .. import _core
-from . import names
+from ..storage import TypedStorage, UntypedStorage
+from . import names, older
 from .rebuild import is_contiguous_span, is_lazy, resolved, span_of
 
 ALIGNMENT = 64  # bytes, as PyTorch: a reader that maps the file gets aligned tensors
@@ -36,26 +37,37 @@ def save(
         f (path or writable file object): where to.
         pickle_module, pickle_protocol: the protocol counts; another module is refused.
 
+        _use_new_zipfile_serialization: False writes PyTorch's format from before 1.6.
+
     Raises:
-        NotImplementedError: another pickle module, or PyTorch's format from before 1.6.
+        NotImplementedError: another pickle module.
         RuntimeError: overlapping tensors of different dtypes.
     """
     if pickle_module is not pickle:
         raise NotImplementedError(
             f"save: pickle_module={pickle_module!r} is not supported, only Python's pickle is."
         )
-    if not _use_new_zipfile_serialization:
-        raise NotImplementedError(
-            "save: only the zip format is written (PyTorch reads it since 1.6)."
-        )
-    data, records = _pickled(obj, pickle_protocol)
-    if hasattr(f, "write"):
-        _write_archive(f, "archive", data, records, not _disable_byteorder_record)
+    is_path = isinstance(f, (str, bytes, os.PathLike))
+    if not is_path and not hasattr(f, "write"):
+        raise AttributeError(f"save: takes a path or a file object, not {type(f).__name__}.")
+    is_older = not _use_new_zipfile_serialization
+    data, records = _pickled(obj, pickle_protocol, rest=(None,) if is_older else ())
+
+    def write(file, stem):
+        if is_older:
+            older.write(file, data, records, pickle_protocol)
+        else:
+            _write_archive(file, stem, data, records, not _disable_byteorder_record)
+
+    if not is_path:
+        write(f, "archive")
+        if hasattr(f, "flush"):
+            f.flush()
         return
     path = os.fspath(f)
     stem = os.path.splitext(os.path.basename(os.fsdecode(path)))[0] or "archive"
     with _replacing(path) as file:
-        _write_archive(file, stem, data, records, not _disable_byteorder_record)
+        write(file, stem)
 
 
 # The structure
@@ -77,6 +89,7 @@ _REBUILD_TENSOR_OF_BYTES = _Global("torch._utils", "_rebuild_tensor_v3")
 _REBUILD_PARAMETER = _Global("torch._utils", "_rebuild_parameter")
 _REBUILD_PARAMETER_WITH_STATE = _Global("torch._utils", "_rebuild_parameter_with_state")
 _REBUILD_SUBCLASS = _Global("torch._tensor", "_rebuild_from_type_v2")
+_TENSOR = _Global("torch", "Tensor")
 _DEVICE = _Global("torch", "device")
 _SIZE = _Global("torch", "Size")
 _UNTYPED_STORAGE = _Global(*names.UNTYPED)
@@ -87,8 +100,8 @@ _DTYPES = {name: _Global("torch", name) for name in names.DTYPE_NAMES}
 class _Reference:
     """What stands in the pickle for a storage: its record's key and how many elements it has."""
 
-    def __init__(self, storage_type, key, device, numel):
-        self.persistent_id = ("storage", storage_type, key, device, numel)
+    def __init__(self, storage_type, key, device, numel, *rest):
+        self.persistent_id = ("storage", storage_type, key, device, numel, *rest)
 
 
 class _Pickler(pickle._Pickler):
@@ -99,11 +112,14 @@ class _Pickler(pickle._Pickler):
 
     dispatch = pickle._Pickler.dispatch.copy()
 
-    def __init__(self, file, protocol, reduce_tensor):
+    def __init__(self, file, protocol, reduce_tensor, refer_to):
         super().__init__(file, protocol)
         self.reduce_tensor = reduce_tensor
+        self.refer_to = refer_to
 
     def persistent_id(self, obj):
+        if isinstance(obj, (TypedStorage, UntypedStorage)):
+            obj = self.refer_to(obj)
         return obj.persistent_id if type(obj) is _Reference else None
 
     def reducer_override(self, obj):
@@ -134,27 +150,45 @@ class _Pickler(pickle._Pickler):
         return super().save(obj, *args, **kwargs)
 
 
-def _pickled(obj, protocol):
+def _pickled(obj, protocol, rest=()):
     """The bytes of data.pkl, and the records {key: contiguous tensor of what to write}.
 
     Two passes: how much of a storage is needed is known only when all its tensors were seen.
+    `rest` ends each reference to a storage.
     """
-    spans = _Spans()
+    spans = _Spans(rest)
+    nothing = _Reference(_UNTYPED_STORAGE, "0", "cpu", 0, *rest)
 
     def look(tensor):
         spans.add(tensor)
-        return _reduction(tensor, _Reference(_UNTYPED_STORAGE, "0", "cpu", 0), 0, tensor.stride())
+        return _reduction(tensor, nothing, 0, tensor.stride())
 
-    _Pickler(io.BytesIO(), protocol, look).dump(obj)
+    def look_at_storage(storage):
+        spans.add(_elements(storage))
+        return nothing
+
+    _Pickler(io.BytesIO(), protocol, look, look_at_storage).dump(obj)
     spans.close()
 
     def reduce(tensor):
         record, offset, strides = spans.place(tensor)
         return _reduction(tensor, record.reference(), offset, strides)
 
+    def refer_to(storage):
+        record, _, _ = spans.place(_elements(storage))
+        return record.reference(plain=isinstance(storage, UntypedStorage))
+
     data = io.BytesIO()
-    _Pickler(data, protocol, reduce).dump(obj)
+    _Pickler(data, protocol, reduce, refer_to).dump(obj)
     return data.getvalue(), spans.written
+
+
+def _elements(storage):
+    """All of a storage as a tensor."""
+    if isinstance(storage, UntypedStorage):
+        return storage._bytes
+    storage.pickle_storage_type()  # raises where a file has no name for it
+    return storage._tensor()
 
 
 def _reduction(tensor, reference, offset, strides):
@@ -169,9 +203,9 @@ def _reduction(tensor, reference, offset, strides):
         rebuild = _REBUILD_TENSOR_OF_BYTES
         args = (*args, tensor.dtype)
     cls = type(tensor)
-    if cls is flambeau.Tensor:
-        return rebuild, args
     state = dict(getattr(tensor, "__dict__", {}))
+    if cls is flambeau.Tensor:
+        return (_REBUILD_SUBCLASS, (rebuild, _TENSOR, args, state)) if state else (rebuild, args)
     if cls is _parameter_class():
         plain = _Reduced(rebuild, (*args[:4], False, *args[5:]))
         if state:
@@ -211,25 +245,27 @@ class _Record:
         self.spans = spans
         self.first = first
         self.source = source
-        self._reference = None
+        self.key = None
 
-    def reference(self):
-        if self._reference is None:
-            key = str(len(self.spans.written))
-            self.spans.written[key] = self.source
-            dtype = names.dtype_names()[self.source.dtype]
-            storage_type = _STORAGES.get(dtype, _UNTYPED_STORAGE)
-            numel = self.source.numel()
-            if storage_type is _UNTYPED_STORAGE:
-                numel *= self.source.element_size()
-            self._reference = _Reference(storage_type, key, str(self.source.device), numel)
-        return self._reference
+    def reference(self, plain=False):
+        """What stands for it in the pickle; with `plain` for its bytes, without a dtype."""
+        if self.key is None:
+            self.key = str(len(self.spans.written))
+            self.spans.written[self.key] = self.source
+        dtype = names.dtype_names()[self.source.dtype]
+        storage_type = _UNTYPED_STORAGE if plain else _STORAGES.get(dtype, _UNTYPED_STORAGE)
+        numel = self.source.numel()
+        if storage_type is _UNTYPED_STORAGE:
+            numel *= self.source.element_size()
+        device = str(self.source.device)
+        return _Reference(storage_type, self.key, device, numel, *self.spans.rest)
 
 
 class _Spans:
     """The spans of all tensors of one file, storage by storage, overlapping ones merged."""
 
-    def __init__(self):
+    def __init__(self, rest):
+        self.rest = rest  # what ends each reference
         self.tensors = []
         self.records = {}  # storage -> [(first, end, record)], after close()
         self.written = {}  # key -> contiguous tensor, in the order of first use
