@@ -119,9 +119,8 @@ TensorRef share_buffer(PyObject* o, const char* function) {
   if (!writable &&
       PyErr_WarnEx(
           PyExc_UserWarning,
-          "The given NumPy array is not writable, and flambeau does not support non-writable "
-          "tensors. Writing "
-          "to the tensor would change the supposedly non-writable array: copy it, or do not write.",
+          "The given NumPy array is not writable, and a write to the tensor would change it "
+          "all the same: pass array.copy(), or do not write.",
           1) < 0)
     throw PythonError();
   // The memoryview keeps the buffer's owner alive.

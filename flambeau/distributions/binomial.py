@@ -23,7 +23,7 @@ class Binomial(OneProbability):
 
     def __init__(self, total_count=1, probs=None, logits=None, validate_args=None):
         if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+            raise ValueError("Binomial: give probs or logits, one of them.")
         name, given = ("logits", logits) if probs is None else ("probs", probs)
         count, given = broadcast_all(total_count, given)
         self.total_count = count.to(given.dtype)

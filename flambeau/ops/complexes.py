@@ -105,8 +105,8 @@ def _check_parts(operator, **parts):
     first, second = parts.values()
     if first.dtype is not second.dtype or first.dtype not in (_core.float32, _core.float64):
         raise RuntimeError(
-            f"{operator}: expected both parts to be float32 or both float64, "
-            f"got {first.dtype} and {second.dtype}."
+            f"{operator}: {' and '.join(parts)} are {first.dtype} and {second.dtype}; both must be "
+            "float32 or both float64."
         )
 
 

@@ -159,7 +159,7 @@ def _range_bounds(positional, start, end, step):
     """(start, end, step) from the forms (end), (start, end), (start, end, step) and keywords."""
     if len(positional) > 3:
         raise TypeError(
-            f"arange: takes 1 to 3 positional arguments but {len(positional)} were given."
+            f"arange: takes end, (start, end) or (start, end, step), not {len(positional)} numbers."
         )
     if len(positional) == 1 and end is None:
         end = positional[0]
@@ -219,11 +219,11 @@ def _line_bounds(name, start, end, steps, dtype, out):
     """(start, end, steps, dtype) of linspace and logspace, checked."""
     for v in (start, end):
         if isinstance(v, _core.Tensor) and v.dim() > 0:
-            raise RuntimeError(f"{name}: only supports 0-dimensional start and end tensors.")
+            raise RuntimeError(f"{name}: start and end must be numbers or 0-dim tensors.")
     start, end = _number(start, name, "start"), _number(end, name, "end")
     steps = count_of(steps, name, "steps")
     if steps < 0:
-        raise RuntimeError(f"{name}: number of steps must be non-negative, not {steps}.")
+        raise RuntimeError(f"{name}: steps is {steps}; it must be 0 or more.")
     complex_valued = isinstance(start, complex) or isinstance(end, complex)
     if dtype is None:
         dtype = out.dtype if out is not None else _core.get_default_dtype()

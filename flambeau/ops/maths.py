@@ -257,7 +257,7 @@ def logit(input, eps=None):
 def mvlgamma(input, p):
     """The multivariate log-gamma function of dimension p."""
     if p < 1:
-        raise RuntimeError(f"mvlgamma: p has to be greater than or equal to 1, not {p}.")
+        raise RuntimeError(f"mvlgamma: p is {p}; it must be 1 or more.")
     # The terms, their logarithms and what those need: all at once, or not at all.
     _core._check_room(4 * 8 * p * input.numel())
     dtype = input.dtype if input.is_floating_point() else fl.get_default_dtype()

@@ -149,11 +149,11 @@ def _check_integers(dtype, from_, to, exact):
     for name, value in (("from", from_), ("to - 1", to - 1)):
         if not least <= value <= largest:
             raise RuntimeError(
-                f"random_: {name} is out of bounds for {dtype}: {value} is not in [{least}, {largest}]."
+                f"random_: {name} is {value}, outside of {least} to {largest}, the range of {dtype}."
             )
         if dtype.is_floating_point and not exact[0] <= value <= exact[1]:
             warnings.warn(
-                f"random_: {name}={value} is out of bounds of the integers that {dtype} holds exactly, "
+                f"random_: {name} is {value}, outside of the integers that {dtype} holds exactly, "
                 f"{exact[0]} to {exact[1]}; results are rounded.",
                 UserWarning,
                 stacklevel=4,

@@ -37,9 +37,7 @@ def _tensor_split(operator, input, indices_or_sections, dim):
     if isinstance(indices_or_sections, int):
         sections = indices_or_sections
         if sections <= 0:
-            raise RuntimeError(
-                f"{operator}: number of sections must be larger than 0, got {sections}"
-            )
+            raise RuntimeError(f"{operator}: {sections} parts are asked for; it must be 1 or more.")
         _core._check_room(256 * sections)  # what so many views take
         small, larger = divmod(size, sections)
         return _pieces(input, [small + (i < larger) for i in range(sections)], dim)

@@ -81,14 +81,14 @@ def _check_border(mode, shape, dim, before, after):
     size = shape[dim]
     if mode == "circular":
         if before > size or after > size:
-            raise RuntimeError("Padding value causes wrapping around more than once.")
+            raise RuntimeError(
+                f"pad: mode='circular' pads by {max(before, after)}, more than the size {size} of dim {dim}."
+            )
         if size + before + after < 0 or size + min(before, 0) + min(after, 0) <= 0:
-            raise RuntimeError("Negative padding value is resulting in an empty dimension")
+            raise RuntimeError(f"pad: {before} and {after} take all from dim {dim} of size {size}.")
         return
     if size == 0 or size + before + after < 1:
-        raise RuntimeError(
-            f"input size {size} with padding ({before}, {after}) at dimension {dim} leaves nothing"
-        )
+        raise RuntimeError(f"pad: {before} and {after} leave nothing of dim {dim} of size {size}.")
     if mode == "reflect" and (before >= size or after >= size):
         raise RuntimeError(
             f"pad: mode='reflect' pads dim {dim} by {before} and {after}, which must be less than "

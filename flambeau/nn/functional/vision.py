@@ -60,9 +60,7 @@ def channel_shuffle(input, groups):
     if groups <= 0:
         raise RuntimeError(f"channel_shuffle: groups is {groups}; it must be 1 or more.")
     if c % groups:
-        raise RuntimeError(
-            f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
-        )
+        raise RuntimeError(f"channel_shuffle: groups={groups} does not divide {c} channels.")
     dealt = input.reshape(n, groups, c // groups, *rest).transpose(1, 2)
     return _keep_format(dealt.reshape(input.shape), input)
 
