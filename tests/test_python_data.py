@@ -46,7 +46,7 @@ def test_a_list_that_holds_itself_is_refused(make):
         make(itself)
     mixed = [0]
     mixed.append(mixed)
-    with pytest.raises(TypeError, match="different depths"):
+    with pytest.raises(TypeError, match="uneven"):
         make(mixed)
 
 

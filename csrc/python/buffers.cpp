@@ -10,10 +10,10 @@ namespace {
 /// The dtype of a format of Python's struct module, of one item of `size` bytes.
 DType dtype_of_format(const char* format, int64_t size, const char* function) {
   auto refuse = [&]() {
-    return TypeError(message(
-        function, ": elements of format '", format, "' (", size,
-        " bytes) have no dtype here. There are bool, int8 to int64, uint8 to uint64, float16 to "
-        "float64, complex64 and complex128."));
+    return TypeError(
+        message(function, ": an array of format '", format,
+                "' has no dtype here. Convert it to a bool, integer, floating or complex type "
+                "with array.astype first."));
   };
   const char* f = format;
   check<ValueError>(*f != '>' && *f != '!', [&] {

@@ -84,8 +84,8 @@ class Reader {
       return Object::borrow(data);
     }
     check<TypeError>(!is_text(data), [&] {
-      return message(function_, ": ", Py_TYPE(data)->tp_name,
-                     " is not a number; text cannot become a tensor.");
+      return message(function_, ": text (", Py_TYPE(data)->tp_name,
+                     ") has no numbers to make a tensor of.");
     });
     if (TensorRef t = array_of(data, false, function_))
       return block(Object::steal(t.release_py()), depth, false);
@@ -137,9 +137,9 @@ class Reader {
 
  private:
   std::string uneven(int depth, PyObject* data) const {
-    return message(function_, ": the sequences are nested to different depths: dimension ", depth,
-                   " has a ", Py_TYPE(data)->tp_name, " beside ",
-                   depth < sizes_.n ? "sequences." : "numbers.");
+    return message(function_,
+                   ": the lists are uneven: some items are numbers where others are lists (a ",
+                   Py_TYPE(data)->tp_name, " in dim ", depth, ").");
   }
 
   /// A sequence of n items at a depth: the first one of each depth tells the size.
@@ -158,8 +158,9 @@ class Reader {
     }
     check<TypeError>(depth < sizes_.n, [&] { return uneven(depth, data); });
     check<ValueError>(sizes_[depth] == n, [&] {
-      return message(function_, ": the sequences of dimension ", depth,
-                     " have different lengths: ", sizes_[depth], " and ", n, ".");
+      return message(function_, ": the lists are uneven: one in dim ", depth, " has ", n,
+                     " items, another ", sizes_[depth],
+                     ". All of one depth must be of equal length.");
     });
   }
 

@@ -41,6 +41,8 @@ class Array(Tensor):
         return Count(self)
 
     def __getitem__(self, key):
+        if _is_empty_mask(self, key):
+            return self.new_empty((0, *self.shape[key.ndim :]))
         key, flipped = _without_negative_steps(self, key)
         result = Tensor.__getitem__(self, key)
         return fl.flip(result, flipped) if flipped else result
@@ -53,6 +55,15 @@ class Array(Tensor):
         Tensor.__setitem__(self, key, value)
 
     __hash__ = Tensor.__hash__
+
+
+def _is_empty_mask(array, key):
+    """Whether key is a mask that chooses nothing, as its sizes are the array's or 0."""
+    if not isinstance(key, Tensor) or key.dtype is not fl.bool or key.numel() or not key.ndim:
+        return False
+    return key.ndim <= array.ndim and all(
+        size in (0, own) for size, own in zip(key.shape, array.shape, strict=False)
+    )
 
 
 def _without_negative_steps(array, key):

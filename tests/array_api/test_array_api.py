@@ -116,6 +116,14 @@ def test_negative_steps(key):
     assert x.tolist() == changed.tolist()
 
 
+def test_a_mask_of_size_zero_chooses_nothing():
+    x = xp.ones((2, 3))
+    assert x[xp.ones((0, 3), dtype=xp.bool)].shape == (0,)
+    assert x[xp.ones((0,), dtype=xp.bool)].shape == (0, 3)
+    with pytest.raises(IndexError):
+        x[xp.ones((1, 3), dtype=xp.bool)]
+
+
 SPECIAL = [0.0, -0.0, 1.5, -1.5, math.inf, -math.inf, math.nan]
 
 
