@@ -99,6 +99,8 @@ class _Storages:
 
     def fill(self, keys):
         """Reads the bytes of all storages."""
+        if isinstance(keys, list):  # with encoding="bytes" the texts of Python 2 stay bytes
+            keys = [key.decode("latin1") if isinstance(key, bytes) else key for key in keys]
         if not isinstance(keys, list) or set(keys) != set(self.loaded):
             raise RuntimeError(f"load: {self.source} lacks a storage: it is damaged.")
         for key in keys:

@@ -66,6 +66,9 @@ def test_a_file_of_pytorch_0_3_with_parts_of_a_storage():
     first, second = torch.load(io.BytesIO(whole))
     assert first.tolist() == [5] and second.tolist() == [6]
     assert first.data_ptr() + 4 == second.data_ptr()
+    parts[4] = b"\x80\x02]U\x011a."  # as Python 2 wrote the keys
+    as_bytes = torch.load(io.BytesIO(b"".join(parts)), encoding="bytes")
+    assert as_bytes[1].tolist() == [6]
     for damaged in (whole[:-1], whole[:-12], whole[: len(b"".join(parts[:4]))]):
         with pytest.raises((RuntimeError, pickle.UnpicklingError)):
             torch.load(io.BytesIO(damaged))
