@@ -291,7 +291,7 @@ def catanh(a):
     im = k.where(big, k.copysign(PI / 2, y), im)
     endless = k.isinf(x) | k.isinf(y)
     re = k.where(x == 0, x, k.where(endless, k.copysign(0.0, x), re))
-    im = k.where(endless & k.isnan(y), NAN, k.where(k.isnan(x) & k.isfinite(y), NAN, im))
+    im = k.where(k.isnan(y) | (k.isnan(x) & k.isfinite(y)), NAN, im)
     return re, im
 
 
