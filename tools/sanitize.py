@@ -24,7 +24,7 @@ OPTIONS = {
         "UBSAN_OPTIONS": "print_stacktrace=1",
     },
     "thread": {
-        "TSAN_OPTIONS": f"suppressions={ROOT}/tools/thread.supp:halt_on_error=1:history_size=4"
+        "TSAN_OPTIONS": f"suppressions={ROOT}/tools/thread.supp:history_size=4:die_after_fork=0"
     },
 }
 LIBRARIES = {"address": ["libasan.so", "libubsan.so"], "thread": ["libtsan.so"]}
