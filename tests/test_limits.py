@@ -239,3 +239,16 @@ def test_lists_of_more_than_memory_holds():
     for x in (flambeau.ones(HUGE, 0), ones(1).expand(HUGE)):
         with pytest.raises(flambeau.OutOfMemoryError):
             x.tolist()
+
+
+@pytest.mark.parametrize("reduce", [flambeau.amax, flambeau.amin, flambeau.sum, flambeau.logsumexp])
+@pytest.mark.parametrize("dim", [0, -1, 64])
+def test_reductions_of_too_many_dimensions_are_refused_by_every_way(reduce, dim):
+    with pytest.raises(RuntimeError, match="at most 64"):
+        reduce(flambeau.zeros([1] * 66), dim)
+
+
+def test_max_unpool_of_a_negative_kernel_is_refused():
+    unpool = flambeau.nn.MaxUnpool2d(-44717, stride=2)
+    with pytest.raises(RuntimeError, match="negative"):
+        unpool(flambeau.rand(1, 1, 2, 2), flambeau.zeros(1, 1, 2, 2, dtype=flambeau.int64))

@@ -113,9 +113,11 @@ void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* op) {
     return;
   }
   if (out.numel != 0) {
-    std::string text = message(
-        op, ": out has shape ", shape(out), " and was resized to the result's ", to_string(sizes),
-        ". Give out that shape, or resize_(0) it first to say that you mean it.");
+    // The first words are what programs filter warnings by (docs/differences.md).
+    std::string text =
+        message("An output with one or more elements was resized: out of ", op, " had shape ",
+                shape(out), ", the result has ", to_string(sizes),
+                ". Give out that shape, or resize_(0) it first to say that you mean it.");
     if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
   }
   resize_to(out, sizes, contiguous_strides(sizes));

@@ -129,6 +129,8 @@ std::vector<int64_t> to_integers(PyObject* o, const char* function);
 /// Sizes given as f(2, 3) or f((2, 3)): positional arguments from `first` on.
 Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, const char* keyword);
 /// dim=None, an int or a sequence as non-negative dimensions (None and (): all of them).
+/// PyTorch keeps the dims of a reduction in a set of 64 bits; what it refuses is refused here too.
+inline constexpr int most_reducible_dims = 64;
 Dims to_reduced_dims(PyObject* o, int ndim, const char* function);
 
 bool is_dtype(PyObject* o);
@@ -136,6 +138,8 @@ bool is_memory_format(PyObject* o);
 /// What a memory_format argument says; `unsaid` for None and null.
 Format to_format(PyObject* o, const char* function);
 DType to_dtype_value(PyObject* o, const char* function);
+/// Whether o is one of Python's types that stand for a dtype: float, int, bool, complex.
+bool is_python_dtype(PyObject* o, DType& meant);
 PyObject* dtype_object(DType d);  // borrowed
 PyObject* make_size(const int64_t* sizes, int n);
 /// "cpu" or a device whose type is "cpu"; raises for any other.

@@ -100,23 +100,44 @@ Py_ssize_t Expected::place_of_alias(PyObject* key) const {
   return name ? place(name.get()) : -1;
 }
 
-bool Expected::fit(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys) const {
+Expected::Fit Expected::fit(PyObject* function, PyObject* const* args, Py_ssize_t n,
+                            PyObject* keys) const {
+  Fit result = Fit::right;
+  auto look_at = [&](Py_ssize_t place, PyObject* name, PyObject* o) {
+    char kind = kinds_[static_cast<size_t>(place)];
+    if (kind == '*') return;
+    if (!fits(kind, o)) {
+      raise(function, name, kind, o);
+      result = Fit::wrong;
+    } else if (takes_dtype(place) && PyType_Check(o)) {
+      result = Fit::right_but_types;
+    }
+  };
   for (Py_ssize_t i = first_, end = std::min(n, checked_); i < end; ++i) {
-    char kind = kinds_[static_cast<size_t>(i)];
-    if (kind == '*' || fits(kind, args[i])) continue;
-    raise(function, PyTuple_GET_ITEM(names_.get(), i), kind, args[i]);
-    return false;
+    look_at(i, PyTuple_GET_ITEM(names_.get(), i), args[i]);
+    if (result == Fit::wrong) return result;
   }
-  if (!keys || !any_) return true;
+  if (!keys || !any_) return result;
   for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(keys); ++k) {
     PyObject* key = PyTuple_GET_ITEM(keys, k);
     Py_ssize_t i = place(key);
     if (i < 0) i = place_of_alias(key);
-    if (i < 0 || fits(kinds_[static_cast<size_t>(i)], args[n + k])) continue;
-    raise(function, key, kinds_[static_cast<size_t>(i)], args[n + k]);
-    return false;
+    if (i >= 0) look_at(i, key, args[n + k]);
+    if (result == Fit::wrong) return result;
   }
-  return true;
+  return result;
+}
+
+std::vector<PyObject*> Expected::with_dtypes(PyObject* const* args, Py_ssize_t n,
+                                             PyObject* keys) const {
+  std::vector<PyObject*> result(args, args + n + (keys ? PyTuple_GET_SIZE(keys) : 0));
+  for (Py_ssize_t i = 0; i < static_cast<Py_ssize_t>(result.size()); ++i) {
+    Py_ssize_t at = i < n ? i : place(PyTuple_GET_ITEM(keys, i - n));
+    if (at < 0 || at >= static_cast<Py_ssize_t>(kinds_.size())) continue;
+    DType meant;
+    if (takes_dtype(at) && is_python_dtype(result[i], meant)) result[i] = dtype_object(meant);
+  }
+  return result;
 }
 
 }  // namespace flambeau

@@ -5,6 +5,7 @@
 #include <Python.h>
 
 #include <string>
+#include <vector>
 
 #include "tensor/ref.h"
 
@@ -33,11 +34,18 @@ class Expected {
   bool concerns(Py_ssize_t n, PyObject* keys) const {
     return (n > first_ && checked_ > first_) || (keys && any_);
   }
-  /// False, with a TypeError set, if an argument has a type that its place does not take.
-  bool fit(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys) const;
+  /// Whether the arguments have types that their places take; `wrong` comes with a TypeError set.
+  enum class Fit { wrong, right, right_but_types };
+  Fit fit(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys) const;
+  /// The arguments with dtypes in place of float, int, bool and complex, where a dtype belongs
+  /// (after Fit::right_but_types).
+  std::vector<PyObject*> with_dtypes(PyObject* const* args, Py_ssize_t n, PyObject* keys) const;
 
  private:
   Py_ssize_t place_of_alias(PyObject* key) const;
+  bool takes_dtype(Py_ssize_t place) const {
+    return (kinds_[static_cast<size_t>(place)] | 0x20) == 't';
+  }
   Object names_;
   std::string kinds_;
   // The positional parameters with a kind lie in [first_, checked_).

@@ -169,8 +169,17 @@ PyObject* overridable_call(PyObject* o, PyObject* const* args, size_t nargsf, Py
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   if (is_overridden(args, n + (keys ? PyTuple_GET_SIZE(keys) : 0)))
     return call_override(o, args, n, keys);
-  if (self.expected && self.expected->concerns(n, keys) && !self.expected->fit(o, args, n, keys))
-    return nullptr;
+  std::vector<PyObject*> converted;
+  if (self.expected && self.expected->concerns(n, keys)) {
+    switch (self.expected->fit(o, args, n, keys)) {
+      case Expected::Fit::wrong: return nullptr;
+      case Expected::Fit::right: break;
+      case Expected::Fit::right_but_types:
+        converted = self.expected->with_dtypes(args, n, keys);
+        args = converted.data();
+        nargsf = static_cast<size_t>(n);
+    }
+  }
   PyObject* result = PyObject_Vectorcall(target_of(self, keys), args, nargsf, keys);
   if (!result && self.explain && PyErr_ExceptionMatches(PyExc_AttributeError))
     explain_error(self, args, n, keys);

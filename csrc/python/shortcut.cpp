@@ -139,9 +139,10 @@ PyObject* ReduceWay::take(PyObject* const* args, Py_ssize_t n, PyObject* keys) {
   Request request;
   if (!parse(args, n, keys, request)) return nullptr;
   Tensor& input = *as_tensor(args[0]);
-  if (input.ndim == 0 || input.numel == 0 || is_complex(input.dtype) ||
-      !take_dims(input, request) || (can('f') && !is_floating(input.dtype)) ||
-      (can('n') && input.dtype == DType::bool_) || (can('u') && input.dtype == DType::uint8))
+  if (input.ndim == 0 || input.ndim > most_reducible_dims || input.numel == 0 ||
+      is_complex(input.dtype) || !take_dims(input, request) ||
+      (can('f') && !is_floating(input.dtype)) || (can('n') && input.dtype == DType::bool_) ||
+      (can('u') && input.dtype == DType::uint8))
     return nullptr;
   auto* chosen = reinterpret_cast<Reduction*>(reduction.get());
   std::string_view letters = results;

@@ -220,12 +220,22 @@ void initialize_types(PyObject* module) {
 
 bool is_dtype(PyObject* o) { return Py_TYPE(o) == dtype_type; }
 PyObject* dtype_object(DType d) { return dtype_objects[static_cast<int>(d)]; }
+bool is_python_dtype(PyObject* o, DType& meant) {
+  for (auto [type, dtype] : {std::pair{&PyFloat_Type, DType::float64},
+                             {&PyBool_Type, DType::bool_},
+                             {&PyLong_Type, DType::int64},
+                             {&PyComplex_Type, DType::complex128}})
+    if (o == reinterpret_cast<PyObject*>(type)) {
+      meant = dtype;
+      return true;
+    }
+  return false;
+}
+
 DType to_dtype_value(PyObject* o, const char* function) {
   if (is_dtype(o)) return value_of(o);
-  if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) return DType::float64;
-  if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return DType::bool_;
-  if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return DType::int64;
-  if (o == reinterpret_cast<PyObject*>(&PyComplex_Type)) return DType::complex128;
+  DType meant;
+  if (is_python_dtype(o, meant)) return meant;
   throw TypeError(message(function, ": dtype must be a torch.dtype such as torch.float32, not ",
                           Py_TYPE(o)->tp_name, "."));
 }
@@ -388,10 +398,9 @@ Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, cons
 }
 
 Dims to_reduced_dims(PyObject* o, int ndim, const char* function) {
-  // The dims come as a set of 64 bits in PyTorch: what it refuses is refused here too.
-  check(ndim <= 64, [&] {
-    return message(function, ": input has ", ndim,
-                   " dimensions; reductions take at most 64. Flatten some of them.");
+  check(ndim <= most_reducible_dims, [&] {
+    return message(function, ": input has ", ndim, " dimensions; reductions take at most ",
+                   most_reducible_dims, ". Flatten some of them.");
   });
   Dims dims;
   bool seen[max_ndim] = {};

@@ -104,3 +104,19 @@ def test_annotations_go_first():
 
     assert expected_of(operator) == (("n", "dim", "eps", "keepdim", "other"), "i*nb*", 4)
     assert expected_of(operator, public=False)[1] == "*****"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda dtype: torch.arange(3, dtype=dtype),
+        lambda dtype: torch.eye(2, dtype=dtype),
+        lambda dtype: torch.zeros(2, dtype=dtype),
+        lambda dtype: torch.ones(2).cumsum(0, dtype),
+    ],
+)
+def test_python_types_stand_for_dtypes(make):
+    assert make(float).dtype is torch.float64
+    assert make(int).dtype is torch.int64
+    with pytest.raises(TypeError, match="dtype"):
+        make(str)

@@ -165,6 +165,11 @@ def _max_unpool(input, indices, kernel_size, stride, padding, output_size, n):
         for size, s, k, p in zip(input.shape[-n:], stride, kernel, padding, strict=True)
     ]
     size = default if output_size is None else list(output_size)[-n:]
+    if any(s < 0 for s in size):
+        raise RuntimeError(
+            f"max_unpool{n}d: output_size {size} is negative; kernel_size {kernel}, stride {stride} and "
+            f"padding {padding} over input {tuple(input.shape)} give {default}."
+        )
     for got, usual, s in zip(size, default, stride, strict=True):
         if not usual - s < got < usual + s:
             raise ValueError(
