@@ -112,7 +112,7 @@ def test_annotations_go_first():
         lambda dtype: torch.arange(3, dtype=dtype),
         lambda dtype: torch.eye(2, dtype=dtype),
         lambda dtype: torch.zeros(2, dtype=dtype),
-        lambda dtype: torch.ones(2).cumsum(0, dtype),
+        lambda dtype: torch.ones(2).cumsum(0, dtype=dtype),
     ],
 )
 def test_python_types_stand_for_dtypes(make):
