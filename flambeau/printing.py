@@ -208,6 +208,11 @@ def _suffixes(tensor, numbers_shown):
         suffixes.append(f"grad_fn=<{type(grad_fn).__name__}>")
     elif tensor.requires_grad:
         suffixes.append("requires_grad=True")
+    from .autograd.forward_ad import unpack_dual
+
+    tangent = unpack_dual(tensor).tangent
+    if tangent is not None:
+        suffixes.append(f"tangent={tangent.detach()}")
     return suffixes
 
 

@@ -150,12 +150,16 @@ void leave_base(Tensor& t) {
   meta.dtype_changed = false;
 }
 
-void check_inplace(Tensor& t, const char* op, bool records) {
+void check_no_inference(const Tensor& t, const char* op) {
   check(!t.inference || inference_mode_enabled, [&] {
     return message(op, ": ", describe(t),
                    " was made in inference_mode and cannot be written outside of it. clone() it "
                    "first.");
   });
+}
+
+void check_inplace(Tensor& t, const char* op, bool records) {
+  check_no_inference(t, op);
   if (!grad_mode_enabled) return;
   if (t.autograd && t.autograd->base) {
     Creation creation = t.autograd->creation;
@@ -223,13 +227,9 @@ void copy_slices_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_i
   for (uint32_t i = 1; i < node->n_edges; ++i) grad_inputs[i] = std::move(inner[i]);
 }
 
-void copy_slices_release(Node* node) {
-  auto* self = reinterpret_cast<CopySlices*>(node);
-  if (self->fn) {
-    self->fn->kind->release(self->fn.get());
-    self->fn->released = true;
-  }
-}
+/// fn is let go of, not released: where its result was kept for a derivative of higher order it is
+/// a node of that graph too, and has yet to run.
+void copy_slices_release(Node* node) { reinterpret_cast<CopySlices*>(node)->fn = nullptr; }
 
 void copy_slices_visit(Node* node, Visitor& visitor) {
   visitor(reinterpret_cast<CopySlices*>(node)->fn);
@@ -367,7 +367,7 @@ const NodeKind accumulate_kind = {accumulate_backward, nothing_to_release, destr
 
 Node* accumulator_of(Tensor& leaf) {
   AutogradMeta& meta = need_meta(leaf);
-  if (meta.accumulator) {
+  if (meta.accumulator && meta.accumulator->results[0].describes(leaf)) {
     // Of one owner the collector sees it through that owner (node_traverse); now there are two.
     watch(meta.accumulator->py());
     Py_INCREF(meta.accumulator->py());

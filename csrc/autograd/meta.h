@@ -49,6 +49,8 @@ inline bool requires_grad(const Tensor& t) {
   return t.autograd->grad_fn || (is_stale_view(t) && requires_grad(*t.autograd->base));
 }
 inline bool needs_record(const Tensor& t) { return grad_mode_enabled && requires_grad(t); }
+/// The same for views of t: inference tensors have none that autograd follows.
+inline bool needs_view_record(const Tensor& t) { return needs_record(t) && !t.inference; }
 inline bool is_leaf(const Tensor& t) { return t.requires_grad_leaf || !requires_grad(t); }
 
 /// t's grad_fn, brought up to date if t is a view whose base was written; null for leaves.
@@ -69,6 +71,8 @@ void set_view(Tensor& view, Tensor& base, Creation creation = Creation::normal);
 /// t has been given other memory than its base's, so it is no view of it any more.
 void leave_base(Tensor& t);
 
+/// Raises if t was made in inference mode and is to be written outside of it.
+void check_no_inference(const Tensor& t, const char* operator_name);
 /// Raises if t may not be written in place now; call before writing. `records`: what is written
 /// will give t a history.
 void check_inplace(Tensor& t, const char* operator_name, bool records = false);

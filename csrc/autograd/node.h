@@ -27,6 +27,7 @@ struct ResultMeta {
   uint8_t ndim = 0;
   DType dtype = DType::float32;
   void set(const Tensor& t);
+  bool describes(const Tensor& t) const { return dtype == t.dtype && dims() == sizes_of(t); }
   const int64_t* sizes() const { return ndim > inline_ndim ? more_sizes.get() : inline_sizes; }
   Dims dims() const { return {sizes(), ndim}; }
 };

@@ -32,7 +32,7 @@ const NodeKind parts_kind = {parts_backward, nothing, destroy_as<PartsNode>};
 
 void link_parts(std::vector<TensorRef>& parts, Tensor& t, int dim, bool stacked) {
   Ref<PartsNode> node;
-  if (needs_record(t) && is_differentiable(t.dtype) && !parts.empty()) {
+  if (needs_view_record(t) && is_differentiable(t.dtype) && !parts.empty()) {
     static PyTypeObject* types[2] = {node_subtype("SplitBackward0"),
                                      node_subtype("UnbindBackward0")};
     node = make_node<PartsNode>(types[stacked], &parts_kind);

@@ -107,6 +107,7 @@ void check_out_unrecorded(bool out_recorded, bool input_recorded, const char* op
 
 void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* op) {
   check_castable(result, out.dtype, op);
+  check_no_inference(out, op);
   check_out_unrecorded(needs_record(out), false, op);
   if (sizes_of(out) == sizes) {
     check_written_once(out, op);

@@ -180,7 +180,7 @@ TensorRef as_strided(Tensor& t, const Dims& sizes, const Dims& strides, int64_t 
   static PyTypeObject* type = node_subtype("AsStridedBackward0");
   TensorRef v = raw_view(t, sizes, strides, offset);
   set_view(*v, t);
-  if (needs_record(t) && is_differentiable(t.dtype)) {
+  if (needs_view_record(t) && is_differentiable(t.dtype)) {
     Region region{sizes_of(t), strides_of(t), sizes, strides, offset - t.offset};
     if (may_overlap_itself(region.base_sizes, region.base_strides))
       region.base_strides = contiguous_strides(region.base_sizes);

@@ -28,7 +28,7 @@ TensorRef region_view(Tensor& t, PyTypeObject* type, Change&& change) {
   change(sizes, strides, offset);
   TensorRef v = raw_view(t, sizes, strides, t.offset + offset);
   set_view(*v, t);
-  if (needs_record(t) && is_differentiable(t.dtype)) {
+  if (needs_view_record(t) && is_differentiable(t.dtype)) {
     Region region{sizes_of(t), strides_of(t), sizes, strides, offset};
     if (!is_dense(t)) {
       region.sizes = sizes_of(t);

@@ -64,7 +64,7 @@ const NodeKind as_real_kind = {as_real_backward, nothing, destroy_as<SizesNode>}
 
 /// The history of v, made from t, if t has one.
 void record(Tensor& v, Tensor& t, PyTypeObject* type, const NodeKind* kind, const Dims& saved) {
-  if (!needs_record(t) || !is_differentiable(v.dtype)) return;
+  if (!needs_view_record(t) || !is_differentiable(v.dtype)) return;
   Ref<SizesNode> node = make_node<SizesNode>(type, kind);
   node->set(saved);
   node->node.set_edges(1);

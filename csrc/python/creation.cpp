@@ -78,6 +78,7 @@ TensorRef finish(TensorRef t, const Options& o) {
 
 /// out=, with these sizes; what it holds is to be overwritten.
 TensorRef take_out(Tensor* out, const Dims& dims, const char* function) {
+  check_no_inference(*out, function);
   check(!grad_mode_enabled || !requires_grad(*out), [&] {
     return message(function,
                    ": autograd does not record writes to out=, and out requires grad. Detach it.");

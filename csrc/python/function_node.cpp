@@ -191,11 +191,13 @@ PyObject* ctx_materialize(PyObject* o, PyObject* value) {
   function_of(o).materialize = PyObject_IsTrue(value) == 1;
   Py_RETURN_NONE;
 }
-PyObject* ctx_needs(PyObject* o, void*) {
-  PyObject* n = function_of(o).needs_input_grad.get();
-  if (!n) n = Py_None;
-  Py_INCREF(n);
-  return n;
+template <Object FunctionNode::* member>
+PyObject* ctx_get(PyObject* o, void*) {
+  PyObject* value = (function_of(o).*member).get();
+  return Py_NewRef(value ? value : Py_None);
+}
+PyObject* ctx_materializes(PyObject* o, void*) {
+  return PyBool_FromLong(function_of(o).materialize);
 }
 
 struct LinkNode {
@@ -252,8 +254,14 @@ PyGetSetDef ctx_getset[] = {
     {"saved", ctx_saved, nullptr, "What save_for_backward kept.", nullptr},
     {"_raw_saved_tensors", ctx_raw_saved, nullptr, "The same as SavedTensors, which take hooks.",
      nullptr},
-    {"needs_input_grad", ctx_needs, nullptr, "For each argument, whether its gradient is wanted.",
+    {"needs_input_grad", ctx_get<&FunctionNode::needs_input_grad>, nullptr,
+     "For each argument, whether its gradient is wanted.", nullptr},
+    {"dirty_tensors", ctx_get<&FunctionNode::dirty>, nullptr, "What mark_dirty named, or None.",
      nullptr},
+    {"non_differentiable", ctx_get<&FunctionNode::non_differentiable>, nullptr,
+     "What mark_non_differentiable named, or None.", nullptr},
+    {"materialize_grads", ctx_materializes, nullptr,
+     "Whether missing gradients come as zeros; see set_materialize_grads.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 // ---------------------------------------------------------------------------------------------

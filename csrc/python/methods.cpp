@@ -244,7 +244,7 @@ PyObject* py_resize_(const Call& call) {
     plain.names = nullptr;
   }
   Dims sizes = rest_as_dims(plain, 1, "resize_", "size");
-  check(!requires_grad(t), [&] {
+  check(!requires_grad(t) || (t.inference && inference_mode_enabled), [&] {
     return message("resize_: ", describe(t),
                    " requires grad, and autograd does not follow a resize. Use detach() first.");
   });

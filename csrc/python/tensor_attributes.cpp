@@ -133,7 +133,6 @@ int put_data(PyObject* o, PyObject* value) {
     set_layout(t, sizes_of(from), strides_of(from), from.offset);
     leave_base(t);
     t.bump_version("data");
-    if (t.autograd && t.autograd->accumulator) t.autograd->accumulator = nullptr;
     return 0;
   });
 }

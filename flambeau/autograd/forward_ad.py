@@ -2,18 +2,21 @@
 
 The engine has no second set of rules for this. A dual tensor begins a graph; `unpack_dual` asks that graph
 for its vjp as a function of the cotangent, which is linear, and differentiates it: u -> u @ J has the
-derivative v -> J @ v. So every operator with a derivative has a tangent, also a user's Function, and
-computing under no_grad loses it. A tangent costs about three forward passes.
+derivative v -> J @ v. So every operator with a derivative has a tangent, and computing under no_grad
+loses it. A tangent costs about three forward passes. A user's Function with a jvp (forward_function.py)
+begins a dual anew with what jvp gives.
 
 Source: Townsend, "A new trick for calculating Jacobian vector products", 2017.
 """
 
 import collections
+import threading
 import weakref
 
 from ..ops import public as fl
 from .differentiate import grad
 from .function import Function
+from .function import forward_levels as _levels
 from .grad_mode import enable_grad
 
 __all__ = [
@@ -25,8 +28,10 @@ __all__ = [
     "unpack_dual",
 ]
 
-_levels = []  # for each open level weak references to the nodes where its duals begin
+# _levels has for each open level weak references to the nodes where its duals begin.
 _current_level = -1  # the number of the innermost open level
+
+_pulling = threading.local()  # .now: whether unpack_dual walks through the graph
 
 UnpackedDualTensor = collections.namedtuple("UnpackedDualTensor", "primal tangent")
 UnpackedDualTensor.__doc__ = "What `unpack_dual` gives: the tensor, and its tangent or None."
@@ -68,17 +73,57 @@ class dual_level:
         exit_dual_level()
 
 
+def _begin(node, start, tangent):
+    node.start, node.tangent = start, tangent
+    _levels[-1].append(weakref.ref(node))
+
+
 class _Begin(Function):
     """The node of a dual. It holds the tangent, and the tensor at which vjps end: they live as long as it is used."""
 
     @staticmethod
     def forward(ctx, start, tangent):
-        ctx.start, ctx.tangent = start, tangent
+        _begin(ctx, start, tangent)
         return start.detach()
 
     @staticmethod
     def backward(ctx, grad_output):
         return grad_output, None
+
+
+class _BeginInPlace(Function):
+    """The same for a tensor that a Function with a jvp has written: it becomes the dual of `start`."""
+
+    @staticmethod
+    def forward(ctx, written, start, tangent):
+        ctx.mark_dirty(written)
+        _begin(ctx, start, tangent)
+        return written
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return None, grad_output, None
+
+
+class _Wall(Function):
+    """What lies before a dual: gradients pass, but the duals there have no part in its tangent."""
+
+    @staticmethod
+    def forward(ctx, tensor):
+        return tensor.detach()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return None if getattr(_pulling, "now", False) else grad_output
+
+
+def begin_dual(primal, tangent, written=None):
+    """A dual of `primal`, whose own tangent, if it has one, is forgotten; `written`: the tensor that becomes it."""
+    with enable_grad():
+        start = _Wall.apply(primal) if primal.requires_grad else primal.detach().requires_grad_()
+        if written is None:
+            return _Begin.apply(start, tangent)
+        return _BeginInPlace.apply(written, start, tangent)
 
 
 def _duals(level):
@@ -115,11 +160,7 @@ def make_dual(tensor, tangent, *, level=None):
         raise RuntimeError(
             "make_dual: the tangent has a tangent at the same level. Take unpack_dual(tangent).primal."
         )
-    with enable_grad():
-        start = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
-        dual = _Begin.apply(start, tangent)
-    _levels[-1 if level is None else level].append(weakref.ref(dual.grad_fn))
-    return dual
+    return begin_dual(tensor, tangent)
 
 
 def unpack_dual(tensor, *, level=None):
@@ -135,7 +176,11 @@ def unpack_dual(tensor, *, level=None):
     tangents = [node.tangent for node in duals]
     with enable_grad():
         cotangent = fl.zeros_like(tensor).requires_grad_()
-        pulled = grad(tensor, starts, cotangent, create_graph=True, allow_unused=True)
+        _pulling.now = True
+        try:
+            pulled = grad(tensor, starts, cotangent, create_graph=True, allow_unused=True)
+        finally:
+            _pulling.now = False
         pairs = [(p, t) for p, t in zip(pulled, tangents, strict=True) if p is not None]
         if not pairs:
             return UnpackedDualTensor(tensor, None)

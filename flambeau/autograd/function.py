@@ -13,15 +13,17 @@ from .grad_mode import no_grad
 __all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
 
 FunctionCtx = BackwardCFunction = _core.FunctionNode
+forward_levels = []  # the open levels of forward_ad.py; while there are none, apply has nothing to ask
 
 
 def _save_for_forward(ctx, *tensors):
-    """Accepted for PyTorch's sake: forward mode differentiation, which would read them, is not part of flambeau."""
+    """Keep tensors for jvp, which finds them in ctx.saved_tensors."""
     for tensor in tensors:
         if tensor is not None and not isinstance(tensor, _core.Tensor):
             raise TypeError(
                 f"save_for_forward: takes Tensors and None, not {type(tensor).__name__}."
             )
+    ctx._saved_for_forward = tensors
 
 
 def _saved_variables(ctx):
@@ -99,9 +101,12 @@ class Function:
 
     @staticmethod
     def jvp(ctx, *grad_inputs):
-        """Never called: forward mode differentiates backward."""
+        """The tangent of each output from those of the inputs. The user may write it.
+
+        Without it forward mode differentiates backward.
+        """
         raise NotImplementedError(
-            "Function.jvp: forward mode differentiates backward, so nothing calls jvp (autograd/forward_ad.py)."
+            "Function: jvp is not defined. Write a static method jvp(ctx, *grad_inputs)."
         )
 
     @staticmethod
@@ -135,6 +140,17 @@ class Function:
                     f"{cls.__name__}: it has both backward and vjp, which are two names of one method. Keep one."
                 )
             backward = cls.vjp
+        if forward_levels and cls.jvp is not Function.jvp:
+            from .forward_function import apply_to_duals, tangents_of
+
+            tangents = tangents_of(args)
+            if any(tangent is not None for tangent in tangents):
+                return apply_to_duals(cls, backward, with_setup, args, tangents)
+        return cls._run(backward, with_setup, args)
+
+    @classmethod
+    def _run(cls, backward, with_setup, args, before_recording=None):
+        """What apply does once the arguments are in place; `before_recording` gets ctx and the result."""
         ctx = _core._function_node(cls._backward_cls, backward)
         history = _core._inspect_inputs(ctx, args)
         recording = _core._set_grad_enabled(False)
@@ -146,6 +162,8 @@ class Function:
                 result = cls.forward(ctx, *args)
         finally:
             _core._set_grad_enabled(recording)
+        if before_recording is not None:
+            before_recording(ctx, result)
         return _core._record_function(ctx, args, result, history)
 
 

@@ -50,12 +50,23 @@ def _like(vector, tensor):
     return vector.reshape(tensor.shape)
 
 
-def _outputs_at(func, inputs):
-    """The differentiable outputs of func, as real vectors detached from the graph."""
-    return [_real(out).clone() for out in _differentiable_outputs(func(*inputs))]
+def _form(tensor):
+    return tuple(tensor.shape), tensor.dtype
 
 
-def _numerical(func, inputs, x, eps):
+def _outputs_at(func, inputs, forms=None):
+    """The differentiable outputs of func, as real vectors detached from the graph; `forms` are those expected."""
+    outputs = _differentiable_outputs(func(*inputs))
+    found = [_form(out) for out in outputs]
+    if forms is not None and found != forms:
+        raise AssertionError(
+            f"gradcheck: moving an input by eps changed the outputs from {forms} to {found}. Their "
+            "shapes and dtypes must not depend on values."
+        )
+    return [_real(out).clone() for out in outputs]
+
+
+def _numerical(func, inputs, x, eps, forms=None):
     """[output][coordinate of x]: the derivatives of every output by each coordinate of x, as vectors."""
     values = x.detach()
     original = _real(values).clone()
@@ -67,7 +78,7 @@ def _numerical(func, inputs, x, eps):
             moved[i] += step
             with no_grad():
                 values.copy_(_like(moved, x))
-            ends.append(_outputs_at(func, inputs))
+            ends.append(_outputs_at(func, inputs, forms))
         with no_grad():
             values.copy_(_like(original, x))
         columns.append([(ahead - behind) / (2 * eps) for ahead, behind in zip(*ends)])
@@ -124,19 +135,25 @@ def _compare(numerical, analytical, i, j, atol, rtol):
         )
 
 
+def _check_repeated(first, second, j, nondet_tol):
+    """Of two runs of backward from output j."""
+    for a, b in zip(first, second):
+        differ = (a is None) != (b is None)
+        if differ or (a is not None and a.numel() and float((a - b).abs().max()) > nondet_tol):
+            raise GradcheckError(
+                f"gradcheck: two runs of backward from output {j} differ by more than "
+                f"nondet_tol={nondet_tol}."
+            )
+
+
 def _check_slow(func, inputs, wanted, outputs, eps, atol, rtol, nondet_tol):
     # All backward passes come first: moving the inputs is a write in place, after which saved ones are stale.
     tables = [_analytical(output, wanted) for output in outputs]
     for j, (output, rows) in enumerate(zip(outputs, tables)):
         for first, second in zip(rows, _analytical(output, wanted)):
-            for a, b in zip(first, second):
-                if a.numel() and float((a - b).abs().max()) > nondet_tol:
-                    raise GradcheckError(
-                        f"gradcheck: two runs of backward from output {j} differ by more than "
-                        f"nondet_tol={nondet_tol}."
-                    )
+            _check_repeated(first, second, j, nondet_tol)
     for i, x in enumerate(wanted):
-        columns = _numerical(func, inputs, x, eps)
+        columns = _numerical(func, inputs, x, eps, [_form(out) for out in outputs])
         size = _real(x).numel()
         for j, (output, rows) in enumerate(zip(outputs, tables)):
             width = _real(output).numel()
@@ -145,12 +162,14 @@ def _check_slow(func, inputs, wanted, outputs, eps, atol, rtol, nondet_tol):
             _compare(numerical.to(analytical.dtype), analytical, i, j, atol, rtol)
 
 
-def _check_fast(func, inputs, wanted, outputs, eps, atol, rtol):
+def _check_fast(func, inputs, wanted, outputs, eps, atol, rtol, nondet_tol):
     """u @ J @ v for one random u and v each instead of J itself: one backward and two calls a pair."""
     weights = [
         fl.rand(_real(out).numel(), dtype=_real(out).dtype, device=out.device) for out in outputs
     ]
     tables = [_gradients(output, wanted, _like(u, output)) for u, output in zip(weights, outputs)]
+    for j, (u, output) in enumerate(zip(weights, outputs)):
+        _check_repeated(tables[j], _gradients(output, wanted, _like(u, output)), j, nondet_tol)
     for i, x in enumerate(wanted):
         values = x.detach()
         original = _real(values).clone()
@@ -160,7 +179,7 @@ def _check_fast(func, inputs, wanted, outputs, eps, atol, rtol):
         for step in (eps, -eps):
             with no_grad():
                 values.copy_(_like(original + step * direction, x))
-            ends.append(_outputs_at(func, inputs))
+            ends.append(_outputs_at(func, inputs, [_form(out) for out in outputs]))
         with no_grad():
             values.copy_(_like(original, x))
         for j, (u, grads) in enumerate(zip(weights, tables)):
@@ -222,7 +241,7 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mo
             )
         _check_zero(outputs, wanted)
         if fast_mode:
-            _check_fast(func, inputs, wanted, outputs, eps, atol, rtol)
+            _check_fast(func, inputs, wanted, outputs, eps, atol, rtol, nondet_tol)
         else:
             _check_slow(func, inputs, wanted, outputs, eps, atol, rtol, nondet_tol)
     return True
@@ -273,14 +292,18 @@ def gradcheck(
         NotImplementedError: masked gradients (of sparse tensors) are asked for.
     """
     _refuse_masked(masked)
+    if not (check_backward_ad or check_forward_ad):
+        raise AssertionError(
+            "gradcheck: check_backward_ad and check_forward_ad are both False, so there is nothing to check."
+        )
     try:
-        if check_forward_ad or check_batched_forward_grad:
-            _check_forward(func, inputs, eps, atol, rtol)
+        if check_backward_ad:
+            _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mode)
         if check_batched_grad:
             _check_batched(func, inputs, atol, rtol)
-        if not check_backward_ad:
-            return True
-        return _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mode)
+        if check_forward_ad or check_batched_forward_grad:
+            _check_forward(func, inputs, eps, atol, rtol)
+        return True
     except GradcheckError:
         if raise_exception:
             raise

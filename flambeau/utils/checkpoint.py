@@ -46,7 +46,10 @@ def noop_context_fn():
 
 @contextlib.contextmanager
 def set_checkpoint_early_stop(enable):
-    """Whether the second computation ends with the last tensor that backward needs (the default)."""
+    """Whether the second computation ends with the last tensor that backward needs (the default).
+
+    It holds for the calls of checkpoint within, whenever their backward runs.
+    """
     global _stops_early
     before, _stops_early = _stops_early, enable
     try:
@@ -119,7 +122,7 @@ def checkpoint(
         with first:
             return function(*args, **kwargs)
     part = _Part(lambda: function(*args, **kwargs), second, preserve, determinism_check)
-    part.stops_early = early_stop
+    part.stops_early = early_stop and _stops_early
     with saved_tensors_hooks(part.pack, part.unpack), first:
         return function(*args, **kwargs)
 
@@ -130,6 +133,15 @@ class _Place:
     def __init__(self, number, tensor):
         self.number = number
         self.description = _describe(tensor)
+
+
+def _autocast():
+    """A context with autocast as it is now: backward usually runs outside of it."""
+    from .. import amp
+
+    return amp.autocast(
+        "cpu", amp.get_autocast_dtype("cpu"), enabled=amp.is_autocast_enabled("cpu")
+    )
 
 
 def _describe(tensor):
@@ -144,6 +156,7 @@ class _Part:
         self.context = context
         self.check = check
         self.random_state = flambeau.get_rng_state() if preserves_random_numbers else None
+        self.autocast = _autocast()
         self.places = []  # weak: a tensor that nobody can ask for any more need not be computed
         self.again = {}
         self.stops_early = True
@@ -169,7 +182,7 @@ class _Part:
                 self._compare(place, tensor)
                 self.again[count] = tensor.detach()
             count += 1
-            if count > last and _stops_early and self.stops_early:
+            if count > last and self.stops_early:
                 raise _Enough
             return tensor
 
@@ -178,11 +191,12 @@ class _Part:
                 stack.callback(flambeau.set_rng_state, flambeau.get_rng_state())
                 flambeau.set_rng_state(self.random_state)
             stack.enter_context(flambeau.enable_grad())
+            stack.enter_context(self.autocast)
             stack.enter_context(saved_tensors_hooks(keep, lambda tensor: tensor))
             stack.enter_context(contextlib.suppress(_Enough))
             stack.enter_context(self.context)
             self.run()
-        if count <= last or (count != len(self.places) and not (_stops_early and self.stops_early)):
+        if count <= last or (count != len(self.places) and not self.stops_early):
             raise CheckpointError(
                 f"checkpoint: the function saved {len(self.places)} tensors when it ran first, and "
                 f"{count} when it ran again. It must do the same both times."
@@ -204,6 +218,7 @@ class CheckpointFunction(Function):
     def forward(ctx, run_function, preserve_rng_state, *args):
         ctx.run_function = run_function
         ctx.random_state = flambeau.get_rng_state() if preserve_rng_state else None
+        ctx.autocast = _autocast()
         ctx.args = [None if isinstance(arg, flambeau.Tensor) else arg for arg in args]
         ctx.tensor_places = [i for i, arg in enumerate(args) if isinstance(arg, flambeau.Tensor)]
         ctx.save_for_backward(*[args[i] for i in ctx.tensor_places])
@@ -226,6 +241,7 @@ class CheckpointFunction(Function):
                 stack.callback(flambeau.set_rng_state, flambeau.get_rng_state())
                 flambeau.set_rng_state(ctx.random_state)
             stack.enter_context(flambeau.enable_grad())
+            stack.enter_context(ctx.autocast)
             outputs = ctx.run_function(*inputs)
         outputs = (outputs,) if isinstance(outputs, flambeau.Tensor) else tuple(outputs)
         paired = [

@@ -108,3 +108,23 @@ def test_a_tangent_has_no_tangent():
         dual = fwd.make_dual(torch.ones(2), torch.ones(2))
         with pytest.raises(RuntimeError, match="has a tangent at the same level"):
             fwd.make_dual(torch.ones(2), dual)
+
+
+def test_a_dual_shows_its_tangent():
+    x = torch.tensor([1.0, 2.0])
+    with fwd.dual_level():
+        dual = fwd.make_dual(x, torch.tensor([3.0, 4.0]))
+        assert "tangent=tensor([3., 4.])" in repr(dual)
+        assert "tangent=tensor([6., 8.])" in repr(dual * 2)
+        assert "tangent" not in repr(x)
+        assert "tangent" not in repr(fwd.unpack_dual(dual).primal)
+    assert "tangent" not in repr(dual)
+
+
+def test_a_dual_of_a_dual_has_the_new_tangent_alone():
+    x = torch.tensor([1.0], requires_grad=True)
+    with fwd.dual_level():
+        first = fwd.make_dual(x, torch.tensor([1.0])) * 2
+        second = fwd.make_dual(first, torch.tensor([10.0])) * 3
+        assert fwd.unpack_dual(second).tangent.tolist() == [30]
+        assert torch.autograd.grad(second, x)[0].tolist() == [6]

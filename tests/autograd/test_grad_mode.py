@@ -118,3 +118,37 @@ def test_inference_tensors_outside():
         x.add_(1)
     with pytest.raises(RuntimeError, match="not counted"):
         x._version
+
+
+def test_views_of_inference_tensors_are_not_followed_outside():
+    with flambeau.inference_mode():
+        x = flambeau.ones(2, 3, requires_grad=True)
+    for view in (x.view(-1), x.T, x[0], x.split(1)[0], x.as_strided((2,), (1,))):
+        assert view.is_inference() and view.is_leaf and not view.requires_grad
+    assert (x * 2).requires_grad
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x, out: flambeau.mul(x, x, out=out),
+        lambda x, out: flambeau.cumsum(x, 0, out=out),
+        lambda x, out: flambeau.cat([x], out=out),
+        lambda x, out: flambeau.matmul(x, x, out=out),
+        lambda x, out: flambeau.zeros(2, 2, out=out),
+    ],
+)
+def test_an_inference_tensor_is_no_out_outside(write):
+    with flambeau.inference_mode():
+        out = flambeau.ones(2, 2)
+        write(flambeau.ones(2, 2), out)
+    with pytest.raises(RuntimeError, match="cannot be written outside of it"):
+        write(flambeau.ones(2, 2), out)
+
+
+def test_a_leaf_is_resized_in_inference_mode():
+    with flambeau.inference_mode():
+        x = flambeau.ones(1, 2, 3, requires_grad=True)
+        assert x.resize_(1, 2).shape == (1, 2) and x.requires_grad
+    with pytest.raises(RuntimeError, match="requires grad"):
+        x.resize_(2)

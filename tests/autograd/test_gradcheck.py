@@ -111,3 +111,57 @@ def test_forward_mode_and_batches_are_checked():
         match="gradcheck: the forward-mode derivative of output 0 is wrong along one direction",
     ):
         gradcheck(Wrong.apply, (x,), check_forward_ad=True, check_backward_ad=False)
+
+
+@pytest.mark.parametrize("fast_mode", [False, True])
+def test_a_backward_that_is_not_repeated_fails(fast_mode):
+    class Jitter(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * (1 + 1e-6 * flambeau.rand_like(g))
+
+    x = flambeau.randn(3, dtype=flambeau.float64, requires_grad=True)
+    with pytest.raises(RuntimeError, match="two runs of backward"):
+        gradcheck(Jitter.apply, x, fast_mode=fast_mode)
+    assert gradcheck(Jitter.apply, x, fast_mode=fast_mode, nondet_tol=1e-5)
+
+
+@pytest.mark.parametrize("fast_mode", [False, True])
+@pytest.mark.parametrize("change", [lambda x: flambeau.cat([x, x]), lambda x: x.float()])
+def test_outputs_must_keep_their_form(change, fast_mode):
+    x = flambeau.ones(1, dtype=flambeau.float64, requires_grad=True)
+    with pytest.raises(AssertionError, match="must not depend on values"):
+        gradcheck(lambda x: change(x) if bool((x >= 1).all()) else x, x, fast_mode=fast_mode)
+
+
+@pytest.mark.parametrize("bad", ["jvp", "backward"])
+def test_only_what_is_asked_for_is_checked(bad):
+    class Twice(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * (3 if bad == "backward" else 2)
+
+        @staticmethod
+        def jvp(ctx, t):
+            return t * (3 if bad == "jvp" else 2)
+
+    x = flambeau.randn(3, dtype=flambeau.float64, requires_grad=True)
+    only_forward = {"check_backward_ad": False, "check_forward_ad": True}
+    if bad == "backward":
+        assert gradcheck(Twice.apply, x, **only_forward)
+        with pytest.raises(GradcheckError, match="by backward"):
+            gradcheck(Twice.apply, x)
+    else:
+        assert gradcheck(Twice.apply, x)
+        with pytest.raises(GradcheckError, match="forward-mode"):
+            gradcheck(Twice.apply, x, **only_forward)
+    with pytest.raises(AssertionError, match="nothing to check"):
+        gradcheck(Twice.apply, x, check_backward_ad=False)

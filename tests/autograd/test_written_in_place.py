@@ -140,3 +140,51 @@ def test_a_saved_input_that_left_the_graph():
     y = x.exp()  # keeps its result
     x.detach_()
     y.backward()
+
+
+@pytest.mark.parametrize("name", ["relu_", "sigmoid_", "tanh_", "exp_", "sqrt_"])
+def test_a_write_to_a_view_has_a_second_derivative_though_the_graph_is_not_kept(name):
+    x = leaf(0.5, 2.0)
+
+    def second(y):
+        (first,) = torch.autograd.grad(y.pow(2).sum(), x, create_graph=True)
+        return torch.autograd.grad(first.sum(), x)[0].tolist()
+
+    written = second(getattr((x * 2).view(2, 1), name)())
+    assert written == pytest.approx(second(getattr(x * 2, name[:-1])()))
+
+
+def test_a_graph_through_a_written_view_is_walked_once():
+    y = (leaf(1, 2) * 2).view(2, 1).sigmoid_().sum()
+    y.backward()
+    with pytest.raises(RuntimeError, match="freed by an earlier backward"):
+        y.backward()
+
+
+RESHAPES = {
+    "set_": lambda p: p.set_(p[1:]),
+    "data": lambda p: setattr(p, "data", p.data[1:]),
+    "dtype": lambda p: setattr(p, "data", p.data.float()),
+    "unsqueeze_": lambda p: p.unsqueeze_(0),
+}
+
+
+@pytest.mark.parametrize("name", RESHAPES)
+def test_a_leaf_of_other_sizes_or_dtype_gets_gradients_of_those(name):
+    p = leaf(1, 2, 3)
+    kept = p * 2  # holds the node that would add to p.grad as it was
+    with torch.no_grad():
+        RESHAPES[name](p)
+    (p * 3).sum().backward()
+    assert kept.grad_fn is not None
+    assert (p.grad.shape, p.grad.dtype) == (p.shape, p.dtype)
+    assert p.grad.unique().tolist() == [3]
+
+
+def test_hooks_on_the_accumulating_node_outlive_new_data_of_the_same_form():
+    p, seen = leaf(1, 2), []
+    node = p.expand_as(p).grad_fn.next_functions[0][0]
+    node.register_hook(lambda *_: seen.append(1))
+    p.data = torch.zeros(2, dtype=torch.float64)
+    (p * 3).sum().backward()
+    assert seen == [1]

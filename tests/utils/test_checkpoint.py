@@ -122,6 +122,27 @@ def test_checkpoint_runs_no_further_than_backward_needs():
     with set_checkpoint_early_stop(False):
         checkpoint(run, x, use_reentrant=False).sum().backward()
     assert ran == ["first", "last"] * 3
+    ran.clear()
+    with set_checkpoint_early_stop(False):
+        result = checkpoint(run, x, use_reentrant=False)
+    result.sum().backward()
+    assert ran == ["first", "last"] * 2
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_the_second_computation_has_the_autocast_of_the_first(reentrant):
+    dtypes = []
+
+    def run(x):
+        y = x @ x
+        dtypes.append(y.dtype)
+        return (y * y).sum()
+
+    x = torch.eye(3, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = checkpoint(run, x, use_reentrant=reentrant)
+    loss.backward()
+    assert dtypes == [torch.bfloat16] * 2
 
 
 def test_checkpoint_notices_another_computation():
