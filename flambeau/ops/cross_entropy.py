@@ -37,13 +37,13 @@ def kernel(variant, dtype):
 
 @primitive(name="_cross_entropy_loss", method=False, function=False, out=False)
 def _loss(ctx, input, target, ignored, reduction, smoothing):
-    input, target = input.contiguous(), target.contiguous()
+    target = target.contiguous()
     result, logsumexp, counted = _core._cross_entropy(
-        kernel(0, input.dtype), input, target, ignored, smoothing, REDUCTIONS[reduction]
+        kernel(0, input.dtype), input.contiguous(), target, ignored, smoothing, REDUCTIONS[reduction]
     )
     if counted != counted:
         _raise_out_of_range(target, ignored, input.shape[1])
-    ctx.save_for_backward(input, target, logsumexp)
+    ctx.save_for_backward(input, target, logsumexp)  # input itself: a copy would have no history
     ctx.parameters = smoothing, ignored, reduction, counted
     return result
 
@@ -67,6 +67,7 @@ def _(ctx, grad_output):
     if _core.is_grad_enabled():
         grad = _differentiable(grad_output, input, target, ignored, smoothing)
         return grad, None, None, None, None
+    input = input.contiguous()
     as_dtype = "float32" if _half(input.dtype) else None
     smoothing = _core.full((), smoothing, dtype=logsumexp.dtype)
     ignored = _core.full((), ignored, dtype=_core.int64)

@@ -277,7 +277,7 @@ def _layer_norm(ctx, input, length, weight, bias, eps):
         )
         if weight is None and bias is not None:
             out = out + bias
-    ctx.save_for_backward(x, mean, rstd, weight)
+    ctx.save_for_backward(input, mean, rstd, weight)  # not x: a copy would have no history
     ctx.length, ctx.eps = length, eps
     return out
 
@@ -290,6 +290,7 @@ def _(ctx, grad_output):
     grad = grad_output.contiguous()
     if _core.is_grad_enabled():
         return _layer_norm_gradients(x, weight, grad, length, ctx.eps, wanted)
+    x = x.contiguous()
     n_rows = x.numel() // length if length else 0
     grad_input = grad_weight = grad_bias = None
     rows = grad.reshape(n_rows, length)
@@ -384,7 +385,7 @@ def _rms_norm(ctx, input, length, weight, eps):
             n_rows,
             length,
         )
-    ctx.save_for_backward(x, rstd, weight)
+    ctx.save_for_backward(input, rstd, weight)  # not x: a copy would have no history
     ctx.length, ctx.eps = length, eps
     return out
 
@@ -403,6 +404,7 @@ def _(ctx, grad_output):
     else:
         grad_input = None
         if ctx.needs_input_grad[0]:
+            x = x.contiguous()
             grad_input = _core.empty_like(x)
             affine = () if weight is None else (weight.contiguous(),)
             name = "rms_norm_backward" if weight is None else "rms_norm_weight_backward"
