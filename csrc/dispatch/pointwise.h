@@ -57,10 +57,14 @@ struct Arg {
 TensorRef apply(Pointwise& record, const Arg* args, Tensor* out = nullptr);
 /// args[0] = record(args...).
 void apply_inplace(Pointwise& record, const Arg* args, const char* operator_name);
+/// Raises where outputs differ in shape or hold an element twice, or an input does not broadcast to
+/// them: what run_map takes for granted.
+void check_map(const Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs,
+               int n_inputs);
 /// Raw and without history: outputs and inputs of one broadcast shape, dtypes as they are.
 void run_map(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs,
              int n_inputs, DType compute);
-/// run_map for `count` tuples laid one after another, whose numbers are the same.
+/// run_map for `count` tuples laid one after another, whose numbers are the same; checks shapes.
 void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs,
                    int n_inputs, int64_t count);
 

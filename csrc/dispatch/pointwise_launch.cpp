@@ -188,6 +188,24 @@ void run_map(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* in
   launch(record, outputs, n_out, inputs, n_in, sizes_of(*outputs[0]), compute);
 }
 
+void check_map(const Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs,
+               int n_in) {
+  const Tensor& first = *outputs[0];
+  for (int i = 0; i < n_out + n_in; ++i) {
+    const Tensor* t = i < n_out ? outputs[i] : inputs[i - n_out].tensor;
+    if (!t) continue;
+    if (i < n_out) check_written_once(*t, record.name.c_str());
+    int shift = first.ndim - t->ndim;
+    bool fits = i < n_out ? sizes_of(*t) == sizes_of(first) : shift >= 0;
+    for (int d = 0; fits && d < t->ndim; ++d)
+      fits = t->sizes[d] == first.sizes[d + shift] || (i >= n_out && t->sizes[d] == 1);
+    check(fits, [&] {
+      return message(record.name, ": a tensor of shape ", shape(*t), " does not fit ", shape(first),
+                     ", the shape of the tensor that is updated with it.");
+    });
+  }
+}
+
 void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs,
                    int n_in, int64_t count) {
   Scalars scalars;
@@ -204,8 +222,9 @@ void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_out, const A
       placed = compute;
       any = true;
     }
-    if (!run_flat(record, outputs, n_out, inputs, n_in, compute, scalars, dtypes))
-      run_map(record, outputs, n_out, inputs, n_in, compute);
+    if (run_flat(record, outputs, n_out, inputs, n_in, compute, scalars, dtypes)) continue;
+    check_map(record, outputs, n_out, inputs, n_in);
+    run_map(record, outputs, n_out, inputs, n_in, compute);
   }
 }
 

@@ -33,10 +33,7 @@ PyObject* py_map(const Call& call) {
   });
   Tensor* outputs[max_operands];
   Arg inputs[max_operands];
-  for (int i = 0; i < n_out; ++i) {
-    outputs[i] = &tensor_at(outs.get(), i, "_map()");
-    check_written_once(*outputs[i], record.name.c_str());
-  }
+  for (int i = 0; i < n_out; ++i) outputs[i] = &tensor_at(outs.get(), i, "_map()");
   for (int i = 0; i < n_in; ++i) {
     PyObject* o = PySequence_Fast_GET_ITEM(ins.get(), i);
     if (is_tensor(o))
@@ -44,6 +41,7 @@ PyObject* py_map(const Call& call) {
     else
       inputs[i].number = o;
   }
+  check_map(record, outputs, n_out, inputs, n_in);
   run_map(record, outputs, n_out, inputs, n_in,
           a.given(3) ? to_dtype_value(a[3], "_map") : outputs[0]->dtype);
   for (int i = 0; i < n_out; ++i) outputs[i]->bump_version(record.name.c_str());

@@ -29,21 +29,23 @@ def _rule(maximize, decays, centered, momentum):
             grad = grad + weight_decay * param
         return grad, alpha * v + new * grad * grad
 
-    def plain(param, grad, v, *, lr, alpha, new, eps, weight_decay, momentum):
+    def rmsprop(param, grad, v, *, lr, alpha, new, eps, weight_decay, momentum):
         grad, v = start(param, grad, v, weight_decay, alpha, new)
         return param - lr * grad / (sqrt(v) + eps), v
 
-    def with_buffer(param, grad, v, buffer, *, lr, alpha, new, eps, weight_decay, momentum):
+    def rmsprop_with_buffer(param, grad, v, buffer, *, lr, alpha, new, eps, weight_decay, momentum):
         grad, v = start(param, grad, v, weight_decay, alpha, new)
         buffer = momentum * buffer + grad / (sqrt(v) + eps)
         return param - lr * buffer, v, buffer
 
-    def around_mean(param, grad, v, mean, *, lr, alpha, new, eps, weight_decay, momentum):
+    def rmsprop_around_mean(param, grad, v, mean, *, lr, alpha, new, eps, weight_decay, momentum):
         grad, v = start(param, grad, v, weight_decay, alpha, new)
         mean = mean + new * (grad - mean)
         return param - lr * grad / (sqrt(v - mean * mean) + eps), v, mean
 
-    def with_both(param, grad, v, buffer, mean, *, lr, alpha, new, eps, weight_decay, momentum):
+    def rmsprop_with_all(
+        param, grad, v, buffer, mean, *, lr, alpha, new, eps, weight_decay, momentum
+    ):
         grad, v = start(param, grad, v, weight_decay, alpha, new)
         mean = mean + new * (grad - mean)
         buffer = momentum * buffer + grad / (sqrt(v - mean * mean) + eps)
@@ -51,11 +53,11 @@ def _rule(maximize, decays, centered, momentum):
 
     if momentum:
         return (
-            Rule(with_both, "param v buffer mean")
+            Rule(rmsprop_with_all, "param v buffer mean")
             if centered
-            else Rule(with_buffer, "param v buffer")
+            else Rule(rmsprop_with_buffer, "param v buffer")
         )
-    return Rule(around_mean, "param v mean") if centered else Rule(plain, "param v")
+    return Rule(rmsprop_around_mean, "param v mean") if centered else Rule(rmsprop, "param v")
 
 
 class RMSprop(Optimizer):

@@ -23,16 +23,16 @@ def _rule(maximize, decays, first, momentum, nesterov):
         grad = -grad if maximize else grad
         return grad + weight_decay * param if decays else grad
 
-    def plain(param, grad, *, lr, weight_decay):
+    def sgd(param, grad, *, lr, weight_decay):
         return param - lr * gradient(param, grad, weight_decay)
 
-    def with_momentum(param, grad, buffer, *, lr, weight_decay, momentum, dampening):
+    def sgd_with_momentum(param, grad, buffer, *, lr, weight_decay, momentum, dampening):
         grad = gradient(param, grad, weight_decay)
         buffer = grad if first else momentum * buffer + (1 - dampening) * grad
         step = grad + momentum * buffer if nesterov else buffer
         return param - lr * step, buffer
 
-    return Rule(with_momentum, "param buffer") if momentum else Rule(plain, "param")
+    return Rule(sgd_with_momentum, "param buffer") if momentum else Rule(sgd, "param")
 
 
 class SGD(Optimizer):

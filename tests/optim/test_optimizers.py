@@ -391,3 +391,33 @@ def test_the_dictionary_of_the_package_holds_all():
     for package in (optim, optim.lr_scheduler, torch.distributions):
         assert set(package.__all__) <= set(package.__dict__)
         assert set(package.__all__) <= set(vars(package))
+
+
+@pytest.mark.parametrize(
+    "make", [optim.Adam, lambda p: optim.SGD(p, 0.1, momentum=0.9), optim.RMSprop]
+)
+def test_state_of_another_shape_is_refused(make):
+    parameter = torch.ones(2, requires_grad=True)
+    optimizer = make([parameter])
+    parameter.sum().backward()
+    optimizer.step()
+    parameter.data, parameter.grad = torch.ones(5000), None
+    parameter.grad = torch.ones(5000)
+    with pytest.raises(RuntimeError, match=r"shape \(2,\) does not fit \(5000,\)"):
+        optimizer.step()
+    assert parameter.tolist() == [1] * 5000
+
+
+def test_a_gradient_of_another_shape_is_refused():
+    parameter = torch.ones(2, requires_grad=True)
+    parameter.sum().backward()
+    parameter.data = torch.ones(5000)
+    with pytest.raises(RuntimeError, match=r"sgd: .* \(2,\) does not fit \(5000,\)"):
+        optim.SGD([parameter], 0.1).step()
+
+
+def test_a_parameter_that_shares_elements_is_refused():
+    parameter = torch.ones(1).expand(5).requires_grad_()
+    parameter.grad = torch.ones(5)
+    with pytest.raises(RuntimeError, match="share memory"):
+        optim.SGD([parameter], 0.1).step()
