@@ -1,6 +1,7 @@
 #include "kernels/pool.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <type_traits>
 
@@ -345,20 +346,26 @@ void max_pool_forward(const PoolShape& shape, const void* input, void* output, i
   });
 }
 
-void max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices,
+bool max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices,
                        void* grad_input) {
   const int64_t in_step = numel_in(shape), out_step = numel_out(shape);
+  std::atomic<bool> inside = true;
   with_scalar_type(shape.dtype, [&]<class T>() {
     using Sum = SumOf<T>;
     const T* grad = static_cast<const T*>(grad_output);
     for_each_plane<T>(shape, [&](int64_t plane, auto&) {
       T* to = static_cast<T*>(grad_input) + plane * in_step;
       std::fill(to, to + in_step, T(0));
-      for (int64_t i = plane * out_step; i < (plane + 1) * out_step; ++i)
-        to[indices[i]] =
-            static_cast<T>(static_cast<Sum>(to[indices[i]]) + static_cast<Sum>(grad[i]));
+      for (int64_t i = plane * out_step; i < (plane + 1) * out_step; ++i) {
+        const int64_t at = indices[i];
+        if (static_cast<uint64_t>(at) >= static_cast<uint64_t>(in_step))
+          inside = false;
+        else
+          to[at] = static_cast<T>(static_cast<Sum>(to[at]) + static_cast<Sum>(grad[i]));
+      }
     });
   });
+  return inside;
 }
 
 void avg_pool_forward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override,

@@ -40,8 +40,9 @@ struct PoolShape {
 /// flattened plane, the first of equals. Every window must hold an element. indices may be null.
 void max_pool_forward(const PoolShape& shape, const void* input, void* output, int64_t* indices);
 
-/// grad_input[indices] += grad_output, plane by plane, from zero.
-void max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices,
+/// grad_input[indices] += grad_output, plane by plane, from zero. False where an index leaves the
+/// plane; its gradient goes nowhere.
+bool max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices,
                        void* grad_input);
 
 /// output = sum of each window / divisor: divisor_override if not 0, else the extents if

@@ -43,6 +43,17 @@ TensorRef bias_of(const Args& a, int i, DType dtype, int64_t n) {
   return contiguous(bias);
 }
 
+/// Both arguments of a convolution: of one dtype and rank, which a hook of saved tensors may
+/// change.
+void check_pair(const Args& a, const Tensor& first, const Tensor& second) {
+  check(first.dtype == second.dtype && first.ndim == second.ndim && first.ndim >= 3 &&
+            first.ndim <= 5,
+        [&] {
+          return message(a.function(), ": ", describe(first), " and ", describe(second),
+                         " are no pair of batches with 1 to 3 spatial dims.");
+        });
+}
+
 /// Empty spatial sizes keep the rank of `like`.
 Dims result_sizes(int64_t n, int64_t channels, const int64_t (&space)[3], int ndim) {
   Dims sizes{n, channels};
@@ -60,6 +71,7 @@ PyObject* py_forward(const Call& call) {
   Args a("_conv_forward", call,
          {"input", "weight", "bias", "out", "stride", "padding", "dilation", "groups", "relu"}, 8);
   TensorRef input = contiguous(a.tensor(0)), weight = contiguous(a.tensor(1));
+  check_pair(a, *input, *weight);
   ConvShape shape;
   shape.dtype = input->dtype;
   shape.N = input->sizes[0], shape.C = input->sizes[1], shape.O = weight->sizes[0];
@@ -83,6 +95,7 @@ PyObject* py_backward_input(const Call& call) {
   Args a("_conv_backward_input", call,
          {"grad_output", "weight", "bias", "sizes", "stride", "padding", "dilation", "groups"}, 8);
   TensorRef grad = contiguous(a.tensor(0)), weight = contiguous(a.tensor(1));
+  check_pair(a, *grad, *weight);
   ConvShape shape;
   shape.dtype = grad->dtype;
   read_sizes(*grad, shape.out);
@@ -105,6 +118,7 @@ PyObject* py_backward_weight(const Call& call) {
   Args a("_conv_backward_weight", call,
          {"grad_output", "input", "kernel", "stride", "padding", "dilation", "groups"}, 7);
   TensorRef grad = contiguous(a.tensor(0)), input = contiguous(a.tensor(1));
+  check_pair(a, *grad, *input);
   ConvShape shape;
   shape.dtype = input->dtype;
   read_sizes(*grad, shape.out);

@@ -17,60 +17,87 @@ PyObject* given(std::initializer_list<TensorRef> results) {
   return tuple.release();
 }
 
+/// Argument 0, matrices: what a hook of saved tensors puts in their place comes here unchecked.
+Tensor& matrices(const Args& a, bool square = false) {
+  Tensor& A = a.tensor(0);
+  check(A.ndim >= 2 && (is_floating(A.dtype) || is_complex(A.dtype)) && itemsize(A.dtype) >= 4 &&
+            (!square || A.sizes[A.ndim - 1] == A.sizes[A.ndim - 2]),
+        [&] {
+          return message(a.function(), ": takes ", square ? "square " : "",
+                         "matrices of floating or complex numbers, not ", describe(A), ".");
+        });
+  return A;
+}
+
+/// Argument 1, the right sides of systems whose matrices are A.
+Tensor& right_sides(const Args& a, const Tensor& A) {
+  Tensor& B = a.tensor(1);
+  bool fits = B.dtype == A.dtype && B.ndim == A.ndim;
+  for (int d = 0; fits && d < A.ndim - 1; ++d) fits = B.sizes[d] == A.sizes[d];
+  check(fits, [&] {
+    return message(a.function(), ": right sides ", describe(B), " do not fit matrices ",
+                   describe(A), ".");
+  });
+  return B;
+}
+
 PyObject* py_lu(const Call& call) {
   Args a("_lu", call, {"A"});
-  auto [LU, pivots, info] = lu_factor(a.tensor(0));
+  auto [LU, pivots, info] = lu_factor(matrices(a));
   return given({LU, pivots, info});
 }
 PyObject* py_solve(const Call& call) {
   Args a("_solve", call, {"A", "B"}, 2);
-  auto [X, info] = solve(a.tensor(0), a.tensor(1));
+  Tensor& A = matrices(a, true);
+  auto [X, info] = solve(A, right_sides(a, A));
   return given({X, info});
 }
 PyObject* py_inverse(const Call& call) {
   Args a("_inverse", call, {"A"});
-  auto [X, info] = inverse(a.tensor(0));
+  auto [X, info] = inverse(matrices(a, true));
   return given({X, info});
 }
 PyObject* py_cholesky(const Call& call) {
   Args a("_cholesky", call, {"A"});
-  auto [L, info] = cholesky(a.tensor(0));
+  auto [L, info] = cholesky(matrices(a, true));
   return given({L, info});
 }
 PyObject* py_solve_triangular(const Call& call) {
   Args a("_solve_triangular", call, {"A", "B", "upper", "unitriangular"}, 4);
-  return solve_triangular(a.tensor(0), a.tensor(1), a.truth(2), a.truth(3)).release_py();
+  Tensor& A = matrices(a, true);
+  return solve_triangular(A, right_sides(a, A), a.truth(2), a.truth(3)).release_py();
 }
 PyObject* py_det(const Call& call) {
   Args a("_det", call, {"A"});
-  return determinant(a.tensor(0)).release_py();
+  return determinant(matrices(a, true)).release_py();
 }
 PyObject* py_slogdet(const Call& call) {
   Args a("_slogdet", call, {"A"});
-  auto [sign, logarithm] = sign_and_log_det(a.tensor(0));
+  auto [sign, logarithm] = sign_and_log_det(matrices(a, true));
   return given({sign, logarithm});
 }
 PyObject* py_qr(const Call& call) {
   Args a("_qr", call, {"A", "complete"});
-  auto [Q, R] = qr(a.tensor(0), a.truth(1));
+  auto [Q, R] = qr(matrices(a), a.truth(1));
   return given({Q, R});
 }
 PyObject* py_eigh(const Call& call) {
   Args a("_eigh", call, {"A", "upper", "vectors"}, 2);
-  auto [values, vectors, info] = eigh(a.tensor(0), a.truth(1), a.truth(2, true));
+  auto [values, vectors, info] = eigh(matrices(a, true), a.truth(1), a.truth(2, true));
   return given({values, vectors, info});
 }
 PyObject* py_svd(const Call& call) {
   Args a("_svd", call, {"A", "full", "vectors"}, 2);
-  auto [U, S, Vh, info] = svd(a.tensor(0), a.truth(1), a.truth(2, true));
+  auto [U, S, Vh, info] = svd(matrices(a), a.truth(1), a.truth(2, true));
   return given({U, S, Vh, info});
 }
 
 PyObject* py_least_squares(const Call& call) {
   Args a("_least_squares", call, {"A", "B", "rcond"}, 3);
+  Tensor& A = matrices(a);
   double rcond = PyFloat_AsDouble(a[2]);
   if (rcond == -1 && PyErr_Occurred()) throw PythonError();
-  auto [X, rank] = least_squares(a.tensor(0), a.tensor(1), rcond);
+  auto [X, rank] = least_squares(A, right_sides(a, A), rcond);
   return given({X, rank});
 }
 

@@ -94,8 +94,15 @@ PyObject* py_max_backward(const Call& call) {
   TensorRef result = empty(with_space(*grad, w.in), grad->dtype);
   if (result->numel) {
     PoolShape windows = w.shape(a, 2, *grad);
-    LongWork unlocked(result->numel > 8000);
-    max_pool_backward(windows, grad->data(), indices->as<int64_t>(), result->data());
+    bool inside;
+    {
+      LongWork unlocked(result->numel > 8000);
+      inside = max_pool_backward(windows, grad->data(), indices->as<int64_t>(), result->data());
+    }
+    check<IndexError>(inside, [&] {
+      return message(a.function(), "(): the saved indices leave the planes ", to_string(w.in),
+                     " of the input; something wrote to them after the forward pass.");
+    });
   }
   return result.release_py();
 }
