@@ -334,8 +334,21 @@ def _respell(kwargs, names):
     }
 
 
+def need_outs(out, count, name):
+    """TypeError unless out= is a tuple or list of as many tensors as there are results."""
+    if not isinstance(out, (tuple, list)):
+        raise TypeError(f"{name}: out takes a tuple of {count} Tensors, not {type(out).__name__}.")
+    if len(out) != count:
+        raise TypeError(f"{name}: out takes {count} Tensors, but {len(out)} are given.")
+    for place, one in enumerate(out):
+        if not isinstance(one, _core.Tensor):
+            raise TypeError(f"{name}: item {place} of out is {type(one).__name__}, not a Tensor.")
+
+
 def _put_out(result, out, name, inputs=None):
     """The results copied into the caller's tensors: with `inputs` given of their dtype, and apart from those."""
+    if isinstance(result, tuple):
+        need_outs(out, len(result), name)
     if inputs is not None:
         for r, o in zip(*((result, out) if isinstance(result, tuple) else ((result,), (out,)))):
             _core._check_out(o, r.dtype, inputs, name)

@@ -4,7 +4,7 @@ import builtins
 
 from .. import _core, types
 from . import public as fl
-from .declare import METHODS, composite, register
+from .declare import METHODS, composite, need_outs, register
 
 for _name in ("cat", "stack"):
     register(_name, getattr(_core, _name))
@@ -358,6 +358,8 @@ def _copying(name):
             m.clone(memory_format=types.contiguous_format) for m in (made if several else (made,))
         ]
         if out is not None:
+            if several:
+                need_outs(out, len(copies), name + "_copy")
             for target, copy in zip(out if several else (out,), copies, strict=True):
                 _core._check_out(target, copy.dtype, (), name + "_copy")
                 _core._finish_out(copy, target, name + "_copy")

@@ -4,7 +4,7 @@ import functools
 
 from .. import _core
 from .arguments import dim_error, require_tensors
-from .declare import METHODS, NAMESPACES, composite, primitive, register
+from .declare import METHODS, NAMESPACES, _put_out, composite, primitive, register
 from .results import by_name, result_type
 from .shortcuts import reduction_shortcut
 
@@ -305,7 +305,7 @@ def _with_index(reduction, whole, pair, name):
         made = result(*made) if type(made) is not result else made
         if out is None:
             return made
-        return result(*(_core._finish_out(r, o, name) for r, o in zip(made, out, strict=True)))
+        return _put_out(made, out, name)
 
     select.__name__ = select.__qualname__ = name
     select.__doc__ = (

@@ -136,6 +136,8 @@ def histogram(input, bins, *, range=None, weight=None, density=False):
     Returns:
         (hist, bin_edges): (bins) and (bins + 1), the dtype of input.
     """
+    if isinstance(bins, int) and bins < 1:
+        raise RuntimeError(f"histogram: bins is {bins}; it must be 1 or more.")
     weight = None if weight is None else weight.reshape(-1)
     ranges = None if range is None else tuple(range)
     found = histogramdd(input.reshape(-1, 1), (bins,), range=ranges, weight=weight, density=density)
@@ -163,6 +165,9 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
             f"histogramdd: input has {ndim} columns but there are {len(bins)} items in bins. Give "
             "one for each column."
         )
+    for count in bins:
+        if isinstance(count, int) and count < 1:
+            raise RuntimeError(f"histogramdd: bins holds {count}; each count must be 1 or more.")
     bounds = [(None, None)] * ndim if range is None else list(zip(range[::2], range[1::2]))
     edges = tuple(
         one.detach() if isinstance(one, fl.Tensor) else _edges(points[:, d], one, *bounds[d])
