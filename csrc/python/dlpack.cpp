@@ -124,7 +124,7 @@ PyObject* py_lent_address(const Call& call) {
 PyObject* py_to_dlpack(const Call& call) {
   Args a("_to_dlpack", call, {"input", "versioned", "copied"}, 1);
   Tensor& t = a.tensor(0);
-  return a.truth(1) ? give<Versioned>(t, a.truth(2) ? kCopied : 0) : give<Plain>(t, 0);
+  return a.truth(1) ? give<Versioned>(t, a.truth(2) ? uint64_t{kCopied} : 0) : give<Plain>(t, 0);
 }
 
 // ------------------------------------------------------------------------------------------ taking

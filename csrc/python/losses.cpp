@@ -52,7 +52,7 @@ CrossEntropy cross_entropy(RowsKernel kernel, Tensor& input, Tensor& target, int
   RowOperands operands;
   operands.add(made.loss->data(), size);
   operands.add(made.logsumexp->data(), size);
-  operands.add(made.logsumexp->data() + n * size, size);
+  operands.add(static_cast<char*>(made.logsumexp->data()) + n * size, size);
   operands.add(share->data(), size);
   operands.add(input.data(), classes * itemsize(input.dtype));
   operands.add(target.data(), 8);
