@@ -252,3 +252,11 @@ def test_max_unpool_of_a_negative_kernel_is_refused():
     unpool = flambeau.nn.MaxUnpool2d(-44717, stride=2)
     with pytest.raises(RuntimeError, match="negative"):
         unpool(flambeau.rand(1, 1, 2, 2), flambeau.zeros(1, 1, 2, 2, dtype=flambeau.int64))
+
+
+def test_nothing_along_one_of_many_long_dimensions():
+    """Loops keep 63 dims longer than 1; of no elements there may be more."""
+    x = flambeau.zeros([0] + [2] * 100)
+    assert (x + 1).exp().shape == x.shape and x.nonzero().shape == (0, 101)
+    assert flambeau.masked_select(x, x > 0).shape == (0,) and x.gather(0, x.long()).shape == x.shape
+    assert x.transpose(0, 100).contiguous().sort(5).values.shape[100] == 0

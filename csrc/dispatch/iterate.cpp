@@ -25,8 +25,8 @@ void take_gil_back(PyThreadState* state) noexcept {
 
 Loop::Loop(const Dims& sizes, const Operand* operands, int n, bool keep_order)
     : n_(n), numel_(sizes.product()) {
-  int order[max_ndim], nd = 0;
-  for (int d = sizes.n - 1; d >= 0; --d)
+  int order[max_long_dims], nd = 0;
+  for (int d = sizes.n - 1; d >= 0 && numel_ > 0; --d)
     if (sizes[d] != 1) order[nd++] = d;
   if (!keep_order) {
     // Innermost is where the outputs, then the inputs, move least.

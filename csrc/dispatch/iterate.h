@@ -39,8 +39,8 @@ class Loop {
   void run_rows(MapKernel kernel, int64_t first, int64_t last) const;
   int n_, ndim_;
   int64_t numel_;
-  int64_t sizes_[max_ndim];
-  int64_t strides_[max_ndim][max_operands];
+  int64_t sizes_[max_long_dims];
+  int64_t strides_[max_long_dims][max_operands];
   char* data_[max_operands];
   Mode modes_[max_operands];
 };

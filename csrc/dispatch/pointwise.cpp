@@ -156,11 +156,7 @@ TensorRef without_overlap(Tensor& t, Tensor& out) {
 
 TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
   bool history = wants_history(record, args);
-  check(!out || !history, [&] {
-    return message(record.name,
-                   "(): out= takes no part in automatic differentiation, but an argument requires "
-                   "grad. Leave out= away, or call it under no_grad().");
-  });
+  if (out) check_out_unrecorded(false, history, record.name.c_str());
   TensorRef result;
   DType compute = compute_dtype(record, args);
   Tensor* model = out ? nullptr : flat_model(record, args);

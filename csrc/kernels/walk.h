@@ -45,7 +45,7 @@ class Walk {
   template <class Row>
   void rows(int64_t begin, int64_t end, Row&& row) const {
     if (begin >= end) return;
-    int64_t at[max_ndim];
+    int64_t at[max_long_dims];
     Offsets offsets{};
     int64_t rest = begin;
     for (int d = ndim_ - 1; d >= 0; --d) {
@@ -108,7 +108,7 @@ class Walk {
  private:
   void append(int64_t size, const std::array<const int64_t*, K>& strides, int d) {
     numel_ *= size;
-    if (size == 1) return;
+    if (size == 1 || numel_ == 0) return;
     bool merge = ndim_ > 0;
     for (int k = 0; k < K; ++k)
       if (merge && strides_[ndim_ - 1][k] != strides[k][d] * size) merge = false;
@@ -117,16 +117,16 @@ class Walk {
     for (int k = 0; k < K; ++k) strides_[ndim_ - 1][k] = strides[k][d];
   }
   void finish() {
-    if (ndim_ > 0) return;
+    if (ndim_ > 0 && numel_ > 0) return;
     ndim_ = 1;
-    sizes_[0] = 1;
+    sizes_[0] = numel_;  // 1 or 0
     strides_[0] = {};
   }
 
   int ndim_ = 0;
   int64_t numel_ = 1;
-  int64_t sizes_[max_ndim];
-  Offsets strides_[max_ndim];
+  int64_t sizes_[max_long_dims];
+  Offsets strides_[max_long_dims];
 };
 
 /// Opaque elements for kernels that only move bytes: one instantiation for each itemsize, not
