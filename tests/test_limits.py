@@ -256,10 +256,10 @@ def test_max_unpool_of_a_negative_kernel_is_refused():
 
 def test_as_many_long_dimensions_as_there_can_be():
     """Loops keep those that are longer than 1 only; of others a tensor may have more."""
-    x = flambeau.zeros([1, 2] * 60 + [0])
+    x = flambeau.zeros([1, 2] * 40 + [1] * 40 + [0])
     assert (x + 1).exp().shape == x.shape and x.nonzero().shape == (0, 121)
     assert flambeau.masked_select(x, x > 0).shape == (0,) and x.gather(0, x.long()).shape == x.shape
-    assert x.transpose(1, 119).contiguous().sort(5).values.shape == x.shape
+    assert x.transpose(1, 79).contiguous().sort(5).values.shape == x.shape
     y = flambeau.ones([2, 1] * 16).expand([2, 3] + [2, 1] * 15).transpose(0, 30)
     assert (y + y.clone()).sum() == 2 * y.numel() and flambeau.masked_select(
         y, y > 0
