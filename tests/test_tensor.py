@@ -278,3 +278,18 @@ def test_numpy_of_what_requires_grad_needs_no_grad():
         x.numpy()
     with torch.no_grad():
         assert x.numpy().tolist() == (x * 1).numpy().tolist() == [1, 1]
+
+
+def test_type_takes_dtypes_and_types_of_tensors_alone():
+    x = torch.ones(2, 3, 4, 4)
+    assert x.type(torch.DoubleTensor).dtype == x.type(torch.float64).dtype == torch.float64
+    last = x.type(torch.float64, memory_format=torch.channels_last)
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    for wrong in (float, int, np.float32, "float64", "torch.float64"):
+        with pytest.raises(ValueError, match="type: "):
+            x.type(wrong)
+    for wrong in (3, x):
+        with pytest.raises(TypeError, match="type: takes a dtype"):
+            x.type(wrong)
+    with pytest.raises(TypeError):
+        x.type(torch.float64, unknown=1)

@@ -3,6 +3,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/promotion.h"
+#include "python/args.h"
 
 namespace flambeau {
 
@@ -260,6 +261,16 @@ TensorRef from_sequences(PyObject* data, bool has_dtype, DType dtype, const char
   return result;
 }
 
+/// The elements of a storage, which share its memory; null where data is no storage. One of bytes
+/// alone, an UntypedStorage, is read as the dtype asked for.
+TensorRef elements_of_storage(PyObject* data, bool has_dtype, DType dtype, const char* function) {
+  if (PyType_Check(data) || !PyObject_HasAttrString(data, "_elements_as")) return nullptr;
+  Object elements = Object::steal(PyObject_CallMethod(data, "_elements_as", "sO", function,
+                                                      has_dtype ? dtype_object(dtype) : Py_None));
+  if (!elements) throw PythonError();
+  return is_tensor(elements.get()) ? TensorRef::borrow(as_tensor(elements.get())) : nullptr;
+}
+
 }  // namespace
 
 TensorRef from_data(PyObject* data, bool has_dtype, DType dtype, bool copy, const char* function) {
@@ -271,9 +282,11 @@ TensorRef from_data(PyObject* data, bool has_dtype, DType dtype, bool copy, cons
                                                 : TensorRef::borrow(&t);
     return copy && requires_grad(*r) ? detach(*r) : r;
   }
-  if (!is_list(data) && !is_number(data) && !is_text(data))
+  if (!is_list(data) && !is_number(data) && !is_text(data)) {
     if (TensorRef t = array_of(data, copy, function))
       return has_dtype && dtype != t->dtype ? to_dtype(*t, dtype) : t;
+    if (TensorRef t = elements_of_storage(data, has_dtype, dtype, function)) return t;
+  }
   return from_sequences(data, has_dtype, dtype, function);
 }
 

@@ -37,6 +37,22 @@ PyObject* tensor_iter(PyObject* o) {
   });
 }
 
+/// The value of an index that is an int; ValueError, as in PyTorch, where 64 bits do not hold it.
+int64_t index_value(PyObject* index) {
+  if (PyLong_CheckExact(index)) {
+    int overflow;
+    int64_t i = PyLong_AsLongLongAndOverflow(index, &overflow);
+    check<ValueError>(!overflow, [] {
+      return message("indexing: an index is beyond 64 bits, and so beyond any tensor.");
+    });
+    return i;
+  }
+  Object number = Object::steal(PyNumber_Index(index));
+  if (!number) throw PythonError();
+  if (PyLong_CheckExact(number.get())) return index_value(number.get());
+  return to_integer(number.get(), "index");
+}
+
 /// Appends the step for one basic index; false if the index is not basic.
 bool add_step(Tensor& t, PyObject* index, int& dim, std::vector<IndexStep>& steps) {
   using Kind = IndexStep::Kind;
@@ -75,7 +91,7 @@ bool add_step(Tensor& t, PyObject* index, int& dim, std::vector<IndexStep>& step
                : message("indexing: tensor ", shape(t), " has ", int{t.ndim},
                          " dims, fewer than there are indices.");
   });
-  int64_t i = to_integer(index, "index"), size = t.sizes[dim];
+  int64_t i = index_value(index), size = t.sizes[dim];
   if (i < -size || i >= size) throw_outside(i, dim, size, "indexing");
   ++dim;
   steps.push_back({Kind::select, i < 0 ? i + size : i, 0, 0});
@@ -85,7 +101,7 @@ bool add_step(Tensor& t, PyObject* index, int& dim, std::vector<IndexStep>& step
 /// The view that a basic index shows; null if the index is not basic.
 TensorRef basic_view(Tensor& t, PyObject* index) {
   if (PyLong_CheckExact(index) && t.ndim > 0) {
-    int64_t i = to_integer(index, "index");
+    int64_t i = index_value(index);
     if (i < -t.sizes[0] || i >= t.sizes[0]) throw_outside(i, 0, t.sizes[0], "indexing");
     return select(t, 0, i);
   }

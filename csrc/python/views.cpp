@@ -9,7 +9,7 @@ namespace {
 
 PyObject* py_view(const Call& call) {
   Tensor& t = first_tensor(call, "view");
-  if (call.n == 2 && is_dtype(call.args[1]))
+  if (call.n == 2 && (is_dtype(call.args[1]) || PyType_Check(call.args[1])))
     return view_dtype(t, to_dtype_value(call.args[1], "view")).release_py();
   if (call.n == 1 && call.n_named() == 1 &&
       PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "dtype") == 0)

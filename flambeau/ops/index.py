@@ -193,8 +193,13 @@ def _as_index(item):
     """One index that is not basic, as a tensor."""
     if isinstance(item, fl.Tensor):
         tensor = item
-    elif isinstance(item, (float, complex, str, dict, set)):
-        raise IndexError(
+    elif (
+        isinstance(item, (float, complex, str, dict, set))
+        or not (hasattr(item, "__len__") or hasattr(item, "__array__"))
+        or isinstance(item, type)
+    ):
+        # Text is refused with TypeError, as in PyTorch.
+        raise (TypeError if isinstance(item, str) else IndexError)(
             f"indexing: {type(item).__name__} is no index. Use integers, slices, '...', None, and "
             "integer or bool tensors; convert others with .long()."
         )
@@ -219,7 +224,9 @@ def split_index(input, index):
         item
         if item is None or item is Ellipsis or isinstance(item, (slice, bool)) or type(item) is int
         else item.__index__()
-        if hasattr(item, "__index__") and not hasattr(item, "__len__")
+        if hasattr(item, "__index__")
+        and not hasattr(item, "__len__")
+        and not isinstance(item, type)
         else _as_index(item)
         for item in items
     ]

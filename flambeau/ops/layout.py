@@ -153,19 +153,38 @@ def type_name(dtype):
 
 
 @method
-def type(self, dtype: object = None, non_blocking=False, **kwargs):
+def type(self, dtype: object = None, non_blocking=False, *, memory_format=None):
     """The type's name ("torch.FloatTensor"), or the tensor converted to a dtype or named type."""
     if dtype is None:
         return type_name(self.dtype)
+    if memory_format is None:
+        memory_format = types.preserve_format
     if isinstance(dtype, str):
         short = dtype.rpartition(".")[2]
         for name, kind in _KINDS.items():
-            if short in (f"{kind}Tensor", name):
-                return self.to(getattr(_core, name))
-        raise ValueError(f"type: {dtype!r} names no type of tensors.")
+            if short == f"{kind}Tensor":
+                return self.to(getattr(_core, name), memory_format=memory_format)
+        raise ValueError(
+            f"type: {dtype!r} names no type of tensors. Name one, such as 'torch.FloatTensor', or "
+            "give a dtype."
+        )
     if dtype is _core.Tensor:
-        return self.to(_core.get_default_dtype())
-    return self.to(getattr(dtype, "dtype", dtype))
+        meant = _core.get_default_dtype()
+    elif isinstance(dtype, builtins.type):
+        meant = getattr(dtype, "dtype", None)  # of torch.FloatTensor and its like
+        if not isinstance(meant, _core.dtype):
+            raise ValueError(
+                f"type: {dtype.__name__} is no type of tensors. Give a dtype, such as "
+                "torch.float32, or convert with .to()."
+            )
+    elif isinstance(dtype, _core.dtype):
+        meant = dtype
+    else:
+        raise TypeError(
+            "type: takes a dtype, a type of tensors or its name, not "
+            f"{builtins.type(dtype).__name__}."
+        )
+    return self.to(meant, memory_format=memory_format)
 
 
 @method
@@ -342,7 +361,7 @@ register("adjoint", adjoint)
 def _viewed(input, *args, size=None, dtype=None):
     """view(), but of any layout, since it is copied anyway."""
     args = args if size is None and dtype is None else (size if dtype is None else dtype,)
-    as_dtype = isinstance(args[0], _core.dtype)
+    as_dtype = isinstance(args[0], (_core.dtype, builtins.type))
     return (_core.view if as_dtype else _core.reshape)(input, *args)
 
 

@@ -425,12 +425,12 @@ def _slices_of(operator, input, dim, index, value):
                 f"{operator}_: value is a tensor of shape {tuple(value.shape)}; it must be 0-dim. "
                 "index_copy_ takes many values."
             )
-        value = value.to(input.dtype).expand(shape)
-    elif isinstance(value, complex) and not input.dtype.is_complex:
+        if value.requires_grad:
+            return index, value.to(input.dtype).expand(shape)
+        value = value.item()
+    if isinstance(value, complex) and not input.dtype.is_complex:
         raise RuntimeError(f"{operator}: value {value} is complex, and input is {input.dtype}.")
-    else:
-        value = _filled(value, input, shape)
-    return index, value
+    return index, _filled(value, input, shape)
 
 
 @composite(out=False)
@@ -560,8 +560,6 @@ def index_set(input, index, value):
         view, rest = input, (index,)
     else:
         view, rest = split_index(input, index)
-    if value.dtype != view.dtype:
-        value = value.to(view.dtype)
     if not rest:
         while value.dim() > view.dim() and value.size(0) == 1:
             value = value[0]

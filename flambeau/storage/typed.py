@@ -94,6 +94,15 @@ class TypedStorage:
     def _tensor(self):
         return self._untyped_storage._elements(self._dtype)
 
+    def _elements_as(self, function, dtype):
+        """What tensor(storage, dtype=dtype) shares; the core asks."""
+        if dtype not in (None, self._dtype):
+            raise RuntimeError(
+                f"{function}: the storage holds {self._dtype}, and dtype is {dtype}. Leave dtype "
+                "out and convert with .to(), or give storage.untyped() to read its bytes."
+            )
+        return self._tensor()
+
     def _like(self, tensor):
         return TypedStorage(wrap_storage=UntypedStorage._of(tensor), dtype=tensor.dtype)
 

@@ -35,6 +35,10 @@ class UntypedStorage:
         """All of the storage as a tensor of one dimension; bytes that fill no element are left out."""
         return _over(self._anchor, dtype, self.nbytes() // dtype.itemsize)
 
+    def _elements_as(self, function, dtype):
+        """What tensor(storage, dtype=dtype) shares; the core asks. Bytes are ints, so int64 unsaid."""
+        return self._elements(_core.int64 if dtype is None else dtype)
+
     @property
     def _bytes(self):
         return self._elements(_core.uint8)

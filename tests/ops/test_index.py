@@ -123,6 +123,13 @@ def test_getitem_scalar_tensor_index_is_a_view():
         ),
         (lambda x: x[fl.zeros(2)], IndexError, r"indexing: a tensor of torch\.float32 is no index"),
         (lambda x: x[0.5], IndexError, "indexing: float is no index"),
+        (lambda x: x["a"], TypeError, "indexing: str is no index"),
+        (lambda x: x[0, "a"], TypeError, "indexing: str is no index"),
+        (lambda x: x[object()], IndexError, "indexing: object is no index"),
+        (lambda x: x[int], IndexError, "indexing: type is no index"),
+        (lambda x: x[iter([1])], IndexError, "indexing: list_iterator is no index"),
+        (lambda x: x[2**70], ValueError, "indexing: an index is beyond 64 bits"),
+        (lambda x: x[0, -(2**70)], ValueError, "indexing: an index is beyond 64 bits"),
         (
             lambda x: x[fl.zeros(2, dtype=fl.bool)],
             IndexError,

@@ -250,3 +250,34 @@ def test_setitem_gradient_goes_to_value_and_around_it():
 def test_leaf_cannot_be_written_in_place():
     with pytest.raises(RuntimeError, match="leaf"):
         _random(2, 2).index_fill_(0, ints([0]), 1.0)
+
+
+@pytest.mark.parametrize(
+    "value", [fl.tensor(1j), fl.tensor(2), fl.tensor([1j, 2]), fl.tensor([1, 2])]
+)
+def test_cells_by_index_take_values_of_the_same_dtype_alone(value):
+    x = fl.zeros(4)
+    with pytest.raises(RuntimeError, match="index_put_: values are"):
+        x[fl.tensor([0, 1])] = value
+    x[:2] = value.real
+    assert x[:2].tolist() == value.real.expand(2).tolist()
+
+
+def test_a_single_value_under_a_mask_is_converted_but_loses_nothing():
+    x = fl.zeros(4, dtype=fl.uint8)
+    mask = fl.tensor([True, False, True, False])
+    x[mask] = fl.tensor(2)
+    assert x.tolist() == [2, 0, 2, 0]
+    for value in (fl.tensor(1j), fl.tensor(300)):
+        with pytest.raises(RuntimeError, match="masked_fill_|beyond the range"):
+            x[mask] = value
+    assert x.tolist() == [2, 0, 2, 0]
+
+
+@pytest.mark.parametrize("value", [fl.tensor(1j), fl.tensor(300), 1j, 300])
+def test_index_fill_refuses_what_the_dtype_does_not_hold(value):
+    x = fl.zeros(3, dtype=fl.uint8)
+    for fill in (x.index_fill, x.index_fill_):
+        with pytest.raises(RuntimeError, match="complex|beyond the range"):
+            fill(0, fl.tensor([0]), value)
+    assert x.tolist() == [0, 0, 0]

@@ -102,3 +102,11 @@ def test_resizing_takes_formats():
 def test_narrow_beyond_every_size():
     with pytest.raises(RuntimeError, match="narrow"):
         flambeau.ones(3).narrow(0, 1, 2**63 - 1)
+
+
+def test_a_python_type_stands_for_a_dtype():
+    x = flambeau.arange(4.0)
+    assert flambeau.equal(x.view(float), x.view(flambeau.float64))
+    assert flambeau.equal(flambeau.view_copy(x, int), x.view(flambeau.int64))
+    with pytest.raises(TypeError, match="view: dtype must be"):
+        x.view(str)

@@ -122,3 +122,16 @@ def test_a_file_of_bytes(tmp_path):
         torch.UntypedStorage.from_file(str(path), False, 5)
     with pytest.raises(RuntimeError, match="can't be opened"):
         torch.UntypedStorage.from_file(str(tmp_path / "none"), False, 5)
+
+
+@pytest.mark.parametrize("make", [torch.tensor, torch.as_tensor, torch.asarray])
+def test_a_tensor_of_a_storage_shares_its_memory(make):
+    x = torch.arange(4.0)
+    again = make(x.untyped_storage(), dtype=torch.float32)
+    assert torch.equal(again, x) and again.data_ptr() == x.data_ptr()
+    assert torch.equal(make(x.storage()), x)
+    assert torch.equal(make(x.storage(), dtype=torch.float32), x)
+    assert make(x.untyped_storage(), dtype=torch.int16).tolist() == x.view(torch.int16).tolist()
+    assert make(x.untyped_storage()).tolist() == x.view(torch.int64).tolist()
+    with pytest.raises(RuntimeError, match="holds torch.float32, and dtype is torch.int64"):
+        make(x.storage(), dtype=torch.int64)
