@@ -13,6 +13,7 @@ import collections
 import threading
 import weakref
 
+from .. import _core
 from ..ops import public as fl
 from .differentiate import grad
 from .function import Function
@@ -198,4 +199,6 @@ def unpack_dual(tensor, *, level=None):
         )
     if tangent is None:
         tangent = fl.zeros_like(tensor)
+    elif any(_core._storage_id(tangent) == _core._storage_id(t) for t in tangents):
+        tangent = tangent.clone()  # a jvp may write to it
     return UnpackedDualTensor(tensor if again else tensor.detach(), tangent)

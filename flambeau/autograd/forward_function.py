@@ -27,22 +27,23 @@ def _shares_memory(output, primal):
     return output is primal or (output._base is not None and _root(output) is _root(primal))
 
 
+def _version(tangent):
+    """How often it was written; inference tensors do not count, and equal nothing."""
+    return object() if tangent is None or tangent.is_inference() else tangent._version
+
+
 def _call_jvp(cls, ctx, tangents):
-    """jvp sees in ctx.saved_tensors what save_for_forward kept; without that, what is kept for backward."""
-    for_forward = getattr(ctx, "_saved_for_forward", None)
-    if for_forward is None:
+    """jvp sees in ctx.saved_tensors what save_for_forward kept."""
+    for_backward = ctx.saved_tensors
+    ctx.save_for_backward(*getattr(ctx, "_saved_for_forward", ()))
+    try:
         given = cls.jvp(ctx, *tangents)
-    else:
-        for_backward = ctx.saved_tensors
-        ctx.save_for_backward(*for_forward)
-        try:
-            given = cls.jvp(ctx, *tangents)
-        finally:
-            ctx.save_for_backward(*for_backward)
+    finally:
+        ctx.save_for_backward(*for_backward)
     return given if isinstance(given, (tuple, list)) else (given,)
 
 
-def _check(cls, ctx, outputs, primals, tangents, given):
+def _check(cls, ctx, outputs, primals, tangents, versions, given):
     name = f"{cls.__name__}.jvp"
     if len(given) != len(outputs):
         raise RuntimeError(
@@ -67,11 +68,11 @@ def _check(cls, ctx, outputs, primals, tangents, given):
                 f"{name}: tangent {i} has shape {tuple(tangent.shape)}, but output {i} has "
                 f"{tuple(output.shape)}. They must be equal."
             )
-        for primal, of_input in zip(primals, tangents):
+        for primal, of_input, version in zip(primals, tangents, versions):
             if of_input is None or not _shares_memory(output, primal):
                 continue
             if any(output is other for other in dirty):
-                if tangent is not of_input:
+                if tangent is not of_input or _version(tangent) == version:
                     raise RuntimeError(
                         f"{name}: forward wrote input {i} in place, so jvp must write that input's "
                         "tangent in place and return it."
@@ -101,8 +102,9 @@ def apply_to_duals(cls, backward, with_setup, args, tangents):
             else tangent
             for primal, tangent in zip(primals, tangents)
         ]
+        versions = [_version(tangent) for tangent in tangents]
         given = _call_jvp(cls, ctx, filled)
-        _check(cls, ctx, outputs, primals, tangents, given)
+        _check(cls, ctx, outputs, primals, tangents, versions, given)
         dirty = ctx.dirty_tensors or ()
 
     result = cls._run(backward, with_setup, primals, push)

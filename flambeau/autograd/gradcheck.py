@@ -310,6 +310,22 @@ def gradcheck(
         return False
 
 
+class _Gradients:
+    """What backward of func gives, as a function of its inputs and, behind them, `count` grad_outputs."""
+
+    def __init__(self, func, count):
+        self.func, self.count = func, count
+
+    def __call__(self, *args):
+        from . import grad
+
+        xs, gs = args[: len(args) - self.count], args[len(args) - self.count :]
+        wanted = [x for x in _tensors(xs) if _is_differentiable(x) and x.requires_grad]
+        outputs = _differentiable_outputs(self.func(*xs))
+        grads = grad(outputs, wanted, gs, create_graph=True, allow_unused=True)
+        return tuple(g for g in grads if g is not None)
+
+
 def gradgradcheck(
     func,
     inputs,
@@ -333,8 +349,6 @@ def gradgradcheck(
 
     Without grad_outputs random ones are taken; gen_non_contig_grad_outputs makes them non-contiguous.
     """
-    from . import grad
-
     _refuse_masked(masked)
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     if grad_outputs is None:
@@ -345,17 +359,8 @@ def gradgradcheck(
         grad_outputs = (
             list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
         )
-    count = len(grad_outputs)
-
-    def gradients(*args):
-        xs, gs = args[: len(args) - count], args[len(args) - count :]
-        wanted = [x for x in _tensors(xs) if _is_differentiable(x) and x.requires_grad]
-        outputs = _differentiable_outputs(func(*xs))
-        grads = grad(outputs, wanted, gs, create_graph=True, allow_unused=True)
-        return tuple(g for g in grads if g is not None)
-
     return gradcheck(
-        gradients,
+        _Gradients(func, len(grad_outputs)),
         (*inputs, *grad_outputs),
         eps=eps,
         atol=atol,
@@ -392,6 +397,7 @@ def _check_forward(func, inputs, eps, atol, rtol):
 
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     chosen = [_is_chosen(x) for x in inputs]
+    in_graph = isinstance(func, _Gradients)
     directions = [fl.randn_like(x.detach()) if c else None for x, c in zip(inputs, chosen)]
 
     def moved(step):
@@ -405,7 +411,8 @@ def _check_forward(func, inputs, eps, atol, rtol):
 
     with forward_ad.dual_level(), enable_grad():
         duals = [
-            forward_ad.make_dual(x, d) if c else x for x, d, c in zip(inputs, directions, chosen)
+            forward_ad.make_dual(x if in_graph else x.detach(), d.clone()) if c else x
+            for x, d, c in zip(inputs, directions, chosen)
         ]
         tangents = [forward_ad.unpack_dual(out).tangent for out in _tensors(func(*duals))]
     for i, (tangent, ahead, behind) in enumerate(zip(tangents, moved(eps), moved(-eps))):

@@ -13,6 +13,7 @@ from .lapack import (
     stacked,
     tensor,
 )
+from .no_derivative import without_derivative
 from .results import lazy_result_type
 
 _CholeskyExResult = lazy_result_type("linalg_cholesky_ex", "L info")
@@ -209,8 +210,8 @@ def geqrf(input):
         factors[i], taus[i] = numpy.linalg.qr(matrix, "raw")
     batch = values.shape[:-2]
     return _GeqrfResult(
-        tensor(factors.reshape(*batch, n, m), input).mT,
-        tensor(taus.reshape(*batch, min(m, n)), input),
+        without_derivative("geqrf", tensor(factors.reshape(*batch, n, m), input).mT, input),
+        without_derivative("geqrf", tensor(taus.reshape(*batch, min(m, n)), input), input),
     )
 
 
@@ -436,7 +437,7 @@ def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False):
     if check_errors and info.any():
         raise RuntimeError("linalg.ldl_factor_ex: the matrix is singular, and so is D.")
     return _LdlFactorExResult(
-        tensor(LD.reshape(values.shape), A),
+        without_derivative("linalg.ldl_factor_ex", tensor(LD.reshape(values.shape), A), A),
         tensor(pivots.reshape(values.shape[:-1]), A),
         tensor(info.reshape(batch), A),
     )

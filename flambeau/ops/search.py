@@ -3,6 +3,7 @@
 from .._core import indexing
 from . import public as fl
 from .declare import composite
+from .no_derivative import without_derivative
 from .results import result_type
 
 
@@ -66,7 +67,10 @@ def bincount(input, weights=None, minlength=0):
         weights = None  # nothing is counted, in int64 whatever the weights are
     elif weights is not None and weights.dtype is not fl.float32:
         weights = weights.to(fl.float64)
-    return indexing.bincount(input.to(fl.int64), weights, minlength)
+    if weights is None:
+        return indexing.bincount(input.to(fl.int64), None, minlength)
+    counted = indexing.bincount(input.to(fl.int64), weights.detach(), minlength)
+    return without_derivative("bincount", counted, weights)
 
 
 @composite(out="same")
@@ -156,6 +160,7 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
             f"histogramdd: input is {input.dtype}, but it must be floating. Convert it with "
             ".float() first."
         )
+    sources = (input, weight)
     input = input.detach()
     ndim = input.size(-1)
     points = input.reshape(-1, ndim)
@@ -196,4 +201,4 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
         hist = hist / hist.sum()
         for d, one in enumerate(edges):
             hist = hist / one.diff().reshape([-1 if k == d else 1 for k, _ in enumerate(shape)])
-    return Histogramdd(hist, edges)
+    return Histogramdd(without_derivative("histogramdd", hist, *sources), edges)

@@ -3,6 +3,7 @@
 from .._core import indexing
 from .arguments import wrap_dim
 from .declare import composite
+from .no_derivative import without_derivative
 
 
 def _distinct(input, consecutive, dim):
@@ -24,8 +25,9 @@ def _distinct(input, consecutive, dim):
     return indexing.index_select(input, dim, first), inverse, counts
 
 
-def _asked_for(found, return_inverse, return_counts):
+def _asked_for(name, input, found, return_inverse, return_counts):
     values, inverse, counts = found
+    values = without_derivative(name, values, input)
     if not (return_inverse or return_counts):
         return values
     return (values, *([inverse] if return_inverse else []), *([counts] if return_counts else []))
@@ -35,15 +37,17 @@ def _asked_for(found, return_inverse, return_counts):
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements in ascending order, or the distinct slices along dim.
 
-    NaNs are distinct from each other. No gradient.
+    NaNs are distinct from each other. There is no derivative: backward raises.
 
     Returns:
         Tensor: (M), or size M along dim; then, as asked for, inverse (out[inverse] is input) and counts (M).
     """
-    return _asked_for(_distinct(input, False, dim), return_inverse, return_counts)
+    found = _distinct(input.detach(), False, dim)
+    return _asked_for("unique", input, found, return_inverse, return_counts)
 
 
 @composite(out=False)
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
     """The first of every run of equal elements, or of equal slices along dim; results as of unique."""
-    return _asked_for(_distinct(input, True, dim), return_inverse, return_counts)
+    found = _distinct(input.detach(), True, dim)
+    return _asked_for("unique_consecutive", input, found, return_inverse, return_counts)

@@ -124,7 +124,9 @@ def checkpoint(
     part = _Part(lambda: function(*args, **kwargs), second, preserve, determinism_check)
     part.stops_early = early_stop and _stops_early
     with saved_tensors_hooks(part.pack, part.unpack), first:
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+    part.is_complete = True
+    return result
 
 
 class _Place:
@@ -160,6 +162,7 @@ class _Part:
         self.places = []  # weak: a tensor that nobody can ask for any more need not be computed
         self.again = {}
         self.stops_early = True
+        self.is_complete = False  # a backward within the function comes before all is saved
 
     def pack(self, tensor):
         place = _Place(len(self.places), tensor)
@@ -196,7 +199,8 @@ class _Part:
             stack.enter_context(contextlib.suppress(_Enough))
             stack.enter_context(self.context)
             self.run()
-        if count <= last or (count != len(self.places) and not self.stops_early):
+        differs = count != len(self.places) and self.is_complete and not self.stops_early
+        if count <= last or differs:
             raise CheckpointError(
                 f"checkpoint: the function saved {len(self.places)} tensors when it ran first, and "
                 f"{count} when it ran again. It must do the same both times."

@@ -110,6 +110,7 @@ WRONG = {
     "view": (lambda x: x[:1], lambda t: t[:1] * 1, "must be the same view"),
     "integers": (lambda x: x.long(), lambda t: t, "is not differentiable"),
     "written": (lambda x: x.mul_(2), lambda t: t * 2, "must write that input's"),
+    "unwritten": (lambda x: x.mul_(2), lambda t: t, "must write that input's"),
 }
 
 
@@ -120,7 +121,7 @@ def test_a_wrong_tangent_is_refused(name):
     class Wrong(Function):
         @staticmethod
         def forward(ctx, x):
-            if name == "written":
+            if name in ("written", "unwritten"):
                 ctx.mark_dirty(x)
             return run(x)
 
@@ -160,3 +161,42 @@ def test_a_view_keeps_the_view_of_the_tangent():
         tangent = number([1.0, 5.0])
         out = Part.apply(fwd.make_dual(number([1.0, 2.0]), tangent))
         assert fwd.unpack_dual(out).tangent._base is tangent
+
+
+def test_a_tangent_written_in_jvp_is_not_that_of_another_dual():
+    class Double(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x)
+            return x.mul_(2)
+
+        @staticmethod
+        def jvp(ctx, x_t):
+            return x_t.mul_(2)
+
+    with fwd.dual_level():
+        tangent = number([1.0, 5.0])
+        dual = fwd.make_dual(number([1.0, 2.0]), tangent)
+        out = Double.apply(dual.clone())
+        assert fwd.unpack_dual(out).tangent.tolist() == [2, 10]
+        assert fwd.unpack_dual(dual).tangent.tolist() == tangent.tolist() == [1, 5]
+
+
+def test_what_is_kept_for_backward_alone_is_not_there_for_jvp():
+    class Same(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * (x == x)
+
+        @staticmethod
+        def jvp(ctx, t):
+            assert ctx.saved_tensors == ()
+            return t * 1
+
+    assert gradcheck(Same.apply, number([1.0, 2.0], requires_grad=True), check_forward_ad=True)

@@ -165,3 +165,26 @@ def test_only_what_is_asked_for_is_checked(bad):
             gradcheck(Twice.apply, x, **only_forward)
     with pytest.raises(AssertionError, match="nothing to check"):
         gradcheck(Twice.apply, x, check_backward_ad=False)
+
+
+def test_forward_mode_calls_the_function_with_tensors_that_need_no_gradient():
+    seen = []
+
+    class Twice(Function):
+        @staticmethod
+        def forward(ctx, x):
+            seen.append(x.requires_grad)
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+        @staticmethod
+        def jvp(ctx, t):
+            return t * 2
+
+    x = doubles(3)
+    assert gradcheck(Twice.apply, x, check_backward_ad=False, check_forward_ad=True)
+    assert False in seen
+    assert gradgradcheck(Twice.apply, x, check_fwd_over_rev=True)

@@ -145,6 +145,18 @@ def test_the_second_computation_has_the_autocast_of_the_first(reentrant):
     assert dtypes == [torch.bfloat16] * 2
 
 
+def test_a_backward_within_the_function_comes_before_all_is_saved():
+    def run(x):
+        (inner,) = torch.autograd.grad(x.sin().exp(), x)
+        return x.sin() * inner
+
+    x = torch.tensor(0.5, requires_grad=True)
+    with set_checkpoint_early_stop(False):
+        result = checkpoint(run, x, use_reentrant=False)
+    (grad,) = torch.autograd.grad(result, x)
+    assert float(grad) == pytest.approx(float(torch.autograd.grad(run(x), x)[0]))
+
+
 def test_checkpoint_notices_another_computation():
     sizes = iter([3, 2])
 
