@@ -39,7 +39,12 @@ def kernel(variant, dtype):
 def _loss(ctx, input, target, ignored, reduction, smoothing):
     target = target.contiguous()
     result, logsumexp, counted = _core._cross_entropy(
-        kernel(0, input.dtype), input.contiguous(), target, ignored, smoothing, REDUCTIONS[reduction]
+        kernel(0, input.dtype),
+        input.contiguous(),
+        target,
+        ignored,
+        smoothing,
+        REDUCTIONS[reduction],
     )
     if counted != counted:
         _raise_out_of_range(target, ignored, input.shape[1])

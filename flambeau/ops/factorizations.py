@@ -473,4 +473,4 @@ def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
     X = lapack_calls.ldl_solve(
         stacked(factors), stacked(swaps[..., None])[..., 0], stacked(right), hermitian
     )
-    return tensor(X.reshape(right.shape), B)
+    return without_derivative("linalg.ldl_solve", tensor(X.reshape(right.shape), B), LD, B)

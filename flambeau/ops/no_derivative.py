@@ -8,22 +8,14 @@ from .. import _core
 
 def without_derivative(name, result, *sources):
     """`result` of operator `name`, whose backward raises if a tensor among `sources` requires grad."""
-    if not _core.is_grad_enabled() or not any(
-        isinstance(source, _core.Tensor) and source.requires_grad for source in sources
-    ):
+
+    def backward(ctx, grad):
+        raise NotImplementedError(
+            f"{name}: it has no derivative. Call it under torch.no_grad(), or on detach()ed "
+            "tensors."
+        )
+
+    node = _core._function_node(_core._function_type(_core._backward_name(name)), backward)
+    if not _core._inspect_inputs(node, sources):
         return result
-    from ..autograd.function import Function
-
-    class NoDerivative(Function):
-        @staticmethod
-        def forward(ctx, *sources):
-            return result.detach()
-
-        @staticmethod
-        def backward(ctx, grad):
-            raise NotImplementedError(
-                f"{name}: it has no derivative. Call it under torch.no_grad(), or on detach()ed "
-                "tensors."
-            )
-
-    return NoDerivative.apply(*sources)
+    return _core._record_function(node, sources, result.detach(), True)

@@ -17,6 +17,9 @@ CALLS = {
     "histogramdd": lambda: torch.histogramdd(values(4, 2), [2, 2]).hist,
     "histogramdd, weight": lambda: torch.histogram(torch.ones(4), 3, weight=values(4)).hist,
     "geqrf": lambda: torch.geqrf(values(2, 2)).a,
+    "linalg.ldl_solve": lambda: torch.linalg.ldl_solve(
+        *torch.linalg.ldl_factor(values(2, 2).detach()), values(2, 1)
+    ),
     "linalg.ldl_factor_ex": lambda: torch.linalg.ldl_factor(values(2, 2)).LD,
 }
 
