@@ -174,6 +174,15 @@ def _derivative_operator(map, name, keep, order, uses_index=False):
     return _shared.setdefault(key, operator) if order > 1 else operator
 
 
+def _number_tensor(number, dtype):
+    """A number as a tensor that rounds it no more than an operator of tensors of `dtype` would."""
+    if isinstance(number, int):
+        return _core.tensor(number)
+    if isinstance(number, float):
+        dtype = dtype.to_real()
+    return _core.tensor(number, dtype=_core.float32 if dtype.itemsize < 4 else dtype)
+
+
 class _Chain:
     """A large derivative as several operators with derivatives of their own."""
 
@@ -194,7 +203,7 @@ class _Chain:
         for operator, places in self.steps:
             args = [values[j] for j in places]
             if not any(isinstance(arg, _core.Tensor) for arg in args):
-                args[0] = _core.tensor(args[0])
+                args[0] = _number_tensor(args[0], values[0].dtype)
             values.append(operator(*args))
         return values[-1]
 

@@ -105,3 +105,16 @@ def test_derivatives_that_read_more_than_an_operator_may():
         (y,) = torch.autograd.grad(y, last, g, create_graph=True)
         assert y.item() == 1.5 * g.item()
         last = g
+
+
+@pytest.mark.parametrize("exponent", [1 / 3, -0.7, 2.3])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_exponents_keep_their_precision(exponent, dtype):
+    x = torch.tensor(0.3, dtype=dtype, requires_grad=True)
+    value, factor, power = x**exponent, 1.0, exponent
+    for _ in range(5):
+        (value,) = torch.autograd.grad(value, x, torch.ones_like(value), create_graph=True)
+        factor, power = factor * power, power - 1
+        assert value.dtype == dtype
+        expected = factor * 0.3**power
+        assert abs(value.item() - expected) < 1e-13 * abs(expected)
