@@ -58,6 +58,7 @@ FAMILIES = """
     stats
     systems
     unique
+    unsafe_split
     views
 """.split()
 

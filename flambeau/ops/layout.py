@@ -415,18 +415,6 @@ def split_with_sizes(input, split_sizes, dim=0):
     return _core.split(input, split_sizes, dim)
 
 
-@composite(method=True, out=False)
-def unsafe_split(input, split_size, dim=0):
-    """split()."""
-    return _core.split(input, split_size, dim)
-
-
-@composite(method=True, out=False)
-def unsafe_chunk(input, chunks, dim=0):
-    """chunk()."""
-    return _core.chunk(input, chunks, dim)
-
-
 register("zero_", _core.zero_)
 register("resize_as_", METHODS["resize_as_"])
 

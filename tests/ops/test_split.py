@@ -71,3 +71,21 @@ def test_places_to_split_at_are_int64():
     ):
         with pytest.raises(RuntimeError, match="int64"):
             x.tensor_split(bad)
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        lambda t: t.unsafe_split(1),
+        lambda t: t.unsafe_split_with_sizes((1, 1, 1)),
+        lambda t: t.unsafe_chunk(3),
+    ],
+)
+def test_unsafe_parts_may_be_written(split):
+    a = flambeau.arange(6.0).reshape(3, 2).requires_grad_()
+    whole = a * 2
+    first, second, third = split(whole)
+    assert first.data_ptr() == whole.data_ptr() and first._base is None
+    first.mul_(second)
+    (first + third).sum().backward()
+    assert a.grad.tolist() == [[8, 12], [0, 4], [2, 2]]
