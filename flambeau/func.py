@@ -341,6 +341,13 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
         if not results:
             raise ValueError("vmap: cannot map over a dimension of size 0.")
         first = results[0]
+        leaves = []
+        _map(leaves.append, first)
+        for leaf in leaves:
+            if out_dims is not None and not isinstance(leaf, flambeau.Tensor):
+                raise ValueError(
+                    f"vmap: the function returned {type(leaf).__name__}; only Tensors can be stacked."
+                )
         columns = zip(*(_tensors(r) for r in results), strict=True)
         flat_dims = _leaves(_broadcast_dims(out_dims, first))
         return _rebuilt(
