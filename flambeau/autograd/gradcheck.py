@@ -284,6 +284,8 @@ def gradcheck(
     Jacobian; inputs should be float64. fast_mode compares one random projection of it instead.
     A backward that gives different values when repeated (beyond nondet_tol), that does not scale with
     its grad_output, or whose gradients have another shape than the inputs fails as well.
+    Outputs are taken one by one, so that backward meets undefined gradients of the others with either
+    value of check_undefined_grad; where all are undefined nothing runs.
     check_forward_ad compares one tangent of forward_ad with a difference, check_batched_grad the results
     of is_grads_batched with those of single calls.
 
