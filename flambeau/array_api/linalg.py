@@ -54,8 +54,12 @@ def tensordot(x1, x2, /, *, axes=2):
 
 
 def vecdot(x1, x2, /, *, axis=-1):
-    """The sum of conj(x1) * x2 along an axis."""
+    """The sum of conj(x1) * x2 along an axis, which both have in the same length."""
     x1, x2 = promoted(x1, x2)
+    if not x1.ndim or not x2.ndim or x1.shape[axis] != x2.shape[axis]:
+        raise ValueError(
+            f"vecdot: x1 {tuple(x1.shape)} and x2 {tuple(x2.shape)} must have one length along axis {axis}."
+        )
     return _sum(fl.conj(x1) * x2, axis=axis, dtype=x1.dtype)
 
 
@@ -168,6 +172,8 @@ def trace(x, /, *, offset=0, dtype=None):
 
 def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
     """A norm of the elements along the axes, all of them by default."""
+    if axis == ():  # over no axis each element is a vector of its own
+        return (x != 0).to(abs(x).dtype) if ord == 0 else abs(x)
     if isinstance(axis, list):
         axis = tuple(axis)
     return fl.linalg.vector_norm(x, ord, axis, keepdim=keepdims)

@@ -264,3 +264,16 @@ def test_linear_algebra_of_the_standard():
     assert xp.linalg.svd(a)._fields == ("U", "S", "Vh") and xp.linalg.qr(a)._fields == ("Q", "R")
     assert xp.linalg.eigh(a)._fields == ("eigenvalues", "eigenvectors")
     assert xp.linalg.cross(xp.asarray([1, 0, 0]), xp.asarray([0, 1, 0])).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("sizes", [((0,), (1,)), ((3, 2), (3, 1)), ((), (1,))])
+def test_vecdot_takes_one_length_along_its_axis(sizes):
+    x1, x2 = (xp.ones(size) for size in sizes)
+    with pytest.raises(ValueError, match="one length"):
+        xp.vecdot(x1, x2)
+
+
+def test_vector_norm_over_no_axis_is_each_elements_own():
+    x = xp.asarray([[3.0, -4.0], [0.0, 1.0]])
+    assert xp.all(xp.linalg.vector_norm(x, axis=()) == abs(x))
+    assert xp.all(xp.linalg.vector_norm(x, axis=(), ord=0) == xp.asarray([[1.0, 1.0], [0.0, 1.0]]))
