@@ -126,6 +126,7 @@ def trigamma(x, dtype):
     # psi'(x) = (pi / sin(pi x))**2 - psi'(1 - x)
     ratio = PI / sin(PI * (x - nearest(x)))
     mirrored = where(floor(x) == x, INF, ratio * ratio - trigamma_of_positive(1.0 - x))
+    mirrored = where(x == -INF, NAN, mirrored)
     return seldom(x <= 0.0, mirrored, trigamma_of_positive(x))
 
 

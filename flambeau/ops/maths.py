@@ -190,7 +190,26 @@ def zeta(input, other):
 
 register("zeta", zeta, namespaces=("special",))
 
-_polygammas = {0: digamma}
+_polygammas = {0: digamma}  # the low orders, each compiled with its number
+_LOW_ORDERS = 10
+_EVEN_ORDERS = 2**24  # from here on a float32 holds even numbers only
+
+
+@pointwise(compute="floating", name="polygamma", method=False, function=False, inplace=False)
+def _polygamma_of_order(n, input):
+    return k.polygamma(n, input)
+
+
+@pointwise(compute="floating", name="polygamma", method=False, function=False, inplace=False)
+def _polygamma_far(even, odd, input):
+    """polygamma of the order even + odd: to the right of 0 an odd order's sign is the other one."""
+    value = k.polygamma(even, input)
+    return k.where(odd != 0, -value, value)
+
+
+@_polygamma_far.derivative("input")
+def _(grad_output, even, odd, input, result):
+    return k.guard(grad_output, grad_output * -result)
 
 
 @composite(inplace=False)
@@ -200,6 +219,10 @@ def polygamma(n: int, input):
         n, input = input, n
     if n < 0:
         raise RuntimeError(f"polygamma: n is {n}; it must be 0 or more.")
+    if n >= _EVEN_ORDERS:
+        return _polygamma_far(n - n % 2, n % 2, input)
+    if n >= _LOW_ORDERS:
+        return _polygamma_of_order(n, input)
     if n not in _polygammas:
         _polygammas[n] = make_pointwise(
             lambda x: k.polygamma(n, x), name="polygamma", compute="floating"

@@ -153,9 +153,9 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
 @composite(inplace=True)
 def addr(input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
-    product = fl.outer(vec1, vec2)
+    dtype = fl.promote_types(fl.promote_types(vec1.dtype, vec2.dtype), input.dtype)
     for name, factor in (("beta", beta), ("alpha", alpha)):
-        if isinstance(factor, bool) and not (input.dtype == product.dtype == fl.bool):
+        if isinstance(factor, bool) and dtype is not fl.bool:
             raise RuntimeError(
                 f"addr: {name}={factor} is for bool tensors only; {input.dtype} takes a number."
             )
@@ -165,13 +165,14 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1):
             raise RuntimeError(
                 f"addr: {name}={factor} would be cut to a whole number in {input.dtype}."
             )
-    if product.dtype != input.dtype:
-        dtype = fl.promote_types(product.dtype, input.dtype)
-        product, input = product.to(dtype), input.to(dtype)
-    if product.dtype == fl.bool:
-        product = product & bool(alpha)
+    if dtype is fl.bool:
+        product = fl.outer(vec1, vec2) & bool(alpha)
         return product | input if beta else product
-    return _scaled_sum("addr", input, product, beta, alpha)
+    vec1, vec2, input = vec1.to(dtype), vec2.to(dtype), input.to(dtype)
+    scales = alpha != 1 and _is_plain(dtype, beta, alpha) and vec1.dim() == 1
+    if scales:  # the vector, as vec1 * vec2 may be beyond what alpha brings back
+        vec1, alpha = vec1 * alpha, 1
+    return _scaled_sum("addr", input, fl.outer(vec1, vec2), beta, alpha)
 
 
 @composite(inplace=True, out="same")

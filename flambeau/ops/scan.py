@@ -123,6 +123,9 @@ def _keep_places(ctx, input, dim, result):
 def _to_places(ctx, grad_values):
     (indices,) = ctx.saved
     zeros = fl.zeros(ctx.shape, dtype=grad_values.dtype)
+    if grad_values.dtype in (fl.float16, fl.bfloat16):  # a sum of ones would stay at 2048 or 256
+        wide = fl.scatter_add(zeros.float(), ctx.dim, indices, grad_values.float())
+        return wide.to(grad_values.dtype)
     return fl.scatter_add(zeros, ctx.dim, indices, grad_values)
 
 

@@ -249,3 +249,51 @@ def test_bounds_that_cross_and_targets_that_broadcast():
     loss = F.multilabel_soft_margin_loss(torch.ones(5, 1), torch.ones(5, 5))
     assert loss.item() == pytest.approx(5 * math.log1p(math.exp(-1)))
     assert F.multilabel_soft_margin_loss(torch.ones(1), torch.ones(0)) == 0
+
+
+def test_polygamma_of_orders_that_float32_rounds():
+    x = torch.tensor([0.5, 2.5, 0.0], requires_grad=True)
+    odd = torch.polygamma(2**31 - 1, x)
+    assert odd.tolist() == [inf, inf, inf]
+    odd[0].backward()
+    assert x.grad[0] == -inf
+    assert torch.polygamma(2**31, x).tolist() == [-inf, -inf, -inf]
+
+
+def test_polygamma_keeps_no_kernel_for_each_order():
+    from flambeau.ops import maths
+
+    x = torch.tensor([0.5, 2.5])
+    for n in range(40, 60):
+        torch.polygamma(n, x)
+    assert len(maths._polygammas) <= maths._LOW_ORDERS
+
+
+def test_trigamma_at_minus_infinity():
+    assert torch.polygamma(1, torch.tensor([-inf])).isnan().all()
+
+
+def test_addr_scales_before_the_product():
+    great, two = torch.tensor([3e38]), torch.tensor([2.0])
+    assert torch.addr(torch.zeros(1, 1), great, two, alpha=0.2).isfinite().all()
+    third = torch.tensor([1 / 3]).bfloat16()  # not rounded to bfloat16 beside a float32 input
+    product = torch.addr(torch.zeros(1, 1), third, third)
+    assert product.item() == third.item() ** 2
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+@pytest.mark.parametrize("padding_mode", ["border", "reflection"])
+def test_grid_sample_takes_a_place_that_is_none_as_the_first(mode, padding_mode):
+    image = torch.arange(1.0, 13.0).reshape(1, 1, 3, 4)
+    options = dict(mode=mode, padding_mode=padding_mode, align_corners=True)
+    odd = torch.nn.functional.grid_sample(image, torch.full((1, 1, 1, 2), nan), **options)
+    assert odd.item() == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_gradients_of_running_maxima_are_summed_in_float32(dtype):
+    x = torch.zeros(4099, dtype=dtype)
+    x[0] = 1
+    x.requires_grad_()
+    torch.cummax(x, 0).values.sum().backward()
+    assert x.grad[0] == torch.tensor(4099.0).to(dtype)

@@ -152,18 +152,17 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         at = (at + 1) / 2 * (size - 1) if align else ((at + 1) * size - 1) / 2
         # Cubic taps are brought inside one by one: a point keeps its place between its neighbours.
         places.append(at if mode == "bicubic" else _bring_inside(at, size, padding_mode, align))
-    taps = [_grid_taps(at, mode) for at in places]
+    taps = [
+        [_checked_tap(tap, size, mode, padding_mode, align) for tap in _grid_taps(at, mode)]
+        for at, size in zip(places, sizes, strict=True)
+    ]
     total = None
     for combination in _product(taps):
         weight, index, valid = None, 0, None
-        for (place, share), size in zip(combination, sizes, strict=True):
-            if mode == "bicubic":
-                place = _bring_inside(place, size, padding_mode, align)
-            ok = (place >= 0) & (place <= size - 1)
+        for (place, share, ok), size in zip(combination, sizes, strict=True):
             valid = ok if valid is None else valid & ok
-            index = index * size + place.detach().clamp(0, size - 1).nan_to_num().long()
+            index = index * size + place
             if share is not None:
-                share = share.masked_fill(~ok, 0)
                 weight = share if weight is None else weight * share
         # Outside, an infinite or NaN neighbour or weight counts for nothing.
         values = _take(input, index).masked_fill(~valid.unsqueeze(1), 0)
@@ -202,10 +201,22 @@ def _take(input, index):
     return input.flatten(2).gather(2, flat).reshape(n, c, *index.shape[1:])
 
 
+def _checked_tap(tap, size, mode, padding_mode, align):
+    """A neighbour's (index, weight, whether it is inside): outside, the weight is 0."""
+    place, share = tap
+    if mode == "bicubic":
+        place = _bring_inside(place, size, padding_mode, align)
+    ok = (place >= 0) & (place <= size - 1)
+    if share is not None:
+        share = share.masked_fill(~ok, 0)
+    return place.detach().clamp(0, size - 1).nan_to_num().long(), share, ok
+
+
 def _bring_inside(at, size, padding_mode, align):
     # As in PyTorch a place at the limit has no gradient: clamp would give it one.
+    # A place that is none is the first one, as if the grid were -1 there.
     if padding_mode == "border":
-        return hardtanh(at, 0.0, size - 1.0)
+        return hardtanh(at.masked_fill(at.isnan(), 0), 0.0, size - 1.0)
     if padding_mode == "reflection":
         low, span = (0.0, size - 1.0) if align else (-0.5, float(size))
         if span == 0:
@@ -214,7 +225,7 @@ def _bring_inside(at, size, padding_mode, align):
         turns = (offset.detach() / span).floor()
         rest = offset - turns * span
         at = flambeau.where(turns.remainder(2) == 0, rest + low, span - rest + low)
-        return hardtanh(at, 0.0, size - 1.0)
+        return hardtanh(at.masked_fill(at.isnan(), 0), 0.0, size - 1.0)
     return at
 
 
