@@ -35,7 +35,10 @@ def outcome(function, tensors, graded):
             flambeau.arange(1.0, r.numel() + 1).reshape(r.shape).remainder(7).to(r.dtype) - 3
             for r in tracked
         ]
-        grads = flambeau.autograd.grad(tracked, inputs, weights, allow_unused=True)
+        try:
+            grads = flambeau.autograd.grad(tracked, inputs, weights, allow_unused=True)
+        except NotImplementedError as error:  # said of the operator, whatever the layout is
+            assert "has no derivative" in str(error)
     return [r.detach() for r in results], grads
 
 

@@ -25,7 +25,8 @@ Correlation forward_correlation(const ConvShape& shape) {
     result.kernel[d] = shape.kernel[d];
     CorrelationAxis& axis = result.axis[d];
     axis.source_size = shape.in[d];
-    axis.source_step = shape.stride[d];
+    // A single result steps nowhere: strides may be far longer than the input then.
+    axis.source_step = shape.out[d] > 1 ? shape.stride[d] : 1;
     axis.target_size = axis.count = shape.out[d];
     axis.target_start = 0;
     axis.target_step = 1;

@@ -195,16 +195,18 @@ _LOW_ORDERS = 10
 _EVEN_ORDERS = 2**24  # from here on a float32 holds even numbers only
 
 
-@pointwise(compute="floating", name="polygamma", method=False, function=False, inplace=False)
-def _polygamma_of_order(n, input):
-    return k.polygamma(n, input)
+_polygamma_of_order = make_pointwise(
+    lambda n, input: k.polygamma(n, input), name="polygamma", compute="floating"
+)
 
 
-@pointwise(compute="floating", name="polygamma", method=False, function=False, inplace=False)
-def _polygamma_far(even, odd, input):
+def _far_order(even, odd, input):
     """polygamma of the order even + odd: to the right of 0 an odd order's sign is the other one."""
     value = k.polygamma(even, input)
     return k.where(odd != 0, -value, value)
+
+
+_polygamma_far = make_pointwise(_far_order, name="polygamma", compute="floating")
 
 
 @_polygamma_far.derivative("input")
