@@ -7,7 +7,8 @@ namespace flambeau {
 enum class Reducing : int64_t { none, mean, sum };
 
 struct CrossEntropy {
-  TensorRef loss, logsumexp;  // (2, N): the largest score of each row, and log(sum(exp(scores - it)))
+  TensorRef loss,
+      logsumexp;   // (2, N): the largest score of each row, and log(sum(exp(scores - it)))
   double counted;  // rows; NaN if a target is no class
 };
 /// Scores (N, C) and int64 classes (N,), contiguous; `kernel` is counted_cross_entropy for the

@@ -52,9 +52,9 @@ void take_older_order(const Pointwise& record, PyObject** slots) {
   bool scales = PyUnicode_CompareWithASCIIString(last, "value") == 0 ||
                 PyUnicode_CompareWithASCIIString(last, "alpha") == 0;
   if (!scales || is_tensor(slots[1]) || !is_tensor(slots[record.n_inputs])) return;
-  std::string text = message(record.name, ": a number before the tensors is ",
-                             PyUnicode_AsUTF8(last), " in an order that goes away. Write ",
-                             PyUnicode_AsUTF8(last), "= behind them.");
+  std::string text =
+      message(record.name, ": a number before the tensors is ", PyUnicode_AsUTF8(last),
+              " in an order that goes away. Write ", PyUnicode_AsUTF8(last), "= behind them.");
   if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
   std::rotate(slots + 1, slots + 2, slots + record.n_inputs + 1);
 }

@@ -6,8 +6,8 @@
 namespace flambeau {
 
 inline constexpr int max_ndim = 128;
-/// At most so many dims are longer than 1 where there are elements: numel is below 2**63. Loops drop
-/// the others, and small arrays keep them fast (GCC inlines no large frames).
+/// At most so many dims are longer than 1 where there are elements: numel is below 2**63. Loops
+/// drop the others, and small arrays keep them fast (GCC inlines no large frames).
 inline constexpr int max_long_dims = 63;
 
 struct Strided {
