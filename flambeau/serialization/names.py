@@ -4,22 +4,11 @@ import functools
 
 import flambeau
 
+from ..storage.typed import NAMES
+
 # dtype -> the class name under which PyTorch files a storage of it. The unsigned 16, 32 and 64 bit
 # types have none: their storages are filed as bytes, and the dtype stands beside the tensor.
-STORAGE_NAMES = {
-    "float64": "DoubleStorage",
-    "float32": "FloatStorage",
-    "float16": "HalfStorage",
-    "bfloat16": "BFloat16Storage",
-    "int64": "LongStorage",
-    "int32": "IntStorage",
-    "int16": "ShortStorage",
-    "int8": "CharStorage",
-    "uint8": "ByteStorage",
-    "bool": "BoolStorage",
-    "complex64": "ComplexFloatStorage",
-    "complex128": "ComplexDoubleStorage",
-}
+STORAGE_NAMES = NAMES
 
 UNTYPED = ("torch.storage", "UntypedStorage")
 

@@ -6,7 +6,7 @@ from .. import _core, types
 from . import files
 from .untyped import UntypedStorage, _place
 
-_NAMES = {
+NAMES = {
     "float64": "DoubleStorage",
     "float32": "FloatStorage",
     "float16": "HalfStorage",
@@ -39,7 +39,7 @@ _CASTS = {
 @functools.cache
 def _dtype_to_storage_type_map():
     """dtype -> the name of its storage's class."""
-    return {getattr(_core, dtype): name for dtype, name in _NAMES.items()}
+    return {getattr(_core, dtype): name for dtype, name in NAMES.items()}
 
 
 class TypedStorage:
@@ -368,5 +368,5 @@ LEGACY = {
             "__doc__": f"{name}(3), {name}([1, 2]): a TypedStorage of {dtype}.",
         },
     )
-    for dtype, name in _NAMES.items()
+    for dtype, name in NAMES.items()
 }
