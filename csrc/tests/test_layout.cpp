@@ -14,7 +14,7 @@ void test_strides_of_contiguous_sizes() {
 void test_broadcasting() {
   expect(broadcast_sizes({3, 1}, {4}, "op") == Dims{3, 4}, "ones grow, missing ones too");
   expect(broadcast_sizes({0, 1}, {1, 5}, "op") == Dims{0, 5}, "an empty dimension stays empty");
-  expect_error("op: The size of tensor a (3) must match the size of tensor b (4)",
+  expect_error("op: shapes (2, 3) and (4,) do not broadcast: dim 1 has sizes 3 and 4",
                [] { broadcast_sizes({2, 3}, {4}, "op"); });
   TensorRef t = empty({3, 1}, DType::float32);
   expect(broadcast_strides(*t, {2, 3, 4}) == Dims{0, 1, 0}, "repeated elements have stride 0");
@@ -53,7 +53,8 @@ void test_views_share_memory() {
   expect_error("view", [&] { view(*transpose(*t, 0, 1), {24}); });
   TensorRef corner = as_strided(*t, {2, 2}, {6, 1}, 7);
   expect(corner->as<int32_t>()[0] == 7, "as_strided starts at its offset");
-  expect_error("out of bounds", [&] { as_strided(*t, {4, 6}, {6, 1}, 1); });
+  expect_error("as_strided: sizes (4, 6) with strides (6, 1) from offset 1",
+               [&] { as_strided(*t, {4, 6}, {6, 1}, 1); });
 }
 
 void test_many_dimensions_move_to_the_heap_and_back() {
@@ -68,11 +69,11 @@ void test_what_is_too_large_is_refused() {
   expect(reach({2, 3}, {3, 1}, 4, "op") == 10, "the end of the last element");
   expect(reach({2, 0}, {big, 1}, 0, "op") == 0, "no element, no end");
   expect_error("overflow", [] { reach({3, 3}, {big, big}, 0, "op"); });
-  expect_error("op: negative strides", [] { reach({3}, {-1}, 0, "op"); });
-  expect_error("op: negative storage offset", [] { reach({3}, {1}, -1, "op"); });
+  expect_error("op: strides (-1,)", [] { reach({3}, {-1}, 0, "op"); });
+  expect_error("op: storage_offset is -1", [] { reach({3}, {1}, -1, "op"); });
   expect_error("overflow", [] { Dims{big, 4}.product(); });
   expect_error<OutOfMemoryError>("overflow", [] { empty({big, 4}, DType::float32); });
-  expect_error("negative", [] { empty({-1}, DType::float32); });
+  expect_error("sizes (-1,)", [] { empty({-1}, DType::float32); });
   TensorRef one = empty({1, 1}, DType::float32);
   expect_error("overflow", [&] { expand(*one, {big, big}); });
   expect_error("at most", [] {
@@ -83,8 +84,7 @@ void test_what_is_too_large_is_refused() {
 
 void test_dims_wrap() {
   expect(wrap_dim(-1, 3, "op") == 2 && wrap_dim(0, 0, "op") == 0, "negative dims count back");
-  expect_error<IndexError>("op: Dimension out of range (expected to be in range of [-2, 1]",
-                           [] { wrap_dim(2, 2, "op"); });
+  expect_error<IndexError>("op: dim 2 is out of range", [] { wrap_dim(2, 2, "op"); });
 }
 
 }  // namespace
