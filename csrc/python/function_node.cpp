@@ -1,43 +1,16 @@
-// Operators whose backward is a Python function: autograd.Function and the primitives of
-// flambeau/ops. The node itself is the `ctx` that forward and backward see.
-#include <Python.h>
-#include <structmember.h>
+// The `ctx` that a Function's forward and backward see, and how its results are recorded.
+#include "python/function_node.h"
 
 #include <algorithm>
-#include <unordered_map>
 
-#include "autograd/meta.h"
 #include "dispatch/basics.h"
-#include "dispatch/memory_format.h"
 #include "python/args.h"
-#include "python/overrides.h"
 
 namespace flambeau {
 
 namespace {
 
-struct FunctionNode {
-  Node node;
-  Object backward;  // backward(ctx, *grad_outputs)
-  Object to_save;   // until the outputs are known
-  Object dirty, non_differentiable;
-  Object needs_input_grad;
-  std::vector<Saved> saved;
-  std::vector<int> saved_from;  // for each of them: its argument, or a constant below
-  std::vector<bool> is_none;    // places of save_for_backward that held None
-  std::vector<int> group;  // for each argument: how many edges it has; -1: none, -2: a list follows
-  std::vector<int> group_size;
-  std::vector<DType> result_dtypes;
-  std::vector<bool> result_is_tensor;  // other results (None, numbers) get None for a gradient
-  bool materialize = true;
-};
-
 constexpr int from_result = -1, from_elsewhere = -2;
-
-struct Primitive;
-/// The primitive whose nodes are of this type; null for autograd.Function.
-Primitive* primitive_of(PyTypeObject* type);
-PyObject* argument_names(Primitive* primitive);
 
 FunctionNode& function_of(PyObject* o) { return *reinterpret_cast<FunctionNode*>(o); }
 
@@ -112,10 +85,9 @@ void function_visit(Node* node, Visitor& visitor) {
 
 SavedValue function_find(Node* node, const char* name) {
   FunctionNode& self = *reinterpret_cast<FunctionNode*>(node);
-  Primitive* primitive = primitive_of(Py_TYPE(node));
-  if (!primitive) return {};
+  PyObject* names = primitive_arguments(Py_TYPE(node));
+  if (!names) return {};
   int from = strcmp(name, "result") == 0 ? from_result : from_elsewhere;
-  PyObject* names = argument_names(primitive);
   for (int i = 0; i < PyTuple_GET_SIZE(names); ++i)
     if ((i == 0 && strcmp(name, "self") == 0) ||
         PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), name) == 0)
@@ -131,10 +103,21 @@ SavedValue function_find(Node* node, const char* name) {
 
 const NodeKind function_kind = {function_backward, function_release, destroy_as<FunctionNode>,
                                 function_visit, function_find};
+
+}  // namespace
+
 PyTypeObject* function_node_type = nullptr;
 
-// ------------------------------------------------------------------------------------ ctx as
-// Python sees it
+Ref<FunctionNode> new_function_node(PyTypeObject* type, PyObject* backward) {
+  Ref<FunctionNode> node = make_node<FunctionNode>(type, &function_kind);
+  node->backward = Object::borrow(backward);
+  return node;
+}
+
+namespace {
+
+// ---------------------------------------------------------------------------------------------
+// ctx as Python sees it
 
 PyObject* ctx_save(PyObject* o, PyObject* args) {
   function_of(o).to_save = Object::borrow(args);
@@ -268,23 +251,6 @@ PyGetSetDef ctx_getset[] = {
 // recording
 
 bool wants_grad(PyObject* o) { return is_tensor(o) && requires_grad(*as_tensor(o)); }
-bool is_list(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
-
-/// Sets needs_input_grad; true if any argument requires a gradient.
-bool inspect(FunctionNode& self, PyObject* const* args, Py_ssize_t n) {
-  Object needs = Object::steal(PyTuple_New(n));
-  bool any = false;
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    bool one = wants_grad(args[i]);
-    if (is_list(args[i]))
-      for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); ++k)
-        one |= wants_grad(PySequence_Fast_GET_ITEM(args[i], k));
-    any |= one;
-    PyTuple_SET_ITEM(needs.get(), i, PyBool_FromLong(one));
-  }
-  self.needs_input_grad = std::move(needs);
-  return any;
-}
 
 bool contains(PyObject* const* items, Py_ssize_t n, PyObject* o) {
   return std::find(items, items + n, o) != items + n;
@@ -295,32 +261,6 @@ bool contains(const Object& tuple, PyObject* o) {
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple.get()); ++i)
     if (PyTuple_GET_ITEM(tuple.get(), i) == o) return true;
   return false;
-}
-
-void set_edges(FunctionNode& self, PyObject* const* args, Py_ssize_t n, bool lists) {
-  std::vector<Tensor*> sources;
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    if (is_tensor(args[i])) {
-      sources.push_back(as_tensor(args[i]));
-      self.group.push_back(1);
-      self.group_size.push_back(1);
-    } else if (lists && is_list(args[i])) {
-      Py_ssize_t count = PySequence_Fast_GET_SIZE(args[i]);
-      for (Py_ssize_t k = 0; k < count; ++k) {
-        PyObject* item = PySequence_Fast_GET_ITEM(args[i], k);
-        sources.push_back(is_tensor(item) ? as_tensor(item) : nullptr);
-      }
-      self.group.push_back(2);
-      self.group_size.push_back(static_cast<int>(count));
-    } else {
-      self.group.push_back(0);
-      self.group_size.push_back(0);
-    }
-  }
-  self.node.set_edges(static_cast<uint32_t>(sources.size()));
-  for (size_t i = 0; i < sources.size(); ++i)
-    if (sources[i] && is_differentiable(sources[i]->dtype))
-      set_edge(&self.node, static_cast<uint32_t>(i), sources[i]);
 }
 
 /// Raises unless what mark_dirty named are inputs that may be written and are handed out again.
@@ -355,8 +295,49 @@ void check_dirty(FunctionNode& self, PyObject* const* outputs, Py_ssize_t count,
   }
 }
 
-/// Gives the outputs (a tensor or a tuple/list) their history; returns what the caller should
-/// return.
+}  // namespace
+
+bool inspect_arguments(FunctionNode& self, PyObject* const* args, Py_ssize_t n) {
+  Object needs = Object::steal(PyTuple_New(n));
+  bool any = false;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    bool one = wants_grad(args[i]);
+    if (is_list(args[i]))
+      for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); ++k)
+        one |= wants_grad(PySequence_Fast_GET_ITEM(args[i], k));
+    any |= one;
+    PyTuple_SET_ITEM(needs.get(), i, PyBool_FromLong(one));
+  }
+  self.needs_input_grad = std::move(needs);
+  return any;
+}
+
+void set_argument_edges(FunctionNode& self, PyObject* const* args, Py_ssize_t n, bool lists) {
+  std::vector<Tensor*> sources;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    if (is_tensor(args[i])) {
+      sources.push_back(as_tensor(args[i]));
+      self.group.push_back(1);
+      self.group_size.push_back(1);
+    } else if (lists && is_list(args[i])) {
+      Py_ssize_t count = PySequence_Fast_GET_SIZE(args[i]);
+      for (Py_ssize_t k = 0; k < count; ++k) {
+        PyObject* item = PySequence_Fast_GET_ITEM(args[i], k);
+        sources.push_back(is_tensor(item) ? as_tensor(item) : nullptr);
+      }
+      self.group.push_back(2);
+      self.group_size.push_back(static_cast<int>(count));
+    } else {
+      self.group.push_back(0);
+      self.group_size.push_back(0);
+    }
+  }
+  self.node.set_edges(static_cast<uint32_t>(sources.size()));
+  for (size_t i = 0; i < sources.size(); ++i)
+    if (sources[i] && is_differentiable(sources[i]->dtype))
+      set_edge(&self.node, static_cast<uint32_t>(i), sources[i]);
+}
+
 Object record_outputs(FunctionNode& self, Object result, bool history, PyObject* const* args,
                       Py_ssize_t n) {
   bool single = is_tensor(result.get());
@@ -440,11 +421,7 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
   return tuple;
 }
 
-Ref<FunctionNode> new_function_node(PyTypeObject* type, PyObject* backward) {
-  Ref<FunctionNode> node = make_node<FunctionNode>(type, &function_kind);
-  node->backward = Object::borrow(backward);
-  return node;
-}
+namespace {
 
 /// _function_type(name): the type of a Function's nodes.
 PyObject* py_function_type(const Call& call) {
@@ -470,7 +447,8 @@ PyObject* py_inspect(const Call& call) {
   check<TypeError>(PyObject_TypeCheck(a[0], function_node_type) && PyTuple_Check(a[1]),
                    [] { return message("_inspect_inputs(): takes a node and a tuple."); });
   Object items = Object::borrow(a[1]);
-  bool any = inspect(function_of(a[0]), &PyTuple_GET_ITEM(a[1], 0), PyTuple_GET_SIZE(a[1]));
+  bool any =
+      inspect_arguments(function_of(a[0]), &PyTuple_GET_ITEM(a[1], 0), PyTuple_GET_SIZE(a[1]));
   return PyBool_FromLong(any && grad_mode_enabled);
 }
 
@@ -484,174 +462,9 @@ PyObject* py_record(const Call& call) {
   PyObject* const* args = &PyTuple_GET_ITEM(a[1], 0);
   Py_ssize_t n = PyTuple_GET_SIZE(a[1]);
   bool history = a.truth(3);
-  if (history) set_edges(self, args, n, false);
+  if (history) set_argument_edges(self, args, n, false);
   return record_outputs(self, Object::borrow(a[2]), history, args, n).release();
 }
-
-// ---------------------------------------------------------------------------------------------
-// primitives
-
-struct Primitive {
-  PyObject_HEAD vectorcallfunc vectorcall;
-  PyObject *forward, *backward, *names, *defaults;
-  PyTypeObject* node_type;
-  PyObject* dict;
-  bool keeps_format;  // results are channels last where a tensor argument is
-};
-
-constexpr Py_ssize_t max_arguments = 24;
-
-/// Lays fresh results out as the first argument that shows channels last.
-void keep_format(PyObject* const* args, Py_ssize_t n, PyObject* result) {
-  Format format = Format::contiguous;
-  for (Py_ssize_t i = 0; i < n && !is_channels_last(format); ++i)
-    if (is_tensor(args[i])) format = format_shown(*as_tensor(args[i]));
-  if (!is_channels_last(format)) return;
-  if (is_tensor(result)) lay_out(*as_tensor(result), format);
-  if (!is_list(result)) return;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(result, i);
-    if (is_tensor(item)) lay_out(*as_tensor(item), format);
-  }
-}
-
-std::unordered_map<PyTypeObject*, Primitive*>& primitives() {
-  static auto* table = new std::unordered_map<PyTypeObject*, Primitive*>;
-  return *table;
-}
-
-Primitive* primitive_of(PyTypeObject* type) {
-  auto found = primitives().find(type);
-  return found == primitives().end() ? nullptr : found->second;
-}
-
-PyObject* argument_names(Primitive* primitive) { return primitive->names; }
-
-Object call_primitive(Primitive* self, PyObject* const* given, Py_ssize_t n, PyObject* keys) {
-  PyObject* args[1 + max_arguments] = {};
-  Py_ssize_t count = PyTuple_GET_SIZE(self->names);
-  const char* name = strrchr(self->node_type->tp_name, '.') + 1;
-  check<TypeError>(n <= count, [&] {
-    return message(name, ": takes ", count, " arguments but was given ", n, ".");
-  });
-  for (Py_ssize_t i = 0; i < n; ++i) args[1 + i] = given[i];
-  for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
-    PyObject* key = PyTuple_GET_ITEM(keys, k);
-    Py_ssize_t at = 0;
-    while (at < count && PyUnicode_Compare(PyTuple_GET_ITEM(self->names, at), key) != 0) ++at;
-    check<TypeError>(at < count, [&] {
-      return message(name, ": has no argument '", PyUnicode_AsUTF8(key), "'.");
-    });
-    check<TypeError>(!args[1 + at], [&] {
-      return message(name, ": argument '", PyUnicode_AsUTF8(key),
-                     "' was given twice, by position and by name.");
-    });
-    args[1 + at] = given[n + k];
-  }
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    if (args[1 + i]) continue;
-    PyObject* value = PyTuple_GET_ITEM(self->defaults, i);
-    check<TypeError>(value != Py_Ellipsis, [&] {
-      return message(name, ": argument '", PyUnicode_AsUTF8(PyTuple_GET_ITEM(self->names, i)),
-                     "' is missing.");
-    });
-    args[1 + i] = value;
-  }
-  Ref<FunctionNode> ctx = new_function_node(self->node_type, self->backward);
-  bool history = inspect(*ctx, args + 1, count) && grad_mode_enabled;
-  args[0] = ctx.py();
-  Object result;
-  {
-    GradModeGuard off(false);
-    result = Object::steal(
-        PyObject_Vectorcall(self->forward, args, static_cast<size_t>(1 + count), nullptr));
-  }
-  if (!result) throw PythonError();
-  if (self->keeps_format) keep_format(args + 1, count, result.get());
-  if (history) set_edges(*ctx, args + 1, count, true);
-  return record_outputs(*ctx, std::move(result), history, args + 1, count);
-}
-
-PyObject* primitive_vectorcall(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
-  return guarded([&] {
-    return call_primitive(reinterpret_cast<Primitive*>(o), args, PyVectorcall_NARGS(nargsf), keys)
-        .release();
-  });
-}
-
-/// Primitive(name, forward, backward, names, defaults, keeps_format): defaults holds ... where an
-/// argument is required.
-PyObject* primitive_new(PyTypeObject* type, PyObject* args, PyObject*) {
-  const char* name;
-  PyObject *forward, *backward, *names, *defaults;
-  int keeps_format = 0;
-  if (!PyArg_ParseTuple(args, "sOOO!O!|p", &name, &forward, &backward, &PyTuple_Type, &names,
-                        &PyTuple_Type, &defaults, &keeps_format))
-    return nullptr;
-  return guarded([&]() -> PyObject* {
-    check<ValueError>(PyTuple_GET_SIZE(names) <= max_arguments, [&] {
-      return message(name, ": a primitive takes at most ", max_arguments, " arguments.");
-    });
-    auto* self = reinterpret_cast<Primitive*>(type->tp_alloc(type, 0));
-    if (!self) throw PythonError();
-    self->vectorcall = primitive_vectorcall;
-    self->forward = Py_NewRef(forward);
-    self->backward = Py_NewRef(backward);
-    self->names = Py_NewRef(names);
-    self->defaults = Py_NewRef(defaults);
-    self->node_type = node_subtype(name, function_node_type);
-    primitives()[self->node_type] = self;
-    self->dict = PyDict_New();
-    self->keeps_format = keeps_format;
-    return reinterpret_cast<PyObject*>(self);
-  });
-}
-
-PyObject* primitive_get(PyObject* self, PyObject* instance, PyObject*) {
-  return instance && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);
-}
-
-/// "(input, dim=None)", for inspect.signature.
-PyObject* primitive_signature(PyObject* o, void*) {
-  auto* self = reinterpret_cast<Primitive*>(o);
-  std::string text = "(";
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->names); ++i) {
-    const char* name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(self->names, i));
-    if (!name) return nullptr;
-    if (i) text += ", ";
-    text += name;
-    PyObject* value = PyTuple_GET_ITEM(self->defaults, i);
-    if (value == Py_Ellipsis) continue;
-    bool literal = value == Py_None || PyBool_Check(value) || PyLong_Check(value) ||
-                   PyFloat_Check(value) || PyUnicode_Check(value);
-    Object repr = Object::steal(literal ? PyObject_Repr(value) : PyUnicode_FromString("..."));
-    const char* shown = repr ? PyUnicode_AsUTF8(repr.get()) : nullptr;
-    if (!shown) return nullptr;
-    text += '=';
-    text += shown;
-  }
-  return PyUnicode_FromString((text + ")").c_str());
-}
-
-PyMemberDef primitive_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Primitive, vectorcall), READONLY, nullptr},
-    {"__dictoffset__", T_PYSSIZET, offsetof(Primitive, dict), READONLY, nullptr},
-    {"backward", T_OBJECT, offsetof(Primitive, backward), 0, nullptr},
-    {"forward", T_OBJECT, offsetof(Primitive, forward), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
-PyMethodDef primitive_methods[] = {{"__reduce__", reduce_to_name, METH_NOARGS, nullptr},
-                                   {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef primitive_getset[] = {
-    {"__text_signature__", primitive_signature, nullptr, nullptr, nullptr},
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyType_Slot primitive_slots[] = {{Py_tp_new, reinterpret_cast<void*>(primitive_new)},
-                                 {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-                                 {Py_tp_descr_get, reinterpret_cast<void*>(primitive_get)},
-                                 {Py_tp_members, primitive_members},
-                                 {Py_tp_methods, primitive_methods},
-                                 {Py_tp_getset, primitive_getset},
-                                 {0, nullptr}};
 
 const NativeEntry entries[] = {
     {"_function_type", py_function_type, "The type of a Function's nodes."},
@@ -673,11 +486,7 @@ void initialize_function_node(PyObject* module) {
   slots[0].pfunc = node_type;
   function_node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   PyModule_AddObjectRef(module, "FunctionNode", reinterpret_cast<PyObject*>(function_node_type));
-  static PyType_Spec primitive_spec = {
-      "flambeau._core.Primitive", sizeof(Primitive), 0,
-      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
-      primitive_slots};
-  PyModule_AddObject(module, "Primitive", PyType_FromSpec(&primitive_spec));
+  add_primitive_type(module);
   add_functions(module, entries);
 }
 
