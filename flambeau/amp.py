@@ -170,6 +170,15 @@ def autocast_decrement_nesting():
     return _nesting[0]
 
 
+def _cast(value, dtype):
+    if isinstance(value, _core.Tensor):
+        kind = value.dtype
+        return value.to(dtype) if kind.is_floating_point and kind is not _core.float64 else value
+    if isinstance(value, (list, tuple)) and any(isinstance(v, _core.Tensor) for v in value):
+        return type(value)([_cast(v, dtype) for v in value])
+    return value
+
+
 def custom_fwd(fwd=None, *, device_type=None, cast_inputs=None):
     """Decorates Function.forward: within autocast, floating arguments are cast to cast_inputs and autocast is off.
 
@@ -177,7 +186,6 @@ def custom_fwd(fwd=None, *, device_type=None, cast_inputs=None):
     """
     if fwd is None:
         return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
-    from .ops.autocast import run_cast
 
     @functools.wraps(fwd)
     def forward(*args, **kwargs):
@@ -185,7 +193,12 @@ def custom_fwd(fwd=None, *, device_type=None, cast_inputs=None):
         args[0]._autocast = (dtype is not None and cast_inputs is None, dtype)
         if dtype is None or cast_inputs is None:
             return fwd(*args, **kwargs)
-        return run_cast(fwd, cast_inputs, args, kwargs)
+        before = _core._set_autocast(False, None)
+        try:
+            args = [_cast(value, cast_inputs) for value in args]
+            return fwd(*args, **{key: _cast(value, cast_inputs) for key, value in kwargs.items()})
+        finally:
+            _core._set_autocast(*before)
 
     return forward
 

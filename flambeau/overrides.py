@@ -285,9 +285,6 @@ def _spaces():
         yield f"torch.{name}", module, set(NAMESPACES[name])
 
 
-_NATIVE = (_core.Function, _core.Overridable, _core.Pointwise, _core.Shortcut)
-
-
 def _callables(owner, names):
     """(name, function) of what can be overridden; a property by the method that reads it."""
     for name in sorted(names):
@@ -297,7 +294,7 @@ def _callables(owner, names):
         if isinstance(owner, type) and not callable(value) and hasattr(value, "__get__"):
             if name not in ("__dict__", "__weakref__"):
                 yield name, value.__get__
-        elif isinstance(value, _NATIVE) or (
+        elif isinstance(value, _core.Operator) or (
             isinstance(owner, type)
             and type(value).__name__ == "wrapper_descriptor"
             and name in _SLOTS

@@ -2,7 +2,7 @@
 
 from . import _core, memory, types
 from .autograd.engine import run_backward
-from .ops.declare import METHODS, overridable
+from .ops.declare import METHODS, as_operator
 
 Tensor = _core.Tensor
 
@@ -291,10 +291,14 @@ _METHODS = (
 def _member(name, value):
     """A function as a method, or a property, that subclasses may take over."""
     if isinstance(value, property):
-        fset = value.fset and overridable(value.fset)
-        return property(overridable(value.fget), fset, doc=value.__doc__)
-    method = overridable(value)
-    if isinstance(method, _core.Overridable) and method.__name__ not in METHODS:
+        fset = value.fset and as_operator(value.fset)
+        return property(as_operator(value.fget), fset, doc=value.__doc__)
+    method = as_operator(value)
+    if (
+        isinstance(method, _core.Operator)
+        and not method.is_native
+        and method.__name__ not in METHODS
+    ):
         method.__name__ = method.__qualname__ = name
     return method
 
@@ -303,11 +307,11 @@ def _fill_class():
     for name in _NATIVE:
         setattr(Tensor, name, getattr(_core, name))
     for name, dtype in _CASTS.items():
-        setattr(Tensor, name, overridable(_cast(name, dtype)))
+        setattr(Tensor, name, as_operator(_cast(name, dtype)))
     for name, function in METHODS.items():
         setattr(Tensor, name, _member(name, function))
     for function in (*_METHODS, *memory.METHODS):
-        setattr(Tensor, function.__name__, overridable(function))
+        setattr(Tensor, function.__name__, as_operator(function))
     Tensor.as_subclass = as_subclass  # never taken over: it is how a subclass is left
     Tensor.__getattr__ = _suggest
     Tensor.__torch_function__ = _torch_function

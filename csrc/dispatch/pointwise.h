@@ -6,6 +6,7 @@
 
 #include "autograd/node.h"
 #include "dispatch/iterate.h"
+#include "dispatch/operator.h"
 
 namespace flambeau {
 
@@ -68,19 +69,6 @@ void run_map(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg
 void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs,
                    int n_inputs, int64_t count);
 
-/// The callable Python sees; also a method descriptor.
-struct PointwiseCallable {
-  PyObject_HEAD vectorcallfunc vectorcall;
-  Pointwise* record;
-  bool inplace;
-  PyObject* dict;
-};
-extern PyTypeObject* pointwise_type;
-inline bool is_pointwise(PyObject* o) { return Py_TYPE(o) == pointwise_type; }
-inline Pointwise& record_of(PyObject* o) {
-  return *reinterpret_cast<PointwiseCallable*>(o)->record;
-}
-
 /// Raises where autograd would have to record the write to out=.
 void check_out_unrecorded(bool out_recorded, bool input_recorded, const char* operator_name);
 /// Resizes and checks a caller's out= tensor.
@@ -90,7 +78,5 @@ void check_castable(DType from, DType to, const char* operator_name);
 TensorRef without_overlap(Tensor& t, Tensor& out);
 /// Raises if out, which is to be written, lies over elements of t.
 void check_apart(const Tensor& t, const Tensor& out, const char* operator_name);
-
-void initialize_pointwise(PyObject* module);
 
 }  // namespace flambeau

@@ -9,6 +9,7 @@
 #include "dispatch/memory_format.h"
 #include "dispatch/promotion.h"
 #include "python/guard.h"
+#include "python/parse.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -53,7 +54,7 @@ class Args {
       PyObject* key = PyTuple_GET_ITEM(call.names, k);
       int at = 0;
       for (const char* name : names) {
-        if (PyUnicode_CompareWithASCIIString(key, name) == 0 || is_alias(key, name)) break;
+        if (PyUnicode_CompareWithASCIIString(key, name) == 0 || is_spelling_of(key, name)) break;
         ++at;
       }
       check<TypeError>(at < count, [&] {
@@ -100,13 +101,6 @@ class Args {
     std::string text;
     for (const char* name : names) text += (text.empty() ? "" : ", ") + std::string(name);
     return text;
-  }
-  static bool is_alias(PyObject* key, const char* name) {
-    auto is = [&](const char* text) { return PyUnicode_CompareWithASCIIString(key, text) == 0; };
-    if (strcmp(name, "dim") == 0) return is("axis");
-    if (strcmp(name, "keepdim") == 0) return is("keepdims");
-    if (strcmp(name, "input") == 0) return is("self") || is("a") || is("x");
-    return false;
   }
   const char* function_;
   PyObject* slots_[12] = {};
@@ -190,8 +184,8 @@ void initialize_counts(PyObject* module);
 void initialize_autograd(PyObject* module);
 void initialize_conv(PyObject* module);
 void initialize_pool(PyObject* module);
-void initialize_shortcuts(PyObject* module);
+void initialize_reduction_ways(PyObject* module);
 void initialize_losses(PyObject* module);
-void initialize_row_shortcuts(PyObject* module);
+void initialize_row_ways(PyObject* module);
 
 }  // namespace flambeau

@@ -486,7 +486,6 @@ void initialize_function_node(PyObject* module) {
   slots[0].pfunc = node_type;
   function_node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   PyModule_AddObjectRef(module, "FunctionNode", reinterpret_cast<PyObject*>(function_node_type));
-  add_primitive_type(module);
   add_functions(module, entries);
 }
 

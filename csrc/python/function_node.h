@@ -48,6 +48,4 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
 /// autograd.Function.
 PyObject* primitive_arguments(PyTypeObject* type);
 
-void add_primitive_type(PyObject* module);
-
 }  // namespace flambeau

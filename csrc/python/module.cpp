@@ -2,19 +2,20 @@
 #include <nanobind/nanobind.h>
 
 #include "autograd/node.h"
-#include "dispatch/pointwise.h"
 #include "dispatch/reduce.h"
 #include "python/args.h"
 #include "python/bind_index.h"
-#include "python/overrides.h"
+#include "python/operator.h"
 
 NB_MODULE(_core, m) {
   using namespace flambeau;
   PyObject* module = m.ptr();
+  initialize_operators(module);
   initialize_types(module);
   initialize_tensor_type(module);
   initialize_nodes(module);
   initialize_overrides(module);
+  initialize_python_operators(module);
   initialize_pointwise(module);
   initialize_reduce(module);
   initialize_views(module);
@@ -34,8 +35,8 @@ NB_MODULE(_core, m) {
   initialize_indexing(module);
   initialize_conv(module);
   initialize_pool(module);
-  initialize_shortcuts(module);
+  initialize_reduction_ways(module);
   initialize_losses(module);
-  initialize_row_shortcuts(module);
+  initialize_row_ways(module);
   if (PyErr_Occurred()) throw nanobind::python_error();
 }

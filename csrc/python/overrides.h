@@ -1,6 +1,7 @@
 // __torch_function__: which arguments take an operator over, and the call that lets them.
 // Exact tensors and Python's own types pay for a comparison of types, nothing more. Needs the GIL.
 #pragma once
+#include "dispatch/door.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -10,15 +11,12 @@ namespace flambeau {
 enum class Override : uint8_t { none, inherited, own };
 Override override_of(PyTypeObject* type);
 
-/// Whether any thread is inside a TorchFunctionMode: the gate before the thread's own flag.
-extern bool any_function_mode;
-
 /// The part of is_overridden() for what is neither an exact tensor nor a plain number.
 bool may_override(PyObject* o);
 bool in_function_mode();
 
-inline bool is_overridden(PyObject* const* args, Py_ssize_t n) {
-  if (any_function_mode && in_function_mode()) return true;
+/// Whether an argument takes the operator over.
+inline bool has_override(PyObject* const* args, Py_ssize_t n) {
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyTypeObject* type = Py_TYPE(args[i]);
     if (type != tensor_type && type != &PyLong_Type && type != &PyFloat_Type &&
@@ -26,6 +24,10 @@ inline bool is_overridden(PyObject* const* args, Py_ssize_t n) {
       return true;
   }
   return false;
+}
+/// Whether an argument, or a mode in force, takes the operator over.
+inline bool is_overridden(PyObject* const* args, Py_ssize_t n) {
+  return ((watchers & watch_function_modes) && in_function_mode()) || has_override(args, n);
 }
 inline bool is_overridden(PyObject* self) { return is_overridden(&self, 1); }
 
@@ -35,9 +37,6 @@ PyObject* call_override(PyObject* function, PyObject* const* args, Py_ssize_t n,
 PyObject* call_method_override(const char* name, PyObject* const* args, Py_ssize_t n);
 PyObject* call_getter_override(const char* name, PyObject* self);
 int call_setter_override(const char* name, PyObject* self, PyObject* value);
-
-/// __reduce__ of operators: pickled and copied as the global name they are, as functions are.
-PyObject* reduce_to_name(PyObject* function, PyObject*);
 
 void initialize_overrides(PyObject* module);
 

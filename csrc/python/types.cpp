@@ -1,9 +1,7 @@
-// dtype objects, torch.Size, devices, native functions, and the translation of exceptions.
+// dtype objects, torch.Size, devices, and the translation of exceptions.
 #include <Python.h>
-#include <structmember.h>
 
 #include "python/args.h"
-#include "python/overrides.h"
 
 namespace flambeau {
 
@@ -105,72 +103,6 @@ PyType_Slot dtype_slots[] = {{Py_tp_repr, reinterpret_cast<void*>(dtype_repr)},
 PyType_Spec dtype_spec = {"flambeau.dtype", sizeof(DTypeObject), 0,
                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, dtype_slots};
 
-// ------------------------------------------------------------------------------------ native
-// functions
-
-struct Function {
-  PyObject_HEAD vectorcallfunc vectorcall;
-  const NativeEntry* entry;
-  enum class Overridable : uint8_t { no, by_modes, yes } overridable;
-  PyObject* dict;
-};
-PyTypeObject* function_type = nullptr;
-
-PyObject* function_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
-                              PyObject* names) {
-  auto* f = reinterpret_cast<Function*>(self);
-  Py_ssize_t n = PyVectorcall_NARGS(nargsf);
-  Py_ssize_t asked =
-      f->overridable == Function::Overridable::yes ? n + (names ? PyTuple_GET_SIZE(names) : 0) : 0;
-  if (f->overridable != Function::Overridable::no && is_overridden(args, asked))
-    return call_override(self, args, n, names);
-  return guarded([&] { return f->entry->function(Call{args, n, names}); });
-}
-PyObject* function_get(PyObject* self, PyObject* instance, PyObject*) {
-  if (instance && instance != Py_None) return PyMethod_New(self, instance);
-  Py_INCREF(self);
-  return self;
-}
-PyObject* function_repr(PyObject* self) {
-  return PyUnicode_FromFormat("<flambeau function %s>",
-                              reinterpret_cast<Function*>(self)->entry->name);
-}
-PyObject* function_name(PyObject* self, void*) {
-  return PyUnicode_FromString(reinterpret_cast<Function*>(self)->entry->name);
-}
-PyObject* function_doc(PyObject* self, void*) {
-  auto* dict = reinterpret_cast<Function*>(self)->dict;
-  PyObject* own = dict ? PyDict_GetItemString(dict, "__doc__") : nullptr;
-  if (own) {
-    Py_INCREF(own);
-    return own;
-  }
-  const char* doc = reinterpret_cast<Function*>(self)->entry->doc;
-  if (doc) return PyUnicode_FromString(doc);
-  Py_RETURN_NONE;
-}
-PyMemberDef function_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Function, vectorcall), READONLY, nullptr},
-    {"__dictoffset__", T_PYSSIZET, offsetof(Function, dict), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
-PyMethodDef function_methods[] = {{"__reduce__", reduce_to_name, METH_NOARGS, nullptr},
-                                  {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef function_getset[] = {
-    {"__name__", function_name, nullptr, nullptr, nullptr},
-    {"__doc__", function_doc, nullptr, nullptr, nullptr},
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyType_Slot function_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-                                {Py_tp_descr_get, reinterpret_cast<void*>(function_get)},
-                                {Py_tp_repr, reinterpret_cast<void*>(function_repr)},
-                                {Py_tp_members, function_members},
-                                {Py_tp_methods, function_methods},
-                                {Py_tp_getset, function_getset},
-                                {0, nullptr}};
-PyType_Spec function_spec = {
-    "flambeau._core.Function", sizeof(Function), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, function_slots};
-
 PyObject* set_types(const Call& call) {
   Args a("_set_types", call, {"size", "device_type", "cpu", "out_of_memory"}, 4);
   Py_INCREF(a[0]);
@@ -191,19 +123,6 @@ const NativeEntry entries[] = {
 
 }  // namespace
 
-void add_functions(PyObject* module, const NativeEntry* list) {
-  for (; list->name; ++list) {
-    auto* f = reinterpret_cast<Function*>(function_type->tp_alloc(function_type, 0));
-    f->vectorcall = function_vectorcall;
-    f->entry = list;
-    // Private functions belong to operators that have been asked about; tensor() takes anything.
-    f->overridable = list->name[0] == '_'                ? Function::Overridable::no
-                     : strcmp(list->name, "tensor") == 0 ? Function::Overridable::by_modes
-                                                         : Function::Overridable::yes;
-    PyModule_AddObject(module, list->name, reinterpret_cast<PyObject*>(f));
-  }
-}
-
 void initialize_types(PyObject* module) {
   dtype_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&dtype_spec));
   PyModule_AddObjectRef(module, "dtype", reinterpret_cast<PyObject*>(dtype_type));
@@ -213,8 +132,6 @@ void initialize_types(PyObject* module) {
     dtype_objects[i] = reinterpret_cast<PyObject*>(o);
     PyModule_AddObjectRef(module, name(o->value), dtype_objects[i]);
   }
-  function_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&function_spec));
-  PyModule_AddObjectRef(module, "Function", reinterpret_cast<PyObject*>(function_type));
   add_functions(module, entries);
 }
 

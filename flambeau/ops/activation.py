@@ -260,7 +260,7 @@ _prelu = make_pointwise(
 )
 
 
-@composite(method=True, namespaces=("torch", "nn.functional"), out=False)
+@composite(method=True, namespaces=("torch", "nn.functional"), out=False, autocast="lower")
 def prelu(input, weight):
     """input where positive, else weight * input; weight has one value, or one for each channel (dim 1)."""
     if weight.dim() > 1:

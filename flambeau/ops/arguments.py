@@ -79,14 +79,3 @@ def require_floating(tensor, operator, complex_too=True):
         raise RuntimeError(
             f"{operator}: input is {dtype}, but it must be {kinds}. Convert it with .float() first."
         )
-
-
-def name_wrong_type(error, name, args, kwargs):
-    """TypeError, if what lacked the attribute is an argument: only tensors have what operators ask for."""
-    culprit = error.obj
-    for place, argument in (*enumerate(args), *kwargs.items()):
-        if argument is culprit and not isinstance(argument, _core.Tensor):
-            place = f"argument {place + 1}" if isinstance(place, int) else place
-            raise TypeError(
-                f"{name}: {place} must be a Tensor, not {type(argument).__name__}."
-            ) from None

@@ -31,7 +31,7 @@ def of_constant_slope(input):
     Without it there would be none, an error where PyTorch gives zeros.
     """
     if input.requires_grad and _core.is_grad_enabled():
-        return _of_constant_slope.native(input)
+        return _of_constant_slope(input)
     return input
 
 
@@ -43,4 +43,4 @@ def attached(value, *sources, anyway=False):
     if not _core.is_grad_enabled() or (value.requires_grad and not anyway):
         return value
     tensors = [t for t in sources if isinstance(t, _core.Tensor) and t.requires_grad]
-    return _attached.native(value, tensors) if tensors else value
+    return _attached(value, tensors) if tensors else value

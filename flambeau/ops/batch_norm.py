@@ -169,7 +169,7 @@ def batch_norm(
         _follow(running_mean, running_var, mean, var, input.numel() // input.size(1), momentum)
         rstd = (var + eps).rsqrt()
     if _records(input, weight, bias):
-        return _normalize.native(input, weight, bias, mean, rstd, training)
+        return _normalize(input, weight, bias, mean, rstd, training)
     return _apply(input, weight, bias, mean, rstd)
 
 

@@ -33,7 +33,7 @@ METHODS["where"] = _where_method
 _masked_fill = make_pointwise(
     lambda input, mask, value: k.where(mask, value, input), name="masked_fill", keep=("mask",)
 )
-_masked_fill_ = _core.Pointwise(_masked_fill.spec, _masked_fill)
+_masked_fill_ = _core._pointwise(_masked_fill.spec, _masked_fill)
 
 
 def _check_mask(input, mask, value, name):

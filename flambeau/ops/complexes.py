@@ -117,7 +117,7 @@ def complex(real, imag):
     return _core.view_as_complex(fl.stack(fl.broadcast_tensors(real, imag), -1))
 
 
-@composite(method=False, out="exact")
+@composite(method=False, out="exact", autocast="float32")
 def polar(abs, angle):
     """abs * exp(i * angle)."""
     _check_parts("polar", abs=abs, angle=angle)

@@ -252,23 +252,23 @@ def _run(operator, plan, n, input, weight, bias, *window):
 
 
 def _convolve(n, input, weight, bias, *window):
-    return _run(_forward.native, _plan, n, input, weight, bias, *window)
+    return _run(_forward, _plan, n, input, weight, bias, *window)
 
 
 def _convolve_transposed(n, input, weight, bias, *window):
-    return _run(_transposed.native, _plan_transposed, n, input, weight, bias, *window)
+    return _run(_transposed, _plan_transposed, n, input, weight, bias, *window)
 
 
 # ------------------------------------------------------------------------------------ operators
 
 
-@composite(method=False, out=False)
+@composite(method=False, out=False, autocast="lower")
 def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """As conv2d, over one spatial dimension: input (N, C, L) or (C, L), weight (O, C / groups, K)."""
     return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
 
-@composite(method=False, out=False)
+@composite(method=False, out=False, autocast="lower")
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlate images with a bank of kernels.
 
@@ -300,13 +300,13 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
 
 
-@composite(method=False, out=False)
+@composite(method=False, out=False, autocast="lower")
 def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """As conv2d, over three spatial dimensions: input (N, C, D, H, W) or (C, D, H, W)."""
     return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
 
 
-@composite(method=False, out=False)
+@composite(method=False, out=False, autocast="lower")
 def conv_transpose1d(
     input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):
@@ -316,7 +316,7 @@ def conv_transpose1d(
     )
 
 
-@composite(method=False, out=False)
+@composite(method=False, out=False, autocast="lower")
 def conv_transpose2d(
     input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):
@@ -338,7 +338,7 @@ def conv_transpose2d(
     )
 
 
-@composite(method=False, out=False)
+@composite(method=False, out=False, autocast="lower")
 def conv_transpose3d(
     input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):

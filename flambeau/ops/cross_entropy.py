@@ -103,4 +103,4 @@ def cross_entropy(input, target, ignore_index, reduction, label_smoothing):
             f"cross_entropy: input is {input.dtype}, but it must be floating. Convert it with "
             ".float() first."
         )
-    return _loss.native(input, target, ignore_index, reduction, label_smoothing)
+    return _loss(input, target, ignore_index, reduction, label_smoothing)

@@ -105,7 +105,7 @@ def _ctc(ctx, log_probs, labels, input_lengths, target_lengths, blank, zero_infi
 def _(ctx, grad_output):
     log_probs, loss = ctx.saved
     return (
-        _ctc_backward.native(grad_output, log_probs, loss, ctx.rest),
+        _ctc_backward(grad_output, log_probs, loss, ctx.rest),
         None,
         None,
         None,
@@ -230,7 +230,7 @@ def ctc_loss(
         raise RuntimeError(
             f"ctc_loss: targets hold labels outside of 0 to {C - 1}, those that log_probs have."
         )
-    loss = _ctc.native(log_probs, labels, input_lengths, target_lengths, blank, zero_infinity)
+    loss = _ctc(log_probs, labels, input_lengths, target_lengths, blank, zero_infinity)
     if zero_infinity:
         loss = fl.where(loss.detach().isinf(), fl.zeros_like(loss), loss)
     if reduction in ("mean", 1):

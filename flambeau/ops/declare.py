@@ -13,9 +13,7 @@ import functools
 from types import FunctionType
 
 from .. import _core
-from .arguments import name_wrong_type
-from .autocast import follow as follow_autocast
-from .kinds import argument_names, expected_of
+from .kinds import argument_names, parameters_of
 
 NAMESPACES = {"torch": {}, "special": {}, "linalg": {}, "fft": {}, "nn.functional": {}}
 METHODS = {}
@@ -23,11 +21,33 @@ POINTWISE = {}  # every pointwise operator by name, for tests that go over all o
 
 
 @functools.cache
-def overridable(function):
-    """A Python function as an operator that subclasses of Tensor may take over; one for each function."""
+def as_operator(function):
+    """A Python function as an operator; one for each function. Anything else stays as it is."""
     if not isinstance(function, FunctionType):
         return function
-    return _core.Overridable(function, expected_of(function))
+    return operator(function)
+
+
+def operator(declared, implementation=None, *, skip=0, public=True, truths=(), respells=False,
+             out=False, autocast=None, node=None, keeps_format=False):  # fmt: skip
+    """The operator that `declared`, a Python function, stands for; registered nowhere.
+
+    Args:
+        implementation: what is called; `declared` itself if left out.
+        skip (int): parameters of `declared` in front that a caller does not give.
+        public (bool): whether programs call it; if not, nobody takes it over and no type is checked.
+        truths: names of arguments of which only the truth counts, whatever they are.
+        respells (bool): whether NumPy's names of arguments are understood.
+        out: see `_publish`.
+        autocast: "lower" or "float32": what floating arguments are cast to where autocast is on.
+        node (str): of a primitive, the name of its nodes.
+        keeps_format (bool): of a primitive, whether results are channels last as arguments are.
+    """
+    parameters = parameters_of(declared, skip, public, truths)
+    implementation = declared if implementation is None else implementation
+    return _core._operator(
+        declared, implementation, parameters, public, respells, out, autocast, node, keeps_format
+    )
 
 
 homes = "flambeau"  # the package that operators say they are of
@@ -39,14 +59,14 @@ def settle(name, function, space):
     if function not in _homes:
         home = homes if space == "torch" else f"{homes}.{space}"
         _homes[function] = function.__module__ = home
-        if not isinstance(function, _core.Function):
+        if not getattr(function, "is_native", False):
             function.__name__ = function.__qualname__ = name
     return function
 
 
 def register(name, function, *, method=False, namespaces=("torch",)):
     """Makes `function` public as torch.<name>, and as Tensor.<name> if method."""
-    function = overridable(function)
+    function = as_operator(function)
     if namespaces:
         settle(name, function, namespaces[0])
     for space in namespaces:
@@ -81,6 +101,7 @@ class PointwiseSpec:
         args,
         n_inputs,
         defaults,
+        positional,
         *,
         keep=0,
         tensors=0,
@@ -96,7 +117,8 @@ class PointwiseSpec:
         self.fn = fn
         self.args = args
         self.n_inputs = n_inputs
-        self.defaults = defaults
+        self.defaults = defaults  # ... where there is none
+        self.positional = positional
         self.keep = keep
         self.tensors = tensors
         self.compute = compute
@@ -165,12 +187,10 @@ def _derivative_operator(map, name, keep, order, uses_index=False):
     if order > 1 and key in _shared:
         return _shared[key]
     args = ("grad_output", *(f"saved_{j}" for j in range(map.n_in - 1)))
-    nothing = (None,) * len(args)
-    spec = PointwiseSpec(
-        name, None, args, len(args), nothing, keep=keep, uses_index=uses_index, map=map
-    )
+    nothing, n = (...,) * len(args), len(args)
+    spec = PointwiseSpec(name, None, args, n, nothing, n, keep=keep, uses_index=uses_index, map=map)
     spec.order = order
-    operator = _core.Pointwise(spec)
+    operator = _core._pointwise(spec)
     return _shared.setdefault(key, operator) if order > 1 else operator
 
 
@@ -255,7 +275,8 @@ def make_pointwise(
         scalar,
         names,
         n_inputs,
-        tuple(None if d is ... else d for d in defaults),
+        defaults,
+        positional,
         keep=mask(keep),
         tensors=mask(tensors),
         compute=compute,
@@ -265,8 +286,7 @@ def make_pointwise(
         uses_index=uses_index,
         divisor=-1 if divisor is None else names.index(divisor),
     )
-    operator = _core.Pointwise(spec)
-    operator.__name__ = operator.__qualname__ = name
+    operator = _core._pointwise(spec)
     operator.__doc__ = fn.__doc__
     operator.__wrapped__ = fn
 
@@ -309,7 +329,7 @@ def pointwise(
     for public in (name, *aliases):
         register(public, operator, method=method, namespaces=namespaces if function else ())
         if inplace:
-            inplace_operator = _core.Pointwise(operator.spec, operator)
+            inplace_operator = _core._pointwise(operator.spec, operator)
             inplace_operator.__name__ = inplace_operator.__qualname__ = public + "_"
             inplace_operator.__doc__ = f"{public}(), in place."
             register(
@@ -324,25 +344,6 @@ def pointwise(
 # --------------------------------------------------------------------- operators written in Python
 
 
-_SPELLINGS = {
-    "axis": "dim",
-    "keepdims": "keepdim",
-    "x": "input",
-    "a": "input",
-    "x1": "input",
-    "x2": "other",
-    "self": "input",
-}
-
-
-def _respell(kwargs, names):
-    """Keywords in PyTorch's spelling where NumPy's was used."""
-    return {
-        _SPELLINGS.get(k, k) if k not in names and _SPELLINGS.get(k) in names else k: v
-        for k, v in kwargs.items()
-    }
-
-
 def need_outs(out, count, name):
     """TypeError unless out= is a tuple or list of as many tensors as there are results."""
     if not isinstance(out, (tuple, list)):
@@ -354,8 +355,8 @@ def need_outs(out, count, name):
             raise TypeError(f"{name}: item {place} of out is {type(one).__name__}, not a Tensor.")
 
 
-def _put_out(result, out, name, inputs=None):
-    """The results copied into the caller's tensors: with `inputs` given of their dtype, and apart from those."""
+def _put_out(result, out, name, inputs):
+    """The results copied into the caller's tensors: unless `inputs` is None of their dtype, and apart from those."""
     if isinstance(result, tuple):
         need_outs(out, len(result), name)
     if inputs is not None:
@@ -367,29 +368,12 @@ def _put_out(result, out, name, inputs=None):
     return _core._finish_out(result, out, name)
 
 
-def _public(operator, expected, name, out):
-    """`operator` with out= and NumPy's spellings, which take a detour; other calls go to it straight."""
-    names = expected[0]
-
-    def with_spellings(*args, **kwargs):
-        target = kwargs.pop("out", None) if out else None
-        kwargs = _respell(kwargs, names)
-        result = operator(*args, **kwargs)
-        if target is None:
-            return result
-        inputs = {"exact": (*args, *kwargs.values()), "same": ()}.get(out)
-        return _put_out(result, target, name, inputs)
-
-    def explain(error, args, kwargs):
-        name_wrong_type(error, name, args, kwargs)
-
-    return _core.Overridable(operator, expected, with_spellings, explain)
+_core._bind("put_out", _put_out)
 
 
 def _publish(
-    operator,
-    fn,
-    skip=0,
+    declared,
+    implementation=None,
     *,
     name,
     method=True,
@@ -398,7 +382,7 @@ def _publish(
     out=True,
     namespaces=("torch",),
     aliases=(),
-    truths=(),
+    **options,
 ):
     """Makes the public forms of an operator written in Python.
 
@@ -409,14 +393,12 @@ def _publish(
             can be cast is cast, and inputs are read before.
         namespaces: where the function is public beside being a method.
         aliases: other public names of the same operator.
-        truths: arguments of which only the truth counts, whatever they are.
+        options: truths, autocast and those of primitives, as `operator` takes them.
     """
-    expected = expected_of(fn, skip, public=method or function, truths=truths)
-    call = _public(operator, expected, name, out)
-    call = follow_autocast(name if "torch" in namespaces else f"{namespaces[0]}.{name}", call)
+    call = operator(
+        declared, implementation, public=method or function, respells=True, out=out, **options
+    )
     call.__name__ = call.__qualname__ = name
-    call.__doc__ = fn.__doc__
-    call.__module__ = fn.__module__
     for public in (name, *aliases):
         register(public, call, method=method, namespaces=namespaces if function else ())
         if inplace:
@@ -459,7 +441,7 @@ def composite(fn, *, name=None, **public):
 
     public: the options of `_publish`.
     """
-    return _publish(fn, fn, name=name or fn.__name__, **public)
+    return _publish(fn, name=name or fn.__name__, **public)
 
 
 @_with_options
@@ -474,7 +456,7 @@ def primitive(fn, *, name=None, keeps_format=False, **public):
 
     forward keeps tensors with ctx.save_for_backward(...), anything else as attributes of ctx; the
     derivative finds them in ctx.saved and is itself made of differentiable operators. Arguments may
-    be lists of tensors (their gradient is a list). `.native` is the callable without out= handling.
+    be lists of tensors (their gradient is a list).
 
     With keeps_format the results are channels last in memory where a tensor argument is. What a kernel
     has written in another order is copied: `forward` should hand its memory to nobody else.
@@ -498,13 +480,11 @@ def primitive(fn, *, name=None, keeps_format=False, **public):
         )
 
     node = _core._backward_name(name)
-    native = _core.Primitive(node, forward, missing, names, defaults, keeps_format)
-    native.__name__ = name
-    call = _publish(native, fn, skip=1, name=name, **public)
-    call.native = native
+    call = _publish(fn, forward, skip=1, name=name, node=node, keeps_format=keeps_format, **public)
+    call.backward = missing
 
     def derivative(backward):
-        native.backward = backward
+        call.backward = backward
         return backward
 
     call.derivative = derivative

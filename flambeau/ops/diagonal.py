@@ -41,7 +41,7 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     return fl.movedim(result, (-2, -1), (first, second))
 
 
-@composite(out=False)
+@composite(out=False, autocast="float32")
 def trace(input):
     """The sum of the diagonal of a matrix."""
     if input.dim() != 2:

@@ -289,7 +289,7 @@ def _pair_plan(equation, a_shape, b_shape):
     )
 
 
-@composite(method=False, out=False)
+@composite(method=False, out=False, autocast="lower")
 def einsum(*args):
     """The sum of products that an equation of subscripts names.
 

@@ -112,19 +112,19 @@ def _factor_definite(operator, A, upper):
     return L.mH if upper else L
 
 
-@composite(name="cholesky", namespaces=("linalg",), method=False, out="same")
+@composite(name="cholesky", namespaces=("linalg",), method=False, out="same", autocast="float32")
 def linalg_cholesky(A, *, upper=False):
     """L with A = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
     return _factor_definite("linalg.cholesky", A, upper)
 
 
-@composite
+@composite(autocast="float32")
 def cholesky(input, upper=False):
     """L with input = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
     return _factor_definite("cholesky", input, upper)
 
 
-@composite(name="cholesky_ex", namespaces=("linalg",), method=False)
+@composite(name="cholesky_ex", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_cholesky_ex(A, *, upper=False, check_errors=False):
     """(L, info) of `linalg.cholesky`; info is the first minor that is not positive, or 0 where all are."""
     check_matrices("linalg.cholesky_ex", A, square=True)
@@ -134,7 +134,7 @@ def linalg_cholesky_ex(A, *, upper=False, check_errors=False):
     return _CholeskyExResult(L.mH if upper else L, info)
 
 
-@composite
+@composite(autocast="float32")
 def cholesky_solve(B, L, upper=False):
     """X with A @ X = B, given the Cholesky factor L of A."""
     check_matrices("cholesky_solve", L, square=True)
@@ -150,7 +150,7 @@ def cholesky_solve(B, L, upper=False):
     return _cholesky_solve(L, B.expand(*batch, *B.shape[-2:]))
 
 
-@composite
+@composite(autocast="float32")
 def cholesky_inverse(L, upper=False):
     """The inverse of A, given the Cholesky factor L of A."""
     check_matrices("cholesky_inverse", L, square=True)
@@ -163,7 +163,7 @@ def cholesky_inverse(L, upper=False):
     return cholesky_solve(identity.expand(L.shape), L, upper)
 
 
-@composite(name="qr", namespaces=("linalg",), method=False)
+@composite(name="qr", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_qr(A, mode="reduced"):
     """(Q, R) with A = Q @ R, Q orthogonal, R upper triangular; mode "complete" makes Q square, "r" leaves it out."""
     check_matrices("linalg.qr", A)
@@ -189,13 +189,13 @@ def _(ctx, grad_Q, grad_R):
     )
 
 
-@composite
+@composite(autocast="float32")
 def qr(input, some=True):
     """(Q, R) of `linalg.qr`, complete with some=False."""
     return linalg_qr(input, "reduced" if some else "complete")
 
 
-@composite
+@composite(autocast="float32")
 def geqrf(input):
     """(a, tau): the Householder vectors below R in one matrix, stored by columns, and their factors."""
     import numpy
@@ -241,7 +241,7 @@ def _check_reflections(operator, A, tau):
     check_same_dtype(operator, input=A, tau=tau)
 
 
-@composite(name="householder_product", namespaces=("linalg",), method=False)
+@composite(name="householder_product", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_householder_product(A, tau):
     """The first columns of the product of the reflections that `geqrf` gives."""
     _check_reflections("linalg.householder_product", A, tau)
@@ -252,13 +252,13 @@ def linalg_householder_product(A, tau):
     return _reflections(A, tau)[..., : A.size(-1)]
 
 
-@composite
+@composite(autocast="float32")
 def orgqr(input, tau):
     """An alias of `linalg.householder_product`."""
     return linalg_householder_product(input, tau)
 
 
-@composite(out="same")
+@composite(out="same", autocast="float32")
 def ormqr(input, tau, other, left=True, transpose=False):
     """The product of the Q that `geqrf` gives, or its transpose, with `other`."""
     _check_reflections("ormqr", input, tau)
@@ -419,7 +419,7 @@ def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
     return fl.linalg.solve_triangular(U, half, upper=True)
 
 
-@composite(out="same")
+@composite(out="same", autocast="float32")
 def lu_solve(b, LU_data, LU_pivots):
     """X with A @ X = b, given `linalg.lu_factor` of A."""
     return linalg_lu_solve(LU_data, LU_pivots, b)

@@ -11,7 +11,7 @@ from .arguments import few, wrap_dim
 from .declare import composite, primitive
 from .lapack import array, tensor
 
-_fourier = composite(namespaces=("fft",), method=False)
+_fourier = composite(namespaces=("fft",), method=False, autocast="float32")
 
 
 def _complex_dtype(dtype):

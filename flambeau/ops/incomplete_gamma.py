@@ -37,14 +37,14 @@ def igamma(input, other):
     Gradient: of other only, as in PyTorch.
     """
     require_tensors("igamma", input=input, other=other)
-    return _incomplete.native(input, other, 0)
+    return _incomplete(input, other, 0)
 
 
 @composite(inplace=True)
 def igammac(input, other):
     """The regularised upper incomplete gamma function Q(input, other) = 1 - P(input, other)."""
     require_tensors("igammac", input=input, other=other)
-    return _incomplete.native(input, other, 1)
+    return _incomplete(input, other, 1)
 
 
 register("gammainc", igamma, namespaces=("special",))

@@ -11,7 +11,7 @@ from .._core import indexing
 from . import public as fl
 from .arguments import wrap_dim
 from .declare import composite, primitive
-from .shortcuts import raw_shortcut
+from .ways import raw_way
 
 
 @primitive(out="exact")
@@ -37,7 +37,7 @@ def _(ctx, grad_output):
     return fl.scatter_add(fl.zeros(ctx.shape, dtype=grad_output.dtype), ctx.dim, index, grad_output)
 
 
-raw_shortcut(gather, indexing.gather, 3)
+raw_way(gather, indexing.gather, 3)
 
 
 @primitive(out="exact")
@@ -65,7 +65,7 @@ def _(ctx, grad_output):
     return fl.index_add(zeros, ctx.dim, index.reshape(-1), grad_output)
 
 
-raw_shortcut(index_select, indexing.index_select, 3)
+raw_way(index_select, indexing.index_select, 3)
 
 
 @primitive(method=False, out=False)

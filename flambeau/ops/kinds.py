@@ -1,6 +1,6 @@
 """What types the arguments of Python operators may have, told by their names and defaults.
 
-One rule for all operators; the core (csrc/python/expected.h) checks by it before a function runs. A default
+One rule for all operators; the core (csrc/python/parse.h) checks by it before a function runs. A default
 of True or False makes a bool, a float a number; the tables have the names whose default says nothing. An
 annotation goes before both: int, bool, float (any number), or object for anything.
 """
@@ -54,7 +54,7 @@ def argument_names(fn, skip=0):
 
 
 def _kind(name, default, annotation):
-    """The letter of one parameter, a capital where None will do (expected.h)."""
+    """The letter of one parameter, a capital where None will do (parse.h)."""
     if annotation is not None:
         kind = _BY_ANNOTATION.get(annotation, ANY)
     elif name in _TRUTHS:
@@ -68,8 +68,8 @@ def _kind(name, default, annotation):
     return kind.upper() if default is None or name in _OR_NONE else kind
 
 
-def expected_of(fn, skip=0, public=True, truths=()):
-    """(names, their kinds, how many are positional): what `Overridable` checks of calls to `fn`.
+def parameters_of(fn, skip=0, public=True, truths=()):
+    """(names, their kinds, how many are positional, defaults): how calls to `fn` are parsed and checked.
 
     Args:
         skip (int): parameters in front that the caller does not give.
@@ -84,4 +84,4 @@ def expected_of(fn, skip=0, public=True, truths=()):
         ANY if name in truths else _kind(name, default, notes.get(name))
         for name, default in zip(names, defaults, strict=True)
     )
-    return names, "".join(kinds) if public else ANY * len(names), positional
+    return names, "".join(kinds) if public else ANY * len(names), positional, defaults

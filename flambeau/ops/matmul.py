@@ -26,13 +26,13 @@ def _check_dtypes(operator, first, second):
         )
 
 
-@composite(out="same")
+@composite(out="same", autocast="lower")
 def mm(input, mat2):
     """The product of two matrices: (M, K) and (K, N) give (M, N)."""
     return _core.mm(input, mat2)
 
 
-@composite(out="same")
+@composite(out="same", autocast="lower")
 def bmm(input, mat2):
     """The products of two stacks of matrices: (B, M, K) and (B, K, N) give (B, M, N)."""
     return _core.bmm(input, mat2)
@@ -56,7 +56,7 @@ def vdot(input, other):
     return fl.dot(input.conj() if input.dtype.is_complex else input, other)
 
 
-@composite(out="same")
+@composite(out="same", autocast="lower")
 def matmul(input, other):
     """The product over the last dimension of `input` and the one before last of `other`.
 
@@ -126,7 +126,7 @@ def _sum_with_product(operator, input, left, right, beta, alpha):
     return _scaled_sum(operator, input, multiply(left, right), beta, alpha)
 
 
-@composite(inplace=True, out="same")
+@composite(inplace=True, out="same", autocast="lower")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2)."""
     _check_ndim("addmm", mat1=(mat1, 2), mat2=(mat2, 2))
@@ -175,7 +175,7 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1):
     return _scaled_sum("addr", input, fl.outer(vec1, vec2), beta, alpha)
 
 
-@composite(inplace=True, out="same")
+@composite(inplace=True, out="same", autocast="lower")
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * the sum over b of batch1[b] @ batch2[b]."""
     _check_ndim("addbmm", batch1=(batch1, 3), batch2=(batch2, 3))
@@ -190,7 +190,7 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     return _sum_with_product("addbmm", input, left, right, beta, alpha)
 
 
-@composite(inplace=True, out="same")
+@composite(inplace=True, out="same", autocast="lower")
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * bmm(batch1, batch2)."""
     _check_ndim("baddbmm", batch1=(batch1, 3), batch2=(batch2, 3))
@@ -274,7 +274,7 @@ def linalg_cross(input, other, *, dim=-1):
     return _cross("linalg.cross", input, other, dim)
 
 
-@composite(name="vecdot", namespaces=("linalg",), method=False, out="same")
+@composite(name="vecdot", namespaces=("linalg",), method=False, out="same", autocast="lower")
 def linalg_vecdot(x, y, *, dim=-1):
     """The sum of conj(x) * y along `dim`."""
     require_floating(x, "linalg.vecdot")
@@ -306,7 +306,7 @@ def _cheapest_order(sizes):
     return split
 
 
-@composite(name="multi_dot", namespaces=("linalg",), method=False, out="exact")
+@composite(name="multi_dot", namespaces=("linalg",), method=False, out="exact", autocast="lower")
 def linalg_multi_dot(tensors):
     """The product of two or more matrices, in the order that needs the fewest multiplications.
 

@@ -56,4 +56,4 @@ def nll_loss(input, target, weight, ignored, reduction):
     The mean divides by the sum of the weights that took part. Raises IndexError for a target that is
     neither a class nor `ignored`.
     """
-    return _loss.native(input, target, weight, ignored, reduction)
+    return _loss(input, target, weight, ignored, reduction)

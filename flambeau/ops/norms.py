@@ -8,7 +8,7 @@ from . import public as fl
 from .arguments import few, is_left_out, require_floating, wrap_dim, wrap_dims
 from .declare import composite, make_pointwise, primitive
 from .reduce import ReductionSpec, kept
-from .shortcuts import reduction_shortcut
+from .ways import reduction_way
 
 
 def _real_dtype(dtype):
@@ -224,7 +224,7 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
     return _vector_norm("norm", input, p, dim, keepdim)
 
 
-reduction_shortcut(norm, _kernels["norm2"], "s", "adf", names=("input", "p", "dim", "keepdim"))
+reduction_way(norm, _kernels["norm2"], "s", "adf", names=("input", "p", "dim", "keepdim"))
 
 
 @composite
@@ -257,7 +257,7 @@ def _difference_norm(difference, p):
     return distance
 
 
-@composite(method=False, out=False)
+@composite(method=False, out=False, autocast="float32")
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """The p-norm of x1[*b, i] - x2[*b, j] at [*b, i, j].
 

@@ -70,7 +70,7 @@ div = _divide(true_divide, floor_divide, _divide_trunc)
 _div = _divide(
     METHODS["true_divide_"],
     METHODS["floor_divide_"],
-    _core.Pointwise(_divide_trunc.spec, _divide_trunc),
+    _core._pointwise(_divide_trunc.spec, _divide_trunc),
 )
 _div.__name__ = _div.__qualname__ = "div_"
 
@@ -158,7 +158,7 @@ def rsqrt(input):
 # --------------------------------------------------------------------------------------------- powers
 
 _pow = make_pointwise(k.power, name="pow")
-_pow_ = _core.Pointwise(_pow.spec, _pow)
+_pow_ = _core._pointwise(_pow.spec, _pow)
 _cube = make_pointwise(lambda input: input * input * input, name="pow")
 _SIMPLE_POWERS = {2: square, 3: _cube}
 
@@ -359,7 +359,7 @@ def _(grad_output, input, max, result):
 
 
 _clamp = make_pointwise(lambda input, min, max: k.minimum(k.maximum(input, min), max), name="clamp")
-_clamp_ = _core.Pointwise(_clamp.spec, _clamp)
+_clamp_ = _core._pointwise(_clamp.spec, _clamp)
 
 
 @_clamp.derivative("input")

@@ -178,7 +178,7 @@ def _max_pools(n):
 
     def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
         windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
-        return _max.native(input, True, windows)
+        return _max(input, True, windows)
 
     def plain(
         input,
@@ -190,7 +190,7 @@ def _max_pools(n):
         return_indices=False,
     ):
         windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
-        found = _max.native(input, return_indices, windows)
+        found = _max(input, return_indices, windows)
         return found if return_indices or isinstance(found, _core.Tensor) else found[0]
 
     plain.__doc__ = f"""The largest element of each window over the last {n} dimensions; a NaN wins.
@@ -221,7 +221,7 @@ def _adaptive_max_pools(n):
     name = f"adaptive_max_pool{n}d"
 
     def pool(input, output_size):
-        return _max.native(input, True, _adaptive_windows(name, n, input, output_size))
+        return _max(input, True, _adaptive_windows(name, n, input, output_size))
 
     pool.__doc__ = f"""The largest element of each of output_size windows over the last {n} dimensions, and its index.
 
@@ -250,7 +250,7 @@ def _avg_pools(n):
         windows = _windows(name, n, input, kernel_size, stride, padding, 1, ceil_mode)
         if divisor_override == 0:
             raise RuntimeError(f"{name}: divisor_override is 0.")
-        result = _avg.native(input, count_include_pad, divisor_override or 0, windows)
+        result = _avg(input, count_include_pad, divisor_override or 0, windows)
         return result if out is None else _core._finish_out(result, out, name)
 
     pool.__doc__ = f"""The mean of each window over the last {n} dimensions.
@@ -275,7 +275,7 @@ def _adaptive_avg_pools(n):
     def pool(input, output_size):
         if not input.numel() and output_size in (1, (1,) * n, [1] * n) and input.dim() > n:
             return input.mean(whole, keepdim=True)  # NaN where an average is of nothing
-        return _avg.native(input, False, 0, _adaptive_windows(name, n, input, output_size))
+        return _avg(input, False, 0, _adaptive_windows(name, n, input, output_size))
 
     pool.__doc__ = f"""The mean of each of output_size windows over the last {n} dimensions; windows as in adaptive_max_pool{n}d."""
     pool.__name__ = pool.__qualname__ = name

@@ -6,7 +6,7 @@ from .. import _core
 from .arguments import dim_error, require_tensors
 from .declare import METHODS, NAMESPACES, _put_out, composite, primitive, register
 from .results import by_name, result_type
-from .shortcuts import reduction_shortcut
+from .ways import reduction_way
 
 
 class ReductionSpec:
@@ -121,8 +121,8 @@ def _truth(reduction, name):
     return truth
 
 
-any = reduction_shortcut(_truth(_any, "any"), _any, "b", "adu")
-all = reduction_shortcut(_truth(_all, "all"), _all, "b", "adu")
+any = reduction_way(_truth(_any, "any"), _any, "b", "adu")
+all = reduction_way(_truth(_all, "all"), _all, "b", "adu")
 
 
 @composite(out=False)
@@ -133,7 +133,7 @@ def count_nonzero(input, dim=None):
     )[0]
 
 
-count_nonzero = reduction_shortcut(count_nonzero, _count, "i", "ad", names=("input", "dim"))
+count_nonzero = reduction_way(count_nonzero, _count, "i", "ad", names=("input", "dim"))
 
 
 # ------------------------------------------------------------------------------------------------ sums
@@ -151,7 +151,7 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
     return _core.sum(input, dim, keepdim, dtype=dtype)
 
 
-@primitive(name="prod")
+@primitive(name="prod", autocast="float32")
 def _product(ctx, input, dim=None, keepdim=False, dtype=None):
     """The product of all elements, or over dim."""
     dims = reduced_dims(dim, input.dim(), "prod")
@@ -182,7 +182,7 @@ def _(ctx, grad_output):
     return _product_gradient(input, ctx.dims, grad), None, None, None
 
 
-reduction_shortcut(_product, _prod, "p")
+reduction_way(_product, _prod, "p")
 
 
 def ctx_needs_second(grad):
@@ -233,7 +233,7 @@ def _extreme(reduction, name, doc):
         return grad * (hit / hit.sum(ctx.dims, keepdim=True)), None, None
 
     extreme.__doc__ = doc
-    return reduction_shortcut(extreme, reduction, "s", "ad")
+    return reduction_way(extreme, reduction, "s", "ad")
 
 
 amax = _extreme(_amax, "amax", "The largest element over dim or all; NaN if there is one.")
@@ -301,7 +301,7 @@ def _with_index(reduction, whole, pair, name):
             _need_dim(input, dim, name)
             made = whole(input)
             return made if out is None else _core._finish_out(made, out, name)
-        made = along.native(input, dim, keepdim)
+        made = along(input, dim, keepdim)
         made = result(*made) if type(made) is not result else made
         if out is None:
             return made
@@ -320,7 +320,7 @@ from .pointwise import maximum, minimum  # noqa: E402
 max = _with_index(_max, amax, maximum, "max")
 min = _with_index(_min, amin, minimum, "min")
 for _name, _along, _all_of in (("max", _max, _amax), ("min", _min, _amin)):
-    reduction_shortcut(
+    reduction_way(
         NAMESPACES["torch"][_name], _along, "si", whole=_all_of, result_type=by_name[_name]
     )
 
@@ -352,8 +352,8 @@ def _arg(reduction, name):
     return arg
 
 
-argmax = reduction_shortcut(_arg(_argmax, "argmax"), _argmax, "i", "an")
-argmin = reduction_shortcut(_arg(_argmin, "argmin"), _argmin, "i", "an")
+argmax = reduction_way(_arg(_argmax, "argmax"), _argmax, "i", "an")
+argmin = reduction_way(_arg(_argmin, "argmin"), _argmin, "i", "an")
 
 
 # --------------------------------------------------------------------------------------------- moments

@@ -10,7 +10,7 @@ from .arguments import few
 from .attach import attached
 from .declare import composite, make_pointwise, primitive
 from .reduce import reduced_dims
-from .shortcuts import row_shortcut
+from .ways import row_way
 
 _kernels = {}
 
@@ -139,7 +139,7 @@ def _softmax_like(name):
     @forward.derivative
     def _(ctx, grad_output):
         (result,) = ctx.saved
-        return backward.native(grad_output, result, ctx.dim), None
+        return backward(grad_output, result, ctx.dim), None
 
     return forward, backward
 
@@ -183,22 +183,14 @@ def _prepare(input, dim, dtype, name):
 def softmax(input, dim, dtype=None):
     """exp(input) over its sum along dim: positive numbers that add up to 1."""
     input, dims = _prepare(input, dim, dtype, "softmax")
-    return (
-        _softmax.native(input, dims[0])
-        if dims
-        else _softmax.native(input.reshape(1), 0).reshape(())
-    )
+    return _softmax(input, dims[0]) if dims else _softmax(input.reshape(1), 0).reshape(())
 
 
 @composite(namespaces=("torch", "special", "nn.functional"), out="same")
 def log_softmax(input, dim, dtype=None):
     """log(softmax(input, dim)), computed without under- or overflow."""
     input, dims = _prepare(input, dim, dtype, "log_softmax")
-    return (
-        _log_softmax.native(input, dims[0])
-        if dims
-        else _log_softmax.native(input.reshape(1), 0).reshape(())
-    )
+    return _log_softmax(input, dims[0]) if dims else _log_softmax(input.reshape(1), 0).reshape(())
 
 
 def _row_kernels(*names):
@@ -217,8 +209,8 @@ def _row_kernels(*names):
     return compile
 
 
-softmax = row_shortcut(softmax, "softmax", _row_kernels("softmax"))
-log_softmax = row_shortcut(log_softmax, "softmax", _row_kernels("log_softmax"))
+softmax = row_way(softmax, "softmax", _row_kernels("softmax"))
+log_softmax = row_way(log_softmax, "softmax", _row_kernels("log_softmax"))
 
 # ------------------------------------------------------------------------------------------------ norms
 
@@ -359,11 +351,11 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_
             ".float() first."
         )
     if bias is not None and weight is None:
-        return _layer_norm.native(input, length, None, None, eps) + bias
-    return _layer_norm.native(input, length, weight, bias, eps)
+        return _layer_norm(input, length, None, None, eps) + bias
+    return _layer_norm(input, length, weight, bias, eps)
 
 
-layer_norm = row_shortcut(
+layer_norm = row_way(
     layer_norm, "layer_norm", _row_kernels("plain_layer_norm", "plain_layer_norm_affine")
 )
 
@@ -430,9 +422,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
         ).rsqrt()
         out = (blocks * scale).reshape(input.shape)
         return out if weight is None else out * weight
-    return _rms_norm.native(input, length, weight, finfo(input.dtype).eps if eps is None else eps)
+    return _rms_norm(input, length, weight, finfo(input.dtype).eps if eps is None else eps)
 
 
-rms_norm = row_shortcut(
-    rms_norm, "rms_norm", _row_kernels("plain_rms_norm", "plain_rms_norm_weight")
-)
+rms_norm = row_way(rms_norm, "rms_norm", _row_kernels("plain_rms_norm", "plain_rms_norm_weight"))

@@ -235,26 +235,26 @@ def _hermitian(operator, A, UPLO):
     return _eigh(A, str(UPLO).upper())
 
 
-@composite(name="eigh", namespaces=("linalg",), method=False)
+@composite(name="eigh", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_eigh(A, UPLO="L"):
     """(eigenvalues, eigenvectors) of Hermitian matrices, values ascending, from one triangle of A."""
     return _EighResult(*_hermitian("linalg.eigh", A, UPLO))
 
 
-@composite(name="eigvalsh", namespaces=("linalg",), method=False, out="same")
+@composite(name="eigvalsh", namespaces=("linalg",), method=False, out="same", autocast="float32")
 def linalg_eigvalsh(A, UPLO="L"):
     """The eigenvalues of Hermitian matrices, ascending."""
     return _hermitian("linalg.eigvalsh", A, UPLO)[0]
 
 
-@composite(name="eig", namespaces=("linalg",), method=False)
+@composite(name="eig", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_eig(A):
     """(eigenvalues, eigenvectors) of square matrices, complex and in no order."""
     check_matrices("linalg.eig", A, square=True)
     return _EigResult(*_eig(A))
 
 
-@composite(name="eigvals", namespaces=("linalg",), method=False)
+@composite(name="eigvals", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_eigvals(A):
     """The eigenvalues of square matrices, complex and in no order; NaN for a matrix with an infinity or a NaN."""
     check_matrices("linalg.eigvals", A, square=True)
@@ -281,7 +281,7 @@ def _check_driver(operator, driver):
         )
 
 
-@composite(name="svd", namespaces=("linalg",), method=False)
+@composite(name="svd", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_svd(A, full_matrices=True, *, driver=None):
     """(U, S, Vh) with A = U @ diag(S) @ Vh, singular values descending."""
     check_matrices("linalg.svd", A)
@@ -290,7 +290,7 @@ def linalg_svd(A, full_matrices=True, *, driver=None):
     return _SvdResult(*(_full_svd(A) if full_matrices and not square else _svd(A)))
 
 
-@composite(name="svdvals", namespaces=("linalg",), method=False, out="same")
+@composite(name="svdvals", namespaces=("linalg",), method=False, out="same", autocast="float32")
 def linalg_svdvals(A, *, driver=None):
     """The singular values of matrices, descending."""
     check_matrices("linalg.svdvals", A)
@@ -298,7 +298,7 @@ def linalg_svdvals(A, *, driver=None):
     return _singular_values(A)
 
 
-@composite
+@composite(autocast="float32")
 def svd(input, some=True, compute_uv=True):
     """(U, S, V) with input = U @ diag(S) @ V.mH; some=False makes U and V square."""
     check_matrices("svd", input)
@@ -333,7 +333,7 @@ def _magnitudes(A, hermitian):
     return linalg_eigvalsh(A).abs() if hermitian else linalg_svdvals(A)
 
 
-@composite(name="matrix_rank", namespaces=("linalg",), method=False)
+@composite(name="matrix_rank", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
     """How many singular values of matrices exceed max(atol, rtol * the largest)."""
     check_matrices("linalg.matrix_rank", A, square=hermitian)
@@ -411,13 +411,13 @@ def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
     return _pseudo_inverse(A, atol, rtol, hermitian)
 
 
-@composite(out=False)
+@composite(out=False, autocast="float32")
 def pinverse(input, rcond=1e-15):
     """`linalg.pinv` with a relative limit of rcond."""
     return linalg_pinv(input, rtol=rcond)
 
 
-@composite(name="cond", namespaces=("linalg",), method=False)
+@composite(name="cond", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_cond(A, p=None):
     """The condition number of matrices: norm(A, p) * norm(inv(A), p), by default from singular values."""
     check_matrices("linalg.cond", A)
@@ -440,7 +440,7 @@ def linalg_cond(A, p=None):
     return fl.where(info == 0, result, fl.full_like(result, math.inf))
 
 
-@composite(name="lstsq", namespaces=("linalg",), method=False)
+@composite(name="lstsq", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_lstsq(A, B, rcond=None, *, driver=None):
     """(solution, residuals, rank, singular_values) of the X for which norm(A @ X - B) is least.
 

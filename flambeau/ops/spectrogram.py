@@ -34,7 +34,7 @@ def _framing(operator, n_fft, hop_length, win_length, window, like):
     return hop_length, window
 
 
-@composite(out=False)
+@composite(out=False, autocast="float32")
 def stft(
     input,
     n_fft,

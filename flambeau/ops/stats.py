@@ -7,7 +7,7 @@ from . import public as fl
 from .arguments import is_left_out, require_floating, wrap_dim, wrap_dims
 from .declare import composite, primitive
 from .reduce import ReductionSpec, kept, moment_reduction, moments
-from .shortcuts import reduction_shortcut
+from .ways import reduction_way
 
 
 def _moment_arguments(operator, dim, unbiased, correction, keepdim):
@@ -76,7 +76,7 @@ def std(input, dim: object = None, unbiased=None, keepdim=False, *, correction=N
 
 
 for _operator in (var, std):
-    reduction_shortcut(
+    reduction_way(
         _operator,
         moment_reduction[_operator.__name__],
         "s",
@@ -165,7 +165,7 @@ def logsumexp(input, dim, keepdim=False):
     return result.reshape([size for d, size in enumerate(input.shape) if d not in dims])
 
 
-logsumexp = reduction_shortcut(logsumexp, _logsumexp_kernel, "s", "df")
+logsumexp = reduction_way(logsumexp, _logsumexp_kernel, "s", "df")
 
 _interpolations = ("linear", "lower", "higher", "midpoint", "nearest")
 
@@ -235,7 +235,7 @@ def _quantile(operator, input, q, dim, keepdim, interpolation, ignore_nan):
     return result.reshape([*q.shape, *kept])
 
 
-@composite(out="same")
+@composite(out="same", autocast="float32")
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """The values below which the fractions q of a dimension lie.
 
@@ -245,7 +245,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     return _quantile("quantile", input, q, dim, keepdim, interpolation, ignore_nan=False)
 
 
-@composite(out="same")
+@composite(out="same", autocast="float32")
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """`quantile` of the elements that are not NaN."""
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, ignore_nan=True)

@@ -129,19 +129,19 @@ def _inverted(operator, A):
     return X
 
 
-@composite(name="inv", namespaces=("linalg",), method=False, out="same")
+@composite(name="inv", namespaces=("linalg",), method=False, out="same", autocast="float32")
 def linalg_inv(A):
     """The inverse of square matrices."""
     return _inverted("linalg.inv", A)
 
 
-@composite
+@composite(autocast="float32")
 def inverse(input):
     """An alias of `linalg.inv`."""
     return _inverted("inverse", input)
 
 
-@composite(name="inv_ex", namespaces=("linalg",), method=False)
+@composite(name="inv_ex", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_inv_ex(A, *, check_errors=False):
     """(inverse, info): info is 0 where the inverse exists; elsewhere the result is NaN."""
     check_matrices("linalg.inv_ex", A, square=True)
@@ -192,7 +192,7 @@ def _one_batch(A, B):
     return A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:])
 
 
-@composite(name="solve", namespaces=("linalg",), method=False, out="same")
+@composite(name="solve", namespaces=("linalg",), method=False, out="same", autocast="float32")
 def linalg_solve(A, B, *, left=True):
     """X with A @ X = B, or X @ A = B with left=False."""
     X, info = _solve_equation("linalg.solve", A, B, left)
@@ -226,7 +226,7 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     return _triangular_solve(A, B, upper, unitriangular)
 
 
-@composite
+@composite(autocast="float32")
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
     """(solution, A) of A @ X = b for triangular A; see `linalg.solve_triangular`."""
     check_matrices("triangular_solve", A, square=True)
@@ -279,7 +279,7 @@ def logdet(input):
     return fl.where(sign == -1, fl.full_like(logarithm, float("nan")), logarithm)
 
 
-@composite(name="tensorinv", namespaces=("linalg",), method=False)
+@composite(name="tensorinv", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_tensorinv(A, ind=2):
     """The inverse of A as a map of its last dimensions to its first `ind` ones."""
     if ind <= 0:
@@ -295,7 +295,7 @@ def linalg_tensorinv(A, ind=2):
     return linalg_inv(A.reshape(first.numel(), last.numel())).reshape(*last, *first)
 
 
-@composite(name="tensorsolve", namespaces=("linalg",), method=False)
+@composite(name="tensorsolve", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_tensorsolve(A, B, dims=None):
     """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first."""
     if dims is not None:

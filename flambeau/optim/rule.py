@@ -4,7 +4,7 @@ import operator
 
 import flambeau
 
-from .._core import Pointwise, _map_lists
+from .._core import _map_lists, _pointwise
 from ..kernels.expression import input as operand
 from ..kernels.expression import topological
 from ..ops.declare import PointwiseSpec
@@ -47,8 +47,8 @@ class Rule:
             names = (*self.tensors, *self.numbers)
             n = len(names)
             map = Map.of(self.results(), n, self.function.__name__)
-            spec = PointwiseSpec(map.name, None, names, n, (None,) * n, map=map)
-            self._kernel = Pointwise(spec)
+            spec = PointwiseSpec(map.name, None, names, n, (...,) * n, n, map=map)
+            self._kernel = _pointwise(spec)
         return self._kernel
 
     def apply(self, tensors, differentiable=False, **numbers):

@@ -3,7 +3,7 @@
 May import: flambeau, flambeau.ops. Must not import: flambeau.nn.modules.
 """
 
-from ...ops.declare import overridable, settle
+from ...ops.declare import as_operator, settle
 from ..lazy_names import table_of_contents
 
 __getattr__, __dir__, __all__ = table_of_contents(
@@ -44,6 +44,6 @@ __getattr__, __dir__, __all__ = table_of_contents(
             affine_grid grid_sample
             grid_sampler grid_sampler_2d grid_sampler_3d affine_grid_generator""",
     },
-    prepare=lambda name, value: settle(name, overridable(value), "nn.functional"),
+    prepare=lambda name, value: settle(name, as_operator(value), "nn.functional"),
 )
 __all__.remove("_threshold")

@@ -25,7 +25,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
         dtype = flambeau.promote_types(input.dtype, target.dtype)
         if dtype.is_floating_point:
             check(reduction, "mse_loss")
-            return losses.mse_loss.native(input.to(dtype), target.to(dtype), reduction == "mean")
+            return losses.mse_loss(input.to(dtype), target.to(dtype), reduction == "mean")
     loss = losses.squared_error(input, target)
     return (
         reduced(loss, reduction, "mse_loss")

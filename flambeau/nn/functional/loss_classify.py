@@ -8,7 +8,7 @@ from ...ops import cross_entropy as fused
 from ...ops import losses
 from ...ops import nll as fused_nll
 from ...ops.autocast import full_precision
-from ...ops.shortcuts import row_shortcut
+from ...ops.ways import row_way
 from .reduction import check, reduced, reduction_of
 
 _REAL = (flambeau.float16, flambeau.bfloat16, flambeau.float32, flambeau.float64)
@@ -139,8 +139,8 @@ def nll_loss(
     return fused_nll.nll_loss(input, target, weight, ignore_index, reduction)
 
 
-cross_entropy = row_shortcut(cross_entropy, "cross_entropy", fused.kernel)
-nll_loss = row_shortcut(nll_loss, "nll_loss", None)
+cross_entropy = row_way(cross_entropy, "cross_entropy", fused.kernel)
+nll_loss = row_way(nll_loss, "nll_loss", None)
 
 
 def _nll_of_learned_weights(input, target, weight, ignore_index, reduction):

@@ -1,4 +1,4 @@
-"""Native short ways: the same results, errors and histories as the operators they lead into."""
+"""Native ways: the same results, errors and histories as the operators they lead into."""
 
 import itertools
 
@@ -19,7 +19,7 @@ def variants(x):
 
 
 @pytest.mark.parametrize("name", REDUCTIONS + MOMENTS)
-def test_shortcut_agrees_with_a_recorded_call(name):
+def test_way_agrees_with_a_recorded_call(name):
     """A recorded call goes to the operator written in Python."""
     function = getattr(flambeau, name)
     x = flambeau.randn(6, 8)
@@ -33,13 +33,13 @@ def test_shortcut_agrees_with_a_recorded_call(name):
 
 
 @pytest.mark.parametrize("name", ("max", "min"))
-def test_shortcut_gives_named_pairs(name):
+def test_way_gives_named_pairs(name):
     pair = getattr(flambeau, name)(flambeau.tensor([[1.0, 3.0], [2.0, 0.0]]), 1)
     assert type(pair).__name__ == name and pair._fields == ("values", "indices")
     assert pair.indices.dtype is flambeau.int64
 
 
-def test_shortcut_takes_keepdim_and_tuples():
+def test_way_takes_keepdim_and_tuples():
     x = flambeau.randn(2, 3, 4)
     for keepdim, dim in itertools.product((False, True), ((0, 1), (2, 0), (1, 2))):
         assert flambeau.equal(
@@ -49,7 +49,7 @@ def test_shortcut_takes_keepdim_and_tuples():
 
 
 @pytest.mark.parametrize("name", ("amax", "argmax", "prod", "var", "logsumexp"))
-def test_shortcut_leaves_errors_to_the_operator(name):
+def test_way_leaves_errors_to_the_operator(name):
     function = getattr(flambeau, name)
     with pytest.raises(IndexError, match="out of range"):
         function(flambeau.ones(2, 3), 2)
@@ -59,7 +59,7 @@ def test_shortcut_leaves_errors_to_the_operator(name):
         function(flambeau.ones(2), 0, nonsense=1)
 
 
-def test_shortcut_of_small_integers_and_bools():
+def test_way_of_small_integers_and_bools():
     x = flambeau.tensor([[3, -1], [2, 5]], dtype=flambeau.int8)
     assert flambeau.prod(x).dtype is flambeau.int64 and flambeau.prod(x).item() == -30
     assert flambeau.amax(x, 0).tolist() == [3, 5] and flambeau.amax(x).dtype is flambeau.int8
@@ -70,7 +70,7 @@ def test_shortcut_of_small_integers_and_bools():
 
 @pytest.mark.parametrize("dtype", ("float32", "float64", "float16", "bfloat16"))
 @pytest.mark.parametrize("name", ("softmax", "log_softmax"))
-def test_softmax_shortcuts_agree_with_recorded_calls(name, dtype):
+def test_softmax_ways_agree_with_recorded_calls(name, dtype):
     function = getattr(flambeau, name)
     x = flambeau.randn(5, 7).to(getattr(flambeau, dtype))
     for t in variants(x):
@@ -88,7 +88,7 @@ def test_softmax_shortcuts_agree_with_recorded_calls(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", ("float32", "float64", "bfloat16"))
-def test_norm_shortcuts_agree_with_recorded_calls(dtype):
+def test_norm_ways_agree_with_recorded_calls(dtype):
     F = flambeau.nn.functional
     dtype = getattr(flambeau, dtype)
     x, w, b = (flambeau.randn(*s).to(dtype) for s in ((4, 3, 5), (3, 5), (3, 5)))
@@ -116,7 +116,7 @@ def test_norm_shortcuts_agree_with_recorded_calls(dtype):
 
 
 @pytest.mark.parametrize("reduction", ("mean", "sum", "none"))
-def test_loss_shortcuts_agree_with_recorded_calls(reduction):
+def test_loss_ways_agree_with_recorded_calls(reduction):
     F = flambeau.nn.functional
     x = flambeau.randn(6, 4)
     target = flambeau.tensor([0, 3, -100, 2, 1, 3])
@@ -135,7 +135,7 @@ def test_loss_shortcuts_agree_with_recorded_calls(reduction):
     )
 
 
-def test_loss_shortcuts_leave_errors_to_the_operators():
+def test_loss_ways_leave_errors_to_the_operators():
     F = flambeau.nn.functional
     x = flambeau.randn(2, 3)
     for loss in (F.cross_entropy, F.nll_loss):

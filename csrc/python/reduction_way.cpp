@@ -1,63 +1,10 @@
-#include "python/shortcut.h"
-
-#include <structmember.h>
-
+// Native ways into reductions, and into operators that have a raw function.
 #include "dispatch/reduce.h"
-#include "python/overrides.h"
+#include "python/plain.h"
 
 namespace flambeau {
 
 namespace {
-
-// ------------------------------------------------------------------------------------------------
-// the callable
-
-struct Shortcut {
-  PyObject_HEAD vectorcallfunc vectorcall;
-  PyObject* operation;
-  Way* way;
-  PyObject* dict;
-};
-PyTypeObject* shortcut_type = nullptr;
-
-PyObject* shortcut_vectorcall(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
-  auto& self = *reinterpret_cast<Shortcut*>(o);
-  Py_ssize_t n = PyVectorcall_NARGS(nargsf);
-  if (is_overridden(args, n + (keys ? PyTuple_GET_SIZE(keys) : 0)))
-    return call_override(o, args, n, keys);
-  PyObject* made = guarded([&] { return self.way->take(args, n, keys); });
-  if (made || PyErr_Occurred()) return made;
-  return PyObject_Vectorcall(self.operation, args, nargsf, keys);
-}
-
-PyObject* shortcut_get(PyObject* self, PyObject* instance, PyObject*) {
-  return instance && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);
-}
-
-/// What the shortcut does not have itself (names, documentation, the derivative) is the operator's.
-PyObject* shortcut_attribute(PyObject* self, PyObject* name) {
-  PyObject* own = PyObject_GenericGetAttr(self, name);
-  if (own || !PyErr_ExceptionMatches(PyExc_AttributeError)) return own;
-  PyErr_Clear();
-  return PyObject_GetAttr(reinterpret_cast<Shortcut*>(self)->operation, name);
-}
-
-PyMemberDef shortcut_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Shortcut, vectorcall), READONLY, nullptr},
-    {"__dictoffset__", T_PYSSIZET, offsetof(Shortcut, dict), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
-PyMethodDef shortcut_methods[] = {{"__reduce__", reduce_to_name, METH_NOARGS, nullptr},
-                                  {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef shortcut_getset[] = {
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyType_Slot shortcut_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-                                {Py_tp_descr_get, reinterpret_cast<void*>(shortcut_get)},
-                                {Py_tp_getattro, reinterpret_cast<void*>(shortcut_attribute)},
-                                {Py_tp_members, shortcut_members},
-                                {Py_tp_methods, shortcut_methods},
-                                {Py_tp_getset, shortcut_getset},
-                                {0, nullptr}};
 
 // ------------------------------------------------------------------------------------------------
 // one run of a reduction
@@ -169,15 +116,15 @@ PyObject* ReduceWay::take(PyObject* const* args, Py_ssize_t n, PyObject* keys) {
   return pair;
 }
 
-/// _reduction_shortcut(operation, names, reduction, results, accepts, whole, result_type,
+/// _reduction_way(operation, names, reduction, results, accepts, whole, result_type,
 /// parameter)
-PyObject* py_reduction_shortcut(const Call& call) {
-  Args a("_reduction_shortcut", call,
+PyObject* py_reduction_way(const Call& call) {
+  Args a("_reduction_way", call,
          {"operation", "names", "reduction", "results", "accepts", "whole", "result_type",
           "parameter"},
          8);
   check<TypeError>(PyTuple_Check(a[1]) && Py_TYPE(a[2]) == reduction_type, [] {
-    return message("_reduction_shortcut(): expected a tuple of names and a Reduction.");
+    return message("_reduction_way(): expected a tuple of names and a Reduction.");
   });
   auto way = std::make_unique<ReduceWay>();
   way->names = Object::borrow(a[1]);
@@ -189,7 +136,8 @@ PyObject* py_reduction_shortcut(const Call& call) {
   way->has_parameter = a.given(7);
   way->parameter = way->has_parameter ? PyFloat_AsDouble(a[7]) : 0;
   if (PyErr_Occurred()) throw PythonError();
-  return make_shortcut(a[0], std::move(way));
+  add_way(a[0], way.release());
+  Py_RETURN_NONE;
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -208,43 +156,24 @@ struct RawWay : Way {
   }
 };
 
-/// _raw_shortcut(operation, raw, count): calls of `count` arguments, all of them plain tensors or
+/// _raw_way(operation, raw, count): calls of `count` arguments, all of them plain tensors or
 /// ints, go to raw.
-PyObject* py_raw_shortcut(const Call& call) {
-  Args a("_raw_shortcut", call, {"operation", "raw", "count"}, 3);
+PyObject* py_raw_way(const Call& call) {
+  Args a("_raw_way", call, {"operation", "raw", "count"}, 3);
   auto way = std::make_unique<RawWay>();
   way->raw = Object::borrow(a[1]);
   way->count = a.integer(2);
-  return make_shortcut(a[0], std::move(way));
+  add_way(a[0], way.release());
+  Py_RETURN_NONE;
 }
 
 const NativeEntry entries[] = {
-    {"_raw_shortcut", py_raw_shortcut, "A native way into an operator that has a raw function."},
-    {"_reduction_shortcut", py_reduction_shortcut, "A native way into a reduction."},
+    {"_raw_way", py_raw_way, "A native way into an operator that has a raw function."},
+    {"_reduction_way", py_reduction_way, "A native way into a reduction."},
     {nullptr, nullptr, nullptr}};
 
 }  // namespace
 
-PyObject* make_shortcut(PyObject* operation, std::unique_ptr<Way> way) {
-  Object dict = Object::steal(PyDict_New());
-  auto* self = reinterpret_cast<Shortcut*>(shortcut_type->tp_alloc(shortcut_type, 0));
-  if (!dict || !self) throw PythonError();
-  self->vectorcall = shortcut_vectorcall;
-  self->operation = Py_NewRef(operation);
-  self->way = way.release();
-  self->dict = dict.release();
-  return reinterpret_cast<PyObject*>(self);
-}
-
-void initialize_shortcuts(PyObject* module) {
-  static PyType_Spec spec = {"flambeau._core.Shortcut", sizeof(Shortcut), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL |
-                                 Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                             shortcut_slots};
-  shortcut_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  if (PyModule_AddObjectRef(module, "Shortcut", reinterpret_cast<PyObject*>(shortcut_type)) < 0)
-    throw PythonError();
-  add_functions(module, entries);
-}
+void initialize_reduction_ways(PyObject* module) { add_functions(module, entries); }
 
 }  // namespace flambeau

@@ -3,7 +3,7 @@
 
 #include "dispatch/basics.h"
 #include "python/losses.h"
-#include "python/shortcut.h"
+#include "python/plain.h"
 
 namespace flambeau {
 
@@ -191,25 +191,28 @@ struct LossWay : Way {
   }
 };
 
-/// _row_shortcut(operation, way, compile): way is softmax, layer_norm, rms_norm, cross_entropy or
+/// _row_way(operation, way, compile): way is softmax, layer_norm, rms_norm, cross_entropy or
 /// nll_loss.
-PyObject* py_row_shortcut(const Call& call) {
-  Args a("_row_shortcut", call, {"operation", "way", "compile"}, 3);
+PyObject* py_row_way(const Call& call) {
+  Args a("_row_way", call, {"operation", "way", "compile"}, 3);
   std::string_view way = text_of(a[1]);
-  if (way == "softmax") return make_shortcut(a[0], std::make_unique<SoftmaxWay>(a[2]));
-  if (way == "layer_norm") return make_shortcut(a[0], std::make_unique<NormWay>(a[2], true));
-  if (way == "rms_norm") return make_shortcut(a[0], std::make_unique<NormWay>(a[2], false));
-  if (way == "cross_entropy") return make_shortcut(a[0], std::make_unique<LossWay>(a[2], true));
-  if (way == "nll_loss") return make_shortcut(a[0], std::make_unique<LossWay>(a[2], false));
-  throw ValueError(message("_row_shortcut(): there is no way '", way, "'."));
+  auto add = [&](Way* made) {
+    add_way(a[0], made);
+    return Py_NewRef(Py_None);
+  };
+  if (way == "softmax") return add(new SoftmaxWay(a[2]));
+  if (way == "layer_norm") return add(new NormWay(a[2], true));
+  if (way == "rms_norm") return add(new NormWay(a[2], false));
+  if (way == "cross_entropy") return add(new LossWay(a[2], true));
+  if (way == "nll_loss") return add(new LossWay(a[2], false));
+  throw ValueError(message("_row_way(): there is no way '", way, "'."));
 }
 
-const NativeEntry entries[] = {
-    {"_row_shortcut", py_row_shortcut, "A native way into an operator of rows."},
-    {nullptr, nullptr, nullptr}};
+const NativeEntry entries[] = {{"_row_way", py_row_way, "A native way into an operator of rows."},
+                               {nullptr, nullptr, nullptr}};
 
 }  // namespace
 
-void initialize_row_shortcuts(PyObject* module) { add_functions(module, entries); }
+void initialize_row_ways(PyObject* module) { add_functions(module, entries); }
 
 }  // namespace flambeau

@@ -1,4 +1,4 @@
-#include "python/expected.h"
+#include "python/parse.h"
 
 #include <algorithm>
 
@@ -75,33 +75,86 @@ bool is_name(PyObject* key, const char* text) {
 
 }  // namespace
 
-Expected::Expected(PyObject* names, std::string kinds, Py_ssize_t positional)
-    : names_(Object::borrow(names)), kinds_(std::move(kinds)) {
+bool is_spelling_of(PyObject* key, const char* name) {
+  if (strcmp(name, "dim") == 0) return is_name(key, "axis");
+  if (strcmp(name, "keepdim") == 0) return is_name(key, "keepdims");
+  if (strcmp(name, "other") == 0) return is_name(key, "x2");
+  return strcmp(name, "input") == 0 &&
+         (is_name(key, "self") || is_name(key, "a") || is_name(key, "x") || is_name(key, "x1"));
+}
+
+Parameters::Parameters(PyObject* names, std::string kinds, Py_ssize_t positional,
+                       PyObject* defaults)
+    : names_(Object::borrow(names)),
+      defaults_(Object::borrow(defaults)),
+      kinds_(std::move(kinds)),
+      positional_(positional) {
   checked_ = std::min<Py_ssize_t>(positional, static_cast<Py_ssize_t>(kinds_.size()));
   while (checked_ > 0 && kinds_[static_cast<size_t>(checked_) - 1] == '*') --checked_;
   while (first_ < checked_ && kinds_[static_cast<size_t>(first_)] == '*') ++first_;
   any_ = kinds_.find_first_not_of('*') != std::string::npos;
 }
 
-Py_ssize_t Expected::place(PyObject* key) const {
-  Py_ssize_t count = PyTuple_GET_SIZE(names_.get());
-  for (Py_ssize_t i = 0; i < count; ++i)
+Py_ssize_t Parameters::place(PyObject* key) const {
+  for (Py_ssize_t i = 0; i < count(); ++i)
     if (PyTuple_GET_ITEM(names_.get(), i) == key) return i;
-  for (Py_ssize_t i = 0; i < count; ++i)  // a keyword made at run time is another object
+  for (Py_ssize_t i = 0; i < count(); ++i)  // a keyword made at run time is another object
     if (PyUnicode_Compare(PyTuple_GET_ITEM(names_.get(), i), key) == 0) return i;
   return -1;
 }
 
-/// NumPy's spellings are translated later, but checked as what they stand for.
-Py_ssize_t Expected::place_of_alias(PyObject* key) const {
-  const char* meant = is_name(key, "axis") ? "dim" : is_name(key, "keepdims") ? "keepdim" : nullptr;
-  if (!meant) return -1;
-  Object name = Object::steal(PyUnicode_FromString(meant));
-  return name ? place(name.get()) : -1;
+Py_ssize_t Parameters::place_of_spelling(PyObject* key) const {
+  for (Py_ssize_t i = 0; i < count(); ++i)
+    if (is_spelling_of(key, text_of(PyTuple_GET_ITEM(names_.get(), i)))) return i;
+  return -1;
 }
 
-Expected::Fit Expected::fit(PyObject* function, PyObject* const* args, Py_ssize_t n,
-                            PyObject* keys) const {
+std::string Parameters::listed() const {
+  std::string text;
+  for (Py_ssize_t i = 0; i < count(); ++i)
+    text += (i ? ", " : "") + std::string(text_of(PyTuple_GET_ITEM(names_.get(), i)));
+  return text;
+}
+
+void Parameters::bind(const char* function, PyObject* const* args, Py_ssize_t n, PyObject* keys,
+                      PyObject** slots, PyObject** out) const {
+  Py_ssize_t all = count();
+  check<TypeError>(n <= all, [&] {
+    return message(function, ": takes ", all, " arguments by position but was given ", n,
+                   ". It takes (", listed(), ").");
+  });
+  std::copy(args, args + n, slots);
+  std::fill(slots + n, slots + all, nullptr);
+  for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
+    PyObject* key = PyTuple_GET_ITEM(keys, k);
+    Py_ssize_t at = place(key);
+    if (at < 0 && out && is_name(key, "out")) {
+      *out = args[n + k];
+      continue;
+    }
+    if (at < 0) at = place_of_spelling(key);
+    check<TypeError>(at >= 0, [&] {
+      return message(function, ": has no argument '", text_of(key), "'. It takes (", listed(),
+                     ").");
+    });
+    check<TypeError>(!slots[at], [&] {
+      return message(function, ": argument '", text_of(key),
+                     "' was given twice, by position and by name.");
+    });
+    slots[at] = args[n + k];
+  }
+  for (Py_ssize_t i = 0; i < all; ++i) {
+    if (slots[i]) continue;
+    slots[i] = PyTuple_GET_ITEM(defaults_.get(), i);
+    check<TypeError>(slots[i] != Py_Ellipsis, [&] {
+      return message(function, ": argument '", text_of(PyTuple_GET_ITEM(names_.get(), i)),
+                     "' is missing. It takes (", listed(), ").");
+    });
+  }
+}
+
+Parameters::Fit Parameters::fit(PyObject* function, PyObject* const* args, Py_ssize_t n,
+                                PyObject* keys) const {
   Fit result = Fit::right;
   auto look_at = [&](Py_ssize_t place, PyObject* name, PyObject* o) {
     char kind = kinds_[static_cast<size_t>(place)];
@@ -121,15 +174,15 @@ Expected::Fit Expected::fit(PyObject* function, PyObject* const* args, Py_ssize_
   for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(keys); ++k) {
     PyObject* key = PyTuple_GET_ITEM(keys, k);
     Py_ssize_t i = place(key);
-    if (i < 0) i = place_of_alias(key);
+    if (i < 0) i = place_of_spelling(key);
     if (i >= 0) look_at(i, key, args[n + k]);
     if (result == Fit::wrong) return result;
   }
   return result;
 }
 
-std::vector<PyObject*> Expected::with_dtypes(PyObject* const* args, Py_ssize_t n,
-                                             PyObject* keys) const {
+std::vector<PyObject*> Parameters::with_dtypes(PyObject* const* args, Py_ssize_t n,
+                                               PyObject* keys) const {
   std::vector<PyObject*> result(args, args + n + (keys ? PyTuple_GET_SIZE(keys) : 0));
   for (Py_ssize_t i = 0; i < static_cast<Py_ssize_t>(result.size()); ++i) {
     Py_ssize_t at = i < n ? i : place(PyTuple_GET_ITEM(keys, i - n));

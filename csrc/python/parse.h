@@ -1,0 +1,76 @@
+// The parameters of an operator and the one parser of its arguments: into slots, by position and by
+// name, with checks by type before anything runs, so that a float where a bool belongs is a
+// TypeError everywhere and not a truth value. Needs the GIL.
+#pragma once
+#include <Python.h>
+
+#include <string>
+#include <vector>
+
+#include "tensor/ref.h"
+
+namespace flambeau {
+
+/// What NumPy calls a parameter that is `name` here: axis, keepdims, x, a, x1, x2; or self.
+bool is_spelling_of(PyObject* key, const char* name);
+
+/// The parameters of one operator in their order, and a letter for each: what it takes.
+///   b a bool
+///   i an int
+///   z ints (one, or a sequence)
+///   p ints or a str
+///   n a number, or a tensor of one
+///   t a dtype
+///   m a memory format
+///   l a sequence of tensors
+///   * anything
+/// A capital letter takes None too. Types that are none of Python's own (NumPy's integers, proxies)
+/// pass: the operator looks at them itself.
+class Parameters {
+ public:
+  /// kinds has a letter for each of names, of which the first `positional` may come without a name;
+  /// defaults has ... where an argument is required.
+  Parameters(PyObject* names, std::string kinds, Py_ssize_t positional, PyObject* defaults);
+
+  Py_ssize_t count() const { return PyTuple_GET_SIZE(names_.get()); }
+  PyObject* names() const { return names_.get(); }
+  PyObject* defaults() const { return defaults_.get(); }
+  Py_ssize_t positional() const { return positional_; }
+
+  /// The place of a keyword among the names, or -1.
+  Py_ssize_t place(PyObject* key) const;
+  /// The same for NumPy's spelling of a name.
+  Py_ssize_t place_of_spelling(PyObject* key) const;
+  /// The parameters as text: "input, dim, keepdim".
+  std::string listed() const;
+
+  /// Lays the arguments of a call into slots[count()], defaults where there are none; raises
+  /// TypeError for one too many, unknown, given twice or missing. Where `out` is not null, a
+  /// keyword of that name goes there.
+  void bind(const char* function, PyObject* const* args, Py_ssize_t n, PyObject* keys,
+            PyObject** slots, PyObject** out = nullptr) const;
+
+  /// Whether a call gives anything that has a kind.
+  bool concerns(Py_ssize_t n, PyObject* keys) const {
+    return (n > first_ && checked_ > first_) || (keys && any_);
+  }
+  /// Whether the arguments have types that their places take; `wrong` comes with a TypeError set.
+  enum class Fit { wrong, right, right_but_types };
+  Fit fit(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys) const;
+  /// The arguments with dtypes in place of float, int, bool and complex, where a dtype belongs
+  /// (after Fit::right_but_types).
+  std::vector<PyObject*> with_dtypes(PyObject* const* args, Py_ssize_t n, PyObject* keys) const;
+
+ private:
+  bool takes_dtype(Py_ssize_t place) const {
+    return (kinds_[static_cast<size_t>(place)] | 0x20) == 't';
+  }
+  Object names_, defaults_;
+  std::string kinds_;
+  Py_ssize_t positional_;
+  // The positional parameters with a kind lie in [first_, checked_).
+  Py_ssize_t first_ = 0, checked_;
+  bool any_;
+};
+
+}  // namespace flambeau

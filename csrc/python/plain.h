@@ -1,0 +1,25 @@
+// What native ways into operators ask of their arguments.
+// Needs the GIL.
+#pragma once
+#include "autograd/meta.h"
+#include "dispatch/autocast.h"
+#include "python/operator.h"
+
+namespace flambeau {
+
+/// An ordinary tensor whose operators record nothing now.
+inline bool is_plain(PyObject* o) {
+  return is_tensor_exact(o) && !needs_record(*as_tensor(o)) && !autocast.on;
+}
+
+/// A Python int in [-ndim, ndim) as a dim; -1 for anything else.
+inline int plain_dim(PyObject* o, int ndim) {
+  if (!PyLong_CheckExact(o)) return -1;
+  int overflow;
+  long long d = PyLong_AsLongLongAndOverflow(o, &overflow);
+  if (overflow) return -1;
+  if (d < 0) d += ndim;
+  return d < 0 || d >= ndim ? -1 : static_cast<int>(d);
+}
+
+}  // namespace flambeau

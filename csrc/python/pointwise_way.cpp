@@ -1,0 +1,178 @@
+// Pointwise operators: arguments into slots, one call of the compiled kernel.
+#include <Python.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "dispatch/pointwise.h"
+#include "dispatch/promotion.h"
+#include "python/operator.h"
+
+namespace flambeau {
+
+namespace {
+
+[[noreturn]] void bad_argument(const Pointwise& record, int i, PyObject* got) {
+  throw TypeError(message(record.name, ": ", PyUnicode_AsUTF8(record.arg_names[i].get()),
+                          " must be a Tensor", i >= record.n_inputs ? " or a number" : "", ", not ",
+                          Py_TYPE(got)->tp_name, "."));
+}
+
+/// A factor `alpha` with a fraction would be cut to an int where all tensors are whole numbers.
+void check_factors(const Pointwise& record, const Arg* args) {
+  for (int i = 0; i < record.n_inputs; ++i)
+    if (args[i].tensor ? is_differentiable(args[i].tensor->dtype)
+                       : is_differentiable(number_dtype(args[i].number)))
+      return;
+  for (int i = record.n_inputs; i < record.n_args; ++i)
+    check(!args[i].number || !PyFloat_Check(args[i].number) ||
+              PyUnicode_CompareWithASCIIString(record.arg_names[i].get(), "alpha") != 0,
+          [&] {
+            return message(record.name,
+                           ": alpha is a float, but the tensors hold integers. Give an int, or "
+                           "convert a tensor.");
+          });
+}
+
+/// f(input, number, tensors ...), as it was written once: the number is alpha or value, which
+/// stands last now.
+void take_older_order(const Pointwise& record, std::vector<PyObject*>& args) {
+  PyObject* last = record.arg_names[record.n_inputs].get();
+  bool scales = PyUnicode_CompareWithASCIIString(last, "value") == 0 ||
+                PyUnicode_CompareWithASCIIString(last, "alpha") == 0;
+  if (!scales || is_tensor(args[1]) || !is_tensor(args[record.n_inputs])) return;
+  std::string text =
+      message(record.name, ": a number before the tensors is ", PyUnicode_AsUTF8(last),
+              " in an order that goes away. Write ", PyUnicode_AsUTF8(last), "= behind them.");
+  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+  std::rotate(args.begin() + 1, args.begin() + 2, args.begin() + record.n_inputs + 1);
+}
+
+TensorRef call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  Pointwise& record = *self.record;
+  check(record.n_args <= max_args, [&] {
+    return message(record.name, "() has more than ", max_args, " arguments: it runs by _map only.");
+  });
+  PyObject *slots[max_args], *given_out = Py_None;
+  std::vector<PyObject*> ordered;
+  if (n == record.n_inputs + 1 && n > 2 && n <= record.n_args) {
+    ordered.assign(args, args + n + (keys ? PyTuple_GET_SIZE(keys) : 0));
+    take_older_order(record, ordered);
+    args = ordered.data();
+  }
+  self.parameters->bind(record.name.c_str(), args, n, keys, slots,
+                        self.inplace ? nullptr : &given_out);
+  check<TypeError>(given_out == Py_None || is_tensor(given_out), [&] {
+    return message(record.name, ": out must be a Tensor, not ", Py_TYPE(given_out)->tp_name, ".");
+  });
+  Tensor* out = given_out == Py_None ? nullptr : as_tensor(given_out);
+  Arg parsed[max_args];
+  bool any_tensor = false;
+  for (int i = 0; i < record.n_args; ++i) {
+    PyObject* o = slots[i];
+    if (is_tensor(o)) {
+      parsed[i].tensor = as_tensor(o);
+      any_tensor = true;
+    } else if (is_number(o) && !(record.tensors >> i & 1)) {
+      parsed[i].number = o;
+    } else {
+      bad_argument(record, i, o);
+    }
+  }
+  if (!any_tensor || (self.inplace && !parsed[0].tensor)) bad_argument(record, 0, slots[0]);
+  if (n + (keys ? PyTuple_GET_SIZE(keys) : 0) > record.n_inputs) check_factors(record, parsed);
+  if (self.inplace) {
+    apply_inplace(record, parsed, record.inplace_name.c_str());
+    return TensorRef::borrow(parsed[0].tensor);
+  }
+  return apply(record, parsed, out);
+}
+
+PyObject* run_pointwise(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  return guarded([&] { return call(self, args, n, keys).release_py(); });
+}
+
+// ------------------------------------------------------------------------------------------------
+// the record of a declaration
+
+Object attribute_of(PyObject* spec, const char* attribute) {
+  Object value = Object::steal(PyObject_GetAttrString(spec, attribute));
+  if (!value) throw PythonError();
+  return value;
+}
+
+int integer_of(PyObject* spec, const char* attribute) {
+  return static_cast<int>(PyLong_AsLong(attribute_of(spec, attribute).get()));
+}
+
+/// spec has name, args (names), n_inputs, defaults, keep, tensors, compute, result, differentiable,
+/// uses_index, casts_out, divisor.
+Pointwise* make_record(PyObject* spec) {
+  auto* record = new Pointwise;
+  record->spec = Object::borrow(spec);
+  record->name = text_of(attribute_of(spec, "name").get());
+  record->inplace_name = record->name + "_";
+  Object names = attribute_of(spec, "args"), defaults = attribute_of(spec, "defaults");
+  record->n_inputs = integer_of(spec, "n_inputs");
+  record->n_args = static_cast<int>(PyTuple_Size(names.get()));
+  check(record->n_args < max_operands, [&] {
+    return message("Pointwise: ", record->name, " has more than ", max_operands - 1, " arguments.");
+  });
+  for (int i = 0; i < record->n_args; ++i) {
+    record->arg_names.push_back(Object::borrow(PyTuple_GET_ITEM(names.get(), i)));
+    PyObject* value = PyTuple_GetItem(defaults.get(), i);
+    if (!value) throw PythonError();
+    record->defaults.push_back(value == Py_Ellipsis ? Object() : Object::borrow(value));
+  }
+  record->keep = static_cast<uint32_t>(integer_of(spec, "keep"));
+  record->tensors = static_cast<uint32_t>(integer_of(spec, "tensors"));
+  record->differentiable = integer_of(spec, "differentiable") != 0;
+  record->uses_index = integer_of(spec, "uses_index") != 0;
+  record->casts_out = integer_of(spec, "casts_out") != 0;
+  record->divisor = integer_of(spec, "divisor");
+  std::string compute = text_of(attribute_of(spec, "compute").get());
+  record->compute = compute == "floating"  ? Pointwise::Compute::floating
+                    : compute == "inexact" ? Pointwise::Compute::inexact
+                                           : Pointwise::Compute::promoted;
+  std::string result = text_of(attribute_of(spec, "result").get());
+  record->result = result == "bool"    ? Pointwise::Result::boolean
+                   : result == "real"  ? Pointwise::Result::real
+                   : result == "int64" ? Pointwise::Result::int64
+                                       : Pointwise::Result::same;
+  if (record->result == Pointwise::Result::boolean || record->result == Pointwise::Result::int64)
+    record->differentiable = false;
+  return record;
+}
+
+/// _pointwise(spec, inplace_of=None): the operator of a declaration, or its form that writes the
+/// result over the first argument.
+PyObject* py_pointwise(const Call& call) {
+  Args a("_pointwise", call, {"spec", "inplace_of"});
+  Operator& self = new_operator(enter<run_pointwise>, run_pointwise);
+  Object made = Object::steal(reinterpret_cast<PyObject*>(&self));
+  self.inplace = a.given(1);
+  check<TypeError>(!self.inplace || is_pointwise(a[1]),
+                   [] { return message("_pointwise(): expected a pointwise operator."); });
+  self.record = self.inplace ? &record_of(a[1]) : make_record(a[0]);
+  Object names = attribute_of(a[0], "args"), defaults = attribute_of(a[0], "defaults");
+  std::string kinds(static_cast<size_t>(self.record->n_args), '*');
+  self.parameters =
+      new Parameters(names.get(), kinds, integer_of(a[0], "positional"), defaults.get());
+  set_name(self, self.inplace ? self.record->inplace_name.c_str() : self.record->name.c_str());
+  return made.release();
+}
+
+const NativeEntry entries[] = {{"_pointwise", py_pointwise, "The operator of a declaration."},
+                               {nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+PyObject* spec_of(Operator& self) { return Py_NewRef(self.record->spec.get()); }
+
+void initialize_pointwise(PyObject* module) {
+  add_functions(module, entries);
+  PyModule_AddIntConstant(module, "max_pointwise_args", max_args);
+}
+
+}  // namespace flambeau

@@ -1,0 +1,220 @@
+// Operators that are implemented in Python: what is checked, cast and spelled anew before the
+// implementation is called, and what is done with its result.
+#include <Python.h>
+
+#include "dispatch/autocast.h"
+#include "dispatch/basics.h"
+#include "dispatch/bound.h"
+#include "python/operator.h"
+
+namespace flambeau {
+
+namespace {
+
+Object tuple_of(PyObject* const* args, Py_ssize_t n) {
+  Object tuple = Object::steal(PyTuple_New(n));
+  if (!tuple) throw PythonError();
+  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(tuple.get(), i, Py_NewRef(args[i]));
+  return tuple;
+}
+
+Py_ssize_t count_of(PyObject* keys) { return keys ? PyTuple_GET_SIZE(keys) : 0; }
+
+// ------------------------------------------------------------------------------------------------
+// autocast
+
+/// An argument in `dtype`, where it is a tensor of another floating dtype than float64, or a list
+/// of such.
+Object cast(PyObject* o, DType dtype) {
+  if (is_tensor(o)) {
+    Tensor& t = *as_tensor(o);
+    bool eligible = is_floating(t.dtype) && t.dtype != DType::float64 && t.dtype != dtype;
+    return eligible ? Object::steal(to_dtype(t, dtype).release_py()) : Object::borrow(o);
+  }
+  if (!PyList_Check(o) && !PyTuple_Check(o)) return Object::borrow(o);
+  bool any = false;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+    any |= is_tensor(PySequence_Fast_GET_ITEM(o, i));
+  if (!any) return Object::borrow(o);
+  Object items = Object::steal(PyList_New(0));
+  for (Py_ssize_t i = 0; items && i < PySequence_Fast_GET_SIZE(o); ++i)
+    if (PyList_Append(items.get(), cast(PySequence_Fast_GET_ITEM(o, i), dtype).get()) < 0)
+      throw PythonError();
+  Object made =
+      Object::steal(PyObject_CallOneArg(reinterpret_cast<PyObject*>(Py_TYPE(o)), items.get()));
+  if (!made) throw PythonError();
+  return made;
+}
+
+/// Cast, then run with autocast off: what it calls gets what was meant for it.
+PyObject* run_cast(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  DType dtype = self.precision == Operator::Precision::lower ? autocast.dtype : DType::float32;
+  AutocastOff off;
+  Py_ssize_t all = n + count_of(keys);
+  std::vector<Object> owned;
+  std::vector<PyObject*> given;
+  for (Py_ssize_t i = 0; i < all; ++i)
+    given.push_back(owned.emplace_back(cast(args[i], dtype)).get());
+  return self.run(self, given.data(), n, keys);
+}
+
+// ------------------------------------------------------------------------------------------------
+// the call
+
+/// The implementation's result for arguments that are as it takes them.
+PyObject* invoke(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  if (!self.node_type)
+    return PyObject_Vectorcall(self.implementation, args, static_cast<size_t>(n), keys);
+  return guarded([&] { return call_primitive(self, args, n, keys).release(); });
+}
+
+/// TypeError in place of an AttributeError, if what lacks the attribute is an argument: only
+/// tensors have what operators ask for.
+void name_wrong_type(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback) PyException_SetTraceback(value, traceback);
+  Object culprit = Object::steal(PyObject_GetAttrString(value, "obj"));
+  PyErr_Clear();
+  PyErr_Restore(type, value, traceback);
+  for (Py_ssize_t i = 0; i < n + count_of(keys); ++i) {
+    if (args[i] != culprit.get() || is_tensor(args[i])) continue;
+    PyErr_Clear();
+    std::string place =
+        i < n ? message("argument ", i + 1) : text_of(PyTuple_GET_ITEM(keys, i - n));
+    PyErr_SetString(PyExc_TypeError, message(name_of(self), ": ", place, " must be a Tensor, not ",
+                                             Py_TYPE(args[i])->tp_name, ".")
+                                         .c_str());
+    return;
+  }
+}
+
+/// A call with keywords that are no parameters: out=, and NumPy's spellings.
+PyObject* invoke_respelled(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  std::vector<PyObject*> given(args, args + n);
+  std::vector<PyObject*> names;
+  PyObject* out = Py_None;
+  for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(keys); ++k) {
+    PyObject* key = PyTuple_GET_ITEM(keys, k);
+    bool known = self.parameters->place(key) >= 0;
+    if (!known && self.out != Operator::Out::none &&
+        PyUnicode_CompareWithASCIIString(key, "out") == 0) {
+      out = args[n + k];
+      continue;
+    }
+    Py_ssize_t at = known ? -1 : self.parameters->place_of_spelling(key);
+    names.push_back(at < 0 ? key : PyTuple_GET_ITEM(self.parameters->names(), at));
+    given.push_back(args[n + k]);
+  }
+  Object spelled = tuple_of(names.data(), static_cast<Py_ssize_t>(names.size()));
+  Object result = Object::steal(
+      invoke(self, given.data(), n, PyTuple_GET_SIZE(spelled.get()) ? spelled.get() : nullptr));
+  if (!result || out == Py_None) return result.release();
+  Object inputs = Object::borrow(Py_None);  // of a result that is cast into out
+  if (self.out == Operator::Out::same) inputs = tuple_of(nullptr, 0);
+  if (self.out == Operator::Out::exact)
+    inputs = tuple_of(given.data(), static_cast<Py_ssize_t>(given.size()));
+  Object name = Object::steal(PyUnicode_FromString(name_of(self)));
+  PyObject* put[] = {result.get(), out, name.get(), inputs.get()};
+  return PyObject_Vectorcall(bound_operator("put_out"), put, 4, nullptr);
+}
+
+bool has_unknown(const Parameters& parameters, PyObject* keys) {
+  for (Py_ssize_t k = 0; k < count_of(keys); ++k)
+    if (parameters.place(PyTuple_GET_ITEM(keys, k)) < 0) return true;
+  return false;
+}
+
+PyObject* run_python(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  return guarded([&]() -> PyObject* {
+    if (self.way) {
+      PyObject* made = self.way->take(args, n, keys);
+      if (made || PyErr_Occurred()) return made;
+    }
+    if (self.precision != Operator::Precision::given && autocast.on)
+      return run_cast(self, args, n, keys);
+    const Parameters& parameters = *self.parameters;
+    std::vector<PyObject*> converted;
+    if (parameters.concerns(n, keys)) {
+      switch (parameters.fit(reinterpret_cast<PyObject*>(&self), args, n, keys)) {
+        case Parameters::Fit::wrong: return nullptr;
+        case Parameters::Fit::right: break;
+        case Parameters::Fit::right_but_types:
+          converted = parameters.with_dtypes(args, n, keys);
+          args = converted.data();
+      }
+    }
+    PyObject* result = self.respells && has_unknown(parameters, keys)
+                           ? invoke_respelled(self, args, n, keys)
+                           : invoke(self, args, n, keys);
+    if (!result && PyErr_ExceptionMatches(PyExc_AttributeError))
+      name_wrong_type(self, args, n, keys);
+    return result;
+  });
+}
+
+/// Of what only other operators call: they have been asked about overrides.
+PyObject* enter_inner(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
+  return run_python(as_operator(o), args, PyVectorcall_NARGS(nargsf), keys);
+}
+
+Operator::Out out_policy(PyObject* o) {
+  if (o == Py_True) return Operator::Out::cast;
+  if (!PyUnicode_Check(o)) return Operator::Out::none;
+  return PyUnicode_CompareWithASCIIString(o, "same") == 0 ? Operator::Out::same
+                                                          : Operator::Out::exact;
+}
+
+Operator::Precision precision_of(PyObject* o) {
+  if (!PyUnicode_Check(o)) return Operator::Precision::given;
+  bool lower = PyUnicode_CompareWithASCIIString(o, "lower") == 0;
+  check<ValueError>(lower || PyUnicode_CompareWithASCIIString(o, "float32") == 0, [&] {
+    return message("autocast is \"lower\" or \"float32\", not \"", text_of(o), "\".");
+  });
+  return lower ? Operator::Precision::lower : Operator::Precision::full;
+}
+
+/// _operator(declared, implementation, parameters, public, respells, out, autocast, node,
+/// keeps_format): parameters is (names, kinds, how many are positional, defaults); node the name of
+/// a primitive's nodes, or None.
+PyObject* py_operator(const Call& call) {
+  Args a("_operator", call,
+         {"declared", "implementation", "parameters", "public", "respells", "out", "autocast",
+          "node", "keeps_format"},
+         9);
+  PyObject *names, *defaults;
+  const char* kinds;
+  Py_ssize_t positional;
+  if (!PyArg_ParseTuple(a[2], "O!snO!", &PyTuple_Type, &names, &kinds, &positional, &PyTuple_Type,
+                        &defaults))
+    throw PythonError();
+  check<ValueError>(strlen(kinds) == static_cast<size_t>(PyTuple_GET_SIZE(names)) &&
+                        PyTuple_GET_SIZE(names) == PyTuple_GET_SIZE(defaults),
+                    [] { return message("_operator(): a kind and a default for each name."); });
+  Operator& self = new_operator(a.truth(3) ? enter<run_python> : enter_inner, run_python);
+  Object made = Object::steal(reinterpret_cast<PyObject*>(&self));
+  self.declared = Py_NewRef(a[0]);
+  self.implementation = Py_NewRef(a[1]);
+  self.parameters = new Parameters(names, kinds, positional, defaults);
+  self.respells = a.truth(4);
+  self.out = out_policy(a[5]);
+  self.precision = precision_of(a[6]);
+  self.keeps_format = a.truth(8);
+  if (a.given(7)) make_primitive(self, text_of(a[7]));
+  for (const char* attribute : {"__name__", "__qualname__", "__module__", "__doc__"}) {
+    Object value = Object::steal(PyObject_GetAttrString(a[0], attribute));
+    if (value) PyDict_SetItemString(self.dict, attribute, value.get());
+    PyErr_Clear();
+  }
+  return made.release();
+}
+
+const NativeEntry entries[] = {{"_operator", py_operator, "An operator implemented in Python."},
+                               {nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+void initialize_python_operators(PyObject* module) { add_functions(module, entries); }
+
+}  // namespace flambeau
