@@ -4,6 +4,8 @@ import doctest
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -27,15 +29,16 @@ def test_add_an_operator_fits_one_page():
     assert len((ROOT / "docs" / "add-an-operator.md").read_text().splitlines()) <= 100
 
 
-def test_examples_of_the_guide_print_what_they_say():
-    text = (ROOT / "docs" / "guide.md").read_text()
+@pytest.mark.parametrize(("page", "count"), [("guide.md", 9), ("guide-2017.md", 6)])
+def test_examples_of_the_guides_print_what_they_say(page, count):
+    text = (ROOT / "docs" / page).read_text()
     parser, names = doctest.DocTestParser(), {}
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     failures = []
     blocks = list(re.finditer(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
     for block in blocks:
         line = text[: block.start(1)].count("\n")
-        test = parser.get_doctest(block[1], names, "guide.md", "docs/guide.md", line)
+        test = parser.get_doctest(block[1], names, page, f"docs/{page}", line)
         test.globs = names  # each block goes on where the one before ended
         runner.run(test, out=failures.append, clear_globs=False)
-    assert len(blocks) >= 9 and not failures, "".join(failures)
+    assert len(blocks) >= count and not failures, "".join(failures)

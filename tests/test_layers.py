@@ -21,6 +21,7 @@ FLOORS = {
     "flambeau.utils": 6,
     "flambeau.vision": 6,
     "flambeau.array_api": 6,
+    "flambeau.legacy": 6,
     "flambeau.distributions": 6,
     "flambeau.__main__": 7,
 }
