@@ -8,6 +8,7 @@
 #include "autograd/meta.h"
 #include "dispatch/autocast.h"
 #include "dispatch/bound.h"
+#include "dispatch/overlap.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/reduce.h"
 
@@ -201,7 +202,7 @@ void copy_(Tensor& dst, Tensor& src) {
       check_inplace(dst, "copy_", history);
   }
   check_written_once(dst, "copy_");
-  TensorRef from = without_overlap(src, dst);
+  TensorRef from = beside(src, dst, "copy_", "source");
   Dims sizes = sizes_of(dst);
   if (!(sizes_of(*from) == sizes)) {
     bool fits = from->ndim <= sizes.n;

@@ -4,6 +4,7 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "dispatch/overlap.h"
 #include "dispatch/pointwise_history.h"
 #include "dispatch/pointwise_launch.h"
 #include "dispatch/promotion.h"
@@ -124,36 +125,6 @@ void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* op) {
   resize_to(out, sizes, contiguous_strides(sizes));
 }
 
-/// Whether the spans of memory from first to last element meet.
-bool share_elements(const Tensor& t, const Tensor& other) {
-  if (t.storage != other.storage || t.numel == 0 || other.numel == 0) return false;
-  auto span = [](const Tensor& x) {
-    int64_t last = x.offset;
-    for (int d = 0; d < x.ndim; ++d) last += (x.sizes[d] - 1) * x.strides[d];
-    return std::pair{x.offset * itemsize(x.dtype), (last + 1) * itemsize(x.dtype)};
-  };
-  auto [a, b] = span(t);
-  auto [c, d] = span(other);
-  return a < d && c < b;
-}
-
-void check_apart(const Tensor& t, const Tensor& out, const char* op) {
-  check(&t != &out && !share_elements(t, out), [&] {
-    return message(op,
-                   ": input and the tensor written to share elements, so what is read would "
-                   "change meanwhile. clone() one of them.");
-  });
-}
-
-TensorRef without_overlap(Tensor& t, Tensor& out) {
-  bool same = t.offset == out.offset && t.dtype == out.dtype && sizes_of(t) == sizes_of(out) &&
-              strides_of(t) == strides_of(out);
-  if (same || !share_elements(t, out)) return TensorRef::borrow(&t);
-  TensorRef copy = empty(sizes_of(t), t.dtype);
-  copy_bytes(*copy, t);
-  return copy;
-}
-
 TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
   bool history = wants_history(record, args);
   if (out) check_out_unrecorded(false, history, record.name.c_str());
@@ -177,7 +148,7 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
       std::copy(args, args + record.n_args, safe);
       for (int i = 0; i < record.n_inputs; ++i)
         if (args[i].tensor) {
-          copies[i] = without_overlap(*args[i].tensor, *out);
+          copies[i] = beside(*args[i].tensor, *out, record.name.c_str());
           safe[i].tensor = copies[i].get();
         }
       result = TensorRef::borrow(out);
@@ -229,7 +200,7 @@ void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   std::copy(args, args + record.n_args, safe);
   for (int i = 1; i < record.n_inputs; ++i)
     if (args[i].tensor) {
-      copies[i] = without_overlap(*args[i].tensor, self);
+      copies[i] = beside(*args[i].tensor, self, op);
       safe[i].tensor = copies[i].get();
     }
   // History first: what is saved must be saved with the version before the write, so that backward

@@ -74,9 +74,5 @@ void check_out_unrecorded(bool out_recorded, bool input_recorded, const char* op
 /// Resizes and checks a caller's out= tensor.
 void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* operator_name);
 void check_castable(DType from, DType to, const char* operator_name);
-/// If reading t would see bytes already written through out, a copy of t; else t itself.
-TensorRef without_overlap(Tensor& t, Tensor& out);
-/// Raises if out, which is to be written, lies over elements of t.
-void check_apart(const Tensor& t, const Tensor& out, const char* operator_name);
 
 }  // namespace flambeau

@@ -1,4 +1,5 @@
 // Writing by index and by mask: the first argument is changed and returned.
+#include "dispatch/overlap.h"
 #include "kernels/index.h"
 #include "kernels/nonzero.h"
 #include "kernels/scatter.h"
@@ -35,7 +36,8 @@ PyObject* py_scatter_(const IndexArgs& args) {
           });
   }
   check_writable(self, op);
-  TensorRef apart_src = apart(src, self), apart_index = apart(*index, self);
+  TensorRef apart_src = disjoint(src, self, op, "src");
+  TensorRef apart_index = disjoint(*index, self, op, "index");
   Lanes to(self), at(*apart_index), from(*apart_src);
   Combine combine = combine_arg(args, 4);
   bool include_self = args.flag(5);
@@ -70,8 +72,12 @@ PyObject* py_index_write_(const IndexArgs& args) {
                    " indices along dim ", dim, " of self ", shape(self), " it must be ",
                    to_string(wanted), ".");
   });
-  check_writable(self, op);
-  TensorRef apart_source = apart(source, self), apart_index = apart(*index, self);
+  if (args.op() == std::string_view("index_fill_"))
+    warn_of_repeats(self, op);
+  else
+    check_writable(self, op);
+  TensorRef apart_source = disjoint(source, self, op, "source");
+  TensorRef apart_index = disjoint(*index, self, op, "index");
   Lanes to(self), at(*apart_index), from(*apart_source);
   Combine combine = combine_arg(args, 4);
   bool include_self = args.flag(5);
@@ -85,10 +91,17 @@ PyObject* py_index_write_(const IndexArgs& args) {
 
 PyObject* py_index_put_(const IndexArgs& args) {
   Tensor& self = args.tensor(0, "self");
-  TensorRef apart_values = apart(args.tensor(2, "values"), self);
+  TensorRef apart_values = disjoint(args.tensor(2, "values"), self, "index_put_", "values");
   Tensor& values = *apart_values;
   bool accumulate = args.flag(3);
-  AdvancedIndex index(self, args.indices(1), "index_put_");
+  std::vector<Tensor*> indices = args.indices(1);
+  std::vector<TensorRef> apart_indices(indices.size());
+  for (size_t i = 0; i < indices.size(); ++i) {
+    if (!indices[i]) continue;
+    apart_indices[i] = disjoint(*indices[i], self, "index_put_", "an index");
+    indices[i] = apart_indices[i].get();
+  }
+  AdvancedIndex index(self, indices, "index_put_");
   check(self.dtype == values.dtype, [&] {
     return message("index_put_: values are ", name(values.dtype), " and self is ", name(self.dtype),
                    ". Convert the values with .to(self.dtype).");
@@ -110,7 +123,7 @@ PyObject* py_index_put_(const IndexArgs& args) {
     return message("index_put_: values ", shape(values), " do not broadcast to ", to_string(sizes),
                    ", the shape that the indices select.");
   });
-  check_writable(self, "index_put_");
+  warn_of_repeats(self, "index_put_");
   Strided to = self.strided(), from{values.data(), values.dtype, sizes.n, sizes.v, strides.v};
   {
     LongWork unlocked(sizes.product() > grain);
@@ -131,8 +144,9 @@ PyObject* py_put_(const IndexArgs& args) {
                    " indices. There must be one for each.");
   });
   check_writable(self, "put_");
-  TensorRef flat_index = reshape(*index, {index->numel}),
-            flat_source = reshape(*apart(source, self), {index->numel});
+  TensorRef apart_index = disjoint(*index, self, "put_", "index");
+  TensorRef flat_index = reshape(*apart_index, {index->numel});
+  TensorRef flat_source = reshape(*disjoint(source, self, "put_", "source"), {index->numel});
   Strided to = self.strided(), at = flat_index->strided(), from = flat_source->strided();
   {
     LongWork unlocked(source.numel > grain);

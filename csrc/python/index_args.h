@@ -146,12 +146,13 @@ inline void check_writable(Tensor& self, const char* op) {
                    " share memory, so a write to one changes others. clone() it first.");
   });
 }
-
-/// source, or a copy where writing to self could change it under way.
-inline TensorRef apart(Tensor& source, const Tensor& self) {
-  if (source.storage != self.storage) return TensorRef::borrow(&source);
-  GradModeGuard no_history(false);
-  return clone(source);
+/// Before a raw write in place that PyTorch lets through: elements that share memory are warned of.
+inline void warn_of_repeats(Tensor& self, const char* op) {
+  check_inplace(self, op);
+  if (!may_overlap_itself(sizes_of(self), strides_of(self))) return;
+  std::string text = message(op, " on expanded tensors writes some elements of ", shape(self),
+                             " many times, for they share memory. clone() it first.");
+  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
 }
 
 inline Tensor& mask_arg(const IndexArgs& args, int i) {

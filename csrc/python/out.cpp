@@ -2,6 +2,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/join.h"
+#include "dispatch/overlap.h"
 #include "dispatch/pointwise.h"
 #include "python/args.h"
 

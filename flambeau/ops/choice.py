@@ -1,5 +1,7 @@
 """Choices between values, element by element: where, masked_fill, heaviside."""
 
+import warnings
+
 from .. import _core
 from ..kernels import language as k
 from .declare import METHODS, composite, make_pointwise, pointwise, register
@@ -62,6 +64,14 @@ def _check_mask(input, mask, value, name):
     return _core.full((), value, dtype=input.dtype).item()
 
 
+def _warn_of_repeats(input):
+    warnings.warn(
+        f"masked_fill_ on expanded tensors writes some elements of {tuple(input.shape)} many times, "
+        "for they share memory. clone() it first.",
+        stacklevel=3,
+    )
+
+
 @composite(out=False)
 def masked_fill(input, mask, value):
     """input with value where mask is true."""
@@ -71,7 +81,21 @@ def masked_fill(input, mask, value):
 @composite(out=False, function=False)
 def masked_fill_(input, mask, value):
     """masked_fill(), in place."""
-    return _masked_fill_(input, mask, _check_mask(input, mask, value, "masked_fill_"))
+    value = _check_mask(input, mask, value, "masked_fill_")
+    if isinstance(value, _core.Tensor):
+        value = value.clone()  # x[mask] = x[0] reads the number before it writes
+    if not input.is_contiguous() and mask.dim() <= input.dim():
+        repeated = [d for d, step in enumerate(input.stride()) if step == 0 and input.size(d) > 1]
+        if repeated:
+            _warn_of_repeats(input)
+            # An element is filled where any of its places is.
+            mask = mask.expand(input.shape).amax(repeated, keepdim=True)
+            once = input
+            for d in repeated:
+                once = once.narrow(d, 0, 1)
+            _masked_fill_(once, mask, value)
+            return input
+    return _masked_fill_(input, mask, value)
 
 
 @pointwise(inplace=True, tensors=("input", "values"))

@@ -188,6 +188,8 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
 @composite(function=False, out=False)
 def index_reduce_(input, dim, index, source, reduce, *, include_self=True):
     """index_reduce in place."""
+    if isinstance(source, fl.Tensor):
+        _core._check_out(input, input.dtype, (index, source), "index_reduce_")
     return input.copy_(
         index_reduce(input.clone(), dim, index, source, reduce, include_self=include_self)
     )
@@ -448,6 +450,7 @@ def index_fill_(input, dim, index, value):
     if input.dim() == 0:
         index_fill_(input.view(1), dim, index, value)
         return input
+    _core._check_out(input, input.dtype, (index,), "index_fill_")
     index, source = _slices_of("index_fill", input, dim, index, value)
     if recording(input, source):
         return input.copy_(_index_write(input, dim, index, source, _ASSIGN))
