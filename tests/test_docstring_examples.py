@@ -8,7 +8,7 @@ import pytest
 
 import flambeau
 
-PACKAGES = ["flambeau.legacy"]
+PACKAGES = ["flambeau.legacy", "flambeau.utils.trainer"]
 
 
 def modules():

@@ -1,0 +1,17 @@
+"""AccuracyMonitor."""
+
+from .monitor import Monitor
+
+
+class AccuracyMonitor(Monitor):
+    """The percentage of samples whose largest output (dim 1) is at the target's class, in stats["accuracy"]."""
+
+    stat_name = "accuracy"
+
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("unit", "%")
+        kwargs.setdefault("precision", 2)
+        super().__init__(*args, **kwargs)
+
+    def _get_value(self, iteration, input, target, output, loss):
+        return 100.0 * (output.argmax(1) == target).float().mean().item()
