@@ -5,6 +5,7 @@ __version__ = "0.1.0"
 from . import _core, types  # noqa: I001
 from .types import (
     Size,
+    DeviceError,
     OutOfMemoryError,
     channels_last,
     channels_last_3d,

@@ -3,7 +3,7 @@
 A switch that would have to change results and cannot raises NotImplementedError.
 """
 
-from . import _core, types
+from . import _core
 from .ops.creation import check_options, legacy_new
 
 # --------------------------------------------------------------------------------------- old tensor types
@@ -184,16 +184,20 @@ def sym_ite(b, t, f):
 
 
 def get_default_device():
-    """device("cpu")."""
-    return types.cpu
+    """Where new tensors of this thread lie if nobody says so: device("cpu") at first."""
+    return _core._default_device()
 
 
 def set_default_device(device):
-    """Accepts the CPU; raises NotImplementedError for another device."""
-    if device is not None and types.device(device).type != "cpu":
-        raise NotImplementedError(
-            f"set_default_device: {device} is not available: this build of flambeau computes on the CPU."
-        )
+    """New tensors of this thread lie on `device` from now on; None: on the CPU again.
+
+    As `with torch.device(...)`, which goes back afterwards. What looks at memory that is there
+    already (from_numpy, frombuffer) stays where that is.
+
+    Raises:
+        NotImplementedError: the device is not available.
+    """
+    _core._set_default_device("cpu" if device is None else device)
 
 
 def get_num_interop_threads():
@@ -256,6 +260,8 @@ def from_dlpack(ext_tensor, *, device=None, copy=None):
     """
     check_options("from_dlpack", device=device)
     if isinstance(ext_tensor, _core.Tensor):
+        if ext_tensor.is_meta:
+            raise ValueError("from_dlpack: a tensor on the meta device has no memory to share.")
         tensor = ext_tensor.detach()
         return tensor.clone() if copy else tensor
     if not hasattr(ext_tensor, "__dlpack__"):
@@ -377,11 +383,12 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
             f"values{f' to {dtype}' if dtype else ''}."
         )
     if made is None:
-        made = _core.tensor(obj, dtype=dtype)
+        made = _core.tensor(obj, dtype=dtype, device=device)
     elif dtype not in (None, made.dtype):
         made = made.to(dtype)
     elif copy:
         made = made.clone()
+    made = _core.as_tensor(made, device=device)
     if not requires_grad:
         return made.detach()
     return made if made.requires_grad else made.requires_grad_(True)

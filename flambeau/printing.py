@@ -196,7 +196,7 @@ def _suffixes(tensor, numbers_shown):
     empty = tensor.numel() == 0
     if not numbers_shown or (empty and tensor.dim() != 1):
         suffixes.append(f"size={tuple(tensor.shape)}")
-    if not _dtype_is_evident(tensor.dtype, empty):
+    if not _dtype_is_evident(tensor.dtype, empty or tensor.is_meta):
         suffixes.append(f"dtype={tensor.dtype}")
     try:
         grad_fn = tensor.grad_fn

@@ -1,5 +1,8 @@
 """Small types of the public interface: Size, device, layouts, memory formats, finfo and iinfo."""
 
+from _thread import _local
+from functools import wraps
+
 from . import _core
 
 
@@ -103,14 +106,36 @@ class device:
         return (device, (self.type,) if self.index is None else (self.type, self.index))
 
     def __enter__(self):
-        if self.type != "cpu":
-            raise NotImplementedError(
-                f"device({self!s}) as a context: this build computes on the CPU."
-            )
+        _left_defaults().append(_core._set_default_device(self))
         return self
 
     def __exit__(self, *exception):
+        _core._set_default_device(_left_defaults().pop())
         return False
+
+    def __call__(self, function):
+        """`function`, called with this device as the default one."""
+
+        @wraps(function)
+        def on_device(*args, **kwargs):
+            with self:
+                return function(*args, **kwargs)
+
+        return on_device
+
+
+_of_thread = _local()
+
+
+def _left_defaults():
+    """The default devices that the contexts of this thread go back to."""
+    if not hasattr(_of_thread, "left_defaults"):
+        _of_thread.left_defaults = []
+    return _of_thread.left_defaults
+
+
+class DeviceError(RuntimeError, TypeError):
+    """Tensors of one call lie on different devices."""
 
 
 class OutOfMemoryError(RuntimeError):
@@ -206,8 +231,8 @@ class iinfo:
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
 
 
-for _class in (Size, device, OutOfMemoryError, layout, memory_format, finfo, iinfo):
+for _class in (Size, device, DeviceError, OutOfMemoryError, layout, memory_format, finfo, iinfo):
     _class.__module__ = "flambeau"  # where programs know them
 
-cpu = device("cpu")
-_core._set_types(Size, device, cpu, OutOfMemoryError)
+cpu, meta = device("cpu"), device("meta")
+_core._set_types(Size, device, cpu, meta, OutOfMemoryError, DeviceError)

@@ -7,6 +7,7 @@
 #include "autograd/accumulate.h"
 #include "autograd/saved_hooks.h"
 #include "dispatch/basics.h"
+#include "dispatch/device.h"
 
 namespace flambeau {
 
@@ -279,7 +280,7 @@ void Run::capture(Node* node, std::vector<TensorRef>& grads) {
 
 void check_nan(Node* node, const std::vector<TensorRef>& grads) {
   for (size_t i = 0; i < grads.size(); ++i) {
-    if (!grads[i] || !is_differentiable(grads[i]->dtype)) continue;
+    if (!grads[i] || !is_differentiable(grads[i]->dtype) || grads[i]->is_meta()) continue;
     Dims all;
     for (int d = 0; d < grads[i]->ndim; ++d) all.push(d);
     TensorRef total;
@@ -314,6 +315,11 @@ void Run::run_node(uint32_t at) {
   grads.resize(node->n_results);
   bool any = false;
   for (auto& g : grads) any |= static_cast<bool>(g);
+  const char* name = nullptr;
+  Device device;
+  for (size_t i = 0; other_devices && i < grads.size(); ++i)
+    if (grads[i]) name = node->name(), device = grads[i]->device();
+  DeviceScope scope(name, device);
   std::vector<TensorRef> results(node->n_edges);
   if (any && entries_[at].needed) {
     run_tensor_hooks(node.get(), grads);
@@ -373,6 +379,7 @@ void Run::deliver(uint32_t from, uint32_t i, TensorRef grad) {
       }
     }
     if (grad->dtype != want.dtype) grad = to_dtype(*grad, want.dtype);
+    if (other_devices && grad->device() != want.device) grad = to_device(*grad, want.device);
     receive(at, edge.nr, std::move(grad));
   }
   if (--entries_[at].waiting == 0) ready_.emplace(edge.node->sequence, at);
@@ -421,6 +428,11 @@ std::vector<TensorRef> Run::operator()() {
     check(sizes_of(*grad) == sizes_of(root), [&] {
       return message("backward: gradient ", i, " has shape ", shape(*grad),
                      ", but the output it is for has shape ", shape(root), ". They must be equal.");
+    });
+    check<DeviceError>(grad->device() == root.device(), [&] {
+      return message("backward: gradient ", i, " is on ", to_string(grad->device()),
+                     ", but the output it is for is on ", to_string(root.device()),
+                     ". Move it with .to().");
     });
     if (grad->dtype != root.dtype) {
       check(is_complex(grad->dtype) == is_complex(root.dtype), [&] {

@@ -11,6 +11,7 @@
 #include "autograd/meta.h"
 #include "autograd/node_attributes.h"
 #include "autograd/saved_hooks.h"
+#include "dispatch/device.h"
 #include "python/guard.h"
 
 namespace flambeau {
@@ -20,6 +21,7 @@ static uint64_t next_sequence = 0;
 
 void ResultMeta::set(const Tensor& t) {
   dtype = t.dtype;
+  if (other_devices) device = t.device();
   ndim = t.ndim;
   if (ndim > inline_ndim) more_sizes = std::make_unique<int64_t[]>(ndim);
   std::copy_n(t.sizes, ndim, ndim > inline_ndim ? more_sizes.get() : inline_sizes);
@@ -221,7 +223,10 @@ static PyObject* node_call(PyObject* self, PyObject* args, PyObject* keys) {
       });
       grads[i] = TensorRef::borrow(as_tensor(grad));
     }
-    node->kind->backward(node, grads.data(), results.data());
+    {
+      DeviceScope scope(node->name(), &PyTuple_GET_ITEM(args, 0), given);
+      node->kind->backward(node, grads.data(), results.data());
+    }
     Object tuple = Object::steal(PyTuple_New(node->n_edges));
     if (!tuple) throw PythonError();
     for (uint32_t i = 0; i < node->n_edges; ++i)

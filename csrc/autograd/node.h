@@ -20,12 +20,13 @@ struct Edge {
   uint32_t nr;
 };
 
-/// Sizes and dtype of a forward result, which its gradient must have.
+/// Sizes, dtype and device of a forward result, which its gradient must have.
 struct ResultMeta {
   int64_t inline_sizes[inline_ndim];
   std::unique_ptr<int64_t[]> more_sizes;  // used above inline_ndim dimensions
   uint8_t ndim = 0;
   DType dtype = DType::float32;
+  Device device;
   void set(const Tensor& t);
   bool describes(const Tensor& t) const { return dtype == t.dtype && dims() == sizes_of(t); }
   const int64_t* sizes() const { return ndim > inline_ndim ? more_sizes.get() : inline_sizes; }

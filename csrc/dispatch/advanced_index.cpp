@@ -90,8 +90,8 @@ AdvancedIndex::AdvancedIndex(const Tensor& self, const std::vector<Tensor*>& ite
     strides_[k] = strides;
   }
   for (size_t k = 0; k < dims_.size(); ++k)
-    views_.push_back({tensors_[k]->as<int64_t>() + offsets_[k], DType::int64, common.n, sizes_[k].v,
-                      strides_[k].v});
+    views_.push_back({tensors_[k]->is_meta() ? nullptr : tensors_[k]->as<int64_t>() + offsets_[k],
+                      DType::int64, common.n, sizes_[k].v, strides_[k].v});
 
   // Neighbouring indexed dims are replaced where they stand; scattered ones move to the front.
   bool neighbours = dims_.back() - dims_.front() + 1 == static_cast<int>(dims_.size());

@@ -76,7 +76,13 @@ void add_into(Tensor& a, Tensor& b) {
 // casts
 
 void copy_bytes(Tensor& dst, Tensor& src) {
+  check<NotImplementedError>(dst.is_meta() || !src.is_meta(), [&] {
+    return message(name_of_call(), ": ", describe(src),
+                   " is on the meta device and has no elements to copy. Make the tensor with "
+                   "empty_like(device=...), or a module with to_empty(device=...), and fill it.");
+  });
   if (dst.numel == 0) return;
+  if (dst.is_meta()) return;
   if (dst.dtype == src.dtype && dst.contiguous && src.contiguous && dst.numel == src.numel) {
     LongWork unlocked(dst.nbytes() > (1 << 18));
     std::memmove(dst.data(), src.data(), dst.nbytes());
@@ -98,7 +104,7 @@ void fill_number(Tensor& t, PyObject* number, const char* op, bool rounds) {
   alignas(16) char bytes[16] = {};
   int64_t size = itemsize(t.dtype);
   store_number(number, t.dtype, bytes, op, rounds);
-  if (t.numel == 0) return;
+  if (t.numel == 0 || t.is_meta()) return;
   if (t.contiguous) {
     if (std::all_of(bytes, bytes + size, [&](char c) { return c == bytes[0]; })) {
       LongWork unlocked(t.nbytes() > (1 << 18));
@@ -170,6 +176,14 @@ void record_pass(Tensor& result, Tensor& source, const char* name) {
 TensorRef to_dtype(Tensor& t, DType dtype) {
   if (t.dtype == dtype) return TensorRef::borrow(&t);
   TensorRef out = empty_like(t, dtype);
+  copy_bytes(*out, t);
+  record_pass(*out, t, "ToCopyBackward0");
+  return out;
+}
+
+TensorRef to_device(Tensor& t, Device device) {
+  if (t.device() == device) return TensorRef::borrow(&t);
+  TensorRef out = empty_like(t, t.dtype, device);
   copy_bytes(*out, t);
   record_pass(*out, t, "ToCopyBackward0");
   return out;

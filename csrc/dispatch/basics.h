@@ -16,6 +16,8 @@ TensorRef sum_to_size(Tensor& t, const Dims& sizes);
 
 // Moving bytes.
 TensorRef to_dtype(Tensor& t, DType dtype);
+/// t itself, or a copy on another device.
+TensorRef to_device(Tensor& t, Device device);
 TensorRef contiguous(Tensor& t);
 TensorRef clone(Tensor& t);
 /// A copy with these strides, which are dense.

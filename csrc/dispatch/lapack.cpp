@@ -108,6 +108,15 @@ void transpose(const T* from, T* to, int64_t m, int64_t n) {
     }
 }
 
+/// Where the elements of t begin; null on meta, where there are no matrices to go through either.
+template <class T>
+T* elements(const TensorRef& t) {
+  return t->is_meta() ? nullptr : t->as<T>();
+}
+
+/// How many matrices of a stack there are to compute with.
+int64_t matrices_in(Tensor& A) { return A.is_meta() ? 0 : batch_of(A).product(); }
+
 TensorRef copy_by_rows(Tensor& A) {
   TensorRef out = empty(sizes_of(A), A.dtype);
   copy_bytes(*out, A);
@@ -121,7 +130,7 @@ TensorRef copy_by_columns(Tensor& A) {
     copy_bytes(*out, A);
     return out;
   }
-  int64_t m = rows(A), n = columns(A), count = batch_of(A).product();
+  int64_t m = rows(A), n = columns(A), count = matrices_in(A);
   for (int64_t b = 0; b < count; ++b)
     transpose(A.as<T>() + b * m * n, out->as<T>() + b * m * n, m, n);
   return out;
@@ -190,13 +199,13 @@ std::tuple<TensorRef, TensorRef, TensorRef> lu_factor(Tensor& A) {
     int64_t m = rows(A), n = columns(A), k = std::min(m, n);
     Dims batch = batch_of(A);
     TensorRef pivots = empty(with(batch, {k}), DType::int32), info = zeros(batch, DType::int32);
-    int64_t count = batch.product();
-    Int* p = pivots->template as<Int>();
-    Int* failed = info->template as<Int>();
+    int64_t count = matrices_in(A);
+    Int* p = elements<Int>(pivots);
+    Int* failed = elements<Int>(info);
     if (std::max(m, n) <= small_matrix) {
       TensorRef LU = copy_by_rows(A);
       each_matrix(count, m * n * k, [&](int64_t b) {
-        failed[b] = small_lu(LU->template as<T>() + b * m * n, m, n, p + b * k);
+        failed[b] = small_lu(elements<T>(LU) + b * m * n, m, n, p + b * k);
       });
       return std::tuple{LU, pivots, info};
     }
@@ -204,7 +213,7 @@ std::tuple<TensorRef, TensorRef, TensorRef> lu_factor(Tensor& A) {
     TensorRef LU = copy_by_columns<T>(A);
     Int M = m, N = n;
     each_matrix(k ? count : 0, m * n * k, [&](int64_t b) {
-      getrf(&M, &N, LU->template as<T>() + b * m * n, &M, p + b * k, failed + b);
+      getrf(&M, &N, elements<T>(LU) + b * m * n, &M, p + b * k, failed + b);
     });
     return std::tuple{LU, pivots, info};
   });
@@ -212,14 +221,14 @@ std::tuple<TensorRef, TensorRef, TensorRef> lu_factor(Tensor& A) {
 
 std::tuple<TensorRef, TensorRef> solve(Tensor& A, Tensor& B) {
   return with_matrix_type(A, [&]<class T>() {
-    int64_t n = rows(A), k = columns(B), count = batch_of(A).product();
+    int64_t n = rows(A), k = columns(B), count = matrices_in(A);
     TensorRef info = zeros(batch_of(A), DType::int32);
-    Int* failed = info->template as<Int>();
+    Int* failed = elements<Int>(info);
     TensorRef LU = copy_by_rows(A);
-    T* a = LU->template as<T>();
+    T* a = elements<T>(LU);
     if (n <= small_matrix) {
       TensorRef X = copy_by_rows(B);
-      T* x = X->template as<T>();
+      T* x = elements<T>(X);
       each_matrix(count, n * n * (n + k), [&](int64_t b) {
         Int pivots[small_matrix];
         failed[b] = small_lu(a + b * n * n, n, n, pivots, x + b * n * k, k);
@@ -231,7 +240,7 @@ std::tuple<TensorRef, TensorRef> solve(Tensor& A, Tensor& B) {
     Routine<T> getrf("getrf"), getrs("getrs"), trsm("trsm");
     bool wide = k >= 32;
     TensorRef X = wide ? copy_by_rows(B) : copy_by_columns<T>(B);
-    T* x = X->template as<T>();
+    T* x = elements<T>(X);
     Int N = n, K = k;
     each_matrix(count, n * n * (n + k), [&](int64_t b) {
       std::vector<Int> pivots(n);
@@ -251,11 +260,11 @@ std::tuple<TensorRef, TensorRef> solve(Tensor& A, Tensor& B) {
 
 std::tuple<TensorRef, TensorRef> inverse(Tensor& A) {
   return with_matrix_type(A, [&]<class T>() {
-    int64_t n = rows(A), count = batch_of(A).product();
+    int64_t n = rows(A), count = matrices_in(A);
     TensorRef info = zeros(batch_of(A), DType::int32);
-    Int* failed = info->template as<Int>();
+    Int* failed = elements<Int>(info);
     TensorRef LU = copy_by_rows(A), X = zeros(sizes_of(A), A.dtype);
-    T *a = LU->template as<T>(), *x = X->template as<T>();
+    T *a = elements<T>(LU), *x = elements<T>(X);
     for (int64_t b = 0; b < count; ++b)
       for (int64_t i = 0; i < n; ++i) x[b * n * n + i * (n + 1)] = T(1);
     if (n <= small_matrix) {
@@ -283,10 +292,10 @@ std::tuple<TensorRef, TensorRef> inverse(Tensor& A) {
 
 std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
   return with_matrix_type(A, [&]<class T>() {
-    int64_t n = rows(A), count = batch_of(A).product();
+    int64_t n = rows(A), count = matrices_in(A);
     TensorRef info = zeros(batch_of(A), DType::int32), L = copy_by_rows(A);
-    Int* failed = info->template as<Int>();
-    T* l = L->template as<T>();
+    Int* failed = elements<Int>(info);
+    T* l = elements<T>(L);
     Int N = n;
     auto clear_above = [n](T* matrix) {
       for (int64_t i = 0; i < n; ++i) std::fill(matrix + i * n + i + 1, matrix + (i + 1) * n, T(0));
@@ -310,14 +319,14 @@ std::tuple<TensorRef, TensorRef> cholesky(Tensor& A) {
 
 TensorRef solve_triangular(Tensor& A, Tensor& B, bool upper, bool unit) {
   return with_matrix_type(A, [&]<class T>() {
-    int64_t n = rows(A), k = columns(B), count = batch_of(A).product();
+    int64_t n = rows(A), k = columns(B), count = matrices_in(A);
     TensorRef X = copy_by_rows(B);
     if (X->numel == 0) return X;
-    T* x = X->template as<T>();
+    T* x = elements<T>(X);
     TensorRef turned = A.contiguous ? nullptr : transpose(A, -1, -2);
     bool by_columns = turned && turned->contiguous && n > small_matrix;
     TensorRef matrix = by_columns ? turned : contiguous(A);
-    const T* a = matrix->template as<T>();
+    const T* a = elements<T>(matrix);
     if (n <= small_matrix) {
       each_matrix(count, n * n * k, [&](int64_t b) {
         small_triangular(a + b * n * n, n, x + b * n * k, k, upper, unit);
@@ -348,9 +357,9 @@ namespace {
 /// fn(b, diagonal(i), negative): what the LU of each matrix says of its determinant.
 template <class T, class F>
 void each_lu(Tensor& A, F&& fn) {
-  int64_t n = rows(A), count = batch_of(A).product();
+  int64_t n = rows(A), count = matrices_in(A);
   TensorRef LU = copy_by_rows(A);  // det A^T = det A, so the order does not matter
-  T* a = LU->as<T>();
+  T* a = elements<T>(LU);
   auto with_pivots = [&](int64_t b, const Int* pivots) {
     bool negative = false;
     for (int64_t i = 0; i < n; ++i) negative ^= pivots[i] != i + 1;
@@ -414,15 +423,14 @@ std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
   return with_matrix_type(A, [&]<class T>() {
     int64_t m = rows(A), n = columns(A), k = std::min(m, n), width = complete ? m : k;
     Dims batch = batch_of(A);
-    int64_t count = batch.product();
+    int64_t count = matrices_in(A);
     TensorRef Q = empty_by_columns(with(batch, {m, width}), A.dtype),
               R = zeros(with(batch, {width, n}), A.dtype);
     if (m == 0 || count == 0) return std::tuple{Q, R};
     TensorRef factors = copy_by_columns<T>(A);
     Routine<T> geqrf("geqrf"), orgqr(is_complex_v<T> ? "ungqr" : "orgqr");
     Int M = m, N = n, K = k, W = width, query = -1, ignored;
-    T first(0), second(0), *f = factors->template as<T>(), *q = Q->template as<T>(),
-                           *r = R->template as<T>();
+    T first(0), second(0), *f = elements<T>(factors), *q = elements<T>(Q), *r = elements<T>(R);
     if (k) geqrf(&M, &N, f, &M, &first, &first, &query, &ignored);
     orgqr(&M, &W, &K, q, &M, &second, &second, &query, &ignored);
     Int length = std::max(length_of(first), length_of(second));
@@ -447,15 +455,15 @@ std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vec
     using R = real_t<T>;
     int64_t n = rows(A);
     Dims batch = batch_of(A);
-    int64_t count = batch.product();
+    int64_t count = matrices_in(A);
     TensorRef values = empty(with(batch, {n}), dtype_of<R>), info = zeros(batch, DType::int32),
               V = copy_by_columns<T>(A);
     if (n == 0 || count == 0) return std::tuple{values, V, info};
     Routine<T> evd(is_complex_v<T> ? "heevd" : "syevd");
     const char *job = vectors ? "V" : "N", *triangle = upper ? "U" : "L";
-    T* v = V->template as<T>();
-    R* w = values->template as<R>();
-    Int* failed = info->template as<Int>();
+    T* v = elements<T>(V);
+    R* w = elements<R>(values);
+    Int* failed = elements<Int>(info);
     Int N = n, query = -1, ignored, integers = 0;
     T size(0);
     R reals(0);
@@ -486,7 +494,7 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full,
     using R = real_t<T>;
     int64_t m = rows(A), n = columns(A), k = std::min(m, n);
     Dims batch = batch_of(A);
-    int64_t count = batch.product(), wide = full ? m : k, high = full ? n : k;
+    int64_t count = matrices_in(A), wide = full ? m : k, high = full ? n : k;
     TensorRef S = empty(with(batch, {k}), dtype_of<R>), info = zeros(batch, DType::int32), U, Vh;
     if (vectors) {
       U = zeros(with(batch, {m, wide}), A.dtype);
@@ -504,13 +512,13 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full,
     Routine<T> gesdd("gesdd");
     const char* job = !vectors ? "N" : full ? "A" : "S";
     Int M = m, N = n, W = wide, query = -1, ignored;
-    T size(0), *a = copy->template as<T>();
+    T size(0), *a = elements<T>(copy);
     int64_t longer = std::max(m, n);
     int64_t reals = !vectors ? 7 * k : k * std::max(5 * k + 7, 2 * longer + 2 * k + 1);
     auto run = [&](int64_t b, T* work, Int* length, R* rwork, Int* iwork, Int* bad) {
-      T* u = vectors ? Vh->template as<T>() + b * high * n : work;
-      T* vt = vectors ? U->template as<T>() + b * m * wide : work;
-      R* s = S->template as<R>() + b * k;
+      T* u = vectors ? elements<T>(Vh) + b * high * n : work;
+      T* vt = vectors ? elements<T>(U) + b * m * wide : work;
+      R* s = elements<R>(S) + b * k;
       if constexpr (is_complex_v<T>)
         gesdd(job, &N, &M, a + b * m * n, &N, s, u, &N, vt, &W, work, length, rwork, iwork, bad,
               one_letter);
@@ -524,7 +532,7 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full,
       std::vector<T> work(length);
       std::vector<R> rwork(is_complex_v<T> ? reals : 0);
       std::vector<Int> iwork(8 * k);
-      run(b, work.data(), &length, rwork.data(), iwork.data(), info->template as<Int>() + b);
+      run(b, work.data(), &length, rwork.data(), iwork.data(), elements<Int>(info) + b);
     });
     return std::tuple{U, S, Vh, info};
   });
@@ -535,15 +543,15 @@ std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcon
     using R = real_t<T>;
     int64_t m = rows(A), n = columns(A), k = columns(B), high = std::max(m, n);
     Dims batch = batch_of(A);
-    int64_t count = batch.product();
+    int64_t count = matrices_in(A);
     TensorRef rank = zeros(batch, DType::int64), X = zeros(with(batch, {n, k}), A.dtype);
     if (X->numel == 0 || m == 0) return std::tuple{X, rank};
     TensorRef factors = copy_by_columns<T>(A), right = copy_by_columns<T>(B);
     Routine<T> gelsy("gelsy");
     Int M = m, N = n, K = k, H = high, query = -1, ignored, found;
     R limit = static_cast<R>(rcond);
-    T size(0), *a = factors->template as<T>(), *x = X->template as<T>();
-    const T* b = right->template as<T>();
+    T size(0), *a = elements<T>(factors), *x = elements<T>(X);
+    const T* b = elements<T>(right);
     auto run = [&](T* matrix, T* solution, Int* order, Int* r, T* work, Int* length, R* reals) {
       Int info = 0;
       if constexpr (is_complex_v<T>)

@@ -63,7 +63,7 @@ Side side_of(Tensor& t) {
 /// out = alpha * a @ b (+ bias) + beta * out, raw.
 void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue = {}, double alpha = 1,
               double beta = 0) {
-  if (out.numel == 0) return;
+  if (out.numel == 0 || out.is_meta()) return;
   if (is_complex(out.dtype)) need_library();
   Side left = side_of(a), right = side_of(b);
   AnyGemm g;
@@ -353,7 +353,7 @@ TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu) {
     TensorRef wt = raw_view(weight, {K, N}, {weight.strides[1], weight.strides[0]}, weight.offset);
     TensorRef packed_bias = bias ? contiguous(*bias) : nullptr;
     Epilogue epilogue;
-    if (bias) epilogue.bias = packed_bias->data();
+    if (bias && !out->is_meta()) epilogue.bias = packed_bias->data();
     epilogue.relu = relu;
     multiply(*flat_out, *rows, *wt, epilogue);
   }
@@ -410,7 +410,7 @@ TensorRef matmul(Tensor& a, Tensor& b, const char* op) {
     batch.push(left == 1 ? right : left);
   }
   TensorRef out = empty(with_matrix(batch, M, N), a.dtype);
-  if (out->numel) multiply_batches(*out, a, b);
+  if (out->numel && !out->is_meta()) multiply_batches(*out, a, b);
   if ((needs_record(a) || needs_record(b)) && is_differentiable(a.dtype)) {
     static PyTypeObject* type = node_subtype("MatmulBackward0");
     Ref<ProductNode> node = make_node<ProductNode>(type, &batches_kind);
@@ -447,14 +447,15 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
     const bool is_bias = beta == 1 && input.ndim == 1 && input.sizes[0] == sizes[c];
     TensorRef bias = is_bias ? contiguous(input) : nullptr;
     Epilogue epilogue;
-    if (is_bias) epilogue.bias = bias->data();
+    if (is_bias && !out->is_meta()) epilogue.bias = bias->data();
     auto compute = [&](Tensor& left, double factor) {
       if (!is_bias && beta != 0) copy_bytes(*out, *expand(input, sizes));
       multiply(*out, left, b, epilogue, factor, is_bias ? 0 : beta);
     };
     compute(a, alpha);
     // A sum that leaves the range may come back into it by a small alpha, if that comes first.
-    if (alpha != 0 && std::abs(alpha) < 1 && !all_finite(*out)) compute(*mul_scalar(a, alpha), 1);
+    if (alpha != 0 && std::abs(alpha) < 1 && !out->is_meta() && !all_finite(*out))
+      compute(*mul_scalar(a, alpha), 1);
   }
   if (needs_record(input) || needs_record(a) || needs_record(b)) {
     static PyTypeObject* types[2] = {node_subtype("AddmmBackward0"),

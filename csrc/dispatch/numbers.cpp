@@ -237,4 +237,12 @@ PyObject* load_number(const void* p, DType dtype) {
   });
 }
 
+PyObject* number_of(const Tensor& t, const char* op) {
+  check(!t.is_meta(), [&] {
+    return message(op, ": ", describe(t),
+                   " is on the meta device, where tensors have sizes but no values.");
+  });
+  return load_number(t.data(), t.dtype);
+}
+
 }  // namespace flambeau

@@ -24,5 +24,7 @@ void store_number(PyObject* number, DType dtype, void* to, const char* checker =
                   bool rounds = true);
 /// The element at p as a Python number.
 PyObject* load_number(const void* p, DType dtype);
+/// The only element of t as one; RuntimeError on the meta device.
+PyObject* number_of(const Tensor& t, const char* operator_name);
 
 }  // namespace flambeau

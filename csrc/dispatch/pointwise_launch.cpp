@@ -16,13 +16,23 @@ Object dtype_names(const DType* dtypes, int n) {
   return tuple;
 }
 
+/// The dtypes in which a kernel computes with inputs of `dtypes`.
+Object computed_names(const Pointwise& record, const DType* dtypes, int n, DType compute) {
+  DType as[max_operands];
+  for (int i = 0; i < n; ++i) as[i] = record.keep >> i & 1 ? dtypes[i] : compute;
+  return dtype_names(as, n);
+}
+
+uint64_t key_of(const DType* dtypes, int n) {
+  uint64_t key = 0;
+  for (int i = 0; i < n; ++i) key = key << 4 | static_cast<uint64_t>(dtypes[i]);
+  return key;
+}
+
 MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes, int n_out, int n,
                       DType compute) {
-  uint64_t key = 0, layout = static_cast<uint64_t>(compute) << 32;
-  for (int i = 0; i < n; ++i) {
-    key = key << 4 | static_cast<uint64_t>(dtypes[i]);
-    layout |= static_cast<uint64_t>(modes[i]) << (2 * i);
-  }
+  uint64_t key = key_of(dtypes, n), layout = static_cast<uint64_t>(compute) << 32;
+  for (int i = 0; i < n; ++i) layout |= static_cast<uint64_t>(modes[i]) << (2 * i);
   auto& kernels = record.kernels;
   if (record.last_kernel < kernels.size()) {
     auto& k = kernels[record.last_kernel];
@@ -33,13 +43,10 @@ MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes,
       record.last_kernel = i;
       return kernels[i].function;
     }
-  DType as[max_operands];
-  for (int i = n_out; i < n; ++i)
-    as[i - n_out] = record.keep >> (i - n_out) & 1 ? dtypes[i] : compute;
   char letters[max_operands + 1] = {};
   for (int i = 0; i < n; ++i) letters[i] = mode_letters[static_cast<int>(modes[i])];
   Object ins = dtype_names(dtypes + n_out, n - n_out), outs = dtype_names(dtypes, n_out),
-         casts = dtype_names(as, n - n_out);
+         casts = computed_names(record, dtypes + n_out, n - n_out, compute);
   Object address = Object::steal(PyObject_CallMethod(record.spec.get(), "compile", "OOOs",
                                                      ins.get(), casts.get(), outs.get(), letters));
   if (!address) throw PythonError();
@@ -66,11 +73,29 @@ DType place_number(const Pointwise& record, int i, PyObject* number, DType compu
   return d;
 }
 
+/// What is left of a launch on the meta device: dtypes that the operator does not take are refused
+/// as everywhere, numbers that do not fit too.
+void launch_nothing(Pointwise& record, const Arg* args, int n_args, DType compute) {
+  DType dtypes[max_operands];
+  alignas(16) char number[16];
+  for (int i = 0; i < n_args; ++i)
+    dtypes[i] = args[i].tensor ? args[i].tensor->dtype
+                               : place_number(record, i, args[i].number, compute, number);
+  uint64_t key = key_of(dtypes, n_args), layout = ~static_cast<uint64_t>(compute);
+  for (auto& known : record.kernels)
+    if (known.dtypes == key && known.layout == layout) return;
+  Object casts = computed_names(record, dtypes, n_args, compute);
+  Object done = Object::steal(PyObject_CallMethod(record.spec.get(), "check", "(O)", casts.get()));
+  if (!done) throw PythonError();
+  record.kernels.push_back({key, layout, nullptr});
+}
+
 /// One call of run_map_lists over flat memory; false where a tensor is not contiguous or of another
 /// shape. `scalars` holds the numbers, as dtypes of n_out + i tell.
 bool run_flat(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in,
               DType compute, Scalars& scalars, DType* dtypes) {
   const Tensor& first = *outputs[0];
+  if (first.is_meta()) return false;
   Mode modes[max_operands];
   char* data[max_operands];
   int64_t strides[max_operands];
@@ -117,6 +142,7 @@ bool check_elements(const Pointwise& record, const Arg* args, int64_t numel, DTy
 }  // namespace
 
 void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute) {
+  if (out.is_meta()) return launch_nothing(record, args, record.n_args, compute);
   Scalars scalars;
   DType dtypes[max_operands];
   Mode modes[max_operands];
@@ -156,6 +182,7 @@ void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute)
 
 void launch(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* args, int n_args,
             const Dims& sizes, DType compute) {
+  if (outputs[0]->is_meta()) return launch_nothing(record, args, n_args, compute);
   Scalars scalars;
   Operand operands[max_operands];
   DType dtypes[max_operands];

@@ -251,6 +251,7 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
   }
   std::vector<TensorRef> results;
   for (DType d : out_dtypes) results.push_back(empty(result_sizes, d));
+  if (model.is_meta()) return results;
   Plan plan;
   plan.n_out = static_cast<int>(out_dtypes.size());
   plan.n_params = static_cast<int>(parameters.size());
@@ -369,7 +370,8 @@ const NodeKind sum_kind = {sum_backward, nothing, destroy_as<SumNode>};
 static bool reduce_short(Reduction& r, Tensor& t, const Dims& dims, bool keepdim,
                          const DType* out_dtypes, int n_results, const double* parameter,
                          TensorRef* results) {
-  if (!t.contiguous || t.numel == 0 || t.numel > chunk_elements || dims.n == 0) return false;
+  if (!t.contiguous || t.numel == 0 || t.numel > chunk_elements || dims.n == 0 || t.is_meta())
+    return false;
   int first = static_cast<int>(dims[0]), end = first + dims.n;
   for (int i = 1; i < dims.n; ++i)
     if (dims[i] != first + i) return false;
@@ -420,6 +422,7 @@ bool none_has_exponent(const Tensor& t, Bits exponent) {
 }  // namespace
 
 bool all_finite(const Tensor& t) {
+  if (t.is_meta()) return true;
   switch (t.dtype) {
     case DType::float16: return none_has_exponent<uint16_t>(t, 0x7c00);
     case DType::bfloat16: return none_has_exponent<uint16_t>(t, 0x7f80);

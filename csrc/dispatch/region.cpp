@@ -46,6 +46,7 @@ Ref<RegionNode> make_region_node(PyTypeObject* type, const NodeKind* kind, const
 
 /// out[...] += part[...] element by element in index order, for parts that overlap themselves.
 void add_elements(Tensor& out, Tensor& part) {
+  if (out.is_meta()) return;
   with_scalar_type(out.dtype, [&]<class T>() {
     if constexpr (!std::is_same_v<T, bool>) {
       int64_t index[max_ndim] = {};
@@ -109,7 +110,7 @@ TensorRef region_embed(Tensor& part, const Region& region) {
     return out;
   }
   TensorRef out = empty_strided(region.base_sizes, region.base_strides, part.dtype);
-  std::memset(out->data(), 0, out->storage->nbytes);
+  if (!out->is_meta()) std::memset(out->data(), 0, out->storage->nbytes);
   TensorRef hole = raw_view(*out, region.sizes, region.strides, region.offset);
   if (may_overlap_itself(region.sizes, region.strides))
     add_elements(*hole, part);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dispatch/device.h"
 #include "dispatch/memory_format.h"
 #include "dispatch/promotion.h"
 #include "python/guard.h"
@@ -136,10 +137,10 @@ DType to_dtype_value(PyObject* o, const char* function);
 bool is_python_dtype(PyObject* o, DType& meant);
 PyObject* dtype_object(DType d);  // borrowed
 PyObject* make_size(const int64_t* sizes, int n);
-/// "cpu" or a device whose type is "cpu"; raises for any other.
-void check_device(PyObject* o, const char* function);
+/// A device's name or a torch.device; raises NotImplementedError for one that is not available.
+Device to_device_value(PyObject* o, const char* function);
 bool is_device(PyObject* o);
-PyObject* cpu_device();
+PyObject* device_object(Device device);  // borrowed
 PyObject* tensor_tuple(const std::vector<TensorRef>& tensors);
 
 /// An operator's name as a template argument.
@@ -162,6 +163,7 @@ struct NativeEntry {
   const char* name;
   NativeFunction function;
   const char* doc;
+  Mixing mixing = Mixing::numbers;  // of devices, among its arguments
 };
 /// Adds functions to the module; each is callable and, set on a class, a method.
 void add_functions(PyObject* module, const NativeEntry* entries);

@@ -27,6 +27,7 @@ PyObject* py_gather(const IndexArgs& args) {
       return message("gather: index ", shape(*index), " is larger than input ", shape(input),
                      " in dim ", d, ". Only dim ", dim, ", which it gathers along, may be.");
     });
+  if (out->is_meta()) return out.release_py();
   Lanes to(*out), from(input), at(*index);
   LongWork unlocked(out->numel > grain);
   gather(to, from, dim, at);
@@ -46,6 +47,7 @@ PyObject* py_index_select(const IndexArgs& args) {
                    index->numel, ".");
   });
   TensorRef out = empty(with_size(input, dim, index->numel), input.dtype);
+  if (out->is_meta()) return out.release_py();
   Lanes to(*out), from(input), at(*index);
   LongWork unlocked(out->numel > grain);
   index_select("index_select", to, from, dim, at);
@@ -62,6 +64,7 @@ PyObject* py_embedding(const IndexArgs& args) {
   Dims sizes = sizes_of(*index);
   sizes.push(weight.sizes[1]);
   TensorRef out = empty(sizes, weight.dtype);
+  if (out->is_meta()) return out.release_py();
   TensorRef flat = reshape(*index, {index->numel});
   TensorRef rows = raw_view(*out, {index->numel, weight.sizes[1]}, {weight.sizes[1], 1}, 0);
   Strided to = rows->strided(), from = weight.strided(), at = flat->strided();
@@ -76,6 +79,7 @@ PyObject* py_index(const IndexArgs& args) {
   Tensor& input = args.tensor(0, "input");
   AdvancedIndex index(input, args.indices(1), "indexing");
   TensorRef out = empty(index.result_sizes(), input.dtype);
+  if (out->is_meta()) return out.release_py();
   Strided to = out->strided(), from = input.strided();
   {
     LongWork unlocked(out->numel > grain);
@@ -91,6 +95,7 @@ PyObject* py_take(const IndexArgs& args) {
     return message("take: input is empty, so there is nothing for an index to take.");
   });
   TensorRef out = empty(sizes_of(*index), input.dtype);
+  if (out->is_meta()) return out.release_py();
   Strided to = out->strided(), from = input.strided(), at = index->strided();
   {
     LongWork unlocked(out->numel > grain);
@@ -129,7 +134,7 @@ PyMethodDef index_methods[] = {
     method<"gather", py_gather>(),
     method<"index_select", py_index_select>(),
     method<"embedding", py_embedding>(),
-    method<"index", py_index>(),
+    method<"index", py_index, Mixing::indices>(),
     method<"take", py_take>(),
     method<"nonzero", py_nonzero>(),
     method<"masked_select", py_masked_select>(),

@@ -20,6 +20,7 @@ PyObject* py_sort(const IndexArgs& args) {
   check_ordered(input, "sort");
   TensorRef values = empty(sizes_of(input), input.dtype),
             indices = empty(sizes_of(input), DType::int64);
+  if (input.is_meta()) return pair(values, indices);
   Lanes to(*values), at(*indices), from(input);
   {
     LongWork unlocked(input.numel > grain);
@@ -34,6 +35,7 @@ PyObject* py_argsort(const IndexArgs& args) {
   bool descending = args.flag(2);
   check_ordered(input, "argsort");
   TensorRef indices = empty(sizes_of(input), DType::int64);
+  if (input.is_meta()) return indices.release_py();
   Lanes at(*indices), from(input);
   {
     LongWork unlocked(input.numel > grain);
@@ -54,6 +56,7 @@ PyObject* py_topk(const IndexArgs& args) {
   });
   Dims sizes = with_size(input, dim, k);
   TensorRef values = empty(sizes, input.dtype), indices = empty(sizes, DType::int64);
+  if (input.is_meta()) return pair(values, indices);
   Lanes to(*values), at(*indices), from(input);
   {
     LongWork unlocked(input.numel > grain);
@@ -72,8 +75,8 @@ PyObject* select_one(const IndexArgs& args, Tensor& input, int dim, bool keepdim
   });
   Dims sizes = with_size(input, dim, 1);
   TensorRef values = empty(sizes, input.dtype), indices = empty(sizes, DType::int64);
-  Lanes to(*values), at(*indices), from(input);
-  {
+  if (!input.is_meta()) {
+    Lanes to(*values), at(*indices), from(input);
     LongWork unlocked(input.numel > grain);
     if (input.numel) kernel(to, at, from);
   }
@@ -133,6 +136,7 @@ PyObject* py_searchsorted(const IndexArgs& args) {
                    ", as argsort(sorted_sequence) gives it.");
   });
   TensorRef out = empty(sizes_of(values), int32 ? DType::int32 : DType::int64);
+  if (out->is_meta()) return out.release_py();
   Strided to = out->strided(), in = sequence.strided(), of = values.strided();
   std::optional<Strided> order;
   if (sorter) order = sorter->strided();
@@ -187,6 +191,7 @@ PyObject* py_histc(const IndexArgs& args) {
   check_ordered(input, "histc");
   check(bins > 0, [&] { return message("histc: bins is ", bins, "; it must be 1 or more."); });
   TensorRef out = zeros({bins}, input.dtype);
+  if (out->is_meta()) return out.release_py();
   Strided to = out->strided(), in = input.strided();
   std::optional<Strided> w;
   if (weights) w = weights->strided();

@@ -14,6 +14,7 @@ PyObject* py_scan(const IndexArgs& args) {
   Tensor& input = args.tensor(0, "input");
   int dim = args.dim(1, input);
   TensorRef out = empty(sizes_of(input), input.dtype);
+  if (out->is_meta()) return out.release_py();
   Lanes to(*out), from(input);
   {
     LongWork unlocked(input.numel > grain);
@@ -29,6 +30,7 @@ PyObject* py_running_best(const IndexArgs& args) {
   check_ordered(input, args.op());
   TensorRef values = empty(sizes_of(input), input.dtype),
             indices = empty(sizes_of(input), DType::int64);
+  if (input.is_meta()) return pair(values, indices);
   Lanes to(*values), at(*indices), from(input);
   {
     LongWork unlocked(input.numel > grain);
@@ -47,6 +49,7 @@ PyObject* py_flip(const IndexArgs& args) {
   Tensor& input = args.tensor(0, "input");
   std::vector<int> dims = dims_arg(args, 1, input);
   TensorRef out = empty(sizes_of(input), input.dtype);
+  if (out->is_meta()) return out.release_py();
   Lanes to(*out), from(input);
   {
     LongWork unlocked(input.numel > grain);
@@ -65,6 +68,7 @@ PyObject* py_roll(const IndexArgs& args) {
                    " dims. Give one shift for each dim.");
   });
   TensorRef out = empty(sizes_of(input), input.dtype);
+  if (out->is_meta()) return out.release_py();
   Lanes to(*out), from(input);
   {
     LongWork unlocked(input.numel > grain);

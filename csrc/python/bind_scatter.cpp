@@ -38,10 +38,10 @@ PyObject* py_scatter_(const IndexArgs& args) {
   check_writable(self, op);
   TensorRef apart_src = disjoint(src, self, op, "src");
   TensorRef apart_index = disjoint(*index, self, op, "index");
-  Lanes to(self), at(*apart_index), from(*apart_src);
   Combine combine = combine_arg(args, 4);
   bool include_self = args.flag(5);
-  {
+  if (!self.is_meta()) {
+    Lanes to(self), at(*apart_index), from(*apart_src);
     LongWork unlocked(index->numel > grain);
     scatter(op, to, dim, at, from, combine, include_self);
   }
@@ -78,10 +78,10 @@ PyObject* py_index_write_(const IndexArgs& args) {
     check_writable(self, op);
   TensorRef apart_source = disjoint(source, self, op, "source");
   TensorRef apart_index = disjoint(*index, self, op, "index");
-  Lanes to(self), at(*apart_index), from(*apart_source);
   Combine combine = combine_arg(args, 4);
   bool include_self = args.flag(5);
-  {
+  if (!self.is_meta()) {
+    Lanes to(self), at(*apart_index), from(*apart_source);
     LongWork unlocked(source.numel > grain);
     index_write(op, to, dim, at, from, combine, include_self);
   }
@@ -124,8 +124,8 @@ PyObject* py_index_put_(const IndexArgs& args) {
                    ", the shape that the indices select.");
   });
   warn_of_repeats(self, "index_put_");
-  Strided to = self.strided(), from{values.data(), values.dtype, sizes.n, sizes.v, strides.v};
-  {
+  if (!self.is_meta()) {
+    Strided to = self.strided(), from{values.data(), values.dtype, sizes.n, sizes.v, strides.v};
     LongWork unlocked(sizes.product() > grain);
     index_put(to, index.selection(), from, accumulate);
   }
@@ -147,8 +147,8 @@ PyObject* py_put_(const IndexArgs& args) {
   TensorRef apart_index = disjoint(*index, self, "put_", "index");
   TensorRef flat_index = reshape(*apart_index, {index->numel});
   TensorRef flat_source = reshape(*disjoint(source, self, "put_", "source"), {index->numel});
-  Strided to = self.strided(), at = flat_index->strided(), from = flat_source->strided();
-  {
+  if (!self.is_meta()) {
+    Strided to = self.strided(), at = flat_index->strided(), from = flat_source->strided();
     LongWork unlocked(source.numel > grain);
     put(to, at, from, accumulate);
   }
@@ -169,6 +169,11 @@ PyObject* py_masked_scatter_(const IndexArgs& args) {
     return message("masked_scatter_: mask ", shape(mask), " does not broadcast to self ",
                    shape(self), ".");
   });
+  if (self.is_meta()) {
+    check_writable(self, "masked_scatter_");
+    self.bump_version("masked_scatter_");
+    return returned(self);
+  }
   Dims mask_strides = broadcast_strides(mask, sizes);
   Strided to = self.strided(), write{mask.data(), mask.dtype, sizes.n, sizes.v, mask_strides.v};
   NonzeroCounts counts = count_nonzero(write);
@@ -197,7 +202,7 @@ PyMethodDef scatter_methods[] = {
     method<"index_copy_", py_index_write_>(),
     method<"index_fill_", py_index_write_>(),
     method<"index_reduce_", py_index_write_>(),
-    method<"index_put_", py_index_put_>(),
+    method<"index_put_", py_index_put_, Mixing::indices>(),
     method<"put_", py_put_>(),
     method<"masked_scatter_", py_masked_scatter_>(),
     {nullptr, nullptr, 0, nullptr},

@@ -82,7 +82,7 @@ PyObject* py_forward(const Call& call) {
   TensorRef bias = bias_of(a, 2, shape.dtype, shape.O);
   const bool relu = a.truth(8);
   TensorRef output = empty(result_sizes(shape.N, shape.O, shape.out, input->ndim), shape.dtype);
-  {
+  if (!output->is_meta()) {
     LongWork unlocked(flop_of(shape) > 20000);
     conv_forward(shape, input->data(), weight->data(), bias ? bias->data() : nullptr, relu,
                  output->data());
@@ -105,7 +105,7 @@ PyObject* py_backward_input(const Call& call) {
   shape.N = grad->sizes[0], shape.O = grad->sizes[1], shape.C = weight->sizes[1] * shape.groups;
   TensorRef bias = bias_of(a, 2, shape.dtype, shape.C);
   TensorRef result = empty(result_sizes(shape.N, shape.C, shape.in, grad->ndim), shape.dtype);
-  {
+  if (!result->is_meta()) {
     LongWork unlocked(flop_of(shape) > 20000);
     conv_backward_input(shape, grad->data(), weight->data(), bias ? bias->data() : nullptr,
                         result->data());
@@ -128,7 +128,7 @@ PyObject* py_backward_weight(const Call& call) {
   shape.N = input->sizes[0], shape.C = input->sizes[1], shape.O = grad->sizes[1];
   TensorRef result =
       empty(result_sizes(shape.O, shape.C / shape.groups, shape.kernel, input->ndim), shape.dtype);
-  {
+  if (!result->is_meta()) {
     LongWork unlocked(flop_of(shape) > 20000);
     conv_backward_weight(shape, grad->data(), input->data(), result->data());
   }
@@ -144,7 +144,7 @@ PyObject* py_backward_bias(const Call& call) {
   shape.N = grad->sizes[0], shape.O = grad->sizes[1];
   read_sizes(*grad, shape.out);
   TensorRef result = empty({shape.O}, shape.dtype);
-  {
+  if (!result->is_meta()) {
     LongWork unlocked(grad->numel > 20000);
     conv_backward_bias(shape, grad->data(), result->data());
   }

@@ -19,7 +19,7 @@ Tensor& operand(const Args& a, int i) {
 double* numbers_of(const Args& a, int i) {
   check(operand(a, i).dtype == DType::float64,
         [&] { return message(a.function(), "(): expected float64."); });
-  return a.tensor(i).as<double>();
+  return a.tensor(i).is_meta() ? nullptr : a.tensor(i).as<double>();
 }
 uint64_t word(PyObject* o) {
   uint64_t value = PyLong_AsUnsignedLongLongMask(o);
@@ -32,6 +32,7 @@ PyObject* py_divisor(const Call& call) {
   Args a(multiple ? "_lcm" : "_gcd", call, {"input", "other"}, 2);
   Tensor &x = operand(a, 0), &y = operand(a, 1);
   TensorRef out = empty(sizes_of(x), x.dtype);
+  if (out->is_meta()) return out.release_py();
   LongWork unlocked(x.numel > 4096);
   with_scalar_type(x.dtype, [&]<class T>() {
     if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
@@ -48,6 +49,7 @@ PyObject* py_incomplete_gamma(const Call& call) {
   double *first = numbers_of(a, 0), *second = numbers_of(a, 1);
   bool upper = a.truth(2);
   TensorRef out = empty(sizes_of(a.tensor(0)), DType::float64);
+  if (out->is_meta()) return out.release_py();
   LongWork unlocked(out->numel > 256);
   incomplete_gamma(out->numel, first, second, upper, out->as<double>());
   return out.release_py();
@@ -57,6 +59,7 @@ PyObject* py_poisson(const Call& call) {
   double* rate = numbers_of(a, 0);
   uint64_t seed = word(a[1]), draw = word(a[2]);
   TensorRef out = empty(sizes_of(a.tensor(0)), DType::float64);
+  if (out->is_meta()) return out.release_py();
   LongWork unlocked(out->numel > 1024);
   poisson(out->numel, rate, seed, draw, out->as<double>());
   return out.release_py();
@@ -66,6 +69,7 @@ PyObject* py_binomial(const Call& call) {
   double *trials = numbers_of(a, 0), *chance = numbers_of(a, 1);
   uint64_t seed = word(a[2]), draw = word(a[3]);
   TensorRef out = empty(sizes_of(a.tensor(0)), DType::float64);
+  if (out->is_meta()) return out.release_py();
   LongWork unlocked(out->numel > 1024);
   binomial(out->numel, trials, chance, seed, draw, out->as<double>());
   return out.release_py();

@@ -17,6 +17,8 @@ struct Options {
   DType dtype = default_dtype;
   bool has_dtype = false;
   bool requires_grad = false;
+  bool has_device = false;
+  Device device = default_device;
   Tensor* out = nullptr;
   Format format = Format::unsaid;
 };
@@ -35,7 +37,9 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
       o.dtype = to_dtype_value(value, function);
       o.has_dtype = true;
     } else if (strcmp(key, "device") == 0) {
-      check_device(value, function);
+      if (value == Py_None) continue;
+      o.device = to_device_value(value, function);
+      o.has_device = true;
     } else if (strcmp(key, "requires_grad") == 0) {
       o.requires_grad = value != Py_None && flag_of(value, function, key);
     } else if (strcmp(key, "out") == 0) {
@@ -67,8 +71,8 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
 
 /// Uninitialised; with channels_last dimension 1 is the innermost in memory.
 TensorRef empty_as_asked(const Dims& sizes, DType dtype, const Options& o) {
-  if (!is_channels_last(o.format)) return empty(sizes, dtype);
-  return empty_strided(sizes, channels_last_strides(sizes, o.format, "empty"), dtype);
+  if (!is_channels_last(o.format)) return empty(sizes, dtype, o.device);
+  return empty_strided(sizes, channels_last_strides(sizes, o.format, "empty"), dtype, o.device);
 }
 
 TensorRef finish(TensorRef t, const Options& o) {
@@ -147,7 +151,7 @@ PyObject* py_full(const Call& call) {
           "full: fill_value must be a number or a tensor of no dimensions, not of shape ",
           shape(*as_tensor(value)), ".");
     });
-    number = Object::steal(load_number(as_tensor(value)->data(), as_tensor(value)->dtype));
+    number = Object::steal(number_of(*as_tensor(value), "full"));
     if (!o.has_dtype) o.dtype = as_tensor(value)->dtype, o.has_dtype = true;
   }
   check<TypeError>(is_number(number.get()), [&] {
@@ -165,7 +169,7 @@ PyObject* py_full(const Call& call) {
     });
     t = take_out(o.out, dims, "full");
   } else {
-    t = finish(empty(dims, o.has_dtype ? o.dtype : number_dtype(number.get())), o);
+    t = finish(empty(dims, o.has_dtype ? o.dtype : number_dtype(number.get()), o.device), o);
   }
   fill_number(*t, number.get(), "full");
   return t.release_py();
@@ -179,8 +183,10 @@ TensorRef like(const Call& call, const char* function) {
   Tensor& t = *as_tensor(call.args[0]);
   Options o = read_options(options, function, [](const char*, PyObject*) { return false; });
   DType dtype = o.has_dtype ? o.dtype : t.dtype;
+  if (!o.has_device) o.device = t.device();
   bool as_input = o.format == Format::unsaid || o.format == Format::preserve;
-  return finish(as_input ? empty_like(t, dtype) : empty_as_asked(sizes_of(t), dtype, o), o);
+  return finish(as_input ? empty_like(t, dtype, o.device) : empty_as_asked(sizes_of(t), dtype, o),
+                o);
 }
 PyObject* py_empty_like(const Call& call) { return like(call, "empty_like").release_py(); }
 PyObject* py_zeros_like(const Call& call) {
@@ -208,7 +214,7 @@ PyObject* py_empty_strided(const Call& call) {
       return message("empty_strided: sizes ", to_string(sizes), " and strides ", to_string(strides),
                      " must all be 0 or more.");
     });
-  return finish(empty_strided(sizes, strides, o.dtype), o).release_py();
+  return finish(empty_strided(sizes, strides, o.dtype, o.device), o).release_py();
 }
 
 // ------------------------------------------------------------------------------------ from foreign
@@ -242,6 +248,16 @@ PyObject* py_wrap_memory(const Call& call) {
 // ------------------------------------------------------------------------------------ from Python
 // data
 
+/// from_data, brought to a device: the one named, or the default one. A tensor stays where it is if
+/// that is the CPU.
+TensorRef from_data_on(bool has_device, Device device, PyObject* data, bool has_dtype, DType dtype,
+                       bool copy, const char* function) {
+  DeviceScope scope(function, on_cpu);  // where the elements are read
+  TensorRef made = from_data(data, has_dtype, dtype, copy, function);
+  if (!has_device && is_tensor(data) && device == on_cpu) return made;
+  return to_device(*made, device);
+}
+
 PyObject* py_tensor(const Call& call) {
   PyObject* data = call.n > 0 ? call.args[0] : nullptr;
   check<TypeError>(call.n <= 1, [] {
@@ -257,7 +273,8 @@ PyObject* py_tensor(const Call& call) {
                    "requires_grad_() where needed: tensor() drops its history without a word.",
                    1) < 0)
     throw PythonError();
-  return finish(from_data(data, o.has_dtype, o.dtype, true, "tensor"), o).release_py();
+  return finish(from_data_on(o.has_device, o.device, data, o.has_dtype, o.dtype, true, "tensor"), o)
+      .release_py();
 }
 
 PyObject* py_as_tensor(const Call& call) {
@@ -273,10 +290,12 @@ PyObject* py_as_tensor(const Call& call) {
   });
   if (call.n >= 2 && is_dtype(call.args[1]))
     o.dtype = to_dtype_value(call.args[1], "as_tensor"), o.has_dtype = true;
-  if (call.n >= 3) check_device(call.args[2], "as_tensor");
+  if (call.n >= 3 && call.args[2] != Py_None)
+    o.device = to_device_value(call.args[2], "as_tensor"), o.has_device = true;
   check<TypeError>(data != nullptr,
                    [] { return message("as_tensor: argument 'data' is missing."); });
-  return from_data(data, o.has_dtype, o.dtype, false, "as_tensor").release_py();
+  return from_data_on(o.has_device, o.device, data, o.has_dtype, o.dtype, false, "as_tensor")
+      .release_py();
 }
 
 /// _is_array_scalar(object): whether it is a NumPy scalar, of any kind.
@@ -314,8 +333,10 @@ const NativeEntry entries[] = {
     {"zeros_like", py_zeros_like, "Zeros of input's sizes and dtype."},
     {"ones_like", py_ones_like, "Ones of input's sizes and dtype."},
     {"empty_strided", py_empty_strided, "An uninitialised tensor of the given sizes and strides."},
-    {"tensor", py_tensor, "A new tensor with a copy of data: numbers, nested sequences, arrays."},
-    {"as_tensor", py_as_tensor, "data as a tensor, without a copy where that is possible."},
+    {"tensor", py_tensor, "A new tensor with a copy of data: numbers, nested sequences, arrays.",
+     Mixing::all},
+    {"as_tensor", py_as_tensor, "data as a tensor, without a copy where that is possible.",
+     Mixing::all},
     {"from_numpy", py_from_buffer,
      "A tensor over the memory of a NumPy array; both see each other's writes."},
     {"_is_array_scalar", py_is_array_scalar, "Whether an object is a NumPy scalar."},

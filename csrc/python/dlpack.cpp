@@ -83,6 +83,9 @@ uint8_t code_of(DType d) {
 
 template <class Managed>
 PyObject* give(Tensor& t, uint64_t flags) {
+  check<ValueError>(!t.is_meta(), [&] {
+    return message("dlpack: ", describe(t), " is on the meta device and has no memory to share.");
+  });
   auto given = std::make_unique<Given<Managed>>();
   Managed& m = given->managed;
   std::copy_n(t.sizes, t.ndim, given->shape);
@@ -116,6 +119,9 @@ PyObject* give(Tensor& t, uint64_t flags) {
 /// _lent_address(input): where its elements are, for somebody who keeps the tensor alive.
 PyObject* py_lent_address(const Call& call) {
   Tensor& t = Args("_lent_address", call, {"input"}).tensor(0);
+  check<TypeError>(!t.is_meta(), [&] {
+    return message("numpy: ", describe(t), " is on the meta device and has no memory to share.");
+  });
   t.storage->lent = true;
   return PyLong_FromVoidPtr(t.data());
 }

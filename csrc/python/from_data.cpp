@@ -246,7 +246,7 @@ TensorRef from_sequences(PyObject* data, bool has_dtype, DType dtype, const char
           float value = static_cast<float>(PyFloat_AS_DOUBLE(o));
           std::memcpy(to, &value, sizeof value);
         } else if (is_tensor(o)) {
-          Object value = Object::steal(load_number(as_tensor(o)->data(), as_tensor(o)->dtype));
+          Object value = Object::steal(number_of(*as_tensor(o), function));
           store_number(value.get(), dtype, to, function);
         } else {
           store_number(o, dtype, to, function);

@@ -168,10 +168,11 @@ inline Tensor& mask_arg(const IndexArgs& args, int i) {
 /// operator.
 extern PyObject* index_range_error;
 
-template <Name name, PyObject* (*body)(const IndexArgs&)>
+template <Name name, PyObject* (*body)(const IndexArgs&), Mixing mixing>
 PyObject* entry(PyObject*, PyObject* const* items, Py_ssize_t n) {
   return guarded([&]() -> PyObject* {
     try {
+      DeviceScope scope(name.text, items, n, mixing);
       return body(IndexArgs(name.text, items, n));
     } catch (const IndexError& error) {
       PyErr_SetString(index_range_error, error.what());
@@ -180,9 +181,10 @@ PyObject* entry(PyObject*, PyObject* const* items, Py_ssize_t n) {
   });
 }
 
-template <Name name, PyObject* (*body)(const IndexArgs&)>
+template <Name name, PyObject* (*body)(const IndexArgs&), Mixing mixing = Mixing::numbers>
 constexpr PyMethodDef method() {
-  return {name.text, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entry<name, body>)),
+  return {name.text,
+          reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(entry<name, body, mixing>)),
           METH_FASTCALL, nullptr};
 }
 

@@ -47,6 +47,11 @@ CrossEntropy cross_entropy(RowsKernel kernel, Tensor& input, Tensor& target, int
   CrossEntropy made;
   made.loss = empty({n}, dtype);
   made.logsumexp = empty({2, n}, dtype);
+  if (input.is_meta()) {
+    made.loss = empty(reduction == Reducing::none ? Dims{n} : Dims{}, input.dtype);
+    made.counted = 1;
+    return made;
+  }
   TensorRef share = empty({n}, dtype);
   auto smoothing32 = static_cast<float>(smoothing);
   RowOperands operands;
@@ -86,6 +91,12 @@ Nll nll_loss(Tensor& input, Tensor& target, Tensor* weight, int64_t ignored, Red
         });
   Nll made;
   if (reduction == Reducing::none) made.loss = empty(sizes_of(target), scores->dtype);
+  if (input.is_meta()) {
+    if (!made.loss) made.loss = empty({}, input.dtype);
+    made.weight = 1;
+    made.wrong = -1;
+    return made;
+  }
   NllTotal total;
   {
     LongWork unlocked(target.numel > grain);
@@ -142,6 +153,7 @@ PyObject* py_nll_backward(const Call& call) {
             (!weight || (weight->contiguous && weight->numel == places.classes &&
                          weight->dtype == input.dtype)),
         [] { return message("_nll_backward(): scores, targets and weights do not fit."); });
+  if (result->is_meta()) return result.release_py();
   LongWork unlocked(target.numel > grain);
   nll_backward(result->data(), input.dtype, places, target.as<int64_t>(),
                weight ? weight->data() : nullptr, ignored, grad.data(), grad.numel == 1 ? 0 : 1,

@@ -49,7 +49,8 @@ PyObject* py_storage_offset(const Call& call) {
 }
 PyObject* py_data_ptr(const Call& call) {
   Tensor& t = Args("data_ptr", call, {"input"}).tensor(0);
-  return PyLong_FromUnsignedLongLong(t.numel ? reinterpret_cast<uint64_t>(t.data()) : 0);
+  return PyLong_FromUnsignedLongLong(t.numel && !t.is_meta() ? reinterpret_cast<uint64_t>(t.data())
+                                                             : 0);
 }
 PyObject* py_element_size(const Call& call) {
   return PyLong_FromLongLong(itemsize(Args("element_size", call, {"input"}).tensor(0).dtype));
@@ -83,7 +84,7 @@ PyObject* py_item(const Call& call) {
     return message("item: tensor ", shape(t), " has ", t.numel,
                    " elements; it gives the value of one. Use tolist() for all.");
   });
-  return load_number(t.data(), t.dtype);
+  return number_of(t, "item");
 }
 
 PyObject* to_list(const Tensor& t, int dim, const char* at) {
@@ -140,6 +141,7 @@ PyObject* py_to(const Call& call) {
                    [] { return message("to: input must be a Tensor."); });
   Tensor& t = *as_tensor(call.args[0]);
   DType dtype = t.dtype;
+  Device device = t.device();
   bool copy = false;
   PyObject* format = nullptr;
   int flags = 0;
@@ -157,15 +159,19 @@ PyObject* py_to(const Call& call) {
       dtype = to_dtype_value(o, "to");
     } else if (is_tensor(o)) {
       dtype = as_tensor(o)->dtype;
+      device = as_tensor(o)->device();
     } else if (PyBool_Check(o)) {
       if (flags++ == 1) copy = o == Py_True;  // (non_blocking, copy) by position
     } else if (PyUnicode_Check(o) || is_device(o)) {
-      check_device(o, "to");
+      device = to_device_value(o, "to");
     } else {
       dtype = to_dtype_value(o, "to");
     }
   }
-  TensorRef out = dtype != t.dtype ? to_dtype(t, dtype) : copy ? clone(t) : TensorRef::borrow(&t);
+  TensorRef out = dtype != t.dtype               ? to_dtype(t, dtype)
+                  : copy && device == t.device() ? clone(t)
+                                                 : TensorRef::borrow(&t);
+  out = to_device(*out, device);
   Format wanted = to_format(format, "to");
   if (wanted == Format::contiguous || is_channels_last(wanted)) out = in_format(*out, wanted, "to");
   return out.release_py();
@@ -210,10 +216,10 @@ PyObject* py_fill_(const Call& call) {
                      "; it must be 0-dim.");
     });
     Tensor& value = a.tensor(1);
-    if (value.dtype == t.dtype || requires_grad(value)) {
+    if (value.dtype == t.dtype || requires_grad(value) || value.is_meta()) {
       copy_(t, value);
     } else {
-      Object number = Object::steal(load_number(value.data(), value.dtype));
+      Object number = Object::steal(number_of(value, "fill_"));
       fill_recorded(t, number.get(), "fill_");
     }
   } else {
@@ -289,8 +295,9 @@ const NativeEntry entries[] = {
     {"tolist", py_tolist, "Nested lists of Python numbers."},
     {"contiguous", py_contiguous, "The tensor itself if contiguous, else a copy that is."},
     {"clone", py_clone, "A copy, part of the graph."},
-    {"to", py_to, "The tensor with another dtype or device; itself if nothing changes."},
-    {"copy_", py_copy_, "Copies src into the tensor, broadcast and converted."},
+    {"to", py_to, "The tensor with another dtype or device; itself if nothing changes.",
+     Mixing::all},
+    {"copy_", py_copy_, "Copies src into the tensor, broadcast and converted.", Mixing::all},
     {"fill_", py_fill_, "Sets every element to value."},
     {"zero_", py_zero_, "Sets every element to 0."},
     {"resize_", py_resize_, "Other sizes in place; new elements are uninitialised."},

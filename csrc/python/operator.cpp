@@ -15,7 +15,11 @@ PyObject* enter_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyO
   auto* o = reinterpret_cast<PyObject*>(&self);
   if (is_overridden(args, all)) return call_override(o, args, n, keys);
   return guarded([&]() -> PyObject* {
-    if (watchers & watch_devices) check_devices(name_of(self), args, all);
+    // What is written in Python has its parts asked.
+    Mixing mixing = self.entry                ? self.entry->mixing
+                    : self.record || self.way ? Mixing::numbers
+                                              : Mixing::all;
+    DeviceScope scope(o, args, all, mixing);
     return self.run(self, args, n, keys);
   });
 }
@@ -63,7 +67,13 @@ PyObject* run_native(Operator& self, PyObject* const* args, Py_ssize_t n, PyObje
 
 /// Of private functions, which belong to operators that have been asked about.
 PyObject* enter_private(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
-  return run_native(as_operator(o), args, PyVectorcall_NARGS(nargsf), keys);
+  Operator& self = as_operator(o);
+  Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+  if (!(watchers & watch_devices)) return run_native(self, args, n, keys);
+  return guarded([&] {
+    DeviceScope scope(o, args, n + (keys ? PyTuple_GET_SIZE(keys) : 0), self.entry->mixing);
+    return run_native(self, args, n, keys);
+  });
 }
 
 /// Of tensor(), which takes anything for data: only modes are asked.
@@ -215,6 +225,7 @@ PyType_Spec type_spec = {"flambeau._core.Operator", sizeof(Operator), 0,
 
 void initialize_operators(PyObject* module) {
   operator_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&type_spec));
+  tell_of_other_devices = [](bool any) { set_watcher(watch_devices, any); };
   if (PyModule_AddObjectRef(module, "Operator", reinterpret_cast<PyObject*>(operator_type)) < 0)
     throw PythonError();
 }

@@ -67,7 +67,7 @@ PyObject* py_max(const Call& call) {
   Windows w(a, 2);
   TensorRef output = empty(with_space(*input, w.out), input->dtype), indices;
   if (a.truth(1)) indices = empty(sizes_of(*output), DType::int64);
-  if (output->numel) {
+  if (output->numel && !output->is_meta()) {
     check(input->numel > 0, [&] {
       return message(a.function(), "(): no maximum of no elements, input ", shape(*input), ".");
     });
@@ -92,7 +92,7 @@ PyObject* py_max_backward(const Call& call) {
                    shape(*grad), ".");
   });
   TensorRef result = empty(with_space(*grad, w.in), grad->dtype);
-  if (result->numel) {
+  if (result->numel && !result->is_meta()) {
     PoolShape windows = w.shape(a, 2, *grad);
     bool inside;
     {
@@ -118,7 +118,7 @@ PyObject* average(const Call& call) {
   const bool include_pad = a.truth(1);
   const int64_t divisor = a.integer_or_none(2, 0);
   TensorRef result = empty(with_space(*from, backward ? w.in : w.out), from->dtype);
-  if (result->numel) {
+  if (result->numel && !result->is_meta()) {
     PoolShape windows = w.shape(a, 3, *from);
     LongWork unlocked(result->numel > 4000);
     pool(windows, include_pad, divisor, from->data(), result->data());

@@ -109,6 +109,7 @@ PyObject* py_rows(const Call& call) {
   if (!outs || !ins || !kernel) throw PythonError();
   int64_t n_rows = a.integer(4), row_len = a.integer(5);
   RowOperands operands;
+  const bool meta = device_for_results() == on_meta;
   auto add = [&](PyObject* sequence) {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); ++i) {
       int n = operands.n;
@@ -122,12 +123,12 @@ PyObject* py_rows(const Call& call) {
                        " rows of ", row_len, ".");
       });
       bool own_rows = t.numel == width * n_rows && n_rows > 1;
-      operands.add(t.data(), own_rows ? width * itemsize(t.dtype) : 0);
+      operands.add(meta ? nullptr : t.data(), own_rows ? width * itemsize(t.dtype) : 0);
     }
   };
   add(outs.get());
   add(ins.get());
-  run_rows(kernel, operands, n_rows, row_len);
+  if (!meta) run_rows(kernel, operands, n_rows, row_len);
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(outs.get()); ++i)
     tensor_at(outs.get(), i, "_rows()").bump_version("rows");
   Py_RETURN_NONE;

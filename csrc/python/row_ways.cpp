@@ -58,10 +58,12 @@ struct SoftmaxWay : Way {
     // A transposed copy is ours, so its softmax may take its place.
     bool own = !last && source->storage != input.storage;
     TensorRef result = own ? source : empty(sizes_of(*source), input.dtype);
-    RowOperands operands;
-    operands.add(result->data(), step);
-    operands.add(source->data(), step);
-    run_rows(kernel, operands, input.numel / length, length);
+    if (!result->is_meta()) {
+      RowOperands operands;
+      operands.add(result->data(), step);
+      operands.add(source->data(), step);
+      run_rows(kernel, operands, input.numel / length, length);
+    }
     if (last) return result.release_py();
     return contiguous(*transpose(*result, d, input.ndim - 1)).release_py();
   }
@@ -130,6 +132,7 @@ struct NormWay : Way {
     auto eps32 = static_cast<float>(eps);
     RowsKernel kernel = kernels.find(weighted, input.dtype);
     TensorRef result = empty(sizes_of(input), input.dtype);
+    if (result->is_meta()) return result.release_py();
     int64_t step = length * itemsize(input.dtype);
     RowOperands operands;
     operands.add(result->data(), step);

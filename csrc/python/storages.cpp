@@ -58,6 +58,10 @@ PyObject* py_set_layout(const Call& call) {
   int64_t need, offset = a.integer(2);
   if (__builtin_mul_overflow(reach(sizes, strides, offset, "set_"), itemsize(t.dtype), &need))
     throw_too_large(sizes);
+  check<DeviceError>(source.device() == t.device(), [&] {
+    return message("set_: the tensor is on ", to_string(t.device()), " and the source on ",
+                   to_string(source.device()), ". They must be the same.");
+  });
   check_inplace(t, "set_");
   check(!grad_mode_enabled || !requires_grad(t), [&] {
     return message("set_: this ", describe(t),
@@ -82,7 +86,8 @@ const NativeEntry entries[] = {
     {"_storage_share", py_storage_share, "Moves its bytes to where forked processes see them."},
     {"_storage_mark_shared", py_storage_mark_shared, "Notes that other processes see its bytes."},
     {"_storage_resize", py_storage_resize, "Another number of bytes; those that stay are kept."},
-    {"_set_layout", py_set_layout, "Another storage, offset, sizes and strides in place."},
+    {"_set_layout", py_set_layout, "Another storage, offset, sizes and strides in place.",
+     Mixing::all},
     {nullptr, nullptr, nullptr}};
 
 }  // namespace

@@ -13,10 +13,9 @@ PyObject* get_dtype(PyObject* o) {
   Py_INCREF(d);
   return d;
 }
-PyObject* get_device(PyObject*) {
-  Py_INCREF(cpu_device());
-  return cpu_device();
-}
+PyObject* get_device(PyObject* o) { return Py_NewRef(device_object(self_of(o).device())); }
+PyObject* get_is_cpu(PyObject* o) { return PyBool_FromLong(self_of(o).device() == on_cpu); }
+PyObject* get_is_meta(PyObject* o) { return PyBool_FromLong(self_of(o).is_meta()); }
 PyObject* get_ndim(PyObject* o) { return PyLong_FromLong(self_of(o).ndim); }
 PyObject* get_requires_grad(PyObject* o) { return PyBool_FromLong(requires_grad(self_of(o))); }
 
@@ -88,6 +87,10 @@ int put_grad(PyObject* o, PyObject* value) {
       return message("grad: the gradient is ", name(g.dtype), ", but the tensor is ", name(t.dtype),
                      ". Convert it with .to().");
     });
+    check<DeviceError>(g.device() == t.device(), [&] {
+      return message("grad: the gradient is on ", to_string(g.device()), ", but the tensor is on ",
+                     to_string(t.device()), ". Move it with .to().");
+    });
     need_meta(t).grad = TensorRef::borrow(&g);
     return 0;
   });
@@ -125,6 +128,10 @@ int put_data(PyObject* o, PyObject* value) {
     check(!requires_grad(t) || is_differentiable(from.dtype), [&] {
       return message("data: ", describe(t), " requires grad and cannot take data of dtype ",
                      name(from.dtype), ", which has no gradients.");
+    });
+    check<DeviceError>(from.device() == t.device(), [&] {
+      return message("data: takes data on ", to_string(t.device()),
+                     ", where the tensor is, not on ", to_string(from.device()), ".");
     });
     retain(from.storage);
     release(t.storage);
@@ -231,6 +238,8 @@ PyGetSetDef tensor_attributes[] = {
     attribute<get_shape, no_tensor>("shape", "The sizes of all dimensions, a torch.Size."),
     attribute<get_dtype, no_tensor>("dtype", "The type of the elements."),
     attribute<get_device, no_tensor>("device", "Where the bytes lie."),
+    attribute<get_is_cpu, no_tensor>("is_cpu", "Whether it lies in the CPU's memory."),
+    attribute<get_is_meta, no_tensor>("is_meta", "Whether it lies on the meta device."),
     attribute<get_ndim, no_tensor>("ndim", "The number of dimensions."),
     attribute<get_requires_grad, no_tensor, put_requires_grad>(
         "requires_grad", "Whether gradients are computed for this tensor."),

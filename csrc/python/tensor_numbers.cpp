@@ -13,7 +13,7 @@ PyObject* item_of(Tensor& t, const char* what) {
                    " elements; only one element makes a Python number. Use tolist(), or a sum or "
                    "mean.");
   });
-  return load_number(t.data(), t.dtype);
+  return number_of(t, what);
 }
 
 int nb_bool(PyObject* o) {
@@ -27,7 +27,7 @@ int nb_bool(PyObject* o) {
       return message("bool: the truth of ", t.numel, " elements, shape ", shape(t),
                      ", is ambiguous. Use any(), all() or item().");
     });
-    Object value = Object::steal(load_number(t.data(), t.dtype));
+    Object value = Object::steal(number_of(t, "bool"));
     return PyObject_IsTrue(value.get());
   });
 }
@@ -65,7 +65,7 @@ PyObject* nb_index(PyObject* o) {
       return message("index: ", describe(t),
                      " does not count as one; it must be an integer tensor of one element.");
     });
-    Object value = Object::steal(load_number(t.data(), t.dtype));
+    Object value = Object::steal(number_of(t, "index"));
     return PyNumber_Long(value.get());
   });
 }

@@ -1,6 +1,7 @@
 // Arithmetic and comparison of tensors: each slot calls the operator that Python declared.
 #include "dispatch/autocast.h"
 #include "dispatch/bound.h"
+#include "dispatch/device.h"
 #include "dispatch/matmul.h"
 #include "python/tensor_type.h"
 
@@ -58,7 +59,10 @@ PyObject* positive(PyObject* a) {
 PyObject* matrix_multiply(PyObject* a, PyObject* b) {
   PyObject* args[] = {a, b};
   if (is_tensor(a) && is_tensor(b) && !autocast.on && !is_overridden(args, 2))
-    return guarded([&] { return matmul(*as_tensor(a), *as_tensor(b)).release_py(); });
+    return guarded([&] {
+      DeviceScope scope("matmul", args, 2);
+      return matmul(*as_tensor(a), *as_tensor(b)).release_py();
+    });
   return binary<"matmul", "matmul", "__rmatmul__">(a, b);
 }
 

@@ -2,6 +2,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
+#include "dispatch/device.h"
 #include "dispatch/views.h"
 #include "python/tensor_type.h"
 
@@ -159,6 +160,8 @@ int assign_subscript(PyObject* o, PyObject* index, PyObject* value) {
     check<TypeError>(value != nullptr, [] {
       return message("indexing: items of a tensor cannot be deleted. Select the ones to keep.");
     });
+    PyObject* operands[] = {o, value};
+    DeviceScope scope("indexing", operands, 2, Mixing::all);
     Tensor& t = self_of(o);
     bool plain = is_tensor(value) || is_number(value);
     TensorRef v = plain ? basic_view(t, index) : nullptr;

@@ -8,7 +8,7 @@ namespace flambeau {
 // ------------------------------------------------------------------------------------------
 // exceptions
 
-static PyObject* out_of_memory_type = nullptr;
+static PyObject *out_of_memory_type = nullptr, *device_error_type = nullptr;
 
 static void set_out_of_memory(const char* text) noexcept {
   PyErr_SetString(out_of_memory_type ? out_of_memory_type : PyExc_MemoryError, text);
@@ -26,6 +26,8 @@ void translate_exception() noexcept {
     PyErr_SetString(PyExc_IndexError, e.what());
   } catch (const NotImplementedError& e) {
     PyErr_SetString(PyExc_NotImplementedError, e.what());
+  } catch (const DeviceError& e) {
+    PyErr_SetString(device_error_type ? device_error_type : PyExc_RuntimeError, e.what());
   } catch (const OutOfMemoryError& e) {
     set_out_of_memory(e.what());
   } catch (const std::bad_alloc&) {
@@ -52,7 +54,7 @@ struct DTypeObject {
 PyTypeObject* dtype_type = nullptr;
 PyObject* dtype_objects[dtype_count];
 PyTypeObject* size_type = nullptr;
-PyObject* the_cpu_device = nullptr;
+PyObject *the_cpu_device = nullptr, *the_meta_device = nullptr;
 PyTypeObject* device_type = nullptr;
 
 DType value_of(PyObject* o) { return reinterpret_cast<DTypeObject*>(o)->value; }
@@ -104,19 +106,32 @@ PyType_Spec dtype_spec = {"flambeau.dtype", sizeof(DTypeObject), 0,
                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, dtype_slots};
 
 PyObject* set_types(const Call& call) {
-  Args a("_set_types", call, {"size", "device_type", "cpu", "out_of_memory"}, 4);
-  Py_INCREF(a[0]);
-  Py_INCREF(a[1]);
-  Py_INCREF(a[2]);
-  Py_INCREF(a[3]);
+  Args a("_set_types", call,
+         {"size", "device_type", "cpu", "meta", "out_of_memory", "device_error"}, 6);
+  for (int i = 0; i < 6; ++i) Py_INCREF(a[i]);
   size_type = reinterpret_cast<PyTypeObject*>(a[0]);
   device_type = reinterpret_cast<PyTypeObject*>(a[1]);
   the_cpu_device = a[2];
-  out_of_memory_type = a[3];
+  the_meta_device = a[3];
+  out_of_memory_type = a[4];
+  device_error_type = a[5];
   Py_RETURN_NONE;
 }
 
+/// _set_default_device(device) -> what it was, for this thread.
+PyObject* py_set_default_device(const Call& call) {
+  Args a("set_default_device", call, {"device"});
+  Device before = default_device, now = to_device_value(a[0], "set_default_device");
+  count_other_devices((now != on_cpu) - (before != on_cpu));
+  default_device = now;
+  return Py_NewRef(device_object(before));
+}
+PyObject* py_default_device(const Call&) { return Py_NewRef(device_object(default_device)); }
+
 const NativeEntry entries[] = {
+    {"_set_default_device", py_set_default_device,
+     "Where new tensors of this thread lie if nobody says so; returns what it was."},
+    {"_default_device", py_default_device, "Where they lie now."},
     {"_set_types", set_types,
      "Tell the core which Python classes stand for sizes, devices and memory errors."},
     {nullptr, nullptr, nullptr}};
@@ -164,10 +179,13 @@ PyObject* make_size(const int64_t* sizes, int n) {
 }
 
 bool is_device(PyObject* o) { return device_type && PyObject_TypeCheck(o, device_type); }
-PyObject* cpu_device() { return the_cpu_device; }
+PyObject* device_object(Device device) {
+  return device.type == DeviceType::meta ? the_meta_device : the_cpu_device;
+}
 
-void check_device(PyObject* o, const char* function) {
-  if (o == the_cpu_device || o == nullptr || o == Py_None) return;
+Device to_device_value(PyObject* o, const char* function) {
+  if (o == the_cpu_device) return on_cpu;
+  if (o == the_meta_device) return on_meta;
   Object device = Object::borrow(o);
   if (!is_device(o)) {
     device = Object::steal(PyObject_CallOneArg(reinterpret_cast<PyObject*>(device_type), o));
@@ -175,10 +193,15 @@ void check_device(PyObject* o, const char* function) {
   }
   Object type = Object::steal(PyObject_GetAttrString(device.get(), "type"));
   if (!type) throw PythonError();
-  check<NotImplementedError>(PyUnicode_CompareWithASCIIString(type.get(), "cpu") == 0, [&] {
+  auto is = [&](const char* name) {
+    return PyUnicode_CompareWithASCIIString(type.get(), name) == 0;
+  };
+  if (is("meta")) return on_meta;
+  check<NotImplementedError>(is("cpu"), [&] {
     return message(function, ": device '", PyUnicode_AsUTF8(type.get()),
                    "' is not available: this build of flambeau computes on the CPU. Use 'cpu'.");
   });
+  return on_cpu;
 }
 
 // ------------------------------------------------------------------------------------------

@@ -144,6 +144,14 @@ Storage* allocate_storage(int64_t nbytes) {
   return s;
 }
 
+Storage* allocate_elsewhere(int64_t nbytes, Device device) {
+  auto* s = new Storage;
+  s->device = device;
+  s->nbytes = nbytes;
+  count_other_devices(1);
+  return s;
+}
+
 void check_room(int64_t nbytes) {
   if (nbytes < large_block) return;
   void* probe = nbytes > (int64_t{1} << 47) ? nullptr : system_allocate(nbytes);
@@ -152,8 +160,9 @@ void check_room(int64_t nbytes) {
 }
 
 Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner) {
+  static char nothing;  // has an address, as all memory of the CPU
   auto* s = new Storage;
-  s->data = data;
+  s->data = data ? data : &nothing;
   s->nbytes = nbytes;
   s->owner = owner;
   s->resizable = false;
@@ -165,6 +174,7 @@ static constexpr const char* second_block = "flambeau.block";
 
 /// The bytes that may be used without another block.
 static int64_t room(const Storage* s) {
+  if (s->device == on_meta) return INT64_MAX;
   if (s->owner == nullptr) return s->capacity;
   if (!s->resizable) return s->nbytes;
   return static_cast<Storage*>(PyCapsule_GetPointer(s->owner, second_block))->capacity;
@@ -209,6 +219,10 @@ void shrink_storage(Storage* s, int64_t nbytes) {
 
 void share_storage(Storage* s) {
   if (s->shared) return;
+  check(s->device == on_cpu, [&] {
+    return message("share_memory_: this storage is on ", to_string(s->device),
+                   ", and processes share the CPU's memory alone.");
+  });
   check(s->resizable, [&] {
     return message("share_memory_: this storage's memory belongs to another object; clone() it.");
   });
@@ -244,6 +258,7 @@ void destroy_storage(Storage* s) {
   auto& c = cache();
   Py_CLEAR(s->owner);
   if (s->capacity == 0) {
+    if (s->device != on_cpu) count_other_devices(-1);
     delete s;
     return;
   }

@@ -22,6 +22,9 @@ struct IndexError : std::runtime_error {
 struct NotImplementedError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+struct DeviceError : Error {
+  using Error::Error;
+};  // flambeau.DeviceError, a RuntimeError and a TypeError
 struct OutOfMemoryError : Error {
   using Error::Error;
 };  // flambeau.OutOfMemoryError

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "tensor/device.h"
+
 namespace flambeau {
 
 /// Counts in-place writes. A tensor made by `.data` has one of its own, all others use their
@@ -16,19 +18,25 @@ struct Version {
 };
 
 struct Storage {
-  Version version;  // version.references is also the storage's own reference count
-  void* data = nullptr;
+  Version version;            // version.references is also the storage's own reference count
+  void* data = nullptr;       // null on another device than the CPU
   int64_t nbytes = 0;         // what the user asked for
   int64_t capacity = 0;       // what the block holds; 0 for memory that somebody else owns
   PyObject* owner = nullptr;  // keeps foreign memory (a NumPy array, a mapped file) alive
   bool resizable = true;
   bool lent = false;    // others hold its address: a block that it leaves is kept until its end
   bool shared = false;  // lives in memory that other processes map
+  Device device;
   Storage *previous = nullptr, *following = nullptr;  // the list of large live blocks, for reports
 };
 
 /// A new storage of nbytes, 64-byte aligned, uninitialised; raises OutOfMemory when there is none.
 Storage* allocate_storage(int64_t nbytes);
+/// The same on a device; on meta it has a size and no bytes.
+Storage* allocate_elsewhere(int64_t nbytes, Device device);
+inline Storage* allocate_storage(int64_t nbytes, Device device) {
+  return device == on_cpu ? allocate_storage(nbytes) : allocate_elsewhere(nbytes, device);
+}
 /// A storage over foreign memory that `owner` (a new reference is taken) keeps alive.
 Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner);
 /// Raises OutOfMemory unless the system would give nbytes: for what is made piece by piece, which

@@ -30,6 +30,14 @@ std::string to_string(const Dims& dims) {
 
 std::string describe(const Tensor& t) { return message(name(t.dtype), " ", shape(t)); }
 
+void throw_unreachable(const Tensor& t) {
+  const std::string on = to_string(t.device());
+  throw NotImplementedError(message(
+      name_of_call(), ": needs the elements of ", describe(t), " on ", on,
+      t.is_meta() ? ", where tensors have none. Move the model or the data to the CPU first."
+                  : ", where this operator has no way. Move it with .cpu()."));
+}
+
 void throw_too_large(const Dims& sizes) {
   throw Error(
       message("sizes ", to_string(sizes), " overflow: a tensor has at most 2**63 - 1 elements."));
@@ -170,39 +178,49 @@ static int64_t checked_bytes(const Dims& sizes, DType dtype) {
 }
 
 TensorRef empty(const Dims& sizes, DType dtype) {
-  return make_owned(allocate_storage(checked_bytes(sizes, dtype)), dtype, sizes,
+  return empty(sizes, dtype, device_for_results());
+}
+
+TensorRef empty(const Dims& sizes, DType dtype, Device device) {
+  return make_owned(allocate_storage(checked_bytes(sizes, dtype), device), dtype, sizes,
                     contiguous_strides(sizes), 0);
 }
 
 TensorRef empty_strided(const Dims& sizes, const Dims& strides, DType dtype) {
+  return empty_strided(sizes, strides, dtype, device_for_results());
+}
+
+TensorRef empty_strided(const Dims& sizes, const Dims& strides, DType dtype, Device device) {
   int64_t nbytes;
   if (__builtin_mul_overflow(reach(sizes, strides, 0, "empty_strided"), itemsize(dtype), &nbytes))
     throw_too_large(sizes);
-  return make_owned(allocate_storage(nbytes), dtype, sizes, strides, 0);
+  return make_owned(allocate_storage(nbytes, device), dtype, sizes, strides, 0);
 }
 
-TensorRef empty_like(const Tensor& t, DType dtype) {
-  if (t.contiguous) return empty(sizes_of(t), dtype);
-  if (is_dense(t)) return empty_strided(sizes_of(t), strides_of(t), dtype);
+TensorRef empty_like(const Tensor& t, DType dtype) { return empty_like(t, dtype, t.device()); }
+
+TensorRef empty_like(const Tensor& t, DType dtype, Device device) {
+  if (t.contiguous) return empty(sizes_of(t), dtype, device);
+  if (is_dense(t)) return empty_strided(sizes_of(t), strides_of(t), dtype, device);
   // The order of the dimensions is kept, gaps and repeats are not.
   int order[max_ndim];
   for (int d = 0; d < t.ndim; ++d) order[d] = d;
   std::stable_sort(order, order + t.ndim,
                    [&](int a, int b) { return t.strides[a] > t.strides[b]; });
   for (int d = 0; d < t.ndim; ++d)
-    if (t.strides[d] == 0 && t.sizes[d] > 1) return empty(sizes_of(t), dtype);
+    if (t.strides[d] == 0 && t.sizes[d] > 1) return empty(sizes_of(t), dtype, device);
   Dims strides = sizes_of(t);
   int64_t step = 1;
   for (int i = t.ndim - 1; i >= 0; --i) {
     strides[order[i]] = step;
     step *= std::max<int64_t>(t.sizes[order[i]], 1);
   }
-  return empty_strided(sizes_of(t), strides, dtype);
+  return empty_strided(sizes_of(t), strides, dtype, device);
 }
 
 TensorRef zeros(const Dims& sizes, DType dtype) {
   TensorRef t = empty(sizes, dtype);
-  std::memset(t->data(), 0, t->nbytes());
+  if (!t->is_meta()) std::memset(t->data(), 0, t->nbytes());
   return t;
 }
 

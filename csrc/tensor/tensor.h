@@ -11,6 +11,10 @@ namespace flambeau {
 
 struct Node;
 struct AutogradMeta;
+struct Tensor;
+
+/// Raises NotImplementedError: the running operator wants elements that lie on another device.
+[[noreturn]] void throw_unreachable(const Tensor& t);
 
 inline constexpr int inline_ndim = 5;
 
@@ -32,8 +36,15 @@ struct Tensor {
   PyObject* weakrefs;
   int64_t inline_layout[2 * inline_ndim];
 
-  /// The one gate to the bytes.
-  void* data() const { return static_cast<char*>(storage->data) + offset * itemsize(dtype); }
+  Device device() const { return storage->device; }
+  /// Without bytes: what computes elements returns before it asks for any.
+  bool is_meta() const { return storage->device.type == DeviceType::meta; }
+  /// The one gate to the bytes; raises where the CPU cannot reach them.
+  void* data() const {
+    if (!storage->data) [[unlikely]]
+      throw_unreachable(*this);
+    return static_cast<char*>(storage->data) + offset * itemsize(dtype);
+  }
   template <class T>
   T* as() const {
     return static_cast<T*>(data());
@@ -116,10 +127,14 @@ inline Tensor* as_tensor(PyObject* o) { return reinterpret_cast<Tensor*>(o); }
 /// A tensor over `storage` (a new reference to it is taken).
 TensorRef make_tensor(Storage* storage, DType dtype, const Dims& sizes, const Dims& strides,
                       int64_t offset);
+/// Without a device: where the running call's results lie.
 TensorRef empty(const Dims& sizes, DType dtype);
+TensorRef empty(const Dims& sizes, DType dtype, Device device);
 TensorRef empty_strided(const Dims& sizes, const Dims& strides, DType dtype);
-/// Uninitialised, with t's sizes and, where they are dense, its strides.
+TensorRef empty_strided(const Dims& sizes, const Dims& strides, DType dtype, Device device);
+/// Uninitialised, with t's sizes and, where they are dense, its strides; on t's device, or another.
 TensorRef empty_like(const Tensor& t, DType dtype);
+TensorRef empty_like(const Tensor& t, DType dtype, Device device);
 TensorRef zeros(const Dims& sizes, DType dtype);
 /// The same memory and layout, no autograd history; shares the version.
 TensorRef alias(const Tensor& t);

@@ -32,7 +32,7 @@ _line = make_pointwise(_linspace_from_both_ends, name="linspace", keep=("steps",
 
 
 def check_options(name, layout=None, device=None, pin_memory=False, dtype=None):
-    """Raises for what a new tensor cannot be here: not strided, not on the CPU, in pinned memory.
+    """Raises for what a new tensor cannot be here: not strided, on no device of ours, in pinned memory.
 
     Raises TypeError for what is no layout, dtype or bool at all.
     """
@@ -46,14 +46,18 @@ def check_options(name, layout=None, device=None, pin_memory=False, dtype=None):
         raise RuntimeError(f"{name}: pin_memory=True needs an accelerator, and there is none.")
     if layout is not None and layout is not strided:
         raise NotImplementedError(f"{name}: layout={layout} is not available; tensors are strided.")
-    if (
-        device is not None
-        and (device if isinstance(device, Device) else Device(device)).type != "cpu"
-    ):
+    if device is not None and (
+        device if isinstance(device, Device) else Device(device)
+    ).type not in ("cpu", "meta"):
         raise NotImplementedError(
             f"{name}: device={device} is not available: this build of flambeau computes on the "
             "CPU. Use 'cpu'."
         )
+
+
+def _place(device, out):
+    """Where a result is made: on `device`, or beside the tensor it goes to."""
+    return out.device if device is None and out is not None else device
 
 
 def _number(value, name="scalar_tensor", argument="value"):
@@ -149,7 +153,7 @@ def arange(
         if dtype.is_floating_point
         else _core.int64
     )
-    result = _core.empty(count, dtype=dtype)
+    result = _core.empty(count, dtype=dtype, device=_place(device, out))
     if count:
         _core._map(_ramp, (result,), (first, by), compute)
     return _finish(result, out, requires_grad, "arange", dtype)
@@ -210,7 +214,8 @@ def range(
         raise RuntimeError(
             f"range: the step {by} leads away from the end: start is {first}, end is {last}."
         )
-    values = arange(math.floor((last - first) / by) + 1, dtype=_core.float64) * by + first
+    count = math.floor((last - first) / by) + 1
+    values = arange(count, dtype=_core.float64, device=_place(device, out)) * by + first
     dtype = dtype or (out.dtype if out is not None else _core.get_default_dtype())
     return _finish(values.to(dtype), out, requires_grad, "range", dtype)
 
@@ -253,8 +258,8 @@ def linspace(
     integral = not (dtype.is_floating_point or dtype.is_complex)
     if integral:
         # Out of range they raise here, as whatever a tensor is to hold does.
-        start, end = (int(_core.full((), v, dtype=dtype)) for v in (start, end))
-    result = _core.empty(steps, dtype=dtype)
+        start, end = (int(_core.full((), v, dtype=dtype, device="cpu")) for v in (start, end))
+    result = _core.empty(steps, dtype=dtype, device=_place(device, out))
     if steps == 1:
         result.fill_(start)
     elif steps:
@@ -281,9 +286,8 @@ def logspace(
     start, end, steps, dtype = _line_bounds("logspace", start, end, steps, dtype, out)
     if not (dtype.is_floating_point or dtype.is_complex):
         start, end = int(start), int(end)
-    powers = linspace(
-        start, end, steps, dtype=_core.complex128 if dtype.is_complex else _core.float64
-    )
+    wide = _core.complex128 if dtype.is_complex else _core.float64
+    powers = linspace(start, end, steps, dtype=wide, device=_place(device, out))
     values = (_number(base, "logspace", "base") ** powers).to(dtype)
     return _finish(values, out, requires_grad, "logspace", dtype)
 
@@ -305,9 +309,8 @@ def eye(
     m = n if m is None else count_of(m, "eye", "m")
     if n < 0 or m < 0:
         raise RuntimeError(f"eye: n is {n} and m is {m}; both must be 0 or more.")
-    result = _core.zeros(
-        n, m, dtype=dtype or (out.dtype if out is not None else _core.get_default_dtype())
-    )
+    dtype = dtype or (out.dtype if out is not None else _core.get_default_dtype())
+    result = _core.zeros(n, m, dtype=dtype, device=_place(device, out))
     _core.diagonal(result).fill_(1)
     return _finish(result, out, requires_grad, "eye")
 
@@ -400,7 +403,10 @@ def _sized(function):
         if named:
             raise TypeError(f"new_{function.__name__}: has no argument {next(iter(named))!r}.")
         return function(
-            *size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad
+            *size,
+            dtype=dtype or self.dtype,
+            device=device or self.device,
+            requires_grad=requires_grad,
         )
 
     return new
@@ -425,7 +431,11 @@ def new_full(
     """fill_value in a tensor of the given sizes and this one's dtype."""
     check_options("new_full", layout, device, pin_memory)
     return _core.full(
-        size, fill_value, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad
+        size,
+        fill_value,
+        dtype=dtype or self.dtype,
+        device=device or self.device,
+        requires_grad=requires_grad,
     )
 
 
@@ -435,8 +445,14 @@ def new_tensor(
     """A copy of data in this tensor's dtype."""
     check_options("new_tensor", layout, device, pin_memory)
     if isinstance(data, _core.Tensor):
-        return data.detach().clone().to(dtype or data.dtype).requires_grad_(requires_grad)
-    return _core.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+        copy = data.detach().clone().to(device or data.device, dtype or data.dtype)
+        return copy.requires_grad_(requires_grad)
+    return _core.tensor(
+        data,
+        dtype=dtype or self.dtype,
+        device=device or self.device,
+        requires_grad=requires_grad,
+    )
 
 
 def new_empty_strided(
@@ -452,7 +468,13 @@ def new_empty_strided(
 ):
     """Uninitialised, of the given sizes and strides and this tensor's dtype."""
     check_options("new_empty_strided", layout, device, pin_memory)
-    return _core.empty_strided(size, stride, dtype=dtype or self.dtype, requires_grad=requires_grad)
+    return _core.empty_strided(
+        size,
+        stride,
+        dtype=dtype or self.dtype,
+        device=device or self.device,
+        requires_grad=requires_grad,
+    )
 
 
 def new(self, *args, size=None, device=None):
@@ -460,16 +482,17 @@ def new(self, *args, size=None, device=None):
     from ..types import Size
 
     check_options("new", device=device)
+    device = device or self.device
     if size is not None:
         args = (*args, Size(size))
     if len(args) == 1 and hasattr(args[0], "untyped"):
-        return _core.empty(0, dtype=self.dtype).set_(args[0])
+        return _core.empty(0, dtype=self.dtype, device=args[0].device).set_(args[0])
     if len(args) == 1 and isinstance(args[0], _core.Tensor):
-        return legacy_new(*args, dtype=self.dtype, device=device)
+        return legacy_new(*args, dtype=self.dtype)
     if len(args) == 1 and not isinstance(args[0], (int, Size)):
         if isinstance(args[0], (list, tuple)) or hasattr(args[0], "__array__"):
-            return _core.tensor(args[0], dtype=self.dtype)
-    return _core.empty(*(args or (0,)), dtype=self.dtype)
+            return _core.tensor(args[0], dtype=self.dtype, device=device)
+    return _core.empty(*(args or (0,)), dtype=self.dtype, device=device)
 
 
 for _function in (new_full, new_tensor, new_empty_strided, new):
@@ -484,6 +507,7 @@ def legacy_new(*args, dtype=None, device=None):
     from ..types import Size
 
     check_options("Tensor", device=device)
+    place = device or "cpu"  # whatever the default device is, as in PyTorch
     if len(args) == 1 and isinstance(args[0], _core.Tensor):
         (data,) = args
         if device is not None:
@@ -497,19 +521,19 @@ def legacy_new(*args, dtype=None, device=None):
     if len(args) == 1:
         (data,) = args
         if isinstance(data, Size):
-            return _core.empty(data, dtype=dtype)
+            return _core.empty(data, dtype=dtype, device=place)
         if hasattr(data, "untyped"):  # a storage, whose memory is shared
-            return _core.empty(0, dtype=dtype).set_(data)
+            return _core.empty(0, dtype=dtype, device=data.device).set_(data)
         if data is None or isinstance(data, numbers.Number) and not hasattr(data, "__index__"):
             raise TypeError(
                 f"Tensor: expected sizes or a sequence of values, not {type(data).__name__}."
             )
         if not isinstance(data, int):
-            return _core.tensor(data, dtype=dtype)
+            return _core.tensor(data, dtype=dtype, device=place)
     for size in args:
         if isinstance(size, float):
             raise TypeError("Tensor: takes sizes as ints. For values pass a list: Tensor([...]).")
-    return _core.empty(*args, dtype=dtype) if args else _core.empty(0, dtype=dtype)
+    return _core.empty(*(args or (0,)), dtype=dtype, device=place)
 
 
 _core._bind("legacy_new", legacy_new)

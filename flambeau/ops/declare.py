@@ -148,6 +148,12 @@ class PointwiseSpec:
     def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
         return self.map.compile(in_dtypes, as_dtypes, out_dtypes, modes)
 
+    def check(self, as_dtypes):
+        """Raises what `compile` raises for dtypes that the operator does not take."""
+        from ..kernels.map import infer
+
+        infer(self.map.expressions, as_dtypes)
+
     def override(self, i, fn):
         self._overrides.append((i, fn))
         if self._map is not None:

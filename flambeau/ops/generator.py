@@ -41,7 +41,7 @@ class Generator:
     def get_state(self):
         """The state as a uint8 tensor of 16 bytes."""
         data = self._seed.to_bytes(8, "little") + self._calls.to_bytes(8, "little")
-        return _core.tensor(list(data), dtype=_core.uint8)
+        return _core.tensor(list(data), dtype=_core.uint8, device="cpu")
 
     def set_state(self, new_state):
         """Takes up a state of get_state()."""

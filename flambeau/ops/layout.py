@@ -242,7 +242,8 @@ def set_(self, source=None, storage_offset=None, size=None, stride=None):
     if source is None:
         if size is not None:
             raise TypeError("set_: a size needs a source.")
-        return _core._set_layout(self, _core.empty(0, dtype=self.dtype), 0, (0,), (1,))
+        empty = _core.empty(0, dtype=self.dtype, device=self.device)
+        return _core._set_layout(self, empty, 0, (0,), (1,))
     if not isinstance(source, _core.Tensor) and not hasattr(source, "untyped"):
         raise TypeError(
             f"set_: source must be a tensor or a storage, not {builtins.type(source).__name__}."
@@ -314,10 +315,8 @@ for _name, _value in {
     "is_sparse": False,
     "is_sparse_csr": False,
     "is_quantized": False,
-    "is_meta": False,
     "is_mps": False,
     "is_xpu": False,
-    "is_cpu": True,
     "is_nested": False,
     "is_mkldnn": False,
     "is_vulkan": False,

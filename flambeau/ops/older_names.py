@@ -128,7 +128,7 @@ def _(self, other, assign=False):
 @composite(method=False, out=False)
 def get_device(input):
     """-1, the number that stands for the CPU."""
-    return -1 if input.device.type == "cpu" else input.device.index
+    return -1 if input.device.index is None else input.device.index
 
 
 METHODS["get_device"] = get_device

@@ -20,6 +20,8 @@ def _draw(tensor, maps, parameters, generator, compute=None):
     """Fills `tensor`, in the order of its indices whatever its strides."""
     if tensor.numel() == 0:
         return tensor
+    if tensor.is_meta:
+        return tensor
     state = (generator or default_generator)._next()
     if isinstance(maps, dict):
         maps = maps[64 if tensor.dtype is _core.float64 else 32]
@@ -287,7 +289,9 @@ def _new_random(fill, name, doc):
     ):
         check_options(name + "_like", layout, device, pin_memory)
         options = {} if memory_format is None else {"memory_format": memory_format}
-        result = fill(_core.empty_like(input, dtype=dtype, **options), generator=generator)
+        result = fill(
+            _core.empty_like(input, dtype=dtype, device=device, **options), generator=generator
+        )
         return result.requires_grad_(True) if requires_grad else result
 
     make.__name__ = make.__qualname__ = name
@@ -368,7 +372,10 @@ def randint_like(
             f"randint_like: draws integers, floating numbers and bools, but the dtype is {dtype or input.dtype}."
         )
     result = random_(
-        _core.empty_like(input, dtype=dtype, **options), low, high, generator=generator
+        _core.empty_like(input, dtype=dtype, device=device, **options),
+        low,
+        high,
+        generator=generator,
     )
     return result.requires_grad_(True) if requires_grad else result
 
@@ -400,7 +407,8 @@ def randperm(
         raise RuntimeError(
             f"randperm: {dtype} holds the integers to {_exact_integers(dtype)[1]}, but n is {n}."
         )
-    keys = _draw(_core.empty(n, dtype=_core.int64), BITS, (), generator, _core.int64)
+    device = out.device if device is None and out is not None else device
+    keys = _draw(_core.empty(n, dtype=_core.int64, device=device), BITS, (), generator, _core.int64)
     order = keys.argsort(stable=True).to(dtype)
     if out is not None:
         return _core._finish_out(order, out, "randperm")
@@ -437,7 +445,9 @@ def normal(
             if not (isinstance(mean, _core.Tensor) and isinstance(std, _core.Tensor))
             else (mean.detach() + std.detach()).shape
         )
-        noise = normal_(_core.empty(shape, dtype=like.dtype), generator=generator)
+        noise = normal_(
+            _core.empty(shape, dtype=like.dtype, device=like.device), generator=generator
+        )
         with _NoGrad():
             result = noise * std + mean
         result = attached(result, mean, std)
@@ -514,7 +524,8 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
         )
     if replacement:
         total = weights.cumsum(-1)
-        u = rand(*input.shape[:-1], num_samples, dtype=_core.float64, generator=generator)
+        sizes = *input.shape[:-1], num_samples
+        u = rand(*sizes, dtype=_core.float64, device=input.device, generator=generator)
         index = fl.searchsorted(total, u * total[..., -1:], right=True)
         result = index.clamp(max=input.shape[-1] - 1)
     else:

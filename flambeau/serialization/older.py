@@ -89,7 +89,9 @@ class _Storages:
                 raise RuntimeError(
                     f"load: {self.source} is shorter than its storages: it is damaged."
                 )
-            data = restore(flambeau.empty(nbytes, dtype=_core.uint8), location, self.map_location)
+            data = restore(
+                flambeau.empty(nbytes, dtype=_core.uint8, device="cpu"), location, self.map_location
+            )
             self.loaded[key] = dtype, UntypedStorage._of(data)
         storage = self.loaded[key][1]
         if view is not None:

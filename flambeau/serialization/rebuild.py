@@ -52,8 +52,9 @@ def from_storage(data, dtype, offset, size, stride):
             f"{end * itemsize} bytes into a storage of {data.numel()}: the file is damaged."
         )
     if 0 in size:
-        return flambeau.empty_strided(size, stride, dtype=dtype)
-    return _core._set_layout(flambeau.empty(0, dtype=dtype), data, offset, size, stride)
+        return flambeau.empty_strided(size, stride, dtype=dtype, device=data.device)
+    empty = flambeau.empty(0, dtype=dtype, device=data.device)
+    return _core._set_layout(empty, data, offset, size, stride)
 
 
 # Python's pickle: bytes and layout. (torch.save writes tensors in PyTorch's way instead.)
@@ -66,12 +67,15 @@ def reduce_tensor(tensor, protocol=2):
     data = resolved(tensor.detach())
     if type(data) is not flambeau.Tensor:
         data = data.as_subclass(flambeau.Tensor)
+    state = getattr(tensor, "__dict__", None) or None
+    if data.is_meta:
+        layout = tuple(data.shape), data.stride(), dtype_name(tensor.dtype)
+        return rebuild_meta, (type(tensor), *layout, tensor.requires_grad, state)
     if not is_contiguous_span(data):
         data = data.contiguous()
     first, end = span_of(data)
     flat = data.as_strided((end - first,), (1,), first).view(flambeau.uint8).to("cpu").numpy()
     content = pickle.PickleBuffer(flat) if protocol >= 5 else flat.tobytes()
-    state = getattr(tensor, "__dict__", None) or None
     return rebuild_tensor, (
         type(tensor),
         content,
@@ -91,6 +95,12 @@ def rebuild_tensor(cls, content, dtype, size, stride, requires_grad, device, sta
 
     data = flambeau.from_numpy(numpy.frombuffer(bytearray(content), "uint8"))
     tensor = from_storage(data, dtype, 0, size, stride).to(device)
+    return dress(tensor, cls, requires_grad, state)
+
+
+def rebuild_meta(cls, size, stride, dtype, requires_grad, state):
+    """What reduce_tensor took apart of a tensor without bytes."""
+    tensor = flambeau.empty_strided(size, stride, dtype=getattr(flambeau, dtype), device="meta")
     return dress(tensor, cls, requires_grad, state)
 
 

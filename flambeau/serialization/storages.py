@@ -38,7 +38,7 @@ def swap_bytes(data, dtype):
 
 def restore(data, location, map_location):
     """The bytes on the device they belong to."""
-    if callable(map_location):
+    if callable(map_location) and not isinstance(map_location, flambeau.device):
         moved = map_location(UntypedStorage._of(data), location)
         return restore(data, location, None) if moved is None else moved._bytes
     if isinstance(map_location, dict):

@@ -101,6 +101,12 @@ def _finish(tensor, requires_grad, metadata):
     return tensor
 
 
+def _rebuild_meta(dtype, size, stride, requires_grad):
+    return flambeau.empty_strided(
+        size, stride, dtype=dtype, device="meta", requires_grad=requires_grad
+    )
+
+
 def _rebuild_parameter(data, requires_grad, hooks):
     return flambeau.nn.Parameter(data, requires_grad)
 
@@ -138,6 +144,7 @@ def _known():
             ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
             ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor_v2,
             ("torch._utils", "_rebuild_tensor_v3"): _rebuild_tensor_v3,
+            ("torch._utils", "_rebuild_meta_tensor_no_storage"): _rebuild_meta,
             ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
             ("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter_with_state,
             ("torch._tensor", "_rebuild_from_type_v2"): _rebuild_from_type_v2,

@@ -86,6 +86,7 @@ class _Global:
 
 _REBUILD_TENSOR = _Global("torch._utils", "_rebuild_tensor_v2")
 _REBUILD_TENSOR_OF_BYTES = _Global("torch._utils", "_rebuild_tensor_v3")
+_REBUILD_META = _Global("torch._utils", "_rebuild_meta_tensor_no_storage")
 _REBUILD_PARAMETER = _Global("torch._utils", "_rebuild_parameter")
 _REBUILD_PARAMETER_WITH_STATE = _Global("torch._utils", "_rebuild_parameter_with_state")
 _REBUILD_SUBCLASS = _Global("torch._tensor", "_rebuild_from_type_v2")
@@ -160,6 +161,8 @@ def _pickled(obj, protocol, rest=()):
     nothing = _Reference(_UNTYPED_STORAGE, "0", "cpu", 0, *rest)
 
     def look(tensor):
+        if tensor.is_meta:
+            return _reduction(tensor)
         spans.add(tensor)
         return _reduction(tensor, nothing, 0, tensor.stride())
 
@@ -171,6 +174,8 @@ def _pickled(obj, protocol, rest=()):
     spans.close()
 
     def reduce(tensor):
+        if tensor.is_meta:
+            return _reduction(tensor)
         record, offset, strides = spans.place(tensor)
         return _reduction(tensor, record.reference(), offset, strides)
 
@@ -191,23 +196,33 @@ def _elements(storage):
     return storage._tensor()
 
 
-def _reduction(tensor, reference, offset, strides):
-    """How PyTorch rebuilds this tensor: a function's name and its arguments."""
+def _reduction(tensor, reference=None, offset=0, strides=None):
+    """How PyTorch rebuilds this tensor: a function's name and its arguments; one on meta has no bytes to refer to."""
     from collections import OrderedDict
 
     hooks = OrderedDict()  # PyTorch's place for backward hooks; it writes none
     dtype = names.dtype_names()[tensor.dtype]
-    args = (reference, offset, tuple(tensor.shape), tuple(strides), tensor.requires_grad, hooks)
-    rebuild = _REBUILD_TENSOR
-    if dtype not in names.STORAGE_NAMES:
-        rebuild = _REBUILD_TENSOR_OF_BYTES
-        args = (*args, tensor.dtype)
+
+    def arguments(requires_grad):
+        if reference is None:
+            return tensor.dtype, tuple(tensor.shape), tensor.stride(), requires_grad
+        args = reference, offset, tuple(tensor.shape), tuple(strides), requires_grad, hooks
+        return args if rebuild is _REBUILD_TENSOR else (*args, tensor.dtype)
+
+    rebuild = (
+        _REBUILD_META
+        if reference is None
+        else _REBUILD_TENSOR
+        if dtype in names.STORAGE_NAMES
+        else _REBUILD_TENSOR_OF_BYTES
+    )
+    args = arguments(tensor.requires_grad)
     cls = type(tensor)
     state = dict(getattr(tensor, "__dict__", {}))
     if cls is flambeau.Tensor:
         return (_REBUILD_SUBCLASS, (rebuild, _TENSOR, args, state)) if state else (rebuild, args)
     if cls is _parameter_class():
-        plain = _Reduced(rebuild, (*args[:4], False, *args[5:]))
+        plain = _Reduced(rebuild, arguments(False))
         if state:
             return _REBUILD_PARAMETER_WITH_STATE, (plain, tensor.requires_grad, hooks, state)
         return _REBUILD_PARAMETER, (plain, tensor.requires_grad, hooks)
@@ -272,8 +287,6 @@ class _Spans:
         self.lone = {}  # id of a tensor that is copied by itself -> its record
 
     def add(self, tensor):
-        if tensor.device.type == "meta":
-            raise NotImplementedError("save: a tensor on the meta device has no bytes to write.")
         self.tensors.append(tensor)  # kept alive, so that no address is used twice
 
     def close(self):

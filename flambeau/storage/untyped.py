@@ -134,20 +134,20 @@ class UntypedStorage:
 
     def new(self):
         """An empty storage."""
-        return UntypedStorage()
+        return UntypedStorage(device=self.device)
 
     def cpu(self):
-        """The storage itself."""
-        return self
+        """The storage itself, or a copy where that is on another device."""
+        return self.to(device="cpu")
 
     def cuda(self, device=None, non_blocking=False):
         """Raises RuntimeError where there is no CUDA device."""
         return UntypedStorage._of(self._bytes.cuda(device))
 
     def to(self, *, device, non_blocking=False):
-        """The storage itself on the CPU; RuntimeError where there is no such device."""
+        """The storage itself if it is on that device, else a copy there; RuntimeError if there is none."""
         device = types.device(device)
-        return self if device.type == "cpu" else UntypedStorage._of(self._bytes.to(device))
+        return self if device == self.device else UntypedStorage._of(self._bytes.to(device))
 
     def type(self, dtype=None, non_blocking=False):
         """ "torch.UntypedStorage"; or the bytes' values as a storage of dtype."""
@@ -241,7 +241,8 @@ for _name in (
 
 def _over(tensor, dtype, count):
     """A tensor of one dimension over the storage of another."""
-    return _core._set_layout(_core.empty(0, dtype=dtype), tensor.detach(), 0, (count,), (1,))
+    empty = _core.empty(0, dtype=dtype, device=tensor.device)
+    return _core._set_layout(empty, tensor.detach(), 0, (count,), (1,))
 
 
 def _place(index, size):

@@ -9,18 +9,22 @@ class Conversion:
     def _apply(self, fn, recurse=True):
         """Replace the data of every parameter, gradient and buffer by fn of it; returns the module.
 
-        Parameters stay the same objects, so an optimizer made before keeps working on them.
+        Parameters stay the same objects, so an optimizer made before keeps working on them; on
+        another device they are new ones.
         """
         if recurse:
             for module in self.children():
                 module._apply(fn)
-        for parameter in self._parameters.values():
+        for name, parameter in self._parameters.items():
             if parameter is None:
                 continue
             grad = parameter.grad
             with flambeau.no_grad():
                 converted = fn(parameter)
-                if converted is not parameter:
+                if converted.device != parameter.device:
+                    moved = flambeau.nn.Parameter(converted, parameter.requires_grad)
+                    self._parameters[name] = parameter = moved
+                elif converted is not parameter:
                     if grad is not None:
                         parameter.grad = None  # a gradient must match its tensor's dtype and device
                     parameter.data = converted.detach()
