@@ -38,6 +38,7 @@ DType compute_dtype(const Pointwise& record, const Arg* args) {
   }
   DType d = promotion.result();
   if (record.compute == Pointwise::Compute::promoted || is_differentiable(d)) return d;
+  if (record.compute == Pointwise::Compute::counted) return d == DType::bool_ ? DType::int64 : d;
   check(record.compute == Pointwise::Compute::floating, [&] {
     return message(record.name, ": divides, and its arguments are of ", name(d),
                    ". Convert one to a floating dtype.");

@@ -14,8 +14,8 @@ inline constexpr int max_args = 8;  // of a call; more inputs run by run_map onl
 
 struct Pointwise {
   /// Which dtype an operator computes in and returns, beyond promotion.
-  /// inexact: integers are refused.
-  enum class Compute : uint8_t { promoted, floating, inexact };
+  /// inexact: integers are refused; counted: bool is computed in int64.
+  enum class Compute : uint8_t { promoted, floating, inexact, counted };
   enum class Result : uint8_t { same, boolean, real, int64 };
 
   struct Derivative {

@@ -10,18 +10,46 @@
 namespace flambeau {
 namespace {
 
+/// A row of the sequence, read through the sorter where there is one.
+template <class T>
+struct Row {
+  const T* entries;
+  int64_t n, step;
+  const int64_t* sorter;
+  int64_t sorter_step;
+
+  T operator[](int64_t i) const { return entries[(sorter ? sorter[i * sorter_step] : i) * step]; }
+};
+
 // Written with negations so that a NaN value goes to the end, as PyTorch has it.
 template <class T>
-int64_t place_of(const T* row, int64_t n, int64_t step, const int64_t* sorter, int64_t sorter_step,
-                 T value, bool right) {
+bool goes_before(T entry, T value, bool right) {
+  return right ? !(entry > value) : !(entry >= value);
+}
+
+/// The place of value in an ascending row.
+template <class T>
+int64_t place_in_ascending(const Row<T>& row, T value, bool right) {
   // The same number of halvings for every value, without branches to mispredict.
   int64_t begin = 0;
-  while (n > 0) {
+  for (int64_t n = row.n; n > 0; n /= 2) {
     int64_t half = n - n / 2;
-    T entry = row[(sorter ? sorter[(begin + half - 1) * sorter_step] : begin + half - 1) * step];
-    bool before = right ? !(entry > value) : !(entry >= value);
-    begin += before ? half : 0;
-    n /= 2;
+    begin += goes_before(row[begin + half - 1], value, right) ? half : 0;
+  }
+  return begin;
+}
+
+/// The same place by the textbook's bisection: in a row that does not ascend, where every library
+/// that bisects so finds it.
+template <class T>
+int64_t place_in_any(const Row<T>& row, T value, bool right) {
+  int64_t begin = 0, end = row.n;
+  while (begin < end) {
+    int64_t middle = begin + (end - begin) / 2;
+    if (goes_before(row[middle], value, right))
+      begin = middle + 1;
+    else
+      end = middle;
   }
   return begin;
 }
@@ -33,6 +61,31 @@ T sum(T a, T b) {
     return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
   else
     return static_cast<T>(a + b);
+}
+
+int64_t row_count(const Strided& sequence) {
+  int64_t rows = 1;
+  for (int d = 0; d + 1 < sequence.ndim; ++d) rows *= sequence.sizes[d];
+  return rows;
+}
+
+/// Whether no entry of any row is below the one before it, or NaN.
+template <class T>
+bool all_ascend(const Strided& sequence, const Strided* sorter) {
+  int last = sequence.ndim - 1;
+  Walk<2> rows(last, sequence.sizes,
+               {sequence.strides, sorter ? sorter->strides : sequence.strides});
+  bool ascend = true;
+  rows.rows(0, rows.numel(), [&](const auto& at, int64_t count) {
+    for (int64_t i = 0; i < count && ascend; ++i) {
+      Row<T> row{sequence.as<T>() + at[0] + i * rows.inner_stride(0), sequence.sizes[last],
+                 sequence.strides[last],
+                 sorter ? sorter->as<int64_t>() + at[1] + i * rows.inner_stride(1) : nullptr,
+                 sorter ? sorter->strides[last] : 0};
+      for (int64_t k = 1; k < row.n && ascend; ++k) ascend = row[k - 1] <= row[k];
+    }
+  });
+  return ascend;
 }
 
 }  // namespace
@@ -52,16 +105,21 @@ void searchsorted(const Strided& out, const Strided& sequence, const Strided& va
   Walk<4> walk(values.ndim, values.sizes,
                {out.strides, values.strides, sequence.ndim > 1 ? row_strides : zeros,
                 sequence.ndim > 1 ? sorter_strides : zeros});
-  int64_t grain = walk_grain / (4 * (1 + std::bit_width(static_cast<uint64_t>(n))));
+  int64_t steps = 1 + std::bit_width(static_cast<uint64_t>(n));
+  int64_t grain = walk_grain / (4 * steps);
   with_ordered_type(sequence.dtype, [&]<class T>() {
+    // Reading the whole sequence first pays where the search reads more of it.
+    bool ascends =
+        walk.numel() * steps > row_count(sequence) * n && all_ascend<T>(sequence, sorter);
     walk.parallel_rows(grain, [&](const auto& at, int64_t count) {
       for (int64_t i = 0; i < count; ++i) {
         int64_t to = at[0] + i * walk.inner_stride(0);
         T value = values.as<T>()[at[1] + i * walk.inner_stride(1)];
-        const T* row = sequence.as<T>() + at[2] + i * walk.inner_stride(2);
-        const int64_t* order =
-            sorter ? sorter->as<int64_t>() + at[3] + i * walk.inner_stride(3) : nullptr;
-        int64_t place = place_of(row, n, step, order, sorter_step, value, right);
+        Row<T> row{sequence.as<T>() + at[2] + i * walk.inner_stride(2), n, step,
+                   sorter ? sorter->as<int64_t>() + at[3] + i * walk.inner_stride(3) : nullptr,
+                   sorter_step};
+        int64_t place =
+            ascends ? place_in_ascending(row, value, right) : place_in_any(row, value, right);
         if (out.dtype == DType::int32)
           out.as<int32_t>()[to] = static_cast<int32_t>(place);
         else

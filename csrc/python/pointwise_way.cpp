@@ -134,6 +134,7 @@ Pointwise* make_record(PyObject* spec) {
   std::string compute = text_of(attribute_of(spec, "compute").get());
   record->compute = compute == "floating"  ? Pointwise::Compute::floating
                     : compute == "inexact" ? Pointwise::Compute::inexact
+                    : compute == "counted" ? Pointwise::Compute::counted
                                            : Pointwise::Compute::promoted;
   std::string result = text_of(attribute_of(spec, "result").get());
   record->result = result == "bool"    ? Pointwise::Result::boolean

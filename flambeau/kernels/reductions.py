@@ -9,6 +9,7 @@ from .language import (
     cast,
     conj,
     exp,
+    fmax,
     index,
     isnan,
     log,
@@ -230,7 +231,7 @@ def _moments_combine(a, b):
 
 def _variance(s, correction):
     n, _, m2 = _centred(s)
-    return maximum(m2, 0) / maximum(n - correction, 0)
+    return maximum(m2, 0) / fmax(n - correction, 0)  # a correction of NaN leaves no degree of freedom
 
 
 def _moments(name, finish):

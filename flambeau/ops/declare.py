@@ -252,8 +252,8 @@ def make_pointwise(
     Args:
         keep: arguments left out of type promotion (a condition).
         tensors: arguments for which a number is refused, as PyTorch does.
-        compute: "promoted"; "floating": integers are computed in the default dtype; or "inexact": they
-            are refused.
+        compute: "promoted"; "floating": integers are computed in the default dtype; "inexact": they
+            are refused; or "counted": bool is computed in int64.
         result: "same" as computed in, "bool", "real" (of complex) or "int64".
         differentiable: False if no gradient flows.
         divisor: the argument that has no zeros where the operator computes in integers.

@@ -11,6 +11,7 @@ from .lapack import (
     check_same_dtype,
     raise_where,
     stacked,
+    takes_nothing,
     tensor,
 )
 from .no_derivative import without_derivative
@@ -113,6 +114,7 @@ def _factor_definite(operator, A, upper):
 
 
 @composite(name="cholesky", namespaces=("linalg",), method=False, out="same", autocast="float32")
+@takes_nothing()
 def linalg_cholesky(A, *, upper=False):
     """L with A = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
     return _factor_definite("linalg.cholesky", A, upper)
@@ -121,10 +123,13 @@ def linalg_cholesky(A, *, upper=False):
 @composite(autocast="float32")
 def cholesky(input, upper=False):
     """L with input = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
+    if input.numel() == 0 and input.dim() > 1:
+        return input.clone()  # whatever its sizes and dtype are, as in PyTorch
     return _factor_definite("cholesky", input, upper)
 
 
 @composite(name="cholesky_ex", namespaces=("linalg",), method=False, autocast="float32")
+@takes_nothing()
 def linalg_cholesky_ex(A, *, upper=False, check_errors=False):
     """(L, info) of `linalg.cholesky`; info is the first minor that is not positive, or 0 where all are."""
     check_matrices("linalg.cholesky_ex", A, square=True)
@@ -318,6 +323,7 @@ def _between(P, L, U, phi):
 
 
 @composite(name="lu_factor", namespaces=("linalg",), method=False)
+@takes_nothing(integers=True)
 def linalg_lu_factor(A, *, pivot=True):
     """(LU, pivots): L below and U on and above the diagonal of one matrix, and row swaps, counted from 1."""
     check_matrices("linalg.lu_factor", A)
@@ -338,6 +344,7 @@ def _need_pivot(operator, pivot):
 
 
 @composite(name="lu_factor_ex", namespaces=("linalg",), method=False)
+@takes_nothing(integers=True)
 def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False):
     """(LU, pivots, info); info is the first zero on U's diagonal, counted from 1, or 0."""
     check_matrices("linalg.lu_factor_ex", A)
@@ -381,6 +388,7 @@ def _permutation(pivots, m, like):
 
 
 @composite(name="lu", namespaces=("linalg",), method=False)
+@takes_nothing(integers=True)
 def linalg_lu(A, *, pivot=True):
     """(P, L, U) with A = P @ L @ U, P a permutation."""
     check_matrices("linalg.lu", A)
@@ -399,6 +407,7 @@ def lu_compact(A, pivot=True, get_infos=False):
 
 
 @composite(name="lu_solve", namespaces=("linalg",), method=False, out="same")
+@takes_nothing()
 def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
     """X with A @ X = B (X @ A = B with left=False), given `linalg.lu_factor` of A, or of its adjoint."""
     check_matrices("linalg.lu_solve", LU, square=True)
@@ -426,6 +435,7 @@ def lu_solve(b, LU_data, LU_pivots):
 
 
 @composite(name="ldl_factor_ex", namespaces=("linalg",), method=False)
+@takes_nothing()
 def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False):
     """(LD, pivots, info): L and block-diagonal D of symmetric (or Hermitian) A = L D L^T in one matrix."""
     from . import lapack_calls

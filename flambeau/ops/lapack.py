@@ -1,5 +1,6 @@
 """The way to LAPACK: tensors as NumPy arrays, what routines report as errors, and checks of matrices."""
 
+import functools
 import math
 
 from . import public as fl
@@ -63,6 +64,39 @@ def check_matrices(operator, A, square=False):
         )
 
 
+def takes_nothing(integers=False):
+    """Decorates an operator: an A without elements may be of half precision, or of integers too.
+
+    No routine sees such a matrix; PyTorch refuses its dtype in the routine, so only where there are elements.
+    """
+
+    def decorate(function):
+        @functools.wraps(function)
+        def call(A, *args, **kwargs):
+            if not isinstance(A, fl.Tensor) or A.numel() or A.dtype in _PRECISE or A.dim() < 2:
+                return function(A, *args, **kwargs)
+            dtype = A.dtype
+            if not (integers or dtype in (fl.float16, fl.bfloat16)):
+                return function(A, *args, **kwargs)
+
+            def converted(value, old, new):
+                same = isinstance(value, fl.Tensor) and value.dtype is old
+                return value.to(new) if same else value
+
+            args = [converted(a, dtype, fl.float32) for a in args]
+            result = function(A.float(), *args, **kwargs)
+            if isinstance(result, fl.Tensor):
+                return converted(result, fl.float32, dtype)
+            return type(result)(*(converted(r, fl.float32, dtype) for r in result))
+
+        return call
+
+    return decorate
+
+
+_PRECISE = (fl.float32, fl.float64, fl.complex64, fl.complex128)
+
+
 def check_same_dtype(operator, **tensors):
     """Raise unless the two tensors have one dtype; the keywords are the names of the arguments."""
     (first, a), (second, b) = tensors.items()
@@ -75,7 +109,7 @@ def check_same_dtype(operator, **tensors):
 def check_pivots(operator, pivots, LU, count, smallest=1):
     """Raise unless `pivots` are what a factorization LU gives: int32 (*, count), each naming a row."""
     rows = LU.size(-2)
-    if pivots.dtype != fl.int32:
+    if pivots.dtype != fl.int32 and pivots.numel():
         raise RuntimeError(f"{operator}: pivots must be int32, but they are {pivots.dtype}.")
     if tuple(pivots.shape) != (*LU.shape[:-2], count):
         raise RuntimeError(

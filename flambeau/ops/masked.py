@@ -60,7 +60,7 @@ def _highest(dtype):
 def _dims(input, dim):
     if is_left_out(dim):
         return list(range(input.dim()))
-    return [dim] if hasattr(dim, "__index__") else list(few(dim))
+    return [int(dim)] if hasattr(dim, "__index__") else list(few(dim))
 
 
 def _as(input, dtype):
@@ -163,10 +163,6 @@ def median(input, dim=-1, *, keepdim=False, dtype=None, mask=None):
     input = _floating(input, dtype)
     if mask is None:
         return input.median(dim, keepdim).values
-    if bool(input.isnan().any()):
-        raise ValueError(
-            "masked.median: input holds NaN, which has no place in an order. Mask it out."
-        )
     return _filled("median", input, mask, math.nan).nanmedian(dim, keepdim).values
 
 
@@ -236,14 +232,14 @@ def normalize(input, ord, dim, *, eps=1e-12, dtype=None, mask=None):
 @_masked
 def softmax(input, dim, *, dtype=None, mask=None):
     """softmax of the selected elements, 0 elsewhere; NaN where none is selected."""
-    input = _floating(input, dtype)
+    input = _floating(input, dtype) if input.numel() else _as(input, dtype)
     return _filled("softmax", input, mask, -math.inf).softmax(dim)
 
 
 @_masked
 def log_softmax(input, dim, *, dtype=None, mask=None):
     """log_softmax of the selected elements, -inf elsewhere; NaN where none is selected."""
-    input = _floating(input, dtype)
+    input = _floating(input, dtype) if input.numel() else _as(input, dtype)
     return _filled("log_softmax", input, mask, -math.inf).log_softmax(dim)
 
 

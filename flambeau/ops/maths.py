@@ -3,6 +3,8 @@
 Formulas and accuracies stand in kernels/maths.py; derivatives are derived there too.
 """
 
+import math
+
 from .. import _core
 from ..kernels import language as k
 from . import public as fl
@@ -42,6 +44,7 @@ cosh = _unary("cosh", "The hyperbolic cosine.")
 tanh = _unary("tanh", "The hyperbolic tangent.")
 asinh = _unary("asinh", "The inverse of sinh.", ("arcsinh",))
 acosh = _unary("acosh", "The inverse of cosh, NaN below 1.", ("arccosh",))
+
 atanh = _unary("atanh", "The inverse of tanh.", ("arctanh",))
 erf = _unary("erf", "The error function.", special="erf")
 erfc = _unary("erfc", "1 - erf(input), accurate for large input.", special="erfc")
@@ -221,6 +224,9 @@ def polygamma(n: int, input):
         n, input = input, n
     if n < 0:
         raise RuntimeError(f"polygamma: n is {n}; it must be 0 or more.")
+    if 2**31 - 1 <= n < 2**32:
+        # No dtype holds such a value, save far to the right: NaN, as where 32 bits hold the order.
+        return _polygammas[0](input) * math.nan
     if n >= _EVEN_ORDERS:
         return _polygamma_far(n - n % 2, n % 2, input)
     if n >= _LOW_ORDERS:
@@ -261,7 +267,7 @@ _logit_eps = make_pointwise(
 @_logit.derivative
 def _(grad_output, input, result):
     return k.where(
-        k.logical_or(input < 0, input > 1), float("nan"), grad_output / (input * (1 - input))
+        k.logical_or(input < 0, input > 1), float("nan"), grad_output / k.abs(input * (1 - input))
     )
 
 

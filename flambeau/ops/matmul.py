@@ -116,8 +116,20 @@ def _widened(*tensors):
     return None
 
 
+def _without_values(*tensors):
+    """The tensors as zeros, with gradients of zeros: what a factor of 0 leaves, NaN and infinity too."""
+    everywhere = fl.ones((), dtype=fl.bool)
+    return [t.masked_fill(everywhere, 0) for t in tensors]
+
+
 def _sum_with_product(operator, input, left, right, beta, alpha):
     """beta * input + alpha * (left @ right) for matrices or stacks of them."""
+    if alpha != 1 and left.dim() == 2 and left.dtype.is_floating_point:
+        if alpha == 0:
+            left, right = _without_values(left, right)
+        elif _is_plain(left.dtype, beta, alpha):
+            # The operand, as a BLAS does: the product may be beyond what alpha brings back.
+            left, alpha = left * alpha, 1
     if _is_plain(left.dtype, beta, alpha):
         return _core._addmm(input, left, right, beta, alpha, operator)
     if wide := _widened(input, left, right):
@@ -143,6 +155,8 @@ def _addmm_activation(input, mat1, mat2, *, beta=1, alpha=1, use_gelu=False):
 @composite(inplace=True, out="same")
 def addmv(input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec)."""
+    if alpha == 0 and mat.dtype.is_floating_point:
+        mat, vec = _without_values(mat, vec)
     if _is_plain(mat.dtype, beta, alpha):
         return _core._addmv(input, mat, vec, beta, alpha)
     if wide := _widened(input, mat, vec):

@@ -17,6 +17,7 @@ def _statistics(input, dims, eps):
     """(mean, 1 / sqrt(var + eps)) with the dims kept as 1; in float32 at least."""
     wide = input if input.dtype in (fl.float32, fl.float64) else input.float()
     mean = wide.mean(dims, keepdim=True)
+    mean = mean + (mean - mean)  # an infinity among others leaves no mean: NaN
     centred = wide - mean
     return mean, ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
 
@@ -39,7 +40,7 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
     blocks = input.reshape(N, group, C // group * HxW)
     mean, rstd = _statistics(blocks, [2], eps)  # (N, group, 1)
     result = ((blocks - mean) * rstd).reshape(input.shape)
-    shape = (1, C) + (1,) * (input.dim() - 2)
+    shape = (1, C) + (1,) * (input.dim() - 2) if input.numel() else (-1,) + (1,) * input.dim()
     if weight is not None:
         result = result * weight.reshape(shape)
     if bias is not None:

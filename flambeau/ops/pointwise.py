@@ -137,7 +137,7 @@ def reciprocal(input):
     return 1 / input
 
 
-@pointwise(casts_out=True)
+@pointwise(casts_out=True, compute="counted")
 def square(input):
     """input * input."""
     return input * input

@@ -1,7 +1,8 @@
 """Orthogonal polynomials of torch.special, each by its recurrence.
 
 The degree may differ from element to element: the recurrence runs up to the largest one, and every element
-keeps the value at its own. A negative degree gives 0, a fraction of a degree is dropped.
+keeps the value at its own. A negative degree gives 0, and so does what is no int64 (NaN, infinity, 2**63); a
+fraction of a degree is dropped.
 """
 
 import math
@@ -26,10 +27,9 @@ def _arguments(operator, input, n):
         )
     if not dtype.is_floating_point:
         dtype = fl.get_default_dtype()
-    input, n = fl.broadcast_tensors(
-        fl.as_tensor(input).to(dtype), fl.as_tensor(n).detach().to(dtype).trunc()
-    )
-    return input, n
+    n = fl.as_tensor(n).detach().to(dtype).trunc()
+    n = fl.where(n.abs() < 2.0**63, n, fl.full_like(n, -1))
+    return fl.broadcast_tensors(fl.as_tensor(input).to(dtype), n)
 
 
 _MOST_STEPS = 100_000  # some tenths of a second; beyond that degree asymptotic forms take over
@@ -38,8 +38,7 @@ _MOST_STEPS = 100_000  # some tenths of a second; beyond that degree asymptotic 
 def _recurrence(x, n, first, second, step):
     """P_n(x) from P_0 = first, P_1 = second and P_k+1 = step(k, P_k, P_k-1), up to _MOST_STEPS."""
     result = fl.where(n == 1, second, fl.where(n == 0, first, fl.zeros_like(x)))
-    finite = n[n.isfinite()]
-    highest = int(finite.max()) if finite.numel() else 0
+    highest = int(n.max()) if n.numel() else 0
     for k in range(1, min(highest, _MOST_STEPS)):
         first, second = second, step(k, second, first)
         result = fl.where(n == k + 1, second, result)
@@ -108,25 +107,25 @@ _declare_chebyshev("v", "third", _third)
 _declare_chebyshev("w", "fourth", _fourth)
 
 
+def _hermite(x, n, second, step):
+    """The recurrence up to the degree from which on even the values at 0 leave the dtype: NaN beyond."""
+    limit = 128 if x.dtype is fl.float32 else 512
+    result = _recurrence(x, n.clamp(max=limit + 1), fl.ones_like(x), second, step)
+    return fl.where(n > limit, fl.full_like(x, math.nan), result)
+
+
 @_polynomial
 def hermite_polynomial_h(input, n):
     """The physicists' Hermite polynomial of degree n: H_k+1 = 2 x H_k - 2 k H_k-1."""
     x, n = _arguments("hermite_polynomial_h", input, n)
-    result = _recurrence(
-        x, n, fl.ones_like(x), 2 * x, lambda k, p, before: 2 * x * p - 2 * k * before
-    )
-    # Beyond these degrees even H_n(0) leaves the dtype.
-    limit = 128 if x.dtype is fl.float32 else 512
-    return fl.where(n > limit, fl.full_like(x, math.nan), result)
+    return _hermite(x, n, 2 * x, lambda k, p, before: 2 * x * p - 2 * k * before)
 
 
 @_polynomial
 def hermite_polynomial_he(input, n):
     """The probabilists' Hermite polynomial of degree n: He_k+1 = x He_k - k He_k-1."""
     x, n = _arguments("hermite_polynomial_he", input, n)
-    result = _recurrence(x, n, fl.ones_like(x), x, lambda k, p, before: x * p - k * before)
-    limit = 128 if x.dtype is fl.float32 else 512
-    return fl.where(n > limit, fl.full_like(x, math.nan), result)
+    return _hermite(x, n, x, lambda k, p, before: x * p - k * before)
 
 
 @_polynomial

@@ -45,7 +45,7 @@ def _real_view(tensor):
 
 
 def _needs_real(tensor, name):
-    if not tensor.dtype.is_floating_point:
+    if not tensor.dtype.is_floating_point and tensor.numel():
         raise NotImplementedError(
             f"{name}: its numbers are real, but the tensor is {tensor.dtype}."
         )
@@ -84,7 +84,8 @@ def _check_uniform(dtype, from_, to):
 
 def normal_(self, mean=0.0, std=1.0, *, generator=None):
     """Fills with numbers of the normal distribution."""
-    _needs_floating(self, "normal_")
+    if self.numel():
+        _needs_floating(self, "normal_")
     if std < 0:
         raise RuntimeError(f"normal_: std is {std}; it must be 0 or more.")
     if self.dtype.is_complex:
@@ -481,7 +482,7 @@ def _bernoulli(ctx, input, p, generator):
     """1 with the probability that input (or p) gives, else 0."""
     probability = input if p is None else p
     if isinstance(probability, _core.Tensor):
-        if not probability.dtype.is_floating_point:
+        if not probability.dtype.is_floating_point and probability.numel():
             raise NotImplementedError(
                 f"bernoulli: input is {probability.dtype}, but it must be floating. Convert it "
                 "with .float() first."

@@ -366,12 +366,15 @@ def moments(name, input, dims, correction, keepdim):
     wide = _core.complex128 if input.dtype.is_complex else _core.float64
     if _core._all_finite(results[0]):
         return results
-    # Squares overflow long before what they are of; the mean of an infinity is no NaN by itself.
+    # Squares overflow long before what they are of.
     wider = input.to(wide)
     spread = (
         moments(name, wider, dims, correction, keepdim)[0] if wider is not input else results[0]
     )
     means = [_core.mean(wider, dims, keepdim)] if len(results) == 2 else []
+    if input.numel() != spread.numel():
+        # Among other elements an infinity has no distance to the mean that stays: NaN, the mean too.
+        means = [m + (m - m) for m in means]
     return tuple(m.to(out) for m, out in zip((spread, *means), outs, strict=True))
 
 

@@ -168,7 +168,7 @@ def _(ctx, g):
 def _prepare(input, dim, dtype, name):
     if dtype is not None:
         input = input.to(dtype)
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_floating_point and input.numel():
         raise NotImplementedError(
             f"{name}: input is {input.dtype}, but it must be floating. Pass dtype=torch.float32, "
             "or convert it with .float()."
@@ -183,6 +183,8 @@ def _prepare(input, dim, dtype, name):
 def softmax(input, dim, dtype=None):
     """exp(input) over its sum along dim: positive numbers that add up to 1."""
     input, dims = _prepare(input, dim, dtype, "softmax")
+    if not input.numel():
+        return input.clone()
     return _softmax(input, dims[0]) if dims else _softmax(input.reshape(1), 0).reshape(())
 
 
@@ -190,6 +192,8 @@ def softmax(input, dim, dtype=None):
 def log_softmax(input, dim, dtype=None):
     """log(softmax(input, dim)), computed without under- or overflow."""
     input, dims = _prepare(input, dim, dtype, "log_softmax")
+    if not input.numel():
+        return input.clone()
     return _log_softmax(input, dims[0]) if dims else _log_softmax(input.reshape(1), 0).reshape(())
 
 

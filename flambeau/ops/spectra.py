@@ -12,6 +12,7 @@ from .lapack import (
     raise_where,
     real_like,
     stacked,
+    takes_nothing,
     tensor,
 )
 from .results import lazy_result_type
@@ -236,12 +237,14 @@ def _hermitian(operator, A, UPLO):
 
 
 @composite(name="eigh", namespaces=("linalg",), method=False, autocast="float32")
+@takes_nothing(integers=True)
 def linalg_eigh(A, UPLO="L"):
     """(eigenvalues, eigenvectors) of Hermitian matrices, values ascending, from one triangle of A."""
     return _EighResult(*_hermitian("linalg.eigh", A, UPLO))
 
 
 @composite(name="eigvalsh", namespaces=("linalg",), method=False, out="same", autocast="float32")
+@takes_nothing(integers=True)
 def linalg_eigvalsh(A, UPLO="L"):
     """The eigenvalues of Hermitian matrices, ascending."""
     return _hermitian("linalg.eigvalsh", A, UPLO)[0]
@@ -282,6 +285,7 @@ def _check_driver(operator, driver):
 
 
 @composite(name="svd", namespaces=("linalg",), method=False, autocast="float32")
+@takes_nothing()
 def linalg_svd(A, full_matrices=True, *, driver=None):
     """(U, S, Vh) with A = U @ diag(S) @ Vh, singular values descending."""
     check_matrices("linalg.svd", A)
@@ -291,6 +295,7 @@ def linalg_svd(A, full_matrices=True, *, driver=None):
 
 
 @composite(name="svdvals", namespaces=("linalg",), method=False, out="same", autocast="float32")
+@takes_nothing()
 def linalg_svdvals(A, *, driver=None):
     """The singular values of matrices, descending."""
     check_matrices("linalg.svdvals", A)
@@ -299,6 +304,7 @@ def linalg_svdvals(A, *, driver=None):
 
 
 @composite(autocast="float32")
+@takes_nothing()
 def svd(input, some=True, compute_uv=True):
     """(U, S, V) with input = U @ diag(S) @ V.mH; some=False makes U and V square."""
     check_matrices("svd", input)
@@ -336,6 +342,8 @@ def _magnitudes(A, hermitian):
 @composite(name="matrix_rank", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
     """How many singular values of matrices exceed max(atol, rtol * the largest)."""
+    if A.numel() == 0 and not A.dtype.is_complex:  # of rank 0, whatever its sizes and dtype are
+        A, hermitian = A.to(fl.float32), False
     check_matrices("linalg.matrix_rank", A, square=hermitian)
     _check_tolerances("linalg.matrix_rank", tol=tol, atol=atol, rtol=rtol)
     if tol is not None:
@@ -404,6 +412,7 @@ def _(ctx, grad_output, _):
 @composite(name="pinv", namespaces=("linalg",), method=False)
 def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
     """The pseudo-inverse: singular values up to max(atol, rtol * the largest) count as 0."""
+    hermitian = hermitian and A.numel() > 0
     check_matrices("linalg.pinv", A, square=hermitian)
     _check_tolerances("linalg.pinv", rcond=rcond, atol=atol, rtol=rtol)
     if rcond is not None:
@@ -418,6 +427,7 @@ def pinverse(input, rcond=1e-15):
 
 
 @composite(name="cond", namespaces=("linalg",), method=False, autocast="float32")
+@takes_nothing()
 def linalg_cond(A, p=None):
     """The condition number of matrices: norm(A, p) * norm(inv(A), p), by default from singular values."""
     check_matrices("linalg.cond", A)

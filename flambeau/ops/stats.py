@@ -37,7 +37,7 @@ def _moments(ctx, input, kind, dims, correction, keepdim):
 def _(ctx, grad_output, grad_mean=None):
     input, std = ctx.saved
     count = math.prod(input.size(d) for d in ctx.dims)
-    degrees = max(count - ctx.correction, 0)
+    degrees = count - ctx.correction
 
     def spread(values):
         return kept(values, ctx.dims, input.dim(), ctx.keepdim)
@@ -49,7 +49,7 @@ def _(ctx, grad_output, grad_mean=None):
             zero, fl.zeros_like(std), grad_output / (2 * fl.where(zero, fl.ones_like(std), std))
         )
     centred = input - input.mean(ctx.dims, keepdim=True)
-    scale = 2 / degrees if degrees else math.inf
+    scale = 2 / degrees if degrees else math.inf  # below 0 too: the variance is infinite there
     result = spread(grad_output) * centred * scale
     if grad_mean is not None:
         result = result + spread(grad_mean) / count

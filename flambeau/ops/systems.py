@@ -6,7 +6,7 @@ from .. import _core
 from . import public as fl
 from .arguments import wrap_dims
 from .declare import composite, primitive
-from .lapack import array, check_matrices, check_same_dtype, raise_where, tensor
+from .lapack import array, check_matrices, check_same_dtype, raise_where, takes_nothing, tensor
 from .results import lazy_result_type
 
 _InvExResult = lazy_result_type("linalg_inv_ex", "inverse info")
@@ -193,6 +193,7 @@ def _one_batch(A, B):
 
 
 @composite(name="solve", namespaces=("linalg",), method=False, out="same", autocast="float32")
+@takes_nothing()
 def linalg_solve(A, B, *, left=True):
     """X with A @ X = B, or X @ A = B with left=False."""
     X, info = _solve_equation("linalg.solve", A, B, left)
@@ -201,6 +202,7 @@ def linalg_solve(A, B, *, left=True):
 
 
 @composite(name="solve_ex", namespaces=("linalg",), method=False)
+@takes_nothing()
 def linalg_solve_ex(A, B, *, left=True, check_errors=False):
     """(result, info) of `linalg.solve`; info is the first zero pivot, counted from 1, or 0."""
     X, info = _solve_equation("linalg.solve_ex", A, B, left)
@@ -213,6 +215,8 @@ def linalg_solve_ex(A, B, *, left=True, check_errors=False):
 def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     """X with A @ X = B, where A counts only on and above (upper) or below its diagonal."""
     check_matrices("linalg.solve_triangular", A, square=True)
+    if B.numel() == 0:
+        B = B.to(A.dtype)  # nothing is computed in it
     check_matrices("linalg.solve_triangular", B)
     check_same_dtype("linalg.solve_triangular", A=A, B=B)
     if not left:
@@ -245,12 +249,14 @@ def _det(operator, A):
 
 
 @composite(name="det", namespaces=("linalg",), method=False, out="same")
+@takes_nothing()
 def linalg_det(A):
     """The determinant of square matrices."""
     return _det("linalg.det", A)
 
 
 @composite(out=False)
+@takes_nothing()
 def det(input):
     """The determinant of square matrices."""
     return _det("det", input)

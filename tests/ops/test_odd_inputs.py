@@ -253,11 +253,12 @@ def test_bounds_that_cross_and_targets_that_broadcast():
 
 def test_polygamma_of_orders_that_float32_rounds():
     x = torch.tensor([0.5, 2.5, 0.0], requires_grad=True)
-    odd = torch.polygamma(2**31 - 1, x)
+    odd = torch.polygamma(2**30 + 1, x)
     assert odd.tolist() == [inf, inf, inf]
     odd[0].backward()
     assert x.grad[0] == -inf
-    assert torch.polygamma(2**31, x).tolist() == [-inf, -inf, -inf]
+    assert torch.polygamma(2**30, x).tolist() == [-inf, -inf, -inf]
+    assert torch.polygamma(2**31 - 1, x).isnan().all()
 
 
 def test_polygamma_keeps_no_kernel_for_each_order():
@@ -283,11 +284,28 @@ def test_addr_scales_before_the_product():
 
 @pytest.mark.parametrize("mode", ["bilinear", "nearest"])
 @pytest.mark.parametrize("padding_mode", ["border", "reflection"])
-def test_grid_sample_takes_a_place_that_is_none_as_the_first(mode, padding_mode):
+def test_grid_sample_takes_a_place_that_is_none_as_the_first_or_the_last(mode, padding_mode):
     image = torch.arange(1.0, 13.0).reshape(1, 1, 3, 4)
     options = dict(mode=mode, padding_mode=padding_mode, align_corners=True)
-    odd = torch.nn.functional.grid_sample(image, torch.full((1, 1, 1, 2), nan), **options)
+    odd = F.grid_sample(image, torch.full((1, 1, 1, 2), nan), **options)
     assert odd.item() == 1
+    volume = image.unsqueeze(2).requires_grad_()
+    odd = F.grid_sample(volume, torch.full((1, 1, 1, 1, 3), nan), **options)
+    assert odd.item() == 12
+    odd.backward()
+    assert volume.grad.equal(torch.zeros(1, 1, 1, 3, 4))
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("outside", [nan, inf, -inf])
+def test_grid_sample_of_no_place_is_nan_in_a_plane_and_zero_in_space(mode, outside):
+    grid = torch.zeros(1, 1, 1, 2)
+    grid[..., 0] = outside
+    assert F.grid_sample(torch.ones(1, 1, 3, 4), grid, mode, align_corners=True).isnan().all()
+    if mode == "bilinear":
+        grid = torch.zeros(1, 1, 1, 1, 3)
+        grid[..., 0] = outside
+        assert F.grid_sample(torch.ones(1, 1, 2, 3, 4), grid, align_corners=True).item() == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -297,3 +315,100 @@ def test_gradients_of_running_maxima_are_summed_in_float32(dtype):
     x.requires_grad_()
     torch.cummax(x, 0).values.sum().backward()
     assert x.grad[0] == torch.tensor(4099.0).to(dtype)
+
+
+@pytest.mark.parametrize("name", ["addmm", "addmv", "addbmm"])
+def test_no_product_is_added_with_a_factor_of_zero(name):
+    shapes = {
+        "addmm": [(2, 2)] * 3,
+        "addmv": [(2,), (2, 2), (2,)],
+        "addbmm": [(2, 2), (1, 2, 2), (1, 2, 2)],
+    }
+    input, left, right = (torch.full(shape, nan) for shape in shapes[name])
+    input = torch.ones_like(input)
+    left.requires_grad_()
+    right.requires_grad_()
+    result = getattr(torch, name)(input, left, right, alpha=0, beta=0.5)
+    assert result.equal(input * 0.5)
+    result.sum().backward()
+    assert left.grad.equal(torch.zeros_like(left)) and right.grad.equal(torch.zeros_like(right))
+
+
+def test_the_factor_is_applied_before_the_product():
+    great = torch.full((3, 3), 3e38)
+    assert torch.addmm(great * 0, great, torch.ones(3, 3), alpha=0.2).isfinite().all()
+    assert torch.addbmm(great * 0, great[None], torch.ones(1, 3, 3), alpha=0.2).isfinite().all()
+
+
+@pytest.mark.parametrize("right", [False, True])
+@pytest.mark.parametrize("columns", [1, 3])
+def test_searchsorted_bisects_rows_that_do_not_ascend(right, columns):
+    generator = numpy.random.default_rng(0)
+    for n in range(40):
+        row = generator.integers(0, 9, n)
+        expected = []
+        for value in range(10):
+            begin, end = 0, n
+            while begin < end:
+                middle = (begin + end) // 2
+                before = row[middle] <= value if right else row[middle] < value
+                begin, end = (middle + 1, end) if before else (begin, middle)
+            expected.append(begin)
+        rows = torch.tensor(row).expand(columns, n)
+        got = torch.searchsorted(rows, torch.arange(10).expand(columns, 10), right=right)
+        assert got.tolist() == [expected] * columns
+        order = torch.tensor(numpy.random.default_rng(1).permutation(n))
+        shuffled = torch.empty(n, dtype=torch.int64)
+        shuffled[order] = torch.tensor(row)
+        got = torch.searchsorted(shuffled, torch.arange(10), right=right, sorter=order)
+        assert got.tolist() == expected
+
+
+def test_the_square_of_truths_counts():
+    assert torch.square(torch.tensor([True, False])).dtype is torch.int64
+    with pytest.raises(RuntimeError, match="int64"):
+        torch.ones(2, dtype=torch.bool).square_()
+
+
+@pytest.mark.parametrize("degree", [nan, inf, 1e30, -1.0])
+def test_polynomials_of_no_degree_are_zero(degree):
+    x = torch.tensor([-1.0, 0.0, 0.5, 1.0, 3.0, nan])
+    for letter in "tuvw":
+        assert getattr(torch.special, f"chebyshev_polynomial_{letter}")(x, degree).equal(
+            0 * x[:1].expand(6)
+        )
+    for name in ("hermite_polynomial_h", "hermite_polynomial_he", "legendre_polynomial_p"):
+        assert getattr(torch.special, name)(x, degree).equal(torch.zeros(6))
+
+
+def test_hermite_polynomials_stop_where_they_leave_the_dtype():
+    x, n = torch.full((500, 500), 0.0), torch.tensor(1e5)
+    assert torch.special.hermite_polynomial_he(x, n).isnan().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_matrices_without_elements_take_halves(dtype):
+    A = torch.ones(2, 0, 0, dtype=dtype)
+    B = torch.ones(2, 0, 3, dtype=dtype)
+    for result in (
+        torch.linalg.cholesky(A),
+        torch.linalg.eigvalsh(A),
+        torch.linalg.svdvals(A),
+        torch.linalg.solve(A, B),
+        torch.linalg.lu_factor(A)[0],
+        torch.linalg.det(A),
+    ):
+        assert result.dtype is dtype and result.size(0) == 2
+    with pytest.raises(RuntimeError, match="too coarse"):
+        torch.linalg.solve(torch.ones(1, 1, dtype=dtype), torch.ones(1, 1, dtype=dtype))
+    for name in ("eigvalsh", "lu_factor"):
+        with pytest.raises(RuntimeError, match="must be floating"):
+            getattr(torch.linalg, name)(torch.ones(1, 1, dtype=torch.int64))
+    assert torch.linalg.eigh(torch.ones(0, 0, dtype=torch.int64)).eigenvalues.dtype is torch.int64
+
+
+def test_nothing_is_random_or_normalized_in_any_dtype():
+    nothing = torch.ones(0, 3, dtype=torch.int64)
+    assert F.softmax(nothing, 1).dtype is torch.int64
+    assert torch.randn_like(nothing).shape == (0, 3)
+    assert torch.bernoulli(nothing).shape == (0, 3)

@@ -135,4 +135,12 @@ def test_the_mean_of_an_infinity_beside_its_variance():
     x[1, 0] = math.inf
     for dim in (0, 1):
         var, mean = flambeau.var_mean(x, dim)
-        assert var.isnan().any() and mean.isinf().any() and not mean.isnan().any()
+        assert var.isnan().any() and mean.isnan().equal(var.isnan())
+    assert flambeau.var_mean(x[1:2], 0, correction=0)[1].isinf().any()
+
+
+def test_moments_without_degrees_of_freedom():
+    x = flambeau.arange(5.0).requires_grad_()
+    assert flambeau.var(x, correction=math.nan).isinf()
+    flambeau.var(x, correction=7).backward()
+    assert x.grad.tolist() == [2, 1, 0, -1, -2]

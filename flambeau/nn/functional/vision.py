@@ -151,9 +151,9 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         at = grid[..., n - 1 - dim]
         at = (at + 1) / 2 * (size - 1) if align else ((at + 1) * size - 1) / 2
         # Cubic taps are brought inside one by one: a point keeps its place between its neighbours.
-        places.append(at if mode == "bicubic" else _bring_inside(at, size, padding_mode, align))
+        places.append(at if mode == "bicubic" else _bring_inside(at, size, padding_mode, align, n))
     taps = [
-        [_checked_tap(tap, size, mode, padding_mode, align) for tap in _grid_taps(at, mode)]
+        [_checked_tap(tap, size, mode, padding_mode, align, n) for tap in _grid_taps(at, mode)]
         for at, size in zip(places, sizes, strict=True)
     ]
     total = None
@@ -164,11 +164,15 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
             index = index * size + place
             if share is not None:
                 weight = share if weight is None else weight * share
-        # Outside, an infinite or NaN neighbour or weight counts for nothing.
+        # Outside, an infinite or NaN neighbour counts for nothing.
         values = _take(input, index).masked_fill(~valid.unsqueeze(1), 0)
         if weight is not None:
             values = values * weight.unsqueeze(1)
         total = values if total is None else total + values
+    if n == 3 and padding_mode != "zeros":
+        # A place that is none has a value, as PyTorch has it, but no gradient.
+        none = ~(grid.abs() < 2.0**100) if padding_mode == "reflection" else grid.isnan()
+        total = flambeau.where(none.any(-1).unsqueeze(1), total.detach(), total)
     return attached(total, grid, anyway=True) if mode == "nearest" else total
 
 
@@ -201,22 +205,27 @@ def _take(input, index):
     return input.flatten(2).gather(2, flat).reshape(n, c, *index.shape[1:])
 
 
-def _checked_tap(tap, size, mode, padding_mode, align):
-    """A neighbour's (index, weight, whether it is inside): outside, the weight is 0."""
+def _checked_tap(tap, size, mode, padding_mode, align, n):
+    """A neighbour's (index, weight, whether it is inside).
+
+    A point at NaN or infinity has weights of NaN, which with 2 dims make the result NaN; with 3 they
+    count for nothing, as in PyTorch.
+    """
     place, share = tap
     if mode == "bicubic":
-        place = _bring_inside(place, size, padding_mode, align)
+        place = _bring_inside(place, size, padding_mode, align, n)
     ok = (place >= 0) & (place <= size - 1)
-    if share is not None:
+    if share is not None and n == 3:
         share = share.masked_fill(~ok, 0)
     return place.detach().clamp(0, size - 1).nan_to_num().long(), share, ok
 
 
-def _bring_inside(at, size, padding_mode, align):
+def _bring_inside(at, size, padding_mode, align, n):
     # As in PyTorch a place at the limit has no gradient: clamp would give it one.
-    # A place that is none is the first one, as if the grid were -1 there.
+    # A place that is none is the first one with 2 dims, the last one with 3.
+    none = 0 if n == 2 else size - 1
     if padding_mode == "border":
-        return hardtanh(at.masked_fill(at.isnan(), 0), 0.0, size - 1.0)
+        return hardtanh(at.masked_fill(at.isnan(), none), 0.0, size - 1.0)
     if padding_mode == "reflection":
         low, span = (0.0, size - 1.0) if align else (-0.5, float(size))
         if span == 0:
@@ -225,7 +234,7 @@ def _bring_inside(at, size, padding_mode, align):
         turns = (offset.detach() / span).floor()
         rest = offset - turns * span
         at = flambeau.where(turns.remainder(2) == 0, rest + low, span - rest + low)
-        return hardtanh(at.masked_fill(at.isnan(), 0), 0.0, size - 1.0)
+        return hardtanh(at.masked_fill(at.isnan(), none), 0.0, size - 1.0)
     return at
 
 
