@@ -7,7 +7,7 @@ import os
 from . import harness
 
 NAMES = (
-    "overhead", "pointwise", "pointwise_all", "reduce", "matmul", "conv", "pool", "lenet", "programs",
+    "overhead", "pointwise", "pointwise_all", "reduce", "matmul", "conv", "pool", "lenet", "programs", "train",
     "first_use", "import_time", "install_size",
 )  # fmt: skip
 

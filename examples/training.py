@@ -2,39 +2,36 @@
 
 import time
 
-from tqdm import tqdm
-
 import flambeau as torch
 import flambeau.nn.functional as F
+from flambeau.train import Callback, Trainer
+
+
+class Losses(Callback):
+    """The loss of each step, in the list `all`."""
+
+    def __init__(self):
+        self.all = []
+
+    def step_ends(self, trainer, values):
+        self.all.append(values["loss"])
 
 
 def train(model, loader, epochs, max_lr):
     """Minimise the cross entropy by Adam with one cycle of learning rates; returns the loss of each step."""
     optimizer = torch.optim.Adam(model.parameters())
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr, epochs=epochs, steps_per_epoch=len(loader)
     )
-    losses = []
-    model.train()
+    losses = Losses()
     start = time.perf_counter()
-    with tqdm(total=epochs * len(loader), unit="step", mininterval=0.2) as bar:
-        for epoch in range(epochs):
-            bar.set_description(f"epoch {epoch + 1}/{epochs}")
-            for images, targets in loader:
-                loss = F.cross_entropy(model(images), targets)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                scheduler.step()
-                losses.append(loss.item())
-                if len(losses) % 10 == 0:
-                    bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
-                bar.update()
-    seconds = time.perf_counter() - start
-    print(
-        f"Trained {len(losses)} steps in {seconds:.1f} s, {1e3 * seconds / len(losses):.2f} ms each."
+    Trainer(model, optimizer, F.cross_entropy, schedule=schedule, callbacks=[losses]).fit(
+        loader, epochs
     )
-    return losses
+    seconds = time.perf_counter() - start
+    steps = len(losses.all)
+    print(f"Trained {steps} steps in {seconds:.1f} s, {1e3 * seconds / steps:.2f} ms each.")
+    return losses.all
 
 
 def predict(model, loader):

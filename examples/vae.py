@@ -11,11 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-from tqdm import tqdm
-
 import flambeau as torch
 import flambeau.nn.functional as F
 from flambeau import nn
+from flambeau.train import Trainer
 from flambeau.utils.data import DataLoader, TensorDataset
 from flambeau.vision.datasets import FashionMNIST
 
@@ -63,25 +62,15 @@ class Autoencoder(nn.Module):
 
 
 def train(model, loader, epochs):
-    """Returns the loss of each step."""
+    """Returns how many steps there were."""
     optimizer = torch.optim.Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=5e-3, epochs=epochs, steps_per_epoch=len(loader)
     )
-    losses = []
-    with tqdm(total=epochs * len(loader), unit="step", mininterval=0.2) as bar:
-        for epoch in range(epochs):
-            bar.set_description(f"epoch {epoch + 1}/{epochs}")
-            for (images,) in loader:
-                loss = model.loss(images)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                losses.append(loss.item())
-                bar.set_postfix(loss=f"{losses[-1]:.1f}", refresh=False)
-                bar.update()
-    return losses
+    objective = lambda model, batch: model.loss(*batch)
+    trainer = Trainer(model, optimizer, objective=objective, schedule=schedule)
+    trainer.fit(loader, epochs)
+    return trainer.step
 
 
 @torch.no_grad()
@@ -128,7 +117,7 @@ def main():
     model = Autoencoder()
     loader = DataLoader(TensorDataset(training), batch_size=128, shuffle=True)
     start = time.perf_counter()
-    steps = len(train(model, loader, args.epochs))
+    steps = train(model, loader, args.epochs)
     seconds = time.perf_counter() - start
     print(f"Trained {steps} steps in {seconds:.1f} s, {1e3 * seconds / steps:.2f} ms each.")
 

@@ -8,7 +8,7 @@ import pytest
 
 import flambeau
 
-PACKAGES = ["flambeau.legacy", "flambeau.utils.trainer"]
+PACKAGES = ["flambeau.legacy", "flambeau.utils.trainer", "flambeau.train"]
 
 
 def modules():

@@ -22,6 +22,7 @@ FLOORS = {
     "flambeau.vision": 6,
     "flambeau.array_api": 6,
     "flambeau.legacy": 6,
+    "flambeau.train": 6,
     "flambeau.distributions": 6,
     "flambeau.__main__": 7,
 }
