@@ -8,7 +8,13 @@ import pytest
 
 import flambeau
 
-PACKAGES = ["flambeau.legacy", "flambeau.utils.trainer", "flambeau.train"]
+PACKAGES = [
+    "flambeau.legacy",
+    "flambeau.train",
+    "flambeau.utils.tensorboard",
+    "flambeau.utils.trainer",
+]
+NEEDS = {"flambeau.utils.tensorboard": "tensorboardX"}
 
 
 def modules():
@@ -21,6 +27,9 @@ def modules():
 
 @pytest.mark.parametrize("name", [*modules()])
 def test_examples(name):
+    for package, needed in NEEDS.items():
+        if name.startswith(package):
+            pytest.importorskip(needed)
     module = importlib.import_module(name)
     names = {"torch": flambeau, "nn": flambeau.nn, "F": flambeau.nn.functional}
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)

@@ -37,6 +37,7 @@ LAZY = {
     "matplotlib",
     "tqdm",
     "safetensors",
+    "tensorboardX",
 }
 
 NEVER = {"torch", "torchvision"}

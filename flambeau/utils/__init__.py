@@ -1,12 +1,13 @@
 """What users expect around a tensor library. May import: everything below.
 
 checkpoint: parts of a network computed again in backward. data: data sets, samplers, DataLoader.
-dlpack: memory shared with other libraries. hooks: handles of hooks. trainer: the loop of 2017 with plugins.
+dlpack: memory shared with other libraries. hooks: handles of hooks. recording: what a model does with an input.
+tensorboard: event files. trainer: the loop of 2017 with plugins.
 """
 
 import importlib
 
-_MODULES = ("checkpoint", "data", "dlpack", "hooks", "trainer")
+_MODULES = ("checkpoint", "data", "dlpack", "hooks", "recording", "tensorboard", "trainer")
 
 __all__ = [*_MODULES]
 
