@@ -396,7 +396,10 @@ std::tuple<TensorRef, TensorRef> sign_and_log_det(Tensor& A) {
       for (int64_t i = 0; i < n; ++i) {
         T d = lu[i * (n + 1)];
         real_t<T> size = std::abs(d);
-        s = size == 0 ? T(0) : s * (d / size);
+        if constexpr (std::is_floating_point_v<T>)
+          s *= static_cast<T>((d > 0) - (d < 0));  // of a NaN 0, as sign() has it
+        else
+          s = size == 0 ? T(0) : s * (d / size);
         sum += std::log(size);
       }
       sign->as<T>()[b] = s;

@@ -77,18 +77,23 @@ int32_t small_cholesky(T* A, int64_t n) {
     else
       return std::conj(x);
   };
-  for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j <= i; ++j) {
-      T sum = A[i * n + j];
-      for (int64_t c = 0; c < j; ++c) sum -= A[i * n + c] * conjugate(A[j * n + c]);
-      if (i == j) {
-        auto pivot = std::real(sum);
-        if (!(pivot > 0)) return static_cast<int32_t>(i + 1);
-        A[i * n + i] = T(std::sqrt(pivot));
-      } else {
-        A[i * n + j] = sum / A[j * n + j];
-      }
+  auto rest = [&](int64_t i, int64_t j) {
+    T sum = A[i * n + j];
+    for (int64_t c = 0; c < j; ++c) sum -= A[i * n + c] * conjugate(A[j * n + c]);
+    return sum;
+  };
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t j = 0; j < i; ++j) A[i * n + j] = rest(i, j) / A[j * n + j];
+    auto pivot = std::real(rest(i, i));
+    if (!(pivot > 0)) {
+      // What LAPACK leaves, which goes by columns: those before the failed pivot are whole.
+      A[i * n + i] = T(pivot);
+      for (int64_t r = i + 1; r < n; ++r)
+        for (int64_t j = 0; j < i; ++j) A[r * n + j] = rest(r, j) / A[j * n + j];
+      return static_cast<int32_t>(i + 1);
     }
+    A[i * n + i] = T(std::sqrt(pivot));
+  }
   return 0;
 }
 

@@ -231,7 +231,9 @@ def _moments_combine(a, b):
 
 def _variance(s, correction):
     n, _, m2 = _centred(s)
-    return maximum(m2, 0) / fmax(n - correction, 0)  # a correction of NaN leaves no degree of freedom
+    return maximum(m2, 0) / fmax(
+        n - correction, 0
+    )  # a correction of NaN leaves no degree of freedom
 
 
 def _moments(name, finish):

@@ -44,10 +44,15 @@ logsumexp = Rows(_logsumexp, "logsumexp")
 # -- norms ----------------------------------------------------------------------------------------
 
 
+SHORT_ROW = 8  # the lanes of PyTorch's vectors: below it has no variance of rows of 2e19 and more
+
+
 def _moments(x, eps):
     mean = rmean(x)
     deviation = x - mean
-    return mean, deviation, 1 / sqrt(rmean(deviation * deviation) + eps)
+    # As in PyTorch a short row whose mean has no finite square has no variance: NaN, not 0.
+    doubt = where(length() < SHORT_ROW, mean * mean * 0, 0)
+    return mean, deviation, 1 / sqrt(rmean(deviation * deviation) + doubt + eps)
 
 
 def _layer_norm(x, eps):

@@ -221,14 +221,19 @@ def geqrf(input):
 
 
 def _reflections(A, tau):
-    """The unit lower trapezoidal columns v_i of A, and the product of all I - tau_i v_i v_i^H."""
+    """The product of all I - tau_i v_i v_i^H, where v_i is 1 at i, what A has below it, and 0 above."""
     m, k = A.size(-2), tau.size(-1)
-    identity = fl.eye(m, dtype=A.dtype, device=A.device).expand(*A.shape[:-2], m, m)
-    V = A[..., :k].tril(-1) + fl.eye(m, k, dtype=A.dtype, device=A.device)
-    Q = identity
+    Q = fl.eye(m - k, dtype=A.dtype, device=A.device).expand(*A.shape[:-2], m - k, m - k)
     for i in reversed(range(k)):
-        v = V[..., i : i + 1]  # (*, m, 1)
-        Q = Q - tau[..., i : i + 1].unsqueeze(-1) * (v @ (v.mH @ Q))
+        # Reflection i changes rows and columns from i on only, whatever is in the later ones:
+        #   [1 0]     [1]              [1 0]
+        #   [0 Q] - t [v] [1 v^H] times [0 Q]
+        v = A[..., i + 1 :, i : i + 1]  # (*, m - i - 1, 1)
+        t = tau[..., i : i + 1].unsqueeze(-1)  # (*, 1, 1)
+        across = v.mH @ Q
+        first = fl.cat([1 - t, -t * v], -2)
+        others = fl.cat([-t * across, Q - t * (v @ across)], -2)
+        Q = fl.cat([first, others], -1)
     return Q if k else attached(Q, A, tau)
 
 

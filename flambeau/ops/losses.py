@@ -89,6 +89,22 @@ def huber(input, target, delta=1.0):
     return k.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
 
 
+def _huber_slope(d, delta):
+    return k.where(
+        d >= delta, delta, k.where(d <= -delta, -delta, d)
+    )  # NaN stays, infinities do not
+
+
+@huber.derivative("input")
+def _(grad_output, input, target, delta, result):
+    return grad_output * _huber_slope(input - target, delta)
+
+
+@huber.derivative("target")
+def _(grad_output, input, target, delta, result):
+    return -grad_output * _huber_slope(input - target, delta)
+
+
 @loss
 def binary_cross_entropy(input, target):
     """-(target * log(input) + (1 - target) * log(1 - input)), logarithms not below -100."""

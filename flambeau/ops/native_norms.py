@@ -19,7 +19,10 @@ def _statistics(input, dims, eps):
     mean = wide.mean(dims, keepdim=True)
     mean = mean + (mean - mean)  # an infinity among others leaves no mean: NaN
     centred = wide - mean
-    return mean, ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
+    var = (centred * centred).mean(dims, keepdim=True)
+    if input.numel() < 8 * var.numel():
+        var = var + mean * mean * 0  # see kernels/row_functions.py
+    return mean, (var + eps).rsqrt()
 
 
 @composite(method=False, out=False)
@@ -40,7 +43,9 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
     blocks = input.reshape(N, group, C // group * HxW)
     mean, rstd = _statistics(blocks, [2], eps)  # (N, group, 1)
     result = ((blocks - mean) * rstd).reshape(input.shape)
-    shape = (1, C) + (1,) * (input.dim() - 2) if input.numel() else (-1,) + (1,) * input.dim()
+    if not input.numel():
+        result, weight, bias = attached(result, weight, bias), None, None
+    shape = (1, C) + (1,) * (input.dim() - 2)
     if weight is not None:
         result = result * weight.reshape(shape)
     if bias is not None:

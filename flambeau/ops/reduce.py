@@ -172,6 +172,8 @@ def _(ctx, grad_output):
         kept(result, ctx.dims, ctx.ndim, ctx.keepdim),
     )
     zero = input == 0
+    if len(ctx.dims) == ctx.ndim and int(zero.sum()) > 1 and not ctx_needs_second(grad):
+        return input.new_zeros(input.shape), None, None, None  # beside NaN and infinity too
     if not bool(zero.any()) and not ctx_needs_second(grad):
         return (
             (grad * (result / input).conj() if input.dtype.is_complex else grad * result / input),

@@ -513,7 +513,7 @@ def _matrix_exp(operator, A):
     if A.numel() == 0:
         return A.clone()
     with fl.no_grad():
-        norms = A.abs().sum(-2).amax(-1)
+        norms = A.abs().to(fl.float64).sum(-2).amax(-1)  # no sum of finite numbers is infinite
         norm = float(norms.amax())
     if (
         not norm < math.inf
@@ -522,7 +522,7 @@ def _matrix_exp(operator, A):
         A = A * fl.where(bad, math.nan, 1.0).to(A.dtype)[..., None, None]
         norm = float(norms.masked_fill(bad, 0).amax())
     squarings = max(0, math.ceil(math.log2(norm))) if 0 < norm < math.inf else 0
-    scaled = A / 2**squarings
+    scaled = A * 2.0**-squarings
     identity = fl.eye(A.size(-1), dtype=A.dtype, device=A.device)
     result = identity + scaled / _TERMS
     for term in range(_TERMS - 1, 0, -1):

@@ -114,9 +114,14 @@ def _(ctx, grad_sign, grad_logarithm):
         factor = fl.complex(grad_logarithm, -(grad_sign.conj() * sign).imag)
     factor = factor.unsqueeze(-1).unsqueeze(-1)
     inverse, info = fl.linalg.inv_ex(A)
-    # At a singular matrix, where there is no gradient, it is NaN; but nothing times it is nothing.
-    unwanted = (info != 0).unsqueeze(-1).unsqueeze(-1) & (factor == 0)
-    return factor * inverse.masked_fill(unwanted, 0).mH
+    singular = (info != 0).unsqueeze(-1).unsqueeze(-1)
+    if bool(singular.any()):
+        # The slopes are infinite, as far as the factors show; but nothing times them is nothing.
+        LU, pivots, _ = fl.linalg.lu_factor_ex(A)
+        identity = fl.eye(A.size(-1), dtype=A.dtype, device=A.device).expand(A.shape)
+        inverse = fl.where(singular, fl.linalg.lu_solve(LU, pivots, identity), inverse)
+        inverse = inverse.masked_fill(singular & (factor == 0), 0)
+    return factor * inverse.mH
 
 
 _NOT_INVERTIBLE = "the matrix is singular and has no inverse"
@@ -183,6 +188,7 @@ def _solve_equation(operator, A, B, left):
             f"matrices must be B's number of {'rows' if left else 'columns'}."
         )
     X, info = _solve(*_one_batch(A, B))
+    info = _of_first_batch(info, A.shape[:-2])
     X = X if left else X.mT
     return X.squeeze(-1) if vector else X, info
 
@@ -190,6 +196,12 @@ def _solve_equation(operator, A, B, left):
 def _one_batch(A, B):
     batch = fl.broadcast_shapes(A.shape[:-2], B.shape[:-2])
     return A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:])
+
+
+def _of_first_batch(info, batch):
+    """The part of `info` that is of the batch shape from which matrices were expanded."""
+    info = info[(0,) * (info.dim() - len(batch))]
+    return info[tuple(slice(size) for size in batch)]
 
 
 @composite(name="solve", namespaces=("linalg",), method=False, out="same", autocast="float32")
@@ -240,7 +252,7 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
     solution = linalg_solve_triangular(
         matrix, b, upper=upper != transpose, unitriangular=unitriangular
     )
-    return _TriangularSolveResult(solution, A.clone())
+    return _TriangularSolveResult(solution, A.expand(*solution.shape[:-2], *A.shape[-2:]).clone())
 
 
 def _det(operator, A):

@@ -152,7 +152,7 @@ def test_slogdet_of_a_singular_matrix():
     x = [[[1.0, 1.0], [1.0, 1.0]], [[2.0, 0.0], [0.0, 4.0]]]
     call = lambda x: flambeau.linalg.slogdet(x).logabsdet
     found = numpy.array(gradients(call, x)[0])
-    assert numpy.isnan(found[0]).all() and found[1].tolist() == [[0.5, 0], [0, 0.25]]
+    assert numpy.isinf(found[0]).all() and found[1].tolist() == [[0.5, 0], [0, 0.25]]
     assert gradients(lambda x: call(x)[1:], x)[0][0] == [[0, 0], [0, 0]]
 
 
@@ -176,3 +176,68 @@ def test_a_constant_slope_has_a_second_derivative_of_zero(call):
     (second,) = flambeau.autograd.grad(grad.sum(), x)
     assert second.shape == x.shape and second.isfinite().all()
     assert not flambeau.autograd.grad(call(x).sum(), x)[0].requires_grad
+
+
+def test_a_sign_of_a_determinant_at_infinity():
+    assert [float(v) for v in flambeau.linalg.slogdet(tensor([[-inf]]))] == [-1, inf]
+    sign, logarithm = flambeau.linalg.slogdet(tensor([[nan, 1.0], [1.0, 1.0]]))
+    assert sign == 0 and logarithm.isnan()
+
+
+def test_logdet_of_a_singular_matrix_has_an_infinite_slope():
+    (slope,) = gradients(flambeau.logdet, [[1.0, 1.0], [1.0, 1.0]])
+    assert slope == [[inf, -inf], [-inf, inf]]
+    assert gradients(flambeau.logdet, [[0.0]]) == [[[inf]]]
+
+
+def test_matrix_exp_of_the_greatest_numbers():
+    assert flambeau.linalg.matrix_exp(tensor([[3e38, 1.0], [1.0, 1.0]])).isinf().all()
+    assert flambeau.linalg.matrix_exp(tensor([[-3e38, 0.0], [0.0, 0.0]])).tolist() == [
+        [0, 0],
+        [0, 1],
+    ]
+
+
+def test_reflections_do_not_reach_the_columns_before_them():
+    A = tensor([[1.0, 2.0], [3.0, 4.0], [5.0, nan]])
+    Q = flambeau.linalg.householder_product(A, tensor([1.0, 0.5]))
+    assert Q[:, 0].tolist() == [0, -3, -5] and Q[:, 1].isnan().all()
+
+
+def test_cholesky_ex_leaves_what_lapack_leaves():
+    A = tensor([[4.0, 1.0, 1.0], [1.0, -4.0, 1.0], [1.0, 1.0, 4.0]])
+    L, info = flambeau.linalg.cholesky_ex(A)
+    assert info == 2 and L.tolist() == [[2, 0, 0], [0.5, -4.25, 0], [0.5, 1, 4]]
+
+
+def test_what_a_batch_of_equations_reports_has_the_shape_of_its_matrices():
+    eye, right = flambeau.eye(2).expand(1, 3, 2, 2), flambeau.ones(4, 3, 2, 1)
+    assert flambeau.linalg.solve_ex(eye, right).info.shape == (1, 3)
+    assert flambeau.triangular_solve(right, eye)[1].shape == (4, 3, 2, 2)
+
+
+def test_huber_at_infinite_distances():
+    x, y = [inf, -inf, 3e38, nan], [1.0, inf, -3e38, 1.0]
+    slopes = gradients(lambda x, y: functional.huber_loss(x, y, reduction="sum"), x, y)
+    assert slopes[0][:3] == [1, -1, 1] and slopes[1][:3] == [-1, 1, -1]
+
+
+def test_losses_have_the_dtype_of_one_side():
+    single, double = flambeau.ones(3), flambeau.ones(3, dtype=flambeau.float64)
+    assert functional.huber_loss(single, double).dtype is flambeau.float32
+    logits = functional.binary_cross_entropy_with_logits
+    assert logits(double, single).dtype is flambeau.float32
+    whole = flambeau.ones(3, dtype=flambeau.int32)
+    assert functional.hinge_embedding_loss(whole, -whole, 3.5, reduction="none").tolist() == [2] * 3
+    with pytest.raises(RuntimeError, match="no integer"):
+        functional.huber_loss(whole, single)
+
+
+def test_a_product_with_two_zeros_has_no_slope():
+    assert gradients(flambeau.prod, [2.0, inf, 0.0, 0.0]) == [[0, 0, 0, 0]]
+
+
+def test_short_rows_without_a_variance():
+    assert functional.layer_norm(tensor([[1e25, 1.0, 2.0]]), (3,)).isnan().all()
+    assert flambeau.native_layer_norm(tensor([[3e38]]), (1,), None, None, 1e-5)[2].isnan().all()
+    assert functional.layer_norm(tensor([[3e38] + [1.0] * 9]), (10,)).equal(flambeau.zeros(1, 10))

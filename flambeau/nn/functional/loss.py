@@ -67,7 +67,12 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
         raise TypeError(f"huber_loss: delta must be one real number, not {type(delta).__name__}.")
     if delta <= 0:
         raise RuntimeError(f"huber_loss: delta is {delta}; it must be above 0.")
-    loss = losses.huber(input, target, delta)
+    if target.is_floating_point() and not input.is_floating_point():
+        raise RuntimeError(
+            f"huber_loss: input is {input.dtype}, and its loss to {target.dtype} is no integer. Convert it "
+            "with .float() first."
+        )
+    loss = losses.huber(input, target, delta).to(input.dtype)
     if weight is None:
         return reduced(loss, reduction, "huber_loss")
     if weight.size() != input.size():

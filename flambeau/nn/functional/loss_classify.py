@@ -260,6 +260,8 @@ def binary_cross_entropy_with_logits(
         loss = losses.binary_cross_entropy_with_logits_weighted(input, target, pos_weight)
     if weight is not None:
         loss = loss * weight
+    if loss.dtype is not target.dtype and target.is_floating_point():
+        loss = loss.to(target.dtype)
     return reduced(loss, reduction, "binary_cross_entropy_with_logits")
 
 

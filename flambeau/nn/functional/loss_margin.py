@@ -36,9 +36,11 @@ def hinge_embedding_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     check(reduction, "hinge_embedding_loss")
     none = flambeau.zeros((), dtype=input.dtype, device=input.device)
-    far = flambeau.where(target != 1, (margin - input).clamp_min(0), none)
+    # Of integers the distance is cut to one, whatever the margin is.
+    distance = margin - input if input.is_floating_point() else (margin - input).to(input.dtype)
+    far = flambeau.where(target != 1, distance.clamp_min(0), none)
     near = flambeau.where(target != -1, input, none)
-    return reduced(far + near, reduction, "hinge_embedding_loss")
+    return reduced((far + near).to(input.dtype), reduction, "hinge_embedding_loss")
 
 
 @full_precision
