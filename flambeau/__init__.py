@@ -100,6 +100,7 @@ _LAZY = {
         "group_norm grid_sampler grid_sampler_2d grid_sampler_3d affine_grid_generator".split(),
         "nn.functional",
     ),
+    **dict.fromkeys("lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell".split(), "nn.cells"),
     **dict.fromkeys(
         "compile use_deterministic_algorithms are_deterministic_algorithms_enabled "
         "get_default_device set_default_device set_default_tensor_type "

@@ -1,9 +1,40 @@
 """Small types of the public interface: Size, device, layouts, memory formats, finfo and iinfo."""
 
+import itertools
+import operator
 from _thread import _local
 from functools import wraps
 
+
 from . import _core
+
+# What lists sizes or tensors and is no list has at most so many; some give items without end.
+_MOST_ITEMS = 2**20
+
+
+def listed(values):
+    """The items of a sequence or an iterator as a list; the length of a sequence is asked once.
+
+    Raises:
+        RuntimeError: there are more than a million, and `values` is no list or tuple.
+    """
+    if isinstance(values, (list, tuple)):
+        return list(values)
+    if hasattr(type(values), "__len__") or not hasattr(type(values), "__iter__"):
+        count = len(values)
+        limit = min(count, _MOST_ITEMS + 1)
+        if hasattr(type(values), "__iter__"):
+            items = list(itertools.islice(values, limit))
+        else:  # by the old protocol
+            items = [values[i] for i in range(limit)]
+    else:
+        items = list(itertools.islice(values, _MOST_ITEMS + 1))
+    if len(items) > _MOST_ITEMS:
+        raise RuntimeError(
+            f"{type(values).__name__} gives more than {_MOST_ITEMS} items where sizes or tensors "
+            "are listed. If it does have an end, give a list."
+        )
+    return items
 
 
 class Size(tuple):
@@ -12,11 +43,7 @@ class Size(tuple):
     __slots__ = ()
 
     def __new__(cls, iterable=()):
-        if not hasattr(
-            type(iterable), "__iter__"
-        ):  # by the old protocol, without an end of its own
-            iterable = [iterable[i] for i in range(len(iterable))]
-        return tuple.__new__(cls, (i.__index__() for i in iterable))
+        return tuple.__new__(cls, map(operator.index, listed(iterable)))
 
     def numel(self):
         """The number of elements of a tensor of these sizes."""
@@ -186,13 +213,27 @@ _FLOATS = {
 }
 
 
+_UNSAID = object()
+
+
+def _dtype_of(function, given):
+    """The dtype that finfo and iinfo are asked about; a Python type stands for its own."""
+    if given is _UNSAID:
+        return _core.get_default_dtype()
+    python = {bool: _core.bool, int: _core.int64, float: _core.float64, complex: _core.complex128}
+    dtype = python.get(given) if isinstance(given, type) else given
+    if not isinstance(dtype, _core.dtype):
+        raise TypeError(f"{function}: takes a dtype such as torch.float32, not {given!r}.")
+    return dtype
+
+
 class finfo:
     """Limits of a floating dtype: bits, eps, min, max, tiny, smallest_normal, resolution."""
 
     __slots__ = ("dtype", "bits", "eps", "max", "min", "tiny", "smallest_normal", "resolution")
 
-    def __init__(self, type=None):
-        dtype = type or _core.get_default_dtype()
+    def __init__(self, type=_UNSAID):
+        dtype = _dtype_of("finfo", type)
         if not dtype.is_floating_point and not dtype.is_complex:
             raise TypeError(f"finfo: takes a floating dtype, not {dtype}. Use iinfo for integers.")
         self.dtype = dtype.to_real().name
@@ -218,6 +259,7 @@ class iinfo:
     __slots__ = ("dtype", "bits", "min", "max")
 
     def __init__(self, type):
+        type = _dtype_of("iinfo", type)
         if type.is_floating_point or type.is_complex or type.name == "bool":
             raise TypeError(
                 f"iinfo: takes an integer dtype, not {type}. Use finfo for floating ones."

@@ -264,3 +264,57 @@ def test_as_many_long_dimensions_as_there_can_be():
     assert (y + y.clone()).sum() == 2 * y.numel() and flambeau.masked_select(
         y, y > 0
     ).numel() == y.numel()
+
+
+def test_counts_beyond_64_bits_name_their_operator():
+    for call, words in (
+        (lambda: ones(3).repeat_interleave(2**62), "repeat_interleave: the repeats sum"),
+        (lambda: F.conv1d(ones(1, 1, 8), ones(1, 1, 3), padding=2**62), "conv1d: out of memory"),
+        (
+            lambda: F.conv_transpose1d(ones(1, 1, 8), ones(1, 1, 3), stride=2**62),
+            "conv_transpose1d: out of memory",
+        ),
+    ):
+        with pytest.raises(RuntimeError, match=words):
+            call()
+
+
+def test_sizes_of_modules_are_named_where_they_are_wrong():
+    for make, name in (
+        (lambda size: nn.Linear(size, 3), "in_features"),
+        (lambda size: nn.Bilinear(2, size, 3), "in2_features"),
+        (lambda size: nn.Conv2d(3, size, 3), "out_channels"),
+        (lambda size: nn.BatchNorm1d(size), "num_features"),
+        (lambda size: nn.LayerNorm(size), "normalized_shape"),
+        (lambda size: nn.GroupNorm(1, size), "num_channels"),
+        (lambda size: nn.Embedding(size, 3), "num_embeddings"),
+        (lambda size: nn.GRUCell(3, size), "hidden_size"),
+        (lambda size: nn.PReLU(size), "num_parameters"),
+        (lambda size: nn.MultiheadAttention(size, 1), "embed_dim"),
+    ):
+        for wrong in ("2", 2.5, None):
+            with pytest.raises(TypeError, match=f": {name} is .* it must be an int"):
+                make(wrong)
+    with pytest.raises(RuntimeError, match="Linear: out_features is -2; it must be 0 or more"):
+        nn.Linear(3, -2)
+
+
+def test_windows_of_no_channel_are_refused():
+    for size in (0, -1):
+        with pytest.raises(RuntimeError, match=f"local_response_norm: size is {size}"):
+            F.local_response_norm(ones(1, 2, 3), size)
+
+
+def test_rounds_without_end_stop():
+    values = flambeau.svd_lowrank(flambeau.eye(3, 2), 2, niter=2**40)[1]
+    assert values.tolist() == pytest.approx([1, 1])
+
+
+def test_long_chains_of_matrices_are_multiplied():
+    product = flambeau.linalg.multi_dot([flambeau.eye(2, dtype=flambeau.float64)] * 300)
+    assert product.tolist() == [[1, 0], [0, 1]]
+    # Each factor halves the rows: the first product is the dearest, and is done last.
+    chain = [flambeau.full((2 ** (9 - i), 2 ** (8 - i)), 0.5) for i in range(9)]
+    assert flambeau.linalg.multi_dot(chain).unique().tolist() == [
+        pytest.approx(0.5**9 * 2 ** sum(range(1, 9)))
+    ]

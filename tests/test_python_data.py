@@ -1,6 +1,7 @@
 """tensor(), as_tensor(), asarray(): what Python objects may answer, and what becomes of their numbers."""
 
 import array
+import itertools
 import sys
 
 import numpy as np
@@ -365,3 +366,21 @@ def test_numpy_scalars_stand_for_numbers_and_sizes():
     assert x.quantile(f).item() == 1
     assert x.logsumexp(np.int64(0)).shape == () and x.std(np.int64(0)).shape == ()
     assert x.norm(dim=np.int64(0)).shape == ()
+
+
+def test_iterators_without_end_are_refused():
+    for make in (
+        lambda: torch.Size(itertools.cycle([1])),
+        lambda: torch.ones(3).tensor_split(itertools.count()),
+        lambda: torch.linalg.multi_dot(itertools.repeat(torch.ones(2, 2))),
+        lambda: torch.linalg.norm(torch.ones(2, 2), dim=itertools.count()),
+        lambda: torch.ones(2, 2).movedim(Sequence(10**9, 0), Sequence(10**9, 1)),
+        lambda: torch.ones(2).reshape(Sequence(10**9, 1)),
+        lambda: torch.ones(2, 2).split(Sequence(10**9, 1)),
+        lambda: torch.cat(Sequence(10**9, torch.ones(2))),
+    ):
+        with pytest.raises((RuntimeError, TypeError)):
+            make()
+    assert torch.Size(i for i in (2, 3)) == (2, 3)
+    with pytest.raises(TypeError):
+        torch.Size("ab")

@@ -293,3 +293,29 @@ def test_type_takes_dtypes_and_types_of_tensors_alone():
             x.type(wrong)
     with pytest.raises(TypeError):
         x.type(torch.float64, unknown=1)
+
+
+def test_lost_imaginary_parts_are_warned_of():
+    z = torch.full((2,), 1 + 2j)
+    for convert in (
+        lambda: z.float(),
+        lambda: z.to(torch.int64),
+        lambda: torch.zeros(2).copy_(z),
+        lambda: torch.zeros(2).fill_(z[0]),
+        lambda: torch.zeros(2).__setitem__(0, z[0]),
+        lambda: z.sum(dtype=torch.float32),
+    ):
+        with pytest.warns(UserWarning, match="loses its imaginary parts"):
+            convert()
+    assert z.bool().all() and z.real.tolist() == [1, 1]  # no warning, which would be an error
+    x = torch.ones(2, requires_grad=True)
+    (x * z).real.sum().backward()
+    assert x.grad.tolist() == [1, 1]
+
+
+def test_finfo_and_iinfo_of_what_is_no_dtype():
+    for info in (torch.finfo, torch.iinfo):
+        for wrong in (5, "float32", None, torch.ones(1)):
+            with pytest.raises(TypeError, match=f"{info.__name__}: takes a dtype"):
+                info(wrong)
+    assert torch.finfo(float).bits == 64 and torch.iinfo(int).bits == 64

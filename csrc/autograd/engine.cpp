@@ -378,7 +378,7 @@ void Run::deliver(uint32_t from, uint32_t i, TensorRef grad) {
                             ", the shape of the input that it belongs to."));
       }
     }
-    if (grad->dtype != want.dtype) grad = to_dtype(*grad, want.dtype);
+    if (grad->dtype != want.dtype) grad = to_dtype_unwarned(*grad, want.dtype);
     if (other_devices && grad->device() != want.device) grad = to_device(*grad, want.device);
     receive(at, edge.nr, std::move(grad));
   }

@@ -93,6 +93,14 @@ void copy_bytes(Tensor& dst, Tensor& src) {
   run_map(bound_record("copy"), outputs, 1, args, 1, src.dtype);
 }
 
+/// Says that the real parts alone arrive; bool asks for both parts, and loses none.
+static void warn_imaginary_lost(const Tensor& t, DType to) {
+  if (is_complex(to) || to == DType::bool_ || t.numel == 0) return;
+  std::string text = message("a ", name(t.dtype), " tensor of shape ", shape(t), " becomes ",
+                             name(to), " and loses its imaginary parts. Write x.real for that.");
+  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+}
+
 constinit thread_local Autocast autocast;
 
 TensorRef autocasted(Tensor& t) {
@@ -174,6 +182,11 @@ void record_pass(Tensor& result, Tensor& source, const char* name) {
 }  // namespace
 
 TensorRef to_dtype(Tensor& t, DType dtype) {
+  if (is_complex(t.dtype)) warn_imaginary_lost(t, dtype);
+  return to_dtype_unwarned(t, dtype);
+}
+
+TensorRef to_dtype_unwarned(Tensor& t, DType dtype) {
   if (t.dtype == dtype) return TensorRef::borrow(&t);
   TensorRef out = empty_like(t, dtype);
   copy_bytes(*out, t);
@@ -216,6 +229,7 @@ void copy_(Tensor& dst, Tensor& src) {
       check_inplace(dst, "copy_", history);
   }
   check_written_once(dst, "copy_");
+  if (is_complex(src.dtype)) warn_imaginary_lost(src, dst.dtype);
   TensorRef from = beside(src, dst, "copy_", "source");
   Dims sizes = sizes_of(dst);
   if (!(sizes_of(*from) == sizes)) {

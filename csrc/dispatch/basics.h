@@ -16,6 +16,8 @@ TensorRef sum_to_size(Tensor& t, const Dims& sizes);
 
 // Moving bytes.
 TensorRef to_dtype(Tensor& t, DType dtype);
+/// The same where the imaginary part is not wanted: a gradient of something real.
+TensorRef to_dtype_unwarned(Tensor& t, DType dtype);
 /// t itself, or a copy on another device.
 TensorRef to_device(Tensor& t, Device device);
 TensorRef contiguous(Tensor& t);

@@ -68,7 +68,7 @@ int64_t flop_of(const ConvShape& s) {
 
 /// _conv_forward(input, weight, bias, out_sizes, stride, padding, dilation, groups, relu=False)
 PyObject* py_forward(const Call& call) {
-  Args a("_conv_forward", call,
+  Args a("convolution", call,
          {"input", "weight", "bias", "out", "stride", "padding", "dilation", "groups", "relu"}, 8);
   TensorRef input = contiguous(a.tensor(0)), weight = contiguous(a.tensor(1));
   check_pair(a, *input, *weight);
@@ -92,7 +92,7 @@ PyObject* py_forward(const Call& call) {
 
 /// _conv_backward_input(grad_output, weight, bias, in_sizes, stride, padding, dilation, groups)
 PyObject* py_backward_input(const Call& call) {
-  Args a("_conv_backward_input", call,
+  Args a("convolution", call,
          {"grad_output", "weight", "bias", "sizes", "stride", "padding", "dilation", "groups"}, 8);
   TensorRef grad = contiguous(a.tensor(0)), weight = contiguous(a.tensor(1));
   check_pair(a, *grad, *weight);
@@ -115,7 +115,7 @@ PyObject* py_backward_input(const Call& call) {
 
 /// _conv_backward_weight(grad_output, input, kernel_sizes, stride, padding, dilation, groups)
 PyObject* py_backward_weight(const Call& call) {
-  Args a("_conv_backward_weight", call,
+  Args a("convolution", call,
          {"grad_output", "input", "kernel", "stride", "padding", "dilation", "groups"}, 7);
   TensorRef grad = contiguous(a.tensor(0)), input = contiguous(a.tensor(1));
   check_pair(a, *grad, *input);
@@ -137,7 +137,7 @@ PyObject* py_backward_weight(const Call& call) {
 
 /// _conv_backward_bias(grad_output)
 PyObject* py_backward_bias(const Call& call) {
-  Args a("_conv_backward_bias", call, {"grad_output"});
+  Args a("convolution", call, {"grad_output"});
   TensorRef grad = contiguous(a.tensor(0));
   ConvShape shape;
   shape.dtype = grad->dtype;

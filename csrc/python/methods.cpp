@@ -216,7 +216,8 @@ PyObject* py_fill_(const Call& call) {
                      "; it must be 0-dim.");
     });
     Tensor& value = a.tensor(1);
-    if (value.dtype == t.dtype || requires_grad(value) || value.is_meta()) {
+    if (value.dtype == t.dtype || requires_grad(value) || value.is_meta() ||
+        is_complex(value.dtype)) {
       copy_(t, value);
     } else {
       Object number = Object::steal(number_of(value, "fill_"));

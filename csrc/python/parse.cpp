@@ -13,8 +13,12 @@ bool is_text(PyObject* o) { return PyUnicode_Check(o) || PyBytes_Check(o); }
 bool is_no_integer(PyObject* o) {
   return PyBool_Check(o) || PyFloat_Check(o) || PyComplex_Check(o) || is_text(o) || PyDict_Check(o);
 }
+/// Iterators, and what only has __getitem__, need not have an end.
+bool is_endless(PyObject* o) {
+  return !PyIndex_Check(o) && (!PySequence_Check(o) || !Py_TYPE(o)->tp_iter);
+}
 bool is_no_size(PyObject* o) {
-  if (!is_sequence(o)) return is_no_integer(o);
+  if (!is_sequence(o)) return is_no_integer(o) || is_endless(o);
   PyObject** items = PySequence_Fast_ITEMS(o);
   return std::any_of(items, items + PySequence_Fast_GET_SIZE(o), is_no_integer);
 }

@@ -18,7 +18,7 @@ struct Windows {
   Windows(const Args& a, int first)
       : in(to_dims(a[first], a.function())), out(to_dims(a[first + 1], a.function())) {
     check(in.n == out.n && in.n <= 3, [&] {
-      return message(a.function(), "(): 1 to 3 spatial sizes, not ", to_string(in), " and ",
+      return message(a.function(), ": 1 to 3 spatial sizes, not ", to_string(in), " and ",
                      to_string(out), ".");
     });
   }
@@ -61,7 +61,7 @@ Dims with_space(const Tensor& t, const Dims& space) {
 /// _max_pool(input, with_indices, in, out, kernel, stride, padding, dilation) -> (values, indices
 /// or None)
 PyObject* py_max(const Call& call) {
-  Args a("_max_pool", call,
+  Args a("max_pool", call,
          {"input", "with_indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
   TensorRef input = contiguous(a.tensor(0));
   Windows w(a, 2);
@@ -69,7 +69,7 @@ PyObject* py_max(const Call& call) {
   if (a.truth(1)) indices = empty(sizes_of(*output), DType::int64);
   if (output->numel && !output->is_meta()) {
     check(input->numel > 0, [&] {
-      return message(a.function(), "(): no maximum of no elements, input ", shape(*input), ".");
+      return message(a.function(), ": no maximum of no elements, input ", shape(*input), ".");
     });
     PoolShape windows = w.shape(a, 2, *input);
     LongWork unlocked(output->numel > 2000);
@@ -83,12 +83,12 @@ PyObject* py_max(const Call& call) {
 
 /// _max_pool_backward(grad_output, indices, in, out, kernel, stride, padding, dilation)
 PyObject* py_max_backward(const Call& call) {
-  Args a("_max_pool_backward", call,
+  Args a("backward of max_pool", call,
          {"grad_output", "indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
   TensorRef grad = contiguous(a.tensor(0)), indices = contiguous(a.tensor(1));
   Windows w(a, 2);
   check(sizes_of(*indices) == sizes_of(*grad) && indices->dtype == DType::int64, [&] {
-    return message(a.function(), "(): indices ", describe(*indices), " do not fit a gradient of ",
+    return message(a.function(), ": indices ", describe(*indices), " do not fit a gradient of ",
                    shape(*grad), ".");
   });
   TensorRef result = empty(with_space(*grad, w.in), grad->dtype);
@@ -100,7 +100,7 @@ PyObject* py_max_backward(const Call& call) {
       inside = max_pool_backward(windows, grad->data(), indices->as<int64_t>(), result->data());
     }
     check<IndexError>(inside, [&] {
-      return message(a.function(), "(): the saved indices leave the planes ", to_string(w.in),
+      return message(a.function(), ": the saved indices leave the planes ", to_string(w.in),
                      " of the input; something wrote to them after the forward pass.");
     });
   }

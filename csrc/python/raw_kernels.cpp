@@ -33,7 +33,7 @@ PyObject* py_map(const Call& call) {
   });
   Tensor* outputs[max_operands];
   Arg inputs[max_operands];
-  for (int i = 0; i < n_out; ++i) outputs[i] = &tensor_at(outs.get(), i, "_map()");
+  for (int i = 0; i < n_out; ++i) outputs[i] = &tensor_at(outs.get(), i, record.name.c_str());
   for (int i = 0; i < n_in; ++i) {
     PyObject* o = PySequence_Fast_GET_ITEM(ins.get(), i);
     if (is_tensor(o))
@@ -79,7 +79,7 @@ PyObject* py_map_lists(const Call& call) {
     check<TypeError>(PyList_Check(list),
                      [] { return message("_map_lists(): outputs must be lists."); });
     for (Py_ssize_t k = 0; k < count; ++k)
-      outputs[k * n_out + i] = &tensor_at(list, k, "_map_lists()");
+      outputs[k * n_out + i] = &tensor_at(list, k, record.name.c_str());
   }
   for (int i = 0; i < n_in; ++i) {
     PyObject* o = column(ins.get(), i);
@@ -91,6 +91,10 @@ PyObject* py_map_lists(const Call& call) {
         input.tensor = as_tensor(item);
       else
         input.number = item;
+      check<TypeError>(input.tensor || is_number(item), [&] {
+        return message(record.name, ": takes Tensors and numbers, not ", Py_TYPE(item)->tp_name,
+                       ".");
+      });
     }
   }
   run_map_lists(record, outputs.data(), n_out, inputs.data(), n_in, count);

@@ -1,4 +1,6 @@
 // The storage behind a tensor, for the Python classes of storages and for set_.
+#include <utility>
+
 #include "autograd/meta.h"
 #include "python/args.h"
 
@@ -69,9 +71,9 @@ PyObject* py_set_layout(const Call& call) {
   });
   if (need > source.storage->nbytes) resize_storage(source.storage, need);
   retain(source.storage);
-  release(t.storage);
-  t.storage = source.storage;
+  Storage* old = std::exchange(t.storage, source.storage);
   set_layout(t, sizes, strides, offset);
+  release(old);  // last: what owns foreign memory may run Python as it goes
   leave_base(t);
   t.bump_version("set_");
   return TensorRef::borrow(&t).release_py();

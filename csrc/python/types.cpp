@@ -257,6 +257,9 @@ int64_t to_integer(PyObject* o, const char* function) {
   return value_of_int(index.get(), function);
 }
 
+/// A sequence of another kind than list and tuple may claim any length.
+static constexpr Py_ssize_t most_listed = 1 << 20;
+
 Object listed(PyObject* o) {
   if (PyList_Check(o) || PyTuple_Check(o)) return Object::borrow(o);
   if (is_tensor(o)) return Object::steal(PySequence_List(o));
@@ -264,6 +267,13 @@ Object listed(PyObject* o) {
   if (n < 0) {
     if (!PyErr_Occurred())
       PyErr_Format(PyExc_TypeError, "expected a sequence, not %s.", Py_TYPE(o)->tp_name);
+    return nullptr;
+  }
+  if (n > most_listed) {
+    PyErr_Format(PyExc_RuntimeError,
+                 "%s claims %zd items, more than the %zd that are read where sizes or tensors are "
+                 "listed. Give a list or a tuple.",
+                 Py_TYPE(o)->tp_name, n, most_listed);
     return nullptr;
   }
   Object list = Object::steal(PyList_New(n));

@@ -1,4 +1,5 @@
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -210,11 +211,24 @@ void resize_storage(Storage* s, int64_t nbytes) {
   leave_block(s, old);
 }
 
+/// Lets the system have the whole pages of a range of our own memory, which reads as zeros then.
+static void give_back_pages(char* begin, char* end) {
+#if defined(__linux__)
+  static const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  uintptr_t first = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;
+  uintptr_t last = reinterpret_cast<uintptr_t>(end) / page * page;
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+#else
+  (void)begin, (void)end;
+#endif
+}
+
 void shrink_storage(Storage* s, int64_t nbytes) {
   check(s->resizable, [&] {
     return message("resize_: this storage's memory belongs to another object and stays as it is.");
   });
   s->nbytes = nbytes;
+  give_back_pages(static_cast<char*>(s->data) + nbytes, static_cast<char*>(s->data) + room(s));
 }
 
 void share_storage(Storage* s) {

@@ -44,7 +44,8 @@ Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner);
 void check_room(int64_t nbytes);
 /// Grows (or keeps) the bytes of a storage, preserving its contents.
 void resize_storage(Storage* storage, int64_t nbytes);
-/// Counts fewer bytes from now on. The block stays: tensors may still look at the rest of it.
+/// Counts fewer bytes from now on. The address range stays, since tensors may still look at the
+/// rest of it, and then read zeros where its pages went back to the system.
 void shrink_storage(Storage* storage, int64_t nbytes);
 /// Moves the bytes into memory that processes forked from now on share.
 void share_storage(Storage* storage);

@@ -3,6 +3,7 @@
 import itertools
 
 from .. import _core
+from ..types import listed as listed
 
 
 def dim_error(dim, ndim, operator):
@@ -43,13 +44,6 @@ def wrap_dims(dims, ndim, operator):
 def few(values):
     """The values as a tuple; of an endless iterable as many as are surely more than there are dimensions."""
     return tuple(itertools.islice(values, 129))
-
-
-def listed(values):
-    """The values as a list; the length of a sequence without __iter__, which has no end of its own, is asked once."""
-    if hasattr(type(values), "__iter__"):
-        return list(values)
-    return [values[i] for i in range(len(values))]
 
 
 def is_left_out(dim):

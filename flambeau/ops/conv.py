@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from .. import _core
 from .declare import composite, primitive
-from .windows import at_least, per_dim, window_count
+from .windows import at_least, per_dim, window_count, within_reach
 
 
 def _conj(tensor):
@@ -198,7 +198,7 @@ def _pad_sizes(name, padding, n, sizes, kernel, stride, dilation):
     out = tuple(
         window_count(*five) for five in zip(sizes, kernel, stride, padding, dilation, strict=True)
     )
-    return padding, out
+    return padding, within_reach(out, name)
 
 
 @lru_cache(1024)
@@ -237,7 +237,7 @@ def _plan_transposed(n, facts, stride, padding, extra, groups, dilation):
             f"{name}: an input of {sizes} would give an output of {out}, which is empty. Use less "
             "padding, or more output_padding."
         )
-    return single, (stride, padding, dilation, groups, out)
+    return single, (stride, padding, dilation, groups, within_reach(out, name))
 
 
 def _run(operator, plan, n, input, weight, bias, *window):

@@ -5,7 +5,7 @@ import math
 
 from .. import _core
 from . import public as fl
-from .arguments import wrap_dims
+from .arguments import few, wrap_dims
 from .declare import composite
 
 _capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -355,7 +355,7 @@ def tensordot(a, b, dims=2):
             )
         dims_a, dims_b = list(range(a.dim() - dims, a.dim())), list(range(dims))
     else:
-        dims_a, dims_b = ([one] if isinstance(one, int) else list(one) for one in dims)
+        dims_a, dims_b = ([one] if isinstance(one, int) else few(one) for one in few(dims))
         dims_a = wrap_dims(dims_a, a.dim(), "tensordot")
         dims_b = wrap_dims(dims_b, b.dim(), "tensordot")
     if len(dims_a) != len(dims_b):

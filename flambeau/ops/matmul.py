@@ -303,20 +303,27 @@ def linalg_matmul(input, other):
 
 
 def _cheapest_order(sizes):
-    """Where to split each product of matrices sizes[i] x sizes[i+1] to do the fewest multiplications.
+    """split[length, i]: how many of the `length` matrices from i on the first factor should take.
 
+    Matrix i is sizes[i] x sizes[i+1]; the order does the fewest multiplications.
     Source: Cormen, Leiserson, Rivest, Stein, Introduction to Algorithms, matrix-chain multiplication.
     """
+    import numpy
+
     n = len(sizes) - 1
-    cost = {(i, i): 0 for i in range(n)}
-    split = {}
+    p = numpy.array(sizes, dtype=numpy.float64)
+    # The costs of a product of so many matrices, by its first matrix and by the end behind its last.
+    from_first, to_end = numpy.zeros((n + 1, n + 1)), numpy.zeros((n + 1, n + 1))
+    split = numpy.zeros((n + 1, n + 1), dtype=numpy.int64)
     for length in range(2, n + 1):
-        for i in range(n - length + 1):
-            j = i + length - 1
-            cost[i, j], split[i, j] = min(
-                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
-                for k in range(i, j)
-            )
+        count = n - length + 1
+        ends = slice(length, length + count)
+        cost = p[:count] * p[ends] * numpy.stack([p[s : s + count] for s in range(1, length)])
+        cost += from_first[1:length, :count]
+        cost += to_end[length - 1 : 0 : -1, ends]
+        best = cost.argmin(0)
+        split[length, :count] = best + 1
+        from_first[length, :count] = to_end[length, ends] = cost.min(0)
     return split
 
 
@@ -355,14 +362,18 @@ def linalg_multi_dot(tensors):
                 f"differ: {tuple(a.shape)} @ {tuple(b.shape)}."
             )
     split = _cheapest_order([tensors[0].size(0)] + [tensor.size(1) for tensor in tensors])
-
-    def product(i, j):
-        if i == j:
-            return tensors[i]
-        k = split[i, j]
-        return fl.mm(product(i, k), product(k + 1, j))
-
-    return product(0, len(tensors) - 1).reshape(shape)
+    products, todo = [], [(len(tensors), 0, False)]
+    while todo:  # no recursion: a chain may split into one matrix and the rest at each step
+        length, i, ready = todo.pop()
+        if ready:
+            right, left = products.pop(), products.pop()
+            products.append(fl.mm(left, right))
+        elif length == 1:
+            products.append(tensors[i])
+        else:
+            k = int(split[length, i])
+            todo += [(length, i, True), (length - k, i + k, False), (k, i, False)]
+    return products[0].reshape(shape)
 
 
 @composite(method=False)

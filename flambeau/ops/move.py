@@ -112,6 +112,12 @@ def _repeated_places(repeats, output_size):
         raise RuntimeError("repeat_interleave: repeats hold numbers below 0.")
     ends = repeats.cumsum(0)
     total = int(ends[-1]) if repeats.numel() else 0
+    # A sum that 64 bits do not hold comes out below another, or below zero.
+    if repeats.numel() and (total < 0 or bool((ends < repeats).any())):
+        raise RuntimeError(
+            "repeat_interleave: the repeats sum to more than 64 bits hold; no tensor has so many "
+            "elements."
+        )
     if output_size is not None and output_size != total:
         raise RuntimeError(
             f"repeat_interleave: output_size is {output_size}, but the repeats sum to {total}."

@@ -183,7 +183,7 @@ def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     """The norm of a vector (dim an int) or of matrices (dim a pair); without ord the 2-norm of all elements."""
     A = _check_norm_dtype("linalg.norm", A, dtype)
     if dim is not None and not isinstance(dim, int):
-        dim = tuple(dim)
+        dim = few(dim)
         if len(dim) not in (1, 2):
             raise RuntimeError(f"linalg.norm: dim {dim} must name one dim or two.")
     if ord is None:

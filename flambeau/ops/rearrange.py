@@ -19,7 +19,7 @@ def movedim(input, source, destination):
             "movedim: source and destination must both be ints or both be sequences of ints."
         )
     sources, places = (
-        (one,) if isinstance(one, int) else tuple(one) for one in (source, destination)
+        (one,) if isinstance(one, int) else few(one) for one in (source, destination)
     )
     if len(sources) != len(places):
         raise RuntimeError(

@@ -2,6 +2,7 @@
 
 from .._core import indexing
 from . import public as fl
+from .arguments import listed
 from .declare import composite
 from .no_derivative import without_derivative
 from .results import result_type
@@ -164,7 +165,7 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
     input = input.detach()
     ndim = input.size(-1)
     points = input.reshape(-1, ndim)
-    bins = (bins,) * ndim if isinstance(bins, int) else tuple(bins)
+    bins = (bins,) * ndim if isinstance(bins, int) else tuple(listed(bins))
     if len(bins) != ndim:
         raise RuntimeError(
             f"histogramdd: input has {ndim} columns but there are {len(bins)} items in bins. Give "

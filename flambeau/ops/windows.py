@@ -3,6 +3,7 @@
 Arguments become one integer a dimension, and every message names the operator.
 """
 
+from ..types import OutOfMemoryError
 from .arguments import few
 
 
@@ -30,6 +31,15 @@ def per_dim(value, n, operator, name):
         return tuple(v if type(v) is int else v.__index__() for v in values)
     except AttributeError:
         raise TypeError(f"{operator}: {name} is {values}; it must hold ints.") from None
+
+
+def within_reach(sizes, operator):
+    """`sizes` of a result; raises OutOfMemoryError where 64 bits do not hold them."""
+    if max(sizes) >= 2**63:
+        raise OutOfMemoryError(
+            f"{operator}: out of memory: a result of sizes {tuple(sizes)} is beyond the address space."
+        )
+    return sizes
 
 
 def at_least(least, values, operator, name):

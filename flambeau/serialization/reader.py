@@ -95,7 +95,7 @@ def _damage(source, weights_only):
         yield
     except (pickle.UnpicklingError, RuntimeError, NotImplementedError):
         raise
-    except (IndexError, KeyError, EOFError, UnicodeDecodeError, ValueError, TypeError) as error:
+    except (LookupError, EOFError, ValueError, TypeError, OverflowError, MemoryError) as error:
         if not weights_only:
             raise
         raise pickle.UnpicklingError(

@@ -8,6 +8,8 @@ import collections
 import contextlib
 import functools
 import pickle
+import struct
+import sys
 
 import flambeau
 
@@ -220,12 +222,12 @@ _PLAIN = (
     "PROTO STOP FRAME MARK POP POP_MARK DUP "
     "NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT "
     "UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 STRING BINSTRING SHORT_BINSTRING "
-    "BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 "
+    "BINBYTES SHORT_BINBYTES BINBYTES8 "
     "EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS "
     "EMPTY_DICT DICT SETITEM SETITEMS EMPTY_SET ADDITEMS FROZENSET "
     "PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET PERSID BINPERSID"
 )
-_CHECKED = "GLOBAL STACK_GLOBAL REDUCE NEWOBJ NEWOBJ_EX BUILD"
+_CHECKED = "GLOBAL STACK_GLOBAL BYTEARRAY8 REDUCE NEWOBJ NEWOBJ_EX BUILD"
 
 
 def _opcodes(line):
@@ -276,6 +278,11 @@ class SafeUnpickler(pickle._Unpickler):
         if not self._is_allowed(function):
             raise pickle.UnpicklingError(_refusal(f"a call of {function!r}"))
 
+    def load_bytearray8(self):
+        """A bytearray of what is there, which need not be as long as it claims."""
+        (length,) = struct.unpack("<Q", self.read(8))
+        self.append(bytearray(self.read(min(length, sys.maxsize))))
+
     def load_reduce(self):
         self._check(self.stack[-2])
         pickle._Unpickler.load_reduce(self)
@@ -304,6 +311,7 @@ class SafeUnpickler(pickle._Unpickler):
         (
             pickle._Unpickler.load_global,
             pickle._Unpickler.load_stack_global,
+            load_bytearray8,
             load_reduce,
             load_newobj,
             load_newobj_ex,

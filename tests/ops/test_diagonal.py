@@ -64,6 +64,6 @@ def test_triangle_of_every_dtype(dtype):
     # Positions are compared as integers: as float16 they would blur beyond 2048, as bool at once.
     x = flambeau.ones(5, 5, dtype=getattr(flambeau, dtype))
     assert flambeau.tril(x, 1).dtype == x.dtype
-    assert flambeau.tril(x, -2).to(flambeau.float32).tolist() == numpy.tri(5, k=-2).tolist()
+    assert flambeau.tril(x, -2).to(flambeau.complex64).real.tolist() == numpy.tri(5, k=-2).tolist()
     wide = flambeau.ones(2, 4100, dtype=getattr(flambeau, dtype))
     assert flambeau.triu(wide, 4098).to(flambeau.complex64).abs().sum() == 3

@@ -370,6 +370,8 @@ def archive(pickled):
         b"R.",
         b"\x80\x02Q.",
         b"NQ.",
+        b"\x80\x05\x96" + b"\x00" * 5 + b"\x04\x00\x00abc.",  # a bytearray of 4 TiB, it claims
+        b"\x80\x05\x96" + b"\xff" * 8 + b"abc.",
     ],
 )
 def test_hostile_and_broken_pickles(pickled):

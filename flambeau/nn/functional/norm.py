@@ -145,6 +145,8 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
             f"local_response_norm: input {tuple(input.shape)} must have 3 dims or more, (N, C, "
             "...)."
         )
+    if size < 1:
+        raise RuntimeError(f"local_response_norm: size is {size}; it must be 1 or more.")
     if input.numel() == 0:
         return input
     squares = flambeau.nn.functional.pad(

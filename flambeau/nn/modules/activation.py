@@ -5,6 +5,7 @@ import flambeau
 from .. import functional as F
 from ..parameter import Parameter
 from .module import Module
+from .utils import check_sizes
 
 
 def _inplace_text(module):
@@ -179,6 +180,7 @@ class PReLU(Module):
 
     def __init__(self, num_parameters=1, init=0.25, device=None, dtype=None):
         super().__init__()
+        check_sizes(self, num_parameters=num_parameters)
         self.num_parameters = num_parameters
         self.init = init
         self.weight = Parameter(flambeau.empty(num_parameters, device=device, dtype=dtype))

@@ -7,6 +7,7 @@ from .. import init
 from ..parameter import Parameter
 from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
+from .utils import check_sizes
 
 
 class MultiheadAttention(Module):
@@ -41,12 +42,17 @@ class MultiheadAttention(Module):
         device=None,
         dtype=None,
     ):
-        if embed_dim <= 0 or num_heads <= 0:
+        super().__init__()
+        if (
+            isinstance(embed_dim, int)
+            and isinstance(num_heads, int)
+            and min(embed_dim, num_heads) <= 0
+        ):
             raise ValueError(
                 f"MultiheadAttention: embed_dim is {embed_dim} and num_heads {num_heads}; both "
                 "must be 1 or more."
             )
-        super().__init__()
+        check_sizes(self, embed_dim=embed_dim, num_heads=num_heads)
         made = {"device": device, "dtype": dtype}
         self.embed_dim = embed_dim
         self.kdim = embed_dim if kdim is None else kdim

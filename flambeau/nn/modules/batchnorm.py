@@ -6,6 +6,7 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from .module import Module
+from .utils import check_sizes
 
 
 class _NormBase(Module):
@@ -27,6 +28,7 @@ class _NormBase(Module):
         bias=True,
     ):
         super().__init__()
+        check_sizes(self, num_features=num_features)
         made = {"device": device, "dtype": dtype}
         self.num_features = num_features
         self.eps = eps

@@ -8,7 +8,7 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from .module import Module
-from .utils import _pair, _single, _triple, reverse_repeat
+from .utils import _pair, _single, _triple, check_sizes, reverse_repeat
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -38,6 +38,9 @@ class _ConvNd(Module):
         dtype=None,
     ):
         super().__init__()
+        check_sizes(
+            self, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size
+        )
         _check(
             type(self).__name__, in_channels, out_channels, stride, padding, groups, padding_mode
         )

@@ -6,6 +6,7 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from .module import Module
+from .utils import check_sizes
 
 
 def _padding_row(padding_idx, rows):
@@ -21,6 +22,7 @@ class _Table(Module):
     """What Embedding and EmbeddingBag share: the weight and its first values."""
 
     def _make(self, num_embeddings, embedding_dim, padding_idx, weight, device, dtype, learn=True):
+        check_sizes(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = _padding_row(padding_idx, num_embeddings)

@@ -8,6 +8,7 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from .module import Module
+from .utils import check_sizes
 
 
 class Identity(Module):
@@ -36,6 +37,7 @@ class Linear(Module):
 
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
         super().__init__()
+        check_sizes(self, in_features=in_features, out_features=out_features)
         made = {"device": device, "dtype": dtype}
         self.in_features = in_features
         self.out_features = out_features
@@ -80,8 +82,11 @@ class Bilinear(Module):
         self, in1_features, in2_features, out_features, bias=True, device=None, dtype=None
     ):
         super().__init__()
-        if in1_features <= 0:
+        if isinstance(in1_features, int) and in1_features <= 0:
             raise ValueError(f"Bilinear: in1_features is {in1_features}; it must be 1 or more.")
+        check_sizes(
+            self, in1_features=in1_features, in2_features=in2_features, out_features=out_features
+        )
         made = {"device": device, "dtype": dtype}
         self.in1_features = in1_features
         self.in2_features = in2_features

@@ -1,6 +1,6 @@
 """Layer, group, root-mean-square and local response normalization."""
 
-import numbers
+from collections.abc import Iterable
 
 import flambeau
 
@@ -8,12 +8,13 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from .module import Module
+from .utils import check_sizes
 
 
 def _shape_tuple(normalized_shape):
-    if isinstance(normalized_shape, numbers.Integral):
-        return (normalized_shape,)
-    return tuple(normalized_shape)
+    return (
+        tuple(normalized_shape) if isinstance(normalized_shape, Iterable) else (normalized_shape,)
+    )
 
 
 class _AffineNorm(Module):
@@ -49,6 +50,7 @@ class LayerNorm(_AffineNorm):
     ):
         super().__init__()
         self.normalized_shape = _shape_tuple(normalized_shape)
+        check_sizes(self, normalized_shape=self.normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self._make_parameters(
@@ -75,6 +77,7 @@ class RMSNorm(Module):
     ):
         super().__init__()
         self.normalized_shape = _shape_tuple(normalized_shape)
+        check_sizes(self, normalized_shape=self.normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         if elementwise_affine:
@@ -115,6 +118,7 @@ class GroupNorm(_AffineNorm):
         bias=True,
     ):
         super().__init__()
+        check_sizes(self, num_groups=num_groups, num_channels=num_channels)
         if num_channels % num_groups != 0:
             raise ValueError(
                 f"GroupNorm: num_groups={num_groups} does not divide num_channels={num_channels}."

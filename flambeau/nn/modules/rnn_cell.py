@@ -9,6 +9,7 @@ from .. import init
 from ..parameter import Parameter
 from .module import Module
 from .recurrences import gru_step, lstm_step, relu_step, tanh_step
+from .utils import check_sizes
 
 
 class RNNCellBase(Module):
@@ -18,6 +19,7 @@ class RNNCellBase(Module):
 
     def __init__(self, input_size, hidden_size, bias, num_chunks, device=None, dtype=None):
         super().__init__()
+        check_sizes(self, input_size=input_size, hidden_size=hidden_size)
         made = {"device": device, "dtype": dtype}
         self.input_size = input_size
         self.hidden_size = hidden_size

@@ -18,6 +18,21 @@ _triple = _ntuple(3)
 _quadruple = _ntuple(4)
 
 
+def check_sizes(module, **sizes):
+    """Raises unless each size is an int of 0 or more, or a sequence of such."""
+    for name, size in sizes.items():
+        for one in size if isinstance(size, (tuple, list)) else (size,):
+            if not hasattr(type(one), "__index__"):
+                raise TypeError(
+                    f"{type(module).__name__}: {name} is {size!r}; it must be an int, not "
+                    f"{type(one).__name__}."
+                )
+            if one < 0:
+                raise RuntimeError(
+                    f"{type(module).__name__}: {name} is {size!r}; it must be 0 or more."
+                )
+
+
 def reverse_repeat(values, times):
     """values from last to first, each `times` times: the order in which pad wants them."""
     return tuple(value for value in reversed(values) for _ in range(times))
