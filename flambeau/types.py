@@ -5,7 +5,6 @@ import operator
 from _thread import _local
 from functools import wraps
 
-
 from . import _core
 
 # What lists sizes or tensors and is no list has at most so many; some give items without end.
