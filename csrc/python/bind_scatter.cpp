@@ -95,6 +95,14 @@ PyObject* py_index_put_(const IndexArgs& args) {
   Tensor& values = *apart_values;
   bool accumulate = args.flag(3);
   std::vector<Tensor*> indices = args.indices(1);
+  // What masks select is not known there.
+  bool unknown = false;
+  for (Tensor* index : indices)
+    unknown |= index && index->is_meta() && index->dtype == DType::bool_;
+  if (unknown && self.is_meta()) {
+    self.bump_version("index_put_");
+    return returned(self);
+  }
   std::vector<TensorRef> apart_indices(indices.size());
   for (size_t i = 0; i < indices.size(); ++i) {
     if (!indices[i]) continue;

@@ -80,6 +80,10 @@ TensorRef finish(TensorRef t, const Options& o) {
   return t;
 }
 
+void refuse_out(const Options& o, const char* function) {
+  check<TypeError>(!o.out, [&] { return message(function, ": has no argument 'out'."); });
+}
+
 /// out=, with these sizes; what it holds is to be overwritten.
 TensorRef take_out(Tensor* out, const Dims& dims, const char* function) {
   check_no_inference(*out, function);
@@ -182,6 +186,7 @@ TensorRef like(const Call& call, const char* function) {
   });
   Tensor& t = *as_tensor(call.args[0]);
   Options o = read_options(options, function, [](const char*, PyObject*) { return false; });
+  refuse_out(o, function);
   DType dtype = o.has_dtype ? o.dtype : t.dtype;
   if (!o.has_device) o.device = t.device();
   bool as_input = o.format == Format::unsaid || o.format == Format::preserve;
@@ -203,6 +208,7 @@ PyObject* py_ones_like(const Call& call) {
 PyObject* py_empty_strided(const Call& call) {
   check<TypeError>(call.n == 2, [] { return message("empty_strided() takes size and stride."); });
   Options o = read_options(call, "empty_strided", [](const char*, PyObject*) { return false; });
+  refuse_out(o, "empty_strided");
   Dims sizes = to_dims(call.args[0], "empty_strided"),
        strides = to_dims(call.args[1], "empty_strided");
   check(sizes.n == strides.n, [&] {

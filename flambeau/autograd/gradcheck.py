@@ -121,7 +121,9 @@ def _check_form(grads, inputs, check_grad_dtypes):
 
 
 def _matrix(rows, height, width, like):
-    return fl.stack(rows, 0) if rows else fl.zeros(height, width, dtype=like.dtype)
+    return (
+        fl.stack(rows, 0) if rows else fl.zeros(height, width, dtype=like.dtype, device=like.device)
+    )
 
 
 def _compare(numerical, analytical, i, j, atol, rtol):

@@ -6,6 +6,21 @@ from .. import _core
 from ..types import listed as listed
 
 
+def some(mask):
+    """Whether any element of `mask` is true. On the meta device, where nobody knows, False: nothing is refused there."""
+    return not mask.is_meta and bool(mask.any())
+
+
+def every(mask):
+    """Whether all elements of `mask` are true; on the meta device True."""
+    return mask.is_meta or bool(mask.all())
+
+
+def operand(value):
+    """A tensor as it is, or a number as one on the CPU, where numbers are."""
+    return value if isinstance(value, _core.Tensor) else _core.as_tensor(value, device="cpu")
+
+
 def dim_error(dim, ndim, operator):
     """What is raised where a tensor of `ndim` dimensions has no such dim."""
     extent = max(ndim, 1)

@@ -6,13 +6,15 @@ from .declare import primitive
 
 @primitive(method=False, function=False)
 def _attached(ctx, value, sources):
-    ctx.like = [(source.shape, source.dtype) for source in sources]
+    ctx.like = [(source.shape, source.dtype, source.device) for source in sources]
     return value
 
 
 @_attached.derivative
 def _(ctx, grad_output):
-    return grad_output, [_core.zeros(shape, dtype=dtype) for shape, dtype in ctx.like]
+    return grad_output, [
+        _core.zeros(shape, dtype=dtype, device=device) for shape, dtype, device in ctx.like
+    ]
 
 
 @primitive(method=False, function=False)

@@ -70,7 +70,9 @@ def _(ctx, grad_output):
     wide = mean.dtype
     total = _core._reduce(_sum, (grad_output,), dims, False, (wide,))[0]
     products = (
-        _core.empty_like(input) if wide is input.dtype else _core.empty(input.shape, dtype=wide)
+        _core.empty_like(input)
+        if wide is input.dtype
+        else _core.empty(input.shape, dtype=wide, device=input.device)
     )
     _core._map(_product, (products,), (grad_output, input, _shaped(mean, ndim)), wide)
     along = _core._reduce(_sum, (products,), dims, False, (wide,))[0]
@@ -163,7 +165,7 @@ def batch_norm(
         mean = running_mean.detach().to(wide)
     elif input.numel() == 0:
         # Weight and bias belong to the result: their gradients are 0.
-        mean = rstd = _core.zeros(input.size(1), dtype=wide)
+        mean = rstd = _core.zeros(input.size(1), dtype=wide, device=input.device)
     else:
         var, mean = _core._reduce(_moments, (input,), _others(input), False, (wide, wide), (0.0,))
         _follow(running_mean, running_var, mean, var, input.numel() // input.size(1), momentum)

@@ -61,7 +61,7 @@ def _check_mask(input, mask, value, name):
         return value
     if isinstance(value, complex) and not input.dtype.is_complex:
         raise RuntimeError(f"{name}: value {value} is complex, and input is {input.dtype}.")
-    return _core.full((), value, dtype=input.dtype).item()
+    return _core.full((), value, dtype=input.dtype, device="cpu").item()
 
 
 def _warn_of_repeats(input):

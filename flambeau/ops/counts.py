@@ -2,6 +2,7 @@
 
 from .. import _core
 from . import public as fl
+from .arguments import every
 from .attach import attached
 from .declare import composite
 from .generator import default_generator
@@ -16,7 +17,7 @@ def poisson(input, generator=None):
             "first."
         )
     rates = input.detach().double().contiguous()
-    if not bool(((rates >= 0) & rates.isfinite()).all()):
+    if not every((rates >= 0) & rates.isfinite()):
         raise RuntimeError("poisson: input has rates below 0.")
     drawn = _core._poisson(rates, *(generator or default_generator)._next())
     return attached(drawn.to(input.dtype), input)
@@ -33,7 +34,7 @@ def binomial(count, prob, generator=None):
     trials, chance = (
         value.detach().double().contiguous() for value in fl.broadcast_tensors(count, prob)
     )
-    if not bool(((trials >= 0) & trials.isfinite() & (chance >= 0) & (chance <= 1)).all()):
+    if not every((trials >= 0) & trials.isfinite() & (chance >= 0) & (chance <= 1)):
         raise RuntimeError("binomial: count must be 0 or more, and prob from 0 to 1.")
     drawn = _core._binomial(trials.floor(), chance, *(generator or default_generator)._next())
     return attached(drawn.to(count.dtype), count, prob)

@@ -220,11 +220,13 @@ def range(
     return _finish(values.to(dtype), out, requires_grad, "range", dtype)
 
 
-def _line_bounds(name, start, end, steps, dtype, out):
+def _line_bounds(name, start, end, steps, dtype, out, device):
     """(start, end, steps, dtype) of linspace and logspace, checked."""
     for v in (start, end):
         if isinstance(v, _core.Tensor) and v.dim() > 0:
             raise RuntimeError(f"{name}: start and end must be numbers or 0-dim tensors.")
+    if device is not None and Device(device).type == "meta":  # what they are does not matter there
+        start, end = (0.0 if isinstance(v, _core.Tensor) and v.is_meta else v for v in (start, end))
     start, end = _number(start, name, "start"), _number(end, name, "end")
     steps = count_of(steps, name, "steps")
     if steps < 0:
@@ -254,7 +256,7 @@ def linspace(
 ):
     """`steps` numbers from start to end, both included, evenly spaced."""
     check_options("linspace", layout, device, pin_memory, dtype)
-    start, end, steps, dtype = _line_bounds("linspace", start, end, steps, dtype, out)
+    start, end, steps, dtype = _line_bounds("linspace", start, end, steps, dtype, out, device)
     integral = not (dtype.is_floating_point or dtype.is_complex)
     if integral:
         # Out of range they raise here, as whatever a tensor is to hold does.
@@ -283,7 +285,7 @@ def logspace(
 ):
     """base to the powers linspace(start, end, steps)."""
     check_options("logspace", layout, device, pin_memory, dtype)
-    start, end, steps, dtype = _line_bounds("logspace", start, end, steps, dtype, out)
+    start, end, steps, dtype = _line_bounds("logspace", start, end, steps, dtype, out, device)
     if not (dtype.is_floating_point or dtype.is_complex):
         start, end = int(start), int(end)
     wide = _core.complex128 if dtype.is_complex else _core.float64

@@ -74,8 +74,8 @@ def _(ctx, grad_output):
         return grad, None, None, None, None
     input = input.contiguous()
     as_dtype = "float32" if _half(input.dtype) else None
-    smoothing = _core.full((), smoothing, dtype=logsumexp.dtype)
-    ignored = _core.full((), ignored, dtype=_core.int64)
+    smoothing = _core.full((), smoothing, dtype=logsumexp.dtype, device=input.device)
+    ignored = _core.full((), ignored, dtype=_core.int64, device=input.device)
     grad = _core.empty_like(input)
     grad_output = grad_output.to(logsumexp.dtype).contiguous()
     inputs = (grad_output, input, *logsumexp.unbind(0), target, smoothing, ignored)

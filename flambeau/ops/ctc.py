@@ -79,6 +79,10 @@ def _lattice(log_probs, labels, input_lengths, target_lengths, blank):
 @primitive(method=False, function=False)
 def _ctc(ctx, log_probs, labels, input_lengths, target_lengths, blank, zero_infinity):
     """-log likelihood of each sample: (N,)."""
+    if log_probs.is_meta:
+        ctx.save_for_backward(log_probs, loss := log_probs.new_empty(log_probs.size(1)))
+        ctx.rest = labels, input_lengths, target_lengths, blank, zero_infinity
+        return loss
     import numpy
 
     with numpy.errstate(all="ignore"):
@@ -116,6 +120,8 @@ def _(ctx, grad_output):
 
 @primitive(method=False, function=False)
 def _ctc_backward(ctx, grad_output, log_probs, loss, rest):
+    if log_probs.is_meta:
+        return fl.empty(log_probs.shape, dtype=log_probs.dtype, device="meta")
     # As in PyTorch, the gradient is that of the scores behind log_softmax: exp(log_probs) less the
     # expected counts. The two agree once log_softmax's own gradient is applied.
     import numpy
@@ -178,6 +184,23 @@ def _padded_labels(targets, target_lengths, count):
     return labels
 
 
+def _checked(targets, input_lengths, target_lengths, T, N, C):
+    """(labels, input lengths, target lengths) as arrays."""
+    input_lengths = _lengths("input_lengths", input_lengths, N)
+    target_lengths = _lengths("target_lengths", target_lengths, N)
+    if (input_lengths > T).any():
+        raise RuntimeError(
+            f"ctc_loss: input_lengths reach {input_lengths.max()}, but log_probs have only {T} "
+            "steps."
+        )
+    labels = _padded_labels(targets, target_lengths, N)
+    if labels.size and not ((labels >= 0) & (labels < C)).all():
+        raise RuntimeError(
+            f"ctc_loss: targets hold labels outside of 0 to {C - 1}, those that log_probs have."
+        )
+    return labels, input_lengths, target_lengths
+
+
 @composite(method=False, out=False)
 def ctc_loss(
     log_probs,
@@ -218,22 +241,17 @@ def ctc_loss(
         raise RuntimeError(
             f"ctc_loss: blank is {blank}, but log_probs have the labels 0 to {C - 1}."
         )
-    input_lengths = _lengths("input_lengths", input_lengths, N)
-    target_lengths = _lengths("target_lengths", target_lengths, N)
-    if (input_lengths > T).any():
-        raise RuntimeError(
-            f"ctc_loss: input_lengths reach {input_lengths.max()}, but log_probs have only {T} "
-            "steps."
-        )
-    labels = _padded_labels(targets, target_lengths, N)
-    if labels.size and not ((labels >= 0) & (labels < C)).all():
-        raise RuntimeError(
-            f"ctc_loss: targets hold labels outside of 0 to {C - 1}, those that log_probs have."
-        )
+    labels, input_lengths, target_lengths = (
+        (targets, input_lengths, target_lengths)
+        if log_probs.is_meta
+        else _checked(targets, input_lengths, target_lengths, T, N, C)
+    )
     loss = _ctc(log_probs, labels, input_lengths, target_lengths, blank, zero_infinity)
     if zero_infinity:
         loss = fl.where(loss.detach().isinf(), fl.zeros_like(loss), loss)
     if reduction in ("mean", 1):
+        if loss.is_meta:
+            return loss.mean()
         lengths = tensor(target_lengths.clip(1).astype(array(loss).dtype), loss)
         return (loss / lengths).mean()
     if reduction in ("sum", 2):

@@ -203,10 +203,10 @@ def _derivative_operator(map, name, keep, order, uses_index=False):
 def _number_tensor(number, dtype):
     """A number as a tensor that rounds it no more than an operator of tensors of `dtype` would."""
     if isinstance(number, int):
-        return _core.tensor(number)
+        return _core.tensor(number, device="cpu")
     if isinstance(number, float):
         dtype = dtype.to_real()
-    return _core.tensor(number, dtype=_core.float32 if dtype.itemsize < 4 else dtype)
+    return _core.tensor(number, dtype=_core.float32 if dtype.itemsize < 4 else dtype, device="cpu")
 
 
 class _Chain:

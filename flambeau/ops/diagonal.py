@@ -82,6 +82,11 @@ def triu(input, diagonal=0):
     return _keep_triangle("triu", _upper, input, diagonal)
 
 
+def _above(row, col, offset):
+    """How many places of a matrix lie on or above a diagonal."""
+    return sum(min(max(col - max(r + offset, 0), 0), col) for r in range(row))
+
+
 def _triangle_indices(row, col, offset, upper, dtype, device, layout):
     check_options("triu_indices" if upper else "tril_indices", layout, device)
     if row < 0 or col < 0:
@@ -89,19 +94,24 @@ def _triangle_indices(row, col, offset, upper, dtype, device, layout):
             f"tril_indices, triu_indices: row is {row} and col is {col}; both must be 0 or more."
         )
     rows = fl.arange(row, dtype=fl.int64, device=device).unsqueeze(1)
+    if rows.is_meta:
+        count = _above(row, col, offset)
+        if not upper:
+            count = row * col - _above(row, col, offset + 1)
+        return fl.empty(2, count, dtype=dtype or fl.int64, device="meta")
     distance = fl.arange(col, dtype=fl.int64, device=device) - rows  # (row, col)
     keep = distance >= offset if upper else distance <= offset
     return keep.nonzero().t().contiguous().to(fl.int64 if dtype is None else dtype)
 
 
 @composite(method=False, out=False)
-def tril_indices(row, col, offset=0, *, dtype=None, device="cpu", layout=None):
+def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
     """The (2, N) indices of the lower triangle of a row x col matrix, row by row."""
     return _triangle_indices(row, col, offset, False, dtype, device, layout)
 
 
 @composite(method=False, out=False)
-def triu_indices(row, col, offset=0, *, dtype=None, device="cpu", layout=None):
+def triu_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
     """The (2, N) indices of the upper triangle of a row x col matrix, row by row."""
     return _triangle_indices(row, col, offset, True, dtype, device, layout)
 

@@ -42,6 +42,11 @@ def equal(input, other):
     if tuple(input.shape) != tuple(other.shape):
         return False
     same = input == other
+    if same.is_meta:
+        raise NotImplementedError(
+            "equal: tensors on the meta device have no elements to compare. assert_close compares "
+            "shapes and dtypes."
+        )
     return bool((same if same.dim() <= 64 else same.flatten()).all())  # as many as reductions take
 
 

@@ -206,6 +206,14 @@ def geqrf(input):
     import numpy
 
     check_matrices("geqrf", input)
+    if input.is_meta:
+        taus = fl.empty(
+            (*input.shape[:-2], min(input.shape[-2:])), dtype=input.dtype, device="meta"
+        )
+        return _GeqrfResult(
+            without_derivative("geqrf", fl.empty_like(input.mT.contiguous()).mT, input),
+            without_derivative("geqrf", taus, input),
+        )
     values = array(input)
     flat = stacked(values)
     m, n = values.shape[-2:]
@@ -379,6 +387,8 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
 
 def _permutation(pivots, m, like):
     """The permutation matrix that row swaps make."""
+    if pivots.is_meta:
+        return fl.empty((*pivots.shape[:-1], m, m), dtype=like.dtype, device="meta")
     import numpy
 
     swaps = array(pivots)
@@ -446,6 +456,11 @@ def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False):
     from . import lapack_calls
 
     check_matrices("linalg.ldl_factor_ex", A, square=True)
+    if A.is_meta:
+        pivots = fl.empty(A.shape[:-1], dtype=fl.int32, device="meta")
+        info = fl.empty(A.shape[:-2], dtype=fl.int32, device="meta")
+        LD = fl.empty(A.shape, dtype=A.dtype, device="meta")
+        return _LdlFactorExResult(without_derivative("linalg.ldl_factor_ex", LD, A), pivots, info)
     values = array(A)
     LD, pivots, info = lapack_calls.ldl_factor(stacked(values), hermitian)
     batch = values.shape[:-2]
@@ -482,6 +497,9 @@ def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
             f"linalg.ldl_solve: B {tuple(B.shape)} does not fit to factors {tuple(LD.shape)}."
         )
     batch = fl.broadcast_shapes(LD.shape[:-2], B.shape[:-2])
+    if LD.is_meta:
+        X = fl.empty((*batch, *B.shape[-2:]), dtype=B.dtype, device="meta")
+        return without_derivative("linalg.ldl_solve", X, LD, B)
     factors = array(LD.expand(*batch, *LD.shape[-2:]))
     swaps = array(pivots.expand(*batch, pivots.size(-1)))
     right = array(B.expand(*batch, *B.shape[-2:]))

@@ -43,10 +43,18 @@ def _run(transform, *args, **options):
         return getattr(numpy.fft, transform)(*args, **options)
 
 
+def _nowhere(input, dim, size, dtype):
+    """A tensor on meta of input's sizes but for one."""
+    sizes = [size if d == dim % input.dim() else n for d, n in enumerate(input.shape)]
+    return fl.empty(sizes, dtype=dtype, device="meta")
+
+
 @primitive(method=False, function=False)
 def _complex_to_complex(ctx, input, dims, scale, forward):
     """scale * sum over k of input[k] * exp(-+ 2 pi i j k / n), over each of `dims`; - is forward."""
     ctx.dims, ctx.scale, ctx.forward = dims, scale, forward
+    if input.is_meta:
+        return fl.empty(input.shape, dtype=_complex_dtype(input.dtype), device="meta")
     values = _scaled(array(input), scale)
     # NumPy's own factor is 1 forward with "backward", and 1 back with "forward".
     result = (
@@ -66,6 +74,8 @@ def _(ctx, grad_output):
 def _real_to_half(ctx, input, dim, scale, forward):
     """The first n // 2 + 1 coefficients of a real signal of n samples; the others are their conjugates."""
     ctx.dim, ctx.scale, ctx.forward, ctx.size = dim, scale, forward, input.size(dim)
+    if input.is_meta:
+        return _nowhere(input, dim, input.size(dim) // 2 + 1, _complex_dtype(input.dtype))
     result = _run("rfft", _scaled(array(input), scale), axis=dim)
     if not forward:
         result = result.conj()
@@ -82,6 +92,8 @@ def _(ctx, grad_output):
 def _half_to_real(ctx, input, dim, scale, forward, size):
     """The real signal of `size` samples with these first size // 2 + 1 coefficients."""
     ctx.dim, ctx.scale, ctx.forward, ctx.size = dim, scale, forward, size
+    if input.is_meta:
+        return _nowhere(input, dim, size, _real_dtype(input.dtype))
     values = _scaled(array(input), scale)
     if forward:
         values = values.conj()

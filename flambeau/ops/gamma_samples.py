@@ -3,6 +3,7 @@
 import math
 
 from . import public as fl
+from .arguments import some
 from .declare import primitive
 
 
@@ -29,7 +30,7 @@ def _marsaglia_tsang(shape):
     c = 1 / (9 * d).sqrt()
     result = fl.full_like(shape, math.nan)
     open_places = (shape > 0) & shape.isfinite()
-    while bool(open_places.any()):  # one in twenty stays open, at most
+    while some(open_places):  # one in twenty stays open, at most
         x = fl.randn_like(shape)
         v = (1 + c * x) ** 3
         level = 0.5 * x * x + d - d * v + d * v.clamp_min(0).log()
@@ -55,7 +56,7 @@ def gamma_slope(a, x):
     """
     large = a > _SERIES_ENDS
     few = _by_series(a.clamp_max(_SERIES_ENDS), fl.where(large, a.clamp_max(_SERIES_ENDS), x))
-    return fl.where(large, _by_expansion(a, x), few) if bool(large.any()) else few
+    return fl.where(large, _by_expansion(a, x), few) if some(large) else few
 
 
 _SERIES_ENDS = (
@@ -67,7 +68,7 @@ def _by_series(a, x):
     """P(a, x) is density * sum of r_n, r_n = x**(n + 1) / (a ... (a + n)); log(x) - psi(a + n + 1) times that, its derivative."""
     term, psi, log_x = x / a, fl.digamma(a + 1), x.log()
     total, n = term * (psi - log_x), 1
-    while bool((term > 1e-17 * total.abs()).any()):
+    while some(term > 1e-17 * total.abs()):
         psi = psi + 1 / (a + n)
         term = term * x / (a + n)
         total = total + term * (psi - log_x)

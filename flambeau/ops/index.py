@@ -34,7 +34,12 @@ def gather(ctx, input, dim, index, *, sparse_grad=False):
 @gather.derivative
 def _(ctx, grad_output):
     (index,) = ctx.saved
-    return fl.scatter_add(fl.zeros(ctx.shape, dtype=grad_output.dtype), ctx.dim, index, grad_output)
+    return fl.scatter_add(
+        fl.zeros(ctx.shape, dtype=grad_output.dtype, device=grad_output.device),
+        ctx.dim,
+        index,
+        grad_output,
+    )
 
 
 raw_way(gather, indexing.gather, 3)
@@ -59,7 +64,7 @@ def index_select(ctx, input, dim, index):
 @index_select.derivative
 def _(ctx, grad_output):
     (index,) = ctx.saved
-    zeros = fl.zeros(ctx.shape, dtype=grad_output.dtype)
+    zeros = fl.zeros(ctx.shape, dtype=grad_output.dtype, device=grad_output.device)
     if not ctx.shape:
         return zeros + grad_output.sum()
     return fl.index_add(zeros, ctx.dim, index.reshape(-1), grad_output)
@@ -86,7 +91,7 @@ def _(ctx, grad_output):
         rows = rows / counts.index_select(0, flat).unsqueeze(1)
     if ctx.padding_idx >= 0:
         rows = rows.masked_fill((flat == ctx.padding_idx).unsqueeze(1), 0)
-    return fl.index_add(fl.zeros(ctx.shape, dtype=rows.dtype), 0, flat, rows)
+    return fl.index_add(fl.zeros(ctx.shape, dtype=rows.dtype, device=rows.device), 0, flat, rows)
 
 
 @primitive(out="exact")
@@ -104,7 +109,12 @@ def take(ctx, input, index):
 @take.derivative
 def _(ctx, grad_output):
     (index,) = ctx.saved
-    return fl.put(fl.zeros(ctx.shape, dtype=grad_output.dtype), index, grad_output, accumulate=True)
+    return fl.put(
+        fl.zeros(ctx.shape, dtype=grad_output.dtype, device=grad_output.device),
+        index,
+        grad_output,
+        accumulate=True,
+    )
 
 
 @composite(out="exact")
@@ -155,7 +165,10 @@ def index_cells(ctx, input, indices):
 @index_cells.derivative
 def _(ctx, grad_output):
     return fl.index_put(
-        fl.zeros(ctx.shape, dtype=grad_output.dtype), ctx.saved, grad_output, accumulate=True
+        fl.zeros(ctx.shape, dtype=grad_output.dtype, device=grad_output.device),
+        ctx.saved,
+        grad_output,
+        accumulate=True,
     )
 
 
@@ -204,7 +217,11 @@ def _as_index(item):
             "integer or bool tensors; convert others with .long()."
         )
     else:
-        tensor = fl.tensor(list(item)) if isinstance(item, range) else fl.as_tensor(item)
+        tensor = (
+            fl.tensor(list(item), device="cpu")
+            if isinstance(item, range)
+            else fl.as_tensor(item, device=None if isinstance(item, fl.Tensor) else "cpu")
+        )
         if tensor.numel() == 0 and not hasattr(item, "dtype"):
             tensor = tensor.to(fl.int64)
     if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
@@ -239,7 +256,12 @@ def split_index(input, index):
     )
     basic, rest = [], []
     for item in items:
-        if isinstance(item, fl.Tensor) and item.dim() == 0 and not is_mask(item):
+        if (
+            isinstance(item, fl.Tensor)
+            and item.dim() == 0
+            and not is_mask(item)
+            and not item.is_meta
+        ):
             item = int(item)
         if item is Ellipsis:
             kept = max(0, input.dim() - consumed)
@@ -248,10 +270,13 @@ def split_index(input, index):
         elif item is None or isinstance(item, slice):
             basic.append(item)
             rest.append(None)
-        elif isinstance(item, bool) or (isinstance(item, fl.Tensor) and item.dim() == 0):
+        elif isinstance(item, bool) or (
+            isinstance(item, fl.Tensor) and item.dim() == 0 and is_mask(item)
+        ):
             # A single truth value is a mask over a new dim of size 1.
             basic.append(None)
-            rest.append(fl.tensor([bool(item)]))
+            truth = item if isinstance(item, bool) else bool(item)
+            rest.append(fl.tensor([truth], device=input.device))
         elif isinstance(item, fl.Tensor):
             basic += [_WHOLE] * (item.dim() if is_mask(item) else 1)
             rest.append(item)

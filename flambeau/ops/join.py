@@ -221,6 +221,8 @@ def combinations(input, r=2, with_replacement=False):
     _core._check_room(3 * 8 * r * count)
     if count == 0:
         return input[fl.empty(0, r, dtype=fl.int64, device=input.device)]
+    if input.is_meta:
+        return input[fl.empty(count, r, dtype=fl.int64, device="meta")]
     places = array("q", itertools.chain.from_iterable(choose(range(n), r)))
     return input[fl.frombuffer(places, dtype=fl.int64).reshape(count, r).to(input.device)]
 

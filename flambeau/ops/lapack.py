@@ -34,7 +34,7 @@ def stacked(values):
 def raise_where(operator, info, sentence):
     """A LinAlgError if a matrix failed; info is LAPACK's for each of a stack."""
     failed = info if info.dim() == 0 else info.abs().amax() if info.numel() else None
-    if failed is None or failed.item() == 0:
+    if failed is None or failed.is_meta or failed.item() == 0:
         return
     which = ""
     if info.dim():
@@ -116,7 +116,7 @@ def check_pivots(operator, pivots, LU, count, smallest=1):
             f"{operator}: pivots {tuple(pivots.shape)} do not belong to factors {tuple(LU.shape)}; expected "
             f"{(*LU.shape[:-2], count)}."
         )
-    if pivots.numel():
+    if pivots.numel() and not pivots.is_meta:
         magnitudes = pivots if smallest > 0 else pivots.abs()
         low, high = magnitudes.aminmax()
         if low.item() < 1 or high.item() > rows:

@@ -29,10 +29,17 @@ def nonzero_static(input, *, size, fill_value=-1):
     """The first `size` rows of nonzero; where there are fewer, rows of fill_value follow."""
     if size < 0:
         raise RuntimeError(f"nonzero_static: size is {size!r}; it must be an int, 0 or more.")
+    if input.is_meta:
+        return fl.empty(size, input.dim(), dtype=fl.int64, device="meta")
     found = indexing.nonzero(input)[:size]
     missing = size - found.size(0)
     return (
-        fl.cat([found, fl.full((missing, input.dim()), fill_value, dtype=fl.int64)])
+        fl.cat(
+            [
+                found,
+                fl.full((missing, input.dim()), fill_value, dtype=fl.int64, device=input.device),
+            ]
+        )
         if missing
         else found
     )
@@ -50,7 +57,7 @@ def masked_select(ctx, input, mask):
 def _(ctx, grad_output):
     (mask,) = ctx.saved
     shape = fl.broadcast_shapes(ctx.shape, mask.shape)
-    zeros = fl.zeros(shape, dtype=grad_output.dtype)
+    zeros = fl.zeros(shape, dtype=grad_output.dtype, device=grad_output.device)
     return fl.masked_scatter(zeros, mask.expand(shape), grad_output).sum_to_size(ctx.shape)
 
 
@@ -65,11 +72,13 @@ def _masked_scatter(ctx, input, mask, source):
 def _(ctx, grad_output):
     (mask,) = ctx.saved
     grad_source = None
-    if ctx.needs_input_grad[2]:
+    if ctx.needs_input_grad[2] and grad_output.is_meta:
+        grad_source = grad_output.new_empty(ctx.source_shape)
+    elif ctx.needs_input_grad[2]:
         taken = masked_select(grad_output, mask.expand(grad_output.shape))
         unused = ctx.source_shape.numel() - taken.numel()
         if unused:
-            taken = fl.cat([taken, fl.zeros(unused, dtype=taken.dtype)])
+            taken = fl.cat([taken, fl.zeros(unused, dtype=taken.dtype, device=taken.device)])
         grad_source = taken.reshape(ctx.source_shape)
     return grad_output.masked_fill(mask, 0), None, grad_source
 

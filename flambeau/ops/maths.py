@@ -292,7 +292,7 @@ def mvlgamma(input, p):
     # The terms, their logarithms and what those need: all at once, or not at all.
     _core._check_room(4 * 8 * p * input.numel())
     dtype = input.dtype if input.is_floating_point() else fl.get_default_dtype()
-    shifts = fl.arange(p, dtype=dtype) / 2
+    shifts = fl.arange(p, dtype=dtype, device=input.device) / 2
     terms = lgamma(input.unsqueeze(-1) - shifts)
     return terms.sum(-1) + p * (p - 1) / 4 * 1.1447298858494002
 

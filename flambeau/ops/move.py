@@ -87,9 +87,11 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     size = input.size(dim)
     if not isinstance(repeats, fl.Tensor):
         if isinstance(repeats, (tuple, list)):
-            repeats = fl.tensor(repeats, dtype=fl.int64)
+            repeats = fl.tensor(repeats, dtype=fl.int64, device=input.device)
         else:
-            repeats = fl.full((size,), repeats, dtype=fl.int64)
+            if output_size is None and input.is_meta:
+                output_size = size * repeats
+            repeats = fl.full((size,), repeats, dtype=fl.int64, device=input.device)
     elif repeats.dim() == 0 or (repeats.numel() == 1 and repeats.dim() == 1):
         repeats = repeats.reshape(1).expand(size)
     if repeats.dim() != 1 or repeats.numel() != size:
@@ -108,6 +110,13 @@ def _repeated_places(repeats, output_size):
             f"repeat_interleave: repeats are {repeats.dtype}; they must be int64 or int32. Convert "
             "them with .long()."
         )
+    if repeats.is_meta:
+        if output_size is None:
+            raise RuntimeError(
+                "repeat_interleave: how often elements repeat is not known on the meta device. Give "
+                "output_size."
+            )
+        return repeats.new_empty(output_size)
     if repeats.numel() and int(repeats.min()) < 0:
         raise RuntimeError("repeat_interleave: repeats hold numbers below 0.")
     ends = repeats.cumsum(0)
@@ -123,4 +132,6 @@ def _repeated_places(repeats, output_size):
             f"repeat_interleave: output_size is {output_size}, but the repeats sum to {total}."
         )
     # Output place p belongs to the first slice that ends behind it.
-    return fl.searchsorted(ends, fl.arange(total, dtype=fl.int64), right=True).to(repeats.dtype)
+    return fl.searchsorted(
+        ends, fl.arange(total, dtype=fl.int64, device=ends.device), right=True
+    ).to(repeats.dtype)

@@ -7,7 +7,7 @@ from collections import namedtuple
 from .. import _core
 from ..kernels import language as k
 from . import public as fl
-from .arguments import is_left_out, require_tensors, wrap_dims
+from .arguments import is_left_out, operand, require_tensors, wrap_dims
 from .declare import composite, pointwise, primitive, register
 from .lapack import array, tensor
 
@@ -46,6 +46,10 @@ def _frexp(ctx, input):
             f"frexp: input is {input.dtype}, but it must be floating. Convert it with .float() "
             "first."
         )
+    if input.is_meta:
+        exponent = fl.empty(input.shape, dtype=fl.int32, device="meta")
+        ctx.save_for_backward(exponent)
+        return fl.empty(input.shape, dtype=input.dtype, device="meta"), exponent
     low = input.dtype is fl.bfloat16
     mantissa, exponent = numpy.frexp(array(input.float() if low else input))
     exponent = tensor(numpy.asarray(exponent, "int32"), input)
@@ -63,7 +67,7 @@ def _(ctx, grad_mantissa, grad_exponent):
 @composite
 def frexp(input):
     """(mantissa, exponent) with input = mantissa * 2**exponent and 0.5 <= abs(mantissa) < 1."""
-    return _FrexpResult(*_frexp(fl.as_tensor(input)))
+    return _FrexpResult(*_frexp(operand(input)))
 
 
 @pointwise(
@@ -137,13 +141,15 @@ def airy_ai(input):
     """The Airy function Ai. It has no gradient."""
     import numpy
 
-    input = fl.as_tensor(input)
+    input = operand(input)
     dtype = input.dtype if input.dtype.is_floating_point else fl.get_default_dtype()
     if input.dtype.is_complex or dtype in (fl.float16, fl.bfloat16):
         raise RuntimeError(
             f"special.airy_ai: input is {input.dtype}, which it does not compute. Convert it with "
             ".float() first."
         )
+    if input.is_meta:
+        return fl.empty(input.shape, dtype=dtype, device="meta")
     return tensor(_airy(numpy.asarray(array(input), "float64")), input).to(dtype)
 
 
@@ -166,6 +172,8 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0):
         raise RuntimeError("hash_tensor: input has no elements; give the dim to reduce.")
     if 0 in (input.size(d) for d in dims if input.dim()):
         raise IndexError(f"hash_tensor: input {tuple(input.shape)} has size 0 along dim {dim}.")
+    if input.is_meta:
+        return input.to(fl.float64).sum(dims, keepdim=keepdim).to(fl.uint64)
     values = array(input.to(fl.float64 if input.dtype.is_floating_point else fl.int64))
     bits = numpy.ascontiguousarray(values).view("uint64").reshape(values.shape)
     for d in sorted((d for d in dims if input.dim()), reverse=True):

@@ -45,13 +45,13 @@ def constant_pad_nd(input, pad, value=0):
     return out
 
 
-def border_source(mode, size, before, after):
+def border_source(mode, size, before, after, device):
     """The index in a dimension of `size` of each place of the padded one; cut where a number is negative.
 
     mode "reflect" needs before and after below size.
     """
     _core._check_room(2 * 8 * (size + before + after))
-    places = fl.arange(-before, size + after)
+    places = fl.arange(-before, size + after, device=device)
     if mode == "replicate":
         return places.clamp(0, size - 1)
     if mode == "reflect":

@@ -9,7 +9,7 @@ import math
 
 from .. import _core
 from . import public as fl
-from .arguments import require_tensors
+from .arguments import operand, require_tensors, some
 from .declare import composite
 
 _polynomial = composite(namespaces=("special",), method=False)
@@ -27,9 +27,9 @@ def _arguments(operator, input, n):
         )
     if not dtype.is_floating_point:
         dtype = fl.get_default_dtype()
-    n = fl.as_tensor(n).detach().to(dtype).trunc()
+    n = operand(n).detach().to(dtype).trunc()
     n = fl.where(n.abs() < 2.0**63, n, fl.full_like(n, -1))
-    return fl.broadcast_tensors(fl.as_tensor(input).to(dtype), n)
+    return fl.broadcast_tensors(operand(input).to(dtype), n)
 
 
 _MOST_STEPS = 100_000  # some tenths of a second; beyond that degree asymptotic forms take over
@@ -38,7 +38,7 @@ _MOST_STEPS = 100_000  # some tenths of a second; beyond that degree asymptotic 
 def _recurrence(x, n, first, second, step):
     """P_n(x) from P_0 = first, P_1 = second and P_k+1 = step(k, P_k, P_k-1), up to _MOST_STEPS."""
     result = fl.where(n == 1, second, fl.where(n == 0, first, fl.zeros_like(x)))
-    highest = int(n.max()) if n.numel() else 0
+    highest = int(n.max()) if n.numel() and not n.is_meta else 0
     for k in range(1, min(highest, _MOST_STEPS)):
         first, second = second, step(k, second, first)
         result = fl.where(n == k + 1, second, result)
@@ -161,7 +161,7 @@ def legendre_polynomial_p(input, n):
 
 def _with_high_degrees(x, n, result, asymptotic):
     high = n > _MOST_STEPS
-    if not bool(high.any()):
+    if not some(high):
         return result
     far = asymptotic(x.to(fl.float64), fl.where(high, n, fl.ones_like(n)).to(fl.float64))
     return fl.where(high, far.to(x.dtype), result)

@@ -7,6 +7,7 @@ from .. import _core
 from ..kernels import language as k
 from ..types import finfo, iinfo
 from . import public as fl
+from .arguments import every, some
 from .attach import attached
 from .creation import check_options, count_of
 from .declare import METHODS, make_pointwise, primitive, register
@@ -123,7 +124,7 @@ def random_(self, *bounds, generator=None, **named):
     result = _fill(self, maps, (from_, span % 2**64), generator, "random_", _core.int64)
     if self.dtype.is_floating_point and to - 1 > exact[1]:
         # Rounded to the dtype, a number just below `to` may have become `to` itself.
-        bounds = _core.tensor([to, -math.inf], dtype=self.dtype)
+        bounds = _core.tensor([to, -math.inf], dtype=self.dtype, device="cpu")
         below = fl.nextafter(*bounds)
         result.clamp_(max=below.item())
     return result
@@ -181,7 +182,11 @@ def _by_uniform(name, transform, doc):
             _needs_real(self, name)
         wide = self.dtype if self.dtype.is_floating_point else _core.float64
         u = 1 - _draw(
-            _core.empty(self.shape, dtype=wide if wide is _core.float64 else _core.float32),
+            _core.empty(
+                self.shape,
+                dtype=wide if wide is _core.float64 else _core.float32,
+                device=self.device,
+            ),
             UNIFORM,
             (0.0, 1.0),
             generator,
@@ -439,7 +444,7 @@ def normal(
         like = next((t for t in (mean, std) if isinstance(t, _core.Tensor)), None)
         if like is None:
             raise TypeError("normal: needs a tensor for mean or std, or size=.")
-        if bool((std < 0).any()) if isinstance(std, _core.Tensor) else std < 0:
+        if some(std < 0) if isinstance(std, _core.Tensor) else std < 0:
             raise RuntimeError("normal: std holds numbers below 0.")
         shape = (
             (mean + std).shape
@@ -487,7 +492,7 @@ def _bernoulli(ctx, input, p, generator):
                 f"bernoulli: input is {probability.dtype}, but it must be floating. Convert it "
                 "with .float() first."
             )
-        if probability.numel() and not bool(((probability >= 0) & (probability <= 1)).all()):
+        if probability.numel() and not every((probability >= 0) & (probability <= 1)):
             raise RuntimeError("bernoulli: input holds numbers outside of 0 to 1.")
     ctx.sizes = input.shape
     return bernoulli_(_core.empty_like(input), probability, generator=generator)
@@ -517,9 +522,9 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     if num_samples <= 0:
         raise RuntimeError(f"multinomial: num_samples is {num_samples}; it must be 1 or more.")
     weights = input.detach().double()
-    if weights.numel() and not bool((weights.isfinite() & (weights >= 0)).all()):
+    if weights.numel() and not every(weights.isfinite() & (weights >= 0)):
         raise RuntimeError("multinomial: input holds weights that are below 0, infinite or NaN.")
-    if not bool((weights.sum(-1) > 0).all()):
+    if not every(weights.sum(-1) > 0):
         raise RuntimeError(
             "multinomial: a row of input has only zeros, so there is nothing to draw."
         )
@@ -530,7 +535,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
         index = fl.searchsorted(total, u * total[..., -1:], right=True)
         result = index.clamp(max=input.shape[-1] - 1)
     else:
-        if num_samples > input.shape[-1] or bool(((weights > 0).sum(-1) < num_samples).any()):
+        if num_samples > input.shape[-1] or some((weights > 0).sum(-1) < num_samples):
             raise RuntimeError(
                 f"multinomial: num_samples is {num_samples}, but a row of input has fewer weights "
                 "above 0 to draw without replacement. Pass replacement=True."

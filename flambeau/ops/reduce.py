@@ -3,7 +3,7 @@
 import functools
 
 from .. import _core
-from .arguments import dim_error, require_tensors
+from .arguments import dim_error, require_tensors, some
 from .declare import METHODS, NAMESPACES, _put_out, composite, primitive, register
 from .results import by_name, result_type
 from .ways import reduction_way
@@ -172,9 +172,9 @@ def _(ctx, grad_output):
         kept(result, ctx.dims, ctx.ndim, ctx.keepdim),
     )
     zero = input == 0
-    if len(ctx.dims) == ctx.ndim and int(zero.sum()) > 1 and not ctx_needs_second(grad):
+    if len(ctx.dims) == ctx.ndim and some(zero.sum() > 1) and not ctx_needs_second(grad):
         return input.new_zeros(input.shape), None, None, None  # beside NaN and infinity too
-    if not bool(zero.any()) and not ctx_needs_second(grad):
+    if not some(zero) and not ctx_needs_second(grad):
         return (
             (grad * (result / input).conj() if input.dtype.is_complex else grad * result / input),
             None,
@@ -269,7 +269,7 @@ def _with_index(reduction, whole, pair, name):
         values, indices = (
             _core._reduce(reduction, (input,), dims, keepdim, (input.dtype, _core.int64))
             if dims
-            else (input.clone(), _core.zeros((), dtype=_core.int64))
+            else (input.clone(), _core.zeros((), dtype=_core.int64, device=input.device))
         )
         ctx.mark_non_differentiable(indices)
         ctx.dim, ctx.keepdim, ctx.sizes = dims[0] if dims else None, keepdim, input.shape
@@ -341,7 +341,7 @@ def _arg(reduction, name):
                 "is not empty with dim=."
             )
         if not dims:
-            return _core.zeros((), dtype=_core.int64)
+            return _core.zeros((), dtype=_core.int64, device=input.device)
         source = input.contiguous() if dim is None else input
         if dim is None:
             result = _core._reduce(reduction, (source.reshape(-1),), 0, False, (_core.int64,))[0]

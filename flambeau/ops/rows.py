@@ -33,9 +33,9 @@ def run_rows(name, outputs, inputs, kinds, n_rows, row_len, as_dtype=None):
     return address
 
 
-def _scalar(value, dtype):
-    """A parameter shared by all rows."""
-    return _core.full((1,), value, dtype=_core.float64 if dtype is _core.float64 else _core.float32)
+def _scalar(value, x):
+    """A parameter shared by all rows of x."""
+    return _core.full((1,), value, dtype=_statistic_dtype(x.dtype), device=x.device)
 
 
 def _as_rows(input, dim):
@@ -250,7 +250,7 @@ def _layer_norm(ctx, input, length, weight, bias, eps):
     x = input.contiguous()
     n_rows = x.numel() // length if length else 0
     out = _core.empty_like(x)
-    mean = _core.empty(n_rows, dtype=_statistic_dtype(x.dtype))
+    mean = _core.empty(n_rows, dtype=_statistic_dtype(x.dtype), device=x.device)
     rstd = _core.empty_like(mean)
     if x.numel():
         affine = [t.contiguous() for t in (weight, bias) if t is not None]
@@ -266,7 +266,7 @@ def _layer_norm(ctx, input, length, weight, bias, eps):
         run_rows(
             name,
             (out, mean, rstd),
-            (x, *affine, _scalar(eps, x.dtype)),
+            (x, *affine, _scalar(eps, x)),
             "vxxv" + "v" * len(affine) + "x",
             n_rows,
             length,
@@ -299,14 +299,16 @@ def _(ctx, grad_output):
             inputs, kinds = (*inputs, weight.contiguous()), "vvvxxv"
         if wanted[2]:
             name = "layer_norm_both_backward"
-            products = _core.empty((n_rows, length), dtype=x.dtype)
+            products = _core.empty((n_rows, length), dtype=x.dtype, device=x.device)
             outputs, kinds = (grad_input, products), "vvvvxxv"
         run_rows(name, outputs, inputs, kinds, n_rows, length)
         if wanted[2]:
             grad_weight = products.sum(0).reshape(weight.shape)
     elif wanted[0] or wanted[2]:
         grad_input = _core.empty_like(x)
-        grad_weight = _core.zeros(weight.shape, dtype=x.dtype) if wanted[2] else None
+        grad_weight = (
+            _core.zeros(weight.shape, dtype=x.dtype, device=x.device) if wanted[2] else None
+        )
     if wanted[3]:
         grad_bias = rows.sum(0).reshape(-1)
         grad_bias = grad_bias.reshape(weight.shape) if weight is not None else grad_bias
@@ -369,14 +371,14 @@ def _rms_norm(ctx, input, length, weight, eps):
     x = input.contiguous()
     n_rows = x.numel() // length if length else 0
     out = _core.empty_like(x)
-    rstd = _core.empty(n_rows, dtype=_statistic_dtype(x.dtype))
+    rstd = _core.empty(n_rows, dtype=_statistic_dtype(x.dtype), device=x.device)
     if x.numel():
         affine = () if weight is None else (weight.contiguous(),)
         name = "rms_norm" if weight is None else "rms_norm_weight"
         run_rows(
             name,
             (out, rstd),
-            (x, *affine, _scalar(eps, x.dtype)),
+            (x, *affine, _scalar(eps, x)),
             "vxv" + "v" * len(affine) + "x",
             n_rows,
             length,

@@ -2,7 +2,7 @@
 
 from .._core import indexing
 from . import public as fl
-from .arguments import wrap_dim
+from .arguments import some, wrap_dim
 from .declare import composite, primitive
 from .results import result_type
 from .scatter import private
@@ -58,7 +58,7 @@ def _(ctx, grad_output):
     conjugate = input.dtype.is_complex
     if conjugate:
         input, result = input.conj(), result.conj()
-    if not bool((input == 0).any()):
+    if not some(input == 0):
         return _reversed_cumsum(grad_output * result, dim) / input
     # d result[j] / d input[k] is the product of input[0..j] without input[k]: with zeros there is no dividing.
     dim = wrap_dim(dim, input.dim(), "cumprod")
@@ -122,7 +122,7 @@ def _keep_places(ctx, input, dim, result):
 
 def _to_places(ctx, grad_values):
     (indices,) = ctx.saved
-    zeros = fl.zeros(ctx.shape, dtype=grad_values.dtype)
+    zeros = fl.zeros(ctx.shape, dtype=grad_values.dtype, device=grad_values.device)
     if grad_values.dtype in (fl.float16, fl.bfloat16):  # a sum of ones would stay at 2048 or 256
         wide = fl.scatter_add(zeros.float(), ctx.dim, indices, grad_values.float())
         return wide.to(grad_values.dtype)

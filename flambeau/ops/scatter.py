@@ -37,7 +37,7 @@ def in_place(input, operator, raw, *args):
 
 def _filled(value, like, shape):
     """A number as a tensor of `shape` and of the dtype of `like` (one element in memory)."""
-    return fl.full((), value, dtype=like.dtype).expand(shape)
+    return fl.full((), value, dtype=like.dtype, device=like.device).expand(shape)
 
 
 # ---- scatter: an index of the shape of the source
@@ -65,14 +65,18 @@ def _from_corner(part, shape):
     """`part` as the first corner of zeros of `shape`: scatter reads no more of src than index covers."""
     if part.shape == shape:
         return part
-    zeros = fl.zeros(shape, dtype=part.dtype)
-    return fl.index_put(zeros, _corner(part.shape), part) if part.dim() else part.reshape(shape)
+    zeros = fl.zeros(shape, dtype=part.dtype, device=part.device)
+    return (
+        fl.index_put(zeros, _corner(part.shape, part.device), part)
+        if part.dim()
+        else part.reshape(shape)
+    )
 
 
-def _corner(shape):
+def _corner(shape, device):
     ndim = len(shape)
     return [
-        fl.arange(size).reshape([-1 if d == k else 1 for d in range(ndim)])
+        fl.arange(size, device=device).reshape([-1 if d == k else 1 for d in range(ndim)])
         for k, size in enumerate(shape)
     ]
 
@@ -256,7 +260,8 @@ def _reduced(cells, input, source, reduce, include_self, operator):
 def _mean(cells, input, source, include_self):
     used = cells.covered(source)
     counts = cells.add(
-        fl.full(input.shape, int(include_self), dtype=input.dtype), fl.ones_like(used)
+        fl.full(input.shape, int(include_self), dtype=input.dtype, device=input.device),
+        fl.ones_like(used),
     )
     counts = counts.masked_fill(counts == 0, 1)
     total = cells.add(input if include_self else cells.fill(input, 0), source)
@@ -289,7 +294,9 @@ def _(ctx, grad_output):
         used = cells.covered(source)
         zero = used == 0
         zeros_in_cell = cells.read(
-            cells.add(fl.zeros(input.shape, dtype=input.dtype), zero.to(input.dtype))
+            cells.add(
+                fl.zeros(input.shape, dtype=input.dtype, device=input.device), zero.to(input.dtype)
+            )
         )
         only_zero = zero & (zeros_in_cell == 1)
         # Leaving out the one zero of a cell gives the product of the others; of two, the product stays 0.
@@ -416,7 +423,7 @@ def _slices_of(operator, input, dim, index, value):
         )
     size = input.size(dim) if input.dim() else 1
     index = fl.where(index < 0, index + size, index).reshape(-1)
-    if isinstance(value, fl.Tensor) and value.requires_grad:
+    if isinstance(value, fl.Tensor) and value.requires_grad and not index.is_meta:
         index = index.unique()  # a slice that is named twice is filled once
     shape = list(input.shape)
     if shape:
@@ -427,7 +434,7 @@ def _slices_of(operator, input, dim, index, value):
                 f"{operator}_: value is a tensor of shape {tuple(value.shape)}; it must be 0-dim. "
                 "index_copy_ takes many values."
             )
-        if value.requires_grad:
+        if value.requires_grad or value.is_meta:
             return index, value.to(input.dtype).expand(shape)
         value = value.item()
     if isinstance(value, complex) and not input.dtype.is_complex:
@@ -472,7 +479,7 @@ def _(ctx, grad_output):
     (index,) = ctx.saved
     grad_input = grad_source = None
     if ctx.needs_input_grad[0]:
-        zeros = fl.zeros(index.shape, dtype=grad_output.dtype)
+        zeros = fl.zeros(index.shape, dtype=grad_output.dtype, device=grad_output.device)
         grad_input = grad_output if ctx.accumulate else _put(grad_output, index, zeros, False)
     if ctx.needs_input_grad[2]:
         grad_source = grad_output.take(index).reshape(ctx.source_shape)
@@ -503,11 +510,13 @@ def _(ctx, grad_output):
     indices = ctx.saved
     grad_input = grad_values = None
     if ctx.needs_input_grad[0]:
-        zero = fl.zeros((), dtype=grad_output.dtype)
+        zero = fl.zeros((), dtype=grad_output.dtype, device=grad_output.device)
         grad_input = (
             grad_output if ctx.accumulate else _index_put(grad_output, indices, zero, False)
         )
-    if ctx.needs_input_grad[2]:
+    if ctx.needs_input_grad[2] and grad_output.is_meta:
+        grad_values = grad_output.new_empty(ctx.values_shape)
+    elif ctx.needs_input_grad[2]:
         read = index_cells(grad_output, indices)
         extra = len(ctx.values_shape) - read.dim()
         if extra > 0:
@@ -556,9 +565,9 @@ def index_set(input, index, value):
                 f"{input.dtype}. Write a number or a Tensor."
             )
         if hasattr(value, "__array__"):
-            value = fl.as_tensor(value, dtype=input.dtype)
+            value = fl.as_tensor(value, dtype=input.dtype, device=input.device)
         else:
-            value = fl.full((), value, dtype=input.dtype)
+            value = fl.full((), value, dtype=input.dtype, device=input.device)
     if type(index) is fl.Tensor and index.dtype is fl.int64 and index.dim() > 0:
         view, rest = input, (index,)
     else:

@@ -19,7 +19,11 @@ def _search(operator, sequence, values, out_int32, right, side, sorter):
         right = side == "right"
     number = not isinstance(values, fl.Tensor)
     if number:
-        values = fl.as_tensor(values, dtype=sequence.dtype if isinstance(values, int) else None)
+        values = fl.as_tensor(
+            values,
+            dtype=sequence.dtype if isinstance(values, int) else None,
+            device=sequence.device,
+        )
     if values.dtype != sequence.dtype:
         common = fl.promote_types(values.dtype, sequence.dtype)
         values, sequence = values.to(common), sequence.to(common)
@@ -87,7 +91,7 @@ def histc(input, bins=100, min=0, max=0):
             f"histc: input is {input.dtype}, but it must be floating. Convert it with .float() "
             "first."
         )
-    if low == high and input.numel() > 0:
+    if low == high and input.numel() > 0 and not input.is_meta:
         low, high = float(input.min()), float(input.max())
     if low == high:
         low, high = low - 1, high + 1
@@ -102,6 +106,8 @@ def histc(input, bins=100, min=0, max=0):
 
 def _edges(values, bins, low, high):
     """bins + 1 edges from low to high; without bounds, from the least to the greatest value."""
+    if low is None and values.is_meta:
+        low, high = 0.0, 1.0
     if low is None:
         low, high = (float(values.min()), float(values.max())) if values.numel() else (0.0, 1.0)
     if not (abs(low) < float("inf") and abs(high) < float("inf")):
@@ -114,7 +120,7 @@ def _edges(values, bins, low, high):
         )
     if low == high:
         low, high = low - 0.5, high + 0.5
-    return fl.linspace(low, high, bins + 1, dtype=values.dtype)
+    return fl.linspace(low, high, bins + 1, dtype=values.dtype, device=values.device)
 
 
 def _bin_of(values, edges):
@@ -180,13 +186,13 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
         for d, one in enumerate(bins)
     )
     shape = [one.numel() - 1 for one in edges]
-    cell = fl.zeros(points.size(0), dtype=fl.int64)
-    inside = fl.ones(points.size(0), dtype=fl.bool)
+    cell = fl.zeros(points.size(0), dtype=fl.int64, device=input.device)
+    inside = fl.ones(points.size(0), dtype=fl.bool, device=input.device)
     for d, one in enumerate(edges):
         place, within = _bin_of(points[:, d].contiguous(), one)
         cell, inside = cell * shape[d] + place, inside & within
     weight = (
-        fl.ones(points.size(0), dtype=input.dtype)
+        fl.ones(points.size(0), dtype=input.dtype, device=input.device)
         if weight is None
         else weight.detach().reshape(-1)
     )
@@ -194,7 +200,9 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
     for size in shape:
         total *= size
     hist = (
-        fl.zeros(total, dtype=input.dtype)
+        fl.zeros(shape, dtype=input.dtype, device="meta")
+        if input.is_meta
+        else fl.zeros(total, dtype=input.dtype, device=input.device)
         .index_add(0, cell[inside], weight[inside].to(input.dtype))
         .reshape(shape)
     )

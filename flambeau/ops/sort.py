@@ -6,6 +6,7 @@ gradient goes to the places that the values came from.
 
 from .._core import indexing
 from . import public as fl
+from .arguments import some
 from .declare import composite, primitive
 from .results import result_type
 from .scatter import private
@@ -14,7 +15,7 @@ from .scatter import private
 def _give_back(ctx, grad_values):
     """grad_values, put where the values were taken from."""
     (indices,) = ctx.saved
-    zeros = fl.zeros(ctx.shape, dtype=grad_values.dtype)
+    zeros = fl.zeros(ctx.shape, dtype=grad_values.dtype, device=grad_values.device)
     if ctx.shape and grad_values.dim() < len(ctx.shape):
         grad_values, indices = grad_values.unsqueeze(ctx.dim), indices.unsqueeze(ctx.dim)
     return fl.scatter(zeros, ctx.dim, indices, grad_values)
@@ -115,7 +116,7 @@ def _(ctx, grad_values, _):
 @private
 def _median_of_all(ctx, input, ignore_nan):
     if input.numel() == 0:
-        result = fl.full((), float("nan"), dtype=input.dtype)
+        result = fl.full((), float("nan"), dtype=input.dtype, device=input.device)
         ctx.save_for_backward(input, result)
         return result
     result = indexing.median(input.reshape(-1), 0, False, ignore_nan)[0]
@@ -128,7 +129,7 @@ def _(ctx, grad_output):
     # Elements equal to the median share its gradient evenly.
     input, result = ctx.saved
     chosen = input == result
-    if bool(result.isnan()):
+    if some(result.isnan()):
         chosen = input.isnan()
     chosen = chosen.to(grad_output.dtype)
     return grad_output * (chosen / chosen.sum())

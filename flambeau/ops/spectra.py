@@ -4,6 +4,7 @@ import math
 
 from .. import _core
 from . import public as fl
+from .arguments import every, some
 from .declare import composite, primitive
 from .lapack import (
     array,
@@ -52,7 +53,7 @@ def _check_phase(operator, left, right=None):
     parts = [M.detach().diagonal(0, -2, -1).imag for M in (left, right) if M is not None]
     growth = parts[0] if right is None else parts[0] + parts[1]
     limit = 1e-2 if right is None else 1e-2 * (1 + parts[1].abs())
-    if bool((growth.abs() > limit).any()):
+    if some(growth.abs() > limit):
         raise RuntimeError(
             f"backward of {operator}: the loss depends on the phase of the vectors, which is arbitrary, so it has "
             f"no gradient. Use functions of them that keep their value when a vector is turned."
@@ -91,6 +92,10 @@ def _(ctx, grad_values, grad_vectors):
 
 def _eigen_parts(operator, A, vectors):
     """(values, vectors or None), complex. Without vectors those of a matrix that is not finite are NaN."""
+    if A.is_meta:
+        dtype = A.dtype.to_complex()
+        values = fl.empty(A.shape[:-1], dtype=dtype, device="meta")
+        return values, fl.empty(A.shape, dtype=dtype, device="meta") if vectors else None
     import numpy
 
     from . import lapack_calls
@@ -143,7 +148,7 @@ def _(ctx, grad_values, grad_vectors):
 def _decomposed(operator, A, full=False, vectors=True):
     """(U, S, Vh), without history. An infinity makes its matrix' parts NaN; a NaN is an error, as in PyTorch."""
     finite = A.isfinite()
-    if bool(finite.all()):
+    if every(finite):
         U, S, Vh, info = _core._svd(A, full, vectors)
         raise_where(operator, info, _NO_CONVERGENCE)
         return U, S, Vh
@@ -394,7 +399,7 @@ def _least_squares(ctx, A, B, rtol):
     """(X, rank): X = A^+ B, by a QR decomposition with column exchanges."""
     X, rank = _core._least_squares(A, B, rtol)
     finite = A.isfinite().all(-1).all(-1) & B.isfinite().all(-1).all(-1)
-    if not bool(finite.all()):  # which the library takes for zeros
+    if not every(finite):  # which the library takes for zeros
         X.masked_fill_(~finite[..., None, None], math.nan)
     ctx.mark_non_differentiable(rank)
     ctx.save_for_backward(A, B)
@@ -487,7 +492,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     residuals = solution.abs().reshape(-1)[:0]
     if (
         m > n
-        and (driver == "gels" or bool((rank == n).all()))
+        and (driver == "gels" or every(rank == n))
         and driver != "gelsy"
         and driver is not None
     ):
@@ -496,7 +501,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     return _LstsqResult(
         solution.squeeze(-1) if vector else solution,
         residuals,
-        fl.empty(0, dtype=fl.int64) if driver == "gels" else rank,
+        fl.empty(0, dtype=fl.int64, device=A.device) if driver == "gels" else rank,
         values if driver in ("gelsd", "gelss") else values.new_empty(0),
     )
 
@@ -512,6 +517,8 @@ def _matrix_exp(operator, A):
     check_matrices(operator, A, square=True)
     if A.numel() == 0:
         return A.clone()
+    if A.is_meta:
+        return A @ A
     with fl.no_grad():
         norms = A.abs().to(fl.float64).sum(-2).amax(-1)  # no sum of finite numbers is infinite
         norm = float(norms.amax())

@@ -3,6 +3,7 @@
 import warnings
 
 from . import public as fl
+from .arguments import every
 from .attach import of_constant_slope
 from .declare import composite
 from .padding import border_source
@@ -117,7 +118,7 @@ def _padded(signal, count, mode):
         raise RuntimeError(f"stft: an empty signal has no {mode} padding")
     if mode != "circular":
         signal = of_constant_slope(signal)
-    return signal.index_select(1, border_source(mode, length, count, count).to(signal.device))
+    return signal.index_select(1, border_source(mode, length, count, count, signal.device))
 
 
 def _overlapped(frames, hop_length, length):
@@ -188,7 +189,7 @@ def istft(
     end = start + length if length is not None else full - (n_fft // 2 if center else 0)
     signal, weight = signal[:, start:end], weight[:, start:end]
     smallest = weight.detach().abs().min() if weight.numel() else None
-    if smallest is not None and not float(smallest) > 1e-11:
+    if smallest is not None and not every(smallest > 1e-11):
         raise RuntimeError(
             f"istft: the windows leave samples out: their squares sum to {float(smallest)} "
             "somewhere. Use a smaller hop_length or another window."

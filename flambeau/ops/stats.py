@@ -4,7 +4,7 @@ import math
 
 from .. import _core
 from . import public as fl
-from .arguments import is_left_out, require_floating, wrap_dim, wrap_dims
+from .arguments import every, is_left_out, require_floating, some, wrap_dim, wrap_dims
 from .declare import composite, primitive
 from .reduce import ReductionSpec, kept, moment_reduction, moments
 from .ways import reduction_way
@@ -139,7 +139,7 @@ def _(ctx, grad_output):
     shift = fl.where(result == -math.inf, fl.zeros_like(result), result)
     shares = (input - shift).exp()
     endless = result == math.inf
-    if bool(endless.any()):  # what reaches it shares the gradient
+    if some(endless):  # what reaches it shares the gradient
         top = (input == math.inf).to(input.dtype)
         shares = fl.where(endless, top / top.sum(ctx.dims, keepdim=True), shares)
     return grad * shares, None, None
@@ -192,7 +192,7 @@ def _quantile(operator, input, q, dim, keepdim, interpolation, ignore_nan):
             f"{operator}: q is {q.dtype} but input is {input.dtype}. Convert q with "
             ".to(input.dtype)."
         )
-    if q.numel() and not bool(((q >= 0) & (q <= 1)).all()):
+    if q.numel() and not every((q >= 0) & (q <= 1)):
         raise RuntimeError(f"{operator}: q holds numbers outside of 0 to 1.")
     if input.numel() == 0:
         raise RuntimeError(f"{operator}: input is empty, and of nothing there is no quantile.")
@@ -265,7 +265,7 @@ def _check_weights(name, weights, count, integral):
             f"cov: {name} hold {weights.numel()} weights for {count} observations. Give one for "
             "each."
         )
-    if count and bool((weights < 0).any()):
+    if count and some(weights < 0):
         raise RuntimeError(f"cov: {name} hold numbers below 0.")
 
 
@@ -293,7 +293,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     if not (rows.dtype.is_floating_point or rows.dtype.is_complex):
         rows = rows.to(fl.get_default_dtype())
     total = count if weights is None else weights.sum()
-    if weights is not None and count and bool(total == 0):
+    if weights is not None and count and some(total == 0):
         raise RuntimeError("cov: the weights sum to zero, so there is no mean.")
     mean = (
         rows.mean(1, keepdim=True)

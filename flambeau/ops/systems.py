@@ -4,7 +4,7 @@ import math
 
 from .. import _core
 from . import public as fl
-from .arguments import wrap_dims
+from .arguments import some, wrap_dims
 from .declare import composite, primitive
 from .lapack import array, check_matrices, check_same_dtype, raise_where, takes_nothing, tensor
 from .results import lazy_result_type
@@ -79,7 +79,7 @@ def _determinant(ctx, A):
 @_determinant.derivative
 def _(ctx, grad_output):
     A, result = ctx.saved
-    if bool((result == 0).any()):
+    if some(result == 0):
         return grad_output.unsqueeze(-1).unsqueeze(-1) * _adjugate(A).mH
     factor = grad_output * (result.conj() if result.dtype.is_complex else result)
     return factor.unsqueeze(-1).unsqueeze(-1) * fl.linalg.inv(A).mH
@@ -87,6 +87,8 @@ def _(ctx, grad_output):
 
 def _adjugate(A):
     """The adjugate of maybe singular matrices, from their singular values; it has no derivative of its own."""
+    if A.is_meta:
+        return fl.empty(A.shape, dtype=A.dtype, device="meta")
     import numpy
 
     U, S, Vh = numpy.linalg.svd(array(A))
@@ -160,7 +162,7 @@ def _checked(operator, X, info, check_errors, sentence):
         raise_where(operator, info, sentence)
         return X
     failed = info != 0
-    return X.masked_fill(failed[..., None, None], math.nan) if bool(failed.any()) else X
+    return X.masked_fill(failed[..., None, None], math.nan) if some(failed) else X
 
 
 def _is_vector(A, B):

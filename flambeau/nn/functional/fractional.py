@@ -13,11 +13,13 @@ from .sizes import ntuple
 
 def _starts(sample, size, count, kernel):
     """Where the windows of one dimension begin, (N, C, count), from one number in [0, 1) a plane."""
-    last = flambeau.full((*sample.shape, 1), size - kernel, dtype=flambeau.int64)
+    last = flambeau.full(
+        (*sample.shape, 1), size - kernel, dtype=flambeau.int64, device=sample.device
+    )
     if count <= 1:
         return last[..., :count]
     step = (size - kernel) / (count - 1)
-    steps = flambeau.arange(count - 1, dtype=sample.dtype)
+    steps = flambeau.arange(count - 1, dtype=sample.dtype, device=sample.device)
     # Truncated before the difference is taken: the windows of PyTorch depend on it.
     shifted = ((steps + sample.unsqueeze(-1)) * step).to(flambeau.int64)
     return flambeau.cat([shifted - (sample.unsqueeze(-1) * step).to(flambeau.int64), last], -1)
@@ -31,7 +33,9 @@ def _positions(samples, sizes, out, kernel):
     index = 0
     for d in range(n):
         starts = _starts(samples[:, :, order[d]], sizes[d], out[d], kernel[d])
-        taps = starts.unsqueeze(-1) + flambeau.arange(kernel[d])  # (N, C, windows of d, taps of d)
+        taps = starts.unsqueeze(-1) + flambeau.arange(
+            kernel[d], device=samples.device
+        )  # (N, C, windows of d, taps of d)
         shape = [1] * (2 * n)
         shape[d], shape[n + d] = out[d], kernel[d]
         index = index * sizes[d] + taps.reshape(*taps.shape[:2], *shape)
@@ -75,7 +79,9 @@ def _fractional(n):
         input = of_constant_slope(input)
         planes = input if input.dim() == n + 2 else input.unsqueeze(0)
         if _random_samples is None:
-            _random_samples = flambeau.rand(*planes.shape[:2], n, dtype=input.dtype)
+            _random_samples = flambeau.rand(
+                *planes.shape[:2], n, dtype=input.dtype, device=input.device
+            )
         wanted = (*planes.shape[:2], n)
         _random_samples = _random_samples[: wanted[0]]  # made for a larger batch is enough
         if _random_samples.shape != wanted:

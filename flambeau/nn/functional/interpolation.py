@@ -138,14 +138,14 @@ def _resize(input, dim, out, scale, mode, align_corners):
     if mode in ("nearest", "nearest-exact"):
         ratio = _ratio(size, out, scale, False)
         shift = 0.5 if mode == "nearest-exact" else 0.0
-        at = (flambeau.arange(out, dtype=flambeau.float64) + shift) * ratio
-        return input.index_select(dim, at.clamp(max=size - 1).long().to(input.device))
+        at = (flambeau.arange(out, dtype=flambeau.float64, device=input.device) + shift) * ratio
+        return input.index_select(dim, at.clamp(max=size - 1).long())
     if size == out and scale in (None, 1):
         return input if mode != "bicubic" else input.clone()
     ratio = _ratio(size, out, scale, align_corners)
     real = input.dtype if input.is_floating_point() else flambeau.float32
     work = real if real in (flambeau.float32, flambeau.float64) else flambeau.float32
-    at = flambeau.arange(out, dtype=flambeau.float64)
+    at = flambeau.arange(out, dtype=flambeau.float64, device=input.device)
     at = at * ratio if align_corners else (at + 0.5) * ratio - 0.5
     if mode != "bicubic":
         at = at.clamp(min=0)
@@ -157,8 +157,8 @@ def _resize(input, dim, out, scale, mode, align_corners):
     wide = input.to(work)
     total = None
     for i, weight in enumerate(weights):
-        index = (base.long() + (i + first)).clamp(0, size - 1).to(input.device)
-        term = wide.index_select(dim, index) * weight.to(work).to(input.device).reshape(shape)
+        index = (base.long() + (i + first)).clamp(0, size - 1)
+        term = wide.index_select(dim, index) * weight.to(work).reshape(shape)
         total = term if total is None else total + term
     return _rounded(total, input.dtype)
 

@@ -106,9 +106,10 @@ def embedding_bag(
                 "rows."
             )
         kept = indices != padding_idx % weight.size(0)
-        indices, bags = indices[kept], bags[kept]
-        if per_sample_weights is not None:
-            per_sample_weights = per_sample_weights[kept]
+        if not kept.is_meta:  # where nobody knows how many are left, and it does not matter
+            indices, bags = indices[kept], bags[kept]
+            if per_sample_weights is not None:
+                per_sample_weights = per_sample_weights[kept]
     rows = embedding(indices, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.unsqueeze(1)
@@ -118,6 +119,8 @@ def embedding_bag(
         return out.scatter_reduce(0, place, rows, "amax", include_self=False)
     out = out.index_add(0, bags, rows)
     if mode == "mean":
+        if bags.is_meta:
+            return out
         sizes = flambeau.bincount(bags, minlength=count).clamp(min=1)
         out = out / sizes.unsqueeze(1).to(out.dtype)
     return out
@@ -132,7 +135,9 @@ def _bags(input, offsets, include_last_offset):
                 "Flatten input to give offsets."
             )
         count, length = input.shape
-        bags = flambeau.arange(count, device=input.device).repeat_interleave(length)
+        bags = flambeau.arange(count, device=input.device).repeat_interleave(
+            length, output_size=count * length
+        )
         return input.reshape(-1), bags, count
     if input.dim() != 1:
         raise ValueError(
@@ -150,6 +155,19 @@ def _bags(input, offsets, include_last_offset):
                 "embedding_bag: with include_last_offset=True, offsets need 1 element or more."
             )
         return input, input.long(), 0
+    if not offsets.is_meta:
+        _check_offsets(offsets, input)
+    starts = offsets[:count].contiguous()
+    places = flambeau.arange(input.numel(), device=input.device, dtype=starts.dtype)
+    bags = flambeau.searchsorted(starts, places, right=True) - 1
+    if include_last_offset and not input.is_meta:
+        kept = places < offsets[-1]
+        return input[kept], bags[kept], count
+    return input, bags, count
+
+
+def _check_offsets(offsets, input):
+    """Raises unless bags that begin at `offsets` lie inside of input."""
     if int(offsets[0]) != 0:
         raise RuntimeError(
             f"embedding_bag: offsets begin with {int(offsets[0])}; the first bag must begin at 0."
@@ -159,13 +177,6 @@ def _bags(input, offsets, include_last_offset):
             f"embedding_bag: offsets end with {int(offsets[-1])}, beyond the {input.numel()} "
             "elements of input."
         )
-    starts = offsets[:count].contiguous()
-    places = flambeau.arange(input.numel(), device=input.device, dtype=starts.dtype)
-    bags = flambeau.searchsorted(starts, places, right=True) - 1
-    if include_last_offset:
-        kept = places < offsets[-1]
-        return input[kept], bags[kept], count
-    return input, bags, count
 
 
 def one_hot(tensor, num_classes=-1):
@@ -186,6 +197,12 @@ def one_hot(tensor, num_classes=-1):
         return flambeau.empty(
             (*tensor.shape, num_classes), dtype=tensor.dtype, device=tensor.device
         )
+    if tensor.is_meta:
+        if num_classes < 1:
+            raise RuntimeError(
+                "one_hot: the largest class is not known on the meta device. Give num_classes."
+            )
+        return flambeau.empty((*tensor.shape, num_classes), dtype=tensor.dtype, device="meta")
     if int(tensor.min()) < 0:
         raise RuntimeError("one_hot: input holds numbers below 0; classes are 0 or more.")
     largest = int(tensor.max())

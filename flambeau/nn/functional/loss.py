@@ -6,6 +6,7 @@ import warnings
 import flambeau
 
 from ...ops import losses
+from ...ops.arguments import some
 from ...ops.autocast import full_precision
 from .reduction import check, reduced, reduction_of, warn_unless_same_size, weighted
 
@@ -131,7 +132,7 @@ def gaussian_nll_loss(input, target, var, full: object = False, eps=1e-6, reduct
                     f"gaussian_nll_loss: var {tuple(var.shape)} must be {tuple(input.shape)} as "
                     "input, or have 1 as last size, or lack it."
                 )
-        if bool((var < 0).any()):
+        if some(var < 0):
             raise ValueError("gaussian_nll_loss: var holds numbers below 0.")
     check(reduction, "gaussian_nll_loss")
     # The limit is applied without a gradient of its own, so that var below eps still learns.

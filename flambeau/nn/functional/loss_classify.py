@@ -7,6 +7,7 @@ import flambeau
 from ...ops import cross_entropy as fused
 from ...ops import losses
 from ...ops import nll as fused_nll
+from ...ops.arguments import every
 from ...ops.autocast import full_precision
 from ...ops.ways import row_way
 from .reduction import check, reduced, reduction_of
@@ -222,7 +223,7 @@ def binary_cross_entropy(
             f"{tuple(input.shape)}. unsqueeze or squeeze one of them."
         )
     for name, tensor in (("input", input), ("target", target)):
-        if tensor.numel() and not bool(((tensor >= 0) & (tensor <= 1)).all()):
+        if tensor.numel() and not every((tensor >= 0) & (tensor <= 1)):
             raise RuntimeError(
                 f"binary_cross_entropy: {name} holds numbers outside of 0 to 1. For scores that "
                 "are not probabilities use binary_cross_entropy_with_logits."

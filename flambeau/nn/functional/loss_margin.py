@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ...ops.arguments import every
 from ...ops.autocast import full_precision
 from .distance import pairwise_distance
 from .reduction import check, reduced, reduction_of
@@ -182,7 +183,7 @@ def multi_margin_loss(
             f"multi_margin_loss: target {tuple(target.shape)} must be ({scores.size(0)},), one "
             "class for each sample."
         )
-    if classes.numel() and not bool(((classes >= 0) & (classes < scores.size(1))).all()):
+    if classes.numel() and not every((classes >= 0) & (classes < scores.size(1))):
         raise RuntimeError(
             f"multi_margin_loss: target holds classes outside of 0 to {scores.size(1) - 1}."
         )
@@ -222,7 +223,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     single = input.dim() < 2
     scores = input.reshape(1, -1) if single else input
     labels = target.reshape(1, -1) if single else target
-    if labels.numel() and not bool(((labels >= -1) & (labels < scores.size(1))).all()):
+    if labels.numel() and not every((labels >= -1) & (labels < scores.size(1))):
         raise RuntimeError(
             f"multilabel_margin_loss: target holds classes outside of -1 to {input.size(-1) - 1}."
         )

@@ -69,7 +69,7 @@ def _pad_from_inside(input, pad, mode):
     flambeau._core._check_room(math.prod(shape) * input.element_size())
     padded = input
     for dim, before, after in steps:
-        source = border_source(mode, input.shape[dim], before, after)
+        source = border_source(mode, input.shape[dim], before, after, input.device)
         padded = padded.index_select(dim, source.to(input.device))
     if padded is input:
         return input.clone()  # never the input's own memory

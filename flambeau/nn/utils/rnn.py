@@ -239,7 +239,7 @@ def unpad_sequence(padded_sequences, lengths, batch_first=False):
 
 def pack_sequence(sequences, enforce_sorted=True):
     """Pack tensors (L_i, *)."""
-    lengths = flambeau.as_tensor([sequence.size(0) for sequence in sequences])
+    lengths = flambeau.as_tensor([sequence.size(0) for sequence in sequences], device="cpu")
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
