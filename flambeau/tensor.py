@@ -118,7 +118,7 @@ class _Memory:
         }
 
 
-def __array__(self, dtype=None, copy=None):
+def __array__(self, dtype: object = None, copy=None):  # a dtype of NumPy
     array = self.numpy()
     if dtype is not None:
         array = array.astype(dtype, copy=False)

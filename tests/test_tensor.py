@@ -319,3 +319,11 @@ def test_finfo_and_iinfo_of_what_is_no_dtype():
             with pytest.raises(TypeError, match=f"{info.__name__}: takes a dtype"):
                 info(wrong)
     assert torch.finfo(float).bits == 64 and torch.iinfo(int).bits == 64
+
+
+def test_numpy_asks_for_an_array_of_its_own_dtype():
+    t = torch.tensor([1.5, 2.5])
+    assert np.asarray(t, dtype=np.float64).dtype == np.float64
+    assert np.array(t, dtype="int32").tolist() == [1, 2]
+    assert t.__array__(np.dtype("float64")).tolist() == [1.5, 2.5]
+    assert np.float64(2.0) * np.asarray(t, np.float32) == pytest.approx([3.0, 5.0])

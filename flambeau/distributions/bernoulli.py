@@ -5,7 +5,8 @@ import flambeau.nn.functional as F
 
 from . import constraints
 from .distribution import Distribution
-from .utils import derived, logits_to_probs, probs_to_logits
+from .exp_family import ExponentialFamily
+from .utils import lazy_property, logits_to_probs, probs_to_logits
 
 __all__ = ["Bernoulli"]
 
@@ -15,7 +16,7 @@ class OneProbability(Distribution):
 
     def __init__(self, probs=None, logits=None, validate_args=None):
         if (probs is None) == (logits is None):
-            raise ValueError("Bernoulli: give probs or logits, one of them.")
+            raise ValueError(f"{type(self).__name__}: give probs or logits, one of them.")
         given = {"logits": logits} if probs is None else {"probs": probs}
         self._take(validate_args, **given)
 
@@ -24,18 +25,18 @@ class OneProbability(Distribution):
         """The one that was given."""
         return next(iter(self._tensors.values()))
 
-    @derived
+    @lazy_property
     def logits(self):
         """log(probs / (1 - probs))."""
         return probs_to_logits(self.probs, is_binary=True)
 
-    @derived
+    @lazy_property
     def probs(self):
         """The probability."""
         return logits_to_probs(self.logits, is_binary=True)
 
 
-class Bernoulli(OneProbability):
+class Bernoulli(OneProbability, ExponentialFamily):
     """1 with probability `probs`, else 0."""
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
@@ -71,6 +72,13 @@ class Bernoulli(OneProbability):
 
     def entropy(self):
         return F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
+
+    @property
+    def _natural_params(self):
+        return (self.logits,)
+
+    def _log_normalizer(self, logits):
+        return F.softplus(logits)
 
     def enumerate_support(self, expand=True):
         values = flambeau.arange(2, dtype=self._param.dtype, device=self._param.device)

@@ -2,15 +2,13 @@
 
 import flambeau
 
-from ..ops.gamma_samples import log_gamma_samples
 from . import constraints
-from .dirichlet import inside
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 
 __all__ = ["Beta"]
 
 
-class Beta(Distribution):
+class Beta(ExponentialFamily):
     """A density of x**(a - 1) * (1 - x)**(b - 1) on [0, 1], a concentration1 and b concentration0."""
 
     arg_constraints = {
@@ -45,21 +43,27 @@ class Beta(Distribution):
 
     def rsample(self, sample_shape=()):
         """Samples inside (0, 1), for concentrations of any size."""
+        both = flambeau.stack([self.concentration1, self.concentration0], -1)
         shape = self._extended_shape(sample_shape)
-        first = log_gamma_samples(self.concentration1.expand(shape))
-        second = log_gamma_samples(self.concentration0.expand(shape))
-        return inside((first - second).sigmoid())
+        return flambeau._sample_dirichlet(both.expand((*shape, 2)))[..., 0]
 
-    def _log_normalizer(self):
+    def _log_beta(self):
         return self.concentration1.lgamma() + self.concentration0.lgamma() - self._total.lgamma()
+
+    @property
+    def _natural_params(self):
+        return self.concentration1 - 1, self.concentration0 - 1
+
+    def _log_normalizer(self, first, second):
+        return (first + 1).lgamma() + (second + 1).lgamma() - (first + second + 2).lgamma()
 
     def log_prob(self, value):
         self._validate_sample(value)
         first = flambeau.xlogy(self.concentration1 - 1, value)
         second = flambeau.special.xlog1py(self.concentration0 - 1, -value)
-        return first + second - self._log_normalizer()
+        return first + second - self._log_beta()
 
     def entropy(self):
         a, b, total = self.concentration1, self.concentration0, self._total
         peaks = (a - 1) * a.digamma() + (b - 1) * b.digamma()
-        return self._log_normalizer() - peaks + (total - 2) * total.digamma()
+        return self._log_beta() - peaks + (total - 2) * total.digamma()

@@ -34,7 +34,7 @@ class Binomial(OneProbability):
     def _param(self):
         return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self):
         """The whole numbers from 0 to total_count."""
         return constraints.integer_interval(0, self.total_count)

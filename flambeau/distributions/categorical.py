@@ -4,7 +4,7 @@ import flambeau
 
 from . import constraints
 from .distribution import Distribution
-from .utils import derived, logits_to_probs, probs_to_logits
+from .utils import lazy_property, logits_to_probs, probs_to_logits
 
 __all__ = ["Categorical"]
 
@@ -44,17 +44,17 @@ class Categorical(Distribution):
     def _num_events(self):
         return self._param.size(-1)
 
-    @derived
+    @lazy_property
     def logits(self):
         """Logarithms of the probabilities."""
         return probs_to_logits(self.probs)
 
-    @derived
+    @lazy_property
     def probs(self):
         """The probabilities."""
         return logits_to_probs(self.logits)
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self):
         """0 to K - 1."""
         return constraints.integer_interval(0, self._num_events - 1)

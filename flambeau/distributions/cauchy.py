@@ -22,8 +22,8 @@ class Cauchy(LocationScale):
 
     def rsample(self, sample_shape=()):
         shape = self._extended_shape(sample_shape)
-        uniform = flambeau.rand(shape, dtype=self.loc.dtype, device=self.loc.device)
-        return self.icdf(uniform)
+        drawn = flambeau.empty(shape, dtype=self.loc.dtype, device=self.loc.device).cauchy_()
+        return self.loc + drawn * self.scale
 
     def log_prob(self, value):
         self._validate_sample(value)

@@ -2,24 +2,14 @@
 
 import flambeau
 
-from ..ops.gamma_samples import log_gamma_samples
+from ..ops.gamma_samples import dirichlet_backward as _Dirichlet_backward  # noqa: F401  as PyTorch names it
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 
-__all__ = ["Dirichlet", "inside"]
-
-
-def inside(sample):
-    """Samples of (0, 1) that rounding has brought to an end, moved inside by as little as there is.
-
-    The values move, their gradients do not.
-    """
-    limits = flambeau.finfo(sample.dtype)
-    moved = sample.detach().clamp(limits.tiny, 1 - limits.eps / 2)
-    return sample + (moved - sample.detach())
+__all__ = ["Dirichlet"]
 
 
-class Dirichlet(Distribution):
+class Dirichlet(ExponentialFamily):
     """Points x of a simplex with a density of the product of x**(concentration - 1).
 
     Args:
@@ -61,17 +51,24 @@ class Dirichlet(Distribution):
     def rsample(self, sample_shape=()):
         """Samples as normalised gamma samples, each inside (0, 1)."""
         concentration = self.concentration.expand(self._extended_shape(sample_shape))
-        return inside(log_gamma_samples(concentration).softmax(-1))
+        return flambeau._sample_dirichlet(concentration)
 
-    def _log_normalizer(self):
+    def _log_beta(self):
         a = self.concentration
         return a.lgamma().sum(-1) - a.sum(-1).lgamma()
 
+    @property
+    def _natural_params(self):
+        return (self.concentration - 1,)
+
+    def _log_normalizer(self, powers):
+        return (powers + 1).lgamma().sum(-1) - (powers + 1).sum(-1).lgamma()
+
     def log_prob(self, value):
         self._validate_sample(value)
-        return flambeau.xlogy(self.concentration - 1, value).sum(-1) - self._log_normalizer()
+        return flambeau.xlogy(self.concentration - 1, value).sum(-1) - self._log_beta()
 
     def entropy(self):
         a, total = self.concentration, self.concentration.sum(-1)
         spread = (total - a.size(-1)) * total.digamma()
-        return self._log_normalizer() + spread - ((a - 1) * a.digamma()).sum(-1)
+        return self._log_beta() + spread - ((a - 1) * a.digamma()).sum(-1)

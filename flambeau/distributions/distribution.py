@@ -1,9 +1,11 @@
 """Distribution, the base of all: shapes, validation, what follows from the rest."""
 
+import warnings
+
 import flambeau
 
 from . import constraints
-from .utils import broadcast_all
+from .utils import broadcast_all, lazy_property
 
 __all__ = ["Distribution"]
 
@@ -21,15 +23,13 @@ class Distribution:
 
     has_rsample = False
     has_enumerate_support = False
-    arg_constraints = {}
-    support = constraints.real
     _validate_args = __debug__
 
     @staticmethod
     def set_default_validate_args(value):
         """Whether distributions check their arguments when they are not told."""
         if value not in (True, False):
-            raise ValueError
+            raise ValueError(f"set_default_validate_args: value is {value!r}; it must be a bool.")
         Distribution._validate_args = value
 
     def __init__(self, batch_shape=(), event_shape=(), validate_args=None):
@@ -38,8 +38,11 @@ class Distribution:
         if validate_args is not None:
             self._validate_args = validate_args
         if self._validate_args:
-            for name, constraint in self.arg_constraints.items():
-                if name in self.__dict__:
+            for name, constraint in self._constraints(warn=True).items():
+                derived = isinstance(getattr(type(self), name, None), lazy_property)
+                if not constraints.is_dependent(constraint) and (
+                    name in self.__dict__ or not derived
+                ):
                     self._check_parameter(name, constraint)
 
     def _take(self, validate_args, **parameters):
@@ -67,24 +70,61 @@ class Distribution:
         return self._event_shape
 
     @property
+    def arg_constraints(self):
+        """{name: Constraint} of the parameters."""
+        raise NotImplementedError(f"{type(self).__name__}.arg_constraints")
+
+    @property
+    def support(self):
+        """The Constraint that samples satisfy."""
+        raise NotImplementedError(f"{type(self).__name__}.support")
+
+    def _constraints(self, warn=False):
+        try:
+            return self.arg_constraints
+        except NotImplementedError:
+            if warn:
+                self._cannot_check("arg_constraints")
+            return {}
+
+    def _cannot_check(self, name):
+        warnings.warn(
+            f"{type(self).__name__} has no {name}: nothing is checked. Define it, or pass "
+            "validate_args=False.",
+            stacklevel=4,
+        )
+
+    @property
     def _tensors(self):
         """The parameters there are, as arg_constraints names them."""
-        return {name: self.__dict__[name] for name in self.arg_constraints if name in self.__dict__}
+        return {name: self.__dict__[name] for name in self._constraints() if name in self.__dict__}
 
     def _extended_shape(self, sample_shape=()):
         return flambeau.Size((*sample_shape, *self._batch_shape, *self._event_shape))
 
     def expand(self, batch_shape, _instance=None):
-        """The same distribution for a larger batch, without copies."""
-        new = type(self).__new__(type(self))
+        """The same distribution for a larger batch, without copies.
+
+        Args:
+            batch_shape (Size): that the present one broadcasts to.
+            _instance (Distribution, optional): filled in place of a new instance.
+        """
+        new = self._get_checked_instance(type(self), _instance)
         batch_shape = flambeau.Size(batch_shape)
         for name, value in self._tensors.items():
             event_dim = self.arg_constraints[name].event_dim
             event = value.shape[value.dim() - event_dim :] if event_dim else ()
             setattr(new, name, value.expand((*batch_shape, *event)))
+        self._keep(new, batch_shape)
         Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
+
+    def _keep(self, new, batch_shape):
+        """Give `new`, an expanded copy, what arg_constraints does not name."""
+
+    def _get_checked_instance(self, cls, _instance=None):
+        return type(self).__new__(type(self)) if _instance is None else _instance
 
     # -- what a subclass defines
 
@@ -149,7 +189,7 @@ class Distribution:
 
     def _validate_sample(self, value):
         if not self._validate_args:
-            return
+            return None
         if not isinstance(value, flambeau.Tensor):
             raise ValueError(f"log_prob: value must be a Tensor, not {type(value).__name__}.")
         event_dim = len(self._event_shape)
@@ -164,10 +204,14 @@ class Distribution:
                     f"log_prob: value {tuple(value.shape)} does not broadcast with "
                     f"{tuple(self._extended_shape())}, the batch's and the event's shape."
                 )
-        if not bool(self.support.check(value).all()):
+        try:
+            support = self.support
+        except NotImplementedError:
+            return self._cannot_check("support")
+        if not bool(support.check(value).all()):
             raise ValueError(
                 f"log_prob: value {tuple(value.shape)} lies outside of the support "
-                f"{self.support!r} of {self!r}: {value}"
+                f"{support!r} of {self!r}: {value}"
             )
 
     def __repr__(self):

@@ -3,12 +3,12 @@
 import flambeau
 
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 
 __all__ = ["Exponential"]
 
 
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     """rate * exp(-rate * x) for x >= 0."""
 
     arg_constraints = {"rate": constraints.positive}
@@ -49,6 +49,13 @@ class Exponential(Distribution):
 
     def icdf(self, value):
         return -flambeau.log1p(-value) / self.rate
+
+    @property
+    def _natural_params(self):
+        return (-self.rate,)
+
+    def _log_normalizer(self, factor):
+        return -(-factor).log()
 
     def entropy(self):
         return 1 - self.rate.log()

@@ -2,14 +2,13 @@
 
 import flambeau
 
-from ..ops.gamma_samples import log_gamma_samples
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 
 __all__ = ["Gamma"]
 
 
-class Gamma(Distribution):
+class Gamma(ExponentialFamily):
     """rate**a * x**(a - 1) * exp(-rate * x) / gamma(a) for x >= 0, a the concentration."""
 
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
@@ -34,12 +33,12 @@ class Gamma(Distribution):
     def rsample(self, sample_shape=()):
         """Samples; as in PyTorch never 0, but at least the smallest normal number."""
         concentration = self.concentration.expand(self._extended_shape(sample_shape))
-        drawn = log_gamma_samples(concentration).exp() / self.rate
-        # The values are held, not their gradients: a clamp would drop those.
-        smallest = flambeau.finfo(drawn.dtype).tiny
-        return drawn + (drawn.detach().clamp_min(smallest) - drawn.detach())
+        drawn = flambeau._standard_gamma(concentration) / self.rate
+        held = drawn.detach().clamp_min(flambeau.finfo(drawn.dtype).tiny)  # not the gradients
+        return drawn + (held - drawn.detach())
 
     def log_prob(self, value):
+        value = flambeau.as_tensor(value, dtype=self.rate.dtype, device=self.rate.device)
         self._validate_sample(value)
         a, rate = self.concentration, self.rate
         return flambeau.xlogy(a, rate) + flambeau.xlogy(a - 1, value) - rate * value - a.lgamma()
@@ -47,6 +46,13 @@ class Gamma(Distribution):
     def cdf(self, value):
         self._validate_sample(value)
         return flambeau.special.gammainc(self.concentration, self.rate * value)
+
+    @property
+    def _natural_params(self):
+        return self.concentration - 1, -self.rate
+
+    def _log_normalizer(self, power, factor):
+        return (power + 1).lgamma() - (power + 1) * (-factor).log()
 
     def entropy(self):
         a = self.concentration

@@ -2,12 +2,15 @@
 
 from . import constraints
 from .distribution import Distribution
+from .utils import sum_rightmost
 
 __all__ = ["Independent"]
 
 
 class Independent(Distribution):
     """`base_distribution` whose last `reinterpreted_batch_ndims` batch dimensions make one event."""
+
+    arg_constraints = {}
 
     def __init__(self, base_distribution, reinterpreted_batch_ndims, validate_args=None):
         batch, more = base_distribution.batch_shape, reinterpreted_batch_ndims
@@ -25,15 +28,17 @@ class Independent(Distribution):
 
     def expand(self, batch_shape, _instance=None):
         n = self.reinterpreted_batch_ndims
+        new = self._get_checked_instance(Independent, _instance)
         wider = self.base_dist.expand((*batch_shape, *self._event_shape[:n]))
-        return type(self)(wider, n, validate_args=self._validate_args)
+        Independent.__init__(new, wider, n, validate_args=self._validate_args)
+        return new
 
     @property
     def has_rsample(self):
         """Whether the base can draw with gradients."""
         return self.base_dist.has_rsample
 
-    @property
+    @constraints.dependent_property
     def support(self):
         """The base's, for whole events."""
         more = self.reinterpreted_batch_ndims
@@ -64,13 +69,24 @@ class Independent(Distribution):
     def log_prob(self, value):
         return self._sum(self.base_dist.log_prob(value))
 
+    @property
+    def has_enumerate_support(self):
+        """Whether the base can list its events and none are joined here."""
+        return self.base_dist.has_enumerate_support and not self.reinterpreted_batch_ndims
+
+    def enumerate_support(self, expand=True):
+        if self.reinterpreted_batch_ndims:
+            raise NotImplementedError(
+                "Independent: enumerate_support of events joined from several is not offered."
+            )
+        return self.base_dist.enumerate_support(expand=expand)
+
     def entropy(self):
         return self._sum(self.base_dist.entropy())
 
     def _sum(self, value):
         """The sum over the dimensions that belong to one event here, and not in the base."""
-        more = self.reinterpreted_batch_ndims
-        return value.flatten(value.dim() - more).sum(-1) if more else value
+        return sum_rightmost(value, self.reinterpreted_batch_ndims)
 
     def __repr__(self):
         return f"{type(self).__name__}({self.base_dist}, {self.reinterpreted_batch_ndims})"

@@ -1,4 +1,7 @@
-"""The Kullback-Leibler divergence of pairs of distributions."""
+"""The Kullback-Leibler divergence of pairs of distributions of one family; those of two are in kl_across.py."""
+
+import functools
+import math
 
 import flambeau
 
@@ -6,18 +9,27 @@ from .bernoulli import Bernoulli
 from .beta import Beta
 from .binomial import Binomial
 from .categorical import Categorical
+from .cauchy import Cauchy
+from .continuous_bernoulli import ContinuousBernoulli
 from .dirichlet import Dirichlet
 from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .exponential import Exponential
 from .gamma import Gamma
 from .geometric import Geometric
+from .gumbel import Gumbel, euler_constant
+from .half_normal import HalfNormal
 from .independent import Independent
 from .laplace import Laplace
+from .lowrank_multivariate_normal import LowRankMultivariateNormal
 from .multivariate_normal import MultivariateNormal
 from .normal import Normal
 from .one_hot_categorical import OneHotCategorical
+from .pareto import Pareto
 from .poisson import Poisson
+from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
+from .utils import sum_rightmost
 
 __all__ = ["kl_divergence", "register_kl"]
 
@@ -25,32 +37,171 @@ _known = {}
 
 
 def register_kl(type_p, type_q):
-    """Decorates fn(p, q): the divergence of a type_p from a type_q, subclasses included."""
+    """Decorates fn(p, q): the divergence of a type_p from a type_q, subclasses included.
+
+    Raises:
+        TypeError: one of them is no subclass of Distribution.
+    """
     for kind in (type_p, type_q):
         if not (isinstance(kind, type) and issubclass(kind, Distribution)):
             raise TypeError(f"register_kl: takes subclasses of Distribution, not {kind}.")
 
     def register(function):
         _known[type_p, type_q] = function
+        _formula.cache_clear()
         return function
 
     return register
 
 
+@functools.lru_cache(1024)
+def _formula(type_p, type_q):
+    """The formula of the nearest classes: the least number of steps up, p's first; None without one."""
+    ups = [
+        (type_p.__mro__.index(p) + type_q.__mro__.index(q), type_p.__mro__.index(p), function)
+        for (p, q), function in _known.items()
+        if issubclass(type_p, p) and issubclass(type_q, q)
+    ]
+    return min(ups, key=lambda up: up[:2])[2] if ups else None
+
+
 def kl_divergence(p, q):
-    """The expected value, under p, of p.log_prob(x) - q.log_prob(x).
+    """The expected value, under p, of p.log_prob(x) - q.log_prob(x), in nats.
+
+    Args:
+        p, q (Distribution): whose batch shapes broadcast.
+
+    Returns:
+        Tensor of the batch's shape; infinite where p reaches beyond q's support.
 
     Raises:
         NotImplementedError: nobody has registered a formula for this pair.
+
+    Example:
+        >>> from flambeau.distributions import Normal, kl_divergence
+        >>> kl_divergence(Normal(0.0, 1.0), Normal(1.0, 1.0))
+        tensor(0.5000)
     """
-    for type_p in type(p).__mro__:  # the nearest classes first
-        for type_q in type(q).__mro__:
-            if (type_p, type_q) in _known:
-                return _known[type_p, type_q](p, q)
-    raise NotImplementedError(
-        f"kl_divergence: none is known from {type(p).__name__} to {type(q).__name__}. register_kl "
-        "teaches one."
+    formula = _formula(type(p), type(q))
+    result = NotImplemented if formula is None else formula(p, q)
+    if result is NotImplemented:
+        raise NotImplementedError(
+            f"kl_divergence: none is known from {type(p).__name__} to {type(q).__name__}. register_kl "
+            "teaches one."
+        )
+    return result
+
+
+@register_kl(ExponentialFamily, ExponentialFamily)
+def expfamily_kl(p, q):
+    """Of two of one class: A(eta_q) - A(eta_p) - <eta_q - eta_p, mean of T under p>."""
+    if type(p) is not type(q):
+        return NotImplemented
+    params, value, means = p._normalizer_and_means()
+    result = q._log_normalizer(*q._natural_params) - value
+    for mine, theirs, mean in zip(params, q._natural_params, means, strict=True):
+        result = result - sum_rightmost(
+            (theirs - mine) * mean, len(q.event_shape) if mine.dim() > value.dim() else 0
+        )
+    return result
+
+
+_kl_expfamily_expfamily = expfamily_kl
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def _(p, q):
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        return NotImplemented
+    return kl_divergence(p.base_dist, q.base_dist)
+
+
+@register_kl(Cauchy, Cauchy)
+def _(p, q):
+    # Source: Chyzak, Nielsen, 2019, arXiv:1905.10965.
+    apart = (p.scale + q.scale).pow(2) + (p.loc - q.loc).pow(2)
+    return (apart / (4 * p.scale * q.scale)).log()
+
+
+@register_kl(ContinuousBernoulli, ContinuousBernoulli)
+def _(p, q):
+    tails = (-p.probs).log1p() - (-q.probs).log1p()
+    return p.mean * (p.logits - q.logits) + p._log_constant() - q._log_constant() + tails
+
+
+@register_kl(Gumbel, Gumbel)
+def _(p, q):
+    ratio, distance = p.scale / q.scale, (q.loc - p.loc) / q.scale
+    tail = (distance + (1 + ratio).lgamma()).exp()
+    return -ratio.log() + tail - distance - 1 + euler_constant * (ratio - 1)
+
+
+@register_kl(HalfNormal, HalfNormal)
+def _(p, q):
+    return kl_divergence(p.base_dist, q.base_dist)
+
+
+@register_kl(Pareto, Pareto)
+def _(p, q):
+    ratio = q.alpha / p.alpha
+    result = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
+    return flambeau.where(p.scale < q.scale, math.inf, result)
+
+
+def _vectors(p, q):
+    if p.event_shape != q.event_shape:
+        raise ValueError(
+            f"kl_divergence: events of shape {tuple(p.event_shape)} and {tuple(q.event_shape)} differ."
+        )
+
+
+def _white(root, matrix):
+    """The squared norm of L^-1 M, for L and M of batches that broadcast."""
+    batch = flambeau.broadcast_shapes(root.shape[:-2], matrix.shape[:-2])
+    root, matrix = root.expand(batch + root.shape[-2:]), matrix.expand(batch + matrix.shape[-2:])
+    return flambeau.linalg.solve_triangular(root, matrix, upper=False).pow(2).sum((-2, -1))
+
+
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+def _(p, q):
+    _vectors(p, q)
+    columns = _columns_distance(q, p.scale_tril.mT)
+    return _normal_kl(p, q, columns, q.squared_distance(q.loc - p.loc))
+
+
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+def _(p, q):
+    _vectors(p, q)
+    columns = _columns_distance(q, p.cov_factor.mT) + _columns_distance(
+        q, p.cov_diag.sqrt().diag_embed()
     )
+    return _normal_kl(p, q, columns, q.squared_distance(q.loc - p.loc))
+
+
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+def _(p, q):
+    _vectors(p, q)
+    trace = _white(q.scale_tril, p.cov_factor) + _white(
+        q.scale_tril, p.cov_diag.sqrt().diag_embed()
+    )
+    return _normal_kl(p, q, trace, _white(q.scale_tril, (q.loc - p.loc).unsqueeze(-1)))
+
+
+@register_kl(MultivariateNormal, MultivariateNormal)
+def _(p, q):
+    _vectors(p, q)
+    trace = _white(q.scale_tril, p.scale_tril)
+    return _normal_kl(p, q, trace, _white(q.scale_tril, (q.loc - p.loc).unsqueeze(-1)))
+
+
+def _columns_distance(q, rows):
+    """The trace of C_q^-1 M M^T, for the rows (*B, R, K) of M^T."""
+    return q.squared_distance(rows.movedim(-2, 0)).sum(0)
+
+
+def _normal_kl(p, q, trace, distance):
+    logs = q._log_root_determinant - p._log_root_determinant
+    return logs + 0.5 * (trace + distance - p.event_shape[0])
 
 
 @register_kl(Normal, Normal)
@@ -75,7 +226,7 @@ def _(p, q):
 def _(p, q):
     result = ((q.high - q.low) / (p.high - p.low)).log()
     outside = (q.low > p.low) | (q.high < p.high)
-    return flambeau.where(outside, float("inf"), result)
+    return flambeau.where(outside, math.inf, result)
 
 
 @register_kl(Bernoulli, Bernoulli)
@@ -93,7 +244,7 @@ def _(p, q):
         )
     one_trial = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
     more = (p.total_count > q.total_count).expand(one_trial.shape)
-    return flambeau.where(more, float("inf"), p.total_count * one_trial)
+    return flambeau.where(more, math.inf, p.total_count * one_trial)
 
 
 @register_kl(Gamma, Gamma)
@@ -108,14 +259,14 @@ def _(p, q):
     first = (p.concentration1 - q.concentration1) * p.concentration1.digamma()
     second = (p.concentration0 - q.concentration0) * p.concentration0.digamma()
     total = (p._total - q._total) * p._total.digamma()
-    return q._log_normalizer() - p._log_normalizer() + first + second - total
+    return q._log_beta() - p._log_beta() + first + second - total
 
 
 @register_kl(Dirichlet, Dirichlet)
 def _(p, q):
     a, b = p.concentration, q.concentration
     mean_log = a.digamma() - a.sum(-1, True).digamma()
-    return q._log_normalizer() - p._log_normalizer() + ((a - b) * mean_log).sum(-1)
+    return q._log_beta() - p._log_beta() + ((a - b) * mean_log).sum(-1)
 
 
 @register_kl(Geometric, Geometric)
@@ -131,7 +282,7 @@ def _(p, q):
 @register_kl(Categorical, Categorical)
 def _(p, q):
     terms = p.probs * (p.logits - q.logits)
-    terms = flambeau.where((q.probs == 0).expand_as(terms), float("inf"), terms)
+    terms = flambeau.where((q.probs == 0).expand_as(terms), math.inf, terms)
     return flambeau.where((p.probs == 0).expand_as(terms), 0.0, terms).sum(-1)
 
 
@@ -143,21 +294,8 @@ def _(p, q):
 @register_kl(Independent, Independent)
 def _(p, q):
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
-        raise NotImplementedError
+        return NotImplemented
     return p._sum(kl_divergence(p.base_dist, q.base_dist))
 
 
-@register_kl(MultivariateNormal, MultivariateNormal)
-def _(p, q):
-    if p.event_shape != q.event_shape:
-        raise ValueError(
-            "kl_divergence: the two MultivariateNormals have events of different shapes."
-        )
-    solve = flambeau.linalg.solve_triangular
-    batch = flambeau.broadcast_shapes(p.batch_shape, q.batch_shape)
-    size = (*batch, *p.scale_tril.shape[-2:])
-    root = q.scale_tril.expand(size)
-    trace = solve(root, p.scale_tril.expand(size), upper=False).pow(2).sum((-2, -1))
-    distance = solve(root, (q.loc - p.loc).unsqueeze(-1), upper=False).pow(2).sum((-2, -1))
-    logs = q._log_root_determinant - p._log_root_determinant
-    return logs + 0.5 * (trace + distance - p.event_shape[0])
+from . import kl_across  # noqa: E402, F401  registers its own

@@ -6,7 +6,7 @@ import flambeau
 
 from . import constraints
 from .distribution import Distribution
-from .utils import derived
+from .utils import lazy_property
 
 __all__ = ["MultivariateNormal"]
 
@@ -58,19 +58,19 @@ class MultivariateNormal(Distribution):
         setattr(self, name, matrix.expand((*batch, *matrix.shape[-2:])))
         super().__init__(batch, loc.shape[-1:], validate_args)
 
-    @derived
+    @lazy_property
     def scale_tril(self):
         """The Cholesky factor of the covariance."""
         return flambeau.linalg.cholesky(self.covariance_matrix)
 
-    @derived
+    @lazy_property
     def covariance_matrix(self):
         """The expected products of differences from the mean."""
         if "scale_tril" in self.__dict__:
             return self.scale_tril @ self.scale_tril.mT
         return flambeau.linalg.inv(self.precision_matrix)
 
-    @derived
+    @lazy_property
     def precision_matrix(self):
         """The inverse of the covariance."""
         return flambeau.cholesky_inverse(self.scale_tril)

@@ -4,12 +4,13 @@ import math
 
 import flambeau
 
+from .exp_family import ExponentialFamily
 from .location_scale import LocationScale
 
 __all__ = ["Normal"]
 
 
-class Normal(LocationScale):
+class Normal(LocationScale, ExponentialFamily):
     """exp(-((x - loc) / scale)**2 / 2) / (scale * sqrt(2 pi))."""
 
     @property
@@ -36,6 +37,14 @@ class Normal(LocationScale):
 
     def icdf(self, value):
         return self.loc + self.scale * flambeau.erfinv(2 * value - 1) * math.sqrt(2)
+
+    @property
+    def _natural_params(self):
+        precision = self.scale.pow(-2)
+        return self.loc * precision, -0.5 * precision
+
+    def _log_normalizer(self, first, second):
+        return -0.25 * first.pow(2) / second + 0.5 * (-math.pi / second).log()
 
     def entropy(self):
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()

@@ -3,12 +3,12 @@
 import flambeau
 
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 
 __all__ = ["Poisson"]
 
 
-class Poisson(Distribution):
+class Poisson(ExponentialFamily):
     """rate**k * exp(-rate) / k! for k = 0, 1, 2 ..."""
 
     arg_constraints = {"rate": constraints.nonnegative}
@@ -30,6 +30,13 @@ class Poisson(Distribution):
     def sample(self, sample_shape=()):
         with flambeau.no_grad():
             return flambeau.poisson(self.rate.expand(self._extended_shape(sample_shape)))
+
+    @property
+    def _natural_params(self):
+        return (self.rate.log(),)
+
+    def _log_normalizer(self, log_rate):
+        return log_rate.exp()
 
     def log_prob(self, value):
         self._validate_sample(value)

@@ -19,7 +19,7 @@ class Uniform(Distribution):
         if self._validate_args and not bool((self.low < self.high).all()):
             raise ValueError("Uniform: low must be below high everywhere.")
 
-    @property
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self):
         """[low, high]."""
         return constraints.interval(self.low, self.high)

@@ -1,9 +1,15 @@
 """What several distributions share: broadcasting, and probabilities against logits."""
 
+import functools
+import math
+
 import flambeau
 import flambeau.nn.functional as F
 
-__all__ = ["broadcast_all", "clamp_probs", "logits_to_probs", "probs_to_logits"]
+__all__ = [
+    "broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits",
+    "tril_matrix_to_vec", "vec_to_tril_matrix",
+]  # fmt: skip
 
 
 def broadcast_all(*values):
@@ -36,20 +42,57 @@ def probs_to_logits(probs, is_binary=False):
     return safe.log() - (-safe).log1p() if is_binary else safe.log()
 
 
-class derived:
-    """An attribute that is computed from others at its first use, and then kept."""
+def sum_rightmost(value, dims):
+    """The sum over the last `dims` dimensions; `value` itself where that is 0."""
+    return value.flatten(value.dim() - dims).sum(-1) if dims else value
 
-    def __init__(self, compute):
-        self.compute = compute
-        self.__doc__ = compute.__doc__
 
-    def __set_name__(self, owner, name):
-        self.name = name
+_sum_rightmost = sum_rightmost  # the name that libraries import
+
+
+def tril_matrix_to_vec(mat, diag=0):
+    """(*B, N, N) -> (*B, K): what stands on and below diagonal `diag`, row by row."""
+    n = mat.size(-1)
+    if not -n <= diag < n:
+        raise ValueError(
+            f"tril_matrix_to_vec: diag is {diag}; a matrix of {n} rows takes {-n} to {n - 1}."
+        )
+    rows, columns = flambeau.tril_indices(n, n, diag, device=mat.device)
+    return mat[..., rows, columns]
+
+
+def vec_to_tril_matrix(vec, diag=0):
+    """(*B, K) -> (*B, N, N): row by row on and below diagonal `diag`, zeros above; the inverse of the former.
+
+    Raises:
+        ValueError: no matrix has K elements there.
+    """
+    # K = N (N + 1) / 2 for diag 0; each diagonal below leaves one row out.
+    count = vec.size(-1)
+    n = (math.isqrt(8 * count + 1) - 1) // 2 - diag
+    rows, columns = flambeau.tril_indices(n, n, diag, device=vec.device)
+    if len(rows) != count:
+        raise ValueError(
+            f"vec_to_tril_matrix: {count} elements do not fill a triangle below diagonal {diag}."
+        )
+    flat = vec.new_zeros((*vec.shape[:-1], n * n)).index_copy(-1, rows * n + columns, vec)
+    return flat.unflatten(-1, (n, n))
+
+
+class lazy_property:
+    """An attribute that is computed from others at its first use, and then kept.
+
+    On the class it is a property, so that what reads signatures and documentation finds one.
+    """
+
+    def __init__(self, wrapped):
+        functools.update_wrapper(self, wrapped)
+        self.wrapped = wrapped
 
     def __get__(self, instance, owner=None):
         if instance is None:
             return self
         with flambeau.enable_grad():
-            value = self.compute(instance)
-        setattr(instance, self.name, value)
+            value = self.wrapped(instance)
+        setattr(instance, self.wrapped.__name__, value)
         return value

@@ -25,6 +25,7 @@ FAMILIES = """
     equality
     factorizations
     fourier
+    gamma_samples
     incomplete_gamma
     index
     join

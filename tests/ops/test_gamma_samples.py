@@ -4,20 +4,34 @@ import numpy
 import pytest
 
 import flambeau
-from flambeau.ops.gamma_samples import gamma_slope, log_gamma_samples
+from flambeau.ops.gamma_samples import beta_slope, log_gamma_samples, log_gamma_slope
 
 SHAPES = [0.3, 1.0, 2.5, 30.0, 499.0, 501.0, 1e5]
 
 
 def test_slope_is_that_of_the_quantiles():
     special = pytest.importorskip("scipy.special")
-    a = numpy.array([a for a in SHAPES if a >= 1])[:, None]
+    a = numpy.array([0.05, *SHAPES])[:, None]
     p = numpy.array([1e-6, 0.01, 0.3, 0.5, 0.9, 1 - 1e-6])
     x, step = special.gammaincinv(a, p), 1e-4
     expected = special.gammaincinv(a * (1 + step), p) - special.gammaincinv(a * (1 - step), p)
     expected /= 2 * step * a
-    got = gamma_slope(*(flambeau.from_numpy(v.copy()) for v in numpy.broadcast_arrays(a, x)))
+    a, x = (flambeau.from_numpy(v.copy()) for v in numpy.broadcast_arrays(a, x))
+    got = x * log_gamma_slope(a, x.log())
     numpy.testing.assert_allclose(got.numpy(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_slope_of_beta_quantiles():
+    special = pytest.importorskip("scipy.special")
+    a, b = (v.ravel()[:, None] for v in numpy.meshgrid([0.05, 1.0, 7.0, 300.0], [0.3, 2.0, 40.0]))
+    p = numpy.array([0.01, 0.3, 0.5, 0.9, 0.999])
+    step = 1e-4
+    expected = special.betaincinv(a * (1 + step), b, p) - special.betaincinv(a * (1 - step), b, p)
+    expected /= 2 * step * a
+    x = special.betaincinv(a, b, p)
+    a, b, x = (flambeau.from_numpy(v.copy()) for v in numpy.broadcast_arrays(a, b, x))
+    got = (1 - x) * beta_slope(a, b, x.log(), (-x).log1p())
+    numpy.testing.assert_allclose(got.numpy(), expected, rtol=1e-4, atol=1e-9)
 
 
 @pytest.mark.parametrize("a", SHAPES)

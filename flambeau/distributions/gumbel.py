@@ -1,0 +1,58 @@
+"""The Gumbel distribution."""
+
+import math
+
+import flambeau
+
+from . import constraints
+from .transformed_distribution import TransformedDistribution
+from .transforms import AffineTransform, ExpTransform
+from .uniform import Uniform
+from .utils import broadcast_all
+
+__all__ = ["Gumbel", "euler_constant"]
+
+euler_constant = 0.57721566490153286
+
+
+class Gumbel(TransformedDistribution):
+    """exp(-(z + exp(-z))) / scale, z = (x - loc) / scale: the largest of many."""
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
+
+    def __init__(self, loc, scale, validate_args=None):
+        self.loc, self.scale = broadcast_all(loc, scale)
+        limits = flambeau.finfo(self.loc.dtype)
+        ends = (limits.tiny, 1 - limits.eps)
+        base = Uniform(
+            *(flambeau.full_like(self.loc, end) for end in ends), validate_args=validate_args
+        )
+        log = ExpTransform().inv
+        down = AffineTransform(loc=0, scale=-flambeau.ones_like(self.scale))
+        shift = AffineTransform(loc=self.loc, scale=-self.scale)
+        super().__init__(base, [log, down, log, shift], validate_args=validate_args)
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        y = (self.loc - value) / self.scale
+        return y - y.exp() - self.scale.log()
+
+    @property
+    def mean(self):
+        return self.loc + self.scale * euler_constant
+
+    @property
+    def mode(self):
+        return self.loc
+
+    @property
+    def stddev(self):
+        return math.pi / math.sqrt(6) * self.scale
+
+    @property
+    def variance(self):
+        return self.stddev.pow(2)
+
+    def entropy(self):
+        return self.scale.log() + (1 + euler_constant)

@@ -1,0 +1,64 @@
+"""The absolute value of a normal number."""
+
+import math
+
+import flambeau
+
+from . import constraints
+from .normal import Normal
+from .transformed_distribution import TransformedDistribution
+from .transforms import AbsTransform
+
+__all__ = ["HalfNormal"]
+
+
+class Half(TransformedDistribution):
+    """|x| for x of a distribution that is symmetric about 0, with a scale."""
+
+    arg_constraints = {"scale": constraints.positive}
+    support = constraints.nonnegative
+    has_rsample = True
+    base = None  # its class
+
+    def __init__(self, scale, validate_args=None):
+        super().__init__(
+            self.base(0, scale, validate_args=False), AbsTransform(), validate_args=validate_args
+        )
+
+    @property
+    def scale(self):
+        """That of the whole."""
+        return self.base_dist.scale
+
+    @property
+    def mode(self):
+        return flambeau.zeros_like(self.scale)
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        whole = self.base_dist.log_prob(value) + math.log(2)
+        return flambeau.where(value >= 0, whole, -math.inf)
+
+    def cdf(self, value):
+        self._validate_sample(value)
+        return 2 * self.base_dist.cdf(value) - 1
+
+    def icdf(self, value):
+        return self.base_dist.icdf((value + 1) / 2)
+
+    def entropy(self):
+        return self.base_dist.entropy() - math.log(2)
+
+
+class HalfNormal(Half):
+    """sqrt(2 / pi) / scale * exp(-(x / scale)**2 / 2) for x >= 0."""
+
+    base = Normal
+
+    @property
+    def mean(self):
+        return self.scale * math.sqrt(2 / math.pi)
+
+    @property
+    def variance(self):
+        return self.scale.pow(2) * (1 - 2 / math.pi)

@@ -1,0 +1,34 @@
+"""Normal numbers on the simplex."""
+
+from . import constraints
+from .log_normal import OfNormal
+from .normal import Normal
+from .transforms import StickBreakingTransform
+
+__all__ = ["LogisticNormal"]
+
+
+class LogisticNormal(OfNormal):
+    """K - 1 normal numbers brought onto the simplex of K by breaking a stick.
+
+    Example:
+        >>> import flambeau
+        >>> from flambeau.distributions import LogisticNormal
+        >>> LogisticNormal(flambeau.zeros(3), flambeau.ones(3)).sample().shape
+        torch.Size([4])
+    """
+
+    support = constraints.simplex
+
+    def __init__(self, loc, scale, validate_args=None):
+        base = Normal(loc, scale, validate_args=validate_args)
+        base = base if base.batch_shape else base.expand([1])
+        super().__init__(base, StickBreakingTransform(), validate_args=validate_args)
+
+    @property
+    def loc(self):
+        return self.base_dist.base_dist.loc
+
+    @property
+    def scale(self):
+        return self.base_dist.base_dist.scale

@@ -1,0 +1,70 @@
+"""The negative binomial distribution."""
+
+import flambeau
+import flambeau.nn.functional as F
+
+from . import constraints
+from .bernoulli import OneProbability
+from .distribution import Distribution
+from .gamma import Gamma
+from .utils import broadcast_all
+
+__all__ = ["NegativeBinomial"]
+
+
+class NegativeBinomial(OneProbability):
+    """How many trials succeed, each with probability `probs`, before total_count of them have failed.
+
+    Args:
+        total_count (Tensor or float): 0 or more, whole or not.
+        probs, logits (Tensor or float): one of them.
+    """
+
+    arg_constraints = {
+        "total_count": constraints.greater_than_eq(0),
+        "probs": constraints.half_open_interval(0.0, 1.0),
+        "logits": constraints.real,
+    }
+    support = constraints.nonnegative_integer
+
+    def __init__(self, total_count, probs=None, logits=None, validate_args=None):
+        if (probs is None) == (logits is None):
+            raise ValueError("NegativeBinomial: give probs or logits, one of them.")
+        name, given = ("logits", logits) if probs is None else ("probs", probs)
+        count, given = broadcast_all(total_count, given)
+        self.total_count = count.to(given.dtype)
+        setattr(self, name, given)
+        Distribution.__init__(self, given.shape, validate_args=validate_args)
+
+    @property
+    def _param(self):
+        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
+
+    @property
+    def mean(self):
+        return self.total_count * self.logits.exp()
+
+    @property
+    def mode(self):
+        return ((self.total_count - 1) * self.logits.exp()).floor().clamp(min=0)
+
+    @property
+    def variance(self):
+        return self.mean / (-self.logits).sigmoid()
+
+    def sample(self, sample_shape=()):
+        """Poisson numbers whose rates are gamma numbers."""
+        with flambeau.no_grad():
+            some = self.total_count > 0
+            count = flambeau.where(some, self.total_count, 1.0)
+            rates = Gamma(count, (-self.logits).exp(), validate_args=False).sample(sample_shape)
+            return flambeau.poisson(flambeau.where(some, rates, 0.0))
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        n = self.total_count
+        chances = n * F.logsigmoid(-self.logits) + flambeau.where(
+            value == 0, 0.0, value * F.logsigmoid(self.logits)
+        )
+        ways = (n + value).lgamma() - (1 + value).lgamma() - n.lgamma()
+        return chances + flambeau.where(n + value == 0, 0.0, ways)
