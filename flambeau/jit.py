@@ -42,8 +42,12 @@ def script(obj=None, *_, **__):
     return script if obj is None else obj
 
 
-def trace(func, example_inputs=None, *_, **__):
-    """`func` itself; its branches stay branches."""
+def trace(func, example_inputs=None, *_, example_kwarg_inputs=None, **__):
+    """`func` itself, called once with the example inputs; its branches stay branches."""
+    if example_inputs is not None or example_kwarg_inputs is not None:
+        args = () if example_inputs is None else example_inputs
+        args = args if isinstance(args, (tuple, list)) else (args,)
+        func(*args, **(example_kwarg_inputs or {}))
     return func
 
 

@@ -28,11 +28,11 @@ class ConstraintRegistry:
         Raises:
             TypeError: `constraint` is neither a Constraint nor a subclass of it.
         """
-        if factory is None:
-            return lambda factory: self.register(constraint, factory)
         kind = type(constraint) if isinstance(constraint, constraints.Constraint) else constraint
         if not (isinstance(kind, type) and issubclass(kind, constraints.Constraint)):
             raise TypeError(f"register: takes a Constraint or a class of them, not {constraint!r}.")
+        if factory is None:
+            return lambda factory: self.register(kind, factory)
         self._registry[kind] = factory
         return factory
 

@@ -32,6 +32,10 @@ class Poisson(ExponentialFamily):
             return flambeau.poisson(self.rate.expand(self._extended_shape(sample_shape)))
 
     @property
+    def _mean_carrier_measure(self):
+        raise NotImplementedError("Poisson.entropy: the mean of log k! has no closed form.")
+
+    @property
     def _natural_params(self):
         return (self.rate.log(),)
 

@@ -35,8 +35,9 @@ class Weibull(TransformedDistribution):
 
     @property
     def mode(self):
+        """NaN for k < 1, where the density has no largest value."""
         k = self.concentration
-        return self.scale * ((k - 1).clamp(min=0) / k).pow(k.reciprocal())
+        return self.scale * ((k - 1) / k).pow(k.reciprocal())
 
     @property
     def variance(self):

@@ -77,20 +77,21 @@ def log_gamma_slope(a, log_x):
 
 # Beyond, some 10 sqrt(a) terms are more work than four of the expansion in 1 / sqrt(a).
 _SERIES_ENDS = 500.0
+_MOST_TERMS = 100_000
 
 
 def _by_series(a, log_x):
     """P(a, x) is density * x * sum of r_n, r_n = x**n / (a ... (a + n)); log(x) - psi(a + n + 1) times that, its derivative."""
-    x, term, psi = log_x.exp(), 1 / a, fl.digamma(a + 1)
-    total, n = term * (psi - log_x), 1
-    while bool((term > 1e-17 * total.abs()).any()):
-        psi = psi + 1 / (a + n)
-        term = term * x / (a + n)
-        total = total + term * (psi - log_x)
-        n += 1
-        if n > 5000:
+    x, term, slope = log_x.exp(), 1 / a, fl.digamma(a + 1) - log_x
+    result, divisor = term * slope, a.clone()
+    for n in range(1, _MOST_TERMS):
+        divisor.add_(1)
+        slope.add_(divisor.reciprocal())
+        term.mul_(x).div_(divisor)
+        result.addcmul_(term, slope)
+        if n % 4 == 0 and not bool((term * slope.abs() > 1e-17 * result.abs()).any()):
             break
-    return total
+    return result
 
 
 def _by_expansion(a, x):
@@ -121,18 +122,19 @@ def beta_slope(a, b, log_x, log_y):
     x, total = log_x.exp(), a + b
     near = x * total <= a  # from x = 0; else from x = 1
     ratio = fl.where(near, x, log_y.exp())
-    below = fl.where(near, a, b)
     slope = log_x + total.digamma() - fl.where(near, (a + 1).digamma(), a.digamma())
-    term, n = fl.ones_like(a), 0
+    factor = x * fl.where(near, -1 / a, 1 / b)
+    term, near, divisor = fl.ones_like(a), near.double(), fl.where(near, a, b)
     result = term * slope
-    while bool((term > 1e-17 * result.abs()).any()):
-        slope = slope + 1 / (total + n) - fl.where(near, 1 / (a + 1 + n), 0.0)
-        term = term * ratio * (total + n) / (below + 1 + n)
-        result = result + term * slope
-        n += 1
-        if n > 100_000:
+    for n in range(_MOST_TERMS):
+        divisor.add_(1)
+        term.mul_(ratio).mul_(total).div_(divisor)
+        slope.add_(total.reciprocal()).addcdiv_(near, divisor, value=-1)
+        total.add_(1)
+        result.addcmul_(term, slope)
+        if n % 4 == 0 and not bool((term * slope.abs() > 1e-17 * result.abs()).any()):
             break
-    return x * result * fl.where(near, -1 / a, 1 / b)
+    return factor * result
 
 
 @primitive(method=False, function=False)
@@ -140,16 +142,16 @@ def _dirichlet_samples(ctx, concentration, generator):
     a = concentration.double()
     limits = fl.finfo(concentration.dtype)
     x = _drawn(a, generator).softmax(-1).clamp(limits.tiny, 1 - limits.eps / 2)
-    ctx.save_for_backward(a, x)
-    ctx.dtype = concentration.dtype
-    return x.to(concentration.dtype)
+    x = x.to(concentration.dtype)
+    ctx.save_for_backward(a, x)  # as rounded: near 1, what is left of it counts
+    return x
 
 
 @_dirichlet_samples.derivative
 def _(ctx, grad_output):
     _first_only("Dirichlet")
     a, x = ctx.saved
-    return dirichlet_backward(x, a, grad_output.double()).to(ctx.dtype), None
+    return dirichlet_backward(x.double(), a, grad_output.double()).to(x.dtype), None
 
 
 def dirichlet_backward(x, concentration, grad_output):
