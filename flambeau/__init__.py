@@ -73,7 +73,7 @@ def is_tensor(obj, /):
 _PACKAGES = frozenset(
     "autograd func functional version nn optim utils vision linalg fft special random kernels cuda masked "
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
-    "accelerator compiler mps xpu _C _utils __config__ array_api legacy train".split()
+    "accelerator compiler mps xpu _C _utils __config__ quasirandom array_api legacy train".split()
 )
 _LAZY = {
     **dict.fromkeys(
