@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-from . import _core, types  # noqa: I001
+from . import _core, _loading, types  # noqa: I001
 from .types import (
     Size,
     DeviceError,

@@ -5,6 +5,7 @@ NotImplementedError; use torch.save with a state dict.
 """
 
 from .nn import Module
+from .nn.parameter import is_lazy
 
 __all__ = [
     "Final", "ScriptFunction", "ScriptModule", "annotate", "export", "fork", "freeze", "ignore",
@@ -38,7 +39,18 @@ def is_tracing():
 
 
 def script(obj=None, *_, **__):
-    """`obj` itself, which runs as the Python that it is."""
+    """`obj` itself, which runs as the Python that it is.
+
+    Raises:
+        RuntimeError: obj is a module whose parameters have no shape yet.
+    """
+    if isinstance(obj, Module):
+        for name, held in [*obj.named_parameters(), *obj.named_buffers()]:
+            if is_lazy(held):
+                raise RuntimeError(
+                    f"jit.script: {name} has no shape yet, so there is nothing to compile. Call the "
+                    "module once (run a forward pass), then script it."
+                )
     return script if obj is None else obj
 
 
@@ -94,6 +106,9 @@ def fork(func, *args, **kwargs):
 def wait(future):
     """What fork() gave."""
     return future
+
+
+_fork, _wait = fork, wait
 
 
 def save(m, f, *_, **__):

@@ -3,8 +3,6 @@
 import functools
 from pathlib import Path
 
-import numpy as np
-
 import flambeau
 
 _BITS = 30
@@ -16,6 +14,8 @@ def _polynomials():
 
     The table is new-joe-kuo-6.21201 (Joe, Kuo, SIAM J. Sci. Comput. 30 (2008) 2635), which SciPy carries.
     """
+    import numpy as np
+
     try:
         import scipy.stats
     except ImportError:
@@ -32,6 +32,8 @@ def _direction_numbers(dimension):
 
     Source: Bratley, Fox, ACM Trans. Math. Softw. 14 (1988) 88.
     """
+    import numpy as np
+
     polynomials, initial = _polynomials()
     polynomials = polynomials[:dimension]
     degrees = np.array([int(p).bit_length() - 1 for p in polynomials])
@@ -56,6 +58,8 @@ def _scramble(numbers, seed):
     The bits are those of a Mersenne twister, drawn in the order in which PyTorch draws them.
     Source: Matousek, J. Complexity 14 (1998) 527.
     """
+    import numpy as np
+
     twister = np.random.MT19937()
     twister._legacy_seeding(seed & 0xFFFFFFFF)
     dimension = len(numbers)
@@ -95,6 +99,8 @@ class SobolEngine:
     MAXDIM = 21201
 
     def __init__(self, dimension, scramble=False, seed=None):
+        import numpy as np
+
         if not 1 <= dimension <= self.MAXDIM:
             raise ValueError(
                 f"SobolEngine: dimension is {dimension}; it must be 1 to {self.MAXDIM}."
@@ -127,6 +133,8 @@ class SobolEngine:
 
     def _point(self, number):
         """The point of this number, in units of 2**-MAXBIT."""
+        import numpy as np
+
         changes = number ^ number >> 1  # the Gray code says which direction numbers it sums up
         places = [bit for bit in range(_BITS) if changes >> bit & 1]
         return (
@@ -145,6 +153,8 @@ class SobolEngine:
         Returns:
             Tensor: (n, dimension).
         """
+        import numpy as np
+
         if n < 0:
             raise RuntimeError(f"SobolEngine.draw: n is {n}; it must not be negative.")
         if self.num_generated + n > 1 << _BITS:

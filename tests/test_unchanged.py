@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,8 @@ def test_compilers_give_back_what_they_get():
         assert decorator(run) is run
     assert torch.compiler.disable(run) is torch.compiler.disable(reason="why")(run) is run
     assert not torch.compiler.is_compiling()
+    with pytest.raises(RuntimeError, match="jit.script: weight has no shape yet"):
+        jit.script(torch.nn.LazyLinear(2))
     for refused in (jit.save, jit.load):
         with pytest.raises(NotImplementedError, match="state dict"):
             refused(model, "file")
@@ -171,3 +174,41 @@ def test_modules_classes_and_functions_have_the_names_that_libraries_look_for(tm
     assert done.stdout == "named\n", done.stderr
     assert torch.__name__ == torch.Tensor.__module__ == torch.add.__module__ == "flambeau"
     assert torch.nn.Linear.__module__ == "flambeau.nn.modules.linear"
+
+
+def test_a_module_imported_under_a_second_name_is_executed_once(tmp_path):
+    """An import hook that mirrors flambeau's modules under its other name while it looks for one."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(
+            """
+            import importlib, importlib.abc, importlib.machinery, sys
+
+            class Mirror(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+                def find_spec(self, name, path=None, target=None):
+                    if name.partition(".")[0] != "other":
+                        return None
+                    importlib.import_module("flambeau" + name[5:])
+                    for own, module in list(sys.modules.items()):
+                        if own.startswith("flambeau"):
+                            sys.modules.setdefault("other" + own[8:], module)
+                    return importlib.machinery.ModuleSpec(name, self)
+
+            import flambeau
+            sys.meta_path.insert(0, Mirror())
+            import other.nn.parameter
+            from other.utils.data import DataLoader
+
+            assert other is flambeau and other.nn.parameter is flambeau.nn.parameter
+            assert isinstance(other.nn.parameter.UninitializedBuffer(), flambeau.nn.UninitializedBuffer)
+            assert DataLoader is flambeau.utils.data.DataLoader
+            first = flambeau.nn.parameter.UninitializedBuffer
+            assert importlib.reload(flambeau.nn.parameter) is sys.modules["flambeau.nn.parameter"]
+            assert flambeau.nn.parameter.UninitializedBuffer is not first
+            """
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 0, done.stderr
