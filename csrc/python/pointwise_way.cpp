@@ -37,14 +37,17 @@ void check_factors(const Pointwise& record, const Arg* args) {
 
 /// f(input, number, tensors ...), as it was written once: the number is alpha or value, which
 /// stands last now.
-void take_older_order(const Pointwise& record, std::vector<PyObject*>& args) {
+void take_older_order(const Operator& self, std::vector<PyObject*>& args) {
+  const Pointwise& record = *self.record;
   PyObject* last = record.arg_names[record.n_inputs].get();
   bool scales = PyUnicode_CompareWithASCIIString(last, "value") == 0 ||
                 PyUnicode_CompareWithASCIIString(last, "alpha") == 0;
   if (!scales || is_tensor(args[1]) || !is_tensor(args[record.n_inputs])) return;
   std::string text =
-      message(record.name, ": a number before the tensors is ", PyUnicode_AsUTF8(last),
-              " in an order that goes away. Write ", PyUnicode_AsUTF8(last), "= behind them.");
+      // The first words are what programs filter warnings by (docs/differences.md).
+      message("This overload of ", record.name, self.inplace ? "_" : "",
+              " is deprecated: a number before the tensors is ", PyUnicode_AsUTF8(last), ". Write ",
+              PyUnicode_AsUTF8(last), "= behind them.");
   if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
   std::rotate(args.begin() + 1, args.begin() + 2, args.begin() + record.n_inputs + 1);
 }
@@ -58,7 +61,7 @@ TensorRef call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* ke
   std::vector<PyObject*> ordered;
   if (n == record.n_inputs + 1 && n > 2 && n <= record.n_args) {
     ordered.assign(args, args + n + (keys ? PyTuple_GET_SIZE(keys) : 0));
-    take_older_order(record, ordered);
+    take_older_order(self, ordered);
     args = ordered.data();
   }
   self.parameters->bind(record.name.c_str(), args, n, keys, slots,

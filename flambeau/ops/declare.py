@@ -420,6 +420,8 @@ def _publish(
 def _inplace(call, name):
     def inplace(input, *args, **kwargs):
         _core._check_inplace(input, name)
+        if len(args) > 2 and (in_order := getattr(call, "in_order", None)):
+            (input, *args), kwargs = in_order(name, (input, *args))
         # What backward needs of the old values must not be overwritten.
         source = input.clone() if input.requires_grad and _core.is_grad_enabled() else input
         result = call(source, *args, **kwargs)

@@ -1,6 +1,7 @@
 """Products of vectors and matrices, over the core's mm, bmm, matmul and addmm."""
 
 import itertools
+import warnings
 
 from .. import _core
 from . import public as fl
@@ -138,9 +139,31 @@ def _sum_with_product(operator, input, left, right, beta, alpha):
     return _scaled_sum(operator, input, multiply(left, right), beta, alpha)
 
 
+def _in_order(name, args):
+    """((input, a, b), beta and alpha) of a call where these numbers stand before the tensors that they scale."""
+    tensors = [a for a in args if isinstance(a, fl.Tensor)]
+    numbers = [a for a in args if not isinstance(a, fl.Tensor)]
+    if len(tensors) != 3 or not 1 <= len(numbers) <= 2:
+        raise TypeError(f"{name}: takes 3 Tensors, then beta= and alpha=; {len(args)} were given.")
+    # The first words are what programs filter warnings by (docs/differences.md).
+    warnings.warn(
+        f"This overload of {name} is deprecated: a number before the tensors is beta or alpha. Write "
+        "beta= and alpha= behind them.",
+        stacklevel=4,
+    )
+    return tensors, dict(zip(("beta", "alpha"), numbers))
+
+
+def _older(operator, *args):
+    tensors, factors = _in_order(operator.__name__, args)
+    return operator(*tensors, **factors)
+
+
 @composite(inplace=True, out="same", autocast="lower")
-def addmm(input, mat1, mat2, *, beta=1, alpha=1):
+def addmm(input, mat1, mat2, *older, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2)."""
+    if older:
+        return _older(addmm, input, mat1, mat2, *older)
     _check_ndim("addmm", mat1=(mat1, 2), mat2=(mat2, 2))
     return _sum_with_product("addmm", input, mat1, mat2, beta, alpha)
 
@@ -153,8 +176,10 @@ def _addmm_activation(input, mat1, mat2, *, beta=1, alpha=1, use_gelu=False):
 
 
 @composite(inplace=True, out="same")
-def addmv(input, mat, vec, *, beta=1, alpha=1):
+def addmv(input, mat, vec, *older, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec)."""
+    if older:
+        return _older(addmv, input, mat, vec, *older)
     if alpha == 0 and mat.dtype.is_floating_point:
         mat, vec = _without_values(mat, vec)
     if _is_plain(mat.dtype, beta, alpha):
@@ -165,8 +190,10 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
 
 
 @composite(inplace=True)
-def addr(input, vec1, vec2, *, beta=1, alpha=1):
+def addr(input, vec1, vec2, *older, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
+    if older:
+        return _older(addr, input, vec1, vec2, *older)
     dtype = fl.promote_types(fl.promote_types(vec1.dtype, vec2.dtype), input.dtype)
     for name, factor in (("beta", beta), ("alpha", alpha)):
         if isinstance(factor, bool) and dtype is not fl.bool:
@@ -190,8 +217,10 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1):
 
 
 @composite(inplace=True, out="same", autocast="lower")
-def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+def addbmm(input, batch1, batch2, *older, beta=1, alpha=1):
     """beta * input + alpha * the sum over b of batch1[b] @ batch2[b]."""
+    if older:
+        return _older(addbmm, input, batch1, batch2, *older)
     _check_ndim("addbmm", batch1=(batch1, 3), batch2=(batch2, 3))
     if batch1.size(0) != batch2.size(0) or batch1.size(2) != batch2.size(1):
         raise RuntimeError(
@@ -205,10 +234,16 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
 
 
 @composite(inplace=True, out="same", autocast="lower")
-def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+def baddbmm(input, batch1, batch2, *older, beta=1, alpha=1):
     """beta * input + alpha * bmm(batch1, batch2)."""
+    if older:
+        return _older(baddbmm, input, batch1, batch2, *older)
     _check_ndim("baddbmm", batch1=(batch1, 3), batch2=(batch2, 3))
     return _sum_with_product("baddbmm", input, batch1, batch2, beta, alpha)
+
+
+for _operator in (addmm, addmv, addr, addbmm, baddbmm):
+    _operator.in_order = _in_order
 
 
 @composite

@@ -2,8 +2,9 @@
 
 from .. import _core
 from ..kernels import language as k
+from . import public as fl
 from .arguments import require_tensors
-from .declare import METHODS, composite, make_pointwise, pointwise, register
+from .declare import METHODS, composite, make_pointwise, pointwise, primitive, register
 
 copy = make_pointwise(lambda x: x, name="copy", casts_out=True)
 _core._bind("copy", copy)
@@ -421,20 +422,44 @@ def copysign(input, other):
     return k.copysign(input, other)
 
 
-@pointwise(tensors=("input", "other"))
-def nextafter(input, other):
-    """The next representable value from input towards other. Gradient: that of input, where they differ."""
-    return k.nextafter(input, other)
+_nextafter = make_pointwise(
+    lambda input, other: k.nextafter(input, other), name="nextafter", tensors=("input", "other")
+)
 
 
-@nextafter.derivative("input")
+@_nextafter.derivative("input")
 def _(grad_output, input, other, result):
     return k.where(input == other, 0, grad_output)
 
 
-@nextafter.derivative("other")
+@_nextafter.derivative("other")
 def _(grad_output, input, other, result):
     return grad_output * 0
+
+
+@primitive(method=False, function=False, out=False)
+def _nextafter_of_halves(ctx, input, other):
+    # Kernels hold halves as float32, whose neighbours are others: the next one is found in the bits.
+    same, bits = input == other, input.contiguous().view(_core.int16)
+    moved = fl.where((other > input) == (input > 0), bits + 1, bits - 1)
+    smallest = fl.where(other < 0, -0x7FFF, 1).to(_core.int16)
+    moved = fl.where(input == 0, smallest, moved).view(input.dtype)
+    ctx.save_for_backward(same)
+    return fl.where(same, other, fl.where(input.isnan() | other.isnan(), input + other, moved))
+
+
+@_nextafter_of_halves.derivative
+def _(ctx, grad_output):
+    return grad_output.masked_fill(ctx.saved[0], 0), grad_output * 0
+
+
+@composite(inplace=True)
+def nextafter(input, other):
+    """The next representable value from input towards other. Gradient: that of input, where they differ."""
+    dtype = getattr(input, "dtype", None)
+    if dtype in (_core.float16, _core.bfloat16) and getattr(other, "dtype", None) is dtype:
+        return _nextafter_of_halves(*fl.broadcast_tensors(input, other))
+    return _nextafter(input, other)
 
 
 @pointwise(compute="floating", tensors=("input", "other"))

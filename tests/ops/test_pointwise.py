@@ -49,7 +49,6 @@ NOT_SMOOTH = {
     "round",
     "floor_divide",
     "heaviside",
-    "nextafter",
     "remainder",
     "fmod",
     "special_zeta",
