@@ -73,7 +73,7 @@ def is_tensor(obj, /):
 _PACKAGES = frozenset(
     "autograd func functional version nn optim utils vision linalg fft special random kernels cuda masked "
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
-    "accelerator compiler mps xpu _C _utils __config__ quasirandom array_api legacy train".split()
+    "accelerator compiler mps xpu _C _VF _vmap_internals _utils __config__ quasirandom array_api legacy train".split()
 )
 _LAZY = {
     **dict.fromkeys(
@@ -97,7 +97,7 @@ _LAZY = {
     **dict.fromkeys(
         "bilinear conv_tbc cosine_similarity pairwise_distance pdist pixel_shuffle pixel_unshuffle "
         "channel_shuffle native_channel_shuffle rrelu rrelu_ dropout alpha_dropout feature_alpha_dropout "
-        "group_norm grid_sampler grid_sampler_2d grid_sampler_3d affine_grid_generator".split(),
+        "group_norm grid_sampler grid_sampler_2d _grid_sampler_2d_cpu_fallback grid_sampler_3d affine_grid_generator".split(),
         "nn.functional",
     ),
     **dict.fromkeys("lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell".split(), "nn.cells"),

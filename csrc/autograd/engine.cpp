@@ -200,6 +200,10 @@ TensorRef checked_hook_result(Object& result, const TensorRef& grad) {
 
 /// Of an operator with several outputs some may have no gradient: their hooks get None.
 void call_tensor_hooks(PyObject* dict, TensorRef& grad) {
+  check<TypeError>(PyDict_Check(dict), [&] {
+    return message("_backward_hooks: hooks are values of a dict, not of ", Py_TYPE(dict)->tp_name,
+                   ".");
+  });
   Object values = Object::steal(PyDict_Values(dict));
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
     PyObject* given = grad ? grad.py() : Py_None;

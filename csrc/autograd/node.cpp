@@ -74,10 +74,11 @@ void init_node(Node* node, PyTypeObject* type, const NodeKind* kind) {
 }
 
 void throw_released(Node* node) {
-  throw Error(message("backward of ", node->name(),
-                      ": what it saved was freed by an earlier backward, so the graph cannot be "
-                      "walked a second time. Pass retain_graph=True to the earlier backward() or "
-                      "autograd.grad()."));
+  throw Error(
+      message("backward of ", node->name(),
+              ": what it saved was freed by an earlier backward, so the graph cannot be "
+              "walked a second time. Specify retain_graph=True in the earlier backward() or "
+              "autograd.grad()."));
 }
 
 // A chain of a million nodes must not recurse: nodes that die while one is being destroyed wait in
@@ -351,6 +352,16 @@ PyObject* register_tensor_hook(Tensor& t, PyObject* hook) {
   if (handle && fresh && node)
     node->need_extras().tensor_hooks.emplace_back(meta.output_nr, meta.hooks);
   return handle;
+}
+
+void set_tensor_hooks(Tensor& t, PyObject* hooks) {
+  Node* node = grad_fn_of(t);
+  AutogradMeta& meta = need_meta(t);
+  if (node && node->extras && meta.hooks)
+    std::erase_if(node->extras->tensor_hooks,
+                  [&](const auto& entry) { return entry.second.get() == meta.hooks.get(); });
+  meta.hooks = Object::borrow(hooks);
+  if (node && hooks) node->need_extras().tensor_hooks.emplace_back(meta.output_nr, meta.hooks);
 }
 
 PyObject* register_post_accumulate_hook(Tensor& t, PyObject* hook) {

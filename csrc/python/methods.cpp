@@ -261,7 +261,9 @@ PyObject* py_resize_(const Call& call) {
   Dims strides = is_channels_last(format) ? channels_last_strides(sizes, format, "resize_")
                  : sizes_of(t) == sizes && format != Format::contiguous ? strides_of(t)
                                                                         : contiguous_strides(sizes);
+  bool changes = !(sizes_of(t) == sizes);
   resize_to(t, sizes, strides);
+  if (changes) t.bump_version("resize_");
   return TensorRef::borrow(&t).release_py();
 }
 /// _take_layout(t, other): an in-place view operator (t_, squeeze_ ...): t becomes what other, a

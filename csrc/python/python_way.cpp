@@ -126,6 +126,14 @@ bool has_unknown(const Parameters& parameters, PyObject* keys) {
   return false;
 }
 
+/// What was written while it was made counts for nothing once somebody sees it.
+void start_version(PyObject* result) {
+  if (!is_tensor(result) || Py_REFCNT(result) != 1) return;
+  Tensor& t = *as_tensor(result);
+  if (t.autograd || t.version_override || t.storage->version.references != 1) return;
+  t.storage->version.value = 0;
+}
+
 PyObject* run_python(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
   return guarded([&]() -> PyObject* {
     if (self.way) {
@@ -148,7 +156,9 @@ PyObject* run_python(Operator& self, PyObject* const* args, Py_ssize_t n, PyObje
     PyObject* result = self.respells && has_unknown(parameters, keys)
                            ? invoke_respelled(self, args, n, keys)
                            : invoke(self, args, n, keys);
-    if (!result && PyErr_ExceptionMatches(PyExc_AttributeError))
+    if (result)
+      start_version(result);
+    else if (PyErr_ExceptionMatches(PyExc_AttributeError))
       name_wrong_type(self, args, n, keys);
     return result;
   });

@@ -169,6 +169,26 @@ PyObject* get_hooks(PyObject* o) {
   AutogradMeta* meta = self_of(o).autograd;
   return meta ? or_none(meta->hooks) : Py_NewRef(Py_None);
 }
+int put_hooks(PyObject* o, PyObject* value) {
+  return guarded([&] {
+    check(value != nullptr, [] {
+      return message("_backward_hooks: cannot be deleted. Assign None to drop the hooks.");
+    });
+    set_tensor_hooks(self_of(o), value == Py_None ? nullptr : value);
+    return 0;
+  });
+}
+int put_grad_fn(PyObject* o, PyObject* value) {
+  return guarded([&] {
+    check(value == Py_None, [] {
+      return message(
+          "_grad_fn: operators set it. Assign None to take the tensor out of its graph.");
+    });
+    Object self = Object::steal(PyObject_CallMethod(o, "detach_", nullptr));
+    if (!self) throw PythonError();
+    return 0;
+  });
+}
 PyObject* get_post_hooks(PyObject* o) {
   AutogradMeta* meta = self_of(o).autograd;
   return meta ? or_none(meta->post_accumulate_hooks) : Py_NewRef(Py_None);
@@ -248,6 +268,7 @@ PyGetSetDef tensor_attributes[] = {
     attribute<get_grad, no_tensor, put_grad>("_grad", "The accumulated gradient."),
     attribute<get_grad_fn, no_tensor>(
         "grad_fn", "The node of the autograd graph that made this tensor, None for leaves."),
+    attribute<get_grad_fn, no_tensor, put_grad_fn>("_grad_fn", "The same; read only."),
     attribute<get_is_leaf, no_tensor>("is_leaf",
                                       "True for tensors that no recorded operator made."),
     attribute<get_data, a_tensor, put_data>(
@@ -257,7 +278,7 @@ PyGetSetDef tensor_attributes[] = {
     attribute<get_base, no_tensor>("_base", "The tensor that this one is a view of, or None."),
     attribute<get_retains_grad, no_tensor>("retains_grad",
                                            "Whether retain_grad() was called on a non-leaf."),
-    attribute<get_hooks, no_tensor>("_backward_hooks", "The dict of hooks, or None."),
+    attribute<get_hooks, no_tensor, put_hooks>("_backward_hooks", "The dict of hooks, or None."),
     attribute<get_post_hooks, no_tensor>("_post_accumulate_grad_hooks",
                                          "The dict of hooks, or None."),
     attribute<get_itemsize, no_tensor>("itemsize", "Bytes to an element."),

@@ -7,7 +7,7 @@ from .._core import Tensor as TensorBase
 from .._core import _disabled_torch_function_impl, is_grad_enabled
 from ..ops.join import broadcast_shapes
 from ..overrides import DisableTorchFunction, DisableTorchFunctionSubclass
-from . import _autograd, _functions
+from . import _autograd, _functions, _nn
 
 __all__ = [
     "DisableTorchFunction",
@@ -20,6 +20,7 @@ __all__ = [
     "_disabled_torch_function_impl",
     "_functions",
     "_infer_size",
+    "_nn",
     "_will_engine_execute_node",
     "has_lapack",
     "is_grad_enabled",

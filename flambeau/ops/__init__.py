@@ -39,6 +39,7 @@ FAMILIES = """
     nll
     norms
     numbers
+    inner_names
     older_names
     padding
     pointwise

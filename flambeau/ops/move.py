@@ -42,7 +42,7 @@ def _(ctx, grad_output):
 
 
 @composite(out=False)
-def roll(input, shifts, dims=()):
+def roll(input, shifts, dims=None):
     """out[(i + shift) % size] = input[i] along each of dims; without dims along the flattened input.
 
     Args:

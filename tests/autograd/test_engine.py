@@ -321,3 +321,53 @@ def test_grad_of_a_batch_of_cotangents():
         torch.autograd.grad(y, x, torch.eye(3), is_grads_batched=True)
     with pytest.raises(RuntimeError, match="needs grad_outputs"):
         torch.autograd.grad(x.sum(), x, is_grads_batched=True)
+
+
+def test_the_table_of_hooks_can_be_exchanged():
+    x = leaf(1, 1)
+    y = x * 1
+    y.register_hook(lambda g: g * 100)
+    calls = []
+    y._backward_hooks = {"mine": calls.append}
+    y.sum().backward()
+    assert len(calls) == 1 and x.grad.tolist() == [1.0, 1.0]
+    y = x * 1
+    y.register_hook(lambda g: g * 100)
+    y._backward_hooks = None
+    x.grad = None
+    y.sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0] and y._backward_hooks is None
+    torch.zeros(2)._backward_hooks = {"never called": None}
+    with pytest.raises(RuntimeError, match="_backward_hooks: cannot be deleted"):
+        del x._backward_hooks
+    x._backward_hooks = x
+    with pytest.raises(TypeError, match="hooks are values of a dict, not of Tensor"):
+        (x * 1).sum().backward()
+
+
+def test_a_tensor_leaves_its_graph():
+    y = leaf(2) * 2
+    with pytest.raises(RuntimeError, match="_grad_fn: operators set it"):
+        del y._grad_fn
+    y._grad_fn = None
+    assert y.is_leaf and not y.requires_grad
+
+
+def test_versions_count_what_somebody_could_see():
+    for fresh in (
+        torch.rand(3),
+        torch.arange(3),
+        torch.eye(3),
+        torch.full_like(torch.ones(2), 3),
+        torch.zeros(2).scatter(0, torch.tensor([1]), 1.0),
+        torch.nn.functional.pad(torch.ones(2), (1, 1)),
+    ):
+        assert fresh._version == 0
+    x = torch.rand(1)
+    x.resize_((1, 2)).resize_(1, 2)
+    assert x._version == 1
+    assert x.resize_as_(torch.rand(3))._version == 2
+    y = leaf(3) * 1
+    z = y.detach()
+    z.fill_(2)
+    assert y._version == 1

@@ -221,3 +221,24 @@ def test_skip_init_draws_nothing():
     assert torch.equal(torch.get_rng_state(), before)
     with pytest.raises(RuntimeError, match="Module"):
         utils.skip_init(dict)
+
+
+def test_spectral_norm_reads_files_that_hold_the_weight_in_place_of_v():
+    torch.manual_seed(0)
+    layer = torch.nn.utils.spectral_norm(nn.Linear(3, 5))
+    x = torch.rand(2, 3)
+    layer(x)
+    state = copy.deepcopy(layer.state_dict())
+    assert state._metadata[""]["spectral_norm"] == {"weight.version": 1}
+    old = copy.deepcopy(state)
+    del old._metadata[""]["spectral_norm"]
+    del old["weight_v"]
+    old["weight"] = layer.weight.detach().clone()
+    expected = layer.eval()(x)
+    fresh = torch.nn.utils.spectral_norm(nn.Linear(3, 5)).eval()
+    fresh.load_state_dict(old)
+    torch.testing.assert_close(fresh(x), expected)
+    with pytest.raises(RuntimeError, match="weight_u"):
+        fresh.load_state_dict({k: v for k, v in state.items() if k != "weight_u"})
+    torch.nn.utils.remove_spectral_norm(layer)
+    assert not layer._load_state_dict_pre_hooks and not layer._state_dict_hooks

@@ -42,7 +42,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
             lp_pool3d max_unpool1d max_unpool2d max_unpool3d""",
         ".vision": """pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle
             affine_grid grid_sample
-            grid_sampler grid_sampler_2d grid_sampler_3d affine_grid_generator""",
+            grid_sampler grid_sampler_2d _grid_sampler_2d_cpu_fallback grid_sampler_3d affine_grid_generator""",
     },
     prepare=lambda name, value: settle(name, as_operator(value), "nn.functional"),
 )

@@ -190,7 +190,7 @@ def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
     )
 
 
-grid_sampler_2d = grid_sampler_3d = grid_sampler
+grid_sampler_2d = grid_sampler_3d = _grid_sampler_2d_cpu_fallback = grid_sampler
 
 
 def affine_grid_generator(theta, size, align_corners):
@@ -229,7 +229,7 @@ def _bring_inside(at, size, padding_mode, align, n):
     if padding_mode == "reflection":
         low, span = (0.0, size - 1.0) if align else (-0.5, float(size))
         if span == 0:
-            return flambeau.zeros_like(at)
+            return attached(flambeau.zeros_like(at), at)
         offset = (at - low).abs()
         turns = (offset.detach() / span).floor()
         rest = offset - turns * span

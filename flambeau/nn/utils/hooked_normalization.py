@@ -97,7 +97,31 @@ class SpectralNorm:
         module.register_buffer(name + "_u", u)
         module.register_buffer(name + "_v", v)
         module.register_forward_pre_hook(hook)
+        module._register_state_dict_hook(hook._note_version)
+        module._register_load_state_dict_pre_hook(hook._complete_state)
         return hook
+
+    def _note_version(self, module, state_dict, prefix, local_metadata):
+        local_metadata.setdefault("spectral_norm", {})[self.name + ".version"] = 1
+
+    def _complete_state(
+        self, state_dict, prefix, local_metadata, strict, missing, unexpected, errors
+    ):
+        """Files of before PyTorch 1.1 hold the weight in place of v, which follows from it."""
+        version = local_metadata.get("spectral_norm", {}).get(self.name + ".version")
+        key = prefix + self.name
+        if version is not None or (key not in state_dict and key + "_v" in state_dict):
+            return
+        if any(key + end not in state_dict for end in ("_orig", "", "_u")):
+            if strict and key not in state_dict:
+                missing.append(key)  # the others are noticed anyway
+            return
+        with flambeau.no_grad():
+            original, weight = state_dict[key + "_orig"], state_dict.pop(key)
+            matrix, u = as_matrix(original, self.dim), state_dict[key + "_u"]
+            # u is normalize(matrix @ v), and u @ matrix @ v the value that the weight was divided by.
+            v = flambeau.linalg.pinv(matrix) @ u
+            state_dict[key + "_v"] = v * ((original / weight).mean() / u.dot(matrix.mv(v)))
 
     def remove(self, module):
         with flambeau.no_grad():
@@ -141,11 +165,20 @@ def remove_spectral_norm(module, name="weight"):
     return _remove(module, name, SpectralNorm, "spectral_norm")
 
 
+def _drop_state_hooks(module, hook):
+    for registered in (module._state_dict_hooks, module._load_state_dict_pre_hooks):
+        for key, entry in list(registered.items()):
+            function = entry[0] if isinstance(entry, tuple) else entry
+            if getattr(function, "__self__", None) is hook:
+                del registered[key]
+
+
 def _remove(module, name, kind, what):
     hooks = module._forward_pre_hooks
     for key, hook in hooks.items():
         if isinstance(hook, kind) and hook.name == name:
             hook.remove(module)
             del hooks[key]
+            _drop_state_hooks(module, hook)
             return module
     raise ValueError(f"{what}: there is none of '{name}' in {type(module).__name__}.")

@@ -1,0 +1,93 @@
+"""Operators that PyTorch keeps under a name with an underscore."""
+
+import pytest
+
+import flambeau as torch
+
+
+def test_unique_in_its_older_forms():
+    x = torch.tensor([3.0, 1.0, 3.0])
+    values, inverse = torch._unique(x, return_inverse=True)
+    assert values.tolist() == [1.0, 3.0] and inverse.tolist() == [1, 0, 1]
+    assert [part.tolist() for part in torch._unique2(x)] == [[1.0, 3.0], [], []]
+    assert torch._unique2(x, return_counts=True)[2].tolist() == [1, 2]
+    rows = torch._VF.unique_dim(x.reshape(3, 1), 0, return_counts=True)
+    assert [part.tolist() for part in rows] == [[[1.0], [3.0]], [], [1, 2]]
+    assert torch._VF.relu is torch.relu
+    with pytest.raises(AttributeError, match="no operator 'nonsense'"):
+        torch._VF.nonsense
+
+
+def test_softmax_of_halves_in_float32():
+    x = torch.tensor([0.0, 1.0], dtype=torch.float16)
+    assert torch._softmax(x, 0, True).dtype == torch.float32
+    assert torch.equal(torch._log_softmax(x, 0, False), torch.log_softmax(x, 0))
+
+
+def test_masked_softmax():
+    x = torch.rand(2, 3, 4, 4)
+    padding = torch.tensor([[False, False, True, True], [False] * 4])
+    result = torch._masked_softmax(x, padding, 3, 1)
+    assert result[0, ..., 2:].abs().max() == 0
+    torch.testing.assert_close(result.sum(3), torch.ones(2, 3, 4))
+    causal = torch.ones(4, 4).triu(1).bool()
+    assert torch._masked_softmax(x, causal, None, 0)[0, 0, 0].tolist() == [1, 0, 0, 0]
+    with pytest.raises(RuntimeError, match="mask_type is 5"):
+        torch._masked_softmax(x, causal, None, 5)
+
+
+def test_add_relu():
+    x, y = torch.tensor([1.0, -3.0]), torch.tensor([1.0, 1.0])
+    assert torch._VF._add_relu(x, y, alpha=2).tolist() == [3.0, 0.0]
+    assert torch._add_relu_(x, y) is x and x.tolist() == [2.0, 0.0]
+
+
+def test_linear_combinations():
+    x, coefficients = torch.rand(3, 2, 2), torch.rand(4, 3)
+    expected = torch.einsum("ij,jkl->ikl", coefficients, x)
+    torch.testing.assert_close(torch._compute_linear_combination(x, coefficients), expected)
+    out = torch.ones(4, 2, 2)
+    assert torch._compute_linear_combination(x, coefficients, out=out) is out
+    torch.testing.assert_close(out, expected + 1)
+    with pytest.raises(RuntimeError, match=r"coefficients \(4, 3\) and input \(\) do not fit"):
+        torch._compute_linear_combination(torch.ones(()), coefficients)
+
+
+def test_the_older_vmap():
+    x = torch.rand(3, 2)
+    assert torch._vmap_internals._vmap(lambda row: row.sum())(x).tolist() == x.sum(1).tolist()
+    mapped = torch._vmap_internals._vmap(lambda row: (None, row * 2), allow_none_pass_through=True)
+    nothing, doubled = mapped(x)
+    assert nothing is None and torch.equal(doubled, x * 2)
+
+
+@pytest.mark.parametrize("name", ["addmm", "addmv", "addr", "addbmm", "baddbmm"])
+def test_beta_and_alpha_before_the_tensors(name):
+    stacked, vector = torch.ones(2, 3, 3), torch.ones(3)
+    x, a, b = {
+        "addmm": (stacked[0], stacked[0], stacked[1]),
+        "addmv": (vector, stacked[0], vector),
+        "addr": (stacked[0], vector, vector),
+        "addbmm": (stacked[0], stacked, stacked),
+        "baddbmm": (stacked, stacked, stacked),
+    }[name]
+    operator = getattr(torch, name)
+    expected = operator(x, a, b, beta=2, alpha=3)
+    with pytest.warns(UserWarning, match=f"This overload of {name} is deprecated: a number"):
+        assert torch.equal(operator(2, x, 3, a, b), expected)
+    with pytest.warns(UserWarning, match=f"This overload of {name} is deprecated"):
+        assert torch.equal(getattr(x, name)(2, a, b), operator(x, a, b, beta=2))
+    with pytest.warns(UserWarning, match=f"This overload of {name}_ is deprecated"):
+        assert torch.equal(getattr(x.clone(), name + "_")(2, 3, a, b), expected)
+    with pytest.raises(TypeError, match=f"{name}: takes 3 Tensors, then beta="):
+        operator(x, a, b, a)
+
+
+def test_beta_before_the_tensors_reaches_gradients_and_out():
+    x = torch.ones(2, 2, requires_grad=True)
+    with pytest.warns(UserWarning, match="overload"):
+        torch.addmm(2, x, 3, torch.ones(2, 2), torch.ones(2, 2)).sum().backward()
+    assert x.grad.tolist() == [[2.0, 2.0], [2.0, 2.0]]
+    out = torch.empty(2, 2)
+    with pytest.warns(UserWarning, match="overload"):
+        torch.addmm(2, out.fill_(1), 1, torch.ones(2, 2), torch.ones(2, 2), out=torch.empty(2, 2))
