@@ -64,6 +64,15 @@ from math import e, inf, nan, pi  # noqa: E402
 newaxis = None
 
 
+def _registry(name):
+    from ._ops import namespace
+
+    return namespace(name)
+
+
+ops.registries.update(aten=_registry, prims=_registry)
+
+
 def is_tensor(obj, /):
     """Whether obj is a Tensor."""
     return isinstance(obj, Tensor)
@@ -73,7 +82,7 @@ def is_tensor(obj, /):
 _PACKAGES = frozenset(
     "autograd func functional version nn optim utils vision linalg fft special random kernels cuda masked "
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
-    "accelerator compiler mps xpu _C _VF _vmap_internals _utils __config__ quasirandom array_api legacy train".split()
+    "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train".split()
 )
 _LAZY = {
     **dict.fromkeys(

@@ -241,6 +241,33 @@ def _torch_function(cls, func, types, args=(), kwargs=None):
     return torch_function(cls, func, types, args, kwargs)
 
 
+@classmethod
+def _init_subclass(cls, **options):
+    super(Tensor, cls).__init_subclass__(**options)
+    if "__torch_dispatch__" in cls.__dict__:
+        _core._expect_dispatch_classes()
+
+
+@staticmethod
+def _make_wrapper_subclass(
+    cls, size, strides=None, storage_offset=None, memory_format=None, dtype=None, layout=None,
+    device=None, pin_memory=False, requires_grad=False,
+):  # fmt: skip
+    """A tensor of class cls whose elements nobody reads: its __torch_dispatch__ answers all operators.
+
+    Raises NotImplementedError for a storage_offset or a memory_format.
+    """
+    for name, value in (("storage_offset", storage_offset), ("memory_format", memory_format)):
+        if value is not None:
+            raise NotImplementedError(f"_make_wrapper_subclass: {name} is not supported.")
+    options = {"dtype": dtype, "layout": layout, "device": device, "pin_memory": pin_memory}
+    if strides is None:
+        made = _core.empty(tuple(size), **options)
+    else:
+        made = _core.empty_strided(tuple(size), tuple(strides), **options)
+    return _core._make_subclass(cls, made, requires_grad)
+
+
 class _NoAttribute(AttributeError):
     """Looks for the name that was meant when somebody reads the message; hasattr() does not wait 2 ms."""
 
@@ -316,6 +343,9 @@ def _fill_class():
     Tensor.__getattr__ = _suggest
     Tensor.__torch_function__ = _torch_function
     Tensor._make_subclass = staticmethod(_core._make_subclass)
+    Tensor.__torch_dispatch__ = staticmethod(_core._disabled_torch_dispatch_impl)
+    Tensor.__init_subclass__ = _init_subclass
+    Tensor._make_wrapper_subclass = _make_wrapper_subclass
     Tensor.__array_priority__ = 1000  # array + tensor asks the tensor first
     Tensor.ndimension = _core.dim
     Tensor.nelement = _core.numel

@@ -8,6 +8,7 @@
 #include "autograd/saved_hooks.h"
 #include "dispatch/basics.h"
 #include "dispatch/device.h"
+#include "dispatch/door.h"
 
 namespace flambeau {
 
@@ -300,6 +301,18 @@ void check_nan(Node* node, const std::vector<TensorRef>& grads) {
   }
 }
 
+void compute_watched(Node* node, std::vector<TensorRef>& grads, std::vector<TensorRef>& results) {
+  struct Work {
+    Node* node;
+    TensorRef *grads, *results;
+  } work{node, grads.data(), results.data()};
+  auto compute = [](void* context) {
+    auto& w = *static_cast<Work*>(context);
+    w.node->kind->backward(w.node, w.grads, w.results);
+  };
+  watch_node(node, std::vector<TensorRef>(grads), results, compute, &work);
+}
+
 void report_anomaly(Node* node) {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
@@ -340,7 +353,10 @@ void Run::run_node(uint32_t at) {
         ~Mark() { running = outer; }
       } mark(node.get());
       try {
-        node->kind->backward(node.get(), grads.data(), results.data());
+        if (watchers & watch_inside)
+          compute_watched(node.get(), grads, results);
+        else
+          node->kind->backward(node.get(), grads.data(), results.data());
         if (anomaly_mode && anomaly_check_nan) check_nan(node.get(), results);
       } catch (...) {
         if (anomaly_mode) report_anomaly(node.get());

@@ -1,20 +1,36 @@
-// The door: one word that every call of an operator tests. While it is 0 a call does nothing more;
-// each bit says that somebody, in some thread, wants to know of calls. Needs the GIL.
+// The door: one word that every call of an operator, and every node of a backward, tests. While it
+// is 0 they do nothing more; each bit says that somebody, in some thread, wants to know of them.
+// Needs the GIL.
 #pragma once
 #include <Python.h>
 
 #include <cstdint>
+#include <vector>
+
+#include "tensor/tensor.h"
 
 namespace flambeau {
 
 enum Watcher : uint32_t {
   watch_function_modes = 1,  // a TorchFunctionMode is in force
   watch_devices = 2,         // there are tensors off the CPU, or new ones go there (other_devices)
+  watch_dispatch = 4,        // a TorchDispatchMode is in force, or a class answers as one
+  watch_events = 8,          // calls are noted with their times
+  watch_finite = 16,         // the first result that is not finite is looked for
+  watch_observers = 32,      // Python objects are told of each call
+  /// Whoever wants to see what an operator is made of.
+  watch_inside = watch_dispatch | watch_events | watch_finite | watch_observers
 };
-extern constinit uint32_t watchers;
+[[gnu::visibility("hidden")]] extern constinit uint32_t watchers;
 
 inline void set_watcher(Watcher watcher, bool on) {
   watchers = on ? watchers | watcher : watchers & ~static_cast<uint32_t>(watcher);
 }
+
+/// What becomes of one node's backward while somebody watches: `compute` does the work and fills
+/// results. The watchers' own (csrc/python/hooks.cpp); null before they are loaded.
+using WatchNode = void (*)(Node* node, const std::vector<TensorRef>& grads,
+                           std::vector<TensorRef>& results, void (*compute)(void*), void* context);
+extern WatchNode watch_node;
 
 }  // namespace flambeau

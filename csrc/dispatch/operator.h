@@ -38,6 +38,7 @@ struct Operator {
   Out out;
   Precision precision;
   bool inplace;       // of a pointwise operator: writes its result over the first argument
+  bool is_private;    // only other operators call it
   bool respells;      // NumPy's names of arguments are understood
   bool keeps_format;  // results of a primitive are channels last where a tensor argument is
 };

@@ -71,7 +71,7 @@ bool add_offsets(int64_t* offsets, bool first, const Strided& index, int64_t siz
 }  // namespace
 
 void check_indices(const char* op, const Strided& index, int64_t size, bool allow_negative,
-                   const char* place) {
+                   const char* place, int dim) {
   int64_t low = allow_negative ? -size : 0;
   Walk<1> walk(index.ndim, index.sizes, {index.strides});
   std::atomic<bool> ok{true};
@@ -90,11 +90,13 @@ void check_indices(const char* op, const Strided& index, int64_t size, bool allo
       for (int64_t i = 0; i < n; ++i) signs |= sign(p[i * step]);
     if (signs >> 63) ok.store(false, std::memory_order_relaxed);
   });
-  if (!ok) throw_first_bad(op, index, low, size, place);
+  if (!ok)
+    throw_first_bad(op, index, low, size,
+                    place ? place : message("dim ", dim, " of size ", size).c_str());
 }
 
 Cells Cells::along(const char* op, const Strided& self, int dim, const Strided& index) {
-  check_indices(op, index, self.sizes[dim], false, dim_place(self, dim).c_str());
+  check_indices(op, index, self.sizes[dim], false, nullptr, dim);
   Cells cells;
   cells.ndim = self.ndim;
   for (int d = 0; d < self.ndim; ++d) {
@@ -109,7 +111,7 @@ Cells Cells::along(const char* op, const Strided& self, int dim, const Strided& 
 }
 
 Cells Cells::slices(const char* op, const Strided& self, int dim, const Strided& index) {
-  check_indices(op, index, self.sizes[dim], false, dim_place(self, dim).c_str());
+  check_indices(op, index, self.sizes[dim], false, nullptr, dim);
   Cells cells;
   cells.ndim = self.ndim;
   for (int d = 0; d < self.ndim; ++d) {

@@ -42,8 +42,9 @@ struct Cells {
 };
 
 /// Throws IndexError, with the first offender and its position, unless 0 <= index < size everywhere
-/// (-size <= index with allow_negative). `place` names what is indexed: "dimension 1 with size 3".
+/// (-size <= index with allow_negative). `place` names what is indexed; null: dim `dim` of that
+/// size.
 void check_indices(const char* op, const Strided& index, int64_t size, bool allow_negative,
-                   const char* place);
+                   const char* place, int dim = -1);
 
 }  // namespace flambeau

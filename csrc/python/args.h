@@ -159,17 +159,21 @@ TensorRef as_subclass(Tensor& t, PyTypeObject* type);
 void mark_requires_grad(Tensor& t, bool wanted);
 
 using NativeFunction = PyObject* (*)(const Call& call);
+/// Whether watchers of calls see a function: not if it only tells facts.
+enum class Shown : bool { no, yes };
 struct NativeEntry {
   const char* name;
   NativeFunction function;
   const char* doc;
   Mixing mixing = Mixing::numbers;  // of devices, among its arguments
+  Shown shown = Shown::yes;
 };
 /// Adds functions to the module; each is callable and, set on a class, a method.
 void add_functions(PyObject* module, const NativeEntry* entries);
 
 void initialize_types(PyObject* module);
 void initialize_tensor_type(PyObject* module);
+void initialize_subscripts(PyObject* module);
 void initialize_views(PyObject* module);
 void initialize_methods(PyObject* module);
 void initialize_storages(PyObject* module);

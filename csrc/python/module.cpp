@@ -5,6 +5,7 @@
 #include "dispatch/reduce.h"
 #include "python/args.h"
 #include "python/bind_index.h"
+#include "python/hooks.h"
 #include "python/operator.h"
 
 NB_MODULE(_core, m) {
@@ -15,9 +16,11 @@ NB_MODULE(_core, m) {
   initialize_tensor_type(module);
   initialize_nodes(module);
   initialize_overrides(module);
+  initialize_hooks(module);
   initialize_python_operators(module);
   initialize_pointwise(module);
   initialize_reduce(module);
+  initialize_subscripts(module);
   initialize_views(module);
   initialize_methods(module);
   initialize_storages(module);

@@ -4,24 +4,16 @@
 #include <Python.h>
 #include <structmember.h>
 
-#include "dispatch/bound.h"
+#include "python/hooks.h"
 
 namespace flambeau {
 
 PyTypeObject* operator_type = nullptr;
 
 PyObject* enter_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
-  Py_ssize_t all = n + (keys ? PyTuple_GET_SIZE(keys) : 0);
-  auto* o = reinterpret_cast<PyObject*>(&self);
-  if (is_overridden(args, all)) return call_override(o, args, n, keys);
-  return guarded([&]() -> PyObject* {
-    // What is written in Python has its parts asked.
-    Mixing mixing = self.entry                ? self.entry->mixing
-                    : self.record || self.way ? Mixing::numbers
-                                              : Mixing::all;
-    DeviceScope scope(o, args, all, mixing);
-    return self.run(self, args, n, keys);
-  });
+  if (is_overridden(args, n + (keys ? PyTuple_GET_SIZE(keys) : 0)))
+    return call_override(reinterpret_cast<PyObject*>(&self), args, n, keys);
+  return run_watched(self, args, n, keys);
 }
 
 Operator& new_operator(vectorcallfunc door, Run run) {
@@ -79,15 +71,17 @@ PyObject* enter_private(PyObject* o, PyObject* const* args, size_t nargsf, PyObj
 /// Of tensor(), which takes anything for data: only modes are asked.
 PyObject* enter_tensor(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
-  if (watchers && is_overridden(args, 0)) return call_override(o, args, n, keys);
-  return run_native(as_operator(o), args, n, keys);
+  if (!watchers) return run_native(as_operator(o), args, n, keys);
+  if (is_overridden(args, 0)) return call_override(o, args, n, keys);
+  return run_watched(as_operator(o), args, n, keys);
 }
 
 }  // namespace
 
 void add_functions(PyObject* module, const NativeEntry* list) {
   for (; list->name; ++list) {
-    vectorcallfunc door = list->name[0] == '_'                ? enter_private
+    bool is_private = list->name[0] == '_' && list->name[1] != '_';
+    vectorcallfunc door = is_private                          ? enter_private
                           : strcmp(list->name, "tensor") == 0 ? enter_tensor
                                                               : enter<run_native>;
     Operator& self = new_operator(door, run_native);

@@ -79,6 +79,12 @@ bool is_name(PyObject* key, const char* text) {
 
 }  // namespace
 
+static std::string called(PyObject* function) {
+  Object name = Object::steal(PyObject_GetAttrString(function, "__name__"));
+  if (!name) throw PythonError();
+  return text_of(name.get());
+}
+
 bool is_spelling_of(PyObject* key, const char* name) {
   if (strcmp(name, "dim") == 0) return is_name(key, "axis");
   if (strcmp(name, "keepdim") == 0) return is_name(key, "keepdims");
@@ -120,11 +126,11 @@ std::string Parameters::listed() const {
   return text;
 }
 
-void Parameters::bind(const char* function, PyObject* const* args, Py_ssize_t n, PyObject* keys,
+void Parameters::bind(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys,
                       PyObject** slots, PyObject** out) const {
   Py_ssize_t all = count();
   check<TypeError>(n <= all, [&] {
-    return message(function, ": takes ", all, " arguments by position but was given ", n,
+    return message(called(function), ": takes ", all, " arguments by position but was given ", n,
                    ". It takes (", listed(), ").");
   });
   std::copy(args, args + n, slots);
@@ -138,11 +144,11 @@ void Parameters::bind(const char* function, PyObject* const* args, Py_ssize_t n,
     }
     if (at < 0) at = place_of_spelling(key);
     check<TypeError>(at >= 0, [&] {
-      return message(function, ": has no argument '", text_of(key), "'. It takes (", listed(),
-                     ").");
+      return message(called(function), ": has no argument '", text_of(key), "'. It takes (",
+                     listed(), ").");
     });
     check<TypeError>(!slots[at], [&] {
-      return message(function, ": argument '", text_of(key),
+      return message(called(function), ": argument '", text_of(key),
                      "' was given twice, by position and by name.");
     });
     slots[at] = args[n + k];
@@ -151,7 +157,7 @@ void Parameters::bind(const char* function, PyObject* const* args, Py_ssize_t n,
     if (slots[i]) continue;
     slots[i] = PyTuple_GET_ITEM(defaults_.get(), i);
     check<TypeError>(slots[i] != Py_Ellipsis, [&] {
-      return message(function, ": argument '", text_of(PyTuple_GET_ITEM(names_.get(), i)),
+      return message(called(function), ": argument '", text_of(PyTuple_GET_ITEM(names_.get(), i)),
                      "' is missing. It takes (", listed(), ").");
     });
   }

@@ -45,9 +45,9 @@ class Parameters {
   std::string listed() const;
 
   /// Lays the arguments of a call into slots[count()], defaults where there are none; raises
-  /// TypeError for one too many, unknown, given twice or missing. Where `out` is not null, a
-  /// keyword of that name goes there.
-  void bind(const char* function, PyObject* const* args, Py_ssize_t n, PyObject* keys,
+  /// TypeError, in the name of `function`, for one too many, unknown, given twice or missing. Where
+  /// `out` is not null, a keyword of that name goes there.
+  void bind(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys,
             PyObject** slots, PyObject** out = nullptr) const;
 
   /// Whether a call gives anything that has a kind.

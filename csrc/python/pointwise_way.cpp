@@ -52,24 +52,40 @@ void take_older_order(const Operator& self, std::vector<PyObject*>& args) {
   std::rotate(args.begin() + 1, args.begin() + 2, args.begin() + record.n_inputs + 1);
 }
 
-TensorRef call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+/// The arguments into slots; returns what out= names, or null. Out of line, so that plain calls
+/// need no room for it.
+[[gnu::noinline]] Tensor* bind(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys,
+                               PyObject** slots) {
   Pointwise& record = *self.record;
   check(record.n_args <= max_args, [&] {
     return message(record.name, "() has more than ", max_args, " arguments: it runs by _map only.");
   });
-  PyObject *slots[max_args], *given_out = Py_None;
+  PyObject* out = Py_None;
   std::vector<PyObject*> ordered;
   if (n == record.n_inputs + 1 && n > 2 && n <= record.n_args) {
     ordered.assign(args, args + n + (keys ? PyTuple_GET_SIZE(keys) : 0));
     take_older_order(self, ordered);
     args = ordered.data();
   }
-  self.parameters->bind(record.name.c_str(), args, n, keys, slots,
-                        self.inplace ? nullptr : &given_out);
-  check<TypeError>(given_out == Py_None || is_tensor(given_out), [&] {
-    return message(record.name, ": out must be a Tensor, not ", Py_TYPE(given_out)->tp_name, ".");
+  self.parameters->bind(reinterpret_cast<PyObject*>(&self), args, n, keys, slots,
+                        self.inplace ? nullptr : &out);
+  check<TypeError>(out == Py_None || is_tensor(out), [&] {
+    return message(record.name, ": out must be a Tensor, not ", Py_TYPE(out)->tp_name, ".");
   });
-  Tensor* out = given_out == Py_None ? nullptr : as_tensor(given_out);
+  return out == Py_None ? nullptr : as_tensor(out);
+}
+
+TensorRef call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  Pointwise& record = *self.record;
+  PyObject* slots[max_args];
+  Tensor* out = nullptr;
+  bool plain = n == record.n_inputs && !keys && record.n_args <= max_args;
+  if (plain) {  // the others have defaults
+    for (Py_ssize_t i = 0; i < n; ++i) slots[i] = args[i];
+    for (int i = record.n_inputs; i < record.n_args; ++i) slots[i] = record.defaults[i].get();
+  } else {
+    out = bind(self, args, n, keys, slots);
+  }
   Arg parsed[max_args];
   bool any_tensor = false;
   for (int i = 0; i < record.n_args; ++i) {
@@ -84,7 +100,7 @@ TensorRef call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* ke
     }
   }
   if (!any_tensor || (self.inplace && !parsed[0].tensor)) bad_argument(record, 0, slots[0]);
-  if (n + (keys ? PyTuple_GET_SIZE(keys) : 0) > record.n_inputs) check_factors(record, parsed);
+  if (!plain) check_factors(record, parsed);
   if (self.inplace) {
     apply_inplace(record, parsed, record.inplace_name.c_str());
     return TensorRef::borrow(parsed[0].tensor);

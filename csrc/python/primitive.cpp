@@ -38,7 +38,7 @@ std::unordered_map<PyTypeObject*, Operator*>& primitives() {
 Object call_primitive(Operator& self, PyObject* const* given, Py_ssize_t n, PyObject* keys) {
   PyObject* args[1 + max_arguments];
   Py_ssize_t count = self.parameters->count();
-  self.parameters->bind(name_of(self), given, n, keys, args + 1);
+  self.parameters->bind(reinterpret_cast<PyObject*>(&self), given, n, keys, args + 1);
   Ref<FunctionNode> ctx = new_function_node(self.node_type, self.backward);
   bool history = inspect_arguments(*ctx, args + 1, count) && grad_mode_enabled;
   args[0] = ctx.py();

@@ -5,6 +5,7 @@
 #include "dispatch/autocast.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
+#include "python/hooks.h"
 #include "python/operator.h"
 
 namespace flambeau {
@@ -121,7 +122,7 @@ PyObject* invoke_respelled(Operator& self, PyObject* const* args, Py_ssize_t n, 
 }
 
 bool has_unknown(const Parameters& parameters, PyObject* keys) {
-  for (Py_ssize_t k = 0; k < count_of(keys); ++k)
+  for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(keys); ++k)
     if (parameters.place(PyTuple_GET_ITEM(keys, k)) < 0) return true;
   return false;
 }
@@ -134,39 +135,42 @@ void start_version(PyObject* result) {
   t.storage->version.value = 0;
 }
 
+/// What checked arguments give.
+PyObject* run_checked(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  PyObject* result = keys && self.respells && has_unknown(*self.parameters, keys)
+                         ? guarded([&] { return invoke_respelled(self, args, n, keys); })
+                         : invoke(self, args, n, keys);
+  if (result)
+    start_version(result);
+  else if (PyErr_ExceptionMatches(PyExc_AttributeError))
+    name_wrong_type(self, args, n, keys);
+  return result;
+}
+
 PyObject* run_python(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
-  return guarded([&]() -> PyObject* {
-    if (self.way) {
-      PyObject* made = self.way->take(args, n, keys);
-      if (made || PyErr_Occurred()) return made;
+  if (self.way && !(watchers & watch_inside)) {
+    PyObject* made = guarded([&] { return self.way->take(args, n, keys); });
+    if (made || PyErr_Occurred()) return made;
+  }
+  if (self.precision != Operator::Precision::given && autocast.on)
+    return guarded([&] { return run_cast(self, args, n, keys); });
+  const Parameters& parameters = *self.parameters;
+  if (parameters.concerns(n, keys)) {
+    switch (parameters.fit(reinterpret_cast<PyObject*>(&self), args, n, keys)) {
+      case Parameters::Fit::wrong: return nullptr;
+      case Parameters::Fit::right: break;
+      case Parameters::Fit::right_but_types:
+        return run_checked(self, parameters.with_dtypes(args, n, keys).data(), n, keys);
     }
-    if (self.precision != Operator::Precision::given && autocast.on)
-      return run_cast(self, args, n, keys);
-    const Parameters& parameters = *self.parameters;
-    std::vector<PyObject*> converted;
-    if (parameters.concerns(n, keys)) {
-      switch (parameters.fit(reinterpret_cast<PyObject*>(&self), args, n, keys)) {
-        case Parameters::Fit::wrong: return nullptr;
-        case Parameters::Fit::right: break;
-        case Parameters::Fit::right_but_types:
-          converted = parameters.with_dtypes(args, n, keys);
-          args = converted.data();
-      }
-    }
-    PyObject* result = self.respells && has_unknown(parameters, keys)
-                           ? invoke_respelled(self, args, n, keys)
-                           : invoke(self, args, n, keys);
-    if (result)
-      start_version(result);
-    else if (PyErr_ExceptionMatches(PyExc_AttributeError))
-      name_wrong_type(self, args, n, keys);
-    return result;
-  });
+  }
+  return run_checked(self, args, n, keys);
 }
 
 /// Of what only other operators call: they have been asked about overrides.
 PyObject* enter_inner(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
-  return run_python(as_operator(o), args, PyVectorcall_NARGS(nargsf), keys);
+  Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+  return watchers ? run_watched(as_operator(o), args, n, keys)
+                  : run_python(as_operator(o), args, n, keys);
 }
 
 Operator::Out out_policy(PyObject* o) {
@@ -207,6 +211,7 @@ PyObject* py_operator(const Call& call) {
   self.declared = Py_NewRef(a[0]);
   self.implementation = Py_NewRef(a[1]);
   self.parameters = new Parameters(names, kinds, positional, defaults);
+  self.is_private = !a.truth(3);
   self.respells = a.truth(4);
   self.out = out_policy(a[5]);
   self.precision = precision_of(a[6]);

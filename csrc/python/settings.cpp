@@ -90,17 +90,22 @@ PyObject* py_empty_cache(const Call&) {
 }
 
 const NativeEntry entries[] = {
-    {"promote_types", py_promote_types, "The dtype that holds both."},
-    {"result_type", py_result_type, "The dtype an operator of these operands computes in."},
-    {"can_cast", py_can_cast, "Whether a dtype converts to another under the promotion rules."},
-    {"get_default_dtype", py_get_default_dtype, "The dtype of new floating tensors."},
-    {"set_default_dtype", py_set_default_dtype, "Sets the dtype of new floating tensors."},
+    {"promote_types", py_promote_types, "The dtype that holds both.", Mixing::all, Shown::no},
+    {"result_type", py_result_type, "The dtype an operator of these operands computes in.",
+     Mixing::all, Shown::no},
+    {"can_cast", py_can_cast, "Whether a dtype converts to another under the promotion rules.",
+     Mixing::all, Shown::no},
+    {"get_default_dtype", py_get_default_dtype, "The dtype of new floating tensors.", Mixing::all,
+     Shown::no},
+    {"set_default_dtype", py_set_default_dtype, "Sets the dtype of new floating tensors.",
+     Mixing::all, Shown::no},
     {"_bind", py_bind, "Names an operator for the core."},
     {"_check_room", py_check_room, "Raises OutOfMemory unless memory could hold so many bytes."},
-    {"set_num_threads", py_set_num_threads, "Sets the number of threads."},
-    {"get_num_threads", py_get_num_threads, "The number of threads."},
-    {"memory_stats", py_memory_stats, "Counters of the allocator, in bytes."},
-    {"reset_peak_memory_stats", py_reset_peak, "Starts the peak anew."},
+    {"set_num_threads", py_set_num_threads, "Sets the number of threads.", Mixing::all, Shown::no},
+    {"get_num_threads", py_get_num_threads, "The number of threads.", Mixing::all, Shown::no},
+    {"memory_stats", py_memory_stats, "Counters of the allocator, in bytes.", Mixing::all,
+     Shown::no},
+    {"reset_peak_memory_stats", py_reset_peak, "Starts the peak anew.", Mixing::all, Shown::no},
     {"_empty_cache", py_empty_cache, "Gives cached memory back to the system."},
     {nullptr, nullptr, nullptr}};
 

@@ -55,14 +55,11 @@ PyObject* positive(PyObject* a) {
   return is_overridden(a) ? call_method_override("positive", &a, 1) : Py_NewRef(a);
 }
 
-/// Straight to the core, unless somebody wants to know or autocast is to choose the dtype.
+/// Straight to the core, unless somebody watches or autocast is to choose the dtype.
 PyObject* matrix_multiply(PyObject* a, PyObject* b) {
   PyObject* args[] = {a, b};
-  if (is_tensor(a) && is_tensor(b) && !autocast.on && !is_overridden(args, 2))
-    return guarded([&] {
-      DeviceScope scope("matmul", args, 2);
-      return matmul(*as_tensor(a), *as_tensor(b)).release_py();
-    });
+  if (!watchers && is_tensor(a) && is_tensor(b) && !autocast.on && !has_override(args, 2))
+    return guarded([&] { return matmul(*as_tensor(a), *as_tensor(b)).release_py(); });
   return binary<"matmul", "matmul", "__rmatmul__">(a, b);
 }
 

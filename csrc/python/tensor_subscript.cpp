@@ -10,6 +10,8 @@ namespace flambeau {
 
 namespace {
 
+PyObject *get_item = nullptr, *set_item = nullptr;
+
 Py_ssize_t tensor_length(PyObject* o) {
   if (is_overridden(o)) {
     Object answer = Object::steal(call_method_override("__len__", &o, 1));
@@ -136,63 +138,90 @@ TensorRef basic_view(Tensor& t, PyObject* index) {
   return basic_index(t, steps.data(), static_cast<int>(steps.size()));
 }
 
-PyObject* subscript(PyObject* o, PyObject* index) {
-  if (is_overridden(o)) {
-    PyObject* args[] = {o, index};
-    return call_method_override("__getitem__", args, 2);
-  }
-  return guarded([&]() -> PyObject* {
-    if (TensorRef v = basic_view(self_of(o), index)) return v.release_py();
-    PyObject* args[] = {o, index};
-    return PyObject_Vectorcall(bound_operator("index_get"), args, 2, nullptr);
-  });
+PyObject* item(PyObject* o, PyObject* index) {
+  if (TensorRef v = basic_view(self_of(o), index)) return v.release_py();
+  PyObject* args[] = {o, index};
+  return PyObject_Vectorcall(bound_operator("index_get"), args, 2, nullptr);
 }
 
+PyObject* subscript(PyObject* o, PyObject* index) {
+  PyObject* args[] = {o, index};
+  if (is_overridden(o)) return call_method_override("__getitem__", args, 2);
+  return guarded(
+      [&] { return watchers ? PyObject_Vectorcall(get_item, args, 2, nullptr) : item(o, index); });
+}
+
+void put_item(PyObject* o, PyObject* index, PyObject* value);
+
 int assign_subscript(PyObject* o, PyObject* index, PyObject* value) {
-  PyObject* both[] = {o, value};
+  PyObject *both[] = {o, value}, *args[] = {o, index, value};
   if (is_overridden(both, value ? 2 : 1)) {
-    PyObject* args[] = {o, index, value};
     Object done = Object::steal(
         call_method_override(value ? "__setitem__" : "__delitem__", args, value ? 3 : 2));
     return done ? 0 : -1;
   }
   return guarded([&] {
-    check<TypeError>(value != nullptr, [] {
-      return message("indexing: items of a tensor cannot be deleted. Select the ones to keep.");
-    });
-    PyObject* operands[] = {o, value};
-    DeviceScope scope("indexing", operands, 2, Mixing::all);
-    Tensor& t = self_of(o);
-    bool plain = is_tensor(value) || is_number(value);
-    TensorRef v = plain ? basic_view(t, index) : nullptr;
-    if (!v) {
-      PyObject* args[] = {o, index, value};
-      Object done =
-          Object::steal(PyObject_Vectorcall(bound_operator("index_set"), args, 3, nullptr));
-      if (!done) throw PythonError();
+    if (!watchers || !value) {
+      put_item(o, index, value);
       return 0;
     }
-    if (is_tensor(value)) {
-      Tensor& from = *as_tensor(value);
-      // Leading dimensions of size 1 beyond the place's own are let go, as in NumPy.
-      TensorRef fitted = TensorRef::borrow(&from);
-      while (fitted->ndim > v->ndim && fitted->sizes[0] == 1) fitted = select(*fitted, 0, 0);
-      copy_(*v, *fitted);
-      return 0;
-    }
-    if (needs_record(t)) {
-      TensorRef number = empty({}, v->dtype);
-      fill_number(*number, value, "index", true);
-      copy_(*v, *number);
-      return 0;
-    }
-    fill_number(*v, value, "index", true);
-    t.bump_version("__setitem__");
-    return 0;
+    return Object::steal(PyObject_Vectorcall(set_item, args, 3, nullptr)) ? 0 : -1;
   });
 }
 
+void put_item(PyObject* o, PyObject* index, PyObject* value) {
+  check<TypeError>(value != nullptr, [] {
+    return message("indexing: items of a tensor cannot be deleted. Select the ones to keep.");
+  });
+  Tensor& t = self_of(o);
+  bool plain = is_tensor(value) || is_number(value);
+  TensorRef v = plain ? basic_view(t, index) : nullptr;
+  if (!v) {
+    PyObject* args[] = {o, index, value};
+    Object done = Object::steal(PyObject_Vectorcall(bound_operator("index_set"), args, 3, nullptr));
+    if (!done) throw PythonError();
+    return;
+  }
+  if (is_tensor(value)) {
+    Tensor& from = *as_tensor(value);
+    // Leading dimensions of size 1 beyond the place's own are let go, as in NumPy.
+    TensorRef fitted = TensorRef::borrow(&from);
+    while (fitted->ndim > v->ndim && fitted->sizes[0] == 1) fitted = select(*fitted, 0, 0);
+    copy_(*v, *fitted);
+    return;
+  }
+  if (needs_record(t)) {
+    TensorRef number = empty({}, v->dtype);
+    fill_number(*number, value, "index", true);
+    copy_(*v, *number);
+    return;
+  }
+  fill_number(*v, value, "index", true);
+  t.bump_version("__setitem__");
+}
+
+/// The same as operators, for whoever watches.
+PyObject* py_getitem(const Call& call) {
+  Args a("__getitem__", call, {"input", "index"}, 2);
+  return item(a.tensor(0).py(), a[1]);
+}
+PyObject* py_setitem(const Call& call) {
+  Args a("__setitem__", call, {"input", "index", "value"}, 3);
+  put_item(a.tensor(0).py(), a[1], a[2]);
+  Py_RETURN_NONE;
+}
+
+const NativeEntry entries[] = {{"__getitem__", py_getitem, "input[index].", Mixing::all},
+                               {"__setitem__", py_setitem, "input[index] = value.", Mixing::all},
+                               {nullptr, nullptr, nullptr}};
+
 }  // namespace
+
+void initialize_subscripts(PyObject* module) {
+  add_functions(module, entries);
+  get_item = PyObject_GetAttrString(module, "__getitem__");
+  set_item = PyObject_GetAttrString(module, "__setitem__");
+}
 
 void add_subscript_slots(Slots& slots) {
   add_slot(slots, Py_tp_iter, tensor_iter);

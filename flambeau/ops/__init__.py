@@ -66,3 +66,12 @@ FAMILIES = """
 
 for _family in FAMILIES:
     import_module("." + _family, __name__)
+
+
+registries = {}  # name -> function that gives it: torch.ops.aten, set by the package above
+
+
+def __getattr__(name):
+    if name in registries:
+        return registries[name](name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

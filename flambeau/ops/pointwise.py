@@ -564,7 +564,7 @@ def nan_to_num(input, nan=None, posinf=None, neginf=None):
 for _name in "add sub mul true_divide floor_divide remainder".split():
     _core._bind(_name, METHODS[_name])
     _core._bind(_name + "_", METHODS[_name + "_"])
-_core._bind("pow", pow)
-_core._bind("pow_", pow_)
+_core._bind("pow", METHODS["pow"])
+_core._bind("pow_", METHODS["pow_"])
 _core._bind("neg", neg)
 _core._bind("abs", abs)

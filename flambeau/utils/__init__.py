@@ -2,12 +2,24 @@
 
 checkpoint: parts of a network computed again in backward. data: data sets, samplers, DataLoader.
 dlpack: memory shared with other libraries. hooks: handles of hooks. recording: what a model does with an input.
-tensorboard: event files. trainer: the loop of 2017 with plugins.
+tensorboard: event files. trainer: the loop of 2017 with plugins. flop_counter: what a model computes.
+nonfinite: the first NaN of a program. tracing: a program's operators as a graph.
 """
 
 import importlib
 
-_MODULES = ("checkpoint", "data", "dlpack", "hooks", "recording", "tensorboard", "trainer")
+_MODULES = (
+    "checkpoint",
+    "data",
+    "dlpack",
+    "flop_counter",
+    "hooks",
+    "nonfinite",
+    "recording",
+    "tensorboard",
+    "tracing",
+    "trainer",
+)
 
 __all__ = [*_MODULES]
 

@@ -1,0 +1,13 @@
+// Hooks at the door: what happens to a call while somebody watches. Needs the GIL.
+#pragma once
+#include "dispatch/operator.h"
+
+namespace flambeau {
+
+/// A call that nobody took over, seen by all who watch: events, the search for what is not finite,
+/// observers, dispatch modes.
+PyObject* run_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys);
+
+void initialize_hooks(PyObject* module);
+
+}  // namespace flambeau
