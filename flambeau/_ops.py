@@ -144,9 +144,9 @@ def _log_softmax(input, dim, half_to_float):
 
 
 def _embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
-    from .nn import functional
+    import flambeau
 
-    return functional.embedding(
+    return flambeau.nn.functional.embedding(
         indices,
         weight,
         padding_idx if padding_idx >= 0 else None,

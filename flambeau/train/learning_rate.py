@@ -61,5 +61,7 @@ def find_learning_rate(trainer, data, lowest=1e-6, highest=1.0, steps=100):
         trainer.model.train(training)
         checkpoint.set_random_state(chance)
     if not losses:
-        raise RuntimeError(f"find_learning_rate: the loss is not finite from the start (at a rate of {lowest}).")
+        raise RuntimeError(
+            f"find_learning_rate: the loss is not finite from the start (at a rate of {lowest})."
+        )
     return rates[losses.index(min(losses))] / 10, rates, losses

@@ -88,7 +88,9 @@ def test_everything_is_pytorchs(name):
     for what, (a, b) in pairs.items():
         assert (a is None) == (b is None), what
         if a is not None:
-            rtol = 2e-4 if name == "VonMises" else 1e-7  # PyTorch's Bessel functions are short series
+            rtol = (
+                2e-4 if name == "VonMises" else 1e-7
+            )  # PyTorch's Bessel functions are short series
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=rtol, atol=1e-9, err_msg=what)
     assert repr(ours) == repr(theirs) and ours.has_rsample == theirs.has_rsample
     assert repr(ours.support).split("(")[0] == repr(theirs.support).split("(")[0]
