@@ -37,12 +37,27 @@ from ._core import (
     bfloat16,
     float32,
     float64,
+    complex32,
     complex64,
     complex128,
+    float8_e4m3fn,
+    float8_e5m2,
+    float8_e4m3fnuz,
+    float8_e5m2fnuz,
+    float8_e8m0fnu,
 )
 
 half, float, double, short, int, long = float16, float32, float64, int16, int32, int64
-cfloat, cdouble = complex64, complex128
+chalf, cfloat, cdouble = complex32, complex64, complex128
+# Only stored: their names, for programs that ask for them.
+globals().update(
+    {
+        name: getattr(_core, name)
+        for name in "uint1 uint2 uint3 uint4 uint5 uint6 uint7 int1 int2 int3 int4 int5 int6 int7 bits1x8 bits2x4 "
+        "bits4x2 bits8 bits16 quint8 qint8 qint32 quint4x2 quint2x4 float4_e2m1fn_x2".split()
+    }
+)
+bit = _core.uint1
 
 from . import ops  # noqa: E402
 from .tensor import Tensor  # noqa: E402
@@ -91,7 +106,8 @@ _LAZY = {
     **dict.fromkeys("save load".split(), "serialization"),
     **dict.fromkeys(
         "UntypedStorage TypedStorage DoubleStorage FloatStorage HalfStorage BFloat16Storage LongStorage IntStorage "
-        "ShortStorage CharStorage ByteStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage".split(),
+        "ShortStorage CharStorage ByteStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage "
+        "QUInt8Storage QInt8Storage QInt32Storage QUInt4x2Storage QUInt2x4Storage".split(),
         "storage",
     ),
     "set_printoptions": "printing",

@@ -184,8 +184,7 @@ def _dtype_is_evident(dtype, empty):
         return True
     if empty:
         return False
-    default_complex = _core.complex128 if default == _core.float64 else _core.complex64
-    return dtype in (_core.int64, _core.bool, default_complex)
+    return dtype in (_core.int64, _core.bool, default.to_complex())
 
 
 def _suffixes(tensor, numbers_shown):

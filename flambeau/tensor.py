@@ -41,6 +41,7 @@ _CASTS = {
     "char": "int8",
     "byte": "uint8",
     "bool": "bool",
+    "chalf": "complex32",
     "cfloat": "complex64",
     "cdouble": "complex128",
 }
@@ -70,7 +71,7 @@ def numpy(self, *, force=False):
     """The tensor as a NumPy array over the same memory.
 
     Raises RuntimeError for tensors that require grad (unless force, or under no_grad) and TypeError for
-    bfloat16, which NumPy lacks.
+    what NumPy lacks: bfloat16, complex32, float8 (forced: as float32 and complex64) and what is only stored.
     """
     if self.requires_grad:
         if not force and _core.is_grad_enabled():
@@ -79,14 +80,29 @@ def numpy(self, *, force=False):
                 "tensor.detach().numpy()."
             )
         self = self.detach()
-    if self.dtype is _core.bfloat16:
-        if not force:
-            raise TypeError("numpy: NumPy has no bfloat16. Use tensor.float().numpy().")
-        self = self.float()
+    if self.dtype not in _in_numpy:
+        wide = _widened.get(self.dtype)
+        if not force or wide is None:
+            cast = ".view(torch.uint8)" if wide is None else f".to({wide})"
+            raise TypeError(f"numpy: NumPy has no {self.dtype.name}. Use tensor{cast}.numpy().")
+        self = self.to(wide)
     import numpy
 
     # An alias keeps this memory even where the tensor itself is given another (set_, .data).
     return numpy.asarray(_Memory(self.detach()))
+
+
+_in_numpy = frozenset(
+    getattr(_core, name)
+    for name in "bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
+)
+_widened = {
+    _core.complex32: _core.complex64,
+    **{
+        getattr(_core, name): _core.float32
+        for name in "bfloat16 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu".split()
+    },
+}
 
 
 class _Memory:

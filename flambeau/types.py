@@ -209,7 +209,13 @@ _FLOATS = {
     "bfloat16": (16, 7, -126, 127),
     "float32": (32, 23, -126, 127),
     "float64": (64, 52, -1022, 1023),
+    "float8_e4m3fn": (8, 3, -6, 8),
+    "float8_e5m2": (8, 2, -14, 15),
+    "float8_e4m3fnuz": (8, 3, -7, 7),
+    "float8_e5m2fnuz": (8, 2, -15, 15),
+    "float8_e8m0fnu": (8, 0, -127, 127),
 }
+_RESOLUTIONS = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}
 
 
 _UNSAID = object()
@@ -236,20 +242,33 @@ class finfo:
         if not dtype.is_floating_point and not dtype.is_complex:
             raise TypeError(f"finfo: takes a floating dtype, not {dtype}. Use iinfo for integers.")
         self.dtype = dtype.to_real().name
+        if self.dtype not in _FLOATS:
+            raise NotImplementedError(
+                f"finfo: {dtype} is only stored here; its limits are not known."
+            )
         self.bits, digits, low, high = _FLOATS[self.dtype]
         self.eps = 2.0**-digits
         self.max = (2.0 - self.eps) * 2.0**high
         self.min = -self.max
         self.tiny = self.smallest_normal = 2.0**low
-        self.resolution = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}[
-            self.dtype
-        ]
+        if self.dtype == "float8_e4m3fn":  # its last significand is the NaN
+            self.max, self.min = 448.0, -448.0
+        elif self.dtype == "float8_e5m2fnuz":  # as PyTorch has it: half the step from 1 to the next
+            self.eps = 0.125
+        elif self.dtype == "float8_e8m0fnu":  # powers of two
+            self.max, self.min = 2.0**127, 2.0**-127
+        self.resolution = _RESOLUTIONS.get(self.dtype, 1.0)
 
     def __repr__(self):
         return (
             f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
             f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
         )
+
+
+_INTEGERS = frozenset(
+    "uint8 int8 int16 int32 int64 uint16 uint32 uint64 quint8 qint8 qint32".split()
+)
 
 
 class iinfo:
@@ -259,14 +278,15 @@ class iinfo:
 
     def __init__(self, type):
         type = _dtype_of("iinfo", type)
-        if type.is_floating_point or type.is_complex or type.name == "bool":
+        if type.name not in _INTEGERS:
             raise TypeError(
                 f"iinfo: takes an integer dtype, not {type}. Use finfo for floating ones."
             )
         self.dtype = type.name
         self.bits = 8 * type.itemsize
-        self.min = -(2 ** (self.bits - 1)) if type.is_signed else 0
-        self.max = 2 ** (self.bits - 1) - 1 if type.is_signed else 2**self.bits - 1
+        signed = "uint" not in self.dtype
+        self.min = -(2 ** (self.bits - 1)) if signed else 0
+        self.max = 2 ** (self.bits - 1) - 1 if signed else 2**self.bits - 1
 
     def __repr__(self):
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

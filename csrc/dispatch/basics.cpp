@@ -75,6 +75,13 @@ void add_into(Tensor& a, Tensor& b) {
 // ------------------------------------------------------------------------------------- copies and
 // casts
 
+/// The same elements as unsigned integers.
+static TensorRef as_words(Tensor& t) {
+  const int64_t size = itemsize(t.dtype);
+  DType words = size == 1 ? DType::uint8 : size == 2 ? DType::uint16 : DType::uint32;
+  return make_tensor(t.storage, words, sizes_of(t), strides_of(t), t.offset);
+}
+
 void copy_bytes(Tensor& dst, Tensor& src) {
   check<NotImplementedError>(dst.is_meta() || !src.is_meta(), [&] {
     return message(name_of_call(), ": ", describe(src),
@@ -87,6 +94,10 @@ void copy_bytes(Tensor& dst, Tensor& src) {
     LongWork unlocked(dst.nbytes() > (1 << 18));
     std::memmove(dst.data(), src.data(), dst.nbytes());
     return;
+  }
+  if (dst.dtype == src.dtype && !is_computed(src.dtype)) {
+    TensorRef to = as_words(dst), from = as_words(src);
+    return copy_bytes(*to, *from);
   }
   Tensor* outputs[] = {&dst};
   Arg args[] = {{&src, nullptr}};

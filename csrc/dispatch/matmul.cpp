@@ -10,6 +10,7 @@
 #include "dispatch/iterate.h"
 #include "dispatch/views.h"
 #include "kernels/gemm.h"
+#include "tensor/float8.h"
 
 namespace flambeau {
 
@@ -60,10 +61,14 @@ Side side_of(Tensor& t) {
   return s;
 }
 
+void multiply_float8(Tensor& out, Tensor& a, Tensor& b, Epilogue epilogue, double alpha,
+                     double beta);
+
 /// out = alpha * a @ b (+ bias) + beta * out, raw.
 void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue = {}, double alpha = 1,
               double beta = 0) {
   if (out.numel == 0 || out.is_meta()) return;
+  if (is_float8(out.dtype)) return multiply_float8(out, a, b, epilogue, alpha, beta);
   if (is_complex(out.dtype)) need_library();
   Side left = side_of(a), right = side_of(b);
   AnyGemm g;
@@ -94,6 +99,23 @@ void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue = {}, 
                         static_cast<double>(g.N) * static_cast<double>(g.K) >
                     5e5);
   gemm(g);
+}
+
+/// The same in float32, rounded once.
+void multiply_float8(Tensor& out, Tensor& a, Tensor& b, Epilogue epilogue, double alpha,
+                     double beta) {
+  TensorRef wide = to_dtype(out, DType::float32);
+  std::vector<float> bias;
+  if (epilogue.bias) {
+    auto codes = static_cast<const uint8_t*>(epilogue.bias);
+    bias.resize(static_cast<size_t>(out.sizes[out.ndim - (epilogue.bias_per_row ? 2 : 1)]));
+    std::transform(codes, codes + bias.size(), bias.begin(),
+                   [&](uint8_t code) { return from_float8(code, out.dtype); });
+    epilogue.bias = bias.data();
+  }
+  multiply(*wide, *to_dtype(a, DType::float32), *to_dtype(b, DType::float32), epilogue, alpha,
+           beta);
+  copy_bytes(out, *wide);
 }
 
 /// The conjugate for complex tensors, which gradients of products need.

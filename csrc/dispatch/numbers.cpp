@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "dispatch/promotion.h"
+#include "tensor/float8.h"
 
 namespace flambeau {
 
@@ -198,9 +199,46 @@ T real_part(PyObject* o, DType dtype, const char* checker, bool rounds) {
   }
 }
 
+[[gnu::noinline]] void store_float8(PyObject* o, DType dtype, void* to, const char* checker,
+                                    bool rounds) {
+  float value;
+  store_number(o, DType::float32, &value, checker, rounds);
+  if (!rounds && PyFloat_Check(o)) {
+    bool beyond =
+        std::isinf(value) ? dtype != DType::float8_e5m2 : std::abs(value) > largest_float8(dtype);
+    if (beyond) does_not_fit(o, dtype, checker);
+  }
+  uint8_t code = to_float8(value, dtype);
+  std::memcpy(to, &code, 1);
+}
+
 }  // namespace
 
+/// The usual case, a Python float or int for a float32 or float64 that holds it; false for any
+/// other.
+static bool store_float(PyObject* o, DType dtype, void* to) {
+  if (dtype != DType::float32 && dtype != DType::float64) return false;
+  double d;
+  if (PyFloat_CheckExact(o)) {
+    d = PyFloat_AS_DOUBLE(o);
+  } else if (PyLong_CheckExact(o)) {
+    int overflow;
+    long value = PyLong_AsLongAndOverflow(o, &overflow);
+    if (overflow) return false;
+    d = static_cast<double>(value);
+  } else {
+    return false;
+  }
+  if (dtype == DType::float64) return std::memcpy(to, &d, sizeof d);
+  if (std::abs(d) > largest<float>()) return false;
+  auto f = static_cast<float>(d);
+  return std::memcpy(to, &f, sizeof f);
+}
+
 void store_number(PyObject* o, DType dtype, void* to, const char* checker, bool rounds) {
+  if (store_float(o, dtype, to)) return;
+  if (is_float8(dtype)) [[unlikely]]
+    return store_float8(o, dtype, to, checker, rounds);
   with_scalar_type(dtype, [&]<class T>() {
     T value;
     if constexpr (is_complex_type<T>) {
@@ -220,6 +258,11 @@ void store_number(PyObject* o, DType dtype, void* to, const char* checker, bool 
 }
 
 PyObject* load_number(const void* p, DType dtype) {
+  if (is_float8(dtype)) {
+    uint8_t code;
+    std::memcpy(&code, p, 1);
+    return PyFloat_FromDouble(static_cast<double>(from_float8(code, dtype)));
+  }
   return with_scalar_type(dtype, [&]<class T>() -> PyObject* {
     T value;
     std::memcpy(&value, p, sizeof value);

@@ -25,7 +25,7 @@ struct Pointwise {
     std::vector<int> uses;  // argument numbers, -1: the result
   };
   struct Kernel {
-    uint64_t dtypes, layout;
+    uint64_t key, more;  // the dtype computed in; dtype and mode of each operand, a byte
     MapKernel function;
   };
 

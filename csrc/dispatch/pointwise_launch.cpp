@@ -23,23 +23,33 @@ Object computed_names(const Pointwise& record, const DType* dtypes, int n, DType
   return dtype_names(as, n);
 }
 
-uint64_t key_of(const DType* dtypes, int n) {
-  uint64_t key = 0;
-  for (int i = 0; i < n; ++i) key = key << 4 | static_cast<uint64_t>(dtypes[i]);
-  return key;
-}
+/// The dtype computed in; dtype and mode of each operand, a byte.
+struct Key {
+  uint64_t key, more = 0;
+
+  template <class ModeOf>
+  Key(const DType* dtypes, int n, DType compute, ModeOf&& mode_of)
+      : key{static_cast<uint64_t>(compute)} {
+    static_assert(dtype_bits == 6 && max_operands - 1 <= 7 + 8);
+    auto byte_of = [&](int i) {
+      return static_cast<uint64_t>(dtypes[i]) << 2 | static_cast<uint64_t>(mode_of(i));
+    };
+    for (int i = 0; i < std::min(n, 7); ++i) key = key << 8 | byte_of(i);
+    for (int i = 7; i < n; ++i) more = more << 8 | byte_of(i);
+  }
+  bool operator==(const Pointwise::Kernel& k) const { return k.key == key && k.more == more; }
+};
 
 MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes, int n_out, int n,
                       DType compute) {
-  uint64_t key = key_of(dtypes, n), layout = static_cast<uint64_t>(compute) << 32;
-  for (int i = 0; i < n; ++i) layout |= static_cast<uint64_t>(modes[i]) << (2 * i);
+  const Key wanted(dtypes, n, compute, [&](int i) { return modes[i]; });
   auto& kernels = record.kernels;
   if (record.last_kernel < kernels.size()) {
     auto& k = kernels[record.last_kernel];
-    if (k.dtypes == key && k.layout == layout) return k.function;
+    if (wanted == k) return k.function;
   }
   for (size_t i = 0; i < kernels.size(); ++i)
-    if (kernels[i].dtypes == key && kernels[i].layout == layout) {
+    if (wanted == kernels[i]) {
       record.last_kernel = i;
       return kernels[i].function;
     }
@@ -52,14 +62,15 @@ MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes,
   if (!address) throw PythonError();
   auto function = reinterpret_cast<MapKernel>(PyLong_AsVoidPtr(address.get()));
   if (!function) throw PythonError();
-  kernels.push_back({key, layout, function});
+  kernels.push_back({wanted.key, wanted.more, function});
   record.last_kernel = kernels.size() - 1;
   return function;
 }
 
 /// The dtype in which a number joins a computation: half precision is computed in float32.
 DType scalar_dtype(DType compute) {
-  return compute == DType::float16 || compute == DType::bfloat16 ? DType::float32 : compute;
+  if (compute == DType::complex32) return DType::complex64;
+  return is_half(compute) || is_float8(compute) ? DType::float32 : compute;
 }
 
 struct Scalars {
@@ -81,13 +92,14 @@ void launch_nothing(Pointwise& record, const Arg* args, int n_args, DType comput
   for (int i = 0; i < n_args; ++i)
     dtypes[i] = args[i].tensor ? args[i].tensor->dtype
                                : place_number(record, i, args[i].number, compute, number);
-  uint64_t key = key_of(dtypes, n_args), layout = ~static_cast<uint64_t>(compute);
+  // No input of a kernel has this mode.
+  const Key wanted(dtypes, n_args, compute, [](int) { return Mode::streamed; });
   for (auto& known : record.kernels)
-    if (known.dtypes == key && known.layout == layout) return;
+    if (wanted == known) return;
   Object casts = computed_names(record, dtypes, n_args, compute);
   Object done = Object::steal(PyObject_CallMethod(record.spec.get(), "check", "(O)", casts.get()));
   if (!done) throw PythonError();
-  record.kernels.push_back({key, layout, nullptr});
+  record.kernels.push_back({wanted.key, wanted.more, nullptr});
 }
 
 /// One call of run_map_lists over flat memory; false where a tensor is not contiguous or of another

@@ -20,13 +20,25 @@ DType signed_of(int64_t bytes) {
                       : DType::int64;
 }
 
+/// The float8 formats and what is only stored have no common dtype with another.
+void check_promotable(DType a, DType b) {
+  check(is_computed(a) && is_computed(b), [&] {
+    return message("there is no dtype that ", name(a), " and ", name(b),
+                   " promote to. Convert one of them with .to().");
+  });
+}
+
 }  // namespace
 
 DType promote_types(DType a, DType b) {
   if (a == b) return a;
+  check_promotable(a, b);
   if (kind_rank(a) < kind_rank(b)) std::swap(a, b);
   int ra = kind_rank(a), rb = kind_rank(b);
-  if (ra == 3) return rb == 3 ? DType::complex128 : b == DType::float64 ? DType::complex128 : a;
+  if (ra == 3) {
+    if (rb == 3) return std::max(a, b);
+    return rb == 2 ? to_complex(promote_types(to_real(a), b)) : a;
+  }
   if (ra == 2) {
     if (rb < 2) return a;
     if (a == DType::float64 || b == DType::float64) return DType::float64;

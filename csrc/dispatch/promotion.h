@@ -10,11 +10,21 @@ namespace flambeau {
 
 DType promote_types(DType a, DType b);
 
+/// The complex dtype whose parts are d, or hold d.
 inline DType to_complex(DType d) {
-  return d == DType::float64 ? DType::complex128 : DType::complex64;
+  if (is_complex(d)) return d;
+  return d == DType::float64   ? DType::complex128
+         : d == DType::float16 ? DType::complex32
+                               : DType::complex64;
 }
+/// The dtype of a complex dtype's parts; another dtype itself.
 inline DType to_real(DType d) {
-  return d == DType::complex128 ? DType::float64 : d == DType::complex64 ? DType::float32 : d;
+  switch (d) {
+    case DType::complex32: return DType::float16;
+    case DType::complex64: return DType::float32;
+    case DType::complex128: return DType::float64;
+    default: return d;
+  }
 }
 
 /// Collects operands one by one, then tells the common dtype.

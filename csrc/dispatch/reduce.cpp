@@ -51,15 +51,15 @@ Object names_of(const std::vector<DType>& dtypes) {
   return tuple;
 }
 
-uint64_t kernel_key(const DType* ins, size_t n_in, const DType* outs, size_t n_out, char mode,
-                    const char* stage) {
-  uint64_t key = static_cast<uint64_t>(mode) << 8 | static_cast<uint64_t>(stage[0]);
-  for (size_t i = 0; i < n_in; ++i) key = key << 4 | static_cast<uint64_t>(ins[i]);
-  for (size_t i = 0; i < n_out; ++i) key = key << 4 | static_cast<uint64_t>(outs[i]);
+ReduceKey kernel_key(const DType* ins, size_t n_in, const DType* outs, size_t n_out, char mode,
+                     const char* stage) {
+  ReduceKey key = static_cast<uint64_t>(mode) << 8 | static_cast<uint64_t>(stage[0]);
+  for (size_t i = 0; i < n_in; ++i) key = key << dtype_bits | static_cast<uint64_t>(ins[i]);
+  for (size_t i = 0; i < n_out; ++i) key = key << dtype_bits | static_cast<uint64_t>(outs[i]);
   return key;
 }
 
-ReduceKernel known_kernel(Reduction& r, uint64_t key) {
+ReduceKernel known_kernel(Reduction& r, ReduceKey key) {
   for (auto& k : *r.kernels)
     if (k.key == key) return k.function;
   return nullptr;
@@ -67,7 +67,7 @@ ReduceKernel known_kernel(Reduction& r, uint64_t key) {
 
 ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins,
                          const std::vector<DType>& outs, char mode, const char* stage) {
-  uint64_t key = kernel_key(ins.data(), ins.size(), outs.data(), outs.size(), mode, stage);
+  ReduceKey key = kernel_key(ins.data(), ins.size(), outs.data(), outs.size(), mode, stage);
   if (ReduceKernel known = known_kernel(r, key)) return known;
   Object in_names = names_of(ins), out_names = names_of(outs);
   Object address = Object::steal(
@@ -81,7 +81,7 @@ ReduceKernel find_kernel(Reduction& r, const std::vector<DType>& ins,
 
 const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& ins,
                                        const std::vector<DType>& outs) {
-  uint64_t key = kernel_key(ins.data(), ins.size(), outs.data(), outs.size(), 'r', "full");
+  ReduceKey key = kernel_key(ins.data(), ins.size(), outs.data(), outs.size(), 'r', "full");
   for (auto& known : *r.states)
     if (known.key == key) return known.dtypes;
   Object in_names = names_of(ins), out_names = names_of(outs);

@@ -14,6 +14,9 @@ using ReduceKernel = void (*)(int64_t n_out, int64_t n_red0, int64_t n_red1, cha
 using RowsKernel = void (*)(int64_t n_rows, int64_t row_len, char* const* ptrs,
                             const int64_t* row_strides, int64_t row0);
 
+/// Dtypes of 10 streams, mode and stage.
+__extension__ using ReduceKey = unsigned __int128;
+
 /// A reduction that Python declared. spec.compile(in_dtypes, out_dtypes, mode, stage) gives an
 /// address (for stage partial out_dtypes are those of the states), spec.state_dtypes(in_dtypes,
 /// out_dtypes) the dtypes of the accumulators; spec.ordered tells whether the place of an element
@@ -22,12 +25,12 @@ struct Reduction {
   PyObject_HEAD PyObject* spec;
   bool ordered;
   struct Kernel {
-    uint64_t key;
+    ReduceKey key;
     ReduceKernel function;
   };
   std::vector<Kernel>* kernels;
   struct States {
-    uint64_t key;
+    ReduceKey key;
     std::vector<DType> dtypes;
   };
   std::vector<States>* states;  // of the accumulators, by the dtypes of inputs and outputs

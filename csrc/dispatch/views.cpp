@@ -433,8 +433,9 @@ TensorRef view_as_real(Tensor& t) {
 }
 
 TensorRef view_as_complex(Tensor& t) {
-  check(t.dtype == DType::float32 || t.dtype == DType::float64, [&] {
-    return message("view_as_complex: input is ", describe(t), "; it takes float32 and float64.");
+  check(t.dtype == DType::float16 || t.dtype == DType::float32 || t.dtype == DType::float64, [&] {
+    return message("view_as_complex: input is ", describe(t),
+                   "; it takes float16, float32 and float64.");
   });
   check(t.ndim > 0 && t.sizes[t.ndim - 1] == 2, [&] {
     return message("view_as_complex: input is ", shape(t),

@@ -119,10 +119,13 @@ void fill_channels(const ConvShape& s, const T* bias, T* to) {
                   });
 }
 
-[[noreturn]] void refuse_bool() {
+template <class T>
+inline constexpr bool is_refused = std::is_same_v<T, bool> || std::is_same_v<T, complex32>;
+
+[[noreturn]] void refuse(DType dtype) {
   throw NotImplementedError(
-      "convolution: bool input is not computed. Convert it with .float() or .int() "
-      "first.");
+      message("convolution: ", name(dtype), " input is not computed. Convert it with ",
+              dtype == DType::bool_ ? ".float() or .int()" : ".to(torch.complex64)", " first."));
 }
 
 }  // namespace
@@ -135,8 +138,8 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
     auto w = static_cast<const T*>(weight);
     auto b = static_cast<const T*>(bias);
     auto out = static_cast<T*>(output);
-    if constexpr (std::is_same_v<T, bool>) {
-      refuse_bool();
+    if constexpr (is_refused<T>) {
+      refuse(shape.dtype);
     } else if constexpr (is_half_type<T>) {
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.output);
@@ -161,8 +164,8 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
     auto w = static_cast<const T*>(weight);
     auto b = static_cast<const T*>(bias);
     auto out = static_cast<T*>(grad_input);
-    if constexpr (std::is_same_v<T, bool>) {
-      refuse_bool();
+    if constexpr (is_refused<T>) {
+      refuse(shape.dtype);
     } else if constexpr (is_half_type<T>) {
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.input);
@@ -189,8 +192,8 @@ void conv_backward_weight(const ConvShape& shape, const void* grad_output, const
     auto g = static_cast<const T*>(grad_output);
     auto x = static_cast<const T*>(input);
     auto out = static_cast<T*>(grad_weight);
-    if constexpr (std::is_same_v<T, bool>) {
-      refuse_bool();
+    if constexpr (is_refused<T>) {
+      refuse(shape.dtype);
     } else if constexpr (is_half_type<T>) {
       Sizes n(shape);
       auto wide = std::make_unique_for_overwrite<float[]>(n.weight);
@@ -210,8 +213,8 @@ void conv_backward_bias(const ConvShape& shape, const void* grad_output, void* g
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto g = static_cast<const T*>(grad_output);
     auto out = static_cast<T*>(grad_bias);
-    if constexpr (std::is_same_v<T, bool>) {
-      refuse_bool();
+    if constexpr (is_refused<T>) {
+      refuse(shape.dtype);
     } else {
       using Sum = std::conditional_t<is_half_type<T>, float, T>;
       int64_t per_chunk = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, shape.N * space));

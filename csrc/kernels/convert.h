@@ -9,5 +9,11 @@ void convert(const float16* from, float* to, int64_t n);
 void convert(const float* from, float16* to, int64_t n);
 void convert(const bfloat16* from, float* to, int64_t n);
 void convert(const float* from, bfloat16* to, int64_t n);
+inline void convert(const complex32* from, complex64* to, int64_t n) {
+  convert(from->parts, reinterpret_cast<float*>(to), 2 * n);
+}
+inline void convert(const complex64* from, complex32* to, int64_t n) {
+  convert(reinterpret_cast<const float*>(from), to->parts, 2 * n);
+}
 
 }  // namespace flambeau

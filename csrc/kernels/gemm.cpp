@@ -57,10 +57,11 @@ void gemm_integers(const Gemm<T>& p) {
   });
 }
 
-/// The rows of a strided matrix as contiguous float32.
+/// The rows of a strided matrix as contiguous float32 or complex64.
 template <class Half>
-std::unique_ptr<float[]> widened(const Half* matrix, int64_t rows, int64_t cols, int64_t ld) {
-  auto copy = std::make_unique_for_overwrite<float[]>(rows * cols);
+std::unique_ptr<computed_t<Half>[]> widened(const Half* matrix, int64_t rows, int64_t cols,
+                                            int64_t ld) {
+  auto copy = std::make_unique_for_overwrite<computed_t<Half>[]>(rows * cols);
   int64_t grain = std::max<int64_t>(1, 65536 / std::max<int64_t>(cols, 1));
   parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) convert(matrix + i * ld, copy.get() + i * cols, cols);
@@ -68,16 +69,18 @@ std::unique_ptr<float[]> widened(const Half* matrix, int64_t rows, int64_t cols,
   return copy;
 }
 
-/// float16 and bfloat16: operands widened, the product in float32, rounded once.
+/// float16, bfloat16 and complex32: operands widened, the product in float32 or complex64, rounded
+/// once.
 template <class Half>
 void gemm_halves(const Gemm<Half>& p) {
+  using Wide = computed_t<Half>;
   if (p.M == 0 || p.N == 0) return;
-  std::unique_ptr<float[]> bias;
+  std::unique_ptr<Wide[]> bias;
   if (p.epilogue.bias) {
     int64_t n = p.epilogue.bias_per_row ? p.M : p.N;
     bias = widened(static_cast<const Half*>(p.epilogue.bias), 1, n, n);
   }
-  std::unique_ptr<float[]> a, b;
+  std::unique_ptr<Wide[]> a, b;
   for (int64_t item = 0; item < p.batch; ++item) {
     int64_t a_rows = p.trans_a ? p.K : p.M, a_cols = p.trans_a ? p.M : p.K;
     int64_t b_rows = p.trans_b ? p.N : p.K, b_cols = p.trans_b ? p.K : p.N;
@@ -86,14 +89,14 @@ void gemm_halves(const Gemm<Half>& p) {
     if (item == 0 || p.batch_stride_b)
       b = widened(p.b + item * p.batch_stride_b, b_rows, b_cols, p.ldb);
     Half* out = p.c + item * p.batch_stride_c;
-    auto c = p.beta == Half(0) ? std::make_unique_for_overwrite<float[]>(p.M * p.N)
+    auto c = p.beta == Half(0) ? std::make_unique_for_overwrite<Wide[]>(p.M * p.N)
                                : widened(out, p.M, p.N, p.ldc);
-    Gemm<float> q;
+    Gemm<Wide> q;
     q.M = p.M, q.N = p.N, q.K = p.K;
-    q.a = a.get(), q.lda = a_cols, q.trans_a = p.trans_a;
-    q.b = b.get(), q.ldb = b_cols, q.trans_b = p.trans_b;
+    q.a = a.get(), q.lda = a_cols, q.trans_a = p.trans_a, q.conj_a = p.conj_a;
+    q.b = b.get(), q.ldb = b_cols, q.trans_b = p.trans_b, q.conj_b = p.conj_b;
     q.c = c.get(), q.ldc = p.N;
-    q.alpha = static_cast<float>(p.alpha), q.beta = static_cast<float>(p.beta);
+    q.alpha = static_cast<Wide>(p.alpha), q.beta = static_cast<Wide>(p.beta);
     q.epilogue = p.epilogue;
     q.epilogue.bias = bias.get();
     gemm(q);
@@ -149,7 +152,7 @@ void gemm(const AnyGemm& p) {
       });
     } else if constexpr (std::is_integral_v<T>) {
       gemm_integers(typed<T>(p));
-    } else if constexpr (is_half_type<T>) {
+    } else if constexpr (is_widened_type<T>) {
       gemm_halves(typed<T>(p));
     } else {
       gemm(typed<T>(p));

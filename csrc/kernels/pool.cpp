@@ -196,7 +196,7 @@ void max_forward(const PoolShape& s, const T* input, T* output, int64_t* indices
 }
 
 template <class T>
-using SumOf = std::conditional_t<is_half_type<T>, float, T>;
+using SumOf = computed_t<T>;
 
 /// The divisor of a window: see avg_pool_forward.
 template <class Sum>
@@ -309,10 +309,10 @@ void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const 
   for_each_plane<T>(s, [&](int64_t plane, RowLists<T>& lists) {
     const T* grad = grad_output + plane * out_step;
     T* to = grad_input + plane * in_step;
-    // Halves are added up in float32 and rounded once.
-    std::vector<Sum> wide(is_half_type<T> ? in_step : 0);
+    // Halves are added up in what they are computed in, and rounded once.
+    std::vector<Sum> wide(is_widened_type<T> ? in_step : 0);
     Sum* sums;
-    if constexpr (is_half_type<T>)
+    if constexpr (is_widened_type<T>)
       sums = wide.data();
     else
       sums = to;
@@ -329,7 +329,7 @@ void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const 
           for (int64_t k = w.begin; k < w.end; k += w.step) sums[start + k] += share;
       }
     });
-    if constexpr (is_half_type<T>)
+    if constexpr (is_widened_type<T>)
       for (int64_t i = 0; i < in_step; ++i) to[i] = static_cast<T>(sums[i]);
   });
 }

@@ -28,6 +28,10 @@ struct Accumulator<bfloat16> {
   using type = float;
 };
 template <>
+struct Accumulator<complex32> {
+  using type = complex128;
+};
+template <>
 struct Accumulator<complex64> {
   using type = complex128;
 };

@@ -17,7 +17,20 @@ struct BufferError : PythonError {
 };
 
 enum : int32_t { kCpu = 1, kCudaHost = 3 };
-enum : uint8_t { kInt, kUInt, kFloat, kOpaque, kBfloat, kComplex, kBool };
+enum : uint8_t {
+  kInt,
+  kUInt,
+  kFloat,
+  kOpaque,
+  kBfloat,
+  kComplex,
+  kBool,
+  kFloat8E4m3fn = 10,
+  kFloat8E4m3fnuz,
+  kFloat8E5m2,
+  kFloat8E5m2fnuz,
+  kFloat8E8m0fnu,
+};
 enum : uint64_t { kReadOnly = 1, kCopied = 2 };
 
 struct Description {  // DLTensor
@@ -71,13 +84,24 @@ void take_back(Managed* m) {
 }
 
 uint8_t code_of(DType d) {
-  if (d == DType::bfloat16) return kBfloat;
+  switch (d) {
+    case DType::bfloat16: return kBfloat;
+    case DType::float8_e4m3fn: return kFloat8E4m3fn;
+    case DType::float8_e4m3fnuz: return kFloat8E4m3fnuz;
+    case DType::float8_e5m2: return kFloat8E5m2;
+    case DType::float8_e5m2fnuz: return kFloat8E5m2fnuz;
+    case DType::float8_e8m0fnu: return kFloat8E8m0fnu;
+    default: break;
+  }
   switch (facts(d).kind) {
     case 'b': return kBool;
     case 'u': return kUInt;
     case 'i': return kInt;
     case 'f': return kFloat;
-    default: return kComplex;
+    case 'c': return kComplex;
+    default:
+      throw BufferError(
+          message("__dlpack__: ", name(d), " is no type of DLPack. view() it as uint8."));
   }
 }
 
@@ -154,8 +178,14 @@ DType dtype_of(const Description& d) {
                   P{64, DType::uint64});
     case kFloat: return bits(P{16, DType::float16}, P{32, DType::float32}, P{64, DType::float64});
     case kBfloat: return bits(P{16, DType::bfloat16});
-    case kComplex: return bits(P{64, DType::complex64}, P{128, DType::complex128});
+    case kComplex:
+      return bits(P{32, DType::complex32}, P{64, DType::complex64}, P{128, DType::complex128});
     case kBool: return bits(P{8, DType::bool_});
+    case kFloat8E4m3fn: return bits(P{8, DType::float8_e4m3fn});
+    case kFloat8E4m3fnuz: return bits(P{8, DType::float8_e4m3fnuz});
+    case kFloat8E5m2: return bits(P{8, DType::float8_e5m2});
+    case kFloat8E5m2fnuz: return bits(P{8, DType::float8_e5m2fnuz});
+    case kFloat8E8m0fnu: return bits(P{8, DType::float8_e8m0fnu});
     default: return bits();
   }
 }

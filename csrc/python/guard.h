@@ -8,16 +8,17 @@
 
 namespace flambeau {
 
-/// Sets the Python error for the C++ exception being handled.
-void translate_exception() noexcept;
+/// Sets the Python error for the C++ exception being handled; operator_name goes before a text that
+/// lacks it.
+void translate_exception(const char* operator_name) noexcept;
 
 /// body() with C++ exceptions turned into a Python error and a null result.
 template <class Body>
-auto guarded(Body&& body) noexcept -> decltype(body()) {
+auto guarded(Body&& body, const char* operator_name = nullptr) noexcept -> decltype(body()) {
   try {
     return body();
   } catch (...) {
-    translate_exception();
+    translate_exception(operator_name);
     using Result = decltype(body());
     if constexpr (std::is_pointer_v<Result>)
       return nullptr;

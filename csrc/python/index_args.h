@@ -170,15 +170,17 @@ extern PyObject* index_range_error;
 
 template <Name name, PyObject* (*body)(const IndexArgs&), Mixing mixing>
 PyObject* entry(PyObject*, PyObject* const* items, Py_ssize_t n) {
-  return guarded([&]() -> PyObject* {
-    try {
-      DeviceScope scope(name.text, items, n, mixing);
-      return body(IndexArgs(name.text, items, n));
-    } catch (const IndexError& error) {
-      PyErr_SetString(index_range_error, error.what());
-      throw PythonError();
-    }
-  });
+  return guarded(
+      [&]() -> PyObject* {
+        try {
+          DeviceScope scope(name.text, items, n, mixing);
+          return body(IndexArgs(name.text, items, n));
+        } catch (const IndexError& error) {
+          PyErr_SetString(index_range_error, error.what());
+          throw PythonError();
+        }
+      },
+      name.text);
 }
 
 template <Name name, PyObject* (*body)(const IndexArgs&), Mixing mixing = Mixing::numbers>

@@ -54,7 +54,7 @@ void add_way(PyObject* o, Way* way) {
 namespace {
 
 PyObject* run_native(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
-  return guarded([&] { return self.entry->function(Call{args, n, keys}); });
+  return guarded([&] { return self.entry->function(Call{args, n, keys}); }, self.entry->name);
 }
 
 /// Of private functions, which belong to operators that have been asked about.

@@ -14,7 +14,7 @@ static void set_out_of_memory(const char* text) noexcept {
   PyErr_SetString(out_of_memory_type ? out_of_memory_type : PyExc_MemoryError, text);
 }
 
-void translate_exception() noexcept {
+void translate_exception(const char* operator_name) noexcept {
   try {
     throw;
   } catch (const PythonError&) {
@@ -24,6 +24,10 @@ void translate_exception() noexcept {
     PyErr_SetString(PyExc_ValueError, e.what());
   } catch (const IndexError& e) {
     PyErr_SetString(PyExc_IndexError, e.what());
+  } catch (const UncomputedDType& e) {
+    if (!operator_name) operator_name = "kernel";
+    PyErr_Format(PyExc_NotImplementedError, "%s: %s", operator_name + (*operator_name == '_'),
+                 e.what());
   } catch (const NotImplementedError& e) {
     PyErr_SetString(PyExc_NotImplementedError, e.what());
   } catch (const DeviceError& e) {
@@ -61,15 +65,35 @@ DType value_of(PyObject* o) { return reinterpret_cast<DTypeObject*>(o)->value; }
 
 PyObject* dtype_repr(PyObject* o) { return PyUnicode_FromFormat("torch.%s", name(value_of(o))); }
 PyObject* dtype_itemsize(PyObject* o, void*) { return PyLong_FromLongLong(itemsize(value_of(o))); }
-PyObject* dtype_floating(PyObject* o, void*) { return PyBool_FromLong(is_floating(value_of(o))); }
+PyObject* dtype_floating(PyObject* o, void*) {
+  DType d = value_of(o);
+  return PyBool_FromLong(is_floating(d) || d == DType::float4_e2m1fn_x2);
+}
 PyObject* dtype_complex(PyObject* o, void*) { return PyBool_FromLong(is_complex(value_of(o))); }
 PyObject* dtype_signed(PyObject* o, void*) {
-  char k = facts(value_of(o)).kind;
-  return PyBool_FromLong(k == 'i' || k == 'f' || k == 'c');
+  DType d = value_of(o);
+  char k = facts(d).kind;
+  if (k == 's' && d >= DType::bits1x8) {
+    PyErr_Format(PyExc_RuntimeError,
+                 "is_signed: torch.%s holds bits that have no sign of their own.", name(d));
+    return nullptr;
+  }
+  bool is_signed = k == 'i' || k == 'c' || (k == 'f' && d != DType::float8_e8m0fnu) ||
+                   d == DType::float4_e2m1fn_x2 || (d >= DType::int1 && d <= DType::int7);
+  return PyBool_FromLong(is_signed);
 }
 PyObject* dtype_name_of(PyObject* o, void*) { return PyUnicode_FromString(name(value_of(o))); }
+PyObject* dtype_type_name(PyObject* o, void*) {
+  return PyUnicode_FromString(facts(value_of(o)).type_name);
+}
 PyObject* dtype_to_complex(PyObject* o, PyObject*) {
-  PyObject* r = dtype_object(to_complex(value_of(o)));
+  DType d = value_of(o);
+  if (!is_differentiable(d) || is_float8(d)) {
+    PyErr_Format(PyExc_RuntimeError, "to_complex: there are no complex numbers of torch.%s parts.",
+                 name(d));
+    return nullptr;
+  }
+  PyObject* r = dtype_object(to_complex(d));
   Py_INCREF(r);
   return r;
 }
@@ -90,6 +114,7 @@ PyGetSetDef dtype_getset[] = {
     {"is_complex", dtype_complex, nullptr, nullptr, nullptr},
     {"is_signed", dtype_signed, nullptr, nullptr, nullptr},
     {"name", dtype_name_of, nullptr, "float32 ...", nullptr},
+    {"_type_name", dtype_type_name, nullptr, "Float of torch.FloatTensor ...", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef dtype_methods[] = {{"to_complex", dtype_to_complex, METH_NOARGS, nullptr},
                                {"to_real", dtype_to_real, METH_NOARGS, nullptr},

@@ -25,6 +25,10 @@ struct NotImplementedError : std::runtime_error {
 struct DeviceError : Error {
   using Error::Error;
 };  // flambeau.DeviceError, a RuntimeError and a TypeError
+/// Nothing is computed in a dtype; the bindings put the operator's name before the text.
+struct UncomputedDType : NotImplementedError {
+  using NotImplementedError::NotImplementedError;
+};
 struct OutOfMemoryError : Error {
   using Error::Error;
 };  // flambeau.OutOfMemoryError

@@ -10,6 +10,13 @@ namespace flambeau {
 PyTypeObject* tensor_type = nullptr;
 DType default_dtype = DType::float32;
 
+void refuse_uncomputed(DType dtype) {
+  throw UncomputedDType(message(
+      name(dtype), " is ", is_float8(dtype) ? "stored and converted" : "only stored",
+      "; nothing is computed in it here. ",
+      is_float8(dtype) ? "Convert it first, for example with .float()." : "view() it as uint8."));
+}
+
 Dims contiguous_strides(const Dims& sizes) {
   Dims strides;
   strides.n = sizes.n;

@@ -10,20 +10,21 @@ expressions in it. Schedules write the loops around it:
     block.store(block.convert(y, "float32"), "float32", "%q")
     "\\n".join(block.lines)                          # the code; module.text() has what it calls
 
-A value of float16 or bfloat16 lives as float32 between load and store, a bool as i1, a complex
+A value of a narrow dtype (narrow.py) lives as float32 between load and store, a bool as i1, a complex
 number as two parts. Every result is defined for every input: out-of-range conversions give what
 x86 gives, shifts and integer divisions are guarded (lower.py).
 """
 
 import struct
 
-from .types import DTYPES, compute_dtype, real_dtype, weak_dtype
+from . import narrow
+from .types import DTYPES, NARROW, compute_dtype, real_dtype, weak_dtype
 
 
 class Value:
     """A typed SSA value (`name`, and `im` if complex), or a Python constant not yet typed.
 
-    half: "float16" or "bfloat16" for a float32 that needs no rounding to be one.
+    half: a narrow dtype for a float32 (or two, of a complex number) that needs no rounding to be one.
     """
 
     __slots__ = ("const", "dtype", "half", "im", "name", "weak")
@@ -184,22 +185,26 @@ class Block:
     # -- conversion -----------------------------------------------------------------------------
 
     def convert(self, value, dtype):
-        """`value` as dtype (float16 and bfloat16 round, but stay float32 values)."""
+        """`value` as dtype (the narrow ones round, but stay float32 values)."""
         target = compute_dtype(dtype)
         if value.const is not None:
             return self._typed_constant(value.const, dtype, target)
         if value.dtype != target or value.weak:
             value = self._convert_value(value, target)
-        if dtype in ("float16", "bfloat16") and value.half != dtype:
-            return Value("float32", self.round_half(value.name, dtype), half=dtype)
-        return value
+        part = real_dtype(dtype)
+        return self._rounded(value, part) if part in NARROW and value.half != part else value
+
+    def _rounded(self, value, part):
+        """A float32 or complex64 value, its parts rounded to a narrow dtype."""
+        names = [narrow.rounded(self, p, part) for p in (value.name, value.im) if p is not None]
+        return Value(value.dtype, *names, half=part)
 
     def _typed_constant(self, number, dtype, target):
         d = DTYPES[target]
-        if dtype in ("float16", "bfloat16"):
-            return Value("float32", self.round_half(self.imm(number, "float"), dtype))
         im = self.imm(number.imag, d.register) if d.kind == "c" else None
-        return Value(target, self.imm(number, d.register), im)
+        value = Value(target, self.imm(number, d.register), im)
+        part = real_dtype(dtype)
+        return self._rounded(value, part) if part in NARROW else value
 
     def _convert_value(self, value, target):
         a, b = DTYPES[value.dtype], DTYPES[target]
@@ -260,81 +265,6 @@ class Block:
         converted = self.convert_op("fptosi", register, name, wide)
         return self.select(inside, wide, converted, self.imm(-int(limit), wide))
 
-    # -- float16 and bfloat16 -------------------------------------------------------------------
-
-    def round_half(self, name, dtype):
-        """A float rounded to float16 or bfloat16, still a float."""
-        return self._from_bits16(self._to_bits16(name, dtype), dtype)
-
-    def _from_bits16(self, bits, dtype):
-        if dtype == "bfloat16":
-            wide = self.convert_op("zext", "i16", bits, "i32")
-            shifted = self.op("shl", "i32", wide, self.imm(16, "i32"))
-            return self.convert_op("bitcast", "i32", shifted, "float")
-        if self.target.half:
-            half = self.convert_op("bitcast", "i16", bits, "half")
-            return self.convert_op("fpext", "half", half, "float")
-        # Shift the fields into place and let a multiplication by 2**112 rebias the exponent; it
-        # also normalizes subnormals. Infinities and NaNs get the largest exponent by hand.
-        wide = self.convert_op("zext", "i16", bits, "i32")
-        magnitude = self.op(
-            "shl", "i32", self.op("and", "i32", wide, self.imm(0x7FFF, "i32")), self.imm(13, "i32")
-        )
-        small = self.convert_op("bitcast", "i32", magnitude, "float")
-        scaled = self.op("fmul", "float", small, self.imm(2.0**112, "float"))
-        number = self.convert_op("bitcast", "float", scaled, "i32")
-        special = self.cmp("uge", "i32", magnitude, self.imm(0x7C00 << 13, "i32"))
-        number = self.op(
-            "or",
-            "i32",
-            number,
-            self.select(special, "i32", self.imm(0x7F800000, "i32"), self.imm(0, "i32")),
-        )
-        sign = self.op(
-            "shl", "i32", self.op("and", "i32", wide, self.imm(0x8000, "i32")), self.imm(16, "i32")
-        )
-        return self.convert_op("bitcast", "i32", self.op("or", "i32", number, sign), "float")
-
-    def _to_bits16(self, name, dtype):
-        if dtype == "float16" and self.target.half:
-            half = self.convert_op("fptrunc", "float", name, "half")
-            return self.convert_op("bitcast", "half", half, "i16")
-        bits = self.convert_op("bitcast", "float", name, "i32")
-        if dtype == "bfloat16":
-            odd = self.op(
-                "and", "i32", self.op("lshr", "i32", bits, self.imm(16, "i32")), self.imm(1, "i32")
-            )
-            half_up = self.op("add", "i32", odd, self.imm(0x7FFF, "i32"))
-            rounded = self.op(
-                "lshr", "i32", self.op("add", "i32", bits, half_up), self.imm(16, "i32")
-            )
-            nan = self.cmp("uno", "float", name, name)
-            rounded = self.select(nan, "i32", self.imm(0x7FC0, "i32"), rounded)
-            return self.convert_op("trunc", "i32", rounded, "i16")
-        return self._float16_bits(bits)
-
-    def _float16_bits(self, bits):
-        # Without F16C. Normal results round by adding half a unit (and the odd bit) in integers;
-        # results below 2**-14 let the addition of 0.5 do the shift and the rounding.
-        imm, op = self.imm, self.op
-        sign = op("lshr", "i32", op("and", "i32", bits, imm(-(2**31), "i32")), imm(16, "i32"))
-        magnitude = op("and", "i32", bits, imm(0x7FFFFFFF, "i32"))
-        odd = op("and", "i32", op("lshr", "i32", magnitude, imm(13, "i32")), imm(1, "i32"))
-        normal = op("add", "i32", op("add", "i32", magnitude, odd), imm(0xFFF - (112 << 23), "i32"))
-        normal = op("lshr", "i32", normal, imm(13, "i32"))
-        as_float = self.convert_op("bitcast", "i32", magnitude, "float")
-        tiny = self.convert_op(
-            "bitcast", "float", op("fadd", "float", as_float, imm(0.5, "float")), "i32"
-        )
-        tiny = op("sub", "i32", tiny, imm(0x3F000000, "i32"))
-        is_tiny = self.cmp("ult", "i32", magnitude, imm(0x38800000, "i32"))
-        result = self.select(is_tiny, "i32", tiny, normal)
-        too_big = self.cmp("uge", "i32", magnitude, imm(0x47800000, "i32"))
-        result = self.select(too_big, "i32", imm(0x7C00, "i32"), result)
-        nan = self.cmp("ugt", "i32", magnitude, imm(0x7F800000, "i32"))
-        result = self.select(nan, "i32", imm(0x7E00, "i32"), result)
-        return self.convert_op("trunc", "i32", op("or", "i32", result, sign), "i16")
-
     # -- memory ---------------------------------------------------------------------------------
 
     def load(self, pointer, dtype, count=None):
@@ -342,9 +272,9 @@ class Block:
         d = DTYPES[dtype]
         if d.kind == "c":
             pair = self._load_raw(pointer, d.memory, 2 * self.width, count, d.bits // 8)
-            return Value(dtype, *self._deinterleave(pair, d.memory))
+            return self._from_memory(*self._deinterleave(pair, d.memory), dtype=dtype)
         raw = self._load_raw(pointer, d.memory, self.width, count, d.bits // 8)
-        return self._from_memory(raw, dtype)
+        return self._from_memory(raw, dtype=dtype)
 
     def load_splat(self, pointer, dtype):
         """One element in all lanes."""
@@ -354,8 +284,9 @@ class Block:
         if d.kind == "c":
             second = self.emit(f"getelementptr i8, ptr {pointer}, i64 {align}")
             im = self.emit(f"load {d.memory}, ptr {second}, align {align}")
-            return Value(dtype, self.splat(one, d.memory), self.splat(im, d.memory))
-        return self._from_memory(self.splat(one, d.memory), dtype)
+            parts = self.splat(one, d.memory), self.splat(im, d.memory)
+            return self._from_memory(*parts, dtype=dtype)
+        return self._from_memory(self.splat(one, d.memory), dtype=dtype)
 
     def gather(self, pointer, stride, dtype, count=None):
         """`width` elements that lie `stride` bytes apart (an i64 name), less than 2 GiB in all."""
@@ -368,7 +299,7 @@ class Block:
             base = self.emit(f"getelementptr i8, ptr {pointer}, i64 {part * d.bits // 8}")
             at = self.emit(f"getelementptr i8, ptr {base}, {self.type('i32')} {places}")
             parts.append(self._gather_raw(at, d.memory, count, d.bits // 8))
-        return Value(dtype, *parts) if d.kind == "c" else self._from_memory(parts[0], dtype)
+        return self._from_memory(*parts, dtype=dtype)
 
     def _gather_raw(self, pointers, memory, count, align):
         vector, width = self.type(memory), self.width
@@ -383,32 +314,33 @@ class Block:
 
     def store(self, value, dtype, pointer, count=None, stream=False):
         """Converts `value` to dtype and writes it to contiguous elements; stream: past the caches."""
-        d = DTYPES[dtype]
-        if dtype in ("float16", "bfloat16"):
-            number = self.convert(value, "float32")
-            if number.half == dtype == "bfloat16":
-                bits = self.convert_op("bitcast", "float", number.name, "i32")
-                bits = self.op("lshr", "i32", bits, self.imm(16, "i32"))
-                raw = self.convert_op("trunc", "i32", bits, "i16")
-            else:
-                raw = self._to_bits16(number.name, dtype)
+        d, part = DTYPES[dtype], real_dtype(dtype)
+        if part in NARROW:
+            value = self.convert(value, compute_dtype(dtype))
+            parts = [
+                narrow.to_bits(self, p, part, exact=value.half == part)
+                for p in (value.name, value.im)
+                if p is not None
+            ]
         else:
             value = self.convert(value, dtype)
-            raw = value.name
+            parts = [value.name, value.im]
+        raw = parts[0]
         if dtype == "bool":
             raw = self.convert_op("zext", "i1", raw, "i8")
+        lanes = self.width
         if d.kind == "c":
-            raw = self._interleave(value.name, value.im, d.memory)
-            self._store_raw(raw, pointer, d.memory, 2 * self.width, count, d.bits // 8, stream)
-        else:
-            self._store_raw(raw, pointer, d.memory, self.width, count, d.bits // 8, stream)
+            raw, lanes = self._interleave(*parts, d.memory), 2 * self.width
+        self._store_raw(raw, pointer, d.memory, lanes, count, d.bits // 8, stream)
 
-    def _from_memory(self, raw, dtype):
+    def _from_memory(self, *parts, dtype):
         if dtype == "bool":
-            return Value("bool", self.cmp("ne", "i8", raw, self.imm(0, "i8")))
-        if dtype in ("float16", "bfloat16"):
-            return Value("float32", self._from_bits16(raw, dtype), half=dtype)
-        return Value(dtype, raw)
+            return Value("bool", self.cmp("ne", "i8", parts[0], self.imm(0, "i8")))
+        part = real_dtype(dtype)
+        if part in NARROW:
+            parts = [narrow.from_bits(self, p, part) for p in parts]
+            return Value(compute_dtype(dtype), *parts, half=part)
+        return Value(dtype, *parts)
 
     def _load_raw(self, pointer, memory, lanes, count, align):
         vector = memory if lanes == 1 else f"<{lanes} x {memory}>"

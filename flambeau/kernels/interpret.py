@@ -1,14 +1,15 @@
 """The slow engine: kernels computed by NumPy, node by node, as the language defines them.
 
 It shares with the fast one only the graph and the rules of dtypes; what LLVM makes must agree
-with it (maths functions within their rounding). bfloat16 arrays are given and returned as the
-uint16 of their bits, since NumPy has no such dtype.
+with it (maths functions within their rounding). Arrays of bfloat16, float8 and complex32, which NumPy
+lacks, are given and returned as the uint16, uint8 and uint32 of their bits.
 """
 
 import functools
 
 from .expression import topological
-from .types import DTYPES, compute_dtype, signature, weak_dtype
+from .narrow import FLOAT8_FORMATS
+from .types import DTYPES, FLOAT8, NARROW, compute_dtype, signature, weak_dtype
 
 
 def interpret_map(map_, inputs, in_dtypes, as_dtypes, out_dtypes, index0=0):
@@ -40,6 +41,11 @@ def read(array, dtype):
 
     if dtype == "bfloat16":
         return (array.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    if dtype in FLOAT8:
+        return float8_values(dtype)[array]
+    if dtype == "complex32":
+        pairs = np.ascontiguousarray(array)[..., None].view(np.float16)
+        return pairs.astype(np.float32).view(np.complex64)[..., 0]
     return array.astype(numpy_dtype(dtype))
 
 
@@ -51,6 +57,11 @@ def write(values, dtype, out):
         return bfloat16_bits(convert(values, dtype, "float32"))
     if out == "float16":
         return convert(values, dtype, "float32").astype(np.float16)
+    if out in FLOAT8:
+        return float8_codes(convert(values, dtype, "float32"), out)
+    if out == "complex32":
+        pairs = convert(values, dtype, "complex64")[..., None].view(np.float32)
+        return pairs.astype(np.float16).view(np.uint32)[..., 0]
     return convert(values, dtype, out).copy()
 
 
@@ -63,16 +74,65 @@ def bfloat16_bits(x):
     return np.where(np.isnan(x), 0x7FC0, rounded).astype(np.uint16)
 
 
+@functools.cache
+def float8_values(dtype):
+    """The number that each of the 256 codes stands for."""
+    import numpy as np
+
+    codes = np.arange(256)
+    if dtype == "float8_e8m0fnu":
+        return np.where(codes == 255, np.nan, 2.0 ** (codes - 127.0)).astype(np.float32)
+    f = FLOAT8_FORMATS[dtype]
+    exponent, mantissa = (codes & 0x7F) >> f.mantissa, codes & ((1 << f.mantissa) - 1)
+    significand = np.where(exponent > 0, 1, 0) + mantissa / (1 << f.mantissa)
+    size = significand * 2.0 ** (np.maximum(exponent, 1) - f.bias)
+    if f.unsigned_zero:
+        size[f.nan] = np.nan
+    else:
+        size[codes & 0x7F > f.largest] = np.nan
+        if dtype == "float8_e5m2":
+            size[[f.overflow, f.overflow | 0x80]] = np.inf
+    return np.where(codes & 0x80, -size, size).astype(np.float32)
+
+
+def float8_codes(x, dtype):
+    """float32 rounded to a float8 format, as codes: the nearest number is looked up."""
+    import numpy as np
+
+    x = np.asarray(x, np.float32)
+    with np.errstate(invalid="ignore"):  # of signalling NaNs
+        size = np.abs(x).astype(np.float64)
+    if dtype == "float8_e8m0fnu":
+        # Halfway between two exponents, 1.5 * 2**n, goes up; so does all above the smallest number.
+        numbers, beyond, nan = float8_values(dtype)[:255].astype(np.float64), 0xFF, 0xFF
+    else:
+        f = FLOAT8_FORMATS[dtype]
+        numbers = float8_values(dtype)[: f.largest + 1].astype(np.float64)
+        beyond, nan = f.overflow, f.nan
+    last = len(numbers) - 1
+    step = numbers[last] - numbers[last - 1] if nan != 0xFF else numbers[last]
+    edges = np.append((numbers[:-1] + numbers[1:]) / 2, numbers[last] + step / 2)
+    if dtype == "float8_e8m0fnu":
+        edges[0] = numbers[0]
+    code = np.searchsorted(edges, size, side="left")  # halfway gives the lower neighbour ...
+    odd = code & 1 == 1 if dtype != "float8_e8m0fnu" else code > 0
+    code = code + (np.isin(size, edges) & odd)  # ... unless that one is odd
+    code = np.where(code > last, beyond, code)
+    code = np.where(np.isnan(x), nan, code)
+    if dtype == "float8_e8m0fnu":
+        return np.where(np.isinf(x), 0xFF, code).astype(np.uint8)
+    signed = np.signbit(x) & ~(FLOAT8_FORMATS[dtype].unsigned_zero & (code == 0))
+    return np.where(signed, code | 0x80, code).astype(np.uint8)
+
+
 def convert(x, source, target):
     """Values of one dtype as another, out of range as x86 converts."""
     import numpy as np
 
     x = np.asarray(x)
     a, b = DTYPES[source], DTYPES[target]
-    if target == "bfloat16":
-        return read(bfloat16_bits(convert(x, source, "float32")), "bfloat16")
-    if target == "float16":
-        return convert(x, source, "float32").astype(np.float16).astype(np.float32)
+    if target in NARROW or target == "complex32":
+        return read(write(x, source, target), target)
     if b.kind == "b":
         return x != 0
     if a.kind == "c" and b.kind != "c":

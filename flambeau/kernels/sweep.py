@@ -14,7 +14,7 @@ with half. Nothing depends on the number of threads or on alignment.
 
 from .emit import Value
 from .function import Variables, halves
-from .types import DTYPES
+from .types import DTYPES, compute_dtype
 
 
 class Accumulators:
@@ -262,5 +262,5 @@ def lanes_for(target, dtypes):
     """How many lanes fill a vector register with the widest of `dtypes`."""
     if target.name == "ptx":
         return 1
-    widest = max(32 if d in ("float16", "bfloat16") else DTYPES[d].bits for d in dtypes)
+    widest = max(DTYPES[compute_dtype(d)].bits for d in dtypes)
     return target.vector_bytes * 8 // widest

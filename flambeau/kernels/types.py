@@ -1,8 +1,9 @@
 """Dtypes and the promotion of kernel values.
 
 A value is strong (it has a dtype) or weak (it comes from a Python number, and only its kind counts,
-as in PyTorch: int32 + 1 stays int32, int32 + 1.5 becomes float32). Values of float16 and bfloat16
-are computed in float32, so they never appear as the dtype of a value.
+as in PyTorch: int32 + 1 stays int32, int32 + 1.5 becomes float32). Values of the narrow dtypes
+(float16, bfloat16, float8 ...) are computed in float32, those of complex32 in complex64, so they never
+appear as the dtype of a value.
 """
 
 from typing import NamedTuple
@@ -38,11 +39,19 @@ DTYPES = {
         DType("bfloat16", "f", 16, "i16", "float"),
         DType("float32", "f", 32, "float", "float"),
         DType("float64", "f", 64, "double", "double"),
+        DType("float8_e4m3fn", "f", 8, "i8", "float"),
+        DType("float8_e5m2", "f", 8, "i8", "float"),
+        DType("float8_e4m3fnuz", "f", 8, "i8", "float"),
+        DType("float8_e5m2fnuz", "f", 8, "i8", "float"),
+        DType("float8_e8m0fnu", "f", 8, "i8", "float"),
+        DType("complex32", "c", 16, "i16", "float"),
         DType("complex64", "c", 32, "float", "float"),
         DType("complex128", "c", 64, "double", "double"),
     )
 }
 
+FLOAT8 = frozenset(name for name in DTYPES if name.startswith("float8"))
+NARROW = FLOAT8 | {"float16", "bfloat16"}  # what is computed in float32
 DEFAULT_FLOAT = "float32"
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 
@@ -53,17 +62,22 @@ class DtypeError(TypeError, RuntimeError):
 
 def compute_dtype(name):
     """The dtype in which values of `name` are computed."""
-    return "float32" if name in ("float16", "bfloat16") else name
+    if name in NARROW:
+        return "float32"
+    return "complex64" if name == "complex32" else name
+
+
+_PARTS = {"complex32": "float16", "complex64": "float32", "complex128": "float64"}
 
 
 def real_dtype(name):
     """The dtype of the parts of a complex dtype; a real dtype itself."""
-    return {"complex64": "float32", "complex128": "float64"}.get(name, name)
+    return _PARTS.get(name, name)
 
 
 def complex_dtype(name):
-    """The complex dtype whose parts are `name` (integers give complex64)."""
-    return "complex128" if name in ("float64", "complex128") else "complex64"
+    """The complex dtype whose parts are `name`, or hold it."""
+    return {"float64": "complex128", "float16": "complex32"}.get(real_dtype(name), "complex64")
 
 
 def float_dtype(name):
@@ -79,8 +93,7 @@ def promote(a, b):
     if _RANK[x.kind] < _RANK[y.kind]:
         x, y = y, x
     if x.kind == "c":
-        wide = "float64" in (real_dtype(x.name), real_dtype(y.name))
-        return "complex128" if wide else "complex64"
+        return complex_dtype(promote(real_dtype(x.name), real_dtype(y.name)))
     if _RANK[x.kind] > _RANK[y.kind]:
         return x.name
     if x.kind == "f":

@@ -88,3 +88,19 @@ def require_floating(tensor, operator, complex_too=True):
         raise RuntimeError(
             f"{operator}: input is {dtype}, but it must be {kinds}. Convert it with .float() first."
         )
+
+
+def refuse_uncomputed(name, computed, results):
+    """Raises where an operator would compute in a dtype that is only stored, or give results in float8."""
+    from ..kernels.types import DTYPES, FLOAT8
+
+    for dtype in (*computed, *results):
+        if dtype not in DTYPES:
+            raise NotImplementedError(
+                f"{name}: {dtype} is only stored; nothing is computed in it here. view() it as uint8."
+            )
+    for dtype in computed:
+        if dtype in FLOAT8 and dtype in results:
+            raise NotImplementedError(
+                f"{name}: nothing is computed in {dtype}. Convert it first, for example with .float()."
+            )

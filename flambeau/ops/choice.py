@@ -6,7 +6,7 @@ from .. import _core
 from ..kernels import language as k
 from .declare import METHODS, composite, make_pointwise, pointwise, register
 
-_where = make_pointwise(k.where, name="where", keep=("condition",))
+_where = make_pointwise(k.where, name="where", keep=("condition",), float8=True)
 
 
 def where(condition, input=None, other=None, *, out=None):
@@ -33,7 +33,10 @@ register("where", where)
 METHODS["where"] = _where_method
 
 _masked_fill = make_pointwise(
-    lambda input, mask, value: k.where(mask, value, input), name="masked_fill", keep=("mask",)
+    lambda input, mask, value: k.where(mask, value, input),
+    name="masked_fill",
+    keep=("mask",),
+    float8=True,
 )
 _masked_fill_ = _core._pointwise(_masked_fill.spec, _masked_fill)
 

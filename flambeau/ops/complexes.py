@@ -99,14 +99,17 @@ def angle(input):
     return _angle(input) if input.dtype.is_complex else _real_angle(input)
 
 
+_PARTS = (_core.float16, _core.float32, _core.float64)
+
+
 def _check_parts(operator, **parts):
-    """Raises RuntimeError unless both are float32 or both float64."""
+    """Raises RuntimeError unless both are float16, float32 or float64, and alike."""
     require_tensors(operator, **parts)
     first, second = parts.values()
-    if first.dtype is not second.dtype or first.dtype not in (_core.float32, _core.float64):
+    if first.dtype is not second.dtype or first.dtype not in _PARTS:
         raise RuntimeError(
             f"{operator}: {' and '.join(parts)} are {first.dtype} and {second.dtype}; both must be "
-            "float32 or both float64."
+            "the same: float16, float32 or float64."
         )
 
 

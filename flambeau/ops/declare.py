@@ -13,6 +13,7 @@ import functools
 from types import FunctionType
 
 from .. import _core
+from .arguments import refuse_uncomputed
 from .kinds import argument_names, parameters_of
 
 NAMESPACES = {"torch": {}, "special": {}, "linalg": {}, "fft": {}, "nn.functional": {}}
@@ -112,6 +113,7 @@ class PointwiseSpec:
         map=None,
         casts_out=None,
         divisor=-1,
+        float8=False,
     ):
         self.name = name
         self.fn = fn
@@ -129,6 +131,7 @@ class PointwiseSpec:
         self.casts_out = promotes if casts_out is None else casts_out
         self.uses_index = uses_index
         self.divisor = divisor
+        self.float8 = float8  # whether results may be float8: of what only moves or picks
         self._map = map
         self._overrides = []
 
@@ -146,12 +149,15 @@ class PointwiseSpec:
         return self._map
 
     def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
+        refuse_uncomputed(self.name, as_dtypes, () if self.float8 else out_dtypes)
         return self.map.compile(in_dtypes, as_dtypes, out_dtypes, modes)
 
     def check(self, as_dtypes):
         """Raises what `compile` raises for dtypes that the operator does not take."""
         from ..kernels.map import infer
 
+        gives_other = self.float8 or self.result in ("bool", "int64")
+        refuse_uncomputed(self.name, as_dtypes, () if gives_other else as_dtypes)
         infer(self.map.expressions, as_dtypes)
 
     def override(self, i, fn):
@@ -246,6 +252,7 @@ def make_pointwise(
     casts_out=None,
     uses_index=False,
     divisor=None,
+    float8=False,
 ):
     """The native callable of a pointwise function, registered nowhere.
 
@@ -260,6 +267,7 @@ def make_pointwise(
         casts_out: whether out= may have another dtype; None: where arguments are promoted.
         uses_index: whether fn looks at the element's index, in the order of the indices whatever the
             strides. It is read when the operator is made.
+        float8: whether the result may be float8, in which nothing is computed: of what picks or moves.
     """
     name = name or fn.__name__
     names, defaults, positional = argument_names(fn)
@@ -291,6 +299,7 @@ def make_pointwise(
         casts_out=casts_out,
         uses_index=uses_index,
         divisor=-1 if divisor is None else names.index(divisor),
+        float8=float8,
     )
     operator = _core._pointwise(spec)
     operator.__doc__ = fn.__doc__

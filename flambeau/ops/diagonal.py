@@ -55,7 +55,7 @@ def _triangle(name, keeps):
     def kernel(input, row, column, *, diagonal=0):
         return k.where(keeps(column - row, diagonal), input, 0)
 
-    return make_pointwise(kernel, name=name, keep=("row", "column", "diagonal"))
+    return make_pointwise(kernel, name=name, keep=("row", "column", "diagonal"), float8=True)
 
 
 _lower = _triangle("tril", lambda distance, diagonal: distance <= diagonal)

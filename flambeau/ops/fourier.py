@@ -132,10 +132,10 @@ def _promoted(operator, input, to_complex):
     """`input` as float32, float64 or their complex relatives."""
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = input.to(fl.get_default_dtype())
-    if input.dtype in (fl.float16, fl.bfloat16):
+    if input.dtype.to_real().itemsize < 4:
         raise RuntimeError(
             f"fft.{operator}: input is {input.dtype}, which has no transform. Convert it with "
-            ".float() first."
+            f".{'cfloat' if input.dtype.is_complex else 'float'}() first."
         )
     if to_complex and not input.dtype.is_complex:
         input = input.to(_complex_dtype(input.dtype))

@@ -52,10 +52,10 @@ def check_matrices(operator, A, square=False):
             f"{operator}: A is {A.dtype}, but it must be floating or complex. Convert it with "
             ".float() first."
         )
-    if A.dtype in (fl.float16, fl.bfloat16):
+    if A.dtype.to_real().itemsize < 4:
         raise RuntimeError(
-            f"{operator}: A is {A.dtype}, which is too coarse for it. Convert it with .float() "
-            "first."
+            f"{operator}: A is {A.dtype}, which is too coarse for it. Convert it with "
+            f".{'cfloat' if A.dtype.is_complex else 'float'}() first."
         )
     if square and A.size(-1) != A.size(-2):
         raise RuntimeError(

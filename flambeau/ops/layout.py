@@ -128,28 +128,11 @@ register("is_signed", is_signed)
 register("is_inference", is_inference)
 register("is_same_size", is_same_size)
 
-_KINDS = {
-    "float32": "Float",
-    "float64": "Double",
-    "float16": "Half",
-    "bfloat16": "BFloat16",
-    "int64": "Long",
-    "int32": "Int",
-    "int16": "Short",
-    "int8": "Char",
-    "uint8": "Byte",
-    "bool": "Bool",
-    "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-    "uint16": "UInt16",
-    "uint32": "UInt32",
-    "uint64": "UInt64",
-}
-
 
 def type_name(dtype):
     """The old name of a tensor type: torch.FloatTensor."""
-    return f"torch.{_KINDS[dtype.name]}Tensor"
+    kind = dtype._type_name
+    return f"torch.{'quantized.' if kind[0] == 'Q' else ''}{kind}Tensor"
 
 
 @method
@@ -161,9 +144,9 @@ def type(self, dtype: object = None, non_blocking=False, *, memory_format=None):
         memory_format = types.preserve_format
     if isinstance(dtype, str):
         short = dtype.rpartition(".")[2]
-        for name, kind in _KINDS.items():
-            if short == f"{kind}Tensor":
-                return self.to(getattr(_core, name), memory_format=memory_format)
+        for meant in vars(_core).values():
+            if isinstance(meant, _core.dtype) and short == f"{meant._type_name}Tensor":
+                return self.to(meant, memory_format=memory_format)
         raise ValueError(
             f"type: {dtype!r} names no type of tensors. Name one, such as 'torch.FloatTensor', or "
             "give a dtype."

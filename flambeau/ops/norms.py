@@ -12,7 +12,7 @@ from .ways import reduction_way
 
 
 def _real_dtype(dtype):
-    return {fl.complex64: fl.float32, fl.complex128: fl.float64}.get(dtype, dtype)
+    return dtype.to_real()
 
 
 def _is_nonzero(x):

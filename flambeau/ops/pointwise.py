@@ -6,7 +6,7 @@ from . import public as fl
 from .arguments import require_tensors
 from .declare import METHODS, composite, make_pointwise, pointwise, primitive, register
 
-copy = make_pointwise(lambda x: x, name="copy", casts_out=True)
+copy = make_pointwise(lambda x: x, name="copy", casts_out=True, float8=True)
 _core._bind("copy", copy)
 
 
@@ -114,7 +114,7 @@ def positive(input):
     return input
 
 
-@pointwise(aliases=("absolute",), result="real")
+@pointwise(aliases=("absolute",), result="real", float8=True)
 def abs(input):
     """The magnitude."""
     return k.abs(input)

@@ -3,7 +3,7 @@
 import functools
 
 from .. import _core
-from .arguments import dim_error, require_tensors, some
+from .arguments import dim_error, refuse_uncomputed, require_tensors, some
 from .declare import METHODS, NAMESPACES, _put_out, composite, primitive, register
 from .results import by_name, result_type
 from .ways import reduction_way
@@ -25,9 +25,11 @@ class ReductionSpec:
         return self._make() if self._make else getattr(reductions, self.name)
 
     def compile(self, in_dtypes, out_dtypes, mode, stage):
+        refuse_uncomputed(self.name.rstrip("_"), in_dtypes, out_dtypes)
         return self.kernel.compile(in_dtypes, self.as_dtype, out_dtypes, mode, stage)
 
     def state_dtypes(self, in_dtypes, out_dtypes):
+        refuse_uncomputed(self.name.rstrip("_"), in_dtypes, out_dtypes)
         return self.kernel.state_dtypes(in_dtypes, self.as_dtype)
 
 

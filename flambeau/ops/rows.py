@@ -6,7 +6,7 @@ A row runs along one dimension; where that is not the last one, a transposed cop
 from .. import _core
 from ..kernels import language as k
 from . import public as fl
-from .arguments import few
+from .arguments import few, refuse_uncomputed
 from .attach import attached
 from .declare import composite, make_pointwise, primitive
 from .reduce import reduced_dims
@@ -22,6 +22,7 @@ def run_rows(name, outputs, inputs, kinds, n_rows, row_len, as_dtype=None):
     if address is None:
         from ..kernels import row_functions
 
+        refuse_uncomputed(name, [t.dtype.name for t in inputs], [t.dtype.name for t in outputs])
         rows = getattr(row_functions, name)
         address = _kernels[key] = rows.compile(
             tuple(t.dtype.name for t in inputs),
@@ -206,6 +207,7 @@ def _row_kernels(*names):
         rows = getattr(row_functions, names[variant])
         dtypes = [dtype.name] * rows.n_in
         kinds = "v" * (1 + rows.n_in)
+        refuse_uncomputed(names[variant], dtypes, [dtype.name])
         if "norm" in names[variant]:
             dtypes[-1], kinds = _statistic_dtype(dtype).name, kinds[:-1] + "x"
         return rows.compile(tuple(dtypes), kinds, (dtype.name,))

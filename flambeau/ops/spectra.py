@@ -512,8 +512,9 @@ _TERMS = 18
 
 
 def _matrix_exp(operator, A):
-    if A.dtype in (fl.float16, fl.bfloat16):
-        return _matrix_exp(operator, A.float()).to(A.dtype)
+    if A.dtype in (fl.float16, fl.bfloat16, fl.complex32):
+        wide = A.cfloat() if A.dtype.is_complex else A.float()
+        return _matrix_exp(operator, wide).to(A.dtype)
     check_matrices(operator, A, square=True)
     if A.numel() == 0:
         return A.clone()

@@ -6,13 +6,17 @@ import flambeau
 
 from ..storage.typed import NAMES
 
-# dtype -> the class name under which PyTorch files a storage of it. The unsigned 16, 32 and 64 bit
-# types have none: their storages are filed as bytes, and the dtype stands beside the tensor.
+# dtype -> the class name under which PyTorch files a storage of it. The others have none: their
+# storages are filed as bytes, and the dtype stands beside the tensor.
 STORAGE_NAMES = NAMES
 
 UNTYPED = ("torch.storage", "UntypedStorage")
 
-DTYPE_NAMES = (*STORAGE_NAMES, "uint16", "uint32", "uint64")
+DTYPE_NAMES = (
+    *STORAGE_NAMES,
+    *"uint16 uint32 uint64 complex32 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz "
+    "float8_e8m0fnu float4_e2m1fn_x2 bits1x8 bits2x4 bits4x2 bits8 bits16".split(),
+)
 
 
 class StorageType:

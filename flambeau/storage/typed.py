@@ -19,6 +19,11 @@ NAMES = {
     "bool": "BoolStorage",
     "complex64": "ComplexFloatStorage",
     "complex128": "ComplexDoubleStorage",
+    "quint8": "QUInt8Storage",
+    "qint8": "QInt8Storage",
+    "qint32": "QInt32Storage",
+    "quint4x2": "QUInt4x2Storage",
+    "quint2x4": "QUInt2x4Storage",
 }
 _CASTS = {
     "double": "float64",
@@ -33,6 +38,10 @@ _CASTS = {
     "bool": "bool",
     "complex_double": "complex128",
     "complex_float": "complex64",
+    "float8_e5m2": "float8_e5m2",
+    "float8_e4m3fn": "float8_e4m3fn",
+    "float8_e5m2fnuz": "float8_e5m2fnuz",
+    "float8_e4m3fnuz": "float8_e4m3fnuz",
 }
 
 

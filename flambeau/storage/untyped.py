@@ -234,7 +234,8 @@ def _cast(name):
 
 
 for _name in (
-    "double float half bfloat16 long int short char byte bool complex_double complex_float".split()
+    "double float half bfloat16 long int short char byte bool complex_double complex_float "
+    "float8_e5m2 float8_e4m3fn float8_e5m2fnuz float8_e4m3fnuz".split()
 ):
     setattr(UntypedStorage, _name, _cast(_name))
 
