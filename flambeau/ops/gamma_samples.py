@@ -89,7 +89,7 @@ def _by_series(a, log_x):
         slope.add_(divisor.reciprocal())
         term.mul_(x).div_(divisor)
         result.addcmul_(term, slope)
-        if n % 4 == 0 and not bool((term * slope.abs() > 1e-17 * result.abs()).any()):
+        if n % 4 == 0 and not some(term * slope.abs() > 1e-17 * result.abs()):
             break
     return result
 
@@ -132,7 +132,7 @@ def beta_slope(a, b, log_x, log_y):
         slope.add_(total.reciprocal()).addcdiv_(near, divisor, value=-1)
         total.add_(1)
         result.addcmul_(term, slope)
-        if n % 4 == 0 and not bool((term * slope.abs() > 1e-17 * result.abs()).any()):
+        if n % 4 == 0 and not some(term * slope.abs() > 1e-17 * result.abs()):
             break
     return factor * result
 
