@@ -39,6 +39,10 @@ DType compute_dtype(const Pointwise& record, const Arg* args) {
   DType d = promotion.result();
   if (record.compute == Pointwise::Compute::promoted || is_differentiable(d)) return d;
   if (record.compute == Pointwise::Compute::counted) return d == DType::bool_ ? DType::int64 : d;
+  check<NotImplementedError>(record.compute != Pointwise::Compute::smooth, [&] {
+    return message(record.name, ": input is ", name(d),
+                   ", but it must be floating. Convert it with .float() first.");
+  });
   check(record.compute == Pointwise::Compute::floating, [&] {
     return message(record.name, ": divides, and its arguments are of ", name(d),
                    ". Convert one to a floating dtype.");

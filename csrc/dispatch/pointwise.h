@@ -14,8 +14,9 @@ inline constexpr int max_args = 8;  // of a call; more inputs run by run_map onl
 
 struct Pointwise {
   /// Which dtype an operator computes in and returns, beyond promotion.
-  /// inexact: integers are refused; counted: bool is computed in int64.
-  enum class Compute : uint8_t { promoted, floating, inexact, counted };
+  /// inexact, smooth: integers are refused, as a division or altogether; counted: bool is computed
+  /// in int64.
+  enum class Compute : uint8_t { promoted, floating, inexact, smooth, counted };
   enum class Result : uint8_t { same, boolean, real, int64 };
 
   struct Derivative {

@@ -179,6 +179,7 @@ PyObject* py_to(const Call& call) {
 
 PyObject* py_copy_(const Call& call) {
   Args a("copy_", call, {"input", "src", "non_blocking"}, 2);
+  if (a.given(2)) flag_of(a[2], "copy_", "non_blocking");
   Tensor& t = a.tensor(0);
   if (is_tensor(a[1])) {
     copy_(t, a.tensor(1));

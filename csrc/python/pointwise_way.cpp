@@ -154,6 +154,7 @@ Pointwise* make_record(PyObject* spec) {
   record->compute = compute == "floating"  ? Pointwise::Compute::floating
                     : compute == "inexact" ? Pointwise::Compute::inexact
                     : compute == "counted" ? Pointwise::Compute::counted
+                    : compute == "smooth"  ? Pointwise::Compute::smooth
                                            : Pointwise::Compute::promoted;
   std::string result = text_of(attribute_of(spec, "result").get());
   record->result = result == "bool"    ? Pointwise::Result::boolean

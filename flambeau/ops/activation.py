@@ -1,6 +1,8 @@
 """Activation functions, element by element: the pointwise part of nn.functional."""
 
+from .. import _core
 from ..kernels import language as k
+from ..types import iinfo
 from .declare import NAMESPACES, composite, make_pointwise, pointwise, register
 
 _HERE = {"namespaces": ("nn.functional",), "method": False}
@@ -22,7 +24,7 @@ def _(grad_output, input, result):
     return k.where(result <= 0, 0, grad_output)
 
 
-@_activation
+@_activation(compute="smooth")
 def silu(input):
     """input * sigmoid(input)."""
     return input / (1 + k.exp(-input))
@@ -67,7 +69,7 @@ def gelu(input, approximate="none"):
     raise RuntimeError(f"gelu: approximate is {approximate!r}; it must be 'none' or 'tanh'.")
 
 
-@_activation
+@_activation(compute="smooth")
 def mish(input):
     """input * tanh(softplus(input))."""
     # tanh(log(1 + e)) = (n - 1) / (n + 1) with n = (1 + e)**2, e = exp(input): no log, no tanh.
@@ -106,13 +108,13 @@ def _(grad_output, input, result):
     return k.where(k.logical_and(input > 0, input < 6), grad_output, 0)
 
 
-@_activation
+@_activation(compute="smooth")
 def leaky_relu(input, negative_slope=0.01):
     """input where positive, else negative_slope * input."""
     return k.where(input > 0, input, input * negative_slope)
 
 
-@_activation
+@_activation(compute="smooth")
 def elu(input, alpha=1.0, scale=1.0, input_scale=1.0):
     """scale * (input where positive, else alpha * (exp(input * input_scale) - 1))."""
     return scale * k.where(input > 0, input, alpha * k.expm1(k.minimum(input, 0) * input_scale))
@@ -127,7 +129,7 @@ def _(grad_output, input, alpha, scale, input_scale, result):
     )
 
 
-@_activation
+@_activation(compute="smooth")
 def celu(input, alpha=1.0):
     """max(0, input) + min(0, alpha * (exp(input / alpha) - 1))."""
     return k.where(input > 0, input, alpha * k.expm1(k.minimum(input, 0) / alpha))
@@ -138,7 +140,7 @@ def _(grad_output, input, alpha, result):
     return grad_output * k.where(input > 0, 1, k.exp(k.minimum(input, 0) / alpha))
 
 
-@_activation
+@_activation(compute="smooth")
 def selu(input):
     """The self-normalising exponential linear unit. Source: Klambauer et al., arXiv:1706.02515."""
     return k.where(
@@ -157,7 +159,7 @@ for _name in ("selu", "celu"):
     register(_name, NAMESPACES["nn.functional"][_name])
 
 
-@_activation
+@_activation(compute="smooth")
 def softplus(input, beta=1.0, threshold=20.0):
     """log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold."""
     z = input * beta
@@ -170,7 +172,7 @@ def _(grad_output, input, beta, threshold, result):
     return k.where(z > threshold, grad_output, grad_output / (1 + k.exp(-z)))
 
 
-@_activation
+@_activation(compute="smooth")
 def logsigmoid(input):
     """log(sigmoid(input)) without underflow."""
     return k.minimum(input, 0) - k.log1p(k.exp(-k.abs(input)))
@@ -193,7 +195,7 @@ def tanhshrink(input):
     return input - k.tanh(input)
 
 
-@_activation
+@_activation(compute="smooth")
 def hardsigmoid(input):
     """clamp(input + 3, 0, 6) / 6."""
     return k.minimum(k.maximum(input + 3, 0), 6) / 6
@@ -204,7 +206,7 @@ def _(grad_output, input, result):
     return k.where(k.logical_and(input > -3, input < 3), grad_output / 6, 0)
 
 
-@_activation
+@_activation(compute="smooth")
 def hardswish(input):
     """input * hardsigmoid(input)."""
     return input * k.minimum(k.maximum(input + 3, 0), 6) / 6
@@ -217,7 +219,7 @@ def _(grad_output, input, result):
     )
 
 
-@pointwise(inplace=False, namespaces=("torch", "nn.functional"))
+@pointwise(inplace=False, compute="smooth", namespaces=("torch", "nn.functional"))
 def hardshrink(input, lambd=0.5):
     """input where its magnitude exceeds lambd, else 0."""
     return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, input)
@@ -228,7 +230,7 @@ def _(grad_output, input, lambd, result):
     return k.where(k.logical_or(input < -lambd, input > lambd), grad_output, 0)
 
 
-@_activation
+@_activation(compute="smooth")
 def softshrink(input, lambd=0.5):
     """input moved towards 0 by lambd, 0 in between."""
     return k.where(
@@ -252,6 +254,11 @@ _threshold = make_pointwise(
 @composite(method=False, inplace=True, namespaces=("torch", "nn.functional"))
 def threshold(input, threshold, value):
     """input where it exceeds threshold, else value."""
+    if not (input.dtype.is_floating_point or input.dtype.is_complex or input.dtype is _core.bool):
+        info = iinfo(input.dtype)
+        for name, number in (("threshold", threshold), ("value", value)):
+            if not info.min <= int(number) <= info.max:
+                raise RuntimeError(f"threshold: {name}={number} is out of range for {input.dtype}.")
     return _threshold(input, threshold, value)
 
 
@@ -263,6 +270,10 @@ _prelu = make_pointwise(
 @composite(method=True, namespaces=("torch", "nn.functional"), out=False, autocast="lower")
 def prelu(input, weight):
     """input where positive, else weight * input; weight has one value, or one for each channel (dim 1)."""
+    if weight.dtype != input.dtype:
+        raise RuntimeError(
+            f"prelu: input is {input.dtype} but weight is {weight.dtype}. Convert one of them with .to()."
+        )
     if weight.dim() > 1:
         raise RuntimeError(
             f"prelu: weight {tuple(weight.shape)} must be a number or a vector, with one slope or "

@@ -10,9 +10,14 @@ from .reduce import ReductionSpec
 _moments = _core.Reduction(ReductionSpec("var_mean"))
 _sum = _core.Reduction(ReductionSpec("sum_"))
 
-_scaled = make_pointwise(
-    lambda x, mean, rstd, weight, bias: (x - mean) * rstd * weight + bias, name="batch_norm"
-)
+
+def _normalized(x, mean, rstd, weight, bias):
+    # An infinite factor leaves no number in its channel, as in PyTorch, which multiplies the mean by it too.
+    factor = rstd * weight
+    return (x - mean) * factor + (bias + factor * 0)
+
+
+_scaled = make_pointwise(_normalized, name="batch_norm")
 _product = make_pointwise(lambda grad, x, mean: grad * (x - mean), name="batch_norm_backward")
 _input_gradient = make_pointwise(
     lambda grad, x, mean, factor, along, shift: factor * grad - along * (x - mean) - shift,

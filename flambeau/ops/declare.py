@@ -260,7 +260,7 @@ def make_pointwise(
         keep: arguments left out of type promotion (a condition).
         tensors: arguments for which a number is refused, as PyTorch does.
         compute: "promoted"; "floating": integers are computed in the default dtype; "inexact": they
-            are refused; or "counted": bool is computed in int64.
+            are refused as a division; "smooth": they are refused; or "counted": bool is computed in int64.
         result: "same" as computed in, "bool", "real" (of complex) or "int64".
         differentiable: False if no gradient flows.
         divisor: the argument that has no zeros where the operator computes in integers.

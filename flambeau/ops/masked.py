@@ -8,7 +8,7 @@ import functools
 import math
 
 from . import public as fl
-from .arguments import few, is_left_out
+from .arguments import few, is_left_out, wrap_dims
 from .declare import composite
 
 
@@ -17,7 +17,7 @@ def _masked(fn):
 
     @functools.wraps(fn)
     def masked(*args, **kwargs):
-        if "keepdim" in kwargs:
+        if "keepdim" in kwargs and fn.__name__ != "logsumexp":
             kwargs["keepdim"] = bool(kwargs["keepdim"])
         return fn(*args, **kwargs)
 
@@ -97,7 +97,7 @@ def sum(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 def prod(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The product of the selected elements."""
     result = _filled("prod", _widened(input, dtype), mask, 1)
-    for d in sorted((d % max(input.dim(), 1) for d in _dims(input, dim)), reverse=True):
+    for d in sorted(wrap_dims(_dims(input, dim), input.dim(), "masked.prod"), reverse=True):
         result = result.prod(d, keepdim)
     return result
 
@@ -201,6 +201,10 @@ def std(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype
 def logsumexp(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """log(sum(exp(...))) of the selected elements."""
     given = _as(input, dtype).dtype
+    if not isinstance(keepdim, bool):
+        raise TypeError(
+            f"masked.logsumexp: keepdim takes True or False, but got a {type(keepdim).__name__}."
+        )
     filled = _filled("logsumexp", _floating(input, dtype), mask, -math.inf)
     return filled.logsumexp(_dims(input, dim), keepdim).to(given)
 

@@ -6,6 +6,7 @@ import warnings
 from .. import _core
 from . import public as fl
 from .arguments import listed, require_floating, wrap_dim
+from .attach import attached
 from .declare import NAMESPACES, composite
 
 
@@ -182,6 +183,10 @@ def addmv(input, mat, vec, *older, beta=1, alpha=1):
         return _older(addmv, input, mat, vec, *older)
     if alpha == 0 and mat.dtype.is_floating_point:
         mat, vec = _without_values(mat, vec)
+    fits = mat.dim() == 2 and mat.size(1) == vec.numel() and input.numel() in (1, mat.size(0))
+    if mat.numel() == 0 and beta != 0 and fits and input.dim() < 2:
+        # As in PyTorch not expanded to the product's shape.
+        return attached(input * beta, mat, vec, anyway=True)
     if _is_plain(mat.dtype, beta, alpha):
         return _core._addmv(input, mat, vec, beta, alpha)
     if wide := _widened(input, mat, vec):
@@ -200,12 +205,8 @@ def addr(input, vec1, vec2, *older, beta=1, alpha=1):
             raise RuntimeError(
                 f"addr: {name}={factor} is for bool tensors only; {input.dtype} takes a number."
             )
-        if isinstance(factor, float) and not (
-            input.dtype.is_floating_point or input.dtype.is_complex
-        ):
-            raise RuntimeError(
-                f"addr: {name}={factor} would be cut to a whole number in {input.dtype}."
-            )
+        if isinstance(factor, float) and not (dtype.is_floating_point or dtype.is_complex):
+            raise RuntimeError(f"addr: {name}={factor} would be cut to a whole number in {dtype}.")
     if dtype is fl.bool:
         product = fl.outer(vec1, vec2) & bool(alpha)
         return product | input if beta else product

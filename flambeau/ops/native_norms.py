@@ -5,6 +5,7 @@ import math
 from . import public as fl
 from .attach import attached
 from .declare import composite
+from .rows import affine
 
 
 def _like(input, weight, *statistics):
@@ -47,7 +48,7 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
         result, weight, bias = attached(result, weight, bias), None, None
     shape = (1, C) + (1,) * (input.dim() - 2)
     if weight is not None:
-        result = result * weight.reshape(shape)
+        result = affine(result, weight.reshape(shape), 0.0)
     if bias is not None:
         result = result + bias.reshape(shape)
     return result.to(input.dtype), *_like(input, weight, mean.squeeze(2), rstd.squeeze(2))

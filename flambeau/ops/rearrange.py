@@ -81,6 +81,12 @@ def rot90(input, k=1, dims=(0, 1)):
 
 
 def _repeat(operator, input, repeats):
+    for count in repeats:
+        if isinstance(count, bool) or not hasattr(count, "__index__"):
+            raise TypeError(
+                f"{operator}: it takes ints, or one sequence of them, but got {count!r} "
+                f"({type(count).__name__})."
+            )
     if len(repeats) < input.dim():
         raise RuntimeError(
             f"{operator}: {tuple(repeats)} has fewer numbers than tensor {tuple(input.shape)} has "

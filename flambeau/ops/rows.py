@@ -85,7 +85,10 @@ def _is_quicker_across(tensor, dim):
 
 
 _exp_minus = make_pointwise(lambda input, shift: k.exp(input - shift), name="softmax_exp")
-affine = make_pointwise(lambda input, weight, bias: input * weight + bias, name="affine")
+# An infinite weight leaves no number in its channel, as in PyTorch, which multiplies the mean by it too.
+affine = make_pointwise(
+    lambda input, weight, bias: input * weight + (bias + weight * 0), name="affine"
+)
 _minus_both = make_pointwise(
     lambda input, shift, log: input - shift - log, name="log_softmax_shift"
 )

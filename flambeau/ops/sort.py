@@ -75,6 +75,10 @@ def topk(ctx, input, k, dim=None, largest=True, sorted=True):
         (values, indices): size k along dim.
     """
     dim = -1 if dim is None else dim
+    if input.dtype is fl.bool:
+        raise RuntimeError(
+            "topk: input is bool, which has no greatest values. Convert it with .int()."
+        )
     return _keep(ctx, input, dim, Topk(*indexing.topk(input, k, dim, largest, sorted)))
 
 

@@ -329,4 +329,4 @@ def corrcoef(input):
     result = covariance / deviation.unsqueeze(1) / deviation
     if result.dtype.is_complex:
         return fl.complex(result.real.clamp(-1, 1), result.imag.clamp(-1, 1))
-    return result.clamp(-1, 1)
+    return fl.where(result.isnan(), result, result.clamp(-1, 1))  # with a gradient of NaN

@@ -319,6 +319,11 @@ def linalg_tensorinv(A, ind=2):
 def linalg_tensorsolve(A, B, dims=None):
     """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first."""
     if dims is not None:
+        if not isinstance(dims, (tuple, list)):
+            raise TypeError(
+                f"linalg.tensorsolve: dims takes a sequence of ints, but got {dims!r} "
+                f"({type(dims).__name__})."
+            )
         dims = wrap_dims(dims, A.dim(), "linalg.tensorsolve")
         A = A.permute([d for d in range(A.dim()) if d not in dims] + dims)
     shape = A.shape[B.dim() :]

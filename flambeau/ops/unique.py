@@ -49,5 +49,9 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 @composite(out=False)
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
     """The first of every run of equal elements, or of equal slices along dim; results as of unique."""
+    if dim is not None and input.dim() == 0:
+        raise IndexError(
+            f"unique_consecutive: input is a number and has no dim {dim}. Leave dim away."
+        )
     found = _distinct(input.detach(), True, dim)
     return _asked_for("unique_consecutive", input, found, return_inverse, return_counts)

@@ -12,7 +12,7 @@ from ...ops import random
 
 
 def _check_probability(p):
-    if p < 0.0 or p > 1.0:
+    if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout: p is {p}; a probability is from 0 to 1.")
 
 

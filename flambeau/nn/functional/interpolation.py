@@ -70,6 +70,12 @@ def interpolate(
             "dims, bilinear and bicubic 4, trilinear 5; nearest, nearest-exact and area any of "
             "these."
         )
+    whole = not (input.is_floating_point() or input.is_complex())
+    if whole and mode not in ("nearest", "nearest-exact") and input.dtype is not flambeau.uint8:
+        raise NotImplementedError(
+            f"interpolate: input is {input.dtype}, and mode={mode!r} gives no integers. Convert it with "
+            ".float() first."
+        )
     if mode == "area":
         pools = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
         return pools[n - 1](input, sizes)

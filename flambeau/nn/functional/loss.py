@@ -159,6 +159,11 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
             "reduction='batchmean'.",
             stacklevel=2,
         )
+    for name, given in (("input", input), ("target", target)):
+        if not given.is_floating_point():
+            raise RuntimeError(
+                f"kl_div: {name} is {given.dtype}, but it must be floating. Convert it with .float()."
+            )
     if log_target:
         loss = target.exp() * (target - input)
     else:

@@ -320,6 +320,10 @@ def linear_cross_entropy(
     Shape: input (N, F) or (F), linear_weight (C, *S, F), linear_bias (C, *S); the scores are (N, C, *S).
     options, which in PyTorch choose how the work is cut into pieces, change nothing here.
     """
+    if isinstance(options, (bool, int, float, str, tuple, list)):
+        raise TypeError(
+            f"linear_cross_entropy: options takes an object of options or None, but got {options!r}."
+        )
     if input.dim() not in (1, 2):
         raise RuntimeError(
             f"linear_cross_entropy: input {tuple(input.shape)} must be (N, features), or "

@@ -78,7 +78,9 @@ def cosine_embedding_loss(
     cos = dot / (((input1 * input1).sum(-1) + eps) * ((input2 * input2).sum(-1) + eps)).sqrt()
     none = flambeau.zeros_like(cos)
     near = flambeau.where(target == 1, 1 - cos, none)
-    far = flambeau.where(target == -1, (cos - margin).clamp_min(0), none)
+    distance = cos - margin
+    above = flambeau.where(cos.isnan(), distance, distance.clamp_min(0))  # with a gradient of NaN
+    far = flambeau.where(target == -1, above, none)
     return reduced(near + far, reduction, "cosine_embedding_loss")
 
 

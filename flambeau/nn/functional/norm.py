@@ -129,7 +129,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
     if weight is not None and bias is not None:
         out = rows.affine(out, weight.reshape(channels), bias.reshape(channels))
     elif weight is not None:
-        out = out * weight.reshape(channels)
+        out = rows.affine(out, weight.reshape(channels), 0.0)
     elif bias is not None:
         out = out + bias.reshape(channels)
     return out

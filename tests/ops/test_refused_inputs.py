@@ -1,0 +1,99 @@
+"""Inputs that have no answer are refused: integers that would be cut, factors out of range, wrong types."""
+
+import math
+
+import pytest
+
+import flambeau as torch
+from flambeau.nn import functional as F
+
+inf, nan = math.inf, math.nan
+
+SMOOTH = "mish leaky_relu elu celu selu softplus logsigmoid hardsigmoid hardswish softshrink hardshrink silu"
+
+
+@pytest.mark.parametrize("name", SMOOTH.split())
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool])
+def test_activations_are_no_integers(name, dtype):
+    # silu of 1, 2, -3 was 0, 1, 0.
+    with pytest.raises(RuntimeError, match="must be floating|hold integers"):
+        getattr(F, name)(torch.ones(3, dtype=dtype))
+
+
+def test_interpolated_values_are_no_integers():
+    x = torch.ones(1, 1, 4, dtype=torch.int64)
+    with pytest.raises(NotImplementedError, match="gives no integers"):
+        F.interpolate(x, 5, mode="linear")
+    assert F.interpolate(x, 5).dtype is torch.int64
+
+
+def test_threshold_refuses_what_the_dtype_does_not_hold():
+    with pytest.raises(RuntimeError, match="out of range"):
+        F.threshold(torch.ones(3, dtype=torch.uint8), 2, -4)
+    assert F.threshold(torch.ones(3, dtype=torch.uint8), 2, 4).tolist() == [4, 4, 4]
+
+
+REFUSED = [
+    (lambda: torch.ones(3).copy_(torch.ones(3), non_blocking="x"), TypeError, "non_blocking"),
+    (lambda: torch.ones(3).repeat(True), TypeError, "takes ints"),
+    (lambda: torch.ones(3).repeat(1.5), TypeError, "takes ints"),
+    (lambda: torch.ones(3).tile((2.0,)), TypeError, "takes ints"),
+    (
+        lambda: torch.linalg.tensorsolve(torch.eye(4).reshape(2, 2, 4), torch.ones(2, 2), 1),
+        TypeError,
+        "sequence of ints",
+    ),
+    (lambda: torch.masked.logsumexp(torch.ones(3), 0, keepdim=1), TypeError, "True or False"),
+    (lambda: torch.masked.prod(torch.ones(3, 2), dim=65), IndexError, "out of range"),
+    (lambda: torch.topk(torch.ones(3, dtype=torch.bool), 1), RuntimeError, "bool"),
+    (lambda: F.prelu(torch.ones(3), torch.ones(1).double()), RuntimeError, "float64"),
+    (lambda: F.kl_div(torch.ones(2).long(), torch.ones(2), reduction="sum"), RuntimeError, "input"),
+    (lambda: torch.normal(torch.ones(2), nan), RuntimeError, "std"),
+    (lambda: F.dropout2d(torch.ones(1, 2, 2, 2), p=nan, training=False), ValueError, "p is nan"),
+    (lambda: torch.unique_consecutive(torch.ones(()), dim=0), IndexError, "number"),
+    (
+        lambda: F.linear_cross_entropy(torch.ones(8), torch.ones(8, 8), torch.tensor(1), options=1),
+        TypeError,
+        "options",
+    ),
+]
+
+
+@pytest.mark.parametrize("call, error, words", REFUSED)
+def test_refused(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_an_infinite_weight_leaves_no_number_in_its_channel(training):
+    x, weight = torch.arange(12.0).reshape(3, 2, 2), torch.tensor([1.0, inf])
+    mean, var = torch.zeros(2), torch.ones(2)
+    for result in (
+        F.batch_norm(x, mean, var, weight, torch.zeros(2), training=training),
+        F.group_norm(x, 1, weight, torch.zeros(2)),
+        F.group_norm(x, 1, weight),
+        torch.native_group_norm(x, weight, None, 3, 2, 2, 1, 1e-5)[0],
+    ):
+        assert result[:, 1].isnan().all() and result[:, 0].isfinite().all()
+
+
+def test_addmv_of_an_empty_matrix_is_the_scaled_input():
+    input, matrix = torch.ones(1, requires_grad=True), torch.ones(5, 0, requires_grad=True)
+    result = torch.addmv(input, matrix, torch.ones(0), beta=0.5)
+    assert result.tolist() == [0.5]
+    result.sum().backward()
+    assert input.grad.tolist() == [0.5] and matrix.grad.shape == (5, 0)
+    assert torch.addmv(input, matrix, torch.ones(0), beta=0).tolist() == [0] * 5
+
+
+def test_corrcoef_of_nan_has_a_gradient_of_nan():
+    x = torch.ones(2, 1, requires_grad=True)
+    torch.corrcoef(x).sum().backward()
+    assert x.grad.isnan().all()
+
+
+def test_addr_takes_fractions_where_a_vector_is_floating():
+    whole = torch.ones(2, 2, dtype=torch.uint8)
+    result = torch.addr(whole, torch.ones(2, dtype=torch.uint8), torch.ones(2), beta=0.5)
+    assert result.equal(torch.full((2, 2), 1.5))
