@@ -95,7 +95,7 @@ def is_tensor(obj, /):
 
 # Loaded at first use, so that importing flambeau stays quick.
 _PACKAGES = frozenset(
-    "autograd func functional version nn optim utils vision linalg fft special random kernels cuda masked "
+    "autograd func functional multiprocessing version nn optim utils vision linalg fft special random kernels cuda masked "
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
     "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train".split()
 )

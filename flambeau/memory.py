@@ -33,9 +33,10 @@ def is_shared(self):
 
 
 def share_memory_(self):
-    """Move the storage into memory that processes forked from now on share; the tensor itself.
+    """Move the storage into memory that other processes can share; the tensor itself.
 
-    A process that gets the tensor through a pipe or a queue still gets a copy.
+    Processes forked from now on, and those that get the tensor through flambeau.multiprocessing, see what this
+    one writes, and the other way round.
     """
     _core._storage_share(self)
     return self

@@ -18,6 +18,7 @@ FLOORS = {
     "flambeau.optim": 5,
     "flambeau.func": 6,
     "flambeau.jit": 6,
+    "flambeau.multiprocessing": 6,
     "flambeau.utils": 6,
     "flambeau.vision": 6,
     "flambeau.array_api": 6,

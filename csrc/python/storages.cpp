@@ -3,6 +3,7 @@
 
 #include "autograd/meta.h"
 #include "python/args.h"
+#include "tensor/shared.h"
 
 namespace flambeau {
 
@@ -34,6 +35,59 @@ PyObject* py_storage_share(const Call& call) {
 }
 PyObject* py_storage_mark_shared(const Call& call) {
   storage_of("_storage_mark_shared", call)->shared = true;
+  Py_RETURN_NONE;
+}
+/// _storage_place(input): (segment, descriptor, offset) of a storage in a segment, else None.
+PyObject* py_storage_place(const Call& call) {
+  SharedPlace place = shared_place(storage_of("_storage_place", call));
+  if (place.segment == 0) Py_RETURN_NONE;
+  return Py_BuildValue("(KiL)", static_cast<unsigned long long>(place.segment), place.descriptor,
+                       static_cast<long long>(place.offset));
+}
+PyObject* py_hold_for_message(const Call& call) {
+  hold_for_message(storage_of("_hold_for_message", call));
+  Py_RETURN_NONE;
+}
+
+constexpr const char* segment_name = "flambeau.segment";
+
+/// _open_segment(segment, descriptor): a capsule that holds the segment of a message.
+PyObject* py_open_segment(const Call& call) {
+  Args a("_open_segment", call, {"segment", "descriptor"}, 2);
+  uint64_t number = PyLong_AsUnsignedLongLong(a[0]);
+  if (PyErr_Occurred()) throw PythonError();
+  Segment* segment = open_segment(number, static_cast<int>(a.integer(1)));
+  PyObject* capsule = PyCapsule_New(segment, segment_name, [](PyObject* o) {
+    close_segment(static_cast<Segment*>(PyCapsule_GetPointer(o, segment_name)));
+  });
+  if (!capsule) {
+    close_segment(segment);
+    throw PythonError();
+  }
+  return capsule;
+}
+PyObject* bytes_of(Storage* s) {
+  TensorRef t = make_tensor(s, DType::uint8, Dims{s->nbytes}, Dims{1}, 0);
+  release(s);
+  return t.release_py();
+}
+/// _storage_at(opened, offset, nbytes): the bytes there, as a tensor.
+PyObject* py_storage_at(const Call& call) {
+  Args a("_storage_at", call, {"opened", "offset", "nbytes"}, 3);
+  auto* segment = static_cast<Segment*>(PyCapsule_GetPointer(a[0], segment_name));
+  if (!segment) throw PythonError();
+  return bytes_of(storage_at(segment, a.integer(1), a.integer(2)));
+}
+PyObject* py_allocate_shared(const Call& call) {
+  return bytes_of(allocate_shared(Args("_allocate_shared", call, {"nbytes"}).integer(0)));
+}
+PyObject* py_set_few_segments(const Call& call) {
+  set_few_segments(Args("_set_few_segments", call, {"few"}).truth(0));
+  Py_RETURN_NONE;
+}
+PyObject* py_drop_idle_segments(const Call& call) {
+  Args("_drop_idle_segments", call, {}, 0);
+  drop_idle_segments();
   Py_RETURN_NONE;
 }
 PyObject* py_storage_resize(const Call& call) {
@@ -85,7 +139,14 @@ const NativeEntry entries[] = {
     {"_storage_nbytes", py_storage_nbytes, "The bytes of the storage."},
     {"_storage_resizable", py_storage_resizable, "Whether the storage owns its bytes."},
     {"_storage_is_shared", py_storage_is_shared, "Whether other processes see its bytes."},
-    {"_storage_share", py_storage_share, "Moves its bytes to where forked processes see them."},
+    {"_storage_share", py_storage_share, "Moves its bytes to where other processes see them."},
+    {"_storage_place", py_storage_place, "Its segment, the descriptor of that, its offset there."},
+    {"_storage_at", py_storage_at, "The bytes at a place of a segment."},
+    {"_hold_for_message", py_hold_for_message, "Counts a message as a holder of its segment."},
+    {"_open_segment", py_open_segment, "The segment that a message speaks of, held."},
+    {"_allocate_shared", py_allocate_shared, "New bytes in a segment, uninitialised."},
+    {"_drop_idle_segments", py_drop_idle_segments, "Unmaps segments that wait to be used again."},
+    {"_set_few_segments", py_set_few_segments, "Whether large storages share segments too."},
     {"_storage_mark_shared", py_storage_mark_shared, "Notes that other processes see its bytes."},
     {"_storage_resize", py_storage_resize, "Another number of bytes; those that stay are kept."},
     {"_set_layout", py_set_layout, "Another storage, offset, sizes and strides in place.",

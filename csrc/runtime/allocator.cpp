@@ -173,21 +173,36 @@ Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner) {
 
 static constexpr const char* second_block = "flambeau.block";
 
-/// The bytes that may be used without another block.
-static int64_t room(const Storage* s) {
+int64_t most_bytes(const Storage* s) {
   if (s->device == on_meta) return INT64_MAX;
   if (s->owner == nullptr) return s->capacity;
   if (!s->resizable) return s->nbytes;
   return static_cast<Storage*>(PyCapsule_GetPointer(s->owner, second_block))->capacity;
 }
 
-/// Lets go of the owner of a block that s has left for another, or hands it to the new owner.
-static void leave_block(Storage* s, PyObject* old) {
+/// Lets the system have the whole pages of a range of our own memory, which reads as zeros then.
+static void give_back_pages(char* begin, char* end) {
+#if defined(__linux__)
+  static const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  uintptr_t first = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;
+  uintptr_t last = reinterpret_cast<uintptr_t>(end) / page * page;
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+#else
+  (void)begin, (void)end;
+#endif
+}
+
+void leave_block(Storage* s, PyObject* owner) {
+  PyObject* old = std::exchange(s->owner, owner);
+  if (!old && !s->lent && s->capacity > 0) {
+    char* first = reinterpret_cast<char*>(s) + header_bytes;  // the header stays
+    give_back_pages(first, first + s->capacity);
+  }
   if (!s->lent || !old || PyCapsule_SetContext(s->owner, old) != 0) Py_XDECREF(old);
 }
 
 void resize_storage(Storage* s, int64_t nbytes) {
-  if (nbytes <= room(s)) {
+  if (nbytes <= most_bytes(s)) {
     s->nbytes = nbytes > s->nbytes ? nbytes : s->nbytes;
     return;
   }
@@ -205,22 +220,9 @@ void resize_storage(Storage* s, int64_t nbytes) {
     release(bigger);
     throw PythonError();
   }
-  PyObject* old = std::exchange(s->owner, block);
+  leave_block(s, block);
   s->data = bigger->data;
   s->nbytes = nbytes;
-  leave_block(s, old);
-}
-
-/// Lets the system have the whole pages of a range of our own memory, which reads as zeros then.
-static void give_back_pages(char* begin, char* end) {
-#if defined(__linux__)
-  static const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  uintptr_t first = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;
-  uintptr_t last = reinterpret_cast<uintptr_t>(end) / page * page;
-  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
-#else
-  (void)begin, (void)end;
-#endif
 }
 
 void shrink_storage(Storage* s, int64_t nbytes) {
@@ -228,44 +230,8 @@ void shrink_storage(Storage* s, int64_t nbytes) {
     return message("resize_: this storage's memory belongs to another object and stays as it is.");
   });
   s->nbytes = nbytes;
-  give_back_pages(static_cast<char*>(s->data) + nbytes, static_cast<char*>(s->data) + room(s));
-}
-
-void share_storage(Storage* s) {
-  if (s->shared) return;
-  check(s->device == on_cpu, [&] {
-    return message("share_memory_: this storage is on ", to_string(s->device),
-                   ", and processes share the CPU's memory alone.");
-  });
-  check(s->resizable, [&] {
-    return message("share_memory_: this storage's memory belongs to another object; clone() it.");
-  });
-  // As much as any tensor may look at, which can be more than nbytes.
-  size_t length = static_cast<size_t>(std::max<int64_t>(room(s), 1));
-  void* p = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) out_of_memory(s->nbytes);
-  struct Mapping {
-    void* at;
-    size_t length;
-  };
-  auto* mapped = new Mapping{p, length};
-  PyObject* owner = PyCapsule_New(mapped, "flambeau.shared", [](PyObject* capsule) {
-    auto* m = static_cast<Mapping*>(PyCapsule_GetPointer(capsule, "flambeau.shared"));
-    munmap(m->at, m->length);
-    delete m;
-    Py_XDECREF(static_cast<PyObject*>(PyCapsule_GetContext(capsule)));
-  });
-  if (!owner) {
-    munmap(p, length);
-    delete mapped;
-    throw PythonError();
-  }
-  std::memcpy(p, s->data, s->nbytes);
-  PyObject* old = std::exchange(s->owner, owner);
-  s->data = p;
-  s->resizable = false;
-  s->shared = true;
-  leave_block(s, old);
+  give_back_pages(static_cast<char*>(s->data) + nbytes,
+                  static_cast<char*>(s->data) + most_bytes(s));
 }
 
 void destroy_storage(Storage* s) {

@@ -25,7 +25,7 @@ struct Storage {
   PyObject* owner = nullptr;  // keeps foreign memory (a NumPy array, a mapped file) alive
   bool resizable = true;
   bool lent = false;    // others hold its address: a block that it leaves is kept until its end
-  bool shared = false;  // lives in memory that other processes map
+  bool shared = false;  // lives in memory that other processes map; see shared.h
   Device device;
   Storage *previous = nullptr, *following = nullptr;  // the list of large live blocks, for reports
 };
@@ -47,8 +47,10 @@ void resize_storage(Storage* storage, int64_t nbytes);
 /// Counts fewer bytes from now on. The address range stays, since tensors may still look at the
 /// rest of it, and then read zeros where its pages went back to the system.
 void shrink_storage(Storage* storage, int64_t nbytes);
-/// Moves the bytes into memory that processes forked from now on share.
-void share_storage(Storage* storage);
+/// The bytes that may be used without another block.
+int64_t most_bytes(const Storage* storage);
+/// Gives s a new owner of its bytes (a capsule; the reference is taken over) for the one it leaves.
+void leave_block(Storage* storage, PyObject* owner);
 void destroy_storage(Storage* storage);
 
 inline void retain(Storage* s) { ++s->version.references; }

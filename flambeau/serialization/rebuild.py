@@ -68,6 +68,10 @@ def reduce_tensor(tensor, protocol=2):
     if type(data) is not flambeau.Tensor:
         data = data.as_subclass(flambeau.Tensor)
     state = getattr(tensor, "__dict__", None) or None
+    if type(tensor) is not flambeau.Tensor:
+        # By way of a plain tensor, since picklers may know better what to do with one: that of
+        # multiprocessing sends its memory.
+        return dress, (_Plain(data), type(tensor), tensor.requires_grad, state)
     if data.is_meta:
         layout = tuple(data.shape), data.stride(), dtype_name(tensor.dtype)
         return rebuild_meta, (type(tensor), *layout, tensor.requires_grad, state)
@@ -86,6 +90,20 @@ def reduce_tensor(tensor, protocol=2):
         str(tensor.device),
         state,
     )
+
+
+class _Plain:
+    """A tensor that __torch_function__, which looks through results, does not dress as a subclass."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+    def __reduce__(self):
+        return _same, (self.tensor,)
+
+
+def _same(tensor):
+    return tensor
 
 
 def rebuild_tensor(cls, content, dtype, size, stride, requires_grad, device, state):

@@ -162,7 +162,7 @@ class TypedStorage:
     _is_shared = is_shared
 
     def share_memory_(self):
-        """Move the elements into memory that processes forked from now on share; itself."""
+        """Move the elements into memory that other processes can share; itself."""
         self._untyped_storage.share_memory_()
         return self
 

@@ -80,10 +80,7 @@ class UntypedStorage:
         return _core._storage_is_shared(self._anchor)
 
     def share_memory_(self):
-        """Move the bytes into memory that processes forked from now on share; itself.
-
-        A process that gets the storage through a pipe or a queue still gets a copy.
-        """
+        """Move the bytes into memory that other processes can share, see flambeau.multiprocessing; itself."""
         _core._storage_share(self._anchor)
         return self
 
