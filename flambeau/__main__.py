@@ -2,6 +2,7 @@
 
     python -m flambeau program.py arguments...
     python -m flambeau -m package.module arguments...
+    python -m flambeau info | warmup | summary        (each with --help)
 
 `import torch` gives flambeau there, `import torchvision` flambeau.vision; modules, classes and
 functions say these names of themselves, since libraries look for "torch" in a type's text.
@@ -15,6 +16,7 @@ import os
 import runpy
 import sys
 
+from .commands import COMMANDS
 from .ops import declare, results
 
 _NAMES = {"torch": "flambeau", "torchvision": "flambeau.vision"}
@@ -114,6 +116,9 @@ def main(arguments):
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else 2
+    if arguments[0] in COMMANDS and not os.path.exists(arguments[0]):
+        command = importlib.import_module(f"flambeau.commands.{arguments[0]}")
+        return command.main(arguments[1:])
     install()
     if arguments[0] == "-m":
         sys.argv = arguments[1:]

@@ -196,6 +196,13 @@ def __repr__(self, *, tensor_contents=None):
     return tensor_repr(self, contents=tensor_contents)
 
 
+def _repr_html_(self):
+    """What a notebook shows: sizes, extrema, a histogram, a table of values."""
+    from .notebook import tensor_html
+
+    return tensor_html(self)
+
+
 def __format__(self, spec):
     if self.dim() == 0 and (spec or type(self) is Tensor):
         return format(self.item(), spec)
@@ -321,6 +328,7 @@ _METHODS = (
     __copy__,
     __deepcopy__,
     __repr__,
+    _repr_html_,
     __format__,
     cpu,
     cuda,

@@ -11,6 +11,11 @@ import flambeau
 PACKAGES = [
     "flambeau.legacy",
     "flambeau.train",
+    "flambeau.utils.benchmark",
+    "flambeau.utils.collect_env",
+    "flambeau.utils.flop_counter",
+    "flambeau.utils.model_summary",
+    "flambeau.utils.pictures",
     "flambeau.utils.tensorboard",
     "flambeau.utils.trainer",
 ]

@@ -26,6 +26,7 @@ FLOORS = {
     "flambeau.train": 6,
     "flambeau.distributions": 6,
     "flambeau.__main__": 7,
+    "flambeau.commands": 7,
 }
 
 # Slow to import, or optional: only inside the function that needs them.

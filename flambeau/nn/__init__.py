@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
     {
         ".parameter": "Parameter Buffer UninitializedParameter UninitializedBuffer",
         ".parallel": "DataParallel",
+        "..utils.model_summary": "summary",  # from a higher floor, when it is asked for
         **{".modules" + module: names for module, names in CONTENTS.items()},
     },
     submodules=("attention", "functional", "init", "modules", "parallel", "parameter", "utils"),

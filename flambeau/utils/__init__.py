@@ -1,22 +1,36 @@
 """What users expect around a tensor library. May import: everything below.
 
-checkpoint: parts of a network computed again in backward. data: data sets, samplers, DataLoader.
-dlpack: memory shared with other libraries. hooks: handles of hooks. pytree: trees of containers.
+benchmark: timing pieces of code.
+checkpoint: parts of a network computed again in backward.
+collect_env: what a report of a fault says.
+data: data sets, samplers, DataLoader.
+dlpack: memory shared with other libraries.
+flop_counter: what a model computes.
+hooks: handles of hooks.
+model_summary: a model as a table.
+nonfinite: the first NaN of a program.
+pictures: models and graphs as SVG.
+pytree: trees of containers.
 recording: what a model does with an input.
-tensorboard: event files. trainer: the loop of 2017 with plugins. flop_counter: what a model computes.
-nonfinite: the first NaN of a program. tracing: a program's operators as a graph.
+tensorboard: event files.
+tracing: a program's operators as a graph.
+trainer: the loop of 2017 with plugins.
 """
 
 import importlib
 
 _MODULES = (
     "_pytree",
+    "benchmark",
     "checkpoint",
+    "collect_env",
     "data",
     "dlpack",
     "flop_counter",
     "hooks",
+    "model_summary",
     "nonfinite",
+    "pictures",
     "pytree",
     "recording",
     "tensorboard",

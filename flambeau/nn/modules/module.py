@@ -293,6 +293,11 @@ class Module(HooksApi, State, Conversion, Traversal):
             return f"{self._get_name()}()"
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 
+    def _repr_html_(self):
+        from ..notebook import module_html
+
+        return module_html(self)
+
 
 hooks.EVERY_MODULE.live_in(globals())
 

@@ -33,8 +33,9 @@ class Compare:
         ...     for stmt in ("x + x", "x * 2") for n in (1, 10)
         ... ]
         >>> print(Compare(results))
-        [--------------- times ---------------]
-        ...
+        [---------------- times ---------------...
+                           |         1 |        10
+        1 thread: ---...
     """
 
     def __init__(self, results):
@@ -100,7 +101,7 @@ class Compare:
         lines.append(" " * first + "".join(" | " + heads[c].rjust(widths[c]) for c in columns))
         for threads in sorted({row[0] for row in cells}):
             lines.append(f"{threads} thread{'s' if threads > 1 else ''}: ".ljust(total, "-"))
-            for row, line in cells.items():
+            for row in cells:
                 if row[0] == threads:
                     parts = [self._padded(row, c, cells, texts, widths[c]) for c in columns]
                     lines.append(

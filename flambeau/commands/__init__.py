@@ -1,0 +1,3 @@
+"""python -m flambeau info | warmup | summary | trace: one command a file, each with main(arguments)."""
+
+COMMANDS = ("info", "warmup", "summary")

@@ -1,0 +1,71 @@
+"""python -m flambeau info, warmup, summary; utils.collect_env."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flambeau as torch
+from flambeau.commands import info, summary, warmup
+from flambeau.utils import collect_env
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_info(capsys):
+    assert info.main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"flambeau    {torch.__version__}")
+    assert {line.split()[0] for line in lines} >= {
+        "Python",
+        "processor",
+        "kernels",
+        "GPU",
+        "vision",
+    }
+
+
+def test_warmup_fills_the_cache(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("FLAMBEAU_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(
+        warmup, "_pointwise", lambda dtype: [lambda: torch.ones(2).exp(), lambda: 1 / 0 or None][:1]
+    )
+    monkeypatch.setattr(warmup, "_learning", lambda dtype: [])
+    assert warmup.main(["--dtypes", "float32,float64"]) == 0
+    assert capsys.readouterr().out.startswith("2 operators and their gradients are ready")
+    monkeypatch.setenv("FLAMBEAU_CACHE_MAX_BYTES", "0")
+    assert warmup.main([]) == 1
+
+
+def test_summary_of_a_file(capsys, tmp_path):
+    drawn = tmp_path / "lenet.svg"
+    place = f"{ROOT / 'examples' / 'lenet.py'}:LeNet"
+    assert summary.main([place, "4,1,32,32", "--meta", "--svg", str(drawn)]) == 0
+    assert "conv1: Conv2d  4x6x28x28" in capsys.readouterr().out and drawn.read_text().startswith(
+        "<svg"
+    )
+    with pytest.raises(SystemExit, match="names no model"):
+        summary.main(["lenet", "1"])
+
+
+def test_commands_from_the_shell():
+    done = subprocess.run(
+        [sys.executable, "-m", "flambeau", "info"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "processor" in done.stdout, done.stderr
+
+
+def test_what_a_report_says(monkeypatch):
+    found = collect_env.get_env_info()
+    assert found.torch_version == torch.__version__ and found.is_cuda_available == "False"
+    assert "numpy==" in found.pip_packages
+    text = collect_env.get_pretty_env_info()
+    assert text.startswith(f"flambeau version: {torch.__version__}\nOS: ")
+    assert collect_env.run(["a-program-that-is-not-there"])[0] == 127
+    assert (
+        collect_env.run_and_parse_first_match(collect_env.run, ["echo", "v 1.2"], r"v (.*)")
+        == "1.2"
+    )
+    assert collect_env.run_and_return_first_line(collect_env.run, "printf 'a\nb'") == "a"
+    assert collect_env.run_and_read_all(collect_env.run, "false") is None
