@@ -158,6 +158,8 @@ def batch_norm(
 
     Shape: input (N, C, *), the others (C,). Source: Ioffe, Szegedy, 2015, arXiv:1502.03167.
     """
+    if input.dim() < 2 and not input.numel():
+        return attached(input.clone(), weight, bias)  # without channels or elements
     _check(input, weight, bias, running_mean, running_var)
     wide = _wide(input.dtype)
     if not training:

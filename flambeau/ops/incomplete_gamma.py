@@ -8,7 +8,7 @@ from .declare import composite, primitive, register
 
 @primitive(method=False, function=False)
 def _incomplete(ctx, input, other, upper):
-    dtype = fl.promote_types(input.dtype, other.dtype)
+    dtype = fl.result_type(input, other)
     dtype = dtype if dtype.is_floating_point else fl.get_default_dtype()
     a, x = (value.double().contiguous() for value in fl.broadcast_tensors(input, other))
     ctx.save_for_backward(input, other)

@@ -412,3 +412,23 @@ def test_nothing_is_random_or_normalized_in_any_dtype():
     assert F.softmax(nothing, 1).dtype is torch.int64
     assert torch.randn_like(nothing).shape == (0, 3)
     assert torch.bernoulli(nothing).shape == (0, 3)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+def test_an_empty_batch_is_resized_with_a_gradient(mode):
+    x = torch.ones(0, 3, 4, 4, requires_grad=True)
+    y = F.interpolate(x, scale_factor=0.6, mode=mode)
+    y.sum().backward()
+    assert y.shape == (0, 3, 2, 2) and x.grad.shape == x.shape
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_batch_norm_of_nothing(training):
+    nothing = torch.ones(0)
+    assert F.batch_norm(nothing, nothing, nothing, training=training).shape == (0,)
+
+
+def test_numbers_of_a_wider_dtype_do_not_widen_a_tensor():
+    half = torch.ones(3, dtype=torch.float16)
+    assert torch.igamma(half, torch.tensor(1.0)).dtype is torch.float16
+    assert F.soft_margin_loss(half, torch.ones(3)).dtype is torch.float16

@@ -6,6 +6,7 @@ import warnings
 import flambeau
 
 from ..._core import _keep_format
+from ...ops.attach import attached
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 _MODES = {  # mode: the numbers of spatial dimensions it is for
@@ -86,7 +87,7 @@ def interpolate(
         )
     result = (*input.shape[:2], *sizes)
     if input.numel() == 0:
-        return _keep_format(input.new_zeros(result), input)
+        return attached(_keep_format(input.new_zeros(result), input), input)
     # Sizes that no memory holds are refused before anything is computed for them: each step of the
     # resizing has places and weights in 8 bytes for each output.
     flambeau._core._check_room(math.prod(result) * input.element_size())

@@ -270,7 +270,10 @@ def binary_cross_entropy_with_logits(
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target * input)), target 1 or -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    return reduced(flambeau.nn.functional.softplus(-target * input), reduction, "soft_margin_loss")
+    loss = flambeau.nn.functional.softplus(-target * input)
+    if input.is_floating_point():
+        loss = loss.to(input.dtype)
+    return reduced(loss, reduction, "soft_margin_loss")
 
 
 def multilabel_soft_margin_loss(

@@ -37,7 +37,7 @@ def batch_norm(
     Source: Ioffe, Szegedy, 2015, arXiv:1502.03167.
     """
     if training:
-        if input.dim() < 2 or input.numel() == input.size(1):
+        if input.numel() and (input.dim() < 2 or input.numel() == input.size(1)):
             _check_batch("batch_norm", input.size())
         if eps <= 0.0:
             raise ValueError(f"batch_norm: eps is {eps}; it must be above 0.")
