@@ -86,18 +86,22 @@ DType place_number(const Pointwise& record, int i, PyObject* number, DType compu
 
 /// What is left of a launch on the meta device: dtypes that the operator does not take are refused
 /// as everywhere, numbers that do not fit too.
-void launch_nothing(Pointwise& record, const Arg* args, int n_args, DType compute) {
+void launch_nothing(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* args,
+                    int n_args, DType compute) {
   DType dtypes[max_operands];
   alignas(16) char number[16];
+  for (int i = 0; i < n_out; ++i) dtypes[i] = outputs[i]->dtype;
   for (int i = 0; i < n_args; ++i)
-    dtypes[i] = args[i].tensor ? args[i].tensor->dtype
-                               : place_number(record, i, args[i].number, compute, number);
+    dtypes[n_out + i] = args[i].tensor ? args[i].tensor->dtype
+                                       : place_number(record, i, args[i].number, compute, number);
   // No input of a kernel has this mode.
-  const Key wanted(dtypes, n_args, compute, [](int) { return Mode::streamed; });
+  const Key wanted(dtypes, n_out + n_args, compute, [](int) { return Mode::streamed; });
   for (auto& known : record.kernels)
     if (wanted == known) return;
-  Object casts = computed_names(record, dtypes, n_args, compute);
-  Object done = Object::steal(PyObject_CallMethod(record.spec.get(), "check", "(O)", casts.get()));
+  Object ins = dtype_names(dtypes + n_out, n_args), outs = dtype_names(dtypes, n_out),
+         casts = computed_names(record, dtypes + n_out, n_args, compute);
+  Object done = Object::steal(
+      PyObject_CallMethod(record.spec.get(), "check", "OOO", ins.get(), casts.get(), outs.get()));
   if (!done) throw PythonError();
   record.kernels.push_back({wanted.key, wanted.more, nullptr});
 }
@@ -154,7 +158,10 @@ bool check_elements(const Pointwise& record, const Arg* args, int64_t numel, DTy
 }  // namespace
 
 void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute) {
-  if (out.is_meta()) return launch_nothing(record, args, record.n_args, compute);
+  if (out.is_meta()) {
+    Tensor* outputs[] = {&out};
+    return launch_nothing(record, outputs, 1, args, record.n_args, compute);
+  }
   Scalars scalars;
   DType dtypes[max_operands];
   Mode modes[max_operands];
@@ -194,7 +201,7 @@ void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute)
 
 void launch(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* args, int n_args,
             const Dims& sizes, DType compute) {
-  if (outputs[0]->is_meta()) return launch_nothing(record, args, n_args, compute);
+  if (outputs[0]->is_meta()) return launch_nothing(record, outputs, n_out, args, n_args, compute);
   Scalars scalars;
   Operand operands[max_operands];
   DType dtypes[max_operands];

@@ -169,6 +169,10 @@ def signature(n, arguments):
             )
         if dtype == "bool" and op in ("sub", "neg"):
             raise DtypeError(f"a kernel cannot subtract bool: {n!r}. Cast it first, e.g. to int32.")
+        if dtype == "bool" and op in ("floor_div", "trunc_div", "remainder", "fmod"):
+            raise NotImplementedError(
+                f"a kernel cannot divide bool with a remainder: {n!r}. Cast it first, e.g. to int32."
+            )
         return (dtype,) * len(arguments), dtype, weak
     if op in _COMPARE:
         dtype, weak = promote_all(arguments)

@@ -16,9 +16,12 @@ def every(mask):
     return mask.is_meta or bool(mask.all())
 
 
-def operand(value):
-    """A tensor as it is, or a number as one on the CPU, where numbers are."""
-    return value if isinstance(value, _core.Tensor) else _core.as_tensor(value, device="cpu")
+def operand(value, beside=None):
+    """A tensor as it is; a number as one on the device of `beside`, or on the CPU, where numbers are."""
+    if isinstance(value, _core.Tensor):
+        return value
+    device = beside.device if isinstance(beside, _core.Tensor) else "cpu"
+    return _core.as_tensor(value, device=device)
 
 
 def dim_error(dim, ndim, operator):

@@ -152,13 +152,10 @@ class PointwiseSpec:
         refuse_uncomputed(self.name, as_dtypes, () if self.float8 else out_dtypes)
         return self.map.compile(in_dtypes, as_dtypes, out_dtypes, modes)
 
-    def check(self, as_dtypes):
+    def check(self, in_dtypes, as_dtypes, out_dtypes):
         """Raises what `compile` raises for dtypes that the operator does not take."""
-        from ..kernels.map import infer
-
-        gives_other = self.float8 or self.result in ("bool", "int64")
-        refuse_uncomputed(self.name, as_dtypes, () if gives_other else as_dtypes)
-        infer(self.map.expressions, as_dtypes)
+        refuse_uncomputed(self.name, as_dtypes, () if self.float8 else out_dtypes)
+        self.map.ir(in_dtypes, as_dtypes, out_dtypes, "c" * (len(in_dtypes) + len(out_dtypes)))
 
     def override(self, i, fn):
         self._overrides.append((i, fn))

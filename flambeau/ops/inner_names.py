@@ -23,7 +23,7 @@ def _unique_dim(input, dim, sorted=True, return_inverse=False, return_counts=Fal
 
 def _three(input, dim, return_inverse, return_counts):
     values, inverse, counts = fl.unique(input, True, True, True, dim)
-    nothing = fl.empty(0, dtype=fl.int64)
+    nothing = fl.empty(0, dtype=fl.int64, device=input.device)
     return values, inverse if return_inverse else nothing, counts if return_counts else nothing
 
 

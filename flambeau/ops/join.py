@@ -135,7 +135,7 @@ def block_diag(*tensors):
     """A matrix with the tensors (0, 1 or 2 dimensions) along its diagonal and 0 elsewhere."""
     tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
     if not tensors:
-        return fl.empty(1, 0)
+        return fl.empty(1, 0, device=None)
     for tensor in tensors:
         if tensor.dim() > 2:
             raise RuntimeError(

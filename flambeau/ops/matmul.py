@@ -120,8 +120,7 @@ def _widened(*tensors):
 
 def _without_values(*tensors):
     """The tensors as zeros, with gradients of zeros: what a factor of 0 leaves, NaN and infinity too."""
-    everywhere = fl.ones((), dtype=fl.bool)
-    return [t.masked_fill(everywhere, 0) for t in tensors]
+    return [t.masked_fill(fl.ones((), dtype=fl.bool, device=t.device), 0) for t in tensors]
 
 
 def _sum_with_product(operator, input, left, right, beta, alpha):

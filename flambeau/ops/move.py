@@ -2,7 +2,7 @@
 
 from .._core import indexing
 from . import public as fl
-from .arguments import few, sequence, wrap_dims
+from .arguments import few, sequence, some, wrap_dims
 from .declare import composite
 from .scatter import private
 
@@ -122,7 +122,7 @@ def _repeated_places(repeats, output_size):
     ends = repeats.cumsum(0)
     total = int(ends[-1]) if repeats.numel() else 0
     # A sum that 64 bits do not hold comes out below another, or below zero.
-    if repeats.numel() and (total < 0 or bool((ends < repeats).any())):
+    if repeats.numel() and (total < 0 or some(ends < repeats)):
         raise RuntimeError(
             "repeat_interleave: the repeats sum to more than 64 bits hold; no tensor has so many "
             "elements."

@@ -76,7 +76,7 @@ def native_dropout(input, p, train):
         return input.clone(), fl.ones_like(input, dtype=fl.bool)
     if p == 1:
         return input * 0, fl.zeros_like(input, dtype=fl.bool)
-    mask = fl.rand(input.shape, dtype=fl.float32) >= p
+    mask = fl.rand(input.shape, dtype=fl.float32, device=input.device) >= p
     return input * mask * (1 / (1 - p)), mask
 
 

@@ -27,9 +27,9 @@ def _arguments(operator, input, n):
         )
     if not dtype.is_floating_point:
         dtype = fl.get_default_dtype()
-    n = operand(n).detach().to(dtype).trunc()
+    n = operand(n, input).detach().to(dtype).trunc()
     n = fl.where(n.abs() < 2.0**63, n, fl.full_like(n, -1))
-    return fl.broadcast_tensors(operand(input).to(dtype), n)
+    return fl.broadcast_tensors(operand(input, n).to(dtype), n)
 
 
 _MOST_STEPS = 100_000  # some tenths of a second; beyond that degree asymptotic forms take over
@@ -42,7 +42,7 @@ def _recurrence(x, n, first, second, step):
     for k in range(1, min(highest, _MOST_STEPS)):
         first, second = second, step(k, second, first)
         result = fl.where(n == k + 1, second, result)
-        if k % 64 == 0 and not bool(second.isfinite().any()):  # nothing follows but NaN
+        if k % 64 == 0 and not some(second.isfinite()):  # nothing follows but NaN
             return fl.where(n > k + 1, second, result)
     return result
 

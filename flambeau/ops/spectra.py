@@ -152,7 +152,7 @@ def _decomposed(operator, A, full=False, vectors=True):
         U, S, Vh, info = _core._svd(A, full, vectors)
         raise_where(operator, info, _NO_CONVERGENCE)
         return U, S, Vh
-    if bool(A.isnan().any()):
+    if some(A.isnan()):
         failed = A.isnan().any(-1).any(-1).to(fl.int32)
         raise_where(operator, failed, f"{_NO_CONVERGENCE}: the input has a NaN")
     good = finite.all(-1).all(-1).unsqueeze(-1)

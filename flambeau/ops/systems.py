@@ -117,7 +117,7 @@ def _(ctx, grad_sign, grad_logarithm):
     factor = factor.unsqueeze(-1).unsqueeze(-1)
     inverse, info = fl.linalg.inv_ex(A)
     singular = (info != 0).unsqueeze(-1).unsqueeze(-1)
-    if bool(singular.any()):
+    if some(singular):
         # The slopes are infinite, as far as the factors show; but nothing times them is nothing.
         LU, pivots, _ = fl.linalg.lu_factor_ex(A)
         identity = fl.eye(A.size(-1), dtype=A.dtype, device=A.device).expand(A.shape)

@@ -89,3 +89,10 @@ def test_half_precision_keeps_its_dtype():
         assert statistic.dtype is torch.bfloat16
     wide = torch.native_layer_norm(x, (3,), torch.ones(3), torch.zeros(3), 1e-5)
     assert wide[1].dtype is torch.float32
+
+
+@pytest.mark.parametrize("operator", [torch.remainder, torch.fmod, torch.floor_divide])
+def test_bools_have_no_remainders(operator):
+    # Two of them died of a KeyError, one of code that LLVM refused.
+    with pytest.raises(NotImplementedError, match="bool"):
+        operator(torch.tensor([True]), torch.tensor([True]))

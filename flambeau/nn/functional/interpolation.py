@@ -175,8 +175,9 @@ def _resize_antialiased(input, dim, out, scale, mode, align_corners):
     ratio = _ratio(size, out, scale, align_corners)
     reach = 2.0 if mode == "bicubic" else 1.0
     widen = max(ratio, 1.0)
-    centres = ratio * (flambeau.arange(out, dtype=flambeau.float64) + 0.5)
-    places = flambeau.arange(size, dtype=flambeau.float64) + 0.5
+    made = {"dtype": flambeau.float64, "device": input.device}
+    centres = ratio * (flambeau.arange(out, **made) + 0.5)
+    places = flambeau.arange(size, **made) + 0.5
     distance = ((places.unsqueeze(0) - centres.unsqueeze(1)) / widen).abs()  # (out, size)
     if mode == "bicubic":
         weight = _cubic(distance, -0.5)
@@ -189,7 +190,7 @@ def _resize_antialiased(input, dim, out, scale, mode, align_corners):
     weight = flambeau.where(inside, weight, flambeau.zeros_like(weight))
     weight = weight / weight.sum(1, keepdim=True)
     work = flambeau.float64 if input.dtype == flambeau.float64 else flambeau.float32
-    weight = weight.to(work).to(input.device)
+    weight = weight.to(work)
     moved = input.to(work).movedim(dim, -1)
     return _rounded((moved @ weight.t()).movedim(-1, dim), input.dtype)
 

@@ -105,7 +105,8 @@ class _BatchNorm(_NormBase):
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             if self.momentum is None:  # the average over all batches so far
-                momentum = 1.0 / float(self.num_batches_tracked)
+                batches = self.num_batches_tracked
+                momentum = 1.0 if batches.is_meta else 1.0 / float(batches)
         from_batch = self.training or (self.running_mean is None and self.running_var is None)
         keep = not self.training or self.track_running_stats
         return F.batch_norm(

@@ -1,0 +1,177 @@
+"""Operators on the meta device: the sizes, strides, dtypes and gradients of the CPU, and no look at values.
+
+How operators are written is read here as well: what looks at values, or makes a tensor without
+saying where, would not work on meta or where another device is the default.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import flambeau as fl
+import flambeau.nn.functional
+from flambeau.ops.declare import NAMESPACES, POINTWISE
+
+from .meta_calls import CALLS, OTHERS, operands
+
+ROOT = Path(fl.__file__).parent
+# Made by the user's wish, and asked for a device by themselves.
+FACTORIES = {"creation.py", "signal_windows.py", "windows.py", "generator.py"}
+MAKERS = {
+    "empty",
+    "zeros",
+    "ones",
+    "full",
+    "arange",
+    "eye",
+    "linspace",
+    "rand",
+    "randn",
+    "empty_strided",
+}
+
+
+def calls():
+    """(where, call) for each call in the files of operators."""
+    for file in sorted([*ROOT.glob("ops/*.py"), *ROOT.glob("nn/functional/*.py")]):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call):
+                yield f"{file.relative_to(ROOT)}:{node.lineno}", node
+
+
+def test_masks_are_asked_by_some_and_every():
+    wrong = [
+        where
+        for where, call in calls()
+        if isinstance(call.func, ast.Name)
+        and call.func.id == "bool"
+        and len(call.args) == 1
+        and isinstance(call.args[0], ast.Call)
+        and getattr(call.args[0].func, "attr", "") in ("any", "all")
+    ]
+    accepted = {"ops/arguments.py", "ops/equality.py", "ops/layout.py"}
+    wrong = [where for where in wrong if where.partition(":")[0] not in accepted]
+    assert not wrong, (
+        f"use some(mask) or every(mask) of ops/arguments.py, which work on meta: {wrong}"
+    )
+
+
+def test_inner_tensors_lie_beside_their_operands():
+    wrong = []
+    for where, call in calls():
+        name = getattr(call.func, "attr", "")
+        owner = getattr(getattr(call.func, "value", None), "id", "")
+        named = {keyword.arg for keyword in call.keywords}
+        if (
+            owner not in ("fl", "_core", "flambeau")
+            or name not in MAKERS
+            or named & {"device", "out", None}
+        ):
+            continue
+        if where.partition(":")[0].rpartition("/")[2] not in FACTORIES:
+            wrong.append(where)
+    assert not wrong, f"say where the tensor is made, with device=: {wrong}"
+
+
+# ------------------------------------------------------------------------------- every operator, once
+
+TEXTS = [text.strip() for text in CALLS.replace("\n", "|").split("|") if "(" in text]
+
+
+def test_every_operator_is_called():
+    called = {re.match(r"[\w.]+", text)[0].rpartition(".")[2] for text in TEXTS}
+    known = called | set(OTHERS.split())
+    missing = [
+        name
+        for space in NAMESPACES.values()
+        for name, operator in space.items()
+        if not (hasattr(operator, "spec") or name.startswith("_"))
+        and name not in known
+        and name.rstrip("_") not in known
+    ]
+    assert not missing, f"give each a call in tests/meta_calls.py: {missing}"
+
+
+def described(result):
+    """What can be known of results without their values; strides of size 1 mean nothing."""
+    if isinstance(result, fl.Tensor):
+        assert result.is_meta or result.is_cpu
+        strides = [s for s, n in zip(result.stride(), result.shape) if n != 1]
+        return tuple(result.shape), result.dtype, strides if result.numel() else None
+    if isinstance(result, (tuple, list)):
+        return [described(one) for one in result]
+    return result
+
+
+def tensors_of(result):
+    """The tensors of a result, which may hold tuples of them."""
+    if not isinstance(result, (tuple, list)):
+        return [result]
+    return [tensor for one in result for tensor in tensors_of(one)]
+
+
+def evaluate(text, tensors):
+    """The results of a call, and the gradients of what it takes."""
+    leaves = {}
+    for name, tensor in tensors.items():
+        differentiable = tensor.dtype.is_floating_point or tensor.dtype.is_complex
+        leaves[name] = tensor.detach().requires_grad_(differentiable)
+    fl.manual_seed(0)
+    result = eval(f"fl.{text}", {"fl": fl, "nn": fl.nn, **leaves})
+    flat = [t for t in tensors_of(result) if t.requires_grad]
+    used = [leaf for name, leaf in leaves.items() if leaf.requires_grad]
+    if not flat:
+        return result, None
+    grads = fl.autograd.grad(flat, used, [fl.ones_like(t) for t in flat], allow_unused=True)
+    return result, [None if g is None else (g.shape, g.dtype, g.device) for g in grads]
+
+
+@pytest.fixture(scope="module")
+def both():
+    tensors = operands()
+    nowhere = {
+        name: fl.empty_strided(t.shape, t.stride(), dtype=t.dtype, device="meta")
+        for name, t in tensors.items()
+    }
+    return tensors, nowhere
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_meta_is_the_cpu_without_values(text, both):
+    tensors, nowhere = both
+    names = set(re.findall(r"\w+", text))
+    tensors = {name: t for name, t in tensors.items() if name in names}
+    nowhere = {name: nowhere[name] for name in tensors}
+    result, grads = evaluate(text, tensors)
+    without, slopes = evaluate(text, nowhere)
+    assert described(without) == described(result)
+    assert (slopes is None) == (grads is None)
+    for slope, grad in zip(slopes or [], grads or [], strict=True):
+        assert (slope is None) == (grad is None)
+        assert slope is None or (slope[:2] == grad[:2] and slope[2].type == "meta")
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_default_device_is_not_for_inner_tensors(text, both):
+    tensors = {name: t for name, t in both[0].items() if name in set(re.findall(r"\w+", text))}
+    with fl.device("meta"):
+        result, grads = evaluate(text, tensors)
+    assert all(t.is_cpu for t in tensors_of(result))
+
+
+@pytest.mark.parametrize("name", sorted(POINTWISE))
+def test_pointwise_operators_on_meta(name):
+    operator = POINTWISE[name]
+    count = operator.spec.n_inputs
+    for dtype in (fl.float32, fl.int64, fl.bool, fl.complex64, fl.bfloat16):
+        inputs = [fl.full((2, 3) if k == 0 else (3,), 1.0).to(dtype) for k in range(count)]
+        try:
+            result = operator(*inputs)
+        except Exception as error:
+            with pytest.raises(type(error)):
+                operator(*(t.to("meta") for t in inputs))
+            continue
+        nowhere = operator(*(t.to("meta") for t in inputs))
+        assert nowhere.is_meta and described(nowhere) == described(result)
