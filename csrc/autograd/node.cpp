@@ -311,7 +311,8 @@ std::string backward_name(const std::string& operator_name) {
 
 PyTypeObject* node_subtype(const std::string& name, PyTypeObject* base) {
   static auto* types = new std::unordered_map<std::string, PyTypeObject*>;
-  auto [at, fresh] = types->try_emplace(name, nullptr);
+  // Nodes of one name may have several layouts: their types differ by the base.
+  auto [at, fresh] = types->try_emplace(base ? name + '/' + base->tp_name : name, nullptr);
   if (fresh) {
     // tp_name must outlive the type.
     PyType_Slot slots[] = {{Py_tp_base, base ? base : node_type},

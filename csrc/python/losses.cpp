@@ -110,6 +110,26 @@ Nll nll_loss(Tensor& input, Tensor& target, Tensor* weight, int64_t ignored, Red
   return made;
 }
 
+TensorRef nll_gradient(Tensor& grad, Tensor& input, Tensor& target, Tensor* weight, int64_t ignored,
+                       double scale) {
+  check(grad.contiguous && grad.dtype == input.dtype && target.contiguous &&
+            (grad.numel == 1 || grad.numel == target.numel),
+        [] { return message("_nll_backward(): gradient or targets of an odd layout."); });
+  TensorRef result = zeros(sizes_of(input), input.dtype);
+  NllShape places = nll_shape(*result);
+  check(target.dtype == DType::int64 && target.numel == places.n * places.positions &&
+            is_floating(input.dtype) &&
+            (!weight || (weight->contiguous && weight->numel == places.classes &&
+                         weight->dtype == input.dtype)),
+        [] { return message("_nll_backward(): scores, targets and weights do not fit."); });
+  if (result->is_meta()) return result;
+  LongWork unlocked(target.numel > grain);
+  nll_backward(result->data(), input.dtype, places, target.as<int64_t>(),
+               weight ? weight->data() : nullptr, ignored, grad.data(), grad.numel == 1 ? 0 : 1,
+               scale);
+  return result;
+}
+
 namespace {
 
 /// _cross_entropy(address, input, target, ignored, smoothing, reduction) -> (loss, logsumexp, what
@@ -138,27 +158,11 @@ PyObject* py_nll(const Call& call) {
 /// _nll_backward(grad, input, target, weight, ignored, scale) -> the gradient of the scores.
 PyObject* py_nll_backward(const Call& call) {
   Args a("_nll_backward", call, {"grad", "input", "target", "weight", "ignored", "scale"}, 6);
-  Tensor &grad = a.tensor(0), &input = a.tensor(1), &target = a.tensor(2);
-  Tensor* weight = a.given(3) ? &a.tensor(3) : nullptr;
   double scale = PyFloat_AsDouble(a[5]);
   if (PyErr_Occurred()) throw PythonError();
-  check(grad.contiguous && grad.dtype == input.dtype && target.contiguous &&
-            (grad.numel == 1 || grad.numel == target.numel),
-        [] { return message("_nll_backward(): gradient or targets of an odd layout."); });
-  int64_t ignored = a.integer(4);
-  TensorRef result = zeros(sizes_of(input), input.dtype);
-  NllShape places = nll_shape(*result);
-  check(target.dtype == DType::int64 && target.numel == places.n * places.positions &&
-            is_floating(input.dtype) &&
-            (!weight || (weight->contiguous && weight->numel == places.classes &&
-                         weight->dtype == input.dtype)),
-        [] { return message("_nll_backward(): scores, targets and weights do not fit."); });
-  if (result->is_meta()) return result.release_py();
-  LongWork unlocked(target.numel > grain);
-  nll_backward(result->data(), input.dtype, places, target.as<int64_t>(),
-               weight ? weight->data() : nullptr, ignored, grad.data(), grad.numel == 1 ? 0 : 1,
-               scale);
-  return result.release_py();
+  return nll_gradient(a.tensor(0), a.tensor(1), a.tensor(2), a.given(3) ? &a.tensor(3) : nullptr,
+                      a.integer(4), scale)
+      .release_py();
 }
 
 const NativeEntry entries[] = {

@@ -23,5 +23,8 @@ struct Nll {
 };
 /// Scores (C,), (N, C) or (N, C, *S) and contiguous int64 classes; `weight` may be null.
 Nll nll_loss(Tensor& input, Tensor& target, Tensor* weight, int64_t ignored, Reducing reduction);
+/// The gradient of its scores: `scale` times grad, one number or one for each target.
+TensorRef nll_gradient(Tensor& grad, Tensor& input, Tensor& target, Tensor* weight, int64_t ignored,
+                       double scale);
 
 }  // namespace flambeau

@@ -7,6 +7,8 @@
 
 namespace flambeau {
 
+/// An ordinary tensor.
+inline bool is_ready(PyObject* o) { return is_tensor_exact(o) && !autocast.on; }
 /// An ordinary tensor whose operators record nothing now.
 inline bool is_plain(PyObject* o) {
   return is_tensor_exact(o) && !needs_record(*as_tensor(o)) && !autocast.on;

@@ -1,6 +1,7 @@
 // Native ways into reductions, and into operators that have a raw function.
 #include "dispatch/reduce.h"
 #include "python/plain.h"
+#include "python/way_node.h"
 
 namespace flambeau {
 
@@ -141,28 +142,50 @@ PyObject* py_reduction_way(const Call& call) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// a native function that records nothing
+// a native function of a tensor, with indices and ints
 
 struct RawWay : Way {
   Object raw;
   Py_ssize_t count;
+  WayBackward backward;
 
   PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
-    if (n != count || keys) return nullptr;
-    for (Py_ssize_t i = 0; i < n; ++i)
+    if (n != count || keys || !is_ready(args[0])) return nullptr;
+    for (Py_ssize_t i = 1; i < n; ++i)
       if (!is_plain(args[i]) && !PyLong_CheckExact(args[i])) return nullptr;
-    if (!is_tensor_exact(args[0])) return nullptr;
-    return PyObject_Vectorcall(raw.get(), args, static_cast<size_t>(n), nullptr);
+    PyObject* made = PyObject_Vectorcall(raw.get(), args, static_cast<size_t>(n), nullptr);
+    Tensor& input = *as_tensor(args[0]);
+    if (!made || !records(input)) return made;
+    Object result = Object::steal(made);
+    Ref<WayNode> node = make_way_node(backward, {&input});
+    node->keep(Object::steal(make_size(input.sizes, input.ndim)));
+    for (Py_ssize_t i = 1; i < n; ++i) {
+      if (is_tensor(args[i]))
+        node->keep(*as_tensor(args[i]));
+      else
+        node->keep(Object::borrow(args[i]));
+    }
+    set_history(*as_tensor(made), &node->node);
+    return result.release();
   }
 };
 
-/// _raw_way(operation, raw, count): calls of `count` arguments, all of them plain tensors or
-/// ints, go to raw.
+/// _raw_way(operation, raw, count, backward): calls of `count` arguments, all of them tensors or
+/// ints, of which only the first may require grad, go to raw. backward(grad, the sizes of the first
+/// argument, *the others) gives its gradient.
 PyObject* py_raw_way(const Call& call) {
-  Args a("_raw_way", call, {"operation", "raw", "count"}, 3);
+  Args a("_raw_way", call, {"operation", "raw", "count", "backward"}, 4);
   auto way = std::make_unique<RawWay>();
   way->raw = Object::borrow(a[1]);
   way->count = a.integer(2);
+  check<ValueError>(way->count <= most_kept,
+                    [] { return message("_raw_way(): too many arguments."); });
+  Operator& self = as_operator(a[0]);
+  way->backward.callable = Object::borrow(a[3]);
+  way->backward.names = {"shape"};
+  for (Py_ssize_t i = 1; i < way->count; ++i)
+    way->backward.names.push_back(text_of(PyTuple_GET_ITEM(self.parameters->names(), i)));
+  way->backward.type = node_subtype(backward_name(name_of(self)));
   add_way(a[0], way.release());
   Py_RETURN_NONE;
 }

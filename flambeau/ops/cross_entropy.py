@@ -1,5 +1,6 @@
 """Cross entropy of logits with classes, reduced to the loss itself in one operator."""
 
+import functools
 import math
 
 from .. import _core
@@ -14,25 +15,26 @@ def _half(dtype):
     return dtype in (_core.float16, _core.bfloat16)
 
 
-_addresses = {}  # of the row kernel, by dtype
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 
 
+@functools.cache
 def kernel(variant, dtype):
-    """The address of the row kernel for logits of a dtype; there is one variant."""
-    if dtype in _addresses:
-        return _addresses[dtype]
+    """The address of a row kernel for logits of a dtype: 0 forward, 1 backward."""
     from ..kernels import row_functions
 
     wide = "float32" if _half(dtype) else dtype.name
-    address = row_functions.counted_cross_entropy.compile(
-        (dtype.name, "int64", wide, "int64"),
-        "xxxxvxxx",
-        (wide,) * 4,
-        "float32" if _half(dtype) else None,
+    as_dtype = "float32" if _half(dtype) else None
+    if variant:
+        return row_functions.counted_cross_entropy_backward.compile(
+            (wide, dtype.name, wide, wide, "int64", wide, "int64"),
+            "vxvxxxxx",
+            (dtype.name,),
+            as_dtype,
+        )
+    return row_functions.counted_cross_entropy.compile(
+        (dtype.name, "int64", wide, "int64"), "xxxxvxxx", (wide,) * 4, as_dtype
     )
-    _addresses[dtype] = address
-    return address
 
 
 @primitive(name="_cross_entropy_loss", method=False, function=False, out=False)
@@ -49,7 +51,7 @@ def _loss(ctx, input, target, ignored, reduction, smoothing):
     if counted != counted:
         _raise_out_of_range(target, ignored, input.shape[1])
     ctx.save_for_backward(input, target, logsumexp)  # input itself: a copy would have no history
-    ctx.parameters = smoothing, ignored, reduction, counted
+    ctx.options = smoothing, ignored, reduction, counted
     return result
 
 
@@ -64,14 +66,17 @@ def _raise_out_of_range(target, ignored, classes):
 
 @_loss.derivative
 def _(ctx, grad_output):
-    input, target, logsumexp = ctx.saved
-    smoothing, ignored, reduction, counted = ctx.parameters
+    return backward(grad_output, *ctx.saved, ctx.options), None, None, None, None
+
+
+def backward(grad_output, input, target, logsumexp, options):
+    """The gradient of the logits; options are (smoothing, ignored, reduction, what counted)."""
+    smoothing, ignored, reduction, counted = options
     n, classes = input.shape
     if reduction == "mean":
         grad_output = grad_output / counted if counted else grad_output * math.nan
     if _core.is_grad_enabled():
-        grad = _differentiable(grad_output, input, target, ignored, smoothing)
-        return grad, None, None, None, None
+        return _differentiable(grad_output, input, target, ignored, smoothing)
     input = input.contiguous()
     as_dtype = "float32" if _half(input.dtype) else None
     smoothing = _core.full((), smoothing, dtype=logsumexp.dtype, device=input.device)
@@ -80,7 +85,7 @@ def _(ctx, grad_output):
     grad_output = grad_output.to(logsumexp.dtype).contiguous()
     inputs = (grad_output, input, *logsumexp.unbind(0), target, smoothing, ignored)
     run_rows("counted_cross_entropy_backward", (grad,), inputs, "vxvxxxxx", n, classes, as_dtype)
-    return grad, None, None, None, None
+    return grad
 
 
 def _differentiable(grad_output, input, target, ignored, smoothing):

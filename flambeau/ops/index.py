@@ -31,18 +31,17 @@ def gather(ctx, input, dim, index, *, sparse_grad=False):
     return indexing.gather(input, dim, index)
 
 
+def _gather_backward(grad_output, shape, dim, index):
+    zeros = fl.zeros(shape, dtype=grad_output.dtype, device=grad_output.device)
+    return fl.scatter_add(zeros, dim, index, grad_output)
+
+
 @gather.derivative
 def _(ctx, grad_output):
-    (index,) = ctx.saved
-    return fl.scatter_add(
-        fl.zeros(ctx.shape, dtype=grad_output.dtype, device=grad_output.device),
-        ctx.dim,
-        index,
-        grad_output,
-    )
+    return _gather_backward(grad_output, ctx.shape, ctx.dim, *ctx.saved)
 
 
-raw_way(gather, indexing.gather, 3)
+raw_way(gather, indexing.gather, 3, _gather_backward)
 
 
 @primitive(out="exact")
@@ -61,16 +60,19 @@ def index_select(ctx, input, dim, index):
     return indexing.index_select(input, dim, index)
 
 
+def _index_select_backward(grad_output, shape, dim, index):
+    zeros = fl.zeros(shape, dtype=grad_output.dtype, device=grad_output.device)
+    if not shape:
+        return zeros + grad_output.sum()
+    return fl.index_add(zeros, dim, index.reshape(-1), grad_output)
+
+
 @index_select.derivative
 def _(ctx, grad_output):
-    (index,) = ctx.saved
-    zeros = fl.zeros(ctx.shape, dtype=grad_output.dtype, device=grad_output.device)
-    if not ctx.shape:
-        return zeros + grad_output.sum()
-    return fl.index_add(zeros, ctx.dim, index.reshape(-1), grad_output)
+    return _index_select_backward(grad_output, ctx.shape, ctx.dim, *ctx.saved)
 
 
-raw_way(index_select, indexing.index_select, 3)
+raw_way(index_select, indexing.index_select, 3, _index_select_backward)
 
 
 @primitive(method=False, out=False)
@@ -81,17 +83,23 @@ def embedding(ctx, weight, indices, padding_idx=-1, scale_grad_by_freq=False, sp
     return indexing.embedding(weight, indices)
 
 
+def _embedding_backward(grad_output, shape, indices, padding_idx=-1, scale=False):
+    flat = indices.reshape(-1)
+    rows = grad_output.reshape(flat.numel(), shape[1])
+    if scale:
+        counts = fl.bincount(flat, minlength=shape[0]).to(rows.dtype)
+        rows = rows / counts.index_select(0, flat).unsqueeze(1)
+    if padding_idx >= 0:
+        rows = rows.masked_fill((flat == padding_idx).unsqueeze(1), 0)
+    return fl.index_add(fl.zeros(shape, dtype=rows.dtype, device=rows.device), 0, flat, rows)
+
+
 @embedding.derivative
 def _(ctx, grad_output):
-    (indices,) = ctx.saved
-    flat = indices.reshape(-1)
-    rows = grad_output.reshape(flat.numel(), ctx.shape[1])
-    if ctx.scale:
-        counts = fl.bincount(flat, minlength=ctx.shape[0]).to(rows.dtype)
-        rows = rows / counts.index_select(0, flat).unsqueeze(1)
-    if ctx.padding_idx >= 0:
-        rows = rows.masked_fill((flat == ctx.padding_idx).unsqueeze(1), 0)
-    return fl.index_add(fl.zeros(ctx.shape, dtype=rows.dtype, device=rows.device), 0, flat, rows)
+    return _embedding_backward(grad_output, ctx.shape, *ctx.saved, ctx.padding_idx, ctx.scale)
+
+
+raw_way(embedding, indexing.embedding, 2, _embedding_backward)
 
 
 @primitive(out="exact")

@@ -4,6 +4,7 @@ import math
 
 from .. import _core
 from . import public as fl
+from .attach import attached
 from .cross_entropy import REDUCTIONS
 from .declare import primitive
 
@@ -20,24 +21,31 @@ def _loss(ctx, input, target, weight, ignored, reduction):
             "ignore_index leaves targets out."
         )
     ctx.save_for_backward(input, target, weight)
-    ctx.parameters = ignored, reduction, total
+    ctx.options = 0.0, ignored, reduction, total
     return loss
 
 
 @_loss.derivative
 def _(ctx, grad_output):
     input, target, weight = ctx.saved
-    ignored, reduction, total = ctx.parameters
+    grad = _gradient(grad_output, input, target, weight, ctx.options)
+    return ctx.linked(grad) if _core.is_grad_enabled() else grad, None, None, None, None
+
+
+def _gradient(grad_output, input, target, weight, options):
+    _, ignored, reduction, total = options
     scale = 1.0
     if reduction == "mean":
         scale = 1 / total if total else math.nan
     if _core.is_grad_enabled():
-        grad = _differentiable(grad_output * scale, input, target, weight, ignored)
-        grad = ctx.linked(grad)
-    else:
-        grad_output = grad_output.contiguous()
-        grad = _core._nll_backward(grad_output, input, target, weight, ignored, scale)
-    return grad, None, None, None, None
+        return _differentiable(grad_output * scale, input, target, weight, ignored)
+    return _core._nll_backward(grad_output.contiguous(), input, target, weight, ignored, scale)
+
+
+def backward(grad_output, input, target, options):
+    """The gradient of the scores, which requires grad through them: with respect to them it is constant."""
+    grad = _gradient(grad_output, input, target, None, options)
+    return attached(grad, input, anyway=True) if _core.is_grad_enabled() else grad
 
 
 def _differentiable(grad, input, target, weight, ignored):

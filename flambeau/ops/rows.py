@@ -201,25 +201,42 @@ def log_softmax(input, dim, dtype=None):
     return _log_softmax(input, dims[0]) if dims else _log_softmax(input.reshape(1), 0).reshape(())
 
 
-def _row_kernels(*names):
-    """compile(variant, dtype) of the row functions `names`: inputs alike, then a parameter for norms."""
+def _softmax_kernels(name):
+    """compile(variant, dtype) of a row function (0) and of its backward (1)."""
+
+    def compile(variant, dtype):
+        from ..kernels import row_functions
+
+        refuse_uncomputed(name, [dtype.name], [dtype.name])
+        rows = getattr(row_functions, (name, name + "_backward")[variant])
+        return rows.compile((dtype.name,) * rows.n_in, "v" * (1 + rows.n_in), (dtype.name,))
+
+    return compile
+
+
+def _norm_kernels(*names):
+    """compile(variant, dtype) of the norms `names`, the first two without statistics among their results."""
 
     def compile(variant, dtype):
         from ..kernels import row_functions
 
         rows = getattr(row_functions, names[variant])
-        dtypes = [dtype.name] * rows.n_in
-        kinds = "v" * (1 + rows.n_in)
-        refuse_uncomputed(names[variant], dtypes, [dtype.name])
-        if "norm" in names[variant]:
-            dtypes[-1], kinds = _statistic_dtype(dtype).name, kinds[:-1] + "x"
-        return rows.compile(tuple(dtypes), kinds, (dtype.name,))
+        refuse_uncomputed(names[variant], [dtype.name], [dtype.name])
+        wide = _statistic_dtype(dtype).name
+        n_statistics = 0 if variant < 2 else 2 if "layer" in names[variant] else 1
+        return rows.compile(
+            (*(dtype.name,) * (rows.n_in - 1), wide),
+            "v" + "x" * n_statistics + "v" * (rows.n_in - 1) + "x",
+            (dtype.name, *(wide,) * n_statistics),
+        )
 
     return compile
 
 
-softmax = row_way(softmax, "softmax", _row_kernels("softmax"))
-log_softmax = row_way(log_softmax, "softmax", _row_kernels("log_softmax"))
+softmax = row_way(softmax, "softmax", _softmax_kernels("softmax"), _softmax_backward)
+log_softmax = row_way(
+    log_softmax, "softmax", _softmax_kernels("log_softmax"), _log_softmax_backward
+)
 
 # ------------------------------------------------------------------------------------------------ norms
 
@@ -285,39 +302,44 @@ def _layer_norm(ctx, input, length, weight, bias, eps):
 
 @_layer_norm.derivative
 def _(ctx, grad_output):
-    x, mean, rstd, weight = ctx.saved
-    length = ctx.length
-    wanted = ctx.needs_input_grad
+    needs = ctx.needs_input_grad
+    wanted = needs[0], needs[2], needs[3]
+    grads = _layer_norm_backward(grad_output, *ctx.saved, ctx.length, ctx.eps, wanted)
+    return grads[0], None, *grads[1:], None
+
+
+def _layer_norm_backward(grad_output, x, mean, rstd, weight, length, eps, wanted):
+    """The gradients of x, weight and bias, as far as they are wanted."""
     grad = grad_output.contiguous()
     if _core.is_grad_enabled():
-        return _layer_norm_gradients(x, weight, grad, length, ctx.eps, wanted)
+        return _layer_norm_gradients(x, weight, grad, length, eps, wanted)
     x = x.contiguous()
     n_rows = x.numel() // length if length else 0
     grad_input = grad_weight = grad_bias = None
     rows = grad.reshape(n_rows, length)
-    if x.numel() and (wanted[0] or wanted[2]):
+    if x.numel() and (wanted[0] or wanted[1]):
         grad_input = _core.empty_like(x)
         outputs, inputs, kinds = (grad_input,), (grad, x, mean, rstd), "vvvxx"
         name = "layer_norm_backward"
         if weight is not None:
             name = "layer_norm_weight_backward"
             inputs, kinds = (*inputs, weight.contiguous()), "vvvxxv"
-        if wanted[2]:
+        if wanted[1]:
             name = "layer_norm_both_backward"
             products = _core.empty((n_rows, length), dtype=x.dtype, device=x.device)
             outputs, kinds = (grad_input, products), "vvvvxxv"
         run_rows(name, outputs, inputs, kinds, n_rows, length)
-        if wanted[2]:
+        if wanted[1]:
             grad_weight = products.sum(0).reshape(weight.shape)
-    elif wanted[0] or wanted[2]:
+    elif wanted[0] or wanted[1]:
         grad_input = _core.empty_like(x)
         grad_weight = (
-            _core.zeros(weight.shape, dtype=x.dtype, device=x.device) if wanted[2] else None
+            _core.zeros(weight.shape, dtype=x.dtype, device=x.device) if wanted[1] else None
         )
-    if wanted[3]:
+    if wanted[2]:
         grad_bias = rows.sum(0).reshape(-1)
         grad_bias = grad_bias.reshape(weight.shape) if weight is not None else grad_bias
-    return grad_input, None, grad_weight, grad_bias, None
+    return grad_input, grad_weight, grad_bias
 
 
 def _blocks(tensor, length):
@@ -337,14 +359,12 @@ def _layer_norm_gradients(x, weight, grad, length, eps, wanted):
     )
     shape = None if weight is None else weight.shape
     grad_bias = None
-    if wanted[3]:
+    if wanted[2]:
         grad_bias = attached(g.sum(0) if shape is None else g.sum(0).reshape(shape), x, weight)
     return (
         grad_input.reshape(x.shape) if wanted[0] else None,
-        None,
-        (g * normal).sum(0).reshape(shape) if wanted[2] else None,
+        (g * normal).sum(0).reshape(shape) if wanted[1] else None,
         grad_bias,
-        None,
     )
 
 
@@ -367,7 +387,10 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_
 
 
 layer_norm = row_way(
-    layer_norm, "layer_norm", _row_kernels("plain_layer_norm", "plain_layer_norm_affine")
+    layer_norm,
+    "layer_norm",
+    _norm_kernels("plain_layer_norm", "plain_layer_norm_affine", "layer_norm", "layer_norm_affine"),
+    _layer_norm_backward,
 )
 
 
@@ -395,18 +418,24 @@ def _rms_norm(ctx, input, length, weight, eps):
 
 @_rms_norm.derivative
 def _(ctx, grad_output):
-    x, rstd, weight = ctx.saved
-    length = ctx.length
+    needs = ctx.needs_input_grad
+    wanted = needs[0], needs[2]
+    grads = _rms_norm_backward(grad_output, *ctx.saved, ctx.length, ctx.eps, wanted)
+    return grads[0], None, grads[1], None
+
+
+def _rms_norm_backward(grad_output, x, rstd, weight, length, eps, wanted):
+    """The gradients of x and weight, as far as they are wanted."""
     rows, g = _blocks(x, length), _blocks(grad_output, length)
+    grad_input = normal = None
     if _core.is_grad_enabled():  # by differentiable operators, for gradients of gradients
-        rstd = ((rows * rows).mean(1, keepdim=True) + ctx.eps).rsqrt()
+        rstd = ((rows * rows).mean(1, keepdim=True) + eps).rsqrt()
         normal = rows * rstd
         scaled = g if weight is None else g * weight.reshape(-1)
         grad_input = rstd * (scaled - normal * (scaled * normal).mean(1, keepdim=True))
         grad_input = grad_input.reshape(x.shape)
     else:
-        grad_input = None
-        if ctx.needs_input_grad[0]:
+        if wanted[0]:
             x = x.contiguous()
             grad_input = _core.empty_like(x)
             affine = () if weight is None else (weight.contiguous(),)
@@ -414,9 +443,9 @@ def _(ctx, grad_output):
             inputs = (g.contiguous(), x, rstd, *affine)
             if x.numel():
                 run_rows(name, (grad_input,), inputs, "vvvx" + "v" * len(affine), len(rows), length)
-        normal = (rows * rstd.unsqueeze(1)).to(x.dtype) if ctx.needs_input_grad[2] else None
-    grad_weight = (g * normal).sum(0).reshape(weight.shape) if ctx.needs_input_grad[2] else None
-    return grad_input, None, grad_weight, None
+        if wanted[1]:
+            normal = (rows * rstd.unsqueeze(1)).to(x.dtype)
+    return grad_input, (g * normal).sum(0).reshape(weight.shape) if wanted[1] else None
 
 
 @composite(method=False, out=False, namespaces=("torch", "nn.functional"))
@@ -436,4 +465,9 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     return _rms_norm(input, length, weight, finfo(input.dtype).eps if eps is None else eps)
 
 
-rms_norm = row_way(rms_norm, "rms_norm", _row_kernels("plain_rms_norm", "plain_rms_norm_weight"))
+rms_norm = row_way(
+    rms_norm,
+    "rms_norm",
+    _norm_kernels("plain_rms_norm", "plain_rms_norm_weight", "rms_norm", "rms_norm_weight"),
+    _rms_norm_backward,
+)

@@ -1,7 +1,7 @@
 """Native ways into operators declared in Python (csrc/python/operator.h: Way).
 
-A way takes the calls that programs make all the time: one plain tensor, no history, no out=. All
-others go to the implementation, which also raises the errors.
+A way takes the calls that programs make all the time: plain tensors, no out=; those of rows and of indices
+are recorded too. All others go to the implementation, which also raises the errors.
 """
 
 from .. import _core
@@ -36,16 +36,23 @@ def reduction_way(
     return operation
 
 
-def row_way(operation, way, compile):
-    """The same of an operator of rows; `way` is one of csrc/python/row_ways.cpp.
+def row_way(operation, way, compile, backward):
+    """The same of an operator of rows; `way` is one of csrc/python/row_ways.cpp, or loss_ways.cpp.
 
-    compile(variant, dtype) gives the address of the row kernel; of a norm, variant 1 has a weight.
+    Args:
+        compile: compile(variant, dtype) gives the address of a row kernel; which variants there are stands
+            beside each way.
+        backward: backward(grad, *kept) gives the gradients, by differentiable operators; the way says what
+            it keeps.
     """
     operation = as_operator(operation)
-    _core._row_way(operation, way, compile)
+    _core._row_way(operation, way, compile, backward)
     return operation
 
 
-def raw_way(operation, raw, count):
-    """The same of an operator whose forward is `raw` of `count` tensors and ints."""
-    _core._raw_way(as_operator(operation), raw, count)
+def raw_way(operation, raw, count, backward):
+    """The same of an operator whose forward is `raw` of a tensor, and of indices and ints, `count` in all.
+
+    backward(grad, the shape of the tensor, *the other arguments) gives its gradient.
+    """
+    _core._raw_way(as_operator(operation), raw, count, backward)

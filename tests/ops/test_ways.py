@@ -176,3 +176,94 @@ def test_any_number_of_threads_gives_the_same_bits(shape):
                 assert flambeau.equal(one, several)
     finally:
         flambeau.set_num_threads(threads)
+
+
+F = flambeau.nn.functional
+
+
+def recorded_calls():
+    x = flambeau.randn(4, 5)
+    target = flambeau.tensor([0, 4, -100, 2])
+    weight, bias = flambeau.randn(5), flambeau.randn(5)
+    index = flambeau.tensor([[0, 1], [4, 4], [2, 0], [3, 3]])
+    yield "softmax", flambeau.softmax, (x, 1)
+    yield "softmax of columns", flambeau.softmax, (x, 0)
+    yield "log_softmax", flambeau.log_softmax, (x, -1)
+    yield "layer_norm", F.layer_norm, (x, (5,))
+    yield "layer_norm, affine", F.layer_norm, (x, (5,), weight, bias)
+    yield "rms_norm", F.rms_norm, (x, (5,), None, 1e-3)
+    yield "rms_norm, weighted", F.rms_norm, (x, (5,), weight)
+    yield "cross_entropy", F.cross_entropy, (x, target)
+    yield "nll_loss", F.nll_loss, (x, target)
+    yield "index_select", flambeau.index_select, (x, 1, flambeau.tensor([3, 3, 0]))
+    yield "gather", flambeau.gather, (x, 1, index)
+    yield "embedding", flambeau.embedding, (x, flambeau.tensor([3, 3, 0]))
+
+
+def gradients(function, args, create_graph=False):
+    args = [
+        a.detach().double().requires_grad_()
+        if isinstance(a, flambeau.Tensor) and a.is_floating_point()
+        else a
+        for a in args
+    ]
+    result = function(*args)
+    leaves = [a for a in args if isinstance(a, flambeau.Tensor) and a.requires_grad]
+    factor = flambeau.linspace(1, 2, result.numel(), dtype=result.dtype).reshape(result.shape)
+    first = flambeau.autograd.grad((result * factor).sum(), leaves, create_graph=create_graph)
+    if not create_graph:
+        return [result.detach(), *first]
+    total = sum((g * g).sum() for g in first)
+    return flambeau.autograd.grad(total, leaves, allow_unused=True) if total.requires_grad else []
+
+
+@pytest.fixture
+def implementation():
+    """Calls a function while ways are shut: somebody watches what operators are made of."""
+
+    def call(function, *args):
+        flambeau._core._record_events(True)
+        try:
+            return function(*args)
+        finally:
+            flambeau._core._record_events(False)
+            flambeau._core._take_events()
+
+    return call
+
+
+@pytest.mark.parametrize("case", range(12))
+@pytest.mark.parametrize("second", (False, True))
+def test_recorded_ways_agree_with_the_implementation(case, second, implementation):
+    name, function, args = list(recorded_calls())[case]
+    ours = gradients(function, args, second)
+    theirs = implementation(gradients, function, args, second)
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs):
+        if a is None or b is None:
+            assert (a is None or not a.any()) and (b is None or not b.any()), name
+            continue
+        assert a.dtype == b.dtype and flambeau.allclose(a, b, rtol=1e-9, atol=1e-12), name
+
+
+def test_a_recorded_way_shows_what_it_keeps_and_notices_writes():
+    x = flambeau.randn(3, 4, requires_grad=True)
+    y = x.softmax(1)
+    node = y.grad_fn
+    assert type(node).__name__ == "SoftmaxBackward0" and node._saved_dim == 1
+    assert flambeau.equal(node._saved_result, y)
+    y.detach().zero_()
+    with pytest.raises(RuntimeError, match="backward of Softmax: its saved result"):
+        y.sum().backward()
+    loss = F.cross_entropy(x, flambeau.tensor([0, 1, 2]))
+    loss.backward()
+    with pytest.raises(RuntimeError, match="retain_graph"):
+        loss.backward()
+
+
+def test_losses_of_nothing_that_counts():
+    x = flambeau.randn(2, 3, requires_grad=True)
+    F.nll_loss(x, flambeau.tensor([-100, -100])).backward()
+    assert x.grad.eq(0).all()
+    with pytest.raises(IndexError):
+        F.cross_entropy(x, flambeau.tensor([0, 3]))

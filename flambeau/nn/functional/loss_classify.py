@@ -140,8 +140,8 @@ def nll_loss(
     return fused_nll.nll_loss(input, target, weight, ignore_index, reduction)
 
 
-cross_entropy = row_way(cross_entropy, "cross_entropy", fused.kernel)
-nll_loss = row_way(nll_loss, "nll_loss", None)
+cross_entropy = row_way(cross_entropy, "cross_entropy", fused.kernel, fused.backward)
+nll_loss = row_way(nll_loss, "nll_loss", None, fused_nll.backward)
 
 
 def _nll_of_learned_weights(input, target, weight, ignore_index, reduction):

@@ -1,0 +1,158 @@
+// Native ways into the losses of classes.
+#include <cmath>
+#include <limits>
+
+#include "dispatch/basics.h"
+#include "python/losses.h"
+#include "python/plain.h"
+#include "python/row_ways.h"
+
+namespace flambeau {
+
+namespace {
+
+/// cross_entropy and nll_loss(input, target, ignore_index=, reduction=, label_smoothing=)
+struct LossWay : RowWay {
+  bool from_logits;
+  LossWay(PyObject* compile, PyObject* callable, bool logits)
+      : RowWay(compile, callable, logits ? "cross_entropy_loss" : "nll_loss",
+               logits ? std::vector<const char*>{"self", "target", "logsumexp", "options"}
+                      : std::vector<const char*>{"self", "target", "options"}),
+        from_logits(logits) {
+    backward.native = logits ? logits_gradient : scores_gradient;
+  }
+
+  PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
+    if (n != 2 || !is_ready(args[0]) || !is_plain(args[1])) return nullptr;
+    Tensor &input = *as_tensor(args[0]), &target = *as_tensor(args[1]);
+    int64_t ignored = -100;
+    double smoothing = 0;
+    Reducing reduction = Reducing::mean;
+    for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
+      PyObject *key = PyTuple_GET_ITEM(keys, k), *value = args[n + k];
+      if (is_key(key, "weight") && value == Py_None) continue;
+      if (is_key(key, "ignore_index") && PyLong_CheckExact(value)) {
+        ignored = PyLong_AsLongLong(value);
+      } else if (is_key(key, "label_smoothing") && from_logits && PyFloat_CheckExact(value)) {
+        smoothing = PyFloat_AS_DOUBLE(value);
+        if (!(smoothing >= 0 && smoothing <= 1)) return nullptr;
+      } else if (is_key(key, "reduction") && PyUnicode_Check(value)) {
+        if (is_key(value, "none"))
+          reduction = Reducing::none;
+        else if (is_key(value, "sum"))
+          reduction = Reducing::sum;
+        else if (!is_key(value, "mean"))
+          return nullptr;
+      } else {
+        return nullptr;
+      }
+    }
+    if (PyErr_Occurred()) {
+      PyErr_Clear();
+      return nullptr;
+    }
+    if (!is_floating(input.dtype) || target.dtype != DType::int64 || !target.contiguous ||
+        input.ndim != 2 || target.ndim != 1 || target.numel != input.sizes[0] || input.numel == 0)
+      return nullptr;
+    bool record = records(input);
+    Options options{smoothing, 0, ignored, reduction};
+    GradModeGuard off(false);
+    if (!from_logits) {
+      Nll made = nll_loss(input, target, nullptr, ignored, reduction);
+      if (made.wrong >= 0) return nullptr;
+      options.counted = made.weight;
+      if (record) attach(*made.loss, input, target, nullptr, options);
+      return made.loss.release_py();
+    }
+    if (!input.contiguous) return nullptr;
+    CrossEntropy made =
+        cross_entropy(find(0, input.dtype), input, target, ignored, smoothing, reduction);
+    if (made.counted != made.counted) return nullptr;
+    options.counted = made.counted;
+    if (record) attach(*made.loss, input, target, made.logsumexp.get(), options);
+    return made.loss.release_py();
+  }
+
+ private:
+  struct Options {
+    double smoothing, counted;
+    int64_t ignored;
+    Reducing reduction;
+  };
+  /// As backward's callable takes them: (smoothing, ignored, reduction, counted).
+  static Object packed(const Options& o) {
+    static const char* names[] = {"none", "mean", "sum"};
+    Object tuple =
+        Object::steal(Py_BuildValue("dLsd", o.smoothing, static_cast<long long>(o.ignored),
+                                    names[static_cast<int>(o.reduction)], o.counted));
+    if (!tuple) throw PythonError();
+    return tuple;
+  }
+  static Options unpacked(PyObject* tuple) {
+    std::string_view name = text_of(PyTuple_GET_ITEM(tuple, 2));
+    return {PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(tuple, 0)),
+            PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(tuple, 3)),
+            PyLong_AsLongLong(PyTuple_GET_ITEM(tuple, 1)),
+            name == "none"   ? Reducing::none
+            : name == "mean" ? Reducing::mean
+                             : Reducing::sum};
+  }
+
+  void attach(Tensor& loss, Tensor& input, Tensor& target, Tensor* logsumexp,
+              const Options& options) {
+    Ref<WayNode> node = make_way_node(backward, {&input});
+    node->keep(input);
+    node->keep(target);
+    if (logsumexp) node->keep(*logsumexp);
+    node->keep(packed(options));
+    set_history(loss, &node->node);
+  }
+
+  /// What each gradient is to be multiplied with; NaN for the mean of nothing.
+  static double factor(const Options& o) {
+    if (o.reduction != Reducing::mean) return 1;
+    return o.counted != 0 ? 1 / o.counted : std::numeric_limits<double>::quiet_NaN();
+  }
+
+  static bool logits_gradient(Way* way, WayNode& node, Tensor& grad, TensorRef* gradients) {
+    TensorRef input = node.kept(0), target = node.kept(1), logsumexp = node.kept(2);
+    Options o = unpacked(node.values[3].get());
+    if (!input->contiguous || input->is_meta() || grad.is_meta()) return false;
+    int64_t n = input->sizes[0], classes = input->sizes[1];
+    DType wide = logsumexp->dtype;
+    int64_t size = itemsize(wide);
+    TensorRef rows = contiguous(*to_dtype(grad, wide)),
+              made = empty(sizes_of(*input), input->dtype);
+    if (o.reduction == Reducing::mean) rows = contiguous(*mul_scalar(*rows, factor(o)));
+    auto smoothing32 = static_cast<float>(o.smoothing);
+    RowOperands operands;
+    operands.add(made->data(), classes * itemsize(input->dtype));
+    operands.add(rows->data(), rows->numel == 1 ? 0 : size);
+    operands.add(input->data(), classes * itemsize(input->dtype));
+    operands.add(logsumexp->data(), size);
+    operands.add(static_cast<char*>(logsumexp->data()) + n * size, size);
+    operands.add(target->data(), 8);
+    operands.add(wide == DType::float64 ? static_cast<void*>(&o.smoothing) : &smoothing32, 0);
+    operands.add(&o.ignored, 0);
+    run_rows(static_cast<LossWay*>(way)->find(1, input->dtype), operands, n, classes);
+    gradients[0] = std::move(made);
+    return true;
+  }
+
+  static bool scores_gradient(Way*, WayNode& node, Tensor& grad, TensorRef* gradients) {
+    TensorRef input = node.kept(0), target = node.kept(1);
+    Options o = unpacked(node.values[2].get());
+    if (input->is_meta() || grad.is_meta() || grad.dtype != input->dtype) return false;
+    gradients[0] = nll_gradient(*contiguous(grad), *input, *target, nullptr, o.ignored, factor(o));
+    return true;
+  }
+};
+
+}  // namespace
+
+Way* make_loss_way(std::string_view name, PyObject* compile, PyObject* callable) {
+  bool logits = name == "cross_entropy";
+  return logits || name == "nll_loss" ? new LossWay(compile, callable, logits) : nullptr;
+}
+
+}  // namespace flambeau

@@ -1,0 +1,71 @@
+#include "python/way_node.h"
+
+#include <cstring>
+
+namespace flambeau {
+
+namespace {
+
+void backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
+  auto& self = *reinterpret_cast<WayNode*>(node);
+  WayBackward& how = *self.backward;
+  if (node->released && self.n_kept) throw_released(node);
+  Tensor& grad = *grad_outputs[0];
+  if (how.native && !grad_mode_enabled && how.native(how.way, self, grad, grad_inputs)) return;
+  bool several = node->n_edges > 1;
+  Object args = Object::steal(PyTuple_New(1 + self.n_kept + several));
+  if (!args) throw PythonError();
+  PyTuple_SET_ITEM(args.get(), 0, Py_NewRef(grad.py()));
+  for (int i = 0; i < self.n_kept; ++i)
+    PyTuple_SET_ITEM(args.get(), 1 + i,
+                     self.values[i] ? Py_NewRef(self.values[i].get()) : self.kept(i).release_py());
+  if (several) {
+    PyObject* wanted = PyTuple_New(node->n_edges);
+    for (uint32_t i = 0; wanted && i < node->n_edges; ++i)
+      PyTuple_SET_ITEM(wanted, i, PyBool_FromLong(self.wants(i)));
+    PyTuple_SET_ITEM(args.get(), 1 + self.n_kept, wanted);
+  }
+  Object made = Object::steal(PyObject_CallObject(how.callable.get(), args.get()));
+  if (!made) throw PythonError();
+  for (uint32_t i = 0; i < node->n_edges; ++i) {
+    PyObject* g = several ? PyTuple_GetItem(made.get(), i) : made.get();
+    if (!g) throw PythonError();
+    if (g != Py_None && self.wants(i)) grad_inputs[i] = TensorRef::borrow(as_tensor(g));
+  }
+}
+
+void release(Node* node) {
+  for (Saved& saved : reinterpret_cast<WayNode*>(node)->tensors) saved.reset();
+}
+
+void visit(Node* node, Visitor& visitor) {
+  auto& self = *reinterpret_cast<WayNode*>(node);
+  for (Saved& saved : self.tensors) saved.visit(visitor);
+  for (Object& value : self.values) visitor(value);
+}
+
+SavedValue find(Node* node, const char* name) {
+  auto& self = *reinterpret_cast<WayNode*>(node);
+  for (int i = 0; i < self.n_kept; ++i)
+    if (strcmp(name, self.backward->names[static_cast<size_t>(i)]) == 0)
+      return {true, self.values[i] ? nullptr : &self.tensors[i], self.values[i]};
+  return {};
+}
+
+const NodeKind kind = {backward, release, destroy_as<WayNode>, visit, find};
+
+}  // namespace
+
+Ref<WayNode> make_way_node(WayBackward& backward, std::initializer_list<Tensor*> sources) {
+  Ref<WayNode> node = make_node<WayNode>(backward.type, &kind);
+  node->backward = &backward;
+  node->node.set_edges(static_cast<uint32_t>(sources.size()));
+  uint32_t i = 0;
+  for (Tensor* t : sources) {
+    if (t && is_differentiable(t->dtype) && requires_grad(*t)) set_edge(&node->node, i, t);
+    ++i;
+  }
+  return node;
+}
+
+}  // namespace flambeau
