@@ -97,7 +97,7 @@ def is_tensor(obj, /):
 _PACKAGES = frozenset(
     "autograd func functional multiprocessing version nn optim utils vision linalg fft special random kernels cuda masked "
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
-    "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train".split()
+    "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train fx".split()
 )
 _LAZY = {
     **dict.fromkeys(
@@ -138,7 +138,7 @@ _LAZY = {
     ),
     **dict.fromkeys(
         "_check _check_index _check_value _check_type _check_not_implemented _check_is_size _check_with "
-        "_check_tensor_all _check_tensor_all_with _assert_async _debug_has_internal_overlap".split(),
+        "_check_tensor_all _check_tensor_all_with _assert _assert_async _debug_has_internal_overlap".split(),
         "checks",
     ),
 }

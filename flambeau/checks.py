@@ -70,6 +70,16 @@ def _assert_async(input, assert_msg=None):
         raise RuntimeError(assert_msg or "_assert_async: the tensor's one element is zero.")
 
 
+def _assert(condition, message):
+    """Raises AssertionError with message unless condition is true; traced, it becomes a step of the graph."""
+    from .overrides import handle_torch_function, has_torch_function
+
+    if has_torch_function((condition,)):
+        return handle_torch_function(_assert, (condition,), condition, message)
+    assert condition, message  # noqa: S101
+    return None
+
+
 def _debug_has_internal_overlap(input):
     """Whether elements of input share memory: 0 no, 1 yes, 2 where strides alone do not tell."""
     if _core._is_dense(input):

@@ -22,6 +22,7 @@ FLOORS = {
     "flambeau.utils": 6,
     "flambeau.vision": 6,
     "flambeau.array_api": 6,
+    "flambeau.fx": 6,
     "flambeau.legacy": 6,
     "flambeau.train": 6,
     "flambeau.distributions": 6,
