@@ -76,7 +76,7 @@ def _assert(condition, message):
 
     if has_torch_function((condition,)):
         return handle_torch_function(_assert, (condition,), condition, message)
-    assert condition, message  # noqa: S101
+    assert condition, message
     return None
 
 
