@@ -43,3 +43,10 @@ def test_wrong_order_says_so():
     with pytest.raises(RuntimeError, match="already"):
         scaler.unscale_(optimizer)
     assert GradScaler("cpu", enabled=False).scale(3) == 3
+
+
+def test_the_paths_of_pytorchs_files():
+    amp = torch.cuda.amp
+    assert amp.common.amp_definitely_not_available()
+    assert amp.autocast_mode.autocast is amp.autocast
+    assert amp.grad_scaler.GradScaler is amp.GradScaler

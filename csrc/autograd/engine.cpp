@@ -108,6 +108,11 @@ uint32_t Run::entry_of(Node* node) {
 }
 
 bool Run::will_run(Node* node) {
+  check(!task_.capture || node->n_edges > 0, [] {
+    return message(
+        "will_engine_execute_node: grad() takes the gradients of leaves itself and calls "
+        "none of their nodes. Ask about another node, or from a hook of backward().");
+  });
   int64_t at = find(node);
   return at >= 0 && entries_[static_cast<size_t>(at)].run;
 }
@@ -128,7 +133,8 @@ Object Run::order_of_execution() {
     uint32_t at = ready.top().second;
     ready.pop();
     Node* node = entries_[at].node.get();
-    if (entries_[at].run && PyList_Append(list.get(), node->py()) < 0) throw PythonError();
+    bool listed = entries_[at].run || entries_[at].capture >= 0;
+    if (listed && PyList_Append(list.get(), node->py()) < 0) throw PythonError();
     for (uint32_t i = 0; i < node->n_edges; ++i)
       if (Node* next = node->edges[i].node)
         if (uint32_t to = entry_of(next); --waiting[to] == 0) ready.emplace(next->sequence, to);

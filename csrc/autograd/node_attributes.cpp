@@ -43,6 +43,12 @@ PyObject* register_hooks(PyObject* o, PyObject* args) {
   });
 }
 
+PyObject* saved_tensor_new(PyTypeObject*, PyObject*, PyObject*) {
+  return guarded([]() -> PyObject* {
+    throw Error("SavedTensor: only nodes make them. Read grad_fn._raw_saved_... to get one.");
+  });
+}
+
 PyMethodDef methods[] = {
     {"register_hooks", register_hooks, METH_VARARGS,
      "Pack the saved value now with the first callable; unpack it with the second when needed."},
@@ -95,11 +101,12 @@ PyObject* node_getattr(PyObject* self, PyObject* name) {
 void initialize_saved_tensors(PyObject* module) {
   static PyType_Slot slots[] = {
       {Py_tp_dealloc, reinterpret_cast<void*>(saved_tensor_dealloc)},
+      {Py_tp_new, reinterpret_cast<void*>(saved_tensor_new)},
       {Py_tp_methods, methods},
       {Py_tp_doc, const_cast<char*>("A value that a node keeps for backward.")},
       {0, nullptr}};
   static PyType_Spec spec = {"flambeau.autograd.SavedTensor", sizeof(SavedTensor), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+                             Py_TPFLAGS_DEFAULT, slots};
   saved_tensor_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   PyModule_AddObjectRef(module, "SavedTensor", reinterpret_cast<PyObject*>(saved_tensor_type));
 }

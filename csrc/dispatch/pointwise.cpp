@@ -76,18 +76,23 @@ Dims common_sizes(const Pointwise& record, const Arg* args) {
   return sizes;
 }
 
-/// The result's tensor: laid out as the first input that has the full shape and repeats nothing.
-TensorRef make_result(const Pointwise& record, const Arg* args, const Dims& sizes, DType dtype) {
+/// The strides of a result: as the operands have them where all lie alike without gaps, else
+/// without gaps in the order of the dims that the operands agree on, the first deciding (PyTorch's
+/// order).
+Dims result_strides(const Pointwise& record, const Arg* args, const Dims& sizes) {
+  const Tensor* tensors[max_args];
+  int n = 0;
+  bool plain = true, alike = true;
   for (int i = 0; i < record.n_inputs; ++i) {
-    Tensor* t = args[i].tensor;
-    if (t && t->ndim == sizes.n && sizes_of(*t) == sizes) {
-      if (t->contiguous) break;
-      bool repeats = false;
-      for (int d = 0; d < sizes.n; ++d) repeats |= t->strides[d] == 0 && sizes[d] > 1;
-      if (!repeats) return empty_like(*t, dtype);
-    }
+    const Tensor* t = args[i].tensor;
+    if (!t) continue;
+    plain = plain && t->contiguous;
+    tensors[n++] = t;
+    alike = alike && sizes_of(*t) == sizes && strides_of(*t) == strides_of(*tensors[0]);
   }
-  return empty(sizes, dtype);
+  if (plain) return contiguous_strides(sizes);
+  if (alike && is_dense(*tensors[0])) return strides_of(*tensors[0]);
+  return dense_strides(tensors, n, sizes);
 }
 
 }  // namespace
@@ -111,7 +116,8 @@ void check_out_unrecorded(bool out_recorded, bool input_recorded, const char* op
   });
 }
 
-void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* op) {
+void prepare_out(Tensor& out, const Dims& sizes, const Dims& strides, DType result,
+                 const char* op) {
   check_castable(result, out.dtype, op);
   check_no_inference(out, op);
   check_out_unrecorded(needs_record(out), false, op);
@@ -127,7 +133,7 @@ void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* op) {
                 ". Give out that shape, or resize_(0) it first to say that you mean it.");
     if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
   }
-  resize_to(out, sizes, contiguous_strides(sizes));
+  resize_to(out, sizes, strides);
 }
 
 TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
@@ -149,7 +155,7 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
         return message(record.name, ": out is ", name(out->dtype), ", but the result is ",
                        name(dtype), ". Give a tensor of that dtype.");
       });
-      prepare_out(*out, sizes, dtype, record.name.c_str());
+      prepare_out(*out, sizes, result_strides(record, args, sizes), dtype, record.name.c_str());
       std::copy(args, args + record.n_args, safe);
       for (int i = 0; i < record.n_inputs; ++i)
         if (args[i].tensor) {
@@ -158,7 +164,7 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
         }
       result = TensorRef::borrow(out);
     } else {
-      result = make_result(record, args, sizes, dtype);
+      result = empty_strided(sizes, result_strides(record, args, sizes), dtype);
     }
     Tensor* outputs[] = {result.get()};
     launch(record, outputs, 1, out ? safe : args, record.n_args, sizes, compute);

@@ -72,8 +72,9 @@ void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_outputs, con
 
 /// Raises where autograd would have to record the write to out=.
 void check_out_unrecorded(bool out_recorded, bool input_recorded, const char* operator_name);
-/// Resizes and checks a caller's out= tensor.
-void prepare_out(Tensor& out, const Dims& sizes, DType result, const char* operator_name);
+/// Checks a caller's out= tensor; of other sizes it is resized to these, with these strides.
+void prepare_out(Tensor& out, const Dims& sizes, const Dims& strides, DType result,
+                 const char* operator_name);
 void check_castable(DType from, DType to, const char* operator_name);
 
 }  // namespace flambeau

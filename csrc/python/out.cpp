@@ -11,7 +11,9 @@ namespace flambeau {
 PyObject* finish_out(TensorRef result, Tensor* out, const char* op) {
   if (!out) return result.release_py();
   check_out_unrecorded(grad_mode_enabled && requires_grad(*out), requires_grad(*result), op);
-  prepare_out(*out, sizes_of(*result), result->dtype, op);
+  Dims sizes = sizes_of(*result);
+  prepare_out(*out, sizes, is_dense(*result) ? strides_of(*result) : contiguous_strides(sizes),
+              result->dtype, op);
   copy_bytes(*out, *result);
   out->bump_version(op);
   return TensorRef::borrow(out).release_py();

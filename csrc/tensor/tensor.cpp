@@ -204,25 +204,45 @@ TensorRef empty_strided(const Dims& sizes, const Dims& strides, DType dtype, Dev
   return make_owned(allocate_storage(nbytes, device), dtype, sizes, strides, 0);
 }
 
+Dims dense_strides(const Tensor* const* tensors, int n, const Dims& sizes) {
+  auto stride = [&](const Tensor& t, int d) -> int64_t {
+    int own = d - (sizes.n - t.ndim);
+    return own < 0 || (t.sizes[own] == 1 && sizes[d] != 1) ? 0 : t.strides[own];
+  };
+  // Whether dim a steps further than dim b: 1, or not: -1; 0 where no tensor tells.
+  auto compare = [&](int a, int b) {
+    for (int i = 0; i < n; ++i) {
+      int64_t of_a = stride(*tensors[i], a), of_b = stride(*tensors[i], b);
+      if (of_a == 0 || of_b == 0) continue;
+      if (of_a != of_b) return of_a < of_b ? -1 : 1;
+      if (sizes[a] > sizes[b]) return 1;
+    }
+    return 0;
+  };
+  int order[max_ndim];  // the dim of the smallest step first
+  for (int i = 0; i < sizes.n; ++i) order[i] = sizes.n - 1 - i;
+  for (int i = 1; i < sizes.n; ++i)
+    for (int at = i, before = i - 1; before >= 0; --before) {
+      int found = compare(order[before], order[at]);
+      if (found < 0) break;
+      if (found > 0) std::swap(order[before], order[at]), at = before;
+    }
+  Dims strides = sizes;
+  int64_t step = 1;
+  for (int i = 0; i < sizes.n; ++i) {
+    strides[order[i]] = step;
+    step *= std::max<int64_t>(sizes[order[i]], 1);
+  }
+  return strides;
+}
+
 TensorRef empty_like(const Tensor& t, DType dtype) { return empty_like(t, dtype, t.device()); }
 
 TensorRef empty_like(const Tensor& t, DType dtype, Device device) {
   if (t.contiguous) return empty(sizes_of(t), dtype, device);
   if (is_dense(t)) return empty_strided(sizes_of(t), strides_of(t), dtype, device);
-  // The order of the dimensions is kept, gaps and repeats are not.
-  int order[max_ndim];
-  for (int d = 0; d < t.ndim; ++d) order[d] = d;
-  std::stable_sort(order, order + t.ndim,
-                   [&](int a, int b) { return t.strides[a] > t.strides[b]; });
-  for (int d = 0; d < t.ndim; ++d)
-    if (t.strides[d] == 0 && t.sizes[d] > 1) return empty(sizes_of(t), dtype, device);
-  Dims strides = sizes_of(t);
-  int64_t step = 1;
-  for (int i = t.ndim - 1; i >= 0; --i) {
-    strides[order[i]] = step;
-    step *= std::max<int64_t>(t.sizes[order[i]], 1);
-  }
-  return empty_strided(sizes_of(t), strides, dtype, device);
+  const Tensor* only = &t;
+  return empty_strided(sizes_of(t), dense_strides(&only, 1, sizes_of(t)), dtype, device);
 }
 
 TensorRef zeros(const Dims& sizes, DType dtype) {

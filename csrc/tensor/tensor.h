@@ -148,6 +148,9 @@ void clear_tensor(Tensor& t);
 /// Takes the memory of a cleared tensor of the exact type, no longer watched, back.
 void free_tensor(Tensor& t);
 
+/// Strides without gaps for these sizes, in the order of dims that the tensors, which broadcast to
+/// them, agree on; where they do not, the first that tells decides (PyTorch's order of results).
+Dims dense_strides(const Tensor* const* tensors, int n, const Dims& sizes);
 /// True when no two elements share memory and there are no gaps.
 bool is_dense(const Tensor& t);
 /// True when two different indices may reach one element.

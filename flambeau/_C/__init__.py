@@ -5,6 +5,8 @@ import weakref
 from .. import _core
 from .._core import Tensor as TensorBase
 from .._core import _disabled_torch_function_impl, is_grad_enabled
+from ..autograd import forward_ad
+from ..autograd.grad_mode import is_multithreading_enabled
 from ..ops.join import broadcast_shapes
 from ..overrides import DisableTorchFunction, DisableTorchFunctionSubclass
 from . import _autograd, _functions, _nn
@@ -20,7 +22,9 @@ __all__ = [
     "_disabled_torch_function_impl",
     "_functions",
     "_infer_size",
+    "_is_multithreading_enabled",
     "_nn",
+    "_set_fwd_grad_enabled",
     "_will_engine_execute_node",
     "has_lapack",
     "is_grad_enabled",
@@ -36,7 +40,18 @@ def _infer_size(first, second):
 
 _current_autograd_node = _core._running_node
 _current_graph_task_id = _core._current_backward
-_current_graph_task_execution_order = _core._order_of_execution
+_is_multithreading_enabled = is_multithreading_enabled
+
+
+def _current_graph_task_execution_order():
+    """The nodes that the running backward will call, in order; asked from a hook."""
+    order = _core._order_of_execution()
+    if is_multithreading_enabled():
+        raise RuntimeError(
+            "_current_graph_task_execution_order: PyTorch knows the order with one thread only. Call "
+            "backward inside `with autograd.set_multithreading_enabled(False):`."
+        )
+    return order
 
 
 def _will_engine_execute_node(node):
@@ -46,6 +61,11 @@ def _will_engine_execute_node(node):
             f"_will_engine_execute_node: expects a grad_fn, not {type(node).__name__}."
         )
     return _core._will_run(node)
+
+
+def _set_fwd_grad_enabled(mode):
+    """Let tensors have tangents, or not."""
+    forward_ad._set_fwd_grad_enabled(mode)
 
 
 class _WeakTensorRef:

@@ -5,6 +5,7 @@ and hooks.py, functional.py (Jacobians), forward_ad.py (tangents), gradcheck.py,
 May import: _core, ops.
 """
 
+from .._core import SavedTensor
 from . import forward_ad, functional, graph
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .differentiate import backward, grad
@@ -21,6 +22,7 @@ from .variable import Variable
 
 __all__ = [
     "Function",
+    "SavedTensor",
     "Variable",
     "backward",
     "detect_anomaly",
@@ -37,3 +39,11 @@ __all__ = [
     "set_grad_enabled",
     "set_multithreading_enabled",
 ]
+
+
+def __getattr__(name):
+    if name == "torch":  # programs of 2017 took the package from here
+        import flambeau
+
+        return flambeau
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ from ..ops import public as fl
 from .differentiate import grad
 from .function import Function
 from .function import forward_levels as _levels
-from .grad_mode import enable_grad
+from .grad_mode import _Mode, enable_grad
 
 __all__ = [
     "UnpackedDualTensor",
@@ -33,6 +33,8 @@ __all__ = [
 _current_level = -1  # the number of the innermost open level
 
 _pulling = threading.local()  # .now: whether unpack_dual walks through the graph
+
+_switch = threading.local()  # .off: whether tangents are out of use
 
 UnpackedDualTensor = collections.namedtuple("UnpackedDualTensor", "primal tangent")
 UnpackedDualTensor.__doc__ = "What `unpack_dual` gives: the tensor, and its tangent or None."
@@ -62,6 +64,28 @@ def exit_dual_level(*, level=None):
     global _current_level
     _levels.pop()
     _current_level = len(_levels) - 1
+
+
+def _is_fwd_grad_enabled():
+    """Whether tensors have tangents in this thread: what _set_fwd_grad_enabled() was last told."""
+    return not getattr(_switch, "off", False)
+
+
+class _set_fwd_grad_enabled(_Mode):
+    """With False tensors have no tangents, by context, decorator or call."""
+
+    def __init__(self, mode):
+        self.mode, self.previous = mode, _is_fwd_grad_enabled()
+        _switch.off = not mode
+
+    def __enter__(self):
+        _switch.off = not self.mode
+
+    def __exit__(self, *exception):
+        _switch.off = not self.previous
+
+    def clone(self):
+        return type(self)(self.mode)
 
 
 class dual_level:
@@ -167,7 +191,7 @@ def make_dual(tensor, tangent, *, level=None):
 def unpack_dual(tensor, *, level=None):
     """(primal, tangent) of a tensor; the tangent is None if it does not depend on a dual."""
     duals = _duals(level)
-    if not duals or not tensor.requires_grad:
+    if not duals or not tensor.requires_grad or not _is_fwd_grad_enabled():
         return UnpackedDualTensor(tensor, None)
     for node in duals:
         if tensor.grad_fn is node:

@@ -13,6 +13,15 @@ def tangents_of(args):
     return [unpack_dual(arg).tangent if isinstance(arg, _core.Tensor) else None for arg in args]
 
 
+def refuse_duals(cls, args):
+    """RuntimeError where an argument has a tangent, for a Function that has no derivative of its own."""
+    if any(tangent is not None for tangent in tangents_of(args)):
+        raise RuntimeError(
+            f"{cls.__name__}: an argument has a tangent, but the Function must implement the jvp "
+            "function (or backward) for forward mode to go through it."
+        )
+
+
 def _is_differentiable(value):
     return isinstance(value, _core.Tensor) and (
         value.dtype.is_floating_point or value.dtype.is_complex

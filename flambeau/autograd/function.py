@@ -146,6 +146,10 @@ class Function:
             tangents = tangents_of(args)
             if any(tangent is not None for tangent in tangents):
                 return apply_to_duals(cls, backward, with_setup, args, tangents)
+        if forward_levels and backward is Function.backward:
+            from .forward_function import refuse_duals
+
+            refuse_duals(cls, args)
         return cls._run(backward, with_setup, args)
 
     @classmethod

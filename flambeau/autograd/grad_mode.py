@@ -5,6 +5,7 @@ a flag of the thread, kept by the core.
 """
 
 import functools
+import threading
 
 from .. import _core
 
@@ -161,17 +162,27 @@ class inference_mode(_Mode):
         return type(self)(self.mode)
 
 
+_threads = threading.local()  # .off: what set_multithreading_enabled says
+
+
+def is_multithreading_enabled():
+    """What set_multithreading_enabled() was last told in this thread; True before."""
+    return not getattr(_threads, "off", False)
+
+
 class set_multithreading_enabled(_Mode):
-    """Accepted for PyTorch's sake: backward runs in the thread that called it."""
+    """Accepted for PyTorch's sake: backward runs in the thread that called it, whatever is said here."""
 
     def __init__(self, mode):
         self.mode = mode
+        self.previous = is_multithreading_enabled()
+        _threads.off = not mode
 
     def __enter__(self):
-        pass
+        _threads.off = not self.mode
 
     def __exit__(self, *exception):
-        pass
+        _threads.off = not self.previous
 
     def clone(self):
         return type(self)(self.mode)

@@ -289,7 +289,8 @@ def gradcheck(
     Outputs are taken one by one, so that backward meets undefined gradients of the others with either
     value of check_undefined_grad; where all are undefined nothing runs.
     check_forward_ad compares one tangent of forward_ad with a difference, check_batched_grad the results
-    of is_grads_batched with those of single calls.
+    of is_grads_batched with those of single calls, check_batched_forward_grad tangents under vmap with
+    single ones.
 
     Raises:
         GradcheckError: they disagree; with raise_exception=False the answer is False instead.
@@ -307,6 +308,8 @@ def gradcheck(
             _check_batched(func, inputs, atol, rtol)
         if check_forward_ad or check_batched_forward_grad:
             _check_forward(func, inputs, eps, atol, rtol)
+        if check_batched_forward_grad:
+            _check_batched_forward(func, inputs, atol, rtol)
         return True
     except GradcheckError:
         if raise_exception:
@@ -451,6 +454,33 @@ def _check_batched(func, inputs, atol, rtol):
                 ):
                     raise GradcheckError(
                         f"gradcheck: gradients of output {i} in a batch differ from single ones."
+                    )
+
+
+def _check_batched_forward(func, inputs, atol, rtol):
+    """Tangents along two directions under vmap against those along each, input by input."""
+    from . import forward_ad
+
+    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    for place, x in enumerate(inputs):
+        if not _is_chosen(x):
+            continue
+
+        def along(direction):
+            with forward_ad.dual_level(), enable_grad():
+                args = [i.detach() if isinstance(i, fl.Tensor) else i for i in inputs]
+                args[place] = forward_ad.make_dual(x.detach(), direction)  # noqa: B023
+                outputs = [out for out in _tensors(func(*args)) if _is_differentiable(out)]
+                found = [(out, forward_ad.unpack_dual(out).tangent) for out in outputs]
+                return tuple(fl.zeros_like(o) if t is None else t.detach() for o, t in found)
+
+        pair = fl.stack([fl.randn_like(x.detach()) for _ in range(2)])
+        both, singles = fl.vmap(along)(pair), [along(direction) for direction in pair]
+        for i, batched in enumerate(both):
+            for k, single in enumerate(singles):
+                if not fl.allclose(batched[k], single[i], rtol=rtol, atol=atol):
+                    raise GradcheckError(
+                        f"gradcheck: tangents of output {i} under vmap differ from single ones."
                     )
 
 

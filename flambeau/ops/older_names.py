@@ -1,5 +1,7 @@
 """Names of PyTorch's that are another operator, or that only ask."""
 
+import warnings
+
 from .. import _core
 from . import public as fl
 from .declare import METHODS, composite, register
@@ -117,6 +119,39 @@ def _(self, *sizes):
 def _(self, other):
     """A view of the sizes of other."""
     return self.reshape(other.shape)
+
+
+def _volatile(self):
+    """False, with a warning: the flag of before PyTorch 0.4."""
+    warnings.warn("volatile: was removed, and is False. Use torch.no_grad().", stacklevel=2)
+    return False
+
+
+METHODS["volatile"] = property(_volatile, lambda self, value: _volatile(self) and None)
+
+
+@_method("_view_func")
+def _(self, base):
+    """The view of `base` that self is of its own base."""
+    own = self._base
+    if own is None:
+        raise RuntimeError("_view_func: the tensor is no view.")
+    if base.dtype != own.dtype or base.numel() != own.numel():
+        raise RuntimeError(
+            f"_view_func: base is {base.dtype} {tuple(base.shape)}; it must be as the base that "
+            f"this is a view of, {own.dtype} {tuple(own.shape)}."
+        )
+    offset = self.storage_offset()
+    if self.dtype != own.dtype:
+        if self.dtype.is_complex and not own.dtype.is_complex:
+            base = fl.view_as_complex(base)
+        elif own.dtype.is_complex and not self.dtype.is_complex:
+            base = fl.view_as_real(base)
+        else:
+            base = base.view(self.dtype)
+    elif base.storage_offset() != own.storage_offset():
+        offset += base.storage_offset() - own.storage_offset()
+    return base.as_strided(self.shape, self.stride(), offset)
 
 
 @_method("module_load")

@@ -128,3 +128,33 @@ def test_a_dual_of_a_dual_has_the_new_tangent_alone():
         second = fwd.make_dual(first, torch.tensor([10.0])) * 3
         assert fwd.unpack_dual(second).tangent.tolist() == [30]
         assert torch.autograd.grad(second, x)[0].tolist() == [6]
+
+
+def test_tangents_can_be_switched_off():
+    enabled = fwd._is_fwd_grad_enabled
+    assert enabled()
+    with fwd.dual_level():
+        dual = fwd.make_dual(torch.ones(2), torch.ones(2))
+        with fwd._set_fwd_grad_enabled(False):
+            assert not enabled() and fwd.unpack_dual(dual).tangent is None
+            with fwd._set_fwd_grad_enabled(True):
+                assert enabled()
+            assert not enabled()
+        assert fwd.unpack_dual(dual * 2).tangent.tolist() == [2.0, 2.0]
+    torch._C._set_fwd_grad_enabled(False)
+    try:
+        assert not enabled()
+    finally:
+        torch._C._set_fwd_grad_enabled(True)
+
+
+def test_a_function_without_any_derivative_refuses_duals():
+    class Nothing(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+    with fwd.dual_level():
+        assert Nothing.apply(torch.ones(2)).tolist() == [1.0, 1.0]
+        with pytest.raises(RuntimeError, match="Nothing: an argument has a tangent, but"):
+            Nothing.apply(fwd.make_dual(torch.ones(2), torch.ones(2)))

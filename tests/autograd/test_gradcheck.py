@@ -188,3 +188,26 @@ def test_forward_mode_calls_the_function_with_tensors_that_need_no_gradient():
     assert gradcheck(Twice.apply, x, check_backward_ad=False, check_forward_ad=True)
     assert False in seen
     assert gradgradcheck(Twice.apply, x, check_fwd_over_rev=True)
+
+
+def test_tangents_under_vmap():
+    class Noisy(flambeau.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+        @staticmethod
+        def jvp(ctx, t):
+            flambeau.randn_like(t)
+            return t * 2
+
+    x = flambeau.rand(2, dtype=flambeau.float64, requires_grad=True)
+    options = {"check_forward_ad": True, "check_batched_forward_grad": True}
+    assert flambeau.autograd.gradcheck(lambda a, b: (a.clone(), a * b), (x, 2.0), **options)
+    assert flambeau.autograd.gradcheck(Noisy.apply, (x,), check_forward_ad=True)
+    with pytest.raises(RuntimeError, match="random"):
+        flambeau.autograd.gradcheck(Noisy.apply, (x,), **options)

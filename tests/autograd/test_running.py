@@ -48,7 +48,8 @@ def test_what_a_backward_tells_of_itself():
         )
 
     b.register_hook(hook)
-    out.backward()
+    with torch.autograd.set_multithreading_enabled(False):
+        out.backward()
     names = ["ExpBackward0", "SinBackward0", "torch::autograd::AccumulateGrad"]
     assert seen[0][0] and seen[0][2:] == (True, False)
     assert set(seen[0][1]) >= set(names[1:])
@@ -229,3 +230,35 @@ def test_the_gradient_of_a_result_is_asked_for():
         assert y.grad is None
     y.retain_grad()
     assert y.grad is None
+
+
+def test_the_order_that_a_running_backward_will_take():
+    order = []
+    x = torch.ones((), requires_grad=True)
+    y = (x * 2).sin()
+    y.register_hook(lambda g: order.append(torch._C._current_graph_task_execution_order()))
+    with torch.autograd.set_multithreading_enabled(False):
+        assert not torch._C._is_multithreading_enabled()
+        torch.autograd.grad(y, x, retain_graph=True)
+        y.backward(retain_graph=True)
+    names = ["SinBackward0", "MulBackward0", "AccumulateGrad"]
+    for nodes in order:
+        assert [node.name().split("::")[-1] for node in nodes] == names
+    with pytest.raises(RuntimeError, match="with one thread only"):
+        y.backward()
+
+
+def test_grad_calls_no_node_of_a_leaf():
+    x = torch.ones((), requires_grad=True)
+    y = x * 2
+    accumulator = y.grad_fn.next_functions[0][0]
+    y.register_hook(lambda g: torch._C._will_engine_execute_node(accumulator))
+    with pytest.raises(RuntimeError, match="takes the gradients of leaves itself"):
+        torch.autograd.grad(y, x)
+    y = x * 2
+    y.backward()
+
+
+def test_saved_tensors_are_made_by_nodes():
+    with pytest.raises(RuntimeError, match="SavedTensor: only nodes make them"):
+        torch.autograd.SavedTensor()

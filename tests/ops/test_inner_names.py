@@ -91,3 +91,21 @@ def test_beta_before_the_tensors_reaches_gradients_and_out():
     out = torch.empty(2, 2)
     with pytest.warns(UserWarning, match="overload"):
         torch.addmm(2, out.fill_(1), 1, torch.ones(2, 2), torch.ones(2, 2), out=torch.empty(2, 2))
+
+
+def test_views_of_another_base():
+    x = torch.rand(3, 4)
+    view = x[1:].t()[2]
+    other = torch.rand(20)[4:16].view(3, 4)
+    assert torch.equal(view._view_func(other), other[1:].t()[2])
+    pairs = torch.view_as_complex(torch.rand(5, 2))
+    assert torch.equal(pairs._view_func(torch.ones(5, 2)), torch.full((5,), 1 + 1j))
+    with pytest.raises(RuntimeError, match="_view_func: the tensor is no view"):
+        x._view_func(other)
+    with pytest.raises(RuntimeError, match=r"it must be as the base"):
+        view._view_func(torch.rand(3))
+
+
+def test_volatile_warns():
+    with pytest.warns(UserWarning, match="volatile: was removed"):
+        assert torch.autograd.torch.zeros(1).volatile is False

@@ -2,8 +2,8 @@
 
 import warnings
 
-from .. import _core, amp
-from ..amp import custom_bwd, custom_fwd
+from ... import _core, amp
+from ...amp import custom_bwd, custom_fwd
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 
@@ -34,3 +34,8 @@ class GradScaler(amp.GradScaler):
         super().__init__(
             "cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled=False
         )
+
+
+from . import autocast_mode as autocast_mode  # noqa: E402
+from . import common as common  # noqa: E402
+from . import grad_scaler as grad_scaler  # noqa: E402
