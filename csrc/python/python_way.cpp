@@ -127,6 +127,13 @@ bool has_unknown(const Parameters& parameters, PyObject* keys) {
   return false;
 }
 
+PyObject* call_in_order(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  std::vector<PyObject*> given{reinterpret_cast<PyObject*>(&self)};
+  given.insert(given.end(), args, args + n + count_of(keys));
+  return PyObject_Vectorcall(bound_operator("called_in_order"), given.data(),
+                             static_cast<size_t>(n) + 1, keys);
+}
+
 /// What was written while it was made counts for nothing once somebody sees it.
 void start_version(PyObject* result) {
   if (!is_tensor(result) || Py_REFCNT(result) != 1) return;
@@ -148,6 +155,8 @@ PyObject* run_checked(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
 }
 
 PyObject* run_python(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
+  if (n > self.parameters->positional() && PyDict_GetItemString(self.dict, "in_order"))
+    return guarded([&] { return call_in_order(self, args, n, keys); });
   if (self.way && !(watchers & watch_inside)) {
     PyObject* made = guarded([&] { return self.way->take(args, n, keys); });
     if (made || PyErr_Occurred()) return made;

@@ -383,6 +383,15 @@ def _put_out(result, out, name, inputs):
 _core._bind("put_out", _put_out)
 
 
+def _called_in_order(call, *args, **kwargs):
+    """A call with more arguments by place than there are: numbers stand before the tensors, as they did once."""
+    args, numbers = call.in_order(call.__name__, args)
+    return call(*args, **numbers, **kwargs)
+
+
+_core._bind("called_in_order", _called_in_order)
+
+
 def _publish(
     declared,
     implementation=None,

@@ -154,16 +154,9 @@ def _in_order(name, args):
     return tensors, dict(zip(("beta", "alpha"), numbers))
 
 
-def _older(operator, *args):
-    tensors, factors = _in_order(operator.__name__, args)
-    return operator(*tensors, **factors)
-
-
 @composite(inplace=True, out="same", autocast="lower")
-def addmm(input, mat1, mat2, *older, beta=1, alpha=1):
+def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2)."""
-    if older:
-        return _older(addmm, input, mat1, mat2, *older)
     _check_ndim("addmm", mat1=(mat1, 2), mat2=(mat2, 2))
     return _sum_with_product("addmm", input, mat1, mat2, beta, alpha)
 
@@ -176,10 +169,8 @@ def _addmm_activation(input, mat1, mat2, *, beta=1, alpha=1, use_gelu=False):
 
 
 @composite(inplace=True, out="same")
-def addmv(input, mat, vec, *older, beta=1, alpha=1):
+def addmv(input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec)."""
-    if older:
-        return _older(addmv, input, mat, vec, *older)
     if alpha == 0 and mat.dtype.is_floating_point:
         mat, vec = _without_values(mat, vec)
     fits = mat.dim() == 2 and mat.size(1) == vec.numel() and input.numel() in (1, mat.size(0))
@@ -194,10 +185,8 @@ def addmv(input, mat, vec, *older, beta=1, alpha=1):
 
 
 @composite(inplace=True)
-def addr(input, vec1, vec2, *older, beta=1, alpha=1):
+def addr(input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
-    if older:
-        return _older(addr, input, vec1, vec2, *older)
     dtype = fl.promote_types(fl.promote_types(vec1.dtype, vec2.dtype), input.dtype)
     for name, factor in (("beta", beta), ("alpha", alpha)):
         if isinstance(factor, bool) and dtype is not fl.bool:
@@ -217,10 +206,8 @@ def addr(input, vec1, vec2, *older, beta=1, alpha=1):
 
 
 @composite(inplace=True, out="same", autocast="lower")
-def addbmm(input, batch1, batch2, *older, beta=1, alpha=1):
+def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * the sum over b of batch1[b] @ batch2[b]."""
-    if older:
-        return _older(addbmm, input, batch1, batch2, *older)
     _check_ndim("addbmm", batch1=(batch1, 3), batch2=(batch2, 3))
     if batch1.size(0) != batch2.size(0) or batch1.size(2) != batch2.size(1):
         raise RuntimeError(
@@ -234,10 +221,8 @@ def addbmm(input, batch1, batch2, *older, beta=1, alpha=1):
 
 
 @composite(inplace=True, out="same", autocast="lower")
-def baddbmm(input, batch1, batch2, *older, beta=1, alpha=1):
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * bmm(batch1, batch2)."""
-    if older:
-        return _older(baddbmm, input, batch1, batch2, *older)
     _check_ndim("baddbmm", batch1=(batch1, 3), batch2=(batch2, 3))
     return _sum_with_product("baddbmm", input, batch1, batch2, beta, alpha)
 
