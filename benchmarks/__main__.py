@@ -8,6 +8,7 @@ from . import harness
 
 NAMES = (
     "overhead", "pointwise", "pointwise_all", "reduce", "matmul", "conv", "pool", "lenet", "programs", "train",
+    "profiler",
     "first_use", "import_time", "install_size",
 )  # fmt: skip
 

@@ -85,7 +85,7 @@ def _registry(name):
     return namespace(name)
 
 
-ops.registries.update(aten=_registry, prims=_registry)
+ops.registries.update(aten=_registry, prims=_registry, profiler=_registry)
 
 
 def is_tensor(obj, /):
@@ -97,7 +97,8 @@ def is_tensor(obj, /):
 _PACKAGES = frozenset(
     "autograd func functional multiprocessing version nn optim utils vision linalg fft special random kernels cuda masked "
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
-    "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train fx".split()
+    "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train fx "
+    "profiler".split()
 )
 _LAZY = {
     **dict.fromkeys(

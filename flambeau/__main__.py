@@ -2,7 +2,7 @@
 
     python -m flambeau program.py arguments...
     python -m flambeau -m package.module arguments...
-    python -m flambeau info | warmup | summary        (each with --help)
+    python -m flambeau info | warmup | summary | trace   (each with --help)
 
 `import torch` gives flambeau there, `import torchvision` flambeau.vision; modules, classes and
 functions say these names of themselves, since libraries look for "torch" in a type's text.

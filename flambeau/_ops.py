@@ -5,6 +5,8 @@ order. An overload is a name for one kind of arguments: calls of it and of the p
 Loaded when somebody asks for a name, or when a dispatch mode is to be told of a call.
 """
 
+import importlib
+
 from . import _core
 from .ops.declare import METHODS, NAMESPACES
 
@@ -96,6 +98,8 @@ class OpNamespace:
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
+        if self.name == "profiler" and name in _PROFILER:
+            return getattr(importlib.import_module("flambeau.profiler.collect"), _PROFILER[name])
         operator = lookup(name) if self.name in ("aten", "prims") else None
         if operator is None:
             raise AttributeError(
@@ -110,6 +114,7 @@ class OpNamespace:
         return f"<OpNamespace {self.name!r}>"
 
 
+_PROFILER = {"_record_function_enter": "enter", "_record_function_exit": "leave"}
 _namespaces = {}
 
 

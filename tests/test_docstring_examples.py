@@ -11,6 +11,8 @@ import flambeau
 PACKAGES = [
     "flambeau.legacy",
     "flambeau.train",
+    "flambeau.autograd.profiler",
+    "flambeau.profiler",
     "flambeau.utils.benchmark",
     "flambeau.utils.collect_env",
     "flambeau.utils.flop_counter",

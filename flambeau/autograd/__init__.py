@@ -5,6 +5,8 @@ and hooks.py, functional.py (Jacobians), forward_ad.py (tangents), gradcheck.py,
 May import: _core, ops.
 """
 
+import importlib
+
 from .._core import SavedTensor
 from . import forward_ad, functional, graph
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
@@ -41,9 +43,19 @@ __all__ = [
 ]
 
 
+def _profiler_enabled():
+    """Whether a profile is running."""
+    return importlib.import_module("flambeau.profiler.collect").running is not None
+
+
 def __getattr__(name):
     if name == "torch":  # programs of 2017 took the package from here
         import flambeau
 
         return flambeau
+    # from a higher floor, when it is asked for
+    if name in ("profiler", "profiler_util"):
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "kineto_available":
+        return importlib.import_module("flambeau.profiler.collect").kineto_available
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

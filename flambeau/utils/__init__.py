@@ -1,6 +1,7 @@
 """What users expect around a tensor library. May import: everything below.
 
 benchmark: timing pieces of code.
+bottleneck: where a program spends its time.
 checkpoint: parts of a network computed again in backward.
 collect_env: what a report of a fault says.
 data: data sets, samplers, DataLoader.
@@ -22,6 +23,7 @@ import importlib
 _MODULES = (
     "_pytree",
     "benchmark",
+    "bottleneck",
     "checkpoint",
     "collect_env",
     "data",
