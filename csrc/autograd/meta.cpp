@@ -121,9 +121,10 @@ void set_history(Tensor& result, Node* node, uint32_t nr) {
 }
 
 void set_view(Tensor& view, Tensor& base, Creation creation) {
+  const bool inferring = view.inference;  // it is fresh, so this is the thread's mode
   view.inference = base.inference;
   if (base.inference) return;  // writes to it are not followed
-  if (inference_mode_enabled) {
+  if (inferring) {
     creation = Creation::inference;
     view.requires_grad_leaf = requires_grad(base) && is_differentiable(view.dtype);
   }

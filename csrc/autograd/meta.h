@@ -48,7 +48,8 @@ inline bool requires_grad(const Tensor& t) {
   if (!t.autograd) return false;
   return t.autograd->grad_fn || (is_stale_view(t) && requires_grad(*t.autograd->base));
 }
-inline bool needs_record(const Tensor& t) { return grad_mode_enabled && requires_grad(t); }
+// The tensor first: a variable of the thread costs a call.
+inline bool needs_record(const Tensor& t) { return requires_grad(t) && grad_mode_enabled; }
 /// The same for views of t: inference tensors have none that autograd follows.
 inline bool needs_view_record(const Tensor& t) { return needs_record(t) && !t.inference; }
 inline bool is_leaf(const Tensor& t) { return t.requires_grad_leaf || !requires_grad(t); }
@@ -66,7 +67,7 @@ inline void set_edge(Node* node, uint32_t i, Tensor* t) {
 /// Makes node the history of a result. Hooks stay with the value they were registered for; a
 /// retained gradient follows the tensor.
 void set_history(Tensor& result, Node* node, uint32_t nr = 0);
-/// Notes that `view` looks at base's memory.
+/// Notes that `view`, which was just made, looks at base's memory.
 void set_view(Tensor& view, Tensor& base, Creation creation = Creation::normal);
 /// t has been given other memory than its base's, so it is no view of it any more.
 void leave_base(Tensor& t);

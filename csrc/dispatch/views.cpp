@@ -1,6 +1,7 @@
 #include "dispatch/views.h"
 
 #include <algorithm>
+#include <bitset>
 #include <vector>
 
 #include "autograd/meta.h"
@@ -215,7 +216,7 @@ TensorRef permute(Tensor& t, const Dims& order) {
                    shape(t), " has ", int{t.ndim}, ". Name each dim once.");
   });
   Dims sizes, strides, inverse = order;
-  bool seen[max_ndim] = {};
+  std::bitset<max_ndim> seen;
   for (int i = 0; i < order.n; ++i) {
     int d = wrap_dim(order[i], t.ndim, "permute");
     check(!seen[d], [&] {

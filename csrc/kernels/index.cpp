@@ -1,5 +1,7 @@
 #include "kernels/index.h"
 
+#include <type_traits>
+
 #include "kernels/walk.h"
 
 namespace flambeau {
@@ -40,6 +42,18 @@ void copy_rows(const Strided& out, const Strided& self, const Cells& cells, cons
   }
 }
 
+/// Four at a time: of one at a time the speed hung on where the loop lay in memory, by a third.
+template <class Item, class Step>
+void pick(Item* to, const Item* from, const int64_t* index, int64_t n, Step step) {
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    Item a = from[index[i] * step], b = from[index[i + 1] * step], c = from[index[i + 2] * step],
+         d = from[index[i + 3] * step];
+    to[i] = a, to[i + 1] = b, to[i + 2] = c, to[i + 3] = d;
+  }
+  for (; i < n; ++i) to[i] = from[index[i] * step];
+}
+
 }  // namespace
 
 void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
@@ -62,9 +76,9 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
           for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * self_step];
       } else if (out_step == 1 && self_step == 0 && index_step == 1) {
         if (cells.step == 1)
-          for (int64_t i = 0; i < n; ++i) to[i] = from[index[i]];
+          pick(to, from, index, n, std::integral_constant<int64_t, 1>());
         else
-          for (int64_t i = 0; i < n; ++i) to[i] = from[index[i] * cells.step];
+          pick(to, from, index, n, cells.step);
       } else {
         for (int64_t i = 0; i < n; ++i)
           to[i * out_step] = from[i * self_step + index[i * index_step] * cells.step];

@@ -1,7 +1,9 @@
 #include "kernels/search.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <vector>
 
 #include "kernels/cells.h"
 #include "kernels/order.h"
@@ -149,18 +151,43 @@ void histc(const Strided& out, const Strided& input, const Strided* weights, dou
   int64_t bins = out.sizes[0], out_step = out.strides[0];
   Walk<2> walk(input.ndim, input.sizes,
                {input.strides, weights ? weights->strides : input.strides});
+  int64_t step = walk.inner_stride(0), weight_step = walk.inner_stride(1);
+  // Halved, a range of all numbers is finite too.
+  const bool wide = !std::isfinite(high - low);
+  const double scale = static_cast<double>(bins) / (wide ? high / 2 - low / 2 : high - low);
+  auto bin_of = [&](double value) {
+    double place = (wide ? value / 2 - low / 2 : value - low) * scale;
+    return std::min(static_cast<int64_t>(place), bins - 1);
+  };
   with_ordered_type(input.dtype, [&]<class T>() {
-    double scale = static_cast<double>(bins) / (high / 2 - low / 2);
+    if (!weights && bins <= 1 << 20) {
+      std::vector<int64_t> counts(static_cast<size_t>(bins));
+      auto count = [&](auto bin_of) {
+        walk.rows(0, walk.numel(), [&, table = counts.data()](const auto& at, int64_t n) {
+          const T* values = input.as<T>() + at[0];
+          for (int64_t i = 0; i < n; ++i) {
+            double value = static_cast<double>(values[i * step]);
+            if (value >= low && value <= high) ++table[bin_of(value)];
+          }
+        });
+      };
+      if (wide)
+        count(bin_of);
+      else
+        count([low, scale, last = bins - 1](double value) {
+          return std::min(static_cast<int64_t>((value - low) * scale), last);
+        });
+      for (int64_t b = 0; b < bins; ++b)
+        out.as<T>()[b * out_step] =
+            static_cast<T>(static_cast<double>(counts[static_cast<size_t>(b)]));
+      return;
+    }
     walk.rows(0, walk.numel(), [&](const auto& at, int64_t n) {
       for (int64_t i = 0; i < n; ++i) {
-        double value = static_cast<double>(input.as<T>()[at[0] + i * walk.inner_stride(0)]);
+        double value = static_cast<double>(input.as<T>()[at[0] + i * step]);
         if (!(value >= low && value <= high)) continue;
-        // Halved, a range of all numbers is finite too.
-        double place = (value / 2 - low / 2) * scale;
-        int64_t bin = place < static_cast<double>(bins) ? static_cast<int64_t>(place) : bins - 1;
-        T weight = weights ? weights->as<T>()[at[1] + i * walk.inner_stride(1)] : static_cast<T>(1);
-        T& count = out.as<T>()[bin * out_step];
-        count = sum(count, weight);
+        T& count = out.as<T>()[bin_of(value) * out_step];
+        count = sum(count, weights ? weights->as<T>()[at[1] + i * weight_step] : static_cast<T>(1));
       }
     });
   });

@@ -264,7 +264,7 @@ Format to_format(PyObject* o, const char* function) {
 }
 
 /// The value of an int; RuntimeError, as in PyTorch, where 64 bits do not hold it.
-static int64_t value_of_int(PyObject* o, const char* function) {
+[[gnu::always_inline]] static inline int64_t value_of_int(PyObject* o, const char* function) {
   int64_t v = PyLong_AsLongLong(o);
   if (v != -1 || !PyErr_Occurred()) return v;
   if (!PyErr_ExceptionMatches(PyExc_OverflowError)) throw PythonError();

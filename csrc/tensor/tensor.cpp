@@ -185,7 +185,10 @@ static int64_t checked_bytes(const Dims& sizes, DType dtype) {
 }
 
 TensorRef empty(const Dims& sizes, DType dtype) {
-  return empty(sizes, dtype, device_for_results());
+  if (other_devices) [[unlikely]]
+    return empty(sizes, dtype, device_of_call.device);
+  return make_owned(allocate_storage(checked_bytes(sizes, dtype)), dtype, sizes,
+                    contiguous_strides(sizes), 0);
 }
 
 TensorRef empty(const Dims& sizes, DType dtype, Device device) {
