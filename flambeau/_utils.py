@@ -1,9 +1,13 @@
 """What PyTorch's torch._utils has and programs use: rebuilt tensors, several tensors as one."""
 
+import sys
+
 from . import _core
 from .serialization.unpickler import _rebuild_parameter, _rebuild_parameter_with_state
 
 __all__ = [
+    "ExceptionWrapper",
+    "KeyErrorMessage",
     "_element_size",
     "_flatten_dense_tensors",
     "_rebuild_parameter",
@@ -40,3 +44,42 @@ def _unflatten_dense_tensors(flat, tensors):
     """The parts of `flat` in the sizes of tensors, as views."""
     parts = flat.split([t.numel() for t in tensors])
     return tuple(part.view(t.shape) for part, t in zip(parts, tensors))
+
+
+class KeyErrorMessage(str):
+    """A text whose repr, which KeyError shows, is the text."""
+
+    def __repr__(self):
+        return str(self)
+
+
+class ExceptionWrapper:
+    """An exception on its way to another process or thread, with its traceback as text.
+
+    exc_type (type or None): its class, None where that can't be sent. exc_msg (str): traceback and message.
+    where (str): in which process or thread it was raised.
+    """
+
+    def __init__(self, exc_info=None, where="in background"):
+        import pickle
+        import traceback
+
+        kind, error, trace = sys.exc_info() if exc_info is None else exc_info
+        self.where = where
+        self.exc_msg = "".join(traceback.format_exception(kind, error, trace))
+        self.name = kind.__name__
+        try:
+            self.exc_type = kind if pickle.loads(pickle.dumps(kind)) is kind else None
+        except Exception:  # a class of a function's inside, or of the main program under spawn
+            self.exc_type = None
+
+    def reraise(self):
+        """Raises it again, as the same type where that can be made from one text."""
+        text = f"Caught {self.name} {self.where}.\nOriginal {self.exc_msg}"
+        if self.exc_type is KeyError:
+            text = KeyErrorMessage(text)
+        try:
+            error = self.exc_type(text)
+        except Exception:
+            error = RuntimeError(text)
+        raise error

@@ -122,7 +122,4 @@ def _part(storage, offset, numel, itemsize):
     first, nbytes = offset * itemsize, numel * itemsize
     if not 0 <= first <= first + nbytes <= storage.nbytes():
         raise RuntimeError(f"load: {numel} elements from {offset} on reach beyond their storage.")
-    address = _core._storage_ptr(storage._bytes) + first
-    return UntypedStorage._of(
-        _core._wrap_memory(address, nbytes, storage._bytes, _core.uint8, (nbytes,), (1,))
-    )
+    return storage._part(first, nbytes)

@@ -5,15 +5,19 @@ import io
 import mmap as memory_map
 import os
 import pickle
+import struct
 import sys
+import warnings
 import zipfile
+import zlib
 
 import flambeau
 
 from ..storage import UntypedStorage
-from . import older
+from . import older, tar
+from .settings import settings, unsaid_byteorder
 from .storages import reference, restore, swap_bytes, typed
-from .unpickler import FullUnpickler, SafeUnpickler
+from .unpickler import SafeUnpickler, full_unpickler, unsafe_globals
 
 
 def load(
@@ -26,20 +30,30 @@ def load(
         map_location (device, str, dict or callable, optional): where tensors go: a device; a dict
             from the device in the file to another; or a function (storage, device in the file) ->
             storage or None.
+        pickle_module (module, optional): with weights_only=False, whose Unpickler reads the structure.
         weights_only (bool, optional): True (the default) builds tensors and plain data only; False
-            runs the whole pickle, which can run any code: for files one trusts.
-        mmap (bool, optional): map the file instead of reading it; needs a path.
+            runs the whole pickle, which can run any code: for files one trusts. A warning says so.
+        mmap (bool, optional): map the file instead of reading it; needs a path. Pages are read when
+            they are looked at; writes stay in this process, see set_default_mmap_options.
 
     Raises:
         UnpicklingError: with weights_only, the file asks for something that is not on the list.
         RuntimeError: not a checkpoint, or a damaged one, or for a device that is not here.
     """
     weights_only = True if weights_only is None else weights_only
-    if pickle_module is not None and (weights_only or pickle_module is not pickle):
+    if pickle_module is not None and weights_only:
         raise RuntimeError(
-            f"load: pickle_module={pickle_module!r} can't be used"
-            + (" with weights_only=True." if weights_only else "; only Python's pickle can.")
+            f"load: pickle_module={pickle_module.__name__} can't be used with weights_only=True, which reads by "
+            "rules of its own."
         )
+    if not weights_only:
+        warnings.warn(
+            "load: weights_only=False runs whatever program the file holds, with all rights of this one. Do it "
+            "only with files from where you would take a program too; weights_only=True reads tensors and plain "
+            "data, and classes that add_safe_globals allows.",
+            stacklevel=2,
+        )
+    unpickler = SafeUnpickler if weights_only else full_unpickler(pickle_module or pickle)
     if hasattr(f, "read"):
         if mmap:
             raise ValueError("load: mmap=True needs the path of a file, not a file object.")
@@ -48,13 +62,15 @@ def load(
                 "load: the file object needs seek and tell. Read it into an io.BytesIO first."
             )
         file = _rewindable(f)
-        return _load(file, "the file object", map_location, weights_only, None, pickle_load_args)
+        return _load(file, "the file object", map_location, unpickler, None, pickle_load_args)
     path = os.fspath(f)
-    with open(path, "rb") as file:
+    shared = bool(mmap) and settings.mmap_flags == memory_map.MAP_SHARED
+    with open(path, "r+b" if shared else "rb") as file:
         mapped = None
         if mmap and os.path.getsize(path):
-            mapped = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_COPY)
-        return _load(file, repr(path), map_location, weights_only, mapped, pickle_load_args)
+            access = memory_map.ACCESS_WRITE if shared else memory_map.ACCESS_COPY
+            mapped = memory_map.mmap(file.fileno(), 0, access=access)
+        return _load(file, repr(path), map_location, unpickler, mapped, pickle_load_args)
 
 
 def _rewindable(file):
@@ -63,6 +79,8 @@ def _rewindable(file):
         here = file.tell()
         file.seek(0, os.SEEK_END)
         file.seek(here)
+        if not hasattr(file, "seekable"):
+            return _Seekable(file)
         if file.seekable():
             return file
     except (AttributeError, OSError, ValueError):
@@ -70,22 +88,55 @@ def _rewindable(file):
     return io.BytesIO(file.read())
 
 
-def _load(file, source, map_location, weights_only, mapped, options):
-    unpickler = SafeUnpickler if weights_only else FullUnpickler
+class _Seekable:
+    """A file object that seeks without saying so, as an archive asks."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def seekable(self):
+        return True
+
+
+def _load(file, source, map_location, unpickler, mapped, options):
     options = {"encoding": "utf-8", **options}
-    if older.begins(file):
-        with _damage(source, weights_only):
+    with _damage(source, unpickler is SafeUnpickler):
+        if older.begins(file):
             return older.read(file, source, map_location, unpickler, options)
-    try:
-        archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
-        raise RuntimeError(_not_an_archive(file, source)) from error
-    with archive:
-        records = _Records(archive, source, mapped)
+        if (tape := tar.open_archive(file)) is not None:
+            return tar.read(tape, source, map_location, unpickler, options)
+    with _opened(file, source) as archive:
+        records = Records(archive, source, mapped)
         storages = _Storages(records, map_location)
         data = io.BytesIO(records.read("data.pkl"))
-        with _damage(source, weights_only):
+        with _damage(source, unpickler is SafeUnpickler):
             return unpickler(data, storages.load, **options).load()
+
+
+def _opened(file, source):
+    try:
+        return zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise RuntimeError(_not_an_archive(file, source)) from error
+
+
+def get_unsafe_globals_in_checkpoint(f):
+    """The names in a file that load would refuse with weights_only=True; nothing of the file is run.
+
+    Args:
+        f (path or readable, seekable file object): the file.
+
+    Returns:
+        list of str: "module.name" each, in their order.
+    """
+    with contextlib.ExitStack() as stack:
+        file = f if hasattr(f, "read") else stack.enter_context(open(os.fspath(f), "rb"))
+        archive = stack.enter_context(_opened(file, "the file"))
+        data = Records(archive, "the file", None).read("data.pkl")
+    return unsafe_globals(data)
 
 
 @contextlib.contextmanager
@@ -114,7 +165,7 @@ def _not_an_archive(file, source):
     return f"load: {source} is not a checkpoint (not a zip archive)."
 
 
-class _Records:
+class Records:
     """The records of one archive, all under one folder of its own name."""
 
     def __init__(self, archive, source, mapped):
@@ -128,7 +179,7 @@ class _Records:
             if "constants.pkl" in self.infos:
                 raise RuntimeError(f"load: {source} is a TorchScript archive, which is not read.")
             raise RuntimeError(f"load: {source} is a zip archive, but no checkpoint (no data.pkl).")
-        byteorder = sys.byteorder.encode()
+        byteorder = unsaid_byteorder().encode()
         if "byteorder" in self.infos:
             byteorder = self.read("byteorder")
         self.foreign = byteorder != sys.byteorder.encode()
@@ -154,25 +205,56 @@ class _Records:
                 f"load: {self.source}, record {name} has {info.file_size} bytes, not the {nbytes} "
                 "that its tensor tells: it is damaged."
             )
-        if self.mapped is not None and info.compress_type == zipfile.ZIP_STORED and nbytes:
-            header = info.header_offset
-            lengths = self.mapped[header + 26 : header + 30]
-            start = header + 30 + int.from_bytes(lengths[:2], "little")
-            start += int.from_bytes(lengths[2:], "little")
+        if settings.skips_data:
+            return flambeau.zeros(nbytes, dtype=flambeau.uint8)
+        if info.compress_type != zipfile.ZIP_STORED or nbytes == 0:
+            return _over(bytearray(self.read(name)))
+        if self.mapped is not None:
+            start = self._start(info, self.mapped)
             return flambeau.from_numpy(numpy.frombuffer(self.mapped, "uint8", nbytes, start))
         data = flambeau.empty(nbytes, dtype=flambeau.uint8)
-        view = memoryview(data.numpy())
-        try:
-            with self.archive.open(info) as record:
-                got = 0
-                while got < nbytes:
-                    n = record.readinto(view[got:])
-                    if not n:
-                        raise EOFError(f"only {got} of {nbytes} bytes")
-                    got += n
-        except (zipfile.BadZipFile, EOFError) as error:
-            raise RuntimeError(f"load: {self.source}, record {name}: {error}.") from error
+        self._read_into(memoryview(data.numpy()), info, name)
         return data
+
+    def _read_into(self, view, info, name):
+        """Reads a record to where its bytes belong, by no way of buffers, and compares its checksum."""
+        file = self.archive.fp
+        file.seek(self._start(info, None))
+        got, nbytes = 0, len(view)
+        while got < nbytes:
+            if hasattr(file, "readinto"):
+                n = file.readinto(view[got:])
+            else:
+                content = file.read(nbytes - got)
+                n = len(content)
+                view[got : got + n] = content
+            if not n:
+                raise RuntimeError(
+                    f"load: {self.source}, record {name} has only {got} of {nbytes} bytes: it is damaged."
+                )
+            got += n
+        if zlib.crc32(view) != info.CRC:
+            raise RuntimeError(f"load: {self.source}, record {name}: Bad CRC-32: it is damaged.")
+
+    def _start(self, info, mapped):
+        """Where in the file the bytes of a record begin: behind its header."""
+        first = info.header_offset
+        if mapped is not None:
+            header = mapped[first : first + 30]
+        else:
+            self.archive.fp.seek(first)
+            header = self.archive.fp.read(30)
+        if len(header) < 30 or header[:4] != b"PK\3\4":
+            raise RuntimeError(f"load: {self.source}, a record has no header: it is damaged.")
+        return first + 30 + sum(struct.unpack("<2H", header[26:30]))
+
+
+def _over(content):
+    return (
+        flambeau.frombuffer(content, dtype=flambeau.uint8)
+        if content
+        else flambeau.empty(0, dtype=flambeau.uint8)
+    )
 
 
 class _Storages:

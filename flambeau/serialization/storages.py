@@ -5,6 +5,7 @@ import pickle
 import flambeau
 
 from ..storage import TypedStorage, UntypedStorage
+from . import settings
 from .names import StorageType
 
 
@@ -45,6 +46,10 @@ def restore(data, location, map_location):
         location = map_location.get(location, location)
     elif map_location is not None:
         location = str(map_location)
+    if settings.has_packages():
+        moved = settings.placed(UntypedStorage._of(data), location)
+        if moved is not None:
+            return moved.untyped()._bytes
     if location == "cpu":
         return data
     try:

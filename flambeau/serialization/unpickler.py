@@ -196,7 +196,7 @@ def _pytorch_module(module):
 # The two unpicklers
 
 
-class FullUnpickler(pickle.Unpickler):
+class _Full:
     """Everything pickle can do, which is everything Python can do. For files one trusts.
 
     PyTorch's own names are looked up in flambeau.
@@ -216,6 +216,39 @@ class FullUnpickler(pickle.Unpickler):
         if module == "torch" or module.startswith("torch."):
             module = "flambeau" + module[len("torch") :]
         return super().find_class(module, name)
+
+
+def full_unpickler(pickle_module):
+    """The class that reads all that a module's Unpickler does.
+
+    Raises:
+        TypeError: the module has no Unpickler.
+    """
+    kind = getattr(pickle_module, "Unpickler", None)
+    if not isinstance(kind, type):
+        raise TypeError(
+            f"load: pickle_module={pickle_module.__name__} has no class Unpickler, as Python's pickle has."
+        )
+    return type("FullUnpickler", (_Full, kind), {"__doc__": _Full.__doc__})
+
+
+def unsafe_globals(data):
+    """The names in a pickle that SafeUnpickler refuses, "module.name" each. The pickle is read, not run."""
+    import pickletools
+
+    allowed, found, texts = _user_globals(), {}, []
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name == "GLOBAL":
+            module, name = argument.split(" ", 1)
+        elif opcode.name == "STACK_GLOBAL" and len(texts) >= 2:
+            module, name = texts[-2:]
+        else:
+            if isinstance(argument, str):
+                texts.append(argument)
+            continue
+        if (module, name) not in allowed and _find_known(module, name) is None:
+            found[f"{module}.{name}"] = None
+    return list(found)
 
 
 _PLAIN = (

@@ -1,21 +1,20 @@
 """torch.save: PyTorch's zip format, written in one go or not at all."""
 
+import collections
 import contextlib
 import hashlib
 import io
 import os
 import pickle
 import sys
-import zipfile
 
 import flambeau
 
 from .. import _core
 from ..storage import TypedStorage, UntypedStorage
-from . import names, older
+from . import names, older, settings
+from .archive import ALIGNMENT, ArchiveWriter
 from .rebuild import is_contiguous_span, is_lazy, resolved, span_of
-
-ALIGNMENT = 64  # bytes, as PyTorch: a reader that maps the file gets aligned tensors
 
 
 def save(
@@ -170,7 +169,8 @@ def _pickled(obj, protocol, rest=()):
         spans.add(_elements(storage))
         return nothing
 
-    _Pickler(io.BytesIO(), protocol, look, look_at_storage).dump(obj)
+    if not _look_through(obj, spans.add):
+        _Pickler(io.BytesIO(), protocol, look, look_at_storage).dump(obj)
     spans.close()
 
     def reduce(tensor):
@@ -186,6 +186,36 @@ def _pickled(obj, protocol, rest=()):
     data = io.BytesIO()
     _Pickler(data, protocol, reduce, refer_to).dump(obj)
     return data.getvalue(), spans.written
+
+
+_PLAIN = frozenset((int, float, bool, str, bytes, type(None)))
+
+
+def _look_through(obj, add, depth=0):
+    """Calls add(tensor) for each tensor in a structure of plain data, such as a state dict.
+
+    Whether that was all there is: False for what only pickle can look into.
+    """
+    kind = type(obj)
+    if kind in _PLAIN:
+        return True
+    if depth > 50:
+        return False
+    if kind is flambeau.Tensor or kind is _parameter_class():
+        if not obj.is_meta:
+            add(obj)
+        attributes = getattr(obj, "__dict__", None)
+        return not attributes or _look_through(attributes, add, depth + 1)
+    if kind is dict or kind is collections.OrderedDict:
+        plain = all(type(key) in _PLAIN for key in obj)
+        parts = obj.values()
+        if kind is collections.OrderedDict and vars(obj):
+            plain = plain and _look_through(vars(obj), add, depth + 1)
+    elif kind is list or kind is tuple:
+        plain, parts = True, obj
+    else:
+        return False
+    return plain and all(_look_through(part, add, depth + 1) for part in parts)
 
 
 def _elements(storage):
@@ -273,6 +303,8 @@ class _Record:
         if storage_type is _UNTYPED_STORAGE:
             numel *= self.source.element_size()
         device = str(self.source.device)
+        if settings.has_packages():
+            device = settings.location_tag(self.source.untyped_storage())
         return _Reference(storage_type, self.key, device, numel, *self.spans.rest)
 
 
@@ -368,36 +400,22 @@ def _storage_key(tensor):
 
 
 def _write_archive(file, stem, data, records, byteorder):
-    seekable = hasattr(file, "seekable") and file.seekable()
-    target = file if seekable else io.BytesIO()
     digest = hashlib.sha1(data)
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        _write_record(archive, f"{stem}/data.pkl", data)
-        _write_record(archive, f"{stem}/.format_version", b"1")
-        _write_record(archive, f"{stem}/.storage_alignment", str(ALIGNMENT).encode())
-        if byteorder:
-            _write_record(archive, f"{stem}/byteorder", sys.byteorder.encode())
-        for key, tensor in records.items():
-            content = memoryview(tensor.view(flambeau.uint8).numpy())
-            digest.update(len(content).to_bytes(8, "little"))
-            _write_record(archive, f"{stem}/data/{key}", content)
-        _write_record(archive, f"{stem}/version", b"3\n")
-        _write_record(archive, f"{stem}/.data/serialization_id", digest.hexdigest().encode())
-    if not seekable:
-        file.write(target.getvalue())
-
-
-def _write_record(archive, name, content):
-    info = zipfile.ZipInfo(name)  # dated 1980: equal contents give equal files
-    info.file_size = len(content)
-    header = 30 + len(name.encode())
-    if len(content) * 1.05 > zipfile.ZIP64_LIMIT:  # zipfile's own rule for a longer header
-        header += 20
-    start = archive.fp.tell() + header + 4
-    padding = -start % ALIGNMENT
-    info.extra = b"FB" + padding.to_bytes(2, "little") + b"Z" * padding
-    with archive.open(info, "w") as record:
-        record.write(content)
+    archive = ArchiveWriter(file, stem)
+    archive.write_record("data.pkl", data)
+    archive.write_record(".format_version", b"1")
+    archive.write_record(".storage_alignment", str(ALIGNMENT).encode())
+    if byteorder:
+        archive.write_record("byteorder", sys.byteorder.encode())
+    for key, tensor in records.items():
+        digest.update(tensor.nbytes.to_bytes(8, "little"))
+        if settings.settings.skips_data:
+            archive.reserve_record(f"data/{key}", tensor.nbytes)
+        else:
+            archive.write_record(f"data/{key}", tensor.view(flambeau.uint8).numpy())
+    archive.write_record("version", b"3\n")
+    archive.write_record(".data/serialization_id", digest.hexdigest().encode())
+    archive.close()
 
 
 @contextlib.contextmanager
@@ -426,8 +444,6 @@ def _replacing(path):
     try:
         with file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
         if os.path.exists(path):
             os.chmod(temporary, os.stat(path).st_mode & 0o7777)
         os.replace(temporary, path)

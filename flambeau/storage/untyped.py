@@ -177,9 +177,18 @@ class UntypedStorage:
             start, stop, step = index.indices(self.nbytes())
             if step != 1:
                 raise RuntimeError(f"UntypedStorage: a slice has step 1, not {step}.")
-            part = UntypedStorage._of(self._bytes[start : max(start, stop)].clone())
-            return part
+            return self._part(start, max(start, stop) - start)
         return self._bytes[_place(index, self.nbytes())].item()
+
+    def _part(self, start, nbytes):
+        """Some of the bytes, in the same memory."""
+        if nbytes == 0:
+            return UntypedStorage()
+        address = _core._lent_address(self._anchor) if self.resizable() else self.data_ptr()
+        part = (nbytes,), (1,)
+        return UntypedStorage._of(
+            _core._wrap_memory(address + start, nbytes, self._anchor, _core.uint8, *part)
+        )
 
     def __setitem__(self, index, value):
         if not isinstance(value, int):

@@ -1,9 +1,10 @@
 """Data sets, samplers and the loader that makes batches of them.
 
-Read: dataset.py, sampler.py, collate.py, fetch.py, dataloader.py; with worker processes also worker.py,
+Read: dataset.py, sampler.py, collate.py, fetch.py, dataloader.py, iterators.py; with worker processes also worker.py,
 workers.py, transport.py.
 """
 
+from . import _utils
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
 from .dataset import (
@@ -25,7 +26,7 @@ from .sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-from .worker import get_worker_info
+from .worker import WorkerInfo, get_worker_info
 
 __all__ = [
     "BatchSampler",
@@ -43,6 +44,8 @@ __all__ = [
     "SubsetRandomSampler",
     "TensorDataset",
     "WeightedRandomSampler",
+    "WorkerInfo",
+    "_utils",
     "default_collate",
     "default_convert",
     "get_worker_info",

@@ -6,6 +6,9 @@ from collections.abc import Mapping, MutableMapping, Sequence
 
 import flambeau
 
+from ... import _core
+from . import worker
+
 _ADVICE = (
     "{what}: {found} does not become part of a batch; tensors, NumPy arrays, numbers, dicts and "
     "lists do. Pass collate_fn= to say how."
@@ -43,7 +46,7 @@ def default_collate(batch):
     """
     first = batch[0]
     if isinstance(first, flambeau.Tensor):
-        return flambeau.stack(list(batch), 0)
+        return _stacked(list(batch))
     if isinstance(first, str | bytes):  # NumPy's text scalars too
         return batch
     if _is_numpy(first):
@@ -73,7 +76,22 @@ def _collate_numpy(batch):
         raise TypeError(_ADVICE.format(what="default_collate", found=batch[0].dtype))
     if getattr(batch[0], "shape", None) == ():
         return flambeau.as_tensor(batch)
-    return flambeau.stack([flambeau.as_tensor(array) for array in batch], 0)
+    return _stacked([flambeau.as_tensor(array) for array in batch])
+
+
+def _stacked(tensors):
+    """A batch of tensors; in a worker in shared memory at once, where it will be sent from."""
+    first = tensors[0]
+    if worker.get_worker_info() is None or any(
+        type(t) is not flambeau.Tensor
+        or t.requires_grad
+        or (t.dtype, t.shape) != (first.dtype, first.shape)
+        for t in tensors
+    ):
+        return flambeau.stack(tensors, 0)
+    memory = _core._allocate_shared(first.nbytes * len(tensors))
+    out = memory.view(first.dtype).view(len(tensors), *first.shape)
+    return flambeau.stack(tensors, 0, out=out)
 
 
 def _is_numpy(value):

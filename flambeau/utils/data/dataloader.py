@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import os
 import types
 import warnings
 
@@ -9,9 +10,15 @@ import flambeau
 
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
-from .fetch import FetchByIndex, FetchFromStream
+from .fetch import FetchByIndex, FetchFromStream, _DatasetKind
+from .iterators import (
+    _BaseDataLoaderIter,
+    _MultiProcessingDataLoaderIter,
+    _SingleProcessDataLoaderIter,
+)
 from .sampler import BatchSampler, GeneratedSampler, RandomSampler, Sampler, SequentialSampler
-from .worker import Failure, Finished
+
+_FEW = 4  # workers of which nobody is warned, however few the CPUs are
 
 
 class _Endless(Sampler):
@@ -19,6 +26,15 @@ class _Endless(Sampler):
 
     def __iter__(self):
         return itertools.repeat(None)
+
+
+__all__ = [
+    "DataLoader",
+    "_BaseDataLoaderIter",
+    "_DatasetKind",
+    "_MultiProcessingDataLoaderIter",
+    "_SingleProcessDataLoaderIter",
+]
 
 
 class DataLoader:
@@ -93,6 +109,7 @@ class DataLoader:
         )
         self.dataset = dataset
         self.num_workers = num_workers
+        self.check_worker_number_rationality()
         if num_workers > 0 and prefetch_factor is None:
             prefetch_factor = 2
         self.prefetch_factor = prefetch_factor
@@ -143,6 +160,7 @@ class DataLoader:
         if collate_fn is None:
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
+        self._told_length = None  # of an iterable data set, where len(loader) was asked
         self._running = None  # the progress of the last iterator, which state_dict() tells
         self._resume = None
         self._epochs = 0
@@ -158,11 +176,15 @@ class DataLoader:
         super().__setattr__(name, value)
 
     @property
+    def _dataset_kind(self):
+        return _DatasetKind.Iterable if self._iterable else _DatasetKind.Map
+
+    @property
     def _auto_collation(self):
         return self.batch_sampler is not None
 
     @property
-    def _indices(self):
+    def _index_sampler(self):
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
     def __iter__(self):
@@ -171,25 +193,35 @@ class DataLoader:
                 "DataLoader: pin_memory=True has no effect, because there is no accelerator.",
                 stacklevel=2,
             )
-        resume, self._resume = self._resume, None
-        if self.num_workers:
-            kind = _WorkerIterator
-        else:
-            kind = _StreamIterator if self._iterable else _IndexIterator
-        iterator = kind(self, resume)
+        iterator = self._get_iterator()
         self._running = iterator.progress
         self._epochs += 1
         return iterator
 
+    def _get_iterator(self):
+        resume, self._resume = self._resume, None
+        kind = _MultiProcessingDataLoaderIter if self.num_workers else _SingleProcessDataLoaderIter
+        return kind(self, resume)
+
     def __len__(self):
         if not self._iterable:
-            return len(self._indices)
+            return len(self._index_sampler)
         length = len(self.dataset)
-        if self.batch_size is None:
-            return length
-        if self.drop_last:
-            return length // self.batch_size
-        return -(-length // self.batch_size)
+        if self.batch_size is not None:
+            rest = 0 if self.drop_last else self.batch_size - 1
+            length = (length + rest) // self.batch_size
+        self._told_length = length
+        return length
+
+    def check_worker_number_rationality(self):
+        """Warns of more workers than this process has CPUs for."""
+        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        if self.num_workers > max(cpus or 1, _FEW):
+            warnings.warn(
+                f"DataLoader: {self.num_workers} workers share {cpus} CPUs here, which makes them slower rather than "
+                "faster and takes memory for each. Give a smaller num_workers.",
+                stacklevel=3,
+            )
 
     def state_dict(self):
         """Where the iteration stands, as numbers and tensors that torch.save can write."""
@@ -260,147 +292,6 @@ class DataLoader:
         drawn = flambeau.randint(2**62, (), generator=generator).item()
         generator.set_state(state)
         return drawn + self._epochs * self.num_workers
-
-
-class _Progress:
-    """How far an epoch is: the batches given, and whether that was all."""
-
-    def __init__(self):
-        self.batches = 0
-        self.finished = False
-
-
-class _Iterator:
-    """One epoch."""
-
-    def __init__(self, loader, resume):
-        self.loader = loader
-        self.progress = _Progress()
-        if resume and "sampler" in resume:
-            loader._generated_sampler.load_state_dict(resume["sampler"])
-        self._open(resume, resume["batches"] if resume else 0)
-        if resume:
-            self.progress.batches = resume["batches"]
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        try:
-            batch = self._fetch()
-        except StopIteration:
-            self.progress.finished = True
-            raise
-        self.progress.batches += 1
-        return batch
-
-    def __len__(self):
-        return len(self.loader)
-
-    def _open_indices(self, skip):
-        self.indices = iter(self.loader._indices)
-        for _ in range(skip):
-            next(self.indices, None)
-
-
-class _IndexIterator(_Iterator):
-    def _open(self, resume, skip):
-        self._open_indices(skip)
-        self.fetch = self.loader._make_fetch(self.loader.dataset)
-
-    def _fetch(self):
-        return self.fetch(next(self.indices))
-
-
-class _StreamIterator(_Iterator):
-    def _open(self, resume, skip):
-        dataset = self.loader.dataset
-        self.given = 0
-        self.expected = None
-        if resume and "dataset" in resume:
-            dataset.load_state_dict(resume["dataset"])
-            skip = 0
-        self.fetch = self.loader._make_fetch(dataset)
-        self.fetch.skip(skip)
-
-    def _fetch(self):
-        batch = self.fetch()
-        self._count(self.fetch.given)
-        return batch
-
-    def _count(self, n):
-        """Warn once where the data set gives more samples than its __len__ told."""
-        self.given += n
-        if self.expected is None:
-            try:
-                self.expected = len(self.loader.dataset)
-            except (TypeError, NotImplementedError):
-                self.expected = float("inf")
-        if self.given > self.expected:
-            warnings.warn(
-                f"DataLoader: {type(self.loader.dataset).__name__} says that its length is "
-                f"{self.expected}, but it gave {self.given} samples by now. With workers, share "
-                "them out by get_worker_info().",
-                stacklevel=4,
-            )
-            self.expected = float("inf")
-
-
-class _WorkerIterator(_Iterator):
-    """An epoch made by worker processes, which take turns.
-
-    `pending` has the worker of each task that was given out, in their order; `arrived` the answers
-    that wait for their turn. So many tasks are out at a time that each worker has prefetch_factor.
-    """
-
-    def _open(self, resume, skip):
-        loader = self.loader
-        self.workers = loader._start_workers()
-        self.epoch = self.workers.new_epoch()
-        self.turns = itertools.cycle(range(len(self.workers)))
-        self.active = set(range(len(self.workers)))
-        self.pending, self.arrived, self.submitted = {}, {}, 0
-        self._open_indices(0 if loader._iterable else skip)
-        for _ in range(loader.prefetch_factor * len(self.workers)):
-            self._submit()
-        if loader._iterable:
-            for _ in range(skip):  # only the workers know their streams
-                self._fetch()
-
-    def _submit(self):
-        """Give the next task to the worker whose turn it is."""
-        if not self.active:
-            return
-        try:
-            indices = next(self.indices)
-        except StopIteration:
-            return
-        worker = next(worker for worker in self.turns if worker in self.active)
-        self.workers.submit(worker, self.submitted, indices)
-        self.pending[self.submitted] = worker
-        self.submitted += 1
-
-    def _fetch(self):
-        while self.pending:
-            number = (
-                next(iter(self.pending)) if self.loader.in_order else next(iter(self.arrived), -1)
-            )
-            if number not in self.arrived:
-                epoch, number, answer = self.workers.receive(self.loader.timeout)
-                if epoch == self.epoch:  # else of an epoch that was left early
-                    self.arrived[number] = answer
-                continue
-            worker, answer = self.pending.pop(number), self.arrived.pop(number)
-            if isinstance(answer, Finished):
-                self.active.discard(worker)
-            self._submit()
-            if isinstance(answer, Failure):
-                answer.reraise()
-            if not isinstance(answer, Finished):
-                return answer
-        if not self.loader.persistent_workers:
-            self.workers.end()
-        raise StopIteration
 
 
 def _check_worker_arguments(

@@ -57,3 +57,55 @@ class FetchFromStream:
         """Leave out so many batches."""
         for _ in range(batches * (self.batch_size or 1)):
             next(self.samples, None)
+
+
+class _DatasetKind:
+    """Whether a data set is read by index or as a stream."""
+
+    Map = 0
+    Iterable = 1
+
+    @staticmethod
+    def create_fetcher(kind, dataset, auto_collation, collate_fn, drop_last):
+        """What makes a batch of given indices."""
+        if kind == _DatasetKind.Map:
+            return _MapDatasetFetcher(dataset, auto_collation, collate_fn, drop_last)
+        return _IterableDatasetFetcher(dataset, auto_collation, collate_fn, drop_last)
+
+
+class _BaseDatasetFetcher:
+    """fetch(possibly_batched_index) gives a batch."""
+
+    def __init__(self, dataset, auto_collation, collate_fn, drop_last):
+        self.dataset = dataset
+        self.auto_collation = auto_collation
+        self.collate_fn = collate_fn
+        self.drop_last = drop_last
+
+    def fetch(self, possibly_batched_index):
+        """The batch of one index, or of a list of them."""
+        raise NotImplementedError(f"{type(self).__name__}: has no fetch.")
+
+
+class _MapDatasetFetcher(_BaseDatasetFetcher):
+    """The same of a data set with __getitem__."""
+
+    def fetch(self, possibly_batched_index):
+        """The batch of one index, or of a list of them."""
+        made = FetchByIndex(self.dataset, self.auto_collation, self.collate_fn)
+        return made(possibly_batched_index)
+
+
+class _IterableDatasetFetcher(_BaseDatasetFetcher):
+    """The same of a stream: of the indices only their number counts."""
+
+    def __init__(self, dataset, auto_collation, collate_fn, drop_last):
+        super().__init__(dataset, auto_collation, collate_fn, drop_last)
+        self.dataset_iter = iter(dataset)
+
+    def fetch(self, possibly_batched_index):
+        """The next batch, as long as the list of indices; StopIteration at the end."""
+        size = len(possibly_batched_index) if self.auto_collation else None
+        source = FetchFromStream((), size, self.drop_last, self.collate_fn)
+        source.samples = self.dataset_iter
+        return source()

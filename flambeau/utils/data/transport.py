@@ -1,70 +1,138 @@
-"""Messages between processes through a pipe; the memory of tensors and arrays travels beside the pickle.
+"""Messages between a worker and the main process; the memory of tensors and arrays travels beside the pickle.
 
-    header: length of the pickle, number of buffers, length of each | pickle | buffers
-
-Pipes rather than shared memory: nothing is left behind by a killed process, and containers with a
-/dev/shm of 64 MB are no special case. A batch is copied once into the pipe and once out of it.
+Of a small message it follows the pickle through the pipe. Of a large one it is written into one segment of
+shared memory, whose descriptor goes along: nothing has a name that a killed worker could leave behind, /dev/shm
+is not used, and a message takes one descriptor. Tensors that lie in shared memory already stay where they are.
 """
 
 import io
 import os
 import pickle
-import struct
 
 import flambeau
 
+from ... import _core
+from ...multiprocessing import parcel, reductions
+from ...multiprocessing.connection import Connection
 
-def send(file, message):
-    """Writes a message to a file descriptor; it is pickled whole before the first byte is written."""
-    buffers, stream = [], io.BytesIO()
-    _Pickler(stream, 5, buffer_callback=buffers.append).dump(message)
-    raw = [buffer.raw() for buffer in buffers]
-    sizes = [stream.tell(), len(raw), *[part.nbytes for part in raw]]
-    _write(file, struct.pack(f"<{len(sizes)}Q", *sizes) + stream.getvalue())
-    for part in raw:
-        _write(file, part)
+_ALIGNMENT = 64
+_SMALL = 1 << 16  # bytes that cost less to copy through the pipe than to map
+_PARTS = 500  # parts that one call writes; the system takes 1024
 
 
-def receive(file):
+def send(connection: Connection, message):
+    """Sends a message; it is pickled whole before the first byte is written."""
+    with parcel.packing():
+        stream, pickler_parts, tensors = io.BytesIO(), [], set()
+        _Pickler(stream, pickler_parts, tensors).dump(message)
+        parts = [part.raw() for part in pickler_parts]
+        sizes = [part.nbytes for part in parts]
+        total = sum(_padded(size) for size in sizes)
+        where = None
+        if total >= _SMALL:
+            where = _written(parts, total)
+            parts = []
+        envelope = stream.getvalue(), where, sizes, tensors, [bytes(part) for part in parts]
+        connection.send_bytes(reductions.ForkingPickler.dumps(envelope))
+
+
+def receive(connection: Connection):
     """The next message. EOFError if the other side ends before it is complete."""
-    length, count = struct.unpack("<2Q", _read(file, bytearray(16)))
-    sizes = struct.unpack(f"<{count}Q", _read(file, bytearray(8 * count)))
-    pickled = _read(file, bytearray(length))
-    buffers = [_read(file, flambeau.empty(n, dtype=flambeau.uint8).numpy()) for n in sizes]
+    received = connection.recv_bytes()
+    pickled, where, sizes, tensors, parts = reductions.ForkingPickler.loads(received)
+    if where is None:
+        buffers = [bytearray(part) for part in parts]
+        buffers = [_over(part) if i in tensors else part for i, part in enumerate(buffers)]
+        return pickle.loads(pickled, buffers=buffers)
+    handle, number, offset, _ = where
+    segment, buffers = handle.open(number), []
+    for i, size in enumerate(sizes):
+        part = _core._storage_at(segment, offset, size)
+        buffers.append(part if i in tensors else part.numpy())
+        offset += _padded(size)
     return pickle.loads(pickled, buffers=buffers)
 
 
-def _write(file, data):
-    data = memoryview(data)
-    while data:
-        data = data[os.write(file, data) :]
+def _padded(size):
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
-def _read(file, target):
-    rest = memoryview(target)
-    while rest:
-        n = os.readv(file, [rest])
-        if n == 0:
-            raise EOFError
-        rest = rest[n:]
-    return target
+def _over(part):
+    return (
+        flambeau.frombuffer(part, dtype=flambeau.uint8)
+        if part
+        else _core.empty(0, dtype=_core.uint8)
+    )
+
+
+def _written(parts, total):
+    """Where the parts lie in shared memory, one after the other."""
+    memory = _core._allocate_shared(total)
+    where = reductions.place_of(memory)
+    _, descriptor, offset = _core._storage_place(memory)
+    lot, end = [], offset
+    for part in parts:
+        lot += [part, bytes(_padded(part.nbytes) - part.nbytes)]
+        end += _padded(part.nbytes)
+        if len(lot) >= _PARTS:
+            offset = _write(descriptor, lot, offset)
+            lot = []
+    _write(descriptor, lot, offset)
+    return where
+
+
+def _write(descriptor, parts, offset):
+    """Writes to a file at an offset; gives the offset behind."""
+    parts = [memoryview(part).cast("B") for part in parts if len(part)]
+    while parts:
+        written = os.pwritev(descriptor, parts, offset)
+        offset += written
+        while parts and written >= len(parts[0]):
+            written -= len(parts[0])
+            del parts[0]
+        if written:
+            parts[0] = parts[0][written:]
+    return offset
 
 
 class _Pickler(pickle.Pickler):
+    def __init__(self, stream, parts, tensors):
+        super().__init__(stream, 5, buffer_callback=parts.append)
+        self.parts = parts
+        self.tensors = tensors  # which parts are of tensors
+
     def reducer_override(self, obj):
-        if type(obj) is not flambeau.Tensor:
+        if type(obj) is not flambeau.Tensor or obj.device.type != "cpu":
             return NotImplemented
         if obj.grad_fn is not None:
             raise RuntimeError(
                 "DataLoader: a tensor that was computed from one that requires grad cannot be sent "
                 "to another process. Use detach()."
             )
+        if obj.is_shared() and _SMALL <= _core._storage_nbytes(obj) <= 2 * obj.nbytes:
+            return reductions.reduce_tensor(obj)
         memory = obj.detach().contiguous().reshape(-1).view(flambeau.uint8).numpy()
         dtype = str(obj.dtype).rpartition(".")[2]
-        return _tensor, (pickle.PickleBuffer(memory), dtype, tuple(obj.shape), obj.requires_grad)
+        return _tensor, (_Part(memory, self), dtype, tuple(obj.shape), obj.requires_grad)
+
+
+class _Part:
+    """The bytes of a tensor, which arrive as a tensor."""
+
+    def __init__(self, memory, pickler):
+        self.memory = memory
+        self.pickler = pickler
+
+    def __reduce_ex__(self, protocol):
+        self.pickler.tensors.add(len(self.pickler.parts))
+        return _same, (pickle.PickleBuffer(self.memory),)
+
+
+def _same(part):
+    return part
 
 
 def _tensor(memory, dtype, shape, requires_grad):
     """A tensor over the memory that was received."""
-    tensor = flambeau.as_tensor(memory).view(getattr(flambeau, dtype)).view(shape)
+    tensor = memory.view(getattr(flambeau, dtype)).view(shape)
     return tensor.requires_grad_() if requires_grad else tensor

@@ -5,11 +5,14 @@ import queue
 import random
 import sys
 import threading
-import traceback
 
 import flambeau
 
-from . import transport
+from ..._utils import ExceptionWrapper
+
+MP_STATUS_CHECK_INTERVAL = (
+    5.0  # how often, in seconds, a worker looks whether the main process lives
+)
 
 
 class WorkerInfo:
@@ -26,50 +29,16 @@ class WorkerInfo:
         return f"WorkerInfo(id={self.id}, num_workers={self.num_workers}, seed={self.seed}, dataset={self.dataset})"
 
 
-_info = None
+_worker_info = None
 
 
 def get_worker_info():
     """In a worker process its WorkerInfo, elsewhere None."""
-    return _info
+    return _worker_info
 
 
 class Finished:
     """The answer of a worker whose iterable data set has ended."""
-
-
-class Failure:
-    """An exception on its way to the main process, with the worker's traceback as text."""
-
-    def __init__(self, error, where):
-        kind = type(error)
-        self.where = where
-        self.text = "".join(traceback.format_exception(kind, error, error.__traceback__))
-        self.name = kind.__name__
-        try:
-            self.kind = (
-                kind if transport.pickle.loads(transport.pickle.dumps(kind)) is kind else None
-            )
-        except Exception:  # a class of a function's inside, or of the main program under spawn
-            self.kind = None
-
-    def reraise(self):
-        """Raises it again, as the same type where that can be made from one text."""
-        text = f"Caught {self.name} {self.where}.\nOriginal {self.text}"
-        if self.kind is KeyError:
-            text = _Verbatim(text)
-        try:
-            error = self.kind(text)
-        except Exception:
-            error = RuntimeError(text)
-        raise error
-
-
-class _Verbatim(str):
-    """A text whose repr, which KeyError shows, is the text."""
-
-    def __repr__(self):
-        return str(self)
 
 
 def run(info, make_fetch, parent, tasks, results, inherited):
@@ -82,7 +51,9 @@ def run(info, make_fetch, parent, tasks, results, inherited):
         tasks, results (Connection): where tasks come from and answers go.
         inherited (list of Connection): the parent's, which this process has no use for.
     """
-    global _info
+    global _worker_info
+    from . import transport  # which loads multiprocessing
+
     for connection in inherited:
         connection.close()
     where = f"in DataLoader worker process {info.id}"
@@ -92,12 +63,12 @@ def run(info, make_fetch, parent, tasks, results, inherited):
         failure = fetch = epoch = None
         try:
             flambeau.set_num_threads(1)
-            _info = info
-            _seed(info.seed)
+            _worker_info = info
+            _seed(info)
             if info.init_fn is not None:
                 info.init_fn(info.id)
-        except Exception as error:
-            failure = Failure(error, where)
+        except Exception:
+            failure = ExceptionWrapper(where=where)
         while (task := inbox.get()) is not None:
             number, indices = task[1:]
             try:
@@ -108,14 +79,14 @@ def run(info, make_fetch, parent, tasks, results, inherited):
                 answer = failure or fetch(indices)
             except StopIteration:
                 answer = Finished()
-            except Exception as error:
-                answer = Failure(error, where)
+            except Exception:
+                answer = ExceptionWrapper(where=where)
             try:
-                transport.send(results.fileno(), (epoch, number, answer))
+                transport.send(results, (epoch, number, answer))
             except OSError:  # nobody listens any more
                 return
-            except Exception as error:
-                transport.send(results.fileno(), (epoch, number, Failure(error, where)))
+            except Exception:
+                transport.send(results, (epoch, number, ExceptionWrapper(where=where)))
     except KeyboardInterrupt:  # the main process shows it
         pass
 
@@ -124,7 +95,7 @@ def _receive(tasks, inbox, parent):
     """Empties the pipe of tasks, so that the main process never waits in writing to it."""
     try:
         while True:
-            while not tasks.poll(5):
+            while not tasks.poll(MP_STATUS_CHECK_INTERVAL):
                 if os.getppid() != parent:
                     os._exit(1)
             task = tasks.recv()
@@ -135,11 +106,19 @@ def _receive(tasks, inbox, parent):
         inbox.put(None)
 
 
-def _seed(seed):
+def _seed(info):
     """Seeds every source of random numbers that is there; no two workers draw the same."""
-    flambeau.manual_seed(seed)
-    random.seed(seed)
+    flambeau.manual_seed(info.seed)
+    random.seed(info.seed)
     if "numpy" in sys.modules:
         import numpy
 
-        numpy.random.seed([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF])
+        numpy.random.seed(_generate_state(info.seed - info.id, info.id))
+
+
+def _generate_state(base_seed, worker_id):
+    """The seed of NumPy's random numbers in a worker: four numbers that differ for each pair of arguments."""
+    from numpy.random import SeedSequence
+
+    parts = [worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32 & 0xFFFFFFFF, 0]
+    return SeedSequence(parts).generate_state(4).tolist()

@@ -7,6 +7,7 @@ import time
 import warnings
 import weakref
 
+from ...multiprocessing.connection import Pipe
 from . import transport
 from .worker import WorkerInfo, run
 
@@ -34,7 +35,7 @@ class Workers:
         for i in range(count):
             info = WorkerInfo(i, count, seed + i, dataset, init_fn)
             task_reader, task_writer = context.Pipe(duplex=False)
-            result_reader, result_writer = context.Pipe(duplex=False)
+            result_reader, result_writer = Pipe(duplex=False)
             self.tasks.append(task_writer)
             self.results.append(result_reader)
             # A forked child has our ends too; while it keeps them open nobody notices that we are gone.
@@ -83,7 +84,7 @@ class Workers:
         for worker, result in enumerate(self.results):
             if result in ready:
                 try:
-                    return transport.receive(result.fileno())
+                    return transport.receive(result)
                 except EOFError:
                     self._raise_death(worker)
         self._raise_death(sentinels.index(ready[0]))

@@ -1,5 +1,14 @@
-"""Names from inside PyTorch's loader that programs import: _utils.collate and _utils.worker."""
+"""Names from inside PyTorch's loader that programs import."""
 
-from .. import collate, worker
+import sys
 
-__all__ = ["collate", "worker"]
+from .. import collate, fetch, worker
+from ..worker import MP_STATUS_CHECK_INTERVAL
+
+python_exit_status = False  # whether the interpreter ends; workers end with it by themselves
+
+# The same modules under the names that programs import them by.
+for _module in (collate, fetch, worker):
+    sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module
+
+__all__ = ["MP_STATUS_CHECK_INTERVAL", "collate", "fetch", "python_exit_status", "worker"]
