@@ -193,5 +193,6 @@ void initialize_pool(PyObject* module);
 void initialize_reduction_ways(PyObject* module);
 void initialize_losses(PyObject* module);
 void initialize_row_ways(PyObject* module);
+void initialize_loss_ways(PyObject* module);
 
 }  // namespace flambeau

@@ -75,9 +75,8 @@ PyObject* py_embedding(const IndexArgs& args) {
   return out.release_py();
 }
 
-PyObject* py_index(const IndexArgs& args) {
-  Tensor& input = args.tensor(0, "input");
-  AdvancedIndex index(input, args.indices(1), "indexing");
+PyObject* cells_at(Tensor& input, const std::vector<Tensor*>& indices) {
+  AdvancedIndex index(input, indices, "indexing");
   TensorRef out = empty(index.result_sizes(), input.dtype);
   if (out->is_meta()) return out.release_py();
   Strided to = out->strided(), from = input.strided();
@@ -86,6 +85,18 @@ PyObject* py_index(const IndexArgs& args) {
     flambeau::index(to, from, index.selection());
   }
   return out.release_py();
+}
+
+PyObject* py_index(const IndexArgs& args) {
+  return cells_at(args.tensor(0, "input"), args.indices(1));
+}
+
+/// input[index] of one tensor of int64 with dims; NotImplemented of anything else.
+PyObject* py_index_first(const IndexArgs& args) {
+  Tensor &input = args.tensor(0, "input"), &index = args.tensor(1, "index");
+  if (index.dtype != DType::int64 || index.ndim == 0 || input.ndim == 0)
+    return Py_NewRef(Py_NotImplemented);
+  return cells_at(input, {&index});
 }
 
 PyObject* py_take(const IndexArgs& args) {
@@ -135,6 +146,7 @@ PyMethodDef index_methods[] = {
     method<"index_select", py_index_select>(),
     method<"embedding", py_embedding>(),
     method<"index", py_index, Mixing::indices>(),
+    method<"index_first", py_index_first, Mixing::indices>(),
     method<"take", py_take>(),
     method<"nonzero", py_nonzero>(),
     method<"masked_select", py_masked_select>(),

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "dispatch/basics.h"
+#include "dispatch/reduce.h"
 #include "python/losses.h"
 #include "python/plain.h"
 #include "python/row_ways.h"
@@ -148,7 +149,68 @@ struct LossWay : RowWay {
   }
 };
 
+/// mse_loss(input, target, reduction=) of two tensors of one shape and dtype
+struct SquaresWay : Way {
+  Reduction &mean, &sum;
+  WayBackward backward;
+
+  SquaresWay(PyObject* mean_of_squares, PyObject* sum_of_squares, PyObject* callable)
+      : mean(*reinterpret_cast<Reduction*>(Py_NewRef(mean_of_squares))),
+        sum(*reinterpret_cast<Reduction*>(Py_NewRef(sum_of_squares))) {
+    backward.callable = Object::borrow(callable);
+    backward.names = {"self", "target", "scale"};
+    backward.type = node_subtype(backward_name("mse_loss"));
+  }
+
+  PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
+    if (n != 2 || !is_ready(args[0]) || !is_ready(args[1])) return nullptr;
+    Tensor &input = *as_tensor(args[0]), &target = *as_tensor(args[1]);
+    bool means = true;
+    for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
+      PyObject* value = args[n + k];
+      if (!is_key(PyTuple_GET_ITEM(keys, k), "reduction") || !PyUnicode_Check(value))
+        return nullptr;
+      means = is_key(value, "mean");
+      if (!means && !is_key(value, "sum")) return nullptr;
+    }
+    if (input.dtype != target.dtype || !is_floating(input.dtype) || input.numel == 0 ||
+        input.ndim == 0 || input.ndim > most_reducible_dims ||
+        !(sizes_of(input) == sizes_of(target)))
+      return nullptr;
+    Dims all;
+    for (int d = 0; d < input.ndim; ++d) all.push(d);
+    TensorRef result =
+        run_reduction(means ? mean : sum, {TensorRef::borrow(&input), TensorRef::borrow(&target)},
+                      all, false, {input.dtype})[0];
+    if (records(input) || records(target)) {
+      Ref<WayNode> node = make_way_node(backward, {&input, &target});
+      node->keep(input);
+      node->keep(target);
+      double scale = means ? 2 / static_cast<double>(input.numel) : 2;
+      node->keep(Object::steal(PyFloat_FromDouble(scale)));
+      set_history(*result, &node->node);
+    }
+    return result.release_py();
+  }
+};
+
+/// _squares_way(operation, mean, sum, backward): the reductions of squared differences;
+/// backward(grad, input, target, scale, wanted).
+PyObject* py_squares_way(const Call& call) {
+  Args a("_squares_way", call, {"operation", "mean", "sum", "backward"}, 4);
+  for (int i : {1, 2})
+    check<TypeError>(Py_TYPE(a[i]) == reduction_type,
+                     [] { return message("_squares_way(): expected two Reductions."); });
+  add_way(a[0], new SquaresWay(a[1], a[2], a[3]));
+  Py_RETURN_NONE;
+}
+
+const NativeEntry entries[] = {{"_squares_way", py_squares_way, "A native way into mse_loss."},
+                               {nullptr, nullptr, nullptr}};
+
 }  // namespace
+
+void initialize_loss_ways(PyObject* module) { add_functions(module, entries); }
 
 Way* make_loss_way(std::string_view name, PyObject* compile, PyObject* callable) {
   bool logits = name == "cross_entropy";

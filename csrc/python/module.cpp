@@ -41,5 +41,6 @@ NB_MODULE(_core, m) {
   initialize_reduction_ways(module);
   initialize_losses(module);
   initialize_row_ways(module);
+  initialize_loss_ways(module);
   if (PyErr_Occurred()) throw nanobind::python_error();
 }

@@ -19,6 +19,7 @@ struct ReduceWay : Way {
                         // w sums squares, which may overflow: the operator then takes a wider dtype
   bool has_parameter;
   double parameter;
+  WayBackward backward, whole_backward;  // without a callable: recorded calls are not for this way
 
   PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override;
 
@@ -42,7 +43,7 @@ bool is_two(PyObject* o) {
 /// The arguments by name; false if there are others.
 bool ReduceWay::parse(PyObject* const* args, Py_ssize_t n, PyObject* keys, Request& request) const {
   Py_ssize_t n_keys = keys ? PyTuple_GET_SIZE(keys) : 0;
-  if (n < 1 || n > PyTuple_GET_SIZE(names.get()) || !is_plain(args[0])) return false;
+  if (n < 1 || n > PyTuple_GET_SIZE(names.get()) || !is_ready(args[0])) return false;
   for (Py_ssize_t i = 1; i < n + n_keys; ++i) {
     PyObject* key = i < n ? PyTuple_GET_ITEM(names.get(), i) : PyTuple_GET_ITEM(keys, i - n);
     auto is = [&](const char* name) { return PyUnicode_CompareWithASCIIString(key, name) == 0; };
@@ -101,6 +102,9 @@ PyObject* ReduceWay::take(PyObject* const* args, Py_ssize_t n, PyObject* keys) {
     letters = "s";
   }
   bool keepdim = request.keepdim == Py_True;
+  WayBackward& how = over_all && whole ? whole_backward : backward;
+  bool record = records(input) && is_differentiable(result_dtype(letters[0], input.dtype));
+  if (record && !how.callable) return nullptr;
   // A position among all elements is one in row-major order.
   if (over_all && chosen->ordered && (!input.contiguous || keepdim)) return nullptr;
   DType dtypes[2];
@@ -110,6 +114,20 @@ PyObject* ReduceWay::take(PyObject* const* args, Py_ssize_t n, PyObject* keys) {
   reduce_one(*chosen, input, request.dims, keepdim, dtypes, count,
              has_parameter ? &parameter : nullptr, made);
   if (can('w') && !all_finite(*made[0])) return nullptr;
+  if (record) {
+    Ref<WayNode> node = make_way_node(how, {&input});
+    set_history(*made[0], &node->node);
+    node->keep(input);
+    if (count == 1)
+      node->keep_result(*made[0]);
+    else
+      node->keep(*made[1]);
+    Object dims = Object::steal(PyTuple_New(request.dims.n));
+    for (int i = 0; i < request.dims.n; ++i)
+      PyTuple_SET_ITEM(dims.get(), i, PyLong_FromLongLong(request.dims[i]));
+    node->keep(std::move(dims));
+    node->keep(Object::borrow(keepdim ? Py_True : Py_False));
+  }
   if (count == 1) return made[0].release_py();
   PyObject* pair = result_type->tp_alloc(result_type, 2);
   if (!pair) throw PythonError();
@@ -117,12 +135,19 @@ PyObject* ReduceWay::take(PyObject* const* args, Py_ssize_t n, PyObject* keys) {
   return pair;
 }
 
-/// _reduction_way(operation, names, reduction, results, accepts, whole, result_type,
-/// parameter)
+void set_backward(WayBackward& how, PyObject* callable, const char* name, const char* result) {
+  if (!callable || callable == Py_None) return;
+  how.callable = Object::borrow(callable);
+  how.names = {"self", result, "dim", "keepdim"};
+  how.type = node_subtype(backward_name(name));
+}
+
+/// _reduction_way(operation, names, reduction, results, accepts, whole, result_type, parameter,
+/// backward, whole_backward): backward(grad, input, the result or the indices, dims, keepdim).
 PyObject* py_reduction_way(const Call& call) {
   Args a("_reduction_way", call,
          {"operation", "names", "reduction", "results", "accepts", "whole", "result_type",
-          "parameter"},
+          "parameter", "backward", "whole_backward"},
          8);
   check<TypeError>(PyTuple_Check(a[1]) && Py_TYPE(a[2]) == reduction_type, [] {
     return message("_reduction_way(): expected a tuple of names and a Reduction.");
@@ -137,6 +162,9 @@ PyObject* py_reduction_way(const Call& call) {
   way->has_parameter = a.given(7);
   way->parameter = way->has_parameter ? PyFloat_AsDouble(a[7]) : 0;
   if (PyErr_Occurred()) throw PythonError();
+  const char* name = name_of(as_operator(a[0]));
+  set_backward(way->backward, a[8], name, way->results.size() > 1 ? "indices" : "result");
+  set_backward(way->whole_backward, a[9], name, "result");
   add_way(a[0], way.release());
   Py_RETURN_NONE;
 }
@@ -155,8 +183,9 @@ struct RawWay : Way {
       if (!is_plain(args[i]) && !PyLong_CheckExact(args[i])) return nullptr;
     PyObject* made = PyObject_Vectorcall(raw.get(), args, static_cast<size_t>(n), nullptr);
     Tensor& input = *as_tensor(args[0]);
-    if (!made || !records(input)) return made;
+    if (!made || (made != Py_NotImplemented && !records(input))) return made;
     Object result = Object::steal(made);
+    if (made == Py_NotImplemented) return nullptr;
     Ref<WayNode> node = make_way_node(backward, {&input});
     node->keep(Object::steal(make_size(input.sizes, input.ndim)));
     for (Py_ssize_t i = 1; i < n; ++i) {
@@ -169,6 +198,48 @@ struct RawWay : Way {
     return result.release();
   }
 };
+
+/// embedding(indices, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse) without
+/// max_norm and scale_grad_by_freq.
+struct EmbeddingWay : Way {
+  Object raw;
+  WayBackward backward;
+
+  PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
+    if (n < 2 || n > 7 || keys || !is_plain(args[0]) || !is_ready(args[1])) return nullptr;
+    PyObject* padding = n > 2 ? args[2] : Py_None;
+    Tensor& weight = *as_tensor(args[1]);
+    if (weight.ndim != 2 || (n > 3 && args[3] != Py_None) || (n > 5 && args[5] != Py_False))
+      return nullptr;
+    if (padding != Py_None) {
+      int overflow = 0;
+      if (!PyLong_CheckExact(padding)) return nullptr;
+      int64_t row = PyLong_AsLongLongAndOverflow(padding, &overflow);
+      if (overflow || row < 0 || row >= weight.sizes[0]) return nullptr;
+    }
+    PyObject* swapped[] = {args[1], args[0]};
+    Object result = Object::steal(PyObject_Vectorcall(raw.get(), swapped, 2, nullptr));
+    if (!result || !records(weight)) return result.release();
+    Ref<WayNode> node = make_way_node(backward, {&weight});
+    node->keep(Object::steal(make_size(weight.sizes, weight.ndim)));
+    node->keep(*as_tensor(args[0]));
+    node->keep(padding == Py_None ? Object::steal(PyLong_FromLong(-1)) : Object::borrow(padding));
+    set_history(*as_tensor(result.get()), &node->node);
+    return result.release();
+  }
+};
+
+/// _embedding_way(operation, raw, backward)
+PyObject* py_embedding_way(const Call& call) {
+  Args a("_embedding_way", call, {"operation", "raw", "backward"}, 3);
+  auto way = std::make_unique<EmbeddingWay>();
+  way->raw = Object::borrow(a[1]);
+  way->backward.callable = Object::borrow(a[2]);
+  way->backward.names = {"shape", "indices", "padding_idx"};
+  way->backward.type = node_subtype(backward_name("embedding"));
+  add_way(a[0], way.release());
+  Py_RETURN_NONE;
+}
 
 /// _raw_way(operation, raw, count, backward): calls of `count` arguments, all of them tensors or
 /// ints, of which only the first may require grad, go to raw. backward(grad, the sizes of the first
@@ -191,6 +262,7 @@ PyObject* py_raw_way(const Call& call) {
 }
 
 const NativeEntry entries[] = {
+    {"_embedding_way", py_embedding_way, "A native way into embedding."},
     {"_raw_way", py_raw_way, "A native way into an operator that has a raw function."},
     {"_reduction_way", py_reduction_way, "A native way into a reduction."},
     {nullptr, nullptr, nullptr}};

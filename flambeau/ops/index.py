@@ -10,7 +10,7 @@ from .. import _core
 from .._core import indexing
 from . import public as fl
 from .arguments import wrap_dim
-from .declare import composite, primitive
+from .declare import as_operator, composite, operator, primitive
 from .ways import raw_way
 
 
@@ -100,6 +100,13 @@ def _(ctx, grad_output):
 
 
 raw_way(embedding, indexing.embedding, 2, _embedding_backward)
+
+
+def embedding_way(operation):
+    """Lets plain calls of F.embedding(indices, weight, ...) go to the core; returns the operator."""
+    operation = as_operator(operation)
+    _core._embedding_way(operation, indexing.embedding, _embedding_backward)
+    return operation
 
 
 @primitive(out="exact")
@@ -315,4 +322,14 @@ def index_get(input, index):
     return index_cells(view, rest)
 
 
+index_get = operator(index_get, public=False)
+index_get.__name__ = "index"  # as its node is called
+
+
+def _index_backward(grad_output, shape, index):
+    zeros = fl.zeros(shape, dtype=grad_output.dtype, device=grad_output.device)
+    return fl.index_put(zeros, (index,), grad_output, accumulate=True)
+
+
+raw_way(index_get, indexing.index_first, 2, _index_backward)
 _core._bind("index_get", index_get)

@@ -50,13 +50,21 @@ def mse_loss(ctx, input, target, mean):
 
 @mse_loss.derivative
 def _(ctx, grad_output):
-    input, target = ctx.saved
-    needs = ctx.needs_input_grad
+    return *mse_backward(grad_output, *ctx.saved, ctx.scale, ctx.needs_input_grad), None
+
+
+def mse_backward(grad_output, input, target, scale, wanted):
+    """The gradients of input and target, as far as they are wanted; `scale` is 2 over the count."""
     return (
-        _slope(grad_output, input, target, scale=ctx.scale) if needs[0] else None,
-        _slope(grad_output, target, input, scale=ctx.scale) if needs[1] else None,
-        None,
+        _slope(grad_output, input, target, scale=scale) if wanted[0] else None,
+        _slope(grad_output, target, input, scale=scale) if wanted[1] else None,
     )
+
+
+def mse_way(operation):
+    """Lets plain calls of F.mse_loss go to the core; returns the operator."""
+    _core._squares_way(operation, _mean_of_squares, _sum_of_squares, mse_backward)
+    return operation
 
 
 @loss

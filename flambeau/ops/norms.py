@@ -224,7 +224,19 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
     return _vector_norm("norm", input, p, dim, keepdim)
 
 
-reduction_way(norm, _kernels["norm2"], "s", "adf", names=("input", "p", "dim", "keepdim"))
+def _two_norm_backward(grad_output, input, result, dims, keepdim):
+    grad, result = (kept(values, dims, input.dim(), keepdim) for values in (grad_output, result))
+    return _two_norm_slope(grad, input, result)
+
+
+reduction_way(
+    norm,
+    _kernels["norm2"],
+    "s",
+    "adf",
+    names=("input", "p", "dim", "keepdim"),
+    backward=_two_norm_backward,
+)
 
 
 @composite

@@ -223,21 +223,24 @@ def _extreme(reduction, name, doc):
         dims = reduced_dims(dim, input.dim(), name)
         _need_elements(input, dims, name)
         (result,) = _core._reduce(reduction, (input,), dims, keepdim, (input.dtype,))
-        ctx.dims, ctx.keepdim, ctx.ndim = dims, keepdim, input.dim()
+        ctx.dims, ctx.keepdim = dims, keepdim
         ctx.save_for_backward(input, result)
         return result
 
     @extreme.derivative
     def _(ctx, grad_output):
-        # Equal extremes share the gradient evenly, as in PyTorch.
-        input, result = ctx.saved
-        grad = kept(grad_output, ctx.dims, ctx.ndim, ctx.keepdim)
-        result = kept(result, ctx.dims, ctx.ndim, ctx.keepdim)
-        hit = ((input == result) | (input.isnan() & result.isnan())).to(grad.dtype)
-        return grad * (hit / hit.sum(ctx.dims, keepdim=True)), None, None
+        return _extreme_backward(grad_output, *ctx.saved, ctx.dims, ctx.keepdim), None, None
 
     extreme.__doc__ = doc
-    return reduction_way(extreme, reduction, "s", "ad")
+    return reduction_way(extreme, reduction, "s", "ad", backward=_extreme_backward)
+
+
+def _extreme_backward(grad_output, input, result, dims, keepdim):
+    """Equal extremes share the gradient evenly, as in PyTorch."""
+    grad = kept(grad_output, dims, input.dim(), keepdim)
+    result = kept(result, dims, input.dim(), keepdim)
+    hit = ((input == result) | (input.isnan() & result.isnan())).to(grad.dtype)
+    return grad * (hit / hit.sum(dims, keepdim=True))
 
 
 amax = _extreme(_amax, "amax", "The largest element over dim or all; NaN if there is one.")
@@ -257,6 +260,17 @@ def _one_dim(input, dim, name):
     if isinstance(dim, (tuple, list)):
         raise TypeError(f"{name}: dim must be an int, not {type(dim).__name__}.")
     return reduced_dims(dim, input.dim(), name)
+
+
+def _scattered(grad_output, sizes, indices, dim, keepdim):
+    """The gradient of elements picked along dim, at their places among zeros."""
+    if not keepdim:
+        grad_output, indices = grad_output.unsqueeze(dim), indices.unsqueeze(dim)
+    return grad_output.new_zeros(sizes).scatter(dim, indices, grad_output)
+
+
+def _index_backward(grad_output, input, indices, dims, keepdim):
+    return _scattered(grad_output, input.shape, indices, dims[0], keepdim)
 
 
 def _with_index(reduction, whole, pair, name):
@@ -283,10 +297,7 @@ def _with_index(reduction, whole, pair, name):
         (indices,) = ctx.saved
         if ctx.dim is None:
             return grad_output, None, None
-        if not ctx.keepdim:
-            grad_output, indices = grad_output.unsqueeze(ctx.dim), indices.unsqueeze(ctx.dim)
-        zeros = grad_output.new_zeros(ctx.sizes)
-        return zeros.scatter(ctx.dim, indices, grad_output), None, None
+        return _scattered(grad_output, ctx.sizes, indices, ctx.dim, ctx.keepdim), None, None
 
     def select(input, dim=None, keepdim=False, *, other=None, out=None, **named):
         require_tensors(name, input=input)
@@ -325,7 +336,13 @@ max = _with_index(_max, amax, maximum, "max")
 min = _with_index(_min, amin, minimum, "min")
 for _name, _along, _all_of in (("max", _max, _amax), ("min", _min, _amin)):
     reduction_way(
-        NAMESPACES["torch"][_name], _along, "si", whole=_all_of, result_type=by_name[_name]
+        NAMESPACES["torch"][_name],
+        _along,
+        "si",
+        whole=_all_of,
+        result_type=by_name[_name],
+        backward=_index_backward,
+        whole_backward=_extreme_backward,
     )
 
 

@@ -35,12 +35,17 @@ def _moments(ctx, input, kind, dims, correction, keepdim):
 
 @_moments.derivative
 def _(ctx, grad_output, grad_mean=None):
-    input, std = ctx.saved
-    count = math.prod(input.size(d) for d in ctx.dims)
-    degrees = count - ctx.correction
+    options = ctx.dims, ctx.correction, ctx.keepdim
+    return _moment_gradient(grad_output, *ctx.saved, *options, grad_mean), None, None, None, None
+
+
+def _moment_gradient(grad_output, input, std, dims, correction, keepdim, grad_mean=None):
+    """The gradient of var, or of std where that is given."""
+    count = math.prod(input.size(d) for d in dims)
+    degrees = count - correction
 
     def spread(values):
-        return kept(values, ctx.dims, input.dim(), ctx.keepdim)
+        return kept(values, dims, input.dim(), keepdim)
 
     if std is not None:
         # d std = d var / (2 std); 0 where all elements are equal.
@@ -48,12 +53,20 @@ def _(ctx, grad_output, grad_mean=None):
         grad_output = fl.where(
             zero, fl.zeros_like(std), grad_output / (2 * fl.where(zero, fl.ones_like(std), std))
         )
-    centred = input - input.mean(ctx.dims, keepdim=True)
+    centred = input - input.mean(dims, keepdim=True)
     scale = 2 / degrees if degrees else math.inf  # below 0 too: the variance is infinite there
     result = spread(grad_output) * centred * scale
     if grad_mean is not None:
         result = result + spread(grad_mean) / count
-    return result, None, None, None, None
+    return result
+
+
+def _var_backward(grad_output, input, result, dims, keepdim):
+    return _moment_gradient(grad_output, input, None, dims, 1, keepdim)
+
+
+def _std_backward(grad_output, input, result, dims, keepdim):
+    return _moment_gradient(grad_output, input, result, dims, 1, keepdim)
 
 
 def _spread(operator, input, dim, correction, keepdim):
@@ -75,7 +88,7 @@ def std(input, dim: object = None, unbiased=None, keepdim=False, *, correction=N
     return _spread("std", input, *_moment_arguments("std", dim, unbiased, correction, keepdim))
 
 
-for _operator in (var, std):
+for _operator, _backward in ((var, _var_backward), (std, _std_backward)):
     reduction_way(
         _operator,
         moment_reduction[_operator.__name__],
@@ -83,6 +96,7 @@ for _operator in (var, std):
         "adfw",
         names=("input", "dim"),
         parameter=1.0,
+        backward=_backward,
     )
 
 
@@ -131,18 +145,19 @@ def _log_sum_exp(ctx, input, dims, keepdim):
 
 @_log_sum_exp.derivative
 def _(ctx, grad_output):
-    input, result = ctx.saved
-    grad, result = (
-        kept(values, ctx.dims, input.dim(), ctx.keepdim) for values in (grad_output, result)
-    )
+    return _log_sum_exp_backward(grad_output, *ctx.saved, ctx.dims, ctx.keepdim), None, None
+
+
+def _log_sum_exp_backward(grad_output, input, result, dims, keepdim):
+    grad, result = (kept(values, dims, input.dim(), keepdim) for values in (grad_output, result))
     # inf - inf is NaN: against -inf the elements count as they are, e**-inf = 0.
     shift = fl.where(result == -math.inf, fl.zeros_like(result), result)
     shares = (input - shift).exp()
     endless = result == math.inf
     if some(endless):  # what reaches it shares the gradient
         top = (input == math.inf).to(input.dtype)
-        shares = fl.where(endless, top / top.sum(ctx.dims, keepdim=True), shares)
-    return grad * shares, None, None
+        shares = fl.where(endless, top / top.sum(dims, keepdim=True), shares)
+    return grad * shares
 
 
 @composite(namespaces=("torch", "special"))
@@ -165,7 +180,7 @@ def logsumexp(input, dim, keepdim=False):
     return result.reshape([size for d, size in enumerate(input.shape) if d not in dims])
 
 
-logsumexp = reduction_way(logsumexp, _logsumexp_kernel, "s", "df")
+logsumexp = reduction_way(logsumexp, _logsumexp_kernel, "s", "df", backward=_log_sum_exp_backward)
 
 _interpolations = ("linear", "lower", "higher", "midpoint", "nearest")
 

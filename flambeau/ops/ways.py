@@ -18,6 +18,8 @@ def reduction_way(
     whole=None,
     result_type=None,
     parameter=None,
+    backward=None,
+    whole_backward=None,
 ):
     """Lets calls of an operator that is one run of a reduction go there straight; returns the operator.
 
@@ -28,10 +30,23 @@ def reduction_way(
         whole (Reduction, optional): what to run over all elements, if it is not the same.
         result_type (optional): the named tuple of two results.
         parameter (float, optional): of the reduction.
+        backward (optional): backward(grad, input, result, dims, keepdim) gives the gradient of the input, by
+            differentiable operators; of two results it gets the indices. Without it, recorded calls are left
+            to the implementation.
+        whole_backward (optional): the same of `whole`.
     """
     operation = as_operator(operation)
     _core._reduction_way(
-        operation, names, reduction, results, accepts, whole, result_type, parameter
+        operation,
+        names,
+        reduction,
+        results,
+        accepts,
+        whole,
+        result_type,
+        parameter,
+        backward,
+        whole_backward,
     )
     return operation
 

@@ -198,6 +198,18 @@ def recorded_calls():
     yield "index_select", flambeau.index_select, (x, 1, flambeau.tensor([3, 3, 0]))
     yield "gather", flambeau.gather, (x, 1, index)
     yield "embedding", flambeau.embedding, (x, flambeau.tensor([3, 3, 0]))
+    yield "F.embedding", lambda w: F.embedding(flambeau.tensor([3, 3, 0]), w, 3), (x,)
+    yield "x[i]", lambda x: x[flambeau.tensor([[0, -1]])], (x,)
+    yield "mse_loss", F.mse_loss, (x, flambeau.randn(4, 5))
+    yield "mse_loss, sum", lambda x: F.mse_loss(x, x.detach() + 1, reduction="sum"), (x,)
+    yield "amax", flambeau.amax, (x, (0, 1))
+    yield "amin", flambeau.amin, (x.round(), 1, True)
+    yield "max", lambda x: flambeau.max(x, 1).values, (x,)
+    yield "min of all", flambeau.min, (x,)
+    yield "var", flambeau.var, (x, 0)
+    yield "std", flambeau.std, (x,)
+    yield "norm", flambeau.norm, (x, 2, 1)
+    yield "logsumexp", flambeau.logsumexp, (x, 1)
 
 
 def gradients(function, args, create_graph=False):
@@ -232,7 +244,7 @@ def implementation():
     return call
 
 
-@pytest.mark.parametrize("case", range(12))
+@pytest.mark.parametrize("case", range(24))
 @pytest.mark.parametrize("second", (False, True))
 def test_recorded_ways_agree_with_the_implementation(case, second, implementation):
     name, function, args = list(recorded_calls())[case]

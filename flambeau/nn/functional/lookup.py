@@ -2,6 +2,8 @@
 
 import flambeau
 
+from ...ops.index import embedding_way
+
 
 def embedding(
     input,
@@ -37,6 +39,9 @@ def embedding(
     if max_norm is not None:
         _shorten_rows(weight, input, max_norm, norm_type)
     return flambeau.embedding(weight, input, padding_idx, scale_grad_by_freq, sparse)
+
+
+embedding = embedding_way(embedding)
 
 
 def _shorten_rows(weight, indices, max_norm, norm_type):

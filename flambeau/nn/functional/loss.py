@@ -35,6 +35,9 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     )
 
 
+mse_loss = losses.mse_way(mse_loss)
+
+
 @full_precision
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """|input - target|. With `weight`, the mean is weighted."""
