@@ -213,7 +213,7 @@ def test_names_and_documentation_are_reachable(owner):
 
 def test_signatures():
     assert str(inspect.signature(F.softplus)) == "(input, beta=1.0, threshold=20.0, *, out=None)"
-    assert list(inspect.signature(torch.add).parameters) == ["input", "other", "alpha"]
+    assert list(inspect.signature(torch.add).parameters) == ["input", "other", "alpha", "out"]
     assert list(inspect.signature(torch.cumsum).parameters)[:2] == ["input", "dim"]
 
 
