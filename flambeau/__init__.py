@@ -16,6 +16,7 @@ from .types import (
     iinfo,
     layout,
     memory_format,
+    qscheme,
     preserve_format,
     sparse_coo,
     sparse_csr,
@@ -58,6 +59,7 @@ globals().update(
     }
 )
 bit = _core.uint1
+globals().update(types.QSCHEMES)
 
 from . import ops  # noqa: E402
 from .tensor import Tensor  # noqa: E402
@@ -110,6 +112,15 @@ _LAZY = {
         "ShortStorage CharStorage ByteStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage "
         "QUInt8Storage QInt8Storage QInt32Storage QUInt4x2Storage QUInt2x4Storage".split(),
         "storage",
+    ),
+    **dict.fromkeys(
+        "quantize_per_tensor quantize_per_tensor_dynamic quantize_per_channel dequantize int_repr q_scale q_zero_point "
+        "q_per_channel_scales q_per_channel_zero_points q_per_channel_axis empty_quantized quantized_batch_norm "
+        "quantized_max_pool1d quantized_max_pool2d quantized_max_pool3d quantized_lstm quantized_gru quantized_lstm_cell "
+        "quantized_gru_cell quantized_rnn_relu_cell quantized_rnn_tanh_cell fake_quantize_per_tensor_affine "
+        "fake_quantize_per_channel_affine fused_moving_avg_obs_fake_quant fbgemm_linear_quantize_weight "
+        "fbgemm_pack_quantized_matrix".split(),
+        "quantized",
     ),
     "set_printoptions": "printing",
     "vmap": "func",

@@ -189,6 +189,12 @@ class layout(_Named):
     __slots__ = ()
 
 
+class qscheme(_Named):
+    """How the numbers of a quantized tensor are laid over integers: a name, since there are no such tensors here."""
+
+    __slots__ = ()
+
+
 class memory_format(_Named):
     """An order of a tensor's dimensions in memory."""
 
@@ -198,6 +204,11 @@ class memory_format(_Named):
 strided = layout("strided")
 sparse_coo = layout("sparse_coo")
 sparse_csr = layout("sparse_csr")
+QSCHEMES = {
+    name: qscheme(name)
+    for name in "per_tensor_affine per_channel_affine per_tensor_symmetric per_channel_symmetric "
+    "per_channel_affine_float_qparams".split()
+}
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
@@ -292,7 +303,17 @@ class iinfo:
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
 
 
-for _class in (Size, device, DeviceError, OutOfMemoryError, layout, memory_format, finfo, iinfo):
+for _class in (
+    Size,
+    device,
+    DeviceError,
+    OutOfMemoryError,
+    layout,
+    qscheme,
+    memory_format,
+    finfo,
+    iinfo,
+):
     _class.__module__ = "flambeau"  # where programs know them
 
 cpu, meta = device("cpu"), device("meta")

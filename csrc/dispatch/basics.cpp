@@ -134,7 +134,9 @@ TensorRef autocasted(Tensor& t) {
 void fill_number(Tensor& t, PyObject* number, const char* op, bool rounds) {
   alignas(16) char bytes[16] = {};
   int64_t size = itemsize(t.dtype);
-  store_number(number, t.dtype, bytes, op, rounds);
+  // Zeros are known of all bits; a quantized zero is not all of them.
+  bool zeros = !is_computed(t.dtype) && !is_quantized(t.dtype) && PyObject_Not(number) == 1;
+  if (!zeros) store_number(number, t.dtype, bytes, op, rounds);
   if (t.numel == 0 || t.is_meta()) return;
   if (t.contiguous) {
     if (std::all_of(bytes, bytes + size, [&](char c) { return c == bytes[0]; })) {

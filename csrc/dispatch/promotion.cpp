@@ -20,19 +20,24 @@ DType signed_of(int64_t bytes) {
                       : DType::int64;
 }
 
-/// The float8 formats and what is only stored have no common dtype with another.
-void check_promotable(DType a, DType b) {
-  check(is_computed(a) && is_computed(b), [&] {
+bool is_stored_unsigned(DType d) { return d >= DType::uint1 && d <= DType::uint7; }
+
+/// Of two dtypes one of which is only stored, or float8: a small unsigned one gives way to a
+/// floating one, and the others have no dtype in common.
+DType promote_stored(DType a, DType b) {
+  if (is_stored_unsigned(b)) std::swap(a, b);
+  check(is_stored_unsigned(a) && is_floating(b) && !is_float8(b), [&] {
     return message("there is no dtype that ", name(a), " and ", name(b),
                    " promote to. Convert one of them with .to().");
   });
+  return b;
 }
 
 }  // namespace
 
 DType promote_types(DType a, DType b) {
   if (a == b) return a;
-  check_promotable(a, b);
+  if (!is_computed(a) || !is_computed(b)) return promote_stored(a, b);
   if (kind_rank(a) < kind_rank(b)) std::swap(a, b);
   int ra = kind_rank(a), rb = kind_rank(b);
   if (ra == 3) {

@@ -109,7 +109,7 @@ TensorRef call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* ke
 }
 
 PyObject* run_pointwise(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
-  return guarded([&] { return call(self, args, n, keys).release_py(); });
+  return guarded([&] { return call(self, args, n, keys).release_py(); }, self.record->name.c_str());
 }
 
 // ------------------------------------------------------------------------------------------------

@@ -32,17 +32,18 @@ PyObject* py_result_type(const Call& call) {
 }
 PyObject* py_can_cast(const Call& call) {
   Args a("can_cast", call, {"from_", "to"}, 2);
-  auto rank = [](DType d) {
-    return is_complex(d) ? 3 : is_floating(d) ? 2 : d == DType::bool_ ? 0 : 1;
-  };
-  return PyBool_FromLong(rank(to_dtype_value(a[0], "can_cast")) <=
-                         rank(to_dtype_value(a[1], "can_cast")));
+  DType from = to_dtype_value(a[0], "can_cast"), to = to_dtype_value(a[1], "can_cast");
+  // What is only stored is no kind that something could be lost to.
+  bool loses = (is_complex(from) && !is_complex(to)) ||
+               ((is_floating(from) || from == DType::float4_e2m1fn_x2) && is_integral(to)) ||
+               (from != DType::bool_ && to == DType::bool_);
+  return PyBool_FromLong(!loses);
 }
 PyObject* py_get_default_dtype(const Call&) { return Py_NewRef(dtype_object(default_dtype)); }
 PyObject* py_set_default_dtype(const Call& call) {
   Args a("set_default_dtype", call, {"d"});
   DType d = to_dtype_value(a[0], "set_default_dtype");
-  check<TypeError>(is_floating(d), [&] {
+  check<TypeError>(is_floating(d) && !is_float8(d), [&] {
     return message("set_default_dtype: takes float64, float32, float16 or bfloat16, not ", name(d),
                    ".");
   });

@@ -25,7 +25,7 @@ void translate_exception(const char* operator_name) noexcept {
   } catch (const IndexError& e) {
     PyErr_SetString(PyExc_IndexError, e.what());
   } catch (const UncomputedDType& e) {
-    if (!operator_name) operator_name = "kernel";
+    if (!operator_name) operator_name = "tensor";
     PyErr_Format(PyExc_NotImplementedError, "%s: %s", operator_name + (*operator_name == '_'),
                  e.what());
   } catch (const NotImplementedError& e) {

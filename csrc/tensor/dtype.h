@@ -190,6 +190,7 @@ inline constexpr bool is_computed(DType d) { return d <= DType::complex128; }
 inline constexpr bool is_float8(DType d) {
   return d >= DType::float8_e4m3fn && d <= DType::float8_e8m0fnu;
 }
+inline constexpr bool is_quantized(DType d) { return d >= DType::quint8; }
 inline constexpr bool is_half(DType d) { return d == DType::float16 || d == DType::bfloat16; }
 inline constexpr bool is_differentiable(DType d) { return is_floating(d) || is_complex(d); }
 

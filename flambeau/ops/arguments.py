@@ -93,8 +93,8 @@ def require_floating(tensor, operator, complex_too=True):
         )
 
 
-def refuse_uncomputed(name, computed, results):
-    """Raises where an operator would compute in a dtype that is only stored, or give results in float8."""
+def refuse_uncomputed(name, computed, results, float8=False):
+    """Raises where an operator would compute in a dtype that is only stored, or, unless float8, in float8."""
     from ..kernels.types import DTYPES, FLOAT8
 
     for dtype in (*computed, *results):
@@ -102,7 +102,7 @@ def refuse_uncomputed(name, computed, results):
             raise NotImplementedError(
                 f"{name}: {dtype} is only stored; nothing is computed in it here. view() it as uint8."
             )
-    for dtype in computed:
+    for dtype in () if float8 else computed:
         if dtype in FLOAT8 and dtype in results:
             raise NotImplementedError(
                 f"{name}: nothing is computed in {dtype}. Convert it first, for example with .float()."
