@@ -40,6 +40,7 @@ FAMILIES = """
     norms
     numbers
     inner_names
+    older_lapack
     older_names
     padding
     pointwise
