@@ -320,7 +320,7 @@ def _with_index(reduction, whole, pair, name):
         made = result(*made) if type(made) is not result else made
         if out is None:
             return made
-        return _put_out(made, out, name)
+        return _put_out(made, out, name, (input,))
 
     select.__name__ = select.__qualname__ = name
     select.__doc__ = (

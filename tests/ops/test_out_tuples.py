@@ -25,3 +25,12 @@ def test_histograms_of_no_bins():
         for bins in (0, -1):
             with pytest.raises(RuntimeError, match="1 or more"):
                 call(torch.ones(3), bins)
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_extremes_along_a_dim_go_into_a_pair(name):
+    x = torch.arange(6.0).view(2, 3)
+    out = torch.empty(0), torch.empty(0, dtype=torch.int64)
+    result = getattr(torch, name)(x, 1, out=out)
+    assert result[0] is out[0] and result[1] is out[1]
+    assert torch.equal(out[0], getattr(x, name)(1).values)
