@@ -24,6 +24,7 @@ FLOORS = {
     "flambeau.array_api": 6,
     "flambeau.fx": 6,
     "flambeau.legacy": 6,
+    "flambeau.library": 6,
     "flambeau.train": 6,
     "flambeau.profiler": 6,
     "flambeau.autograd.profiler": 6,

@@ -1,0 +1,176 @@
+"""Operators of one's own: Python functions with a schema, a derivative, and a shape rule for meta tensors.
+
+    @torch.library.custom_op("mine::scale", mutates_args=())
+    def scale(x: torch.Tensor, by: float) -> torch.Tensor:
+        return x.numpy() ...                          # anything
+
+    scale.register_fake(lambda x, by: torch.empty_like(x))
+    scale.register_autograd(backward, setup_context=setup_context)
+
+They are also torch.ops.mine.scale. `flambeau.kernel` is what to use where the function is made of tensor
+arithmetic: it is compiled and derived by itself.
+"""
+
+import re
+
+from .._ops import namespace
+from .checks import opcheck
+from .operators import CustomOpDef, custom_op, known
+from .schemas import infer_schema, parameters_of
+
+__all__ = [
+    "CustomOpDef", "Library", "custom_op", "define", "fallthrough_kernel", "get_ctx", "get_kernel", "impl",
+    "impl_abstract", "infer_schema", "opcheck", "register_autocast", "register_autograd", "register_fake",
+    "register_kernel", "register_torch_dispatch", "register_vmap", "triton_op", "wrap_triton",
+]  # fmt: skip
+
+
+def register_kernel(op, device_types, func=None, /, *, lib=None):
+    """CustomOpDef.register_kernel of an operator by name."""
+    return known(op).register_kernel(device_types, *([] if func is None else [func]))
+
+
+def register_fake(op, func=None, /, *, lib=None, _stacklevel=1, allow_override=False):
+    """CustomOpDef.register_fake of an operator by name; a decorator without `func`."""
+    register = known(op).register_fake
+    return register if func is None else register(func)
+
+
+def impl_abstract(qualname, func=None, *, lib=None, _stacklevel=1):
+    """register_fake by its older name."""
+    return register_fake(qualname, func)
+
+
+def register_autograd(op, backward, /, *, setup_context=None, lib=None):
+    """CustomOpDef.register_autograd of an operator by name."""
+    known(op).register_autograd(backward, setup_context=setup_context)
+
+
+def register_autocast(op, device_type, cast_inputs, /, *, lib=None):
+    """CustomOpDef.register_autocast of an operator by name."""
+    known(op).register_autocast(device_type, cast_inputs)
+
+
+def register_vmap(op, func=None, /, *, lib=None):
+    """Not offered, as CustomOpDef.register_vmap."""
+    return known(op).register_vmap(func)
+
+
+def register_torch_dispatch(
+    op, torch_dispatch_class, func=None, /, *, lib=None, allow_override=False
+):
+    """Not offered, as CustomOpDef.register_torch_dispatch."""
+    return known(op).register_torch_dispatch(torch_dispatch_class, func)
+
+
+def define(qualname, schema, *, lib=None, tags=(), alias_analysis=None):
+    """Defines an operator without a function; impl() gives it one.
+
+    Args:
+        qualname (str): "namespace::name".
+        schema (str): as "(Tensor x, int n=2) -> Tensor".
+    """
+    if tags:
+        raise NotImplementedError("library.define: tags is not offered.")
+    written = re.findall(r"\(\w+!\)[\[\]?]*\s+(\w+)", schema)
+    CustomOpDef(qualname, schema[schema.index("(") :], parameters_of(schema), written)
+
+
+_KEYS = {
+    "CPU": "cpu", "Meta": "meta", "CUDA": "cuda", "cpu": "cpu", "cuda": "cuda", "default": None,
+    "CompositeExplicitAutograd": None, "": None, "BackendSelect": None,
+}  # fmt: skip
+
+
+def impl(qualname, types, func=None, *, lib=None):
+    """Gives a defined operator its function for device types ("cpu", "default" ...); a decorator without `func`."""
+    kinds = [types] if isinstance(types, str) else list(types)
+    return _implement(qualname, kinds, func)
+
+
+def _implement(qualname, kinds, func):
+    op = known(qualname)
+
+    def register(function):
+        for kind in kinds:
+            if kind == "CompositeImplicitAutograd":
+                op._kernels["composite"] = function
+                op._run = function  # recorded by what it is made of
+                op._operator = op._declared()
+                getattr(namespace(op._namespace), op._name)._operator = op._operator
+            elif kind == "Meta":
+                op.register_fake(function)
+            elif kind in _KEYS:
+                op._kernels[_KEYS[kind]] = function
+            else:
+                raise NotImplementedError(f"library.impl: {kind} is not offered.")
+        return function
+
+    return register if func is None else register(func)
+
+
+class Library:
+    """The operators of one namespace, defined by schemas.
+
+    Args:
+        ns (str): the namespace.
+        kind (str): "DEF" for new operators, "FRAGMENT" or "IMPL" for more of them.
+
+    Example:
+        >>> from flambeau.library import Library
+        >>> lib = Library("docs2", "DEF")
+        >>> _ = lib.define("add(Tensor x, float by=1.0) -> Tensor")
+        >>> lib.impl("add", lambda x, by=1.0: x + by, "CPU")
+        >>> flambeau.ops.docs2.add(flambeau.tensor(1.0))
+        tensor(2.)
+    """
+
+    def __init__(self, ns, kind, dispatch_key=""):
+        if kind not in ("DEF", "FRAGMENT", "IMPL"):
+            raise ValueError(f"Library: kind is {kind!r}; it must be DEF, FRAGMENT or IMPL.")
+        self.ns, self.kind, self.dispatch_key = ns, kind, dispatch_key
+
+    def define(self, schema, alias_analysis="", *, tags=()):
+        """Defines an operator; gives its name."""
+        name = schema.split("(", 1)[0].strip()
+        define(f"{self.ns}::{name}", schema, tags=tags)
+        return name
+
+    def impl(self, op_name, fn, dispatch_key="", *, with_keyset=False, allow_override=False):
+        """Gives an operator its function for a dispatch key: CPU, Meta, CompositeImplicitAutograd ..."""
+        if with_keyset:
+            raise NotImplementedError("Library.impl: with_keyset is not offered.")
+        name = op_name if isinstance(op_name, str) else op_name.name()
+        name = name if "::" in name else f"{self.ns}::{name}"
+        _implement(name, [dispatch_key or self.dispatch_key], fn)
+
+    def fallback(self, fn, dispatch_key="", *, with_keyset=False):
+        """Not offered."""
+        raise NotImplementedError("Library.fallback: not offered.")
+
+
+def fallthrough_kernel():
+    """Not offered: there are no keys to fall through."""
+    raise NotImplementedError("library.fallthrough_kernel: not offered.")
+
+
+def get_kernel(op, dispatch_key):
+    """Not offered."""
+    raise NotImplementedError("library.get_kernel: not offered.")
+
+
+def get_ctx():
+    """Not offered: sizes that depend on values are not symbols here."""
+    raise NotImplementedError("library.get_ctx: not offered.")
+
+
+def triton_op(name, fn=None, /, *, mutates_args, schema=None):
+    """Not offered: there is no Triton."""
+    raise NotImplementedError(
+        "library.triton_op: not offered; flambeau.kernel compiles functions of tensors."
+    )
+
+
+def wrap_triton(triton_kernel, /):
+    """Not offered: there is no Triton."""
+    raise NotImplementedError("library.wrap_triton: not offered.")

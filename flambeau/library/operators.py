@@ -1,0 +1,277 @@
+"""CustomOpDef, an operator of one's own, and custom_op, which makes one of a function."""
+
+import contextlib
+import inspect
+
+import flambeau
+
+from .._ops import OpOverloadPacket, namespace
+from ..autograd import Function
+from ..ops import registries
+from ..ops.declare import operator
+from .schemas import infer_schema, parameters_of
+
+__all__ = ["CustomOpDef", "custom_op", "flat", "known"]
+
+_operators = {}  # "ns::name" -> CustomOpDef
+
+
+class CustomOpDef:
+    """An operator of one's own; calling it runs it.
+
+    Attributes:
+        schema (str): its arguments and results.
+    """
+
+    def __init__(self, name, schema, parameters, mutated=()):
+        space, _, short = name.partition("::")
+        if not space or not short or "::" in short:
+            raise ValueError(
+                f"library: {name!r} is no name of an operator; write 'namespace::name'."
+            )
+        self._name, self._namespace, self._qualname = short, space, name
+        self.schema, self._parameters, self._mutated = schema, parameters, frozenset(mutated)
+        self._signature = inspect.Signature(parameters)
+        self._kernels, self._fake, self._derivative, self._setup = {}, None, None, None
+        self._enabled = {}
+        self._operator = self._declared()
+        packet = OpOverloadPacket(space, short, self._operator)
+        packet.default._schema = f"{name}{schema}"
+        registries[space] = namespace
+        setattr(namespace(space), short, packet)
+        self._opoverload = packet.default
+        _operators[name] = self
+
+    def _declared(self):
+        """A Python function with the schema's arguments, as an operator of the core."""
+        heads, calls, names = [], [], {"run": self._run}
+        keyword = False
+        for p in self._parameters:
+            if p.kind == p.KEYWORD_ONLY and not keyword:
+                keyword = True
+                heads.append("*")
+            names[f"_{p.name}"] = p.default
+            heads.append(p.name if p.default is p.empty else f"{p.name}=_{p.name}")
+            calls.append(f"{p.name}={p.name}" if keyword else p.name)
+        exec(f"def {self._name}({', '.join(heads)}):\n    return run({', '.join(calls)})", names)
+        function = names[self._name]
+        function.__module__ = f"torch.ops.{self._namespace}"
+        return operator(function, truths=[p.name for p in self._parameters])
+
+    def __call__(self, *args, **kwargs):
+        return self._operator(*args, **kwargs)
+
+    def __repr__(self):
+        return f"<CustomOpDef({self._qualname})>"
+
+    # -- what it is made of
+
+    def register_kernel(self, device_types, func=None, /):
+        """Decorates the function that runs for tensors of a device type, or of several; None means all."""
+
+        def register(function):
+            kinds = (
+                [device_types]
+                if device_types is None or isinstance(device_types, str)
+                else device_types
+            )
+            for kind in kinds:
+                self._kernels[kind] = function
+            return function
+
+        return register if func is None else register(func)
+
+    def register_fake(self, fn, /):
+        """Decorates the function that gives empty results for meta tensors: shapes, strides and dtypes."""
+        self._fake = fn
+        return fn
+
+    def register_autograd(self, backward, /, *, setup_context=None):
+        """Gives the derivative: backward(ctx, *grad_outputs) -> a gradient, or None, for each argument.
+
+        Args:
+            setup_context: (ctx, inputs, output) -> None, keeps in ctx what backward needs; also takes
+                keyword_only_inputs where the operator has such.
+        """
+        if self._mutated:
+            raise RuntimeError(
+                f"register_autograd: {self} writes {sorted(self._mutated)}; it has no derivative."
+            )
+        self._derivative, self._setup = backward, setup_context
+
+    def register_vmap(self, func=None, /):
+        """Not offered: vmap runs operators of one's own through what they call."""
+        raise NotImplementedError("CustomOpDef.register_vmap: not offered.")
+
+    def register_torch_dispatch(self, torch_dispatch_class, fn=None, /):
+        """Not offered: define __torch_dispatch__ in the class."""
+        raise NotImplementedError("CustomOpDef.register_torch_dispatch: not offered.")
+
+    def register_autocast(self, device_type, cast_inputs, /):
+        """Casts floating arguments to `cast_inputs` under autocast of that device type."""
+        self._autocast = device_type, cast_inputs
+
+    def set_kernel_enabled(self, device_type, enabled=True):
+        """A context in which a device's function is not used, or is again."""
+
+        @contextlib.contextmanager
+        def switched():
+            before = self._enabled.get(device_type, True)
+            self._enabled[device_type] = enabled
+            try:
+                yield
+            finally:
+                self._enabled[device_type] = before
+
+        return switched()
+
+    # -- a call
+
+    def _run(self, *args, **kwargs):
+        tensors = [a for a in flat((args, kwargs)) if isinstance(a, flambeau.Tensor)]
+        if getattr(self, "_autocast", None) and flambeau.is_autocast_enabled(self._autocast[0]):
+            dtype = self._autocast[1]
+            args, kwargs = _cast(args, dtype), _cast(kwargs, dtype)
+        recorded = flambeau.is_grad_enabled() and any(t.requires_grad for t in tensors)
+        if recorded and not self._mutated:
+            return _node_of(self).apply(kwargs, *args)
+        return self._compute(args, kwargs)
+
+    def _compute(self, args, kwargs):
+        tensors = [a for a in flat((args, kwargs)) if isinstance(a, flambeau.Tensor)]
+        device = tensors[0].device.type if tensors else "cpu"
+        if any(t.device.type == "meta" for t in tensors):
+            device, kernel = "meta", self._fake or self._kernels.get("meta")
+            if kernel is None and "composite" not in self._kernels:
+                raise NotImplementedError(
+                    f"{self._qualname}: meta tensors need a shape rule; register_fake gives it one."
+                )
+            kernel = kernel or self._kernels["composite"]
+        else:
+            enabled = self._enabled.get(device, True)
+            kernel = self._kernels.get(device) if enabled else None
+            kernel = kernel or self._kernels.get(None) or self._kernels.get("composite")
+            if kernel is None:
+                raise NotImplementedError(
+                    f"{self._qualname}: there is no function for {device} tensors."
+                )
+        with flambeau.no_grad():
+            result = kernel(*args, **kwargs)
+        for made in flat(result):
+            if isinstance(made, flambeau.Tensor) and any(
+                made is t or _shares(made, t) for t in tensors
+            ):
+                raise RuntimeError(
+                    f"{self._qualname}: a result shares memory with an argument. Return a clone of it."
+                )
+        return result
+
+
+def _shares(a, b):
+    return (
+        a.numel() > 0
+        and b.numel() > 0
+        and a.device.type != "meta"
+        and a._is_view()
+        and a._base is b
+    )
+
+
+def _cast(value, dtype):
+    if isinstance(value, flambeau.Tensor) and value.is_floating_point():
+        return value.to(dtype)
+    if isinstance(value, dict):
+        return {k: _cast(v, dtype) for k, v in value.items()}
+    return (
+        type(value)(_cast(v, dtype) for v in value) if isinstance(value, (tuple, list)) else value
+    )
+
+
+def flat(value):
+    if isinstance(value, (tuple, list)):
+        return [x for item in value for x in flat(item)]
+    if isinstance(value, dict):
+        return flat(list(value.values()))
+    return [value]
+
+
+def _node_of(op):
+    """The autograd.Function of an operator; its arguments are the keyword arguments, then the others."""
+    cached = op.__dict__.get("_node")
+    if cached is not None:
+        return cached
+
+    def forward(ctx, kwargs, *args):
+        result = op._compute(args, kwargs)
+        if op._setup is not None:
+            more = {"keyword_only_inputs": kwargs} if kwargs else {}
+            op._setup(ctx, args, result, **more)
+        return tuple(result) if isinstance(result, list) else result
+
+    def backward(ctx, *grads):
+        if op._derivative is None:
+            raise RuntimeError(
+                f"backward: {op._qualname} has no derivative. register_autograd gives it one."
+            )
+        found = op._derivative(ctx, *grads)
+        found = found if isinstance(found, tuple) else (found,)
+        return (None, *found)
+
+    name = f"GeneratedBackwardFor_{op._namespace}_{op._name}_default"
+    body = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    op._node = type(name, (Function,), body)
+    return op._node
+
+
+def custom_op(name, fn=None, /, *, mutates_args, device_types=None, schema=None, tags=None):
+    """Makes an annotated function an operator; a decorator without `fn`.
+
+    Args:
+        name (str): "namespace::name".
+        mutates_args (iterable of str, or "unknown"): the arguments that it writes.
+        device_types (str or list of str, optional): the devices whose tensors it takes; all by default.
+        schema (str, optional): instead of annotations, as "(Tensor x) -> Tensor".
+
+    Raises:
+        ValueError: the name or an annotation is none of a schema.
+
+    Example:
+        >>> from flambeau.library import custom_op
+        >>> @custom_op("docs::double", mutates_args=())
+        ... def double(x: flambeau.Tensor) -> flambeau.Tensor:
+        ...     return x * 2
+        >>> double(flambeau.tensor(3.0)), flambeau.ops.docs.double(flambeau.tensor(4.0))
+        (tensor(6.), tensor(8.))
+    """
+    if tags:
+        raise NotImplementedError("custom_op: tags is not offered.")
+
+    def declare(function):
+        text = infer_schema(function, mutates_args=mutates_args) if schema is None else schema
+        if schema is None:
+            parameters = [
+                p.replace(annotation=inspect.Parameter.empty)
+                for p in inspect.signature(function).parameters.values()
+            ]
+        else:
+            parameters = parameters_of(schema)
+        written = [p.name for p in parameters] if mutates_args == "unknown" else mutates_args
+        op = CustomOpDef(name, text, parameters, written)
+        op._init_fn, op.__doc__, op.__name__ = function, function.__doc__, op._name
+        op.register_kernel(device_types, function)
+        return op
+
+    return declare if fn is None else declare(fn)
+
+
+def known(op):
+    """The CustomOpDef of a name, of torch.ops.ns.name, or of itself."""
+    if isinstance(op, CustomOpDef):
+        return op
+    name = op if isinstance(op, str) else getattr(op, "_qualified_op_name", None)
+    if name is None and hasattr(op, "name"):
+        name = op.name()
+    name = name.removesuffix(".default") if isinstance(name, str) else name
+    if name not in _operators:
+        raise ValueError(f"library: there is no operator {name!r} that was defined here.")
+    return _operators[name]

@@ -1,0 +1,150 @@
+"""Operators of one's own: schemas, derivatives, shape rules, names in torch.ops."""
+
+import itertools
+
+import pytest
+
+import flambeau as torch
+from flambeau import fx, library
+
+_count = itertools.count()
+
+
+def fresh():
+    return f"test_library::op{next(_count)}"
+
+
+def square(x: torch.Tensor, times: int = 1, *, shift: float = 0.0) -> torch.Tensor:
+    return torch.from_numpy(x.detach().numpy() ** 2 * times + shift)
+
+
+def made():
+    op = library.custom_op(fresh(), square, mutates_args=())
+    op.register_fake(lambda x, times=1, *, shift=0.0: torch.empty_like(x))
+
+    def keep(ctx, inputs, output, keyword_only_inputs=None):
+        ctx.save_for_backward(inputs[0])
+        ctx.times = inputs[1]
+
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return grad * 2 * x * ctx.times, None
+
+    op.register_autograd(backward, setup_context=keep)
+    return op
+
+
+def test_an_operator_runs_is_derived_and_has_shapes():
+    op = made()
+    x = torch.tensor([1.0, -2.0], requires_grad=True)
+    y = op(x, 3, shift=1.0)
+    assert y.tolist() == [4, 13] and "GeneratedBackwardFor_test_library" in type(y.grad_fn).__name__
+    y.sum().backward()
+    assert x.grad.tolist() == [6, -12]
+    assert op(torch.empty(4, 5, device="meta")).shape == (4, 5)
+    assert torch.autograd.gradcheck(
+        lambda v: op(v, 2), torch.randn(3, dtype=torch.float64, requires_grad=True)
+    )
+    assert op.schema == "(Tensor x, SymInt times=1, *, float shift=0.0) -> Tensor"
+    assert torch.equal(getattr(torch.ops.test_library, op._name)(x), op(x))
+    assert torch.equal(getattr(torch.ops.test_library, op._name).default(x), op(x))
+    results = library.opcheck(op, (x,), {"shift": 2.0})
+    assert set(results.values()) == {"SUCCESS"}
+    gm = fx.symbolic_trace(lambda v: op(v) + 1)
+    assert torch.equal(gm(x), op(x) + 1)
+
+
+def test_what_is_missing_is_named():
+    op = library.custom_op(fresh(), square, mutates_args=())
+    x = torch.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="has no derivative. register_autograd"):
+        op(x).sum().backward()
+    with pytest.raises(NotImplementedError, match="register_fake"):
+        op(torch.empty(2, device="meta"))
+    with pytest.raises(ValueError, match="write 'namespace::name'"):
+        library.custom_op("plain", square, mutates_args=())
+    with pytest.raises(ValueError, match="has no annotation"):
+        library.infer_schema(lambda x: x, mutates_args=())
+    with pytest.raises(ValueError, match="no arguments"):
+        library.infer_schema(square, mutates_args=("y",))
+    with pytest.raises(TypeError):
+        op()
+    only_cuda = library.custom_op(fresh(), square, mutates_args=(), device_types="cuda")
+    with pytest.raises(NotImplementedError, match="no function for cpu tensors"):
+        only_cuda(x)
+    with pytest.raises(ValueError, match="no operator 'a::b'"):
+        library.register_fake("a::b", None)
+    with pytest.raises(AttributeError, match="no operator 'nothing'"):
+        _ = torch.ops.test_library.nothing
+
+
+def test_results_do_not_share_memory_with_arguments():
+    def alias(x: torch.Tensor) -> torch.Tensor:
+        return x
+
+    op = library.custom_op(fresh(), alias, mutates_args=())
+    with pytest.raises(RuntimeError, match="shares memory with an argument"):
+        op(torch.ones(2))
+
+
+def test_writing_operators():
+    def add_one_(x: torch.Tensor, out: list[torch.Tensor]) -> None:
+        x.add_(1)
+
+    op = library.custom_op(fresh(), add_one_, mutates_args=("x",))
+    assert op.schema == "(Tensor(a!) x, Tensor[] out) -> ()"
+    x = torch.zeros(2)
+    version = x._version
+    assert op(x, []) is None and x.tolist() == [1, 1] and x._version > version
+    with pytest.raises(RuntimeError, match="no derivative"):
+        op.register_autograd(lambda ctx, g: g)
+
+
+def test_several_results_kernels_and_autocast():
+    def both(x: torch.Tensor, n: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        return x + 1, x * (n or 2)
+
+    op = library.custom_op(fresh(), both, mutates_args=())
+    assert op.schema == "(Tensor x, SymInt? n=None) -> (Tensor, Tensor)"
+    op.register_autograd(lambda ctx, a, b: (a + 2 * b, None))
+    x = torch.ones(3, requires_grad=True)
+    a, b = op(x)
+    (a.sum() + b.sum()).backward()
+    assert x.grad.tolist() == [3, 3, 3]
+    op.register_kernel("cpu", lambda x, n=None: (x - 1, x * 1))
+    assert op(x.detach())[0].tolist() == [0, 0, 0]
+    with op.set_kernel_enabled("cpu", False):
+        assert op(x.detach())[0].tolist() == [2, 2, 2]
+    op.register_autocast("cpu", torch.bfloat16)
+    with torch.autocast("cpu"):
+        assert op(x.detach())[0].dtype == torch.bfloat16
+
+
+def test_libraries_of_schemas():
+    lib = library.Library("test_lib", "DEF")
+    assert (
+        lib.define("scaled(Tensor x, float by=2.0, *, int[] dims=[0, 1], str mode='a') -> Tensor")
+        == "scaled"
+    )
+    lib.impl("scaled", lambda x, by=2.0, *, dims=(0, 1), mode="a": x * by + len(dims), "CPU")
+    lib.impl("scaled", lambda x, by=2.0, **_: torch.empty_like(x), "Meta")
+    assert torch.ops.test_lib.scaled(torch.ones(1)).item() == 4
+    assert torch.ops.test_lib.scaled(torch.ones(1, device="meta")).is_meta
+    lib.define("whole(Tensor x) -> Tensor")
+    lib.impl("whole", lambda x: x * 3, "CompositeImplicitAutograd")
+    x = torch.ones(2, requires_grad=True)
+    torch.ops.test_lib.whole(x).sum().backward()
+    assert x.grad.tolist() == [3, 3]
+    library.define("test_lib::later", "(Tensor x) -> Tensor")
+
+    @library.impl("test_lib::later", "cpu")
+    def later(x):
+        return x + 10
+
+    assert torch.ops.test_lib.later(torch.zeros(1)).item() == 10
+    with pytest.raises(RuntimeError, match="is no schema"):
+        library.define("test_lib::bad", "(Tensor x")
+    with pytest.raises(NotImplementedError, match="Sparse is not offered"):
+        lib.impl("later", later, "Sparse")
+    with pytest.raises(ValueError, match="DEF, FRAGMENT or IMPL"):
+        library.Library("x", "OTHER")
