@@ -125,6 +125,12 @@ def check_pivots(operator, pivots, LU, count, smallest=1):
             )
 
 
+def of_first_batch(values, batch, trailing=0):
+    """The part of `values` (*, trailing dims) that is of the batch shape from which matrices were expanded."""
+    values = values[(0,) * (values.dim() - trailing - len(batch))]
+    return values[tuple(slice(size) for size in batch)]
+
+
 def real_like(tensor, values):
     """`values` in the dtype of `tensor`: a gradient of a real input is real."""
     return values if tensor.dtype.is_complex or not values.dtype.is_complex else values.real

@@ -565,7 +565,7 @@ for _function in (
 
 def _dropout(input, seed, call, p):
     keep = unit(philox(seed, call)[0]) >= p
-    return k.where(keep, input / (1 - p), 0)
+    return input * k.where(keep, 1 / (1 - p), 0)  # what is NaN or infinite stays NaN where dropped
 
 
 _dropout_map = make_pointwise(_dropout, name="dropout", keep=("seed", "call"), uses_index=True)
@@ -578,5 +578,5 @@ def _(grad_output, input, seed, call, p, result):
 
 
 def dropout(input, p, generator=None):
-    """input with each element zero with probability p, the others divided by 1 - p; p < 1."""
+    """input with each element zero with probability p, the others divided by 1 - p; p < 1. NaN stays."""
     return _dropout_map(input, *(generator or default_generator)._next(), p)

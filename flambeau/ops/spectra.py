@@ -10,6 +10,7 @@ from .lapack import (
     array,
     check_matrices,
     check_same_dtype,
+    of_first_batch,
     raise_where,
     real_like,
     stacked,
@@ -468,6 +469,10 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
             f"linalg.lstsq: driver is {driver!r}; it must be 'gels', 'gelsy', 'gelsd' or 'gelss'."
         )
     check_same_dtype("linalg.lstsq", A=A, B=B)
+    if not 0 <= A.dim() - B.dim() <= 1:
+        raise RuntimeError(
+            f"linalg.lstsq: A has {A.dim()} dims and B {B.dim()}; B must have as many, or one less for vectors."
+        )
     vector = B.dim() == A.dim() - 1 and tuple(B.shape) == tuple(A.shape[:-1])
     right = B.unsqueeze(-1) if vector else B
     if A.size(-2) != right.size(-2):
@@ -476,7 +481,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         )
     m, n = A.size(-2), A.size(-1)
     rtol = rcond if rcond is not None else fl.finfo(A.dtype).eps * max(m, n)
-    batch = fl.broadcast_shapes(A.shape[:-2], right.shape[:-2])
+    own, batch = A.shape[:-2], fl.broadcast_shapes(A.shape[:-2], right.shape[:-2])
     A, right = A.expand(*batch, m, n), right.expand(*batch, *right.shape[-2:])
     if driver in ("gelsd", "gelss"):
         solution = linalg_pinv(A, rtol=rtol) @ right
@@ -501,8 +506,10 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
     return _LstsqResult(
         solution.squeeze(-1) if vector else solution,
         residuals,
-        fl.empty(0, dtype=fl.int64, device=A.device) if driver == "gels" else rank,
-        values if driver in ("gelsd", "gelss") else values.new_empty(0),
+        fl.empty(0, dtype=fl.int64, device=A.device)
+        if driver == "gels"
+        else of_first_batch(rank, own),
+        of_first_batch(values, own, 1) if driver in ("gelsd", "gelss") else values.new_empty(0),
     )
 
 

@@ -6,7 +6,15 @@ from .. import _core
 from . import public as fl
 from .arguments import some, wrap_dims
 from .declare import composite, primitive
-from .lapack import array, check_matrices, check_same_dtype, raise_where, takes_nothing, tensor
+from .lapack import (
+    array,
+    check_matrices,
+    check_same_dtype,
+    of_first_batch,
+    raise_where,
+    takes_nothing,
+    tensor,
+)
 from .results import lazy_result_type
 
 _InvExResult = lazy_result_type("linalg_inv_ex", "inverse info")
@@ -79,7 +87,7 @@ def _determinant(ctx, A):
 @_determinant.derivative
 def _(ctx, grad_output):
     A, result = ctx.saved
-    if some(result == 0):
+    if some(result.abs() < fl.finfo(result.dtype).tiny):
         return grad_output.unsqueeze(-1).unsqueeze(-1) * _adjugate(A).mH
     factor = grad_output * (result.conj() if result.dtype.is_complex else result)
     return factor.unsqueeze(-1).unsqueeze(-1) * fl.linalg.inv(A).mH
@@ -190,7 +198,7 @@ def _solve_equation(operator, A, B, left):
             f"matrices must be B's number of {'rows' if left else 'columns'}."
         )
     X, info = _solve(*_one_batch(A, B))
-    info = _of_first_batch(info, A.shape[:-2])
+    info = of_first_batch(info, A.shape[:-2])
     X = X if left else X.mT
     return X.squeeze(-1) if vector else X, info
 
@@ -198,12 +206,6 @@ def _solve_equation(operator, A, B, left):
 def _one_batch(A, B):
     batch = fl.broadcast_shapes(A.shape[:-2], B.shape[:-2])
     return A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:])
-
-
-def _of_first_batch(info, batch):
-    """The part of `info` that is of the batch shape from which matrices were expanded."""
-    info = info[(0,) * (info.dim() - len(batch))]
-    return info[tuple(slice(size) for size in batch)]
 
 
 @composite(name="solve", namespaces=("linalg",), method=False, out="same", autocast="float32")

@@ -241,3 +241,21 @@ def test_short_rows_without_a_variance():
     assert functional.layer_norm(tensor([[1e25, 1.0, 2.0]]), (3,)).isnan().all()
     assert flambeau.native_layer_norm(tensor([[3e38]]), (1,), None, None, 1e-5)[2].isnan().all()
     assert functional.layer_norm(tensor([[3e38] + [1.0] * 9]), (10,)).equal(flambeau.zeros(1, 10))
+
+
+def test_the_slope_of_a_tiny_determinant():
+    assert gradients(flambeau.det, [[1e-42]]) == [[[1]]]
+    (slope,) = gradients(flambeau.det, [[1e-42, 0.0], [0.0, 1.0]])
+    assert slope[0] == [1, 0]
+
+
+def test_what_lstsq_reports_has_the_shape_of_its_matrices():
+    found = flambeau.linalg.lstsq(flambeau.eye(3)[None], flambeau.ones(4, 3, 2), driver="gelss")
+    assert found.rank.shape == (1,) and found.singular_values.shape == (1, 3)
+    with pytest.raises(RuntimeError, match="one less"):
+        flambeau.linalg.lstsq(flambeau.eye(3), flambeau.ones(4, 3, 2))
+
+
+def test_dropout_keeps_nan():
+    flambeau.manual_seed(0)
+    assert functional.dropout(tensor([nan, inf] * 20), 0.5)[::2].isnan().all()
