@@ -110,7 +110,7 @@ _LAZY = {
     **dict.fromkeys(
         "UntypedStorage TypedStorage DoubleStorage FloatStorage HalfStorage BFloat16Storage LongStorage IntStorage "
         "ShortStorage CharStorage ByteStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage "
-        "QUInt8Storage QInt8Storage QInt32Storage QUInt4x2Storage QUInt2x4Storage".split(),
+        "_storage_classes QUInt8Storage QInt8Storage QInt32Storage QUInt4x2Storage QUInt2x4Storage".split(),
         "storage",
     ),
     **dict.fromkeys(
@@ -159,6 +159,10 @@ _LAZY = {
 def __getattr__(name):
     from importlib import import_module
 
+    if name == "Storage":  # the storage of the default dtype, which may change
+        kinds = {float32: "Float", float64: "Double", float16: "Half", bfloat16: "BFloat16"}
+        storage = import_module(".storage", __name__)
+        return getattr(storage, kinds[_core.get_default_dtype()] + "Storage")
     if name in _PACKAGES:
         return import_module("." + name, __name__)
     if name in _LAZY:

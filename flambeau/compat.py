@@ -62,6 +62,11 @@ def set_default_tensor_type(t):
         raise TypeError(
             f"set_default_tensor_type: invalid type {t!r}; use torch.set_default_dtype(torch.float64)."
         )
+    if getattr(t, "is_cuda", False):
+        raise TypeError(
+            f"set_default_tensor_type: there is no {t.__name__} of CUDA, for flambeau is not compiled "
+            "with CUDA enabled: it computes on the CPU."
+        )
     _core.set_default_dtype(t.dtype)
 
 

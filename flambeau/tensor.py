@@ -204,7 +204,7 @@ def _repr_html_(self):
 
 
 def __format__(self, spec):
-    if self.dim() == 0 and (spec or type(self) is Tensor):
+    if self.dim() == 0 and (spec or type(self) is Tensor) and not self.is_meta:
         return format(self.item(), spec)
     return object.__format__(self, spec)
 

@@ -36,6 +36,19 @@ def listed(values):
     return items
 
 
+class NoSuchDevice(AssertionError, NotImplementedError):
+    """There is no such device here. PyTorch raises an AssertionError for CUDA, others a RuntimeError."""
+
+
+def missing_device(operator, device):
+    """The error for a device that is not there, to be raised."""
+    why = "is not compiled with CUDA enabled and " if str(device).startswith("cuda") else ""
+    return NoSuchDevice(
+        f"{operator}: device '{device}' is not available: this build of flambeau {why}computes on the "
+        "CPU. Use 'cpu'."
+    )
+
+
 class Size(tuple):
     """The sizes of a tensor's dimensions, a tuple."""
 

@@ -165,6 +165,10 @@ PyObject* py_full(const Call& call) {
     return message("full: size must be a tuple of ints, not ", Py_TYPE(size)->tp_name, ".");
   });
   Dims dims = to_dims(size, "full");
+  // Of halves too, as in PyTorch, where a tensor of complex numbers would be complex32.
+  DType own = PyComplex_Check(number.get()) && default_dtype != DType::float64
+                  ? DType::complex64
+                  : number_dtype(number.get());
   TensorRef t;
   if (o.out) {
     check(!o.has_dtype || o.dtype == o.out->dtype, [&] {
@@ -173,7 +177,7 @@ PyObject* py_full(const Call& call) {
     });
     t = take_out(o.out, dims, "full");
   } else {
-    t = finish(empty(dims, o.has_dtype ? o.dtype : number_dtype(number.get()), o.device), o);
+    t = finish(empty(dims, o.has_dtype ? o.dtype : own, o.device), o);
   }
   fill_number(*t, number.get(), "full");
   return t.release_py();

@@ -222,11 +222,13 @@ Device to_device_value(PyObject* o, const char* function) {
     return PyUnicode_CompareWithASCIIString(type.get(), name) == 0;
   };
   if (is("meta")) return on_meta;
-  check<NotImplementedError>(is("cpu"), [&] {
-    return message(function, ": device '", PyUnicode_AsUTF8(type.get()),
-                   "' is not available: this build of flambeau computes on the CPU. Use 'cpu'.");
-  });
-  return on_cpu;
+  if (is("cpu")) return on_cpu;
+  Object types = Object::steal(PyImport_ImportModule("flambeau.types"));
+  if (!types) throw PythonError();
+  Object error =
+      Object::steal(PyObject_CallMethod(types.get(), "missing_device", "sO", function, type.get()));
+  if (error) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.get())), error.get());
+  throw PythonError();
 }
 
 // ------------------------------------------------------------------------------------------

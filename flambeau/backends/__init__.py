@@ -4,7 +4,7 @@ change nothing, and what asks for a library is told that it is not there.
 
 import importlib
 
-__all__ = ["cpu", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum"]
+__all__ = ["cpu", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum", "quantized"]
 
 
 def __getattr__(name):

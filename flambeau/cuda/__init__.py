@@ -1,6 +1,7 @@
 """CUDA devices. There are none yet: what asks is told so, what needs one raises an error."""
 
 from .. import types
+from ..types import NoSuchDevice
 
 _NONE = (
     "flambeau is not compiled with CUDA enabled: it computes on the CPU. "
@@ -29,28 +30,28 @@ def device_count():
 
 
 def init():
-    """Raises RuntimeError: there is no device to start."""
-    raise RuntimeError(_NONE)
+    """Raises NoSuchDevice: there is no device to start."""
+    raise NoSuchDevice(_NONE)
 
 
 def current_device():
-    """Raises RuntimeError: there is no current device."""
-    raise RuntimeError(_NONE)
+    """Raises NoSuchDevice: there is no current device."""
+    raise NoSuchDevice(_NONE)
 
 
 def set_device(device):
-    """Raises RuntimeError: there is no device to choose."""
-    raise RuntimeError(_NONE)
+    """Raises NoSuchDevice: there is no device to choose."""
+    raise NoSuchDevice(_NONE)
 
 
 def get_device_name(device=None):
-    """Raises RuntimeError: there is no device to name."""
-    raise RuntimeError(_NONE)
+    """Raises NoSuchDevice: there is no device to name."""
+    raise NoSuchDevice(_NONE)
 
 
 def synchronize(device=None):
-    """Raises RuntimeError: there is no device to wait for."""
-    raise RuntimeError(_NONE)
+    """Raises NoSuchDevice: there is no device to wait for."""
+    raise NoSuchDevice(_NONE)
 
 
 def manual_seed(seed):
@@ -81,10 +82,10 @@ def move(tensor, device=None):
     """For Tensor.cuda().
 
     Raises:
-        RuntimeError: always.
+        NoSuchDevice: always.
     """
     wanted = types.device("cuda") if device is None else types.device(device)
-    raise RuntimeError(f"cuda: {_NONE} Asked for {wanted}.")
+    raise NoSuchDevice(f"cuda: {_NONE} Asked for {wanted}.")
 
 
 def __getattr__(name):
@@ -92,4 +93,9 @@ def __getattr__(name):
         from importlib import import_module
 
         return import_module(".amp", __name__)
+    if name.endswith(("Tensor", "Storage")):
+        from .older_types import TYPES
+
+        if name in TYPES:
+            return TYPES[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ from .. import _core
 from ..kernels import language as k
 from ..types import device as Device
 from ..types import layout as Layout
-from ..types import strided
+from ..types import missing_device, strided
 from .arguments import require_tensors
 from .declare import METHODS, make_pointwise, register
 
@@ -49,10 +49,7 @@ def check_options(name, layout=None, device=None, pin_memory=False, dtype=None):
     if device is not None and (
         device if isinstance(device, Device) else Device(device)
     ).type not in ("cpu", "meta"):
-        raise NotImplementedError(
-            f"{name}: device={device} is not available: this build of flambeau computes on the "
-            "CPU. Use 'cpu'."
-        )
+        raise missing_device(name, device)
 
 
 def _place(device, out):
@@ -484,6 +481,10 @@ def new(self, *args, size=None, device=None):
     from ..types import Size
 
     check_options("new", device=device)
+    if device is not None and len(args) == 1 and isinstance(args[0], _core.Tensor):
+        raise RuntimeError(
+            "new: a tensor and device= do not go together. Use torch.as_tensor(data, device=...)."
+        )
     device = device or self.device
     if size is not None:
         args = (*args, Size(size))

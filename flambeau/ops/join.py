@@ -178,6 +178,11 @@ def meshgrid(*tensors, indexing="ij"):
             raise RuntimeError(
                 "meshgrid: the tensors are of different dtypes. Convert them to one with .to()."
             )
+        if tensor.device != tensors[0].device:
+            raise RuntimeError(
+                f"meshgrid: the tensors lie on {tensors[0].device} and {tensor.device}. Move them to "
+                "one device with .to()."
+            )
     swap = indexing == "xy" and len(tensors) >= 2
     if swap:
         tensors = (tensors[1], tensors[0], *tensors[2:])

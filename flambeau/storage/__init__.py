@@ -4,7 +4,8 @@ from .typed import LEGACY, TypedStorage, _dtype_to_storage_type_map, _LegacyStor
 from .untyped import UntypedStorage
 
 __all__ = ["LEGACY", "TypedStorage", "UntypedStorage", "_LegacyStorage"]
-__all__ += ["_dtype_to_storage_type_map", *LEGACY]
+__all__ += ["_storage_classes", "_dtype_to_storage_type_map", *LEGACY]
 globals().update(LEGACY)
+_storage_classes = {TypedStorage, UntypedStorage, *LEGACY.values()}
 for _class in (TypedStorage, UntypedStorage, _LegacyStorage):
     _class.__module__ = __name__

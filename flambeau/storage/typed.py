@@ -44,6 +44,16 @@ _CASTS = {
     "float8_e4m3fnuz": "float8_e4m3fnuz",
 }
 
+_WHOLE_NUMBERS = {
+    "quint8": "uint8", "qint8": "int8", "qint32": "int32", "quint4x2": "uint8", "quint2x4": "uint8",
+}  # fmt: skip
+
+
+def _kept_as(dtype):
+    """The dtype of the numbers that elements are kept as: of quantized ones whole numbers."""
+    name = str(dtype).removeprefix("torch.")
+    return getattr(_core, _WHOLE_NUMBERS[name]) if name in _WHOLE_NUMBERS else dtype
+
 
 @functools.cache
 def _dtype_to_storage_type_map():
@@ -83,7 +93,7 @@ class TypedStorage:
             raise TypeError(f"TypedStorage: dtype must be a torch.dtype, not {dtype!r}.")
         self._dtype = dtype
         if wrap_storage is None:
-            self._untyped_storage = UntypedStorage._of(_elements(args, dtype, device))
+            self._untyped_storage = UntypedStorage._of(_elements(args, _kept_as(dtype), device))
         return self
 
     @property
@@ -102,6 +112,10 @@ class TypedStorage:
 
     def _tensor(self):
         return self._untyped_storage._elements(self._dtype)
+
+    def _numbers(self):
+        """The elements as they are read and written; of quantized ones the whole numbers kept for them."""
+        return self._untyped_storage._elements(_kept_as(self._dtype))
 
     def _elements_as(self, function, dtype):
         """What tensor(storage, dtype=dtype) shares; the core asks."""
@@ -190,7 +204,7 @@ class TypedStorage:
 
     def tolist(self):
         """The elements as numbers."""
-        return self._tensor().tolist()
+        return self._numbers().tolist()
 
     def clone(self):
         """A copy with memory of its own."""
@@ -255,7 +269,7 @@ class TypedStorage:
             raise RuntimeError("TypedStorage: slices can be set, not read. Use untyped()[a:b].")
         if not isinstance(index, int):
             raise RuntimeError(f"TypedStorage: an index is an int, not {type(index).__name__}.")
-        return self._tensor()[_place(index, self.size())].item()
+        return self._numbers()[_place(index, self.size())].item()
 
     def __setitem__(self, index, value):
         if not isinstance(index, (int, slice)):
@@ -266,7 +280,7 @@ class TypedStorage:
             raise RuntimeError(f"TypedStorage: an element can't be a {type(value).__name__}.")
         if isinstance(index, int):
             _place(index, self.size())
-        self._tensor()[index] = value
+        self._numbers()[index] = value
 
     _setitem = __setitem__
 

@@ -186,3 +186,28 @@ def test_cat_of_nothing_but_skipped_parts():
     none = torch.empty(0)
     assert torch.cat([none, none], 1).shape == (0,)
     assert torch.cat([none, torch.ones(2, 3)], 1).shape == (2, 3)
+
+
+def test_complex_fills_of_halves_are_complex64():
+    torch.set_default_dtype(torch.float16)
+    try:
+        assert torch.full((2,), 1j).dtype is torch.complex64
+        assert torch.tensor([1j]).dtype is torch.complex32
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_new_takes_no_device_for_a_tensor():
+    x = torch.tensor([1])
+    with pytest.raises(RuntimeError, match="new: a tensor and device= do not go together"):
+        x.new(x, device="cpu")
+
+
+def test_what_needs_no_bytes_on_meta():
+    x = torch.empty(10**8, 3, 10**8, device="meta")
+    assert torch.nn.functional.interpolate(x, scale_factor=2).shape == (10**8, 3, 2 * 10**8)
+    assert torch.nn.functional.pad(x, (1, 1)).shape == (10**8, 3, 10**8 + 2)
+    number = torch.empty((), device="meta")
+    assert format(number) == repr(number)
+    with pytest.raises(RuntimeError, match="meshgrid: the tensors lie on cpu and meta"):
+        torch.meshgrid(torch.ones(2), torch.ones(2, device="meta"))

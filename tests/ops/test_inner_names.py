@@ -109,3 +109,19 @@ def test_views_of_another_base():
 def test_volatile_warns():
     with pytest.warns(UserWarning, match="volatile: was removed"):
         assert torch.autograd.torch.zeros(1).volatile is False
+
+
+def test_upsampling_by_its_inner_name():
+    x = torch.arange(3.0).view(1, 1, 3)
+    upsample = torch._C._nn.upsample_nearest1d
+    assert upsample(x, (6,)).tolist() == upsample(x, None, 2.0).tolist() == [[[0, 0, 1, 1, 2, 2]]]
+    out = torch.empty(1, 1, 6)
+    assert upsample(x, (6,), 2.0, out=out) is out and out[0, 0, 2] == 1
+    assert torch._C._nn.upsample_nearest2d(torch.ones(1, 1, 2, 2), None, (2.0, 2.0)).shape[2:] == (
+        4,
+        4,
+    )
+    with pytest.raises(
+        RuntimeError, match=r"output_size \(5,\) is not what the scales give, \(6,\)"
+    ):
+        upsample(x, (5,), 2.0)

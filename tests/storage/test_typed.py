@@ -128,3 +128,24 @@ def test_tensors_over_storages_and_copies():
     for copied in (copy.deepcopy(storage), copy.copy(storage), pickle.loads(pickle.dumps(storage))):
         assert copied.tolist() == [9, 2, 3] and copied.dtype is torch.float32
         assert copied.data_ptr() != storage.data_ptr()
+
+
+def test_quantized_storages_keep_whole_numbers():
+    for name in ("QUInt8Storage", "QInt8Storage", "QInt32Storage", "QUInt4x2Storage"):
+        kind = getattr(torch, name)
+        storage = kind(4)
+        storage[:] = 0
+        storage[1:3] = 5
+        storage[3] = 7
+        assert storage.tolist() == kind([0, 5, 5, 7]).tolist() == [0, 5, 5, 7]
+        assert storage[3] == 7 and storage.dtype is kind.dtype
+    assert {torch.FloatStorage, torch.UntypedStorage} < torch._storage_classes
+
+
+def test_storage_is_that_of_the_default_dtype():
+    assert torch.Storage is torch.FloatStorage
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.Storage is torch.DoubleStorage
+    finally:
+        torch.set_default_dtype(torch.float32)

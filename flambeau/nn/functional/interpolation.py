@@ -86,7 +86,7 @@ def interpolate(
             "sizes must be 1 or more."
         )
     result = (*input.shape[:2], *sizes)
-    if input.numel() == 0:
+    if input.numel() == 0 or input.is_meta:
         return attached(_keep_format(input.new_zeros(result), input), input)
     # Sizes that no memory holds are refused before anything is computed for them: each step of the
     # resizing has places and weights in 8 bytes for each output.

@@ -170,6 +170,8 @@ def _along(weight, dim, ndim):
 
 
 def _check_classes(name, input, target, weight):
+    if input.dim() == 0:
+        raise ValueError(f"{name}: input is a single number; it takes (C,) or (N, C, ...) scores.")
     if target.dtype not in (flambeau.int64, flambeau.uint8):
         raise RuntimeError(
             f"{name}: target is {target.dtype}, but classes are int64. Convert it with .long()."

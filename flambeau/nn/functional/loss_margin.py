@@ -208,7 +208,8 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     """
     reduction = reduction_of(size_average, reduce, reduction)
     check(reduction, "multilabel_margin_loss")
-    if input.shape != target.shape or input.dim() > 2:
+    one_class = max(input.dim(), target.dim()) == 1 and input.numel() == target.numel() == 1
+    if (input.shape != target.shape and not one_class) or input.dim() > 2:
         raise RuntimeError(
             f"multilabel_margin_loss: target {tuple(target.shape)} must have the shape of input, "
             f"{tuple(input.shape)}."
@@ -227,7 +228,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     labels = target.reshape(1, -1) if single else target
     if labels.numel() and not every((labels >= -1) & (labels < scores.size(1))):
         raise RuntimeError(
-            f"multilabel_margin_loss: target holds classes outside of -1 to {input.size(-1) - 1}."
+            f"multilabel_margin_loss: target holds classes outside of -1 to {scores.size(1) - 1}."
         )
     listed = (labels < 0).cumsum(1) == 0  # (N, C): before the first -1 of the row
     place = flambeau.where(listed, labels, flambeau.zeros_like(labels))

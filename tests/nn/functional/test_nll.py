@@ -61,3 +61,9 @@ def test_nll_loss_of_one_sample_and_of_none():
     x = flambeau.tensor([[float("-inf"), 0.0]], requires_grad=True)
     F.nll_loss(x, flambeau.tensor([0]), ignore_index=0, reduction="sum").backward()
     assert x.grad.tolist() == [[0.0, 0.0]]
+
+
+def test_a_single_number_is_no_scores():
+    with pytest.raises(ValueError, match="nll_loss: input is a single number"):
+        F.nll_loss(flambeau.tensor(1.0), flambeau.tensor(0))
+    assert F.multilabel_margin_loss(flambeau.tensor(1.0), flambeau.tensor([0])).shape == ()
