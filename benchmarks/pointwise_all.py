@@ -5,25 +5,8 @@ import functools
 SIZE = 100_000
 EFFORT = {"rounds": 5, "block_s": 0.004}  # of harness.compare: many rows
 
-# name: (low, high) of its arguments
-UNARY = {
-    "exp": (-5, 5), "exp2": (-5, 5), "expm1": (-2, 2), "log": (0.1, 9), "log2": (0.1, 9), "log10": (0.1, 9),
-    "log1p": (-0.9, 9), "sqrt": (0, 9), "rsqrt": (0.1, 9), "reciprocal": (0.1, 9), "square": (-5, 5),
-    "sin": (-9, 9), "cos": (-9, 9), "tan": (-9, 9), "asin": (-1, 1), "acos": (-1, 1), "atan": (-9, 9),
-    "sinh": (-5, 5), "cosh": (-5, 5), "tanh": (-5, 5), "asinh": (-9, 9), "acosh": (1, 9), "atanh": (-0.99, 0.99),
-    "erf": (-3, 3), "erfc": (-3, 3), "erfinv": (-0.99, 0.99), "lgamma": (0.1, 20), "digamma": (0.1, 20),
-    "sigmoid": (-5, 5), "logit": (0.01, 0.99), "sinc": (-3, 3), "i0": (-9, 9), "abs": (-5, 5), "neg": (-5, 5),
-    "sign": (-5, 5), "floor": (-5, 5), "ceil": (-5, 5), "trunc": (-5, 5), "round": (-5, 5), "frac": (-5, 5),
-    "isnan": (-5, 5), "isfinite": (-5, 5), "deg2rad": (-5, 5), "nan_to_num": (-5, 5),
-}  # fmt: skip
-SPECIAL = {
-    "i0e": (-9, 9), "i1": (-9, 9), "i1e": (-9, 9), "ndtr": (-4, 4), "ndtri": (0.01, 0.99), "log_ndtr": (-9, 3),
-    "erfcx": (-2, 9), "entr": (0.1, 3),
-}  # fmt: skip
 FUNCTIONAL = ("relu", "gelu", "silu", "mish", "elu", "selu", "softplus", "logsigmoid", "hardswish", "hardtanh",
               "leaky_relu", "softsign", "tanhshrink", "hardsigmoid", "relu6", "celu", "softshrink")  # fmt: skip
-BINARY = ("add", "sub", "mul", "div", "pow", "atan2", "fmod", "remainder", "maximum", "minimum", "fmax", "fmin", "hypot",
-          "logaddexp", "xlogy", "copysign", "nextafter", "eq", "lt", "floor_divide")  # fmt: skip
 INTEGER = (
     "add",
     "sub",
@@ -40,6 +23,22 @@ INTEGER_DTYPES = ("uint8", "int8", "int16", "int32", "int64")
 DTYPES = ("bool", *INTEGER_DTYPES, "float16", "bfloat16", "float32", "float64")
 
 
+def found(T, name):
+    """PyTorch's or our function of a declared operator; None where it has no such name."""
+    for space in (T, T.special, T.nn.functional):
+        if hasattr(space, name.removeprefix("special_")):
+            return getattr(space, name.removeprefix("special_"))
+
+
+def declared(T, n_inputs):
+    """(name, function, (low, high) of its operands) of each pointwise operator of so many tensors."""
+    from flambeau.ops.declare import POINTWISE
+
+    for name, operator in sorted(POINTWISE.items()):
+        if operator.spec.n_inputs == n_inputs and not operator.integers and found(T, name):
+            yield name, found(T, name), operator.domain or (-5, 5)
+
+
 def cases(T):
     F = T.nn.functional
     call = functools.partial
@@ -51,20 +50,15 @@ def cases(T):
         )
 
     for dtype in ("float32", "float64"):
-        for name, (low, high) in UNARY.items():
-            yield f"{name} {dtype}", 1, call(getattr(T, name), uniform(low, high, dtype=dtype))
-        for name, (low, high) in SPECIAL.items():
-            yield (
-                f"{name} {dtype}",
-                1,
-                call(getattr(T.special, name), uniform(low, high, dtype=dtype)),
-            )
+        for name, function, (low, high) in declared(T, 1):
+            yield f"{name} {dtype}", 1, call(function, uniform(low, high, dtype=dtype))
         for name in FUNCTIONAL:
             yield f"{name} {dtype}", 1, call(getattr(F, name), uniform(-5, 5, dtype=dtype))
         x, y = uniform(0.1, 5, dtype=dtype), uniform(0.1, 5, dtype=dtype)
         yield f"gelu tanh {dtype}", 1, call(F.gelu, x, approximate="tanh")
-        for name in BINARY:
-            yield f"{name} {dtype}", 1, call(getattr(T, name), x, y)
+        for name, function, (low, high) in declared(T, 2):
+            pair = (uniform(low, high, dtype=dtype) for _ in range(2))
+            yield f"{name} {dtype}", 1, call(function, *pair)
         yield f"pow 2 {dtype}", 1, call(T.pow, x, 2)
         yield f"pow 2.5 {dtype}", 1, call(T.pow, x, 2.5)
         yield f"add number {dtype}", 1, call(T.add, x, 1.5)

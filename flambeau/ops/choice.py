@@ -101,7 +101,7 @@ def masked_fill_(input, mask, value):
     return _masked_fill_(input, mask, value)
 
 
-@pointwise(inplace=True, tensors=("input", "values"))
+@pointwise(inplace=True, tensors=("input", "values"), smooth=False)
 def heaviside(input, values):
     """0 below 0, 1 above 0, values at 0."""
     return k.where(input == 0, values, k.where(input > 0, 1, 0))

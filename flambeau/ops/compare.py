@@ -111,37 +111,37 @@ def logical_not(input):
     return k.logical_not(input)
 
 
-@pointwise(differentiable=False)
+@pointwise(differentiable=False, integers=True)
 def bitwise_and(input, other):
     """The bits set in both."""
     return input & other
 
 
-@pointwise(differentiable=False)
+@pointwise(differentiable=False, integers=True)
 def bitwise_or(input, other):
     """The bits set in either."""
     return input | other
 
 
-@pointwise(differentiable=False)
+@pointwise(differentiable=False, integers=True)
 def bitwise_xor(input, other):
     """The bits set in exactly one."""
     return input ^ other
 
 
-@pointwise(differentiable=False)
+@pointwise(differentiable=False, integers=True)
 def bitwise_not(input):
     """All bits inverted; for bool, not."""
     return ~input
 
 
-@pointwise(differentiable=False)
+@pointwise(differentiable=False, integers=True)
 def bitwise_left_shift(input, other):
     """input * 2**other, in bits."""
     return input << other
 
 
-@pointwise(differentiable=False)
+@pointwise(differentiable=False, integers=True)
 def bitwise_right_shift(input, other):
     """input / 2**other rounded down, in bits."""
     return input >> other

@@ -323,6 +323,9 @@ def pointwise(
     inplace=True,
     namespaces=("torch",),
     aliases=(),
+    domain=None,
+    smooth=True,
+    integers=False,
     **kernel,
 ):
     """Declares an operator by its scalar expression.
@@ -333,10 +336,15 @@ def pointwise(
         method, function, inplace: which public forms exist: Tensor.op, torch.op, op_.
         namespaces: where the function is public beside being a method.
         aliases: other public names of the same operator.
+        domain: (low, high) of operands at which it is tested and timed; None: any.
+        smooth: False where it has steps or kinks everywhere, or no gradient of some operand: finite
+            differences mean nothing there.
+        integers: whether it takes only integers.
         kernel: the options of `make_pointwise`.
     """
     name = name or fn.__name__
     operator = make_pointwise(fn, name=name, **kernel)
+    operator.domain, operator.smooth, operator.integers = domain, smooth, integers
     POINTWISE[name] = operator
     for public in (name, *aliases):
         register(public, operator, method=method, namespaces=namespaces if function else ())

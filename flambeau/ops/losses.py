@@ -113,7 +113,7 @@ def _(grad_output, input, target, delta, result):
     return -grad_output * _huber_slope(input - target, delta)
 
 
-@loss
+@loss(domain=(0.1, 0.9))
 def binary_cross_entropy(input, target):
     """-(target * log(input) + (1 - target) * log(1 - input)), logarithms not below -100."""
     log_yes = k.maximum(k.log(input), -100.0)

@@ -11,7 +11,7 @@ from . import public as fl
 from .declare import METHODS, composite, make_pointwise, pointwise, register
 
 
-def _unary(name, doc, aliases=(), special=None, inplace=True):
+def _unary(name, doc, aliases=(), special=None, inplace=True, **options):
     """torch.<name> as the kernel language's function of that name."""
     call = getattr(k, name)
 
@@ -20,7 +20,7 @@ def _unary(name, doc, aliases=(), special=None, inplace=True):
 
     function.__name__ = name
     function.__doc__ = doc
-    operator = pointwise(function, compute="floating", aliases=aliases, inplace=inplace)
+    operator = pointwise(function, compute="floating", aliases=aliases, inplace=inplace, **options)
     if special:
         register(special, operator, namespaces=("special",))
     return operator
@@ -29,33 +29,33 @@ def _unary(name, doc, aliases=(), special=None, inplace=True):
 exp = _unary("exp", "e to the power input.")
 exp2 = _unary("exp2", "2 to the power input.", special="exp2")
 expm1 = _unary("expm1", "exp(input) - 1, accurate near 0.", special="expm1")
-log = _unary("log", "The natural logarithm.")
-log2 = _unary("log2", "The logarithm to base 2.")
-log10 = _unary("log10", "The logarithm to base 10.")
-log1p = _unary("log1p", "log(1 + input), accurate near 0.", special="log1p")
+log = _unary("log", "The natural logarithm.", domain=(0.2, 4))
+log2 = _unary("log2", "The logarithm to base 2.", domain=(0.2, 4))
+log10 = _unary("log10", "The logarithm to base 10.", domain=(0.2, 4))
+log1p = _unary("log1p", "log(1 + input), accurate near 0.", special="log1p", domain=(-0.5, 4))
 sin = _unary("sin", "The sine (input in radians).")
 cos = _unary("cos", "The cosine (input in radians).")
 tan = _unary("tan", "The tangent (input in radians).")
-asin = _unary("asin", "The angle whose sine is input.", ("arcsin",))
-acos = _unary("acos", "The angle whose cosine is input.", ("arccos",))
+asin = _unary("asin", "The angle whose sine is input.", ("arcsin",), domain=(-0.9, 0.9))
+acos = _unary("acos", "The angle whose cosine is input.", ("arccos",), domain=(-0.9, 0.9))
 atan = _unary("atan", "The angle whose tangent is input.", ("arctan",))
 sinh = _unary("sinh", "The hyperbolic sine.")
 cosh = _unary("cosh", "The hyperbolic cosine.")
 tanh = _unary("tanh", "The hyperbolic tangent.")
 asinh = _unary("asinh", "The inverse of sinh.", ("arcsinh",))
-acosh = _unary("acosh", "The inverse of cosh, NaN below 1.", ("arccosh",))
+acosh = _unary("acosh", "The inverse of cosh, NaN below 1.", ("arccosh",), domain=(1.1, 4))
 
-atanh = _unary("atanh", "The inverse of tanh.", ("arctanh",))
+atanh = _unary("atanh", "The inverse of tanh.", ("arctanh",), domain=(-0.9, 0.9))
 erf = _unary("erf", "The error function.", special="erf")
 erfc = _unary("erfc", "1 - erf(input), accurate for large input.", special="erfc")
-erfinv = _unary("erfinv", "The inverse of erf.", special="erfinv")
-lgamma = _unary("lgamma", "log(abs(gamma(input))).", special="gammaln")
-digamma = _unary("digamma", "The derivative of lgamma.", special="digamma")
+erfinv = _unary("erfinv", "The inverse of erf.", special="erfinv", domain=(-0.9, 0.9))
+lgamma = _unary("lgamma", "log(abs(gamma(input))).", special="gammaln", domain=(0.3, 4))
+digamma = _unary("digamma", "The derivative of lgamma.", special="digamma", domain=(0.3, 4))
 register("psi", digamma, namespaces=("special",))
 i0 = _unary("i0", "The modified Bessel function I of order 0.", special="i0")
 
 
-def _special(name, doc, public=None, call=None):
+def _special(name, doc, public=None, call=None, **options):
     """special.<name> alone."""
     call = call or getattr(k, name)
 
@@ -64,7 +64,9 @@ def _special(name, doc, public=None, call=None):
 
     function.__name__ = f"special_{public or name}"
     function.__doc__ = doc
-    operator = pointwise(function, compute="floating", method=False, function=False, inplace=False)
+    operator = pointwise(
+        function, compute="floating", method=False, function=False, inplace=False, **options
+    )
     register(public or name, operator, namespaces=("special",))
     return operator
 
@@ -74,10 +76,15 @@ for _order in (0, 1):
     _second = f"The modified Bessel function K of order {_order}"
     _special(f"i{_order}", f"{_first}.", f"modified_bessel_i{_order}")
     _special(f"i{_order}e", f"{_first}, times exp(-abs(input)).")
-    _special(f"k{_order}", f"{_second}.", f"modified_bessel_k{_order}")
-    _special(f"k{_order}e", f"{_second}, times exp(input).", f"scaled_modified_bessel_k{_order}")
+    _special(f"k{_order}", f"{_second}.", f"modified_bessel_k{_order}", domain=(0.5, 4))
+    _special(
+        f"k{_order}e",
+        f"{_second}, times exp(input).",
+        f"scaled_modified_bessel_k{_order}",
+        domain=(0.5, 4),
+    )
     _special(f"bessel_j{_order}", f"The Bessel function J of order {_order}.")
-    _special(f"bessel_y{_order}", f"The Bessel function Y of order {_order}.")
+    _special(f"bessel_y{_order}", f"The Bessel function Y of order {_order}.", domain=(0.5, 4))
 _special("i1", f"{_first}.")
 _special("erfcx", "exp(input**2) * erfc(input).")
 _special(
@@ -85,11 +92,12 @@ _special(
     "The distribution function of the standard normal distribution.",
     call=lambda x: 0.5 * k.erfc(x * -0.7071067811865476),
 )
-_special("log_ndtr", "The logarithm of ndtr, accurate far below 0.")
-_special("ndtri", "The inverse of ndtr.")
+_special("log_ndtr", "The logarithm of ndtr, accurate far below 0.", domain=(-3, 3))
+_special("ndtri", "The inverse of ndtr.", domain=(0.1, 0.9))
 _entr = _special(
     "entr",
     "-input * log(input), 0 at 0, -inf below.",
+    domain=(0.2, 3),
     call=lambda x: k.where(
         k.isnan(x), x, k.where(x > 0, -x * k.log(x), k.where(x == 0, 0.0, float("-inf")))
     ),
@@ -135,7 +143,7 @@ def _(grad_output, input, result):
 register("sinc", sinc, namespaces=("special",))
 
 
-@pointwise(compute="floating")
+@pointwise(compute="floating", domain=(0.3, 3))
 def xlogy(input, other):
     """input * log(other), 0 where input is 0 (NaN where other is)."""
     return k.where(k.isnan(other), other, k.where(input == 0, 0, input * k.log(other)))
@@ -166,7 +174,9 @@ def _(grad_output, input, other, result):
 register("xlogy", xlogy, namespaces=("special",))
 
 
-@pointwise(compute="floating", method=False, function=False, inplace=False, namespaces=())
+@pointwise(
+    compute="floating", method=False, function=False, inplace=False, namespaces=(), domain=(0.3, 3)
+)
 def xlog1py(input, other):
     """input * log1p(other), 0 where input is 0."""
     return k.where(k.isnan(other), other, k.where(input == 0, 0, input * k.log1p(other)))
@@ -185,7 +195,15 @@ def _(grad_output, input, other, result):
 register("xlog1py", xlog1py, namespaces=("special",))
 
 
-@pointwise(compute="floating", name="special_zeta", method=False, function=False, inplace=False)
+@pointwise(
+    compute="floating",
+    name="special_zeta",
+    method=False,
+    function=False,
+    inplace=False,
+    domain=(1.5, 4),
+    smooth=False,
+)
 def zeta(input, other):
     """The Hurwitz zeta function: the sum of (k + other)**-input over k >= 0."""
     return k.zeta(input, other)

@@ -34,13 +34,13 @@ def mul(input, other):
     return input * other
 
 
-@pointwise(compute="floating")
+@pointwise(compute="floating", domain=(0.5, 3))
 def true_divide(input, other):
     """input / other, floating even for integers."""
     return input / other
 
 
-@pointwise(divisor="other")
+@pointwise(divisor="other", smooth=False)
 def floor_divide(input, other):
     """The quotient rounded down."""
     return k.floor_div(input, other)
@@ -86,13 +86,13 @@ for _name in ("div", "divide"):
     register(_name + "_", div_, method=True, namespaces=())
 
 
-@pointwise(divisor="other")
+@pointwise(divisor="other", smooth=False)
 def remainder(input, other):
     """input modulo other, with the sign of other."""
     return k.remainder(input, other)
 
 
-@pointwise(tensors=("input",), divisor="other")
+@pointwise(tensors=("input",), divisor="other", smooth=False)
 def fmod(input, other):
     """The remainder of the division rounded towards zero: the sign of input."""
     return k.fmod(input, other)
@@ -120,19 +120,19 @@ def abs(input):
     return k.abs(input)
 
 
-@pointwise(inplace=True)
+@pointwise(inplace=True, smooth=False)
 def sign(input):
     """-1, 0 or 1."""
     return k.sign(input)
 
 
-@pointwise
+@pointwise(smooth=False)
 def sgn(input):
     """sign for real numbers, input / abs(input) for complex ones (0 at 0)."""
     return k.sgn(input)
 
 
-@pointwise(compute="floating")
+@pointwise(compute="floating", domain=(0.5, 3))
 def reciprocal(input):
     """1 / input."""
     return 1 / input
@@ -144,13 +144,13 @@ def square(input):
     return input * input
 
 
-@pointwise(compute="floating")
+@pointwise(compute="floating", domain=(0.2, 4))
 def sqrt(input):
     """The square root."""
     return k.sqrt(input)
 
 
-@pointwise(compute="floating")
+@pointwise(compute="floating", domain=(0.2, 4))
 def rsqrt(input):
     """1 / sqrt(input)."""
     return k.rsqrt(input)
@@ -216,25 +216,25 @@ def float_power(input, exponent):
 # ------------------------------------------------------------------------------------------- rounding
 
 
-@pointwise
+@pointwise(smooth=False)
 def floor(input):
     """The largest integer not above input."""
     return k.floor(input)
 
 
-@pointwise
+@pointwise(smooth=False)
 def ceil(input):
     """The smallest integer not below input."""
     return k.ceil(input)
 
 
-@pointwise(aliases=("fix",))
+@pointwise(aliases=("fix",), smooth=False)
 def trunc(input):
     """input without its fraction."""
     return k.trunc(input)
 
 
-@pointwise
+@pointwise(smooth=False)
 def frac(input):
     """The fraction of input, with its sign."""
     return input - k.trunc(input)
@@ -292,7 +292,7 @@ def addcmul(input, tensor1, tensor2, *, value=1):
     return input + value * tensor1 * tensor2
 
 
-@pointwise(compute="inexact")
+@pointwise(compute="inexact", domain=(0.5, 3))
 def addcdiv(input, tensor1, tensor2, *, value=1):
     """input + value * tensor1 / tensor2."""
     return input + value * (tensor1 / tensor2)
@@ -416,7 +416,7 @@ def atan2(input, other):
     return k.atan2(input, other)
 
 
-@pointwise(compute="floating", tensors=("input",))
+@pointwise(compute="floating", tensors=("input",), smooth=False)
 def copysign(input, other):
     """The magnitude of input with the sign of other."""
     return k.copysign(input, other)
@@ -462,7 +462,7 @@ def nextafter(input, other):
     return _nextafter(input, other)
 
 
-@pointwise(compute="floating", tensors=("input", "other"))
+@pointwise(compute="floating", tensors=("input", "other"), smooth=False)
 def ldexp(input, other):
     """input * 2**other."""
     return input * k.exp2(other)

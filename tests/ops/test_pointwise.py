@@ -7,72 +7,13 @@ import flambeau
 from flambeau.autograd import gradcheck, gradgradcheck
 from flambeau.ops.declare import METHODS, POINTWISE
 
-# Where the domain is not all numbers: (low, high) of the operands.
-DOMAINS = {
-    "acos": (-0.9, 0.9),
-    "asin": (-0.9, 0.9),
-    "atanh": (-0.9, 0.9),
-    "acosh": (1.1, 4),
-    "erfinv": (-0.9, 0.9),
-    "log": (0.2, 4),
-    "log2": (0.2, 4),
-    "log10": (0.2, 4),
-    "log1p": (-0.5, 4),
-    "sqrt": (0.2, 4),
-    "rsqrt": (0.2, 4),
-    "lgamma": (0.3, 4),
-    "digamma": (0.3, 4),
-    "xlogy": (0.3, 3),
-    "xlog1py": (0.3, 3),
-    "special_zeta": (1.5, 4),
-    "special_ndtri": (0.1, 0.9),
-    "special_entr": (0.2, 3),
-    "special_bessel_y0": (0.5, 4),
-    "special_bessel_y1": (0.5, 4),
-    "special_modified_bessel_k0": (0.5, 4),
-    "special_modified_bessel_k1": (0.5, 4),
-    "special_scaled_modified_bessel_k0": (0.5, 4),
-    "special_scaled_modified_bessel_k1": (0.5, 4),
-    "special_log_ndtr": (-3, 3),
-    "reciprocal": (0.5, 3),
-    "true_divide": (0.5, 3),
-    "addcdiv": (0.5, 3),
-    "binary_cross_entropy": (0.1, 0.9),
-}
-# Steps and kinks where finite differences mean nothing, or no gradient with respect to some operand.
-NOT_SMOOTH = {
-    "sign",
-    "sgn",
-    "floor",
-    "ceil",
-    "trunc",
-    "round",
-    "floor_divide",
-    "heaviside",
-    "remainder",
-    "fmod",
-    "special_zeta",
-    "frac",
-    "copysign",
-    "ldexp",
-}
-INTEGER_ONLY = {
-    "bitwise_and",
-    "bitwise_or",
-    "bitwise_xor",
-    "bitwise_not",
-    "bitwise_left_shift",
-    "bitwise_right_shift",
-    "gcd",
-    "lcm",
-}
 NAMES = sorted(POINTWISE)
 
 
 def operands(name, dtype=np.float64, shape=(3, 4)):
     """Distinct values inside the operator's domain, away from kinks."""
     rng = np.random.default_rng(sum(map(ord, name)))
-    low, high = DOMAINS.get(name, (-2.0, 2.0))
+    low, high = POINTWISE[name].domain or (-2.0, 2.0)
     return [
         flambeau.tensor((rng.uniform(low, high, shape)).astype(dtype))
         for _ in range(POINTWISE[name].spec.n_inputs)
@@ -86,7 +27,7 @@ def arguments(name, values):
     for i, v in enumerate(values):
         if spec.keep >> i & 1:
             v = v > 0
-        elif name in INTEGER_ONLY:
+        elif POINTWISE[name].integers:
             v = (v.abs() * 2).long()
         made.append(v)
     return made
@@ -134,10 +75,11 @@ def test_out_and_in_place_equal_the_plain_form(name):
 
 @pytest.mark.parametrize(
     "name",
-    [n for n in NAMES if POINTWISE[n].spec.differentiable and n not in NOT_SMOOTH | INTEGER_ONLY],
+    [n for n in NAMES if POINTWISE[n].smooth and not POINTWISE[n].integers],
 )
 def test_gradients_of_first_and_second_order(name):
-    if POINTWISE[name].spec.result in ("bool", "int64"):
+    spec = POINTWISE[name].spec
+    if spec.result in ("bool", "int64") or not spec.differentiable:
         pytest.skip("no gradient")
     values = [
         v if v.dtype is flambeau.bool else v.requires_grad_(True)
@@ -155,7 +97,9 @@ def test_gradients_of_first_and_second_order(name):
     [
         n
         for n in NAMES
-        if not n.startswith("special_") and n not in INTEGER_ONLY | {"binary_cross_entropy"}
+        if not n.startswith("special_")
+        and not POINTWISE[n].integers
+        and n != "binary_cross_entropy"
     ],
 )
 def test_pytorch_gives_the_same(name):
