@@ -90,6 +90,16 @@ def _registry(name):
 ops.registries.update(aten=_registry, prims=_registry, profiler=_registry)
 
 
+def _make_public(name, function, method, namespaces):
+    if "torch" in namespaces:
+        globals()[name] = function
+    if method:
+        setattr(Tensor, name, function)
+
+
+ops.declare.late.append(_make_public)
+
+
 def is_tensor(obj, /):
     """Whether obj is a Tensor."""
     return isinstance(obj, Tensor)

@@ -74,7 +74,12 @@ def register(name, function, *, method=False, namespaces=("torch",)):
         NAMESPACES.setdefault(space, {})[name] = function
     if method:
         METHODS[name] = function
+    for tell in late:
+        tell(name, function, method, namespaces)
     return function
+
+
+late = []  # told of what is declared once the package is loaded: it makes that public
 
 
 def _with_options(declare):

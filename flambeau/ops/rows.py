@@ -16,14 +16,16 @@ _kernels = {}
 
 
 def run_rows(name, outputs, inputs, kinds, n_rows, row_len, as_dtype=None):
-    """Runs the row function `name` of kernels/row_functions.py on contiguous tensors."""
+    """Runs the row function `name`, a Rows or one of kernels/row_functions.py, on contiguous tensors."""
     key = (name, kinds, as_dtype, *(t.dtype for t in outputs), *(t.dtype for t in inputs))
     address = _kernels.get(key)
     if address is None:
         from ..kernels import row_functions
 
-        refuse_uncomputed(name, [t.dtype.name for t in inputs], [t.dtype.name for t in outputs])
-        rows = getattr(row_functions, name)
+        rows = getattr(row_functions, name) if isinstance(name, str) else name
+        refuse_uncomputed(
+            rows.name, [t.dtype.name for t in inputs], [t.dtype.name for t in outputs]
+        )
         address = _kernels[key] = rows.compile(
             tuple(t.dtype.name for t in inputs),
             kinds,
