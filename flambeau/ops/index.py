@@ -116,9 +116,17 @@ def take(ctx, input, index):
     Returns:
         Tensor: the shape of index.
     """
+    _check_places("take", index)
     ctx.save_for_backward(index)
     ctx.shape = input.shape
     return indexing.take(input, index)
+
+
+def _check_places(operator, index):
+    if index.dtype is not fl.int64:
+        raise RuntimeError(
+            f"{operator}: index is {index.dtype}, but it must be int64. Convert it with .long()."
+        )
 
 
 @take.derivative

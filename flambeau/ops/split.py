@@ -55,6 +55,8 @@ def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sectio
     given = [arg for arg in (indices_or_sections, indices, sections) if arg is not None]
     if len(given) != 1:
         raise TypeError("tensor_split: give either sections or indices.")
+    if isinstance(given[0], bool):
+        raise TypeError(f"tensor_split: sections takes an int, but got {given[0]} (bool).")
     return _tensor_split("tensor_split", input, given[0], dim)
 
 

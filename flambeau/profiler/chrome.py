@@ -57,7 +57,11 @@ def trace(events, metadata=None, start_us=0.0):
                 "args": args,
             }
         )
-        if event.fwd_thread and event.sequence_nr in calls and not event.name.startswith("autograd::"):
+        if (
+            event.fwd_thread
+            and event.sequence_nr in calls
+            and not event.name.startswith("autograd::")
+        ):
             call = calls[event.sequence_nr]
             arrow = {"id": event.sequence_nr, "cat": "fwdbwd", "name": "fwdbwd", "pid": pid}
             rows.append(

@@ -50,6 +50,8 @@ REFUSED = [
     (lambda: F.kl_div(torch.ones(2).long(), torch.ones(2), reduction="sum"), RuntimeError, "input"),
     (lambda: torch.normal(torch.ones(2), nan), RuntimeError, "std"),
     (lambda: F.dropout2d(torch.ones(1, 2, 2, 2), p=nan, training=False), ValueError, "p is nan"),
+    (lambda: torch.take(torch.ones(3), torch.zeros(1, dtype=torch.int32)), RuntimeError, "int64"),
+    (lambda: torch.tensor_split(torch.ones(3), True), TypeError, "bool"),
     (lambda: torch.unique_consecutive(torch.ones(()), dim=0), IndexError, "number"),
     (
         lambda: F.linear_cross_entropy(torch.ones(8), torch.ones(8, 8), torch.tensor(1), options=1),
