@@ -54,8 +54,10 @@ def __getattr__(name):
 
         return flambeau
     # from a higher floor, when it is asked for
-    if name in ("profiler", "profiler_util"):
+    if name in ("profiler", "profiler_util", "stochastic_function"):
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "detect_nan":
+        return importlib.import_module("flambeau.utils.nonfinite").detect_nan
     if name == "kineto_available":
         return importlib.import_module("flambeau.profiler.collect").kineto_available
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ checkpoint: parts of a network computed again in backward.
 collect_env: what a report of a fault says.
 data: data sets, samplers, DataLoader.
 dlpack: memory shared with other libraries.
+ffi: what took the place of extensions in C.
 flop_counter: what a model computes.
 hooks: handles of hooks.
 model_summary: a model as a table.
@@ -13,6 +14,7 @@ nonfinite: the first NaN of a program.
 pictures: models and graphs as SVG.
 pytree: trees of containers.
 recording: what a model does with an input.
+serialization: files of Lua Torch.
 tensorboard: event files.
 tracing: a program's operators as a graph.
 trainer: the loop of 2017 with plugins.
@@ -28,6 +30,7 @@ _MODULES = (
     "collect_env",
     "data",
     "dlpack",
+    "ffi",
     "flop_counter",
     "hooks",
     "model_summary",
@@ -35,6 +38,7 @@ _MODULES = (
     "pictures",
     "pytree",
     "recording",
+    "serialization",
     "tensorboard",
     "tracing",
     "trainer",
