@@ -35,12 +35,15 @@ int64_t runs_started = 0, runs_active = 0;
 class Run {
  public:
   explicit Run(Backward& task)
-      : task_(task), number_(runs_started++), depth_(current ? current->depth_ + 1 : 1) {
-    outer_ = std::exchange(current, this);
+      : task_(task),
+        number_(runs_started++),
+        current_(current),
+        outer_(std::exchange(current_, this)) {
+    depth_ = outer_ ? outer_->depth_ + 1 : 1;
     alone_ = ++runs_active == depth_;
   }
   ~Run() {
-    current = outer_;
+    current_ = outer_;
     --runs_active;
     for (Entry& e : entries_) e.node->slot = e.previous_slot;
     for (auto& [edge, grad] : root_edges_) Py_XDECREF(reinterpret_cast<PyObject*>(edge.node));
@@ -83,7 +86,8 @@ class Run {
   int64_t now_ = -1;  // the entry whose hooks or backward run
   int64_t number_;
   int depth_;
-  bool alone_;  // when it began, no backward ran but those around it
+  bool alone_;     // when it began, no backward ran but those around it
+  Run*& current_;  // of this thread
   Run* outer_;
 };
 
@@ -354,9 +358,10 @@ void Run::run_node(uint32_t at) {
       bool post = node->extras && node->extras->post_hooks;
       if (post) seen = grads;
       struct Mark {
+        Node*& place = running;  // of this thread; asked for once, which costs a call
         Node* outer;
-        explicit Mark(Node* now) : outer(std::exchange(running, now)) {}
-        ~Mark() { running = outer; }
+        explicit Mark(Node* now) : outer(std::exchange(place, now)) {}
+        ~Mark() { place = outer; }
       } mark(node.get());
       try {
         if (watchers & watch_inside)

@@ -121,10 +121,9 @@ void set_history(Tensor& result, Node* node, uint32_t nr) {
 }
 
 void set_view(Tensor& view, Tensor& base, Creation creation) {
-  const bool inferring = view.inference;  // it is fresh, so this is the thread's mode
   view.inference = base.inference;
   if (base.inference) return;  // writes to it are not followed
-  if (inferring) {
+  if (inference_mode_enabled) {
     creation = Creation::inference;
     view.requires_grad_leaf = requires_grad(base) && is_differentiable(view.dtype);
   }

@@ -67,7 +67,7 @@ inline void set_edge(Node* node, uint32_t i, Tensor* t) {
 /// Makes node the history of a result. Hooks stay with the value they were registered for; a
 /// retained gradient follows the tensor.
 void set_history(Tensor& result, Node* node, uint32_t nr = 0);
-/// Notes that `view`, which was just made, looks at base's memory.
+/// Notes that `view` looks at base's memory.
 void set_view(Tensor& view, Tensor& base, Creation creation = Creation::normal);
 /// t has been given other memory than its base's, so it is no view of it any more.
 void leave_base(Tensor& t);
