@@ -1,12 +1,16 @@
 """What this flambeau was built with and runs on: torch.__config__."""
 
-from . import __version__, _core
+from . import _core
 from .backends.cpu import get_cpu_capability
+from .version import __version__, flambeau
 
 
 def show():
     """The version, the instructions that kernels use, and the threads, as text."""
-    return f"flambeau {__version__}, CPU capability {get_cpu_capability()}\n{parallel_info()}"
+    return (
+        f"flambeau {flambeau}, the interface of PyTorch {__version__}, CPU capability {get_cpu_capability()}\n"
+        f"{parallel_info()}"
+    )
 
 
 def parallel_info():

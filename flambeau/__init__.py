@@ -1,8 +1,7 @@
 """PyTorch's interface on an engine of its own: `import flambeau as torch`."""
 
-__version__ = "0.1.0"
-
 from . import _core, _loading, types  # noqa: I001
+from .torch_version import TorchVersion
 from .types import (
     Size,
     DeviceError,
@@ -61,6 +60,9 @@ globals().update(
 bit = _core.uint1
 globals().update(types.QSCHEMES)
 
+# The version of PyTorch whose interface this is: what programs and libraries compare. Ours: version.flambeau
+__version__ = TorchVersion("2.13.0")
+
 from . import ops  # noqa: E402
 from .tensor import Tensor  # noqa: E402
 
@@ -110,7 +112,7 @@ _PACKAGES = frozenset(
     "autograd func functional multiprocessing version nn optim utils vision linalg fft special random kernels cuda masked "
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
     "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train fx library "
-    "profiler".split()
+    "profiler torch_version hub cpu futures _dynamo".split()
 )
 _LAZY = {
     **dict.fromkeys(

@@ -93,6 +93,55 @@ def unused(fn):
 export = interface = unused
 
 
+def script_if_tracing(fn):
+    """The function itself."""
+    return fn
+
+
+_overload = _overload_method = script_if_tracing
+
+
+def isinstance(obj, target_type):
+    """isinstance, also of a list of types, and of annotations such as List[int], by their containers."""
+    import builtins
+    import typing
+
+    kinds = target_type if builtins.isinstance(target_type, (tuple, list)) else (target_type,)
+    return builtins.isinstance(obj, tuple(typing.get_origin(k) or k for k in kinds))
+
+
+class Attribute:
+    """A value with its type, as a remark for compilers; modules hold the value."""
+
+    def __new__(cls, value, type):
+        return value
+
+
+class Error(RuntimeError):
+    """The type of errors of compiled programs; none is ever raised."""
+
+
+class CompilationUnit:
+    """The type of compiled source. Here nothing is compiled."""
+
+    def __init__(self, *_, **__):
+        raise NotImplementedError("jit.CompilationUnit: flambeau compiles no TorchScript source.")
+
+
+def set_fusion_strategy(strategy):
+    """Notes nothing: gives the strategy back, which has no effect."""
+    return strategy
+
+
+def enable_onednn_fusion(enabled):
+    """Nothing: there is no oneDNN."""
+
+
+def onednn_fusion_enabled():
+    """Whether graphs are fused by oneDNN: False."""
+    return False
+
+
 def annotate(the_type, the_value):
     """`the_value`; the type is a remark for compilers."""
     return the_value

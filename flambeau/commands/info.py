@@ -27,7 +27,7 @@ def facts():
     from ..kernels import cache
     from ..kernels.targets import cpu
 
-    yield "flambeau", f"{torch.__version__}, {os.path.dirname(torch.__file__)}"
+    yield "flambeau", f"{torch.version.flambeau}, {os.path.dirname(torch.__file__)}"
     yield "Python", sys.version.split()[0]
     yield (
         "processor",

@@ -88,14 +88,104 @@ def move(tensor, device=None):
     raise NoSuchDevice(f"cuda: {_NONE} Asked for {wanted}.")
 
 
+def needs_device(name, module=__name__):
+    """A function, or a type, that can be named but not called: NoSuchDevice."""
+    if name[0].isupper():
+
+        def init(self, *args, **kwargs):
+            raise NoSuchDevice(f"cuda.{name}: {_NONE}")
+
+        doc = "Needs a CUDA device; making one raises NoSuchDevice."
+        return type(name, (), {"__init__": init, "__doc__": doc, "__module__": module})
+
+    def refuse(*args, **kwargs):
+        raise NoSuchDevice(f"cuda.{name}: {_NONE}")
+
+    refuse.__name__ = refuse.__qualname__ = name
+    refuse.__doc__ = "Raises NoSuchDevice: it needs a CUDA device."
+    refuse.__module__ = module
+    return refuse
+
+
+class device:
+    """A context in which device `device` is the current one; without a device it changes nothing."""
+
+    def __init__(self, device):
+        self.idx = -1
+
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *exception):
+        return False
+
+
+class device_of(device):
+    """A context in which a tensor's device is the current one."""
+
+
+def get_arch_list():
+    """The architectures that kernels were built for: none."""
+    return []
+
+
+def get_gencode_flags():
+    """Compiler flags for those: none."""
+    return ""
+
+
+def is_tf32_supported():
+    """Whether the current device has TF32: False, there is none."""
+    return False
+
+
+default_generators = ()
+has_half, has_magma = True, False
+
+can_device_access_peer = needs_device("can_device_access_peer")
+clock_rate = needs_device("clock_rate")
+cudart = needs_device("cudart")
+current_blas_handle = needs_device("current_blas_handle")
+current_solver_handle = needs_device("current_solver_handle")
+device_memory_used = needs_device("device_memory_used")
+get_device_capability = needs_device("get_device_capability")
+get_device_properties = needs_device("get_device_properties")
+get_sync_debug_mode = needs_device("get_sync_debug_mode")
+ipc_collect = needs_device("ipc_collect")
+memory_usage = needs_device("memory_usage")
+power_draw = needs_device("power_draw")
+set_sync_debug_mode = needs_device("set_sync_debug_mode")
+temperature = needs_device("temperature")
+utilization = needs_device("utilization")
+check_error = needs_device("check_error")
+get_stream_from_external = needs_device("get_stream_from_external")
+
+_TYPES = frozenset(
+    f"{kind}{what}"
+    for kind in "BFloat16 Bool Byte Char ComplexDouble ComplexFloat Double Float Half Int Long Short".split()
+    for what in ("Tensor", "Storage")
+)
+_MODULES = frozenset("amp graphs memory nvtx random streams".split())
+
+
 def __getattr__(name):
-    if name == "amp":
-        from importlib import import_module
+    from importlib import import_module
 
-        return import_module(".amp", __name__)
-    if name.endswith(("Tensor", "Storage")):
-        from .older_types import TYPES
-
-        if name in TYPES:
-            return TYPES[name]
+    if name in _MODULES:
+        return import_module("." + ("streams" if name == "graphs" else name), __name__)
+    if name in _TYPES:
+        return needs_device(name)
+    for module in ("memory", "random", "streams"):
+        found = import_module("." + module, __name__)
+        if name in found.__all__:
+            return getattr(found, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    from importlib import import_module
+
+    names = {
+        n for m in ("memory", "random", "streams") for n in import_module("." + m, __name__).__all__
+    }
+    return sorted({*globals(), *_MODULES, *_TYPES, *names})

@@ -34,6 +34,7 @@ _MODULES = (
     "flop_counter",
     "hooks",
     "model_summary",
+    "model_zoo",
     "nonfinite",
     "pictures",
     "pytree",

@@ -143,7 +143,7 @@ def get_env_info():
     pip_version, pip_packages = get_pip_packages(run)
     fields = dict.fromkeys(SystemEnv._fields)
     fields.update(
-        torch_version=torch.__version__,
+        torch_version=torch.version.flambeau,
         is_debug_build="False",
         gcc_version=get_gcc_version(run),
         clang_version=get_clang_version(run),

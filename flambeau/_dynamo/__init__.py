@@ -1,0 +1,47 @@
+"""Names of torch._dynamo that programs and libraries touch. Nothing is compiled: functions run as they are."""
+
+from types import SimpleNamespace
+
+from ..compiler import allow_in_graph, disable, is_compiling, reset
+
+__all__ = [
+    "allow_in_graph", "config", "disable", "disallow_in_graph", "external_utils", "graph_break",
+    "is_compiling", "is_dynamo_supported", "mark_dynamic", "mark_static", "maybe_mark_dynamic",
+    "optimize", "reset", "run",
+]  # fmt: skip
+
+config = SimpleNamespace(
+    suppress_errors=False, cache_size_limit=8, recompile_limit=8, verbose=False
+)
+external_utils = SimpleNamespace(is_compiling=is_compiling)
+
+
+def is_dynamo_supported():
+    """Whether functions can be compiled by tracing their bytecode: False."""
+    return False
+
+
+def disallow_in_graph(fn):
+    """The function itself."""
+    return fn
+
+
+def graph_break(msg=""):
+    """Nothing: there is no graph to break."""
+
+
+def mark_dynamic(t, index, **_):
+    """Nothing: every size may change."""
+
+
+maybe_mark_dynamic = mark_static = mark_dynamic
+
+
+def optimize(*_, **__):
+    """A decorator that gives the function back."""
+    return lambda fn: fn
+
+
+def run(fn=None):
+    """The function itself."""
+    return (lambda f: f) if fn is None else fn

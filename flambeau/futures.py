@@ -1,0 +1,77 @@
+"""Results that come later: torch.futures, over those of Python."""
+
+import concurrent.futures
+
+__all__ = ["Future", "collect_all", "wait_all"]
+
+
+class Future(concurrent.futures.Future):
+    """A value that is set later, by set_result or set_exception.
+
+    Example:
+        >>> from flambeau.futures import Future
+        >>> f = Future()
+        >>> g = f.then(lambda done: done.wait() + 1)
+        >>> f.set_result(3)
+        >>> g.wait()
+        4
+    """
+
+    def __init__(self, *, devices=None):
+        super().__init__()
+
+    def done(self):
+        """Whether the value, or an exception, is set."""
+        return super().done()
+
+    def wait(self):
+        """The value, once it is there; raises the exception if there is one."""
+        return self.result()
+
+    def value(self):
+        """The value, which must be there.
+
+        Raises:
+            RuntimeError: it is not.
+        """
+        if not self.done():
+            raise RuntimeError("Future.value: the value is not there yet. wait() waits for it.")
+        return self.result()
+
+    def then(self, callback):
+        """A Future of callback(self), called when the value is there."""
+        following = Future()
+
+        def run(done):
+            try:
+                following.set_result(callback(done))
+            except Exception as error:
+                following.set_exception(error)
+
+        self.add_done_callback(run)
+        return following
+
+    def __class_getitem__(cls, item):
+        return cls
+
+
+def collect_all(futures):
+    """A Future of the list of `futures`, once all are done."""
+    futures, whole = list(futures), Future()
+    left = [len(futures)]
+
+    def one_more(_):
+        left[0] -= 1
+        if left[0] == 0:
+            whole.set_result(futures)
+
+    for future in futures:
+        future.add_done_callback(one_more)
+    if not futures:
+        whole.set_result(futures)
+    return whole
+
+
+def wait_all(futures):
+    """The values of `futures`, once all are there."""
+    return [future.wait() for future in futures]
