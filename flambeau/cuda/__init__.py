@@ -160,11 +160,6 @@ utilization = needs_device("utilization")
 check_error = needs_device("check_error")
 get_stream_from_external = needs_device("get_stream_from_external")
 
-_TYPES = frozenset(
-    f"{kind}{what}"
-    for kind in "BFloat16 Bool Byte Char ComplexDouble ComplexFloat Double Float Half Int Long Short".split()
-    for what in ("Tensor", "Storage")
-)
 _MODULES = frozenset("amp graphs memory nvtx random streams".split())
 
 
@@ -173,8 +168,11 @@ def __getattr__(name):
 
     if name in _MODULES:
         return import_module("." + ("streams" if name == "graphs" else name), __name__)
-    if name in _TYPES:
-        return needs_device(name)
+    if name.endswith(("Tensor", "Storage")):
+        from .older_types import TYPES
+
+        if name in TYPES:
+            return TYPES[name]
     for module in ("memory", "random", "streams"):
         found = import_module("." + module, __name__)
         if name in found.__all__:
@@ -185,7 +183,9 @@ def __getattr__(name):
 def __dir__():
     from importlib import import_module
 
+    from .older_types import TYPES
+
     names = {
         n for m in ("memory", "random", "streams") for n in import_module("." + m, __name__).__all__
     }
-    return sorted({*globals(), *_MODULES, *_TYPES, *names})
+    return sorted({*globals(), *_MODULES, *TYPES, *names})
