@@ -3,6 +3,7 @@
 import math
 
 from .. import _core
+from ..kernels import language as k
 from .attach import attached
 from .declare import composite, make_pointwise, primitive
 from .reduce import ReductionSpec
@@ -12,9 +13,10 @@ _sum = _core.Reduction(ReductionSpec("sum_"))
 
 
 def _normalized(x, mean, rstd, weight, bias):
-    # An infinite factor leaves no number in its channel, as in PyTorch, which multiplies the mean by it too.
+    # An infinite factor multiplies the mean too, as in PyTorch: inf - inf on the mean's side of 0.
     factor = rstd * weight
-    return (x - mean) * factor + (bias + factor * 0)
+    apart = x * factor + (bias - mean * factor)
+    return k.where(k.abs(factor) < math.inf, (x - mean) * factor + bias, apart)
 
 
 _scaled = make_pointwise(_normalized, name="batch_norm")
