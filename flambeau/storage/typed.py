@@ -204,6 +204,7 @@ class TypedStorage:
 
     def tolist(self):
         """The elements as numbers."""
+        self._untyped_storage._need_bytes("tolist")
         return self._numbers().tolist()
 
     def clone(self):
@@ -212,6 +213,7 @@ class TypedStorage:
 
     def cpu(self):
         """The storage itself."""
+        self._untyped_storage.cpu()  # raises on meta
         return self
 
     def cuda(self, device=None, non_blocking=False):
@@ -269,6 +271,7 @@ class TypedStorage:
             raise RuntimeError("TypedStorage: slices can be set, not read. Use untyped()[a:b].")
         if not isinstance(index, int):
             raise RuntimeError(f"TypedStorage: an index is an int, not {type(index).__name__}.")
+        self._untyped_storage._need_bytes("TypedStorage[...]")
         return self._numbers()[_place(index, self.size())].item()
 
     def __setitem__(self, index, value):

@@ -39,6 +39,13 @@ class UntypedStorage:
         """What tensor(storage, dtype=dtype) shares; the core asks. Bytes are ints, so int64 unsaid."""
         return self._elements(_core.int64 if dtype is None else dtype)
 
+    def _need_bytes(self, operation):
+        """Raises NotImplementedError where there are none."""
+        if self._anchor.is_meta:
+            raise NotImplementedError(
+                f"{operation}: a storage on the meta device has a size, but no bytes."
+            )
+
     @property
     def _bytes(self):
         return self._elements(_core.uint8)
@@ -116,6 +123,8 @@ class UntypedStorage:
             raise RuntimeError(
                 f"copy_: a storage of {self.nbytes()} bytes can't take the {source.nbytes()} of another."
             )
+        if not self._anchor.is_meta:
+            source._need_bytes("copy_")
         self._bytes.copy_(source._bytes)
         return self
 
@@ -144,6 +153,8 @@ class UntypedStorage:
     def to(self, *, device, non_blocking=False):
         """The storage itself if it is on that device, else a copy there; RuntimeError if there is none."""
         device = types.device(device)
+        if device != self.device:
+            self._need_bytes(f"UntypedStorage.to({device})")
         return self if device == self.device else UntypedStorage._of(self._bytes.to(device))
 
     def type(self, dtype=None, non_blocking=False):
@@ -152,6 +163,7 @@ class UntypedStorage:
 
     def tolist(self):
         """The bytes as numbers."""
+        self._need_bytes("tolist")
         return self._bytes.tolist()
 
     @staticmethod
@@ -168,11 +180,13 @@ class UntypedStorage:
 
     def _write_file(self, file, is_real_file, save_size, element_size):
         """Write the number of elements (if save_size, 8 bytes) and the bytes to a file."""
+        self._need_bytes("_write_file")
         if save_size:
             file.write((self.nbytes() // element_size).to_bytes(8, "little"))
         file.write(memoryview(self._bytes.numpy()))
 
     def __getitem__(self, index):
+        self._need_bytes("UntypedStorage[...]")
         if isinstance(index, slice):
             start, stop, step = index.indices(self.nbytes())
             if step != 1:

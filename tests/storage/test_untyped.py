@@ -151,3 +151,19 @@ def test_resize_gives_memory_back():
     assert x[0] in (0, 1) and x[1 << 20] == 0  # looking at it does no harm
     x.untyped_storage().resize_(256 << 18)
     assert x.fill_(2).sum() == 2 * x.numel()
+
+
+def test_on_meta_there_is_a_size_and_nothing_to_read():
+    for storage in (
+        torch.UntypedStorage(8, device="meta"),
+        torch.TypedStorage([1, 2], dtype=torch.float32, device="meta"),
+        torch.zeros(2, device="meta").untyped_storage(),
+        torch.UntypedStorage(device="meta"),
+    ):
+        assert storage.device.type == "meta" and storage.data_ptr() == 0
+        assert storage.nbytes() in (0, 8)
+        for read in (lambda s: s[0], lambda s: s.tolist(), lambda s: s.cpu()):
+            with pytest.raises(NotImplementedError, match="a storage on the meta device has a size"):
+                read(storage)
+    with pytest.raises(NotImplementedError, match="copy_: a storage on the meta device"):
+        torch.UntypedStorage(8).copy_(torch.UntypedStorage(8, device="meta"))
