@@ -10,6 +10,8 @@ spatial dimension; kernel None means adaptive.
 from functools import lru_cache
 
 from .. import _core
+from ..types import iinfo
+from . import public as fl
 from .arguments import is_left_out
 from .declare import primitive, register
 from .windows import at_least, per_dim, window_count
@@ -132,15 +134,32 @@ def _plan(name, n, shape, kernel_size, stride, padding, dilation, ceil_mode):
             f"{name}: an input of {tuple(sizes)} would give an output of {tuple(out)}, which is "
             "empty. Use a smaller window, or more padding."
         )
-    for size, o, k, s, p, d in zip(sizes, out, kernel, stride, padding, dilation, strict=True):
-        # With a dilation beyond the input a window that begins in the padding may step over it: it
-        # would have no maximum.
-        if d > size and any((i * s - p) % d >= size for i in range(min(o, -(-p // s)))):
-            raise RuntimeError(
-                f"{name}: a window of kernel_size={k}, padding={p} and dilation={d} holds no "
-                f"element of a dim of size {size}."
-            )
     return sizes, out, kernel, stride, padding, dilation
+
+
+@lru_cache(1024)
+def _misses(sizes, out, kernel, stride, padding, dilation):
+    """Whether a window that begins in the padding steps over the whole input, by a dilation beyond it."""
+    return any(
+        d > size and any((i * s - p) % d >= size for i in range(min(o, -(-p // s))))
+        for size, o, k, s, p, d in zip(sizes, out, kernel, stride, padding, dilation, strict=True)
+    )
+
+
+def _max_of_missing(name, input, windows, return_indices):
+    """The largest elements where some windows hold none: there -inf, or the least integer."""
+    sizes, out, kernel, stride, padding, dilation = windows
+    if return_indices:
+        raise RuntimeError(
+            f"{name}: a window of kernel_size={kernel}, padding={padding} and dilation={dilation} "
+            f"holds no element of an input of {sizes}, so its maximum has no index."
+        )
+    least = iinfo(input.dtype).min if not input.dtype.is_floating_point else float("-inf")
+    around = [p for p in reversed(padding) for _ in range(2)]
+    padded = fl.nn.functional.pad(input, around, value=least)
+    sizes = tuple(size + 2 * p for size, p in zip(sizes, padding, strict=True))
+    found = _max(padded, False, (sizes, out, kernel, stride, (0,) * len(sizes), dilation))
+    return found if isinstance(found, _core.Tensor) else found[0]
 
 
 def _adaptive_windows(name, n, input, output_size):
@@ -178,6 +197,8 @@ def _max_pools(n):
 
     def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
         windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
+        if max(windows[-1]) > min(windows[0]) and _misses(*windows):
+            return _max_of_missing(name, input, windows, True)
         return _max(input, True, windows)
 
     def plain(
@@ -190,6 +211,8 @@ def _max_pools(n):
         return_indices=False,
     ):
         windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
+        if max(windows[-1]) > min(windows[0]) and _misses(*windows):
+            return _max_of_missing(name, input, windows, return_indices)
         found = _max(input, return_indices, windows)
         return found if return_indices or isinstance(found, _core.Tensor) else found[0]
 

@@ -1,6 +1,7 @@
 """Pooling against its definition, written as plain NumPy."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -221,7 +222,10 @@ def test_pools_take_views_and_no_batch():
             lambda x: torch.max_pool2d(x[0, 0], 2),
             r"max_pool2d: input \(8, 8\) must have 4 dims, \(N, C, sizes\), or 3 without a batch\. unsqueeze\(0\)",
         ),
-        (lambda x: torch.max_pool1d(x[:, 0, :, :1], 2, 1, 1, 2), "holds no element"),
+        (
+            lambda x: torch.max_pool1d(x[:, 0, :, :1], 2, 1, 1, 2, return_indices=True),
+            "holds no element",
+        ),
         (lambda x: pool.avg_pool2d(x, 2, divisor_override=0), "avg_pool2d: divisor_override is 0"),
         (
             lambda x: pool.adaptive_avg_pool2d(x, (1, 2, 3)),
@@ -254,3 +258,15 @@ def test_global_pools_agree_with_their_definition(size, dtype):
     flat = x.reshape(3, 5, -1)
     np.testing.assert_array_equal(most.numpy()[..., 0, 0], flat.max(2))
     np.testing.assert_array_equal(where.numpy()[..., 0, 0], flat.argmax(2))
+
+
+def test_windows_that_step_over_the_input_have_the_least_maximum():
+    x = torch.ones(1, 1, 1, requires_grad=True)
+    y = torch.nn.functional.max_pool1d(x, 2, None, 1, 2)
+    assert y.tolist() == [[[-math.inf]]]
+    y.sum().backward()
+    assert x.grad.tolist() == [[[0.0]]]
+    y = torch.max_pool1d(torch.tensor([[1.0, 2.0]]), 2, 1, 1, 2)
+    assert y.tolist() == [[2.0, 1.0]]
+    least = torch.max_pool2d(torch.ones(1, 1, 1, 1, dtype=torch.int32), 2, None, 1, 2)
+    assert least.item() == torch.iinfo(torch.int32).min
