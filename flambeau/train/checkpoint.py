@@ -39,10 +39,10 @@ def state(trainer, data=None):
     saved = {name: part.state_dict() for name, part in parts.items() if part is not None}
     saved.update({name: getattr(trainer, name) for name in _NUMBERS})
     saved["random"] = random_state()
+    if hasattr(data, "state_dict"):
+        saved["data"] = data.state_dict()
     if trainer.batches:
         saved["epoch_start"] = trainer._random_at_start
-        if hasattr(data, "state_dict"):
-            saved["data"] = data.state_dict()
     return saved
 
 

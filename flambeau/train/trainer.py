@@ -281,7 +281,7 @@ class Trainer:
                     break
                 record = self._end_of_epoch(validation)
                 if self.folder:
-                    self.save()
+                    self.save(data=data)
                 for callback in self.callbacks:
                     callback.epoch_ends(self, record)
         self._log = None

@@ -37,8 +37,9 @@ def made(seed=0, **options):
     if options.pop("scheduled", False):
         options["schedule"] = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.97)
     options.setdefault("progress", False)
+    own = torch.Generator().manual_seed(seed) if options.pop("own_generator", False) else None
     trainer = Trainer(model, optimizer, F.cross_entropy, metrics={"accuracy": accuracy}, **options)
-    return trainer, DataLoader(data, batch_size=8, shuffle=True)
+    return trainer, DataLoader(data, batch_size=8, shuffle=True, generator=own)
 
 
 def test_a_network_learns(capsys):
@@ -121,6 +122,18 @@ def test_losses_after_a_break_are_those_without_one(tmp_path, stop, accumulate, 
     for row in (*rows[0], *rows[1]):
         del row["time"]
     assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("stop", [5, 8, 11])
+def test_a_loader_with_a_generator_of_its_own_continues_too(tmp_path, stop):
+    options = {"own_generator": True, "save_every": 1}
+    trainer, loader = made(folder=tmp_path / "whole", **options)
+    whole = trainer.fit(loader, 3)
+    trainer, loader = made(folder=tmp_path / "broken", callbacks=[StopAt(stop)], **options)
+    trainer.fit(loader, 3)
+    trainer, loader = made(seed=5, folder=tmp_path / "broken", **options)
+    loader.dataset.tensors = _data_of(0)
+    assert trainer.fit(loader, 3, resume=True) == whole
 
 
 def _data_of(seed):
