@@ -20,7 +20,7 @@ class _TypeMeta(type):
         return super().__new__(mcs, name, bases, members)
 
     def __instancecheck__(cls, x):
-        return isinstance(x, _core.Tensor) and x.dtype is cls.dtype
+        return isinstance(x, _core.Tensor) and x.dtype is cls.dtype and x.is_cpu
 
     def __repr__(cls):
         return f"<class 'torch.{cls.__name__}'>"

@@ -169,5 +169,6 @@ is_conj is_neg is_signed is_inference is_same_size broadcast_shapes manual_seed 
 set_rng_state Generator default_generator arange range linspace logspace eye scalar_tensor empty_permuted tril_indices
 triu_indices rand randn randint randperm hann_window bartlett_window blackman_window hamming_window kaiser_window eig
 symeig lstsq solve matrix_rank zero_ detach_ resize_as_ fill_ index_put_ fftfreq rfftfreq general_cosine
+gels gesv potrf potri potrs pstrf btrifact btrisolve btriunpack trtrs
 general_hamming hamming hann blackman nuttall bartlett cosine exponential gaussian kaiser
 """

@@ -208,3 +208,53 @@ def test_devices_that_are_not_here():
         torch.ones(2).cuda()
     with pytest.raises(NotImplementedError):
         torch.Generator(device="meta")
+
+
+def test_what_is_larger_than_any_memory_on_meta():
+    x = meta(2 * 10**8, 3, 2 * 10**8)
+    assert torch.nn.functional.interpolate(x, scale_factor=2).shape == (2 * 10**8, 3, 4 * 10**8)
+    assert torch.nn.functional.pad(x, (1, 1)).shape[-1] == 2 * 10**8 + 2
+    with torch.device("meta"):
+        layer = torch.nn.TransformerEncoderLayer(12288, 96, 49152, batch_first=True)
+    out = layer(meta(1, 2048, 12288))
+    out.sum().backward()
+    assert out.shape == (1, 2048, 12288) and layer.linear1.weight.grad.shape == (49152, 12288)
+
+
+def test_texts_and_types():
+    x = meta(())
+    assert format(x) == f"{x}" == repr(x)
+    assert x.type() == "torch.meta.FloatTensor" and not isinstance(x, torch.FloatTensor)
+    torch.testing.assert_close(meta(3), meta(3))
+    with pytest.raises(AssertionError, match="device"):
+        torch.testing.assert_close(meta(3), torch.empty(3))
+
+
+def test_storages_on_meta():
+    for storage in (torch.TypedStorage(4, device="meta"), torch.UntypedStorage(4, device="meta")):
+        assert storage.device.type == "meta" and storage.data_ptr() == 0 and len(storage) == 4
+        with pytest.raises(NotImplementedError):
+            storage[0]
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "Rprop"])
+def test_optimizers_step_on_meta(name):
+    weight = torch.nn.Parameter(meta(3, 4))
+    optimizer = getattr(torch.optim, name)([weight], lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        (weight * 2).sum().backward()
+        optimizer.step()
+    assert weight.is_meta and weight.grad.is_meta
+
+
+def test_loaders_draw_on_the_cpu_whatever_the_default_device_is():
+    data = torch.utils.data.TensorDataset(torch.arange(6))
+    with torch.device("meta"):
+        batches = list(torch.utils.data.DataLoader(data, batch_size=2, shuffle=True))
+    assert sorted(int(x) for (batch,) in batches for x in batch) == list(range(6))
+
+
+def test_distributions_on_meta():
+    normal = torch.distributions.Normal(meta(3), meta(3))
+    assert normal.rsample((2,)).shape == (2, 3) and normal.log_prob(meta(3)).is_meta

@@ -128,3 +128,64 @@ def test_the_rule_is_read_from_relative_imports_too():
     assert floor_of("flambeau.kernels.targets.cpu") == 2
     assert floor_of("flambeau.tensor") == 4
     assert floor_of("flambeau.nn.modules.linear") == 5
+
+
+# ---- what looks at values, or makes a tensor without saying where, would not work on meta or where
+# another device is the default
+
+# Made by the user's wish, and asked for a device by themselves.
+FACTORIES = {"creation.py", "signal_windows.py", "windows.py", "generator.py"}
+MAKERS = {
+    "empty",
+    "zeros",
+    "ones",
+    "full",
+    "arange",
+    "eye",
+    "linspace",
+    "rand",
+    "randn",
+    "empty_strided",
+}
+
+
+def calls_of_operators():
+    """(where, call) for each call in the files of operators."""
+    for file in sorted([*PACKAGE.glob("ops/*.py"), *PACKAGE.glob("nn/functional/*.py")]):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call):
+                yield f"{file.relative_to(PACKAGE)}:{node.lineno}", node
+
+
+def test_masks_are_asked_by_some_and_every():
+    wrong = [
+        where
+        for where, call in calls_of_operators()
+        if isinstance(call.func, ast.Name)
+        and call.func.id == "bool"
+        and len(call.args) == 1
+        and isinstance(call.args[0], ast.Call)
+        and getattr(call.args[0].func, "attr", "") in ("any", "all")
+    ]
+    accepted = {"ops/arguments.py", "ops/equality.py", "ops/layout.py"}
+    wrong = [where for where in wrong if where.partition(":")[0] not in accepted]
+    assert not wrong, (
+        f"use some(mask) or every(mask) of ops/arguments.py, which work on meta: {wrong}"
+    )
+
+
+def test_inner_tensors_lie_beside_their_operands():
+    wrong = []
+    for where, call in calls_of_operators():
+        name = getattr(call.func, "attr", "")
+        owner = getattr(getattr(call.func, "value", None), "id", "")
+        named = {keyword.arg for keyword in call.keywords}
+        if (
+            owner not in ("fl", "_core", "flambeau")
+            or name not in MAKERS
+            or named & {"device", "out", None}
+        ):
+            continue
+        if where.partition(":")[0].rpartition("/")[2] not in FACTORIES:
+            wrong.append(where)
+    assert not wrong, f"say where the tensor is made, with device=: {wrong}"

@@ -27,7 +27,7 @@ struct Survey {
       return;
     }
     if (t.device() == first->device() || mixing == Mixing::all ||
-        (mixing == Mixing::indices && listed && t.device() == on_cpu))
+        (mixing != Mixing::numbers && listed && t.device() == on_cpu))
       return;
     throw DeviceError(message(name_of_call(),
                               ": its tensors lie on different devices: ", describe(*first), " on ",
@@ -40,7 +40,7 @@ struct Survey {
 
 Device common_device(PyObject* const* args, Py_ssize_t n, Mixing mixing) {
   Survey survey{mixing};
-  for (Py_ssize_t i = 0; i < n; ++i) survey.see(args[i]);
+  for (Py_ssize_t i = 0; i < n; ++i) survey.see(args[i], mixing == Mixing::second && i == 1);
   if (survey.first) return survey.first->device();
   return survey.any ? on_cpu : default_device;
 }

@@ -7,8 +7,9 @@
 namespace flambeau {
 
 /// Which arguments may lie on another device than the first: none but 0-dim tensors on the CPU,
-/// which count as numbers; indices on the CPU as well (in a list or tuple); all.
-enum class Mixing : uint8_t { numbers, indices, all };
+/// which count as numbers; indices on the CPU as well: a list or tuple of them, or the second
+/// argument; all.
+enum class Mixing : uint8_t { numbers, indices, second, all };
 
 /// The device that the tensors among `args` share (also those in lists and tuples); raises
 /// DeviceError where they do not. Without a tensor it is the thread's default.

@@ -6,7 +6,7 @@
 
 namespace flambeau {
 
-inline constexpr int max_operands = 16;  // places for them; a kernel takes one fewer
+inline constexpr int max_operands = 16;
 
 using MapKernel = void (*)(int64_t n_inner, int64_t n_outer, int64_t index0, char* const* ptrs,
                            const int64_t* inner_strides, const int64_t* outer_strides);

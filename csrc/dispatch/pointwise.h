@@ -26,8 +26,9 @@ struct Pointwise {
     std::vector<int> uses;  // argument numbers, -1: the result
   };
   struct Kernel {
-    uint64_t key, more;  // the dtype computed in; dtype and mode of each operand, a byte
+    uint64_t key, more;  // dtype and mode of each operand, a byte
     MapKernel function;
+    DType compute;
   };
 
   std::string name, inplace_name;

@@ -23,21 +23,23 @@ Object computed_names(const Pointwise& record, const DType* dtypes, int n, DType
   return dtype_names(as, n);
 }
 
-/// The dtype computed in; dtype and mode of each operand, a byte.
+/// Dtype and mode of each operand, a byte; the dtype computed in.
 struct Key {
-  uint64_t key, more = 0;
+  uint64_t key = 0, more = 0;
+  DType compute;
 
   template <class ModeOf>
-  Key(const DType* dtypes, int n, DType compute, ModeOf&& mode_of)
-      : key{static_cast<uint64_t>(compute)} {
-    static_assert(dtype_bits == 6 && max_operands - 1 <= 7 + 8);
+  Key(const DType* dtypes, int n, DType compute, ModeOf&& mode_of) : compute{compute} {
+    static_assert(dtype_bits == 6 && max_operands <= 8 + 8);
     auto byte_of = [&](int i) {
       return static_cast<uint64_t>(dtypes[i]) << 2 | static_cast<uint64_t>(mode_of(i));
     };
-    for (int i = 0; i < std::min(n, 7); ++i) key = key << 8 | byte_of(i);
-    for (int i = 7; i < n; ++i) more = more << 8 | byte_of(i);
+    for (int i = 0; i < std::min(n, 8); ++i) key = key << 8 | byte_of(i);
+    for (int i = 8; i < n; ++i) more = more << 8 | byte_of(i);
   }
-  bool operator==(const Pointwise::Kernel& k) const { return k.key == key && k.more == more; }
+  bool operator==(const Pointwise::Kernel& k) const {
+    return k.key == key && k.more == more && k.compute == compute;
+  }
 };
 
 MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes, int n_out, int n,
@@ -62,7 +64,7 @@ MapKernel find_kernel(Pointwise& record, const Mode* modes, const DType* dtypes,
   if (!address) throw PythonError();
   auto function = reinterpret_cast<MapKernel>(PyLong_AsVoidPtr(address.get()));
   if (!function) throw PythonError();
-  kernels.push_back({wanted.key, wanted.more, function});
+  kernels.push_back({wanted.key, wanted.more, function, compute});
   record.last_kernel = kernels.size() - 1;
   return function;
 }
@@ -103,7 +105,7 @@ void launch_nothing(Pointwise& record, Tensor* const* outputs, int n_out, const 
   Object done = Object::steal(
       PyObject_CallMethod(record.spec.get(), "check", "OOO", ins.get(), casts.get(), outs.get()));
   if (!done) throw PythonError();
-  record.kernels.push_back({wanted.key, wanted.more, nullptr});
+  record.kernels.push_back({wanted.key, wanted.more, nullptr, compute});
 }
 
 /// One call of run_map_lists over flat memory; false where a tensor is not contiguous or of another

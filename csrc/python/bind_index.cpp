@@ -146,7 +146,7 @@ PyMethodDef index_methods[] = {
     method<"index_select", py_index_select>(),
     method<"embedding", py_embedding>(),
     method<"index", py_index, Mixing::indices>(),
-    method<"index_first", py_index_first, Mixing::indices>(),
+    method<"index_first", py_index_first, Mixing::second>(),
     method<"take", py_take>(),
     method<"nonzero", py_nonzero>(),
     method<"masked_select", py_masked_select>(),

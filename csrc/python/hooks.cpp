@@ -394,9 +394,10 @@ PyObject* run_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
   return guarded([&]() -> PyObject* {
     Py_ssize_t all = n + (keys ? PyTuple_GET_SIZE(keys) : 0);
     // What is written in Python has its parts asked.
-    Mixing mixing = self.entry                ? self.entry->mixing
-                    : self.record || self.way ? Mixing::numbers
-                                              : Mixing::all;
+    Mixing mixing = self.entry    ? self.entry->mixing
+                    : self.way    ? self.way->mixing
+                    : self.record ? Mixing::numbers
+                                  : Mixing::all;
     DeviceScope scope(object_of(self), args, all, mixing);
     if (self.entry && self.entry->shown == Shown::no) return self.run(self, args, n, keys);
     if ((watchers & watch_dispatch) && wants_dispatch(self, args, all)) {

@@ -37,6 +37,7 @@ void set_name(Operator& self, const char* name, const char* doc = nullptr);
 class Way {
  public:
   virtual ~Way() = default;
+  Mixing mixing = Mixing::numbers;  // of devices, among the arguments
   /// The result, or null where the call is not for this way (or an error is set).
   virtual PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) = 0;
 };

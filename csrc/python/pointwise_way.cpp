@@ -135,8 +135,8 @@ Pointwise* make_record(PyObject* spec) {
   Object names = attribute_of(spec, "args"), defaults = attribute_of(spec, "defaults");
   record->n_inputs = integer_of(spec, "n_inputs");
   record->n_args = static_cast<int>(PyTuple_Size(names.get()));
-  check(record->n_args < max_operands - 1, [&] {
-    return message("Pointwise: ", record->name, " has more than ", max_operands - 2, " arguments.");
+  check(record->n_args < max_operands, [&] {
+    return message("Pointwise: ", record->name, " has more than ", max_operands - 1, " arguments.");
   });
   for (int i = 0; i < record->n_args; ++i) {
     record->arg_names.push_back(Object::borrow(PyTuple_GET_ITEM(names.get(), i)));

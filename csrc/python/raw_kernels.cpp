@@ -28,8 +28,8 @@ PyObject* py_map(const Call& call) {
   if (!outs || !ins) throw PythonError();
   int n_out = static_cast<int>(PySequence_Fast_GET_SIZE(outs.get())),
       n_in = static_cast<int>(PySequence_Fast_GET_SIZE(ins.get()));
-  check(n_out >= 1 && n_out + n_in < max_operands, [&] {
-    return message("_map(): ", n_out + n_in, " operands, at most ", max_operands - 1, ".");
+  check(n_out >= 1 && n_out + n_in <= max_operands, [&] {
+    return message("_map(): ", n_out + n_in, " operands, at most ", max_operands, ".");
   });
   Tensor* outputs[max_operands];
   Arg inputs[max_operands];
@@ -60,7 +60,7 @@ PyObject* py_map_lists(const Call& call) {
   if (!outs || !ins) throw PythonError();
   int n_out = static_cast<int>(PySequence_Fast_GET_SIZE(outs.get())),
       n_in = static_cast<int>(PySequence_Fast_GET_SIZE(ins.get()));
-  check(n_out >= 1 && n_out + n_in < max_operands,
+  check(n_out >= 1 && n_out + n_in <= max_operands,
         [&] { return message("_map_lists(): too many operands."); });
   Py_ssize_t count = PyList_Size(PySequence_Fast_GET_ITEM(outs.get(), 0));
   if (count < 0) throw PythonError();

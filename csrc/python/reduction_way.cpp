@@ -251,6 +251,7 @@ PyObject* py_raw_way(const Call& call) {
   way->count = a.integer(2);
   check<ValueError>(way->count <= most_kept,
                     [] { return message("_raw_way(): too many arguments."); });
+  way->mixing = Mixing::all;  // raw asks itself
   Operator& self = as_operator(a[0]);
   way->backward.callable = Object::borrow(a[3]);
   way->backward.names = {"shape"};

@@ -57,9 +57,11 @@ PyObject* py_bind(const Call& call) {
   Py_RETURN_NONE;
 }
 
-/// _check_room(nbytes): raises OutOfMemory unless memory could hold them; an int of any size.
+/// _check_room(nbytes, beside=None): raises OutOfMemory unless the memory where the tensor `beside`
+/// lies could hold them; an int of any size.
 PyObject* py_check_room(const Call& call) {
-  Args a("_check_room", call, {"nbytes"});
+  Args a("_check_room", call, {"nbytes", "beside"});
+  if (a.given(1) && a.tensor(1).is_meta()) Py_RETURN_NONE;
   check<TypeError>(PyLong_Check(a[0]), [] { return message("_check_room(): expected an int."); });
   int overflow = 0;
   int64_t nbytes = PyLong_AsLongLongAndOverflow(a[0], &overflow);

@@ -4,6 +4,7 @@ import warnings
 
 import flambeau
 
+from ..ops.arguments import every
 from . import constraints
 from .utils import broadcast_all, lazy_property
 
@@ -53,7 +54,7 @@ class Distribution:
 
     def _check_parameter(self, name, constraint):
         value = getattr(self, name)
-        if not bool(constraint.check(value).all()):
+        if not every(constraint.check(value)):
             raise ValueError(
                 f"{type(self).__name__}: parameter {name} {tuple(value.shape)} does not satisfy "
                 f"{constraint!r}: {value}"
@@ -208,7 +209,7 @@ class Distribution:
             support = self.support
         except NotImplementedError:
             return self._cannot_check("support")
-        if not bool(support.check(value).all()):
+        if not every(support.check(value)):
             raise ValueError(
                 f"log_prob: value {tuple(value.shape)} lies outside of the support "
                 f"{support!r} of {self!r}: {value}"

@@ -3,6 +3,7 @@
 import flambeau
 import flambeau.nn.functional as F
 
+from ..ops.arguments import every
 from . import constraints
 from .bernoulli import OneProbability
 
@@ -17,7 +18,7 @@ class Geometric(OneProbability):
 
     def __init__(self, probs=None, logits=None, validate_args=None):
         super().__init__(probs, logits, validate_args)
-        if self._validate_args and probs is not None and not bool((self.probs > 0).all()):
+        if self._validate_args and probs is not None and not every(self.probs > 0):
             self._check_parameter("probs", constraints.positive)
 
     @property

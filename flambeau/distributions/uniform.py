@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ..ops.arguments import every
 from . import constraints
 from .distribution import Distribution
 
@@ -16,7 +17,7 @@ class Uniform(Distribution):
 
     def __init__(self, low, high, validate_args=None):
         self._take(validate_args, low=low, high=high)
-        if self._validate_args and not bool((self.low < self.high).all()):
+        if self._validate_args and not every(self.low < self.high):
             raise ValueError("Uniform: low must be below high everywhere.")
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)

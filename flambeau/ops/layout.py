@@ -139,7 +139,8 @@ def type_name(dtype):
 def type(self, dtype: object = None, non_blocking=False, *, memory_format=None):
     """The type's name ("torch.FloatTensor"), or the tensor converted to a dtype or named type."""
     if dtype is None:
-        return type_name(self.dtype)
+        name = type_name(self.dtype)
+        return name.replace("torch.", "torch.meta.") if self.is_meta else name
     if memory_format is None:
         memory_format = types.preserve_format
     if isinstance(dtype, str):

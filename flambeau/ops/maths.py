@@ -308,7 +308,7 @@ def mvlgamma(input, p):
     if p < 1:
         raise RuntimeError(f"mvlgamma: p is {p}; it must be 1 or more.")
     # The terms, their logarithms and what those need: all at once, or not at all.
-    _core._check_room(4 * 8 * p * input.numel())
+    _core._check_room(4 * 8 * p * input.numel(), input)
     dtype = input.dtype if input.is_floating_point() else fl.get_default_dtype()
     shifts = fl.arange(p, dtype=dtype, device=input.device) / 2
     terms = lgamma(input.unsqueeze(-1) - shifts)

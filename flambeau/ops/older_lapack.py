@@ -71,7 +71,7 @@ def pstrf(a, upper=True, tol=-1, out=None):
     Source: Higham, "Analysis of the Cholesky decomposition of a semi-definite matrix", 1990.
     """
     n = a.size(0)
-    rest, factor = a.detach().clone(), _core.zeros((n, n), dtype=a.dtype)
+    rest, factor = a.detach().clone(), _core.zeros((n, n), dtype=a.dtype, device=a.device)
     order = list(range(n))
     diagonal = rest.diagonal().max().item() if n else 0.0
     least = tol if tol >= 0 else n * fl.finfo(a.dtype).eps * diagonal

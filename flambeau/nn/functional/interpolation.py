@@ -90,8 +90,8 @@ def interpolate(
         return attached(_keep_format(input.new_zeros(result), input), input)
     # Sizes that no memory holds are refused before anything is computed for them: each step of the
     # resizing has places and weights in 8 bytes for each output.
-    flambeau._core._check_room(math.prod(result) * input.element_size())
-    flambeau._core._check_room(2 * 8 * max(sizes))
+    flambeau._core._check_room(math.prod(result) * input.element_size(), input)
+    flambeau._core._check_room(2 * 8 * max(sizes), input)
     resized = input
     for i in range(n):
         dim, out, scale = i + 2, sizes[i], scales[i]

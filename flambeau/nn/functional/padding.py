@@ -66,8 +66,7 @@ def _pad_from_inside(input, pad, mode):
             _check_border(mode, input.shape, dim, before, after)
             steps.append((dim, before, after))
             shape[dim] += before + after
-    if not input.is_meta:
-        flambeau._core._check_room(math.prod(shape) * input.element_size())
+    flambeau._core._check_room(math.prod(shape) * input.element_size(), input)
     padded = input
     for dim, before, after in steps:
         source = border_source(mode, input.shape[dim], before, after, input.device)

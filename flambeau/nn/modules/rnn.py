@@ -60,7 +60,8 @@ class RNNBase(Module):
         out = self.proj_size or self.hidden_size
         self._all_weights = []
         # Layer by layer, memory would be found too small only when it is full.
-        flambeau._core._check_room(4 * gates * out * self._directions * self.num_layers)
+        weights = 4 * gates * out * self._directions * self.num_layers
+        flambeau._core._check_room(weights, flambeau.empty(0, device=device))
         for layer in range(self.num_layers):
             size = self.input_size if layer == 0 else out * self._directions
             shapes = {"weight_ih": (gates, size), "weight_hh": (gates, out)}

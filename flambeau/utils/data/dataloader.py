@@ -289,7 +289,7 @@ class DataLoader:
         """A seed for the workers, another in every epoch; the order of the samples does not change by it."""
         generator = self.generator or flambeau.default_generator
         state = generator.get_state()
-        drawn = flambeau.randint(2**62, (), generator=generator).item()
+        drawn = flambeau.randint(2**62, (), generator=generator, device="cpu").item()
         generator.set_state(state)
         return drawn + self._epochs * self.num_workers
 

@@ -64,7 +64,7 @@ class TensorDataset(Dataset[tuple]):
         return list(zip(*(rows.unbind(0) for rows in self.__getbatch__(indices))))
 
     def __getbatch__(self, indices):
-        indices = flambeau.as_tensor(indices)
+        indices = flambeau.as_tensor(indices, device=self.tensors[0].device)
         return [tensor.index_select(0, indices) for tensor in self.tensors]
 
     def __len__(self):

@@ -25,7 +25,9 @@ def _distinct(n, count, generator):
     for start in range(0, count, _BLOCK):
         block = min(_BLOCK, count - start)
         # 62 bits: the remainder is off from uniform by less than n / 2**62.
-        draws = flambeau.randint(1 << 62, (block,), dtype=flambeau.int64, generator=generator)
+        draws = flambeau.randint(
+            1 << 62, (block,), dtype=flambeau.int64, generator=generator, device="cpu"
+        )
         for i, draw in enumerate(draws.tolist(), start):
             j = i + draw % (n - i)
             yield displaced.get(j, j)
@@ -78,7 +80,7 @@ class GeneratedSampler(Sampler[int]):
         start, self._resume = self._resume, None
         if self.generator is None:
             if start is None:
-                start = int(flambeau.empty((), dtype=flambeau.int64).random_().item())
+                start = int(flambeau.empty((), dtype=flambeau.int64, device="cpu").random_().item())
             generator = flambeau.Generator()
             generator.manual_seed(start)
         else:
@@ -138,7 +140,7 @@ class RandomSampler(GeneratedSampler):
             while left > 0:
                 size = (min(left, _BLOCK),)
                 yield from flambeau.randint(
-                    n, size, dtype=flambeau.int64, generator=generator
+                    n, size, dtype=flambeau.int64, generator=generator, device="cpu"
                 ).tolist()
                 left -= size[0]
             return
@@ -146,7 +148,7 @@ class RandomSampler(GeneratedSampler):
             if left < n // 16:  # few of many
                 yield from _distinct(n, left, generator)
             else:
-                yield from _numbers(flambeau.randperm(n, generator=generator)[:left])
+                yield from _numbers(flambeau.randperm(n, generator=generator, device="cpu")[:left])
             left -= n
 
     def __len__(self):
@@ -162,7 +164,7 @@ class SubsetRandomSampler(GeneratedSampler):
 
     def __iter__(self):
         generator = self._begin_epoch()
-        for i in _numbers(flambeau.randperm(len(self.indices), generator=generator)):
+        for i in _numbers(flambeau.randperm(len(self.indices), generator=generator, device="cpu")):
             yield self.indices[i]
 
     def __len__(self):
@@ -190,7 +192,7 @@ class WeightedRandomSampler(GeneratedSampler):
             raise ValueError(
                 f"WeightedRandomSampler: replacement must be True or False, not {replacement!r}."
             )
-        self.weights = flambeau.as_tensor(weights, dtype=flambeau.float64)
+        self.weights = flambeau.as_tensor(weights, dtype=flambeau.float64, device="cpu")
         if self.weights.ndim != 1:
             raise ValueError(
                 f"WeightedRandomSampler: weights {tuple(self.weights.shape)} must be a vector, one "
@@ -291,7 +293,7 @@ class DistributedSampler(Sampler[T_co]):
             return (place % count for place in places)
         generator = flambeau.Generator()
         generator.manual_seed(self.seed + self.epoch)
-        order = flambeau.randperm(count, generator=generator)
+        order = flambeau.randperm(count, generator=generator, device="cpu")
         own = (flambeau.arange(len(places)) * self.num_replicas + self.rank) % max(count, 1)
         return _numbers(order[own])
 
