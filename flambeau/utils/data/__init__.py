@@ -51,3 +51,14 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+_PIPES = ("DFIterDataPipe", "IterDataPipe", "MapDataPipe", "functional_datapipe")
+__all__ += [*_PIPES]
+
+
+def __getattr__(name):
+    if name in _PIPES:
+        from . import datapipes
+
+        return getattr(datapipes.datapipe, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import os
+import sys
 import types
 import warnings
 
@@ -123,6 +124,12 @@ class DataLoader:
         self.generator = generator
 
         self._iterable = isinstance(dataset, IterableDataset)
+        self._is_pipe = _is_pipe(dataset)
+        if self._is_pipe:
+            from .graph_settings import apply_shuffle_settings
+
+            dataset = self.dataset = apply_shuffle_settings(dataset, shuffle)
+            shuffle = None if self._iterable else shuffle
         if self._iterable:
             _check_iterable_arguments(shuffle, sampler, batch_sampler)
         if sampler is not None and shuffle:
@@ -199,6 +206,10 @@ class DataLoader:
         return iterator
 
     def _get_iterator(self):
+        if self._is_pipe:
+            from .graph_settings import apply_random_seed
+
+            apply_random_seed(self.dataset, self.generator or flambeau.default_generator)
         resume, self._resume = self._resume, None
         kind = _MultiProcessingDataLoaderIter if self.num_workers else _SingleProcessDataLoaderIter
         return kind(self, resume)
@@ -292,6 +303,13 @@ class DataLoader:
         drawn = flambeau.randint(2**62, (), generator=generator, device="cpu").item()
         generator.set_state(state)
         return drawn + self._epochs * self.num_workers
+
+
+def _is_pipe(dataset):
+    pipes = sys.modules.get(
+        f"{__package__}.datapipes.datapipe"
+    )  # where it is not loaded, none is one
+    return pipes is not None and isinstance(dataset, (pipes.IterDataPipe, pipes.MapDataPipe))
 
 
 def _check_worker_arguments(

@@ -64,6 +64,10 @@ def run(info, make_fetch, parent, tasks, results, inherited):
         try:
             flambeau.set_num_threads(1)
             _worker_info = info
+            if f"{__package__}.datapipes.datapipe" in sys.modules:
+                from .graph_settings import apply_sharding
+
+                apply_sharding(info.dataset, info.num_workers, info.id)
             _seed(info)
             if info.init_fn is not None:
                 info.init_fn(info.id)
