@@ -80,6 +80,8 @@ class _Renaming(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Loads the modules of flambeau under their public names."""
 
     def find_spec(self, name, path=None, target=None):
+        if name in ("multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver"):
+            _teach_children()
         if not _is_ours(name):
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
@@ -101,8 +103,32 @@ class _Renaming(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         _rename(module)
 
 
+class _BeginsChild:
+    """In what a new process of multiprocessing reads first: the names are there before it imports the program."""
+
+    def __reduce__(self):
+        return importlib.import_module, ("flambeau._stand_in",)
+
+
+def _teach_children():
+    """Lets processes that multiprocessing begins anew (spawn, forkserver) have the names too."""
+    from multiprocessing import spawn
+
+    if getattr(spawn.get_preparation_data, "begins_child", False):
+        return
+    prepare = spawn.get_preparation_data
+
+    def get_preparation_data(name):
+        return {"flambeau": _BeginsChild(), **prepare(name)}
+
+    get_preparation_data.begins_child = True
+    spawn.get_preparation_data = get_preparation_data
+
+
 def install():
     """Let `import torch` and `import torchvision` of this process give flambeau, and say so."""
+    if any(isinstance(finder, _Alias) for finder in sys.meta_path):
+        return
     sys.meta_path[:0] = [_Alias(), _Renaming()]
     declare.homes = _public("flambeau")
     for made in results.by_name.values():

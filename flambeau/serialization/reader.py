@@ -14,7 +14,7 @@ import zlib
 import flambeau
 
 from ..storage import UntypedStorage
-from . import older, tar
+from . import older
 from .settings import settings, unsaid_byteorder
 from .storages import reference, restore, swap_bytes, typed
 from .unpickler import SafeUnpickler, full_unpickler, unsafe_globals
@@ -106,14 +106,25 @@ def _load(file, source, map_location, unpickler, mapped, options):
     with _damage(source, unpickler is SafeUnpickler):
         if older.begins(file):
             return older.read(file, source, map_location, unpickler, options)
-        if (tape := tar.open_archive(file)) is not None:
-            return tar.read(tape, source, map_location, unpickler, options)
+        if _may_be_tar(file):
+            from . import tar
+
+            if (tape := tar.open_archive(file)) is not None:
+                return tar.read(tape, source, map_location, unpickler, options)
     with _opened(file, source) as archive:
         records = Records(archive, source, mapped)
         storages = _Storages(records, map_location)
         data = io.BytesIO(records.read("data.pkl"))
         with _damage(source, unpickler is SafeUnpickler):
             return unpickler(data, storages.load, **options).load()
+
+
+def _may_be_tar(file):
+    here = file.tell()
+    file.seek(here + 257)
+    mark = file.read(5)
+    file.seek(here)
+    return mark == b"ustar"
 
 
 def _opened(file, source):

@@ -6,6 +6,7 @@ tensors: their number; for each (key, key of its storage, tensor class), then di
 pickle: the structure, where a tensor or storage stands as its key
 """
 
+import contextlib
 import pickle
 import struct
 import sys
@@ -28,8 +29,9 @@ def open_archive(file):
     except tarfile.TarError:
         file.seek(here)
         return None
-    if {"storages", "tensors", "pickle"} <= set(archive.getnames()):
-        return archive
+    with contextlib.suppress(tarfile.TarError):
+        if {"storages", "tensors", "pickle"} <= set(archive.getnames()):
+            return archive
     file.seek(here)
     return None
 
@@ -37,7 +39,10 @@ def open_archive(file):
 def read(archive, source, map_location, unpickler, options):
     """The object in an archive."""
     kind = _naming_tensors(unpickler)
-    members = {name: archive.extractfile(name) for name in ("storages", "tensors", "pickle")}
+    try:
+        members = {name: archive.extractfile(name) for name in ("storages", "tensors", "pickle")}
+    except tarfile.TarError as error:
+        raise RuntimeError(f"load: {source}: {error}.") from error
     if None in members.values():
         raise RuntimeError(f"load: {source} has a folder or a link where its data should be.")
 

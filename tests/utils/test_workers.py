@@ -252,7 +252,7 @@ def test_a_sample_that_cannot_be_sent_and_a_failing_init_fn():
 def test_a_worker_that_dies_is_reported():
     with pytest.raises(
         RuntimeError,
-        match=r"DataLoader worker \(pid\(s\) \d+\) exited unexpectedly with code -9",
+        match=r"DataLoader worker \(pid \d+\) is killed by signal: Killed",
     ):
         list(DataLoader(Failing("killed"), num_workers=2))
 

@@ -3,14 +3,13 @@
 import functools
 import itertools
 import os
-import sys
 import types
 import warnings
 
 import flambeau
 
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset
+from .dataset import IterableDataset, is_pipe
 from .fetch import FetchByIndex, FetchFromStream, _DatasetKind
 from .iterators import (
     _BaseDataLoaderIter,
@@ -124,7 +123,7 @@ class DataLoader:
         self.generator = generator
 
         self._iterable = isinstance(dataset, IterableDataset)
-        self._is_pipe = _is_pipe(dataset)
+        self._is_pipe = is_pipe(dataset)
         if self._is_pipe:
             from .graph_settings import apply_shuffle_settings
 
@@ -303,13 +302,6 @@ class DataLoader:
         drawn = flambeau.randint(2**62, (), generator=generator, device="cpu").item()
         generator.set_state(state)
         return drawn + self._epochs * self.num_workers
-
-
-def _is_pipe(dataset):
-    pipes = sys.modules.get(
-        f"{__package__}.datapipes.datapipe"
-    )  # where it is not loaded, none is one
-    return pipes is not None and isinstance(dataset, (pipes.IterDataPipe, pipes.MapDataPipe))
 
 
 def _check_worker_arguments(

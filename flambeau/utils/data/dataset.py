@@ -9,6 +9,7 @@ A data set may offer two more ways to be read, which DataLoader prefers:
 
 import bisect
 import math
+import sys
 from collections.abc import Iterable
 from itertools import accumulate
 from typing import Generic, TypeVar
@@ -37,6 +38,14 @@ class IterableDataset(Dataset[T_co], Iterable[T_co]):
 
     def __add__(self, other):
         return ChainDataset([self, other])
+
+
+def is_pipe(dataset):
+    """Whether a data set is a step of a pipe, see datapipes."""
+    pipes = sys.modules.get(
+        f"{__package__}.datapipes.datapipe"
+    )  # where it is not loaded, none is one
+    return pipes is not None and isinstance(dataset, (pipes.IterDataPipe, pipes.MapDataPipe))
 
 
 class TensorDataset(Dataset[tuple]):

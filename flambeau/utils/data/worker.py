@@ -9,6 +9,7 @@ import threading
 import flambeau
 
 from ..._utils import ExceptionWrapper
+from .dataset import is_pipe
 
 MP_STATUS_CHECK_INTERVAL = (
     5.0  # how often, in seconds, a worker looks whether the main process lives
@@ -64,7 +65,7 @@ def run(info, make_fetch, parent, tasks, results, inherited):
         try:
             flambeau.set_num_threads(1)
             _worker_info = info
-            if f"{__package__}.datapipes.datapipe" in sys.modules:
+            if is_pipe(info.dataset):
                 from .graph_settings import apply_sharding
 
                 apply_sharding(info.dataset, info.num_workers, info.id)

@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import time
 import warnings
 import weakref
@@ -79,7 +80,7 @@ class Workers:
         ready = multiprocessing.connection.wait([*self.results, *sentinels], timeout_s or None)
         if not ready:
             raise RuntimeError(
-                f"DataLoader: timed out after {timeout_s} seconds without a batch. Give a longer timeout."
+                f"DataLoader timed out after {timeout_s} seconds: no worker has made a batch. Give a longer timeout."
             )
         for worker, result in enumerate(self.results):
             if result in ready:
@@ -94,9 +95,11 @@ class Workers:
         process.join(_PATIENCE_S)
         pid, code = process.pid, process.exitcode
         self.end()
+        how = f"DataLoader worker (pid(s) {pid}) exited unexpectedly with code {code}"
+        if code is not None and code < 0:
+            how = f"DataLoader worker (pid {pid}) is killed by signal: {signal.strsignal(-code)}"
         raise RuntimeError(
-            f"DataLoader worker (pid(s) {pid}) exited unexpectedly with code {code}, without an "
-            "error to show. num_workers=0 runs the data set in this process, where its error "
+            f"{how}. It left no error to show; num_workers=0 runs the data set in this process, where its error "
             "shows."
         )
 
