@@ -70,7 +70,9 @@ def main():
     environment = {
         **os.environ,
         **OPTIONS[kind],
-        "PYTHONPATH": str(folder),
+        # The folder before the one that programs run in, which has the core of `make build`.
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+        "PYTHONSAFEPATH": "1",
         "PYTHONMALLOC": "malloc",
     }
     environment["LD_PRELOAD"] = preloaded(kind)
