@@ -45,29 +45,18 @@ class Args {
   Args(const char* function, const Call& call, std::initializer_list<const char*> names,
        int required = 1)
       : function_(function) {
-    int count = static_cast<int>(names.size());
-    check<TypeError>(call.n <= count, [&] {
-      return message(function, ": takes ", count, " arguments by position but was given ", call.n,
-                     ". It takes (", listed(names), ").");
-    });
-    for (Py_ssize_t i = 0; i < call.n; ++i) slots_[i] = call.args[i];
-    for (Py_ssize_t k = 0; k < call.n_named(); ++k) {
-      PyObject* key = PyTuple_GET_ITEM(call.names, k);
-      int at = 0;
+    auto find = [&](PyObject* key) {
+      Py_ssize_t at = 0;
       for (const char* name : names) {
-        if (PyUnicode_CompareWithASCIIString(key, name) == 0 || is_spelling_of(key, name)) break;
+        if (PyUnicode_CompareWithASCIIString(key, name) == 0 || is_spelling_of(key, name))
+          return at;
         ++at;
       }
-      check<TypeError>(at < count, [&] {
-        return message(function, ": has no argument '", PyUnicode_AsUTF8(key), "'. It takes (",
-                       listed(names), ").");
-      });
-      check<TypeError>(!slots_[at], [&] {
-        return message(function, ": argument '", PyUnicode_AsUTF8(key),
-                       "' was given twice, by position and by name.");
-      });
-      slots_[at] = call.args[call.n + k];
-    }
+      return Py_ssize_t{-1};
+    };
+    lay_out(
+        call.args, call.n, call.names, static_cast<Py_ssize_t>(names.size()), slots_, nullptr, find,
+        [&] { return listed(names); }, [function] { return function; });
     for (int i = 0; i < required; ++i)
       check<TypeError>(slots_[i] != nullptr, [&] {
         return message(function, ": argument '", names.begin()[i], "' is missing. It takes (",

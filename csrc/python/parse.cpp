@@ -129,30 +129,13 @@ std::string Parameters::listed() const {
 void Parameters::bind(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys,
                       PyObject** slots, PyObject** out) const {
   Py_ssize_t all = count();
-  check<TypeError>(n <= all, [&] {
-    return message(called(function), ": takes ", all, " arguments by position but was given ", n,
-                   ". It takes (", listed(), ").");
-  });
-  std::copy(args, args + n, slots);
-  std::fill(slots + n, slots + all, nullptr);
-  for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
-    PyObject* key = PyTuple_GET_ITEM(keys, k);
+  auto find = [this](PyObject* key) {
     Py_ssize_t at = place(key);
-    if (at < 0 && out && is_name(key, "out")) {
-      *out = args[n + k];
-      continue;
-    }
-    if (at < 0) at = place_of_spelling(key);
-    check<TypeError>(at >= 0, [&] {
-      return message(called(function), ": has no argument '", text_of(key), "'. It takes (",
-                     listed(), ").");
-    });
-    check<TypeError>(!slots[at], [&] {
-      return message(called(function), ": argument '", text_of(key),
-                     "' was given twice, by position and by name.");
-    });
-    slots[at] = args[n + k];
-  }
+    return at >= 0 ? at : place_of_spelling(key);
+  };
+  lay_out(
+      args, n, keys, all, slots, out, find, [this] { return listed(); },
+      [&] { return called(function); });
   for (Py_ssize_t i = 0; i < all; ++i) {
     if (slots[i]) continue;
     slots[i] = PyTuple_GET_ITEM(defaults_.get(), i);

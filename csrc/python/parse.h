@@ -4,15 +4,49 @@
 #pragma once
 #include <Python.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "tensor/error.h"
 #include "tensor/ref.h"
 
 namespace flambeau {
 
 /// What NumPy calls a parameter that is `name` here: axis, keepdims, x, a, x1, x2; or self.
 bool is_spelling_of(PyObject* key, const char* name);
+
+/// The one parser: the arguments of a call into slots[count], null where one is missing. find(key)
+/// gives the place of a keyword or -1, listed() the parameters as text and called() the name of the
+/// function, both for messages. Raises TypeError for one too many, unknown or given twice. Where
+/// `out` is not null, a keyword of that name goes there.
+template <class Find, class Listed, class Called>
+void lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys, Py_ssize_t count,
+             PyObject** slots, PyObject** out, Find find, Listed listed, Called called) {
+  check<TypeError>(n <= count, [&] {
+    return message(called(), ": takes ", count, " arguments by position but was given ", n,
+                   ". It takes (", listed(), ").");
+  });
+  std::copy(args, args + n, slots);
+  std::fill(slots + n, slots + count, nullptr);
+  for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
+    PyObject* key = PyTuple_GET_ITEM(keys, k);
+    Py_ssize_t at = find(key);
+    if (at < 0 && out && PyUnicode_CompareWithASCIIString(key, "out") == 0) {
+      *out = args[n + k];
+      continue;
+    }
+    check<TypeError>(at >= 0, [&] {
+      return message(called(), ": has no argument '", PyUnicode_AsUTF8(key), "'. It takes (",
+                     listed(), ").");
+    });
+    check<TypeError>(!slots[at], [&] {
+      return message(called(), ": argument '", PyUnicode_AsUTF8(key),
+                     "' was given twice, by position and by name.");
+    });
+    slots[at] = args[n + k];
+  }
+}
 
 /// The parameters of one operator in their order, and a letter for each: what it takes.
 ///   b a bool

@@ -52,7 +52,7 @@ def reduction_way(
 
 
 def row_way(operation, way, compile, backward):
-    """The same of an operator of rows; `way` is one of csrc/python/row_ways.cpp, or loss_ways.cpp.
+    """The same of an operator of rows; `way` is one of csrc/python/ways/rows.cpp, or losses.cpp.
 
     Args:
         compile: compile(variant, dtype) gives the address of a row kernel; which variants there are stands

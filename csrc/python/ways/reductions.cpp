@@ -1,7 +1,7 @@
 // Native ways into reductions, and into operators that have a raw function.
 #include "dispatch/reduce.h"
-#include "python/plain.h"
-#include "python/way_node.h"
+#include "python/ways/node.h"
+#include "python/ways/plain.h"
 
 namespace flambeau {
 

@@ -1,11 +1,11 @@
 // Native ways into softmax and the norms of rows.
-#include "python/row_ways.h"
+#include "python/ways/rows.h"
 
 #include <limits>
 
 #include "dispatch/basics.h"
 #include "dispatch/reduce.h"
-#include "python/plain.h"
+#include "python/ways/plain.h"
 
 namespace flambeau {
 

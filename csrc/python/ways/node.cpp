@@ -1,4 +1,4 @@
-#include "python/way_node.h"
+#include "python/ways/node.h"
 
 #include <cstring>
 

@@ -5,8 +5,8 @@
 #include "dispatch/basics.h"
 #include "dispatch/reduce.h"
 #include "python/losses.h"
-#include "python/plain.h"
-#include "python/row_ways.h"
+#include "python/ways/plain.h"
+#include "python/ways/rows.h"
 
 namespace flambeau {
 

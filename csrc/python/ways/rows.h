@@ -3,7 +3,7 @@
 #include <array>
 
 #include "dispatch/rows.h"
-#include "python/way_node.h"
+#include "python/ways/node.h"
 
 namespace flambeau {
 
