@@ -26,7 +26,9 @@ FLOORS = {
     "flambeau.vision": 6,
     "flambeau.array_api": 6,
     "flambeau.fx": 6,
+    "flambeau.distributed": 5,
     "flambeau.legacy": 6,
+    "flambeau.distributed.worker": 7,
     "flambeau.library": 6,
     "flambeau.train": 6,
     "flambeau.profiler": 6,
@@ -49,6 +51,7 @@ LAZY = {
     "tqdm",
     "safetensors",
     "tensorboardX",
+    "mpi4py",
 }
 
 NEVER = {"torch", "torchvision"}

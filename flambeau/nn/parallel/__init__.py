@@ -3,5 +3,7 @@
 from ..lazy_names import table_of_contents
 
 __getattr__, __dir__, __all__ = table_of_contents(
-    __name__, {".devices": "DataParallel data_parallel"}
+    __name__,
+    {".devices": "DataParallel data_parallel", ".distributed": "DistributedDataParallel"},
+    submodules=("distributed",),
 )

@@ -1,0 +1,37 @@
+"""Several processes that compute together: groups, collectives, messages. May import: floors 1 to 5.
+
+Read: groups.py, collectives.py, objects.py, run.py. The messages go through MPI, by mpi4py:
+
+    pip install flambeau[distributed]
+    python -m flambeau.distributed.run --nproc-per-node 2 program.py        (or mpiexec -n 2 ...)
+
+A group of one process needs neither. The names of backends that programs write, "gloo" and "mpi", mean
+the same here; "nccl" needs a GPU, and is refused.
+"""
+
+from ..nn.lazy_names import listed, table_of_contents
+
+__getattr__, __dir__, __all__ = table_of_contents(
+    __name__,
+    {
+        ".collectives": (
+            "P2POp all_gather all_gather_into_tensor all_reduce all_to_all all_to_all_single barrier "
+            "batch_isend_irecv broadcast gather irecv isend monitored_barrier recv reduce reduce_scatter "
+            "reduce_scatter_tensor scatter send"
+        ),
+        ".groups": (
+            "Backend DistBackendError DistError GroupMember ProcessGroup destroy_process_group get_backend "
+            "get_global_rank get_group_rank get_process_group_ranks get_rank get_world_size group "
+            "init_process_group is_available is_backend_available is_gloo_available is_initialized "
+            "is_mpi_available is_nccl_available is_torchelastic_launched is_ucc_available is_xccl_available "
+            "new_group"
+        ),
+        ".objects": (
+            "all_gather_object broadcast_object_list gather_object recv_object_list scatter_object_list "
+            "send_object_list"
+        ),
+        ".work": "ReduceOp Work reduce_op",
+    },
+    submodules=("collectives", "groups", "objects", "run", "work"),
+)  # fmt: skip
+listed(__name__)

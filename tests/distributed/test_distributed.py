@@ -1,0 +1,116 @@
+"""Groups of one process, and of several that MPI starts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flambeau as torch
+import flambeau.distributed as dist
+from flambeau import nn
+from flambeau.distributed import groups
+
+sys.path.insert(0, str(Path(__file__).parent))
+import program
+
+PROGRAM = Path(program.__file__)
+
+
+@pytest.fixture
+def alone():
+    dist.init_process_group("gloo", init_method="tcp://127.0.0.1:29501", rank=0, world_size=1)
+    yield
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def test_a_group_of_one(alone):
+    assert (dist.get_rank(), dist.get_world_size(), dist.get_backend()) == (0, 1, "gloo")
+    assert dist.group.WORLD is dist.GroupMember.WORLD and dist.get_process_group_ranks() == [0]
+    program.collectives()
+    program.training()
+    assert dist.new_group([0]).size() == 1
+    with pytest.raises(ValueError, match="must be different ones of 0 to 0"):
+        dist.new_group([1])
+    with pytest.raises(ValueError, match="is there already"):
+        dist.init_process_group("gloo")
+    dist.destroy_process_group()
+    assert not dist.is_initialized()
+
+
+def test_what_cannot_be_is_said(monkeypatch):
+    assert dist.is_available() and not dist.is_nccl_available() and not dist.is_initialized()
+    with pytest.raises(ValueError, match="call init_process_group"):
+        dist.all_reduce(torch.ones(1))
+    with pytest.raises(ValueError, match="'nccl' is not offered"):
+        dist.init_process_group("nccl")
+    with pytest.raises(NotImplementedError, match="MPI has started 1"):
+        dist.init_process_group("gloo", world_size=2, rank=0)
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(NotImplementedError, match="nproc-per-node 3"):
+        dist.init_process_group("gloo")
+
+
+def test_wrong_calls_are_refused(alone):
+    with pytest.raises(TypeError, match="all_reduce: takes Tensors"):
+        dist.all_reduce([1])
+    with pytest.raises(ValueError, match="2 tensors for 1 processes"):
+        dist.all_gather([torch.ones(1)] * 2, torch.ones(1))
+    with pytest.raises(ValueError, match="this process; messages go to another"):
+        dist.send(torch.ones(1), 0)
+    with pytest.raises(ValueError, match="device_ids is for modules on GPUs"):
+        nn.parallel.DistributedDataParallel(nn.Linear(1, 1), device_ids=[0])
+    with pytest.raises(RuntimeError, match="no parameter"):
+        nn.parallel.DistributedDataParallel(nn.ReLU())
+
+
+def test_hooks_on_buckets(alone):
+    model = nn.parallel.DistributedDataParallel(nn.Linear(2, 1))
+    seen = []
+
+    def halved(state, bucket):
+        seen.append((state, bucket.index(), bucket.is_last(), len(bucket.parameters())))
+        future = torch.futures.Future()
+        future.set_result(bucket.buffer() / 2)
+        return future
+
+    model.register_comm_hook("state", halved)
+    model(torch.ones(3, 2)).sum().backward()
+    assert model.module.weight.grad.tolist() == [[1.5, 1.5]] and seen == [("state", 0, True, 2)]
+    assert list(model.state_dict()) == ["module.weight", "module.bias"]
+
+
+several = pytest.mark.skipif(not groups.is_mpi_available(), reason="needs mpi4py and mpiexec")
+
+
+def run(what, n=2, module="flambeau.distributed.run", more=()):
+    command = [sys.executable, "-m", module, "--nproc-per-node", str(n), *more, str(PROGRAM), what]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "FLAMBEAU_NUM_THREADS": "1"},
+    )
+
+
+@several
+@pytest.mark.parametrize("what, n", [("collectives", 2), ("collectives", 3), ("training", 2)])
+def test_several_processes(what, n):
+    done = run(what, n)
+    assert done.returncode == 0 and done.stdout.count("well") == n, done.stdout + done.stderr
+
+
+@several
+def test_a_collective_that_one_process_skips():
+    done = run("skipping")
+    assert "skipped" in done.stdout, done.stdout + done.stderr
+
+
+@several
+def test_a_failing_process_ends_all():
+    done = run("nothing", 2, more=["--max-restarts", "1"])
+    assert done.returncode != 0 and "KeyError" in done.stderr
+    assert done.stderr.count("a process ended with status") == 2
