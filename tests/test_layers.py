@@ -50,6 +50,7 @@ LAZY = {
     "matplotlib",
     "tqdm",
     "safetensors",
+    "tensorboard",
     "tensorboardX",
     "mpi4py",
 }

@@ -9,12 +9,17 @@ import pytest
 import flambeau as torch
 from flambeau.utils.tensorboard import SummaryWriter
 
-pytest.importorskip("tensorboardX")
+try:
+    from flambeau.utils.tensorboard.library import package, proto
+
+    package()
+except ImportError:
+    pytest.skip("neither tensorboard nor tensorboardX is installed", allow_module_level=True)
 
 
 def events(folder):
     """The events of all files in a folder and below, in order of their names."""
-    from tensorboardX.proto.event_pb2 import Event
+    Event = proto("event").Event
 
     found = []
     for path in sorted(folder.rglob("*tfevents*")):
@@ -96,7 +101,7 @@ def test_pictures(writer, tmp_path):
     writer.add_images("batch", torch.randint(256, (2, 3, 4, 5), dtype=torch.uint8))
     writer.add_images("list", [torch.rand(3, 4, 5)] * 3, dataformats="CHW")
     writer.add_image_with_boxes(
-        "boxes", torch.rand(3, 40, 50), torch.tensor([[1, 2, 30, 30]]), labels="it"
+        "boxes", torch.rand(3, 40, 50), torch.tensor([[1, 2, 30, 30]]), rescale=2, labels="it"
     )
     writer.flush()
     sizes = {value.tag: (value.image.height, value.image.width) for _, value in values(tmp_path)}
@@ -105,7 +110,7 @@ def test_pictures(writer, tmp_path):
         "hw": (4, 5),
         "batch": (4, 10),
         "list": (4, 15),
-        "boxes": (40, 50),
+        "boxes": (80, 100),
     }
 
 
@@ -163,7 +168,7 @@ def test_texts_curves_layouts_and_meshes(writer, tmp_path):
 
 
 def test_settings_and_what_they_reached(writer, tmp_path):
-    from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
+    HParamsPluginData = proto("plugin_hparams").HParamsPluginData
 
     settings = {"lr": torch.tensor(0.5), "name": "sgd", "deep": True, "none": None}
     writer.add_hparams(
@@ -186,7 +191,7 @@ def test_settings_and_what_they_reached(writer, tmp_path):
 
 
 def test_the_graph_of_a_model(writer, tmp_path, capsys):
-    from tensorboardX.proto.graph_pb2 import GraphDef
+    GraphDef = proto("graph").GraphDef
 
     class Net(torch.nn.Module):
         def __init__(self):
@@ -231,10 +236,40 @@ def test_what_is_not_installed_is_named(writer, monkeypatch):
     import importlib.util
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match="videos need moviepy"):
-        writer.add_video("v", torch.rand(1, 2, 3, 8, 8))
     with pytest.raises(ImportError, match=r"pip install 'flambeau\[vision\]'"):
         writer.add_image("i", torch.rand(3, 2, 2))
+    with pytest.raises(NotImplementedError, match="add_graph"):
+        writer.add_onnx_graph("x.onnx")
+
+
+def test_videos_are_gifs(writer, tmp_path):
+    pytest.importorskip("PIL")
+    writer.add_video("v", torch.rand(2, 3, 3, 8, 6), fps=10)
+    writer.flush()
+    ((_, value),) = values(tmp_path)
+    assert value.image.encoded_image_string.startswith(b"GIF8")
+    assert (value.image.height, value.image.width) == (8, 12)
+
+
+def test_curves_of_precision(writer, tmp_path):
+    writer.add_pr_curve(
+        "pr", torch.tensor([1, 0, 1, 0]), torch.tensor([0.9, 0.8, 0.3, 0.1]), num_thresholds=11
+    )
+    writer.flush()
+    ((_, value),) = values(tmp_path)
+    true, false, _, missed, precision, recall = torch.tensor(list(value.tensor.float_val)).view(
+        6, 11
+    )
+    assert true.tolist() == [2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0] and missed.tolist()[-1] == 2
+    assert false.tolist()[:3] == [2, 2, 1] and precision[5] == 0.5 and recall[0] == 1
+
+
+def test_a_record_has_the_checksums_of_tensorflow():
+    from flambeau.utils.tensorboard.summary import _checksum
+
+    assert (
+        _checksum(b"123456789") == ((0xE3069283 >> 15 | 0xE3069283 << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    )
 
 
 def test_files_and_folders(tmp_path):

@@ -1,6 +1,6 @@
-"""Event files for TensorBoard, with PyTorch's SummaryWriter, over tensorboardX (pip install 'flambeau[tensorboard]').
+"""Event files for TensorBoard, with PyTorch's SummaryWriter. tensorboard or tensorboardX defines their messages.
 
-Read: writer.py, files.py; summary.py makes what tensorboardX has no function for, graph.py draws a model.
+Read: writer.py, files.py, library.py; then what makes summaries: summary.py, diagrams.py, images.py, graph.py.
 """
 
 from ...nn.lazy_names import table_of_contents

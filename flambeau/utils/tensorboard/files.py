@@ -1,8 +1,4 @@
-"""FileWriter: events into a file.
-
-tensorboardX has a writer of its own, whose flush() does not wait for its queue, and whose second file of a second
-overwrites the first; so only its messages are used.
-"""
+"""FileWriter: events into a file."""
 
 import itertools
 import os

@@ -1,10 +1,10 @@
-"""Summaries, the entries of an event file, that tensorboardX makes otherwise than PyTorch or not at all."""
+"""Summaries, the entries of an event file: numbers, tensors, sounds, settings; and how records are written."""
 
 import io
 import struct
 import wave
 
-from .library import array, library, plain, proto
+from .library import array, plain, proto
 
 __all__ = ["RecordWriter", "audio", "hparams", "scalar", "tensor_proto"]
 
@@ -26,9 +26,8 @@ class RecordWriter:
 
     def write(self, data):
         """Append one record."""
-        checksum = library("tensorboardX.record_writer").masked_crc32c
         header = struct.pack("<Q", len(data))
-        checks = [struct.pack("<I", checksum(part)) for part in (header, data)]
+        checks = [struct.pack("<I", _checksum(part)) for part in (header, data)]
         self._writer.write(header + checks[0] + data + checks[1])
 
     def flush(self):
@@ -45,7 +44,36 @@ class RecordWriter:
         return self._writer.closed
 
 
-def _plugin(name, content=b""):
+def _crc_table():
+    """CRC-32C (Castagnoli), reflected: polynomial 0x82f63b78 (RFC 3720, appendix B.4)."""
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+_CRC = _crc_table()
+
+
+def _checksum(data):
+    """The masked checksum of TFRecord files."""
+    crc, table = 0xFFFFFFFF, _CRC
+    for byte in data:
+        crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def value_of(tag, **fields):
+    """A summary of one value."""
+    Summary = proto("summary").Summary
+    return Summary(value=[Summary.Value(tag=tag, **fields)])
+
+
+def plugin(name, content=b""):
+    """What tells TensorBoard which of its pages shows a value."""
     metadata = proto("summary").SummaryMetadata
     return metadata(plugin_data=metadata.PluginData(plugin_name=name, content=content))
 
@@ -74,7 +102,7 @@ def scalar(tag, value, new_style=False, double_precision=False):
     if not new_style and not double_precision:
         return Summary(value=[Summary.Value(tag=tag, simple_value=value)])
     tensor = _tensor([value], "DT_DOUBLE" if double_precision else "DT_FLOAT")
-    return Summary(value=[Summary.Value(tag=tag, tensor=tensor, metadata=_plugin("scalars"))])
+    return Summary(value=[Summary.Value(tag=tag, tensor=tensor, metadata=plugin("scalars"))])
 
 
 def tensor_proto(tag, tensor):
@@ -88,7 +116,7 @@ def tensor_proto(tag, tensor):
     dtype = "DT_DOUBLE" if str(values.dtype) == "float64" else dtype
     made = _tensor(values.reshape(-1).tolist(), dtype, values.shape)
     Summary = proto("summary").Summary
-    return Summary(value=[Summary.Value(tag=tag, tensor=made, metadata=_plugin("tensor"))])
+    return Summary(value=[Summary.Value(tag=tag, tensor=made, metadata=plugin("tensor"))])
 
 
 def audio(tag, tensor, sample_rate=44100):
@@ -145,8 +173,8 @@ def hparams(hparam_dict=None, metric_dict=None, hparam_domain_discrete=None):
         raise TypeError(
             f"hparams: hparam_domain_discrete must be a dict, got {type(domains).__name__}."
         )
-    api, plugin, Summary = proto("api"), proto("plugin_hparams"), proto("summary").Summary
-    start, infos = plugin.SessionStartInfo(), []
+    api, messages, Summary = proto("api"), proto("plugin_hparams"), proto("summary").Summary
+    start, infos = messages.SessionStartInfo(), []
     for name, value in hparam_dict.items():
         if value is None:
             continue
@@ -177,12 +205,12 @@ def hparams(hparam_dict=None, metric_dict=None, hparam_domain_discrete=None):
         "experiment": {"experiment": api.Experiment(hparam_infos=infos, metric_infos=metrics)},
         "session_start_info": {"session_start_info": start},
         "session_end_info": {
-            "session_end_info": plugin.SessionEndInfo(status=api.Status.Value("STATUS_SUCCESS"))
+            "session_end_info": messages.SessionEndInfo(status=api.Status.Value("STATUS_SUCCESS"))
         },
     }
     made = []
     for name, fields in contents.items():
-        content = plugin.HParamsPluginData(version=0, **fields).SerializeToString()
-        value = Summary.Value(tag=f"_hparams_/{name}", metadata=_plugin("hparams", content))
+        content = messages.HParamsPluginData(version=0, **fields).SerializeToString()
+        value = Summary.Value(tag=f"_hparams_/{name}", metadata=plugin("hparams", content))
         made.append(Summary(value=[value]))
     return tuple(made)

@@ -1,4 +1,4 @@
-"""SummaryWriter, in PyTorch's form; tensorboardX makes the summaries."""
+"""SummaryWriter, in PyTorch's form."""
 
 import os
 import socket
@@ -6,14 +6,9 @@ import time
 
 import flambeau as torch
 
-from . import summary
+from . import diagrams, images, projector, summary
 from .files import FileWriter
-from .library import array, library, plain, proto
-
-
-def _made(name, *args, **options):
-    """A summary of tensorboardX."""
-    return getattr(library("tensorboardX.summary"), name)(*args, **options)
+from .library import array, package, plain, proto
 
 
 class SummaryWriter:
@@ -30,7 +25,7 @@ class SummaryWriter:
         filename_suffix (str): the end of the files' names.
 
     Raises:
-        ImportError: tensorboardX is missing (pip install 'flambeau[tensorboard]').
+        ImportError: neither tensorboardX nor tensorboard is installed (pip install 'flambeau[tensorboard]').
 
     Example:
         >>> import tempfile
@@ -49,7 +44,7 @@ class SummaryWriter:
         flush_secs=120,
         filename_suffix="",
     ):
-        library()
+        package()
         if not log_dir:
             now = time.strftime("%b%d_%H-%M-%S")
             log_dir = os.path.join("runs", f"{now}_{socket.gethostname()}{comment}")
@@ -102,9 +97,7 @@ class SummaryWriter:
     def __exit__(self, *exception):
         self.close()
 
-    def _add(self, made, global_step, walltime, tag=None):
-        if tag is not None:
-            made.value[0].tag = tag  # tensorboardX replaces characters that TensorBoard takes
+    def _add(self, made, global_step, walltime):
         self._get_file_writer().add_summary(made, global_step, walltime)
 
     # --- numbers ---------------------------------------------------------------------------------
@@ -142,8 +135,8 @@ class SummaryWriter:
     ):
         """How the values of a tensor are distributed; bins as of numpy.histogram, or "tensorflow"."""
         bins = self.default_bins if isinstance(bins, str) and bins == "tensorflow" else bins
-        made = _made("histogram", tag, array(torch.as_tensor(values)), bins, max_bins)
-        self._add(made, global_step, walltime, tag)
+        made = diagrams.histogram(tag, array(torch.as_tensor(values)), bins, max_bins)
+        self._add(made, global_step, walltime)
 
     def add_histogram_raw(
         self,
@@ -166,7 +159,7 @@ class SummaryWriter:
                 "SummaryWriter.add_histogram_raw: bucket_limits and bucket_counts differ in length, "
                 f"{len(bins[0])} and {len(bins[1])}."
             )
-        self._add(_made("histogram_raw", tag, *numbers, *bins), global_step, walltime)
+        self._add(diagrams.histogram_raw(tag, *numbers, *bins), global_step, walltime)
 
     def add_hparams(
         self, hparam_dict, metric_dict, hparam_domain_discrete=None, run_name=None, global_step=None
@@ -197,7 +190,7 @@ class SummaryWriter:
     ):
         """Precision over recall of probabilities `predictions` for truths `labels`, at many thresholds."""
         pair = array(labels), array(predictions)
-        made = _made("pr_curve", tag, *pair, num_thresholds, array(weights))
+        made = diagrams.pr_curve(tag, *pair, num_thresholds, array(weights))
         self._add(made, global_step, walltime)
 
     def add_pr_curve_raw(
@@ -222,12 +215,12 @@ class SummaryWriter:
             false_negative_counts,
         )
         counts = [array(value) for value in (*counts, precision, recall)]
-        made = _made("pr_curve_raw", tag, *counts, num_thresholds, array(weights))
+        made = diagrams.pr_curve_raw(tag, *counts, num_thresholds, array(weights))
         self._add(made, global_step, walltime)
 
     def add_custom_scalars(self, layout):
         """Diagrams of several curves: {category: {title: ["Multiline" or "Margin", tags]}}."""
-        self._add(_made("custom_scalars", layout), None, None)
+        self._add(diagrams.custom_scalars(layout), None, None)
 
     def add_custom_scalars_multilinechart(self, tags, category="default", title="untitled"):
         """One diagram with the curves of these tags."""
@@ -246,8 +239,8 @@ class SummaryWriter:
     def add_image(self, tag, img_tensor, global_step=None, walltime=None, dataformats="CHW"):
         """A picture, uint8 from 0 to 255 or floating from 0 to 1, its dimensions in the order of dataformats."""
         _needs("PIL", "pictures", "vision")
-        made = _made("image", tag, array(torch.as_tensor(img_tensor)), dataformats=dataformats)
-        self._add(made, global_step, walltime, tag)
+        made = images.image(tag, array(torch.as_tensor(img_tensor)), dataformats=dataformats)
+        self._add(made, global_step, walltime)
 
     def add_images(self, tag, img_tensor, global_step=None, walltime=None, dataformats="NCHW"):
         """Several pictures in a row, a batch or a list of them."""
@@ -275,20 +268,18 @@ class SummaryWriter:
             raise ValueError(
                 f"SummaryWriter.add_image_with_boxes: {len(pair[1])} boxes and {len(labels)} labels."
             )
-        made = _made("image_boxes", tag, *pair, rescale, dataformats, labels)
+        made = images.image_boxes(tag, *pair, rescale, dataformats, labels)
         self._add(made, global_step, walltime)
 
     def add_figure(self, tag, figure, global_step=None, close=True, walltime=None):
         """A figure of matplotlib, or a list of them; close=True closes them."""
         _needs("PIL", "pictures", "vision")
-        picture = library("tensorboardX.utils").figure_to_image(figure, close)
-        form = "NCHW" if isinstance(figure, list) else "CHW"
-        self.add_image(tag, picture.copy(), global_step, walltime, form)
+        self._add(images.figure(tag, figure, close), global_step, walltime)
 
     def add_video(self, tag, vid_tensor, global_step=None, fps=4, walltime=None):
-        """Videos (N, T, C, H, W), values as of add_image. Needs moviepy."""
-        _needs("moviepy", "videos")
-        self._add(_made("video", tag, array(vid_tensor), fps), global_step, walltime, tag)
+        """Videos (N, T, C, H, W), values as of add_image; they become a GIF."""
+        _needs("PIL", "videos", "vision")
+        self._add(images.video(tag, array(vid_tensor), fps), global_step, walltime)
 
     def add_audio(self, tag, snd_tensor, global_step=None, sample_rate=44100, walltime=None):
         """A sound (L,), (C, L) or (L, C), from -1 to 1, C being 1 or 2."""
@@ -296,7 +287,7 @@ class SummaryWriter:
 
     def add_text(self, tag, text_string, global_step=None, walltime=None):
         """A text, in Markdown."""
-        self._add(_made("text", tag, text_string), global_step, walltime)
+        self._add(diagrams.text(tag, text_string), global_step, walltime)
 
     # --- models and data -------------------------------------------------------------------------
 
@@ -314,10 +305,10 @@ class SummaryWriter:
         self._get_file_writer().add_graph(graph(model, input_to_model, verbose))
 
     def add_onnx_graph(self, prototxt):
-        """The graph of a file in ONNX's format. Needs onnx."""
-        _needs("onnx", "ONNX files")
-        made = library("tensorboardX.onnx_graph").load_onnx_graph(prototxt)
-        self._get_file_writer().add_onnx_graph(made)
+        """Not offered."""
+        raise NotImplementedError(
+            "SummaryWriter.add_onnx_graph is not offered; add_graph draws a model."
+        )
 
     def add_embedding(
         self,
@@ -352,15 +343,7 @@ class SummaryWriter:
                 )
         step = 0 if global_step is None else int(global_step)
         place = f"{step:05}/{tag.replace('%', '%25').replace('/', '%2f')}"
-        folder = os.path.join(self._get_file_writer().get_logdir(), place)
-        os.makedirs(folder, exist_ok=True)
-        tools = library("tensorboardX.embedding")
-        if labels is not None:
-            tools.make_tsv(labels, folder, metadata_header=metadata_header)
-        if pictures is not None:
-            tools.make_sprite(pictures, folder)
-        tools.make_mat(points, folder)
-        tools.append_pbtxt(labels, pictures, self.log_dir, place, step, tag)
+        projector.write(self.log_dir, place, points, labels, pictures, step, tag, metadata_header)
 
     def add_mesh(
         self,
@@ -374,7 +357,7 @@ class SummaryWriter:
     ):
         """Surfaces or clouds of points: vertices and colors (B, N, 3), faces (B, F, 3) of numbers of vertices."""
         parts = [array(value) for value in (vertices, colors, faces)]
-        self._add(_made("mesh", tag, *parts, config_dict), global_step, walltime)
+        self._add(diagrams.mesh(tag, *parts, config_dict), global_step, walltime)
 
 
 def _default_bins():
