@@ -158,3 +158,14 @@ def test_a_function_without_any_derivative_refuses_duals():
         assert Nothing.apply(torch.ones(2)).tolist() == [1.0, 1.0]
         with pytest.raises(RuntimeError, match="Nothing: an argument has a tangent, but"):
             Nothing.apply(fwd.make_dual(torch.ones(2), torch.ones(2)))
+
+
+def test_running_statistics_have_no_tangents():
+    x, mean, var = torch.rand(3, 2, 5), torch.rand(2), torch.rand(2)
+    normalize = torch.nn.functional.batch_norm
+    with fwd.dual_level():
+        dual, moving = (fwd.make_dual(t, torch.ones_like(t)) for t in (x, mean))
+        assert fwd.unpack_dual(normalize(dual, mean, var)).tangent is not None
+        normalize(x, moving, var)
+        with pytest.raises(RuntimeError, match="running_mean and running_var have no derivatives"):
+            normalize(dual, moving, var)

@@ -42,8 +42,11 @@ __getattr__, __dir__, __all__ = table_of_contents(
             lp_pool3d max_unpool1d max_unpool2d max_unpool3d""",
         ".vision": """pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle
             affine_grid grid_sample
+            GRID_SAMPLE_INTERPOLATION_MODES GRID_SAMPLE_PADDING_MODES
             grid_sampler grid_sampler_2d _grid_sampler_2d_cpu_fallback grid_sampler_3d affine_grid_generator""",
     },
-    prepare=lambda name, value: settle(name, as_operator(value), "nn.functional"),
+    prepare=lambda name, value: (
+        settle(name, as_operator(value), "nn.functional") if callable(value) else value
+    ),
 )
 __all__.remove("_threshold")

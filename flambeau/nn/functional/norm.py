@@ -5,6 +5,7 @@ import math
 import flambeau
 
 from ..._core import _keep_format
+from ...autograd.function import forward_levels
 from ...ops import rows
 
 
@@ -41,9 +42,22 @@ def batch_norm(
             _check_batch("batch_norm", input.size())
         if eps <= 0.0:
             raise ValueError(f"batch_norm: eps is {eps}; it must be above 0.")
+    elif forward_levels:
+        _refuse_tangents(input, running_mean, running_var)
     return flambeau.batch_norm(
         input, weight, bias, running_mean, running_var, training, momentum, eps, False
     )
+
+
+def _refuse_tangents(input, *running):
+    """RuntimeError where a running statistic has a tangent beside input's, for it is no variable."""
+    unpack = flambeau.autograd.forward_ad.unpack_dual
+    moving = [t for t in running if t is not None and unpack(t).tangent is not None]
+    if moving and unpack(input).tangent is not None:
+        raise RuntimeError(
+            "batch_norm: running_mean and running_var have no derivatives, but one of them has a tangent. "
+            "Give unpack_dual(...).primal."
+        )
 
 
 def instance_norm(

@@ -176,9 +176,14 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     return attached(total, grid, anyway=True) if mode == "nearest" else total
 
 
+# The numbers that grid_sampler takes.
+GRID_SAMPLE_INTERPOLATION_MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
+GRID_SAMPLE_PADDING_MODES = {"zeros": 0, "border": 1, "reflection": 2}
+
+
 def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
     """grid_sample with numbers for its modes, in the order in which they are listed there."""
-    modes, paddings = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
+    modes, paddings = list(GRID_SAMPLE_INTERPOLATION_MODES), list(GRID_SAMPLE_PADDING_MODES)
     for name, number in (
         ("interpolation_mode", interpolation_mode),
         ("padding_mode", padding_mode),

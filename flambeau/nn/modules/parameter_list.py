@@ -23,7 +23,7 @@ def _describe(values, type_of):
         if isinstance(value, flambeau.Tensor):
             kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
             size = "x".join(str(n) for n in value.size())
-            where = "" if value.device.type == "cpu" else f" ({value.device})"
+            where = f" (GPU {value.get_device()})" if value.is_cuda else ""
             text = f"{kind} containing: [{type_of(value)} of size {size}{where}]"
         else:
             text = f"Object of type: {type(value).__name__}"

@@ -185,3 +185,8 @@ def test_grid_sample_has_no_gradient_for_places_at_the_limit(padding_mode):
     slopes = grid.grad.view(3, 2)
     assert slopes[0, 0] == 0 and slopes[1, 0] == 0 and slopes[2, 1] == 0
     assert (slopes[[0, 1, 2], [1, 1, 0]] != 0).all()
+
+
+def test_the_numbers_of_grid_samples_modes():
+    assert F.GRID_SAMPLE_INTERPOLATION_MODES == {"bilinear": 0, "nearest": 1, "bicubic": 2}
+    assert F.GRID_SAMPLE_PADDING_MODES["reflection"] == 2
