@@ -87,6 +87,7 @@ Dims result_strides(const Pointwise& record, const Arg* args, const Dims& sizes)
     const Tensor* t = args[i].tensor;
     if (!t) continue;
     plain = plain && t->contiguous;
+    if (n == 0 && plain && sizes_of(*t) == sizes) return contiguous_strides(sizes);
     tensors[n++] = t;
     alike = alike && sizes_of(*t) == sizes && strides_of(*t) == strides_of(*tensors[0]);
   }

@@ -56,7 +56,8 @@ def _check_mask(input, mask, value, name):
                 "part, or convert input first."
             )
         if value.dtype is input.dtype:
-            return value
+            # x[mask] = x[0] reads the number before it writes.
+            return value.clone() if name == "masked_fill_" else value
         if value.requires_grad:
             return value.to(input.dtype)
         value = value.item()
@@ -85,20 +86,20 @@ def masked_fill(input, mask, value):
 def masked_fill_(input, mask, value):
     """masked_fill(), in place."""
     value = _check_mask(input, mask, value, "masked_fill_")
-    if isinstance(value, _core.Tensor):
-        value = value.clone()  # x[mask] = x[0] reads the number before it writes
-    if not input.is_contiguous() and mask.dim() <= input.dim():
+    try:
+        return _masked_fill_(input, mask, value)
+    except RuntimeError:
         repeated = [d for d, step in enumerate(input.stride()) if step == 0 and input.size(d) > 1]
-        if repeated:
-            _warn_of_repeats(input)
-            # An element is filled where any of its places is.
-            mask = mask.expand(input.shape).amax(repeated, keepdim=True)
-            once = input
-            for d in repeated:
-                once = once.narrow(d, 0, 1)
-            _masked_fill_(once, mask, value)
-            return input
-    return _masked_fill_(input, mask, value)
+        if not repeated or mask.dim() > input.dim():
+            raise
+    _warn_of_repeats(input)
+    # An element is filled where any of its places is.
+    mask = mask.expand(input.shape).amax(repeated, keepdim=True)
+    once = input
+    for d in repeated:
+        once = once.narrow(d, 0, 1)
+    _masked_fill_(once, mask, value)
+    return input
 
 
 @pointwise(inplace=True, tensors=("input", "values"), smooth=False)
