@@ -31,16 +31,7 @@ def _cast(name, dtype_name):
 
 
 _CASTS = {
-    "float": "float32",
-    "double": "float64",
-    "half": "float16",
-    "bfloat16": "bfloat16",
-    "long": "int64",
-    "int": "int32",
-    "short": "int16",
-    "char": "int8",
-    "byte": "uint8",
-    "bool": "bool",
+    **types.CASTS,
     "chalf": "complex32",
     "cfloat": "complex64",
     "cdouble": "complex128",

@@ -7,6 +7,20 @@ from functools import wraps
 
 from . import _core
 
+# What a tensor and a storage call their conversions to real dtypes.
+CASTS = {
+    "float": "float32",
+    "double": "float64",
+    "half": "float16",
+    "bfloat16": "bfloat16",
+    "long": "int64",
+    "int": "int32",
+    "short": "int16",
+    "char": "int8",
+    "byte": "uint8",
+    "bool": "bool",
+}
+
 # What lists sizes or tensors and is no list has at most so many; some give items without end.
 _MOST_ITEMS = 2**20
 

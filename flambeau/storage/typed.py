@@ -26,16 +26,7 @@ NAMES = {
     "quint2x4": "QUInt2x4Storage",
 }
 _CASTS = {
-    "double": "float64",
-    "float": "float32",
-    "half": "float16",
-    "bfloat16": "bfloat16",
-    "long": "int64",
-    "int": "int32",
-    "short": "int16",
-    "char": "int8",
-    "byte": "uint8",
-    "bool": "bool",
+    **types.CASTS,
     "complex_double": "complex128",
     "complex_float": "complex64",
     "float8_e5m2": "float8_e5m2",
