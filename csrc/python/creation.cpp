@@ -18,7 +18,7 @@ struct Options {
   bool has_dtype = false;
   bool requires_grad = false;
   bool has_device = false;
-  Device device = default_device;
+  Device device = other_devices ? default_device : on_cpu;
   Tensor* out = nullptr;
   Format format = Format::unsaid;
 };

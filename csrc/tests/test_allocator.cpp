@@ -69,6 +69,18 @@ void test_too_much_is_an_error() {
   expect_error<OutOfMemoryError>("out of memory", [] { allocate_storage(int64_t{1} << 60); });
 }
 
+void test_meta_has_a_size_and_no_bytes() {
+  int64_t before = memory_stats().allocated_bytes, others = other_devices;
+  Storage* s = allocate_storage(int64_t{1} << 60, on_meta);
+  expect(s->nbytes == int64_t{1} << 60 && !s->data && s->device == on_meta, "a size alone");
+  expect(memory_stats().allocated_bytes == before, "no memory is taken");
+  expect(other_devices == others + 1, "calls look at devices while it lives");
+  resize_storage(s, (int64_t{1} << 60) + 1);
+  expect(s->nbytes == (int64_t{1} << 60) + 1 && !s->data, "growing it is another size");
+  release(s);
+  expect(other_devices == others, "and no longer");
+}
+
 }  // namespace
 }  // namespace flambeau
 
@@ -83,5 +95,6 @@ int main() {
   test_foreign_memory_lives_as_long_as_its_owner_is_held();
   test_the_peak_is_remembered();
   test_too_much_is_an_error();
+  test_meta_has_a_size_and_no_bytes();
   return report("allocator");
 }
