@@ -11,7 +11,7 @@ import flambeau
 
 from .. import _core
 from ..storage import UntypedStorage
-from .storages import reference, restore, swap_bytes, typed
+from .storages import read_into, reference, restore, swap_bytes, typed
 
 MAGIC = 0x1950A86A20F9469CFC6C
 VERSION = 1001
@@ -57,6 +57,10 @@ def read(file, source, map_location, unpickler, options):
     result = part(storages.load)
     storages.fill(part())
     return result
+
+
+def _view(storage):
+    return memoryview(storage._bytes.numpy())
 
 
 def _no_storage(saved):
@@ -109,10 +113,9 @@ class _Storages:
             dtype, storage = self.loaded[key]
             nbytes = storage.nbytes()
             numel = int.from_bytes(self.file.read(8), sys.byteorder)
-            content = self.file.read(nbytes)
-            if numel * (1 if dtype is None else dtype.itemsize) != nbytes or len(content) != nbytes:
+            told = numel * (1 if dtype is None else dtype.itemsize)
+            if told != nbytes or read_into(self.file, _view(storage)) != nbytes:
                 raise RuntimeError(f"load: {self.source}, storage {key}, is damaged.")
-            memoryview(storage._bytes.numpy())[:] = content
             if self.swapped and dtype is not None:
                 swap_bytes(storage._bytes, dtype)
 

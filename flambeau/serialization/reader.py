@@ -16,7 +16,7 @@ import flambeau
 from ..storage import UntypedStorage
 from . import older
 from .settings import settings, unsaid_byteorder
-from .storages import reference, restore, swap_bytes, typed
+from .storages import read_into, reference, restore, swap_bytes, typed
 from .unpickler import SafeUnpickler, full_unpickler, unsafe_globals
 
 
@@ -157,7 +157,16 @@ def _damage(source, weights_only):
         yield
     except (pickle.UnpicklingError, RuntimeError, NotImplementedError):
         raise
-    except (LookupError, EOFError, ValueError, TypeError, OverflowError, MemoryError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        EOFError,
+        LookupError,
+        MemoryError,
+        TypeError,
+        ValueError,
+        struct.error,
+    ) as error:
         if not weights_only:
             raise
         raise pickle.UnpicklingError(
@@ -231,19 +240,11 @@ class Records:
         """Reads a record to where its bytes belong, by no way of buffers, and compares its checksum."""
         file = self.archive.fp
         file.seek(self._start(info, None))
-        got, nbytes = 0, len(view)
-        while got < nbytes:
-            if hasattr(file, "readinto"):
-                n = file.readinto(view[got:])
-            else:
-                content = file.read(nbytes - got)
-                n = len(content)
-                view[got : got + n] = content
-            if not n:
-                raise RuntimeError(
-                    f"load: {self.source}, record {name} has only {got} of {nbytes} bytes: it is damaged."
-                )
-            got += n
+        got = read_into(file, view)
+        if got < len(view):
+            raise RuntimeError(
+                f"load: {self.source}, record {name} has only {got} of {len(view)} bytes: it is damaged."
+            )
         if zlib.crc32(view) != info.CRC:
             raise RuntimeError(f"load: {self.source}, record {name}: Bad CRC-32: it is damaged.")
 

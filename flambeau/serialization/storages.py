@@ -59,3 +59,19 @@ def restore(data, location, map_location):
             f"load: the file's tensors were on {location}, which is not here ({error}). Pass "
             "map_location='cpu' to read them into memory."
         ) from error
+
+
+def read_into(file, view):
+    """Fills a memoryview from a file, by no way of buffers where the file can; how many bytes there were."""
+    got, nbytes = 0, len(view)
+    while got < nbytes:
+        if hasattr(file, "readinto"):
+            n = file.readinto(view[got:])
+        else:
+            content = file.read(nbytes - got)
+            n = len(content)
+            view[got : got + n] = content
+        if not n:
+            break
+        got += n
+    return got

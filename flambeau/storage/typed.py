@@ -160,6 +160,11 @@ class TypedStorage:
         """Raises: pinned memory needs a GPU."""
         return self._untyped_storage.pin_memory(device)
 
+    def _new_shared(self, size, *, device="cpu"):
+        """A storage of so many elements of this dtype in memory that other processes can share."""
+        made = UntypedStorage._new_shared(size * self._dtype.itemsize, device=device)
+        return TypedStorage(wrap_storage=made, dtype=self._dtype)
+
     def is_shared(self):
         """Whether other processes see writes to this memory."""
         return self._untyped_storage.is_shared()

@@ -82,6 +82,15 @@ class UntypedStorage:
         """The storage itself."""
         return self
 
+    @classmethod
+    def _new_shared(cls, size, *, device="cpu"):
+        """A storage of so many bytes in memory that other processes can share."""
+        if types.device(device).type != "cpu":
+            raise NotImplementedError(
+                f"_new_shared: processes share the CPU's memory, not {device}'s."
+            )
+        return cls._of(_core._allocate_shared(size))
+
     def is_shared(self):
         """Whether other processes see writes to this memory."""
         return _core._storage_is_shared(self._anchor)

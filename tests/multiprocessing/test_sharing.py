@@ -229,6 +229,13 @@ def _sum_after(x, go, answer):
     answer.put(x.sum().item())
 
 
+def test_new_storages_in_shared_memory():
+    untyped = torch.UntypedStorage._new_shared(10)
+    assert untyped.is_shared() and untyped.nbytes() == 10
+    typed = torch.ones(1)._typed_storage()._new_shared(3)
+    assert typed.is_shared() and typed.size() == 3 and typed.dtype is torch.float32
+
+
 def test_strategies():
     assert mp.get_sharing_strategy() == "file_descriptor"
     assert mp.get_all_sharing_strategies() == {"file_descriptor", "file_system"}

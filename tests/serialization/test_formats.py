@@ -91,6 +91,13 @@ def test_a_damaged_file_of_the_first_format_is_refused(damage):
         torch.load(tar_file(**damage))
 
 
+@pytest.mark.parametrize("at", range(0, 2500, 61))
+def test_a_file_of_the_first_format_that_was_cut_is_refused(at):
+    whole = tar_file().getvalue()
+    with pytest.raises((RuntimeError, pickle.UnpicklingError)):
+        torch.load(io.BytesIO(whole[:at]))
+
+
 def test_the_first_format_runs_nothing_either():
     with pytest.raises(pickle.UnpicklingError, match="Point"):
         torch.load(tar_file(marker=Point(1)))
