@@ -83,3 +83,14 @@ def test_asarray_without_copy_shares_or_refuses():
     for source, dtype in (([1.0], None), (1.0, None), (x, torch.float64), (array, torch.float32)):
         with pytest.raises(ValueError, match="copy=False"):
             torch.asarray(source, dtype=dtype, copy=False)
+
+
+def test_type_names_a_type_of_this_machine():
+    x = torch.ones(2)
+    assert x.type("torch.HalfTensor").dtype is torch.float16
+    assert x.type("torch.ComplexHalfTensor").dtype is torch.complex32
+    assert x.type("torch.Float8_e5m2Tensor").type() == "torch.Float8_e5m2Tensor"
+    with pytest.raises(RuntimeError, match="type of the device 'cuda'"):
+        x.type("torch.cuda.FloatTensor")
+    with pytest.raises(ValueError, match="names no type"):
+        x.type("FloatTensor")

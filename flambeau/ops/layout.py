@@ -144,9 +144,14 @@ def type(self, dtype: object = None, non_blocking=False, *, memory_format=None):
     if memory_format is None:
         memory_format = types.preserve_format
     if isinstance(dtype, str):
-        short = dtype.rpartition(".")[2]
-        for meant in vars(_core).values():
+        home, _, short = dtype.rpartition(".")
+        for meant in vars(_core).values() if home.split(".")[0] == "torch" else ():
             if isinstance(meant, _core.dtype) and short == f"{meant._type_name}Tensor":
+                if home not in ("torch", "torch.sparse"):
+                    raise RuntimeError(
+                        f"type: {dtype!r} is a type of the device {home[6:]!r}, which is not available "
+                        "here. Name torch." + short + "."
+                    )
                 return self.to(meant, memory_format=memory_format)
         raise ValueError(
             f"type: {dtype!r} names no type of tensors. Name one, such as 'torch.FloatTensor', or "
