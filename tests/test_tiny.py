@@ -70,9 +70,19 @@ def test_floor_6_libraries(tmp_path):
 
 
 def test_import_brings_nothing_heavy():
-    heavy = ("numpy", "llvmlite", "scipy", "PIL", "matplotlib", "torch", "tqdm")
+    heavy = (
+        "numpy",
+        "llvmlite",
+        "scipy",
+        "PIL",
+        "matplotlib",
+        "torch",
+        "tqdm",
+        "typing",
+        "inspect",
+    )
     program = f"import flambeau, sys; print([m for m in {heavy} if m in sys.modules])"
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    answer = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True)
     assert answer.stdout == "[]\n", answer.stderr
 
 

@@ -20,11 +20,13 @@ void test_blocks_are_aligned_and_counted() {
 
 void test_a_freed_block_serves_again() {
   Storage* first = allocate_storage(300000);
-  void* data = first->data;
+  [[maybe_unused]] void* data = first->data;
   release(first);
-  int64_t hits = memory_stats().cache_hits;
+  [[maybe_unused]] int64_t hits = memory_stats().cache_hits;
   Storage* second = allocate_storage(300000);
+#if !defined(__SANITIZE_ADDRESS__)  // there each block goes back to the system at once
   expect(second->data == data && memory_stats().cache_hits == hits + 1, "the same block again");
+#endif
   release(second);
   empty_cache();
   expect(memory_stats().cached_bytes == 0, "the cache can be emptied");

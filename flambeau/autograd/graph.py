@@ -1,7 +1,7 @@
 """The autograd graph from outside: its nodes, edges, hooks on what is saved."""
 
 import threading
-from typing import NamedTuple
+from collections import namedtuple
 
 from .. import _core
 from .hooks import RemovableHandle
@@ -38,11 +38,10 @@ class Node(metaclass=_AnyNode):
     """
 
 
-class GradientEdge(NamedTuple):
+class GradientEdge(namedtuple("GradientEdge", "node output_nr")):
     """Where the gradient of a tensor goes: an output of a node."""
 
-    node: Node
-    output_nr: int
+    __slots__ = ()
 
 
 def get_gradient_edge(tensor):
