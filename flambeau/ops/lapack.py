@@ -127,7 +127,10 @@ def check_pivots(operator, pivots, LU, count, smallest=1):
 
 def of_first_batch(values, batch, trailing=0):
     """The part of `values` (*, trailing dims) that is of the batch shape from which matrices were expanded."""
-    values = values[(0,) * (values.dim() - trailing - len(batch))]
+    lead = values.dim() - trailing - len(batch)
+    if 0 in values.shape[:lead]:  # expanded to no matrix at all
+        return values.new_zeros([*batch, *values.shape[values.dim() - trailing :]])
+    values = values[(0,) * lead]
     return values[tuple(slice(size) for size in batch)]
 
 

@@ -185,12 +185,17 @@ def _prepare(input, dim, dtype, name):
     return input, reduced_dims(int(dim), ndim, name)
 
 
+def _of_nothing(input):
+    """A result without elements; not linear in input, so its gradient has a history as that of others."""
+    return input * input if input.dtype.is_floating_point else input.clone()
+
+
 @composite(namespaces=("torch", "special", "nn.functional"), out="same")
 def softmax(input, dim, dtype=None):
     """exp(input) over its sum along dim: positive numbers that add up to 1."""
     input, dims = _prepare(input, dim, dtype, "softmax")
     if not input.numel():
-        return input.clone()
+        return _of_nothing(input)
     return _softmax(input, dims[0]) if dims else _softmax(input.reshape(1), 0).reshape(())
 
 
@@ -199,7 +204,7 @@ def log_softmax(input, dim, dtype=None):
     """log(softmax(input, dim)), computed without under- or overflow."""
     input, dims = _prepare(input, dim, dtype, "log_softmax")
     if not input.numel():
-        return input.clone()
+        return _of_nothing(input)
     return _log_softmax(input, dims[0]) if dims else _log_softmax(input.reshape(1), 0).reshape(())
 
 

@@ -174,3 +174,9 @@ def test_a_stack_is_the_same_bits_for_any_number_of_threads():
         assert flambeau.equal(linalg.inv(A), one)
     finally:
         flambeau.set_num_threads(before)
+
+
+def test_a_matrix_broadcast_to_an_empty_batch():
+    x, info = flambeau.linalg.solve_ex(flambeau.eye(5), flambeau.ones(2, 0, 5, 3))
+    assert x.shape == (2, 0, 5, 3) and info.shape == () and info.item() == 0
+    assert flambeau.linalg.solve(flambeau.eye(5), flambeau.ones(2, 0, 5, 3)).shape == (2, 0, 5, 3)

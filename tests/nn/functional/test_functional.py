@@ -190,3 +190,11 @@ def test_grid_sample_has_no_gradient_for_places_at_the_limit(padding_mode):
 def test_the_numbers_of_grid_samples_modes():
     assert F.GRID_SAMPLE_INTERPOLATION_MODES == {"bilinear": 0, "nearest": 1, "bicubic": 2}
     assert F.GRID_SAMPLE_PADDING_MODES["reflection"] == 2
+
+
+@pytest.mark.parametrize("operator", [F.softmax, F.log_softmax])
+def test_softmax_of_nothing_has_a_second_derivative(operator):
+    x = torch.ones(0, 3, requires_grad=True)
+    (g,) = torch.autograd.grad(operator(x, dim=1), x, torch.ones(0, 3), create_graph=True)
+    g.sum().backward()
+    assert x.grad.shape == (0, 3)
