@@ -52,7 +52,7 @@ class _InstanceNorm(_NormBase):
                 )
             warnings.warn(
                 f"{type(self).__name__}: input has {input.size(channels)} channels in dim "
-                f"{channels} and num_features is {self.num_features}, which has no effect with "
+                f"{channels} and num_features is {self.num_features}, which is not used because "
                 "affine=False.",
                 stacklevel=2,
             )
