@@ -174,7 +174,9 @@ def _(ctx, grad_output):
         kept(result, ctx.dims, ctx.ndim, ctx.keepdim),
     )
     zero = input == 0
-    if len(ctx.dims) == ctx.ndim and some(zero.sum() > 1) and not ctx_needs_second(grad):
+    # Under create_graph the zeros have a derivative of their own, whether or not grad has.
+    second = _core.is_grad_enabled()
+    if len(ctx.dims) == ctx.ndim and not second and some(zero.sum() > 1):
         return input.new_zeros(input.shape), None, None, None  # beside NaN and infinity too
     if not some(zero) and not ctx_needs_second(grad):
         return (

@@ -118,3 +118,11 @@ def test_exponents_keep_their_precision(exponent, dtype):
         assert value.dtype == dtype
         expected = factor * 0.3**power
         assert abs(value.item() - expected) < 1e-13 * abs(expected)
+
+
+def test_second_derivative_of_a_product_with_two_zeros():
+    x = torch.tensor([2.0, 0.0, 5.0, 0.0], dtype=torch.float64, requires_grad=True)
+    (first,) = torch.autograd.grad(x.prod(), x, create_graph=True)
+    assert first.tolist() == [0, 0, 0, 0] and first.requires_grad  # the last was lost
+    (second,) = torch.autograd.grad(first[1], x)
+    assert second.tolist() == [0, 0, 0, 10]
