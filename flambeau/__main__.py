@@ -11,15 +11,20 @@ functions say these names of themselves, since libraries look for "torch" in a t
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.metadata
 import importlib.util
 import os
 import runpy
 import sys
+from pathlib import Path
 
+from . import __version__ as torch_version
 from .commands import COMMANDS
 from .ops import declare, results
+from .vision import __version__ as _vision_version
 
 _NAMES = {"torch": "flambeau", "torchvision": "flambeau.vision"}
+_VERSIONS = {"torch": str(torch_version), "torchvision": _vision_version}  # of the interfaces
 
 
 def _public(name):
@@ -48,6 +53,22 @@ def _rename(module):
                 continue
 
 
+class _Distribution(importlib.metadata.Distribution):
+    """The metadata of a package whose place flambeau takes: its name and the version of the interface."""
+
+    def __init__(self, name, version):
+        self._texts = {
+            "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            "top_level.txt": f"{name}\n",
+        }
+
+    def read_text(self, filename):
+        return self._texts.get(filename)
+
+    def locate_file(self, path):
+        return Path(__file__).parent / path
+
+
 class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds torch.x.y as flambeau.x.y: the same module under two names."""
 
@@ -67,6 +88,13 @@ class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         # _Renaming has put it there; found there, it would be loaded a second time.
         sys.modules.pop(name, None)
         return importlib.util.spec_from_loader(name, self, origin=found)
+
+    def find_distributions(self, context):
+        """What importlib.metadata is told of torch and torchvision where neither is installed."""
+        for name, version in _VERSIONS.items():
+            wanted = context.name is None or context.name.lower().replace("_", "-") == name
+            if wanted and importlib.machinery.PathFinder.find_spec(name) is None:
+                yield _Distribution(name, version)
 
     def create_module(self, spec):
         # A stand-in for as long as the import takes; its place in sys.modules goes to the module itself.

@@ -212,3 +212,24 @@ def test_a_module_imported_under_a_second_name_is_executed_once(tmp_path):
         [sys.executable, program], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}
     )
     assert done.returncode == 0, done.stderr
+
+
+METADATA = """
+import importlib.metadata as metadata
+import importlib.util
+import torch, torchvision
+assert metadata.version("torch") == torch.__version__ == "2.13.0", metadata.version("torch")
+assert metadata.distribution("torch").metadata["Name"] == "torch"
+assert metadata.version("torchvision") == torchvision.__version__ or "torchvision" in metadata.packages_distributions()
+assert "torch" in metadata.packages_distributions() and importlib.util.find_spec("torch") is not None
+try:
+    metadata.version("torchaudio")
+except metadata.PackageNotFoundError:
+    print("fine")
+"""
+
+
+def test_libraries_find_the_metadata_that_they_look_for(tmp_path):
+    (tmp_path / "program.py").write_text(METADATA)
+    done = run(str(tmp_path / "program.py"))
+    assert done.returncode == 0 and done.stdout == "fine\n", done.stderr

@@ -10,6 +10,8 @@ _MODULES = ("datasets", "transforms")
 
 __all__ = [*_MODULES]
 
+__version__ = "0.28.0"  # of torchvision, whose interface this is
+
 
 def __getattr__(name):
     if name in _MODULES:
