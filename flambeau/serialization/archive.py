@@ -4,7 +4,6 @@ Python's zipfile reads it, but writes by seeking back and forth; here a record i
 file object will do. The format: PKWARE's APPNOTE.TXT, sections 4.3 and 4.5.3 (sizes beyond 4 GB).
 """
 
-import contextlib
 import struct
 import zlib
 
@@ -30,9 +29,8 @@ class ArchiveWriter:
         self.folder = folder
         self.written = 0
         self.entries = []
-        self.start = 0
-        with contextlib.suppress(AttributeError, OSError, ValueError):
-            self.start = file.tell()
+        # Of what only writes, nothing else is asked: alignment then counts from the archive's beginning.
+        self.start = file.tell() if hasattr(file, "seekable") and file.seekable() else 0
 
     def write_record(self, name, content, size=None):
         """A record of `size` bytes of content, by default all."""

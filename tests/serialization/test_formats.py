@@ -147,6 +147,13 @@ def test_an_archive_is_what_zipfile_says(tmp_path):
     assert torch.load(io.BytesIO(pipe.getvalue())).tolist() == [0, 1, 2]
 
 
+def test_what_only_writes_is_asked_for_nothing_else():
+    written = io.BytesIO()
+    torch.save(torch.arange(3), types.SimpleNamespace(write=written.write))
+    written.seek(0)
+    assert torch.load(written).tolist() == [0, 1, 2]
+
+
 def test_records_beyond_four_gigabytes_have_long_sizes(monkeypatch):
     import flambeau.serialization.archive as archive_module
 
