@@ -2,10 +2,11 @@
 
 from types import SimpleNamespace
 
-from ..compiler import allow_in_graph, disable, is_compiling, reset
+from ..compiler import allow_in_graph, assume_constant_result, disable, is_compiling, reset
 
 __all__ = [
-    "allow_in_graph", "config", "disable", "disallow_in_graph", "external_utils", "graph_break",
+    "allow_in_graph",
+    "assume_constant_result", "config", "disable", "disallow_in_graph", "external_utils", "graph_break",
     "is_compiling", "is_dynamo_supported", "mark_dynamic", "mark_static", "maybe_mark_dynamic",
     "optimize", "reset", "run",
 ]  # fmt: skip

@@ -91,16 +91,16 @@ GroupMember.WORLD = _WorldOfMembers()
 _groups = {}  # "world" -> the group of all
 
 
-def is_available():
-    """Whether processes can compute together: True; more than one need mpi4py."""
-    return True
-
-
 def is_mpi_available():
     """Whether mpi4py is installed."""
     import importlib.util
 
     return importlib.util.find_spec("mpi4py") is not None
+
+
+def is_available():
+    """Whether several processes can compute together: is_mpi_available(). A group of one is always possible."""
+    return is_mpi_available()
 
 
 def is_gloo_available():

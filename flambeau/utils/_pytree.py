@@ -340,6 +340,20 @@ def _namedtuple_unflatten(values, context):
     return context(values) if is_structseq_class(context) else context(*values)
 
 
+_tuple_flatten_with_keys = _keyed(_tuple_flatten, _positions)
+_list_flatten_with_keys = _keyed(_list_flatten, _positions)
+_dict_flatten_with_keys = _keyed(_dict_flatten, _mapping_keys)
+_ordereddict_flatten_with_keys = _keyed(_ordereddict_flatten, _mapping_keys)
+_deque_flatten_with_keys = _keyed(_deque_flatten, _positions)
+_defaultdict_flatten_with_keys = _keyed(
+    _defaultdict_flatten, lambda context, _: _mapping_keys(context[1], _)
+)
+_namedtuple_flatten_with_keys = _keyed(
+    _namedtuple_flatten,
+    lambda context, children: [GetAttrKey(name) for name in context._fields],
+)
+
+
 def _by_name(cls):
     return f"{cls.__module__}.{cls.__qualname__}" if isinstance(cls, type) else cls.__name__
 
@@ -350,19 +364,19 @@ def _found(name):
 
 
 register_pytree_node(
-    tuple, _tuple_flatten, _tuple_unflatten, flatten_with_keys_fn=_keyed(_tuple_flatten, _positions))  # fmt: skip
+    tuple, _tuple_flatten, _tuple_unflatten, flatten_with_keys_fn=_tuple_flatten_with_keys)  # fmt: skip
 register_pytree_node(
-    list, _list_flatten, _list_unflatten, flatten_with_keys_fn=_keyed(_list_flatten, _positions))  # fmt: skip
+    list, _list_flatten, _list_unflatten, flatten_with_keys_fn=_list_flatten_with_keys)  # fmt: skip
 register_pytree_node(
-    dict, _dict_flatten, _dict_unflatten, flatten_with_keys_fn=_keyed(_dict_flatten, _mapping_keys))  # fmt: skip
+    dict, _dict_flatten, _dict_unflatten, flatten_with_keys_fn=_dict_flatten_with_keys)  # fmt: skip
 register_pytree_node(
     OrderedDict, _ordereddict_flatten, _ordereddict_unflatten,
-    flatten_with_keys_fn=_keyed(_ordereddict_flatten, _mapping_keys))  # fmt: skip
+    flatten_with_keys_fn=_ordereddict_flatten_with_keys)  # fmt: skip
 register_pytree_node(
-    deque, _deque_flatten, _deque_unflatten, flatten_with_keys_fn=_keyed(_deque_flatten, _positions))  # fmt: skip
+    deque, _deque_flatten, _deque_unflatten, flatten_with_keys_fn=_deque_flatten_with_keys)  # fmt: skip
 register_pytree_node(
     defaultdict, _defaultdict_flatten, _defaultdict_unflatten,
-    flatten_with_keys_fn=_keyed(_defaultdict_flatten, lambda context, _: _mapping_keys(context[1], _)),
+    flatten_with_keys_fn=_defaultdict_flatten_with_keys,
     to_dumpable_context=lambda c: {
         "default_factory_module": c[0] and c[0].__module__, "default_factory_name": c[0] and c[0].__qualname__,
         "dict_context": c[1]},
@@ -371,8 +385,7 @@ register_pytree_node(
         c["dict_context"]])  # fmt: skip
 register_pytree_node(
     namedtuple, _namedtuple_flatten, _namedtuple_unflatten,
-    flatten_with_keys_fn=_keyed(
-        _namedtuple_flatten, lambda context, children: [GetAttrKey(name) for name in context._fields]),
+    flatten_with_keys_fn=_namedtuple_flatten_with_keys,
     serialized_type_name="collections.namedtuple", to_dumpable_context=_by_name, from_dumpable_context=_found)  # fmt: skip
 
 
@@ -395,7 +408,7 @@ def _register_results(kind):
     """Named results, as torch.max gives them, become nodes when the first is met."""
     register_pytree_node(
         kind, _tuple_flatten, lambda values, context: kind(list(values)),
-        flatten_with_keys_fn=_keyed(_tuple_flatten, _positions))  # fmt: skip
+        flatten_with_keys_fn=_tuple_flatten_with_keys)  # fmt: skip
 
 
 def tree_is_leaf(tree, is_leaf=None):

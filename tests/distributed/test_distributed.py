@@ -41,7 +41,7 @@ def test_a_group_of_one(alone):
 
 
 def test_what_cannot_be_is_said(monkeypatch):
-    assert dist.is_available() and not dist.is_nccl_available() and not dist.is_initialized()
+    assert dist.is_available() == dist.is_mpi_available() and not dist.is_nccl_available() and not dist.is_initialized()
     with pytest.raises(ValueError, match="call init_process_group"):
         dist.all_reduce(torch.ones(1))
     with pytest.raises(ValueError, match="'nccl' is not offered"):

@@ -24,3 +24,11 @@ def sdpa_kernel(backends, set_priority=False):
     if not backends or not all(isinstance(backend, SDPBackend) for backend in backends):
         raise AssertionError("sdpa_kernel: takes an SDPBackend or a list of them.")
     yield {}
+
+
+def __getattr__(name):
+    if name == "flex_attention":
+        import importlib
+
+        return importlib.import_module(".flex_attention", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
