@@ -27,6 +27,9 @@ def test_stored_dtypes_hold_bytes(dtype):
         torch.ones(8).to(dtype)
     with pytest.raises(NotImplementedError, match=f"add: {dtype.name} is only stored"):
         x + x
+    for compute in (torch.exp, torch.sigmoid, lambda x: x / 2, lambda x: torch.eq(x, 2)):
+        with pytest.raises(NotImplementedError, match=f"{dtype.name} is only stored"):
+            compute(x)
     with pytest.raises(NotImplementedError, match=f"{dtype.name} is only stored"):
         x.tolist()
 

@@ -154,12 +154,12 @@ class PointwiseSpec:
         return self._map
 
     def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
-        refuse_uncomputed(self.name, as_dtypes, out_dtypes, self.float8)
+        refuse_uncomputed(self.name, (*in_dtypes, *as_dtypes), out_dtypes, self.float8)
         return self.map.compile(in_dtypes, as_dtypes, out_dtypes, modes)
 
     def check(self, in_dtypes, as_dtypes, out_dtypes):
         """Raises what `compile` raises for dtypes that the operator does not take."""
-        refuse_uncomputed(self.name, as_dtypes, out_dtypes, self.float8)
+        refuse_uncomputed(self.name, (*in_dtypes, *as_dtypes), out_dtypes, self.float8)
         self.map.ir(in_dtypes, as_dtypes, out_dtypes, "c" * (len(in_dtypes) + len(out_dtypes)))
 
     def override(self, i, fn):

@@ -197,3 +197,26 @@ def test_errors_name_the_operator_and_the_shapes():
         match=r"add_: the result has shape \(3,\), which does not fit into self \(1,\)",
     ):
         flambeau.ones(1).add_(flambeau.ones(3))
+
+
+def test_a_parameter_is_a_number_or_a_tensor_of_no_dims():
+    x = flambeau.tensor([-1.0, -2.0, 3.0])
+    relu = flambeau.nn.functional.leaky_relu
+    assert relu(x, flambeau.tensor(0.5)).tolist() == [-0.5, -1.0, 3.0]
+    assert flambeau.add(x, x, alpha=flambeau.tensor(2)).tolist() == [-3.0, -6.0, 9.0]
+    assert relu(x.to("meta"), flambeau.empty((), device="meta")).shape == (3,)
+    y = x.clone().requires_grad_()
+    relu(y, flambeau.tensor(0.5)).sum().backward()
+    assert y.grad.tolist() == [0.5, 0.5, 1.0]
+    # Of another shape it has no value for each element: the kernel read beyond its end.
+    for shape in [(1,), (3,), (4, 4)]:
+        for call in (
+            lambda p: relu(x, p),
+            lambda p: flambeau.leaky_relu_(x, p),
+            lambda p: flambeau.add(x, x, alpha=p),
+            lambda p: flambeau.logit(x, p),
+        ):
+            with pytest.raises(TypeError, match="takes a number, or a tensor of no dims, but got"):
+                call(flambeau.ones(shape))
+    with pytest.raises(RuntimeError, match="its imaginary part would be lost"):
+        relu(x, flambeau.tensor(1j))

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "dispatch/numbers.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/promotion.h"
 #include "python/operator.h"
@@ -17,6 +18,20 @@ namespace {
   throw TypeError(message(record.name, ": ", PyUnicode_AsUTF8(record.arg_names[i].get()),
                           " must be a Tensor", i >= record.n_inputs ? " or a number" : "", ", not ",
                           Py_TYPE(got)->tp_name, "."));
+}
+
+/// The number in a tensor that stands for a scalar parameter: nothing broadcasts there. On the meta
+/// device there is none, and the tensor stays.
+void take_number(const Pointwise& record, int i, Arg& arg, std::vector<Object>& numbers) {
+  Tensor& t = *arg.tensor;
+  check<TypeError>(t.ndim == 0, [&] {
+    return message(record.name, ": ", PyUnicode_AsUTF8(record.arg_names[i].get()),
+                   " takes a number, or a tensor of no dims, but got a tensor of shape ", shape(t),
+                   ".");
+  });
+  if (t.is_meta()) return;
+  numbers.push_back(Object::steal(number_of(t, record.name.c_str())));
+  arg = {nullptr, numbers.back().get()};
 }
 
 /// A factor `alpha` with a fraction would be cut to an int where all tensors are whole numbers.
@@ -87,12 +102,14 @@ TensorRef call(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* ke
     out = bind(self, args, n, keys, slots);
   }
   Arg parsed[max_args];
+  std::vector<Object> numbers;  // of parameters that are tensors
   bool any_tensor = false;
   for (int i = 0; i < record.n_args; ++i) {
     PyObject* o = slots[i];
     if (is_tensor(o)) {
       parsed[i].tensor = as_tensor(o);
       any_tensor = true;
+      if (i >= record.n_inputs) take_number(record, i, parsed[i], numbers);
     } else if (is_number(o) && !(record.tensors >> i & 1)) {
       parsed[i].number = o;
     } else {
