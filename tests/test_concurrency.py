@@ -248,8 +248,8 @@ def test_interrupted_programs_go_on_with_right_results():
         expected = (x.exp().cumsum(0)[-1].item(), torch.linalg.det(weight).item())
         ticks = 0
         while ticks < 100:
-            signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.0001 * (ticks % 17))
             try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.0001 * (ticks % 17))
                 while True:
                     y = x.exp().cumsum(0)
                     d = torch.linalg.det(weight)

@@ -258,3 +258,16 @@ def test_loaders_draw_on_the_cpu_whatever_the_default_device_is():
 def test_distributions_on_meta():
     normal = torch.distributions.Normal(meta(3), meta(3))
     assert normal.rsample((2,)).shape == (2, 3) and normal.log_prob(meta(3)).is_meta
+
+
+def test_lists_that_hold_themselves_are_refused_beside_tensors_of_other_devices():
+    there = torch.empty(2, device="meta")
+    itself, often = [], []
+    itself.append(itself)
+    often.extend([often] * 50)
+    for endless in (itself, often):
+        with pytest.raises((ValueError, torch.OutOfMemoryError)):
+            torch.tensor(endless)
+    with pytest.raises(TypeError):
+        torch.cat(itself)
+    assert there.is_meta

@@ -23,7 +23,8 @@ def test_every_operator_is_called():
     known = called | set(OTHERS.split())
     missing = [
         name
-        for space in NAMESPACES.values()
+        for home, space in NAMESPACES.items()
+        if home != "masked"  # loaded late; made of what is called here
         for name, operator in space.items()
         if not (hasattr(operator, "spec") or name.startswith("_"))
         and name not in known

@@ -9,14 +9,15 @@ struct Survey {
   Mixing mixing;
   Tensor* first = nullptr;
   bool any = false;
+  int budget = 1 << 16;  // items of lists that are looked at: a list may hold itself
 
-  void see(PyObject* o, bool listed = false) {
+  void see(PyObject* o, bool listed = false, int depth = 0) {
     if (is_tensor(o)) {
       any = true;
       tensor(*as_tensor(o), listed);
-    } else if (PyTuple_Check(o) || PyList_Check(o)) {
-      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
-        see(PySequence_Fast_GET_ITEM(o, i), true);
+    } else if ((PyTuple_Check(o) || PyList_Check(o)) && depth < max_ndim) {
+      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o) && --budget > 0; ++i)
+        see(PySequence_Fast_GET_ITEM(o, i), true, depth + 1);
     }
   }
 

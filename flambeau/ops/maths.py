@@ -149,8 +149,10 @@ def xlogy(input, other):
     return k.where(k.isnan(other), other, k.where(input == 0, 0, input * k.log(other)))
 
 
-def _times_logarithm(grad_output, input, outside, logarithm):
+def _times_logarithm(grad_output, input, argument, logarithm):
     """The gradient of input in input * logarithm: 0 where the product is 0 beyond the logarithm's range."""
+    beyond = k.logical_and(k.isnan(logarithm), k.logical_not(k.isnan(argument)))
+    outside = k.logical_or(argument == 0, beyond)
     factor = k.where(k.logical_and(input == 0, outside), 0, logarithm)
     return k.guard(grad_output, grad_output * factor)
 
@@ -163,7 +165,7 @@ def _over_argument(grad_output, input, argument):
 
 @xlogy.derivative("input")
 def _(grad_output, input, other, result):
-    return _times_logarithm(grad_output, input, other <= 0, k.log(other))
+    return _times_logarithm(grad_output, input, other, k.log(other))
 
 
 @xlogy.derivative("other")
@@ -184,7 +186,7 @@ def xlog1py(input, other):
 
 @xlog1py.derivative("input")
 def _(grad_output, input, other, result):
-    return _times_logarithm(grad_output, input, other <= -1, k.log1p(other))
+    return _times_logarithm(grad_output, input, other + 1, k.log1p(other))
 
 
 @xlog1py.derivative("other")
