@@ -199,6 +199,17 @@ def _itself(input):
     return input
 
 
+def _max_pool2d_backward(
+    grad_output, input, kernel_size, stride, padding, dilation, ceil_mode, indices
+):
+    """Each gradient goes to the place that its index names within the plane."""
+    planes = input.new_zeros((*input.shape[:-2], input.shape[-2] * input.shape[-1]))
+    planes = planes.scatter_add(-1, indices.flatten(-2), grad_output.flatten(-2))
+    # Of the graph is input, too, whose gradient is 0.
+    never = _core.zeros((), dtype=_core.bool, device=input.device)
+    return NAMESPACES["torch"]["where"](never, input, planes.view(input.shape))
+
+
 # Names of PyTorch's core that no public function has, or whose arguments stand in another order.
 _OTHER_NAMES = {
     "slice": _slice,
@@ -207,6 +218,7 @@ _OTHER_NAMES = {
     "embedding": _embedding,
     "convolution": _convolution,
     "convolution_backward": _convolution_backward,
+    "max_pool2d_with_indices_backward": _max_pool2d_backward,
     "_to_copy": _copied,
     "lift_fresh": _itself,
     "lift": _itself,

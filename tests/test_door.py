@@ -151,3 +151,14 @@ def test_primitives_refuse_what_they_do_not_take():
         torch.amax(torch.ones(2), 0, nonsense=1)
     with pytest.raises(TypeError, match=r"add: argument 'other' is missing"):
         torch.add(torch.ones(2))
+
+
+def test_aten_has_the_backward_of_pooling():
+    x = torch.randn(1, 2, 6, 7, requires_grad=True)
+    y, places = torch.nn.functional.max_pool2d(x, 3, 2, 1, return_indices=True)
+    weights = torch.randn(y.shape)
+    (wanted,) = torch.autograd.grad(y, x, weights)
+    backward = torch.ops.aten.max_pool2d_with_indices_backward
+    got = backward(weights, x, [3, 3], [2, 2], [1, 1], [1, 1], False, places)
+    assert torch.allclose(got, wanted)
+    assert torch.autograd.grad(got.sum(), x)[0].count_nonzero() == 0
