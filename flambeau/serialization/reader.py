@@ -130,7 +130,7 @@ def _may_be_tar(file):
 def _opened(file, source):
     try:
         return zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
         raise RuntimeError(_not_an_archive(file, source)) from error
 
 
@@ -209,11 +209,27 @@ class Records:
             raise RuntimeError(f"load: {self.source} has no record {name}: it is damaged.")
         return self.infos[name]
 
-    def read(self, name):
+    @contextlib.contextmanager
+    def _record(self, name):
+        """Errors that a directory which tells places, sizes or methods wrong leads to, as one of damage."""
         try:
-            return self.archive.read(self._info(name))
-        except (zipfile.BadZipFile, EOFError) as error:
-            raise RuntimeError(f"load: {self.source}, record {name}: {error}.") from error
+            yield
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            ValueError,
+            NotImplementedError,
+        ) as error:
+            raise RuntimeError(
+                f"load: {self.source}, record {name}, is damaged ({type(error).__name__}: {error})."
+            ) from error
+
+    def read(self, name):
+        info = self._info(name)
+        with self._record(name):
+            return self.archive.read(info)
 
     def read_storage(self, name, nbytes):
         """A one-dimensional uint8 tensor of the record's bytes."""
@@ -229,11 +245,12 @@ class Records:
             return flambeau.zeros(nbytes, dtype=flambeau.uint8)
         if info.compress_type != zipfile.ZIP_STORED or nbytes == 0:
             return _over(bytearray(self.read(name)))
-        if self.mapped is not None:
-            start = self._start(info, self.mapped)
-            return flambeau.from_numpy(numpy.frombuffer(self.mapped, "uint8", nbytes, start))
-        data = flambeau.empty(nbytes, dtype=flambeau.uint8)
-        self._read_into(memoryview(data.numpy()), info, name)
+        with self._record(name):
+            if self.mapped is not None:
+                start = self._start(info, self.mapped)
+                return flambeau.from_numpy(numpy.frombuffer(self.mapped, "uint8", nbytes, start))
+            data = flambeau.empty(nbytes, dtype=flambeau.uint8)
+            self._read_into(memoryview(data.numpy()), info, name)
         return data
 
     def _read_into(self, view, info, name):

@@ -5,6 +5,7 @@ import copy
 import io
 import os
 import pickle
+import re
 import threading
 import zipfile
 
@@ -393,6 +394,23 @@ def edited(tensor, edit):
                 new.writestr(info.filename, content)
     out.seek(0)
     return out
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_a_damaged_directory_of_the_archive_is_refused(tmp_path, mmap):
+    path = tmp_path / "a.pt"
+    torch.save({"x": torch.arange(8)}, path)
+    content = path.read_bytes()
+    entries = [m.start() for m in re.finditer(b"PK\1\2", content)]
+    for entry in entries:
+        # The version needed, the method, the sizes and the place of a record.
+        for field, value in ((6, b"\xff"), (10, b"\x55"), (20, b"\xff" * 8), (42, b"\xf0" * 4)):
+            where = entry + field
+            path.write_bytes(content[:where] + value + content[where + len(value) :])
+            try:
+                torch.load(path, mmap=mmap)
+            except (RuntimeError, pickle.UnpicklingError) as error:
+                assert "load: " in str(error) and not isinstance(error, NotImplementedError)
 
 
 def test_damaged_files(tmp_path):
