@@ -148,3 +148,33 @@ def test_libraries_of_schemas():
         lib.impl("later", later, "Sparse")
     with pytest.raises(ValueError, match="DEF, FRAGMENT or IMPL"):
         library.Library("x", "OTHER")
+
+
+def test_definitions_that_are_none_are_refused():
+    lib = torch.library.Library("refusals", "DEF")
+    lib.define("f(Tensor x) -> Tensor")
+    with pytest.raises(RuntimeError, match="refusals::f is defined already"):
+        lib.define("f(Tensor x, int n) -> Tensor")
+    for schema in ("f", "g(Tensor x"):
+        with pytest.raises(RuntimeError, match="is no schema"):
+            lib.define(schema)
+    with pytest.raises(NotImplementedError, match="names an overload"):
+        lib.define("h.Tensor(Tensor x) -> Tensor")
+    with pytest.raises(ValueError, match="'class' is no name of an operator"):
+        lib.define("class(Tensor x) -> Tensor")
+    op = torch.library.custom_op(
+        "refusals::g", lambda x: x.clone(), mutates_args=(), schema="(Tensor x) -> Tensor"
+    )
+    for register in (
+        lambda: lib.impl("f", 3, "CPU"),
+        lambda: op.register_autograd(3),
+        lambda: op.register_fake(3),
+        lambda: op.register_kernel("cpu", 3),
+    ):
+        with pytest.raises(TypeError, match="takes a function, not 3"):
+            register()
+    for name in ("", "a.b"):
+        with pytest.raises(ValueError, match="is no name of a namespace"):
+            torch.library.Library(name, "DEF")
+    with pytest.raises(RuntimeError, match="aten is PyTorch's namespace"):
+        torch.library.Library("aten", "DEF")

@@ -15,7 +15,7 @@ import re
 
 from .._ops import namespace
 from .checks import opcheck
-from .operators import CustomOpDef, custom_op, known
+from .operators import CustomOpDef, custom_op, is_known, known, require_callable
 from .schemas import infer_schema, parameters_of
 
 __all__ = [
@@ -69,11 +69,17 @@ def define(qualname, schema, *, lib=None, tags=(), alias_analysis=None):
     Args:
         qualname (str): "namespace::name".
         schema (str): as "(Tensor x, int n=2) -> Tensor".
+
+    Raises:
+        RuntimeError: the schema is none, or the operator is there already.
     """
     if tags:
         raise NotImplementedError("library.define: tags is not offered.")
+    parameters = parameters_of(schema)
+    if is_known(qualname):
+        raise RuntimeError(f"library.define: {qualname} is defined already. Take another name.")
     written = re.findall(r"\(\w+!\)[\[\]?]*\s+(\w+)", schema)
-    CustomOpDef(qualname, schema[schema.index("(") :], parameters_of(schema), written)
+    CustomOpDef(qualname, schema[schema.index("(") :], parameters, written)
 
 
 _KEYS = {
@@ -92,6 +98,7 @@ def _implement(qualname, kinds, func):
     op = known(qualname)
 
     def register(function):
+        require_callable("library.impl", function)
         for kind in kinds:
             if kind == "CompositeImplicitAutograd":
                 op._kernels["composite"] = function
@@ -128,6 +135,10 @@ class Library:
     def __init__(self, ns, kind, dispatch_key=""):
         if kind not in ("DEF", "FRAGMENT", "IMPL"):
             raise ValueError(f"Library: kind is {kind!r}; it must be DEF, FRAGMENT or IMPL.")
+        if not ns.isidentifier():
+            raise ValueError(f"Library: {ns!r} is no name of a namespace.")
+        if kind == "DEF" and ns in ("aten", "prim"):
+            raise RuntimeError(f"Library: {ns} is PyTorch's namespace. Take one of your own.")
         self.ns, self.kind, self.dispatch_key = ns, kind, dispatch_key
 
     def define(self, schema, alias_analysis="", *, tags=()):

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import keyword
 
 import flambeau
 
@@ -11,7 +12,7 @@ from ..ops import registries
 from ..ops.declare import operator
 from .schemas import infer_schema, parameters_of
 
-__all__ = ["CustomOpDef", "custom_op", "flat", "known"]
+__all__ = ["CustomOpDef", "custom_op", "flat", "is_known", "known", "require_callable"]
 
 _operators = {}  # "ns::name" -> CustomOpDef
 
@@ -29,6 +30,12 @@ class CustomOpDef:
             raise ValueError(
                 f"library: {name!r} is no name of an operator; write 'namespace::name'."
             )
+        if "." in short:
+            raise NotImplementedError(
+                f"library: {name!r} names an overload, which is not offered. Give each a name of its own."
+            )
+        if not short.isidentifier() or keyword.iskeyword(short):
+            raise ValueError(f"library: {short!r} is no name of an operator.")
         self._name, self._namespace, self._qualname = short, space, name
         self.schema, self._parameters, self._mutated = schema, parameters, frozenset(mutated)
         self._signature = inspect.Signature(parameters)
@@ -45,14 +52,14 @@ class CustomOpDef:
     def _declared(self):
         """A Python function with the schema's arguments, as an operator of the core."""
         heads, calls, names = [], [], {"run": self._run}
-        keyword = False
+        named = False
         for p in self._parameters:
-            if p.kind == p.KEYWORD_ONLY and not keyword:
-                keyword = True
+            if p.kind == p.KEYWORD_ONLY and not named:
+                named = True
                 heads.append("*")
             names[f"_{p.name}"] = p.default
             heads.append(p.name if p.default is p.empty else f"{p.name}=_{p.name}")
-            calls.append(f"{p.name}={p.name}" if keyword else p.name)
+            calls.append(f"{p.name}={p.name}" if named else p.name)
         exec(f"def {self._name}({', '.join(heads)}):\n    return run({', '.join(calls)})", names)
         function = names[self._name]
         function.__module__ = f"torch.ops.{self._namespace}"
@@ -70,6 +77,7 @@ class CustomOpDef:
         """Decorates the function that runs for tensors of a device type, or of several; None means all."""
 
         def register(function):
+            require_callable("register_kernel", function)
             kinds = (
                 [device_types]
                 if device_types is None or isinstance(device_types, str)
@@ -83,6 +91,7 @@ class CustomOpDef:
 
     def register_fake(self, fn, /):
         """Decorates the function that gives empty results for meta tensors: shapes, strides and dtypes."""
+        require_callable("register_fake", fn)
         self._fake = fn
         return fn
 
@@ -97,6 +106,9 @@ class CustomOpDef:
             raise RuntimeError(
                 f"register_autograd: {self} writes {sorted(self._mutated)}; it has no derivative."
             )
+        require_callable("register_autograd", backward)
+        if setup_context is not None:
+            require_callable("register_autograd", setup_context)
         self._derivative, self._setup = backward, setup_context
 
     def register_vmap(self, func=None, /):
@@ -262,6 +274,15 @@ def custom_op(name, fn=None, /, *, mutates_args, device_types=None, schema=None,
         return op
 
     return declare if fn is None else declare(fn)
+
+
+def require_callable(name, function):
+    if not callable(function):
+        raise TypeError(f"{name}: takes a function, not {function!r}.")
+
+
+def is_known(name):
+    return name in _operators
 
 
 def known(op):
