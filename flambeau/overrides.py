@@ -99,10 +99,11 @@ def handle_torch_function(public_api, relevant_args, *args, **kwargs):
             return result
     if not overriding and not _modes():
         return public_api(*args, **kwargs)
+    asked = ", ".join(t.__name__ for t in types)
+    asked = " or of ".join(filter(None, (asked, "the active mode" if _modes() else "")))
     raise TypeError(
-        f"{resolve_name(public_api) or public_api}: no __torch_function__ of "
-        f"{', '.join(t.__name__ for t in types)}{' or of the active mode' if _modes() else ''} "
-        "handles it; all returned NotImplemented."
+        f"{resolve_name(public_api) or public_api}: no __torch_function__ of {asked} handles it; all returned "
+        "NotImplemented."
     )
 
 

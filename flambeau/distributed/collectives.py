@@ -113,9 +113,11 @@ def reduce(tensor, dst=None, op=ReduceOp.SUM, group=None, async_op=False, group_
     """`tensor` of process `dst` becomes the reduction of all processes' tensors."""
     _checked("reduce", tensor)
     group = chosen(group, "reduce")
-    if group is None or group.comm is None:
+    if group is None:
         return _done(Work(), async_op)
     root = _root(group, dst, group_dst, "reduce")
+    if group.comm is None:
+        return _done(Work(), async_op)
     sent = _operand(tensor, op, "reduce")
     mine = group.rank() == root
     received = flambeau.empty_like(sent)
@@ -167,9 +169,11 @@ def broadcast(tensor, src=None, group=None, async_op=False, group_src=None):
     """Every process's `tensor` becomes that of process `src`."""
     _checked("broadcast", tensor)
     group = chosen(group, "broadcast")
-    if group is None or group.comm is None:
+    if group is None:
         return _done(Work(), async_op)
     root = _root(group, src, group_src, "broadcast")
+    if group.comm is None:
+        return _done(Work(), async_op)
     packed = _packed(tensor)
     request = group.comm.Ibcast(_bytes(packed), root)
 

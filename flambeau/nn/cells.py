@@ -1,10 +1,14 @@
 """One step of each recurrence as a function of its weights; flambeau.lstm_cell and its like."""
 
+from ..ops.arguments import require_tensors
 from . import functional as F
 from .modules.recurrences import gru_step, lstm_step, relu_step, tanh_step
 
 
 def _step(name, step, gates, input, state, w_ih, w_hh, b_ih, b_hh):
+    require_tensors(name, input=input, w_ih=w_ih, w_hh=w_hh)
+    for part in state:
+        require_tensors(name, hx=part)
     if input.dim() != 2 or any(part.dim() != 2 for part in state):
         raise RuntimeError(
             f"{name}: input {tuple(input.shape)} and the state {tuple(state[0].shape)} must have 2 "

@@ -223,6 +223,11 @@ class Trainer:
         if validation is not None:
             record["validation"] = self.evaluate(validation)
         measured = record.get("validation", record)
+        if "loss" not in measured:
+            raise ValueError(
+                f"Trainer.fit: {'data' if validation is None else 'validation'} gave no batch in epoch "
+                f"{self.epoch + 1}. Give a DataLoader or a list; an iterator ends with its first epoch."
+            )
         if self.monitor not in measured:
             raise KeyError(f"Trainer: monitor {self.monitor!r} is none of {sorted(measured)}.")
         value = measured[self.monitor]

@@ -41,7 +41,11 @@ def test_a_group_of_one(alone):
 
 
 def test_what_cannot_be_is_said(monkeypatch):
-    assert dist.is_available() == dist.is_mpi_available() and not dist.is_nccl_available() and not dist.is_initialized()
+    assert (
+        dist.is_available() == dist.is_mpi_available()
+        and not dist.is_nccl_available()
+        and not dist.is_initialized()
+    )
     with pytest.raises(ValueError, match="call init_process_group"):
         dist.all_reduce(torch.ones(1))
     with pytest.raises(ValueError, match="'nccl' is not offered"):
@@ -56,6 +60,9 @@ def test_what_cannot_be_is_said(monkeypatch):
 def test_wrong_calls_are_refused(alone):
     with pytest.raises(TypeError, match="all_reduce: takes Tensors"):
         dist.all_reduce([1])
+    for call in (lambda: dist.broadcast(torch.ones(1), 7), lambda: dist.reduce(torch.ones(1), 7)):
+        with pytest.raises(ValueError, match="rank 7 is not one of"):
+            call()
     with pytest.raises(ValueError, match="2 tensors for 1 processes"):
         dist.all_gather([torch.ones(1)] * 2, torch.ones(1))
     with pytest.raises(ValueError, match="this process; messages go to another"):

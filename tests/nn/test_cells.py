@@ -41,3 +41,11 @@ def test_shapes_that_do_not_fit_are_refused():
         flambeau.rnn_tanh_cell(x[0], h, w, w)
     with pytest.raises(RuntimeError, match="lstm_cell: hx holds 3 tensors"):
         flambeau.lstm_cell(x, (h, h, h), w, w)
+
+
+def test_a_cell_takes_tensors():
+    x, w = flambeau.ones(2, 3), flambeau.ones(3, 3)
+    with pytest.raises(TypeError, match="rnn_tanh_cell: hx must be a Tensor, not list"):
+        flambeau.rnn_tanh_cell(x, [1], w, w)
+    with pytest.raises(TypeError, match="gru_cell: w_hh must be a Tensor, not list"):
+        flambeau.gru_cell(x, x, w, [0, 0])

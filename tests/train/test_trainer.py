@@ -294,3 +294,17 @@ def test_mistakes_are_refused(tmp_path):
     trainer.fit(loader, 1)
     with pytest.raises(RuntimeError, match="written with ema"):
         made()[0].load(tmp_path / "last.pt")
+
+
+def test_data_that_are_used_up_are_named():
+    model = network()
+    batches = [(torch.ones(4, 2), torch.zeros(4, dtype=torch.long))]
+
+    def trainer():
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        return Trainer(model, optimizer, F.cross_entropy, progress=False)
+
+    with pytest.raises(ValueError, match="Trainer.fit: data gave no batch in epoch 2"):
+        trainer().fit(iter(batches), epochs=2)
+    with pytest.raises(ValueError, match="Trainer.fit: validation gave no batch in epoch 1"):
+        trainer().fit(batches, epochs=2, validation=[])
