@@ -124,7 +124,7 @@ def linalg_cholesky(A, *, upper=False):
 def cholesky(input, upper=False):
     """L with input = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
     if input.numel() == 0 and input.dim() > 1:
-        return input.clone()  # whatever its sizes and dtype are, as in PyTorch
+        return input * input  # whatever its sizes and dtype are, as in PyTorch; nothing is computed
     return _factor_definite("cholesky", input, upper)
 
 

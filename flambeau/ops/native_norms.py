@@ -44,8 +44,6 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
     blocks = input.reshape(N, group, C // group * HxW)
     mean, rstd = _statistics(blocks, [2], eps)  # (N, group, 1)
     result = ((blocks - mean) * rstd).reshape(input.shape)
-    if not input.numel():
-        result, weight, bias = attached(result, weight, bias), None, None
     shape = (1, C) + (1,) * (input.dim() - 2)
     if weight is not None:
         result = affine(result, weight.reshape(shape), 0.0)
