@@ -8,10 +8,31 @@ from . import constraints
 from .distribution import Distribution
 from .utils import lazy_property
 
-__all__ = ["MultivariateNormal"]
+__all__ = ["MultivariateNormal", "OfCovariance"]
 
 
-class MultivariateNormal(Distribution):
+class OfCovariance(Distribution):
+    """A distribution with a covariance, its inverse or its Cholesky factor: one is given, the others are derived."""
+
+    @lazy_property
+    def scale_tril(self):
+        """The Cholesky factor of the covariance."""
+        return flambeau.linalg.cholesky(self.covariance_matrix)
+
+    @lazy_property
+    def covariance_matrix(self):
+        """The expected products of differences from the mean."""
+        if "scale_tril" in self.__dict__:
+            return self.scale_tril @ self.scale_tril.mT
+        return flambeau.linalg.inv(self.precision_matrix)
+
+    @lazy_property
+    def precision_matrix(self):
+        """The inverse of the covariance."""
+        return flambeau.cholesky_inverse(self.scale_tril)
+
+
+class MultivariateNormal(OfCovariance):
     """exp(-(x - loc)^T C^-1 (x - loc) / 2) / sqrt(det(2 pi C)).
 
     Args:
@@ -57,23 +78,6 @@ class MultivariateNormal(Distribution):
         self.loc = loc.expand((*batch, loc.size(-1)))
         setattr(self, name, matrix.expand((*batch, *matrix.shape[-2:])))
         super().__init__(batch, loc.shape[-1:], validate_args)
-
-    @lazy_property
-    def scale_tril(self):
-        """The Cholesky factor of the covariance."""
-        return flambeau.linalg.cholesky(self.covariance_matrix)
-
-    @lazy_property
-    def covariance_matrix(self):
-        """The expected products of differences from the mean."""
-        if "scale_tril" in self.__dict__:
-            return self.scale_tril @ self.scale_tril.mT
-        return flambeau.linalg.inv(self.precision_matrix)
-
-    @lazy_property
-    def precision_matrix(self):
-        """The inverse of the covariance."""
-        return flambeau.cholesky_inverse(self.scale_tril)
 
     @property
     def mean(self):

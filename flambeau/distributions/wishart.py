@@ -7,12 +7,12 @@ import flambeau
 
 from . import constraints
 from .exp_family import ExponentialFamily
-from .utils import lazy_property
+from .multivariate_normal import OfCovariance
 
 __all__ = ["Wishart"]
 
 
-class Wishart(ExponentialFamily):
+class Wishart(OfCovariance, ExponentialFamily):
     """The sum of `df` outer products of vectors of MultivariateNormal(0, C), for any df > p - 1.
 
     Args:
@@ -64,23 +64,6 @@ class Wishart(ExponentialFamily):
                 f"Wishart: with df below {p} samples of {p} rows may round to singular matrices.",
                 stacklevel=2,
             )
-
-    @lazy_property
-    def scale_tril(self):
-        """The Cholesky factor of C."""
-        return flambeau.linalg.cholesky(self.covariance_matrix)
-
-    @lazy_property
-    def covariance_matrix(self):
-        """C."""
-        if "scale_tril" in self.__dict__:
-            return self.scale_tril @ self.scale_tril.mT
-        return flambeau.linalg.inv(self.precision_matrix)
-
-    @lazy_property
-    def precision_matrix(self):
-        """The inverse of C."""
-        return flambeau.cholesky_inverse(self.scale_tril)
 
     @property
     def _p(self):

@@ -59,7 +59,7 @@ def wrap(fn_or_name):
     return fn_or_name
 
 
-def _as_node(function, patched=None):
+def _as_node(function):
     """`function`, which becomes a node where a symbol is among its arguments."""
 
     def wrapped(*args, **kwargs):
@@ -283,7 +283,7 @@ class Tracer(TracerBase):
         patches.set(Module, "__getattr__", traced_getattr)
         for where, name in _wrapped.values():
             function = where.get(name, getattr(builtins, name, None))
-            if function is not None and not hasattr(function, "_fx_node"):
+            if function is not None:
                 patches.set(where, name, _as_node(function))
         for owner, name in _wrapped_methods:
             patches.set(owner, name, _method_node(getattr(owner, name), name))

@@ -50,7 +50,7 @@ def split_module(m, root_m, split_callback, qualname_map=None, keep_original_ord
     result = m.graph.output_node().args[0]
     whole.output(map_arg(result, lambda n: env[n]))
     whole.eliminate_dead_code()
-    attributes = {n.target: m.get_parameter(n.target) if False else _found(root_m, n.target)
+    attributes = {n.target: _found(root_m, n.target)
                   for n in whole.nodes if n.op == "get_attr"}  # fmt: skip
     return GraphModule({**attributes, **modules}, whole, type(m).__name__)
 
