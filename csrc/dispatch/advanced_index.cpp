@@ -1,7 +1,7 @@
 #include "dispatch/advanced_index.h"
 
 #include "dispatch/basics.h"
-#include "kernels/nonzero.h"
+#include "kernels/index/nonzero.h"
 
 namespace flambeau {
 

@@ -3,7 +3,7 @@
 #pragma once
 #include <vector>
 
-#include "kernels/cells.h"
+#include "kernels/index/cells.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {

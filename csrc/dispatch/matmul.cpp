@@ -9,7 +9,7 @@
 #include "dispatch/bound.h"
 #include "dispatch/iterate.h"
 #include "dispatch/views.h"
-#include "kernels/gemm.h"
+#include "kernels/gemm/gemm.h"
 #include "tensor/float8.h"
 
 namespace flambeau {

@@ -4,7 +4,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/promotion.h"
-#include "kernels/nonzero.h"
+#include "kernels/index/nonzero.h"
 
 namespace flambeau {
 namespace {

@@ -1,9 +1,9 @@
 // Reading by index and by mask, and the module of all raw functions.
 #include "python/bind_index.h"
 
-#include "kernels/index.h"
-#include "kernels/nonzero.h"
-#include "kernels/scatter.h"
+#include "kernels/index/index.h"
+#include "kernels/index/nonzero.h"
+#include "kernels/index/scatter.h"
 #include "python/index_args.h"
 
 namespace flambeau {

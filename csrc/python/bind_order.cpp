@@ -2,9 +2,9 @@
 #include <limits>
 #include <optional>
 
-#include "kernels/search.h"
-#include "kernels/sort.h"
-#include "kernels/unique.h"
+#include "kernels/order/search.h"
+#include "kernels/order/sort.h"
+#include "kernels/order/unique.h"
 #include "python/index_args.h"
 
 namespace flambeau {

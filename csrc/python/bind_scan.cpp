@@ -1,6 +1,6 @@
 // Running sums and extrema, and moves along dimensions.
-#include "kernels/move.h"
-#include "kernels/scan.h"
+#include "kernels/elements/move.h"
+#include "kernels/order/scan.h"
 #include "python/index_args.h"
 
 namespace flambeau {

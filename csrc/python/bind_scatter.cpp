@@ -1,8 +1,8 @@
 // Writing by index and by mask: the first argument is changed and returned.
 #include "dispatch/overlap.h"
-#include "kernels/index.h"
-#include "kernels/nonzero.h"
-#include "kernels/scatter.h"
+#include "kernels/index/index.h"
+#include "kernels/index/nonzero.h"
+#include "kernels/index/scatter.h"
 #include "python/index_args.h"
 
 namespace flambeau {

@@ -4,7 +4,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
-#include "kernels/conv.h"
+#include "kernels/conv/conv.h"
 #include "python/args.h"
 
 namespace flambeau {

@@ -1,5 +1,5 @@
 // The functions of kernels/counts.h on contiguous tensors of one shape and dtype; without history.
-#include "kernels/counts.h"
+#include "kernels/elements/counts.h"
 
 #include "dispatch/iterate.h"
 #include "python/args.h"

@@ -2,7 +2,7 @@
 #include "python/losses.h"
 
 #include "dispatch/basics.h"
-#include "kernels/nll.h"
+#include "kernels/index/nll.h"
 #include "python/args.h"
 
 namespace flambeau {

@@ -3,7 +3,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
-#include "kernels/pool.h"
+#include "kernels/pool/pool.h"
 #include "python/args.h"
 
 namespace flambeau {

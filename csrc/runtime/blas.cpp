@@ -7,8 +7,8 @@
 #include <mutex>
 #include <vector>
 
-#include "kernels/gemm.h"
-#include "kernels/gemm_blocked.h"
+#include "kernels/gemm/blocked.h"
+#include "kernels/gemm/gemm.h"
 #include "runtime/rounding.h"
 #include "runtime/threads.h"
 #include "tensor/error.h"

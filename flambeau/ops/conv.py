@@ -6,7 +6,7 @@ Three primitives, each linear in both its tensors, are each other's derivatives:
     transposed(output, weight) -> input     the gradient of forward for its input
     correlate(output, input) -> weight      the gradient of forward for its weight
 
-so everything here is differentiable to any order. The kernels are csrc/kernels/conv*.
+so everything here is differentiable to any order. The kernels are csrc/kernels/conv.
 """
 
 from functools import lru_cache

@@ -1,7 +1,7 @@
 """Max and average pooling over 1 to 3 spatial dimensions, plain and adaptive.
 
 Each pooling is a primitive beside another for its gradient, which is linear: everything here is
-differentiable to any order. The kernels are csrc/kernels/pool*.
+differentiable to any order. The kernels are csrc/kernels/pool.
 
 A pooling's `windows` are (input sizes, output sizes, kernel, stride, padding, dilation), one integer a
 spatial dimension; kernel None means adaptive.
@@ -53,7 +53,7 @@ def _(ctx, grad):
 
 @primitive(name="_avg_pool", keeps_format=True, method=False, function=False, out=False)
 def _avg(ctx, input, include_pad, divisor, windows):
-    """The sum of each window / divisor: see csrc/kernels/pool.h."""
+    """The sum of each window / divisor: see csrc/kernels/pool/pool.h."""
     ctx.save_for_backward(input)
     ctx.arguments = (include_pad, divisor, windows)
     return _core._avg_pool(input, include_pad, divisor, *windows)

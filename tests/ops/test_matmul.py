@@ -117,7 +117,7 @@ def test_kron_and_cross(agrees, random):
         flambeau.cross(a, b, dim=0)
 
 
-# The blocked product of float32 and float64: every path of csrc/kernels/gemm_blocked.cpp.
+# The blocked product of float32 and float64: every path of csrc/kernels/gemm/blocked.cpp.
 
 rng = numpy.random.default_rng(0)  # reseeded for each test: conftest.py
 

@@ -1,0 +1,243 @@
+#include "kernels/conv/conv.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "kernels/conv/depthwise.h"
+#include "kernels/conv/direct.h"
+#include "kernels/conv/loops.h"
+#include "kernels/conv/panels.h"
+#include "kernels/conv/winograd.h"
+#include "kernels/elements/convert.h"
+#include "runtime/threads.h"
+#include "tensor/error.h"
+
+namespace flambeau {
+namespace {
+
+/// A float32 copy of n halves; null stays null.
+template <class Half>
+std::unique_ptr<float[]> widened(const void* from, int64_t n) {
+  if (!from) return nullptr;
+  auto copy = std::make_unique_for_overwrite<float[]>(n);
+  const Half* halves = static_cast<const Half*>(from);
+  parallel_ranges(n, 65536, [&](int64_t begin, int64_t end) {
+    convert(halves + begin, copy.get() + begin, end - begin);
+  });
+  return copy;
+}
+
+template <class Half>
+void narrow(const float* from, void* to, int64_t n) {
+  Half* halves = static_cast<Half*>(to);
+  parallel_ranges(n, 65536, [&](int64_t begin, int64_t end) {
+    convert(from + begin, halves + begin, end - begin);
+  });
+}
+
+struct Sizes {
+  int64_t input, weight, output, products;
+  explicit Sizes(const ConvShape& s) {
+    input = s.N * s.C * s.in[0] * s.in[1] * s.in[2];
+    weight = s.O * (s.C / s.groups) * s.kernel[0] * s.kernel[1] * s.kernel[2];
+    output = s.N * s.O * s.out[0] * s.out[1] * s.out[2];
+    products = output * (s.C / s.groups) * s.kernel[0] * s.kernel[1] * s.kernel[2];
+  }
+};
+
+template <class T>
+bool any_not_finite(const T* values, int64_t n) {
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  const Bits exponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
+  Bits found = 0;
+  for (int64_t i = 0; i < n; ++i)
+    found |= (std::bit_cast<Bits>(values[i]) & exponent) == exponent ? Bits{1} : Bits{0};
+  return found != 0;
+}
+
+/// Whether one of the factors, each of which takes part in `uses` products, is not finite. The fast
+/// ways multiply it by the zeros around the input as well, which makes NaN where nothing is; so
+/// then the loops that leave these out compute. Not asked where looking would cost more than a
+/// percent.
+template <class T>
+bool needs_exact_borders(const T* factors, int64_t n, int64_t uses) {
+  return (n <= 2048 || uses >= 1024) && any_not_finite(factors, n);
+}
+
+/// float32 and float64, by the fastest way for the shape.
+template <class T>
+void correlate(const Correlation& c, const T* source, const T* weight, const T* bias, bool relu,
+               T* target) {
+  if constexpr (std::is_same_v<T, float>)
+    if (winograd_fits(c) && correlate_winograd(c, source, weight, bias, relu, target)) return;
+  if (correlate_fits_panels(c)) return correlate_panels<T>(c, source, weight, bias, relu, target);
+  correlate_direct<T>(c, source, weight, bias, relu, target);
+}
+
+/// All phases of a correlation.
+template <class T>
+void correlate_phases(const std::vector<Correlation>& phases, const T* source, const T* weight,
+                      const T* bias, bool relu, T* target, const Sizes& sizes) {
+  if (needs_exact_borders(weight, sizes.weight,
+                          sizes.products / std::max<int64_t>(1, sizes.weight))) {
+    for (const Correlation& phase : phases)
+      correlate_loops<T>(phase, source, weight, bias, relu, target);
+    return;
+  }
+  if (phases.empty()) return;
+  if (correlate_fits_depthwise<T>(phases))
+    return correlate_depthwise<T>(phases, source, weight, bias, relu, target);
+  for (const Correlation& phase : phases) correlate<T>(phase, source, weight, bias, relu, target);
+}
+
+template <class T>
+void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight,
+           const Sizes& sizes) {
+  auto look = [&](const T* factors, int64_t n) {
+    return needs_exact_borders(factors, n, sizes.products / std::max<int64_t>(1, n));
+  };
+  if (look(grad, sizes.output) || look(source, sizes.input))
+    return outer_loops<T>(c, grad, source, grad_weight);
+  if constexpr (std::is_same_v<T, float>)
+    if (outer_winograd_fits(c) && outer_winograd(c, grad, source, grad_weight)) return;
+  if (outer_fits_depthwise<T>(c)) return outer_depthwise<T>(c, grad, source, grad_weight);
+  if (outer_fits_panels(c)) return outer_panels<T>(c, grad, source, grad_weight);
+  outer_direct<T>(c, grad, source, grad_weight);
+}
+
+/// What a backward-input convolution gives where no tap reaches: the bias, or 0.
+template <class T>
+void fill_channels(const ConvShape& s, const T* bias, T* to) {
+  const int64_t space = s.in[0] * s.in[1] * s.in[2];
+  parallel_ranges(s.N * s.C, std::max<int64_t>(1, 65536 / std::max<int64_t>(1, space)),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t plane = begin; plane < end; ++plane)
+                      std::fill_n(to + plane * space, space, bias ? bias[plane % s.C] : T(0));
+                  });
+}
+
+template <class T>
+inline constexpr bool is_refused = std::is_same_v<T, bool> || std::is_same_v<T, complex32>;
+
+[[noreturn]] void refuse(DType dtype) {
+  throw NotImplementedError(
+      message("convolution: ", name(dtype), " input is not computed. Convert it with ",
+              dtype == DType::bool_ ? ".float() or .int()" : ".to(torch.complex64)", " first."));
+}
+
+}  // namespace
+
+void conv_forward(const ConvShape& shape, const void* input, const void* weight, const void* bias,
+                  bool relu, void* output) {
+  const std::vector<Correlation> correlation = {forward_correlation(shape)};
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    auto x = static_cast<const T*>(input);
+    auto w = static_cast<const T*>(weight);
+    auto b = static_cast<const T*>(bias);
+    auto out = static_cast<T*>(output);
+    if constexpr (is_refused<T>) {
+      refuse(shape.dtype);
+    } else if constexpr (is_half_type<T>) {
+      Sizes n(shape);
+      auto wide = std::make_unique_for_overwrite<float[]>(n.output);
+      correlate_phases<float>(correlation, widened<T>(x, n.input).get(),
+                              widened<T>(w, n.weight).get(), widened<T>(b, shape.O).get(), relu,
+                              wide.get(), n);
+      narrow<T>(wide.get(), out, n.output);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      correlate_phases<T>(correlation, x, w, b, relu, out, Sizes(shape));
+    } else {
+      correlate_loops<T>(correlation[0], x, w, b, relu, out);
+    }
+  });
+}
+
+void conv_backward_input(const ConvShape& shape, const void* grad_output, const void* weight,
+                         const void* bias, void* grad_input) {
+  const Phases parts = backward_correlations(shape);
+  const std::vector<Correlation>& phases = parts.list;
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    auto g = static_cast<const T*>(grad_output);
+    auto w = static_cast<const T*>(weight);
+    auto b = static_cast<const T*>(bias);
+    auto out = static_cast<T*>(grad_input);
+    if constexpr (is_refused<T>) {
+      refuse(shape.dtype);
+    } else if constexpr (is_half_type<T>) {
+      Sizes n(shape);
+      auto wide = std::make_unique_for_overwrite<float[]>(n.input);
+      auto wide_g = widened<T>(g, n.output), wide_w = widened<T>(w, n.weight),
+           wide_b = widened<T>(b, shape.C);
+      if (parts.leaves_gaps) fill_channels<float>(shape, wide_b.get(), wide.get());
+      correlate_phases<float>(phases, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get(),
+                              n);
+      narrow<T>(wide.get(), out, n.input);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      if (parts.leaves_gaps) fill_channels<T>(shape, b, out);
+      correlate_phases<T>(phases, g, w, b, false, out, Sizes(shape));
+    } else {
+      if (parts.leaves_gaps) fill_channels<T>(shape, b, out);
+      for (const Correlation& phase : phases) correlate_loops<T>(phase, g, w, b, false, out);
+    }
+  });
+}
+
+void conv_backward_weight(const ConvShape& shape, const void* grad_output, const void* input,
+                          void* grad_weight) {
+  const Correlation correlation = forward_correlation(shape);
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    auto g = static_cast<const T*>(grad_output);
+    auto x = static_cast<const T*>(input);
+    auto out = static_cast<T*>(grad_weight);
+    if constexpr (is_refused<T>) {
+      refuse(shape.dtype);
+    } else if constexpr (is_half_type<T>) {
+      Sizes n(shape);
+      auto wide = std::make_unique_for_overwrite<float[]>(n.weight);
+      outer<float>(correlation, widened<T>(g, n.output).get(), widened<T>(x, n.input).get(),
+                   wide.get(), n);
+      narrow<T>(wide.get(), out, n.weight);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      outer<T>(correlation, g, x, out, Sizes(shape));
+    } else {
+      outer_loops<T>(correlation, g, x, out);
+    }
+  });
+}
+
+void conv_backward_bias(const ConvShape& shape, const void* grad_output, void* grad_bias) {
+  const int64_t space = shape.out[0] * shape.out[1] * shape.out[2];
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    auto g = static_cast<const T*>(grad_output);
+    auto out = static_cast<T*>(grad_bias);
+    if constexpr (is_refused<T>) {
+      refuse(shape.dtype);
+    } else {
+      using Sum = std::conditional_t<is_half_type<T>, float, T>;
+      int64_t per_chunk = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, shape.N * space));
+      parallel_ranges(shape.O, per_chunk, [&](int64_t begin, int64_t end) {
+        for (int64_t o = begin; o < end; ++o) {
+          Sum total{};
+          for (int64_t n = 0; n < shape.N; ++n) {
+            // 16 sums side by side: the loop vectorises and long sums lose less.
+            Sum lanes[16] = {};
+            const T* row = g + (n * shape.O + o) * space;
+            int64_t i = 0;
+            for (; i + 16 <= space; i += 16)
+              for (int lane = 0; lane < 16; ++lane) lanes[lane] += static_cast<Sum>(row[i + lane]);
+            for (; i < space; ++i) lanes[i & 15] += static_cast<Sum>(row[i]);
+            for (int width = 8; width > 0; width /= 2)
+              for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+            total += lanes[0];
+          }
+          out[o] = static_cast<T>(total);
+        }
+      });
+    }
+  });
+}
+
+}  // namespace flambeau

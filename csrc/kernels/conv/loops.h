@@ -1,0 +1,18 @@
+// Convolution as plain loops over its definition, for the dtypes without kernels of their own
+// (integers, complex) and for factors that are not finite. Any thread may call; the GIL is not
+// touched.
+#pragma once
+#include "kernels/conv/correlation.h"
+
+namespace flambeau {
+
+/// As correlate_direct (conv/direct.h).
+template <class T>
+void correlate_loops(const Correlation& correlation, const T* source, const T* weight,
+                     const T* bias, bool relu, T* target);
+
+/// As outer_direct (conv/direct.h).
+template <class T>
+void outer_loops(const Correlation& forward, const T* grad, const T* source, T* grad_weight);
+
+}  // namespace flambeau

@@ -1,0 +1,488 @@
+#include "kernels/conv/panels.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/conv/planes.h"
+#include "kernels/gemm/simd.h"
+#include "runtime/threads.h"
+#include "runtime/workspace.h"
+
+namespace flambeau {
+namespace {
+
+enum Slot { shared_slot, panels_slot, product_slot, rows_slot };
+
+// A panel of 3 vectors of 320 rows takes 60 KiB, a block of 12 vectors 240 KiB; 512 targets of them
+// another 400 KiB: what a second-level cache of 1 MiB holds.
+constexpr int64_t most_depth = 320;
+constexpr int64_t block_vectors = 12, outer_vectors = 24;
+constexpr int64_t most_targets = 512;
+// Above this much arithmetic, work is cut finer for threads, down to 128 targets a unit: packing
+// the pixels again for each costs 5 %.
+constexpr double unit_flop = 8e6;
+constexpr int64_t wanted_units = 8;
+
+bool reads_straight(const CorrelationAxis& axis) {
+  return axis.tap.size() == 1 && axis.offset[0] == 0 && axis.source_step == 1 &&
+         axis.count == axis.source_size;
+}
+bool writes_straight(const CorrelationAxis& axis) {
+  return axis.target_step == 1 && axis.target_start == 0 && axis.count == axis.target_size;
+}
+
+/// The same correlation with dimensions that are read and written straight through put together, so
+/// that their rows are long.
+Correlation merged(Correlation c) {
+  for (int from : {1, 0}) {
+    CorrelationAxis &outer = c.axis[from], &columns = c.axis[2];
+    if (!reads_straight(columns) || !writes_straight(columns) || !reads_straight(outer) ||
+        !writes_straight(outer))
+      break;
+    columns.count *= outer.count;
+    columns.source_size = columns.target_size = columns.count;
+    outer.count = outer.source_size = outer.target_size = 1;
+  }
+  return c;
+}
+
+/// A stretch of results in one row, and where it lies in its block.
+struct Run {
+  int64_t lane, item, depth, row, column, count;
+};
+
+/// The pixels of all items in order, and how they are packed.
+template <class T>
+class PixelRows {
+ public:
+  explicit PixelRows(const Correlation& c)
+      : c_(c),
+        plane_(c.axis[1].source_size * c.axis[2].source_size),
+        source_channel_(c.axis[0].source_size * plane_),
+        target_channel_(c.axis[0].target_size * c.axis[1].target_size * c.axis[2].target_size),
+        per_item(c.axis[0].count * c.axis[1].count * c.axis[2].count),
+        n_taps(static_cast<int64_t>(c.axis[0].tap.size() * c.axis[1].tap.size() *
+                                    c.axis[2].tap.size())) {
+    for (int64_t d : c.axis[0].offset)
+      for (int64_t r : c.axis[1].offset)
+        for (int64_t k : c.axis[2].offset)
+          offset_.push_back(d * plane_ + r * c.axis[2].source_size + k);
+  }
+
+  template <class Visit>
+  void for_each_run(int64_t first, int64_t n, Visit&& visit) const {
+    const int64_t columns = c_.axis[2].count, rows = c_.axis[1].count, depths = c_.axis[0].count;
+    int64_t column = first % columns, row = first / columns % rows,
+            depth = first / columns / rows % depths, item = first / per_item;
+    for (int64_t lane = 0; lane < n;) {
+      const int64_t count = std::min(columns - column, n - lane);
+      visit(Run{lane, item, depth, row, column, count});
+      lane += count;
+      column = 0;
+      if (++row == rows) {
+        row = 0;
+        if (++depth == depths) depth = 0, ++item;
+      }
+    }
+  }
+
+  /// What the n pixels from `first` read, for one group; chunks do not cross panels.
+  struct Reads {
+    std::vector<PixelChunk> chunks;
+    std::vector<TapRange> ranges;
+    std::vector<int64_t> panel, lane;  // of each chunk: its panel, and its first lane there
+  };
+
+  Reads reads(int64_t first, int64_t n, int64_t group, const Spread& panels) const {
+    const CorrelationAxis &depths = c_.axis[0], &rows = c_.axis[1], &columns = c_.axis[2];
+    const int64_t lanes = conv_kernels<T>().lanes, step = columns.source_step;
+    std::vector<Run> runs;
+    Reads found;
+    int64_t panel = 0;
+    for_each_run(first, n, [&](Run run) {
+      const int64_t end = run.lane + run.count;
+      while (run.lane < end) {
+        const int64_t panel_begin = panels.begin(panel) * lanes,
+                      panel_end = panels.begin(panel + 1) * lanes;
+        if (run.lane == panel_end) {
+          ++panel;
+          continue;
+        }
+        run.count = std::min({lanes, end - run.lane, panel_end - run.lane});
+        runs.push_back(run);
+        const int64_t from = (run.item * c_.groups + group) * c_.n_source * source_channel_ +
+                             run.depth * depths.source_step * plane_ +
+                             run.row * rows.source_step * columns.source_size + run.column * step;
+        found.chunks.push_back({from, 0, 0, static_cast<int>(run.count)});
+        found.panel.push_back(panel);
+        found.lane.push_back(run.lane - panel_begin);
+        run.lane += run.count;
+        run.column += run.count;
+      }
+    });
+    found.ranges.resize(n_taps * runs.size());
+    TapRange* range = found.ranges.data();
+    for (int64_t d : depths.offset)
+      for (int64_t r : rows.offset)
+        for (int64_t k : columns.offset)
+          for (const Run& run : runs) {
+            const int64_t depth = run.depth * depths.source_step + d,
+                          row = run.row * rows.source_step + r, at = run.column * step + k;
+            int64_t begin = 0, end = 0;
+            if (depth >= 0 && depth < depths.source_size && row >= 0 && row < rows.source_size) {
+              begin = at >= 0 ? 0 : std::min((step - 1 - at) / step, run.count);
+              const int64_t room = columns.source_size - 1 - at;
+              end = room < 0 ? begin : std::clamp(room / step + 1, begin, run.count);
+            }
+            *range++ = {static_cast<int>(begin), static_cast<int>(end)};
+          }
+    return found;
+  }
+
+  /// Row (channel, tap) of the panels at `to`, of n_channels * n_taps rows, gets what these pixels
+  /// read through that tap, for source channels from `channel` on.
+  void pack(const T* source, Reads& reads, const Spread& panels, int64_t channel,
+            int64_t n_channels, T* to) const {
+    const int64_t lanes = conv_kernels<T>().lanes, n_rows = n_channels * n_taps;
+    for (size_t i = 0; i < reads.chunks.size(); ++i) {
+      const int64_t panel = reads.panel[i];
+      reads.chunks[i].to = reads.lane[i] + panels.begin(panel) * lanes * n_rows;
+      reads.chunks[i].to_row = panels.length(panel) * lanes;
+    }
+    TapBlock<T> block;
+    block.from = source + channel * source_channel_;
+    block.n_channels = n_channels;
+    block.channel_step = source_channel_;
+    block.column_step = c_.axis[2].source_step;
+    block.n_taps = n_taps;
+    block.offset = offset_.data();
+    block.n_chunks = static_cast<int64_t>(reads.chunks.size());
+    block.chunk = reads.chunks.data();
+    block.range = reads.ranges.data();
+    block.to = to;
+    conv_kernels<T>().pack_taps(block);
+  }
+
+  /// Where the result of a run lies in channel `m` of a group.
+  T* place(T* target, int64_t group, int64_t m, const Run& run) const {
+    const CorrelationAxis &depths = c_.axis[0], &rows = c_.axis[1], &columns = c_.axis[2];
+    return target + ((run.item * c_.groups + group) * c_.n_target + m) * target_channel_ +
+           ((depths.target_start + run.depth * depths.target_step) * rows.target_size +
+            rows.target_start + run.row * rows.target_step) *
+               columns.target_size +
+           columns.target_start + run.column * columns.target_step;
+  }
+
+  int64_t target_channel() const { return target_channel_; }
+
+ private:
+  const Correlation& c_;
+  int64_t plane_, source_channel_, target_channel_;
+  std::vector<int64_t> offset_;
+
+ public:
+  int64_t per_item, n_taps;
+};
+
+/// Consecutive pixels: `n` of them cut into blocks of whole vectors.
+struct PixelBlocks {
+  int64_t n, size, n_blocks;
+  PixelBlocks(int64_t n, int64_t lanes, int64_t panel, int64_t block_vectors) : n(n) {
+    const int64_t vectors = ceil_div(n, lanes);
+    size = round_up(balanced(vectors, block_vectors), panel) * lanes;
+    n_blocks = ceil_div(n, size);
+  }
+};
+
+/// Copies weights of `rows` targets, m of each tap side by side; m is n_rows if that is not 0.
+template <int n_rows, class T>
+void pack_weight_rows(const T* from, int64_t m, int64_t step, const std::vector<int64_t>& taps,
+                      T* to) {
+  const int64_t rows = n_rows ? n_rows : m;
+  for (int64_t tap : taps)
+    for (int64_t i = 0; i < rows; ++i) *to++ = from[i * step + tap];
+}
+
+/// The weights of `n_m` targets from m0 and sources [s0, s0 + n_s), in the panels that GemmBlock
+/// calls packed_a.
+template <class T>
+void pack_weights(const Correlation& c, const std::vector<int64_t>& taps, int64_t panel_rows,
+                  const T* weight, int64_t m0, int64_t n_m, int64_t s0, int64_t n_s, T* to) {
+  const int64_t n_taps = static_cast<int64_t>(taps.size());
+  const Spread rows(n_m, panel_rows);
+  constexpr int64_t line = 64 / sizeof(T);
+  for (int64_t part = 0; part < rows.n_parts; ++part) {
+    const int64_t m = rows.length(part), span = m * c.weight_target;
+    const T* from = weight + (m0 + rows.begin(part)) * c.weight_target + s0 * c.weight_source;
+    for (int64_t s = 0; s < n_s; ++s, from += c.weight_source, to += m * n_taps) {
+      // Sources are pages apart, so nothing is fetched ahead but what we ask for: the next part's.
+      if (span <= 16 * line)
+        for (int64_t i = 0; i < span; i += line) __builtin_prefetch(from + span + i);
+      if (c.weight_target == 1 && n_taps == 1)
+        std::copy_n(from + taps[0], m, to);
+      else if (m == 8)
+        pack_weight_rows<8>(from, m, c.weight_target, taps, to);
+      else
+        pack_weight_rows<0>(from, m, c.weight_target, taps, to);
+    }
+  }
+}
+
+}  // namespace
+
+bool correlate_fits_panels(const Correlation& c) {
+  const size_t taps = c.axis[0].tap.size() * c.axis[1].tap.size() * c.axis[2].tap.size();
+  const int64_t per_item = c.axis[0].count * c.axis[1].count * c.axis[2].count;
+  if (taps == 0 || c.n_items * per_item == 0 || c.n_source < 4) return false;
+  return c.n_target >= 48 || (c.n_target >= 32 && per_item <= 16);
+}
+
+bool outer_fits_panels(const Correlation& c) {
+  const int64_t per_item = c.axis[0].count * c.axis[1].count * c.axis[2].count;
+  if (c.n_items * per_item == 0 || c.n_source < 16 || c.n_target < 16) return false;
+  return c.n_source * c.n_target >= 2048 || per_item <= 64;
+}
+
+template <class T>
+void correlate_panels(const Correlation& given, const T* source, const T* weight, const T* bias,
+                      bool relu, T* target) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const Correlation c = merged(given);
+  const PixelRows<T> pixels(c);
+  const int64_t n_taps = pixels.n_taps;
+  std::vector<int64_t> taps;
+  for (int64_t d : c.axis[0].tap)
+    for (int64_t r : c.axis[1].tap)
+      for (int64_t k : c.axis[2].tap) taps.push_back((d * c.kernel[1] + r) * c.kernel[2] + k);
+
+  // Results of one item that follow each other are written where they belong at once, if the last
+  // vector of an item wastes little.
+  const bool in_order =
+      writes_straight(c.axis[0]) && writes_straight(c.axis[1]) && writes_straight(c.axis[2]);
+  const bool item_by_item =
+      in_order &&
+      (c.n_items == 1 || (pixels.per_item >= block_vectors * kernels.lanes &&
+                          round_up(pixels.per_item, kernels.lanes) * 32 <= pixels.per_item * 33));
+  const PixelBlocks blocks(item_by_item ? pixels.per_item : c.n_items * pixels.per_item,
+                           kernels.lanes, kernels.panel, block_vectors);
+  const int64_t n_blocks = blocks.n_blocks * (item_by_item ? c.n_items : 1);
+
+  const int64_t depth = balanced(c.n_source, std::max<int64_t>(1, most_depth / n_taps));
+  const int64_t n_depths = ceil_div(c.n_source, depth);
+  const double flop = 2.0 * static_cast<double>(c.n_source * n_taps * c.n_target * c.groups) *
+                      static_cast<double>(c.n_items * pixels.per_item);
+  int64_t part_m = balanced(c.n_target, most_targets);
+  while (part_m >= 256 && n_blocks * c.groups * ceil_div(c.n_target, part_m) < wanted_units &&
+         flop > wanted_units * unit_flop)
+    part_m = round_up(ceil_div(part_m, 2), kernels.panel_rows);
+  const int64_t n_parts = ceil_div(c.n_target, part_m);
+
+  // The weights of a forward convolution are read where they lie.
+  const bool weights_in_place =
+      c.weight_source == n_taps && std::is_sorted(taps.begin(), taps.end());
+  const int64_t group_weights = c.n_target * c.n_source * n_taps;
+  const bool packed_ahead = !weights_in_place && n_blocks > 1;
+  T* packed = nullptr;
+  if (packed_ahead) {
+    packed = Workspace::get<T>(shared_slot, c.groups * group_weights);
+    parallel_for(c.groups * n_parts * n_depths, [&](int64_t index) {
+      const int64_t s0 = index % n_depths * depth, n_s = std::min(depth, c.n_source - s0);
+      const int64_t m0 = index / n_depths % n_parts * part_m,
+                    n_m = std::min(part_m, c.n_target - m0);
+      const int64_t group = index / n_depths / n_parts;
+      pack_weights(c, taps, kernels.panel_rows, weight + group * c.weight_group, m0, n_m, s0, n_s,
+                   packed + group * group_weights + (m0 * c.n_source + n_m * s0) * n_taps);
+    });
+  }
+
+  auto unit = [&](int64_t index) {
+    const int64_t m0 = index % n_parts * part_m, n_m = std::min(part_m, c.n_target - m0);
+    const int64_t group = index / n_parts % c.groups, block = index / n_parts / c.groups;
+    const int64_t item = item_by_item ? block / blocks.n_blocks : 0;
+    const int64_t first = block % blocks.n_blocks * blocks.size,
+                  n = std::min(blocks.size, blocks.n - first);
+    T* panels = Workspace::get<T>(panels_slot, depth * n_taps * blocks.size);
+    const T* w = weight + group * c.weight_group;
+
+    GemmBlock<T> product{};
+    product.M = n_m;
+    product.N = n;
+    product.packed_b = true;
+    product.b = panels;
+    product.alpha = T(1);
+    if (item_by_item) {
+      product.c =
+          target + ((item * c.groups + group) * c.n_target + m0) * pixels.target_channel() + first;
+      product.c_row = pixels.target_channel();
+      product.large = true;
+    } else {
+      product.c = Workspace::get<T>(product_slot, n_m * blocks.size);
+      product.c_row = blocks.size;
+    }
+    const Spread cut(ceil_div(n, kernels.lanes), kernels.panel);
+    auto reads = pixels.reads(item * pixels.per_item + first, n, group, cut);
+    constexpr int64_t block_rows = 64;  // their weights stay in cache while all panels are read
+    for (int64_t s0 = 0; s0 < c.n_source; s0 += depth) {
+      const int64_t n_s = std::min(depth, c.n_source - s0);
+      product.K = n_s * n_taps;
+      pixels.pack(source, reads, cut, s0, n_s, panels);
+      if (weights_in_place) {
+        product.a = w + m0 * c.weight_target + s0 * n_taps;
+        product.a_row = c.weight_target;
+        product.a_column = 1;
+      } else {
+        product.packed_a = true;
+        if (packed_ahead) {
+          product.a = packed + group * group_weights + (m0 * c.n_source + n_m * s0) * n_taps;
+        } else {
+          T* here = Workspace::get<T>(rows_slot, n_m * depth * n_taps);
+          pack_weights(c, taps, kernels.panel_rows, w, m0, n_m, s0, n_s, here);
+          product.a = here;
+        }
+      }
+      product.beta = s0 == 0 ? T(0) : T(1);
+      const bool last = s0 + n_s == c.n_source;
+      product.relu = last && relu;
+      const Spread rows(n_m, kernels.panel_rows),
+          row_blocks(rows.n_parts, std::max<int64_t>(1, block_rows / kernels.panel_rows));
+      for (int64_t i = 0; i < row_blocks.n_parts; ++i) {
+        const int64_t begin = rows.begin(row_blocks.begin(i)),
+                      end = rows.begin(row_blocks.begin(i + 1));
+        GemmBlock<T> part = product;
+        part.M = end - begin;
+        part.a += begin * (product.packed_a ? product.K : product.a_row);
+        part.c += begin * product.c_row;
+        part.row_bias = last && bias ? bias + group * c.n_target + m0 + begin : nullptr;
+        if (!product.packed_a && i + 1 < row_blocks.n_parts)
+          part.next_a = part.a + part.M * product.a_row;
+        kernels.block(part);
+      }
+    }
+    if (item_by_item) return;
+    const int64_t step = c.axis[2].target_step;
+    pixels.for_each_run(first, n, [&](const Run& run) {
+      const TileTarget place{run.count, run.count, 0, step, pixels.target_channel()};
+      conv_kernels<T>().store_tile(static_cast<int>(n_m), 0, run.count, product.c + run.lane,
+                                   product.c_row, nullptr, false,
+                                   pixels.place(target, group, m0, run), place);
+    });
+  };
+  const int64_t n_units = n_blocks * c.groups * n_parts;
+  const double one = flop / static_cast<double>(n_units);
+  parallel_ranges(n_units, std::max<int64_t>(1, static_cast<int64_t>(1e6 / std::max(one, 1.0))),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t index = begin; index < end; ++index) unit(index);
+                  });
+}
+
+template <class T>
+void outer_panels(const Correlation& given, const T* grad, const T* source, T* grad_weight) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const Correlation c = merged(given);
+  const PixelRows<T> pixels(c);
+  const int64_t n_taps = pixels.n_taps, n_pixels = c.n_items * pixels.per_item;
+  const int64_t all_rows = c.n_source * n_taps;
+
+  // Either operand is transposed into panels: the columns (source, tap), or the grads and then the
+  // result, whichever is less to move.
+  const double columns_cost = static_cast<double>(all_rows * n_pixels),
+               grads_cost =
+                   static_cast<double>(1.6 * c.n_target * n_pixels + 2 * all_rows * c.n_target);
+  const bool columns_turned = columns_cost <= grads_cost;
+
+  const PixelBlocks blocks(n_pixels, kernels.lanes, 1, outer_vectors);
+  // Sources are cut so that the packed rows and the sums of a unit fit in cache, pixels so that
+  // threads have enough to do; each range of pixels has its own sums.
+  const int64_t most_sources = std::max<int64_t>(1, 640 / n_taps);
+  int64_t part_s = balanced(c.n_source, most_sources);
+  const double flop =
+      2.0 * static_cast<double>(all_rows * c.n_target * c.groups) * static_cast<double>(n_pixels);
+  const int64_t n_parts = ceil_div(c.n_source, part_s), n_weights = c.groups * c.weight_group;
+  int64_t n_ranges = 1;
+  constexpr int64_t most_partial = 4 << 20;  // elements of all partial sums together
+  while (n_ranges * 2 <= blocks.n_blocks && n_ranges * n_parts * c.groups < wanted_units &&
+         n_ranges * 2 * n_weights <= most_partial &&
+         flop > static_cast<double>(2 * n_ranges * n_parts * c.groups) * unit_flop)
+    n_ranges *= 2;
+  const int64_t range_blocks = ceil_div(blocks.n_blocks, n_ranges);
+  n_ranges = ceil_div(blocks.n_blocks, range_blocks);
+  T* sums_base = n_ranges == 1 ? grad_weight : Workspace::get<T>(shared_slot, n_ranges * n_weights);
+
+  const Spread one_panel(blocks.size / kernels.lanes, blocks.size / kernels.lanes);
+  // Grads of a block as rows of pixels: the same packing, of a source that is read straight.
+  Correlation straight = c;
+  straight.n_source = c.n_target;
+  for (CorrelationAxis& axis : straight.axis) {
+    axis.source_size = axis.target_size = axis.count;
+    axis.source_step = axis.target_step = 1;
+    axis.target_start = 0;
+    axis.offset = {0};
+    axis.tap = {0};
+  }
+  straight = merged(straight);
+  const PixelRows<T> grads(straight);
+
+  parallel_for(n_ranges * n_parts * c.groups, [&](int64_t index) {
+    const int64_t range = index % n_ranges, part = index / n_ranges % n_parts,
+                  group = index / n_ranges / n_parts;
+    const int64_t s0 = part * part_s, n_s = std::min(part_s, c.n_source - s0);
+    const int64_t n_rows = n_s * n_taps, n_columns = c.n_target;
+    const int64_t turned = round_up(columns_turned ? n_rows : n_columns, kernels.lanes);
+    T* columns = Workspace::get<T>(
+        rows_slot, (n_rows + n_columns) * blocks.size + (columns_turned ? 0 : n_rows * n_columns));
+    T* grad_rows = columns + n_rows * blocks.size;
+    T* panels = Workspace::get<T>(panels_slot, turned * blocks.size);
+    T* sums = sums_base + range * n_weights + group * c.weight_group + s0 * n_taps;
+
+    GemmBlock<T> product{};
+    product.alpha = T(1);
+    product.packed_b = true;
+    product.b = panels;
+    product.a_column = 1;
+    product.a_row = blocks.size;
+    product.M = columns_turned ? n_columns : n_rows;
+    product.N = columns_turned ? n_rows : n_columns;
+    product.a = columns_turned ? grad_rows : columns;
+    product.c = columns_turned ? sums : grad_rows + n_columns * blocks.size;
+    product.c_row = columns_turned ? c.weight_target : n_columns;
+    const Spread cut(ceil_div(product.N, kernels.lanes), kernels.panel);
+
+    const int64_t last = std::min(blocks.n_blocks, (range + 1) * range_blocks);
+    for (int64_t block = range * range_blocks; block < last; ++block) {
+      const int64_t first = block * blocks.size, n = std::min(blocks.size, n_pixels - first);
+      auto column_reads = pixels.reads(first, n, group, one_panel);
+      auto grad_reads = grads.reads(first, n, group, one_panel);
+      pixels.pack(source, column_reads, one_panel, s0, n_s, columns);
+      grads.pack(grad, grad_reads, one_panel, 0, n_columns, grad_rows);
+      product.K = n;
+      kernels.pack_b_columns(n, product.N, columns_turned ? columns : grad_rows, blocks.size, 0,
+                             cut.n_parts, panels);
+      product.beta = block == range * range_blocks ? T(0) : T(1);
+      kernels.block(product);
+    }
+    if (columns_turned) return;
+    constexpr int64_t square = 16;
+    for (int64_t m0 = 0; m0 < n_columns; m0 += square)
+      for (int64_t i0 = 0; i0 < n_rows; i0 += square)
+        for (int64_t m = m0; m < std::min(m0 + square, n_columns); ++m)
+          for (int64_t i = i0; i < std::min(i0 + square, n_rows); ++i)
+            sums[m * c.weight_target + i] = product.c[i * n_columns + m];
+  });
+  if (n_ranges == 1) return;
+  parallel_ranges(n_weights, 32768, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      T sum = sums_base[i];
+      for (int64_t range = 1; range < n_ranges; ++range) sum += sums_base[range * n_weights + i];
+      grad_weight[i] = sum;
+    }
+  });
+}
+
+template void correlate_panels(const Correlation&, const float*, const float*, const float*, bool,
+                               float*);
+template void correlate_panels(const Correlation&, const double*, const double*, const double*,
+                               bool, double*);
+template void outer_panels(const Correlation&, const float*, const float*, float*);
+template void outer_panels(const Correlation&, const double*, const double*, double*);
+
+}  // namespace flambeau

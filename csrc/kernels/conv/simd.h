@@ -1,0 +1,164 @@
+// Register-blocked inner loops of convolution, compiled once for each instruction set and chosen by
+// the machine's. Pure loops over raw memory: any thread, no GIL, no allocation.
+//
+// A source plane is a flattened image of row length Wq, so that output pixel p = row * Wq + col
+// reads tap t at p + offset[t]: consecutive pixels are consecutive in memory and fill vectors
+// across row ends. The Wq - columns pixels between two rows are computed too and dropped by
+// store_tile.
+#pragma once
+#include <cstdint>
+
+namespace flambeau {
+
+/// Where a tile of output pixels goes: pixel (row, col) to row * row_step + col * col_step.
+struct TileTarget {
+  int64_t row_length;  // Wq
+  int64_t columns;     // pixels of a row that exist
+  int64_t row_step, col_step;
+  int64_t channel_step;
+};
+
+/// At most a vector of consecutive pixels: where they read, and where row 0 of them is packed and
+/// how far from it row 1.
+struct PixelChunk {
+  int64_t from, to, to_row;
+  int count;
+};
+
+/// The pixels [begin, end) of a chunk that a tap reads inside the source.
+struct TapRange {
+  int begin, end;
+};
+
+/// What the taps of chunks of pixels read, and where it goes: see pack_taps.
+template <class T>
+struct TapBlock {
+  const T* from;
+  int64_t n_channels, channel_step, column_step;
+  int64_t n_taps;
+  const int64_t* offset;  // of each tap
+  int64_t n_chunks;
+  const PixelChunk* chunk;
+  const TapRange* range;  // of (tap, chunk)
+  T* to;
+};
+
+constexpr int most_depthwise_taps = 8;
+
+/// One dimension of a depthwise convolution: tap k of result i < count reads i * step + offset[k],
+/// which is inside the source for i in [begin[k], end[k]).
+struct DepthwiseTaps {
+  int64_t count;
+  int n_taps;
+  int64_t offset[most_depthwise_taps], begin[most_depthwise_taps], end[most_depthwise_taps];
+};
+
+/// Planes of which each has a kernel of its own. With two phases of columns, these give the even
+/// and the odd results of a row.
+template <class T>
+struct DepthwiseTask {
+  int64_t first_plane, n_planes, n_channels;  // plane p belongs to channel p % n_channels
+  const T* source;
+  int64_t source_plane, source_row;
+  T* target;
+  int64_t target_plane, target_row;
+  int64_t row_step, column_step;
+  DepthwiseTaps rows, columns[2];
+  int n_phases;
+  int tap[2][most_depthwise_taps * most_depthwise_taps];  // index in the kernel of (row, column)
+  const T* weight;
+  int64_t weight_channel;
+  const T* bias;  // of each channel, or none
+  bool relu;
+};
+
+/// A few tiles of a row of tiles: where the first begins in its plane, and which of its rows and of
+/// the elements from there on lie inside.
+struct TileChunk {
+  int64_t at;
+  int lane, n_tiles;
+  int row_begin, row_end, begin, end;
+};
+
+template <class T>
+struct ConvKernels {
+  int lanes;           // elements of a vector
+  int tile_m, tile_v;  // largest tile of correlate: channels, vectors of pixels
+  int tile_g, tile_x;  // largest tile of outer: grad channels, source columns
+
+  /// tile[i][p] = sum over e < n_source, t < n_taps of weight[e * weight_step + t * m + i]
+  /// * source[e * source_step + offset[t] + p] for i < m, p < n_vectors * lanes; n_vectors is at
+  /// most tile_v, or for one channel 6 or 4, whose sums would else be too few to hide their
+  /// latency.
+  void (*correlate)(int m, int n_vectors, const T* weight, int64_t weight_step, const T* source,
+                    int64_t n_source, int64_t source_step, const int64_t* offset, int64_t n_taps,
+                    T* tile);
+
+  /// Writes pixels [p0, p0 + n) of m rows of `tile` (row stride tile_step), plus bias[i] if given,
+  /// and clamped at 0 if relu.
+  void (*store_tile)(int m, int64_t p0, int64_t n, const T* tile, int64_t tile_step, const T* bias,
+                     bool relu, T* out, const TileTarget& target);
+
+  /// sums[i * sums_step + j] += sum over items b, p < n_pixels (a multiple of lanes) of
+  /// grad[b * grad_item + i * grad_step + p] * source[b * source_item + offset[j] + p].
+  void (*outer)(int m, int n_columns, int64_t n_items, int64_t n_pixels, const T* grad,
+                int64_t grad_item, int64_t grad_step, const T* source, int64_t source_item,
+                const int64_t* offset, T* sums, int64_t sums_step);
+
+  /// n_rows rows of row_length: columns [begin, end) are every column_step-th element of a source
+  /// row, the others 0. Sources are from_step apart.
+  void (*pack_rows)(const T* from, int64_t from_step, int64_t column_step, int64_t n_rows,
+                    int64_t begin, int64_t end, int64_t row_length, T* to);
+
+  /// to[chunk[i].to + (c * n_taps + t) * chunk[i].to_row + j] = from[c * channel_step + offset[t] +
+  /// chunk[i].from + j * column_step] for pixels j of range[t, i], 0 for the others of the chunk.
+  void (*pack_taps)(const TapBlock<T>& block);
+
+  /// Null where there are no masked loads.
+  void (*depthwise)(const DepthwiseTask<T>& task) = nullptr;
+  /// The sums of grad * source for the kernel of one channel, over n_planes items of all channels;
+  /// for 3, 5 or 7 columns. `grad` lies as the target would.
+  void (*depthwise_outer)(const DepthwiseTask<T>& task, const T* grad, int64_t channel,
+                          T* sums) = nullptr;
+
+  /// The transforms of conv/winograd.h over n tiles side by side, up to a register tile of them,
+  /// whole vectors at a time. Point q of tile t is at q * point_step + t. Chunks are in the order
+  /// of their lanes, of lanes / 4 tiles at most. Null for float64.
+  ///
+  /// From tiles of 6 x 6 elements that overlap by 2, and of 4 x 4 that do not.
+  void (*winograd_input)(const T* plane, int64_t row_step, const TileChunk* chunks,
+                         int64_t n_chunks, int64_t n, T* points, int64_t point_step) = nullptr;
+  void (*winograd_grad)(const T* plane, int64_t row_step, const TileChunk* chunks, int64_t n_chunks,
+                        int64_t n, T* points, int64_t point_step) = nullptr;
+  /// To tiles of 4 x 4 elements, plus bias, and clamped at 0 if relu. False if one of them is
+  /// infinite or NaN before it is clamped.
+  bool (*winograd_output)(const T* points, int64_t point_step, int64_t n, T bias, bool relu,
+                          const TileChunk* chunks, int64_t n_chunks, T* plane,
+                          int64_t row_step) = nullptr;
+  /// Weight: kernel t is the 9 weights at weight + 9 * t, taken in the order `tap`.
+  void (*winograd_weight)(const T* weight, const int64_t* tap, int64_t n, T* points,
+                          int64_t point_step) = nullptr;
+  /// Sums: the way back of winograd_weight for its gradient; reads whole vectors of points.
+  void (*winograd_sums)(const T* points, int64_t point_step, int64_t n, const int64_t* tap,
+                        T* weight) = nullptr;
+};
+
+/// The kernels for this machine. T: float, double.
+template <class T>
+const ConvKernels<T>& conv_kernels();
+
+// One set a translation unit: simd_*.cpp. A set for another architecture is empty (lanes 0).
+namespace simd_avx512 {
+extern const ConvKernels<float> float_kernels;
+extern const ConvKernels<double> double_kernels;
+}  // namespace simd_avx512
+namespace simd_avx2 {
+extern const ConvKernels<float> float_kernels;
+extern const ConvKernels<double> double_kernels;
+}  // namespace simd_avx2
+namespace simd_base {
+extern const ConvKernels<float> float_kernels;
+extern const ConvKernels<double> double_kernels;
+}  // namespace simd_base
+
+}  // namespace flambeau

@@ -1,0 +1,481 @@
+#include "kernels/conv/winograd.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cmath>
+
+#include "kernels/conv/planes.h"
+#include "kernels/gemm/simd.h"
+#include "runtime/blas.h"
+#include "runtime/threads.h"
+#include "runtime/workspace.h"
+
+namespace flambeau {
+namespace {
+
+constexpr int n_points = 36;
+constexpr int64_t most_points = 6 << 20;  // floats of the transformed tiles kept at once: 24 MiB
+// Targets whose weights are transformed and multiplied together, and how many floats lie between
+// points beyond what they hold: a power of two would let them share sets of the cache.
+constexpr int64_t part_m = 64, apart = 80;
+constexpr int64_t block_tiles = 144;  // tiles multiplied together: 3 panels of 48
+// Sums of this many sources are added up: one long sum over 512 would lose twice as much.
+constexpr int64_t slice = 128;
+enum Slot { weight_slot, source_slot, points_slot, rows_slot };
+
+/// One dimension in tiles of 4 results; tile i reads sources 4 i + first ... + 5.
+struct TiledAxis {
+  int64_t n_tiles, first;
+  int64_t tap[3];  // kernel index of each tap, in the order of the sources they read
+
+  explicit TiledAxis(const CorrelationAxis& axis) {
+    n_tiles = ceil_div(axis.count, 4);
+    bool rising = axis.offset[0] < axis.offset[2];
+    first = std::min(axis.offset[0], axis.offset[2]);
+    for (int k = 0; k < 3; ++k) tap[k] = axis.tap[rising ? k : 2 - k];
+  }
+};
+
+/// Index in the 3x3 kernel of each tap, in the order of the sources they read.
+std::array<int64_t, 9> tap_order(const TiledAxis& rows, const TiledAxis& columns) {
+  std::array<int64_t, 9> order;
+  for (int i = 0; i < 9; ++i) order[i] = rows.tap[i / 3] * 3 + columns.tap[i % 3];
+  return order;
+}
+
+bool axis_fits(const CorrelationAxis& axis) {
+  if (axis.tap.size() != 3 || axis.source_step != 1 || axis.target_step != 1 || axis.count < 4)
+    return false;
+  int64_t step = axis.offset[1] - axis.offset[0];
+  return (step == 1 || step == -1) && axis.offset[2] - axis.offset[1] == step;
+}
+
+bool all_finite(const float* values, int64_t n) {
+  uint32_t found = 0;
+  for (int64_t i = 0; i < n; ++i)
+    found |= (std::bit_cast<uint32_t>(values[i]) & 0x7f800000u) == 0x7f800000u;
+  return !found;
+}
+
+/// A stretch of tiles in one row of tiles of one item, and where it starts among the lanes of its
+/// block.
+struct Run {
+  int64_t item, row, column, count, lane;
+};
+
+std::vector<Run> runs_of(int64_t first, int64_t count, int64_t tile_rows, int64_t tile_columns) {
+  std::vector<Run> runs;
+  for (int64_t lane = 0; lane < count;) {
+    int64_t tile = first + lane, column = tile % tile_columns, row = tile / tile_columns;
+    int64_t n = std::min(tile_columns - column, count - lane);
+    runs.push_back({row / tile_rows, row % tile_rows, column, n, lane});
+    lane += n;
+  }
+  return runs;
+}
+
+/// G x for one row or column of a kernel: see conv/winograd.h.
+template <class T>
+void transform_weight(const T& x0, const T& x1, const T& x2, T (&out)[6]) {
+  const float a = std::sqrt(0.5f), b = std::sqrt(2.0f);
+  out[0] = x0;
+  out[1] = (-2.0f / 3) * (x0 + a * x1 + 0.5f * x2);
+  out[2] = (-2.0f / 3) * (x0 - a * x1 + 0.5f * x2);
+  out[3] = (1.0f / 6) * (x0 + b * x1 + 2.0f * x2);
+  out[4] = (1.0f / 6) * (x0 - b * x1 + 2.0f * x2);
+  out[5] = x2;
+}
+
+/// Transformed weights [block of targets][point][source][target].
+const float* pack_weight(const Correlation& c, const TiledAxis& rows, const TiledAxis& columns,
+                         int64_t block_m, const float* weight) {
+  typedef float eight __attribute__((vector_size(32)));
+  float* packed = Workspace::get<float>(weight_slot, c.groups * c.n_target * c.n_source * n_points);
+  const int64_t n_blocks = ceil_div(c.n_target, block_m);
+  parallel_for(c.groups * n_blocks, [&](int64_t index) {
+    const int64_t group = index / n_blocks, m0 = index % n_blocks * block_m;
+    const int64_t m_count = std::min(block_m, c.n_target - m0);
+    float* to = packed + (group * c.n_target + m0) * c.n_source * n_points;
+    const float* from = weight + group * c.weight_group + m0 * c.weight_target;
+    for (int64_t s = 0; s < c.n_source; ++s) {
+      eight w[3][3] = {};
+      for (int r = 0; r < 3; ++r)
+        for (int k = 0; k < 3; ++k)
+          for (int64_t m = 0; m < m_count; ++m)
+            w[r][k][m] =
+                from[m * c.weight_target + s * c.weight_source + rows.tap[r] * 3 + columns.tap[k]];
+      eight half[3][6];
+      for (int r = 0; r < 3; ++r) transform_weight(w[r][0], w[r][1], w[r][2], half[r]);
+      for (int j = 0; j < 6; ++j) {
+        eight u[6];
+        transform_weight(half[0][j], half[1][j], half[2][j], u);
+        for (int i = 0; i < 6; ++i)
+          std::memcpy(to + ((i * 6 + j) * c.n_source + s) * m_count, &u[i],
+                      m_count * sizeof(float));
+      }
+    }
+  });
+  return packed;
+}
+
+/// Where the planes of one side of the convolution are and how tiles lie in them.
+struct TiledPlanes {
+  int64_t item_step, n_rows, n_columns;  // from an item to the next, and of a plane
+  int64_t first_row, first_column;       // of tile 0
+  int height;                            // 6 where tiles overlap by 2, else 4
+
+  /// The chunks of tiles [first, first + count), in the order of their lanes.
+  std::vector<TileChunk> chunks(const std::vector<Run>& runs, int64_t lanes) const {
+    std::vector<TileChunk> found;
+    for (const Run& run : runs)
+      for (int64_t tile = 0; tile < run.count; tile += lanes / 4) {
+        const int64_t n_tiles = std::min(lanes / 4, run.count - tile);
+        const int64_t row = 4 * run.row + first_row,
+                      column = 4 * (run.column + tile) + first_column;
+        TileChunk chunk;
+        chunk.at = run.item * item_step + row * n_columns + column;
+        chunk.lane = static_cast<int>(run.lane + tile);
+        chunk.n_tiles = static_cast<int>(n_tiles);
+        chunk.row_begin = static_cast<int>(std::clamp<int64_t>(-row, 0, height));
+        chunk.row_end =
+            static_cast<int>(std::clamp<int64_t>(n_rows - row, chunk.row_begin, height));
+        chunk.begin = static_cast<int>(std::max<int64_t>(0, -column));
+        chunk.end = static_cast<int>(std::min(4 * n_tiles + height - 4, n_columns - column));
+        found.push_back(chunk);
+      }
+    return found;
+  }
+};
+
+TiledPlanes source_planes(const Correlation& c, const TiledAxis& rows, const TiledAxis& columns) {
+  const int64_t n_rows = c.axis[1].source_size, n_columns = c.axis[2].source_size;
+  return {
+      c.groups * c.n_source * n_rows * n_columns, n_rows, n_columns, rows.first, columns.first, 6};
+}
+TiledPlanes target_planes(const Correlation& c) {
+  const int64_t n_rows = c.axis[1].count, n_columns = c.axis[2].count;
+  return {c.groups * c.n_target * n_rows * n_columns, n_rows, n_columns, 0, 0, 4};
+}
+
+}  // namespace
+
+bool winograd_fits(const Correlation& c) {
+  const CorrelationAxis &depth = c.axis[0], &rows = c.axis[1], &columns = c.axis[2];
+  if (depth.tap.size() != 1 || depth.count != 1 || depth.source_size != 1 || depth.target_size != 1)
+    return false;
+  if (!axis_fits(rows) || !axis_fits(columns)) return false;
+  if (rows.target_start != 0 || columns.target_start != 0) return false;
+  // Below 16 channels the transforms cost more than the products they save, and with few tiles
+  // those of the weights do.
+  const int64_t n_tiles = c.n_items * ceil_div(rows.count, 4) * ceil_div(columns.count, 4);
+  return c.n_source >= 16 && c.n_target >= 16 && n_tiles >= 12;
+}
+
+bool outer_winograd_fits(const Correlation& c) {
+  // The products of all points are kept: 75 MB for 2**19 weights. Few tiles do not repay writing
+  // that much.
+  const int64_t n_weights = c.n_source * c.n_target;
+  const int64_t n_tiles = c.n_items * ceil_div(c.axis[1].count, 4) * ceil_div(c.axis[2].count, 4);
+  return winograd_fits(c) && n_weights <= (1 << 19) && (n_tiles >= 24 || n_weights <= (1 << 17));
+}
+
+namespace {
+
+/// Tiles that are multiplied together, in panels as GemmBlock reads them.
+struct TileBlock {
+  int64_t n_tiles, n_lanes;
+  Spread panels;
+  std::vector<std::vector<TileChunk>> reads, writes;  // of each panel
+
+  TileBlock(int64_t first, int64_t count, const TiledAxis& rows, const TiledAxis& columns,
+            const TiledPlanes& sources, const TiledPlanes& targets)
+      : n_tiles(count),
+        n_lanes(ceil_div(count, lanes()) * lanes()),
+        panels(n_lanes / lanes(), gemm_kernels<float>().panel) {
+    for (int64_t panel = 0; panel < panels.n_parts; ++panel) {
+      const std::vector<Run> runs =
+          runs_of(first + begin(panel), tiles(panel), rows.n_tiles, columns.n_tiles);
+      reads.push_back(sources.chunks(runs, lanes()));
+      writes.push_back(targets.chunks(runs, lanes()));
+    }
+  }
+
+  static int64_t lanes() { return conv_kernels<float>().lanes; }
+  int64_t begin(int64_t panel) const { return panels.begin(panel) * lanes(); }
+  int64_t width(int64_t panel) const { return panels.length(panel) * lanes(); }
+  int64_t tiles(int64_t panel) const { return std::min(width(panel), n_tiles - begin(panel)); }
+};
+
+/// Many channels: 64 targets and 128 sources at a time, weights are transformed and multiplied
+/// while they are in cache. All of them together take 4 times the weights' memory, and writing and
+/// reading that takes more time than transforming them again for each block of tiles.
+bool correlate_wide(const Correlation& c, const float* source, const float* weight,
+                    const float* bias, bool relu, float* target) {
+  const ConvKernels<float>& kernels = conv_kernels<float>();
+  const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
+  const std::array<int64_t, 9> taps = tap_order(rows, columns);
+  const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles;
+  const TiledPlanes sources = source_planes(c, rows, columns), targets = target_planes(c);
+  const int64_t source_plane = sources.n_rows * sources.n_columns,
+                target_plane = targets.n_rows * targets.n_columns;
+  const bool by_source = c.weight_source == 9;
+
+  // As many blocks at once as most_points allows; transformed, each of them is
+  // [slice of sources][point][panel][source][lane].
+  const int64_t n_slices = ceil_div(c.n_source, slice), n_parts = ceil_div(c.n_target, part_m);
+  const int64_t point_step = slice * block_tiles + apart,
+                block_step = n_slices * n_points * point_step;
+  const int64_t most_blocks = std::max<int64_t>(1, most_points / block_step);
+  const int64_t step = most_blocks * block_tiles;
+  float* points = Workspace::get<float>(
+      points_slot, std::min(most_blocks, ceil_div(n_tiles, block_tiles)) * block_step);
+  const int64_t product_step = part_m * block_tiles + apart, weight_step = part_m * slice + apart;
+
+  std::atomic<bool> finite = true;
+  for (int64_t first = 0; first < n_tiles; first += step) {
+    const int64_t last = std::min(n_tiles, first + step);
+    std::vector<TileBlock> blocks;
+    for (int64_t tile = first; tile < last; tile += block_tiles)
+      blocks.emplace_back(tile, std::min(block_tiles, last - tile), rows, columns, sources,
+                          targets);
+    const int64_t n_blocks = static_cast<int64_t>(blocks.size());
+    for (int64_t group = 0; group < c.groups; ++group) {
+      auto transform_sources = [&](int64_t s, int64_t at) {
+        const TileBlock& block = blocks[at];
+        const int64_t s0 = s / slice * slice, n_s = std::min(slice, c.n_source - s0);
+        float* to = points + at * block_step + s / slice * n_points * point_step;
+        for (int64_t panel = 0; panel < block.panels.n_parts; ++panel) {
+          const std::vector<TileChunk>& chunks = block.reads[panel];
+          kernels.winograd_input(
+              source + (group * c.n_source + s) * source_plane, sources.n_columns, chunks.data(),
+              static_cast<int64_t>(chunks.size()), block.tiles(panel),
+              to + block.begin(panel) * n_s + (s - s0) * block.width(panel), point_step);
+        }
+      };
+      auto transform_weights = [&](int64_t m0, int64_t m_count, int64_t s0, int64_t n_s,
+                                   float* to) {
+        const float* from =
+            weight + group * c.weight_group + m0 * c.weight_target + s0 * c.weight_source;
+        if (by_source) {
+          for (int64_t m = 0; m < m_count; ++m)
+            kernels.winograd_weight(from + m * c.weight_target, taps.data(), n_s, to + m * n_s,
+                                    weight_step);
+        } else {
+          for (int64_t s = 0; s < n_s; ++s)
+            kernels.winograd_weight(from + s * c.weight_source, taps.data(), m_count,
+                                    to + s * m_count, weight_step);
+        }
+      };
+      auto multiply = [&](int64_t part, int64_t at) {
+        const TileBlock& block = blocks[at];
+        const int64_t m0 = part * part_m, m_count = std::min(part_m, c.n_target - m0);
+        float* weights = Workspace::get<float>(weight_slot, n_points * weight_step);
+        float* products = Workspace::get<float>(rows_slot, n_points * product_step);
+        for (int64_t s0 = 0; s0 < c.n_source; s0 += slice) {
+          const int64_t n_s = std::min(slice, c.n_source - s0);
+          transform_weights(m0, m_count, s0, n_s, weights);
+          GemmBlock<float> product{};
+          product.M = m_count;
+          product.N = block.n_tiles;
+          product.K = n_s;
+          product.alpha = 1;
+          product.beta = s0 == 0 ? 0.0f : 1.0f;
+          product.packed_b = true;
+          product.a_row = by_source ? n_s : 1;
+          product.a_column = by_source ? 1 : m_count;
+          product.c_row = block.n_lanes;
+          for (int64_t q = 0; q < n_points; ++q) {
+            product.a = weights + q * weight_step;
+            product.b = points + at * block_step + (s0 / slice * n_points + q) * point_step;
+            product.c = products + q * product_step;
+            gemm_kernels<float>().block(product);
+          }
+        }
+        for (int64_t m = 0; m < m_count; ++m) {
+          const int64_t channel = group * c.n_target + m0 + m;
+          for (int64_t panel = 0; panel < block.panels.n_parts; ++panel) {
+            const std::vector<TileChunk>& chunks = block.writes[panel];
+            if (!kernels.winograd_output(products + m * block.n_lanes + block.begin(panel),
+                                         product_step, block.tiles(panel),
+                                         bias ? bias[channel] : 0.0f, relu, chunks.data(),
+                                         static_cast<int64_t>(chunks.size()),
+                                         target + channel * target_plane, targets.n_columns))
+              finite = false;
+          }
+        }
+      };
+      parallel_ranges(n_blocks * c.n_source, 8, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) transform_sources(i % c.n_source, i / c.n_source);
+      });
+      parallel_for(n_blocks * n_parts, [&](int64_t i) { multiply(i % n_parts, i / n_parts); });
+    }
+  }
+  return finite;
+}
+
+}  // namespace
+
+bool correlate_winograd(const Correlation& c, const float* source, const float* weight,
+                        const float* bias, bool relu, float* target) {
+  // 96 x 96 channels: beyond, the weights of all points leave no room in a 2 MiB cache.
+  if (c.n_source * c.n_target > 96 * 96)
+    return correlate_wide(c, source, weight, bias, relu, target);
+  const ConvKernels<float>& kernels = conv_kernels<float>();
+  const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
+  const int64_t block_m = ceil_div(c.n_target, ceil_div(c.n_target, kernels.tile_m));
+  const int64_t n_blocks = ceil_div(c.n_target, block_m);
+  const float* packed = pack_weight(c, rows, columns, block_m, weight);
+
+  // Lanes are tiles: a block of them is one register tile wide, whatever items and rows they come
+  // from.
+  const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles,
+                lanes = kernels.tile_v * kernels.lanes;
+  const int64_t n_tile_blocks = ceil_div(n_tiles, lanes);
+  // Few tiles: the targets are shared out too, each part transforming the source again.
+  int64_t part_blocks = n_blocks;
+  while (n_tile_blocks * c.groups * ceil_div(n_blocks, part_blocks) < 16 &&
+         part_blocks * block_m > 64)
+    part_blocks = ceil_div(part_blocks, 2);
+  const int64_t n_parts = ceil_div(n_blocks, part_blocks);
+  const TiledPlanes sources = source_planes(c, rows, columns), targets = target_planes(c);
+  const int64_t source_plane = sources.n_rows * sources.n_columns,
+                target_plane = targets.n_rows * targets.n_columns;
+  std::vector<int64_t> offset(c.n_source);
+  for (int64_t s = 0; s < c.n_source; ++s) offset[s] = s * lanes;
+  // The products of a few blocks of targets are kept for the way back: 32 targets, 220 KiB.
+  const int64_t kept_blocks = std::max<int64_t>(1, 32 / block_m);
+
+  std::atomic<bool> finite = true;
+  parallel_for(n_tile_blocks * c.groups * n_parts, [&](int64_t index) {
+    const int64_t part = index % n_parts, group = index / n_parts % c.groups,
+                  block = index / n_parts / c.groups;
+    const int64_t n_lanes = std::min(lanes, n_tiles - block * lanes);
+    const int n_vectors = static_cast<int>(ceil_div(n_lanes, kernels.lanes));
+    const std::vector<Run> runs = runs_of(block * lanes, n_lanes, rows.n_tiles, columns.n_tiles);
+
+    const std::vector<TileChunk> reads = sources.chunks(runs, kernels.lanes),
+                                 writes = targets.chunks(runs, kernels.lanes);
+
+    const int64_t point_step = c.n_source * lanes + 16;
+    float* points = Workspace::get<float>(points_slot, n_points * point_step);
+    const int64_t product_step = block_m * lanes;
+    float* products = Workspace::get<float>(rows_slot, kept_blocks * n_points * product_step);
+    for (int64_t s = 0; s < c.n_source; ++s)
+      kernels.winograd_input(source + (group * c.n_source + s) * source_plane, sources.n_columns,
+                             reads.data(), static_cast<int64_t>(reads.size()), n_lanes,
+                             points + s * lanes, point_step);
+
+    const int64_t last = std::min(n_blocks, (part + 1) * part_blocks);
+    for (int64_t first = part * part_blocks; first < last; first += kept_blocks) {
+      const int64_t kept = std::min(kept_blocks, last - first);
+      for (int q = 0; q < n_points; ++q)
+        for (int64_t b = 0; b < kept; ++b) {
+          const int64_t m0 = (first + b) * block_m, m = std::min(block_m, c.n_target - m0);
+          const float* w =
+              packed + (group * c.n_target + m0) * c.n_source * n_points + q * c.n_source * m;
+          kernels.correlate(static_cast<int>(m), n_vectors, w, 0, points + q * point_step, 1, 0,
+                            offset.data(), c.n_source,
+                            products + (b * n_points + q) * product_step);
+        }
+      const int64_t tile_step = n_vectors * kernels.lanes;
+      for (int64_t b = 0; b < kept; ++b) {
+        const int64_t m0 = (first + b) * block_m, m_count = std::min(block_m, c.n_target - m0);
+        for (int64_t m = 0; m < m_count; ++m) {
+          const int64_t channel = group * c.n_target + m0 + m;
+          if (!kernels.winograd_output(products + b * n_points * product_step + m * tile_step,
+                                       product_step, n_lanes, bias ? bias[channel] : 0.0f, relu,
+                                       writes.data(), static_cast<int64_t>(writes.size()),
+                                       target + channel * target_plane, targets.n_columns))
+            finite = false;
+        }
+      }
+    }
+  });
+  return finite;
+}
+
+bool outer_winograd(const Correlation& c, const float* grad, const float* source,
+                    float* grad_weight) {
+  const ConvKernels<float>& kernels = conv_kernels<float>();
+  const TiledAxis rows(c.axis[1]), columns(c.axis[2]);
+  const int64_t n_tiles = c.n_items * rows.n_tiles * columns.n_tiles;
+  const TiledPlanes sources = source_planes(c, rows, columns), grads = target_planes(c);
+  const int64_t source_plane = sources.n_rows * sources.n_columns,
+                grad_plane = grads.n_rows * grads.n_columns;
+
+  // Blocks of tiles in turn: transformed into [point][channel][tile], then added to the 36
+  // products.
+  const int64_t n_channels = c.n_source + c.n_target;
+  int64_t block = std::clamp<int64_t>(most_points / (n_points * n_channels) / 16 * 16, 64, 1024);
+  block = std::min(ceil_div(n_tiles, ceil_div(n_tiles, block)), n_tiles);
+  const int64_t part_lanes = kernels.tile_v * kernels.lanes;  // what a transform takes at a time
+  const int64_t lane_step = ceil_div(block, kernels.lanes) * kernels.lanes + 16;
+  const int64_t point_step = n_channels * lane_step + 80;
+  float* points = Workspace::get<float>(points_slot, n_points * point_step);
+  const int64_t product_step = c.n_target * c.n_source + 80;
+  float* products = Workspace::get<float>(weight_slot, n_points * product_step);
+  const std::array<int64_t, 9> taps = tap_order(rows, columns);
+
+  std::atomic<bool> finite = true;
+  for (int64_t group = 0; group < c.groups; ++group) {
+    for (int64_t first = 0; first < n_tiles; first += block) {
+      const int64_t count = std::min(block, n_tiles - first);
+      std::vector<std::vector<TileChunk>> reads, grad_reads;
+      for (int64_t lane = 0; lane < count; lane += part_lanes) {
+        const std::vector<Run> runs = runs_of(first + lane, std::min(part_lanes, count - lane),
+                                              rows.n_tiles, columns.n_tiles);
+        reads.push_back(sources.chunks(runs, kernels.lanes));
+        grad_reads.push_back(grads.chunks(runs, kernels.lanes));
+      }
+      parallel_ranges(n_channels, 4, [&](int64_t begin, int64_t end) {
+        for (int64_t channel = begin; channel < end; ++channel)
+          for (size_t part = 0; part < reads.size(); ++part) {
+            const int64_t lane = static_cast<int64_t>(part) * part_lanes,
+                          n = std::min(part_lanes, count - lane);
+            float* to = points + channel * lane_step + lane;
+            if (channel < c.n_source)
+              kernels.winograd_input(source + (group * c.n_source + channel) * source_plane,
+                                     sources.n_columns, reads[part].data(),
+                                     static_cast<int64_t>(reads[part].size()), n, to, point_step);
+            else
+              kernels.winograd_grad(grad + (group * c.n_target + channel - c.n_source) * grad_plane,
+                                    grads.n_columns, grad_reads[part].data(),
+                                    static_cast<int64_t>(grad_reads[part].size()), n, to,
+                                    point_step);
+          }
+      });
+      // Each point is one product of matrices, cut further by targets if these are many.
+      const int64_t part_m = std::min<int64_t>(c.n_target, 128),
+                    n_parts = ceil_div(c.n_target, part_m);
+      parallel_for(n_points * n_parts, [&](int64_t index) {
+        const int64_t q = index / n_parts, m0 = index % n_parts * part_m;
+        Gemm<float> product;
+        product.M = std::min(part_m, c.n_target - m0);
+        product.N = c.n_source;
+        product.K = count;
+        product.a = points + q * point_step + (c.n_source + m0) * lane_step;
+        product.b = points + q * point_step;
+        product.lda = product.ldb = lane_step;
+        product.trans_b = true;
+        product.c = products + q * product_step + m0 * c.n_source;
+        product.ldc = c.n_source;
+        product.beta = first == 0 ? 0.0f : 1.0f;
+        gemm(product);
+      });
+    }
+    parallel_ranges(c.n_target, std::max<int64_t>(1, 2048 / c.n_source),
+                    [&](int64_t begin, int64_t end) {
+                      for (int64_t m = begin; m < end; ++m) {
+                        float* sums = grad_weight + group * c.weight_group + m * c.weight_target;
+                        kernels.winograd_sums(products + m * c.n_source, product_step, c.n_source,
+                                              taps.data(), sums);
+                        if (!all_finite(sums, 9 * c.n_source)) finite = false;
+                      }
+                    });
+  }
+  return finite;
+}
+
+}  // namespace flambeau

@@ -1,0 +1,61 @@
+#include "kernels/elements/convert.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace flambeau {
+namespace {
+
+template <class From, class To>
+void convert_loop(const From* from, To* to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] = static_cast<To>(static_cast<float>(from[i]));
+}
+
+#if defined(__x86_64__)
+const bool has_f16c = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+
+__attribute__((target("avx2,f16c"))) void widen_f16c(const float16* from, float* to, int64_t n) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    _mm256_storeu_ps(to + i,
+                     _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
+  for (; i < n; ++i) {
+    uint16_t bits;
+    std::memcpy(&bits, from + i, 2);
+    to[i] = _cvtsh_ss(bits);
+  }
+}
+
+__attribute__((target("avx2,f16c"))) void narrow_f16c(const float* from, float16* to, int64_t n) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i),
+                     _mm256_cvtps_ph(_mm256_loadu_ps(from + i), 0));
+  for (; i < n; ++i) {
+    uint16_t bits = _cvtss_sh(from[i], 0);
+    std::memcpy(to + i, &bits, 2);
+  }
+}
+#endif
+
+}  // namespace
+
+void convert(const float16* from, float* to, int64_t n) {
+#if defined(__x86_64__)
+  if (has_f16c) return widen_f16c(from, to, n);
+#endif
+  convert_loop(from, to, n);
+}
+
+void convert(const float* from, float16* to, int64_t n) {
+#if defined(__x86_64__)
+  if (has_f16c) return narrow_f16c(from, to, n);
+#endif
+  convert_loop(from, to, n);
+}
+
+void convert(const bfloat16* from, float* to, int64_t n) { convert_loop(from, to, n); }
+void convert(const float* from, bfloat16* to, int64_t n) { convert_loop(from, to, n); }
+
+}  // namespace flambeau

@@ -1,0 +1,266 @@
+#include "kernels/elements/counts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <type_traits>
+
+#include "runtime/threads.h"
+
+namespace flambeau {
+
+namespace {
+
+constexpr int64_t elements_a_chunk = 1024;
+
+template <class F>
+void each(int64_t n, F&& fn) {
+  parallel_ranges(n, elements_a_chunk, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) fn(i);
+  });
+}
+
+/// abs(x) without overflow: the least integer stays as it is, as its own negative.
+template <class T>
+std::make_unsigned_t<T> size_of(T x) {
+  using U = std::make_unsigned_t<T>;
+  return x < T(0) ? static_cast<U>(U(0) - static_cast<U>(x)) : static_cast<U>(x);
+}
+
+double log_gamma(double x) {
+  int sign;
+  return lgamma_r(x, &sign);
+}
+
+}  // namespace
+
+template <class T>
+void gcd(int64_t n, const T* a, const T* b, T* out) {
+  each(n, [&](int64_t i) { out[i] = static_cast<T>(std::gcd(size_of(a[i]), size_of(b[i]))); });
+}
+
+template <class T>
+void lcm(int64_t n, const T* a, const T* b, T* out) {
+  each(n, [&](int64_t i) {
+    auto x = size_of(a[i]), y = size_of(b[i]), divisor = std::gcd(x, y);
+    auto multiple = divisor ? static_cast<decltype(x)>(x / divisor * y) : decltype(x)(0);
+    // An overflow ends as it does in PyTorch: short types are multiplied as int and cut off.
+    T cut = static_cast<T>(multiple);
+    out[i] = sizeof(T) < sizeof(int) ? cut : static_cast<T>(size_of(cut));
+  });
+}
+
+#define FLAMBEAU_DIVISORS(T)                             \
+  template void gcd<T>(int64_t, const T*, const T*, T*); \
+  template void lcm<T>(int64_t, const T*, const T*, T*);
+FLAMBEAU_DIVISORS(uint8_t)
+FLAMBEAU_DIVISORS(int8_t)
+FLAMBEAU_DIVISORS(int16_t)
+FLAMBEAU_DIVISORS(int32_t)
+FLAMBEAU_DIVISORS(int64_t)
+FLAMBEAU_DIVISORS(uint16_t)
+FLAMBEAU_DIVISORS(uint32_t)
+FLAMBEAU_DIVISORS(uint64_t)
+#undef FLAMBEAU_DIVISORS
+
+// ------------------------------------------------------------------------------ incomplete gamma
+
+namespace {
+
+/// Terms that either expansion may take: some 6 sqrt(a) of them near x = a, so this serves a < 1e8.
+constexpr int most_terms = 100000;
+
+/// The sum over n of x**n / ((a + 1) ... (a + n)), for x < a + 1.
+double series(double a, double x) {
+  double total = 1, term = 1;
+  for (int n = 1; n < most_terms; ++n) {
+    term *= x / (a + n);
+    total += term;
+    if (term <= total * 1e-17) break;
+  }
+  return total;
+}
+
+/// 1 / (x + 1 - a - 1 (1 - a) / (x + 3 - a - ...)), for x >= a + 1, by Lentz's method.
+double fraction(double a, double x) {
+  double b = x + 1 - a, c = 1e300, d = 1 / b, result = d;
+  for (int n = 1; n < most_terms; ++n) {
+    double factor = -n * (n - a);
+    b += 2;
+    d = 1 / (b + factor * d);
+    c = b + factor / c;
+    double step = c * d;
+    result *= step;
+    if (std::fabs(step - 1) <= 1e-16) break;
+  }
+  return result;
+}
+
+/// The upper function for a beyond 1e7, by the leading terms of its uniform expansion
+/// (DLMF 8.12.3).
+double of_great(double a, double x) {
+  double excess = x / a - 1;
+  // excess - log(1 + excess), which cancels near 0: there by its series.
+  double half_square = std::fabs(excess) < 1e-4
+                           ? excess * excess * (0.5 - excess * (1.0 / 3 - excess * 0.25))
+                           : excess - std::log1p(excess);
+  double eta = std::copysign(std::sqrt(2 * half_square), excess);
+  double first = std::fabs(eta) < 1e-2 ? -1.0 / 3 + eta / 12 : 1 / excess - 1 / eta;
+  constexpr double two_pi = 6.283185307179586;
+  return 0.5 * std::erfc(eta * std::sqrt(a / 2)) +
+         std::exp(-a * half_square) / std::sqrt(two_pi * a) * first;
+}
+
+/// Source: Press et al., "Numerical Recipes", section 6.2.
+double incomplete(double a, double x, bool upper) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  if (std::isnan(a) || std::isnan(x) || a < 0 || x < 0) return nan;
+  double lower;
+  if (std::isinf(a))
+    lower = std::isinf(x) ? nan : 0;
+  else if (std::isinf(x))
+    lower = 1;
+  else if (a == 0)
+    lower = x > 0 ? 1 : nan;
+  else if (x == 0)
+    lower = 0;
+  else if (a > 1e7) {
+    double rest = of_great(a, x);
+    return upper ? rest : 1 - rest;
+  } else if (x < a + 1)
+    lower = std::exp(a * std::log(x) - x - log_gamma(a + 1)) * series(a, x);
+  else {
+    double rest = std::exp(a * std::log(x) - x - log_gamma(a)) * fraction(a, x);
+    return upper ? rest : 1 - rest;
+  }
+  return upper ? 1 - lower : lower;
+}
+
+}  // namespace
+
+void incomplete_gamma(int64_t n, const double* a, const double* x, bool upper, double* out) {
+  each(n, [&](int64_t i) { out[i] = incomplete(a[i], x[i], upper); });
+}
+
+// --------------------------------------------------------------------------------- random counts
+
+namespace {
+
+/// As many numbers of (0, 1) as an element asks for: Philox 4x32-10 on (draw, element, call).
+/// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+class Numbers {
+ public:
+  Numbers(uint64_t seed, uint64_t call, uint64_t element)
+      : seed_(seed), call_(call), element_(element) {}
+
+  double next() {
+    if (at_ == 2) {
+      refill();
+      at_ = 0;
+    }
+    uint64_t bits = uint64_t{words_[2 * at_]} << 32 | words_[2 * at_ + 1];
+    ++at_;
+    return (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53;
+  }
+
+ private:
+  void refill() {
+    // The last word holds high bits of the element and low ones of the call: both are far shorter.
+    uint32_t c[4] = {draw_++, static_cast<uint32_t>(element_), static_cast<uint32_t>(call_),
+                     static_cast<uint32_t>(element_ >> 32) ^
+                         static_cast<uint32_t>(call_ >> 32) * 0x9E3779B9u ^ 0x5CA1AB1Eu};
+    uint32_t key[2] = {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)};
+    for (int round = 0; round < 10; ++round) {
+      uint64_t first = uint64_t{0xD2511F53} * c[0], second = uint64_t{0xCD9E8D57} * c[2];
+      uint32_t next[4] = {
+          static_cast<uint32_t>(second >> 32) ^ c[1] ^ key[0], static_cast<uint32_t>(second),
+          static_cast<uint32_t>(first >> 32) ^ c[3] ^ key[1], static_cast<uint32_t>(first)};
+      std::copy(next, next + 4, c);
+      key[0] += 0x9E3779B9;
+      key[1] += 0xBB67AE85;
+    }
+    std::copy(c, c + 4, words_);
+  }
+
+  uint64_t seed_, call_, element_;
+  uint32_t draw_ = 0, words_[4] = {};
+  int at_ = 2;
+};
+
+/// Source: Hoermann, "The transformed rejection method for generating Poisson random variables",
+/// Insurance: Mathematics and Economics 12 (1993) 39: PTRS, for rates of 10 and more.
+double one_poisson(double rate, Numbers& numbers) {
+  if (rate == 0) return 0;
+  if (rate < 10) {
+    double product = numbers.next(), limit = std::exp(-rate);
+    int count = 0;
+    while (product > limit) {
+      product *= numbers.next();
+      ++count;
+    }
+    return count;
+  }
+  double root = std::sqrt(rate), log_rate = std::log(rate);
+  double b = 0.931 + 2.53 * root, a = -0.059 + 0.02483 * b;
+  double inverse_alpha = 1.1239 + 1.1328 / (b - 3.4), v_r = 0.9277 - 3.6224 / (b - 2);
+  for (;;) {
+    double u = numbers.next() - 0.5, v = numbers.next(), us = 0.5 - std::fabs(u);
+    double k = std::floor((2 * a / us + b) * u + rate + 0.43);
+    if (us >= 0.07 && v <= v_r) return k;
+    if (k < 0 || (us < 0.013 && v > us)) continue;
+    if (std::log(v) + std::log(inverse_alpha) - std::log(a / (us * us) + b) <=
+        k * log_rate - rate - log_gamma(k + 1))
+      return k;
+  }
+}
+
+/// Source: Hoermann, "The generation of binomial random variates", Journal of Statistical
+/// Computation and Simulation 46 (1993) 101: BTRS, where trials * chance is 10 or more; else
+/// waiting times.
+double one_binomial(double trials, double chance, Numbers& numbers) {
+  if (chance > 0.5) return trials - one_binomial(trials, 1 - chance, numbers);
+  if (trials == 0 || chance == 0) return 0;
+  double mean = trials * chance;
+  if (mean < 10) {
+    double count = 0, sum = 0, scale = std::log1p(-chance);
+    for (;;) {
+      sum += std::ceil(std::log(numbers.next()) / scale);
+      if (sum > trials) return count;
+      ++count;
+    }
+  }
+  double spread = std::sqrt(mean * (1 - chance));
+  double b = 1.15 + 2.53 * spread, a = -0.0873 + 0.0248 * b + 0.01 * chance, c = mean + 0.5;
+  double v_r = 0.92 - 4.2 / b, odds = chance / (1 - chance);
+  double alpha = (2.83 + 5.1 / b) * spread, mode = std::floor((trials + 1) * chance);
+  double top = log_gamma(mode + 1) + log_gamma(trials - mode + 1);
+  for (;;) {
+    double u = numbers.next() - 0.5, v = numbers.next(), us = 0.5 - std::fabs(u);
+    double k = std::floor((2 * a / us + b) * u + c);
+    if (us >= 0.07 && v <= v_r) return k;
+    if (k < 0 || k > trials) continue;
+    if (std::log(v * alpha / (a / (us * us) + b)) <=
+        top - log_gamma(k + 1) - log_gamma(trials - k + 1) + (k - mode) * std::log(odds))
+      return k;
+  }
+}
+
+}  // namespace
+
+void poisson(int64_t n, const double* rate, uint64_t seed, uint64_t call, double* out) {
+  each(n, [&](int64_t i) {
+    Numbers numbers(seed, call, i);
+    out[i] = one_poisson(rate[i], numbers);
+  });
+}
+
+void binomial(int64_t n, const double* trials, const double* chance, uint64_t seed, uint64_t call,
+              double* out) {
+  each(n, [&](int64_t i) {
+    Numbers numbers(seed, call, i);
+    out[i] = one_binomial(trials[i], chance[i], numbers);
+  });
+}
+
+}  // namespace flambeau

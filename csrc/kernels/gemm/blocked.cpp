@@ -1,0 +1,520 @@
+#include "kernels/gemm/blocked.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/gemm/simd.h"
+#include "runtime/rounding.h"
+#include "runtime/threads.h"
+#include "runtime/workspace.h"
+
+namespace flambeau {
+namespace {
+
+enum Slot { packed_a_slot = 4, packed_b_slot = 5, partial_slot = 6 };
+
+/// One product without a batch, with every stride free but that of C's columns.
+template <class T>
+struct Product {
+  int64_t M, N, K;
+  const T* a;
+  int64_t a_row, a_column;
+  const T* b;
+  int64_t b_row, b_column;
+  T* c;
+  int64_t c_row;
+  T alpha, beta;
+  const T* column_bias;
+  const T* row_bias;
+  bool relu;
+  const T* next_a = nullptr;  // the operands of the product that follows, where they come from
+  const T* next_b = nullptr;  // memory: small ones are fetched meanwhile
+};
+
+/// Sizes of blocks, from the caches of this machine.
+struct Caches {
+  int64_t l2 = 1 << 20;
+  Caches() {
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    // A hypervisor may hide the size.
+    if (long n = sysconf(_SC_LEVEL2_CACHE_SIZE); n > 0)
+      l2 = std::clamp<int64_t>(n, 256 << 10, 2 << 20);
+#endif
+  }
+};
+const Caches caches;
+
+/// K is cut into slices of at most this many: a panel of B then streams from L2 while C, read and
+/// written once a slice, costs little.
+constexpr int64_t most_depth = 384;
+/// Rows of A in one block. It is fetched into L2 while the one before is multiplied.
+constexpr int64_t block_rows = 64;
+/// Rows of a task: a few blocks.
+constexpr int64_t task_rows = 128;
+
+/// The columns whose packed rows of B share L2 with a block of A and of C.
+template <class T>
+int64_t task_panels(int64_t depth) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const int64_t width = kernels.panel * kernels.lanes;
+  return std::max<int64_t>(2, caches.l2 * 3 / 8 / (depth * width * sizeof(T)));
+}
+
+/// One block of a product: rows, columns and depth from (m0, n0, k0) on.
+template <class T>
+GemmBlock<T> block_of(const Product<T>& p, int64_t m0, int64_t n0, int64_t k0, int64_t M, int64_t N,
+                      int64_t K) {
+  const bool first = k0 == 0, last = k0 + K == p.K;
+  GemmBlock<T> g;
+  g.M = M, g.N = N, g.K = K;
+  g.a = p.a + m0 * p.a_row + k0 * p.a_column;
+  g.a_row = p.a_row, g.a_column = p.a_column;
+  g.b = p.b + k0 * p.b_row + n0 * p.b_column;
+  g.b_row = p.b_row;
+  g.c = p.c + m0 * p.c_row + n0;
+  g.c_row = p.c_row;
+  g.packed_a = g.packed_b = false;
+  g.alpha = p.alpha;
+  g.beta = first ? p.beta : T(1);
+  g.column_bias = last && p.column_bias ? p.column_bias + n0 : nullptr;
+  g.row_bias = last && p.row_bias ? p.row_bias + m0 : nullptr;
+  g.relu = last && p.relu;
+  g.large = false;
+  g.next_a = nullptr;
+  g.fetch = nullptr;
+  return g;
+}
+
+/// c[i, j] = finished value of alpha * sums[i, j]: what the blocks do to a tile, element by
+/// element.
+template <class T>
+void finish(const Product<T>& p, int64_t n0, int64_t N, const T* sums, int64_t sums_row, T* c,
+            int64_t c_row, int64_t c_column) {
+  for (int64_t i = 0; i < p.M; ++i)
+    for (int64_t j = 0; j < N; ++j) {
+      T value = p.alpha * sums[i * sums_row + j];
+      if (p.column_bias) value += p.column_bias[n0 + j];
+      if (p.row_bias) value += p.row_bias[i];
+      T& target = c[i * c_row + (n0 + j) * c_column];
+      if (p.beta != T(0)) value += p.beta * target;
+      target = p.relu && value < T(0) ? T(0) : value;
+    }
+}
+
+/// A with its rows contiguous, for kernels that read them so.
+template <class T>
+void copy_rows(const Product<T>& p, int64_t k0, int64_t depth, int64_t begin, int64_t end, T* to,
+               int64_t to_row) {
+  for (int64_t i = begin; i < end; ++i) {
+    const T* from = p.a + i * p.a_row + k0 * p.a_column;
+    for (int64_t k = 0; k < depth; ++k) to[i * to_row + k] = from[k * p.a_column];
+  }
+}
+
+/// Few rows of A, both operands contiguous along k: each result is a dot product.
+template <class T>
+void product_by_dots(const Product<T>& p, int64_t c_column) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const T* a = p.a;
+  int64_t a_row = p.a_row;
+  if (p.a_column != 1 && p.K > 1) {
+    T* copy = Workspace::get<T>(packed_a_slot, p.M * p.K);
+    copy_rows(p, 0, p.K, 0, p.M, copy, p.K);
+    a = copy;
+    a_row = p.K;
+  }
+  const bool plain = p.alpha == T(1) && p.beta == T(0) && !p.column_bias && !p.row_bias && !p.relu;
+  const int64_t grain = round_up(std::max<int64_t>(1, 65536 / p.K), 24);
+  parallel_ranges(p.N, grain, [&](int64_t begin, int64_t end) {
+    const T* b = p.b + begin * p.b_column;
+    if (plain) {
+      kernels.dots(p.M, end - begin, p.K, a, a_row, b, p.b_column, p.c + begin * c_column, p.c_row,
+                   c_column);
+      return;
+    }
+    T* sums = Workspace::get<T>(partial_slot, p.M * (end - begin));
+    kernels.dots(p.M, end - begin, p.K, a, a_row, b, p.b_column, sums, end - begin, 1);
+    finish(p, begin, end - begin, sums, end - begin, p.c, p.c_row, c_column);
+  });
+}
+
+/// How A is read: in place, or from panels of its columns, or, if neither its rows nor its columns
+/// are contiguous, from a copy of its rows.
+enum class SourceA { in_place, panels, rows };
+
+template <class T>
+SourceA source_a(const Product<T>& p) {
+  if (p.a_column == 1) return SourceA::in_place;
+  if (p.a_row != 1) return SourceA::rows;
+  // Each line of a column serves two tiles; little is gained by a copy if few columns of B follow.
+  const bool small = p.M * p.K * static_cast<int64_t>(sizeof(T)) <= 256 << 10;
+  return small || p.N <= 64 ? SourceA::in_place : SourceA::panels;
+}
+
+/// The depth of each slice of K, in lines of the cache.
+template <class T>
+Spread slices_of(const Product<T>& p) {
+  return Spread(ceil_div(p.K, 16), most_depth / 16);
+}
+
+/// Both operands read in place, where B's rows are contiguous: for a B that stays in L2, or so few
+/// rows or columns of the result that a copy would not pay. An operand that comes from memory is
+/// read a few long rows at a time, so that the processor's own prefetching keeps up.
+template <class T>
+void product_in_place(const Product<T>& p) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  constexpr int64_t size = sizeof(T);
+  const bool b_stays = p.N * p.K * size <= caches.l2 / 2;
+  const bool a_stays = p.a_column == 1 || p.M * p.K * size <= caches.l2 / 2;
+  const Spread slices(ceil_div(p.K, 16), b_stays && a_stays ? most_depth / 16 : p.M <= 8 ? 2 : 4);
+  const bool fetches = p.M > block_rows && p.M * (p.K + p.N) * size > caches.l2;
+  const int64_t unit = 6 * kernels.lanes;
+  // Where B only passes by, a strip of C stays in L2 between its rows; the longer, the better for
+  // B, but a few tasks should come of it.
+  const int64_t in_l2 = caches.l2 / 10 / (p.M * size) / unit * unit;
+  const int64_t quarter = std::max(round_up(ceil_div(p.N, 4), unit), 10 * unit);
+  const int64_t columns = b_stays ? 4 * unit : std::clamp<int64_t>(in_l2, 2 * unit, quarter);
+  const int64_t rows =
+      round_up(std::max(task_rows, (1 << 20) / (std::min(columns, p.N) * p.K)), 24);
+  const int64_t row_tasks = ceil_div(p.M, rows);
+  parallel_for(ceil_div(p.N, columns) * row_tasks, [&](int64_t task) {
+    const int64_t n0 = task / row_tasks * columns, N = std::min(columns, p.N - n0);
+    const int64_t m_begin = task % row_tasks * rows, m_end = std::min(p.M, m_begin + rows);
+    for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
+      const int64_t k0 = slices.begin(slice) * 16,
+                    K = std::min(p.K - k0, slices.length(slice) * 16);
+      for (int64_t m0 = m_begin; m0 < m_end; m0 += block_rows) {
+        const int64_t M = std::min(block_rows, m_end - m0);
+        GemmBlock<T> g = block_of(p, m0, n0, k0, M, N, K);
+        if (fetches) {
+          g.large = true;
+          if (p.a_column == 1 && p.M - m0 >= 2 * M) g.next_a = g.a + M * p.a_row;
+        }
+        kernels.block(g);
+      }
+    }
+  });
+}
+
+/// Copies of rows start on different sets of the cache.
+constexpr int64_t copied_row(int64_t depth) { return round_up(depth, 16) + 16; }
+
+/// Packs rows [begin, end) of A for the depth from k0 on. `packed` is the place of row 0.
+template <class T>
+void pack_a(const Product<T>& p, SourceA source, int64_t begin, int64_t end, int64_t k0,
+            int64_t depth, T* packed) {
+  if (source == SourceA::panels)
+    gemm_kernels<T>().pack_a(end - begin, depth, p.a + begin + k0 * p.a_column, p.a_column,
+                             packed + begin * depth);
+  else if (source == SourceA::rows)
+    copy_rows(p, k0, depth, begin, end, packed, copied_row(depth));
+}
+
+/// Makes the block read A from what pack_a left of row m0 on.
+template <class T>
+void use_packed_a(GemmBlock<T>& g, SourceA source, const T* packed, int64_t m0) {
+  if (source == SourceA::panels) {
+    g.a = packed + m0 * g.K;
+    g.packed_a = true;
+  } else if (source == SourceA::rows) {
+    g.a_row = copied_row(g.K);
+    g.a = packed + m0 * g.a_row;
+    g.a_column = 1;
+  }
+}
+
+/// Rows or columns of B that a later step packs, as lines of the cache to fetch during `n_tiles`
+/// tiles of `depth`.
+template <class T>
+Fetch fetch_of(const Product<T>& p, int64_t k0, int64_t K, int64_t n0, int64_t N, int64_t n_tiles,
+               int64_t depth) {
+  const bool by_rows = p.b_column == 1;
+  Fetch f;
+  if (!by_rows && p.b_row != 1) return f;
+  f.at = reinterpret_cast<const char*>(p.b + k0 * p.b_row + n0 * p.b_column);
+  f.row_bytes = (by_rows ? p.b_row : p.b_column) * static_cast<int64_t>(sizeof(T));
+  f.lines = ceil_div((by_rows ? N : K) * static_cast<int64_t>(sizeof(T)), 64);
+  f.n_left = f.lines * (by_rows ? K : N);
+  f.at_once = ceil_div(f.n_left, n_tiles * (depth * static_cast<int64_t>(sizeof(T)) / 64 + 1));
+  return f;
+}
+
+/// B packed panel by panel, each just before all rows use it and while the next is being fetched:
+/// for a middling number of rows. (Packed and read back from L2, a panel costs 64 rows a quarter of
+/// their time.)
+template <class T>
+void product_panel_by_panel(const Product<T>& p) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const SourceA source = source_a(p);
+  constexpr int64_t depth_in_l1 = 256;
+  const Spread slices(ceil_div(p.K, 16), depth_in_l1 / 16);
+  auto k_begin = [&](int64_t slice) { return slices.begin(slice) * 16; };
+  auto depth_of = [&](int64_t slice) {
+    return std::min(p.K - k_begin(slice), slices.length(slice) * 16);
+  };
+  const int64_t most = depth_of(0), a_slice = p.M * copied_row(most);
+  const Spread panels(ceil_div(p.N, kernels.lanes), kernels.panel);
+  auto column = [&](int64_t panel) { return std::min(p.N, panels.begin(panel) * kernels.lanes); };
+  const Spread row_panels(p.M, kernels.panel_rows);
+  const int64_t step = std::max<int64_t>(1, block_rows / kernels.panel_rows);
+  const bool fetches = p.N * p.K * static_cast<int64_t>(sizeof(T)) > caches.l2;
+
+  T* packed_a = nullptr;
+  if (source != SourceA::in_place) {
+    packed_a = Workspace::get<T>(packed_a_slot, slices.n_parts * a_slice);
+    parallel_for(slices.n_parts, [&](int64_t slice) {
+      pack_a(p, source, 0, p.M, k_begin(slice), depth_of(slice), packed_a + slice * a_slice);
+    });
+  }
+  const int64_t work = p.M * p.K * kernels.panel * kernels.lanes;
+  parallel_ranges(panels.n_parts, ceil_div(1 << 20, work), [&](int64_t begin, int64_t end) {
+    T* packed_b = Workspace::get<T>(packed_b_slot, most * kernels.panel * kernels.lanes);
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const int64_t n0 = column(panel), N = column(panel + 1) - n0;
+      for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
+        const int64_t k0 = k_begin(slice), depth = depth_of(slice);
+        const T* b = p.b + k0 * p.b_row + n0 * p.b_column;
+        if (p.b_row == 1 && p.b_column != 1)
+          kernels.pack_b_columns(depth, N, b, p.b_column, 0, 1, packed_b);
+        else
+          kernels.pack_b_rows(depth, N, b, p.b_row, p.b_column, 0, depth, packed_b);
+        Fetch fetch;
+        if (fetches && slice + 1 < slices.n_parts)
+          fetch = fetch_of(p, k_begin(slice + 1), depth_of(slice + 1), n0, N, row_panels.n_parts,
+                           depth);
+        else if (fetches && panel + 1 < panels.n_parts)
+          fetch = fetch_of(p, 0, most, column(panel + 1), column(panel + 2) - column(panel + 1),
+                           row_panels.n_parts, depth);
+        for (int64_t part = 0; part < row_panels.n_parts; part += step) {
+          const int64_t m0 = row_panels.begin(part),
+                        m1 = row_panels.begin(std::min(row_panels.n_parts, part + step));
+          GemmBlock<T> g = block_of(p, m0, n0, k0, m1 - m0, N, depth);
+          g.b = packed_b;
+          g.packed_b = true;
+          g.large = true;
+          if (fetch.n_left) g.fetch = &fetch;
+          if (packed_a) use_packed_a(g, source, packed_a + slice * a_slice, m0);
+          kernels.block(g);
+        }
+      }
+    }
+  });
+}
+
+/// B packed once for all rows, in a step of its own.
+template <class T>
+void product_by_panels(const Product<T>& p) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const SourceA source = source_a(p);
+  const Spread slices = slices_of(p);
+  const int64_t most = std::min(p.K, (slices.size + 1) * 16);
+  constexpr int64_t most_rows = 8192, most_columns = 8160;  // what the shared copies hold
+  for (int64_t n_begin = 0; n_begin < p.N; n_begin += most_columns)
+    for (int64_t m_begin = 0; m_begin < p.M; m_begin += most_rows) {
+      const int64_t N = std::min(most_columns, p.N - n_begin),
+                    M = std::min(most_rows, p.M - m_begin);
+      Product<T> part = p;
+      part.a += m_begin * p.a_row;
+      const Spread panels(ceil_div(N, kernels.lanes), kernels.panel);
+      const Spread groups(panels.n_parts, task_panels<T>(most));
+      const Spread row_panels(M, kernels.panel_rows);
+      // Enough rows for a task: 2 MFLOP or so.
+      const int64_t task_columns = std::min(N, groups.size * kernels.panel * kernels.lanes);
+      const int64_t rows = std::max(task_rows, (1 << 20) / (task_columns * most));
+      const Spread row_groups(row_panels.n_parts, std::max<int64_t>(1, rows / kernels.panel_rows));
+      const int64_t step = std::max<int64_t>(1, block_rows / kernels.panel_rows);
+      T* packed_b = Workspace::get<T>(packed_b_slot, most * round_up(N, kernels.lanes));
+      T* packed_a = source == SourceA::in_place
+                        ? nullptr
+                        : Workspace::get<T>(packed_a_slot, M * copied_row(most));
+      for (int64_t slice = 0; slice < slices.n_parts; ++slice) {
+        const int64_t k0 = slices.begin(slice) * 16,
+                      depth = std::min(p.K - k0, slices.length(slice) * 16);
+        // About as much as a task of the pool is worth: whole rows of B, or panels of its columns.
+        const bool b_columns = p.b_row == 1 && p.b_column != 1;
+        const int64_t b_parts = b_columns ? panels.n_parts : depth;
+        const int64_t b_step = std::max<int64_t>(8, 65536 * b_parts / (depth * N) / 8 * 8);
+        const int64_t b_tasks = ceil_div(b_parts, b_step);
+        const int64_t a_tasks = source == SourceA::in_place ? 0 : row_groups.n_parts;
+        parallel_for(b_tasks + a_tasks, [&](int64_t task) {
+          if (task < b_tasks) {
+            const T* b = p.b + k0 * p.b_row + n_begin * p.b_column;
+            const int64_t first = task * b_step, last = std::min(b_parts, first + b_step);
+            if (b_columns)
+              kernels.pack_b_columns(depth, N, b, p.b_column, first, last, packed_b);
+            else
+              kernels.pack_b_rows(depth, N, b, p.b_row, p.b_column, first, last, packed_b);
+          } else {
+            const int64_t group = task - b_tasks;
+            pack_a(part, source, row_panels.begin(row_groups.begin(group)),
+                   row_panels.begin(row_groups.begin(group + 1)), k0, depth, packed_a);
+          }
+        });
+        parallel_for(groups.n_parts * row_groups.n_parts, [&](int64_t task) {
+          const int64_t group = task / row_groups.n_parts, row_group = task % row_groups.n_parts;
+          const int64_t n0 = panels.begin(groups.begin(group)) * kernels.lanes,
+                        n1 = std::min(N, panels.begin(groups.begin(group + 1)) * kernels.lanes);
+          const int64_t first = row_groups.begin(row_group), last = row_groups.begin(row_group + 1);
+          for (int64_t panel = first; panel < last; panel += step) {
+            const int64_t m0 = row_panels.begin(panel),
+                          m1 = row_panels.begin(std::min(last, panel + step));
+            GemmBlock<T> g = block_of(p, m_begin + m0, n_begin + n0, k0, m1 - m0, n1 - n0, depth);
+            g.b = packed_b + n0 * depth;
+            g.packed_b = true;
+            g.large = true;
+            if (p.a_column == 1 && p.M - m_begin - m1 >= m1 - m0)
+              g.next_a = g.a + (m1 - m0) * p.a_row;
+            use_packed_a(g, source, packed_a, m0);
+            kernels.block(g);
+          }
+        });
+      }
+    }
+}
+
+/// C = relu(bias + beta * C): what is left of a product without depth.
+template <class T>
+void product_of_nothing(const Product<T>& p) {
+  const std::vector<T> zeros(p.N);
+  finish(p, 0, p.N, zeros.data(), 0, p.c, p.c_row, 1);
+}
+
+template <class T>
+void multiply(const Product<T>& p);
+
+/// The transposed product, C^T = B^T A^T, for results of a few columns.
+template <class T>
+void multiply_transposed(const Product<T>& p) {
+  Product<T> q = p;
+  q.M = p.N, q.N = p.M;
+  q.a = p.b, q.a_row = p.b_column, q.a_column = p.b_row;
+  q.b = p.a, q.b_row = p.a_column, q.b_column = p.a_row;
+  q.column_bias = p.row_bias, q.row_bias = p.column_bias;
+  if (q.b_row == 1) {
+    q.c_row = 1;
+    return product_by_dots(q, p.c_row);
+  }
+  if (p.c_row == 1) {  // one column
+    q.c_row = q.N;
+    return multiply(q);
+  }
+  // A copy of the result, which is small beside A.
+  Product<T> plain = q;
+  plain.c = Workspace::get<T>(partial_slot, q.M * q.N);
+  plain.c_row = q.N;
+  plain.alpha = T(1), plain.beta = T(0);
+  plain.column_bias = plain.row_bias = nullptr;
+  plain.relu = false;
+  multiply(plain);
+  finish(q, 0, q.N, plain.c, q.N, p.c, 1, p.c_row);
+}
+
+/// A long sum into a small result: slices of K, added in order.
+template <class T>
+void multiply_slices(const Product<T>& p, int64_t depth) {
+  const int64_t n_slices = ceil_div(p.K, depth), numel = p.M * p.N;
+  std::vector<T> partial(n_slices * numel);
+  parallel_for(n_slices, [&](int64_t slice) {
+    Product<T> part = p;
+    part.K = std::min(depth, p.K - slice * depth);
+    part.a += slice * depth * p.a_column;
+    part.b += slice * depth * p.b_row;
+    part.c = partial.data() + slice * numel;
+    part.c_row = p.N;
+    part.alpha = T(1), part.beta = T(0);
+    part.column_bias = part.row_bias = nullptr;
+    part.relu = false;
+    multiply(part);
+  });
+  for (int64_t slice = 1; slice < n_slices; ++slice)
+    for (int64_t i = 0; i < numel; ++i) partial[i] += partial[slice * numel + i];
+  finish(p, 0, p.N, partial.data(), p.N, p.c, p.c_row, 1);
+}
+
+template <class T>
+void multiply(const Product<T>& p) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  if (p.K == 0) return product_of_nothing(p);
+  // Small ones at once: nothing to cut, nothing worth a copy.
+  const bool b_rows = p.b_column == 1 || p.N == 1;
+  if (b_rows && p.M <= 128 && p.N <= 128 && p.K <= 128) {
+    GemmBlock<T> g = block_of(p, 0, 0, 0, p.M, p.N, p.K);
+    Fetch fetch;
+    if (p.next_b) {
+      Product<T> next = p;
+      next.b = p.next_b;
+      const int64_t n_tiles =
+          ceil_div(p.M, kernels.panel_rows) * ceil_div(ceil_div(p.N, kernels.lanes), kernels.panel);
+      fetch = fetch_of(next, 0, p.K, 0, p.N, n_tiles, p.K);
+      g.large = true;
+      if (fetch.n_left) g.fetch = &fetch;
+      if (p.a_column == 1) g.next_a = p.next_a;
+    }
+    return kernels.block(g);
+  }
+  constexpr int64_t slice = 4096, most_slices = 256;  // whose results are kept until the end
+  if (p.K >= 4 * slice && p.M * p.N <= 128 * 128)
+    return multiply_slices(p, std::max(slice, round_up(ceil_div(p.K, most_slices), 16)));
+  const bool a_columns = p.a_row == 1 || p.M == 1;
+  if (p.N <= kernels.dot_rows && p.N < p.M && (p.a_column == 1 || a_columns))
+    return multiply_transposed(p);
+  if (p.M <= kernels.dot_rows && p.b_row == 1) return product_by_dots(p, 1);
+  if (b_rows) {
+    const bool b_stays = p.N * p.K * static_cast<int64_t>(sizeof(T)) <= caches.l2 / 2;
+    if (p.M <= 32 || (b_stays && source_a(p) == SourceA::in_place)) return product_in_place(p);
+  }
+  if (p.M <= 256 && (p.K <= 8192 || source_a(p) == SourceA::in_place))
+    return product_panel_by_panel(p);
+  return product_by_panels(p);
+}
+
+}  // namespace
+
+template <class T>
+void gemm_blocked(const Gemm<T>& p) {
+  if (p.M == 0 || p.N == 0 || p.batch == 0) return;
+  Product<T> one;
+  one.M = p.M, one.N = p.N, one.K = p.K;
+  one.a_row = p.trans_a ? p.step_a : p.lda, one.a_column = p.trans_a ? p.lda : p.step_a;
+  one.b_row = p.trans_b ? p.step_b : p.ldb, one.b_column = p.trans_b ? p.ldb : p.step_b;
+  one.c_row = p.ldc;
+  one.alpha = p.alpha, one.beta = p.beta;
+  const T* bias = static_cast<const T*>(p.epilogue.bias);
+  one.column_bias = p.epilogue.bias_per_row ? nullptr : bias;
+  one.row_bias = p.epilogue.bias_per_row ? bias : nullptr;
+  one.relu = p.epilogue.relu;
+  // Together too large for L2, each worth fetching.
+  const int64_t item_bytes = (p.M * p.K + p.K * p.N + p.M * p.N) * static_cast<int64_t>(sizeof(T));
+  const bool fetches = p.K >= 32 && item_bytes >= 4096 && item_bytes * p.batch > caches.l2;
+  auto item = [&](int64_t index) {
+    Product<T> product = one;
+    product.a = p.a + index * p.batch_stride_a;
+    product.b = p.b + index * p.batch_stride_b;
+    product.c = p.c + index * p.batch_stride_c;
+    if (fetches && index + 1 < p.batch) {
+      product.next_a = product.a + p.batch_stride_a;
+      product.next_b = product.b + p.batch_stride_b;
+    }
+    multiply(product);
+  };
+  if (p.batch == 1) return item(0);
+  // Large products are spread over the pool one by one, small ones several a chunk.
+  const double work = static_cast<double>(p.M) * static_cast<double>(p.N) *
+                          static_cast<double>(std::max<int64_t>(p.K, 1)) +
+                      500;
+  if (work > 1.6e7) {
+    for (int64_t index = 0; index < p.batch; ++index) item(index);
+    return;
+  }
+  const int64_t per_chunk = std::max<int64_t>(1, static_cast<int64_t>(1e6 / work));
+  parallel_ranges(p.batch, per_chunk, [&](int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; ++index) item(index);
+  });
+}
+
+template void gemm_blocked(const Gemm<float>&);
+template void gemm_blocked(const Gemm<double>&);
+
+}  // namespace flambeau

@@ -1,0 +1,122 @@
+#include "kernels/index/nonzero.h"
+
+#include "kernels/elements/walk.h"
+
+namespace flambeau {
+namespace {
+
+/// Calls stretch(begin, end, first, last) for each counted stretch, in parallel: its results are
+/// [first, last).
+template <class Stretch>
+void each_stretch(int64_t numel, const NonzeroCounts& counts, Stretch&& stretch) {
+  parallel_ranges(numel, walk_grain, [&](int64_t begin, int64_t end) {
+    int64_t chunk = begin / walk_grain;
+    if (counts.before[chunk] != counts.before[chunk + 1])
+      stretch(begin, end, counts.before[chunk], counts.before[chunk + 1]);
+  });
+}
+
+}  // namespace
+
+NonzeroCounts count_nonzero(const Strided& self) {
+  Walk<1> walk(self.ndim, self.sizes, {self.strides});
+  NonzeroCounts counts;
+  counts.before.resize((walk.numel() + walk_grain - 1) / walk_grain + 1);
+  with_scalar_type(self.dtype, [&]<class T>() {
+    parallel_ranges(walk.numel(), walk_grain, [&](int64_t begin, int64_t end) {
+      int64_t count = 0, step = walk.inner_stride(0);
+      walk.rows(begin, end, [&](const auto& at, int64_t n) {
+        const T* p = self.as<T>() + at[0];
+        if (step == 1)
+          for (int64_t i = 0; i < n; ++i) count += p[i] != T(0);
+        else
+          for (int64_t i = 0; i < n; ++i) count += p[i * step] != T(0);
+      });
+      counts.before[begin / walk_grain + 1] = count;
+    });
+  });
+  for (size_t i = 1; i < counts.before.size(); ++i) counts.before[i] += counts.before[i - 1];
+  return counts;
+}
+
+void nonzero(const Strided& out, const Strided& self, const NonzeroCounts& counts) {
+  if (self.ndim == 0) return;
+  Walk<1> walk(self.ndim, self.sizes, {self.strides});
+  int64_t row_step = out.strides[0], dim_step = out.strides[1];
+  with_scalar_type(self.dtype, [&]<class T>() {
+    each_stretch(walk.numel(), counts,
+                 [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
+                   int64_t linear = begin, step = walk.inner_stride(0);
+                   int64_t *row = out.as<int64_t>() + first * row_step,
+                           *stop = out.as<int64_t>() + last * row_step;
+                   walk.rows(begin, end, [&](const auto& at, int64_t n) {
+                     const T* p = self.as<T>() + at[0];
+                     if (self.ndim == 1) {
+                       for (int64_t i = 0; i < n && row != stop; ++i) {
+                         *row = linear + i;
+                         row += -static_cast<int64_t>(p[i * step] != T(0)) & row_step;
+                       }
+                       linear += n;
+                       return;
+                     }
+                     for (int64_t i = 0; i < n; ++i) {
+                       if (p[i * step] == T(0)) continue;
+                       int64_t rest = linear + i;
+                       for (int d = self.ndim - 1; d > 0; --d) {
+                         row[d * dim_step] = rest % self.sizes[d];
+                         rest /= self.sizes[d];
+                       }
+                       row[0] = rest;
+                       row += row_step;
+                     }
+                     linear += n;
+                   });
+                 });
+  });
+}
+
+void masked_select(const Strided& out, const Strided& self, const Strided& mask,
+                   const NonzeroCounts& counts) {
+  Walk<2> walk(self.ndim, self.sizes, {self.strides, mask.strides});
+  int64_t out_step = out.strides[0];
+  with_item_type(itemsize(self.dtype), [&]<class Item>() {
+    each_stretch(
+        walk.numel(), counts, [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
+          Item *to = out.as<Item>() + first * out_step, *stop = out.as<Item>() + last * out_step;
+          int64_t self_step = walk.inner_stride(0), mask_step = walk.inner_stride(1);
+          walk.rows(begin, end, [&](const auto& at, int64_t n) {
+            const Item* from = self.as<Item>() + at[0];
+            const bool* keep = mask.as<bool>() + at[1];
+            // Written whether kept or not: on random masks a branch would be mispredicted half of
+            // the time.
+            for (int64_t i = 0; i < n && to != stop; ++i) {
+              *to = from[i * self_step];
+              to += -static_cast<int64_t>(keep[i * mask_step]) & out_step;
+            }
+          });
+        });
+  });
+}
+
+void masked_scatter(const Strided& self, const Strided& mask, const Strided& source,
+                    const NonzeroCounts& counts) {
+  Walk<2> walk(self.ndim, self.sizes, {self.strides, mask.strides});
+  int64_t source_step = source.strides[0];
+  with_item_type(itemsize(self.dtype), [&]<class Item>() {
+    each_stretch(walk.numel(), counts, [&](int64_t begin, int64_t end, int64_t first, int64_t) {
+      const Item* from = source.as<Item>() + first * source_step;
+      int64_t self_step = walk.inner_stride(0), mask_step = walk.inner_stride(1);
+      walk.rows(begin, end, [&](const auto& at, int64_t n) {
+        Item* to = self.as<Item>() + at[0];
+        const bool* write = mask.as<bool>() + at[1];
+        for (int64_t i = 0; i < n; ++i) {
+          if (!write[i * mask_step]) continue;
+          to[i * self_step] = *from;
+          from += source_step;
+        }
+      });
+    });
+  });
+}
+
+}  // namespace flambeau

@@ -1,0 +1,196 @@
+#include "kernels/order/search.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <vector>
+
+#include "kernels/elements/walk.h"
+#include "kernels/index/cells.h"
+#include "kernels/order/order.h"
+
+namespace flambeau {
+namespace {
+
+/// A row of the sequence, read through the sorter where there is one.
+template <class T>
+struct Row {
+  const T* entries;
+  int64_t n, step;
+  const int64_t* sorter;
+  int64_t sorter_step;
+
+  T operator[](int64_t i) const { return entries[(sorter ? sorter[i * sorter_step] : i) * step]; }
+};
+
+// Written with negations so that a NaN value goes to the end, as PyTorch has it.
+template <class T>
+bool goes_before(T entry, T value, bool right) {
+  return right ? !(entry > value) : !(entry >= value);
+}
+
+/// The place of value in an ascending row.
+template <class T>
+int64_t place_in_ascending(const Row<T>& row, T value, bool right) {
+  // The same number of halvings for every value, without branches to mispredict.
+  int64_t begin = 0;
+  for (int64_t n = row.n; n > 0; n /= 2) {
+    int64_t half = n - n / 2;
+    begin += goes_before(row[begin + half - 1], value, right) ? half : 0;
+  }
+  return begin;
+}
+
+/// The same place by the textbook's bisection: in a row that does not ascend, where every library
+/// that bisects so finds it.
+template <class T>
+int64_t place_in_any(const Row<T>& row, T value, bool right) {
+  int64_t begin = 0, end = row.n;
+  while (begin < end) {
+    int64_t middle = begin + (end - begin) / 2;
+    if (goes_before(row[middle], value, right))
+      begin = middle + 1;
+    else
+      end = middle;
+  }
+  return begin;
+}
+
+/// a + b, which wraps for integers.
+template <class T>
+T sum(T a, T b) {
+  if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  else
+    return static_cast<T>(a + b);
+}
+
+int64_t row_count(const Strided& sequence) {
+  int64_t rows = 1;
+  for (int d = 0; d + 1 < sequence.ndim; ++d) rows *= sequence.sizes[d];
+  return rows;
+}
+
+/// Whether no entry of any row is below the one before it, or NaN.
+template <class T>
+bool all_ascend(const Strided& sequence, const Strided* sorter) {
+  int last = sequence.ndim - 1;
+  Walk<2> rows(last, sequence.sizes,
+               {sequence.strides, sorter ? sorter->strides : sequence.strides});
+  bool ascend = true;
+  rows.rows(0, rows.numel(), [&](const auto& at, int64_t count) {
+    for (int64_t i = 0; i < count && ascend; ++i) {
+      Row<T> row{sequence.as<T>() + at[0] + i * rows.inner_stride(0), sequence.sizes[last],
+                 sequence.strides[last],
+                 sorter ? sorter->as<int64_t>() + at[1] + i * rows.inner_stride(1) : nullptr,
+                 sorter ? sorter->strides[last] : 0};
+      for (int64_t k = 1; k < row.n && ascend; ++k) ascend = row[k - 1] <= row[k];
+    }
+  });
+  return ascend;
+}
+
+}  // namespace
+
+void searchsorted(const Strided& out, const Strided& sequence, const Strided& values, bool right,
+                  const Strided* sorter) {
+  int last = sequence.ndim - 1;
+  int64_t n = sequence.sizes[last], step = sequence.strides[last];
+  int64_t sorter_step = sorter ? sorter->strides[last] : 0;
+  if (sorter)
+    check_indices("searchsorted", *sorter, n, false, "the last dimension of sorted_sequence");
+  int64_t zeros[max_ndim] = {}, row_strides[max_ndim] = {}, sorter_strides[max_ndim] = {};
+  if (sequence.ndim > 1) {
+    std::copy(sequence.strides, sequence.strides + last, row_strides);
+    if (sorter) std::copy(sorter->strides, sorter->strides + last, sorter_strides);
+  }
+  Walk<4> walk(values.ndim, values.sizes,
+               {out.strides, values.strides, sequence.ndim > 1 ? row_strides : zeros,
+                sequence.ndim > 1 ? sorter_strides : zeros});
+  int64_t steps = 1 + std::bit_width(static_cast<uint64_t>(n));
+  int64_t grain = walk_grain / (4 * steps);
+  with_ordered_type(sequence.dtype, [&]<class T>() {
+    // Reading the whole sequence first pays where the search reads more of it.
+    bool ascends =
+        walk.numel() * steps > row_count(sequence) * n && all_ascend<T>(sequence, sorter);
+    walk.parallel_rows(grain, [&](const auto& at, int64_t count) {
+      for (int64_t i = 0; i < count; ++i) {
+        int64_t to = at[0] + i * walk.inner_stride(0);
+        T value = values.as<T>()[at[1] + i * walk.inner_stride(1)];
+        Row<T> row{sequence.as<T>() + at[2] + i * walk.inner_stride(2), n, step,
+                   sorter ? sorter->as<int64_t>() + at[3] + i * walk.inner_stride(3) : nullptr,
+                   sorter_step};
+        int64_t place =
+            ascends ? place_in_ascending(row, value, right) : place_in_any(row, value, right);
+        if (out.dtype == DType::int32)
+          out.as<int32_t>()[to] = static_cast<int32_t>(place);
+        else
+          out.as<int64_t>()[to] = place;
+      }
+    });
+  });
+}
+
+void bincount(const Strided& out, const Strided& input, const Strided* weights) {
+  int64_t n = input.sizes[0], step = input.strides[0], out_step = out.strides[0];
+  const int64_t* values = input.as<int64_t>();
+  if (!weights) {
+    for (int64_t i = 0; i < n; ++i) ++out.as<int64_t>()[values[i * step] * out_step];
+    return;
+  }
+  with_ordered_type(out.dtype, [&]<class T>() {
+    for (int64_t i = 0; i < n; ++i) {
+      T& bin = out.as<T>()[values[i * step] * out_step];
+      bin = sum(bin, weights->as<T>()[i * weights->strides[0]]);
+    }
+  });
+}
+
+void histc(const Strided& out, const Strided& input, const Strided* weights, double low,
+           double high) {
+  int64_t bins = out.sizes[0], out_step = out.strides[0];
+  Walk<2> walk(input.ndim, input.sizes,
+               {input.strides, weights ? weights->strides : input.strides});
+  int64_t step = walk.inner_stride(0), weight_step = walk.inner_stride(1);
+  // Halved, a range of all numbers is finite too.
+  const bool wide = !std::isfinite(high - low);
+  const double scale = static_cast<double>(bins) / (wide ? high / 2 - low / 2 : high - low);
+  auto bin_of = [&](double value) {
+    double place = (wide ? value / 2 - low / 2 : value - low) * scale;
+    return std::min(static_cast<int64_t>(place), bins - 1);
+  };
+  with_ordered_type(input.dtype, [&]<class T>() {
+    if (!weights && bins <= 1 << 20) {
+      std::vector<int64_t> counts(static_cast<size_t>(bins));
+      auto count = [&](auto bin_of) {
+        walk.rows(0, walk.numel(), [&, table = counts.data()](const auto& at, int64_t n) {
+          const T* values = input.as<T>() + at[0];
+          for (int64_t i = 0; i < n; ++i) {
+            double value = static_cast<double>(values[i * step]);
+            if (value >= low && value <= high) ++table[bin_of(value)];
+          }
+        });
+      };
+      if (wide)
+        count(bin_of);
+      else
+        count([low, scale, last = bins - 1](double value) {
+          return std::min(static_cast<int64_t>((value - low) * scale), last);
+        });
+      for (int64_t b = 0; b < bins; ++b)
+        out.as<T>()[b * out_step] =
+            static_cast<T>(static_cast<double>(counts[static_cast<size_t>(b)]));
+      return;
+    }
+    walk.rows(0, walk.numel(), [&](const auto& at, int64_t n) {
+      for (int64_t i = 0; i < n; ++i) {
+        double value = static_cast<double>(input.as<T>()[at[0] + i * step]);
+        if (!(value >= low && value <= high)) continue;
+        T& count = out.as<T>()[bin_of(value) * out_step];
+        count = sum(count, weights ? weights->as<T>()[at[1] + i * weight_step] : static_cast<T>(1));
+      }
+    });
+  });
+}
+
+}  // namespace flambeau

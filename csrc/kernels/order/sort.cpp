@@ -1,0 +1,311 @@
+#include "kernels/order/sort.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "kernels/elements/walk.h"
+#include "kernels/order/order.h"
+#include "tensor/error.h"
+
+namespace flambeau {
+namespace {
+
+// Keys of up to 32 bits travel with their place in one uint64: comparing it is stable by itself.
+struct Packed {
+  uint64_t bits;
+  static Packed make(uint64_t key, uint64_t place) { return {key << 32 | place}; }
+  uint64_t key() const { return bits >> 32; }
+  uint64_t place() const { return bits & 0xffffffffu; }
+  bool operator<(const Packed& other) const { return bits < other.bits; }
+};
+struct Wide {
+  uint64_t key_, place_;
+  static Wide make(uint64_t key, uint64_t place) { return {key, place}; }
+  uint64_t key() const { return key_; }
+  uint64_t place() const { return place_; }
+  bool operator<(const Wide& other) const {
+    return key_ != other.key_ ? key_ < other.key_ : place_ < other.place_;
+  }
+};
+
+constexpr int64_t radix_min = 64;  // below, comparison sorting is as quick as counting digits
+
+/// Least significant digit first, 8 bits at a time; digits that all keys share are skipped.
+template <class Pair>
+void radix_sort(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
+  auto counts = std::make_unique<int64_t[]>(key_bytes * 256);
+  for (int64_t i = 0; i < n; ++i) {
+    uint64_t key = pairs[i].key();
+    for (int b = 0; b < key_bytes; ++b) ++counts[b * 256 + (key >> (8 * b) & 255)];
+  }
+  Pair *from = pairs, *to = scratch;
+  for (int b = 0; b < key_bytes; ++b) {
+    int64_t* count = counts.get() + b * 256;
+    if (count[from[0].key() >> (8 * b) & 255] == n) continue;
+    int64_t start = 0;
+    for (int digit = 0; digit < 256; ++digit) {
+      int64_t here = count[digit];
+      count[digit] = start;
+      start += here;
+    }
+    for (int64_t i = 0; i < n; ++i) to[count[from[i].key() >> (8 * b) & 255]++] = from[i];
+    std::swap(from, to);
+  }
+  if (from != pairs) std::copy(from, from + n, pairs);
+}
+
+template <class Pair>
+void insertion_sort(Pair* pairs, int64_t n) {
+  for (int64_t i = 1; i < n; ++i) {
+    Pair pair = pairs[i];
+    int64_t j = i;
+    for (; j > 0 && pair < pairs[j - 1]; --j) pairs[j] = pairs[j - 1];
+    pairs[j] = pair;
+  }
+}
+
+/// Equal keys must stand in the order of their places.
+template <class Pair>
+void sort_pairs(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
+  if (n <= 24)
+    insertion_sort(pairs, n);
+  else if (n < radix_min)
+    std::sort(pairs, pairs + n);
+  else
+    radix_sort(pairs, scratch, n, key_bytes);
+}
+
+template <class T>
+using PairOf = std::conditional_t<sizeof(T) == 8, Wide, Packed>;
+
+/// Memory for one lane; each task of a parallel loop has its own.
+template <class Pair>
+class Lane {
+ public:
+  explicit Lane(int64_t n)
+      : pairs_(std::make_unique_for_overwrite<Pair[]>(n)),
+        scratch_(n < radix_min ? nullptr : std::make_unique_for_overwrite<Pair[]>(n)) {}
+  Pair* pairs() { return pairs_.get(); }
+  Pair* scratch() { return scratch_.get(); }
+
+ private:
+  std::unique_ptr<Pair[]> pairs_, scratch_;
+};
+
+template <class T>
+void load(PairOf<T>* pairs, const T* from, int64_t n, int64_t step, bool descending) {
+  using Key = typename Order<T>::Key;
+  Key flip = descending ? static_cast<Key>(~Key{0}) : Key{0};
+  if (step == 1)
+    for (int64_t i = 0; i < n; ++i)
+      pairs[i] = PairOf<T>::make(static_cast<Key>(Order<T>::key(from[i]) ^ flip), i);
+  else
+    for (int64_t i = 0; i < n; ++i)
+      pairs[i] = PairOf<T>::make(static_cast<Key>(Order<T>::key(from[i * step]) ^ flip), i);
+}
+
+/// Calls lane(self, values, indices, memory) for every lane along dim, in parallel; pointers at its
+/// first element.
+template <class T, class Body>
+void each_lane(const Strided* values, const Strided& indices, const Strided& self, int dim,
+               int64_t cost, Body&& lane) {
+  check(sizeof(T) == 8 || self.sizes[dim] <= int64_t{0xffffffff}, [&] {
+    return message("sort: a lane of ", self.sizes[dim],
+                   " elements is longer than 2**32 - 1; sort it in parts.");
+  });
+  const int64_t* value_strides = values ? values->strides : indices.strides;
+  Walk<3> walk(self.ndim, self.sizes, {self.strides, value_strides, indices.strides}, dim);
+  int64_t lanes = walk.numel();
+  parallel_ranges(lanes, std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, cost)),
+                  [&](int64_t begin, int64_t end) {
+                    Lane<PairOf<T>> memory(self.sizes[dim]);
+                    walk.rows(begin, end, [&](const auto& at, int64_t n) {
+                      for (int64_t i = 0; i < n; ++i)
+                        lane(self.as<T>() + at[0] + i * walk.inner_stride(0),
+                             values ? values->as<T>() + at[1] + i * walk.inner_stride(1) : nullptr,
+                             indices.as<int64_t>() + at[2] + i * walk.inner_stride(2), memory);
+                    });
+                  });
+}
+
+/// Keeps the k least of n pairs, unordered, in pairs[0, k); one pass that mostly only compares.
+template <class T>
+void select_least(PairOf<T>* pairs, const T* from, int64_t n, int64_t step, int64_t k,
+                  bool descending) {
+  using Pair = PairOf<T>;
+  using Key = typename Order<T>::Key;
+  if (k * 4 > n) {
+    load(pairs, from, n, step, descending);
+    if (k < n) std::nth_element(pairs, pairs + k - 1, pairs + n);
+    return;
+  }
+  // Candidates gather behind the k best; when there are 2k, the worse half goes and the bar rises.
+  Key flip = descending ? static_cast<Key>(~Key{0}) : Key{0};
+  int64_t capacity = std::min(n, std::max<int64_t>(2 * k, 16)), kept = 0;
+  Key bar = 0;
+  bool has_bar = false;
+  constexpr int64_t block = 16;  // values that one comparison of their least turns down
+  for (int64_t begin = 0; begin < n; begin += block) {
+    int64_t count = std::min(block, n - begin);
+    Key keys[block], least = static_cast<Key>(~Key{0});
+    auto look = [&](int64_t length, int64_t stride) {
+      const T* values = from + begin * step;
+      for (int64_t j = 0; j < length; ++j)
+        keys[j] = static_cast<Key>(Order<T>::key(values[j * stride]) ^ flip);
+      for (int64_t j = 0; j < length; ++j) least = std::min(least, keys[j]);
+    };
+    if (count == block && step == 1)
+      look(block, 1);
+    else
+      look(count, step);
+    if (has_bar && least >= bar) continue;
+    for (int64_t j = 0; j < count; ++j) {
+      // An equal key comes later in place, so it is worse.
+      if (has_bar && keys[j] >= bar) continue;
+      pairs[kept++] = Pair::make(keys[j], begin + j);
+      if (kept == capacity) {
+        std::nth_element(pairs, pairs + k - 1, pairs + kept);
+        kept = k;
+        bar = static_cast<Key>(pairs[k - 1].key());
+        has_bar = true;
+      }
+    }
+  }
+  if (kept > k) std::nth_element(pairs, pairs + k - 1, pairs + kept);
+}
+
+}  // namespace
+
+void sort(const Strided* values, const Strided& indices, const Strided& self, int dim,
+          bool descending) {
+  int64_t n = self.sizes[dim], step = self.strides[dim];
+  int64_t value_step = values ? values->strides[dim] : 0, index_step = indices.strides[dim];
+  with_ordered_type(self.dtype, [&]<class T>() {
+    each_lane<T>(values, indices, self, dim, n * 16,
+                 [&](const T* from, T* value, int64_t* index, auto& memory) {
+                   auto* pairs = memory.pairs();
+                   load(pairs, from, n, step, descending);
+                   sort_pairs(pairs, memory.scratch(), n, sizeof(T));
+                   for (int64_t i = 0; i < n; ++i)
+                     index[i * index_step] = static_cast<int64_t>(pairs[i].place());
+                   if (value)
+                     for (int64_t i = 0; i < n; ++i)
+                       value[i * value_step] = from[pairs[i].place() * step];
+                 });
+  });
+}
+
+void topk(const Strided& values, const Strided& indices, const Strided& self, int dim, int64_t k,
+          bool largest, bool sorted) {
+  if (k == 0) return;
+  int64_t n = self.sizes[dim], step = self.strides[dim];
+  int64_t value_step = values.strides[dim], index_step = indices.strides[dim];
+  with_ordered_type(self.dtype, [&]<class T>() {
+    each_lane<T>(
+        &values, indices, self, dim, n * 2,
+        [&](const T* from, T* value, int64_t* index, auto& memory) {
+          auto* pairs = memory.pairs();
+          if (sorted && k * 4 > n) {  // sorting everything is as quick as selecting so many
+            load(pairs, from, n, step, largest);
+            sort_pairs(pairs, memory.scratch(), n, sizeof(T));
+          } else {
+            select_least(pairs, from, n, step, k, largest);
+          }
+          // Selection has mixed up the places, which radix sorting needs in order.
+          if (sorted && k * 4 <= n) std::sort(pairs, pairs + k);
+          if (!sorted)
+            std::sort(pairs, pairs + k,
+                      [](const auto& a, const auto& b) { return a.place() < b.place(); });
+          for (int64_t i = 0; i < k; ++i) {
+            index[i * index_step] = static_cast<int64_t>(pairs[i].place());
+            value[i * value_step] = from[pairs[i].place() * step];
+          }
+        });
+  });
+}
+
+void kthvalue(const Strided& values, const Strided& indices, const Strided& self, int dim,
+              int64_t k) {
+  int64_t n = self.sizes[dim], step = self.strides[dim];
+  with_ordered_type(self.dtype, [&]<class T>() {
+    each_lane<T>(&values, indices, self, dim, n * 4,
+                 [&](const T* from, T* value, int64_t* index, auto& memory) {
+                   auto* pairs = memory.pairs();
+                   load(pairs, from, n, step, false);
+                   std::nth_element(pairs, pairs + k - 1, pairs + n);
+                   *index = static_cast<int64_t>(pairs[k - 1].place());
+                   *value = from[*index * step];
+                 });
+  });
+}
+
+void median(const Strided& values, const Strided& indices, const Strided& self, int dim,
+            bool ignore_nan) {
+  int64_t n = self.sizes[dim], step = self.strides[dim];
+  with_ordered_type(self.dtype, [&]<class T>() {
+    using Key = typename Order<T>::Key;
+    each_lane<T>(&values, indices, self, dim, n * 4,
+                 [&](const T* from, T* value, int64_t* index, auto& memory) {
+                   auto* pairs = memory.pairs();
+                   load(pairs, from, n, step, false);
+                   int64_t first_nan = -1, numbers = n;
+                   if constexpr (Order<T>::floating) {
+                     for (int64_t i = n - 1; i >= 0; --i)
+                       if (Order<T>::is_nan(static_cast<Key>(pairs[i].key()))) {
+                         first_nan = i;
+                         --numbers;
+                       }
+                   }
+                   if (first_nan >= 0 && (!ignore_nan || numbers == 0)) {
+                     *index = first_nan;
+                   } else {
+                     int64_t middle = (numbers - 1) / 2;
+                     std::nth_element(pairs, pairs + middle, pairs + n);
+                     *index = static_cast<int64_t>(pairs[middle].place());
+                   }
+                   *value = from[*index * step];
+                 });
+  });
+}
+
+void mode(const Strided& values, const Strided& indices, const Strided& self, int dim) {
+  int64_t n = self.sizes[dim], step = self.strides[dim];
+  with_ordered_type(self.dtype, [&]<class T>() {
+    each_lane<T>(&values, indices, self, dim, n * 16,
+                 [&](const T* from, T* value, int64_t* index, auto& memory) {
+                   auto* pairs = memory.pairs();
+                   load(pairs, from, n, step, false);
+                   sort_pairs(pairs, memory.scratch(), n, sizeof(T));
+                   int64_t best = -1, longest = 0, run = 0;
+                   for (int64_t i = 0; i < n; ++i) {
+                     run = i > 0 && pairs[i].key() == pairs[i - 1].key() ? run + 1 : 1;
+                     if (run > longest ||
+                         (run == longest && best >= 0 && pairs[i].key() == pairs[best].key())) {
+                       longest = run;
+                       best = i;
+                     }
+                   }
+                   *index = static_cast<int64_t>(pairs[best].place());
+                   *value = from[*index * step];
+                 });
+  });
+}
+
+SortedOrder sorted_order(const void* data, DType dtype, int64_t n) {
+  SortedOrder order{std::vector<int64_t>(n), std::vector<bool>(n)};
+  with_ordered_type(dtype, [&]<class T>() {
+    Lane<PairOf<T>> memory(n);
+    const PairOf<T>* pairs = memory.pairs();
+    load(memory.pairs(), static_cast<const T*>(data), n, 1, false);
+    sort_pairs(memory.pairs(), memory.scratch(), n, sizeof(T));
+    for (int64_t i = 0; i < n; ++i) {
+      uint64_t key = pairs[i].key();
+      order.places[i] = static_cast<int64_t>(pairs[i].place());
+      order.differs[i] = i == 0 || key != pairs[i - 1].key() ||
+                         Order<T>::is_nan(static_cast<typename Order<T>::Key>(key));
+    }
+  });
+  return order;
+}
+
+}  // namespace flambeau

@@ -1,0 +1,387 @@
+#include "kernels/pool/pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <type_traits>
+
+#include "kernels/pool/simd.h"
+#include "runtime/threads.h"
+#include "tensor/error.h"
+
+namespace flambeau {
+
+PoolAxis pool_axis(int64_t size, int64_t n_windows, int64_t kernel, int64_t stride, int64_t padding,
+                   int64_t dilation) {
+  PoolAxis axis{size, {}};
+  axis.windows.reserve(static_cast<size_t>(n_windows));
+  for (int64_t i = 0; i < n_windows; ++i) {
+    int64_t begin = i * stride - padding, reach = (kernel - 1) * dilation + 1;
+    int64_t extent = std::min(begin + reach, size + padding) - begin;
+    int64_t end = std::min(begin + reach, size);
+    if (begin < 0) begin += (-begin + dilation - 1) / dilation * dilation;
+    axis.windows.push_back({begin, std::max(end, begin), dilation, extent});
+  }
+  return axis;
+}
+
+PoolAxis adaptive_pool_axis(int64_t size, int64_t n_windows) {
+  PoolAxis axis{size, {}};
+  axis.windows.reserve(static_cast<size_t>(n_windows));
+  for (int64_t i = 0; i < n_windows; ++i) {
+    int64_t begin = i * size / n_windows, end = ((i + 1) * size + n_windows - 1) / n_windows;
+    axis.windows.push_back({begin, end, 1, end - begin});
+  }
+  return axis;
+}
+
+namespace {
+
+template <class T>
+inline constexpr bool has_kernels = std::is_same_v<T, float> || std::is_same_v<T, double>;
+
+int64_t numel_in(const PoolShape& s) { return s.axis[0].size * s.axis[1].size * s.axis[2].size; }
+int64_t numel_out(const PoolShape& s) {
+  return static_cast<int64_t>(s.axis[0].windows.size() * s.axis[1].windows.size() *
+                              s.axis[2].windows.size());
+}
+
+/// Output columns [begin, end) of like windows a constant stride apart: what row kernels want.
+struct RegularColumns {
+  int64_t begin = 0, end = 0, stride = 1;
+
+  explicit RegularColumns(const PoolAxis& axis) {
+    const auto& w = axis.windows;
+    const int64_t n = static_cast<int64_t>(w.size());
+    // The longest run is the one through the middle; padding and ceil_mode clip only the borders.
+    const int64_t middle = n / 2;
+    if (n < 4 || middle + 1 >= n) return;
+    stride = w[middle + 1].begin - w[middle].begin;
+    auto like = [&](int64_t i) {
+      return w[i].count() == w[middle].count() && w[i].step == w[middle].step &&
+             w[i].extent == w[middle].extent &&
+             w[i].begin == w[middle].begin + (i - middle) * stride;
+    };
+    begin = middle;
+    while (begin > 0 && like(begin - 1)) --begin;
+    end = middle + 1;
+    while (end < n && like(end)) ++end;
+    if (end - begin < 4 || stride < 1) begin = end = 0;
+  }
+};
+
+/// True for a single window over everything, as of global pooling.
+bool covers_plane(const PoolShape& s) {
+  return std::all_of(s.axis, s.axis + 3, [](const PoolAxis& axis) {
+    return axis.size > 0 && axis.windows.size() == 1 && axis.windows[0].begin == 0 &&
+           axis.windows[0].end == axis.size && axis.windows[0].step == 1;
+  });
+}
+
+/// Calls body(begin, end) for ranges of planes, several small ones a chunk.
+template <class Body>
+void for_each_range(const PoolShape& s, Body&& body) {
+  int64_t work = std::max<int64_t>({numel_in(s), numel_out(s), 1});
+  parallel_ranges(s.n_planes, std::max<int64_t>(1, 16384 / work), body);
+}
+
+/// The rows that an output row covers: kept from row to row, so that memory is asked for once.
+template <class T>
+struct RowLists {
+  std::vector<int64_t> starts, first_index;
+  std::vector<const T*> rows;
+};
+
+/// Calls body(plane, lists) for all planes.
+template <class T, class Body>
+void for_each_plane(const PoolShape& s, Body&& body) {
+  for_each_range(s, [&](int64_t begin, int64_t end) {
+    RowLists<T> lists;
+    for (int64_t plane = begin; plane < end; ++plane) body(plane, lists);
+  });
+}
+
+/// Calls row(d window, h window, output offset) for each output row of a plane.
+template <class Row>
+void for_each_row(const PoolShape& s, Row&& row) {
+  int64_t at = 0;
+  for (const PoolWindow& d : s.axis[0].windows)
+    for (const PoolWindow& h : s.axis[1].windows) {
+      row(d, h, at);
+      at += static_cast<int64_t>(s.axis[2].windows.size());
+    }
+}
+
+/// The starts of the input rows that a window pair covers.
+void list_rows(const PoolShape& s, const PoolWindow& d, const PoolWindow& h,
+               std::vector<int64_t>& starts) {
+  starts.clear();
+  for (int64_t i = d.begin; i < d.end; i += d.step)
+    for (int64_t j = h.begin; j < h.end; j += h.step)
+      starts.push_back((i * s.axis[1].size + j) * s.axis[2].size);
+}
+
+template <class T>
+void max_forward(const PoolShape& s, const T* input, T* output, int64_t* indices) {
+  const RegularColumns regular(s.axis[2]);
+  const auto& columns = s.axis[2].windows;
+  const int64_t n_columns = static_cast<int64_t>(columns.size());
+  const int64_t in_step = numel_in(s), out_step = numel_out(s);
+  const bool vectors = has_kernels<T> && in_step < std::numeric_limits<int32_t>::max();
+  if constexpr (has_kernels<T>) {
+    if (vectors && covers_plane(s)) {
+      for_each_range(s, [&](int64_t begin, int64_t end) {
+        while (begin < end) {
+          begin += pool_kernels<T>().maxima(end - begin, in_step, input + begin * in_step,
+                                            output + begin, indices ? indices + begin : nullptr);
+          if (begin == end) break;
+          const T* in = input + begin * in_step;
+          int64_t best = 0;
+          for (int64_t i = 1; i < in_step; ++i)
+            if (in[i] > in[best] || in[i] != in[i]) best = i;
+          output[begin] = in[best];
+          if (indices) indices[begin] = best;
+          ++begin;
+        }
+      });
+      return;
+    }
+  }
+  for_each_plane<T>(s, [&](int64_t plane, RowLists<T>& lists) {
+    const T* in = input + plane * in_step;
+    T* out = output + plane * out_step;
+    int64_t* at = indices ? indices + plane * out_step : nullptr;
+    auto& [starts, first_index, rows] = lists;
+    for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
+      list_rows(s, d, h, starts);
+      auto scalar = [&](int64_t begin, int64_t end) {
+        for (int64_t j = begin; j < end; ++j) {
+          const PoolWindow& w = columns[j];
+          int64_t best_at = starts[0] + w.begin;
+          T best = in[best_at];
+          for (int64_t start : starts)
+            for (int64_t k = w.begin; k < w.end; k += w.step) {
+              T value = in[start + k];
+              if (value > best || value != value) best = value, best_at = start + k;
+            }
+          out[row + j] = best;
+          if (at) at[row + j] = best_at;
+        }
+      };
+      if constexpr (has_kernels<T>) {
+        if (vectors && regular.end > regular.begin) {
+          const PoolWindow& w = columns[regular.begin];
+          rows.clear();
+          first_index.clear();
+          for (int64_t start : starts) {
+            rows.push_back(in + start + w.begin);
+            first_index.push_back(start + w.begin);
+          }
+          PoolRow<T> regular_row{regular.end - regular.begin,
+                                 static_cast<int64_t>(rows.size()),
+                                 rows.data(),
+                                 w.count(),
+                                 regular.stride,
+                                 w.step};
+          pool_kernels<T>().max_row(regular_row, first_index.data(), out + row + regular.begin,
+                                    at ? at + row + regular.begin : nullptr);
+          scalar(0, regular.begin);
+          scalar(regular.end, n_columns);
+          return;
+        }
+      }
+      scalar(0, n_columns);
+    });
+  });
+}
+
+template <class T>
+using SumOf = computed_t<T>;
+
+/// The divisor of a window: see avg_pool_forward.
+template <class Sum>
+Sum divisor_of(const PoolWindow& d, const PoolWindow& h, const PoolWindow& w, bool include_pad,
+               int64_t override) {
+  if (override != 0) return static_cast<Sum>(override);
+  auto numel = [](int64_t a, int64_t b, int64_t c) {
+    int64_t n;  // kernels far larger than their input may overflow it
+    if (__builtin_mul_overflow(a, b, &n) || __builtin_mul_overflow(n, c, &n))
+      return std::numeric_limits<int64_t>::max();
+    return n;
+  };
+  return static_cast<Sum>(include_pad ? numel(d.extent, h.extent, w.extent)
+                                      : numel(d.count(), h.count(), w.count()));
+}
+
+template <class T>
+void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T* input,
+                 T* output) {
+  using Sum = SumOf<T>;
+  const RegularColumns regular(s.axis[2]);
+  const auto& columns = s.axis[2].windows;
+  const int64_t n_columns = static_cast<int64_t>(columns.size());
+  const int64_t in_step = numel_in(s), out_step = numel_out(s);
+  if constexpr (has_kernels<T>) {
+    if (covers_plane(s)) {
+      const T divisor = divisor_of<T>(s.axis[0].windows[0], s.axis[1].windows[0],
+                                      s.axis[2].windows[0], include_pad, override);
+      for_each_range(s, [&](int64_t begin, int64_t end) {
+        pool_kernels<T>().means(end - begin, in_step, input + begin * in_step, divisor,
+                                output + begin);
+      });
+      return;
+    }
+  }
+  for_each_plane<T>(s, [&](int64_t plane, RowLists<T>& lists) {
+    const T* in = input + plane * in_step;
+    T* out = output + plane * out_step;
+    auto& starts = lists.starts;
+    auto& rows = lists.rows;
+    for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
+      list_rows(s, d, h, starts);
+      auto scalar = [&](int64_t begin, int64_t end) {
+        for (int64_t j = begin; j < end; ++j) {
+          const PoolWindow& w = columns[j];
+          Sum divisor = divisor_of<Sum>(d, h, w, include_pad, override);
+          if constexpr (std::is_floating_point_v<Sum>) {
+            if (w.step == 1 && w.count() >= 16) {  // global pooling: 16 sums side by side
+              Sum lanes[16] = {};
+              for (int64_t start : starts) {
+                int64_t k = w.begin;
+                for (; k + 16 <= w.end; k += 16)
+                  for (int lane = 0; lane < 16; ++lane)
+                    lanes[lane] += static_cast<Sum>(in[start + k + lane]);
+                for (; k < w.end; ++k) lanes[k & 15] += static_cast<Sum>(in[start + k]);
+              }
+              for (int width = 8; width > 0; width /= 2)
+                for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+              out[row + j] = static_cast<T>(lanes[0] / divisor);
+              continue;
+            }
+          }
+          Sum sum{};
+          for (int64_t start : starts)
+            for (int64_t k = w.begin; k < w.end; k += w.step)
+              sum += static_cast<Sum>(in[start + k]);
+          if (divisor == Sum(0)) divisor = Sum(1);  // an empty window has the sum 0
+          out[row + j] = static_cast<T>(sum / divisor);
+        }
+      };
+      if constexpr (has_kernels<T>) {
+        if (regular.end > regular.begin) {
+          const PoolWindow& w = columns[regular.begin];
+          rows.clear();
+          for (int64_t start : starts) rows.push_back(in + start + w.begin);
+          PoolRow<T> regular_row{regular.end - regular.begin,
+                                 static_cast<int64_t>(rows.size()),
+                                 rows.data(),
+                                 w.count(),
+                                 regular.stride,
+                                 w.step};
+          pool_kernels<T>().mean_row(regular_row, divisor_of<T>(d, h, w, include_pad, override),
+                                     out + row + regular.begin);
+          scalar(0, regular.begin);
+          scalar(regular.end, n_columns);
+          return;
+        }
+      }
+      scalar(0, n_columns);
+    });
+  });
+}
+
+template <class T>
+void avg_backward(const PoolShape& s, bool include_pad, int64_t override, const T* grad_output,
+                  T* grad_input) {
+  using Sum = SumOf<T>;
+  const auto& columns = s.axis[2].windows;
+  const int64_t in_step = numel_in(s), out_step = numel_out(s);
+  if (covers_plane(s)) {
+    const Sum divisor = divisor_of<Sum>(s.axis[0].windows[0], s.axis[1].windows[0],
+                                        s.axis[2].windows[0], include_pad, override);
+    for_each_range(s, [&](int64_t begin, int64_t end) {
+      for (int64_t plane = begin; plane < end; ++plane)
+        std::fill_n(grad_input + plane * in_step, in_step,
+                    static_cast<T>(static_cast<Sum>(grad_output[plane]) / divisor));
+    });
+    return;
+  }
+  for_each_plane<T>(s, [&](int64_t plane, RowLists<T>& lists) {
+    const T* grad = grad_output + plane * out_step;
+    T* to = grad_input + plane * in_step;
+    // Halves are added up in what they are computed in, and rounded once.
+    std::vector<Sum> wide(is_widened_type<T> ? in_step : 0);
+    Sum* sums;
+    if constexpr (is_widened_type<T>)
+      sums = wide.data();
+    else
+      sums = to;
+    std::fill(sums, sums + in_step, Sum(0));
+    auto& starts = lists.starts;
+    for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
+      list_rows(s, d, h, starts);
+      for (size_t j = 0; j < columns.size(); ++j) {
+        const PoolWindow& w = columns[j];
+        Sum divisor = divisor_of<Sum>(d, h, w, include_pad, override);
+        if (divisor == Sum(0)) continue;
+        Sum share = static_cast<Sum>(grad[row + static_cast<int64_t>(j)]) / divisor;
+        for (int64_t start : starts)
+          for (int64_t k = w.begin; k < w.end; k += w.step) sums[start + k] += share;
+      }
+    });
+    if constexpr (is_widened_type<T>)
+      for (int64_t i = 0; i < in_step; ++i) to[i] = static_cast<T>(sums[i]);
+  });
+}
+
+}  // namespace
+
+void max_pool_forward(const PoolShape& shape, const void* input, void* output, int64_t* indices) {
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    if constexpr (is_complex_type<T>)
+      throw NotImplementedError(
+          "max_pool: input is complex, and complex numbers have no order. Pool its abs().");
+    else
+      max_forward<T>(shape, static_cast<const T*>(input), static_cast<T*>(output), indices);
+  });
+}
+
+bool max_pool_backward(const PoolShape& shape, const void* grad_output, const int64_t* indices,
+                       void* grad_input) {
+  const int64_t in_step = numel_in(shape), out_step = numel_out(shape);
+  std::atomic<bool> inside = true;
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    using Sum = SumOf<T>;
+    const T* grad = static_cast<const T*>(grad_output);
+    for_each_plane<T>(shape, [&](int64_t plane, auto&) {
+      T* to = static_cast<T*>(grad_input) + plane * in_step;
+      std::fill(to, to + in_step, T(0));
+      for (int64_t i = plane * out_step; i < (plane + 1) * out_step; ++i) {
+        const int64_t at = indices[i];
+        if (static_cast<uint64_t>(at) >= static_cast<uint64_t>(in_step))
+          inside = false;
+        else
+          to[at] = static_cast<T>(static_cast<Sum>(to[at]) + static_cast<Sum>(grad[i]));
+      }
+    });
+  });
+  return inside;
+}
+
+void avg_pool_forward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override,
+                      const void* input, void* output) {
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    avg_forward<T>(shape, count_include_pad, divisor_override, static_cast<const T*>(input),
+                   static_cast<T*>(output));
+  });
+}
+
+void avg_pool_backward(const PoolShape& shape, bool count_include_pad, int64_t divisor_override,
+                       const void* grad_output, void* grad_input) {
+  with_scalar_type(shape.dtype, [&]<class T>() {
+    avg_backward<T>(shape, count_include_pad, divisor_override, static_cast<const T*>(grad_output),
+                    static_cast<T*>(grad_input));
+  });
+}
+
+}  // namespace flambeau

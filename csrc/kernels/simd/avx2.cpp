@@ -1,0 +1,63 @@
+#include <type_traits>
+#include <utility>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "kernels/conv/simd.h"
+#include "kernels/pool/simd.h"
+
+#if defined(__x86_64__)
+#pragma GCC target("avx2,fma")  // below the includes: see simd/avx512.cpp
+#endif
+
+namespace flambeau::simd_avx2 {
+#if defined(__x86_64__)
+constexpr int vector_bytes = 32;
+// 16 registers: 12 sums, 3 operands, 1 in flight.
+constexpr int most_m = 4, most_v = 3, most_g = 2, most_x = 6;
+inline __attribute__((always_inline)) __m256 multiply_add(__m256 a, __m256 b, __m256 sum) {
+  return _mm256_fmadd_ps(a, b, sum);
+}
+inline __attribute__((always_inline)) __m256d multiply_add(__m256d a, __m256d b, __m256d sum) {
+  return _mm256_fmadd_pd(a, b, sum);
+}
+
+/// Lanes [begin, end).
+template <class T>
+using Span = __m256i;
+constexpr bool has_spans = true;
+template <class T>
+inline __attribute__((always_inline)) __m256i span_of(int begin, int end) {
+  if constexpr (sizeof(T) == 4) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(begin), lane),
+                               _mm256_cmpgt_epi32(_mm256_set1_epi32(end), lane));
+  } else {
+    const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
+    return _mm256_andnot_si256(_mm256_cmpgt_epi64(_mm256_set1_epi64x(begin), lane),
+                               _mm256_cmpgt_epi64(_mm256_set1_epi64x(end), lane));
+  }
+}
+inline __attribute__((always_inline)) __m256 load_span(const float* from, __m256i span) {
+  return _mm256_maskload_ps(from, span);
+}
+inline __attribute__((always_inline)) __m256d load_span(const double* from, __m256i span) {
+  return _mm256_maskload_pd(from, span);
+}
+inline __attribute__((always_inline)) void store_span(float* to, __m256 value, __m256i span) {
+  _mm256_maskstore_ps(to, span, value);
+}
+inline __attribute__((always_inline)) void store_span(double* to, __m256d value, __m256i span) {
+  _mm256_maskstore_pd(to, span, value);
+}
+#include "kernels/conv/simd_body.h"
+#include "kernels/pool/simd_body.h"
+#else
+extern const ConvKernels<float> float_kernels = {};
+extern const ConvKernels<double> double_kernels = {};
+extern const PoolKernels<float> float_pool = {};
+extern const PoolKernels<double> double_pool = {};
+#endif
+}  // namespace flambeau::simd_avx2

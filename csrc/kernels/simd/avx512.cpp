@@ -1,0 +1,57 @@
+#include <type_traits>
+#include <utility>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "kernels/conv/simd.h"
+#include "kernels/pool/simd.h"
+
+// The target is set below the includes: were it a compiler flag, inline functions of the standard
+// library would be compiled for it too, and the linker may keep that copy for every machine.
+#if defined(__x86_64__)
+#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,prefer-vector-width=512")
+#endif
+
+namespace flambeau::simd_avx512 {
+#if defined(__x86_64__)
+constexpr int vector_bytes = 64;
+// 32 registers: 24 sums, 3 or 4 operands held, the rest in flight.
+constexpr int most_m = 8, most_v = 3, most_g = 4, most_x = 6;
+inline __attribute__((always_inline)) __m512 multiply_add(__m512 a, __m512 b, __m512 sum) {
+  return _mm512_fmadd_ps(a, b, sum);
+}
+inline __attribute__((always_inline)) __m512d multiply_add(__m512d a, __m512d b, __m512d sum) {
+  return _mm512_fmadd_pd(a, b, sum);
+}
+
+/// Lanes [begin, end).
+template <class T>
+using Span = __mmask16;
+constexpr bool has_spans = true;
+template <class T>
+inline __attribute__((always_inline)) __mmask16 span_of(int begin, int end) {
+  return static_cast<__mmask16>((1u << end) - (1u << begin));
+}
+inline __attribute__((always_inline)) __m512 load_span(const float* from, __mmask16 span) {
+  return _mm512_maskz_loadu_ps(span, from);
+}
+inline __attribute__((always_inline)) __m512d load_span(const double* from, __mmask16 span) {
+  return _mm512_maskz_loadu_pd(static_cast<__mmask8>(span), from);
+}
+inline __attribute__((always_inline)) void store_span(float* to, __m512 value, __mmask16 span) {
+  _mm512_mask_storeu_ps(to, span, value);
+}
+inline __attribute__((always_inline)) void store_span(double* to, __m512d value, __mmask16 span) {
+  _mm512_mask_storeu_pd(to, static_cast<__mmask8>(span), value);
+}
+#include "kernels/conv/simd_body.h"
+#include "kernels/pool/simd_body.h"
+#else
+extern const ConvKernels<float> float_kernels = {};
+extern const ConvKernels<double> double_kernels = {};
+extern const PoolKernels<float> float_pool = {};
+extern const PoolKernels<double> double_pool = {};
+#endif
+}  // namespace flambeau::simd_avx512

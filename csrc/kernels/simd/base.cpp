@@ -1,0 +1,44 @@
+#include <type_traits>
+#include <utility>
+
+#include "kernels/conv/simd.h"
+#include "kernels/pool/simd.h"
+#include "runtime/cpu.h"
+
+namespace flambeau {
+namespace simd_base {
+constexpr int vector_bytes = 16;
+constexpr int most_m = 4, most_v = 3, most_g = 2, most_x = 6;
+template <class V>
+inline __attribute__((always_inline)) V multiply_add(V a, V b, V sum) {
+  return a * b + sum;
+}
+// There are no masked loads at this level: what would use them has plain loops beside it.
+template <class T>
+using Span = int;
+constexpr bool has_spans = false;
+#include "kernels/conv/simd_body.h"
+#include "kernels/pool/simd_body.h"
+}  // namespace simd_base
+
+template <>
+const ConvKernels<float>& conv_kernels() {
+  return for_cpu(simd_base::float_kernels, simd_avx2::float_kernels, simd_avx512::float_kernels);
+}
+
+template <>
+const ConvKernels<double>& conv_kernels() {
+  return for_cpu(simd_base::double_kernels, simd_avx2::double_kernels, simd_avx512::double_kernels);
+}
+
+template <>
+const PoolKernels<float>& pool_kernels() {
+  return for_cpu(simd_base::float_pool, simd_avx2::float_pool, simd_avx512::float_pool);
+}
+
+template <>
+const PoolKernels<double>& pool_kernels() {
+  return for_cpu(simd_base::double_pool, simd_avx2::double_pool, simd_avx512::double_pool);
+}
+
+}  // namespace flambeau
