@@ -32,7 +32,7 @@ def found(T, name):
 
 def declared(T, n_inputs):
     """(name, function, (low, high) of its operands) of each pointwise operator of so many tensors."""
-    from flambeau.ops.declare import POINTWISE
+    from flambeau.ops.core.declare import POINTWISE
 
     for name, operator in sorted(POINTWISE.items()):
         if operator.spec.n_inputs == n_inputs and not operator.integers and found(T, name):

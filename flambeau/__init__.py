@@ -74,7 +74,7 @@ _NATIVE = (
     "memory_stats reset_peak_memory_stats"
 ).split()
 globals().update(
-    {name: ops.declare.settle(name, getattr(_core, name), "torch") for name in _NATIVE}
+    {name: ops.core.declare.settle(name, getattr(_core, name), "torch") for name in _NATIVE}
 )
 globals().update(ops.NAMESPACES["torch"])
 
@@ -99,7 +99,7 @@ def _make_public(name, function, method, namespaces):
         setattr(Tensor, name, function)
 
 
-ops.declare.late.append(_make_public)
+ops.core.declare.late.append(_make_public)
 
 
 def is_tensor(obj, /):

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from . import __version__ as torch_version
 from .commands import COMMANDS
-from .ops import declare, results
+from .ops.core import declare, results
 from .vision import __version__ as _vision_version
 
 _NAMES = {"torch": "flambeau", "torchvision": "flambeau.vision"}

@@ -8,7 +8,7 @@ Loaded when somebody asks for a name, or when a dispatch mode is to be told of a
 import importlib
 
 from . import _core
-from .ops.declare import METHODS, NAMESPACES
+from .ops.core.declare import METHODS, NAMESPACES
 
 
 class OpOverload:

@@ -1,6 +1,6 @@
 """Mixed precision: autocast computes products in bfloat16 on the CPU, GradScaler keeps small gradients.
 
-Which operators autocast lowers, and which it computes in float32, stands in ops/autocast.py.
+Which operators autocast lowers, and which it computes in float32, stands in the declarations (autocast=) and ops/core/autocast.py.
 """
 
 import functools

@@ -414,7 +414,7 @@ def kernel(fn=None, **options):
         >>> swish(torch.tensor([0., 1.]))
         tensor([0.0000, 0.7311])
     """
-    from .ops.declare import make_pointwise
+    from .ops.core.declare import make_pointwise
 
     if fn is None:
         return lambda f: kernel(f, **options)

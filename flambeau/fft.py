@@ -1,6 +1,6 @@
 """Discrete Fourier transforms: torch.fft. Declared in ops/fourier.py."""
 
-from .ops.declare import NAMESPACES
+from .ops.core.declare import NAMESPACES
 
 globals().update(NAMESPACES["fft"])
 __all__ = sorted(NAMESPACES["fft"])

@@ -10,7 +10,7 @@ import functools
 import threading
 
 from . import _core
-from .ops.declare import NAMESPACES
+from .ops.core.declare import NAMESPACES
 
 __all__ = [
     "DisableTorchFunction",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
 from . import _core
-from .ops import public as fl
+from .ops.core import operators as fl
 
 
 @dataclass

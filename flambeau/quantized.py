@@ -2,8 +2,8 @@
 floating tensors (fake_quantize_*) computes."""
 
 from . import _core
-from .ops import public as fl
-from .ops.declare import primitive
+from .ops.core import operators as fl
+from .ops.core.declare import primitive
 
 _REFUSED = (
     "quantize_per_tensor quantize_per_tensor_dynamic quantize_per_channel int_repr q_scale q_zero_point "

@@ -2,7 +2,7 @@
 
 
 def __getattr__(name):
-    from .ops import results
+    from .ops.core import results
 
     if name in results.by_name:
         return results.by_name[name]
@@ -12,6 +12,6 @@ def __getattr__(name):
 
 
 def __dir__():
-    from .ops import results
+    from .ops.core import results
 
     return sorted({*results.by_name, *results.later})

@@ -2,7 +2,7 @@
 
 from . import _core, memory, types
 from .autograd.engine import run_backward
-from .ops.declare import METHODS, as_operator
+from .ops.core.declare import METHODS, as_operator
 
 Tensor = _core.Tensor
 

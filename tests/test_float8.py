@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flambeau as torch
-from flambeau.kernels.interpret import float8_codes, float8_values
+from flambeau.kernels.interpret.pointwise import float8_codes, float8_values
 
 NAMES = (
     "float8_e4m3fn",

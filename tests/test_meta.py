@@ -9,7 +9,7 @@ import pytest
 
 import flambeau as fl
 import flambeau.nn.functional
-from flambeau.ops.declare import NAMESPACES, POINTWISE
+from flambeau.ops.core.declare import NAMESPACES, POINTWISE
 
 from .meta_calls import CALLS, OTHERS, operands
 

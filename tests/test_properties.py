@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import flambeau
 import flambeau.nn.functional as F
-from flambeau.ops.declare import POINTWISE
+from flambeau.ops.core.declare import POINTWISE
 from tests.strategies import dtypes, floating, shapes, views
 
 REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError)

@@ -1,4 +1,4 @@
-"""Fit the polynomials of flambeau/kernels/maths*.py: minimax, coefficients rounded in turn.
+"""Fit the polynomials of flambeau/kernels/maths/*.py: minimax, coefficients rounded in turn.
 
 Run: python tools/fit_maths.py [name ...] prints, for each fit, its coefficients and the largest weighted
 error left after rounding, and the tables of fit_tables.py. Needs mpmath and SciPy; nothing else in the project does.

@@ -1,4 +1,4 @@
-"""Fit the tables of flambeau/kernels/maths_tables*.py; fit_maths.py prints them."""
+"""Fit the tables of flambeau/kernels/maths/tables*.py; fit_maths.py prints them."""
 
 import functools
 

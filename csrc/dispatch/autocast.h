@@ -1,5 +1,5 @@
 // Lower precision by context: the dtype that linear() casts its arguments to, for each thread.
-// The other operators ask for it from Python (flambeau/ops/autocast.py). Needs the GIL.
+// The other operators ask for it from Python (flambeau/ops/core/autocast.py). Needs the GIL.
 #pragma once
 #include "tensor/tensor.h"
 

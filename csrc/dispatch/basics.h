@@ -5,7 +5,7 @@
 
 namespace flambeau {
 
-// Arithmetic: operators declared in Python and bound by name (flambeau/ops/declare.py).
+// Arithmetic: operators declared in Python and bound by name (flambeau/ops/core/declare.py).
 TensorRef add(Tensor& a, Tensor& b);
 /// a += b in place; a has no history.
 void add_into(Tensor& a, Tensor& b);

@@ -16,7 +16,7 @@ namespace flambeau {
 
 void need_library() {
   if (!blas_loaded()) {
-    Object module = Object::steal(PyImport_ImportModule("flambeau.ops.blas"));
+    Object module = Object::steal(PyImport_ImportModule("flambeau.ops.linalg.blas"));
     Object done =
         module ? Object::steal(PyObject_CallMethod(module.get(), "load", nullptr)) : Object();
     if (!done) throw PythonError();

@@ -1,4 +1,4 @@
-// Factorizations as Python functions: what flambeau/ops/systems.py and its neighbours call.
+// Factorizations as Python functions: what flambeau/ops/linalg/systems.py and its neighbours call.
 #include "dispatch/lapack.h"
 
 #include "python/args.h"

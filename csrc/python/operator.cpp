@@ -110,7 +110,7 @@ PyObject* operator_signature(PyObject* o, void*) {
     PyErr_SetString(PyExc_AttributeError, "__signature__");
     return nullptr;
   }
-  Object module = Object::steal(PyImport_ImportModule("flambeau.ops.signature"));
+  Object module = Object::steal(PyImport_ImportModule("flambeau.ops.core.signature"));
   return module ? PyObject_CallMethod(module.get(), "signature_of", "O", o) : nullptr;
 }
 

@@ -1,7 +1,7 @@
 """backward and grad: the two ways to ask the engine for gradients."""
 
 from .. import _core
-from ..ops.arguments import listed
+from ..types import listed
 from .engine import run_backward
 
 __all__ = ["backward", "grad"]

@@ -14,7 +14,7 @@ import threading
 import weakref
 
 from .. import _core
-from ..ops import public as fl
+from ..ops.core import operators as fl
 from .differentiate import grad
 from .function import Function
 from .function import forward_levels as _levels

@@ -5,7 +5,7 @@ form. create_graph=True makes the answer differentiable again; strict=True turns
 not depend on an input into an error instead of a zero.
 """
 
-from ..ops import public as fl
+from ..ops.core import operators as fl
 from .grad_mode import enable_grad, set_grad_enabled
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]

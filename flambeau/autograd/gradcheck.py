@@ -7,7 +7,7 @@ autograd's, the gradient of a real number L by z = a + b*i is dL/da + i*dL/db: t
 import math
 import warnings
 
-from ..ops import public as fl
+from ..ops.core import operators as fl
 from .grad_mode import enable_grad, no_grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]

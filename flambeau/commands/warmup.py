@@ -56,7 +56,7 @@ def _both_ways(function, operands):
 
 
 def _pointwise(dtype):
-    from ..ops.declare import POINTWISE
+    from ..ops.core.declare import POINTWISE
 
     for operator in POINTWISE.values():
         spec = operator.spec

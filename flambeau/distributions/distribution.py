@@ -4,7 +4,7 @@ import warnings
 
 import flambeau
 
-from ..ops.arguments import every
+from ..ops.core.arguments import every
 from . import constraints
 from .utils import broadcast_all, lazy_property
 

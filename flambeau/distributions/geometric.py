@@ -3,7 +3,7 @@
 import flambeau
 import flambeau.nn.functional as F
 
-from ..ops.arguments import every
+from ..ops.core.arguments import every
 from . import constraints
 from .bernoulli import OneProbability
 

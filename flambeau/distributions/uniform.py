@@ -2,7 +2,7 @@
 
 import flambeau
 
-from ..ops.arguments import every
+from ..ops.core.arguments import every
 from . import constraints
 from .distribution import Distribution
 

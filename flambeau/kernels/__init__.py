@@ -1,8 +1,8 @@
 """Scalar expressions to machine code. No tensor is known here: shapes, dtypes and loops only.
 
 Read: expression.py and language.py (what is written), types.py, derive.py and rules.py (derivatives),
-lower.py with maths.py, expansions.py, complexes.py, rare.py and helpers.py (each node to instructions), emit.py
-(their text), map.py, reduce.py, rows.py (the loops), targets/, cache.py, interpret.py.
+lower.py with maths/, expansions.py, complexes.py, rare.py and helpers.py (each node to instructions), emit.py
+(their text), schedules/ (the loops), targets/, cache.py, interpret/.
 May import: the standard library; numpy and llvmlite inside functions. Must not import: ops, tensor.
 See it: python -m flambeau.kernels "x / (1 + exp(-x))" prints expression, derivative, IR, assembly.
 """
@@ -10,7 +10,7 @@ See it: python -m flambeau.kernels "x / (1 + exp(-x))" prints expression, deriva
 from .language import *  # noqa: F403
 from .language import __all__  # noqa: F401
 
-_LAZY = {"Map": "map", "Reduce": "reduce", "Rows": "rows"}
+_LAZY = {"Map": "schedules.map", "Reduce": "schedules.reduce", "Rows": "schedules.rows"}
 
 
 def __getattr__(name):

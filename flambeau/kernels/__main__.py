@@ -9,7 +9,7 @@ import ast
 import sys
 
 from . import language
-from .map import Map
+from .schedules.map import Map
 
 
 def parse(text):

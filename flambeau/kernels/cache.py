@@ -67,10 +67,11 @@ def compiled(name, signature, key, ir):
 
 @functools.cache
 def fingerprint():
-    """What compiled code depends on beside its key: the sources of this folder and LLVM's version."""
+    """What compiled code depends on beside its key: the sources here (but the slow engine's), LLVM's version."""
     here = os.path.dirname(os.path.abspath(__file__))
     total = hashlib.blake2b(digest_size=16)
-    for folder in (here, os.path.join(here, "targets")):
+    for room in ("", "maths", "schedules", "targets"):
+        folder = os.path.join(here, room)
         for name in sorted(os.listdir(folder)):
             if name.endswith(".py"):
                 with open(os.path.join(folder, name), "rb") as file:

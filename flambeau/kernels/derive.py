@@ -58,7 +58,7 @@ def _accumulate(gradient, n, g):
 
 def derivative(map_, i):
     """Map.derivative: (Map of (grad_outputs ..., *used), used), or None."""
-    from .map import Map
+    from .schedules.map import Map
 
     roots, n_in, n_out = map_.expressions, map_.n_in, map_.n_out
     # While building: the inputs keep their places, then come the gradients, then the results.
@@ -84,7 +84,7 @@ def derivative(map_, i):
 
 def _cheaper(expression, roots, results, n_in):
     """`expression` with or without the saved results, whichever saves and computes less."""
-    from .map import cost
+    from .schedules.map import cost
 
     places = {id(r): result for r, result in zip(roots, results) if r.op not in ("input", "const")}
     (with_results,) = substitute([expression], places)

@@ -26,7 +26,7 @@ import struct
 import sys
 import weakref
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
+_HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")  # with its rooms
 _nodes = weakref.WeakValueDictionary()
 
 
@@ -364,7 +364,7 @@ def text(root, names=None, limit=2000):
 
 def _user_frame():
     frame = sys._getframe(1)
-    while frame is not None and os.path.dirname(os.path.abspath(frame.f_code.co_filename)) == _HERE:
+    while frame is not None and os.path.abspath(frame.f_code.co_filename).startswith(_HERE):
         frame = frame.f_back
     return frame
 

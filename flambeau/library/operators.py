@@ -9,7 +9,7 @@ import flambeau
 from .._ops import OpOverloadPacket, namespace
 from ..autograd import Function
 from ..ops import registries
-from ..ops.declare import operator
+from ..ops.core.declare import operator
 from .schemas import infer_schema, parameters_of
 
 __all__ = ["CustomOpDef", "custom_op", "flat", "is_known", "known", "require_callable"]

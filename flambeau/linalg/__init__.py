@@ -1,8 +1,8 @@
-"""Linear algebra: torch.linalg. The operators are declared in ops/ (products in matmul.py, norms.py;
-what needs LAPACK in systems.py, factorizations.py, spectra.py)."""
+"""Linear algebra: torch.linalg. The operators are declared in ops/linalg/ (products in matmul.py;
+what needs LAPACK in systems.py, factorizations.py, spectra.py) and ops/norms.py."""
 
-from ..ops.declare import NAMESPACES
-from ..ops.lapack import LinAlgError
+from ..ops.core.declare import NAMESPACES
+from ..ops.linalg.lapack import LinAlgError
 
 globals().update(NAMESPACES["linalg"])
 __all__ = ["LinAlgError", *sorted(NAMESPACES["linalg"])]

@@ -1,6 +1,6 @@
 """One step of each recurrence as a function of its weights; flambeau.lstm_cell and its like."""
 
-from ..ops.arguments import require_tensors
+from ..ops.core.arguments import require_tensors
 from . import functional as F
 from .modules.recurrences import gru_step, lstm_step, relu_step, tanh_step
 

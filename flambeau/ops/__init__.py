@@ -1,11 +1,11 @@
-"""Operators, one file a family. declare.py says how one is written.
+"""Operators, one file a family. core/declare.py says how one is written; linalg/ is linear algebra.
 
 May import: _core, types, kernels. Must not import: tensor, nn, anything above.
 """
 
 from importlib import import_module
 
-from .declare import METHODS, NAMESPACES  # noqa: F401
+from .core.declare import METHODS, NAMESPACES  # noqa: F401
 
 # Every family declares its operators when it is imported; one name a line, in alphabetical order.
 FAMILIES = """
@@ -21,26 +21,28 @@ FAMILIES = """
     ctc
     diagonal
     differences
-    einsum
     equality
-    factorizations
     fourier
     gamma_samples
     incomplete_gamma
     index
+    inner_names
     join
     layout
+    linalg.einsum
+    linalg.factorizations
+    linalg.matmul
+    linalg.older_lapack
+    linalg.spectra
+    linalg.systems
     losses
     masks
     maths
-    matmul
     move
     native_norms
     nll
     norms
     numbers
-    inner_names
-    older_lapack
     older_names
     padding
     pointwise
@@ -55,11 +57,9 @@ FAMILIES = """
     search
     signal_windows
     sort
-    spectra
     spectrogram
     split
     stats
-    systems
     unique
     unsafe_split
     views

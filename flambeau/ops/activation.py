@@ -3,7 +3,7 @@
 from .. import _core
 from ..kernels import language as k
 from ..types import iinfo
-from .declare import NAMESPACES, composite, make_pointwise, pointwise, register
+from .core.declare import NAMESPACES, composite, make_pointwise, pointwise, register
 
 _HERE = {"namespaces": ("nn.functional",), "method": False}
 

@@ -4,8 +4,8 @@ import math
 
 from .. import _core
 from ..kernels import language as k
-from .attach import attached
-from .declare import composite, make_pointwise, primitive
+from .core.attach import attached
+from .core.declare import composite, make_pointwise, primitive
 from .reduce import ReductionSpec
 
 _moments = _core.Reduction(ReductionSpec("var_mean"))

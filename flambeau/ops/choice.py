@@ -4,7 +4,7 @@ import warnings
 
 from .. import _core
 from ..kernels import language as k
-from .declare import METHODS, composite, make_pointwise, pointwise, register
+from .core.declare import METHODS, composite, make_pointwise, pointwise, register
 
 _where = make_pointwise(k.where, name="where", keep=("condition",), float8=True)
 

@@ -2,7 +2,7 @@
 
 from .. import _core
 from ..kernels import language as k
-from .declare import METHODS, pointwise
+from .core.declare import METHODS, pointwise
 
 
 @pointwise(result="bool", tensors=("input",))

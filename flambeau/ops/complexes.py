@@ -2,9 +2,9 @@
 
 from .. import _core
 from ..kernels import language as k
-from . import public as fl
-from .arguments import require_tensors
-from .declare import METHODS, composite, make_pointwise, pointwise, register
+from .core import operators as fl
+from .core.arguments import require_tensors
+from .core.declare import METHODS, composite, make_pointwise, pointwise, register
 
 
 @pointwise(name="conj_physical")

@@ -12,7 +12,7 @@ so everything here is differentiable to any order. The kernels are csrc/kernels/
 from functools import lru_cache
 
 from .. import _core
-from .declare import composite, primitive
+from .core.declare import composite, primitive
 from .windows import at_least, per_dim, window_count, within_reach
 
 

@@ -1,10 +1,10 @@
 """Random counts: the Poisson and binomial distributions."""
 
 from .. import _core
-from . import public as fl
-from .arguments import every
-from .attach import attached
-from .declare import composite
+from .core import operators as fl
+from .core.arguments import every
+from .core.attach import attached
+from .core.declare import composite
 from .generator import default_generator
 
 

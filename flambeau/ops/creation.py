@@ -10,8 +10,8 @@ from ..kernels import language as k
 from ..types import device as Device
 from ..types import layout as Layout
 from ..types import missing_device, strided
-from .arguments import require_tensors
-from .declare import METHODS, make_pointwise, register
+from .core.arguments import require_tensors
+from .core.declare import METHODS, make_pointwise, register
 
 _ramp = make_pointwise(
     lambda start, step: start + step * k.cast(k.index(), "int64"), name="arange", uses_index=True

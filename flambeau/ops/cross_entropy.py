@@ -4,8 +4,8 @@ import functools
 import math
 
 from .. import _core
-from . import public as fl
-from .declare import primitive
+from .core import operators as fl
+from .core.declare import primitive
 from .rows import run_rows
 
 _REAL = (_core.float16, _core.bfloat16, _core.float32, _core.float64)
@@ -21,7 +21,7 @@ REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 @functools.cache
 def kernel(variant, dtype):
     """The address of a row kernel for logits of a dtype: 0 forward, 1 backward."""
-    from ..kernels import row_functions
+    from ..kernels.schedules import row_functions
 
     wide = "float32" if _half(dtype) else dtype.name
     as_dtype = "float32" if _half(dtype) else None

@@ -1,8 +1,8 @@
 """Connectionist temporal classification: the likelihood of a sequence of labels under all its alignments."""
 
-from . import public as fl
-from .declare import composite, primitive
-from .lapack import array, tensor
+from .core import operators as fl
+from .core.declare import composite, primitive
+from .linalg.lapack import array, tensor
 
 
 def _shifted(values, by, fill):

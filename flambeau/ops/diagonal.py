@@ -1,10 +1,10 @@
 """Diagonals and triangles of matrices."""
 
 from ..kernels import language as k
-from . import public as fl
-from .arguments import wrap_dim
+from .core import operators as fl
+from .core.arguments import wrap_dim
+from .core.declare import composite, make_pointwise
 from .creation import check_options
-from .declare import composite, make_pointwise
 
 
 @composite(out="same")

@@ -1,8 +1,8 @@
 """Differences of neighbours, and sums of areas between them."""
 
-from . import public as fl
-from .arguments import wrap_dim, wrap_dims
-from .declare import composite
+from .core import operators as fl
+from .core.arguments import wrap_dim, wrap_dims
+from .core.declare import composite
 
 
 @composite(out="same")

@@ -1,7 +1,7 @@
 """Questions about whole tensors or sets: equal, close, contained."""
 
-from . import public as fl
-from .declare import composite
+from .core import operators as fl
+from .core.declare import composite
 
 
 @composite(out=False)

@@ -6,10 +6,10 @@ Each one's derivative is made of the others, so every order of derivative exists
 
 import math
 
-from . import public as fl
-from .arguments import few, wrap_dim
-from .declare import composite, primitive
-from .lapack import array, tensor
+from .core import operators as fl
+from .core.arguments import few, wrap_dim
+from .core.declare import composite, primitive
+from .linalg.lapack import array, tensor
 
 _fourier = composite(namespaces=("fft",), method=False, autocast="float32")
 

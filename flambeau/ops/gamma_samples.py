@@ -6,9 +6,9 @@ Source: Figurnov, Mohamed, Mnih, "Implicit reparameterization gradients", 2018, 
 
 import math
 
-from . import public as fl
-from .arguments import some
-from .declare import composite, primitive
+from .core import operators as fl
+from .core.arguments import some
+from .core.declare import composite, primitive
 
 __all__ = ["log_gamma_slope", "log_gamma_samples"]
 

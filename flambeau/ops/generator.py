@@ -1,7 +1,7 @@
 """The source of random numbers: a seed and a count of the draws made with it; and the default one."""
 
 from .. import _core
-from .declare import register
+from .core.declare import register
 
 
 class Generator:

@@ -1,9 +1,9 @@
 """The regularised incomplete gamma functions; the expansions are in csrc/kernels/elements/counts.cpp, in float64."""
 
 from .. import _core
-from . import public as fl
-from .arguments import require_tensors
-from .declare import composite, primitive, register
+from .core import operators as fl
+from .core.arguments import require_tensors
+from .core.declare import composite, primitive, register
 
 
 @primitive(method=False, function=False)

@@ -8,10 +8,10 @@ import warnings
 
 from .. import _core
 from .._core import indexing
-from . import public as fl
-from .arguments import wrap_dim
-from .declare import as_operator, composite, operator, primitive
-from .ways import raw_way
+from .core import operators as fl
+from .core.arguments import wrap_dim
+from .core.declare import as_operator, composite, operator, primitive
+from .core.ways import raw_way
 
 
 @primitive(out="exact")

@@ -1,7 +1,7 @@
 """Operators that PyTorch has for itself under a name with an underscore, and that programs call all the same."""
 
-from . import public as fl
-from .declare import composite, register
+from .core import operators as fl
+from .core.declare import composite, register
 
 
 @composite(method=False, out=False)

@@ -2,12 +2,11 @@
 
 import itertools
 import math
-from array import array
 
 from .. import _core
-from . import public as fl
-from .arguments import few, sequence
-from .declare import composite
+from .core import operators as fl
+from .core.arguments import few, sequence
+from .core.declare import composite
 
 
 @composite(method=False, out=False)
@@ -228,8 +227,10 @@ def combinations(input, r=2, with_replacement=False):
         return input[fl.empty(0, r, dtype=fl.int64, device=input.device)]
     if input.is_meta:
         return input[fl.empty(count, r, dtype=fl.int64, device="meta")]
-    places = array("q", itertools.chain.from_iterable(choose(range(n), r)))
-    return input[fl.frombuffer(places, dtype=fl.int64).reshape(count, r).to(input.device)]
+    import numpy
+
+    places = numpy.fromiter(itertools.chain.from_iterable(choose(range(n), r)), numpy.int64)
+    return input[fl.from_numpy(places).reshape(count, r).to(input.device)]
 
 
 def _choices(n, r):

@@ -3,8 +3,8 @@
 import builtins
 
 from .. import _core, types
-from . import public as fl
-from .declare import METHODS, composite, need_outs, register
+from .core import operators as fl
+from .core.declare import METHODS, composite, need_outs, register
 
 for _name in ("cat", "stack"):
     register(_name, getattr(_core, _name))

@@ -4,7 +4,7 @@ import functools
 
 from .. import _core
 from ..kernels import language as k
-from .declare import make_pointwise, pointwise, primitive
+from .core.declare import make_pointwise, pointwise, primitive
 from .reduce import ReductionSpec
 
 loss = functools.partial(pointwise, method=False, function=False, inplace=False)
@@ -27,7 +27,7 @@ def _squares(name):
     """A reduction of (a - b)**2, fused."""
 
     def kernel():
-        from ..kernels import reductions
+        from ..kernels.schedules import reductions
 
         return getattr(reductions, name).of(
             lambda a, b: (a - b) * (a - b), f"{name}_of_squares", n_in=2

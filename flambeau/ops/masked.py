@@ -7,9 +7,9 @@ What the mask leaves out is replaced by the value that changes nothing: 0 for su
 import functools
 import math
 
-from . import public as fl
-from .arguments import few, is_left_out, wrap_dims
-from .declare import composite
+from .core import operators as fl
+from .core.arguments import few, is_left_out, wrap_dims
+from .core.declare import composite
 
 
 def _masked(fn):

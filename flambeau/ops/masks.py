@@ -1,8 +1,8 @@
 """What a condition lets through: nonzero, masked_select, masked_scatter. Their sizes depend on the data."""
 
 from .._core import indexing
-from . import public as fl
-from .declare import composite, primitive
+from .core import operators as fl
+from .core.declare import composite, primitive
 from .scatter import in_place, private
 
 

@@ -7,8 +7,8 @@ import math
 
 from .. import _core
 from ..kernels import language as k
-from . import public as fl
-from .declare import METHODS, composite, make_pointwise, pointwise, register
+from .core import operators as fl
+from .core.declare import METHODS, composite, make_pointwise, pointwise, register
 
 
 def _unary(name, doc, aliases=(), special=None, inplace=True, **options):

@@ -1,9 +1,9 @@
 """Elements moved or repeated without looking at them: flip, roll, repeat_interleave."""
 
 from .._core import indexing
-from . import public as fl
-from .arguments import few, sequence, some, wrap_dims
-from .declare import composite
+from .core import operators as fl
+from .core.arguments import few, sequence, some, wrap_dims
+from .core.declare import composite
 from .scatter import private
 
 

@@ -2,9 +2,9 @@
 
 import math
 
-from . import public as fl
-from .attach import attached
-from .declare import composite
+from .core import operators as fl
+from .core.attach import attached
+from .core.declare import composite
 from .rows import affine
 
 

@@ -3,10 +3,10 @@
 import math
 
 from .. import _core
-from . import public as fl
-from .attach import attached
+from .core import operators as fl
+from .core.attach import attached
+from .core.declare import primitive
 from .cross_entropy import REDUCTIONS
-from .declare import primitive
 
 
 @primitive(name="nll_loss", method=False, function=False, out=False)

@@ -4,11 +4,11 @@ import math
 
 from .. import _core
 from ..kernels import language as k
-from . import public as fl
-from .arguments import few, is_left_out, require_floating, wrap_dim, wrap_dims
-from .declare import composite, make_pointwise, primitive
+from .core import operators as fl
+from .core.arguments import few, is_left_out, require_floating, wrap_dim, wrap_dims
+from .core.declare import composite, make_pointwise, primitive
+from .core.ways import reduction_way
 from .reduce import ReductionSpec, kept
-from .ways import reduction_way
 
 
 def _real_dtype(dtype):

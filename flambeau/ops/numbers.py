@@ -6,10 +6,10 @@ from collections import namedtuple
 
 from .. import _core
 from ..kernels import language as k
-from . import public as fl
-from .arguments import is_left_out, operand, require_tensors, wrap_dims
-from .declare import composite, pointwise, primitive, register
-from .lapack import array, tensor
+from .core import operators as fl
+from .core.arguments import is_left_out, operand, require_tensors, wrap_dims
+from .core.declare import composite, pointwise, primitive, register
+from .linalg.lapack import array, tensor
 
 _FrexpResult = namedtuple("frexp", "mantissa exponent")
 

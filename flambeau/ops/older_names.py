@@ -3,8 +3,8 @@
 import warnings
 
 from .. import _core
-from . import public as fl
-from .declare import METHODS, composite, register
+from .core import operators as fl
+from .core.declare import METHODS, composite, register
 
 
 def _method(name):

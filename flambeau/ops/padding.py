@@ -1,8 +1,8 @@
 """Borders: of constant numbers, and where those of other kinds come from."""
 
 from .. import _core
-from . import public as fl
-from .declare import composite
+from .core import operators as fl
+from .core.declare import composite
 
 
 @composite(method=False)

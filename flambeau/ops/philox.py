@@ -6,7 +6,7 @@ Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11.
 """
 
 from ..kernels import language as k
-from .declare import make_pointwise
+from .core.declare import make_pointwise
 
 M0, M1 = 0xD2511F53, 0xCD9E8D57
 W0, W1 = 0x9E3779B9, 0xBB67AE85

@@ -8,9 +8,9 @@ fraction of a degree is dropped.
 import math
 
 from .. import _core
-from . import public as fl
-from .arguments import operand, require_tensors, some
-from .declare import composite
+from .core import operators as fl
+from .core.arguments import operand, require_tensors, some
+from .core.declare import composite
 
 _polynomial = composite(namespaces=("special",), method=False)
 

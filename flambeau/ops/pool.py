@@ -11,9 +11,9 @@ from functools import lru_cache
 
 from .. import _core
 from ..types import iinfo
-from . import public as fl
-from .arguments import is_left_out
-from .declare import primitive, register
+from .core import operators as fl
+from .core.arguments import is_left_out
+from .core.declare import primitive, register
 from .windows import at_least, per_dim, window_count
 
 
@@ -156,7 +156,7 @@ def _max_of_missing(name, input, windows, return_indices):
         )
     least = iinfo(input.dtype).min if not input.dtype.is_floating_point else float("-inf")
     around = [p for p in reversed(padding) for _ in range(2)]
-    padded = fl.nn.functional.pad(input, around, value=least)
+    padded = fl.constant_pad_nd(input, around, least)
     sizes = tuple(size + 2 * p for size, p in zip(sizes, padding, strict=True))
     found = _max(padded, False, (sizes, out, kernel, stride, (0,) * len(sizes), dilation))
     return found if isinstance(found, _core.Tensor) else found[0]

@@ -6,11 +6,12 @@ import warnings
 from .. import _core
 from ..kernels import language as k
 from ..types import finfo, iinfo
-from . import public as fl
-from .arguments import every, some
-from .attach import attached
+from .core import operators as fl
+from .core.arguments import every, some
+from .core.attach import attached
+from .core.declare import METHODS, make_pointwise, primitive, register
+from .core.no_derivative import no_grad
 from .creation import check_options, count_of
-from .declare import METHODS, make_pointwise, primitive, register
 from .generator import default_generator
 from .philox import BERNOULLI, BITS, INTEGERS, NORMAL, UNIFORM, WIDE_INTEGERS, philox, unit
 
@@ -454,20 +455,12 @@ def normal(
         noise = normal_(
             _core.empty(shape, dtype=like.dtype, device=like.device), generator=generator
         )
-        with _NoGrad():
+        with no_grad():
             result = noise * std + mean
         result = attached(result, mean, std)
     if out is not None:
         return _core._finish_out(result, out, "normal")
     return result.requires_grad_(True) if requires_grad else result
-
-
-class _NoGrad:
-    def __enter__(self):
-        self.before = _core._set_grad_enabled(False)
-
-    def __exit__(self, *exception):
-        _core._set_grad_enabled(self.before)
 
 
 def bernoulli(input, p=None, *, generator=None, out=None):

@@ -1,8 +1,8 @@
 """Elements moved or repeated, dimensions moved, split or copied."""
 
-from . import public as fl
-from .arguments import dim_error, few, sequence, wrap_dim, wrap_dims
-from .declare import composite
+from .core import operators as fl
+from .core.arguments import dim_error, few, sequence, wrap_dim, wrap_dims
+from .core.declare import composite
 
 
 @composite(out=False)

@@ -3,10 +3,10 @@
 import functools
 
 from .. import _core
-from .arguments import dim_error, refuse_uncomputed, require_tensors, some
-from .declare import METHODS, NAMESPACES, _put_out, composite, primitive, register
-from .results import by_name, result_type
-from .ways import reduction_way
+from .core.arguments import dim_error, refuse_uncomputed, require_tensors, some
+from .core.declare import METHODS, NAMESPACES, _put_out, composite, primitive, register
+from .core.results import by_name, result_type
+from .core.ways import reduction_way
 
 
 class ReductionSpec:
@@ -20,7 +20,7 @@ class ReductionSpec:
     @functools.cached_property
     def kernel(self):
         """The reduction: what `kernel` made, or the one called `name` in kernels/reductions.py."""
-        from ..kernels import reductions
+        from ..kernels.schedules import reductions
 
         return self._make() if self._make else getattr(reductions, self.name)
 
@@ -198,7 +198,7 @@ def ctx_needs_second(grad):
 
 def _product_gradient(input, dims, grad):
     """Each element's gradient is the product of all others: of those before and those after it."""
-    from . import public as fl
+    from .core import operators as fl
 
     if not dims:
         return grad * fl.ones_like(input)

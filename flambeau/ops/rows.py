@@ -5,12 +5,12 @@ A row runs along one dimension; where that is not the last one, a transposed cop
 
 from .. import _core
 from ..kernels import language as k
-from . import public as fl
-from .arguments import few, refuse_uncomputed
-from .attach import attached
-from .declare import composite, make_pointwise, primitive
+from .core import operators as fl
+from .core.arguments import few, refuse_uncomputed
+from .core.attach import attached
+from .core.declare import composite, make_pointwise, primitive
+from .core.ways import row_way
 from .reduce import reduced_dims
-from .ways import row_way
 
 _kernels = {}
 
@@ -20,7 +20,7 @@ def run_rows(name, outputs, inputs, kinds, n_rows, row_len, as_dtype=None):
     key = (name, kinds, as_dtype, *(t.dtype for t in outputs), *(t.dtype for t in inputs))
     address = _kernels.get(key)
     if address is None:
-        from ..kernels import row_functions
+        from ..kernels.schedules import row_functions
 
         rows = getattr(row_functions, name) if isinstance(name, str) else name
         refuse_uncomputed(
@@ -212,7 +212,7 @@ def _softmax_kernels(name):
     """compile(variant, dtype) of a row function (0) and of its backward (1)."""
 
     def compile(variant, dtype):
-        from ..kernels import row_functions
+        from ..kernels.schedules import row_functions
 
         refuse_uncomputed(name, [dtype.name], [dtype.name])
         rows = getattr(row_functions, (name, name + "_backward")[variant])
@@ -225,7 +225,7 @@ def _norm_kernels(*names):
     """compile(variant, dtype) of the norms `names`, the first two without statistics among their results."""
 
     def compile(variant, dtype):
-        from ..kernels import row_functions
+        from ..kernels.schedules import row_functions
 
         rows = getattr(row_functions, names[variant])
         refuse_uncomputed(names[variant], [dtype.name], [dtype.name])

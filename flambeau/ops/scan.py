@@ -1,10 +1,10 @@
 """Running results along a dim: cumsum, cumprod, logcumsumexp, cummax, cummin."""
 
 from .._core import indexing
-from . import public as fl
-from .arguments import some, wrap_dim
-from .declare import composite, primitive
-from .results import result_type
+from .core import operators as fl
+from .core.arguments import some, wrap_dim
+from .core.declare import composite, primitive
+from .core.results import result_type
 from .scatter import private
 
 

@@ -8,9 +8,9 @@ import functools
 
 from .. import _core
 from .._core import indexing
-from . import public as fl
-from .arguments import dim_error
-from .declare import composite, primitive
+from .core import operators as fl
+from .core.arguments import dim_error
+from .core.declare import composite, primitive
 from .index import index_cells, is_mask, split_index, warn_of_bytes
 
 private = functools.partial(primitive, method=False, function=False, out=False)

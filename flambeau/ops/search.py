@@ -1,11 +1,11 @@
 """Where values fall among boundaries: searchsorted, bucketize, bincount, histc, histogram."""
 
 from .._core import indexing
-from . import public as fl
-from .arguments import listed
-from .declare import composite
-from .no_derivative import without_derivative
-from .results import result_type
+from ..types import listed
+from .core import operators as fl
+from .core.declare import composite
+from .core.no_derivative import without_derivative
+from .core.results import result_type
 
 
 def _search(operator, sequence, values, out_int32, right, side, sorter):

@@ -6,9 +6,9 @@ the last sample, a periodic one would reach it at the sample after.
 
 import math
 
-from . import public as fl
+from .core import operators as fl
+from .core.declare import composite
 from .creation import count_of
-from .declare import composite
 
 _signal = composite(namespaces=("signal.windows",), method=False, out=False)
 

@@ -5,10 +5,10 @@ gradient goes to the places that the values came from.
 """
 
 from .._core import indexing
-from . import public as fl
-from .arguments import some
-from .declare import composite, primitive
-from .results import result_type
+from .core import operators as fl
+from .core.arguments import some
+from .core.declare import composite, primitive
+from .core.results import result_type
 from .scatter import private
 
 

@@ -2,10 +2,10 @@
 
 import warnings
 
-from . import public as fl
-from .arguments import every
-from .attach import of_constant_slope
-from .declare import composite
+from .core import operators as fl
+from .core.arguments import every
+from .core.attach import of_constant_slope
+from .core.declare import composite
 from .padding import border_source
 
 

@@ -1,8 +1,9 @@
 """One tensor into several views of it along a dimension."""
 
 from .. import _core
-from .arguments import listed, wrap_dim
-from .declare import composite
+from ..types import listed
+from .core.arguments import wrap_dim
+from .core.declare import composite
 
 
 def _pieces(input, sizes, dim):

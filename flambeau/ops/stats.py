@@ -3,11 +3,11 @@
 import math
 
 from .. import _core
-from . import public as fl
-from .arguments import every, is_left_out, require_floating, some, wrap_dim, wrap_dims
-from .declare import composite, primitive
+from .core import operators as fl
+from .core.arguments import every, is_left_out, require_floating, some, wrap_dim, wrap_dims
+from .core.declare import composite, primitive
+from .core.ways import reduction_way
 from .reduce import ReductionSpec, kept, moment_reduction, moments
-from .ways import reduction_way
 
 
 def _moment_arguments(operator, dim, unbiased, correction, keepdim):

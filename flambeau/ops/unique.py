@@ -1,9 +1,9 @@
 """Distinct values: unique and unique_consecutive."""
 
 from .._core import indexing
-from .arguments import wrap_dim
-from .declare import composite
-from .no_derivative import without_derivative
+from .core.arguments import wrap_dim
+from .core.declare import composite
+from .core.no_derivative import without_derivative
 
 
 def _distinct(input, consecutive, dim):

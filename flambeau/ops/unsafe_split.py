@@ -5,7 +5,7 @@ where nobody reads the input any more.
 """
 
 from .. import _core
-from .declare import composite, primitive
+from .core.declare import composite, primitive
 
 
 @primitive(name="unsafe_split", method=False, function=False, out=False)

@@ -1,7 +1,7 @@
 """Transposes under their further names."""
 
 from .. import _core
-from .declare import METHODS, composite
+from .core.declare import METHODS, composite
 
 
 @composite(out=False)

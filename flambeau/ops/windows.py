@@ -4,7 +4,7 @@ Arguments become one integer a dimension, and every message names the operator.
 """
 
 from ..types import OutOfMemoryError
-from .arguments import few
+from .core.arguments import few
 
 
 def per_dim(value, n, operator, name):

@@ -7,7 +7,7 @@ import flambeau
 from .._core import _map_lists, _pointwise
 from ..kernels.expression import input as operand
 from ..kernels.expression import topological
-from ..ops.declare import PointwiseSpec
+from ..ops.core.declare import PointwiseSpec
 
 
 class Rule:

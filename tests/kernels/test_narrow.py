@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flambeau.kernels import Map
-from flambeau.kernels.interpret import float8_codes, float8_values
+from flambeau.kernels.interpret.pointwise import float8_codes, float8_values
 from flambeau.kernels.types import FLOAT8
 from tests.kernels.harness import call
 

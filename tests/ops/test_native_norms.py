@@ -4,7 +4,7 @@ import numpy as np
 
 import flambeau as torch
 from flambeau.autograd import gradcheck
-from flambeau.ops.attach import attached
+from flambeau.ops.core.attach import attached
 
 X = np.random.default_rng(0).standard_normal((3, 4, 5))
 

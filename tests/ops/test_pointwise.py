@@ -5,7 +5,7 @@ import pytest
 
 import flambeau
 from flambeau.autograd import gradcheck, gradgradcheck
-from flambeau.ops.declare import METHODS, POINTWISE
+from flambeau.ops.core.declare import METHODS, POINTWISE
 
 NAMES = sorted(POINTWISE)
 

@@ -163,7 +163,9 @@ def test_on_meta_there_is_a_size_and_nothing_to_read():
         assert storage.device.type == "meta" and storage.data_ptr() == 0
         assert storage.nbytes() in (0, 8)
         for read in (lambda s: s[0], lambda s: s.tolist(), lambda s: s.cpu()):
-            with pytest.raises(NotImplementedError, match="a storage on the meta device has a size"):
+            with pytest.raises(
+                NotImplementedError, match="a storage on the meta device has a size"
+            ):
                 read(storage)
     with pytest.raises(NotImplementedError, match="copy_: a storage on the meta device"):
         torch.UntypedStorage(8).copy_(torch.UntypedStorage(8, device="meta"))

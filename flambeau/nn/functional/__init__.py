@@ -3,7 +3,7 @@
 May import: flambeau, flambeau.ops. Must not import: flambeau.nn.modules.
 """
 
-from ...ops.declare import as_operator, settle
+from ...ops.core.declare import as_operator, settle
 from ..lazy_names import table_of_contents
 
 __getattr__, __dir__, __all__ = table_of_contents(

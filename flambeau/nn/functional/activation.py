@@ -8,7 +8,7 @@ import warnings
 import flambeau
 
 from ...ops import activation as operators
-from ...ops.attach import of_constant_slope
+from ...ops.core.attach import of_constant_slope
 
 _SOFTMAX_ADVICE = (
     "{name}: without dim it guesses the dim from input's shape. Say which one: dim=-1 for the last."

@@ -4,7 +4,7 @@ import math
 
 import flambeau
 
-from ...ops.autocast import lower_precision
+from ...ops.core.autocast import lower_precision
 from .activation import softmax
 from .affine import linear
 from .drop import dropout

@@ -7,7 +7,7 @@ import math
 
 import flambeau
 
-from ...ops.attach import of_constant_slope
+from ...ops.core.attach import of_constant_slope
 from .sizes import ntuple
 
 

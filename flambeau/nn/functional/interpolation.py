@@ -6,7 +6,7 @@ import warnings
 import flambeau
 
 from ..._core import _keep_format
-from ...ops.attach import attached
+from ...ops.core.attach import attached
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 _MODES = {  # mode: the numbers of spatial dimensions it is for

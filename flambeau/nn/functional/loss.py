@@ -6,8 +6,8 @@ import warnings
 import flambeau
 
 from ...ops import losses
-from ...ops.arguments import some
-from ...ops.autocast import full_precision
+from ...ops.core.arguments import some
+from ...ops.core.autocast import full_precision
 from .reduction import check, reduced, reduction_of, warn_unless_same_size, weighted
 
 

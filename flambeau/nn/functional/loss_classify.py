@@ -7,9 +7,9 @@ import flambeau
 from ...ops import cross_entropy as fused
 from ...ops import losses
 from ...ops import nll as fused_nll
-from ...ops.arguments import every
-from ...ops.autocast import full_precision
-from ...ops.ways import row_way
+from ...ops.core.arguments import every
+from ...ops.core.autocast import full_precision
+from ...ops.core.ways import row_way
 from .reduction import check, reduced, reduction_of
 
 _REAL = (flambeau.float16, flambeau.bfloat16, flambeau.float32, flambeau.float64)

@@ -2,8 +2,8 @@
 
 import flambeau
 
-from ...ops.arguments import every
-from ...ops.autocast import full_precision
+from ...ops.core.arguments import every
+from ...ops.core.autocast import full_precision
 from .distance import pairwise_distance
 from .reduction import check, reduced, reduction_of
 

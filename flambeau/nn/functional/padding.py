@@ -5,8 +5,8 @@ import math
 import flambeau
 
 from ..._core import _keep_format
-from ...ops.attach import of_constant_slope
-from ...ops.autocast import full_precision
+from ...ops.core.attach import of_constant_slope
+from ...ops.core.autocast import full_precision
 from ...ops.padding import border_source
 
 

@@ -6,7 +6,7 @@ import flambeau
 
 from ..._core import _keep_format
 from ...ops import pool
-from ...ops.autocast import full_precision
+from ...ops.core.autocast import full_precision
 from .sizes import ntuple
 
 

@@ -3,8 +3,8 @@
 import flambeau
 
 from ..._core import _keep_format
-from ...ops.attach import attached, of_constant_slope
-from ...ops.autocast import full_precision
+from ...ops.core.attach import attached, of_constant_slope
+from ...ops.core.autocast import full_precision
 from .activation import hardtanh
 from .interpolation import cubic_taps
 

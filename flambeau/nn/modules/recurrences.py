@@ -1,7 +1,7 @@
 """One step of each recurrence, from the projected input, the state and the weights to the state."""
 
 from ...kernels import language as k
-from ...ops.declare import make_pointwise
+from ...ops.core.declare import make_pointwise
 from .. import functional as F
 
 

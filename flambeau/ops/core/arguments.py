@@ -1,0 +1,108 @@
+"""Checks of dimensions and dtypes that many families share; they raise what PyTorch raises."""
+
+import itertools
+
+from ... import _core
+
+
+def some(mask):
+    """Whether any element of `mask` is true. On the meta device, where nobody knows, False: nothing is refused there."""
+    return not mask.is_meta and bool(mask.any())
+
+
+def every(mask):
+    """Whether all elements of `mask` are true; on the meta device True."""
+    return mask.is_meta or bool(mask.all())
+
+
+def operand(value, beside=None):
+    """A tensor as it is; a number as one on the device of `beside`, or on the CPU, where numbers are."""
+    if isinstance(value, _core.Tensor):
+        return value
+    device = beside.device if isinstance(beside, _core.Tensor) else "cpu"
+    return _core.as_tensor(value, device=device)
+
+
+def dim_error(dim, ndim, operator):
+    """What is raised where a tensor of `ndim` dimensions has no such dim."""
+    extent = max(ndim, 1)
+    return IndexError(
+        f"{operator}: dim {dim} is out of range; a tensor of {ndim} dims takes {-extent} to "
+        f"{extent - 1}."
+    )
+
+
+def wrap_dim(dim, ndim, operator):
+    """`dim` counted from the front: negative ones count from behind, a 0-dim tensor has dims -1 and 0."""
+    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
+        raise TypeError(f"{operator}: dim must be an int, not {type(dim).__name__}.")
+    dim = dim.__index__()
+    extent = max(ndim, 1)
+    if not -extent <= dim < extent:
+        raise dim_error(dim, ndim, operator)
+    return dim % extent
+
+
+def wrap_dims(dims, ndim, operator):
+    """A list of distinct dims from None (all of them), an int, or a sequence of int."""
+    if dims is None:
+        return list(range(ndim))
+    if hasattr(dims, "__index__"):
+        dims = (dims,)
+    dims = few(dims)
+    wrapped = [wrap_dim(dim, ndim, operator) for dim in dims]
+    if len(set(wrapped)) != len(wrapped):
+        raise RuntimeError(
+            f"{operator}: dims {tuple(dims)} name a dim more than once. Name each dim once."
+        )
+    return wrapped
+
+
+def few(values):
+    """The values as a tuple; of an endless iterable as many as are surely more than there are dimensions."""
+    return tuple(itertools.islice(values, 129))
+
+
+def is_left_out(dim):
+    """Whether dim is None or holds nothing."""
+    return dim is None or isinstance(dim, (tuple, list)) and not dim
+
+
+def sequence(first, rest):
+    """The items of f(*items) or f(items), where f is declared f(first, *rest)."""
+    if not rest and isinstance(first, (tuple, list)):
+        return tuple(first)
+    return (first, *rest)
+
+
+def require_tensors(operator, **values):
+    """Raise unless every value is a tensor; the keywords are the names of the arguments."""
+    for name, value in values.items():
+        if not isinstance(value, _core.Tensor):
+            raise TypeError(f"{operator}: {name} must be a Tensor, not {type(value).__name__}.")
+
+
+def require_floating(tensor, operator, complex_too=True):
+    """Raise unless `tensor` is floating (or complex)."""
+    dtype = tensor.dtype
+    if not (dtype.is_floating_point or (complex_too and dtype.is_complex)):
+        kinds = "floating or complex" if complex_too else "floating"
+        raise RuntimeError(
+            f"{operator}: input is {dtype}, but it must be {kinds}. Convert it with .float() first."
+        )
+
+
+def refuse_uncomputed(name, computed, results, float8=False):
+    """Raises where an operator would compute in a dtype that is only stored, or, unless float8, in float8."""
+    from ...kernels.types import DTYPES, FLOAT8
+
+    for dtype in (*computed, *results):
+        if dtype not in DTYPES:
+            raise NotImplementedError(
+                f"{name}: {dtype} is only stored; nothing is computed in it here. view() it as uint8."
+            )
+    for dtype in () if float8 else computed:
+        if dtype in FLOAT8 and dtype in results:
+            raise NotImplementedError(
+                f"{name}: nothing is computed in {dtype}. Convert it first, for example with .float()."
+            )

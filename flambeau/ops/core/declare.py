@@ -1,0 +1,527 @@
+"""How operators are declared: each in one place, from which all its forms follow.
+
+    @pointwise                      a scalar expression: kernels, derivatives, op_, out=, method
+    @primitive                      forward and backward written in Python
+    @composite                      Python built from differentiable operators
+
+A declaration puts its callables into NAMESPACES["torch"] (functions), METHODS (Tensor's methods) and
+any other namespace it names ("special", "linalg", "nn.functional", ...); `flambeau/__init__.py`
+and the packages of those names read them from here.
+"""
+
+import functools
+from types import FunctionType
+
+from ... import _core
+from .arguments import refuse_uncomputed
+from .kinds import argument_names, parameters_of
+
+NAMESPACES = {"torch": {}, "special": {}, "linalg": {}, "fft": {}, "nn.functional": {}}
+METHODS = {}
+POINTWISE = {}  # every pointwise operator by name, for tests that go over all of them
+
+
+@functools.cache
+def as_operator(function):
+    """A Python function as an operator; one for each function. Anything else stays as it is."""
+    if not isinstance(function, FunctionType):
+        return function
+    return operator(function)
+
+
+def operator(declared, implementation=None, *, skip=0, public=True, truths=(), respells=False,
+             out=False, autocast=None, node=None, keeps_format=False):  # fmt: skip
+    """The operator that `declared`, a Python function, stands for; registered nowhere.
+
+    Args:
+        implementation: what is called; `declared` itself if left out.
+        skip (int): parameters of `declared` in front that a caller does not give.
+        public (bool): whether programs call it; if not, nobody takes it over and no type is checked.
+        truths: names of arguments of which only the truth counts, whatever they are.
+        respells (bool): whether NumPy's names of arguments are understood.
+        out: see `_publish`.
+        autocast: "lower" or "float32": what floating arguments are cast to where autocast is on.
+        node (str): of a primitive, the name of its nodes.
+        keeps_format (bool): of a primitive, whether results are channels last as arguments are.
+    """
+    parameters = parameters_of(declared, skip, public, truths)
+    implementation = declared if implementation is None else implementation
+    return _core._operator(
+        declared, implementation, parameters, public, respells, out, autocast, node, keeps_format
+    )
+
+
+homes = "flambeau"  # the package that operators say they are of
+_homes = {}  # where operators are public first: pickles name them so
+
+
+def settle(name, function, space):
+    """Gives an operator its name and module, unless it is public elsewhere already; returns it."""
+    if function not in _homes:
+        home = homes if space == "torch" else f"{homes}.{space}"
+        _homes[function] = function.__module__ = home
+        if not getattr(function, "is_native", False):
+            function.__name__ = function.__qualname__ = name
+    return function
+
+
+def register(name, function, *, method=False, namespaces=("torch",)):
+    """Makes `function` public as torch.<name>, and as Tensor.<name> if method."""
+    function = as_operator(function)
+    if namespaces:
+        settle(name, function, namespaces[0])
+    for space in namespaces:
+        NAMESPACES.setdefault(space, {})[name] = function
+    if method:
+        METHODS[name] = function
+    for tell in late:
+        tell(name, function, method, namespaces)
+    return function
+
+
+late = []  # told of what is declared once the package is loaded: it makes that public
+
+
+def _with_options(declare):
+    """A decorator that takes options or none: `@declare` and `@declare(method=False)`."""
+
+    @functools.wraps(declare)
+    def decorator(fn=None, **options):
+        if fn is None:
+            return lambda fn: declare(fn, **options)
+        return declare(fn, **options)
+
+    return decorator
+
+
+# ------------------------------------------------------------------------------------------- pointwise
+
+
+class PointwiseSpec:
+    """What the core asks of a pointwise operator: its arguments, its kernels, its derivatives."""
+
+    def __init__(
+        self,
+        name,
+        fn,
+        args,
+        n_inputs,
+        defaults,
+        positional,
+        *,
+        keep=0,
+        tensors=0,
+        compute="promoted",
+        result="same",
+        differentiable=True,
+        uses_index=False,
+        map=None,
+        casts_out=None,
+        divisor=-1,
+        float8=False,
+    ):
+        self.name = name
+        self.fn = fn
+        self.args = args
+        self.n_inputs = n_inputs
+        self.defaults = defaults  # ... where there is none
+        self.positional = positional
+        self.keep = keep
+        self.tensors = tensors
+        self.compute = compute
+        self.result = result
+        self.differentiable = differentiable
+        # Of what promotes its arguments, out= may have any dtype that the result can be cast to.
+        promotes = n_inputs > 1 or compute == "floating"
+        self.casts_out = promotes if casts_out is None else casts_out
+        self.uses_index = uses_index
+        self.divisor = divisor
+        self.float8 = float8  # whether results may be float8: of what only moves or picks
+        self._map = map
+        self._overrides = []
+
+    order = 0  # of differentiation
+
+    @property
+    def map(self):
+        """The kernel, traced when first needed."""
+        if self._map is None:
+            from ...kernels import Map
+
+            self._map = Map(self.fn, self.name, len(self.args))
+            for i, fn in self._overrides:
+                self._map.override(i, fn)
+        return self._map
+
+    def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
+        refuse_uncomputed(self.name, (*in_dtypes, *as_dtypes), out_dtypes, self.float8)
+        return self.map.compile(in_dtypes, as_dtypes, out_dtypes, modes)
+
+    def check(self, in_dtypes, as_dtypes, out_dtypes):
+        """Raises what `compile` raises for dtypes that the operator does not take."""
+        refuse_uncomputed(self.name, (*in_dtypes, *as_dtypes), out_dtypes, self.float8)
+        self.map.ir(in_dtypes, as_dtypes, out_dtypes, "c" * (len(in_dtypes) + len(out_dtypes)))
+
+    def override(self, i, fn):
+        self._overrides.append((i, fn))
+        if self._map is not None:
+            self._map.override(i, fn)
+
+    def derivative(self, i):
+        """None (zero), "grad" (the gradient itself), or (operator of (grad, *used), used)."""
+        from ...kernels.expression import input
+
+        found = self.map.derivative(i)
+        if found is None:
+            return None
+        map, used = found
+        if map.expressions[0] is input(0):
+            return "grad"
+        keep = 0
+        for place, j in enumerate(used, 1):
+            if j >= 0 and self.keep >> j & 1:
+                keep |= 1 << place
+        name = f"{self.name}_backward_{self.args[i]}"
+        order = self.order + 1
+        large = order > 2 and map.size > FUSED_SIZE and not self.uses_index
+        if map.n_in > _core.max_pointwise_args or large:
+            if self.uses_index:
+                raise NotImplementedError(f"{name}: it reads {map.n_in} tensors and the index.")
+            return _Chain(map, name, keep), used
+        return _derivative_operator(map, name, keep, order, self.uses_index), used
+
+
+FUSED_SIZE = 16  # operations of a derivative of third or higher order; beyond, it becomes a chain
+_shared = {}  # (text of the expression, inputs, keep): equal derivatives of second order on are one
+
+
+def _derivative_operator(map, name, keep, order, uses_index=False):
+    """The operator of a derivative: its first argument is the gradient."""
+    key = map.digest, map.n_in, keep
+    if order > 1 and key in _shared:
+        return _shared[key]
+    args = ("grad_output", *(f"saved_{j}" for j in range(map.n_in - 1)))
+    nothing, n = (...,) * len(args), len(args)
+    spec = PointwiseSpec(name, None, args, n, nothing, n, keep=keep, uses_index=uses_index, map=map)
+    spec.order = order
+    operator = _core._pointwise(spec)
+    return _shared.setdefault(key, operator) if order > 1 else operator
+
+
+def _number_tensor(number, dtype):
+    """A number as a tensor that rounds it no more than an operator of tensors of `dtype` would."""
+    if isinstance(number, int):
+        return _core.tensor(number, device="cpu")
+    if isinstance(number, float):
+        dtype = dtype.to_real()
+    return _core.tensor(number, dtype=_core.float32 if dtype.itemsize < 4 else dtype, device="cpu")
+
+
+class _Chain:
+    """A large derivative as several operators with derivatives of their own."""
+
+    def __init__(self, map, name, keep):
+        from ...kernels import Map
+        from ...kernels.schedules.parts import split
+
+        self.steps = []
+        for expression, places in split(
+            map.expressions[0], map.n_in, _core.max_pointwise_args, keep
+        ):
+            part = Map.of([expression], len(places), name)
+            kept = sum(1 << k for k, j in enumerate(places) if keep >> j & 1)
+            self.steps.append((_derivative_operator(part, name, kept, 2), places))
+
+    def __call__(self, *values):
+        values = list(values)
+        for operator, places in self.steps:
+            args = [values[j] for j in places]
+            if not any(isinstance(arg, _core.Tensor) for arg in args):
+                args[0] = _number_tensor(args[0], values[0].dtype)
+            values.append(operator(*args))
+        return values[-1]
+
+
+def make_pointwise(
+    fn,
+    *,
+    name=None,
+    keep=(),
+    tensors=(),
+    compute="promoted",
+    result="same",
+    differentiable=True,
+    casts_out=None,
+    uses_index=False,
+    divisor=None,
+    float8=False,
+):
+    """The native callable of a pointwise function, registered nowhere.
+
+    Args:
+        keep: arguments left out of type promotion (a condition).
+        tensors: arguments for which a number is refused, as PyTorch does.
+        compute: "promoted"; "floating": integers are computed in the default dtype; "inexact": they
+            are refused as a division; "smooth": they are refused; or "counted": bool is computed in int64.
+        result: "same" as computed in, "bool", "real" (of complex) or "int64".
+        differentiable: False if no gradient flows.
+        divisor: the argument that has no zeros where the operator computes in integers.
+        casts_out: whether out= may have another dtype; None: where arguments are promoted.
+        uses_index: whether fn looks at the element's index, in the order of the indices whatever the
+            strides. It is read when the operator is made.
+        float8: whether the result may be float8, in which nothing is computed: of what picks or moves.
+    """
+    name = name or fn.__name__
+    names, defaults, positional = argument_names(fn)
+    n_inputs = sum(d is ... for d in defaults)
+    scalar = fn
+    if positional < len(names):
+
+        def scalar(*values):
+            return fn(
+                *values[:positional],
+                **dict(zip(names[positional:], values[positional:], strict=True)),
+            )
+
+    def mask(chosen):
+        return sum(1 << names.index(k) for k in chosen)
+
+    spec = PointwiseSpec(
+        name,
+        scalar,
+        names,
+        n_inputs,
+        defaults,
+        positional,
+        keep=mask(keep),
+        tensors=mask(tensors),
+        compute=compute,
+        result=result,
+        differentiable=differentiable,
+        casts_out=casts_out,
+        uses_index=uses_index,
+        divisor=-1 if divisor is None else names.index(divisor),
+        float8=float8,
+    )
+    operator = _core._pointwise(spec)
+    operator.__doc__ = fn.__doc__
+    operator.__wrapped__ = fn
+
+    def derivative(override, argument=None):
+        """Decorates fn(grad_output, *arguments, result): the derivative of one argument (or of the only one)."""
+        if isinstance(override, str):
+            return lambda f: derivative(f, override)
+        spec.override(names.index(argument) if argument else 0 if n_inputs == 1 else None, override)
+        return override
+
+    operator.derivative = derivative
+    return operator
+
+
+@_with_options
+def pointwise(
+    fn,
+    *,
+    name=None,
+    method=True,
+    function=True,
+    inplace=True,
+    namespaces=("torch",),
+    aliases=(),
+    domain=None,
+    smooth=True,
+    integers=False,
+    **kernel,
+):
+    """Declares an operator by its scalar expression.
+
+    Positional arguments without a default are tensors (or numbers), the others scalar parameters.
+
+    Args:
+        method, function, inplace: which public forms exist: Tensor.op, torch.op, op_.
+        namespaces: where the function is public beside being a method.
+        aliases: other public names of the same operator.
+        domain: (low, high) of operands at which it is tested and timed; None: any.
+        smooth: False where it has steps or kinks everywhere, or no gradient of some operand: finite
+            differences mean nothing there.
+        integers: whether it takes only integers.
+        kernel: the options of `make_pointwise`.
+    """
+    name = name or fn.__name__
+    operator = make_pointwise(fn, name=name, **kernel)
+    operator.domain, operator.smooth, operator.integers = domain, smooth, integers
+    POINTWISE[name] = operator
+    for public in (name, *aliases):
+        register(public, operator, method=method, namespaces=namespaces if function else ())
+        if inplace:
+            inplace_operator = _core._pointwise(operator.spec, operator)
+            inplace_operator.__name__ = inplace_operator.__qualname__ = public + "_"
+            inplace_operator.__doc__ = f"{public}(), in place."
+            register(
+                public + "_",
+                inplace_operator,
+                method=method,
+                namespaces=("torch",) if function else (),
+            )
+    return operator
+
+
+# --------------------------------------------------------------------- operators written in Python
+
+
+def need_outs(out, count, name):
+    """TypeError unless out= is a tuple or list of as many tensors as there are results."""
+    if not isinstance(out, (tuple, list)):
+        raise TypeError(f"{name}: out takes a tuple of {count} Tensors, not {type(out).__name__}.")
+    if len(out) != count:
+        raise TypeError(f"{name}: out takes {count} Tensors, but {len(out)} are given.")
+    for place, one in enumerate(out):
+        if not isinstance(one, _core.Tensor):
+            raise TypeError(f"{name}: item {place} of out is {type(one).__name__}, not a Tensor.")
+
+
+def _put_out(result, out, name, inputs):
+    """The results copied into the caller's tensors: unless `inputs` is None of their dtype, and apart from those."""
+    if isinstance(result, tuple):
+        need_outs(out, len(result), name)
+    if inputs is not None:
+        for r, o in zip(*((result, out) if isinstance(result, tuple) else ((result,), (out,)))):
+            _core._check_out(o, r.dtype, inputs, name)
+    if isinstance(result, tuple):
+        made = [_core._finish_out(r, o, name) for r, o in zip(result, out, strict=True)]
+        return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
+    return _core._finish_out(result, out, name)
+
+
+_core._bind("put_out", _put_out)
+
+
+def _called_in_order(call, *args, **kwargs):
+    """A call with more arguments by place than there are: numbers stand before the tensors, as they did once."""
+    args, numbers = call.in_order(call.__name__, args)
+    return call(*args, **numbers, **kwargs)
+
+
+_core._bind("called_in_order", _called_in_order)
+
+
+def _publish(
+    declared,
+    implementation=None,
+    *,
+    name,
+    method=True,
+    function=True,
+    inplace=False,
+    out=True,
+    namespaces=("torch",),
+    aliases=(),
+    **options,
+):
+    """Makes the public forms of an operator written in Python.
+
+    Args:
+        method, function, inplace: which of Tensor.op, torch.op and op_ there are.
+        out: whether out= is taken. "same": it must have the result's dtype; "exact": it must lie apart
+            from the inputs as well, as PyTorch demands of operators that pick elements; otherwise what
+            can be cast is cast, and inputs are read before.
+        namespaces: where the function is public beside being a method.
+        aliases: other public names of the same operator.
+        options: truths, autocast and those of primitives, as `operator` takes them.
+    """
+    call = operator(
+        declared, implementation, public=method or function, respells=True, out=out, **options
+    )
+    call.__name__ = call.__qualname__ = name
+    for public in (name, *aliases):
+        register(public, call, method=method, namespaces=namespaces if function else ())
+        if inplace:
+            register(
+                public + "_",
+                _inplace(call, public + "_"),
+                method=method,
+                namespaces=("torch",) if function else (),
+            )
+    return call
+
+
+def _inplace(call, name):
+    def inplace(input, *args, **kwargs):
+        _core._check_inplace(input, name)
+        if len(args) > 2 and (in_order := getattr(call, "in_order", None)):
+            (input, *args), kwargs = in_order(name, (input, *args))
+        # What backward needs of the old values must not be overwritten.
+        source = input.clone() if input.requires_grad and _core.is_grad_enabled() else input
+        result = call(source, *args, **kwargs)
+        if result.shape != input.shape:
+            raise RuntimeError(
+                f"{name}: the result has shape {tuple(result.shape)}, which does not fit into self "
+                f"{tuple(input.shape)}. An in-place operator keeps self's shape; use the "
+                "out-of-place form."
+            )
+        if not _core.can_cast(result.dtype, input.dtype):
+            raise RuntimeError(
+                f"{name}: its result is {result.dtype}, which self, {input.dtype}, cannot hold. "
+                "Convert it first, or use the out-of-place form."
+            )
+        return input.copy_(result)
+
+    inplace.__name__ = inplace.__qualname__ = name
+    inplace.__doc__ = f"{call.__name__}(), in place."
+    return inplace
+
+
+@_with_options
+def composite(fn, *, name=None, **public):
+    """Declares a Python function made of differentiable operators; adds out= and NumPy's spellings.
+
+    public: the options of `_publish`.
+    """
+    return _publish(fn, name=name or fn.__name__, **public)
+
+
+@_with_options
+def primitive(fn, *, name=None, keeps_format=False, **public):
+    """Declares fn(ctx, *arguments): runs without recording; its derivative is written beside it.
+
+        @primitive
+        def trace(ctx, input): ...
+
+        @trace.derivative
+        def _(ctx, grad_output): return the gradient of each argument (None where there is none)
+
+    forward keeps tensors with ctx.save_for_backward(...), anything else as attributes of ctx; the
+    derivative finds them in ctx.saved and is itself made of differentiable operators. Arguments may
+    be lists of tensors (their gradient is a list).
+
+    With keeps_format the results are channels last in memory where a tensor argument is. What a kernel
+    has written in another order is copied: `forward` should hand its memory to nobody else.
+    """
+    name = name or fn.__name__
+    names, defaults, positional = argument_names(fn, skip=1)
+    forward = fn
+    if positional < len(names):  # the core passes all arguments by position
+
+        def forward(ctx, *values):
+            return fn(
+                ctx,
+                *values[:positional],
+                **dict(zip(names[positional:], values[positional:], strict=True)),
+            )
+
+    def missing(ctx, *grads):
+        raise NotImplementedError(
+            f"{name}: it has no derivative. Call it under torch.no_grad(), or on detach()ed "
+            "tensors."
+        )
+
+    node = _core._backward_name(name)
+    call = _publish(fn, forward, skip=1, name=name, node=node, keeps_format=keeps_format, **public)
+    call.backward = missing
+
+    def derivative(backward):
+        call.backward = backward
+        return backward
+
+    call.derivative = derivative
+    return call

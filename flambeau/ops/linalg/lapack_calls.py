@@ -1,0 +1,146 @@
+"""Rare LAPACK routines of the BLAS library, called through ctypes on stacks of matrices (count, m, n).
+
+The others are called by the core (csrc/dispatch/lapack.h). The interpreter lock is free while a routine runs.
+"""
+
+import ctypes
+import functools
+
+from ... import _core
+
+_letters = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
+
+
+@functools.cache
+def _routine(name, letter):
+    from .blas import load
+
+    load()
+    address = _core._lapack_symbol(f"{letter}{name}_")
+    if not address:
+        raise RuntimeError(f"the BLAS library has no LAPACK routine {letter}{name}.")
+    return ctypes.CFUNCTYPE(None)(address)
+
+
+def _call(name, dtype, *arguments):
+    """Call a routine once."""
+    _prepared(name, dtype, *arguments)()
+
+
+def _prepared(name, dtype, *arguments):
+    """The call of a routine: ints and letters by reference, as Fortran has them, the letters' lengths at the end.
+
+    A ctypes.c_void_p among the arguments may point elsewhere at each call.
+    """
+    passed, lengths = [], []
+    for argument in arguments:
+        if isinstance(argument, int):
+            passed.append(ctypes.byref(ctypes.c_int32(argument)))
+        elif isinstance(argument, str):
+            passed.append(ctypes.c_char_p(argument.encode()))
+            lengths.append(ctypes.c_size_t(1))
+        else:
+            passed.append(argument)
+    return functools.partial(_routine(name, _letters[dtype.name]), *passed, *lengths)
+
+
+class _Stack:
+    """The addresses of the matrices, or rows, of a contiguous array."""
+
+    def __init__(self, values):
+        self.base = values.ctypes.data
+        self.step = values.strides[0] if len(values) else 0
+
+    def __getitem__(self, i):
+        return ctypes.c_void_p(self.base + i * self.step)
+
+
+def _by_columns(values):
+    """A copy whose memory holds each matrix column by column: contiguous, of shape (count, n, m)."""
+    import numpy
+
+    return numpy.ascontiguousarray(values.swapaxes(-1, -2)).copy()
+
+
+def ldl_factor(values, hermitian):
+    """(LD, pivots, info) of symmetric or Hermitian matrices, from the lower triangle of each."""
+    import numpy
+
+    count, n, _ = values.shape
+    factors = _by_columns(numpy.tril(values))
+    pivots, infos = numpy.zeros((count, n), numpy.int32), numpy.zeros(count, numpy.int32)
+    work = numpy.empty(64 * max(n, 1), values.dtype)
+    w, name = ctypes.c_void_p(work.ctypes.data), _symmetric(values.dtype, hermitian) + "trf"
+    a, p, info = _Stack(factors), _Stack(pivots), ctypes.c_int32()
+    for i in range(count if n else 0):
+        _call(name, values.dtype, "L", n, a[i], n, p[i], w, len(work), ctypes.byref(info))
+        infos[i] = info.value
+    return factors.swapaxes(-1, -2), pivots, infos
+
+
+def ldl_solve(LD, pivots, B, hermitian):
+    """X with A X = B, given what `ldl_factor` gives for A."""
+    import numpy
+
+    count, n, k = B.shape
+    factors, X = _by_columns(LD), _by_columns(B)
+    pivots = numpy.ascontiguousarray(pivots, numpy.int32)
+    name = _symmetric(LD.dtype, hermitian) + "trs"
+    a, p, x, info = _Stack(factors), _Stack(pivots), _Stack(X), ctypes.c_int32()
+    for i in range(count if n and k else 0):
+        _call(name, LD.dtype, "L", n, k, a[i], n, p[i], x[i], n, ctypes.byref(info))
+    return X.swapaxes(-1, -2)
+
+
+def _symmetric(dtype, hermitian):
+    return "he" if hermitian and dtype.kind == "c" else "sy"
+
+
+def eig(values, vectors):
+    """(w, V, info) of square matrices: complex eigenvalues, with `vectors` also V in A V = V diag(w), else None.
+
+    A is finite; each column of V has norm 1.
+    """
+    import numpy
+
+    count, n, _ = values.shape
+    dtype = numpy.dtype(values.dtype)
+    real = dtype.kind == "f"
+    factors, infos = _by_columns(values), numpy.zeros(count, numpy.int32)
+    found = [numpy.zeros((count, n), dtype) for _ in range(2 if real else 1)]  # w, or its two parts
+    V = numpy.empty((count, n, n), dtype) if vectors else numpy.empty((1, n, n), dtype)
+    spare = numpy.empty(2 * max(n, 1), dtype.char.lower())
+    moving = [factors, *found, *([V] if vectors else [])]
+    pointers = [ctypes.c_void_p(x.ctypes.data) for x in moving]
+    v = pointers[-1] if vectors else ctypes.c_void_p(V.ctypes.data)
+    job, info = "V" if vectors else "N", ctypes.c_int32()
+
+    def prepared(work, length):
+        more = () if real else (ctypes.c_void_p(spare.ctypes.data),)
+        return _prepared("geev", dtype, "N", job, n, pointers[0], n, *pointers[1 : 1 + len(found)],
+                         None, 1, v, n, ctypes.c_void_p(work.ctypes.data), length, *more,
+                         ctypes.byref(info))  # fmt: skip
+
+    if count and n:
+        work = numpy.empty(1, dtype)
+        prepared(work, -1)()  # asks for the workspace
+        work = numpy.empty(max(1, int(work[0].real)), dtype)
+        run = prepared(work, len(work))
+        for i in range(count):
+            run()
+            infos[i] = info.value
+            for pointer, x in zip(pointers, moving):
+                pointer.value += x.strides[0]
+    w = found[0] + 1j * found[1] if real else found[0]
+    if not vectors:
+        return w, None, infos
+    return w, (_from_pairs(V, found[1]) if real else V).swapaxes(-1, -2), infos
+
+
+def _from_pairs(rows, imaginary):
+    """Complex vectors, a row each: of a pair LAPACK gives the real part in one row, the imaginary one in the next."""
+    V = rows.astype(rows.dtype.char.upper())
+    matrix, first = (imaginary > 0).nonzero()
+    V[matrix, first] += 1j * rows[matrix, first + 1]
+    V[matrix, first + 1] = V[matrix, first].conj()
+    return V

@@ -1,0 +1,442 @@
+"""Products of vectors and matrices, over the core's mm, bmm, matmul and addmm."""
+
+import itertools
+import warnings
+
+from ... import _core
+from ...types import listed
+from ..activation import gelu
+from ..core import operators as fl
+from ..core.arguments import require_floating, wrap_dim
+from ..core.attach import attached
+from ..core.declare import NAMESPACES, composite
+
+
+def _check_ndim(operator, **tensors):
+    """Each value is (tensor, its ndim)."""
+    for name, (tensor, ndim) in tensors.items():
+        if tensor.dim() != ndim:
+            raise RuntimeError(
+                f"{operator}: {name} is {tuple(tensor.shape)}; it takes {ndim} "
+                f"dim{'s' * (ndim > 1)}."
+            )
+
+
+def _check_dtypes(operator, first, second):
+    if first.dtype != second.dtype:
+        raise RuntimeError(
+            f"{operator}: the operands are {first.dtype} and {second.dtype}, but a product takes "
+            "one dtype. Convert one of them with .to()."
+        )
+
+
+@composite(out="same", autocast="lower")
+def mm(input, mat2):
+    """The product of two matrices: (M, K) and (K, N) give (M, N)."""
+    return _core.mm(input, mat2)
+
+
+@composite(out="same", autocast="lower")
+def bmm(input, mat2):
+    """The products of two stacks of matrices: (B, M, K) and (B, K, N) give (B, M, N)."""
+    return _core.bmm(input, mat2)
+
+
+@composite(out="same")
+def mv(input, vec):
+    """The matrix (M, K) times the vector (K): a vector (M)."""
+    return _core.mv(input, vec)
+
+
+@composite(out="same")
+def dot(input, tensor):
+    """The sum of the products of two vectors of one length; for complex ones, without conjugation."""
+    return _core.dot(input, tensor)
+
+
+@composite(out="same")
+def vdot(input, other):
+    """The sum of conj(input) * other over two vectors."""
+    return fl.dot(input.conj() if input.dtype.is_complex else input, other)
+
+
+@composite(out="same", autocast="lower")
+def matmul(input, other):
+    """The product over the last dimension of `input` and the one before last of `other`.
+
+    Shape: (*B, M, K) and (*B, K, N) give (*B, M, N), where *B broadcast; a vector (K) on either side
+    counts as a matrix, and the dimension that this adds is dropped from the result.
+    """
+    return _core.matmul(input, other)
+
+
+_core._bind("matmul", matmul)  # a @ b
+NAMESPACES["nn.functional"]["linear"] = _core.linear
+
+
+def _scaled_sum(operator, input, product, beta, alpha):
+    """beta * input + alpha * product; what beta = 0 multiplies is ignored, NaN or not."""
+    if product.dtype != input.dtype:
+        raise RuntimeError(
+            f"{operator}: input is {input.dtype}, but the product is {product.dtype}. Convert one "
+            "of them with .to()."
+        )
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if isinstance(factor, complex) and not product.dtype.is_complex:
+            raise RuntimeError(
+                f"{operator}: {name}={factor} is complex, but input is {input.dtype}."
+            )
+    if not (product.dtype.is_floating_point or product.dtype.is_complex):
+        beta, alpha = int(beta), int(alpha)
+    shape = fl.broadcast_shapes(input.shape, product.shape)
+    if tuple(shape) != tuple(product.shape):
+        raise RuntimeError(
+            f"{operator}: input {tuple(input.shape)} does not broadcast to the product {tuple(product.shape)}."
+        )
+    if alpha != 1:
+        product = product * alpha
+    if beta == 0:
+        return product
+    return product + (input if beta == 1 else input * beta)
+
+
+_HALF = (_core.float16, _core.bfloat16)
+
+
+def _is_plain(dtype, beta, alpha):
+    """Whether the core adds products of this dtype to something in one go."""
+    real = not isinstance(beta, complex) and not isinstance(alpha, complex)
+    return real and (dtype is fl.float32 or dtype is fl.float64)
+
+
+def _widened(*tensors):
+    """The tensors in float32, if all are of one shorter dtype: beta * input + alpha * product is rounded once.
+
+    A product beyond float16's range may come back into it by alpha.
+    """
+    dtype = tensors[0].dtype
+    if dtype in _HALF and all(t.dtype == dtype for t in tensors):
+        return [t.float() for t in tensors]
+    return None
+
+
+def _without_values(*tensors):
+    """The tensors as zeros, with gradients of zeros: what a factor of 0 leaves, NaN and infinity too."""
+    return [t.masked_fill(fl.ones((), dtype=fl.bool, device=t.device), 0) for t in tensors]
+
+
+def _sum_with_product(operator, input, left, right, beta, alpha):
+    """beta * input + alpha * (left @ right) for matrices or stacks of them."""
+    if alpha != 1 and left.dim() == 2 and left.dtype.is_floating_point:
+        if alpha == 0:
+            left, right = _without_values(left, right)
+        elif _is_plain(left.dtype, beta, alpha):
+            # The operand, as a BLAS does: the product may be beyond what alpha brings back.
+            left, alpha = left * alpha, 1
+    if _is_plain(left.dtype, beta, alpha):
+        return _core._addmm(input, left, right, beta, alpha, operator)
+    if wide := _widened(input, left, right):
+        return _sum_with_product(operator, *wide, beta, alpha).to(left.dtype)
+    multiply = fl.mm if left.dim() == 2 else fl.bmm
+    return _scaled_sum(operator, input, multiply(left, right), beta, alpha)
+
+
+def _in_order(name, args):
+    """((input, a, b), beta and alpha) of a call where these numbers stand before the tensors that they scale."""
+    tensors = [a for a in args if isinstance(a, fl.Tensor)]
+    numbers = [a for a in args if not isinstance(a, fl.Tensor)]
+    if len(tensors) != 3 or not 1 <= len(numbers) <= 2:
+        raise TypeError(f"{name}: takes 3 Tensors, then beta= and alpha=; {len(args)} were given.")
+    # The first words are what programs filter warnings by (docs/differences.md).
+    warnings.warn(
+        f"This overload of {name} is deprecated: a number before the tensors is beta or alpha. Write "
+        "beta= and alpha= behind them.",
+        stacklevel=4,
+    )
+    return tensors, dict(zip(("beta", "alpha"), numbers))
+
+
+@composite(inplace=True, out="same", autocast="lower")
+def addmm(input, mat1, mat2, *, beta=1, alpha=1):
+    """beta * input + alpha * (mat1 @ mat2)."""
+    _check_ndim("addmm", mat1=(mat1, 2), mat2=(mat2, 2))
+    return _sum_with_product("addmm", input, mat1, mat2, beta, alpha)
+
+
+@composite(method=False)
+def _addmm_activation(input, mat1, mat2, *, beta=1, alpha=1, use_gelu=False):
+    """relu, or with use_gelu gelu by tanh, of addmm."""
+    result = addmm(input, mat1, mat2, beta=beta, alpha=alpha)
+    return gelu(result, approximate="tanh") if use_gelu else result.relu()
+
+
+@composite(inplace=True, out="same")
+def addmv(input, mat, vec, *, beta=1, alpha=1):
+    """beta * input + alpha * (mat @ vec)."""
+    if alpha == 0 and mat.dtype.is_floating_point:
+        mat, vec = _without_values(mat, vec)
+    fits = mat.dim() == 2 and mat.size(1) == vec.numel() and input.numel() in (1, mat.size(0))
+    if mat.numel() == 0 and beta != 0 and fits and input.dim() < 2:
+        # As in PyTorch not expanded to the product's shape.
+        return attached(input * beta, mat, vec, anyway=True)
+    if _is_plain(mat.dtype, beta, alpha):
+        return _core._addmv(input, mat, vec, beta, alpha)
+    if wide := _widened(input, mat, vec):
+        return addmv(*wide, beta=beta, alpha=alpha).to(mat.dtype)
+    return _scaled_sum("addmv", input, fl.mv(mat, vec), beta, alpha)
+
+
+@composite(inplace=True)
+def addr(input, vec1, vec2, *, beta=1, alpha=1):
+    """beta * input + alpha * outer(vec1, vec2)."""
+    dtype = fl.promote_types(fl.promote_types(vec1.dtype, vec2.dtype), input.dtype)
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if isinstance(factor, bool) and dtype is not fl.bool:
+            raise RuntimeError(
+                f"addr: {name}={factor} is for bool tensors only; {input.dtype} takes a number."
+            )
+        if isinstance(factor, float) and not (dtype.is_floating_point or dtype.is_complex):
+            raise RuntimeError(f"addr: {name}={factor} would be cut to a whole number in {dtype}.")
+    if dtype is fl.bool:
+        product = fl.outer(vec1, vec2) & bool(alpha)
+        return product | input if beta else product
+    vec1, vec2, input = vec1.to(dtype), vec2.to(dtype), input.to(dtype)
+    scales = alpha != 1 and _is_plain(dtype, beta, alpha) and vec1.dim() == 1
+    if scales:  # the vector, as vec1 * vec2 may be beyond what alpha brings back
+        vec1, alpha = vec1 * alpha, 1
+    return _scaled_sum("addr", input, fl.outer(vec1, vec2), beta, alpha)
+
+
+@composite(inplace=True, out="same", autocast="lower")
+def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * the sum over b of batch1[b] @ batch2[b]."""
+    _check_ndim("addbmm", batch1=(batch1, 3), batch2=(batch2, 3))
+    if batch1.size(0) != batch2.size(0) or batch1.size(2) != batch2.size(1):
+        raise RuntimeError(
+            f"addbmm: batch1 {tuple(batch1.shape)} and batch2 {tuple(batch2.shape)} do not fit: it "
+            "takes (B, M, K) and (B, K, N)."
+        )
+    summed = batch1.size(0) * batch1.size(2)  # B * K
+    left = batch1.transpose(0, 1).reshape(batch1.size(1), summed)
+    right = batch2.reshape(summed, batch2.size(2))
+    return _sum_with_product("addbmm", input, left, right, beta, alpha)
+
+
+@composite(inplace=True, out="same", autocast="lower")
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * bmm(batch1, batch2)."""
+    _check_ndim("baddbmm", batch1=(batch1, 3), batch2=(batch2, 3))
+    return _sum_with_product("baddbmm", input, batch1, batch2, beta, alpha)
+
+
+for _operator in (addmm, addmv, addr, addbmm, baddbmm):
+    _operator.in_order = _in_order
+
+
+@composite
+def outer(input, vec2):
+    """input[i] * vec2[j] at [i, j]."""
+    _check_ndim("outer", input=(input, 1), vec2=(vec2, 1))
+    return input.unsqueeze(1) * vec2
+
+
+@composite
+def ger(input, vec2):
+    """An alias of `outer`."""
+    return fl.outer(input, vec2)
+
+
+@composite(out="same")
+def inner(input, other):
+    """The products of the last dimensions: out[*i, *j] = sum over k of input[*i, k] * other[*j, k]."""
+    if input.dim() == 0 or other.dim() == 0:
+        return input * other
+    if input.size(-1) != other.size(-1):
+        raise RuntimeError(
+            f"inner: the last sizes of {tuple(input.shape)} and {tuple(other.shape)} differ; they "
+            "must be equal."
+        )
+    return fl.tensordot(input, other, dims=([-1], [-1]))
+
+
+@composite
+def kron(input, other):
+    """The Kronecker product: block [i] of the result is input[i] * other."""
+    ndim = max(input.dim(), other.dim())
+    a = (1,) * (ndim - input.dim()) + tuple(input.shape)
+    b = (1,) * (ndim - other.dim()) + tuple(other.shape)
+    spread_a = [size for pair in zip(a, (1,) * ndim) for size in pair]
+    spread_b = [size for pair in zip((1,) * ndim, b) for size in pair]
+    product = input.reshape(spread_a) * other.reshape(spread_b)
+    return product.reshape([m * n for m, n in zip(a, b)])
+
+
+def _cross(operator, input, other, dim):
+    if input.dim() != other.dim():
+        raise RuntimeError(
+            f"{operator}: input has {input.dim()} dims but other has {other.dim()}. They must be "
+            "equal."
+        )
+    _check_dtypes(operator, input, other)
+    dim = wrap_dim(dim, input.dim(), operator)
+    if input.size(dim) != 3 or other.size(dim) != 3:
+        raise RuntimeError(
+            f"{operator}: dim {dim} has sizes {input.size(dim)} and {other.size(dim)}; it takes "
+            "vectors of 3. Name the dim of size 3 with dim=."
+        )
+    input, other = fl.broadcast_tensors(input, other)
+    # Component i of the result takes the two others, i+1 and i+2, in turn.
+    return input.roll(-1, dim) * other.roll(-2, dim) - input.roll(-2, dim) * other.roll(-1, dim)
+
+
+@composite(out="exact")
+def cross(input, other, dim=None):
+    """The vector product along `dim`, by default the first dimension of size 3."""
+    if dim is None:
+        shape = (
+            fl.broadcast_shapes(input.shape, other.shape)
+            if input.dim() == other.dim()
+            else input.shape
+        )
+        dim = next((d for d, size in enumerate(shape) if size == 3), None)
+        if dim is None:
+            raise RuntimeError(f"cross: input {tuple(input.shape)} has no dim of size 3.")
+    return _cross("cross", input, other, dim)
+
+
+@composite(name="cross", namespaces=("linalg",), method=False, out="same")
+def linalg_cross(input, other, *, dim=-1):
+    """The vector product along `dim`."""
+    return _cross("linalg.cross", input, other, dim)
+
+
+@composite(name="vecdot", namespaces=("linalg",), method=False, out="same", autocast="lower")
+def linalg_vecdot(x, y, *, dim=-1):
+    """The sum of conj(x) * y along `dim`."""
+    require_floating(x, "linalg.vecdot")
+    _check_dtypes("linalg.vecdot", x, y)
+    return ((x.conj() if x.dtype.is_complex else x) * y).sum(dim)
+
+
+@composite(name="matmul", namespaces=("linalg",), method=False, out="same")
+def linalg_matmul(input, other):
+    """An alias of `matmul`."""
+    return fl.matmul(input, other)
+
+
+def _cheapest_order(sizes):
+    """split[length, i]: how many of the `length` matrices from i on the first factor should take.
+
+    Matrix i is sizes[i] x sizes[i+1]; the order does the fewest multiplications.
+    Source: Cormen, Leiserson, Rivest, Stein, Introduction to Algorithms, matrix-chain multiplication.
+    """
+    import numpy
+
+    n = len(sizes) - 1
+    p = numpy.array(sizes, dtype=numpy.float64)
+    # The costs of a product of so many matrices, by its first matrix and by the end behind its last.
+    from_first, to_end = numpy.zeros((n + 1, n + 1)), numpy.zeros((n + 1, n + 1))
+    split = numpy.zeros((n + 1, n + 1), dtype=numpy.int64)
+    for length in range(2, n + 1):
+        count = n - length + 1
+        ends = slice(length, length + count)
+        cost = p[:count] * p[ends] * numpy.stack([p[s : s + count] for s in range(1, length)])
+        cost += from_first[1:length, :count]
+        cost += to_end[length - 1 : 0 : -1, ends]
+        best = cost.argmin(0)
+        split[length, :count] = best + 1
+        from_first[length, :count] = to_end[length, ends] = cost.min(0)
+    return split
+
+
+@composite(name="multi_dot", namespaces=("linalg",), method=False, out="exact", autocast="lower")
+def linalg_multi_dot(tensors):
+    """The product of two or more matrices, in the order that needs the fewest multiplications.
+
+    The first may be a row and the last a column, each given as a vector.
+    """
+    tensors = listed(tensors)
+    if len(tensors) < 2:
+        raise RuntimeError(
+            f"linalg.multi_dot: {len(tensors)} tensors were given; it takes 2 or more."
+        )
+    shape = []
+    first, last = tensors[0], tensors[-1]
+    if first.dim() == 1:
+        tensors[0] = first.unsqueeze(0)
+    elif first.dim() == 2:
+        shape.append(first.size(0))
+    if last.dim() == 1:
+        tensors[-1] = last.unsqueeze(1)
+    elif last.dim() == 2:
+        shape.append(last.size(1))
+    for position, tensor in enumerate(tensors):
+        if tensor.dim() != 2:
+            raise RuntimeError(
+                f"linalg.multi_dot: tensor {position} {tuple(tensor.shape)} must be a matrix (2 "
+                "dims)."
+            )
+        _check_dtypes("linalg.multi_dot", first, tensor)
+    for position, (a, b) in enumerate(itertools.pairwise(tensors)):
+        if a.size(1) != b.size(0):
+            raise RuntimeError(
+                f"linalg.multi_dot: inner dimensions of tensors {position} and {position + 1} "
+                f"differ: {tuple(a.shape)} @ {tuple(b.shape)}."
+            )
+    split = _cheapest_order([tensors[0].size(0)] + [tensor.size(1) for tensor in tensors])
+    products, todo = [], [(len(tensors), 0, False)]
+    while todo:  # no recursion: a chain may split into one matrix and the rest at each step
+        length, i, ready = todo.pop()
+        if ready:
+            right, left = products.pop(), products.pop()
+            products.append(fl.mm(left, right))
+        elif length == 1:
+            products.append(tensors[i])
+        else:
+            k = int(split[length, i])
+            todo += [(length, i, True), (length - k, i + k, False), (k, i, False)]
+    return products[0].reshape(shape)
+
+
+@composite(method=False)
+def chain_matmul(*matrices):
+    """The product of matrices, in the order that needs the fewest multiplications."""
+    if len(matrices) == 1:
+        return matrices[0].clone()
+    for matrix in matrices:
+        if matrix.dim() != 2:
+            raise RuntimeError(
+                f"chain_matmul: tensor {tuple(matrix.shape)} must be a matrix (2 dims)."
+            )
+    return linalg_multi_dot(matrices)
+
+
+def _matrix_power(operator, input, n):
+    if input.dim() < 2 or input.size(-1) != input.size(-2):
+        raise RuntimeError(f"{operator}: input {tuple(input.shape)} must hold square matrices.")
+    if n < 0:
+        input, n = fl.linalg.inv(input), -n
+    result = None
+    while n:
+        if n & 1:
+            result = input if result is None else fl.matmul(result, input)
+        n >>= 1
+        if n:
+            input = fl.matmul(input, input)
+    if result is None:
+        # A write over a copy stays in the graph, with a gradient of 0.
+        result = input.clone()
+        result.copy_(fl.eye(input.size(-1), dtype=input.dtype, device=input.device))
+    return result
+
+
+@composite
+def matrix_power(input, n):
+    """The n-th power of square matrices; a negative n inverts first."""
+    return _matrix_power("matrix_power", input, n)
+
+
+@composite(name="matrix_power", namespaces=("linalg",), method=False)
+def linalg_matrix_power(A, n):
+    """The n-th power of square matrices; a negative n inverts first."""
+    return _matrix_power("linalg.matrix_power", A, n)

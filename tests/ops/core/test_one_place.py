@@ -1,0 +1,161 @@
+"""A new operator of each kind, and an optimizer, are one declaration in one module; all its forms follow."""
+
+import importlib
+import inspect
+import sys
+
+import pytest
+
+import flambeau as torch
+from flambeau.autograd import gradcheck
+from flambeau.ops.core import declare
+
+MODULE = '''
+import flambeau
+from flambeau import _core
+from flambeau.kernels import language as k
+from flambeau.kernels.schedules import reductions, row_language
+from flambeau.kernels.schedules.rows import Rows
+from flambeau.ops.core.declare import pointwise, primitive
+from flambeau.ops.reduce import ReductionSpec, kept, reduced_dims
+from flambeau.ops.rows import run_rows
+from flambeau.optim.optimizer import Optimizer
+from flambeau.optim.options import with_gradients
+from flambeau.optim.rule import Rule
+
+
+@pointwise(aliases=("tented",), domain=(0.1, 0.8))
+def tent(input, width):
+    """1 - |input| / width, and 0 beyond."""
+    return k.maximum(1 - k.abs(input) / width, 0)
+
+
+_cubes = _core.Reduction(
+    ReductionSpec("sum_of_cubes", kernel=lambda: reductions.sum_.of(lambda x: x * x * x, "sum_of_cubes"))
+)
+
+
+@primitive
+def sum_of_cubes(ctx, input, dim=None, keepdim=False):
+    """The sum of input**3 over dim or all."""
+    ctx.dims, ctx.keepdim = reduced_dims(dim, input.dim(), "sum_of_cubes"), keepdim
+    ctx.save_for_backward(input)
+    return _core._reduce(_cubes, (input,), ctx.dims, keepdim, (input.dtype,))[0]
+
+
+@sum_of_cubes.derivative
+def _(ctx, grad_output):
+    (input,) = ctx.saved
+    return 3 * input * input * kept(grad_output, ctx.dims, input.dim(), ctx.keepdim), None, None
+
+
+_centre = Rows(lambda x: x - row_language.rmean(x), "centre")
+
+
+@primitive(method=False)
+def centre_rows(ctx, input):
+    """Each row minus its mean."""
+    x = input.contiguous()
+    result = _core.empty_like(x)
+    run_rows(_centre, (result,), (x,), "vv", x.numel() // x.shape[-1], x.shape[-1])
+    return result
+
+
+@centre_rows.derivative
+def _(ctx, grad_output):
+    return centre_rows(grad_output)
+
+
+class SignDescent(Optimizer):
+    """param -= lr * sign(grad)."""
+
+    rule = Rule(lambda param, grad, *, lr: param - lr * k.sign(grad), "param")
+
+    def __init__(self, params, lr=0.1):
+        super().__init__(params, {"lr": lr})
+
+    def update(self, group):
+        params, grads = zip(*with_gradients(group))
+        self.rule.apply([list(params), list(grads)], lr=group["lr"])
+'''
+
+DECLARED = ("tent", "tent_", "tented", "tented_", "sum_of_cubes", "centre_rows")
+
+
+@pytest.fixture(scope="module")
+def declared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("declared")
+    (folder / "new_operators.py").write_text(MODULE)
+    sys.path.insert(0, str(folder))
+    try:
+        yield importlib.import_module("new_operators")
+    finally:
+        sys.path.remove(str(folder))
+        del sys.modules["new_operators"]
+        declare.POINTWISE.pop("tent", None)
+        for name in DECLARED:
+            declare.METHODS.pop(name, None)
+            declare.NAMESPACES["torch"].pop(name, None)
+            for owner in (torch, torch.Tensor):
+                if name in vars(owner):
+                    delattr(owner, name)
+
+
+def test_a_pointwise_operator_with_a_kink(declared):
+    x = torch.tensor([-2.0, -0.5, 0.0, 0.25])
+    expected = [0.0, 0.5, 1.0, 0.75]
+    assert torch.tent(x, 1.0).tolist() == x.tent(1.0).tolist() == expected
+    assert torch.tented(x, torch.ones(4)).tolist() == expected
+    out = torch.empty(4)
+    assert torch.tent(x, 1.0, out=out) is out and out.tolist() == expected
+    y = x.clone()
+    assert y.tent_(1.0) is y and y.tolist() == expected
+    assert x.double().tent(1).dtype is torch.float64
+    assert torch.empty(2, 3, device="meta").tent(1.0).shape == (2, 3)
+    a, b = (
+        torch.rand(3, dtype=torch.float64) * 0.5 + 0.2,
+        torch.full((3,), 1.5, dtype=torch.float64),
+    )
+    assert gradcheck(torch.tent, (a.requires_grad_(), b.requires_grad_()))
+    assert type(torch.tent(a, b).grad_fn).__name__ == "TentBackward0"
+    assert torch.func.vmap(torch.tent, in_dims=(0, None))(x, torch.tensor(1.0)).tolist() == expected
+    assert str(inspect.signature(torch.tent)) == "(input, width, *, out=None)"
+    assert "beyond" in torch.tent.__doc__ and torch.ops.aten.tent(x, 1.0).tolist() == expected
+
+
+def test_it_is_tested_and_timed_where_it_is_declared(declared):
+    from benchmarks.pointwise_all import declared as timed
+
+    assert declare.POINTWISE["tent"].domain == (0.1, 0.8)
+    assert ("tent", torch.tent, (0.1, 0.8)) in list(timed(torch, 2))
+
+
+def test_a_reduction(declared):
+    x = torch.tensor([[1.0, 2.0], [3.0, 0.0]])
+    assert torch.sum_of_cubes(x).item() == 36 and x.sum_of_cubes(1).tolist() == [9.0, 27.0]
+    assert x.sum_of_cubes(axis=0, keepdims=True).tolist() == [[28.0, 8.0]]
+    out = torch.empty(2)
+    assert torch.sum_of_cubes(x, 1, out=out) is out and out.tolist() == [9.0, 27.0]
+    assert gradcheck(lambda t: t.sum_of_cubes(1), (x.double().requires_grad_(),))
+    assert x.to("meta").sum_of_cubes(1).shape == (2,)
+    with pytest.raises(TypeError, match="sum_of_cubes: keepdim takes True or False"):
+        x.sum_of_cubes(0, 1)
+
+
+def test_an_operator_of_rows(declared):
+    x = torch.tensor([[1.0, 3.0], [2.0, 2.0]])
+    assert torch.centre_rows(x).tolist() == [[-1.0, 1.0], [0.0, 0.0]]
+    assert not hasattr(x, "centre_rows")
+    assert gradcheck(
+        torch.centre_rows, (torch.randn(3, 4, dtype=torch.float64, requires_grad=True),)
+    )
+    assert torch.centre_rows(x.to("meta")).shape == (2, 2)
+
+
+def test_an_optimizer(declared):
+    parameter = torch.nn.Parameter(torch.tensor([1.0, -1.0]))
+    optimizer = declared.SignDescent([parameter], lr=0.5)
+    (parameter * torch.tensor([2.0, -3.0])).sum().backward()
+    optimizer.step()
+    assert parameter.tolist() == [0.5, -0.5]
+    assert optimizer.state_dict()["param_groups"][0]["lr"] == 0.5
