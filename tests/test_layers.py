@@ -1,6 +1,7 @@
-"""Imports point downwards, floor by floor: every import of every file is read."""
+"""Imports and includes point downwards, floor by floor: each one of every file is read."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,56 @@ def test_the_rule_is_read_from_relative_imports_too():
     assert floor_of("flambeau.kernels.targets.cpu") == 2
     assert floor_of("flambeau.tensor") == 4
     assert floor_of("flambeau.nn.modules.linear") == 5
+
+
+# ---- the core
+
+CORE = PACKAGE.parent / "csrc"
+# Each may include itself and what stands before it. python/ is the border: nothing includes it.
+CORE_FLOORS = ["tensor", "runtime", "kernels", "autograd", "dispatch", "python"]
+# Rooms of csrc/kernels likewise; simd/ compiles the bodies of the others.
+KERNEL_FLOORS = ["elements", "gemm", "conv", "pool", "index", "order", "simd"]
+# The vector that all bodies are written in.
+IN_BODIES = {"kernels/simd/vector_body.h"}
+
+
+def core_includes():
+    """(where, room of the file, what it includes) for each include of a file of ours."""
+    for file in sorted([*CORE.rglob("*.h"), *CORE.rglob("*.cpp")]):
+        parts = file.relative_to(CORE).parts
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            found = re.match(r'#include "(.+)"', line)
+            if found and parts[0] != "tests":
+                yield f"csrc/{'/'.join(parts)}:{number}", parts, found[1]
+
+
+def test_includes_point_downwards():
+    broken = []
+    for where, parts, name in core_includes():
+        other = name.split("/")
+        assert (CORE / name).is_file(), f"{where}: {name} is included by its path from csrc/."
+        if CORE_FLOORS.index(other[0]) > CORE_FLOORS.index(parts[0]):
+            broken.append(
+                f"{where}: {parts[0]}/ stands below {other[0]}/ and can't include {name}."
+            )
+        if parts[0] == other[0] == "kernels" and name not in IN_BODIES:
+            own, its = (KERNEL_FLOORS.index(p[1]) for p in (parts, other))
+            if its > own:
+                broken.append(f"{where}: room {parts[1]}/ stands before {other[1]}/.")
+    assert not broken, "\n" + "\n".join(broken)
+
+
+def test_every_folder_of_the_core_greets_its_reader():
+    folders = {file.parent for file in [*CORE.rglob("*.h"), *CORE.rglob("*.cpp")]}
+    missing = [str(f.relative_to(CORE)) for f in sorted(folders) if not (f / "README.md").is_file()]
+    assert not missing, f"a README.md says what lives here and in which order to read it: {missing}"
+    for folder in sorted(folders):
+        text = (folder / "README.md").read_text()
+        named = set(re.findall(r"`([a-z_]+\.(?:h|cpp))`", text))
+        gone = sorted(name for name in named if not (folder / name).is_file())
+        assert not gone, (
+            f"{folder.relative_to(CORE)}/README.md names files that are not there: {gone}"
+        )
 
 
 # ---- what looks at values, or makes a tensor without saying where, would not work on meta or where

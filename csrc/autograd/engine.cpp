@@ -5,10 +5,10 @@
 #include <unordered_map>
 
 #include "autograd/accumulate.h"
+#include "autograd/borrowed.h"
+#include "autograd/door.h"
 #include "autograd/saved_hooks.h"
-#include "dispatch/basics.h"
-#include "dispatch/device.h"
-#include "dispatch/door.h"
+#include "tensor/device_scope.h"
 
 namespace flambeau {
 

@@ -4,9 +4,8 @@
 #include <mutex>
 
 #include "autograd/accumulate.h"
+#include "autograd/borrowed.h"
 #include "autograd/saved_hooks.h"
-#include "dispatch/basics.h"
-#include "dispatch/region.h"
 
 namespace flambeau {
 
@@ -31,6 +30,17 @@ void destroy_meta(Tensor& t) {
   AutogradMeta* meta = t.autograd;
   t.autograd = nullptr;
   delete meta;
+}
+
+void clear_tensor(Tensor& t) {
+  if (t.autograd) destroy_meta(t);
+  if (t.version_override && --t.version_override->references == 0) delete t.version_override;
+  t.version_override = nullptr;
+  Py_CLEAR(t.dict);
+  if (t.sizes && t.sizes != t.inline_layout) PyMem_Free(t.sizes);
+  t.sizes = nullptr;
+  if (t.storage) release(t.storage);
+  t.storage = nullptr;
 }
 
 void clear_meta(Tensor& t) {

@@ -34,6 +34,8 @@ struct AutogradMeta {
 /// t's, made if need be; from then on the garbage collector watches t.
 AutogradMeta& need_meta(Tensor& t);
 void destroy_meta(Tensor& t);
+/// Frees what a tensor holds; tp_dealloc calls it.
+void clear_tensor(Tensor& t);
 /// Drops what t's cycles could lead through, for the garbage collector.
 void clear_meta(Tensor& t);
 

@@ -163,6 +163,11 @@ struct SavedValue {
 /// A Saved as Python sees it: _raw_saved_self, _raw_saved_tensors.
 PyObject* saved_tensor_object(Node* node, Saved* saved);
 
+/// What every type of nodes does to die and for the garbage collector.
+void node_dealloc(PyObject* self);
+int node_traverse(PyObject* self, visitproc visit, void* context);
+int node_clear(PyObject* self);
+
 [[noreturn]] void throw_released(Node* node);
 /// "true_divide" -> "DivBackward0": PyTorch's name of an operator's node.
 std::string backward_name(const std::string& operator_name);

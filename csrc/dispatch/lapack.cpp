@@ -9,6 +9,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
 #include "dispatch/matmul.h"
+#include "kernels/gemm/problem.h"
 #include "kernels/gemm/small_matrix.h"
 #include "runtime/blas.h"
 #include "runtime/threads.h"

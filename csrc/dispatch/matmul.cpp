@@ -10,6 +10,7 @@
 #include "dispatch/iterate.h"
 #include "dispatch/views.h"
 #include "kernels/gemm/gemm.h"
+#include "runtime/blas.h"
 #include "tensor/float8.h"
 
 namespace flambeau {

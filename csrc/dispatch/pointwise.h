@@ -71,11 +71,6 @@ void run_map(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg
 void run_map_lists(Pointwise& record, Tensor* const* outputs, int n_outputs, const Arg* inputs,
                    int n_inputs, int64_t count);
 
-/// Raises where autograd would have to record the write to out=.
-void check_out_unrecorded(bool out_recorded, bool input_recorded, const char* operator_name);
-/// Checks a caller's out= tensor; of other sizes it is resized to these, with these strides.
-void prepare_out(Tensor& out, const Dims& sizes, const Dims& strides, DType result,
-                 const char* operator_name);
 void check_castable(DType from, DType to, const char* operator_name);
 
 }  // namespace flambeau

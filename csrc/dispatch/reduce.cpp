@@ -1,19 +1,13 @@
 #include "dispatch/reduce.h"
 
-#include <Python.h>
-#include <structmember.h>
-
 #include <algorithm>
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
-#include "python/guard.h"
 #include "runtime/threads.h"
 
 namespace flambeau {
-
-PyTypeObject* reduction_type = nullptr;
 
 namespace {
 
@@ -465,52 +459,6 @@ TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool 
 TensorRef sum(Tensor& t, const Dims& dims, bool keepdim) {
   return sum_like("sum_reduction", t, dims, keepdim,
                   is_differentiable(t.dtype) ? t.dtype : DType::int64, 1);
-}
-
-// --------------------------------------------------------------------------------------------
-// Python face
-
-namespace {
-
-PyObject* reduction_new(PyTypeObject* type, PyObject* args, PyObject*) {
-  PyObject* spec;
-  int ordered = 0;
-  if (!PyArg_ParseTuple(args, "O|p", &spec, &ordered)) return nullptr;
-  auto* self = reinterpret_cast<Reduction*>(type->tp_alloc(type, 0));
-  if (!self) return nullptr;
-  Py_INCREF(spec);
-  self->spec = spec;
-  self->ordered = ordered != 0;
-  self->kernels = new std::vector<Reduction::Kernel>;
-  self->states = new std::vector<Reduction::States>;
-  return reinterpret_cast<PyObject*>(self);
-}
-
-void reduction_dealloc(PyObject* o) {
-  auto* self = reinterpret_cast<Reduction*>(o);
-  PyTypeObject* type = Py_TYPE(o);
-  Py_CLEAR(self->spec);
-  delete self->kernels;
-  delete self->states;
-  type->tp_free(o);
-  Py_DECREF(type);
-}
-
-PyMemberDef reduction_members[] = {{"spec", T_OBJECT, offsetof(Reduction, spec), READONLY, nullptr},
-                                   {nullptr, 0, 0, 0, nullptr}};
-
-PyType_Slot reduction_slots[] = {{Py_tp_new, reinterpret_cast<void*>(reduction_new)},
-                                 {Py_tp_dealloc, reinterpret_cast<void*>(reduction_dealloc)},
-                                 {Py_tp_members, reduction_members},
-                                 {0, nullptr}};
-
-}  // namespace
-
-void initialize_reduce(PyObject* module) {
-  static PyType_Spec spec = {"flambeau._core.Reduction", sizeof(Reduction), 0, Py_TPFLAGS_DEFAULT,
-                             reduction_slots};
-  reduction_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  PyModule_AddObjectRef(module, "Reduction", reinterpret_cast<PyObject*>(reduction_type));
 }
 
 }  // namespace flambeau

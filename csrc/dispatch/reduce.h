@@ -56,6 +56,4 @@ bool all_finite(const Tensor& t);
 TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out,
                    double factor);
 
-void initialize_reduce(PyObject* module);
-
 }  // namespace flambeau

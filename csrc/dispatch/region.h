@@ -41,7 +41,4 @@ TensorRef region_view(Tensor& t, PyTypeObject* type, Change&& change) {
   return v;
 }
 
-/// The node of `view` as a region of `base` (which its in-place history went through).
-Ref<Node> region_node(Tensor& base, Tensor& view);
-
 }  // namespace flambeau

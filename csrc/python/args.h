@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "dispatch/device.h"
 #include "dispatch/memory_format.h"
 #include "dispatch/promotion.h"
-#include "python/guard.h"
 #include "python/parse.h"
+#include "tensor/device_scope.h"
+#include "tensor/guard.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {
@@ -142,7 +142,6 @@ struct Name {
 /// A tensor of another Python type (a subclass) over t's memory, without history.
 TensorRef retype(Tensor& t, PyTypeObject* type);
 /// What an operator with out= returns: result itself, or out with the result in it.
-PyObject* finish_out(TensorRef result, Tensor* out, const char* function);
 /// A view of t of another Python type, part of the graph.
 TensorRef as_subclass(Tensor& t, PyTypeObject* type);
 void mark_requires_grad(Tensor& t, bool wanted);

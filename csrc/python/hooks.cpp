@@ -6,9 +6,9 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
-#include "dispatch/device.h"
 #include "dispatch/reduce.h"
 #include "python/operator.h"
+#include "tensor/device_scope.h"
 
 namespace flambeau {
 

@@ -2,11 +2,10 @@
 #include <nanobind/nanobind.h>
 
 #include "autograd/node.h"
-#include "dispatch/reduce.h"
 #include "python/args.h"
-#include "python/bind_index.h"
 #include "python/hooks.h"
 #include "python/operator.h"
+#include "python/ways/index.h"
 
 NB_MODULE(_core, m) {
   using namespace flambeau;
@@ -19,7 +18,6 @@ NB_MODULE(_core, m) {
   initialize_hooks(module);
   initialize_python_operators(module);
   initialize_pointwise(module);
-  initialize_reduce(module);
   initialize_subscripts(module);
   initialize_views(module);
   initialize_methods(module);

@@ -2,7 +2,7 @@
 #pragma once
 #include <memory>
 
-#include "dispatch/door.h"
+#include "autograd/door.h"
 #include "dispatch/operator.h"
 #include "python/args.h"
 #include "python/overrides.h"

@@ -1,7 +1,7 @@
 // __torch_function__: which arguments take an operator over, and the call that lets them.
 // Exact tensors and Python's own types pay for a comparison of types, nothing more. Needs the GIL.
 #pragma once
-#include "dispatch/door.h"
+#include "autograd/door.h"
 #include "tensor/tensor.h"
 
 namespace flambeau {

@@ -1,16 +1,10 @@
 #include "runtime/blas.h"
 
-#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
-#include <vector>
 
-#include "kernels/gemm/blocked.h"
-#include "kernels/gemm/gemm.h"
-#include "runtime/rounding.h"
-#include "runtime/threads.h"
 #include "tensor/error.h"
 
 #if defined(_WIN32)
@@ -21,15 +15,6 @@
 
 namespace flambeau {
 namespace {
-
-enum CblasOrder : int { row_major = 101 };
-enum CblasTranspose : int { no_trans = 111, trans = 112, conj_trans = 113, conj_no_trans = 114 };
-
-/// CBLAS takes complex scalars by address.
-template <class T>
-using GemmRoutine = void (*)(int order, int trans_a, int trans_b, int m, int n, int k,
-                             const void* alpha, const T* a, int lda, const T* b, int ldb,
-                             const void* beta, T* c, int ldc);
 
 /// The opened library and the routines found in it; lives until the process ends.
 class Library {
@@ -85,75 +70,6 @@ class Library {
 
 std::atomic<const Library*> library{nullptr};
 
-/// The library's product of complex matrices, or nullptr while no library is loaded.
-template <class T>
-GemmRoutine<T> gemm_routine() {
-  const Library* lib = library.load(std::memory_order_acquire);
-  if (!lib) return nullptr;
-  if constexpr (std::is_same_v<T, complex64>)
-    return lib->c;
-  else
-    return lib->z;
-}
-
-constexpr int64_t int_max = 0x7fffffff;
-
-/// CBLAS row-major knows no "conjugate without transpose" for gemm: such operands are copied first.
-template <class T>
-std::vector<T> conjugated(const T* matrix, int64_t rows, int64_t cols, int64_t ld) {
-  std::vector<T> copy(rows * cols);
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < cols; ++j) copy[i * cols + j] = std::conj(matrix[i * ld + j]);
-  return copy;
-}
-
-template <class T>
-void apply_epilogue(const Epilogue& epilogue, int64_t row0, int64_t col0, int64_t rows,
-                    int64_t cols, T* c, int64_t ldc) {
-  const T* bias = static_cast<const T*>(epilogue.bias);
-  for (int64_t i = 0; i < rows; ++i) {
-    T* row = c + i * ldc;
-    if (bias && epilogue.bias_per_row) {
-      T add = bias[row0 + i];
-      for (int64_t j = 0; j < cols; ++j) row[j] += add;
-    } else if (bias) {
-      const T* add = bias + col0;
-      for (int64_t j = 0; j < cols; ++j) row[j] += add[j];
-    }
-  }
-}
-
-/// How a product is cut, from its shape alone: tiles of the result, or slices of K if it is small.
-struct Cut {
-  int64_t tile_m, tile_n, slice_k;
-};
-
-// A tile of 2 MFLOP takes about 15 us, against 1 us to hand it to another thread. The library packs
-// A and B anew for each tile, so few and large ones are best.
-constexpr double least_tile_flop = 2e6;
-constexpr int64_t most_tiles = 256;
-
-Cut cut(int64_t M, int64_t N, int64_t K, int64_t batch) {
-  Cut result{M, N, K};
-  double flop = 8 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
-  // A long sum into a small result: slices of K, added in order.
-  if (batch == 1 && K >= 16384 && M * N <= 128 * 128 && flop > 4 * least_tile_flop) {
-    result.slice_k = std::max<int64_t>(4096, round_up((K + 31) / 32, 256));
-    return result;
-  }
-  int64_t tiles = batch;
-  while (tiles < most_tiles && flop > 2 * least_tile_flop) {
-    bool by_n = result.tile_n >= result.tile_m;
-    int64_t& dim = by_n ? result.tile_n : result.tile_m;
-    // Past two tiles, only long sides are cut.
-    if (dim <= 32 || (tiles >= 2 && dim <= 512)) break;
-    dim = round_up((dim + 1) / 2, by_n ? 16 : 8);
-    flop /= 2;
-    tiles *= 2;
-  }
-  return result;
-}
-
 }  // namespace
 
 void blas_load(const std::string& path) {
@@ -170,111 +86,16 @@ void* lapack_symbol(const char* name) {
   return lib ? lib->find(name) : nullptr;
 }
 
-namespace {
-
 template <class T>
-void complex_tile(const Gemm<T>& p) {
-  if (p.M == 0 || p.N == 0) return;
-  const GemmRoutine<T> routine = gemm_routine<T>();
-  const int64_t largest = std::max({p.M, p.N, p.K, p.lda, p.ldb, p.ldc});
-  if (!routine || p.K == 0 || largest > int_max) return gemm_loops(p);
-  if (p.conj_a && !p.trans_a) {
-    auto copy = conjugated(p.a, p.M, p.K, p.lda);
-    Gemm<T> q = p;
-    q.a = copy.data(), q.lda = p.K, q.conj_a = false;
-    return complex_tile(q);
-  }
-  if (p.conj_b && !p.trans_b) {
-    auto copy = conjugated(p.b, p.K, p.N, p.ldb);
-    Gemm<T> q = p;
-    q.b = copy.data(), q.ldb = p.N, q.conj_b = false;
-    return complex_tile(q);
-  }
-  auto flag = [](bool transposed, bool conj) {
-    return transposed ? (conj ? conj_trans : trans) : no_trans;
-  };
-  // The library wants every leading dimension at least as long as a row, even of one element.
-  auto ld = [](int64_t given, int64_t row) {
-    return static_cast<int>(std::max({given, row, int64_t{1}}));
-  };
-  routine(row_major, flag(p.trans_a, p.conj_a), flag(p.trans_b, p.conj_b), static_cast<int>(p.M),
-          static_cast<int>(p.N), static_cast<int>(p.K), &p.alpha, p.a,
-          ld(p.lda, p.trans_a ? p.M : p.K), p.b, ld(p.ldb, p.trans_b ? p.K : p.N), &p.beta, p.c,
-          ld(p.ldc, p.N));
+GemmRoutine<T> gemm_routine() {
+  const Library* lib = library.load(std::memory_order_acquire);
+  if (!lib) return nullptr;
+  if constexpr (std::is_same_v<T, complex64>)
+    return lib->c;
+  else
+    return lib->z;
 }
-
-template <class T>
-void complex_product(const Gemm<T>& p) {
-  if (p.M == 0 || p.N == 0 || p.batch == 0) return;
-  const Cut c = cut(p.M, p.N, p.K, p.batch);
-  const bool finish = p.epilogue.bias != nullptr;
-
-  if (c.slice_k < p.K) {
-    int64_t n_slices = (p.K + c.slice_k - 1) / c.slice_k;
-    std::vector<T> partial(n_slices * p.M * p.N);
-    parallel_for(n_slices, [&](int64_t slice) {
-      int64_t k0 = slice * c.slice_k;
-      Gemm<T> part = p;
-      part.K = std::min(c.slice_k, p.K - k0);
-      part.a += p.trans_a ? k0 * p.lda : k0;
-      part.b += p.trans_b ? k0 : k0 * p.ldb;
-      part.c = partial.data() + slice * p.M * p.N;
-      part.ldc = p.N;
-      part.beta = T(0);
-      complex_tile(part);
-    });
-    for (int64_t i = 0; i < p.M; ++i)
-      for (int64_t j = 0; j < p.N; ++j) {
-        T sum = p.beta == T(0) ? T(0) : p.beta * p.c[i * p.ldc + j];
-        for (int64_t slice = 0; slice < n_slices; ++slice)
-          sum += partial[(slice * p.M + i) * p.N + j];
-        p.c[i * p.ldc + j] = sum;
-      }
-    if (finish) apply_epilogue(p.epilogue, 0, 0, p.M, p.N, p.c, p.ldc);
-    return;
-  }
-
-  const int64_t tiles_m = (p.M + c.tile_m - 1) / c.tile_m,
-                tiles_n = (p.N + c.tile_n - 1) / c.tile_n;
-  auto one_tile = [&](int64_t index) {
-    int64_t n0 = index % tiles_n * c.tile_n, m0 = index / tiles_n % tiles_m * c.tile_m;
-    int64_t item = index / (tiles_n * tiles_m);
-    Gemm<T> tile = p;
-    tile.M = std::min(c.tile_m, p.M - m0);
-    tile.N = std::min(c.tile_n, p.N - n0);
-    tile.a += item * p.batch_stride_a + (p.trans_a ? m0 : m0 * p.lda);
-    tile.b += item * p.batch_stride_b + (p.trans_b ? n0 * p.ldb : n0);
-    tile.c += item * p.batch_stride_c + m0 * p.ldc + n0;
-    complex_tile(tile);
-    if (finish) apply_epilogue(p.epilogue, m0, n0, tile.M, tile.N, tile.c, tile.ldc);
-  };
-  // Many small products of a batch make one chunk together.
-  double tile_flop = 2.0 * static_cast<double>(c.tile_m) * static_cast<double>(c.tile_n) *
-                         static_cast<double>(std::max<int64_t>(p.K, 1)) +
-                     500;
-  int64_t per_chunk = std::max<int64_t>(1, static_cast<int64_t>(least_tile_flop / tile_flop));
-  parallel_ranges(tiles_m * tiles_n * p.batch, per_chunk, [&](int64_t begin, int64_t end) {
-    for (int64_t index = begin; index < end; ++index) one_tile(index);
-  });
-}
-
-}  // namespace
-
-template <>
-void gemm(const Gemm<float>& problem) {
-  gemm_blocked(problem);
-}
-template <>
-void gemm(const Gemm<double>& problem) {
-  gemm_blocked(problem);
-}
-template <>
-void gemm(const Gemm<complex64>& problem) {
-  complex_product(problem);
-}
-template <>
-void gemm(const Gemm<complex128>& problem) {
-  complex_product(problem);
-}
+template GemmRoutine<complex64> gemm_routine();
+template GemmRoutine<complex128> gemm_routine();
 
 }  // namespace flambeau

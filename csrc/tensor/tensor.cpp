@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "autograd/meta.h"
 #include "tensor/collected.h"
 
 namespace flambeau {
@@ -261,17 +260,6 @@ TensorRef alias(const Tensor& t) {
     ++t.version_override->references;
   }
   return a;
-}
-
-void clear_tensor(Tensor& t) {
-  if (t.autograd) destroy_meta(t);
-  if (t.version_override && --t.version_override->references == 0) delete t.version_override;
-  t.version_override = nullptr;
-  Py_CLEAR(t.dict);
-  if (t.sizes && t.sizes != t.inline_layout) PyMem_Free(t.sizes);
-  t.sizes = nullptr;
-  if (t.storage) release(t.storage);
-  t.storage = nullptr;
 }
 
 bool is_dense(const Tensor& t) {

@@ -143,8 +143,6 @@ void resize_to(Tensor& t, const Dims& sizes, const Dims& strides);
 /// Gives t another layout in place (resize_, set_, t_ ...).
 void set_layout(Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset);
 void refresh_contiguous(Tensor& t);
-/// Frees what a tensor holds; tp_dealloc calls it.
-void clear_tensor(Tensor& t);
 /// Takes the memory of a cleared tensor of the exact type, no longer watched, back.
 void free_tensor(Tensor& t);
 

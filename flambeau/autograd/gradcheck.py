@@ -459,6 +459,7 @@ def _check_batched(func, inputs, atol, rtol):
 
 def _check_batched_forward(func, inputs, atol, rtol):
     """Tangents along two directions under vmap against those along each, input by input."""
+    from .. import vmap
     from . import forward_ad
 
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
@@ -475,7 +476,7 @@ def _check_batched_forward(func, inputs, atol, rtol):
                 return tuple(fl.zeros_like(o) if t is None else t.detach() for o, t in found)
 
         pair = fl.stack([fl.randn_like(x.detach()) for _ in range(2)])
-        both, singles = fl.vmap(along)(pair), [along(direction) for direction in pair]
+        both, singles = vmap(along)(pair), [along(direction) for direction in pair]
         for i, batched in enumerate(both):
             for k, single in enumerate(singles):
                 if not fl.allclose(batched[k], single[i], rtol=rtol, atol=atol):

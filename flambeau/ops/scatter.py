@@ -15,7 +15,7 @@ from .index import index_cells, is_mask, split_index, warn_of_bytes
 
 private = functools.partial(primitive, method=False, function=False, out=False)
 
-# What kernels/scatter.h calls Combine.
+# What csrc/kernels/index/scatter.h calls Combine.
 _ASSIGN, _SUM, _PROD, _AMAX, _AMIN = range(5)
 _COMBINE = {"sum": _SUM, "prod": _PROD, "amax": _AMAX, "amin": _AMIN}
 

@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "kernels/conv/planes.h"
+#include "kernels/gemm/problem.h"
 #include "kernels/gemm/simd.h"
-#include "runtime/blas.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
 

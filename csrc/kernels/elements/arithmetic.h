@@ -16,4 +16,12 @@ T multiply_add(T sum, T a, T b) {
   }
 }
 
+template <class T>
+bool is_nan(T value) {
+  if constexpr (is_floating_type<T>)
+    return value != value;
+  else
+    return false;
+}
+
 }  // namespace flambeau

@@ -1,10 +1,13 @@
-#include "kernels/gemm/blocked.h"
-
+// Matrix products in float32 and float64: cuts a product into blocks for the caches and tasks for
+// the pool, and packs what the loops of gemm/simd.h cannot read in place.
+// Any thread may call; the GIL is not touched. How a product is cut depends on its sizes and
+// strides alone, so its bits do not depend on the number of threads.
 #include <unistd.h>
 
 #include <algorithm>
 #include <vector>
 
+#include "kernels/gemm/problem.h"
 #include "kernels/gemm/simd.h"
 #include "runtime/rounding.h"
 #include "runtime/threads.h"
@@ -514,7 +517,13 @@ void gemm_blocked(const Gemm<T>& p) {
   });
 }
 
-template void gemm_blocked(const Gemm<float>&);
-template void gemm_blocked(const Gemm<double>&);
+template <>
+void gemm(const Gemm<float>& problem) {
+  gemm_blocked(problem);
+}
+template <>
+void gemm(const Gemm<double>& problem) {
+  gemm_blocked(problem);
+}
 
 }  // namespace flambeau

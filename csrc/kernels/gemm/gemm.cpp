@@ -13,19 +13,13 @@ namespace flambeau {
 namespace {
 
 template <class T>
-T maybe_conj(T value, bool conj) {
-  if constexpr (is_complex_type<T>) return conj ? std::conj(value) : value;
-  return value;
-}
-
-template <class T>
 Gemm<T> typed(const AnyGemm& p) {
   Gemm<T> q;
   q.M = p.M, q.N = p.N, q.K = p.K;
   q.a = static_cast<const T*>(p.a), q.b = static_cast<const T*>(p.b), q.c = static_cast<T*>(p.c);
   q.lda = p.lda, q.ldb = p.ldb, q.ldc = p.ldc;
   q.step_a = p.step_a, q.step_b = p.step_b;
-  q.trans_a = p.trans_a, q.trans_b = p.trans_b, q.conj_a = p.conj_a, q.conj_b = p.conj_b;
+  q.trans_a = p.trans_a, q.trans_b = p.trans_b;
   q.alpha = static_cast<T>(p.alpha), q.beta = static_cast<T>(p.beta);
   q.batch = p.batch;
   q.batch_stride_a = p.batch_stride_a, q.batch_stride_b = p.batch_stride_b,
@@ -93,8 +87,8 @@ void gemm_halves(const Gemm<Half>& p) {
                                : widened(out, p.M, p.N, p.ldc);
     Gemm<Wide> q;
     q.M = p.M, q.N = p.N, q.K = p.K;
-    q.a = a.get(), q.lda = a_cols, q.trans_a = p.trans_a, q.conj_a = p.conj_a;
-    q.b = b.get(), q.ldb = b_cols, q.trans_b = p.trans_b, q.conj_b = p.conj_b;
+    q.a = a.get(), q.lda = a_cols, q.trans_a = p.trans_a;
+    q.b = b.get(), q.ldb = b_cols, q.trans_b = p.trans_b;
     q.c = c.get(), q.ldc = p.N;
     q.alpha = static_cast<Wide>(p.alpha), q.beta = static_cast<Wide>(p.beta);
     q.epilogue = p.epilogue;
@@ -124,14 +118,12 @@ void gemm_loops(const Gemm<T>& p) {
       int64_t width = std::min(block_n, p.N - n0);
       for (int64_t k = 0; k < depth; ++k)
         for (int64_t j = 0; j < width; ++j)
-          panel[k * block_n + j] = maybe_conj(
-              p.trans_b ? p.b[(n0 + j) * p.ldb + k0 + k] : p.b[(k0 + k) * p.ldb + n0 + j],
-              p.conj_b);
+          panel[k * block_n + j] =
+              p.trans_b ? p.b[(n0 + j) * p.ldb + k0 + k] : p.b[(k0 + k) * p.ldb + n0 + j];
       for (int64_t i = 0; i < p.M; ++i) {
         T* row = p.c + i * p.ldc + n0;
         for (int64_t k = 0; k < depth; ++k) {
-          T factor =
-              maybe_conj(p.trans_a ? p.a[(k0 + k) * p.lda + i] : p.a[i * p.lda + k0 + k], p.conj_a);
+          T factor = p.trans_a ? p.a[(k0 + k) * p.lda + i] : p.a[i * p.lda + k0 + k];
           factor = static_cast<T>(p.alpha * factor);
           const T* source = panel.data() + k * block_n;
           for (int64_t j = 0; j < width; ++j) row[j] = multiply_add(row[j], factor, source[j]);

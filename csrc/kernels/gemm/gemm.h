@@ -1,9 +1,9 @@
-// Matrix products of every dtype: float32 and float64 by gemm/blocked.h, complex numbers by
-// runtime/blas.h, float16 and bfloat16 through float32 (one rounding at the end), integers through
+// Matrix products of every dtype: float32 and float64 by gemm/blocked.cpp, complex numbers
+// by complex.cpp, float16 and bfloat16 through float32 (one rounding at the end), integers through
 // blocked loops that wrap around. Any thread may call; the GIL is not touched. bool is refused:
 // matmul has no meaning for it in PyTorch.
 #pragma once
-#include "runtime/blas.h"
+#include "kernels/gemm/problem.h"
 
 namespace flambeau {
 
@@ -17,7 +17,6 @@ struct AnyGemm {
   int64_t lda = 0, ldb = 0, ldc = 0;  // in elements, as all strides here
   int64_t step_a = 1, step_b = 1;     // 1 but for float32 and float64
   bool trans_a = false, trans_b = false;
-  bool conj_a = false, conj_b = false;
   double alpha = 1, beta = 0;
   int64_t batch = 1;
   int64_t batch_stride_a = 0, batch_stride_b = 0, batch_stride_c = 0;

@@ -2,8 +2,8 @@
 
 #include <limits>
 
+#include "kernels/elements/arithmetic.h"
 #include "kernels/elements/walk.h"
-#include "kernels/order/order.h"
 
 namespace flambeau {
 namespace {

@@ -4,7 +4,7 @@
 #pragma once
 #include <bit>
 
-#include "tensor/dtype.h"
+#include "kernels/elements/arithmetic.h"
 
 namespace flambeau {
 
@@ -26,14 +26,6 @@ template <>
 struct UnsignedOf<8> {
   using type = uint64_t;
 };
-
-template <class T>
-bool is_nan(T value) {
-  if constexpr (is_floating_type<T>)
-    return value != value;
-  else
-    return false;
-}
 
 template <class T>
 struct Order {

@@ -4,7 +4,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/reduce.h"
-#include "python/losses.h"
+#include "python/ways/class_losses.h"
 #include "python/ways/plain.h"
 #include "python/ways/rows.h"
 

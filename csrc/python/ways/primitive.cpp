@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "dispatch/memory_format.h"
-#include "python/function_node.h"
+#include "python/autograd/function_node.h"
 #include "python/operator.h"
 
 namespace flambeau {

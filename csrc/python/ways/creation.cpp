@@ -5,7 +5,7 @@
 #include "dispatch/memory_format.h"
 #include "dispatch/pointwise.h"
 #include "python/args.h"
-#include "python/from_data.h"
+#include "python/tensor/from_data.h"
 
 namespace flambeau {
 

@@ -1,4 +1,4 @@
-#include "python/from_data.h"
+#include "python/tensor/from_data.h"
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"

@@ -1,9 +1,9 @@
-#include "autograd/node_attributes.h"
+#include "python/autograd/node_attributes.h"
 
 #include <Python.h>
 
 #include "autograd/meta.h"
-#include "python/guard.h"
+#include "tensor/guard.h"
 
 namespace flambeau {
 

@@ -1,7 +1,7 @@
 // Foreign memory through the buffer protocol.
 #include "dispatch/basics.h"
 #include "dispatch/numbers.h"
-#include "python/from_data.h"
+#include "python/tensor/from_data.h"
 
 namespace flambeau {
 

@@ -1,10 +1,10 @@
 // Reading by index and by mask, and the module of all raw functions.
-#include "python/bind_index.h"
+#include "python/ways/index.h"
 
 #include "kernels/index/index.h"
 #include "kernels/index/nonzero.h"
 #include "kernels/index/scatter.h"
-#include "python/index_args.h"
+#include "python/ways/index_args.h"
 
 namespace flambeau {
 

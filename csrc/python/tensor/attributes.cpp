@@ -1,7 +1,7 @@
 // Attributes of Tensor: shape, dtype, grad, data ...
 #include "autograd/meta.h"
 #include "dispatch/views.h"
-#include "python/tensor_type.h"
+#include "python/tensor/type.h"
 
 namespace flambeau {
 

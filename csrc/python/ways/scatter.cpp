@@ -1,9 +1,9 @@
 // Writing by index and by mask: the first argument is changed and returned.
+#include "kernels/index/scatter.h"
 #include "dispatch/overlap.h"
 #include "kernels/index/index.h"
 #include "kernels/index/nonzero.h"
-#include "kernels/index/scatter.h"
-#include "python/index_args.h"
+#include "python/ways/index_args.h"
 
 namespace flambeau {
 

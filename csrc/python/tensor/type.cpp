@@ -1,5 +1,5 @@
 // The Python type Tensor: its life and death, and its slots put together.
-#include "python/tensor_type.h"
+#include "python/tensor/type.h"
 
 #include <Python.h>
 #include <structmember.h>

@@ -1,14 +1,51 @@
 // sum, mean and the raw reductions as Python functions.
 #include "dispatch/reduce.h"
 
+#include <structmember.h>
+
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
+#include "dispatch/out.h"
 #include "python/args.h"
 
 namespace flambeau {
 
+PyTypeObject* reduction_type = nullptr;
+
 namespace {
+
+PyObject* reduction_new(PyTypeObject* type, PyObject* args, PyObject*) {
+  PyObject* spec;
+  int ordered = 0;
+  if (!PyArg_ParseTuple(args, "O|p", &spec, &ordered)) return nullptr;
+  auto* self = reinterpret_cast<Reduction*>(type->tp_alloc(type, 0));
+  if (!self) return nullptr;
+  Py_INCREF(spec);
+  self->spec = spec;
+  self->ordered = ordered != 0;
+  self->kernels = new std::vector<Reduction::Kernel>;
+  self->states = new std::vector<Reduction::States>;
+  return reinterpret_cast<PyObject*>(self);
+}
+
+void reduction_dealloc(PyObject* o) {
+  auto* self = reinterpret_cast<Reduction*>(o);
+  PyTypeObject* type = Py_TYPE(o);
+  Py_CLEAR(self->spec);
+  delete self->kernels;
+  delete self->states;
+  type->tp_free(o);
+  Py_DECREF(type);
+}
+
+PyMemberDef reduction_members[] = {{"spec", T_OBJECT, offsetof(Reduction, spec), READONLY, nullptr},
+                                   {nullptr, 0, 0, 0, nullptr}};
+
+PyType_Slot reduction_slots[] = {{Py_tp_new, reinterpret_cast<void*>(reduction_new)},
+                                 {Py_tp_dealloc, reinterpret_cast<void*>(reduction_dealloc)},
+                                 {Py_tp_members, reduction_members},
+                                 {0, nullptr}};
 
 bool simple_out(Args& a, int at, Tensor*& out) {
   if (!a.given(at)) return false;
@@ -45,7 +82,8 @@ PyObject* py_sum(const Call& call) {
   if (r.has_dtype && (is_differentiable(r.dtype) || is_differentiable(t->dtype)))
     t = to_dtype(*t, r.dtype);
   DType out = r.has_dtype ? r.dtype : is_differentiable(t->dtype) ? t->dtype : DType::int64;
-  return finish_out(sum_like("sum_reduction", *t, r.dims, r.keepdim, out, 1), r.out, "sum");
+  return finish_out(sum_like("sum_reduction", *t, r.dims, r.keepdim, out, 1), r.out, "sum")
+      .release_py();
 }
 
 PyObject* py_mean(const Call& call) {
@@ -59,7 +97,8 @@ PyObject* py_mean(const Call& call) {
   double count = 1;
   for (int i = 0; i < r.dims.n; ++i) count *= static_cast<double>(t->sizes[r.dims[i]]);
   return finish_out(sum_like("mean_reduction", *t, r.dims, r.keepdim, t->dtype, 1 / count), r.out,
-                    "mean");
+                    "mean")
+      .release_py();
 }
 
 /// _reduce(reduction, inputs, dims, keepdim, out_dtypes, parameters=()) -> tuple; no history.
@@ -117,6 +156,12 @@ const NativeEntry entries[] = {
 
 }  // namespace
 
-void initialize_reductions(PyObject* module) { add_functions(module, entries); }
+void initialize_reductions(PyObject* module) {
+  static PyType_Spec spec = {"flambeau._core.Reduction", sizeof(Reduction), 0, Py_TPFLAGS_DEFAULT,
+                             reduction_slots};
+  reduction_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  PyModule_AddObjectRef(module, "Reduction", reinterpret_cast<PyObject*>(reduction_type));
+  add_functions(module, entries);
+}
 
 }  // namespace flambeau

@@ -1,4 +1,4 @@
-#include "dispatch/door.h"
+#include "autograd/door.h"
 
 namespace flambeau {
 

@@ -1,4 +1,5 @@
-// The functions of kernels/counts.h on contiguous tensors of one shape and dtype; without history.
+// The functions of kernels/elements/counts.h on contiguous tensors of one shape and dtype; without
+// history.
 #include "kernels/elements/counts.h"
 
 #include "dispatch/iterate.h"

@@ -190,9 +190,9 @@ constexpr PyMethodDef method() {
           METH_FASTCALL, nullptr};
 }
 
-extern PyMethodDef index_methods[];    // bind_index.cpp: reading by index, masks
-extern PyMethodDef scatter_methods[];  // bind_scatter.cpp: writing by index
-extern PyMethodDef order_methods[];    // bind_order.cpp: sorting, searching, counting
-extern PyMethodDef scan_methods[];     // bind_scan.cpp: scans and moves
+extern PyMethodDef index_methods[];    // index.cpp: reading by index, masks
+extern PyMethodDef scatter_methods[];  // scatter.cpp: writing by index
+extern PyMethodDef order_methods[];    // order.cpp: sorting, searching, counting
+extern PyMethodDef scan_methods[];     // scan.cpp: scans and moves
 
 }  // namespace flambeau

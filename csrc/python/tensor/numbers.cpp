@@ -1,7 +1,7 @@
 // A tensor of one element as a number: bool(), float(), int(), and as an index.
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
-#include "python/tensor_type.h"
+#include "python/tensor/type.h"
 
 namespace flambeau {
 

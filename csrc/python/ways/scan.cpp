@@ -1,7 +1,7 @@
 // Running sums and extrema, and moves along dimensions.
-#include "kernels/elements/move.h"
 #include "kernels/order/scan.h"
-#include "python/index_args.h"
+#include "kernels/elements/move.h"
+#include "python/ways/index_args.h"
 
 namespace flambeau {
 

@@ -1,5 +1,5 @@
 // Losses of classes as one call: scores and targets to the reduced loss, without history.
-#include "python/losses.h"
+#include "python/ways/class_losses.h"
 
 #include "dispatch/basics.h"
 #include "kernels/index/nll.h"

@@ -2,9 +2,9 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
-#include "dispatch/device.h"
 #include "dispatch/views.h"
-#include "python/tensor_type.h"
+#include "python/tensor/type.h"
+#include "tensor/device_scope.h"
 
 namespace flambeau {
 

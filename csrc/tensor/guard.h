@@ -8,6 +8,9 @@
 
 namespace flambeau {
 
+/// The classes of flambeau/types.py, once it has handed them over.
+extern PyObject *out_of_memory_type, *device_error_type;
+
 /// Sets the Python error for the C++ exception being handled; operator_name goes before a text that
 /// lacks it.
 void translate_exception(const char* operator_name) noexcept;

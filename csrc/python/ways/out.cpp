@@ -1,4 +1,5 @@
 // out= and writing in place, for operators written in Python; cat and stack.
+#include "dispatch/out.h"
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/join.h"
@@ -8,23 +9,12 @@
 
 namespace flambeau {
 
-PyObject* finish_out(TensorRef result, Tensor* out, const char* op) {
-  if (!out) return result.release_py();
-  check_out_unrecorded(grad_mode_enabled && requires_grad(*out), requires_grad(*result), op);
-  Dims sizes = sizes_of(*result);
-  prepare_out(*out, sizes, is_dense(*result) ? strides_of(*result) : contiguous_strides(sizes),
-              result->dtype, op);
-  copy_bytes(*out, *result);
-  out->bump_version(op);
-  return TensorRef::borrow(out).release_py();
-}
-
 namespace {
 
 /// _finish_out(result, out, name): what finish_out does, for operators written in Python.
 PyObject* py_finish_out(const Call& call) {
   Args a("_finish_out", call, {"result", "out", "name"}, 3);
-  return finish_out(TensorRef::borrow(&a.tensor(0)), &a.tensor(1), text_of(a[2]));
+  return finish_out(TensorRef::borrow(&a.tensor(0)), &a.tensor(1), text_of(a[2])).release_py();
 }
 
 /// _check_out(out, dtype, inputs, name): raises unless out has this dtype and lies apart from
@@ -85,7 +75,7 @@ PyObject* join(const Call& call, const char* function,
   Tensor* out = a.given(2) ? &a.tensor(2) : nullptr;
   if (out)
     for (const TensorRef& t : tensors) check_apart(*t, *out, function);
-  return finish_out(operation(tensors, a.integer(1, 0)), out, function);
+  return finish_out(operation(tensors, a.integer(1, 0)), out, function).release_py();
 }
 PyObject* py_cat(const Call& call) { return join(call, "cat", cat); }
 PyObject* py_stack(const Call& call) { return join(call, "stack", stack); }

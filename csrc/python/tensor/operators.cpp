@@ -1,9 +1,9 @@
 // Arithmetic and comparison of tensors: each slot calls the operator that Python declared.
 #include "dispatch/autocast.h"
 #include "dispatch/bound.h"
-#include "dispatch/device.h"
 #include "dispatch/matmul.h"
-#include "python/tensor_type.h"
+#include "python/tensor/type.h"
+#include "tensor/device_scope.h"
 
 namespace flambeau {
 

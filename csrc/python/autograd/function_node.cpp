@@ -1,5 +1,5 @@
 // The `ctx` that a Function's forward and backward see, and how its results are recorded.
-#include "python/function_node.h"
+#include "python/autograd/function_node.h"
 
 #include <algorithm>
 

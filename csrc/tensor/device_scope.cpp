@@ -1,4 +1,4 @@
-#include "dispatch/device.h"
+#include "tensor/device_scope.h"
 
 namespace flambeau {
 

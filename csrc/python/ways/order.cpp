@@ -5,7 +5,7 @@
 #include "kernels/order/search.h"
 #include "kernels/order/sort.h"
 #include "kernels/order/unique.h"
-#include "python/index_args.h"
+#include "python/ways/index_args.h"
 
 namespace flambeau {
 

@@ -1,0 +1,48 @@
+#include "dispatch/out.h"
+
+#include "autograd/meta.h"
+#include "dispatch/basics.h"
+#include "dispatch/pointwise.h"
+
+namespace flambeau {
+
+void check_out_unrecorded(bool out_recorded, bool input_recorded, const char* op) {
+  check(!out_recorded && !input_recorded, [&] {
+    return message(op, ": autograd does not record writes to out=, and ",
+                   out_recorded ? "out" : "an input",
+                   " requires grad. Call it without out=, or under torch.no_grad().");
+  });
+}
+
+void prepare_out(Tensor& out, const Dims& sizes, const Dims& strides, DType result,
+                 const char* op) {
+  check_castable(result, out.dtype, op);
+  check_no_inference(out, op);
+  check_out_unrecorded(needs_record(out), false, op);
+  if (sizes_of(out) == sizes) {
+    check_written_once(out, op);
+    return;
+  }
+  if (out.numel != 0) {
+    // The first words are what programs filter warnings by (docs/differences.md).
+    std::string text =
+        message("An output with one or more elements was resized: out of ", op, " had shape ",
+                shape(out), ", the result has ", to_string(sizes),
+                ". Give out that shape, or resize_(0) it first to say that you mean it.");
+    if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+  }
+  resize_to(out, sizes, strides);
+}
+
+TensorRef finish_out(TensorRef result, Tensor* out, const char* op) {
+  if (!out) return result;
+  check_out_unrecorded(grad_mode_enabled && requires_grad(*out), requires_grad(*result), op);
+  Dims sizes = sizes_of(*result);
+  prepare_out(*out, sizes, is_dense(*result) ? strides_of(*result) : contiguous_strides(sizes),
+              result->dtype, op);
+  copy_bytes(*out, *result);
+  out->bump_version(op);
+  return TensorRef::borrow(out);
+}
+
+}  // namespace flambeau
