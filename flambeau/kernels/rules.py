@@ -37,9 +37,9 @@ def _cast(g, n, x):
 
 
 def _sgn(g, n, x):
-    # The part of g along k.sgn(x) is lost; for a real x that is all of it.
+    # The part of g along k.sgn(x) is lost; for a real x that is all of it, at NaN too.
     across = g - n * k.real(g * k.conj(n))
-    return k.where(x == 0, 0.0, across / k.abs(x))
+    return k.where((x == 0) | (x != x), 0.0, across / k.abs(x))
 
 
 def _divisor(g, n, a, b):

@@ -29,9 +29,8 @@ class _Lattice:
         places = numpy.arange(2 * longest + 1)
         ends = 2 * target_lengths[:, None]
         self.states, self.extended = places <= ends, extended
-        # Two steps at once are allowed onto a label that differs from the one before.
-        two_back = _shifted(extended, 2, blank)
-        self.skip = (places >= 2) & (extended != blank) & (extended != two_back)
+        # Two steps at once are allowed onto a label that differs from the one before (blanks never do).
+        self.skip = (places >= 2) & (extended != _shifted(extended, 2, blank))
         self.last = (places == ends) | (places == ends - 1)
         self.input_lengths = input_lengths
         # (T, N, 2 * L + 1)

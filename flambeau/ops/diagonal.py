@@ -3,6 +3,7 @@
 from ..kernels import language as k
 from .core import operators as fl
 from .core.arguments import wrap_dim
+from .core.attach import attached
 from .core.declare import composite, make_pointwise
 from .creation import check_options
 
@@ -124,7 +125,7 @@ def _powers(x, n, increasing):
     )
     x = x.to(dtype).unsqueeze(-1)
     if n == 0 or x.numel() == 0:
-        return x.new_empty(*x.shape[:-1], n)
+        return attached(x.new_empty(*x.shape[:-1], n), x)
     powers = fl.cat([fl.ones_like(x), x.expand(*x.shape[:-1], n - 1).cumprod(-1)], -1)
     return powers if increasing else powers.flip(-1)
 
@@ -143,9 +144,10 @@ def vander(x, N=None, increasing=False):
 def linalg_vander(x, *, N=None):
     """Matrices whose columns are the powers 1, x, x**2, ... of the last dimension of x."""
     x = x.reshape(1) if x.dim() == 0 else x
-    if N is not None and N <= 1:
+    N = x.size(-1) if N is None else N
+    if N <= 1:
         raise RuntimeError(f"linalg.vander: N is {N}; it must be 2 or more.")
-    return _powers(x, x.size(-1) if N is None else N, True)
+    return _powers(x, N, True)
 
 
 @composite(name="diagonal", namespaces=("linalg",), method=False, out=False)

@@ -456,7 +456,7 @@ def normal(
             _core.empty(shape, dtype=like.dtype, device=like.device), generator=generator
         )
         with no_grad():
-            result = noise * std + mean
+            result = (noise * std + mean).to(like.dtype)
         result = attached(result, mean, std)
     if out is not None:
         return _core._finish_out(result, out, "normal")

@@ -61,3 +61,13 @@ def test_impossible_targets():
     assert loss.item() == 0 and (log_probs.grad == 0).all()
     with pytest.raises(RuntimeError, match="input_lengths"):
         torch.nn.functional.ctc_loss(log_probs, arguments[0], (3, 2, 2), (2, 2, 2))
+
+
+def test_a_blank_among_the_labels_is_one_of_them():
+    # It may follow another label at once, as any label may: in two steps there is one way.
+    log_probs = torch.from_numpy(SCORES[:2, :1]).log_softmax(2)
+    loss = torch.nn.functional.ctc_loss(
+        log_probs, torch.tensor([[2, 0]]), (2,), (2,), reduction="none"
+    )
+    want = -(log_probs[0, 0, 2] + log_probs[1, 0, 0])
+    np.testing.assert_allclose(loss.numpy(), [want.item()], rtol=1e-10)

@@ -67,3 +67,13 @@ def test_triangle_of_every_dtype(dtype):
     assert flambeau.tril(x, -2).to(flambeau.complex64).real.tolist() == numpy.tri(5, k=-2).tolist()
     wide = flambeau.ones(2, 4100, dtype=getattr(flambeau, dtype))
     assert flambeau.triu(wide, 4098).to(flambeau.complex64).abs().sum() == 3
+
+
+def test_vander_of_nothing():
+    x = flambeau.ones(2, 0, requires_grad=True)
+    powers = flambeau.linalg.vander(x, N=4)
+    assert powers.shape == (2, 0, 4)
+    powers.sum().backward()
+    assert x.grad.shape == (2, 0)
+    with pytest.raises(RuntimeError, match="N is 1; it must be 2 or more"):
+        flambeau.linalg.vander(flambeau.ones(1))

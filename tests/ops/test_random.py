@@ -38,3 +38,10 @@ def test_dropout_gradient_that_lies_otherwise_than_the_input():
     assert y.stride() == turned.stride()
     y.backward(torch.ones(50, 40))
     assert torch.equal(turned.grad, y)
+
+
+def test_normal_has_the_dtype_of_its_mean():
+    single, double = torch.zeros(2), torch.ones(2, dtype=torch.float64)
+    assert torch.normal(single, double).dtype == torch.float32
+    assert torch.normal(double, single).dtype == torch.float64
+    assert torch.normal(0.0, double).dtype == torch.float64

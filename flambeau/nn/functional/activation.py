@@ -173,7 +173,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     else:
         slope = (lower + upper) / 2
     old = of_constant_slope(input.clone() if inplace else input)
-    result = flambeau.where(old > 0, old, slope * old)
+    result = flambeau.where(old <= 0, slope * old, old)  # NaN passes as it is
     return input.copy_(result) if inplace else result
 
 

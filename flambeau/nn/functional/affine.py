@@ -26,7 +26,9 @@ def bilinear(input1, input2, weight, bias=None):
     count = math.prod(batch)
     first = input1.reshape(count, 1, 1, input1.shape[-1])  # (B, 1, 1, I)
     partial = (first @ weight).squeeze(2)  # (B, N, J)
-    output = (partial * input2.reshape(count, 1, input2.shape[-1])).sum(-1)  # (B, N)
+    output = (partial * input2.reshape(count, 1, input2.shape[-1])).sum(
+        -1, dtype=partial.dtype
+    )  # (B, N)
     if bias is not None:
         output = output + bias
     return output.reshape(*batch, weight.shape[0])

@@ -73,7 +73,9 @@ def scaled_dot_product_attention(
         # A row that may look nowhere gives 0, not NaN.
         blind = (scores == -math.inf).all(-1, keepdim=True)
         weights = weights.masked_fill(blind, 0.0)
-    return (dropout(weights, dropout_p, True) @ value).to(dtype)
+    if dropout_p > 0:
+        weights = dropout(weights, dropout_p, True)
+    return (weights @ value).to(dtype)
 
 
 def multi_head_attention_forward(
@@ -190,7 +192,8 @@ def multi_head_attention_forward(
     attention = softmax(scores, -1)
     if not need_weights and attn_mask is not None:
         attention = attention.masked_fill((scores == -math.inf).all(-1, keepdim=True), 0.0)
-    attention = dropout(attention, dropout_p if training else 0.0, training)
+    if training and dropout_p > 0:
+        attention = dropout(attention, dropout_p, True)
     out = (attention @ v).transpose(0, 1).reshape(T * B, E)
     out = linear(out, out_proj_weight, out_proj_bias).reshape(T, B, out_proj_weight.size(0))
     if not need_weights:

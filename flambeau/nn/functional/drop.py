@@ -117,7 +117,8 @@ def _alpha_drop(input, mask_shape, p, training, inplace, generator):
     if not training or p == 0.0 or input.numel() == 0:
         return input
     if p == 1.0:
-        return input.mul_(0) if inplace else input * 0
+        zero = flambeau.zeros((), dtype=input.dtype, device=input.device)
+        return input.mul_(zero) if inplace else input * zero
     saturation = -1.7580993408473766  # -scale * alpha of selu
     a = ((1 - p) * (1 + p * saturation**2)) ** -0.5
     kept = flambeau.empty(mask_shape, dtype=input.dtype, device=input.device)

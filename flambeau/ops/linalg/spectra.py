@@ -396,9 +396,9 @@ def _pseudo_inverse_gradient(A, X, grad_output):
 
 
 @primitive(method=False, function=False)
-def _least_squares(ctx, A, B, rtol):
-    """(X, rank): X = A^+ B, by a QR decomposition with column exchanges."""
-    X, rank = _core._least_squares(A, B, rtol)
+def _least_squares(ctx, A, B, rtol, full):
+    """(X, rank): X = A^+ B, by a QR decomposition with column exchanges; with `full`, of all columns but zeros."""
+    X, rank = _core._least_squares(A, B, fl.finfo(A.dtype).tiny if full else rtol)
     finite = A.isfinite().all(-1).all(-1) & B.isfinite().all(-1).all(-1)
     if not every(finite):  # which the library takes for zeros
         X.masked_fill_(~finite[..., None, None], math.nan)
@@ -412,7 +412,8 @@ def _least_squares(ctx, A, B, rtol):
 def _(ctx, grad_output, _):
     A, B = ctx.saved
     inverse = _pseudo_inverse(A, None, ctx.rtol, False)
-    return _pseudo_inverse_gradient(A, inverse, grad_output @ B.mH), inverse.mH @ grad_output, None
+    grad_A = _pseudo_inverse_gradient(A, inverse, grad_output @ B.mH)
+    return grad_A, inverse.mH @ grad_output, None, None
 
 
 @composite(name="pinv", namespaces=("linalg",), method=False)
@@ -488,7 +489,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         values = linalg_svdvals(A.detach())
         rank = (values > rtol * values[..., :1]).sum(-1)
     else:
-        solution, rank = _least_squares(A, right, float(rtol))
+        solution, rank = _least_squares(A, right, float(rtol), driver == "gels")
         if driver == "gels":
             # As LAPACK has it: zeros alone have zeros for a solution.
             failed = ((rank < min(m, n)) & (A != 0).any(-1).any(-1)).to(fl.int32)

@@ -18,3 +18,10 @@ def test_attention_in_half_precision_is_rounded_once(dtype):
     expected = attend(query.double(), key.double(), value.double())
     error = (got.double() - expected).abs() / (1 + expected.abs())
     assert error.max() < flambeau.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("p", [0.0, -1.0, float("nan")])
+def test_attention_drops_nothing_below_a_probability_above_zero(p):
+    x = flambeau.ones(2, 3, 4)
+    got = flambeau.nn.functional.scaled_dot_product_attention(x, x, x, dropout_p=p)
+    assert flambeau.equal(got, x)

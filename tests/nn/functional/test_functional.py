@@ -198,3 +198,15 @@ def test_softmax_of_nothing_has_a_second_derivative(operator):
     (g,) = torch.autograd.grad(operator(x, dim=1), x, torch.ones(0, 3), create_graph=True)
     g.sum().backward()
     assert x.grad.shape == (0, 3)
+
+
+def test_integers_stay_what_they_are():
+    ones = torch.ones(2, 3, dtype=torch.int32)
+    assert F.bilinear(ones, ones, torch.ones(4, 3, 3, dtype=torch.int32)).dtype == torch.int32
+    assert F.alpha_dropout(ones > 0, 1.0, training=True).dtype == torch.bool
+
+
+def test_rrelu_lets_nan_through_with_slope_one():
+    x = torch.tensor([math.nan, 2.0], requires_grad=True)
+    F.rrelu(x, 0.0, 0.5, training=True).sum().backward()
+    assert x.grad.tolist() == [1, 1]

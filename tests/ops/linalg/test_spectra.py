@@ -217,3 +217,14 @@ def test_eig_of_any_stack(dtype, shape):
     assert flambeau.allclose(A.to(V.dtype) @ V, V * w.unsqueeze(-2), tolerance, tolerance)
     values = linalg.eigvals(A).abs().sort(-1).values
     assert flambeau.allclose(values, w.abs().sort(-1).values, tolerance, tolerance)
+
+
+def test_least_squares_of_full_rank_takes_what_is_nearly_singular():
+    A = flambeau.eye(3)
+    A[2, 2] = 1e-9
+    B = A @ flambeau.ones(3, 1)
+    assert linalg.lstsq(A, B, driver="gelsy").rank == 2
+    assert linalg.lstsq(A, B, driver="gels").solution.flatten().tolist() == [1, 1, 1]
+    A[2, 2] = 0
+    with pytest.raises(linalg.LinAlgError, match="full rank"):
+        linalg.lstsq(A, B, driver="gels")
