@@ -6,12 +6,13 @@ has all that `import multiprocessing as mp` has. Tensors, parameters and storage
 sent through a pipe or given to a process move into shared memory, and each side sees what the other writes.
 The memory has no name: the kernel frees it when the last process lets go of it, or dies.
 
-Read: reductions.py, parcel.py, connection.py, queue.py, pool.py, context.py, spawn.py; the core's part is
-csrc/tensor/shared.h. May import: everything below.
+Read: reductions.py, parcel.py, connection.py, queue.py, pool.py, context.py, spawn.py, forks.py; the core's part
+is csrc/tensor/shared.h. May import: everything below.
 """
 
 import multiprocessing
 
+from . import forks as forks  # what it registers
 from .connection import Connection, Pipe
 from .context import get_context
 from .reductions import init_reductions

@@ -2,8 +2,11 @@
 
 import functools
 import threading
-from multiprocessing import connection, pool
+from multiprocessing import connection, pool, reduction
 
+from .context import get_context
+from .parcel import packing
+from .queue import SimpleQueue
 from .spawn import ProcessExitedException
 
 _GLANCE_S = 0.1  # how often join() looks after the workers
@@ -24,9 +27,16 @@ class Pool(pool.Pool):
         self._watch = _Watch()
         self.Process = self._watch.process  # the pool's threads make workers by it
         try:
+            context = context or get_context()
             super().__init__(processes, initializer, initargs, maxtasksperchild, context)
         finally:
             self._watch.attach(self)
+
+    def _setup_queues(self):
+        self._inqueue = self._ctx.SimpleQueue()
+        self._outqueue = _Results(ctx=self._ctx)
+        self._quick_put = self._inqueue._writer.send
+        self._quick_get = self._outqueue._reader.recv
 
     @classmethod
     def _terminate_pool(
@@ -46,8 +56,7 @@ class Pool(pool.Pool):
         for handler in (worker_handler, task_handler, result_handler):
             handler._state = TERMINATE
         change_notifier.put(None)
-        inqueue._reader.shutdown()
-        outqueue._reader.shutdown()
+        _abandon(inqueue, outqueue)
         _join(worker_handler)  # so that it starts no more workers
         for process in pool:
             if process.exitcode is None:
@@ -57,7 +66,6 @@ class Pool(pool.Pool):
             if process.is_alive():
                 process.kill()
                 process.join()
-        _free_locks(inqueue, outqueue)
         _join(task_handler)
         _join(result_handler)
 
@@ -141,9 +149,7 @@ class _Watch:
             process.join()
         self.handler._state = TERMINATE
         self.fail_results()
-        _free_locks(*self.queues)
-        for queue in self.queues:
-            queue._reader.shutdown()
+        _abandon(*self.queues)
 
     def fail_results(self):
         """Every result that is awaited raises the error."""
@@ -165,12 +171,29 @@ def _join(handler):
         handler.join()
 
 
-def _free_locks(*queues):
-    """Frees what the workers hold, of whom none is left."""
-    for queue in queues:
-        for lock in (queue._rlock, queue._wlock):
-            lock.acquire(block=False)
-            lock.release()
+class _Results(SimpleQueue):
+    """The workers' answers, and a last None from the pool's thread: it waits for no worker that was killed."""
+
+    abandoned = False
+
+    def put(self, obj):
+        """Put an object, unless the queue has been abandoned by the time that its lock is free."""
+        with packing():
+            content = reduction.ForkingPickler.dumps(obj)
+            while not self._wlock.acquire(timeout=_GLANCE_S):
+                if self.abandoned:
+                    return
+            try:
+                self._writer.send_bytes(content)
+            finally:
+                self._wlock.release()
+
+
+def _abandon(inqueue, outqueue):
+    """Ends what the pool's threads wait for: room for a task, a result, a worker's lock."""
+    outqueue.abandoned = True
+    inqueue._reader.shutdown()
+    outqueue._reader.shutdown()
 
 
 class _NoWorker:

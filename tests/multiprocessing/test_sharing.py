@@ -1,11 +1,14 @@
 """Tensors, parameters and storages between processes: shared, not copied."""
 
 import gc
+import importlib
 import io
 import multiprocessing
 import os
 import pickle
+import sys
 import threading
+import types
 from multiprocessing.reduction import ForkingPickler
 
 import pytest
@@ -96,7 +99,6 @@ def _add_and_answer(x):
     return x * 3
 
 
-@pytest.mark.skip(reason="a known fault: once in a few runs it waits for ever")
 def test_what_python_s_own_queue_carries_is_shared_too():
     context = multiprocessing.get_context("fork")
     inbox, outbox = context.SimpleQueue(), context.SimpleQueue()
@@ -108,6 +110,42 @@ def test_what_python_s_own_queue_carries_is_shared_too():
     process.join(60)
     thread.join()
     assert x.tolist() == [4.0, 4.0]
+
+
+_SLOW_MODULE = """
+import flambeau_test_gate as gate
+gate.begun.set()
+gate.go_on.wait()
+value = 5
+"""
+
+
+def test_a_child_imports_what_another_thread_was_importing(tmp_path, monkeypatch):
+    # It waited for that thread, which it does not have, for ever.
+    gate = types.ModuleType("flambeau_test_gate")
+    gate.begun, gate.go_on = threading.Event(), threading.Event()
+    (tmp_path / "flambeau_test_slow.py").write_text(_SLOW_MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "flambeau_test_gate", gate)
+    thread = threading.Thread(target=importlib.import_module, args=("flambeau_test_slow",))
+    thread.start()
+    gate.begun.wait()
+    answer = FORK.SimpleQueue()
+    process = run(_import_in_child, answer)
+    try:
+        assert answer._reader.poll(60) and answer.get() == 5
+    finally:
+        gate.go_on.set()
+        thread.join()
+        process.kill()
+        process.join()
+        sys.modules.pop("flambeau_test_slow", None)
+
+
+def _import_in_child(answer):
+    sys.modules["flambeau_test_gate"].go_on = threading.Event()
+    sys.modules["flambeau_test_gate"].go_on.set()
+    answer.put(importlib.import_module("flambeau_test_slow").value)
 
 
 def test_views_and_storages_of_one_message_stay_together():

@@ -107,8 +107,6 @@ def test_join_does_not_wait_for_a_killed_worker():
     assert not multiprocessing.active_children()
 
 
-# The pool's own thread may be in a queue whose lock is freed under it; it ends with that error.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_workers_killed_at_random_moments_leave_nothing():
     begun, pids = time.monotonic(), []
     for round_ in range(6):
