@@ -40,7 +40,7 @@ class Future(concurrent.futures.Future):
 
     def then(self, callback):
         """A Future of callback(self), called when the value is there."""
-        following = Future()
+        following = self._following()
 
         def run(done):
             try:
@@ -50,6 +50,9 @@ class Future(concurrent.futures.Future):
 
         self.add_done_callback(run)
         return following
+
+    def _following(self):
+        return Future()
 
     def __class_getitem__(cls, item):
         return cls

@@ -1,11 +1,13 @@
 """Several processes that compute together: groups, collectives, messages. May import: floors 1 to 5.
 
-Read: groups.py, collectives.py, objects.py, run.py. The messages go through MPI, by mpi4py:
+Read: groups.py, collectives.py, objects.py, work.py; how processes find each other: store.py, tcp_store.py,
+joining.py, startup.py; how they are started: run.py, launcher/. The messages go through MPI, by mpi4py:
 
     pip install flambeau[distributed]
     python -m flambeau.distributed.run --nproc-per-node 2 program.py        (or mpiexec -n 2 ...)
 
-A group of one process needs neither. The names of backends that programs write, "gloo" and "mpi", mean
+Processes that another program has started (multiprocessing.spawn, a batch system) are joined through a store. A
+group of one process needs none of this. The names of backends that programs write, "gloo" and "mpi", mean
 the same here; "nccl" needs a GPU, and is refused.
 """
 
@@ -20,18 +22,22 @@ __getattr__, __dir__, __all__ = table_of_contents(
             "reduce_scatter_tensor scatter send"
         ),
         ".groups": (
-            "Backend DistBackendError DistError GroupMember ProcessGroup destroy_process_group get_backend "
-            "get_global_rank get_group_rank get_process_group_ranks get_rank get_world_size group "
-            "init_process_group is_available is_backend_available is_gloo_available is_initialized "
-            "is_mpi_available is_nccl_available is_torchelastic_launched is_ucc_available is_xccl_available "
-            "new_group"
+            "Backend GroupMember ProcessGroup destroy_process_group get_backend get_default_backend_for_device "
+            "get_global_rank get_group_rank get_node_local_rank get_pg_count get_process_group_ranks get_rank "
+            "get_world_size group init_process_group is_available is_backend_available is_gloo_available "
+            "is_initialized is_mpi_available is_nccl_available is_torchelastic_launched is_ucc_available "
+            "is_xccl_available new_group new_subgroups new_subgroups_by_enumeration split_group supports_complex"
         ),
+        ".errors": "DistBackendError DistError DistNetworkError DistStoreError QueueEmptyError",
+        ".joining": "register_rendezvous_handler rendezvous",
+        ".store": "FileStore HashStore PrefixStore Store",
+        ".tcp_store": "TCPStore",
         ".objects": (
             "all_gather_object broadcast_object_list gather_object recv_object_list scatter_object_list "
             "send_object_list"
         ),
         ".work": "ReduceOp Work reduce_op",
     },
-    submodules=("collectives", "groups", "objects", "run", "work"),
+    submodules=("collectives", "elastic", "groups", "launcher", "objects", "run", "work"),
 )  # fmt: skip
 listed(__name__)

@@ -3,8 +3,11 @@
 Tensors travel as their bytes. What reduces computes in the tensor's dtype, in float32 for the halves.
 """
 
+import datetime
+
 import flambeau
 
+from .errors import DistBackendError, DistStoreError
 from .groups import chosen, get_group_rank
 from .work import ReduceOp, Work
 
@@ -46,9 +49,9 @@ def _done(work, async_op):
     return None
 
 
-def _work(group, operation, request, finish, sizes):
+def _work(group, operation, request, finish, sizes, results=()):
     described = f"{operation} of {sizes} on rank {group.rank()} of {group.size()}"
-    return Work(request, finish, described, group.seconds)
+    return Work(request, finish, described, group, results)
 
 
 def _root(group, rank, group_rank, operation):
@@ -68,6 +71,10 @@ def _mpi_op(op, operation):
 
     if not isinstance(op, ReduceOp):
         raise TypeError(f"{operation}: op must be a ReduceOp, not {type(op).__name__}.")
+    if op is ReduceOp.PREMUL_SUM:
+        raise RuntimeError(
+            f"{operation}: PREMUL_SUM is NCCL's; multiply the tensor and use ReduceOp.SUM."
+        )
     names = {"SUM": "SUM", "AVG": "SUM", "PRODUCT": "PROD"}
     return getattr(MPI, names.get(op.name, op.name))
 
@@ -76,10 +83,14 @@ def _operand(tensor, op, operation):
     """A tensor that MPI reduces, with the values of `tensor`."""
     if op.name in ("BAND", "BOR", "BXOR") and (tensor.is_floating_point() or tensor.is_complex()):
         raise RuntimeError(f"{operation}: {op.name} needs integers, not {tensor.dtype}.")
-    if tensor.dtype in (flambeau.float16, flambeau.bfloat16):
-        return tensor.detach().float()
+    if tensor.is_complex() and op.name in ("MIN", "MAX"):
+        raise RuntimeError(f"{operation}: complex numbers have no {op.name}.")
     if tensor.dtype == flambeau.bool:
         return tensor.detach().to(flambeau.int32)
+    if tensor.is_complex() and tensor.element_size() < 8:
+        return tensor.detach().to(flambeau.complex64)
+    if tensor.is_floating_point() and tensor.element_size() < 4:
+        return tensor.detach().float()
     return tensor.detach().clone(memory_format=flambeau.contiguous_format)
 
 
@@ -97,8 +108,10 @@ def all_reduce(tensor, op=ReduceOp.SUM, group=None, async_op=False):
     """
     _checked("all_reduce", tensor)
     group = chosen(group, "all_reduce")
-    if group is None or group.comm is None:
-        return _done(Work(), async_op)
+    if group is None:
+        return None
+    if group.comm is None:
+        return _done(Work(results=[tensor]), async_op)
     sent = _operand(tensor, op, "all_reduce")
     received = flambeau.empty_like(sent)
     request = group.comm.Iallreduce(sent.numpy(), received.numpy(), _mpi_op(op, "all_reduce"))
@@ -106,7 +119,9 @@ def all_reduce(tensor, op=ReduceOp.SUM, group=None, async_op=False):
     def finish(keep=(sent,)):
         tensor.detach().copy_(_reduced(received, op, group.size(), tensor))
 
-    return _done(_work(group, "all_reduce", request, finish, tuple(tensor.shape)), async_op)
+    return _done(
+        _work(group, "all_reduce", request, finish, tuple(tensor.shape), [tensor]), async_op
+    )
 
 
 def reduce(tensor, dst=None, op=ReduceOp.SUM, group=None, async_op=False, group_dst=None):
@@ -114,10 +129,10 @@ def reduce(tensor, dst=None, op=ReduceOp.SUM, group=None, async_op=False, group_
     _checked("reduce", tensor)
     group = chosen(group, "reduce")
     if group is None:
-        return _done(Work(), async_op)
+        return None
     root = _root(group, dst, group_dst, "reduce")
     if group.comm is None:
-        return _done(Work(), async_op)
+        return _done(Work(results=[tensor]), async_op)
     sent = _operand(tensor, op, "reduce")
     mine = group.rank() == root
     received = flambeau.empty_like(sent)
@@ -129,7 +144,7 @@ def reduce(tensor, dst=None, op=ReduceOp.SUM, group=None, async_op=False, group_
         if mine:
             tensor.detach().copy_(_reduced(received, op, group.size(), tensor))
 
-    return _done(_work(group, "reduce", request, finish, tuple(tensor.shape)), async_op)
+    return _done(_work(group, "reduce", request, finish, tuple(tensor.shape), [tensor]), async_op)
 
 
 def reduce_scatter_tensor(output, input, op=ReduceOp.SUM, group=None, async_op=False):
@@ -145,7 +160,7 @@ def reduce_scatter_tensor(output, input, op=ReduceOp.SUM, group=None, async_op=F
         )
     if group.comm is None:
         output.detach().copy_(input.reshape(output.shape))
-        return _done(Work(), async_op)
+        return _done(Work(results=[output]), async_op)
     sent = _operand(input, op, "reduce_scatter_tensor")
     received = flambeau.empty(output.numel(), dtype=sent.dtype)
     mpi_op = _mpi_op(op, "reduce_scatter_tensor")
@@ -154,7 +169,9 @@ def reduce_scatter_tensor(output, input, op=ReduceOp.SUM, group=None, async_op=F
     def finish(keep=(sent,)):
         output.detach().copy_(_reduced(received, op, group.size(), output).view(output.shape))
 
-    return _done(_work(group, "reduce_scatter", request, finish, tuple(input.shape)), async_op)
+    return _done(
+        _work(group, "reduce_scatter", request, finish, tuple(input.shape), [output]), async_op
+    )
 
 
 def reduce_scatter(output, input_list, op=ReduceOp.SUM, group=None, async_op=False):
@@ -170,10 +187,10 @@ def broadcast(tensor, src=None, group=None, async_op=False, group_src=None):
     _checked("broadcast", tensor)
     group = chosen(group, "broadcast")
     if group is None:
-        return _done(Work(), async_op)
+        return None
     root = _root(group, src, group_src, "broadcast")
     if group.comm is None:
-        return _done(Work(), async_op)
+        return _done(Work(results=[tensor]), async_op)
     packed = _packed(tensor)
     request = group.comm.Ibcast(_bytes(packed), root)
 
@@ -183,7 +200,9 @@ def broadcast(tensor, src=None, group=None, async_op=False, group_src=None):
         elif group.rank() != root:
             flambeau.autograd.graph.increment_version(tensor)
 
-    return _done(_work(group, "broadcast", request, finish, tuple(tensor.shape)), async_op)
+    return _done(
+        _work(group, "broadcast", request, finish, tuple(tensor.shape), [tensor]), async_op
+    )
 
 
 def all_gather_into_tensor(output_tensor, input_tensor, group=None, async_op=False):
@@ -204,13 +223,16 @@ def all_gather_into_tensor(output_tensor, input_tensor, group=None, async_op=Fal
     received = flambeau.empty(output_tensor.shape, dtype=output_tensor.dtype)
     if group.comm is None:
         output_tensor.detach().copy_(sent.reshape(output_tensor.shape))
-        return _done(Work(), async_op)
+        return _done(Work(results=[output_tensor]), async_op)
     request = group.comm.Iallgather(_bytes(sent), _bytes(received))
 
     def finish(keep=(sent,)):
         output_tensor.detach().copy_(received)
 
-    return _done(_work(group, "all_gather", request, finish, tuple(input_tensor.shape)), async_op)
+    return _done(
+        _work(group, "all_gather", request, finish, tuple(input_tensor.shape), [output_tensor]),
+        async_op,
+    )
 
 
 def all_gather(tensor_list, tensor, group=None, async_op=False):
@@ -233,7 +255,9 @@ def all_gather(tensor_list, tensor, group=None, async_op=False):
         for into, part in zip(tensor_list, received, strict=True):
             into.detach().copy_(part)
 
-    return _done(_work(group, "all_gather", request, finish, tuple(tensor.shape)), async_op)
+    return _done(
+        _work(group, "all_gather", request, finish, tuple(tensor.shape), tensor_list), async_op
+    )
 
 
 def gather(tensor, gather_list=None, dst=None, group=None, async_op=False, group_dst=None):
@@ -258,7 +282,9 @@ def gather(tensor, gather_list=None, dst=None, group=None, async_op=False, group
         for into, part in zip(gather_list or (), received, strict=True):
             into.detach().copy_(part)
 
-    return _done(_work(group, "gather", request, finish, tuple(tensor.shape)), async_op)
+    return _done(
+        _work(group, "gather", request, finish, tuple(tensor.shape), gather_list or ()), async_op
+    )
 
 
 def scatter(tensor, scatter_list=None, src=None, group=None, async_op=False, group_src=None):
@@ -282,7 +308,7 @@ def scatter(tensor, scatter_list=None, src=None, group=None, async_op=False, gro
     def finish(keep=(sent,)):
         tensor.detach().copy_(received)
 
-    return _done(_work(group, "scatter", request, finish, tuple(tensor.shape)), async_op)
+    return _done(_work(group, "scatter", request, finish, tuple(tensor.shape), [tensor]), async_op)
 
 
 def all_to_all_single(
@@ -316,7 +342,9 @@ def all_to_all_single(
     def finish(keep=(sent,)):
         output.detach().copy_(received)
 
-    return _done(_work(group, "all_to_all", request, finish, tuple(input.shape)), async_op)
+    return _done(
+        _work(group, "all_to_all", request, finish, tuple(input.shape), [output]), async_op
+    )
 
 
 def _row_bytes(tensor):
@@ -376,22 +404,48 @@ def all_to_all(output_tensor_list, input_tensor_list, group=None, async_op=False
     return _done(work, async_op)
 
 
-def barrier(group=None, async_op=False, device_ids=None):
-    """Waits until all processes of the group are here."""
+def barrier(group=None, async_op=False, device_ids=None, timeout=None):
+    """Waits until all processes of the group are here, or for `timeout` (timedelta)."""
     if device_ids is not None:
         raise ValueError("barrier: device_ids is for groups of GPUs.")
     group = chosen(group, "barrier")
     if group is None:
         return None
     request = None if group.comm is None else group.comm.Ibarrier()
-    return _done(_work(group, "barrier", request, None, ()), async_op)
+    work = _work(group, "barrier", request, None, ())
+    if async_op:
+        return work
+    work.wait(timeout)
+    return None
 
 
 def monitored_barrier(group=None, timeout=None, wait_all_ranks=False):
-    """barrier() with a time-out of its own."""
-    work = barrier(group, async_op=True)
-    if work is not None:
-        work.wait(timeout)
+    """barrier() whose error names who has not come.
+
+    Args:
+        timeout (timedelta): the group's by default.
+        wait_all_ranks (bool): whether all that are missing are named, not the first only.
+
+    Raises:
+        RuntimeError: not all come in time.
+    """
+    group = chosen(group, "monitored_barrier")
+    if group is None or group.comm is None:
+        return
+    number = group.barriers = getattr(group, "barriers", 0) + 1
+    seconds = datetime.timedelta(seconds=group.seconds) if timeout is None else timeout
+    keys = [f"barrier/{number}/{rank}" for rank in range(group.size())]
+    group.store.set(keys[group.rank()], b"here")
+    try:
+        group.store.wait(keys, seconds)
+    except DistStoreError as error:
+        missing = [group.ranks[i] for i, key in enumerate(keys) if not group.store.check([key])]
+        if not wait_all_ranks:
+            missing = missing[:1]
+        raise DistBackendError(
+            f"monitored_barrier: rank {group.ranks[group.rank()]} has waited {seconds.total_seconds():g} s; "
+            f"ranks {missing} have not come."
+        ) from error
 
 
 # -- from one to another
@@ -426,7 +480,9 @@ def irecv(tensor, src=None, group=None, tag=0, group_src=None):
     received = flambeau.empty(tensor.shape, dtype=tensor.dtype)
     request = group.comm.Irecv(_bytes(received), source, tag)
     name = "receive" if anyone else f"receive from {source}"
-    return _work(group, name, request, lambda: tensor.detach().copy_(received), tuple(tensor.shape))
+    return _work(
+        group, name, request, lambda: tensor.detach().copy_(received), tuple(tensor.shape), [tensor]
+    )
 
 
 def send(tensor, dst=None, group=None, tag=0, group_dst=None):

@@ -1,10 +1,18 @@
 """What an operation of a group is: how values are combined, and the handle of one that runs on."""
 
 import enum
+import os
+import sys
 import time
-import traceback
 
-__all__ = ["ReduceOp", "Work", "reduce_op"]
+from ..futures import Future
+from .errors import DistBackendError
+
+__all__ = ["ReduceOp", "Together", "Work", "reduce_op"]
+
+_HERE = os.path.dirname(__file__) + os.sep
+_PARALLEL = os.path.join(os.path.dirname(os.path.dirname(__file__)), "nn", "parallel") + os.sep
+_SPINS = 200  # looks without sleeping: most messages take less
 
 
 class ReduceOp(enum.Enum):
@@ -18,41 +26,95 @@ class ReduceOp(enum.Enum):
     BAND = 5
     BOR = 6
     BXOR = 7
+    PREMUL_SUM = 8
 
 
 reduce_op = ReduceOp
+
+
+class _WorkFuture(Future):
+    """A Future whose value comes by waiting for an operation, since no thread of its own does that."""
+
+    def __init__(self, wait, look):
+        super().__init__()
+        self._wait, self._look = wait, look
+
+    def done(self):
+        """Whether the value is set, after a look at the operation."""
+        if not super().done():
+            self._look()
+        return super().done()
+
+    def wait(self):
+        """The value, once the operation has ended."""
+        if not super().done():
+            self._wait()
+        return super().wait()
+
+    def _following(self):
+        return _WorkFuture(self.wait, self.done)
 
 
 class Work:
     """The handle of an operation that may still run: wait() ends it.
 
     Args:
-        request: MPI's.
+        request: MPI's; None for an operation that has ended.
         finish (callable): what is left to do once the messages have arrived.
         described (str): the operation, its rank and sizes, for the error of a time-out.
-        seconds (float): the time-out.
+        group (ProcessGroup, optional): whose time-out counts.
+        results (list of Tensor): what the operation changes.
     """
 
-    def __init__(self, request=None, finish=None, described="", seconds=1800.0):
-        self._request, self._finish = request, finish
-        self._described, self._seconds = described, seconds
-        self._line = _calling_line()
+    _in_flight = set()  # MPI writes to their memory, whether somebody waits or not
+
+    def __init__(self, request=None, finish=None, described="", group=None, results=()):
+        self._request, self._finish, self._described = request, finish, described
+        self._group, self._results, self._future = group, list(results), None
+        self._error = None
         self._done = request is None
-        if self._done and finish is not None:
-            finish()
+        if self._done:
+            if finish is not None:
+                finish()
+            return
+        self._line = _calling_line()
+        if len(self._in_flight) > 100:
+            for other in list(self._in_flight):
+                other._tested()
+        self._in_flight.add(self)
 
     def is_completed(self):
         """Whether the messages have arrived."""
         return self._done or self._tested()
 
+    def is_success(self):
+        """Whether it has ended without an error."""
+        return self.is_completed() and self._error is None
+
+    def exception(self):
+        """The error that it has ended with, or None."""
+        return self._error
+
     def _tested(self):
-        if self._request.Test():
-            self._done = True
+        try:
+            self._done = self._request.Test()
+        except RuntimeError as error:  # MPI.Exception is one
+            self._fail(f"did not end: {error}", error)
+        if self._done:
+            self._in_flight.discard(self)
+            self._request = None
             if self._finish is not None:
                 self._finish()
+            if self._future is not None:
+                self._future.set_result(self._results)
         return self._done
 
-    is_success = is_completed
+    def _fail(self, how, cause=None):
+        self._group.failed = True
+        self._error = DistBackendError(
+            f"distributed: {self._described} {how}. It was called at {self._line}."
+        )
+        raise self._error from cause
 
     def wait(self, timeout=None):
         """Ends the operation; True.
@@ -60,39 +122,66 @@ class Work:
         Raises:
             DistBackendError: it does not end within the time-out: another process has not called it.
         """
-        seconds = self._seconds if timeout is None else timeout.total_seconds()
-        start = time.monotonic()
-        spins = 0
+        start = spins = 0
         while not self.is_completed():
             spins += 1
+            if spins < _SPINS:
+                time.sleep(0)
+                continue
+            start = start or time.monotonic()
             waited = time.monotonic() - start
+            seconds = self._group.seconds if timeout is None else timeout.total_seconds()
             if waited > seconds:
-                from .groups import DistBackendError
-
-                raise DistBackendError(
-                    f"distributed: {self._described} has waited {waited:.1f} s for the other processes, "
-                    f"which have not all called it. It was called at {self._line}."
+                self._fail(
+                    f"has waited {waited:.1f} s for the other processes, which have not all called it"
                 )
-            # The first moments without sleeping: most messages take less.
-            time.sleep(0 if spins < 200 else min(0.002, waited / 20))
+            time.sleep(min(0.002, waited / 20))
         return True
 
+    synchronize = wait
+
     def result(self):
-        """Not offered: the tensors that were given hold the results."""
-        raise NotImplementedError("Work.result: the tensors of the call hold the results.")
+        """The tensors that the operation has changed (list of Tensor)."""
+        self.wait()
+        return self._results
 
     def get_future(self):
-        """A Future of the operation."""
-        from ..futures import Future
+        """A Future of result()."""
+        if self._future is None:
+            self._future = _WorkFuture(self.wait, self.is_completed)
+            if self._done:
+                self._future.set_result(self._results)
+        return self._future
 
-        future = Future()
-        self.wait()
-        future.set_result([])
-        return future
+
+class Together(Work):
+    """The handle of several operations."""
+
+    def __init__(self, works):
+        self._works = works
+        super().__init__(results=[tensor for work in works for tensor in work._results])
+        self._done = False
+
+    def _tested(self):
+        self._done = all([work.is_completed() for work in self._works])
+        if self._done and self._future is not None:
+            self._future.set_result(self._results)
+        return self._done
+
+    def wait(self, timeout=None):
+        """Ends the operations; True."""
+        for work in self._works:
+            work.wait(timeout)
+        self.is_completed()
+        return True
 
 
 def _calling_line():
-    for frame in reversed(traceback.extract_stack(limit=12)):
-        if "/flambeau/distributed/" not in frame.filename.replace("\\", "/"):
-            return f"{frame.filename}:{frame.lineno}"
+    """Where the operation was called, outside of this package."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith((_HERE, _PARALLEL)):
+            return f"{name}:{frame.f_lineno}"
+        frame = frame.f_back
     return "an unknown line"

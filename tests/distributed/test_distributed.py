@@ -1,6 +1,8 @@
 """Groups of one process, and of several that MPI starts."""
 
+import datetime
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,11 +52,28 @@ def test_what_cannot_be_is_said(monkeypatch):
         dist.all_reduce(torch.ones(1))
     with pytest.raises(ValueError, match="'nccl' is not offered"):
         dist.init_process_group("nccl")
-    with pytest.raises(NotImplementedError, match="MPI has started 1"):
-        dist.init_process_group("gloo", world_size=2, rank=0)
-    monkeypatch.setenv("WORLD_SIZE", "3")
-    with pytest.raises(NotImplementedError, match="nproc-per-node 3"):
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match="env:// needs rank: .* as RANK in the environment"):
         dist.init_process_group("gloo")
+    with pytest.raises(ValueError, match="env:// needs MASTER_ADDR"):
+        dist.init_process_group("gloo", world_size=2, rank=0)
+    with pytest.raises(ValueError, match="a store needs rank and world_size"):
+        dist.init_process_group("gloo", store=dist.HashStore())
+    with pytest.raises(ValueError, match="rank 2 is not one of 0 to 1"):
+        dist.init_process_group("gloo", store=dist.HashStore(), rank=2, world_size=2)
+    with pytest.raises(RuntimeError, match="nobody serves pigeon://"):
+        dist.init_process_group("gloo", init_method="pigeon://x", rank=0, world_size=2)
+    with pytest.raises(ValueError, match="device_id is meta"):
+        dist.init_process_group(
+            "gloo", store=dist.HashStore(), rank=0, world_size=1, device_id="meta"
+        )
+    with pytest.raises(
+        RuntimeError, match=r"rank 0 of 2 has waited 0.05 s; ranks \[1\] have not come"
+    ):
+        store = dist.HashStore()
+        store.set_timeout(datetime.timedelta(seconds=0.05))
+        dist.init_process_group("gloo", store=store, rank=0, world_size=2)
 
 
 def test_wrong_calls_are_refused(alone):
@@ -89,13 +108,13 @@ def test_hooks_on_buckets(alone):
     assert list(model.state_dict()) == ["module.weight", "module.bias"]
 
 
-several = pytest.mark.skipif(not groups.is_mpi_available(), reason="needs mpi4py and mpiexec")
+several = pytest.mark.skipif(not groups.is_mpi_available(), reason="needs mpi4py and MPICH")
 
 
-def run(what, n=2, module="flambeau.distributed.run", more=()):
-    command = [sys.executable, "-m", module, "--nproc-per-node", str(n), *more, str(PROGRAM), what]
+def run(what, n=2, more=()):
+    command = [sys.executable, "-m", "flambeau.distributed.run", "--nproc-per-node", str(n), *more]
     return subprocess.run(
-        command,
+        [*command, str(PROGRAM), what],
         capture_output=True,
         text=True,
         timeout=120,
@@ -111,13 +130,27 @@ def test_several_processes(what, n):
 
 
 @several
-def test_a_collective_that_one_process_skips():
-    done = run("skipping")
-    assert "skipped" in done.stdout, done.stdout + done.stderr
+def test_mpiexec_starts_processes_too():
+    mpiexec = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    command = [mpiexec, "-n", "2", sys.executable, str(PROGRAM), "collectives"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.count("well") == 2, done.stdout + done.stderr
 
 
 @several
+def test_a_collective_that_one_process_skips():
+    done = run("skipping")
+    assert done.returncode == 0 and "skipped" in done.stdout, done.stdout + done.stderr
+
+
+@several
+def test_processes_start_anew_when_one_fails():
+    done = run("failing", more=["--max-restarts", "1"])
+    assert done.returncode == 0 and done.stdout.count("well") == 2, done.stdout + done.stderr
+    assert "ValueError: rank 1 has had enough" in done.stderr
+
+
 def test_a_failing_process_ends_all():
-    done = run("nothing", 2, more=["--max-restarts", "1"])
-    assert done.returncode != 0 and "KeyError" in done.stderr
-    assert done.stderr.count("a process ended with status") == 2
+    done = run("nothing", more=["--max-restarts", "1"])
+    assert done.returncode == 1 and done.stderr.count("KeyError: 'nothing'") >= 2
+    assert "flambeau.distributed.run: " in done.stderr and "ended by exit code 1" in done.stderr

@@ -3,9 +3,11 @@
 import multiprocessing
 import os
 import pickle
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -109,18 +111,21 @@ def test_join_does_not_wait_for_a_killed_worker():
 
 def test_workers_killed_at_random_moments_leave_nothing():
     begun, pids = time.monotonic(), []
-    for round_ in range(6):
+    numbers = random.Random(torch.initial_seed())
+    for _ in range(20):
         with FORK.Pool(2) as pool:
             results = pool.imap(_work, range(200))
             next(results)
             pids += [process.pid for process in pool._pool]
-            for _ in range(3 * round_):
+            for _ in range(numbers.randrange(20)):
                 next(results)
-            os.kill(pool._pool[0].pid, signal.SIGKILL)
+            victim = numbers.choice(pool._pool).pid
+            threading.Timer(numbers.random() * 0.02, os.kill, (victim, signal.SIGKILL)).start()
             with pytest.raises(mp.ProcessExitedException):
                 for _ in results:
                     pass
-                pool.map(_work, range(1000))
+                while True:
+                    pool.map(_work, range(100))
         pool.join()
     assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
     assert time.monotonic() - begun < 120  # it would wait for ever
