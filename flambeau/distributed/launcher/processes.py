@@ -30,7 +30,7 @@ class Commands:
                 if (redirected.get(number, 0) | teed.get(number, 0)) & bit:
                     path = os.path.join(log_dir, str(number), ("stdout.log", "stderr.log")[stream])
                     os.makedirs(os.path.dirname(path), exist_ok=True)
-                    where[stream] = open(path, "wb")  # noqa: SIM115
+                    where[stream] = open(path, "wb")
                     self.files.append((where[stream], stream if teed.get(number, 0) & bit else None))  # fmt: skip
                 elif shown is not None and number not in shown:
                     where[stream] = subprocess.DEVNULL
