@@ -112,7 +112,7 @@ _PACKAGES = frozenset(
     "autograd func functional multiprocessing version nn optim utils vision linalg fft special random kernels cuda masked "
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
     "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train fx library "
-    "profiler torch_version hub cpu futures _dynamo distributed".split()
+    "profiler torch_version hub cpu futures _dynamo distributed monitor mtia package quantization ao classes cpp".split()
 )
 _LAZY = {
     **dict.fromkeys(
@@ -140,8 +140,73 @@ _LAZY = {
         "autocast GradScaler is_autocast_enabled set_autocast_enabled is_autocast_cpu_enabled "
         "set_autocast_cpu_enabled get_autocast_dtype set_autocast_dtype get_autocast_cpu_dtype "
         "set_autocast_cpu_dtype get_autocast_gpu_dtype is_autocast_cache_enabled set_autocast_cache_enabled "
-        "clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting".split(),
+        "clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting set_autocast_gpu_dtype "
+        "is_autocast_ipu_enabled set_autocast_ipu_enabled get_autocast_ipu_dtype set_autocast_ipu_dtype "
+        "is_autocast_xla_enabled set_autocast_xla_enabled get_autocast_xla_dtype set_autocast_xla_dtype".split(),
         "amp",
+    ),
+    **dict.fromkeys(
+        "is_anomaly_enabled is_anomaly_check_nan_enabled set_anomaly_enabled".split(),
+        "autograd.anomaly_mode",
+    ),
+    **dict.fromkeys(
+        "SymBool SymFloat SymInt sym_constrain_range sym_constrain_range_for_size sym_float sym_fresh_size sym_int "
+        "sym_ite sym_max sym_min sym_not sym_sqrt sym_sum".split(),
+        "symbolic",
+    ),
+    **dict.fromkeys(
+        "AggregationType AVG DispatchKey DispatchKeySet ExcludeDispatchKeyGuard SUM Tag".split(),
+        "dispatch_names",
+    ),
+    **dict.fromkeys(
+        "AcceleratorError Event FatalError Stream compiled_with_cxx11_abi cudnn_is_acceptable get_device_module has_lapack "
+        "has_mkl has_openmp has_spectral init_num_threads is_vulkan_available".split(),
+        "build_names",
+    ),
+    **dict.fromkeys(
+        "cudnn_affine_grid_generator cudnn_batch_norm cudnn_convolution cudnn_convolution_add_relu "
+        "cudnn_convolution_relu cudnn_convolution_transpose cudnn_grid_sampler miopen_batch_norm miopen_convolution "
+        "miopen_convolution_add_relu miopen_convolution_relu miopen_convolution_transpose miopen_ctc_loss "
+        "miopen_depthwise_convolution miopen_rnn mkldnn_adaptive_avg_pool2d mkldnn_convolution "
+        "mkldnn_linear_backward_weights mkldnn_max_pool2d mkldnn_max_pool3d mkldnn_rnn_layer fbgemm_linear_fp16_weight "
+        "fbgemm_linear_fp16_weight_fp32_activation fbgemm_linear_int8_weight fbgemm_linear_int8_weight_fp32_activation "
+        "fbgemm_pack_gemm_matrix_fp16 batch_norm_backward_elemt batch_norm_backward_reduce batch_norm_elemt "
+        "batch_norm_gather_stats batch_norm_gather_stats_with_counts batch_norm_stats".split(),
+        "foreign_kernels",
+    ),
+    **dict.fromkeys(
+        "AnyType AwaitType BoolType ComplexType DeviceObjType DictType FloatType FutureType IntType ListType NoneType "
+        "NumberType OptionalType PyObjectType RRefType StreamObjType StringType SymBoolType SymIntType TensorType "
+        "TupleType Type UnionType".split(),
+        "jit.types",
+    ),
+    **dict.fromkeys(
+        "AliasDb Argument ArgumentSpec BenchmarkConfig BenchmarkExecutionStats Block BufferDict CallStack Capsule "
+        "ClassType Code CompleteArgumentSpec ConcreteModuleType ConcreteModuleTypeBuilder DeepCopyMemoTable "
+        "DeserializationStorageContext EnumType ErrorReport ExecutionPlan FunctionSchema Gradient Graph "
+        "GraphExecutorState IODescriptor InferredType InterfaceType JITException LiteScriptModule LockingLogger LoggerBase "
+        "ModuleDict Node NoopLogger OperatorInfo ParameterDict ScriptClass ScriptClassFunction ScriptDict "
+        "ScriptDictIterator ScriptDictKeyIterator ScriptList ScriptListIterator ScriptMethod ScriptModuleSerializer "
+        "ScriptObject ScriptObjectProperty SerializationStorageContext StaticModule ThroughputBenchmark TracingState Use "
+        "Value import_ir_module import_ir_module_from_buffer merge_type_from_type_comment parse_ir parse_schema "
+        "parse_type_comment unify_type_list".split(),
+        "jit.compiler_names",
+    ),
+    **dict.fromkeys(
+        "CompilationUnit Future ScriptFunction ScriptModule fork wait".split(), "jit"
+    ),
+    "FileCheck": "jit.file_check",
+    "thread_safe_generator": "random",
+    **dict.fromkeys("DisableTorchFunction DisableTorchFunctionSubclass".split(), "overrides"),
+    **dict.fromkeys("PyTorchFileReader PyTorchFileWriter".split(), "serialization.records"),
+    "StorageBase": "storage",
+    "lobpcg": "ops.lobpcg",
+    **dict.fromkeys(
+        "alpha_dropout_ batch_norm_update_stats binary_cross_entropy_with_logits cosine_embedding_loss dropout_ "
+        "embedding_bag embedding_renorm_ feature_alpha_dropout_ feature_dropout feature_dropout_ gru "
+        "hinge_embedding_loss instance_norm kl_div lstm margin_ranking_loss poisson_nll_loss rnn_relu rnn_tanh "
+        "triplet_margin_loss".split(),
+        "nn.native_forms",
     ),
     **dict.fromkeys(
         "bilinear conv_tbc cosine_similarity pairwise_distance pdist pixel_shuffle pixel_unshuffle "
@@ -155,7 +220,7 @@ _LAZY = {
         "get_default_device set_default_device set_default_tensor_type "
         "is_deterministic_algorithms_warn_only_enabled get_num_interop_threads set_num_interop_threads "
         "set_flush_denormal get_float32_matmul_precision set_float32_matmul_precision is_storage typename "
-        "from_dlpack to_dlpack cond while_loop sym_int sym_float sym_not sym_max sym_min sym_ite get_deterministic_debug_mode "
+        "from_dlpack to_dlpack cond while_loop get_deterministic_debug_mode "
         "set_deterministic_debug_mode set_warn_always is_warn_always_enabled frombuffer from_file asarray FloatTensor DoubleTensor HalfTensor BFloat16Tensor LongTensor IntTensor "
         "ShortTensor CharTensor ByteTensor BoolTensor kernel".split(),
         "compat",

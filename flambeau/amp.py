@@ -145,6 +145,41 @@ def get_autocast_gpu_dtype():
     return get_autocast_dtype("cuda")
 
 
+def set_autocast_gpu_dtype(dtype):
+    """Sets what autocast would lower to on a CUDA device when it is not told."""
+    set_autocast_dtype("cuda", dtype)
+
+
+def _of_device(kind):
+    """The four functions of a device with names of its own, from before they took one: ipu and xla."""
+
+    def is_enabled():
+        return is_autocast_enabled(kind)
+
+    def set_enabled(enabled):
+        set_autocast_enabled(kind, enabled)
+
+    def get_dtype():
+        return get_autocast_dtype(kind)
+
+    def set_dtype(dtype):
+        set_autocast_dtype(kind, dtype)
+
+    is_enabled.__doc__ = f"Whether autocast is on for {kind}, of which there are no devices: False."
+    set_enabled.__doc__ = f"Nothing: there are no devices of {kind}."
+    get_dtype.__doc__ = f"What autocast would lower to on {kind}."
+    set_dtype.__doc__ = f"Sets what autocast would lower to on {kind}."
+    return is_enabled, set_enabled, get_dtype, set_dtype
+
+
+(
+    is_autocast_ipu_enabled, set_autocast_ipu_enabled, get_autocast_ipu_dtype, set_autocast_ipu_dtype,
+) = _of_device("ipu")  # fmt: skip
+(
+    is_autocast_xla_enabled, set_autocast_xla_enabled, get_autocast_xla_dtype, set_autocast_xla_dtype,
+) = _of_device("xla")  # fmt: skip
+
+
 def is_autocast_cache_enabled():
     """False: weights are cast at each use, so that nothing has to be forgotten."""
     return False

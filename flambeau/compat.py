@@ -158,36 +158,6 @@ def while_loop(cond_fn, body_fn, carried_inputs):
     return carried
 
 
-def sym_int(a):
-    """int(a): sizes are ordinary numbers here."""
-    return int(a)
-
-
-def sym_float(a):
-    """float(a): sizes are ordinary numbers here."""
-    return float(a)
-
-
-def sym_not(a):
-    """not a."""
-    return not a
-
-
-def sym_max(a, b):
-    """The larger of two numbers; a float if one of them is."""
-    return float(max(a, b)) if isinstance(a, float) or isinstance(b, float) else max(a, b)
-
-
-def sym_min(a, b):
-    """The smaller of two numbers; a float if one of them is."""
-    return float(min(a, b)) if isinstance(a, float) or isinstance(b, float) else min(a, b)
-
-
-def sym_ite(b, t, f):
-    """t if b, else f."""
-    return t if b else f
-
-
 def get_default_device():
     """Where new tensors of this thread lie if nobody says so: device("cpu") at first."""
     return _core._default_device()

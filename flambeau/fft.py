@@ -1,6 +1,8 @@
 """Discrete Fourier transforms: torch.fft. Declared in ops/fourier.py."""
 
 from .ops.core.declare import NAMESPACES
+from . import _core
 
 globals().update(NAMESPACES["fft"])
+Tensor = _core.Tensor  # which programs take from here too
 __all__ = sorted(NAMESPACES["fft"])

@@ -1,23 +1,13 @@
 """Apple's GPUs are not supported: what asks is told so."""
 
-from .backends.mps import is_available
+from .absent_devices import absent
 
-__all__ = ["device_count", "empty_cache", "is_available", "manual_seed", "synchronize"]
-
-
-def device_count():
-    """How many can be used: 0."""
-    return 0
-
-
-def empty_cache():
-    """Nothing: there is no memory of a device."""
-
-
-def manual_seed(seed):
-    """Nothing: there is no device to seed."""
-    int(seed)
-
-
-def synchronize():
-    """Nothing: there is no device to wait for."""
+_NAMES = absent(
+    "mps",
+    "There is no GPU of Apple's:",
+    "device_count empty_cache is_available manual_seed synchronize",
+    """Event compile_shader current_allocated_memory driver_allocated_memory get_rng_state load_metallib
+    recommended_max_memory seed set_per_process_memory_fraction set_rng_state""",
+)
+globals().update(_NAMES)
+__all__ = sorted(_NAMES)

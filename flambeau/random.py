@@ -19,7 +19,13 @@ __all__ = [
     "manual_seed",
     "seed",
     "set_rng_state",
+    "thread_safe_generator",
 ]
+
+
+def thread_safe_generator():
+    """None: what draws in workers of a loader draws from the generator of its process."""
+    return None
 
 
 @contextlib.contextmanager

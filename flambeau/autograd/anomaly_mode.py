@@ -7,6 +7,21 @@ from .. import _core
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
 
 
+def is_anomaly_enabled():
+    """Whether anomaly detection is on."""
+    return _core._anomaly()[0]
+
+
+def is_anomaly_check_nan_enabled():
+    """Whether anomaly detection looks for NaNs in gradients, where it is on."""
+    return _core._anomaly()[1]
+
+
+def set_anomaly_enabled(enabled, check_nan=True):
+    """Turns anomaly detection on or off; see `set_detect_anomaly`."""
+    _core._set_anomaly(bool(enabled), bool(check_nan))
+
+
 class set_detect_anomaly:
     """Anomaly detection on or off from the moment of the call; as a context, until its end.
 

@@ -15,5 +15,8 @@ __getattr__, __dir__, __all__ = table_of_contents(
         "..utils.model_summary": "summary",  # from a higher floor, when it is asked for
         **{".modules" + module: names for module, names in CONTENTS.items()},
     },
-    submodules=("attention", "functional", "init", "modules", "parallel", "parameter", "utils"),
+    submodules=(
+        "attention", "common_types", "functional", "grad", "init", "intrinsic", "modules", "parallel", "parameter",
+        "qat", "quantizable", "quantized", "utils",
+    ),  # fmt: skip
 )

@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".rprop": "Rprop",
         ".adafactor": "Adafactor",
         ".muon": "Muon",
+        ".swapping": "swap_in_optimizer_params_and_state",
     },
     submodules=("lr_scheduler", "optimizer", "swa_utils"),
 )

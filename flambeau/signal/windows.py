@@ -1,6 +1,9 @@
 """torch.signal.windows. Declared in ops/signal_windows.py."""
 
 from ..ops.core.declare import NAMESPACES
+import sys
+
 
 globals().update(NAMESPACES["signal.windows"])
 __all__ = sorted(NAMESPACES["signal.windows"])
+windows = sys.modules[__name__]  # PyTorch has them one floor deeper too

@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".drop": "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout",
         ".fractional": """fractional_max_pool2d fractional_max_pool2d_with_indices
             fractional_max_pool3d fractional_max_pool3d_with_indices""",
+        ".grouped": "ScalingType SwizzleType grouped_mm scaled_grouped_mm scaled_mm",
         ".interpolation": "interpolate upsample upsample_nearest upsample_bilinear",
         ".lookup": "embedding embedding_bag one_hot",
         ".loss": """mse_loss l1_loss smooth_l1_loss huber_loss poisson_nll_loss gaussian_nll_loss
@@ -40,13 +41,18 @@ __getattr__, __dir__, __all__ = table_of_contents(
             adaptive_max_pool2d adaptive_max_pool3d adaptive_max_pool1d_with_indices
             adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices lp_pool1d lp_pool2d
             lp_pool3d max_unpool1d max_unpool2d max_unpool3d""",
+        "...overrides": "has_torch_function has_torch_function_unary has_torch_function_variadic",
+        "..modules.utils": "assert_int_or_pair",
         ".vision": """pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle
             affine_grid grid_sample
             GRID_SAMPLE_INTERPOLATION_MODES GRID_SAMPLE_PADDING_MODES
             grid_sampler grid_sampler_2d _grid_sampler_2d_cpu_fallback grid_sampler_3d affine_grid_generator""",
     },
     prepare=lambda name, value: (
-        settle(name, as_operator(value), "nn.functional") if callable(value) else value
+        settle(name, as_operator(value), "nn.functional")
+        if isinstance(value, FunctionType | Operator)
+        and not name.startswith(("has_torch", "assert_"))
+        else value
     ),
 )
 __all__.remove("_threshold")

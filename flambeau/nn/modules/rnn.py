@@ -228,33 +228,14 @@ class RNNBase(Module):
 
     def _layers(self, steps, state, counts):
         """The outputs of the last layer, one a time, and the final state of every layer."""
-        finals = []
-        for layer in range(self.num_layers):
-            directions = []
-            for direction in range(self._directions):
-                place = layer * self._directions + direction
-                start = tuple(part[place] for part in state)
-                weights = dict(
-                    zip(
-                        (name.rpartition("_l")[0] for name in self._all_weights[place]),
-                        self.all_weights[place],
-                        strict=True,
-                    )
-                )
-                outputs, final = _run(
-                    CELLS[self.mode], steps, start, weights, counts, direction == 1
-                )
-                directions.append(outputs)
-                finals.append(final)
-            if self.bidirectional:
-                steps = [flambeau.cat(both, -1) for both in zip(*directions, strict=True)]
-            else:
-                steps = directions[0]
-            if self.dropout and self.training and layer < self.num_layers - 1:
-                lengths = [step.size(0) for step in steps]
-                dropped = F.dropout(flambeau.cat(steps), self.dropout, True)
-                steps = list(dropped.split(lengths))
-        return steps, tuple(flambeau.stack(parts) for parts in zip(*finals, strict=True))
+        weights = [
+            {name.rpartition("_l")[0]: getattr(self, name) for name in names}
+            for names in self._all_weights
+        ]
+        dropout = self.dropout if self.training else 0
+        return run_layers(
+            CELLS[self.mode], steps, state, weights, counts, self.bidirectional, dropout
+        )
 
     def extra_repr(self):
         text = f"{self.input_size}, {self.hidden_size}"
@@ -311,6 +292,33 @@ def _check(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout
         )
     if mode not in GATES:
         raise ValueError(f"RNNBase: mode is {mode!r}; it must be one of {tuple(GATES)}.")
+
+
+def run_layers(cell, steps, state, weights, counts, bidirectional, dropout):
+    """The outputs of the last layer, one a time, and the final state of every layer and direction.
+
+    Args:
+        cell: a step of recurrences.py.
+        weights (list of dict): those of each layer and direction, as the step takes them.
+        counts (list of int, optional): rows of each step, of a packed sequence.
+        dropout (float): between layers.
+    """
+    finals, stride = [], 2 if bidirectional else 1
+    for layer in range(0, len(weights), stride):
+        directions = []
+        for place in range(layer, layer + stride):
+            start = tuple(part[place] for part in state)
+            outputs, final = _run(cell, steps, start, weights[place], counts, place > layer)
+            directions.append(outputs)
+            finals.append(final)
+        if bidirectional:
+            steps = [flambeau.cat(both, -1) for both in zip(*directions, strict=True)]
+        else:
+            steps = directions[0]
+        if dropout and layer < len(weights) - stride:
+            dropped = F.dropout(flambeau.cat(steps), dropout, True)
+            steps = list(dropped.split([step.size(0) for step in steps]))
+    return steps, tuple(flambeau.stack(parts) for parts in zip(*finals, strict=True))
 
 
 def _run(cell, steps, state, weights, counts, backwards):

@@ -18,6 +18,12 @@ _triple = _ntuple(3)
 _quadruple = _ntuple(4)
 
 
+def assert_int_or_pair(arg, arg_name, message):
+    """AssertionError with `message`, which has a place for the name, unless arg is an int or has two items."""
+    if not isinstance(arg, int) and len(arg) != 2:
+        raise AssertionError(message.format(arg_name))
+
+
 def check_sizes(module, **sizes):
     """Raises unless each size is an int of 0 or more, or a sequence of such."""
     for name, size in sizes.items():

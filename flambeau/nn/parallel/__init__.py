@@ -4,6 +4,10 @@ from ..lazy_names import table_of_contents
 
 __getattr__, __dir__, __all__ = table_of_contents(
     __name__,
-    {".devices": "DataParallel data_parallel", ".distributed": "DistributedDataParallel"},
-    submodules=("distributed",),
+    {
+        ".devices": "DataParallel data_parallel",
+        ".distributed": "DistributedDataParallel",
+        ".replicas": "gather parallel_apply replicate scatter",
+    },
+    submodules=("comm", "distributed", "scatter_gather"),
 )

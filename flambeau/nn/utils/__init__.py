@@ -12,11 +12,15 @@ __getattr__, __dir__, __all__ = table_of_contents(
             fuse_linear_bn_weights""",
         ".hooked_normalization": """weight_norm remove_weight_norm spectral_norm
             remove_spectral_norm""",
+        ".memory_format": """convert_conv2d_weight_memory_format
+            convert_conv3d_weight_memory_format""",
         ".initialization": "skip_init",
     },
     submodules=(
         "clip_grad",
         "convert_parameters",
+        "init",
+        "memory_format",
         "parametrizations",
         "parametrize",
         "prune",

@@ -52,8 +52,12 @@ __all__ = [
     "random_split",
 ]
 
-_PIPES = ("DFIterDataPipe", "IterDataPipe", "MapDataPipe", "functional_datapipe")
-__all__ += [*_PIPES]
+_PIPES = ("DFIterDataPipe", "DataChunk", "IterDataPipe", "MapDataPipe", "functional_datapipe")
+_CHECKS = (
+    "argument_validation", "guaranteed_datapipes_determinism", "non_deterministic", "runtime_validation",
+    "runtime_validation_disabled",
+)  # fmt: skip
+__all__ += [*_PIPES, *_CHECKS]
 
 
 def __getattr__(name):
@@ -61,4 +65,8 @@ def __getattr__(name):
         from . import datapipes
 
         return getattr(datapipes.datapipe, name)
+    if name in _CHECKS:
+        from .datapipes import checks
+
+        return getattr(checks, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
