@@ -192,15 +192,12 @@ _LAZY = {
         "parse_type_comment unify_type_list".split(),
         "jit.compiler_names",
     ),
-    **dict.fromkeys(
-        "CompilationUnit Future ScriptFunction ScriptModule fork wait".split(), "jit"
-    ),
+    **dict.fromkeys("CompilationUnit Future ScriptFunction ScriptModule fork wait".split(), "jit"),
     "FileCheck": "jit.file_check",
     "thread_safe_generator": "random",
     **dict.fromkeys("DisableTorchFunction DisableTorchFunctionSubclass".split(), "overrides"),
     **dict.fromkeys("PyTorchFileReader PyTorchFileWriter".split(), "serialization.records"),
     "StorageBase": "storage",
-    "lobpcg": "ops.lobpcg",
     **dict.fromkeys(
         "alpha_dropout_ batch_norm_update_stats binary_cross_entropy_with_logits cosine_embedding_loss dropout_ "
         "embedding_bag embedding_renorm_ feature_alpha_dropout_ feature_dropout feature_dropout_ gru "

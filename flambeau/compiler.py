@@ -51,7 +51,69 @@ def assume_constant_result(fn):
     return fn
 
 
-nested_compile_region = assume_constant_result
+def nested_compile_region(fn=None, *, options=None, max_reuse_entries=8, reuse_hash_fn=None):
+    """The function itself; the options are for a compiler's cache. Works as a decorator, with arguments and without."""
+    return (lambda f: f) if fn is None else fn
+
+
+_backend = ["inductor"]  # PyTorch's default; no backend compiles here
+
+
+def get_default_backend():
+    """What set_default_backend was last told."""
+    return _backend[0]
+
+
+def set_default_backend(backend):
+    """Notes the backend that torch.compile is to use; None: the default again. Models run as they are."""
+    if not (backend is None or isinstance(backend, str) or callable(backend)):
+        raise TypeError(
+            f"set_default_backend: takes a name, a callable or None, not {type(backend).__name__}."
+        )
+    _backend[0] = "inductor" if backend is None else backend
+
+
+def load_compiled_function(file, *, f_globals=None, external_data=None):
+    """Not offered."""
+    raise NotImplementedError(
+        "compiler.load_compiled_function: files of compiled functions hold machine code of PyTorch's compiler."
+    )
+
+
+def keep_portable_guards_unsafe(guard_entries):
+    """Which guards of a compiled function to keep: [True] * all. Nothing is compiled, so none are ever asked."""
+    return [True for _ in guard_entries]
+
+
+def keep_tensor_guards_unsafe(guard_entries, keep_parameters=False):
+    """Which guards to keep: those of tensors (guard_type "TENSOR_MATCH"), parameters among them if wished."""
+    return [
+        entry.guard_type == "TENSOR_MATCH"
+        and (keep_parameters or "Parameter" not in type(entry.value).__name__)
+        for entry in guard_entries
+    ]
+
+
+def skip_all_guards_unsafe(guard_entries):
+    """Which guards to keep: none."""
+    return [False for _ in guard_entries]
+
+
+def skip_guard_on_globals_unsafe(guard_entries):
+    """Which guards to keep: those of what is no global."""
+    return [not entry.is_global for entry in guard_entries]
+
+
+def skip_guard_on_all_nn_modules_unsafe(guard_entries):
+    """Which guards to keep: those of what is no module."""
+    return [not (entry.orig_guard.source.is_unspecialized_nn_module()) for entry in guard_entries]
+
+
+def skip_guard_on_inbuilt_nn_modules_unsafe(guard_entries):
+    """Which guards to keep: those of what is no module of torch.nn."""
+    return [
+        not entry.orig_guard.source.is_unspecialized_builtin_nn_module() for entry in guard_entries
+    ]
 
 
 def substitute_in_graph(original_fn, *, can_constant_fold_through=False, skip_signature_check=False,

@@ -4,4 +4,6 @@ from .refusals import refused
 
 __all__ = ["ModuleWrapper"]
 
-ModuleWrapper = refused("cpp.ModuleWrapper", "flambeau's core has no modules; they are Python classes.")
+ModuleWrapper = refused(
+    "cpp.ModuleWrapper", "flambeau's core has no modules; they are Python classes."
+)

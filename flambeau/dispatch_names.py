@@ -7,7 +7,15 @@ import enum
 
 from .refusals import refused
 
-__all__ = ["AggregationType", "AVG", "DispatchKey", "DispatchKeySet", "ExcludeDispatchKeyGuard", "SUM", "Tag"]
+__all__ = [
+    "AggregationType",
+    "AVG",
+    "DispatchKey",
+    "DispatchKeySet",
+    "ExcludeDispatchKeyGuard",
+    "SUM",
+    "Tag",
+]
 
 
 class _Member(enum.Enum):
@@ -34,7 +42,9 @@ Tag = _enumeration(
     "What an operator is like.",
 )
 
-_BACKENDS = "CPU CUDA HIP XLA MPS IPU XPU HPU VE Lazy MTIA MAIA PrivateUse1 PrivateUse2 PrivateUse3 Meta"
+_BACKENDS = (
+    "CPU CUDA HIP XLA MPS IPU XPU HPU VE Lazy MTIA MAIA PrivateUse1 PrivateUse2 PrivateUse3 Meta"
+)
 
 
 def _keys_of(prefix, start):

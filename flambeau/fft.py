@@ -1,7 +1,7 @@
 """Discrete Fourier transforms: torch.fft. Declared in ops/fourier.py."""
 
-from .ops.core.declare import NAMESPACES
 from . import _core
+from .ops.core.declare import NAMESPACES
 
 globals().update(NAMESPACES["fft"])
 Tensor = _core.Tensor  # which programs take from here too

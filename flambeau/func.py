@@ -8,7 +8,8 @@ import functools
 
 import flambeau
 
-from .nn.utils.stateless import functional_call
+from .nn.utils import stateless
+from .rearranging import rearrange
 
 __all__ = [
     "debug_unwrap",
@@ -21,11 +22,26 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "rearrange",
     "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",
     "vmap",
 ]
+
+
+def functional_call(
+    module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False
+):
+    """module(*args, **kwargs) computed with the given tensors in the place of its own.
+
+    Args:
+        parameter_and_buffer_dicts (dict, or sequence of dicts): path -> tensor.
+        args, kwargs, tie_weights, strict: as nn.utils.stateless.functional_call takes them.
+    """
+    return stateless.functional_call(
+        module, parameter_and_buffer_dicts, args, kwargs, tie_weights=tie_weights, strict=strict
+    )
 
 
 def _map(fn, tree):

@@ -27,6 +27,7 @@ __all__ = [
     "has_torch_function_variadic",
     "is_tensor_like",
     "is_tensor_method_or_property",
+    "redispatch_function",
     "resolve_name",
     "wrap_torch_function",
 ]
@@ -41,6 +42,12 @@ def _modes():
     except AttributeError:
         _local.modes = []
         return _local.modes
+
+
+def redispatch_function(func, types, args, kwargs):
+    """func(*args, **kwargs) past the __torch_function__ that is running: subclasses are not asked again, modes are."""
+    with DisableTorchFunctionSubclass():
+        return func(*args, **(kwargs or {}))
 
 
 # ------------------------------------------------------------------------------------------- asking

@@ -2,16 +2,17 @@
 
 import math
 
-from .refusals import refusals
+from .refusals import refused
 
 __all__ = [
     "SymBool", "SymFloat", "SymInt", "sym_constrain_range", "sym_constrain_range_for_size", "sym_float",
     "sym_fresh_size", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_sum",
 ]  # fmt: skip
 
-globals().update(
-    refusals("SymBool SymFloat SymInt", "Sizes are ordinary numbers here; no symbol stands for them.")
-)
+_REASON = "Sizes are ordinary numbers here; no symbol stands for them."
+SymBool = refused("SymBool", _REASON)
+SymFloat = refused("SymFloat", _REASON)
+SymInt = refused("SymInt", _REASON)
 
 
 def sym_int(a):

@@ -2,10 +2,11 @@
 
 import cmath
 import math
+import warnings
 
 import flambeau
 
-__all__ = ["assert_close", "make_tensor"]
+__all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
 # (rtol, atol) of each dtype, PyTorch's defaults; everything else is compared exactly.
 _TOLERANCES = {
@@ -183,6 +184,39 @@ def assert_close(
     compare(actual, expected, "")
 
 
+def assert_allclose(actual, expected, rtol=None, atol=None, equal_nan=True, msg=""):
+    """assert_close of what may differ in dtype, with wider tolerances; its older name, which warns.
+
+    Args:
+        rtol, atol (float): both or none; else by dtype, float32 (1e-4, 1e-5), float64 (1e-5, 1e-8), float16 (1e-3, 1e-3).
+    """
+    warnings.warn(
+        "assert_allclose: its tolerances are wide and it ignores dtypes. Use assert_close.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    if not isinstance(actual, flambeau.Tensor):
+        actual = flambeau.tensor(actual)
+    if not isinstance(expected, flambeau.Tensor):
+        expected = flambeau.tensor(expected, dtype=actual.dtype)
+    if rtol is None and atol is None:
+        wide = {"float16": (1e-3, 1e-3), "float32": (1e-4, 1e-5), "float64": (1e-5, 1e-8)}
+        known = [
+            wide.get(dtype.name) or _tolerances(None, None, dtype)
+            for dtype in (actual.dtype, expected.dtype)
+        ]
+        rtol, atol = max(r for r, _ in known), max(a for _, a in known)
+    assert_close(
+        actual,
+        expected,
+        rtol=rtol,
+        atol=atol,
+        equal_nan=equal_nan,
+        check_dtype=False,
+        msg=msg or None,
+    )
+
+
 def make_tensor(
     *shape,
     dtype,
@@ -234,3 +268,9 @@ def make_tensor(
         result = result.contiguous(memory_format=memory_format)
     result = result.to(device)
     return result.requires_grad_() if requires_grad else result
+
+
+def __getattr__(name):
+    if name == "FileCheck":
+        return flambeau.FileCheck
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -103,7 +103,7 @@ max_pool3d(block, 2) | adaptive_max_pool1d(line, 3) | avg_pool1d(line, 2) | adap
 randn_like(x) | bernoulli(p) | randint_like(x, 5) | normal(x, y) | multinomial(p, 2) | movedim(image, 0, 2)
 moveaxis(image, 0, 2) | fliplr(x) | flipud(x) | rot90(x) | tile(x, (2, 1)) | unflatten(x, 1, (5, 1)) | ravel(x.t())
 select_scatter(x, v, 0, 1) | slice_scatter(x, y[:2], 0, 0, 2) | diagonal_scatter(x, u) | unravel_index(i, (2, 3))
-as_strided_scatter(x, s, (3, 3), (1, 3)) | slice_copy(x, 0, 1, 3) | cumsum(x, 1) | cumprod(x, 1) | logcumsumexp(x, 0)
+as_strided_scatter(x, s, (3, 3), (1, 3)) | slice_copy(x, 0, 1, 3) | slice_inverse(x, x, 0, 0, 4) | cumsum(x, 1) | cumprod(x, 1) | logcumsumexp(x, 0)
 cummax(x, 1) | cummin(x, 0) | searchsorted(edges, x) | bucketize(x, edges) | histc(x, 4, -1, 1) | sort(x, 1)
 histogram(x.detach(), 3, range=(-1.0, 1.0)) | histogramdd(x[:, :2].detach(), (2, 3)) | argsort(x) | msort(x) | topk(x, 2) | kthvalue(x, 2)
 median(x) | median(x, 1) | nanmedian(x, 1) | mode(x, 1) | svd(x) | pinverse(x) | matrix_exp(s) | svd_lowrank(x, 2)
@@ -168,7 +168,7 @@ allclose equal nonzero argwhere masked_select bincount unique unique_consecutive
 is_conj is_neg is_signed is_inference is_same_size broadcast_shapes manual_seed seed initial_seed get_rng_state
 set_rng_state Generator default_generator arange range linspace logspace eye scalar_tensor empty_permuted tril_indices
 triu_indices rand randn randint randperm hann_window bartlett_window blackman_window hamming_window kaiser_window eig
-symeig lstsq solve matrix_rank zero_ detach_ resize_as_ fill_ index_put_ fftfreq rfftfreq general_cosine
+symeig lstsq solve matrix_rank zero_ as_strided_ detach_ resize_as_ fill_ index_put_ fftfreq rfftfreq general_cosine
 gels gesv potrf potri potrs pstrf btrifact btrisolve btriunpack trtrs
 general_hamming hamming hann blackman nuttall bartlett cosine exponential gaussian kaiser
 """

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "flambeau"
 # The floor of each part, the most precise prefix decides. The table of docs/architecture.md.
 FLOORS = {
     "flambeau._core": 1,
+    "flambeau.refusals": 1,  # errors for names that are not offered
     "flambeau.types": 1,  # Size, device and the like, which the core gives to Python
     "flambeau.kernels": 2,
     "flambeau.ops": 3,
@@ -22,6 +23,8 @@ FLOORS = {
     "flambeau.compiler": 6,
     "flambeau._dynamo": 6,
     "flambeau.hub": 6,
+    "flambeau.ao": 6,
+    "flambeau.quantization": 6,
     "flambeau.multiprocessing": 6,
     "flambeau.utils": 6,
     "flambeau.vision": 6,
@@ -34,6 +37,7 @@ FLOORS = {
     "flambeau.train": 6,
     "flambeau.profiler": 6,
     "flambeau.autograd.profiler": 6,
+    "flambeau.autograd.profiler_legacy": 6,
     "flambeau.autograd.profiler_util": 6,
     "flambeau.distributions": 6,
     "flambeau.__main__": 7,

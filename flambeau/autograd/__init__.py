@@ -29,6 +29,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "enforce_grad_layout_policy",
     "forward_ad",
     "functional",
     "grad",
@@ -43,6 +44,25 @@ __all__ = [
 ]
 
 
+class enforce_grad_layout_policy:
+    """Whether gradients must lie in memory as their tensors do; from the call on, as a context until its end.
+
+    False permits another layout. flambeau makes no use of the permission, so both are the same here.
+    """
+
+    def __init__(self, enable=True):
+        if not isinstance(enable, bool):
+            raise TypeError(
+                f"enforce_grad_layout_policy: enable must be a bool, not {type(enable).__name__}."
+            )
+
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *exception):
+        return None
+
+
 def _profiler_enabled():
     """Whether a profile is running."""
     return importlib.import_module("flambeau.profiler.collect").running is not None
@@ -54,8 +74,12 @@ def __getattr__(name):
 
         return flambeau
     # from a higher floor, when it is asked for
-    if name in ("profiler", "profiler_util", "stochastic_function"):
+    if name in ("profiler", "profiler_legacy", "profiler_util", "stochastic_function"):
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "NestedIOFunction":
+        from .function import NestedIOFunction
+
+        return NestedIOFunction
     if name == "detect_nan":
         return importlib.import_module("flambeau.utils.nonfinite").detect_nan
     if name == "kineto_available":

@@ -8,9 +8,10 @@ import functools
 import warnings
 
 from .. import _core
+from ..refusals import refused
 from .grad_mode import no_grad
 
-__all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
+__all__ = ["Function", "FunctionCtx", "InplaceFunction", "NestedIOFunction", "once_differentiable"]
 
 FunctionCtx = BackwardCFunction = _core.FunctionNode
 forward_levels = []  # the open levels of forward_ad.py; while there are none, apply has nothing to ask
@@ -176,6 +177,14 @@ class InplaceFunction(Function):
 
     def __init__(self, inplace=False):
         self.inplace = inplace
+
+
+NestedIOFunction = refused(
+    "NestedIOFunction",
+    "Functions of nested arguments went with static methods. Derive from Function, and flatten the arguments with "
+    "utils._pytree.tree_flatten.",
+    module=__name__,
+)
 
 
 class _Once(Function):

@@ -1,5 +1,6 @@
 """The autograd graph from outside: its nodes, edges, hooks on what is saved."""
 
+import contextlib
 import threading
 from collections import namedtuple
 
@@ -14,9 +15,12 @@ __all__ = [
     "disable_saved_tensors_hooks",
     "get_gradient_edge",
     "increment_version",
+    "region_activation_memory_budget",
     "register_multi_grad_hook",
     "save_on_cpu",
     "saved_tensors_hooks",
+    "set_override_stale_capture_stream",
+    "set_warn_on_accumulate_grad_stream_mismatch",
 ]
 
 
@@ -38,8 +42,8 @@ class Node(metaclass=_AnyNode):
     """
 
 
-class GradientEdge(namedtuple("GradientEdge", "node output_nr")):
-    """Where the gradient of a tensor goes: an output of a node."""
+class GradientEdge(namedtuple("GradientEdge", "node output_nr ownership_token", defaults=(None,))):
+    """Where the gradient of a tensor goes: an output of a node; ownership_token may keep something alive."""
 
     __slots__ = ()
 
@@ -54,6 +58,30 @@ def increment_version(tensor):
     tensors = (tensor,) if isinstance(tensor, _core.Tensor) else tensor
     for one in tensors:
         _core._bump_version(one, "increment_version")
+
+
+def set_warn_on_accumulate_grad_stream_mismatch(enabled):
+    """Nothing: all work of the CPU is in one stream, so none can differ."""
+
+
+def set_override_stale_capture_stream(enabled):
+    """Nothing: no stream is captured."""
+
+
+def region_activation_memory_budget(budget):
+    """A context that changes nothing: only a compiler that chooses what to compute again asks for a budget.
+
+    Args:
+        budget (float): from 0 to 1.
+
+    Raises:
+        ValueError: it is not. To save memory, see utils.checkpoint.
+    """
+    if not 0 <= budget <= 1:
+        raise ValueError(
+            f"region_activation_memory_budget: budget is {budget}; it must be from 0 to 1."
+        )
+    return contextlib.nullcontext()
 
 
 _state = threading.local()

@@ -4,7 +4,10 @@ change nothing, and what asks for a library is told that it is not there.
 
 import importlib
 
-__all__ = ["cpu", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum", "quantized"]
+__all__ = [
+    "cpu", "cuda", "cudnn", "cusparselt", "kleidiai", "mha", "miopen", "mkl", "mkldnn", "mps", "nnpack", "openmp",
+    "opt_einsum", "python_native", "quantized",
+]  # fmt: skip
 
 
 def __getattr__(name):

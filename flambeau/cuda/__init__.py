@@ -121,7 +121,10 @@ class device:
 
 
 class device_of(device):
-    """A context in which a tensor's device is the current one."""
+    """A context in which the device of a tensor or storage is the current one."""
+
+    def __init__(self, obj):
+        super().__init__(getattr(obj, "device", None))
 
 
 def get_arch_list():
@@ -161,11 +164,16 @@ check_error = needs_device("check_error")
 get_stream_from_external = needs_device("get_stream_from_external")
 
 _MODULES = frozenset("amp graphs memory nvtx random streams".split())
+_OTHERS = frozenset(
+    "gds green_contexts jiterator nccl profiler sparse tunable".split()
+)  # made when asked for
 
 
 def __getattr__(name):
     from importlib import import_module
 
+    if name in _OTHERS:
+        return import_module(".others", __name__).MODULES[name]()
     if name in _MODULES:
         return import_module("." + ("streams" if name == "graphs" else name), __name__)
     if name.endswith(("Tensor", "Storage")):
@@ -173,7 +181,7 @@ def __getattr__(name):
 
         if name in TYPES:
             return TYPES[name]
-    for module in ("memory", "random", "streams"):
+    for module in ("memory", "random", "streams", "others"):
         found = import_module("." + module, __name__)
         if name in found.__all__:
             return getattr(found, name)
@@ -186,6 +194,8 @@ def __dir__():
     from .older_types import TYPES
 
     names = {
-        n for m in ("memory", "random", "streams") for n in import_module("." + m, __name__).__all__
+        n
+        for m in ("memory", "random", "streams", "others")
+        for n in import_module("." + m, __name__).__all__
     }
     return sorted({*globals(), *_MODULES, *TYPES, *names})

@@ -21,8 +21,8 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".tracer": "PH ProxyableClassMeta Tracer symbolic_trace wrap",
     },
     submodules=(
-        "experimental", "graph", "graph_module", "immutable_collections", "interpreter", "node",
-        "passes", "proxy", "subgraph_rewriter", "tracer", "_symbolic_trace", "_compatibility",
+        "config", "experimental", "graph", "graph_module", "immutable_collections", "interpreter", "node",
+        "operator_schemas", "passes", "proxy", "subgraph_rewriter", "tensor_type", "traceback", "tracer", "_symbolic_trace", "_compatibility",
     ),
 )  # fmt: skip
 listed(__name__)

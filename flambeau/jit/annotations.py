@@ -9,8 +9,21 @@ import flambeau
 
 from ..futures import Future
 from .types import (
-    AnyType, BoolType, ComplexType, DeviceObjType, DictType, FloatType, FutureType, IntType, ListType, NoneType,
-    OptionalType, StringType, TensorType, TupleType, UnionType,
+    AnyType,
+    BoolType,
+    ComplexType,
+    DeviceObjType,
+    DictType,
+    FloatType,
+    FutureType,
+    IntType,
+    ListType,
+    NoneType,
+    OptionalType,
+    StringType,
+    TensorType,
+    TupleType,
+    UnionType,
 )  # fmt: skip
 
 __all__ = [

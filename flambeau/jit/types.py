@@ -16,7 +16,9 @@ class Type:
     _text = "Type"
 
     def __init__(self):
-        raise TypeError(f"{type(self).__name__}: it is not made, but got: {type(self).__name__}.get().")
+        raise TypeError(
+            f"{type(self).__name__}: it is not made, but got: {type(self).__name__}.get()."
+        )
 
     def kind(self):
         """The name of its class."""

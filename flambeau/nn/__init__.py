@@ -12,11 +12,23 @@ __getattr__, __dir__, __all__ = table_of_contents(
     {
         ".parameter": "Parameter Buffer UninitializedParameter UninitializedBuffer",
         ".parallel": "DataParallel",
+        ".options": "factory_kwargs",
         "..utils.model_summary": "summary",  # from a higher floor, when it is asked for
         **{".modules" + module: names for module, names in CONTENTS.items()},
     },
     submodules=(
-        "attention", "common_types", "functional", "grad", "init", "intrinsic", "modules", "parallel", "parameter",
-        "qat", "quantizable", "quantized", "utils",
-    ),  # fmt: skip
+        "attention",
+        "common_types",
+        "functional",
+        "grad",
+        "init",
+        "intrinsic",
+        "modules",
+        "parallel",
+        "parameter",
+        "qat",
+        "quantizable",
+        "quantized",
+        "utils",
+    ),
 )

@@ -4,7 +4,14 @@ import flambeau
 
 from .modules.utils import _ntuple
 
-__all__ = ["conv1d_input", "conv1d_weight", "conv2d_input", "conv2d_weight", "conv3d_input", "conv3d_weight"]
+__all__ = [
+    "conv1d_input",
+    "conv1d_weight",
+    "conv2d_input",
+    "conv2d_weight",
+    "conv3d_input",
+    "conv3d_weight",
+]
 
 
 def _gradient(name, dims, input, weight, grad_output, stride, padding, dilation, groups, which):
@@ -23,7 +30,9 @@ def _make(dims):
 
     def of_input(input_size, weight, grad_output, stride=1, padding=0, dilation=1, groups=1):
         like = grad_output.new_empty(1).expand(input_size)
-        return _gradient(name, dims, like, weight, grad_output, stride, padding, dilation, groups, 0)
+        return _gradient(
+            name, dims, like, weight, grad_output, stride, padding, dilation, groups, 0
+        )
 
     def of_weight(input, weight_size, grad_output, stride=1, padding=0, dilation=1, groups=1):
         like = grad_output.new_empty(1).expand(weight_size)

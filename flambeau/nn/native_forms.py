@@ -5,7 +5,7 @@ Reductions are numbers there (0 none, 1 mean, 2 sum), and every argument stands 
 
 import flambeau
 
-from ..ops.arguments import require_tensors
+from ..ops.core.arguments import require_tensors
 from . import functional as F
 from .functional import drop, lookup
 from .modules.recurrences import CELLS
@@ -52,7 +52,9 @@ def kl_div(input, target, reduction=1, *, log_target=False):
     """nn.functional.kl_div with the reduction as a number; the mean is over all elements."""
     require_tensors("kl_div", input=input, target=target)
     each = F.kl_div(input, target, reduction="none", log_target=log_target)
-    return getattr(each, {"none": "clone", "mean": "mean", "sum": "sum"}[_reduction("kl_div", reduction)])()
+    return getattr(
+        each, {"none": "clone", "mean": "mean", "sum": "sum"}[_reduction("kl_div", reduction)]
+    )()
 
 
 def margin_ranking_loss(input1, input2, target, margin=0.0, reduction=1):
@@ -195,8 +197,7 @@ def _recurrence(name, cell, parts):
                 f"{len(words)} each: {', '.join(words)}."
             )
         return [
-            dict(zip(words, params[i : i + each], strict=True))
-            for i in range(0, len(params), each)
+            dict(zip(words, params[i : i + each], strict=True)) for i in range(0, len(params), each)
         ]
 
     def state_of(hx):
@@ -205,10 +206,14 @@ def _recurrence(name, cell, parts):
             raise RuntimeError(f"{name}: hx holds {len(state)} tensors, not {parts}.")
         return state
 
-    def sequence(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first):
+    def sequence(
+        input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first
+    ):
         require_tensors(name, input=input)
         if input.dim() not in (2, 3):
-            raise RuntimeError(f"{name}: input {tuple(input.shape)} must have 3 dims, or 2 without a batch.")
+            raise RuntimeError(
+                f"{name}: input {tuple(input.shape)} must have 3 dims, or 2 without a batch."
+            )
         state, batched = state_of(hx), input.dim() == 3
         if not batched:
             input, state = input.unsqueeze(1), tuple(part.unsqueeze(1) for part in state)
@@ -216,14 +221,22 @@ def _recurrence(name, cell, parts):
             input = input.transpose(0, 1)
         weights = weights_of(params, has_biases, num_layers * (2 if bidirectional else 1))
         outputs, final = run_layers(
-            CELLS[cell], list(input.unbind(0)), state, weights, None, bidirectional, dropout if train else 0
+            CELLS[cell],
+            list(input.unbind(0)),
+            state,
+            weights,
+            None,
+            bidirectional,
+            dropout if train else 0,
         )
         output = flambeau.stack(outputs, 1 if batch_first and batched else 0)
         if not batched:
             output, final = output.squeeze(1), tuple(part.squeeze(1) for part in final)
         return output, *final
 
-    def packed(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional):
+    def packed(
+        data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional
+    ):
         require_tensors(name, data=data, batch_sizes=batch_sizes)
         counts = batch_sizes.tolist()
         weights = weights_of(params, has_biases, num_layers * (2 if bidirectional else 1))
@@ -234,7 +247,9 @@ def _recurrence(name, cell, parts):
         return flambeau.cat(outputs), *final
 
     def recurrence(*args, **kwargs):
-        is_packed = "batch_sizes" in kwargs or (len(args) > 3 and isinstance(args[3], (list, tuple)))
+        is_packed = "batch_sizes" in kwargs or (
+            len(args) > 3 and isinstance(args[3], (list, tuple))
+        )
         return (packed if is_packed else sequence)(*args, **kwargs)
 
     recurrence.__name__ = recurrence.__qualname__ = name

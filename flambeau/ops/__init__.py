@@ -22,6 +22,7 @@ FAMILIES = """
     diagonal
     differences
     equality
+    foreign_methods
     fourier
     gamma_samples
     incomplete_gamma

@@ -2,16 +2,16 @@
 
 import functools
 import math
-from collections import namedtuple
 
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
 from .core.arguments import is_left_out, operand, require_tensors, wrap_dims
 from .core.declare import composite, pointwise, primitive, register
+from .core.results import lazy_result_type
 from .linalg.lapack import array, tensor
 
-_FrexpResult = namedtuple("frexp", "mantissa exponent")
+_FrexpResult = lazy_result_type("frexp", "mantissa exponent")
 
 
 def _integers(operator, input, other):

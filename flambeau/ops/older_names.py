@@ -116,9 +116,9 @@ def _(self, *sizes):
 
 
 @_method("resize_as")
-def _(self, other):
-    """A view of the sizes of other."""
-    return self.reshape(other.shape)
+def _(self, tensor):
+    """A view of the sizes of another tensor."""
+    return self.reshape(tensor.shape)
 
 
 def _volatile(self):

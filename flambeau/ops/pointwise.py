@@ -249,7 +249,7 @@ _round_coarse = make_pointwise(
 )
 
 
-@composite(inplace=True, out="same")
+@composite(inplace=True, out="same", namespaces=("torch", "special"))
 def round(input, *, decimals=0):
     """The nearest integer, ties to even; with decimals, the nearest multiple of 10**-decimals."""
     if decimals == 0:

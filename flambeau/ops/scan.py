@@ -136,7 +136,7 @@ Cummin = result_type("cummin", "values indices")
 @primitive
 def cummax(ctx, input, dim):
     """The greatest value so far along dim and the place of its last occurrence; from a NaN on, NaN."""
-    return _keep_places(ctx, input, dim, Cummax(*indexing.cummax(input, dim)))
+    return _keep_places(ctx, input, dim, Cummax(indexing.cummax(input, dim)))
 
 
 @cummax.derivative
@@ -147,7 +147,7 @@ def _(ctx, grad_values, _):
 @primitive
 def cummin(ctx, input, dim):
     """The least value so far along dim and the place of its last occurrence; from a NaN on, NaN."""
-    return _keep_places(ctx, input, dim, Cummin(*indexing.cummin(input, dim)))
+    return _keep_places(ctx, input, dim, Cummin(indexing.cummin(input, dim)))
 
 
 @cummin.derivative

@@ -44,7 +44,7 @@ def sort(ctx, input, dim: object = -1, descending=False, *, stable=False):
     """
     if isinstance(dim, bool):  # sort(input, stable, dim, descending), as the older overload has it
         dim = -1
-    return _keep(ctx, input, dim, Sort(*indexing.sort(input, dim, descending)))
+    return _keep(ctx, input, dim, Sort(indexing.sort(input, dim, descending)))
 
 
 @sort.derivative
@@ -79,7 +79,7 @@ def topk(ctx, input, k, dim=None, largest=True, sorted=True):
         raise RuntimeError(
             "topk: input is bool, which has no greatest values. Convert it with .int()."
         )
-    return _keep(ctx, input, dim, Topk(*indexing.topk(input, k, dim, largest, sorted)))
+    return _keep(ctx, input, dim, Topk(indexing.topk(input, k, dim, largest, sorted)))
 
 
 @topk.derivative
@@ -94,7 +94,7 @@ Kthvalue = result_type("kthvalue", "values indices")
 def kthvalue(ctx, input, k, dim=None, keepdim=False):
     """The k-th least value along dim (k from 1) and its place."""
     dim = -1 if dim is None else dim
-    return _keep(ctx, input, dim, Kthvalue(*indexing.kthvalue(input, k, dim, keepdim)))
+    return _keep(ctx, input, dim, Kthvalue(indexing.kthvalue(input, k, dim, keepdim)))
 
 
 @kthvalue.derivative
@@ -109,7 +109,7 @@ Nanmedian = result_type("nanmedian", "values indices")
 @private
 def _median_along(ctx, input, dim, keepdim, ignore_nan):
     named = Nanmedian if ignore_nan else Median
-    return _keep(ctx, input, dim, named(*indexing.median(input, dim, keepdim, ignore_nan)))
+    return _keep(ctx, input, dim, named(indexing.median(input, dim, keepdim, ignore_nan)))
 
 
 @_median_along.derivative
@@ -161,7 +161,7 @@ Mode = result_type("mode", "values indices")
 @primitive(out="exact")
 def mode(ctx, input, dim=-1, keepdim=False):
     """The most frequent value along dim (the least of several) and the place of its last occurrence."""
-    return _keep(ctx, input, dim, Mode(*indexing.mode(input, dim, keepdim)))
+    return _keep(ctx, input, dim, Mode(indexing.mode(input, dim, keepdim)))
 
 
 @mode.derivative

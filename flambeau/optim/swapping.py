@@ -49,7 +49,9 @@ def swap_in_optimizer_params_and_state(optimizer, swapin_parameters, swapin_opti
                     f"swap_in_optimizer_params_and_state: a group has {len(own)} parameters, its state "
                     f"{len(other['params'])}."
                 )
-            group.update({key: value for key, value in other.items() if key != "params"}, params=own)
+            group.update(
+                {key: value for key, value in other.items() if key != "params"}, params=own
+            )
             for tensor, number in zip(own, other["params"], strict=True):
                 swapped[tensor] = dict(swapin_optim_state["state"].get(number, {}))
         optimizer.state = swapped

@@ -9,9 +9,10 @@ from ..nn.lazy_names import table_of_contents
 __getattr__, __dir__, __all__ = table_of_contents(
     __name__,
     {
+        ".profiler": "ExecutionTraceObserver",
         ".session": "profile schedule ProfilerAction tensorboard_trace_handler supported_activities",
         ".collect": "record_function kineto_available",
         ".events": "DeviceType ProfilerActivity",
     },
-    submodules=("itt",),
+    submodules=("itt", "profiler"),
 )

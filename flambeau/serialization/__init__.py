@@ -6,6 +6,8 @@ other wrote. The format from before 1.6 (older.py) is read, and written if asked
 Read: names.py, writer.py, archive.py, reader.py, storages.py, unpickler.py, rebuild.py, settings.py, older.py, tar.py.
 """
 
+from tempfile import mkdtemp
+
 from .names import StorageType
 from .reader import get_unsafe_globals_in_checkpoint, load
 from .rebuild import deepcopy_tensor, reduce_tensor
@@ -25,6 +27,8 @@ from .settings import (
     set_default_mmap_options,
     skip_data,
     storage_to_tensor_type,
+    validate_cuda_device,
+    validate_hpu_device,
 )
 from .unpickler import (
     add_safe_globals,
@@ -50,6 +54,7 @@ __all__ = [
     "get_unsafe_globals_in_checkpoint",
     "load",
     "location_tag",
+    "mkdtemp",
     "normalize_storage_type",
     "reduce_tensor",
     "register_package",
@@ -59,6 +64,8 @@ __all__ = [
     "set_default_load_endianness",
     "set_default_mmap_options",
     "skip_data",
+    "validate_cuda_device",
+    "validate_hpu_device",
     "storage_to_tensor_type",
 ]
 

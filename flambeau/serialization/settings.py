@@ -187,3 +187,25 @@ def check_module_version_greater_or_equal(module, req_version_tuple, error_if_ma
 
         warnings.warn(text + ", and is taken for a later one.", stacklevel=2)
         return True
+
+
+def validate_cuda_device(location):
+    """Raises: there is no CUDA device for what was saved from one.
+
+    Raises:
+        RuntimeError: always.
+    """
+    raise RuntimeError(
+        f"load: {location!r} is a CUDA device, and there is none here. Pass map_location='cpu'."
+    )
+
+
+def validate_hpu_device(location):
+    """Raises: there is no HPU for what was saved from one.
+
+    Raises:
+        RuntimeError: always.
+    """
+    raise RuntimeError(
+        f"load: {location!r} is an HPU, and there is none here. Pass map_location='cpu'."
+    )

@@ -233,5 +233,5 @@ def test_histogram():
 def test_named_results_can_be_pickled():
     import pickle
 
-    result = fl.return_types.sort(1, 2)
+    result = fl.return_types.sort((1, 2))
     assert pickle.loads(pickle.dumps(result)) == result

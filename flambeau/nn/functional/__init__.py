@@ -6,6 +6,11 @@ May import: flambeau, flambeau.ops. Must not import: flambeau.nn.modules.
 from ...ops.core.declare import as_operator, settle
 from ..lazy_names import table_of_contents
 
+# Of which no argument takes over, though they are called.
+_PLAIN = frozenset(
+    """assert_int_or_pair has_torch_function has_torch_function_unary has_torch_function_variadic""".split()
+)
+
 __getattr__, __dir__, __all__ = table_of_contents(
     __name__,
     {
@@ -50,8 +55,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
     },
     prepare=lambda name, value: (
         settle(name, as_operator(value), "nn.functional")
-        if isinstance(value, FunctionType | Operator)
-        and not name.startswith(("has_torch", "assert_"))
+        if callable(value) and not isinstance(value, type) and name not in _PLAIN
         else value
     ),
 )

@@ -4,7 +4,7 @@ from ..lazy_names import table_of_contents
 
 CONTENTS = {
     ".module": "Module",
-    ".sequential": "Sequential",
+    ".sequential": "Container Sequential",
     ".module_list": "ModuleList",
     ".module_dict": "ModuleDict",
     ".parameter_list": "ParameterList ParameterDict",

@@ -1,9 +1,20 @@
 """Sequential, a chain of modules."""
 
+import warnings
 from collections import OrderedDict
 
 from .containers import position, renumber
 from .module import Module
+
+
+class Container(Module):
+    """Modules by keyword: what programs before 2017 derived from. Module has taken its place."""
+
+    def __init__(self, **kwargs):
+        super().__init__()
+        warnings.warn("Container: derive from Module, and assign the modules.", stacklevel=2)
+        for name, module in kwargs.items():
+            self.add_module(name, module)
 
 
 class Sequential(Module):

@@ -15,6 +15,7 @@ from types import FunctionType
 from ... import _core
 from .arguments import refuse_uncomputed
 from .kinds import argument_names, parameters_of
+from .results import written
 
 NAMESPACES = {"torch": {}, "special": {}, "linalg": {}, "fft": {}, "nn.functional": {}}
 METHODS = {}
@@ -389,7 +390,7 @@ def _put_out(result, out, name, inputs):
             _core._check_out(o, r.dtype, inputs, name)
     if isinstance(result, tuple):
         made = [_core._finish_out(r, o, name) for r, o in zip(result, out, strict=True)]
-        return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
+        return written(result, made)
     return _core._finish_out(result, out, name)
 
 

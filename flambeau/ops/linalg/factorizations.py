@@ -19,6 +19,7 @@ from .lapack import (
 
 _CholeskyExResult = lazy_result_type("linalg_cholesky_ex", "L info")
 _QrResult = lazy_result_type("linalg_qr", "Q R")
+_OldQrResult = lazy_result_type("qr", "Q R")
 _LuResult = lazy_result_type("linalg_lu", "P L U")
 _LuFactorResult = lazy_result_type("linalg_lu_factor", "LU pivots")
 _LuFactorExResult = lazy_result_type("linalg_lu_factor_ex", "LU pivots info")
@@ -197,7 +198,7 @@ def _(ctx, grad_Q, grad_R):
 @composite(autocast="float32")
 def qr(input, some=True):
     """(Q, R) of `linalg.qr`, complete with some=False."""
-    return linalg_qr(input, "reduced" if some else "complete")
+    return _OldQrResult(*linalg_qr(input, "reduced" if some else "complete"))
 
 
 @composite(autocast="float32")

@@ -20,6 +20,7 @@ from .lapack import (
 _InvExResult = lazy_result_type("linalg_inv_ex", "inverse info")
 _SolveExResult = lazy_result_type("linalg_solve_ex", "result info")
 _SlogdetResult = lazy_result_type("linalg_slogdet", "sign logabsdet")
+_OldSlogdetResult = lazy_result_type("slogdet", "sign logabsdet")
 _TriangularSolveResult = lazy_result_type("triangular_solve", "solution cloned_coefficient")
 
 
@@ -288,7 +289,7 @@ def linalg_slogdet(A):
 @composite
 def slogdet(input):
     """(sign, logabsdet): det(input) = sign * exp(logabsdet)."""
-    return linalg_slogdet(input)
+    return _OldSlogdetResult(*linalg_slogdet(input))
 
 
 @composite(out=False)

@@ -124,7 +124,11 @@ def runtime_validation(f):
     @functools.wraps(f)
     def checked(self):
         for sample in f(self):
-            if _switches["validation"] and isinstance(wanted, type) and not isinstance(sample, wanted):
+            if (
+                _switches["validation"]
+                and isinstance(wanted, type)
+                and not isinstance(sample, wanted)
+            ):
                 raise RuntimeError(
                     f"runtime_validation: {type(self).__name__} gave {sample!r}, which is no {wanted.__name__}."
                 )

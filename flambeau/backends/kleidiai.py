@@ -1,0 +1,8 @@
+"""KleidiAI is not used: flambeau computes with kernels of its own."""
+
+__all__ = ["is_available"]
+
+
+def is_available():
+    """Whether KleidiAI can be used: False."""
+    return False
