@@ -173,6 +173,7 @@ void initialize_creation(PyObject* module);
 void initialize_dlpack(PyObject* module);
 void initialize_function_node(PyObject* module);
 void initialize_matmul(PyObject* module);
+void initialize_fourier(PyObject* module);
 void initialize_lapack(PyObject* module);
 void initialize_counts(PyObject* module);
 void initialize_autograd(PyObject* module);

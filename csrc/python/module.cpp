@@ -30,6 +30,7 @@ NB_MODULE(_core, m) {
   initialize_dlpack(module);
   initialize_function_node(module);
   initialize_matmul(module);
+  initialize_fourier(module);
   initialize_lapack(module);
   initialize_counts(module);
   initialize_autograd(module);

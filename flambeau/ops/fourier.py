@@ -6,10 +6,10 @@ Each one's derivative is made of the others, so every order of derivative exists
 
 import math
 
+from .. import _core
 from .core import operators as fl
 from .core.arguments import few, wrap_dim
 from .core.declare import composite, primitive
-from .linalg.lapack import array, tensor
 
 _fourier = composite(namespaces=("fft",), method=False, autocast="float32")
 
@@ -18,51 +18,11 @@ def _complex_dtype(dtype):
     return fl.complex128 if dtype in (fl.float64, fl.complex128) else fl.complex64
 
 
-def _real_dtype(dtype):
-    return fl.float64 if dtype in (fl.float64, fl.complex128) else fl.float32
-
-
-def _scaled(values, scale):
-    """values * scale, parts of complex numbers each for itself: a complex product makes inf + 0i NaN.
-
-    Before a transform, which of great values is finite then where the result is.
-    """
-    import numpy
-
-    if scale == 1:
-        return values
-    real = values.real.dtype
-    return (numpy.ascontiguousarray(values).view(real) * real.type(scale)).view(values.dtype)
-
-
-def _run(transform, *args, **options):
-    """NumPy's transform of that name; what overflows is infinite, without a warning."""
-    import numpy
-
-    with numpy.errstate(all="ignore"):
-        return getattr(numpy.fft, transform)(*args, **options)
-
-
-def _nowhere(input, dim, size, dtype):
-    """A tensor on meta of input's sizes but for one."""
-    sizes = [size if d == dim % input.dim() else n for d, n in enumerate(input.shape)]
-    return fl.empty(sizes, dtype=dtype, device="meta")
-
-
 @primitive(method=False, function=False)
 def _complex_to_complex(ctx, input, dims, scale, forward):
     """scale * sum over k of input[k] * exp(-+ 2 pi i j k / n), over each of `dims`; - is forward."""
     ctx.dims, ctx.scale, ctx.forward = dims, scale, forward
-    if input.is_meta:
-        return fl.empty(input.shape, dtype=_complex_dtype(input.dtype), device="meta")
-    values = _scaled(array(input), scale)
-    # NumPy's own factor is 1 forward with "backward", and 1 back with "forward".
-    result = (
-        _run("fftn", values, axes=dims)
-        if forward
-        else _run("ifftn", values, axes=dims, norm="forward")
-    )
-    return tensor(result, input)
+    return _core._fourier(input, dims, scale, not forward)
 
 
 @_complex_to_complex.derivative
@@ -74,12 +34,7 @@ def _(ctx, grad_output):
 def _real_to_half(ctx, input, dim, scale, forward):
     """The first n // 2 + 1 coefficients of a real signal of n samples; the others are their conjugates."""
     ctx.dim, ctx.scale, ctx.forward, ctx.size = dim, scale, forward, input.size(dim)
-    if input.is_meta:
-        return _nowhere(input, dim, input.size(dim) // 2 + 1, _complex_dtype(input.dtype))
-    result = _run("rfft", _scaled(array(input), scale), axis=dim)
-    if not forward:
-        result = result.conj()
-    return tensor(result, input)
+    return _core._fourier_real(input, dim, scale, not forward)
 
 
 @_real_to_half.derivative
@@ -92,13 +47,7 @@ def _(ctx, grad_output):
 def _half_to_real(ctx, input, dim, scale, forward, size):
     """The real signal of `size` samples with these first size // 2 + 1 coefficients."""
     ctx.dim, ctx.scale, ctx.forward, ctx.size = dim, scale, forward, size
-    if input.is_meta:
-        return _nowhere(input, dim, size, _real_dtype(input.dtype))
-    values = _scaled(array(input), scale)
-    if forward:
-        values = values.conj()
-    result = _run("irfft", values, size, axis=dim, norm="forward")
-    return tensor(result, input)
+    return _core._fourier_to_real(input, dim, size, scale, not forward)
 
 
 @_half_to_real.derivative
@@ -130,16 +79,17 @@ def _resized(input, dim, size):
 
 def _promoted(operator, input, to_complex):
     """`input` as float32, float64 or their complex relatives."""
-    if not (input.dtype.is_floating_point or input.dtype.is_complex):
-        input = input.to(fl.get_default_dtype())
-    if input.dtype.to_real().itemsize < 4:
+    dtype = input.dtype
+    if not (dtype.is_floating_point or dtype.is_complex):
+        dtype = fl.get_default_dtype()
+    if dtype.to_real().itemsize < 4:
         raise RuntimeError(
-            f"fft.{operator}: input is {input.dtype}, which has no transform. Convert it with "
-            f".{'cfloat' if input.dtype.is_complex else 'float'}() first."
+            f"fft.{operator}: input is {dtype}, which has no transform. Convert it with "
+            f".{'cfloat' if dtype.is_complex else 'float'}() first."
         )
-    if to_complex and not input.dtype.is_complex:
-        input = input.to(_complex_dtype(input.dtype))
-    return input
+    if to_complex and not dtype.is_complex:
+        dtype = _complex_dtype(dtype)
+    return input if dtype is input.dtype else input.to(dtype)
 
 
 def _factor(operator, norm, count, forward):
@@ -161,13 +111,16 @@ def _check_size(operator, size):
 
 
 def _one_dim(operator, input, n, dim):
+    """[n], [dim], checked: a transform over one dimension."""
     if not hasattr(dim, "__index__"):
         raise TypeError(f"fft.{operator}: dim must be an int, not {type(dim).__name__}.")
     if n is not None and not hasattr(n, "__index__"):
         raise TypeError(f"fft.{operator}: n must be an int, not {type(n).__name__}.")
     if input.dim() == 0:
         raise IndexError(f"fft.{operator}: a 0-dim tensor has no dim {dim} to transform along.")
-    return wrap_dim(dim, input.dim(), f"fft.{operator}")
+    if n is not None:
+        _check_size(operator, n)
+    return [n], [wrap_dim(dim, input.dim(), f"fft.{operator}")]
 
 
 def _shape_and_dims(operator, input, s, dim):
@@ -200,30 +153,32 @@ def _shape_and_dims(operator, input, s, dim):
     return [None if size == -1 else size for size in s], dims
 
 
-def _fft(operator, input, n, dim, norm, forward):
-    input = _promoted(operator, input, True)
-    dim = _one_dim(operator, input, n, dim)
-    size = input.size(dim) if n is None else n
-    _check_size(operator, size)
-    return _complex_to_complex(
-        _resized(input, dim, size), (dim,), _factor(operator, norm, size, forward), forward
-    )
-
-
-def _fftn(operator, input, s, dim, norm, forward):
-    input = _promoted(operator, input, True)
-    sizes, dims = _shape_and_dims(operator, input, s, dim)
+def _sized(operator, input, sizes, dims):
+    """`input` with these sizes along these dims, None for its own; and their product."""
+    count = 1
     for d, size in zip(dims, sizes, strict=True):
-        size = input.size(d) if size is None else size
-        _check_size(operator, size)
-        input = _resized(input, d, size)
+        if size is None:
+            size = input.size(d)
+            _check_size(operator, size)
+        else:
+            input = _resized(input, d, size)
+        count *= size
+    return input, count
+
+
+def _complex(operator, input, sizes, dims, norm, forward):
+    input, count = _sized(operator, _promoted(operator, input, True), sizes, dims)
     if not dims:
         return input.clone()
-    count = math.prod(input.size(d) for d in dims)
     return _complex_to_complex(input, tuple(dims), _factor(operator, norm, count, forward), forward)
 
 
-def _rfftn(operator, input, s, dim, norm, forward):
+def _check_some(operator, dims):
+    if not dims:
+        raise RuntimeError(f"fft.{operator}: no dim is named; it transforms along 1 or more.")
+
+
+def _from_real(operator, input, sizes, dims, norm, forward):
     """Real to half-spectrum over the last of the dims, complex over the others."""
     input = _promoted(operator, input, False)
     if input.dtype.is_complex:
@@ -231,36 +186,26 @@ def _rfftn(operator, input, s, dim, norm, forward):
             f"fft.{operator}: input is {input.dtype}, but it must be real. Use fft.{operator[1:]} "
             "for complex input."
         )
-    sizes, dims = _shape_and_dims(operator, input, s, dim)
-    if not dims:
-        raise RuntimeError(f"fft.{operator}: no dim is named; it transforms along 1 or more.")
-    for d, size in zip(dims, sizes, strict=True):
-        size = input.size(d) if size is None else size
-        _check_size(operator, size)
-        input = _resized(input, d, size)
-    scale = _factor(operator, norm, math.prod(input.size(d) for d in dims), forward)
+    _check_some(operator, dims)
+    input, count = _sized(operator, input, sizes, dims)
+    scale = _factor(operator, norm, count, forward)
     half = _real_to_half(input, dims[-1], scale, forward)
     return _complex_to_complex(half, tuple(dims[:-1]), 1.0, forward) if len(dims) > 1 else half
 
 
-def _irfftn(operator, input, s, dim, norm, forward):
+def _to_real(operator, input, sizes, dims, norm, forward):
     """The inverse way: complex over all dims but the last, which gives the real signal."""
     input = _promoted(operator, input, True)
-    sizes, dims = _shape_and_dims(operator, input, s, dim)
-    if not dims:
-        raise RuntimeError(f"fft.{operator}: no dim is named; it transforms along 1 or more.")
+    _check_some(operator, dims)
     last = dims[-1]
     size = 2 * (input.size(last) - 1) if sizes[-1] is None else sizes[-1]
     _check_size(operator, size)
-    for d, want in zip(dims[:-1], sizes[:-1], strict=True):
-        want = input.size(d) if want is None else want
-        _check_size(operator, want)
-        input = _resized(input, d, want)
+    input, others = _sized(operator, input, sizes[:-1], dims[:-1])
     input = _resized(input, last, size // 2 + 1)
-    count = size * math.prod(input.size(d) for d in dims[:-1])
     if len(dims) > 1:
         input = _complex_to_complex(input, tuple(dims[:-1]), 1.0, forward)
-    return _half_to_real(input, last, _factor(operator, norm, count, forward), forward, size)
+    scale = _factor(operator, norm, size * others, forward)
+    return _half_to_real(input, last, scale, forward, size)
 
 
 @_fourier
@@ -272,113 +217,109 @@ def fft(input, n=None, dim=-1, norm=None):
         n (int, optional): the input is cut to n samples, or filled up with zeros.
         norm (str, optional): "backward" (no factor), "forward" (1 / n), "ortho" (1 / sqrt(n)).
     """
-    return _fft("fft", input, n, dim, norm, True)
+    return _complex("fft", input, *_one_dim("fft", input, n, dim), norm, True)
 
 
 @_fourier
 def ifft(input, n=None, dim=-1, norm=None):
     """The inverse of `fft`: 1 / n times the sum over k of input[k] * exp(2 pi i j k / n)."""
-    return _fft("ifft", input, n, dim, norm, False)
+    return _complex("ifft", input, *_one_dim("ifft", input, n, dim), norm, False)
 
 
 @_fourier
 def fftn(input, s=None, dim=None, norm=None):
     """`fft` over several dims: all of them, or the last len(s), unless `dim` says which."""
-    return _fftn("fftn", input, s, dim, norm, True)
+    return _complex("fftn", input, *_shape_and_dims("fftn", input, s, dim), norm, True)
 
 
 @_fourier
 def ifftn(input, s=None, dim=None, norm=None):
     """The inverse of `fftn`."""
-    return _fftn("ifftn", input, s, dim, norm, False)
+    return _complex("ifftn", input, *_shape_and_dims("ifftn", input, s, dim), norm, False)
 
 
 @_fourier
 def fft2(input, s=None, dim=(-2, -1), norm=None):
     """`fft` over two dims."""
-    return _fftn("fft2", input, s, dim, norm, True)
+    return _complex("fft2", input, *_shape_and_dims("fft2", input, s, dim), norm, True)
 
 
 @_fourier
 def ifft2(input, s=None, dim=(-2, -1), norm=None):
     """The inverse of `fft2`."""
-    return _fftn("ifft2", input, s, dim, norm, False)
+    return _complex("ifft2", input, *_shape_and_dims("ifft2", input, s, dim), norm, False)
 
 
 @_fourier
 def rfft(input, n=None, dim=-1, norm=None):
     """The first n // 2 + 1 coefficients of `fft` of a real signal, which hold all of it."""
-    _one_dim("rfft", input, n, dim)
-    return _rfftn("rfft", input, None if n is None else [n], [dim], norm, True)
+    return _from_real("rfft", input, *_one_dim("rfft", input, n, dim), norm, True)
 
 
 @_fourier
 def irfft(input, n=None, dim=-1, norm=None):
     """The inverse of `rfft`: a real signal of n samples, 2 * (m - 1) of m coefficients unless given."""
-    _one_dim("irfft", input, n, dim)
-    return _irfftn("irfft", input, None if n is None else [n], [dim], norm, False)
+    return _to_real("irfft", input, *_one_dim("irfft", input, n, dim), norm, False)
 
 
 @_fourier
 def rfftn(input, s=None, dim=None, norm=None):
     """`rfft` over the last of several dims, `fft` over the others."""
-    return _rfftn("rfftn", input, s, dim, norm, True)
+    return _from_real("rfftn", input, *_shape_and_dims("rfftn", input, s, dim), norm, True)
 
 
 @_fourier
 def irfftn(input, s=None, dim=None, norm=None):
     """The inverse of `rfftn`."""
-    return _irfftn("irfftn", input, s, dim, norm, False)
+    return _to_real("irfftn", input, *_shape_and_dims("irfftn", input, s, dim), norm, False)
 
 
 @_fourier
 def rfft2(input, s=None, dim=(-2, -1), norm=None):
     """`rfftn` over two dims."""
-    return _rfftn("rfft2", input, s, dim, norm, True)
+    return _from_real("rfft2", input, *_shape_and_dims("rfft2", input, s, dim), norm, True)
 
 
 @_fourier
 def irfft2(input, s=None, dim=(-2, -1), norm=None):
     """The inverse of `rfft2`."""
-    return _irfftn("irfft2", input, s, dim, norm, False)
+    return _to_real("irfft2", input, *_shape_and_dims("irfft2", input, s, dim), norm, False)
 
 
 @_fourier
 def hfft(input, n=None, dim=-1, norm=None):
     """`fft` of a Hermitian signal, given by its first n // 2 + 1 samples: real."""
-    _one_dim("hfft", input, n, dim)
-    return _irfftn("hfft", input, None if n is None else [n], [dim], norm, True)
+    return _to_real("hfft", input, *_one_dim("hfft", input, n, dim), norm, True)
 
 
 @_fourier
 def ihfft(input, n=None, dim=-1, norm=None):
     """The inverse of `hfft`: the first n // 2 + 1 samples of `ifft` of a real signal."""
-    _one_dim("ihfft", input, n, dim)
-    return _rfftn("ihfft", input, None if n is None else [n], [dim], norm, False)
+    return _from_real("ihfft", input, *_one_dim("ihfft", input, n, dim), norm, False)
 
 
 @_fourier
 def hfftn(input, s=None, dim=None, norm=None):
     """`hfft` over the last of several dims, `fft` over the others."""
-    return _irfftn("hfftn", input, s, dim, norm, True)
+    return _to_real("hfftn", input, *_shape_and_dims("hfftn", input, s, dim), norm, True)
 
 
 @_fourier
 def ihfftn(input, s=None, dim=None, norm=None):
     """The inverse of `hfftn`."""
-    return _rfftn("ihfftn", input, s, dim, norm, False)
+    return _from_real("ihfftn", input, *_shape_and_dims("ihfftn", input, s, dim), norm, False)
 
 
 @_fourier
 def hfft2(input, s=None, dim=(-2, -1), norm=None):
     """`hfftn` over two dims."""
-    return _irfftn("hfft2", input, s, dim, norm, True)
+    return _to_real("hfft2", input, *_shape_and_dims("hfft2", input, s, dim), norm, True)
 
 
 @_fourier
 def ihfft2(input, s=None, dim=(-2, -1), norm=None):
     """The inverse of `hfft2`."""
-    return _rfftn("ihfft2", input, s, dim, norm, False)
+    return _from_real("ihfft2", input, *_shape_and_dims("ihfft2", input, s, dim), norm, False)
 
 
 @_fourier

@@ -6,6 +6,7 @@
 #endif
 
 #include "kernels/conv/simd.h"
+#include "kernels/fft/simd.h"
 #include "kernels/pool/simd.h"
 
 #if defined(__x86_64__)
@@ -53,11 +54,14 @@ inline __attribute__((always_inline)) void store_span(double* to, __m256d value,
   _mm256_maskstore_pd(to, span, value);
 }
 #include "kernels/conv/simd_body.h"
+#include "kernels/fft/simd_body.h"
 #include "kernels/pool/simd_body.h"
 #else
 extern const ConvKernels<float> float_kernels = {};
 extern const ConvKernels<double> double_kernels = {};
 extern const PoolKernels<float> float_pool = {};
 extern const PoolKernels<double> double_pool = {};
+extern const FourierKernels<float> float_fourier = {};
+extern const FourierKernels<double> double_fourier = {};
 #endif
 }  // namespace flambeau::simd_avx2

@@ -6,6 +6,7 @@
 #endif
 
 #include "kernels/conv/simd.h"
+#include "kernels/fft/simd.h"
 #include "kernels/pool/simd.h"
 
 // The target is set below the includes: were it a compiler flag, inline functions of the standard
@@ -47,11 +48,14 @@ inline __attribute__((always_inline)) void store_span(double* to, __m512d value,
   _mm512_mask_storeu_pd(to, static_cast<__mmask8>(span), value);
 }
 #include "kernels/conv/simd_body.h"
+#include "kernels/fft/simd_body.h"
 #include "kernels/pool/simd_body.h"
 #else
 extern const ConvKernels<float> float_kernels = {};
 extern const ConvKernels<double> double_kernels = {};
 extern const PoolKernels<float> float_pool = {};
 extern const PoolKernels<double> double_pool = {};
+extern const FourierKernels<float> float_fourier = {};
+extern const FourierKernels<double> double_fourier = {};
 #endif
 }  // namespace flambeau::simd_avx512

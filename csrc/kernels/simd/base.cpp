@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "kernels/conv/simd.h"
+#include "kernels/fft/simd.h"
 #include "kernels/pool/simd.h"
 #include "runtime/cpu.h"
 
@@ -18,6 +19,7 @@ template <class T>
 using Span = int;
 constexpr bool has_spans = false;
 #include "kernels/conv/simd_body.h"
+#include "kernels/fft/simd_body.h"
 #include "kernels/pool/simd_body.h"
 }  // namespace simd_base
 
@@ -39,6 +41,16 @@ const PoolKernels<float>& pool_kernels() {
 template <>
 const PoolKernels<double>& pool_kernels() {
   return for_cpu(simd_base::double_pool, simd_avx2::double_pool, simd_avx512::double_pool);
+}
+
+template <>
+const FourierKernels<float>& fourier_kernels() {
+  return for_cpu(simd_base::float_fourier, simd_avx2::float_fourier, simd_avx512::float_fourier);
+}
+
+template <>
+const FourierKernels<double>& fourier_kernels() {
+  return for_cpu(simd_base::double_fourier, simd_avx2::double_fourier, simd_avx512::double_fourier);
 }
 
 }  // namespace flambeau

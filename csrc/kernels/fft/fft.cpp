@@ -1,0 +1,258 @@
+#include "kernels/fft/fft.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "kernels/fft/rows.h"
+#include "runtime/threads.h"
+#include "runtime/workspace.h"
+
+namespace flambeau {
+
+namespace {
+
+constexpr int lanes_slot = 0;
+/// Complex rows longer than this are quicker one by one, cut: in lanes form they leave the cache.
+constexpr int64_t most_rows_together = 1024;
+constexpr int64_t least_points_per_chunk = 8192;
+
+/// How the signals of [outer][n][inner] memory go into lanes: rows (inner is 1), columns side by
+/// side, or, of a short inner, one by one.
+template <class T>
+class Signals {
+ public:
+  explicit Signals(const FourierShape& shape)
+      : inner_(shape.inner),
+        n_signals_(shape.outer * shape.inner),
+        lanes_(fourier_kernels<T>().lanes),
+        columns_(shape.inner > 1 && 2 * shape.inner >= lanes_),
+        n_groups_(columns_ ? shape.outer * ((shape.inner + lanes_ - 1) / lanes_)
+                           : (n_signals_ + lanes_ - 1) / lanes_) {}
+
+  int64_t n_groups() const { return n_groups_; }
+  bool enough() const { return 2 * n_signals_ >= lanes_; }
+
+  /// n points of `parts` numbers each of the signals of a group.
+  void load(int64_t group, const T* in, int64_t n, int parts, T scale, bool swap, T* to) const {
+    const auto& kernels = fourier_kernels<T>();
+    auto [first, count] = range(group);
+    if (columns_) {
+      const T* from = in + parts * offset(first, n);
+      if (parts == 2) return kernels.load_columns(from, 2 * inner_, n, count, scale, swap, to);
+      for (int64_t j = 0; j < n; ++j)
+        for (int l = 0; l < lanes_; ++l)
+          to[j * lanes_ + l] = l < count ? from[j * inner_ + l] * scale : T(0);
+      return;
+    }
+    const T* rows[64];
+    for (int l = 0; l < lanes_; ++l)
+      rows[l] = in + parts * offset(first + std::min(l, count - 1), n);
+    if (inner_ == 1) return kernels.load_rows(rows, n * parts, scale, swap, to);
+    for (int64_t j = 0; j < n; ++j)
+      for (int part = 0; part < parts; ++part)
+        for (int l = 0; l < lanes_; ++l)
+          to[((j * parts + part) ^ int{swap}) * lanes_ + l] =
+              rows[l][j * inner_ * parts + part] * scale;
+  }
+
+  void store(int64_t group, const T* from, int64_t n, int parts, bool swap, T* out) const {
+    const auto& kernels = fourier_kernels<T>();
+    auto [first, count] = range(group);
+    if (columns_) {
+      T* to = out + parts * offset(first, n);
+      if (parts == 2) return kernels.store_columns(from, n, swap, to, 2 * inner_, count);
+      for (int64_t j = 0; j < n; ++j)
+        for (int l = 0; l < count; ++l) to[j * inner_ + l] = from[(j ^ int{swap}) * lanes_ + l];
+      return;
+    }
+    T* rows[64];
+    for (int l = 0; l < count; ++l) rows[l] = out + parts * offset(first + l, n);
+    if (inner_ == 1) return kernels.store_rows(from, n * parts, swap, rows, count);
+    for (int64_t j = 0; j < n; ++j)
+      for (int part = 0; part < parts; ++part)
+        for (int l = 0; l < count; ++l)
+          rows[l][j * inner_ * parts + part] = from[((j * parts + part) ^ int{swap}) * lanes_ + l];
+  }
+
+ private:
+  struct Range {
+    int64_t first;
+    int count;
+  };
+  Range range(int64_t group) const {
+    if (!columns_) {
+      int64_t first = group * lanes_;
+      return {first, static_cast<int>(std::min<int64_t>(lanes_, n_signals_ - first))};
+    }
+    const int64_t per_outer = (inner_ + lanes_ - 1) / lanes_;
+    int64_t begin = group % per_outer * lanes_;
+    return {group / per_outer * inner_ + begin,
+            static_cast<int>(std::min<int64_t>(lanes_, inner_ - begin))};
+  }
+  /// Where a signal of n points starts, in points.
+  int64_t offset(int64_t signal, int64_t n) const {
+    return inner_ == 1 ? signal * n : signal / inner_ * n * inner_ + signal % inner_;
+  }
+
+  int64_t inner_, n_signals_;
+  int lanes_;
+  bool columns_;
+  int64_t n_groups_;
+};
+
+/// Points of the longest signal that plan's transform holds.
+template <class T>
+int64_t n_held(const FourierPlan<T>& plan) {
+  return plan.convolution ? plan.convolution->n : plan.n;
+}
+
+/// Whether the signals are computed together. complex_rows: of complex points that follow each
+/// other.
+template <class T>
+bool goes_together(const FourierPlan<T>& plan, const Signals<T>& signals, bool complex_rows) {
+  if (plan.convolution) return plan.convolution->has_steps() && signals.enough();
+  if (!plan.has_steps()) return false;
+  if (!plan.rows) return true;  // too short to be cut
+  return signals.enough() && !(complex_rows && plan.n > most_rows_together);
+}
+
+/// The forward transform in lanes form; gives data or spare.
+template <class T>
+T* together(const FourierPlan<T>& plan, T* data, T* spare) {
+  const auto& kernels = fourier_kernels<T>();
+  auto transform = [&](const FourierPlan<T>& of, T* from, T* other) {
+    return kernels.transform(of.steps.data(), static_cast<int>(of.steps.size()), from, other);
+  };
+  if (!plan.convolution) return transform(plan, data, spare);
+  const FourierPlan<T>& convolution = *plan.convolution;
+  const int64_t wide = 2 * kernels.lanes;
+  kernels.multiply(data, plan.chirp.data(), plan.n, false, false, data);
+  std::fill(data + plan.n * wide, data + convolution.n * wide, T(0));
+  T* result = transform(convolution, data, spare);
+  kernels.multiply(result, plan.spectrum.data(), convolution.n, false, true, result);
+  result = transform(convolution, result, result == data ? spare : data);
+  kernels.multiply(result, plan.chirp.data(), plan.n, true, false, result);
+  return result;
+}
+
+/// fn(group, data, spare) for every group, each with room for n_points + 1 points in lanes form.
+template <class T, class F>
+void for_groups(const Signals<T>& signals, int64_t n_points, F&& fn) {
+  const int64_t size = 2 * (n_points + 1) * fourier_kernels<T>().lanes;
+  const int64_t grain = std::max<int64_t>(1, 2 * least_points_per_chunk / size);
+  parallel_ranges(signals.n_groups(), grain, [&](int64_t begin, int64_t end) {
+    T* data = Workspace::get<T>(lanes_slot, 2 * size);
+    for (int64_t group = begin; group < end; ++group) fn(group, data, data + size);
+  });
+}
+
+/// fn(from, to) for every signal, from `n_in` numbers to `n_out`; those that do not follow each
+/// other are copied.
+template <class T, class F>
+void one_by_one(const FourierShape& shape, const T* in, int parts_in, int64_t n_in, T* out,
+                int parts_out, int64_t n_out, F&& fn) {
+  const int64_t inner = shape.inner;
+  parallel_for(shape.outer * inner, [&](int64_t signal) {
+    if (inner == 1) return fn(in + signal * n_in * parts_in, out + signal * n_out * parts_out);
+    auto gather = std::make_unique_for_overwrite<T[]>(n_in * parts_in + n_out * parts_out);
+    T *from = gather.get(), *to = from + n_in * parts_in;
+    const T* start = in + (signal / inner * n_in * inner + signal % inner) * parts_in;
+    for (int64_t j = 0; j < n_in; ++j)
+      std::copy_n(start + j * inner * parts_in, parts_in, from + j * parts_in);
+    fn(from, to);
+    T* end = out + (signal / inner * n_out * inner + signal % inner) * parts_out;
+    for (int64_t j = 0; j < n_out; ++j)
+      std::copy_n(to + j * parts_out, parts_out, end + j * inner * parts_out);
+  });
+}
+
+}  // namespace
+
+template <class T>
+void fourier(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
+  const int64_t n = shape.n;
+  auto plan = fourier_plan<T>(n);
+  Signals<T> signals(shape);
+  if (goes_together(*plan, signals, shape.inner == 1))
+    return for_groups(signals, n_held(*plan), [&](int64_t group, T* data, T* spare) {
+      signals.load(group, in, n, 2, scale, inverse, data);
+      signals.store(group, together(*plan, data, spare), n, 2, inverse, out);
+    });
+  one_by_one(shape, in, 2, n, out, 2, n,
+             [&](const T* from, T* to) { transform_row(*plan, from, to, scale, inverse); });
+}
+
+template <class T>
+void fourier_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
+  const int64_t n = shape.n, half = n / 2;
+  const T sign = inverse ? T(-1) : T(1);
+  const bool even = n % 2 == 0;
+  auto plan = fourier_plan<T>(even ? half : n);
+  Signals<T> signals(shape);
+  if (!goes_together(*plan, signals, false))
+    return one_by_one(shape, in, 1, n, out, 2, half + 1,
+                      [&](const T* from, T* to) { real_row(n, from, to, scale, sign); });
+  const auto& kernels = fourier_kernels<T>();
+  const int lanes = kernels.lanes;
+  auto roots = even ? half_roots<T>(n) : nullptr;
+  for_groups(signals, n_held(*plan), [&](int64_t group, T* data, T* spare) {
+    signals.load(group, in, n, 1, scale, false, data);
+    if (!even)  // imaginary parts of 0 between the points
+      for (int64_t j = n - 1; j >= 0; --j) {
+        std::copy_n(data + j * lanes, lanes, data + 2 * j * lanes);
+        std::fill_n(data + (2 * j + 1) * lanes, lanes, T(0));
+      }
+    T* result = together(*plan, data, spare);
+    if (even)
+      kernels.split_half(result, roots->data(), half, sign);
+    else if (inverse)
+      for (int64_t k = 0; k <= half; ++k)
+        for (int l = 0; l < lanes; ++l) result[(2 * k + 1) * lanes + l] *= sign;
+    signals.store(group, result, half + 1, 2, false, out);
+  });
+}
+
+template <class T>
+void fourier_to_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
+  const int64_t n = shape.n, half = n / 2;
+  const T sign = inverse ? T(1) : T(-1);
+  const bool even = n % 2 == 0;
+  auto plan = fourier_plan<T>(even ? half : n);
+  Signals<T> signals(shape);
+  if (!goes_together(*plan, signals, false))
+    return one_by_one(shape, in, 2, half + 1, out, 1, n,
+                      [&](const T* from, T* to) { real_row_inverse(n, from, to, scale, sign); });
+  const auto& kernels = fourier_kernels<T>();
+  const int lanes = kernels.lanes;
+  auto roots = even ? half_roots<T>(n) : nullptr;
+  for_groups(signals, n_held(*plan), [&](int64_t group, T* data, T* spare) {
+    signals.load(group, in, half + 1, 2, scale, !even, data);
+    if (even) {
+      kernels.join_half(data, roots->data(), half, sign);
+      signals.store(group, together(*plan, data, spare), n, 1, true, out);
+      return;
+    }
+    // Parts are swapped: the imaginary part comes first.
+    std::fill_n(data, lanes, T(0));
+    for (int64_t k = 1; k <= half; ++k)
+      for (int l = 0; l < lanes; ++l) {
+        T im = data[2 * k * lanes + l] * sign;
+        data[2 * k * lanes + l] = im;
+        data[2 * (n - k) * lanes + l] = -im;
+        data[(2 * (n - k) + 1) * lanes + l] = data[(2 * k + 1) * lanes + l];
+      }
+    T* result = together(*plan, data, spare);
+    for (int64_t j = 0; j < n; ++j)
+      std::copy_n(result + (2 * j + 1) * lanes, lanes, result + j * lanes);
+    signals.store(group, result, n, 1, false, out);
+  });
+}
+
+template void fourier(const FourierShape&, const float*, float*, float, bool);
+template void fourier(const FourierShape&, const double*, double*, double, bool);
+template void fourier_real(const FourierShape&, const float*, float*, float, bool);
+template void fourier_real(const FourierShape&, const double*, double*, double, bool);
+template void fourier_to_real(const FourierShape&, const float*, float*, float, bool);
+template void fourier_to_real(const FourierShape&, const double*, double*, double, bool);
+
+}  // namespace flambeau

@@ -1,0 +1,116 @@
+"""Fourier transforms of every kind of size, layout, precision, instruction set and number of threads."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+
+# Powers of 2, 3, 5 and 7, primes with steps (up to 31) and without, products of both; in lanes form and cut.
+SIZES = [
+    *range(1, 40),
+    *(48, 53, 60, 64, 65, 77, 97, 100, 121, 127, 128, 169, 243, 256, 257, 343, 400, 509, 512, 625),
+    *(961, 1000, 1009, 1024, 1025, 1200, 1331, 2003, 2048, 4096, 4099, 6561, 8192, 10007, 30030),
+]
+LAYOUTS = [((None,), 0), ((3, None), 1), ((None, 3), 0), ((40, None), 1), ((None, 21), 0)]
+BEFORE = torch.get_num_threads()
+
+
+def signals(n, sizes, dtype):
+    rng = np.random.default_rng(n)
+    shape = [n if size is None else size for size in sizes]
+    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(dtype)
+
+
+def check(ours, theirs, n):
+    """Within some units in the last place of the largest coefficient, more for more steps."""
+    ours = ours.numpy()
+    precision = np.finfo(ours.dtype).eps
+    assert ours.shape == theirs.shape
+    worst = np.abs(ours - theirs).max() / np.abs(theirs).max()
+    assert worst < 4 * precision * (np.log2(n) + 1)
+
+
+def compare(n, sizes, dim, dtype):
+    z = signals(n, sizes, dtype)
+    exact = z.astype(np.complex128)
+    # A view with gaps.
+    spread = np.repeat(z, 2, axis=dim)
+    ours = torch.from_numpy(spread)[(slice(None),) * dim + (slice(None, None, 2),)]
+    check(torch.fft.fft(ours, dim=dim), np.fft.fft(exact, axis=dim), n)
+    check(torch.fft.ifft(ours, dim=dim), np.fft.ifft(exact, axis=dim), n)
+    check(torch.fft.rfft(ours.real, dim=dim), np.fft.rfft(exact.real, axis=dim), n)
+    check(torch.fft.ihfft(ours.real, dim=dim), np.fft.ihfft(exact.real, axis=dim), n)
+    for size in {max(1, 2 * n - 2), 2 * n - 1}:
+        check(torch.fft.irfft(ours, size, dim), np.fft.irfft(exact, size, dim), size)
+        check(torch.fft.hfft(ours, size, dim), np.fft.hfft(exact, size, dim), size)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_every_kind_of_size(n):
+    for sizes, dim in LAYOUTS if n < 2100 else LAYOUTS[:2]:
+        for dtype in (np.complex64, np.complex128):
+            compare(n, sizes, dim, dtype)
+
+
+@pytest.mark.parametrize("n", [100_000, 100_003, 1 << 17])
+def test_long_signals(n):
+    z = signals(n, (None,), np.complex64)
+    exact = z.astype(np.complex128)
+    check(torch.fft.fft(torch.from_numpy(z)), np.fft.fft(exact), n)
+    check(torch.fft.rfft(torch.from_numpy(z.real.copy())), np.fft.rfft(exact.real), n)
+    back = torch.fft.irfft(torch.fft.rfft(torch.from_numpy(z.real.copy())), n)
+    check(back, exact.real, n)
+
+
+@pytest.mark.parametrize("level", ["portable", "avx2"])
+def test_lower_instruction_sets(level):
+    program = """
+from tests.ops.test_fourier_sizes import LAYOUTS, compare, np
+for n in (1, 2, 7, 12, 16, 30, 37, 64, 77, 361, 1009, 2048):
+    for sizes, dim in LAYOUTS:
+        for dtype in (np.complex64, np.complex128):
+            compare(n, sizes, dim, dtype)
+print("all")
+"""
+    environment = {**os.environ, "FLAMBEAU_CPU": level}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout == "all\n", done.stderr
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    inputs = [((1 << 16,), 0), ((300, 128), 1), ((128, 300), 0), ((3, 8192), 1), ((50, 1009), 1)]
+    results = []
+    try:
+        for threads in (1, 2, 3, 16):
+            torch.set_num_threads(threads)
+            bits = []
+            for shape, dim in inputs:
+                z = torch.from_numpy(signals(0, shape, np.complex64))
+                bits.append(torch.fft.fft(z, dim=dim).numpy().tobytes())
+                bits.append(torch.fft.rfft(z.real, dim=dim).numpy().tobytes())
+            results.append(bits)
+    finally:
+        torch.set_num_threads(BEFORE)
+    assert all(bits == results[0] for bits in results)
+
+
+def test_a_signal_that_is_not_finite_stays_alone():
+    for value in (float("inf"), float("nan")):
+        x = torch.ones(40, 60)
+        x[7, 3] = value
+        for result in (torch.fft.fft(x), torch.fft.rfft(x), torch.fft.irfft(x)):
+            finite = torch.view_as_real(result.to(torch.complex64)).isfinite().flatten(1)
+            assert finite.all(1).sum() == 39
+            assert not finite[7].all()
+
+
+def test_more_sizes_than_are_kept():
+    for n in range(3000, 3200):
+        x = torch.rand(n, dtype=torch.float64)
+        assert torch.allclose(torch.fft.irfft(torch.fft.rfft(x), n), x)
