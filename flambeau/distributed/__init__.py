@@ -37,7 +37,8 @@ __getattr__, __dir__, __all__ = table_of_contents(
             "send_object_list"
         ),
         ".work": "ReduceOp Work reduce_op",
+        "..nn.parallel.buckets": "GradBucket",
     },
-    submodules=("collectives", "elastic", "groups", "launcher", "objects", "run", "work"),
+    submodules=("algorithms", "collectives", "elastic", "groups", "launcher", "objects", "run", "work"),
 )  # fmt: skip
 listed(__name__)

@@ -80,7 +80,7 @@ def _mpi_op(op, operation):
 
 
 def _operand(tensor, op, operation):
-    """A tensor that MPI reduces, with the values of `tensor`."""
+    """A contiguous tensor that MPI reduces, with the values of `tensor`: its own memory where it can be."""
     if op.name in ("BAND", "BOR", "BXOR") and (tensor.is_floating_point() or tensor.is_complex()):
         raise RuntimeError(f"{operation}: {op.name} needs integers, not {tensor.dtype}.")
     if tensor.is_complex() and op.name in ("MIN", "MAX"):
@@ -91,7 +91,7 @@ def _operand(tensor, op, operation):
         return tensor.detach().to(flambeau.complex64)
     if tensor.is_floating_point() and tensor.element_size() < 4:
         return tensor.detach().float()
-    return tensor.detach().clone(memory_format=flambeau.contiguous_format)
+    return tensor.detach().contiguous()
 
 
 def _reduced(result, op, size, like):
@@ -112,12 +112,19 @@ def all_reduce(tensor, op=ReduceOp.SUM, group=None, async_op=False):
         return None
     if group.comm is None:
         return _done(Work(results=[tensor]), async_op)
-    sent = _operand(tensor, op, "all_reduce")
-    received = flambeau.empty_like(sent)
-    request = group.comm.Iallreduce(sent.numpy(), received.numpy(), _mpi_op(op, "all_reduce"))
+    mpi_op = _mpi_op(op, "all_reduce")
+    held = _operand(tensor, op, "all_reduce")
+    from mpi4py import MPI
 
-    def finish(keep=(sent,)):
-        tensor.detach().copy_(_reduced(received, op, group.size(), tensor))
+    request = group.comm.Iallreduce(MPI.IN_PLACE, held.numpy(), mpi_op)
+
+    def finish():
+        if held.data_ptr() != tensor.data_ptr() or held.dtype != tensor.dtype:
+            tensor.detach().copy_(_reduced(held, op, group.size(), tensor))
+            return
+        if op is ReduceOp.AVG:
+            held.copy_(_reduced(held, op, group.size(), tensor))
+        flambeau.autograd.graph.increment_version(tensor)
 
     return _done(
         _work(group, "all_reduce", request, finish, tuple(tensor.shape), [tensor]), async_op

@@ -128,6 +128,140 @@ def training():
     assert all(torch.equal(s, spread[0]) for s in spread)
 
 
+def parameters_without_a_part():
+    rank, size = dist.get_rank(), dist.get_world_size()
+
+    class Half(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = (nn.Linear(2, 1, bias=False) for _ in range(3))
+
+        def forward(self, x, which):
+            return sum(getattr(self, name)(x) for name in which)
+
+    torch.manual_seed(0)
+    for options in ({}, {"gradient_as_bucket_view": True}):
+        model = nn.parallel.DistributedDataParallel(Half(), find_unused_parameters=True, **options)
+        m = model.module
+        model(torch.full((1, 2), rank + 1.0), "ab" if rank == 0 else "a").sum().backward()
+        check(m.a.weight.grad, torch.full((1, 2), sum(r + 1 for r in range(size)) / size))
+        check(m.b.weight.grad, torch.full((1, 2), 1 / size))
+        assert m.c.weight.grad is None
+    flat = model._buckets[0].flat
+    assert m.a.weight.grad.data_ptr() >= flat.data_ptr()
+    model.zero_grad(set_to_none=False)
+    model(torch.ones(1, 2), "a").sum().backward()
+    check(m.a.weight.grad, torch.ones(1, 2))
+    assert m.a.weight.grad.data_ptr() >= flat.data_ptr()
+    # Without the option, the next forward says which.
+    model = nn.parallel.DistributedDataParallel(Half())
+    model(torch.ones(1, 2), "a").sum().backward()
+    try:
+        model(torch.ones(1, 2), "a")
+    except RuntimeError as error:
+        assert "['c.weight', 'b.weight']" in str(error), error
+    else:
+        raise AssertionError
+    # A static graph uses what the first backward used.
+    model = nn.parallel.DistributedDataParallel(Half(), static_graph=True, bucket_cap_mb=1e-6)
+    for _ in range(3):
+        model.zero_grad()
+        model(torch.ones(1, 2), "ac").sum().backward()
+        check(model.module.c.weight.grad, torch.ones(1, 2))
+    try:
+        model(torch.ones(1, 2), "b").sum().backward()
+    except RuntimeError as error:
+        assert "static_graph" in str(error), error
+
+
+def uneven():
+    """The processes have different numbers of batches."""
+    rank, size = dist.get_rank(), dist.get_world_size()
+    for by_all in (True, False):
+        torch.manual_seed(0)
+        model = nn.parallel.DistributedDataParallel(
+            nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1, affine=False))
+        )
+        optimizer = torch.optim.SGD(model.parameters(), 1.0)
+        steps = 0
+        with model.join(divide_by_initial_world_size=by_all):
+            for _ in range(2 + rank):
+                optimizer.zero_grad()
+                loss = _forward_first(model, torch.tensor([[1.0], [2.0]]))
+                loss.backward()
+                steps += 1
+                here = size if steps <= 2 else size - 1
+                check(model.module[0].weight.grad, [[3.0 * here / (size if by_all else here)]])
+        assert steps == 2 + rank
+        buffers = [torch.empty(1) for _ in range(size)]
+        dist.all_gather(buffers, model.module[1].running_mean)
+        assert all(torch.equal(b, buffers[0]) for b in buffers)
+    model = nn.parallel.DistributedDataParallel(nn.Linear(1, 1))
+    try:
+        with model.join(throw_on_early_termination=True):
+            for _ in range(1 + rank):
+                model(torch.ones(1, 1)).sum().backward()
+    except RuntimeError as error:
+        assert "no batch left" in str(error)
+    else:
+        raise AssertionError
+
+
+def _forward_first(model, x):
+    """The sum of the first layer's output, with the norm's statistics moved beside."""
+    inner = model.module
+    seen = {}
+    handle = inner[0].register_forward_hook(lambda m, i, o: seen.update(out=o))
+    model(x)
+    handle.remove()
+    return seen["out"].sum()
+
+
+def hooks():
+    from flambeau.distributed.algorithms.ddp_comm_hooks import default_hooks, powerSGD_hook
+
+    rank, size = dist.get_rank(), dist.get_world_size()
+    mean = sum(r + 1.0 for r in range(size)) / size
+    for hook in (
+        default_hooks.allreduce_hook,
+        default_hooks.fp16_compress_hook,
+        default_hooks.bf16_compress_hook,
+        default_hooks.fp16_compress_wrapper(default_hooks.allreduce_hook),
+        default_hooks.bf16_compress_wrapper(default_hooks.allreduce_hook),
+    ):
+        model = nn.parallel.DistributedDataParallel(nn.Linear(2, 1))
+        model.register_comm_hook(None, hook)
+        model(torch.full((1, 2), rank + 1.0)).sum().backward()
+        check(model.module.weight.grad, [[mean, mean]])
+    for hook in (powerSGD_hook.powerSGD_hook, powerSGD_hook.batched_powerSGD_hook):
+        state = powerSGD_hook.PowerSGDState(None, 1, start_powerSGD_iter=2)
+        model = nn.parallel.DistributedDataParallel(nn.Linear(40, 30, bias=False))
+        model.register_comm_hook(state, hook)
+        for _ in range(4):  # a gradient of rank 1 is sent exactly
+            model.zero_grad()
+            model(torch.full((1, 40), rank + 1.0)).sum().backward()
+            check(model.module.weight.grad, torch.full((30, 40), mean))
+        assert state.compression_stats()[0] > 10
+
+
+def different_modules():
+    try:
+        nn.parallel.DistributedDataParallel(nn.Linear(1, 1 + dist.get_rank()))
+    except RuntimeError as error:
+        assert "rank 1's parameters differ from rank 0's: ('weight', (2, 1)" in str(error), error
+    else:
+        raise AssertionError
+
+
+def data_parallel():
+    """All of DistributedDataParallel, in one start."""
+    training()
+    parameters_without_a_part()
+    uneven()
+    hooks()
+    different_modules()
+
+
 def skipping():
     """A collective that one process skips ends with its name and line."""
     if dist.get_rank() == 0:

@@ -86,7 +86,7 @@ def test_wrong_calls_are_refused(alone):
         dist.all_gather([torch.ones(1)] * 2, torch.ones(1))
     with pytest.raises(ValueError, match="this process; messages go to another"):
         dist.send(torch.ones(1), 0)
-    with pytest.raises(ValueError, match="device_ids is for modules on GPUs"):
+    with pytest.raises(ValueError, match="device_ids and output_device are for modules on GPUs"):
         nn.parallel.DistributedDataParallel(nn.Linear(1, 1), device_ids=[0])
     with pytest.raises(RuntimeError, match="no parameter"):
         nn.parallel.DistributedDataParallel(nn.ReLU())
@@ -123,7 +123,10 @@ def run(what, n=2, more=()):
 
 
 @several
-@pytest.mark.parametrize("what, n", [("collectives", 2), ("collectives", 3), ("training", 2)])
+@pytest.mark.parametrize(
+    "what, n",
+    [("collectives", 3), ("data_parallel", 2)],
+)
 def test_several_processes(what, n):
     done = run(what, n)
     assert done.returncode == 0 and done.stdout.count("well") == n, done.stdout + done.stderr
