@@ -11,7 +11,12 @@ class InterpolationMode(enum.Enum):
     """How a value between pixels is found."""
 
     NEAREST = "nearest"
+    NEAREST_EXACT = "nearest-exact"
     BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+    BOX = "box"
+    HAMMING = "hamming"
+    LANCZOS = "lanczos"
 
 
 def pair(size):

@@ -1,0 +1,51 @@
+"""A backbone, a head that classifies pixels, and the backbones themselves."""
+
+from collections import OrderedDict
+
+from .... import nn
+from ....nn import functional as F
+from .._utils import IntermediateLayerGetter
+
+
+class _SimpleSegmentationModel(nn.Module):
+    """Images (N, 3, H, W) to {"out": (N, classes, H, W)}, and "aux" with an auxiliary classifier."""
+
+    def __init__(self, backbone, classifier, aux_classifier=None):
+        super().__init__()
+        self.backbone = backbone
+        self.classifier = classifier
+        self.aux_classifier = aux_classifier
+
+    def forward(self, x):
+        size = x.shape[-2:]
+        features = self.backbone(x)
+        heads = {"out": self.classifier, "aux": self.aux_classifier}
+        return OrderedDict(
+            (
+                key,
+                F.interpolate(head(features[key]), size=size, mode="bilinear", align_corners=False),
+            )
+            for key, head in heads.items()
+            if head is not None
+        )
+
+
+def with_aux(weights, aux_loss):
+    """Whether there is an auxiliary head: published weights have one."""
+    if weights is not None and aux_loss is False:
+        raise ValueError(
+            "segmentation: aux_loss is False, but the weights are those of a model with it."
+        )
+    return bool(aux_loss) or weights is not None
+
+
+def resnet_features(model, aux):
+    """The layers of a ResNet, with the last two stages' sizes kept by dilation."""
+    layers = {"layer4": "out", "layer3": "aux"} if aux else {"layer4": "out"}
+    return IntermediateLayerGetter(model, layers)
+
+
+def mobilenet_stages(features):
+    """The places in MobileNet's features after which the size is halved, with the first and the last."""
+    halved = [i for i, block in enumerate(features) if getattr(block, "_is_cn", False)]
+    return [0, *halved, len(features) - 1]
