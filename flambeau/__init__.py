@@ -239,6 +239,10 @@ def __getattr__(name):
         return getattr(storage, kinds[_core.get_default_dtype()] + "Storage")
     if name in _PACKAGES:
         return import_module("." + name, __name__)
+    if name.startswith(("_foreach_", "_amp_")):
+        import_module(".ops.foreach", __name__)  # declares them
+        if name in globals():
+            return globals()[name]
     if name in _LAZY:
         value = getattr(import_module("." + _LAZY[name], __name__), name)
         globals()[name] = value

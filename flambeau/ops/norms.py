@@ -229,14 +229,13 @@ def _two_norm_backward(grad_output, input, result, dims, keepdim):
     return _two_norm_slope(grad, input, result)
 
 
-reduction_way(
-    norm,
-    _kernels["norm2"],
-    "s",
-    "adf",
-    names=("input", "p", "dim", "keepdim"),
-    backward=_two_norm_backward,
-)
+for _operator, _arguments in (
+    (norm, ("input", "p", "dim", "keepdim")),
+    (linalg_vector_norm, ("x", "ord", "dim", "keepdim")),
+):
+    reduction_way(
+        _operator, _kernels["norm2"], "s", "adf", names=_arguments, backward=_two_norm_backward
+    )
 
 
 @composite

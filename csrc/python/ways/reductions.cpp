@@ -51,7 +51,7 @@ bool ReduceWay::parse(PyObject* const* args, Py_ssize_t n, PyObject* keys, Reque
       request.dim = args[i];
     else if (is("keepdim") && !request.keepdim)
       request.keepdim = args[i];
-    else if (i >= n || !is("p") || !is_two(args[i]))
+    else if (i >= n || !(is("p") || (is("ord") && !PyUnicode_Check(args[i]))) || !is_two(args[i]))
       return false;
   }
   return !request.keepdim || request.keepdim == Py_True || request.keepdim == Py_False;

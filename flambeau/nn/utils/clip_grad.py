@@ -27,7 +27,7 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
     tensors = [tensor for tensor in tensors if tensor.numel()]
     if not tensors:
         return flambeau.zeros((), device=device, dtype=dtype).abs()
-    norms = [flambeau.linalg.vector_norm(tensor, norm_type).to(device) for tensor in tensors]
+    norms = [norm.to(device) for norm in flambeau._foreach_norm(tensors, norm_type)]
     total = flambeau.linalg.vector_norm(flambeau.stack(norms), norm_type)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
@@ -42,8 +42,8 @@ def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
     grads = _gradients(parameters)
     factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     with flambeau.no_grad():
-        for grad in grads:
-            grad.mul_(factor.to(grad.device))
+        if grads:
+            flambeau._foreach_mul_(grads, factor.to(grads[0].device))
 
 
 def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
@@ -74,5 +74,6 @@ def clip_grad_value_(parameters, clip_value, foreach=None):
     """Limit every element of every gradient to [-clip_value, clip_value]."""
     clip_value = float(clip_value)
     with flambeau.no_grad():
-        for grad in _gradients(parameters):
-            grad.clamp_(min=-clip_value, max=clip_value)
+        if grads := _gradients(parameters):
+            flambeau._foreach_clamp_min_(grads, -clip_value)
+            flambeau._foreach_clamp_max_(grads, clip_value)
