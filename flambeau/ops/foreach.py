@@ -6,6 +6,7 @@ tensor, and gradients are those of the operator. Loaded when the first of these 
 
 from .. import _core
 from .core import operators as fl
+from .core.arguments import some
 from .core.declare import METHODS, register
 
 UNARY = """
@@ -310,7 +311,7 @@ def _amp_foreach_non_finite_check_and_unscale_(self, found_inf, inv_scale):
     _check("_amp_foreach_non_finite_check_and_unscale_", self)
     for tensor in self:
         tensor.mul_(inv_scale.to(tensor.dtype))
-        if not tensor.is_meta and not bool(fl.isfinite(tensor).all()):
+        if some(~fl.isfinite(tensor)):
             found_inf.fill_(1.0)
 
 
