@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dispatch/memory_format.h"
+#include "dispatch/operator.h"
 #include "dispatch/promotion.h"
 #include "python/parse.h"
 #include "tensor/device_scope.h"
@@ -32,77 +33,65 @@ bool is_bool(PyObject* o);
 /// An argument that is True or False; anything else is a TypeError.
 bool flag_of(PyObject* o, const char* function, const char* name);
 
+struct Call;
+using NativeFunction = PyObject* (*)(const Call& call);
+/// Whether watchers of calls see a function: not if it only tells facts.
+enum class Shown : bool { no, yes };
+struct NativeEntry {
+  const char* name = nullptr;
+  const char* signature =
+      nullptr;  // as Python writes it; what starts with a * is read by the function
+  NativeFunction function = nullptr;
+  const char* doc = nullptr;
+  Mixing mixing = Mixing::numbers;  // of devices, among its arguments
+  Shown shown = Shown::yes;
+};
+
+/// A call of a function of the core.
 struct Call {
   PyObject* const* args;
   Py_ssize_t n;     // positional
   PyObject* names;  // of the named ones behind them, or null
+  Operator* self;
+  /// What messages call it: raw functions speak for their operators.
+  const char* function() const { return self->entry->name + (self->entry->name[0] == '_'); }
   Py_ssize_t n_named() const { return names ? PyTuple_GET_SIZE(names) : 0; }
 };
 
-/// The arguments of one call by the order of `names`; null where one is missing.
+/// The arguments of one call in the order of its signature, defaults where they are missing.
 class Args {
  public:
-  Args(const char* function, const Call& call, std::initializer_list<const char*> names,
-       int required = 1)
-      : function_(function) {
-    auto find = [&](PyObject* key) {
-      Py_ssize_t at = 0;
-      for (const char* name : names) {
-        if (PyUnicode_CompareWithASCIIString(key, name) == 0 || is_spelling_of(key, name))
-          return at;
-        ++at;
-      }
-      return Py_ssize_t{-1};
-    };
-    lay_out(
-        call.args, call.n, call.names, static_cast<Py_ssize_t>(names.size()), slots_, nullptr, find,
-        [&] { return listed(names); }, [function] { return function; });
-    for (int i = 0; i < required; ++i)
-      check<TypeError>(slots_[i] != nullptr, [&] {
-        return message(function, ": argument '", names.begin()[i], "' is missing. It takes (",
-                       listed(names), ").");
-      });
-  }
+  explicit Args(const Call& call);
 
   PyObject* operator[](int i) const { return slots_[i]; }
-  bool given(int i) const { return slots_[i] && slots_[i] != Py_None; }
+  bool given(int i) const { return slots_[i] != Py_None; }
   Tensor& tensor(int i) const {
-    check<TypeError>(slots_[i] && is_tensor(slots_[i]), [&] {
-      return message(function_, ": argument ", i + 1, " must be a Tensor, not ",
-                     slots_[i] ? Py_TYPE(slots_[i])->tp_name : "missing", ".");
+    check<TypeError>(is_tensor(slots_[i]), [&] {
+      return message(function_, ": ", name(i), " must be a Tensor, not ",
+                     Py_TYPE(slots_[i])->tp_name, ".");
     });
     return *as_tensor(slots_[i]);
   }
-  int64_t integer(int i, int64_t otherwise = 0) const;
-  /// The same, but None is as good as nothing.
+  int64_t integer(int i) const;
   int64_t integer_or_none(int i, int64_t otherwise) const {
     return given(i) ? integer(i) : otherwise;
   }
-  bool truth(int i, bool otherwise = false) const {
-    return given(i) ? truth_of(slots_[i]) : otherwise;
-  }
-  bool flag(int i, const char* name) const {
-    return slots_[i] && flag_of(slots_[i], function_, name);
-  }
+  bool truth(int i) const { return truth_of(slots_[i]); }
+  bool flag(int i) const { return flag_of(slots_[i], function_, name(i)); }
   const char* function() const { return function_; }
 
  private:
-  static std::string listed(std::initializer_list<const char*> names) {
-    std::string text;
-    for (const char* name : names) text += (text.empty() ? "" : ", ") + std::string(name);
-    return text;
-  }
+  const char* name(int i) const;
   const char* function_;
-  PyObject* slots_[12] = {};
+  const Parameters& parameters_;
+  PyObject* slots_[12];
 };
 
 /// An int, or anything with __index__ (a zero-dimensional integer tensor too).
 int64_t to_integer(PyObject* o, const char* function);
-inline int64_t Args::integer(int i, int64_t otherwise) const {
-  return slots_[i] ? to_integer(slots_[i], function_) : otherwise;
-}
+inline int64_t Args::integer(int i) const { return to_integer(slots_[i], function_); }
 /// The tensor that a method, or a function of a tensor and numbers, was called with.
-Tensor& first_tensor(const Call& call, const char* function);
+Tensor& first_tensor(const Call& call);
 /// The items of a sequence: a list or tuple itself, of anything else a list of what its length,
 /// asked once, promises. Null with an error set for what is no sequence or fails to answer.
 Object listed(PyObject* o);
@@ -110,8 +99,9 @@ Object listed(PyObject* o);
 Dims to_dims(PyObject* o, const char* function);
 /// The same of any length.
 std::vector<int64_t> to_integers(PyObject* o, const char* function);
-/// Sizes given as f(2, 3) or f((2, 3)): positional arguments from `first` on.
-Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, const char* keyword);
+/// Sizes given as f(2, 3), f((2, 3)) or f(NAME=(2, 3)): the positional arguments from `first` on,
+/// or the one that the signature names *NAME.
+Dims rest_as_dims(const Call& call, Py_ssize_t first);
 /// dim=None, an int or a sequence as non-negative dimensions (None and (): all of them).
 /// PyTorch keeps the dims of a reduction in a set of 64 bits; what it refuses is refused here too.
 inline constexpr int most_reducible_dims = 64;
@@ -141,21 +131,10 @@ struct Name {
 
 /// A tensor of another Python type (a subclass) over t's memory, without history.
 TensorRef retype(Tensor& t, PyTypeObject* type);
-/// What an operator with out= returns: result itself, or out with the result in it.
 /// A view of t of another Python type, part of the graph.
 TensorRef as_subclass(Tensor& t, PyTypeObject* type);
 void mark_requires_grad(Tensor& t, bool wanted);
 
-using NativeFunction = PyObject* (*)(const Call& call);
-/// Whether watchers of calls see a function: not if it only tells facts.
-enum class Shown : bool { no, yes };
-struct NativeEntry {
-  const char* name;
-  NativeFunction function;
-  const char* doc;
-  Mixing mixing = Mixing::numbers;  // of devices, among its arguments
-  Shown shown = Shown::yes;
-};
 /// Adds functions to the module; each is callable and, set on a class, a method.
 void add_functions(PyObject* module, const NativeEntry* entries);
 

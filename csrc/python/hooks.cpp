@@ -313,7 +313,7 @@ PyObject* call_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n, PyO
 
 /// _record_events(on, shapes=False)
 PyObject* py_record_events(const Call& call) {
-  Args a("_record_events", call, {"on", "shapes"});
+  Args a(call);
   set_watcher(watch_events, a.truth(0));
   events_have_shapes = a.truth(1);
   Py_RETURN_NONE;
@@ -337,7 +337,7 @@ PyObject* py_take_events(const Call&) {
 
 /// _set_finder(finder or None) -> the one before.
 PyObject* py_set_finder(const Call& call) {
-  Args a("_set_finder", call, {"finder"});
+  Args a(call);
   Object before = finder ? Object::steal(finder) : Object::borrow(Py_None);
   finder = a.given(0) ? Py_NewRef(a[0]) : nullptr;
   set_watcher(watch_finite, finder != nullptr);
@@ -346,7 +346,7 @@ PyObject* py_set_finder(const Call& call) {
 
 /// _set_observers(tuple) -> those before.
 PyObject* py_set_observers(const Call& call) {
-  Args a("_set_observers", call, {"observers"});
+  Args a(call);
   check<TypeError>(PyTuple_Check(a[0]),
                    [] { return message("_set_observers(): expected a tuple."); });
   Object before = observers ? Object::steal(observers) : Object::steal(PyTuple_New(0));
@@ -360,7 +360,7 @@ void set_dispatch() { set_watcher(watch_dispatch, threads_in_dispatch > 0 || any
 
 /// _set_dispatch_modes(n) -> how many were in force in this thread.
 PyObject* py_set_dispatch_modes(const Call& call) {
-  Args a("_set_dispatch_modes", call, {"n"});
+  Args a(call);
   int before = dispatch_modes, after = static_cast<int>(a.integer(0));
   threads_in_dispatch += (after > 0) - (before > 0);
   dispatch_modes = after;
@@ -378,15 +378,16 @@ PyObject* py_expect_classes(const Call&) {
 PyObject* py_disabled(const Call&) { return Py_NewRef(Py_NotImplemented); }
 
 const NativeEntry entries[] = {
-    {"_disabled_torch_dispatch_impl", py_disabled,
+    {"_disabled_torch_dispatch_impl", "*args, **keywords", py_disabled,
      "As a class's __torch_dispatch__: its instances are plain tensors to operators."},
-    {"_record_events", py_record_events, "Whether calls of operators are noted with their times."},
-    {"_take_events", py_take_events, "What has been noted."},
-    {"_set_finder", py_set_finder, "Who is told of the first result that is not finite."},
-    {"_set_observers", py_set_observers, "Who is told of calls."},
-    {"_set_dispatch_modes", py_set_dispatch_modes, "How many dispatch modes are in force."},
-    {"_expect_dispatch_classes", py_expect_classes, "Lets classes answer operators."},
-    {nullptr, nullptr, nullptr}};
+    {"_record_events", "on, shapes=False", py_record_events,
+     "Whether calls of operators are noted with their times."},
+    {"_take_events", "", py_take_events, "What has been noted."},
+    {"_set_finder", "finder", py_set_finder, "Who is told of the first result that is not finite."},
+    {"_set_observers", "observers", py_set_observers, "Who is told of calls."},
+    {"_set_dispatch_modes", "n", py_set_dispatch_modes, "How many dispatch modes are in force."},
+    {"_expect_dispatch_classes", "", py_expect_classes, "Lets classes answer operators."},
+    {}};
 
 }  // namespace
 

@@ -54,7 +54,8 @@ void add_way(PyObject* o, Way* way) {
 namespace {
 
 PyObject* run_native(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
-  return guarded([&] { return self.entry->function(Call{args, n, keys}); }, self.entry->name);
+  return guarded([&] { return self.entry->function(Call{args, n, keys, &self}); },
+                 self.entry->name);
 }
 
 /// Of private functions, which belong to operators that have been asked about.
@@ -78,6 +79,18 @@ PyObject* enter_tensor(PyObject* o, PyObject* const* args, size_t nargsf, PyObje
 
 }  // namespace
 
+/// Read from the text of its signature when it is first called.
+static const Parameters& parameters_of(Operator& native) {
+  if (!native.parameters) native.parameters = new Parameters(native.entry->signature);
+  return *native.parameters;
+}
+
+Args::Args(const Call& call) : function_(call.function()), parameters_(parameters_of(*call.self)) {
+  parameters_.bind(reinterpret_cast<PyObject*>(call.self), call.args, call.n, call.names, slots_);
+}
+
+const char* Args::name(int i) const { return text_of(PyTuple_GET_ITEM(parameters_.names(), i)); }
+
 void add_functions(PyObject* module, const NativeEntry* list) {
   for (; list->name; ++list) {
     bool is_private = list->name[0] == '_' && list->name[1] != '_';
@@ -96,20 +109,15 @@ void add_functions(PyObject* module, const NativeEntry* list) {
 
 namespace {
 
-/// (names, defaults with ... where there is none, how many are positional), or None.
 PyObject* operator_parameters(PyObject* o, void*) {
   const Parameters* parameters = as_operator(o).parameters;
-  if (!parameters) Py_RETURN_NONE;
+  if (as_operator(o).entry) return PyUnicode_FromString(as_operator(o).entry->signature);
   return Py_BuildValue("OOn", parameters->names(), parameters->defaults(),
                        parameters->positional());
 }
 
 /// For inspect.signature, help() and completion.
 PyObject* operator_signature(PyObject* o, void*) {
-  if (!as_operator(o).parameters) {
-    PyErr_SetString(PyExc_AttributeError, "__signature__");
-    return nullptr;
-  }
   Object module = Object::steal(PyImport_ImportModule("flambeau.ops.core.signature"));
   return module ? PyObject_CallMethod(module.get(), "signature_of", "O", o) : nullptr;
 }
@@ -192,7 +200,10 @@ PyMemberDef operator_members[] = {
     {nullptr, 0, 0, 0, nullptr}};
 PyGetSetDef operator_getset[] = {
     {"parameters", operator_parameters, nullptr,
-     "(names, defaults with ... where there is none, how many are positional), or None.", nullptr},
+     "(names, defaults with ... where there is none, how many are positional); of a function of "
+     "the "
+     "core the text of its signature.",
+     nullptr},
     {"takes_out", operator_out, nullptr, "Whether out= is taken beside the parameters.", nullptr},
     {"is_native", operator_is_native, nullptr, "Whether it is a function of the core.", nullptr},
     {"spec", operator_spec, nullptr, "The declaration of a pointwise operator.", nullptr},

@@ -127,7 +127,7 @@ PyObject* py_disabled(const Call&) { return Py_NewRef(Py_NotImplemented); }
 
 /// _set_subclasses_disabled(bool) -> what it was, for this thread.
 PyObject* py_set_disabled(const Call& call) {
-  Args a("_set_subclasses_disabled", call, {"disabled"});
+  Args a(call);
   bool before = subclasses_disabled;
   subclasses_disabled = a.truth(0);
   return PyBool_FromLong(before);
@@ -135,7 +135,7 @@ PyObject* py_set_disabled(const Call& call) {
 
 /// _set_function_modes(n) -> how many modes were in force in this thread.
 PyObject* py_set_modes(const Call& call) {
-  Args a("_set_function_modes", call, {"n"});
+  Args a(call);
   int before = function_modes, now = static_cast<int>(a.integer(0));
   threads_in_modes += (now > 0) - (before > 0);
   function_modes = now;
@@ -145,14 +145,14 @@ PyObject* py_set_modes(const Call& call) {
 
 /// _override_of(type) -> 0: no __torch_function__, 1: Tensor's, 2: one of its own.
 PyObject* py_override_of(const Call& call) {
-  Args a("_override_of", call, {"type"});
+  Args a(call);
   check<TypeError>(PyType_Check(a[0]), [] { return message("_override_of(): expected a type."); });
   return PyLong_FromLong(static_cast<int>(override_of(reinterpret_cast<PyTypeObject*>(a[0]))));
 }
 
 /// _is_overridden(args) -> whether any of a sequence takes operators over now.
 PyObject* py_is_overridden(const Call& call) {
-  Args a("_is_overridden", call, {"args"});
+  Args a(call);
   Object items = Object::steal(PySequence_Fast(a[0], "_is_overridden(): expected a sequence"));
   if (!items) throw PythonError();
   return PyBool_FromLong(
@@ -160,15 +160,16 @@ PyObject* py_is_overridden(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"_disabled_torch_function_impl", py_disabled,
+    {"_disabled_torch_function_impl", "*args, **keywords", py_disabled,
      "As a class's __torch_function__: its instances are plain tensors to operators."},
-    {"_set_subclasses_disabled", py_set_disabled,
+    {"_set_subclasses_disabled", "disabled", py_set_disabled,
      "Whether subclasses are plain tensors to operators for now; returns what it was."},
-    {"_set_function_modes", py_set_modes,
+    {"_set_function_modes", "n", py_set_modes,
      "How many modes are in force in this thread; returns what it was."},
-    {"_override_of", py_override_of, "Whether a type has a __torch_function__."},
-    {"_is_overridden", py_is_overridden, "Whether any of the arguments takes operators over."},
-    {nullptr, nullptr, nullptr}};
+    {"_override_of", "type", py_override_of, "Whether a type has a __torch_function__."},
+    {"_is_overridden", "args", py_is_overridden,
+     "Whether any of the arguments takes operators over."},
+    {}};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 #include "python/parse.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "python/args.h"
 
@@ -82,13 +83,16 @@ bool is_name(PyObject* key, const char* text) {
 static std::string called(PyObject* function) {
   Object name = Object::steal(PyObject_GetAttrString(function, "__name__"));
   if (!name) throw PythonError();
-  return text_of(name.get());
+  const char* text = text_of(name.get());
+  return text + (*text == '_');  // raw functions speak for their operators
 }
 
 bool is_spelling_of(PyObject* key, const char* name) {
   if (strcmp(name, "dim") == 0) return is_name(key, "axis");
   if (strcmp(name, "keepdim") == 0) return is_name(key, "keepdims");
   if (strcmp(name, "other") == 0) return is_name(key, "x2");
+  if (strcmp(name, "split_size_or_sections") == 0)
+    return is_name(key, "split_size") || is_name(key, "split_sizes");
   return strcmp(name, "input") == 0 &&
          (is_name(key, "self") || is_name(key, "a") || is_name(key, "x") || is_name(key, "x1"));
 }
@@ -103,6 +107,54 @@ Parameters::Parameters(PyObject* names, std::string kinds, Py_ssize_t positional
   while (checked_ > 0 && kinds_[static_cast<size_t>(checked_) - 1] == '*') --checked_;
   while (first_ < checked_ && kinds_[static_cast<size_t>(first_)] == '*') ++first_;
   any_ = kinds_.find_first_not_of('*') != std::string::npos;
+}
+
+/// The value that a default is written as.
+static Object value_of(std::string_view text) {
+  if (text.empty()) return Object::borrow(Py_Ellipsis);
+  if (text == "None") return Object::borrow(Py_None);
+  if (text == "True") return Object::borrow(Py_True);
+  if (text == "False") return Object::borrow(Py_False);
+  return Object::steal(PyLong_FromString(std::string(text).c_str(), nullptr, 10));
+}
+
+static std::vector<std::string_view> parts_of(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    size_t end = std::min(text.find(", "), text.size());
+    parts.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 2, text.size()));
+  }
+  return parts;
+}
+
+static Object tuple_of(const std::vector<Object>& items) {
+  Object tuple = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(items.size())));
+  for (size_t i = 0; tuple && i < items.size(); ++i)
+    PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), Py_XNewRef(items[i].get()));
+  if (!tuple || PyErr_Occurred()) throw PythonError();
+  return tuple;
+}
+
+Parameters::Parameters(const char* signature) {
+  std::vector<Object> names, defaults;
+  positional_ = -1;
+  for (std::string_view part : parts_of(signature)) {
+    if (part == "*") {
+      positional_ = static_cast<Py_ssize_t>(names.size());
+      continue;
+    }
+    size_t end = std::min(part.find('='), part.size());
+    names.push_back(
+        Object::steal(PyUnicode_InternFromString(std::string(part.substr(0, end)).c_str())));
+    defaults.push_back(value_of(part.substr(std::min(end + 1, part.size()))));
+  }
+  if (positional_ < 0) positional_ = static_cast<Py_ssize_t>(names.size());
+  names_ = tuple_of(names);
+  defaults_ = tuple_of(defaults);
+  kinds_ = std::string(names.size(), '*');
+  checked_ = 0;
+  any_ = false;
 }
 
 Py_ssize_t Parameters::place(PyObject* key) const {
@@ -129,14 +181,31 @@ std::string Parameters::listed() const {
 void Parameters::bind(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys,
                       PyObject** slots, PyObject** out) const {
   Py_ssize_t all = count();
-  auto find = [this](PyObject* key) {
+  check<TypeError>(n <= all, [&] {
+    return message(called(function), ": takes ", all, " arguments by position but was given ", n,
+                   ". It takes (", listed(), ").");
+  });
+  std::copy(args, args + n, slots);
+  std::fill(slots + n, slots + all, nullptr);
+  for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
+    PyObject* key = PyTuple_GET_ITEM(keys, k);
     Py_ssize_t at = place(key);
-    return at >= 0 ? at : place_of_spelling(key);
-  };
-  lay_out(
-      args, n, keys, all, slots, out, find, [this] { return listed(); },
-      [&] { return called(function); });
-  for (Py_ssize_t i = 0; i < all; ++i) {
+    if (at < 0) at = place_of_spelling(key);
+    if (at < 0 && out && is_name(key, "out")) {
+      *out = args[n + k];
+      continue;
+    }
+    check<TypeError>(at >= 0, [&] {
+      return message(called(function), ": has no argument '", text_of(key), "'. It takes (",
+                     listed(), ").");
+    });
+    check<TypeError>(!slots[at], [&] {
+      return message(called(function), ": argument '", text_of(key),
+                     "' was given twice, by position and by name.");
+    });
+    slots[at] = args[n + k];
+  }
+  for (Py_ssize_t i = n; i < all; ++i) {
     if (slots[i]) continue;
     slots[i] = PyTuple_GET_ITEM(defaults_.get(), i);
     check<TypeError>(slots[i] != Py_Ellipsis, [&] {

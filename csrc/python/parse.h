@@ -13,40 +13,9 @@
 
 namespace flambeau {
 
-/// What NumPy calls a parameter that is `name` here: axis, keepdims, x, a, x1, x2; or self.
+/// What NumPy calls a parameter that is `name` here: axis, keepdims, x, a, x1, x2; or self. Of a
+/// few operators methods and functions differ: split_size and split_size_or_sections.
 bool is_spelling_of(PyObject* key, const char* name);
-
-/// The one parser: the arguments of a call into slots[count], null where one is missing. find(key)
-/// gives the place of a keyword or -1, listed() the parameters as text and called() the name of the
-/// function, both for messages. Raises TypeError for one too many, unknown or given twice. Where
-/// `out` is not null, a keyword of that name goes there.
-template <class Find, class Listed, class Called>
-void lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys, Py_ssize_t count,
-             PyObject** slots, PyObject** out, Find find, Listed listed, Called called) {
-  check<TypeError>(n <= count, [&] {
-    return message(called(), ": takes ", count, " arguments by position but was given ", n,
-                   ". It takes (", listed(), ").");
-  });
-  std::copy(args, args + n, slots);
-  std::fill(slots + n, slots + count, nullptr);
-  for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
-    PyObject* key = PyTuple_GET_ITEM(keys, k);
-    Py_ssize_t at = find(key);
-    if (at < 0 && out && PyUnicode_CompareWithASCIIString(key, "out") == 0) {
-      *out = args[n + k];
-      continue;
-    }
-    check<TypeError>(at >= 0, [&] {
-      return message(called(), ": has no argument '", PyUnicode_AsUTF8(key), "'. It takes (",
-                     listed(), ").");
-    });
-    check<TypeError>(!slots[at], [&] {
-      return message(called(), ": argument '", PyUnicode_AsUTF8(key),
-                     "' was given twice, by position and by name.");
-    });
-    slots[at] = args[n + k];
-  }
-}
 
 /// The parameters of one operator in their order, and a letter for each: what it takes.
 ///   b a bool
@@ -65,6 +34,9 @@ class Parameters {
   /// kinds has a letter for each of names, of which the first `positional` may come without a name;
   /// defaults has ... where an argument is required.
   Parameters(PyObject* names, std::string kinds, Py_ssize_t positional, PyObject* defaults);
+  /// From Python's text of a signature, "input, dim=0, *, out=None", for functions of the core:
+  /// names, defaults (ints, True, False, None), any types.
+  explicit Parameters(const char* signature);
 
   Py_ssize_t count() const { return PyTuple_GET_SIZE(names_.get()); }
   PyObject* names() const { return names_.get(); }

@@ -12,7 +12,7 @@ namespace flambeau {
 namespace {
 
 PyObject* py_promote_types(const Call& call) {
-  Args a("promote_types", call, {"type1", "type2"}, 2);
+  Args a(call);
   return Py_NewRef(dtype_object(
       promote_types(to_dtype_value(a[0], "promote_types"), to_dtype_value(a[1], "promote_types"))));
 }
@@ -31,7 +31,7 @@ PyObject* py_result_type(const Call& call) {
   return Py_NewRef(dtype_object(p.result()));
 }
 PyObject* py_can_cast(const Call& call) {
-  Args a("can_cast", call, {"from_", "to"}, 2);
+  Args a(call);
   DType from = to_dtype_value(a[0], "can_cast"), to = to_dtype_value(a[1], "can_cast");
   // What is only stored is no kind that something could be lost to.
   bool loses = (is_complex(from) && !is_complex(to)) ||
@@ -41,7 +41,7 @@ PyObject* py_can_cast(const Call& call) {
 }
 PyObject* py_get_default_dtype(const Call&) { return Py_NewRef(dtype_object(default_dtype)); }
 PyObject* py_set_default_dtype(const Call& call) {
-  Args a("set_default_dtype", call, {"d"});
+  Args a(call);
   DType d = to_dtype_value(a[0], "set_default_dtype");
   check<TypeError>(is_floating(d) && !is_float8(d), [&] {
     return message("set_default_dtype: takes float64, float32, float16 or bfloat16, not ", name(d),
@@ -52,7 +52,7 @@ PyObject* py_set_default_dtype(const Call& call) {
 }
 
 PyObject* py_bind(const Call& call) {
-  Args a("_bind", call, {"name", "callable"}, 2);
+  Args a(call);
   bind_operator(text_of(a[0]), a[1]);
   Py_RETURN_NONE;
 }
@@ -60,7 +60,7 @@ PyObject* py_bind(const Call& call) {
 /// _check_room(nbytes, beside=None): raises OutOfMemory unless the memory where the tensor `beside`
 /// lies could hold them; an int of any size.
 PyObject* py_check_room(const Call& call) {
-  Args a("_check_room", call, {"nbytes", "beside"});
+  Args a(call);
   if (a.given(1) && a.tensor(1).is_meta()) Py_RETURN_NONE;
   check<TypeError>(PyLong_Check(a[0]), [] { return message("_check_room(): expected an int."); });
   int overflow = 0;
@@ -70,7 +70,7 @@ PyObject* py_check_room(const Call& call) {
 }
 
 PyObject* py_set_num_threads(const Call& call) {
-  int64_t n = Args("set_num_threads", call, {"n"}).integer(0);
+  int64_t n = Args(call).integer(0);
   check(n > 0, [&] { return message("set_num_threads: n is ", n, "; it must be 1 or more."); });
   set_num_threads(static_cast<int>(std::min<int64_t>(n, std::numeric_limits<int>::max())));
   Py_RETURN_NONE;
@@ -93,24 +93,27 @@ PyObject* py_empty_cache(const Call&) {
 }
 
 const NativeEntry entries[] = {
-    {"promote_types", py_promote_types, "The dtype that holds both.", Mixing::all, Shown::no},
-    {"result_type", py_result_type, "The dtype an operator of these operands computes in.",
-     Mixing::all, Shown::no},
-    {"can_cast", py_can_cast, "Whether a dtype converts to another under the promotion rules.",
-     Mixing::all, Shown::no},
-    {"get_default_dtype", py_get_default_dtype, "The dtype of new floating tensors.", Mixing::all,
+    {"promote_types", "type1, type2", py_promote_types, "The dtype that holds both.", Mixing::all,
      Shown::no},
-    {"set_default_dtype", py_set_default_dtype, "Sets the dtype of new floating tensors.",
+    {"result_type", "*tensors", py_result_type,
+     "The dtype an operator of these operands computes in.", Mixing::all, Shown::no},
+    {"can_cast", "from_, to", py_can_cast,
+     "Whether a dtype converts to another under the promotion rules.", Mixing::all, Shown::no},
+    {"get_default_dtype", "", py_get_default_dtype, "The dtype of new floating tensors.",
      Mixing::all, Shown::no},
-    {"_bind", py_bind, "Names an operator for the core."},
-    {"_check_room", py_check_room, "Raises OutOfMemory unless memory could hold so many bytes."},
-    {"set_num_threads", py_set_num_threads, "Sets the number of threads.", Mixing::all, Shown::no},
-    {"get_num_threads", py_get_num_threads, "The number of threads.", Mixing::all, Shown::no},
-    {"memory_stats", py_memory_stats, "Counters of the allocator, in bytes.", Mixing::all,
+    {"set_default_dtype", "d", py_set_default_dtype, "Sets the dtype of new floating tensors.",
+     Mixing::all, Shown::no},
+    {"_bind", "name, callable", py_bind, "Names an operator for the core."},
+    {"_check_room", "nbytes, beside=None", py_check_room,
+     "Raises OutOfMemory unless memory could hold so many bytes."},
+    {"set_num_threads", "n", py_set_num_threads, "Sets the number of threads.", Mixing::all,
      Shown::no},
-    {"reset_peak_memory_stats", py_reset_peak, "Starts the peak anew.", Mixing::all, Shown::no},
-    {"_empty_cache", py_empty_cache, "Gives cached memory back to the system."},
-    {nullptr, nullptr, nullptr}};
+    {"get_num_threads", "", py_get_num_threads, "The number of threads.", Mixing::all, Shown::no},
+    {"memory_stats", "", py_memory_stats, "Counters of the allocator, in bytes.", Mixing::all,
+     Shown::no},
+    {"reset_peak_memory_stats", "", py_reset_peak, "Starts the peak anew.", Mixing::all, Shown::no},
+    {"_empty_cache", "", py_empty_cache, "Gives cached memory back to the system."},
+    {}};
 
 }  // namespace
 

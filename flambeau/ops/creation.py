@@ -385,7 +385,9 @@ for _name in "arange range linspace logspace eye full_like scalar_tensor empty_p
 # ------------------------------------------------------------------------------------------- new_* methods
 
 
-def _sized(function):
+def _sized(function, what):
+    name = "new_" + function.__name__
+
     def new(
         self,
         *size,
@@ -396,11 +398,11 @@ def _sized(function):
         pin_memory=False,
         **named,
     ):
-        check_options("new_" + function.__name__, layout, device, pin_memory)
+        check_options(name, layout, device, pin_memory)
         if "size" in named:
             size = (named.pop("size"),)
         if named:
-            raise TypeError(f"new_{function.__name__}: has no argument {next(iter(named))!r}.")
+            raise TypeError(f"{name}: has no argument {next(iter(named))!r}.")
         return function(
             *size,
             dtype=dtype or self.dtype,
@@ -408,12 +410,14 @@ def _sized(function):
             requires_grad=requires_grad,
         )
 
-    return new
+    new.__name__ = new.__qualname__ = name
+    new.__doc__ = f"{what} of the given sizes, of the tensor's dtype and on its device unless others are given."
+    METHODS[name] = new
 
 
-METHODS["new_empty"] = _sized(_core.empty)
-METHODS["new_zeros"] = _sized(_core.zeros)
-METHODS["new_ones"] = _sized(_core.ones)
+_sized(_core.empty, "An uninitialised tensor")
+_sized(_core.zeros, "Zeros")
+_sized(_core.ones, "Ones")
 
 
 def new_full(

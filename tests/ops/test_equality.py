@@ -51,5 +51,5 @@ def test_numbers_are_no_tensors():
     x = flambeau.ones(2)
     with pytest.raises(TypeError, match="isclose: argument 2 must be a Tensor, not int"):
         flambeau.isclose(x, 1)
-    with pytest.raises(TypeError, match="matmul: argument 1 must be a Tensor, not list"):
+    with pytest.raises(TypeError, match="matmul: input must be a Tensor, not list"):
         flambeau.matmul([1.0], x)

@@ -35,8 +35,7 @@ std::vector<TensorRef> tensor_list(PyObject* o, const char* function, bool allow
 
 /// _run_backward(tensors, grad_tensors, retain_graph, create_graph, inputs, capture) -> tuple
 PyObject* py_run_backward(const Call& call) {
-  Args a("backward", call,
-         {"tensors", "grad_tensors", "retain_graph", "create_graph", "inputs", "capture"}, 4);
+  Args a(call);
   Backward task;
   task.roots = tensor_list(a[0], "backward", false);
   task.grads = tensor_list(a[1], "backward", true);
@@ -49,7 +48,7 @@ PyObject* py_run_backward(const Call& call) {
 }
 
 PyObject* py_queue_callback(const Call& call) {
-  Args a("queue_callback", call, {"callback"});
+  Args a(call);
   check<TypeError>(PyCallable_Check(a[0]), [&] {
     return message("queue_callback: takes a callable, not ", Py_TYPE(a[0])->tp_name, ".");
   });
@@ -74,13 +73,13 @@ PyObject* py_running_node(const Call&) {
   return Py_NewRef(node ? node->py() : Py_None);
 }
 PyObject* py_node_type(const Call& call) {
-  Args a("_node_type", call, {"name"});
+  Args a(call);
   const char* name = PyUnicode_AsUTF8(a[0]);
   if (!name) throw PythonError();
   return Py_NewRef(reinterpret_cast<PyObject*>(node_subtype(name)));
 }
 PyObject* py_backward_name(const Call& call) {
-  Args a("_backward_name", call, {"operator_name"});
+  Args a(call);
   const char* name = PyUnicode_AsUTF8(a[0]);
   if (!name) throw PythonError();
   return PyUnicode_FromString(backward_name(name).c_str());
@@ -88,7 +87,7 @@ PyObject* py_backward_name(const Call& call) {
 
 PyObject* swap_flag(bool& flag, const Call& call) {
   bool before = flag;
-  flag = Args("a switch", call, {"enabled"}).truth(0);
+  flag = Args(call).truth(0);
   return PyBool_FromLong(before);
 }
 PyObject* py_set_grad_enabled(const Call& call) { return swap_flag(grad_mode_enabled, call); }
@@ -97,7 +96,7 @@ PyObject* py_set_inference(const Call& call) { return swap_flag(inference_mode_e
 PyObject* py_is_inference(const Call&) { return PyBool_FromLong(inference_mode_enabled); }
 /// _set_autocast(on, dtype) -> what they were before; None keeps the dtype.
 PyObject* py_set_autocast(const Call& call) {
-  Args a("_set_autocast", call, {"on", "dtype"}, 2);
+  Args a(call);
   Autocast before = autocast;
   autocast.on = a.truth(0);
   if (a.given(1)) autocast.dtype = to_dtype_value(a[1], "_set_autocast");
@@ -108,7 +107,7 @@ PyObject* py_autocast_dtype(const Call&) {
   return Py_NewRef(dtype);
 }
 PyObject* py_set_anomaly(const Call& call) {
-  Args a("_set_anomaly", call, {"enabled", "check_nan"}, 2);
+  Args a(call);
   anomaly_mode = a.truth(0);
   anomaly_check_nan = a.truth(1);
   Py_RETURN_NONE;
@@ -119,13 +118,13 @@ PyObject* py_anomaly(const Call&) {
 }
 
 PyObject* py_requires_grad_(const Call& call) {
-  Args a("requires_grad_", call, {"input", "requires_grad"});
-  mark_requires_grad(a.tensor(0), !a[1] || a.flag(1, "requires_grad"));
+  Args a(call);
+  mark_requires_grad(a.tensor(0), a.flag(1));
   Py_INCREF(a[0]);
   return a[0];
 }
 PyObject* py_retain_grad(const Call& call) {
-  Args a("retain_grad", call, {"input"});
+  Args a(call);
   Tensor& t = a.tensor(0);
   check(requires_grad(t), [&] {
     return message("retain_grad: ", describe(t),
@@ -136,7 +135,7 @@ PyObject* py_retain_grad(const Call& call) {
   Py_RETURN_NONE;
 }
 PyObject* py_register_hook(const Call& call) {
-  Args a("register_hook", call, {"input", "hook"}, 2);
+  Args a(call);
   Tensor& t = a.tensor(0);
   check(requires_grad(t), [&] {
     return message("register_hook: ", describe(t),
@@ -146,7 +145,7 @@ PyObject* py_register_hook(const Call& call) {
   return register_tensor_hook(t, a[1]);
 }
 PyObject* py_register_post_hook(const Call& call) {
-  Args a("register_post_accumulate_grad_hook", call, {"input", "hook"}, 2);
+  Args a(call);
   Tensor& t = a.tensor(0);
   check(requires_grad(t) && is_leaf(t), [&] {
     return message("register_post_accumulate_grad_hook: takes a leaf that requires grad, which ",
@@ -155,13 +154,13 @@ PyObject* py_register_post_hook(const Call& call) {
   return register_post_accumulate_hook(t, a[1]);
 }
 PyObject* py_hooks(const Call& call) {
-  Tensor& t = Args("_hooks", call, {"input"}).tensor(0);
+  Tensor& t = Args(call).tensor(0);
   PyObject* h = t.autograd && t.autograd->hooks ? t.autograd->hooks.get() : Py_None;
   Py_INCREF(h);
   return h;
 }
 PyObject* py_detach_(const Call& call) {
-  Tensor& t = Args("detach_", call, {"input"}).tensor(0);
+  Tensor& t = Args(call).tensor(0);
   check(!(t.autograd && t.autograd->base), [&] {
     return message("detach_: ", describe(t),
                    " is a view, whose base keeps its history. Use detach(), which gives a new "
@@ -178,7 +177,7 @@ PyObject* py_detach_(const Call& call) {
   return t.py();
 }
 PyObject* py_push_hooks(const Call& call) {
-  Args a("_push_saved_tensors_hooks", call, {"pack", "unpack"}, 2);
+  Args a(call);
   push_saved_hooks(a[0], a[1]);
   Py_RETURN_NONE;
 }
@@ -196,7 +195,7 @@ PyObject* py_variable(const Call& call) {
 }
 /// The node and number a tensor's gradient goes to: (node, nr).
 PyObject* py_gradient_edge(const Call& call) {
-  Tensor& t = Args("_gradient_edge", call, {"input"}).tensor(0);
+  Tensor& t = Args(call).tensor(0);
   check(requires_grad(t), [&] {
     return message("get_gradient_edge: ", describe(t),
                    " does not require grad, so no gradient flows to it.");
@@ -206,47 +205,52 @@ PyObject* py_gradient_edge(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"_run_backward", py_run_backward, "Runs the engine."},
-    {"_queue_callback", py_queue_callback, "Calls it when the backward that runs now has ended."},
-    {"_current_backward", py_current_backward, "The number of the backward that runs, or -1."},
-    {"_backward_depth", py_backward_depth, "How many backwards run inside each other."},
-    {"_order_of_execution", py_order_of_execution,
+    {"_run_backward",
+     "tensors, grad_tensors, retain_graph, create_graph, inputs=None, capture=False",
+     py_run_backward, "Runs the engine."},
+    {"_queue_callback", "callback", py_queue_callback,
+     "Calls it when the backward that runs now has ended."},
+    {"_current_backward", "", py_current_backward, "The number of the backward that runs, or -1."},
+    {"_backward_depth", "", py_backward_depth, "How many backwards run inside each other."},
+    {"_order_of_execution", "", py_order_of_execution,
      "The nodes that the running backward will still call, in order."},
-    {"_will_reach", py_will_reach,
+    {"_will_reach", "node", py_will_reach,
      "Whether a gradient of the running backward comes to this node."},
-    {"_running_node", py_running_node, "The node whose backward runs, or None."},
-    {"_will_run", py_will_run, "Whether the running backward calls this node."},
-    {"_node_type", py_node_type, "The Python type of the nodes of this name."},
-    {"_backward_name", py_backward_name, "The name of an operator's node."},
-    {"_set_autocast", py_set_autocast,
+    {"_running_node", "", py_running_node, "The node whose backward runs, or None."},
+    {"_will_run", "node", py_will_run, "Whether the running backward calls this node."},
+    {"_node_type", "name", py_node_type, "The Python type of the nodes of this name."},
+    {"_backward_name", "operator_name", py_backward_name, "The name of an operator's node."},
+    {"_set_autocast", "on, dtype", py_set_autocast,
      "Turns autocast on or off and sets its dtype; returns both as they were."},
-    {"_autocast_dtype", py_autocast_dtype,
+    {"_autocast_dtype", "", py_autocast_dtype,
      "What autocast lowers to in this thread; None where it is off."},
-    {"_set_grad_enabled", py_set_grad_enabled, "Turns recording on or off; returns what it was."},
-    {"is_grad_enabled", py_is_grad_enabled, "Whether operators are recorded.", Mixing::all,
+    {"_set_grad_enabled", "enabled", py_set_grad_enabled,
+     "Turns recording on or off; returns what it was."},
+    {"is_grad_enabled", "", py_is_grad_enabled, "Whether operators are recorded.", Mixing::all,
      Shown::no},
-    {"_set_inference_mode", py_set_inference,
+    {"_set_inference_mode", "enabled", py_set_inference,
      "Turns inference mode on or off; returns what it was."},
-    {"is_inference_mode_enabled", py_is_inference, "Whether inference mode is on.", Mixing::all,
+    {"is_inference_mode_enabled", "", py_is_inference, "Whether inference mode is on.", Mixing::all,
      Shown::no},
-    {"_set_anomaly", py_set_anomaly, "Turns anomaly mode on or off."},
-    {"_anomaly", py_anomaly, "(enabled, check_nan) of anomaly mode."},
-    {"requires_grad_", py_requires_grad_, "Sets requires_grad in place.", Mixing::all, Shown::no},
-    {"retain_grad", py_retain_grad, "Keep the gradient of a non-leaf in its grad.", Mixing::all,
-     Shown::no},
-    {"register_hook", py_register_hook, "Call hook(grad) whenever the gradient is computed.",
+    {"_set_anomaly", "enabled, check_nan", py_set_anomaly, "Turns anomaly mode on or off."},
+    {"_anomaly", "", py_anomaly, "(enabled, check_nan) of anomaly mode."},
+    {"requires_grad_", "input, requires_grad=True", py_requires_grad_,
+     "Sets requires_grad in place.", Mixing::all, Shown::no},
+    {"retain_grad", "input", py_retain_grad, "Keep the gradient of a non-leaf in its grad.",
      Mixing::all, Shown::no},
-    {"register_post_accumulate_grad_hook", py_register_post_hook,
+    {"register_hook", "input, hook", py_register_hook,
+     "Call hook(grad) whenever the gradient is computed.", Mixing::all, Shown::no},
+    {"register_post_accumulate_grad_hook", "input, hook", py_register_post_hook,
      "Call hook(tensor) after its gradient was accumulated.", Mixing::all, Shown::no},
-    {"_hooks", py_hooks, "The dict of hooks on a tensor."},
-    {"detach_", py_detach_, "Takes a tensor out of the graph in place."},
-    {"_push_saved_tensors_hooks", py_push_hooks,
+    {"_hooks", "input", py_hooks, "The dict of hooks on a tensor."},
+    {"detach_", "input", py_detach_, "Takes a tensor out of the graph in place."},
+    {"_push_saved_tensors_hooks", "pack, unpack", py_push_hooks,
      "Pack and unpack hooks for what is saved from now on."},
-    {"_pop_saved_tensors_hooks", py_pop_hooks, "Ends the latest hooks."},
-    {"_accumulated_variable", py_variable, "The leaf of an AccumulateGrad node."},
-    {"_gradient_edge", py_gradient_edge,
+    {"_pop_saved_tensors_hooks", "", py_pop_hooks, "Ends the latest hooks."},
+    {"_accumulated_variable", "node", py_variable, "The leaf of an AccumulateGrad node."},
+    {"_gradient_edge", "input", py_gradient_edge,
      "The node and output number that a tensor's gradient goes to."},
-    {nullptr, nullptr, nullptr}};
+    {}};
 
 }  // namespace
 

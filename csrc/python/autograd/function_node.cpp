@@ -425,7 +425,7 @@ namespace {
 
 /// _function_type(name): the type of a Function's nodes.
 PyObject* py_function_type(const Call& call) {
-  Args a("_function_type", call, {"name"});
+  Args a(call);
   const char* name = PyUnicode_AsUTF8(a[0]);
   if (!name) throw PythonError();
   return Py_NewRef(reinterpret_cast<PyObject*>(node_subtype(name, function_node_type)));
@@ -433,7 +433,7 @@ PyObject* py_function_type(const Call& call) {
 
 /// _function_node(type, backward): a node to be used as ctx.
 PyObject* py_function_node(const Call& call) {
-  Args a("_function_node", call, {"type", "backward"}, 2);
+  Args a(call);
   auto* type = reinterpret_cast<PyTypeObject*>(a[0]);
   check<TypeError>(PyType_Check(a[0]) && PyType_IsSubtype(type, function_node_type), [] {
     return message("_function_node(): takes a type made by _function_type.");
@@ -443,7 +443,7 @@ PyObject* py_function_node(const Call& call) {
 
 /// _inspect_inputs(ctx, args) -> whether anything is to be recorded; sets ctx.needs_input_grad.
 PyObject* py_inspect(const Call& call) {
-  Args a("_inspect_inputs", call, {"ctx", "args"}, 2);
+  Args a(call);
   check<TypeError>(PyObject_TypeCheck(a[0], function_node_type) && PyTuple_Check(a[1]),
                    [] { return message("_inspect_inputs(): takes a node and a tuple."); });
   Object items = Object::borrow(a[1]);
@@ -455,7 +455,7 @@ PyObject* py_inspect(const Call& call) {
 /// _record_function(ctx, args, result, history) -> result with its history set. Lists among args
 /// have no gradient.
 PyObject* py_record(const Call& call) {
-  Args a("_record_function", call, {"ctx", "args", "result", "history"}, 4);
+  Args a(call);
   check<TypeError>(PyObject_TypeCheck(a[0], function_node_type) && PyTuple_Check(a[1]),
                    [] { return message("_record_function(): takes a node and a tuple."); });
   FunctionNode& self = function_of(a[0]);
@@ -467,11 +467,13 @@ PyObject* py_record(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"_function_type", py_function_type, "The type of a Function's nodes."},
-    {"_function_node", py_function_node, "A node whose backward is a Python function."},
-    {"_inspect_inputs", py_inspect, "Whether a call is to be recorded."},
-    {"_record_function", py_record, "Gives the results of a Python function their history."},
-    {nullptr, nullptr, nullptr}};
+    {"_function_type", "name", py_function_type, "The type of a Function's nodes."},
+    {"_function_node", "type, backward", py_function_node,
+     "A node whose backward is a Python function."},
+    {"_inspect_inputs", "ctx, args", py_inspect, "Whether a call is to be recorded."},
+    {"_record_function", "ctx, args, result, history", py_record,
+     "Gives the results of a Python function their history."},
+    {}};
 
 }  // namespace
 

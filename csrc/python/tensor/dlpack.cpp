@@ -142,7 +142,7 @@ PyObject* give(Tensor& t, uint64_t flags) {
 
 /// _lent_address(input): where its elements are, for somebody who keeps the tensor alive.
 PyObject* py_lent_address(const Call& call) {
-  Tensor& t = Args("_lent_address", call, {"input"}).tensor(0);
+  Tensor& t = Args(call).tensor(0);
   check<TypeError>(!t.is_meta(), [&] {
     return message("numpy: ", describe(t), " is on the meta device and has no memory to share.");
   });
@@ -152,7 +152,7 @@ PyObject* py_lent_address(const Call& call) {
 
 /// _to_dlpack(input, versioned, copied): a capsule over input's memory.
 PyObject* py_to_dlpack(const Call& call) {
-  Args a("_to_dlpack", call, {"input", "versioned", "copied"}, 1);
+  Args a(call);
   Tensor& t = a.tensor(0);
   return a.truth(1) ? give<Versioned>(t, a.truth(2) ? uint64_t{kCopied} : 0) : give<Plain>(t, 0);
 }
@@ -245,7 +245,7 @@ TensorRef take(PyObject* capsule) {
 
 /// _from_dlpack(capsule): a tensor over its memory; the capsule is used up.
 PyObject* py_from_dlpack(const Call& call) {
-  Args a("_from_dlpack", call, {"capsule"});
+  Args a(call);
   PyObject* c = a[0];
   check<TypeError>(PyCapsule_CheckExact(c) != 0, [&] {
     return message("from_dlpack: expected a capsule of __dlpack__(), not ", Py_TYPE(c)->tp_name,
@@ -261,10 +261,11 @@ PyObject* py_from_dlpack(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"_to_dlpack", py_to_dlpack, "A DLPack capsule over a tensor's memory."},
-    {"_lent_address", py_lent_address, "The address of a tensor's elements."},
-    {"_from_dlpack", py_from_dlpack, "A tensor over the memory of a DLPack capsule."},
-    {nullptr, nullptr, nullptr}};
+    {"_to_dlpack", "input, versioned=False, copied=False", py_to_dlpack,
+     "A DLPack capsule over a tensor's memory."},
+    {"_lent_address", "input", py_lent_address, "The address of a tensor's elements."},
+    {"_from_dlpack", "capsule", py_from_dlpack, "A tensor over the memory of a DLPack capsule."},
+    {}};
 
 }  // namespace
 

@@ -9,43 +9,41 @@ namespace flambeau {
 
 namespace {
 
-Storage* storage_of(const char* function, const Call& call) {
-  return Args(function, call, {"input"}).tensor(0).storage;
-}
+Storage* storage_of(const Call& call) { return Args(call).tensor(0).storage; }
 PyObject* address(const void* p) {
   return PyLong_FromUnsignedLongLong(reinterpret_cast<uint64_t>(p));
 }
 
 PyObject* py_storage_ptr(const Call& call) {
-  return address(storage_of("_storage_ptr", call)->data);
+  return address(storage_of(call)->data);
 }
-PyObject* py_storage_id(const Call& call) { return address(storage_of("_storage_id", call)); }
+PyObject* py_storage_id(const Call& call) { return address(storage_of(call)); }
 PyObject* py_storage_nbytes(const Call& call) {
-  return PyLong_FromLongLong(storage_of("_storage_nbytes", call)->nbytes);
+  return PyLong_FromLongLong(storage_of(call)->nbytes);
 }
 PyObject* py_storage_resizable(const Call& call) {
-  return PyBool_FromLong(storage_of("_storage_resizable", call)->resizable);
+  return PyBool_FromLong(storage_of(call)->resizable);
 }
 PyObject* py_storage_is_shared(const Call& call) {
-  return PyBool_FromLong(storage_of("_storage_is_shared", call)->shared);
+  return PyBool_FromLong(storage_of(call)->shared);
 }
 PyObject* py_storage_share(const Call& call) {
-  share_storage(storage_of("share_memory_", call));
+  share_storage(storage_of(call));
   Py_RETURN_NONE;
 }
 PyObject* py_storage_mark_shared(const Call& call) {
-  storage_of("_storage_mark_shared", call)->shared = true;
+  storage_of(call)->shared = true;
   Py_RETURN_NONE;
 }
 /// _storage_place(input): (segment, descriptor, offset) of a storage in a segment, else None.
 PyObject* py_storage_place(const Call& call) {
-  SharedPlace place = shared_place(storage_of("_storage_place", call));
+  SharedPlace place = shared_place(storage_of(call));
   if (place.segment == 0) Py_RETURN_NONE;
   return Py_BuildValue("(KiL)", static_cast<unsigned long long>(place.segment), place.descriptor,
                        static_cast<long long>(place.offset));
 }
 PyObject* py_hold_for_message(const Call& call) {
-  hold_for_message(storage_of("_hold_for_message", call));
+  hold_for_message(storage_of(call));
   Py_RETURN_NONE;
 }
 
@@ -53,7 +51,7 @@ constexpr const char* segment_name = "flambeau.segment";
 
 /// _open_segment(segment, descriptor): a capsule that holds the segment of a message.
 PyObject* py_open_segment(const Call& call) {
-  Args a("_open_segment", call, {"segment", "descriptor"}, 2);
+  Args a(call);
   uint64_t number = PyLong_AsUnsignedLongLong(a[0]);
   if (PyErr_Occurred()) throw PythonError();
   Segment* segment = open_segment(number, static_cast<int>(a.integer(1)));
@@ -73,25 +71,25 @@ PyObject* bytes_of(Storage* s) {
 }
 /// _storage_at(opened, offset, nbytes): the bytes there, as a tensor.
 PyObject* py_storage_at(const Call& call) {
-  Args a("_storage_at", call, {"opened", "offset", "nbytes"}, 3);
+  Args a(call);
   auto* segment = static_cast<Segment*>(PyCapsule_GetPointer(a[0], segment_name));
   if (!segment) throw PythonError();
   return bytes_of(storage_at(segment, a.integer(1), a.integer(2)));
 }
 PyObject* py_allocate_shared(const Call& call) {
-  return bytes_of(allocate_shared(Args("_allocate_shared", call, {"nbytes"}).integer(0)));
+  return bytes_of(allocate_shared(Args(call).integer(0)));
 }
 PyObject* py_set_few_segments(const Call& call) {
-  set_few_segments(Args("_set_few_segments", call, {"few"}).truth(0));
+  set_few_segments(Args(call).truth(0));
   Py_RETURN_NONE;
 }
 PyObject* py_drop_idle_segments(const Call& call) {
-  Args("_drop_idle_segments", call, {}, 0);
+  Args{call};
   drop_idle_segments();
   Py_RETURN_NONE;
 }
 PyObject* py_storage_resize(const Call& call) {
-  Args a("resize_", call, {"input", "nbytes"}, 2);
+  Args a(call);
   Storage* storage = a.tensor(0).storage;
   int64_t nbytes = a.integer(1);
   check(nbytes >= 0, [&] { return message("resize_: a storage of ", nbytes, " bytes can't be."); });
@@ -104,7 +102,7 @@ PyObject* py_storage_resize(const Call& call) {
 
 /// _set_layout(t, source, offset, sizes, strides): t looks at source's storage from now on.
 PyObject* py_set_layout(const Call& call) {
-  Args a("set_", call, {"input", "source", "storage_offset", "size", "stride"}, 5);
+  Args a(call);
   Tensor &t = a.tensor(0), &source = a.tensor(1);
   Dims sizes = to_dims(a[3], "set_"), strides = to_dims(a[4], "set_");
   check(sizes.n == strides.n, [&] {
@@ -134,24 +132,32 @@ PyObject* py_set_layout(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"_storage_ptr", py_storage_ptr, "The address of the storage's bytes."},
-    {"_storage_id", py_storage_id, "A number that tensors over one storage have in common."},
-    {"_storage_nbytes", py_storage_nbytes, "The bytes of the storage."},
-    {"_storage_resizable", py_storage_resizable, "Whether the storage owns its bytes."},
-    {"_storage_is_shared", py_storage_is_shared, "Whether other processes see its bytes."},
-    {"_storage_share", py_storage_share, "Moves its bytes to where other processes see them."},
-    {"_storage_place", py_storage_place, "Its segment, the descriptor of that, its offset there."},
-    {"_storage_at", py_storage_at, "The bytes at a place of a segment."},
-    {"_hold_for_message", py_hold_for_message, "Counts a message as a holder of its segment."},
-    {"_open_segment", py_open_segment, "The segment that a message speaks of, held."},
-    {"_allocate_shared", py_allocate_shared, "New bytes in a segment, uninitialised."},
-    {"_drop_idle_segments", py_drop_idle_segments, "Unmaps segments that wait to be used again."},
-    {"_set_few_segments", py_set_few_segments, "Whether large storages share segments too."},
-    {"_storage_mark_shared", py_storage_mark_shared, "Notes that other processes see its bytes."},
-    {"_storage_resize", py_storage_resize, "Another number of bytes; those that stay are kept."},
-    {"_set_layout", py_set_layout, "Another storage, offset, sizes and strides in place.",
-     Mixing::all},
-    {nullptr, nullptr, nullptr}};
+    {"_storage_ptr", "input", py_storage_ptr, "The address of the storage's bytes."},
+    {"_storage_id", "input", py_storage_id,
+     "A number that tensors over one storage have in common."},
+    {"_storage_nbytes", "input", py_storage_nbytes, "The bytes of the storage."},
+    {"_storage_resizable", "input", py_storage_resizable, "Whether the storage owns its bytes."},
+    {"_storage_is_shared", "input", py_storage_is_shared, "Whether other processes see its bytes."},
+    {"_storage_share", "input", py_storage_share,
+     "Moves its bytes to where other processes see them."},
+    {"_storage_place", "input", py_storage_place,
+     "Its segment, the descriptor of that, its offset there."},
+    {"_storage_at", "opened, offset, nbytes", py_storage_at, "The bytes at a place of a segment."},
+    {"_hold_for_message", "input", py_hold_for_message,
+     "Counts a message as a holder of its segment."},
+    {"_open_segment", "segment, descriptor", py_open_segment,
+     "The segment that a message speaks of, held."},
+    {"_allocate_shared", "nbytes", py_allocate_shared, "New bytes in a segment, uninitialised."},
+    {"_drop_idle_segments", "", py_drop_idle_segments,
+     "Unmaps segments that wait to be used again."},
+    {"_set_few_segments", "few", py_set_few_segments, "Whether large storages share segments too."},
+    {"_storage_mark_shared", "input", py_storage_mark_shared,
+     "Notes that other processes see its bytes."},
+    {"_storage_resize", "input, nbytes", py_storage_resize,
+     "Another number of bytes; those that stay are kept."},
+    {"_set_layout", "input, source, storage_offset, size, stride", py_set_layout,
+     "Another storage, offset, sizes and strides in place.", Mixing::all},
+    {}};
 
 }  // namespace
 

@@ -202,18 +202,19 @@ void put_item(PyObject* o, PyObject* index, PyObject* value) {
 
 /// The same as operators, for whoever watches.
 PyObject* py_getitem(const Call& call) {
-  Args a("__getitem__", call, {"input", "index"}, 2);
+  Args a(call);
   return item(a.tensor(0).py(), a[1]);
 }
 PyObject* py_setitem(const Call& call) {
-  Args a("__setitem__", call, {"input", "index", "value"}, 3);
+  Args a(call);
   put_item(a.tensor(0).py(), a[1], a[2]);
   Py_RETURN_NONE;
 }
 
-const NativeEntry entries[] = {{"__getitem__", py_getitem, "input[index].", Mixing::all},
-                               {"__setitem__", py_setitem, "input[index] = value.", Mixing::all},
-                               {nullptr, nullptr, nullptr}};
+const NativeEntry entries[] = {
+    {"__getitem__", "input, index", py_getitem, "input[index].", Mixing::all},
+    {"__setitem__", "input, index, value", py_setitem, "input[index] = value.", Mixing::all},
+    {}};
 
 }  // namespace
 

@@ -98,7 +98,8 @@ void initialize_tensor_type(PyObject* module) {
   add_slot(slots, Py_tp_hash, tensor_hash);
   slots.push_back({Py_tp_getset, tensor_attributes});
   slots.push_back({Py_tp_members, tensor_members});
-  slots.push_back({Py_tp_doc, const_cast<char*>("A typed array of any number of dimensions that "
+  slots.push_back({Py_tp_doc, const_cast<char*>("Tensor(*data, **options)\n--\n\n"
+                                                "A typed array of any number of dimensions that "
                                                 "can be differentiated.")});
   add_operator_slots(slots);
   add_number_slots(slots);

@@ -89,8 +89,7 @@ PyType_Spec dtype_spec = {"flambeau.dtype", sizeof(DTypeObject), 0,
                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, dtype_slots};
 
 PyObject* set_types(const Call& call) {
-  Args a("_set_types", call,
-         {"size", "device_type", "cpu", "meta", "out_of_memory", "device_error"}, 6);
+  Args a(call);
   for (int i = 0; i < 6; ++i) Py_INCREF(a[i]);
   size_type = reinterpret_cast<PyTypeObject*>(a[0]);
   device_type = reinterpret_cast<PyTypeObject*>(a[1]);
@@ -103,7 +102,7 @@ PyObject* set_types(const Call& call) {
 
 /// _set_default_device(device) -> what it was, for this thread.
 PyObject* py_set_default_device(const Call& call) {
-  Args a("set_default_device", call, {"device"});
+  Args a(call);
   Device before = default_device, now = to_device_value(a[0], "set_default_device");
   count_other_devices((now != on_cpu) - (before != on_cpu));
   default_device = now;
@@ -112,12 +111,12 @@ PyObject* py_set_default_device(const Call& call) {
 PyObject* py_default_device(const Call&) { return Py_NewRef(device_object(default_device)); }
 
 const NativeEntry entries[] = {
-    {"_set_default_device", py_set_default_device,
+    {"_set_default_device", "device", py_set_default_device,
      "Where new tensors of this thread lie if nobody says so; returns what it was."},
-    {"_default_device", py_default_device, "Where they lie now."},
-    {"_set_types", set_types,
+    {"_default_device", "", py_default_device, "Where they lie now."},
+    {"_set_types", "size, device_type, cpu, meta, out_of_memory, device_error", set_types,
      "Tell the core which Python classes stand for sizes, devices and memory errors."},
-    {nullptr, nullptr, nullptr}};
+    {}};
 
 }  // namespace
 
@@ -270,10 +269,11 @@ Object listed(PyObject* o) {
   return list;
 }
 
-Tensor& first_tensor(const Call& call, const char* function) {
+Tensor& first_tensor(const Call& call) {
   bool given = call.n + call.n_named() > 0;
   check<TypeError>(given && is_tensor(call.args[0]), [&] {
-    return message(function, ": input must be a Tensor", given ? ", not " : "; it is missing",
+    return message(call.function(), ": input must be a Tensor",
+                   given ? ", not " : "; it is missing",
                    given ? Py_TYPE(call.args[0])->tp_name : "", ".");
   });
   return *as_tensor(call.args[0]);
@@ -314,18 +314,22 @@ std::vector<int64_t> to_integers(PyObject* o, const char* function) {
   return list;
 }
 
-Dims rest_as_dims(const Call& call, Py_ssize_t first, const char* function, const char* keyword) {
-  if (call.n_named() == 1 && call.n == first) {
-    PyObject* key = PyTuple_GET_ITEM(call.names, 0);
-    check<TypeError>(PyUnicode_CompareWithASCIIString(key, keyword) == 0, [&] {
-      return message(function, ": has no argument '", PyUnicode_AsUTF8(key),
-                     "'; the sizes may go by the name '", keyword, "'.");
+Dims rest_as_dims(const Call& call, Py_ssize_t first) {
+  const char* function = call.function();
+  for (Py_ssize_t k = 0; k < call.n_named(); ++k) {
+    PyObject* key = PyTuple_GET_ITEM(call.names, k);
+    if (first == 1 && call.n + k == 0) continue;  // the tensor, by name
+    std::string_view name = strchr(call.self->entry->signature, '*') + 1;
+    name = name.substr(0, name.find(','));
+    check<TypeError>(name == text_of(key), [&] {
+      return message(function, ": has no argument '", text_of(key),
+                     "'; the sizes may go by the name '", name, "'.");
     });
-    return to_dims(call.args[call.n], function);
+    check<TypeError>(call.n <= first, [&] {
+      return message(function, ": '", name, "' was given twice, by position and by name.");
+    });
+    return to_dims(call.args[call.n + k], function);
   }
-  check<TypeError>(call.n_named() == 0, [&] {
-    return message(function, ": takes no arguments by name beside the sizes.");
-  });
   if (call.n == first + 1) return to_dims(call.args[first], function);
   Dims dims;
   for (Py_ssize_t i = first; i < call.n; ++i) dims.push(to_integer(call.args[i], function));

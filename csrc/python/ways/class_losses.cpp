@@ -135,8 +135,7 @@ namespace {
 /// _cross_entropy(address, input, target, ignored, smoothing, reduction) -> (loss, logsumexp, what
 /// counted): runs the kernel counted_cross_entropy and sums.
 PyObject* py_cross_entropy(const Call& call) {
-  Args a("_cross_entropy", call,
-         {"address", "input", "target", "ignored", "smoothing", "reduction"}, 6);
+  Args a(call);
   auto kernel = reinterpret_cast<RowsKernel>(PyLong_AsVoidPtr(a[0]));
   if (!kernel) throw PythonError();
   double smoothing = PyFloat_AsDouble(a[4]);
@@ -149,7 +148,7 @@ PyObject* py_cross_entropy(const Call& call) {
 /// _nll(input, target, weight, ignored, reduction) -> (loss, weight of what counted, the first
 /// place with a target that is no class or -1).
 PyObject* py_nll(const Call& call) {
-  Args a("_nll", call, {"input", "target", "weight", "ignored", "reduction"}, 5);
+  Args a(call);
   Nll made = nll_loss(a.tensor(0), a.tensor(1), a.given(2) ? &a.tensor(2) : nullptr, a.integer(3),
                       static_cast<Reducing>(a.integer(4)));
   return Py_BuildValue("OdL", made.loss.py(), made.weight, static_cast<long long>(made.wrong));
@@ -157,7 +156,7 @@ PyObject* py_nll(const Call& call) {
 
 /// _nll_backward(grad, input, target, weight, ignored, scale) -> the gradient of the scores.
 PyObject* py_nll_backward(const Call& call) {
-  Args a("_nll_backward", call, {"grad", "input", "target", "weight", "ignored", "scale"}, 6);
+  Args a(call);
   double scale = PyFloat_AsDouble(a[5]);
   if (PyErr_Occurred()) throw PythonError();
   return nll_gradient(a.tensor(0), a.tensor(1), a.tensor(2), a.given(3) ? &a.tensor(3) : nullptr,
@@ -166,10 +165,13 @@ PyObject* py_nll_backward(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"_cross_entropy", py_cross_entropy, "Cross entropy of logits with classes, without history."},
-    {"_nll", py_nll, "Negative log likelihood, without history."},
-    {"_nll_backward", py_nll_backward, "Its gradient."},
-    {nullptr, nullptr, nullptr}};
+    {"_cross_entropy", "address, input, target, ignored, smoothing, reduction", py_cross_entropy,
+     "Cross entropy of logits with classes, without history."},
+    {"_nll", "input, target, weight, ignored, reduction", py_nll,
+     "Negative log likelihood, without history."},
+    {"_nll_backward", "grad, input, target, weight, ignored, scale", py_nll_backward,
+     "Its gradient."},
+    {}};
 
 }  // namespace
 

@@ -30,7 +30,7 @@ void read_window(const Args& a, int first, ConvShape& shape) {
   read_three(a, first, 1, shape.stride);
   read_three(a, first + 1, 0, shape.padding);
   read_three(a, first + 2, 1, shape.dilation);
-  shape.groups = a.integer(first + 3, 1);
+  shape.groups = a.integer(first + 3);
 }
 
 TensorRef bias_of(const Args& a, int i, DType dtype, int64_t n) {
@@ -68,8 +68,7 @@ int64_t flop_of(const ConvShape& s) {
 
 /// _conv_forward(input, weight, bias, out_sizes, stride, padding, dilation, groups, relu=False)
 PyObject* py_forward(const Call& call) {
-  Args a("convolution", call,
-         {"input", "weight", "bias", "out", "stride", "padding", "dilation", "groups", "relu"}, 8);
+  Args a(call);
   TensorRef input = contiguous(a.tensor(0)), weight = contiguous(a.tensor(1));
   check_pair(a, *input, *weight);
   ConvShape shape;
@@ -92,8 +91,7 @@ PyObject* py_forward(const Call& call) {
 
 /// _conv_backward_input(grad_output, weight, bias, in_sizes, stride, padding, dilation, groups)
 PyObject* py_backward_input(const Call& call) {
-  Args a("convolution", call,
-         {"grad_output", "weight", "bias", "sizes", "stride", "padding", "dilation", "groups"}, 8);
+  Args a(call);
   TensorRef grad = contiguous(a.tensor(0)), weight = contiguous(a.tensor(1));
   check_pair(a, *grad, *weight);
   ConvShape shape;
@@ -115,8 +113,7 @@ PyObject* py_backward_input(const Call& call) {
 
 /// _conv_backward_weight(grad_output, input, kernel_sizes, stride, padding, dilation, groups)
 PyObject* py_backward_weight(const Call& call) {
-  Args a("convolution", call,
-         {"grad_output", "input", "kernel", "stride", "padding", "dilation", "groups"}, 7);
+  Args a(call);
   TensorRef grad = contiguous(a.tensor(0)), input = contiguous(a.tensor(1));
   check_pair(a, *grad, *input);
   ConvShape shape;
@@ -137,7 +134,7 @@ PyObject* py_backward_weight(const Call& call) {
 
 /// _conv_backward_bias(grad_output)
 PyObject* py_backward_bias(const Call& call) {
-  Args a("convolution", call, {"grad_output"});
+  Args a(call);
   TensorRef grad = contiguous(a.tensor(0));
   ConvShape shape;
   shape.dtype = grad->dtype;
@@ -152,12 +149,14 @@ PyObject* py_backward_bias(const Call& call) {
 }
 
 const NativeEntry functions[] = {
-    {"_conv_forward", py_forward, "Convolution of checked arguments, without history."},
-    {"_conv_backward_input", py_backward_input,
-     "Its gradient for the input: transposed convolution."},
-    {"_conv_backward_weight", py_backward_weight, "Its gradient for the weight."},
-    {"_conv_backward_bias", py_backward_bias, "Its gradient for the bias."},
-    {nullptr, nullptr, nullptr}};
+    {"_conv_forward", "input, weight, bias, out, stride, padding, dilation, groups, relu=False",
+     py_forward, "Convolution of checked arguments, without history."},
+    {"_conv_backward_input", "grad_output, weight, bias, sizes, stride, padding, dilation, groups",
+     py_backward_input, "Its gradient for the input: transposed convolution."},
+    {"_conv_backward_weight", "grad_output, input, kernel, stride, padding, dilation, groups",
+     py_backward_weight, "Its gradient for the weight."},
+    {"_conv_backward_bias", "grad_output", py_backward_bias, "Its gradient for the bias."},
+    {}};
 
 }  // namespace
 

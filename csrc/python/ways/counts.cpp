@@ -30,7 +30,7 @@ uint64_t word(PyObject* o) {
 
 template <bool multiple>
 PyObject* py_divisor(const Call& call) {
-  Args a(multiple ? "_lcm" : "_gcd", call, {"input", "other"}, 2);
+  Args a(call);
   Tensor &x = operand(a, 0), &y = operand(a, 1);
   TensorRef out = empty(sizes_of(x), x.dtype);
   if (out->is_meta()) return out.release_py();
@@ -46,7 +46,7 @@ PyObject* py_divisor(const Call& call) {
   return out.release_py();
 }
 PyObject* py_incomplete_gamma(const Call& call) {
-  Args a("_incomplete_gamma", call, {"a", "x", "upper"}, 3);
+  Args a(call);
   double *first = numbers_of(a, 0), *second = numbers_of(a, 1);
   bool upper = a.truth(2);
   TensorRef out = empty(sizes_of(a.tensor(0)), DType::float64);
@@ -56,7 +56,7 @@ PyObject* py_incomplete_gamma(const Call& call) {
   return out.release_py();
 }
 PyObject* py_poisson(const Call& call) {
-  Args a("_poisson", call, {"rate", "seed", "call"}, 3);
+  Args a(call);
   double* rate = numbers_of(a, 0);
   uint64_t seed = word(a[1]), draw = word(a[2]);
   TensorRef out = empty(sizes_of(a.tensor(0)), DType::float64);
@@ -66,7 +66,7 @@ PyObject* py_poisson(const Call& call) {
   return out.release_py();
 }
 PyObject* py_binomial(const Call& call) {
-  Args a("_binomial", call, {"count", "prob", "seed", "call"}, 4);
+  Args a(call);
   double *trials = numbers_of(a, 0), *chance = numbers_of(a, 1);
   uint64_t seed = word(a[2]), draw = word(a[3]);
   TensorRef out = empty(sizes_of(a.tensor(0)), DType::float64);
@@ -77,12 +77,13 @@ PyObject* py_binomial(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"_gcd", py_divisor<false>, "The greatest common divisors."},
-    {"_lcm", py_divisor<true>, "The least common multiples."},
-    {"_incomplete_gamma", py_incomplete_gamma, "The regularised incomplete gamma function."},
-    {"_poisson", py_poisson, "Numbers of Poisson distributions."},
-    {"_binomial", py_binomial, "Numbers of binomial distributions."},
-    {nullptr, nullptr, nullptr}};
+    {"_gcd", "input, other", py_divisor<false>, "The greatest common divisors."},
+    {"_lcm", "input, other", py_divisor<true>, "The least common multiples."},
+    {"_incomplete_gamma", "a, x, upper", py_incomplete_gamma,
+     "The regularised incomplete gamma function."},
+    {"_poisson", "rate, seed, call", py_poisson, "Numbers of Poisson distributions."},
+    {"_binomial", "count, prob, seed, call", py_binomial, "Numbers of binomial distributions."},
+    {}};
 
 }  // namespace
 

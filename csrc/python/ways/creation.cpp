@@ -111,8 +111,8 @@ TensorRef sized(const Call& call, const char* function) {
     size = value;
     return true;
   });
-  Dims dims = size ? to_dims(size, function)
-                   : rest_as_dims(Call{call.args, call.n, nullptr}, 0, function, "size");
+  Dims dims =
+      size ? to_dims(size, function) : rest_as_dims(Call{call.args, call.n, nullptr, call.self}, 0);
   for (int d = 0; d < dims.n; ++d)
     check(dims[d] >= 0, [&] {
       return message(function, ": sizes ", to_string(dims), " are not all 0 or more.");
@@ -184,7 +184,7 @@ PyObject* py_full(const Call& call) {
 }
 
 TensorRef like(const Call& call, const char* function) {
-  Call options{call.args + (call.n ? 1 : 0), 0, call.names};
+  Call options{call.args + (call.n ? 1 : 0), 0, call.names, call.self};
   check<TypeError>(call.n == 1 && is_tensor(call.args[0]), [&] {
     return message(function, ": takes one Tensor to be like, by position.");
   });
@@ -231,7 +231,7 @@ PyObject* py_empty_strided(const Call& call) {
 // memory
 
 PyObject* py_from_buffer(const Call& call) {
-  Args a("from_numpy", call, {"ndarray"});
+  Args a(call);
   check<TypeError>(is_array(a[0]), [&] {
     return message("from_numpy: expected a NumPy array, not ", Py_TYPE(a[0])->tp_name,
                    ". as_tensor takes other objects too.");
@@ -242,11 +242,10 @@ PyObject* py_from_buffer(const Call& call) {
 /// _wrap_memory(address, nbytes, owner, dtype, sizes, strides, offset): a tensor over memory that
 /// owner keeps alive.
 PyObject* py_wrap_memory(const Call& call) {
-  Args a("_wrap_memory", call, {"address", "nbytes", "owner", "dtype", "size", "stride", "offset"},
-         6);
+  Args a(call);
   void* address = PyLong_AsVoidPtr(a[0]);
   if (!address && PyErr_Occurred()) throw PythonError();
-  int64_t nbytes = a.integer(1), offset = a.integer(6, 0);
+  int64_t nbytes = a.integer(1), offset = a.integer(6);
   DType dtype = to_dtype_value(a[3], "_wrap_memory");
   Dims sizes = to_dims(a[4], "_wrap_memory"), strides = to_dims(a[5], "_wrap_memory");
   Storage* s = wrap_storage(address, nbytes, a[2]);
@@ -310,13 +309,13 @@ PyObject* py_as_tensor(const Call& call) {
 
 /// _is_array_scalar(object): whether it is a NumPy scalar, of any kind.
 PyObject* py_is_array_scalar(const Call& call) {
-  return PyBool_FromLong(is_array_scalar(Args("_is_array_scalar", call, {"object"})[0]));
+  return PyBool_FromLong(is_array_scalar(Args(call)[0]));
 }
 
 /// _make_subclass(cls, data, requires_grad=False): data's memory as an instance of a Tensor
 /// subclass.
 PyObject* py_make_subclass(const Call& call) {
-  Args a("_make_subclass", call, {"cls", "data", "requires_grad", "require_grad"}, 2);
+  Args a(call);
   check<TypeError>(
       PyType_Check(a[0]) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(a[0]), tensor_type),
       [] { return message("_make_subclass: cls must derive from Tensor."); });
@@ -327,7 +326,7 @@ PyObject* py_make_subclass(const Call& call) {
 
 /// _as_subclass(data, cls): a view of data as an instance of cls, Tensor or a subclass of it.
 PyObject* py_as_subclass(const Call& call) {
-  Args a("_as_subclass", call, {"data", "cls"}, 2);
+  Args a(call);
   check<TypeError>(
       PyType_Check(a[1]) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(a[1]), tensor_type),
       [] { return message("as_subclass: cls must derive from Tensor."); });
@@ -335,25 +334,49 @@ PyObject* py_as_subclass(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"empty", py_empty, "An uninitialised tensor of the given sizes."},
-    {"zeros", py_zeros, "A tensor of zeros of the given sizes."},
-    {"ones", py_ones, "A tensor of ones of the given sizes."},
-    {"full", py_full, "A tensor of the given sizes filled with one value."},
-    {"empty_like", py_empty_like, "An uninitialised tensor of input's sizes and dtype."},
-    {"zeros_like", py_zeros_like, "Zeros of input's sizes and dtype."},
-    {"ones_like", py_ones_like, "Ones of input's sizes and dtype."},
-    {"empty_strided", py_empty_strided, "An uninitialised tensor of the given sizes and strides."},
-    {"tensor", py_tensor, "A new tensor with a copy of data: numbers, nested sequences, arrays.",
-     Mixing::all},
-    {"as_tensor", py_as_tensor, "data as a tensor, without a copy where that is possible.",
-     Mixing::all},
-    {"from_numpy", py_from_buffer,
+    {"empty",
+     "*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, "
+     "pin_memory=False, memory_format=None",
+     py_empty, "An uninitialised tensor of the given sizes."},
+    {"zeros",
+     "*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False",
+     py_zeros, "A tensor of zeros of the given sizes."},
+    {"ones",
+     "*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False",
+     py_ones, "A tensor of ones of the given sizes."},
+    {"full",
+     "size, fill_value, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, "
+     "pin_memory=False",
+     py_full, "A tensor of the given sizes filled with one value."},
+    {"empty_like",
+     "input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, "
+     "memory_format=None",
+     py_empty_like, "An uninitialised tensor of input's sizes and dtype."},
+    {"zeros_like",
+     "input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, "
+     "memory_format=None",
+     py_zeros_like, "Zeros of input's sizes and dtype."},
+    {"ones_like",
+     "input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, "
+     "memory_format=None",
+     py_ones_like, "Ones of input's sizes and dtype."},
+    {"empty_strided",
+     "size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False",
+     py_empty_strided, "An uninitialised tensor of the given sizes and strides."},
+    {"tensor", "data, *, dtype=None, device=None, requires_grad=False, pin_memory=False", py_tensor,
+     "A new tensor with a copy of data: numbers, nested sequences, arrays.", Mixing::all},
+    {"as_tensor", "data, dtype=None, device=None", py_as_tensor,
+     "data as a tensor, without a copy where that is possible.", Mixing::all},
+    {"from_numpy", "ndarray", py_from_buffer,
      "A tensor over the memory of a NumPy array; both see each other's writes."},
-    {"_is_array_scalar", py_is_array_scalar, "Whether an object is a NumPy scalar."},
-    {"_wrap_memory", py_wrap_memory, "A tensor over foreign memory."},
-    {"_as_subclass", py_as_subclass, "A view of a tensor as an instance of a subclass."},
-    {"_make_subclass", py_make_subclass, "A tensor's memory as an instance of a subclass."},
-    {nullptr, nullptr, nullptr}};
+    {"_is_array_scalar", "object", py_is_array_scalar, "Whether an object is a NumPy scalar."},
+    {"_wrap_memory", "address, nbytes, owner, dtype, size, stride, offset=0", py_wrap_memory,
+     "A tensor over foreign memory."},
+    {"_as_subclass", "data, cls", py_as_subclass,
+     "A view of a tensor as an instance of a subclass."},
+    {"_make_subclass", "cls, data, requires_grad=False, require_grad=False", py_make_subclass,
+     "A tensor's memory as an instance of a subclass."},
+    {}};
 
 }  // namespace
 

@@ -42,58 +42,58 @@ Tensor& right_sides(const Args& a, const Tensor& A) {
 }
 
 PyObject* py_lu(const Call& call) {
-  Args a("_lu", call, {"A"});
+  Args a(call);
   auto [LU, pivots, info] = lu_factor(matrices(a));
   return given({LU, pivots, info});
 }
 PyObject* py_solve(const Call& call) {
-  Args a("_solve", call, {"A", "B"}, 2);
+  Args a(call);
   Tensor& A = matrices(a, true);
   auto [X, info] = solve(A, right_sides(a, A));
   return given({X, info});
 }
 PyObject* py_inverse(const Call& call) {
-  Args a("_inverse", call, {"A"});
+  Args a(call);
   auto [X, info] = inverse(matrices(a, true));
   return given({X, info});
 }
 PyObject* py_cholesky(const Call& call) {
-  Args a("_cholesky", call, {"A"});
+  Args a(call);
   auto [L, info] = cholesky(matrices(a, true));
   return given({L, info});
 }
 PyObject* py_solve_triangular(const Call& call) {
-  Args a("_solve_triangular", call, {"A", "B", "upper", "unitriangular"}, 4);
+  Args a(call);
   Tensor& A = matrices(a, true);
   return solve_triangular(A, right_sides(a, A), a.truth(2), a.truth(3)).release_py();
 }
 PyObject* py_det(const Call& call) {
-  Args a("_det", call, {"A"});
+  Args a(call);
   return determinant(matrices(a, true)).release_py();
 }
 PyObject* py_slogdet(const Call& call) {
-  Args a("_slogdet", call, {"A"});
+  Args a(call);
   auto [sign, logarithm] = sign_and_log_det(matrices(a, true));
   return given({sign, logarithm});
 }
 PyObject* py_qr(const Call& call) {
-  Args a("_qr", call, {"A", "complete"});
+  Args a(call);
   auto [Q, R] = qr(matrices(a), a.truth(1));
   return given({Q, R});
 }
 PyObject* py_eigh(const Call& call) {
-  Args a("_eigh", call, {"A", "upper", "vectors"}, 2);
-  auto [values, vectors, info] = eigh(matrices(a, true), a.truth(1), a.truth(2, true));
+  Args a(call);
+  auto [values, vectors, info] = eigh(matrices(a, true), a.truth(1), a.truth(2));
   return given({values, vectors, info});
 }
 PyObject* py_svd(const Call& call) {
-  Args a("_svd", call, {"A", "full", "vectors"}, 2);
-  auto [U, S, Vh, info] = svd(matrices(a), a.truth(1), a.truth(2, true));
+  Args a(call);
+  auto [U, S, Vh, info] = svd(matrices(a), a.truth(1), a.truth(2));
   return given({U, S, Vh, info});
 }
 
 PyObject* py_least_squares(const Call& call) {
-  Args a("_least_squares", call, {"A", "B", "rcond"}, 3);
+  Args a(call);
   Tensor& A = matrices(a);
   double rcond = PyFloat_AsDouble(a[2]);
   if (rcond == -1 && PyErr_Occurred()) throw PythonError();
@@ -102,19 +102,22 @@ PyObject* py_least_squares(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"_lu", py_lu, "(LU, pivots, info) of matrices."},
-    {"_solve", py_solve, "(X, info) with A X = B."},
-    {"_inverse", py_inverse, "(the inverses, info)."},
-    {"_cholesky", py_cholesky, "(L, info) with A = L L^H."},
-    {"_solve_triangular", py_solve_triangular, "X with A X = B, from one triangle of A."},
-    {"_det", py_det, "The determinants."},
-    {"_slogdet", py_slogdet,
+    {"_lu", "A", py_lu, "(LU, pivots, info) of matrices."},
+    {"_solve", "A, B", py_solve, "(X, info) with A X = B."},
+    {"_inverse", "A", py_inverse, "(the inverses, info)."},
+    {"_cholesky", "A", py_cholesky, "(L, info) with A = L L^H."},
+    {"_solve_triangular", "A, B, upper, unitriangular", py_solve_triangular,
+     "X with A X = B, from one triangle of A."},
+    {"_det", "A", py_det, "The determinants."},
+    {"_slogdet", "A", py_slogdet,
      "The determinants' signs, and the logarithms of their absolute values."},
-    {"_qr", py_qr, "(Q, R)."},
-    {"_eigh", py_eigh, "(eigenvalues, eigenvectors, info) of Hermitian matrices."},
-    {"_svd", py_svd, "(U, S, Vh, info)."},
-    {"_least_squares", py_least_squares, "(X, rank) with the least norm of A X - B."},
-    {nullptr, nullptr, nullptr}};
+    {"_qr", "A, complete=False", py_qr, "(Q, R)."},
+    {"_eigh", "A, upper, vectors=True", py_eigh,
+     "(eigenvalues, eigenvectors, info) of Hermitian matrices."},
+    {"_svd", "A, full, vectors=True", py_svd, "(U, S, Vh, info)."},
+    {"_least_squares", "A, B, rcond", py_least_squares,
+     "(X, rank) with the least norm of A X - B."},
+    {}};
 
 }  // namespace
 

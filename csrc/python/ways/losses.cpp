@@ -197,7 +197,7 @@ struct SquaresWay : Way {
 /// _squares_way(operation, mean, sum, backward): the reductions of squared differences;
 /// backward(grad, input, target, scale, wanted).
 PyObject* py_squares_way(const Call& call) {
-  Args a("_squares_way", call, {"operation", "mean", "sum", "backward"}, 4);
+  Args a(call);
   for (int i : {1, 2})
     check<TypeError>(Py_TYPE(a[i]) == reduction_type,
                      [] { return message("_squares_way(): expected two Reductions."); });
@@ -205,8 +205,9 @@ PyObject* py_squares_way(const Call& call) {
   Py_RETURN_NONE;
 }
 
-const NativeEntry entries[] = {{"_squares_way", py_squares_way, "A native way into mse_loss."},
-                               {nullptr, nullptr, nullptr}};
+const NativeEntry entries[] = {{"_squares_way", "operation, mean, sum, backward", py_squares_way,
+                                "A native way into mse_loss."},
+                               {}};
 
 }  // namespace
 

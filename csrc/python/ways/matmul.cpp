@@ -11,7 +11,7 @@ namespace flambeau {
 namespace {
 
 PyObject* py_mm(const Call& call) {
-  Args a("mm", call, {"input", "mat2"}, 2);
+  Args a(call);
   Tensor &x = a.tensor(0), &y = a.tensor(1);
   check(x.ndim == 2 && y.ndim == 2, [&] {
     return message("mm: takes two matrices (2 dims), not ", shape(x), " and ", shape(y),
@@ -20,7 +20,7 @@ PyObject* py_mm(const Call& call) {
   return mm(x, y, "mm").release_py();
 }
 PyObject* py_bmm(const Call& call) {
-  Args a("bmm", call, {"input", "mat2"}, 2);
+  Args a(call);
   Tensor &x = a.tensor(0), &y = a.tensor(1);
   check(x.ndim == 3 && y.ndim == 3, [&] {
     return message("bmm: takes two stacks of matrices (3 dims), not ", shape(x), " and ", shape(y),
@@ -29,7 +29,7 @@ PyObject* py_bmm(const Call& call) {
   return mm(x, y, "bmm").release_py();
 }
 PyObject* py_matmul(const Call& call) {
-  Args a("matmul", call, {"input", "other"}, 2);
+  Args a(call);
   return matmul(a.tensor(0), a.tensor(1)).release_py();
 }
 void check_ndim(const char* op, const char* name, const Tensor& t, int ndim) {
@@ -39,7 +39,7 @@ void check_ndim(const char* op, const char* name, const Tensor& t, int ndim) {
   });
 }
 PyObject* py_mv(const Call& call) {
-  Args a("mv", call, {"input", "vec"}, 2);
+  Args a(call);
   Tensor &x = a.tensor(0), &y = a.tensor(1);
   check_ndim("mv", "input", x, 2);
   check_ndim("mv", "vec", y, 1);
@@ -50,7 +50,7 @@ PyObject* py_mv(const Call& call) {
   return matmul(x, y, "mv").release_py();
 }
 PyObject* py_dot(const Call& call) {
-  Args a("dot", call, {"input", "tensor"}, 2);
+  Args a(call);
   Tensor &x = a.tensor(0), &y = a.tensor(1);
   check_ndim("dot", "input", x, 1);
   check_ndim("dot", "tensor", y, 1);
@@ -67,13 +67,13 @@ double number(PyObject* o) {
 }
 /// One function for addmm and its kin: the last argument is the operator's name.
 PyObject* py_addmm(const Call& call) {
-  Args a("_addmm", call, {"input", "mat1", "mat2", "beta", "alpha", "name"}, 6);
+  Args a(call);
   const char* name = text_of(a[5]);
   return addmm(a.tensor(0), a.tensor(1), a.tensor(2), number(a[3]), number(a[4]), name)
       .release_py();
 }
 PyObject* py_addmv(const Call& call) {
-  Args a("_addmv", call, {"input", "mat", "vec", "beta", "alpha"}, 5);
+  Args a(call);
   Tensor &input = a.tensor(0), &mat = a.tensor(1), &vec = a.tensor(2);
   check_ndim("addmv", "mat", mat, 2);
   check_ndim("addmv", "vec", vec, 1);
@@ -96,7 +96,7 @@ TensorRef linear_of_any_shape(Tensor& input, Tensor& weight, Tensor* bias) {
   return linear(input, weight, bias);
 }
 PyObject* py_linear(const Call& call) {
-  Args a("linear", call, {"input", "weight", "bias"}, 2);
+  Args a(call);
   Tensor* bias = a.given(2) ? &a.tensor(2) : nullptr;
   if (!autocast.on) return linear_of_any_shape(a.tensor(0), a.tensor(1), bias).release_py();
   TensorRef input = autocasted(a.tensor(0)), weight = autocasted(a.tensor(1)),
@@ -105,27 +105,29 @@ PyObject* py_linear(const Call& call) {
   return linear_of_any_shape(*input, *weight, lower.get()).release_py();
 }
 PyObject* py_blas_load(const Call& call) {
-  Args a("_blas_load", call, {"path"});
+  Args a(call);
   blas_load(text_of(a[0]));
   Py_RETURN_NONE;
 }
 PyObject* py_lapack_symbol(const Call& call) {
-  Args a("_lapack_symbol", call, {"name"});
+  Args a(call);
   return PyLong_FromVoidPtr(lapack_symbol(text_of(a[0])));
 }
 
 const NativeEntry entries[] = {
-    {"mm", py_mm, "The product of two matrices."},
-    {"bmm", py_bmm, "The products of two stacks of matrices."},
-    {"matmul", py_matmul, "The product of vectors, matrices or stacks of them."},
-    {"mv", py_mv, "The product of a matrix and a vector."},
-    {"dot", py_dot, "The sum of the products of two vectors."},
-    {"_addmv", py_addmv, "beta * input + alpha * (mat @ vec)."},
-    {"_addmm", py_addmm, "beta * input + alpha * (mat1 @ mat2)."},
-    {"linear", py_linear, "input @ weight.T + bias."},
-    {"_blas_load", py_blas_load, "Opens the BLAS library."},
-    {"_lapack_symbol", py_lapack_symbol, "The address of a LAPACK routine, 0 if there is none."},
-    {nullptr, nullptr, nullptr}};
+    {"mm", "input, mat2", py_mm, "The product of two matrices."},
+    {"bmm", "input, mat2", py_bmm, "The products of two stacks of matrices."},
+    {"matmul", "input, other", py_matmul, "The product of vectors, matrices or stacks of them."},
+    {"mv", "input, vec", py_mv, "The product of a matrix and a vector."},
+    {"dot", "input, tensor", py_dot, "The sum of the products of two vectors."},
+    {"_addmv", "input, mat, vec, beta, alpha", py_addmv, "beta * input + alpha * (mat @ vec)."},
+    {"_addmm", "input, mat1, mat2, beta, alpha, name", py_addmm,
+     "beta * input + alpha * (mat1 @ mat2)."},
+    {"linear", "input, weight, bias=None", py_linear, "input @ weight.T + bias."},
+    {"_blas_load", "path", py_blas_load, "Opens the BLAS library."},
+    {"_lapack_symbol", "name", py_lapack_symbol,
+     "The address of a LAPACK routine, 0 if there is none."},
+    {}};
 
 }  // namespace
 

@@ -23,7 +23,7 @@ PyObject* integers(const int64_t* values, int n) {
 // facts
 
 PyObject* py_size(const Call& call) {
-  Args a("size", call, {"input", "dim"});
+  Args a(call);
   Tensor& t = a.tensor(0);
   if (!a.given(1)) return make_size(t.sizes, t.ndim);
   check<IndexError>(t.ndim > 0,
@@ -31,32 +31,28 @@ PyObject* py_size(const Call& call) {
   return PyLong_FromLongLong(t.sizes[wrap_dim(a.integer(1), t.ndim, "size")]);
 }
 PyObject* py_stride(const Call& call) {
-  Args a("stride", call, {"input", "dim"});
+  Args a(call);
   Tensor& t = a.tensor(0);
   if (!a.given(1)) return integers(t.strides, t.ndim);
   check<IndexError>(
       t.ndim > 0, [&] { return message("stride: a 0-dim tensor has no dim ", a.integer(1), "."); });
   return PyLong_FromLongLong(t.strides[wrap_dim(a.integer(1), t.ndim, "stride")]);
 }
-PyObject* py_dim(const Call& call) {
-  return PyLong_FromLong(Args("dim", call, {"input"}).tensor(0).ndim);
-}
-PyObject* py_numel(const Call& call) {
-  return PyLong_FromLongLong(Args("numel", call, {"input"}).tensor(0).numel);
-}
+PyObject* py_dim(const Call& call) { return PyLong_FromLong(Args(call).tensor(0).ndim); }
+PyObject* py_numel(const Call& call) { return PyLong_FromLongLong(Args(call).tensor(0).numel); }
 PyObject* py_storage_offset(const Call& call) {
-  return PyLong_FromLongLong(Args("storage_offset", call, {"input"}).tensor(0).offset);
+  return PyLong_FromLongLong(Args(call).tensor(0).offset);
 }
 PyObject* py_data_ptr(const Call& call) {
-  Tensor& t = Args("data_ptr", call, {"input"}).tensor(0);
+  Tensor& t = Args(call).tensor(0);
   return PyLong_FromUnsignedLongLong(t.numel && !t.is_meta() ? reinterpret_cast<uint64_t>(t.data())
                                                              : 0);
 }
 PyObject* py_element_size(const Call& call) {
-  return PyLong_FromLongLong(itemsize(Args("element_size", call, {"input"}).tensor(0).dtype));
+  return PyLong_FromLongLong(itemsize(Args(call).tensor(0).dtype));
 }
 PyObject* py_is_contiguous(const Call& call) {
-  Args a("is_contiguous", call, {"input", "memory_format"});
+  Args a(call);
   Tensor& t = a.tensor(0);
   if (!a.given(1)) return PyBool_FromLong(t.contiguous);
   Format format = to_format(a[1], "is_contiguous");
@@ -66,20 +62,18 @@ PyObject* py_is_contiguous(const Call& call) {
   return PyBool_FromLong(is_in_format(t, format));
 }
 PyObject* py_is_floating_point(const Call& call) {
-  return PyBool_FromLong(is_floating(Args("is_floating_point", call, {"input"}).tensor(0).dtype));
+  return PyBool_FromLong(is_floating(Args(call).tensor(0).dtype));
 }
 PyObject* py_is_complex(const Call& call) {
-  return PyBool_FromLong(is_complex(Args("is_complex", call, {"input"}).tensor(0).dtype));
+  return PyBool_FromLong(is_complex(Args(call).tensor(0).dtype));
 }
-PyObject* py_is_dense(const Call& call) {
-  return PyBool_FromLong(is_dense(Args("_is_dense", call, {"input"}).tensor(0)));
-}
+PyObject* py_is_dense(const Call& call) { return PyBool_FromLong(is_dense(Args(call).tensor(0))); }
 
 // ------------------------------------------------------------------------------------------ to
 // Python
 
 PyObject* py_item(const Call& call) {
-  Tensor& t = Args("item", call, {"input"}).tensor(0);
+  Tensor& t = Args(call).tensor(0);
   check(t.numel == 1, [&] {
     return message("item: tensor ", shape(t), " has ", t.numel,
                    " elements; it gives the value of one. Use tolist() for all.");
@@ -101,7 +95,7 @@ PyObject* to_list(const Tensor& t, int dim, const char* at) {
   return list.release();
 }
 PyObject* py_tolist(const Call& call) {
-  Tensor& t = Args("tolist", call, {"input"}).tensor(0);
+  Tensor& t = Args(call).tensor(0);
   return to_list(t, 0, t.as<char>());
 }
 
@@ -109,14 +103,14 @@ PyObject* py_tolist(const Call& call) {
 // casts
 
 PyObject* py_contiguous(const Call& call) {
-  Args a("contiguous", call, {"input", "memory_format"});
+  Args a(call);
   Format format = a.given(1) ? to_format(a[1], "contiguous") : Format::contiguous;
   check(format != Format::preserve,
         [] { return message("contiguous: preserve_format is not an order of memory; name one."); });
   return in_format(a.tensor(0), format, "contiguous").release_py();
 }
 PyObject* py_clone(const Call& call) {
-  Args a("clone", call, {"input", "memory_format"});
+  Args a(call);
   Tensor& t = a.tensor(0);
   Format format = a.given(1) ? to_format(a[1], "clone") : Format::preserve;
   if (format == Format::contiguous)
@@ -128,7 +122,7 @@ PyObject* py_clone(const Call& call) {
 
 /// _keep_format(result, input)
 PyObject* py_keep_format(const Call& call) {
-  Args a("_keep_format", call, {"result", "input"}, 2);
+  Args a(call);
   Tensor& result = a.tensor(0);
   Format format = result.ndim == a.tensor(1).ndim ? format_shown(a.tensor(1)) : Format::contiguous;
   return is_channels_last(format) ? in_format(result, format, "_keep_format").release_py()
@@ -178,8 +172,8 @@ PyObject* py_to(const Call& call) {
 }
 
 PyObject* py_copy_(const Call& call) {
-  Args a("copy_", call, {"input", "src", "non_blocking"}, 2);
-  if (a.given(2)) flag_of(a[2], "copy_", "non_blocking");
+  Args a(call);
+  a.flag(2);
   Tensor& t = a.tensor(0);
   if (is_tensor(a[1])) {
     copy_(t, a.tensor(1));
@@ -209,7 +203,7 @@ void fill_recorded(Tensor& t, PyObject* number, const char* op) {
 }
 
 PyObject* py_fill_(const Call& call) {
-  Args a("fill_", call, {"input", "value"}, 2);
+  Args a(call);
   Tensor& t = a.tensor(0);
   if (is_tensor(a[1])) {
     check(a.tensor(1).ndim == 0, [&] {
@@ -233,7 +227,7 @@ PyObject* py_fill_(const Call& call) {
   return TensorRef::borrow(&t).release_py();
 }
 PyObject* py_zero_(const Call& call) {
-  Tensor& t = Args("zero_", call, {"input"}).tensor(0);
+  Tensor& t = Args(call).tensor(0);
   Object zero = Object::steal(PyLong_FromLong(0));
   fill_recorded(t, zero.get(), "zero_");
   return TensorRef::borrow(&t).release_py();
@@ -243,7 +237,7 @@ PyObject* py_zero_(const Call& call) {
 // place
 
 PyObject* py_resize_(const Call& call) {
-  Tensor& t = first_tensor(call, "resize_");
+  Tensor& t = first_tensor(call);
   Call plain = call;
   Format format = Format::unsaid;
   if (plain.n_named() == 1 &&
@@ -251,7 +245,7 @@ PyObject* py_resize_(const Call& call) {
     format = to_format(call.args[call.n], "resize_");
     plain.names = nullptr;
   }
-  Dims sizes = rest_as_dims(plain, 1, "resize_", "size");
+  Dims sizes = rest_as_dims(plain, 1);
   check(!requires_grad(t) || (t.inference && inference_mode_enabled), [&] {
     return message("resize_: ", describe(t),
                    " requires grad, and autograd does not follow a resize. Use detach() first.");
@@ -270,7 +264,7 @@ PyObject* py_resize_(const Call& call) {
 /// _take_layout(t, other): an in-place view operator (t_, squeeze_ ...): t becomes what other, a
 /// view of it, shows.
 PyObject* py_take_layout(const Call& call) {
-  Args a("_take_layout", call, {"input", "view"}, 2);
+  Args a(call);
   Tensor &t = a.tensor(0), &v = a.tensor(1);
   check_inplace(t, "in-place view");
   set_layout(t, sizes_of(v), strides_of(v), v.offset);
@@ -284,36 +278,42 @@ PyObject* py_take_layout(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"size", py_size, "The sizes, or the size of one dimension.", Mixing::all, Shown::no},
-    {"stride", py_stride, "The strides in elements, or the stride of one dimension.", Mixing::all,
+    {"size", "input, dim=None", py_size, "The sizes, or the size of one dimension.", Mixing::all,
      Shown::no},
-    {"dim", py_dim, "The number of dimensions.", Mixing::all, Shown::no},
-    {"numel", py_numel, "The number of elements.", Mixing::all, Shown::no},
-    {"storage_offset", py_storage_offset, "Where in its storage the tensor begins, in elements.",
+    {"stride", "input, dim=None", py_stride,
+     "The strides in elements, or the stride of one dimension.", Mixing::all, Shown::no},
+    {"dim", "input", py_dim, "The number of dimensions.", Mixing::all, Shown::no},
+    {"numel", "input", py_numel, "The number of elements.", Mixing::all, Shown::no},
+    {"storage_offset", "input", py_storage_offset,
+     "Where in its storage the tensor begins, in elements.", Mixing::all, Shown::no},
+    {"data_ptr", "input", py_data_ptr, "Where in memory the tensor begins, as a number.",
      Mixing::all, Shown::no},
-    {"data_ptr", py_data_ptr, "Where in memory the tensor begins, as a number.", Mixing::all,
-     Shown::no},
-    {"element_size", py_element_size, "Bytes to an element.", Mixing::all, Shown::no},
-    {"is_contiguous", py_is_contiguous, "Whether the elements lie in order without gaps.",
+    {"element_size", "input", py_element_size, "Bytes to an element.", Mixing::all, Shown::no},
+    {"is_contiguous", "input, memory_format=None", py_is_contiguous,
+     "Whether the elements lie in order without gaps.", Mixing::all, Shown::no},
+    {"is_floating_point", "input", py_is_floating_point, "Whether the dtype is floating.",
      Mixing::all, Shown::no},
-    {"is_floating_point", py_is_floating_point, "Whether the dtype is floating.", Mixing::all,
-     Shown::no},
-    {"is_complex", py_is_complex, "Whether the dtype is complex.", Mixing::all, Shown::no},
-    {"_is_dense", py_is_dense, "Whether the elements fill their memory without gaps or repeats."},
-    {"item", py_item, "The only element as a Python number."},
-    {"tolist", py_tolist, "Nested lists of Python numbers."},
-    {"contiguous", py_contiguous, "The tensor itself if contiguous, else a copy that is."},
-    {"clone", py_clone, "A copy, part of the graph."},
-    {"to", py_to, "The tensor with another dtype or device; itself if nothing changes.",
-     Mixing::all},
-    {"copy_", py_copy_, "Copies src into the tensor, broadcast and converted.", Mixing::all},
-    {"fill_", py_fill_, "Sets every element to value."},
-    {"zero_", py_zero_, "Sets every element to 0."},
-    {"resize_", py_resize_, "Other sizes in place; new elements are uninitialised."},
-    {"_keep_format", py_keep_format,
+    {"is_complex", "input", py_is_complex, "Whether the dtype is complex.", Mixing::all, Shown::no},
+    {"_is_dense", "input", py_is_dense,
+     "Whether the elements fill their memory without gaps or repeats."},
+    {"item", "input", py_item, "The only element as a Python number."},
+    {"tolist", "input", py_tolist, "Nested lists of Python numbers."},
+    {"contiguous", "input, memory_format=None", py_contiguous,
+     "The tensor itself if contiguous, else a copy that is."},
+    {"clone", "input, *, memory_format=None", py_clone, "A copy, part of the graph."},
+    {"to", "input, *args, non_blocking=False, copy=False, memory_format=None", py_to,
+     "The tensor with another dtype or device; itself if nothing changes.", Mixing::all},
+    {"copy_", "input, src, non_blocking=False", py_copy_,
+     "Copies src into the tensor, broadcast and converted.", Mixing::all},
+    {"fill_", "input, value", py_fill_, "Sets every element to value."},
+    {"zero_", "input", py_zero_, "Sets every element to 0."},
+    {"resize_", "input, *size, memory_format=None", py_resize_,
+     "Other sizes in place; new elements are uninitialised."},
+    {"_keep_format", "result, input", py_keep_format,
      "A result in the channels-last order of an input, if it has one."},
-    {"_take_layout", py_take_layout, "The layout and history of a view of the tensor, in place."},
-    {nullptr, nullptr, nullptr}};
+    {"_take_layout", "input, view", py_take_layout,
+     "The layout and history of a view of the tensor, in place."},
+    {}};
 
 }  // namespace
 

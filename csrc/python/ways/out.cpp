@@ -13,14 +13,14 @@ namespace {
 
 /// _finish_out(result, out, name): what finish_out does, for operators written in Python.
 PyObject* py_finish_out(const Call& call) {
-  Args a("_finish_out", call, {"result", "out", "name"}, 3);
+  Args a(call);
   return finish_out(TensorRef::borrow(&a.tensor(0)), &a.tensor(1), text_of(a[2])).release_py();
 }
 
 /// _check_out(out, dtype, inputs, name): raises unless out has this dtype and lies apart from
 /// inputs.
 PyObject* py_check_out(const Call& call) {
-  Args a("_check_out", call, {"out", "dtype", "inputs", "name"}, 4);
+  Args a(call);
   const Tensor& out = a.tensor(0);
   DType expected = to_dtype_value(a[1], "_check_out");
   const char* op = text_of(a[3]);
@@ -36,12 +36,12 @@ PyObject* py_check_out(const Call& call) {
 }
 
 PyObject* py_check_inplace(const Call& call) {
-  Args a("_check_inplace", call, {"input", "name"}, 2);
+  Args a(call);
   check_inplace(a.tensor(0), text_of(a[1]));
   Py_RETURN_NONE;
 }
 PyObject* py_bump_version(const Call& call) {
-  Args a("_bump_version", call, {"input", "name"}, 1);
+  Args a(call);
   a.tensor(0).bump_version("an in-place operator");
   Py_RETURN_NONE;
 }
@@ -70,25 +70,27 @@ std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
 }
 PyObject* join(const Call& call, const char* function,
                TensorRef (*operation)(const std::vector<TensorRef>&, int64_t)) {
-  Args a(function, call, {"tensors", "dim", "out"}, 1);
+  Args a(call);
   std::vector<TensorRef> tensors = tensors_of(a[0], function);
   Tensor* out = a.given(2) ? &a.tensor(2) : nullptr;
   if (out)
     for (const TensorRef& t : tensors) check_apart(*t, *out, function);
-  return finish_out(operation(tensors, a.integer(1, 0)), out, function).release_py();
+  return finish_out(operation(tensors, a.integer(1)), out, function).release_py();
 }
 PyObject* py_cat(const Call& call) { return join(call, "cat", cat); }
 PyObject* py_stack(const Call& call) { return join(call, "stack", stack); }
 
 const NativeEntry entries[] = {
-    {"_finish_out", py_finish_out, "Puts a result into out=."},
-    {"_check_out", py_check_out,
+    {"_finish_out", "result, out, name", py_finish_out, "Puts a result into out=."},
+    {"_check_out", "out, dtype, inputs, name", py_check_out,
      "Raises unless out= has the dtype and lies apart from the inputs."},
-    {"_check_inplace", py_check_inplace, "Raises if a tensor may not be written in place."},
-    {"_bump_version", py_bump_version, "Notes a write in place."},
-    {"cat", py_cat, "Tensors one after the other along dim."},
-    {"stack", py_stack, "Tensors of one shape along a new dimension."},
-    {nullptr, nullptr, nullptr}};
+    {"_check_inplace", "input, name", py_check_inplace,
+     "Raises if a tensor may not be written in place."},
+    {"_bump_version", "input, name=None", py_bump_version, "Notes a write in place."},
+    {"cat", "tensors, dim=0, *, out=None", py_cat, "Tensors one after the other along dim."},
+    {"stack", "tensors, dim=0, *, out=None", py_stack,
+     "Tensors of one shape along a new dimension."},
+    {}};
 
 }  // namespace
 

@@ -186,7 +186,7 @@ Pointwise* make_record(PyObject* spec) {
 /// _pointwise(spec, inplace_of=None): the operator of a declaration, or its form that writes the
 /// result over the first argument.
 PyObject* py_pointwise(const Call& call) {
-  Args a("_pointwise", call, {"spec", "inplace_of"});
+  Args a(call);
   Operator& self = new_operator(enter<run_pointwise>, run_pointwise);
   Object made = Object::steal(reinterpret_cast<PyObject*>(&self));
   self.inplace = a.given(1);
@@ -201,8 +201,8 @@ PyObject* py_pointwise(const Call& call) {
   return made.release();
 }
 
-const NativeEntry entries[] = {{"_pointwise", py_pointwise, "The operator of a declaration."},
-                               {nullptr, nullptr, nullptr}};
+const NativeEntry entries[] = {
+    {"_pointwise", "spec, inplace_of=None", py_pointwise, "The operator of a declaration."}, {}};
 
 }  // namespace
 

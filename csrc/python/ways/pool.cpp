@@ -61,8 +61,7 @@ Dims with_space(const Tensor& t, const Dims& space) {
 /// _max_pool(input, with_indices, in, out, kernel, stride, padding, dilation) -> (values, indices
 /// or None)
 PyObject* py_max(const Call& call) {
-  Args a("max_pool", call,
-         {"input", "with_indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
+  Args a(call);
   TensorRef input = contiguous(a.tensor(0));
   Windows w(a, 2);
   TensorRef output = empty(with_space(*input, w.out), input->dtype), indices;
@@ -83,8 +82,7 @@ PyObject* py_max(const Call& call) {
 
 /// _max_pool_backward(grad_output, indices, in, out, kernel, stride, padding, dilation)
 PyObject* py_max_backward(const Call& call) {
-  Args a("backward of max_pool", call,
-         {"grad_output", "indices", "in", "out", "kernel", "stride", "padding", "dilation"}, 8);
+  Args a(call);
   TensorRef grad = contiguous(a.tensor(0)), indices = contiguous(a.tensor(1));
   Windows w(a, 2);
   check(sizes_of(*indices) == sizes_of(*grad) && indices->dtype == DType::int64, [&] {
@@ -109,10 +107,7 @@ PyObject* py_max_backward(const Call& call) {
 
 template <auto pool, bool backward>
 PyObject* average(const Call& call) {
-  Args a(
-      backward ? "_avg_pool_backward" : "_avg_pool", call,
-      {"tensor", "include_pad", "divisor", "in", "out", "kernel", "stride", "padding", "dilation"},
-      9);
+  Args a(call);
   TensorRef from = contiguous(a.tensor(0));
   Windows w(a, 3);
   const bool include_pad = a.truth(1);
@@ -127,11 +122,16 @@ PyObject* average(const Call& call) {
 }
 
 const NativeEntry functions[] = {
-    {"_max_pool", py_max, "Maxima of windows and where they lie, without history."},
-    {"_max_pool_backward", py_max_backward, "Gradients put where the maxima lie."},
-    {"_avg_pool", average<avg_pool_forward, false>, "Means of windows, without history."},
-    {"_avg_pool_backward", average<avg_pool_backward, true>, "Gradients spread over the windows."},
-    {nullptr, nullptr, nullptr}};
+    {"_max_pool", "input, with_indices, in, out, kernel, stride, padding, dilation", py_max,
+     "Maxima of windows and where they lie, without history."},
+    {"_max_pool_backward", "grad_output, indices, in, out, kernel, stride, padding, dilation",
+     py_max_backward, "Gradients put where the maxima lie."},
+    {"_avg_pool", "tensor, include_pad, divisor, in, out, kernel, stride, padding, dilation",
+     average<avg_pool_forward, false>, "Means of windows, without history."},
+    {"_avg_pool_backward",
+     "tensor, include_pad, divisor, in, out, kernel, stride, padding, dilation",
+     average<avg_pool_backward, true>, "Gradients spread over the windows."},
+    {}};
 
 }  // namespace
 

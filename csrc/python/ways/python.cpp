@@ -202,10 +202,7 @@ Operator::Precision precision_of(PyObject* o) {
 /// keeps_format): parameters is (names, kinds, how many are positional, defaults); node the name of
 /// a primitive's nodes, or None.
 PyObject* py_operator(const Call& call) {
-  Args a("_operator", call,
-         {"declared", "implementation", "parameters", "public", "respells", "out", "autocast",
-          "node", "keeps_format"},
-         9);
+  Args a(call);
   PyObject *names, *defaults;
   const char* kinds;
   Py_ssize_t positional;
@@ -234,8 +231,11 @@ PyObject* py_operator(const Call& call) {
   return made.release();
 }
 
-const NativeEntry entries[] = {{"_operator", py_operator, "An operator implemented in Python."},
-                               {nullptr, nullptr, nullptr}};
+const NativeEntry entries[] = {
+    {"_operator",
+     "declared, implementation, parameters, public, respells, out, autocast, node, keeps_format",
+     py_operator, "An operator implemented in Python."},
+    {}};
 
 }  // namespace
 

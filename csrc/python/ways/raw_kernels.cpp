@@ -20,7 +20,7 @@ Tensor& tensor_at(PyObject* sequence, Py_ssize_t i, const char* function) {
 /// or numbers, broadcast), computing in dtype (the first output's by default). No history; bumps
 /// versions.
 PyObject* py_map(const Call& call) {
-  Args a("_map", call, {"pointwise", "outputs", "inputs", "dtype"}, 3);
+  Args a(call);
   check<TypeError>(is_pointwise(a[0]), [] { return message("_map(): expected a Pointwise."); });
   Pointwise& record = record_of(a[0]);
   Object outs = Object::steal(PySequence_Fast(a[1], "_map(): outputs must be a sequence")),
@@ -51,7 +51,7 @@ PyObject* py_map(const Call& call) {
 /// _map_lists(pointwise, outputs, inputs): the same for lists of tensors side by side: outputs and
 /// inputs are sequences whose items are lists of tensors of one length, or numbers shared by all.
 PyObject* py_map_lists(const Call& call) {
-  Args a("_map_lists", call, {"pointwise", "outputs", "inputs"}, 3);
+  Args a(call);
   check<TypeError>(is_pointwise(a[0]),
                    [] { return message("_map_lists(): expected a Pointwise."); });
   Pointwise& record = record_of(a[0]);
@@ -105,7 +105,7 @@ PyObject* py_map_lists(const Call& call) {
 /// _rows(address, outputs, inputs, kinds): runs a row kernel; operands contiguous, kinds 'v' (rows
 /// of row_len) or 'x' (a value for each row; one element: shared), outputs first.
 PyObject* py_rows(const Call& call) {
-  Args a("_rows", call, {"address", "outputs", "inputs", "kinds", "n_rows", "row_len"}, 6);
+  Args a(call);
   auto kernel = reinterpret_cast<RowsKernel>(PyLong_AsVoidPtr(a[0]));
   Object outs = Object::steal(PySequence_Fast(a[1], "_rows(): outputs")),
          ins = Object::steal(PySequence_Fast(a[2], "_rows(): inputs"));
@@ -138,11 +138,13 @@ PyObject* py_rows(const Call& call) {
   Py_RETURN_NONE;
 }
 
-const NativeEntry entries[] = {
-    {"_map", py_map, "Runs a map kernel without history."},
-    {"_map_lists", py_map_lists, "Runs a map kernel over lists of tensors without history."},
-    {"_rows", py_rows, "Runs a row kernel without history."},
-    {nullptr, nullptr, nullptr}};
+const NativeEntry entries[] = {{"_map", "pointwise, outputs, inputs, dtype=None", py_map,
+                                "Runs a map kernel without history."},
+                               {"_map_lists", "pointwise, outputs, inputs", py_map_lists,
+                                "Runs a map kernel over lists of tensors without history."},
+                               {"_rows", "address, outputs, inputs, kinds, n_rows, row_len",
+                                py_rows, "Runs a row kernel without history."},
+                               {}};
 
 }  // namespace
 

@@ -64,11 +64,11 @@ struct ReduceArgs {
 };
 
 ReduceArgs reduce_args(const Call& call, const char* op) {
-  Args a(op, call, {"input", "dim", "keepdim", "dtype", "out"});
+  Args a(call);
   ReduceArgs r;
   r.t = &a.tensor(0);
   r.dims = to_reduced_dims(a[1], r.t->ndim, op);
-  r.keepdim = a.flag(2, "keepdim");
+  r.keepdim = a.flag(2);
   r.has_dtype = a.given(3);
   r.dtype = r.has_dtype ? to_dtype_value(a[3], op) : r.t->dtype;
   simple_out(a, 4, r.out);
@@ -103,7 +103,7 @@ PyObject* py_mean(const Call& call) {
 
 /// _reduce(reduction, inputs, dims, keepdim, out_dtypes, parameters=()) -> tuple; no history.
 PyObject* py_reduce(const Call& call) {
-  Args a("_reduce", call, {"reduction", "inputs", "dim", "keepdim", "dtypes", "parameters"}, 5);
+  Args a(call);
   auto& reduction = *reinterpret_cast<Reduction*>(a[0]);
   check<TypeError>(Py_TYPE(a[0]) == reduction_type,
                    [] { return message("_reduce(): expected a Reduction."); });
@@ -135,24 +135,29 @@ PyObject* py_reduce(const Call& call) {
 }
 
 PyObject* py_all_finite(const Call& call) {
-  return PyBool_FromLong(all_finite(Args("_all_finite", call, {"input"}).tensor(0)));
+  return PyBool_FromLong(all_finite(Args(call).tensor(0)));
 }
 
 PyObject* py_sum_to_size(const Call& call) {
-  Tensor& t = first_tensor(call, "sum_to_size");
-  Dims sizes = rest_as_dims(call, 1, "sum_to_size", "size");
+  Tensor& t = first_tensor(call);
+  Dims sizes = rest_as_dims(call, 1);
   bool sums = !(sizes_of(t) == sizes);
   if (is_differentiable(t.dtype) || !sums) return sum_to_size(t, sizes).release_py();
   return sum_to_size(*to_dtype(t, DType::int64), sizes).release_py();
 }
 
 const NativeEntry entries[] = {
-    {"sum", py_sum, "The sum of all elements or over dim."},
-    {"mean", py_mean, "The mean of all elements or over dim."},
-    {"_reduce", py_reduce, "Runs a reduction without history."},
-    {"_all_finite", py_all_finite, "Whether a contiguous tensor has neither infinities nor NaN."},
-    {"sum_to_size", py_sum_to_size, "Summed over what broadcasting would have repeated."},
-    {nullptr, nullptr, nullptr}};
+    {"sum", "input, dim=None, keepdim=False, *, dtype=None, out=None", py_sum,
+     "The sum of all elements or over dim."},
+    {"mean", "input, dim=None, keepdim=False, *, dtype=None, out=None", py_mean,
+     "The mean of all elements or over dim."},
+    {"_reduce", "reduction, inputs, dim, keepdim, dtypes, parameters=None", py_reduce,
+     "Runs a reduction without history."},
+    {"_all_finite", "input", py_all_finite,
+     "Whether a contiguous tensor has neither infinities nor NaN."},
+    {"sum_to_size", "input, *size", py_sum_to_size,
+     "Summed over what broadcasting would have repeated."},
+    {}};
 
 }  // namespace
 

@@ -145,10 +145,7 @@ void set_backward(WayBackward& how, PyObject* callable, const char* name, const 
 /// _reduction_way(operation, names, reduction, results, accepts, whole, result_type, parameter,
 /// backward, whole_backward): backward(grad, input, the result or the indices, dims, keepdim).
 PyObject* py_reduction_way(const Call& call) {
-  Args a("_reduction_way", call,
-         {"operation", "names", "reduction", "results", "accepts", "whole", "result_type",
-          "parameter", "backward", "whole_backward"},
-         8);
+  Args a(call);
   check<TypeError>(PyTuple_Check(a[1]) && Py_TYPE(a[2]) == reduction_type, [] {
     return message("_reduction_way(): expected a tuple of names and a Reduction.");
   });
@@ -231,7 +228,7 @@ struct EmbeddingWay : Way {
 
 /// _embedding_way(operation, raw, backward)
 PyObject* py_embedding_way(const Call& call) {
-  Args a("_embedding_way", call, {"operation", "raw", "backward"}, 3);
+  Args a(call);
   auto way = std::make_unique<EmbeddingWay>();
   way->raw = Object::borrow(a[1]);
   way->backward.callable = Object::borrow(a[2]);
@@ -245,7 +242,7 @@ PyObject* py_embedding_way(const Call& call) {
 /// ints, of which only the first may require grad, go to raw. backward(grad, the sizes of the first
 /// argument, *the others) gives its gradient.
 PyObject* py_raw_way(const Call& call) {
-  Args a("_raw_way", call, {"operation", "raw", "count", "backward"}, 4);
+  Args a(call);
   auto way = std::make_unique<RawWay>();
   way->raw = Object::borrow(a[1]);
   way->count = a.integer(2);
@@ -262,11 +259,15 @@ PyObject* py_raw_way(const Call& call) {
   Py_RETURN_NONE;
 }
 
-const NativeEntry entries[] = {
-    {"_embedding_way", py_embedding_way, "A native way into embedding."},
-    {"_raw_way", py_raw_way, "A native way into an operator that has a raw function."},
-    {"_reduction_way", py_reduction_way, "A native way into a reduction."},
-    {nullptr, nullptr, nullptr}};
+const NativeEntry entries[] = {{"_embedding_way", "operation, raw, backward", py_embedding_way,
+                                "A native way into embedding."},
+                               {"_raw_way", "operation, raw, count, backward", py_raw_way,
+                                "A native way into an operator that has a raw function."},
+                               {"_reduction_way",
+                                "operation, names, reduction, results, accepts, whole, "
+                                "result_type, parameter, backward=None, whole_backward=None",
+                                py_reduction_way, "A native way into a reduction."},
+                               {}};
 
 }  // namespace
 

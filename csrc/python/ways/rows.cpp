@@ -228,7 +228,7 @@ double default_eps(Operator& operation) {
 /// or nll_loss; compile(variant, dtype) gives the address of a kernel, backward is
 /// WayBackward::callable.
 PyObject* py_row_way(const Call& call) {
-  Args a("_row_way", call, {"operation", "way", "compile", "backward"}, 4);
+  Args a(call);
   std::string_view way = text_of(a[1]);
   const char* name = name_of(as_operator(a[0]));
   Way* made = nullptr;
@@ -244,8 +244,9 @@ PyObject* py_row_way(const Call& call) {
   Py_RETURN_NONE;
 }
 
-const NativeEntry entries[] = {{"_row_way", py_row_way, "A native way into an operator of rows."},
-                               {nullptr, nullptr, nullptr}};
+const NativeEntry entries[] = {{"_row_way", "operation, way, compile, backward", py_row_way,
+                                "A native way into an operator of rows."},
+                               {}};
 
 }  // namespace
 

@@ -8,43 +8,30 @@ namespace flambeau {
 namespace {
 
 PyObject* py_view(const Call& call) {
-  Tensor& t = first_tensor(call, "view");
-  if (call.n == 2 && (is_dtype(call.args[1]) || PyType_Check(call.args[1])))
-    return view_dtype(t, to_dtype_value(call.args[1], "view")).release_py();
+  Tensor& t = first_tensor(call);
+  PyObject* dtype = nullptr;
+  if (call.n == 2 && (is_dtype(call.args[1]) || PyType_Check(call.args[1]))) dtype = call.args[1];
   if (call.n == 1 && call.n_named() == 1 &&
       PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.names, 0), "dtype") == 0)
-    return view_dtype(t, to_dtype_value(call.args[1], "view")).release_py();
-  return view(t, rest_as_dims(call, 1, "view", "size")).release_py();
-}
-
-/// f(input, sizes...) and f(input=..., shape=...).
-Dims sizes_after_tensor(const Call& call, const char* function, const char* keyword) {
-  if (call.n == 0 && call.n_named() == 2) {
-    Args a(function, call, {"input", keyword}, 2);
-    return to_dims(a[1], function);
-  }
-  return rest_as_dims(call, 1, function, keyword);
-}
-
-PyObject* py_reshape(const Call& call) {
-  return reshape(first_tensor(call, "reshape"), sizes_after_tensor(call, "reshape", "shape"))
+    dtype = call.args[1];
+  return (dtype ? view_dtype(t, to_dtype_value(dtype, "view")) : view(t, rest_as_dims(call, 1)))
       .release_py();
+}
+PyObject* py_reshape(const Call& call) {
+  return reshape(first_tensor(call), rest_as_dims(call, 1)).release_py();
 }
 PyObject* py_expand(const Call& call) {
-  // implicit= of old signatures is let pass.
-  return expand(first_tensor(call, "expand"), sizes_after_tensor(call, "expand", "size"))
-      .release_py();
+  return expand(first_tensor(call), rest_as_dims(call, 1)).release_py();
 }
 PyObject* py_permute(const Call& call) {
-  return permute(first_tensor(call, "permute"), sizes_after_tensor(call, "permute", "dims"))
-      .release_py();
+  return permute(first_tensor(call), rest_as_dims(call, 1)).release_py();
 }
 PyObject* py_transpose(const Call& call) {
-  Args a("transpose", call, {"input", "dim0", "dim1"}, 3);
+  Args a(call);
   return transpose(a.tensor(0), a.integer(1), a.integer(2)).release_py();
 }
 PyObject* py_t(const Call& call) {
-  Args a("t", call, {"input"});
+  Args a(call);
   Tensor& t = a.tensor(0);
   check(t.ndim <= 2, [&] {
     return message("t: input ", shape(t),
@@ -53,18 +40,18 @@ PyObject* py_t(const Call& call) {
   return (t.ndim < 2 ? view(t, sizes_of(t)) : transpose(t, 0, 1)).release_py();
 }
 PyObject* py_select(const Call& call) {
-  Args a("select", call, {"input", "dim", "index"}, 3);
+  Args a(call);
   return select(a.tensor(0), a.integer(1), a.integer(2)).release_py();
 }
 PyObject* py_slice(const Call& call) {
-  Args a("_slice", call, {"input", "dim", "start", "end", "step"}, 1);
+  Args a(call);
   Tensor& t = a.tensor(0);
   return slice(t, a.integer(1), a.integer_or_none(2, 0), a.integer_or_none(3, INT64_MAX),
-               a.integer(4, 1))
+               a.integer(4))
       .release_py();
 }
 PyObject* py_narrow(const Call& call) {
-  Args a("narrow", call, {"input", "dim", "start", "length"}, 4);
+  Args a(call);
   Tensor& t = a.tensor(0);
   check(t.ndim > 0, [] { return message("narrow: a 0-dim tensor has no dim to narrow."); });
   int d = wrap_dim(a.integer(1), t.ndim, "narrow");
@@ -92,46 +79,46 @@ PyObject* py_narrow(const Call& call) {
   return slice(t, d, start, start + length, 1).release_py();
 }
 PyObject* py_unsqueeze(const Call& call) {
-  Args a("unsqueeze", call, {"input", "dim"}, 2);
+  Args a(call);
   return unsqueeze(a.tensor(0), a.integer(1)).release_py();
 }
 PyObject* py_squeeze(const Call& call) {
-  Args a("squeeze", call, {"input", "dim"}, 1);
+  Args a(call);
   return (a.given(1) ? squeeze(a.tensor(0), to_dims(a[1], "squeeze")) : squeeze(a.tensor(0)))
       .release_py();
 }
 PyObject* py_as_strided(const Call& call) {
-  Args a("as_strided", call, {"input", "size", "stride", "storage_offset"}, 3);
+  Args a(call);
   Tensor& t = a.tensor(0);
   return as_strided(t, to_dims(a[1], "as_strided"), to_dims(a[2], "as_strided"),
                     a.integer_or_none(3, t.offset))
       .release_py();
 }
 PyObject* py_diagonal(const Call& call) {
-  Args a("diagonal", call, {"input", "offset", "dim1", "dim2"}, 1);
-  return diagonal(a.tensor(0), a.integer(1, 0), a.integer(2, 0), a.integer(3, 1)).release_py();
+  Args a(call);
+  return diagonal(a.tensor(0), a.integer(1), a.integer(2), a.integer(3)).release_py();
 }
 PyObject* py_unfold(const Call& call) {
-  Args a("unfold", call, {"input", "dimension", "size", "step"}, 4);
+  Args a(call);
   return unfold(a.tensor(0), a.integer(1), a.integer(2), a.integer(3)).release_py();
 }
 PyObject* py_view_as_real(const Call& call) {
-  Args a("view_as_real", call, {"input"});
+  Args a(call);
   return view_as_real(a.tensor(0)).release_py();
 }
 PyObject* py_view_as_complex(const Call& call) {
-  Args a("view_as_complex", call, {"input"});
+  Args a(call);
   return view_as_complex(a.tensor(0)).release_py();
 }
 PyObject* py_detach(const Call& call) {
-  Args a("detach", call, {"input"});
+  Args a(call);
   return detach(a.tensor(0)).release_py();
 }
 PyObject* py_flatten(const Call& call) {
-  Args a("flatten", call, {"input", "start_dim", "end_dim"}, 1);
+  Args a(call);
   Tensor& t = a.tensor(0);
-  int from = wrap_dim(a.integer(1, 0), t.ndim, "flatten"),
-      to = wrap_dim(a.integer(2, -1), t.ndim, "flatten");
+  int from = wrap_dim(a.integer(1), t.ndim, "flatten"),
+      to = wrap_dim(a.integer(2), t.ndim, "flatten");
   if (t.ndim == 0) return reshape(t, {1}).release_py();
   check(from <= to,
         [&] { return message("flatten: start_dim ", from, " stands behind end_dim ", to, "."); });
@@ -147,8 +134,8 @@ PyObject* py_flatten(const Call& call) {
   return reshape(t, sizes).release_py();
 }
 PyObject* py_unbind(const Call& call) {
-  Args a("unbind", call, {"input", "dim"}, 1);
-  return tensor_tuple(unbind(a.tensor(0), a.integer(1, 0)));
+  Args a(call);
+  return tensor_tuple(unbind(a.tensor(0), a.integer(1)));
 }
 
 PyObject* split_evenly(Tensor& t, int64_t size, int64_t dim, const char* function) {
@@ -168,25 +155,20 @@ PyObject* split_evenly(Tensor& t, int64_t size, int64_t dim, const char* functio
   return tensor_tuple(split(t, sizes, d));
 }
 PyObject* py_split(const Call& call) {
-  Args a("split", call, {"tensor", "split_size", "dim", "split_size_or_sections", "split_sizes"},
-         1);
-  PyObject* how = a.given(1) ? a[1] : a.given(3) ? a[3] : a[4];
-  check<TypeError>(how != nullptr,
-                   [] { return message("split: argument 'split_size' is missing."); });
+  Args a(call);
   Tensor& t = a.tensor(0);
-  if (PyIndex_Check(how))
-    return split_evenly(t, to_integer(how, "split"), a.integer(2, 0), "split");
-  return tensor_tuple(split(t, to_integers(how, "split"), a.integer(2, 0)));
+  if (PyIndex_Check(a[1])) return split_evenly(t, a.integer(1), a.integer(2), "split");
+  return tensor_tuple(split(t, to_integers(a[1], "split"), a.integer(2)));
 }
 PyObject* py_chunk(const Call& call) {
-  Args a("chunk", call, {"input", "chunks", "dim"}, 2);
+  Args a(call);
   Tensor& t = a.tensor(0);
   int64_t chunks = a.integer(1);
   check(chunks > 0,
         [&] { return message("chunk: chunks is ", chunks, "; it must be 1 or more."); });
   check(t.ndim > 0,
         [] { return message("chunk: a 0-dim tensor cannot be split; it needs 1 dim or more."); });
-  int d = wrap_dim(a.integer(2, 0), t.ndim, "chunk");
+  int d = wrap_dim(a.integer(2), t.ndim, "chunk");
   int64_t size = t.sizes[d] == 0 ? 0 : (t.sizes[d] - 1) / chunks + 1;
   if (size == 0) {
     check_room(chunks > INT64_MAX / 512 ? INT64_MAX : chunks * 256);
@@ -196,32 +178,43 @@ PyObject* py_chunk(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"view", py_view, "The same memory with other sizes, or seen as another dtype."},
-    {"reshape", py_reshape, "The same elements with other sizes; a view where possible."},
-    {"expand", py_expand, "A view with dimensions of size 1 repeated."},
-    {"permute", py_permute, "A view with the dimensions in another order."},
-    {"transpose", py_transpose, "A view with two dimensions exchanged."},
-    {"t", py_t,
+    {"view", "input, *size", py_view,
+     "The same memory with other sizes, or seen as another dtype."},
+    {"reshape", "input, *shape", py_reshape,
+     "The same elements with other sizes; a view where possible."},
+    {"expand", "input, *size", py_expand, "A view with dimensions of size 1 repeated."},
+    {"permute", "input, *dims", py_permute, "A view with the dimensions in another order."},
+    {"transpose", "input, dim0, dim1", py_transpose, "A view with two dimensions exchanged."},
+    {"t", "input", py_t,
      "The matrix with its two dimensions exchanged; what has fewer comes back as "
      "it is."},
-    {"select", py_select, "A view of one index of a dimension, which goes away."},
-    {"_slice", py_slice, "A view of input[start:end:step] along dim."},
-    {"narrow", py_narrow, "A view of `length` indices of dim from `start` on."},
-    {"unsqueeze", py_unsqueeze, "A view with a new dimension of size 1 at dim."},
-    {"squeeze", py_squeeze, "A view without the dimensions of size 1."},
-    {"as_strided", py_as_strided, "A view with the given sizes, strides and storage offset."},
-    {"diagonal", py_diagonal, "A view of the diagonal of two dimensions, as the last dimension."},
-    {"unfold", py_unfold, "A view of all windows of `size` along a dimension, every `step`."},
-    {"view_as_real", py_view_as_real,
+    {"select", "input, dim, index", py_select,
+     "A view of one index of a dimension, which goes away."},
+    {"_slice", "input, dim=0, start=None, end=None, step=1", py_slice,
+     "A view of input[start:end:step] along dim."},
+    {"narrow", "input, dim, start, length", py_narrow,
+     "A view of `length` indices of dim from `start` on."},
+    {"unsqueeze", "input, dim", py_unsqueeze, "A view with a new dimension of size 1 at dim."},
+    {"squeeze", "input, dim=None", py_squeeze, "A view without the dimensions of size 1."},
+    {"as_strided", "input, size, stride, storage_offset=None", py_as_strided,
+     "A view with the given sizes, strides and storage offset."},
+    {"diagonal", "input, offset=0, dim1=0, dim2=1", py_diagonal,
+     "A view of the diagonal of two dimensions, as the last dimension."},
+    {"unfold", "input, dimension, size, step", py_unfold,
+     "A view of all windows of `size` along a dimension, every `step`."},
+    {"view_as_real", "input", py_view_as_real,
      "A complex tensor as a real one with a last dimension (real, imaginary)."},
-    {"view_as_complex", py_view_as_complex,
+    {"view_as_complex", "input", py_view_as_complex,
      "A real tensor whose last dimension is (real, imaginary) as a complex one."},
-    {"detach", py_detach, "The same memory without history."},
-    {"flatten", py_flatten, "The dimensions from start_dim to end_dim joined into one."},
-    {"unbind", py_unbind, "A tuple of views, one for each index of dim."},
-    {"split", py_split, "A tuple of views of consecutive parts of dim."},
-    {"chunk", py_chunk, "A tuple of at most `chunks` views of consecutive, equal parts of dim."},
-    {nullptr, nullptr, nullptr}};
+    {"detach", "input", py_detach, "The same memory without history."},
+    {"flatten", "input, start_dim=0, end_dim=-1", py_flatten,
+     "The dimensions from start_dim to end_dim joined into one."},
+    {"unbind", "input, dim=0", py_unbind, "A tuple of views, one for each index of dim."},
+    {"split", "tensor, split_size_or_sections, dim=0", py_split,
+     "A tuple of views of consecutive parts of dim."},
+    {"chunk", "input, chunks, dim=0", py_chunk,
+     "A tuple of at most `chunks` views of consecutive, equal parts of dim."},
+    {}};
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-"""The signatures of operators, for inspect.signature, help() and completion; loaded when one is asked for."""
+"""The signatures of operators, for inspect.signature, help(), completion and stubs; loaded when one is asked for."""
 
 import inspect
 
@@ -6,8 +6,11 @@ _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def signature_of(operator):
-    """The inspect.Signature of an operator whose parameters are known: without ctx, with out= where it is taken."""
-    names, defaults, positional = operator.parameters
+    """The inspect.Signature of an operator: without ctx, with out= where it is taken."""
+    parameters = operator.parameters
+    if isinstance(parameters, str):
+        return inspect.signature(eval(f"lambda {parameters}: 0", {}))  # the core's own text
+    names, defaults, positional = parameters
     declared = getattr(operator, "__wrapped__", None)
     if declared is not None:
         parameters = [
