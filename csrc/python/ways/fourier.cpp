@@ -53,7 +53,7 @@ void in_precision(Tensor& in, Tensor& out, F&& fn) {
 }
 
 PyObject* py_fourier(const Call& call) {
-  Args a("_fourier", call, {"input", "dims", "scale", "inverse"}, 4);
+  Args a(call);
   Tensor& input = transformable(a, DType::complex64, DType::complex128);
   std::vector<int> dims;
   for (int64_t dim : to_integers(a[1], "_fourier"))
@@ -73,7 +73,7 @@ PyObject* py_fourier(const Call& call) {
 }
 
 PyObject* py_fourier_real(const Call& call) {
-  Args a("_fourier_real", call, {"input", "dim", "scale", "inverse"}, 4);
+  Args a(call);
   Tensor& input = transformable(a, DType::float32, DType::float64);
   int dim = wrap_dim(a.integer(1), input.ndim, "_fourier_real");
   double scale = real_argument(a, 2);
@@ -89,7 +89,7 @@ PyObject* py_fourier_real(const Call& call) {
 }
 
 PyObject* py_fourier_to_real(const Call& call) {
-  Args a("_fourier_to_real", call, {"input", "dim", "size", "scale", "inverse"}, 5);
+  Args a(call);
   Tensor& input = transformable(a, DType::complex64, DType::complex128);
   int dim = wrap_dim(a.integer(1), input.ndim, "_fourier_to_real");
   int64_t size = a.integer(2);
@@ -107,11 +107,13 @@ PyObject* py_fourier_to_real(const Call& call) {
   return out.release_py();
 }
 
-const NativeEntry entries[] = {
-    {"_fourier", py_fourier, "scale times the transform of complex input over dims."},
-    {"_fourier_real", py_fourier_real, "The first half of the coefficients of real input."},
-    {"_fourier_to_real", py_fourier_to_real, "The real signal of `size` points."},
-    {nullptr, nullptr, nullptr}};
+const NativeEntry entries[] = {{"_fourier", "input, dims, scale, inverse", py_fourier,
+                                "scale times the transform of complex input over dims."},
+                               {"_fourier_real", "input, dim, scale, inverse", py_fourier_real,
+                                "The first half of the coefficients of real input."},
+                               {"_fourier_to_real", "input, dim, size, scale, inverse",
+                                py_fourier_to_real, "The real signal of `size` points."},
+                               {}};
 
 }  // namespace
 
