@@ -11,6 +11,7 @@
 #include "dispatch/overlap.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/reduce.h"
+#include "kernels/elements/copy.h"
 
 namespace flambeau {
 
@@ -104,8 +105,16 @@ void copy_bytes(Tensor& dst, Tensor& src) {
   if (dst.is_meta()) return;
   if (dst.dtype == src.dtype && dst.contiguous && src.contiguous && dst.numel == src.numel) {
     LongWork unlocked(dst.nbytes() > (1 << 18));
-    std::memmove(dst.data(), src.data(), dst.nbytes());
+    if (dst.storage == src.storage)
+      std::memmove(dst.data(), src.data(), dst.nbytes());
+    else
+      copy_memory(dst.data(), src.data(), dst.nbytes());
     return;
+  }
+  if (dst.dtype == src.dtype && dst.storage != src.storage && dst.ndim == src.ndim &&
+      std::equal(dst.sizes, dst.sizes + dst.ndim, src.sizes)) {
+    LongWork unlocked(dst.nbytes() > (1 << 18));
+    if (copy_turned(dst.strided(), src.strided())) return;
   }
   if (dst.dtype == src.dtype && !is_computed(src.dtype)) {
     TensorRef to = as_words(dst), from = as_words(src);
@@ -141,7 +150,7 @@ void fill_number(Tensor& t, PyObject* number, const char* op, bool rounds) {
   if (t.contiguous) {
     if (std::all_of(bytes, bytes + size, [&](char c) { return c == bytes[0]; })) {
       LongWork unlocked(t.nbytes() > (1 << 18));
-      std::memset(t.data(), bytes[0], t.nbytes());
+      fill_memory(t.data(), bytes[0], t.nbytes());
       return;
     }
     if (t.numel <= 16) {

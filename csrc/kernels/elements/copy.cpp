@@ -1,0 +1,247 @@
+#include "kernels/elements/copy.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/elements/walk.h"
+#include "runtime/threads.h"
+
+namespace flambeau {
+
+namespace {
+
+constexpr int64_t chunk_bytes = int64_t{1} << 18;
+
+struct Axis {
+  int64_t size, to, from;  // strides in items
+};
+
+/// The axes of a copy, the one with the shortest steps in the result last; neighbours that both
+/// sides step through evenly are one.
+class Axes {
+ public:
+  Axes(const Strided& out, const Strided& self) {
+    for (int d = 0; d < out.ndim; ++d) {
+      if (out.sizes[d] == 1) continue;
+      Axis axis{out.sizes[d], out.strides[d], self.strides[d]};
+      int at = n_++;
+      for (; at > 0 && axes_[at - 1].to < axis.to; --at) axes_[at] = axes_[at - 1];
+      axes_[at] = axis;
+    }
+    int merged = 0;
+    for (int d = 0; d < n_; ++d) {
+      Axis* before = merged ? &axes_[merged - 1] : nullptr;
+      if (before && before->to == axes_[d].to * axes_[d].size &&
+          before->from == axes_[d].from * axes_[d].size)
+        *before = {before->size * axes_[d].size, axes_[d].to, axes_[d].from};
+      else
+        axes_[merged++] = axes_[d];
+    }
+    n_ = merged;
+    if (n_ == 0) axes_[n_++] = {1, 1, 1};
+  }
+
+  int count() const { return n_; }
+  const Axis& operator[](int i) const { return axes_[i]; }
+  Axis take(int i) {
+    Axis taken = axes_[i];
+    for (--n_; i < n_; ++i) axes_[i] = axes_[i + 1];
+    return taken;
+  }
+  int64_t numel() const {
+    int64_t n = 1;
+    for (int i = 0; i < n_; ++i) n *= axes_[i].size;
+    return n;
+  }
+
+  /// fn(to, from) at the offsets of each coordinate of [begin, end).
+  template <class F>
+  void each(int64_t begin, int64_t end, F&& fn) const {
+    if (n_ == 0) return fn(int64_t{0}, int64_t{0});
+    const Axis last = axes_[n_ - 1];
+    int64_t at[max_long_dims], to = 0, from = 0, rest = begin;
+    for (int d = n_ - 1; d >= 0; --d) {
+      at[d] = rest % axes_[d].size;
+      rest /= axes_[d].size;
+      to += at[d] * axes_[d].to;
+      from += at[d] * axes_[d].from;
+    }
+    for (int64_t i = begin;;) {
+      const int64_t run = std::min(last.size - at[n_ - 1], end - i);
+      for (int64_t k = 0; k < run; ++k) fn(to + k * last.to, from + k * last.from);
+      if ((i += run) >= end) return;
+      to -= at[n_ - 1] * last.to;
+      from -= at[n_ - 1] * last.from;
+      at[n_ - 1] = 0;
+      for (int d = n_ - 2; d >= 0; --d) {
+        to += axes_[d].to;
+        from += axes_[d].from;
+        if (++at[d] < axes_[d].size) break;
+        to -= at[d] * axes_[d].to;
+        from -= at[d] * axes_[d].from;
+        at[d] = 0;
+      }
+    }
+  }
+
+ private:
+  int n_ = 0;
+  Axis axes_[max_long_dims];
+};
+
+/// to[j * n + i] = from[i * step + j]: n rows become one, item by item.
+template <int n, class Item>
+void interleave(Item* __restrict to, const Item* __restrict from, int64_t step, int64_t count) {
+  for (int64_t j = 0; j < count; ++j)
+    for (int i = 0; i < n; ++i) to[j * n + i] = from[i * step + j];
+}
+
+/// to[j * step + i] = from[i * n + j]: one row becomes n.
+template <int n, class Item>
+void separate(Item* __restrict to, const Item* __restrict from, int64_t step, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    for (int j = 0; j < n; ++j) to[j * step + i] = from[i * n + j];
+}
+
+template <class Item>
+struct Vector {
+  static constexpr int lanes = 16 / sizeof(Item);
+  typedef Item type __attribute__((vector_size(16), may_alias));
+  typedef Item anywhere __attribute__((vector_size(16), aligned(sizeof(Item)), may_alias));
+};
+
+template <class Item>
+inline typename Vector<Item>::type load(const Item* from) {
+  return *reinterpret_cast<const typename Vector<Item>::anywhere*>(from);
+}
+template <class Item>
+inline void store(Item* to, typename Vector<Item>::type value) {
+  *reinterpret_cast<typename Vector<Item>::anywhere*>(to) = value;
+}
+
+/// to[j * to_step + i] = from[i * from_step + j] for i and j below the lanes of a vector.
+inline void transpose_square(uint32_t* to, int64_t to_step, const uint32_t* from,
+                             int64_t from_step) {
+  auto a = load(from), b = load(from + from_step);
+  auto c = load(from + 2 * from_step), d = load(from + 3 * from_step);
+  auto low_ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  auto high_ab = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  auto low_cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  auto high_cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  store(to, __builtin_shufflevector(low_ab, low_cd, 0, 1, 4, 5));
+  store(to + to_step, __builtin_shufflevector(low_ab, low_cd, 2, 3, 6, 7));
+  store(to + 2 * to_step, __builtin_shufflevector(high_ab, high_cd, 0, 1, 4, 5));
+  store(to + 3 * to_step, __builtin_shufflevector(high_ab, high_cd, 2, 3, 6, 7));
+}
+inline void transpose_square(uint64_t* to, int64_t to_step, const uint64_t* from,
+                             int64_t from_step) {
+  auto a = load(from), b = load(from + from_step);
+  store(to, __builtin_shufflevector(a, b, 0, 2));
+  store(to + to_step, __builtin_shufflevector(a, b, 1, 3));
+}
+
+/// A square as wide as a cache line, put together aside so that each line is read once and written
+/// once whatever the strides do to the sets of the cache; or what is left of one at an edge.
+template <class Item>
+inline void transpose_lines(Item* to, int64_t to_step, int64_t n_j, const Item* from,
+                            int64_t from_step, int64_t n_i) {
+  constexpr int n = 64 / sizeof(Item);
+  if (n_i < n || n_j < n) {
+    for (int64_t j = 0; j < n_j; ++j)
+      for (int64_t i = 0; i < n_i; ++i) to[j * to_step + i] = from[i * from_step + j];
+    return;
+  }
+  alignas(64) Item square[n * n];
+  if constexpr (sizeof(Item) == 4 || sizeof(Item) == 8) {
+    constexpr int lanes = Vector<Item>::lanes;
+    for (int i = 0; i < n; i += lanes)
+      for (int j = 0; j < n; j += lanes)
+        transpose_square(square + j * n + i, n, from + i * from_step + j, from_step);
+  } else {
+    for (int i = 0; i < n; ++i)
+      for (int j = 0; j < n; ++j) square[j * n + i] = from[i * from_step + j];
+  }
+  for (int j = 0; j < n; ++j) std::memcpy(to + j * to_step, square + j * n, 64);
+}
+
+/// to[j * row.to + i] = from[i * column.from + j] for i below column.size, j below row.size.
+template <class Item>
+void transpose(Item* to, const Item* from, const Axis& row, const Axis& column) {
+  const int64_t n_i = column.size, n_j = row.size;
+  if (row.to == n_i) {
+    if (n_i == 2) return interleave<2>(to, from, column.from, n_j);
+    if (n_i == 3) return interleave<3>(to, from, column.from, n_j);
+    if (n_i == 4) return interleave<4>(to, from, column.from, n_j);
+  }
+  if (column.from == n_j) {
+    if (n_j == 2) return separate<2>(to, from, row.to, n_i);
+    if (n_j == 3) return separate<3>(to, from, row.to, n_i);
+    if (n_j == 4) return separate<4>(to, from, row.to, n_i);
+  }
+  constexpr int64_t line = 64 / sizeof(Item), block = 4 * line;
+  for (int64_t j0 = 0; j0 < n_j; j0 += block)
+    for (int64_t i = 0; i < n_i; i += line)
+      for (int64_t j = j0; j < std::min(j0 + block, n_j); j += line)
+        transpose_lines(to + j * row.to + i, row.to, std::min(line, n_j - j),
+                        from + i * column.from + j, column.from, std::min(line, n_i - i));
+}
+
+/// Items side by side in `column` of the result, in `row` of what is read.
+template <class Item>
+void run_turned(Item* to, const Item* from, const Axes& axes, const Axis& row, const Axis& column) {
+  // A long row is cut, so that threads have something to share.
+  const int64_t column_bytes = column.size * sizeof(Item);
+  const int64_t length = std::max<int64_t>(64, chunk_bytes / column_bytes / 64 * 64);
+  const int64_t n_cuts = (row.size + length - 1) / length;
+  const int64_t grain =
+      std::max<int64_t>(1, chunk_bytes / (column_bytes * std::min(length, row.size)));
+  parallel_ranges(axes.numel() * n_cuts, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const int64_t j = unit % n_cuts * length, at = unit / n_cuts;
+      const Axis part{std::min(length, row.size - j), row.to, 1};
+      axes.each(at, at + 1, [&](int64_t t, int64_t f) {
+        transpose(to + t + j * row.to, from + f + j, part, column);
+      });
+    }
+  });
+}
+
+}  // namespace
+
+bool copy_turned(const Strided& out, const Strided& self) {
+  Axes axes(out, self);
+  if (axes.numel() == 0) return true;
+  const Axis column = axes.take(axes.count() - 1);
+  int turned = axes.count() - 1;
+  while (turned >= 0 && axes[turned].from != 1) --turned;
+  if (column.to != 1 || column.from <= 1 || turned < 0) return false;
+  const Axis row = axes.take(turned);
+  with_item_type(itemsize(out.dtype), [&]<class Item>() {
+    run_turned(static_cast<Item*>(out.data), static_cast<const Item*>(self.data), axes, row,
+               column);
+  });
+  return true;
+}
+
+/// fn(begin, end) for a part of the bytes for each thread: where they are cut does not show.
+template <class F>
+static void shared_out(int64_t n_bytes, F&& fn) {
+  if (n_bytes < 2 * chunk_bytes || runs_serially()) return fn(int64_t{0}, n_bytes);
+  const int64_t n_parts = std::min<int64_t>(get_num_threads(), n_bytes / chunk_bytes);
+  parallel_ranges(n_bytes, (n_bytes / n_parts / 64 + 1) * 64, fn);
+}
+
+void copy_memory(void* to, const void* from, int64_t n_bytes) {
+  shared_out(n_bytes, [&](int64_t begin, int64_t end) {
+    std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin,
+                end - begin);
+  });
+}
+
+void fill_memory(void* to, unsigned char value, int64_t n_bytes) {
+  shared_out(n_bytes, [&](int64_t begin, int64_t end) {
+    std::memset(static_cast<char*>(to) + begin, value, end - begin);
+  });
+}
+
+}  // namespace flambeau

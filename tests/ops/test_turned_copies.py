@@ -1,0 +1,55 @@
+"""Copies whose source has its items side by side in another dim than the result: every itemsize, edge and shape."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+
+DTYPES = ["uint8", "int16", "float32", "float64", "complex128"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "shape", [(2, 2), (3, 5), (65, 257), (257, 65), (64, 64), (2, 1025), (1025, 3), (130, 131)]
+)
+def test_matrices(shape, dtype):
+    x = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    ours = torch.from_numpy(x).t().contiguous()
+    assert ours.is_contiguous()
+    assert np.array_equal(ours.numpy(), x.T)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_order_of_four_dims(dtype):
+    x = np.arange(2 * 17 * 3 * 70).reshape(2, 17, 3, 70).astype(dtype)
+    for order in itertools.permutations(range(4)):
+        ours = torch.from_numpy(x).permute(order).contiguous()
+        assert np.array_equal(ours.numpy(), x.transpose(order)), order
+
+
+def test_into_and_out_of_parts():
+    x = np.arange(200 * 300, dtype=np.float32).reshape(200, 300)
+    place = torch.zeros(300, 400)
+    place[:, 100:300].copy_(torch.from_numpy(x).t())
+    assert np.array_equal(place.numpy()[:, 100:300], x.T)
+    assert place[:, :100].sum() == 0 and place[:, 300:].sum() == 0
+    part = torch.from_numpy(x)[10:190:2, 5:250].t().contiguous()
+    assert np.array_equal(part.numpy(), x[10:190:2, 5:250].T)
+
+
+@pytest.mark.parametrize("threads", [1, 3, 16])
+def test_large_ones_in_threads(threads):
+    before = torch.get_num_threads()
+    x = np.random.default_rng(0).random((3, 700, 900), dtype=np.float32)
+    flat = np.random.default_rng(0).random(3_000_000)
+    try:
+        torch.set_num_threads(threads)
+        assert np.array_equal(
+            torch.from_numpy(x).permute(2, 0, 1).contiguous(), x.transpose(2, 0, 1)
+        )
+        assert np.array_equal(torch.from_numpy(flat).clone(), flat)
+        assert not torch.from_numpy(flat.copy()).zero_().any()
+    finally:
+        torch.set_num_threads(before)
