@@ -17,7 +17,10 @@ from .types import (
     memory_format,
     qscheme,
     preserve_format,
+    sparse_bsc,
+    sparse_bsr,
     sparse_coo,
+    sparse_csc,
     sparse_csr,
     strided,
 )

@@ -211,7 +211,7 @@ class _Named:
 
 
 class layout(_Named):
-    """How a tensor's elements are laid out: strided."""
+    """How a tensor's elements are laid out: strided, or one of the sparse layouts."""
 
     __slots__ = ()
 
@@ -231,6 +231,11 @@ class memory_format(_Named):
 strided = layout("strided")
 sparse_coo = layout("sparse_coo")
 sparse_csr = layout("sparse_csr")
+sparse_csc = layout("sparse_csc")
+sparse_bsr = layout("sparse_bsr")
+sparse_bsc = layout("sparse_bsc")
+LAYOUTS = (strided, sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc)  # as numbered in the core
+_core._set_layouts(LAYOUTS)
 QSCHEMES = {
     name: qscheme(name)
     for name in "per_tensor_affine per_channel_affine per_tensor_symmetric per_channel_symmetric "

@@ -8,6 +8,7 @@
 #include "autograd/borrowed.h"
 #include "autograd/door.h"
 #include "autograd/saved_hooks.h"
+#include "autograd/sparse.h"
 #include "tensor/device_scope.h"
 
 namespace flambeau {
@@ -296,12 +297,13 @@ void Run::capture(Node* node, std::vector<TensorRef>& grads) {
 void check_nan(Node* node, const std::vector<TensorRef>& grads) {
   for (size_t i = 0; i < grads.size(); ++i) {
     if (!grads[i] || !is_differentiable(grads[i]->dtype) || grads[i]->is_meta()) continue;
+    const TensorRef& grad = is_sparse(*grads[i]) ? grads[i]->storage->sparse->values : grads[i];
     Dims all;
-    for (int d = 0; d < grads[i]->ndim; ++d) all.push(d);
+    for (int d = 0; d < grad->ndim; ++d) all.push(d);
     TensorRef total;
     {
       GradModeGuard off(false);
-      total = to_dtype(*sum(*grads[i], all, false), DType::float64);
+      total = to_dtype(*sum(*grad, all, false), DType::float64);
     }
     if (total->as<double>()[0] != total->as<double>()[0])
       throw Error(
@@ -354,6 +356,8 @@ void Run::run_node(uint32_t at) {
     if (entries_[at].capture >= 0 && task_.capture) capture(node.get(), grads);
     if (entries_[at].run) {
       run_pre_hooks(node.get(), grads);
+      if (sparse_tensors) [[unlikely]]
+        fit_to_node(node.get(), grads);
       std::vector<TensorRef> seen;
       bool post = node->extras && node->extras->post_hooks;
       if (post) seen = grads;
@@ -426,7 +430,7 @@ void Run::receive(uint32_t at, uint32_t nr, TensorRef grad) {
   Tensor& sum = *grads[nr];
   bool ours = !grad_mode_enabled && Py_REFCNT(sum.py()) == 1 &&
               sum.storage->version.references == 1 && sum.contiguous && !sum.version_override;
-  if (ours)
+  if (ours && !(sparse_tensors && is_sparse(sum)))
     add_into(sum, *grad);
   else
     grads[nr] = add(sum, *grad);

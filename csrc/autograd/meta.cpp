@@ -6,6 +6,7 @@
 #include "autograd/accumulate.h"
 #include "autograd/borrowed.h"
 #include "autograd/saved_hooks.h"
+#include "autograd/sparse.h"
 
 namespace flambeau {
 
@@ -332,12 +333,18 @@ void add_to_grad(Tensor& variable, AutogradMeta& meta, TensorRef grad) {
   if (!meta.grad) {
     bool ours = Py_REFCNT(grad.get()) == 1 && !grad_mode_enabled && is_dense(*grad) &&
                 !grad->version_override && grad->storage->version.references == 1;
-    if ((!variable.contiguous || !grad->contiguous) && has_other_layout(*grad, variable)) {
+    if (sparse_tensors && is_sparse(*grad)) [[unlikely]] {
+      ours = ours && owns_parts(*grad);
+      if (ours && grad->autograd) destroy_meta(*grad);
+      meta.grad = ours ? std::move(grad) : sparse_clone(*grad);
+    } else if ((!variable.contiguous || !grad->contiguous) && has_other_layout(*grad, variable)) {
       meta.grad = clone_with(*grad, strides_of(variable));
     } else {
       if (ours && grad->autograd) destroy_meta(*grad);
       meta.grad = ours ? std::move(grad) : clone(*grad);
     }
+  } else if (any_sparse(*meta.grad, *grad)) [[unlikely]] {
+    add_sparse_grad(meta.grad, *grad);
   } else if (!grad_mode_enabled) {
     add_into(*meta.grad, *grad);
   } else {
@@ -372,8 +379,12 @@ void accumulate_visit(Node* node, Visitor& visitor) {
 
 }  // namespace
 
-const NodeKind accumulate_kind = {accumulate_backward, nothing_to_release, destroy_as<Accumulate>,
-                                  accumulate_visit};
+const NodeKind accumulate_kind = {accumulate_backward,
+                                  nothing_to_release,
+                                  destroy_as<Accumulate>,
+                                  accumulate_visit,
+                                  nullptr,
+                                  [](Node*) { return true; }};
 
 Node* accumulator_of(Tensor& leaf) {
   AutogradMeta& meta = need_meta(leaf);

@@ -44,6 +44,8 @@ struct NodeKind {
   void (*visit)(Node* self, Visitor& visitor) = nullptr;
   /// What backward keeps under `name` ("self", "other", "result"); see SavedValue.
   struct SavedValue (*find)(Node* self, const char* name) = nullptr;
+  /// Whether backward takes sparse gradients; null: it does not.
+  bool (*takes_sparse)(Node* self) = nullptr;
 };
 
 /// What few nodes have.

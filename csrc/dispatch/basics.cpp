@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "autograd/meta.h"
+#include "autograd/sparse.h"
 #include "dispatch/autocast.h"
 #include "dispatch/bound.h"
 #include "dispatch/overlap.h"
@@ -69,7 +70,11 @@ static TensorRef binary(const char* name, Tensor& a, Tensor& b) {
   return apply(record, args);
 }
 
-TensorRef add(Tensor& a, Tensor& b) { return binary("add", a, b); }
+TensorRef add(Tensor& a, Tensor& b) {
+  if (any_sparse(a, b)) [[unlikely]]
+    return call_bound("add", {a.py(), b.py()});
+  return binary("add", a, b);
+}
 TensorRef mul(Tensor& a, Tensor& b) { return binary("mul", a, b); }
 
 TensorRef mul_scalar(Tensor& a, double s) {
@@ -80,6 +85,10 @@ TensorRef mul_scalar(Tensor& a, double s) {
 
 void add_into(Tensor& a, Tensor& b) {
   GradModeGuard off(false);
+  if (any_sparse(a, b)) [[unlikely]] {
+    call_bound("add_", {a.py(), b.py()});
+    return;
+  }
   Pointwise& record = bound_record("add");
   Arg args[3] = {{&a, nullptr}, {&b, nullptr}, {nullptr, record.defaults[2].get()}};
   apply_inplace(record, args, "add_");
@@ -180,7 +189,8 @@ void fill_bytes(Tensor& t, double value) {
 }
 
 TensorRef full_like(Tensor& t, double value) {
-  TensorRef out = empty_like(t, t.dtype);
+  TensorRef out =
+      sparse_tensors && is_sparse(t) ? empty(sizes_of(t), t.dtype) : empty_like(t, t.dtype);
   fill_bytes(*out, value);
   return out;
 }
@@ -222,6 +232,8 @@ TensorRef to_dtype(Tensor& t, DType dtype) {
 
 TensorRef to_dtype_unwarned(Tensor& t, DType dtype) {
   if (t.dtype == dtype) return TensorRef::borrow(&t);
+  if (sparse_tensors && is_sparse(t)) [[unlikely]]
+    return sparse_to(t, dtype);
   TensorRef out = empty_like(t, dtype);
   copy_bytes(*out, t);
   record_pass(*out, t, "ToCopyBackward0");
@@ -237,6 +249,8 @@ TensorRef to_device(Tensor& t, Device device) {
 }
 
 TensorRef clone(Tensor& t) {
+  if (sparse_tensors && is_sparse(t)) [[unlikely]]
+    return sparse_clone(t);
   TensorRef out = empty_like(t, t.dtype);
   copy_bytes(*out, t);
   record_pass(*out, t, "CloneBackward0");
@@ -294,6 +308,8 @@ void copy_(Tensor& dst, Tensor& src) {
 
 TensorRef sum_to_size(Tensor& t, const Dims& sizes) {
   if (sizes_of(t) == sizes) return TensorRef::borrow(&t);
+  if (sparse_tensors && is_sparse(t)) [[unlikely]]
+    return sum_to_size(*sparse_to_dense(t), sizes);
   check(t.ndim >= sizes.n, [&] {
     return message("sum_to_size: ", shape(t), " does not sum to ", to_string(sizes),
                    ", which has more dims.");

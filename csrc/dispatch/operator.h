@@ -33,6 +33,7 @@ struct Operator {
   PyObject* declared;        // the Python function that declared it, or null
   PyObject* implementation;  // what is called; of a primitive with ctx in front
   PyObject* backward;        // of a primitive
+  PyObject* sparse;          // what is called where an argument is sparse: True for itself, or null
   PyTypeObject* node_type;   // of a primitive
   PyObject *dict, *weakrefs;
   Out out;

@@ -8,6 +8,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/reduce.h"
 #include "python/operator.h"
+#include "python/sparse.h"
 #include "tensor/device_scope.h"
 
 namespace flambeau {
@@ -400,7 +401,7 @@ PyObject* run_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
                     : self.record ? Mixing::numbers
                                   : Mixing::all;
     DeviceScope scope(object_of(self), args, all, mixing);
-    if (self.entry && self.entry->shown == Shown::no) return self.run(self, args, n, keys);
+    if (self.entry && self.entry->shown == Shown::no) return run_by_layout(self, args, n, keys);
     if ((watchers & watch_dispatch) && wants_dispatch(self, args, all)) {
       Object result = Object::steal(call_dispatch(self, args, n, keys));
       if (!result) throw PythonError();
@@ -419,7 +420,7 @@ PyObject* run_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
     Object result;
     {
       Deeper deeper;
-      result = Object::steal(self.run(self, args, n, keys));
+      result = Object::steal(run_by_layout(self, args, n, keys));
     }
     if (timed) timed->done(recorded_by(result.get()));
     observed.done(result.get());

@@ -5,6 +5,7 @@
 #include "python/args.h"
 #include "python/hooks.h"
 #include "python/operator.h"
+#include "python/sparse.h"
 #include "python/ways/index.h"
 
 NB_MODULE(_core, m) {
@@ -21,6 +22,7 @@ NB_MODULE(_core, m) {
   initialize_subscripts(module);
   initialize_views(module);
   initialize_methods(module);
+  initialize_sparse(module);
   initialize_storages(module);
   initialize_reductions(module);
   initialize_raw_kernels(module);

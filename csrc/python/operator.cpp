@@ -143,6 +143,7 @@ int operator_traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(self.declared);
   Py_VISIT(self.implementation);
   Py_VISIT(self.backward);
+  Py_VISIT(self.sparse);
   Py_VISIT(self.dict);
   return 0;
 }
@@ -151,6 +152,7 @@ int operator_clear(PyObject* o) {
   Py_CLEAR(self.declared);
   Py_CLEAR(self.implementation);
   Py_CLEAR(self.backward);
+  Py_CLEAR(self.sparse);
   Py_CLEAR(self.dict);
   return 0;
 }
@@ -197,6 +199,8 @@ PyMemberDef operator_members[] = {
     {"__wrapped__", T_OBJECT_EX, offsetof(Operator, declared), 0, nullptr},
     {"backward", T_OBJECT_EX, offsetof(Operator, backward), 0,
      "The derivative of a primitive: backward(ctx, *grad_outputs)."},
+    {"sparse", T_OBJECT, offsetof(Operator, sparse), 0,
+     "What is called where an argument is sparse; True: the operator itself, None: nothing."},
     {nullptr, 0, 0, 0, nullptr}};
 PyGetSetDef operator_getset[] = {
     {"parameters", operator_parameters, nullptr,

@@ -239,6 +239,7 @@ void destroy_storage(Storage* s) {
   Py_CLEAR(s->owner);
   if (s->capacity == 0) {
     if (s->device != on_cpu) count_other_devices(-1);
+    if (s->sparse) destroy_parts(s->sparse);
     delete s;
     return;
   }

@@ -17,6 +17,10 @@ struct Version {
   const char* writer = nullptr;  // the operator that wrote last
 };
 
+/// What a sparse tensor is made of; see sparse.h.
+struct SparseParts;
+void destroy_parts(SparseParts* parts);
+
 struct Storage {
   Version version;            // version.references is also the storage's own reference count
   void* data = nullptr;       // null on another device than the CPU
@@ -27,6 +31,7 @@ struct Storage {
   bool lent = false;    // others hold its address: a block that it leaves is kept until its end
   bool shared = false;  // lives in memory that other processes map; see shared.h
   Device device;
+  SparseParts* sparse = nullptr;  // of a sparse tensor, which has no bytes of its own
   Storage *previous = nullptr, *following = nullptr;  // the list of large live blocks, for reports
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tensor/collected.h"
+#include "tensor/sparse.h"
 
 namespace flambeau {
 
@@ -37,6 +38,10 @@ std::string to_string(const Dims& dims) {
 std::string describe(const Tensor& t) { return message(name(t.dtype), " ", shape(t)); }
 
 void throw_unreachable(const Tensor& t) {
+  check<NotImplementedError>(!is_sparse(t), [&] {
+    return message(name_of_call(), ": takes strided tensors, not ", name(layout_of(t)), ", ",
+                   describe(t), ". Convert it with .to_dense().");
+  });
   const std::string on = to_string(t.device());
   throw NotImplementedError(message(
       name_of_call(), ": needs the elements of ", describe(t), " on ", on,

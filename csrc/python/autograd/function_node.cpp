@@ -101,8 +101,13 @@ SavedValue function_find(Node* node, const char* name) {
   return found;
 }
 
+bool function_takes_sparse(Node* node) {
+  PyTypeObject* type = Py_TYPE(node->py());
+  return !primitive_arguments(type) || primitive_takes_sparse(type);
+}
+
 const NodeKind function_kind = {function_backward, function_release, destroy_as<FunctionNode>,
-                                function_visit, function_find};
+                                function_visit, function_find, function_takes_sparse};
 
 }  // namespace
 

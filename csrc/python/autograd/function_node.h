@@ -47,5 +47,7 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
 /// The names of the arguments of the primitive whose nodes are of this type (borrowed); null for
 /// autograd.Function.
 PyObject* primitive_arguments(PyTypeObject* type);
+/// Whether it knows sparse tensors.
+bool primitive_takes_sparse(PyTypeObject* type);
 
 }  // namespace flambeau

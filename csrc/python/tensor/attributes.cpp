@@ -2,6 +2,7 @@
 #include "autograd/meta.h"
 #include "dispatch/views.h"
 #include "python/tensor/type.h"
+#include "tensor/sparse.h"
 
 namespace flambeau {
 
@@ -194,11 +195,20 @@ PyObject* get_post_hooks(PyObject* o) {
   return meta ? or_none(meta->post_accumulate_hooks) : Py_NewRef(Py_None);
 }
 PyObject* get_itemsize(PyObject* o) { return PyLong_FromLongLong(itemsize(self_of(o).dtype)); }
-PyObject* get_nbytes(PyObject* o) { return PyLong_FromLongLong(self_of(o).nbytes()); }
+PyObject* get_nbytes(PyObject* o) {
+  return guarded([&] {
+    check(!is_sparse(self_of(o)), [&] {
+      return message("nbytes: ", name(layout_of(self_of(o))),
+                     " tensors have no bytes of their own. Add those of its indices and values.");
+    });
+    return PyLong_FromLongLong(self_of(o).nbytes());
+  });
+}
 PyObject* get_inference(PyObject* o) { return PyBool_FromLong(self_of(o).inference); }
 PyObject* get_T(PyObject* o) {
   return guarded([&] {
     Tensor& t = self_of(o);
+    if (is_sparse(t)) return PyObject_CallMethod(o, "_sparse_reversed", nullptr);
     Dims order;
     for (int d = t.ndim - 1; d >= 0; --d) order.push(d);
     return permute(t, order).release_py();
@@ -207,6 +217,7 @@ PyObject* get_T(PyObject* o) {
 PyObject* get_mT(PyObject* o) {
   return guarded([&] {
     Tensor& t = self_of(o);
+    if (is_sparse(t)) return PyObject_CallMethod(o, "transpose", "ii", -2, -1);
     check(t.ndim >= 2, [&] { return message("mT: tensor ", shape(t), " has fewer than 2 dims."); });
     return transpose(t, -2, -1).release_py();
   });

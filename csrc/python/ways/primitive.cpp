@@ -67,4 +67,9 @@ PyObject* primitive_arguments(PyTypeObject* type) {
   return found == primitives().end() ? nullptr : found->second->parameters->names();
 }
 
+bool primitive_takes_sparse(PyTypeObject* type) {
+  auto found = primitives().find(type);
+  return found != primitives().end() && found->second->sparse;
+}
+
 }  // namespace flambeau

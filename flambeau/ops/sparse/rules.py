@@ -1,0 +1,97 @@
+"""How operators get what they do with sparse arguments: @rule("add") beside a function."""
+
+import functools
+
+from ... import _core
+from ..declare import METHODS, NAMESPACES
+from .frame import is_sparse, layout_name
+
+Operator = _core.Operator
+
+
+def operators_called(name):
+    """The operators that are public under a name, each once."""
+    found = [METHODS.get(name), getattr(_core, name, None)]
+    found += [space.get(name) for space in NAMESPACES.values()]
+    return {id(each): each for each in found if isinstance(each, Operator)}.values()
+
+
+def rule(*names):
+    """Decorates a function that answers the operators of these names where an argument is sparse; it need not
+    know of out=."""
+
+    def declare(function):
+        for name in names:
+            answer = _with_out(function, name)
+            for operator in operators_called(name):
+                operator.sparse = answer
+        return function
+
+    return declare
+
+
+def as_it_is(*names):
+    """Operators that need nothing more: they ask for facts, or are written in terms of others."""
+    for name in names:
+        for operator in operators_called(name):
+            operator.sparse = True
+
+
+def in_place(name, function):
+    """Answers the operator `name`_ by what `function` gives."""
+
+    def inplace(input, *args, **kwargs):
+        if not is_sparse(input):
+            raise NotImplementedError(
+                f"{name}_: cannot write a sparse result into a strided tensor. Use {name}, or "
+                "to_dense() on the sparse argument."
+            )
+        made = function(input, *args, **kwargs)
+        if made.shape != input.shape:
+            raise RuntimeError(
+                f"{name}_: the result is {tuple(made.shape)}, but it is to be written into {tuple(input.shape)}."
+            )
+        if made.dtype != input.dtype:
+            if not _core.can_cast(made.dtype, input.dtype):
+                raise RuntimeError(
+                    f"{name}_: the result, {made.dtype}, cannot be written into a tensor of {input.dtype}."
+                )
+            made = made.to(input.dtype)
+        return replace(input, made, name + "_")
+
+    rule(name + "_")(inplace)
+    return inplace
+
+
+def replace(input, made, name):
+    """`input`, which holds what `made` holds from now on."""
+    if layout_name(input) != layout_name(made):
+        made = made.to_sparse(layout=_core._layout_of(input))
+    return _core._sparse_take(input, made, name)
+
+
+def _with_out(function, name):
+    @functools.wraps(function)
+    def answer(*args, out=None, **kwargs):
+        if out is None:
+            return function(*args, **kwargs)
+        made = function(*args, **kwargs)
+        if not isinstance(out, _core.Tensor) or not isinstance(made, _core.Tensor):
+            raise TypeError(f"{name}: out must be a Tensor, not {type(out).__name__}.")
+        if is_sparse(out) != is_sparse(made):
+            raise RuntimeError(
+                f"{name}: the result is {layout_name(made)}, but out is {layout_name(out)}. They must be alike."
+            )
+        if not is_sparse(out):
+            _core._check_out(out, made.dtype, (), name)
+            return _core._finish_out(made, out, name)
+        return replace(out, made if made.dtype == out.dtype else made.to(out.dtype), name)
+
+    return answer
+
+
+def refuse_layout(name, input, wanted):
+    raise NotImplementedError(
+        f"{name}: takes {wanted}, not {layout_name(input)}, {tuple(input.shape)}. Convert it with "
+        ".to_sparse(layout=...) or .to_dense()."
+    )
