@@ -115,7 +115,7 @@ _PACKAGES = frozenset(
     "autograd func functional multiprocessing version nn optim utils vision linalg fft special random kernels cuda masked "
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
     "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train fx library "
-    "profiler torch_version hub cpu futures _dynamo distributed monitor mtia package quantization ao classes cpp".split()
+    "profiler sparse torch_version hub cpu futures _dynamo distributed monitor mtia package quantization ao classes cpp".split()
 )
 _LAZY = {
     **dict.fromkeys(
@@ -213,6 +213,11 @@ _LAZY = {
         "channel_shuffle native_channel_shuffle rrelu rrelu_ dropout alpha_dropout feature_alpha_dropout "
         "group_norm grid_sampler grid_sampler_2d _grid_sampler_2d_cpu_fallback grid_sampler_3d affine_grid_generator".split(),
         "nn.functional",
+    ),
+    **dict.fromkeys(
+        "sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor "
+        "sparse_compressed_tensor".split(),
+        "sparse",
     ),
     **dict.fromkeys("lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell".split(), "nn.cells"),
     **dict.fromkeys(

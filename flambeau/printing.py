@@ -244,6 +244,8 @@ def tensor_repr(tensor, prefix=None, contents=None):
     numbers_shown = True
     if contents is not None:
         pass
+    elif _core._is_sparse(tensor):
+        return _sparse_repr(tensor, prefix)
     elif tensor.device.type == "meta":
         contents, numbers_shown = "...", False
     elif tensor.numel() == 0:
@@ -254,6 +256,47 @@ def tensor_repr(tensor, prefix=None, contents=None):
         with _plain(tensor) as plain:
             contents = _contents(plain, indent)
     return _join(prefix + contents, _suffixes(tensor, numbers_shown), indent)
+
+
+_PARTS = {  # what each layout calls its indices
+    "sparse_coo": ("indices",),
+    "sparse_csr": ("crow_indices", "col_indices"),
+    "sparse_csc": ("ccol_indices", "row_indices"),
+    "sparse_bsr": ("crow_indices", "col_indices"),
+    "sparse_bsc": ("ccol_indices", "row_indices"),
+}
+
+
+def _sparse_repr(tensor, prefix):
+    """The text of a sparse tensor: what it is made of, then the facts."""
+    _, compressed, indices, values, _, _ = _core._sparse_parts(tensor)
+    names = (*_PARTS[tensor.layout.name], "values")
+    parts = [part for part in (compressed, indices, values) if part is not None]
+    indent = " " * len(prefix)
+    lines = []
+    for name, part in zip(names, parts, strict=True):
+        head = f"{name}=tensor("
+        inner = len(prefix) + len(head)
+        if part.is_meta:
+            text = f"..., size={tuple(part.shape)}"
+        elif part.numel() == 0:
+            text = f"[], size={tuple(part.shape)}"
+        else:
+            text = _contents(part, inner)
+        lines.append(f"{head}{text})")
+    text = prefix + (",\n" + indent).join(lines)
+    facts = _suffixes(tensor, True)
+    size = f"size={tuple(tensor.shape)}"
+    facts = [fact for fact in facts if fact != size]
+    at = 1 if facts and facts[0].startswith("device") else 0
+    graph = [fact for fact in facts if fact.startswith(("grad_fn", "requires_grad", "tangent"))]
+    rest = [fact for fact in facts if fact not in graph]
+    nnz = [] if tensor.is_meta else [f"nnz={tensor._nnz()}"]
+    rest[at:at] = [size, *nnz]
+    first, *more = [*rest, f"layout={tensor.layout}", *graph]
+    if compressed is None:
+        return _join(f"{text},\n{indent}{first}", more, len(prefix))
+    return _join(text, [first, *more], len(prefix))
 
 
 @contextmanager

@@ -234,7 +234,14 @@ sparse_csr = layout("sparse_csr")
 sparse_csc = layout("sparse_csc")
 sparse_bsr = layout("sparse_bsr")
 sparse_bsc = layout("sparse_bsc")
-LAYOUTS = (strided, sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc)  # as numbered in the core
+LAYOUTS = (
+    strided,
+    sparse_coo,
+    sparse_csr,
+    sparse_csc,
+    sparse_bsr,
+    sparse_bsc,
+)  # as numbered in the core
 _core._set_layouts(LAYOUTS)
 QSCHEMES = {
     name: qscheme(name)

@@ -8,7 +8,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/reduce.h"
 #include "python/operator.h"
-#include "python/sparse.h"
+#include "python/tensor/layouts.h"
 #include "tensor/device_scope.h"
 
 namespace flambeau {

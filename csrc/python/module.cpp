@@ -5,7 +5,7 @@
 #include "python/args.h"
 #include "python/hooks.h"
 #include "python/operator.h"
-#include "python/sparse.h"
+#include "python/tensor/layouts.h"
 #include "python/ways/index.h"
 
 NB_MODULE(_core, m) {
@@ -23,6 +23,7 @@ NB_MODULE(_core, m) {
   initialize_views(module);
   initialize_methods(module);
   initialize_sparse(module);
+  initialize_sparse_kernels(module);
   initialize_storages(module);
   initialize_reductions(module);
   initialize_raw_kernels(module);

@@ -5,6 +5,7 @@
 #include <structmember.h>
 
 #include "python/hooks.h"
+#include "tensor/sparse.h"
 
 namespace flambeau {
 
@@ -235,6 +236,7 @@ PyType_Spec type_spec = {"flambeau._core.Operator", sizeof(Operator), 0,
 void initialize_operators(PyObject* module) {
   operator_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&type_spec));
   tell_of_other_devices = [](bool any) { set_watcher(watch_devices, any); };
+  tell_of_sparse = [](bool any) { set_watcher(watch_layouts, any); };
   if (PyModule_AddObjectRef(module, "Operator", reinterpret_cast<PyObject*>(operator_type)) < 0)
     throw PythonError();
 }

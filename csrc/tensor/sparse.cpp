@@ -1,10 +1,9 @@
 #include "tensor/sparse.h"
 
-#include "dispatch/door.h"
-
 namespace flambeau {
 
 constinit int64_t sparse_tensors = 0;
+constinit TellOfSparse tell_of_sparse = nullptr;
 
 const char* name(Layout layout) {
   static constexpr const char* names[] = {"strided",    "sparse_coo", "sparse_csr",
@@ -18,7 +17,7 @@ TensorRef make_sparse(SparseParts parts, const Dims& sizes) {
   Device device = parts.values->device();
   storage->data = nullptr;
   storage->sparse = new SparseParts(std::move(parts));
-  if (++sparse_tensors == 1) set_watcher(watch_layouts, true);
+  if (++sparse_tensors == 1) tell_of_sparse(true);
   storage->device = device;
   if (device != on_cpu) count_other_devices(1);
   TensorRef made;
@@ -42,7 +41,7 @@ void take_parts(Tensor& t, const Tensor& from) {
 
 void destroy_parts(SparseParts* parts) {
   delete parts;
-  if (--sparse_tensors == 0) set_watcher(watch_layouts, false);
+  if (--sparse_tensors == 0) tell_of_sparse(false);
 }
 
 }  // namespace flambeau

@@ -18,6 +18,10 @@ struct SparseParts {
   TensorRef compressed, indices, values;
 };
 
+using TellOfSparse = void (*)(bool any);
+/// Told when there is the first sparse tensor, and when there is none any more.
+extern constinit TellOfSparse tell_of_sparse;
+
 /// How many storages hold a sparse tensor. While it is 0 nobody asks for layouts.
 [[gnu::visibility("hidden")]] extern constinit int64_t sparse_tensors;
 

@@ -69,7 +69,7 @@ class GradScaler:
                 "the next round."
             )
         grads = [
-            p.grad
+            p.grad._values() if _core._is_sparse(p.grad) else p.grad
             for group in optimizer.param_groups
             for p in group["params"]
             if p.grad is not None

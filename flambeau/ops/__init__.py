@@ -58,6 +58,7 @@ FAMILIES = """
     search
     signal_windows
     sort
+    sparse_names
     spectrogram
     split
     stats

@@ -21,13 +21,13 @@ def gather(ctx, input, dim, index, *, sparse_grad=False):
     Args:
         input (Tensor): (*S).
         index (Tensor): int32 or int64, of the ndim of input and no larger but along dim.
-        sparse_grad (bool): accepted; the gradient is dense all the same.
+        sparse_grad (bool): whether the gradient of input is a sparse tensor.
 
     Returns:
         Tensor: the shape of index.
     """
     ctx.save_for_backward(index)
-    ctx.dim, ctx.shape = dim, input.shape
+    ctx.dim, ctx.shape, ctx.sparse = dim, input.shape, sparse_grad
     return indexing.gather(input, dim, index)
 
 
@@ -38,6 +38,10 @@ def _gather_backward(grad_output, shape, dim, index):
 
 @gather.derivative
 def _(ctx, grad_output):
+    if ctx.sparse:
+        from .sparse.gradients import of_gather
+
+        return of_gather(grad_output, ctx.shape, ctx.dim, *ctx.saved)
     return _gather_backward(grad_output, ctx.shape, ctx.dim, *ctx.saved)
 
 
@@ -77,9 +81,10 @@ raw_way(index_select, indexing.index_select, 3, _index_select_backward)
 
 @primitive(method=False, out=False)
 def embedding(ctx, weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
-    """weight[indices], where row padding_idx of weight gets no gradient."""
+    """weight[indices], where row padding_idx of weight gets no gradient; with `sparse` that is a sparse tensor."""
     ctx.save_for_backward(indices)
     ctx.shape, ctx.padding_idx, ctx.scale = weight.shape, padding_idx, scale_grad_by_freq
+    ctx.sparse = sparse
     return indexing.embedding(weight, indices)
 
 
@@ -94,8 +99,20 @@ def _embedding_backward(grad_output, shape, indices, padding_idx=-1, scale=False
     return fl.index_add(fl.zeros(shape, dtype=rows.dtype, device=rows.device), 0, flat, rows)
 
 
+def _sparse_embedding_backward(grad_output, shape, indices, padding_idx=-1):
+    from .sparse.gradients import of_rows
+
+    return of_rows(grad_output, shape, indices, padding_idx)
+
+
 @embedding.derivative
 def _(ctx, grad_output):
+    if ctx.sparse:
+        if ctx.scale:
+            raise RuntimeError(
+                "embedding: scale_grad_by_freq=True does not go with sparse=True. Choose one of them."
+            )
+        return _sparse_embedding_backward(grad_output, ctx.shape, *ctx.saved, ctx.padding_idx)
     return _embedding_backward(grad_output, ctx.shape, *ctx.saved, ctx.padding_idx, ctx.scale)
 
 
@@ -105,7 +122,9 @@ raw_way(embedding, indexing.embedding, 2, _embedding_backward)
 def embedding_way(operation):
     """Lets plain calls of F.embedding(indices, weight, ...) go to the core; returns the operator."""
     operation = as_operator(operation)
-    _core._embedding_way(operation, indexing.embedding, _embedding_backward)
+    _core._embedding_way(
+        operation, indexing.embedding, _embedding_backward, _sparse_embedding_backward
+    )
     return operation
 
 

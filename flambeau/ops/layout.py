@@ -57,12 +57,6 @@ def resize_as_(self, other, memory_format=None):
 
 
 @method
-def to_dense(self, dtype=None, *, masked_grad=True):
-    """The tensor itself (flambeau's tensors are dense)."""
-    return self if dtype is None else self.to(dtype)
-
-
-@method
 def get_device(self):
     """-1: the tensor lies in the CPU's memory."""
     return -1
@@ -301,8 +295,6 @@ def _flag(name, value):
 
 for _name, _value in {
     "is_cuda": False,
-    "is_sparse": False,
-    "is_sparse_csr": False,
     "is_quantized": False,
     "is_mps": False,
     "is_xpu": False,
@@ -313,7 +305,6 @@ for _name, _value in {
     "is_maia": False,
     "is_xla": False,
     "is_mtia": False,
-    "layout": types.strided,
     "volatile": False,
     "name": None,
 }.items():

@@ -82,24 +82,6 @@ def is_distributed(input):
 register("is_distributed", is_distributed, method=True)
 
 
-@_method("sparse_dim")
-def _(self):
-    """0: the tensor is dense."""
-    return 0
-
-
-@_method("dense_dim")
-def _(self):
-    """The number of dimensions: all of them are dense."""
-    return self.dim()
-
-
-@_method("is_coalesced")
-def _(self):
-    """Raises: the tensor is not sparse."""
-    raise RuntimeError("is_coalesced: takes sparse tensors; this one is strided.")
-
-
 @_method("reinforce")
 def _(self, reward):
     """Raises: it went with stochastic functions, before PyTorch 0.4."""

@@ -19,6 +19,7 @@ from .options import (
     with_gradients,
 )  # fmt: skip
 from .rule import Rule
+from .touched import Touched, without_sparse
 
 __all__ = ["Adagrad"]
 
@@ -85,13 +86,32 @@ class Adagrad(Optimizer):
         for state in self.state.values():
             state["sum"].share_memory_()
 
+    def _sparse_step(self, rule, group, parameter, grad):
+        """The same for the rows that a sparse gradient names."""
+        if group["weight_decay"] != 0:
+            raise RuntimeError(
+                "Adagrad: weight_decay moves every row, and a gradient is sparse. Set weight_decay to 0 for this "
+                "group."
+            )
+        state = self.state[parameter]
+        Touched(grad).apply(
+            rule,
+            [parameter, None, state["sum"]],
+            lr=number(group["lr"]) / (1 + (count_step(state) - 1) * group["lr_decay"]),
+            eps=group["eps"],
+            weight_decay=0,
+        )
+
     def update(self, group):
         numbers, rows = [], []
-        for parameter, grad in with_gradients(group):
+        rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
+        pairs, sparse = without_sparse(with_gradients(group, sparse=True))
+        for parameter, grad in sparse:
+            self._sparse_step(rule, group, parameter, grad)
+        for parameter, grad in pairs:
             state = self.state[parameter]
             numbers.append(count_step(state))
             rows.append((parameter, grad, state["sum"]))
-        rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
         for step, lists in alike(numbers, rows):
             rule.apply(
                 lists,

@@ -2,6 +2,7 @@
 
 import flambeau
 
+from .._core import _is_sparse
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
 from .options import number, options
@@ -60,7 +61,7 @@ class LBFGS(Optimizer):
             if grad is None:
                 piece = flambeau.zeros_like(parameter).reshape(-1)
             else:
-                piece = grad.reshape(-1)
+                piece = (grad.to_dense() if _is_sparse(grad) else grad).reshape(-1)
             pieces.append(flambeau.view_as_real(piece).reshape(-1) if piece.is_complex() else piece)
         return flambeau.cat(pieces, 0)
 

@@ -2,6 +2,8 @@
 
 import flambeau
 
+from .._core import _any_sparse, _is_sparse
+
 
 def options(arguments):
     """The defaults of an optimizer from locals() of its __init__: every argument but the parameters."""
@@ -89,11 +91,22 @@ def number(value):
     return value.item() if isinstance(value, flambeau.Tensor) else value
 
 
-def with_gradients(group):
-    """(parameter, gradient) of those parameters of the group that have a gradient."""
-    return [
+def with_gradients(group, sparse=False):
+    """(parameter, gradient) of those parameters of the group that have a gradient.
+
+    Raises RuntimeError for a sparse one unless the rule takes those (`sparse`).
+    """
+    pairs = [
         (parameter, grad) for parameter in group["params"] if (grad := parameter.grad) is not None
     ]
+    if not sparse and _any_sparse():
+        for _, grad in pairs:
+            if _is_sparse(grad):
+                raise RuntimeError(
+                    f"step: a gradient is {grad.layout}, which this optimizer does not take. Use SGD, Adagrad or "
+                    "SparseAdam for such parameters, or sparse=False in the embedding."
+                )
+    return pairs
 
 
 def count_step(state):

@@ -13,6 +13,7 @@ from .options import (
     with_gradients,
 )  # fmt: skip
 from .rule import Rule
+from .touched import without_sparse
 
 __all__ = ["SGD"]
 
@@ -81,10 +82,34 @@ class SGD(Optimizer):
                                   ("differentiable", False), ("fused", None)):  # fmt: skip
                 group.setdefault(name, default)
 
+    def _sparse_step(self, group, parameter, grad):
+        """The same with a sparse gradient, and a sparse buffer: rows without an entry stay as they are."""
+        if group["weight_decay"] != 0:
+            raise RuntimeError(
+                "SGD: weight_decay moves every row, and a gradient is sparse. Set weight_decay to 0 for this group."
+            )
+        momentum = group["momentum"]
+        if momentum:
+            state = self.state[parameter]
+            buffer = state.get("momentum_buffer")
+            grad = -grad if group["maximize"] else grad
+            if buffer is None:
+                buffer = state["momentum_buffer"] = grad.detach().clone()
+            else:
+                buffer.mul_(momentum).add_(grad, alpha=1 - group["dampening"])
+            step = grad.add(buffer, alpha=momentum) if group["nesterov"] else buffer
+            parameter.add_(step, alpha=-number(group["lr"]))
+            return
+        lr = number(group["lr"])
+        parameter.add_(grad, alpha=lr if group["maximize"] else -lr)
+
     def update(self, group):
         momentum = group["momentum"]
         firsts, rows = [], []
-        for parameter, grad in with_gradients(group):
+        pairs, sparse = without_sparse(with_gradients(group, sparse=True))
+        for parameter, grad in sparse:
+            self._sparse_step(group, parameter, grad)
+        for parameter, grad in pairs:
             if momentum == 0:
                 firsts.append(False)
                 rows.append((parameter, grad))

@@ -3,8 +3,7 @@
 import functools
 import math
 
-import flambeau
-
+from .._core import _is_sparse
 from ..kernels import sqrt
 from .optimizer import Optimizer
 from .options import (
@@ -17,6 +16,7 @@ from .options import (
     zeros_like,
 )
 from .rule import Rule
+from .touched import Touched
 
 __all__ = ["SparseAdam"]
 
@@ -36,8 +36,7 @@ def _rule(maximize):
 class SparseAdam(Optimizer):
     """Adam that leaves rows without a gradient, and their moments, as they are.
 
-    Gradients are dense here, so a row (an entry of the first dimension) counts as touched where its
-    gradient is not all zeros; PyTorch, whose sparse gradients list rows, refuses dense ones.
+    Gradients must be sparse, as those of Embedding(sparse=True): a step takes time by the rows they name.
 
     Args:
         params (iterable): parameters or groups.
@@ -56,10 +55,19 @@ class SparseAdam(Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 refuse_complex(parameter, "SparseAdam", ValueError)
+                if _is_sparse(parameter):
+                    raise ValueError(
+                        "SparseAdam: a parameter is sparse; gradients are to be, parameters not."
+                    )
 
     def update(self, group):
         beta1, beta2 = map(number, group["betas"])
-        for parameter, grad in with_gradients(group):
+        for parameter, grad in with_gradients(group, sparse=True):
+            if not _is_sparse(grad):
+                raise RuntimeError(
+                    "SparseAdam: a gradient is strided; it must be sparse. Use Adam for that parameter, or "
+                    "sparse=True in the embedding."
+                )
             state = self.state[parameter]
             if not state:
                 state.update(
@@ -68,23 +76,11 @@ class SparseAdam(Optimizer):
             state["step"] += 1
             step = state["step"]
             size = number(group["lr"]) * math.sqrt(1 - beta2**step) / (1 - beta1**step)
-            rows = _as_rows(grad)
-            touched = flambeau.nonzero((rows != 0).reshape(len(rows), -1).any(1)).reshape(-1)
-            if touched.numel() == 0:
-                continue
-            written = [_as_rows(t) for t in (parameter, state["exp_avg"], state["exp_avg_sq"])]
-            param, exp_avg, exp_avg_sq = new = [table[touched] for table in written]
-            _rule(bool(group["maximize"])).apply(
-                [[param], [rows[touched]], [exp_avg], [exp_avg_sq]],
+            Touched(grad).apply(
+                _rule(bool(group["maximize"])),
+                [parameter, None, state["exp_avg"], state["exp_avg_sq"]],
                 new1=1 - beta1,
                 new2=1 - beta2,
                 eps=group["eps"],
                 step_size=size,
             )
-            for table, values in zip(written, new, strict=True):
-                table[touched] = values
-
-
-def _as_rows(tensor):
-    """`tensor`, or for a single number a view with one row."""
-    return tensor if tensor.dim() else tensor.view(1)

@@ -64,6 +64,8 @@ def reduce_tensor(tensor, protocol=2):
     """For Tensor.__reduce_ex__: a function and its arguments that make an equal tensor."""
     import pickle
 
+    if _core._is_sparse(tensor):
+        return _reduce_sparse(tensor)
     data = resolved(tensor.detach())
     if type(data) is not flambeau.Tensor:
         data = data.as_subclass(flambeau.Tensor)
@@ -90,6 +92,42 @@ def reduce_tensor(tensor, protocol=2):
         str(tensor.device),
         state,
     )
+
+
+def sparse_arguments(tensor):
+    """(layout, parts): what PyTorch's files keep of a sparse tensor."""
+    _, compressed, indices, values, _, coalesced = _core._sparse_parts(tensor)
+    parts = (indices,) if compressed is None else (compressed, indices)
+    end = (bool(coalesced),) if compressed is None else ()
+    return tensor.layout, (*parts, values, tensor.size(), *end)
+
+
+def rebuild_sparse(layout, parts):
+    """The tensor that sparse_arguments took apart; its indices are checked, for a file may hold any."""
+    if layout is flambeau.sparse_coo:
+        indices, values, size, *coalesced = parts
+        return flambeau.sparse_coo_tensor(
+            indices,
+            values,
+            size,
+            check_invariants=True,
+            is_coalesced=bool(coalesced and coalesced[0]) or None,
+        )
+    compressed, plain, values, size = parts
+    return flambeau.sparse_compressed_tensor(
+        compressed, plain, values, size, layout=layout, check_invariants=True
+    )
+
+
+def _reduce_sparse(tensor):
+    layout, parts = sparse_arguments(tensor.detach())
+    state = getattr(tensor, "__dict__", None) or None
+    return rebuild_dressed_sparse, (type(tensor), layout.name, parts, tensor.requires_grad, state)
+
+
+def rebuild_dressed_sparse(cls, layout, parts, requires_grad, state):
+    """What reduce_tensor took apart of a sparse tensor."""
+    return dress(rebuild_sparse(getattr(flambeau, layout), parts), cls, requires_grad, state)
 
 
 class _Plain:
@@ -153,10 +191,13 @@ def deepcopy_tensor(tensor, memo):
         )
     import copy
 
-    copied = copy.deepcopy(tensor.untyped_storage(), memo)
-    new = flambeau.empty(0, dtype=tensor.dtype, device=tensor.device)
-    layout = tensor.storage_offset(), tensor.size(), tensor.stride()
-    new = _core._set_layout(new, copied._bytes, *layout)
+    if _core._is_sparse(tensor):
+        new = tensor.detach().clone()
+    else:
+        copied = copy.deepcopy(tensor.untyped_storage(), memo)
+        new = flambeau.empty(0, dtype=tensor.dtype, device=tensor.device)
+        layout = tensor.storage_offset(), tensor.size(), tensor.stride()
+        new = _core._set_layout(new, copied._bytes, *layout)
     new = dress(new, type(tensor), tensor.requires_grad, None)
     memo[id(tensor)] = new
     if tensor.is_leaf and tensor.grad is not None:

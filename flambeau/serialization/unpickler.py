@@ -15,7 +15,7 @@ import flambeau
 
 from ..storage import TypedStorage, UntypedStorage
 from . import names
-from .rebuild import dress, from_storage
+from .rebuild import dress, from_storage, rebuild_sparse
 
 
 class _UserList:
@@ -109,6 +109,12 @@ def _rebuild_meta(dtype, size, stride, requires_grad):
     )
 
 
+def _rebuild_sparse(layout, parts):
+    if not isinstance(layout, flambeau.layout) or not isinstance(parts, tuple):
+        raise pickle.UnpicklingError("load: a sparse tensor of no layout, or without parts.")
+    return rebuild_sparse(layout, parts)
+
+
 def _rebuild_parameter(data, requires_grad, hooks):
     return flambeau.nn.Parameter(data, requires_grad)
 
@@ -148,6 +154,7 @@ def _known():
             ("torch._utils", "_rebuild_tensor_v3"): _rebuild_tensor_v3,
             ("torch._utils", "_rebuild_meta_tensor_no_storage"): _rebuild_meta,
             ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+            ("torch._utils", "_rebuild_sparse_tensor"): _rebuild_sparse,
             ("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter_with_state,
             ("torch._tensor", "_rebuild_from_type_v2"): _rebuild_from_type_v2,
             ("torch.serialization", "_get_layout"): _get_layout,

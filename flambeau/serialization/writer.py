@@ -14,7 +14,7 @@ from .. import _core
 from ..storage import TypedStorage, UntypedStorage
 from . import names, older, settings
 from .archive import ALIGNMENT, ArchiveWriter
-from .rebuild import is_contiguous_span, is_lazy, resolved, span_of
+from .rebuild import is_contiguous_span, is_lazy, resolved, span_of, sparse_arguments
 
 
 def save(
@@ -83,6 +83,8 @@ class _Global:
         raise TypeError("a name in a file can't be called")  # pickle wants a callable to reduce to
 
 
+_REBUILD_SPARSE = _Global("torch._utils", "_rebuild_sparse_tensor")
+_GET_LAYOUT = _Global("torch.serialization", "_get_layout")
 _REBUILD_TENSOR = _Global("torch._utils", "_rebuild_tensor_v2")
 _REBUILD_TENSOR_OF_BYTES = _Global("torch._utils", "_rebuild_tensor_v3")
 _REBUILD_META = _Global("torch._utils", "_rebuild_meta_tensor_no_storage")
@@ -160,6 +162,8 @@ def _pickled(obj, protocol, rest=()):
     nothing = _Reference(_UNTYPED_STORAGE, "0", "cpu", 0, *rest)
 
     def look(tensor):
+        if _core._is_sparse(tensor):
+            return _sparse_reduction(tensor)
         if tensor.is_meta:
             return _reduction(tensor)
         spans.add(tensor)
@@ -174,6 +178,8 @@ def _pickled(obj, protocol, rest=()):
     spans.close()
 
     def reduce(tensor):
+        if _core._is_sparse(tensor):
+            return _sparse_reduction(tensor)
         if tensor.is_meta:
             return _reduction(tensor)
         record, offset, strides = spans.place(tensor)
@@ -202,6 +208,11 @@ def _look_through(obj, add, depth=0):
     if depth > 50:
         return False
     if kind is flambeau.Tensor or kind is _parameter_class():
+        if _core._is_sparse(obj):
+            parts = sparse_arguments(obj)[1]
+            return _look_through(
+                parts[:2] if len(parts) == 4 and obj.is_sparse else parts[:3], add, depth + 1
+            )
         if not obj.is_meta:
             add(obj)
         attributes = getattr(obj, "__dict__", None)
@@ -257,6 +268,20 @@ def _reduction(tensor, reference=None, offset=0, strides=None):
             return _REBUILD_PARAMETER_WITH_STATE, (plain, tensor.requires_grad, hooks, state)
         return _REBUILD_PARAMETER, (plain, tensor.requires_grad, hooks)
     return _REBUILD_SUBCLASS, (rebuild, cls, args, state)
+
+
+def _sparse_reduction(tensor):
+    """The same of a sparse tensor, whose parts are tensors by themselves."""
+    from collections import OrderedDict
+
+    layout, parts = sparse_arguments(tensor)
+    args = _Reduced(_GET_LAYOUT, (f"torch.{layout.name}",)), parts
+    if type(tensor) is _parameter_class():
+        plain = _Reduced(_REBUILD_SPARSE, args)
+        return _REBUILD_PARAMETER, (plain, tensor.requires_grad, OrderedDict())
+    if type(tensor) is flambeau.Tensor:
+        return _REBUILD_SPARSE, args
+    return _REBUILD_SUBCLASS, (_REBUILD_SPARSE, type(tensor), args, dict(tensor.__dict__))
 
 
 class _Reduced:

@@ -34,7 +34,7 @@ def test_sparse_adam_leaves_rows_without_gradient():
     optimizer = torch.optim.SparseAdam([weight], lr=0.1)
     for row in (1, 3):
         optimizer.zero_grad()
-        F.embedding(torch.tensor([row]), weight).sum().backward()
+        F.embedding(torch.tensor([row]), weight, sparse=True).sum().backward()
         optimizer.step()
     # Adam would move row 1 a second time, by its average of the gradient.
     late = (
@@ -47,9 +47,18 @@ def test_sparse_adam_leaves_rows_without_gradient():
 def test_sparse_adam_of_a_number_and_of_a_transposed_table():
     number, table = torch.tensor(1.0).requires_grad_(), torch.ones(2, 3).t().requires_grad_()
     optimizer = torch.optim.SparseAdam([number, table], lr=0.1)
-    (number + table.sum()).backward()
+    number.grad, table.grad = torch.ones(()).to_sparse(), torch.ones(3, 2).to_sparse()
     optimizer.step()
     assert number.item() == pytest.approx(0.9) and torch.allclose(table, torch.full((3, 2), 0.9))
+
+
+def test_sparse_adam_refuses_dense_gradients_and_sparse_parameters():
+    weight = torch.ones(2, 2, requires_grad=True)
+    weight.sum().backward()
+    with pytest.raises(RuntimeError, match="SparseAdam: a gradient is strided"):
+        torch.optim.SparseAdam([weight]).step()
+    with pytest.raises(ValueError, match="SparseAdam: a parameter is sparse"):
+        torch.optim.SparseAdam([torch.eye(2).to_sparse().requires_grad_()])
 
 
 def test_sparse_adam_checks_its_options():

@@ -8,6 +8,7 @@
 #include "kernels/conv/simd.h"
 #include "kernels/fft/simd.h"
 #include "kernels/pool/simd.h"
+#include "kernels/sparse/simd.h"
 
 #if defined(__x86_64__)
 #pragma GCC target("avx2,fma")  // below the includes: see simd/avx512.cpp
@@ -56,6 +57,7 @@ inline __attribute__((always_inline)) void store_span(double* to, __m256d value,
 #include "kernels/conv/simd_body.h"
 #include "kernels/fft/simd_body.h"
 #include "kernels/pool/simd_body.h"
+#include "kernels/sparse/simd_body.h"
 #else
 extern const ConvKernels<float> float_kernels = {};
 extern const ConvKernels<double> double_kernels = {};
@@ -63,5 +65,7 @@ extern const PoolKernels<float> float_pool = {};
 extern const PoolKernels<double> double_pool = {};
 extern const FourierKernels<float> float_fourier = {};
 extern const FourierKernels<double> double_fourier = {};
+extern const SparseKernels<float> float_sparse = {};
+extern const SparseKernels<double> double_sparse = {};
 #endif
 }  // namespace flambeau::simd_avx2

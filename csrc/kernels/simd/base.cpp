@@ -4,6 +4,7 @@
 #include "kernels/conv/simd.h"
 #include "kernels/fft/simd.h"
 #include "kernels/pool/simd.h"
+#include "kernels/sparse/simd.h"
 #include "runtime/cpu.h"
 
 namespace flambeau {
@@ -21,6 +22,7 @@ constexpr bool has_spans = false;
 #include "kernels/conv/simd_body.h"
 #include "kernels/fft/simd_body.h"
 #include "kernels/pool/simd_body.h"
+#include "kernels/sparse/simd_body.h"
 }  // namespace simd_base
 
 template <>
@@ -51,6 +53,16 @@ const FourierKernels<float>& fourier_kernels() {
 template <>
 const FourierKernels<double>& fourier_kernels() {
   return for_cpu(simd_base::double_fourier, simd_avx2::double_fourier, simd_avx512::double_fourier);
+}
+
+template <>
+const SparseKernels<float>& sparse_kernels() {
+  return for_cpu(simd_base::float_sparse, simd_avx2::float_sparse, simd_avx512::float_sparse);
+}
+
+template <>
+const SparseKernels<double>& sparse_kernels() {
+  return for_cpu(simd_base::double_sparse, simd_avx2::double_sparse, simd_avx512::double_sparse);
 }
 
 }  // namespace flambeau

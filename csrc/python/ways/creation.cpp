@@ -6,6 +6,7 @@
 #include "dispatch/pointwise.h"
 #include "python/args.h"
 #include "python/tensor/from_data.h"
+#include "tensor/sparse.h"
 
 namespace flambeau {
 
@@ -20,13 +21,14 @@ struct Options {
   bool has_device = false;
   Device device = other_devices ? default_device : on_cpu;
   Tensor* out = nullptr;
+  PyObject* layout = nullptr;  // one that is not strided
   Format format = Format::unsaid;
 };
 
 /// Reads dtype=, device=, requires_grad= ...; what is not an option is left to `rest` (name,
 /// value).
 template <class Rest>
-Options read_options(const Call& call, const char* function, Rest&& rest) {
+Options read_options(const Call& call, const char* function, Rest&& rest, bool any_layout = false) {
   Options o;
   for (Py_ssize_t k = 0; k < call.n_named(); ++k) {
     PyObject* value = call.args[call.n + k];
@@ -59,9 +61,11 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
       Object text = Object::steal(PyObject_Str(value));
       if (!text) throw PythonError();
       const char* s = text_of(text.get());
-      check<NotImplementedError>(strstr(s, "strided"), [&] {
+      if (strstr(s, "strided")) continue;
+      check<NotImplementedError>(any_layout && strstr(s, "sparse") && key[0] == 'l', [&] {
         return message(function, "(): ", key, "=", s, " is not supported.");
       });
+      o.layout = value;
     } else {
       throw TypeError(message(function, ": has no argument '", key, "'."));
     }
@@ -73,6 +77,17 @@ Options read_options(const Call& call, const char* function, Rest&& rest) {
 TensorRef empty_as_asked(const Dims& sizes, DType dtype, const Options& o) {
   if (!is_channels_last(o.format)) return empty(sizes, dtype, o.device);
   return empty_strided(sizes, channels_last_strides(sizes, o.format, "empty"), dtype, o.device);
+}
+
+/// Of a sparse layout; only what has no entries is made.
+TensorRef sparse_as_asked(const Dims& sizes, const Options& o, const char* function) {
+  check<TypeError>(!o.out, [&] { return message(function, ": takes layout= or out=, not both."); });
+  Object name = Object::steal(PyUnicode_FromString(function));
+  Object size = Object::steal(make_size(sizes.v, sizes.n));
+  if (!name || !size) throw PythonError();
+  return call_bound("sparse_factory",
+                    {name.get(), size.get(), o.layout, dtype_object(o.dtype),
+                     device_object(o.device), o.requires_grad ? Py_True : Py_False});
 }
 
 TensorRef finish(TensorRef t, const Options& o) {
@@ -102,21 +117,25 @@ TensorRef sized(const Call& call, const char* function) {
   check<TypeError>(call.n + call.n_named() > 0, [&] {
     return message(function, ": the argument 'size' is missing; () is a tensor of no dimensions.");
   });
-  Options o = read_options(call, function, [&](const char* key, PyObject* value) {
-    if (strcmp(key, "size") != 0) return false;
-    check<TypeError>(!PyLong_Check(value), [&] {
-      return message(function, ": size must be a tuple of ints, not ", Py_TYPE(value)->tp_name,
-                     ".");
-    });
-    size = value;
-    return true;
-  });
+  Options o = read_options(
+      call, function,
+      [&](const char* key, PyObject* value) {
+        if (strcmp(key, "size") != 0) return false;
+        check<TypeError>(!PyLong_Check(value), [&] {
+          return message(function, ": size must be a tuple of ints, not ", Py_TYPE(value)->tp_name,
+                         ".");
+        });
+        size = value;
+        return true;
+      },
+      true);
   Dims dims =
       size ? to_dims(size, function) : rest_as_dims(Call{call.args, call.n, nullptr, call.self}, 0);
   for (int d = 0; d < dims.n; ++d)
     check(dims[d] >= 0, [&] {
       return message(function, ": sizes ", to_string(dims), " are not all 0 or more.");
     });
+  if (o.layout) return sparse_as_asked(dims, o, function);
   if (o.out) {
     check(!o.has_dtype || o.dtype == o.out->dtype, [&] {
       return message(function, ": dtype is ", name(o.dtype), " but out is ", name(o.out->dtype),
@@ -130,7 +149,7 @@ TensorRef sized(const Call& call, const char* function) {
 PyObject* py_empty(const Call& call) { return sized(call, "empty").release_py(); }
 PyObject* py_zeros(const Call& call) {
   TensorRef t = sized(call, "zeros");
-  fill_bytes(*t, 0);
+  if (!is_sparse(*t)) fill_bytes(*t, 0);
   return t.release_py();
 }
 PyObject* py_ones(const Call& call) {
@@ -189,10 +208,14 @@ TensorRef like(const Call& call, const char* function) {
     return message(function, ": takes one Tensor to be like, by position.");
   });
   Tensor& t = *as_tensor(call.args[0]);
-  Options o = read_options(options, function, [](const char*, PyObject*) { return false; });
+  Options o = read_options(options, function, [](const char*, PyObject*) { return false; }, true);
   refuse_out(o, function);
   DType dtype = o.has_dtype ? o.dtype : t.dtype;
   if (!o.has_device) o.device = t.device();
+  if (o.layout) {
+    o.dtype = dtype;
+    return sparse_as_asked(sizes_of(t), o, function);
+  }
   bool as_input = o.format == Format::unsaid || o.format == Format::preserve;
   return finish(as_input ? empty_like(t, dtype, o.device) : empty_as_asked(sizes_of(t), dtype, o),
                 o);
@@ -200,7 +223,7 @@ TensorRef like(const Call& call, const char* function) {
 PyObject* py_empty_like(const Call& call) { return like(call, "empty_like").release_py(); }
 PyObject* py_zeros_like(const Call& call) {
   TensorRef t = like(call, "zeros_like");
-  fill_bytes(*t, 0);
+  if (!is_sparse(*t)) fill_bytes(*t, 0);
   return t.release_py();
 }
 PyObject* py_ones_like(const Call& call) {

@@ -200,7 +200,7 @@ struct RawWay : Way {
 /// max_norm and scale_grad_by_freq.
 struct EmbeddingWay : Way {
   Object raw;
-  WayBackward backward;
+  WayBackward backward, sparse_backward;
 
   PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
     if (n < 2 || n > 7 || keys || !is_plain(args[0]) || !is_ready(args[1])) return nullptr;
@@ -217,7 +217,9 @@ struct EmbeddingWay : Way {
     PyObject* swapped[] = {args[1], args[0]};
     Object result = Object::steal(PyObject_Vectorcall(raw.get(), swapped, 2, nullptr));
     if (!result || !records(weight)) return result.release();
-    Ref<WayNode> node = make_way_node(backward, {&weight});
+    if (n > 6 && args[6] != Py_False && args[6] != Py_True) return nullptr;
+    WayBackward& how = n > 6 && args[6] == Py_True ? sparse_backward : backward;
+    Ref<WayNode> node = make_way_node(how, {&weight});
     node->keep(Object::steal(make_size(weight.sizes, weight.ndim)));
     node->keep(*as_tensor(args[0]));
     node->keep(padding == Py_None ? Object::steal(PyLong_FromLong(-1)) : Object::borrow(padding));
@@ -226,14 +228,16 @@ struct EmbeddingWay : Way {
   }
 };
 
-/// _embedding_way(operation, raw, backward)
+/// _embedding_way(operation, raw, backward, sparse_backward)
 PyObject* py_embedding_way(const Call& call) {
   Args a(call);
   auto way = std::make_unique<EmbeddingWay>();
   way->raw = Object::borrow(a[1]);
-  way->backward.callable = Object::borrow(a[2]);
-  way->backward.names = {"shape", "indices", "padding_idx"};
-  way->backward.type = node_subtype(backward_name("embedding"));
+  for (auto [how, i] : {std::pair{&way->backward, 2}, {&way->sparse_backward, 3}}) {
+    how->callable = Object::borrow(a[i]);
+    how->names = {"shape", "indices", "padding_idx"};
+    how->type = node_subtype(backward_name("embedding"));
+  }
   add_way(a[0], way.release());
   Py_RETURN_NONE;
 }
@@ -259,8 +263,8 @@ PyObject* py_raw_way(const Call& call) {
   Py_RETURN_NONE;
 }
 
-const NativeEntry entries[] = {{"_embedding_way", "operation, raw, backward", py_embedding_way,
-                                "A native way into embedding."},
+const NativeEntry entries[] = {{"_embedding_way", "operation, raw, backward, sparse_backward",
+                                py_embedding_way, "A native way into embedding."},
                                {"_raw_way", "operation, raw, count, backward", py_raw_way,
                                 "A native way into an operator that has a raw function."},
                                {"_reduction_way",

@@ -22,7 +22,7 @@ def embedding(
         padding_idx (int, optional): the row whose gradient stays 0.
         max_norm (float, optional): rows in use that are longer are first shortened, in place.
         scale_grad_by_freq (bool): divide the gradient of a row by how often it occurs in `input`.
-        sparse (bool): accepted; the gradient is dense all the same.
+        sparse (bool): whether the gradient of weight is a sparse tensor that names the rows in use alone.
 
     Returns:
         Tensor: (*B, D).

@@ -12,17 +12,21 @@ from importlib import import_module
 
 from ... import _core
 
-FAMILIES = "construct convert facts pointwise arithmetic products reductions shapes copies".split()
+FAMILIES = (
+    "construct convert facts pointwise arithmetic products reductions shapes copies lists".split()
+)
 
 for _family in FAMILIES:
     import_module("." + _family, __name__)
 
-from .coalesce import add, clone  # noqa: E402
+from .coalesce import clone  # noqa: E402
 from .convert import to_dense, to_dtype_of  # noqa: E402
+from .rules import late_rule  # noqa: E402
 
 for _name, _function in {
     "sparse_to_dense": to_dense,
     "sparse_to": to_dtype_of,
     "sparse_clone": clone,
+    "sparse_rule": late_rule,
 }.items():
     _core._bind(_name, _function)

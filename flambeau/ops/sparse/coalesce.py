@@ -3,9 +3,19 @@
 import math
 
 from ... import _core
-from .. import public as fl
-from ..declare import primitive
-from .frame import COO, Frame, entries, flat_index, frame_of, is_sparse, layout_name, number_of, split
+from ..core import operators as fl
+from ..core.declare import primitive
+from .frame import (
+    COO,
+    Frame,
+    entries,
+    flat_index,
+    frame_of,
+    is_sparse,
+    layout_name,
+    number_of,
+    split,
+)
 
 
 def need_coo(name, input):
@@ -118,7 +128,14 @@ def add(input, other, alpha=1):
 def _clone(ctx, input):
     frame, values = split(input)
     compressed = None if frame.compressed is None else frame.compressed.clone()
-    copy = Frame(frame.layout, compressed, frame.indices.clone(), frame.size, frame.dense_dim, frame.coalesced)
+    copy = Frame(
+        frame.layout,
+        compressed,
+        frame.indices.clone(),
+        frame.size,
+        frame.dense_dim,
+        frame.coalesced,
+    )
     return copy.make(values.clone())
 
 

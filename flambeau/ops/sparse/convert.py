@@ -4,15 +4,14 @@ import math
 
 from ... import _core
 from ...types import layout as layout_type
-from .. import public as fl
-from ..arguments import wrap_dim
-from ..declare import primitive
+from ..core import operators as fl
+from ..core.arguments import some
+from ..core.declare import primitive
 from .coalesce import coalesce
 from .frame import (
     BSC,
     BSR,
     COO,
-    CSC,
     CSR,
     NAMES,
     NUMBERS,
@@ -35,7 +34,9 @@ def to_coo(input):
     places = frame.places(values.shape)
     flat = frame.flat(values)
     if frame.layout != CSR:
-        order, _ = _core.sparse.order(flat_index(places, frame.sparse_size), math.prod(frame.sparse_size))
+        order, _ = _core.sparse.order(
+            flat_index(places, frame.sparse_size), math.prod(frame.sparse_size)
+        )
         places, flat = places.index_select(1, order), flat.index_select(0, order)
     return Frame(COO, None, places, frame.size, frame.dense_dim, True).assemble(flat)
 
@@ -121,7 +122,9 @@ def dense_to_coo(input, sparse_dim):
         filled = filled.reshape(*sparse, math.prod(dense)).any(-1)
     if input.is_meta:
         indices = fl.empty((sparse_dim, 0), dtype=_core.int64, device=input.device)
-        return Frame(COO, None, indices, input.shape, len(dense), True).assemble(input.new_empty((0, *dense)))
+        return Frame(COO, None, indices, input.shape, len(dense), True).assemble(
+            input.new_empty((0, *dense))
+        )
     indices = fl.nonzero(filled).t().contiguous()
     values = input.reshape(math.prod(sparse), *dense).index_select(0, flat_index(indices, sparse))
     return Frame(COO, None, indices, input.shape, len(dense), True).assemble(values)
@@ -150,7 +153,7 @@ def dense_to_compressed(input, layout, block=None, dense_dim=None):
     places = fl.nonzero(filled if by_rows else filled.transpose(1, 2))
     each = len(places) // max(count, 1)
     per_matrix = fl.bincount(places[:, 0], minlength=count) if batch else None
-    if batch and count and bool((per_matrix != each).any()):
+    if batch and count and some(per_matrix != each):
         raise RuntimeError(
             f"{name}: the matrices of a batch must have as many entries each; these have "
             f"{per_matrix.tolist()[:8]}{' ...' if count > 8 else ''}. Convert them one by one."
@@ -225,7 +228,9 @@ def compress(input, layout, block=None):
         outer, inner, extent = c.index_select(0, order), r.index_select(0, order), columns
         values = values.index_select(0, order)
     compressed = pointers(outer, 1, extent).reshape(extent + 1)
-    return Frame(layout, compressed, inner.contiguous(), frame.size, frame.dense_dim, False).assemble(values)
+    return Frame(
+        layout, compressed, inner.contiguous(), frame.size, frame.dense_dim, False
+    ).assemble(values)
 
 
 # --------------------------------------------------------------------------------------- the forms
@@ -236,7 +241,9 @@ def to_layout(input, layout, *, sparse_dim=None, blocksize=None, dense_dim=None,
     here = number_of(input)
     blocksize = checked_block(name, layout, blocksize)
     if dense_dim is not None and here != STRIDED:
-        raise RuntimeError(f"{name}: dense_dim is for strided tensors; this one is {layout_name(input)}.")
+        raise RuntimeError(
+            f"{name}: dense_dim is for strided tensors; this one is {layout_name(input)}."
+        )
     if layout == STRIDED:
         return to_dense(input) if here else input
     if layout == COO:
@@ -262,7 +269,9 @@ def _block_of(input):
 def checked_block(name, layout, blocksize):
     if layout not in (BSR, BSC):
         if blocksize is not None:
-            raise RuntimeError(f"{name}: blocksize is for the layouts of blocks, not for {NAMES[layout]}.")
+            raise RuntimeError(
+                f"{name}: blocksize is for the layouts of blocks, not for {NAMES[layout]}."
+            )
         return None
     if blocksize is None:
         return None
@@ -275,7 +284,11 @@ def checked_block(name, layout, blocksize):
 
 def _to_coo(input, sparse_dim, dense_dim, name):
     if number_of(input) != STRIDED:
-        if sparse_dim is not None and sparse_dim != frame_of(input).sparse_dim and number_of(input) == COO:
+        if (
+            sparse_dim is not None
+            and sparse_dim != frame_of(input).sparse_dim
+            and number_of(input) == COO
+        ):
             raise RuntimeError(
                 f"{name}: sparse_dim is {sparse_dim}, but the tensor has {frame_of(input).sparse_dim} sparse dims "
                 "already. Convert it with .to_dense() first."
@@ -302,7 +315,9 @@ def to_sparse(input, *args, layout=None, sparse_dim=None, blocksize=None, dense_
         elif hasattr(value, "__index__") and sparse_dim is None:
             sparse_dim = int(value)
         elif value is not None:
-            raise TypeError(f"to_sparse: takes a layout or a number of dims, not {type(value).__name__}.")
+            raise TypeError(
+                f"to_sparse: takes a layout or a number of dims, not {type(value).__name__}."
+            )
     if layout is not None and sparse_dim is not None:
         raise RuntimeError("to_sparse: takes layout= or sparse_dim, not both.")
     if layout is None:
@@ -314,5 +329,3 @@ def to_sparse(input, *args, layout=None, sparse_dim=None, blocksize=None, dense_
     if number in (BSR, BSC) and blocksize is None and not is_sparse(input):
         raise RuntimeError(f"to_sparse: {NAMES[number]} needs blocksize=(rows, columns).")
     return to_layout(input, number, sparse_dim=sparse_dim, blocksize=blocksize, dense_dim=dense_dim)
-
-

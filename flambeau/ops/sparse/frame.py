@@ -4,8 +4,8 @@ import math
 
 from ... import _core
 from ...types import LAYOUTS
-from .. import public as fl
-from ..declare import primitive
+from ..core import operators as fl
+from ..core.declare import primitive
 
 STRIDED, COO, CSR, CSC, BSR, BSC = range(6)
 NAMES = tuple(layout.name for layout in LAYOUTS)
@@ -30,7 +30,13 @@ class Frame:
     def make(self, values):
         """The tensor of these values, without history."""
         return _core._sparse_make(
-            self.layout, self.compressed, self.indices, values, self.size, self.dense_dim, self.coalesced
+            self.layout,
+            self.compressed,
+            self.indices,
+            values,
+            self.size,
+            self.dense_dim,
+            self.coalesced,
         )
 
     def assemble(self, values):
@@ -84,8 +90,10 @@ class Frame:
         """Values by element: (elements, *dense sizes). Blocks are taken apart."""
         if self.layout == COO:
             return values
-        return values.reshape(-1, *self.dense_size) if values.numel() else values.new_empty(
-            (self.count(values), *self.dense_size)
+        return (
+            values.reshape(-1, *self.dense_size)
+            if values.numel()
+            else values.new_empty((self.count(values), *self.dense_size))
         )
 
     def count(self, values):
@@ -110,7 +118,9 @@ class Frame:
             down = fl.arange(height, device=device).reshape(-1, 1)
             across = fl.arange(width, device=device)
             rows = (rows[..., None, None] * height + down).expand(*rows.shape, height, width)
-            columns = (columns[..., None, None] * width + across).expand(*columns.shape, height, width)
+            columns = (columns[..., None, None] * width + across).expand(
+                *columns.shape, height, width
+            )
         parts = [rows.reshape(-1), columns.reshape(-1)]
         if batch:
             each = rows.numel() // max(math.prod(self.size[:batch]), 1)
@@ -202,7 +212,12 @@ def same_places(a, b):
 
 
 def same_memory(a, b):
-    return a.shape == b.shape and a.dtype is b.dtype and a.data_ptr() == b.data_ptr() and a.stride() == b.stride()
+    return (
+        a.shape == b.shape
+        and a.dtype is b.dtype
+        and a.data_ptr() == b.data_ptr()
+        and a.stride() == b.stride()
+    )
 
 
 def flat_index(places, size):

@@ -3,16 +3,18 @@
 import functools
 
 from ... import _core
-from ..declare import METHODS, NAMESPACES
+from ..core.declare import METHODS, NAMESPACES
 from .frame import is_sparse, layout_name
 
 Operator = _core.Operator
+RULES = {}  # name -> what answers, for operators that are declared or loaded later
 
 
 def operators_called(name):
     """The operators that are public under a name, each once."""
-    found = [METHODS.get(name), getattr(_core, name, None)]
+    found = [METHODS.get(name), getattr(_core, name, None), getattr(_core.Tensor, name, None)]
     found += [space.get(name) for space in NAMESPACES.values()]
+    found = [each.fget if isinstance(each, property) else each for each in found]
     return {id(each): each for each in found if isinstance(each, Operator)}.values()
 
 
@@ -22,7 +24,7 @@ def rule(*names):
 
     def declare(function):
         for name in names:
-            answer = _with_out(function, name)
+            answer = RULES[name] = _with_out(function, name)
             for operator in operators_called(name):
                 operator.sparse = answer
         return function
@@ -33,8 +35,18 @@ def rule(*names):
 def as_it_is(*names):
     """Operators that need nothing more: they ask for facts, or are written in terms of others."""
     for name in names:
+        RULES[name] = True
         for operator in operators_called(name):
             operator.sparse = True
+
+
+def late_rule(operator):
+    """What an operator does with sparse arguments that had no answer when it was called; None: it refuses them."""
+    homes = (None, "flambeau", "flambeau.nn.functional", "flambeau.special")
+    if getattr(operator, "__module__", None) not in homes:
+        return None
+    operator.sparse = RULES.get(operator.__name__)
+    return operator.sparse
 
 
 def in_place(name, function):

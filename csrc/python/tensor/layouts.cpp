@@ -1,8 +1,9 @@
-#include "python/sparse.h"
+#include "python/tensor/layouts.h"
 
 #include <Python.h>
 
 #include "autograd/meta.h"
+#include "dispatch/bound.h"
 #include "python/operator.h"
 #include "tensor/sparse.h"
 
@@ -21,6 +22,14 @@ Tensor* sparse_in(PyObject* o) {
   return nullptr;
 }
 
+/// What an operator that has no answer yet finds for itself; None: it refuses sparse tensors.
+Object rule_of(Operator& self) {
+  Object answer = Object::steal(
+      PyObject_CallOneArg(bound_operator("sparse_rule"), reinterpret_cast<PyObject*>(&self)));
+  if (!answer) throw PythonError();
+  return answer;
+}
+
 }  // namespace
 
 PyObject* run_by_layout(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
@@ -30,11 +39,14 @@ PyObject* run_by_layout(Operator& self, PyObject* const* args, Py_ssize_t n, PyO
   for (Py_ssize_t i = 0; i < all && !found; ++i) found = sparse_in(args[i]);
   if (!found || self.sparse == Py_True || (self.is_private && !self.sparse))
     return self.run(self, args, n, keys);
-  check<NotImplementedError>(self.sparse && self.sparse != Py_None, [&] {
+  Object answer = Object::borrow(self.sparse ? self.sparse : Py_None);
+  if (!self.sparse) answer = rule_of(self);
+  if (answer.get() == Py_True) return self.run(self, args, n, keys);
+  check<NotImplementedError>(answer.get() != Py_None, [&] {
     return message(name_of(self), ": takes strided tensors, not ", name(layout_of(*found)), ", ",
                    describe(*found), ". Convert it with .to_dense().");
   });
-  return PyObject_Vectorcall(self.sparse, args, static_cast<size_t>(n), keys);
+  return PyObject_Vectorcall(answer.get(), args, static_cast<size_t>(n), keys);
 }
 
 namespace {
@@ -51,8 +63,7 @@ Tensor& sparse_of(const Args& a) {
 
 /// _sparse_make(layout number, compressed or None, indices, values, sizes, dense_dim, coalesced)
 PyObject* py_make(const Call& call) {
-  Args a("_sparse_make", call,
-         {"layout", "compressed", "indices", "values", "sizes", "dense_dim", "coalesced"}, 7);
+  Args a(call);
   SparseParts parts;
   parts.layout = static_cast<Layout>(a.integer(0));
   if (a.given(1)) parts.compressed = alias(a.tensor(1));
@@ -65,7 +76,7 @@ PyObject* py_make(const Call& call) {
 
 /// _sparse_parts(t) -> (layout number, compressed or None, indices, values, dense_dim, coalesced)
 PyObject* py_parts(const Call& call) {
-  const SparseParts& parts = *sparse_of(Args("_sparse_parts", call, {"input"})).storage->sparse;
+  const SparseParts& parts = *sparse_of(Args(call)).storage->sparse;
   auto shown = [](const TensorRef& t) { return t ? alias(*t).release_py() : Py_NewRef(Py_None); };
   return Py_BuildValue("(iNNNiO)", static_cast<int>(parts.layout), shown(parts.compressed),
                        shown(parts.indices), shown(parts.values), static_cast<int>(parts.dense_dim),
@@ -74,7 +85,7 @@ PyObject* py_parts(const Call& call) {
 
 /// _sparse_take(t, other, name): an operator of that name made t into `other`, history included.
 PyObject* py_take(const Call& call) {
-  Args a("_sparse_take", call, {"input", "other", "name"}, 3);
+  Args a(call);
   Tensor &t = sparse_of(a), &other = a.tensor(1);
   check(is_sparse(other), [&] {
     return message(text_of(a[2]), ": a sparse tensor cannot become a strided one in place.");
@@ -97,26 +108,29 @@ PyObject* py_take(const Call& call) {
 
 /// _sparse_set_coalesced(t, bool)
 PyObject* py_set_coalesced(const Call& call) {
-  Args a("_sparse_set_coalesced", call, {"input", "coalesced"}, 2);
+  Args a(call);
   sparse_of(a).storage->sparse->coalesced = a.truth(1);
   Py_RETURN_NONE;
 }
 
 /// _layout_of(t) -> the layout
 PyObject* py_layout(const Call& call) {
-  Tensor& t = Args("layout", call, {"input"}).tensor(0);
+  Tensor& t = Args(call).tensor(0);
   return Py_NewRef(PyTuple_GET_ITEM(layouts, static_cast<int>(layout_of(t))));
 }
 
 /// _is_sparse(t) -> whether it has a sparse layout, of whatever kind
 PyObject* py_is_sparse(const Call& call) {
-  Args a("_is_sparse", call, {"input"});
+  Args a(call);
   return PyBool_FromLong(is_tensor(a[0]) && is_sparse(*as_tensor(a[0])));
 }
 
+/// _any_sparse() -> whether there is a sparse tensor anywhere
+PyObject* py_any_sparse(const Call&) { return PyBool_FromLong(sparse_tensors != 0); }
+
 /// _set_layouts(tuple of the layouts, strided first)
 PyObject* py_set_layouts(const Call& call) {
-  Args a("_set_layouts", call, {"layouts"});
+  Args a(call);
   check<TypeError>(PyTuple_Check(a[0]) && PyTuple_GET_SIZE(a[0]) == 6,
                    [] { return message("_set_layouts(): takes a tuple of six."); });
   Py_XSETREF(layouts, Py_NewRef(a[0]));
@@ -124,14 +138,18 @@ PyObject* py_set_layouts(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"_sparse_make", py_make, "A sparse tensor of its parts, which are not checked.", Mixing::all},
-    {"_sparse_parts", py_parts, "What a sparse tensor is made of.", Mixing::all},
-    {"_sparse_take", py_take, "Puts one sparse tensor into another's place.", Mixing::all},
-    {"_sparse_set_coalesced", py_set_coalesced, "Says that the indices are in order.", Mixing::all},
-    {"_layout_of", py_layout, "The layout of a tensor.", Mixing::all},
-    {"_is_sparse", py_is_sparse, "Whether a tensor is sparse.", Mixing::all},
-    {"_set_layouts", py_set_layouts, "The objects that stand for the layouts."},
-    {nullptr, nullptr, nullptr}};
+    {"_sparse_make", "layout, compressed, indices, values, sizes, dense_dim, coalesced", py_make,
+     "A sparse tensor of its parts, which are not checked.", Mixing::all},
+    {"_sparse_parts", "input", py_parts, "What a sparse tensor is made of.", Mixing::all},
+    {"_sparse_take", "input, other, name", py_take, "Puts one sparse tensor into another's place.",
+     Mixing::all},
+    {"_sparse_set_coalesced", "input, coalesced", py_set_coalesced,
+     "Says that the indices are in order.", Mixing::all},
+    {"_layout_of", "input", py_layout, "The layout of a tensor.", Mixing::all},
+    {"_is_sparse", "input", py_is_sparse, "Whether a tensor is sparse.", Mixing::all},
+    {"_any_sparse", "", py_any_sparse, "Whether there are sparse tensors."},
+    {"_set_layouts", "layouts", py_set_layouts, "The objects that stand for the layouts."},
+    {}};
 
 }  // namespace
 

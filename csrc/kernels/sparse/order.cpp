@@ -1,0 +1,84 @@
+#include "kernels/sparse/order.h"
+
+#include <algorithm>
+#include <bit>
+#include <memory>
+#include <numeric>
+#include <utility>
+
+#include "tensor/error.h"
+
+namespace flambeau::sparse {
+
+namespace {
+
+constexpr int digit_bits = 11;  // the counts of a digit fit the first cache
+constexpr int64_t few = 64;     // below, comparing is quicker than counting
+
+struct Pair {
+  uint64_t key;
+  int64_t place;
+};
+
+}  // namespace
+
+bool sort_keys(const int64_t* keys, int64_t n, int64_t* order) {
+  std::iota(order, order + n, int64_t{0});
+  if (std::is_sorted(keys, keys + n)) return true;
+  if (n < few) {
+    std::stable_sort(order, order + n, [&](int64_t a, int64_t b) { return keys[a] < keys[b]; });
+    return false;
+  }
+  // Least significant digit first, over the bits in which the keys differ.
+  auto [low, high] = std::minmax_element(keys, keys + n);
+  const int64_t least = *low;
+  const int bits = std::bit_width(static_cast<uint64_t>(*high) - static_cast<uint64_t>(least));
+  const int digits = (bits + digit_bits - 1) / digit_bits;
+  constexpr int64_t values = 1 << digit_bits;
+  auto counts = std::make_unique<int64_t[]>(static_cast<size_t>(digits * values));
+  auto from = std::make_unique_for_overwrite<Pair[]>(static_cast<size_t>(n));
+  auto to = std::make_unique_for_overwrite<Pair[]>(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) {
+    uint64_t key = static_cast<uint64_t>(keys[i]) - static_cast<uint64_t>(least);
+    from[static_cast<size_t>(i)] = {key, i};
+    for (int d = 0; d < digits; ++d)
+      ++counts[d * values + (key >> (d * digit_bits) & (values - 1))];
+  }
+  for (int d = 0; d < digits; ++d) {
+    int64_t* count = counts.get() + d * values;
+    int64_t start = 0;
+    for (int64_t v = 0; v < values; ++v) start += std::exchange(count[v], start);
+    for (int64_t i = 0; i < n; ++i) {
+      const Pair& pair = from[static_cast<size_t>(i)];
+      int64_t at = count[pair.key >> (d * digit_bits) & (values - 1)]++;
+      if (d + 1 == digits)
+        order[at] = pair.place;
+      else
+        to[static_cast<size_t>(at)] = pair;
+    }
+    std::swap(from, to);
+  }
+  return false;
+}
+
+int64_t find_groups(const int64_t* keys, const int64_t* order, int64_t n, int64_t* starts) {
+  int64_t found = 0;
+  for (int64_t i = 0; i < n; ++i)
+    if (i == 0 || keys[order[i]] != keys[order[i - 1]]) starts[found++] = i;
+  starts[found] = n;
+  return found;
+}
+
+void count_rows(const int64_t* rows, int64_t n, int64_t extent, int64_t* pointers) {
+  std::fill(pointers, pointers + extent + 1, int64_t{0});
+  for (int64_t i = 0; i < n; ++i) {
+    check<IndexError>(rows[i] >= 0 && rows[i] < extent, [&] {
+      return message("sparse: index ", rows[i], " of entry ", i, " lies outside of the ", extent,
+                     " rows.");
+    });
+    ++pointers[rows[i] + 1];
+  }
+  for (int64_t r = 0; r < extent; ++r) pointers[r + 1] += pointers[r];
+}
+
+}  // namespace flambeau::sparse

@@ -1,0 +1,35 @@
+// Vector loops over compressed rows, compiled for each instruction set (as conv/simd.h). Sums run
+// in the order of the entries. Pure loops over raw memory: any thread, no GIL, no allocation.
+#pragma once
+#include "kernels/sparse/products.h"
+
+namespace flambeau {
+
+template <class T>
+struct SparseKernels {
+  /// Rows [begin, end) of out (rows, width) = a @ dense.
+  void (*times_dense)(const sparse::Rows& a, int64_t begin, int64_t end, const T* values,
+                      const T* dense, int64_t width, T* out);
+  /// out[e] for e in [begin, end): rows of x and y multiplied and summed.
+  void (*dots)(int64_t begin, int64_t end, const int64_t* rows, const int64_t* columns, const T* x,
+               const T* y, int64_t depth, T* out);
+};
+
+/// The kernels for this machine. T: float, double.
+template <class T>
+const SparseKernels<T>& sparse_kernels();
+
+namespace simd_avx512 {
+extern const SparseKernels<float> float_sparse;
+extern const SparseKernels<double> double_sparse;
+}  // namespace simd_avx512
+namespace simd_avx2 {
+extern const SparseKernels<float> float_sparse;
+extern const SparseKernels<double> double_sparse;
+}  // namespace simd_avx2
+namespace simd_base {
+extern const SparseKernels<float> float_sparse;
+extern const SparseKernels<double> double_sparse;
+}  // namespace simd_base
+
+}  // namespace flambeau

@@ -1,0 +1,177 @@
+// Adds the submodule "sparse": the loops of kernels/sparse as raw functions of contiguous tensors,
+// which know nothing of gradients. Needs the GIL.
+#include "kernels/sparse/order.h"
+#include "kernels/sparse/products.h"
+#include "kernels/sparse/segments.h"
+#include "python/tensor/layouts.h"
+#include "python/ways/index_args.h"
+
+namespace flambeau {
+
+namespace {
+
+constexpr int64_t long_work = 1 << 13;
+
+TensorRef indices(const IndexArgs& args, int i, const char* name) {
+  return contiguous(*args.index(i, name));
+}
+
+/// order(keys) -> (order, starts): the places of the keys in ascending order, and where in it each
+/// different key begins, with the end behind.
+PyObject* py_order(const IndexArgs& args) {
+  TensorRef keys = indices(args, 0, "keys");
+  const int64_t n = keys->numel;
+  TensorRef order = empty({n}, DType::int64), starts = empty({n + 1}, DType::int64);
+  int64_t groups;
+  {
+    LongWork unlocked(n > long_work);
+    sparse::sort_keys(keys->as<int64_t>(), n, order->as<int64_t>());
+    groups =
+        sparse::find_groups(keys->as<int64_t>(), order->as<int64_t>(), n, starts->as<int64_t>());
+  }
+  if (groups < n) starts = contiguous(*slice(*starts, 0, 0, groups + 1, 1));
+  return pair(order, starts);
+}
+
+/// pointers(rows, extent) -> (extent + 1): how many rows lie below each.
+PyObject* py_pointers(const IndexArgs& args) {
+  TensorRef rows = indices(args, 0, "rows");
+  const int64_t extent = args.integer(1, "extent");
+  check<ValueError>(extent >= 0, [&] { return message("pointers: extent is ", extent, "."); });
+  TensorRef out = empty({extent + 1}, DType::int64);
+  LongWork unlocked(rows->numel + extent > long_work);
+  sparse::count_rows(rows->as<int64_t>(), rows->numel, extent, out->as<int64_t>());
+  return out.release_py();
+}
+
+/// segment_sum(values (N, *D), order, starts) -> (groups, *D)
+PyObject* py_segment_sum(const IndexArgs& args) {
+  TensorRef values = contiguous(args.tensor(0, "values"));
+  TensorRef order = indices(args, 1, "order"), starts = indices(args, 2, "starts");
+  check(values->ndim >= 1 && order->numel == values->sizes[0] && starts->numel >= 1, [&] {
+    return message("segment_sum: an order of ", order->numel, " for ", shape(*values));
+  });
+  const int64_t groups = starts->numel - 1, n = order->numel;
+  const int64_t *o = order->as<int64_t>(), *s = starts->as<int64_t>();
+  bool right = s[0] >= 0 && s[groups] <= n;
+  for (int64_t g = 0; g < groups; ++g) right &= s[g] < s[g + 1];
+  for (int64_t i = 0; i < n; ++i) right &= o[i] >= 0 && o[i] < n;
+  check<IndexError>(right, [] { return message("segment_sum: order or starts lead outside."); });
+  Dims sizes = sizes_of(*values);
+  const int64_t width = n ? values->numel / n : 0;
+  sizes[0] = groups;
+  TensorRef out = empty(sizes, values->dtype);
+  if (out->numel == 0) return out.release_py();
+  LongWork unlocked(values->numel > long_work);
+  sparse::sum_segments(values->dtype, values->data(), width, o, s, groups, out->data());
+  return out.release_py();
+}
+
+/// A matrix of compressed rows among the arguments: (pointers, columns, values, order or None).
+struct RowsOf {
+  TensorRef pointers, at, values, order;
+  sparse::Rows rows;
+  RowsOf(const IndexArgs& args, int i, int64_t columns)
+      : pointers(indices(args, i, "pointers")),
+        at(indices(args, i + 1, "columns")),
+        values(contiguous(args.tensor(i + 2, "values"))) {
+    if (args.optional_tensor(i + 3, "order")) order = indices(args, i + 3, "order");
+    check(
+        pointers->numel >= 1 && values->numel == at->numel && (!order || order->numel == at->numel),
+        [&] {
+          return message(args.op(), ": ", at->numel, " columns for ", values->numel, " values.");
+        });
+    rows = {pointers->numel - 1,     columns,           at->numel,
+            pointers->as<int64_t>(), at->as<int64_t>(), order ? order->as<int64_t>() : nullptr};
+    sparse::check_rows(rows);
+    bool right = true;
+    for (int64_t e = 0; order && e < rows.entries; ++e)
+      right &= rows.order[e] >= 0 && rows.order[e] < rows.entries;
+    check<IndexError>(right, [&] { return message(args.op(), ": order leads outside."); });
+  }
+};
+
+void check_same(const Tensor& a, const Tensor& b, const char* op) {
+  check(a.dtype == b.dtype, [&] {
+    return message(op, ": the matrices are ", name(a.dtype), " and ", name(b.dtype),
+                   ". Convert one of them with .to().");
+  });
+}
+
+/// times_dense(pointers, columns, values, order or None, dense (K, N)) -> (M, N)
+PyObject* py_times_dense(const IndexArgs& args) {
+  TensorRef dense = contiguous(args.tensor(4, "dense"));
+  check(dense->ndim == 2, [&] { return message("mm: dense is ", shape(*dense), "."); });
+  RowsOf a(args, 0, dense->sizes[0]);
+  check_same(*a.values, *dense, args.op());
+  const int64_t width = dense->sizes[1];
+  TensorRef out = empty({a.rows.rows, width}, dense->dtype);
+  if (out->numel == 0) return out.release_py();
+  LongWork unlocked(a.rows.entries * width + out->numel > long_work);
+  sparse::rows_times_dense(dense->dtype, a.rows, a.values->data(), dense->data(), width,
+                           out->data());
+  return out.release_py();
+}
+
+/// sampled(rows, columns, x (M, K), y (N, K)) -> (entries)
+PyObject* py_sampled(const IndexArgs& args) {
+  TensorRef rows = indices(args, 0, "rows"), columns = indices(args, 1, "columns");
+  TensorRef x = contiguous(args.tensor(2, "x")), y = contiguous(args.tensor(3, "y"));
+  check(x->ndim == 2 && y->ndim == 2 && x->sizes[1] == y->sizes[1] && rows->numel == columns->numel,
+        [&] { return message("sampled product: ", shape(*x), " and ", shape(*y), "."); });
+  check_same(*x, *y, args.op());
+  TensorRef out = empty({rows->numel}, x->dtype);
+  LongWork unlocked(rows->numel * x->sizes[1] > long_work);
+  sparse::sampled_product(x->dtype, rows->numel, rows->as<int64_t>(), columns->as<int64_t>(),
+                          x->data(), x->sizes[0], y->data(), y->sizes[0], x->sizes[1], out->data());
+  return out.release_py();
+}
+
+/// times_rows(pointers, columns, values, order, of b: the same four, columns of b)
+///     -> (pointers, columns, values)
+PyObject* py_times_rows(const IndexArgs& args) {
+  RowsOf b(args, 4, args.integer(8, "columns of b"));
+  RowsOf a(args, 0, b.rows.rows);
+  check_same(*a.values, *b.values, args.op());
+  TensorRef pointers = empty({a.rows.rows + 1}, DType::int64);
+  const bool is_long = a.rows.entries + b.rows.entries > long_work;
+  {
+    LongWork unlocked(is_long);
+    sparse::count_product(a.rows, b.rows, pointers->as<int64_t>());
+  }
+  const int64_t n = pointers->as<int64_t>()[a.rows.rows];
+  TensorRef columns = empty({n}, DType::int64), values = empty({n}, a.values->dtype);
+  LongWork unlocked(is_long);
+  sparse::fill_product(values->dtype, a.rows, a.values->data(), b.rows, b.values->data(),
+                       pointers->as<int64_t>(), columns->as<int64_t>(), values->data());
+  return triple(pointers, columns, values);
+}
+
+PyMethodDef methods[] = {
+    method<"order", py_order>(),
+    method<"pointers", py_pointers>(),
+    method<"segment_sum", py_segment_sum>(),
+    method<"times_dense", py_times_dense>(),
+    method<"sampled", py_sampled>(),
+    method<"times_rows", py_times_rows>(),
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyModuleDef module_definition = {PyModuleDef_HEAD_INIT,
+                                 "flambeau._core.sparse",
+                                 nullptr,
+                                 -1,
+                                 methods,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr};
+
+}  // namespace
+
+void initialize_sparse_kernels(PyObject* core) {
+  Object module = Object::steal(PyModule_Create(&module_definition));
+  if (!module || PyModule_AddObjectRef(core, "sparse", module.get()) < 0) throw PythonError();
+}
+
+}  // namespace flambeau

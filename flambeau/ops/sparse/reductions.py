@@ -1,0 +1,221 @@
+"""Sums, norms and softmax of sparse tensors."""
+
+from ... import _core
+from ..core import operators as fl
+from ..core.arguments import wrap_dim, wrap_dims
+from . import coalesce as sums
+from .convert import to_coo, to_layout
+from .frame import (
+    COO,
+    CSR,
+    Frame,
+    entries,
+    flat_index,
+    frame_and_entries,
+    frame_of,
+    is_sparse,
+    layout_name,
+    number_of,
+)
+from .rules import rule
+
+
+@rule("sum")
+def sum(input, dim=None, keepdim=False, *, dtype=None):
+    """The sum of all elements, strided; over some dims, of the input's layout."""
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
+        frame, values = frame_and_entries(input)
+        total = values.sum(dtype=dtype)
+        return total.reshape((1,) * input.dim()) if keepdim else total
+    made = sum_over(input, dim, keepdim, dtype, "sum")
+    if not is_sparse(made) or number_of(made) == number_of(input):
+        return made
+    return to_layout(made, number_of(input)) if frame_of(made).sparse_dim == 2 else made
+
+
+def sum_over(input, dim, keepdim=False, dtype=None, name="sparse.sum"):
+    """The sum over dims: COO while sparse dims are left, strided where none is."""
+    dims = wrap_dims(dim, input.dim(), name)
+    here = number_of(input)
+    if here != COO:
+        if here != CSR and frame_of(input).blocked:
+            raise NotImplementedError(
+                f"{name}: {layout_name(input)} is not summed over dims. Convert it to sparse_coo."
+            )
+        if frame_of(input).batch_dim:
+            raise RuntimeError(f"{name}: a batch of {layout_name(input)} is not summed over dims.")
+    input = to_coo(input)
+    frame, values = frame_and_entries(input)
+    sparse = frame.sparse_dim
+    in_dense = [d - sparse + 1 for d in dims if d >= sparse]
+    if in_dense:
+        values = values.sum(in_dense, dtype=dtype)
+    elif dtype is not None:
+        values = values.to(dtype)
+    elif not values.dtype.is_floating_point and not values.dtype.is_complex:
+        values = values.to(_core.int64)
+    kept = [d for d in range(sparse) if d not in dims]
+    if not kept and sparse:
+        total = values.sum(0)
+        if keepdim:
+            total = total.reshape([1 if d in dims else size for d, size in enumerate(frame.size)])
+        return total
+    size = [size for d, size in enumerate(frame.size) if d not in dims]
+    indices = frame.indices if len(kept) == sparse else fl.stack([frame.indices[d] for d in kept])
+    made = Frame(
+        COO, None, indices, size, values.dim() - 1, frame.coalesced and len(kept) == sparse
+    ).assemble(values)
+    made = sums.coalesce(made) if len(kept) < sparse else made
+    if keepdim:
+        for d in sorted(dims):
+            made = fl.unsqueeze(made, d)
+    return made
+
+
+def sparse_sum(input, dim=None, dtype=None):
+    """The sum of a sparse tensor, of all elements or over dims.
+
+    Args:
+        input (Tensor): sparse.
+        dim (int or sequence of int, optional): what is summed over.
+        dtype (torch.dtype, optional): of the result.
+
+    Returns:
+        Tensor: strided where nothing sparse is left, else sparse.
+    """
+    if not is_sparse(input):
+        raise RuntimeError(
+            f"sparse.sum: takes a sparse tensor, not a strided one, {tuple(input.shape)}."
+        )
+    if dim is None:
+        return sum(input, dtype=dtype)
+    return sum_over(input, dim, False, dtype)
+
+
+@rule("mean")
+def mean(input, dim=None, keepdim=False, *, dtype=None):
+    if dim is not None:
+        raise NotImplementedError(
+            "mean: a sparse tensor has no mean over dims. Use torch.sparse.sum and divide."
+        )
+    return sum(input, dtype=dtype) / input.numel()
+
+
+@rule("any")
+def any(input, dim=None, keepdim=False):
+    if dim is not None:
+        raise NotImplementedError(
+            "any: of a sparse tensor it is not offered over dims. Use to_dense() first."
+        )
+    return entries(input).any()
+
+
+def _values_for_norm(input):
+    if number_of(input) == COO:
+        input = sums.coalesce(input)
+    return entries(input)
+
+
+@rule("norm")
+def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
+    """The norm of all elements as one vector."""
+    if dim is not None and tuple(wrap_dims(dim, input.dim(), "norm")) != tuple(range(input.dim())):
+        raise NotImplementedError(
+            "norm: of a sparse tensor it is offered over all dims alone. Use to_dense() first."
+        )
+    p = 2.0 if p in ("fro", None) else p
+    total = (
+        fl.linalg.vector_norm(_values_for_norm(input).reshape(-1), p, dtype=dtype)
+        if p != 0
+        else ((_values_for_norm(input) != 0).sum().to(dtype or input.dtype))
+    )
+    return total.reshape((1,) * input.dim()) if keepdim else total
+
+
+@rule("vector_norm", "linalg_vector_norm")
+def vector_norm(input, ord=2, dim=None, keepdim=False, *, dtype=None):
+    return norm(input, ord, dim, keepdim, dtype)
+
+
+@rule("native_norm")
+def native_norm(input, p=2):
+    return norm(input, p)
+
+
+# -------------------------------------------------------------------------------------------- softmax
+
+
+def _softmax(input, dim, dtype, logarithm, name):
+    if number_of(input) != COO:
+        raise NotImplementedError(f"{name}: takes sparse_coo tensors, not {layout_name(input)}.")
+    dim = wrap_dim(dim, input.dim(), name)
+    if dtype is not None:
+        input = input.to(dtype)
+    elif not (input.dtype.is_floating_point or input.dtype.is_complex):
+        raise RuntimeError(f"{name}: input is {input.dtype}; it must be floating. Pass dtype=.")
+    input = sums.coalesce(input)
+    frame, values = frame_and_entries(input)
+    function = fl.log_softmax if logarithm else fl.softmax
+    if dim >= frame.sparse_dim:
+        return frame.assemble(function(values, dim - frame.sparse_dim + 1))
+    if not values.shape[0]:
+        return frame.assemble(values)
+    # Entries that differ in this dim alone make up one row of the softmax.
+    others = [d for d in range(frame.sparse_dim) if d != dim]
+    if others:
+        keys = flat_index(frame.indices[others], [frame.size[d] for d in others])
+    else:
+        keys = fl.zeros(values.shape[0], dtype=_core.int64, device=values.device)
+    order, starts = _core.sparse.order(keys)
+    counts = starts[1:] - starts[:-1]
+    group = fl.empty_like(order)
+    group[order] = fl.arange(len(counts), device=order.device).repeat_interleave(counts)
+    count = len(counts)
+    shape = (count, *values.shape[1:])
+    wide = group.reshape(-1, *(1,) * (values.dim() - 1)).expand(values.shape)
+    with_history = _core._set_grad_enabled(False)
+    try:
+        most = values.new_full(shape, float("-inf")).scatter_reduce(
+            0, wide, values.detach(), "amax"
+        )
+    finally:
+        _core._set_grad_enabled(with_history)
+    # A row of -inf alone has no softmax, as a strided one.
+    shifted = values - most.index_select(0, group)
+    powers = shifted.exp()
+    total = values.new_zeros(shape).index_add(0, group, powers)
+    if logarithm:
+        return frame.assemble(shifted - total.log().index_select(0, group))
+    return frame.assemble(powers / total.index_select(0, group))
+
+
+@rule("softmax", "_sparse_softmax")
+def softmax(input, dim, dtype=None, **options):
+    return _softmax(input, dim, dtype, False, "softmax")
+
+
+@rule("log_softmax", "_sparse_log_softmax")
+def log_softmax(input, dim, dtype=None, **options):
+    return _softmax(input, dim, dtype, True, "log_softmax")
+
+
+def sparse_softmax(input, dim, *, dtype=None):
+    """softmax over dim of a sparse_coo tensor: elements without an entry count as -inf.
+
+    Returns:
+        Tensor: sparse_coo, coalesced, of the entries of input.
+    """
+    if not is_sparse(input):
+        raise RuntimeError(
+            f"sparse.softmax: takes a sparse_coo tensor, not a strided one, {tuple(input.shape)}."
+        )
+    return _softmax(input, dim, dtype, False, "sparse.softmax")
+
+
+def sparse_log_softmax(input, dim, *, dtype=None):
+    """The logarithm of `sparse.softmax`, computed without its loss of precision."""
+    if not is_sparse(input):
+        raise RuntimeError(
+            f"sparse.log_softmax: takes a sparse_coo tensor, not a strided one, {tuple(input.shape)}."
+        )
+    return _softmax(input, dim, dtype, True, "sparse.log_softmax")

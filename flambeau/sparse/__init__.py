@@ -1,0 +1,39 @@
+"""torch.sparse: what is asked of sparse tensors by function. The tensors themselves are in ops/sparse/.
+
+Read: functions.py, invariants.py, older_types.py.
+May import: floors 1 to 3.
+"""
+
+from ..ops.sparse.construct import (  # noqa: F401
+    sparse_bsc_tensor,
+    sparse_bsr_tensor,
+    sparse_compressed_tensor,
+    sparse_coo_tensor,
+    sparse_csc_tensor,
+    sparse_csr_tensor,
+)
+from .functions import (
+    SparseSemiStructuredTensor,
+    SparseSemiStructuredTensorCUSPARSELT,
+    SparseSemiStructuredTensorCUTLASS,
+    addmm,
+    log_softmax,
+    mm,
+    sampled_addmm,
+    softmax,
+    spdiags,
+    spsolve,
+    sum,
+    to_sparse_semi_structured,
+)
+from .gradients import as_sparse_gradcheck
+from .invariants import check_sparse_tensor_invariants
+from .older_types import TYPES
+
+globals().update(TYPES)
+
+__all__ = [
+    "SparseSemiStructuredTensor", "SparseSemiStructuredTensorCUSPARSELT", "SparseSemiStructuredTensorCUTLASS",
+    "addmm", "as_sparse_gradcheck", "check_sparse_tensor_invariants", "log_softmax", "mm", "sampled_addmm", "softmax",
+    "spdiags", "spsolve", "sum", "to_sparse_semi_structured",
+]  # fmt: skip
