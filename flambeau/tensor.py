@@ -77,10 +77,7 @@ def numpy(self, *, force=False):
             cast = ".view(torch.uint8)" if wide is None else f".to({wide})"
             raise TypeError(f"numpy: NumPy has no {self.dtype.name}. Use tensor{cast}.numpy().")
         self = self.to(wide)
-    import numpy
-
-    # An alias keeps this memory even where the tensor itself is given another (set_, .data).
-    return numpy.asarray(_Memory(self.detach()))
+    return _core._as_array(self)
 
 
 _in_numpy = frozenset(
@@ -94,35 +91,6 @@ _widened = {
         for name in "bfloat16 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu".split()
     },
 }
-
-
-class _Memory:
-    """What NumPy needs to see a tensor's memory; it keeps this object, and so the tensor, alive."""
-
-    def __init__(self, tensor):
-        self.tensor = tensor
-
-    KINDS = {
-        "bool": "|b1",
-        "uint8": "|u1",
-        "int8": "|i1",
-        "float16": "<f2",
-        "complex64": "<c8",
-        "complex128": "<c16",
-    }
-
-    @property
-    def __array_interface__(self):
-        t = self.tensor
-        name, size = t.dtype.name, t.dtype.itemsize
-        kind = self.KINDS.get(name) or f"<{'u' if name[0] == 'u' else name[0]}{size}"
-        return {
-            "shape": tuple(t.shape),
-            "typestr": kind,
-            "version": 3,
-            "data": (_core._lent_address(t), False),
-            "strides": tuple(s * size for s in t.stride()),
-        }
 
 
 def __array__(self, dtype: object = None, copy=None):  # a dtype of NumPy

@@ -150,6 +150,7 @@ void initialize_out(PyObject* module);
 void initialize_settings(PyObject* module);
 void initialize_creation(PyObject* module);
 void initialize_dlpack(PyObject* module);
+void initialize_lent(PyObject* module);
 void initialize_function_node(PyObject* module);
 void initialize_matmul(PyObject* module);
 void initialize_fourier(PyObject* module);

@@ -31,6 +31,7 @@ NB_MODULE(_core, m) {
   initialize_settings(module);
   initialize_creation(module);
   initialize_dlpack(module);
+  initialize_lent(module);
   initialize_function_node(module);
   initialize_matmul(module);
   initialize_fourier(module);
