@@ -29,6 +29,7 @@ def operands():
         "r": _floats(3, 2),
         "z": fl.complex(_floats(4, 5), _floats(4, 5)),
         "i": fl.tensor([0, 2, 1, 3]),
+        "parts": fl.tensor([1, 3]),
         "ii": fl.tensor([[0, 2, 1], [1, 0, 2], [2, 2, 0], [3, 1, 1]]),
         "n": fl.tensor([[1, 4, 6, 9, 2]] * 4),
         "b": fl.tensor([[True, False, True, False, True]] * 4),
@@ -103,7 +104,7 @@ max_pool3d(block, 2) | adaptive_max_pool1d(line, 3) | avg_pool1d(line, 2) | adap
 randn_like(x) | bernoulli(p) | randint_like(x, 5) | normal(x, y) | multinomial(p, 2) | movedim(image, 0, 2)
 moveaxis(image, 0, 2) | fliplr(x) | flipud(x) | rot90(x) | tile(x, (2, 1)) | unflatten(x, 1, (5, 1)) | ravel(x.t())
 select_scatter(x, v, 0, 1) | slice_scatter(x, y[:2], 0, 0, 2) | diagonal_scatter(x, u) | unravel_index(i, (2, 3))
-as_strided_scatter(x, s, (3, 3), (1, 3)) | slice_copy(x, 0, 1, 3) | slice_inverse(x, x, 0, 0, 4) | cumsum(x, 1) | cumprod(x, 1) | logcumsumexp(x, 0)
+as_strided_scatter(x, s, (3, 3), (1, 3)) | slice_copy(x, 0, 1, 3) | slice_inverse(x, x, 0, 0, 4) | segment_reduce(x, "sum", lengths=parts) | cumsum(x, 1) | cumprod(x, 1) | logcumsumexp(x, 0)
 cummax(x, 1) | cummin(x, 0) | searchsorted(edges, x) | bucketize(x, edges) | histc(x, 4, -1, 1) | sort(x, 1)
 histogram(x.detach(), 3, range=(-1.0, 1.0)) | histogramdd(x[:, :2].detach(), (2, 3)) | argsort(x) | msort(x) | topk(x, 2) | kthvalue(x, 2)
 median(x) | median(x, 1) | nanmedian(x, 1) | mode(x, 1) | svd(x) | pinverse(x) | matrix_exp(s) | svd_lowrank(x, 2)

@@ -56,6 +56,7 @@ FAMILIES = """
     scan
     scatter
     search
+    segment
     signal_windows
     sort
     sparse_names
