@@ -4,6 +4,7 @@ import math
 
 from .. import _core
 from ..kernels import language as k
+from .core.arguments import check_parameters
 from .core.attach import attached
 from .core.declare import composite, make_pointwise, primitive
 from .reduce import ReductionSpec
@@ -150,6 +151,14 @@ def _check(input, weight, bias, running_mean, running_var):
                 f"batch_norm: {name} has {vector.numel()} elements but input has {channels} "
                 "channels. There must be one for each."
             )
+    check_parameters(
+        "batch_norm",
+        input,
+        weight=weight,
+        bias=bias,
+        running_mean=running_mean,
+        running_var=running_var,
+    )
 
 
 @composite(method=False, out=False)

@@ -15,7 +15,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     for name, number in (("rtol", rtol), ("atol", atol)):
         if isinstance(number, fl.Tensor) and number.requires_grad:
             raise TypeError(f"isclose: {name} must be a number, not a tensor that requires grad.")
-    if rtol < 0 or atol < 0:
+    if not (rtol >= 0 and atol >= 0):
         raise RuntimeError(f"isclose: rtol is {rtol} and atol {atol}; both must be 0 or more.")
     close = input == other
     inexact = input.dtype.is_floating_point or input.dtype.is_complex

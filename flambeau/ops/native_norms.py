@@ -3,6 +3,7 @@
 import math
 
 from .core import operators as fl
+from .core.arguments import check_parameters
 from .core.attach import attached
 from .core.declare import composite
 from .rows import affine
@@ -41,6 +42,12 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
     """(group_norm, the means, 1 / sqrt(var + eps)) of input (N, C, *) in groups of C // group channels."""
     if C % group:
         raise RuntimeError(f"native_group_norm: {group} groups do not divide {C} channels.")
+    for name, t in (("weight", weight), ("bias", bias)):
+        if t is not None and t.numel() != C:
+            raise RuntimeError(
+                f"native_group_norm: {name} {tuple(t.shape)} must be ({C},), one for each channel."
+            )
+    check_parameters("native_group_norm", input, weight=weight, bias=bias)
     blocks = input.reshape(N, group, C // group * HxW)
     mean, rstd = _statistics(blocks, [2], eps)  # (N, group, 1)
     result = ((blocks - mean) * rstd).reshape(input.shape)

@@ -250,9 +250,9 @@ def dist(input, other, p=2):
 def renorm(input, p, dim, maxnorm):
     """Each slice along `dim` scaled down to the p-norm `maxnorm` where its own is larger."""
     require_floating(input, "renorm")
-    if p <= 0:
+    if not p > 0:
         raise RuntimeError(f"renorm: p is {p}; it must be above 0.")
-    if maxnorm < 0:
+    if not maxnorm >= 0:
         raise RuntimeError(f"renorm: maxnorm is {maxnorm}; it must be 0 or more.")
     if input.dim() < 2:
         raise RuntimeError(f"renorm: input {tuple(input.shape)} must have 2 dims or more.")

@@ -170,9 +170,9 @@ def _adaptive_windows(name, n, input, output_size):
         raise NotImplementedError(
             f"{name}: takes floating dtypes, but got {input.dtype}. Convert the input."
         )
-    if "max" in name and shape[-n - 1] == 0:
+    if "max" in name and len(shape) == n + 2 and shape[1] == 0:
         raise RuntimeError(
-            f"{name}: input {tuple(shape)} has no channels; only a batch may be empty."
+            f"{name}: input {tuple(shape)} has no channels; only the first dim may be empty."
         )
     sizes = tuple(shape[-n:])
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n

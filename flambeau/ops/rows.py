@@ -6,7 +6,7 @@ A row runs along one dimension; where that is not the last one, a transposed cop
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
-from .core.arguments import few, refuse_uncomputed
+from .core.arguments import check_parameters, few, refuse_uncomputed
 from .core.attach import attached
 from .core.declare import composite, make_pointwise, primitive
 from .core.ways import row_way
@@ -388,8 +388,9 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_
             f"layer_norm: input is {input.dtype}, but it must be floating. Convert it with "
             ".float() first."
         )
+    check_parameters("layer_norm", input, weight=weight, bias=bias)
     if bias is not None and weight is None:
-        return _layer_norm(input, length, None, None, eps) + bias
+        return (_layer_norm(input, length, None, None, eps) + bias).to(input.dtype)
     return _layer_norm(input, length, weight, bias, eps)
 
 

@@ -308,7 +308,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     if not (rows.dtype.is_floating_point or rows.dtype.is_complex):
         rows = rows.to(fl.get_default_dtype())
     total = count if weights is None else weights.sum()
-    if weights is not None and count and some(total == 0):
+    if weights is not None and some(total == 0):
         raise RuntimeError("cov: the weights sum to zero, so there is no mean.")
     mean = (
         rows.mean(1, keepdim=True)

@@ -190,6 +190,7 @@ def deepcopy_tensor(tensor, memo):
             "detach().clone(), or clone() to stay in the graph."
         )
     import copy
+    import copyreg
 
     if _core._is_sparse(tensor):
         new = tensor.detach().clone()
@@ -202,6 +203,10 @@ def deepcopy_tensor(tensor, memo):
     memo[id(tensor)] = new
     if tensor.is_leaf and tensor.grad is not None:
         new.grad = copy.deepcopy(tensor.grad, memo)
-    for name, value in getattr(tensor, "__dict__", {}).items():
+    attributes = dict(getattr(tensor, "__dict__", {}))
+    if type(tensor) is not flambeau.Tensor:
+        slots = copyreg._slotnames(type(tensor))
+        attributes.update((name, getattr(tensor, name)) for name in slots if hasattr(tensor, name))
+    for name, value in attributes.items():
         setattr(new, name, copy.deepcopy(value, memo))
     return new

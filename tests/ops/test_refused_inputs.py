@@ -53,6 +53,18 @@ REFUSED = [
     (lambda: torch.take(torch.ones(3), torch.zeros(1, dtype=torch.int32)), RuntimeError, "int64"),
     (lambda: torch.tensor_split(torch.ones(3), True), TypeError, "bool"),
     (lambda: torch.unique_consecutive(torch.ones(()), dim=0), IndexError, "number"),
+    (lambda: torch.allclose(torch.ones(2), torch.ones(2), atol=nan), RuntimeError, "0 or more"),
+    (lambda: torch.renorm(torch.ones(2, 2), nan, 0, 1.0), RuntimeError, "above 0"),
+    (
+        lambda: torch.cov(torch.ones(2, 0), fweights=torch.ones(0, dtype=torch.int64)),
+        RuntimeError,
+        "sum to zero",
+    ),
+    (
+        lambda: torch.native_group_norm(torch.ones(1, 0), torch.ones(0), None, -1, 3, 1, 1, 1e-5),
+        RuntimeError,
+        "one for each channel",
+    ),
     (
         lambda: F.linear_cross_entropy(torch.ones(8), torch.ones(8, 8), torch.tensor(1), options=1),
         TypeError,
@@ -99,3 +111,35 @@ def test_addr_takes_fractions_where_a_vector_is_floating():
     whole = torch.ones(2, 2, dtype=torch.uint8)
     result = torch.addr(whole, torch.ones(2, dtype=torch.uint8), torch.ones(2), beta=0.5)
     assert result.equal(torch.full((2, 2), 1.5))
+
+
+NORMS = {
+    "layer_norm": lambda x, w, b: F.layer_norm(x, (4,), w, b),
+    "group_norm": lambda x, w, b: F.group_norm(x, 2, w, b),
+    "batch_norm": lambda x, w, b: F.batch_norm(x, w, w.abs(), w, b),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_norms_take_parameters_of_one_dtype(name):
+    ones, norm = torch.ones(2, 4), NORMS[name]
+    for x, w, b in ((ones, "double", "double"), (ones, "float", "int"), (ones.half(), "half", "float"),
+                    (ones.double(), "float", "float"), (ones, "cfloat", "cfloat")):  # fmt: skip
+        with pytest.raises(RuntimeError, match=f"{name}: input is .*one dtype"):
+            norm(x, getattr(ones[0], w)(), getattr(ones[0], b)())
+    assert norm(ones.half(), ones[0], ones[0]).dtype == torch.float16
+
+
+def test_bias_of_layer_norm_alone_keeps_the_dtype_of_input():
+    assert F.layer_norm(torch.ones(2, 4).half(), (4,), None, torch.ones(4)).dtype == torch.float16
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_maxima_of_no_channels_without_a_batch(n):
+    x = torch.ones(0, *[4] * n, requires_grad=True)
+    pooled = getattr(F, f"adaptive_max_pool{n}d")(x, 2)
+    assert pooled.shape == (0, *[2] * n)
+    pooled.sum().backward()
+    assert x.grad.shape == x.shape
+    with pytest.raises(RuntimeError, match="no channels"):
+        getattr(F, f"adaptive_max_pool{n}d")(torch.ones(2, 0, *[4] * n), 2)

@@ -565,3 +565,19 @@ def test_an_optimizer_written_by_pytorch_is_read(tmp_path):
     got = torch.load(tmp_path / "a.pt")
     assert got["o"]["state"][0]["step"].item() == 1
     assert got["m"]["weight"].tolist() == model.weight.tolist()
+
+
+def test_deepcopy_of_a_wrapper_takes_what_stands_in_its_slots():
+    class Wrapper(torch.Tensor):
+        __slots__ = ["inner", "missing"]
+
+        @staticmethod
+        def __new__(cls, inner):
+            made = torch.Tensor._make_subclass(cls, inner.to("meta"))
+            made.inner = inner
+            return made
+
+    wrapper = Wrapper(torch.arange(3))
+    copied = copy.deepcopy(wrapper)
+    assert type(copied) is Wrapper and copied.is_meta and not hasattr(copied, "missing")
+    assert copied.inner is not wrapper.inner and torch.equal(copied.inner, wrapper.inner)

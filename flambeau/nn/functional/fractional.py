@@ -56,9 +56,9 @@ def _fractional(n):
                 f"{name}: input {tuple(input.shape)} must have {n + 2} dims, (N, C, sizes), or "
                 f"{n + 1} without a batch."
             )
-        if input.size(-n - 1) == 0:
+        if input.dim() == n + 2 and input.size(1) == 0:
             raise RuntimeError(
-                f"{name}: input {tuple(input.shape)} has no channels; only a batch may be empty."
+                f"{name}: input {tuple(input.shape)} has no channels; only the first dim may be empty."
             )
         for what, given in (("kernel_size", kernel_size), ("output_size", output_size)):
             if isinstance(given, (tuple, list)) and len(given) != n:

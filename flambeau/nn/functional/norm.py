@@ -7,6 +7,7 @@ import flambeau
 from ..._core import _keep_format
 from ...autograd.function import forward_levels
 from ...ops import rows
+from ...ops.core.arguments import check_parameters
 
 
 def _check_batch(operator, sizes):
@@ -130,6 +131,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
                 f"group_norm: {name} {tuple(vector.shape)} must be ({input.size(1)},), one for "
                 f"each channel of input {tuple(input.shape)}."
             )
+    check_parameters("group_norm", input, weight=weight, bias=bias)
     _check_batch("group_norm", [n * c // num_groups, num_groups, *spatial])
     block = c // num_groups * math.prod(spatial)
     wide = weight if weight is not None else bias

@@ -92,6 +92,21 @@ def require_floating(tensor, operator, complex_too=True):
         )
 
 
+def check_parameters(operator, input, **parameters):
+    """Raise unless all that are given have the dtype of a floating input, or float32 beside a half one."""
+    found = {name: t.dtype for name, t in parameters.items() if t is not None}
+    kinds = set(found.values())
+    if not kinds or kinds == {input.dtype}:
+        return
+    if kinds == {_core.float32} and input.dtype in (_core.float16, _core.bfloat16):
+        return
+    given = ", ".join(f"{name} {dtype}" for name, dtype in found.items())
+    raise RuntimeError(
+        f"{operator}: input is {input.dtype}, but it has {given}. Convert them to one dtype; only beside float16 "
+        "and bfloat16 may all of them be float32."
+    )
+
+
 def refuse_uncomputed(name, computed, results, float8=False):
     """Raises where an operator would compute in a dtype that is only stored, or, unless float8, in float8."""
     from ...kernels.types import DTYPES, FLOAT8
