@@ -13,7 +13,7 @@ from .core.declare import METHODS, make_pointwise, primitive, register
 from .core.no_derivative import no_grad
 from .creation import check_options, count_of
 from .generator import default_generator
-from .philox import BERNOULLI, BITS, INTEGERS, NORMAL, UNIFORM, WIDE_INTEGERS, philox, unit
+from .philox import BERNOULLI, INTEGERS, NORMAL, UNIFORM, WIDE_INTEGERS, philox, unit
 
 # -------------------------------------------------------------------------------------- filling in place
 
@@ -387,9 +387,6 @@ def randint_like(
     return result.requires_grad_(True) if requires_grad else result
 
 
-# Up to these every integer is a number of the dtype.
-
-
 def randperm(
     n,
     *,
@@ -415,8 +412,9 @@ def randperm(
             f"randperm: {dtype} holds the integers to {_exact_integers(dtype)[1]}, but n is {n}."
         )
     device = out.device if device is None and out is not None else device
-    keys = _draw(_core.empty(n, dtype=_core.int64, device=device), BITS, (), generator, _core.int64)
-    order = keys.argsort(stable=True).to(dtype)
+    order = _core.empty(n, dtype=_core.int64, device=device)
+    _core._random_order(order, *(generator or default_generator)._next())
+    order = order.to(dtype)
     if out is not None:
         return _core._finish_out(order, out, "randperm")
     return order.requires_grad_(True) if requires_grad else order

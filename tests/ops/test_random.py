@@ -1,5 +1,7 @@
 """Random numbers by index, and dropout, which draws its mask twice."""
 
+import pytest
+
 import flambeau as torch
 
 
@@ -45,3 +47,33 @@ def test_normal_has_the_dtype_of_its_mean():
     assert torch.normal(single, double).dtype == torch.float32
     assert torch.normal(double, single).dtype == torch.float64
     assert torch.normal(0.0, double).dtype == torch.float64
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 65, 32_768, 32_769, 100_000, 1_000_003])
+def test_a_random_order_holds_each_integer_once_for_any_number_of_threads(n):
+    before = torch.get_num_threads()
+    orders = []
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            torch.manual_seed(n)
+            orders.append(torch.randperm(n))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(orders[0].sort()[0], torch.arange(n))
+    assert all(torch.equal(order, orders[0]) for order in orders)
+
+
+def test_every_order_is_drawn_equally_often():
+    torch.manual_seed(0)
+    counts = {}
+    for _ in range(12_000):
+        order = tuple(torch.randperm(4).tolist())
+        counts[order] = counts.get(order, 0) + 1
+    assert len(counts) == 24
+    # Chi-squared of 23 degrees of freedom: beyond 49.7 once in a thousand seeds.
+    assert sum((n - 500) ** 2 / 500 for n in counts.values()) < 49.7
+    # In the way of piles: where 0 and 1 go is even over the places, and independent.
+    places = torch.stack([torch.randperm(40_000).argsort()[:2] for _ in range(400)]) / 40_000
+    assert abs(places.mean() - 0.5) < 0.05
+    assert abs(torch.corrcoef(places.T)[0, 1]) < 0.2

@@ -1,8 +1,9 @@
-// The functions of kernels/elements/counts.h on contiguous tensors of one shape and dtype; without
-// history.
+// The functions of kernels/elements/counts.h and kernels/order/shuffle.h on contiguous tensors;
+// without history.
 #include "kernels/elements/counts.h"
 
 #include "dispatch/iterate.h"
+#include "kernels/order/shuffle.h"
 #include "python/args.h"
 
 namespace flambeau {
@@ -76,6 +77,22 @@ PyObject* py_binomial(const Call& call) {
   return out.release_py();
 }
 
+/// _random_order(out, seed, call): out, int64 (n), becomes 0 ... n - 1 in a random order.
+PyObject* py_random_order(const Call& call) {
+  Args a(call);
+  Tensor& out = a.tensor(0);
+  check(out.contiguous && out.dtype == DType::int64 && out.ndim == 1, [&] {
+    return message(a.function(), "(): expected a contiguous vector of int64, not ", describe(out),
+                   ".");
+  });
+  uint64_t seed = word(a[1]), draw = word(a[2]);
+  if (!out.is_meta()) {
+    LongWork unlocked(out.numel > 4096);
+    random_order(out.numel, seed, draw, out.as<int64_t>());
+  }
+  Py_RETURN_NONE;
+}
+
 const NativeEntry entries[] = {
     {"_gcd", "input, other", py_divisor<false>, "The greatest common divisors."},
     {"_lcm", "input, other", py_divisor<true>, "The least common multiples."},
@@ -83,6 +100,7 @@ const NativeEntry entries[] = {
      "The regularised incomplete gamma function."},
     {"_poisson", "rate, seed, call", py_poisson, "Numbers of Poisson distributions."},
     {"_binomial", "count, prob, seed, call", py_binomial, "Numbers of binomial distributions."},
+    {"_random_order", "out, seed, call", py_random_order, "Fills a vector with a random order."},
     {}};
 
 }  // namespace
