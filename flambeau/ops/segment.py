@@ -88,8 +88,6 @@ def segment_reduce(
         )
     count = given.size(-1) - (offsets is not None)
     shape = (*batch, count, *data.shape[axis + 1 :])
-    if data.is_meta:
-        return data.new_empty(shape)
     starts, lengths = _starts_and_lengths(lengths, offsets, data.size(axis), unsafe)
     rows, places = _rows(data, axis, starts, lengths)
     batches = math.prod(batch)
