@@ -198,6 +198,7 @@ _LAZY = {
     **dict.fromkeys("CompilationUnit Future ScriptFunction ScriptModule fork wait".split(), "jit"),
     "FileCheck": "jit.file_check",
     "thread_safe_generator": "random",
+    "load_ipython_extension": "identity",
     "lobpcg": "ops.linalg.lobpcg",
     **dict.fromkeys("DisableTorchFunction DisableTorchFunctionSubclass".split(), "overrides"),
     **dict.fromkeys("PyTorchFileReader PyTorchFileWriter".split(), "serialization.records"),

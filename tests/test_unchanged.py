@@ -233,3 +233,39 @@ def test_libraries_find_the_metadata_that_they_look_for(tmp_path):
     (tmp_path / "program.py").write_text(METADATA)
     done = run(str(tmp_path / "program.py"))
     assert done.returncode == 0 and done.stdout == "fine\n", done.stderr
+
+
+CHILDREN = """
+import subprocess, sys
+child = "import importlib.metadata as m; v = m.version('torch'); import torch; print(v, torch.__name__, torch.version.flambeau)"
+print(subprocess.run([sys.executable, "-c", child], capture_output=True, text=True).stdout, end="")
+"""
+
+
+def test_python_processes_that_a_program_starts_have_the_names_too(tmp_path):
+    (tmp_path / "program.py").write_text(CHILDREN)
+    done = run(tmp_path / "program.py")
+    assert done.stdout == f"2.13.0 torch {torch.version.flambeau}\n", done.stderr
+
+
+def test_pytest_runs_under_the_names(tmp_path):
+    (tmp_path / "test_it.py").write_text(
+        "import torch\ndef test_it():\n    assert torch.Tensor.__module__ == 'torch' and torch.version.flambeau\n"
+    )
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path))
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_notebook_loads_them_as_an_extension(tmp_path):
+    (tmp_path / "cells.py").write_text(
+        "import flambeau\nflambeau.load_ipython_extension(None)\n"
+        "import torch, torchvision.transforms\n"
+        "print(torch.__name__, torchvision.__name__, torch is flambeau)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, tmp_path / "cells.py"],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout == "torch torchvision True\n", done.stderr

@@ -1,3 +1,3 @@
-"""python -m flambeau info | warmup | summary | trace: one command a file, each with main(arguments)."""
+"""python -m flambeau info | warmup | summary | trace | stand-in: one command a file, each with main(arguments)."""
 
-COMMANDS = ("info", "warmup", "summary", "trace")
+COMMANDS = ("info", "warmup", "summary", "trace", "stand-in")

@@ -22,7 +22,7 @@ def main(arguments):
     parser.add_argument("program", help="a file of Python, which may say `import torch`")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its own arguments")
     args = parser.parse_args(arguments)
-    from ..__main__ import install
+    from ..identity import install
     from ..profiler import profile
 
     install()
