@@ -72,9 +72,9 @@ format: $(ENVIRONMENT)
 	$(PY) -m ruff format .
 	@if command -v clang-format > /dev/null; then git ls-files 'csrc/*.h' 'csrc/*.cpp' | xargs -r clang-format -i; fi
 
-# Types of the native core, for editors and type checkers; every build makes them.
+# Types of the package and its core, for editors and type checkers; a build of the core makes them too.
 stubs: build
-	@ls -l flambeau/_core.pyi
+	$(PY) tools/stubs.py .
 
 wheel: $(ENVIRONMENT)
 	$(PY) -m pip wheel --no-deps --wheel-dir dist .

@@ -14,7 +14,7 @@ from lenet import LeNet
 from training import draw, predict, train
 
 import flambeau as torch
-from flambeau.utils.data import DataLoader, Subset
+from flambeau.utils.data import DataLoader, Dataset, Subset
 from flambeau.vision import transforms
 from flambeau.vision.datasets import FashionMNIST
 
@@ -29,7 +29,7 @@ GOAL = 0.88
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=FashionMNIST.system_folder)
     parser.add_argument("--download", action="store_true")
     parser.add_argument("--epochs", type=int, default=4)
@@ -40,7 +40,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(args.seed)
-    training = FashionMNIST(args.data, True, TRANSFORM, download=args.download)
+    training: Dataset = FashionMNIST(args.data, True, TRANSFORM, download=args.download)
     test = FashionMNIST(args.data, False, TRANSFORM)
     if args.samples:
         training = Subset(training, range(args.samples))

@@ -52,7 +52,7 @@ def draw(path, losses, images, predictions, targets, classes, title):
     from matplotlib import pyplot
 
     figure = pyplot.figure(figsize=(12, 5), layout="constrained")
-    curve, grid = figure.subfigures(1, 2, width_ratios=(1, 1.2))
+    curve, grid = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.2))[0]
     figure.suptitle(title)
     axes = curve.subplots()
     axes.plot(losses, color="tab:blue", alpha=0.3, label="each step")

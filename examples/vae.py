@@ -99,7 +99,7 @@ def draw(path, model, images):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=FashionMNIST.system_folder)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--samples", type=int, help="train with the first so many only")

@@ -69,9 +69,9 @@ def test_methods_and_properties_have_docstrings():
     [
         ("sum", "(input, dim=None, keepdim=False, *, dtype=None, out=None)"),
         ("transpose", "(input, dim0, dim1)"),
-        ("split", "(tensor, split_size_or_sections, dim=0)"),
+        ("split", "(tensor, split_size_or_sections, dim=0) -> tuple"),
         ("reshape", "(input, *shape)"),
-        ("is_grad_enabled", "()"),
+        ("is_grad_enabled", "() -> bool"),
         ("softmax", "(input, dim, dtype=None, *, out=None)"),
         ("add", "(input, other, *, alpha=1, out=None)"),
         ("stack", "(tensors, dim=0, *, out=None)"),

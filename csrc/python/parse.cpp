@@ -139,7 +139,8 @@ static Object tuple_of(const std::vector<Object>& items) {
 Parameters::Parameters(const char* signature) {
   std::vector<Object> names, defaults;
   positional_ = -1;
-  for (std::string_view part : parts_of(signature)) {
+  std::string_view text = signature;
+  for (std::string_view part : parts_of(text.substr(0, text.find(" -> ")))) {
     if (part == "*") {
       positional_ = static_cast<Py_ssize_t>(names.size());
       continue;

@@ -9,6 +9,13 @@ import threading
 
 from .. import _core
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self, TypeVar
+
+    _F = TypeVar("_F", bound=Callable)
+
 __all__ = [
     "enable_grad",
     "inference_mode",
@@ -35,7 +42,7 @@ class _Mode:
         """Another context of the same mode."""
         return type(self)()
 
-    def __call__(self, function):
+    def __call__(self, function: "_F") -> "_F":
         if isinstance(function, type):
             raise TypeError(
                 f"{type(self).__name__}: decorates functions, not the class {function.__name__}. "
@@ -83,7 +90,7 @@ def _decorate_generator(context, function):
 class _PlainMode(_Mode):
     """A mode without arguments: `@no_grad` decorates like `@no_grad()`."""
 
-    def __new__(cls, orig_func=None):
+    def __new__(cls, orig_func=None) -> "Self":
         instance = super().__new__(cls)
         return instance if orig_func is None else instance(orig_func)
 
@@ -117,7 +124,7 @@ class set_grad_enabled(_Mode):
         self.mode = mode
         self.previous = _core._set_grad_enabled(mode)
 
-    def __call__(self, function):
+    def __call__(self, function: "_F") -> "_F":
         # As a decorator it must not act now, on whoever decorates.
         _core._set_grad_enabled(self.previous)
         return super().__call__(function)

@@ -35,13 +35,13 @@ def resolve_neg(input):
 
 
 @composite(out=False)
-def is_conj(input):
+def is_conj(input) -> bool:
     """False: no tensor waits for its conjugation."""
     return False
 
 
 @composite(out=False)
-def is_neg(input):
+def is_neg(input) -> bool:
     """False: no tensor waits for its negation."""
     return False
 

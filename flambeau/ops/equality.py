@@ -31,13 +31,13 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 
 
 @composite(out=False)
-def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False) -> bool:
     """Whether `isclose` holds everywhere, as a bool."""
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
 @composite(out=False)
-def equal(input, other):
+def equal(input, other) -> bool:
     """Whether both have one shape and the same elements, as a bool; NaN equals nothing."""
     if tuple(input.shape) != tuple(other.shape):
         return False

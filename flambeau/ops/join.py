@@ -31,7 +31,7 @@ def broadcast_shapes(*shapes):
 
 
 @composite(method=False, out=False)
-def broadcast_tensors(*tensors):
+def broadcast_tensors(*tensors) -> tuple:
     """Views of the tensors, all expanded to the one shape that they broadcast to."""
     tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
     shape = broadcast_shapes(*(tensor.shape for tensor in tensors))
@@ -155,7 +155,7 @@ def block_diag(*tensors):
 
 
 @composite(method=False, out=False)
-def meshgrid(*tensors, indexing="ij"):
+def meshgrid(*tensors, indexing="ij") -> tuple:
     """A grid for each vector, in which only the coordinate of that vector changes.
 
     Vectors (N1), (N2), ... give as many views of shape (N1, N2, ...). indexing="xy" swaps the first two

@@ -57,7 +57,7 @@ def resize_as_(self, other, memory_format=None):
 
 
 @method
-def get_device(self):
+def get_device(self) -> int:
     """-1: the tensor lies in the CPU's memory."""
     return -1
 
@@ -75,7 +75,7 @@ def pin_memory(self, device=None):
 
 
 @method
-def is_same_size(self, other):
+def is_same_size(self, other) -> bool:
     """Whether the sizes are equal."""
     return self.shape == other.shape
 
@@ -92,13 +92,13 @@ def is_set_to(self, tensor):
 
 
 @method
-def is_inference(self):
+def is_inference(self) -> bool:
     """Whether the tensor was made under inference_mode."""
     return self._is_inference
 
 
 @method
-def is_signed(self):
+def is_signed(self) -> bool:
     """Whether the dtype has negative numbers."""
     return self.dtype.is_signed
 
@@ -366,6 +366,8 @@ def _copying(name):
 
     copying.__name__ = copying.__qualname__ = name + "_copy"
     copying.__doc__ = f"{name}(), as a copy."
+    if name in ("split", "unbind"):
+        copying.__annotations__["return"] = tuple
     register(name + "_copy", copying)
 
 
@@ -383,13 +385,13 @@ def alias_copy(input):
 
 
 @composite(method=False)
-def split_with_sizes_copy(input, split_sizes, dim=0):
+def split_with_sizes_copy(input, split_sizes, dim=0) -> tuple:
     """split(), as copies."""
     return tuple(part.clone() for part in _core.split(input, split_sizes, dim))
 
 
 @composite(out=False)
-def split_with_sizes(input, split_sizes, dim=0):
+def split_with_sizes(input, split_sizes, dim=0) -> tuple:
     """split() by a list of sizes."""
     return _core.split(input, split_sizes, dim)
 

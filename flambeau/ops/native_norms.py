@@ -28,7 +28,7 @@ def _statistics(input, dims, eps):
 
 
 @composite(method=False, out=False)
-def native_layer_norm(input, normalized_shape, weight, bias, eps):
+def native_layer_norm(input, normalized_shape, weight, bias, eps) -> tuple:
     """(layer_norm, the mean, 1 / sqrt(var + eps)) of each trailing block; see `layer_norm`."""
     result = fl.layer_norm(input, normalized_shape, weight, bias, eps)
     dims = list(range(input.dim() - len(normalized_shape), input.dim()))
@@ -38,7 +38,7 @@ def native_layer_norm(input, normalized_shape, weight, bias, eps):
 
 
 @composite(method=False, out=False)
-def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
+def native_group_norm(input, weight, bias, N, C, HxW, group, eps) -> tuple:
     """(group_norm, the means, 1 / sqrt(var + eps)) of input (N, C, *) in groups of C // group channels."""
     if C % group:
         raise RuntimeError(f"native_group_norm: {group} groups do not divide {C} channels.")
@@ -60,7 +60,9 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
 
 
 @composite(method=False, out=False)
-def native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps):
+def native_batch_norm(
+    input, weight, bias, running_mean, running_var, training, momentum, eps
+) -> tuple:
     """(batch_norm, the means, 1 / sqrt(var + eps)) of each channel; empty statistics unless training."""
     result = fl.batch_norm(
         input, weight, bias, running_mean, running_var, training, momentum, eps, False
@@ -75,7 +77,7 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training, 
 
 
 @composite(method=False, out=False)
-def native_dropout(input, p, train):
+def native_dropout(input, p, train) -> tuple:
     """(dropout, the mask of what was kept)."""
     if train is False or p == 0:
         return input.clone(), fl.ones_like(input, dtype=fl.bool)

@@ -62,7 +62,7 @@ def _(self, array, context=None, return_scalar=False):
     return fl.from_numpy(numpy.array(array, copy=True))
 
 
-def is_nonzero(input):
+def is_nonzero(input) -> bool:
     """Whether the only element of `input` is not zero."""
     if input.numel() != 1:
         raise RuntimeError(
@@ -74,7 +74,7 @@ def is_nonzero(input):
 register("is_nonzero", is_nonzero, method=True)
 
 
-def is_distributed(input):
+def is_distributed(input) -> bool:
     """False: no tensor here is spread over machines."""
     return False
 
@@ -143,7 +143,7 @@ def _(self, other, assign=False):
 
 
 @composite(method=False, out=False)
-def get_device(input):
+def get_device(input) -> int:
     """-1, the number that stands for the CPU."""
     return -1 if input.device.index is None else input.device.index
 

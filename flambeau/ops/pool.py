@@ -195,7 +195,9 @@ def _max_pools(n):
     """max_pool<n>d and max_pool<n>d_with_indices."""
     name = f"max_pool{n}d"
 
-    def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    def with_indices(
+        input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False
+    ) -> tuple:
         windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
         if max(windows[-1]) > min(windows[0]) and _misses(*windows):
             return _max_of_missing(name, input, windows, True)
@@ -209,7 +211,7 @@ def _max_pools(n):
         dilation=1,
         ceil_mode=False,
         return_indices=False,
-    ):
+    ) -> object:
         windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
         if max(windows[-1]) > min(windows[0]) and _misses(*windows):
             return _max_of_missing(name, input, windows, return_indices)
@@ -243,7 +245,7 @@ def _adaptive_max_pools(n):
     """adaptive_max_pool<n>d, which gives the indices too."""
     name = f"adaptive_max_pool{n}d"
 
-    def pool(input, output_size):
+    def pool(input, output_size) -> tuple:
         return _max(input, True, _adaptive_windows(name, n, input, output_size))
 
     pool.__doc__ = f"""The largest element of each of output_size windows over the last {n} dimensions, and its index.

@@ -194,7 +194,7 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
 
 
 @composite(method=False, out=False)
-def unravel_index(indices, shape):
+def unravel_index(indices, shape) -> tuple:
     """The coordinates, one tensor a dimension, of positions in a flattened tensor of `shape`."""
     if indices.dtype.is_floating_point or indices.dtype.is_complex or indices.dtype == fl.bool:
         raise ValueError(

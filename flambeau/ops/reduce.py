@@ -301,7 +301,7 @@ def _with_index(reduction, whole, pair, name):
             return grad_output, None, None
         return _scattered(grad_output, ctx.sizes, indices, ctx.dim, ctx.keepdim), None, None
 
-    def select(input, dim=None, keepdim=False, *, other=None, out=None, **named):
+    def select(input, dim=None, keepdim=False, *, other=None, out=None, **named) -> object:
         require_tensors(name, input=input)
         if named:
             dim = named.pop("axis", dim)

@@ -140,7 +140,7 @@ def _(ctx, grad_output):
 
 
 @composite
-def median(input, dim=None, keepdim=False):
+def median(input, dim=None, keepdim=False) -> object:
     """The lower median along dim and its place; without dim, of all elements. A NaN makes it NaN."""
     if dim is None:
         return _median_of_all(input, False)
@@ -148,7 +148,7 @@ def median(input, dim=None, keepdim=False):
 
 
 @composite
-def nanmedian(input, dim=None, keepdim=False):
+def nanmedian(input, dim=None, keepdim=False) -> object:
     """median of the elements that are not NaN."""
     if dim is None:
         return _median_of_all(input, True)

@@ -51,7 +51,7 @@ def _tensor_split(operator, input, indices_or_sections, dim):
 
 
 @composite(out=False)
-def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sections=None):
+def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sections=None) -> tuple:
     """As many views as an int says, their sizes differing by at most 1; or views between given indices."""
     given = [arg for arg in (indices_or_sections, indices, sections) if arg is not None]
     if len(given) != 1:
@@ -76,7 +76,7 @@ def _even_split(operator, input, indices_or_sections, dim):
 
 
 @composite(out=False)
-def hsplit(input, *indices_or_sections, indices=None, sections=None):
+def hsplit(input, *indices_or_sections, indices=None, sections=None) -> tuple:
     """Views along dim 1, or dim 0 of a vector."""
     if input.dim() < 1:
         raise RuntimeError("hsplit: input is 0-dim; it must have 1 dim or more.")
@@ -89,7 +89,7 @@ def hsplit(input, *indices_or_sections, indices=None, sections=None):
 
 
 @composite(out=False)
-def vsplit(input, *indices_or_sections, indices=None, sections=None):
+def vsplit(input, *indices_or_sections, indices=None, sections=None) -> tuple:
     """Views along dim 0 of a tensor of 2 or more dimensions."""
     if input.dim() < 2:
         raise RuntimeError(f"vsplit: input {tuple(input.shape)} must have 2 dims or more.")
@@ -97,7 +97,7 @@ def vsplit(input, *indices_or_sections, indices=None, sections=None):
 
 
 @composite(out=False)
-def dsplit(input, *indices_or_sections, indices=None, sections=None):
+def dsplit(input, *indices_or_sections, indices=None, sections=None) -> tuple:
     """Views along dim 2 of a tensor of 3 or more dimensions."""
     if input.dim() < 3:
         raise RuntimeError(f"dsplit: input {tuple(input.shape)} must have 3 dims or more.")

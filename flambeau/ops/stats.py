@@ -101,7 +101,7 @@ for _operator, _backward in ((var, _var_backward), (std, _std_backward)):
 
 
 @composite(method=False, out=False)
-def var_mean(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None):
+def var_mean(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None) -> tuple:
     """(var, mean) over `dim`."""
     return _spread(
         "var_mean", input, *_moment_arguments("var_mean", dim, unbiased, correction, keepdim)
@@ -109,7 +109,7 @@ def var_mean(input, dim: object = None, unbiased=None, keepdim=False, *, correct
 
 
 @composite(method=False, out=False)
-def std_mean(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None):
+def std_mean(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None) -> tuple:
     """(std, mean) over `dim`."""
     return _spread(
         "std_mean", input, *_moment_arguments("std_mean", dim, unbiased, correction, keepdim)

@@ -20,18 +20,18 @@ def _(ctx, *grads):
 
 
 @composite(method=True, out=False)
-def unsafe_split(input, split_size, dim=0):
+def unsafe_split(input, split_size, dim=0) -> tuple:
     """split() into parts that may each be written in place; the input must not be read after that."""
     return _parts(input, split_size, dim)
 
 
 @composite(method=True, out=False)
-def unsafe_split_with_sizes(input, split_sizes, dim=0):
+def unsafe_split_with_sizes(input, split_sizes, dim=0) -> tuple:
     """unsafe_split() by a list of sizes."""
     return _parts(input, list(split_sizes), dim)
 
 
 @composite(method=True, out=False)
-def unsafe_chunk(input, chunks, dim=0):
+def unsafe_chunk(input, chunks, dim=0) -> tuple:
     """chunk() into parts that may each be written in place; the input must not be read after that."""
     return _parts(input, [part.size(dim) for part in _core.chunk(input.detach(), chunks, dim)], dim)

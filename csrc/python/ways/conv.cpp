@@ -149,8 +149,9 @@ PyObject* py_backward_bias(const Call& call) {
 }
 
 const NativeEntry functions[] = {
-    {"_conv_forward", "input, weight, bias, out, stride, padding, dilation, groups, relu=False",
-     py_forward, "Convolution of checked arguments, without history."},
+    {"_conv_forward",
+     "input, weight, bias, out_sizes, stride, padding, dilation, groups, relu=False", py_forward,
+     "Convolution of checked arguments, without history."},
     {"_conv_backward_input", "grad_output, weight, bias, sizes, stride, padding, dilation, groups",
      py_backward_input, "Its gradient for the input: transposed convolution."},
     {"_conv_backward_weight", "grad_output, input, kernel, stride, padding, dilation, groups",

@@ -58,8 +58,8 @@ Dims with_space(const Tensor& t, const Dims& space) {
   return sizes;
 }
 
-/// _max_pool(input, with_indices, in, out, kernel, stride, padding, dilation) -> (values, indices
-/// or None)
+/// _max_pool(input, with_indices, sizes, out_sizes, kernel, stride, padding, dilation) -> (values,
+/// indices or None)
 PyObject* py_max(const Call& call) {
   Args a(call);
   TensorRef input = contiguous(a.tensor(0));
@@ -80,7 +80,7 @@ PyObject* py_max(const Call& call) {
   return PyTuple_Pack(2, values.get(), places.get());
 }
 
-/// _max_pool_backward(grad_output, indices, in, out, kernel, stride, padding, dilation)
+/// _max_pool_backward(grad_output, indices, sizes, out_sizes, kernel, stride, padding, dilation)
 PyObject* py_max_backward(const Call& call) {
   Args a(call);
   TensorRef grad = contiguous(a.tensor(0)), indices = contiguous(a.tensor(1));
@@ -122,14 +122,16 @@ PyObject* average(const Call& call) {
 }
 
 const NativeEntry functions[] = {
-    {"_max_pool", "input, with_indices, in, out, kernel, stride, padding, dilation", py_max,
-     "Maxima of windows and where they lie, without history."},
-    {"_max_pool_backward", "grad_output, indices, in, out, kernel, stride, padding, dilation",
-     py_max_backward, "Gradients put where the maxima lie."},
-    {"_avg_pool", "tensor, include_pad, divisor, in, out, kernel, stride, padding, dilation",
+    {"_max_pool", "input, with_indices, sizes, out_sizes, kernel, stride, padding, dilation",
+     py_max, "Maxima of windows and where they lie, without history."},
+    {"_max_pool_backward",
+     "grad_output, indices, sizes, out_sizes, kernel, stride, padding, dilation", py_max_backward,
+     "Gradients put where the maxima lie."},
+    {"_avg_pool",
+     "tensor, include_pad, divisor, sizes, out_sizes, kernel, stride, padding, dilation",
      average<avg_pool_forward, false>, "Means of windows, without history."},
     {"_avg_pool_backward",
-     "tensor, include_pad, divisor, in, out, kernel, stride, padding, dilation",
+     "tensor, include_pad, divisor, sizes, out_sizes, kernel, stride, padding, dilation",
      average<avg_pool_backward, true>, "Gradients spread over the windows."},
     {}};
 

@@ -209,10 +209,10 @@ const NativeEntry entries[] = {
     {"detach", "input", py_detach, "The same memory without history."},
     {"flatten", "input, start_dim=0, end_dim=-1", py_flatten,
      "The dimensions from start_dim to end_dim joined into one."},
-    {"unbind", "input, dim=0", py_unbind, "A tuple of views, one for each index of dim."},
-    {"split", "tensor, split_size_or_sections, dim=0", py_split,
+    {"unbind", "input, dim=0 -> tuple", py_unbind, "A tuple of views, one for each index of dim."},
+    {"split", "tensor, split_size_or_sections, dim=0 -> tuple", py_split,
      "A tuple of views of consecutive parts of dim."},
-    {"chunk", "input, chunks, dim=0", py_chunk,
+    {"chunk", "input, chunks, dim=0 -> tuple", py_chunk,
      "A tuple of at most `chunks` views of consecutive, equal parts of dim."},
     {}};
 

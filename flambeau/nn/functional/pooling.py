@@ -23,7 +23,7 @@ def _max_pool(n):
     def max_pool_with_indices(
         input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
         return_indices=False,
-    ):  # fmt: skip
+    ) -> tuple:  # fmt: skip
         return with_indices(
             input, kernel_size, kernel_size if stride is None else stride, padding, dilation,
             ceil_mode,
@@ -32,7 +32,7 @@ def _max_pool(n):
     def max_pool(
         input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
         return_indices=False,
-    ):  # fmt: skip
+    ) -> object:  # fmt: skip
         if stride is None:
             stride = kernel_size
         if return_indices:

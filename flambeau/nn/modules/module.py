@@ -25,6 +25,17 @@ __all__ = [
     "register_module_parameter_registration_hook",
 ]
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, ParamSpec, Protocol, TypeVar
+
+    _P = ParamSpec("_P")
+    _R = TypeVar("_R", covariant=True)
+
+    class _HasForward(Protocol[_P, _R]):
+        def forward(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+
 
 def _forward_unimplemented(self, *input):
     """Compute the output; every subclass says how."""
@@ -71,14 +82,21 @@ class Module(HooksApi, State, Conversion, Traversal):
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
-    forward = _forward_unimplemented
+    forward: "Callable[..., Any]" = _forward_unimplemented
 
-    def __call__(self, *args, **kwargs):
-        if self._module_hooks is None:
-            return self.forward(*args, **kwargs)
-        return hooks.call_with_hooks(self, args, kwargs)
+    if TYPE_CHECKING:  # a call takes what forward takes, and gives what it gives
 
-    _call_impl = _wrapped_call_impl = __call__
+        @property
+        def __call__(self: "_HasForward[_P, _R]") -> "Callable[_P, _R]": ...
+
+    else:
+
+        def __call__(self, *args, **kwargs):
+            if self._module_hooks is None:
+                return self.forward(*args, **kwargs)
+            return hooks.call_with_hooks(self, args, kwargs)
+
+        _call_impl = _wrapped_call_impl = __call__
 
     def compile(self, *args, **kwargs):
         """Nothing to do: operators are compiled as they are called."""

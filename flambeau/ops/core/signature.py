@@ -2,6 +2,8 @@
 
 import inspect
 
+from ..._core import dtype
+
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -9,9 +11,12 @@ def signature_of(operator):
     """The inspect.Signature of an operator: without ctx, with out= where it is taken."""
     parameters = operator.parameters
     if isinstance(parameters, str):
-        return inspect.signature(eval(f"lambda {parameters}: 0", {}))  # the core's own text
+        text, _, result = parameters.partition(" -> ")  # the core's own words
+        signature = inspect.signature(eval(f"lambda {text}: 0", {}))
+        return signature.replace(return_annotation=eval(result, {"dtype": dtype})) if result else signature
     names, defaults, positional = parameters
     declared = getattr(operator, "__wrapped__", None)
+    result = getattr(declared, "__annotations__", {}).get("return", inspect.Signature.empty)
     if declared is not None:
         parameters = [
             parameter.replace(annotation=inspect.Parameter.empty)
@@ -31,4 +36,4 @@ def signature_of(operator):
         ]
     if operator.takes_out and "out" not in names:
         parameters.append(inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None))
-    return inspect.Signature(parameters)
+    return inspect.Signature(parameters, return_annotation=result)

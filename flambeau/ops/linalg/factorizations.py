@@ -413,7 +413,7 @@ def linalg_lu(A, *, pivot=True):
 
 
 @composite(name="lu")
-def lu_compact(A, pivot=True, get_infos=False):
+def lu_compact(A, pivot=True, get_infos=False) -> object:
     """(LU, pivots), with get_infos also info: the older form of `linalg.lu_factor_ex`."""
     factors = linalg_lu_factor_ex(A, pivot=pivot)
     if get_infos:

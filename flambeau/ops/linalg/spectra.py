@@ -587,7 +587,7 @@ def _orthonormal(X):
 
 
 @composite(method=False, out=False)
-def svd_lowrank(A, q=6, niter=2, M=None):
+def svd_lowrank(A, q=6, niter=2, M=None) -> tuple:
     """(U, S, V): about the q largest singular values of A - M and their vectors, by random projection."""
     check_matrices("svd_lowrank", A)
     m, n = A.size(-2), A.size(-1)
@@ -603,7 +603,7 @@ def svd_lowrank(A, q=6, niter=2, M=None):
 
 
 @composite(method=False, out=False)
-def pca_lowrank(A, q=None, center: object = True, niter=2):
+def pca_lowrank(A, q=None, center: object = True, niter=2) -> tuple:
     """`svd_lowrank` of A with the mean of each column taken off (center)."""
     check_matrices("pca_lowrank", A)
     m, n = A.size(-2), A.size(-1)
