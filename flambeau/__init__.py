@@ -92,7 +92,7 @@ def _registry(name):
     return namespace(name)
 
 
-ops.registries.update(aten=_registry, prims=_registry, profiler=_registry)
+ops.registries.update(aten=_registry, prims=_registry, profiler=_registry, torchvision=_registry)
 
 
 def _make_public(name, function, method, namespaces):

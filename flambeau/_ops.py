@@ -100,7 +100,10 @@ class OpNamespace:
             raise AttributeError(name)
         if self.name == "profiler" and name in _PROFILER:
             return getattr(importlib.import_module("flambeau.profiler.collect"), _PROFILER[name])
-        operator = lookup(name) if self.name in ("aten", "prims") else None
+        if self.name == "torchvision":
+            operator = _of_torchvision(name)
+        else:
+            operator = lookup(name) if self.name in ("aten", "prims") else None
         if operator is None:
             raise AttributeError(
                 f"torch.ops.{self.name}: there is no operator {name!r}. Operators of one's own are "
@@ -112,6 +115,10 @@ class OpNamespace:
 
     def __repr__(self):
         return f"<OpNamespace {self.name!r}>"
+
+
+def _of_torchvision(name):
+    return importlib.import_module("flambeau.vision.ops.compiled").OPERATORS.get(name)
 
 
 _PROFILER = {"_record_function_enter": "enter", "_record_function_exit": "leave"}

@@ -149,7 +149,9 @@ CORE = PACKAGE.parent / "csrc"
 # Each may include itself and what stands before it. python/ is the border: nothing includes it.
 CORE_FLOORS = ["tensor", "runtime", "kernels", "autograd", "dispatch", "python"]
 # Rooms of csrc/kernels likewise; simd/ compiles the bodies of the others.
-KERNEL_FLOORS = ["elements", "gemm", "conv", "pool", "fft", "index", "order", "sparse", "simd"]
+KERNEL_FLOORS = [
+    "elements", "gemm", "conv", "pool", "fft", "index", "order", "sparse", "vision", "simd",
+]  # fmt: skip
 # The vector that all bodies are written in.
 IN_BODIES = {"kernels/simd/vector_body.h"}
 

@@ -159,6 +159,7 @@ void initialize_counts(PyObject* module);
 void initialize_autograd(PyObject* module);
 void initialize_conv(PyObject* module);
 void initialize_pool(PyObject* module);
+void initialize_vision(PyObject* module);
 void initialize_reduction_ways(PyObject* module);
 void initialize_losses(PyObject* module);
 void initialize_row_ways(PyObject* module);

@@ -41,6 +41,7 @@ NB_MODULE(_core, m) {
   initialize_indexing(module);
   initialize_conv(module);
   initialize_pool(module);
+  initialize_vision(module);
   initialize_reduction_ways(module);
   initialize_losses(module);
   initialize_row_ways(module);

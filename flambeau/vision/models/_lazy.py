@@ -2,19 +2,9 @@
 
 import importlib
 import sys
-import types
 
+from .._lazy import Package
 from ._names import BUILDERS
-
-
-class _Package(types.ModuleType):
-    """A package in which a function may have the name of its file: alexnet is the function."""
-
-    def __setattr__(self, name, value):
-        # Import sets the file as an attribute of its package, after it was read.
-        if isinstance(value, types.ModuleType) and name in self.__all__:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
 
 
 def _part_of(weights):
@@ -55,5 +45,5 @@ def contents(package, part="", classes=None, modules=()):
         setattr(module, name, found)
         return found
 
-    sys.modules[package].__class__ = _Package
+    sys.modules[package].__class__ = Package
     return sorted(files), __getattr__

@@ -1,0 +1,100 @@
+"""roi_align on the level of a pyramid that suits each box."""
+
+import math
+
+from ... import cat, nn, where
+from ._roi import regions
+from .boxes import box_area
+from .roi_align import roi_align
+
+__all__ = ["LevelMapper", "MultiScaleRoIAlign"]
+
+
+class LevelMapper:
+    """The level of boxes by the root of their area. Source: Lin et al., arXiv:1612.03144, eq. 1."""
+
+    def __init__(self, k_min, k_max, canonical_scale=224, canonical_level=4, eps=1e-6):
+        self.k_min = k_min
+        self.k_max = k_max
+        self.s0 = canonical_scale
+        self.lvl0 = canonical_level
+        self.eps = eps
+
+    def __call__(self, boxlists):
+        side = cat([box_area(boxes) for boxes in boxlists]).sqrt()
+        level = (self.lvl0 + (side / self.s0).log2() + self.eps).floor()
+        return level.clamp(min=self.k_min, max=self.k_max).long() - self.k_min
+
+
+class MultiScaleRoIAlign(nn.Module):
+    """roi_align of boxes on features of several scales: (K, C, *output_size).
+
+    featmap_names: the features to use, fine to coarse. A box as large as canonical_scale is read from
+    canonical_level, the power of two by which that level is smaller than the image.
+    forward(x, boxes, image_shapes): an ordered dict of features, a list of boxes (L, 4) and of (height, width).
+    """
+
+    def __init__(
+        self, featmap_names, output_size, sampling_ratio, *, canonical_scale=224, canonical_level=4
+    ):
+        super().__init__()
+        self.featmap_names = (
+            [featmap_names] if isinstance(featmap_names, str) else list(featmap_names)
+        )
+        self.output_size = (
+            (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
+        )
+        self.sampling_ratio = sampling_ratio
+        self.canonical_scale = canonical_scale
+        self.canonical_level = canonical_level
+        self.scales = None
+        self.map_levels = None
+
+    def _set_scales(self, features, image_shapes):
+        if not image_shapes:
+            raise ValueError(
+                "MultiScaleRoIAlign: image_shapes is empty; there must be a size for each image."
+            )
+        largest = [max(sizes) for sizes in zip(*image_shapes)]
+        self.scales = [2.0 ** round(math.log2(f.shape[-2] / largest[0])) for f in features]
+        self.map_levels = LevelMapper(
+            int(-math.log2(self.scales[0])),
+            int(-math.log2(self.scales[-1])),
+            self.canonical_scale,
+            self.canonical_level,
+        )
+
+    def forward(self, x, boxes, image_shapes):
+        features = [value for name, value in x.items() if name in self.featmap_names]
+        if not features:
+            raise ValueError(
+                f"MultiScaleRoIAlign: none of {self.featmap_names} is among the features, {', '.join(x)}."
+            )
+        if self.scales is None or self.map_levels is None:
+            self._set_scales(features, image_shapes)
+        rois = regions("MultiScaleRoIAlign", features[0], boxes)
+        if len(features) == 1:
+            return roi_align(
+                features[0], rois, self.output_size, self.scales[0], self.sampling_ratio
+            )
+        levels = self.map_levels(boxes)
+        found, order = [], []
+        for level, (feature, scale) in enumerate(zip(features, self.scales)):
+            own = where(levels == level)[0]
+            order.append(own)
+            found.append(
+                roi_align(
+                    feature,
+                    rois[own].to(feature.dtype),
+                    self.output_size,
+                    scale,
+                    self.sampling_ratio,
+                )
+            )
+        return cat(found)[cat(order).argsort()]
+
+    def __repr__(self):
+        return (
+            f"{type(self).__name__}(featmap_names={self.featmap_names}, output_size={self.output_size}, "
+            f"sampling_ratio={self.sampling_ratio})"
+        )

@@ -1,0 +1,23 @@
+"""Means of the bins of regions, each bin of channels of its own."""
+
+from ._roi import _BY_POSITION, _PIXELS, pooled
+from .roi_pool import RoIPool
+
+__all__ = ["PSRoIPool", "ps_roi_pool"]
+
+
+def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
+    """Means of the pixels of bins, where bin (i, j) of channel c is read from channel (c * rows + i) * columns + j.
+
+    input (N, C * rows * columns, H, W) gives (K, C, rows, columns).
+    Source: Dai et al., "R-FCN", 2016, arXiv:1605.06409, eq. 1.
+    """
+    return pooled(
+        "ps_roi_pool", input, boxes, output_size, spatial_scale, flags=_BY_POSITION | _PIXELS
+    )
+
+
+class PSRoIPool(RoIPool):
+    """ps_roi_pool as a layer."""
+
+    _function = staticmethod(ps_roi_pool)

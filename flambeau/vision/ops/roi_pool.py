@@ -1,0 +1,38 @@
+"""Maxima of the bins of regions."""
+
+from ... import nn
+from ._roi import pooled
+
+__all__ = ["RoIPool", "roi_pool"]
+
+
+def roi_pool(input, boxes, output_size, spatial_scale=1.0):
+    """The largest element of each bin of regions whose corners are rounded to pixels: (K, C, *output_size).
+
+    Arguments are those of roi_align. An empty bin is 0.
+    Source: Girshick, "Fast R-CNN", 2015, arXiv:1504.08083, section 2.1.
+
+    Example:
+        >>> x = torch.arange(16.).view(1, 1, 4, 4)
+        >>> ops.roi_pool(x, [torch.tensor([[0., 0., 3., 3.]])], 2)
+        tensor([[[[ 5.,  7.],
+                  [13., 15.]]]])
+    """
+    return pooled("roi_pool", input, boxes, output_size, spatial_scale, maxima=True)
+
+
+class RoIPool(nn.Module):
+    """roi_pool as a layer."""
+
+    _function = staticmethod(roi_pool)
+
+    def __init__(self, output_size, spatial_scale):
+        super().__init__()
+        self.output_size = output_size
+        self.spatial_scale = spatial_scale
+
+    def forward(self, input, rois):
+        return self._function(input, rois, self.output_size, self.spatial_scale)
+
+    def extra_repr(self):
+        return f"output_size={self.output_size}, spatial_scale={self.spatial_scale}"
