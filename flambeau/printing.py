@@ -242,6 +242,9 @@ def tensor_repr(tensor, prefix=None, contents=None):
     prefix += "("
     indent = len(prefix)
     numbers_shown = True
+    if _core._is_batched(tensor):
+        value, levels = _core._unbatch(tensor)
+        return f"mapped {tuple(tensor.shape)} at {len(levels)} level{'s' * (len(levels) > 1)} of vmap, all slices: {tensor_repr(value)}"
     if contents is not None:
         pass
     elif _core._is_sparse(tensor):

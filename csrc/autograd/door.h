@@ -19,6 +19,7 @@ enum Watcher : uint32_t {
   watch_finite = 16,         // the first result that is not finite is looked for
   watch_observers = 32,      // Python objects are told of each call
   watch_layouts = 64,        // there are sparse tensors
+  watch_batches = 128,       // vmap calls a function: there are batched tensors
   /// Whoever wants to see what an operator is made of.
   watch_inside = watch_dispatch | watch_events | watch_finite | watch_observers
 };

@@ -216,13 +216,40 @@ TensorRef slice_of(CopySlices* self, Tensor& result) {
   return as_strided(*real, self->view_sizes, self->view_strides, self->offset);
 }
 
+/// A copy of a gradient as the base lies in memory, and the part of it that was written.
+std::pair<TensorRef, TensorRef> copied(CopySlices* self, Tensor& grad) {
+  if (!grad.batched) {
+    TensorRef result = empty_strided(self->base_sizes, self->base_strides, grad.dtype);
+    copy_(*result, grad);
+    TensorRef part = slice_of(self, *result);
+    return {std::move(result), std::move(part)};
+  }
+  // All slices, each as the base lies.
+  Batch& batch = batch_in(grad);
+  const int n = batch.levels.n;
+  int64_t step = reach(self->base_sizes, self->base_strides, 0, "copy_slices");
+  auto with_batches = [&](const Dims& sizes, const Dims& strides, int64_t at) {
+    std::pair<Dims, Dims> all{behind_batches(*batch.value, n, sizes), Dims(batch.value->sizes, n)};
+    for (int d = n - 1; d >= 0; --d) all.second[d] = at, at *= batch.value->sizes[d];
+    for (int d = 0; d < strides.n; ++d) all.second.push(strides[d]);
+    return all;
+  };
+  auto [sizes, strides] = with_batches(self->base_sizes, self->base_strides, step);
+  TensorRef result = empty_strided(sizes, strides, grad.dtype);
+  copy_(*result, *batch.value);
+  TensorRef seen = self->real_view ? view_as_real(*result) : result;
+  auto [view_sizes, view_strides] =
+      with_batches(self->view_sizes, self->view_strides, self->real_view ? 2 * step : step);
+  TensorRef part = as_strided(*seen, view_sizes, view_strides, self->offset);
+  return {make_batched(std::move(result), batch.levels),
+          make_batched(std::move(part), batch.levels)};
+}
+
 void copy_slices_backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto* self = reinterpret_cast<CopySlices*>(node);
   if (!self->fn) throw_released(node);
   if (!grad_outputs[0]) return;
-  TensorRef result = empty_strided(self->base_sizes, self->base_strides, grad_outputs[0]->dtype);
-  copy_(*result, *grad_outputs[0]);
-  TensorRef part = slice_of(self, *result);
+  auto [result, part] = copied(self, *grad_outputs[0]);
   TensorRef grad = clone(*part);
   std::vector<TensorRef> inner(self->fn->n_edges);
   self->fn->kind->backward(self->fn.get(), &grad, inner.data());

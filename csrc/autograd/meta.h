@@ -1,6 +1,7 @@
 // What autograd knows of one tensor, and the questions operators ask of it.
 // Needs the GIL.
 #pragma once
+#include "autograd/batch.h"
 #include "autograd/node.h"
 
 namespace flambeau {
@@ -20,17 +21,19 @@ struct AutogradMeta {
   TensorRef base;
   uint32_t view_version = 0;  // when grad_fn was made; a later write to the base makes it stale
   Creation creation = Creation::normal;
-  bool dtype_changed = false;  // a real view of complex memory, or a reinterpretation
+  bool dtype_changed = false;    // a real view of complex memory, or a reinterpretation
+  std::unique_ptr<Batch> batch;  // of a batched tensor
 
   void visit(Visitor& visitor) const {
     visitor(grad) && visitor(grad_fn) && visitor(hooks) && visitor(post_accumulate_hooks) &&
-        visitor(base);
+        visitor(base) && (batch ? visitor(batch->value) : true);
   }
   // Python's allocator: most views have one, and malloc takes a tenth of their time.
   static void* operator new(size_t size);
   static void operator delete(void* memory) { PyObject_Free(memory); }
 };
 
+inline Batch& batch_in(const Tensor& t) { return *t.autograd->batch; }
 /// t's, made if need be; from then on the garbage collector watches t.
 AutogradMeta& need_meta(Tensor& t);
 void destroy_meta(Tensor& t);

@@ -8,6 +8,7 @@
 #include "autograd/meta.h"
 #include "autograd/sparse.h"
 #include "dispatch/autocast.h"
+#include "dispatch/batched.h"
 #include "dispatch/bound.h"
 #include "dispatch/overlap.h"
 #include "dispatch/pointwise.h"
@@ -234,6 +235,8 @@ TensorRef to_dtype_unwarned(Tensor& t, DType dtype) {
   if (t.dtype == dtype) return TensorRef::borrow(&t);
   if (sparse_tensors && is_sparse(t)) [[unlikely]]
     return sparse_to(t, dtype);
+  if (is_batched(t))
+    return on_value(t, [&](Tensor& value, int) { return to_dtype_unwarned(value, dtype); });
   TensorRef out = empty_like(t, dtype);
   copy_bytes(*out, t);
   record_pass(*out, t, "ToCopyBackward0");
@@ -242,6 +245,8 @@ TensorRef to_dtype_unwarned(Tensor& t, DType dtype) {
 
 TensorRef to_device(Tensor& t, Device device) {
   if (t.device() == device) return TensorRef::borrow(&t);
+  if (is_batched(t))
+    return on_value(t, [&](Tensor& value, int) { return to_device(value, device); });
   TensorRef out = empty_like(t, t.dtype, device);
   copy_bytes(*out, t);
   record_pass(*out, t, "ToCopyBackward0");
@@ -251,6 +256,7 @@ TensorRef to_device(Tensor& t, Device device) {
 TensorRef clone(Tensor& t) {
   if (sparse_tensors && is_sparse(t)) [[unlikely]]
     return sparse_clone(t);
+  if (is_batched(t)) return on_value(t, [](Tensor& value, int) { return clone(value); });
   TensorRef out = empty_like(t, t.dtype);
   copy_bytes(*out, t);
   record_pass(*out, t, "CloneBackward0");
@@ -258,6 +264,13 @@ TensorRef clone(Tensor& t) {
 }
 
 TensorRef clone_with(Tensor& t, const Dims& strides) {
+  if (is_batched(t))
+    return on_value(t, [&](Tensor& value, int n) {
+      Dims all = behind_batches(value, n, strides);
+      int64_t step = t.numel;  // the slices lie one behind another
+      for (int d = n - 1; d >= 0; --d) all[d] = step, step *= value.sizes[d];
+      return clone_with(value, all);
+    });
   TensorRef out = empty_strided(sizes_of(t), strides, t.dtype);
   copy_bytes(*out, t);
   record_pass(*out, t, "CloneBackward0");
@@ -270,6 +283,7 @@ TensorRef contiguous(Tensor& t) {
 }
 
 void copy_(Tensor& dst, Tensor& src) {
+  if (any_batched({&dst, &src})) return copy_batched(dst, src);
   bool history = grad_mode_enabled && is_differentiable(dst.dtype) &&
                  (requires_grad(dst) || (requires_grad(src) && is_differentiable(src.dtype)));
   if (history || dst.autograd || dst.inference) {

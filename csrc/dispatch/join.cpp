@@ -2,6 +2,7 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "dispatch/batched.h"
 #include "dispatch/iterate.h"
 #include "dispatch/memory_format.h"
 #include "dispatch/promotion.h"
@@ -112,6 +113,7 @@ TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
     lengths.push_back(t.sizes[dim]);
     total += t.sizes[dim];
   }
+  if (any_batched(tensors)) return join_batched(tensors, dim, model->ndim, false);
   sizes[dim] = total;
   TensorRef out = empty_in_format(sizes, promotion.result(), common_format(tensors));
   int64_t at = 0;
@@ -141,6 +143,7 @@ TensorRef stack(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
                      ". All must be equal; cat joins tensors that differ in one dim.");
     });
   }
+  if (any_batched(tensors)) return join_batched(tensors, dim, model.ndim, true);
   Dims sizes;
   for (int d = 0; d <= model.ndim; ++d) {
     if (d == dim) sizes.push(static_cast<int64_t>(tensors.size()));

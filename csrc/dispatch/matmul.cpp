@@ -6,6 +6,7 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "dispatch/batched.h"
 #include "dispatch/bound.h"
 #include "dispatch/iterate.h"
 #include "dispatch/views.h"
@@ -331,6 +332,7 @@ TensorRef mm(Tensor& a, Tensor& b, const char* op) {
   check_matrices(a, b, op);
   int c = a.ndim - 1;
   check_dtypes(a, b, op);
+  if (any_batched({&a, &b})) return matmul_batched(a, b);
   Dims sizes = sizes_of(a);
   sizes[c] = b.sizes[c];
   TensorRef out = empty(sizes, a.dtype);
@@ -365,6 +367,10 @@ TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu) {
       return message("linear: bias ", shape(*bias), " does not fit weight ", shape(weight),
                      "; it takes (", N, ",).");
     });
+  }
+  if (any_batched({&input, &weight, bias})) {
+    TensorRef result = linear_batched(input, weight, bias);
+    return relu ? call_bound("relu", {result.py()}) : result;
   }
   Dims sizes = sizes_of(input);
   sizes[sizes.n - 1] = N;
@@ -405,6 +411,7 @@ TensorRef matmul(Tensor& a, Tensor& b, const char* op) {
   check(a.sizes[a.ndim - 1] == inner,
         [&] { return inner_differ(a.sizes[a.ndim - 1], inner, a, b, op); });
   check_dtypes(a, b, op);
+  if (any_batched({&a, &b})) return matmul_batched(a, b);
   if (a.ndim == 1 && b.ndim == 1) return reshape(*mm(*unsqueeze(a, 0), *unsqueeze(b, 1), op), {});
   if (a.ndim == 1) return squeeze(*matmul(*unsqueeze(a, 0), b, op), {b.ndim - 2});
   if (b.ndim == 1) return squeeze(*matmul(a, *unsqueeze(b, 1), op), {a.ndim - 1});
@@ -457,6 +464,11 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
   });
   Dims sizes = sizes_of(a);
   sizes[c] = b.sizes[c];
+  if (any_batched({&input, &a, &b})) {
+    TensorRef product = matmul_batched(a, b);
+    if (alpha != 1) product = mul_scalar(*product, alpha);
+    return beta == 0 ? product : add(*product, beta == 1 ? input : *mul_scalar(input, beta));
+  }
   bool fits = input.ndim <= sizes.n;
   for (int d = 0; fits && d < input.ndim; ++d)
     fits = input.sizes[d] == 1 || input.sizes[d] == sizes[sizes.n - input.ndim + d];

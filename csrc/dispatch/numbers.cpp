@@ -281,6 +281,11 @@ PyObject* load_number(const void* p, DType dtype) {
 }
 
 PyObject* number_of(const Tensor& t, const char* op) {
+  check(!t.batched, [&] {
+    return message("vmap: ", op, ": ", describe(t),
+                   " has another value in each slice, so there is no one number or truth to go by. "
+                   "Write torch.where(condition, a, b) for a branch, and keep numbers as tensors.");
+  });
   check(!t.is_meta(), [&] {
     return message(op, ": ", describe(t),
                    " is on the meta device, where tensors have sizes but no values.");

@@ -35,6 +35,7 @@ struct Operator {
   PyObject* backward;        // of a primitive
   PyObject* sparse;          // what is called where an argument is sparse: True for itself, or null
   PyTypeObject* node_type;   // of a primitive
+  PyObject* batch_rule;      // called instead where an argument is batched, or null
   PyObject *dict, *weakrefs;
   Out out;
   Precision precision;

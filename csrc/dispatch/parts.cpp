@@ -1,5 +1,6 @@
 // Several views at once: split and unbind, whose gradients are joined again by one node.
 #include "autograd/meta.h"
+#include "dispatch/batched.h"
 #include "dispatch/bound.h"
 #include "dispatch/views.h"
 
@@ -62,10 +63,21 @@ std::vector<TensorRef> room_for(int64_t n) {
 
 }  // namespace
 
+/// The parts of a batched tensor's value, batched.
+template <class Parts>
+std::vector<TensorRef> parts_of_value(Tensor& t, Parts parts) {
+  Batch& batch = batch_in(t);
+  std::vector<TensorRef> made = parts(*batch.value, batch.levels.n);
+  for (TensorRef& part : made) part = make_batched(std::move(part), batch.levels);
+  return made;
+}
+
 std::vector<TensorRef> split(Tensor& t, const std::vector<int64_t>& sizes, int64_t dim) {
   check(t.ndim > 0,
         [] { return message("split: a 0-dim tensor cannot be split; it needs 1 dim or more."); });
   int d = wrap_dim(dim, t.ndim, "split");
+  if (is_batched(t))
+    return parts_of_value(t, [&](Tensor& v, int n) { return split(v, sizes, d + n); });
   // Before any view is made: no part may lie outside the memory.
   int64_t left = t.sizes[d];
   for (int64_t size : sizes) {
@@ -99,6 +111,7 @@ std::vector<TensorRef> unbind(Tensor& t, int64_t dim) {
     return message("unbind: a 0-dim tensor has no dim ", dim, " to take apart.");
   });
   int d = wrap_dim(dim, t.ndim, "unbind");
+  if (is_batched(t)) return parts_of_value(t, [&](Tensor& v, int n) { return unbind(v, d + n); });
   Dims sizes = sizes_of(t), strides = strides_of(t);
   drop(sizes, d);
   drop(strides, d);

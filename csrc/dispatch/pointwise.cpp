@@ -4,6 +4,7 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "dispatch/batched.h"
 #include "dispatch/out.h"
 #include "dispatch/overlap.h"
 #include "dispatch/pointwise_history.h"
@@ -111,6 +112,12 @@ void check_castable(DType from, DType to, const char* op) {
 }
 
 TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
+  if (any_batched(record, args)) {
+    check(!out, [&] {
+      return message("vmap: ", record.name, ": out= is not taken inside. Use the result.");
+    });
+    return apply_batched(record, args);
+  }
   bool history = wants_history(record, args);
   if (out) check_out_unrecorded(false, history, record.name.c_str());
   TensorRef result;
@@ -157,6 +164,7 @@ TensorRef apply(Pointwise& record, const Arg* args, Tensor* out) {
 
 void apply_inplace(Pointwise& record, const Arg* args, const char* op) {
   Tensor& self = *args[0].tensor;
+  if (any_batched(record, args)) return apply_inplace_batched(record, args, op);
   bool history = wants_history(record, args);
   if (history || self.autograd || self.inference)
     check_inplace(self, op, history);

@@ -4,6 +4,7 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "dispatch/batched.h"
 #include "dispatch/bound.h"
 #include "runtime/threads.h"
 
@@ -438,6 +439,10 @@ void reduce_one(Reduction& r, Tensor& t, const Dims& dims, bool keepdim, const D
 
 TensorRef sum_like(const char* operator_name, Tensor& t, const Dims& dims, bool keepdim, DType out,
                    double factor) {
+  if (is_batched(t))
+    return on_value(t, [&](Tensor& value, int n) {
+      return sum_like(operator_name, value, shifted(dims, n), keepdim, out, factor);
+    });
   auto& reduction = *reinterpret_cast<Reduction*>(bound_operator(operator_name));
   TensorRef result;
   reduce_one(reduction, t, dims, keepdim, &out, 1, nullptr, &result);

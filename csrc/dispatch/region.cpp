@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dispatch/batched.h"
 #include "dispatch/bound.h"
 #include "dispatch/kept_sizes.h"
 #include "dispatch/views.h"
@@ -94,7 +95,31 @@ void record_region(Tensor& view, Tensor& t, PyTypeObject* type, const Region& re
   set_history(view, &make_region_node(type, &take_kind, region, t)->node);
 }
 
+/// The same region of each slice of a batched tensor; `apart`: elements from slice to slice.
+static Region region_of_slices(const Region& region, const Tensor& value, int n) {
+  int64_t step = std::max(reach(region.base_sizes, region.base_strides, 0, "as_strided"),
+                          region.offset + reach(region.sizes, region.strides, 0, "as_strided"));
+  Dims base_sizes(value.sizes, n), base_strides = base_sizes;
+  for (int d = n - 1; d >= 0; --d) {
+    base_strides[d] = step;
+    step *= base_sizes[d];
+  }
+  Region all{base_sizes, base_strides, base_sizes, base_strides, region.offset};
+  for (int d = 0; d < region.base_sizes.n; ++d) {
+    all.base_sizes.push(region.base_sizes[d]);
+    all.base_strides.push(region.base_strides[d]);
+  }
+  for (int d = 0; d < region.sizes.n; ++d) {
+    all.sizes.push(region.sizes[d]);
+    all.strides.push(region.strides[d]);
+  }
+  return all;
+}
+
 TensorRef region_embed(Tensor& part, const Region& region) {
+  if (is_batched(part))
+    return on_value(
+        part, [&](Tensor& v, int n) { return region_embed(v, region_of_slices(region, v, n)); });
   if (Surroundings::needed(region)) {
     Surroundings around(region, part.dtype);
     if (may_overlap_itself(region.sizes, region.strides))
@@ -124,6 +149,9 @@ TensorRef region_embed(Tensor& part, const Region& region) {
 }
 
 TensorRef region_take(Tensor& t, const Region& region) {
+  if (is_batched(t))
+    return on_value(
+        t, [&](Tensor& v, int n) { return region_take(v, region_of_slices(region, v, n)); });
   static PyTypeObject* type = node_subtype("AsStridedBackward0");
   if (Surroundings::needed(region)) {
     Surroundings around(region, t.dtype);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "autograd/meta.h"
+#include "dispatch/batched.h"
 #include "dispatch/bound.h"
 #include "dispatch/kept_sizes.h"
 #include "dispatch/region.h"
@@ -84,6 +85,7 @@ TensorRef link(TensorRef v, Tensor& t, PyTypeObject* type, const NodeKind* kind,
 }  // namespace
 
 TensorRef alias_view(Tensor& t) {
+  if (is_batched(t)) return on_value(t, [](Tensor& v, int) { return alias_view(v); });
   static PyTypeObject* type = node_subtype("AliasBackward0");
   return link(raw_view(t, sizes_of(t), strides_of(t), t.offset), t, type, &pass_kind, {});
 }
@@ -156,6 +158,8 @@ bool view_strides(const Tensor& t, const Dims& sizes, Dims& strides) {
 
 TensorRef view(Tensor& t, Dims sizes, const char* op) {
   sizes = infer_sizes(sizes, t.numel, op);
+  if (is_batched(t))
+    return on_value(t, [&](Tensor& v, int n) { return view(v, behind_batches(v, n, sizes), op); });
   Dims strides;
   check(view_strides(t, sizes, strides), [&] {
     return message(op, ": a tensor of shape ", shape(t), " and strides ", to_string(strides_of(t)),
@@ -168,6 +172,8 @@ TensorRef view(Tensor& t, Dims sizes, const char* op) {
 
 TensorRef reshape(Tensor& t, Dims sizes) {
   sizes = infer_sizes(sizes, t.numel, "reshape");
+  if (is_batched(t))
+    return on_value(t, [&](Tensor& v, int n) { return reshape(v, behind_batches(v, n, sizes)); });
   Dims strides;
   if (view_strides(t, sizes, strides)) return view(t, sizes, "reshape");
   // The copy is nobody else's, so the result is no view of it.
@@ -180,6 +186,17 @@ TensorRef reshape(Tensor& t, Dims sizes) {
 
 TensorRef expand(Tensor& t, const Dims& requested) {
   Dims sizes = requested, strides;
+  if (is_batched(t) && requested.n >= t.ndim) {
+    TensorRef padded = TensorRef::borrow(&t);
+    while (padded->ndim < requested.n) padded = unsqueeze(*padded, 0);
+    for (int d = 0; d < requested.n - t.ndim; ++d)
+      check(sizes[d] >= 0, [&] {
+        return message("expand: dim ", d, " of ", to_string(requested),
+                       " is new, so there is no size for -1 to keep. Write the size out.");
+      });
+    return on_value(*padded,
+                    [&](Tensor& v, int n) { return expand(v, behind_batches(v, n, requested)); });
+  }
   int lead = sizes.n - t.ndim;
   check(lead >= 0, [&] {
     return message("expand: ", to_string(requested), " has fewer dims than the tensor ", shape(t),
@@ -215,6 +232,13 @@ TensorRef permute(Tensor& t, const Dims& order) {
     return message("permute: ", to_string(order), " names ", order.n, " dims, but the tensor ",
                    shape(t), " has ", int{t.ndim}, ". Name each dim once.");
   });
+  if (is_batched(t))
+    return on_value(t, [&](Tensor& v, int n) {
+      Dims all;
+      for (int d = 0; d < n; ++d) all.push(d);
+      for (int i = 0; i < order.n; ++i) all.push(n + wrap_dim(order[i], t.ndim, "permute"));
+      return permute(v, all);
+    });
   Dims sizes, strides, inverse = order;
   std::bitset<max_ndim> seen;
   for (int i = 0; i < order.n; ++i) {
@@ -234,6 +258,10 @@ TensorRef permute(Tensor& t, const Dims& order) {
 
 TensorRef transpose(Tensor& t, int64_t dim0, int64_t dim1) {
   int a = wrap_dim(dim0, t.ndim, "transpose"), b = wrap_dim(dim1, t.ndim, "transpose");
+  if (is_batched(t)) {
+    if (t.ndim == 0) return alias_view(t);
+    return on_value(t, [&](Tensor& v, int n) { return transpose(v, a + n, b + n); });
+  }
   Dims sizes = sizes_of(t), strides = strides_of(t), order;
   for (int d = 0; d < t.ndim; ++d) order.push(d);
   if (t.ndim) {
@@ -253,6 +281,7 @@ TensorRef select(Tensor& t, int64_t dim, int64_t index) {
   int64_t size = t.sizes[d];
   if (index < -size || index >= size) throw_outside(index, d, size, "select");
   if (index < 0) index += size;
+  if (is_batched(t)) return on_value(t, [&](Tensor& v, int n) { return select(v, d + n, index); });
   static PyTypeObject* type = node_subtype("SelectBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
     offset += index * strides[d];
@@ -285,6 +314,8 @@ TensorRef slice(Tensor& t, int64_t dim, int64_t start, int64_t stop, int64_t ste
     return message("slice: step is ", step, "; it must be 1 or more. torch.flip reverses a dim.");
   });
   clamp_slice(t.sizes[d], start, stop);
+  if (is_batched(t))
+    return on_value(t, [&](Tensor& v, int n) { return slice(v, d + n, start, stop, step); });
   static PyTypeObject* type = node_subtype("SliceBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
     offset += start * strides[d];
@@ -294,6 +325,12 @@ TensorRef slice(Tensor& t, int64_t dim, int64_t start, int64_t stop, int64_t ste
 }
 
 TensorRef basic_index(Tensor& t, const IndexStep* steps, int n) {
+  if (is_batched(t))
+    return on_value(t, [&](Tensor& v, int batches) {
+      std::vector<IndexStep> all(static_cast<size_t>(batches), {IndexStep::Kind::keep, 0, 0, 0});
+      all.insert(all.end(), steps, steps + n);
+      return basic_index(v, all.data(), static_cast<int>(all.size()));
+    });
   static PyTypeObject* type = node_subtype("SliceBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
     Dims new_sizes, new_strides;
@@ -328,6 +365,7 @@ TensorRef basic_index(Tensor& t, const IndexStep* steps, int n) {
 
 TensorRef unsqueeze(Tensor& t, int64_t dim) {
   int d = wrap_dim(dim, t.ndim + 1, "unsqueeze");
+  if (is_batched(t)) return on_value(t, [&](Tensor& v, int n) { return unsqueeze(v, d + n); });
   Dims sizes, strides;
   for (int i = 0; i <= t.ndim; ++i) {
     if (i == d) {
@@ -344,6 +382,12 @@ TensorRef unsqueeze(Tensor& t, int64_t dim) {
 }
 
 static TensorRef squeeze_where(Tensor& t, const bool* drop_dim) {
+  if (is_batched(t))
+    return on_value(t, [&](Tensor& v, int n) {
+      bool all[max_ndim + max_levels] = {};
+      std::copy_n(drop_dim, t.ndim, all + n);
+      return squeeze_where(v, all);
+    });
   Dims sizes, strides;
   for (int d = 0; d < t.ndim; ++d) {
     if (drop_dim[d] && t.sizes[d] == 1) continue;
@@ -380,6 +424,9 @@ TensorRef diagonal(Tensor& t, int64_t diagonal_offset, int64_t dim0, int64_t dim
     return message("diagonal: dim1 and dim2 are the same dim (", dim0, " and ", dim1,
                    "); they must differ.");
   });
+  if (is_batched(t))
+    return on_value(t,
+                    [&](Tensor& v, int n) { return diagonal(v, diagonal_offset, a + n, b + n); });
   static PyTypeObject* type = node_subtype("DiagonalBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t& offset) {
     int64_t length = diagonal_offset >= 0 ? std::min(sizes[a], sizes[b] - diagonal_offset)
@@ -405,6 +452,10 @@ TensorRef unfold(Tensor& t, int64_t dim, int64_t size, int64_t step) {
     return message("unfold: size ", size, " does not fit dim ", d, " of size ", own,
                    " (allowed are 0 to ", own, ").");
   });
+  if (is_batched(t)) {
+    if (t.ndim == 0) return size == 1 ? unsqueeze(t, 0) : slice(*unsqueeze(t, 0), 0, 0, size, 1);
+    return on_value(t, [&](Tensor& v, int n) { return unfold(v, d + n, size, step); });
+  }
   static PyTypeObject* type = node_subtype("UnfoldBackward0");
   return region_view(t, type, [&](Dims& sizes, Dims& strides, int64_t&) {
     if (sizes.n == 0) {
@@ -424,6 +475,7 @@ TensorRef view_as_real(Tensor& t) {
     return message("view_as_real: input is ", describe(t),
                    ", which has no real and imaginary parts; it takes complex tensors.");
   });
+  if (is_batched(t)) return on_value(t, [](Tensor& v, int) { return view_as_real(v); });
   Dims sizes = sizes_of(t), strides = strides_of(t);
   for (int d = 0; d < strides.n; ++d) strides[d] *= 2;
   sizes.push(2);
@@ -442,6 +494,7 @@ TensorRef view_as_complex(Tensor& t) {
     return message("view_as_complex: input is ", shape(t),
                    "; its last size must be 2, for real and imaginary part.");
   });
+  if (is_batched(t)) return on_value(t, [](Tensor& v, int) { return view_as_complex(v); });
   check(t.strides[t.ndim - 1] == 1 && t.offset % 2 == 0, [&] {
     return message("view_as_complex: the last dim has stride ", t.strides[t.ndim - 1],
                    " and the storage offset is ", t.offset,
@@ -461,6 +514,12 @@ TensorRef view_as_complex(Tensor& t) {
 }
 
 TensorRef view_dtype(Tensor& t, DType dtype) {
+  if (is_batched(t)) {
+    check(t.ndim > 0 || itemsize(dtype) == itemsize(t.dtype), [&] {
+      return message("view: to see ", describe(t), " as ", name(dtype), " takes 1 dim or more.");
+    });
+    return on_value(t, [&](Tensor& v, int) { return view_dtype(v, dtype); });
+  }
   int64_t from = itemsize(t.dtype), to = itemsize(dtype);
   Dims sizes = sizes_of(t), strides = strides_of(t);
   int64_t offset = t.offset;
@@ -489,6 +548,7 @@ TensorRef view_dtype(Tensor& t, DType dtype) {
 }
 
 TensorRef detach(Tensor& t) {
+  if (is_batched(t)) return on_value(t, [](Tensor& v, int) { return detach(v); });
   TensorRef a = alias(t);
   a->inference = t.inference;
   return a;

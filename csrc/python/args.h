@@ -138,6 +138,7 @@ void mark_requires_grad(Tensor& t, bool wanted);
 /// Adds functions to the module; each is callable and, set on a class, a method.
 void add_functions(PyObject* module, const NativeEntry* entries);
 
+void initialize_batches(PyObject* module);
 void initialize_types(PyObject* module);
 void initialize_tensor_type(PyObject* module);
 void initialize_subscripts(PyObject* module);

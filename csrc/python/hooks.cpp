@@ -1,4 +1,5 @@
 #include "python/hooks.h"
+#include "python/batches.h"
 
 #include <Python.h>
 
@@ -402,6 +403,7 @@ PyObject* run_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
                                   : Mixing::all;
     DeviceScope scope(object_of(self), args, all, mixing);
     if (self.entry && self.entry->shown == Shown::no) return run_by_layout(self, args, n, keys);
+    if (wants_rule(self, args, all)) return call_rule(self, args, n, keys);
     if ((watchers & watch_dispatch) && wants_dispatch(self, args, all)) {
       Object result = Object::steal(call_dispatch(self, args, n, keys));
       if (!result) throw PythonError();

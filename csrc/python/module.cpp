@@ -17,6 +17,7 @@ NB_MODULE(_core, m) {
   initialize_nodes(module);
   initialize_overrides(module);
   initialize_hooks(module);
+  initialize_batches(module);
   initialize_python_operators(module);
   initialize_pointwise(module);
   initialize_subscripts(module);

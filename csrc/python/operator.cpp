@@ -4,6 +4,7 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include "python/batches.h"
 #include "python/hooks.h"
 #include "tensor/sparse.h"
 
@@ -63,9 +64,11 @@ PyObject* run_native(Operator& self, PyObject* const* args, Py_ssize_t n, PyObje
 PyObject* enter_private(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
   Operator& self = as_operator(o);
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
-  if (!(watchers & watch_devices)) return run_native(self, args, n, keys);
+  if (!(watchers & (watch_devices | watch_batches))) return run_native(self, args, n, keys);
   return guarded([&] {
-    DeviceScope scope(o, args, n + (keys ? PyTuple_GET_SIZE(keys) : 0), self.entry->mixing);
+    Py_ssize_t all = n + (keys ? PyTuple_GET_SIZE(keys) : 0);
+    if (wants_rule(self, args, all)) return call_rule(self, args, n, keys);
+    DeviceScope scope(o, args, all, self.entry->mixing);
     return run_native(self, args, n, keys);
   });
 }
@@ -134,6 +137,9 @@ PyObject* operator_spec(PyObject* o, void*) {
   return nullptr;
 }
 
+PyObject* operator_is_primitive(PyObject* o, void*) {
+  return PyBool_FromLong(as_operator(o).node_type != nullptr);
+}
 PyObject* operator_is_native(PyObject* o, void*) {
   return PyBool_FromLong(as_operator(o).entry != nullptr);
 }
@@ -145,6 +151,7 @@ int operator_traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(self.implementation);
   Py_VISIT(self.backward);
   Py_VISIT(self.sparse);
+  Py_VISIT(self.batch_rule);
   Py_VISIT(self.dict);
   return 0;
 }
@@ -154,6 +161,7 @@ int operator_clear(PyObject* o) {
   Py_CLEAR(self.implementation);
   Py_CLEAR(self.backward);
   Py_CLEAR(self.sparse);
+  Py_CLEAR(self.batch_rule);
   Py_CLEAR(self.dict);
   return 0;
 }
@@ -202,6 +210,11 @@ PyMemberDef operator_members[] = {
      "The derivative of a primitive: backward(ctx, *grad_outputs)."},
     {"sparse", T_OBJECT, offsetof(Operator, sparse), 0,
      "What is called where an argument is sparse; True: the operator itself, None: nothing."},
+    {"batch_rule", T_OBJECT, offsetof(Operator, batch_rule), 0,
+     "What is called instead, with the same arguments, where one is batched; True: the operator "
+     "itself, None: see flambeau/ops/batching."},
+    {"implementation", T_OBJECT, offsetof(Operator, implementation), READONLY,
+     "What is called, of an operator implemented in Python."},
     {nullptr, 0, 0, 0, nullptr}};
 PyGetSetDef operator_getset[] = {
     {"parameters", operator_parameters, nullptr,
@@ -211,6 +224,8 @@ PyGetSetDef operator_getset[] = {
      nullptr},
     {"takes_out", operator_out, nullptr, "Whether out= is taken beside the parameters.", nullptr},
     {"is_native", operator_is_native, nullptr, "Whether it is a function of the core.", nullptr},
+    {"is_primitive", operator_is_primitive, nullptr, "Whether its derivative is written beside it.",
+     nullptr},
     {"spec", operator_spec, nullptr, "The declaration of a pointwise operator.", nullptr},
     {"__signature__", operator_signature, nullptr, nullptr, nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},

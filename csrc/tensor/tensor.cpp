@@ -38,6 +38,11 @@ std::string to_string(const Dims& dims) {
 std::string describe(const Tensor& t) { return message(name(t.dtype), " ", shape(t)); }
 
 void throw_unreachable(const Tensor& t) {
+  if (t.batched)
+    throw Error(message(
+        "vmap: an operator without a rule wants the elements of ", describe(t),
+        ", a mapped tensor, which stands for all slices at once; or the tensor has left the "
+        "function that vmap called. Return it from there instead."));
   check<NotImplementedError>(!is_sparse(t), [&] {
     return message(name_of_call(), ": takes strided tensors, not ", name(layout_of(t)), ", ",
                    describe(t), ". Convert it with .to_dense().");
@@ -160,6 +165,7 @@ static TensorRef make_owned(Storage* storage, DType dtype, const Dims& sizes, co
   t->dtype = dtype;
   t->requires_grad_leaf = false;
   t->inference = inference_mode_enabled;
+  t->batched = false;
   t->version_override = nullptr;
   t->autograd = nullptr;
   t->dict = nullptr;

@@ -28,6 +28,7 @@ struct Tensor {
                             // anyway
   bool contiguous;
   bool inference;             // made under inference_mode
+  bool batched;               // stands for all slices of a vmap (autograd/batch.h)
   int64_t* sizes;             // -> inline_layout, or a block for more than inline_ndim dimensions
   int64_t* strides;           // in elements
   Version* version_override;  // null: the storage's

@@ -81,6 +81,11 @@ def backward(
                 "backward: inputs is empty. Leave it away, to reach all leaves, or name some."
             )
     tensors = _tuple(tensors)
+    if _core._in_vmap() and any(map(_core._is_batched, tensors)):
+        raise RuntimeError(
+            "backward: inside vmap gradients do not add up in .grad. Use func.grad or func.vjp there, or call "
+            "backward() on what vmap returns."
+        )
     grads = _cotangents("backward", tensors, grad_tensors)
     retain_graph = create_graph if retain_graph is None else retain_graph
     run_backward(tensors, grads, retain_graph, create_graph, inputs, False)
@@ -104,7 +109,7 @@ def grad(
         retain_graph, create_graph: as in `backward`.
         allow_unused (bool): None for inputs that the outputs do not depend on, which is an error otherwise.
         is_grads_batched (bool): grad_outputs have one more dimension in front, and so do the results:
-            one gradient for each of its slices, from one backward pass each.
+            one gradient for each of its slices, all from one backward pass.
         materialize_grads (bool): zeros for these.
     """
     if not only_inputs:
@@ -132,6 +137,16 @@ def grad(
     if not inputs:
         raise ValueError("grad: inputs is empty; it needs one tensor or more.")
     grads = _cotangents("grad", outputs, grad_outputs)
+    if _core._in_vmap() and any(map(_core._is_batched, (*outputs, *inputs))):
+        return _grad_of_values(
+            outputs,
+            inputs,
+            grads,
+            retain_graph=retain_graph,
+            create_graph=create_graph,
+            allow_unused=allow_unused,
+            materialize_grads=materialize_grads,
+        )
     for i, x in enumerate(inputs):
         if isinstance(x, _core.Tensor) and not x.requires_grad and not allow_unused:
             raise RuntimeError(
@@ -156,8 +171,11 @@ def grad(
     return results
 
 
-def _batched_grad(outputs, inputs, grad_outputs, *, retain_graph, create_graph, **options):
-    """`grad` for each slice of grad_outputs along their first dimension, stacked."""
+def _batched_grad(outputs, inputs, grad_outputs, **options):
+    """`grad` for all slices of grad_outputs along their first dimension: one walk through the graph."""
+    from ..ops.batching import Level
+    from ..ops.batching.values import inward
+
     if grad_outputs is None:
         raise RuntimeError("grad: is_grads_batched=True needs grad_outputs.")
     batches = _tuple(grad_outputs)
@@ -168,18 +186,30 @@ def _batched_grad(outputs, inputs, grad_outputs, *, retain_graph, create_graph, 
             f"more, but they have {sorted(sizes)}."
         )
     (count,) = sizes
-    keep = create_graph if retain_graph is None else retain_graph
-    rows = [
-        grad(
-            outputs,
-            inputs,
-            [None if batch is None else batch[i] for batch in batches],
-            retain_graph=keep or i + 1 < count,
-            create_graph=create_graph,
-            **options,
-        )
-        for i in range(count)
-    ]
+    with Level(count) as level:
+        own = (level.number,)
+        slices = []
+        for batch in batches:
+            if batch is not None:
+                value, outer = _core._unbatch(batch)
+                batch = _core._batch(value, (*outer, *own))
+            slices.append(batch)
+        found = grad(outputs, inputs, slices, **options)
+        return tuple(None if g is None else inward(g, own) for g in found)
+
+
+def _grad_of_values(outputs, inputs, grads, **options):
+    """`grad` inside vmap, where outputs or inputs are mapped: of the tensors with all slices, which have the graph."""
+    from ..ops.batching.values import inward, outward, unbatched
+
+    roots, given = [], []
+    for output, g in zip(outputs, grads, strict=True):
+        value, levels = unbatched(output)
+        roots.append(value)
+        given.append(_core.ones_like(value) if g is None else inward(g, levels))
+    pairs = [unbatched(x) for x in inputs]
+    found = grad(roots, [value for value, _ in pairs], given, **options)
     return tuple(
-        None if column[0] is None else _core.stack(column) for column in zip(*rows, strict=True)
+        None if g is None else outward(g, levels)
+        for g, (_, levels) in zip(found, pairs, strict=True)
     )

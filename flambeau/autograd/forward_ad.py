@@ -185,11 +185,24 @@ def make_dual(tensor, tangent, *, level=None):
         raise RuntimeError(
             "make_dual: the tangent has a tangent at the same level. Take unpack_dual(tangent).primal."
         )
+    if _core._in_vmap() and (_core._is_batched(tensor) or _core._is_batched(tangent)):
+        from ..ops.batching.values import full, joint_levels
+
+        levels = joint_levels(tensor, tangent)
+        return _core._batch(begin_dual(full(tensor, levels), full(tangent, levels)), levels)
     return begin_dual(tensor, tangent)
 
 
 def unpack_dual(tensor, *, level=None):
     """(primal, tangent) of a tensor; the tangent is None if it does not depend on a dual."""
+    if _core._is_batched(tensor):  # what has the graph is the tensor of all slices
+        from ..ops.batching.values import outward
+
+        value, levels = _core._unbatch(tensor)
+        primal, tangent = unpack_dual(value, level=level)
+        return UnpackedDualTensor(
+            outward(primal, levels), None if tangent is None else outward(tangent, levels)
+        )
     duals = _duals(level)
     if not duals or not tensor.requires_grad or not _is_fwd_grad_enabled():
         return UnpackedDualTensor(tensor, None)

@@ -112,12 +112,20 @@ class Function:
 
     @staticmethod
     def vmap(info, in_dims, *args):
-        """Never called: vmap calls the function for each slice."""
+        """(outputs, out_dims) of all slices at once, inside vmap. The user may write it.
+
+        Args:
+            info: `batch_size`, the number of slices, and `randomness` of the vmap.
+            in_dims (tuple): for each of args where its slices lie, None if all slices share it.
+        """
         raise NotImplementedError(
-            "Function.vmap: vmap calls the function for each slice, so nothing calls this rule."
+            "Function.vmap: is not defined. Write a static method vmap(info, in_dims, *args), or set "
+            "generate_vmap_rule = True."
         )
 
-    generate_vmap_rule = False
+    generate_vmap_rule = (
+        False  # True: forward and backward are called with tensors that stand for all slices
+    )
 
     @classmethod
     def apply(cls, *args, **kwargs):
@@ -141,6 +149,11 @@ class Function:
                     f"{cls.__name__}: it has both backward and vjp, which are two names of one method. Keep one."
                 )
             backward = cls.vjp
+        if _core._in_vmap() and _any_batched(args):
+            from ..ops.batching import users
+
+            has_rule = cls.vmap is not Function.vmap
+            return users.apply(cls, backward, with_setup, args, has_rule=has_rule)
         if forward_levels and cls.jvp is not Function.jvp:
             from .forward_function import apply_to_duals, tangents_of
 
@@ -170,6 +183,12 @@ class Function:
         if before_recording is not None:
             before_recording(ctx, result)
         return _core._record_function(ctx, args, result, history)
+
+
+def _any_batched(args):
+    return any(
+        _core._is_batched(arg) or (type(arg) in (tuple, list) and _any_batched(arg)) for arg in args
+    )
 
 
 class InplaceFunction(Function):

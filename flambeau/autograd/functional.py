@@ -163,14 +163,48 @@ def _rows(output, inputs, create_graph, strict, function):
     )
 
 
+def _all_rows(output, inputs, create_graph, strict, function):
+    """For one output the Jacobian by each input, all rows at once."""
+    if not output.requires_grad or output.numel() == 0:
+        return _rows(output, inputs, create_graph, strict, function)
+    from . import grad
+
+    units = fl.eye(output.numel(), dtype=output.dtype, device=output.device)
+    found = grad(
+        output,
+        inputs,
+        units.reshape(output.numel(), *output.shape),
+        create_graph=create_graph,
+        retain_graph=True,
+        allow_unused=True,
+        is_grads_batched=True,
+    )
+    return tuple(
+        fl.zeros((*output.shape, *x.shape), dtype=x.dtype, device=x.device)
+        if g is None
+        else g.reshape(*output.shape, *x.shape)
+        for x, g in zip(inputs, found, strict=True)
+    )
+
+
+def _check_vectorized(function, vectorize, strict):
+    if vectorize and strict:
+        raise RuntimeError(
+            f"{function}: strict=True looks at each row on its own, which vectorize=True does not compute. "
+            "Give one of them."
+        )
+
+
 def jacobian(
     func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"
 ):
     """The Jacobian of func at inputs: for output y and input x a tensor (*y.shape, *x.shape).
 
     With a tuple of inputs, or of outputs, the answer is a tuple over them; with both, over outputs and
-    then inputs. vectorize and strategy are accepted; the work is done row by row.
+    then inputs. vectorize=True computes all rows in one walk through the graph, which is quicker and takes more
+    memory. strategy is accepted; rows are computed either way.
     """
+    _check_vectorized("jacobian", vectorize, strict)
     if strategy not in ("reverse-mode", "forward-mode"):
         raise AssertionError(
             f"jacobian: strategy is {strategy!r}; it must be 'reverse-mode' or 'forward-mode'."
@@ -185,7 +219,8 @@ def jacobian(
         inputs = _fresh(inputs, create_graph)
         many_out, outputs = _as_tuple(func(*inputs), "what the function returned", "jacobian")
         _require_dependence("jacobian", outputs, "Output", strict)
-        blocks = [_rows(output, inputs, create_graph, strict, "jacobian") for output in outputs]
+        rows = _all_rows if vectorize else _rows
+        blocks = [rows(output, inputs, create_graph, strict, "jacobian") for output in outputs]
     if not create_graph:
         blocks = [tuple(block.detach() for block in row) for row in blocks]
     blocks = tuple(row if many_in else row[0] for row in blocks)
@@ -209,7 +244,11 @@ def hessian(
     vectorize=False,
     outer_jacobian_strategy="reverse-mode",
 ):
-    """The second derivatives of func, which gives one number: for inputs x, y a tensor (*x.shape, *y.shape)."""
+    """The second derivatives of func, which gives one number: for inputs x, y a tensor (*x.shape, *y.shape).
+
+    vectorize: as `jacobian` has it.
+    """
+    _check_vectorized("hessian", vectorize, strict)
     many, tensors = _as_tuple(inputs, "inputs", "hessian")
 
     def gradient(*xs):
@@ -220,7 +259,9 @@ def hessian(
             return tuple(fl.zeros_like(x) for x in xs)
         return _zeros_for_none(_grad((out,), xs, None, create_graph=True), xs, "hessian", strict)
 
-    blocks = jacobian(gradient, tensors, create_graph=create_graph, strict=strict)
+    blocks = jacobian(
+        gradient, tensors, create_graph=create_graph, strict=strict, vectorize=vectorize
+    )
     return blocks if many else blocks[0][0]
 
 

@@ -52,8 +52,9 @@ def register_autocast(op, device_type, cast_inputs, /, *, lib=None):
 
 
 def register_vmap(op, func=None, /, *, lib=None):
-    """Not offered, as CustomOpDef.register_vmap."""
-    return known(op).register_vmap(func)
+    """CustomOpDef.register_vmap of an operator by name; a decorator without `func`."""
+    register = known(op).register_vmap
+    return register() if func is None else register(func)
 
 
 def register_torch_dispatch(

@@ -41,7 +41,9 @@ class CustomOpDef:
         self._signature = inspect.Signature(parameters)
         self._kernels, self._fake, self._derivative, self._setup = {}, None, None, None
         self._enabled = {}
+        self._rule = None
         self._operator = self._declared()
+        self._operator.batch_rule = self._batched
         packet = OpOverloadPacket(space, short, self._operator)
         packet.default._schema = f"{name}{schema}"
         registries[space] = namespace
@@ -112,8 +114,28 @@ class CustomOpDef:
         self._derivative, self._setup = backward, setup_context
 
     def register_vmap(self, func=None, /):
-        """Not offered: vmap runs operators of one's own through what they call."""
-        raise NotImplementedError("CustomOpDef.register_vmap: not offered.")
+        """Decorates the rule by which vmap calls it: func(info, in_dims, *args) -> (outputs, out_dims).
+
+        info has `batch_size` and `randomness`; in_dims says for each argument where its slices lie, None if all
+        share it. Without a rule each slice is a call.
+        """
+
+        def register(function):
+            require_callable("register_vmap", function)
+            self._rule = function
+            return function
+
+        return register if func is None else register(func)
+
+    def _batched(self, *args, **kwargs):
+        """A call with mapped tensors."""
+        if self._rule is not None:
+            from ..ops.batching import users
+
+            return users.call(self._qualname, self._rule, args, kwargs)
+        from ..ops.batching import fallback
+
+        return fallback.call(self._operator, args, kwargs)
 
     def register_torch_dispatch(self, torch_dispatch_class, fn=None, /):
         """Not offered: define __torch_dispatch__ in the class."""

@@ -8,6 +8,15 @@ from .core.declare import composite
 from .generator import default_generator
 
 
+def _drawn(draw, generator, *parameters):
+    state = (generator or default_generator)._next()
+    if _core._in_vmap():
+        from .batching import randomness
+
+        return randomness.counts(lambda *values: draw(*values, *state), *parameters)
+    return draw(*parameters, *state)
+
+
 @composite(method=False, out=False)
 def poisson(input, generator=None):
     """Numbers of the Poisson distributions of the given rates. Gradient: 0."""
@@ -19,7 +28,7 @@ def poisson(input, generator=None):
     rates = input.detach().double().contiguous()
     if not every((rates >= 0) & rates.isfinite()):
         raise RuntimeError("poisson: input has rates below 0.")
-    drawn = _core._poisson(rates, *(generator or default_generator)._next())
+    drawn = _drawn(_core._poisson, generator, rates)
     return attached(drawn.to(input.dtype), input)
 
 
@@ -36,5 +45,5 @@ def binomial(count, prob, generator=None):
     )
     if not every((trials >= 0) & trials.isfinite() & (chance >= 0) & (chance <= 1)):
         raise RuntimeError("binomial: count must be 0 or more, and prob from 0 to 1.")
-    drawn = _core._binomial(trials.floor(), chance, *(generator or default_generator)._next())
+    drawn = _drawn(_core._binomial, generator, trials.floor(), chance)
     return attached(drawn.to(count.dtype), count, prob)

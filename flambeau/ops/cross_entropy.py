@@ -75,7 +75,7 @@ def backward(grad_output, input, target, logsumexp, options):
     n, classes = input.shape
     if reduction == "mean":
         grad_output = grad_output / counted if counted else grad_output * math.nan
-    if _core.is_grad_enabled():
+    if _core.is_grad_enabled() or _core._is_batched(grad_output):
         return _differentiable(grad_output, input, target, ignored, smoothing)
     input = input.contiguous()
     as_dtype = "float32" if _half(input.dtype) else None

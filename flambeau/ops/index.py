@@ -303,6 +303,7 @@ def split_index(input, index):
             and item.dim() == 0
             and not is_mask(item)
             and not item.is_meta
+            and not _core._is_batched(item)
         ):
             item = int(item)
         if item is Ellipsis:

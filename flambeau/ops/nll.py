@@ -37,7 +37,7 @@ def _gradient(grad_output, input, target, weight, options):
     scale = 1.0
     if reduction == "mean":
         scale = 1 / total if total else math.nan
-    if _core.is_grad_enabled():
+    if _core.is_grad_enabled() or _core._is_batched(grad_output):
         return _differentiable(grad_output * scale, input, target, weight, ignored)
     return _core._nll_backward(grad_output.contiguous(), input, target, weight, ignored, scale)
 

@@ -39,7 +39,7 @@ def constant_pad_nd(input, pad, value=0):
     source = input[tuple(inside)]
     if cut_only:
         return source.clone()
-    out = fl.full(out_shape, value, dtype=input.dtype, device=input.device)
+    out = input.new_full(out_shape, value)
     out = _core._keep_format(out, input)
     out[tuple(inner)] = source
     return out

@@ -38,7 +38,7 @@ _MOST_STEPS = 100_000  # some tenths of a second; beyond that degree asymptotic 
 def _recurrence(x, n, first, second, step):
     """P_n(x) from P_0 = first, P_1 = second and P_k+1 = step(k, P_k, P_k-1), up to _MOST_STEPS."""
     result = fl.where(n == 1, second, fl.where(n == 0, first, fl.zeros_like(x)))
-    highest = int(n.max()) if n.numel() and not n.is_meta else 0
+    highest = int(_core._unbatch(n)[0].max()) if n.numel() and not n.is_meta else 0
     for k in range(1, min(highest, _MOST_STEPS)):
         first, second = second, step(k, second, first)
         result = fl.where(n == k + 1, second, result)

@@ -29,8 +29,25 @@ def _draw(tensor, maps, parameters, generator, compute=None):
         maps = maps[64 if tensor.dtype is _core.float64 else 32]
     if compute is None:
         compute = tensor.dtype if tensor.dtype.is_floating_point else _core.float32
+    if _core._in_vmap():
+        from .batching import randomness
+
+        return randomness.draw(
+            lambda out, given: _core._map(maps, (out,), (*state, *given), compute),
+            tensor,
+            parameters,
+        )
     _core._map(maps, (tensor,), (*state, *parameters), compute)
     return tensor
+
+
+def fresh(tensor):
+    """A new tensor that is about to be filled; inside vmap one for each slice that gets its own numbers."""
+    if not _core._in_vmap():
+        return tensor
+    from .batching import randomness
+
+    return randomness.fresh(tensor)
 
 
 def _fill(tensor, maps, parameters, generator, name, compute=None):
@@ -183,10 +200,12 @@ def _by_uniform(name, transform, doc):
             _needs_real(self, name)
         wide = self.dtype if self.dtype.is_floating_point else _core.float64
         u = 1 - _draw(
-            _core.empty(
-                self.shape,
-                dtype=wide if wide is _core.float64 else _core.float32,
-                device=self.device,
+            fresh(
+                _core.empty(
+                    self.shape,
+                    dtype=wide if wide is _core.float64 else _core.float32,
+                    device=self.device,
+                )
             ),
             UNIFORM,
             (0.0, 1.0),
@@ -280,7 +299,9 @@ def _new_random(fill, name, doc):
         if out is not None:
             result = fill(_core.empty(*size, out=out), generator=generator)
         else:
-            result = fill(_core.empty(*size, dtype=dtype, device=device), generator=generator)
+            result = fill(
+                fresh(_core.empty(*size, dtype=dtype, device=device)), generator=generator
+            )
         return result.requires_grad_(True) if requires_grad else result
 
     def make_like(
@@ -297,7 +318,8 @@ def _new_random(fill, name, doc):
         check_options(name + "_like", layout, device, pin_memory)
         options = {} if memory_format is None else {"memory_format": memory_format}
         result = fill(
-            _core.empty_like(input, dtype=dtype, device=device, **options), generator=generator
+            fresh(_core.empty_like(input, dtype=dtype, device=device, **options)),
+            generator=generator,
         )
         return result.requires_grad_(True) if requires_grad else result
 
@@ -350,7 +372,7 @@ def randint(
     result = (
         _core.empty(size, out=out)
         if out is not None
-        else _core.empty(size, dtype=dtype or _core.int64, device=device)
+        else fresh(_core.empty(size, dtype=dtype or _core.int64, device=device))
     )
     random_(result, low, high, generator=generator)
     return result.requires_grad_(True) if requires_grad else result
@@ -379,7 +401,7 @@ def randint_like(
             f"randint_like: draws integers, floating numbers and bools, but the dtype is {dtype or input.dtype}."
         )
     result = random_(
-        _core.empty_like(input, dtype=dtype, device=device, **options),
+        fresh(_core.empty_like(input, dtype=dtype, device=device, **options)),
         low,
         high,
         generator=generator,
@@ -412,8 +434,12 @@ def randperm(
             f"randperm: {dtype} holds the integers to {_exact_integers(dtype)[1]}, but n is {n}."
         )
     device = out.device if device is None and out is not None else device
-    order = _core.empty(n, dtype=_core.int64, device=device)
-    _core._random_order(order, *(generator or default_generator)._next())
+    if _core._in_vmap():
+        keys = fresh(_core.empty(n, dtype=_core.float64, device=device))
+        order = _draw(keys, UNIFORM, (0.0, 1.0), generator).argsort()
+    else:
+        order = _core.empty(n, dtype=_core.int64, device=device)
+        _core._random_order(order, *(generator or default_generator)._next())
     order = order.to(dtype)
     if out is not None:
         return _core._finish_out(order, out, "randperm")
@@ -437,7 +463,7 @@ def normal(
     check_options("normal", layout, device, pin_memory)
     if size is not None:
         result = normal_(
-            _core.empty(size, dtype=dtype, device=device), mean, std, generator=generator
+            fresh(_core.empty(size, dtype=dtype, device=device)), mean, std, generator=generator
         )
     else:
         like = next((t for t in (mean, std) if isinstance(t, _core.Tensor)), None)
@@ -451,7 +477,7 @@ def normal(
             else (mean.detach() + std.detach()).shape
         )
         noise = normal_(
-            _core.empty(shape, dtype=like.dtype, device=like.device), generator=generator
+            fresh(_core.empty(shape, dtype=like.dtype, device=like.device)), generator=generator
         )
         with no_grad():
             result = (noise * std + mean).to(like.dtype)
@@ -486,7 +512,7 @@ def _bernoulli(ctx, input, p, generator):
         if probability.numel() and not every((probability >= 0) & (probability <= 1)):
             raise RuntimeError("bernoulli: input holds numbers outside of 0 to 1.")
     ctx.sizes = input.shape
-    return bernoulli_(_core.empty_like(input), probability, generator=generator)
+    return bernoulli_(fresh(_core.empty_like(input)), probability, generator=generator)
 
 
 @_bernoulli.derivative
@@ -531,7 +557,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
                 f"multinomial: num_samples is {num_samples}, but a row of input has fewer weights "
                 "above 0 to draw without replacement. Pass replacement=True."
             )
-        noise = exponential_(_core.empty_like(weights), generator=generator)
+        noise = exponential_(fresh(_core.empty_like(weights)), generator=generator)
         result = (weights / noise).topk(num_samples, -1)[1]
     if out is None:
         return result
@@ -570,4 +596,9 @@ def _(grad_output, input, seed, call, p, result):
 
 def dropout(input, p, generator=None):
     """input with each element zero with probability p, the others divided by 1 - p; p < 1. NaN stays."""
-    return _dropout_map(input, *(generator or default_generator)._next(), p)
+    state = (generator or default_generator)._next()
+    if _core._in_vmap():
+        from .batching import randomness
+
+        return randomness.dropout(lambda value: _dropout_map(value, *state, p), input)
+    return _dropout_map(input, *state, p)

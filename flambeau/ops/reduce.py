@@ -3,7 +3,7 @@
 import functools
 
 from .. import _core
-from .core.arguments import dim_error, refuse_uncomputed, require_tensors, some
+from .core.arguments import dim_error, every, refuse_uncomputed, require_tensors, some
 from .core.declare import METHODS, NAMESPACES, _put_out, composite, primitive, register
 from .core.results import by_name, result_type
 from .core.ways import reduction_way
@@ -176,7 +176,7 @@ def _(ctx, grad_output):
     zero = input == 0
     # Under create_graph the zeros have a derivative of their own, whether or not grad has.
     second = _core.is_grad_enabled()
-    if len(ctx.dims) == ctx.ndim and not second and some(zero.sum() > 1):
+    if len(ctx.dims) == ctx.ndim and not second and not zero.is_meta and every(zero.sum() > 1):
         return input.new_zeros(input.shape), None, None, None  # beside NaN and infinity too
     if not some(zero) and not ctx_needs_second(grad):
         return (

@@ -318,7 +318,7 @@ def _(ctx, grad_output):
 def _layer_norm_backward(grad_output, x, mean, rstd, weight, length, eps, wanted):
     """The gradients of x, weight and bias, as far as they are wanted."""
     grad = grad_output.contiguous()
-    if _core.is_grad_enabled():
+    if _core.is_grad_enabled() or _core._is_batched(grad):
         return _layer_norm_gradients(x, weight, grad, length, eps, wanted)
     x = x.contiguous()
     n_rows = x.numel() // length if length else 0
@@ -436,7 +436,8 @@ def _rms_norm_backward(grad_output, x, rstd, weight, length, eps, wanted):
     """The gradients of x and weight, as far as they are wanted."""
     rows, g = _blocks(x, length), _blocks(grad_output, length)
     grad_input = normal = None
-    if _core.is_grad_enabled():  # by differentiable operators, for gradients of gradients
+    if _core.is_grad_enabled() or _core._is_batched(grad_output):
+        # By differentiable operators, for gradients of gradients.
         rstd = ((rows * rows).mean(1, keepdim=True) + eps).rsqrt()
         normal = rows * rstd
         scaled = g if weight is None else g * weight.reshape(-1)

@@ -6,7 +6,6 @@ gradient goes to the places that the values came from.
 
 from .._core import indexing
 from .core import operators as fl
-from .core.arguments import some
 from .core.declare import composite, primitive
 from .core.results import result_type
 from .scatter import private
@@ -132,9 +131,7 @@ def _median_of_all(ctx, input, ignore_nan):
 def _(ctx, grad_output):
     # Elements equal to the median share its gradient evenly.
     input, result = ctx.saved
-    chosen = input == result
-    if some(result.isnan()):
-        chosen = input.isnan()
+    chosen = (input == result) | (input.isnan() & result.isnan())
     chosen = chosen.to(grad_output.dtype)
     return grad_output * (chosen / chosen.sum())
 

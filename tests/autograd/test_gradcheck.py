@@ -209,5 +209,5 @@ def test_tangents_under_vmap():
     options = {"check_forward_ad": True, "check_batched_forward_grad": True}
     assert flambeau.autograd.gradcheck(lambda a, b: (a.clone(), a * b), (x, 2.0), **options)
     assert flambeau.autograd.gradcheck(Noisy.apply, (x,), check_forward_ad=True)
-    with pytest.raises(RuntimeError, match="random"):
+    with pytest.raises(RuntimeError, match="all slices at once"):
         flambeau.autograd.gradcheck(Noisy.apply, (x,), **options)

@@ -1,4 +1,6 @@
 // The autograd engine and its switches as Python functions.
+#include <unordered_set>
+
 #include "autograd/engine.h"
 #include "autograd/saved_hooks.h"
 #include "dispatch/autocast.h"
@@ -204,12 +206,45 @@ PyObject* py_gradient_edge(const Call& call) {
   return Py_BuildValue("(NI)", e.node->py(), e.nr);
 }
 
+/// _reaches_beyond(tensors, inputs): whether their graph, cut off at inputs, has other leaves.
+PyObject* py_reaches_beyond(const Call& call) {
+  Args a(call);
+  std::unordered_set<Node*> seen;
+  std::vector<Ref<Node>> waiting;
+  auto visit = [&](Node* node) {
+    if (node && seen.insert(node).second) waiting.push_back(Ref<Node>::borrow(node));
+  };
+  auto each = [&](PyObject* list, auto&& use) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+      Tensor& t = *as_tensor(PyList_GET_ITEM(list, i));
+      if (!requires_grad(t)) continue;
+      Ref<Node> node = Ref<Node>::steal(gradient_edge(t).node);
+      use(node.get());
+      if (list == a[1]) waiting.push_back(node);  // alive, so that no other has its place
+    }
+  };
+  check<TypeError>(PyList_Check(a[0]) && PyList_Check(a[1]),
+                   [] { return message("_reaches_beyond(): takes two lists of Tensors."); });
+  each(a[1], [&](Node* node) { seen.insert(node); });
+  const size_t inputs = waiting.size();
+  each(a[0], visit);
+  while (waiting.size() > inputs) {
+    Ref<Node> node = std::move(waiting.back());
+    waiting.pop_back();
+    if (accumulated_variable(node.get())) Py_RETURN_TRUE;
+    for (uint32_t i = 0; i < node->n_edges; ++i) visit(node->edges[i].node);
+  }
+  Py_RETURN_FALSE;
+}
+
 const NativeEntry entries[] = {
     {"_run_backward",
      "tensors, grad_tensors, retain_graph, create_graph, inputs=None, capture=False",
      py_run_backward, "Runs the engine."},
     {"_queue_callback", "callback", py_queue_callback,
      "Calls it when the backward that runs now has ended."},
+    {"_reaches_beyond", "tensors, inputs", py_reaches_beyond,
+     "Whether the graph of tensors has leaves beside those given.", Mixing::all, Shown::no},
     {"_current_backward", "", py_current_backward, "The number of the backward that runs, or -1."},
     {"_backward_depth", "", py_backward_depth, "How many backwards run inside each other."},
     {"_order_of_execution", "", py_order_of_execution,

@@ -18,9 +18,19 @@ PyObject* get_device(PyObject* o) { return Py_NewRef(device_object(self_of(o).de
 PyObject* get_is_cpu(PyObject* o) { return PyBool_FromLong(self_of(o).device() == on_cpu); }
 PyObject* get_is_meta(PyObject* o) { return PyBool_FromLong(self_of(o).is_meta()); }
 PyObject* get_ndim(PyObject* o) { return PyLong_FromLong(self_of(o).ndim); }
-PyObject* get_requires_grad(PyObject* o) { return PyBool_FromLong(requires_grad(self_of(o))); }
+/// What has the history: of a batched tensor its value.
+Tensor& followed(PyObject* o) {
+  Tensor& t = self_of(o);
+  return t.batched ? *t.autograd->batch->value : t;
+}
+PyObject* get_requires_grad(PyObject* o) { return PyBool_FromLong(requires_grad(followed(o))); }
 
 void set_requires_grad(Tensor& t, bool wanted) {
+  check(!t.batched, [] {
+    return message(
+        "requires_grad: of a mapped tensor inside vmap it cannot be set. Take derivatives with "
+        "func.grad or func.vjp, or set it outside.");
+  });
   check(!wanted || is_differentiable(t.dtype), [&] {
     return message("requires_grad: ", describe(t),
                    " has no gradients; they are computed for floating and complex dtypes. Convert "
@@ -99,18 +109,19 @@ int put_grad(PyObject* o, PyObject* value) {
 
 PyObject* get_grad_fn(PyObject* o) {
   return guarded([&] {
-    Node* fn = grad_fn_of(self_of(o));
+    Node* fn = grad_fn_of(followed(o));
     PyObject* result = fn ? fn->py() : Py_None;
     Py_INCREF(result);
     return result;
   });
 }
 
-PyObject* get_is_leaf(PyObject* o) { return PyBool_FromLong(is_leaf(self_of(o))); }
+PyObject* get_is_leaf(PyObject* o) { return PyBool_FromLong(is_leaf(followed(o))); }
 
 PyObject* get_data(PyObject* o) {
   return guarded([&] {
     Tensor& t = self_of(o);
+    if (t.batched) return detach(t).release_py();
     TensorRef v = make_tensor(t.storage, t.dtype, sizes_of(t), strides_of(t), t.offset);
     v->version_override = new Version;
     return v.release_py();

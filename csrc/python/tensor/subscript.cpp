@@ -191,7 +191,7 @@ void put_item(PyObject* o, PyObject* index, PyObject* value) {
     copy_(*v, *fitted);
     return;
   }
-  if (needs_record(t)) {
+  if (needs_record(t) || v->batched) {
     TensorRef number = empty({}, v->dtype);
     fill_number(*number, value, "index", true);
     copy_(*v, *number);

@@ -6,6 +6,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
 #include "python/args.h"
+#include "python/batches.h"
 
 namespace flambeau {
 
@@ -172,6 +173,8 @@ template <Name name, PyObject* (*body)(const IndexArgs&), Mixing mixing>
 PyObject* entry(PyObject*, PyObject* const* items, Py_ssize_t n) {
   return guarded(
       [&]() -> PyObject* {
+        if ((watchers & watch_batches) && any_batched(items, n))
+          return call_named_rule(name.text, items, n);
         try {
           DeviceScope scope(name.text, items, n, mixing);
           return body(IndexArgs(name.text, items, n));

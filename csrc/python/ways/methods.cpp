@@ -190,8 +190,8 @@ PyObject* py_copy_(const Call& call) {
 }
 
 void fill_recorded(Tensor& t, PyObject* number, const char* op) {
-  if (needs_record(t)) {
-    check_inplace(t, op);
+  if (needs_record(t) || t.batched) {
+    if (!t.batched) check_inplace(t, op);
     TensorRef value = empty({}, t.dtype);
     fill_number(*value, number, op);
     copy_(t, *value);
@@ -211,7 +211,7 @@ PyObject* py_fill_(const Call& call) {
                      "; it must be 0-dim.");
     });
     Tensor& value = a.tensor(1);
-    if (value.dtype == t.dtype || requires_grad(value) || value.is_meta() ||
+    if (value.dtype == t.dtype || requires_grad(value) || value.is_meta() || value.batched ||
         is_complex(value.dtype)) {
       copy_(t, value);
     } else {

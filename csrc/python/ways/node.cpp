@@ -11,7 +11,9 @@ void backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   WayBackward& how = *self.backward;
   if (node->released && self.n_kept) throw_released(node);
   Tensor& grad = *grad_outputs[0];
-  if (how.native && !grad_mode_enabled && how.native(how.way, self, grad, grad_inputs)) return;
+  if (how.native && !grad_mode_enabled && !grad.batched &&
+      how.native(how.way, self, grad, grad_inputs))
+    return;
   bool several = node->n_edges > 1;
   Object args = Object::steal(PyTuple_New(1 + self.n_kept + several));
   if (!args) throw PythonError();

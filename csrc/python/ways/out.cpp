@@ -2,6 +2,7 @@
 #include "dispatch/out.h"
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "dispatch/batched.h"
 #include "dispatch/join.h"
 #include "dispatch/overlap.h"
 #include "dispatch/pointwise.h"
@@ -37,7 +38,8 @@ PyObject* py_check_out(const Call& call) {
 
 PyObject* py_check_inplace(const Call& call) {
   Args a(call);
-  check_inplace(a.tensor(0), text_of(a[1]));
+  Tensor& t = a.tensor(0);
+  check_inplace(t.batched ? *batch_in(t).value : t, text_of(a[1]));
   Py_RETURN_NONE;
 }
 PyObject* py_bump_version(const Call& call) {

@@ -8,11 +8,11 @@
 namespace flambeau {
 
 /// An ordinary tensor.
-inline bool is_ready(PyObject* o) { return is_tensor_exact(o) && !autocast.on; }
-/// An ordinary tensor whose operators record nothing now.
-inline bool is_plain(PyObject* o) {
-  return is_tensor_exact(o) && !needs_record(*as_tensor(o)) && !autocast.on;
+inline bool is_ready(PyObject* o) {
+  return is_tensor_exact(o) && !as_tensor(o)->batched && !autocast.on;
 }
+/// An ordinary tensor whose operators record nothing now.
+inline bool is_plain(PyObject* o) { return is_ready(o) && !needs_record(*as_tensor(o)); }
 
 /// A Python int in [-ndim, ndim) as a dim; -1 for anything else.
 inline int plain_dim(PyObject* o, int ndim) {

@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ...ops.core.arguments import some
 from ...ops.index import embedding_way
 
 
@@ -208,20 +209,19 @@ def one_hot(tensor, num_classes=-1):
                 "one_hot: the largest class is not known on the meta device. Give num_classes."
             )
         return flambeau.empty((*tensor.shape, num_classes), dtype=tensor.dtype, device="meta")
-    if int(tensor.min()) < 0:
+    if some(tensor < 0):
         raise RuntimeError("one_hot: input holds numbers below 0; classes are 0 or more.")
-    largest = int(tensor.max())
     if num_classes == -1:
-        num_classes = largest + 1
+        num_classes = int(tensor.max()) + 1
     elif num_classes < 1:
         raise RuntimeError(
             f"one_hot: num_classes is {num_classes}; it must be 1 or more, or -1 to be the largest "
             "class and 1."
         )
-    elif largest >= num_classes:
+    elif some(tensor >= num_classes):
         raise RuntimeError(
             f"one_hot: input holds classes of {num_classes} or more, which "
             f"num_classes={num_classes} has no place for."
         )
     hot = flambeau.zeros((*tensor.shape, num_classes), dtype=tensor.dtype, device=tensor.device)
-    return hot.scatter_(-1, tensor.unsqueeze(-1), 1)
+    return hot.scatter(-1, tensor.unsqueeze(-1), 1)

@@ -232,7 +232,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
         )
     listed = (labels < 0).cumsum(1) == 0  # (N, C): before the first -1 of the row
     place = flambeau.where(listed, labels, flambeau.zeros_like(labels))
-    is_target = flambeau.zeros_like(scores).scatter_add_(1, place, listed.to(scores.dtype)) > 0
+    is_target = flambeau.zeros_like(scores).scatter_add(1, place, listed.to(scores.dtype)) > 0
     of_targets = scores.gather(1, place)  # (N, T)
     gaps = 1 - of_targets.unsqueeze(2) + scores.unsqueeze(1)  # (N, T, C)
     counted = listed.unsqueeze(2) & ~is_target.unsqueeze(1)

@@ -6,13 +6,16 @@ from ... import _core
 
 
 def some(mask):
-    """Whether any element of `mask` is true. On the meta device, where nobody knows, False: nothing is refused there."""
-    return not mask.is_meta and bool(mask.any())
+    """Whether any element of `mask` is true. On the meta device, where nobody knows, False: nothing is refused there.
+
+    Under vmap the slices are looked at together.
+    """
+    return not mask.is_meta and bool(_core._unbatch(mask)[0].any())
 
 
 def every(mask):
     """Whether all elements of `mask` are true; on the meta device True."""
-    return mask.is_meta or bool(mask.all())
+    return mask.is_meta or bool(_core._unbatch(mask)[0].all())
 
 
 def operand(value, beside=None):

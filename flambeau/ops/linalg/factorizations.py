@@ -392,15 +392,16 @@ def _permutation(pivots, m, like):
         return fl.empty((*pivots.shape[:-1], m, m), dtype=like.dtype, device="meta")
     import numpy
 
+    pivots, levels = _core._unbatch(pivots)
     swaps = array(pivots)
     flat = stacked(swaps[..., None])[..., 0]
-    matrices = numpy.zeros((len(flat), m, m), array(like).dtype)
+    matrices = numpy.zeros((len(flat), m, m), str(like.dtype).partition(".")[2])
     for matrix, row_swaps in zip(matrices, flat):
         order = numpy.arange(m)
         for i, other in enumerate(row_swaps):
             order[[i, other - 1]] = order[[other - 1, i]]
         matrix[order, numpy.arange(m)] = 1
-    return tensor(matrices.reshape(*swaps.shape[:-1], m, m), like)
+    return _core._batch(tensor(matrices.reshape(*swaps.shape[:-1], m, m), like), levels)
 
 
 @composite(name="lu", namespaces=("linalg",), method=False)

@@ -3,6 +3,7 @@
 import functools
 import math
 
+from ... import _core
 from ..core import operators as fl
 
 
@@ -35,6 +36,7 @@ def stacked(values):
 
 def raise_where(operator, info, sentence):
     """A LinAlgError if a matrix failed; info is LAPACK's for each of a stack."""
+    info, _ = _core._unbatch(info)
     failed = info if info.dim() == 0 else info.abs().amax() if info.numel() else None
     if failed is None or failed.is_meta or failed.item() == 0:
         return
@@ -119,7 +121,7 @@ def check_pivots(operator, pivots, LU, count, smallest=1):
             f"{(*LU.shape[:-2], count)}."
         )
     if pivots.numel() and not pivots.is_meta:
-        magnitudes = pivots if smallest > 0 else pivots.abs()
+        magnitudes, _ = _core._unbatch(pivots if smallest > 0 else pivots.abs())
         low, high = magnitudes.aminmax()
         if low.item() < 1 or high.item() > rows:
             raise RuntimeError(

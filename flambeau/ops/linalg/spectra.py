@@ -519,6 +519,10 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
 _TERMS = 18
 
 
+def _largest(norms):
+    return float(_core._unbatch(norms)[0].amax())  # under vmap of all slices
+
+
 def _matrix_exp(operator, A):
     if A.dtype in (fl.float16, fl.bfloat16, fl.complex32):
         wide = A.cfloat() if A.dtype.is_complex else A.float()
@@ -530,21 +534,26 @@ def _matrix_exp(operator, A):
         return A @ A
     with fl.no_grad():
         norms = A.abs().to(fl.float64).sum(-2).amax(-1)  # no sum of finite numbers is infinite
-        norm = float(norms.amax())
+        norm = _largest(norms)
     if (
         not norm < math.inf
     ):  # of a matrix that is not finite every element is NaN, of the others none
         bad = ~A.detach().isfinite().all(-1).all(-1)
         A = A * fl.where(bad, math.nan, 1.0).to(A.dtype)[..., None, None]
-        norm = float(norms.masked_fill(bad, 0).amax())
+        norms = norms.masked_fill(bad, 0)
+        norm = _largest(norms)
     squarings = max(0, math.ceil(math.log2(norm))) if 0 < norm < math.inf else 0
-    scaled = A * 2.0**-squarings
+    # Each matrix by its own norm: scaled by that of a larger one it would lose digits.
+    own = norms.clamp(min=1).log2().ceil()[..., None, None]
+    scaled = A * fl.exp2(-own).to(A.dtype)
     identity = fl.eye(A.size(-1), dtype=A.dtype, device=A.device)
     result = identity + scaled / _TERMS
     for term in range(_TERMS - 1, 0, -1):
         result = identity + scaled @ result / term
-    for _ in range(squarings):
-        result = result @ result
+    for done in range(squarings):
+        open_ones = own > done
+        factor = fl.where(open_ones, result, 0)
+        result = fl.where(open_ones, factor @ factor, result)
     return result
 
 

@@ -1,0 +1,76 @@
+"""vmap: how operators treat batched tensors, which stand for all slices at once.
+
+A batched tensor (csrc/autograd/batch.h) has the sizes of one slice; its value has a dimension more for
+each level of vmap in front. While a vmap is active the door of operators looks for batched arguments:
+
+    pointwise operators, views, sum and mean,     go to their values in the core
+    products, cat, stack, copies                  (csrc/dispatch/batched.cpp);
+    an operator with a rule                       goes by that: `Operator.batch_rule`, called like the
+                                                  operator itself; the rules stand here by family;
+    a composite                                   is called as it is: its parts have rules;
+    a primitive                                   is lifted (lift.py): forward and backward are called once,
+                                                  with batched tensors; their parts have rules;
+    anything else                                 runs slice by slice and says so once (fallback.py).
+
+Autograd follows the values, so derivatives and vmap nest in any order; a batched gradient that comes into
+a backward of what was not batched goes through the same operators.
+
+Read: levels.py, values.py, lift.py, fallback.py, then the rules. Loaded by the first vmap.
+"""
+
+from ... import _core
+from . import fallback, lift
+from .levels import Level, active
+from .values import arguments_of
+
+__all__ = ["Level", "active"]
+
+
+def _unruled(operator, args, kwargs):
+    """What the core asks where an operator has no rule and is no composite; or a function of _core.indexing, by name."""
+    if isinstance(operator, str):
+        return indexing.RULES[operator](*args)
+    if operator.is_primitive:
+        if kwargs.get("out") is not None:
+            raise RuntimeError(
+                f"vmap: {operator.__name__}: out= is not taken inside. Use the result."
+            )
+        names, _, _ = operator.parameters
+        given = arguments_of(operator, args, kwargs)
+        return lift.call(
+            operator.implementation,
+            operator.backward,
+            _core._function_type("Batched" + _core._backward_name(operator.__name__)),
+            tuple(given[name] for name in names),
+        )
+    return fallback.call(operator, args, kwargs)
+
+
+_core._set_unruled(_unruled)
+
+# These go to the values in the core, or look at nothing but sizes.
+for _name in (
+    "view reshape expand permute transpose t select _slice narrow unsqueeze squeeze diagonal unfold view_as_real "
+    "view_as_complex detach flatten unbind split chunk mm bmm matmul mv dot _addmv _addmm linear sum mean "
+    "sum_to_size item tolist contiguous clone to copy_ fill_ zero_ __getitem__ __setitem__ _check_inplace cat stack "
+    "_run_backward _gradient_edge _hooks _is_dense _storage_id _check_room _unbatch"
+).split():
+    getattr(_core, _name).batch_rule = True
+
+from .. import ctc, numbers, search  # noqa: E402
+from ..core.declare import NAMESPACES  # noqa: E402
+from ..linalg import factorizations  # noqa: E402
+from . import convolutions, creation, indexing, linear_algebra, losses, reductions, rows  # noqa: E402, F401
+
+fallback.by_slices(
+    ctc.ctc_loss,
+    numbers.hash_tensor,
+    search.histogram,
+    search.histogramdd,
+    NAMESPACES["torch"]["linspace"],
+    NAMESPACES["torch"]["logspace"],
+    NAMESPACES["torch"]["bincount"],
+    factorizations.linalg_ldl_solve,
+)
+fallback.by_slices_of(NAMESPACES["torch"]["repeat_interleave"], "repeats")
+fallback.by_slices_of(NAMESPACES["torch"]["index_fill"], "value")

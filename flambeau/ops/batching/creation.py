@@ -1,0 +1,117 @@
+"""Rules of what makes tensors like others, and of raw maps."""
+
+from ... import _core
+from ..core.declare import METHODS, NAMESPACES, as_operator
+from .levels import sizes
+from .values import (
+    Tensor,
+    batched,
+    front,
+    full,
+    is_batched,
+    joint_levels,
+    rule,
+    same_for,
+    unbatched,
+)
+
+
+@same_for(_core.empty_like, _core.zeros_like, _core.ones_like)
+def _(operator, input, **options):
+    """Batched as the model is, so that it may be written from it in place."""
+    options.pop("memory_format", None)  # an order of memory, not of elements
+    value, levels = unbatched(input)
+    return batched(operator(value, **options), levels)
+
+
+@rule(_core._keep_format)
+def _(result, input):
+    return result
+
+
+@rule(_core._map)
+def _(kernel, outputs, inputs, dtype=None):
+    """Fresh outputs that are not batched yet become so."""
+    levels = joint_levels(*outputs, *inputs)
+    ndim = outputs[0].dim()
+    values = []
+    for output in outputs:
+        value, own = unbatched(output)
+        if own != levels:
+            value = full(_core.empty_like(value), levels).contiguous()
+        values.append(value)
+    given = [front(arg, levels, ndim) if is_batched(arg) else arg for arg in inputs]
+    _core._map(kernel, tuple(values), tuple(given), values[0].dtype if dtype is None else dtype)
+    for output, value in zip(outputs, values, strict=True):
+        if not is_batched(output):
+            _core._become(output, value, levels)
+
+
+@same_for(_core._gcd, _core._lcm, _core._incomplete_gamma)
+def _(operator, *args):
+    """Of contiguous operands of one shape."""
+    levels = joint_levels(*args)
+    values = (full(t, levels).contiguous() if isinstance(t, Tensor) else t for t in args)
+    return batched(operator(*values), levels)
+
+
+def _new(operator):
+    def made(self, *args, **kwargs):
+        result = _core._run_inside(operator, (self, *args), kwargs)
+        levels = joint_levels(self)
+        if is_batched(result):  # of a fill that is
+            return result
+        return batched(full(result, levels).clone(), levels)
+
+    operator.batch_rule = made
+
+
+for _name in ("new_empty", "new_zeros", "new_ones", "new_full"):
+    _new(as_operator(METHODS[_name]))
+
+
+@rule(_core.as_strided)
+def _(input, size, stride, storage_offset=None):
+    """Of each slice as if it lay alone: offsets count from where it begins."""
+    value, levels = unbatched(input)
+    if not input.is_contiguous():
+        value = value.contiguous()
+    lead, n = [sizes[level] for level in levels], len(levels)
+    steps = list(value.stride()[:n])
+    return batched(
+        value.as_strided(
+            (*lead, *size), (*steps, *stride), value.storage_offset() + (storage_offset or 0)
+        ),
+        levels,
+    )
+
+
+@same_for(
+    *(
+        NAMESPACES["torch"][name]
+        for name in ("diagonal_scatter", "select_scatter", "slice_scatter", "as_strided_scatter")
+    )
+)
+def _(operator, input, src, *args, **kwargs):
+    """What is written into differs from slice to slice as what is written does."""
+    levels = joint_levels(input, src)
+    return _core._run_inside(operator, (batched(full(input, levels), levels), src, *args), kwargs)
+
+
+def _refuse(name, why):
+    def refuse(*args, **kwargs):
+        raise RuntimeError(f"vmap: {name}: {why}")
+
+    return refuse
+
+
+for _name in ("resize_", "resize_as_"):
+    operator = as_operator(METHODS[_name]) if _name in METHODS else getattr(_core, _name)
+    operator.batch_rule = _refuse(
+        _name, "the memory of a mapped tensor is shared by its slices and keeps its size."
+    )
+_core._lent_address.batch_rule = _refuse(
+    "numpy",
+    "a mapped tensor stands for all slices at once and has no memory of its own. Return it first, or use "
+    "func.debug_unwrap to look at all slices.",
+)

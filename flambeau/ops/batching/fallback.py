@@ -1,0 +1,97 @@
+"""An operator without a rule: one call for each slice, and a warning that says so once."""
+
+import functools
+import itertools
+import warnings
+
+from ... import _core
+from .levels import sizes
+from .values import Tensor, arguments_of, each, is_batched, joint_levels, outward, unbatched
+
+_warned = set()
+
+
+def _warn(name):
+    if name not in _warned:
+        _warned.add(name)
+        warnings.warn(
+            f"vmap: {name} has no batching rule and is called slice by slice, which is slow. Results are right.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def slices(tensor, levels):
+    """slice(index) of the tensor: its part for one index of all levels; views."""
+    value, own = unbatched(tensor)
+    places = [levels.index(level) for level in own]
+
+    def part(index):
+        return value[tuple(index[place] for place in places)] if places else value
+
+    return part
+
+
+def call(operator, args, kwargs):
+    """operator(*args, **kwargs), slice by slice."""
+    name = operator.__name__
+    levels = joint_levels(*args, *kwargs.values())
+    _warn(name)
+    in_place = name.endswith("_") and not name.endswith("__")
+    if in_place and joint_levels(args[0]) != levels:
+        raise RuntimeError(
+            f"vmap: {name}: writes in place what differs from slice to slice into a tensor that all slices "
+            "share. Use the out-of-place form."
+        )
+
+    def sliced(tree, index):
+        return each(lambda t: slices(t, levels)(index) if is_batched(t) else t, tree)
+
+    counts = [sizes[level] for level in levels]
+    results = [
+        operator(
+            *(sliced(arg, index) for arg in args),
+            **{key: sliced(value, index) for key, value in kwargs.items()},
+        )
+        for index in itertools.product(*map(range, counts))
+    ]
+    if in_place:
+        return args[0]
+    if not results:
+        raise RuntimeError(
+            f"vmap: {name} has no batching rule and cannot be called without slices."
+        )
+    return _stacked(results, levels, counts)
+
+
+def _stacked(results, levels, counts):
+    """The results of all slices as one of the same form, batched."""
+    first = results[0]
+    if isinstance(first, Tensor):
+        value = _core.stack(results)
+        return outward(value.reshape(*counts, *value.shape[1:]), levels)
+    if isinstance(first, (tuple, list)):
+        items = [_stacked(list(column), levels, counts) for column in zip(*results, strict=True)]
+        return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
+    return first
+
+
+def by_slices(*operators):
+    """Operators that are called slice by slice as a whole: their implementations look at values."""
+    for operator in operators:
+        operator.batch_rule = functools.partial(_call_whole, operator)
+
+
+def by_slices_of(operator, name):
+    """The same of an operator that looks at the values of one argument, where that is batched."""
+
+    def run(*args, **kwargs):
+        if joint_levels(arguments_of(operator, args, kwargs).get(name)):
+            return call(operator, args, kwargs)
+        return _core._run_inside(operator, args, kwargs)
+
+    operator.batch_rule = run
+
+
+def _call_whole(operator, *args, **kwargs):
+    return call(operator, args, kwargs)

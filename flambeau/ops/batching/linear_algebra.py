@@ -1,0 +1,62 @@
+"""Rules of linear algebra and Fourier transforms: all take any dimensions in front of those they work on."""
+
+from ... import _core
+from .. import fourier, numbers
+from ..linalg import factorizations, spectra, systems
+from .values import batched, front, full, joint_levels, on_values, rule, same_for, shifted
+
+
+@same_for(
+    *(
+        getattr(_core, name)
+        for name in (
+            "_cholesky _det _eigh _inverse _least_squares _lu _qr _slogdet _solve _solve_triangular _svd"
+        ).split()
+    ),
+    factorizations._cholesky,
+    factorizations._cholesky_solve,
+    factorizations._qr,
+    factorizations._complete_qr,
+    factorizations._lu_factor,
+    factorizations.geqrf,
+    factorizations.linalg_ldl_factor_ex,
+    numbers._frexp,
+    numbers.airy_ai,
+    spectra.linalg_eigvals,
+    spectra._eigh,
+    spectra._eig,
+    spectra._svd,
+    spectra._singular_values,
+    spectra._pseudo_inverse,
+    spectra._least_squares,
+    systems._inverse,
+    systems._solve,
+    systems._triangular_solve,
+    systems._determinant,
+    systems._sign_and_log,
+)
+def _(operator, *args, **kwargs):
+    return on_values(operator, *args, **kwargs)
+
+
+@rule(fourier._complex_to_complex)
+def _(input, dims, scale, forward):
+    levels = joint_levels(input)
+    places = tuple(shifted(list(dims), len(levels)))
+    return batched(
+        fourier._complex_to_complex(front(input, levels), places, scale, forward), levels
+    )
+
+
+@rule(fourier._real_to_half)
+def _(input, dim, scale, forward):
+    levels = joint_levels(input)
+    place = shifted(dim % input.dim(), len(levels))
+    return batched(fourier._real_to_half(full(input, levels), place, scale, forward), levels)
+
+
+@rule(fourier._half_to_real)
+def _(input, dim, scale, forward, size):
+    levels = joint_levels(input)
+    place = shifted(dim % input.dim(), len(levels))
+    return batched(fourier._half_to_real(full(input, levels), place, scale, forward, size), levels)

@@ -1,0 +1,187 @@
+"""Every operator under vmap against the stacked loop, also in derivatives; what vmap refuses, and how it says so.
+
+A rule that is missing warns, and warnings are errors here.
+"""
+
+import re
+
+import numpy as np
+import pytest
+
+import flambeau as fl
+from flambeau import func
+from flambeau.ops.core.declare import POINTWISE
+
+from ..meta_calls import CALLS, operands
+
+TEXTS = [text.strip() for text in CALLS.replace("\n", "|").split("|") if text.strip()]
+
+# Slice by slice, with a warning: rare, and looked at value by value.
+BY_SLICES = ("ctc_loss", "hash_tensor", "histogram", "histogramdd", "linalg.ldl_solve")
+# No result of fixed shape, or running statistics that slices share. Random ones are compared by shape.
+REFUSED = ("nonzero", "masked_select", "unique", "batch_norm(image, c, var, c, c, True")
+RANDOM = re.compile(
+    r"rand|dropout|bernoulli|multinomial|normal\(|poisson\(|binomial|rrelu|fractional|gumbel|lowrank|gamma\(|dirichlet"
+)
+
+
+def tensors_of(result):
+    if isinstance(result, fl.Tensor):
+        return [result]
+    if isinstance(result, (tuple, list)):
+        return [t for item in result for t in tensors_of(item)]
+    return []
+
+
+def slices_of(tensor):
+    """Three tensors like it, different where their values may be."""
+    if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
+        return [tensor, tensor * 0.5, tensor * 0.75]
+    return [tensor, tensor.clone(), tensor.clone()]
+
+
+def assert_close(got, want, where):
+    assert got.shape == want.shape and got.dtype is want.dtype, where
+    np.testing.assert_allclose(
+        got.detach().numpy(), want.detach().numpy(), rtol=3e-3, atol=3e-4, err_msg=where
+    )
+
+
+@pytest.fixture(scope="module")
+def tensors():
+    return operands()
+
+
+def call_of(text):
+    code = compile(f"fl.{text}", text, "eval")
+
+    def call(names):
+        return tensors_of(eval(code, {"fl": fl}, names))
+
+    return call
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_vmap_is_the_stacked_loop(text, tensors):
+    if text.startswith(REFUSED) or any(name in text for name in BY_SLICES):
+        pytest.skip("has a test of its own, or none")
+    call = call_of(text)
+    names = [name for name in tensors if name in set(re.findall(r"\w+", text))]
+    parts = {name: slices_of(tensors[name]) for name in names}
+    random = RANDOM.search(text) is not None
+    loop = [call({name: parts[name][k] for name in names}) for k in range(3)]
+    if not loop[0]:
+        return
+    want = [fl.stack(column) for column in zip(*loop, strict=True)]
+    randomness = "different" if random else "error"
+    # All mapped, each over another dim; then the first alone.
+    for mapped in (names, names[:1]):
+        if mapped != names:
+            fixed = {name: parts[name][0] for name in names}
+            loop = [call({**fixed, mapped[0]: parts[mapped[0]][k]}) for k in range(3)]
+            want = [fl.stack(column) for column in zip(*loop, strict=True)]
+        dims = {name: k % 2 * parts[name][0].dim() for k, name in enumerate(mapped)}
+        stacked = [fl.stack(parts[name], dims[name]) for name in mapped]
+        rest = {name: parts[name][0] for name in names if name not in mapped}
+
+        def function(*slices, mapped=mapped, rest=rest):
+            return call({**rest, **dict(zip(mapped, slices, strict=True))})
+
+        got = func.vmap(function, tuple(dims.values()), randomness=randomness)(*stacked)
+        for g, w in zip(got, want, strict=True):
+            assert g.shape == w.shape and g.dtype is w.dtype, text
+            if not random and "empty" not in text:
+                assert_close(g, w, text)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_gradients_inside_and_outside_of_vmap(text, tensors):
+    if text.startswith(REFUSED) or any(name in text for name in BY_SLICES) or RANDOM.search(text):
+        pytest.skip("has a test of its own, or none")
+    call = call_of(text)
+    names = [name for name in tensors if name in set(re.findall(r"\w+", text))]
+    name = next((n for n in names if tensors[n].dtype is fl.float32), None)
+    if name is None:
+        return
+    rest = {n: tensors[n] for n in names}
+
+    def loss(x):
+        made = [t for t in call({**rest, name: x}) if t.dtype is fl.float32 and t.requires_grad]
+        return sum(((t * t.detach().cos()).sum() for t in made), x.sum() * 0)
+
+    try:
+        want = fl.stack([func.grad(loss)(x) for x in slices_of(tensors[name])])
+    except (RuntimeError, NotImplementedError):
+        return  # it has no derivative
+    stacked = fl.stack(slices_of(tensors[name]))
+    assert_close(func.vmap(func.grad(loss))(stacked), want, text)
+    assert_close(func.grad(lambda x: func.vmap(loss)(x).sum())(stacked), want, text)
+    # Two cotangents in one walk through the graph.
+    x = tensors[name].detach().requires_grad_()
+    made = [t for t in call({**rest, name: x}) if t.dtype is fl.float32 and t.requires_grad]
+    if made:
+        cotangents = [fl.stack([t.detach().cos(), t.detach().sin()]) for t in made]
+        both = fl.autograd.grad(
+            made, x, cotangents, is_grads_batched=True, retain_graph=True, allow_unused=True
+        )[0]
+        singles = [
+            fl.autograd.grad(
+                made, x, [c[k] for c in cotangents], retain_graph=True, allow_unused=True
+            )[0]
+            for k in range(2)
+        ]
+        if both is None:
+            assert singles == [None, None]
+        else:
+            assert_close(both, fl.stack(singles), text)
+
+
+@pytest.mark.parametrize("name", sorted(POINTWISE))
+def test_pointwise_operators_under_nested_vmaps(name):
+    operator = POINTWISE[name]
+    count = operator.spec.n_inputs
+    low, high = operator.domain or (-2, 2)
+    rng = np.random.default_rng(0)
+    shapes = [(2, 3, 4), (3, 4), (4,)]
+    inputs = []
+    for k in range(count):
+        values = rng.uniform(max(low, -3), min(high, 3), shapes[k % 3])
+        dtype = fl.int64 if operator.integers else fl.float32
+        inputs.append(fl.from_numpy(np.asarray(values, "float64")).to(dtype))
+    try:
+        want = operator(*inputs)
+    except (RuntimeError, NotImplementedError, TypeError):
+        return  # it takes other dtypes
+    # The levels are the first two dims of the result: inputs lack some of them.
+    outer = tuple(0 if t.dim() == 3 else None for t in inputs)
+    inner = tuple(0 if t.dim() >= 2 else None for t in inputs)
+    got = func.vmap(func.vmap(operator, inner), outer)(*inputs) if 0 in outer else None
+    if got is not None:
+        np.testing.assert_array_equal(got.numpy(), want.numpy())
+
+
+@pytest.mark.parametrize("text", [t for t in TEXTS if any(name in t for name in BY_SLICES)])
+def test_what_has_no_rule_says_so_and_is_right(text, tensors):
+    from flambeau.ops.batching import fallback
+
+    fallback._warned.clear()
+    call = call_of(text)
+    names = [name for name in tensors if name in set(re.findall(r"\w+", text))]
+    parts = {name: slices_of(tensors[name]) for name in names}
+    loop = [call({name: parts[name][k] for name in names}) for k in range(3)]
+    with pytest.warns(UserWarning, match="has no batching rule and is called slice by slice"):
+        got = func.vmap(lambda *slices: call(dict(zip(names, slices, strict=True))))(
+            *(fl.stack(parts[name]) for name in names)
+        )
+    for g, column in zip(got, zip(*loop, strict=True), strict=True):
+        assert_close(g, fl.stack(column), text)
+
+
+@pytest.mark.parametrize("text", ["nonzero(x)", "masked_select(x, b)", "unique(x)"])
+def test_results_whose_shape_depends_on_values_are_refused(text, tensors):
+    names = [name for name in ("x", "b") if name in re.findall(r"\w+", text)]
+    call = call_of(text)
+    with pytest.raises(RuntimeError, match="the shape of its result depends on the values"):
+        func.vmap(lambda *slices: call(dict(zip(names, slices, strict=True))))(
+            *(fl.stack(slices_of(tensors[name])) for name in names)
+        )
