@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
             "is_initialized is_mpi_available is_nccl_available is_torchelastic_launched is_ucc_available "
             "is_xccl_available new_group new_subgroups new_subgroups_by_enumeration split_group supports_complex"
         ),
+        ".device_mesh": "DeviceMesh init_device_mesh",
         ".errors": "DistBackendError DistError DistNetworkError DistStoreError QueueEmptyError",
         ".joining": "register_rendezvous_handler rendezvous",
         ".store": "FileStore HashStore PrefixStore Store",
@@ -39,6 +40,9 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".work": "ReduceOp Work reduce_op",
         "..nn.parallel.buckets": "GradBucket",
     },
-    submodules=("algorithms", "collectives", "elastic", "groups", "launcher", "objects", "run", "work"),
+    submodules=(
+        "_functional_collectives", "algorithms", "checkpoint", "collectives", "device_mesh", "elastic", "fsdp", "groups",
+        "launcher", "nn", "objects", "optim", "pipelining", "rpc", "run", "tensor", "work",
+    ),
 )  # fmt: skip
 listed(__name__)

@@ -6,7 +6,7 @@ import time
 
 from .errors import DistBackendError, DistError
 from .joining import rendezvous
-from .startup import mpi_of_launcher, start_mpi
+from .startup import mpi_of_launcher, start_mpi, store_over
 from .store import HashStore, PrefixStore
 
 __all__ = [
@@ -196,9 +196,10 @@ def init_process_group(backend=None, init_method=None, timeout=None, world_size=
     if store is None and init_method is None and "RANK" not in os.environ:
         mpi = mpi_of_launcher()
     if mpi is not None:
-        comm, store = mpi.COMM_WORLD, None
+        comm = mpi.COMM_WORLD
         _check_place(comm, rank, world_size)
         rank, world_size = comm.rank, comm.size
+        store = store_over(comm) if world_size > 1 else None
     else:
         given = {} if timeout is None else {"timeout": timeout}
         store, rank, world_size = _store_of(init_method, store, rank, world_size, given)

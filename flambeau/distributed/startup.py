@@ -14,8 +14,9 @@ import threading
 
 from .errors import DistBackendError
 from .joining import await_all
+from .tcp_store import TCPStore
 
-__all__ = ["mpi_of_launcher", "remove_segments", "start_mpi"]
+__all__ = ["mpi_of_launcher", "remove_segments", "start_mpi", "store_over"]
 
 _THREAD_MULTIPLE = 3  # of MPICH's mpi.h
 
@@ -98,6 +99,15 @@ def start_mpi(store, rank, world_size):
 
 
 _kept = []
+
+
+def store_over(comm):
+    """A store of the processes that mpiexec has started, in the first of them."""
+    names = comm.allgather(socket.gethostname())
+    host = "127.0.0.1" if len(set(names)) == 1 else names[0]
+    store = TCPStore(host, 0, None, True) if comm.rank == 0 else None
+    port = comm.bcast(store.port if comm.rank == 0 else None)
+    return store or TCPStore(host, port, None, False)
 
 
 def remove_segments(job):

@@ -58,6 +58,8 @@ class Rule:
         recorded operator after another.
         """
         values = [numbers[name] for name in self.numbers]
+        if any([hasattr(tensor, "_local_tensor") for tensor in tensors[0]]):  # DTensors
+            tensors = [[getattr(t, "_local_tensor", t) for t in one] for one in tensors]
         for tensor in tensors[0]:
             if tensor.is_complex():
                 tensors = [[_as_real(tensor) for tensor in one] for one in tensors]

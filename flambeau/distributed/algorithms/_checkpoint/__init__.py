@@ -1,0 +1,1 @@
+"""Modules whose intermediate values are computed again in backward."""

@@ -1,0 +1,75 @@
+"""What is in a checkpoint: for each path, the pieces of a tensor and their files, or an object."""
+
+import dataclasses
+
+import flambeau
+
+from ..tensor.dtensor import DTensor
+from ..tensor.placements import sizes_of_parts
+
+__all__ = ["CheckpointException", "Metadata", "flattened", "piece_of", "put"]
+
+
+class CheckpointException(RuntimeError):
+    """A checkpoint can't be written or read."""
+
+
+@dataclasses.dataclass
+class Metadata:
+    """state_dict_metadata (dict): path -> {"size", "dtype", "pieces"} of a tensor, or {"object": file}.
+
+    A piece is (offsets, sizes, file).
+    """
+
+    state_dict_metadata: dict
+
+
+def flattened(state_dict):
+    """{path: leaf} with the keys of nested dicts, and the places of lists, joined by dots."""
+    found = {}
+
+    def visit(prefix, value):
+        if isinstance(value, dict) and value:
+            items = value.items()
+        elif isinstance(value, (list, tuple)) and any(isinstance(v, (dict, list, flambeau.Tensor)) for v in value):  # fmt: skip
+            items = enumerate(value)
+        else:
+            found[prefix] = value
+            return
+        for key, inner in items:
+            visit(f"{prefix}.{key}" if prefix else str(key), inner)
+
+    visit("", state_dict)
+    return found
+
+
+def put(state_dict, path, value):
+    """Puts an object in the place of a flattened path."""
+
+    def visit(container, rest):
+        items = container.items() if isinstance(container, dict) else enumerate(container)
+        for key, inner in list(items):
+            name = str(key)
+            if rest == name:
+                container[key] = value
+                return True
+            if rest.startswith(name + ".") and isinstance(inner, (dict, list)):
+                if visit(inner, rest[len(name) + 1 :]):
+                    return True
+        return False
+
+    visit(state_dict, path)
+
+
+def piece_of(tensor):
+    """(local tensor, offsets in the whole, whether each process has it)."""
+    if not isinstance(tensor, DTensor):
+        return tensor.detach(), [0] * tensor.ndim, True
+    place, mesh = tensor.placements[0], tensor.device_mesh
+    if place.is_partial():
+        raise CheckpointException("checkpoint: a Partial DTensor; redistribute() it first.")
+    offsets = [0] * tensor.ndim
+    if place.is_shard():
+        sizes = sizes_of_parts(tensor.shape[place.dim], mesh.size())
+        offsets[place.dim] = sum(sizes[: mesh.get_local_rank()])
+    return tensor.to_local().detach(), offsets, not place.is_shard()

@@ -1,0 +1,266 @@
+"""DTensor: a tensor that lies over the processes of a mesh of one dimension.
+
+Its operators compute on the local tensors, which carry the history: rules.py says for each what goes where. An
+operator without a rule gathers its operands and computes the whole everywhere.
+"""
+
+import flambeau
+
+from ..._C import DisableTorchFunctionSubclass
+from .moves import copied, moved
+from .placements import Placement, Replicate, Shard, sizes_of_parts
+
+__all__ = ["DTensor", "checked_placements", "wrapped"]
+
+
+def checked_placements(mesh, placements, operation):
+    """The one placement of a mesh of one dimension.
+
+    Raises:
+        NotImplementedError: the mesh has more dimensions.
+    """
+    if mesh.ndim != 1:
+        raise NotImplementedError(
+            f"{operation}: a mesh of {mesh.ndim} dimensions; DTensors lie over one. mesh['name'] is one of them."
+        )
+    placements = (Replicate(),) if placements is None else tuple(placements)
+    if len(placements) != 1 or not isinstance(placements[0], Placement):
+        raise ValueError(
+            f"{operation}: placements {list(placements)} must be one of Shard, Replicate and Partial, in a list."
+        )
+    return placements[0]
+
+
+def wrapped(local, mesh, placement, shape=None, requires_grad=None):
+    """A DTensor around a local tensor.
+
+    Args:
+        shape (optional): of the whole; None if all parts are alike.
+    """
+    if isinstance(placement, Shard) and placement.dim < 0:
+        placement = Shard(placement.dim + local.ndim)
+    if shape is None:
+        shape = list(local.shape)
+        if isinstance(placement, Shard):
+            shape[placement.dim] *= mesh.size()
+    with DisableTorchFunctionSubclass():
+        made = flambeau.empty(tuple(shape), dtype=local.dtype, device="meta").as_subclass(DTensor)
+    made._local_tensor, made._mesh, made._placement = local, mesh, placement
+    return made
+
+
+class DTensor(flambeau.Tensor):
+    """A tensor over the processes of a DeviceMesh; made by distribute_tensor or DTensor.from_local.
+
+    Attributes:
+        device_mesh (DeviceMesh). placements (tuple of Placement).
+
+    Operators take DTensors of one mesh, numbers, and tensors of no dimension. What each computes stays on its
+    process; where an operator needs more, or there is no rule for it, what it takes is gathered first.
+    """
+
+    @staticmethod
+    def from_local(
+        local_tensor, device_mesh=None, placements=None, *, run_check=False, shape=None, stride=None
+    ):
+        """The DTensor of which each process gives its part; gradients reach local_tensor.
+
+        Args:
+            run_check (bool): whether Replicate becomes the first process's.
+            shape (Size, optional): of the whole, where the parts differ in size. stride goes with it.
+        """
+        mesh = device_mesh or _world()
+        placement = checked_placements(mesh, placements, "DTensor.from_local")
+        if (shape is None) != (stride is None):
+            raise ValueError("DTensor.from_local: give shape and stride together.")
+        if run_check and placement.is_replicate():
+            from ..collectives import broadcast
+
+            with flambeau.no_grad():
+                broadcast(local_tensor.detach(), group=mesh.get_group(), group_src=0)
+        return wrapped(local_tensor, mesh, placement, shape)
+
+    @property
+    def device_mesh(self):
+        return self._mesh
+
+    @property
+    def placements(self):
+        return (self._placement,)
+
+    def to_local(self, *, grad_placements=None):
+        """This process's part; gradients flow back.
+
+        Args:
+            grad_placements (optional): how the gradients of the part lie; Partial where each process has a term.
+        """
+        local = self._local_tensor
+        if grad_placements is not None:
+            wanted = checked_placements(self._mesh, grad_placements, "to_local")
+            if wanted.is_partial() and self._placement.is_replicate():
+                return copied(local, self._mesh.get_group())
+            if wanted != self._placement:
+                raise NotImplementedError(
+                    f"to_local: grad_placements {wanted} of a tensor at {self._placement}."
+                )
+        return local.view_as(local) if local.requires_grad else local
+
+    def redistribute(self, device_mesh=None, placements=None, *, async_op=False, forward_dtype=None,
+                     backward_dtype=None):  # fmt: skip
+        """The same tensor at another placement; async_op has no effect: it has arrived when this returns."""
+        for name, value in (("forward_dtype", forward_dtype), ("backward_dtype", backward_dtype)):
+            if value is not None:
+                raise NotImplementedError(f"redistribute: {name} is not offered.")
+        if device_mesh is not None and device_mesh != self._mesh:
+            raise NotImplementedError("redistribute: to another mesh.")
+        after = checked_placements(self._mesh, placements, "redistribute")
+        if isinstance(after, Shard) and after.dim < 0:
+            after = Shard(after.dim + self.ndim)
+        local = moved(
+            self._local_tensor, self._placement, after, self.shape, self._mesh.get_group()
+        )
+        return wrapped(local, self._mesh, after, self.shape)
+
+    def full_tensor(self, *, grad_placements=None):
+        """The whole tensor, in each process."""
+        return self.redistribute(placements=[Replicate()]).to_local(grad_placements=grad_placements)
+
+    # -- what a tensor is asked
+
+    @property
+    def device(self):
+        return self._local_tensor.device
+
+    @property
+    def requires_grad(self):
+        return self._local_tensor.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value):
+        self._local_tensor.requires_grad = value
+
+    def requires_grad_(self, requires_grad=True):
+        self._local_tensor.requires_grad_(requires_grad)
+        return self
+
+    @property
+    def is_leaf(self):
+        return self._local_tensor.is_leaf
+
+    @property
+    def grad_fn(self):
+        return self._local_tensor.grad_fn
+
+    @property
+    def grad(self):
+        grad = self._local_tensor.grad
+        return None if grad is None else wrapped(grad, self._mesh, self._placement, self.shape)
+
+    @grad.setter
+    def grad(self, value):
+        if value is not None and not isinstance(value, DTensor):
+            raise RuntimeError(
+                f"DTensor.grad: takes a DTensor at {self._placement} or None, not {type(value).__name__}."
+            )
+        if value is not None:
+            value = value.redistribute(placements=[self._placement])._local_tensor.detach()
+        self._local_tensor.grad = value
+
+    @property
+    def data(self):
+        return self.detach()
+
+    @data.setter
+    def data(self, value):
+        self._local_tensor.data = value._local_tensor
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+        whole = (
+            self.redistribute(placements=[Replicate()]) if self._placement.is_partial() else self
+        )
+        if gradient is not None:
+            gradient = gradient.redistribute(placements=whole.placements)._local_tensor
+        elif self.numel() != 1:
+            raise RuntimeError(
+                f"backward: a DTensor {tuple(self.shape)} needs a gradient; only one element needs none."
+            )
+        if inputs is not None:
+            inputs = [i._local_tensor if isinstance(i, DTensor) else i for i in inputs]
+        whole._local_tensor.backward(gradient, retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook):
+        def local_hook(grad):
+            found = hook(wrapped(grad, self._mesh, self._placement, self.shape))
+            return found._local_tensor if isinstance(found, DTensor) else found
+
+        return self._local_tensor.register_hook(local_hook)
+
+    def stride(self, dim=None):
+        strides, step = [], 1
+        for size in reversed(self.shape):
+            strides.insert(0, step)
+            step *= max(size, 1)
+        return tuple(strides) if dim is None else strides[dim]
+
+    def is_contiguous(self, memory_format=None):
+        return True
+
+    def tolist(self):
+        return self.full_tensor().tolist()
+
+    def item(self):
+        return self.full_tensor().item()
+
+    def numpy(self):
+        return self.full_tensor().detach().numpy()
+
+    def __bool__(self):
+        return bool(self.full_tensor())
+
+    def __float__(self):
+        return float(self.full_tensor())
+
+    def __int__(self):
+        return int(self.full_tensor())
+
+    def __repr__(self, *, tensor_contents=None):
+        return f"DTensor(local_tensor={self._local_tensor!r}, device_mesh={self._mesh!r}, placements={self.placements!r})"
+
+    def __format__(self, spec):
+        return format(self.full_tensor(), spec) if self.ndim == 0 else repr(self)
+
+    def __deepcopy__(self, memo):
+        import copy
+
+        made = wrapped(copy.deepcopy(self._local_tensor, memo), self._mesh, self._placement, self.shape)  # fmt: skip
+        if getattr(self, "_is_param", False):
+            made._is_param = True
+        memo[id(self)] = made
+        return made
+
+    def __reduce_ex__(self, protocol):
+        raise NotImplementedError(
+            "DTensor: a part of a tensor can't be pickled. Save with distributed.checkpoint, or save full_tensor()."
+        )
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        from .rules import compute
+
+        return compute(func, args, kwargs or {})
+
+
+def local_size(shape, placement, mesh):
+    """The shape of this process's part."""
+    shape = list(shape)
+    if isinstance(placement, Shard):
+        shape[placement.dim] = sizes_of_parts(shape[placement.dim], mesh.size())[
+            mesh.get_local_rank()
+        ]
+    return shape
+
+
+def _world():
+    from ..device_mesh import DeviceMesh
+
+    return DeviceMesh("cpu")
