@@ -31,6 +31,8 @@ def compute(func, args, kwargs):
     if name in _OF_THE_SHAPE:
         with DisableTorchFunctionSubclass():
             return func(*args, **kwargs)
+    if name.startswith("_foreach_"):
+        return one_by_one(name.removeprefix("_foreach_"), args, kwargs)
     found = RULES.get(name)
     if found is None and (
         name in POINTWISE or name.rstrip("_") in POINTWISE or name in _LIKE_POINTWISE
@@ -146,6 +148,16 @@ def _wrap_all(result, mesh, placement):
 
 def _written(name):
     return name.endswith("_") and not name.endswith("__")
+
+
+def one_by_one(name, args, kwargs):
+    """An operator over lists of tensors, for each place in them."""
+    func = getattr(flambeau.Tensor, name)
+    results = []
+    for i in range(len(args[0])):
+        at_i = [a[i] if isinstance(a, (list, tuple)) else a for a in args]
+        results.append(func(*at_i, **kwargs))
+    return None if _written(name) else results
 
 
 def replicated(func, args, kwargs):
