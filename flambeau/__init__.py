@@ -115,7 +115,8 @@ _PACKAGES = frozenset(
     "autograd func functional multiprocessing version nn optim utils vision linalg fft special random kernels cuda masked "
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
     "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train fx library "
-    "profiler sparse torch_version hub cpu futures _dynamo distributed monitor mtia package quantization ao classes cpp".split()
+    "profiler sparse torch_version hub cpu futures _dynamo distributed monitor mtia package quantization ao classes cpp "
+    "onnx export _tensor _tensor_str _subclasses".split()
 )
 _LAZY = {
     **dict.fromkeys(
