@@ -248,6 +248,8 @@ def __getattr__(name):
         kinds = {float32: "Float", float64: "Double", float16: "Half", bfloat16: "BFloat16"}
         storage = import_module(".storage", __name__)
         return getattr(storage, kinds[_core.get_default_dtype()] + "Storage")
+    if name == "torch":  # PyTorch's module holds itself, and programs write torch.torch
+        return import_module(__name__)
     if name in _PACKAGES:
         return import_module("." + name, __name__)
     if name.startswith(("_foreach_", "_amp_")):

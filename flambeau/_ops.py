@@ -9,6 +9,7 @@ import importlib
 
 from . import _core
 from .ops.core.declare import METHODS, NAMESPACES
+from .refusals import refusals
 
 
 class OpOverload:
@@ -227,6 +228,12 @@ _OTHER_NAMES = {
     "convolution_backward": _convolution_backward,
     "max_pool2d_with_indices_backward": _max_pool2d_backward,
     "_to_copy": _copied,
+    "_pin_memory": lambda input, device=None: input.pin_memory(device),
+    **refusals(
+        "_sparse_addmm _sparse_mm_reduce_impl _sparse_mm_reduce_impl_backward",
+        "It is a part of PyTorch's product with a sparse matrix; use torch.sparse.mm.",
+        space="torch.ops.aten.",
+    ),
     "lift_fresh": _itself,
     "lift": _itself,
     "alias": lambda input: input.view_as(input),

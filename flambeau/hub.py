@@ -22,16 +22,19 @@ __all__ = [
 ]  # fmt: skip
 
 _dir = None
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")  # the checksum in a file's name
 _CONF = "hubconf.py"
 
 
 def get_dir():
     """The folder of downloaded repositories and weights."""
-    if _dir is not None:
-        return _dir
+    return os.path.join(_get_torch_home(), "hub") if _dir is None else _dir
+
+
+def _get_torch_home():
+    """The folder that TORCH_HOME names, by default ~/.cache/torch."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
-    return os.path.join(os.path.expanduser(home), "hub")
+    return os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
 
 
 def set_dir(d):

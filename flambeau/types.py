@@ -7,6 +7,8 @@ from functools import wraps
 
 from . import _core
 
+Number = int | float | bool  # in annotations
+
 # What a tensor and a storage call their conversions to real dtypes.
 CASTS = {
     "float": "float32",

@@ -1,5 +1,6 @@
 """The names of PyTorch's native module that programs use: for subclasses of Tensor, and for what the engine does."""
 
+import importlib
 import weakref
 
 from .. import _core
@@ -77,3 +78,12 @@ class _WeakTensorRef:
     def expired(self):
         """Whether the tensor is gone."""
         return self._reference() is None
+
+
+def __getattr__(name):
+    if name == "probed":  # asked for while it is being imported
+        raise AttributeError(name)
+    try:
+        return vars(importlib.import_module(".probed", __name__))[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None

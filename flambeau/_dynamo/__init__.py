@@ -3,11 +3,13 @@
 from types import SimpleNamespace
 
 from ..compiler import allow_in_graph, assume_constant_result, disable, is_compiling, reset
+from .eval_frame import OptimizedModule
 
 __all__ = [
+    "OptimizedModule",
     "allow_in_graph",
     "assume_constant_result", "config", "disable", "disallow_in_graph", "external_utils", "graph_break",
-    "is_compiling", "is_dynamo_supported", "mark_dynamic", "mark_static", "maybe_mark_dynamic",
+    "is_compiling", "is_dynamo_supported", "mark_dynamic", "mark_static", "mark_static_address", "maybe_mark_dynamic",
     "optimize", "reset", "run",
 ]  # fmt: skip
 
@@ -20,6 +22,10 @@ external_utils = SimpleNamespace(is_compiling=is_compiling)
 def is_dynamo_supported():
     """Whether functions can be compiled by tracing their bytecode: False."""
     return False
+
+
+def mark_static_address(t, guard=False):
+    """Nothing: no address is kept."""
 
 
 def disallow_in_graph(fn):

@@ -25,6 +25,11 @@ def broadcast_all(*values):
     return flambeau.broadcast_tensors(*tensors)
 
 
+def _standard_normal(shape, dtype, device):
+    """Numbers from the normal distribution with mean 0 and variance 1."""
+    return flambeau.randn(shape, dtype=dtype, device=device)
+
+
 def clamp_probs(probs):
     """Probabilities kept away from 0 and 1 by one rounding unit."""
     eps = flambeau.finfo(probs.dtype).eps

@@ -25,12 +25,14 @@ class Captured:
         inputs (list): one entry for each placeholder: its name.
         in_spec, out_spec (TreeSpec): of (args, kwargs) and of the results.
         leaves (list): the arguments' leaves; tensors as the example's.
+        numbers_read (bool): whether the program read numbers from tensors that depend on inputs.
     Nodes have meta: "val", a tensor on meta like the example's; "dynamic", the dims that change.
     """
 
-    def __init__(self, graph, attributes, inputs, in_spec, out_spec, leaves):
+    def __init__(self, graph, attributes, inputs, in_spec, out_spec, leaves, numbers_read):
         self.graph, self.attributes, self.inputs = graph, attributes, inputs
         self.in_spec, self.out_spec, self.leaves = in_spec, out_spec, leaves
+        self.numbers_read = numbers_read
 
 
 def capture(program, args, kwargs=None, *, names=None, dynamic=None, leaf=None, reads=None,
@@ -54,12 +56,21 @@ def capture(program, args, kwargs=None, *, names=None, dynamic=None, leaf=None, 
     dynamic = {place: dims for place, dims in (dynamic or {}).items() if dims}
     leaves, in_spec = pytree.tree_flatten((tuple(args), dict(kwargs or {})))
     names = names or _names(program, args, kwargs or {})
-    options = dict(names=names, in_spec=in_spec, leaf=leaf, reads=reads, keep_parameters=keep_parameters)
+    options = dict(
+        names=names, in_spec=in_spec, leaf=leaf, reads=reads, keep_parameters=keep_parameters
+    )
     captured = _record(program, leaves, symbolic=bool(dynamic), **options)
     if not dynamic:
-        for node in captured.graph.nodes:
-            node.meta["dynamic"] = frozenset()
-        return captured
+        if (
+            captured.numbers_read
+        ):  # then other values may give another graph, and the caller has been told
+            for node in captured.graph.nodes:
+                node.meta["dynamic"] = frozenset()
+            return captured
+        others = [_rolled(v) if isinstance(v, flambeau.Tensor) else v for v in leaves]
+        return _settled(
+            captured, _record(program, others, symbolic=False, **(options | {"reads": None}))
+        )
     problem = None
     for change in _CHANGES:
         try:
@@ -91,7 +102,14 @@ _CHANGES = (
 
 
 def _record(program, leaves, *, symbolic, names, in_spec, leaf, reads, keep_parameters):
-    recorder = Recorder(symbolic, leaf or (lambda function: True), reads, keep_parameters)
+    read = []
+
+    def note(name, source):
+        read.append(name)
+        if reads is not None:
+            reads(name, source)
+
+    recorder = Recorder(symbolic, leaf or (lambda function: True), note, keep_parameters)
     module = program if isinstance(program, flambeau.nn.Module) else None
     attributes = {}
     if module is not None:
@@ -122,7 +140,7 @@ def _record(program, leaves, *, symbolic, names, in_spec, leaf, reads, keep_para
     attributes.update(recorder.constants)
     used = {node.target for node in recorder.graph.nodes if node.op == "get_attr"}
     attributes = {name: tensor for name, tensor in attributes.items() if name in used}
-    return Captured(recorder.graph, attributes, inputs, in_spec, out_spec, leaves)
+    return Captured(recorder.graph, attributes, inputs, in_spec, out_spec, leaves, bool(read))
 
 
 def _names(program, args, kwargs):
@@ -162,12 +180,21 @@ def _resized(leaves, dynamic, change):
         for dim, (smallest, largest) in dims.items():
             old = tensor.size(dim)
             new = change(old)
-            new = max(new, smallest or 0) if largest is None else min(max(new, smallest or 0), largest)
+            new = (
+                max(new, smallest or 0)
+                if largest is None
+                else min(max(new, smallest or 0), largest)
+            )
             if old == 0:
                 raise ValueError(f"input {place} has no elements in dim {dim}")
             tensor = tensor.index_select(dim, flambeau.arange(new) % old)
         others[place] = tensor
-    return others
+    return [_rolled(v) if isinstance(v, flambeau.Tensor) else v for v in others]
+
+
+def _rolled(tensor):
+    """The same values at other places: still valid as indices, and another input all the same."""
+    return tensor.flatten().roll(1).view(tensor.shape) if tensor.numel() > 1 else tensor
 
 
 # ------------------------------------------------------------------------------- two graphs made one
@@ -189,7 +216,9 @@ def _settled(captured, again):
         one.meta["dynamic"] = _changed(one.meta.get("val"), two.meta.get("val"))
     if len(first) != len(second):
         longer = max(first, second, key=len)
-        raise _differs(longer[min(len(first), len(second))], "the number of steps depends on a size")
+        raise _differs(
+            longer[min(len(first), len(second))], "the number of steps depends on a size"
+        )
     _fold(captured.graph, pairs)
     return captured
 
@@ -211,7 +240,11 @@ def _compare_constants(node, one, two):
     )
     if not same and not (one.is_floating_point() and one.shape == two.shape and
                          flambeau.allclose(one, two, equal_nan=True)):  # fmt: skip
-        raise _differs(node, f"a constant {tuple(one.shape)} is {tuple(two.shape)}, or has other values, with other sizes")
+        raise SpecializationError(
+            f"export: a tensor {tuple(one.shape)} that is used at {node.meta.get('stack_trace')} is a constant to the "
+            "recorder, but with other inputs it is another one: it was computed of inputs by ways that are not seen "
+            "(NumPy, an autograd.Function), or of a size that was read as a number."
+        )
 
 
 def _compare(node, one, two, pairs):
@@ -221,7 +254,9 @@ def _compare(node, one, two, pairs):
         if pairs.get(one) is not two:
             raise _differs(node, "its arguments come from elsewhere with other sizes")
     elif isinstance(one, slice):
-        for a, b in zip((one.start, one.stop, one.step), (two.start, two.stop, two.step), strict=True):
+        for a, b in zip(
+            (one.start, one.stop, one.step), (two.start, two.stop, two.step), strict=True
+        ):
             _compare(node, a, b, pairs)
     elif isinstance(one, (tuple, list)):
         if len(one) != len(two):
@@ -231,7 +266,9 @@ def _compare(node, one, two, pairs):
     elif isinstance(one, dict):
         for key in one:
             _compare(node, one[key], two[key], pairs)
-    elif not (one is two or one == two or (one != one and two != two)):
+    elif isinstance(one, flambeau.Generator) or one is two:
+        return
+    elif not (one == two or (one != one and two != two)):
         raise _differs(node, f"the number {one!r} is {two!r} with other sizes")
 
 

@@ -52,7 +52,11 @@ class Dim:
 
     __add__ = __radd__ = __sub__ = __mul__ = __rmul__ = __floordiv__ = _derived
 
-    AUTO, DYNAMIC, STATIC = _DimHint("AUTO", True), _DimHint("DYNAMIC", True), _DimHint("STATIC", False)
+    AUTO, DYNAMIC, STATIC = (
+        _DimHint("AUTO", True),
+        _DimHint("DYNAMIC", True),
+        _DimHint("STATIC", False),
+    )
 
 
 def dims(*names, min=None, max=None):
@@ -119,14 +123,20 @@ def _dims_of(tensor, spec, place):
     items = spec.items() if isinstance(spec, dict) else enumerate(spec)
     named = {}
     for dim, value in items:
-        if value is None or value is Dim.STATIC or (isinstance(value, int) and not isinstance(value, bool)):
+        if (
+            value is None
+            or value is Dim.STATIC
+            or (isinstance(value, int) and not isinstance(value, bool))
+        ):
             continue
         if value is Dim.AUTO or value is Dim.DYNAMIC:
             value = Dim(f"s{place}_{dim}")
         elif isinstance(value, str):
             value = Dim(value)
         if not isinstance(value, Dim):
-            raise TypeError(f"export: dynamic_shapes has {value!r} for dim {dim}; it must be a Dim.")
+            raise TypeError(
+                f"export: dynamic_shapes has {value!r} for dim {dim}; it must be a Dim."
+            )
         size = tensor.size(dim)
         if size < value.min or (value.max is not None and size > value.max):
             raise ValueError(f"export: the example has {size} in dim {dim}, outside of {value!r}.")

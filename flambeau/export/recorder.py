@@ -14,12 +14,19 @@ import flambeau
 from ..fx import Graph
 from ..overrides import TorchFunctionMode, _without_innermost, resolve_name
 from ..utils._pytree import tree_map_only
-from .sizes import SymFloat, SymInt, node_of, symbol, sym_size
+from .sizes import SymFloat, SymInt, node_of, sym_size, symbol
 
 __all__ = ["Recorder", "name_of"]
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_SIZES = {"Tensor.shape.__get__", "Tensor.size", "Tensor.numel", "Tensor.nelement", "Tensor.__len__", "numel"}
+_SIZES = {
+    "Tensor.shape.__get__",
+    "Tensor.size",
+    "Tensor.numel",
+    "Tensor.nelement",
+    "Tensor.__len__",
+    "numel",
+}
 # Tell of a tensor what no graph needs, or give what is no tensor.
 _READS = {"Tensor.item", "Tensor.tolist", "Tensor.__bool__", "Tensor.__float__", "Tensor.__int__",
           "Tensor.__index__", "Tensor.numpy", "Tensor.__array__"}  # fmt: skip
@@ -64,6 +71,10 @@ def _source():
     return "unknown place"
 
 
+class _Opaque(Exception):
+    """An operator that cannot be taken apart."""
+
+
 class _Known:
     """What is known of a tensor: its node, at which version, and of what it is a view."""
 
@@ -91,7 +102,9 @@ class Recorder(TorchFunctionMode):
         keep_parameters (bool): whether parameters and buffers count as inputs.
     """
 
-    def __init__(self, symbolic=False, leaf=lambda function: True, reads=None, keep_parameters=False):
+    def __init__(
+        self, symbolic=False, leaf=lambda function: True, reads=None, keep_parameters=False
+    ):
         self.graph = Graph()
         self.symbolic, self.leaf, self.reads = symbolic, leaf, reads
         self.keep_parameters = keep_parameters
@@ -99,6 +112,8 @@ class Recorder(TorchFunctionMode):
         self.constants = {}  # attribute -> tensor
         self.names = {}  # id of a parameter or buffer -> its name; it is kept alive by the module
         self._sizes = {}  # (node, dim) -> SymInt
+        self._plain = {}  # id -> tensor, of those computed from constants alone
+        self._inside = None  # tensors that went into the operator that is being taken apart
 
     # -- tensors and nodes
 
@@ -126,6 +141,10 @@ class Recorder(TorchFunctionMode):
     def _constant(self, tensor):
         name = self.names.get(id(tensor))
         if name is None:
+            if self._inside is not None and not (
+                id(tensor) in self._plain or id(tensor) in self._inside
+            ):
+                raise _Opaque
             name = f"_constant{len(self.constants)}"
             self.constants[name] = tensor.detach().clone()
         node = self.graph.create_node("get_attr", name)
@@ -194,21 +213,46 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         name = short_name(func)
         if not (self._depends(args) or self._depends(kwargs)) and name not in _DRAWS:
-            return func(*args, **kwargs)
+            result = func(*args, **kwargs)
+            for tensor in _tensors(result):
+                self._plain[id(tensor)] = tensor
+            return result
         if name_of(func) in _SIZES:
             return self._size(func, name, args, kwargs)
         if name_of(func) in _READS or f"Tensor.{name}" in _READS:
             if self.reads is not None:
                 self.reads(name, _source())
             return func(*args, **kwargs)
-        if not self.leaf(func):
+        if not self.leaf(_out_of_place(func, name, args, {})[0]):
             inner = _composite(func)
             if inner is not None:
-                with self:
-                    return inner(*args, **kwargs)
+                try:
+                    return self._take_apart(inner, args, kwargs)
+                except _Opaque:
+                    pass
         if name == "__setitem__":
             return self._set_item(func, args)
         return self._record(func, name, args, kwargs)
+
+    def _take_apart(self, function, args, kwargs):
+        """What an operator that is made of operators gives, those recorded.
+
+        Raises _Opaque if it computes by ways that the recorder does not see.
+        """
+        outer = self._inside
+        self._inside = {**(outer or {}), **{id(t): t for t in _tensors((args, kwargs))}}
+        try:
+            with self:
+                result = function(*args, **kwargs)
+            for tensor in _tensors(result):
+                found = self.known.get(id(tensor))
+                if found is None and id(tensor) not in self._plain:
+                    raise _Opaque
+                if found is not None and found.version != _version(tensor):
+                    raise _Opaque
+            return result
+        finally:
+            self._inside = outer
 
     def call(self, function, compute, args):
         """compute(*args) as one node that calls `function`; asked for while the mode is in force."""
@@ -308,18 +352,31 @@ class Recorder(TorchFunctionMode):
             return self._call(put, (old, self.arguments(args[1]), value), {})
         if place is None and name in ("view", "reshape", "flatten", "unsqueeze", "squeeze", "ravel",
                                       "unflatten", "view_as", "contiguous"):  # fmt: skip
-            shape = tuple(self._symbol(base, d) if self.symbolic else n for d, n in enumerate(base.shape))
+            shape = tuple(
+                self._symbol(base, d) if self.symbolic else n for d, n in enumerate(base.shape)
+            )
             return self._call(flambeau.reshape, (value, self.arguments(shape)), {})
         if place is None and name in ("detach", "data.__get__"):
             return value
-        if place is None and name in ("transpose", "swapaxes", "swapdims", "t", "T.__get__", "mT.__get__"):
+        if place is None and name in (
+            "transpose",
+            "swapaxes",
+            "swapdims",
+            "t",
+            "T.__get__",
+            "mT.__get__",
+        ):
             return self._call(func, (value, *self.arguments(args[1:])), self.arguments(kwargs))
         if place is None and name in ("select", "narrow") and not kwargs:
             dim, start = args[1], args[2]
             stop = None if name == "select" else start + args[3]
             index = self.arguments(start) if name == "select" else slice(start, stop)
             return self._call(put, (old, (*(slice(None),) * dim, index), value), {})
-        if name in ("unbind", "chunk", "split") and place is not None and _dim_of(args, kwargs, name) == 0:
+        if (
+            name in ("unbind", "chunk", "split")
+            and place is not None
+            and _dim_of(args, kwargs, name) == 0
+        ):
             if name == "unbind":
                 return self._call(put, (old, place, value), {})
         raise NotImplementedError(

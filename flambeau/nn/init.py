@@ -250,3 +250,28 @@ kaiming_uniform = _deprecated(kaiming_uniform_)
 kaiming_normal = _deprecated(kaiming_normal_)
 orthogonal = _deprecated(orthogonal_)
 sparse = _deprecated(sparse_)
+
+
+def _no_grad_uniform_(tensor, a, b, generator=None):
+    """uniform_(), by the name that libraries import."""
+    return uniform_(tensor, a, b, generator)
+
+
+def _no_grad_normal_(tensor, mean, std, generator=None):
+    """normal_(), by the name that libraries import."""
+    return normal_(tensor, mean, std, generator)
+
+
+def _no_grad_trunc_normal_(tensor, mean, std, a, b, generator=None):
+    """trunc_normal_(), by the name that libraries import."""
+    return trunc_normal_(tensor, mean, std, a, b, generator)
+
+
+def _no_grad_fill_(tensor, val):
+    """constant_(), by the name that libraries import."""
+    return constant_(tensor, val)
+
+
+def _no_grad_zero_(tensor):
+    """zeros_(), by the name that libraries import."""
+    return zeros_(tensor)

@@ -85,7 +85,7 @@ class Builder:
         self.opset = opset
         self.nodes, self.initializers = [], []
         self.out = None
-        self.scope = ""
+        self.called = ""  # the name of the operator that is being converted
         self.domains = set()
         self._count, self._constants = 0, {}
 
@@ -104,9 +104,12 @@ class Builder:
         """
         first = next((v for v in inputs if isinstance(v, Value)), None)
         values = [
-            v if v is None or isinstance(v, Value) else self.constant(v, first.dtype) for v in inputs
+            v if v is None or isinstance(v, Value) else self.constant(v, first.dtype)
+            for v in inputs
         ]
-        names = [self.fresh(f"{self.scope}{kind}") for _ in range(outputs)]
+        while values and values[-1] is None:
+            values.pop()
+        names = [self.fresh(kind) for _ in range(outputs)]
         node = onnx_package().helper.make_node(
             kind, ["" if v is None else v.name for v in values], names, name=names[0], domain=domain,
             **{key: value for key, value in attributes.items() if value is not None},
@@ -125,7 +128,11 @@ class Builder:
             value = flambeau.tensor(value, dtype=dtype)
         elif dtype is not None:
             value = value.to(dtype)
-        key = (str(value.dtype), tuple(value.shape), str(value.tolist())) if value.numel() < 64 else None
+        key = (
+            (str(value.dtype), tuple(value.shape), str(value.tolist()))
+            if value.numel() < 64
+            else None
+        )
         if key is None or key not in self._constants:
             name = self.fresh("constant")
             self.initializers.append(tensor_proto(value, name))
@@ -187,13 +194,17 @@ class Builder:
         """
         dim %= value.ndim
         if dim in value.dynamic:
-            raise NotImplementedError(f"onnx.export: {what} needs a fixed size of dim {dim}, which is dynamic here.")
+            raise NotImplementedError(
+                f"onnx.export: {what} needs a fixed size of dim {dim}, which is dynamic here."
+            )
         return value.shape[dim]
 
     def number(self, value, what):
         """An argument that must be a plain number."""
         if isinstance(value, Value):
-            raise NotImplementedError(f"onnx.export: {what} must be a fixed number, but it depends on an input.")
+            raise NotImplementedError(
+                f"onnx.export: {what} must be a fixed number, but it depends on an input."
+            )
         return value
 
     def squeeze(self, value, *dims):

@@ -69,22 +69,34 @@ class _Conversion:
         outputs = []
         for place, result in enumerate(results):
             name = output_names[place] if output_names and place < len(output_names) else None
-            outputs.append(self.result(result, name or _free(f"output_{place}" if place else "output", taken)))
+            outputs.append(
+                self.result(result, name or _free(f"output_{place}" if place else "output", taken))
+            )
         info = onnx.helper.make_tensor_value_info
         graph = onnx.helper.make_graph(
             g.nodes,
             "main_graph",
             [
-                info(name, kind_of(node.meta["val"].dtype), _shape(node.meta["val"], axis_names.get(name, {})))
+                info(
+                    name,
+                    kind_of(node.meta["val"].dtype),
+                    _shape(node.meta["val"], axis_names.get(name, {})),
+                )
                 for name, node in zip(inputs, placeholders)
             ]
             + self.parameters,
-            [info(v.name, kind_of(v.dtype), _output_shape(v, axis_names.get(v.name))) for v in outputs],
+            [
+                info(v.name, kind_of(v.dtype), _output_shape(v, axis_names.get(v.name)))
+                for v in outputs
+            ],
             g.initializers,
         )
         _drop_unused(graph)
         opsets = [onnx.helper.make_opsetid("", g.opset)]
-        opsets += [onnx.helper.make_opsetid(domain, custom_opsets.get(domain, 1)) for domain in sorted(g.domains)]
+        opsets += [
+            onnx.helper.make_opsetid(domain, custom_opsets.get(domain, 1))
+            for domain in sorted(g.domains)
+        ]
         return onnx.helper.make_model(
             graph, opset_imports=opsets, producer_name="flambeau", producer_version=str(flambeau.version.flambeau),
             ir_version=min(10, onnx.IR_VERSION),
@@ -181,7 +193,9 @@ def _value(name, node):
         if isinstance(example, flambeau.Tensor):
             return Value(name, example.dtype, tuple(example.shape), dynamic)
         if isinstance(example, (tuple, list)):
-            return tuple(value(e, d) for e, d in zip(example, dynamic or [frozenset()] * len(example)))
+            return tuple(
+                value(e, d) for e, d in zip(example, dynamic or [frozenset()] * len(example))
+            )
         return None
 
     return value(node.meta.get("val"), node.meta.get("dynamic", frozenset()))
@@ -202,7 +216,9 @@ def _output_shape(value, names):
     if value.shape is None:
         return None
     return [
-        (names or {}).get(d, f"{value.name}_dim_{d}") if d in value.dynamic or d in (names or {}) else n
+        (names or {}).get(d, f"{value.name}_dim_{d}")
+        if d in value.dynamic or d in (names or {})
+        else n
         for d, n in enumerate(value.shape)
     ]
 
@@ -221,4 +237,3 @@ def _drop_unused(graph):
     initializers = [i for i in graph.initializer if i.name in needed]
     del graph.initializer[:]
     graph.initializer.extend(initializers)
-

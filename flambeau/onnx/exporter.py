@@ -113,7 +113,9 @@ def export(
         if value:
             raise NotImplementedError(f"onnx.export: {name}={value!r} is not offered.")
     if operator_export_type not in (None, 0):
-        raise NotImplementedError("onnx.export: operator_export_type other than ONNX is not offered.")
+        raise NotImplementedError(
+            "onnx.export: operator_export_type other than ONNX is not offered."
+        )
     if not dynamo and f is None:
         raise TypeError("onnx.export: f is missing; with dynamo=False the model is only written.")
     opset = DEFAULT_OPSET if opset_version is None else opset_version
@@ -121,7 +123,8 @@ def export(
         if dynamo or opset < 7:
             raise ValueError(f"onnx.export: opset_version {opset} is older than {OLDEST_OPSET}.")
         warnings.warn(
-            f"onnx.export: opset_version {opset} is older than {OLDEST_OPSET}; {OLDEST_OPSET} is written.", stacklevel=2
+            f"onnx.export: opset_version {opset} is older than {OLDEST_OPSET}; {OLDEST_OPSET} is written.",
+            stacklevel=2,
         )
         opset = OLDEST_OPSET
     if opset > LATEST_OPSET:
@@ -130,12 +133,18 @@ def export(
     leaves = pytree.tree_leaves((args, kwargs))
     tensors = [place for place, leaf in enumerate(leaves) if isinstance(leaf, flambeau.Tensor)]
     names = _input_names(program, args, kwargs, leaves, tensors, input_names)
-    dynamic, axis_names = _dynamic(program, args, kwargs, names, dynamic_axes, dynamic_shapes, output_names)
+    dynamic, axis_names = _dynamic(
+        program, args, kwargs, names, dynamic_axes, dynamic_shapes, output_names
+    )
     custom = custom_rules(opset, custom_translation_table)
     rules = load()
 
     def leaf(function):
-        return short_name(function) in rules or name_of(function) in custom or short_name(function) in custom
+        return (
+            short_name(function) in rules
+            or name_of(function) in custom
+            or short_name(function) in custom
+        )
 
     try:
         with _exporting(), mode:
@@ -154,10 +163,14 @@ def export(
         if written.ByteSize() < 2**31 - 2**20:
             onnx.checker.check_model(written)
     except onnx.checker.ValidationError as error:
-        raise CheckerError(f"onnx.export: the model that was written is not valid: {error}") from error
+        raise CheckerError(
+            f"onnx.export: the model that was written is not valid: {error}"
+        ) from error
     if verbose:
         print(onnx.printer.to_text(written))
-    made = ONNXProgram(written, model if hasattr(model, "graph_signature") else None, captured.out_spec)
+    made = ONNXProgram(
+        written, model if hasattr(model, "graph_signature") else None, captured.out_spec
+    )
     if verify:
         _verify(made, program, args, kwargs, mode)
     if f is not None:
@@ -176,8 +189,8 @@ def _program(model, args, kwargs, training):
     args, kwargs = tuple(args), dict(kwargs or {})
     if args and isinstance(args[-1], dict) and not kwargs and not _takes_dict(model, args):
         args, kwargs = args[:-1], args[-1]
-    training = getattr(training, "value", training)
-    wanted = {None: False, False: False, True: True, 0: False, 1: None, 2: True}[training]
+    named = getattr(training, "name", None)  # of a TrainingMode
+    wanted = None if named == "PRESERVE" else training is True or named == "TRAINING"
     return model, args, kwargs, _mode(model, wanted)
 
 
@@ -224,7 +237,9 @@ def _input_names(program, args, kwargs, leaves, tensors, input_names):
             names[place] = name
         extra = list(input_names)[len(tensors) :]
         if extra and not isinstance(program, flambeau.nn.Module):
-            raise RuntimeError(f"onnx.export: input_names has {len(extra)} names more than there are inputs.")
+            raise RuntimeError(
+                f"onnx.export: input_names has {len(extra)} names more than there are inputs."
+            )
     return names
 
 
@@ -238,22 +253,35 @@ def _dynamic(program, args, kwargs, names, dynamic_axes, dynamic_shapes, output_
             dynamic[place] = {dim: (d.min, d.max) for dim, d in dims.items()}
             axis_names[names[place]] = {dim: d.__name__ for dim, d in dims.items()}
     for name, axes in (dynamic_axes or {}).items():
-        known = axes if isinstance(axes, dict) else {d: f"{name}_dynamic_axes_{i}" for i, d in enumerate(axes, 1)}
+        known = (
+            axes
+            if isinstance(axes, dict)
+            else {d: f"{name}_dynamic_axes_{i}" for i, d in enumerate(axes, 1)}
+        )
         if name in names:
             place = names.index(name)
             rank = pytree.tree_leaves((args, kwargs))[place].dim()
             known = {d % rank: str(n) for d, n in known.items()}
             dynamic[place] = {d: (1, None) for d in known}
         elif name not in (output_names or ()):
-            warnings.warn(f"onnx.export: dynamic_axes names {name!r}, which is no input or output.", stacklevel=3)
+            warnings.warn(
+                f"onnx.export: dynamic_axes names {name!r}, which is no input or output.",
+                stacklevel=3,
+            )
         axis_names[name] = {d: str(n) for d, n in known.items()}
     return dynamic, axis_names
 
 
 def _verify(made, program, args, kwargs, mode):
     with flambeau.no_grad():
-        wanted = [v for v in pytree.tree_leaves(program(*args, **kwargs)) if isinstance(v, flambeau.Tensor)]
+        wanted = [
+            v
+            for v in pytree.tree_leaves(program(*args, **kwargs))
+            if isinstance(v, flambeau.Tensor)
+        ]
     for place, (one, two) in enumerate(zip(made(*args, **kwargs), wanted)):
         if not flambeau.allclose(one, two, rtol=1e-3, atol=1e-4, equal_nan=True):
             worst = (one - two).abs().max().item()
-            raise OnnxExporterError(f"onnx.export: output {place} is {worst:.3g} off in onnxruntime.")
+            raise OnnxExporterError(
+                f"onnx.export: output {place} is {worst:.3g} off in onnxruntime."
+            )

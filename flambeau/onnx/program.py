@@ -21,7 +21,11 @@ class ONNXProgram:
     """
 
     def __init__(self, model_proto, exported_program=None, out_spec=None):
-        self.model_proto, self.exported_program, self._out_spec = model_proto, exported_program, out_spec
+        self.model_proto, self.exported_program, self._out_spec = (
+            model_proto,
+            exported_program,
+            out_spec,
+        )
         self._session = None
 
     @property
@@ -29,7 +33,14 @@ class ONNXProgram:
         """The model (an onnx.ModelProto)."""
         return self.model_proto
 
-    def save(self, destination, *, include_initializers=True, keep_initializers_as_inputs=False, external_data=None):
+    def save(
+        self,
+        destination,
+        *,
+        include_initializers=True,
+        keep_initializers_as_inputs=False,
+        external_data=None,
+    ):
         """Writes the model to a path or a file object.
 
         Args:
@@ -67,7 +78,9 @@ class ONNXProgram:
         leaves = [v for v in pytree.tree_leaves((args, kwargs)) if isinstance(v, flambeau.Tensor)]
         names = [i.name for i in self._session.get_inputs()]
         if len(leaves) != len(names):
-            raise ValueError(f"ONNXProgram: takes {len(names)} tensors ({', '.join(names)}), but got {len(leaves)}.")
+            raise ValueError(
+                f"ONNXProgram: takes {len(names)} tensors ({', '.join(names)}), but got {len(leaves)}."
+            )
         feeds = {name: value.detach().numpy() for name, value in zip(names, leaves)}
         results = [flambeau.from_numpy(r) if hasattr(r, "shape") and r.shape else flambeau.tensor(r)
                    for r in self._session.run(None, feeds)]  # fmt: skip
@@ -96,7 +109,7 @@ def save(model, destination, external_data=None):
     if external_data:
         copy = onnx.ModelProto()
         copy.CopyFrom(model)
-        onnx.save_model(copy, os.fspath(destination), save_as_external_data=True, all_tensors_to_one_file=True,
+        onnx.save_model(copy, os.fspath(destination), save_as_external_data=True, all_tensors_to_one_file=True, size_threshold=0,
                         location=os.path.basename(os.fspath(destination)) + ".data")  # fmt: skip
         return
     with open(destination, "wb") as file:

@@ -48,7 +48,9 @@ def custom_rules(opset, table=None):
             found[name] = _symbolic(versions[max(fitting)])
     for operator, function in (table or {}).items():
         if isinstance(function, (list, tuple)):
-            raise NotImplementedError("onnx.export: several rules for one operator in custom_translation_table.")
+            raise NotImplementedError(
+                "onnx.export: several rules for one operator in custom_translation_table."
+            )
         found[name_of(operator)] = function
     return found
 
@@ -72,10 +74,21 @@ class _Context:
         for name, value in attributes.items():
             convert = _KINDS.get(name[-2:])
             if convert is not None:
-                value = [convert(v) for v in value] if isinstance(value, (list, tuple)) else convert(value)
+                value = (
+                    [convert(v) for v in value]
+                    if isinstance(value, (list, tuple))
+                    else convert(value)
+                )
             plain[name[:-2] if name[-2:] in _KINDS else name] = value
         first = next((v for v in inputs if hasattr(v, "dtype")), None)
-        return self._builder.op(kind, *inputs, outputs=outputs, domain=domain, dtype=getattr(first, "dtype", None), **plain)
+        return self._builder.op(
+            kind,
+            *inputs,
+            outputs=outputs,
+            domain=domain,
+            dtype=getattr(first, "dtype", None),
+            **plain,
+        )
 
 
 def _symbolic(function):

@@ -1,14 +1,18 @@
 """Optimizer, the base of every optimizer: parameter groups, state, hooks."""
 
 import functools
+import math
 import warnings
 from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterable
 from copy import deepcopy
 from itertools import chain
 
 import flambeau
 
 from ..nn.modules.hooks import add
+
+ParamsT = _params_t = Iterable  # in annotations: of tensors, dicts or (name, tensor) pairs
 
 
 class _Required:
@@ -107,6 +111,27 @@ class Optimizer:
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__:
             cls.step = with_hooks(cls.step)
+
+    @staticmethod
+    def _group_tensors_by_device_and_dtype(tensorlistlist, with_indices=False):
+        """Lists of tensors, parallel to each other, by device and dtype of the first list's.
+
+        Args:
+            tensorlistlist (list of lists): the others may hold None.
+
+        Returns:
+            dict: (device, dtype) -> (lists, places of their elements; empty unless with_indices).
+        """
+        groups = {}
+        for place, first in enumerate(tensorlistlist[0]):
+            key = first.device, first.dtype
+            lists, places = groups.setdefault(key, ([[] for _ in tensorlistlist], []))
+            for found, given in zip(lists, tensorlistlist):
+                if given:
+                    found.append(given[place])
+            if with_indices:
+                places.append(place)
+        return groups
 
     def _make_hook_tables(self):
         for kind in ("step_pre", "step_post", "state_dict_pre", "state_dict_post",
@@ -358,3 +383,57 @@ def _fitted(value, parameter, key=None):
     if isinstance(value, (list, tuple, set, frozenset, deque)):
         return type(value)(_fitted(v, parameter) for v in value)
     return deepcopy(value)
+
+
+# ------------------------------------------------------------------ what optimizers of libraries import
+
+
+def _use_grad_for_differentiable(func):
+    """A step under the optimizer's own `differentiable`: recorded if that is set, else not."""
+
+    @functools.wraps(func)
+    def step(self, *args, **kwargs):
+        with flambeau.set_grad_enabled(self.defaults.get("differentiable", False)):
+            return func(self, *args, **kwargs)
+
+    return step
+
+
+def _default_to_fused_or_foreach(params, differentiable, use_fused=False):
+    """(fused, foreach) where neither is asked for: PyTorch takes them on a GPU, so here neither."""
+    return False, False
+
+
+def _get_value(x):
+    """A number, out of a tensor of one or as it is."""
+    return x.item() if isinstance(x, flambeau.Tensor) else x
+
+
+def _stack_if_compiling(x):
+    """x: nothing is compiled."""
+    return x
+
+
+def _dispatch_sqrt(x):
+    """The square root of a number or a tensor."""
+    return x.sqrt() if isinstance(x, flambeau.Tensor) else math.sqrt(x)
+
+
+def _get_scalar_dtype(is_fused=None):
+    """The dtype of step counters."""
+    both = flambeau.get_default_dtype() == flambeau.float64 and not is_fused
+    return flambeau.float64 if both else flambeau.float32
+
+
+def _get_capturable_supported_devices(supports_xla=True):
+    """The kinds of devices whose steps PyTorch can capture; none of them is here."""
+    return ["cuda", "hpu", "xpu"] + ["xla"] * supports_xla
+
+
+def _view_as_real(params, *state_and_grads):
+    """Complex parameters, and what belongs to them, as pairs of real numbers in place."""
+    for i, parameter in enumerate(params):
+        if flambeau.is_complex(parameter):
+            params[i] = flambeau.view_as_real(parameter)
+            for given in state_and_grads:
+                given[i] = flambeau.view_as_real(given[i])

@@ -12,6 +12,9 @@ from .names import StorageType
 from .reader import get_unsafe_globals_in_checkpoint, load
 from .rebuild import deepcopy_tensor, reduce_tensor
 from .settings import (
+    DEFAULT_PROTOCOL,
+    FILE_LIKE,
+    MAP_LOCATION,
     LoadEndianness,
     SourceChangeWarning,
     check_module_version_greater_or_equal,
@@ -39,6 +42,9 @@ from .unpickler import (
 from .writer import save
 
 __all__ = [
+    "DEFAULT_PROTOCOL",
+    "FILE_LIKE",
+    "MAP_LOCATION",
     "LoadEndianness",
     "SourceChangeWarning",
     "StorageType",

@@ -3,7 +3,13 @@
 import contextlib
 import enum
 import mmap
+import os
 import sys
+import typing
+
+DEFAULT_PROTOCOL = 2  # of pickles, where save() is told no other
+FILE_LIKE = str | os.PathLike | typing.IO
+MAP_LOCATION = typing.Callable | str | dict | None  # for annotations, device objects besides
 
 
 class LoadEndianness(enum.Enum):

@@ -9,6 +9,7 @@ from . import hooks
 from .conversion import Conversion
 from .hooks_api import HooksApi
 from .registry import Registry
+from .state import EXTRA_STATE as _EXTRA_STATE_KEY_SUFFIX  # noqa: F401 (libraries import it)
 from .state import IncompatibleKeys as _IncompatibleKeys  # noqa: F401 (programs annotate with it)
 from .state import State
 from .traversal import Traversal

@@ -28,6 +28,9 @@ def _activation(activation):
     return getattr(F, activation)
 
 
+_get_activation_fn = _activation  # the name that libraries import
+
+
 def _copies(module, n):
     return ModuleList([copy.deepcopy(module) for _ in range(n)])
 

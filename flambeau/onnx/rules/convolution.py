@@ -30,7 +30,9 @@ def _conv(n):
 
 
 def _conv_transpose(n):
-    def conv_transpose(g, input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    def conv_transpose(
+        g, input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+    ):
         single = input.ndim == n + 1
         input = g.unsqueeze(input, 0) if single else input
         result = g.op(

@@ -16,20 +16,26 @@ def filled(g, sizes, value):
 
 
 def _like(value):
-    return lambda g, input, *size, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False: filled(
-        g, g.shape(input), value
+    return (
+        lambda g, input, *size, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False: (
+            filled(g, g.shape(input), value)
+        )
     )
 
 
 def _of_sizes(value):
-    return lambda g, *size, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None: filled(
-        g, flat_sizes(size), value
+    return (
+        lambda g, *size, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None: (
+            filled(g, flat_sizes(size), value)
+        )
     )
 
 
 def _new(value):
-    return lambda g, input, *size, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False: filled(
-        g, flat_sizes(size), value
+    return (
+        lambda g, input, *size, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False: (
+            filled(g, flat_sizes(size), value)
+        )
     )
 
 
@@ -45,7 +51,16 @@ def _(g, size, fill_value, dtype=None, layout=None, device=None, requires_grad=F
 
 
 @rule("full_like")
-def _(g, input, fill_value, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None):
+def _(
+    g,
+    input,
+    fill_value,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    memory_format=None,
+):
     return filled(g, g.shape(input), fill_value)
 
 
@@ -111,7 +126,16 @@ def _(g, input, **options):
 
 
 def _random(kind):
-    def draw(g, *size, dtype=None, layout=None, device=None, requires_grad=False, generator=None, pin_memory=False):
+    def draw(
+        g,
+        *size,
+        dtype=None,
+        layout=None,
+        device=None,
+        requires_grad=False,
+        generator=None,
+        pin_memory=False,
+    ):
         blank = g.op("Expand", g.constant(0, g.out.dtype), g.ints(flat_sizes(size)))
         return g.op(kind, blank)
 
@@ -134,6 +158,8 @@ def _(g, input, num_samples, replacement=False, generator=None):
     if not replacement and num_samples != 1:
         raise NotImplementedError("onnx.export: multinomial without replacement.")
     rows = input if input.ndim == 2 else g.unsqueeze(input, 0)
-    drawn = g.op("Multinomial", g.op("Log", rows), sample_size=num_samples, dtype_=kind_of(flambeau.int64))
+    drawn = g.op(
+        "Multinomial", g.op("Log", rows), sample_size=num_samples, dtype_=kind_of(flambeau.int64)
+    )
     drawn.dtype = flambeau.int64
     return drawn if input.ndim == 2 else g.squeeze(drawn, 0)

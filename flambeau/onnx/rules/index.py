@@ -4,12 +4,20 @@ import flambeau
 
 from ..builder import Value
 from . import rule
-from .reduction import dims_of
 from .shape import _END, select
 
 
 @rule("embedding")
-def _(g, input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
+def _(
+    g,
+    input,
+    weight,
+    padding_idx=None,
+    max_norm=None,
+    norm_type=2.0,
+    scale_grad_by_freq=False,
+    sparse=False,
+):
     if max_norm is not None:
         raise NotImplementedError("onnx.export: embedding with max_norm.")
     return g.op("Gather", weight, input, axis=0)
@@ -29,7 +37,15 @@ def _(g, input, dim, index=None, sparse_grad=False):
 
 def _scatter(reduction):
     def scatter(g, input, dim, index, src, reduce=None):
-        kind = {"sum": "add", "add": "add", "prod": "mul", "multiply": "mul", "amax": "max", "amin": "min", None: reduction}[reduce]
+        kind = {
+            "sum": "add",
+            "add": "add",
+            "prod": "mul",
+            "multiply": "mul",
+            "amax": "max",
+            "amin": "min",
+            None: reduction,
+        }[reduce]
         if not isinstance(src, Value):
             src = g.op("Expand", g.constant(src, input.dtype), g.shape(index))
         else:
@@ -57,7 +73,13 @@ def _(g, input, dim, index, source, alpha=1):
     order = [dim, *(d for d in range(input.ndim) if d != dim)]
     back = [order.index(d) for d in range(input.ndim)]
     source = source if alpha == 1 else g.op("Mul", source, alpha)
-    result = g.op("ScatterND", g.permute(input, order), g.unsqueeze(index, -1), g.permute(source, order), reduction="add")
+    result = g.op(
+        "ScatterND",
+        g.permute(input, order),
+        g.unsqueeze(index, -1),
+        g.permute(source, order),
+        reduction="add",
+    )
     return g.permute(result, back)
 
 
@@ -77,8 +99,17 @@ def _(g, input, index):
 @rule("one_hot")
 def _(g, tensor, num_classes=-1):
     if num_classes == -1:
-        raise NotImplementedError("onnx.export: one_hot without num_classes, which would depend on the values.")
-    return g.op("OneHot", tensor, g.ints([num_classes]), g.constant([0, 1], flambeau.int64), axis=-1, dtype=flambeau.int64)
+        raise NotImplementedError(
+            "onnx.export: one_hot without num_classes, which would depend on the values."
+        )
+    return g.op(
+        "OneHot",
+        tensor,
+        g.ints([num_classes]),
+        g.constant([0, 1], flambeau.int64),
+        axis=-1,
+        dtype=flambeau.int64,
+    )
 
 
 # ------------------------------------------------------------------------------------ x[index]
@@ -99,10 +130,6 @@ def _as_tensor(g, item):
     if isinstance(item, (list, tuple, flambeau.Tensor)):
         item = g.constant(flambeau.as_tensor(item))
     return item
-
-
-def _is_size(item):
-    return isinstance(item, Value) and item.dtype == flambeau.int64 and item.shape == "size"
 
 
 @rule("__getitem__")
@@ -129,7 +156,9 @@ def getitem(g, input, index):
             if item.ndim != 1:
                 if len([i for i in items if i is not None and i != slice(None)]) == 1 and dim == 0:
                     return _masked(g, input, item)
-                raise NotImplementedError("onnx.export: a mask of several dims together with other indices.")
+                raise NotImplementedError(
+                    "onnx.export: a mask of several dims together with other indices."
+                )
             places = g.squeeze(g.op("NonZero", item, dtype=flambeau.int64), 0)
             places.shape, places.dynamic = (item.shape[0],), frozenset({0})
             kept.append(("tensor", places))
@@ -187,7 +216,11 @@ def _gathered(g, value, tensors, ndim):
         return result  # their dims go to the front
     width = max(t.ndim for t in tensors.values())
     before = places[0]
-    order = [*range(width, width + before), *range(width), *range(width + before, width + len(rest))]
+    order = [
+        *range(width, width + before),
+        *range(width),
+        *range(width + before, width + len(rest)),
+    ]
     return g.permute(result, order)
 
 
@@ -208,8 +241,6 @@ def put(g, input, index, value):
     """input with input[index] = value."""
     if isinstance(index, Value) and index.dtype == flambeau.bool:
         if isinstance(value, Value) and value.shape != ():
-            if value.shape == input.shape:
-                pass
             places = g.permute(g.op("NonZero", index, dtype=flambeau.int64), (1, 0))
             return g.op("ScatterND", input, places, g.cast(value, input.dtype))
         mask = index
@@ -224,7 +255,12 @@ def put(g, input, index, value):
     places = getitem(g, numbers, index)
     flat = g.op("Reshape", input, g.axes(-1))
     values = g.op("Expand", value, g.op("Shape", places, dtype=flambeau.int64))
-    written = g.op("ScatterND", flat, g.op("Reshape", places, g.axes(-1, 1)), g.op("Reshape", values, g.axes(-1)))
+    written = g.op(
+        "ScatterND",
+        flat,
+        g.op("Reshape", places, g.axes(-1, 1)),
+        g.op("Reshape", values, g.axes(-1)),
+    )
     return g.op("Reshape", written, g.shape(input))
 
 
@@ -257,11 +293,3 @@ def _(g, input, dim, index, source):
 @rule("index_fill")
 def _(g, input, dim, index, value):
     return put(g, input, (*[slice(None)] * (dim % input.ndim), index), value)
-
-
-@rule("slice_scatter", "select_scatter")
-def _(g, input, src, dim=0, *place, **named):
-    raise NotImplementedError("onnx.export: slice_scatter; write input[index] = src.")
-
-
-__all__ = ["dims_of", "getitem", "put"]

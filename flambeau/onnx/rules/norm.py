@@ -6,7 +6,18 @@ from . import rule
 
 
 @rule("batch_norm")
-def _(g, input, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5, *rest):
+def _(
+    g,
+    input,
+    running_mean=None,
+    running_var=None,
+    weight=None,
+    bias=None,
+    training=False,
+    momentum=0.1,
+    eps=1e-5,
+    *rest,
+):
     if training or running_mean is None:
         dims = [d for d in range(input.ndim) if d != 1]
         centred, variance = _centred(g, input, dims)
@@ -28,7 +39,9 @@ def _scaled(g, value, weight, bias, ndim):
     """value * weight + bias, one of each for a channel."""
     for kind, factor in (("Mul", weight), ("Add", bias)):
         if factor is not None:
-            value = g.op(kind, value, g.unsqueeze(factor, *range(1, ndim - 1)) if ndim > 2 else factor)
+            value = g.op(
+                kind, value, g.unsqueeze(factor, *range(1, ndim - 1)) if ndim > 2 else factor
+            )
     return value
 
 
@@ -60,7 +73,9 @@ def _(g, input, normalized_shape, weight=None, eps=None):
 
 @rule("group_norm")
 def _(g, input, num_groups, weight=None, bias=None, eps=1e-5):
-    groups = g.op("Reshape", input, g.constant([0, num_groups, -1], flambeau.int64))  # 0: as in the input
+    groups = g.op(
+        "Reshape", input, g.constant([0, num_groups, -1], flambeau.int64)
+    )  # 0: as in the input
     centred, variance = _centred(g, groups, [2])
     result = g.op("Div", centred, g.op("Sqrt", g.op("Add", variance, eps)))
     return _scaled(g, g.op("Reshape", result, g.shape(input)), weight, bias, input.ndim)

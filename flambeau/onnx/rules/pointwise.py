@@ -189,7 +189,7 @@ def _(g, input, decimals=0):
     return g.op("Div", g.op("Round", g.op("Mul", input, factor)), factor)
 
 
-@rule("maximum", "max.other")
+@rule("maximum")
 def maximum(g, input, other):
     return g.op("Max", *promoted(g, input, other))
 
@@ -283,7 +283,9 @@ def _bits(kind, bitwise):
     def compute(g, input, other):
         whole = g.out.dtype != flambeau.bool
         if whole and g.opset < 18:
-            raise NotImplementedError(f"onnx.export: {bitwise} of integers needs opset_version 18 or more.")
+            raise NotImplementedError(
+                f"onnx.export: {bitwise} of integers needs opset_version 18 or more."
+            )
         return g.op(bitwise if whole else kind, *promoted(g, input, other))
 
     return compute
@@ -331,17 +333,21 @@ def _(g, input, nan=None, posinf=None, neginf=None):
     return g.op("Where", missing, g.constant(nan or 0.0, input.dtype), value, dtype=input.dtype)
 
 
+@rule("xlogy")
+def _(g, input, other):
+    input, other = promoted(g, input, other)
+    product = g.op("Mul", input, g.op("Log", other))
+    return g.op("Where", equal(g, input, 0), g.constant(0, input.dtype), product, dtype=input.dtype)
+
+
 @rule("where")
 def where(g, condition, input=None, other=None):
     if input is None:
-        places = RULE_nonzero(g, condition)
-        return tuple(places)
+        raise NotImplementedError(
+            "onnx.export: where(condition) alone; use torch.nonzero(condition)."
+        )
     input, other = promoted(g, input, other)
     return g.op("Where", g.cast(condition, flambeau.bool), input, other, dtype=g.out.dtype)
-
-
-def RULE_nonzero(g, condition):
-    raise NotImplementedError("onnx.export: where(condition) alone; use torch.nonzero(condition).")
 
 
 @rule("masked_fill")
@@ -457,7 +463,15 @@ def _(g, input, dim=-1):
     return g.op("Mul", value, g.op("Sigmoid", gate))
 
 
-@rule("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout")
+@rule(
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "alpha_dropout",
+    "feature_alpha_dropout",
+    "feature_dropout",
+)
 def _(g, input, p=0.5, training=True):
     if not training or p == 0:
         return g.op("Identity", input)
@@ -471,7 +485,11 @@ def _(g, input, p=0.5, training=True):
       "cpu", "clone", "contiguous", "detach", "data.__get__", "real.__get__", "requires_grad_", "alias", "cuda", "resolve_conj",
       "resolve_neg", "positive", "__pos__", "to_dense")  # fmt: skip
 def converted(g, input, *args, **kwargs):
-    if input.dtype.is_floating_point and not g.out.dtype.is_floating_point and g.out.dtype != flambeau.bool:
+    if (
+        input.dtype.is_floating_point
+        and not g.out.dtype.is_floating_point
+        and g.out.dtype != flambeau.bool
+    ):
         input = truncated(g, input)
     result = g.cast(input, g.out.dtype)
     return g.op("Identity", input) if result is input else result

@@ -15,7 +15,9 @@ def _batched(pool, n):
         from ..builder import Value
 
         outer = g.unsqueeze(input, 0)
-        wide = Value(outer.name, input.dtype, (1, *input.shape), frozenset(d + 1 for d in input.dynamic))
+        wide = Value(
+            outer.name, input.dtype, (1, *input.shape), frozenset(d + 1 for d in input.dynamic)
+        )
         result = pool(g, wide, *args, **kwargs)
         if isinstance(result, tuple):
             return tuple(g.squeeze(r, 0) for r in result)
@@ -25,7 +27,16 @@ def _batched(pool, n):
 
 
 def _max_pool(n):
-    def max_pool(g, input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    def max_pool(
+        g,
+        input,
+        kernel_size,
+        stride=None,
+        padding=0,
+        dilation=1,
+        ceil_mode=False,
+        return_indices=False,
+    ):
         attributes = dict(
             kernel_shape=spatial(kernel_size, n), pads=spatial(padding, n) * 2, dilations=spatial(dilation, n),
             strides=spatial(stride or kernel_size, n), ceil_mode=int(ceil_mode),
@@ -86,7 +97,9 @@ def _adaptive(n, kind, whole):
 def _lp_pool(n):
     def lp_pool(g, input, norm_type, kernel_size, stride=None, ceil_mode=False):
         if ceil_mode and g.opset < 18:
-            raise NotImplementedError("onnx.export: lp_pool with ceil_mode=True needs opset_version 18 or more.")
+            raise NotImplementedError(
+                "onnx.export: lp_pool with ceil_mode=True needs opset_version 18 or more."
+            )
         return g.op(
             "LpPool", input, p=int(norm_type), kernel_shape=spatial(kernel_size, n),
             strides=spatial(stride or kernel_size, n), ceil_mode=1 if ceil_mode else None,

@@ -28,15 +28,9 @@ def _(g, input, other):
     return g.op("MatMul", other, input)
 
 
-@rule("addmm", "addmv", "addbmm.none")
+@rule("addmm", "addmv", "baddbmm")
 def _(g, input, mat1, mat2, beta=1, alpha=1):
     product = scaled(g, g.op("MatMul", mat1, mat2), alpha)
-    return product if beta == 0 else g.op("Add", product, scaled(g, input, beta))
-
-
-@rule("baddbmm")
-def _(g, input, batch1, batch2, beta=1, alpha=1):
-    product = scaled(g, g.op("MatMul", batch1, batch2), alpha)
     return product if beta == 0 else g.op("Add", product, scaled(g, input, beta))
 
 
@@ -83,3 +77,11 @@ def _(g, input, other, dim=-1):
 
     one = g.op("Mul", turned(input, 1), turned(other, 2))
     return g.op("Sub", one, g.op("Mul", turned(input, 2), turned(other, 1)))
+
+
+@rule("cdist")
+def _(g, x1, x2, p=2.0, compute_mode=None):
+    if p != 2:
+        raise NotImplementedError(f"onnx.export: cdist with p={p}.")
+    gap = g.op("Sub", g.unsqueeze(x1, -2), g.unsqueeze(x2, -3))
+    return g.op("Sqrt", g.reduce("ReduceSum", g.op("Mul", gap, gap), [-1]))

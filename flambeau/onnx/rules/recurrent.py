@@ -20,7 +20,9 @@ def _reordered(g, weight, mode, hidden):
 @rule("recurrence")
 def recurrence(g, input, state, weights, mode, options):
     if options["proj_size"]:
-        raise NotImplementedError("onnx.export: LSTM with proj_size; ONNX's LSTM has no projection.")
+        raise NotImplementedError(
+            "onnx.export: LSTM with proj_size; ONNX's LSTM has no projection."
+        )
     if options["training"] and options["dropout"]:
         raise NotImplementedError(f"onnx.export: {mode} with dropout in training.")
     hidden, directions = options["hidden_size"], 2 if options["bidirectional"] else 1
@@ -37,9 +39,15 @@ def recurrence(g, input, state, weights, mode, options):
         for direction in range(directions):
             at = (layer * directions + direction) * each
             part = [_reordered(g, w, mode, hidden) for w in weights[at : at + each]]
-            part = [*part[:2], *([g.op("Concat", part[2], part[3], axis=0)] if options["bias"] else [])]
+            part = [
+                *part[:2],
+                *([g.op("Concat", part[2], part[3], axis=0)] if options["bias"] else []),
+            ]
             stacked.append([g.unsqueeze(p, 0) for p in part])
-        both = [parts[0] if directions == 1 else g.op("Concat", *parts, axis=0) for parts in zip(*stacked)]
+        both = [
+            parts[0] if directions == 1 else g.op("Concat", *parts, axis=0)
+            for parts in zip(*stacked)
+        ]
         start = [None] * (2 if lstm else 1)
         if state is not None:
             start = [g.slice(p, 0, layer * directions, (layer + 1) * directions) for p in state]
@@ -54,8 +62,41 @@ def recurrence(g, input, state, weights, mode, options):
         if directions == 1:
             value = g.squeeze(steps, 1)
         else:
-            value = g.op("Reshape", g.permute(steps, (0, 2, 1, 3)), g.constant([0, 0, 2 * hidden], flambeau.int64))
-    final = [parts[0] if len(parts) == 1 else g.op("Concat", *parts, axis=0) for parts in zip(*finals)]
+            value = g.op(
+                "Reshape",
+                g.permute(steps, (0, 2, 1, 3)),
+                g.constant([0, 0, 2 * hidden], flambeau.int64),
+            )
+    final = [
+        parts[0] if len(parts) == 1 else g.op("Concat", *parts, axis=0) for parts in zip(*finals)
+    ]
     if not batched:
         return (g.squeeze(value, 1), *(g.squeeze(part, 1) for part in final))
     return (g.permute(value, (1, 0, 2)) if first else value, *final)
+
+
+# ---------------------------------------------------- one step: the gates of a cell (nn/modules/recurrences.py)
+
+
+def _gate(g, value):
+    return g.op("Sigmoid", value)
+
+
+@rule("lstm_c")
+def _(g, i, f, gate, c):
+    return g.op("Add", g.op("Mul", _gate(g, f), c), g.op("Mul", _gate(g, i), g.op("Tanh", gate)))
+
+
+@rule("lstm_h")
+def _(g, o, c):
+    return g.op("Mul", _gate(g, o), g.op("Tanh", c))
+
+
+@rule("gru_n")
+def _(g, x, r, h):
+    return g.op("Tanh", g.op("Add", x, g.op("Mul", _gate(g, r), h)))
+
+
+@rule("gru_h")
+def _(g, z, n, h):
+    return g.op("Add", n, g.op("Mul", _gate(g, z), g.op("Sub", h, n)))

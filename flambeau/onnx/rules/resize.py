@@ -11,13 +11,23 @@ def interpolate(g, input, size=None, scale_factor=None, mode="nearest", align_co
     kinds = {"nearest": "nearest", "nearest-exact": "nearest", "bicubic": "cubic"}
     kind = kinds.get(mode, "linear")
     if mode == "area":
-        raise NotImplementedError("onnx.export: interpolate with mode='area'; use adaptive_avg_pool.")
+        raise NotImplementedError(
+            "onnx.export: interpolate with mode='area'; use adaptive_avg_pool."
+        )
     if antialias and g.opset < 18:
-        raise NotImplementedError("onnx.export: interpolate with antialias=True needs opset_version 18 or more.")
+        raise NotImplementedError(
+            "onnx.export: interpolate with antialias=True needs opset_version 18 or more."
+        )
     if kind == "nearest":
         place = "half_pixel" if mode == "nearest-exact" else "asymmetric"
     else:
-        place = "align_corners" if align_corners else "half_pixel" if mode == "bicubic" else "pytorch_half_pixel"
+        place = (
+            "align_corners"
+            if align_corners
+            else "half_pixel"
+            if mode == "bicubic"
+            else "pytorch_half_pixel"
+        )
     options = dict(
         mode=kind, coordinate_transformation_mode=place, cubic_coeff_a=-0.75 if kind == "cubic" else None,
         nearest_mode="floor" if mode != "nearest-exact" else "round_prefer_ceil", antialias=int(antialias) or None,
@@ -25,10 +35,19 @@ def interpolate(g, input, size=None, scale_factor=None, mode="nearest", align_co
     n = input.ndim - 2
     if size is not None:
         sizes = list(size) if isinstance(size, (tuple, list)) else [size] * n
-        return g.op("Resize", input, None, None, g.ints([g.size(input, 0), g.size(input, 1), *sizes]), **options)
+        return g.op(
+            "Resize",
+            input,
+            None,
+            None,
+            g.ints([g.size(input, 0), g.size(input, 1), *sizes]),
+            **options,
+        )
     factors = list(scale_factor) if isinstance(scale_factor, (tuple, list)) else [scale_factor] * n
     factors = [float(g.number(f, "scale_factor")) for f in factors]
-    return g.op("Resize", input, None, g.constant([1.0, 1.0, *factors], flambeau.float32), **options)
+    return g.op(
+        "Resize", input, None, g.constant([1.0, 1.0, *factors], flambeau.float32), **options
+    )
 
 
 @rule("upsample_nearest")
@@ -44,7 +63,16 @@ def _(g, input, size=None, scale_factor=None):
 @rule("grid_sample")
 def _(g, input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
     if input.ndim != 4 and g.opset < 20:
-        raise NotImplementedError("onnx.export: grid_sample of volumes needs opset_version 20 or more.")
+        raise NotImplementedError(
+            "onnx.export: grid_sample of volumes needs opset_version 20 or more."
+        )
     if g.opset >= 20:
         mode = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
-    return g.op("GridSample", input, grid, mode=mode, padding_mode=padding_mode, align_corners=int(bool(align_corners)))
+    return g.op(
+        "GridSample",
+        input,
+        grid,
+        mode=mode,
+        padding_mode=padding_mode,
+        align_corners=int(bool(align_corners)),
+    )

@@ -51,7 +51,9 @@ def _(g, input, start_dim=0, end_dim=-1):
 def _(g, input, dim, sizes):
     dim %= input.ndim
     before = [g.size(input, d) for d in range(dim)]
-    return g.reshape(input, [*before, *sizes, *(g.size(input, d) for d in range(dim + 1, input.ndim))])
+    return g.reshape(
+        input, [*before, *sizes, *(g.size(input, d) for d in range(dim + 1, input.ndim))]
+    )
 
 
 @rule("squeeze")
@@ -119,7 +121,9 @@ def _(g, input, other):
 def _(g, input, *sizes):
     sizes = flat_sizes(sizes)
     if len(sizes) > input.ndim:
-        input = g.reshape(input, [1] * (len(sizes) - input.ndim) + [g.size(input, d) for d in range(input.ndim)])
+        input = g.reshape(
+            input, [1] * (len(sizes) - input.ndim) + [g.size(input, d) for d in range(input.ndim)]
+        )
     elif len(sizes) < input.ndim:
         sizes = [1] * (input.ndim - len(sizes)) + sizes
     return g.op("Tile", input, g.ints(sizes))
@@ -134,7 +138,9 @@ def _(g, input, repeats, dim=None, output_size=None):
         return g.op("Reshape", g.op("Tile", flat, g.axes(1, repeats)), g.axes(-1))
     dim %= input.ndim
     wide = g.unsqueeze(input, dim + 1)
-    wide = g.op("Tile", wide, g.axes(*(repeats if d == dim + 1 else 1 for d in range(input.ndim + 1))))
+    wide = g.op(
+        "Tile", wide, g.axes(*(repeats if d == dim + 1 else 1 for d in range(input.ndim + 1)))
+    )
     sizes = [g.size(input, d) for d in range(input.ndim)]
     sizes[dim] = -1 if dim in input.dynamic else sizes[dim] * repeats
     return g.reshape(wide, sizes)
@@ -179,19 +185,13 @@ def _(g, tensor, split_size_or_sections, dim=0):
         return _parts(g, tensor, list(sizes), dim)
     if isinstance(sizes, int) and dim % tensor.ndim not in tensor.dynamic:
         whole = tensor.shape[dim]
-        return _parts(g, tensor, [min(sizes, whole - at) for at in range(0, whole, sizes)] or [0], dim)
-    return _parts(g, tensor, [g.size(part, dim) for part in g.out], dim) if _even(g, tensor, dim) else _stop()
-
-
-def _even(g, tensor, dim):
+        return _parts(
+            g, tensor, [min(sizes, whole - at) for at in range(0, whole, sizes)] or [0], dim
+        )
     raise NotImplementedError(
         "onnx.export: split of a dynamic dim by a number of elements; how many parts there are would depend on the "
         "input. Give the sizes, or use chunk()."
     )
-
-
-def _stop():
-    raise AssertionError
 
 
 @rule("chunk")
@@ -220,7 +220,11 @@ def _(g, input, dim=0):
 
 @rule("narrow")
 def _(g, input, dim, start, length):
-    stop = g.op("Add", g.ints([start]), g.ints([length])) if _any_value(start, length) else start + length
+    stop = (
+        g.op("Add", g.ints([start]), g.ints([length]))
+        if _any_value(start, length)
+        else start + length
+    )
     return g.slice(input, dim, start, stop)
 
 
@@ -266,8 +270,14 @@ def _(g, input, shifts, dims=None):
 def _rolled(g, value, dim, shift):
     if not isinstance(shift, int):
         shift = g.op("Neg", shift)
-        return g.op("Concat", g.slice(value, dim, shift, _END), g.slice(value, dim, 0, shift), axis=dim)
-    return g.op("Concat", g.slice(value, dim, -shift, _END), g.slice(value, dim, 0, -shift), axis=dim) if shift else value
+        return g.op(
+            "Concat", g.slice(value, dim, shift, _END), g.slice(value, dim, 0, shift), axis=dim
+        )
+    return (
+        g.op("Concat", g.slice(value, dim, -shift, _END), g.slice(value, dim, 0, -shift), axis=dim)
+        if shift
+        else value
+    )
 
 
 def _triangle(upper):
@@ -316,7 +326,9 @@ def _(g, input, downscale_factor):
     parts = g.op("Reshape", input, g.ints([
         sizes[0], sizes[1], _divided(g, sizes[2], r), r, _divided(g, sizes[3], r), r]))  # fmt: skip
     parts = g.permute(parts, (0, 1, 3, 5, 2, 4))
-    return g.reshape(parts, [sizes[0], sizes[1] * r * r, _divided(g, sizes[2], r), _divided(g, sizes[3], r)])
+    return g.reshape(
+        parts, [sizes[0], sizes[1] * r * r, _divided(g, sizes[2], r), _divided(g, sizes[3], r)]
+    )
 
 
 def _divided(g, size, r):
@@ -325,7 +337,6 @@ def _divided(g, size, r):
 
 @rule("channel_shuffle")
 def _(g, input, groups):
-    parts = g.op("Reshape", input, g.constant([0, groups, -1], flambeau.int64))
     sizes = [g.size(input, d) for d in range(input.ndim)]
     parts = g.reshape(input, [sizes[0], groups, sizes[1] // groups, *sizes[2:]])
     return g.op("Reshape", g.permute(parts, (0, 2, 1, *range(3, input.ndim + 1))), g.shape(input))
@@ -345,7 +356,9 @@ def _(g, input, pad, mode="constant", value=None):
                 parts = [g.slice(input, dim, -starts[dim], _END)] if starts[dim] > 0 else []
                 parts.append(input)
                 parts += [g.slice(input, dim, 0, ends[dim])] if ends[dim] > 0 else []
-                wide = Value(g.op("Concat", *parts, axis=dim).name, input.dtype, input.shape, input.dynamic)
+                wide = Value(
+                    g.op("Concat", *parts, axis=dim).name, input.dtype, input.shape, input.dynamic
+                )
                 input = wide
         return input
     whole = g.cast(input, flambeau.int32) if input.dtype == flambeau.bool else input
@@ -355,7 +368,7 @@ def _(g, input, pad, mode="constant", value=None):
 
 @rule("unfold")
 def _(g, input, *args, **kwargs):
-    if g.name_is("Tensor.unfold"):
+    if g.called == "Tensor.unfold":
         return _windows(g, input, *args, **kwargs)
     return _columns(g, input, *args, **kwargs)
 
@@ -376,19 +389,32 @@ def _columns(g, input, kernel_size, dilation=1, padding=0, stride=1):
         spatial(v, 2) for v in (kernel_size, dilation, padding, stride)
     )
     h, w = (g.static(input, d, "unfold") for d in (2, 3))
-    rows = [[y * sh + i * dh for y in range((h + 2 * ph - dh * (kh - 1) - 1) // sh + 1)] for i in range(kh)]
-    columns = [[x * sw + j * dw for x in range((w + 2 * pw - dw * (kw - 1) - 1) // sw + 1)] for j in range(kw)]
+    rows = [
+        [y * sh + i * dh for y in range((h + 2 * ph - dh * (kh - 1) - 1) // sh + 1)]
+        for i in range(kh)
+    ]
+    columns = [
+        [x * sw + j * dw for x in range((w + 2 * pw - dw * (kw - 1) - 1) // sw + 1)]
+        for j in range(kw)
+    ]
     padded = g.op("Pad", input, g.axes(0, 0, ph, pw, 0, 0, ph, pw)) if ph or pw else input
     taken = g.op("Gather", padded, g.constant(rows, flambeau.int64), axis=2)  # (N, C, kh, oh, W)
-    taken = g.op("Gather", taken, g.constant(columns, flambeau.int64), axis=4)  # (N, C, kh, oh, kw, ow)
+    taken = g.op(
+        "Gather", taken, g.constant(columns, flambeau.int64), axis=4
+    )  # (N, C, kh, oh, kw, ow)
     taken = g.permute(taken, (0, 1, 2, 4, 3, 5))
-    return g.reshape(taken, [g.size(input, 0), input.shape[1] * kh * kw, len(rows[0]) * len(columns[0])])
+    return g.reshape(
+        taken, [g.size(input, 0), input.shape[1] * kh * kw, len(rows[0]) * len(columns[0])]
+    )
 
 
 @rule("diagonal")
 def _(g, input, offset=0, dim1=0, dim2=1):
     dim1, dim2 = dim1 % input.ndim, dim2 % input.ndim
-    n = min(g.static(input, dim1, "diagonal") + min(offset, 0), g.static(input, dim2, "diagonal") - max(offset, 0))
+    n = min(
+        g.static(input, dim1, "diagonal") + min(offset, 0),
+        g.static(input, dim2, "diagonal") - max(offset, 0),
+    )
     rest = [d for d in range(input.ndim) if d not in (dim1, dim2)]
     value = g.permute(input, [dim1, dim2, *rest])
     places = [[i - min(offset, 0), i + max(offset, 0)] for i in range(n)]

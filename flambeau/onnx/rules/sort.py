@@ -6,7 +6,9 @@ from . import rule
 
 
 def _top(g, input, k, dim, largest=True, ordered=True):
-    values, places = g.op("TopK", input, g.ints([k]), axis=dim, largest=int(largest), sorted=int(ordered), outputs=2)
+    values, places = g.op(
+        "TopK", input, g.ints([k]), axis=dim, largest=int(largest), sorted=int(ordered), outputs=2
+    )
     places.dtype = flambeau.int64
     return values, places
 

@@ -1,5 +1,6 @@
 """From a list of samples to one batch."""
 
+import functools
 import re
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -44,6 +45,8 @@ def default_collate(batch):
         TypeError: a sample holds something else.
         RuntimeError: samples of different lengths.
     """
+    if default_collate_fn_map.changed:
+        return collate(batch, collate_fn_map=default_collate_fn_map)
     first = batch[0]
     if isinstance(first, flambeau.Tensor):
         return _stacked(list(batch))
@@ -119,3 +122,96 @@ def _like(original, converted):
         return type(original)(converted)
     except TypeError:
         return converted
+
+
+# ------------------------------------------------------------------- types of one's own in a batch
+
+
+def collate(batch, *, collate_fn_map=None):
+    """default_collate() by a table of types.
+
+    Args:
+        batch (list): of samples.
+        collate_fn_map (dict): type, or tuple of types -> function(batch, collate_fn_map=table); an exact type comes
+            before a base.
+
+    Raises:
+        TypeError: a sample holds what is neither in the table nor a mapping or a sequence.
+    """
+    first, table = batch[0], collate_fn_map or {}
+    if type(first) in table:
+        return table[type(first)](batch, collate_fn_map=table)
+    for kinds, function in table.items():
+        if isinstance(first, kinds):
+            return function(batch, collate_fn_map=table)
+    if _is_numpy(first):
+        return _collate_numpy(batch)
+    again = functools.partial(collate, collate_fn_map=table)
+    if isinstance(first, Mapping):
+        return _like(first, {key: again([s[key] for s in batch]) for key in first})
+    if _is_namedtuple(first):
+        return type(first)(*map(again, zip(*batch)))
+    if isinstance(first, Sequence):
+        if len({len(sample) for sample in batch}) > 1:
+            raise RuntimeError("collate: the sequences of a batch must be equally long.")
+        columns = [again(column) for column in zip(*batch)]
+        return columns if isinstance(first, tuple) else _like(first, columns)
+    raise TypeError(_ADVICE.format(what="collate", found=type(first)))
+
+
+def collate_tensor_fn(batch, *, collate_fn_map=None):
+    """Tensors, stacked."""
+    return _stacked(list(batch))
+
+
+def collate_numpy_array_fn(batch, *, collate_fn_map=None):
+    """NumPy arrays, stacked as a tensor."""
+    return _collate_numpy(batch)
+
+
+def collate_numpy_scalar_fn(batch, *, collate_fn_map=None):
+    """NumPy's numbers as a tensor."""
+    return flambeau.as_tensor(batch)
+
+
+def collate_float_fn(batch, *, collate_fn_map=None):
+    """Numbers as a tensor of float64."""
+    return flambeau.tensor(batch, dtype=flambeau.float64)
+
+
+def collate_int_fn(batch, *, collate_fn_map=None):
+    """Integers as a tensor."""
+    return flambeau.tensor(batch)
+
+
+def collate_str_fn(batch, *, collate_fn_map=None):
+    """Text as it is."""
+    return batch
+
+
+np_str_obj_array_pattern = re.compile("[SaUO]")  # dtypes of NumPy that are no numbers
+
+
+class _Table(dict):
+    """The table of default_collate(), which programs add their types to; `changed` from then on."""
+
+    changed = False
+
+    def __setitem__(self, kind, function):
+        self.changed = True
+        super().__setitem__(kind, function)
+
+    def update(self, *args, **kwargs):
+        self.changed = True
+        super().update(*args, **kwargs)
+
+
+default_collate_fn_map = _Table(
+    {
+        flambeau.Tensor: collate_tensor_fn,
+        float: collate_float_fn,
+        int: collate_int_fn,
+        str: collate_str_fn,
+        bytes: collate_str_fn,
+    }
+)

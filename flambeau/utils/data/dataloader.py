@@ -1,6 +1,5 @@
 """DataLoader: batches of a data set, one after the other."""
 
-import functools
 import itertools
 import os
 import types
@@ -10,7 +9,7 @@ import flambeau
 
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, is_pipe
-from .fetch import FetchByIndex, FetchFromStream, _DatasetKind
+from .fetch import _DatasetKind
 from .iterators import (
     _BaseDataLoaderIter,
     _MultiProcessingDataLoaderIter,
@@ -263,45 +262,6 @@ class DataLoader:
             if isinstance(candidate, GeneratedSampler):
                 return candidate
         return None
-
-    @property
-    def _make_fetch(self):
-        """From the data set to what makes batches of it; goes to the workers."""
-        if self._iterable:
-            return functools.partial(
-                FetchFromStream,
-                batch_size=self.batch_size,
-                drop_last=self.drop_last,
-                collate_fn=self.collate_fn,
-            )
-        batched = self.batch_sampler is not None
-        return functools.partial(FetchByIndex, batched=batched, collate_fn=self.collate_fn)
-
-    def _start_workers(self):
-        """The workers of an epoch: those of the last one if they persist."""
-        from .workers import Workers  # multiprocessing is only loaded for those who use it
-
-        if self._workers is not None and not self._workers.ended:
-            return self._workers
-        workers = Workers(
-            self.num_workers,
-            self.multiprocessing_context,
-            self.dataset,
-            self._make_fetch,
-            self.worker_init_fn,
-            self._seed(),
-        )
-        if self.persistent_workers:
-            self._workers = workers
-        return workers
-
-    def _seed(self):
-        """A seed for the workers, another in every epoch; the order of the samples does not change by it."""
-        generator = self.generator or flambeau.default_generator
-        state = generator.get_state()
-        drawn = flambeau.randint(2**62, (), generator=generator, device="cpu").item()
-        generator.set_state(state)
-        return drawn + self._epochs * self.num_workers
 
 
 def _check_worker_arguments(

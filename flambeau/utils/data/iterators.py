@@ -1,11 +1,64 @@
 """One pass over a DataLoader: in this process, or by worker processes."""
 
+import functools
 import itertools
 import warnings
 
+import flambeau
+
 from ..._utils import ExceptionWrapper
-from .fetch import _DatasetKind
+from .fetch import FetchByIndex, FetchFromStream, _DatasetKind
 from .worker import Finished
+
+# A loader is anything with the attributes that PyTorch's iterations read: libraries bring loaders of their own.
+
+
+def is_stream(loader):
+    """Whether a loader reads a stream."""
+    return loader._dataset_kind == _DatasetKind.Iterable
+
+
+def make_fetch(loader):
+    """From the data set to what makes batches of it; goes to the workers."""
+    if is_stream(loader):
+        return functools.partial(
+            FetchFromStream,
+            batch_size=loader.batch_size if loader._auto_collation else None,
+            drop_last=loader.drop_last,
+            collate_fn=loader.collate_fn,
+        )
+    return functools.partial(
+        FetchByIndex, batched=loader._auto_collation, collate_fn=loader.collate_fn
+    )
+
+
+def start_workers(loader):
+    """The workers of an epoch: those of the last one if they persist."""
+    from .workers import Workers  # multiprocessing is only loaded for those who use it
+
+    kept = getattr(loader, "_workers", None)
+    if kept is not None and not kept.ended:
+        return kept
+    workers = Workers(
+        loader.num_workers,
+        loader.multiprocessing_context,
+        loader.dataset,
+        make_fetch(loader),
+        loader.worker_init_fn,
+        _seed(loader),
+    )
+    if loader.persistent_workers:
+        loader._workers = workers
+    return workers
+
+
+def _seed(loader):
+    """A seed for the workers, another in every epoch; the order of the samples does not change by it."""
+    generator = loader.generator or flambeau.default_generator
+    state = generator.get_state()
+    drawn = flambeau.randint(2**62, (), generator=generator, device="cpu").item()
+    generator.set_state(state)
+    return drawn + getattr(loader, "_epochs", 0) * loader.num_workers
 
 
 class _Progress:
@@ -90,21 +143,22 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
 
     def _open(self, resume, skip):
         loader = self.loader
-        if loader._dataset_kind == _DatasetKind.Map:
+        self._stream = is_stream(loader)
+        if not self._stream:
             self._open_indices(skip)
-            self._dataset_fetcher = loader._make_fetch(loader.dataset)
+            self._dataset_fetcher = make_fetch(loader)(loader.dataset)
             return
         self._given, self._expected = 0, None
         if resume and "dataset" in resume:
             loader.dataset.load_state_dict(resume["dataset"])
             skip = 0
         self._open_indices(0)
-        self._dataset_fetcher = loader._make_fetch(loader.dataset)
+        self._dataset_fetcher = make_fetch(loader)(loader.dataset)
         self._dataset_fetcher.skip(skip)
 
     def _next_data(self):
         batch = self._dataset_fetcher(self._next_index())
-        if self.loader._iterable:
+        if self._stream:
             self._count(self._dataset_fetcher.given)
         return batch
 
@@ -134,15 +188,15 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
 
     def _open(self, resume, skip):
         loader = self.loader
-        self._processes = loader._start_workers()
+        self._processes = start_workers(loader)
         self.epoch = self._processes.new_epoch()
         self.turns = itertools.cycle(range(len(self._processes)))
         self.active = set(range(len(self._processes)))
         self.pending, self.arrived, self.submitted = {}, {}, 0
-        self._open_indices(0 if loader._iterable else skip)
+        self._open_indices(0 if is_stream(loader) else skip)
         for _ in range(loader.prefetch_factor * len(self._processes)):
             self._submit()
-        if loader._iterable:
+        if is_stream(loader):
             for _ in range(skip):  # only the workers know their streams
                 self._next_data()
 
@@ -184,7 +238,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
 
     def _count(self):
         """Warn where more batches come than len(loader), if it was asked, told."""
-        told = self.loader._told_length
+        told = getattr(self.loader, "_told_length", None)
         if told is not None and self.progress.batches >= told:
             warnings.warn(
                 f"DataLoader: the length of {type(self.loader.dataset).__name__} means {told} batches, but this is "

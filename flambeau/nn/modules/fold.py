@@ -1,0 +1,5 @@
+"""Fold and Unfold under the module that programs import them from."""
+
+from .vision import Fold, Unfold
+
+__all__ = ["Fold", "Unfold"]

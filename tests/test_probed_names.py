@@ -1,0 +1,124 @@
+"""Names from PyTorch's inside that libraries import: they are there, and do or answer what they say."""
+
+import importlib
+
+import pytest
+
+import flambeau as torch
+
+
+def test_the_module_holds_itself():
+    assert torch.torch is torch
+
+
+def test_switches_of_what_is_not_here():
+    from flambeau import _C
+
+    assert _C._get_tracing_state() is None and not _C._are_functorch_transforms_active()
+    assert _C._jit_set_profiling_mode(True) is False
+    assert _C._get_default_device() == "cpu" and _C._get_accelerator().type == "cpu"
+    assert isinstance(torch.Tensor, _C._TensorMeta)
+    with pytest.raises(AttributeError, match="no attribute"):
+        _C.never_there
+    with pytest.raises(NotImplementedError, match="TorchScript"):
+        _C.Graph()
+
+
+@pytest.mark.parametrize(
+    "name",
+    """_dynamo.eval_frame.OptimizedModule _dynamo.exc.Unsupported _subclasses.fake_tensor.is_fake
+    fx._pytree.tree_flatten_spec nn.modules.container.Sequential nn.modules.fold.Unfold nn.modules.sparse.Embedding
+    nn.modules.pixelshuffle.PixelShuffle nn.modules.upsampling.Upsample nn.modules.channelshuffle.ChannelShuffle
+    nn.modules.module._EXTRA_STATE_KEY_SUFFIX nn.modules.transformer._get_activation_fn nn.init._no_grad_normal_
+    fx.experimental.symbolic_shapes.free_unbacked_symbols serialization.MAP_LOCATION serialization.DEFAULT_PROTOCOL
+    types.Number hub.HASH_REGEX optim.optimizer.ParamsT _tensor._rebuild_from_type_v2 backends.__allow_nonbracketed_mutation
+    distributions.utils._standard_normal optim.optimizer._params_t""".split(),
+)
+def test_names_that_libraries_import(name):
+    module, _, attribute = name.rpartition(".")
+    assert getattr(importlib.import_module(f"flambeau.{module}"), attribute) is not None
+
+
+def test_parts_of_a_tensor_s_text():
+    from flambeau import _tensor_str
+
+    x = torch.tensor([1.0, 2.0])
+    assert _tensor_str._tensor_str(x, 7) == "[1., 2.]"
+    assert _tensor_str._add_suffixes("Mine([1., 2.]", ["a=1"], 5, False) == "Mine([1., 2.], a=1)"
+    assert _tensor_str.PRINT_OPTS.precision == 4
+
+
+def test_optimizers_of_libraries_find_their_helpers():
+    from flambeau.optim import optimizer
+
+    class Mine(torch.optim.Optimizer):
+        @optimizer._use_grad_for_differentiable
+        def step(self, closure=None):
+            return torch.is_grad_enabled()
+
+    assert Mine([torch.ones(1)], {}).step() is False
+    assert Mine([torch.ones(1)], {"differentiable": True}).step() is True
+    lists = [[torch.ones(1), torch.ones(1).double(), torch.ones(2)], [None, None, torch.zeros(2)]]
+    groups = torch.optim.Optimizer._group_tensors_by_device_and_dtype(lists, with_indices=True)
+    assert [places for _, places in groups.values()] == [[0, 2], [1]]
+
+
+def test_types_of_one_s_own_in_a_batch():
+    from flambeau.utils.data._utils import collate
+
+    class Point:
+        def __init__(self, x):
+            self.x = x
+
+    def points(batch, *, collate_fn_map=None):
+        return torch.tensor([p.x for p in batch])
+
+    collate.default_collate_fn_map[Point] = points
+    try:
+        batch = torch.utils.data.default_collate([{"p": Point(1), "n": 2.0}, {"p": Point(3), "n": 4.0}])
+    finally:
+        del collate.default_collate_fn_map[Point]
+        collate.default_collate_fn_map.changed = False
+    assert batch["p"].tolist() == [1, 3] and batch["n"].dtype == torch.float64
+    with pytest.raises(TypeError, match="does not become part"):
+        collate.collate([Point(1)], collate_fn_map={})
+
+
+def test_a_loader_of_a_library_s_own():
+    """An iteration reads of its loader only what PyTorch's reads."""
+    from flambeau.utils.data import dataloader
+
+    class Loader:
+        _dataset_kind, _auto_collation, drop_last = dataloader._DatasetKind.Iterable, False, False
+        num_workers, timeout, pin_memory, persistent_workers, generator = 0, 0, False, False, None
+        dataset = range(3)
+
+        def collate_fn(self, sample):
+            return sample + 1
+
+        @property
+        def _index_sampler(self):
+            return iter(int, 1)
+
+    assert list(dataloader._SingleProcessDataLoaderIter(Loader())) == [1, 2, 3]
+
+
+def test_divergences_between_distributions_of_a_library():
+    from flambeau.distributions import kl
+
+    class Foreign:
+        pass
+
+    kl.register_kl(Foreign, Foreign)(lambda p, q: 1.5)
+    assert kl.kl_divergence(Foreign(), Foreign()) == 1.5
+    with pytest.raises(TypeError, match="takes types"):
+        kl.register_kl(3, Foreign)
+
+
+def test_make_fx():
+    from flambeau.fx.experimental.proxy_tensor import make_fx
+
+    graph = make_fx(lambda x, y: {"a": x + y})(torch.ones(2), torch.ones(2))
+    assert graph(torch.zeros(2), torch.ones(2))["a"].tolist() == [1, 1]
+    with pytest.raises(NotImplementedError, match="symbolic"):
+        make_fx(lambda x: x, tracing_mode="symbolic")
