@@ -8,7 +8,7 @@ from . import harness
 
 NAMES = (
     "overhead", "pointwise", "pointwise_all", "reduce", "fourier", "matmul", "conv", "pool", "lenet", "programs", "train", "processes",
-    "profiler", "foreach",
+    "profiler", "foreach", "distributions",
     "first_use", "import_time", "install_size",
 )  # fmt: skip
 

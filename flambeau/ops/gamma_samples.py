@@ -6,9 +6,13 @@ Source: Figurnov, Mohamed, Mnih, "Implicit reparameterization gradients", 2018, 
 
 import math
 
+from ..kernels import language as k
 from .core import operators as fl
 from .core.arguments import some
-from .core.declare import composite, primitive
+from .core.declare import composite, make_pointwise, primitive
+from .philox import philox, random_map, unit, unit64
+from .random import _draw
+from .series import TERMS, converge, flat, fused, run
 
 __all__ = ["log_gamma_slope", "log_gamma_samples"]
 
@@ -21,35 +25,62 @@ def log_gamma_samples(ctx, concentration, generator=None):
     x = y * u**(1 / a) with y of the shape a + 1.
     Source: Marsaglia, Tsang, ACM Trans. Math. Softw. 26 (2000) 363.
     """
-    a = concentration.double()
-    log_x = _drawn(a, generator)
-    ctx.save_for_backward(a, log_x)
+    wide = concentration.float() if concentration.dtype.itemsize < 4 else concentration
+    log_x = _drawn(wide, generator)
+    ctx.save_for_backward(wide, log_x)
     ctx.dtype = concentration.dtype
     return log_x.to(concentration.dtype)
 
 
 def _drawn(a, generator):
-    """Logarithms of gamma samples in float64."""
-    boost = (a > 0) & (a < 1)
-    y = _marsaglia_tsang(fl.where(boost, a + 1, a), generator)
-    lift = -fl.empty_like(a).exponential_(generator=generator) / a  # log(u) / a
-    return y.log() + fl.where(boost, lift, 0.0)
+    """Logarithms of gamma samples in the dtype of a; NaN where a is not positive and finite."""
+    kernel = _ATTEMPT[64 if a.dtype is fl.float64 else 32]
+    log_x = part = _attempt(kernel, a, generator)
+    places, left = None, a.reshape(-1)
+    while True:  # one in twenty is open after the first attempt, at most
+        opened = (part.reshape(-1).isnan() & (left > 0) & left.isfinite()).nonzero().squeeze(1)
+        if opened.numel() == 0:
+            return log_x
+        places, left = opened if places is None else places[opened], left[opened]
+        part = _attempt(kernel, left, generator)
+        log_x.view(-1).index_copy_(0, places, part)
 
 
-def _marsaglia_tsang(shape, generator):
-    d = shape - 1 / 3
-    c = 1 / (9 * d).sqrt()
-    result = fl.full_like(shape, math.nan)
-    open_places = (shape > 0) & shape.isfinite()
-    while some(open_places):  # one in twenty stays open, at most
-        x = fl.empty_like(shape).normal_(generator=generator)
-        v = (1 + c * x) ** 3
-        level = 0.5 * x * x + d - d * v + d * v.clamp_min(0).log()
-        log_u = -fl.empty_like(x).exponential_(generator=generator)
-        taken = open_places & (v > 0) & (log_u < level)
-        result = fl.where(taken, d * v, result)
-        open_places = open_places & ~taken
-    return result
+def _attempt(kernel, a, generator):
+    made = fl.empty(a.shape, dtype=a.dtype, device=a.device)
+    return _draw(made, kernel, (a,), generator)
+
+
+def _marsaglia_tsang(a, normal, log_u, log_lift):
+    """log of a sample from two random numbers, NaN where they give none; log_lift: of another uniform number."""
+    boost = a < 1
+    d = k.where(boost, a + 1, a) - 1 / 3
+    t = normal * k.rsqrt(9 * d)
+    log_v = 3 * k.log1p(t)  # v = (1 + t)**3
+    # Written so that large d cancel before they are multiplied: 1 - v = -(3 t + 3 t**2 + t**3).
+    level = 0.5 * normal * normal + d * (log_v - t * (3 + t * (3 + t)))
+    taken = (a > 0) & (t > -1) & (log_u < level)
+    return k.where(taken, k.log(d) + log_v + k.where(boost, log_lift / a, 0), math.nan)
+
+
+def _attempt32(seed, call, a):
+    w = philox(seed, call)
+    normal = k.sqrt(-2.0 * k.log(1.0 - unit(w[0]))) * k.cos(6.283185307179586 * unit(w[1]))
+    log_u, log_lift = (k.log(1.0 - unit(word)) for word in w[2:])
+    return _marsaglia_tsang(a, normal, log_u, log_lift)
+
+
+def _attempt64(seed, call, a):
+    w = (*philox(seed, call), *philox(k.cast(seed, "uint64") ^ 0x9E3779B97F4A7C15, call))
+    u, angle, other, lift = (unit64(w[i], w[i + 1]) for i in range(0, 8, 2))
+    normal = k.sqrt(-2.0 * k.log(1.0 - u)) * k.cos(6.283185307179586 * angle)
+    return _marsaglia_tsang(a, normal, k.log(1.0 - other), k.log(1.0 - lift))
+
+
+_ATTEMPT = {
+    32: random_map(_attempt32, "gamma_samples"),
+    64: random_map(_attempt64, "gamma_samples"),
+}
 
 
 def _first_only(name):
@@ -60,7 +91,7 @@ def _first_only(name):
 @log_gamma_samples.derivative
 def _(ctx, grad_output):
     _first_only("gamma")
-    a, log_x = ctx.saved
+    a, log_x = (one.double() for one in ctx.saved)
     return grad_output * log_gamma_slope(a, log_x).to(ctx.dtype), None
 
 
@@ -77,21 +108,42 @@ def log_gamma_slope(a, log_x):
 
 # Beyond, some 10 sqrt(a) terms are more work than four of the expansion in 1 / sqrt(a).
 _SERIES_ENDS = 500.0
-_MOST_TERMS = 100_000
 
 
 def _by_series(a, log_x):
     """P(a, x) is density * x * sum of r_n, r_n = x**n / (a ... (a + n)); log(x) - psi(a + n + 1) times that, its derivative."""
-    x, term, slope = log_x.exp(), 1 / a, fl.digamma(a + 1) - log_x
-    result, divisor = term * slope, a.clone()
-    for n in range(1, _MOST_TERMS):
-        divisor.add_(1)
-        slope.add_(divisor.reciprocal())
-        term.mul_(x).div_(divisor)
-        result.addcmul_(term, slope)
-        if n % 4 == 0 and not some(term * slope.abs() > 1e-17 * result.abs()):
-            break
-    return result
+    divisor, log_x = flat(a, log_x)
+    slope, term, total, x = (fl.empty_like(divisor) for _ in range(4))
+    run(_GAMMA_START, (x, slope, term, total), (divisor, log_x))
+    return converge(_GAMMA_TERMS, [divisor, slope, term, total], [x], _pending).reshape(a.shape)
+
+
+def _gamma_start(a, log_x):
+    slope, term = k.digamma(a + 1) - log_x, 1 / a
+    return k.exp(log_x), slope, term, term * slope
+
+
+def _gamma_terms(divisor, slope, term, total, x):
+    for _ in range(TERMS):
+        divisor = divisor + 1
+        inverse = 1 / divisor
+        slope, term = slope + inverse, term * (x * inverse)
+        total = total + term * slope
+    return divisor, slope, term, total
+
+
+_GAMMA_START = fused(_gamma_start, 2, "gamma_slope_start")
+_GAMMA_TERMS = fused(_gamma_terms, 5, "gamma_slope_terms")
+_still = make_pointwise(
+    lambda slope, term, total: term * (k.abs(slope) + 1) > 1e-16 * k.abs(total),
+    name="series_pending",
+    result="bool",
+    differentiable=False,
+)
+
+
+def _pending(*state):
+    return _still(*state[-3:])
 
 
 def _by_expansion(a, x):
@@ -116,34 +168,56 @@ def beta_slope(a, b, log_x, log_y):
     """dx / da / (1 - x) for x of Beta(a, b) with its distribution function I_x(a, b) held. float64.
 
     I_x(a, b) is density * x (1 - x) / a * sum of t_n, t_n = (a + b)_n / (a + 1)_n x**n, and likewise from
-    the other end; each term's logarithm is differentiated. The end is taken where the terms fall.
+    the other end; each term's logarithm is differentiated.
     Source: NIST Digital Library of Mathematical Functions, 8.17.8.
     """
-    x, total = log_x.exp(), a + b
-    near = x * total <= a  # from x = 0; else from x = 1
-    ratio = fl.where(near, x, log_y.exp())
-    slope = log_x + total.digamma() - fl.where(near, (a + 1).digamma(), a.digamma())
-    factor = x * fl.where(near, -1 / a, 1 / b)
-    term, near, divisor = fl.ones_like(a), near.double(), fl.where(near, a, b)
-    result = term * slope
-    for n in range(_MOST_TERMS):
-        divisor.add_(1)
-        term.mul_(ratio).mul_(total).div_(divisor)
-        slope.add_(total.reciprocal()).addcdiv_(near, divisor, value=-1)
-        total.add_(1)
-        result.addcmul_(term, slope)
-        if n % 4 == 0 and not some(term * slope.abs() > 1e-17 * result.abs()):
-            break
-    return factor * result
+    a, b, log_x, log_y = fl.broadcast_tensors(a, b, log_x, log_y)
+    inputs = flat(a, b, log_x, log_y)
+    divisor, total, slope, term, result, ratio, near, factor = (
+        fl.empty_like(inputs[0]) for _ in range(8)
+    )
+    run(_BETA_START, (divisor, total, slope, term, result, ratio, near, factor), inputs)
+    state = [divisor, total, slope, term, result]
+    return (converge(_BETA_TERMS, state, [ratio, near], _pending) * factor).reshape(a.shape)
+
+
+def _beta_start(a, b, log_x, log_y):
+    x, y, total = k.exp(log_x), k.exp(log_y), a + b
+    mean = a / total
+    # Terms fall as x**n or y**n. Beyond the mean, where the sum is nearly one and its derivative nearly nothing,
+    # digits cancel: exp(-tail) is left of it (Chernoff).
+    tail = total * (mean * (k.log(mean) - log_x) + (1 - mean) * (k.log(1 - mean) - log_y))
+    near = k.where(tail > 10, x <= mean, x <= 0.5)
+    slope = log_x + k.digamma(total) - k.where(near, k.digamma(a + 1), k.digamma(a))
+    factor = x * k.where(near, -1 / a, 1 / b)
+    one = x * 0 + 1
+    return (
+        k.where(near, a, b), total, slope, one, slope, k.where(near, x, y), k.where(near, one, 0), factor,
+    )  # fmt: skip
+
+
+def _beta_terms(divisor, total, slope, term, result, ratio, near):
+    for _ in range(TERMS):
+        divisor = divisor + 1
+        inverse = 1 / divisor
+        term = term * (ratio * total * inverse)
+        slope = slope + 1 / total - near * inverse
+        total = total + 1
+        result = result + term * slope
+    return divisor, total, slope, term, result
+
+
+_BETA_START = fused(_beta_start, 4, "beta_slope_start")
+_BETA_TERMS = fused(_beta_terms, 7, "beta_slope_terms")
 
 
 @primitive(method=False, function=False)
 def _dirichlet_samples(ctx, concentration, generator):
-    a = concentration.double()
+    wide = concentration.float() if concentration.dtype.itemsize < 4 else concentration
     limits = fl.finfo(concentration.dtype)
-    x = _drawn(a, generator).softmax(-1).clamp(limits.tiny, 1 - limits.eps / 2)
+    x = _drawn(wide, generator).softmax(-1).clamp(limits.tiny, 1 - limits.eps / 2)
     x = x.to(concentration.dtype)
-    ctx.save_for_backward(a, x)  # as rounded: near 1, what is left of it counts
+    ctx.save_for_backward(wide, x)  # as rounded: near 1, what is left of it counts
     return x
 
 
@@ -151,7 +225,7 @@ def _dirichlet_samples(ctx, concentration, generator):
 def _(ctx, grad_output):
     _first_only("Dirichlet")
     a, x = ctx.saved
-    return dirichlet_backward(x.double(), a, grad_output.double()).to(x.dtype), None
+    return dirichlet_backward(x.double(), a.double(), grad_output.double()).to(x.dtype), None
 
 
 def dirichlet_backward(x, concentration, grad_output):
