@@ -1,6 +1,7 @@
 #include "kernels/elements/counts.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -188,19 +189,37 @@ class Numbers {
   int at_ = 2;
 };
 
-/// Source: Hoermann, "The transformed rejection method for generating Poisson random variables",
-/// Insurance: Mathematics and Economics 12 (1993) 39: PTRS, for rates of 10 and more.
+/// 1 / k for the counts that inversion reaches: with a mean below 10 more have no probability left.
+constexpr int most_counted = 128;
+
+constexpr std::array<double, most_counted + 1> make_inverses() {
+  std::array<double, most_counted + 1> made{};
+  for (int k = 1; k <= most_counted; ++k) made[k] = 1.0 / k;
+  return made;
+}
+
+constexpr auto inverses = make_inverses();
+
+/// The first count at which the sum of probabilities passes a uniform number. They begin with
+/// `first`, and factor(k) / k leads from the one of k - 1 to that of k.
+template <class F>
+double by_inversion(double first, int last, F&& factor, Numbers& numbers) {
+  double left = numbers.next() - first, p = first;
+  int k = 0;
+  while (left > 0 && k < last) {
+    ++k;
+    p *= factor(k) * inverses[k];
+    left -= p;
+  }
+  return k;
+}
+
+/// By inversion for small rates. Source beyond: Hoermann, "The transformed rejection method for
+/// generating Poisson random variables", Insurance: Mathematics and Economics 12 (1993) 39: PTRS.
 double one_poisson(double rate, Numbers& numbers) {
   if (rate == 0) return 0;
-  if (rate < 10) {
-    double product = numbers.next(), limit = std::exp(-rate);
-    int count = 0;
-    while (product > limit) {
-      product *= numbers.next();
-      ++count;
-    }
-    return count;
-  }
+  if (rate < 10)
+    return by_inversion(std::exp(-rate), most_counted, [&](int) { return rate; }, numbers);
   double root = std::sqrt(rate), log_rate = std::log(rate);
   double b = 0.931 + 2.53 * root, a = -0.059 + 0.02483 * b;
   double inverse_alpha = 1.1239 + 1.1328 / (b - 3.4), v_r = 0.9277 - 3.6224 / (b - 2);
@@ -217,29 +236,29 @@ double one_poisson(double rate, Numbers& numbers) {
 
 /// Source: Hoermann, "The generation of binomial random variates", Journal of Statistical
 /// Computation and Simulation 46 (1993) 101: BTRS, where trials * chance is 10 or more; else
-/// waiting times.
+/// inversion.
 double one_binomial(double trials, double chance, Numbers& numbers) {
   if (chance > 0.5) return trials - one_binomial(trials, 1 - chance, numbers);
   if (trials == 0 || chance == 0) return 0;
   double mean = trials * chance;
   if (mean < 10) {
-    double count = 0, sum = 0, scale = std::log1p(-chance);
-    for (;;) {
-      sum += std::ceil(std::log(numbers.next()) / scale);
-      if (sum > trials) return count;
-      ++count;
-    }
+    double odds = chance / (1 - chance);
+    int last = static_cast<int>(std::min<double>(trials, most_counted));
+    return by_inversion(
+        std::exp(trials * std::log1p(-chance)), last,
+        [&](int k) { return (trials - (k - 1)) * odds; }, numbers);
   }
   double spread = std::sqrt(mean * (1 - chance));
   double b = 1.15 + 2.53 * spread, a = -0.0873 + 0.0248 * b + 0.01 * chance, c = mean + 0.5;
   double v_r = 0.92 - 4.2 / b, odds = chance / (1 - chance);
   double alpha = (2.83 + 5.1 / b) * spread, mode = std::floor((trials + 1) * chance);
-  double top = log_gamma(mode + 1) + log_gamma(trials - mode + 1);
+  double top = std::numeric_limits<double>::quiet_NaN();  // of the mode; most samples do without
   for (;;) {
     double u = numbers.next() - 0.5, v = numbers.next(), us = 0.5 - std::fabs(u);
     double k = std::floor((2 * a / us + b) * u + c);
     if (us >= 0.07 && v <= v_r) return k;
     if (k < 0 || k > trials) continue;
+    if (std::isnan(top)) top = log_gamma(mode + 1) + log_gamma(trials - mode + 1);
     if (std::log(v * alpha / (a / (us * us) + b)) <=
         top - log_gamma(k + 1) - log_gamma(trials - k + 1) + (k - mode) * std::log(odds))
       return k;
