@@ -69,16 +69,6 @@ __version__ = TorchVersion("2.13.0")
 from . import ops  # noqa: E402
 from .tensor import Tensor  # noqa: E402
 
-_NATIVE = (
-    "reshape permute transpose t select narrow unsqueeze squeeze as_strided diagonal view_as_real view_as_complex "
-    "detach flatten unbind split chunk numel is_floating_point is_complex clone sum mean empty zeros ones full "
-    "empty_like zeros_like ones_like empty_strided tensor as_tensor from_numpy promote_types result_type can_cast "
-    "get_default_dtype set_default_dtype is_grad_enabled is_inference_mode_enabled set_num_threads get_num_threads "
-    "memory_stats reset_peak_memory_stats"
-).split()
-globals().update(
-    {name: ops.core.declare.settle(name, getattr(_core, name), "torch") for name in _NATIVE}
-)
 globals().update(ops.NAMESPACES["torch"])
 
 from math import e, inf, nan, pi  # noqa: E402

@@ -284,7 +284,7 @@ def _spaces():
     """(prefix, object) of every place operators are public in."""
     import flambeau
 
-    yield "torch", flambeau, {*NAMESPACES["torch"], *flambeau._NATIVE}
+    yield "torch", flambeau, set(NAMESPACES["torch"])
     yield "torch.Tensor", _core.Tensor, set(dir(_core.Tensor))
     functional = flambeau.nn.functional
     yield "torch.nn.functional", functional, set(functional.__all__)

@@ -6,14 +6,6 @@ from .ops.core.declare import METHODS, as_operator
 
 Tensor = _core.Tensor
 
-# Native functions that are methods under their own name.
-_NATIVE = (
-    "view reshape expand permute transpose t select narrow unsqueeze squeeze as_strided diagonal unfold detach "
-    "flatten unbind split chunk size stride dim numel storage_offset data_ptr element_size is_contiguous "
-    "is_floating_point is_complex item tolist contiguous clone to copy_ fill_ zero_ resize_ sum mean sum_to_size "
-    "requires_grad_ retain_grad register_hook register_post_accumulate_grad_hook detach_"
-).split()
-
 
 def _cast(name, dtype_name):
     dtype = getattr(_core, dtype_name)
@@ -314,8 +306,6 @@ def _member(name, value):
 
 
 def _fill_class():
-    for name in _NATIVE:
-        setattr(Tensor, name, getattr(_core, name))
     for name, dtype in _CASTS.items():
         setattr(Tensor, name, as_operator(_cast(name, dtype)))
     for name, function in METHODS.items():

@@ -66,6 +66,10 @@ def operands():
 
 
 CALLS = """
+reshape(x, 20) | permute(x, 1, 0) | transpose(x, 0, 1) | t(x) | select(x, 1, 2) | narrow(x, 1, 1, 3) | unsqueeze(x, 1)
+squeeze(x[:1]) | as_strided(x, (2, 3), (5, 1)) | view_as_real(z) | view_as_complex(grid) | detach(x) | flatten(image, 1)
+unbind(x) | split(x, 3) | chunk(x, 2, 1) | clone(x) | empty_like(x)
+zeros_like(x) | ones_like(x)
 threshold(x, 0.1, 2.0) | prelu(image, c) | any(b, 1) | all(b) | count_nonzero(x, 1) | nansum(x, 0) | prod(x, 1)
 amax(x, 1) | amin(x, (0, 1)) | aminmax(x, dim=1) | div(x, y, rounding_mode="floor") | divide(x, y) | positive(x)
 pow(y, 2.5) | float_power(y, 2) | round(x, decimals=1) | clamp(x, -1, 1) | clip(x, 0) | nan_to_num(x) | max(x, 1)
@@ -165,6 +169,9 @@ _masked_softmax(x, b) | _softmax(x, 1, False) | _log_softmax(x, 1, False) | _add
 
 # What depends on values, answers a question about one tensor, or makes tensors from numbers alone.
 OTHERS = """
+empty zeros ones full empty_strided tensor as_tensor from_numpy promote_types can_cast get_default_dtype
+set_default_dtype set_num_threads get_num_threads memory_stats reset_peak_memory_stats is_grad_enabled
+is_inference_mode_enabled numel is_floating_point is_complex result_type smm sspaddmm hspmm resize_as_sparse_ lobpcg sampled_addmm spdiags
 allclose equal nonzero argwhere masked_select bincount unique unique_consecutive is_nonzero is_distributed get_device
 is_conj is_neg is_signed is_inference is_same_size broadcast_shapes manual_seed seed initial_seed get_rng_state
 set_rng_state Generator default_generator arange range linspace logspace eye scalar_tensor empty_permuted tril_indices

@@ -51,7 +51,7 @@ def test_every_public_name_is_in_the_stub(texts):
 
 
 def _told(result):
-    plain = {fl.Tensor: "Tensor", bool: "_bool", int: "_int", list: "list"}
+    plain = {fl.Tensor: "Tensor", bool: "_bool", int: "_int", list: "list", fl.dtype: "_dtype"}
     kind = type(result)
     if kind in plain:
         return plain[kind]

@@ -45,7 +45,15 @@ struct NativeEntry {
   const char* doc = nullptr;
   Mixing mixing = Mixing::numbers;  // of devices, among its arguments
   Shown shown = Shown::yes;
+  bool is_function = false, is_method = false;  // public as torch.NAME, as Tensor.NAME
 };
+constexpr NativeEntry function(NativeEntry entry) { return entry.is_function = true, entry; }
+constexpr NativeEntry method(NativeEntry entry) { return entry.is_method = true, entry; }
+constexpr NativeEntry both(NativeEntry entry) { return function(method(entry)); }
+/// It tells something about tensors of any devices, which is no call to watch.
+constexpr NativeEntry fact(NativeEntry entry) {
+  return entry.mixing = Mixing::all, entry.shown = Shown::no, entry;
+}
 
 /// A call of a function of the core.
 struct Call {
@@ -135,7 +143,8 @@ TensorRef retype(Tensor& t, PyTypeObject* type);
 TensorRef as_subclass(Tensor& t, PyTypeObject* type);
 void mark_requires_grad(Tensor& t, bool wanted);
 
-/// Adds functions to the module; each is callable and, set on a class, a method.
+/// Adds functions to the module; the public ones also to its dicts _functions and _methods, which
+/// ops/ reads.
 void add_functions(PyObject* module, const NativeEntry* entries);
 
 void initialize_batches(PyObject* module);

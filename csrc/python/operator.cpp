@@ -95,6 +95,8 @@ Args::Args(const Call& call) : function_(call.function()), parameters_(parameter
 
 const char* Args::name(int i) const { return text_of(PyTuple_GET_ITEM(parameters_.names(), i)); }
 
+static PyObject *public_functions, *public_methods;
+
 void add_functions(PyObject* module, const NativeEntry* list) {
   for (; list->name; ++list) {
     bool is_private = list->name[0] == '_' && list->name[1] != '_';
@@ -104,7 +106,10 @@ void add_functions(PyObject* module, const NativeEntry* list) {
     Operator& self = new_operator(door, run_native);
     self.entry = list;
     set_name(self, list->name, list->doc);
-    if (PyModule_AddObject(module, list->name, reinterpret_cast<PyObject*>(&self)) < 0)
+    PyObject* o = reinterpret_cast<PyObject*>(&self);
+    if (PyModule_AddObject(module, list->name, o) < 0 ||
+        (list->is_function && PyDict_SetItemString(public_functions, list->name, o) < 0) ||
+        (list->is_method && PyDict_SetItemString(public_methods, list->name, o) < 0))
       throw PythonError();
   }
 }
@@ -252,7 +257,11 @@ void initialize_operators(PyObject* module) {
   operator_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&type_spec));
   tell_of_other_devices = [](bool any) { set_watcher(watch_devices, any); };
   tell_of_sparse = [](bool any) { set_watcher(watch_layouts, any); };
-  if (PyModule_AddObjectRef(module, "Operator", reinterpret_cast<PyObject*>(operator_type)) < 0)
+  public_functions = PyDict_New();
+  public_methods = PyDict_New();
+  if (PyModule_AddObjectRef(module, "Operator", reinterpret_cast<PyObject*>(operator_type)) < 0 ||
+      PyModule_AddObjectRef(module, "_functions", public_functions) < 0 ||
+      PyModule_AddObjectRef(module, "_methods", public_methods) < 0)
     throw PythonError();
 }
 

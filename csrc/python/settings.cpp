@@ -93,27 +93,25 @@ PyObject* py_empty_cache(const Call&) {
 }
 
 const NativeEntry entries[] = {
-    {"promote_types", "type1, type2 -> dtype", py_promote_types, "The dtype that holds both.",
-     Mixing::all, Shown::no},
-    {"result_type", "*tensors -> dtype", py_result_type,
-     "The dtype an operator of these operands computes in.", Mixing::all, Shown::no},
-    {"can_cast", "from_, to -> bool", py_can_cast,
-     "Whether a dtype converts to another under the promotion rules.", Mixing::all, Shown::no},
-    {"get_default_dtype", " -> dtype", py_get_default_dtype, "The dtype of new floating tensors.",
-     Mixing::all, Shown::no},
-    {"set_default_dtype", "d -> None", py_set_default_dtype,
-     "Sets the dtype of new floating tensors.", Mixing::all, Shown::no},
+    fact(function({"promote_types", "type1, type2 -> dtype", py_promote_types,
+                   "The dtype that holds both."})),
+    fact(function({"result_type", "*tensors -> dtype", py_result_type,
+                   "The dtype an operator of these operands computes in."})),
+    fact(function({"can_cast", "from_, to -> bool", py_can_cast,
+                   "Whether a dtype converts to another under the promotion rules."})),
+    fact(function({"get_default_dtype", " -> dtype", py_get_default_dtype,
+                   "The dtype of new floating tensors."})),
+    fact(function({"set_default_dtype", "d -> None", py_set_default_dtype,
+                   "Sets the dtype of new floating tensors."})),
     {"_bind", "name, callable", py_bind, "Names an operator for the core."},
     {"_check_room", "nbytes, beside=None", py_check_room,
      "Raises OutOfMemory unless memory could hold so many bytes."},
-    {"set_num_threads", "n -> None", py_set_num_threads, "Sets the number of threads.", Mixing::all,
-     Shown::no},
-    {"get_num_threads", " -> int", py_get_num_threads, "The number of threads.", Mixing::all,
-     Shown::no},
-    {"memory_stats", " -> dict", py_memory_stats, "Counters of the allocator, in bytes.",
-     Mixing::all, Shown::no},
-    {"reset_peak_memory_stats", " -> None", py_reset_peak, "Starts the peak anew.", Mixing::all,
-     Shown::no},
+    fact(function(
+        {"set_num_threads", "n -> None", py_set_num_threads, "Sets the number of threads."})),
+    fact(function({"get_num_threads", " -> int", py_get_num_threads, "The number of threads."})),
+    fact(function(
+        {"memory_stats", " -> dict", py_memory_stats, "Counters of the allocator, in bytes."})),
+    fact(function({"reset_peak_memory_stats", " -> None", py_reset_peak, "Starts the peak anew."})),
     {"_empty_cache", "", py_empty_cache, "Gives cached memory back to the system."},
     {}};
 

@@ -5,7 +5,13 @@ May import: _core, types, kernels. Must not import: tensor, nn, anything above.
 
 from importlib import import_module
 
-from .core.declare import METHODS, NAMESPACES  # noqa: F401
+from .. import _core
+from .core.declare import METHODS, NAMESPACES, register  # noqa: F401
+
+# Those of the core first: a family may put its own in their place.
+for _name, _function in _core._functions.items():
+    register(_name, _function)
+METHODS.update(_core._methods)
 
 # Every family declares its operators when it is imported; one name a line, in alphabetical order.
 FAMILIES = """

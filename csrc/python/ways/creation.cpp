@@ -357,41 +357,49 @@ PyObject* py_as_subclass(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"empty",
-     "*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, "
-     "pin_memory=False, memory_format=None",
-     py_empty, "An uninitialised tensor of the given sizes."},
-    {"zeros",
-     "*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False",
-     py_zeros, "A tensor of zeros of the given sizes."},
-    {"ones",
-     "*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False",
-     py_ones, "A tensor of ones of the given sizes."},
-    {"full",
-     "size, fill_value, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, "
-     "pin_memory=False",
-     py_full, "A tensor of the given sizes filled with one value."},
-    {"empty_like",
-     "input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, "
-     "memory_format=None",
-     py_empty_like, "An uninitialised tensor of input's sizes and dtype."},
-    {"zeros_like",
-     "input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, "
-     "memory_format=None",
-     py_zeros_like, "Zeros of input's sizes and dtype."},
-    {"ones_like",
-     "input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, "
-     "memory_format=None",
-     py_ones_like, "Ones of input's sizes and dtype."},
-    {"empty_strided",
-     "size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False",
-     py_empty_strided, "An uninitialised tensor of the given sizes and strides."},
-    {"tensor", "data, *, dtype=None, device=None, requires_grad=False, pin_memory=False", py_tensor,
-     "A new tensor with a copy of data: numbers, nested sequences, arrays.", Mixing::all},
-    {"as_tensor", "data, dtype=None, device=None", py_as_tensor,
-     "data as a tensor, without a copy where that is possible.", Mixing::all},
-    {"from_numpy", "ndarray", py_from_buffer,
-     "A tensor over the memory of a NumPy array; both see each other's writes."},
+    function({"empty",
+              "*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, "
+              "pin_memory=False, memory_format=None",
+              py_empty, "An uninitialised tensor of the given sizes."}),
+    function({"zeros",
+              "*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, "
+              "pin_memory=False",
+              py_zeros, "A tensor of zeros of the given sizes."}),
+    function({"ones",
+              "*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, "
+              "pin_memory=False",
+              py_ones, "A tensor of ones of the given sizes."}),
+    function({"full",
+              "size, fill_value, *, out=None, dtype=None, layout=None, device=None, "
+              "requires_grad=False, "
+              "pin_memory=False",
+              py_full, "A tensor of the given sizes filled with one value."}),
+    function(
+        {"empty_like",
+         "input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, "
+         "memory_format=None",
+         py_empty_like, "An uninitialised tensor of input's sizes and dtype."}),
+    function(
+        {"zeros_like",
+         "input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, "
+         "memory_format=None",
+         py_zeros_like, "Zeros of input's sizes and dtype."}),
+    function(
+        {"ones_like",
+         "input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, "
+         "memory_format=None",
+         py_ones_like, "Ones of input's sizes and dtype."}),
+    function({"empty_strided",
+              "size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, "
+              "pin_memory=False",
+              py_empty_strided, "An uninitialised tensor of the given sizes and strides."}),
+    function({"tensor", "data, *, dtype=None, device=None, requires_grad=False, pin_memory=False",
+              py_tensor, "A new tensor with a copy of data: numbers, nested sequences, arrays.",
+              Mixing::all}),
+    function({"as_tensor", "data, dtype=None, device=None", py_as_tensor,
+              "data as a tensor, without a copy where that is possible.", Mixing::all}),
+    function({"from_numpy", "ndarray", py_from_buffer,
+              "A tensor over the memory of a NumPy array; both see each other's writes."}),
     {"_is_array_scalar", "object", py_is_array_scalar, "Whether an object is a NumPy scalar."},
     {"_wrap_memory", "address, nbytes, owner, dtype, size, stride, offset=0", py_wrap_memory,
      "A tensor over foreign memory."},

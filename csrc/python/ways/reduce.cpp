@@ -147,16 +147,16 @@ PyObject* py_sum_to_size(const Call& call) {
 }
 
 const NativeEntry entries[] = {
-    {"sum", "input, dim=None, keepdim=False, *, dtype=None, out=None", py_sum,
-     "The sum of all elements or over dim."},
-    {"mean", "input, dim=None, keepdim=False, *, dtype=None, out=None", py_mean,
-     "The mean of all elements or over dim."},
+    both({"sum", "input, dim=None, keepdim=False, *, dtype=None, out=None", py_sum,
+          "The sum of all elements or over dim."}),
+    both({"mean", "input, dim=None, keepdim=False, *, dtype=None, out=None", py_mean,
+          "The mean of all elements or over dim."}),
     {"_reduce", "reduction, inputs, dim, keepdim, dtypes, parameters=None", py_reduce,
      "Runs a reduction without history."},
     {"_all_finite", "input", py_all_finite,
      "Whether a contiguous tensor has neither infinities nor NaN."},
-    {"sum_to_size", "input, *size", py_sum_to_size,
-     "Summed over what broadcasting would have repeated."},
+    method({"sum_to_size", "input, *size", py_sum_to_size,
+            "Summed over what broadcasting would have repeated."}),
     {}};
 
 }  // namespace
