@@ -163,6 +163,7 @@ void initialize_dlpack(PyObject* module);
 void initialize_lent(PyObject* module);
 void initialize_function_node(PyObject* module);
 void initialize_matmul(PyObject* module);
+void initialize_attention(PyObject* module);
 void initialize_fourier(PyObject* module);
 void initialize_lapack(PyObject* module);
 void initialize_counts(PyObject* module);

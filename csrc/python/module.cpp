@@ -35,6 +35,7 @@ NB_MODULE(_core, m) {
   initialize_lent(module);
   initialize_function_node(module);
   initialize_matmul(module);
+  initialize_attention(module);
   initialize_fourier(module);
   initialize_lapack(module);
   initialize_counts(module);

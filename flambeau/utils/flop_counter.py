@@ -176,6 +176,18 @@ def _of_correlation(result, output, input, *rest):
     return aten.convolution_backward, conv_flop_count(input.shape, result.shape, output.shape)
 
 
+def _of_attention(query, key, value, *args, **kwargs):
+    packet = aten.scaled_dot_product_attention
+    return packet, sdpa_flop_count(query.shape, key.shape, value.shape)
+
+
+def _of_attention_node(grad, gradients):
+    """The scores again, and the four products of the gradients."""
+    query, key = gradients[0].shape, gradients[1].shape
+    packet = aten.scaled_dot_product_attention
+    return packet, 2 * sdpa_flop_count(query, key, grad.shape) + 2 * query.numel() * key[-2]
+
+
 def _of_node(name, grad, gradients):
     """(packet, flops) of a product's backward: one product more for each operand whose gradient is computed.
 
@@ -195,6 +207,7 @@ def _of_node(name, grad, gradients):
 # Operators (by name) that have a formula and are counted whole: those inside are not counted again.
 _WHOLE = {
     "linear": _of_linear,
+    "scaled_dot_product_attention": _of_attention,
     **dict.fromkeys("matmul mm bmm mv".split(), _of_matmul),
     **dict.fromkeys("addmm addmm_ baddbmm baddbmm_".split(), _of_addmm),
     **dict.fromkeys("addbmm addbmm_".split(), _of_addbmm),
@@ -303,8 +316,12 @@ class FlopCounterMode:
                 self._add(packet, self.flop_registry[packet](*args, **kwargs, out_val=result))
 
     def node(self, node, grad_outputs, grad_inputs):
-        if node.name() in _PRODUCT_NODES and grad_outputs[0] is not None:
+        if grad_outputs[0] is None:
+            return
+        if node.name() in _PRODUCT_NODES:
             self._add(*_of_node(node.name(), grad_outputs[0], grad_inputs), node)
+        elif node.name() == "ScaledDotProductAttentionBackward0":
+            self._add(*_of_attention_node(grad_outputs[0], grad_inputs), node)
 
     def _add(self, packet, flops, node=None):
         if node is None and _core._backward_depth():

@@ -41,6 +41,11 @@ def test_attention_is_two_products():
     q = torch.ones(1, 2, 4, 8)
     found = count(lambda: nn.functional.scaled_dot_product_attention(q, q, q))
     assert sum(found.values()) == sdpa_flop_count(q.shape, q.shape, q.shape) == 1024
+    inputs = [torch.ones(1, 2, n, 8, requires_grad=True) for n in (4, 6, 6)]
+    once = sdpa_flop_count(*(x.shape for x in inputs))
+    found = count(lambda: nn.functional.scaled_dot_product_attention(*inputs).sum().backward())
+    # Backward: the scores again, and four products.
+    assert sum(found.values()) == once + once // 2 + 2 * once
 
 
 class Net(nn.Module):

@@ -1,3 +1,4 @@
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -5,6 +6,7 @@
 #include <immintrin.h>
 #endif
 
+#include "kernels/attention/simd.h"
 #include "kernels/conv/simd.h"
 #include "kernels/fft/simd.h"
 #include "kernels/pool/simd.h"
@@ -49,6 +51,8 @@ inline __attribute__((always_inline)) void store_span(double* to, __m512d value,
   _mm512_mask_storeu_pd(to, static_cast<__mmask8>(span), value);
 }
 #include "kernels/conv/simd_body.h"
+// The others use the vector that conv/simd_body.h includes.
+#include "kernels/attention/simd_body.h"
 #include "kernels/fft/simd_body.h"
 #include "kernels/pool/simd_body.h"
 #include "kernels/sparse/simd_body.h"
@@ -57,6 +61,8 @@ extern const ConvKernels<float> float_kernels = {};
 extern const ConvKernels<double> double_kernels = {};
 extern const PoolKernels<float> float_pool = {};
 extern const PoolKernels<double> double_pool = {};
+extern const AttentionKernels<float> float_attention = {};
+extern const AttentionKernels<double> double_attention = {};
 extern const FourierKernels<float> float_fourier = {};
 extern const FourierKernels<double> double_fourier = {};
 extern const SparseKernels<float> float_sparse = {};

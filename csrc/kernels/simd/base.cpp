@@ -1,6 +1,8 @@
+#include <limits>
 #include <type_traits>
 #include <utility>
 
+#include "kernels/attention/simd.h"
 #include "kernels/conv/simd.h"
 #include "kernels/fft/simd.h"
 #include "kernels/pool/simd.h"
@@ -20,6 +22,8 @@ template <class T>
 using Span = int;
 constexpr bool has_spans = false;
 #include "kernels/conv/simd_body.h"
+// The others use the vector that conv/simd_body.h includes.
+#include "kernels/attention/simd_body.h"
 #include "kernels/fft/simd_body.h"
 #include "kernels/pool/simd_body.h"
 #include "kernels/sparse/simd_body.h"
@@ -43,6 +47,18 @@ const PoolKernels<float>& pool_kernels() {
 template <>
 const PoolKernels<double>& pool_kernels() {
   return for_cpu(simd_base::double_pool, simd_avx2::double_pool, simd_avx512::double_pool);
+}
+
+template <>
+const AttentionKernels<float>& attention_kernels() {
+  return for_cpu(simd_base::float_attention, simd_avx2::float_attention,
+                 simd_avx512::float_attention);
+}
+
+template <>
+const AttentionKernels<double>& attention_kernels() {
+  return for_cpu(simd_base::double_attention, simd_avx2::double_attention,
+                 simd_avx512::double_attention);
 }
 
 template <>

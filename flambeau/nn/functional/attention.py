@@ -4,6 +4,7 @@ import math
 
 import flambeau
 
+from ...ops.attention import attend, attention_weights
 from ...ops.core.autocast import lower_precision
 from .activation import softmax
 from .affine import linear
@@ -58,21 +59,11 @@ def scaled_dot_product_attention(
     width = query.size(-1)
     # Without features every score is the empty sum 0, whatever the factor.
     factor = scale if scale is not None else 1.0 / math.sqrt(width) if width else 1.0
-    scores = (query * factor) @ key.transpose(-2, -1)  # (*B, T, S)
-    if is_causal:
-        rows, columns = query.size(-2), key.size(-2)
-        visible = flambeau.ones((rows, columns), dtype=flambeau.bool, device=query.device).tril()
-        scores = scores.masked_fill(~visible, -math.inf)
-    elif attn_mask is not None:
-        if attn_mask.dtype == flambeau.bool:
-            scores = scores.masked_fill(~attn_mask, -math.inf)
-        else:
-            scores = scores + attn_mask
-    weights = softmax(scores, -1)
-    if attn_mask is not None:
-        # A row that may look nowhere gives 0, not NaN.
-        blind = (scores == -math.inf).all(-1, keepdim=True)
-        weights = weights.masked_fill(blind, 0.0)
+    if dropout_p == 0:
+        result = attend(query, key, value, attn_mask, is_causal, factor)
+        if result is not None:
+            return result.to(dtype)
+    weights = attention_weights(query, key, attn_mask, is_causal, factor)
     if dropout_p > 0:
         weights = dropout(weights, dropout_p, True)
     return (weights @ value).to(dtype)
@@ -186,15 +177,19 @@ def multi_head_attention_forward(
         padding = padding.reshape(B * num_heads, 1, S)
         attn_mask = padding if attn_mask is None else attn_mask + padding
 
-    scores = (q * (1.0 / math.sqrt(max(head_dim, 1)))) @ k.transpose(-2, -1)  # (B * heads, T, S)
-    if attn_mask is not None:
-        scores = scores + attn_mask
-    attention = softmax(scores, -1)
-    if not need_weights and attn_mask is not None:
-        attention = attention.masked_fill((scores == -math.inf).all(-1, keepdim=True), 0.0)
-    if training and dropout_p > 0:
-        attention = dropout(attention, dropout_p, True)
-    out = (attention @ v).transpose(0, 1).reshape(T * B, E)
+    scale = 1.0 / math.sqrt(max(head_dim, 1))
+    dropped = training and dropout_p > 0
+    out = None if need_weights or dropped else attend(q, k, v, attn_mask, False, scale)
+    if out is None:
+        if need_weights:
+            scores = (q * scale) @ k.transpose(-2, -1)  # (B * heads, T, S)
+            attention = softmax(scores if attn_mask is None else scores + attn_mask, -1)
+        else:
+            attention = attention_weights(q, k, attn_mask, False, scale)
+        if dropped:
+            attention = dropout(attention, dropout_p, True)
+        out = attention @ v
+    out = out.transpose(0, 1).reshape(T * B, E)
     out = linear(out, out_proj_weight, out_proj_bias).reshape(T, B, out_proj_weight.size(0))
     if not need_weights:
         return (out if batched else out.squeeze(1)), None

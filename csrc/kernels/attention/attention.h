@@ -1,0 +1,45 @@
+// softmax(scale * Q K^T + mask) V for a batch of heads, and its gradient. T: float, double. Raw
+// memory, no GIL; runs in threads, with the same bits for any number of them.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+namespace flambeau {
+
+/// Rows of a stack of matrices, each row contiguous: row r of matrix b is at data + at[b] + r *
+/// row.
+template <class T>
+struct Rows {
+  T* data;
+  std::vector<int64_t> at;
+  int64_t row;
+  T* of(int64_t b) const { return data + at[b]; }
+};
+
+enum class MaskKind { none, visible, added };
+
+template <class T>
+struct Attention {
+  int64_t n_heads;                  // times batch: matrices in a stack
+  int64_t n_queries, n_keys, E, V;  // all 1 or more
+  Rows<const T> query, key, value;  // (n_queries, E), (n_keys, E), (n_keys, V)
+  T scale;
+  bool causal;  // row t sees columns up to t
+  MaskKind mask_kind = MaskKind::none;
+  const void* mask = nullptr;  // bool, true where seen; or T, added to the scores
+  std::vector<int64_t> mask_at;
+  int64_t mask_row = 0, mask_column = 0;
+};
+
+/// out (n_heads, n_queries, V) and logs (n_heads, n_queries), the logarithm of each row's sum of
+/// exponentials, both contiguous. A row that a mask leaves nothing gives 0. False if a score is NaN
+/// or infinite otherwise: what out holds then means nothing.
+template <class T>
+bool attend(const Attention<T>& a, T* out, T* logs);
+
+/// The gradients, contiguous, from that of out and from what attend() gave.
+template <class T>
+void attend_backward(const Attention<T>& a, const T* out, const T* logs, const T* grad,
+                     T* grad_query, T* grad_key, T* grad_value);
+
+}  // namespace flambeau

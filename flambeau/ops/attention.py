@@ -1,0 +1,86 @@
+"""Scaled dot product attention, with and without its matrix of weights."""
+
+import math
+
+from .. import _core
+from .core import operators as fl
+from .core.declare import primitive
+
+
+def attention_weights(query, key, mask, causal, scale):
+    """softmax(scale * query @ key.mT + mask): (*B, T, S). A row that the mask leaves nothing gives 0."""
+    scores = (query * scale) @ key.transpose(-2, -1)
+    if causal:
+        rows, columns = query.size(-2), key.size(-2)
+        visible = fl.ones((rows, columns), dtype=fl.bool, device=query.device).tril()
+        scores = scores.masked_fill(~visible, -math.inf)
+    elif mask is not None:
+        if mask.dtype == fl.bool:
+            scores = scores.masked_fill(~mask, -math.inf)
+        else:
+            scores = scores + mask
+    if mask is None:
+        return fl.softmax(scores, -1)
+    # Before softmax, which of nothing but -inf makes NaN: 0 times that is no gradient of 0.
+    blind = (scores == -math.inf).all(-1, keepdim=True)
+    return fl.softmax(scores.masked_fill(blind, 0.0), -1).masked_fill(blind, 0.0)
+
+
+class _NotFinite(Exception):
+    """A score is NaN or infinite."""
+
+
+@primitive(name="scaled_dot_product_attention", method=False, function=False)
+def _attend(ctx, query, key, value, mask, causal, scale):
+    parts = _core._attend(query, key, value, mask, causal, scale)
+    if parts is None:
+        raise _NotFinite
+    result, logarithms = parts
+    ctx.causal, ctx.scale = causal, scale
+    ctx.save_for_backward(query, key, value, mask, result, logarithms)
+    return result
+
+
+@_attend.derivative
+def _(ctx, grad_output):
+    query, key, value, mask, result, logarithms = ctx.saved
+    problem = query, key, value, mask, ctx.causal, ctx.scale
+    if not fl.is_grad_enabled():
+        gradients = _core._attend_backward(*problem, result, logarithms, grad_output)
+        return *gradients, None, None, None
+    # To be differentiated again: the same in operators that have derivatives.
+    weights = attention_weights(query, key, mask, ctx.causal, ctx.scale)
+    slopes = grad_output @ value.transpose(-2, -1)
+    slopes = weights * (slopes - (slopes * weights).sum(-1, keepdim=True)) * ctx.scale
+    grad_query, grad_key = slopes @ key, slopes.transpose(-2, -1) @ query
+    return grad_query, grad_key, weights.transpose(-2, -1) @ grad_output, None, None, None
+
+
+_DTYPES = (_core.float32, _core.float64)
+
+
+def attend(query, key, value, mask, causal, scale):
+    """softmax(scale * query @ key.mT + mask) @ value, in memory linear in the numbers of queries and of keys.
+
+    Shape: query (*B, T, E), key (*B, S, E), value (*B, S, V), mask (*B, T, S), broadcast. None where this
+    way does not lead: other devices and dtypes, no elements, a mask with a gradient, scores that are not
+    finite.
+    """
+    if query.dtype not in _DTYPES or not query.is_cpu:
+        return None
+    if not (query.numel() and key.numel() and value.numel()):
+        return None
+    if mask is not None and (mask.requires_grad or mask.dtype not in (fl.bool, query.dtype)):
+        return None
+    batches = [query.shape[:-2], key.shape[:-2], value.shape[:-2]]
+    if mask is not None:
+        batches.append(mask.shape[:-2])
+    if any(batch != batches[0] for batch in batches):
+        batch = fl.broadcast_shapes(*batches)
+        query, key, value = (x.expand(*batch, *x.shape[-2:]) for x in (query, key, value))
+    if mask is not None:
+        mask = mask.expand(*query.shape[:-1], key.size(-2))
+    try:
+        return _attend(query, key, value, mask, causal, scale)
+    except _NotFinite:
+        return None

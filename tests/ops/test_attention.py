@@ -1,0 +1,161 @@
+"""Attention without its matrix of weights against the same written out."""
+
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+
+import flambeau as torch
+from flambeau.autograd import gradcheck, gradgradcheck
+from flambeau.nn.functional import scaled_dot_product_attention
+from flambeau.ops.attention import attend, attention_weights
+
+KINDS = ["none", "causal", "visible", "added", "one row"]
+SIZES = [
+    *((1, 1, 1, 1, (1,)), (3, 5, 4, 4, (2,)), (65, 65, 32, 32, (2, 3)), (100, 257, 64, 48, (2,))),
+    *(
+        (257, 100, 8, 8, (5,)),
+        (7, 96, 33, 65, (6,)),
+        (128, 97, 64, 64, ()),
+        (40, 1025, 16, 3, (1, 2)),
+    ),
+]
+
+
+def problem(T, S, E, V, batch, kind, dtype):
+    torch.manual_seed(T + S)
+    q, k, v = (torch.randn(*batch, *size, dtype=dtype) for size in ((T, E), (S, E), (S, V)))
+    masks = {
+        "visible": lambda: torch.rand(T, S) > 0.4,
+        "added": lambda: torch.randn(*batch, T, S, dtype=dtype).index_fill(
+            -2, torch.tensor([0]), -math.inf
+        ),
+        "one row": lambda: torch.rand(*[1] * len(batch), 1, S) > 0.3,
+    }
+    return q, k, v, masks.get(kind, lambda: None)(), kind == "causal", 1 / math.sqrt(E)
+
+
+def compare(T, S, E, V, batch, kind, dtype, tolerance):
+    q, k, v, mask, causal, scale = problem(T, S, E, V, batch, kind, dtype)
+    results = []
+    for way in (attend, lambda q, k, v, *rest: attention_weights(q, k, *rest) @ v):
+        inputs = [x.clone().requires_grad_() for x in (q, k, v)]
+        result = way(*inputs, mask, causal, scale)
+        torch.manual_seed(0)
+        results.append([result, *torch.autograd.grad(result, inputs, torch.randn_like(result))])
+    for ours, plain in zip(*results, strict=True):
+        assert (ours - plain).abs().max() <= tolerance * max(1, plain.abs().max())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sizes", SIZES)
+def test_results_and_gradients(sizes, kind):
+    compare(*sizes, kind, torch.float32, 2e-5)
+    compare(*sizes, kind, torch.float64, 1e-13)
+
+
+@pytest.mark.parametrize("level", ["portable", "avx2"])
+def test_lower_instruction_sets(level):
+    program = """
+from tests.ops.test_attention import KINDS, SIZES, compare, torch
+for sizes in SIZES:
+    for kind in KINDS:
+        compare(*sizes, kind, torch.float32, 2e-5)
+        compare(*sizes, kind, torch.float64, 1e-13)
+print("all")
+"""
+    environment = {**os.environ, "FLAMBEAU_CPU": level}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout == "all\n", done.stderr
+
+
+@pytest.mark.parametrize("kind", ["none", "causal", "visible"])
+def test_first_and_second_derivatives(kind):
+    q, k, v, mask, causal, scale = problem(4, 5, 3, 2, (2,), kind, torch.float64)
+    inputs = [x.requires_grad_() for x in (q, k, v)]
+    assert attend(*inputs, mask, causal, scale) is not None
+    assert gradcheck(lambda *x: attend(*x, mask, causal, scale), inputs)
+    assert gradgradcheck(lambda *x: attend(*x, mask, causal, scale), inputs)
+
+
+def test_views_of_heads_and_shared_keys():
+    x = torch.randn(2, 30, 3 * 4 * 8)
+    q, k, v = (part.view(2, 30, 4, 8).transpose(1, 2) for part in x.chunk(3, -1))
+    plain = attention_weights(q, k, None, True, 0.5) @ v
+    assert torch.allclose(attend(q, k, v, None, True, 0.5), plain, atol=1e-6)
+    shared = attention_weights(q, k[:, :1], None, False, 0.5) @ v[:1, :1]
+    assert torch.allclose(attend(q, k[:, :1], v[:1, :1], None, False, 0.5), shared, atol=1e-6)
+    turned = attend(q.mT.contiguous().mT, k, v, None, True, 0.5)
+    assert torch.allclose(turned, plain, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_scores_that_are_not_finite_take_the_plain_way(value):
+    for place in range(3):
+        inputs = [torch.randn(2, 70, 4) for _ in range(3)]
+        inputs[place][1, 3, 2] = value
+        ours = scaled_dot_product_attention(*inputs, scale=0.5)
+        plain = attention_weights(*inputs[:2], None, False, 0.5) @ inputs[2]
+        assert torch.equal(ours.isnan(), plain.isnan())
+        assert torch.allclose(ours.nan_to_num(), plain.nan_to_num(), atol=1e-6)
+
+
+def test_rows_that_see_nothing_give_zero_and_no_gradient():
+    q, k, v = (torch.randn(2, 5, 4, requires_grad=True) for _ in range(3))
+    mask = torch.ones(5, 5, dtype=torch.bool)
+    mask[2] = False
+    result = scaled_dot_product_attention(q, k, v, mask)
+    assert (result[:, 2] == 0).all() and (result[:, 1] != 0).any()
+    result.sum().backward()
+    assert (q.grad[:, 2] == 0).all() and q.grad.isfinite().all() and k.grad.isfinite().all()
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    before = torch.get_num_threads()
+    problems = [
+        problem(300, 300, 32, 32, batch, "causal", torch.float32) for batch in ((1,), (2, 5))
+    ]
+    results = []
+    try:
+        for threads in (1, 2, 3, 16):
+            torch.set_num_threads(threads)
+            bits = []
+            for q, k, v, *rest in problems:
+                inputs = [x.detach().requires_grad_() for x in (q, k, v)]
+                result = attend(*inputs, *rest)
+                grads = torch.autograd.grad(result.square().sum(), inputs)
+                bits += [x.detach().numpy().tobytes() for x in (result, *grads)]
+            results.append(bits)
+    finally:
+        torch.set_num_threads(before)
+    assert all(bits == results[0] for bits in results)
+
+
+def test_memory_is_linear_in_the_length():
+    program = """
+import resource, flambeau as torch
+x = torch.randn(1, 2, 12_000, 8)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+torch.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+# The matrix of weights alone would take 1.1 GB.
+assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_module_without_weights_is_the_one_with():
+    torch.manual_seed(0)
+    module = torch.nn.MultiheadAttention(32, 4, batch_first=True)
+    x = torch.randn(3, 20, 32)
+    padding = torch.zeros(3, 20, dtype=torch.bool)
+    padding[:, 15:] = True
+    causal = torch.nn.Transformer.generate_square_subsequent_mask(20)
+    for options in ({}, {"key_padding_mask": padding}, {"attn_mask": causal}):
+        with_weights, _ = module(x, x, x, **options)
+        without, none = module(x, x, x, need_weights=False, **options)
+        assert none is None
+        assert torch.allclose(with_weights, without, atol=1e-5)
