@@ -159,3 +159,24 @@ def test_module_without_weights_is_the_one_with():
         without, none = module(x, x, x, need_weights=False, **options)
         assert none is None
         assert torch.allclose(with_weights, without, atol=1e-5)
+
+
+def test_batched_by_vmap_and_pushed_forward():
+    inputs = [torch.randn(5, 2, 3, 7, 4) for _ in range(3)]
+
+    def causal(q, k, v):
+        return scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    def slope(q, k, v):
+        return torch.func.grad(lambda q: causal(q, k, v).square().sum())(q)
+
+    for function in (causal, slope):
+        one_by_one = torch.stack([function(*slices) for slices in zip(*inputs, strict=True)])
+        assert torch.allclose(torch.vmap(function)(*inputs), one_by_one, atol=1e-5)
+    shared = torch.vmap(causal, in_dims=(0, None, None))(inputs[0], inputs[1][0], inputs[2][0])
+    assert torch.allclose(shared[3], causal(inputs[0][3], inputs[1][0], inputs[2][0]), atol=1e-6)
+    q, k, v = (x[0].double() for x in inputs)
+    tangent = torch.func.jvp(lambda q: causal(q, k, v), (q,), (torch.ones_like(q),))[1]
+    step = 1e-6
+    numeric = (causal(q + step, k, v) - causal(q - step, k, v)) / (2 * step)
+    assert torch.allclose(tangent, numeric, atol=1e-8)

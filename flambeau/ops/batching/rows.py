@@ -1,7 +1,7 @@
-"""Rules of what runs along rows: softmax, norms of layers, embedding of the same kind."""
+"""Rules of what runs along rows: softmax, attention, norms of layers."""
 
-from .. import rows
-from .values import along, batched, front, is_batched, joint_levels, rule, same_for
+from .. import attention, rows
+from .values import along, batched, front, is_batched, joint_levels, on_values, rule, same_for
 
 
 @same_for(rows.softmax, rows.log_softmax)
@@ -19,6 +19,11 @@ def _(operator, input, dim):
 @same_for(rows._softmax_backward, rows._log_softmax_backward)
 def _(operator, grad_output, result, dim):
     return along(operator, (grad_output, result), dim)
+
+
+@same_for(attention._attend)
+def _(operator, *args):
+    return on_values(operator, *args)
 
 
 @rule(rows._layer_norm)
