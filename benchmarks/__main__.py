@@ -7,7 +7,7 @@ import os
 from . import harness
 
 NAMES = (
-    "overhead", "pointwise", "pointwise_all", "reduce", "fourier", "matmul", "conv", "pool", "lenet", "programs", "train", "processes",
+    "overhead", "pointwise", "pointwise_all", "reduce", "declared", "fourier", "matmul", "conv", "pool", "lenet", "programs", "train", "processes",
     "profiler", "foreach", "distributions",
     "first_use", "import_time", "install_size",
 )  # fmt: skip

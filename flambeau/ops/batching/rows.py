@@ -1,7 +1,45 @@
 """Rules of what runs along rows: softmax, attention, norms of layers."""
 
+import math
+
+from ... import _core
 from .. import attention, rows
-from .values import along, batched, front, is_batched, joint_levels, on_values, rule, same_for
+from .levels import sizes
+from .values import (
+    along,
+    batched,
+    front,
+    full,
+    is_batched,
+    joint_levels,
+    on_values,
+    rule,
+    same_for,
+    unbatched,
+)
+
+
+@rule(_core._rows)
+def _(address, outputs, inputs, kinds, n_rows, row_len):
+    """A row kernel: the slices are more rows. Raises RuntimeError for a result made without them."""
+    levels = joint_levels(*outputs, *inputs)
+    slices = math.prod(sizes[level] for level in levels)
+    values, known = zip(*map(unbatched, outputs))
+    if any(own != levels for own in known):
+        raise RuntimeError(
+            "vmap: a row kernel writes into what the slices share. Make it by empty_like."
+        )
+
+    def as_rows(tensor, kind):
+        if not is_batched(tensor) and tensor.numel() == 1 and kind == "x":
+            return tensor
+        value = full(tensor, levels)
+        if tensor.numel() == 1 and kind == "x":  # a number for each slice: now one for each row
+            value = value.reshape(slices, 1).expand(slices, n_rows)
+        return value.contiguous()
+
+    given = tuple(map(as_rows, inputs, kinds[len(outputs) :]))
+    _core._rows(address, values, given, kinds, n_rows * slices, row_len)
 
 
 @same_for(rows.softmax, rows.log_softmax)

@@ -20,6 +20,7 @@ from .results import written
 NAMESPACES = {"torch": {}, "special": {}, "linalg": {}, "fft": {}, "nn.functional": {}}
 METHODS = {}
 POINTWISE = {}  # every pointwise operator by name, for tests that go over all of them
+TIMED = {}  # name -> what a benchmark calls the operator with behind a matrix
 
 
 @functools.cache
@@ -417,6 +418,7 @@ def _publish(
     out=True,
     namespaces=("torch",),
     aliases=(),
+    timed=None,
     **options,
 ):
     """Makes the public forms of an operator written in Python.
@@ -428,12 +430,15 @@ def _publish(
             can be cast is cast, and inputs are read before.
         namespaces: where the function is public beside being a method.
         aliases: other public names of the same operator.
+        timed (tuple): the arguments behind a matrix of float32 with which `benchmarks declared` times it.
         options: truths, autocast and those of primitives, as `operator` takes them.
     """
     call = operator(
         declared, implementation, public=method or function, respells=True, out=out, **options
     )
     call.__name__ = call.__qualname__ = name
+    if timed is not None:
+        TIMED[name] = timed
     for public in (name, *aliases):
         register(public, call, method=method, namespaces=namespaces if function else ())
         if inplace:

@@ -1,14 +1,21 @@
 """A new operator of each kind, and an optimizer, are one declaration in one module; all its forms follow."""
 
+import ast
 import importlib
+import importlib.util
 import inspect
+import pickle
+import pydoc
 import sys
+from pathlib import Path
 
 import pytest
 
 import flambeau as torch
 from flambeau.autograd import gradcheck
 from flambeau.ops.core import declare
+
+ROOT = Path(__file__).parents[3]
 
 MODULE = '''
 import flambeau
@@ -35,7 +42,7 @@ _cubes = _core.Reduction(
 )
 
 
-@primitive
+@primitive(timed=(-1,))
 def sum_of_cubes(ctx, input, dim=None, keepdim=False):
     """The sum of input**3 over dim or all."""
     ctx.dims, ctx.keepdim = reduced_dims(dim, input.dim(), "sum_of_cubes"), keepdim
@@ -52,7 +59,7 @@ def _(ctx, grad_output):
 _centre = Rows(lambda x: x - row_language.rmean(x), "centre")
 
 
-@primitive(method=False)
+@primitive(timed=())
 def centre_rows(ctx, input):
     """Each row minus its mean."""
     x = input.contiguous()
@@ -80,6 +87,7 @@ class SignDescent(Optimizer):
 '''
 
 DECLARED = ("tent", "tent_", "tented", "tented_", "sum_of_cubes", "centre_rows")
+OPERATORS = ("tent", "sum_of_cubes", "centre_rows")
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +101,8 @@ def declared(tmp_path_factory):
         sys.path.remove(str(folder))
         del sys.modules["new_operators"]
         declare.POINTWISE.pop("tent", None)
+        declare.TIMED.pop("sum_of_cubes", None)
+        declare.TIMED.pop("centre_rows", None)
         for name in DECLARED:
             declare.METHODS.pop(name, None)
             declare.NAMESPACES["torch"].pop(name, None)
@@ -119,6 +129,9 @@ def test_a_pointwise_operator_with_a_kink(declared):
     assert gradcheck(torch.tent, (a.requires_grad_(), b.requires_grad_()))
     assert type(torch.tent(a, b).grad_fn).__name__ == "TentBackward0"
     assert torch.func.vmap(torch.tent, in_dims=(0, None))(x, torch.tensor(1.0)).tolist() == expected
+    at_the_kinks = torch.tensor([-1.0, 0.0, 1.0, 2.0], requires_grad=True)
+    at_the_kinks.tent(1.0).sum().backward()
+    assert at_the_kinks.grad.tolist() == [0.5, 0.0, -0.5, 0.0]
     assert str(inspect.signature(torch.tent)) == "(input, width, *, out=None)"
     assert "beyond" in torch.tent.__doc__ and torch.ops.aten.tent(x, 1.0).tolist() == expected
 
@@ -138,6 +151,11 @@ def test_a_reduction(declared):
     assert torch.sum_of_cubes(x, 1, out=out) is out and out.tolist() == [9.0, 27.0]
     assert gradcheck(lambda t: t.sum_of_cubes(1), (x.double().requires_grad_(),))
     assert x.to("meta").sum_of_cubes(1).shape == (2,)
+    assert torch.func.vmap(torch.sum_of_cubes)(x).tolist() == [9.0, 27.0]
+    assert torch.func.vmap(lambda t: t.sum_of_cubes(0, True), in_dims=1)(x).tolist() == [
+        [28.0],
+        [8.0],
+    ]
     with pytest.raises(TypeError, match="sum_of_cubes: keepdim takes True or False"):
         x.sum_of_cubes(0, 1)
 
@@ -145,7 +163,13 @@ def test_a_reduction(declared):
 def test_an_operator_of_rows(declared):
     x = torch.tensor([[1.0, 3.0], [2.0, 2.0]])
     assert torch.centre_rows(x).tolist() == [[-1.0, 1.0], [0.0, 0.0]]
-    assert not hasattr(x, "centre_rows")
+    assert x.centre_rows().tolist() == [[-1.0, 1.0], [0.0, 0.0]]
+    out = torch.empty(2, 2)
+    assert torch.centre_rows(x, out=out) is out and out.tolist() == [[-1.0, 1.0], [0.0, 0.0]]
+    stack = torch.stack([x, 2 * x])
+    assert torch.func.vmap(torch.centre_rows)(stack).tolist() == [
+        torch.centre_rows(t).tolist() for t in stack
+    ]
     assert gradcheck(
         torch.centre_rows, (torch.randn(3, 4, dtype=torch.float64, requires_grad=True),)
     )
@@ -159,3 +183,34 @@ def test_an_optimizer(declared):
     optimizer.step()
     assert parameter.tolist() == [0.5, -0.5]
     assert optimizer.state_dict()["param_groups"][0]["lr"] == 0.5
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_its_stub_follows(declared, name):
+    spec = importlib.util.spec_from_file_location("stubs", ROOT / "tools" / "stubs.py")
+    stubs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(stubs)
+    text = stubs.definition(name, getattr(torch, name))
+    ast.parse(text)
+    assert text.startswith(f"def {name}(input: Tensor") and "out: Tensor" in text
+    assert f"def {name}(self" in stubs.tensor_text()
+    assert f"def {name}(input" in stubs.space_text(torch, "flambeau")
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_its_documentation_follows(declared, name):
+    operator = getattr(torch, name)
+    shown = pydoc.plain(pydoc.render_doc(operator))
+    assert name in shown and inspect.getdoc(operator) in shown
+    assert inspect.signature(operator).parameters["input"] and operator.__module__ == "flambeau"
+    assert pickle.loads(pickle.dumps(operator)) is operator
+
+
+def test_all_have_rows_in_the_benchmarks(declared):
+    from benchmarks import declared as table
+
+    names = {name for name, *_ in table.cases(torch)}
+    assert {"sum_of_cubes(x, -1)", "centre_rows(x)", "SignDescent, a step"} <= names
+    for name, _, function in table.cases(torch):
+        if name.startswith(("sum_of_cubes", "centre_rows", "SignDescent")):
+            function()
