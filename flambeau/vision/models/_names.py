@@ -22,6 +22,14 @@ _FILES = {
     "swin_transformer": "swin_t swin_s swin_b swin_v2_t swin_v2_s swin_v2_b",
     "vgg": "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn",
     "vision_transformer": "vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14",
+    "detection.faster_rcnn": """fasterrcnn_resnet50_fpn fasterrcnn_resnet50_fpn_v2
+        fasterrcnn_mobilenet_v3_large_fpn fasterrcnn_mobilenet_v3_large_320_fpn""",
+    "detection.fcos": "fcos_resnet50_fpn",
+    "detection.keypoint_rcnn": "keypointrcnn_resnet50_fpn",
+    "detection.mask_rcnn": "maskrcnn_resnet50_fpn maskrcnn_resnet50_fpn_v2",
+    "detection.retinanet": "retinanet_resnet50_fpn retinanet_resnet50_fpn_v2",
+    "detection.ssd": "ssd300_vgg16",
+    "detection.ssdlite": "ssdlite320_mobilenet_v3_large",
     "optical_flow.raft": "raft_large raft_small",
     "quantization.googlenet": "quantized_googlenet",
     "quantization.inception": "quantized_inception_v3",
@@ -65,4 +73,4 @@ CLASSES = {
     "VGG": "vgg",
     "VisionTransformer": "vision_transformer",
 }
-PACKAGES = ("optical_flow", "quantization", "segmentation", "video")
+PACKAGES = ("detection", "optical_flow", "quantization", "segmentation", "video")

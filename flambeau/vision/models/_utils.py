@@ -11,6 +11,12 @@ def _make_divisible(v, divisor, min_value=None):
     return rounded + divisor if rounded < 0.9 * v else rounded
 
 
+def stage_indices(features):
+    """The places of MobileNet's features after which the size is halved, with the first and the last."""
+    halved = [i for i, block in enumerate(features) if getattr(block, "_is_cn", False)]
+    return [0, *halved, len(features) - 1]
+
+
 class IntermediateLayerGetter(nn.ModuleDict):
     """The first layers of a model, as far as the last one asked for; gives an OrderedDict of results.
 

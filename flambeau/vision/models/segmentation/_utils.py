@@ -43,9 +43,3 @@ def resnet_features(model, aux):
     """The layers of a ResNet, with the last two stages' sizes kept by dilation."""
     layers = {"layer4": "out", "layer3": "aux"} if aux else {"layer4": "out"}
     return IntermediateLayerGetter(model, layers)
-
-
-def mobilenet_stages(features):
-    """The places in MobileNet's features after which the size is halved, with the first and the last."""
-    halved = [i for i, block in enumerate(features) if getattr(block, "_is_cn", False)]
-    return [0, *halved, len(features) - 1]

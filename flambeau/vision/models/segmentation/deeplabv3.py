@@ -8,8 +8,8 @@ from ....nn import functional as F
 from .. import mobilenetv3, resnet
 from .._api import lazy_weights
 from .._builder import backbone_builder
-from .._utils import IntermediateLayerGetter
-from ._utils import _SimpleSegmentationModel, mobilenet_stages, resnet_features, with_aux
+from .._utils import IntermediateLayerGetter, stage_indices
+from ._utils import _SimpleSegmentationModel, resnet_features, with_aux
 from .fcn import FCNHead
 
 __all__ = ["DeepLabV3", "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet101", "deeplabv3_resnet50"]
@@ -107,7 +107,7 @@ def _on_mobilenet(*, weights, weights_backbone, progress, num_classes, aux_loss=
     body = mobilenetv3.mobilenet_v3_large(
         weights=weights_backbone, progress=progress, dilated=True
     ).features
-    stages = mobilenet_stages(body)
+    stages = stage_indices(body)
     layers = {stages[-1]: "out"} | ({stages[-4]: "aux"} if aux else {})
     return DeepLabV3(
         IntermediateLayerGetter(body, layers),

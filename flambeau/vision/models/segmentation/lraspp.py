@@ -10,8 +10,7 @@ from ....nn import functional as F
 from .. import mobilenetv3
 from .._api import lazy_weights
 from .._builder import backbone_builder
-from .._utils import IntermediateLayerGetter
-from ._utils import mobilenet_stages
+from .._utils import IntermediateLayerGetter, stage_indices
 
 __all__ = ["LRASPP", "lraspp_mobilenet_v3_large"]
 
@@ -59,7 +58,7 @@ def _lraspp(*, weights, weights_backbone, progress, num_classes, **further):
     body = mobilenetv3.mobilenet_v3_large(
         weights=weights_backbone, progress=progress, dilated=True
     ).features
-    stages = mobilenet_stages(body)
+    stages = stage_indices(body)
     low, high = stages[-4], stages[-1]
     return LRASPP(
         IntermediateLayerGetter(body, {low: "low", high: "high"}),

@@ -1,0 +1,81 @@
+"""What detectors of one stage share: from images over predictions at anchors to losses or detections."""
+
+from collections import OrderedDict
+
+from .... import Tensor, cat, nn, where, zeros
+from ...ops import boxes as box_ops
+from ._utils import check_degenerate, check_targets
+
+
+class OneStage(nn.Module):
+    """backbone, anchor_generator, head and transform, one after another.
+
+    A subclass says compute_loss(targets, head_outputs, anchors, levels) and postprocess_detections(head_outputs,
+    anchors, image_shapes, levels); levels: anchors of each level of features.
+    """
+
+    def eager_outputs(self, losses, detections):
+        return losses if self.training else detections
+
+    def match(self, targets, anchors):
+        """The target of each anchor, -1 for none: a list of (N,), an image each."""
+        matched = []
+        for own, target in zip(anchors, targets):
+            if target["boxes"].numel() == 0:
+                matched.append(zeros(len(own), dtype=int, device=own.device) - 1)
+            else:
+                matched.append(self.proposal_matcher(box_ops.box_iou(target["boxes"], own)))
+        return matched
+
+    def forward(self, images, targets=None):
+        name = type(self).__name__
+        if self.training:
+            check_targets(name, targets, images)
+        first_sizes = [tuple(image.shape[-2:]) for image in images]
+        images, targets = self.transform(images, targets)
+        check_degenerate(name, targets)
+        features = self.backbone(images.tensors)
+        if isinstance(features, Tensor):
+            features = OrderedDict([("0", features)])
+        features = list(features.values())
+        outputs = self.head(features)
+        anchors = self.anchor_generator(images, features)
+        places = [f.shape[-2] * f.shape[-1] for f in features]
+        per_place = self.anchor_generator.num_anchors_per_location()
+        levels = [n * a for n, a in zip(places, per_place)]
+        losses, detections = {}, []
+        if self.training:
+            losses = self.compute_loss(targets, outputs, anchors, levels)
+        else:
+            detections = self.postprocess_detections(outputs, anchors, images.image_sizes, levels)
+            detections = self.transform.postprocess(detections, images.image_sizes, first_sizes)
+        return self.eager_outputs(losses, detections)
+
+
+def best_of_levels(levels, decode, shape, score_thresh, topk, nms_thresh, most):
+    """The detections of one image.
+
+    levels: (scores (N, classes), offsets, anchors) of each level; decode(offsets, anchors) gives boxes. Of each
+    level the topk scores above score_thresh stay, of all the `most` that overlap no better one of their class.
+    """
+    boxes, scores, labels = [], [], []
+    for level, offsets, anchors in levels:
+        classes = level.shape[-1]
+        level = level.flatten()
+        kept = where(level > score_thresh)[0]
+        best, order = level[kept].topk(min(topk, len(kept)))
+        kept = kept[order]
+        places = kept.div(classes, rounding_mode="floor")
+        boxes.append(box_ops.clip_boxes_to_image(decode(offsets[places], anchors[places]), shape))
+        scores.append(best)
+        labels.append(kept % classes)
+    boxes, scores, labels = cat(boxes), cat(scores), cat(labels)
+    keep = box_ops.batched_nms(boxes, scores, labels, nms_thresh)[:most]
+    return {"boxes": boxes[keep], "scores": scores[keep], "labels": labels[keep]}
+
+
+def by_image(outputs, levels):
+    """For each image, for each level, the rows of all outputs that belong to it."""
+    parts = [output.split(levels, dim=1) for output in outputs]
+    for i in range(len(outputs[0])):
+        yield [tuple(part[i] for part in level) for level in zip(*parts)]
