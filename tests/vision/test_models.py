@@ -247,10 +247,75 @@ def test_positions_of_a_vit_are_resized():
     state = models.vision_transformer.interpolate_embeddings(64, 8, model.state_dict())
     wider.load_state_dict(state)
     assert wider(torch.zeros(2, 3, 64, 64)).shape == (2, 3)
-    with pytest.raises(ValueError, match="images are 32 x 32; this model takes 64 x 64"):
+    with pytest.raises(AssertionError, match="images are 32 x 32; this model takes 64 x 64"):
         wider(torch.zeros(2, 3, 32, 32))
 
 
 def test_padded_windows_are_cut_again():
     model = models.SwinTransformer([4, 4], 8, [2], [2], [3, 3], num_classes=2)
     assert model(torch.zeros(1, 3, 20, 28)).shape == (1, 2)
+
+
+# -- what models make on the way
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet18", "vit_b_32", "swin_t", "swin_v2_t", "swin3d_t", "maxvit_t"]
+)
+def test_fx_traces_models(name):
+    with torch.device("meta"):
+        model = models.get_model(name).eval()
+        traced = torch.fx.symbolic_trace(model)
+        sizes = (1, 3, 8, 64, 64) if name == "swin3d_t" else (1, 3, 224, 224)
+        assert traced(torch.zeros(sizes)).shape == model(torch.zeros(sizes)).shape
+
+
+def test_features_by_name():
+    from flambeau.vision.models.feature_extraction import (
+        create_feature_extractor,
+        get_graph_node_names,
+    )
+
+    model = models.resnet18()
+    train, eval_ = get_graph_node_names(model)
+    assert train[:5] == ["x", "conv1", "bn1", "relu", "maxpool"] and train[-1] == "fc"
+    assert train == eval_ and {"layer1.0.relu_1", "layer2.0.add", "flatten"} <= set(train)
+    body = create_feature_extractor(model, {"layer1": "a", "layer3.1.relu_1": "b"})
+    out = body.eval()(torch.zeros(1, 3, 64, 64))
+    assert [(k, tuple(v.shape)) for k, v in out.items()] == [
+        ("a", (1, 64, 16, 16)),
+        ("b", (1, 256, 4, 4)),
+    ]
+    assert not any(name.startswith(("layer4", "fc")) for name, _ in body.named_parameters())
+    wanted = models._utils.IntermediateLayerGetter(model.eval(), {"layer3": "b"})(
+        torch.ones(1, 3, 64, 64)
+    )
+    assert torch.allclose(body(torch.ones(1, 3, 64, 64))["b"], wanted["b"])
+    with pytest.raises(ValueError, match="create_feature_extractor: ResNet has no node 'layer9'"):
+        create_feature_extractor(model, ["layer9"])
+
+
+def test_features_may_differ_in_training():
+    from flambeau.vision.models.feature_extraction import (
+        create_feature_extractor,
+        get_graph_node_names,
+    )
+
+    with pytest.warns(UserWarning, match="other nodes in training than in evaluation"):
+        names = get_graph_node_names(Branching())
+    assert names == (["x", "relu"], ["x", "sigmoid"])
+    body = create_feature_extractor(
+        Branching(),
+        train_return_nodes={"relu": "a"},
+        eval_return_nodes={"sigmoid": "b"},
+        suppress_diff_warning=True,
+    )
+    assert list(body.train()(torch.zeros(2))) == ["a"]
+    assert body.eval()(torch.zeros(2))["b"].tolist() == [0.5, 0.5]
+    with pytest.raises(ValueError, match="give return_nodes, or both"):
+        create_feature_extractor(Branching(), train_return_nodes=["relu"])
+
+
+class Branching(torch.nn.Module):
+    def forward(self, x):
+        return torch.relu(x) if self.training else torch.sigmoid(x)

@@ -19,7 +19,9 @@ from ._api import (
     register_model,
 )
 
-_names_here, __getattr__ = _lazy.contents(__name__, classes=_names.CLASSES, modules=_names.PACKAGES)
+_names_here, __getattr__ = _lazy.contents(
+    __name__, classes=_names.CLASSES, modules=(*_names.PACKAGES, "feature_extraction", "_utils")
+)
 
 __all__ = [
     "Weights", "WeightsEnum", "get_model", "get_model_builder", "get_model_weights", "get_weight", "list_models",

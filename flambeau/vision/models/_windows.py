@@ -8,6 +8,7 @@ import itertools
 import math
 
 from ... import arange, cat, log2, meshgrid, nn, roll, sign, stack, zeros
+from ...fx import wrap
 from ...nn import functional as F
 
 
@@ -126,6 +127,9 @@ def shifted_window_attention(
     if any(missing):
         x = x[(slice(None), *(slice(size) for size in sizes))]
     return x.contiguous() if any(missing) else x
+
+
+wrap("shifted_window_attention")  # it branches on sizes, so fx does not enter it
 
 
 class ShiftedWindowAttention(nn.Module):

@@ -4,6 +4,7 @@ import math
 from functools import partial
 
 from ... import cat, log, nn, ones, sigmoid
+from ...fx import wrap
 from ...nn import functional as F
 from ..ops.misc import MLP, Permute
 from ..ops.stochastic_depth import StochasticDepth
@@ -30,6 +31,9 @@ def merge_patches(x):
         right[..., 1::2, :, :],
     ]
     return cat(parts, -1)
+
+
+wrap("merge_patches")
 
 
 class PatchMerging(nn.Module):

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from functools import partial
 from typing import NamedTuple
 
-from ... import cat, empty, nn, zeros
+from ... import _assert, cat, empty, nn, zeros
 from ..ops.misc import MLP, Conv2dNormActivation
 from ._api import lazy_weights
 from ._builder import builder, fix
@@ -204,10 +204,9 @@ class VisionTransformer(nn.Module):
 
     def _process_input(self, x):
         n, _, h, w = x.shape
-        if h != self.image_size or w != self.image_size:
-            raise ValueError(
-                f"VisionTransformer: images are {h} x {w}; this model takes {self.image_size} x {self.image_size}."
-            )
+        fits = f"VisionTransformer: images are {h} x {w}; this model takes {self.image_size} x {self.image_size}."
+        _assert(h == self.image_size, fits)
+        _assert(w == self.image_size, fits)
         x = self.conv_proj(x)  # (N, hidden_dim, rows, columns)
         return x.flatten(2).permute(0, 2, 1)
 

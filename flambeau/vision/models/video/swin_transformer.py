@@ -4,6 +4,7 @@ import math
 from functools import partial
 
 from .... import nn
+from ....fx import wrap
 from ....nn import functional as F
 from .._api import lazy_weights
 from .._builder import builder
@@ -22,15 +23,33 @@ class ShiftedWindowAttention3d(ShiftedWindowAttention):
         self.relative_position_index = self.relative_position_index.view(places, places)
 
     def forward(self, x):
-        sizes = x.shape[1:-1]
-        window = [min(w, size) for w, size in zip(self.window_size, sizes)]
-        shift = [
-            0 if w >= size else s for w, s, size in zip(self.window_size, self.shift_size, sizes)
-        ]
-        places = math.prod(window)
-        index = self.relative_position_index[:places, :places].flatten()
-        bias = self.relative_position_bias_table[index].view(places, places, -1)
-        return self._attend(x, bias.permute(2, 0, 1).unsqueeze(0), window, shift)
+        window, shift = clipped(x, self.window_size, self.shift_size)
+        bias = clipped_bias(self.relative_position_bias_table, self.relative_position_index, window)
+        return self._attend(x, bias, window, shift)
+
+
+def clipped(x, window_size, shift_size):
+    """A window no larger than the video, and its shift: 0 where one window covers a size."""
+    sizes = x.shape[1:-1]
+    window = [min(w, size) for w, size in zip(window_size, sizes)]
+    return window, [0 if w >= size else s for w, s, size in zip(window_size, shift_size, sizes)]
+
+
+def clipped_bias(table, index, window):
+    """The biases of the places of a window: (1, heads, places, places)."""
+    places = math.prod(window)
+    bias = table[index[:places, :places].flatten()].view(places, places, -1)
+    return bias.permute(2, 0, 1).unsqueeze(0)
+
+
+def whole_patches(x, patch_size):
+    """A video padded to multiples of patch_size."""
+    t, h, w = (-size % patch for size, patch in zip(x.shape[2:], patch_size))
+    return F.pad(x, (0, w, 0, h, 0, t))
+
+
+for _name in ("clipped", "clipped_bias", "whole_patches"):
+    wrap(_name)  # they branch on sizes, so fx does not enter them
 
 
 class PatchEmbed3d(nn.Module):
@@ -43,8 +62,7 @@ class PatchEmbed3d(nn.Module):
         self.norm = norm_layer(embed_dim) if norm_layer is not None else nn.Identity()
 
     def forward(self, x):
-        t, h, w = (-size % patch for size, patch in zip(x.shape[2:], self.tuple_patch_size))
-        x = self.proj(F.pad(x, (0, w, 0, h, 0, t)))
+        x = self.proj(whole_patches(x, self.tuple_patch_size))
         return self.norm(x.permute(0, 2, 3, 4, 1))
 
 
