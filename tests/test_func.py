@@ -1,5 +1,7 @@
 """torch.func: derivatives of functions against calculus, vmap against a loop."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,20 @@ def test_vmap_minds_randomness():
     assert len(set(same.tolist())) == 1 and len(set(different.tolist())) == 3
     with pytest.raises(RuntimeError, match="vmap: randomness is 'some'"):
         torch.vmap(lambda t: t, randomness="some")
+
+
+def test_derivatives_leave_no_cycles_behind():
+    # Functions inside functions that call themselves kept gradients alive until the collector came.
+    model = torch.nn.Linear(3, 2)
+    params = {name: p.detach() for name, p in model.named_parameters()}
+    loss = lambda p, x: func.functional_call(model, p, (x,)).square().sum()
+    per_sample = func.vmap(func.grad(loss), (None, 0))
+    x = torch.ones(4, 3)
+    per_sample(params, x)
+    gc.collect()
+    gc.disable()
+    try:
+        per_sample(params, x)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

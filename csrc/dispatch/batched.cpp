@@ -175,6 +175,36 @@ TensorRef matmul_batched(Tensor& a, Tensor& b) {
 TensorRef linear_batched(Tensor& input, Tensor& weight, Tensor* bias) {
   if (!weight.batched && !(bias && bias->batched))
     return on_value(input, [&](Tensor& value, int) { return linear(value, weight, bias); });
+  if (!input.batched && (!bias || bias->batched)) {
+    // The same rows for all: the weights stand beside each other.
+    const Tensor* both[] = {&weight, bias};
+    const Levels levels = joint_levels(both, 2);
+    const Dims counts = sizes_of_levels(both, 2, levels);
+    const int64_t N = weight.sizes[0];
+    TensorRef rows = reshape(*expanded_in_front(weight, levels, counts, 2), {-1, weight.sizes[1]});
+    TensorRef shifts = bias ? reshape(*expanded_in_front(*bias, levels, counts, 1), {-1}) : nullptr;
+    TensorRef all = linear(input, *rows, shifts.get());
+    Dims apart(all->sizes, all->ndim - 1), order;
+    for (int d = 0; d < counts.n; ++d) apart.push(counts[d]);
+    apart.push(N);
+    const int lead = all->ndim - 1;
+    for (int d = 0; d < counts.n; ++d) order.push(lead + d);
+    for (int d = 0; d < lead; ++d) order.push(d);
+    order.push(lead + counts.n);
+    return make_batched(permute(*view(*all, apart), order), levels);
+  }
+  if (bias && input.ndim <= 2 && (input.dtype == DType::float32 || input.dtype == DType::float64)) {
+    const Tensor* all[] = {&input, &weight, bias};
+    const Levels levels = joint_levels(all, 3);
+    if (levels.n == 1) {
+      const Dims counts = sizes_of_levels(all, 3, levels);
+      TensorRef x = expanded_in_front(input, levels, counts, 2);
+      TensorRef w = expanded_in_front(weight, levels, counts, 2);
+      TensorRef shift = in_front(*bias, levels, 2, false);
+      TensorRef made = make_batched(addmm(*shift, *x, *transpose(*w, 1, 2), 1, 1), levels);
+      return input.ndim == 1 ? select(*made, 0, 0) : made;
+    }
+  }
   TensorRef product = matmul(input, *transpose(weight, 0, 1));
   return bias ? add(*product, *bias) : product;
 }

@@ -66,10 +66,44 @@ Side side_of(Tensor& t) {
 void multiply_float8(Tensor& out, Tensor& a, Tensor& b, Epilogue epilogue, double alpha,
                      double beta);
 
-/// out = alpha * a @ b (+ bias) + beta * out, raw.
 void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue = {}, double alpha = 1,
-              double beta = 0) {
+              double beta = 0);
+
+/// Stacks in which a side is the same matrix every time, or a column by a row, as vmap makes them:
+/// one product of matrices, or of elements. False for all others.
+bool multiply_simpler(Tensor& out, Tensor& a, Tensor& b, double alpha, double beta) {
+  const int64_t count = a.sizes[0], M = a.sizes[1], K = a.sizes[2], N = b.sizes[2];
+  if (count == 1) return false;
+  if (b.strides[0] == 0 && (M == 1 || a.strides[0] == M * a.strides[1])) {
+    TensorRef rows =
+        raw_view(a, {count * M, K}, {a.strides[M == 1 ? 0 : 1], a.strides[2]}, a.offset);
+    TensorRef shared = raw_view(b, {K, N}, {b.strides[1], b.strides[2]}, b.offset);
+    TensorRef flat = raw_view(out, {count * M, N}, {N, 1}, out.offset);
+    multiply(*flat, *rows, *shared, {}, alpha, beta);
+    return true;
+  }
+  if (a.strides[0] == 0 && N == 1) {
+    TensorRef rows = raw_view(b, {count, K}, {b.strides[0], b.strides[1]}, b.offset);
+    TensorRef shared = raw_view(a, {K, M}, {a.strides[2], a.strides[1]}, a.offset);
+    TensorRef flat = raw_view(out, {count, M}, {M, 1}, out.offset);
+    multiply(*flat, *rows, *shared, {}, alpha, beta);
+    return true;
+  }
+  if (K == 1 && alpha == 1 && beta == 0 && M * N > 16) {
+    Tensor* outputs[] = {&out};
+    Arg factors[] = {{&a, nullptr}, {&b, nullptr}};
+    run_map(record_of(bound_operator("mul")), outputs, 1, factors, 2, out.dtype);
+    return true;
+  }
+  return false;
+}
+
+/// out = alpha * a @ b (+ bias) + beta * out, raw.
+void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue, double alpha,
+              double beta) {
   if (out.numel == 0 || out.is_meta()) return;
+  if (a.ndim == 3 && !epilogue.bias && !epilogue.relu && multiply_simpler(out, a, b, alpha, beta))
+    return;
   if (is_float8(out.dtype)) return multiply_float8(out, a, b, epilogue, alpha, beta);
   if (is_complex(out.dtype)) need_library();
   Side left = side_of(a), right = side_of(b);

@@ -590,17 +590,18 @@ def tree_flatten(tree, is_leaf=None):
         is_leaf (callable, optional): where it is true of a node, that node is a leaf.
     """
     leaves = []
+    return leaves, _flatten_into(leaves, tree, is_leaf)
 
-    def walk(node):
-        kind = _get_node_type(node)
-        if kind not in SUPPORTED_NODES or (is_leaf is not None and is_leaf(node)):
-            leaves.append(node)
-            return _LEAF_SPEC
-        children, context = SUPPORTED_NODES[kind].flatten_fn(node)
-        return TreeSpec(kind, context, [walk(child) for child in children])
 
-    structure = walk(tree)
-    return leaves, structure
+def _flatten_into(leaves, node, is_leaf):
+    """The structure of a node, whose leaves are appended. (A function inside another that calls itself is a cycle,
+    which keeps the leaves, gradients among them, until the collector comes.)"""
+    kind = _get_node_type(node)
+    if kind not in SUPPORTED_NODES or (is_leaf is not None and is_leaf(node)):
+        leaves.append(node)
+        return _LEAF_SPEC
+    children, context = SUPPORTED_NODES[kind].flatten_fn(node)
+    return TreeSpec(kind, context, [_flatten_into(leaves, child, is_leaf) for child in children])
 
 
 def tree_unflatten(leaves, treespec):
@@ -617,22 +618,20 @@ def tree_unflatten(leaves, treespec):
 
 def tree_leaves_with_path(tree, is_leaf=None):
     """(path, leaf) of each leaf, a path being a tuple of keys."""
-    found = []
+    return list(_paths((), tree, is_leaf))
 
-    def walk(path, node):
-        if tree_is_leaf(node, is_leaf):
-            found.append((path, node))
-            return
-        definition = SUPPORTED_NODES[_get_node_type(node)]
-        if definition.flatten_with_keys_fn is None:
-            raise ValueError(
-                f"tree paths: {type(node).__name__} was registered without flatten_with_keys_fn."
-            )
-        for key, child in definition.flatten_with_keys_fn(node)[0]:
-            walk((*path, key), child)
 
-    walk((), tree)
-    return found
+def _paths(path, node, is_leaf):
+    if tree_is_leaf(node, is_leaf):
+        yield path, node
+        return
+    definition = SUPPORTED_NODES[_get_node_type(node)]
+    if definition.flatten_with_keys_fn is None:
+        raise ValueError(
+            f"tree paths: {type(node).__name__} was registered without flatten_with_keys_fn."
+        )
+    for key, child in definition.flatten_with_keys_fn(node)[0]:
+        yield from _paths((*path, key), child, is_leaf)
 
 
 def tree_flatten_with_path(tree, is_leaf=None):

@@ -14,18 +14,18 @@ def _places(module):
     A module that contains itself is entered once on each way down.
     """
     places = {}
-
-    def visit(owner, prefix, above):
-        for registry in (owner._parameters, owner._buffers):
-            for name, value in registry.items():
-                if value is not None:
-                    places[prefix + name] = registry, name
-        for name, child in owner._modules.items():
-            if child is not None and id(child) not in above:
-                visit(child, f"{prefix}{name}.", {*above, id(child)})
-
-    visit(module, "", {id(module)})
+    _add_places(places, module, "", {id(module)})
     return places
+
+
+def _add_places(places, owner, prefix, above):
+    for registry in (owner._parameters, owner._buffers):
+        for name, value in registry.items():
+            if value is not None:
+                places[prefix + name] = registry, name
+    for name, child in owner._modules.items():
+        if child is not None and id(child) not in above:
+            _add_places(places, child, f"{prefix}{name}.", {*above, id(child)})
 
 
 def _tied(places, tensors):
