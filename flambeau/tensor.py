@@ -1,7 +1,6 @@
 """Tensor: the core's type with every operator as a method."""
 
 from . import _core, memory, types
-from .autograd.engine import run_backward
 from .ops.core.declare import METHODS, as_operator
 
 Tensor = _core.Tensor
@@ -47,7 +46,7 @@ def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=
         )
     if retain_graph is None:
         retain_graph = create_graph
-    run_backward((self,), (gradient,), retain_graph, create_graph, inputs, False)
+    _core._run_backward((self,), (gradient,), retain_graph, create_graph, inputs, False)
 
 
 def numpy(self, *, force=False):

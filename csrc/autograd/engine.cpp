@@ -439,8 +439,16 @@ void Run::receive(uint32_t at, uint32_t nr, TensorRef grad) {
 
 std::vector<TensorRef> Run::operator()() {
   GradModeGuard mode(task_.create_graph);
+  entries_.reserve(16);
+  root_edges_.reserve(task_.roots.size());
   for (size_t i = 0; i < task_.roots.size(); ++i) {
     Tensor& root = *task_.roots[i];
+    check(!root.batched, [] {
+      return message(
+          "backward: inside vmap gradients do not add up in .grad. Use func.grad or func.vjp "
+          "there, "
+          "or call backward() on what vmap returns.");
+    });
     check(requires_grad(root), [&] {
       return message(
           "backward: tensor ", i,

@@ -2,7 +2,6 @@
 
 from .. import _core
 from ..types import listed
-from .engine import run_backward
 
 __all__ = ["backward", "grad"]
 
@@ -81,14 +80,9 @@ def backward(
                 "backward: inputs is empty. Leave it away, to reach all leaves, or name some."
             )
     tensors = _tuple(tensors)
-    if _core._in_vmap() and any(map(_core._is_batched, tensors)):
-        raise RuntimeError(
-            "backward: inside vmap gradients do not add up in .grad. Use func.grad or func.vjp there, or call "
-            "backward() on what vmap returns."
-        )
     grads = _cotangents("backward", tensors, grad_tensors)
     retain_graph = create_graph if retain_graph is None else retain_graph
-    run_backward(tensors, grads, retain_graph, create_graph, inputs, False)
+    _core._run_backward(tensors, grads, retain_graph, create_graph, inputs, False)
 
 
 def grad(
@@ -155,7 +149,9 @@ def grad(
             )
     retain_graph = create_graph if retain_graph is None else retain_graph
     asked = [x for x in inputs if not isinstance(x, _core.Tensor) or x.requires_grad]
-    found = run_backward(outputs, grads, retain_graph, create_graph, asked, True) if asked else ()
+    found = ()
+    if asked:
+        found = _core._run_backward(outputs, grads, retain_graph, create_graph, asked, True)
     remaining = iter(found)
     results = tuple(next(remaining) if x.requires_grad else None for x in inputs)
     if not allow_unused and any(result is None for result in results):

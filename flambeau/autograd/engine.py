@@ -1,16 +1,12 @@
-"""The engine's run as Python calls it."""
+"""A backward that runs deep inside others: on a stack of its own."""
 
 import threading
 
 from .. import _core
 
-_DEEPEST = 40  # backwards inside each other on one stack; the next goes to a thread of its own
 
-
-def run_backward(*task):
-    """_core._run_backward(*task); deep inside others on a fresh stack, so that theirs does not overflow."""
-    if _core._backward_depth() < _DEEPEST:
-        return _core._run_backward(*task)
+def on_fresh_stack(*task):
+    """_core._run_backward(*task) in a new thread, so that the stacks of those around it do not overflow."""
     recording, outcome = _core.is_grad_enabled(), []
 
     def run():

@@ -8,7 +8,6 @@ each slice.
 import functools
 
 from .. import _core
-from ..autograd import differentiate
 from ..autograd.grad_mode import enable_grad
 from ..ops.batching import Level, active
 from ..ops.batching.values import full, inward, outward, unbatched
@@ -61,7 +60,7 @@ class _Inputs:
         found = ()
         if pairs and wanted:
             roots, grads = zip(*pairs)
-            found = differentiate.run_backward(roots, grads, True, graph, wanted, True)
+            found = _core._run_backward(roots, grads, True, graph, wanted, True)
         found = iter(found or [None] * len(wanted))
         gradients = [next(found) if v.requires_grad else None for v in self.values]
         return [
@@ -230,7 +229,7 @@ class _Pullback:
             if pairs and wanted:
                 roots, grads = zip(*pairs)
                 with enable_grad():
-                    found = differentiate.run_backward(roots, grads, True, graph, wanted, True)
+                    found = _core._run_backward(roots, grads, True, graph, wanted, True)
             found = iter(found or [None] * len(wanted))
             made = []
             for leaf, weight in zip(self.leaves, weights, strict=True):

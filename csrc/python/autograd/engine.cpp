@@ -35,8 +35,17 @@ std::vector<TensorRef> tensor_list(PyObject* o, const char* function, bool allow
   return list;
 }
 
+constexpr int most_deep = 40;  // backwards inside each other on one stack
+
 /// _run_backward(tensors, grad_tensors, retain_graph, create_graph, inputs, capture) -> tuple
 PyObject* py_run_backward(const Call& call) {
+  if (backward_depth() >= most_deep) {
+    Object module = Object::steal(PyImport_ImportModule("flambeau.autograd.engine"));
+    Object run =
+        module ? Object::steal(PyObject_GetAttrString(module.get(), "on_fresh_stack")) : Object();
+    return run ? PyObject_Vectorcall(run.get(), call.args, static_cast<size_t>(call.n), call.names)
+               : nullptr;
+  }
   Args a(call);
   Backward task;
   task.roots = tensor_list(a[0], "backward", false);

@@ -64,6 +64,15 @@ def _(operator, *args):
     return on_values(operator, *args)
 
 
+@rule(_core._attend_backward)
+def _(*args):
+    def run(*values):
+        dense = (v.contiguous() if isinstance(v, _core.Tensor) else v for v in values)
+        return _core._attend_backward(*dense)
+
+    return on_values(run, *args)
+
+
 @rule(rows._layer_norm)
 def _(input, length, weight, bias, eps):
     """A row to each block, so the levels in front are more rows; what differs by level is applied behind."""
