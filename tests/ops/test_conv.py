@@ -394,3 +394,34 @@ def test_an_infinite_weight_touches_what_it_multiplies(bad, padding, groups):
     weight = weight.detach().clone().clamp(-3, 3).nan_to_num(1.0).requires_grad_()
     F.conv2d(pixel, weight, padding=padding, groups=groups).backward(grad)
     assert torch.allclose(weight.grad, by_taps(pixel, weight, grad)[2], equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.int64])
+@pytest.mark.parametrize("spatial", [(7,), (4, 4), (2, 3, 1), (1, 1)])
+def test_a_kernel_as_large_as_the_input_is_a_product(spatial, dtype):
+    torch.manual_seed(0)
+    x = torch.randint(-3, 4, (3, 5, *spatial)).to(dtype)
+    weight = torch.randint(-3, 4, (6, 5, *spatial)).to(dtype)
+    bias, channels = torch.randint(-3, 4, (6,)).to(dtype), torch.randint(-3, 4, (5,)).to(dtype)
+    n, ones = len(spatial), (1,) * len(spatial)
+    convolve = getattr(torch.nn.functional, f"conv{n}d")
+    turn = getattr(torch.nn.functional, f"conv_transpose{n}d")
+    inputs = [t.requires_grad_(dtype.is_floating_point) for t in (x, weight, bias)]
+    result = convolve(*inputs)
+    flat, table = x.flatten(1), weight.flatten(1)
+    near = 1e-2 if dtype is torch.bfloat16 else 0  # which rounds sum and bias apart
+
+    def same(ours, theirs):
+        return torch.allclose(ours.double(), theirs.double(), rtol=near, atol=0)
+
+    assert same(result, (flat @ table.T + bias).reshape(3, 6, *ones))
+    back = turn(result.detach(), weight, channels)
+    expected = (result.detach().flatten(1) @ table).reshape(3, 5, *spatial)
+    assert same(back, expected + channels.reshape(1, 5, *ones))
+    if dtype.is_floating_point:
+        slope = torch.randint(-3, 4, result.shape).to(dtype)
+        grads = torch.autograd.grad(result, inputs, slope)
+        rows = slope.flatten(1)
+        assert same(grads[0], (rows @ table).reshape(x.shape))
+        assert same(grads[1], (rows.T @ flat).reshape(weight.shape))
+        assert same(grads[2], rows.sum(0))

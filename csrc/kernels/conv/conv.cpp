@@ -12,6 +12,7 @@
 #include "kernels/conv/panels.h"
 #include "kernels/conv/winograd.h"
 #include "kernels/elements/convert.h"
+#include "kernels/gemm/gemm.h"
 #include "runtime/threads.h"
 #include "tensor/error.h"
 
@@ -119,6 +120,29 @@ void fill_channels(const ConvShape& s, const T* bias, T* to) {
                   });
 }
 
+/// Whether the kernel covers the input once, from edge to edge: then all three are plain products.
+bool is_product(const ConvShape& s) {
+  bool covers = s.groups == 1 && s.dtype != DType::bool_ && s.dtype != DType::complex32;
+  for (int d = 0; d < 3; ++d)
+    covers = covers && s.out[d] == 1 && s.padding[d] == 0 && s.in[d] == s.kernel[d] &&
+             (s.dilation[d] == 1 || s.kernel[d] == 1);
+  return covers;
+}
+
+/// The product of (M, K) and (K, N), either stored transposed.
+AnyGemm product(const ConvShape& s, int64_t M, int64_t N, int64_t K, const void* a, bool trans_a,
+                const void* b, bool trans_b, void* c) {
+  AnyGemm g;
+  g.dtype = s.dtype;
+  g.M = M, g.N = N, g.K = K;
+  g.a = a, g.lda = trans_a ? M : K, g.trans_a = trans_a;
+  g.b = b, g.ldb = trans_b ? K : N, g.trans_b = trans_b;
+  g.c = c, g.ldc = N;
+  return g;
+}
+/// Elements of one input, of which each output takes them all.
+int64_t volume(const ConvShape& s) { return s.C * s.in[0] * s.in[1] * s.in[2]; }
+
 template <class T>
 inline constexpr bool is_refused = std::is_same_v<T, bool> || std::is_same_v<T, complex32>;
 
@@ -132,6 +156,11 @@ inline constexpr bool is_refused = std::is_same_v<T, bool> || std::is_same_v<T, 
 
 void conv_forward(const ConvShape& shape, const void* input, const void* weight, const void* bias,
                   bool relu, void* output) {
+  if (is_product(shape)) {
+    AnyGemm g = product(shape, shape.N, shape.O, volume(shape), input, false, weight, true, output);
+    g.epilogue = {bias, false, relu};
+    return gemm(g);
+  }
   const std::vector<Correlation> correlation = {forward_correlation(shape)};
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto x = static_cast<const T*>(input);
@@ -157,6 +186,17 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
 
 void conv_backward_input(const ConvShape& shape, const void* grad_output, const void* weight,
                          const void* bias, void* grad_input) {
+  if (is_product(shape)) {
+    AnyGemm g = product(shape, shape.N, volume(shape), shape.O, grad_output, false, weight, false,
+                        grad_input);
+    if (bias) {
+      with_scalar_type(shape.dtype, [&]<class T>() {
+        fill_channels<T>(shape, static_cast<const T*>(bias), static_cast<T*>(grad_input));
+      });
+      g.beta = 1;
+    }
+    return gemm(g);
+  }
   const Phases parts = backward_correlations(shape);
   const std::vector<Correlation>& phases = parts.list;
   with_scalar_type(shape.dtype, [&]<class T>() {
@@ -187,6 +227,9 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
 
 void conv_backward_weight(const ConvShape& shape, const void* grad_output, const void* input,
                           void* grad_weight) {
+  if (is_product(shape))
+    return gemm(product(shape, shape.O, volume(shape), shape.N, grad_output, true, input, false,
+                        grad_weight));
   const Correlation correlation = forward_correlation(shape);
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto g = static_cast<const T*>(grad_output);
