@@ -6,6 +6,7 @@
 
 #include "kernels/elements/arithmetic.h"
 #include "kernels/elements/convert.h"
+#include "kernels/gemm/bfloat16.h"
 #include "runtime/threads.h"
 #include "tensor/error.h"
 
@@ -69,6 +70,8 @@ template <class Half>
 void gemm_halves(const Gemm<Half>& p) {
   using Wide = computed_t<Half>;
   if (p.M == 0 || p.N == 0) return;
+  if constexpr (std::is_same_v<Half, bfloat16>)
+    if (gemm_pairs(p)) return;
   std::unique_ptr<Wide[]> bias;
   if (p.epilogue.bias) {
     int64_t n = p.epilogue.bias_per_row ? p.M : p.N;

@@ -1,0 +1,81 @@
+"""Products of bfloat16: sums in float32, rounded once, of every shape and layout."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+
+SHAPES = [
+    (1, 1, 1),
+    (3, 17, 5),
+    (8, 48, 32),
+    (9, 49, 33),
+    (64, 96, 256),
+    (65, 100, 257),
+    (70, 16, 1025),
+]
+
+
+def operands(m, n, k, left, right):
+    torch.manual_seed(m + n + k)
+    a = torch.randn(*((k, m) if left else (m, k))).bfloat16()
+    b = torch.randn(*((n, k) if right else (k, n))).bfloat16()
+    return a.T if left else a, b.T if right else b
+
+
+def check(ours, exact, size):
+    """`exact` in float64, `size` the product of absolute values."""
+    # Half a unit of bfloat16, and what float32 sums lose.
+    bound = 2.0**-8 * np.abs(exact) + 2.0**-20 * size
+    assert (np.abs(ours.double().numpy() - exact) <= bound).all()
+
+
+@pytest.mark.parametrize("left, right", [*itertools.product([False, True], repeat=2)])
+@pytest.mark.parametrize("m, n, k", SHAPES)
+def test_every_layout(m, n, k, left, right):
+    a, b = operands(m, n, k, left, right)
+    x, y = a.double().numpy(), b.double().numpy()
+    size = abs(x) @ abs(y)
+    check(a @ b, x @ y, size)
+    c = torch.randn(m, n).bfloat16()
+    check(torch.addmm(c, a, b, alpha=0.5, beta=2), 2 * c.double().numpy() + 0.5 * (x @ y), 2 + size)
+    bias = torch.randn(n).bfloat16()
+    linear = torch.nn.functional.linear(a, b.T, bias)
+    check(linear, x @ y + bias.double().numpy(), 1 + size)
+
+
+def test_stacks_and_gradients():
+    torch.manual_seed(0)
+    a, b = torch.randn(3, 40, 65).bfloat16(), torch.randn(3, 65, 50).bfloat16()
+    for left, right in ((a, b), (a, b[:1].expand(3, -1, -1)), (a[:1].expand(3, -1, -1), b)):
+        stacked = torch.bmm(left, right)
+        assert torch.equal(stacked, torch.stack([x @ y for x, y in zip(left, right, strict=True)]))
+    a.requires_grad_()
+    slope = torch.randn(3, 40, 50).bfloat16()
+    (grad,) = torch.autograd.grad(torch.bmm(a, b), a, slope)
+    exact = slope.double() @ b.double().mT
+    check(grad, exact.numpy(), (slope.double().abs() @ b.double().abs().mT).numpy())
+
+
+def test_what_is_not_finite_stays_in_its_row():
+    a, b = operands(64, 96, 129, False, False)
+    a[3, 128], a[5, 0] = float("inf"), float("nan")
+    result = a @ b
+    assert result[5].isnan().all()
+    assert torch.equal(result[3], b[128].sign() * float("inf"))
+    assert result[[0, 1, 2, 4, *range(6, 64)]].isfinite().all()
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    before = torch.get_num_threads()
+    a, b = operands(200, 300, 500, False, True)
+    results = []
+    try:
+        for threads in (1, 2, 3, 16):
+            torch.set_num_threads(threads)
+            results.append(a @ b)
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(result, results[0]) for result in results)
