@@ -135,6 +135,8 @@ def _record(program, leaves, *, symbolic, names, in_spec, leaf, reads, keep_para
             for buffer, value in kept.items():
                 buffer.copy_(value)
     results, out_spec = pytree.tree_flatten(result)
+    if keep_parameters and module is not None:
+        recorder.write_buffers(module)
     recorder.graph.output([recorder.arguments(value) for value in results])
     recorder.graph.eliminate_dead_code()
     attributes.update(recorder.constants)

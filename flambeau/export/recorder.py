@@ -203,6 +203,8 @@ class Recorder(TorchFunctionMode):
         return False
 
     def _call(self, function, args, kwargs):
+        if short_name(function).endswith(".__get__"):
+            function, args, kwargs = _out_of_place(function, short_name(function), args, kwargs)
         node = self.graph.call_function(function, args, kwargs)
         node.meta["stack_trace"] = _source()
         return node
@@ -223,7 +225,7 @@ class Recorder(TorchFunctionMode):
             if self.reads is not None:
                 self.reads(name, _source())
             return func(*args, **kwargs)
-        if not self.leaf(_out_of_place(func, name, args, {})[0]):
+        if not name.endswith(".__get__") and not self.leaf(_out_of_place(func, name, args, {})[0]):
             inner = _composite(func)
             if inner is not None:
                 try:
@@ -384,6 +386,17 @@ class Recorder(TorchFunctionMode):
             "view of. That cannot be followed here: write through an index, base[...] = value, or out of place."
         )
 
+    def write_buffers(self, module):
+        """Buffers that the program has written: the graph writes them at its end."""
+        for buffer in module.buffers():
+            found = self.known.get(id(buffer))
+            if found is not None and found.node.op != "get_attr":
+                place = self.graph.create_node("get_attr", self.names[id(buffer)])
+                place.meta["val"] = _like(buffer)
+                self._call(flambeau.Tensor.copy_, (place, found.node), {}).meta["val"] = _like(
+                    buffer
+                )
+
     def _set_item(self, func, args):
         tensor, index, value = args
         if not self.knows(tensor):
@@ -408,6 +421,8 @@ def put(input, index, value):
 
 def _out_of_place(func, name, args, kwargs):
     """A call in place as one that only gives the result: (function, args, kwargs)."""
+    if name.endswith(".__get__"):
+        return getattr, (args[0], name.removesuffix(".__get__")), {}
     if "inplace" in kwargs:
         kwargs = {key: value for key, value in kwargs.items() if key != "inplace"}
     names = (getattr(func, "parameters", None) or ((),))[0]

@@ -129,10 +129,12 @@ class _Conversion:
         if isinstance(node.meta.get("val"), (int, float)):
             return self.number(node, args)
         name = short_name(node.target)
+        if node.target is getattr:
+            name, args = f"{args[1]}.__get__", args[:1]
         if name == "getitem" and isinstance(args[0], tuple):
             return args[0][args[1]]
         g.out = _value("", node)
-        g.called = name_of(node.target)
+        g.called = name if node.target is getattr else name_of(node.target)
         rule = self.custom.get(g.called) or self.custom.get(name) or self.rules.get(name)
         where = node.meta.get("stack_trace", "an unknown place")
         if rule is None:

@@ -180,7 +180,8 @@ def export(
 
 def _program(model, args, kwargs, training):
     """(what is run, args, kwargs, a context that has it in the right mode)."""
-    if hasattr(model, "graph_signature") and hasattr(model, "module"):
+    exported = hasattr(model, "graph_signature")  # its mode is part of it
+    if exported:
         if not args and not kwargs:
             args, kwargs = model.example_inputs
         model = model.module()
@@ -190,7 +191,7 @@ def _program(model, args, kwargs, training):
     if args and isinstance(args[-1], dict) and not kwargs and not _takes_dict(model, args):
         args, kwargs = args[:-1], args[-1]
     named = getattr(training, "name", None)  # of a TrainingMode
-    wanted = None if named == "PRESERVE" else training is True or named == "TRAINING"
+    wanted = None if exported or named == "PRESERVE" else training is True or named == "TRAINING"
     return model, args, kwargs, _mode(model, wanted)
 
 
