@@ -46,7 +46,16 @@ CONTENTS = {
         UpsamplingBilinear2d Unfold Fold""",
 }
 
-__getattr__, __dir__, __all__ = table_of_contents(__name__, CONTENTS, submodules=(
-        "channelshuffle", "container", "fold", "pixelshuffle", "sparse", "upsampling", "utils",
+__getattr__, __dir__, __all__ = table_of_contents(
+    __name__,
+    CONTENTS,
+    submodules=(
+        "channelshuffle",
+        "container",
+        "fold",
+        "pixelshuffle",
+        "sparse",
+        "upsampling",
+        "utils",
     ),
 )

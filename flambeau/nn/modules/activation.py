@@ -4,6 +4,7 @@ import flambeau
 
 from .. import functional as F
 from ..parameter import Parameter
+from .homes import elsewhere
 from .module import Module
 from .utils import check_sizes
 
@@ -381,3 +382,6 @@ class Softmax2d(Module):
                 "without a batch."
             )
         return F.softmax(input, -3, _stacklevel=5)
+
+
+__getattr__ = elsewhere(attention="MultiheadAttention")

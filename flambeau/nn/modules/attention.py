@@ -5,6 +5,7 @@ import flambeau
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
+from .homes import settle
 from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
 from .utils import check_sizes
@@ -154,3 +155,6 @@ class MultiheadAttention(Module):
             is_causal=is_causal,
         )
         return (out.transpose(0, 1) if swap else out), weights
+
+
+settle("activation", MultiheadAttention)

@@ -5,6 +5,7 @@ import flambeau
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
+from .homes import elsewhere
 from .module import Module
 from .utils import check_sizes
 
@@ -206,3 +207,6 @@ class SyncBatchNorm(_BatchNorm):
         for name, child in module.named_children():
             converted.add_module(name, cls.convert_sync_batchnorm(child, process_group))
         return converted
+
+
+__getattr__ = elsewhere(lazy="LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d")

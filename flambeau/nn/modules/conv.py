@@ -7,6 +7,7 @@ import flambeau
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
+from .homes import elsewhere
 from .module import Module
 from .utils import _pair, _single, _triple, check_sizes, reverse_repeat
 
@@ -322,3 +323,8 @@ class ConvTranspose3d(_ConvTransposeNd):
 
     def forward(self, input, output_size=None):
         return self._convolve_transposed(F.conv_transpose3d, input, output_size)
+
+
+__getattr__ = elsewhere(
+    lazy="LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d"
+)

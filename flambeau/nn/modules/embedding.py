@@ -5,6 +5,7 @@ import flambeau
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
+from .homes import settle
 from .module import Module
 from .utils import check_sizes
 
@@ -236,3 +237,6 @@ class EmbeddingBag(_Table):
         )
         bag.weight.requires_grad = not freeze
         return bag
+
+
+settle("sparse", Embedding, EmbeddingBag)

@@ -1,6 +1,7 @@
 """Fractional max pooling layers; the functions are in nn.functional.fractional."""
 
 from .. import functional as F
+from .homes import settle
 from .module import Module
 from .utils import _pair, _triple
 
@@ -57,3 +58,6 @@ class FractionalMaxPool3d(_FractionalMaxPoolNd):
             input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices,
             _random_samples=self._random_samples,
         )  # fmt: skip
+
+
+settle("pooling", FractionalMaxPool2d, FractionalMaxPool3d)

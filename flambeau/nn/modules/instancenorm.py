@@ -4,6 +4,7 @@ import warnings
 
 from .. import functional as F
 from .batchnorm import _NormBase
+from .homes import elsewhere
 
 
 class _InstanceNorm(_NormBase):
@@ -124,3 +125,6 @@ class InstanceNorm3d(_InstanceNorm):
                 f"{type(self).__name__}: input {tuple(input.shape)} must have 5 dims, (N, C, D, H, "
                 "W), or 4 without a batch."
             )
+
+
+__getattr__ = elsewhere(lazy="LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d")

@@ -7,6 +7,7 @@ import flambeau
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
+from .homes import elsewhere
 from .module import Module
 from .utils import check_sizes
 
@@ -114,3 +115,6 @@ class Bilinear(Module):
             f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
             f"out_features={self.out_features}, bias={self.bias is not None}"
         )
+
+
+__getattr__ = elsewhere(lazy="LazyLinear")

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from .. import functional as F
+from .homes import settle
 from .linear import Linear
 from .loss import _WeightedLoss
 
@@ -88,3 +89,6 @@ class LinearCrossEntropyLoss(_WeightedLoss):
             f"reduction={self.reduction}, ignore_index={self.ignore_index}, "
             f"label_smoothing={self.label_smoothing}, options={self.options}"
         )
+
+
+settle("loss", LinearCrossEntropyLoss)

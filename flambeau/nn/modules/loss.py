@@ -2,6 +2,7 @@
 
 from .. import functional as F
 from ..functional.reduction import reduction_of
+from .homes import elsewhere
 from .module import Module
 
 
@@ -395,3 +396,6 @@ class CTCLoss(_Loss):
             self.reduction,
             self.zero_infinity,
         )
+
+
+__getattr__ = elsewhere(linear_cross_entropy="LinearCrossEntropyLoss")

@@ -274,6 +274,15 @@ class Module(HooksApi, State, Conversion, Traversal):
         names.update(self.__dict__, self._parameters, self._buffers, self._modules)
         return sorted(name for name in names if not name[0].isdigit())
 
+    def __getstate__(self):
+        """What is pickled and copied: __dict__ without what the registries hold anyway."""
+        state = self.__dict__.copy()
+        for kind in ("_parameters", "_buffers", "_modules"):
+            for name, value in state.get(kind, {}).items():
+                if state.get(name) is value:
+                    del state[name]
+        return state
+
     def __setstate__(self, state):
         self.__dict__.update(state)
         owner = weakref.ref(self)

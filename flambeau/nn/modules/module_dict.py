@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from .homes import settle
 from .module import Module
 
 
@@ -76,3 +77,6 @@ class ModuleDict(Module):
                     )
         for key, module in pairs:
             self[key] = module
+
+
+settle("container", ModuleDict)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import chain, groupby
 
 from .containers import position, renumber
+from .homes import settle
 from .module import Module
 
 
@@ -82,3 +83,6 @@ class ModuleList(Module):
             lines.append(f"{places}: {times}{text}".replace("\n", "\n  "))
             start += count
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+settle("container", ModuleList)

@@ -7,6 +7,7 @@ import flambeau
 
 from ..parameter import Parameter
 from .containers import position
+from .homes import settle
 from .module import Module
 
 
@@ -220,3 +221,6 @@ class ParameterDict(Module):
         raise RuntimeError(
             "ParameterDict: is a dict and cannot be called. Index it for its parameters."
         )
+
+
+settle("container", ParameterList, ParameterDict)

@@ -1,6 +1,7 @@
 """Pooling layers; the functions are in nn.functional.pooling."""
 
 from .. import functional as F
+from .homes import elsewhere
 from .module import Module
 from .utils import _pair, _single, _triple
 
@@ -291,3 +292,6 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
 
     def forward(self, input):
         return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)
+
+
+__getattr__ = elsewhere(fractional="FractionalMaxPool2d FractionalMaxPool3d")

@@ -1,5 +1,7 @@
 """The three dictionaries of a module: its parameters, its buffers, its submodules."""
 
+from collections import OrderedDict
+
 
 class Registry(dict):
     """name -> value in order of registration; the owner's own attributes always say the same.
@@ -55,4 +57,5 @@ class Registry(dict):
         return self[name]
 
     def __reduce__(self):
-        return Registry, (), None, None, iter(self.items())
+        # A plain dictionary in files, as PyTorch's; the module that takes it makes a registry of it.
+        return OrderedDict, (), None, None, iter(self.items())

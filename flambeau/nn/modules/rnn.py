@@ -10,6 +10,7 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
+from .homes import elsewhere
 from .module import Module
 from .recurrences import CELLS, GATES
 
@@ -434,3 +435,6 @@ class GRU(RNNBase):
             "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
             0, device, dtype,
         )  # fmt: skip
+
+
+__getattr__ = elsewhere(rnn_cell="RNNCellBase RNNCell LSTMCell GRUCell")

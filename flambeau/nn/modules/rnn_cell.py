@@ -7,6 +7,7 @@ import flambeau
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
+from .homes import settle
 from .module import Module
 from .recurrences import gru_step, lstm_step, relu_step, tanh_step
 from .utils import check_sizes
@@ -129,3 +130,6 @@ class GRUCell(RNNCellBase):
 
     def forward(self, input, hx=None):
         return self._step(gru_step, input, (hx,))[0]
+
+
+settle("rnn", RNNCellBase, RNNCell, LSTMCell, GRUCell)

@@ -4,6 +4,7 @@ import warnings
 from collections import OrderedDict
 
 from .containers import position, renumber
+from .homes import settle
 from .module import Module
 
 
@@ -126,3 +127,6 @@ class Sequential(Module):
             raise TypeError(f"Sequential: is repeated by an int, not {type(factor).__name__}.")
         if factor <= 0:
             raise ValueError(f"Sequential: is repeated {factor} times; it must be 1 or more.")
+
+
+settle("container", Sequential)

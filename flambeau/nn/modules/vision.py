@@ -1,6 +1,7 @@
 """Rearranging and resizing images; windows as columns."""
 
 from .. import functional as F
+from .homes import settle
 from .module import Module
 
 
@@ -155,3 +156,9 @@ class Fold(Module):
             f"output_size={self.output_size}, kernel_size={self.kernel_size}, "
             f"dilation={self.dilation}, padding={self.padding}, stride={self.stride}"
         )
+
+
+settle("pixelshuffle", PixelShuffle, PixelUnshuffle)
+settle("channelshuffle", ChannelShuffle)
+settle("upsampling", Upsample, UpsamplingNearest2d, UpsamplingBilinear2d)
+settle("fold", Unfold, Fold)
