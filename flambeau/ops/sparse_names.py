@@ -140,6 +140,16 @@ for _name in ("smm", "sspaddmm"):
     register(_name, METHODS[_name])
 
 
+def spmm(mat1, mat2):
+    """mm(mat1, mat2), by its name for sparse matrices in older programs."""
+    return _core.mm(mat1, mat2)
+
+
+def dsmm(mat1, mat2):
+    """mm(mat1, mat2), by its name for a strided and a sparse matrix in older programs."""
+    return _core.mm(mat1, mat2)
+
+
 def hspmm(mat1, mat2):
     """The product of a sparse and a strided matrix, of whose rows only those with entries are kept."""
     return _from("products").hspmm(mat1, mat2)
@@ -152,7 +162,7 @@ def resize_as_sparse_(input, the_template):
     return _from("copies").resize_as_(input, the_template)
 
 
-for _function in (hspmm, resize_as_sparse_):
+for _function in (spmm, dsmm, hspmm, resize_as_sparse_):
     register(_function.__name__, _function, method=_function is resize_as_sparse_).sparse = True
 
 METHODS["layout"] = property(

@@ -33,7 +33,6 @@ def globals_of(model):
         (lambda: nn.PixelShuffle(2), "pixelshuffle PixelShuffle"),
         (lambda: nn.Unfold(2), "fold Unfold"),
         (lambda: nn.FractionalMaxPool2d(2, 3), "pooling FractionalMaxPool2d"),
-        (lambda: nn.LazyLinear(2), "linear LazyLinear"),
     ],
 )
 def test_layers_are_named_as_pytorch_names_them(make, home):
@@ -42,7 +41,14 @@ def test_layers_are_named_as_pytorch_names_them(make, home):
 
 def test_no_type_of_our_own_is_asked_for():
     model = nn.Sequential(nn.Linear(2, 2), nn.LSTM(2, 3), nn.TransformerEncoderLayer(4, 2, 8))
-    allowed = ("torch.nn.", "torch._utils", "torch Float", "collections OrderedDict", "__builtin__ set", "torch Long")
+    allowed = (
+        "torch.nn.",
+        "torch._utils",
+        "torch Float",
+        "collections OrderedDict",
+        "__builtin__ set",
+        "torch Long",
+    )
     assert not [name for name in globals_of(model) if not name.startswith(allowed)]
     assert not [name for name in globals_of(model) if "registry" in name]
 
