@@ -3,17 +3,8 @@
 import functools
 
 from ..kernels import sqrt
-from .optimizer import Optimizer
-from .options import (
-    alike,
-    begin,
-    check_lr,
-    check_not_negative,
-    count_step,
-    number,
-    options,
-    with_gradients,
-)  # fmt: skip
+from .elementwise import Elementwise
+from .options import check_lr, check_not_negative, count_step, number, options
 from .rule import Rule
 
 __all__ = ["Adadelta"]
@@ -33,11 +24,13 @@ def _rule(maximize, decays):
     return Rule(adadelta, "param v moved")
 
 
-class Adadelta(Optimizer):
+class Adadelta(Elementwise):
     """Steps in the units of the parameter: grad * rms(steps so far) / rms(gradients so far).
 
     Source: Zeiler, 2012, arXiv:1212.5701.
     """
+
+    keeps = "square_avg", "acc_delta"
 
     def __init__(
         self,
@@ -58,23 +51,14 @@ class Adadelta(Optimizer):
         check_not_negative(self, epsilon=eps, weight_decay=weight_decay)
         super().__init__(params, options(locals()))
 
-    def update(self, group):
-        numbers, rows = [], []
-        for parameter, grad in with_gradients(group):
-            state = self.state[parameter]
-            if not state:
-                begin(state, parameter, "square_avg", "acc_delta")
-            count_step(state)
-            numbers.append(None)
-            rows.append((parameter, grad, state["square_avg"], state["acc_delta"]))
-        rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
-        for _, lists in alike(numbers, rows):
-            rule.apply(
-                lists,
-                group["differentiable"],
-                lr=number(group["lr"]),
-                rho=group["rho"],
-                new=1 - group["rho"],
-                eps=group["eps"],
-                weight_decay=group["weight_decay"],
-            )
+    def advance(self, state, group):
+        count_step(state)  # which the rule does not ask for
+
+    def step_at(self, group, at):
+        return _rule(bool(group["maximize"]), group["weight_decay"] != 0), {
+            "lr": number(group["lr"]),
+            "rho": group["rho"],
+            "new": 1 - group["rho"],
+            "eps": group["eps"],
+            "weight_decay": group["weight_decay"],
+        }

@@ -6,9 +6,8 @@ import flambeau
 
 from ..kernels import sqrt
 from ..nn.parameter import is_lazy
-from .optimizer import Optimizer
+from .elementwise import Elementwise
 from .options import (
-    alike,
     check_fused,
     check_lr,
     check_not_negative,
@@ -17,7 +16,7 @@ from .options import (
     number,
     options,
     with_gradients,
-)  # fmt: skip
+)
 from .rule import Rule
 from .touched import Touched, without_sparse
 
@@ -36,11 +35,13 @@ def _rule(maximize, decays):
     return Rule(adagrad, "param total")
 
 
-class Adagrad(Optimizer):
+class Adagrad(Elementwise):
     """param -= lr / (1 + (t - 1) * lr_decay) * grad / (sqrt(sum of grad**2) + eps).
 
     Source: Duchi et al., JMLR 12 (2011) 2121.
     """
+
+    keeps = ("sum",)
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class Adagrad(Optimizer):
         for state in self.state.values():
             state["sum"].share_memory_()
 
-    def _sparse_step(self, rule, group, parameter, grad):
+    def _sparse_step(self, group, parameter, grad):
         """The same for the rows that a sparse gradient names."""
         if group["weight_decay"] != 0:
             raise RuntimeError(
@@ -94,29 +95,18 @@ class Adagrad(Optimizer):
                 "group."
             )
         state = self.state[parameter]
-        Touched(grad).apply(
-            rule,
-            [parameter, None, state["sum"]],
-            lr=number(group["lr"]) / (1 + (count_step(state) - 1) * group["lr_decay"]),
-            eps=group["eps"],
-            weight_decay=0,
-        )
+        rule, numbers = self.step_at(group, count_step(state))
+        Touched(grad).apply(rule, [parameter, None, state["sum"]], **numbers)
 
     def update(self, group):
-        numbers, rows = [], []
-        rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
         pairs, sparse = without_sparse(with_gradients(group, sparse=True))
         for parameter, grad in sparse:
-            self._sparse_step(rule, group, parameter, grad)
-        for parameter, grad in pairs:
-            state = self.state[parameter]
-            numbers.append(count_step(state))
-            rows.append((parameter, grad, state["sum"]))
-        for step, lists in alike(numbers, rows):
-            rule.apply(
-                lists,
-                group["differentiable"],
-                lr=number(group["lr"]) / (1 + (step - 1) * group["lr_decay"]),
-                eps=group["eps"],
-                weight_decay=group["weight_decay"],
-            )
+            self._sparse_step(group, parameter, grad)
+        self.update_pairs(group, pairs)
+
+    def step_at(self, group, at):
+        return _rule(bool(group["maximize"]), group["weight_decay"] != 0), {
+            "lr": number(group["lr"]) / (1 + (at - 1) * group["lr_decay"]),
+            "eps": group["eps"],
+            "weight_decay": group["weight_decay"],
+        }

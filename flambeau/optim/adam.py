@@ -3,23 +3,14 @@
 import functools
 
 from ..kernels import maximum, sqrt
-from .optimizer import Optimizer
-from .options import (
-    alike,
-    begin,
-    check_betas,
-    check_fused,
-    check_lr,
-    check_not_negative,
-    count_step,
-    number,
-    options,
-    with_gradients,
-    zeros_like,
-)  # fmt: skip
+from .elementwise import Elementwise
+from .options import check_betas, check_fused, check_lr, check_not_negative, number, options
 from .rule import Rule
 
 __all__ = ["Adam", "AdamW"]
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+_WITH_MAXIMUM = (*_MOMENTS, "max_exp_avg_sq")
 
 
 @functools.cache
@@ -54,7 +45,7 @@ def _rule(maximize, decays, decoupled, amsgrad):
     return Rule(adam, "param m v")
 
 
-class Adam(Optimizer):
+class Adam(Elementwise):
     """param -= lr * m' / (sqrt(v') + eps), m and v running means of the gradient and its square.
 
     m' = m / (1 - beta1**t) and v' = v / (1 - beta2**t) at step t.
@@ -103,39 +94,23 @@ class Adam(Optimizer):
                                   ("fused", None), ("decoupled_weight_decay", False)):  # fmt: skip
                 group.setdefault(name, default)
 
-    def update(self, group):
-        amsgrad = group["amsgrad"]
-        steps, rows = [], []
-        for parameter, grad in with_gradients(group):
-            state = self.state[parameter]
-            if not state:
-                begin(state, parameter, "exp_avg", "exp_avg_sq")
-                if amsgrad:
-                    state["max_exp_avg_sq"] = zeros_like(parameter)
-            steps.append(count_step(state))
-            row = parameter, grad, state["exp_avg"], state["exp_avg_sq"]
-            rows.append((*row, state["max_exp_avg_sq"]) if amsgrad else row)
+    def kept(self, group):
+        return _WITH_MAXIMUM if group["amsgrad"] else _MOMENTS
+
+    def step_at(self, group, at):
         decoupled = bool(group["decoupled_weight_decay"])
         lr, weight_decay = number(group["lr"]), group["weight_decay"]
         beta1, beta2 = (number(beta) for beta in group["betas"])
-        rule = _rule(
-            bool(group["maximize"]),
-            weight_decay != 0,
-            decoupled,
-            bool(amsgrad),
-        )
-        for step, lists in alike(steps, rows):
-            rule.apply(
-                lists,
-                group["differentiable"],
-                new1=1 - beta1,
-                beta2=beta2,
-                new2=1 - beta2,
-                eps=group["eps"],
-                weight_decay=lr * weight_decay if decoupled else weight_decay,
-                step_size=lr / (1 - beta1**step),
-                root_correction=(1 - beta2**step) ** -0.5,
-            )
+        rule = _rule(bool(group["maximize"]), weight_decay != 0, decoupled, bool(group["amsgrad"]))
+        return rule, {
+            "new1": 1 - beta1,
+            "beta2": beta2,
+            "new2": 1 - beta2,
+            "eps": group["eps"],
+            "weight_decay": lr * weight_decay if decoupled else weight_decay,
+            "step_size": lr / (1 - beta1**at),
+            "root_correction": (1 - beta2**at) ** -0.5,
+        }
 
 
 class AdamW(Adam):

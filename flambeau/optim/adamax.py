@@ -3,18 +3,8 @@
 import functools
 
 from ..kernels import abs, maximum
-from .optimizer import Optimizer
-from .options import (
-    alike,
-    begin,
-    check_betas,
-    check_lr,
-    check_not_negative,
-    count_step,
-    number,
-    options,
-    with_gradients,
-)  # fmt: skip
+from .elementwise import Elementwise
+from .options import check_adam, number, options
 from .rule import Rule
 
 __all__ = ["Adamax"]
@@ -34,11 +24,13 @@ def _rule(maximize, decays):
     return Rule(adamax, "param m largest")
 
 
-class Adamax(Optimizer):
+class Adamax(Elementwise):
     """Adam with the infinity norm: division by a decaying maximum of |grad|.
 
     Source: Kingma, Ba, 2014, arXiv:1412.6980, section 7.
     """
+
+    keeps = "exp_avg", "exp_inf"
 
     def __init__(
         self,
@@ -53,29 +45,15 @@ class Adamax(Optimizer):
         differentiable=False,
         capturable=False,
     ):
-        check_lr(self, lr, foreach, capturable)
-        check_not_negative(self, epsilon=eps)
-        check_betas(self, betas)
-        check_not_negative(self, weight_decay=weight_decay)
+        check_adam(self, lr, betas, eps, foreach, capturable, weight_decay=weight_decay)
         super().__init__(params, options(locals()))
 
-    def update(self, group):
-        numbers, rows = [], []
-        for parameter, grad in with_gradients(group):
-            state = self.state[parameter]
-            if not state:
-                begin(state, parameter, "exp_avg", "exp_inf")
-            numbers.append(count_step(state))
-            rows.append((parameter, grad, state["exp_avg"], state["exp_inf"]))
+    def step_at(self, group, at):
         beta1, beta2 = group["betas"]
-        rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
-        for step, lists in alike(numbers, rows):
-            rule.apply(
-                lists,
-                group["differentiable"],
-                step_size=number(group["lr"]) / (1 - beta1**step),
-                new1=1 - beta1,
-                beta2=beta2,
-                eps=group["eps"],
-                weight_decay=group["weight_decay"],
-            )
+        return _rule(bool(group["maximize"]), group["weight_decay"] != 0), {
+            "step_size": number(group["lr"]) / (1 - beta1**at),
+            "new1": 1 - beta1,
+            "beta2": beta2,
+            "eps": group["eps"],
+            "weight_decay": group["weight_decay"],
+        }

@@ -4,18 +4,8 @@ import functools
 
 import flambeau
 
-from .optimizer import Optimizer
-from .options import (
-    alike,
-    check_lr,
-    check_not_negative,
-    count_step,
-    new_step,
-    number,
-    options,
-    with_gradients,
-    zeros_like,
-)  # fmt: skip
+from .elementwise import Elementwise
+from .options import check_lr, check_not_negative, count_step, number, options
 from .rule import Rule
 
 __all__ = ["ASGD"]
@@ -33,11 +23,13 @@ def _rule(maximize, decays):
     return Rule(asgd, "param average")
 
 
-class ASGD(Optimizer):
+class ASGD(Elementwise):
     """SGD with a falling learning rate; `ax` in the state averages the parameter from step t0 on.
 
     Source: Polyak, Juditsky, SIAM J. Control Optim. 30 (1992) 838.
     """
+
+    keeps = ("ax",)
 
     def __init__(
         self,
@@ -56,28 +48,22 @@ class ASGD(Optimizer):
         check_not_negative(self, weight_decay=weight_decay)
         super().__init__(params, options(locals()))
 
-    def update(self, group):
-        lr = number(group["lr"])
-        numbers, rows = [], []
-        for parameter, grad in with_gradients(group):
-            state = self.state[parameter]
-            if not state:
-                state["step"] = new_step()
-                state["eta"] = flambeau.tensor(float(lr))
-                state["mu"] = flambeau.tensor(1.0)
-                state["ax"] = zeros_like(parameter)
-            step = count_step(state)
-            numbers.append((state["eta"].item(), state["mu"].item()))
-            rows.append((parameter, grad, state["ax"]))
-            state["eta"] = flambeau.tensor(lr / (1 + group["lambd"] * lr * step) ** group["alpha"])
-            state["mu"] = flambeau.tensor(1 / max(1.0, step - group["t0"]))
-        rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0)
-        for (eta, mu), lists in alike(numbers, rows):
-            rule.apply(
-                lists,
-                group["differentiable"],
-                lambd=group["lambd"],
-                eta=eta,
-                mu=mu,
-                weight_decay=group["weight_decay"],
-            )
+    def begin(self, state, parameter, group):
+        super().begin(state, parameter, group)
+        state["eta"] = flambeau.tensor(float(number(group["lr"])))
+        state["mu"] = flambeau.tensor(1.0)
+
+    def advance(self, state, group):
+        lr, step = number(group["lr"]), count_step(state)
+        at = state["eta"].item(), state["mu"].item()
+        state["eta"] = flambeau.tensor(lr / (1 + group["lambd"] * lr * step) ** group["alpha"])
+        state["mu"] = flambeau.tensor(1 / max(1.0, step - group["t0"]))
+        return at
+
+    def step_at(self, group, at):
+        return _rule(bool(group["maximize"]), group["weight_decay"] != 0), {
+            "lambd": group["lambd"],
+            "eta": at[0],
+            "mu": at[1],
+            "weight_decay": group["weight_decay"],
+        }

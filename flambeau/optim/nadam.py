@@ -5,19 +5,8 @@ import functools
 import flambeau
 
 from ..kernels import sqrt
-from .optimizer import Optimizer
-from .options import (
-    alike,
-    check_betas,
-    check_lr,
-    check_not_negative,
-    count_step,
-    new_step,
-    number,
-    options,
-    with_gradients,
-    zeros_like,
-)  # fmt: skip
+from .elementwise import Elementwise
+from .options import check_adam, count_step, number, options
 from .rule import Rule
 
 __all__ = ["NAdam"]
@@ -44,11 +33,13 @@ def _rule(maximize, decays, decoupled):
     return Rule(nadam, "param m v")
 
 
-class NAdam(Optimizer):
+class NAdam(Elementwise):
     """Adam with Nesterov's momentum.
 
     Source: Dozat, 2016, "Incorporating Nesterov momentum into Adam".
     """
+
+    keeps = "exp_avg", "exp_avg_sq"
 
     def __init__(
         self,
@@ -65,47 +56,49 @@ class NAdam(Optimizer):
         capturable=False,
         differentiable=False,
     ):
-        check_lr(self, lr, foreach, capturable)
-        check_not_negative(self, epsilon=eps)
-        check_betas(self, betas)
-        check_not_negative(self, weight_decay=weight_decay, momentum_decay=momentum_decay)
+        check_adam(
+            self,
+            lr,
+            betas,
+            eps,
+            foreach,
+            capturable,
+            weight_decay=weight_decay,
+            momentum_decay=momentum_decay,
+        )
         super().__init__(params, options(locals()))
 
-    def update(self, group):
+    def begin(self, state, parameter, group):
+        super().begin(state, parameter, group)
+        state["mu_product"] = flambeau.tensor(1.0)
+
+    def advance(self, state, group):
+        step = count_step(state)
+        state["mu_product"] *= _momentum(group, step)
+        return step, state["mu_product"].item()
+
+    def step_at(self, group, at):
+        step, product = at
         beta1, beta2 = group["betas"]
-        decay = group["momentum_decay"]
-        numbers, rows = [], []
-        for parameter, grad in with_gradients(group):
-            state = self.state[parameter]
-            if not state:
-                state["step"] = new_step()
-                state["mu_product"] = flambeau.tensor(1.0)
-                state["exp_avg"] = zeros_like(parameter)
-                state["exp_avg_sq"] = zeros_like(parameter)
-            step = count_step(state)
-            mu = beta1 * (1.0 - 0.5 * 0.96 ** (step * decay))
-            state["mu_product"] *= mu
-            product = state["mu_product"].item()
-            numbers.append((step, mu, product))
-            rows.append((parameter, grad, state["exp_avg"], state["exp_avg_sq"]))
-        lr = number(group["lr"])
+        lr, next_mu = number(group["lr"]), _momentum(group, step + 1)
         rule = _rule(
             bool(group["maximize"]),
             group["weight_decay"] != 0,
             bool(group["decoupled_weight_decay"]),
         )
-        for (step, mu, product), lists in alike(numbers, rows):
-            next_mu = beta1 * (1.0 - 0.5 * 0.96 ** ((step + 1) * decay))
-            rule.apply(
-                lists,
-                group["differentiable"],
-                lr=lr,
-                new1=1 - beta1,
-                beta2=beta2,
-                new2=1 - beta2,
-                eps=group["eps"],
-                weight_decay=group["weight_decay"],
-                correction=1 - beta2**step,
-                grad_factor=lr * (1.0 - mu) / (1.0 - product),
-                momentum_factor=lr * next_mu / (1.0 - product * next_mu),
-            )
+        return rule, {
+            "lr": lr,
+            "new1": 1 - beta1,
+            "beta2": beta2,
+            "new2": 1 - beta2,
+            "eps": group["eps"],
+            "weight_decay": group["weight_decay"],
+            "correction": 1 - beta2**step,
+            "grad_factor": lr * (1.0 - _momentum(group, step)) / (1.0 - product),
+            "momentum_factor": lr * next_mu / (1.0 - product * next_mu),
+        }
+
+
+def _momentum(group, step):
+    """mu of a step: beta1, which grows into its value."""
+    return group["betas"][0] * (1.0 - 0.5 * 0.96 ** (step * group["momentum_decay"]))

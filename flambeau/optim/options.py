@@ -71,6 +71,14 @@ def check_betas(optimizer, betas, foreach=False, capturable=True):
             )
 
 
+def check_adam(optimizer, lr, betas, eps, foreach=False, capturable=True, **options):
+    """What the family of Adam asks of its options; `options` must be 0 or more."""
+    check_lr(optimizer, lr, foreach, capturable)
+    check_not_negative(optimizer, epsilon=eps)
+    check_betas(optimizer, betas)
+    check_not_negative(optimizer, **options)
+
+
 def check_fused(optimizer, fused, foreach=False, differentiable=False):
     """RuntimeError for flags that exclude each other. A step is fused whatever they say."""
     if not fused:

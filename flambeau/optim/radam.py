@@ -3,18 +3,8 @@
 import functools
 
 from ..kernels import sqrt
-from .optimizer import Optimizer
-from .options import (
-    alike,
-    begin,
-    check_betas,
-    check_lr,
-    check_not_negative,
-    count_step,
-    number,
-    options,
-    with_gradients,
-)  # fmt: skip
+from .elementwise import Elementwise
+from .options import check_adam, number, options
 from .rule import Rule
 
 __all__ = ["RAdam"]
@@ -40,11 +30,13 @@ def _rule(maximize, decays, decoupled, adaptive):
     return Rule(radam, "param m v")
 
 
-class RAdam(Optimizer):
+class RAdam(Elementwise):
     """Adam whose adaptive step begins only when the variance of v is known well enough.
 
     Source: Liu et al., 2019, arXiv:1908.03265.
     """
+
+    keeps = "exp_avg", "exp_avg_sq"
 
     def __init__(
         self,
@@ -60,41 +52,28 @@ class RAdam(Optimizer):
         capturable=False,
         differentiable=False,
     ):
-        check_lr(self, lr, foreach, capturable)
-        check_not_negative(self, epsilon=eps)
-        check_betas(self, betas)
-        check_not_negative(self, weight_decay=weight_decay)
+        check_adam(self, lr, betas, eps, foreach, capturable, weight_decay=weight_decay)
         super().__init__(params, options(locals()))
 
-    def update(self, group):
-        numbers, rows = [], []
-        for parameter, grad in with_gradients(group):
-            state = self.state[parameter]
-            if not state:
-                begin(state, parameter, "exp_avg", "exp_avg_sq")
-            numbers.append(count_step(state))
-            rows.append((parameter, grad, state["exp_avg"], state["exp_avg_sq"]))
+    def step_at(self, group, at):
         beta1, beta2 = group["betas"]
-        for step, lists in alike(numbers, rows):
-            factor = _rectification(step, beta2)
-            rule = _rule(
-                bool(group["maximize"]),
-                group["weight_decay"] != 0,
-                bool(group["decoupled_weight_decay"]),
-                factor is not None,
-            )
-            rule.apply(
-                lists,
-                group["differentiable"],
-                lr=number(group["lr"]),
-                new1=1 - beta1,
-                beta2=beta2,
-                new2=1 - beta2,
-                eps=group["eps"],
-                weight_decay=group["weight_decay"],
-                correction=1 - beta1**step,
-                rectified=(factor or 0.0) * (1 - beta2**step) ** 0.5,
-            )
+        factor = _rectification(at, beta2)
+        rule = _rule(
+            bool(group["maximize"]),
+            group["weight_decay"] != 0,
+            bool(group["decoupled_weight_decay"]),
+            factor is not None,
+        )
+        return rule, {
+            "lr": number(group["lr"]),
+            "new1": 1 - beta1,
+            "beta2": beta2,
+            "new2": 1 - beta2,
+            "eps": group["eps"],
+            "weight_decay": group["weight_decay"],
+            "correction": 1 - beta1**at,
+            "rectified": (factor or 0.0) * (1 - beta2**at) ** 0.5,
+        }
 
 
 def _rectification(step, beta2):

@@ -3,18 +3,8 @@
 import functools
 
 from ..kernels import sqrt
-from .optimizer import Optimizer
-from .options import (
-    alike,
-    begin,
-    check_lr,
-    check_not_negative,
-    count_step,
-    number,
-    options,
-    with_gradients,
-    zeros_like,
-)  # fmt: skip
+from .elementwise import Elementwise
+from .options import check_lr, check_not_negative, count_step, number, options
 from .rule import Rule
 
 __all__ = ["RMSprop"]
@@ -60,7 +50,7 @@ def _rule(maximize, decays, centered, momentum):
     return Rule(rmsprop_around_mean, "param v mean") if centered else Rule(rmsprop, "param v")
 
 
-class RMSprop(Optimizer):
+class RMSprop(Elementwise):
     """param -= lr * grad / (sqrt(v) + eps), v the running mean of grad**2.
 
     Args:
@@ -92,34 +82,27 @@ class RMSprop(Optimizer):
         check_not_negative(self, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
         super().__init__(params, options(locals()))
 
-    def update(self, group):
-        centered, momentum = group["centered"], group["momentum"] > 0
-        numbers, rows = [], []
-        for parameter, grad in with_gradients(group):
-            state = self.state[parameter]
-            if not state:
-                begin(state, parameter, "square_avg")
-                if momentum:
-                    state["momentum_buffer"] = zeros_like(parameter)
-                if centered:
-                    state["grad_avg"] = zeros_like(parameter)
-            count_step(state)
-            row = [parameter, grad, state["square_avg"]]
-            if momentum:
-                row.append(state["momentum_buffer"])
-            if centered:
-                row.append(state["grad_avg"])
-            numbers.append(None)
-            rows.append(row)
-        rule = _rule(bool(group["maximize"]), group["weight_decay"] != 0, bool(centered), momentum)
-        for _, lists in alike(numbers, rows):
-            rule.apply(
-                lists,
-                group["differentiable"],
-                lr=number(group["lr"]),
-                alpha=group["alpha"],
-                new=1 - group["alpha"],
-                eps=group["eps"],
-                weight_decay=group["weight_decay"],
-                momentum=group["momentum"],
-            )
+    def kept(self, group):
+        more = ["momentum_buffer"] * (group["momentum"] > 0) + ["grad_avg"] * bool(
+            group["centered"]
+        )
+        return "square_avg", *more
+
+    def advance(self, state, group):
+        count_step(state)  # which the rule does not ask for
+
+    def step_at(self, group, at):
+        rule = _rule(
+            bool(group["maximize"]),
+            group["weight_decay"] != 0,
+            bool(group["centered"]),
+            group["momentum"] > 0,
+        )
+        return rule, {
+            "lr": number(group["lr"]),
+            "alpha": group["alpha"],
+            "new": 1 - group["alpha"],
+            "eps": group["eps"],
+            "weight_decay": group["weight_decay"],
+            "momentum": group["momentum"],
+        }

@@ -5,17 +5,8 @@ import functools
 import flambeau
 
 from ..kernels import maximum, minimum, sign, where
-from .optimizer import Optimizer
-from .options import (
-    alike,
-    check_lr,
-    count_step,
-    new_step,
-    number,
-    options,
-    with_gradients,
-    zeros_like,
-)
+from .elementwise import Elementwise
+from .options import check_lr, count_step, number, options
 from .rule import Rule
 
 __all__ = ["Rprop"]
@@ -34,7 +25,7 @@ def _rule(maximize):
     return Rule(rprop, "param previous step_size")
 
 
-class Rprop(Optimizer):
+class Rprop(Elementwise):
     """Steps that use only the sign of the gradient: longer while it stays, shorter when it turns.
 
     Args:
@@ -43,6 +34,8 @@ class Rprop(Optimizer):
 
     Source: Riedmiller, Braun, 1993, "A direct adaptive method for faster backpropagation learning".
     """
+
+    keeps = "prev", "step_size"
 
     def __init__(
         self,
@@ -63,25 +56,19 @@ class Rprop(Optimizer):
             )
         super().__init__(params, options(locals()))
 
-    def update(self, group):
-        numbers, rows = [], []
-        for parameter, grad in with_gradients(group):
-            state = self.state[parameter]
-            if not state:
-                state["step"] = new_step()
-                state["prev"] = zeros_like(parameter)
-                lr = number(group["lr"])
-                start = complex(lr, lr) if parameter.is_complex() else lr
-                state["step_size"] = flambeau.full_like(parameter, start).detach()
-            count_step(state)
-            numbers.append(None)
-            rows.append((parameter, grad, state["prev"], state["step_size"]))
-        for _, lists in alike(numbers, rows):
-            _rule(bool(group["maximize"])).apply(
-                lists,
-                group["differentiable"],
-                shrink=group["etas"][0],
-                grow=group["etas"][1],
-                smallest=group["step_sizes"][0],
-                largest=group["step_sizes"][1],
-            )
+    def begin(self, state, parameter, group):
+        super().begin(state, parameter, group)
+        lr = number(group["lr"])
+        start = complex(lr, lr) if parameter.is_complex() else lr
+        state["step_size"] = flambeau.full_like(parameter, start).detach()
+
+    def advance(self, state, group):
+        count_step(state)  # which the rule does not ask for
+
+    def step_at(self, group, at):
+        return _rule(bool(group["maximize"])), {
+            "shrink": group["etas"][0],
+            "grow": group["etas"][1],
+            "smallest": group["step_sizes"][0],
+            "largest": group["step_sizes"][1],
+        }
