@@ -109,6 +109,9 @@ Ref<T> make_node(PyTypeObject* type, const NodeKind* kind) {
   return node;
 }
 
+/// The release of nodes that save nothing.
+inline void nothing(Node*) {}
+
 template <class T>
 void destroy_as(Node* self) {
   reinterpret_cast<T*>(self)->~T();

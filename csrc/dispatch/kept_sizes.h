@@ -12,7 +12,4 @@ using Sizes = std::vector<int64_t>;
 inline Sizes keep(const Dims& d) { return Sizes(d.v, d.v + d.n); }
 inline Dims dims(const Sizes& s) { return {s.data(), static_cast<int>(s.size())}; }
 
-/// For nodes that hold no tensor to release.
-inline void nothing(Node*) {}
-
 }  // namespace flambeau

@@ -8,8 +8,6 @@ namespace flambeau {
 
 namespace {
 
-void nothing(Node*) {}
-
 struct PartsNode {
   Node node;
   DType dtype;

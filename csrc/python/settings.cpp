@@ -87,10 +87,6 @@ PyObject* py_reset_peak(const Call&) {
   reset_peak_memory();
   Py_RETURN_NONE;
 }
-PyObject* py_empty_cache(const Call&) {
-  empty_cache();
-  Py_RETURN_NONE;
-}
 
 const NativeEntry entries[] = {
     fact(function({"promote_types", "type1, type2 -> dtype", py_promote_types,
@@ -112,7 +108,6 @@ const NativeEntry entries[] = {
     fact(function(
         {"memory_stats", " -> dict", py_memory_stats, "Counters of the allocator, in bytes."})),
     fact(function({"reset_peak_memory_stats", " -> None", py_reset_peak, "Starts the peak anew."})),
-    {"_empty_cache", "", py_empty_cache, "Gives cached memory back to the system."},
     {}};
 
 }  // namespace

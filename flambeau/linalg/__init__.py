@@ -1,5 +1,5 @@
 """Linear algebra: torch.linalg. The operators are declared in ops/linalg/ (products in matmul.py;
-what needs LAPACK in systems.py, factorizations.py, spectra.py) and ops/norms.py."""
+what needs LAPACK in systems.py, factorizations.py, spectra.py, singular.py) and ops/norms.py."""
 
 from ..ops.core.declare import NAMESPACES
 from ..ops.linalg.lapack import LinAlgError

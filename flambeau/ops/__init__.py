@@ -29,6 +29,7 @@ FAMILIES = """
     differences
     equality
     foreign_methods
+    fill_random
     fourier
     gamma_samples
     incomplete_gamma
@@ -40,6 +41,7 @@ FAMILIES = """
     linalg.factorizations
     linalg.matmul
     linalg.older_lapack
+    linalg.singular
     linalg.spectra
     linalg.systems
     losses

@@ -10,8 +10,8 @@ from ..kernels import language as k
 from .core import operators as fl
 from .core.arguments import some
 from .core.declare import composite, make_pointwise, primitive
+from .fill_random import _draw
 from .philox import philox, random_map, unit, unit64
-from .random import _draw
 from .series import TERMS, converge, flat, fused, run
 
 __all__ = ["log_gamma_slope", "log_gamma_samples"]

@@ -8,7 +8,7 @@ import warnings
 import flambeau
 
 from ...ops import activation as operators
-from ...ops import random
+from ...ops import fill_random
 from ...ops.core.attach import of_constant_slope
 
 _SOFTMAX_ADVICE = (
@@ -170,7 +170,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     if lower > upper:
         raise RuntimeError(f"rrelu: lower {lower} stands above upper {upper}. Exchange them.")
     if training:
-        slope = random.fresh(flambeau.empty_like(input)).uniform_(lower, upper)
+        slope = fill_random.fresh(flambeau.empty_like(input)).uniform_(lower, upper)
     else:
         slope = (lower + upper) / 2
     old = of_constant_slope(input.clone() if inplace else input)

@@ -8,7 +8,7 @@ import warnings
 
 import flambeau
 
-from ...ops import random
+from ...ops import fill_random, random
 
 
 def _check_probability(p):
@@ -32,7 +32,7 @@ def _drop(input, mask_shape, p, training, inplace, generator):
     if p == 1.0:
         scale = flambeau.zeros((), dtype=input.dtype, device=input.device)
     else:
-        kept = random.fresh(flambeau.empty(mask_shape, dtype=input.dtype, device=input.device))
+        kept = fill_random.fresh(flambeau.empty(mask_shape, dtype=input.dtype, device=input.device))
         scale = kept.bernoulli_(1 - p, generator=generator).div_(1 - p)
     return input.mul_(scale) if inplace else input * scale
 
@@ -121,7 +121,7 @@ def _alpha_drop(input, mask_shape, p, training, inplace, generator):
         return input.mul_(zero) if inplace else input * zero
     saturation = -1.7580993408473766  # -scale * alpha of selu
     a = ((1 - p) * (1 + p * saturation**2)) ** -0.5
-    kept = random.fresh(flambeau.empty(mask_shape, dtype=input.dtype, device=input.device))
+    kept = fill_random.fresh(flambeau.empty(mask_shape, dtype=input.dtype, device=input.device))
     kept.bernoulli_(1 - p, generator=generator)
     # a * (kept ? input : saturation) + b, with b = -a * p * saturation
     shift = (1 - kept) * (a * saturation) - a * p * saturation

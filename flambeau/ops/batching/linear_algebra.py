@@ -2,7 +2,7 @@
 
 from ... import _core
 from .. import fourier, numbers
-from ..linalg import factorizations, spectra, systems
+from ..linalg import factorizations, singular, spectra, systems
 from .values import batched, front, full, joint_levels, on_values, rule, same_for, shifted
 
 
@@ -25,10 +25,10 @@ from .values import batched, front, full, joint_levels, on_values, rule, same_fo
     spectra.linalg_eigvals,
     spectra._eigh,
     spectra._eig,
-    spectra._svd,
-    spectra._singular_values,
-    spectra._pseudo_inverse,
-    spectra._least_squares,
+    singular._svd,
+    singular._singular_values,
+    singular._pseudo_inverse,
+    singular._least_squares,
     systems._inverse,
     systems._solve,
     systems._triangular_solve,

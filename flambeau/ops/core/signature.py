@@ -13,7 +13,11 @@ def signature_of(operator):
     if isinstance(parameters, str):
         text, _, result = parameters.partition(" -> ")  # the core's own words
         signature = inspect.signature(eval(f"lambda {text}: 0", {}))
-        return signature.replace(return_annotation=eval(result, {"dtype": dtype})) if result else signature
+        return (
+            signature.replace(return_annotation=eval(result, {"dtype": dtype}))
+            if result
+            else signature
+        )
     names, defaults, positional = parameters
     declared = getattr(operator, "__wrapped__", None)
     result = getattr(declared, "__annotations__", {}).get("return", inspect.Signature.empty)

@@ -1,0 +1,418 @@
+"""Singular values, and what is made of them: ranks, pseudo-inverses, least squares, low rank."""
+
+import math
+
+from ... import _core
+from ..core import operators as fl
+from ..core.arguments import every, some
+from ..core.declare import composite, primitive
+from ..core.results import lazy_result_type
+from .lapack import (
+    check_matrices,
+    check_same_dtype,
+    of_first_batch,
+    raise_where,
+    takes_nothing,
+)
+from .spectra import (
+    _NO_CONVERGENCE,
+    _any_nonzero,
+    _check_phase,
+    _differences,
+    _off_diagonal,
+    _without_zeros,
+    linalg_eigvalsh,
+)
+
+_SvdResult = lazy_result_type("linalg_svd", "U S Vh")
+_OldSvdResult = lazy_result_type("svd", "U S V")
+_LstsqResult = lazy_result_type("linalg_lstsq", "solution residuals rank singular_values")
+
+
+def _decomposed(operator, A, full=False, vectors=True):
+    """(U, S, Vh), without history. An infinity makes its matrix' parts NaN; a NaN is an error, as in PyTorch."""
+    finite = A.isfinite()
+    if every(finite):
+        U, S, Vh, info = _core._svd(A, full, vectors)
+        raise_where(operator, info, _NO_CONVERGENCE)
+        return U, S, Vh
+    if some(A.isnan()):
+        failed = A.isnan().any(-1).any(-1).to(fl.int32)
+        raise_where(operator, failed, f"{_NO_CONVERGENCE}: the input has a NaN")
+    good = finite.all(-1).all(-1).unsqueeze(-1)
+    parts = _decomposed(operator, fl.where(good.unsqueeze(-1), A, fl.zeros_like(A)), full, vectors)
+    return [
+        part
+        if part is None
+        else fl.where(good if part.dim() < A.dim() else good.unsqueeze(-1), part, math.nan)
+        for part in parts
+    ]
+
+
+@primitive(method=False, function=False)
+def _svd(ctx, A):
+    """A = U diag(S) V^H with as many singular values as the smaller side of A has."""
+    U, S, Vh = _decomposed("linalg.svd", A)
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(U, S, Vh)
+    return U, S, Vh
+
+
+@_svd.derivative
+def _(ctx, grad_U, grad_S, grad_Vh):
+    U, S, Vh = ctx.saved
+    if grad_U is None and grad_Vh is None:
+        return None if grad_S is None else (U * grad_S.unsqueeze(-2)) @ Vh
+    grad_U = fl.zeros_like(U) if grad_U is None else grad_U
+    grad_V = fl.zeros_like(Vh).mH if grad_Vh is None else grad_Vh.mH
+    return _svd_backward(U, S, Vh, grad_U, grad_S, grad_V)
+
+
+def _svd_backward(U, S, Vh, grad_U, grad_S, grad_V):
+    V = Vh.mH
+    m, n, k = U.size(-2), V.size(-2), S.size(-1)
+    left, right = U.mH @ grad_U, V.mH @ grad_V
+    if U.dtype.is_complex:
+        _check_phase("linalg.svd", left, right)
+    turn_left, turn_right = left - left.mH, right - right.mH
+    # The gaps of the squares, as products: squares of 1e25 and 1e-25 leave float32's range.
+    wanted = _any_nonzero(grad_U, grad_V)
+    gaps = _without_zeros(_differences(S), wanted)
+    sums = S.unsqueeze(-2) + S.unsqueeze(-1) + fl.eye(k, dtype=S.dtype, device=S.device)
+    sums = _without_zeros(sums, wanted)
+    inner = _off_diagonal(turn_left) / gaps * (S.unsqueeze(-2) / sums)
+    inner = inner + _off_diagonal(turn_right) / gaps * (S.unsqueeze(-1) / sums)
+    if grad_S is not None:
+        inner = inner + fl.diag_embed(grad_S.to(U.dtype))
+    divisors = _without_zeros(S.unsqueeze(-2), wanted)
+    if U.dtype.is_complex:
+        phase = turn_left.diagonal(0, -2, -1) / (2 * divisors.squeeze(-2))
+        inner = inner + fl.diag_embed(phase)
+    result = U @ inner @ Vh
+    if m > k:
+        beyond = grad_U / divisors
+        result = result + (beyond - U @ (U.mH @ beyond)) @ Vh
+    if n > k:
+        beyond = grad_V / divisors
+        result = result + U @ (beyond - V @ (V.mH @ beyond)).mH
+    return result
+
+
+@primitive(method=False, function=False)
+def _singular_values(ctx, A):
+    """Only S of the singular value decomposition; its derivative is diag(U^H dA V)."""
+    if not ctx.needs_input_grad[0]:
+        return _decomposed("linalg.svdvals", A, vectors=False)[1]
+    U, S, Vh = _decomposed("linalg.svdvals", A)
+    ctx.save_for_backward(A)
+    ctx.vectors = U, Vh
+    return S
+
+
+@_singular_values.derivative
+def _(ctx, grad_output):
+    (A,) = ctx.saved
+    U, Vh = ctx.vectors
+    if fl.is_grad_enabled():
+        U, _, Vh = _svd(A)
+    return (U * grad_output.unsqueeze(-2)) @ Vh
+
+
+def _full_svd(A):
+    """U and Vh square; the part beyond the singular values is any basis of the rest, without gradient."""
+    U, S, Vh = _decomposed("linalg.svd", A.detach(), full=True)
+    if not (fl.is_grad_enabled() and A.requires_grad):
+        return U, S, Vh
+    k = S.shape[-1]
+    narrow_U, S, narrow_Vh = _svd(A)
+    return fl.cat([narrow_U, U[..., k:]], -1), S, fl.cat([narrow_Vh, Vh[..., k:, :]], -2)
+
+
+def _check_driver(operator, driver):
+    """Raise if one of the GPU's algorithms is asked for."""
+    if driver is not None:
+        raise RuntimeError(
+            f"{operator}: driver= chooses between CUDA's routines; on the CPU leave it away."
+        )
+
+
+@composite(name="svd", namespaces=("linalg",), method=False, autocast="float32")
+@takes_nothing()
+def linalg_svd(A, full_matrices=True, *, driver=None):
+    """(U, S, Vh) with A = U @ diag(S) @ Vh, singular values descending."""
+    check_matrices("linalg.svd", A)
+    _check_driver("linalg.svd", driver)
+    square = A.size(-2) == A.size(-1)
+    return _SvdResult(*(_full_svd(A) if full_matrices and not square else _svd(A)))
+
+
+@composite(name="svdvals", namespaces=("linalg",), method=False, out="same", autocast="float32")
+@takes_nothing()
+def linalg_svdvals(A, *, driver=None):
+    """The singular values of matrices, descending."""
+    check_matrices("linalg.svdvals", A)
+    _check_driver("linalg.svdvals", driver)
+    return _singular_values(A)
+
+
+@composite(autocast="float32")
+@takes_nothing()
+def svd(input, some=True, compute_uv=True):
+    """(U, S, V) with input = U @ diag(S) @ V.mH; some=False makes U and V square."""
+    check_matrices("svd", input)
+    if not compute_uv:
+        m, n = input.size(-2), input.size(-1)
+        zeros = [input.new_zeros(*input.shape[:-2], size, size) for size in (m, n)]
+        return _OldSvdResult(zeros[0], linalg_svdvals(input), zeros[1])
+    U, S, Vh = linalg_svd(input, full_matrices=not some)
+    return _OldSvdResult(U, S, Vh.mH)
+
+
+def _check_tolerances(operator, **values):
+    for name, value in values.items():
+        if isinstance(value, fl.Tensor) and value.dtype.is_complex:
+            raise RuntimeError(f"{operator}: {name} must be real, but it is {value.dtype}.")
+
+
+def _tolerance(A, largest, atol, rtol):
+    """max(atol, rtol * the largest singular value); without either, eps times the longer side."""
+    if rtol is None:
+        no_atol = atol is None or (not isinstance(atol, fl.Tensor) and atol == 0)
+        default = fl.finfo(largest.dtype).eps * max(A.size(-2), A.size(-1))
+        rtol = default if no_atol else 0.0
+        if isinstance(atol, fl.Tensor):
+            rtol = fl.where(atol > 0, 0.0, default)
+    atol = 0.0 if atol is None else atol
+    tolerance = rtol * largest
+    return fl.maximum(tolerance, fl.zeros_like(tolerance) + atol)
+
+
+def _magnitudes(A, hermitian):
+    return linalg_eigvalsh(A).abs() if hermitian else linalg_svdvals(A)
+
+
+@composite(name="matrix_rank", namespaces=("linalg",), method=False, autocast="float32")
+def linalg_matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
+    """How many singular values of matrices exceed max(atol, rtol * the largest)."""
+    if A.numel() == 0 and not A.dtype.is_complex:  # of rank 0, whatever its sizes and dtype are
+        A, hermitian = A.to(fl.float32), False
+    check_matrices("linalg.matrix_rank", A, square=hermitian)
+    _check_tolerances("linalg.matrix_rank", tol=tol, atol=atol, rtol=rtol)
+    if tol is not None:
+        atol, rtol = tol, 0.0
+    with fl.no_grad():
+        values = _magnitudes(A, hermitian)
+        if values.size(-1) == 0:
+            return fl.zeros(A.shape[:-2], dtype=fl.int64, device=A.device)
+        limit = _tolerance(A, values.amax(-1), atol, rtol)
+        return (values > limit.unsqueeze(-1)).sum(-1)
+
+
+@primitive(method=False, function=False)
+def _pseudo_inverse(ctx, A, atol, rtol, hermitian):
+    """X = A^+. Source of dX: Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413:
+    dX = -X dA X + X X^H dA^H (I - A X) + (I - X A) dA^H X^H X."""
+    if hermitian:
+        w, V, info = _core._eigh(A, False)
+        raise_where("linalg.pinv", info, _NO_CONVERGENCE)
+        U, S, Vh = V * w.sign().unsqueeze(-2), w.abs(), V.mH
+    else:
+        U, S, Vh = _decomposed("linalg.pinv", A)
+    if S.size(-1):
+        limit = _tolerance(A, S.amax(-1), atol, rtol).unsqueeze(-1)
+        S = fl.where(limit < S, 1 / S, fl.zeros_like(S))
+    result = (Vh.mH * S.unsqueeze(-2)) @ U.mH
+    ctx.save_for_backward(A, result)
+    return result
+
+
+@_pseudo_inverse.derivative
+def _(ctx, grad_output):
+    A, X = ctx.saved
+    return _pseudo_inverse_gradient(A, X, grad_output), None, None, None
+
+
+def _pseudo_inverse_gradient(A, X, grad_output):
+    g, Xh = grad_output.mH, X.mH
+    first = g @ X
+    last = X @ g
+    result = -(Xh @ grad_output @ Xh) + (first @ Xh - A @ (X @ (first @ Xh)))
+    second = (Xh @ last) - ((Xh @ last) @ X) @ A
+    return result + second
+
+
+@primitive(method=False, function=False)
+def _least_squares(ctx, A, B, rtol, full):
+    """(X, rank): X = A^+ B, by a QR decomposition with column exchanges; with `full`, of all columns but zeros."""
+    X, rank = _core._least_squares(A, B, fl.finfo(A.dtype).tiny if full else rtol)
+    finite = A.isfinite().all(-1).all(-1) & B.isfinite().all(-1).all(-1)
+    if not every(finite):  # which the library takes for zeros
+        X.masked_fill_(~finite[..., None, None], math.nan)
+    ctx.mark_non_differentiable(rank)
+    ctx.save_for_backward(A, B)
+    ctx.rtol = rtol
+    return X, rank
+
+
+@_least_squares.derivative
+def _(ctx, grad_output, _):
+    A, B = ctx.saved
+    inverse = _pseudo_inverse(A, None, ctx.rtol, False)
+    grad_A = _pseudo_inverse_gradient(A, inverse, grad_output @ B.mH)
+    return grad_A, inverse.mH @ grad_output, None, None
+
+
+@composite(name="pinv", namespaces=("linalg",), method=False)
+def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
+    """The pseudo-inverse: singular values up to max(atol, rtol * the largest) count as 0."""
+    hermitian = hermitian and A.numel() > 0
+    check_matrices("linalg.pinv", A, square=hermitian)
+    _check_tolerances("linalg.pinv", rcond=rcond, atol=atol, rtol=rtol)
+    if rcond is not None:
+        rtol = rcond
+    return _pseudo_inverse(A, atol, rtol, hermitian)
+
+
+@composite(out=False, autocast="float32")
+def pinverse(input, rcond=1e-15):
+    """`linalg.pinv` with a relative limit of rcond."""
+    return linalg_pinv(input, rtol=rcond)
+
+
+@composite(name="cond", namespaces=("linalg",), method=False, autocast="float32")
+@takes_nothing()
+def linalg_cond(A, p=None):
+    """The condition number of matrices: norm(A, p) * norm(inv(A), p), by default from singular values."""
+    check_matrices("linalg.cond", A)
+    if p is None or p in (2, -2):
+        values = linalg_svdvals(A)
+        if values.size(-1) == 0:
+            return values.new_zeros(values.shape[:-1])
+        largest, smallest = values[..., 0], values[..., -1]
+        return smallest / largest if p == -2 else largest / smallest
+    check_matrices(f"linalg.cond with p={p}", A, square=True)
+    if p not in ("fro", "nuc", 1, -1, math.inf, -math.inf):
+        raise RuntimeError(
+            f"linalg.cond: p={p!r} is no norm of matrices; use None, 'fro', 'nuc', 1, 2, inf or one of these negative."
+        )
+    if A.numel() == 0:
+        return fl.linalg.matrix_norm(A, p)
+    inverse, info = fl.linalg.inv_ex(A)
+    inverse = inverse.masked_fill((info != 0)[..., None, None], 1)
+    result = fl.linalg.matrix_norm(A, p) * fl.linalg.matrix_norm(inverse, p)
+    return fl.where(info == 0, result, fl.full_like(result, math.inf))
+
+
+@composite(name="lstsq", namespaces=("linalg",), method=False, autocast="float32")
+def linalg_lstsq(A, B, rcond=None, *, driver=None):
+    """(solution, residuals, rank, singular_values) of the X for which norm(A @ X - B) is least.
+
+    residuals are squared norms, empty for systems without full column rank or with no surplus rows;
+    rank is empty for driver "gels", singular_values for all but "gelsd" and "gelss".
+    """
+    check_matrices("linalg.lstsq", A)
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise RuntimeError(
+            f"linalg.lstsq: driver is {driver!r}; it must be 'gels', 'gelsy', 'gelsd' or 'gelss'."
+        )
+    check_same_dtype("linalg.lstsq", A=A, B=B)
+    if not 0 <= A.dim() - B.dim() <= 1:
+        raise RuntimeError(
+            f"linalg.lstsq: A has {A.dim()} dims and B {B.dim()}; B must have as many, or one less for vectors."
+        )
+    vector = B.dim() == A.dim() - 1 and tuple(B.shape) == tuple(A.shape[:-1])
+    right = B.unsqueeze(-1) if vector else B
+    if A.size(-2) != right.size(-2):
+        raise RuntimeError(
+            f"linalg.lstsq: A {tuple(A.shape)} and B {tuple(B.shape)} must have equally many rows."
+        )
+    m, n = A.size(-2), A.size(-1)
+    rtol = rcond if rcond is not None else fl.finfo(A.dtype).eps * max(m, n)
+    own, batch = A.shape[:-2], fl.broadcast_shapes(A.shape[:-2], right.shape[:-2])
+    A, right = A.expand(*batch, m, n), right.expand(*batch, *right.shape[-2:])
+    if driver in ("gelsd", "gelss"):
+        solution = linalg_pinv(A, rtol=rtol) @ right
+        values = linalg_svdvals(A.detach())
+        rank = (values > rtol * values[..., :1]).sum(-1)
+    else:
+        solution, rank = _least_squares(A, right, float(rtol), driver == "gels")
+        if driver == "gels":
+            # As LAPACK has it: zeros alone have zeros for a solution.
+            failed = ((rank < min(m, n)) & (A != 0).any(-1).any(-1)).to(fl.int32)
+            raise_where("linalg.lstsq", failed, "driver 'gels' needs a matrix of full rank")
+        values = solution.detach().abs()
+    residuals = solution.abs().reshape(-1)[:0]
+    if (
+        m > n
+        and (driver == "gels" or every(rank == n))
+        and driver != "gelsy"
+        and driver is not None
+    ):
+        difference = A @ solution - right
+        residuals = (difference.abs() ** 2).sum(-2)
+    return _LstsqResult(
+        solution.squeeze(-1) if vector else solution,
+        residuals,
+        fl.empty(0, dtype=fl.int64, device=A.device)
+        if driver == "gels"
+        else of_first_batch(rank, own),
+        of_first_batch(values, own, 1) if driver in ("gelsd", "gelss") else values.new_empty(0),
+    )
+
+
+def _range_of(A, q, niter, M):
+    """An orthonormal basis of nearly the range of A - M, from random combinations of its columns.
+
+    Source: Halko, Martinsson, Tropp, SIAM Review 53 (2011) 217, algorithm 4.4.
+    """
+
+    def times(X):
+        return A @ X if M is None else A @ X - M @ X
+
+    def adjoint_times(X):
+        return A.mH @ X if M is None else A.mH @ X - M.mH @ X
+
+    Q = _orthonormal(times(fl.randn(A.size(-1), q, dtype=A.dtype, device=A.device)))
+    # A round multiplies a direction's weight by the square of its singular value. After a thousand
+    # no digit changes any more, but where values are so close that their order does not matter.
+    for _ in range(min(niter, 1000)):
+        Q = _orthonormal(adjoint_times(Q))
+        Q = _orthonormal(times(Q))
+    return Q
+
+
+def _orthonormal(X):
+    """The orthonormal columns of the QR factorization."""
+    return fl.linalg.qr(X).Q
+
+
+@composite(method=False, out=False)
+def svd_lowrank(A, q=6, niter=2, M=None) -> tuple:
+    """(U, S, V): about the q largest singular values of A - M and their vectors, by random projection."""
+    check_matrices("svd_lowrank", A)
+    m, n = A.size(-2), A.size(-1)
+    if M is not None:
+        M = M.expand(A.shape)
+    if m < n:
+        V, S, U = svd_lowrank(A.mH, q, niter, None if M is None else M.mH)
+        return U, S, V
+    Q = _range_of(A, q, niter, M)
+    B = Q.mH @ (A if M is None else A - M)
+    U, S, Vh = linalg_svd(B, full_matrices=False)
+    return Q @ U, S, Vh.mH
+
+
+@composite(method=False, out=False)
+def pca_lowrank(A, q=None, center: object = True, niter=2) -> tuple:
+    """`svd_lowrank` of A with the mean of each column taken off (center)."""
+    check_matrices("pca_lowrank", A)
+    m, n = A.size(-2), A.size(-1)
+    if q is None:
+        q = min(6, m, n)
+    elif not 0 <= q <= min(m, n):
+        raise ValueError(
+            f"pca_lowrank: q is {q}; it must be from 0 to {min(m, n)}, the smaller size of A."
+        )
+    if niter < 0:
+        raise ValueError(f"pca_lowrank: niter is {niter}; it must be 0 or more.")
+    return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)
