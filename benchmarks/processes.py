@@ -1,11 +1,9 @@
-"""Between processes and files: tensors through a queue, Hogwild, a loader with workers, save and load."""
+"""Between processes: tensors through a queue, Hogwild, a loader with workers."""
 
 import json
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 from .harness import Row
@@ -103,52 +101,10 @@ def loader(torch, mp):
     return time.perf_counter() - begun
 
 
-def _state(torch):
-    """The sizes of ResNet-18's parameters."""
-    planes, state = 64, {"conv1": torch.randn(64, 3, 7, 7), "fc": torch.randn(1000, 512)}
-    for stage in range(4):
-        for block in range(2):
-            out = 64 << stage
-            for conv, ins in ((1, planes if block == 0 else out), (2, out)):
-                name = f"layer{stage}.{block}.conv{conv}"
-                state[name] = torch.randn(out, ins, 3, 3)
-                for part in ("weight", "bias", "running_mean", "running_var"):
-                    state[f"{name}.bn.{part}"] = torch.randn(out)
-        planes = out
-    return state
-
-
-def save_and_load(torch, mp):
-    """A state dict of ResNet-18's size, to a file and back."""
-    state = _state(torch)
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "a.pt")
-        taken = []
-        for _ in range(5):
-            begun = time.perf_counter()
-            torch.save(state, path)
-            torch.load(path)
-            taken.append(time.perf_counter() - begun)
-        return min(taken)
-
-
-def mapped_load(torch, mp):
-    """A file of 500 MB, mapped."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "a.pt")
-        torch.save([torch.zeros(25 << 20) for _ in range(5)], path)
-        torch.load(path, mmap=True)
-        begun = time.perf_counter()
-        torch.load(path, mmap=True)
-        return time.perf_counter() - begun
-
-
 CASES = {
     "1,000 x 1 MB through a queue": through_a_queue,
     "Hogwild, 2 x 200 steps": hogwild,
     "loader, 2 workers": loader,
-    "save + load, ResNet-18's size": save_and_load,
-    "load(mmap=True) of 500 MB": mapped_load,
 }
 
 

@@ -75,7 +75,9 @@ def test_types_of_one_s_own_in_a_batch():
 
     collate.default_collate_fn_map[Point] = points
     try:
-        batch = torch.utils.data.default_collate([{"p": Point(1), "n": 2.0}, {"p": Point(3), "n": 4.0}])
+        batch = torch.utils.data.default_collate(
+            [{"p": Point(1), "n": 2.0}, {"p": Point(3), "n": 4.0}]
+        )
     finally:
         del collate.default_collate_fn_map[Point]
         collate.default_collate_fn_map.changed = False

@@ -153,7 +153,9 @@ def test_an_operator_without_a_rule_is_named_with_its_line():
     with pytest.raises(torch.onnx.UnsupportedOperatorError, match=r"bincount"):
         torch.onnx.export(lambda x: torch.bincount(x), (torch.tensor([1, 2, 3]),))
     with pytest.raises(NotImplementedError, match=r"which is dynamic here.*test_arguments\.py"):
-        torch.onnx.export(lambda x: nn.functional.glu(x, 0), (torch.ones(4, 2),), dynamic_axes={"x": [0]})
+        torch.onnx.export(
+            lambda x: nn.functional.glu(x, 0), (torch.ones(4, 2),), dynamic_axes={"x": [0]}
+        )
 
 
 def test_sizes_that_the_program_fixes_are_found():
