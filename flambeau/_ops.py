@@ -50,19 +50,24 @@ class OpOverload:
 
 
 class OpOverloadPacket:
-    """`torch.ops.aten.add`: an operator with its overloads as attributes, made as they are asked for."""
+    """`torch.ops.aten.add`: an operator with its overloads as attributes, made as they are asked for.
 
-    def __init__(self, namespace, name, operator):
+    overloads: the names that there are.
+    """
+
+    def __init__(self, namespace, name, operator, overloads=("default",)):
         self.namespace, self.__name__, self._operator = namespace, name, operator
+        self._overload_names = tuple(overloads)
         self._qualified_op_name = f"{namespace}::{name}"
         self.__qualname__, self.__module__ = name, f"torch.ops.{namespace}"
         self.__doc__ = operator.__doc__
-        self._made = {}
 
     def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(f"{self} has no attribute {name!r}.")
-        overload = self._made[name] = OpOverload(self, name)
+        if name.startswith("_") or name not in self._overload_names:
+            raise AttributeError(
+                f"torch.ops.{self}: there is no overload {name!r}, only {', '.join(self._overload_names)}."
+            )
+        overload = OpOverload(self, name)
         setattr(self, name, overload)
         return overload
 
@@ -74,8 +79,8 @@ class OpOverloadPacket:
         return self._operator
 
     def overloads(self):
-        """The overloads that have been asked for so far: without schemas there is no list."""
-        return list(self._made)
+        """The names of its overloads."""
+        return list(self._overload_names)
 
     def __repr__(self):
         return f"<OpOverloadPacket(op='{self.namespace}.{self.__name__}')>"
@@ -110,9 +115,14 @@ class OpNamespace:
                 f"torch.ops.{self.name}: there is no operator {name!r}. Operators of one's own are "
                 "Python functions here; call them by their own name."
             )
-        packet = OpOverloadPacket(self.name, name, operator)
+        packet = OpOverloadPacket(self.name, name, operator, self._overloads_of(name))
         setattr(self, name, packet)
         return packet
+
+    def _overloads_of(self, name):
+        from ._overloads import OVERLOADS
+
+        return OVERLOADS.get(name, ("default",)) if self.name == "aten" else ("default",)
 
     def __repr__(self):
         return f"<OpNamespace {self.name!r}>"
@@ -348,7 +358,10 @@ def overload_of(operator, args, kwargs):
     if callable(chosen):
         chosen = chosen(args, kwargs)
     packet = getattr(namespace("aten"), name, None)
-    return getattr(packet, chosen) if packet is not None else None
+    if packet is None:
+        return None
+    known = packet.overloads()
+    return getattr(packet, chosen if chosen in known else known[0])
 
 
 _NO_OPERATORS = ("tensor", "as_tensor", "from_numpy", "backward", "numpy", "__repr__")

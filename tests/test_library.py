@@ -178,3 +178,102 @@ def test_definitions_that_are_none_are_refused():
             torch.library.Library(name, "DEF")
     with pytest.raises(RuntimeError, match="aten is PyTorch's namespace"):
         torch.library.Library("aten", "DEF")
+
+
+@pytest.mark.parametrize(
+    "args, options, message",
+    [
+        ((1, 2), {}, "x must be a Tensor, not int"),
+        ((torch.ones(2), 2.5), {}, "n must be an int, not float"),
+        ((torch.ones(2), None), {}, "n must be an int, not NoneType"),
+        ((torch.ones(2), torch.ones(2)), {}, "n must be an int, not Tensor"),
+        ((torch.ones(2), 2), {"s": "a"}, "s must be a float, not str"),
+        ((torch.ones(2), 2), {"sizes": 3}, "sizes must be a list of ints or None, not int"),
+        ((torch.ones(2), 2), {"sizes": [1, 2.5]}, "not a list of float, int"),
+    ],
+)
+def test_arguments_are_of_their_types(args, options, message):
+    op = library.custom_op(fresh(), schema="(Tensor x, SymInt n, float s=1., SymInt[]? sizes=None) -> Tensor",
+                           mutates_args=())(lambda x, n, s=1.0, sizes=None: x * n * s)  # fmt: skip
+    with pytest.raises(RuntimeError, match=message):
+        op(*args, **options)
+    x = torch.ones(2)
+    for n in (2, True, torch.tensor(2)):
+        assert torch.equal(op(x, n, torch.tensor(0.5), sizes=(1, 2)), x * int(n) * 0.5)
+
+
+@pytest.mark.parametrize(
+    "result, made, error, message",
+    [
+        ("Tensor", 3, RuntimeError, "the result must be a Tensor, as its schema says, not int"),
+        (
+            "(Tensor, Tensor)",
+            torch.ones(1),
+            TypeError,
+            "its schema has 2 results, but the function returned Tensor",
+        ),
+        (
+            "(Tensor, int)",
+            (torch.ones(1),),
+            RuntimeError,
+            "has 2 results, but the function returned 1",
+        ),
+        ("()", 3, RuntimeError, "its schema has no result"),
+        ("Tensor[]", torch.ones(1), RuntimeError, "the result must be a list of Tensors"),
+    ],
+)
+def test_results_are_of_their_types(result, made, error, message):
+    op = library.custom_op(
+        fresh(), lambda x: made, schema=f"(Tensor x) -> {result}", mutates_args=()
+    )
+    with pytest.raises(error, match=message.replace("(", r"\(")):
+        op(torch.ones(2))
+
+
+def test_an_overload_must_be_there():
+    assert torch.ops.aten.add.overloads() == ["Tensor", "Scalar", "out", "Scalar_out"]
+    assert torch.ops.aten.add.Tensor(torch.ones(1), torch.ones(1)).item() == 2
+    for packet in (
+        torch.ops.aten.add,
+        torch.ops.aten.relu,
+        getattr(torch.ops.test_library, made()._name),
+    ):
+        with pytest.raises(AttributeError, match="there is no overload 'wibble', only"):
+            packet.wibble
+
+
+def test_what_a_library_defined_goes_with_it():
+    x, name = torch.ones(2), f"own{next(_count)}"
+    lib = library.Library(name, "DEF")
+    lib.define("double(Tensor x) -> Tensor")
+    lib.impl("double", lambda x: x * 2, "CPU")
+    more = library.Library(name, "IMPL")
+    more.impl("double", lambda x: x * 3, "CPU", allow_override=True)
+    double = getattr(torch.ops, name).double
+    assert double(x).tolist() == [3, 3]
+    more._destroy()
+    assert double(x).tolist() == [2, 2]
+    lib._destroy()
+    with pytest.raises(AttributeError, match="there is no operator 'double'"):
+        getattr(torch.ops, name).double
+    op = library.custom_op(fresh(), lambda x: x * 2, schema="(Tensor x) -> Tensor", mutates_args=())
+    library.register_kernel(op, "cpu", lambda x: x * 5, lib=lib)
+    library.register_fake(op, torch.empty_like, lib=lib)
+    assert op(x).tolist() == [5, 5] and op(x.to("meta")).shape == (2,)
+    lib._destroy()
+    assert op(x).tolist() == [2, 2]
+
+
+def test_tags_are_kept():
+    op = library.custom_op(
+        fresh(),
+        lambda x: x * 2,
+        schema="(Tensor x) -> Tensor",
+        mutates_args=(),
+        tags=torch.Tag.core,
+    )
+    assert getattr(torch.ops.test_library, op._name).default.tags == [torch.Tag.core]
+    with pytest.raises(TypeError, match="tags are torch.Tag.something, not 'core'"):
+        library.custom_op(
+            fresh(), lambda x: x, schema="(Tensor x) -> Tensor", mutates_args=(), tags="core"
+        )

@@ -15,7 +15,7 @@ import re
 
 from .._ops import namespace
 from .checks import opcheck
-from .operators import CustomOpDef, custom_op, is_known, known, require_callable
+from .operators import CustomOpDef, custom_op, forget, is_known, known, require_callable
 from .schemas import infer_schema, parameters_of
 
 __all__ = [
@@ -25,36 +25,57 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _owned(lib, op):
+    """Notes that what is registered next goes when `lib` is destroyed: op is as it was before then."""
+    if lib is not None:
+        op = known(op)
+        parts = {key: dict(v) if isinstance(v, dict) else v for key, v in vars(op).items()}
+        lib._undo.append(lambda: op._restore(parts))
+
+
+def _registered(register, func, lib, op):
+    """register(func), now or when a decorator is given the function."""
+
+    def later(function):
+        _owned(lib, op)
+        return register(function)
+
+    return later if func is None else later(func)
+
+
 def register_kernel(op, device_types, func=None, /, *, lib=None):
-    """CustomOpDef.register_kernel of an operator by name."""
-    return known(op).register_kernel(device_types, *([] if func is None else [func]))
+    """CustomOpDef.register_kernel of an operator by name; with lib until that is destroyed."""
+    return _registered(known(op).register_kernel(device_types), func, lib, op)
 
 
 def register_fake(op, func=None, /, *, lib=None, _stacklevel=1, allow_override=False):
-    """CustomOpDef.register_fake of an operator by name; a decorator without `func`."""
-    register = known(op).register_fake
-    return register if func is None else register(func)
+    """CustomOpDef.register_fake of an operator by name; a decorator without `func`; with lib until that is destroyed.
+
+    The latest function counts, with allow_override and without, as in PyTorch.
+    """
+    return _registered(known(op).register_fake, func, lib, op)
 
 
 def impl_abstract(qualname, func=None, *, lib=None, _stacklevel=1):
     """register_fake by its older name."""
-    return register_fake(qualname, func)
+    return register_fake(qualname, func, lib=lib)
 
 
 def register_autograd(op, backward, /, *, setup_context=None, lib=None):
-    """CustomOpDef.register_autograd of an operator by name."""
+    """CustomOpDef.register_autograd of an operator by name; with lib until that is destroyed."""
+    _owned(lib, op)
     known(op).register_autograd(backward, setup_context=setup_context)
 
 
 def register_autocast(op, device_type, cast_inputs, /, *, lib=None):
-    """CustomOpDef.register_autocast of an operator by name."""
+    """CustomOpDef.register_autocast of an operator by name; with lib until that is destroyed."""
+    _owned(lib, op)
     known(op).register_autocast(device_type, cast_inputs)
 
 
 def register_vmap(op, func=None, /, *, lib=None):
-    """CustomOpDef.register_vmap of an operator by name; a decorator without `func`."""
-    register = known(op).register_vmap
-    return register() if func is None else register(func)
+    """CustomOpDef.register_vmap of an operator by name; a decorator without `func`; with lib until that is destroyed."""
+    return _registered(known(op).register_vmap(), func, lib, op)
 
 
 def register_torch_dispatch(
@@ -70,17 +91,19 @@ def define(qualname, schema, *, lib=None, tags=(), alias_analysis=None):
     Args:
         qualname (str): "namespace::name".
         schema (str): as "(Tensor x, int n=2) -> Tensor".
+        lib (Library, optional): until that is destroyed.
+        tags (Tag, or sequence of them): remarks that torch.ops.namespace.name.default.tags gives back.
 
     Raises:
         RuntimeError: the schema is none, or the operator is there already.
     """
-    if tags:
-        raise NotImplementedError("library.define: tags is not offered.")
     parameters = parameters_of(schema)
     if is_known(qualname):
         raise RuntimeError(f"library.define: {qualname} is defined already. Take another name.")
     written = re.findall(r"\(\w+!\)[\[\]?]*\s+(\w+)", schema)
-    CustomOpDef(qualname, schema[schema.index("(") :], parameters, written)
+    CustomOpDef(qualname, schema[schema.index("(") :], parameters, written, tags)
+    if lib is not None:
+        lib._undo.append(lambda: forget(qualname))
 
 
 _KEYS = {
@@ -92,14 +115,15 @@ _KEYS = {
 def impl(qualname, types, func=None, *, lib=None):
     """Gives a defined operator its function for device types ("cpu", "default" ...); a decorator without `func`."""
     kinds = [types] if isinstance(types, str) else list(types)
-    return _implement(qualname, kinds, func)
+    return _implement(qualname, kinds, func, lib)
 
 
-def _implement(qualname, kinds, func):
+def _implement(qualname, kinds, func, lib=None):
     op = known(qualname)
 
     def register(function):
         require_callable("library.impl", function)
+        _owned(lib, op)
         for kind in kinds:
             if kind == "CompositeImplicitAutograd":
                 op._kernels["composite"] = function
@@ -141,20 +165,29 @@ class Library:
         if kind == "DEF" and ns in ("aten", "prim"):
             raise RuntimeError(f"Library: {ns} is PyTorch's namespace. Take one of your own.")
         self.ns, self.kind, self.dispatch_key = ns, kind, dispatch_key
+        self._undo = []
 
     def define(self, schema, alias_analysis="", *, tags=()):
         """Defines an operator; gives its name."""
         name = schema.split("(", 1)[0].strip()
-        define(f"{self.ns}::{name}", schema, tags=tags)
+        define(f"{self.ns}::{name}", schema, lib=self, tags=tags)
         return name
 
     def impl(self, op_name, fn, dispatch_key="", *, with_keyset=False, allow_override=False):
-        """Gives an operator its function for a dispatch key: CPU, Meta, CompositeImplicitAutograd ..."""
+        """Gives an operator its function for a dispatch key: CPU, Meta, CompositeImplicitAutograd ...
+
+        The latest function counts, with allow_override and without, as in PyTorch.
+        """
         if with_keyset:
             raise NotImplementedError("Library.impl: with_keyset is not offered.")
         name = op_name if isinstance(op_name, str) else op_name.name()
         name = name if "::" in name else f"{self.ns}::{name}"
-        _implement(name, [dispatch_key or self.dispatch_key], fn)
+        _implement(name, [dispatch_key or self.dispatch_key], fn, self)
+
+    def _destroy(self):
+        """Takes back what was defined and registered here, the latest first."""
+        while self._undo:
+            self._undo.pop()()
 
     def fallback(self, fn, dispatch_key="", *, with_keyset=False):
         """Not offered."""

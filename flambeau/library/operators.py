@@ -11,6 +11,7 @@ from ..autograd import Function
 from ..ops import registries
 from ..ops.core.declare import operator
 from .schemas import infer_schema, parameters_of
+from .values import Arguments
 
 __all__ = ["CustomOpDef", "custom_op", "flat", "is_known", "known", "require_callable"]
 
@@ -24,7 +25,7 @@ class CustomOpDef:
         schema (str): its arguments and results.
     """
 
-    def __init__(self, name, schema, parameters, mutated=()):
+    def __init__(self, name, schema, parameters, mutated=(), tags=()):
         space, _, short = name.partition("::")
         if not space or not short or "::" in short:
             raise ValueError(
@@ -39,6 +40,7 @@ class CustomOpDef:
         self._name, self._namespace, self._qualname = short, space, name
         self.schema, self._parameters, self._mutated = schema, parameters, frozenset(mutated)
         self._signature = inspect.Signature(parameters)
+        self._types = Arguments(name, schema)
         self._kernels, self._fake, self._derivative, self._setup = {}, None, None, None
         self._enabled = {}
         self._rule = None
@@ -46,6 +48,7 @@ class CustomOpDef:
         self._operator.batch_rule = self._batched
         packet = OpOverloadPacket(space, short, self._operator)
         packet.default._schema = f"{name}{schema}"
+        packet.default.tags = tags_of(tags)
         registries[space] = namespace
         setattr(namespace(space), short, packet)
         self._opoverload = packet.default
@@ -66,6 +69,12 @@ class CustomOpDef:
         function = names[self._name]
         function.__module__ = f"torch.ops.{self._namespace}"
         return operator(function, truths=[p.name for p in self._parameters])
+
+    def _restore(self, parts):
+        """Is again what it was when vars(self) were `parts`."""
+        vars(self).clear()
+        vars(self).update(parts)
+        getattr(namespace(self._namespace), self._name)._operator = self._operator
 
     def __call__(self, *args, **kwargs):
         return self._operator(*args, **kwargs)
@@ -162,6 +171,7 @@ class CustomOpDef:
     # -- a call
 
     def _run(self, *args, **kwargs):
+        args, kwargs = self._types.converted(args, kwargs)
         tensors = [a for a in flat((args, kwargs)) if isinstance(a, flambeau.Tensor)]
         if getattr(self, "_autocast", None) and flambeau.is_autocast_enabled(self._autocast[0]):
             dtype = self._autocast[1]
@@ -190,7 +200,7 @@ class CustomOpDef:
                     f"{self._qualname}: there is no function for {device} tensors."
                 )
         with flambeau.no_grad():
-            result = kernel(*args, **kwargs)
+            result = self._types.check_results(kernel(*args, **kwargs))
         for made in flat(result):
             if isinstance(made, flambeau.Tensor) and any(
                 made is t or _shares(made, t) for t in tensors
@@ -265,6 +275,7 @@ def custom_op(name, fn=None, /, *, mutates_args, device_types=None, schema=None,
         mutates_args (iterable of str, or "unknown"): the arguments that it writes.
         device_types (str or list of str, optional): the devices whose tensors it takes; all by default.
         schema (str, optional): instead of annotations, as "(Tensor x) -> Tensor".
+        tags (Tag, or sequence of them, optional): remarks that torch.ops.namespace.name.default.tags gives back.
 
     Raises:
         ValueError: the name or an annotation is none of a schema.
@@ -277,8 +288,6 @@ def custom_op(name, fn=None, /, *, mutates_args, device_types=None, schema=None,
         >>> double(flambeau.tensor(3.0)), flambeau.ops.docs.double(flambeau.tensor(4.0))
         (tensor(6.), tensor(8.))
     """
-    if tags:
-        raise NotImplementedError("custom_op: tags is not offered.")
 
     def declare(function):
         text = infer_schema(function, mutates_args=mutates_args) if schema is None else schema
@@ -290,12 +299,25 @@ def custom_op(name, fn=None, /, *, mutates_args, device_types=None, schema=None,
         else:
             parameters = parameters_of(schema)
         written = [p.name for p in parameters] if mutates_args == "unknown" else mutates_args
-        op = CustomOpDef(name, text, parameters, written)
+        op = CustomOpDef(name, text, parameters, written, tags or ())
         op._init_fn, op.__doc__, op.__name__ = function, function.__doc__, op._name
         op.register_kernel(device_types, function)
         return op
 
     return declare if fn is None else declare(fn)
+
+
+def tags_of(tags):
+    """A Tag, or several, as a list.
+
+    Raises:
+        TypeError: one is no Tag.
+    """
+    found = list(tags) if isinstance(tags, (tuple, list, set)) else [tags]
+    for tag in found:
+        if not isinstance(tag, flambeau.Tag):
+            raise TypeError(f"library: tags are torch.Tag.something, not {tag!r}.")
+    return found
 
 
 def require_callable(name, function):
@@ -305,6 +327,13 @@ def require_callable(name, function):
 
 def is_known(name):
     return name in _operators
+
+
+def forget(name):
+    """The operator of that name is no more, in torch.ops either."""
+    op = _operators.pop(name, None)
+    if op is not None:
+        delattr(namespace(op._namespace), op._name)
 
 
 def known(op):

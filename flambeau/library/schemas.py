@@ -35,11 +35,12 @@ def _type_text(kind, where):
     )
 
 
-def infer_schema(prototype_function, /, *, mutates_args, op_name=None):
+def infer_schema(prototype_function, /, *, mutates_args, op_name=None, tags=()):
     """The schema of an annotated function, as "(Tensor x, float by) -> Tensor".
 
     Args:
         mutates_args (iterable of str, or "unknown"): the arguments that the function writes.
+        tags: say nothing about arguments.
 
     Raises:
         ValueError: an annotation is missing or not one of a schema, or mutates_args names no argument.
