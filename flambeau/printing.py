@@ -290,7 +290,8 @@ def _sparse_repr(tensor, prefix):
     text = prefix + (",\n" + indent).join(lines)
     facts = _suffixes(tensor, True)
     size = f"size={tuple(tensor.shape)}"
-    facts = [fact for fact in facts if fact != size]
+    unsaid = (size, f"dtype={tensor.dtype}" if _dtype_is_evident(tensor.dtype, False) else "")
+    facts = [fact for fact in facts if fact not in unsaid]
     at = 1 if facts and facts[0].startswith("device") else 0
     graph = [fact for fact in facts if fact.startswith(("grad_fn", "requires_grad", "tangent"))]
     rest = [fact for fact in facts if fact not in graph]

@@ -7,6 +7,7 @@ autograd's, the gradient of a real number L by z = a + b*i is dL/da + i*dL/db: t
 import math
 import warnings
 
+from .. import _core
 from ..ops.core import operators as fl
 from .grad_mode import enable_grad, no_grad
 
@@ -88,7 +89,8 @@ def _numerical(func, inputs, x, eps, forms=None):
 def _gradients(output, inputs, grad_output):
     from . import grad
 
-    return grad([output], inputs, [grad_output], retain_graph=True, allow_unused=True)
+    grads = grad([output], inputs, [grad_output], retain_graph=True, allow_unused=True)
+    return [g.to_dense() if _core._is_sparse(g) else g for g in grads]
 
 
 def _analytical(output, inputs):
@@ -286,6 +288,7 @@ def gradcheck(
     Jacobian; inputs should be float64. fast_mode compares one random projection of it instead.
     A backward that gives different values when repeated (beyond nondet_tol), that does not scale with
     its grad_output, or whose gradients have another shape than the inputs fails as well.
+    Of a sparse input the values are moved; masked=True says that its gradient has no other entries than it.
     Outputs are taken one by one, so that backward meets undefined gradients of the others with either
     value of check_undefined_grad; where all are undefined nothing runs.
     check_forward_ad compares one tangent of forward_ad with a difference, check_batched_grad the results
@@ -294,9 +297,16 @@ def gradcheck(
 
     Raises:
         GradcheckError: they disagree; with raise_exception=False the answer is False instead.
-        NotImplementedError: masked gradients (of sparse tensors) are asked for.
     """
-    _refuse_masked(masked)
+    if _has_sparse(inputs):
+        from ..sparse.gradients import as_sparse_gradcheck
+
+        options = {
+            name: value
+            for name, value in locals().items()
+            if name not in ("func", "inputs", "as_sparse_gradcheck")
+        }
+        return as_sparse_gradcheck(gradcheck)(func, inputs, **options)
     if not (check_backward_ad or check_forward_ad):
         raise AssertionError(
             "gradcheck: check_backward_ad and check_forward_ad are both False, so there is nothing to check."
@@ -356,7 +366,15 @@ def gradgradcheck(
 
     Without grad_outputs random ones are taken; gen_non_contig_grad_outputs makes them non-contiguous.
     """
-    _refuse_masked(masked)
+    if _has_sparse(inputs):
+        from ..sparse.gradients import as_sparse_gradcheck
+
+        options = {
+            name: value
+            for name, value in locals().items()
+            if name not in ("func", "inputs", "as_sparse_gradcheck")
+        }
+        return as_sparse_gradcheck(gradgradcheck)(func, inputs, **options)
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     if grad_outputs is None:
         with enable_grad():
@@ -391,11 +409,9 @@ def _random_like(output, strided):
     return wide[..., 0].detach().requires_grad_()
 
 
-def _refuse_masked(masked):
-    if masked:
-        raise NotImplementedError(
-            "gradcheck: masked is for sparse tensors, and there are none here."
-        )
+def _has_sparse(inputs):
+    inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+    return any(_core._is_sparse(x) for x in inputs)
 
 
 def _check_forward(func, inputs, eps, atol, rtol):

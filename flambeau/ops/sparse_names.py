@@ -165,6 +165,14 @@ def resize_as_sparse_(input, the_template):
 for _function in (spmm, dsmm, hspmm, resize_as_sparse_):
     register(_function.__name__, _function, method=_function is resize_as_sparse_).sparse = True
 
+
+def _sparse_broadcast_to(input, size: object):
+    """A sparse_coo tensor repeated along dims of size 1, and along new ones in front."""
+    return _from("shapes").broadcast_to(input, size)
+
+
+register("_sparse_broadcast_to", _sparse_broadcast_to).sparse = True
+
 METHODS["layout"] = property(
     _core._layout_of, doc="How the elements are laid out: strided, or a sparse layout."
 )

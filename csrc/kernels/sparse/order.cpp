@@ -81,4 +81,16 @@ void count_rows(const int64_t* rows, int64_t n, int64_t extent, int64_t* pointer
   for (int64_t r = 0; r < extent; ++r) pointers[r + 1] += pointers[r];
 }
 
+void expand_rows(const int64_t* pointers, int64_t count, int64_t extent, int64_t n, int64_t* rows) {
+  for (int64_t m = 0; m < count; ++m, pointers += extent + 1, rows += n) {
+    bool right = pointers[0] == 0 && pointers[extent] == n;
+    for (int64_t r = 0; r < extent; ++r) right &= pointers[r] <= pointers[r + 1];
+    check<IndexError>(right, [&] {
+      return message("sparse: the compressed indices do not rise from 0 to ", n,
+                     ", the number of entries.");
+    });
+    for (int64_t r = 0; r < extent; ++r) std::fill(rows + pointers[r], rows + pointers[r + 1], r);
+  }
+}
+
 }  // namespace flambeau::sparse

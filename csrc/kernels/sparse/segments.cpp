@@ -7,6 +7,7 @@
 
 #include "kernels/elements/arithmetic.h"
 #include "runtime/threads.h"
+#include "tensor/error.h"
 
 namespace flambeau::sparse {
 
@@ -65,6 +66,56 @@ void sum_segments(DType dtype, const void* values, int64_t width, const int64_t*
         for (int64_t i = 1; i < count; ++i) add_row(to + g * width, from + first[i] * width, width);
       }
     });
+  });
+}
+
+namespace {
+
+/// Calls body(first place of a segment, how many) with T for each segment.
+template <class Body>
+void each_segment(DType dtype, int64_t width, const int64_t* order, const int64_t* starts,
+                  int64_t groups, Body&& body) {
+  check<NotImplementedError>(dtype == DType::float32 || dtype == DType::float64, [&] {
+    return message("sparse softmax: computes in float32 and float64, not in ", name(dtype), ".");
+  });
+  const int64_t rows = std::max<int64_t>(1, grain / std::max<int64_t>(1, 4 * width));
+  parallel_ranges(groups, rows, [&](int64_t begin, int64_t end) {
+    for (int64_t g = begin; g < end; ++g) {
+      if (dtype == DType::float32)
+        body.template operator()<float>(order + starts[g], starts[g + 1] - starts[g]);
+      else
+        body.template operator()<double>(order + starts[g], starts[g + 1] - starts[g]);
+    }
+  });
+}
+
+}  // namespace
+
+void shift_segments(DType dtype, const void* values, int64_t width, const int64_t* order,
+                    const int64_t* starts, int64_t groups, void* out) {
+  each_segment(dtype, width, order, starts, groups, [&]<class T>(const int64_t* at, int64_t n) {
+    const T* from = static_cast<const T*>(values);
+    T* to = static_cast<T*>(out);
+    for (int64_t j = 0; j < width; ++j) {
+      T most = from[at[0] * width + j];
+      for (int64_t i = 1; i < n; ++i) {
+        const T value = from[at[i] * width + j];
+        most = value > most || value != value ? value : most;
+      }
+      for (int64_t i = 0; i < n; ++i) to[at[i] * width + j] = from[at[i] * width + j] - most;
+    }
+  });
+}
+
+void divide_segments(DType dtype, void* values, int64_t width, const int64_t* order,
+                     const int64_t* starts, int64_t groups) {
+  each_segment(dtype, width, order, starts, groups, [&]<class T>(const int64_t* at, int64_t n) {
+    T* to = static_cast<T*>(values);
+    for (int64_t j = 0; j < width; ++j) {
+      T sum = 0;
+      for (int64_t i = 0; i < n; ++i) sum += to[at[i] * width + j];
+      for (int64_t i = 0; i < n; ++i) to[at[i] * width + j] /= sum;
+    }
   });
 }
 

@@ -44,26 +44,77 @@ PyObject* py_pointers(const IndexArgs& args) {
   return out.release_py();
 }
 
+/// expand(pointers (*B, extent + 1), n) -> (*B, n): the row of each entry.
+PyObject* py_expand(const IndexArgs& args) {
+  TensorRef pointers = indices(args, 0, "pointers");
+  const int64_t n = args.integer(1, "n");
+  check(pointers->ndim >= 1 && pointers->sizes[pointers->ndim - 1] >= 1 && n >= 0, [&] {
+    return message("sparse: compressed indices are ", shape(*pointers), " for ", n, " entries.");
+  });
+  Dims sizes = sizes_of(*pointers);
+  const int64_t extent = sizes[sizes.n - 1] - 1;
+  sizes[sizes.n - 1] = n;
+  TensorRef out = empty(sizes, DType::int64);
+  LongWork unlocked(out->numel + pointers->numel > long_work);
+  sparse::expand_rows(pointers->as<int64_t>(), pointers->numel / (extent + 1), extent, n,
+                      out->as<int64_t>());
+  return out.release_py();
+}
+
+/// The values, order and starts among the arguments, checked.
+struct Segments {
+  TensorRef values, order, starts;
+  int64_t groups, width;
+  Segments(const IndexArgs& args)
+      : values(contiguous(args.tensor(0, "values"))),
+        order(indices(args, 1, "order")),
+        starts(indices(args, 2, "starts")) {
+    check(values->ndim >= 1 && order->numel == values->sizes[0] && starts->numel >= 1, [&] {
+      return message(args.op(), ": an order of ", order->numel, " for ", shape(*values));
+    });
+    const int64_t n = order->numel;
+    groups = starts->numel - 1;
+    width = n ? values->numel / n : 0;
+    const int64_t *o = order->as<int64_t>(), *s = starts->as<int64_t>();
+    bool right = s[0] >= 0 && s[groups] <= n;
+    for (int64_t g = 0; g < groups; ++g) right &= s[g] < s[g + 1];
+    for (int64_t i = 0; i < n; ++i) right &= o[i] >= 0 && o[i] < n;
+    check<IndexError>(right, [&] { return message(args.op(), ": order or starts lead outside."); });
+  }
+};
+
+/// shift(values (N, *D), order, starts) -> (N, *D): minus the largest of each segment.
+PyObject* py_shift(const IndexArgs& args) {
+  Segments a(args);
+  TensorRef out = empty(sizes_of(*a.values), a.values->dtype);
+  if (out->numel == 0) return out.release_py();
+  LongWork unlocked(out->numel > long_work);
+  sparse::shift_segments(out->dtype, a.values->data(), a.width, a.order->as<int64_t>(),
+                         a.starts->as<int64_t>(), a.groups, out->data());
+  return out.release_py();
+}
+
+/// divide(values (N, *D), order, starts) -> (N, *D): over the sum of each segment.
+PyObject* py_divide(const IndexArgs& args) {
+  Segments a(args);
+  TensorRef out = clone(*a.values);
+  if (out->numel == 0) return out.release_py();
+  LongWork unlocked(out->numel > long_work);
+  sparse::divide_segments(out->dtype, out->data(), a.width, a.order->as<int64_t>(),
+                          a.starts->as<int64_t>(), a.groups);
+  return out.release_py();
+}
+
 /// segment_sum(values (N, *D), order, starts) -> (groups, *D)
 PyObject* py_segment_sum(const IndexArgs& args) {
-  TensorRef values = contiguous(args.tensor(0, "values"));
-  TensorRef order = indices(args, 1, "order"), starts = indices(args, 2, "starts");
-  check(values->ndim >= 1 && order->numel == values->sizes[0] && starts->numel >= 1, [&] {
-    return message("segment_sum: an order of ", order->numel, " for ", shape(*values));
-  });
-  const int64_t groups = starts->numel - 1, n = order->numel;
-  const int64_t *o = order->as<int64_t>(), *s = starts->as<int64_t>();
-  bool right = s[0] >= 0 && s[groups] <= n;
-  for (int64_t g = 0; g < groups; ++g) right &= s[g] < s[g + 1];
-  for (int64_t i = 0; i < n; ++i) right &= o[i] >= 0 && o[i] < n;
-  check<IndexError>(right, [] { return message("segment_sum: order or starts lead outside."); });
-  Dims sizes = sizes_of(*values);
-  const int64_t width = n ? values->numel / n : 0;
-  sizes[0] = groups;
-  TensorRef out = empty(sizes, values->dtype);
+  Segments a(args);
+  Dims sizes = sizes_of(*a.values);
+  sizes[0] = a.groups;
+  TensorRef out = empty(sizes, a.values->dtype);
   if (out->numel == 0) return out.release_py();
-  LongWork unlocked(values->numel > long_work);
-  sparse::sum_segments(values->dtype, values->data(), width, o, s, groups, out->data());
+  LongWork unlocked(a.values->numel > long_work);
+  sparse::sum_segments(out->dtype, a.values->data(), a.width, a.order->as<int64_t>(),
+                       a.starts->as<int64_t>(), a.groups, out->data());
   return out.release_py();
 }
 
@@ -141,16 +192,21 @@ PyObject* py_times_rows(const IndexArgs& args) {
   }
   const int64_t n = pointers->as<int64_t>()[a.rows.rows];
   TensorRef columns = empty({n}, DType::int64), values = empty({n}, a.values->dtype);
-  LongWork unlocked(is_long);
-  sparse::fill_product(values->dtype, a.rows, a.values->data(), b.rows, b.values->data(),
-                       pointers->as<int64_t>(), columns->as<int64_t>(), values->data());
+  {
+    LongWork unlocked(is_long);
+    sparse::fill_product(values->dtype, a.rows, a.values->data(), b.rows, b.values->data(),
+                         pointers->as<int64_t>(), columns->as<int64_t>(), values->data());
+  }
   return triple(pointers, columns, values);
 }
 
 PyMethodDef methods[] = {
     method<"order", py_order>(),
     method<"pointers", py_pointers>(),
+    method<"expand", py_expand>(),
     method<"segment_sum", py_segment_sum>(),
+    method<"shift", py_shift>(),
+    method<"divide", py_divide>(),
     method<"times_dense", py_times_dense>(),
     method<"sampled", py_sampled>(),
     method<"times_rows", py_times_rows>(),

@@ -96,7 +96,7 @@ def _add(ctx, input, other, alpha):
     dtype = fl.result_type(values, more)
     more = more.to(dtype)
     if alpha != 1:
-        more = more * alpha
+        more = (more * alpha).to(dtype)
     made = frame.renewed(fl.cat([frame.indices, second.indices], 1), coalesced=False)
     values = fl.cat([values.to(dtype), more])
     if frame.coalesced and second.coalesced:

@@ -25,12 +25,8 @@ def _checks(wanted):
 
 def _as_indices(value, name, dtypes=(_core.int64,)):
     tensor = value if isinstance(value, _core.Tensor) else fl.as_tensor(value)
-    if tensor.numel() == 0 and not isinstance(value, _core.Tensor):
-        tensor = tensor.to(_core.int64)
-    if tensor.dtype.is_floating_point or tensor.dtype.is_complex or tensor.dtype is _core.bool:
-        raise RuntimeError(
-            f"{name}: indices are {tensor.dtype}; they must be integers. Convert them with .long()."
-        )
+    if tensor.dtype.is_complex:
+        raise RuntimeError(f"{name}: indices are {tensor.dtype}; they must be integers.")
     return tensor.detach() if tensor.dtype in dtypes else tensor.detach().to(_core.int64)
 
 
@@ -145,6 +141,8 @@ def sparse_coo_tensor(indices, values=None, size=None, *, dtype=None, layout=Non
         raise RuntimeError(
             f"{name}: is_coalesced is True, but the indices are not in order, each once."
         )
+    if is_coalesced is None:
+        is_coalesced = nnz < 2
     frame = Frame(COO, None, indices, size, len(dense), bool(is_coalesced))
     return _finish(frame, values, requires_grad)
 

@@ -148,7 +148,8 @@ def dense_to_compressed(input, layout, block=None, dense_dim=None):
     count = math.prod(size[:batch])
     split = input.reshape(count, down, height, across, width, *size[batch + 2 :])
     split = split.transpose(2, 3)
-    filled = (split.detach() != 0).reshape(count, down, across, -1).any(-1)
+    filled = split.detach() != 0
+    filled = filled.reshape(count, down, across, math.prod(split.shape[3:])).any(-1)
     by_rows = layout in (CSR, BSR)
     places = fl.nonzero(filled if by_rows else filled.transpose(1, 2))
     each = len(places) // max(count, 1)
@@ -190,6 +191,8 @@ def pointers(ordered, count, extent):
     Returns:
         Tensor: (count, extent + 1), from 0 in each.
     """
+    if count == 1:
+        return _core.sparse.pointers(ordered, extent).reshape(1, extent + 1)
     counts = fl.bincount(ordered, minlength=count * extent)[: count * extent].reshape(count, extent)
     out = fl.zeros((count, extent + 1), dtype=_core.int64, device=ordered.device)
     out[:, 1:] = counts.cumsum(1)

@@ -3,7 +3,7 @@
 from ... import _core, types
 from ..core import operators as fl
 from . import construct
-from .coalesce import clone
+from .coalesce import clone, need_coo
 from .convert import to_dtype
 from .frame import (
     COO,
@@ -17,6 +17,7 @@ from .frame import (
     number_of,
     same_places,
     split,
+    values_at,
 )
 from .rules import replace, rule
 
@@ -138,22 +139,45 @@ def _alike(name, fill):
             raise NotImplementedError(
                 f"{name}: layout {layout} of a {layout_name(input)} tensor is not made."
             )
+        if pin_memory:
+            raise RuntimeError(f"{name}: pin_memory=True needs an accelerator, and there is none.")
         if memory_format not in (None, types.preserve_format):
             raise RuntimeError(
                 f"{name}: memory_format is for strided tensors, not for {layout_name(input)}."
             )
-        if fill and number_of(input) != COO:
-            frame, values = split(input)
+        if fill is None or number_of(input) == COO:
             made = construct.empty_like(input, dtype, device)
         else:
-            made = construct.empty_like(input, dtype, device)
+            frame, values = split(input.to(device or input.device))
+            made = frame.make(fl.full_like(values, fill, dtype=dtype or input.dtype))
         return made.requires_grad_() if requires_grad else made
 
     rule(name)(like)
 
 
-_alike("empty_like", False)
-_alike("zeros_like", True)
+_alike("empty_like", 0)
+_alike("zeros_like", None)
+
+
+@rule("ones_like")
+def ones_like(input, **options):
+    return _filled("ones_like", input, 1, **options)
+
+
+@rule("full_like")
+def full_like(input, fill_value, **options):
+    return _filled("full_like", input, fill_value, **options)
+
+
+def _filled(name, input, value, *, dtype=None, device=None, requires_grad=False):
+    """A compressed tensor with `value` for each entry."""
+    if number_of(input) == COO:
+        raise NotImplementedError(
+            f"{name}: a sparse_coo tensor has no entry for each element. Use to_dense() first."
+        )
+    frame, values = split(input.detach().to(device or input.device))
+    made = frame.make(fl.full_like(values, value, dtype=dtype or input.dtype))
+    return made.requires_grad_() if requires_grad else made
 
 
 def _new(name):
@@ -181,6 +205,18 @@ _new("new_zeros")
 _new("new_empty")
 
 
+@rule("new")
+def new(input, *args, device=None):
+    """The older constructor: new(), new(sizes...), new(indices, values) and with a size behind."""
+    need_coo("new", input)
+    device = device or input.device
+    if args and isinstance(args[0], _core.Tensor):
+        indices, values, *size = args
+        return construct.sparse_coo_tensor(indices, values.to(input.dtype), *size, device=device)
+    size = args[0] if len(args) == 1 and not hasattr(args[0], "__index__") else args
+    return construct.empty(tuple(size), COO, dtype=input.dtype, device=device)
+
+
 @rule("new_tensor")
 def new_tensor(input, data, *, dtype=None, device=None, requires_grad=False):
     return fl.tensor(
@@ -193,8 +229,6 @@ def new_tensor(input, data, *, dtype=None, device=None, requires_grad=False):
 
 def sparse_mask(input, mask):
     """What input, dense or sparse, has where mask has entries."""
-    from .coalesce import coalesce
-    from .frame import values_at
 
     if not is_sparse(mask):
         raise RuntimeError("sparse_mask: mask must be a sparse tensor, not a strided one.")
@@ -202,8 +236,6 @@ def sparse_mask(input, mask):
         raise RuntimeError(
             f"sparse_mask: input is {tuple(input.shape)} and mask {tuple(mask.shape)}. They must be alike."
         )
-    if number_of(mask) == COO:
-        mask = coalesce(mask)
     frame, values = split(mask)
     if is_sparse(input) and same_places(frame_of(input), frame):
         return frame.assemble(entries(input))
@@ -262,7 +294,9 @@ def resize_as_(input, other, *, memory_format=None):
         )
     if number_of(input) != COO:
         return _core._sparse_take(input, construct.empty_like(other), "resize_as_")
-    frame = frame_of(other)
+    frame, own = frame_of(other), frame_of(input)
+    if (frame.size, frame.sparse_dim) == (own.size, own.sparse_dim):
+        return input
     return sparse_resize_and_clear_(input, frame.size, frame.sparse_dim, frame.dense_dim)
 
 

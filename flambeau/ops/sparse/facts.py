@@ -2,6 +2,7 @@
 
 from ... import _core
 from .coalesce import need_coo
+from .convert import to_dense
 from .frame import (
     BSC,
     BSR,
@@ -20,7 +21,7 @@ from .rules import as_it_is, rule
 as_it_is(
     *"size dim numel ndimension nelement element_size is_floating_point is_complex is_signed is_inference "
     "is_same_size requires_grad_ detach detach_ register_hook register_post_accumulate_grad_hook retain_grad backward "
-    "get_device is_tensor is_nonzero type_as is_storage is_conj is_neg resolve_conj resolve_neg as_subclass "
+    "get_device is_tensor type_as is_storage is_conj is_neg resolve_conj resolve_neg as_subclass "
     "is_distributed result_type promote_types can_cast alias is_pinned "
     "register_multi_grad_hook data __len__ is_shared cpu is_set_to "
     "is_sparse is_sparse_csr is_cuda is_quantized is_mps is_xpu is_nested is_mkldnn is_vulkan is_ipu is_maia is_xla is_mtia "
@@ -31,6 +32,8 @@ as_it_is(
 
 @rule("stride")
 def stride(input, dim=None):
+    if number_of(input) == COO:  # as PyTorch says of them
+        return 0 if dim is not None else (0,) * input.dim()
     raise RuntimeError(
         f"stride: {layout_name(input)} tensors have no strides. Ask its values() for theirs."
     )
@@ -53,7 +56,29 @@ def data_ptr(input):
     )
 
 
-@rule("numpy", "__array__", "tolist")
+@rule("item")
+def item(input):
+    if input.numel() != 1:
+        raise RuntimeError(
+            f"item: a {layout_name(input)} tensor {tuple(input.shape)} has {input.numel()} elements; it gives the "
+            "value of one."
+        )
+    return to_dense(input).item()
+
+
+@rule("is_nonzero")
+def is_nonzero(input):
+    return bool(item(input))
+
+
+@rule("tolist")
+def tolist(input):
+    raise RuntimeError(
+        f"tolist: a {layout_name(input)} tensor is no list of numbers. Use to_dense() first."
+    )
+
+
+@rule("numpy", "__array__")
 def numpy(input, *args, **kwargs):
     raise TypeError(f"numpy: a {layout_name(input)} tensor is no array. Use tensor.to_dense().")
 

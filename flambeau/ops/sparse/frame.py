@@ -134,9 +134,9 @@ class Frame:
 
 def expand_compressed(compressed, nnz):
     """The row of each entry, from where the rows begin: (*batch, nnz), int64."""
-    counts = (compressed[..., 1:] - compressed[..., :-1]).to(_core.int64)
-    rows = fl.arange(counts.shape[-1], device=counts.device).expand(counts.shape)
-    return rows.reshape(-1).repeat_interleave(counts.reshape(-1)).reshape(*counts.shape[:-1], nnz)
+    if compressed.is_meta:
+        return fl.empty((*compressed.shape[:-1], nnz), dtype=_core.int64, device=compressed.device)
+    return _core.sparse.expand(compressed, nnz)
 
 
 def frame_of(input):
@@ -183,7 +183,19 @@ def _entries(ctx, input):
 
 @_entries.derivative
 def _(ctx, grad_output):
-    return ctx.frame.assemble(grad_output)
+    frame = ctx.frame
+    if frame.layout != COO or frame.coalesced or frame.sparse_dim == 0:
+        return frame.assemble(grad_output)
+    # Of an index that stands twice each entry has the whole derivative: one is kept, their mean.
+    order, starts = _core.sparse.order(flat_index(frame.indices, frame.sparse_size))
+    counts = starts[1:] - starts[:-1]
+    group = fl.arange(len(counts), device=order.device).repeat_interleave(counts)
+    group = fl.empty_like(group).index_copy(0, order, group)
+    sums = grad_output.new_zeros((len(counts), *grad_output.shape[1:]))
+    counts = counts.to(grad_output.dtype).reshape(-1, *(1,) * frame.dense_dim)
+    mean = sums.index_add(0, group, grad_output) / counts
+    first = frame.indices.index_select(1, order.index_select(0, starts[:-1]))
+    return frame.renewed(first, coalesced=True).assemble(mean)
 
 
 @primitive(method=False, function=False)
@@ -234,7 +246,7 @@ def values_at(input, frame, shape):
     """What `input`, dense or sparse, has at the places of a frame, as values of that shape."""
     if is_sparse(input):
         own = frame_of(input)
-        if same_places(own, frame):
+        if same_places(own, frame) and (frame.coalesced or frame.layout != COO):
             found = entries(input)
             if found.shape == shape:
                 return found

@@ -12,7 +12,7 @@ _NAMES = (
     "isneginf isposinf log1p nan_to_num relu round sgn sign signbit sin sinh sqrt square tan tanh trunc angle "
     "conj_physical deg2rad rad2deg neg negative positive"
 ).split()
-_LINEAR = frozenset("conj_physical deg2rad rad2deg neg negative positive".split())
+_LINEAR = frozenset("conj_physical neg negative positive".split())
 
 
 def on_values(input, function, linear=False):

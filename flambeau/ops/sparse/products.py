@@ -4,6 +4,8 @@ The loops run over compressed rows (csrc/kernels/sparse/products.h). `_rows_time
 are operators of dense tensors, each with the other in its derivative, so derivatives of any order follow.
 """
 
+import math
+
 from ... import _core
 from ..core import operators as fl
 from ..core.declare import primitive
@@ -16,6 +18,7 @@ from .frame import (
     CSR,
     Frame,
     entries,
+    expand_compressed,
     flat_index,
     frame_and_entries,
     frame_of,
@@ -45,10 +48,7 @@ class Rows:
     def rows(self):
         """The row of each entry, as the values stand."""
         if self._rows is None:
-            counts = self.pointers[1:] - self.pointers[:-1]
-            rows = fl.arange(self.size[0], device=counts.device).repeat_interleave(
-                counts.to(_core.int64)
-            )
+            rows = expand_compressed(self.pointers, self.columns.shape[0])
             if self.order is not None:
                 rows = fl.empty_like(rows).index_copy(0, self.order.to(_core.int64), rows)
             self._rows = rows
@@ -175,9 +175,7 @@ def _product_of_two(input, other):
         values = _values_of_product(a, x, b, y, pointers, columns, size)
     made = Frame(CSR, pointers, columns, size, 0, False).assemble(values)
     layouts = {number_of(input), number_of(other)}
-    if layouts == {CSR}:
-        return made
-    return to_coo(made) if COO in layouts else _like(made, input)
+    return to_coo(made) if COO in layouts else made
 
 
 def _like(made, input):
@@ -225,17 +223,19 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
             raise RuntimeError(
                 f"addmm: input {tuple(input.shape)} does not broadcast to the product, {shape}."
             )
-    if alpha != 1:
-        product = product * alpha
+    product = _scaled(product, alpha)
     if beta == 0:
         return product
-    if is_sparse(product) and not is_sparse(input):
-        return fl.add(input if beta == 1 else input * beta, product)
     if is_sparse(input) and not is_sparse(product):
-        return fl.add(product, input if beta == 1 else input * beta)
+        return fl.add(product, _scaled(input, beta))
     if is_sparse(input) and number_of(input) != number_of(product):
-        product = _like(product, input) if number_of(input) != COO else to_coo(product)
-    return fl.add(input if beta == 1 else input * beta, product)
+        product = _like(product, input)
+    return fl.add(_scaled(input, beta), product)
+
+
+def _scaled(input, factor):
+    """input * factor in the dtype of input."""
+    return input if factor == 1 else (input * factor).to(input.dtype)
 
 
 @rule("addmm_")
@@ -432,7 +432,8 @@ def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0, out=None):
     places = frame.places(values.shape)
     batch = frame.batch_dim
     m, n, k = mat1.shape[-2], mat2.shape[-1], mat1.shape[-1]
-    x, y = mat1.reshape(-1, k), mat2.transpose(-1, -2).reshape(-1, k)
+    count = math.prod(mat1.shape[:-2])
+    x, y = mat1.reshape(count * m, k), mat2.transpose(-1, -2).reshape(count * n, k)
     if batch:
         number = flat_index(places[:batch], frame.size[:batch])
         rows, columns = number * m + places[batch], number * n + places[batch + 1]
@@ -451,12 +452,14 @@ def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0, out=None):
 @rule("smm")
 def smm(input, mat):
     """The product of a sparse and a strided matrix, as a sparse one."""
+    _check_matrices("smm", input, mat)
     return sspaddmm(_nothing(input, mat), input, mat)
 
 
 @rule("hspmm")
 def hspmm(mat1, mat2):
     """The product of a sparse and a strided matrix, of which the rows without entries are left out."""
+    sums.need_coo("hspmm", mat1)
     product = mm(mat1, mat2)
     rows = fl.unique(frame_of(mat1).indices[0])
     frame = Frame(COO, None, rows.unsqueeze(0), product.shape, 1, True)

@@ -3,11 +3,11 @@
 from ... import _core
 from ..core import operators as fl
 from ..core.arguments import wrap_dim, wrap_dims
+from ..core.declare import primitive
 from . import coalesce as sums
 from .convert import to_coo, to_layout
 from .frame import (
     COO,
-    CSR,
     Frame,
     entries,
     flat_index,
@@ -27,6 +27,8 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
         frame, values = frame_and_entries(input)
         total = values.sum(dtype=dtype)
         return total.reshape((1,) * input.dim()) if keepdim else total
+    if dtype is None and not (input.dtype.is_floating_point or input.dtype.is_complex):
+        dtype = _core.int64
     made = sum_over(input, dim, keepdim, dtype, "sum")
     if not is_sparse(made) or number_of(made) == number_of(input):
         return made
@@ -36,14 +38,6 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
 def sum_over(input, dim, keepdim=False, dtype=None, name="sparse.sum"):
     """The sum over dims: COO while sparse dims are left, strided where none is."""
     dims = wrap_dims(dim, input.dim(), name)
-    here = number_of(input)
-    if here != COO:
-        if here != CSR and frame_of(input).blocked:
-            raise NotImplementedError(
-                f"{name}: {layout_name(input)} is not summed over dims. Convert it to sparse_coo."
-            )
-        if frame_of(input).batch_dim:
-            raise RuntimeError(f"{name}: a batch of {layout_name(input)} is not summed over dims.")
     input = to_coo(input)
     frame, values = frame_and_entries(input)
     sparse = frame.sparse_dim
@@ -52,11 +46,9 @@ def sum_over(input, dim, keepdim=False, dtype=None, name="sparse.sum"):
         values = values.sum(in_dense, dtype=dtype)
     elif dtype is not None:
         values = values.to(dtype)
-    elif not values.dtype.is_floating_point and not values.dtype.is_complex:
-        values = values.to(_core.int64)
     kept = [d for d in range(sparse) if d not in dims]
     if not kept and sparse:
-        total = values.sum(0)
+        total = values.sum(0, dtype=values.dtype)
         if keepdim:
             total = total.reshape([1 if d in dims else size for d, size in enumerate(frame.size)])
         return total
@@ -87,6 +79,8 @@ def sparse_sum(input, dim=None, dtype=None):
         raise RuntimeError(
             f"sparse.sum: takes a sparse tensor, not a strided one, {tuple(input.shape)}."
         )
+    if number_of(input) == COO and input.dtype is _core.bool:
+        input = sums.coalesce(input)
     if dim is None:
         return sum(input, dtype=dtype)
     return sum_over(input, dim, False, dtype)
@@ -152,7 +146,9 @@ def _softmax(input, dim, dtype, logarithm, name):
     if dtype is not None:
         input = input.to(dtype)
     elif not (input.dtype.is_floating_point or input.dtype.is_complex):
-        raise RuntimeError(f"{name}: input is {input.dtype}; it must be floating. Pass dtype=.")
+        raise NotImplementedError(
+            f"{name}: input is {input.dtype}; it must be floating. Pass dtype=."
+        )
     input = sums.coalesce(input)
     frame, values = frame_and_entries(input)
     function = fl.log_softmax if logarithm else fl.softmax
@@ -167,26 +163,50 @@ def _softmax(input, dim, dtype, logarithm, name):
     else:
         keys = fl.zeros(values.shape[0], dtype=_core.int64, device=values.device)
     order, starts = _core.sparse.order(keys)
+    wide = values if values.dtype.itemsize >= 4 else values.to(_core.float32)
+    made = (
+        _segment_log_softmax(wide, order, starts)
+        if logarithm
+        else _segment_softmax(wide, order, starts)
+    )
+    return frame.assemble(made.to(values.dtype))
+
+
+def _sum_back(values, order, starts):
+    """For each row the sum over its segment."""
     counts = starts[1:] - starts[:-1]
-    group = fl.empty_like(order)
-    group[order] = fl.arange(len(counts), device=order.device).repeat_interleave(counts)
-    count = len(counts)
-    shape = (count, *values.shape[1:])
-    wide = group.reshape(-1, *(1,) * (values.dim() - 1)).expand(values.shape)
-    with_history = _core._set_grad_enabled(False)
-    try:
-        most = values.new_full(shape, float("-inf")).scatter_reduce(
-            0, wide, values.detach(), "amax"
-        )
-    finally:
-        _core._set_grad_enabled(with_history)
-    # A row of -inf alone has no softmax, as a strided one.
-    shifted = values - most.index_select(0, group)
-    powers = shifted.exp()
-    total = values.new_zeros(shape).index_add(0, group, powers)
-    if logarithm:
-        return frame.assemble(shifted - total.log().index_select(0, group))
-    return frame.assemble(powers / total.index_select(0, group))
+    group = fl.arange(len(counts), device=order.device).repeat_interleave(counts)
+    group = fl.empty_like(group).index_copy(0, order, group)
+    sums_ = values.new_zeros((len(counts), *values.shape[1:])).index_add(0, group, values)
+    return sums_.index_select(0, group)
+
+
+@primitive(method=False, function=False)
+def _segment_softmax(ctx, values, order, starts):
+    powers = fl.exp(_core.sparse.shift(values, order, starts))
+    result = _core.sparse.divide(powers, order, starts)
+    ctx.save_for_backward(result, order, starts)
+    return result
+
+
+@_segment_softmax.derivative
+def _(ctx, grad_output):
+    result, order, starts = ctx.saved
+    return result * (grad_output - _sum_back(grad_output * result, order, starts)), None, None
+
+
+@primitive(method=False, function=False)
+def _segment_log_softmax(ctx, values, order, starts):
+    shifted = _core.sparse.shift(values, order, starts)
+    result = shifted - _sum_back(fl.exp(shifted), order, starts).log()
+    ctx.save_for_backward(result, order, starts)
+    return result
+
+
+@_segment_log_softmax.derivative
+def _(ctx, grad_output):
+    result, order, starts = ctx.saved
+    return grad_output - fl.exp(result) * _sum_back(grad_output, order, starts), None, None
 
 
 @rule("softmax", "_sparse_softmax")

@@ -27,6 +27,10 @@ def permute(input, *dims):
     """The dims in another order; sparse and dense ones stay apart."""
     if len(dims) == 1 and not hasattr(dims[0], "__index__"):
         dims = tuple(dims[0])
+    if len(dims) != input.dim():
+        raise RuntimeError(
+            f"permute: {len(dims)} dims are named of a tensor of {input.dim()}. Name each once."
+        )
     order = [wrap_dim(d, input.dim(), "permute") for d in dims]
     if sorted(order) != list(range(input.dim())):
         raise RuntimeError(
@@ -215,10 +219,6 @@ def _select_compressed(input, dim, index):
             False,
         )
         return made.assemble(values.select(dim, index))
-    if frame.blocked:
-        raise RuntimeError(
-            f"select: {layout_name(input)} is selected from in batch dims alone, not in dim {dim}."
-        )
     if batch:
         raise RuntimeError(
             "select: of a batch of compressed matrices only the batch dims can be selected from."
@@ -309,6 +309,17 @@ def _back(made, input):
     frame = frame_of(input)
     blocks = frame.block_size(_core._sparse_parts(input)[3]) if frame.blocked else None
     return compress(made, frame.layout, blocks)
+
+
+@rule("__setitem__")
+def set_item(input, index, value):
+    if not is_sparse(input):
+        raise TypeError(
+            "indexing: a sparse tensor is not assigned into a strided one. Use to_dense()."
+        )
+    raise TypeError(
+        f"indexing: a {layout_name(input)} tensor is not assigned into. Make it anew, or use to_dense()."
+    )
 
 
 @rule("unbind")
