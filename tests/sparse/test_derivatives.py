@@ -129,7 +129,7 @@ def test_sampled_addmm_and_reductions_of_products():
     for reduce in ("sum", "mean", "amax", "amin"):
         assert gradcheck(
             lambda c, d: torch.sparse.mm(c, d, reduce), (compressed("csr"), d()), masked=True
-        )  # noqa: B023
+        )
 
 
 def test_hybrid():
