@@ -13,6 +13,7 @@ from .types import (
     device,
     finfo,
     iinfo,
+    jagged,
     layout,
     memory_format,
     qscheme,
@@ -106,7 +107,7 @@ _PACKAGES = frozenset(
     "distributions serialization storage printing overrides ops testing types backends amp jit signal return_types "
     "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train fx library "
     "profiler sparse torch_version hub cpu futures _dynamo distributed monitor mtia package quantization ao classes cpp "
-    "onnx export _tensor _tensor_str _subclasses".split()
+    "onnx export nested _tensor _tensor_str _subclasses".split()
 )
 _LAZY = {
     **dict.fromkeys(

@@ -245,6 +245,7 @@ LAYOUTS = (
     sparse_bsc,
 )  # as numbered in the core
 _core._set_layouts(LAYOUTS)
+jagged = layout("jagged")  # of nested tensors, which the core does not know
 QSCHEMES = {
     name: qscheme(name)
     for name in "per_tensor_affine per_channel_affine per_tensor_symmetric per_channel_symmetric "

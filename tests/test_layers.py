@@ -29,6 +29,7 @@ FLOORS = {
     "flambeau.utils": 6,
     "flambeau.vision": 6,
     "flambeau.array_api": 6,
+    "flambeau.nested": 6,
     "flambeau.export": 6,
     "flambeau.onnx": 6,
     "flambeau.fx": 6,
