@@ -41,7 +41,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
         "..nn.parallel.buckets": "GradBucket",
     },
     submodules=(
-        "_functional_collectives", "algorithms", "checkpoint", "collectives", "device_mesh", "elastic", "fsdp", "groups",
+        "_composable", "_functional_collectives", "_tensor", "algorithms", "checkpoint", "collectives", "device_mesh", "elastic", "fsdp", "groups",
         "launcher", "nn", "objects", "optim", "pipelining", "rpc", "run", "tensor", "work",
     ),
 )  # fmt: skip

@@ -74,6 +74,8 @@ def collectives():
     objects = [rank, "x"]
     dist.broadcast_object_list(objects, src=0)
     assert objects == [0, "x"]
+    sampler = torch.utils.data.DistributedSampler(range(10), shuffle=False)
+    assert list(sampler)[:2] == [rank, rank + size] and sampler.num_replicas == size
     if size > 1:
         messages(rank, size)
     dist.barrier()

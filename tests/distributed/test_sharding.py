@@ -47,6 +47,7 @@ from flambeau.distributed.fsdp.wrap import (
 )
 from flambeau.distributed.optim import PostLocalSGDOptimizer, ZeroRedundancyOptimizer
 from flambeau.distributed.tensor import DTensor, Shard
+from flambeau.distributed.tensor.parallel import ColwiseParallel, parallelize_module
 
 sys.path.insert(0, str(Path(__file__).parent))
 from several import in_processes, run
@@ -157,6 +158,27 @@ def test_gradients_may_wait():
     assert other.weight.to_local().shape == (4, (2, 1)[dist.get_rank()])
     other(torch.ones(1, 3)).sum().backward()
     assert torch.equal(other.weight.grad.full_tensor(), torch.ones(4, 3))
+
+
+@several
+def test_sharded_modules_that_begin_on_meta():
+    state = net().state_dict()
+    for fill in ("load", "to_empty"):
+        with torch.device("meta"):
+            model = net()
+        fully_shard(model)
+        if fill == "load":
+            given = state if dist.get_rank() == 0 else {}
+            options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
+            set_model_state_dict(model, given, options=options)
+        else:
+            model.to_empty(device="cpu")
+            model.load_state_dict(state)
+        check_same(model, net())
+        model(batch()[1]).sum().backward()
+        assert model[0].weight.grad.placements == (Shard(0),)
+    with pytest.raises(NotImplementedError, match="weight of Linear is a DTensor already"):
+        fully_shard(nn.Sequential(parallelize_module(nn.Linear(2, 2), None, ColwiseParallel())))
 
 
 @several

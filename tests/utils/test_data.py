@@ -410,5 +410,5 @@ def test_processes_share_a_data_set(count, drop_last):
     assert len(covered) == (count // 3 * 3 if drop_last else count)
     if count >= 9:
         assert first != second
-    with pytest.raises(RuntimeError, match="DistributedSampler: there are no process groups here"):
+    with pytest.raises(ValueError, match="DistributedSampler: there is no process group"):
         DistributedSampler(range(count))

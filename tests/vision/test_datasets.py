@@ -9,7 +9,7 @@ import pytest
 import flambeau as torch
 from flambeau.utils.data import DataLoader, Subset
 from flambeau.vision import transforms
-from flambeau.vision.datasets import MNIST, Digits, FashionMNIST
+from flambeau.vision.datasets import MNIST, Digits, FakeData, FashionMNIST
 from flambeau.vision.datasets import download as download_module
 from flambeau.vision.datasets.download import download
 from flambeau.vision.datasets.idx import read_idx
@@ -28,6 +28,18 @@ def test_digits():
     assert torch.bincount(test.targets).min() > 20
     assert len(train.classes) == 10
     assert "1438" in repr(train)
+
+
+def test_fake_data():
+    data = FakeData(5, (3, 4, 4), 7, transforms.ToTensor(), lambda target: target + 10)
+    image, target = data[2]
+    assert len(data) == 5 and image.shape == (3, 4, 4) and image.is_floating_point()
+    assert (
+        10 <= target < 17 and torch.equal(image, data[2][0]) and not torch.equal(image, data[3][0])
+    )
+    assert torch.equal(FakeData(5, (3, 4, 4), random_offset=1)[1][0], FakeData(5, (3, 4, 4))[2][0])
+    with pytest.raises(IndexError, match="0 to 4"):
+        data[5]
 
 
 def test_batches_equal_single_samples():

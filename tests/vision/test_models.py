@@ -319,3 +319,7 @@ def test_features_may_differ_in_training():
 class Branching(torch.nn.Module):
     def forward(self, x):
         return torch.relu(x) if self.training else torch.sigmoid(x)
+
+
+def test_programs_find_architectures_in_the_module_s_dict():
+    assert callable(models.__dict__["resnet18"]) and "resnet18" in sorted(models.__dict__)

@@ -112,6 +112,19 @@ def _loaded(value, like, options):
     return value
 
 
+def _put(model, empty, value):
+    """A value in the place of a tensor on meta, which has no memory to be written."""
+    for module in model.modules():
+        for table in (module._parameters, module._buffers):
+            for key, t in table.items():
+                if t is empty:
+                    parameter = isinstance(t, flambeau.nn.Parameter)
+                    value = value.detach()
+                    table[key] = (
+                        flambeau.nn.Parameter(value, t.requires_grad) if parameter else value
+                    )
+
+
 def set_model_state_dict(model, model_state_dict, *, options=None):
     """Loads get_model_state_dict's result, or whole tensors; gives missing_keys and unexpected_keys.
 
@@ -133,7 +146,8 @@ def set_model_state_dict(model, model_state_dict, *, options=None):
     with flambeau.no_grad():
         for name, t in there.items():
             if name in names:
-                t.copy_(_loaded(model_state_dict.get(name), t, options))
+                value = _loaded(model_state_dict.get(name), t, options)
+                t.copy_(value) if not t.is_meta else _put(model, t, value)
     return _Keys(missing, unexpected)
 
 
@@ -141,7 +155,7 @@ def _optimizers(optimizers):
     return [optimizers] if isinstance(optimizers, flambeau.optim.Optimizer) else list(optimizers)
 
 
-def _begin(optimizer):
+def _init_optim_state(optimizer):
     """Gives an optimizer that has made no step its state, by one that changes nothing."""
     if optimizer.state or any(p.grad is not None for g in optimizer.param_groups for p in g["params"]):  # fmt: skip
         return
@@ -173,7 +187,7 @@ def get_optimizer_state_dict(model, optimizers, *, submodules=None, options=None
     names = {id(p): clean(name) for name, p in _bare(model).named_parameters()}
     state, param_groups = {}, []
     for optimizer in _optimizers(optimizers):
-        _begin(optimizer)
+        _init_optim_state(optimizer)
         for group in optimizer.param_groups:
             for p in group["params"]:
                 if p in optimizer.state:

@@ -148,8 +148,14 @@ def shard(module, owned, mesh, policy, reshard, dim_of, ignored=frozenset()):
         (m, name)
         for m in owned
         for name, p in m._parameters.items()
-        if p is not None and not isinstance(p, DTensor) and p not in ignored
+        if p is not None and p not in ignored
     ]
+    for m, name in places:
+        if isinstance(m._parameters[name], DTensor):
+            raise NotImplementedError(
+                f"fully_shard: parameter {name} of {type(m).__name__} is a DTensor already, and DTensors lie over one "
+                "dimension of a mesh. Cut by layers (parallelize_module) or by fully_shard, not both."
+            )
     group = ShardedParameters(places, mesh, policy, reshard, dim_of)
     module.__dict__["_sharded"] = group
     if places:

@@ -52,22 +52,27 @@ class ShardedParameters:
         self.whole, self.held = None, None  # for backward; by unshard()
         self.leaves = None  # what the modules have in backward
         self.waiting = None  # gradients that were not averaged yet
-        known = {}
-        self.parameters, self.dims = [], []
+        known, self.dims, self._first = {}, [], []
+        self.index = []  # of each place: which parameter it has
         for module, name in places:
             p = module._parameters[name]
             if id(p) not in known:
                 dim = dim_of(p) % max(p.ndim, 1)
-                source = p if p.ndim else p.detach().reshape(1)
-                made = distribute_tensor(source.detach(), self.mesh, [Shard(dim)], src_data_rank=None)  # fmt: skip
-                known[id(p)] = len(self.parameters)
-                self.parameters.append(Parameter(made, p.requires_grad))
+                if p.ndim == 0:
+                    raise ValueError(
+                        f"fully_shard: parameter {name} has no dimension to be cut along."
+                    )
+                made = distribute_tensor(p.detach(), self.mesh, [Shard(dim)], src_data_rank=None)
+                known[id(p)] = len(self.dims), Parameter(made, p.requires_grad), p
                 self.dims.append(dim)
-            module._parameters[name] = self.parameters[known[id(p)]]
-        self.index = [
-            next(i for i, p in enumerate(self.parameters) if p is module._parameters[name])
-            for module, name in places
-        ]
+                self._first.append((module, name))
+            number, module._parameters[name], _ = known[id(p)]
+            self.index.append(number)
+
+    @property
+    def parameters(self):
+        """The DTensors: as the modules have them now, since to_empty() and loading may put others in their place."""
+        return [module._parameters[name] for module, name in self._first]
 
     # -- layouts: the parts of all parameters, one after the other, padded to the size of the first process's
 

@@ -253,23 +253,29 @@ class DistributedSampler(Sampler[T_co]):
 
     Args:
         dataset (Dataset): what is divided.
-        num_replicas (int): how many processes there are.
-        rank (int): which of them this is.
+        num_replicas (int): how many processes there are; by default, those of distributed's group.
+        rank (int): which of them this is; by default, its rank in the group.
         shuffle (bool): a new order in every epoch, the same in each process; see set_epoch.
         seed (int): of the order; the same in each process.
         drop_last (bool): leave out what does not divide; else the first samples come twice.
 
     Raises:
-        RuntimeError: num_replicas or rank is not given: there is no process group to ask.
+        ValueError: num_replicas or rank is not given, and init_process_group was not called.
     """
 
     def __init__(
         self, dataset, num_replicas=None, rank=None, shuffle=True, seed=0, drop_last=False
     ):
         if num_replicas is None or rank is None:
-            raise RuntimeError(
-                "DistributedSampler: there are no process groups here. Pass num_replicas and rank."
-            )
+            from ... import distributed
+
+            if not distributed.is_initialized():
+                raise ValueError(
+                    "DistributedSampler: there is no process group. Call distributed.init_process_group() first, or pass "
+                    "num_replicas and rank."
+                )
+            num_replicas = distributed.get_world_size() if num_replicas is None else num_replicas
+            rank = distributed.get_rank() if rank is None else rank
         if not 0 <= rank < num_replicas:
             raise ValueError(
                 f"DistributedSampler: rank is {rank}; it must be from 0 to {num_replicas - 1}."
