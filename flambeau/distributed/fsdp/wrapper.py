@@ -197,24 +197,24 @@ class FullyShardedDataParallel(Module):
             raise NotImplementedError("summon_full_params: with_grads is not offered.")
         found = FullyShardedDataParallel.fsdp_modules(module)
         groups_ = [m._group_of for m in (found if recurse else found[:1])]
-        wholes = []
+        summoned = []  # (group, its DTensors, whole parameters)
         for group in groups_:
+            parts = group.parameters
             with flambeau.no_grad():
-                whole = [p.full_tensor() for p in group.parameters]
-            whole = [Parameter(w, p.requires_grad) for w, p in zip(whole, group.parameters, strict=True)]  # fmt: skip
-            wholes.append(whole)
+                whole = [Parameter(p.full_tensor(), p.requires_grad) for p in parts]
+            summoned.append((group, parts, whole))
             for (m, name), i in zip(group.places, group.index, strict=True):
                 m._parameters[name] = whole[i]
         try:
             yield
         finally:
-            for group, whole in zip(groups_, wholes, strict=True):
+            for group, parts, whole in summoned:
                 for (m, name), i in zip(group.places, group.index, strict=True):
-                    m._parameters[name] = group.parameters[i]
+                    m._parameters[name] = parts[i]
                 if writeback:
                     with flambeau.no_grad():
-                        for p, w, dim in zip(group.parameters, whole, group.dims, strict=True):
-                            p._local_tensor.copy_(own_part(w.view(p.shape), dim, group.group))
+                        for p, w, dim in zip(parts, whole, group.dims, strict=True):
+                            p._local_tensor.copy_(own_part(w, dim, group.group))
 
     def apply(self, fn):
         """fn of each module, with whole parameters."""
