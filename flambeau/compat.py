@@ -120,6 +120,10 @@ def get_deterministic_debug_mode():
 
 def set_deterministic_debug_mode(debug_mode):
     """use_deterministic_algorithms() by a number or a name: 0 "default", 1 "warn", 2 "error"."""
+    if not isinstance(debug_mode, (str, int)):
+        raise TypeError(
+            f"set_deterministic_debug_mode: takes a str or an int, not {type(debug_mode).__name__}."
+        )
     levels = {"default": 0, "warn": 1, "error": 2}
     level = levels.get(debug_mode, debug_mode)
     if level not in (0, 1, 2):

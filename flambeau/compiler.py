@@ -128,7 +128,14 @@ def list_backends(exclude_tags=("debug", "experimental")):
 
 
 class set_stance(contextlib.ContextDecorator):
-    """Notes how compiling is wished for; a function or a context."""
+    """How compiling is wished for, from the call on; as a context or a decorator, until its end.
+
+    Models run as they are at each stance. skip_guard_eval_unsafe: there are no guards, so none are evaluated.
+
+    Raises:
+        RuntimeError: the stance is none of PyTorch's, or a backend is forced at another stance than "default".
+        NotImplementedError: force_backend names a compiler; None and "eager" are what runs.
+    """
 
     def __init__(self, stance="default", *, skip_guard_eval_unsafe=False, force_backend=None):
         known = (
@@ -141,6 +148,14 @@ class set_stance(contextlib.ContextDecorator):
         if stance not in known:
             raise RuntimeError(
                 f"set_stance: stance is {stance!r}; it must be one of {', '.join(known)}."
+            )
+        if force_backend is not None and stance != "default":
+            raise RuntimeError(
+                f"set_stance: force_backend goes with stance 'default', not {stance!r}."
+            )
+        if force_backend not in (None, "eager"):
+            raise NotImplementedError(
+                f"set_stance: force_backend={force_backend!r}: there is no other compiler than flambeau's own."
             )
 
     def __enter__(self):

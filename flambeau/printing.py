@@ -46,6 +46,10 @@ def set_printoptions(
     global _options
     options = _options
     if profile is not None:
+        if not isinstance(profile, str):
+            raise TypeError(
+                f"set_printoptions: profile must be a str, not {type(profile).__name__}."
+            )
         options = _profiles.get(profile.lower(), options)
     given = {
         "precision": precision,

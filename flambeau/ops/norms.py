@@ -104,6 +104,8 @@ _norm_slope = make_pointwise(
 
 def _vector_norm(operator, x, ord, dim, keepdim):
     """The ord-norm over dims `dim` of floating x; None is all of them."""
+    if isinstance(ord, str):
+        raise TypeError(f"{operator}: the order of a vector's norm is a number, not {ord!r}.")
     ord = float(ord)
     dims = wrap_dims(None if is_left_out(dim) else dim, x.dim(), operator)
     if x.dim() == 0:

@@ -530,6 +530,11 @@ def _index_list(operator, indices):
         raise TypeError(
             f"{operator}: indices must be a tuple of Tensors, not {type(indices).__name__}."
         )
+    for place, index in enumerate(indices):
+        if index is not None and not isinstance(index, fl.Tensor):
+            raise TypeError(
+                f"{operator}: item {place} of indices must be a Tensor or None, not {type(index).__name__}."
+            )
     return list(indices)
 
 

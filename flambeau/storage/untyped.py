@@ -272,7 +272,7 @@ for _name in (
 def _over(tensor, dtype, count):
     """A tensor of one dimension over the storage of another."""
     empty = _core.empty(0, dtype=dtype, device=tensor.device)
-    return _core._set_layout(empty, tensor.detach(), 0, (count,), (1,))
+    return _core._set_layout(empty, tensor.detach(), 0, (count,), (1,), True)
 
 
 def _place(index, size):

@@ -14,9 +14,7 @@ PyObject* address(const void* p) {
   return PyLong_FromUnsignedLongLong(reinterpret_cast<uint64_t>(p));
 }
 
-PyObject* py_storage_ptr(const Call& call) {
-  return address(storage_of(call)->data);
-}
+PyObject* py_storage_ptr(const Call& call) { return address(storage_of(call)->data); }
 PyObject* py_storage_id(const Call& call) { return address(storage_of(call)); }
 PyObject* py_storage_nbytes(const Call& call) {
   return PyLong_FromLongLong(storage_of(call)->nbytes);
@@ -100,7 +98,8 @@ PyObject* py_storage_resize(const Call& call) {
   Py_RETURN_NONE;
 }
 
-/// _set_layout(t, source, offset, sizes, strides): t looks at source's storage from now on.
+/// _set_layout(t, source, offset, sizes, strides, is_new): t looks at source's storage from now on.
+/// Of a new t, which nobody has seen, that is no write.
 PyObject* py_set_layout(const Call& call) {
   Args a(call);
   Tensor &t = a.tensor(0), &source = a.tensor(1);
@@ -127,7 +126,7 @@ PyObject* py_set_layout(const Call& call) {
   set_layout(t, sizes, strides, offset);
   release(old);  // last: what owns foreign memory may run Python as it goes
   leave_base(t);
-  t.bump_version("set_");
+  if (!a.truth(5)) t.bump_version("set_");
   return TensorRef::borrow(&t).release_py();
 }
 
@@ -155,7 +154,7 @@ const NativeEntry entries[] = {
      "Notes that other processes see its bytes."},
     {"_storage_resize", "input, nbytes", py_storage_resize,
      "Another number of bytes; those that stay are kept."},
-    {"_set_layout", "input, source, storage_offset, size, stride", py_set_layout,
+    {"_set_layout", "input, source, storage_offset, size, stride, is_new=False", py_set_layout,
      "Another storage, offset, sizes and strides in place.", Mixing::all},
     {}};
 

@@ -221,6 +221,10 @@ def create_block_mask(mask_mod, B, H, Q_LEN, KV_LEN, device=None, BLOCK_SIZE=_DE
     Args:
         mask_mod (callable): (batch, head, query, key) -> bool, of tensors of places.
         B, H (int or None): batches and heads; None where the mask is the same for all.
+        _compile (bool): the mask is made in one pass either way, without its compiler.
+
+    Raises:
+        NotImplementedError: compute_dq_write_order, or dq_kv_order=False, which belongs to it.
 
     Example:
         >>> from flambeau.nn.attention.flex_attention import create_block_mask
@@ -229,6 +233,8 @@ def create_block_mask(mask_mod, B, H, Q_LEN, KV_LEN, device=None, BLOCK_SIZE=_DE
     """
     if compute_dq_write_order:
         raise NotImplementedError("create_block_mask: compute_dq_write_order is not offered.")
+    if not dq_kv_order:
+        raise NotImplementedError("create_block_mask: dq_kv_order=False is not offered.")
     rows, columns = _pair(BLOCK_SIZE)
     mask = create_mask(mask_mod, B, H, Q_LEN, KV_LEN, device)
     pad = (0, -KV_LEN % columns, 0, -Q_LEN % rows)
