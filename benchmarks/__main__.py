@@ -7,7 +7,7 @@ import os
 from . import harness
 
 NAMES = (
-    "overhead", "pointwise", "pointwise_all", "reduce", "declared", "fourier", "matmul", "conv", "pool", "lenet", "programs", "train", "processes",
+    "overhead", "recorded", "pointwise", "pointwise_all", "reduce", "declared", "fourier", "matmul", "conv", "pool", "lenet", "programs", "train", "processes",
     "profiler", "foreach", "distributions", "vmap", "files", "sparse",
     "first_use", "import_time", "install_size",
 )  # fmt: skip
