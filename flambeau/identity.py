@@ -18,7 +18,11 @@ from . import __version__ as torch_version
 from .ops.core import declare, results
 from .vision import __version__ as _vision_version
 
-_NAMES = {"torch": "flambeau", "torchvision": "flambeau.vision"}
+_NAMES = {
+    "torch": "flambeau",
+    "torchvision": "flambeau.vision",
+    "functorch": "flambeau.functorch",
+}
 _VERSIONS = {"torch": str(torch_version), "torchvision": _vision_version}  # of the interfaces
 
 

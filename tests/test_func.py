@@ -82,7 +82,7 @@ def test_stacked_models():
 
 @pytest.mark.parametrize("function", [lambda t: 1.0, lambda t: (t, 5), lambda t: {"a": None}])
 def test_vmap_refuses_results_that_are_no_tensors(function):
-    with pytest.raises(ValueError, match="vmap: the function returned"):
+    with pytest.raises(ValueError, match="the function returned"):
         func.vmap(function)(torch.tensor([1.0, -2.0]))
 
 

@@ -11,7 +11,6 @@ _COMPILER = "There is no TorchScript; functions run as the Python that they are.
 Graph, Value = (refused(f"_C.{name}", _COMPILER) for name in ("Graph", "Value"))
 # Asked without arguments and always answered alike.
 CONSTANT = {
-    "_are_functorch_transforms_active": False,
     "_get_privateuse1_backend_name": "privateuseone",
     "_get_tracing_state": None,
     "_jit_can_fuse_on_cpu": False,
@@ -25,6 +24,11 @@ _SWITCHES = (
     "_jit_set_nvfuser_guard_mode", "_set_math_sdp_allow_fp16_bf16_reduction", "_log_api_usage_once",
     "_jit_set_bailout_depth", "_set_graph_executor_optimize",
 )  # fmt: skip
+
+
+def _are_functorch_transforms_active():
+    """Whether a vmap calls its function."""
+    return _core._in_vmap()
 
 
 def _get_accelerator(check=False):

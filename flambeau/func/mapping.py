@@ -176,7 +176,7 @@ def _call(func, size, dims, leaves, form, named, out_dims, randomness):
         places = _out_dims(func, out_dims, results, results_form)
         return tree_unflatten(
             [
-                _unmapped(func, level, leaf, place)
+                unmapped(_name(func), level, leaf, place)
                 for leaf, place in zip(found, places, strict=True)
             ],
             results_form,
@@ -208,17 +208,17 @@ def _shown(results):
     return str(tree_map(lambda leaf: type(leaf).__name__, results))
 
 
-def _unmapped(func, level, leaf, place):
+def unmapped(name, level, leaf, place):
     if place is None:
         if isinstance(leaf, _core.Tensor) and level.number in _core._unbatch(leaf)[1]:
             raise ValueError(
-                f"vmap: {_name(func)}: out_dims are None for an output that differs from slice to slice. "
+                f"vmap: {name}: out_dims are None for an output that differs from slice to slice. "
                 "Give the dim in which the slices shall lie."
             )
         return leaf
     if not isinstance(leaf, _core.Tensor):
         raise ValueError(
-            f"vmap: the function returned {type(leaf).__name__}; only Tensors can be stacked."
+            f"vmap: {name}: the function returned {type(leaf).__name__}; only Tensors can be stacked."
         )
     return unbatched_at(level, leaf, place)
 

@@ -110,8 +110,9 @@ for _name in ("resize_", "resize_as_"):
     operator.batch_rule = _refuse(
         _name, "the memory of a mapped tensor is shared by its slices and keeps its size."
     )
-_core._lent_address.batch_rule = _refuse(
-    "numpy",
-    "a mapped tensor stands for all slices at once and has no memory of its own. Return it first, or use "
-    "func.debug_unwrap to look at all slices.",
-)
+for _name in ("_lent_address", "_as_array"):
+    getattr(_core, _name).batch_rule = _refuse(
+        "numpy",
+        "a mapped tensor stands for all slices at once and has no memory of its own. Return it first, or use "
+        "func.debug_unwrap to look at all slices.",
+    )

@@ -61,18 +61,26 @@ def call(operator, args, kwargs):
         raise RuntimeError(
             f"vmap: {name} has no batching rule and cannot be called without slices."
         )
-    return _stacked(results, levels, counts)
+    return _stacked(name, results, levels, counts)
 
 
-def _stacked(results, levels, counts):
+def _stacked(name, results, levels, counts):
     """The results of all slices as one of the same form, batched."""
     first = results[0]
     if isinstance(first, Tensor):
         value = _core.stack(results)
         return outward(value.reshape(*counts, *value.shape[1:]), levels)
     if isinstance(first, (tuple, list)):
-        items = [_stacked(list(column), levels, counts) for column in zip(*results, strict=True)]
+        items = [
+            _stacked(name, list(column), levels, counts) for column in zip(*results, strict=True)
+        ]
         return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
+    plain = first is None or isinstance(first, (bool, int, float, str))
+    if not (plain and all(result == first for result in results)):
+        raise RuntimeError(
+            f"vmap: {name}: gives a {type(first).__name__}, which differs from slice to slice and is no Tensor "
+            "that could be stacked. Return the tensor from the function, and call it there."
+        )
     return first
 
 

@@ -1,0 +1,1 @@
+"""torch._functorch: where libraries look for the parts of torch.func."""

@@ -1,0 +1,356 @@
+"""vmap beyond the operators: structures, writes in place, randomness, nesting, derivatives, users' own rules."""
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+from flambeau import func
+
+X = torch.arange(12.0).reshape(3, 4)
+
+
+def test_structures_of_inputs_and_outputs():
+    def f(pair, *, scale):
+        return {"sum": pair["a"] + pair["b"][0], "product": (pair["a"] * scale,)}
+
+    a, b, scale = X, torch.ones(4, 3), torch.tensor([1.0, 2.0, 3.0])
+    out = torch.vmap(f, in_dims=({"a": 0, "b": [1]},), out_dims={"sum": 1, "product": (0,)})(
+        {"a": a, "b": [b]}, scale=scale
+    )
+    assert torch.equal(out["sum"], (a + b.T).T)
+    assert torch.equal(out["product"][0], a * scale[:, None])
+    assert torch.vmap(lambda x: (x, None), out_dims=(0, None))(X)[1] is None
+    assert torch.equal(torch.vmap(lambda x: torch.ones(2))(X), torch.ones(3, 2))
+    assert torch.vmap(lambda x: x.sum())(torch.ones(0, 4)).shape == (0,)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_chunks_are_joined(size):
+    f = lambda x, y: (x * y, x.sum())
+    got = torch.vmap(f, in_dims=(0, 1), out_dims=(1, 0), chunk_size=size)(X, X.T)
+    want = torch.vmap(f, in_dims=(0, 1), out_dims=(1, 0))(X, X.T)
+    assert all(torch.equal(g, w) for g, w in zip(got, want))
+
+
+def test_writes_in_place():
+    def f(x, y):
+        made = torch.zeros_like(x)
+        made[1:] += x[1:]
+        made[0] = y
+        made.mul_(2)[2].fill_(7)
+        return made
+
+    got = torch.vmap(f)(X, torch.arange(3.0))
+    want = torch.stack([f(x, y) for x, y in zip(X, torch.arange(3.0))])
+    assert torch.equal(got, want)
+    x = X.clone()
+    torch.vmap(lambda t: t.add_(1))(x)
+    assert torch.equal(x, X + 1)  # a slice is a view of what was mapped
+    shared = torch.zeros(4)
+    for write in (
+        lambda s, x: s.add_(x),
+        lambda s, x: s.copy_(x),
+        lambda s, x: s.index_add_(0, torch.tensor([0]), x[:1]),
+    ):
+        with pytest.raises(
+            RuntimeError, match="vmap: .* into a tensor, float32 \\(4,\\), that all slices share"
+        ):
+            torch.vmap(write, (None, 0))(shared, X)
+    with pytest.raises(RuntimeError, match="vmap: add: out= is not taken inside"):
+        torch.vmap(lambda x: torch.add(x, x, out=x))(X)
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [
+        (lambda x: x if x.sum() > 0 else -x, "vmap: bool: .* Write torch.where"),
+        (lambda x: x * x.sum().item(), "vmap: item: "),
+        (lambda x: x * float(x[0]), "vmap: float: "),
+        (lambda x: x.numpy(), "vmap: numpy: "),
+        (lambda x: x.requires_grad_(), "requires_grad: of a mapped tensor"),
+        (lambda x: x.resize_(2, 2), "vmap: resize_: "),
+    ],
+)
+def test_what_goes_by_values_is_refused(function, message):
+    with pytest.raises(RuntimeError, match=message):
+        torch.vmap(function)(X.clone())
+
+
+def test_backward_inside_is_refused():
+    x = X.clone().requires_grad_()
+    with pytest.raises(RuntimeError, match="backward: inside vmap gradients do not add up"):
+        torch.vmap(lambda t: t.sum().backward())(x)
+
+
+def test_numbers_are_the_same_or_different():
+    draws = (
+        lambda x: torch.rand(2), lambda x: torch.rand_like(x), lambda x: torch.randint(0, 1000, (4,)),
+        lambda x: torch.randperm(50), lambda x: torch.nn.functional.dropout(torch.ones(50)),
+        lambda x: torch.nn.functional.dropout2d(torch.ones(1, 60, 2, 2)), lambda x: torch.normal(torch.zeros(4), 1.0),
+        lambda x: torch.zeros_like(x).normal_(), lambda x: torch.empty_like(x).exponential_(),
+        lambda x: torch.bernoulli(torch.full((40,), 0.5)), lambda x: torch.poisson(torch.full((40,), 9.0)),
+        lambda x: torch.multinomial(torch.ones(90), 8), lambda x: x.new_zeros(4).uniform_(),
+    )  # fmt: skip
+    for draw in draws:
+        with pytest.raises(RuntimeError, match="vmap: a random operator was called"):
+            torch.vmap(draw)(X)
+        same = torch.vmap(draw, randomness="same")(X)
+        assert all(torch.equal(row, same[0]) for row in same)
+        different = torch.vmap(draw, randomness="different")(X)
+        assert different.shape == same.shape and not torch.equal(different[0], different[1])
+    with pytest.raises(RuntimeError, match="writes numbers that differ from slice to slice"):
+        torch.vmap(lambda x: torch.zeros(2).normal_(), randomness="different")(X)
+    with pytest.raises(RuntimeError, match="a parameter of the random operator differs"):
+        torch.vmap(lambda x: torch.bernoulli(x / 12), randomness="same")(X)
+    nested = torch.vmap(
+        lambda x: torch.vmap(lambda y: torch.rand(()), randomness="same")(X), randomness="different"
+    )(X)
+    assert (
+        all(len(set(row.tolist())) == 1 for row in nested) and len(set(nested[:, 0].tolist())) == 3
+    )
+
+
+def test_derivatives_and_vmap_in_any_order():
+    f = lambda x, y: (x.sin() * y).sum() * (x * y).sum()
+    y = X.flip(0)
+    want = torch.stack([func.grad(f)(a, b) for a, b in zip(X, y)])
+    np.testing.assert_allclose(torch.vmap(func.grad(f))(X, y).numpy(), want.numpy(), rtol=1e-5)
+    total = lambda x: torch.vmap(f)(x, y).sum()
+    np.testing.assert_allclose(func.grad(total)(X).numpy(), want.numpy(), rtol=1e-5)
+    # Second derivatives: vmap inside and outside.
+    hessians = torch.stack([func.hessian(f)(a, b) for a, b in zip(X, y)])
+    for made in (
+        torch.vmap(func.hessian(f))(X, y),
+        torch.vmap(func.jacfwd(func.grad(f)))(X, y),
+        torch.vmap(func.jacrev(func.jacfwd(f)))(X, y),
+        torch.stack([func.jacrev(func.grad(f))(a, b) for a, b in zip(X, y)]),
+    ):
+        np.testing.assert_allclose(made.numpy(), hessians.numpy(), rtol=1e-4, atol=1e-4)
+    tangents = torch.ones(4)
+    pushed = torch.vmap(lambda a, b: func.jvp(lambda t: f(t, b), (a,), (tangents,))[1])(X, y)
+    np.testing.assert_allclose(pushed.numpy(), want.sum(1).numpy(), rtol=1e-4)
+    _, pull = func.vjp(lambda x: x.cos() * x, X[0])
+    units = torch.eye(4)
+    np.testing.assert_allclose(
+        torch.vmap(pull)(units).numpy(), torch.stack([pull(u) for u in units]).numpy()
+    )
+    _, push = func.linearize(lambda x: x.cos() * x, X[0])
+    np.testing.assert_allclose(
+        torch.vmap(push)(units).numpy(), torch.vmap(pull)(units).T.numpy(), rtol=1e-6
+    )
+
+
+def test_gradients_by_what_is_not_mapped_come_by_slice():
+    w, b = torch.ones(2, 4), torch.zeros(2)
+    loss = lambda w, b, x: torch.nn.functional.linear(x, w, b).square().sum()
+    of_w, of_b = torch.vmap(func.grad(loss, (0, 1)), (None, None, 0))(w, b, X)
+    for k, x in enumerate(X):
+        expected = func.grad(loss, (0, 1))(w, b, x)
+        assert torch.equal(of_w[k], expected[0]) and torch.equal(of_b[k], expected[1])
+    images, kernel = torch.rand(3, 2, 5, 5), torch.rand(4, 2, 3, 3)
+    conv = lambda k, x: torch.nn.functional.conv2d(x.unsqueeze(0), k).sin().sum()
+    got = torch.vmap(func.grad(conv), (None, 0))(kernel, images)
+    for k, x in enumerate(images):
+        np.testing.assert_allclose(
+            got[k].numpy(), func.grad(conv)(kernel, x).numpy(), rtol=1e-4, atol=1e-5
+        )
+    second = torch.vmap(func.hessian(lambda k, x: conv(k.expand(4, 2, 3, 3), x)), (None, 0))
+    single = func.hessian(lambda k, x: conv(k.expand(4, 2, 3, 3), x))
+    corner = kernel[:1, :1]
+    np.testing.assert_allclose(
+        second(corner, images).numpy(),
+        torch.stack([single(corner, x) for x in images]).numpy(),
+        rtol=1e-3, atol=1e-3,
+    )  # fmt: skip
+
+
+def test_a_derivative_reaches_what_the_function_closes_over():
+    # What an inner derivative depends on without being its input was lost.
+    x = torch.tensor(3.0)
+    inner = lambda x: func.grad(lambda y: x * y**2)(torch.tensor(2.0))
+    assert func.grad(inner)(x) == 4
+    w = torch.tensor(5.0, requires_grad=True)
+    slope = func.grad(lambda y: w * y**2)(x)
+    (of_w,) = torch.autograd.grad(slope, w)
+    assert of_w == 6
+    with torch.no_grad():
+        assert not func.grad(lambda y: w * y**2)(x).requires_grad
+    assert not func.grad(lambda y: y**2)(x).requires_grad
+
+
+def test_gradients_inside_by_autograd_itself():
+    x = X.clone().requires_grad_()
+    w = torch.ones(4, requires_grad=True)
+
+    def f(t):
+        out = (t * w).sin().sum()
+        return torch.autograd.grad(out, t, create_graph=True)[0]
+
+    got = torch.vmap(f)(x)
+    np.testing.assert_allclose(got.detach().numpy(), x.cos().detach().numpy(), rtol=1e-6)
+    (of_w,) = torch.autograd.grad(got.sum(), w)
+    np.testing.assert_allclose(
+        of_w.numpy(), (x.cos() - x * x.sin()).sum(0).detach().numpy(), rtol=1e-4
+    )
+
+
+def test_batches_of_cotangents_are_one_walk():
+    x = torch.rand(4, requires_grad=True)
+    y = (x * 2).sin() * x.sum()
+    calls = []
+    y.grad_fn.register_hook(lambda *_: calls.append(1))
+    units = torch.eye(4)
+    (rows,) = torch.autograd.grad(y, x, units, is_grads_batched=True, retain_graph=True)
+    assert len(calls) == 1
+    want = torch.stack([torch.autograd.grad(y, x, u, retain_graph=True)[0] for u in units])
+    np.testing.assert_allclose(rows.numpy(), want.numpy(), rtol=1e-6)
+    functional = torch.autograd.functional
+    f = lambda a, b: (a.exp() * b).sum(1)
+    inputs = torch.rand(2, 3), torch.rand(2, 3)
+    for create_graph in (False, True):
+        loop = functional.jacobian(f, inputs, create_graph=create_graph)
+        fast = functional.jacobian(f, inputs, create_graph=create_graph, vectorize=True)
+        for l, v in zip(loop, fast):
+            np.testing.assert_allclose(v.detach().numpy(), l.detach().numpy(), rtol=1e-6)
+            assert v.requires_grad == create_graph
+    g = lambda a: (a**3).sum()
+    np.testing.assert_allclose(
+        functional.hessian(g, inputs[0], vectorize=True).numpy(),
+        functional.hessian(g, inputs[0]).numpy(),
+    )
+    with pytest.raises(RuntimeError, match="strict=True looks at each row"):
+        functional.jacobian(f, inputs, strict=True, vectorize=True)
+
+
+class Cube(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return x**3, x.sum()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad, grad_sum):
+        (x,) = ctx.saved_tensors
+        return grad * 3 * x**2 + grad_sum
+
+
+def test_functions_with_a_generated_rule():
+    both = torch.vmap(Cube.apply)(X)
+    assert torch.equal(both[0], X**3) and torch.equal(both[1], X.sum(1))
+    loss = lambda x: Cube.apply(x)[0].sum() + 2 * Cube.apply(x)[1]
+    np.testing.assert_allclose(torch.vmap(func.grad(loss))(X).numpy(), (3 * X**2 + 2).numpy())
+    np.testing.assert_allclose(
+        torch.vmap(func.hessian(loss))(X).numpy(), (6 * X).diag_embed().numpy()
+    )
+
+
+def test_functions_with_a_rule_of_their_own():
+    seen = []
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y, factor):
+            return x * y * factor
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad, grad, None
+
+        @staticmethod
+        def vmap(info, in_dims, x, y, factor):
+            seen.append((info.batch_size, info.randomness, in_dims, tuple(x.shape), tuple(y.shape)))
+            return Scaled.apply(x, y, factor).transpose(0, 1), 1
+
+    y = torch.ones(4)
+    out = torch.vmap(lambda x: Scaled.apply(x, y, 2.0), in_dims=1)(X.T)
+    assert torch.equal(out, 2 * X)
+    assert seen == [(3, "error", (0, None, None), (3, 4), (4,))]
+
+    class Ruleless(Scaled):
+        vmap = torch.autograd.Function.vmap
+
+    with pytest.raises(RuntimeError, match="Ruleless: inside vmap it needs to know"):
+        torch.vmap(lambda x: Ruleless.apply(x, y, 2.0))(X)
+
+    class Double(Scaled):
+        generate_vmap_rule = True
+
+    with pytest.raises(RuntimeError, match="Double: it has a vmap method and generate_vmap_rule"):
+        torch.vmap(lambda x: Double.apply(x, y, 2.0))(X)
+
+
+def test_operators_of_ones_own():
+    @torch.library.custom_op("vmaptest::twice", mutates_args=())
+    def twice(x: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(x.numpy() * 2)
+
+    with pytest.warns(UserWarning, match="vmap: twice has no batching rule"):
+        assert torch.equal(torch.vmap(twice)(X), 2 * X)
+    dims = []
+
+    @torch.library.register_vmap("vmaptest::twice")
+    def _(info, in_dims, x):
+        dims.append((info.batch_size, in_dims))
+        return twice(x), in_dims[0]
+
+    assert torch.equal(torch.vmap(twice)(X), 2 * X) and dims == [(3, (0,))]
+
+
+def test_duals_inside_vmap():
+    from flambeau.autograd import forward_ad
+
+    def f(x, t):
+        with forward_ad.dual_level():
+            return forward_ad.unpack_dual(forward_ad.make_dual(x, t).sin()).tangent
+
+    np.testing.assert_allclose(torch.vmap(f)(X, X).numpy(), (X.cos() * X).numpy(), rtol=1e-6)
+
+
+def test_what_stands_behind_a_tensor_inside():
+    seen = []
+
+    def look(x):
+        seen.append((func.debug_unwrap(x), repr(x)))
+        return x
+
+    torch.vmap(look)(X)
+    value, text = seen[0]
+    assert torch.equal(value, X) and text.startswith("mapped (4,) at 1 level of vmap")
+    inner = []
+    torch.vmap(torch.vmap(lambda x: inner.append(func.debug_unwrap(x, recurse=False).shape) or x))(
+        X
+    )
+    assert inner == [(4,)]
+    assert func.debug_unwrap(X) is X
+
+
+def test_ensembles_ask_for_models_of_one_kind():
+    with pytest.raises(RuntimeError, match="some models are in training mode"):
+        func.stack_module_state([torch.nn.Linear(1, 1), torch.nn.Linear(1, 1).eval()])
+    with pytest.raises(RuntimeError, match="must all be of one class"):
+        func.stack_module_state([torch.nn.Linear(1, 1), torch.nn.Identity()])
+
+
+def test_batch_norm_asks_for_statistics_of_each_slice():
+    norm = torch.nn.BatchNorm1d(4)
+    with pytest.raises(RuntimeError, match="that all slices share"):
+        torch.vmap(norm)(torch.rand(3, 5, 4))
+    func.replace_all_batch_norm_modules_(norm)
+    x = torch.rand(3, 5, 4)
+    got = torch.vmap(norm)(x)
+    want = torch.stack([norm(part) for part in x])
+    np.testing.assert_allclose(got.detach().numpy(), want.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_dtypes_promote_as_in_a_slice():
+    whole, number = torch.arange(3), torch.tensor([0.5, 1.5, 2.5], dtype=torch.float64)
+    # Of each slice the double is 0-dim and gives way to the tensor's dtype.
+    got = torch.vmap(lambda n, x: x * n, (0, None))(number, torch.ones(2))
+    assert got.dtype is torch.float32
+    assert torch.vmap(torch.mul)(whole, number).dtype is torch.float64
+    assert torch.vmap(lambda n: torch.ones(2, dtype=torch.int32) + n)(whole).dtype is torch.int32
