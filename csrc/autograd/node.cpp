@@ -158,8 +158,7 @@ std::string backward_name(const std::string& operator_name) {
       {"conv_forward", "convolution"},
       {"determinant", "linalg_det"},
       {"inverse", "linalg_inv_ex"},
-      {"index_write", "index_put"},
-      {"median_of_all", "median"}};
+      {"index_write", "index_put"}};
   std::string plain = operator_name.substr(operator_name.find_first_not_of('_'));
   auto other = others.find(plain);
   std::string name;

@@ -87,6 +87,8 @@ class Args {
   bool truth(int i) const { return truth_of(slots_[i]); }
   bool flag(int i) const { return flag_of(slots_[i], function_, name(i)); }
   const char* function() const { return function_; }
+  /// From now on messages name the operator that argument i tells.
+  void speak_for(int i) { function_ = text_of(slots_[i]); }
 
  private:
   const char* name(int i) const;

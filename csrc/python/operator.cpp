@@ -68,7 +68,9 @@ PyObject* enter_private(PyObject* o, PyObject* const* args, size_t nargsf, PyObj
   return guarded([&] {
     Py_ssize_t all = n + (keys ? PyTuple_GET_SIZE(keys) : 0);
     if (wants_rule(self, args, all)) return call_rule(self, args, n, keys);
-    DeviceScope scope(o, args, all, self.entry->mixing);
+    // Errors name the operator that has called it.
+    auto* caller = static_cast<PyObject*>(device_of_call.callable);
+    DeviceScope scope(caller ? caller : o, args, all, self.entry->mixing);
     return run_native(self, args, n, keys);
   });
 }

@@ -17,7 +17,7 @@ from .series import TERMS, converge, flat, fused, run
 __all__ = ["log_gamma_slope", "log_gamma_samples"]
 
 
-@primitive(method=False, function=False)
+@primitive(name="standard_gamma", method=False, function=False)
 def log_gamma_samples(ctx, concentration, generator=None):
     """log(x), x of the density x**(a - 1) exp(-x) / gamma(a), for positive a. dtype: that of a.
 
@@ -211,7 +211,7 @@ _BETA_START = fused(_beta_start, 4, "beta_slope_start")
 _BETA_TERMS = fused(_beta_terms, 7, "beta_slope_terms")
 
 
-@primitive(method=False, function=False)
+@primitive(name="sample_dirichlet", method=False, function=False)
 def _dirichlet_samples(ctx, concentration, generator):
     wide = concentration.float() if concentration.dtype.itemsize < 4 else concentration
     limits = fl.finfo(concentration.dtype)

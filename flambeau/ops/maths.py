@@ -305,7 +305,7 @@ def logit(input, eps=None):
 
 
 @composite(inplace=True)
-def mvlgamma(input, p):
+def mvlgamma(input, p: int):
     """The multivariate log-gamma function of dimension p."""
     if p < 1:
         raise RuntimeError(f"mvlgamma: p is {p}; it must be 1 or more.")

@@ -116,7 +116,7 @@ def _(ctx, grad_values, _):
     return _give_back(ctx, grad_values)
 
 
-@private
+@private(name="median")
 def _median_of_all(ctx, input, ignore_nan):
     if input.numel() == 0:
         result = fl.full((), float("nan"), dtype=input.dtype, device=input.device)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import flambeau
 from tests.messages.mistakes import MISTAKES, message_of
 
 GOLDEN = Path(__file__).with_name("messages.txt")
@@ -49,3 +50,25 @@ if __name__ == "__main__":
         GOLDEN.write_text(written())
     else:
         sys.exit(__doc__)
+
+
+@pytest.mark.parametrize(
+    "call, beginning",
+    [
+        (lambda x: flambeau.cumsum(x, 0, out="no"), "cumsum: out must be a Tensor, not str"),
+        (lambda x: flambeau.amax(x, 0, out="no"), "amax: out must be a Tensor, not str"),
+        (lambda x: flambeau.median("no"), "median: input must be a Tensor, not str"),
+        (
+            lambda x: flambeau.put(x, flambeau.tensor([0]), 3),
+            "put: source must be a Tensor, not int",
+        ),
+        (lambda x: flambeau.bernoulli("no"), "bernoulli: input must be a Tensor, not str"),
+        (
+            lambda x: flambeau.logit(x.to("meta"), out=x.clone()),
+            "logit: its tensors lie on different devices",
+        ),
+    ],
+)
+def test_inner_functions_speak_for_the_operator(call, beginning):
+    with pytest.raises((TypeError, RuntimeError), match="^" + beginning):
+        call(flambeau.rand(3, 4))

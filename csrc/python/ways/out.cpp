@@ -15,16 +15,18 @@ namespace {
 /// _finish_out(result, out, name): what finish_out does, for operators written in Python.
 PyObject* py_finish_out(const Call& call) {
   Args a(call);
-  return finish_out(TensorRef::borrow(&a.tensor(0)), &a.tensor(1), text_of(a[2])).release_py();
+  a.speak_for(2);
+  return finish_out(TensorRef::borrow(&a.tensor(0)), &a.tensor(1), a.function()).release_py();
 }
 
 /// _check_out(out, dtype, inputs, name): raises unless out has this dtype and lies apart from
 /// inputs.
 PyObject* py_check_out(const Call& call) {
   Args a(call);
+  a.speak_for(3);
+  const char* op = a.function();
   const Tensor& out = a.tensor(0);
-  DType expected = to_dtype_value(a[1], "_check_out");
-  const char* op = text_of(a[3]);
+  DType expected = to_dtype_value(a[1], op);
   check<TypeError>(PyTuple_Check(a[2]), [] { return message("_check_out(): expected a tuple."); });
   check(out.dtype == expected, [&] {
     return message(op, ": out is ", name(out.dtype), " but the result is ", name(expected),
@@ -38,8 +40,9 @@ PyObject* py_check_out(const Call& call) {
 
 PyObject* py_check_inplace(const Call& call) {
   Args a(call);
+  a.speak_for(1);
   Tensor& t = a.tensor(0);
-  check_inplace(t.batched ? *batch_in(t).value : t, text_of(a[1]));
+  check_inplace(t.batched ? *batch_in(t).value : t, a.function());
   Py_RETURN_NONE;
 }
 PyObject* py_bump_version(const Call& call) {

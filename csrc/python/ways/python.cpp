@@ -82,11 +82,15 @@ void name_wrong_type(Operator& self, PyObject* const* args, Py_ssize_t n, PyObje
   for (Py_ssize_t i = 0; i < n + count_of(keys); ++i) {
     if (args[i] != culprit.get() || is_tensor(args[i])) continue;
     PyErr_Clear();
-    std::string place =
-        i < n ? message("argument ", i + 1) : text_of(PyTuple_GET_ITEM(keys, i - n));
-    PyErr_SetString(PyExc_TypeError, message(name_of(self), ": ", place, " must be a Tensor, not ",
-                                             Py_TYPE(args[i])->tp_name, ".")
-                                         .c_str());
+    PyObject* names = i < n ? self.parameters->names() : keys;
+    Py_ssize_t at = i < n ? i : i - n;
+    std::string place = at < PyTuple_GET_SIZE(names) ? text_of(PyTuple_GET_ITEM(names, at))
+                                                     : message("argument ", at + 1);
+    const char* name = name_of(self);
+    PyErr_SetString(PyExc_TypeError,
+                    message(name + (*name == '_'), ": ", place, " must be a Tensor, not ",
+                            Py_TYPE(args[i])->tp_name, ".")
+                        .c_str());
     return;
   }
 }
