@@ -54,3 +54,26 @@ def test_rows_and_columns(marked):
     strided = marked[1::2]
     assert strided.numel() == 2**30 + 2 and strided.clone()[-2:].tolist() == [0, 7]
     assert marked.unfold(0, 2, 1)[-1].tolist() == [7, 0]
+
+
+def test_writing_by_index(marked):
+    last = flambeau.tensor([N - 1])
+    three = flambeau.tensor([3], dtype=flambeau.uint8)
+    marked.scatter_(0, last, three).scatter_add_(0, last, three).index_add_(0, last, three)
+    assert marked.gather(0, last).tolist() == [9]
+    marked.put_(last - 1, three)
+    marked[last] = 1
+    assert marked.masked_fill_(marked == 3, 4)[-2:].tolist() == [4, 1]
+    assert flambeau.where(marked > 0, marked, marked)[-2:].tolist() == [4, 1]
+
+
+def test_scans_and_copies(marked):
+    assert marked.cumsum(0, dtype=flambeau.uint8)[-3:].tolist() == [0, 7, 7]
+    assert flambeau.equal(marked, marked.clone())
+    square = marked[-(2**31) :].view(2**16, 2**15)
+    assert square.t().contiguous()[-2, -1].item() == 7
+
+
+def test_saving(marked, tmp_path):
+    flambeau.save(marked, tmp_path / "large.pt")
+    assert flambeau.load(tmp_path / "large.pt", mmap=True)[-2:].tolist() == [7, 0]
