@@ -501,33 +501,35 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full,
     int64_t count = matrices_in(A), wide = full ? m : k, high = full ? n : k;
     TensorRef S = empty(with(batch, {k}), dtype_of<R>), info = zeros(batch, DType::int32), U, Vh;
     if (vectors) {
-      U = zeros(with(batch, {m, wide}), A.dtype);
-      Vh = zeros(with(batch, {high, n}), A.dtype);
+      U = empty_by_columns(with(batch, {m, wide}), A.dtype);
+      Vh = empty_by_columns(with(batch, {high, n}), A.dtype);
     }
     if (k == 0 || count == 0) {
       for (TensorRef* square : {&U, &Vh})
-        if (vectors && (*square)->numel)
+        if (vectors && (*square)->numel && !A.is_meta()) {
+          std::fill_n((*square)->template as<T>(), (*square)->numel, T(0));
           for (int64_t b = 0, s = rows(**square); b < count; ++b)
             for (int64_t i = 0; i < s; ++i) (*square)->template as<T>()[(b * s + i) * s + i] = T(1);
+        }
       return std::tuple{U, S, Vh, info};
     }
-    // Of A^T = conj(V) S U^T LAPACK gives conj(V) and U^T by columns: Vh and U by rows.
-    TensorRef copy = copy_by_rows(A);
+    // Of A itself, not of A^T that lies in its memory: the signs of the vectors are PyTorch's then.
+    TensorRef copy = copy_by_columns<T>(A);
     Routine<T> gesdd("gesdd");
     const char* job = !vectors ? "N" : full ? "A" : "S";
-    Int M = m, N = n, W = wide, query = -1, ignored;
+    Int M = m, N = n, H = std::max<int64_t>(high, 1), query = -1, ignored;
     T size(0), *a = elements<T>(copy);
     int64_t longer = std::max(m, n);
     int64_t reals = !vectors ? 7 * k : k * std::max(5 * k + 7, 2 * longer + 2 * k + 1);
     auto run = [&](int64_t b, T* work, Int* length, R* rwork, Int* iwork, Int* bad) {
-      T* u = vectors ? elements<T>(Vh) + b * high * n : work;
-      T* vt = vectors ? elements<T>(U) + b * m * wide : work;
+      T* u = vectors ? elements<T>(U) + b * m * wide : work;
+      T* vt = vectors ? elements<T>(Vh) + b * high * n : work;
       R* s = elements<R>(S) + b * k;
       if constexpr (is_complex_v<T>)
-        gesdd(job, &N, &M, a + b * m * n, &N, s, u, &N, vt, &W, work, length, rwork, iwork, bad,
+        gesdd(job, &M, &N, a + b * m * n, &M, s, u, &M, vt, &H, work, length, rwork, iwork, bad,
               one_letter);
       else
-        gesdd(job, &N, &M, a + b * m * n, &N, s, u, &N, vt, &W, work, length, iwork, bad,
+        gesdd(job, &M, &N, a + b * m * n, &M, s, u, &M, vt, &H, work, length, iwork, bad,
               one_letter);
     };
     run(0, &size, &query, nullptr, nullptr, &ignored);

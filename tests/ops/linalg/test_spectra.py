@@ -228,3 +228,16 @@ def test_least_squares_of_full_rank_takes_what_is_nearly_singular():
     A[2, 2] = 0
     with pytest.raises(linalg.LinAlgError, match="full rank"):
         linalg.lstsq(A, B, driver="gels")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 3), (8, 8), (30, 4), (40, 40)])
+def test_signs_of_singular_vectors_are_those_of_pytorch(shape):
+    torch = pytest.importorskip("torch")
+    A = numpy.random.default_rng(0).standard_normal(shape)
+    for got, expected in zip(
+        linalg.svd(flambeau.from_numpy(A), full_matrices=False),
+        torch.linalg.svd(torch.from_numpy(A), full_matrices=False),
+        strict=True,
+    ):
+        numpy.testing.assert_allclose(got.numpy(), expected.numpy(), atol=1e-10)
+        assert got.stride() == expected.stride()
