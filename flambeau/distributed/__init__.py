@@ -17,17 +17,18 @@ __getattr__, __dir__, __all__ = table_of_contents(
     __name__,
     {
         ".collectives": (
-            "P2POp all_gather all_gather_into_tensor all_reduce all_to_all all_to_all_single barrier "
+            "P2POp all_gather all_gather_coalesced all_gather_into_tensor all_reduce all_reduce_coalesced all_to_all all_to_all_single barrier "
             "batch_isend_irecv broadcast gather irecv isend monitored_barrier recv reduce reduce_scatter "
             "reduce_scatter_tensor scatter send"
         ),
         ".groups": (
-            "Backend GroupMember ProcessGroup destroy_process_group get_backend get_default_backend_for_device "
+            "Backend BackendConfig GroupMember ProcessGroup destroy_process_group get_backend get_backend_config get_default_backend_for_device "
             "get_global_rank get_group_rank get_node_local_rank get_pg_count get_process_group_ranks get_rank "
             "get_world_size group init_process_group is_available is_backend_available is_gloo_available "
             "is_initialized is_mpi_available is_nccl_available is_torchelastic_launched is_ucc_available "
             "is_xccl_available new_group new_subgroups new_subgroups_by_enumeration split_group supports_complex"
         ),
+        ".debugging": "DebugLevel breakpoint get_debug_level set_debug_level set_debug_level_from_env",
         ".device_mesh": "DeviceMesh init_device_mesh",
         ".errors": "DistBackendError DistError DistNetworkError DistStoreError QueueEmptyError",
         ".joining": "register_rendezvous_handler rendezvous",
@@ -41,7 +42,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
         "..nn.parallel.buckets": "GradBucket",
     },
     submodules=(
-        "_composable", "_functional_collectives", "_tensor", "algorithms", "checkpoint", "collectives", "device_mesh", "elastic", "fsdp", "groups",
+        "_composable", "_functional_collectives", "_tensor", "algorithms", "checkpoint", "collectives", "constants", "device_mesh", "distributed_c10d", "elastic", "fsdp", "groups",
         "launcher", "nn", "objects", "optim", "pipelining", "rpc", "run", "tensor", "work",
     ),
 )  # fmt: skip

@@ -9,10 +9,10 @@ import flambeau
 
 from .errors import DistBackendError, DistStoreError
 from .groups import chosen, get_group_rank
-from .work import ReduceOp, Work
+from .work import ReduceOp, Together, Work
 
 __all__ = [
-    "P2POp", "all_gather", "all_gather_into_tensor", "all_reduce", "all_to_all", "all_to_all_single",
+    "P2POp", "all_gather", "all_gather_coalesced", "all_gather_into_tensor", "all_reduce", "all_reduce_coalesced", "all_to_all", "all_to_all_single",
     "barrier", "batch_isend_irecv", "broadcast", "gather", "irecv", "isend", "monitored_barrier", "recv",
     "reduce", "reduce_scatter", "reduce_scatter_tensor", "scatter", "send",
 ]  # fmt: skip
@@ -265,6 +265,27 @@ def all_gather(tensor_list, tensor, group=None, async_op=False):
     return _done(
         _work(group, "all_gather", request, finish, tuple(tensor.shape), tensor_list), async_op
     )
+
+
+def all_reduce_coalesced(tensors, op=ReduceOp.SUM, group=None, async_op=False):
+    """all_reduce of each of the tensors."""
+    _checked("all_reduce_coalesced", *tensors)
+    group = chosen(group, "all_reduce_coalesced")
+    if group is None:
+        return None
+    return _done(Together([all_reduce(t, op, group, async_op=True) for t in tensors]), async_op)
+
+
+def all_gather_coalesced(output_tensor_lists, input_tensor_list, group=None, async_op=False):
+    """all_gather of each of the inputs: output_tensor_lists[rank][i] becomes that process's input i."""
+    group = chosen(group, "all_gather_coalesced")
+    if group is None:
+        return None
+    works = [
+        all_gather([outputs[i] for outputs in output_tensor_lists], tensor, group, async_op=True)
+        for i, tensor in enumerate(input_tensor_list)
+    ]
+    return _done(Together(works), async_op)
 
 
 def gather(tensor, gather_list=None, dst=None, group=None, async_op=False, group_dst=None):

@@ -10,8 +10,8 @@ from .startup import mpi_of_launcher, start_mpi, store_over
 from .store import HashStore, PrefixStore
 
 __all__ = [
-    "Backend", "DistBackendError", "DistError", "GroupMember", "ProcessGroup", "destroy_process_group",
-    "get_backend", "get_default_backend_for_device", "get_global_rank", "get_group_rank",
+    "Backend", "BackendConfig", "DistBackendError", "DistError", "GroupMember", "ProcessGroup", "destroy_process_group",
+    "get_backend", "get_backend_config", "get_default_backend_for_device", "get_global_rank", "get_group_rank",
     "get_node_local_rank", "get_pg_count", "get_process_group_ranks", "get_rank", "get_world_size",
     "group", "init_process_group", "is_available", "is_backend_available", "is_gloo_available",
     "is_initialized", "is_mpi_available", "is_nccl_available", "is_torchelastic_launched",
@@ -463,3 +463,42 @@ def group_of_name(name):
         if each.group_name == name:
             return each
     raise RuntimeError(f"distributed: there is no group with the name {name!r}.")
+
+
+def _get_default_group():
+    """The group of all processes."""
+    return chosen(None, "_get_default_group")
+
+
+def _get_default_store():
+    """The store of the group of all processes."""
+    return _get_default_group().store
+
+
+_resolve_process_group = group_of_name
+
+
+class BackendConfig:
+    """The backends of kinds of devices, from "gloo" or "cpu:gloo,cuda:nccl".
+
+    Attributes:
+        device_backend_map (dict): of the CPU: its Backend.
+    """
+
+    def __init__(self, backend):
+        parts = dict(part.rpartition(":")[::2] for part in Backend(backend).split(","))
+        self.device_backend_map = {"cpu": Backend(parts.get("cpu", parts.get("", "undefined")))}
+
+    def get_device_backend_map(self):
+        """device_backend_map."""
+        return self.device_backend_map
+
+    def __repr__(self):
+        return ",".join(
+            f"{device}:{backend}" for device, backend in self.device_backend_map.items()
+        )
+
+
+def get_backend_config(group=None):
+    """A group's backends as text: "cpu:gloo"."""
+    return repr(BackendConfig(get_backend(group)))

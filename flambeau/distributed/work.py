@@ -12,7 +12,7 @@ __all__ = ["ReduceOp", "Together", "Work", "reduce_op"]
 
 _HERE = os.path.dirname(__file__) + os.sep
 _PARALLEL = os.path.join(os.path.dirname(os.path.dirname(__file__)), "nn", "parallel") + os.sep
-_SPINS = 200  # looks without sleeping: most messages take less
+_EAGER_S = 0.02  # looks without sleeping: a large message needs several looks on both sides
 
 
 class ReduceOp(enum.Enum):
@@ -122,20 +122,17 @@ class Work:
         Raises:
             DistBackendError: it does not end within the time-out: another process has not called it.
         """
-        start = spins = 0
+        if self.is_completed():
+            return True
+        seconds = self._group.seconds if timeout is None else timeout.total_seconds()
+        start = time.monotonic()
         while not self.is_completed():
-            spins += 1
-            if spins < _SPINS:
-                time.sleep(0)
-                continue
-            start = start or time.monotonic()
             waited = time.monotonic() - start
-            seconds = self._group.seconds if timeout is None else timeout.total_seconds()
             if waited > seconds:
                 self._fail(
                     f"has waited {waited:.1f} s for the other processes, which have not all called it"
                 )
-            time.sleep(min(0.002, waited / 20))
+            time.sleep(0 if waited < _EAGER_S else min(0.002, waited / 50))
         return True
 
     synchronize = wait

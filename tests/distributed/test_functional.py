@@ -64,6 +64,36 @@ def test_operations_by_the_compiler_s_names():
         funcol.reduce_scatter_tensor(x[:1], "sum", 0, world)
 
 
+@in_processes(2)
+def test_several_tensors_at_once():
+    rank = dist.get_rank()
+    many = [torch.full((2,), rank + 1.0), torch.full((1,), 10.0 * rank)]
+    work = dist.all_reduce_coalesced(many, async_op=True)
+    assert work.get_future().wait()[1] is many[1] and work.is_completed()
+    assert [t.tolist() for t in many] == [[3.0, 3.0], [10.0]]
+    lists = [[torch.empty(2), torch.empty(1)] for _ in range(2)]
+    dist.all_gather_coalesced(lists, [torch.full((2,), float(rank)), torch.ones(1)])
+    assert [[t.tolist() for t in tensors] for tensors in lists] == [[[0, 0], [1]], [[1, 1], [1]]]
+    work = dist.all_reduce(torch.ones(1), async_op=True)
+    assert work.get_future().then(lambda done: done.value()[0] + 1).wait() == 3
+    assert work.result()[0] == 2 and work.is_success() and work.exception() is None
+
+
+def test_names_of_the_module_of_groups():
+    import flambeau.distributed.distributed_c10d as c10d
+
+    assert (
+        c10d.all_reduce is dist.all_reduce
+        and dist.constants.default_pg_timeout.total_seconds() == 1800
+    )
+    assert dist.BackendConfig("cpu:gloo,cuda:nccl").get_device_backend_map() == {"cpu": "gloo"}
+    assert dist.get_debug_level() is dist.DebugLevel.OFF
+    with pytest.raises(NotImplementedError, match="DETAIL is not offered"):
+        dist.set_debug_level(dist.DebugLevel.DETAIL)
+    for name in c10d.__all__:
+        getattr(c10d, name)
+
+
 def test_names_that_are_refused():
     import flambeau.distributed.pipelining as pipelining
     import flambeau.distributed.rpc as rpc
