@@ -3,6 +3,7 @@
 #include "dispatch/iterate.h"
 #include "kernels/vision/deform.h"
 #include "kernels/vision/nms.h"
+#include "kernels/vision/resample.h"
 #include "kernels/vision/roi.h"
 #include "python/args.h"
 
@@ -195,7 +196,29 @@ PyObject* py_deform_columns_backward(const Call& call) {
   return tensor_tuple(results);
 }
 
+/// _resample(images uint8 (N, H, W), height, width, cubic) -> uint8 (N, height, width)
+PyObject* py_resample(const Call& call) {
+  Args a(call);
+  TensorRef images = contiguous(a.tensor(0));
+  check(images->dtype == DType::uint8 && images->ndim == 3, [&] {
+    return message(a.function(), ": images are ", describe(*images),
+                   "; they must be uint8 (N, H, W).");
+  });
+  const int64_t height = a.integer(1), width = a.integer(2);
+  const Filter filter = a.truth(3) ? Filter::cubic : Filter::triangle;
+  TensorRef result = empty({images->sizes[0], height, width}, DType::uint8);
+  if (result->numel && !result->is_meta()) {
+    const auto* from = images->as<uint8_t>();
+    auto* to = result->as<uint8_t>();
+    LongWork unlocked(result->numel > long_work);
+    resample(from, images->sizes[0], images->sizes[1], images->sizes[2], to, height, width, filter);
+  }
+  return result.release_py();
+}
+
 const NativeEntry functions[] = {
+    {"_resample", "images, height, width, cubic", py_resample,
+     "Images of bytes in another size, antialiased."},
     {"_nms", "boxes, order, threshold", py_nms, "Which boxes stay, in their order."},
     {"_roi_mean", "input, boxes, sizes, bins, scale, sampling, flags", py_roi_mean,
      "Means of bins of regions, without history."},

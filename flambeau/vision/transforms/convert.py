@@ -1,7 +1,7 @@
 """Between PIL images, arrays and tensors, and between dtypes."""
 
-import flambeau
-
+from ... import float32
+from ...nn import Module
 from . import functional as F
 
 
@@ -10,8 +10,8 @@ class ToTensor:
 
     takes_batches = True
 
-    def __call__(self, image):
-        return F.to_tensor(image)
+    def __call__(self, pic):
+        return F.to_tensor(pic)
 
     def __repr__(self):
         return "ToTensor()"
@@ -20,8 +20,8 @@ class ToTensor:
 class PILToTensor:
     """A PIL image as a tensor (C, H, W) of its own dtype."""
 
-    def __call__(self, image):
-        return F.pil_to_tensor(image)
+    def __call__(self, pic):
+        return F.pil_to_tensor(pic)
 
     def __repr__(self):
         return "PILToTensor()"
@@ -33,22 +33,23 @@ class ToPILImage:
     def __init__(self, mode=None):
         self.mode = mode
 
-    def __call__(self, image):
-        return F.to_pil_image(image, self.mode)
+    def __call__(self, pic):
+        return F.to_pil_image(pic, self.mode)
 
     def __repr__(self):
         return f"ToPILImage({f'mode={self.mode}' if self.mode else ''})"
 
 
-class ConvertImageDtype:
+class ConvertImageDtype(Module):
     """Another dtype; integers span their positive range where floating values span [0, 1]."""
 
     takes_batches = True
 
     def __init__(self, dtype=None):
-        self.dtype = flambeau.float32 if dtype is None else dtype
+        super().__init__()
+        self.dtype = float32 if dtype is None else dtype
 
-    def __call__(self, image):
+    def forward(self, image):
         return F.convert_image_dtype(image, self.dtype)
 
     def __repr__(self):

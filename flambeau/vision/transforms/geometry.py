@@ -1,18 +1,42 @@
 """Size, place and direction."""
 
-import flambeau
+import math
+import numbers
 
+from ... import empty, rand, randint
+from ...nn import Module
 from . import functional as F
+from .modes import pair
 
 
-class Resize:
+def uniform(low, high):
+    """A random number."""
+    return float(empty(()).uniform_(float(low), float(high)))
+
+
+def between(name, what, value, low=None):
+    """(low, high) of a range given as one number, for both sides of 0, or as two; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, numbers.Number):
+        if value < 0:
+            raise ValueError(f"{name}: {what} is {value}; a single number must not be negative.")
+        return -float(value), float(value)
+    if not isinstance(value, list | tuple) or len(value) not in (2, 4):
+        raise ValueError(f"{name}: {what} is {value}; it must be a number or (low, high).")
+    if low is not None and any(v < low for v in value):
+        raise ValueError(f"{name}: {what} is {value}; its values must be at least {low}.")
+    return tuple(float(v) for v in value)
+
+
+class Resize(Module):
     """Another size.
 
     Args:
         size (int or (int, int)): (height, width); one number for the shorter side.
-        interpolation (InterpolationMode): BILINEAR or NEAREST.
+        interpolation (InterpolationMode): how values between pixels are found.
         max_size (int, optional): with one number, the most the longer side may have.
-        antialias (bool): with BILINEAR, average over what a smaller pixel covers.
+        antialias (bool): of tensors, average over what a smaller pixel covers.
     """
 
     takes_batches = True
@@ -20,13 +44,14 @@ class Resize:
     def __init__(
         self, size, interpolation=F.InterpolationMode.BILINEAR, max_size=None, antialias=True
     ):
+        super().__init__()
         self.size = size
         self.interpolation = interpolation
         self.max_size = max_size
         self.antialias = antialias
 
-    def __call__(self, image):
-        return F.resize(image, self.size, self.interpolation, self.max_size, self.antialias)
+    def forward(self, img):
+        return F.resize(img, self.size, self.interpolation, self.max_size, self.antialias)
 
     def __repr__(self):
         return (
@@ -35,7 +60,7 @@ class Resize:
         )
 
 
-class Pad:
+class Pad(Module):
     """A border.
 
     Args:
@@ -48,33 +73,35 @@ class Pad:
     takes_batches = True
 
     def __init__(self, padding, fill=0, padding_mode="constant"):
+        super().__init__()
         self.padding = padding
         self.fill = fill
         self.padding_mode = padding_mode
 
-    def __call__(self, image):
-        return F.pad(image, self.padding, self.fill, self.padding_mode)
+    def forward(self, img):
+        return F.pad(img, self.padding, self.fill, self.padding_mode)
 
     def __repr__(self):
         return f"Pad(padding={self.padding}, fill={self.fill}, padding_mode={self.padding_mode})"
 
 
-class CenterCrop:
+class CenterCrop(Module):
     """The middle of an image; a border of 0 where it is smaller than `size`."""
 
     takes_batches = True
 
     def __init__(self, size):
-        self.size = F.pair(size)
+        super().__init__()
+        self.size = pair(size)
 
-    def __call__(self, image):
-        return F.center_crop(image, self.size)
+    def forward(self, img):
+        return F.center_crop(img, self.size)
 
     def __repr__(self):
         return f"CenterCrop(size={self.size})"
 
 
-class RandomCrop:
+class RandomCrop(Module):
     """A part of an image at a random place.
 
     Args:
@@ -84,44 +111,51 @@ class RandomCrop:
     """
 
     def __init__(self, size, padding=None, pad_if_needed=False, fill=0, padding_mode="constant"):
-        self.size = F.pair(size)
+        super().__init__()
+        self.size = pair(size)
         self.padding = padding
         self.pad_if_needed = pad_if_needed
         self.fill = fill
         self.padding_mode = padding_mode
 
-    def __call__(self, image):
-        if self.padding is not None:
-            image = F.pad(image, self.padding, self.fill, self.padding_mode)
-        height, width = self.size
-        have_height, have_width = image.shape[-2:]
-        if self.pad_if_needed:
-            missing = (max(width - have_width, 0), max(height - have_height, 0))
-            image = F.pad(image, missing, self.fill, self.padding_mode)
-            have_height, have_width = image.shape[-2:]
+    @staticmethod
+    def get_params(img, output_size):
+        """(top, left, height, width) of a random part."""
+        (height, width), (_, have_height, have_width) = output_size, F.get_dimensions(img)
         if have_height < height or have_width < width:
             raise ValueError(
-                f"RandomCrop: the crop {self.size} is larger than the image "
+                f"RandomCrop: the crop {tuple(output_size)} is larger than the image "
                 f"{(have_height, have_width)}. Pass padding=, or pad_if_needed=True."
             )
-        top = int(flambeau.randint(have_height - height + 1, ()))
-        left = int(flambeau.randint(have_width - width + 1, ()))
-        return F.crop(image, top, left, height, width)
+        top = int(randint(have_height - height + 1, ()))
+        left = int(randint(have_width - width + 1, ()))
+        return top, left, height, width
+
+    def forward(self, img):
+        if self.padding is not None:
+            img = F.pad(img, self.padding, self.fill, self.padding_mode)
+        height, width = self.size
+        _, have_height, have_width = F.get_dimensions(img)
+        if self.pad_if_needed and (have_width < width or have_height < height):
+            missing = (max(width - have_width, 0), max(height - have_height, 0))
+            img = F.pad(img, missing, self.fill, self.padding_mode)
+        return F.crop(img, *self.get_params(img, self.size))
 
     def __repr__(self):
         return f"RandomCrop(size={self.size}, padding={self.padding})"
 
 
-class RandomHorizontalFlip:
+class RandomHorizontalFlip(Module):
     """Left and right change places with probability `p`."""
 
     flip = staticmethod(F.hflip)
 
     def __init__(self, p=0.5):
+        super().__init__()
         self.p = p
 
-    def __call__(self, image):
-        return self.flip(image) if float(flambeau.rand(())) < self.p else image
+    def forward(self, img):
+        return self.flip(img) if float(rand(())) < self.p else img
 
     def __repr__(self):
         return f"{type(self).__name__}(p={self.p})"
@@ -131,3 +165,325 @@ class RandomVerticalFlip(RandomHorizontalFlip):
     """Top and bottom change places with probability `p`."""
 
     flip = staticmethod(F.vflip)
+
+
+class RandomResizedCrop(Module):
+    """A random part of an image, of a share of its area in `scale` and a ratio of width to height in `ratio`, resized."""
+
+    def __init__(
+        self,
+        size,
+        scale=(0.08, 1.0),
+        ratio=(3.0 / 4.0, 4.0 / 3.0),
+        interpolation=F.InterpolationMode.BILINEAR,
+        antialias=True,
+    ):
+        super().__init__()
+        self.size = pair(size)
+        self.scale = scale
+        self.ratio = ratio
+        self.interpolation = interpolation
+        self.antialias = antialias
+
+    @staticmethod
+    def get_params(img, scale, ratio):
+        """(top, left, height, width); the middle where ten tries do not fit."""
+        _, height, width = F.get_dimensions(img)
+        return random_part(height, width, scale, ratio)
+
+    def forward(self, img):
+        part = self.get_params(img, self.scale, self.ratio)
+        return F.resized_crop(img, *part, self.size, self.interpolation, self.antialias)
+
+    def __repr__(self):
+        return (
+            f"RandomResizedCrop(size={self.size}, scale={tuple(self.scale)}, ratio={tuple(self.ratio)}, "
+            f"interpolation={self.interpolation.value}, antialias={self.antialias})"
+        )
+
+
+def random_part(height, width, scale, ratio):
+    """(top, left, height, width) of a part of random area and ratio."""
+    for _ in range(10):
+        area = height * width * uniform(*scale)
+        aspect = math.exp(uniform(math.log(ratio[0]), math.log(ratio[1])))
+        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < w <= width and 0 < h <= height:
+            return int(randint(height - h + 1, ())), int(randint(width - w + 1, ())), h, w
+    w, h = min(width, round(height * max(ratio))), min(height, round(width / min(ratio)))
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
+class FiveCrop(Module):
+    """The corners and the middle: a tuple of five images."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.size = pair(size)
+
+    def forward(self, img):
+        return F.five_crop(img, self.size)
+
+    def __repr__(self):
+        return f"FiveCrop(size={self.size})"
+
+
+class TenCrop(Module):
+    """The corners and the middle of the image and the flipped one: a tuple of ten images."""
+
+    def __init__(self, size, vertical_flip=False):
+        super().__init__()
+        self.size = pair(size)
+        self.vertical_flip = vertical_flip
+
+    def forward(self, img):
+        return F.ten_crop(img, self.size, self.vertical_flip)
+
+    def __repr__(self):
+        return f"TenCrop(size={self.size}, vertical_flip={self.vertical_flip})"
+
+
+class RandomRotation(Module):
+    """Turned by a random angle of `degrees`, a number for both directions or (low, high)."""
+
+    def __init__(
+        self,
+        degrees,
+        interpolation=F.InterpolationMode.NEAREST,
+        expand=False,
+        center=None,
+        fill=0,
+    ):
+        super().__init__()
+        self.degrees = between("RandomRotation", "degrees", degrees)
+        self.interpolation = interpolation
+        self.expand = expand
+        self.center = center
+        self.fill = fill
+
+    @staticmethod
+    def get_params(degrees):
+        """A random angle."""
+        return uniform(*degrees)
+
+    def forward(self, img):
+        angle = self.get_params(self.degrees)
+        return F.rotate(img, angle, self.interpolation, self.expand, self.center, self.fill)
+
+    def __repr__(self):
+        return (
+            f"RandomRotation(degrees={self.degrees}, interpolation={self.interpolation.value}, expand={self.expand}, "
+            f"fill={self.fill})"
+        )
+
+
+class RandomAffine(Module):
+    """Turned, moved, scaled and sheared by random amounts.
+
+    degrees: a number or (low, high). translate: the most, in shares of (width, height). scale: (low, high). shear:
+    degrees, a number, (low, high), or (low, high) of x and of y.
+    """
+
+    def __init__(
+        self,
+        degrees,
+        translate=None,
+        scale=None,
+        shear=None,
+        interpolation=F.InterpolationMode.NEAREST,
+        fill=0,
+        center=None,
+    ):
+        super().__init__()
+        self.degrees = between("RandomAffine", "degrees", degrees)
+        if translate is not None and any(not 0.0 <= t <= 1.0 for t in translate):
+            raise ValueError(
+                f"RandomAffine: translate is {translate}; its values must lie in [0, 1]."
+            )
+        if scale is not None and any(s <= 0 for s in scale):
+            raise ValueError(f"RandomAffine: scale is {scale}; its values must be above 0.")
+        self.translate = translate
+        self.scale = scale
+        self.shear = between("RandomAffine", "shear", shear)
+        self.interpolation = interpolation
+        self.fill = fill
+        self.center = center
+
+    @staticmethod
+    def get_params(degrees, translate, scale_ranges, shears, img_size):
+        """(angle, translation, scale, shear) at random; img_size: (width, height)."""
+        angle = uniform(*degrees)
+        moved = (0, 0)
+        if translate is not None:
+            moved = tuple(round(uniform(-t * s, t * s)) for t, s in zip(translate, img_size))
+        scale = 1.0 if scale_ranges is None else uniform(*scale_ranges)
+        shear = [0.0, 0.0]
+        if shears is not None:
+            shear[0] = uniform(*shears[:2])
+            if len(shears) == 4:
+                shear[1] = uniform(*shears[2:])
+        return angle, moved, scale, tuple(shear)
+
+    def forward(self, img):
+        _, height, width = F.get_dimensions(img)
+        chosen = self.get_params(
+            self.degrees, self.translate, self.scale, self.shear, (width, height)
+        )
+        return F.affine(
+            img, *chosen, interpolation=self.interpolation, fill=self.fill, center=self.center
+        )
+
+    def __repr__(self):
+        return f"RandomAffine(degrees={self.degrees}, translate={self.translate}, scale={self.scale}, shear={self.shear})"
+
+
+def random_corners(width, height, distortion_scale):
+    """The corners of an image, and these moved inwards at random: lists of [x, y]."""
+    right, bottom = width - 1, height - 1
+    starts = [[0, 0], [right, 0], [right, bottom], [0, bottom]]
+    dx, dy = int(distortion_scale * (width // 2)) + 1, int(distortion_scale * (height // 2)) + 1
+    ends = []
+    for x, y in starts:
+        inwards = int(randint(dx, ())), int(randint(dy, ()))
+        ends.append([x - inwards[0] if x else inwards[0], y - inwards[1] if y else inwards[1]])
+    return starts, ends
+
+
+class RandomPerspective(Module):
+    """Seen from aside with probability p: corners move inwards by at most distortion_scale of half the image."""
+
+    def __init__(
+        self, distortion_scale=0.5, p=0.5, interpolation=F.InterpolationMode.BILINEAR, fill=0
+    ):
+        super().__init__()
+        self.distortion_scale = distortion_scale
+        self.p = p
+        self.interpolation = interpolation
+        self.fill = fill
+
+    @staticmethod
+    def get_params(width, height, distortion_scale):
+        """(startpoints, endpoints)."""
+        return random_corners(width, height, distortion_scale)
+
+    def forward(self, img):
+        if float(rand(())) >= self.p:
+            return img
+        _, height, width = F.get_dimensions(img)
+        corners = self.get_params(width, height, self.distortion_scale)
+        return F.perspective(img, *corners, self.interpolation, self.fill)
+
+    def __repr__(self):
+        return f"RandomPerspective(p={self.p})"
+
+
+def random_displacement(size, alpha, sigma):
+    """A smooth random field (1, H, W, 2), in halves of the image: uniform noise, blurred by sigma, times alpha."""
+    from ... import cat
+    from ._image_color import gaussian_blur
+
+    height, width = size
+    fields = []
+    for strength, deviation, side in zip(alpha, sigma, (width, height)):
+        field = rand(1, 1, height, width) * 2 - 1
+        if deviation > 0:
+            kernel = int(8 * deviation + 1)
+            kernel += kernel % 2 == 0
+            field = gaussian_blur(field, [kernel, kernel], [deviation, deviation])
+        fields.append(field * strength / side)
+    return cat(fields, 1).permute(0, 2, 3, 1)
+
+
+def numbers_of_two(name, what, value):
+    """[x, y] out of a number or of one or two."""
+    value = [value] if isinstance(value, int | float) else list(value)
+    if len(value) not in (1, 2) or not all(isinstance(v, int | float) for v in value):
+        raise TypeError(f"{name}: {what} is {value}; it must be a number or two.")
+    return [float(v) for v in (value * 2 if len(value) == 1 else value)]
+
+
+class ElasticTransform(Module):
+    """Bent by a random field. Source: Simard, Steinkraus, Platt, ICDAR 2003, section 2."""
+
+    def __init__(self, alpha=50.0, sigma=5.0, interpolation=F.InterpolationMode.BILINEAR, fill=0):
+        super().__init__()
+        self.alpha = numbers_of_two("ElasticTransform", "alpha", alpha)
+        self.sigma = numbers_of_two("ElasticTransform", "sigma", sigma)
+        self.interpolation = interpolation
+        self.fill = fill
+
+    @staticmethod
+    def get_params(alpha, sigma, size):
+        """A displacement (1, H, W, 2)."""
+        return random_displacement(size, alpha, sigma)
+
+    def forward(self, tensor):
+        _, height, width = F.get_dimensions(tensor)
+        field = self.get_params(self.alpha, self.sigma, [height, width])
+        return F.elastic_transform(tensor, field, self.interpolation, self.fill)
+
+    def __repr__(self):
+        return f"ElasticTransform(alpha={self.alpha}, sigma={self.sigma}, interpolation={self.interpolation}, fill={self.fill})"
+
+
+class RandomErasing(Module):
+    """A random rectangle of a tensor takes `value` with probability p.
+
+    scale: its share of the area; ratio: of its sides; value: a number, one for each channel, or "random".
+    Source: Zhong et al., "Random Erasing Data Augmentation", 2020, arXiv:1708.04896.
+    """
+
+    def __init__(self, p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=0, inplace=False):
+        super().__init__()
+        if isinstance(value, str) and value != "random":
+            raise ValueError(f"RandomErasing: value is {value!r}; as a word it must be 'random'.")
+        if not 0 <= scale[0] <= 1 or not 0 <= scale[1] <= 1 or not 0 <= p <= 1:
+            raise ValueError(f"RandomErasing: scale is {scale} and p {p}; they must lie in [0, 1].")
+        self.p = p
+        self.scale = scale
+        self.ratio = ratio
+        self.value = value
+        self.inplace = inplace
+
+    @staticmethod
+    def get_params(img, scale, ratio, value=None):
+        """(top, left, height, width, values); the whole image, as it is, where ten tries do not fit."""
+        channels, height, width = img.shape[-3:]
+        found = random_rectangle(height, width, scale, ratio)
+        if found is None:
+            return 0, 0, height, width, img
+        top, left, h, w = found
+        if value is None:
+            return top, left, h, w, empty([channels, h, w]).normal_()
+        from ... import tensor
+
+        return top, left, h, w, tensor(value)[:, None, None]
+
+    def forward(self, img):
+        if float(rand(())) >= self.p:
+            return img
+        value = [self.value] if isinstance(self.value, int | float) else self.value
+        value = None if isinstance(value, str) else list(value)
+        if value is not None and len(value) not in (1, img.shape[-3]):
+            raise ValueError(
+                f"RandomErasing: value has {len(value)} numbers; it must have one, or one for each of the "
+                f"{img.shape[-3]} channels."
+            )
+        return F.erase(img, *self.get_params(img, self.scale, self.ratio, value), self.inplace)
+
+    def __repr__(self):
+        return (
+            f"RandomErasing(p={self.p}, scale={self.scale}, ratio={self.ratio}, value={self.value}, "
+            f"inplace={self.inplace})"
+        )
+
+
+def random_rectangle(height, width, scale, ratio):
+    """(top, left, height, width) smaller than the image, or None after ten tries."""
+    for _ in range(10):
+        area = height * width * uniform(*scale)
+        aspect = math.exp(uniform(math.log(ratio[0]), math.log(ratio[1])))
+        h, w = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if h < height and w < width:
+            return int(randint(height - h + 1, ())), int(randint(width - w + 1, ())), h, w
+    return None

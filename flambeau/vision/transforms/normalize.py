@@ -1,9 +1,10 @@
 """Values on a common scale."""
 
+from ...nn import Module
 from . import functional as F
 
 
-class Normalize:
+class Normalize(Module):
     """(image - mean) / std, channel by channel.
 
     Args:
@@ -14,11 +15,12 @@ class Normalize:
     takes_batches = True
 
     def __init__(self, mean, std, inplace=False):
+        super().__init__()
         self.mean = mean
         self.std = std
         self.inplace = inplace
 
-    def __call__(self, image):
+    def forward(self, image):
         return F.normalize(image, self.mean, self.std, self.inplace)
 
     def __repr__(self):

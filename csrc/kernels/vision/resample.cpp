@@ -1,0 +1,124 @@
+#include "kernels/vision/resample.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels/vision/clones.h"
+#include "runtime/threads.h"
+
+namespace flambeau {
+
+namespace {
+
+constexpr int bits = 14;
+
+double weight_at(Filter filter, double x) {
+  x = std::abs(x);
+  if (filter == Filter::triangle) return std::max(0.0, 1 - x);
+  constexpr double a = -0.5;
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0.0;
+}
+
+/// For each new place along one direction the old ones that it covers.
+struct Weights {
+  struct Place {
+    int64_t begin, first, count;  // of the old places; weights [first, first + count)
+  };
+  std::vector<Place> places;
+  std::vector<int32_t> values;
+
+  Weights(int64_t size, int64_t out_size, Filter filter) {
+    const double scale = static_cast<double>(size) / static_cast<double>(out_size);
+    const double reach = std::max(scale, 1.0), radius = (filter == Filter::cubic ? 2 : 1) * reach;
+    std::vector<double> exact;
+    for (int64_t i = 0; i < out_size; ++i) {
+      const double centre = (static_cast<double>(i) + 0.5) * scale;
+      const auto begin = std::max<int64_t>(static_cast<int64_t>(centre - radius + 0.5), 0);
+      const auto end = std::min(static_cast<int64_t>(centre + radius + 0.5), size);
+      exact.clear();
+      double sum = 0;
+      for (int64_t j = begin; j < end; ++j) {
+        exact.push_back(weight_at(filter, (static_cast<double>(j) - centre + 0.5) / reach));
+        sum += exact.back();
+      }
+      places.push_back({begin, static_cast<int64_t>(values.size()), end - begin});
+      for (double w : exact)
+        values.push_back(static_cast<int32_t>(std::lround(w / sum * (1 << bits))));
+    }
+  }
+};
+
+/// One row: out[c] = sum of weights[k] * in[k * columns + c].
+FLAMBEAU_CLONES void mix(const uint8_t* in, int64_t columns, const int32_t* weights, int64_t count,
+                         uint8_t* out) {
+  constexpr int64_t piece = 64;  // sums that stay in registers
+  for (int64_t c0 = 0; c0 < columns; c0 += piece) {
+    const int64_t n = std::min(piece, columns - c0);
+    int32_t sums[piece];
+    if (n == piece) {
+      for (int64_t c = 0; c < piece; ++c) sums[c] = 1 << (bits - 1);
+      for (int64_t k = 0; k < count; ++k) {
+        const uint8_t* from = in + k * columns + c0;
+        const int32_t w = weights[k];
+        for (int64_t c = 0; c < piece; ++c) sums[c] += w * from[c];
+      }
+    } else {
+      for (int64_t c = 0; c < n; ++c) sums[c] = 1 << (bits - 1);
+      for (int64_t k = 0; k < count; ++k)
+        for (int64_t c = 0; c < n; ++c) sums[c] += weights[k] * in[k * columns + c0 + c];
+    }
+    for (int64_t c = 0; c < n; ++c) {
+      int32_t value = sums[c] >> bits;
+      value = value < 0 ? 0 : value;
+      out[c0 + c] = static_cast<uint8_t>(value > 255 ? 255 : value);
+    }
+  }
+}
+
+void along_rows(const uint8_t* in, int64_t columns, const Weights& weights, uint8_t* out) {
+  for (const Weights::Place& place : weights.places) {
+    mix(in + place.begin * columns, columns, weights.values.data() + place.first, place.count, out);
+    out += columns;
+  }
+}
+
+void transpose(const uint8_t* in, int64_t rows, int64_t columns, uint8_t* out) {
+  constexpr int64_t block = 16;
+  for (int64_t i0 = 0; i0 < rows; i0 += block)
+    for (int64_t j0 = 0; j0 < columns; j0 += block)
+      for (int64_t j = j0; j < std::min(j0 + block, columns); ++j)
+        for (int64_t i = i0; i < std::min(i0 + block, rows); ++i)
+          out[j * rows + i] = in[i * columns + j];
+}
+
+}  // namespace
+
+void resample(const uint8_t* in, int64_t planes, int64_t height, int64_t width, uint8_t* out,
+              int64_t out_height, int64_t out_width, Filter filter) {
+  const Weights down(height, out_height, filter), across(width, out_width, filter);
+  parallel_for(planes, [&](int64_t p) {
+    const uint8_t* from = in + p * height * width;
+    uint8_t* to = out + p * out_height * out_width;
+    // Columns are mixed as rows of the transposed image: neighbours beside each other.
+    if (filter == Filter::triangle) {  // rows first, fewer are left then
+      std::vector<uint8_t> lower(static_cast<size_t>(out_height * width)), turned(lower.size());
+      std::vector<uint8_t> mixed(static_cast<size_t>(out_height * out_width));
+      along_rows(from, width, down, lower.data());
+      transpose(lower.data(), out_height, width, turned.data());
+      along_rows(turned.data(), out_height, across, mixed.data());
+      transpose(mixed.data(), out_width, out_height, to);
+      return;
+    }
+    // Columns first, as Pillow: where values beyond white are cut decides by more than one level.
+    std::vector<uint8_t> turned(static_cast<size_t>(height * width));
+    std::vector<uint8_t> mixed(static_cast<size_t>(height * out_width)), straight(mixed.size());
+    transpose(from, height, width, turned.data());
+    along_rows(turned.data(), height, across, mixed.data());
+    transpose(mixed.data(), out_width, height, straight.data());
+    along_rows(straight.data(), out_width, down, to);
+  });
+}
+
+}  // namespace flambeau

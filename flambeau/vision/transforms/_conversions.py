@@ -1,0 +1,94 @@
+"""Between images of Pillow, arrays (H, W, C) and tensors (C, H, W)."""
+
+from ... import Tensor, from_numpy, uint8
+from ._image_color import to_float
+from ._pil import is_pil
+
+
+def _from_array(array, name="to_tensor"):
+    import numpy
+
+    if not isinstance(array, numpy.ndarray):
+        raise TypeError(f"{name}: takes a PIL image or an array, not {type(array).__name__}.")
+    if array.ndim not in (2, 3):
+        raise ValueError(f"{name}: an array of {array.ndim} dims is no image; it must have 2 or 3.")
+    if array.ndim == 2:
+        array = array[:, :, None]
+    return from_numpy(numpy.ascontiguousarray(array.transpose(2, 0, 1)))
+
+
+def pil_to_tensor(image):
+    """A PIL image as a tensor (C, H, W) of its own dtype."""
+    import numpy
+
+    if not is_pil(image):
+        raise TypeError(f"pil_to_tensor: takes a PIL image, not {type(image).__name__}.")
+    array = numpy.array(image)
+    if array.dtype == bool:
+        array = array.astype("uint8") * 255
+    return _from_array(array)
+
+
+def to_tensor(image):
+    """A PIL image, an array (H, W) or (H, W, C), or a tensor (..., C, H, W), as ToTensor's.
+
+    uint8 becomes float32 divided by 255; other dtypes keep their values.
+    """
+    if not isinstance(image, Tensor):
+        image = pil_to_tensor(image) if is_pil(image) else _from_array(image)
+    return to_float(image)
+
+
+# What Pillow can show: dtype and channels of an array -> mode.
+_MODES = {
+    ("|u1", 1): "L",
+    ("<i2", 1): "I;16",
+    ("<i4", 1): "I",
+    ("<f4", 1): "F",
+    ("|u1", 2): "LA",
+    ("|u1", 3): "RGB",
+    ("|u1", 4): "RGBA",
+}
+_OTHER_MODES = {2: ("LA",), 3: ("RGB", "YCbCr", "HSV"), 4: ("RGBA", "CMYK", "RGBX")}
+
+
+def to_pil_image(image, mode=None):
+    """A tensor (C, H, W) or (H, W), or an array (H, W, C), as a PIL image. Needs Pillow."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError(
+            "vision.transforms.to_pil_image needs Pillow, which is not installed. "
+            "Run: pip install 'flambeau[vision]'."
+        ) from None
+    import numpy
+
+    if isinstance(image, Tensor):
+        if image.ndim not in (2, 3):
+            raise ValueError(f"to_pil_image: {image.ndim} dims are no image; it must have 2 or 3.")
+        if image.is_floating_point() and mode != "F":
+            image = image.mul(255).to(uint8)
+        array = (image.permute(1, 2, 0) if image.ndim == 3 else image).numpy()
+    else:
+        array = image
+        if not isinstance(array, numpy.ndarray):
+            raise TypeError(
+                f"to_pil_image: takes a tensor or an array, not {type(image).__name__}."
+            )
+        if array.ndim not in (2, 3):
+            raise ValueError(f"to_pil_image: {array.ndim} dims are no image; it must have 2 or 3.")
+    channels = 1 if array.ndim == 2 else array.shape[2]
+    natural = _MODES.get((array.dtype.str, channels))
+    if natural is None:
+        raise TypeError(
+            f"to_pil_image: {channels} channels of {array.dtype} are no image of Pillow; bytes may have 1 to 4 channels."
+        )
+    if mode is not None and mode != natural and mode not in _OTHER_MODES.get(channels, ()):
+        raise ValueError(
+            f"to_pil_image: mode is {mode!r}, but {channels} channels of {array.dtype} are {natural!r}."
+        )
+    array = numpy.ascontiguousarray(array[:, :, 0] if channels == 1 and array.ndim == 3 else array)
+    if mode in (None, natural):
+        return Image.fromarray(array)
+    sizes = (array.shape[1], array.shape[0])
+    return Image.frombytes(mode, sizes, array.tobytes())
