@@ -36,7 +36,7 @@ def test_products_with_the_jacobian():
     np.testing.assert_allclose(func.jacfwd(f)(X).numpy(), want)
     v, w = torch.ones(3, dtype=torch.float64), torch.tensor([1.0, 2.0], dtype=torch.float64)
     np.testing.assert_allclose(func.jvp(f, (X,), (v,))[1].numpy(), want @ np.ones(3))
-    np.testing.assert_allclose(func.vjp(f, X)[1](w).numpy(), [1, 2] @ want)
+    np.testing.assert_allclose(func.vjp(f, X)[1](w)[0].numpy(), [1, 2] @ want)
     np.testing.assert_allclose(func.linearize(f, X)[1](v).numpy(), want @ np.ones(3))
 
 
@@ -115,3 +115,18 @@ def test_derivatives_leave_no_cycles_behind():
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_what_cannot_be_differentiated_is_refused():
+    with pytest.raises(RuntimeError, match="grad: an input to differentiate by is torch.int64"):
+        func.grad(lambda x: x.sum())(torch.tensor([1, 2]))
+    with pytest.raises(ValueError, match="vjp: an input to differentiate by is a float"):
+        func.vjp(lambda x: X * x, 2.0)
+    with pytest.raises(RuntimeError, match="jvp: there are no primals"):
+        func.jvp(lambda: X, (), ())
+    with pytest.raises(RuntimeError, match="vjp: the cotangents must be nested like the output"):
+        func.vjp(lambda x: (x, x), X)[1](X)
+    with pytest.raises(RuntimeError, match="grad: argnums \\(0, 0\\) name an argument more than once"):
+        func.grad(lambda x: x.sum(), (0, 0))(X)
+    with pytest.raises(RuntimeError, match="with has_aux=True the function must return a tuple"):
+        func.grad(lambda x: x.sum(), has_aux=True)(X)

@@ -33,17 +33,20 @@ class _Inputs:
         self.outer = False
         for leaf in leaves:
             if not isinstance(leaf, Tensor):
-                raise RuntimeError(
+                raise ValueError(
                     f"{name}: an input to differentiate by is a {type(leaf).__name__}; it must be a Tensor."
+                )
+            if not _differentiable(leaf):
+                raise RuntimeError(
+                    f"{name}: an input to differentiate by is {leaf.dtype}; derivatives take floating and complex "
+                    "dtypes. Convert it with .float()."
                 )
             value = full(leaf, self.levels)
             if recording and value.requires_grad:
                 self.outer = True
                 value = value.view_as(value)
             else:
-                value = value.detach()
-                if _differentiable(value):
-                    value.requires_grad_()
+                value = value.detach().requires_grad_()
             self.values.append(value)
             made.append(_core._batch(value, self.levels))
         self.recording = recording
@@ -55,17 +58,14 @@ class _Inputs:
 
     def gradients(self, outputs, cotangents, graph):
         """The gradient of each input, as a value that may be batched at other levels; zeros where there is none."""
-        wanted = [v for v in self.values if v.requires_grad]
         pairs = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]
-        found = ()
-        if pairs and wanted:
+        found = [None] * len(self.values)
+        if pairs and self.values:
             roots, grads = zip(*pairs)
-            found = _core._run_backward(roots, grads, True, graph, wanted, True)
-        found = iter(found or [None] * len(wanted))
-        gradients = [next(found) if v.requires_grad else None for v in self.values]
+            found = _core._run_backward(roots, grads, True, graph, self.values, True)
         return [
             _core.zeros_like(v) if g is None else g
-            for v, g in zip(self.values, gradients, strict=True)
+            for v, g in zip(self.values, found, strict=True)
         ]
 
     def rebuilt(self, gradients, graph):
@@ -244,7 +244,7 @@ class _Pullback:
 
 
 def vjp(func, *primals, has_aux=False):
-    """(func(*primals), a function of cotangents that gives their products with the Jacobian).
+    """(func(*primals), a function of cotangents that gives a tuple of their products with the Jacobian).
 
     The function may be called inside vmap: the graph is walked once for all cotangents.
     """
@@ -267,8 +267,7 @@ def vjp(func, *primals, has_aux=False):
         graph = recording and (pull.graph or any(c.requires_grad for c in leaves))
         if create_graph is not None:
             graph = create_graph
-        result = tuple(pull.inputs.rebuilt(pull.products(leaves, graph), graph))
-        return result[0] if len(result) == 1 else result
+        return tuple(pull.inputs.rebuilt(pull.products(leaves, graph), graph))
 
     value = _finished(pull.output, pull.graph)
     if has_aux:
@@ -280,6 +279,8 @@ def _check_tangents(name, primals, tangents):
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
         raise RuntimeError(f"{name}: primals and tangents must both be tuples.")
     leaves, form = tree_flatten(primals)
+    if not leaves:
+        raise RuntimeError(f"{name}: there are no primals; it needs one Tensor or more.")
     given, other = tree_flatten(tangents)
     if form != other:
         raise RuntimeError(f"{name}: primals and tangents must be nested alike.")

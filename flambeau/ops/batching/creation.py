@@ -24,6 +24,21 @@ def _(operator, input, **options):
     return batched(operator(value, **options), levels)
 
 
+@rule(_core.as_tensor)
+def _(data, dtype=None, device=None):
+    """Of numbers in lists, some of which differ from slice to slice, too."""
+    if isinstance(data, (tuple, list)):
+        data = _core.stack([_core.as_tensor(item) for item in data])
+    return data.to(dtype=dtype or data.dtype, device=device or data.device)
+
+
+@rule(_core.tensor)
+def _(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+    if requires_grad:
+        raise RuntimeError("vmap: tensor: a mapped tensor cannot require grad on its own. Use func.grad.")
+    return _core.as_tensor(data, dtype=dtype, device=device).detach().clone()
+
+
 @rule(_core._keep_format)
 def _(result, input):
     return result
@@ -95,7 +110,9 @@ def _(input, size, stride, storage_offset=None):
 def _(operator, input, src, *args, **kwargs):
     """What is written into differs from slice to slice as what is written does."""
     levels = joint_levels(input, src)
-    return _core._run_inside(operator, (batched(full(input, levels), levels), src, *args), kwargs)
+    return _core._run_inside(
+        operator, (batched(full(input, levels).contiguous(), levels), src, *args), kwargs
+    )
 
 
 def _refuse(name, why):

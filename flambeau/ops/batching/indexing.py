@@ -6,8 +6,9 @@ level, which counts its slices.
 
 import math
 
+from ... import _core
 from ..._core import indexing
-from .. import masks
+from .. import masks, scatter, search
 from ..core import operators as fl
 from ..core.arguments import some
 from .levels import sizes
@@ -75,7 +76,13 @@ for _name, _place in {
 
 @_named("gather")
 def _(input, dim, index):
-    return along(lambda value, places, d: indexing.gather(value, d, places), (input, index), dim)
+    def call(value, places, d):
+        return indexing.gather(value, d, places)
+
+    if index.dim() == input.dim():
+        return along(call, (input, index), dim)
+    made = along(call, (input.reshape(-1), index.reshape(-1)), dim)  # a 0-dim one counts as a line
+    return made.reshape(index.shape)
 
 
 # ------------------------------------------------------------------------------------------ reading
@@ -244,19 +251,20 @@ def _(sequence, values, right, out_int32, sorter):
     return batched(made.reshape(*made.shape[: len(levels)], *shape), levels)
 
 
-@_named("histc")
-def _(input, weight, bins, low, high):
+@rule(search.histc)
+def _(input, bins=100, min=0, max=0):
     """Counts by adding ones where each element falls."""
     flat = input.reshape(-1)
-    if low == high:
-        low, high = flat.amin(), flat.amax()
-        alike = (low == high).to(flat.dtype)
-        low, high = low - alike, high + alike
     wide = flat.double()
-    place = ((wide - low) / (high - low) * bins).floor()
+    low, high = float(min), float(max)
+    if low == high and flat.numel():
+        low, high = wide.amin(), wide.amax()
+    alike = fl.as_tensor(low == high, device=input.device).double()
+    low, high = low - alike, high + alike
+    place = (wide - low) / (high - low) * bins
     inside = (wide >= low) & (wide <= high)
     place = fl.where(inside, place, 0).long().clamp(0, bins - 1)
-    counts = fl.zeros_like(flat[:1]).expand(bins).clone()
+    counts = input.new_zeros(bins)
     return counts.scatter_add(0, place, inside.to(flat.dtype))
 
 
@@ -382,3 +390,16 @@ def _(input, *, size, fill_value=-1):
     if size > total:
         rows = fl.cat([rows, rows.new_full((size - total, input.dim()), fill_value)])
     return fl.where(fl.arange(size, device=input.device).unsqueeze(1) < count, rows, fill_value)
+
+
+@rule(scatter.index_fill)
+def _(input, dim, index, value):
+    """A value that differs from slice to slice is chosen where the index has been."""
+    if not is_batched(value):
+        return _core._run_inside(scatter.index_fill, (input, dim, index, value), {})
+    lines = input.reshape(1) if input.dim() == 0 else input
+    dim %= lines.dim()
+    hit = fl.zeros(lines.size(dim), dtype=fl.bool, device=input.device)
+    hit = scatter.index_fill(hit, 0, index, True)
+    hit = hit.reshape([-1 if d == dim else 1 for d in range(lines.dim())])
+    return fl.where(hit, value.to(input.dtype), lines).reshape(input.shape)
