@@ -1,5 +1,6 @@
 """What a condition lets through: nonzero, masked_select, masked_scatter. Their sizes depend on the data."""
 
+from .. import _core
 from .._core import indexing
 from .core import operators as fl
 from .core.declare import composite, primitive
@@ -74,6 +75,13 @@ def _(ctx, grad_output):
     grad_source = None
     if ctx.needs_input_grad[2] and grad_output.is_meta:
         grad_source = grad_output.new_empty(ctx.source_shape)
+    elif ctx.needs_input_grad[2] and _core._is_batched(grad_output):
+        # The number of a place among the true ones says where in source it came from.
+        whole = mask.expand(grad_output.shape).reshape(-1)
+        place = (whole.long().cumsum(0) - 1).clamp(min=0)
+        zeros = grad_output.new_zeros(ctx.source_shape.numel())
+        given = fl.where(whole, grad_output.reshape(-1), 0)
+        grad_source = zeros.scatter_add(0, place, given).reshape(ctx.source_shape)
     elif ctx.needs_input_grad[2]:
         taken = masked_select(grad_output, mask.expand(grad_output.shape))
         unused = ctx.source_shape.numel() - taken.numel()

@@ -35,7 +35,9 @@ def _(data, dtype=None, device=None):
 @rule(_core.tensor)
 def _(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     if requires_grad:
-        raise RuntimeError("vmap: tensor: a mapped tensor cannot require grad on its own. Use func.grad.")
+        raise RuntimeError(
+            "vmap: tensor: a mapped tensor cannot require grad on its own. Use func.grad."
+        )
     return _core.as_tensor(data, dtype=dtype, device=device).detach().clone()
 
 

@@ -3,7 +3,7 @@
 from ... import _core
 from .. import fourier, numbers
 from ..linalg import factorizations, singular, spectra, systems
-from .values import batched, front, full, joint_levels, on_values, rule, same_for, shifted
+from .values import Tensor, batched, front, full, joint_levels, on_values, rule, same_for, shifted
 
 
 @same_for(
@@ -27,7 +27,6 @@ from .values import batched, front, full, joint_levels, on_values, rule, same_fo
     spectra._eig,
     singular._svd,
     singular._singular_values,
-    singular._pseudo_inverse,
     singular._least_squares,
     systems._inverse,
     systems._solve,
@@ -37,6 +36,17 @@ from .values import batched, front, full, joint_levels, on_values, rule, same_fo
 )
 def _(operator, *args, **kwargs):
     return on_values(operator, *args, **kwargs)
+
+
+@rule(singular._pseudo_inverse)
+def _(A, atol, rtol, hermitian):
+    """Tolerances are one for each matrix."""
+    levels = joint_levels(A, atol, rtol)
+    limits = [
+        full(limit, levels, A.dim() - 2) if isinstance(limit, Tensor) else limit
+        for limit in (atol, rtol)
+    ]
+    return batched(singular._pseudo_inverse(full(A, levels), *limits, hermitian), levels)
 
 
 @rule(fourier._complex_to_complex)

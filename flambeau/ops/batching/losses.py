@@ -1,6 +1,6 @@
 """Rules of losses, embeddings and what else stands for itself."""
 
-from .. import cross_entropy, nll
+from .. import cross_entropy, ctc, nll
 from .values import rule
 
 
@@ -9,6 +9,13 @@ def _(input, target, ignored, reduction, smoothing):
     """Out of differentiable operators: classes along dim 1 of (N, C), targets (N,)."""
     logs = input.log_softmax(1)
     return _reduced(logs, target, None, ignored, reduction, smoothing)
+
+
+@rule(ctc._ctc_backward)
+def _(grad_output, log_probs, loss, rest):
+    """The gradient is linear in grad_output; log_probs is what all slices share."""
+    ones = loss.new_ones(loss.shape)
+    return ctc._ctc_backward(ones, log_probs, loss, rest) * grad_output.unsqueeze(-1)
 
 
 @rule(nll._loss)
