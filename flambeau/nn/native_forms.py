@@ -141,15 +141,15 @@ def embedding_bag(
         sparse=sparse, per_sample_weights=per_sample_weights, include_last_offset=include_last_offset,
         padding_idx=padding_idx,
     )  # fmt: skip
-    kept, bags, count = lookup._bags(indices, offsets, include_last_offset)
+    kept, pointers = lookup._bags(indices, offsets, include_last_offset)
     if mode == 0:  # whose backward needs none of them: PyTorch leaves them empty
-        nothing = indices.new_zeros(count)
+        nothing = indices.new_zeros(pointers.size(0) - 1)
         return out, indices.new_empty(0), nothing, nothing
     if padding_idx is not None:
-        counted = kept != padding_idx % weight.size(0)
-        kept, bags = kept[counted], bags[counted]
-    bags = bags.to(indices.dtype)
-    sizes = flambeau.bincount(bags, minlength=count).to(indices.dtype)
+        kept, pointers = lookup._kept_of_bags(kept, pointers, kept != padding_idx % weight.size(0))
+    sizes = pointers.diff()
+    bags = flambeau.arange(sizes.size(0)).repeat_interleave(sizes).to(indices.dtype)
+    sizes = sizes.to(indices.dtype)
     if mode == 1:
         return out, bags, sizes, sizes
     place = bags.long().unsqueeze(1).expand(-1, weight.size(1))

@@ -102,7 +102,7 @@ def embedding_bag(
                 f"embedding_bag: per_sample_weights {tuple(per_sample_weights.shape)} must have "
                 f"the shape of input, {tuple(input.shape)}."
             )
-    indices, bags, count = _bags(input, offsets, include_last_offset)
+    indices, pointers = _bags(input, offsets, include_last_offset)
     if per_sample_weights is not None:
         per_sample_weights = per_sample_weights.reshape(-1)
     if padding_idx is not None:
@@ -111,29 +111,44 @@ def embedding_bag(
                 f"embedding_bag: padding_idx is {padding_idx}, but weight has {weight.size(0)} "
                 "rows."
             )
-        kept = indices != padding_idx % weight.size(0)
-        if not kept.is_meta:  # where nobody knows how many are left, and it does not matter
-            indices, bags = indices[kept], bags[kept]
+        if not indices.is_meta:  # where nobody knows how many are left, and it does not matter
+            kept = indices != padding_idx % weight.size(0)
+            indices, pointers = _kept_of_bags(indices, pointers, kept)
             if per_sample_weights is not None:
                 per_sample_weights = per_sample_weights[kept]
-    rows = embedding(indices, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.unsqueeze(1)
-    out = weight.new_zeros((count, weight.size(1)))
+    count = pointers.size(0) - 1
+    if max_norm is not None:
+        _shorten_rows(weight, indices, max_norm, norm_type)
+    from ...ops.sparse.products import Rows, rows_times_dense
+
+    # A bag is a row of a sparse matrix, an index the column of an entry.
+    bags = Rows(pointers, indices.long(), None, (count, weight.size(0)))
     if mode == "max":
-        place = bags.unsqueeze(1).expand(-1, weight.size(1))
+        out = weight.new_zeros((count, weight.size(1)))
+        place = bags.rows.unsqueeze(1).expand(-1, weight.size(1))
+        rows = embedding(indices, weight)
         return out.scatter_reduce(0, place, rows, "amax", include_self=False)
-    out = out.index_add(0, bags, rows)
+    if sparse or scale_grad_by_freq:
+        rows = embedding(indices, weight, None, None, 2.0, scale_grad_by_freq, sparse)
+        if per_sample_weights is not None:
+            rows = rows * per_sample_weights.unsqueeze(1)
+        out = weight.new_zeros((count, weight.size(1))).index_add(0, bags.rows, rows)
+    else:
+        factors = per_sample_weights
+        if factors is None:
+            factors = weight.new_ones(indices.size(0))
+        try:
+            out = rows_times_dense(factors, weight, bags)
+        except IndexError:
+            _check_bags(indices, pointers, weight)
+            raise
     if mode == "mean":
-        if bags.is_meta:
-            return out
-        sizes = flambeau.bincount(bags, minlength=count).clamp(min=1)
-        out = out / sizes.unsqueeze(1).to(out.dtype)
+        out = out / pointers.diff().clamp(min=1).unsqueeze(1)
     return out
 
 
 def _bags(input, offsets, include_last_offset):
-    """(indices, the bag of each, number of bags)."""
+    """(indices, where each bag of them begins, and the last one's end)."""
     if input.dim() == 2:
         if offsets is not None:
             raise ValueError(
@@ -141,10 +156,7 @@ def _bags(input, offsets, include_last_offset):
                 "Flatten input to give offsets."
             )
         count, length = input.shape
-        bags = flambeau.arange(count, device=input.device).repeat_interleave(
-            length, output_size=count * length
-        )
-        return input.reshape(-1), bags, count
+        return input.reshape(-1), flambeau.arange(count + 1, device=input.device) * length
     if input.dim() != 1:
         raise ValueError(
             f"embedding_bag: input {tuple(input.shape)} must be a vector with offsets, or a matrix "
@@ -154,22 +166,37 @@ def _bags(input, offsets, include_last_offset):
         raise ValueError("embedding_bag: a vector input needs offsets, where each bag begins.")
     if offsets.dim() != 1:
         raise ValueError(f"embedding_bag: offsets {tuple(offsets.shape)} must be a vector (1 dim).")
-    count = offsets.numel() - (1 if include_last_offset else 0)
     if offsets.numel() == 0:
         if include_last_offset:
             raise RuntimeError(
                 "embedding_bag: with include_last_offset=True, offsets need 1 element or more."
             )
-        return input, input.long(), 0
+        return input[:0], flambeau.zeros(1, dtype=flambeau.int64, device=input.device)
     if not offsets.is_meta:
         _check_offsets(offsets, input)
-    starts = offsets[:count].contiguous()
-    places = flambeau.arange(input.numel(), device=input.device, dtype=starts.dtype)
-    bags = flambeau.searchsorted(starts, places, right=True) - 1
-    if include_last_offset and not input.is_meta:
-        kept = places < offsets[-1]
-        return input[kept], bags[kept], count
-    return input, bags, count
+    starts = offsets.long()
+    if not include_last_offset:
+        return input, flambeau.cat([starts, starts.new_full((1,), input.numel())])
+    return input if input.is_meta else input[: int(offsets[-1])], starts
+
+
+def _kept_of_bags(indices, pointers, kept):
+    """What `_bags` gives of the indices that are kept alone."""
+    before = flambeau.cat([pointers.new_zeros(1), kept.cumsum(0)])
+    return indices[kept], before[pointers]
+
+
+def _check_bags(indices, pointers, weight):
+    """Raises IndexError for an index outside of weight, or bags that do not follow each other."""
+    if some((indices < 0) | (indices >= weight.size(0))):
+        low, high = (int(x) for x in indices.aminmax())
+        raise IndexError(
+            f"embedding_bag: indices go from {low} to {high}, but weight has {weight.size(0)} rows."
+        ) from None
+    if some(pointers.diff() < 0):
+        raise IndexError(
+            "embedding_bag: offsets must ascend: a bag ends before it begins."
+        ) from None
 
 
 def _check_offsets(offsets, input):

@@ -1,6 +1,6 @@
 """Products of matrices of which one or both are sparse.
 
-The loops run over compressed rows (csrc/kernels/sparse/products.h). `_rows_times_dense` and `_sampled`
+The loops run over compressed rows (csrc/kernels/sparse/products.h). `rows_times_dense` and `_sampled`
 are operators of dense tensors, each with the other in its derivative, so derivatives of any order follow.
 """
 
@@ -61,6 +61,8 @@ class Rows:
 
 def by_rows(rows, columns, size):
     """Rows of a matrix whose entries stand in any order."""
+    if rows.is_meta:
+        return Rows(rows.new_empty(size[0] + 1), columns, rows, tuple(size), rows)
     order, _ = _core.sparse.order(rows)
     return Rows(_core.sparse.pointers(rows, size[0]), columns, order, tuple(size), rows)
 
@@ -81,7 +83,7 @@ def matrix_rows(input):
 
 
 @primitive(method=False, function=False)
-def _rows_times_dense(ctx, values, dense, rows):
+def rows_times_dense(ctx, values, dense, rows):
     ctx.save_for_backward(values, dense)
     ctx.rows = rows
     if values.is_meta or dense.is_meta:
@@ -89,14 +91,14 @@ def _rows_times_dense(ctx, values, dense, rows):
     return _core.sparse.times_dense(rows.pointers, rows.columns, values, rows.order, dense)
 
 
-@_rows_times_dense.derivative
+@rows_times_dense.derivative
 def _(ctx, grad_output):
     values, dense = ctx.saved
     of_values = of_dense = None
     if ctx.needs_input_grad[0]:
         of_values = _sampled(grad_output, dense.conj().resolve_conj(), ctx.rows)
     if ctx.needs_input_grad[1]:
-        of_dense = _rows_times_dense(values.conj().resolve_conj(), grad_output, ctx.rows.transposed)
+        of_dense = rows_times_dense(values.conj().resolve_conj(), grad_output, ctx.rows.transposed)
     return of_values, of_dense, None
 
 
@@ -113,9 +115,9 @@ def _(ctx, grad_output):
     x, y = ctx.saved
     of_x = of_y = None
     if ctx.needs_input_grad[0]:
-        of_x = _rows_times_dense(grad_output, y.conj().resolve_conj(), ctx.rows)
+        of_x = rows_times_dense(grad_output, y.conj().resolve_conj(), ctx.rows)
     if ctx.needs_input_grad[1]:
-        of_y = _rows_times_dense(grad_output, x.conj().resolve_conj(), ctx.rows.transposed)
+        of_y = rows_times_dense(grad_output, x.conj().resolve_conj(), ctx.rows.transposed)
     return of_x, of_y, None
 
 
@@ -157,9 +159,9 @@ def mm(input, mat2, out_dtype=None):
         return _product_of_two(input, mat2)
     if is_sparse(input):
         rows, values = matrix_rows(input)
-        return _rows_times_dense(values, mat2, rows)
+        return rows_times_dense(values, mat2, rows)
     rows, values = matrix_rows(mat2)
-    return _rows_times_dense(values, input.t(), rows.transposed).t()
+    return rows_times_dense(values, input.t(), rows.transposed).t()
 
 
 def _product_of_two(input, other):
@@ -296,7 +298,7 @@ def bmm(input, mat2, out_dtype=None):
     number, r, c = frame.places(values.shape)
     # One matrix with the blocks on its diagonal.
     blocks = by_rows(number * rows + r, number * inner + c, (count * rows, count * inner))
-    product = _rows_times_dense(
+    product = rows_times_dense(
         frame.flat(values), mat2.reshape(count * inner, mat2.shape[2]), blocks
     )
     return product.reshape(count, rows, mat2.shape[2])
