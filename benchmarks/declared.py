@@ -1,6 +1,7 @@
 """What declarations ask to be timed: operators at 1000x100, and a step of every optimizer over 1,000,000 numbers."""
 
 import functools
+import inspect
 
 SIZES = (1000, 100)
 NEEDS_MORE = ("LBFGS", "SparseAdam", "Muon")  # a closure, sparse gradients, matrices
@@ -13,7 +14,7 @@ def optimizers(T):
     base = T.optim.Optimizer
     for kind in dict.fromkeys([*loaded, *base.__subclasses__()]):
         own = isinstance(kind, type) and issubclass(kind, base) and kind is not base
-        if own and kind.__name__ not in NEEDS_MORE:
+        if own and kind.__name__ not in NEEDS_MORE and "lr" in inspect.signature(kind).parameters:
             yield kind
 
 

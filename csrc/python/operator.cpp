@@ -133,6 +133,20 @@ PyObject* operator_signature(PyObject* o, void*) {
   return module ? PyObject_CallMethod(module.get(), "signature_of", "O", o) : nullptr;
 }
 
+/// The docstring, with what the declaration says beside it.
+PyObject* operator_doc(PyObject* o, void*) {
+  Operator& self = as_operator(o);
+  Object own = Object::borrow(PyDict_GetItemString(self.dict, "__doc__"));
+  if (!own && self.declared) own = Object::steal(PyObject_GetAttrString(self.declared, "__doc__"));
+  if (!own || own.get() == Py_None) return Py_NewRef(Py_None);
+  if (self.entry && self.entry->name[0] == '_') return own.release();
+  Object module = Object::steal(PyImport_ImportModule("flambeau.ops.core.documentation"));
+  return module ? PyObject_CallMethod(module.get(), "document", "OO", o, own.get()) : nullptr;
+}
+int operator_set_doc(PyObject* o, PyObject* text, void*) {
+  return PyDict_SetItemString(as_operator(o).dict, "__doc__", text ? text : Py_None);
+}
+
 PyObject* operator_out(PyObject* o, void*) {
   Operator& self = as_operator(o);
   return PyBool_FromLong(self.out != Operator::Out::none || (self.record && !self.inplace));
@@ -235,6 +249,7 @@ PyGetSetDef operator_getset[] = {
      nullptr},
     {"spec", operator_spec, nullptr, "The declaration of a pointwise operator.", nullptr},
     {"__signature__", operator_signature, nullptr, nullptr, nullptr},
+    {"__doc__", operator_doc, operator_set_doc, nullptr, nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot operator_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(operator_dealloc)},

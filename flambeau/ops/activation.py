@@ -14,7 +14,12 @@ def _activation(fn=None, **options):
 
 @pointwise(namespaces=("torch",))
 def relu(input):
-    """The positive part of input."""
+    """The positive part of input.
+
+    Example:
+        >>> torch.relu(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([0., 0., 2.])
+    """
     return k.where(input > 0, input, k.where(k.isnan(input), input, 0))
 
 
@@ -26,7 +31,12 @@ def _(grad_output, input, result):
 
 @_activation(compute="smooth")
 def silu(input):
-    """input * sigmoid(input)."""
+    """input * sigmoid(input).
+
+    Example:
+        >>> torch.nn.functional.silu(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-0.2736,  0.0000,  1.7616])
+    """
     return input / (1 + k.exp(-input))
 
 
@@ -61,6 +71,11 @@ def gelu(input, approximate="none"):
     """input * Phi(input), Phi the normal distribution function; approximate="tanh" takes a cheaper formula.
 
     Source: Hendrycks, Gimpel, arXiv:1606.08415.
+
+    Example:
+        >>> torch.nn.functional.gelu(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+        tensor([[1.9545, 0.0000],
+                [0.0000, 3.9999]])
     """
     if approximate == "none":
         return _gelu_erf(input)
@@ -71,7 +86,12 @@ def gelu(input, approximate="none"):
 
 @_activation(compute="smooth")
 def mish(input):
-    """input * tanh(softplus(input))."""
+    """input * tanh(softplus(input)).
+
+    Example:
+        >>> torch.nn.functional.mish(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-0.2981,  0.0000,  1.9440])
+    """
     # tanh(log(1 + e)) = (n - 1) / (n + 1) with n = (1 + e)**2, e = exp(input): no log, no tanh.
     e = k.exp(k.minimum(input, 20.0))
     n = e * (e + 2)
@@ -88,7 +108,12 @@ def _(grad_output, input, result):
 
 @_activation
 def hardtanh(input, min_val=-1.0, max_val=1.0):
-    """input held between min_val and max_val."""
+    """input held between min_val and max_val.
+
+    Example:
+        >>> torch.nn.functional.hardtanh(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-1.,  0.,  1.])
+    """
     return k.minimum(k.maximum(input, min_val), max_val)
 
 
@@ -99,7 +124,12 @@ def _(grad_output, input, min_val, max_val, result):
 
 @_activation
 def relu6(input):
-    """input held between 0 and 6."""
+    """input held between 0 and 6.
+
+    Example:
+        >>> torch.nn.functional.relu6(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([0., 0., 2.])
+    """
     return k.minimum(k.maximum(input, 0), 6)
 
 
@@ -110,13 +140,23 @@ def _(grad_output, input, result):
 
 @_activation(compute="smooth")
 def leaky_relu(input, negative_slope=0.01):
-    """input where positive, else negative_slope * input."""
+    """input where positive, else negative_slope * input.
+
+    Example:
+        >>> torch.nn.functional.leaky_relu(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-0.0150,  0.0000,  2.0000])
+    """
     return k.where(input > 0, input, input * negative_slope)
 
 
 @_activation(compute="smooth")
 def elu(input, alpha=1.0, scale=1.0, input_scale=1.0):
-    """scale * (input where positive, else alpha * (exp(input * input_scale) - 1))."""
+    """scale * (input where positive, else alpha * (exp(input * input_scale) - 1)).
+
+    Example:
+        >>> torch.nn.functional.elu(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-0.7769,  0.0000,  2.0000])
+    """
     return scale * k.where(input > 0, input, alpha * k.expm1(k.minimum(input, 0) * input_scale))
 
 
@@ -131,7 +171,12 @@ def _(grad_output, input, alpha, scale, input_scale, result):
 
 @_activation(compute="smooth")
 def celu(input, alpha=1.0):
-    """max(0, input) + min(0, alpha * (exp(input / alpha) - 1))."""
+    """max(0, input) + min(0, alpha * (exp(input / alpha) - 1)).
+
+    Example:
+        >>> torch.celu(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-0.7769,  0.0000,  2.0000])
+    """
     return k.where(input > 0, input, alpha * k.expm1(k.minimum(input, 0) / alpha))
 
 
@@ -142,7 +187,12 @@ def _(grad_output, input, alpha, result):
 
 @_activation(compute="smooth")
 def selu(input):
-    """The self-normalising exponential linear unit. Source: Klambauer et al., arXiv:1706.02515."""
+    """The self-normalising exponential linear unit. Source: Klambauer et al., arXiv:1706.02515.
+
+    Example:
+        >>> torch.selu(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-1.3658,  0.0000,  2.1014])
+    """
     return k.where(
         input > 0, input * 1.0507009873554805, 1.7580993408473766 * k.expm1(k.minimum(input, 0))
     )
@@ -161,7 +211,12 @@ for _name in ("selu", "celu"):
 
 @_activation(compute="smooth")
 def softplus(input, beta=1.0, threshold=20.0):
-    """log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold."""
+    """log(1 + exp(beta * input)) / beta; input itself where beta * input > threshold.
+
+    Example:
+        >>> torch.nn.functional.softplus(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([0.2014, 0.6931, 2.1269])
+    """
     z = input * beta
     return k.where(z > threshold, input, (k.maximum(z, 0) + k.log1p(k.exp(-k.abs(z)))) / beta)
 
@@ -174,7 +229,12 @@ def _(grad_output, input, beta, threshold, result):
 
 @_activation(compute="smooth")
 def logsigmoid(input):
-    """log(sigmoid(input)) without underflow."""
+    """log(sigmoid(input)) without underflow.
+
+    Example:
+        >>> torch.nn.functional.logsigmoid(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-1.7014, -0.6931, -0.1269])
+    """
     return k.minimum(input, 0) - k.log1p(k.exp(-k.abs(input)))
 
 
@@ -185,19 +245,34 @@ def _(grad_output, input, result):
 
 @_activation(compute="floating")
 def softsign(input):
-    """input / (1 + abs(input))."""
+    """input / (1 + abs(input)).
+
+    Example:
+        >>> torch.nn.functional.softsign(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-0.6000,  0.0000,  0.6667])
+    """
     return input / (1 + k.abs(input))
 
 
 @_activation(compute="floating")
 def tanhshrink(input):
-    """input - tanh(input)."""
+    """input - tanh(input).
+
+    Example:
+        >>> torch.nn.functional.tanhshrink(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-0.5949,  0.0000,  1.0360])
+    """
     return input - k.tanh(input)
 
 
 @_activation(compute="smooth")
 def hardsigmoid(input):
-    """clamp(input + 3, 0, 6) / 6."""
+    """clamp(input + 3, 0, 6) / 6.
+
+    Example:
+        >>> torch.nn.functional.hardsigmoid(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([0.2500, 0.5000, 0.8333])
+    """
     return k.minimum(k.maximum(input + 3, 0), 6) / 6
 
 
@@ -208,7 +283,12 @@ def _(grad_output, input, result):
 
 @_activation(compute="smooth")
 def hardswish(input):
-    """input * hardsigmoid(input)."""
+    """input * hardsigmoid(input).
+
+    Example:
+        >>> torch.nn.functional.hardswish(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-0.3750,  0.0000,  1.6667])
+    """
     return input * k.minimum(k.maximum(input + 3, 0), 6) / 6
 
 
@@ -221,7 +301,12 @@ def _(grad_output, input, result):
 
 @pointwise(inplace=False, compute="smooth", namespaces=("torch", "nn.functional"))
 def hardshrink(input, lambd=0.5):
-    """input where its magnitude exceeds lambd, else 0."""
+    """input where its magnitude exceeds lambd, else 0.
+
+    Example:
+        >>> torch.hardshrink(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-1.5000,  0.0000,  2.0000])
+    """
     return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, input)
 
 
@@ -232,7 +317,12 @@ def _(grad_output, input, lambd, result):
 
 @_activation(compute="smooth")
 def softshrink(input, lambd=0.5):
-    """input moved towards 0 by lambd, 0 in between."""
+    """input moved towards 0 by lambd, 0 in between.
+
+    Example:
+        >>> torch.nn.functional.softshrink(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-1.0000,  0.0000,  1.5000])
+    """
     return k.where(
         input > lambd,
         input - lambd,
@@ -269,7 +359,13 @@ _prelu = make_pointwise(
 
 @composite(method=True, namespaces=("torch", "nn.functional"), out=False, autocast="lower")
 def prelu(input, weight):
-    """input where positive, else weight * input; weight has one value, or one for each channel (dim 1)."""
+    """input where positive, else weight * input; weight has one value, or one for each channel (dim 1).
+
+    Example:
+        >>> torch.prelu(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 2.0]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     if weight.dtype != input.dtype:
         raise RuntimeError(
             f"prelu: input is {input.dtype} but weight is {weight.dtype}. Convert one of them with .to()."

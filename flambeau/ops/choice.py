@@ -10,7 +10,12 @@ _where = make_pointwise(k.where, name="where", keep=("condition",), float8=True)
 
 
 def where(condition, input=None, other=None, *, out=None):
-    """input where condition is true, else other; with condition alone the indices of its true elements."""
+    """input where condition is true, else other; with condition alone the indices of its true elements.
+
+    Example:
+        >>> torch.where(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        (tensor([0, 0, 1, 1]), tensor([0, 1, 0, 1]))
+    """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     if condition.dtype is not _core.bool:
@@ -104,5 +109,10 @@ def masked_fill_(input, mask, value):
 
 @pointwise(inplace=True, tensors=("input", "values"), smooth=False)
 def heaviside(input, values):
-    """0 below 0, 1 above 0, values at 0."""
+    """0 below 0, 1 above 0, values at 0.
+
+    Example:
+        >>> torch.heaviside(torch.tensor([1.0, 5.0]), torch.tensor([2.0, 3.0]))
+        tensor([1., 1.])
+    """
     return k.where(input == 0, values, k.where(input > 0, 1, 0))

@@ -15,7 +15,13 @@ def _conj(input):
 
 @composite(out=False)
 def conj(input):
-    """The complex conjugate; real tensors come back as they are."""
+    """The complex conjugate; real tensors come back as they are.
+
+    Example:
+        >>> torch.conj(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     return _conj(input) if input.dtype.is_complex else input
 
 
@@ -24,25 +30,47 @@ _core._bind("conj", conj)
 
 @composite(out=False)
 def resolve_conj(input):
-    """input itself: flambeau conjugates at once."""
+    """input itself: flambeau conjugates at once.
+
+    Example:
+        >>> torch.resolve_conj(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     return input
 
 
 @composite(out=False)
 def resolve_neg(input):
-    """input itself: flambeau negates at once."""
+    """input itself: flambeau negates at once.
+
+    Example:
+        >>> torch.resolve_neg(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     return input
 
 
 @composite(out=False)
 def is_conj(input) -> bool:
-    """False: no tensor waits for its conjugation."""
+    """False: no tensor waits for its conjugation.
+
+    Example:
+        >>> torch.is_conj(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        False
+    """
     return False
 
 
 @composite(out=False)
 def is_neg(input) -> bool:
-    """False: no tensor waits for its negation."""
+    """False: no tensor waits for its negation.
+
+    Example:
+        >>> torch.is_neg(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        False
+    """
     return False
 
 
@@ -95,7 +123,13 @@ def _(grad_output, input, result):
 
 @composite()
 def angle(input):
-    """The angle of complex numbers; for real ones 0, pi where negative."""
+    """The angle of complex numbers; for real ones 0, pi where negative.
+
+    Example:
+        >>> torch.angle(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[0., 0.],
+                [0., 0.]])
+    """
     return _angle(input) if input.dtype.is_complex else _real_angle(input)
 
 
@@ -115,13 +149,25 @@ def _check_parts(operator, **parts):
 
 @composite(method=False, out="exact")
 def complex(real, imag):
-    """real + i * imag."""
+    """real + i * imag.
+
+    Example:
+        >>> torch.complex(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1.+1.j, 2.+2.j],
+                [3.+3.j, 4.+4.j]])
+    """
     _check_parts("complex", real=real, imag=imag)
     return _core.view_as_complex(fl.stack(fl.broadcast_tensors(real, imag), -1))
 
 
 @composite(method=False, out="exact", autocast="float32")
 def polar(abs, angle):
-    """abs * exp(i * angle)."""
+    """abs * exp(i * angle).
+
+    Example:
+        >>> torch.polar(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 0.5403+0.8415j, -0.8323+1.8186j],
+                [-2.9700+0.4234j, -2.6146-3.0272j]])
+    """
     _check_parts("polar", abs=abs, angle=angle)
     return complex(abs * angle.cos(), abs * angle.sin())

@@ -103,7 +103,12 @@ def arange(
     pin_memory=False,
     requires_grad=False,
 ):
-    """The numbers start, start + step, ... below end: arange(end), arange(start, end), arange(start, end, step)."""
+    """The numbers start, start + step, ... below end: arange(end), arange(start, end), arange(start, end, step).
+
+    Example:
+        >>> torch.arange(3)
+        tensor([0, 1, 2])
+    """
     check_options("arange", layout, device, pin_memory, dtype)
     start, end, step = _range_bounds(list(bounds), start, end, step)
     values = [
@@ -302,7 +307,14 @@ def eye(
     pin_memory=False,
     requires_grad=False,
 ):
-    """The identity matrix (n, m), m = n by default."""
+    """The identity matrix (n, m), m = n by default.
+
+    Example:
+        >>> torch.eye(3)
+        tensor([[1., 0., 0.],
+                [0., 1., 0.],
+                [0., 0., 1.]])
+    """
     check_options("eye", layout, device, pin_memory, dtype)
     n = count_of(n, "eye", "n")
     m = n if m is None else count_of(m, "eye", "m")
@@ -325,7 +337,13 @@ def full_like(
     requires_grad=False,
     memory_format=None,
 ):
-    """fill_value in a tensor of input's sizes and dtype."""
+    """fill_value in a tensor of input's sizes and dtype.
+
+    Example:
+        >>> torch.full_like(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[1., 1.],
+                [1., 1.]])
+    """
     check_options("full_like", layout, device, pin_memory, dtype)
     require_tensors("full_like", input=input)
     options = {} if memory_format is None else {"memory_format": memory_format}
@@ -337,7 +355,12 @@ def full_like(
 def scalar_tensor(
     s, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
-    """A zero-dimensional tensor."""
+    """A zero-dimensional tensor.
+
+    Example:
+        >>> torch.scalar_tensor(3)
+        tensor(3.)
+    """
     check_options("scalar_tensor", layout, device, pin_memory, dtype)
     s = _number(s, "scalar_tensor", "s")
     return _core.full(

@@ -10,7 +10,12 @@ from .creation import check_options
 
 @composite(out="same")
 def diag(input, diagonal=0):
-    """The diagonal of a matrix, or the matrix with a vector on its diagonal and 0 elsewhere."""
+    """The diagonal of a matrix, or the matrix with a vector on its diagonal and 0 elsewhere.
+
+    Example:
+        >>> torch.diag(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([1., 4.])
+    """
     if input.dim() == 1:
         return diag_embed(input, diagonal)
     if input.dim() == 2:
@@ -23,13 +28,30 @@ def diag(input, diagonal=0):
 
 @composite(out=False)
 def diagflat(input, offset=0):
-    """The matrix with the elements of `input`, flattened, on a diagonal and 0 elsewhere."""
+    """The matrix with the elements of `input`, flattened, on a diagonal and 0 elsewhere.
+
+    Example:
+        >>> torch.diagflat(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 0., 0., 0.],
+                [0., 2., 0., 0.],
+                [0., 0., 3., 0.],
+                [0., 0., 0., 4.]])
+    """
     return diag_embed(input.reshape(-1), offset)
 
 
 @composite(out=False)
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
-    """Square matrices in dims dim1 and dim2 with the last dimension of `input` on a diagonal."""
+    """Square matrices in dims dim1 and dim2 with the last dimension of `input` on a diagonal.
+
+    Example:
+        >>> torch.diag_embed(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[[1., 0.],
+                 [0., 2.]],
+        <BLANKLINE>
+                [[3., 0.],
+                 [0., 4.]]])
+    """
     ndim = input.dim() + 1
     first, second = wrap_dim(dim1, ndim, "diag_embed"), wrap_dim(dim2, ndim, "diag_embed")
     if first == second:
@@ -44,7 +66,12 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
 
 @composite(out=False, autocast="float32")
 def trace(input):
-    """The sum of the diagonal of a matrix."""
+    """The sum of the diagonal of a matrix.
+
+    Example:
+        >>> torch.trace(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(5.)
+    """
     if input.dim() != 2:
         raise RuntimeError(f"trace: input {tuple(input.shape)} must be a matrix (2 dims).")
     return input.diagonal().sum()
@@ -73,13 +100,25 @@ def _keep_triangle(operator, kernel, input, diagonal):
 
 @composite(inplace=True, out="same")
 def tril(input, diagonal=0):
-    """The lower triangle of matrices, up to the given diagonal; 0 above it."""
+    """The lower triangle of matrices, up to the given diagonal; 0 above it.
+
+    Example:
+        >>> torch.tril(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 0.],
+                [3., 4.]])
+    """
     return _keep_triangle("tril", _lower, input, diagonal)
 
 
 @composite(inplace=True, out="same")
 def triu(input, diagonal=0):
-    """The upper triangle of matrices, from the given diagonal; 0 below it."""
+    """The upper triangle of matrices, from the given diagonal; 0 below it.
+
+    Example:
+        >>> torch.triu(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [0., 4.]])
+    """
     return _keep_triangle("triu", _upper, input, diagonal)
 
 
@@ -132,7 +171,14 @@ def _powers(x, n, increasing):
 
 @composite(method=False, out=False)
 def vander(x, N=None, increasing=False):
-    """The matrix whose columns are powers of the vector x, by default from x**(N-1) down to 1."""
+    """The matrix whose columns are powers of the vector x, by default from x**(N-1) down to 1.
+
+    Example:
+        >>> torch.vander(torch.tensor([3.0, 1.0, 2.0]))
+        tensor([[9., 3., 1.],
+                [1., 1., 1.],
+                [4., 2., 1.]])
+    """
     if x.dim() != 1:
         raise RuntimeError(f"vander: x {tuple(x.shape)} must be a vector (1 dim).")
     if N is not None and N < 0:
@@ -142,7 +188,16 @@ def vander(x, N=None, increasing=False):
 
 @composite(name="vander", namespaces=("linalg",), method=False, out=False)
 def linalg_vander(x, *, N=None):
-    """Matrices whose columns are the powers 1, x, x**2, ... of the last dimension of x."""
+    """Matrices whose columns are the powers 1, x, x**2, ... of the last dimension of x.
+
+    Example:
+        >>> torch.linalg.vander(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[[1., 1.],
+                 [1., 2.]],
+        <BLANKLINE>
+                [[1., 3.],
+                 [1., 4.]]])
+    """
     x = x.reshape(1) if x.dim() == 0 else x
     N = x.size(-1) if N is None else N
     if N <= 1:
@@ -152,5 +207,10 @@ def linalg_vander(x, *, N=None):
 
 @composite(name="diagonal", namespaces=("linalg",), method=False, out=False)
 def linalg_diagonal(A, *, offset=0, dim1=-2, dim2=-1):
-    """A view of the diagonal of the matrices in the last two dims."""
+    """A view of the diagonal of the matrices in the last two dims.
+
+    Example:
+        >>> torch.linalg.diagonal(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([1., 4.])
+    """
     return A.diagonal(offset, dim1, dim2)

@@ -7,7 +7,13 @@ from .core.declare import composite
 
 @composite(out="same")
 def diff(input, n=1, dim=-1, prepend=None, append=None):
-    """input[i + 1] - input[i] along `dim`, n times; bool gives where neighbours differ."""
+    """input[i + 1] - input[i] along `dim`, n times; bool gives where neighbours differ.
+
+    Example:
+        >>> torch.diff(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1.],
+                [1.]])
+    """
     if input.dim() == 0:
         raise RuntimeError("diff: input is 0-dim; it must have 1 dim or more.")
     if n < 0:
@@ -173,19 +179,35 @@ def _areas(operator, y, x, dx, dim):
 
 @composite(method=False, out=False)
 def trapezoid(y, x=None, *, dx=None, dim=-1):
-    """The integral of y along `dim` by the trapezoidal rule, at coordinates x or in steps of dx (1)."""
+    """The integral of y along `dim` by the trapezoidal rule, at coordinates x or in steps of dx (1).
+
+    Example:
+        >>> torch.trapezoid(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([1.5000, 3.5000])
+    """
     areas, dim = _areas("trapezoid", y, x, dx, dim)
     return areas.sum(dim)
 
 
 @composite(method=False, out=False)
 def trapz(y, x=None, *, dx=None, dim=-1):
-    """An alias of `trapezoid`."""
+    """An alias of `trapezoid`.
+
+    Example:
+        >>> torch.trapz(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([1.5000, 3.5000])
+    """
     return trapezoid(y, x, dx=dx, dim=dim)
 
 
 @composite(method=False, out=False)
 def cumulative_trapezoid(y, x=None, *, dx=None, dim=-1):
-    """The running integral of y along `dim`, one value less than y has."""
+    """The running integral of y along `dim`, one value less than y has.
+
+    Example:
+        >>> torch.cumulative_trapezoid(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1.5000],
+                [3.5000]])
+    """
     areas, dim = _areas("cumulative_trapezoid", y, x, dx, dim)
     return areas.cumsum(dim)

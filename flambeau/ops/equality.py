@@ -6,7 +6,13 @@ from .core.declare import composite
 
 @composite(out=False)
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
-    """Where abs(input - other) <= atol + rtol * abs(other); equal infinities are close."""
+    """Where abs(input - other) <= atol + rtol * abs(other); equal infinities are close.
+
+    Example:
+        >>> torch.isclose(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[True, True],
+                [True, True]])
+    """
     if input.dtype != other.dtype:
         raise RuntimeError(
             f"isclose: input is {input.dtype} and other {other.dtype}. Convert one of them with "
@@ -32,13 +38,23 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 
 @composite(out=False)
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False) -> bool:
-    """Whether `isclose` holds everywhere, as a bool."""
+    """Whether `isclose` holds everywhere, as a bool.
+
+    Example:
+        >>> torch.allclose(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        True
+    """
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
 @composite(out=False)
 def equal(input, other) -> bool:
-    """Whether both have one shape and the same elements, as a bool; NaN equals nothing."""
+    """Whether both have one shape and the same elements, as a bool; NaN equals nothing.
+
+    Example:
+        >>> torch.equal(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        True
+    """
     if tuple(input.shape) != tuple(other.shape):
         return False
     same = input == other
@@ -56,7 +72,13 @@ def _as_tensor(value, device):
 
 @composite(method=False, out="same")
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
-    """Where `elements` are among `test_elements`; one of the two may be a number."""
+    """Where `elements` are among `test_elements`; one of the two may be a number.
+
+    Example:
+        >>> torch.isin(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[ True, False],
+                [False, False]])
+    """
     if not isinstance(elements, fl.Tensor) and not isinstance(test_elements, fl.Tensor):
         raise TypeError("isin: takes a Tensor as elements or as test_elements; both are numbers.")
     device = (elements if isinstance(elements, fl.Tensor) else test_elements).device

@@ -86,6 +86,11 @@ def slice_inverse(input, src, dim=0, start=None, end=None, step=1):
     Args:
         src (Tensor): a tensor laid out as that one was; its values are not read.
         dim, start, end, step: how the slice was made.
+
+    Example:
+        >>> torch.slice_inverse(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
     """
     return input.as_strided(src.shape, src.stride(), src.storage_offset())
 

@@ -216,6 +216,11 @@ def fft(input, n=None, dim=-1, norm=None):
         input (Tensor): real or complex.
         n (int, optional): the input is cut to n samples, or filled up with zeros.
         norm (str, optional): "backward" (no factor), "forward" (1 / n), "ortho" (1 / sqrt(n)).
+
+    Example:
+        >>> torch.fft.fft(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 3.+0.j, -1.+0.j],
+                [ 7.+0.j, -1.+0.j]])
     """
     return _complex("fft", input, *_one_dim("fft", input, n, dim), norm, True)
 
@@ -228,91 +233,181 @@ def ifft(input, n=None, dim=-1, norm=None):
 
 @_fourier
 def fftn(input, s=None, dim=None, norm=None):
-    """`fft` over several dims: all of them, or the last len(s), unless `dim` says which."""
+    """`fft` over several dims: all of them, or the last len(s), unless `dim` says which.
+
+    Example:
+        >>> torch.fft.fftn(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[10.+0.j, -2.+0.j],
+                [-4.+0.j,  0.+0.j]])
+    """
     return _complex("fftn", input, *_shape_and_dims("fftn", input, s, dim), norm, True)
 
 
 @_fourier
 def ifftn(input, s=None, dim=None, norm=None):
-    """The inverse of `fftn`."""
+    """The inverse of `fftn`.
+
+    Example:
+        >>> torch.fft.ifftn(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 2.5000+0.j, -0.5000+0.j],
+                [-1.0000+0.j,  0.0000+0.j]])
+    """
     return _complex("ifftn", input, *_shape_and_dims("ifftn", input, s, dim), norm, False)
 
 
 @_fourier
 def fft2(input, s=None, dim=(-2, -1), norm=None):
-    """`fft` over two dims."""
+    """`fft` over two dims.
+
+    Example:
+        >>> torch.fft.fft2(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[10.+0.j, -2.+0.j],
+                [-4.+0.j,  0.+0.j]])
+    """
     return _complex("fft2", input, *_shape_and_dims("fft2", input, s, dim), norm, True)
 
 
 @_fourier
 def ifft2(input, s=None, dim=(-2, -1), norm=None):
-    """The inverse of `fft2`."""
+    """The inverse of `fft2`.
+
+    Example:
+        >>> torch.fft.ifft2(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 2.5000+0.j, -0.5000+0.j],
+                [-1.0000+0.j,  0.0000+0.j]])
+    """
     return _complex("ifft2", input, *_shape_and_dims("ifft2", input, s, dim), norm, False)
 
 
 @_fourier
 def rfft(input, n=None, dim=-1, norm=None):
-    """The first n // 2 + 1 coefficients of `fft` of a real signal, which hold all of it."""
+    """The first n // 2 + 1 coefficients of `fft` of a real signal, which hold all of it.
+
+    Example:
+        >>> torch.fft.rfft(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 3.+0.j, -1.+0.j],
+                [ 7.+0.j, -1.+0.j]])
+    """
     return _from_real("rfft", input, *_one_dim("rfft", input, n, dim), norm, True)
 
 
 @_fourier
 def irfft(input, n=None, dim=-1, norm=None):
-    """The inverse of `rfft`: a real signal of n samples, 2 * (m - 1) of m coefficients unless given."""
+    """The inverse of `rfft`: a real signal of n samples, 2 * (m - 1) of m coefficients unless given.
+
+    Example:
+        >>> torch.fft.irfft(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 1.5000, -0.5000],
+                [ 3.5000, -0.5000]])
+    """
     return _to_real("irfft", input, *_one_dim("irfft", input, n, dim), norm, False)
 
 
 @_fourier
 def rfftn(input, s=None, dim=None, norm=None):
-    """`rfft` over the last of several dims, `fft` over the others."""
+    """`rfft` over the last of several dims, `fft` over the others.
+
+    Example:
+        >>> torch.fft.rfftn(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[10.+0.j, -2.+0.j],
+                [-4.+0.j,  0.+0.j]])
+    """
     return _from_real("rfftn", input, *_shape_and_dims("rfftn", input, s, dim), norm, True)
 
 
 @_fourier
 def irfftn(input, s=None, dim=None, norm=None):
-    """The inverse of `rfftn`."""
+    """The inverse of `rfftn`.
+
+    Example:
+        >>> torch.fft.irfftn(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 2.5000, -0.5000],
+                [-1.0000,  0.0000]])
+    """
     return _to_real("irfftn", input, *_shape_and_dims("irfftn", input, s, dim), norm, False)
 
 
 @_fourier
 def rfft2(input, s=None, dim=(-2, -1), norm=None):
-    """`rfftn` over two dims."""
+    """`rfftn` over two dims.
+
+    Example:
+        >>> torch.fft.rfft2(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[10.+0.j, -2.+0.j],
+                [-4.+0.j,  0.+0.j]])
+    """
     return _from_real("rfft2", input, *_shape_and_dims("rfft2", input, s, dim), norm, True)
 
 
 @_fourier
 def irfft2(input, s=None, dim=(-2, -1), norm=None):
-    """The inverse of `rfft2`."""
+    """The inverse of `rfft2`.
+
+    Example:
+        >>> torch.fft.irfft2(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 2.5000, -0.5000],
+                [-1.0000,  0.0000]])
+    """
     return _to_real("irfft2", input, *_shape_and_dims("irfft2", input, s, dim), norm, False)
 
 
 @_fourier
 def hfft(input, n=None, dim=-1, norm=None):
-    """`fft` of a Hermitian signal, given by its first n // 2 + 1 samples: real."""
+    """`fft` of a Hermitian signal, given by its first n // 2 + 1 samples: real.
+
+    Example:
+        >>> torch.fft.hfft(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 3., -1.],
+                [ 7., -1.]])
+    """
     return _to_real("hfft", input, *_one_dim("hfft", input, n, dim), norm, True)
 
 
 @_fourier
 def ihfft(input, n=None, dim=-1, norm=None):
-    """The inverse of `hfft`: the first n // 2 + 1 samples of `ifft` of a real signal."""
+    """The inverse of `hfft`: the first n // 2 + 1 samples of `ifft` of a real signal.
+
+    Example:
+        >>> torch.fft.ihfft(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[1.-0.j],
+                [3.-0.j]])
+    """
     return _from_real("ihfft", input, *_one_dim("ihfft", input, n, dim), norm, False)
 
 
 @_fourier
 def hfftn(input, s=None, dim=None, norm=None):
-    """`hfft` over the last of several dims, `fft` over the others."""
+    """`hfft` over the last of several dims, `fft` over the others.
+
+    Example:
+        >>> torch.fft.hfftn(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[10., -2.],
+                [-4.,  0.]])
+    """
     return _to_real("hfftn", input, *_shape_and_dims("hfftn", input, s, dim), norm, True)
 
 
 @_fourier
 def ihfftn(input, s=None, dim=None, norm=None):
-    """The inverse of `hfftn`."""
+    """The inverse of `hfftn`.
+
+    Example:
+        >>> torch.fft.ihfftn(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[1.-0.j],
+                [3.-0.j]])
+    """
     return _from_real("ihfftn", input, *_shape_and_dims("ihfftn", input, s, dim), norm, False)
 
 
 @_fourier
 def hfft2(input, s=None, dim=(-2, -1), norm=None):
-    """`hfftn` over two dims."""
+    """`hfftn` over two dims.
+
+    Example:
+        >>> torch.fft.hfft2(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[10., -2.],
+                [-4.,  0.]])
+    """
     return _to_real("hfft2", input, *_shape_and_dims("hfft2", input, s, dim), norm, True)
 
 
@@ -324,7 +419,12 @@ def ihfft2(input, s=None, dim=(-2, -1), norm=None):
 
 @_fourier
 def fftfreq(n, d=1.0, *, dtype=None, layout=None, device=None, requires_grad=False):
-    """The frequencies of the coefficients of `fft`: [0, 1, ..., -2, -1] / (n * d) for samples d apart."""
+    """The frequencies of the coefficients of `fft`: [0, 1, ..., -2, -1] / (n * d) for samples d apart.
+
+    Example:
+        >>> torch.fft.fftfreq(3)
+        tensor([ 0.0000,  0.3333, -0.3333])
+    """
     k = fl.arange(n, dtype=dtype, layout=layout, device=device)
     k[(n + 1) // 2 :] = fl.arange(-(n // 2), 0, dtype=k.dtype, device=device)
     return _frequencies("fftfreq", k, n, d, dtype, requires_grad)
@@ -332,7 +432,12 @@ def fftfreq(n, d=1.0, *, dtype=None, layout=None, device=None, requires_grad=Fal
 
 @_fourier
 def rfftfreq(n, d=1.0, *, dtype=None, layout=None, device=None, requires_grad=False):
-    """The frequencies of the coefficients of `rfft`: [0, 1, ..., n // 2] / (n * d)."""
+    """The frequencies of the coefficients of `rfft`: [0, 1, ..., n // 2] / (n * d).
+
+    Example:
+        >>> torch.fft.rfftfreq(3)
+        tensor([0.0000, 0.3333])
+    """
     k = fl.arange(n // 2 + 1, dtype=dtype, layout=layout, device=device)
     return _frequencies("rfftfreq", k, n, d, dtype, requires_grad)
 
@@ -354,13 +459,25 @@ def _shift_dims(input, dim):
 
 @composite(namespaces=("fft",), method=False, out=False)
 def fftshift(input, dim=None):
-    """The coefficients rolled so that frequency 0 stands in the middle."""
+    """The coefficients rolled so that frequency 0 stands in the middle.
+
+    Example:
+        >>> torch.fft.fftshift(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[4., 3.],
+                [2., 1.]])
+    """
     dims = _shift_dims(input, dim)
     return fl.roll(input, [input.size(d) // 2 for d in dims], dims)
 
 
 @composite(namespaces=("fft",), method=False, out=False)
 def ifftshift(input, dim=None):
-    """The inverse of `fftshift`."""
+    """The inverse of `fftshift`.
+
+    Example:
+        >>> torch.fft.ifftshift(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[4., 3.],
+                [2., 1.]])
+    """
     dims = _shift_dims(input, dim)
     return fl.roll(input, [(input.size(d) + 1) // 2 for d in dims], dims)

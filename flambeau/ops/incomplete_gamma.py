@@ -35,6 +35,11 @@ def igamma(input, other):
 
     Accuracy: some digits of float64 are lost to cancellation as input grows, log10(input) of them.
     Gradient: of other only, as in PyTorch.
+
+    Example:
+        >>> torch.igamma(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[0.6321, 0.5940],
+                [0.5768, 0.5665]])
     """
     require_tensors("igamma", input=input, other=other)
     return _incomplete(input, other, 0)
@@ -42,7 +47,13 @@ def igamma(input, other):
 
 @composite(inplace=True)
 def igammac(input, other):
-    """The regularised upper incomplete gamma function Q(input, other) = 1 - P(input, other)."""
+    """The regularised upper incomplete gamma function Q(input, other) = 1 - P(input, other).
+
+    Example:
+        >>> torch.igammac(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[0.3679, 0.4060],
+                [0.4232, 0.4335]])
+    """
     require_tensors("igammac", input=input, other=other)
     return _incomplete(input, other, 1)
 

@@ -11,7 +11,12 @@ from .core.declare import composite
 
 @composite(method=False, out=False)
 def broadcast_shapes(*shapes):
-    """The shape that shapes broadcast to, as a Size; nothing is allocated."""
+    """The shape that shapes broadcast to, as a Size; nothing is allocated.
+
+    Example:
+        >>> torch.broadcast_shapes(3)
+        torch.Size([3])
+    """
     result = []
     for shape in shapes:
         shape = (shape,) if isinstance(shape, int) else few(shape)
@@ -32,7 +37,13 @@ def broadcast_shapes(*shapes):
 
 @composite(method=False, out=False)
 def broadcast_tensors(*tensors) -> tuple:
-    """Views of the tensors, all expanded to the one shape that they broadcast to."""
+    """Views of the tensors, all expanded to the one shape that they broadcast to.
+
+    Example:
+        >>> torch.broadcast_tensors(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        (tensor([[1., 2.],
+                [3., 4.]]),)
+    """
     tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
     shape = broadcast_shapes(*(tensor.shape for tensor in tensors))
     return tuple(tensor.expand(shape) for tensor in tensors)
@@ -64,19 +75,40 @@ def _three(tensor):
 
 @composite(method=False, out=False)
 def atleast_1d(*tensors):
-    """Each tensor with 1 dimension or more: () becomes (1)."""
+    """Each tensor with 1 dimension or more: () becomes (1).
+
+    Example:
+        >>> torch.atleast_1d(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     return _at_least(tensors, _one)
 
 
 @composite(method=False, out=False)
 def atleast_2d(*tensors):
-    """Each tensor with 2 dimensions or more: (N) becomes (1, N)."""
+    """Each tensor with 2 dimensions or more: (N) becomes (1, N).
+
+    Example:
+        >>> torch.atleast_2d(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     return _at_least(tensors, _two)
 
 
 @composite(method=False, out=False)
 def atleast_3d(*tensors):
-    """Each tensor with 3 dimensions or more: (N) becomes (1, N, 1), (M, N) becomes (M, N, 1)."""
+    """Each tensor with 3 dimensions or more: (N) becomes (1, N, 1), (M, N) becomes (M, N, 1).
+
+    Example:
+        >>> torch.atleast_3d(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[[1.],
+                 [2.]],
+        <BLANKLINE>
+                [[3.],
+                 [4.]]])
+    """
     return _at_least(tensors, _three)
 
 
@@ -96,32 +128,59 @@ def _some(operator, tensors):
 
 @composite(method=False)
 def hstack(tensors):
-    """Tensors side by side: joined along dim 1, vectors along dim 0."""
+    """Tensors side by side: joined along dim 1, vectors along dim 0.
+
+    Example:
+        >>> torch.hstack([torch.tensor([1.0]), torch.tensor([2.0])])
+        tensor([1., 2.])
+    """
     tensors = [_one(tensor) for tensor in _some("hstack", tensors)]
     return fl.cat(tensors, 0 if tensors[0].dim() == 1 else 1)
 
 
 @composite(method=False)
 def vstack(tensors):
-    """Tensors below each other: joined along dim 0, vectors as rows."""
+    """Tensors below each other: joined along dim 0, vectors as rows.
+
+    Example:
+        >>> torch.vstack([torch.tensor([1.0]), torch.tensor([2.0])])
+        tensor([[1.],
+                [2.]])
+    """
     return fl.cat([_two(tensor) for tensor in _some("vstack", tensors)], 0)
 
 
 @composite(method=False)
 def row_stack(tensors):
-    """An alias of `vstack`."""
+    """An alias of `vstack`.
+
+    Example:
+        >>> torch.row_stack([torch.tensor([1.0]), torch.tensor([2.0])])
+        tensor([[1.],
+                [2.]])
+    """
     return vstack(tensors)
 
 
 @composite(method=False)
 def dstack(tensors):
-    """Tensors behind each other: joined along dim 2."""
+    """Tensors behind each other: joined along dim 2.
+
+    Example:
+        >>> torch.dstack([torch.tensor([1.0]), torch.tensor([2.0])])
+        tensor([[[1., 2.]]])
+    """
     return fl.cat([_three(tensor) for tensor in _some("dstack", tensors)], 2)
 
 
 @composite(method=False)
 def column_stack(tensors):
-    """Tensors side by side, vectors as columns."""
+    """Tensors side by side, vectors as columns.
+
+    Example:
+        >>> torch.column_stack([torch.tensor([1.0]), torch.tensor([2.0])])
+        tensor([[1., 2.]])
+    """
     columns = [
         tensor.reshape(-1, 1) if tensor.dim() < 2 else tensor
         for tensor in _some("column_stack", tensors)
@@ -131,7 +190,13 @@ def column_stack(tensors):
 
 @composite(method=False, out=False)
 def block_diag(*tensors):
-    """A matrix with the tensors (0, 1 or 2 dimensions) along its diagonal and 0 elsewhere."""
+    """A matrix with the tensors (0, 1 or 2 dimensions) along its diagonal and 0 elsewhere.
+
+    Example:
+        >>> torch.block_diag(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
     if not tensors:
         return fl.empty(1, 0, device=None)
@@ -160,6 +225,10 @@ def meshgrid(*tensors, indexing="ij") -> tuple:
 
     Vectors (N1), (N2), ... give as many views of shape (N1, N2, ...). indexing="xy" swaps the first two
     dimensions, as in plots.
+
+    Example:
+        >>> torch.meshgrid(torch.tensor([3.0, 1.0, 2.0]))
+        (tensor([3., 1., 2.]),)
     """
     tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
     if not tensors:
@@ -198,7 +267,12 @@ def meshgrid(*tensors, indexing="ij") -> tuple:
 
 @composite(method=False, out=False)
 def cartesian_prod(*tensors):
-    """Every choice of one element from each vector, one choice a row; for a single vector, itself."""
+    """Every choice of one element from each vector, one choice a row; for a single vector, itself.
+
+    Example:
+        >>> torch.cartesian_prod(torch.tensor([3.0, 1.0, 2.0]))
+        tensor([3., 1., 2.])
+    """
     tensors = sequence(*tensors[:1], tensors[1:])
     for tensor in tensors:
         if tensor.dim() != 1:
@@ -212,7 +286,14 @@ def cartesian_prod(*tensors):
 
 @composite(out=False)
 def combinations(input, r=2, with_replacement=False):
-    """Every choice of r elements of a vector, in the order of itertools, one choice a row."""
+    """Every choice of r elements of a vector, in the order of itertools, one choice a row.
+
+    Example:
+        >>> torch.combinations(torch.tensor([3.0, 1.0, 2.0]))
+        tensor([[3., 1.],
+                [3., 2.],
+                [1., 2.]])
+    """
     if input.dim() != 1:
         raise RuntimeError(f"combinations: input {tuple(input.shape)} must be a vector (1 dim).")
     if r < 0:

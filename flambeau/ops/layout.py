@@ -76,7 +76,12 @@ def pin_memory(self, device=None):
 
 @method
 def is_same_size(self, other) -> bool:
-    """Whether the sizes are equal."""
+    """Whether the sizes are equal.
+
+    Example:
+        >>> torch.is_same_size(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        True
+    """
     return self.shape == other.shape
 
 
@@ -93,13 +98,23 @@ def is_set_to(self, tensor):
 
 @method
 def is_inference(self) -> bool:
-    """Whether the tensor was made under inference_mode."""
+    """Whether the tensor was made under inference_mode.
+
+    Example:
+        >>> torch.is_inference(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        False
+    """
     return self._is_inference
 
 
 @method
 def is_signed(self) -> bool:
-    """Whether the dtype has negative numbers."""
+    """Whether the dtype has negative numbers.
+
+    Example:
+        >>> torch.is_signed(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        True
+    """
     return self.dtype.is_signed
 
 
@@ -329,7 +344,13 @@ def _matrix(tensor, name):
 
 
 def adjoint(input):
-    """The conjugate transpose of each matrix."""
+    """The conjugate transpose of each matrix.
+
+    Example:
+        >>> torch.adjoint(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 3.],
+                [2., 4.]])
+    """
     return input.mT.conj()
 
 
@@ -380,7 +401,13 @@ for _name in (
 
 @composite(out="same")
 def alias_copy(input):
-    """A copy."""
+    """A copy.
+
+    Example:
+        >>> torch.alias_copy(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     return input.clone()
 
 
@@ -402,7 +429,13 @@ register("resize_as_", METHODS["resize_as_"])
 
 @composite(inplace=False, out=True)
 def fill(input, value):
-    """value in a tensor of input's sizes and dtype."""
+    """value in a tensor of input's sizes and dtype.
+
+    Example:
+        >>> torch.fill(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[1., 1.],
+                [1., 1.]])
+    """
     if isinstance(value, _core.Tensor):
         if value.dim() > 0:
             raise RuntimeError(

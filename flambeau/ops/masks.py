@@ -13,6 +13,13 @@ def nonzero(input, *, as_tuple=False):
 
     Returns:
         Tensor: int64, (n, ndim); with as_tuple a tuple of ndim tensors (n), fit for input[...].
+
+    Example:
+        >>> torch.nonzero(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[0, 0],
+                [0, 1],
+                [1, 0],
+                [1, 1]])
     """
     if as_tuple:
         return indexing.nonzero(input.reshape(1) if input.dim() == 0 else input).unbind(1)
@@ -21,7 +28,15 @@ def nonzero(input, *, as_tuple=False):
 
 @composite(out=False)
 def argwhere(input):
-    """The coordinates of the nonzero elements: (n, ndim)."""
+    """The coordinates of the nonzero elements: (n, ndim).
+
+    Example:
+        >>> torch.argwhere(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[0, 0],
+                [0, 1],
+                [1, 0],
+                [1, 1]])
+    """
     return indexing.nonzero(input)
 
 

@@ -111,7 +111,12 @@ def _(grad_output, input, result):
 
 @pointwise(compute="floating")
 def sigmoid(input):
-    """1 / (1 + exp(-input))."""
+    """1 / (1 + exp(-input)).
+
+    Example:
+        >>> torch.sigmoid(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([0.1824, 0.5000, 0.8808])
+    """
     return 1 / (1 + k.exp(-input))
 
 
@@ -126,7 +131,12 @@ register("expit", sigmoid, namespaces=("special",))
 
 @pointwise(compute="floating")
 def sinc(input):
-    """sin(pi input) / (pi input), 1 at 0."""
+    """sin(pi input) / (pi input), 1 at 0.
+
+    Example:
+        >>> torch.sinc(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-2.1221e-01,  1.0000e+00,  2.7828e-08])
+    """
     x = input * 3.141592653589793
     return k.where(input == 0, 1, k.sin(x) / k.where(input == 0, 1, x))
 
@@ -145,7 +155,12 @@ register("sinc", sinc, namespaces=("special",))
 
 @pointwise(compute="floating", domain=(0.3, 3))
 def xlogy(input, other):
-    """input * log(other), 0 where input is 0 (NaN where other is)."""
+    """input * log(other), 0 where input is 0 (NaN where other is).
+
+    Example:
+        >>> torch.xlogy(torch.tensor([1.0, 5.0]), torch.tensor([2.0, 3.0]))
+        tensor([0.6931, 5.4931])
+    """
     return k.where(k.isnan(other), other, k.where(input == 0, 0, input * k.log(other)))
 
 
@@ -180,7 +195,12 @@ register("xlogy", xlogy, namespaces=("special",))
     compute="floating", method=False, function=False, inplace=False, namespaces=(), domain=(0.3, 3)
 )
 def xlog1py(input, other):
-    """input * log1p(other), 0 where input is 0."""
+    """input * log1p(other), 0 where input is 0.
+
+    Example:
+        >>> torch.special.xlog1py(torch.tensor([1.0, 5.0]), torch.tensor([2.0, 3.0]))
+        tensor([1.0986, 6.9315])
+    """
     return k.where(k.isnan(other), other, k.where(input == 0, 0, input * k.log1p(other)))
 
 
@@ -207,7 +227,12 @@ register("xlog1py", xlog1py, namespaces=("special",))
     smooth=False,
 )
 def zeta(input, other):
-    """The Hurwitz zeta function: the sum of (k + other)**-input over k >= 0."""
+    """The Hurwitz zeta function: the sum of (k + other)**-input over k >= 0.
+
+    Example:
+        >>> torch.special.zeta(torch.tensor([1.0, 5.0]), torch.tensor([2.0, 3.0]))
+        tensor([   inf, 0.0057])
+    """
     return k.zeta(input, other)
 
 
@@ -300,13 +325,25 @@ def _(grad_output, input, eps, result):
 
 @composite(inplace=True, namespaces=("torch", "special"))
 def logit(input, eps=None):
-    """log(input / (1 - input)); input is held in [eps, 1 - eps] first if eps is given."""
+    """log(input / (1 - input)); input is held in [eps, 1 - eps] first if eps is given.
+
+    Example:
+        >>> torch.logit(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[inf, nan],
+                [nan, nan]])
+    """
     return _logit(input) if eps is None else _logit_eps(input, eps=eps)
 
 
 @composite(inplace=True)
 def mvlgamma(input, p: int):
-    """The multivariate log-gamma function of dimension p."""
+    """The multivariate log-gamma function of dimension p.
+
+    Example:
+        >>> torch.mvlgamma(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[0.0000, 0.0000],
+                [0.6931, 1.7918]])
+    """
     if p < 1:
         raise RuntimeError(f"mvlgamma: p is {p}; it must be 1 or more.")
     # The terms, their logarithms and what those need: all at once, or not at all.

@@ -47,6 +47,11 @@ def roll(input, shifts, dims=None):
 
     Args:
         shifts (int or tuple of int): one for each of dims.
+
+    Example:
+        >>> torch.roll(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[4., 1.],
+                [2., 3.]])
     """
     shifts = (shifts,) if hasattr(shifts, "__index__") else few(shifts)
     dims = (dims,) if hasattr(dims, "__index__") else few(() if dims is None else dims)
@@ -77,6 +82,10 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         output_size (int, optional): the sum of repeats, where it is known; checked.
 
     repeat_interleave(repeats) alone gives the index that does it: repeats[i] times i.
+
+    Example:
+        >>> torch.repeat_interleave(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([1., 2., 3., 4.])
     """
     if repeats is None:
         return _repeated_places(input, output_size)

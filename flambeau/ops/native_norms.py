@@ -89,7 +89,13 @@ def native_dropout(input, p, train) -> tuple:
 
 @composite(method=False, out=False)
 def norm_except_dim(v, pow=2, dim=0):
-    """The norm over all dims but one, which keeps its size; dim -1 gives the norm of everything."""
+    """The norm over all dims but one, which keeps its size; dim -1 gives the norm of everything.
+
+    Example:
+        >>> torch.norm_except_dim(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[2.2361],
+                [5.0000]])
+    """
     if dim == -1:
         return v.norm(pow)
     dims = [d for d in range(v.dim()) if d != dim % v.dim()]

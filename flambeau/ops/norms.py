@@ -124,6 +124,10 @@ def linalg_vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
 
     ord = inf and -inf are the largest and smallest abs(x), ord = 0 the count of elements that are not 0.
     Gradient: 0 at a zero vector.
+
+    Example:
+        >>> torch.linalg.vector_norm(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(5.4772)
     """
     x = _check_norm_dtype("linalg.vector_norm", x, dtype)
     return _vector_norm("linalg.vector_norm", x, ord, dim, keepdim)
@@ -170,7 +174,12 @@ def _matrix_norm(operator, x, ord, dim, keepdim):
 
 @composite(name="matrix_norm", namespaces=("linalg",), method=False, out="same")
 def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
-    """The norm of matrices: "fro", "nuc", 1, -1, 2, -2, inf or -inf."""
+    """The norm of matrices: "fro", "nuc", 1, -1, 2, -2, inf or -inf.
+
+    Example:
+        >>> torch.linalg.matrix_norm(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(5.4772)
+    """
     if A.dim() < 2:
         raise RuntimeError(f"linalg.matrix_norm: A {tuple(A.shape)} must have 2 dims or more.")
     dim = few(dim)
@@ -182,7 +191,12 @@ def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None)
 
 @composite(name="norm", namespaces=("linalg",), method=False, out="same")
 def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
-    """The norm of a vector (dim an int) or of matrices (dim a pair); without ord the 2-norm of all elements."""
+    """The norm of a vector (dim an int) or of matrices (dim a pair); without ord the 2-norm of all elements.
+
+    Example:
+        >>> torch.linalg.norm(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(5.4772)
+    """
     A = _check_norm_dtype("linalg.norm", A, dtype)
     if dim is not None and not isinstance(dim, int):
         dim = few(dim)
@@ -209,7 +223,12 @@ def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
 
 @composite(out="same")
 def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
-    """The p-norm over `dim`, or over all elements; "nuc" is the sum of singular values."""
+    """The p-norm over `dim`, or over all elements; "nuc" is the sum of singular values.
+
+    Example:
+        >>> torch.norm(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(5.4772)
+    """
     input = _check_norm_dtype("norm", input, dtype)
     if p is None or p == "fro":
         return _vector_norm("norm", input, 2, dim, keepdim)
@@ -242,7 +261,12 @@ for _operator, _arguments in (
 
 @composite
 def dist(input, other, p=2):
-    """The p-norm of input - other."""
+    """The p-norm of input - other.
+
+    Example:
+        >>> torch.dist(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(0.)
+    """
     require_floating(input, "dist")
     require_floating(other, "dist")
     return _vector_norm("dist", input - other, p, None, False)
@@ -277,6 +301,11 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     Shape: (*B, P, M) and (*B, R, M) give (*B, P, R). With p = 2 and more than 25 rows on a side (the
     limit that PyTorch has) it is taken from squares and products: sqrt(a*a + b*b - 2*a*b), which is
     faster and loses digits where rows lie close together.
+
+    Example:
+        >>> torch.cdist(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[0.0000, 2.8284],
+                [2.8284, 0.0000]])
     """
     modes = {
         "use_mm_for_euclid_dist_if_necessary": None,
@@ -337,7 +366,12 @@ def _(grad_output, product, square1, square2, result):
 
 @composite(method=False, out=False, namespaces=("torch", "nn.functional"))
 def pdist(input, p=2.0):
-    """The p-norms of input[i] - input[j] for all i < j, row by row."""
+    """The p-norms of input[i] - input[j] for all i < j, row by row.
+
+    Example:
+        >>> torch.pdist(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([2.8284])
+    """
     if input.dim() != 2:
         raise RuntimeError(
             f"pdist: input {tuple(input.shape)} must be a matrix, (points, features)."
@@ -351,11 +385,21 @@ def pdist(input, p=2.0):
 
 @composite(method=False)
 def frobenius_norm(input, dim=(), keepdim=False):
-    """The root of the sum of squares over dim, or of everything."""
+    """The root of the sum of squares over dim, or of everything.
+
+    Example:
+        >>> torch.frobenius_norm(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([2.2361, 5.0000])
+    """
     return fl.linalg.vector_norm(input, 2, None if is_left_out(dim) else dim, keepdim)
 
 
 @composite(method=False)
 def nuclear_norm(input, dim=(-2, -1), keepdim=False):
-    """The sum of the singular values."""
+    """The sum of the singular values.
+
+    Example:
+        >>> torch.nuclear_norm(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(5.8310)
+    """
     return fl.linalg.matrix_norm(input, "nuc", dim, keepdim)

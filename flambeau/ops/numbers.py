@@ -66,7 +66,16 @@ def _(ctx, grad_mantissa, grad_exponent):
 
 @composite
 def frexp(input):
-    """(mantissa, exponent) with input = mantissa * 2**exponent and 0.5 <= abs(mantissa) < 1."""
+    """(mantissa, exponent) with input = mantissa * 2**exponent and 0.5 <= abs(mantissa) < 1.
+
+    Example:
+        >>> torch.frexp(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.frexp(
+        mantissa=tensor([[0.5000, 0.5000],
+                [0.7500, 0.5000]]),
+        exponent=tensor([[1, 2],
+                [2, 3]], dtype=torch.int32))
+    """
     return _FrexpResult(*_frexp(operand(input)))
 
 
@@ -78,7 +87,12 @@ def frexp(input):
     inplace=False,
 )
 def spherical_bessel_j0(input):
-    """sin(input) / input; 1 at 0."""
+    """sin(input) / input; 1 at 0.
+
+    Example:
+        >>> torch.special.spherical_bessel_j0(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([0.6650, 1.0000, 0.4546])
+    """
     x = k.where(input == 0, 1, input)
     return k.where(k.isinf(input), 0, k.where(input == 0, 1, k.sin(x) / x))
 
@@ -138,7 +152,13 @@ def _airy(x):
 
 @composite(name="airy_ai", namespaces=("special",), method=False)
 def airy_ai(input):
-    """The Airy function Ai. It has no gradient."""
+    """The Airy function Ai. It has no gradient.
+
+    Example:
+        >>> torch.special.airy_ai(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[0.1353, 0.0349],
+                [0.0066, 0.0010]])
+    """
     import numpy
 
     input = operand(input)
@@ -160,6 +180,10 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0):
     Args:
         dim (int or tuple of int): over which to reduce; all of them if empty.
         mode (int): 0 is the only one.
+
+    Example:
+        >>> torch.hash_tensor(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(9216616637413720064, dtype=torch.uint64)
     """
     import numpy
 

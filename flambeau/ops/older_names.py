@@ -75,7 +75,12 @@ register("is_nonzero", is_nonzero, method=True)
 
 
 def is_distributed(input) -> bool:
-    """False: no tensor here is spread over machines."""
+    """False: no tensor here is spread over machines.
+
+    Example:
+        >>> torch.is_distributed(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        False
+    """
     return False
 
 
@@ -144,7 +149,12 @@ def _(self, other, assign=False):
 
 @composite(method=False, out=False)
 def get_device(input) -> int:
-    """-1, the number that stands for the CPU."""
+    """-1, the number that stands for the CPU.
+
+    Example:
+        >>> torch.get_device(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        -1
+    """
     return -1 if input.device.index is None else input.device.index
 
 

@@ -501,7 +501,12 @@ def _(grad_output, input, other, result):
 
 @pointwise(compute="floating", inplace=False, tensors=("input", "other"))
 def logaddexp2(input, other):
-    """log2(2**input + 2**other) without overflow."""
+    """log2(2**input + 2**other) without overflow.
+
+    Example:
+        >>> torch.logaddexp2(torch.tensor([1.0, 5.0]), torch.tensor([2.0, 3.0]))
+        tensor([2.5850, 5.3219])
+    """
     larger = k.maximum(input, other)
     smaller = k.minimum(input, other)
     return k.where(
@@ -521,13 +526,23 @@ def _(grad_output, input, other, result):
 
 @pointwise(compute="floating")
 def deg2rad(input):
-    """Degrees to radians."""
+    """Degrees to radians.
+
+    Example:
+        >>> torch.deg2rad(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-0.0262,  0.0000,  0.0349])
+    """
     return input * 0.017453292519943295
 
 
 @pointwise(compute="floating")
 def rad2deg(input):
-    """Radians to degrees."""
+    """Radians to degrees.
+
+    Example:
+        >>> torch.rad2deg(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([-85.9437,   0.0000, 114.5916])
+    """
     return input * 57.29577951308232
 
 
@@ -543,7 +558,13 @@ _nan_to_num = make_pointwise(
 
 @composite(inplace=True, out="same")
 def nan_to_num(input, nan=None, posinf=None, neginf=None):
-    """NaN replaced by nan (0), infinities by posinf and neginf (the largest and lowest finite value)."""
+    """NaN replaced by nan (0), infinities by posinf and neginf (the largest and lowest finite value).
+
+    Example:
+        >>> torch.nan_to_num(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     from ..types import finfo
 
     if not (input.dtype.is_floating_point or input.dtype.is_complex):

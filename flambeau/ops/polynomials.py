@@ -116,21 +116,39 @@ def _hermite(x, n, second, step):
 
 @_polynomial
 def hermite_polynomial_h(input, n):
-    """The physicists' Hermite polynomial of degree n: H_k+1 = 2 x H_k - 2 k H_k-1."""
+    """The physicists' Hermite polynomial of degree n: H_k+1 = 2 x H_k - 2 k H_k-1.
+
+    Example:
+        >>> torch.special.hermite_polynomial_h(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[2., 4.],
+                [6., 8.]])
+    """
     x, n = _arguments("hermite_polynomial_h", input, n)
     return _hermite(x, n, 2 * x, lambda k, p, before: 2 * x * p - 2 * k * before)
 
 
 @_polynomial
 def hermite_polynomial_he(input, n):
-    """The probabilists' Hermite polynomial of degree n: He_k+1 = x He_k - k He_k-1."""
+    """The probabilists' Hermite polynomial of degree n: He_k+1 = x He_k - k He_k-1.
+
+    Example:
+        >>> torch.special.hermite_polynomial_he(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     x, n = _arguments("hermite_polynomial_he", input, n)
     return _hermite(x, n, x, lambda k, p, before: x * p - k * before)
 
 
 @_polynomial
 def laguerre_polynomial_l(input, n):
-    """The Laguerre polynomial of degree n: (k + 1) L_k+1 = (2 k + 1 - x) L_k - k L_k-1."""
+    """The Laguerre polynomial of degree n: (k + 1) L_k+1 = (2 k + 1 - x) L_k - k L_k-1.
+
+    Example:
+        >>> torch.special.laguerre_polynomial_l(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[ 0., -1.],
+                [-2., -3.]])
+    """
     x, n = _arguments("laguerre_polynomial_l", input, n)
     result = _recurrence(
         x,
@@ -144,7 +162,13 @@ def laguerre_polynomial_l(input, n):
 
 @_polynomial
 def legendre_polynomial_p(input, n):
-    """The Legendre polynomial of degree n: (k + 1) P_k+1 = (2 k + 1) x P_k - k P_k-1."""
+    """The Legendre polynomial of degree n: (k + 1) P_k+1 = (2 k + 1) x P_k - k P_k-1.
+
+    Example:
+        >>> torch.special.legendre_polynomial_p(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     x, n = _arguments("legendre_polynomial_p", input, n)
     result = _recurrence(
         x,

@@ -48,7 +48,13 @@ def moveaxis(input, source, destination):
 
 @composite(out=False, inplace=False)
 def fliplr(input):
-    """A copy with dim 1 reversed."""
+    """A copy with dim 1 reversed.
+
+    Example:
+        >>> torch.fliplr(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[2., 1.],
+                [4., 3.]])
+    """
     if input.dim() < 2:
         raise RuntimeError(f"fliplr: input {tuple(input.shape)} must have 2 dims or more.")
     return input.flip(1)
@@ -56,7 +62,13 @@ def fliplr(input):
 
 @composite(out=False)
 def flipud(input):
-    """A copy with dim 0 reversed."""
+    """A copy with dim 0 reversed.
+
+    Example:
+        >>> torch.flipud(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[3., 4.],
+                [1., 2.]])
+    """
     if input.dim() < 1:
         raise RuntimeError("flipud: input is 0-dim; it must have 1 dim or more.")
     return input.flip(0)
@@ -64,7 +76,13 @@ def flipud(input):
 
 @composite(out=False)
 def rot90(input, k=1, dims=(0, 1)):
-    """Turned by k * 90 degrees in the plane of two dims, from the first towards the second."""
+    """Turned by k * 90 degrees in the plane of two dims, from the first towards the second.
+
+    Example:
+        >>> torch.rot90(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[2., 4.],
+                [1., 3.]])
+    """
     if len(dims) != 2:
         raise RuntimeError(f"rot90: dims {tuple(dims)} must name two dims.")
     if input.dim() < 2:
@@ -145,7 +163,12 @@ def unflatten(input, dim, sizes):
 
 @composite(out=False)
 def ravel(input):
-    """The elements as a vector; a view where the layout allows it."""
+    """The elements as a vector; a view where the layout allows it.
+
+    Example:
+        >>> torch.ravel(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([1., 2., 3., 4.])
+    """
     return input.reshape(-1)
 
 
@@ -168,7 +191,13 @@ def select_scatter(input, src, dim, index):
 
 @composite(out="same")
 def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
-    """A copy of `input` with `src` in the slice start:end:step of `dim`."""
+    """A copy of `input` with `src` in the slice start:end:step of `dim`.
+
+    Example:
+        >>> torch.slice_scatter(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     dim = wrap_dim(dim, input.dim(), "slice_scatter")
     if step < 1:
         raise RuntimeError(f"slice_scatter: step is {step}; it must be 1 or more.")
@@ -179,7 +208,13 @@ def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
 
 @composite
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
-    """A copy of `input` with `src` on a diagonal."""
+    """A copy of `input` with `src` on a diagonal.
+
+    Example:
+        >>> torch.diagonal_scatter(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 2.0]))
+        tensor([[1., 2.],
+                [3., 2.]])
+    """
     result = input.clone()
     _like_slice("diagonal_scatter", src, result.diagonal(offset, dim1, dim2))
     return result
@@ -228,7 +263,13 @@ def narrow_copy(input, dim, start, length):
 
 @composite(method=False)
 def slice_copy(input, dim=0, start=None, end=None, step=1):
-    """A copy of the slice start:end:step of `dim`."""
+    """A copy of the slice start:end:step of `dim`.
+
+    Example:
+        >>> torch.slice_copy(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     return input[
         (slice(None),) * wrap_dim(dim, input.dim(), "slice_copy") + (slice(start, end, step),)
     ].clone()

@@ -129,7 +129,12 @@ all = reduction_way(_truth(_all, "all"), _all, "b", "adu")
 
 @composite(out=False)
 def count_nonzero(input, dim=None):
-    """The number of nonzero elements, over dim or all (int64)."""
+    """The number of nonzero elements, over dim or all (int64).
+
+    Example:
+        >>> torch.count_nonzero(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(4)
+    """
     return _core._reduce(
         _count, (input,), reduced_dims(dim, input.dim(), "count_nonzero"), False, (_core.int64,)
     )[0]
@@ -143,7 +148,12 @@ count_nonzero = reduction_way(count_nonzero, _count, "i", "ad", names=("input", 
 
 @composite
 def nansum(input, dim=None, keepdim=False, *, dtype=None):
-    """The sum of the elements that are not NaN."""
+    """The sum of the elements that are not NaN.
+
+    Example:
+        >>> torch.nansum(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(10.)
+    """
     if input.dtype.is_complex:
         raise RuntimeError("nansum: input is complex. Take .real and .imag apart.")
     from .choice import masked_fill
@@ -253,7 +263,14 @@ _aminmax = result_type("aminmax", ("min", "max"))
 
 @composite(out="exact")
 def aminmax(input, *, dim=None, keepdim=False):
-    """(min, max) over dim or all."""
+    """(min, max) over dim or all.
+
+    Example:
+        >>> torch.aminmax(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.aminmax(
+        min=tensor(1.),
+        max=tensor(4.))
+    """
     _need_dim(input, dim, "aminmax")
     return _aminmax((amin(input, dim, keepdim), amax(input, dim, keepdim)))
 

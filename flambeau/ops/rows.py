@@ -192,7 +192,13 @@ def _of_nothing(input):
 
 @composite(namespaces=("torch", "special", "nn.functional"), out="same")
 def softmax(input, dim, dtype=None):
-    """exp(input) over its sum along dim: positive numbers that add up to 1."""
+    """exp(input) over its sum along dim: positive numbers that add up to 1.
+
+    Example:
+        >>> torch.softmax(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[0.2689, 0.7311],
+                [0.2689, 0.7311]])
+    """
     input, dims = _prepare(input, dim, dtype, "softmax")
     if not input.numel():
         return _of_nothing(input)
@@ -201,7 +207,13 @@ def softmax(input, dim, dtype=None):
 
 @composite(namespaces=("torch", "special", "nn.functional"), out="same")
 def log_softmax(input, dim, dtype=None):
-    """log(softmax(input, dim)), computed without under- or overflow."""
+    """log(softmax(input, dim)), computed without under- or overflow.
+
+    Example:
+        >>> torch.log_softmax(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[-1.3133, -0.3133],
+                [-1.3133, -0.3133]])
+    """
     input, dims = _prepare(input, dim, dtype, "log_softmax")
     if not input.numel():
         return _of_nothing(input)

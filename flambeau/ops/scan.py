@@ -37,6 +37,11 @@ def cumsum(input, dim, *, dtype=None):
     """out[i] = input[0] + ... + input[i] along dim.
 
     Dtype: bool and integers give int64. Accuracy: float32 is summed in float64 and rounded once an element.
+
+    Example:
+        >>> torch.cumsum(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[1., 3.],
+                [3., 7.]])
     """
     return _cumsum(_promoted(input, dtype), dim)
 
@@ -75,13 +80,25 @@ def _(ctx, grad_output):
 
 @composite(inplace=True)
 def cumprod(input, dim, *, dtype=None):
-    """out[i] = input[0] * ... * input[i] along dim. Dtype: bool and integers give int64."""
+    """out[i] = input[0] * ... * input[i] along dim. Dtype: bool and integers give int64.
+
+    Example:
+        >>> torch.cumprod(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[ 1.,  2.],
+                [ 3., 12.]])
+    """
     return _cumprod(_promoted(input, dtype), dim)
 
 
 @primitive(out="same")
 def logcumsumexp(ctx, input, dim):
-    """log of the running sum of exp(input) along dim, without overflow. Dtype: floating and complex."""
+    """log of the running sum of exp(input) along dim, without overflow. Dtype: floating and complex.
+
+    Example:
+        >>> torch.logcumsumexp(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[1.0000, 2.3133],
+                [3.0000, 4.3133]])
+    """
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         raise NotImplementedError(
             f"logcumsumexp: input is {input.dtype}, but it must be floating or complex. Convert it "
@@ -135,7 +152,16 @@ Cummin = result_type("cummin", "values indices")
 
 @primitive
 def cummax(ctx, input, dim):
-    """The greatest value so far along dim and the place of its last occurrence; from a NaN on, NaN."""
+    """The greatest value so far along dim and the place of its last occurrence; from a NaN on, NaN.
+
+    Example:
+        >>> torch.cummax(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        torch.return_types.cummax(
+        values=tensor([[1., 2.],
+                [3., 4.]]),
+        indices=tensor([[0, 1],
+                [0, 1]]))
+    """
     return _keep_places(ctx, input, dim, Cummax(indexing.cummax(input, dim)))
 
 
@@ -146,7 +172,16 @@ def _(ctx, grad_values, _):
 
 @primitive
 def cummin(ctx, input, dim):
-    """The least value so far along dim and the place of its last occurrence; from a NaN on, NaN."""
+    """The least value so far along dim and the place of its last occurrence; from a NaN on, NaN.
+
+    Example:
+        >>> torch.cummin(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        torch.return_types.cummin(
+        values=tensor([[1., 1.],
+                [3., 3.]]),
+        indices=tensor([[0, 0],
+                [0, 0]]))
+    """
     return _keep_places(ctx, input, dim, Cummin(indexing.cummin(input, dim)))
 
 

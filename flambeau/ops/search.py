@@ -42,13 +42,23 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
 
     Returns:
         Tensor: the shape of input, int64, or int32 with out_int32.
+
+    Example:
+        >>> torch.searchsorted(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[0, 1],
+                [0, 1]])
     """
     return _search("searchsorted", sorted_sequence, input, out_int32, right, side, sorter)
 
 
 @composite(method=False, out="same")
 def bucketize(input, boundaries, *, out_int32=False, right=False):
-    """searchsorted(boundaries, input) for 1-D boundaries."""
+    """searchsorted(boundaries, input) for 1-D boundaries.
+
+    Example:
+        >>> torch.bucketize(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+        tensor([0, 0])
+    """
     if boundaries.dim() != 1:
         raise RuntimeError(
             f"bucketize: boundaries {tuple(boundaries.shape)} must be a vector (1 dim)."
@@ -84,6 +94,10 @@ def histc(input, bins=100, min=0, max=0):
 
     Returns:
         Tensor: (bins), the dtype of input. Elements outside and NaN are not counted.
+
+    Example:
+        >>> torch.histc(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([4.])
     """
     low, high = float(min), float(max)
     if not input.dtype.is_floating_point:
@@ -146,6 +160,12 @@ def histogram(input, bins, *, range=None, weight=None, density=False):
 
     Returns:
         (hist, bin_edges): (bins) and (bins + 1), the dtype of input.
+
+    Example:
+        >>> torch.histogram(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        torch.return_types.histogram(
+        hist=tensor([4.]),
+        bin_edges=tensor([1., 4.]))
     """
     if isinstance(bins, int) and bins < 1:
         raise RuntimeError(f"histogram: bins is {bins}; it must be 1 or more.")
@@ -161,6 +181,12 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
 
     Returns:
         (hist, bin_edges): (bins of dim 0, ..., bins of dim D - 1), and a tuple of D tensors of edges.
+
+    Example:
+        >>> torch.histogramdd(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        torch.return_types.histogramdd(
+        hist=tensor([[2.]]),
+        bin_edges=(tensor([1., 3.]), tensor([2., 4.])))
     """
     if not input.dtype.is_floating_point:
         raise RuntimeError(

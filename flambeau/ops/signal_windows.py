@@ -200,7 +200,12 @@ def hamming_window(
     device=None,
     requires_grad=False,
 ):
-    """alpha - beta * cos(2 pi k / length)."""
+    """alpha - beta * cos(2 pi k / length).
+
+    Example:
+        >>> torch.hamming_window(3)
+        tensor([0.0800, 0.7700, 0.7700])
+    """
     name, sym = "hamming_window", not periodic
     wide = _wide(name, window_length, dtype)
     made = _cosines(name, window_length, (alpha, beta), sym, wide, layout, device, False)
@@ -218,7 +223,12 @@ def kaiser_window(
     device=None,
     requires_grad=False,
 ):
-    """The Kaiser window, periodic unless told otherwise."""
+    """The Kaiser window, periodic unless told otherwise.
+
+    Example:
+        >>> torch.kaiser_window(3)
+        tensor([5.2773e-05, 5.1884e-01, 5.1884e-01])
+    """
     wide = _wide("kaiser_window", window_length, dtype)
     options = {"dtype": wide, "layout": layout, "device": device}
     made = kaiser(window_length, beta=beta, sym=not periodic, **options)

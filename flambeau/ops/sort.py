@@ -40,6 +40,14 @@ def sort(ctx, input, dim: object = -1, descending=False, *, stable=False):
 
     Returns:
         (values, indices): both the shape of input, indices int64.
+
+    Example:
+        >>> torch.sort(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.sort(
+        values=tensor([[1., 2.],
+                [3., 4.]]),
+        indices=tensor([[0, 1],
+                [0, 1]]))
     """
     if isinstance(dim, bool):  # sort(input, stable, dim, descending), as the older overload has it
         dim = -1
@@ -53,13 +61,25 @@ def _(ctx, grad_values, _):
 
 @composite(out=False)
 def argsort(input, dim=-1, descending=False, *, stable=False):
-    """The indices that sort would return."""
+    """The indices that sort would return.
+
+    Example:
+        >>> torch.argsort(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[0, 1],
+                [0, 1]])
+    """
     return indexing.argsort(input, dim, descending)
 
 
 @composite(out="same")
 def msort(input):
-    """Sorted along dim 0, ascending."""
+    """Sorted along dim 0, ascending.
+
+    Example:
+        >>> torch.msort(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     return sort(input, 0)[0]
 
 
@@ -72,6 +92,14 @@ def topk(ctx, input, k, dim=None, largest=True, sorted=True):
 
     Returns:
         (values, indices): size k along dim.
+
+    Example:
+        >>> torch.topk(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        torch.return_types.topk(
+        values=tensor([[2.],
+                [4.]]),
+        indices=tensor([[1],
+                [1]]))
     """
     dim = -1 if dim is None else dim
     if input.dtype is fl.bool:
@@ -91,7 +119,14 @@ Kthvalue = result_type("kthvalue", "values indices")
 
 @primitive(out="exact")
 def kthvalue(ctx, input, k, dim=None, keepdim=False):
-    """The k-th least value along dim (k from 1) and its place."""
+    """The k-th least value along dim (k from 1) and its place.
+
+    Example:
+        >>> torch.kthvalue(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        torch.return_types.kthvalue(
+        values=tensor([1., 3.]),
+        indices=tensor([0, 0]))
+    """
     dim = -1 if dim is None else dim
     return _keep(ctx, input, dim, Kthvalue(indexing.kthvalue(input, k, dim, keepdim)))
 
@@ -138,7 +173,12 @@ def _(ctx, grad_output):
 
 @composite
 def median(input, dim=None, keepdim=False) -> object:
-    """The lower median along dim and its place; without dim, of all elements. A NaN makes it NaN."""
+    """The lower median along dim and its place; without dim, of all elements. A NaN makes it NaN.
+
+    Example:
+        >>> torch.median(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(2.)
+    """
     if dim is None:
         return _median_of_all(input, False)
     return _median_along(input, dim, keepdim, False)
@@ -146,7 +186,12 @@ def median(input, dim=None, keepdim=False) -> object:
 
 @composite
 def nanmedian(input, dim=None, keepdim=False) -> object:
-    """median of the elements that are not NaN."""
+    """median of the elements that are not NaN.
+
+    Example:
+        >>> torch.nanmedian(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(2.)
+    """
     if dim is None:
         return _median_of_all(input, True)
     return _median_along(input, dim, keepdim, True)
@@ -157,7 +202,14 @@ Mode = result_type("mode", "values indices")
 
 @primitive(out="exact")
 def mode(ctx, input, dim=-1, keepdim=False):
-    """The most frequent value along dim (the least of several) and the place of its last occurrence."""
+    """The most frequent value along dim (the least of several) and the place of its last occurrence.
+
+    Example:
+        >>> torch.mode(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.mode(
+        values=tensor([1., 3.]),
+        indices=tensor([0, 0]))
+    """
     return _keep(ctx, input, dim, Mode(indexing.mode(input, dim, keepdim)))
 
 

@@ -141,12 +141,24 @@ for _name in ("smm", "sspaddmm"):
 
 
 def spmm(mat1, mat2):
-    """mm(mat1, mat2), by its name for sparse matrices in older programs."""
+    """mm(mat1, mat2), by its name for sparse matrices in older programs.
+
+    Example:
+        >>> torch.spmm(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 7., 10.],
+                [15., 22.]])
+    """
     return _core.mm(mat1, mat2)
 
 
 def dsmm(mat1, mat2):
-    """mm(mat1, mat2), by its name for a strided and a sparse matrix in older programs."""
+    """mm(mat1, mat2), by its name for a strided and a sparse matrix in older programs.
+
+    Example:
+        >>> torch.dsmm(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 7., 10.],
+                [15., 22.]])
+    """
     return _core.mm(mat1, mat2)
 
 

@@ -52,7 +52,13 @@ def _tensor_split(operator, input, indices_or_sections, dim):
 
 @composite(out=False)
 def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sections=None) -> tuple:
-    """As many views as an int says, their sizes differing by at most 1; or views between given indices."""
+    """As many views as an int says, their sizes differing by at most 1; or views between given indices.
+
+    Example:
+        >>> torch.tensor_split(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        (tensor([[1., 2.],
+                [3., 4.]]),)
+    """
     given = [arg for arg in (indices_or_sections, indices, sections) if arg is not None]
     if len(given) != 1:
         raise TypeError("tensor_split: give either sections or indices.")
@@ -77,7 +83,13 @@ def _even_split(operator, input, indices_or_sections, dim):
 
 @composite(out=False)
 def hsplit(input, *indices_or_sections, indices=None, sections=None) -> tuple:
-    """Views along dim 1, or dim 0 of a vector."""
+    """Views along dim 1, or dim 0 of a vector.
+
+    Example:
+        >>> torch.hsplit(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        (tensor([[1., 2.],
+                [3., 4.]]),)
+    """
     if input.dim() < 1:
         raise RuntimeError("hsplit: input is 0-dim; it must have 1 dim or more.")
     return _even_split(
@@ -90,7 +102,13 @@ def hsplit(input, *indices_or_sections, indices=None, sections=None) -> tuple:
 
 @composite(out=False)
 def vsplit(input, *indices_or_sections, indices=None, sections=None) -> tuple:
-    """Views along dim 0 of a tensor of 2 or more dimensions."""
+    """Views along dim 0 of a tensor of 2 or more dimensions.
+
+    Example:
+        >>> torch.vsplit(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        (tensor([[1., 2.],
+                [3., 4.]]),)
+    """
     if input.dim() < 2:
         raise RuntimeError(f"vsplit: input {tuple(input.shape)} must have 2 dims or more.")
     return _even_split("vsplit", input, _given(indices_or_sections, indices, sections), 0)
@@ -98,7 +116,12 @@ def vsplit(input, *indices_or_sections, indices=None, sections=None) -> tuple:
 
 @composite(out=False)
 def dsplit(input, *indices_or_sections, indices=None, sections=None) -> tuple:
-    """Views along dim 2 of a tensor of 3 or more dimensions."""
+    """Views along dim 2 of a tensor of 3 or more dimensions.
+
+    Example:
+        >>> torch.dsplit(torch.arange(4.0).reshape(1, 1, 4), 2)
+        (tensor([[[0., 1.]]]), tensor([[[2., 3.]]]))
+    """
     if input.dim() < 3:
         raise RuntimeError(f"dsplit: input {tuple(input.shape)} must have 3 dims or more.")
     return _even_split("dsplit", input, _given(indices_or_sections, indices, sections), 2)

@@ -78,13 +78,23 @@ def _spread(operator, input, dim, correction, keepdim):
 
 @composite
 def var(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None):
-    """The mean squared distance from the mean over `dim`; the count is lessened by `correction` (1)."""
+    """The mean squared distance from the mean over `dim`; the count is lessened by `correction` (1).
+
+    Example:
+        >>> torch.var(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(1.6667)
+    """
     return _spread("var", input, *_moment_arguments("var", dim, unbiased, correction, keepdim))
 
 
 @composite
 def std(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None):
-    """The square root of `var`. Gradient: 0 where all elements are equal."""
+    """The square root of `var`. Gradient: 0 where all elements are equal.
+
+    Example:
+        >>> torch.std(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(1.2910)
+    """
     return _spread("std", input, *_moment_arguments("std", dim, unbiased, correction, keepdim))
 
 
@@ -102,7 +112,12 @@ for _operator, _backward in ((var, _var_backward), (std, _std_backward)):
 
 @composite(method=False, out=False)
 def var_mean(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None) -> tuple:
-    """(var, mean) over `dim`."""
+    """(var, mean) over `dim`.
+
+    Example:
+        >>> torch.var_mean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        (tensor(1.6667), tensor(2.5000))
+    """
     return _spread(
         "var_mean", input, *_moment_arguments("var_mean", dim, unbiased, correction, keepdim)
     )
@@ -110,7 +125,12 @@ def var_mean(input, dim: object = None, unbiased=None, keepdim=False, *, correct
 
 @composite(method=False, out=False)
 def std_mean(input, dim: object = None, unbiased=None, keepdim=False, *, correction=None) -> tuple:
-    """(std, mean) over `dim`."""
+    """(std, mean) over `dim`.
+
+    Example:
+        >>> torch.std_mean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        (tensor(1.2910), tensor(2.5000))
+    """
     return _spread(
         "std_mean", input, *_moment_arguments("std_mean", dim, unbiased, correction, keepdim)
     )
@@ -118,7 +138,12 @@ def std_mean(input, dim: object = None, unbiased=None, keepdim=False, *, correct
 
 @composite
 def nanmean(input, dim=None, keepdim=False, *, dtype=None):
-    """The mean of the elements that are not NaN."""
+    """The mean of the elements that are not NaN.
+
+    Example:
+        >>> torch.nanmean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(2.5000)
+    """
     require_floating(input, "nanmean")
     if dtype is not None:
         input = input.to(dtype)
@@ -162,7 +187,12 @@ def _log_sum_exp_backward(grad_output, input, result, dims, keepdim):
 
 @composite(namespaces=("torch", "special"))
 def logsumexp(input, dim, keepdim=False):
-    """log(sum(exp(input))) over `dim`, without overflow."""
+    """log(sum(exp(input))) over `dim`, without overflow.
+
+    Example:
+        >>> torch.logsumexp(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([2.3133, 4.3133])
+    """
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = input.to(fl.get_default_dtype())
     dims = wrap_dims(None if is_left_out(dim) else dim, input.dim(), "logsumexp")
@@ -256,13 +286,22 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
 
     Shape: q a number drops `dim`, or keeps it as 1; q a vector (Q) puts Q in front.
     Special values: a NaN makes the quantiles of its row NaN; `nanquantile` leaves it out.
+
+    Example:
+        >>> torch.quantile(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor(4.)
     """
     return _quantile("quantile", input, q, dim, keepdim, interpolation, ignore_nan=False)
 
 
 @composite(out="same", autocast="float32")
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
-    """`quantile` of the elements that are not NaN."""
+    """`quantile` of the elements that are not NaN.
+
+    Example:
+        >>> torch.nanquantile(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor(4.)
+    """
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, ignore_nan=True)
 
 
@@ -289,6 +328,11 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     """The covariance matrix of the rows of `input`, whose columns are observations.
 
     fweights counts, and aweights weighs, the observations; both are vectors.
+
+    Example:
+        >>> torch.cov(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[0.5000, 0.5000],
+                [0.5000, 0.5000]])
     """
     if input.dim() > 2:
         raise RuntimeError(
@@ -329,7 +373,13 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
 
 @composite(out=False)
 def corrcoef(input):
-    """The correlation matrix of the rows of `input`: `cov` with a diagonal of 1."""
+    """The correlation matrix of the rows of `input`: `cov` with a diagonal of 1.
+
+    Example:
+        >>> torch.corrcoef(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 1.],
+                [1., 1.]])
+    """
     if input.dim() > 2:
         raise RuntimeError(
             f"corrcoef: input {tuple(input.shape)} must be (variables, observations), or one "

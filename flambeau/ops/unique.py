@@ -41,6 +41,10 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 
     Returns:
         Tensor: (M), or size M along dim; then, as asked for, inverse (out[inverse] is input) and counts (M).
+
+    Example:
+        >>> torch.unique(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([1., 2., 3., 4.])
     """
     found = _distinct(input.detach(), False, dim)
     return _asked_for("unique", input, found, return_inverse, return_counts)
@@ -48,7 +52,12 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 
 @composite(out=False)
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
-    """The first of every run of equal elements, or of equal slices along dim; results as of unique."""
+    """The first of every run of equal elements, or of equal slices along dim; results as of unique.
+
+    Example:
+        >>> torch.unique_consecutive(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([1., 2., 3., 4.])
+    """
     if dim is not None and input.dim() == 0:
         raise IndexError(
             f"unique_consecutive: input is a number and has no dim {dim}. Leave dim away."

@@ -21,7 +21,12 @@ def _(ctx, *grads):
 
 @composite(method=True, out=False)
 def unsafe_split(input, split_size, dim=0) -> tuple:
-    """split() into parts that may each be written in place; the input must not be read after that."""
+    """split() into parts that may each be written in place; the input must not be read after that.
+
+    Example:
+        >>> torch.unsafe_split(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        (tensor([[1., 2.]]), tensor([[3., 4.]]))
+    """
     return _parts(input, split_size, dim)
 
 
@@ -33,5 +38,11 @@ def unsafe_split_with_sizes(input, split_sizes, dim=0) -> tuple:
 
 @composite(method=True, out=False)
 def unsafe_chunk(input, chunks, dim=0) -> tuple:
-    """chunk() into parts that may each be written in place; the input must not be read after that."""
+    """chunk() into parts that may each be written in place; the input must not be read after that.
+
+    Example:
+        >>> torch.unsafe_chunk(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        (tensor([[1., 2.],
+                [3., 4.]]),)
+    """
     return _parts(input, [part.size(dim) for part in _core.chunk(input.detach(), chunks, dim)], dim)

@@ -343,6 +343,10 @@ def tensordot(a, b, dims=2):
     Args:
         dims (int or pair of lists): how many of the last dimensions of `a` meet the first of `b`, or
             which dimensions of `a` and, in the same order, of `b`.
+
+    Example:
+        >>> torch.tensordot(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(30.)
     """
     if hasattr(dims, "tolist"):
         dims = dims.tolist()

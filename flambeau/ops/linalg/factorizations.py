@@ -123,7 +123,13 @@ def linalg_cholesky(A, *, upper=False):
 
 @composite(autocast="float32")
 def cholesky(input, upper=False):
-    """L with input = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose."""
+    """L with input = L @ L.mH for Hermitian positive-definite matrices, or its Hermitian transpose.
+
+    Example:
+        >>> torch.cholesky(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+        tensor([[1.4142, 0.0000],
+                [0.0000, 2.0000]])
+    """
     if input.numel() == 0 and input.dim() > 1:
         return input * input  # whatever its sizes and dtype are, as in PyTorch; nothing is computed
     return _factor_definite("cholesky", input, upper)
@@ -142,7 +148,13 @@ def linalg_cholesky_ex(A, *, upper=False, check_errors=False):
 
 @composite(autocast="float32")
 def cholesky_solve(B, L, upper=False):
-    """X with A @ X = B, given the Cholesky factor L of A."""
+    """X with A @ X = B, given the Cholesky factor L of A.
+
+    Example:
+        >>> torch.cholesky_solve(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 1.0000,  2.3750],
+                [ 0.0000, -0.1250]])
+    """
     check_matrices("cholesky_solve", L, square=True)
     check_matrices("cholesky_solve", B)
     check_same_dtype("cholesky_solve", B=B, L=L)
@@ -158,7 +170,13 @@ def cholesky_solve(B, L, upper=False):
 
 @composite(autocast="float32")
 def cholesky_inverse(L, upper=False):
-    """The inverse of A, given the Cholesky factor L of A."""
+    """The inverse of A, given the Cholesky factor L of A.
+
+    Example:
+        >>> torch.cholesky_inverse(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 1.5625, -0.1875],
+                [-0.1875,  0.0625]])
+    """
     check_matrices("cholesky_inverse", L, square=True)
     zero = L.detach().diagonal(0, -2, -1) == 0
     first = zero.to(fl.int32).argmax(-1).add(1) if zero.size(-1) else zero.sum(-1)
@@ -171,7 +189,16 @@ def cholesky_inverse(L, upper=False):
 
 @composite(name="qr", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_qr(A, mode="reduced"):
-    """(Q, R) with A = Q @ R, Q orthogonal, R upper triangular; mode "complete" makes Q square, "r" leaves it out."""
+    """(Q, R) with A = Q @ R, Q orthogonal, R upper triangular; mode "complete" makes Q square, "r" leaves it out.
+
+    Example:
+        >>> torch.linalg.qr(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.linalg_qr(
+        Q=tensor([[-0.3162, -0.9487],
+                [-0.9487,  0.3162]]),
+        R=tensor([[-3.1623, -4.4272],
+                [ 0.0000, -0.6325]]))
+    """
     check_matrices("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(f"linalg.qr: mode is {mode!r}; it must be 'reduced', 'complete' or 'r'.")
@@ -197,13 +224,30 @@ def _(ctx, grad_Q, grad_R):
 
 @composite(autocast="float32")
 def qr(input, some=True):
-    """(Q, R) of `linalg.qr`, complete with some=False."""
+    """(Q, R) of `linalg.qr`, complete with some=False.
+
+    Example:
+        >>> torch.qr(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.qr(
+        Q=tensor([[-0.3162, -0.9487],
+                [-0.9487,  0.3162]]),
+        R=tensor([[-3.1623, -4.4272],
+                [ 0.0000, -0.6325]]))
+    """
     return _OldQrResult(*linalg_qr(input, "reduced" if some else "complete"))
 
 
 @composite(autocast="float32")
 def geqrf(input):
-    """(a, tau): the Householder vectors below R in one matrix, stored by columns, and their factors."""
+    """(a, tau): the Householder vectors below R in one matrix, stored by columns, and their factors.
+
+    Example:
+        >>> torch.geqrf(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.geqrf(
+        a=tensor([[-3.1623, -4.4272],
+                [ 0.7208, -0.6325]]),
+        tau=tensor([1.3162, 0.0000]))
+    """
     import numpy
 
     check_matrices("geqrf", input)
@@ -262,7 +306,13 @@ def _check_reflections(operator, A, tau):
 
 @composite(name="householder_product", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_householder_product(A, tau):
-    """The first columns of the product of the reflections that `geqrf` gives."""
+    """The first columns of the product of the reflections that `geqrf` gives.
+
+    Example:
+        >>> torch.linalg.householder_product(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 2.0]))
+        tensor([[ 0.,  3.],
+                [-3.,  8.]])
+    """
     _check_reflections("linalg.householder_product", A, tau)
     if A.size(-2) < A.size(-1):
         raise RuntimeError(
@@ -273,7 +323,13 @@ def linalg_householder_product(A, tau):
 
 @composite(autocast="float32")
 def orgqr(input, tau):
-    """An alias of `linalg.householder_product`."""
+    """An alias of `linalg.householder_product`.
+
+    Example:
+        >>> torch.orgqr(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 2.0]))
+        tensor([[ 0.,  3.],
+                [-3.,  8.]])
+    """
     return linalg_householder_product(input, tau)
 
 
@@ -477,7 +533,15 @@ def linalg_ldl_factor_ex(A, *, hermitian=False, check_errors=False):
 
 @composite(name="ldl_factor", namespaces=("linalg",), method=False)
 def linalg_ldl_factor(A, *, hermitian=False):
-    """(LD, pivots) of `linalg.ldl_factor_ex`."""
+    """(LD, pivots) of `linalg.ldl_factor_ex`.
+
+    Example:
+        >>> torch.linalg.ldl_factor(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.linalg_ldl_factor(
+        LD=tensor([[ 4.0000,  0.0000],
+                [ 0.7500, -1.2500]]),
+        pivots=tensor([2, 2], dtype=torch.int32))
+    """
     LD, pivots, info = linalg_ldl_factor_ex(A, hermitian=hermitian)
     raise_where(
         "linalg.ldl_factor", info, "D is singular; linalg.ldl_factor_ex takes such a matrix"

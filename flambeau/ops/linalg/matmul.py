@@ -32,7 +32,13 @@ def _check_dtypes(operator, first, second):
 
 @composite(out="same", autocast="lower")
 def mm(input, mat2):
-    """The product of two matrices: (M, K) and (K, N) give (M, N)."""
+    """The product of two matrices: (M, K) and (K, N) give (M, N).
+
+    Example:
+        >>> torch.mm(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 7., 10.],
+                [15., 22.]])
+    """
     return _core.mm(input, mat2)
 
 
@@ -44,19 +50,34 @@ def bmm(input, mat2):
 
 @composite(out="same")
 def mv(input, vec):
-    """The matrix (M, K) times the vector (K): a vector (M)."""
+    """The matrix (M, K) times the vector (K): a vector (M).
+
+    Example:
+        >>> torch.mv(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 2.0]))
+        tensor([ 5., 11.])
+    """
     return _core.mv(input, vec)
 
 
 @composite(out="same")
 def dot(input, tensor):
-    """The sum of the products of two vectors of one length; for complex ones, without conjugation."""
+    """The sum of the products of two vectors of one length; for complex ones, without conjugation.
+
+    Example:
+        >>> torch.dot(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+        tensor(11.)
+    """
     return _core.dot(input, tensor)
 
 
 @composite(out="same")
 def vdot(input, other):
-    """The sum of conj(input) * other over two vectors."""
+    """The sum of conj(input) * other over two vectors.
+
+    Example:
+        >>> torch.vdot(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+        tensor(11.)
+    """
     return fl.dot(input.conj() if input.dtype.is_complex else input, other)
 
 
@@ -66,6 +87,11 @@ def matmul(input, other):
 
     Shape: (*B, M, K) and (*B, K, N) give (*B, M, N), where *B broadcast; a vector (K) on either side
     counts as a matrix, and the dimension that this adds is dropped from the result.
+
+    Example:
+        >>> torch.matmul(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 7., 10.],
+                [15., 22.]])
     """
     return _core.matmul(input, other)
 
@@ -235,20 +261,38 @@ for _operator in (addmm, addmv, addr, addbmm, baddbmm):
 
 @composite
 def outer(input, vec2):
-    """input[i] * vec2[j] at [i, j]."""
+    """input[i] * vec2[j] at [i, j].
+
+    Example:
+        >>> torch.outer(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+        tensor([[3., 4.],
+                [6., 8.]])
+    """
     _check_ndim("outer", input=(input, 1), vec2=(vec2, 1))
     return input.unsqueeze(1) * vec2
 
 
 @composite
 def ger(input, vec2):
-    """An alias of `outer`."""
+    """An alias of `outer`.
+
+    Example:
+        >>> torch.ger(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+        tensor([[3., 4.],
+                [6., 8.]])
+    """
     return fl.outer(input, vec2)
 
 
 @composite(out="same")
 def inner(input, other):
-    """The products of the last dimensions: out[*i, *j] = sum over k of input[*i, k] * other[*j, k]."""
+    """The products of the last dimensions: out[*i, *j] = sum over k of input[*i, k] * other[*j, k].
+
+    Example:
+        >>> torch.inner(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 5., 11.],
+                [11., 25.]])
+    """
     if input.dim() == 0 or other.dim() == 0:
         return input * other
     if input.size(-1) != other.size(-1):
@@ -261,7 +305,15 @@ def inner(input, other):
 
 @composite
 def kron(input, other):
-    """The Kronecker product: block [i] of the result is input[i] * other."""
+    """The Kronecker product: block [i] of the result is input[i] * other.
+
+    Example:
+        >>> torch.kron(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 1.,  2.,  2.,  4.],
+                [ 3.,  4.,  6.,  8.],
+                [ 3.,  6.,  4.,  8.],
+                [ 9., 12., 12., 16.]])
+    """
     ndim = max(input.dim(), other.dim())
     a = (1,) * (ndim - input.dim()) + tuple(input.shape)
     b = (1,) * (ndim - other.dim()) + tuple(other.shape)
@@ -312,7 +364,12 @@ def linalg_cross(input, other, *, dim=-1):
 
 @composite(name="vecdot", namespaces=("linalg",), method=False, out="same", autocast="lower")
 def linalg_vecdot(x, y, *, dim=-1):
-    """The sum of conj(x) * y along `dim`."""
+    """The sum of conj(x) * y along `dim`.
+
+    Example:
+        >>> torch.linalg.vecdot(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([ 5., 25.])
+    """
     require_floating(x, "linalg.vecdot")
     _check_dtypes("linalg.vecdot", x, y)
     return ((x.conj() if x.dtype.is_complex else x) * y).sum(dim)
@@ -320,7 +377,13 @@ def linalg_vecdot(x, y, *, dim=-1):
 
 @composite(name="matmul", namespaces=("linalg",), method=False, out="same")
 def linalg_matmul(input, other):
-    """An alias of `matmul`."""
+    """An alias of `matmul`.
+
+    Example:
+        >>> torch.linalg.matmul(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 7., 10.],
+                [15., 22.]])
+    """
     return fl.matmul(input, other)
 
 
@@ -354,6 +417,10 @@ def linalg_multi_dot(tensors):
     """The product of two or more matrices, in the order that needs the fewest multiplications.
 
     The first may be a row and the last a column, each given as a vector.
+
+    Example:
+        >>> torch.linalg.multi_dot([torch.tensor([1.0]), torch.tensor([2.0])])
+        tensor(2.)
     """
     tensors = listed(tensors)
     if len(tensors) < 2:
@@ -400,7 +467,13 @@ def linalg_multi_dot(tensors):
 
 @composite(method=False)
 def chain_matmul(*matrices):
-    """The product of matrices, in the order that needs the fewest multiplications."""
+    """The product of matrices, in the order that needs the fewest multiplications.
+
+    Example:
+        >>> torch.chain_matmul(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     if len(matrices) == 1:
         return matrices[0].clone()
     for matrix in matrices:
@@ -432,11 +505,23 @@ def _matrix_power(operator, input, n):
 
 @composite
 def matrix_power(input, n):
-    """The n-th power of square matrices; a negative n inverts first."""
+    """The n-th power of square matrices; a negative n inverts first.
+
+    Example:
+        >>> torch.matrix_power(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     return _matrix_power("matrix_power", input, n)
 
 
 @composite(name="matrix_power", namespaces=("linalg",), method=False)
 def linalg_matrix_power(A, n):
-    """The n-th power of square matrices; a negative n inverts first."""
+    """The n-th power of square matrices; a negative n inverts first.
+
+    Example:
+        >>> torch.linalg.matrix_power(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
     return _matrix_power("linalg.matrix_power", A, n)

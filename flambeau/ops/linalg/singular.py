@@ -193,7 +193,12 @@ def _magnitudes(A, hermitian):
 
 @composite(name="matrix_rank", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
-    """How many singular values of matrices exceed max(atol, rtol * the largest)."""
+    """How many singular values of matrices exceed max(atol, rtol * the largest).
+
+    Example:
+        >>> torch.linalg.matrix_rank(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(2)
+    """
     if A.numel() == 0 and not A.dtype.is_complex:  # of rank 0, whatever its sizes and dtype are
         A, hermitian = A.to(fl.float32), False
     check_matrices("linalg.matrix_rank", A, square=hermitian)
@@ -264,7 +269,13 @@ def _(ctx, grad_output, _):
 
 @composite(name="pinv", namespaces=("linalg",), method=False)
 def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
-    """The pseudo-inverse: singular values up to max(atol, rtol * the largest) count as 0."""
+    """The pseudo-inverse: singular values up to max(atol, rtol * the largest) count as 0.
+
+    Example:
+        >>> torch.linalg.pinv(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[-2.0000,  1.0000],
+                [ 1.5000, -0.5000]])
+    """
     hermitian = hermitian and A.numel() > 0
     check_matrices("linalg.pinv", A, square=hermitian)
     _check_tolerances("linalg.pinv", rcond=rcond, atol=atol, rtol=rtol)
@@ -275,7 +286,13 @@ def linalg_pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
 
 @composite(out=False, autocast="float32")
 def pinverse(input, rcond=1e-15):
-    """`linalg.pinv` with a relative limit of rcond."""
+    """`linalg.pinv` with a relative limit of rcond.
+
+    Example:
+        >>> torch.pinverse(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[-2.0000,  1.0000],
+                [ 1.5000, -0.5000]])
+    """
     return linalg_pinv(input, rtol=rcond)
 
 
@@ -388,7 +405,12 @@ def _orthonormal(X):
 
 @composite(method=False, out=False)
 def svd_lowrank(A, q=6, niter=2, M=None) -> tuple:
-    """(U, S, V): about the q largest singular values of A - M and their vectors, by random projection."""
+    """(U, S, V): about the q largest singular values of A - M and their vectors, by random projection.
+
+    Example:
+        >>> torch.svd_lowrank(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
+        (tensor([], size=(2, 0)), tensor([]), tensor([], size=(2, 0)))
+    """
     check_matrices("svd_lowrank", A)
     m, n = A.size(-2), A.size(-1)
     if M is not None:
@@ -404,7 +426,12 @@ def svd_lowrank(A, q=6, niter=2, M=None) -> tuple:
 
 @composite(method=False, out=False)
 def pca_lowrank(A, q=None, center: object = True, niter=2) -> tuple:
-    """`svd_lowrank` of A with the mean of each column taken off (center)."""
+    """`svd_lowrank` of A with the mean of each column taken off (center).
+
+    Example:
+        >>> torch.pca_lowrank(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
+        (tensor([], size=(2, 0)), tensor([]), tensor([], size=(2, 0)))
+    """
     check_matrices("pca_lowrank", A)
     m, n = A.size(-2), A.size(-1)
     if q is None:

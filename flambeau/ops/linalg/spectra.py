@@ -164,14 +164,27 @@ def linalg_eigvalsh(A, UPLO="L"):
 
 @composite(name="eig", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_eig(A):
-    """(eigenvalues, eigenvectors) of square matrices, complex and in no order."""
+    """(eigenvalues, eigenvectors) of square matrices, complex and in no order.
+
+    Example:
+        >>> torch.linalg.eig(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+        torch.return_types.linalg_eig(
+        eigenvalues=tensor([2.+0.j, 4.+0.j]),
+        eigenvectors=tensor([[1.+0.j, 0.+0.j],
+                [0.+0.j, 1.+0.j]]))
+    """
     check_matrices("linalg.eig", A, square=True)
     return _EigResult(*_eig(A))
 
 
 @composite(name="eigvals", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_eigvals(A):
-    """The eigenvalues of square matrices, complex and in no order; NaN for a matrix with an infinity or a NaN."""
+    """The eigenvalues of square matrices, complex and in no order; NaN for a matrix with an infinity or a NaN.
+
+    Example:
+        >>> torch.linalg.eigvals(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([-0.3723+0.j,  5.3723+0.j])
+    """
     check_matrices("linalg.eigvals", A, square=True)
     if fl.is_grad_enabled() and A.requires_grad:
         return _eig(A)[0]
@@ -223,11 +236,23 @@ def _matrix_exp(operator, A):
 
 @composite(out=False)
 def matrix_exp(input):
-    """The exponential of square matrices, by scaling, its power series and squaring."""
+    """The exponential of square matrices, by scaling, its power series and squaring.
+
+    Example:
+        >>> torch.matrix_exp(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+        tensor([[ 7.3891,  0.0000],
+                [ 0.0000, 54.5981]])
+    """
     return _matrix_exp("matrix_exp", input)
 
 
 @composite(name="matrix_exp", namespaces=("linalg",), method=False, out=False)
 def linalg_matrix_exp(A):
-    """The exponential of square matrices."""
+    """The exponential of square matrices.
+
+    Example:
+        >>> torch.linalg.matrix_exp(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+        tensor([[ 7.3891,  0.0000],
+                [ 0.0000, 54.5981]])
+    """
     return _matrix_exp("linalg.matrix_exp", A)

@@ -147,19 +147,39 @@ def _inverted(operator, A):
 
 @composite(name="inv", namespaces=("linalg",), method=False, out="same", autocast="float32")
 def linalg_inv(A):
-    """The inverse of square matrices."""
+    """The inverse of square matrices.
+
+    Example:
+        >>> torch.linalg.inv(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[-2.0000,  1.0000],
+                [ 1.5000, -0.5000]])
+    """
     return _inverted("linalg.inv", A)
 
 
 @composite(autocast="float32")
 def inverse(input):
-    """An alias of `linalg.inv`."""
+    """An alias of `linalg.inv`.
+
+    Example:
+        >>> torch.inverse(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[-2.0000,  1.0000],
+                [ 1.5000, -0.5000]])
+    """
     return _inverted("inverse", input)
 
 
 @composite(name="inv_ex", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_inv_ex(A, *, check_errors=False):
-    """(inverse, info): info is 0 where the inverse exists; elsewhere the result is NaN."""
+    """(inverse, info): info is 0 where the inverse exists; elsewhere the result is NaN.
+
+    Example:
+        >>> torch.linalg.inv_ex(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.linalg_inv_ex(
+        inverse=tensor([[-2.0000,  1.0000],
+                [ 1.5000, -0.5000]]),
+        info=tensor(0, dtype=torch.int32))
+    """
     check_matrices("linalg.inv_ex", A, square=True)
     X, info = _inverse(A)
     return _InvExResult(_checked("linalg.inv_ex", X, info, check_errors, _NOT_INVERTIBLE), info)
@@ -249,7 +269,16 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
 
 @composite(autocast="float32")
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
-    """(solution, A) of A @ X = b for triangular A; see `linalg.solve_triangular`."""
+    """(solution, A) of A @ X = b for triangular A; see `linalg.solve_triangular`.
+
+    Example:
+        >>> torch.triangular_solve(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.triangular_solve(
+        solution=tensor([[-0.5000,  0.0000],
+                [ 0.7500,  1.0000]]),
+        cloned_coefficient=tensor([[1., 2.],
+                [3., 4.]]))
+    """
     check_matrices("triangular_solve", A, square=True)
     check_matrices("triangular_solve", b)
     check_same_dtype("triangular_solve", b=b, A=A)
@@ -281,20 +310,39 @@ def det(input):
 
 @composite(name="slogdet", namespaces=("linalg",), method=False)
 def linalg_slogdet(A):
-    """(sign, logabsdet): det(A) = sign * exp(logabsdet)."""
+    """(sign, logabsdet): det(A) = sign * exp(logabsdet).
+
+    Example:
+        >>> torch.linalg.slogdet(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.linalg_slogdet(
+        sign=tensor(-1.),
+        logabsdet=tensor(0.6931))
+    """
     check_matrices("linalg.slogdet", A, square=True)
     return _SlogdetResult(*_sign_and_log(A))
 
 
 @composite
 def slogdet(input):
-    """(sign, logabsdet): det(input) = sign * exp(logabsdet)."""
+    """(sign, logabsdet): det(input) = sign * exp(logabsdet).
+
+    Example:
+        >>> torch.slogdet(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        torch.return_types.slogdet(
+        sign=tensor(-1.),
+        logabsdet=tensor(0.6931))
+    """
     return _OldSlogdetResult(*linalg_slogdet(input))
 
 
 @composite(out=False)
 def logdet(input):
-    """log(det(input)); NaN where the determinant is negative."""
+    """log(det(input)); NaN where the determinant is negative.
+
+    Example:
+        >>> torch.logdet(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor(nan)
+    """
     check_matrices("logdet", input, square=True)
     sign, logarithm = _sign_and_log(input)
     if input.dtype.is_complex:
@@ -304,7 +352,13 @@ def logdet(input):
 
 @composite(name="tensorinv", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_tensorinv(A, ind=2):
-    """The inverse of A as a map of its last dimensions to its first `ind` ones."""
+    """The inverse of A as a map of its last dimensions to its first `ind` ones.
+
+    Example:
+        >>> torch.linalg.tensorinv(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([[-2.0000,  1.0000],
+                [ 1.5000, -0.5000]])
+    """
     if ind <= 0:
         raise RuntimeError(f"linalg.tensorinv: ind is {ind}; it must be 1 or more.")
     if ind > A.dim():
@@ -320,7 +374,12 @@ def linalg_tensorinv(A, ind=2):
 
 @composite(name="tensorsolve", namespaces=("linalg",), method=False, autocast="float32")
 def linalg_tensorsolve(A, B, dims=None):
-    """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first."""
+    """X with tensordot(A, X, X.ndim) = B; `dims` of A are moved to its end first.
+
+    Example:
+        >>> torch.linalg.tensorsolve(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 2.0]))
+        tensor([0.0000, 0.5000])
+    """
     if dims is not None:
         if not isinstance(dims, (tuple, list)):
             raise TypeError(

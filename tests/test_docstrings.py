@@ -1,0 +1,93 @@
+"""Docstrings of operators: what STYLE asks of them, how many lack what, and that their examples run.
+
+The numbers may only fall: who writes an example lowers them.
+"""
+
+import doctest
+import importlib
+import inspect
+import re
+
+import pytest
+
+import flambeau
+
+SPACES = "special linalg fft nn.functional signal.windows".split()
+
+# How many public operators may lack what.
+LACKING = {"arguments": 0, "returns": 0, "shapes": 256, "dtype": 580, "errors": 0, "example": 579}
+
+
+def operators():
+    """(name, operator) of each public operator, once."""
+    found = {}
+    for space in ("", *SPACES):
+        module = importlib.import_module(f"flambeau.{space}".rstrip("."))
+        for name in sorted(dir(module)):
+            operator = getattr(module, name)
+            if isinstance(operator, flambeau._core.Operator) and not name.startswith("_"):
+                found.setdefault(id(operator), (f"{space}.{name}".lstrip("."), operator))
+    return sorted(found.values(), key=lambda pair: pair[0])
+
+
+OPERATORS = operators()
+
+
+def lacks(operator):
+    text = inspect.getdoc(operator) or ""
+    has = {
+        "arguments": "Args:" in text or not inspect.signature(operator).parameters,
+        "returns": "Returns:" in text,
+        "shapes": re.search(r"shape|sizes|\(\*|\([A-Z]\w*,", text, re.IGNORECASE),
+        "dtype": "Dtype:" in text,
+        "errors": "Raises:" in text or "Raises " in text,
+        "example": ">>> " in text,
+    }
+    return [what for what, there in has.items() if not there]
+
+
+def test_every_operator_has_a_sentence():
+    without = [name for name, operator in OPERATORS if not (operator.__doc__ or "").strip()]
+    assert not without
+    unfinished = [
+        name
+        for name, operator in OPERATORS
+        if not re.search(r"[.:]$", inspect.getdoc(operator).split("\n\n")[0])
+    ]
+    assert not unfinished
+
+
+def test_what_docstrings_lack_only_shrinks():
+    counted = dict.fromkeys(LACKING, 0)
+    for _, operator in OPERATORS:
+        for what in lacks(operator):
+            counted[what] += 1
+    more = {what: n for what, n in counted.items() if n > LACKING[what]}
+    assert not more, f"of {len(OPERATORS)} operators; {LACKING} may, write the others: {more}"
+    fewer = {what: n for what, n in counted.items() if n < LACKING[what] - 10}
+    assert not fewer, f"lower LACKING to what is reached: {fewer}"
+
+
+@pytest.mark.parametrize(
+    "operator", [o for _, o in OPERATORS if ">>>" in o.__doc__], ids=lambda o: o.__name__
+)
+def test_examples_print_what_they_say(operator):
+    names = {"torch": flambeau, "nn": flambeau.nn, "F": flambeau.nn.functional}
+    test = doctest.DocTestParser().get_doctest(
+        inspect.getdoc(operator), names, operator.__name__, None, 0
+    )
+    failures = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=failures.append)
+    assert not failures, "".join(failures)
+
+
+def test_sections_follow_from_the_declaration():
+    text = flambeau.add.__doc__
+    assert text.startswith("input + alpha * other.\n")
+    order = [text.index(head) for head in ("Args:", "Returns:", "Dtype:", "Raises:")]
+    assert order == sorted(order)
+    assert "other (Tensor or number)." in text and "alpha (number): 1 if not given." in text
+    assert "named tuple: values, indices." in flambeau.cummax.__doc__
+    assert "bool" in flambeau.lt.__doc__[flambeau.lt.__doc__.index("Dtype:") :]
+    own = flambeau.nn.functional.layer_norm.__doc__
+    assert own.count("Args:") == own.count("Raises:") == 1
