@@ -143,6 +143,9 @@ struct Name {
 TensorRef retype(Tensor& t, PyTypeObject* type);
 /// A view of t of another Python type, part of the graph.
 TensorRef as_subclass(Tensor& t, PyTypeObject* type);
+/// Each object has what the other was, its Python type too; raises where a graph or a weak
+/// reference knows one.
+void swap_contents(Tensor& a, Tensor& b);
 void mark_requires_grad(Tensor& t, bool wanted);
 
 /// Adds functions to the module; the public ones also to its dicts _functions and _methods, which

@@ -10,7 +10,7 @@ from ..autograd import forward_ad
 from ..autograd.grad_mode import is_multithreading_enabled
 from ..ops.join import broadcast_shapes
 from ..overrides import DisableTorchFunction, DisableTorchFunctionSubclass
-from . import _autograd, _functions, _nn
+from . import _autograd, _functions, _functorch, _nn
 
 __all__ = [
     "DisableTorchFunction",
@@ -22,6 +22,7 @@ __all__ = [
     "_current_graph_task_id",
     "_disabled_torch_function_impl",
     "_functions",
+    "_functorch",
     "_infer_size",
     "_is_multithreading_enabled",
     "_nn",

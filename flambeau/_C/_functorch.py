@@ -19,6 +19,7 @@ __all__ = [
     "maybe_current_level",
     "maybe_get_bdim",
     "maybe_get_level",
+    "peek_interpreter_stack",
 ]
 
 
@@ -121,3 +122,8 @@ def _remove_batch_dim(tensor, level, batch_size, out_dim):
     from ..func.mapping import unbatched_at
 
     return unbatched_at(_level(level), tensor, out_dim)
+
+
+def peek_interpreter_stack():
+    """None: there is no stack of interpreters."""
+    return None

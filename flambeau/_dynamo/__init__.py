@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 from ..compiler import allow_in_graph, assume_constant_result, disable, is_compiling, reset
+from . import config
 from .eval_frame import OptimizedModule
 
 __all__ = [
@@ -13,9 +14,6 @@ __all__ = [
     "optimize", "reset", "run",
 ]  # fmt: skip
 
-config = SimpleNamespace(
-    suppress_errors=False, cache_size_limit=8, recompile_limit=8, verbose=False
-)
 external_utils = SimpleNamespace(is_compiling=is_compiling)
 
 

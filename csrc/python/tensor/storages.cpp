@@ -130,7 +130,15 @@ PyObject* py_set_layout(const Call& call) {
   return TensorRef::borrow(&t).release_py();
 }
 
+/// _swap(a, b): each object has what the other was: elements, history, class, attributes.
+PyObject* py_swap(const Call& call) {
+  Args a(call);
+  if (&a.tensor(0) != &a.tensor(1)) swap_contents(a.tensor(0), a.tensor(1));
+  Py_RETURN_NONE;
+}
+
 const NativeEntry entries[] = {
+    {"_swap", "input, other", py_swap, "Two tensors with their contents exchanged.", Mixing::all},
     {"_storage_ptr", "input", py_storage_ptr, "The address of the storage's bytes."},
     {"_storage_id", "input", py_storage_id,
      "A number that tensors over one storage have in common."},

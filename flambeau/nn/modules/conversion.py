@@ -2,6 +2,8 @@
 
 import flambeau
 
+switches = {"overwrite": False, "swap": False}  # of flambeau.__future__
+
 
 class Conversion:
     """The part of Module that converts its parameters and buffers in place."""
@@ -21,7 +23,14 @@ class Conversion:
             grad = parameter.grad
             with flambeau.no_grad():
                 converted = fn(parameter)
-                if converted.device != parameter.device:
+                if converted is not parameter and switches["swap"]:
+                    if grad is not None:
+                        parameter.grad = None
+                    moved = flambeau.nn.Parameter(converted, parameter.requires_grad)
+                    flambeau.utils.swap_tensors(parameter, moved)
+                elif converted.device != parameter.device or (
+                    switches["overwrite"] and converted is not parameter
+                ):
                     moved = flambeau.nn.Parameter(converted, parameter.requires_grad)
                     self._parameters[name] = parameter = moved
                 elif converted is not parameter:
