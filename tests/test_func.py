@@ -126,7 +126,9 @@ def test_what_cannot_be_differentiated_is_refused():
         func.jvp(lambda: X, (), ())
     with pytest.raises(RuntimeError, match="vjp: the cotangents must be nested like the output"):
         func.vjp(lambda x: (x, x), X)[1](X)
-    with pytest.raises(RuntimeError, match="grad: argnums \\(0, 0\\) name an argument more than once"):
+    with pytest.raises(
+        RuntimeError, match="grad: argnums \\(0, 0\\) name an argument more than once"
+    ):
         func.grad(lambda x: x.sum(), (0, 0))(X)
     with pytest.raises(RuntimeError, match="with has_aux=True the function must return a tuple"):
         func.grad(lambda x: x.sum(), has_aux=True)(X)

@@ -10,7 +10,7 @@ from ..autograd import forward_ad
 from ..autograd.grad_mode import is_multithreading_enabled
 from ..ops.join import broadcast_shapes
 from ..overrides import DisableTorchFunction, DisableTorchFunctionSubclass
-from . import _autograd, _functions, _functorch, _nn
+from . import _autograd, _functions, _nn
 
 __all__ = [
     "DisableTorchFunction",
@@ -22,7 +22,6 @@ __all__ = [
     "_current_graph_task_id",
     "_disabled_torch_function_impl",
     "_functions",
-    "_functorch",
     "_infer_size",
     "_is_multithreading_enabled",
     "_nn",
@@ -82,9 +81,16 @@ class _WeakTensorRef:
 
 
 def __getattr__(name):
-    if name == "probed":  # asked for while it is being imported
+    if name in ("others", "probed"):  # asked for while it is being imported
         raise AttributeError(name)
-    try:
-        return vars(importlib.import_module(".probed", __name__))[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    if name == "_functorch":
+        return importlib.import_module("._functorch", __name__)
+    for module in (".probed", ".others"):
+        found = vars(importlib.import_module(module, __name__))
+        if name in found:
+            return found[name]
+    if not name.startswith("_"):  # most public names are known here, too
+        package = importlib.import_module(__name__.rpartition(".")[0])
+        if hasattr(package, name):
+            return getattr(package, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -64,8 +64,7 @@ class _Inputs:
             roots, grads = zip(*pairs)
             found = _core._run_backward(roots, grads, True, graph, self.values, True)
         return [
-            _core.zeros_like(v) if g is None else g
-            for v, g in zip(self.values, found, strict=True)
+            _core.zeros_like(v) if g is None else g for v, g in zip(self.values, found, strict=True)
         ]
 
     def rebuilt(self, gradients, graph):

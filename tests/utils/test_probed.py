@@ -189,3 +189,31 @@ def test_names_of_compilers_and_transforms():
             getattr(torch.utils.cpp_extension, name)("x", [])
     with pytest.raises(NotImplementedError, match="fill_uninitialized_memory"):
         torch.utils.deterministic.fill_uninitialized_memory = True
+
+
+def test_names_of_the_native_module():
+    native = torch._C
+    assert (
+        native.Size is torch.Size
+        and native.Generator is torch.Generator
+        and native._TensorBase is torch.Tensor
+    )
+    assert native._VariableFunctions.relu is torch.relu and not native._is_tracing()
+    assert (
+        native._cuda_getDeviceCount() == 0
+        and native._get_cpu_capability() == torch.backends.cpu.get_cpu_capability()
+    )
+    assert not native._has_torch_function((torch.ones(1), 3))
+    with pytest.raises(
+        NotImplementedError, match="_C._ExcludeDispatchKeyGuard: flambeau has one way"
+    ):
+        native._ExcludeDispatchKeyGuard(3)
+    with pytest.raises(AttributeError, match="has no attribute 'wibble'"):
+        native.wibble
+
+    def f():
+        pass
+
+    assert native._add_docstr(f, "What it does.") is f and f.__doc__ == "What it does."
+    with pytest.raises(RuntimeError, match="has its documentation already"):
+        native._add_docstr(f, "Again.")
