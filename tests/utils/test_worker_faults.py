@@ -52,7 +52,7 @@ def test_workers_killed_at_random_moments_leave_nothing():
 
 
 _KEPT = """
-import resource
+import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 import flambeau as torch
 from flambeau.utils.data import DataLoader, TensorDataset
@@ -60,6 +60,7 @@ data = TensorDataset(torch.arange(2_000_000.).view(400, 5000), torch.arange(400)
 if __name__ == "__main__":
     kept = list(DataLoader(data, 2, num_workers=2))  # 200 batches at a time
     assert len(kept) == 200 and kept[199][0][1, 4999] == 1999999
+    assert "numpy" not in sys.modules  # each worker would import it
     print("kept")
 """
 

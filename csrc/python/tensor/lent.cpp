@@ -1,4 +1,4 @@
-// A tensor's memory as a NumPy array.
+// A tensor's memory as a NumPy array, or as a buffer of bytes.
 #include "dispatch/promotion.h"
 #include "python/args.h"
 
@@ -31,6 +31,19 @@ PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(destroy)},
 PyType_Spec spec = {"flambeau._core.LentMemory", sizeof(Lent), 0,
                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 PyTypeObject* lent_type = nullptr;
+
+/// The bytes that a tensor spans, from its first element on.
+Object lend(Tensor& t, int64_t n_bytes) {
+  Object lent = Object::steal(lent_type->tp_alloc(lent_type, 0));
+  if (!lent) throw PythonError();
+  auto* memory = reinterpret_cast<Lent*>(lent.get());
+  memory->storage = t.storage;
+  retain(t.storage);
+  t.storage->lent = true;
+  memory->data = t.data();
+  memory->n_bytes = n_bytes;
+  return lent;
+}
 
 /// NumPy's array type and its dtypes, looked up at the first call.
 struct Numpy {
@@ -71,14 +84,7 @@ PyObject* py_as_array(const Call& call) {
     if (step) PyTuple_SET_ITEM(strides.get(), d, step);
     if (!n || !step) throw PythonError();
   }
-  Object lent = Object::steal(lent_type->tp_alloc(lent_type, 0));
-  if (!lent) throw PythonError();
-  auto* memory = reinterpret_cast<Lent*>(lent.get());
-  memory->storage = t.storage;
-  retain(t.storage);
-  t.storage->lent = true;
-  memory->data = t.data();
-  memory->n_bytes = n_items * size;
+  Object lent = lend(t, n_items * size);
   Object zero = Object::steal(PyLong_FromLong(0));
   PyObject* arguments[] = {shape.get(), dtype, lent.get(), zero.get(), strides.get()};
   PyObject* array = PyObject_Vectorcall(numpy.array, arguments, 5, nullptr);
@@ -86,8 +92,19 @@ PyObject* py_as_array(const Call& call) {
   return array;
 }
 
+/// _lent_bytes(input): the memory of a contiguous tensor, for those who take buffers.
+PyObject* py_lent_bytes(const Call& call) {
+  Tensor& t = Args(call).tensor(0);
+  check(t.contiguous, [&] {
+    return message("_lent_bytes: ", describe(t), " is not contiguous. Use contiguous().");
+  });
+  return lend(t, t.numel * itemsize(t.dtype)).release();
+}
+
 const NativeEntry entries[] = {
-    {"_as_array", "input", py_as_array, "A NumPy array over a tensor's memory."}, {}};
+    {"_as_array", "input", py_as_array, "A NumPy array over a tensor's memory."},
+    {"_lent_bytes", "input", py_lent_bytes, "The bytes of a contiguous tensor, as a buffer."},
+    {}};
 
 }  // namespace
 

@@ -48,7 +48,7 @@ def receive(connection: Connection):
     segment, buffers = handle.open(number), []
     for i, size in enumerate(sizes):
         part = _core._storage_at(segment, offset, size)
-        buffers.append(part if i in tensors else part.numpy())
+        buffers.append(part if i in tensors else _core._lent_bytes(part))
         offset += _padded(size)
     return pickle.loads(pickled, buffers=buffers)
 
@@ -111,7 +111,7 @@ class _Pickler(pickle.Pickler):
             )
         if obj.is_shared() and _SMALL <= _core._storage_nbytes(obj) <= 2 * obj.nbytes:
             return reductions.reduce_tensor(obj)
-        memory = obj.detach().contiguous().reshape(-1).view(flambeau.uint8).numpy()
+        memory = _core._lent_bytes(obj.detach().contiguous())
         dtype = str(obj.dtype).rpartition(".")[2]
         return _tensor, (_Part(memory, self), dtype, tuple(obj.shape), obj.requires_grad)
 
