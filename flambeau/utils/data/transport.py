@@ -41,8 +41,7 @@ def receive(connection: Connection):
     received = connection.recv_bytes()
     pickled, where, sizes, tensors, parts = reductions.ForkingPickler.loads(received)
     if where is None:
-        buffers = [bytearray(part) for part in parts]
-        buffers = [_over(part) if i in tensors else part for i, part in enumerate(buffers)]
+        buffers = [_copy(p) if i in tensors else bytearray(p) for i, p in enumerate(parts)]
         return pickle.loads(pickled, buffers=buffers)
     handle, number, offset, _ = where
     segment, buffers = handle.open(number), []
@@ -57,12 +56,11 @@ def _padded(size):
     return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
-def _over(part):
-    return (
-        flambeau.frombuffer(part, dtype=flambeau.uint8)
-        if part
-        else _core.empty(0, dtype=_core.uint8)
-    )
+def _copy(part):
+    """The bytes as a tensor with memory of its own."""
+    tensor = _core.empty(len(part), dtype=_core.uint8)
+    memoryview(_core._lent_bytes(tensor))[:] = part
+    return tensor
 
 
 def _written(parts, total):
