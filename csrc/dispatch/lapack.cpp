@@ -9,6 +9,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
 #include "dispatch/matmul.h"
+#include "dispatch/tridiagonal.h"
 #include "kernels/gemm/problem.h"
 #include "kernels/gemm/small_matrix.h"
 #include "runtime/blas.h"
@@ -454,6 +455,41 @@ std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
   });
 }
 
+namespace {
+
+// Up to here LAPACK takes no divide and conquer but QL steps, with rotations of another sign than
+// PyTorch's.
+constexpr int64_t by_steps = 25;
+
+/// V, with the Hermitian matrices of which it has one triangle by columns, becomes their vectors.
+template <class T>
+void small_eigh(int64_t count, int64_t n, bool upper, T* V, real_t<T>* values, Int* failed) {
+  using R = real_t<T>;
+  Routine<T> reduce(is_complex_v<T> ? "hetrd" : "sytrd"), form(is_complex_v<T> ? "ungtr" : "orgtr");
+  const R least = std::sqrt(std::numeric_limits<R>::min() / std::numeric_limits<R>::epsilon());
+  Int N = n, length = 32 * n;
+  each_matrix(count, 9 * cube(n), [&](int64_t b) {
+    const char* triangle = upper ? "U" : "L";
+    T *v = V + b * n * n, tau[by_steps], work[32 * by_steps];
+    R *d = values + b * n, e[by_steps], size = 0;
+    for (int64_t j = 0; j < n; ++j)
+      for (int64_t i = upper ? 0 : j; i < (upper ? j + 1 : n); ++i)
+        size = std::max(size, std::abs(v[j * n + i]));
+    // Of an infinite matrix nothing is left: 0 * inf is NaN.
+    R scale = n == 1                     ? 1
+              : size > 0 && size < least ? least / size
+              : size > 1 / least         ? 1 / least / size
+                                         : 1;
+    for (int64_t i = 0; scale != 1 && i < n * n; ++i) v[i] *= scale;
+    reduce(triangle, &N, v, &N, d, e, tau, work, &length, failed + b, one_letter);
+    form(triangle, &N, v, &N, tau, work, &length, failed + b, one_letter);
+    failed[b] = tridiagonal_eigen(n, d, e, v);
+    for (int64_t i = 0; scale != 1 && i < n; ++i) d[i] /= scale;
+  });
+}
+
+}  // namespace
+
 std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vectors) {
   return with_matrix_type(A, [&]<class T>() {
     using R = real_t<T>;
@@ -468,6 +504,10 @@ std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vec
     T* v = elements<T>(V);
     R* w = elements<R>(values);
     Int* failed = elements<Int>(info);
+    if (vectors && n <= by_steps) {
+      small_eigh(count, n, upper, v, w, failed);
+      return std::tuple{values, V, info};
+    }
     Int N = n, query = -1, ignored, integers = 0;
     T size(0);
     R reals(0);

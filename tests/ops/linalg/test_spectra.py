@@ -241,3 +241,42 @@ def test_signs_of_singular_vectors_are_those_of_pytorch(shape):
     ):
         numpy.testing.assert_allclose(got.numpy(), expected.numpy(), atol=1e-10)
         assert got.stride() == expected.stride()
+
+
+@pytest.mark.parametrize("uplo", ["L", "U"])
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_signs_of_eigenvectors_are_those_of_pytorch(dtype, uplo):
+    torch = pytest.importorskip("torch")
+    for n in (1, 2, 3, 5, 8, 16, 25, 26, 40):
+        A = numpy.random.default_rng(n).standard_normal((2, n, n))
+        A = (A[0] + 1j * A[1] if dtype == "complex128" else A[0]).astype(dtype)
+        values, V = linalg.eigh(flambeau.from_numpy(A), UPLO=uplo)
+        expected = torch.linalg.eigh(torch.from_numpy(A), UPLO=uplo)
+        numpy.testing.assert_allclose(values.numpy(), expected[0].numpy(), atol=1e-10)
+        numpy.testing.assert_allclose(V.numpy(), expected[1].numpy(), atol=1e-8)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-300, 1e-160, 1e160, 1e300])
+@pytest.mark.parametrize("n", [1, 2, 7, 25])
+def test_eigenvectors_of_every_scale(n, scale):
+    A = numpy.random.default_rng(n).standard_normal((n, n))
+    A = (A + A.T) * scale
+    values, V = (x.numpy() for x in linalg.eigh(flambeau.from_numpy(A)))
+    numpy.testing.assert_allclose(V.T @ V, numpy.eye(n), atol=1e-13)
+    numpy.testing.assert_allclose(A / scale @ V, V * (values / scale), atol=1e-13 * n)
+    assert (numpy.diff(values) >= 0).all()
+
+
+def test_eigenvectors_of_blocks_and_of_what_is_not_finite():
+    A = flambeau.diag(flambeau.tensor([3.0, -1.0, 2.0, 0.0]))
+    A[1, 0] = 1e-42  # nothing beside 3, but not 0 either
+    values, V = linalg.eigh(A)
+    assert values.tolist() == [-1, 0, 2, 3]
+    assert V.abs().equal(flambeau.eye(4)[:, [1, 3, 2, 0]])
+    A[0, 3] = float("nan")  # above the diagonal, which is not read
+    assert linalg.eigh(A).eigenvalues.isfinite().all()
+    with pytest.raises(linalg.LinAlgError, match="did not converge"):
+        linalg.eigh(A, UPLO="U")
+    A[0, 0] = float("inf")
+    assert linalg.eigh(A).eigenvalues.isnan().all()
+    assert linalg.eigh(A[:1, :1]).eigenvalues.isinf().all()
