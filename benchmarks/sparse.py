@@ -48,7 +48,9 @@ def cases(T):
         yield f"coalesce {where}", 1.0, lambda a=a: a.coalesce()
         yield f"COO to CSR {where}", 1.0, lambda a=ordered: a.to_sparse_csr()
         yield f"CSR to COO {where}", 1.0, lambda a=rows: a.to_sparse_coo()
-        yield f"COO + COO {where}", 1.0, lambda a=ordered: a + a
+        other = matrix(T, size, size, nnz).t().coalesce()
+        yield f"COO + COO {where}", 1.0, lambda a=ordered, b=other: a + b
+        yield f"COO * COO {where}", 1.0, lambda a=ordered, b=other: a * b
         yield f"COO * 2 {where}", 1.0, lambda a=ordered: a * 2
         yield f"softmax {where}", 1.0, lambda a=ordered: T.sparse.softmax(a, 1)
         yield f"sum over dim 0 {where}", 1.0, lambda a=ordered: T.sparse.sum(a, 0)

@@ -1,11 +1,13 @@
 """The public names of sparse tensors; what they do is loaded with their first call (ops/sparse/)."""
 
+import functools
 from importlib import import_module
 
 from .. import _core, types
 from .core.declare import METHODS, register
 
 
+@functools.cache
 def _from(module):
     return import_module(f".sparse.{module}", __package__)
 

@@ -61,6 +61,28 @@ bool sort_keys(const int64_t* keys, int64_t n, int64_t* order) {
   return false;
 }
 
+void merge_keys(const int64_t* keys, int64_t first, int64_t n, int64_t* order) {
+  int64_t a = 0, b = first;
+  while (a < first && b < n) *order++ = keys[b] < keys[a] ? b++ : a++;
+  while (a < first) *order++ = a++;
+  while (b < n) *order++ = b++;
+}
+
+int64_t common_keys(const int64_t* a, int64_t n_a, const int64_t* b, int64_t n_b, int64_t* in_a,
+                    int64_t* in_b) {
+  int64_t found = 0, i = 0, j = 0;
+  const int64_t most = std::min(n_a, n_b);
+  // Written in any case, and kept where the keys agree: no branch depends on them.
+  while (i < n_a && j < n_b && found < most) {
+    in_a[found] = i, in_b[found] = j;
+    const int64_t x = a[i], y = b[j];
+    found += x == y;
+    i += x <= y;
+    j += y <= x;
+  }
+  return found;
+}
+
 int64_t find_groups(const int64_t* keys, const int64_t* order, int64_t n, int64_t* starts) {
   int64_t found = 0;
   for (int64_t i = 0; i < n; ++i)
@@ -70,8 +92,16 @@ int64_t find_groups(const int64_t* keys, const int64_t* order, int64_t n, int64_
 }
 
 void count_rows(const int64_t* rows, int64_t n, int64_t extent, int64_t* pointers) {
+  // Rows in order, as they mostly are: each pointer is where the next row begins.
+  int64_t next = 0, i = 0;
+  for (; i < n && rows[i] >= next - 1 && rows[i] < extent; ++i)
+    while (next <= rows[i]) pointers[next++] = i;
+  if (i == n) {
+    std::fill(pointers + next, pointers + extent + 1, n);
+    return;
+  }
   std::fill(pointers, pointers + extent + 1, int64_t{0});
-  for (int64_t i = 0; i < n; ++i) {
+  for (i = 0; i < n; ++i) {
     check<IndexError>(rows[i] >= 0 && rows[i] < extent, [&] {
       return message("sparse: index ", rows[i], " of entry ", i, " lies outside of the ", extent,
                      " rows.");

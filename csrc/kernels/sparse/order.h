@@ -8,6 +8,14 @@ namespace flambeau::sparse {
 /// Returns whether they were in order already.
 bool sort_keys(const int64_t* keys, int64_t n, int64_t* order);
 
+/// The same of two lists of keys behind each other, each in order: the first has `first` of the n.
+void merge_keys(const int64_t* keys, int64_t first, int64_t n, int64_t* order);
+
+/// Of two lists of keys, each in order, where the keys stand in both that they share. Returns how
+/// many; in_a and in_b have room for the shorter list.
+int64_t common_keys(const int64_t* a, int64_t n_a, const int64_t* b, int64_t n_b, int64_t* in_a,
+                    int64_t* in_b);
+
 /// How many different keys there are, and where in `order` each begins: starts has room for n + 1.
 int64_t find_groups(const int64_t* keys, const int64_t* order, int64_t n, int64_t* starts);
 

@@ -16,12 +16,17 @@ struct Rows {
   int64_t place(int64_t e) const { return order ? order[e] : e; }
 };
 
-/// Raises IndexError where pointers or columns lead outside.
-void check_rows(const Rows& a);
+/// Raise IndexError where pointers, or columns, lead outside.
+void check_pointers(const Rows& a);
+void check_columns(const Rows& a);
 
 /// out (rows, width) = a @ dense (columns, width). float16 and bfloat16 are summed in float32.
 void rows_times_dense(DType dtype, const Rows& a, const void* values, const void* dense,
                       int64_t width, void* out);
+
+/// The same for one column, in float32 and float64; it looks at a.at itself, on its way.
+void rows_times_vector(DType dtype, const Rows& a, const void* values, const void* dense,
+                       void* out);
 
 /// out[e] = x[rows[e]] . y[columns[e]], rows of `depth` elements; of x and y not conjugated.
 /// Indices are checked against n_x and n_y.
@@ -29,10 +34,17 @@ void sampled_product(DType dtype, int64_t entries, const int64_t* rows, const in
                      const void* x, int64_t n_x, const void* y, int64_t n_y, int64_t depth,
                      void* out);
 
-/// a @ b, columns of each row in order. Source: Gustavson, ACM TOMS 4 (1978) 250.
-/// count() fills pointers (a.rows + 1); fill() then fills columns and values of that size.
-void count_product(const Rows& a, const Rows& b, int64_t* pointers);
-void fill_product(DType dtype, const Rows& a, const void* a_values, const Rows& b,
-                  const void* b_values, const int64_t* pointers, int64_t* columns, void* values);
+/// Some rows of a product: the columns of the entries, and their values as bytes.
+struct Piece {
+  std::vector<int64_t> columns;
+  std::vector<char> values;
+};
+
+/// a @ b, columns of each row in order. Fills pointers (a.rows + 1); the pieces follow each other.
+/// Source: Gustavson, ACM TOMS 4 (1978) 250.
+std::vector<Piece> multiply(DType dtype, const Rows& a, const void* a_values, const Rows& b,
+                            const void* b_values, int64_t* pointers);
+/// The pieces one behind another.
+void join(const std::vector<Piece>& pieces, int64_t* columns, void* values);
 
 }  // namespace flambeau::sparse

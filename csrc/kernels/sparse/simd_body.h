@@ -33,25 +33,10 @@ inline void sparse_tail(const sparse::Rows& a, int64_t r, const T* values, const
   for (int64_t j = 0; j < count; ++j) out[j] = sums[j];
 }
 
-/// One column: a sum of products, in order.
-template <class T>
-inline void sparse_times_vector(const sparse::Rows& a, int64_t begin, int64_t end, const T* values,
-                                const T* dense, T* out) {
-  for (int64_t r = begin; r < end; ++r) {
-    T sum = 0;
-    for (int64_t e = a.pointers[r]; e < a.pointers[r + 1]; ++e) {
-      const int64_t place = a.place(e);
-      sum += values[place] * dense[a.at[place]];
-    }
-    out[r] = sum;
-  }
-}
-
 template <class T>
 void sparse_times_dense(const sparse::Rows& a, int64_t begin, int64_t end, const T* values,
                         const T* dense, int64_t width, T* out) {
   constexpr int64_t lanes = Vec<T>::lanes;
-  if (width == 1) return sparse_times_vector(a, begin, end, values, dense, out);
   for (int64_t r = begin; r < end; ++r) {
     T* to = out + r * width;
     int64_t j = 0;

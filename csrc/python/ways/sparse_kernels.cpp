@@ -61,6 +61,51 @@ PyObject* py_expand(const IndexArgs& args) {
   return out.release_py();
 }
 
+/// coordinates(pointers (extent + 1), columns (n)) -> (2, n): row and column of each entry.
+PyObject* py_coordinates(const IndexArgs& args) {
+  TensorRef pointers = indices(args, 0, "pointers"), columns = indices(args, 1, "columns");
+  const int64_t n = columns->numel;
+  check(pointers->ndim == 1 && pointers->numel >= 1,
+        [&] { return message("sparse: compressed indices are ", shape(*pointers), "."); });
+  TensorRef out = empty({2, n}, DType::int64);
+  LongWork unlocked(n + pointers->numel > long_work);
+  sparse::expand_rows(pointers->as<int64_t>(), 1, pointers->numel - 1, n, out->as<int64_t>());
+  if (n) std::memcpy(out->as<int64_t>() + n, columns->data(), columns->nbytes());
+  return out.release_py();
+}
+
+/// merge(keys, n) -> (order, starts) as order(), of two lists in order, the first of n keys.
+PyObject* py_merge(const IndexArgs& args) {
+  TensorRef keys = indices(args, 0, "keys");
+  const int64_t n = keys->numel, first = args.integer(1, "n");
+  check(first >= 0 && first <= n, [&] { return message("merge: ", first, " of ", n, " keys."); });
+  TensorRef order = empty({n}, DType::int64), starts = empty({n + 1}, DType::int64);
+  int64_t groups;
+  {
+    LongWork unlocked(n > long_work);
+    sparse::merge_keys(keys->as<int64_t>(), first, n, order->as<int64_t>());
+    groups =
+        sparse::find_groups(keys->as<int64_t>(), order->as<int64_t>(), n, starts->as<int64_t>());
+  }
+  if (groups < n) starts = contiguous(*slice(*starts, 0, 0, groups + 1, 1));
+  return pair(order, starts);
+}
+
+/// common(keys, other keys) -> where the shared ones stand in each of two lists in order.
+PyObject* py_common(const IndexArgs& args) {
+  TensorRef a = indices(args, 0, "keys"), b = indices(args, 1, "other keys");
+  const int64_t most = std::min(a->numel, b->numel);
+  TensorRef in_a = empty({most}, DType::int64), in_b = empty({most}, DType::int64);
+  int64_t found;
+  {
+    LongWork unlocked(a->numel + b->numel > long_work);
+    found = sparse::common_keys(a->as<int64_t>(), a->numel, b->as<int64_t>(), b->numel,
+                                in_a->as<int64_t>(), in_b->as<int64_t>());
+  }
+  auto cut = [&](TensorRef& t) { return contiguous(*slice(*t, 0, 0, found, 1)); };
+  return pair(cut(in_a), cut(in_b));
+}
+
 /// The values, order and starts among the arguments, checked.
 struct Segments {
   TensorRef values, order, starts;
@@ -122,7 +167,7 @@ PyObject* py_segment_sum(const IndexArgs& args) {
 struct RowsOf {
   TensorRef pointers, at, values, order;
   sparse::Rows rows;
-  RowsOf(const IndexArgs& args, int i, int64_t columns)
+  RowsOf(const IndexArgs& args, int i, int64_t columns, bool looks_at_columns = true)
       : pointers(indices(args, i, "pointers")),
         at(indices(args, i + 1, "columns")),
         values(contiguous(args.tensor(i + 2, "values"))) {
@@ -134,7 +179,8 @@ struct RowsOf {
         });
     rows = {pointers->numel - 1,     columns,           at->numel,
             pointers->as<int64_t>(), at->as<int64_t>(), order ? order->as<int64_t>() : nullptr};
-    sparse::check_rows(rows);
+    sparse::check_pointers(rows);
+    if (looks_at_columns) sparse::check_columns(rows);
     bool right = true;
     for (int64_t e = 0; order && e < rows.entries; ++e)
       right &= rows.order[e] >= 0 && rows.order[e] < rows.entries;
@@ -153,14 +199,19 @@ void check_same(const Tensor& a, const Tensor& b, const char* op) {
 PyObject* py_times_dense(const IndexArgs& args) {
   TensorRef dense = contiguous(args.tensor(4, "dense"));
   check(dense->ndim == 2, [&] { return message("mm: dense is ", shape(*dense), "."); });
-  RowsOf a(args, 0, dense->sizes[0]);
-  check_same(*a.values, *dense, args.op());
   const int64_t width = dense->sizes[1];
+  const bool is_vector =
+      width == 1 && (dense->dtype == DType::float32 || dense->dtype == DType::float64);
+  RowsOf a(args, 0, dense->sizes[0], !is_vector);
+  check_same(*a.values, *dense, args.op());
   TensorRef out = empty({a.rows.rows, width}, dense->dtype);
   if (out->numel == 0) return out.release_py();
   LongWork unlocked(a.rows.entries * width + out->numel > long_work);
-  sparse::rows_times_dense(dense->dtype, a.rows, a.values->data(), dense->data(), width,
-                           out->data());
+  if (is_vector)
+    sparse::rows_times_vector(dense->dtype, a.rows, a.values->data(), dense->data(), out->data());
+  else
+    sparse::rows_times_dense(dense->dtype, a.rows, a.values->data(), dense->data(), width,
+                             out->data());
   return out.release_py();
 }
 
@@ -185,17 +236,19 @@ PyObject* py_times_rows(const IndexArgs& args) {
   RowsOf a(args, 0, b.rows.rows);
   check_same(*a.values, *b.values, args.op());
   TensorRef pointers = empty({a.rows.rows + 1}, DType::int64);
+  const DType dtype = a.values->dtype;
   const bool is_long = a.rows.entries + b.rows.entries > long_work;
+  std::vector<sparse::Piece> pieces;
   {
     LongWork unlocked(is_long);
-    sparse::count_product(a.rows, b.rows, pointers->as<int64_t>());
+    pieces = sparse::multiply(dtype, a.rows, a.values->data(), b.rows, b.values->data(),
+                              pointers->as<int64_t>());
   }
   const int64_t n = pointers->as<int64_t>()[a.rows.rows];
-  TensorRef columns = empty({n}, DType::int64), values = empty({n}, a.values->dtype);
+  TensorRef columns = empty({n}, DType::int64), values = empty({n}, dtype);
   {
     LongWork unlocked(is_long);
-    sparse::fill_product(values->dtype, a.rows, a.values->data(), b.rows, b.values->data(),
-                         pointers->as<int64_t>(), columns->as<int64_t>(), values->data());
+    sparse::join(pieces, columns->as<int64_t>(), values->data());
   }
   return triple(pointers, columns, values);
 }
@@ -204,6 +257,9 @@ PyMethodDef methods[] = {
     method<"order", py_order>(),
     method<"pointers", py_pointers>(),
     method<"expand", py_expand>(),
+    method<"coordinates", py_coordinates>(),
+    method<"merge", py_merge>(),
+    method<"common", py_common>(),
     method<"segment_sum", py_segment_sum>(),
     method<"shift", py_shift>(),
     method<"divide", py_divide>(),

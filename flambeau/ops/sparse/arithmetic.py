@@ -196,10 +196,9 @@ def _common(a, b):
     if a.sparse_dim == 0:
         zero = fl.zeros(1, dtype=_core.int64, device=device)
         return zero, zero
-    keys, wanted = flat_index(b.indices, b.sparse_size), flat_index(a.indices, a.sparse_size)
-    at = fl.searchsorted(keys.contiguous(), wanted.contiguous()).clamp(max=m - 1)
-    kept = fl.nonzero(keys.index_select(0, at) == wanted).reshape(-1)
-    return kept, at.index_select(0, kept)
+    return _core.sparse.common(
+        flat_index(a.indices, a.sparse_size), flat_index(b.indices, b.sparse_size)
+    )
 
 
 for _name in ("mul", "multiply"):

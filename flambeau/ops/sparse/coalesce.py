@@ -45,8 +45,12 @@ def _(ctx, grad_output):
     return grad_output
 
 
-def coalesced(frame, values):
-    """The coalesced tensor of a COO frame and values, without history."""
+def coalesced(frame, values, first=None):
+    """The coalesced tensor of a COO frame and values, without history.
+
+    Args:
+        first (int, optional): that many entries in front are in order, and so are those behind.
+    """
     indices = frame.indices
     if values.shape[0] < 2 or values.is_meta:
         return frame.renewed(indices.clone(), coalesced=True).make(values.clone())
@@ -54,7 +58,8 @@ def coalesced(frame, values):
         total = values.sum(0, keepdim=True, dtype=values.dtype)
         return frame.renewed(indices[:, :1].clone(), coalesced=True).make(total)
     size = frame.sparse_size
-    order, starts = _core.sparse.order(flat_index(indices, size), math.prod(size))
+    keys = flat_index(indices, size)
+    order, starts = _core.sparse.order(keys) if first is None else _core.sparse.merge(keys, first)
     values = _core.sparse.segment_sum(values, order, starts)
     firsts = order.index_select(0, starts[:-1]) if starts.numel() - 1 < order.numel() else order
     indices = indices.index_select(1, firsts)
@@ -100,7 +105,7 @@ def _add(ctx, input, other, alpha):
     made = frame.renewed(fl.cat([frame.indices, second.indices], 1), coalesced=False)
     values = fl.cat([values.to(dtype), more])
     if frame.coalesced and second.coalesced:
-        return coalesced(made, values)
+        return coalesced(made, values, frame.indices.shape[1])
     return made.make(values)
 
 

@@ -34,9 +34,7 @@ def to_coo(input):
     places = frame.places(values.shape)
     flat = frame.flat(values)
     if frame.layout != CSR:
-        order, _ = _core.sparse.order(
-            flat_index(places, frame.sparse_size), math.prod(frame.sparse_size)
-        )
+        order, _ = _core.sparse.order(flat_index(places, frame.sparse_size))
         places, flat = places.index_select(1, order), flat.index_select(0, order)
     return Frame(COO, None, places, frame.size, frame.dense_dim, True).assemble(flat)
 
@@ -205,15 +203,15 @@ def pointers(ordered, count, extent):
 def compress(input, layout, block=None):
     """A COO tensor of two sparse dims in a compressed layout."""
     name = f"to_{NAMES[layout]}"
-    frame = frame_of(input)
+    frame, values = frame_and_entries(input)
     if frame.sparse_dim != 2:
         raise RuntimeError(
             f"{name}: takes a tensor of 2 sparse dims, not of {frame.sparse_dim}, {frame.size}."
         )
-    input = coalesce(input)
-    frame, values = frame_and_entries(input)
+    if not frame.coalesced:
+        frame, values = frame_and_entries(coalesce(input))
     rows, columns = frame.size[:2]
-    r, c = frame.indices[0], frame.indices[1]
+    r, c = frame.indices.unbind(0)
     dense = values.shape[1:]
     if block:
         height, width = block
@@ -227,7 +225,7 @@ def compress(input, layout, block=None):
     if layout in (CSR, BSR):
         outer, inner, extent = r, c, rows
     else:
-        order, _ = _core.sparse.order(c, columns)
+        order, _ = _core.sparse.order(c)
         outer, inner, extent = c.index_select(0, order), r.index_select(0, order), columns
         values = values.index_select(0, order)
     compressed = pointers(outer, 1, extent).reshape(extent + 1)

@@ -109,6 +109,8 @@ class Frame:
         if self.layout == COO:
             return self.indices
         batch = self.batch_dim
+        if self.layout == CSR and not batch and not self.indices.is_meta:
+            return _core.sparse.coordinates(self.compressed, self.indices)
         outer = expand_compressed(self.compressed, self.indices.shape[-1])
         inner = self.indices.to(_core.int64)
         rows, columns = (outer, inner) if self.by_rows else (inner, outer)
