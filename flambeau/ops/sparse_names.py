@@ -133,7 +133,6 @@ for _module, _names in {
         "smm": "The product of a sparse and a strided matrix, as a sparse one.",
         "sspaddmm": "beta * input + alpha * (mat1 @ mat2), of sparse input and mat1.",
     },
-    "shapes": {"_sparse_reversed": "The dims in reverse order."},
 }.items():
     for _name, _doc in _names.items():
         _method(_module, _name, _doc)
@@ -206,7 +205,7 @@ METHODS["is_sparse_csr"] = property(_is_csr, doc="Whether the layout is sparse_c
 
 def _factory(name, size, layout, dtype, device, requires_grad):
     """What torch.zeros(size, layout=...) and its like make."""
-    if name not in ("empty", "zeros"):
+    if name.removesuffix("_like") not in ("empty", "zeros"):
         raise RuntimeError(
             f"{name}: layout={layout} is not made: it would have an entry everywhere. Use {name}(...).to_sparse()."
         )

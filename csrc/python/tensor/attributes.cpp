@@ -219,7 +219,6 @@ PyObject* get_inference(PyObject* o) { return PyBool_FromLong(self_of(o).inferen
 PyObject* get_T(PyObject* o) {
   return guarded([&] {
     Tensor& t = self_of(o);
-    if (is_sparse(t)) return PyObject_CallMethod(o, "_sparse_reversed", nullptr);
     Dims order;
     for (int d = t.ndim - 1; d >= 0; --d) order.push(d);
     return permute(t, order).release_py();
@@ -228,7 +227,6 @@ PyObject* get_T(PyObject* o) {
 PyObject* get_mT(PyObject* o) {
   return guarded([&] {
     Tensor& t = self_of(o);
-    if (is_sparse(t)) return PyObject_CallMethod(o, "transpose", "ii", -2, -1);
     check(t.ndim >= 2, [&] { return message("mT: tensor ", shape(t), " has fewer than 2 dims."); });
     return transpose(t, -2, -1).release_py();
   });

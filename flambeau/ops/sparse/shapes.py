@@ -95,7 +95,7 @@ def t(input):
     return transpose(input, 0, 1) if input.dim() == 2 else input
 
 
-@rule("_sparse_reversed")
+@rule("T", "_all_reversed")
 def reversed_dims(input):
     """What .T gives."""
     return permute(input, tuple(range(input.dim()))[::-1])
@@ -111,6 +111,11 @@ for _name, _function in {"t_": t, "transpose_": transpose}.items():
         return replace(input, function(input, *args), name)
 
     rule(_name)(_inplace)
+
+
+@rule("mT")
+def mT(input):
+    return transpose(input, -2, -1)
 
 
 @rule("H", "mH", "adjoint")
