@@ -272,7 +272,7 @@ def aminmax(input, *, dim=None, keepdim=False):
         max=tensor(4.))
     """
     _need_dim(input, dim, "aminmax")
-    return _aminmax((amin(input, dim, keepdim), amax(input, dim, keepdim)))
+    return _aminmax._make((amin(input, dim, keepdim), amax(input, dim, keepdim)))
 
 
 def _one_dim(input, dim, name):
@@ -309,7 +309,7 @@ def _with_index(reduction, whole, pair, name):
         ctx.mark_non_differentiable(indices)
         ctx.dim, ctx.keepdim, ctx.sizes = dims[0] if dims else None, keepdim, input.shape
         ctx.save_for_backward(indices)
-        return result((values, indices))
+        return result._make((values, indices))
 
     @along.derivative
     def _(ctx, grad_output, _):
@@ -336,7 +336,7 @@ def _with_index(reduction, whole, pair, name):
             made = whole(input)
             return made if out is None else _core._finish_out(made, out, name)
         made = along(input, dim, keepdim)
-        made = result(made) if type(made) is not result else made
+        made = result._make(made) if type(made) is not result else made
         if out is None:
             return made
         return _put_out(made, out, name, (input,))

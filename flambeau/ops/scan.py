@@ -162,7 +162,7 @@ def cummax(ctx, input, dim):
         indices=tensor([[0, 1],
                 [0, 1]]))
     """
-    return _keep_places(ctx, input, dim, Cummax(indexing.cummax(input, dim)))
+    return _keep_places(ctx, input, dim, Cummax._make(indexing.cummax(input, dim)))
 
 
 @cummax.derivative
@@ -182,7 +182,7 @@ def cummin(ctx, input, dim):
         indices=tensor([[0, 0],
                 [0, 0]]))
     """
-    return _keep_places(ctx, input, dim, Cummin(indexing.cummin(input, dim)))
+    return _keep_places(ctx, input, dim, Cummin._make(indexing.cummin(input, dim)))
 
 
 @cummin.derivative

@@ -530,11 +530,13 @@ def _index_list(operator, indices):
         raise TypeError(
             f"{operator}: indices must be a tuple of Tensors, not {type(indices).__name__}."
         )
-    for place, index in enumerate(indices):
-        if index is not None and not isinstance(index, fl.Tensor):
-            raise TypeError(
-                f"{operator}: item {place} of indices must be a Tensor or None, not {type(index).__name__}."
-            )
+    try:
+        warn_of_bytes(indices, stacklevel=4)
+    except AttributeError:  # an item without a dtype
+        place = next(k for k, i in enumerate(indices) if not isinstance(i, fl.Tensor | None))
+        raise TypeError(
+            f"{operator}: item {place} of indices must be a Tensor or None, not {type(indices[place]).__name__}."
+        ) from None
     return list(indices)
 
 
@@ -547,7 +549,6 @@ def index_put(input, indices, values, accumulate=False):
         values (Tensor): broadcast to the sizes of input[indices]; the dtype of input.
     """
     indices = _index_list("index_put", indices)
-    warn_of_bytes(indices, stacklevel=3)
     return _index_put(input, indices, values, accumulate)
 
 
@@ -555,7 +556,6 @@ def index_put(input, indices, values, accumulate=False):
 def index_put_(input, indices, values, accumulate=False):
     """index_put in place."""
     indices = _index_list("index_put_", indices)
-    warn_of_bytes(indices, stacklevel=3)
     if recording(input, values):
         return input.copy_(_index_put(input, indices, values, accumulate))
     return indexing.index_put_(input, indices, values, accumulate)

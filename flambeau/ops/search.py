@@ -172,7 +172,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False):
     weight = None if weight is None else weight.reshape(-1)
     ranges = None if range is None else tuple(range)
     found = histogramdd(input.reshape(-1, 1), (bins,), range=ranges, weight=weight, density=density)
-    return Histogram((found.hist, found.bin_edges[0]))
+    return Histogram._make((found.hist, found.bin_edges[0]))
 
 
 @composite(out=False)
@@ -236,4 +236,4 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
         hist = hist / hist.sum()
         for d, one in enumerate(edges):
             hist = hist / one.diff().reshape([-1 if k == d else 1 for k, _ in enumerate(shape)])
-    return Histogramdd((without_derivative("histogramdd", hist, *sources), edges))
+    return Histogramdd._make((without_derivative("histogramdd", hist, *sources), edges))

@@ -51,7 +51,7 @@ def sort(ctx, input, dim: object = -1, descending=False, *, stable=False):
     """
     if isinstance(dim, bool):  # sort(input, stable, dim, descending), as the older overload has it
         dim = -1
-    return _keep(ctx, input, dim, Sort(indexing.sort(input, dim, descending)))
+    return _keep(ctx, input, dim, Sort._make(indexing.sort(input, dim, descending)))
 
 
 @sort.derivative
@@ -106,7 +106,7 @@ def topk(ctx, input, k, dim=None, largest=True, sorted=True):
         raise RuntimeError(
             "topk: input is bool, which has no greatest values. Convert it with .int()."
         )
-    return _keep(ctx, input, dim, Topk(indexing.topk(input, k, dim, largest, sorted)))
+    return _keep(ctx, input, dim, Topk._make(indexing.topk(input, k, dim, largest, sorted)))
 
 
 @topk.derivative
@@ -128,7 +128,7 @@ def kthvalue(ctx, input, k, dim=None, keepdim=False):
         indices=tensor([0, 0]))
     """
     dim = -1 if dim is None else dim
-    return _keep(ctx, input, dim, Kthvalue(indexing.kthvalue(input, k, dim, keepdim)))
+    return _keep(ctx, input, dim, Kthvalue._make(indexing.kthvalue(input, k, dim, keepdim)))
 
 
 @kthvalue.derivative
@@ -143,7 +143,7 @@ Nanmedian = result_type("nanmedian", "values indices")
 @private
 def _median_along(ctx, input, dim, keepdim, ignore_nan):
     named = Nanmedian if ignore_nan else Median
-    return _keep(ctx, input, dim, named(indexing.median(input, dim, keepdim, ignore_nan)))
+    return _keep(ctx, input, dim, named._make(indexing.median(input, dim, keepdim, ignore_nan)))
 
 
 @_median_along.derivative
@@ -210,7 +210,7 @@ def mode(ctx, input, dim=-1, keepdim=False):
         values=tensor([1., 3.]),
         indices=tensor([0, 0]))
     """
-    return _keep(ctx, input, dim, Mode(indexing.mode(input, dim, keepdim)))
+    return _keep(ctx, input, dim, Mode._make(indexing.mode(input, dim, keepdim)))
 
 
 @mode.derivative

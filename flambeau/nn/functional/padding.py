@@ -19,9 +19,9 @@ def pad(input, pad, mode="constant", value=None):
             "reflect" (the edge is not repeated), "replicate" (it is), "circular".
         value (float): what "constant" fills with; 0 if None.
     """
-    if isinstance(pad, str) or not hasattr(pad, "__len__"):
-        raise TypeError(f"pad: pad must be a sequence of ints, not {type(pad).__name__}.")
     if len(pad) % 2:
+        if isinstance(pad, str):
+            raise TypeError("pad: pad must be a sequence of ints, not str.")
         raise RuntimeError(
             f"pad: the list has {len(pad)} numbers; it takes two for each dim, counted from the "
             "last."

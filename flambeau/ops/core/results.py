@@ -34,6 +34,7 @@ def result_type(name, fields):
     members = {
         "__slots__": (),
         "__new__": _new,
+        "_make": classmethod(tuple.__new__),  # of as many values as there are, unchecked
         "__repr__": _show,
         "__match_args__": names,
         "__module__": f"{declare.homes}.return_types",
@@ -55,7 +56,7 @@ def lazy_result_type(name, fields):
     later[name] = fields
 
     def make(*values):
-        return named(name)(values)
+        return named(name)._make(values)
 
     return make
 
@@ -76,4 +77,4 @@ def written(result, tensors):
         return tuple(tensors)
     name = kind.__name__ + "_out"
     later.setdefault(name, kind.__match_args__)
-    return named(name)(tensors)
+    return named(name)._make(tensors)
