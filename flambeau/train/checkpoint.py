@@ -7,8 +7,10 @@ import sys
 
 import flambeau as torch
 
+from . import processes
+
 _PARTS = ("model", "optimizer", "schedule", "scaler", "ema")
-_NUMBERS = ("step", "epoch", "batches", "history", "best", "epochs_since_best", "_sums")
+_NUMBERS = ("step", "epoch", "batches", "history", "best", "epochs_since_best")
 
 
 def random_state():
@@ -38,11 +40,12 @@ def state(trainer, data=None):
     parts = {name: getattr(trainer, name) for name in _PARTS}
     saved = {name: part.state_dict() for name, part in parts.items() if part is not None}
     saved.update({name: getattr(trainer, name) for name in _NUMBERS})
-    saved["random"] = random_state()
+    saved["_sums"] = processes.of_all(trainer._sums)
+    saved["random"] = processes.of_all(random_state())
     if hasattr(data, "state_dict"):
-        saved["data"] = data.state_dict()
+        saved["data"] = processes.of_all(data.state_dict())
     if trainer.batches:
-        saved["epoch_start"] = trainer._random_at_start
+        saved["epoch_start"] = processes.of_all(trainer._random_at_start)
     return saved
 
 
@@ -59,9 +62,10 @@ def restore(trainer, saved, data=None):
             part.load_state_dict(saved[name])
     for name in _NUMBERS:
         setattr(trainer, name, saved[name])
+    trainer._sums = processes.mine(saved["_sums"])
     if "data" in saved and hasattr(data, "load_state_dict"):
-        data.load_state_dict(saved["data"])
-    set_random_state(saved["random"])
+        data.load_state_dict(processes.mine(saved["data"]))
+    set_random_state(processes.mine(saved["random"]))
     return saved
 
 
@@ -76,15 +80,15 @@ def batches(data, trainer):
         trainer._random_at_start = random_state()
         yield from data
         return
-    trainer._random_at_start = start["epoch_start"]
+    trainer._random_at_start = processes.mine(start["epoch_start"])
     skipped = 0
     if "data" not in start:
-        set_random_state(start["epoch_start"])
+        set_random_state(processes.mine(start["epoch_start"]))
         skipped = trainer.batches
     iterator = iter(data)
     for _ in range(skipped):
         next(iterator)
-    set_random_state(start["random"])
+    set_random_state(processes.mine(start["random"]))
     yield from iterator
 
 

@@ -10,7 +10,7 @@ import flambeau as torch
 from ..nn.utils import clip_grad_norm_
 from ..optim.lr_scheduler import ReduceLROnPlateau
 from ..optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from . import checkpoint
+from . import checkpoint, processes
 
 _SHOWN_S = 0.2  # how often the progress bar shows new numbers
 
@@ -47,6 +47,9 @@ class Trainer:
         callbacks (sequence of Callback).
         progress (bool): show a progress bar.
 
+    In several processes (distributed.init_process_group) each gives its part of the data, as DistributedSampler does;
+    gradients and means are those of all, the first process writes the files, and callbacks run in each.
+
     Attributes: step and epoch, how many are done; history, a dict of means for each epoch.
 
     Example:
@@ -75,6 +78,7 @@ class Trainer:
                 f"Trainer: schedule_by must be 'step' or 'epoch', got {schedule_by!r}."
             )
         self.model, self.optimizer, self.schedule = model, optimizer, schedule
+        self._learner = model  # what is called in training
         self.loss, self.metrics = loss, metrics or {}
         self.objective = objective or self._supervised
         self.schedule_by = "epoch" if isinstance(schedule, ReduceLROnPlateau) else schedule_by
@@ -154,9 +158,11 @@ class Trainer:
         pending, samples, shown = 0, 0, time.perf_counter()
         total = len(data) if hasattr(data, "__len__") else None
         self.optimizer.zero_grad()
+        if hasattr(sampler := getattr(data, "sampler", None), "set_epoch"):
+            sampler.set_epoch(self.epoch)
         for batch in checkpoint.batches(data, self):
             lr = self.optimizer.param_groups[0]["lr"]
-            values = self._values(self.model, batch)
+            values = self._values(self._learner, batch)
             self._backward(values["loss"])
             self.batches, pending = self.batches + 1, pending + 1
             numbers, count = {name: float(value) for name, value in values.items()}, _samples(batch)
@@ -216,10 +222,14 @@ class Trainer:
                         total[1] += count
         finally:
             model.train(was)
-        return _means(sums)
+        return _means(processes.summed(sums))
 
     def _end_of_epoch(self, validation):
-        record = {"epoch": self.epoch + 1, "step": self.step, **_means(self._sums)}
+        record = {
+            "epoch": self.epoch + 1,
+            "step": self.step,
+            **_means(processes.summed(self._sums)),
+        }
         if validation is not None:
             record["validation"] = self.evaluate(validation)
         measured = record.get("validation", record)
@@ -236,7 +246,7 @@ class Trainer:
         better = self.best is None or (value > self.best if self.maximize else value < self.best)
         if better:
             self.best, self.epochs_since_best = value, 0
-            if self.folder:
+            if self.folder and processes.is_first():
                 model = self.model if self.ema is None else self.ema.module
                 torch.save(
                     {"model": model.state_dict(), **record}, os.path.join(self.folder, "best.pt")
@@ -264,19 +274,22 @@ class Trainer:
             list of dict: self.history.
         """
         self.stop, start = False, None
+        self._learner, first = processes.learner(self.model), processes.is_first()
         if self.folder:
             os.makedirs(self.folder, exist_ok=True)
             if resume and os.path.exists(os.path.join(self.folder, "last.pt")):
                 start = self.load(os.path.join(self.folder, "last.pt"), data)
-            self._log = checkpoint.open_log(os.path.join(self.folder, "log.jsonl"), self.step)
+            if first:
+                self._log = checkpoint.open_log(os.path.join(self.folder, "log.jsonl"), self.step)
         elif resume:
             raise ValueError("Trainer.fit: resume=True needs a folder, where last.pt is.")
         for callback in self.callbacks:
             callback.fit_begins(self)
         with contextlib.ExitStack() as stack:
             if self._log is not None:
+                stack.callback(setattr, self, "_log", None)  # save() may follow an error
                 stack.enter_context(self._log)
-            bar = stack.enter_context(self._bar(data, epochs)) if self.progress else None
+            bar = stack.enter_context(self._bar(data, epochs)) if self.progress and first else None
             while self.epoch < epochs and not self.stop:
                 if bar is not None:
                     bar.set_description(f"epoch {self.epoch + 1}/{epochs}")
@@ -289,7 +302,6 @@ class Trainer:
                     self.save(data=data)
                 for callback in self.callbacks:
                     callback.epoch_ends(self, record)
-        self._log = None
         for callback in self.callbacks:
             callback.fit_ends(self)
         return self.history
@@ -305,7 +317,9 @@ class Trainer:
         """Write everything that fit needs to continue, to folder/last.pt or another path."""
         if self._log is not None:
             self._log.flush()
-        torch.save(checkpoint.state(self, data), path or os.path.join(self.folder, "last.pt"))
+        state = checkpoint.state(self, data)
+        if processes.is_first():
+            torch.save(state, path or os.path.join(self.folder, "last.pt"))
 
     def load(self, path, data=None):
         """Read what save() has written; `data` is moved to where it stood."""
