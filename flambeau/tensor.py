@@ -264,6 +264,15 @@ _NoAttribute.__name__ = _NoAttribute.__qualname__ = "AttributeError"
 _NoAttribute.__module__ = "builtins"
 
 
+def unbind(self, dim=0):
+    """torch.unbind(self, dim).
+
+    Of its own, so that a __torch_function__ can tell the method from the function, as programs that follow
+    iteration over a batch do.
+    """
+    return _core.unbind(self, dim)
+
+
 def _suggest(self, name):
     raise _NoAttribute(type(self), name)
 
@@ -286,6 +295,7 @@ _METHODS = (
     __dlpack_device__,
     __array_namespace__,
     to_device,
+    unbind,
 )
 
 

@@ -124,3 +124,27 @@ def test_make_fx():
     assert graph(torch.zeros(2), torch.ones(2))["a"].tolist() == [1, 1]
     with pytest.raises(NotImplementedError, match="symbolic"):
         make_fx(lambda x: x, tracing_mode="symbolic")
+
+
+def test_annotations_of_modules_can_be_read():
+    import typing
+
+    class Mine(torch.nn.Module):
+        size: int
+
+    assert typing.get_type_hints(Mine)["size"] is int
+
+
+def test_unbind_the_method_is_told_from_the_function():
+    seen = []
+
+    class Told(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            seen.append(func)
+            return super().__torch_function__(func, types, args, kwargs)
+
+    told = torch.ones(2, 3).as_subclass(Told)
+    for one in (told.unbind(), torch.unbind(told)):
+        assert len(one) == 2
+    assert seen == [torch.Tensor.unbind, torch.unbind] and torch.unbind != torch.Tensor.unbind

@@ -7,6 +7,7 @@ import threading
 import time
 
 from .. import _core
+from ..overrides import handle_torch_function, has_torch_function_unary
 from .events import EventList, FunctionEvent
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -70,6 +71,8 @@ def enter(name, args=None):
 
 def leave(handle):
     """torch.ops.profiler._record_function_exit."""
+    if has_torch_function_unary(handle):  # a symbol of fx
+        return handle_torch_function(leave, (handle,), handle)
     handle.__exit__(None, None, None)
 
 

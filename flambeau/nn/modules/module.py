@@ -83,7 +83,10 @@ class Module(HooksApi, State, Conversion, Traversal):
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
-    forward: "Callable[..., Any]" = _forward_unimplemented
+    if TYPE_CHECKING:  # not for programs that read annotations: these names are not there then
+        forward: "Callable[..., Any]" = _forward_unimplemented
+    else:
+        forward = _forward_unimplemented
 
     if TYPE_CHECKING:  # a call takes what forward takes, and gives what it gives
 
