@@ -169,6 +169,7 @@ void initialize_lent(PyObject* module);
 void initialize_function_node(PyObject* module);
 void initialize_matmul(PyObject* module);
 void initialize_attention(PyObject* module);
+void initialize_border(PyObject* module);
 void initialize_fourier(PyObject* module);
 void initialize_lapack(PyObject* module);
 void initialize_counts(PyObject* module);

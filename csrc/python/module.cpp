@@ -36,6 +36,7 @@ NB_MODULE(_core, m) {
   initialize_function_node(module);
   initialize_matmul(module);
   initialize_attention(module);
+  initialize_border(module);
   initialize_fourier(module);
   initialize_lapack(module);
   initialize_counts(module);

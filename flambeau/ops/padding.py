@@ -1,8 +1,7 @@
 """Borders: of constant numbers, and where those of other kinds come from."""
 
 from .. import _core
-from .core import operators as fl
-from .core.declare import composite
+from .core.declare import composite, primitive
 
 
 @composite(method=False)
@@ -45,20 +44,30 @@ def constant_pad_nd(input, pad, value=0):
     return out
 
 
-def border_source(mode, size, before, after, device):
-    """The index in a dimension of `size` of each place of the padded one; cut where a number is negative.
+@primitive(method=False, function=False)
+def add_border(ctx, input, mode, pad):
+    """`input` with borders taken from inside: mode "reflect", "replicate" or "circular".
 
-    mode "reflect" needs before and after below size.
+    `pad` is as of constant_pad_nd, for the last 1 to 3 dims, none of them empty.
     """
-    if device.type != "meta":
-        _core._check_room(2 * 8 * (size + before + after))
-    places = fl.arange(-before, size + after, device=device)
-    if mode == "replicate":
-        return places.clamp(0, size - 1)
-    if mode == "reflect":
-        return size - 1 - (size - 1 - places.abs()).abs()
-    low, high = (
-        max(-before, 0),
-        size - max(-after, 0),
-    )  # circular: what is left after cutting goes round
-    return low + (places - low) % (high - low)
+    ctx.mode, ctx.pad = mode, pad
+    return _core._add_border(input, mode, pad)
+
+
+@primitive(method=False, function=False)
+def _fold_border(ctx, input, mode, pad):
+    """The adjoint of add_border."""
+    ctx.mode, ctx.pad = mode, pad
+    if input.dtype in (_core.float16, _core.bfloat16):
+        return _core._fold_border(input.float(), mode, pad).to(input.dtype)
+    return _core._fold_border(input, mode, pad)
+
+
+@add_border.derivative
+def _(ctx, grad_output):
+    return _fold_border(grad_output, ctx.mode, ctx.pad), None, None
+
+
+@_fold_border.derivative
+def _(ctx, grad_output):
+    return add_border(grad_output, ctx.mode, ctx.pad), None, None

@@ -6,7 +6,7 @@ from .core import operators as fl
 from .core.arguments import every
 from .core.attach import of_constant_slope
 from .core.declare import composite
-from .padding import border_source
+from .padding import add_border
 
 
 def _framing(operator, n_fft, hop_length, win_length, window, like):
@@ -118,7 +118,7 @@ def _padded(signal, count, mode):
         raise RuntimeError(f"stft: an empty signal has no {mode} padding")
     if mode != "circular":
         signal = of_constant_slope(signal)
-    return signal.index_select(1, border_source(mode, length, count, count, signal.device))
+    return add_border(signal, mode, (count, count))
 
 
 def _overlapped(frames, hop_length, length):

@@ -1,9 +1,9 @@
-"""Rules of what runs along rows: softmax, attention, norms of layers."""
+"""Rules of what runs along the last dimensions: softmax, attention, borders, norms of layers."""
 
 import math
 
 from ... import _core
-from .. import attention, rows
+from .. import attention, padding, rows
 from .levels import sizes
 from .values import (
     along,
@@ -59,7 +59,7 @@ def _(operator, grad_output, result, dim):
     return along(operator, (grad_output, result), dim)
 
 
-@same_for(attention._attend)
+@same_for(attention._attend, padding.add_border, padding._fold_border)
 def _(operator, *args):
     return on_values(operator, *args)
 

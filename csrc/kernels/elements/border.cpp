@@ -1,0 +1,76 @@
+#include "kernels/elements/border.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/elements/walk.h"
+#include "runtime/threads.h"
+
+namespace flambeau {
+
+namespace {
+
+/// fn(plane of the input, plane of the padded one), first elements, in threads.
+template <class F>
+void each_plane(const Border& b, F&& fn) {
+  const int64_t inner = b.size[0] * b.size[1] * b.size[2];
+  const int64_t outer =
+      static_cast<int64_t>(b.source[0].size() * b.source[1].size() * b.source[2].size());
+  const int64_t grain = std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, outer));
+  parallel_ranges(b.planes, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) fn(p * inner, p * outer);
+  });
+}
+
+/// fn(row of the input, row of the padded one) for every row of a plane.
+template <class F>
+void each_row(const Border& b, F&& fn) {
+  const int64_t width = static_cast<int64_t>(b.source[2].size());
+  int64_t row = 0;
+  for (int64_t i : b.source[0])
+    for (int64_t j : b.source[1]) fn((i * b.size[1] + j) * b.size[2], width * row++);
+}
+
+}  // namespace
+
+void add_border(const Border& b, int64_t itemsize, const void* in, void* out) {
+  with_item_type(itemsize, [&]<class Item>() {
+    const int64_t* source = b.source[2].data();
+    const int64_t width = static_cast<int64_t>(b.source[2].size());
+    const auto [first, length] = b.inside[2];
+    each_plane(b, [&](int64_t from, int64_t to) {
+      each_row(b, [&](int64_t from_row, int64_t to_row) {
+        const Item* x = static_cast<const Item*>(in) + from + from_row;
+        Item* y = static_cast<Item*>(out) + to + to_row;
+        for (int64_t k = 0; k < first; ++k) y[k] = x[source[k]];
+        if (length) std::memcpy(y + first, x + source[first], length * sizeof(Item));
+        for (int64_t k = first + length; k < width; ++k) y[k] = x[source[k]];
+      });
+    });
+  });
+}
+
+void fold_border(const Border& b, DType dtype, const void* in, void* out) {
+  with_scalar_type(dtype, [&]<class T>() {
+    if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, complex64> ||
+                  std::is_same_v<T, complex128>) {
+      const int64_t* source = b.source[2].data();
+      const int64_t width = static_cast<int64_t>(b.source[2].size());
+      const int64_t plane = b.size[0] * b.size[1] * b.size[2];
+      const auto [first, length] = b.inside[2];
+      each_plane(b, [&](int64_t to, int64_t from) {
+        std::fill_n(static_cast<T*>(out) + to, plane, T(0));
+        each_row(b, [&](int64_t to_row, int64_t from_row) {
+          T* y = static_cast<T*>(out) + to + to_row;
+          const T* x = static_cast<const T*>(in) + from + from_row;
+          for (int64_t k = 0; k < first; ++k) y[source[k]] += x[k];
+          T* middle = length ? y + source[first] : y;
+          for (int64_t k = 0; k < length; ++k) middle[k] += x[first + k];
+          for (int64_t k = first + length; k < width; ++k) y[source[k]] += x[k];
+        });
+      });
+    }
+  });
+}
+
+}  // namespace flambeau

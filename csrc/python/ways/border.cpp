@@ -1,0 +1,96 @@
+// Borders as Python functions: what flambeau/ops/padding.py calls.
+#include "kernels/elements/border.h"
+
+#include "dispatch/basics.h"
+#include "dispatch/iterate.h"
+#include "python/args.h"
+
+namespace flambeau {
+
+namespace {
+
+/// Where the place p, which may lie outside of [0, size), takes its value from; `kept` is what
+/// cutting leaves of [0, size).
+int64_t source_of(std::string_view mode, int64_t p, int64_t size,
+                  std::pair<int64_t, int64_t> kept) {
+  if (mode == "replicate") return std::clamp<int64_t>(p, 0, size - 1);
+  if (mode == "reflect") return size - 1 - std::abs(size - 1 - std::abs(p));
+  const int64_t length = kept.second - kept.first, rest = (p - kept.first) % length;
+  return kept.first + (rest < 0 ? rest + length : rest);
+}
+
+/// A tensor, the mode, and (before, after) for each of its last dims, the last one first: the
+/// border, and the sizes with it, or without it where `sizes` has it already.
+struct Padding {
+  Border border;
+  Dims sizes;
+
+  Padding(const Args& a, const Tensor& t, bool has_border) : sizes(sizes_of(t)) {
+    const char* mode = text_of(a[1]);
+    const std::vector<int64_t> pad = to_integers(a[2], a.function());
+    const int n = static_cast<int>(pad.size() / 2), first = t.ndim - n;
+    check(n <= 3 && n <= t.ndim, [&] {
+      return message(a.function(), ": ", n, " dims are to be padded of a tensor ", describe(t),
+                     ".");
+    });
+    for (int d = 0; d < first; ++d) border.planes *= t.sizes[d];
+    for (int d = 0; d < 3; ++d) {
+      const int own = first + d - (3 - n);  // the tensor's dim
+      const bool is_there = d >= 3 - n;
+      const int64_t before = is_there ? pad[2 * (2 - d)] : 0,
+                    after = is_there ? pad[2 * (2 - d) + 1] : 0;
+      const int64_t given = is_there ? t.sizes[own] : 1;
+      const int64_t size = has_border ? given - before - after : given,
+                    wide = size + before + after;
+      check(size >= 1 && wide >= 1, [&] {
+        return message(a.function(), ": ", before, " and ", after, " do not fit dim ", own, " of ",
+                       describe(t), ".");
+      });
+      const std::pair<int64_t, int64_t> kept{std::max<int64_t>(0, -before),
+                                             size - std::max<int64_t>(0, -after)};
+      border.size[d] = size;
+      border.source[d].resize(wide);
+      for (int64_t i = 0; i < wide; ++i)
+        border.source[d][i] = source_of(mode, i - before, size, kept);
+      border.inside[d] = {std::max<int64_t>(0, before),
+                          std::max<int64_t>(0, kept.second - kept.first)};
+      if (is_there) sizes[own] = has_border ? size : wide;
+    }
+  }
+};
+
+PyObject* py_add_border(const Call& call) {
+  Args a(call);
+  Tensor& input = a.tensor(0);
+  const Padding padding(a, input, false);
+  TensorRef from = contiguous(input), out = empty(padding.sizes, input.dtype);
+  if (out->is_meta() || out->numel == 0) return out.release_py();
+  LongWork unlocked(out->numel > grain);
+  add_border(padding.border, itemsize(input.dtype), from->data(), out->data());
+  return out.release_py();
+}
+
+PyObject* py_fold_border(const Call& call) {
+  Args a(call);
+  Tensor& grad = a.tensor(0);
+  check(grad.dtype == DType::float32 || grad.dtype == DType::float64 || is_complex(grad.dtype),
+        [&] { return message(a.function(), ": the gradient is ", name(grad.dtype), "."); });
+  const Padding padding(a, grad, true);
+  TensorRef from = contiguous(grad), out = empty(padding.sizes, grad.dtype);
+  if (out->is_meta() || out->numel == 0) return out.release_py();
+  LongWork unlocked(grad.numel > grain);
+  fold_border(padding.border, grad.dtype, from->data(), out->data());
+  return out.release_py();
+}
+
+const NativeEntry entries[] = {
+    {"_add_border", "input, mode, pad", py_add_border, "A border of what is inside, repeated."},
+    {"_fold_border", "input, mode, pad", py_fold_border,
+     "The adjoint: a border added to its source."},
+    {}};
+
+}  // namespace
+
+void initialize_border(PyObject* module) { add_functions(module, entries); }
+
+}  // namespace flambeau
