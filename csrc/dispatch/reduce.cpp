@@ -227,6 +227,54 @@ void run_split(Reduction& r, const Plan& plan, char* const* base, const std::vec
 
 }  // namespace
 
+/// Copies of the inputs with the reduced dimensions innermost: no kernel walks three of them.
+static std::vector<TensorRef> with_reduced_innermost(const std::vector<TensorRef>& inputs,
+                                                     const bool* is_reduced) {
+  Tensor& model = *inputs[0];
+  Dims order;
+  for (int d = 0; d < model.ndim; ++d)
+    if (!is_reduced[d]) order.push(d);
+  for (int i = 0; i < model.ndim; ++i)
+    if (is_reduced[i]) order.push(i);
+  Dims inverse = order, sizes, strides;
+  for (int i = 0; i < order.n; ++i) inverse[static_cast<int>(order[i])] = i;
+  for (int i = 0; i < order.n; ++i) sizes.push(model.sizes[order[i]]);
+  Dims packed = contiguous_strides(sizes);
+  for (int i = 0; i < order.n; ++i) strides.push(packed[static_cast<int>(inverse[i])]);
+  std::vector<TensorRef> copies;
+  for (auto& t : inputs) {
+    copies.push_back(empty_strided(sizes_of(model), strides, t->dtype));
+    copy_bytes(*copies.back(), *t);
+  }
+  return copies;
+}
+
+/// The kernel's layout: 'r' where the reduced dimension is contiguous in all inputs ('t' where
+/// several short ones fit side by side), 'o' where the kept one is, 'g' otherwise.
+static char mode_of(const Plan& plan, const std::vector<TensorRef>& inputs,
+                    const std::vector<DType>& out_dtypes) {
+  auto contiguous = [&](const std::vector<Axis>& axes) {
+    if (axes.empty()) return false;
+    for (size_t s = 0; s < inputs.size(); ++s)
+      if (axes.back().strides[plan.n_out + s] != itemsize(inputs[s]->dtype)) return false;
+    return true;
+  };
+  auto outputs_contiguous = [&] {
+    for (int s = 0; s < plan.n_out; ++s)
+      if (plan.kept.back().strides[s] != itemsize(out_dtypes[s])) return false;
+    return true;
+  };
+  if (contiguous(plan.reduced)) {
+    bool packed = plan.reduced.size() == 1 && !plan.kept.empty() &&
+                  is_tiny(plan.count, plan.kept.back().size, inputs[0]->dtype) &&
+                  outputs_contiguous();
+    for (int s = plan.n_out; s < plan.n && packed; ++s)
+      packed = std::abs(plan.kept.back().strides[s]) < (int64_t{1} << 24);
+    return packed ? 't' : 'r';
+  }
+  return contiguous(plan.kept) && outputs_contiguous() ? 'o' : 'g';
+}
+
 std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>& inputs,
                                      const Dims& dims, bool keepdim,
                                      const std::vector<DType>& out_dtypes,
@@ -288,45 +336,10 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
   merge(plan.kept, plan.n);
   merge(plan.reduced, plan.n);
   if (plan.reduced.size() > 2) {
-    // No kernel walks three reduced dimensions: copy with the reduced ones innermost.
-    Dims order;
-    for (int d = 0; d < model.ndim; ++d)
-      if (!is_reduced[d]) order.push(d);
-    for (int i = 0; i < model.ndim; ++i)
-      if (is_reduced[i]) order.push(i);
-    Dims inverse = order, sizes, strides;
-    for (int i = 0; i < order.n; ++i) inverse[static_cast<int>(order[i])] = i;
-    for (int i = 0; i < order.n; ++i) sizes.push(model.sizes[order[i]]);
-    Dims packed = contiguous_strides(sizes);
-    for (int i = 0; i < order.n; ++i) strides.push(packed[static_cast<int>(inverse[i])]);
-    std::vector<TensorRef> copies;
-    for (auto& t : inputs) {
-      copies.push_back(empty_strided(sizes_of(model), strides, t->dtype));
-      copy_bytes(*copies.back(), *t);
-    }
-    return run_reduction(r, copies, dims, keepdim, out_dtypes, parameters);
+    return run_reduction(r, with_reduced_innermost(inputs, is_reduced), dims, keepdim, out_dtypes,
+                         parameters);
   }
-  auto all_inputs = [&](const std::vector<Axis>& axes) {
-    if (axes.empty()) return false;
-    for (size_t s = 0; s < inputs.size(); ++s)
-      if (axes.back().strides[plan.n_out + s] != itemsize(inputs[s]->dtype)) return false;
-    return true;
-  };
-  plan.mode = 'g';
-  if (all_inputs(plan.reduced)) {
-    plan.mode = 'r';
-    bool packed = plan.reduced.size() == 1 && !plan.kept.empty() &&
-                  is_tiny(plan.count, plan.kept.back().size, inputs[0]->dtype);
-    for (int s = 0; s < plan.n_out && packed; ++s)
-      packed = plan.kept.back().strides[s] == itemsize(out_dtypes[s]);
-    for (int s = plan.n_out; s < plan.n && packed; ++s)
-      packed = std::abs(plan.kept.back().strides[s]) < (int64_t{1} << 24);
-    if (packed) plan.mode = 't';
-  } else if (all_inputs(plan.kept)) {
-    plan.mode = 'o';
-    for (int s = 0; s < plan.n_out; ++s)
-      if (plan.kept.back().strides[s] != itemsize(out_dtypes[s])) plan.mode = 'g';
-  }
+  plan.mode = mode_of(plan, inputs, out_dtypes);
   bool split = plan.count >= least_split && plan.outputs <= 16;
   if (split) {
     if (plan.mode == 'o') plan.mode = 'g';

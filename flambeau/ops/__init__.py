@@ -74,6 +74,7 @@ FAMILIES = """
     unique
     unsafe_split
     views
+    write
 """.split()
 
 for _family in FAMILIES:

@@ -123,22 +123,8 @@ def multi_head_attention_forward(
             "multi_head_attention: is_causal=True is a hint about attn_mask and sets none. Give "
             "attn_mask too."
         )
-    mask_dtype = query.dtype
-    key_padding_mask = _additive(key_padding_mask, mask_dtype)
-    attn_mask = _additive(attn_mask, mask_dtype)
-    if attn_mask is not None:
-        if attn_mask.dim() == 2:
-            if attn_mask.shape != (T, S):
-                raise RuntimeError(
-                    f"multi_head_attention: attn_mask {tuple(attn_mask.shape)} must be {(T, S)}, "
-                    "one value for each pair of a target and a source."
-                )
-            attn_mask = attn_mask.unsqueeze(0)
-        elif attn_mask.shape != (B * num_heads, T, S):
-            raise RuntimeError(
-                f"multi_head_attention: attn_mask {tuple(attn_mask.shape)} must be "
-                f"{(B * num_heads, T, S)}, one matrix for each head of each batch element."
-            )
+    key_padding_mask = _additive(key_padding_mask, query.dtype)
+    attn_mask = _checked_mask(_additive(attn_mask, query.dtype), B * num_heads, T, S)
 
     if use_separate_proj_weight:
         weights = (q_proj_weight, k_proj_weight, v_proj_weight)
@@ -167,28 +153,9 @@ def multi_head_attention_forward(
         attn_mask, key_padding_mask = _widened(attn_mask), _widened(key_padding_mask)
     S = k.size(1)
 
-    if key_padding_mask is not None:
-        if key_padding_mask.shape != (B, S):
-            raise AssertionError(
-                f"multi_head_attention: key_padding_mask {tuple(key_padding_mask.shape)} must be "
-                f"{(B, S)}, one value for each key."
-            )
-        padding = key_padding_mask.reshape(B, 1, 1, S).expand(-1, num_heads, -1, -1)
-        padding = padding.reshape(B * num_heads, 1, S)
-        attn_mask = padding if attn_mask is None else attn_mask + padding
-
-    scale = 1.0 / math.sqrt(max(head_dim, 1))
-    dropped = training and dropout_p > 0
-    out = None if need_weights or dropped else attend(q, k, v, attn_mask, False, scale)
-    if out is None:
-        if need_weights:
-            scores = (q * scale) @ k.transpose(-2, -1)  # (B * heads, T, S)
-            attention = softmax(scores if attn_mask is None else scores + attn_mask, -1)
-        else:
-            attention = attention_weights(q, k, attn_mask, False, scale)
-        if dropped:
-            attention = dropout(attention, dropout_p, True)
-        out = attention @ v
+    attn_mask = _with_padding(attn_mask, key_padding_mask, B, num_heads, S)
+    p = dropout_p if training else 0.0
+    out, attention = _of_heads(q, k, v, attn_mask, p, need_weights)
     out = out.transpose(0, 1).reshape(T * B, E)
     out = linear(out, out_proj_weight, out_proj_bias).reshape(T, B, out_proj_weight.size(0))
     if not need_weights:
@@ -199,6 +166,56 @@ def multi_head_attention_forward(
     if not batched:
         out, attention = out.squeeze(1), attention.squeeze(0)
     return out, attention
+
+
+def _checked_mask(mask, matrices, T, S):
+    """attn_mask as (1, T, S) or (matrices, T, S), one matrix for each head of each batch element."""
+    if mask is None:
+        return None
+    if mask.dim() == 2:
+        if mask.shape != (T, S):
+            raise RuntimeError(
+                f"multi_head_attention: attn_mask {tuple(mask.shape)} must be {(T, S)}, "
+                "one value for each pair of a target and a source."
+            )
+        return mask.unsqueeze(0)
+    if mask.shape != (matrices, T, S):
+        raise RuntimeError(
+            f"multi_head_attention: attn_mask {tuple(mask.shape)} must be "
+            f"{(matrices, T, S)}, one matrix for each head of each batch element."
+        )
+    return mask
+
+
+def _with_padding(mask, key_padding_mask, B, num_heads, S):
+    """attn_mask and key_padding_mask as one, (B * num_heads, 1 or T, S)."""
+    if key_padding_mask is None:
+        return mask
+    if key_padding_mask.shape != (B, S):
+        raise AssertionError(
+            f"multi_head_attention: key_padding_mask {tuple(key_padding_mask.shape)} must be "
+            f"{(B, S)}, one value for each key."
+        )
+    padding = key_padding_mask.reshape(B, 1, 1, S).expand(-1, num_heads, -1, -1)
+    padding = padding.reshape(B * num_heads, 1, S)
+    return padding if mask is None else mask + padding
+
+
+def _of_heads(q, k, v, mask, p, need_weights):
+    """(what the heads give, their weights or None), q, k and v (B * heads, L, head_dim)."""
+    scale = 1.0 / math.sqrt(max(q.size(-1), 1))
+    if not (need_weights or p > 0):
+        out = attend(q, k, v, mask, False, scale)
+        if out is not None:
+            return out, None
+    if need_weights:
+        scores = (q * scale) @ k.transpose(-2, -1)  # (B * heads, T, S)
+        attention = softmax(scores if mask is None else scores + mask, -1)
+    else:
+        attention = attention_weights(q, k, mask, False, scale)
+    if p > 0:
+        attention = dropout(attention, p, True)
+    return attention @ v, attention
 
 
 def _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads):

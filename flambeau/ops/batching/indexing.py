@@ -8,7 +8,7 @@ import math
 
 from ... import _core
 from ..._core import indexing
-from .. import masks, scatter, search
+from .. import masks, search, write
 from ..core import operators as fl
 from ..core.arguments import some
 from .levels import sizes
@@ -392,14 +392,14 @@ def _(input, *, size, fill_value=-1):
     return fl.where(fl.arange(size, device=input.device).unsqueeze(1) < count, rows, fill_value)
 
 
-@rule(scatter.index_fill)
+@rule(write.index_fill)
 def _(input, dim, index, value):
     """A value that differs from slice to slice is chosen where the index has been."""
     if not is_batched(value):
-        return _core._run_inside(scatter.index_fill, (input, dim, index, value), {})
+        return _core._run_inside(write.index_fill, (input, dim, index, value), {})
     lines = input.reshape(1) if input.dim() == 0 else input
     dim %= lines.dim()
     hit = fl.zeros(lines.size(dim), dtype=fl.bool, device=input.device)
-    hit = scatter.index_fill(hit, 0, index, True)
+    hit = write.index_fill(hit, 0, index, True)
     hit = hit.reshape([-1 if d == dim else 1 for d in range(lines.dim())])
     return fl.where(hit, value.to(input.dtype), lines).reshape(input.shape)
