@@ -11,7 +11,7 @@ class Package(types.ModuleType):
     def __setattr__(self, name, value):
         # Import sets the file as an attribute of its package, after it was read.
         if isinstance(value, types.ModuleType) and name in self.__all__:
-            value = getattr(value, name)
+            value = vars(value).get(name, value)
         super().__setattr__(name, value)
 
 

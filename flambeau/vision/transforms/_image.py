@@ -4,6 +4,7 @@ import functools
 import math
 
 from ... import _core, as_tensor, empty, float32, iinfo, tensor, uint8
+from ... import bool as bool_
 from ...nn import functional as nnF
 from .modes import InterpolationMode, check_mode, pair
 
@@ -187,6 +188,8 @@ def as_before(values, image):
     """Floating values in the dtype of the image, rounded and cut where that is an integer."""
     if image.is_floating_point():
         return values.to(image.dtype)
+    if image.dtype == bool_:
+        return values > 0.5
     info = iinfo(image.dtype)
     return values.round().clamp(info.min, info.max).to(image.dtype)
 

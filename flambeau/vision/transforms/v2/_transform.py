@@ -1,0 +1,87 @@
+"""The base of all transforms of samples."""
+
+import enum
+
+from .... import Tensor, rand
+from ....nn import Module
+from ....utils._pytree import tree_flatten, tree_unflatten
+from ... import tv_tensors
+from .._pil import is_pil
+from ._utils import check_type
+from .functional import _dispatch, is_pure_tensor
+
+
+class Transform(Module):
+    """Does transform(inpt, params) to all inputs that need it, with params made once for the sample.
+
+    A subclass says transform and, where it has parameters, make_params(flat_inputs); check_inputs(flat_inputs) may
+    refuse a sample. _transformed_types: the types, or functions that tell, of what needs it.
+    """
+
+    _transformed_types = (Tensor, is_pil)
+
+    def check_inputs(self, flat_inputs):
+        pass
+
+    def make_params(self, flat_inputs):
+        return {}
+
+    def transform(self, inpt, params):
+        raise NotImplementedError(f"{type(self).__name__}: it does not say what transform does.")
+
+    def _call_kernel(self, functional, inpt, *args, **kwargs):
+        """The function of the input, or the input itself where the function does not take such."""
+        handler = _dispatch.handler_of(functional, inpt)
+        return inpt if handler is None else handler(inpt, *args, **kwargs)
+
+    def forward(self, *inputs):
+        flat, spec = tree_flatten(inputs if len(inputs) > 1 else inputs[0])
+        self.check_inputs(flat)
+        needs = self._needs_transform_list(flat)
+        params = self.make_params([inpt for inpt, needed in zip(flat, needs) if needed])
+        return tree_unflatten(
+            [self.transform(inpt, params) if needed else inpt for inpt, needed in zip(flat, needs)],
+            spec,
+        )
+
+    def _needs_transform_list(self, flat_inputs):
+        """For each input whether it is transformed: of plain tensors the first, where nothing else is an image."""
+        taken = any(
+            isinstance(i, tv_tensors.Image | tv_tensors.Video) or is_pil(i) for i in flat_inputs
+        )
+        needs = []
+        for inpt in flat_inputs:
+            needed = check_type(inpt, self._transformed_types)
+            if needed and is_pure_tensor(inpt):
+                needed, taken = not taken, True
+            needs.append(needed)
+        return needs
+
+    def extra_repr(self):
+        shown = (bool, int, float, str, list, tuple, enum.Enum)
+        own = (
+            (name, value)
+            for name, value in vars(self).items()
+            if not name.startswith("_") and name != "training" and isinstance(value, shown)
+        )
+        return ", ".join(f"{name}={value}" for name, value in own)
+
+
+class RandomApplied(Transform):
+    """A transform that happens to a sample with probability p."""
+
+    def __init__(self, p=0.5):
+        if not 0.0 <= p <= 1.0:
+            raise ValueError(f"{type(self).__name__}: p is {p}; it must lie in [0, 1].")
+        super().__init__()
+        self.p = p
+
+    def forward(self, *inputs):
+        if float(rand(())) < self.p:
+            return super().forward(*inputs)
+        flat, _ = tree_flatten(inputs if len(inputs) > 1 else inputs[0])
+        self.check_inputs(flat)
+        return inputs if len(inputs) > 1 else inputs[0]
+
+
+_RandomApplyTransform = RandomApplied
