@@ -91,7 +91,7 @@ def takes_nothing(integers=False):
             result = function(A.float(), *args, **kwargs)
             if isinstance(result, fl.Tensor):
                 return converted(result, fl.float32, dtype)
-            return type(result)(*(converted(r, fl.float32, dtype) for r in result))
+            return type(result)(converted(r, fl.float32, dtype) for r in result)
 
         return call
 

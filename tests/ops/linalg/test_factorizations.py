@@ -169,3 +169,10 @@ def test_stacks_of_any_count(random, batch):
         linalg.lu_solve(*linalg.lu_factor(A), A) @ A,
     ):
         assert flambeau.allclose(made, A)
+
+
+def test_matrices_of_nothing_in_half_precision_give_named_results():
+    U, S, Vh = linalg.svd(flambeau.empty(0, 5, 0, dtype=flambeau.bfloat16))
+    assert U.dtype == S.dtype == Vh.dtype == flambeau.bfloat16 and U.shape == (0, 5, 5)
+    found = linalg.eigh(flambeau.empty(2, 0, 0, dtype=flambeau.bool))
+    assert found.eigenvalues.shape == (2, 0) and found.eigenvectors.dtype == flambeau.bool
