@@ -494,7 +494,11 @@ TensorRef view_as_complex(Tensor& t) {
     return message("view_as_complex: input is ", shape(t),
                    "; its last size must be 2, for real and imaginary part.");
   });
-  if (is_batched(t)) return on_value(t, [](Tensor& v, int) { return view_as_complex(v); });
+  if (is_batched(t))
+    return on_value(t, [](Tensor& v, int) {
+      // The slices may lie between each other where a slice alone would do.
+      return view_as_complex(v.strides[v.ndim - 1] == 1 ? v : *contiguous(v));
+    });
   check(t.strides[t.ndim - 1] == 1 && t.offset % 2 == 0, [&] {
     return message("view_as_complex: the last dim has stride ", t.strides[t.ndim - 1],
                    " and the storage offset is ", t.offset,

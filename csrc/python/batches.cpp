@@ -126,7 +126,7 @@ PyObject* py_become(const Call& call) {
   Args a(call);
   Tensor& t = a.tensor(0);
   TensorRef made = make_batched(TensorRef::borrow(&a.tensor(1)), levels_from(a[2]));
-  check(!t.batched && !t.autograd && sizes_of(t) == sizes_of(*made), [&] {
+  check((t.batched || !t.autograd) && sizes_of(t) == sizes_of(*made), [&] {
     return message("_become(): ", describe(t), " is no fresh tensor of the shape of ",
                    describe(*made), ".");
   });

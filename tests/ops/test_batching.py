@@ -185,3 +185,25 @@ def test_results_whose_shape_depends_on_values_are_refused(text, tensors):
         func.vmap(lambda *slices: call(dict(zip(names, slices, strict=True))))(
             *(fl.stack(slices_of(tensors[name])) for name in names)
         )
+
+
+def test_masks_that_all_slices_share_select_alike():
+    x, mask = fl.rand(3, 4), fl.tensor([True, False, True, True])
+    assert fl.equal(fl.vmap(lambda t: t[mask])(x), x[:, mask])
+    assert fl.equal(fl.vmap(lambda t: t.masked_select(mask))(x), x[:, mask])
+    assert fl.equal(fl.vmap(func.grad(lambda t: t[mask].sum()))(x), mask.float().expand(3, 4))
+
+
+def test_values_whose_slices_lie_between_each_other():
+    x = fl.rand(4, 2, 3)
+    got = fl.vmap(fl.view_as_complex, in_dims=-1)(x)
+    assert fl.equal(got, fl.view_as_complex(x.movedim(-1, 0).contiguous()))
+    assert fl.equal(fl.vmap(lambda t: t.view(8), in_dims=-1)(x), x.movedim(-1, 0).reshape(3, 8))
+
+
+def test_raw_results_get_the_levels_of_all_operands():
+    x, weight = fl.rand(2, 5, 4), fl.rand(3, 4)
+    norm = lambda t, w: fl.nn.functional.batch_norm(t, None, None, w, None, True)
+    got = fl.vmap(lambda t: fl.vmap(lambda w: norm(t, w))(weight))(x)
+    want = fl.stack([fl.stack([norm(t, w) for w in weight]) for t in x])
+    assert_close(got, want, "batch_norm")

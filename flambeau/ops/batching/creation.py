@@ -48,19 +48,20 @@ def _(result, input):
 
 @rule(_core._map)
 def _(kernel, outputs, inputs, dtype=None):
-    """Fresh outputs that are not batched yet become so."""
+    """Fresh outputs that lack a level get it."""
     levels = joint_levels(*outputs, *inputs)
     ndim = outputs[0].dim()
     values = []
     for output in outputs:
         value, own = unbatched(output)
         if own != levels:
-            value = full(_core.empty_like(value), levels).contiguous()
+            lead = (sizes[level] for level in levels)
+            value = _core.empty(*lead, *output.shape, dtype=output.dtype, device=output.device)
         values.append(value)
     given = [front(arg, levels, ndim) if is_batched(arg) else arg for arg in inputs]
     _core._map(kernel, tuple(values), tuple(given), values[0].dtype if dtype is None else dtype)
     for output, value in zip(outputs, values, strict=True):
-        if not is_batched(output):
+        if unbatched(output)[1] != levels:
             _core._become(output, value, levels)
 
 

@@ -47,7 +47,7 @@ def _depends_on_data(name):
     return refuse
 
 
-for _name in ("nonzero", "masked_select", "unique", "bincount"):
+for _name in ("nonzero", "unique", "bincount"):
     RULES[_name] = _depends_on_data(_name)
 
 
@@ -86,6 +86,15 @@ def _(input, dim, index):
 
 
 # ------------------------------------------------------------------------------------------ reading
+
+
+@_named("masked_select")
+def _(input, mask):
+    if is_batched(mask):
+        _depends_on_data("masked_select")()
+    shape = fl.broadcast_shapes(input.shape, mask.shape)
+    places = indexing.nonzero(mask.expand(shape).reshape(-1)).reshape(-1)
+    return input.expand(shape).reshape(-1).index_select(0, places)
 
 
 def _offsets(levels, step, device):
