@@ -128,7 +128,8 @@ def embedding_bag(
         place = bags.rows.unsqueeze(1).expand(-1, weight.size(1))
         rows = embedding(indices, weight)
         return out.scatter_reduce(0, place, rows, "amax", include_self=False)
-    if sparse or scale_grad_by_freq:
+    # Inside vmap a matrix for each slice would be needed.
+    if sparse or scale_grad_by_freq or flambeau._core._in_vmap():
         rows = embedding(indices, weight, None, None, 2.0, scale_grad_by_freq, sparse)
         if per_sample_weights is not None:
             rows = rows * per_sample_weights.unsqueeze(1)

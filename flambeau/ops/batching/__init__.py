@@ -29,7 +29,8 @@ __all__ = ["Level", "active"]
 def _unruled(operator, args, kwargs):
     """What the core asks where an operator has no rule and is no composite; or a function of _core.indexing, by name."""
     if isinstance(operator, str):
-        return indexing.RULES[operator](*args)
+        rule = indexing.RULES.get(operator)
+        return rule(*args) if rule else fallback.call(getattr(_core.indexing, operator), args, {})
     if operator.is_primitive:
         if kwargs.get("out") is not None:
             raise RuntimeError(
