@@ -30,7 +30,9 @@ def _unruled(operator, args, kwargs):
     """What the core asks where an operator has no rule and is no composite; or a function of _core.indexing, by name."""
     if isinstance(operator, str):
         rule = indexing.RULES.get(operator)
-        return rule(*args) if rule else fallback.call(getattr(_core.indexing, operator), args, {})
+        if rule:
+            return rule(*args)
+        raise NotImplementedError(f"vmap: {operator}: has no batching rule.")
     if operator.is_primitive:
         if kwargs.get("out") is not None:
             raise RuntimeError(
@@ -54,7 +56,7 @@ for _name in (
     "view reshape expand permute transpose t select _slice narrow unsqueeze squeeze diagonal unfold view_as_real "
     "view_as_complex detach flatten unbind split chunk mm bmm matmul mv dot _addmv _addmm linear sum mean "
     "sum_to_size item tolist contiguous clone to copy_ fill_ zero_ __getitem__ __setitem__ _check_inplace cat stack "
-    "_run_backward _gradient_edge _hooks _is_dense _is_array_scalar _storage_id _check_room _unbatch"
+    "_run_backward _gradient_edge _hooks _is_dense _is_sparse _is_array_scalar _storage_id _check_room _unbatch"
 ).split():
     getattr(_core, _name).batch_rule = True
 

@@ -11,6 +11,7 @@ from ..._core import indexing
 from .. import masks, search, write
 from ..core import operators as fl
 from ..core.arguments import some
+from ..sparse import products
 from .levels import sizes
 from .values import (
     along,
@@ -412,3 +413,21 @@ def _(input, dim, index, value):
     hit = write.index_fill(hit, 0, index, True)
     hit = hit.reshape([-1 if d == dim else 1 for d in range(lines.dim())])
     return fl.where(hit, value.to(input.dtype), lines).reshape(input.shape)
+
+
+@rule(products.rows_times_dense)
+def _(values, dense, rows):
+    """A sparse matrix by dense ones: their columns stand beside each other. Entry by entry where those differ."""
+    if is_batched(values):
+        parts = values.unsqueeze(1) * dense.index_select(0, rows.columns)
+        return parts.new_zeros((rows.size[0], dense.size(1))).index_add(0, rows.rows, parts)
+    levels = joint_levels(dense)
+    stacks = folded(dense, levels)  # (B, S, D)
+    flat = stacks.movedim(0, 1).flatten(1)
+    made = products.rows_times_dense(values, flat, rows)
+    return unfolded(made.unflatten(1, (len(stacks), -1)).movedim(1, 0), levels)
+
+
+@rule(products._sampled)
+def _(x, y, rows):
+    return (x.index_select(0, rows.rows) * y.index_select(0, rows.columns)).sum(-1)
