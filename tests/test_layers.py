@@ -68,6 +68,7 @@ LAZY = {
     "tensorboard",
     "tensorboardX",
     "mpi4py",
+    "ray",
 }
 
 NEVER = {"torch", "torchvision"}

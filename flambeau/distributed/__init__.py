@@ -43,7 +43,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
     },
     submodules=(
         "_composable", "_functional_collectives", "_tensor", "algorithms", "checkpoint", "collectives", "constants", "device_mesh", "distributed_c10d", "elastic", "fsdp", "groups",
-        "launcher", "nn", "objects", "optim", "pipelining", "rpc", "run", "tensor", "work",
+        "launcher", "nn", "objects", "optim", "pipelining", "ray", "rpc", "run", "tensor", "work",
     ),
 )  # fmt: skip
 listed(__name__)

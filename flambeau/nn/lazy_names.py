@@ -42,6 +42,10 @@ class _Listed(types.ModuleType):
             getattr(self, name)
         return loaded
 
+    def __reduce__(self):
+        # By name, as cloudpickle does for modules of exactly this type's base.
+        return importlib.import_module, (self.__spec__.name,)
+
 
 def listed(package):
     """Let vars() of a package with a table of contents hold all of it, still loaded when first used.
