@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    os.environ["RAY_worker_niceness"] = "0"  # else they starve beside other tests
+    os.environ.update(RAY_worker_niceness="0")  # else they starve beside other tests
     ray.init(
         num_cpus=2, include_dashboard=False, log_to_driver=False,
         runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}},
