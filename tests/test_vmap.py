@@ -354,3 +354,24 @@ def test_dtypes_promote_as_in_a_slice():
     assert got.dtype is torch.float32
     assert torch.vmap(torch.mul)(whole, number).dtype is torch.float64
     assert torch.vmap(lambda n: torch.ones(2, dtype=torch.int32) + n)(whole).dtype is torch.int32
+
+
+def test_cycles_through_mapped_tensors_are_collected():
+    import gc
+    import weakref
+
+    class Box:
+        pass
+
+    alive = []
+
+    def f(x):
+        box = Box()
+        box.mapped = x * 2
+        box.mapped.box = box  # the tensor's dict holds what holds the tensor
+        alive.append(weakref.ref(box))
+        return x
+
+    torch.vmap(f)(X)
+    gc.collect()
+    assert alive[0]() is None

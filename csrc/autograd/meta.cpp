@@ -51,6 +51,8 @@ void clear_meta(Tensor& t) {
   TensorRef grad = std::move(meta.grad), base = std::move(meta.base);
   Ref<Node> grad_fn = std::move(meta.grad_fn);
   Object hooks = std::move(meta.hooks), post_hooks = std::move(meta.post_accumulate_hooks);
+  std::unique_ptr<Batch> batch = std::move(meta.batch);
+  t.batched = false;  // what is left has no elements, and says so
 }
 
 namespace {

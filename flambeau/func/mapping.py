@@ -3,7 +3,7 @@
 import functools
 
 from .. import _core
-from ..ops.batching import Level, active
+from ..ops.batching import Level
 from ..utils._pytree import _broadcast_to_and_flatten, tree_flatten, tree_map, tree_unflatten
 
 __all__ = ["debug_unwrap", "vmap"]
@@ -263,8 +263,3 @@ def debug_unwrap(tensor, *, recurse=True):
     if recurse or len(levels) < 2:
         return value
     return _core._batch(value, levels[:-1])
-
-
-def is_active():
-    """Whether a vmap calls its function in this thread."""
-    return bool(active())
