@@ -172,6 +172,9 @@ def coalesced_(input, coalesced):
     return input
 
 
+_dimI, _dimV, _coalesced_ = sparse_dim, dense_dim, coalesced_
+
+
 @rule("type")
 def type_(input, dtype=None, non_blocking=False, **options):
     if dtype is None:

@@ -85,9 +85,16 @@ def replace(input, made, name):
 def _with_out(function, name):
     @functools.wraps(function)
     def answer(*args, out=None, **kwargs):
+        try:
+            made = function(*args, **kwargs)
+        except AttributeError as error:
+            # Only tensors have what operators ask for.
+            given = (*args, *kwargs.values())
+            if isinstance(error.obj, _core.Tensor) or not any(error.obj is one for one in given):
+                raise
+            raise TypeError(f"{name}: takes a Tensor, not {type(error.obj).__name__}.") from None
         if out is None:
-            return function(*args, **kwargs)
-        made = function(*args, **kwargs)
+            return made
         if not isinstance(out, _core.Tensor) or not isinstance(made, _core.Tensor):
             raise TypeError(f"{name}: out must be a Tensor, not {type(out).__name__}.")
         if is_sparse(out) != is_sparse(made):
