@@ -4,7 +4,7 @@ import functools
 
 from ..kernels import sqrt
 from .elementwise import Elementwise
-from .options import check_lr, check_not_negative, count_step, number, options
+from .options import check_lr, check_not_negative, number, options
 from .rule import Rule
 
 __all__ = ["Adadelta"]
@@ -50,9 +50,6 @@ class Adadelta(Elementwise):
             raise ValueError(f"Adadelta: rho is {rho}; it must be from 0 to 1.")
         check_not_negative(self, epsilon=eps, weight_decay=weight_decay)
         super().__init__(params, options(locals()))
-
-    def advance(self, state, group):
-        count_step(state)  # which the rule does not ask for
 
     def step_at(self, group, at):
         return _rule(bool(group["maximize"]), group["weight_decay"] != 0), {

@@ -1,7 +1,7 @@
 """Optimizers whose step is one rule, applied to each parameter and what is kept for it."""
 
 from .optimizer import Optimizer
-from .options import alike, begin, count_step, with_gradients
+from .options import begin, count_step, with_gradients
 
 
 class Elementwise(Optimizer):
@@ -20,9 +20,9 @@ class Elementwise(Optimizer):
         """Fills the state of a parameter that was never updated: step 0 and zeros."""
         begin(state, parameter, *self.kept(group))
 
-    def advance(self, state, group):
-        """Counts a step. What it returns is `at` below: parameters for which it is the same share one pass."""
-        return count_step(state)
+    # advance(self, state, group) counts a step; what it returns is `at` below: parameters for which it is the same
+    # share one pass. Without one it is the number of the step.
+    advance = None
 
     def step_at(self, group, at):
         """(the rule, its numbers by name) for parameters that have come to `at`."""
@@ -33,14 +33,33 @@ class Elementwise(Optimizer):
 
     def update_pairs(self, group, pairs):
         """One step of the parameters in (parameter, gradient) pairs."""
-        names, found, rows = self.kept(group), [], []
+        if not pairs:
+            return
+        known, parameters, grads, states = self.state, [], [], []
         for parameter, grad in pairs:
-            state = self.state[parameter]
+            state = known[parameter]
             if not state:
                 self.begin(state, parameter, group)
-            row = parameter, grad, *[state[name] for name in names]
-            found.append(self.advance(state, group))
-            rows.append(row)
-        for at, lists in alike(found, rows):
+            parameters.append(parameter)
+            grads.append(grad)
+            states.append(state)
+        lists = [parameters, grads]
+        for name in self.kept(group):
+            lists.append([state[name] for state in states])
+        if self.advance is None:
+            found = [count_step(state) for state in states]
+        else:
+            found = [self.advance(state, group) for state in states]
+        for at, some in _by_value(found, lists):
             rule, numbers = self.step_at(group, at)
-            rule.apply(lists, group["differentiable"], **numbers)
+            rule.run(some, numbers, group["differentiable"])
+
+
+def _by_value(values, lists):
+    """(value, the lists at the places that have it) for each different one of `values`; as a rule there is one."""
+    if values.count(values[0]) == len(values):
+        return [(values[0], lists)]
+    places = {}
+    for place, value in enumerate(values):
+        places.setdefault(value, []).append(place)
+    return [(v, [[one[i] for i in at] for one in lists]) for v, at in places.items()]

@@ -4,7 +4,7 @@ import functools
 
 from ..kernels import sqrt
 from .elementwise import Elementwise
-from .options import check_lr, check_not_negative, count_step, number, options
+from .options import check_lr, check_not_negative, number, options
 from .rule import Rule
 
 __all__ = ["RMSprop"]
@@ -87,9 +87,6 @@ class RMSprop(Elementwise):
             group["centered"]
         )
         return "square_avg", *more
-
-    def advance(self, state, group):
-        count_step(state)  # which the rule does not ask for
 
     def step_at(self, group, at):
         rule = _rule(

@@ -6,7 +6,7 @@ import flambeau
 
 from ..kernels import maximum, minimum, sign, where
 from .elementwise import Elementwise
-from .options import check_lr, count_step, number, options
+from .options import check_lr, number, options
 from .rule import Rule
 
 __all__ = ["Rprop"]
@@ -61,9 +61,6 @@ class Rprop(Elementwise):
         lr = number(group["lr"])
         start = complex(lr, lr) if parameter.is_complex() else lr
         state["step_size"] = flambeau.full_like(parameter, start).detach()
-
-    def advance(self, state, group):
-        count_step(state)  # which the rule does not ask for
 
     def step_at(self, group, at):
         return _rule(bool(group["maximize"])), {

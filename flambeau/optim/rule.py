@@ -9,6 +9,8 @@ from ..kernels.expression import input as operand
 from ..kernels.expression import topological
 from ..ops.core.declare import PointwiseSpec
 
+sharded = ()  # types of tensors of which a process holds a part, told by flambeau.distributed.tensor
+
 
 class Rule:
     """A scalar function of the kernel language that updates tensors in place.
@@ -52,13 +54,17 @@ class Rule:
         return self._kernel
 
     def apply(self, tensors, differentiable=False, **numbers):
-        """Update in place: tensors holds one list of tensors for each tensor parameter.
+        """`run` with the numbers by name."""
+        self.run(tensors, numbers, differentiable)
+
+    def run(self, tensors, numbers, differentiable=False):
+        """Update in place: tensors holds one list of tensors for each tensor parameter, numbers are by name.
 
         One pass over memory for each tuple of tensors, without history; with `differentiable` one
         recorded operator after another.
         """
         values = [numbers[name] for name in self.numbers]
-        if any([hasattr(tensor, "_local_tensor") for tensor in tensors[0]]):  # DTensors
+        if sharded and any([isinstance(tensor, sharded) for tensor in tensors[0]]):
             tensors = [[getattr(t, "_local_tensor", t) for t in one] for one in tensors]
         for tensor in tensors[0]:
             if tensor.is_complex():

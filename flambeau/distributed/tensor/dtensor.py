@@ -7,6 +7,7 @@ operator without a rule gathers its operands and computes the whole everywhere.
 import flambeau
 
 from ..._C import DisableTorchFunctionSubclass
+from ...optim import rule
 from .moves import copied, moved
 from .placements import Placement, Replicate, Shard, sizes_of_parts
 
@@ -264,3 +265,6 @@ def _world():
     from ..device_mesh import DeviceMesh
 
     return DeviceMesh("cpu")
+
+
+rule.sharded = (DTensor,)  # optimizers update the part that is here
