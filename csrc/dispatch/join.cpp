@@ -92,6 +92,7 @@ TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
   Dims sizes = sizes_of(*model);
   std::vector<int64_t> lengths;
   int64_t total = 0;
+  lengths.reserve(tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
     Tensor& t = *tensors[i];
     if (is_skipped(t) && model->ndim != 1) {

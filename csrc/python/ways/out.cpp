@@ -63,6 +63,7 @@ std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
   }
   if (!items) throw PythonError();
   std::vector<TensorRef> tensors;
+  tensors.reserve(static_cast<size_t>(PySequence_Fast_GET_SIZE(items.get())));
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(items.get(), i);
     check<TypeError>(is_tensor(item), [&] {
