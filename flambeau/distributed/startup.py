@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import glob
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -19,6 +20,7 @@ from .tcp_store import TCPStore
 __all__ = ["mpi_of_launcher", "remove_segments", "start_mpi", "store_over"]
 
 _THREAD_MULTIPLE = 3  # of MPICH's mpi.h
+_SHARED = "/dev/shm"
 
 
 def mpi_of_launcher():
@@ -43,9 +45,7 @@ def start_mpi(store, rank, world_size):
     Raises:
         DistError: not all come in time. DistBackendError: MPI can't be started in this process, or is not MPICH.
     """
-    place = (
-        f"{socket.gethostname()} {os.stat('/dev/shm').st_dev if os.path.isdir('/dev/shm') else 0}"
-    )
+    place = f"{socket.gethostname()} {os.stat(_SHARED).st_dev if os.path.isdir(_SHARED) else 0}"
     if rank == 0:
         store.set("job", os.environ.get("FLAMBEAU_JOB") or os.urandom(8).hex())
     nodes = await_all(store, rank, world_size, place)
@@ -61,6 +61,10 @@ def start_mpi(store, rank, world_size):
             )
         return comm
     os.environ.setdefault("UCX_LOG_LEVEL", "error")  # read when MPI is loaded
+    if "FLAMBEAU_JOB" in os.environ and os.path.isdir(_SHARED):
+        # UCX unlinks its segments at once, but not soon enough for a process killed in between: the launcher does it.
+        os.makedirs(_folder(job), exist_ok=True)
+        os.environ.setdefault("UCX_POSIX_DIR", _folder(job))
     import mpi4py
 
     before, mpi4py.rc.initialize = mpi4py.rc.initialize, False
@@ -93,7 +97,7 @@ def start_mpi(store, rank, world_size):
     mpi.COMM_WORLD.Set_errhandler(mpi.ERRORS_RETURN)
     mpi.COMM_SELF.Set_errhandler(mpi.ERRORS_RETURN)
     store.barrier("started", world_size)
-    remove_segments(job)  # all have mapped them, so nobody needs their names
+    _remove_names(job)  # all have mapped them, so nobody needs their names
     _kept.append(its)  # MPI has its descriptor
     return mpi.COMM_WORLD
 
@@ -111,11 +115,21 @@ def store_over(comm):
 
 
 def remove_segments(job):
-    """Removes what MPICH leaves in /dev/shm if a process of the job is killed: named by the FNV-1a hash of it."""
+    """Removes what a job, all of whose processes have ended, may have left in /dev/shm where some were killed."""
+    _remove_names(job)
+    shutil.rmtree(_folder(job), ignore_errors=True)
+
+
+def _folder(job):
+    return os.path.join(_SHARED, f"flambeau-{job}")
+
+
+def _remove_names(job):
+    """Unlinks MPICH's segments of the job, which are named by the FNV-1a hash of its name."""
     number = 2166136261
     for byte in job.encode():
         number = (number ^ byte) * 16777619 & 0xFFFFFFFF
-    for path in glob.glob(f"/dev/shm/mpich_shm_{number:x}_*"):
+    for path in glob.glob(f"{_SHARED}/mpich_shm_{number:x}_*"):
         with contextlib.suppress(OSError):
             os.unlink(path)
 

@@ -122,6 +122,9 @@ def launch_agent(config, entrypoint, args):
     """Runs a function or a command, by name or with `-u program.py`, in config's processes until all have ended."""
     meeting = _Meeting(config)
     run_id = config.run_id if config.run_id not in ("", "none") else uuid.uuid4().hex
+    if meeting.rank == 0:
+        meeting.store.set("run_id", run_id)
+    run_id = meeting.store.get("run_id").decode()
     counts = meeting.counts(config)
     first, world_size = sum(counts[: meeting.rank]), sum(counts)
     for attempt in range(config.max_restarts + 1):
@@ -144,7 +147,10 @@ def launch_agent(config, entrypoint, args):
                 }
                 for i in range(config.nproc_per_node)
             ]
-            failed, results = _run(config, entrypoint, args, environments, meeting, attempt)
+            try:
+                failed, results = _run(config, entrypoint, args, environments, meeting, attempt)
+            finally:
+                remove_segments(job)
             if failed is None:
                 _await_other_machines(meeting, config)
                 return results
@@ -152,7 +158,6 @@ def launch_agent(config, entrypoint, args):
                 first + i: ProcessFailure.of(i, pid, code, environments[i]["TORCHELASTIC_ERROR_FILE"])
                 for i, pid, code in failed
             }  # fmt: skip
-            remove_segments(job)
     raise ChildFailedError(_name_of(entrypoint, args), failures)
 
 
