@@ -73,10 +73,10 @@ def test_a_program_with_the_imports_of_tutorials(tmp_path):
 
 
 def test_what_is_missing_is_named(tmp_path):
-    (tmp_path / "program.py").write_text("import torch.onnx\n")
+    (tmp_path / "program.py").write_text("import torch.wibble\n")
     done = run(tmp_path / "program.py")
     assert done.returncode == 1
-    assert "ModuleNotFoundError: torch.onnx: flambeau has no flambeau.onnx (yet)." in done.stderr
+    assert "ModuleNotFoundError: torch.wibble: flambeau has no flambeau.wibble (yet)." in done.stderr
     assert run().returncode == 2 and "python -m flambeau" in run("--help").stdout
 
 

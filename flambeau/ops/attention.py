@@ -64,9 +64,9 @@ def attend(query, key, value, mask, causal, scale):
 
     Shape: query (*B, T, E), key (*B, S, E), value (*B, S, V), mask (*B, T, S), broadcast. None where this
     way does not lead: other devices and dtypes, no elements, a mask with a gradient, scores that are not
-    finite.
+    finite, and while a mode wants to see the operators that attention is made of.
     """
-    if query.dtype not in _DTYPES or not query.is_cpu:
+    if query.dtype not in _DTYPES or not query.is_cpu or _core._is_overridden(()):
         return None
     if not (query.numel() and key.numel() and value.numel()):
         return None

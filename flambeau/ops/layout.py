@@ -320,7 +320,6 @@ for _name, _value in {
     "is_maia": False,
     "is_xla": False,
     "is_mtia": False,
-    "volatile": False,
     "name": None,
 }.items():
     METHODS[_name] = _flag(_name, _value)
