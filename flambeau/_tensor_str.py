@@ -1,9 +1,9 @@
 """What PyTorch's torch._tensor_str has and programs use: the text of a tensor in parts."""
 
 from . import printing
-from .printing import get_printoptions, set_printoptions
+from .printing import get_printoptions, printoptions, set_printoptions
 
-__all__ = ["_add_suffixes", "_str_intern", "_tensor_str", "get_printoptions", "set_printoptions"]
+__all__ = ["_add_suffixes", "_str_intern", "_tensor_str", "get_printoptions", "printoptions", "set_printoptions"]
 
 
 def _tensor_str(self, indent):

@@ -10,6 +10,8 @@ __all__ = [
     "KeyErrorMessage",
     "_element_size",
     "_flatten_dense_tensors",
+    "_get_available_device_type",
+    "_get_device_module",
     "_rebuild_parameter",
     "_rebuild_parameter_with_state",
     "_rebuild_tensor",
@@ -83,3 +85,23 @@ class ExceptionWrapper:
         except Exception:
             error = RuntimeError(text)
         raise error
+
+
+def _get_available_device_type():
+    """The kind of accelerator that is there: None."""
+    return None
+
+
+def _get_device_module(device_type):
+    """The module of a kind of device: torch.cpu, torch.cuda ...
+
+    Raises RuntimeError for a kind that has none.
+    """
+    import flambeau
+
+    module = getattr(flambeau, device_type, None)
+    if module is None:
+        raise RuntimeError(
+            f"_get_device_module: there is no module for devices of the kind {device_type!r}."
+        )
+    return module

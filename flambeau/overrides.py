@@ -129,6 +129,15 @@ def _accessors():
 def dispatch(operator, args, kwargs):
     """What the core calls when an operator is taken over."""
     operator = _accessors().get(operator, operator)
+    if (
+        len(args) == 2
+        and isinstance(args[1], (tuple, list))
+        and operator is NAMESPACES["torch"]["einsum"]
+    ):
+        args = (
+            args[0],
+            *args[1],
+        )  # whoever takes it over is told the operands one by one, as in PyTorch
     return handle_torch_function(operator, (*args, *kwargs.values()), *args, **kwargs)
 
 

@@ -148,3 +148,34 @@ def test_unbind_the_method_is_told_from_the_function():
     for one in (told.unbind(), torch.unbind(told)):
         assert len(one) == 2
     assert seen == [torch.Tensor.unbind, torch.unbind] and torch.unbind != torch.Tensor.unbind
+
+
+def test_whoever_takes_einsum_over_is_told_its_operands_one_by_one():
+    from flambeau.fx import symbolic_trace
+
+    graph = symbolic_trace(lambda x, y: torch.einsum("ij,jk->ik", (x, y)))
+    (node,) = [n for n in graph.graph.nodes if n.op == "call_function"]
+    assert [str(a) for a in node.args] == ["ij,jk->ik", "x", "y"]
+    assert graph(torch.ones(2, 3), torch.ones(3, 2)).tolist() == [[3, 3], [3, 3]]
+
+
+def test_tensors_of_a_module_are_swapped():
+    from flambeau.nn.utils._named_member_accessor import swap_tensor
+
+    layer, other = torch.nn.BatchNorm1d(2), torch.ones(2)
+    old = swap_tensor(layer, "running_mean", other)
+    assert layer.running_mean is other and old.tolist() == [0, 0]
+    with pytest.raises(AttributeError, match="no tensor 'nothing'"):
+        swap_tensor(layer, "nothing", other)
+    with pytest.raises(KeyError, match="has a dot"):
+        swap_tensor(layer, "a.b", other)
+
+
+def test_devices_and_what_data_loaders_are_annotated_with():
+    from flambeau import _utils
+    from flambeau.utils.data import dataloader
+
+    assert _utils._get_device_module("cpu") is torch.cpu and _utils._get_available_device_type() is None
+    with pytest.raises(RuntimeError, match="'warp'"):
+        _utils._get_device_module("warp")
+    assert dataloader._collate_fn_t is not None

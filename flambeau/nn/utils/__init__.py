@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
         ".initialization": "skip_init",
     },
     submodules=(
+        "_named_member_accessor",
         "clip_grad",
         "convert_parameters",
         "init",

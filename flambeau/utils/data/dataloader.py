@@ -4,6 +4,7 @@ import itertools
 import os
 import types
 import warnings
+from collections.abc import Callable
 
 import flambeau
 
@@ -17,6 +18,7 @@ from .iterators import (
 )
 from .sampler import BatchSampler, GeneratedSampler, RandomSampler, Sampler, SequentialSampler
 
+_collate_fn_t = Callable[[list], object]  # in annotations of libraries
 _FEW = 4  # workers of which nobody is warned, however few the CPUs are
 
 
