@@ -1,0 +1,208 @@
+// QR, eigenvalues, singular values, least squares.
+#include "dispatch/lapack.h"
+#include "dispatch/lapack_work.h"
+
+namespace flambeau {
+
+using namespace lapack;
+
+std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
+  return with_matrix_type(A, [&]<class T>() {
+    int64_t m = rows(A), n = columns(A), k = std::min(m, n), width = complete ? m : k;
+    Dims batch = batch_of(A);
+    int64_t count = matrices_in(A);
+    TensorRef Q = empty_by_columns(with(batch, {m, width}), A.dtype),
+              R = zeros(with(batch, {width, n}), A.dtype);
+    if (m == 0 || count == 0) return std::tuple{Q, R};
+    TensorRef factors = copy_by_columns<T>(A);
+    Routine<T> geqrf("geqrf"), orgqr(is_complex_v<T> ? "ungqr" : "orgqr");
+    Int M = m, N = n, K = k, W = width, query = -1, ignored;
+    T first(0), second(0), *f = elements<T>(factors), *q = elements<T>(Q), *r = elements<T>(R);
+    if (k) geqrf(&M, &N, f, &M, &first, &first, &query, &ignored);
+    orgqr(&M, &W, &K, q, &M, &second, &second, &query, &ignored);
+    Int length = std::max(length_of(first), length_of(second));
+    each_matrix(count, 2 * m * n * std::max<int64_t>(k, 1), [&](int64_t b) {
+      std::vector<T> work(length), tau(k);
+      Int info;
+      T *source = f + b * m * n, *target = q + b * m * width;
+      if (k) geqrf(&M, &N, source, &M, tau.data(), work.data(), &length, &info);
+      for (int64_t j = 0; j < n; ++j)
+        for (int64_t i = 0; i <= std::min(j, width - 1); ++i)
+          r[b * width * n + i * n + j] = source[j * m + i];
+      std::copy(source, source + m * k, target);
+      std::fill(target + m * k, target + m * width, T(0));
+      orgqr(&M, &W, &K, target, &M, tau.data(), work.data(), &length, &info);
+    });
+    return std::tuple{Q, R};
+  });
+}
+
+namespace {
+
+// Up to here LAPACK takes no divide and conquer but QL steps, with rotations of another sign than
+// PyTorch's.
+constexpr int64_t by_steps = 25;
+
+/// V, with the Hermitian matrices of which it has one triangle by columns, becomes their vectors.
+template <class T>
+void small_eigh(int64_t count, int64_t n, bool upper, T* V, real_t<T>* values, Int* failed) {
+  using R = real_t<T>;
+  Routine<T> reduce(is_complex_v<T> ? "hetrd" : "sytrd"), form(is_complex_v<T> ? "ungtr" : "orgtr");
+  const R least = std::sqrt(std::numeric_limits<R>::min() / std::numeric_limits<R>::epsilon());
+  Int N = n, length = 32 * n;
+  each_matrix(count, 9 * cube(n), [&](int64_t b) {
+    const char* triangle = upper ? "U" : "L";
+    T *v = V + b * n * n, tau[by_steps], work[32 * by_steps];
+    R *d = values + b * n, e[by_steps], size = 0;
+    for (int64_t j = 0; j < n; ++j)
+      for (int64_t i = upper ? 0 : j; i < (upper ? j + 1 : n); ++i)
+        size = std::max(size, std::abs(v[j * n + i]));
+    // Of an infinite matrix nothing is left: 0 * inf is NaN.
+    R scale = n == 1                     ? 1
+              : size > 0 && size < least ? least / size
+              : size > 1 / least         ? 1 / least / size
+                                         : 1;
+    for (int64_t i = 0; scale != 1 && i < n * n; ++i) v[i] *= scale;
+    reduce(triangle, &N, v, &N, d, e, tau, work, &length, failed + b, one_letter);
+    form(triangle, &N, v, &N, tau, work, &length, failed + b, one_letter);
+    failed[b] = tridiagonal_eigen(n, d, e, v);
+    for (int64_t i = 0; scale != 1 && i < n; ++i) d[i] /= scale;
+  });
+}
+
+}  // namespace
+
+std::tuple<TensorRef, TensorRef, TensorRef> eigh(Tensor& A, bool upper, bool vectors) {
+  return with_matrix_type(A, [&]<class T>() {
+    using R = real_t<T>;
+    int64_t n = rows(A);
+    Dims batch = batch_of(A);
+    int64_t count = matrices_in(A);
+    TensorRef values = empty(with(batch, {n}), dtype_of<R>), info = zeros(batch, DType::int32),
+              V = copy_by_columns<T>(A);
+    if (n == 0 || count == 0) return std::tuple{values, V, info};
+    Routine<T> evd(is_complex_v<T> ? "heevd" : "syevd");
+    const char *job = vectors ? "V" : "N", *triangle = upper ? "U" : "L";
+    T* v = elements<T>(V);
+    R* w = elements<R>(values);
+    Int* failed = elements<Int>(info);
+    if (vectors && n <= by_steps) {
+      small_eigh(count, n, upper, v, w, failed);
+      return std::tuple{values, V, info};
+    }
+    Int N = n, query = -1, ignored, integers = 0;
+    T size(0);
+    R reals(0);
+    auto run = [&](T* a, R* out, T* work, Int* l, R* rwork, Int* lr, Int* iwork, Int* li,
+                   Int* bad) {
+      if constexpr (is_complex_v<T>)
+        evd(job, triangle, &N, a, &N, out, work, l, rwork, lr, iwork, li, bad, one_letter,
+            one_letter);
+      else
+        evd(job, triangle, &N, a, &N, out, work, l, iwork, li, bad, one_letter, one_letter);
+    };
+    run(v, w, &size, &query, &reals, &query, &integers, &query, &ignored);
+    Int length = length_of(size), real_length = length_of(reals),
+        int_length = std::max(integers, 1);
+    each_matrix(count, 9 * cube(n), [&](int64_t b) {
+      std::vector<T> work(length);
+      std::vector<R> rwork(real_length);
+      std::vector<Int> iwork(int_length);
+      run(v + b * n * n, w + b * n, work.data(), &length, rwork.data(), &real_length, iwork.data(),
+          &int_length, failed + b);
+    });
+    return std::tuple{values, V, info};
+  });
+}
+
+std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full, bool vectors) {
+  return with_matrix_type(A, [&]<class T>() {
+    using R = real_t<T>;
+    int64_t m = rows(A), n = columns(A), k = std::min(m, n);
+    Dims batch = batch_of(A);
+    int64_t count = matrices_in(A), wide = full ? m : k, high = full ? n : k;
+    TensorRef S = empty(with(batch, {k}), dtype_of<R>), info = zeros(batch, DType::int32), U, Vh;
+    if (vectors) {
+      U = empty_by_columns(with(batch, {m, wide}), A.dtype);
+      Vh = empty_by_columns(with(batch, {high, n}), A.dtype);
+    }
+    if (k == 0 || count == 0) {
+      for (TensorRef* square : {&U, &Vh})
+        if (vectors && (*square)->numel && !A.is_meta()) {
+          std::fill_n((*square)->template as<T>(), (*square)->numel, T(0));
+          for (int64_t b = 0, s = rows(**square); b < count; ++b)
+            for (int64_t i = 0; i < s; ++i) (*square)->template as<T>()[(b * s + i) * s + i] = T(1);
+        }
+      return std::tuple{U, S, Vh, info};
+    }
+    // Of A itself, not of A^T that lies in its memory: the signs of the vectors are PyTorch's then.
+    TensorRef copy = copy_by_columns<T>(A);
+    Routine<T> gesdd("gesdd");
+    const char* job = !vectors ? "N" : full ? "A" : "S";
+    Int M = m, N = n, H = std::max<int64_t>(high, 1), query = -1, ignored;
+    T size(0), *a = elements<T>(copy);
+    int64_t longer = std::max(m, n);
+    int64_t reals = !vectors ? 7 * k : k * std::max(5 * k + 7, 2 * longer + 2 * k + 1);
+    auto run = [&](int64_t b, T* work, Int* length, R* rwork, Int* iwork, Int* bad) {
+      T* u = vectors ? elements<T>(U) + b * m * wide : work;
+      T* vt = vectors ? elements<T>(Vh) + b * high * n : work;
+      R* s = elements<R>(S) + b * k;
+      if constexpr (is_complex_v<T>)
+        gesdd(job, &M, &N, a + b * m * n, &M, s, u, &M, vt, &H, work, length, rwork, iwork, bad,
+              one_letter);
+      else
+        gesdd(job, &M, &N, a + b * m * n, &M, s, u, &M, vt, &H, work, length, iwork, bad,
+              one_letter);
+    };
+    run(0, &size, &query, nullptr, nullptr, &ignored);
+    Int length = length_of(size);
+    each_matrix(count, 20 * m * n * k, [&](int64_t b) {
+      std::vector<T> work(length);
+      std::vector<R> rwork(is_complex_v<T> ? reals : 0);
+      std::vector<Int> iwork(8 * k);
+      run(b, work.data(), &length, rwork.data(), iwork.data(), elements<Int>(info) + b);
+    });
+    return std::tuple{U, S, Vh, info};
+  });
+}
+
+std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcond) {
+  return with_matrix_type(A, [&]<class T>() {
+    using R = real_t<T>;
+    int64_t m = rows(A), n = columns(A), k = columns(B), high = std::max(m, n);
+    Dims batch = batch_of(A);
+    int64_t count = matrices_in(A);
+    TensorRef rank = zeros(batch, DType::int64), X = zeros(with(batch, {n, k}), A.dtype);
+    if (X->numel == 0 || m == 0) return std::tuple{X, rank};
+    TensorRef factors = copy_by_columns<T>(A), right = copy_by_columns<T>(B);
+    Routine<T> gelsy("gelsy");
+    Int M = m, N = n, K = k, H = high, query = -1, ignored, found;
+    R limit = static_cast<R>(rcond);
+    T size(0), *a = elements<T>(factors), *x = elements<T>(X);
+    const T* b = elements<T>(right);
+    auto run = [&](T* matrix, T* solution, Int* order, Int* r, T* work, Int* length, R* reals) {
+      Int info = 0;
+      if constexpr (is_complex_v<T>)
+        gelsy(&M, &N, &K, matrix, &M, solution, &H, order, &limit, r, work, length, reals, &info);
+      else
+        gelsy(&M, &N, &K, matrix, &M, solution, &H, order, &limit, r, work, length, &info);
+    };
+    run(a, x, &ignored, &found, &size, &query, nullptr);
+    Int length = length_of(size);
+    each_matrix(count, 2 * m * n * (std::min(m, n) + k), [&](int64_t i) {
+      std::vector<T> work(length), solution(high * k);
+      std::vector<R> reals(2 * n);
+      std::vector<Int> order(n, 0);
+      for (int64_t j = 0; j < k; ++j)
+        std::copy_n(b + (i * k + j) * m, m, solution.data() + j * high);
+      Int r = 0;
+      run(a + i * m * n, solution.data(), order.data(), &r, work.data(), &length, reals.data());
+      rank->template as<int64_t>()[i] = r;
+      for (int64_t row = 0; row < n; ++row)
+        for (int64_t j = 0; j < k; ++j) x[(i * n + row) * k + j] = solution[j * high + row];
+    });
+    return std::tuple{X, rank};
+  });
+}
+
+}  // namespace flambeau

@@ -1,0 +1,196 @@
+// What factorizations share: LAPACK's routines by name, stacks of matrices by rows or columns, and
+// the loops over a stack. For lapack.cpp and lapack_spectra.cpp alone. Needs the GIL, which
+// each_matrix gives up.
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <string>
+#include <vector>
+#include "dispatch/basics.h"
+#include "dispatch/iterate.h"
+#include "dispatch/matmul.h"
+#include "dispatch/tridiagonal.h"
+#include "kernels/gemm/problem.h"
+#include "kernels/gemm/small_matrix.h"
+#include "runtime/blas.h"
+#include "runtime/threads.h"
+
+namespace flambeau::lapack {
+
+using Int = int32_t;  // Fortran's INTEGER in this library
+
+template <class T>
+struct Real {
+  using type = T;
+};
+template <class R>
+struct Real<std::complex<R>> {
+  using type = R;
+};
+template <class T>
+using real_t = typename Real<T>::type;
+template <class T>
+inline constexpr bool is_complex_v = !std::is_same_v<T, real_t<T>>;
+template <class T>
+inline constexpr DType dtype_of = std::is_same_v<T, float>       ? DType::float32
+                                  : std::is_same_v<T, double>    ? DType::float64
+                                  : std::is_same_v<T, complex64> ? DType::complex64
+                                                                 : DType::complex128;
+
+/// body.operator()<T>() with the type of A's elements.
+template <class Body>
+decltype(auto) with_matrix_type(const Tensor& A, Body&& body) {
+  for (int d = std::max(0, A.ndim - 2); d < A.ndim; ++d)
+    check(A.sizes[d] <= std::numeric_limits<Int>::max(), [&] {
+      return message("the linear algebra library counts with 32 bits: a matrix of shape ", shape(A),
+                     " is too large for it.");
+    });
+  switch (A.dtype) {
+    case DType::float32: return body.template operator()<float>();
+    case DType::float64: return body.template operator()<double>();
+    case DType::complex64: return body.template operator()<complex64>();
+    default: return body.template operator()<complex128>();
+  }
+}
+
+/// A routine of the library by its name without the letter of the type. Call it with all arguments
+/// by reference and the length of each string at the end, as Fortran has them.
+template <class T>
+class Routine {
+ public:
+  explicit Routine(const char* name) {
+    constexpr char letter = std::is_same_v<T, float>       ? 's'
+                            : std::is_same_v<T, double>    ? 'd'
+                            : std::is_same_v<T, complex64> ? 'c'
+                                                           : 'z';
+    need_library();
+    std::string symbol = letter + std::string(name) + "_";
+    address_ = lapack_symbol(symbol.c_str());
+    check(address_,
+          [&] { return message("the BLAS library has no LAPACK routine ", symbol, "."); });
+  }
+  template <class... Args>
+  void operator()(Args... args) const {
+    reinterpret_cast<void (*)(Args...)>(address_)(args...);
+  }
+
+ private:
+  void* address_;
+};
+
+constexpr size_t one_letter = 1;
+
+inline Dims batch_of(const Tensor& A) { return {A.sizes, A.ndim - 2}; }
+inline Dims with(Dims batch, std::initializer_list<int64_t> last) {
+  for (int64_t size : last) batch.push(size);
+  return batch;
+}
+inline int64_t rows(const Tensor& A) { return A.sizes[A.ndim - 2]; }
+inline int64_t columns(const Tensor& A) { return A.sizes[A.ndim - 1]; }
+
+/// A stack whose matrices are stored column by column, uninitialised.
+inline TensorRef empty_by_columns(const Dims& sizes, DType dtype) {
+  Dims strides = contiguous_strides(sizes);
+  strides[sizes.n - 2] = 1;
+  strides[sizes.n - 1] = std::max<int64_t>(sizes[sizes.n - 2], 1);
+  return empty_strided(sizes, strides, dtype);
+}
+
+/// to[j * m + i] = from[i * n + j], in blocks that fit into the nearest cache.
+template <class T>
+void transpose(const T* from, T* to, int64_t m, int64_t n) {
+  constexpr int64_t block = 16;
+  for (int64_t i0 = 0; i0 < m; i0 += block)
+    for (int64_t j0 = 0; j0 < n; j0 += block) {
+      int64_t i1 = std::min(m, i0 + block), j1 = std::min(n, j0 + block);
+      for (int64_t j = j0; j < j1; ++j)
+        for (int64_t i = i0; i < i1; ++i) to[j * m + i] = from[i * n + j];
+    }
+}
+
+/// Where the elements of t begin; null on meta, where there are no matrices to go through either.
+template <class T>
+T* elements(const TensorRef& t) {
+  return t->is_meta() ? nullptr : t->as<T>();
+}
+
+/// How many matrices of a stack there are to compute with.
+inline int64_t matrices_in(Tensor& A) { return A.is_meta() ? 0 : batch_of(A).product(); }
+
+inline TensorRef copy_by_rows(Tensor& A) {
+  TensorRef out = empty(sizes_of(A), A.dtype);
+  copy_bytes(*out, A);
+  return out;
+}
+
+template <class T>
+TensorRef copy_by_columns(Tensor& A) {
+  TensorRef out = empty_by_columns(sizes_of(A), A.dtype);
+  if (!A.contiguous) {
+    copy_bytes(*out, A);
+    return out;
+  }
+  int64_t m = rows(A), n = columns(A), count = matrices_in(A);
+  for (int64_t b = 0; b < count; ++b)
+    transpose(A.as<T>() + b * m * n, out->as<T>() + b * m * n, m, n);
+  return out;
+}
+
+/// fn(b) for each matrix of a stack, `flops` each; short ones several at a time.
+template <class F>
+void each_matrix(int64_t count, int64_t flops, F&& fn) {
+  int64_t per_chunk = std::max<int64_t>(1, 100000 / std::max<int64_t>(flops, 1));
+  LongWork unlocked(count * flops > 100000);
+  parallel_ranges(count, per_chunk, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) fn(b);
+  });
+}
+
+/// X (n, k) becomes the solution Y of A Y = X, from one triangle of A, both by rows: a block of
+/// rows at a time, so that most of the work is products. With `lower_rhs` X is lower triangular,
+/// and so is Y.
+template <class T>
+void triangular_by_blocks(const Routine<T>& trsm, const T* A, int64_t n, T* X, int64_t k,
+                          bool upper, bool unit, bool lower_rhs = false) {
+  constexpr int64_t block = 64;
+  int64_t count = (n + block - 1) / block;
+  T one(1);
+  Int N = n, K = k;
+  for (int64_t step = 0; step < count; ++step) {
+    int64_t i = (upper ? count - 1 - step : step) * block, height = std::min(block, n - i);
+    int64_t begin = upper ? i + height : 0, end = upper ? n : i;
+    int64_t width = lower_rhs && !upper ? std::min(k, i + height) : k;
+    Gemm<T> rest;
+    rest.M = height, rest.N = lower_rhs && !upper ? std::min(k, i) : k, rest.K = end - begin;
+    rest.a = A + i * n + begin, rest.b = X + begin * k, rest.c = X + i * k;
+    rest.lda = n, rest.ldb = k, rest.ldc = k;
+    rest.alpha = T(-1), rest.beta = T(1);
+    if (rest.K && rest.N) gemm(rest);
+    Int H = height, W = width;
+    trsm("R", upper ? "L" : "U", "N", unit ? "U" : "N", &W, &H, &one, A + i * n + i, &N, X + i * k,
+         &K, one_letter, one_letter, one_letter, one_letter);
+  }
+}
+
+/// X (n, k) by rows becomes the solution Y of A Y = X, where lu and pivots are LAPACK's for A^T = P
+/// L U: A = U^T L^T P^T, and U^T is the lower triangle by rows.
+template <class T>
+void solve_by_blocks(const Routine<T>& trsm, const T* lu, const Int* pivots, int64_t n, T* X,
+                     int64_t k, bool lower_rhs = false) {
+  triangular_by_blocks(trsm, lu, n, X, k, false, false, lower_rhs);
+  triangular_by_blocks(trsm, lu, n, X, k, true, true);
+  for (int64_t i = n - 1; i >= 0; --i)
+    if (int64_t other = pivots[i] - 1; other != i)
+      std::swap_ranges(X + i * k, X + (i + 1) * k, X + other * k);
+}
+
+inline int64_t cube(int64_t n) { return n * n * n; }
+
+/// Workspace that a query asked for: its first element holds the length.
+template <class T>
+Int length_of(T first) {
+  return std::max<Int>(1, static_cast<Int>(std::real(first)));
+}
+
+}  // namespace flambeau::lapack
