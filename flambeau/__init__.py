@@ -26,41 +26,13 @@ from .types import (
     strided,
 )
 
-from ._core import (
-    dtype,
-    bool,
-    uint8,
-    int8,
-    int16,
-    int32,
-    int64,
-    uint16,
-    uint32,
-    uint64,
-    float16,
-    bfloat16,
-    float32,
-    float64,
-    complex32,
-    complex64,
-    complex128,
-    float8_e4m3fn,
-    float8_e5m2,
-    float8_e4m3fnuz,
-    float8_e5m2fnuz,
-    float8_e8m0fnu,
-)
+from ._core import dtype
 
-half, float, double, short, int, long = float16, float32, float64, int16, int32, int64
-chalf, cfloat, cdouble = complex32, complex64, complex128
-# Only stored: their names, for programs that ask for them.
-globals().update(
-    {
-        name: getattr(_core, name)
-        for name in "uint1 uint2 uint3 uint4 uint5 uint6 uint7 int1 int2 int3 int4 int5 int6 int7 bits1x8 bits2x4 "
-        "bits4x2 bits8 bits16 quint8 qint8 qint32 quint4x2 quint2x4 float4_e2m1fn_x2".split()
-    }
-)
+# The core's table of dtypes, under its names; then PyTorch's other names for some.
+globals().update({name: value for name, value in vars(_core).items() if isinstance(value, dtype)})
+half, float, double = _core.float16, _core.float32, _core.float64
+short, int, long = _core.int16, _core.int32, _core.int64
+chalf, cfloat, cdouble = _core.complex32, _core.complex64, _core.complex128
 bit = _core.uint1
 globals().update(types.QSCHEMES)
 
@@ -237,9 +209,9 @@ def __getattr__(name):
     from importlib import import_module
 
     if name == "Storage":  # the storage of the default dtype, which may change
-        kinds = {float32: "Float", float64: "Double", float16: "Half", bfloat16: "BFloat16"}
-        storage = import_module(".storage", __name__)
-        return getattr(storage, kinds[_core.get_default_dtype()] + "Storage")
+        names = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16"}
+        kind = names[str(_core.get_default_dtype()).removeprefix("torch.")]
+        return getattr(import_module(".storage", __name__), kind + "Storage")
     if name == "torch":  # PyTorch's module holds itself, and programs write torch.torch
         return import_module(__name__)
     if name in _PACKAGES:

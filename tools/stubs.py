@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import warnings
 from pathlib import Path
 from types import FunctionType, ModuleType
 
@@ -328,7 +329,9 @@ def property_type(sample, name):
     if name in ("grad", "_base"):
         return "Tensor | None"
     try:
-        value = getattr(sample, name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what was removed from PyTorch says so when it is read
+            value = getattr(sample, name)
     except Exception:
         return "Any"
     known = {
