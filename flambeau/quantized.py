@@ -10,7 +10,7 @@ _REFUSED = (
     "q_per_channel_scales q_per_channel_zero_points q_per_channel_axis empty_quantized quantized_batch_norm "
     "quantized_max_pool1d quantized_max_pool2d quantized_max_pool3d quantized_lstm quantized_gru quantized_lstm_cell "
     "quantized_gru_cell quantized_rnn_relu_cell quantized_rnn_tanh_cell fused_moving_avg_obs_fake_quant "
-    "fbgemm_linear_quantize_weight fbgemm_pack_quantized_matrix"
+    "choose_qparams_optimized fbgemm_linear_quantize_weight fbgemm_pack_quantized_matrix"
 ).split()
 
 

@@ -48,6 +48,7 @@ __getattr__, __dir__, __all__ = table_of_contents(
             lp_pool3d max_unpool1d max_unpool2d max_unpool3d""",
         "...overrides": "has_torch_function has_torch_function_unary has_torch_function_variadic",
         "..modules.utils": "assert_int_or_pair",
+        "...tensor": "Tensor",
         ".vision": """pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle
             affine_grid grid_sample
             GRID_SAMPLE_INTERPOLATION_MODES GRID_SAMPLE_PADDING_MODES
