@@ -2,8 +2,7 @@
 
 from ..refusals import refused
 from ..types import NoSuchDevice
-from .core.declare import METHODS, register
-from .older_names import _method
+from .core.declare import METHODS, only_method, register
 
 _QUANTIZED = (
     "The tensor is not quantized, and flambeau has no quantized tensors. Keep the integers, the scale and the zero "
@@ -34,13 +33,13 @@ METHODS["index"] = refused(
 )
 
 
-@_method("dequantize")
+@only_method("dequantize")
 def _(self):
     """The tensor in float32: it is not quantized."""
     return self.float()
 
 
-@_method("const_data_ptr")
+@only_method("const_data_ptr")
 def _(self):
     """The address of the first element, as data_ptr()."""
     return self.data_ptr()
@@ -61,7 +60,7 @@ def _set_grad_dtype(self, dtype):
 METHODS["grad_dtype"] = property(_grad_dtype, _set_grad_dtype, doc=_grad_dtype.__doc__)
 
 
-@_method("__setstate__")
+@only_method("__setstate__")
 def _(self, state):
     """Takes over what an old pickle held: (storage, offset, sizes, strides)."""
     if not isinstance(state, tuple) or len(state) != 4:

@@ -4,57 +4,46 @@ import warnings
 
 from .. import _core
 from .core import operators as fl
-from .core.declare import METHODS, composite, register
+from .core.declare import METHODS, composite, only_method, register
 
 
-def _method(name):
-    """Declares a function as Tensor.<name> alone."""
-
-    def declare(function):
-        function.__name__ = function.__qualname__ = name
-        METHODS[name] = function
-        return function
-
-    return declare
-
-
-@_method("__rdiv__")
+@only_method("__rdiv__")
 def _(self, other):
     """other / self."""
     return self.reciprocal() * other
 
 
-@_method("__div__")
+@only_method("__div__")
 def _(self, other):
     """self / other."""
     return fl.true_divide(self, other)
 
 
-@_method("__idiv__")
+@only_method("__idiv__")
 def _(self, other):
     """self /= other."""
     return METHODS["div_"](self, other)
 
 
-@_method("__long__")
+@only_method("__long__")
 def _(self):
     """int(self)."""
     return int(self)
 
 
-@_method("__nonzero__")
+@only_method("__nonzero__")
 def _(self):
     """bool(self)."""
     return bool(self)
 
 
-@_method("__reversed__")
+@only_method("__reversed__")
 def _(self):
     """The tensor with its first dimension in the other order."""
     return self if self.dim() == 0 else self.flip(0)
 
 
-@_method("__array_wrap__")
+@only_method("__array_wrap__")
 def _(self, array, context=None, return_scalar=False):
     """What NumPy made of this tensor, as a tensor again."""
     import numpy
@@ -87,7 +76,7 @@ def is_distributed(input) -> bool:
 register("is_distributed", is_distributed, method=True)
 
 
-@_method("reinforce")
+@only_method("reinforce")
 def _(self, reward):
     """Raises: it went with stochastic functions, before PyTorch 0.4."""
     raise RuntimeError(
@@ -96,13 +85,13 @@ def _(self, reward):
     )
 
 
-@_method("resize")
+@only_method("resize")
 def _(self, *sizes):
     """A view of other sizes, as reshape; the older name that does not change the tensor."""
     return self.reshape(*sizes)
 
 
-@_method("resize_as")
+@only_method("resize_as")
 def _(self, tensor):
     """A view of the sizes of another tensor."""
     return self.reshape(tensor.shape)
@@ -117,7 +106,7 @@ def _volatile(self):
 METHODS["volatile"] = property(_volatile, lambda self, value: _volatile(self) and None)
 
 
-@_method("_view_func")
+@only_method("_view_func")
 def _(self, base):
     """The view of `base` that self is of its own base."""
     own = self._base
@@ -141,7 +130,7 @@ def _(self, base):
     return base.as_strided(self.shape, self.stride(), offset)
 
 
-@_method("module_load")
+@only_method("module_load")
 def _(self, other, assign=False):
     """What Module.load_state_dict puts in this tensor's place: other, or self filled with it."""
     return other.detach() if assign else self.copy_(other).detach()

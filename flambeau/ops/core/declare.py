@@ -81,6 +81,17 @@ def register(name, function, *, method=False, namespaces=("torch",)):
     return function
 
 
+def only_method(name):
+    """Declares a function as Tensor.<name> alone."""
+
+    def declare(function):
+        function.__name__ = function.__qualname__ = name
+        METHODS[name] = function
+        return function
+
+    return declare
+
+
 late = []  # told of what is declared once the package is loaded: it makes that public
 
 
