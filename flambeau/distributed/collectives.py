@@ -493,6 +493,20 @@ def isend(tensor, dst=None, group=None, tag=0, group_dst=None):
     return _work(group, f"send to {to}", request, lambda keep=packed: None, tuple(tensor.shape))
 
 
+def _receiving(tensor, src, group, tag, group_src, status=None):
+    """The Work of a message from process `src`, or from any without one; the status learns from whom."""
+    from mpi4py import MPI
+
+    anyone = src is None and group_src is None
+    source = MPI.ANY_SOURCE if anyone else _root(group, src, group_src, "irecv")
+    received = flambeau.empty(tensor.shape, dtype=tensor.dtype)
+    request = group.comm.Irecv(_bytes(received), source, tag)
+    name = "receive" if anyone else f"receive from {source}"
+    described = f"{name} of {tuple(tensor.shape)} on rank {group.rank()} of {group.size()}"
+    finish = lambda: tensor.detach().copy_(received)
+    return Work(request, finish, described, group, [tensor], status)
+
+
 def irecv(tensor, src=None, group=None, tag=0, group_src=None):
     """`tensor` becomes what process `src` sends, or any process without one; gives a Work."""
     _checked("irecv", tensor)
@@ -501,16 +515,7 @@ def irecv(tensor, src=None, group=None, tag=0, group_src=None):
         return None
     if group.comm is None:
         raise ValueError("irecv: the group has no other process.")
-    from mpi4py import MPI
-
-    anyone = src is None and group_src is None
-    source = MPI.ANY_SOURCE if anyone else _root(group, src, group_src, "irecv")
-    received = flambeau.empty(tensor.shape, dtype=tensor.dtype)
-    request = group.comm.Irecv(_bytes(received), source, tag)
-    name = "receive" if anyone else f"receive from {source}"
-    return _work(
-        group, name, request, lambda: tensor.detach().copy_(received), tuple(tensor.shape), [tensor]
-    )
+    return _receiving(tensor, src, group, tag, group_src)
 
 
 def send(tensor, dst=None, group=None, tag=0, group_dst=None):
@@ -521,20 +526,18 @@ def send(tensor, dst=None, group=None, tag=0, group_dst=None):
 
 
 def recv(tensor, src=None, group=None, tag=0, group_src=None):
-    """`tensor` becomes what process `src` sends; gives the sender's rank among all."""
+    """`tensor` becomes what process `src` sends, or any process without one; gives the sender's rank among all."""
+    _checked("recv", tensor)
     group = chosen(group, "recv")
     if group is None:
         return -1
-    if src is None and group_src is None:
-        from mpi4py import MPI
+    if group.comm is None:
+        raise ValueError("recv: the group has no other process.")
+    from mpi4py import MPI
 
-        status = MPI.Status()
-        received = flambeau.empty(tensor.shape, dtype=tensor.dtype)
-        group.comm.Recv(_bytes(received), MPI.ANY_SOURCE, tag, status)
-        tensor.detach().copy_(received)
-        return group.ranks[status.Get_source()]
-    irecv(tensor, src, group, tag, group_src).wait()
-    return src if src is not None else group.ranks[group_src]
+    status = MPI.Status()
+    _receiving(tensor, src, group, tag, group_src, status).wait()
+    return group.ranks[status.Get_source()]
 
 
 class P2POp:

@@ -371,13 +371,15 @@ def new_subgroups_by_enumeration(ranks_per_subgroup_list, timeout=None, backend=
     return mine, made
 
 
-def split_group(parent_pg=None, split_ranks=None, timeout=None, pg_options=None, group_desc=None):
+def split_group(parent_pg=None, split_ranks=None, timeout=None, pg_options=None, group_desc=None, backend=None):  # fmt: skip
     """This process's group of those that split_ranks, lists of ranks, make; None where it is in none."""
     if not split_ranks:
         raise ValueError("split_group: split_ranks must be lists of ranks.")
     parent = chosen(parent_pg, "split_group")
     lists = [[parent.ranks[r] for r in ranks] for ranks in split_ranks]
-    return new_subgroups_by_enumeration(lists, timeout, parent.backend, pg_options, group_desc)[0]
+    return new_subgroups_by_enumeration(
+        lists, timeout, backend or parent.backend, pg_options, group_desc
+    )[0]
 
 
 def get_rank(group=None):

@@ -64,14 +64,17 @@ class Work:
         described (str): the operation, its rank and sizes, for the error of a time-out.
         group (ProcessGroup, optional): whose time-out counts.
         results (list of Tensor): what the operation changes.
+        status: MPI's, which learns who has sent.
     """
 
     _in_flight = set()  # MPI writes to their memory, whether somebody waits or not
 
-    def __init__(self, request=None, finish=None, described="", group=None, results=()):
+    def __init__(
+        self, request=None, finish=None, described="", group=None, results=(), status=None
+    ):
         self._request, self._finish, self._described = request, finish, described
         self._group, self._results, self._future = group, list(results), None
-        self._error = None
+        self._error, self._status = None, status
         self._done = request is None
         if self._done:
             if finish is not None:
@@ -97,7 +100,7 @@ class Work:
 
     def _tested(self):
         try:
-            self._done = self._request.Test()
+            self._done = self._request.Test(self._status)
         except RuntimeError as error:  # MPI.Exception is one
             self._fail(f"did not end: {error}", error)
         if self._done:

@@ -71,6 +71,14 @@ def collectives():
     objects = [None] * size
     dist.all_gather_object(objects, {"rank": rank})
     assert objects == [{"rank": r} for r in everyone]
+    gathered = [None] * size if rank == 0 else None
+    dist.gather_object("x" * rank, gathered, dst=0)
+    assert rank or gathered == ["x" * r for r in everyone]
+    scattered = [None]
+    dist.scatter_object_list(
+        scattered, [{r: "y" * r} for r in everyone] if rank == 0 else None, src=0
+    )
+    assert scattered == [{rank: "y" * rank}]
     objects = [rank, "x"]
     dist.broadcast_object_list(objects, src=0)
     assert objects == [0, "x"]
@@ -93,6 +101,11 @@ def messages(rank, size):
         dist.send(torch.tensor([3.0]), 1)
     elif rank == 1:
         assert dist.recv(received[:1]) == 0 and received[0] == 3
+    if rank == 0:
+        dist.send_object_list(["a", {1: 2}], 1)
+    elif rank == 1:
+        got = [None, None]
+        assert dist.recv_object_list(got) == 0 and got == ["a", {1: 2}]
     pair = dist.new_group([0, 1])
     if rank < 2:
         t = torch.ones(1)
@@ -274,6 +287,16 @@ def skipping():
                 error
             )
             print("skipped", flush=True)
+        for call in (
+            lambda: dist.all_gather_object([None] * 2, "x"),
+            lambda: dist.recv(torch.ones(1), tag=5),
+            lambda: dist.recv_object_list([None]),
+        ):
+            try:
+                call()
+            except dist.DistBackendError:
+                continue
+            raise AssertionError("it ended without the other process")
     print("well", flush=True)
     os._exit(0)  # the other process is not waited for
 
@@ -287,7 +310,7 @@ def failing():
 
 if __name__ == "__main__":
     what = sys.argv[1]
-    seconds = 1 if what == "skipping" else 60
+    seconds = 0.3 if what == "skipping" else 60
     dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=seconds))
     globals()[what]()
     print("well", flush=True)

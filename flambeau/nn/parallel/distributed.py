@@ -20,7 +20,8 @@ class DistributedDataParallel(Module, Joinable):
     Args:
         module (Module): its parameters and buffers become those of rank 0.
         bucket_cap_mb (float): the size of a bucket; 25 by default, and 1 for the first.
-        broadcast_buffers (bool): whether buffers are those of rank 0 in every forward of training.
+        forward_sync_buffers (bool): whether buffers are those of rank 0 in every forward of training; True.
+        broadcast_buffers (bool): its old name; False leaves them out of init_sync too.
         init_sync (bool): whether parameters and buffers become those of rank 0 now.
         process_group (ProcessGroup), device_mesh (DeviceMesh): whose processes; of all by default.
         find_unused_parameters (bool): whether parameters may have no part in a backward. One that has none in all
@@ -43,17 +44,19 @@ class DistributedDataParallel(Module, Joinable):
         >>> dist.destroy_process_group()
     """
 
-    def __init__(self, module, device_ids=None, output_device=None, dim=0, broadcast_buffers=True,
+    def __init__(self, module, device_ids=None, output_device=None, dim=0, broadcast_buffers=None,
                  init_sync=True, process_group=None, bucket_cap_mb=None, find_unused_parameters=False,
                  check_reduction=False, gradient_as_bucket_view=False, static_graph=False,
                  delay_all_reduce_named_params=None, param_to_hook_all_reduce=None, mixed_precision=None,
-                 device_mesh=None, skip_all_reduce_unused_params=False):  # fmt: skip
+                 device_mesh=None, skip_all_reduce_unused_params=False, bucket_cap_mb_list=None,
+                 batched_grad_copy=False, forward_sync_buffers=None):  # fmt: skip
         super().__init__()
         for name, value in (
             ("delay_all_reduce_named_params", delay_all_reduce_named_params),
             ("param_to_hook_all_reduce", param_to_hook_all_reduce),
             ("mixed_precision", mixed_precision),
             ("skip_all_reduce_unused_params", skip_all_reduce_unused_params or None),
+            ("bucket_cap_mb_list", bucket_cap_mb_list), ("batched_grad_copy", batched_grad_copy or None),
         ):  # fmt: skip
             if value is not None:
                 raise NotImplementedError(f"DistributedDataParallel: {name} is not offered.")
@@ -79,14 +82,16 @@ class DistributedDataParallel(Module, Joinable):
         self.module, self.process_group = (
             module, groups.chosen(process_group, "DistributedDataParallel")
         )  # fmt: skip
-        self.broadcast_buffers, self.require_backward_grad_sync = broadcast_buffers, True
+        syncs = forward_sync_buffers if forward_sync_buffers is not None else broadcast_buffers
+        self.broadcast_buffers, self.require_backward_grad_sync = syncs is not False, True
         self.find_unused_parameters, self.static_graph = find_unused_parameters, static_graph
         self.gradient_as_bucket_view = gradient_as_bucket_view
         self.device, self.device_ids, self.dim = learned[0].device, None, dim
         self.modules_buffers = [b for name, b in module.named_buffers() if name not in ignored]
         if init_sync:
             self._check_that_all_have(named)
-            self._as_rank([*(p for _, p in named), *self.modules_buffers], 0)
+            buffers = self.modules_buffers if broadcast_buffers is not False else []
+            self._as_rank([*(p for _, p in named), *buffers], 0)
         names = {id(p): name for name, p in named}
         self._buckets = in_buckets(learned, (bucket_cap_mb or 25) * 2**20)
         self._names = [[names[id(p)] for p in bucket.parameters] for bucket in self._buckets]
