@@ -62,6 +62,7 @@ LAZY = {
     "scipy",
     "scipy_openblas32",
     "PIL",
+    "simplejpeg",
     "matplotlib",
     "tqdm",
     "safetensors",

@@ -6,7 +6,7 @@ transforms: from images to tensors and between them.
 
 import importlib
 
-_MODULES = ("datasets", "models", "ops", "transforms", "tv_tensors")
+_MODULES = ("datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils")
 
 __all__ = [*_MODULES]
 
