@@ -1,7 +1,8 @@
-"""Images, in torchvision's terms: data sets and transforms. May import: floors 1 to 5, utils.
+"""Images, in torchvision's terms. May import: floors 1 to 5, utils, fx.
 
-datasets: Digits (bundled), MNIST, FashionMNIST.
-transforms: from images to tensors and between them.
+datasets: read from folders, downloaded, bundled. transforms: between images and tensors; transforms.v2 with
+tv_tensors: of images together with their boxes and masks. models: with torchvision's names and state_dict keys. ops:
+boxes and regions. io, utils: files and pictures.
 """
 
 import importlib

@@ -298,6 +298,7 @@ def flow_to_image(flow):
         raise ValueError(
             f"flow_to_image: flow is {tuple(flow.shape)}; it must be (2, H, W) or (N, 2, H, W)."
         )
+    flow = flow[None] if single else flow
     length = (flow**2).sum(dim=1).sqrt()
     flow, length = (v / (length.max() + 1e-7) for v in (flow, length))
     wheel = _wheel()

@@ -3,6 +3,9 @@
 import flambeau
 from flambeau.utils.data import Dataset
 
+from ..transforms._conversions import to_pil_image
+from .image_dataset import wants_pil
+
 
 class FakeData(Dataset):
     """Random images with random targets; sample i is the same each time.
@@ -14,6 +17,8 @@ class FakeData(Dataset):
         transform, target_transform (callable, optional): applied to each image, a uint8 tensor, and each target.
         random_offset (int): other images.
     """
+
+    as_pil = None
 
     def __init__(self, size=1000, image_size=(3, 224, 224), num_classes=10, transform=None,
                  target_transform=None, random_offset=0):  # fmt: skip
@@ -27,6 +32,8 @@ class FakeData(Dataset):
         generator = flambeau.Generator().manual_seed(index + self.random_offset)
         image = flambeau.randint(0, 256, self.image_size, generator=generator, dtype=flambeau.uint8)
         target = flambeau.randint(0, self.num_classes, (), generator=generator).item()
+        if wants_pil(self):
+            image = to_pil_image(image)
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:

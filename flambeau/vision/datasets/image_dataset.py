@@ -3,12 +3,20 @@
 import flambeau
 from flambeau.utils.data import Dataset
 
+from ..transforms._conversions import to_pil_image
+
+
+def asked_as_torchvision():
+    """Whether this package is a program's torchvision, whose images are Pillow's."""
+    return __name__.startswith("torchvision")
+
 
 class ImageDataset(Dataset):
     """Images in one tensor: sample i is (transform(image i), target_transform(target i)).
 
     An image is a uint8 tensor (C, H, W), not a PIL image: nothing but flambeau is needed, and a
     batch can be made at once (every transform that treats each image alike is given the batch).
+    Where a program imports torchvision it is a PIL image; as_pil says otherwise.
 
     Attributes:
         data (Tensor): uint8, (N, H, W) or (N, C, H, W).
@@ -17,6 +25,7 @@ class ImageDataset(Dataset):
     """
 
     classes = ()
+    as_pil = None  # True or False: whether images are PIL's; None: only for programs of torchvision
 
     def __init__(self, data, targets, transform=None, target_transform=None):
         self.data = data
@@ -35,6 +44,8 @@ class ImageDataset(Dataset):
 
     def __getitem__(self, index):
         image, target = self._images(index), int(self.targets[index])
+        if wants_pil(self):
+            image = to_pil_image(image)
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:
@@ -42,7 +53,7 @@ class ImageDataset(Dataset):
         return image, target
 
     def __getbatch__(self, indices):
-        if self.target_transform is not None or not _takes_batches(self.transform):
+        if self.target_transform is not None or not takes_batches(self):
             return NotImplemented
         indices = flambeau.as_tensor(indices)
         images = self._images(indices)
@@ -65,5 +76,14 @@ class ImageDataset(Dataset):
         return ""
 
 
-def _takes_batches(transform):
-    return transform is None or getattr(transform, "takes_batches", False)
+def wants_pil(dataset):
+    """Whether a data set gives images of Pillow."""
+    return asked_as_torchvision() if dataset.as_pil is None else dataset.as_pil
+
+
+def takes_batches(dataset):
+    """Whether all images of a batch may be made at once."""
+    transform = dataset.transform
+    return not wants_pil(dataset) and (
+        transform is None or getattr(transform, "takes_batches", False)
+    )

@@ -48,14 +48,18 @@ class MNIST(ImageDataset):
         self.root = Path(os.path.expanduser(root))
         self.train = train
         folder = self._folder(download)
-        images = read_idx(_either(folder, f"{_PARTS[bool(train)]}-images-idx3-ubyte"))
-        labels = read_idx(_either(folder, f"{_PARTS[bool(train)]}-labels-idx1-ubyte"))
+        images = read_idx(_either(folder, self._name("images-idx3")))
+        labels = read_idx(_either(folder, self._name("labels-idx1")))
         if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
             raise RuntimeError(
                 f"{type(self).__name__}: images {tuple(images.shape)} and labels "
                 f"{tuple(labels.shape)} in {folder} do not belong together."
             )
         super().__init__(images, labels.long(), transform, target_transform)
+
+    def _name(self, kind):
+        """The file of this part's images or labels."""
+        return f"{_PARTS[bool(self.train)]}-{kind}-ubyte"
 
     @property
     def raw_folder(self):
@@ -106,6 +110,80 @@ class FashionMNIST(MNIST):
     )
     system_folder = Path("/usr/share/datasets/fashion-mnist")
     package = "dataset-fashion-mnist"
+
+
+class KMNIST(MNIST):
+    """70,000 cursive Japanese characters of 28x28 pixels, in MNIST's shape; arguments as MNIST's.
+
+    Source: Clanuwat et al., "Deep Learning for Classical Japanese Literature", 2018, arXiv:1812.01718; CC BY-SA 4.0.
+    """
+
+    mirrors = ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",)
+    resources = (
+        ("train-images-idx3-ubyte.gz", "bdb82020997e1d708af4cf47b453dcf7"),
+        ("train-labels-idx1-ubyte.gz", "e144d726b3acfaa3e44228e80efcd344"),
+        ("t10k-images-idx3-ubyte.gz", "5c965bf0a639b31b8f53240b1b52f4d7"),
+        ("t10k-labels-idx1-ubyte.gz", "7320c461ea6c1c855c0b718fb2a4b134"),
+    )
+    classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+    system_folder = Path("/usr/share/datasets/kmnist")
+
+
+_LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_MERGED = frozenset("cijklmopsuvwxyz")  # small letters that look like the capital ones
+_DIGITS_AND_LETTERS = tuple("0123456789") + _LETTERS + tuple("abcdefghijklmnopqrstuvwxyz")
+
+
+class EMNIST(MNIST):
+    """Handwritten digits and letters of 28x28 pixels.
+
+    split: "byclass", "bymerge", "balanced", "letters", "digits" or "mnist". Images lie on their side, as published.
+    Source: Cohen et al., "EMNIST", 2017, arXiv:1702.05373.
+    """
+
+    url = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
+    md5 = "58c8d27c78d21e728a6bc7b3cc06412e"
+    splits = ("byclass", "bymerge", "balanced", "letters", "digits", "mnist")
+    system_folder = Path("/usr/share/datasets/emnist")
+    _merged = tuple(sorted(set(_DIGITS_AND_LETTERS) - _MERGED))
+    classes_split_dict = {
+        "byclass": tuple(sorted(_DIGITS_AND_LETTERS)),
+        "bymerge": _merged,
+        "balanced": _merged,
+        "letters": ("N/A", *(letter.lower() for letter in _LETTERS)),
+        "digits": tuple("0123456789"),
+        "mnist": tuple("0123456789"),
+    }
+
+    def __init__(
+        self, root, split, train=True, transform=None, target_transform=None, download=False
+    ):
+        if split not in self.splits:
+            raise ValueError(
+                f"EMNIST: split is {split!r}; it must be one of {', '.join(self.splits)}."
+            )
+        self.split = split
+        self.classes = self.classes_split_dict[split]
+        self.part = f"emnist-{split}-{'train' if train else 'test'}"
+        self.resources = tuple(
+            (f"{self.part}-{kind}-ubyte.gz", None) for kind in ("images-idx3", "labels-idx1")
+        )
+        super().__init__(root, train, transform, target_transform, download)
+
+    def _folder(self, fetch):
+        from .utils import download_and_extract_archive
+
+        inner = self.raw_folder / "gzip"
+        if fetch and not inner.is_dir():
+            download_and_extract_archive(
+                self.url, self.raw_folder, filename="gzip.zip", md5=self.md5
+            )
+        if all(_either(inner, name.removesuffix(".gz")).exists() for name, _ in self.resources):
+            return inner
+        return super()._folder(False)
+
+    def _name(self, kind):
+        return f"{self.part}-{kind}-ubyte"
 
 
 def _either(folder, name):
