@@ -10,6 +10,7 @@ from multiprocessing.reduction import ForkingPickler
 import flambeau
 
 from .. import _core
+from ..serialization.rebuild import rebuild_sparse, sparse_arguments
 from ..storage import TypedStorage, UntypedStorage
 from . import parcel
 
@@ -59,10 +60,21 @@ def reduce_tensor(tensor):
         )
     _warn_of_hooks(tensor)
     kind = type(tensor)
+    if _core._is_sparse(tensor):
+        layout, parts = sparse_arguments(tensor.detach())
+        return rebuild_sparse_tensor, (kind, layout.name, parts, tensor.requires_grad)
     layout = tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
     device = tensor.device.type
     where = place_of(tensor.detach()) if device == "cpu" else device
     return rebuild_tensor, (kind, where, tensor.dtype, layout, tensor.requires_grad)
+
+
+def rebuild_sparse_tensor(kind, layout, parts, requires_grad):
+    """The sparse tensor that reduce_tensor took apart; its parts are shared."""
+    tensor = rebuild_sparse(getattr(flambeau, layout), parts)
+    if kind is not flambeau.Tensor:
+        return kind(tensor, requires_grad)  # a Parameter
+    return tensor.requires_grad_() if requires_grad else tensor
 
 
 def rebuild_tensor(kind, where, dtype, layout, requires_grad):

@@ -23,7 +23,7 @@ as_it_is(
     "is_same_size requires_grad_ detach detach_ register_hook register_post_accumulate_grad_hook retain_grad backward "
     "get_device is_tensor type_as is_storage is_conj is_neg resolve_conj resolve_neg as_subclass "
     "is_distributed result_type promote_types can_cast alias is_pinned "
-    "register_multi_grad_hook data __len__ is_shared cpu is_set_to "
+    "register_multi_grad_hook data __len__ cpu "
     "is_sparse is_sparse_csr is_cuda is_quantized is_mps is_xpu is_nested is_mkldnn is_vulkan is_ipu is_maia is_xla is_mtia "
     "volatile name names half float double bfloat16 int long short char byte bool cfloat cdouble chalf "
     "__reduce_ex__ __deepcopy__ __copy__ __repr__ _repr_html_ to_device cuda __format__ module_load".split()
