@@ -168,6 +168,114 @@ def hspmm(mat1, mat2):
     return _from("products").hspmm(mat1, mat2)
 
 
+def hsmm(mat1, mat2):
+    """The older name of hspmm.
+
+    Args:
+        mat1 (Tensor): sparse_coo, (M, K).
+        mat2 (Tensor): strided, (K, N).
+
+    Returns:
+        Tensor: sparse_coo of one sparse dim, (M, N).
+
+    Dtype: that of both.
+
+    Raises:
+        RuntimeError: sizes, dtypes or layouts do not fit together.
+
+    Example:
+        >>> torch.hsmm(torch.eye(2).to_sparse(), torch.ones(2, 1)).to_dense()
+        tensor([[1.],
+                [1.]])
+    """
+    return hspmm(mat1, mat2)
+
+
+def saddmm(input, mat1, mat2, *, beta=1, alpha=1):
+    """beta * input + alpha * (mat1 @ mat2) with a sparse mat1.
+
+    Args:
+        input (Tensor): (M, N).
+        mat1 (Tensor): sparse, (M, K).
+        mat2 (Tensor): (K, N).
+        beta, alpha (Number): factors.
+
+    Returns:
+        Tensor: (M, N).
+
+    Dtype: that of all three.
+
+    Raises:
+        RuntimeError: sizes or dtypes do not fit together.
+
+    Example:
+        >>> torch.saddmm(torch.ones(2, 1), torch.eye(2).to_sparse(), torch.ones(2, 1), alpha=2)
+        tensor([[3.],
+                [3.]])
+    """
+    return _from("products").addmm(input, mat1, mat2, beta=beta, alpha=alpha)
+
+
+def native_norm(input, p=2):
+    """The norm of all elements of a sparse tensor as one vector.
+
+    Args:
+        input (Tensor): sparse, of any sizes.
+        p (Number): the order.
+
+    Returns:
+        Tensor: strided, a number without dims.
+
+    Dtype: floating and complex.
+
+    Raises:
+        RuntimeError: input is strided.
+
+    Example:
+        >>> torch.native_norm(torch.eye(4).to_sparse())
+        tensor(2.)
+    """
+    if not _core._is_sparse(input):
+        raise RuntimeError("native_norm: takes a sparse tensor, not a strided one. Use torch.norm.")
+    return _from("reductions").norm(input, p)
+
+
+def _copied(name, made, shown):
+    def copy(input):
+        return METHODS[name](input).clone()
+
+    copy.__name__ = copy.__qualname__ = name + "_copy"
+    copy.__doc__ = f"""{name}() of a sparse tensor, as a copy with memory of its own.
+
+    Args:
+        input (Tensor): sparse, of any dtype and sizes.
+
+    Returns:
+        Tensor: strided, of the shape that {name}() gives.
+
+    Dtype: any.
+
+    Raises:
+        RuntimeError: input has no {name}().
+
+    Example:
+        >>> torch.{name}_copy({made})
+        {shown}
+    """
+    register(name + "_copy", copy).sparse = True
+
+
+for _name, _made, _shown in (
+    ("values", "torch.eye(2).to_sparse()", "tensor([1., 1.])"),
+    ("indices", "torch.ones(2).to_sparse()", "tensor([[0, 1]])"),
+    ("crow_indices", "torch.eye(2).to_sparse_csr()", "tensor([0, 1, 2])"),
+    ("col_indices", "torch.eye(2).to_sparse_csr()", "tensor([0, 1])"),
+    ("ccol_indices", "torch.eye(2).to_sparse_csc()", "tensor([0, 1, 2])"),
+    ("row_indices", "torch.eye(2).to_sparse_csc()", "tensor([0, 1])"),
+):
+    _copied(_name, _made, _shown)
+
+
 def resize_as_sparse_(input, the_template):
     """Gives a sparse tensor the sizes of another; both are left without entries in place."""
     if not _core._is_sparse(input) or not _core._is_sparse(the_template):
@@ -175,7 +283,7 @@ def resize_as_sparse_(input, the_template):
     return _from("copies").resize_as_(input, the_template)
 
 
-for _function in (spmm, dsmm, hspmm, resize_as_sparse_):
+for _function in (spmm, dsmm, hspmm, hsmm, saddmm, native_norm, resize_as_sparse_):
     register(_function.__name__, _function, method=_function is resize_as_sparse_).sparse = True
 
 

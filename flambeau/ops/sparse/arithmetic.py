@@ -4,7 +4,7 @@ from ... import _core
 from ..core import operators as fl
 from ..core.arguments import operand, some
 from . import coalesce as sums
-from .convert import sum_at, to_coo, to_layout
+from .convert import sum_at, to_coo, to_dense, to_layout
 from .frame import (
     COO,
     Frame,
@@ -142,6 +142,10 @@ def mul(input, other):
         input, other = other, input
     if _is_number(other):
         return on_values(input, lambda values: fl.mul(values, other), linear=True)
+    if is_sparse(other) and not other.dim():
+        return mul(input, to_dense(other))
+    if is_sparse(other) and not input.dim():
+        return mul(other, to_dense(input))
     if is_sparse(other):
         return _product_of_two(input, other)
     return _product_with_dense(input, other)
@@ -167,6 +171,11 @@ def _product_of_two(input, other):
     here = a.layout
     if same_places(a, b) and (here != COO or a.coalesced):
         return a.assemble(entries(input) * entries(other))
+    if a.size != b.size and here == COO == b.layout:
+        from .shapes import broadcast_to
+
+        size = fl.broadcast_shapes(a.size, b.size)
+        return _product_of_two(broadcast_to(input, size), broadcast_to(other, size))
     if a.size != b.size:
         raise RuntimeError(
             f"mul: sparse tensors must have the same sizes, not {a.size} and {b.size}."
@@ -272,7 +281,5 @@ def equal(input, other):
 @rule("allclose")
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """allclose() of the elements, entries that are not there being 0."""
-    from .convert import to_dense
-
     dense = [to_dense(each) if is_sparse(each) else each for each in (input, other)]
     return fl.allclose(*dense, rtol, atol, equal_nan)

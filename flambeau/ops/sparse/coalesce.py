@@ -123,6 +123,11 @@ def add(input, other, alpha=1):
             f"add: sparse tensors must have the same sizes, not {a.size} and {b.size}. They do not broadcast."
         )
     if a.sparse_dim != b.sparse_dim:
+        dtype = fl.result_type(split(input)[1], split(other)[1])
+        if not b.indices.shape[1]:
+            return clone(input.to(dtype))
+        if not a.indices.shape[1]:
+            return clone(other.to(dtype) if alpha == 1 else (other * alpha).to(dtype))
         raise RuntimeError(
             f"add: input has {a.sparse_dim} sparse dims and other {b.sparse_dim}. They must be alike."
         )

@@ -58,7 +58,7 @@ def _pinned(name, pin_memory):
         raise RuntimeError(f"{name}: pin_memory needs an accelerator, which is not available here.")
 
 
-def sparse_coo_tensor(indices, values=None, size=None, *, dtype=None, layout=None, device=None, pin_memory=False,
+def sparse_coo_tensor(indices=None, values=None, size=None, *, dtype=None, layout=None, device=None, pin_memory=False,
                       requires_grad=False, check_invariants=None, is_coalesced=None):  # fmt: skip
     """A sparse tensor of these values at these indices; values of equal indices add up.
 
@@ -91,6 +91,8 @@ def sparse_coo_tensor(indices, values=None, size=None, *, dtype=None, layout=Non
             f"{name}: layout is {layout}; it can only be sparse_coo. Use the function of that layout."
         )
     if values is None:
+        if indices is None and size is None:
+            raise TypeError(f"{name}: needs indices and values, or a size.")
         size = _sizes(name, indices if size is None else size)
         return empty(size, COO, dtype=dtype, device=device, requires_grad=requires_grad)
     values = _as_values(values, dtype, device)

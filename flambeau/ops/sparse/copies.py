@@ -19,7 +19,7 @@ from .frame import (
     split,
     values_at,
 )
-from .rules import replace, rule
+from .rules import operators_called, replace, rule
 
 
 @rule("clone")
@@ -141,7 +141,7 @@ def _alike(name, fill):
             )
         if pin_memory:
             raise RuntimeError(f"{name}: pin_memory=True needs an accelerator, and there is none.")
-        if memory_format not in (None, types.preserve_format):
+        if memory_format is not None:
             raise RuntimeError(
                 f"{name}: memory_format is for strided tensors, not for {layout_name(input)}."
             )
@@ -178,6 +178,28 @@ def _filled(name, input, value, *, dtype=None, device=None, requires_grad=False)
     frame, values = split(input.detach().to(device or input.device))
     made = frame.make(fl.full_like(values, value, dtype=dtype or input.dtype))
     return made.requires_grad_() if requires_grad else made
+
+
+def _into(name):
+    def factory(*size, out=None, dtype=None, **options):
+        if out is None or not is_sparse(out) or options:
+            raise NotImplementedError(
+                f"{name}: with a sparse out it takes sizes and a dtype alone."
+            )
+        if dtype not in (None, out.dtype):
+            raise RuntimeError(
+                f"{name}: dtype is {dtype}, but out is {out.dtype}. Leave dtype away."
+            )
+        size = size[0] if len(size) == 1 and not hasattr(size[0], "__index__") else size
+        made = construct.empty(size, number_of(out), dtype=out.dtype, device=out.device)
+        return replace(out, made, name)
+
+    for operator in operators_called(name):
+        operator.sparse = factory
+
+
+_into("zeros")
+_into("empty")
 
 
 def _new(name):

@@ -24,8 +24,7 @@ from .rules import rule
 def sum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum of all elements, strided; over some dims, of the input's layout."""
     if dim is None or (isinstance(dim, (tuple, list)) and not dim):
-        frame, values = frame_and_entries(input)
-        total = values.sum(dtype=dtype)
+        total = _sum_of_all(input, dtype)
         return total.reshape((1,) * input.dim()) if keepdim else total
     if dtype is None and not (input.dtype.is_floating_point or input.dtype.is_complex):
         dtype = _core.int64
@@ -33,6 +32,20 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
     if not is_sparse(made) or number_of(made) == number_of(input):
         return made
     return to_layout(made, number_of(input)) if frame_of(made).sparse_dim == 2 else made
+
+
+@primitive(method=False, function=False)
+def _sum_of_all(ctx, input, dtype):
+    ctx.shape = input.shape
+    return _core._sparse_parts(input)[3].sum(dtype=dtype)
+
+
+@_sum_of_all.derivative
+def _(ctx, grad_output):
+    return grad_output.expand(ctx.shape), None
+
+
+_sum_of_all.sparse = True
 
 
 def sum_over(input, dim, keepdim=False, dtype=None, name="sparse.sum"):
@@ -82,7 +95,7 @@ def sparse_sum(input, dim=None, dtype=None):
     if number_of(input) == COO and input.dtype is _core.bool:
         input = sums.coalesce(input)
     if dim is None:
-        return sum(input, dtype=dtype)
+        return entries(input).sum(dtype=dtype)
     return sum_over(input, dim, False, dtype)
 
 
@@ -114,7 +127,7 @@ def _values_for_norm(input):
 def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
     """The norm of all elements as one vector."""
     if dim is not None and tuple(wrap_dims(dim, input.dim(), "norm")) != tuple(range(input.dim())):
-        raise NotImplementedError(
+        raise RuntimeError(
             "norm: of a sparse tensor it is offered over all dims alone. Use to_dense() first."
         )
     p = 2.0 if p in ("fro", None) else p

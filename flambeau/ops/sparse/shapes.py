@@ -23,8 +23,9 @@ _TURNED = {CSR: CSC, CSC: CSR, BSR: BSC, BSC: BSR}
 
 
 @rule("permute")
-def permute(input, *dims):
+def permute(input, *order, dims=()):
     """The dims in another order; sparse and dense ones stay apart."""
+    dims = order or dims
     if len(dims) == 1 and not hasattr(dims[0], "__index__"):
         dims = tuple(dims[0])
     if len(dims) != input.dim():
@@ -54,9 +55,14 @@ def permute(input, *dims):
     indices = frame.indices[order[:sparse]] if moved else frame.indices
     values = values.permute(0, *(d - sparse + 1 for d in order[sparse:]))
     size = [frame.size[d] for d in order]
-    return Frame(COO, None, indices, size, frame.dense_dim, frame.coalesced and not moved).assemble(
-        values
-    )
+    return Frame(
+        COO,
+        None,
+        indices,
+        size,
+        frame.dense_dim,
+        frame.coalesced and (not moved or frame.indices.shape[1] < 2),
+    ).assemble(values)
 
 
 @rule("transpose", "swapaxes", "swapdims")
@@ -240,6 +246,10 @@ def _select_compressed(input, dim, index):
 def narrow(input, dim, start, length):
     """length slices from start on."""
     need_coo("narrow", input)
+    if isinstance(dim, int) and not -input.dim() <= dim < input.dim():
+        raise RuntimeError(
+            f"narrow: dim {dim} is out of range; {tuple(input.shape)} has {input.dim()} dims."
+        )
     dim = wrap_dim(dim, input.dim(), "narrow")
     start, length, extent = int(start), int(length), input.shape[dim]
     if not -extent <= start <= extent:
