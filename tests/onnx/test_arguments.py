@@ -223,3 +223,17 @@ def test_rules_of_ones_own():
     assert program(torch.ones(3))[0].tolist() == [-1, -1, -1]
     with pytest.raises(ValueError, match="namespace::name"):
         torch.onnx.register_custom_op_symbolic("cumprod", symbolic, 9)
+
+
+def test_sizes_as_tensors():
+    from flambeau.onnx.operators import shape_as_tensor
+
+    program = torch.onnx.export(
+        shape_as_tensor, (torch.ones(2, 3),), input_names=["x"], dynamic_axes={"x": [0]}
+    )
+    assert program(torch.ones(7, 3))[0].tolist() == [7, 3]
+    for name, value in onnx.TensorProto.DataType.items():
+        if name in torch.onnx.TensorProtoDataType.__members__:
+            assert torch.onnx.TensorProtoDataType[name] == value
+    with pytest.raises(NotImplementedError, match="Not offered"):
+        torch.onnx.ExportableModule()

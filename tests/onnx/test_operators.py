@@ -520,6 +520,15 @@ case(
     ),
     (4, 6),
 )
+case(
+    "masked attention",
+    lambda q: (
+        F.scaled_dot_product_attention(q, q, q, attn_mask=q[..., :1] * q[:, :, :1, 0, None] > -0.5),
+        F.scaled_dot_product_attention(q, q, q, attn_mask=q[..., :1].mT * -3),
+        F.scaled_dot_product_attention(q, q[:, :1], q[:, :1], enable_gqa=True, scale=0.3),
+    ),
+    (2, 2, 5, 4),
+)
 
 
 @pytest.mark.parametrize("name", CASES)
