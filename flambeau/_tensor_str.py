@@ -3,7 +3,14 @@
 from . import printing
 from .printing import get_printoptions, printoptions, set_printoptions
 
-__all__ = ["_add_suffixes", "_str_intern", "_tensor_str", "get_printoptions", "printoptions", "set_printoptions"]
+__all__ = [
+    "_add_suffixes",
+    "_str_intern",
+    "_tensor_str",
+    "get_printoptions",
+    "printoptions",
+    "set_printoptions",
+]
 
 
 def _tensor_str(self, indent):

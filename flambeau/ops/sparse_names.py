@@ -277,7 +277,7 @@ for _name, _made, _shown in (
 
 
 def resize_as_sparse_(input, the_template):
-    """Gives a sparse tensor the sizes of another; both are left without entries in place."""
+    """Gives a sparse tensor the sizes of another, in place; with entries it only grows."""
     if not _core._is_sparse(input) or not _core._is_sparse(the_template):
         raise RuntimeError("resize_as_sparse_: takes two sparse tensors.")
     return _from("copies").resize_as_(input, the_template)

@@ -217,6 +217,8 @@ _mul_into_sparse = in_place("mul", mul)
 
 @rule("mul_", "multiply_")
 def mul_(input, other):
+    if not is_sparse(input):
+        return input.mul_(to_dense(other))
     if (
         is_sparse(input)
         and _is_number(other)

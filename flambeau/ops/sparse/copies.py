@@ -181,18 +181,20 @@ def _filled(name, input, value, *, dtype=None, device=None, requires_grad=False)
 
 
 def _into(name):
-    def factory(*size, out=None, dtype=None, **options):
+    def factory(*size, out=None, dtype=None, device=None, requires_grad=False, **options):
         if out is None or not is_sparse(out) or options:
             raise NotImplementedError(
-                f"{name}: with a sparse out it takes sizes and a dtype alone."
+                f"{name}: with a sparse out it takes sizes, dtype, device and requires_grad alone."
             )
-        if dtype not in (None, out.dtype):
-            raise RuntimeError(
-                f"{name}: dtype is {dtype}, but out is {out.dtype}. Leave dtype away."
-            )
+        for what, given, own in (("dtype", dtype, out.dtype), ("device", device, out.device)):
+            if given is not None and given != own and str(given) != str(own):
+                raise RuntimeError(
+                    f"{name}: {what} is {given}, but out has {own}. Leave {what} away."
+                )
         size = size[0] if len(size) == 1 and not hasattr(size[0], "__index__") else size
         made = construct.empty(size, number_of(out), dtype=out.dtype, device=out.device)
-        return replace(out, made, name)
+        replace(out, made, name)
+        return out.requires_grad_() if requires_grad else out
 
     for operator in operators_called(name):
         operator.sparse = factory
@@ -319,7 +321,7 @@ def resize_as_(input, other, *, memory_format=None):
     frame, own = frame_of(other), frame_of(input)
     if (frame.size, frame.sparse_dim) == (own.size, own.sparse_dim):
         return input
-    return sparse_resize_and_clear_(input, frame.size, frame.sparse_dim, frame.dense_dim)
+    return sparse_resize_(input, frame.size, frame.sparse_dim, frame.dense_dim)
 
 
 @rule("resize_")

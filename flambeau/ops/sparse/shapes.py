@@ -61,7 +61,7 @@ def permute(input, *order, dims=()):
         indices,
         size,
         frame.dense_dim,
-        frame.coalesced and (not moved or frame.indices.shape[1] < 2),
+        frame.coalesced and (not moved or not frame.indices.shape[1]),
     ).assemble(values)
 
 
@@ -253,7 +253,7 @@ def narrow(input, dim, start, length):
     dim = wrap_dim(dim, input.dim(), "narrow")
     start, length, extent = int(start), int(length), input.shape[dim]
     if not -extent <= start <= extent:
-        raise IndexError(f"narrow: start {start} is out of range for dim {dim} of size {extent}.")
+        raise RuntimeError(f"narrow: start {start} is out of range for dim {dim} of size {extent}.")
     start = start + extent if start < 0 else start
     if length < 0 or start + length > extent:
         raise RuntimeError(
