@@ -296,6 +296,15 @@ def test_arithmetic(layout):
     assert torch.equal(y.clone().add_(a, alpha=2), y + 2 * x)
 
 
+def test_products_broadcast():
+    x, row, stack = matrix(), matrix(rows=1), torch.stack([matrix(), matrix().flip(0)])
+    assert torch.equal((x.to_sparse() * row).to_dense(), x * row)
+    assert torch.equal((x.to_sparse() * stack).to_dense(), x * stack)
+    assert torch.equal((x.to_sparse() * row.to_sparse()).to_dense(), x * row)
+    assert torch.equal((x.to_sparse() * torch.tensor(2.0).to_sparse()).to_dense(), x * 2)
+    assert torch.equal(stack.clone().mul_(stack.to_sparse()), stack * stack)
+
+
 def test_what_would_fill_a_sparse_tensor_is_refused():
     a = matrix().to_sparse()
     for bad in (

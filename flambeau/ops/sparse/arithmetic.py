@@ -153,11 +153,11 @@ def mul(input, other):
 
 def _product_with_dense(input, other):
     frame, values = frame_and_entries(input)
-    shape = fl.broadcast_shapes(frame.size, other.shape)
-    if tuple(shape) != frame.size:
-        raise RuntimeError(
-            f"mul: a sparse tensor, {frame.size}, is not broadcast to a strided one, {tuple(other.shape)}. Use to_dense()."
-        )
+    shape = tuple(fl.broadcast_shapes(frame.size, other.shape))
+    if shape != frame.size:
+        from .shapes import broadcast_to
+
+        return _product_with_dense(broadcast_to(input, shape), other)
     other = other.expand(frame.size)
     places = frame.places(values.shape)
     if frame.sparse_dim == 0:
