@@ -9,7 +9,7 @@ from . import harness
 NAMES = (
     "overhead", "recorded", "pointwise", "pointwise_all", "reduce", "declared", "fourier", "matmul", "conv", "pool", "lenet", "programs", "train", "processes",
     "distributed",
-    "profiler", "foreach", "distributions", "vmap", "files", "sparse",
+    "profiler", "foreach", "distributions", "vmap", "files", "sparse", "vision",
     "first_use", "import_time", "install_size",
 )  # fmt: skip
 

@@ -7,11 +7,32 @@ boxes and regions. io, utils: files and pictures.
 
 import importlib
 
-_MODULES = ("datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils")
+_MODULES = ("datasets", "extension", "io", "models", "ops", "transforms", "tv_tensors", "utils")
 
-__all__ = [*_MODULES]
+__all__ = [*_MODULES, "disable_beta_transforms_warning", "get_image_backend", "set_image_backend"]
 
 __version__ = "0.28.0"  # of torchvision, whose interface this is
+
+
+def get_image_backend():
+    """What reads images: "PIL"."""
+    return "PIL"
+
+
+def set_image_backend(backend):
+    """What reads images; there is only "PIL"."""
+    if backend != "PIL":
+        raise ValueError(
+            f"set_image_backend: {backend!r} is not offered; images are read by 'PIL'."
+        )
+
+
+def disable_beta_transforms_warning():
+    """Nothing: transforms.v2 warns of nothing of the kind."""
+
+
+def _is_tracing():
+    return False
 
 
 def __getattr__(name):
