@@ -32,7 +32,7 @@ def table_of_contents(package, contents, submodules=(), prepare=lambda name, val
     return __getattr__, __dir__, [*home]
 
 
-class _Listed(types.ModuleType):
+class Listed(types.ModuleType):
     """A module whose `__dict__` holds every name of the table, which programs go through."""
 
     @property
@@ -52,4 +52,4 @@ def listed(package):
 
     Attributes of such a module are a little slower to read, so packages with operators do without.
     """
-    sys.modules[package].__class__ = _Listed
+    sys.modules[package].__class__ = Listed

@@ -4,13 +4,15 @@ import importlib
 import sys
 import types
 
+from ..nn.lazy_names import Listed
 
-class Package(types.ModuleType):
+
+class Package(Listed):
     """A package in which a function may have the name of its file: ops.roi_align is the function."""
 
     def __setattr__(self, name, value):
         # Import sets the file as an attribute of its package, after it was read.
-        if isinstance(value, types.ModuleType) and name in self.__all__:
+        if type(value) is types.ModuleType and name in self.__all__:
             value = vars(value).get(name, value)
         super().__setattr__(name, value)
 

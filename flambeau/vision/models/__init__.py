@@ -7,7 +7,6 @@ them, _api.py finds them and their published weights, _builder.py turns a row of
     model = models.get_model("resnet50", weights="DEFAULT")     # downloaded once, then from hub's cache
 """
 
-from ...nn.lazy_names import listed
 from . import _lazy, _names
 from ._api import (
     Weights,
@@ -36,6 +35,3 @@ def __dir__():
 
     enums = (name for name, facts in _facts("weights").items() if "." not in facts["module"])
     return sorted({*__all__, *enums, *_names.PACKAGES, *_names.CLASSES.values()})
-
-
-listed(__name__)  # programs look for architectures in models.__dict__
