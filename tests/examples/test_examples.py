@@ -83,3 +83,12 @@ def test_a_gpt_learns_to_write(tmp_path):
     loss = float(output.partition("held-out text: ")[2].partition(" nats")[0])
     assert loss < 1.5  # 3.1 before; the text repeats
     assert len(output.partition("---\n")[2].rstrip("\n")) >= 25
+
+
+def test_shapes_are_looked_for_and_drawn(tmp_path):
+    command = [sys.executable, ROOT / "examples/shapes.py", "--steps", "3", "--out", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    # Three steps are too few to reach the goal, so its exit status is 1.
+    assert done.returncode == 1 and "step 3: loss" in done.stdout, done.stdout + done.stderr
+    if "No picture" not in done.stdout:
+        assert (tmp_path / "shapes.png").read_bytes().startswith(b"\x89PNG")
