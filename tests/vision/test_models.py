@@ -221,6 +221,10 @@ def test_quantised_models_say_that_they_are_not():
         NotImplementedError, match=r"quantization\.resnet18: flambeau has no quantised kernels"
     ):
         models.quantization.resnet18(quantize=True)
+    clipped = [
+        m for m in models.quantization.mobilenet_v2().modules() if isinstance(m, torch.nn.ReLU6)
+    ]
+    assert not clipped
     with pytest.raises(NotImplementedError, match="fuse_model"):
         model.fuse_model()
 
