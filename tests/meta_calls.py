@@ -171,7 +171,8 @@ _masked_softmax(x, b) | _softmax(x, 1, False) | _log_softmax(x, 1, False) | _add
 OTHERS = """
 empty zeros ones full empty_strided tensor as_tensor from_numpy promote_types can_cast get_default_dtype
 set_default_dtype set_num_threads get_num_threads memory_stats reset_peak_memory_stats is_grad_enabled
-is_inference_mode_enabled numel is_floating_point is_complex result_type smm sspaddmm hspmm resize_as_sparse_ lobpcg sampled_addmm spdiags spmm dsmm
+is_inference_mode_enabled numel is_floating_point is_complex result_type smm sspaddmm hspmm resize_as_sparse_ lobpcg sampled_addmm spdiags spmm dsmm hsmm saddmm native_norm
+values_copy indices_copy crow_indices_copy col_indices_copy ccol_indices_copy row_indices_copy
 allclose equal nonzero argwhere masked_select bincount unique unique_consecutive is_nonzero is_distributed get_device
 is_conj is_neg is_signed is_inference is_same_size broadcast_shapes manual_seed seed initial_seed get_rng_state
 set_rng_state Generator default_generator arange range linspace logspace eye scalar_tensor empty_permuted tril_indices
