@@ -114,3 +114,16 @@ def test_more_sizes_than_are_kept():
     for n in range(3000, 3200):
         x = torch.rand(n, dtype=torch.float64)
         assert torch.allclose(torch.fft.irfft(torch.fft.rfft(x), n), x)
+
+
+@pytest.mark.parametrize("n", [6, 64, 65, 1024, 4096])
+def test_sums_with_an_infinity_are_infinite(n):
+    for count in (1, 40):
+        x = torch.randn(count, n)
+        x[:, 3] = float("inf")
+        spectrum = torch.fft.fft(x)
+        assert (spectrum[:, 0].real == float("inf")).all() and (spectrum[:, 0].imag == 0).all()
+        assert (torch.fft.rfft(x)[:, 0].real == float("inf")).all()
+        half = torch.fft.rfft(torch.randn(count, n))
+        half[:, 2] = float("inf")
+        assert (torch.fft.irfft(half, n)[:, 0] == float("inf")).all()

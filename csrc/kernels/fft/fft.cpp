@@ -1,6 +1,7 @@
 #include "kernels/fft/fft.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "kernels/fft/rows.h"
@@ -212,8 +213,23 @@ void fourier_real(const FourierShape& shape, const T* in, T* out, T scale, bool 
   });
 }
 
+/// Point 0 of each real signal is a plain sum of coefficients. Where it is not finite it is summed
+/// as one: on the way through the roots of unity an infinity becomes NaN.
 template <class T>
-void fourier_to_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
+static void sum_infinite(const FourierShape& shape, const T* in, T* out, T scale) {
+  const int64_t inner = shape.inner, half = shape.n / 2, last = shape.n % 2 == 0 ? half : half + 1;
+  for (int64_t signal = 0; signal < shape.outer * inner; ++signal) {
+    T& first = out[signal / inner * shape.n * inner + signal % inner];
+    if (std::isfinite(first)) continue;
+    const T* x = in + 2 * (signal / inner * (half + 1) * inner + signal % inner);
+    T sum = x[0] * scale;
+    for (int64_t k = 1; k <= half; ++k) sum += (k < last ? 2 : 1) * (x[2 * k * inner] * scale);
+    first = sum;
+  }
+}
+
+template <class T>
+static void run_to_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
   const int64_t n = shape.n, half = n / 2;
   const T sign = inverse ? T(1) : T(-1);
   const bool even = n % 2 == 0;
@@ -246,6 +262,12 @@ void fourier_to_real(const FourierShape& shape, const T* in, T* out, T scale, bo
       std::copy_n(result + (2 * j + 1) * lanes, lanes, result + j * lanes);
     signals.store(group, result, n, 1, false, out);
   });
+}
+
+template <class T>
+void fourier_to_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
+  run_to_real(shape, in, out, scale, inverse);
+  sum_infinite(shape, in, out, scale);
 }
 
 template void fourier(const FourierShape&, const float*, float*, float, bool);

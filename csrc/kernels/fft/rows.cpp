@@ -88,7 +88,9 @@ void run_cut(const FourierPlan<T>& plan, const T* in, T* out, T scale, bool swap
     data = kernels.transform(columns.steps.data(), static_cast<int>(columns.steps.size()), data,
                              data + size);
     column_factors(plan, g, n1, factors);
-    kernels.rotate(data, factors, plan.lane_roots.data(), n1);
+    // Row 0 is not turned: an infinity times the zero parts of its roots would be NaN.
+    const int64_t row = 2 * lanes;
+    kernels.rotate(data + row, factors + 2, plan.lane_roots.data() + row, n1 - 1);
     kernels.store_columns(data, n1, false, between + 2 * g, 2 * n2, count);
   });
 

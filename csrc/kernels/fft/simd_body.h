@@ -114,35 +114,34 @@ inline __attribute__((always_inline)) void butterfly(std::integral_constant<int,
 
 // ---- Stockham steps
 
+/// The transforms of one p. Where p is 0 the roots are 1 and nothing is `turned`: an infinity times
+/// their zero parts would be NaN.
 template <class T, int radix, bool turned>
-void fixed_step(const FourierStep<T>& step, const T* in, T* out) {
+inline __attribute__((always_inline)) void fixed_step(const FourierStep<T>& step, int64_t p,
+                                                      const T* in, T* out) {
   constexpr int64_t wide = 2 * Vec<T>::lanes;
   const int64_t m = step.m, s = step.s;
-  for (int64_t p = 0; p < m; ++p) {
-    const T* roots = step.roots + p * (radix - 1) * 2;
-    for (int64_t q = 0; q < s; ++q) {
-      Points<T> a[radix];
-      FLAMBEAU_UNROLLED
-      for (int j = 0; j < radix; ++j) a[j] = load_points(in + (q + s * (p + j * m)) * wide);
-      butterfly(std::integral_constant<int, radix>{}, a);
-      T* to = out + (q + s * radix * p) * wide;
-      store_points(to, a[0]);
-      FLAMBEAU_UNROLLED
-      for (int k = 1; k < radix; ++k) {
-        if constexpr (turned) a[k] = times(a[k], splat(roots[2 * k - 2]), splat(roots[2 * k - 1]));
-        store_points(to + s * k * wide, a[k]);
-      }
+  const T* roots = step.roots + p * (radix - 1) * 2;
+  for (int64_t q = 0; q < s; ++q) {
+    Points<T> a[radix];
+    FLAMBEAU_UNROLLED
+    for (int j = 0; j < radix; ++j) a[j] = load_points(in + (q + s * (p + j * m)) * wide);
+    butterfly(std::integral_constant<int, radix>{}, a);
+    T* to = out + (q + s * radix * p) * wide;
+    store_points(to, a[0]);
+    FLAMBEAU_UNROLLED
+    for (int k = 1; k < radix; ++k) {
+      if constexpr (turned)
+        a[k] = times(a[k], splat(roots[2 * k - 2]), splat(roots[2 * k - 1]));
+      store_points(to + s * k * wide, a[k]);
     }
   }
 }
 
 template <class T, int radix>
 void step_of(const FourierStep<T>& step, const T* in, T* out) {
-  // The last step's roots are all 1.
-  if (step.m > 1)
-    fixed_step<T, radix, true>(step, in, out);
-  else
-    fixed_step<T, radix, false>(step, in, out);
+  fixed_step<T, radix, false>(step, 0, in, out);
+  for (int64_t p = 1; p < step.m; ++p) fixed_step<T, radix, true>(step, p, in, out);
 }
 
 /// A step of an odd radix, by sums and differences of the points j and radix - j; `fixed` is the
@@ -183,7 +182,8 @@ void odd_step(const FourierStep<T>& step, const T* in, T* out) {
         turn = times_minus_i(turn);
         auto put = [&](int at, Points<T> value) {
           const T* root = roots + 2 * (at - 1);
-          store_points(to + s * at * wide, times(value, splat(root[0]), splat(root[1])));
+          if (p > 0) value = times(value, splat(root[0]), splat(root[1]));
+          store_points(to + s * at * wide, value);
         };
         put(k, middle + turn);
         put(radix - k, middle - turn);
