@@ -55,7 +55,14 @@ def _registry(name):
     return namespace(name)
 
 
+def _of_classes(name):
+    from . import classes
+
+    return getattr(classes, name)
+
+
 ops.registries.update(aten=_registry, prims=_registry, profiler=_registry, torchvision=_registry)
+ops.registries.update(load_library=_of_classes, loaded_libraries=_of_classes)
 
 
 def _make_public(name, function, method, namespaces):

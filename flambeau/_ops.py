@@ -21,13 +21,14 @@ class OpOverload:
         self._opname, self._overloadname = packet.__name__, overload
         self.__name__ = self.__qualname__ = f"{packet.__name__}.{overload}"
         self.__module__ = f"torch._ops.{packet.namespace}"
+        self._operator = packet._operator_of(overload)
 
     def __call__(self, /, *args, **kwargs):
-        return self.overloadpacket._operator(*args, **kwargs)
+        return self._operator(*args, **kwargs)
 
     @property
     def op(self):
-        return self.overloadpacket._operator
+        return self._operator
 
     def name(self):
         """aten::add.Tensor"""
@@ -76,6 +77,10 @@ class OpOverloadPacket:
 
     @property
     def op(self):
+        return self._operator
+
+    def _operator_of(self, overload):
+        """What a call of that overload runs."""
         return self._operator
 
     def overloads(self):

@@ -158,8 +158,8 @@ def test_definitions_that_are_none_are_refused():
     for schema in ("f", "g(Tensor x"):
         with pytest.raises(RuntimeError, match="is no schema"):
             lib.define(schema)
-    with pytest.raises(NotImplementedError, match="names an overload"):
-        lib.define("h.Tensor(Tensor x) -> Tensor")
+    with pytest.raises(ValueError, match="'2d' is no name of an overload of h"):
+        lib.define("h.2d(Tensor x) -> Tensor")
     with pytest.raises(ValueError, match="'class' is no name of an operator"):
         lib.define("class(Tensor x) -> Tensor")
     op = torch.library.custom_op(
@@ -277,3 +277,51 @@ def test_tags_are_kept():
         library.custom_op(
             fresh(), lambda x: x, schema="(Tensor x) -> Tensor", mutates_args=(), tags="core"
         )
+
+
+def test_a_name_may_have_overloads():
+    def sum_into(x, y, *, out):
+        out.copy_(x + y)
+
+    x, name = torch.ones(2), f"own{next(_count)}"
+    lib = library.Library(name, "DEF")
+    lib.define("add.Tensor(Tensor x, Tensor y) -> Tensor")
+    lib.define("add.Scalar(Tensor x, float y) -> Tensor")
+    lib.define("add.out(Tensor x, Tensor y, *, Tensor! out) -> ()")
+    lib.impl("add.Tensor", lambda x, y: x + y, "CPU")
+    lib.impl("add.Scalar", lambda x, y: x + 10 * y, "CompositeImplicitAutograd")
+    library.impl(f"{name}::add.out", "cpu", sum_into)
+    add = getattr(torch.ops, name).add
+    assert add.overloads() == ["Tensor", "Scalar", "out"]
+    assert (add.out.name(), str(add.Scalar)) == (f"{name}::add.out", f"{name}.add.Scalar")
+    assert add(x, x).tolist() == add.Tensor(x, x).tolist() == [2, 2]
+    assert add(x, 2.5).tolist() == add.Scalar(x, 2.5).tolist() == [26, 26]
+    out = torch.zeros(1)
+    assert add(x[:1], x[1:], out=out) is None and out.item() == 2
+    with pytest.raises(RuntimeError, match=f"{name}.add: no overload takes .*Tensor.*Scalar.*out"):
+        add(x, "two")
+    with pytest.raises(AttributeError, match="no overload 'default', only Tensor, Scalar, out"):
+        add.default
+    with pytest.raises(ValueError, match=f"no operator '{name}::add'"):
+        library.register_fake(f"{name}::add", lambda x, y: x)
+    with pytest.raises(RuntimeError, match="add.out is defined already"):
+        lib.define("add.out(Tensor x) -> Tensor")
+
+    library.register_fake(f"{name}::add.Tensor", lambda x, y: torch.empty_like(x))
+    assert add(x.to("meta"), x.to("meta")).is_meta
+    library.register_autograd(add.Tensor, lambda ctx, grad: (grad, grad * 2))
+    y = torch.ones(2, requires_grad=True)
+    z = add(x, y)
+    assert "add_Tensor" in z.grad_fn.name()
+    z.sum().backward()
+    assert y.grad.tolist() == [2, 2]
+
+    more = library.Library(name, "FRAGMENT")
+    more.define("add(Tensor x) -> Tensor")
+    more.impl("add", lambda x: x + 100, "CPU")
+    assert add.default(x).tolist() == add(x).tolist() == [101, 101]
+    more._destroy()
+    assert add.overloads() == ["Tensor", "Scalar", "out"]
+    lib._destroy()
+    with pytest.raises(AttributeError, match="there is no operator 'add'"):
+        getattr(torch.ops, name).add

@@ -1,17 +1,19 @@
 """Names that programs hold: each answers for this build, or refuses in a sentence of its own."""
 
+import os
 import pickle
 
 import pytest
 
 import flambeau as torch
+from flambeau import _core
 
 REFUSING = """
     torch.cudnn_convolution torch.miopen_rnn torch.mkldnn_max_pool2d torch.fbgemm_linear_int8_weight
     torch.batch_norm_stats torch.SymInt torch.DispatchKeySet torch.AliasDb torch.Graph torch.parse_ir
     torch.package.PackageExporter torch.ao.quantization.prepare torch.quantization.convert
     torch.ao.quantization.quantize_fx.prepare_fx torch.nn.quantized.Linear torch.nn.qat.Linear
-    torch.nn.intrinsic.ConvBn2d torch.cpp.ModuleWrapper torch.classes.load_library torch.jit.export_opnames
+    torch.nn.intrinsic.ConvBn2d torch.cpp.ModuleWrapper torch.jit.export_opnames
     torch.backends.python_native.enable_operations torch.jit.frontend.get_jit_def
     torch.utils.checkpoint.create_selective_checkpoint_contexts torch.autograd.NestedIOFunction
     torch.profiler.ExecutionTraceObserver torch.compiler.load_compiled_function
@@ -192,4 +194,17 @@ def test_quantization_before_it_converts():
 def test_classes_of_other_libraries():
     with pytest.raises(RuntimeError, match="there is no class mine.Thing"):
         torch.classes.mine.Thing
-    assert torch.classes.loaded_libraries == frozenset()
+
+
+def test_libraries_are_loaded_where_they_can_be(tmp_path):
+    before = set(torch.ops.loaded_libraries)
+    with pytest.raises(OSError, match="cannot be loaded .*without its compiled part"):
+        torch.ops.load_library(tmp_path / "nowhere.so")
+    assert torch.ops.loaded_libraries == before
+    assert torch.classes.load_library is torch.ops.load_library
+    place = _core.__file__  # in the process already: nothing more happens
+    torch.ops.load_library(place)
+    try:
+        assert torch.classes.loaded_libraries == before | {os.path.realpath(place)}
+    finally:
+        torch.classes.loaded_libraries.discard(os.path.realpath(place))

@@ -13,7 +13,6 @@ arithmetic: it is compiled and derived by itself.
 
 import re
 
-from .._ops import namespace
 from .checks import opcheck
 from .operators import CustomOpDef, custom_op, forget, is_known, known, require_callable
 from .schemas import infer_schema, parameters_of
@@ -100,7 +99,7 @@ def define(qualname, schema, *, lib=None, tags=(), alias_analysis=None):
     parameters = parameters_of(schema)
     if is_known(qualname):
         raise RuntimeError(f"library.define: {qualname} is defined already. Take another name.")
-    written = re.findall(r"\(\w+!\)[\[\]?]*\s+(\w+)", schema)
+    written = re.findall(r"!\)?[\[\]?]*\s+(\w+)", schema)
     CustomOpDef(qualname, schema[schema.index("(") :], parameters, written, tags)
     if lib is not None:
         lib._undo.append(lambda: forget(qualname))
@@ -129,7 +128,7 @@ def _implement(qualname, kinds, func, lib=None):
                 op._kernels["composite"] = function
                 op._run = function  # recorded by what it is made of
                 op._operator = op._declared()
-                getattr(namespace(op._namespace), op._name)._operator = op._operator
+                op._opoverload._operator = op._operator
             elif kind == "Meta":
                 op.register_fake(function)
             elif kind in _KEYS:

@@ -6,10 +6,11 @@ import keyword
 
 import flambeau
 
-from .._ops import OpOverloadPacket, namespace
+from .._ops import namespace
 from ..autograd import Function
 from ..ops import registries
 from ..ops.core.declare import operator
+from .overloads import packet_of
 from .schemas import infer_schema, parameters_of
 from .values import Arguments
 
@@ -31,13 +32,13 @@ class CustomOpDef:
             raise ValueError(
                 f"library: {name!r} is no name of an operator; write 'namespace::name'."
             )
-        if "." in short:
-            raise NotImplementedError(
-                f"library: {name!r} names an overload, which is not offered. Give each a name of its own."
-            )
+        short, point, overload = short.partition(".")
         if not short.isidentifier() or keyword.iskeyword(short):
             raise ValueError(f"library: {short!r} is no name of an operator.")
+        if point and not overload.isidentifier():
+            raise ValueError(f"library: {overload!r} is no name of an overload of {short}.")
         self._name, self._namespace, self._qualname = short, space, name
+        self._overload = overload or "default"
         self.schema, self._parameters, self._mutated = schema, parameters, frozenset(mutated)
         self._signature = inspect.Signature(parameters)
         self._types = Arguments(name, schema)
@@ -46,12 +47,11 @@ class CustomOpDef:
         self._rule = None
         self._operator = self._declared()
         self._operator.batch_rule = self._batched
-        packet = OpOverloadPacket(space, short, self._operator)
-        packet.default._schema = f"{name}{schema}"
-        packet.default.tags = tags_of(tags)
+        tags = tags_of(tags)
         registries[space] = namespace
-        setattr(namespace(space), short, packet)
-        self._opoverload = packet.default
+        self._opoverload = packet_of(space, short).put(self)
+        self._opoverload._schema = f"{name}{schema}"
+        self._opoverload.tags = tags
         _operators[name] = self
 
     def _declared(self):
@@ -74,7 +74,7 @@ class CustomOpDef:
         """Is again what it was when vars(self) were `parts`."""
         vars(self).clear()
         vars(self).update(parts)
-        getattr(namespace(self._namespace), self._name)._operator = self._operator
+        self._opoverload._operator = self._operator
 
     def __call__(self, *args, **kwargs):
         return self._operator(*args, **kwargs)
@@ -261,7 +261,7 @@ def _node_of(op):
         found = found if isinstance(found, tuple) else (found,)
         return (None, *found)
 
-    name = f"GeneratedBackwardFor_{op._namespace}_{op._name}_default"
+    name = f"GeneratedBackwardFor_{op._namespace}_{op._name}_{op._overload}"
     body = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
     op._node = type(name, (Function,), body)
     return op._node
@@ -333,7 +333,7 @@ def forget(name):
     """The operator of that name is no more, in torch.ops either."""
     op = _operators.pop(name, None)
     if op is not None:
-        delattr(namespace(op._namespace), op._name)
+        packet_of(op._namespace, op._name).drop(op)
 
 
 def known(op):

@@ -6,7 +6,7 @@ import flambeau
 
 __all__ = ["Arguments"]
 
-_TYPE = re.compile(r"(\w+)(?:\([^)]*\))?(\?)?(\[\d*\])?(?:\([^)]*\))?(\?)?$")
+_TYPE = re.compile(r"(\w+)(?:!|\([^)]*\))?(\?)?(\[\d*\])?(?:\([^)]*\))?(\?)?$")
 _NUMBERS = (bool, int, float, complex)
 
 
