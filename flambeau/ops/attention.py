@@ -35,18 +35,18 @@ def _attend(ctx, query, key, value, mask, causal, scale):
     parts = _core._attend(query, key, value, mask, causal, scale)
     if parts is None:
         raise _NotFinite
-    result, logarithms = parts
+    result, norms = parts
     ctx.causal, ctx.scale = causal, scale
-    ctx.save_for_backward(query, key, value, mask, result, logarithms)
+    ctx.save_for_backward(query, key, value, mask, result, norms)
     return result
 
 
 @_attend.derivative
 def _(ctx, grad_output):
-    query, key, value, mask, result, logarithms = ctx.saved
+    query, key, value, mask, result, norms = ctx.saved
     problem = query, key, value, mask, ctx.causal, ctx.scale
     if not fl.is_grad_enabled():
-        gradients = _core._attend_backward(*problem, result, logarithms, grad_output)
+        gradients = _core._attend_backward(*problem, result, norms, grad_output)
         return *gradients, None, None, None
     # To be differentiated again: the same in operators that have derivatives.
     weights = attention_weights(query, key, mask, ctx.causal, ctx.scale)

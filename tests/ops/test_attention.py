@@ -180,3 +180,17 @@ def test_batched_by_vmap_and_pushed_forward():
     step = 1e-6
     numeric = (causal(q + step, k, v) - causal(q - step, k, v)) / (2 * step)
     assert torch.allclose(tangent, numeric, atol=1e-8)
+
+
+@pytest.mark.parametrize("hidden", [-1e30, torch.finfo(torch.float32).min])
+def test_gradients_of_rows_that_a_large_number_hides(hidden):
+    # Programs add finfo.min in place of -inf: a row of nothing else has equal weights, not weights of 1.
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, n, 8, requires_grad=True) for n in (3, 40, 40))
+    mask = torch.zeros(2, 3, 40)
+    mask[0, 1], mask[1, 2, 7:] = hidden, hidden
+    given = torch.randn(2, 3, 8)
+    got = torch.autograd.grad(attend(q, k, v, mask, False, 0.3), (q, k, v), given)
+    expected = torch.autograd.grad(attention_weights(q, k, mask, False, 0.3) @ v, (q, k, v), given)
+    for g, e in zip(got, expected, strict=True):
+        torch.testing.assert_close(g, e)

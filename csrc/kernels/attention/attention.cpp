@@ -114,14 +114,14 @@ class Heads {
   }
 
   /// Some rows of one head; false if one of them cannot be computed this way.
-  bool attend_block(int64_t b, int64_t block, const T* packed_keys, T* out, T* logs) const {
+  bool attend_block(int64_t b, int64_t block, const T* packed_keys, T* out, T* norms) const {
     const auto& kernels = attention_kernels<T>();
     const int64_t t0 = begin(block), n_rows = length(block), n = n_seen(block);
     const int64_t padded = round_up(n, lanes_);
     T* scores = Workspace::get<T>(scores_slot, rows_ * row_);
     products(a_.query.of(b) + t0 * a_.query.row, a_.query.row, n_rows, packed_keys, a_.E, n,
              a_.scale, scores);
-    T factors[96];
+    norms += 2 * (b * a_.n_queries + t0);
     for (int64_t i = 0; i < n_rows; ++i) {
       T* row = scores + i * row_;
       hide(row, b, t0 + i, n);
@@ -129,25 +129,24 @@ class Heads {
       if (largest == -std::numeric_limits<T>::infinity()) {
         if (a_.mask_kind == MaskKind::none || kernels.exponentials(row, padded, T(0)) != T(0))
           return false;
-        factors[i] = 0;
-        logs[b * a_.n_queries + t0 + i] = std::numeric_limits<T>::infinity();
+        norms[2 * i] = norms[2 * i + 1] = 0;
         continue;
       }
       const T sum = kernels.exponentials(row, padded, largest);
       if (!(sum <= std::numeric_limits<T>::max())) return false;
-      factors[i] = 1 / sum;
-      logs[b * a_.n_queries + t0 + i] = largest + std::log(sum);
+      norms[2 * i] = largest;
+      norms[2 * i + 1] = 1 / sum;
     }
     T* to = out + (b * a_.n_queries + t0) * a_.V;
     combine(scores, n_rows, n, a_.value.of(b), a_.value.row, a_.V, to, a_.V);
     for (int64_t i = 0; i < n_rows; ++i)
-      for (int64_t j = 0; j < a_.V; ++j) to[i * a_.V + j] *= factors[i];
+      for (int64_t j = 0; j < a_.V; ++j) to[i * a_.V + j] *= norms[2 * i + 1];
     return true;
   }
 
   /// The gradients of head b from those of some rows; what keys and values get is added up.
   void backward_block(int64_t b, int64_t block, const T* packed_keys, const T* packed_values,
-                      const T* out, const T* logs, const T* grad, T* grad_query, T* grad_key,
+                      const T* out, const T* norms, const T* grad, T* grad_query, T* grad_key,
                       T* grad_value) const {
     const auto& kernels = attention_kernels<T>();
     const int64_t t0 = begin(block), n_rows = length(block), n = n_seen(block);
@@ -161,11 +160,12 @@ class Heads {
     for (int64_t i = 0; i < n_rows; ++i) {
       T* row = weights + i * row_;
       hide(row, b, t0 + i, n);
-      kernels.exponentials(row, padded, logs[first + i]);
+      const T* norm = norms + 2 * (first + i);
+      kernels.exponentials(row, padded, norm[0]);
       std::fill(slopes + i * row_ + n, slopes + i * row_ + padded, T(0));
       T mean = 0;
       for (int64_t j = 0; j < a_.V; ++j) mean += g[i * a_.V + j] * out[(first + i) * a_.V + j];
-      kernels.slopes(row, slopes + i * row_, padded, mean, a_.scale);
+      kernels.slopes(row, slopes + i * row_, padded, norm[1], mean, a_.scale);
     }
     combine(slopes, n_rows, n, a_.key.of(b), a_.key.row, a_.E, grad_query + first * a_.E, a_.E);
     multiply(n, a_.V, n_rows, weights, int64_t{1}, row_, g, a_.V, false,
@@ -182,14 +182,14 @@ class Heads {
 }  // namespace
 
 template <class T>
-bool attend(const Attention<T>& a, T* out, T* logs) {
+bool attend(const Attention<T>& a, T* out, T* norms) {
   const Heads<T> heads(a);
   std::atomic<bool> all{true};
   auto head = [&](int64_t b) {
     T* keys = Workspace::get<T>(keys_slot, heads.n_packed(a.E));
     heads.pack(a.key.of(b), a.key.row, a.E, keys);
     parallel_for(heads.n_blocks(), [&](int64_t block) {
-      if (!heads.attend_block(b, block, keys, out, logs)) all = false;
+      if (!heads.attend_block(b, block, keys, out, norms)) all = false;
     });
   };
   if (a.n_heads >= heads_for_tasks)
@@ -200,7 +200,7 @@ bool attend(const Attention<T>& a, T* out, T* logs) {
 }
 
 template <class T>
-void attend_backward(const Attention<T>& a, const T* out, const T* logs, const T* grad,
+void attend_backward(const Attention<T>& a, const T* out, const T* norms, const T* grad,
                      T* grad_query, T* grad_key, T* grad_value) {
   const Heads<T> heads(a);
   parallel_for(a.n_heads, [&](int64_t b) {
@@ -211,7 +211,7 @@ void attend_backward(const Attention<T>& a, const T* out, const T* logs, const T
     std::fill_n(grad_key + b * a.n_keys * a.E, a.n_keys * a.E, T(0));
     std::fill_n(grad_value + b * a.n_keys * a.V, a.n_keys * a.V, T(0));
     for (int64_t block = 0; block < heads.n_blocks(); ++block)
-      heads.backward_block(b, block, keys, values, out, logs, grad, grad_query, grad_key,
+      heads.backward_block(b, block, keys, values, out, norms, grad, grad_query, grad_key,
                            grad_value);
   });
 }

@@ -31,15 +31,17 @@ struct Attention {
   int64_t mask_row = 0, mask_column = 0;
 };
 
-/// out (n_heads, n_queries, V) and logs (n_heads, n_queries), the logarithm of each row's sum of
-/// exponentials, both contiguous. A row that a mask leaves nothing gives 0. False if a score is NaN
-/// or infinite otherwise: what out holds then means nothing.
+/// out (n_heads, n_queries, V) and norms (n_heads, n_queries, 2), both contiguous: the largest
+/// score of each row and 1 / the sum of its exponentials (their logarithm in one number with the
+/// largest would be lost beside a large one, as masks of finfo.min make). A row that a mask leaves
+/// nothing gives 0. False if a score is NaN or infinite otherwise: what out holds then means
+/// nothing.
 template <class T>
-bool attend(const Attention<T>& a, T* out, T* logs);
+bool attend(const Attention<T>& a, T* out, T* norms);
 
 /// The gradients, contiguous, from that of out and from what attend() gave.
 template <class T>
-void attend_backward(const Attention<T>& a, const T* out, const T* logs, const T* grad,
+void attend_backward(const Attention<T>& a, const T* out, const T* norms, const T* grad,
                      T* grad_query, T* grad_key, T* grad_value);
 
 }  // namespace flambeau

@@ -14,8 +14,8 @@ struct AttentionKernels {
   T (*largest)(const T* x, int64_t n);
   /// x = exp(x - from) where x <= from; the sum of the results, NaN if one is.
   T (*exponentials)(T* x, int64_t n, T from);
-  /// slopes = weights * (slopes - mean) * scale
-  void (*slopes)(const T* weights, T* slopes, int64_t n, T mean, T scale);
+  /// weights *= factor; slopes = weights * (slopes - mean) * scale
+  void (*slopes)(T* weights, T* slopes, int64_t n, T factor, T mean, T scale);
 };
 
 /// The kernels for this machine. T: float, double.

@@ -88,9 +88,12 @@ T attention_exponentials(T* x, int64_t n, T from) {
 }
 
 template <class T>
-void attention_slopes(const T* weights, T* slopes, int64_t n, T mean, T scale) {
-  for (int64_t i = 0; i < n; i += Vec<T>::lanes)
-    store(slopes + i, load(weights + i) * (load(slopes + i) - splat(mean)) * splat(scale));
+void attention_slopes(T* weights, T* slopes, int64_t n, T factor, T mean, T scale) {
+  for (int64_t i = 0; i < n; i += Vec<T>::lanes) {
+    const typename Vec<T>::type weight = load(weights + i) * splat(factor);
+    store(weights + i, weight);
+    store(slopes + i, weight * (load(slopes + i) - splat(mean)) * splat(scale));
+  }
 }
 
 extern const AttentionKernels<float> float_attention = {

@@ -101,7 +101,7 @@ Object pair_or_more(std::initializer_list<TensorRef> results) {
   return tuple;
 }
 
-/// (result, logarithms of the rows' sums), or None where a score is not finite.
+/// (result, norms of the rows), or None where a score is not finite.
 PyObject* py_attend(const Call& call) {
   Args a(call);
   Operands operands(a, 0);
@@ -109,32 +109,32 @@ PyObject* py_attend(const Call& call) {
   const int n = sizes.n;
   sizes[n - 1] = operands.value->sizes[n - 1];
   TensorRef out = empty(sizes, operands.query->dtype);
-  sizes[n - 1] = 1;
-  TensorRef logs = empty(sizes, operands.query->dtype);
+  sizes[n - 1] = 2;
+  TensorRef norms = empty(sizes, operands.query->dtype);
   const bool all = in_dtype(out->dtype, [&](auto element) {
     using T = decltype(element);
     Attention<T> problem = operands.problem<T>();
     LongWork unlocked(problem.n_heads * problem.n_queries * problem.n_keys > 4096);
-    return attend(problem, out->as<T>(), logs->as<T>());
+    return attend(problem, out->as<T>(), norms->as<T>());
   });
   if (!all) Py_RETURN_NONE;
-  return pair_or_more({out, logs}).release();
+  return pair_or_more({out, norms}).release();
 }
 
 /// The gradients of query, key and value.
 PyObject* py_attend_backward(const Call& call) {
   Args a(call);
   Operands operands(a, 0);
-  Tensor &out = a.tensor(6), &logs = a.tensor(7), &given = a.tensor(8);
+  Tensor &out = a.tensor(6), &norms = a.tensor(7), &given = a.tensor(8);
   Tensor& q = *operands.query;
   Dims sizes = sizes_of(q), rows = sizes_of(q);
   sizes[sizes.n - 1] = operands.value->sizes[sizes.n - 1];
-  rows[rows.n - 1] = 1;
-  check(out.dtype == q.dtype && given.dtype == q.dtype && logs.dtype == q.dtype && out.contiguous &&
-            logs.contiguous && sizes_of(out) == sizes && sizes_of(given) == sizes &&
-            sizes_of(logs) == rows,
+  rows[rows.n - 1] = 2;
+  check(out.dtype == q.dtype && given.dtype == q.dtype && norms.dtype == q.dtype &&
+            out.contiguous && norms.contiguous && sizes_of(out) == sizes &&
+            sizes_of(given) == sizes && sizes_of(norms) == rows,
         [&] {
-          return message(a.function(), ": result ", describe(out), ", logarithms ", describe(logs),
+          return message(a.function(), ": result ", describe(out), ", norms ", describe(norms),
                          " and gradient ", describe(given), " do not fit query ", describe(q), ".");
         });
   TensorRef grad = contiguous(given);
@@ -145,7 +145,7 @@ PyObject* py_attend_backward(const Call& call) {
     using T = decltype(element);
     Attention<T> problem = operands.problem<T>();
     LongWork unlocked(problem.n_heads * problem.n_queries * problem.n_keys > 4096);
-    attend_backward(problem, out.as<T>(), logs.as<T>(), grad->as<T>(), grad_query->as<T>(),
+    attend_backward(problem, out.as<T>(), norms.as<T>(), grad->as<T>(), grad_query->as<T>(),
                     grad_key->as<T>(), grad_value->as<T>());
   });
   return pair_or_more({grad_query, grad_key, grad_value}).release();
@@ -153,8 +153,8 @@ PyObject* py_attend_backward(const Call& call) {
 
 const NativeEntry entries[] = {
     {"_attend", "query, key, value, mask, causal, scale", py_attend,
-     "(result, logarithms of the rows' sums), or None where a score is not finite."},
-    {"_attend_backward", "query, key, value, mask, causal, scale, result, logarithms, gradient",
+     "(result, norms of the rows), or None where a score is not finite."},
+    {"_attend_backward", "query, key, value, mask, causal, scale, result, norms, gradient",
      py_attend_backward, "The gradients of query, key and value."},
     {}};
 
