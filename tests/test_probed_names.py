@@ -175,7 +175,10 @@ def test_devices_and_what_data_loaders_are_annotated_with():
     from flambeau import _utils
     from flambeau.utils.data import dataloader
 
-    assert _utils._get_device_module("cpu") is torch.cpu and _utils._get_available_device_type() is None
+    assert (
+        _utils._get_device_module("cpu") is torch.cpu
+        and _utils._get_available_device_type() is None
+    )
     with pytest.raises(RuntimeError, match="'warp'"):
         _utils._get_device_module("warp")
     assert dataloader._collate_fn_t is not None

@@ -102,6 +102,8 @@ def embedding_bag(
                 f"embedding_bag: per_sample_weights {tuple(per_sample_weights.shape)} must have "
                 f"the shape of input, {tuple(input.shape)}."
             )
+    if max_norm is not None:  # every row that input names, those of padding_idx and of no bag too
+        _shorten_rows(weight, input, max_norm, norm_type)
     indices, pointers = _bags(input, offsets, include_last_offset)
     if per_sample_weights is not None:
         per_sample_weights = per_sample_weights.reshape(-1)
@@ -117,8 +119,6 @@ def embedding_bag(
             if per_sample_weights is not None:
                 per_sample_weights = per_sample_weights[kept]
     count = pointers.size(0) - 1
-    if max_norm is not None:
-        _shorten_rows(weight, indices, max_norm, norm_type)
     from ...ops.sparse.products import Rows, rows_times_dense
 
     # A bag is a row of a sparse matrix, an index the column of an entry.
