@@ -72,8 +72,11 @@ static TensorRef binary(const char* name, Tensor& a, Tensor& b) {
 }
 
 TensorRef add(Tensor& a, Tensor& b) {
-  if (any_sparse(a, b)) [[unlikely]]
-    return call_bound("add", {a.py(), b.py()});
+  if (any_sparse(a, b)) [[unlikely]] {
+    // A strided tensor takes a sparse one, not the other way round.
+    bool turned = is_sparse(a) && !is_sparse(b);
+    return call_bound("add", {(turned ? b : a).py(), (turned ? a : b).py()});
+  }
   return binary("add", a, b);
 }
 TensorRef mul(Tensor& a, Tensor& b) { return binary("mul", a, b); }

@@ -19,7 +19,7 @@ void add_sparse_grad(TensorRef& sum, Tensor& grad) {
   if (inplace)
     call_bound("add_", {sum.py(), grad.py()});
   else
-    sum = call_bound("add", {sum.py(), grad.py()});
+    sum = add(*sum, grad);
 }
 
 }  // namespace flambeau

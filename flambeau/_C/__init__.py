@@ -28,10 +28,11 @@ __all__ = [
     "_set_fwd_grad_enabled",
     "_will_engine_execute_node",
     "has_lapack",
+    "has_mkldnn",
     "is_grad_enabled",
 ]
 
-has_lapack = True
+has_lapack, has_mkldnn = True, False
 
 
 def _infer_size(first, second):

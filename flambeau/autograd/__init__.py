@@ -63,6 +63,11 @@ class enforce_grad_layout_policy:
         return None
 
 
+def _calculate_shape(output, grad, is_grads_batched):
+    """The shapes that must be equal: of an output, and of the gradient that it is given."""
+    return output.shape, grad.shape[1:] if is_grads_batched else grad.shape
+
+
 def _profiler_enabled():
     """Whether a profile is running."""
     return importlib.import_module("flambeau.profiler.collect").running is not None

@@ -155,3 +155,47 @@ def test_zero_grad_without_forgetting():
     sparse(indices).sum().backward()
     optimizer.zero_grad(set_to_none=False)
     assert sparse.weight.grad._nnz() == 0
+
+
+class _Given(torch.autograd.Function):
+    """x, whose gradient is `grad` whatever comes."""
+
+    @staticmethod
+    def forward(ctx, x, grad):
+        ctx.grad = grad
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, _):
+        return ctx.grad, None
+
+
+def test_strided_and_sparse_gradients_add_up_in_either_order():
+    sparse, strided = torch.sparse_coo_tensor([[0, 1]], [1.0, 2.0], (3,)), torch.ones(3)
+    for first, second in ((sparse, strided), (strided, sparse)):
+        x = torch.randn(3, requires_grad=True)
+        (_Given.apply(x, first) + _Given.apply(x, second)).sum().backward()
+        assert x.grad.tolist() == [2.0, 3.0, 1.0]
+        x = torch.randn(3, requires_grad=True)
+        _Given.apply(x, first).sum().backward()
+        _Given.apply(x, second).sum().backward()
+        assert x.grad.tolist() == [2.0, 3.0, 1.0]
+
+
+def test_gather_of_one_index():
+    x = torch.randn(10, requires_grad=True)
+    torch.gather(x, 0, torch.tensor(3), sparse_grad=True).backward(torch.tensor(2.0))
+    assert x.grad.is_sparse and x.grad.to_dense().tolist() == [0, 0, 0, 2, 0, 0, 0, 0, 0, 0]
+
+
+def test_one_number_for_both_sides_of_a_block():
+    x = torch.arange(16.0).reshape(4, 4)
+    assert torch.equal(x.to_sparse_bsr(2).to_dense(), x)
+
+
+def test_embedding_bag_takes_its_old_order_with_a_warning():
+    weight, indices = torch.randn(5, 3), torch.tensor([0, 3, 1])
+    bag = torch.nn.functional.embedding_bag
+    with pytest.warns(UserWarning, match="the indices come first"):
+        old = bag(weight, indices, torch.tensor([0]))
+    assert torch.equal(old, bag(indices, weight, torch.tensor([0])))

@@ -1,5 +1,7 @@
 """Rows of a table by index: embedding, bags of embeddings, one-hot vectors."""
 
+import warnings
+
 import flambeau
 
 from ...ops.core.arguments import some
@@ -82,10 +84,8 @@ def embedding_bag(
         Tensor: (B, D).
     """
     if weight.dtype in (flambeau.int64, flambeau.int32) and input.is_floating_point():
-        raise ValueError(
-            f"embedding_bag: input is {input.dtype} and weight {weight.dtype}. The integer indices "
-            "come first, then weight."
-        )
+        warnings.warn("embedding_bag: the indices come first, then weight.", stacklevel=3)
+        input, weight = weight, input
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"embedding_bag: mode is {mode!r}; it must be 'sum', 'mean' or 'max'.")
     if mode == "max" and scale_grad_by_freq:

@@ -277,7 +277,7 @@ def checked_block(name, layout, blocksize):
     if blocksize is None:
         return None
     try:
-        height, width = blocksize
+        height, width = (blocksize,) * 2 if hasattr(blocksize, "__index__") else blocksize
     except (TypeError, ValueError):
         raise RuntimeError(f"{name}: blocksize takes two ints, not {blocksize!r}.") from None
     return int(height), int(width)

@@ -22,6 +22,8 @@ def of_gather(grad_output, shape, dim, index):
     if not shape:
         return grad_output.reshape(()) if grad_output.numel() == 1 else grad_output.sum()
     dim %= len(shape)
+    if not index.dim():
+        index = index.reshape((1,) * len(shape))
     rows = []
     for d, extent in enumerate(index.shape):
         if d == dim:
