@@ -87,7 +87,7 @@ _PACKAGES = frozenset(
     "accelerator compiler mps xpu _C _VF _vmap_internals _utils _ops __config__ quasirandom array_api legacy train fx library "
     "profiler sparse torch_version hub cpu futures _dynamo distributed monitor mtia package quantization ao classes cpp __future__ _inductor _jit_internal "
     "_decomp _prims_common _refs "
-    "onnx export nested _tensor _tensor_str _subclasses".split()
+    "onnx export nested _tensor _tensor_str _subclasses _functorch _guards".split()
 )
 _LAZY = {
     **dict.fromkeys(

@@ -1,6 +1,7 @@
 """Names from PyTorch's inside that libraries import: they are there, and do or answer what they say."""
 
 import importlib
+from collections import OrderedDict
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_switches_of_what_is_not_here():
     nn.modules.module._EXTRA_STATE_KEY_SUFFIX nn.modules.transformer._get_activation_fn nn.init._no_grad_normal_
     fx.experimental.symbolic_shapes.free_unbacked_symbols serialization.MAP_LOCATION serialization.DEFAULT_PROTOCOL
     types.Number hub.HASH_REGEX optim.optimizer.ParamsT _tensor._rebuild_from_type_v2 backends.__allow_nonbracketed_mutation
-    distributions.utils._standard_normal optim.optimizer._params_t""".split(),
+    distributions.utils._standard_normal optim.optimizer._params_t _functorch.vmap._get_name""".split(),
 )
 def test_names_that_libraries_import(name):
     module, _, attribute = name.rpartition(".")
@@ -61,6 +62,56 @@ def test_optimizers_of_libraries_find_their_helpers():
     lists = [[torch.ones(1), torch.ones(1).double(), torch.ones(2)], [None, None, torch.zeros(2)]]
     groups = torch.optim.Optimizer._group_tensors_by_device_and_dtype(lists, with_indices=True)
     assert [places for _, places in groups.values()] == [[0, 2], [1]]
+
+
+def test_a_step_set_later_has_hooks_too():
+    """Optimizers that wrap another need not call Optimizer.__init__, and set their step's hooks themselves."""
+
+    class Wrapping(torch.optim.Optimizer):
+        def __init__(self, inner):
+            self.inner, self._optimizer_step_post_hooks = inner, OrderedDict()
+            self._patch_step_function()
+
+        def step(self, closure=None):
+            self._cuda_graph_capture_health_check()
+            return self.inner.step(closure)
+
+    x, seen = torch.ones(1), []
+    x.grad = torch.ones(1)
+    Wrapping.step = lambda self: self.inner.step()
+    optimizer = Wrapping(torch.optim.SGD([x], lr=0.5))
+    optimizer.register_step_post_hook(lambda *_: seen.append(x.item()))
+    optimizer.step()
+    Wrapping(optimizer.inner).step()
+    assert seen == [0.5] and x.item() == 0
+
+
+def test_no_fake_tensors_are_in_force():
+    assert torch._guards.active_fake_mode() is None
+    assert torch._guards.detect_fake_mode([torch.ones(1)]) is None
+
+
+@pytest.mark.parametrize("kind", ("parameter", "buffer", "module"))
+def test_hooks_at_registration_are_found(kind):
+    from flambeau.nn.modules import module
+
+    class Part(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.p = torch.nn.Parameter(torch.ones(1))
+            self.register_buffer("b", torch.ones(1))
+            self.m = torch.nn.Identity()
+
+    seen, table = [], getattr(module, f"_global_{kind}_registration_hooks")
+    register = getattr(module, f"register_module_{kind}_registration_hook")
+    handle = register(lambda owner, name, value: seen.append(name))
+    try:
+        assert len(table) == 1
+        Part()
+    finally:
+        handle.remove()
+    Part()
+    assert seen == [kind[0]] and not table
 
 
 def test_types_of_one_s_own_in_a_batch():

@@ -9,12 +9,18 @@ __all__ = [
     "Tensor",
     "_add_batch_dim",
     "_broadcast_to_and_flatten",
+    "_get_name",
     "_maybe_remove_batch_dim",
     "_remove_batch_dim",
     "tree_flatten",
     "tree_unflatten",
     "vmap",
 ]
+
+
+def _get_name(func):
+    """How messages name a function: its own name, or what it prints as."""
+    return getattr(func, "__name__", None) or repr(func)
 
 
 def _maybe_remove_batch_dim(name, batched_output, vmap_level, batch_size, out_dim):

@@ -331,6 +331,9 @@ class Module(HooksApi, State, Conversion, Traversal):
 
 
 hooks.EVERY_MODULE.live_in(globals())
+_global_buffer_registration_hooks = hooks.REGISTRATION["buffer"]
+_global_module_registration_hooks = hooks.REGISTRATION["module"]
+_global_parameter_registration_hooks = hooks.REGISTRATION["parameter"]
 
 
 def _for_every_module(table, hook, flags=()):
@@ -381,14 +384,14 @@ def register_module_backward_hook(hook):
 
 def register_module_parameter_registration_hook(hook):
     """hook(module, name, parameter) when a parameter is registered; it may return another."""
-    return hooks.add(hooks.REGISTRATION["parameter"], hook)
+    return hooks.add(_global_parameter_registration_hooks, hook)
 
 
 def register_module_buffer_registration_hook(hook):
     """hook(module, name, buffer) when a buffer is registered; it may return another."""
-    return hooks.add(hooks.REGISTRATION["buffer"], hook)
+    return hooks.add(_global_buffer_registration_hooks, hook)
 
 
 def register_module_module_registration_hook(hook):
     """hook(module, name, submodule) when a submodule is registered; it may return another."""
-    return hooks.add(hooks.REGISTRATION["module"], hook)
+    return hooks.add(_global_module_registration_hooks, hook)
