@@ -231,7 +231,9 @@ def __getattr__(name):
         value = getattr(import_module("." + _LAZY[name], __name__), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .misspelled import in_namespace
+
+    raise in_namespace(__name__, name)
 
 
 def __dir__():

@@ -241,29 +241,6 @@ def _make_wrapper_subclass(
     return _core._make_subclass(cls, made, requires_grad)
 
 
-class _NoAttribute(AttributeError):
-    """Looks for the name that was meant when somebody reads the message; hasattr() does not wait 2 ms."""
-
-    def __init__(self, kind, name):
-        super().__init__(kind, name)
-
-    def __str__(self):
-        import difflib
-
-        kind, name = self.args
-        known = [n for n in dir(kind) if not n.startswith("_")]
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-        hint = f". Did you mean: {close[0]!r}?" if close and not name.startswith("_") else ""
-        return f"{kind.__name__!r} object has no attribute {name!r}{hint}"
-
-    def __reduce__(self):
-        return AttributeError, (str(self),)
-
-
-_NoAttribute.__name__ = _NoAttribute.__qualname__ = "AttributeError"
-_NoAttribute.__module__ = "builtins"
-
-
 def unbind(self, dim=0):
     """torch.unbind(self, dim).
 
@@ -274,7 +251,9 @@ def unbind(self, dim=0):
 
 
 def _suggest(self, name):
-    raise _NoAttribute(type(self), name)
+    from .misspelled import of_kind
+
+    raise of_kind(type(self), name)
 
 
 # One name a line, so that additions from two sides do not collide.

@@ -3,6 +3,7 @@
 import flambeau
 import flambeau.nn.functional as F
 
+from ..ops.core.arguments import broadcast_together
 from . import constraints
 from .distribution import Distribution
 from .exp_family import ExponentialFamily
@@ -67,7 +68,7 @@ class Bernoulli(OneProbability, ExponentialFamily):
 
     def log_prob(self, value):
         self._validate_sample(value)
-        logits, value = flambeau.broadcast_tensors(self.logits, value)
+        logits, value = broadcast_together(f"{type(self).__name__}.log_prob", self.logits, value)
         return -F.binary_cross_entropy_with_logits(logits, value, reduction="none")
 
     def entropy(self):

@@ -6,7 +6,7 @@ import flambeau.nn.functional as F
 from . import constraints
 from .bernoulli import OneProbability
 from .distribution import Distribution
-from .utils import broadcast_all
+from .utils import tensors_for
 
 __all__ = ["Binomial"]
 
@@ -25,7 +25,7 @@ class Binomial(OneProbability):
         if (probs is None) == (logits is None):
             raise ValueError("Binomial: give probs or logits, one of them.")
         name, given = ("logits", logits) if probs is None else ("probs", probs)
-        count, given = broadcast_all(total_count, given)
+        count, given = tensors_for(type(self).__name__, total_count, given)
         self.total_count = count.to(given.dtype)
         setattr(self, name, given)
         Distribution.__init__(self, given.shape, validate_args=validate_args)

@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ..ops.core.arguments import common_shape
 from . import constraints
 from .distribution import Distribution
 from .utils import lazy_property, logits_to_probs, probs_to_logits
@@ -86,7 +87,7 @@ class Categorical(Distribution):
     def log_prob(self, value):
         self._validate_sample(value)
         value = value.long().unsqueeze(-1)
-        shape = flambeau.broadcast_shapes(value.shape[:-1], self.logits.shape[:-1])
+        shape = common_shape("Categorical.log_prob", value.shape[:-1], self.logits.shape[:-1])
         logits = self.logits.expand((*shape, self._num_events))
         return logits.gather(-1, value.expand((*shape, 1))).squeeze(-1)
 

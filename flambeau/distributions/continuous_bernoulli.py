@@ -5,6 +5,7 @@ import math
 import flambeau
 import flambeau.nn.functional as F
 
+from ..ops.core.arguments import broadcast_together
 from . import constraints
 from .bernoulli import OneProbability
 from .exp_family import ExponentialFamily
@@ -85,7 +86,7 @@ class ContinuousBernoulli(OneProbability, ExponentialFamily):
 
     def log_prob(self, value):
         self._validate_sample(value)
-        logits, value = flambeau.broadcast_tensors(self.logits, value)
+        logits, value = broadcast_together(f"{type(self).__name__}.log_prob", self.logits, value)
         chance = -F.binary_cross_entropy_with_logits(logits, value, reduction="none")
         return chance + self._log_constant()
 

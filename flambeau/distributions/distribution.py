@@ -6,7 +6,7 @@ import flambeau
 
 from ..ops.core.arguments import every
 from . import constraints
-from .utils import broadcast_all, lazy_property
+from .utils import lazy_property, tensors_for
 
 __all__ = ["Distribution"]
 
@@ -48,7 +48,11 @@ class Distribution:
 
     def _take(self, validate_args, **parameters):
         """Set parameters of one number an event, broadcast together."""
-        for name, value in zip(parameters, broadcast_all(*parameters.values()), strict=True):
+        for name, value in zip(
+            parameters,
+            tensors_for(type(self).__name__, *parameters.values()),
+            strict=True,
+        ):
             setattr(self, name, value)
         Distribution.__init__(self, value.shape, validate_args=validate_args)
 

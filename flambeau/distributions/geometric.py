@@ -3,7 +3,7 @@
 import flambeau
 import flambeau.nn.functional as F
 
-from ..ops.core.arguments import every
+from ..ops.core.arguments import broadcast_together, every
 from . import constraints
 from .bernoulli import OneProbability
 
@@ -42,7 +42,7 @@ class Geometric(OneProbability):
 
     def log_prob(self, value):
         self._validate_sample(value)
-        value, probs = flambeau.broadcast_tensors(value, self.probs)
+        value, probs = broadcast_together(f"{type(self).__name__}.log_prob", value, self.probs)
         certain = (probs == 1) & (value == 0)  # else 0 * log(0)
         failures = flambeau.where(certain, 0.0, probs)
         return value * (-failures).log1p() + self.probs.log()

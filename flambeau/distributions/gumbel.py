@@ -8,7 +8,7 @@ from . import constraints
 from .transformed_distribution import TransformedDistribution
 from .transforms import AffineTransform, ExpTransform
 from .uniform import Uniform
-from .utils import broadcast_all
+from .utils import tensors_for
 
 __all__ = ["Gumbel", "euler_constant"]
 
@@ -22,7 +22,7 @@ class Gumbel(TransformedDistribution):
     support = constraints.real
 
     def __init__(self, loc, scale, validate_args=None):
-        self.loc, self.scale = broadcast_all(loc, scale)
+        self.loc, self.scale = tensors_for(type(self).__name__, loc, scale)
         limits = flambeau.finfo(self.loc.dtype)
         ends = (limits.tiny, 1 - limits.eps)
         base = Uniform(

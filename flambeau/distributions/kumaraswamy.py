@@ -9,7 +9,7 @@ from .gumbel import euler_constant
 from .transformed_distribution import TransformedDistribution
 from .transforms import AffineTransform, PowerTransform
 from .uniform import Uniform
-from .utils import broadcast_all
+from .utils import tensors_for
 
 __all__ = ["Kumaraswamy"]
 
@@ -28,7 +28,9 @@ class Kumaraswamy(TransformedDistribution):
     has_rsample = True
 
     def __init__(self, concentration1, concentration0, validate_args=None):
-        self.concentration1, self.concentration0 = broadcast_all(concentration1, concentration0)
+        self.concentration1, self.concentration0 = tensors_for(
+            type(self).__name__, concentration1, concentration0
+        )
         ends = (flambeau.full_like(self.concentration0, end) for end in (0, 1))
         transforms = [
             PowerTransform(exponent=self.concentration0.reciprocal()),

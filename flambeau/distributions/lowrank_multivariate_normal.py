@@ -4,6 +4,7 @@ import math
 
 import flambeau
 
+from ..ops.core.arguments import common_shape
 from . import constraints
 from .distribution import Distribution
 from .utils import lazy_property
@@ -40,8 +41,12 @@ class LowRankMultivariateNormal(Distribution):
                 f"LowRankMultivariateNormal: loc (..., {event[0]}) takes cov_factor (..., {event[0]}, R) and "
                 f"cov_diag (..., {event[0]}), but they are {tuple(cov_factor.shape)} and {tuple(cov_diag.shape)}."
             )
-        batch = flambeau.broadcast_shapes(
-            loc.shape[:-1], cov_factor.shape[:-2], cov_diag.shape[:-1]
+        batch = common_shape(
+            "LowRankMultivariateNormal",
+            loc.shape[:-1],
+            cov_factor.shape[:-2],
+            cov_diag.shape[:-1],
+            what="batch",
         )
         self.loc = loc.expand(batch + event)
         self.cov_factor = cov_factor.expand(batch + cov_factor.shape[-2:])

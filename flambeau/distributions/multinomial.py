@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ..ops.core.arguments import broadcast_together
 from . import constraints
 from .binomial import Binomial
 from .categorical import Categorical
@@ -90,7 +91,7 @@ class Multinomial(Distribution):
 
     def log_prob(self, value):
         self._validate_sample(value)
-        logits, value = flambeau.broadcast_tensors(self.logits, value)
+        logits, value = broadcast_together(f"{type(self).__name__}.log_prob", self.logits, value)
         ways = (value.sum(-1) + 1).lgamma() - (value + 1).lgamma().sum(-1)
         return ways + flambeau.where(value == 0, 0.0, value * logits).sum(-1)
 

@@ -4,6 +4,7 @@ import math
 
 import flambeau
 
+from ..ops.core.arguments import common_shape
 from . import constraints
 from .distribution import Distribution
 from .utils import lazy_property
@@ -74,7 +75,7 @@ class MultivariateNormal(OfCovariance):
         ((name, matrix),) = given.items()
         if matrix.dim() < 2:
             raise ValueError(f"MultivariateNormal: {name} must have 2 dims or more, (..., n, n).")
-        batch = flambeau.broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
+        batch = common_shape("MultivariateNormal", matrix.shape[:-2], loc.shape[:-1], what="batch")
         self.loc = loc.expand((*batch, loc.size(-1)))
         setattr(self, name, matrix.expand((*batch, *matrix.shape[-2:])))
         super().__init__(batch, loc.shape[-1:], validate_args)

@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ..ops.core.arguments import broadcast_together
 from . import constraints
 from .exp_family import ExponentialFamily
 
@@ -44,5 +45,5 @@ class Poisson(ExponentialFamily):
 
     def log_prob(self, value):
         self._validate_sample(value)
-        rate, value = flambeau.broadcast_tensors(self.rate, value)
+        rate, value = broadcast_together(f"{type(self).__name__}.log_prob", self.rate, value)
         return flambeau.xlogy(value, rate) - rate - (value + 1).lgamma()

@@ -3,6 +3,7 @@
 import flambeau
 import flambeau.nn.functional as F
 
+from ..ops.core.arguments import broadcast_together
 from . import constraints
 from .bernoulli import OneProbability
 from .transformed_distribution import TransformedDistribution
@@ -43,7 +44,7 @@ class LogitRelaxedBernoulli(OneProbability):
 
     def log_prob(self, value):
         self._validate_sample(value)
-        logits, value = flambeau.broadcast_tensors(self.logits, value)
+        logits, value = broadcast_together(f"{type(self).__name__}.log_prob", self.logits, value)
         difference = logits - value * self.temperature
         temperature = flambeau.as_tensor(self.temperature, dtype=logits.dtype, device=logits.device)
         return temperature.log() + difference - 2 * F.softplus(difference)

@@ -4,6 +4,7 @@ import math
 
 import flambeau
 
+from ..ops.core.arguments import broadcast_together
 from . import constraints
 from .categorical import Categorical
 from .distribution import Distribution
@@ -60,7 +61,7 @@ class ExpRelaxedCategorical(Distribution):
     def log_prob(self, value):
         self._validate_sample(value)
         k = self._event_shape[0]
-        logits, value = flambeau.broadcast_tensors(self.logits, value)
+        logits, value = broadcast_together(f"{type(self).__name__}.log_prob", self.logits, value)
         temperature = flambeau.as_tensor(self.temperature, dtype=logits.dtype, device=logits.device)
         score = (logits - value * temperature).log_softmax(-1).sum(-1)
         return score + math.lgamma(k) + (k - 1) * temperature.log()

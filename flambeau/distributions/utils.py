@@ -6,6 +6,8 @@ import math
 import flambeau
 import flambeau.nn.functional as F
 
+from ..ops.core.arguments import broadcast_together
+
 __all__ = [
     "broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits",
     "tril_matrix_to_vec", "vec_to_tril_matrix",
@@ -14,15 +16,20 @@ __all__ = [
 
 def broadcast_all(*values):
     """Numbers and tensors as tensors of one shape; numbers alone in the default dtype."""
+    return tensors_for("broadcast_all", *values)
+
+
+def tensors_for(operator, *values):
+    """broadcast_all, whose errors name `operator`."""
     if not all(isinstance(value, (flambeau.Tensor, int, float)) for value in values):
-        raise ValueError("distributions: parameters must be numbers or Tensors.")
+        raise ValueError(f"{operator}: parameters must be numbers or Tensors.")
     like = next((value for value in values if isinstance(value, flambeau.Tensor)), None)
     dtype = flambeau.get_default_dtype() if like is None else like.dtype
     tensors = [
         value if isinstance(value, flambeau.Tensor) else flambeau.tensor(value, dtype=dtype)
         for value in values
     ]
-    return flambeau.broadcast_tensors(*tensors)
+    return broadcast_together(operator, *tensors)
 
 
 def _standard_normal(shape, dtype, device):

@@ -7,7 +7,7 @@ from .exponential import Exponential
 from .gumbel import euler_constant
 from .transformed_distribution import TransformedDistribution
 from .transforms import AffineTransform, PowerTransform
-from .utils import broadcast_all
+from .utils import tensors_for
 
 __all__ = ["Weibull"]
 
@@ -19,7 +19,7 @@ class Weibull(TransformedDistribution):
     support = constraints.positive
 
     def __init__(self, scale, concentration, validate_args=None):
-        self.scale, self.concentration = broadcast_all(scale, concentration)
+        self.scale, self.concentration = tensors_for(type(self).__name__, scale, concentration)
         base = Exponential(flambeau.ones_like(self.scale), validate_args=validate_args)
         power = PowerTransform(exponent=self.concentration.reciprocal())
         super().__init__(

@@ -5,6 +5,7 @@ import warnings
 
 import flambeau
 
+from ..ops.core.arguments import common_shape
 from . import constraints
 from .exp_family import ExponentialFamily
 from .multivariate_normal import OfCovariance
@@ -53,7 +54,7 @@ class Wishart(OfCovariance, ExponentialFamily):
             raise ValueError(f"Wishart: {name} must have 2 dims or more, (..., p, p).")
         df = flambeau.as_tensor(df, dtype=matrix.dtype, device=matrix.device)
         p = matrix.size(-1)
-        batch = flambeau.broadcast_shapes(df.shape, matrix.shape[:-2])
+        batch = common_shape("Wishart", df.shape, matrix.shape[:-2])
         self.df = df.expand(batch)
         setattr(self, name, matrix.expand(batch + matrix.shape[-2:]))
         if bool(self.df.le(p - 1).any()):

@@ -6,6 +6,7 @@ Formulas avoid the overflow of intermediate results; branch cuts and signed zero
 
 from . import language as k
 from .expression import input as symbol
+from .types import DtypeError
 
 INF, NAN = float("inf"), float("nan")
 LOG_4 = 1.3862943611198906
@@ -357,7 +358,10 @@ _expanded = {}
 def expand(name, n_args):
     """[re, im] or [real] of the operation on pairs input(0), input(1) | input(2), input(3) ..."""
     if name not in TABLE:
-        raise TypeError(f"a kernel cannot apply {name} to complex numbers")
+        raise DtypeError(
+            f"a kernel cannot apply {name} to complex numbers",
+            "takes no complex numbers. Take .real, .imag or .abs() of them.",
+        )
     key = name, n_args
     if key not in _expanded:
         pairs = [(symbol(2 * i), symbol(2 * i + 1)) for i in range(n_args)]

@@ -56,8 +56,15 @@ DEFAULT_FLOAT = "float32"
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 
 
-class DtypeError(TypeError, RuntimeError):
-    """An operation on a dtype that has none: a TypeError of the language, a RuntimeError of its operators."""
+class DtypeError(TypeError, NotImplementedError):
+    """An operation on a dtype that has none: a TypeError of the language, a RuntimeError of its operators.
+
+    `reason` says the same of the operator that is made of it.
+    """
+
+    def __init__(self, message, reason=None):
+        super().__init__(message)
+        self.reason = reason or message
 
 
 def compute_dtype(name):
@@ -165,13 +172,19 @@ def signature(n, arguments):
         if op in _BITWISE and kind in "fc":
             raise DtypeError(
                 f"a kernel cannot apply {op!r} to {dtype}: {n!r}. Cast to an integer or bool, "
-                "or compare first."
+                "or compare first.",
+                f"takes integers and bool, not {dtype}. Convert it with .long(), or compare first.",
             )
         if dtype == "bool" and op in ("sub", "neg"):
-            raise DtypeError(f"a kernel cannot subtract bool: {n!r}. Cast it first, e.g. to int32.")
+            masks = "x ^ y (logical_xor)" if op == "sub" else "~x (logical_not)"
+            raise DtypeError(
+                f"a kernel cannot subtract bool: {n!r}. Cast it first, e.g. to int32.",
+                f"takes no bool. For masks write {masks}; to count, convert with .int().",
+            )
         if dtype == "bool" and op in ("floor_div", "trunc_div", "remainder", "fmod"):
-            raise NotImplementedError(
-                f"a kernel cannot divide bool with a remainder: {n!r}. Cast it first, e.g. to int32."
+            raise DtypeError(
+                f"a kernel cannot divide bool with a remainder: {n!r}. Cast it first, e.g. to int32.",
+                "takes no bool. Convert it with .int().",
             )
         return (dtype,) * len(arguments), dtype, weak
     if op in _COMPARE:

@@ -4,6 +4,7 @@ import math
 
 from .. import _core
 from .core import operators as fl
+from .core.arguments import common_shape
 from .core.declare import primitive
 
 
@@ -76,7 +77,7 @@ def attend(query, key, value, mask, causal, scale):
     if mask is not None:
         batches.append(mask.shape[:-2])
     if any(batch != batches[0] for batch in batches):
-        batch = fl.broadcast_shapes(*batches)
+        batch = common_shape("scaled_dot_product_attention", *batches, what="batch")
         query, key, value = (x.expand(*batch, *x.shape[-2:]) for x in (query, key, value))
     if mask is not None:
         mask = mask.expand(*query.shape[:-1], key.size(-2))

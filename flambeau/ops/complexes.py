@@ -3,7 +3,7 @@
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
-from .core.arguments import require_tensors
+from .core.arguments import broadcast_together, check_broadcast, require_tensors
 from .core.declare import METHODS, composite, make_pointwise, pointwise, register
 
 
@@ -157,7 +157,7 @@ def complex(real, imag):
                 [3.+3.j, 4.+4.j]])
     """
     _check_parts("complex", real=real, imag=imag)
-    return _core.view_as_complex(fl.stack(fl.broadcast_tensors(real, imag), -1))
+    return _core.view_as_complex(fl.stack(broadcast_together("complex", real, imag), -1))
 
 
 @composite(method=False, out="exact", autocast="float32")
@@ -170,4 +170,5 @@ def polar(abs, angle):
                 [-2.9700+0.4234j, -2.6146-3.0272j]])
     """
     _check_parts("polar", abs=abs, angle=angle)
+    check_broadcast("polar", abs, angle)
     return complex(abs * angle.cos(), abs * angle.sin())

@@ -1,8 +1,7 @@
 """Random counts: the Poisson and binomial distributions."""
 
 from .. import _core
-from .core import operators as fl
-from .core.arguments import every
+from .core.arguments import broadcast_together, every
 from .core.attach import attached
 from .core.declare import composite
 from .generator import default_generator
@@ -41,7 +40,8 @@ def binomial(count, prob, generator=None):
             "dtype."
         )
     trials, chance = (
-        value.detach().double().contiguous() for value in fl.broadcast_tensors(count, prob)
+        value.detach().double().contiguous()
+        for value in broadcast_together("binomial", count, prob)
     )
     if not every((trials >= 0) & trials.isfinite() & (chance >= 0) & (chance <= 1)):
         raise RuntimeError("binomial: count must be 0 or more, and prob from 0 to 1.")

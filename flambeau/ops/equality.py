@@ -1,6 +1,7 @@
 """Questions about whole tensors or sets: equal, close, contained."""
 
 from .core import operators as fl
+from .core.arguments import check_broadcast
 from .core.declare import composite
 
 
@@ -18,6 +19,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
             f"isclose: input is {input.dtype} and other {other.dtype}. Convert one of them with "
             ".to()."
         )
+    check_broadcast("isclose", input, other)
     for name, number in (("rtol", rtol), ("atol", atol)):
         if isinstance(number, fl.Tensor) and number.requires_grad:
             raise TypeError(f"isclose: {name} must be a number, not a tensor that requires grad.")

@@ -2,7 +2,7 @@
 
 from .. import _core
 from .core import operators as fl
-from .core.arguments import require_tensors
+from .core.arguments import broadcast_together, require_tensors
 from .core.declare import composite, primitive, register
 
 
@@ -10,7 +10,10 @@ from .core.declare import composite, primitive, register
 def _incomplete(ctx, input, other, upper):
     dtype = fl.result_type(input, other)
     dtype = dtype if dtype.is_floating_point else fl.get_default_dtype()
-    a, x = (value.double().contiguous() for value in fl.broadcast_tensors(input, other))
+    a, x = (
+        value.double().contiguous()
+        for value in broadcast_together("gammaincc" if upper else "gammainc", input, other)
+    )
     ctx.save_for_backward(input, other)
     ctx.upper = upper
     return _core._incomplete_gamma(a, x, upper).to(dtype)

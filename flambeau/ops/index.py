@@ -9,7 +9,7 @@ import warnings
 from .. import _core
 from .._core import indexing
 from .core import operators as fl
-from .core.arguments import wrap_dim
+from .core.arguments import common_shape, wrap_dim
 from .core.declare import as_operator, composite, operator, primitive
 from .core.ways import raw_way
 
@@ -179,7 +179,8 @@ def take_along_dim(input, indices, dim=None):
         )
     dim = wrap_dim(dim, input.dim(), "take_along_dim")
     shape = list(
-        fl.broadcast_shapes(
+        common_shape(
+            "take_along_dim",
             [1 if d == dim else size for d, size in enumerate(input.shape)],
             [1 if d == dim else size for d, size in enumerate(indices.shape)],
         )

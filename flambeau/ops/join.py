@@ -5,7 +5,7 @@ import math
 
 from .. import _core
 from .core import operators as fl
-from .core.arguments import few, sequence
+from .core.arguments import broadcast_together, common_shape, sequence
 from .core.declare import composite
 
 
@@ -17,22 +17,7 @@ def broadcast_shapes(*shapes):
         >>> torch.broadcast_shapes(3)
         torch.Size([3])
     """
-    result = []
-    for shape in shapes:
-        shape = (shape,) if isinstance(shape, int) else few(shape)
-        result[:0] = [1] * (len(shape) - len(result))
-        for i, size in enumerate(shape, len(result) - len(shape)):
-            if size < 0:
-                raise RuntimeError(f"broadcast_shapes: sizes {shape} are not all 0 or more.")
-            if size == 1 or size == result[i]:
-                continue
-            if result[i] != 1:
-                raise RuntimeError(
-                    f"broadcast_shapes: {shape} has size {size} where another has {result[i]}. "
-                    "They must be equal, or one of them 1."
-                )
-            result[i] = size
-    return fl.Size(result)
+    return common_shape("broadcast_shapes", *shapes)
 
 
 @composite(method=False, out=False)
@@ -45,8 +30,7 @@ def broadcast_tensors(*tensors) -> tuple:
                 [3., 4.]]),)
     """
     tensors = sequence(*tensors[:1], tensors[1:]) if tensors else ()
-    shape = broadcast_shapes(*(tensor.shape for tensor in tensors))
-    return tuple(tensor.expand(shape) for tensor in tensors)
+    return broadcast_together("broadcast_tensors", *tensors)
 
 
 @composite(out=False)

@@ -3,6 +3,7 @@
 from .. import _core
 from .._core import indexing
 from .core import operators as fl
+from .core.arguments import common_shape
 from .core.declare import composite, primitive
 from .scatter import in_place, private
 
@@ -109,8 +110,9 @@ def _(ctx, grad_output):
 @composite(out=False)
 def masked_scatter(input, mask, source):
     """A copy of input with source[0], source[1], ... written where mask (bool, broadcast to input) is true."""
-    if fl.broadcast_shapes(input.shape, mask.shape) != input.shape:
-        input = input.expand(fl.broadcast_shapes(input.shape, mask.shape))
+    shape = common_shape("masked_scatter", input.shape, mask.shape)
+    if shape != input.shape:
+        input = input.expand(shape)
     return _masked_scatter(input, mask, source)
 
 

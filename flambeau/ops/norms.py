@@ -5,7 +5,7 @@ import math
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
-from .core.arguments import few, is_left_out, require_floating, wrap_dim, wrap_dims
+from .core.arguments import check_broadcast, few, is_left_out, require_floating, wrap_dim, wrap_dims
 from .core.declare import composite, make_pointwise, primitive
 from .core.ways import reduction_way
 from .reduce import ReductionSpec, kept
@@ -269,6 +269,7 @@ def dist(input, other, p=2):
     """
     require_floating(input, "dist")
     require_floating(other, "dist")
+    check_broadcast("dist", input, other)
     return _vector_norm("dist", input - other, p, None, False)
 
 

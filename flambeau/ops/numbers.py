@@ -6,7 +6,7 @@ import math
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
-from .core.arguments import is_left_out, operand, require_tensors, wrap_dims
+from .core.arguments import broadcast_together, is_left_out, operand, require_tensors, wrap_dims
 from .core.declare import composite, pointwise, primitive, register
 from .core.results import lazy_result_type
 from .linalg.lapack import array, tensor
@@ -22,7 +22,7 @@ def _integers(operator, input, other):
         raise RuntimeError(
             f"{operator}: input is {dtype}, but it takes integers. Convert it with .long() first."
         )
-    return [value.to(dtype).contiguous() for value in fl.broadcast_tensors(input, other)]
+    return [value.to(dtype).contiguous() for value in broadcast_together(operator, input, other)]
 
 
 @composite(inplace=True)

@@ -3,7 +3,7 @@
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
-from .core.arguments import require_tensors
+from .core.arguments import broadcast_together, require_tensors
 from .core.declare import METHODS, composite, make_pointwise, pointwise, primitive, register
 
 copy = make_pointwise(lambda x: x, name="copy", casts_out=True, float8=True)
@@ -458,7 +458,7 @@ def nextafter(input, other):
     """The next representable value from input towards other. Gradient: that of input, where they differ."""
     dtype = getattr(input, "dtype", None)
     if dtype in (_core.float16, _core.bfloat16) and getattr(other, "dtype", None) is dtype:
-        return _nextafter_of_halves(*fl.broadcast_tensors(input, other))
+        return _nextafter_of_halves(*broadcast_together("nextafter", input, other))
     return _nextafter(input, other)
 
 

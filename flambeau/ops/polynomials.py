@@ -9,7 +9,7 @@ import math
 
 from .. import _core
 from .core import operators as fl
-from .core.arguments import operand, require_tensors, some
+from .core.arguments import broadcast_together, operand, require_tensors, some
 from .core.declare import composite
 
 _polynomial = composite(namespaces=("special",), method=False)
@@ -29,7 +29,7 @@ def _arguments(operator, input, n):
         dtype = fl.get_default_dtype()
     n = operand(n, input).detach().to(dtype).trunc()
     n = fl.where(n.abs() < 2.0**63, n, fl.full_like(n, -1))
-    return fl.broadcast_tensors(operand(input, n).to(dtype), n)
+    return broadcast_together(f"special.{operator}", operand(input, n).to(dtype), n)
 
 
 _MOST_STEPS = 100_000  # some tenths of a second; beyond that degree asymptotic forms take over

@@ -37,8 +37,9 @@ def load(
             they are looked at; writes stay in this process, see set_default_mmap_options.
 
     Raises:
-        UnpicklingError: with weights_only, the file asks for something that is not on the list.
-        RuntimeError: not a checkpoint, or a damaged one, or for a device that is not here.
+        UnpicklingError: not a checkpoint, or, with weights_only, one that asks for something that is not on the list.
+        RuntimeError: a damaged checkpoint, or one for a device that is not here.
+        EOFError: an empty file.
     """
     weights_only = True if weights_only is None else weights_only
     if pickle_module is not None and weights_only:
@@ -131,7 +132,7 @@ def _opened(file, source):
     try:
         return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
-        raise RuntimeError(_not_an_archive(file, source)) from error
+        raise _not_an_archive(file, source) from error
 
 
 def get_unsafe_globals_in_checkpoint(f):
@@ -181,8 +182,12 @@ def _not_an_archive(file, source):
     except (OSError, ValueError):
         start = b""
     if start == b"PK":
-        return f"load: {source} begins as a checkpoint but its end is missing: it is damaged."
-    return f"load: {source} is not a checkpoint (not a zip archive)."
+        return RuntimeError(
+            f"load: {source} begins as a checkpoint but its end is missing: it is damaged."
+        )
+    if not start:
+        return EOFError(f"load: {source} is empty.")
+    return pickle.UnpicklingError(f"load: {source} is not a checkpoint (not a zip archive).")
 
 
 class Records:

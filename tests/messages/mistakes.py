@@ -1,5 +1,6 @@
 """Typical mistakes: a name and a call that must be refused with a message that helps."""
 
+import io
 import warnings
 
 import numpy
@@ -504,6 +505,74 @@ def split_of_another_length():
 @mistake
 def batch_of_strangers():
     list(DataLoader([object()]))
+
+
+# --------------------------------------------------------------- names, and what a beginner mistakes
+
+
+@mistake
+def name_with_a_letter_less():
+    torch.tensr([1])
+
+
+@mistake
+def name_that_lives_elsewhere():
+    torch.one_hot(x(3).long())
+
+
+@mistake
+def name_of_numpy():
+    torch.array([1])
+
+
+@mistake
+def loss_of_other_shapes():
+    F.l1_loss(x(4, 3), x(4, 2))
+
+
+@mistake
+def loss_module_made_with_the_data():
+    nn.CrossEntropyLoss(x(4, 3), x(4).long())
+
+
+@mistake
+def difference_of_masks():
+    (x(3) > 0) - (x(3) > 1)
+
+
+@mistake
+def minus_for_not():
+    -(x(3) > 0)
+
+
+@mistake
+def not_of_numbers():
+    ~x(3)
+
+
+@mistake
+def rounding_of_complex_numbers():
+    torch.floor(x(3, dtype=torch.complex64))
+
+
+@mistake
+def resizing_without_channels():
+    F.interpolate(x(4, 4), scale_factor=2)
+
+
+@mistake
+def systems_of_other_batches():
+    torch.linalg.solve(x(2, 3, 3), x(4, 3, 3))
+
+
+@mistake
+def distribution_of_other_shapes():
+    torch.distributions.Normal(x(2), x(3))
+
+
+@mistake
+def file_that_is_no_checkpoint():
+    torch.load(io.BytesIO(b"import os"))
 
 
 def message_of(call):

@@ -72,3 +72,19 @@ if __name__ == "__main__":
 def test_inner_functions_speak_for_the_operator(call, beginning):
     with pytest.raises((TypeError, RuntimeError), match="^" + beginning):
         call(flambeau.rand(3, 4))
+
+
+@pytest.mark.parametrize(
+    "name",
+    "mse_loss l1_loss smooth_l1_loss huber_loss kl_div poisson_nll_loss soft_margin_loss hinge_embedding_loss "
+    "cosine_similarity pairwise_distance multilabel_soft_margin_loss isclose dist polar complex gcd "
+    "masked_scatter".split(),
+)
+@pytest.mark.filterwarnings("ignore")
+def test_shapes_that_do_not_broadcast(name):
+    # What they are made of met the shapes first, and spoke of sub, mul or broadcast_shapes.
+    call = getattr(flambeau.nn.functional, name, None) or getattr(flambeau, name)
+    a, b = flambeau.ones(4, 3), flambeau.ones(4, 2)
+    more = {"gcd": (a.long(), b.long()), "masked_scatter": (a, b > 0, b)}
+    with pytest.raises(RuntimeError, match=rf"^{name}: shape \(4, [23]\) has size [23] where"):
+        call(*more.get(name, (a, b)))

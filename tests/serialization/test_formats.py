@@ -94,7 +94,7 @@ def test_a_damaged_file_of_the_first_format_is_refused(damage):
 @pytest.mark.parametrize("at", range(0, 2500, 61))
 def test_a_file_of_the_first_format_that_was_cut_is_refused(at):
     whole = tar_file().getvalue()
-    with pytest.raises((RuntimeError, pickle.UnpicklingError)):
+    with pytest.raises((RuntimeError, pickle.UnpicklingError) if at else EOFError):
         torch.load(io.BytesIO(whole[:at]))
 
 

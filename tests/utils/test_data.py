@@ -2,6 +2,8 @@
 
 import collections
 import random
+import sys
+import warnings
 
 import pytest
 
@@ -412,3 +414,16 @@ def test_processes_share_a_data_set(count, drop_last):
         assert first != second
     with pytest.raises(ValueError, match="DistributedSampler: there is no process group"):
         DistributedSampler(range(count))
+
+
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="there a warning of Python's own is silenced"
+)
+def test_workers_leave_what_was_warned_of_alone():
+    # Each epoch's processes reset Python's memory of warnings, and a program heard its own again and again.
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            warnings.warn("once")
+            assert len(list(DataLoader(range(2), num_workers=1))) == 2
+    assert [str(warning.message) for warning in heard] == ["once"]

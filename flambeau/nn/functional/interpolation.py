@@ -51,6 +51,10 @@ def interpolate(
         antialias (bool): widen the kernel when shrinking; "bilinear" and "bicubic" only.
     """
     n = input.dim() - 2
+    if n < 1:
+        raise NotImplementedError(
+            f"interpolate: input {tuple(input.shape)} must have 3 to 5 dims, (N, C, sizes). unsqueeze(0) adds a dim of one."
+        )
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
             raise ValueError(

@@ -6,7 +6,7 @@ import warnings
 import flambeau
 
 from ...ops import losses
-from ...ops.core.arguments import some
+from ...ops.core.arguments import check_broadcast, common_shape, some
 from ...ops.core.autocast import full_precision
 from .reduction import check, reduced, reduction_of, warn_unless_same_size, weighted
 
@@ -20,7 +20,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
         warn_unless_same_size("mse_loss", input, target)
     if weight is None and reduction != "none":
         if input.shape != target.shape:
-            sizes = flambeau.broadcast_shapes(input.shape, target.shape)
+            sizes = common_shape("mse_loss", input.shape, target.shape)
             input = input if input.shape == sizes else input.expand(sizes)
             target = target if target.shape == sizes else target.expand(sizes)
         dtype = flambeau.promote_types(input.dtype, target.dtype)
@@ -105,6 +105,7 @@ def poisson_nll_loss(
     """
     reduction = reduction_of(size_average, reduce, reduction)
     check(reduction, "poisson_nll_loss")
+    check_broadcast("poisson_nll_loss", input, target)
     if log_input:
         loss = input.exp() - target * input
     else:
@@ -138,6 +139,7 @@ def gaussian_nll_loss(input, target, var, full: object = False, eps=1e-6, reduct
         if some(var < 0):
             raise ValueError("gaussian_nll_loss: var holds numbers below 0.")
     check(reduction, "gaussian_nll_loss")
+    check_broadcast("gaussian_nll_loss", input, target)
     # The limit is applied without a gradient of its own, so that var below eps still learns.
     limited = var.clone()
     with flambeau.no_grad():
@@ -167,6 +169,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
             raise RuntimeError(
                 f"kl_div: {name} is {given.dtype}, but it must be floating. Convert it with .float()."
             )
+    check_broadcast("kl_div", input, target)
     if log_target:
         loss = target.exp() * (target - input)
     else:

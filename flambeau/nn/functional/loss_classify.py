@@ -7,7 +7,7 @@ import flambeau
 from ...ops import cross_entropy as fused
 from ...ops import losses
 from ...ops import nll as fused_nll
-from ...ops.core.arguments import every
+from ...ops.core.arguments import check_broadcast, common_shape, every
 from ...ops.core.autocast import full_precision
 from ...ops.core.ways import row_way
 from .reduction import check, reduced, reduction_of
@@ -232,7 +232,9 @@ def binary_cross_entropy(
             )
     loss = losses.binary_cross_entropy(input, target)
     if weight is not None:
-        loss = loss * weight.expand(flambeau.broadcast_shapes(weight.shape, target.shape))
+        loss = loss * weight.expand(
+            common_shape("binary_cross_entropy", weight.shape, target.shape)
+        )
     return reduced(loss, reduction, "binary_cross_entropy")
 
 
@@ -272,6 +274,7 @@ def binary_cross_entropy_with_logits(
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target * input)), target 1 or -1."""
     reduction = reduction_of(size_average, reduce, reduction)
+    check_broadcast("soft_margin_loss", input, target)
     loss = flambeau.nn.functional.softplus(-target * input)
     if input.is_floating_point():
         loss = loss.to(input.dtype)
@@ -283,6 +286,7 @@ def multilabel_soft_margin_loss(
 ):
     """The mean over classes of binary cross entropy with logits."""
     reduction = reduction_of(size_average, reduce, reduction)
+    check_broadcast("multilabel_soft_margin_loss", input, target)
     loss = losses.binary_cross_entropy_with_logits(input, target.to(input.dtype))
     if weight is not None:
         loss = loss * weight

@@ -2,7 +2,7 @@
 
 import flambeau
 
-from ...ops.core.arguments import every
+from ...ops.core.arguments import check_broadcast, every
 from ...ops.core.autocast import full_precision
 from .distance import pairwise_distance
 from .reduction import check, reduced, reduction_of
@@ -26,6 +26,7 @@ def margin_ranking_loss(
             f"margin_ranking_loss: input1 {tuple(input1.shape)}, input2 {tuple(input2.shape)} and "
             f"target {tuple(target.shape)} must have equally many dims."
         )
+    check_broadcast("margin_ranking_loss", input1, input2, target)
     return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
 
 
@@ -36,6 +37,7 @@ def hinge_embedding_loss(
     """input where target is 1, max(0, margin - input) where it is -1."""
     reduction = reduction_of(size_average, reduce, reduction)
     check(reduction, "hinge_embedding_loss")
+    check_broadcast("hinge_embedding_loss", input, target)
     none = flambeau.zeros((), dtype=input.dtype, device=input.device)
     # Of integers the distance is cut to one, whatever the margin is.
     distance = margin - input if input.is_floating_point() else (margin - input).to(input.dtype)
@@ -72,6 +74,7 @@ def cosine_embedding_loss(
             f"cosine_embedding_loss: with a number as target, input1 {tuple(input1.shape)} and "
             f"input2 {tuple(input2.shape)} must have 1 dim, (features,)."
         )
+    check_broadcast("cosine_embedding_loss", input1, input2)
     # eps belongs to the squared lengths, so that the gradient at a zero vector is finite.
     eps = 1e-12
     dot = (input1 * input2).sum(-1)
@@ -111,6 +114,7 @@ def triplet_margin_loss(
             f"triplet_margin_loss: anchor {tuple(anchor.shape)}, positive {tuple(positive.shape)} "
             f"and negative {tuple(negative.shape)} must have equally many dims."
         )
+    check_broadcast("triplet_margin_loss", anchor, positive, negative)
 
     def distance(x, y):
         return pairwise_distance(x, y, p, eps)

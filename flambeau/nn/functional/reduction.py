@@ -2,11 +2,19 @@
 
 import warnings
 
+from ...ops.core.arguments import check_broadcast
+
 
 def reduction_of(size_average, reduce, reduction):
     """The reduction that the old arguments size_average and reduce mean, or `reduction` itself."""
     if size_average is None and reduce is None:
         return reduction
+    for name, value in (("size_average", size_average), ("reduce", reduce)):
+        if hasattr(value, "backward"):
+            raise RuntimeError(
+                f"loss: {name} is a Tensor of shape {tuple(value.shape)}; it must be a bool. A loss module is made "
+                "first and called then: nn.MSELoss()(input, target)."
+            )
     if reduce is False:
         meant = "none"
     elif size_average is None or size_average:
@@ -52,8 +60,9 @@ def weighted(operator, loss, weight, reduction):
 
 
 def warn_unless_same_size(operator, input, target):
-    """Regression losses broadcast, which is rarely meant."""
+    """Regression losses broadcast, which is rarely meant; shapes that do not broadcast are an error."""
     if target.size() != input.size():
+        check_broadcast(operator, input, target)
         warnings.warn(
             f"{operator}: target {tuple(target.shape)} and input {tuple(input.shape)} differ and "
             "are broadcast, which is rarely meant. unsqueeze or squeeze one of them.",

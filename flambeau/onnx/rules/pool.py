@@ -68,14 +68,28 @@ def _avg_pool(n):
     return _batched(avg_pool, n)
 
 
-def _adaptive(n, kind, whole):
+def _uneven(g, input, dim, size, have, kind):
+    """Windows of several lengths, which no pooling of ONNX has: one after the other along a dim."""
+    windows = [
+        g.reduce(
+            kind,
+            g.slice(input, dim, i * have // size, -(-(i + 1) * have // size)),
+            [dim],
+            keepdim=True,
+        )
+        for i in range(size)
+    ]
+    return g.op("Concat", *windows, axis=dim)
+
+
+def _adaptive(n, kind, whole, reduction):
     def adaptive(g, input, output_size, return_indices=False):
         if return_indices:
             raise NotImplementedError("onnx.export: adaptive_max_pool with return_indices=True.")
         wanted = output_size if isinstance(output_size, (tuple, list)) else [output_size] * n
         if all(w == 1 for w in wanted):
             return g.op(whole, input)
-        kernel, stride = [], []
+        kernel, stride, uneven = [], [], []
         for dim, size in enumerate(wanted, 2):
             if size is None or (dim not in input.dynamic and size == input.shape[dim]):
                 kernel.append(1)
@@ -83,13 +97,16 @@ def _adaptive(n, kind, whole):
                 continue
             have = g.static(input, dim, "adaptive pooling to more than one value")
             if have % size:
-                raise NotImplementedError(
-                    f"onnx.export: adaptive pooling of {have} values to {size}, which does not divide it; ONNX has "
-                    "only windows of one size."
-                )
+                uneven.append((dim, size))
+                have = size
             kernel.append(have // size)
             stride.append(have // size)
-        return g.op(kind, input, kernel_shape=kernel, strides=stride)
+        result = input
+        if any(k > 1 for k in kernel) or not uneven:
+            result = g.op(kind, input, kernel_shape=kernel, strides=stride)
+        for dim, size in uneven:
+            result = _uneven(g, result, dim, size, input.shape[dim], reduction)
+        return result
 
     return _batched(adaptive, n)
 
@@ -111,6 +128,6 @@ def _lp_pool(n):
 for _n in (1, 2, 3):
     rule(f"max_pool{_n}d", f"max_pool{_n}d_with_indices")(_max_pool(_n))
     rule(f"avg_pool{_n}d")(_avg_pool(_n))
-    rule(f"adaptive_avg_pool{_n}d")(_adaptive(_n, "AveragePool", "GlobalAveragePool"))
-    rule(f"adaptive_max_pool{_n}d")(_adaptive(_n, "MaxPool", "GlobalMaxPool"))
+    rule(f"adaptive_avg_pool{_n}d")(_adaptive(_n, "AveragePool", "GlobalAveragePool", "ReduceMean"))
+    rule(f"adaptive_max_pool{_n}d")(_adaptive(_n, "MaxPool", "GlobalMaxPool", "ReduceMax"))
     rule(f"lp_pool{_n}d")(_lp_pool(_n))

@@ -2,7 +2,7 @@
 
 import itertools
 
-from ... import _core
+from ... import _core, types
 
 
 def some(mask):
@@ -64,6 +64,38 @@ def wrap_dims(dims, ndim, operator):
 def few(values):
     """The values as a tuple; of an endless iterable as many as are surely more than there are dimensions."""
     return tuple(itertools.islice(values, 129))
+
+
+def common_shape(operator, *shapes, what="shape"):
+    """The shape that all broadcast to; the error of shapes that do not names `operator`."""
+    result = []
+    for shape in shapes:
+        shape = (shape,) if isinstance(shape, int) else few(shape)
+        result[:0] = [1] * (len(shape) - len(result))
+        for i, size in enumerate(shape, len(result) - len(shape)):
+            if size < 0:
+                raise RuntimeError(f"{operator}: sizes {shape} are not all 0 or more.")
+            if size == 1 or size == result[i]:
+                continue
+            if result[i] != 1:
+                raise RuntimeError(
+                    f"{operator}: {what} {tuple(shape)} has size {size} where another has {result[i]}. "
+                    "They must be equal, or one of them 1."
+                )
+            result[i] = size
+    return types.Size(result)
+
+
+def check_broadcast(operator, first, *others):
+    """Raise for shapes that do not broadcast, before an operator of another name meets them."""
+    if any(other.shape != first.shape for other in others):
+        common_shape(operator, first.shape, *(other.shape for other in others))
+
+
+def broadcast_together(operator, *tensors):
+    """Views of the tensors, expanded to their common_shape."""
+    shape = common_shape(operator, *(tensor.shape for tensor in tensors))
+    return tuple(tensor.expand(shape) for tensor in tensors)
 
 
 def is_left_out(dim):

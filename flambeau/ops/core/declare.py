@@ -168,12 +168,27 @@ class PointwiseSpec:
 
     def compile(self, in_dtypes, as_dtypes, out_dtypes, modes):
         refuse_uncomputed(self.name, (*in_dtypes, *as_dtypes), out_dtypes, self.float8)
-        return self.map.compile(in_dtypes, as_dtypes, out_dtypes, modes)
+        try:
+            return self.map.compile(in_dtypes, as_dtypes, out_dtypes, modes)
+        except TypeError as error:
+            raise self._of_operator(error) from None
 
     def check(self, in_dtypes, as_dtypes, out_dtypes):
         """Raises what `compile` raises for dtypes that the operator does not take."""
         refuse_uncomputed(self.name, (*in_dtypes, *as_dtypes), out_dtypes, self.float8)
-        self.map.ir(in_dtypes, as_dtypes, out_dtypes, "c" * (len(in_dtypes) + len(out_dtypes)))
+        try:
+            self.map.ir(in_dtypes, as_dtypes, out_dtypes, "c" * (len(in_dtypes) + len(out_dtypes)))
+        except TypeError as error:
+            raise self._of_operator(error) from None
+
+    def _of_operator(self, error):
+        """What the language says of a dtype, said of the operator; of a user's kernel with the expression."""
+        from ...kernels.types import DtypeError
+
+        if not isinstance(error, DtypeError):
+            return error
+        ours = self.fn.__module__.startswith(__package__.partition(".")[0] + ".")
+        return DtypeError(f"{self.name}: {error.reason if ours else error}")
 
     def override(self, i, fn):
         self._overrides.append((i, fn))

@@ -2,6 +2,7 @@
 
 from ... import _core
 from ..core import operators as fl
+from ..core.arguments import common_shape
 from ..core.attach import attached
 from ..core.declare import composite, primitive
 from ..core.no_derivative import without_derivative
@@ -163,7 +164,7 @@ def cholesky_solve(B, L, upper=False):
             f"cholesky_solve: B {tuple(B.shape)} and L {tuple(L.shape)} do not fit: it takes (..., "
             "n, k) and (..., n, n)."
         )
-    batch = fl.broadcast_shapes(L.shape[:-2], B.shape[:-2])
+    batch = common_shape("cholesky_solve", L.shape[:-2], B.shape[:-2], what="batch")
     L = (L.mH if upper else L).expand(*batch, *L.shape[-2:])
     return _cholesky_solve(L, B.expand(*batch, *B.shape[-2:]))
 
@@ -562,7 +563,7 @@ def linalg_ldl_solve(LD, pivots, B, *, hermitian=False):
         raise RuntimeError(
             f"linalg.ldl_solve: B {tuple(B.shape)} does not fit to factors {tuple(LD.shape)}."
         )
-    batch = fl.broadcast_shapes(LD.shape[:-2], B.shape[:-2])
+    batch = common_shape("linalg.ldl_solve", LD.shape[:-2], B.shape[:-2], what="batch")
     if LD.is_meta:
         X = fl.empty((*batch, *B.shape[-2:]), dtype=B.dtype, device="meta")
         return without_derivative("linalg.ldl_solve", X, LD, B)

@@ -7,7 +7,7 @@ from ... import _core
 from ...types import listed
 from ..activation import gelu
 from ..core import operators as fl
-from ..core.arguments import require_floating, wrap_dim
+from ..core.arguments import broadcast_together, common_shape, require_floating, wrap_dim
 from ..core.attach import attached
 from ..core.declare import NAMESPACES, composite
 
@@ -114,7 +114,7 @@ def _scaled_sum(operator, input, product, beta, alpha):
             )
     if not (product.dtype.is_floating_point or product.dtype.is_complex):
         beta, alpha = int(beta), int(alpha)
-    shape = fl.broadcast_shapes(input.shape, product.shape)
+    shape = common_shape(operator, input.shape, product.shape)
     if tuple(shape) != tuple(product.shape):
         raise RuntimeError(
             f"{operator}: input {tuple(input.shape)} does not broadcast to the product {tuple(product.shape)}."
@@ -336,7 +336,7 @@ def _cross(operator, input, other, dim):
             f"{operator}: dim {dim} has sizes {input.size(dim)} and {other.size(dim)}; it takes "
             "vectors of 3. Name the dim of size 3 with dim=."
         )
-    input, other = fl.broadcast_tensors(input, other)
+    input, other = broadcast_together("cross", input, other)
     # Component i of the result takes the two others, i+1 and i+2, in turn.
     return input.roll(-1, dim) * other.roll(-2, dim) - input.roll(-2, dim) * other.roll(-1, dim)
 
@@ -346,7 +346,7 @@ def cross(input, other, dim=None):
     """The vector product along `dim`, by default the first dimension of size 3."""
     if dim is None:
         shape = (
-            fl.broadcast_shapes(input.shape, other.shape)
+            common_shape("cross", input.shape, other.shape)
             if input.dim() == other.dim()
             else input.shape
         )

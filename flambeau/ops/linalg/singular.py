@@ -4,7 +4,7 @@ import math
 
 from ... import _core
 from ..core import operators as fl
-from ..core.arguments import every, some
+from ..core.arguments import common_shape, every, some
 from ..core.declare import composite, primitive
 from ..core.results import lazy_result_type
 from .lapack import (
@@ -345,7 +345,8 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         )
     m, n = A.size(-2), A.size(-1)
     rtol = rcond if rcond is not None else fl.finfo(A.dtype).eps * max(m, n)
-    own, batch = A.shape[:-2], fl.broadcast_shapes(A.shape[:-2], right.shape[:-2])
+    own = A.shape[:-2]
+    batch = common_shape("linalg.lstsq", own, right.shape[:-2], what="batch")
     A, right = A.expand(*batch, m, n), right.expand(*batch, *right.shape[-2:])
     if driver in ("gelsd", "gelss"):
         solution = linalg_pinv(A, rtol=rtol) @ right

@@ -4,7 +4,7 @@ import math
 
 from ... import _core
 from ..core import operators as fl
-from ..core.arguments import some, wrap_dims
+from ..core.arguments import common_shape, some, wrap_dims
 from ..core.declare import composite, primitive
 from ..core.results import lazy_result_type
 from .lapack import (
@@ -218,14 +218,14 @@ def _solve_equation(operator, A, B, left):
             f"{operator}: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit: the size of A's "
             f"matrices must be B's number of {'rows' if left else 'columns'}."
         )
-    X, info = _solve(*_one_batch(A, B))
+    X, info = _solve(*_one_batch(operator, A, B))
     info = of_first_batch(info, A.shape[:-2])
     X = X if left else X.mT
     return X.squeeze(-1) if vector else X, info
 
 
-def _one_batch(A, B):
-    batch = fl.broadcast_shapes(A.shape[:-2], B.shape[:-2])
+def _one_batch(operator, A, B):
+    batch = common_shape(operator, A.shape[:-2], B.shape[:-2], what="batch")
     return A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:])
 
 
@@ -263,7 +263,7 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
             f"linalg.solve_triangular: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit: the "
             f"size of A's matrices must be B's number of {'rows' if left else 'columns'}."
         )
-    A, B = _one_batch(A, B)
+    A, B = _one_batch("linalg.solve_triangular", A, B)
     return _triangular_solve(A, B, upper, unitriangular)
 
 

@@ -2,7 +2,7 @@
 
 from ... import _core
 from ..core import operators as fl
-from ..core.arguments import operand, some
+from ..core.arguments import common_shape, operand, some
 from . import coalesce as sums
 from .convert import sum_at, to_coo, to_dense, to_layout
 from .frame import (
@@ -153,7 +153,7 @@ def mul(input, other):
 
 def _product_with_dense(input, other):
     frame, values = frame_and_entries(input)
-    shape = tuple(fl.broadcast_shapes(frame.size, other.shape))
+    shape = tuple(common_shape("mul", frame.size, other.shape))
     if shape != frame.size:
         from .shapes import broadcast_to
 
@@ -174,7 +174,7 @@ def _product_of_two(input, other):
     if a.size != b.size and here == COO == b.layout:
         from .shapes import broadcast_to
 
-        size = fl.broadcast_shapes(a.size, b.size)
+        size = common_shape("mul", a.size, b.size)
         return _product_of_two(broadcast_to(input, size), broadcast_to(other, size))
     if a.size != b.size:
         raise RuntimeError(

@@ -8,6 +8,7 @@ import math
 
 from ... import _core
 from ..core import operators as fl
+from ..core.arguments import common_shape
 from ..core.declare import primitive
 from . import coalesce as sums
 from .convert import compress, to_coo, to_layout
@@ -221,7 +222,7 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     product = mm(mat1, mat2)
     if not is_sparse(product) and not is_sparse(input):
         shape = tuple(product.shape)
-        if tuple(fl.broadcast_shapes(input.shape, shape)) != shape:
+        if tuple(common_shape("addmm", input.shape, shape)) != shape:
             raise RuntimeError(
                 f"addmm: input {tuple(input.shape)} does not broadcast to the product, {shape}."
             )

@@ -1,9 +1,11 @@
 """The worker processes of a loader, seen from the main process."""
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import time
 import warnings
 import weakref
@@ -13,6 +15,16 @@ from . import transport
 from .worker import WorkerInfo, run
 
 _PATIENCE_S = 5.0  # how long a worker may take to finish its batch before it is terminated
+
+
+def _quiet_fork():
+    """Python 3.12 warns of fork beside threads; our pool starts anew in the child.
+
+    Not before: to touch the filters makes Python forget what it has warned of, and say it again each epoch.
+    """
+    if sys.version_info < (3, 12):
+        return contextlib.nullcontext()
+    return warnings.catch_warnings(action="ignore", category=DeprecationWarning)
 
 
 class Workers:
@@ -47,9 +59,7 @@ class Workers:
                 name=f"DataLoader worker {i}",
                 daemon=True,
             )
-            with warnings.catch_warnings():
-                # Python 3.12 warns of fork beside threads; our pool starts anew in the child.
-                warnings.simplefilter("ignore", DeprecationWarning)
+            with _quiet_fork():
                 process.start()
             task_reader.close()
             result_writer.close()

@@ -39,7 +39,10 @@ def test_reductions_and_powers_of_numbers():
 def test_operations_that_a_dtype_lacks():
     # PyTorch raises RuntimeError; in a user's kernel it is a TypeError.
     for call in (lambda: -torch.ones(2).bool(), lambda: X & X):
-        with pytest.raises(RuntimeError, match="a kernel cannot"):
+        with pytest.raises(
+            RuntimeError,
+            match="^(neg: takes no bool|bitwise_and: takes integers and bool, not float32)",
+        ):
             call()
 
 
