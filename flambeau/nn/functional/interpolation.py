@@ -97,7 +97,8 @@ def interpolate(
     flambeau._core._check_room(math.prod(result) * input.element_size(), input)
     flambeau._core._check_room(2 * 8 * max(sizes), input)
     resized = input
-    for i in range(n):
+    # Bytes are rounded after each direction, so the order of these shows: columns come first.
+    for i in reversed(range(n)) if whole else range(n):
         dim, out, scale = i + 2, sizes[i], scales[i]
         if antialias:
             resized = _resize_antialiased(resized, dim, out, scale, mode, align_corners)
@@ -164,14 +165,41 @@ def _resize(input, dim, out, scale, mode, align_corners):
     part = at - base
     weights = cubic_taps(part) if mode == "bicubic" else [1 - part, part]
     first = -1 if mode == "bicubic" else 0
+    places = [(base.long() + (i + first)).clamp(0, size - 1) for i in range(len(weights))]
+    unit = None
+    if input.dtype == flambeau.uint8:
+        weights, unit = _whole_weights(_gathered(weights, places))
     shape = [-1 if i == dim else 1 for i in range(input.dim())]
     wide = input.to(work)
     total = None
-    for i, weight in enumerate(weights):
-        index = (base.long() + (i + first)).clamp(0, size - 1)
+    for index, weight in zip(places, weights, strict=True):
         term = wide.index_select(dim, index) * weight.to(work).reshape(shape)
         total = term if total is None else total + term
-    return _rounded(total, input.dtype)
+    return _rounded(total, input.dtype, unit)
+
+
+def _gathered(weights, places):
+    """(taps, out): the weights, those of one place (at the edges) summed in its first tap."""
+    weights = list(weights)
+    for i in range(len(weights)):
+        for j in range(i + 1, len(weights)):
+            same = places[i] == places[j]
+            weights[i] = flambeau.where(same, weights[i] + weights[j], weights[i])
+            weights[j] = weights[j].masked_fill(same, 0.0)
+    return flambeau.stack(weights)
+
+
+def _whole_weights(weights):
+    """(multiples, unit): weights as whole multiples of a power of 2, the largest below 2**15.
+
+    Sums of bytes are exact then. Source: the fixed-point resampling of Pillow-SIMD.
+    """
+    largest = float(weights.max())
+    bits = 0
+    while bits < 22 and math.floor(0.5 + largest * 2 ** (bits + 1)) < 2**15:
+        bits += 1
+    scaled = weights * 2**bits
+    return flambeau.where(scaled < 0, scaled - 0.5, scaled + 0.5).trunc(), 2.0**-bits
 
 
 def _resize_antialiased(input, dim, out, scale, mode, align_corners):
@@ -193,16 +221,20 @@ def _resize_antialiased(input, dim, out, scale, mode, align_corners):
     inside = (places.unsqueeze(0) > low) & (places.unsqueeze(0) < high) & (distance < reach)
     weight = flambeau.where(inside, weight, flambeau.zeros_like(weight))
     weight = weight / weight.sum(1, keepdim=True)
+    unit = None
+    if input.dtype == flambeau.uint8:
+        weight, unit = _whole_weights(weight)
     work = flambeau.float64 if input.dtype == flambeau.float64 else flambeau.float32
     weight = weight.to(work)
     moved = input.to(work).movedim(dim, -1)
-    return _rounded((moved @ weight.t()).movedim(-1, dim), input.dtype)
+    return _rounded((moved @ weight.t()).movedim(-1, dim), input.dtype, unit)
 
 
-def _rounded(values, dtype):
-    if dtype.is_floating_point:
+def _rounded(values, dtype, unit=None):
+    """values as dtype; bytes are whole multiples of `unit`, and their halves go up."""
+    if unit is None:
         return values.to(dtype)
-    return values.round().clamp(0, 255).to(dtype) if dtype == flambeau.uint8 else values.to(dtype)
+    return (values * unit + 0.5).floor().clamp(0, 255).to(dtype)
 
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
