@@ -22,8 +22,16 @@ def main(arguments):
         print(__doc__)
         return 0 if arguments else 2
     if arguments[0] in COMMANDS and not os.path.exists(arguments[0]):
+        if arguments[0] == "summary":
+            install()  # the model's file may say `import torch`
         command = importlib.import_module(f"flambeau.commands.{arguments[0].replace('-', '_')}")
         return command.main(arguments[1:])
+    if arguments[0] != "-m" and not os.path.exists(arguments[0]):
+        print(
+            f"flambeau: {arguments[0]!r} is neither a file nor one of {', '.join(COMMANDS)}.",
+            file=sys.stderr,
+        )
+        return 2
     install()
     inherit()
     if arguments[0] == "-m":

@@ -7,6 +7,7 @@ __torch_function__, or a mode is in force, it calls `dispatch`. A class whose __
 
 import contextlib
 import functools
+import sys
 import threading
 
 from . import _core
@@ -101,6 +102,11 @@ def handle_torch_function(public_api, relevant_args, *args, **kwargs):
         if result is not NotImplemented:
             return result
     for value in overriding:
+        if (pytorch := _pytorch()) and isinstance(value, pytorch.Tensor):
+            raise TypeError(
+                f"{resolve_name(public_api) or public_api}: an argument is a tensor of PyTorch. "
+                "flambeau.from_dlpack(tensor) takes it over without a copy."
+            )
         result = type(value).__torch_function__(public_api, types, args, kwargs)
         if result is not NotImplemented:
             return result
@@ -157,10 +163,31 @@ def _wrapped(result, cls):
     return result
 
 
+def _pytorch():
+    """The real torch, if that is loaded beside."""
+    pytorch = sys.modules.get("torch")
+    return None if getattr(pytorch, "Tensor", _core.Tensor) is _core.Tensor else pytorch
+
+
+def _is_pytorchs(func):
+    """Whether func belongs to the real torch; it would ask our tensors again, for ever."""
+    if _pytorch() is None:
+        return False
+    home = getattr(func, "__module__", None) or getattr(
+        getattr(func, "__objclass__", None), "__module__", ""
+    )
+    return home.partition(".")[0] == "torch"
+
+
 def torch_function(cls, func, types, args=(), kwargs=None):
     """Tensor.__torch_function__: runs func as if the arguments were plain, and makes results a cls."""
     if not all(issubclass(cls, kind) for kind in types):
         return NotImplemented
+    if _is_pytorchs(func):
+        raise TypeError(
+            f"{func.__name__}: this is PyTorch's own function, and its tensors are flambeau's. Import one of the two: "
+            "with `python -m flambeau program.py` every `import torch` gives flambeau."
+        )
     with DisableTorchFunctionSubclass():
         result = func(*args, **(kwargs or {}))
     if cls is _core.Tensor or func in get_default_nowrap_functions():

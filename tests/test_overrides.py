@@ -1,6 +1,8 @@
 """Subclasses, look-alikes and modes that take operators over through __torch_function__."""
 
 import copy
+import sys
+import types
 
 import pytest
 
@@ -270,3 +272,19 @@ def test_a_type_that_changes_its_mind_is_asked_again():
     assert type(x + 1) is Late
     Late.__torch_function__ = torch._C._disabled_torch_function_impl
     assert type(x + 1) is torch.Tensor
+
+
+def test_functions_of_the_real_torch_are_refused(monkeypatch):
+    # Given our tensors they asked these what to do, who called them again, until the stack was full.
+    real = types.ModuleType("torch")
+    real.Tensor = type("Tensor", (), {"__torch_function__": None})
+    monkeypatch.setitem(sys.modules, "torch", real)
+
+    def relu(x):
+        return type(x).__torch_function__(relu, (type(x),), (x,))
+
+    with pytest.raises(TypeError, match="an argument is a tensor of PyTorch"):
+        torch.ones(2) + real.Tensor()
+    relu.__module__ = "torch.nn.functional"
+    with pytest.raises(TypeError, match="^relu: this is PyTorch's own function"):
+        relu(torch.ones(2))

@@ -46,6 +46,9 @@ def found(place):
             f"python -m flambeau summary: {place!r} names no model. Write module:Model or file.py:Model."
         )
     if where.endswith(".py"):
+        if not os.path.exists(where):
+            raise SystemExit(f"python -m flambeau summary: there is no file {where!r}.")
+        sys.path.insert(0, os.path.dirname(os.path.abspath(where)))
         spec = importlib.util.spec_from_file_location("model_file", where)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)

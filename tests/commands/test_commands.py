@@ -69,3 +69,27 @@ def test_what_a_report_says(monkeypatch):
     )
     assert collect_env.run_and_return_first_line(collect_env.run, "printf 'a\nb'") == "a"
     assert collect_env.run_and_read_all(collect_env.run, "false") is None
+
+
+def test_summary_of_a_program_that_says_torch(tmp_path):
+    # It was run with the torch that was installed, or none.
+    (tmp_path / "net.py").write_text("import torch\nmodel = lambda: torch.nn.Linear(3, 2)\n")
+    command = [
+        sys.executable,
+        "-m",
+        "flambeau",
+        "summary",
+        str(tmp_path / "net.py") + ":model",
+        "4,3",
+    ]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "Linear" in printed and "8 parameters" in printed
+
+
+def test_words_that_are_no_command():
+    command = [sys.executable, "-m", "flambeau", "sumary"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "flambeau: 'sumary' is neither a file nor one of info, warmup, summary, trace, stand-in.\n"
+    )

@@ -320,3 +320,16 @@ def test_functions_are_torchvision_s():
                 name,
                 kind,
             )
+
+
+def test_the_first_argument_has_torchvisions_name():
+    # to_tensor took no pic=, and signatures named an argument that calls did not take.
+    import inspect
+
+    import flambeau.vision.transforms.functional as older
+
+    x = torch.rand(3, 4, 4)
+    assert older.hflip(img=x).equal(F.hflip(inpt=x))
+    assert list(inspect.signature(older.hflip).parameters) == ["img"]
+    assert list(inspect.signature(F.rotate).parameters)[:2] == ["inpt", "angle"]
+    assert older.to_tensor(pic=(x.permute(1, 2, 0) * 255).byte().numpy()).shape == (3, 4, 4)

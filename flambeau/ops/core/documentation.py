@@ -18,6 +18,22 @@ _WORDS = {
     kinds.TENSORS: "sequence of Tensor",
 }
 _BY_DEFAULT = {bool: "bool", int: "int", float: "number", str: "str"}
+_BY_NAME = {
+    **dict.fromkeys(
+        """B batch1 batch2 bias boundaries condition grid index input1 input2 logits log_probs mask mat mat1 mat2 LU_data
+        LU_pivots pivots query key running_mean running_var source src target targets theta vec vec1 vec2 weight weights
+        x1 x2 anchor positive negative real imag abs angle pos_weight linear_weight linear_bias in_proj_weight
+        in_proj_bias out_proj_weight out_proj_bias attn_mask key_padding_mask bias_k bias_v prob count""".split(),
+        "Tensor",
+    ),
+    **dict.fromkeys("norm padding_mode interpolation_mode driver rounding_mode".split(), "str"),
+    "other": "Tensor or number",
+    "exponent": "Tensor or number",
+    "device": "device",
+    "layout": "layout",
+    "generator": "Generator",
+    "size_average": "bool",
+}
 _COMPUTED = {
     "promoted": "the operands are brought to one dtype, and computed in it",
     "floating": "integers and bool are computed in the default dtype",
@@ -69,10 +85,11 @@ def _arguments(operator, spec):
         star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
         kind = known.get(p.name, kinds.ANY)
         words = _WORDS.get(kind.lower()) or _any_word(p, spec)
+        words = f" ({words})" if words else ""
         note = "" if p.default is p.empty else f": {p.default!r} if not given"
         if p.name == "out":
-            words, note = "Tensor, optional", ": where the result is put"
-        lines.append(f"\n    {star}{p.name} ({words}){note}.")
+            words, note = " (Tensor, optional)", ": where the result is put"
+        lines.append(f"\n    {star}{p.name}{words}{note}.")
     return "".join(lines)
 
 
@@ -93,7 +110,7 @@ def _any_word(parameter, spec):
     told = _WORDS.get(kinds._BY_NAME.get(parameter.name)) or _BY_DEFAULT.get(
         type(parameter.default)
     )
-    return told or "see above"
+    return told or _BY_NAME.get(parameter.name)
 
 
 def _returned(operator, spec):

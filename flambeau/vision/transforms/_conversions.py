@@ -17,26 +17,26 @@ def _from_array(array, name="to_tensor"):
     return from_numpy(numpy.ascontiguousarray(array.transpose(2, 0, 1)))
 
 
-def pil_to_tensor(image):
+def pil_to_tensor(pic):
     """A PIL image as a tensor (C, H, W) of its own dtype."""
     import numpy
 
-    if not is_pil(image):
-        raise TypeError(f"pil_to_tensor: takes a PIL image, not {type(image).__name__}.")
-    array = numpy.array(image)
+    if not is_pil(pic):
+        raise TypeError(f"pil_to_tensor: takes a PIL image, not {type(pic).__name__}.")
+    array = numpy.array(pic)
     if array.dtype == bool:
         array = array.astype("uint8") * 255
     return _from_array(array)
 
 
-def to_tensor(image):
+def to_tensor(pic):
     """A PIL image, an array (H, W) or (H, W, C), or a tensor (..., C, H, W), as ToTensor's.
 
     uint8 becomes float32 divided by 255; other dtypes keep their values.
     """
-    if not isinstance(image, Tensor):
-        image = pil_to_tensor(image) if is_pil(image) else _from_array(image)
-    return to_float(image)
+    if not isinstance(pic, Tensor):
+        pic = pil_to_tensor(pic) if is_pil(pic) else _from_array(pic)
+    return to_float(pic)
 
 
 # What Pillow can show: dtype and channels of an array -> mode.
@@ -52,7 +52,7 @@ _MODES = {
 _OTHER_MODES = {2: ("LA",), 3: ("RGB", "YCbCr", "HSV"), 4: ("RGBA", "CMYK", "RGBX")}
 
 
-def to_pil_image(image, mode=None):
+def to_pil_image(pic, mode=None):
     """A tensor (C, H, W) or (H, W), or an array (H, W, C), as a PIL image. Needs Pillow."""
     try:
         from PIL import Image
@@ -63,18 +63,16 @@ def to_pil_image(image, mode=None):
         ) from None
     import numpy
 
-    if isinstance(image, Tensor):
-        if image.ndim not in (2, 3):
-            raise ValueError(f"to_pil_image: {image.ndim} dims are no image; it must have 2 or 3.")
-        if image.is_floating_point() and mode != "F":
-            image = image.mul(255).to(uint8)
-        array = (image.permute(1, 2, 0) if image.ndim == 3 else image).numpy()
+    if isinstance(pic, Tensor):
+        if pic.ndim not in (2, 3):
+            raise ValueError(f"to_pil_image: {pic.ndim} dims are no image; it must have 2 or 3.")
+        if pic.is_floating_point() and mode != "F":
+            pic = pic.mul(255).to(uint8)
+        array = (pic.permute(1, 2, 0) if pic.ndim == 3 else pic).numpy()
     else:
-        array = image
+        array = pic
         if not isinstance(array, numpy.ndarray):
-            raise TypeError(
-                f"to_pil_image: takes a tensor or an array, not {type(image).__name__}."
-            )
+            raise TypeError(f"to_pil_image: takes a tensor or an array, not {type(pic).__name__}.")
         if array.ndim not in (2, 3):
             raise ValueError(f"to_pil_image: {array.ndim} dims are no image; it must have 2 or 3.")
     channels = 1 if array.ndim == 2 else array.shape[2]

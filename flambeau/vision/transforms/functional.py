@@ -9,7 +9,7 @@ import functools
 from ... import Tensor
 from . import _image, _image_color, _image_warp, _pil
 from ._conversions import pil_to_tensor, to_pil_image, to_tensor
-from .modes import InterpolationMode, pair
+from .modes import InterpolationMode, pair, shows_first
 
 __all__ = [
     "InterpolationMode", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation",
@@ -41,6 +41,7 @@ def _both(of_tensors, name=None):
 
     transform.__name__ = transform.__qualname__ = name
     transform.__module__ = __name__
+    shows_first(transform, of_tensors, "img")
     return transform
 
 

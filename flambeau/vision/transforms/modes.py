@@ -2,6 +2,7 @@
 
 import enum
 import functools
+import inspect
 
 
 class InterpolationMode(enum.Enum):
@@ -47,3 +48,10 @@ def pair(size):
             f"vision.transforms: size must be a number or (height, width), not {size}."
         )
     return size
+
+
+def shows_first(function, like, name):
+    """Let `function` have the signature of `like`, whose first parameter is called `name`."""
+    signature = inspect.signature(like)
+    first, *rest = signature.parameters.values()
+    function.__signature__ = signature.replace(parameters=[first.replace(name=name), *rest])

@@ -11,7 +11,7 @@ import inspect
 from ..... import Tensor
 from .... import tv_tensors
 from ..._pil import is_pil
-from ...modes import InterpolationMode
+from ...modes import InterpolationMode, shows_first
 
 KERNELS = {}  # name -> kind -> kernel
 FUNCTIONS = {}  # name -> function
@@ -108,6 +108,7 @@ def functional(
         return handler(inpt, *args, **kwargs)
 
     functools.update_wrapper(call, image)
+    shows_first(call, image, "inpt")
     call.__name__ = call.__qualname__ = name
     call.__module__ = __name__.rpartition(".")[0]
     call.__doc__ = doc or image.__doc__
