@@ -11,11 +11,11 @@ import re
 import shutil
 import sys
 import tempfile
-import urllib.request
 import zipfile
 from pathlib import Path
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError  # noqa: F401  (programs take URLError from here)
 from urllib.parse import urlparse
+from urllib.request import Request, urlopen
 
 __all__ = [
     "download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir",
@@ -23,7 +23,15 @@ __all__ = [
 
 _dir = None
 HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")  # the checksum in a file's name
-_CONF = "hubconf.py"
+MODULE_HUBCONF = "hubconf.py"
+
+
+def __getattr__(name):
+    if name == "tqdm":  # programs take it from here; loaded when it is asked for
+        from tqdm import tqdm
+
+        return tqdm
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get_dir():
@@ -85,11 +93,9 @@ def _exists(owner, repo, ref):
     token = os.environ.get("GITHUB_TOKEN")
     if token:
         headers["Authorization"] = f"token {token}"
-    request = urllib.request.Request(
-        f"https://api.github.com/repos/{owner}/{repo}/commits/{ref}", headers=headers
-    )
+    request = Request(f"https://api.github.com/repos/{owner}/{repo}/commits/{ref}", headers=headers)
     try:
-        urllib.request.urlopen(request, timeout=30).close()
+        urlopen(request, timeout=30).close()
     except HTTPError as error:
         if error.code in (404, 422):
             raise ValueError(
@@ -148,7 +154,7 @@ def _folder(repo_or_dir, source, trust_repo, force_reload, verbose, skip_validat
 
 def _hubconf(folder):
     """The module hubconf.py of a repository, which may import its neighbours."""
-    path = Path(folder, _CONF)
+    path = Path(folder, MODULE_HUBCONF)
     if not path.is_file():
         raise FileNotFoundError(errno.ENOENT, "hub: the repository has no hubconf.py", str(path))
     spec = importlib.util.spec_from_file_location("hubconf", path)
@@ -227,12 +233,12 @@ def download_url_to_file(url, dst, hash_prefix=None, progress=True):
     """
     dst = os.path.expanduser(dst)
     digest = hashlib.sha256()
-    request = urllib.request.Request(url, headers={"User-Agent": "torch.hub"})
+    request = Request(url, headers={"User-Agent": "torch.hub"})
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(dst) or ".", suffix=".partial")
     try:
         with (
             os.fdopen(handle, "wb") as file,
-            urllib.request.urlopen(request, timeout=60) as response,
+            urlopen(request, timeout=60) as response,
         ):
             size = int(response.headers.get("Content-Length") or 0)
             with _bar(size, progress, os.path.basename(dst)) as bar:

@@ -32,7 +32,8 @@ def test_switches_of_what_is_not_here():
     nn.modules.pixelshuffle.PixelShuffle nn.modules.upsampling.Upsample nn.modules.channelshuffle.ChannelShuffle
     nn.modules.module._EXTRA_STATE_KEY_SUFFIX nn.modules.transformer._get_activation_fn nn.init._no_grad_normal_
     fx.experimental.symbolic_shapes.free_unbacked_symbols serialization.MAP_LOCATION serialization.DEFAULT_PROTOCOL
-    types.Number hub.HASH_REGEX optim.optimizer.ParamsT _tensor._rebuild_from_type_v2 backends.__allow_nonbracketed_mutation
+    types.Number hub.HASH_REGEX hub.tqdm hub.urlparse hub.URLError hub.MODULE_HUBCONF
+    optim.optimizer.ParamsT _tensor._rebuild_from_type_v2 backends.__allow_nonbracketed_mutation
     distributions.utils._standard_normal optim.optimizer._params_t _functorch.vmap._get_name""".split(),
 )
 def test_names_that_libraries_import(name):
