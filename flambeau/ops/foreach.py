@@ -63,6 +63,8 @@ def _column(name, self, other, argument, *, scalar_tensor=False):
             return other, "scalars"
     elif _is_number(other):
         return [other] * len(self), "scalar"
+    elif isinstance(other, _core.Tensor) and other.dim() == 0 and not other.requires_grad:
+        return [other.item()] * len(self), "scalar"
     raise TypeError(
         f"{name}: {argument} must be a number, a list of numbers or a list of Tensors, not {_described(other)}."
     )

@@ -8,7 +8,7 @@ import functools
 import math
 
 from .core import operators as fl
-from .core.arguments import few, is_left_out, wrap_dims
+from .core.arguments import few, is_left_out, some, wrap_dims
 from .core.declare import composite
 
 
@@ -159,11 +159,19 @@ def mean(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 
 @_masked
 def median(input, dim=-1, *, keepdim=False, dtype=None, mask=None):
-    """The median of the selected elements, the lower one of two, NaN where there are none."""
-    input = _floating(input, dtype)
+    """The median of the selected elements, the lower one of two; NaN, or ValueError of integers, of none."""
+    input = _as(input, dtype)
     if mask is None:
         return input.median(dim, keepdim).values
-    return _filled("median", input, mask, math.nan).nanmedian(dim, keepdim).values
+    if input.dtype.is_floating_point or input.dtype.is_complex:
+        return _filled("median", input, mask, math.nan).nanmedian(dim, keepdim).values
+    result = _filled("median", input.double(), mask, math.nan).nanmedian(dim, keepdim).values
+    if some(result.isnan()):
+        raise ValueError(
+            f"masked.median: mask selects nothing of a row, and {input.dtype} has no NaN for its median. Convert "
+            "input with .float()."
+        )
+    return result.to(input.dtype)
 
 
 def _spread(operator, input, dim, unbiased, correction, keepdim, dtype, mask):

@@ -120,7 +120,7 @@ def _with_initial(result, reduce, initial):
 def _rows(data, axis, starts, lengths):
     """(the rows of all batches that belong to a segment, the segment of each, counted through)."""
     size, count = data.size(axis), starts.size(-1)
-    rows = data.reshape(-1, *data.shape[axis + 1 :])
+    rows = data.flatten(0, axis)
     starts, lengths = starts.reshape(-1, count), lengths.reshape(-1, count)
     batches = starts.size(0)
     positions = fl.arange(size, device=data.device).expand(batches, size)

@@ -64,6 +64,8 @@ def test_factors_and_tensors_without_dims():
 
 def test_a_number_to_the_power_of_each():
     x, _ = lists()
+    same(torch._foreach_pow(x, torch.tensor(2.0)), [one**2 for one in x])
+    same(torch._foreach_maximum(x, torch.tensor(0.5)), [one.clamp(min=0.5) for one in x])
     same(torch._foreach_pow(2.0, x), [torch.pow(2.0, one) for one in x])
 
 

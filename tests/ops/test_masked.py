@@ -41,3 +41,12 @@ def test_nothing_selected():
     assert masked.sum(x, 1, mask=nothing).tolist() == [0, 0]
     assert masked.prod(x, 1, mask=nothing).tolist() == [1, 1]
     assert all(math.isnan(value) for value in masked.mean(x, 1, mask=nothing).tolist())
+
+
+def test_median_of_integers_is_an_integer():
+    x, mask = flambeau.tensor([[3, 2**40 + 1, 5]]), flambeau.tensor([[False, True, False]])
+    got = masked.median(x, 1, mask=mask)
+    assert got.dtype == flambeau.int64 and got.tolist() == [2**40 + 1]
+    assert masked.median(x, 1).tolist() == [5]
+    with pytest.raises(ValueError, match="masked.median: mask selects nothing"):
+        masked.median(x, 1, mask=~mask & mask)

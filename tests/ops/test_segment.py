@@ -10,7 +10,7 @@ EMPTY = {"sum": 0, "mean": np.nan, "max": -np.inf, "min": np.inf, "prod": 1}
 
 
 @pytest.mark.parametrize("reduce", HOW)
-@pytest.mark.parametrize("rest", [(), (3,), (2, 2)])
+@pytest.mark.parametrize("rest", [(), (3,), (2, 2), (0,)])
 def test_segments_by_lengths_and_offsets(reduce, rest):
     x, lengths = torch.randn(9, *rest), torch.tensor([3, 0, 5, 1])
     offsets = torch.tensor([0, 3, 3, 8, 9])

@@ -345,7 +345,7 @@ def linear(input, weight, bias=None):
     if is_sparse(input):
         product = mm(input, fl.t(weight))
     else:
-        rows = input.reshape(-1, input.shape[-1])
+        rows = input.unsqueeze(0).flatten(0, -2)
         product = mm(rows, fl.t(weight)).reshape(*input.shape[:-1], weight.shape[0])
     return product if bias is None else product + bias
 
