@@ -127,3 +127,23 @@ def test_sums_with_an_infinity_are_infinite(n):
         half = torch.fft.rfft(torch.randn(count, n))
         half[:, 2] = float("inf")
         assert (torch.fft.irfft(half, n)[:, 0] == float("inf")).all()
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_infinities_a_quarter_of_the_circle_away(count):
+    # exp(i pi j / 2) is 1, i, -1, -i: its parts of 0 make no NaN of an infinity.
+    inf = float("inf")
+    half = torch.tensor([0, inf, 0], dtype=torch.complex64).expand(count, 3)
+    assert (torch.fft.irfft(half, 4) == torch.tensor([inf, 0, -inf, 0])).all()
+    spectrum = torch.fft.rfft(torch.tensor([inf, 0, 0, 0]).expand(count, 4))
+    assert (spectrum.real == inf).all() and (spectrum.imag == 0).all()
+
+
+@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize("n", [8, 12, 64, 4096])
+def test_a_large_sample_overflows_nowhere(n, count):
+    x = torch.zeros(count, n)
+    x[:, 1] = 3e38
+    spectrum = torch.fft.rfft(x)
+    assert torch.isfinite(spectrum).all()
+    assert torch.allclose(spectrum.abs(), torch.full_like(spectrum.abs(), 3e38))

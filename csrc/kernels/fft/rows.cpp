@@ -183,17 +183,19 @@ void real_row(int64_t n, const T* in, T* out, T scale, T sign) {
   out[0] = re + im;
   out[2 * m] = re - im;
   out[1] = out[2 * m + 1] = 0;
-  for (int64_t k = 1; k <= m / 2; ++k) {
+  for (int64_t k = 1; k < m - k; ++k) {  // as fourier_split_half
     T *a = out + 2 * k, *b = out + 2 * (m - k);
+    for (T* part : {a, a + 1, b, b + 1}) *part /= 2;
     T even_re = a[0] + b[0], even_im = a[1] - b[1];
     T d_re = a[1] + b[1], d_im = b[0] - a[0];  // -i times the difference
     T odd_re = d_re * w[2 * k] - d_im * w[2 * k + 1],
       odd_im = d_re * w[2 * k + 1] + d_im * w[2 * k];
-    a[0] = (even_re + odd_re) / 2;
-    a[1] = (even_im + odd_im) / 2 * sign;
-    b[0] = (even_re - odd_re) / 2;
-    b[1] = (odd_im - even_im) / 2 * sign;
+    a[0] = even_re + odd_re;
+    a[1] = (even_im + odd_im) * sign;
+    b[0] = even_re - odd_re;
+    b[1] = (odd_im - even_im) * sign;
   }
+  if (m % 2 == 0) out[m + 1] *= -sign;
 }
 
 template <class T>
@@ -218,7 +220,7 @@ void real_row_inverse(int64_t n, const T* in, T* out, T scale, T sign) {
   T* z = points.get();
   z[0] = in[0] + in[2 * m];
   z[1] = in[0] - in[2 * m];
-  for (int64_t k = 1; k <= m / 2; ++k) {
+  for (int64_t k = 1; k < m - k; ++k) {  // as fourier_join_half
     const T *a = in + 2 * k, *b = in + 2 * (m - k);
     T a_im = a[1] * sign, b_im = b[1] * sign;
     T even_re = a[0] + b[0], even_im = a_im - b_im, d_re = a[0] - b[0], d_im = a_im + b_im;
@@ -228,6 +230,10 @@ void real_row_inverse(int64_t n, const T* in, T* out, T scale, T sign) {
     z[2 * k + 1] = even_im + odd_re;
     z[2 * (m - k)] = even_re + odd_im;
     z[2 * (m - k) + 1] = odd_re - even_im;
+  }
+  if (m % 2 == 0) {
+    z[m] = 2 * in[m];
+    z[m + 1] = -2 * in[m + 1] * sign;
   }
   run(*fourier_plan<T>(m), z, out, scale, true, false);
 }

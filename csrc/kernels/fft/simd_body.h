@@ -131,8 +131,7 @@ inline __attribute__((always_inline)) void fixed_step(const FourierStep<T>& step
     store_points(to, a[0]);
     FLAMBEAU_UNROLLED
     for (int k = 1; k < radix; ++k) {
-      if constexpr (turned)
-        a[k] = times(a[k], splat(roots[2 * k - 2]), splat(roots[2 * k - 1]));
+      if constexpr (turned) a[k] = times(a[k], splat(roots[2 * k - 2]), splat(roots[2 * k - 1]));
       store_points(to + s * k * wide, a[k]);
     }
   }
@@ -354,6 +353,9 @@ void fourier_rotate(T* data, const T* factors, const T* lane_roots, int64_t n) {
   }
 }
 
+// The middle coefficient of an even n is its own partner, a quarter of the circle from the first:
+// its products with 0 would make an infinity NaN, and with a rounded 0 leave something of 3e38.
+
 template <class T>
 void fourier_split_half(T* data, const T* roots, int64_t n, T sign) {
   constexpr int64_t wide = 2 * Vec<T>::lanes;
@@ -361,14 +363,20 @@ void fourier_split_half(T* data, const T* roots, int64_t n, T sign) {
   Points<T> first = load_points(data);
   store_points(data, Points<T>{first.re + first.im, Lane<T>{}});
   store_points(data + n * wide, Points<T>{first.re - first.im, Lane<T>{}});
-  for (int64_t k = 1; k <= n / 2; ++k) {
+  for (int64_t k = 1; k < n - k; ++k) {
     Points<T> a = load_points(data + k * wide), b = load_points(data + (n - k) * wide);
-    b.im = -b.im;
+    // Halved before they are added: sums stay as small as the results.
+    a = {a.re * half, a.im * half};
+    b = {b.re * half, -b.im * half};
     Points<T> even = a + b, odd = times_minus_i(a - b);
     odd = times(odd, splat(roots[2 * k]), splat(roots[2 * k + 1]));
     Points<T> low = even + odd, high = even - odd;
-    store_points(data + k * wide, Points<T>{low.re * half, low.im * half * signs});
-    store_points(data + (n - k) * wide, Points<T>{high.re * half, -high.im * half * signs});
+    store_points(data + k * wide, Points<T>{low.re, low.im * signs});
+    store_points(data + (n - k) * wide, Points<T>{high.re, -high.im * signs});
+  }
+  if (n % 2 == 0) {
+    Points<T> middle = load_points(data + n / 2 * wide);
+    store_points(data + n / 2 * wide, Points<T>{middle.re, -middle.im * signs});
   }
 }
 
@@ -379,7 +387,7 @@ void fourier_join_half(T* data, const T* roots, int64_t n, T sign) {
   // Imaginary parts of the first and the last coefficient mean nothing.
   Lane<T> first = load(data), last = load(data + n * wide);
   store_points(data, Points<T>{first - last, first + last});
-  for (int64_t k = 1; k <= n / 2; ++k) {
+  for (int64_t k = 1; k < n - k; ++k) {
     Points<T> a = load_points(data + k * wide), b = load_points(data + (n - k) * wide);
     a.im = a.im * signs;
     b.im = -b.im * signs;
@@ -388,6 +396,11 @@ void fourier_join_half(T* data, const T* roots, int64_t n, T sign) {
     // even + i odd, and of n - k the conjugates' even + i odd; parts swapped.
     store_points(data + k * wide, Points<T>{even.im + odd.re, even.re - odd.im});
     store_points(data + (n - k) * wide, Points<T>{odd.re - even.im, even.re + odd.im});
+  }
+  if (n % 2 == 0) {
+    Points<T> middle = load_points(data + n / 2 * wide);
+    const Lane<T> two = splat(T(2));
+    store_points(data + n / 2 * wide, Points<T>{-middle.im * two * signs, middle.re * two});
   }
 }
 
