@@ -92,10 +92,14 @@ def install(site):
             )
     remove(site)
     done = []
-    for info in sorted(FOLDER.glob("*.dist-info")):
-        name, version = info.name.removesuffix(".dist-info").split("-")
+    for kept in sorted(
+        FOLDER.glob("*.egg-info")
+    ):  # builders of wheels leave out any other *.dist-info
+        name, version = kept.name.removesuffix(".egg-info").split("-")
+        info = kept.with_suffix(".dist-info")
         shutil.copytree(FOLDER / name, site / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(info, site / info.name)
+        shutil.copytree(kept, site / info.name)
+        (site / info.name / "PKG-INFO").rename(site / info.name / "METADATA")
         (site / info.name / "INSTALLER").write_text(_INSTALLER + "\n")
         _write_record(site, name, info.name)
         done.append(f"{name} {version}")

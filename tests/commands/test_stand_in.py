@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -65,13 +66,13 @@ def environment(tmp_path_factory):
 def test_versions_are_those_of_the_interfaces():
     from flambeau import vision
 
-    names = {path.name for path in identity.FOLDER.glob("*.dist-info")}
+    names = {path.name for path in identity.FOLDER.glob("*.egg-info")}
     assert names == {
-        f"torch-{torch.__version__}.dist-info", f"torchvision-{vision.__version__}.dist-info",
+        f"torch-{torch.__version__}.egg-info", f"torchvision-{vision.__version__}.egg-info",
     }  # fmt: skip
-    for info in identity.FOLDER.glob("*.dist-info"):
+    for info in identity.FOLDER.glob("*.egg-info"):
         name, version = info.stem.split("-")
-        text = (info / "METADATA").read_text()
+        text = (info / "PKG-INFO").read_text()
         assert f"Name: {name}\nVersion: {version}\n" in text
     assert f"Requires-Dist: torch=={torch.__version__}" in text or "torchvision" not in text
 
@@ -165,3 +166,15 @@ def test_einops_and_timm_are_installed_without_pytorch(environment, tmp_path):
     program = "import torch, einops; print(einops.rearrange(torch.ones(2, 3, 4), 'a b c -> c (a b)').shape)"
     ran = python(environment, "-c", program, cwd=tmp_path)
     assert ran.stdout == "torch.Size([4, 6])\n", ran.stderr
+
+
+def test_a_wheel_holds_what_it_copies():
+    # scikit-build-core leaves out folders called *.dist-info, and what git ignores.
+    kept = [p for p in identity.FOLDER.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    assert sum(p.name == "PKG-INFO" for p in kept) == 2
+    assert not [p for p in kept if any(part.endswith(".dist-info") for part in p.parts)]
+    if shutil.which("git") and (ROOT / ".git").exists():
+        ignored = subprocess.run(
+            ["git", "check-ignore", "--no-index", *kept], cwd=ROOT, capture_output=True, text=True
+        )
+        assert ignored.stdout == ""
