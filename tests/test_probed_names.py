@@ -87,6 +87,32 @@ def test_a_step_set_later_has_hooks_too():
     assert seen == [0.5] and x.item() == 0
 
 
+def test_a_module_holds_other_tensors_for_a_while():
+    from flambeau.nn.utils import stateless
+
+    linear, weight = torch.nn.Linear(2, 1, bias=False), torch.ones(1, 2, requires_grad=True)
+    own = linear.weight
+    with stateless._reparametrize_module(linear, {"weight": weight}):
+        assert linear.weight is weight
+        linear(torch.tensor([[2.0, 3.0]])).sum().backward()
+    assert linear.weight is own and own.grad is None and weight.grad.tolist() == [[2, 3]]
+    strict = stateless._reparametrize_module(linear, {}, strict=True)
+    with pytest.raises(RuntimeError, match="missing key.*weight"), strict:
+        pass
+
+
+def test_bytes_of_an_object_in_a_tensor():
+    storage = torch.ByteStorage._from_buffer(b"\1\2\377")
+    assert torch.ByteTensor(storage).tolist() == [1, 2, 255]
+
+
+@pytest.mark.parametrize("device", ("cpu", "meta"))
+def test_tensors_of_one_storage(device):
+    x = torch.ones(4, device=device)
+    assert torch._C._is_alias_of(x, x[1:].view(3, 1))
+    assert not torch._C._is_alias_of(x, torch.ones(4, device=device))
+
+
 def test_no_fake_tensors_are_in_force():
     assert torch._guards.active_fake_mode() is None
     assert torch._guards.detect_fake_mode([torch.ones(1)]) is None

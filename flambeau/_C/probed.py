@@ -31,6 +31,11 @@ def _are_functorch_transforms_active():
     return _core._in_vmap()
 
 
+def _is_alias_of(first, second):
+    """Whether two tensors lie in one storage."""
+    return first.untyped_storage() == second.untyped_storage()
+
+
 def _get_accelerator(check=False):
     """The device that computes: the CPU."""
     return device("cpu")

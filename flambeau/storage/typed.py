@@ -252,6 +252,8 @@ class TypedStorage:
         made = files.from_buffer(buffer, byte_order, count, offset, dtype)
         return TypedStorage(wrap_storage=UntypedStorage._of(made), dtype=dtype)
 
+    _from_buffer = from_buffer
+
     @classmethod
     def from_file(cls, filename, shared=False, size=0, *, dtype=None):
         """The elements of a file, mapped; with shared=True writes reach the file, which grows as needed."""
@@ -372,6 +374,8 @@ class _LegacyStorage(TypedStorage, metaclass=_LegacyMeta):
     def from_buffer(cls, buffer, byte_order=None, count=-1, offset=0):
         """A copy of a buffer of elements; byte_order ("native", "little", "big") is the buffer's."""
         return TypedStorage.from_buffer(buffer, byte_order, count, offset, dtype=cls.dtype)
+
+    _from_buffer = from_buffer
 
     @classmethod
     def from_file(cls, filename, shared=False, size=0):

@@ -165,3 +165,13 @@ def functional_call(
 
 
 _functional_call = functional_call  # the name under which some programs import it
+
+
+def _reparametrize_module(
+    module, parameters_and_buffers, *, tie_weights=False, strict=False, stack_weights=False
+):
+    """A context in which a module holds the given tensors in the place of its own.
+
+    Args: as functional_call's; with stack_weights and without, the module's own come back in the reverse order.
+    """
+    return _exchanged(module, parameters_and_buffers, tie_weights, strict)
