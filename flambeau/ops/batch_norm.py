@@ -142,8 +142,12 @@ def _check(input, weight, bias, running_mean, running_var):
             ".float() first."
         )
     channels = input.size(1) if input.dim() > 1 else 0
+    dtype, alike = input.dtype, True
     for vector in (weight, bias, running_mean, running_var):
-        if vector is not None and vector.numel() != channels:
+        if vector is None:
+            continue
+        alike &= vector.dtype is dtype
+        if vector.numel() != channels:
             names = ("weight", "bias", "running_mean", "running_var")
             given = (weight, bias, running_mean, running_var)
             name = next(name for name, v in zip(names, given) if v is vector)
@@ -151,14 +155,9 @@ def _check(input, weight, bias, running_mean, running_var):
                 f"batch_norm: {name} has {vector.numel()} elements but input has {channels} "
                 "channels. There must be one for each."
             )
-    check_parameters(
-        "batch_norm",
-        input,
-        weight=weight,
-        bias=bias,
-        running_mean=running_mean,
-        running_var=running_var,
-    )
+    if not alike:
+        statistics = {"running_mean": running_mean, "running_var": running_var}
+        check_parameters("batch_norm", input, weight=weight, bias=bias, **statistics)
 
 
 @composite(method=False, out=False)

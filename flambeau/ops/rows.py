@@ -400,7 +400,8 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5, cudnn_
             f"layer_norm: input is {input.dtype}, but it must be floating. Convert it with "
             ".float() first."
         )
-    check_parameters("layer_norm", input, weight=weight, bias=bias)
+    if any(p is not None and p.dtype is not input.dtype for p in (weight, bias)):
+        check_parameters("layer_norm", input, weight=weight, bias=bias)
     if bias is not None and weight is None:
         return (_layer_norm(input, length, None, None, eps) + bias).to(input.dtype)
     return _layer_norm(input, length, weight, bias, eps)

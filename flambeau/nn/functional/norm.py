@@ -125,13 +125,18 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
             f"group_norm: num_groups={num_groups} does not divide the {input.size(1)} channels of "
             f"input {tuple(input.shape)}."
         )
+    dtype, alike = input.dtype, True
     for name, vector in (("weight", weight), ("bias", bias)):
-        if vector is not None and (vector.dim() != 1 or vector.numel() != c):
+        if vector is None:
+            continue
+        alike &= vector.dtype is dtype
+        if vector.dim() != 1 or vector.numel() != c:
             raise RuntimeError(
                 f"group_norm: {name} {tuple(vector.shape)} must be ({input.size(1)},), one for "
                 f"each channel of input {tuple(input.shape)}."
             )
-    check_parameters("group_norm", input, weight=weight, bias=bias)
+    if not alike:
+        check_parameters("group_norm", input, weight=weight, bias=bias)
     _check_batch("group_norm", [n * c // num_groups, num_groups, *spatial])
     block = c // num_groups * math.prod(spatial)
     wide = weight if weight is not None else bias
