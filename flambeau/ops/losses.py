@@ -140,6 +140,12 @@ def _(grad_output, input, target, result):
     return grad_output * (1 / (1 + k.exp(-input)) - target)
 
 
+def _minus_log_sigmoids(input):
+    """-log(sigmoid(input)) and -log(sigmoid(-input))."""
+    rest = k.log1p(k.exp(-k.abs(input)))
+    return k.maximum(-input, 0) + rest, k.maximum(input, 0) + rest
+
+
 @loss
 def binary_cross_entropy_with_logits_weighted(input, target, pos_weight):
     """That, with the part where target is 1 times pos_weight."""
@@ -157,6 +163,24 @@ def _(grad_output, input, target, pos_weight, result):
 @binary_cross_entropy_with_logits_weighted.derivative("target")
 def _(grad_output, input, target, pos_weight, result):
     # The derived form has -input + ... + max(-input, 0): inf - inf at -inf.
-    rest = k.log1p(k.exp(-k.abs(input)))
-    minus_log_yes, minus_log_no = k.maximum(-input, 0) + rest, k.maximum(input, 0) + rest
+    minus_log_yes, minus_log_no = _minus_log_sigmoids(input)
     return grad_output * (pos_weight * minus_log_yes - minus_log_no)
+
+
+@loss
+def sigmoid_cross_entropy(input, target):
+    """binary_cross_entropy_with_logits as a sum of two products, which infinite logits can make NaN."""
+    minus_log_yes, minus_log_no = _minus_log_sigmoids(input)
+    return target * minus_log_yes + (1 - target) * minus_log_no
+
+
+@sigmoid_cross_entropy.derivative("input")
+def _(grad_output, input, target, result):
+    yes, no = 1 / (1 + k.exp(-input)), 1 / (1 + k.exp(input))
+    return grad_output * ((1 - target) * yes - target * no)
+
+
+@sigmoid_cross_entropy.derivative("target")
+def _(grad_output, input, target, result):
+    minus_log_yes, minus_log_no = _minus_log_sigmoids(input)
+    return grad_output * (minus_log_yes - minus_log_no)

@@ -287,7 +287,7 @@ def multilabel_soft_margin_loss(
     """The mean over classes of binary cross entropy with logits."""
     reduction = reduction_of(size_average, reduce, reduction)
     check_broadcast("multilabel_soft_margin_loss", input, target)
-    loss = losses.binary_cross_entropy_with_logits(input, target.to(input.dtype))
+    loss = losses.sigmoid_cross_entropy(input, target.to(input.dtype))
     if weight is not None:
         loss = loss * weight
     # The classes are input's: a broadcast target makes no more of them.

@@ -194,13 +194,14 @@ def multi_margin_loss(
             f"multi_margin_loss: target holds classes outside of 0 to {scores.size(1) - 1}."
         )
     place = classes.unsqueeze(1)
-    excess = (margin - scores.gather(1, place) + scores).relu()
+    excess = margin - scores.gather(1, place) + scores
+    counted = (excess > 0).scatter(1, place, False)  # NaN does not count
+    excess = flambeau.where(counted, excess, flambeau.zeros_like(excess))
     if p == 2:
         excess = excess * excess
     if weight is not None:
         excess = excess * weight[classes].unsqueeze(1)
-    others = flambeau.ones_like(excess).scatter_(1, place, 0.0)
-    loss = (excess * others).sum(1) / scores.size(1)
+    loss = excess.sum(1) / scores.size(1)
     return reduced(loss.reshape(target.shape), reduction, "multi_margin_loss")
 
 
@@ -240,5 +241,6 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     of_targets = scores.gather(1, place)  # (N, T)
     gaps = 1 - of_targets.unsqueeze(2) + scores.unsqueeze(1)  # (N, T, C)
     counted = listed.unsqueeze(2) & ~is_target.unsqueeze(1)
-    loss = (gaps.relu() * counted).sum((1, 2)) / scores.size(1)
+    counted = counted & (gaps > 0)  # NaN does not count
+    loss = flambeau.where(counted, gaps, flambeau.zeros_like(gaps)).sum((1, 2)) / scores.size(1)
     return reduced(loss.reshape(()) if single and reduction == "none" else loss, reduction)
