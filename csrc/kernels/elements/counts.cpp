@@ -29,6 +29,20 @@ std::make_unsigned_t<T> size_of(T x) {
   return x < T(0) ? static_cast<U>(U(0) - static_cast<U>(x)) : static_cast<U>(x);
 }
 
+/// Euclid's divisions of signed numbers, where one has no positive counterpart: the sign is
+/// PyTorch's.
+template <class T>
+T gcd_beside_least(T a, T b) {
+  a = static_cast<T>(size_of(a));
+  b = static_cast<T>(size_of(b));
+  while (a != 0) {
+    T rest = a == T(-1) ? T(0) : static_cast<T>(b % a);
+    b = a;
+    a = rest;
+  }
+  return b;
+}
+
 double log_gamma(double x) {
   int sign;
   return lgamma_r(x, &sign);
@@ -38,7 +52,16 @@ double log_gamma(double x) {
 
 template <class T>
 void gcd(int64_t n, const T* a, const T* b, T* out) {
-  each(n, [&](int64_t i) { out[i] = static_cast<T>(std::gcd(size_of(a[i]), size_of(b[i]))); });
+  each(n, [&](int64_t i) {
+    if constexpr (std::is_signed_v<T>) {
+      constexpr T least = std::numeric_limits<T>::min();
+      if (a[i] == least || b[i] == least) {
+        out[i] = gcd_beside_least(a[i], b[i]);
+        return;
+      }
+    }
+    out[i] = static_cast<T>(std::gcd(size_of(a[i]), size_of(b[i])));
+  });
 }
 
 template <class T>
