@@ -191,7 +191,13 @@ RULES = {
     "erfinv": (_guarded(lambda n, x: (0.5 * math.sqrt(math.pi)) * k.exp(n * n)),),
     "ndtri": (_guarded(lambda n, x: math.sqrt(2 * math.pi) * k.exp(0.5 * (n * n))),),
     "ndtr_centered": (_times(lambda n, x: k.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)),),
-    "log_ndtr": (_over(lambda n, x: k.erfcx(x * -math.sqrt(0.5)) * math.sqrt(math.pi / 2)),),
+    "log_ndtr": (
+        _over(
+            lambda n, x: k.where(
+                x == -math.inf, math.nan, k.erfcx(x * -math.sqrt(0.5)) * math.sqrt(math.pi / 2)
+            )
+        ),
+    ),
     "lgamma": (_guarded(lambda n, x: k.digamma(x)),),
     "digamma": (_guarded(lambda n, x: k.polygamma(1, x)),),
     "trigamma": (_guarded(lambda n, x: k.polygamma(2, x)),),
@@ -201,11 +207,13 @@ RULES = {
     "igammac": (None, _guarded(lambda n, a, x: -_igamma_density(a, x))),
     "i0": (_guarded(lambda n, x: k.i1(x)),),
     "i0e": (_times(lambda n, x: k.i1e(x) - k.sgn(x) * n),),
-    "i1": (_guarded(lambda n, x: k.where(x == 0, 0.5, k.i0(x) - n / x)),),
+    "i1": (_guarded(lambda n, x: k.where(k.abs(x) > 0, k.i0(x) - n / x, 0.5)),),
     # The quotient is kept finite at 0, where 1 / x would make the second derivative NaN.
     "i1e": (
         _times(
-            lambda n, x: k.where(x == 0, 0.5, k.i0e(x) - n * k.sgn(x) - n / k.where(x == 0, 1, x))
+            lambda n, x: k.where(
+                k.abs(x) > 0, k.i0e(x) - n * k.sgn(x) - n / k.where(x == 0, 1, x), 0.5
+            )
         ),
     ),
     "bessel_j0": (_times(lambda n, x: -k.bessel_j1(x)),),

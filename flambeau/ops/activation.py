@@ -165,7 +165,7 @@ def _(grad_output, input, alpha, scale, input_scale, result):
     return (
         grad_output
         * scale
-        * k.where(input > 0, 1, alpha * input_scale * k.exp(k.minimum(input, 0) * input_scale))
+        * k.where(input <= 0, alpha * input_scale * k.exp(k.minimum(input, 0) * input_scale), 1)
     )
 
 
@@ -182,7 +182,7 @@ def celu(input, alpha=1.0):
 
 @celu.derivative("input")
 def _(grad_output, input, alpha, result):
-    return grad_output * k.where(input > 0, 1, k.exp(k.minimum(input, 0) / alpha))
+    return grad_output * k.where(input <= 0, k.exp(k.minimum(input, 0) / alpha), 1)
 
 
 @_activation(compute="smooth")
@@ -201,7 +201,7 @@ def selu(input):
 @selu.derivative
 def _(grad_output, input, result):
     return grad_output * k.where(
-        input > 0, 1.0507009873554805, 1.7580993408473766 * k.exp(k.minimum(input, 0))
+        input <= 0, 1.7580993408473766 * k.exp(k.minimum(input, 0)), 1.0507009873554805
     )
 
 
@@ -294,9 +294,7 @@ def hardswish(input):
 
 @hardswish.derivative
 def _(grad_output, input, result):
-    return k.where(
-        input <= -3, 0, k.where(input >= 3, grad_output, grad_output * (input / 3 + 0.5))
-    )
+    return k.where(input <= -3, 0, k.where(input < 3, grad_output * (input / 3 + 0.5), grad_output))
 
 
 @pointwise(inplace=False, compute="smooth", namespaces=("torch", "nn.functional"))

@@ -71,6 +71,11 @@ def _special(name, doc, public=None, call=None, **options):
     return operator
 
 
+def _nan_at_infinity(name):
+    call = getattr(k, name)
+    return lambda x: k.where(k.isinf(x), float("nan"), call(x))
+
+
 for _order in (0, 1):
     _first = f"The modified Bessel function I of order {_order}"
     _second = f"The modified Bessel function K of order {_order}"
@@ -83,8 +88,17 @@ for _order in (0, 1):
         f"scaled_modified_bessel_k{_order}",
         domain=(0.5, 4),
     )
-    _special(f"bessel_j{_order}", f"The Bessel function J of order {_order}.")
-    _special(f"bessel_y{_order}", f"The Bessel function Y of order {_order}.", domain=(0.5, 4))
+    _special(
+        f"bessel_j{_order}",
+        f"The Bessel function J of order {_order}; NaN at infinity.",
+        call=_nan_at_infinity(f"bessel_j{_order}"),
+    )
+    _special(
+        f"bessel_y{_order}",
+        f"The Bessel function Y of order {_order}; NaN at infinity.",
+        call=_nan_at_infinity(f"bessel_y{_order}"),
+        domain=(0.5, 4),
+    )
 _special("i1", f"{_first}.")
 _special("erfcx", "exp(input**2) * erfc(input).")
 _special(

@@ -87,16 +87,16 @@ def _(ctx, grad_output):
 
 
 # d norm / dx = sgn(x) * (abs(x) / norm)**(p - 1), and 0 at a zero vector. The quotient is at most 1, however
-# large or small its parts. A zero gradient stays zero beside NaN and infinities.
+# large or small its parts.
 _two_norm_slope = make_pointwise(
-    lambda grad, x, norm: k.where(norm == 0, 0, k.guard(grad, grad * (x / norm))),
+    lambda grad, x, norm: k.where(norm == 0, 0, grad * (x / norm)),
     name="norm_backward",
 )
 _norm_slope = make_pointwise(
     lambda grad, x, norm, *, p=3.0: k.where(
         k.logical_or(x == 0, norm == 0),
         0,
-        k.guard(grad, grad * (k.sgn(x) * k.power(k.abs(x) / norm, p - 1))),
+        grad * (k.sgn(x) * k.power(k.abs(x) / norm, p - 1)),
     ),
     name="norm_backward",
 )
@@ -284,8 +284,14 @@ def renorm(input, p, dim, maxnorm):
     if input.dim() < 2:
         raise RuntimeError(f"renorm: input {tuple(input.shape)} must have 2 dims or more.")
     dim = wrap_dim(dim, input.dim(), "renorm")
-    size = _vector_norm("renorm", input, p, [d for d in range(input.dim()) if d != dim], True)
-    return input * fl.where(size > maxnorm, maxnorm / (size + 1e-7), fl.ones_like(size))
+    others = [d for d in range(input.dim()) if d != dim]
+    size = _vector_norm("renorm", input, p, others, True)
+    large = size > maxnorm
+    if (
+        input.requires_grad
+    ):  # slices that stay as they are have no slope of their norm: it may be NaN
+        size = _vector_norm("renorm", fl.where(large, input, fl.zeros_like(input)), p, others, True)
+    return input * fl.where(large, maxnorm / (size + 1e-7), fl.ones_like(size))
 
 
 def _difference_norm(difference, p):

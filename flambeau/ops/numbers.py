@@ -112,8 +112,8 @@ def _laguerre_nodes():
     return nodes, math.gamma(alpha + 1) * vectors[0] ** 2
 
 
-def _airy_far(z):
-    """Ai(z) for abs(z) >= 2, z complex with abs(arg z) < pi, by an integral over t > 0.
+def _airy_far(zeta):
+    """Ai(z) by zeta = 2 / 3 z**1.5 for abs(z) >= 2, abs(arg z) < pi, by an integral over t > 0.
 
     Source: Gil, Segura, Temme, "Computing complex Airy functions by numerical quadrature",
     Numer. Algorithms 30 (2002) 11.
@@ -121,14 +121,13 @@ def _airy_far(z):
     import numpy
 
     nodes, weights = _laguerre_nodes()
-    zeta = 2 / 3 * z * numpy.sqrt(z)
     total = ((2 + nodes / zeta[..., None]) ** (-1 / 6) * weights).sum(-1)
     scale = math.sqrt(math.pi) * 48 ** (1 / 6) * math.gamma(5 / 6)
     return numpy.exp(-zeta) * zeta ** (-1 / 6) * total / scale
 
 
 def _airy(x):
-    """Ai of a float64 array: by its power series up to 2, beyond by _airy_far."""
+    """Ai of a float64 array, NaN at infinity: by its power series up to 2, beyond by _airy_far."""
     import numpy
 
     result = numpy.full(x.shape, math.nan)
@@ -142,11 +141,12 @@ def _airy(x):
     at_zero, slope = 3 ** (-2 / 3) / math.gamma(2 / 3), 3 ** (-1 / 3) / math.gamma(1 / 3)
     result[near] = at_zero * total_f - slope * total_g
     with numpy.errstate(all="ignore"):
-        right = x >= 2
-        result[right] = numpy.where(numpy.isinf(x[right]), 0, _airy_far(x[right]))
-        left = x <= -2
-        turn = complex(0.5, math.sqrt(0.75))  # exp(i pi / 3)
-        result[left] = 2 * (turn * _airy_far(-x[left] * turn)).real
+        zeta = 2 * numpy.abs(x) * numpy.sqrt(numpy.abs(x)) / 3
+        right = (x >= 2) & (x < math.inf)
+        result[right] = _airy_far(zeta[right])
+        left = (x <= -2) & (zeta < math.inf)
+        turn = complex(0.5, math.sqrt(0.75))  # exp(i pi / 3): on this ray zeta is imaginary
+        result[left] = 2 * (turn * _airy_far(zeta[left] * 1j)).real
     return result
 
 

@@ -175,14 +175,9 @@ def _(ctx, grad_output):
 
 def _log_sum_exp_backward(grad_output, input, result, dims, keepdim):
     grad, result = (kept(values, dims, input.dim(), keepdim) for values in (grad_output, result))
-    # inf - inf is NaN: against -inf the elements count as they are, e**-inf = 0.
+    # Against -inf the elements count as they are, e**-inf = 0. The share of an infinite one is NaN.
     shift = fl.where(result == -math.inf, fl.zeros_like(result), result)
-    shares = (input - shift).exp()
-    endless = result == math.inf
-    if some(endless):  # what reaches it shares the gradient
-        top = (input == math.inf).to(input.dtype)
-        shares = fl.where(endless, top / top.sum(dims, keepdim=True), shares)
-    return grad * shares
+    return grad * (input - shift).exp()
 
 
 @composite(namespaces=("torch", "special"))

@@ -60,7 +60,7 @@ def test_angle_of_tiny_numbers():
 
 def test_logsumexp_of_infinities():
     x = [[inf, 1.0], [inf, inf], [-inf, -inf], [-inf, 2.0], [nan, 1.0]]
-    expected = [[1, 0], [0.5, 0.5], [0, 0], [0, 1], [nan, nan]]
+    expected = [[nan, 0], [nan, nan], [0, 0], [0, 1], [nan, nan]]
     numpy.testing.assert_array_equal(gradients(lambda x: x.logsumexp(1), x)[0], expected)
 
 
@@ -71,6 +71,10 @@ def test_norms_far_out_and_beside_nan():
     numpy.testing.assert_allclose(half, [[2, 2], [2, 2], [0, 0]], rtol=1e-5)
     inverse = gradients(lambda x: norm(x, -1, 1), rows)[0]
     numpy.testing.assert_allclose(inverse, [[0.25, 0.25], [0.25, 0.25], [0, 0]], rtol=1e-5)
+    # An infinite length has slopes of 0, and NaN for what is infinite itself.
+    for order in (2, 3):
+        found = gradients(lambda x, order=order: norm(x, order, 1), [[inf, 1.0], [nan, 1.0]])[0]
+        numpy.testing.assert_array_equal(found, [[nan, 0], [nan, nan]])
     # Rows that renorm leaves alone, whatever they hold.
     rows = [[nan, 1.0], [1e-30, 1e-30], [0.0, 0.0], [6.0, 8.0]]
     found = gradients(lambda x: flambeau.renorm(x, 2, 0, 5.0), rows)[0]
@@ -83,6 +87,32 @@ def test_cross_entropy_of_large_ties():
     x = [[1e25, 0.5, 1e25], [1e25, 1e25, 0.3]]
     loss = lambda x: functional.cross_entropy(x, tensor([0, 1]), reduction="sum")
     assert gradients(loss, x)[0] == [[-0.5, 0, 0.5], [0.5, -0.5, 0]]
+
+
+def test_margin_losses_do_not_count_nan():
+    for value, loss in ((nan, 2 / 3), (-inf, 2 / 3), (inf, inf)):
+        scores = tensor([value, 2.0, 3.0])
+        for p, factor in ((1, 1), (2, 2)):
+            got = functional.multi_margin_loss(scores, tensor(1), p=p).item()
+            assert got == pytest.approx(factor * loss)
+        got = functional.multilabel_margin_loss(scores, tensor([1, -1, 0])).item()
+        assert got == pytest.approx(loss)
+    for value, loss in ((nan, 0), (inf, 0), (-inf, inf)):  # the target's own score
+        scores = tensor([1.0, value, 3.0])
+        assert functional.multi_margin_loss(scores, tensor(1)).item() == loss
+        assert functional.multilabel_margin_loss(scores, tensor([1, -1, 0])).item() == loss
+
+
+def test_multilabel_soft_margin_loss_multiplies_before_it_adds():
+    loss = functional.multilabel_soft_margin_loss
+    for score, label in ((inf, 1.0), (-inf, 0.0), (0.0, inf), (nan, 1.0)):
+        assert loss(tensor([score]), tensor([label])).isnan()
+    assert loss(tensor([inf]), tensor([0.0])).item() == inf
+    assert loss(tensor([2.0]), tensor([0.25])).item() == pytest.approx(1.62692801)
+    slopes = [
+        gradients(lambda x, y: loss(x, y), [v], [t])[0][0] for v, t in ((-1e4, 1.0), (1e4, 0.5))
+    ]
+    assert slopes == [-1.0, 0.5]
 
 
 def test_margin_losses_at_the_margin():

@@ -77,7 +77,7 @@ def bessel_i(x, small, large, order, scaled):
     near = polynomial(half * half, small)
     if order == 1:
         near = near * half
-    b = where(far, where(a > 1e4, 1e4, a), 12.0) if not scaled else where(far, a, 12.0)
+    b = where(far, a, 12.0)
     tail = polynomial(1.0 / b, large) / sqrt(b)
     if scaled:
         near = near * exp(-2.0 * half)

@@ -149,10 +149,9 @@ def zeta_series(s, q, unit=0.0):
 
 @scalar("zeta float64")
 def zeta(s, q, dtype):
-    # NaN for s < 1 and for negative q, but inf where a term is infinite.
+    # NaN for s < 1, for negative q and (as the sum has it, 0 * inf) at q = inf, but inf where a term is infinite.
     total = zeta_series(s, q)
     total = where(s == INF, where(q > 1.0, 0.0, where(q == 1.0, 1.0, INF)), total)
-    total = where(q == INF, 0.0, total)
     total = where(q <= 0.0, where(floor(q) == q, INF, NAN), total)
     total = where(s < 1.0, NAN, where(s == 1.0, INF, total))
     return where(isnan(s) | isnan(q), s + q, total)
@@ -190,7 +189,6 @@ def polygamma_high(n, x, odd):
     unit = log(x)
     size = lgamma_of_positive(n + 1.0) - (n + 1.0) * unit
     value = where(size > 720.0, INF, exp(size) * zeta_series(n + 1.0, x, unit))
-    value = where(x == INF, 0.0, value)
     return where(odd, value, -value)
 
 
