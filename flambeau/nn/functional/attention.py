@@ -47,6 +47,18 @@ def scaled_dot_product_attention(
             f"scaled_dot_product_attention: query {tuple(query.shape)}, key {tuple(key.shape)} and "
             f"value {tuple(value.shape)} must be (..., T, E), (..., S, E) and (..., S, F)."
         )
+    if attn_mask is not None and not (
+        attn_mask.dtype == flambeau.bool or attn_mask.is_floating_point()
+    ):
+        raise RuntimeError(
+            f"scaled_dot_product_attention: attn_mask is {attn_mask.dtype}; it must be bool, True where a key "
+            "is seen, or floating, added to the scores. Convert it with .bool()."
+        )
+    if enable_gqa and not (key.size(-3) and value.size(-3)):
+        raise RuntimeError(
+            f"scaled_dot_product_attention: key {tuple(key.shape)} and value {tuple(value.shape)} have no heads "
+            "to share."
+        )
     dtype = query.dtype
     if dtype in (flambeau.float16, flambeau.bfloat16):
         # Scores of 60, rounded to 8 bits, would be off by a quarter, and their exponentials by a third.

@@ -86,6 +86,11 @@ def embedding_bag(
     if weight.dtype in (flambeau.int64, flambeau.int32) and input.is_floating_point():
         warnings.warn("embedding_bag: the indices come first, then weight.", stacklevel=3)
         input, weight = weight, input
+    for name, given in (("input", input), ("offsets", offsets)):
+        if given is not None and given.dtype not in (flambeau.int64, flambeau.int32):
+            raise RuntimeError(
+                f"embedding_bag: {name} is {given.dtype}; it must be int64 or int32. Convert it with .long()."
+            )
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"embedding_bag: mode is {mode!r}; it must be 'sum', 'mean' or 'max'.")
     if mode == "max" and scale_grad_by_freq:

@@ -25,3 +25,17 @@ def test_attention_drops_nothing_below_a_probability_above_zero(p):
     x = flambeau.ones(2, 3, 4)
     got = flambeau.nn.functional.scaled_dot_product_attention(x, x, x, dropout_p=p)
     assert flambeau.equal(got, x)
+
+
+def test_masks_of_integers_are_refused():
+    x = flambeau.ones(2, 3, 4)
+    with pytest.raises(RuntimeError, match="attn_mask is torch.int64; it must be bool"):
+        flambeau.nn.functional.scaled_dot_product_attention(
+            x, x, x, attn_mask=flambeau.ones(3, 3, dtype=flambeau.int64)
+        )
+
+
+def test_grouped_queries_without_heads_are_refused():
+    query, key = flambeau.ones(1, 4, 3, 4), flambeau.ones(1, 0, 3, 4)
+    with pytest.raises(RuntimeError, match="no heads"):
+        flambeau.nn.functional.scaled_dot_product_attention(query, key, key, enable_gqa=True)
