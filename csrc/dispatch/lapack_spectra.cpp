@@ -6,6 +6,35 @@ namespace flambeau {
 
 using namespace lapack;
 
+namespace {
+
+/// A reflection of a column whose sums left the range spoils all of the column that it touches, and
+/// what that column reflects. Libraries leave out zeros at the vectors' ends, and numbers remain
+/// that mean nothing.
+template <class T>
+void spread_nan(int64_t m, int64_t n, T* factors, T* tau) {
+  constexpr auto nan = std::numeric_limits<real_t<T>>::quiet_NaN();
+  T nothing;
+  if constexpr (is_complex_v<T>)
+    nothing = T(nan, nan);
+  else
+    nothing = nan;
+  int64_t spoiled = m;  // rows of all further columns from here on
+  for (int64_t j = 1; j < n; ++j) {
+    T* column = factors + j * m;
+    int64_t i = 0;
+    while (i < std::min({j, m, spoiled}) && column[i] - column[i] == T(0)) ++i;
+    if (i == std::min(j, m) && i < spoiled) continue;
+    std::fill(column + std::min(i + 1, spoiled), column + m, nothing);
+    if (j < m - 1) {
+      tau[j] = nothing;
+      spoiled = std::min(spoiled, j);
+    }
+  }
+}
+
+}  // namespace
+
 std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
   return with_matrix_type(A, [&]<class T>() {
     int64_t m = rows(A), n = columns(A), k = std::min(m, n), width = complete ? m : k;
@@ -26,6 +55,7 @@ std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
       Int info;
       T *source = f + b * m * n, *target = q + b * m * width;
       if (k) geqrf(&M, &N, source, &M, tau.data(), work.data(), &length, &info);
+      spread_nan(m, n, source, tau.data());
       for (int64_t j = 0; j < n; ++j)
         for (int64_t i = 0; i <= std::min(j, width - 1); ++i)
           r[b * width * n + i * n + j] = source[j * m + i];

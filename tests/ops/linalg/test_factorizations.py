@@ -60,6 +60,26 @@ def test_qr_modes(random):
         complete.R.sum().backward()
 
 
+@pytest.mark.parametrize("complex", [False, True])
+def test_qr_of_infinities_leaves_no_numbers_behind(complex):
+    dtype = flambeau.complex64 if complex else flambeau.float32
+    inf = float("inf")
+    A = flambeau.tensor([[-inf, -0.5], [-0.25, -0.75]], dtype=dtype)
+    R = linalg.qr(A).R
+    assert R[0, 1].isnan() and R[1, 1].isnan() and R[1, 0] == 0
+    tall = flambeau.ones(4, 3, dtype=dtype)
+    tall[1, 1], tall[3, 2] = inf, 5
+    Q, R = linalg.qr(tall)
+    assert R[:, 0].isfinite().all() and not R[0, 1].isfinite()
+    assert R[1, 1].isnan() and R[1:, 2].isnan().all()
+    assert Q[:, 0].isfinite().all() and Q[:, 1:].isnan().all()
+    wide = flambeau.eye(2, 4, dtype=dtype)
+    wide[0, 3] = inf
+    Q, R = linalg.qr(wide)
+    assert flambeau.equal(Q.abs(), flambeau.eye(2)) and R[:, :3].isfinite().all()
+    assert R[1, 3].isnan()
+
+
 def test_householder_vectors(agrees, random):
     A = random(4, 3)
     a, tau = flambeau.geqrf(A)
