@@ -325,3 +325,11 @@ def test_a_name_may_have_overloads():
     lib._destroy()
     with pytest.raises(AttributeError, match="there is no operator 'add'"):
         getattr(torch.ops, name).add
+
+
+def test_a_kernel_for_all_devices():
+    name = fresh()
+    library.define(name, "(Tensor x) -> Tensor")
+    library.register_kernel(name, "default", lambda x: x * 3)
+    op = getattr(torch.ops.test_library, name.partition("::")[2])
+    assert op(torch.ones(1)).item() == 3

@@ -288,3 +288,33 @@ def test_functions_of_the_real_torch_are_refused(monkeypatch):
     relu.__module__ = "torch.nn.functional"
     with pytest.raises(TypeError, match="^relu: this is PyTorch's own function"):
         relu(torch.ones(2))
+
+
+def test_a_parameter_that_looks_on():
+    """super().__torch_function__ of a subclass of Parameter computes, and gives plain tensors."""
+    seen = []
+
+    class Looking(torch.nn.Parameter):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            seen.append(func)
+            return super().__torch_function__(func, types, args, kwargs)
+
+    p = Looking(torch.ones(2))
+    p.data = torch.full((2,), 3.0)
+    total = torch.add(p, p, alpha=2)
+    assert type(total) is torch.Tensor and total.tolist() == [9, 9]
+    assert torch.add in seen
+    total.sum().backward()
+    assert p.grad.tolist() == [3, 3]
+    with pytest.raises(RuntimeError, match="broadcast"):
+        torch.add(p, torch.ones(3))
+    count = len(seen)
+    torch.mul(p, 2)  # what failed has left nothing switched off
+    assert len(seen) == count + 1
+    run = torch._C._disabled_torch_function_impl
+    assert run(torch.add, (), (p, 1)).tolist() == [4, 4] and len(seen) == count + 1
+    assert run(torch.empty, (), (0,), None).shape == (0,)
+    for bad in ((), (torch.add,), (torch.add, (), [p, 1]), (torch.add, (), (p, 1), 3)):
+        with pytest.raises(TypeError, match="takes func, types"):
+            run(*bad)

@@ -19,6 +19,8 @@ def test_switches_of_what_is_not_here():
     assert _C._jit_set_profiling_mode(True) is False
     assert _C._get_default_device() == "cpu" and _C._get_accelerator().type == "cpu"
     assert isinstance(torch.Tensor, _C._TensorMeta)
+    for name in "cuda cudnn cusparselt magma mkldnn mps xpu".split():
+        assert getattr(_C, f"_has_{name}") is False
     with pytest.raises(AttributeError, match="no attribute"):
         _C.never_there
     with pytest.raises(NotImplementedError, match="TorchScript"):

@@ -2,6 +2,8 @@
 
 #include <Python.h>
 
+#include <utility>
+
 #include "python/args.h"
 
 namespace flambeau {
@@ -123,7 +125,28 @@ int call_setter_override(const char* name, PyObject* self, PyObject* value) {
 
 namespace {
 
-PyObject* py_disabled(const Call&) { return Py_NewRef(Py_NotImplemented); }
+/// _disabled_torch_function_impl(func, types, args=(), kwargs=None) -> func's result for plain
+/// tensors; what super() finds in a subclass of Parameter.
+PyObject* py_disabled(const Call& call) {
+  auto given = [&](int i) {
+    return i < call.n && call.args[i] != Py_None ? call.args[i] : nullptr;
+  };
+  PyObject *args = given(2), *kwargs = given(3);
+  bool fits = call.n >= 2 && call.n <= 4 && call.n_named() == 0 && (!args || PyTuple_Check(args)) &&
+              (!kwargs || PyDict_Check(kwargs));
+  check<TypeError>(fits, [] {
+    return message(
+        "_disabled_torch_function_impl: takes func, types, a tuple of arguments and a dict of "
+        "named ones.");
+  });
+  Object none = tuple_of(nullptr, 0);
+  if (!none) throw PythonError();
+  bool before = std::exchange(subclasses_disabled, true);
+  PyObject* result = PyObject_Call(call.args[0], args ? args : none.get(), kwargs);
+  subclasses_disabled = before;
+  if (!result) throw PythonError();
+  return result;
+}
 
 /// _set_subclasses_disabled(bool) -> what it was, for this thread.
 PyObject* py_set_disabled(const Call& call) {

@@ -9,6 +9,8 @@ __all__ = ["CONSTANT"]
 _TensorMeta = type(_core.Tensor)
 _COMPILER = "There is no TorchScript; functions run as the Python that they are."
 Graph, Value = (refused(f"_C.{name}", _COMPILER) for name in ("Graph", "Value"))
+# Devices and libraries that PyTorch may be built with.
+_has_cuda = _has_cudnn = _has_cusparselt = _has_magma = _has_mkldnn = _has_mps = _has_xpu = False
 # Asked without arguments and always answered alike.
 CONSTANT = {
     "_get_privateuse1_backend_name": "privateuseone",

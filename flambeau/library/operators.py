@@ -85,7 +85,7 @@ class CustomOpDef:
     # -- what it is made of
 
     def register_kernel(self, device_types, func=None, /):
-        """Decorates the function that runs for tensors of a device type, or of several; None means all."""
+        """Decorates the function that runs for tensors of a device type, or of several; None or "default": of all."""
 
         def register(function):
             require_callable("register_kernel", function)
@@ -95,7 +95,7 @@ class CustomOpDef:
                 else device_types
             )
             for kind in kinds:
-                self._kernels[kind] = function
+                self._kernels[None if kind == "default" else kind] = function
             return function
 
         return register if func is None else register(func)
