@@ -1,7 +1,7 @@
 """Sorting along a dim and what comes of it: sort, topk, kthvalue, median, mode.
 
-Every sort is stable; NaN is greater than any number; of equal values the earlier one comes first. A
-gradient goes to the places that the values came from.
+Every sort is stable; NaN is greater than any number; of equal values the earlier one comes first (mode
+and topk of short rows take those that PyTorch takes). A gradient goes to the places that the values came from.
 """
 
 from .._core import indexing

@@ -87,7 +87,7 @@ def test_complex_numbers_have_no_order():
         fl.zeros(2, dtype=fl.complex64).sort()
 
 
-@pytest.mark.parametrize("n, k", [(1, 1), (30, 7), (500, 3), (500, 400), (40, 0), (40, 40)])
+@pytest.mark.parametrize("n, k", [(1, 1), (30, 7), (500, 3), (500, 400), (40, 0), (70, 70)])
 @pytest.mark.parametrize("largest", [True, False])
 def test_topk(n, k, largest):
     array = np.random.default_rng(n + k).integers(-40, 40, (3, n)).astype(np.float32)
@@ -97,6 +97,19 @@ def test_topk(n, k, largest):
     np.testing.assert_array_equal(values.numpy(), np.take_along_axis(array, order, 1))
     places = fl.from_numpy(array).topk(k, largest=largest, sorted=False).indices.numpy()
     np.testing.assert_array_equal(np.sort(places), np.sort(order))
+
+
+def test_places_of_equal_values_in_short_rows():
+    # As the selection and the sorting of the C++ library leave them, which PyTorch uses as well.
+    row = fl.tensor([1, 0, 1, 1, 0, 1, 0, 1, 1, 0])
+    assert row.topk(3).indices.tolist() == [5, 8, 3]
+    assert row.topk(3, sorted=False).indices.tolist() == [5, 8, 3]
+    assert row.topk(3, largest=False).indices.tolist() == [6, 4, 1]
+    assert row.topk(2).indices.tolist() == [0, 2]  # few of many: the first ones
+    values, index = fl.tensor([n % 3 % 2 for n in range(40)]).mode()
+    assert (values.item(), index.item()) == (0, 6)
+    values, index = fl.tensor([n % 3 % 2 for n in range(100)]).mode()
+    assert (values.item(), index.item()) == (0, 30)
 
 
 def test_topk_out_of_range():

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "kernels/elements/walk.h"
 #include "kernels/order/order.h"
@@ -74,6 +75,15 @@ void sort_pairs(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
   else
     radix_sort(pairs, scratch, n, key_bytes);
 }
+
+/// Orders by keys alone: what the library's algorithms then do with equal ones is what PyTorch's
+/// do.
+struct ByKey {
+  template <class Pair>
+  bool operator()(const Pair& a, const Pair& b) const {
+    return a.key() < b.key();
+  }
+};
 
 template <class T>
 using PairOf = std::conditional_t<sizeof(T) == 8, Wide, Packed>;
@@ -174,6 +184,37 @@ void select_least(PairOf<T>* pairs, const T* from, int64_t n, int64_t step, int6
   if (kept > k) std::nth_element(pairs, pairs + k - 1, pairs + kept);
 }
 
+/// The k least of n pairs in front, equal ones as the library's algorithms leave them.
+template <class T>
+[[gnu::noinline]] void select_by_keys(PairOf<T>* pairs, const T* from, int64_t n, int64_t step,
+                                      int64_t k, bool descending, bool sorted) {
+  load(pairs, from, n, step, descending);
+  std::nth_element(pairs, pairs + k - 1, pairs + n, ByKey{});
+  if (sorted) std::sort(pairs, pairs + k - 1, ByKey{});
+}
+
+/// Whether two of n sorted pairs have one key.
+template <class Pair>
+bool has_ties(const Pair* pairs, int64_t n) {
+  bool found = false;
+  for (int64_t i = 1; i < n; ++i) found |= pairs[i].key() == pairs[i - 1].key();
+  return found;
+}
+
+/// The last place of the first of the longest runs of equal keys, and its length.
+template <class Pair>
+std::pair<int64_t, int64_t> longest_run(const Pair* pairs, int64_t n) {
+  int64_t best = -1, longest = 0, run = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    run = i > 0 && pairs[i].key() == pairs[i - 1].key() ? run + 1 : 1;
+    if (run > longest) {
+      longest = run;
+      best = i;
+    }
+  }
+  return {best, longest};
+}
+
 }  // namespace
 
 void sort(const Strided* values, const Strided& indices, const Strided& self, int dim,
@@ -205,17 +246,23 @@ void topk(const Strided& values, const Strided& indices, const Strided& self, in
         &values, indices, self, dim, n * 2,
         [&](const T* from, T* value, int64_t* index, auto& memory) {
           auto* pairs = memory.pairs();
-          if (sorted && k * 4 > n) {  // sorting everything is as quick as selecting so many
+          bool many = k * 4 > n, few_places = many && n < radix_min;
+          if (few_places && !sorted) {
+            select_by_keys(pairs, from, n, step, k, largest, sorted);
+          } else if (sorted && many) {  // sorting everything is as quick as selecting so many
             load(pairs, from, n, step, largest);
             sort_pairs(pairs, memory.scratch(), n, sizeof(T));
+            if (few_places && has_ties(pairs, std::min(k + 1, n)))
+              select_by_keys(pairs, from, n, step, k, largest, sorted);
           } else {
             select_least(pairs, from, n, step, k, largest);
+            // Selection has mixed up the places, which radix sorting needs in order.
+            if (sorted)
+              std::sort(pairs, pairs + k);
+            else
+              std::sort(pairs, pairs + k,
+                        [](const auto& a, const auto& b) { return a.place() < b.place(); });
           }
-          // Selection has mixed up the places, which radix sorting needs in order.
-          if (sorted && k * 4 <= n) std::sort(pairs, pairs + k);
-          if (!sorted)
-            std::sort(pairs, pairs + k,
-                      [](const auto& a, const auto& b) { return a.place() < b.place(); });
           for (int64_t i = 0; i < k; ++i) {
             index[i * index_step] = static_cast<int64_t>(pairs[i].place());
             value[i * value_step] = from[pairs[i].place() * step];
@@ -275,15 +322,16 @@ void mode(const Strided& values, const Strided& indices, const Strided& self, in
                  [&](const T* from, T* value, int64_t* index, auto& memory) {
                    auto* pairs = memory.pairs();
                    load(pairs, from, n, step, false);
-                   sort_pairs(pairs, memory.scratch(), n, sizeof(T));
-                   int64_t best = -1, longest = 0, run = 0;
-                   for (int64_t i = 0; i < n; ++i) {
-                     run = i > 0 && pairs[i].key() == pairs[i - 1].key() ? run + 1 : 1;
-                     if (run > longest ||
-                         (run == longest && best >= 0 && pairs[i].key() == pairs[best].key())) {
-                       longest = run;
-                       best = i;
-                     }
+                   // Up to 16 the library's sort is stable, too.
+                   if (n > 16 && n < radix_min)
+                     std::sort(pairs, pairs + n, ByKey{});
+                   else
+                     sort_pairs(pairs, memory.scratch(), n, sizeof(T));
+                   auto [best, longest] = longest_run(pairs, n);
+                   if (longest > 1 && n >= radix_min) {  // which of the equal ones is the last
+                     load(pairs, from, n, step, false);
+                     std::sort(pairs, pairs + n, ByKey{});
+                     best = longest_run(pairs, n).first;
                    }
                    *index = static_cast<int64_t>(pairs[best].place());
                    *value = from[*index * step];
