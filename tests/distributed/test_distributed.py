@@ -153,6 +153,7 @@ def test_processes_start_anew_when_one_fails():
     assert "ValueError: rank 1 has had enough" in done.stderr
 
 
+@several
 def test_a_failing_process_ends_all():
     done = run("nothing", more=["--max-restarts", "1"])
     assert done.returncode == 1 and done.stderr.count("KeyError: 'nothing'") >= 2
