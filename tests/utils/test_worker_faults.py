@@ -101,3 +101,12 @@ def test_names_of_the_iterations():
     assert _utils.worker.get_worker_info() is None and _utils.MP_STATUS_CHECK_INTERVAL > 0
     with pytest.warns(UserWarning, match="1000 workers share"):
         DataLoader(data, num_workers=1000)
+
+
+def test_batches_take_no_room_of_dev_shm():
+    """So it may be as small as a container makes it, 64 MB: 320 MB of batches are kept here."""
+    free = os.statvfs("/dev/shm").f_bfree
+    kept = list(DataLoader([torch.ones(1_000_000) for _ in range(80)], 4, num_workers=2))
+    used = (free - os.statvfs("/dev/shm").f_bfree) * os.statvfs("/dev/shm").f_frsize
+    assert len(kept) == 20 and kept[19][0, -1] == 1
+    assert used < 16 << 20  # other processes may have taken some meanwhile
