@@ -58,6 +58,10 @@ def export(mod, args, kwargs=None, *, dynamic_shapes=None, strict=False, preserv
         )
     if preserve_module_call_signature:
         raise NotImplementedError("export: preserve_module_call_signature is not offered.")
+    if prefer_deferred_runtime_asserts_over_guards:
+        raise NotImplementedError(
+            "export: prefer_deferred_runtime_asserts_over_guards is not offered."
+        )
     args, kwargs = tuple(args), dict(kwargs or {})
     named = {} if dynamic_shapes is None else dynamic_dims(mod, args, kwargs, dynamic_shapes)
     bounds = {

@@ -84,7 +84,3 @@ WIDE_INTEGERS = random_map(_wide_integer, "random_")
 BERNOULLI = random_map(
     lambda seed, call, p: k.where(unit(philox(seed, call)[0]) < p, 1, 0), "bernoulli"
 )
-BITS = random_map(
-    lambda seed, call: k.cast((philox(seed, call)[0] << 31) ^ philox(seed, call)[1], "int64"),
-    "bits",
-)

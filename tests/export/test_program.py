@@ -124,6 +124,8 @@ def test_what_export_refuses():
         export(lambda x: x, (torch.ones(2),))
     with pytest.raises(NotImplementedError, match="preserve_module_call_signature"):
         export(nn.ReLU(), (torch.ones(2),), preserve_module_call_signature=("a",))
+    with pytest.raises(NotImplementedError, match="prefer_deferred_runtime_asserts"):
+        export(nn.ReLU(), (torch.ones(2),), prefer_deferred_runtime_asserts_over_guards=True)
     exported = export(nn.ReLU(), (torch.ones(2),))
     with pytest.raises(RuntimeError, match=r"module\(\)"):
         exported(torch.ones(2))
