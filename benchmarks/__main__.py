@@ -1,8 +1,9 @@
-"""python -m benchmarks [name ...] [--only TEXT] [--threads N]"""
+"""python -m benchmarks [name ...] [--only TEXT] [--threads N], or python -m benchmarks all --help"""
 
 import argparse
 import importlib
 import os
+import sys
 
 from . import harness
 
@@ -43,4 +44,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["all"]:
+        from .all.report import main as all_families
+
+        all_families(sys.argv[2:])
+    else:
+        main()

@@ -2,6 +2,8 @@
 
 import flambeau
 from benchmarks import distributions, files, first_use, foreach, lenet, overhead, programs
+from benchmarks.all import report
+from benchmarks.all.case import FAMILIES
 
 
 def test_every_program_runs_once():
@@ -24,3 +26,26 @@ def test_lists_distributions_and_files_are_measured(tmp_path, monkeypatch):
             assert callable(step), name
             step()
     assert len(files.resnet18_state(flambeau)) == 122
+
+
+def test_every_row_of_all_families_runs():
+    report.load()
+    declared = 0
+    for name, generators in FAMILIES.items():
+        for rows, sizes in generators:
+            names = []
+            for row in rows(flambeau, sizes[0]):
+                row.run()
+                names.append(row.name)
+            assert len(set(names)) == len(names), f"{name}: two rows have one name"
+            declared += len(names) * len(sizes)
+    assert declared >= 400
+
+
+def test_summary_of_all_families_counts_what_is_slow(capsys):
+    table = [("moving", f"row {r}", "1", 1.0, r, r, 0.5) for r in (0.5, 0.97, 2.0)]
+    report.summary(table)
+    printed = capsys.readouterr().out
+    assert "moving                       3       1      2   0.99x   0.50x" in printed
+    assert printed.index("row 0.5") < printed.index("row 0.97")
+    assert "row 2.0" not in printed

@@ -1,0 +1,50 @@
+"""Sorting, selection, searching, sets."""
+
+from .case import Row, backward, family, filled, indices
+
+SIZES = (1_000, 100_000, 2_000_000)
+
+
+@family("order", *SIZES)
+def order(T, n):
+    x = filled(T, n)
+    rows, whole = x.view(-1, 100), indices(T, 1000, n)
+    ordered = x.sort()[0]
+    yield Row("sort", T.sort, x)
+    yield Row("sort descending", lambda x: T.sort(x, descending=True), x)
+    yield Row("sort of rows", T.sort, rows)
+    yield Row("sort of columns", lambda x: T.sort(x, 0), rows)
+    yield Row("sort of sorted", T.sort, ordered)
+    yield Row("sort int64", T.sort, whole)
+    yield Row("sort float64", T.sort, x.double())
+    yield Row("sort stable bfloat16", lambda x: T.sort(x, stable=True), x.bfloat16())
+    yield Row("argsort", T.argsort, x)
+    yield Row("argsort of rows", T.argsort, rows)
+    yield Row("msort", T.msort, rows)
+    yield Row("topk 10", lambda x: T.topk(x, 10), x)
+    yield Row("topk 5 of rows", lambda x: T.topk(x, 5), rows)
+    yield Row("topk 50 of rows", lambda x: T.topk(x, 50), rows)
+    yield Row("topk tenth", lambda x: T.topk(x, n // 10), x)
+    yield Row("topk 5 of columns", lambda x: T.topk(x, 5, 0), rows)
+    yield Row("kthvalue of rows", lambda x: T.kthvalue(x, 50), rows)
+    yield Row("kthvalue", lambda x: T.kthvalue(x, n // 2), x)
+    yield Row("median", T.median, x)
+    yield Row("median of rows", lambda x: T.median(x, -1), rows)
+    yield Row("nanmedian of rows", lambda x: T.nanmedian(x, -1), rows)
+    yield Row("quantile of rows", lambda x: T.quantile(x, 0.3, -1), rows)
+    yield Row("mode of rows", lambda x: T.mode(x, -1), whole.view(-1, 100))
+    yield Row("unique", T.unique, whole)
+    yield Row("unique of floats", T.unique, x)
+    yield Row("unique with counts", lambda x: T.unique(x, return_inverse=True, return_counts=True), whole)  # fmt: skip
+    yield Row("unique_consecutive", T.unique_consecutive, whole)
+    yield Row("searchsorted", T.searchsorted, ordered, x)
+    yield Row("searchsorted, few edges", T.searchsorted, T.linspace(-1, 1, 50), x)
+    yield Row("bucketize", T.bucketize, x, T.linspace(-1, 1, 100))
+    yield Row("isin", T.isin, whole, whole[:100])
+    yield Row("allclose", T.allclose, x, x.clone())
+    yield Row("equal", T.equal, x, x.clone())
+    yield Row("argmax of rows", lambda x: x.argmax(-1), rows)
+    yield backward(T, "sort of rows", lambda x: T.sort(x)[0], rows)
+    yield backward(T, "topk 5 of rows", lambda x: T.topk(x, 5)[0], rows)
+    yield backward(T, "max of rows", lambda x: T.max(x, -1)[0], rows)
+    yield backward(T, "median of rows", lambda x: T.median(x, -1)[0], rows)
