@@ -53,20 +53,18 @@ def main():
 
     checkpoint = args.out / "digits.pt"
     torch.save({"model": model.state_dict(), "accuracy": accuracy}, checkpoint)
-    picture = args.out / "digits.png"
     # the wrong ones first, so that they are seen
     order = torch.argsort((predictions == test.targets).long(), stable=True)[:18]
     title = f"LeNet on handwritten digits: {100 * accuracy:.2f} % of {len(test)} held-out right"
-    if draw(
-        picture,
+    draw(
+        args.out / "digits.png",
         losses,
         test.data[order],
         predictions[order],
         test.targets[order],
         test.classes,
         title,
-    ):
-        print(f"Picture: {picture}")
+    )
 
     start = time.perf_counter()
     command = [sys.executable, __file__, "--predict", checkpoint]

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import pictures
 from tqdm import tqdm
 
 import flambeau as torch
@@ -141,6 +142,16 @@ def test(model, text, batches=20):
     return sum(losses) / len(losses)
 
 
+def picture(path, losses, held_out):
+    pyplot = pictures.pyplot()
+    if pyplot is None:
+        return
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    axes.axhline(held_out, color="tab:red", linestyle="--", label="held-out text")
+    pictures.curve(axes, losses, "nats a letter")
+    pictures.save(figure, path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
@@ -161,13 +172,14 @@ def main():
     print(f"{len(text.training)} letters to learn from, {count} parameters.")
 
     start = time.perf_counter()
-    train(model, text, args.steps, args.batch_size)
+    losses = train(model, text, args.steps, args.batch_size)
     seconds = time.perf_counter() - start
     print(
         f"Trained {args.steps} steps in {seconds:.1f} s, {1e3 * seconds / args.steps:.2f} ms each."
     )
     loss = test(model, text)
     print(f"Loss on held-out text: {loss:.3f} nats a letter.")
+    picture(args.out / "gpt.png", losses, loss)
 
     torch.save({"model": model.state_dict(), "letters": text.letters}, args.out / "gpt.pt")
     print("---")

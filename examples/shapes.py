@@ -28,7 +28,8 @@ def made_image():
     """An image (3, 64, 64) and its target: boxes and labels."""
     image = torch.rand(3, 1, 1) * 0.3 + torch.rand(3, SIZE, SIZE) * 0.1
     y, x = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
-    boxes, labels = [], []
+    boxes: list[torch.Tensor] = []
+    labels: list[int] = []
     for _ in range(int(torch.randint(1, 4, ()))):
         side = int(torch.randint(10, 28, ()))
         left, top = (int(v) for v in torch.randint(0, SIZE - side, (2,)))
@@ -142,7 +143,7 @@ def main():
         to_pil_image(picture(model, samples[:8])).save(path)
         print(f"picture: {path}")
     except ImportError:
-        print("No picture: Pillow is not installed.")
+        print("No picture: it needs Pillow. Run: pip install 'flambeau[vision]'.")
     return 0 if min(share, right) >= GOAL else 1
 
 

@@ -2,6 +2,8 @@
 
 import time
 
+import pictures
+
 import flambeau as torch
 import flambeau.nn.functional as F
 from flambeau.train import Callback, Trainer
@@ -42,27 +44,19 @@ def predict(model, loader):
 
 
 def draw(path, losses, images, predictions, targets, classes, title):
-    """A picture of the loss curve and of some predictions; False where matplotlib is missing."""
-    try:
-        import matplotlib
-    except ImportError:
-        print("No picture: it needs matplotlib. Run: pip install 'flambeau[plot]'.")
-        return False
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+    """A picture of the loss curve and of some predictions."""
+    pyplot = pictures.pyplot()
+    if pyplot is None:
+        return
     figure = pyplot.figure(figsize=(12, 5), layout="constrained")
     curve, grid = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.2))[0]
     figure.suptitle(title)
     axes = curve.subplots()
-    axes.plot(losses, color="tab:blue", alpha=0.3, label="each step")
-    axes.plot(_smooth(losses), color="tab:blue", label="smoothed")
-    axes.set(xlabel="step", ylabel="cross entropy", yscale="log")
-    axes.legend()
+    pictures.curve(axes, losses, "cross entropy")
     for axes, image, prediction, target in zip(
         grid.subplots(3, 6).flat, images, predictions, targets
     ):
-        axes.imshow(image.numpy(), cmap="gray_r")
+        pictures.image(axes, image / image.max())
         right = int(prediction) == int(target)
         name = classes[int(prediction)]
         axes.set_title(
@@ -70,15 +64,4 @@ def draw(path, losses, images, predictions, targets, classes, title):
             color="black" if right else "tab:red",
             fontsize=9,
         )
-        axes.axis("off")
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
-    return True
-
-
-def _smooth(values, weight=0.95):
-    smoothed, average = [], values[0]
-    for value in values:
-        average = weight * average + (1 - weight) * value
-        smoothed.append(average)
-    return smoothed
+    pictures.save(figure, path)

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import pictures
+
 import flambeau as torch
 import flambeau.nn.functional as F
 from flambeau import nn
@@ -75,15 +77,10 @@ def train(model, loader, epochs):
 
 @torch.no_grad()
 def draw(path, model, images):
-    """A picture of images, the same drawn again, and new ones; False where matplotlib is missing."""
-    try:
-        import matplotlib
-    except ImportError:
-        print("No picture: it needs matplotlib. Run: pip install 'flambeau[plot]'.")
-        return False
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+    """A picture of images, the same drawn again, and new ones."""
+    pyplot = pictures.pyplot()
+    if pyplot is None:
+        return
     again = model(images)[0].sigmoid()
     new = model.decode(torch.randn(len(images), model.numbers)).sigmoid()
     rows = {"images": images, "drawn again": again, "new": new}
@@ -91,11 +88,8 @@ def draw(path, model, images):
     for axes, (title, drawn) in zip(grid, rows.items()):
         axes[0].set_title(title, loc="left", fontsize=10)
         for axis, image in zip(axes, drawn):
-            axis.imshow(image[0].numpy(), cmap="gray_r", vmin=0, vmax=1)
-            axis.axis("off")
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
-    return True
+            pictures.image(axis, image[0])
+    pictures.save(figure, path)
 
 
 def main():

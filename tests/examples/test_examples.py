@@ -15,11 +15,20 @@ FASHION = (
 )
 
 
-def run(program, *arguments):
+def run(program, *arguments, status=0):
     command = [sys.executable, ROOT / "examples" / program, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
+
+
+def number(output, before):
+    """The number that follows a text."""
+    return float(output.partition(before)[2].split()[0].rstrip("%.;,"))
+
+
+def is_drawn(output, path):
+    return "No picture" in output or path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_digits_is_learnt_drawn_saved_and_loaded(tmp_path):
@@ -86,9 +95,61 @@ def test_a_gpt_learns_to_write(tmp_path):
 
 
 def test_shapes_are_looked_for_and_drawn(tmp_path):
-    command = [sys.executable, ROOT / "examples/shapes.py", "--steps", "3", "--out", tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     # Three steps are too few to reach the goal, so its exit status is 1.
-    assert done.returncode == 1 and "step 3: loss" in done.stdout, done.stdout + done.stderr
-    if "No picture" not in done.stdout:
-        assert (tmp_path / "shapes.png").read_bytes().startswith(b"\x89PNG")
+    output = run("shapes.py", "--steps", 3, "--out", tmp_path, status=1)
+    assert "step 3: loss" in output
+    assert is_drawn(output, tmp_path / "shapes.png")
+
+
+def test_two_networks_that_play_come_nearer_to_real_images(fashion, tmp_path):
+    output = run("dcgan.py", "--data", fashion, "--samples", 1920, "--epochs", 1, "--out", tmp_path)
+    drawn = number(output, "drawn images from real ones: ")
+    assert drawn < number(output, "of noise: ")  # thirty steps
+    assert number(output, "of other real ones: ") < 0.5
+    assert is_drawn(output, tmp_path / "dcgan.png")
+
+
+def test_a_checkpoint_is_taken_further(fashion, tmp_path):
+    options = ["--each", 40, "--few", 1, "--tests", 4, "--out", tmp_path]
+    output = run("transfer.py", "--data", fashion, *options)
+    assert 0 <= number(output, "from the checkpoint: ") <= 100
+    assert (tmp_path / "transfer.pt").exists()
+    assert is_drawn(output, tmp_path / "transfer.png")
+
+
+def test_noise_becomes_a_spiral(tmp_path):
+    output = run("diffusion.py", "--steps", 600, "--out", tmp_path)
+    assert number(output, "s; loss ") < 0.6  # 1 before
+    assert number(output, "s; loss ") > 0.1
+    assert float(output.partition(" % of the new points")[0].split()[-1]) > 40
+    assert is_drawn(output, tmp_path / "diffusion.png")
+
+
+def test_a_pole_is_balanced(tmp_path):
+    output = run("cartpole.py", "--rounds", 40, "--out", tmp_path)
+    assert number(output, "64 runs: ") > 2 * number(output, "500 at most; ")
+    assert is_drawn(output, tmp_path / "cartpole.png")
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_processes_train_one_network(processes, tmp_path):
+    output = run("hogwild.py", "--processes", processes, "--epochs", 4, "--out", tmp_path)
+    assert number(output, "held-out digits: ") > 80  # 10 before
+    assert is_drawn(output, tmp_path / "hogwild.png")
+
+
+def test_sounds_are_told_by_their_spectra(tmp_path):
+    pytest.importorskip("scipy")
+    output = run("sounds.py", "--sounds", 500, "--epochs", 3, "--out", tmp_path)
+    assert number(output, "steps; ") > 80  # five kinds
+    assert is_drawn(output, tmp_path / "sounds.png")
+
+
+def test_speakers_are_told_by_their_words(tmp_path):
+    texts = {"HAMLET": "To be or not to be, that is the question", "Ber": "Who is there, who?"}
+    play = "".join(f"{name}.\n{text}\n{text}\n\n" for name, text in list(texts.items()) * 30)
+    (tmp_path / "play.txt").write_text(play)
+    output = run("words.py", "--data", tmp_path / "play.txt", "--speakers", 2, "--out", tmp_path)
+    assert "Hamlet" in output or "Ber" in output
+    assert number(output, "steps; ") > 95
+    assert is_drawn(output, tmp_path / "words.png")
