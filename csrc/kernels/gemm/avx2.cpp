@@ -1,3 +1,4 @@
+#include <type_traits>
 #include <utility>
 
 #if defined(__x86_64__)
@@ -5,6 +6,7 @@
 #endif
 
 #include "kernels/gemm/simd.h"
+#include "kernels/gemm/words.h"
 
 #if defined(__x86_64__)
 #pragma GCC target("avx2,fma")  // below the includes: see gemm/avx512.cpp
@@ -49,9 +51,19 @@ inline __attribute__((always_inline)) void store_some(float* to, __m256 value, _
 inline __attribute__((always_inline)) void store_some(double* to, __m256d value, __m256i mask) {
   _mm256_maskstore_pd(to, mask, value);
 }
+
+/// Pairs of 16-bit products, added up.
+template <class V>
+inline __attribute__((always_inline)) V multiply_pairs(V a, V b) {
+  return (V)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+}
+constexpr int word_rows = 4, word_vectors = 2;
 #include "kernels/gemm/simd_body.h"
+// Uses the vector that simd_body.h includes.
+#include "kernels/gemm/integers_body.h"
 #else
 extern const GemmKernels<float> float_kernels = {};
 extern const GemmKernels<double> double_kernels = {};
+extern const IntegerKernels integer_kernels = {};
 #endif
 }  // namespace flambeau::gemm_avx2

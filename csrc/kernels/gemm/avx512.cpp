@@ -1,3 +1,4 @@
+#include <type_traits>
 #include <utility>
 
 #if defined(__x86_64__)
@@ -5,6 +6,7 @@
 #endif
 
 #include "kernels/gemm/simd.h"
+#include "kernels/gemm/words.h"
 
 // The target is set below the includes: were it a compiler flag, inline functions of the standard
 // library would be compiled for it too, and the linker may keep that copy for every machine.
@@ -49,9 +51,19 @@ inline __attribute__((always_inline)) void store_some(float* to, __m512 value, _
 inline __attribute__((always_inline)) void store_some(double* to, __m512d value, __mmask16 mask) {
   _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask), value);
 }
+
+/// Pairs of 16-bit products, added up.
+template <class V>
+inline __attribute__((always_inline)) V multiply_pairs(V a, V b) {
+  return (V)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+}
+constexpr int word_rows = 8, word_vectors = 3;
 #include "kernels/gemm/simd_body.h"
+// Uses the vector that simd_body.h includes.
+#include "kernels/gemm/integers_body.h"
 #else
 extern const GemmKernels<float> float_kernels = {};
 extern const GemmKernels<double> double_kernels = {};
+extern const IntegerKernels integer_kernels = {};
 #endif
 }  // namespace flambeau::gemm_avx512

@@ -1,6 +1,12 @@
+#include <type_traits>
 #include <utility>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "kernels/gemm/simd.h"
+#include "kernels/gemm/words.h"
 #include "runtime/cpu.h"
 
 namespace flambeau {
@@ -53,7 +59,20 @@ inline __attribute__((always_inline)) void store_some(T* to, V value, int n) {
   else
     for (int i = 0; i < n; ++i) to[i] = value[i];
 }
+
+/// Pairs of 16-bit products, added up.
+template <class V>
+inline __attribute__((always_inline)) V multiply_pairs(V a, V b) {
+#if defined(__x86_64__)
+  return (V)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#else
+  return (a & 0xffff) * (b & 0xffff) + (a >> 16) * (b >> 16);
+#endif
+}
+constexpr int word_rows = 4, word_vectors = 2;
 #include "kernels/gemm/simd_body.h"
+// Uses the vector that simd_body.h includes.
+#include "kernels/gemm/integers_body.h"
 }  // namespace gemm_base
 
 template <>

@@ -6,7 +6,7 @@
 
 #include "kernels/elements/arithmetic.h"
 #include "kernels/elements/convert.h"
-#include "kernels/gemm/bfloat16.h"
+#include "kernels/gemm/words.h"
 #include "runtime/threads.h"
 #include "tensor/error.h"
 
@@ -27,29 +27,6 @@ Gemm<T> typed(const AnyGemm& p) {
   q.batch_stride_c = p.batch_stride_c;
   q.epilogue = p.epilogue;
   return q;
-}
-
-/// Runs problems of integers: row blocks of every batch item on the pool.
-template <class T>
-void gemm_integers(const Gemm<T>& p) {
-  int64_t rows = std::clamp<int64_t>((1 << 18) / std::max<int64_t>(1, p.N * p.K), 1, p.M);
-  int64_t blocks = (p.M + rows - 1) / rows;
-  parallel_for(blocks * p.batch, [&](int64_t index) {
-    int64_t item = index / blocks, m0 = index % blocks * rows;
-    Gemm<T> part = p;
-    part.M = std::min(rows, p.M - m0);
-    part.a += item * p.batch_stride_a + (p.trans_a ? m0 : m0 * p.lda);
-    part.b += item * p.batch_stride_b;
-    part.c += item * p.batch_stride_c + m0 * p.ldc;
-    gemm_loops(part);
-    const T* bias = static_cast<const T*>(p.epilogue.bias);
-    for (int64_t i = 0; i < part.M && (bias || p.epilogue.relu); ++i)
-      for (int64_t j = 0; j < part.N; ++j) {
-        T& value = part.c[i * p.ldc + j];
-        if (bias) value = multiply_add<T>(value, bias[p.epilogue.bias_per_row ? m0 + i : j], T(1));
-        if (p.epilogue.relu && value < T(0)) value = T(0);
-      }
-  });
 }
 
 /// The rows of a strided matrix as contiguous float32 or complex64.

@@ -1,6 +1,6 @@
 // Matrix products of every dtype: float32 and float64 by gemm/blocked.cpp, complex numbers
-// by complex.cpp, float16 and bfloat16 through float32 (one rounding at the end), integers through
-// blocked loops that wrap around. Any thread may call; the GIL is not touched. bool is refused:
+// by complex.cpp, float16 and bfloat16 through float32 (one rounding at the end), integers by
+// words.cpp (they wrap around). Any thread may call; the GIL is not touched. bool is refused:
 // matmul has no meaning for it in PyTorch.
 #pragma once
 #include "kernels/gemm/problem.h"
@@ -26,7 +26,7 @@ struct AnyGemm {
 /// Computes the product described above; throws NotImplementedError for bool.
 void gemm(const AnyGemm& problem);
 
-/// The product in plain loops, for integers and as the library's stand-in: one thread.
+/// The product in plain loops, the library's stand-in for complex numbers: one thread.
 template <class T>
 void gemm_loops(const Gemm<T>& problem);
 

@@ -1,0 +1,406 @@
+#include "kernels/gemm/words.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/elements/arithmetic.h"
+#include "kernels/elements/convert.h"
+#include "kernels/gemm/simd.h"
+#include "runtime/cpu.h"
+#include "runtime/rounding.h"
+#include "runtime/threads.h"
+#include "runtime/workspace.h"
+
+namespace flambeau {
+
+namespace {
+
+enum Slot { packed_a_slot = 4, packed_b_slot = 5, tile_slot = 6 };
+
+/// Bytes of a panel of B that stay in the first-level cache beside the rows of A.
+constexpr int64_t panel_bytes = 24 << 10;
+/// Rows of a task.
+constexpr int64_t task_rows = 64;
+
+const IntegerKernels& integer_kernels() {
+  return for_cpu(gemm_base::integer_kernels, gemm_avx2::integer_kernels,
+                 gemm_avx512::integer_kernels);
+}
+
+/// What multiplies T: words of unsigned bits, whose sums hold at least as many.
+template <class T>
+const auto& words_of() {
+  const IntegerKernels& kernels = integer_kernels();
+  if constexpr (std::is_same_v<T, bfloat16>)
+    return bfloat16_pairs();
+  else if constexpr (sizeof(T) == 1)
+    return integer_dots().bits8.lanes ? integer_dots().bits8 : kernels.bits8;
+  else if constexpr (sizeof(T) == 2)
+    return integer_dots().bits16.lanes ? integer_dots().bits16 : kernels.bits16;
+  else if constexpr (sizeof(T) == 4)
+    return kernels.bits32;
+  else
+    return kernels.bits64;
+}
+
+template <size_t n_bytes>
+struct UnsignedOf {
+  using type =
+      std::conditional_t<n_bytes == 1, uint8_t,
+                         std::conditional_t<n_bytes == 2, uint16_t,
+                                            std::conditional_t<n_bytes == 4, uint32_t, uint64_t>>>;
+};
+
+template <class T>
+using bits_t = typename UnsignedOf<sizeof(T)>::type;
+
+/// to[j * step] = relu(alpha * sums[j] + bias[j * bias_step] + beta * to[j * step]), wrapped
+/// around.
+template <class T, class Sum>
+void finish_integers(const Gemm<T>& p, const Sum* sums, int64_t n, const T* bias, int64_t bias_step,
+                     T* to, int64_t step) {
+  const uint64_t alpha = static_cast<uint64_t>(p.alpha), beta = static_cast<uint64_t>(p.beta);
+  if (alpha == 1 && beta == 0 && !bias && !p.epilogue.relu) {
+    for (int64_t j = 0; j < n; ++j) to[j * step] = static_cast<T>(sums[j]);
+    return;
+  }
+  for (int64_t j = 0; j < n; ++j) {
+    uint64_t value = alpha * static_cast<uint64_t>(sums[j]);
+    if (bias) value += static_cast<uint64_t>(bias[j * bias_step]);
+    if (beta) value += beta * static_cast<uint64_t>(to[j * step]);
+    const T wrapped = static_cast<T>(value);
+    to[j * step] = p.epilogue.relu && wrapped < T(0) ? T(0) : wrapped;
+  }
+}
+
+/// One product of a batch, whose operands are packed as words of `group` values of k.
+template <class T, class Word, class Sum, int group>
+class Words {
+ public:
+  using Bits = bits_t<T>;
+
+  Words(const Gemm<T>& p, const WordKernels<Word, Sum>& kernels, int64_t item)
+      : p_(p),
+        kernels_(kernels),
+        a_(reinterpret_cast<const Bits*>(p.a + item * p.batch_stride_a)),
+        b_(reinterpret_cast<const Bits*>(p.b + item * p.batch_stride_b)),
+        c_(p.c + item * p.batch_stride_c),
+        n_words_(ceil_div(p.K, group)),
+        panels_(ceil_div(p.N, kernels.lanes), kernels.vectors),
+        row_tasks_(p.M, task_rows) {}
+
+  void run(bool pack_a, bool pack_b) {
+    Word* a = Workspace::get<Word>(packed_a_slot, p_.M * n_words_);
+    Word* b = Workspace::get<Word>(packed_b_slot, round_up(p_.N, kernels_.lanes) * n_words_);
+    if (pack_a)
+      parallel_for(row_tasks_.n_parts, [&](int64_t part) {
+        pack_rows(row_tasks_.begin(part), row_tasks_.begin(part + 1), a);
+      });
+    if (pack_b) parallel_for(panels_.n_parts, [&](int64_t panel) { pack_panel(panel, b); });
+    // A panel of B stays in the second-level cache while the rows of a task pass by.
+    parallel_for(panels_.n_parts * row_tasks_.n_parts, [&](int64_t task) {
+      multiply(task / row_tasks_.n_parts, task % row_tasks_.n_parts, a, b);
+    });
+  }
+
+ private:
+  static constexpr int bits = 8 * sizeof(Word) / group;
+
+  /// n values of k from `from` on, `step` apart, as one word; what is missing is 0.
+  static Word word_at(const Bits* from, int64_t step, int n) {
+    Word word = 0;
+    for (int i = 0; i < n; ++i) word |= static_cast<Word>(from[i * step]) << (bits * i);
+    return word;
+  }
+
+  /// to[w * step] = the words of a run of K values that lie side by side.
+  void pack_run(const Bits* from, int64_t begin, int64_t end, Word* to, int64_t step) const {
+    const int64_t whole = std::min(end, p_.K / group);
+    for (int64_t w = begin; w < whole; ++w) to[w * step] = word_at(from + w * group, 1, group);
+    if (whole < end)
+      to[whole * step] = word_at(from + whole * group, 1, static_cast<int>(p_.K - whole * group));
+  }
+
+  /// to[j] = the word w of each of n columns whose rows are `row` apart.
+  void pack_across(const Bits* from, int64_t row, int64_t w, int64_t n, Word* to) const {
+    const int64_t depth = std::min<int64_t>(group, p_.K - w * group);
+    from += w * group * row;
+    if (depth < group) {
+      for (int64_t j = 0; j < n; ++j) to[j] = word_at(from + j, row, static_cast<int>(depth));
+    } else if constexpr (group == 1) {
+      for (int64_t j = 0; j < n; ++j) to[j] = from[j];
+    } else if constexpr (group == 2) {
+      const Bits* next = from + row;
+      for (int64_t j = 0; j < n; ++j) to[j] = from[j] | static_cast<Word>(next[j]) << bits;
+    } else {
+      const Bits *second = from + row, *third = second + row, *fourth = third + row;
+      for (int64_t j = 0; j < n; ++j)
+        to[j] = from[j] | static_cast<Word>(second[j]) << bits |
+                static_cast<Word>(third[j]) << 2 * bits | static_cast<Word>(fourth[j]) << 3 * bits;
+    }
+  }
+
+  void pack_rows(int64_t begin, int64_t end, Word* a) const {
+    if (!p_.trans_a) {
+      for (int64_t i = begin; i < end; ++i)
+        pack_run(a_ + i * p_.lda, 0, n_words_, a + i * n_words_, 1);
+      return;
+    }
+    Word column[task_rows];
+    for (int64_t w = 0; w < n_words_; ++w) {
+      pack_across(a_ + begin, p_.lda, w, end - begin, column);
+      for (int64_t i = begin; i < end; ++i) a[i * n_words_ + w] = column[i - begin];
+    }
+  }
+
+  void pack_panel(int64_t panel, Word* b) const {
+    const int64_t j0 = panels_.begin(panel) * kernels_.lanes;
+    const int64_t columns = panels_.length(panel) * kernels_.lanes;
+    const int64_t width = std::min(columns, p_.N - j0);
+    Word* to = b + j0 * n_words_;
+    if (p_.trans_b) {
+      // A line of the cache of each column, which fill a few rows of the panel.
+      constexpr int64_t run = 64 / sizeof(Word);
+      for (int64_t w = 0; w < n_words_; w += run)
+        for (int64_t j = 0; j < width; ++j)
+          pack_run(b_ + (j0 + j) * p_.ldb, w, std::min(n_words_, w + run), to + j, columns);
+    } else {
+      for (int64_t w = 0; w < n_words_; ++w)
+        pack_across(b_ + j0, p_.ldb, w, width, to + w * columns);
+    }
+    for (int64_t w = 0; width < columns && w < n_words_; ++w)
+      std::fill(to + w * columns + width, to + (w + 1) * columns, Word(0));
+  }
+
+  void multiply(int64_t panel, int64_t row_task, const Word* a, const Word* b) const {
+    const int64_t m0 = row_tasks_.begin(row_task), n_rows = row_tasks_.length(row_task);
+    const int64_t j0 = panels_.begin(panel) * kernels_.lanes;
+    const int v = static_cast<int>(panels_.length(panel));
+    const int64_t columns = v * kernels_.lanes;
+    const int64_t depth = panel_bytes / (columns * static_cast<int64_t>(sizeof(Word)));
+    const Spread tiles(n_rows, kernels_.rows);
+    Sum* sums = Workspace::get<Sum>(tile_slot, task_rows * columns);
+    std::fill_n(sums, n_rows * columns, Sum(0));
+    for (int64_t k = 0; k < n_words_; k += depth)
+      for (int64_t part = 0; part < tiles.n_parts; ++part) {
+        const int64_t i = tiles.begin(part);
+        kernels_.tile(static_cast<int>(tiles.length(part)), v, std::min(depth, n_words_ - k),
+                      a + (m0 + i) * n_words_ + k, n_words_, b + j0 * n_words_ + k * columns,
+                      sums + i * columns);
+      }
+    for (int64_t i = 0; i < n_rows; ++i)
+      finish(m0 + i, j0, std::min(columns, p_.N - j0), sums + i * columns);
+  }
+
+  /// Row i of C from column j0 on: alpha * sums + bias + beta * C, rounded once.
+  void finish(int64_t i, int64_t j0, int64_t width, Sum* sums) const {
+    T* to = c_ + i * p_.ldc + j0;
+    const auto* bias = static_cast<const T*>(p_.epilogue.bias);
+    if constexpr (std::is_integral_v<T>) {
+      const bool by_row = p_.epilogue.bias_per_row;
+      finish_integers(p_, sums, width, bias ? bias + (by_row ? i : j0) : nullptr, !by_row, to, 1);
+    } else {
+      const float alpha = static_cast<float>(p_.alpha), beta = static_cast<float>(p_.beta);
+      if (alpha != 1)
+        for (int64_t j = 0; j < width; ++j) sums[j] *= alpha;
+      if (bias)
+        for (int64_t j = 0; j < width; ++j)
+          sums[j] += static_cast<float>(bias[p_.epilogue.bias_per_row ? i : j0 + j]);
+      if (beta != 0)
+        for (int64_t j = 0; j < width; ++j) sums[j] += beta * static_cast<float>(to[j]);
+      if (p_.epilogue.relu)
+        for (int64_t j = 0; j < width; ++j) sums[j] = sums[j] < 0 ? 0 : sums[j];
+      convert(sums, to, width);
+    }
+  }
+
+  const Gemm<T>& p_;
+  const WordKernels<Word, Sum>& kernels_;
+  const Bits *a_, *b_;
+  T* c_;
+  int64_t n_words_;
+  Spread panels_, row_tasks_;
+};
+
+/// Item `item` of a batch by words.
+template <class T, class Word, class Sum>
+void multiply_words(const Gemm<T>& p, const WordKernels<Word, Sum>& kernels, int64_t item,
+                    bool pack_a, bool pack_b) {
+  auto run = [&]<int group>() { Words<T, Word, Sum, group>(p, kernels, item).run(pack_a, pack_b); };
+  if constexpr (sizeof(Word) == sizeof(T)) {
+    run.template operator()<1>();
+  } else if constexpr (sizeof(Word) == 4 * sizeof(T)) {
+    kernels.group == 4 ? run.template operator()<4>() : run.template operator()<2>();
+  } else {
+    run.template operator()<2>();
+  }
+}
+
+/// Fewer products than this are done before operands are packed.
+constexpr int64_t least_work = 1 << 12;
+
+/// A product of integers with every stride free: by rows of A, for few of them.
+template <class T>
+class IntegerRows {
+ public:
+  IntegerRows(const Gemm<T>& p, int64_t item)
+      : p_(p),
+        M_(p.M),
+        N_(p.N),
+        a_(reinterpret_cast<const Bits*>(p.a + item * p.batch_stride_a)),
+        b_(reinterpret_cast<const Bits*>(p.b + item * p.batch_stride_b)),
+        c_(p.c + item * p.batch_stride_c),
+        a_row_(p.trans_a ? 1 : p.lda),
+        a_column_(p.trans_a ? p.lda : 1),
+        b_row_(p.trans_b ? 1 : p.ldb),
+        b_column_(p.trans_b ? p.ldb : 1),
+        c_row_(p.ldc),
+        c_column_(1),
+        bias_row_(p.epilogue.bias_per_row),
+        bias_column_(!p.epilogue.bias_per_row) {
+    // C^T = B^T A^T.
+    if (N_ < M_ && N_ <= few) {
+      std::swap(M_, N_);
+      std::swap(a_, b_);
+      std::swap(a_row_, b_column_);
+      std::swap(a_column_, b_row_);
+      std::swap(c_row_, c_column_);
+      std::swap(bias_row_, bias_column_);
+    }
+  }
+
+  static constexpr int64_t few = 3;
+
+  void run() const {
+    Bits* copy = a_column_ == 1 ? nullptr : Workspace::get<Bits>(packed_a_slot, p_.K);
+    for (int64_t i = 0; i < M_; ++i) {
+      const Bits* row = a_ + i * a_row_;
+      for (int64_t k = 0; copy && k < p_.K; ++k) copy[k] = row[k * a_column_];
+      multiply(i, copy ? copy : row);
+    }
+  }
+
+ private:
+  using Bits = bits_t<T>;
+  /// Sums that stay in the first-level cache, and products of a task.
+  static constexpr int64_t most_sums = 1024, task_work = 1 << 17;
+
+  void multiply(int64_t i, const Bits* row) const {
+    const int64_t n_slices = ceil_div(p_.K, task_work);
+    if (N_ <= 16 && n_slices > 1) return multiply_slices(i, row, n_slices);
+    const int64_t grain =
+        std::clamp<int64_t>(task_work / std::max<int64_t>(p_.K, 1), 64, most_sums);
+    parallel_ranges(N_, grain, [&](int64_t begin, int64_t end) {
+      Bits sums[most_sums];
+      for (int64_t n0 = begin; n0 < end; n0 += most_sums) {
+        const int64_t n = std::min(most_sums, end - n0);
+        sum_products(0, p_.K, n0, n, row, sums);
+        finish(i, n0, n, sums);
+      }
+    });
+  }
+
+  void multiply_slices(int64_t i, const Bits* row, int64_t n_slices) const {
+    Bits* parts = Workspace::get<Bits>(tile_slot, n_slices * N_);
+    parallel_for(n_slices, [&](int64_t slice) {
+      const int64_t k0 = slice * task_work;
+      sum_products(k0, std::min(task_work, p_.K - k0), 0, N_, row, parts + slice * N_);
+    });
+    for (int64_t slice = 1; slice < n_slices; ++slice)
+      for (int64_t j = 0; j < N_; ++j)
+        parts[j] = static_cast<Bits>(parts[j] + parts[slice * N_ + j]);
+    finish(i, 0, N_, parts);
+  }
+
+  void sum_products(int64_t k0, int64_t K, int64_t n0, int64_t N, const Bits* row,
+                    Bits* sums) const {
+    const Bits* b = b_ + k0 * b_row_ + n0 * b_column_;
+    if (b_row_ == 1 && b_column_ != 1)
+      loops().dots(N, K, row + k0, b, b_column_, sums);
+    else
+      loops().sum_of_rows(N, K, row + k0, b, b_row_, sums);
+  }
+
+  static const IntegerLoops<Bits>& loops() {
+    if constexpr (sizeof(T) == 1)
+      return integer_kernels().loops8;
+    else if constexpr (sizeof(T) == 2)
+      return integer_kernels().loops16;
+    else if constexpr (sizeof(T) == 4)
+      return integer_kernels().loops32;
+    else
+      return integer_kernels().loops64;
+  }
+
+  void finish(int64_t i, int64_t n0, int64_t n, const Bits* sums) const {
+    const auto* bias = static_cast<const T*>(p_.epilogue.bias);
+    finish_integers(p_, sums, n, bias ? bias + i * bias_row_ + n0 * bias_column_ : nullptr,
+                    bias_column_, c_ + i * c_row_ + n0 * c_column_, c_column_);
+  }
+
+  const Gemm<T>& p_;
+  int64_t M_, N_;
+  const Bits *a_, *b_;
+  T* c_;
+  int64_t a_row_, a_column_, b_row_, b_column_, c_row_, c_column_, bias_row_, bias_column_;
+};
+
+/// Calls one(item, alone) for each product of a batch: large ones one by one, which share the pool
+/// (alone), small ones several a chunk.
+template <class T, class One>
+void each_of_batch(const Gemm<T>& p, One&& one) {
+  const double work = static_cast<double>(p.M) * static_cast<double>(p.N) *
+                          static_cast<double>(std::max<int64_t>(p.K, 1)) +
+                      500;
+  const int64_t per_chunk = std::max<int64_t>(1, static_cast<int64_t>(1e6 / work));
+  if (p.batch == 1 || work > 1.6e7) {
+    for (int64_t item = 0; item < p.batch; ++item) one(item, true);
+    return;
+  }
+  parallel_ranges(p.batch, per_chunk, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) one(item, false);
+  });
+}
+
+/// All products of a batch by words; what one thread packs serves it for the next item too, where
+/// that has the same operand.
+template <class T>
+void multiply_batch(const Gemm<T>& p) {
+  const auto& kernels = words_of<T>();
+  each_of_batch(p, [&](int64_t item, bool alone) {
+    multiply_words(p, kernels, item, !alone || item == 0 || p.batch_stride_a,
+                   !alone || item == 0 || p.batch_stride_b);
+  });
+}
+
+}  // namespace
+
+bool gemm_pairs(const Gemm<bfloat16>& p) {
+  // Below, and where the machine has no such instruction, operands are widened.
+  constexpr int64_t least_pairs = 1 << 16;
+  if (!bfloat16_pairs().lanes || p.M < 4 || p.N < 16 || p.K < 16 || p.M * p.N * p.K < least_pairs ||
+      p.step_a != 1 || p.step_b != 1)
+    return false;
+  multiply_batch(p);
+  return true;
+}
+
+template <class T>
+void gemm_integers(const Gemm<T>& p) {
+  if (p.M == 0 || p.N == 0) return;
+  if (std::min(p.M, p.N) <= IntegerRows<T>::few || p.M * p.N * p.K < least_work)
+    each_of_batch(p, [&](int64_t item, bool) { IntegerRows<T>(p, item).run(); });
+  else
+    multiply_batch(p);
+}
+
+template void gemm_integers(const Gemm<int8_t>&);
+template void gemm_integers(const Gemm<uint8_t>&);
+template void gemm_integers(const Gemm<int16_t>&);
+template void gemm_integers(const Gemm<uint16_t>&);
+template void gemm_integers(const Gemm<int32_t>&);
+template void gemm_integers(const Gemm<uint32_t>&);
+template void gemm_integers(const Gemm<int64_t>&);
+template void gemm_integers(const Gemm<uint64_t>&);
+
+}  // namespace flambeau

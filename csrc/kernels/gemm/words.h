@@ -1,0 +1,70 @@
+// Products of bfloat16 and of integers on *words*: what a lane multiplies at once, one or several
+// neighbours along k. Pairs of bfloat16 by AVX512-BF16, pairs of 16-bit and fours of 8-bit integers
+// by the instructions for dot products, where the machine has them; 32 and 64 bits one by one.
+// Pure loops over raw memory: any thread, no GIL, no allocation.
+//
+// Sums of integers wrap around, so their low bits are right whatever the order and the sign: all
+// kernels take unsigned ones, and a sum may be wider than the result.
+#pragma once
+#include "kernels/gemm/problem.h"
+
+namespace flambeau {
+
+/// Computes the product and says true, or false where the general way is the better one (no
+/// instruction, or too small). Any thread, no GIL.
+bool gemm_pairs(const Gemm<bfloat16>& problem);
+
+/// T: integers, not bool.
+template <class T>
+void gemm_integers(const Gemm<T>& problem);
+
+/// One level's loops over words. A tile is at most `rows` rows by `vectors` vectors of `lanes`
+/// sums; a word holds `group` values of k, each in as many of its bits.
+template <class Word, class Sum>
+struct WordKernels {
+  int lanes, vectors, rows, group;
+
+  /// to (m, v vectors without gaps) += A B over n_words words of k, m <= rows, v <= vectors. A has
+  /// a_row words from row to row, B v vectors of words for each word of k.
+  void (*tile)(int m, int v, int64_t n_words, const Word* a, int64_t a_row, const Word* b, Sum* to);
+};
+
+/// Loops for few rows or columns, where packing would cost what it saves.
+template <class T>
+struct IntegerLoops {
+  /// out[j] = sum over k of a[k] * b[j * b_row + k].
+  void (*dots)(int64_t N, int64_t K, const T* a, const T* b, int64_t b_row, T* out);
+  /// out[j] = sum over k of a[k] * b[k * b_row + j].
+  void (*sum_of_rows)(int64_t N, int64_t K, const T* a, const T* b, int64_t b_row, T* out);
+};
+
+struct IntegerKernels {
+  WordKernels<uint32_t, uint32_t> bits8, bits16, bits32;
+  WordKernels<uint64_t, uint64_t> bits64;
+  IntegerLoops<uint8_t> loops8;
+  IntegerLoops<uint16_t> loops16;
+  IntegerLoops<uint32_t> loops32;
+  IntegerLoops<uint64_t> loops64;
+};
+
+// One set a translation unit; a set for another architecture is empty (lanes 0).
+namespace gemm_avx512 {
+extern const IntegerKernels integer_kernels;
+}
+namespace gemm_avx2 {
+extern const IntegerKernels integer_kernels;
+}
+namespace gemm_base {
+extern const IntegerKernels integer_kernels;
+}
+
+/// Pairs of bfloat16; lanes 0 where the machine lacks the instructions.
+const WordKernels<uint32_t, float>& bfloat16_pairs();
+
+/// Fours of 8 bits and pairs of 16; lanes 0 where the machine lacks the instructions.
+struct IntegerDots {
+  WordKernels<uint32_t, uint32_t> bits8, bits16;
+};
+const IntegerDots& integer_dots();
+
+}  // namespace flambeau
