@@ -28,6 +28,12 @@ inline bool truth_of(PyObject* o) {
   return truth != 0;
 }
 
+inline double real_of(PyObject* o) {
+  double value = PyFloat_AsDouble(o);
+  if (value == -1 && PyErr_Occurred()) throw PythonError();
+  return value;
+}
+
 /// Python's True and False, or NumPy's.
 bool is_bool(PyObject* o);
 /// An argument that is True or False; anything else is a TypeError.
@@ -105,6 +111,8 @@ Tensor& first_tensor(const Call& call);
 /// The items of a sequence: a list or tuple itself, of anything else a list of what its length,
 /// asked once, promises. Null with an error set for what is no sequence or fails to answer.
 Object listed(PyObject* o);
+/// A sequence of tensors and None, which is null.
+std::vector<Tensor*> tensors_or_none(PyObject* o, const char* function);
 /// A sequence of ints, or one int: at most one for each dimension that a tensor can have.
 Dims to_dims(PyObject* o, const char* function);
 /// The same of any length.
@@ -151,6 +159,9 @@ void mark_requires_grad(Tensor& t, bool wanted);
 /// Adds functions to the module; the public ones also to its dicts _functions and _methods, which
 /// ops/ reads.
 void add_functions(PyObject* module, const NativeEntry* entries);
+/// Adds private functions as a module of their own, core.NAME. An index outside of its dimension is
+/// an IndexError that is a RuntimeError too: PyTorch raises the one or the other.
+PyObject* add_private_module(PyObject* core, const char* name, const NativeEntry* entries);
 
 void initialize_batches(PyObject* module);
 void initialize_types(PyObject* module);
@@ -168,17 +179,11 @@ void initialize_dlpack(PyObject* module);
 void initialize_lent(PyObject* module);
 void initialize_function_node(PyObject* module);
 void initialize_matmul(PyObject* module);
-void initialize_attention(PyObject* module);
-void initialize_border(PyObject* module);
-void initialize_fourier(PyObject* module);
-void initialize_lapack(PyObject* module);
-void initialize_counts(PyObject* module);
 void initialize_autograd(PyObject* module);
-void initialize_conv(PyObject* module);
-void initialize_pool(PyObject* module);
-void initialize_vision(PyObject* module);
+void initialize_indexing(PyObject* module);
+void initialize_layers(PyObject* module);
+void initialize_numbers(PyObject* module);
 void initialize_reduction_ways(PyObject* module);
-void initialize_losses(PyObject* module);
 void initialize_row_ways(PyObject* module);
 void initialize_loss_ways(PyObject* module);
 

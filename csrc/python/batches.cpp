@@ -8,7 +8,7 @@ namespace flambeau {
 
 namespace {
 
-PyObject* unruled = nullptr;  // flambeau.ops.batching: unruled(operator or name, args, kwargs)
+PyObject* unruled = nullptr;  // flambeau.ops.batching: unruled(operator, args, kwargs)
 constinit thread_local int active_levels = 0;
 int threads_in_vmap = 0;
 
@@ -31,14 +31,15 @@ void check_written(const char* name, PyObject* const* args, Py_ssize_t n) {
   check_written_levels(*as_tensor(args[0]), joint_levels(tensors.data(), tensors.size()), name);
 }
 
-PyObject* ask_unruled(PyObject* what, PyObject* const* args, Py_ssize_t n, PyObject* named) {
+PyObject* ask_unruled(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* named) {
   check(unruled != nullptr, [] {
     return message("vmap: got a mapped tensor that has left the function that vmap called.");
   });
   Object positional = Object::steal(PyTuple_New(n));
   if (!positional) throw PythonError();
   for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[i]));
-  return PyObject_CallFunctionObjArgs(unruled, what, positional.get(), named, nullptr);
+  return PyObject_CallFunctionObjArgs(unruled, reinterpret_cast<PyObject*>(&self), positional.get(),
+                                      named, nullptr);
 }
 
 Levels levels_from(PyObject* o) {
@@ -177,13 +178,7 @@ PyObject* call_rule(Operator& self, PyObject* const* args, Py_ssize_t n, PyObjec
   for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k)
     if (PyDict_SetItem(named.get(), PyTuple_GET_ITEM(keys, k), args[n + k]) < 0)
       throw PythonError();
-  return ask_unruled(reinterpret_cast<PyObject*>(&self), args, n, named.get());
-}
-
-PyObject* call_named_rule(const char* name, PyObject* const* args, Py_ssize_t n) {
-  Object text = Object::steal(PyUnicode_FromString(name)), named = Object::steal(PyDict_New());
-  if (!text || !named) throw PythonError();
-  return ask_unruled(text.get(), args, n, named.get());
+  return ask_unruled(self, args, n, named.get());
 }
 
 void initialize_batches(PyObject* module) { add_functions(module, entries); }

@@ -18,7 +18,5 @@ inline bool wants_rule(Operator& self, PyObject* const* args, Py_ssize_t n) {
 /// The operator's rule; without one, an implementation in Python that is no primitive is called as
 /// it is, for the operators that it is made of have rules; all others ask flambeau/ops/batching.
 PyObject* call_rule(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys);
-/// The rule of a function of _core.indexing.
-PyObject* call_named_rule(const char* name, PyObject* const* args, Py_ssize_t n);
 
 }  // namespace flambeau

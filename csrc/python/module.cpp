@@ -6,7 +6,6 @@
 #include "python/hooks.h"
 #include "python/operator.h"
 #include "python/tensor/layouts.h"
-#include "python/ways/index.h"
 
 NB_MODULE(_core, m) {
   using namespace flambeau;
@@ -24,7 +23,6 @@ NB_MODULE(_core, m) {
   initialize_views(module);
   initialize_methods(module);
   initialize_sparse(module);
-  initialize_sparse_kernels(module);
   initialize_storages(module);
   initialize_reductions(module);
   initialize_raw_kernels(module);
@@ -35,18 +33,11 @@ NB_MODULE(_core, m) {
   initialize_lent(module);
   initialize_function_node(module);
   initialize_matmul(module);
-  initialize_attention(module);
-  initialize_border(module);
-  initialize_fourier(module);
-  initialize_lapack(module);
-  initialize_counts(module);
   initialize_autograd(module);
   initialize_indexing(module);
-  initialize_conv(module);
-  initialize_pool(module);
-  initialize_vision(module);
+  initialize_layers(module);
+  initialize_numbers(module);
   initialize_reduction_ways(module);
-  initialize_losses(module);
   initialize_row_ways(module);
   initialize_loss_ways(module);
   if (PyErr_Occurred()) throw nanobind::python_error();

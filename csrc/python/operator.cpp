@@ -75,6 +75,21 @@ PyObject* enter_private(PyObject* o, PyObject* const* args, size_t nargsf, PyObj
   });
 }
 
+PyObject* index_range_error = nullptr;
+
+/// Of a private module's functions.
+PyObject* enter_inner(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
+  PyObject* made = enter_private(o, args, nargsf, keys);
+  if (!made && PyErr_ExceptionMatches(PyExc_IndexError)) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    Object text = Object::steal(value);
+    Py_XDECREF(type), Py_XDECREF(traceback);
+    PyErr_SetObject(index_range_error, text.get());
+  }
+  return made;
+}
+
 /// Of tensor(), which takes anything for data: only modes are asked.
 PyObject* enter_tensor(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* keys) {
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
@@ -99,21 +114,42 @@ const char* Args::name(int i) const { return text_of(PyTuple_GET_ITEM(parameters
 
 static PyObject *public_functions, *public_methods;
 
+static Object add_function(PyObject* module, const NativeEntry& entry, vectorcallfunc door) {
+  Operator& self = new_operator(door, run_native);
+  Object made = Object::steal(reinterpret_cast<PyObject*>(&self));
+  self.entry = &entry;
+  set_name(self, entry.name, entry.doc);
+  if (PyModule_AddObjectRef(module, entry.name, made.get()) < 0) throw PythonError();
+  return made;
+}
+
 void add_functions(PyObject* module, const NativeEntry* list) {
   for (; list->name; ++list) {
     bool is_private = list->name[0] == '_' && list->name[1] != '_';
-    vectorcallfunc door = is_private                          ? enter_private
-                          : strcmp(list->name, "tensor") == 0 ? enter_tensor
-                                                              : enter<run_native>;
-    Operator& self = new_operator(door, run_native);
-    self.entry = list;
-    set_name(self, list->name, list->doc);
-    PyObject* o = reinterpret_cast<PyObject*>(&self);
-    if (PyModule_AddObject(module, list->name, o) < 0 ||
-        (list->is_function && PyDict_SetItemString(public_functions, list->name, o) < 0) ||
-        (list->is_method && PyDict_SetItemString(public_methods, list->name, o) < 0))
+    Object made = add_function(module, *list,
+                               is_private                          ? enter_private
+                               : strcmp(list->name, "tensor") == 0 ? enter_tensor
+                                                                   : enter<run_native>);
+    if ((list->is_function && PyDict_SetItemString(public_functions, list->name, made.get()) < 0) ||
+        (list->is_method && PyDict_SetItemString(public_methods, list->name, made.get()) < 0))
       throw PythonError();
   }
+}
+
+PyObject* add_private_module(PyObject* core, const char* name, const NativeEntry* list) {
+  Object module = Object::steal(PyModule_New(message("flambeau._core.", name).c_str()));
+  if (!module || PyModule_AddObjectRef(core, name, module.get()) < 0) throw PythonError();
+  if (!index_range_error) {
+    Object bases = Object::steal(PyTuple_Pack(2, PyExc_IndexError, PyExc_RuntimeError));
+    if (!bases) throw PythonError();
+    index_range_error = PyErr_NewExceptionWithDoc(
+        "flambeau.IndexRangeError", "An index outside of its dimension.", bases.get(), nullptr);
+    if (!index_range_error) throw PythonError();
+  }
+  for (; list->name; ++list) add_function(module.get(), *list, enter_inner);
+  if (PyModule_AddObjectRef(module.get(), "IndexRangeError", index_range_error) < 0)
+    throw PythonError();
+  return module.get();
 }
 
 // -------------------------------------------------------------------------------------- attributes

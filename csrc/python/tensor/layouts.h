@@ -9,7 +9,5 @@ namespace flambeau {
 PyObject* run_by_layout(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys);
 
 void initialize_sparse(PyObject* module);
-/// Adds the submodule "sparse"; throws PythonError.
-void initialize_sparse_kernels(PyObject* core);
 
 }  // namespace flambeau

@@ -269,6 +269,20 @@ Object listed(PyObject* o) {
   return list;
 }
 
+std::vector<Tensor*> tensors_or_none(PyObject* o, const char* function) {
+  Object list = listed(o);
+  if (!list) throw PythonError();
+  std::vector<Tensor*> tensors(static_cast<size_t>(PySequence_Fast_GET_SIZE(list.get())));
+  for (size_t k = 0; k < tensors.size(); ++k) {
+    PyObject* item = PySequence_Fast_GET_ITEM(list.get(), k);
+    check<TypeError>(item == Py_None || is_tensor(item), [&] {
+      return message(function, ": takes Tensors or None, not ", Py_TYPE(item)->tp_name, ".");
+    });
+    tensors[k] = item == Py_None ? nullptr : as_tensor(item);
+  }
+  return tensors;
+}
+
 Tensor& first_tensor(const Call& call) {
   bool given = call.n + call.n_named() > 0;
   check<TypeError>(given && is_tensor(call.args[0]), [&] {

@@ -3,8 +3,8 @@
 #include <limits>
 
 #include "dispatch/basics.h"
+#include "dispatch/raw/class_losses.h"
 #include "dispatch/reduce.h"
-#include "python/ways/class_losses.h"
 #include "python/ways/plain.h"
 #include "python/ways/rows.h"
 

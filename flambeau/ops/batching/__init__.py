@@ -27,12 +27,7 @@ __all__ = ["Level", "active"]
 
 
 def _unruled(operator, args, kwargs):
-    """What the core asks where an operator has no rule and is no composite; or a function of _core.indexing, by name."""
-    if isinstance(operator, str):
-        rule = indexing.RULES.get(operator)
-        if rule:
-            return rule(*args)
-        raise NotImplementedError(f"vmap: {operator}: has no batching rule.")
+    """What the core asks where an operator has no rule and is no composite."""
     if operator.is_primitive:
         if kwargs.get("out") is not None:
             raise RuntimeError(

@@ -1,4 +1,4 @@
-"""Rules of _core.indexing: reading, writing and ordering by index, by the names of its functions.
+"""Rules of _core.indexing: reading, writing and ordering by index.
 
 An index that differs from level to level reaches into its own part of a value by one more index for each
 level, which counts its slices.
@@ -26,17 +26,6 @@ from .values import (
     unfolded,
 )
 
-RULES = {}
-
-
-def _named(*names):
-    def decorate(fn):
-        for name in names:
-            RULES[name] = fn
-        return fn
-
-    return decorate
-
 
 def _depends_on_data(name):
     def refuse(*args):
@@ -49,7 +38,7 @@ def _depends_on_data(name):
 
 
 for _name in ("nonzero", "unique", "bincount"):
-    RULES[_name] = _depends_on_data(_name)
+    getattr(indexing, _name).batch_rule = _depends_on_data(_name)
 
 
 def _runs_along(name, n_tensors, place):
@@ -65,7 +54,7 @@ def _runs_along(name, n_tensors, place):
 
         return along(call, args[:n_tensors], args[place])
 
-    RULES[name] = run
+    function.batch_rule = run
 
 
 for _name, _place in {
@@ -75,7 +64,7 @@ for _name, _place in {
     _runs_along(_name, 1, _place)
 
 
-@_named("gather")
+@rule(indexing.gather)
 def _(input, dim, index):
     def call(value, places, d):
         return indexing.gather(value, d, places)
@@ -89,7 +78,7 @@ def _(input, dim, index):
 # ------------------------------------------------------------------------------------------ reading
 
 
-@_named("masked_select")
+@rule(indexing.masked_select)
 def _(input, mask):
     if is_batched(mask):
         _depends_on_data("masked_select")()
@@ -119,7 +108,7 @@ def _spread(index, levels, size, name):
     return (index + _offsets(levels, size, index.device).unsqueeze(1)).reshape(-1)
 
 
-@_named("index_select")
+@rule(indexing.index_select)
 def _(input, dim, index):
     if not input.dim():
         return indexing.index_select(input.reshape(1), 0, index.reshape(-1)).reshape(())
@@ -138,7 +127,7 @@ def _(input, dim, index):
     return unfolded(made.unflatten(0, (count, -1)).movedim(1, 1 + dim), levels)
 
 
-@_named("embedding")
+@rule(indexing.embedding)
 def _(weight, indices):
     levels = joint_levels(weight, indices)
     value, own = unbatched(weight)
@@ -153,7 +142,7 @@ def _(weight, indices):
     return unfolded(made.reshape(count, *indices.shape, weight.size(1)), levels)
 
 
-@_named("take")
+@rule(indexing.take)
 def _(input, index):
     levels = joint_levels(input, index)
     if not is_batched(input):
@@ -232,19 +221,19 @@ class _Places:
         return value
 
 
-@_named("index")
-def _(input, indices):
+@rule(indexing.index)
+def _index(input, indices):
     levels = joint_levels(input, *indices)
     places = _Places(indices, levels)
     return batched(places.to_slices(indexing.index(full(input, levels), places.all)), levels)
 
 
-@_named("index_first")
+@rule(indexing.index_first)
 def _(input, index):
-    return RULES["index"](input, (index,))
+    return _index(input, (index,))
 
 
-@_named("searchsorted")
+@rule(indexing.searchsorted)
 def _(sequence, values, right, out_int32, sorter):
     levels = joint_levels(sequence, values, sorter)
     if not is_batched(sequence) and not is_batched(sorter) and sequence.dim() == 1:
@@ -291,7 +280,7 @@ def _written(input, value, is_own, levels):
     return input if is_own else batched(value, levels)
 
 
-@_named("scatter_", "scatter_add_", "scatter_reduce_")
+@rule(indexing.scatter_, indexing.scatter_add_, indexing.scatter_reduce_)
 def _(input, dim, index, src, combine, include_self):
     levels = joint_levels(input, index, src)
     value, is_own = _target(input, levels)
@@ -308,7 +297,7 @@ def _(input, dim, index, src, combine, include_self):
     return _written(input, value, is_own, levels)
 
 
-@_named("index_add_", "index_copy_", "index_fill_", "index_reduce_")
+@rule(indexing.index_add_, indexing.index_copy_, indexing.index_fill_, indexing.index_reduce_)
 def _(input, dim, index, source, combine, include_self):
     levels = joint_levels(input, index, source)
     n = len(levels)
@@ -340,7 +329,7 @@ def _(input, dim, index, source, combine, include_self):
     return _written(input, value, is_own, levels)
 
 
-@_named("put_")
+@rule(indexing.put_)
 def _(input, index, source, accumulate):
     levels = joint_levels(input, index, source)
     value, is_own = _target(input, levels)
@@ -351,7 +340,7 @@ def _(input, index, source, accumulate):
     return _written(input, value, is_own, levels)
 
 
-@_named("index_put_")
+@rule(indexing.index_put_)
 def _(input, indices, values, accumulate):
     levels = joint_levels(input, values, *indices)
     value, is_own = _target(input, levels)
@@ -362,7 +351,7 @@ def _(input, indices, values, accumulate):
     return _written(input, value, is_own, levels)
 
 
-@_named("masked_scatter_")
+@rule(indexing.masked_scatter_)
 def _(input, mask, source):
     made = _masked_scatter(input, mask, source)
     levels = joint_levels(made)

@@ -27,8 +27,7 @@ def _(ctx, grad):
         raise NotImplementedError("deform_conv2d: it has a first derivative only.")
     input, offset, *mask = ctx.saved
     mask = mask[0] if mask else None
-    found = _core._deform_columns_backward(grad, input, offset, mask, *ctx.options)
-    return (*found, *[None] * (4 - len(found)))
+    return *_core._deform_columns_backward(grad, input, offset, mask, *ctx.options), None
 
 
 def deform_conv2d(

@@ -1,9 +1,9 @@
 // Losses of classes as one call: scores and targets to the reduced loss, without history.
-#include "python/ways/class_losses.h"
+#include "dispatch/raw/class_losses.h"
 
 #include "dispatch/basics.h"
+#include "dispatch/iterate.h"
 #include "kernels/index/nll.h"
-#include "python/args.h"
 
 namespace flambeau {
 
@@ -129,52 +129,5 @@ TensorRef nll_gradient(Tensor& grad, Tensor& input, Tensor& target, Tensor* weig
                scale);
   return result;
 }
-
-namespace {
-
-/// _cross_entropy(address, input, target, ignored, smoothing, reduction) -> (loss, logsumexp, what
-/// counted): runs the kernel counted_cross_entropy and sums.
-PyObject* py_cross_entropy(const Call& call) {
-  Args a(call);
-  auto kernel = reinterpret_cast<RowsKernel>(PyLong_AsVoidPtr(a[0]));
-  if (!kernel) throw PythonError();
-  double smoothing = PyFloat_AsDouble(a[4]);
-  if (PyErr_Occurred()) throw PythonError();
-  CrossEntropy made = cross_entropy(kernel, a.tensor(1), a.tensor(2), a.integer(3), smoothing,
-                                    static_cast<Reducing>(a.integer(5)));
-  return Py_BuildValue("OOd", made.loss.py(), made.logsumexp.py(), made.counted);
-}
-
-/// _nll(input, target, weight, ignored, reduction) -> (loss, weight of what counted, the first
-/// place with a target that is no class or -1).
-PyObject* py_nll(const Call& call) {
-  Args a(call);
-  Nll made = nll_loss(a.tensor(0), a.tensor(1), a.given(2) ? &a.tensor(2) : nullptr, a.integer(3),
-                      static_cast<Reducing>(a.integer(4)));
-  return Py_BuildValue("OdL", made.loss.py(), made.weight, static_cast<long long>(made.wrong));
-}
-
-/// _nll_backward(grad, input, target, weight, ignored, scale) -> the gradient of the scores.
-PyObject* py_nll_backward(const Call& call) {
-  Args a(call);
-  double scale = PyFloat_AsDouble(a[5]);
-  if (PyErr_Occurred()) throw PythonError();
-  return nll_gradient(a.tensor(0), a.tensor(1), a.tensor(2), a.given(3) ? &a.tensor(3) : nullptr,
-                      a.integer(4), scale)
-      .release_py();
-}
-
-const NativeEntry entries[] = {
-    {"_cross_entropy", "address, input, target, ignored, smoothing, reduction", py_cross_entropy,
-     "Cross entropy of logits with classes, without history."},
-    {"_nll", "input, target, weight, ignored, reduction", py_nll,
-     "Negative log likelihood, without history."},
-    {"_nll_backward", "grad, input, target, weight, ignored, scale", py_nll_backward,
-     "Its gradient."},
-    {}};
-
-}  // namespace
-
-void initialize_losses(PyObject* module) { add_functions(module, entries); }
 
 }  // namespace flambeau

@@ -1,12 +1,11 @@
-// Attention without its matrix of weights, as Python functions: what flambeau/ops/attention.py
-// calls.
+// Attention of tensors without its matrix of weights, without history.
 #include "kernels/attention/attention.h"
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
-#include "python/args.h"
+#include "dispatch/raw/layers.h"
 
-namespace flambeau {
+namespace flambeau::raw {
 
 namespace {
 
@@ -17,14 +16,13 @@ struct Operands {
   bool causal;
   double scale;
 
-  Operands(const Args& a, int first)
-      : query(rows_of(a.tensor(first))),
-        key(rows_of(a.tensor(first + 1))),
-        value(rows_of(a.tensor(first + 2))),
-        mask(a.given(first + 3) ? TensorRef::borrow(&a.tensor(first + 3)) : TensorRef()),
-        causal(a.truth(first + 4)),
-        scale(PyFloat_AsDouble(a[first + 5])) {
-    if (scale == -1 && PyErr_Occurred()) throw PythonError();
+  Operands(const char* op, const AttentionOf& a)
+      : query(rows_of(a.query)),
+        key(rows_of(a.key)),
+        value(rows_of(a.value)),
+        mask(TensorRef::borrow(a.mask)),
+        causal(a.causal),
+        scale(a.scale) {
     const Tensor &q = *query, &k = *key, &v = *value;
     const int n = q.ndim;
     bool fits = n >= 2 && k.ndim == n && v.ndim == n && q.numel && k.numel && v.numel;
@@ -39,8 +37,8 @@ struct Operands {
       for (int d = 0; fits && d < n - 2; ++d) fits = mask->sizes[d] == q.sizes[d];
     }
     check(fits, [&] {
-      return message(a.function(), ": query ", describe(q), ", key ", describe(k), " and value ",
-                     describe(v), " do not fit.");
+      return message(op, ": query ", describe(q), ", key ", describe(k), " and value ", describe(v),
+                     " do not fit.");
     });
   }
 
@@ -92,19 +90,10 @@ auto in_dtype(DType dtype, F&& fn) {
   return dtype == DType::float32 ? fn(float{}) : fn(double{});
 }
 
-Object pair_or_more(std::initializer_list<TensorRef> results) {
-  Object tuple = Object::steal(PyTuple_New(static_cast<Py_ssize_t>(results.size())));
-  if (!tuple) throw PythonError();
-  Py_ssize_t i = 0;
-  for (const TensorRef& result : results)
-    PyTuple_SET_ITEM(tuple.get(), i++, TensorRef(result).release_py());
-  return tuple;
-}
+}  // namespace
 
-/// (result, norms of the rows), or None where a score is not finite.
-PyObject* py_attend(const Call& call) {
-  Args a(call);
-  Operands operands(a, 0);
+std::optional<std::tuple<TensorRef, TensorRef>> attend(const AttentionOf& given) {
+  Operands operands("attend", given);
   Dims sizes = sizes_of(*operands.query);
   const int n = sizes.n;
   sizes[n - 1] = operands.value->sizes[n - 1];
@@ -115,17 +104,15 @@ PyObject* py_attend(const Call& call) {
     using T = decltype(element);
     Attention<T> problem = operands.problem<T>();
     LongWork unlocked(problem.n_heads * problem.n_queries * problem.n_keys > 4096);
-    return attend(problem, out->as<T>(), norms->as<T>());
+    return flambeau::attend(problem, out->as<T>(), norms->as<T>());
   });
-  if (!all) Py_RETURN_NONE;
-  return pair_or_more({out, norms}).release();
+  if (!all) return std::nullopt;
+  return std::tuple(out, norms);
 }
 
-/// The gradients of query, key and value.
-PyObject* py_attend_backward(const Call& call) {
-  Args a(call);
-  Operands operands(a, 0);
-  Tensor &out = a.tensor(6), &norms = a.tensor(7), &given = a.tensor(8);
+std::tuple<TensorRef, TensorRef, TensorRef> attend_backward(const AttentionOf& of, Tensor& out,
+                                                            Tensor& norms, Tensor& given) {
+  Operands operands("attend_backward", of);
   Tensor& q = *operands.query;
   Dims sizes = sizes_of(q), rows = sizes_of(q);
   sizes[sizes.n - 1] = operands.value->sizes[sizes.n - 1];
@@ -134,7 +121,7 @@ PyObject* py_attend_backward(const Call& call) {
             out.contiguous && norms.contiguous && sizes_of(out) == sizes &&
             sizes_of(given) == sizes && sizes_of(norms) == rows,
         [&] {
-          return message(a.function(), ": result ", describe(out), ", norms ", describe(norms),
+          return message("attend_backward: result ", describe(out), ", norms ", describe(norms),
                          " and gradient ", describe(given), " do not fit query ", describe(q), ".");
         });
   TensorRef grad = contiguous(given);
@@ -145,21 +132,10 @@ PyObject* py_attend_backward(const Call& call) {
     using T = decltype(element);
     Attention<T> problem = operands.problem<T>();
     LongWork unlocked(problem.n_heads * problem.n_queries * problem.n_keys > 4096);
-    attend_backward(problem, out.as<T>(), norms.as<T>(), grad->as<T>(), grad_query->as<T>(),
-                    grad_key->as<T>(), grad_value->as<T>());
+    flambeau::attend_backward(problem, out.as<T>(), norms.as<T>(), grad->as<T>(),
+                              grad_query->as<T>(), grad_key->as<T>(), grad_value->as<T>());
   });
-  return pair_or_more({grad_query, grad_key, grad_value}).release();
+  return {grad_query, grad_key, grad_value};
 }
 
-const NativeEntry entries[] = {
-    {"_attend", "query, key, value, mask, causal, scale", py_attend,
-     "(result, norms of the rows), or None where a score is not finite."},
-    {"_attend_backward", "query, key, value, mask, causal, scale, result, norms, gradient",
-     py_attend_backward, "The gradients of query, key and value."},
-    {}};
-
-}  // namespace
-
-void initialize_attention(PyObject* module) { add_functions(module, entries); }
-
-}  // namespace flambeau
+}  // namespace flambeau::raw

@@ -1,11 +1,13 @@
-// Borders as Python functions: what flambeau/ops/padding.py calls.
+// Borders around tensors, without history.
 #include "kernels/elements/border.h"
+
+#include <algorithm>
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
-#include "python/args.h"
+#include "dispatch/raw/layers.h"
 
-namespace flambeau {
+namespace flambeau::raw {
 
 namespace {
 
@@ -25,13 +27,12 @@ struct Padding {
   Border border;
   Dims sizes;
 
-  Padding(const Args& a, const Tensor& t, bool has_border) : sizes(sizes_of(t)) {
-    const char* mode = text_of(a[1]);
-    const std::vector<int64_t> pad = to_integers(a[2], a.function());
+  Padding(const char* op, const Tensor& t, std::string_view mode, const std::vector<int64_t>& pad,
+          bool has_border)
+      : sizes(sizes_of(t)) {
     const int n = static_cast<int>(pad.size() / 2), first = t.ndim - n;
     check(n <= 3 && n <= t.ndim, [&] {
-      return message(a.function(), ": ", n, " dims are to be padded of a tensor ", describe(t),
-                     ".");
+      return message(op, ": ", n, " dims are to be padded of a tensor ", describe(t), ".");
     });
     for (int d = 0; d < first; ++d) border.planes *= t.sizes[d];
     for (int d = 0; d < 3; ++d) {
@@ -43,7 +44,7 @@ struct Padding {
       const int64_t size = has_border ? given - before - after : given,
                     wide = size + before + after;
       check(size >= 1 && wide >= 1, [&] {
-        return message(a.function(), ": ", before, " and ", after, " do not fit dim ", own, " of ",
+        return message(op, ": ", before, " and ", after, " do not fit dim ", own, " of ",
                        describe(t), ".");
       });
       const std::pair<int64_t, int64_t> kept{std::max<int64_t>(0, -before),
@@ -59,38 +60,26 @@ struct Padding {
   }
 };
 
-PyObject* py_add_border(const Call& call) {
-  Args a(call);
-  Tensor& input = a.tensor(0);
-  const Padding padding(a, input, false);
-  TensorRef from = contiguous(input), out = empty(padding.sizes, input.dtype);
-  if (out->is_meta() || out->numel == 0) return out.release_py();
-  LongWork unlocked(out->numel > grain);
-  add_border(padding.border, itemsize(input.dtype), from->data(), out->data());
-  return out.release_py();
-}
-
-PyObject* py_fold_border(const Call& call) {
-  Args a(call);
-  Tensor& grad = a.tensor(0);
-  check(grad.dtype == DType::float32 || grad.dtype == DType::float64 || is_complex(grad.dtype),
-        [&] { return message(a.function(), ": the gradient is ", name(grad.dtype), "."); });
-  const Padding padding(a, grad, true);
-  TensorRef from = contiguous(grad), out = empty(padding.sizes, grad.dtype);
-  if (out->is_meta() || out->numel == 0) return out.release_py();
-  LongWork unlocked(grad.numel > grain);
-  fold_border(padding.border, grad.dtype, from->data(), out->data());
-  return out.release_py();
-}
-
-const NativeEntry entries[] = {
-    {"_add_border", "input, mode, pad", py_add_border, "A border of what is inside, repeated."},
-    {"_fold_border", "input, mode, pad", py_fold_border,
-     "The adjoint: a border added to its source."},
-    {}};
-
 }  // namespace
 
-void initialize_border(PyObject* module) { add_functions(module, entries); }
+TensorRef add_border(Tensor& input, std::string_view mode, const std::vector<int64_t>& pad) {
+  const Padding padding("add_border", input, mode, pad, false);
+  TensorRef from = contiguous(input), out = empty(padding.sizes, input.dtype);
+  if (out->is_meta() || out->numel == 0) return out;
+  LongWork unlocked(out->numel > grain);
+  flambeau::add_border(padding.border, itemsize(input.dtype), from->data(), out->data());
+  return out;
+}
 
-}  // namespace flambeau
+TensorRef fold_border(Tensor& grad, std::string_view mode, const std::vector<int64_t>& pad) {
+  check(grad.dtype == DType::float32 || grad.dtype == DType::float64 || is_complex(grad.dtype),
+        [&] { return message("fold_border: the gradient is ", name(grad.dtype), "."); });
+  const Padding padding("fold_border", grad, mode, pad, true);
+  TensorRef from = contiguous(grad), out = empty(padding.sizes, grad.dtype);
+  if (out->is_meta() || out->numel == 0) return out;
+  LongWork unlocked(grad.numel > grain);
+  flambeau::fold_border(padding.border, grad.dtype, from->data(), out->data());
+  return out;
+}
+
+}  // namespace flambeau::raw

@@ -1,26 +1,20 @@
 // Writing by index and by mask: the first argument is changed and returned.
 #include "kernels/index/scatter.h"
+
 #include "dispatch/overlap.h"
+#include "dispatch/raw/index.h"
+#include "dispatch/raw/lanes.h"
 #include "kernels/index/index.h"
 #include "kernels/index/nonzero.h"
-#include "python/ways/index_args.h"
 
-namespace flambeau {
-
-namespace {
-
-Combine combine_arg(const IndexArgs& args, int i) {
-  return static_cast<Combine>(args.integer(i, "combine"));
-}
+namespace flambeau::raw {
 
 /// scatter_(operator_name, self, dim, index, src, combine, include_self)
-PyObject* py_scatter_(const IndexArgs& args) {
-  Tensor& self = args.tensor(0, "self");
-  int dim = args.dim(1, self);
-  TensorRef index = args.index(2);
-  Tensor& src = args.tensor(3, "src");
-  const char* op = args.op();
-  if (index->numel == 0) return returned(self);
+Tensor& scatter_(Called op, Tensor& self, int64_t given_dim, Tensor& given_index, Tensor& src,
+                 Combine combine, bool include_self) {
+  int dim = wrap_dim(given_dim, self.ndim, op);
+  TensorRef index = places(given_index, op);
+  if (index->numel == 0) return self;
   for (const auto& [tensor, role] : {std::pair{&self, "self"}, std::pair{&src, "src"}})
     check(std::max<int>(1, tensor->ndim) == std::max<int>(1, index->ndim), [&] {
       return message(op, ": index ", shape(*index), " has ", int{index->ndim}, " dims, but ", role,
@@ -38,24 +32,20 @@ PyObject* py_scatter_(const IndexArgs& args) {
   check_writable(self, op);
   TensorRef apart_src = disjoint(src, self, op, "src");
   TensorRef apart_index = disjoint(*index, self, op, "index");
-  Combine combine = combine_arg(args, 4);
-  bool include_self = args.flag(5);
   if (!self.is_meta()) {
     Lanes to(self), at(*apart_index), from(*apart_src);
     LongWork unlocked(index->numel > grain);
     scatter(op, to, dim, at, from, combine, include_self);
   }
   self.bump_version(op);
-  return returned(self);
+  return self;
 }
 
 /// index_write_(self, dim, index, source, combine, include_self)
-PyObject* py_index_write_(const IndexArgs& args) {
-  Tensor& self = args.tensor(0, "self");
-  int dim = args.dim(1, self);
-  TensorRef index = args.index(2);
-  Tensor& source = args.tensor(3, "source");
-  const char* op = args.op();
+Tensor& index_write_(Called op, Tensor& self, int64_t given_dim, Tensor& given_index,
+                     Tensor& source, Combine combine, bool include_self) {
+  int dim = wrap_dim(given_dim, self.ndim, op);
+  TensorRef index = places(given_index, op);
   check<IndexError>(index->ndim <= 1, [&] {
     return message(op, ": index ", shape(*index), " must be a vector (1 dim) or a single number.");
   });
@@ -72,36 +62,32 @@ PyObject* py_index_write_(const IndexArgs& args) {
                    " indices along dim ", dim, " of self ", shape(self), " it must be ",
                    to_string(wanted), ".");
   });
-  if (args.op() == std::string_view("index_fill_"))
+  if (op.name == std::string_view("index_fill_"))
     warn_of_repeats(self, op);
   else
     check_writable(self, op);
   TensorRef apart_source = disjoint(source, self, op, "source");
   TensorRef apart_index = disjoint(*index, self, op, "index");
-  Combine combine = combine_arg(args, 4);
-  bool include_self = args.flag(5);
   if (!self.is_meta()) {
     Lanes to(self), at(*apart_index), from(*apart_source);
     LongWork unlocked(source.numel > grain);
     index_write(op, to, dim, at, from, combine, include_self);
   }
   self.bump_version(op);
-  return returned(self);
+  return self;
 }
 
-PyObject* py_index_put_(const IndexArgs& args) {
-  Tensor& self = args.tensor(0, "self");
-  TensorRef apart_values = disjoint(args.tensor(2, "values"), self, "index_put_", "values");
+Tensor& index_put_(Tensor& self, std::vector<Tensor*> indices, Tensor& given_values,
+                   bool accumulate) {
+  TensorRef apart_values = disjoint(given_values, self, "index_put_", "values");
   Tensor& values = *apart_values;
-  bool accumulate = args.flag(3);
-  std::vector<Tensor*> indices = args.indices(1);
   // What masks select is not known there.
   bool unknown = false;
   for (Tensor* index : indices)
     unknown |= index && index->is_meta() && index->dtype == DType::bool_;
   if (unknown && self.is_meta()) {
     self.bump_version("index_put_");
-    return returned(self);
+    return self;
   }
   std::vector<TensorRef> apart_indices(indices.size());
   for (size_t i = 0; i < indices.size(); ++i) {
@@ -138,14 +124,11 @@ PyObject* py_index_put_(const IndexArgs& args) {
     index_put(to, index.selection(), from, accumulate);
   }
   self.bump_version("index_put_");
-  return returned(self);
+  return self;
 }
 
-PyObject* py_put_(const IndexArgs& args) {
-  Tensor& self = args.tensor(0, "self");
-  TensorRef index = args.index(1);
-  Tensor& source = args.tensor(2, "source");
-  bool accumulate = args.flag(3);
+Tensor& put_(Tensor& self, Tensor& given_index, Tensor& source, bool accumulate) {
+  TensorRef index = places(given_index, "put_");
   check_same_dtype(self, source, "put_", "source");
   check(index->numel == source.numel, [&] {
     return message("put_: source has ", source.numel, " elements for ", index->numel,
@@ -161,13 +144,11 @@ PyObject* py_put_(const IndexArgs& args) {
     put(to, at, from, accumulate);
   }
   self.bump_version("put_");
-  return returned(self);
+  return self;
 }
 
-PyObject* py_masked_scatter_(const IndexArgs& args) {
-  Tensor& self = args.tensor(0, "self");
-  Tensor& mask = mask_arg(args, 1);
-  Tensor& source = args.tensor(2, "source");
+Tensor& masked_scatter_(Tensor& self, Tensor& mask, Tensor& source) {
+  check_mask(mask, "masked_scatter_");
   check(self.dtype == source.dtype, [&] {
     return message("masked_scatter_: source is ", name(source.dtype), " and self is ",
                    name(self.dtype), ". Convert source with .to(self.dtype).");
@@ -180,7 +161,7 @@ PyObject* py_masked_scatter_(const IndexArgs& args) {
   if (self.is_meta()) {
     check_writable(self, "masked_scatter_");
     self.bump_version("masked_scatter_");
-    return returned(self);
+    return self;
   }
   Dims mask_strides = broadcast_strides(mask, sizes);
   Strided to = self.strided(), write{mask.data(), mask.dtype, sizes.n, sizes.v, mask_strides.v};
@@ -197,23 +178,7 @@ PyObject* py_masked_scatter_(const IndexArgs& args) {
     masked_scatter(to, write, from, counts);
   }
   self.bump_version("masked_scatter_");
-  return returned(self);
+  return self;
 }
 
-}  // namespace
-
-PyMethodDef scatter_methods[] = {
-    method<"scatter_", py_scatter_>(),
-    method<"scatter_add_", py_scatter_>(),
-    method<"scatter_reduce_", py_scatter_>(),
-    method<"index_add_", py_index_write_>(),
-    method<"index_copy_", py_index_write_>(),
-    method<"index_fill_", py_index_write_>(),
-    method<"index_reduce_", py_index_write_>(),
-    method<"index_put_", py_index_put_, Mixing::indices>(),
-    method<"put_", py_put_>(),
-    method<"masked_scatter_", py_masked_scatter_>(),
-    {nullptr, nullptr, 0, nullptr},
-};
-
-}  // namespace flambeau
+}  // namespace flambeau::raw

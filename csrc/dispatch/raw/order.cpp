@@ -1,54 +1,47 @@
 // Sorting, searching and counting.
+#include "dispatch/raw/order.h"
+
 #include <limits>
 #include <optional>
 
+#include "dispatch/raw/lanes.h"
 #include "kernels/order/search.h"
 #include "kernels/order/sort.h"
 #include "kernels/order/unique.h"
-#include "python/ways/index_args.h"
 
-namespace flambeau {
-
-namespace {
+namespace flambeau::raw {
 
 // ---- sorting
 
-PyObject* py_sort(const IndexArgs& args) {
-  Tensor& input = args.tensor(0, "input");
-  int dim = args.dim(1, input);
-  bool descending = args.flag(2);
+Pair sort(Tensor& input, int64_t given_dim, bool descending) {
+  int dim = wrap_dim(given_dim, input.ndim, "sort");
   check_ordered(input, "sort");
   TensorRef values = empty(sizes_of(input), input.dtype),
             indices = empty(sizes_of(input), DType::int64);
-  if (input.is_meta()) return pair(values, indices);
+  if (input.is_meta()) return Pair(values, indices);
   Lanes to(*values), at(*indices), from(input);
   {
     LongWork unlocked(input.numel > grain);
-    if (input.numel) sort(&to, at, from, dim, descending);
+    if (input.numel) flambeau::sort(&to, at, from, dim, descending);
   }
-  return pair(values, indices);
+  return Pair(values, indices);
 }
 
-PyObject* py_argsort(const IndexArgs& args) {
-  Tensor& input = args.tensor(0, "input");
-  int dim = args.dim(1, input);
-  bool descending = args.flag(2);
+TensorRef argsort(Tensor& input, int64_t given_dim, bool descending) {
+  int dim = wrap_dim(given_dim, input.ndim, "argsort");
   check_ordered(input, "argsort");
   TensorRef indices = empty(sizes_of(input), DType::int64);
-  if (input.is_meta()) return indices.release_py();
+  if (input.is_meta()) return indices;
   Lanes at(*indices), from(input);
   {
     LongWork unlocked(input.numel > grain);
-    if (input.numel) sort(nullptr, at, from, dim, descending);
+    if (input.numel) flambeau::sort(nullptr, at, from, dim, descending);
   }
-  return indices.release_py();
+  return indices;
 }
 
-PyObject* py_topk(const IndexArgs& args) {
-  Tensor& input = args.tensor(0, "input");
-  int64_t k = args.integer(1, "k");
-  int dim = args.dim(2, input);
-  bool largest = args.flag(3), sorted = args.flag(4);
+Pair topk(Tensor& input, int64_t k, int64_t given_dim, bool largest, bool sorted) {
+  int dim = wrap_dim(given_dim, input.ndim, "topk");
   check_ordered(input, "topk");
   check(k >= 0 && k <= size_at(input, dim), [&] {
     return message("topk: k is ", k, ", but dim ", dim, " has size ", size_at(input, dim),
@@ -56,21 +49,21 @@ PyObject* py_topk(const IndexArgs& args) {
   });
   Dims sizes = with_size(input, dim, k);
   TensorRef values = empty(sizes, input.dtype), indices = empty(sizes, DType::int64);
-  if (input.is_meta()) return pair(values, indices);
+  if (input.is_meta()) return Pair(values, indices);
   Lanes to(*values), at(*indices), from(input);
   {
     LongWork unlocked(input.numel > grain);
-    if (values->numel) topk(to, at, from, dim, k, largest, sorted);
+    if (values->numel) flambeau::topk(to, at, from, dim, k, largest, sorted);
   }
-  return pair(values, indices);
+  return Pair(values, indices);
 }
 
 /// What one lane of input comes down to: values and places, with size 1 along dim or without it.
 template <class Kernel>
-PyObject* select_one(const IndexArgs& args, Tensor& input, int dim, bool keepdim, Kernel&& kernel) {
-  check_ordered(input, args.op());
+static Pair select_one(const char* op, Tensor& input, int dim, bool keepdim, Kernel&& kernel) {
+  check_ordered(input, op);
   check<IndexError>(size_at(input, dim) > 0, [&] {
-    return message(args.op(), ": dim ", dim, " of input ", shape(input),
+    return message(op, ": dim ", dim, " of input ", shape(input),
                    " is empty, so no element of it can be chosen.");
   });
   Dims sizes = with_size(input, dim, 1);
@@ -80,46 +73,39 @@ PyObject* select_one(const IndexArgs& args, Tensor& input, int dim, bool keepdim
     LongWork unlocked(input.numel > grain);
     if (input.numel) kernel(to, at, from);
   }
-  if (keepdim || input.ndim == 0) return pair(values, indices);
+  if (keepdim || input.ndim == 0) return Pair(values, indices);
   Dims out = without_dim(input, dim);
-  return pair(view(*values, out), view(*indices, out));
+  return Pair(view(*values, out), view(*indices, out));
 }
 
-PyObject* py_kthvalue(const IndexArgs& args) {
-  Tensor& input = args.tensor(0, "input");
-  int64_t k = args.integer(1, "k");
-  int dim = args.dim(2, input);
+Pair kthvalue(Tensor& input, int64_t k, int64_t given_dim, bool keepdim) {
+  int dim = wrap_dim(given_dim, input.ndim, "kthvalue");
   check(k >= 1 && k <= size_at(input, dim), [&] {
     return message("kthvalue: k is ", k, ", but dim ", dim, " has size ", size_at(input, dim),
                    " (allowed are 1 to ", size_at(input, dim), ").");
   });
-  return select_one(args, input, dim, args.flag(3),
-                    [&](auto& to, auto& at, auto& from) { kthvalue(to, at, from, dim, k); });
+  return select_one("kthvalue", input, dim, keepdim, [&](auto& to, auto& at, auto& from) {
+    flambeau::kthvalue(to, at, from, dim, k);
+  });
 }
 
-PyObject* py_median(const IndexArgs& args) {
-  Tensor& input = args.tensor(0, "input");
-  int dim = args.dim(1, input);
-  bool ignore_nan = args.flag(3);
-  return select_one(args, input, dim, args.flag(2),
-                    [&](auto& to, auto& at, auto& from) { median(to, at, from, dim, ignore_nan); });
+Pair median(Called op, Tensor& input, int64_t given_dim, bool keepdim, bool ignore_nan) {
+  int dim = wrap_dim(given_dim, input.ndim, op);
+  return select_one(op, input, dim, keepdim, [&](auto& to, auto& at, auto& from) {
+    flambeau::median(to, at, from, dim, ignore_nan);
+  });
 }
 
-PyObject* py_mode(const IndexArgs& args) {
-  Tensor& input = args.tensor(0, "input");
-  int dim = args.dim(1, input);
-  return select_one(args, input, dim, args.flag(2),
-                    [&](auto& to, auto& at, auto& from) { mode(to, at, from, dim); });
+Pair mode(Tensor& input, int64_t given_dim, bool keepdim) {
+  int dim = wrap_dim(given_dim, input.ndim, "mode");
+  return select_one("mode", input, dim, keepdim,
+                    [&](auto& to, auto& at, auto& from) { flambeau::mode(to, at, from, dim); });
 }
 
 // ---- searching and counting
 
 /// searchsorted(sequence, values, right, out_int32, sorter)
-PyObject* py_searchsorted(const IndexArgs& args) {
-  Tensor& sequence = args.tensor(0, "sorted_sequence");
-  Tensor& values = args.tensor(1, "values");
-  bool right = args.flag(2), int32 = args.flag(3);
-  Tensor* sorter = args.optional_tensor(4, "sorter");
+TensorRef searchsorted(Tensor& sequence, Tensor& values, bool right, bool int32, Tensor* sorter) {
   check_ordered(sequence, "searchsorted");
   check_same_dtype(sequence, values, "searchsorted", "values");
   check(sequence.ndim > 0,
@@ -136,7 +122,7 @@ PyObject* py_searchsorted(const IndexArgs& args) {
                    ", as argsort(sorted_sequence) gives it.");
   });
   TensorRef out = empty(sizes_of(values), int32 ? DType::int32 : DType::int64);
-  if (out->is_meta()) return out.release_py();
+  if (out->is_meta()) return out;
   Strided to = out->strided(), in = sequence.strided(), of = values.strided();
   std::optional<Strided> order;
   if (sorter) order = sorter->strided();
@@ -144,14 +130,11 @@ PyObject* py_searchsorted(const IndexArgs& args) {
     LongWork unlocked(values.numel > grain);
     searchsorted(to, in, of, right, order ? &*order : nullptr);
   }
-  return out.release_py();
+  return out;
 }
 
 /// bincount(input int64 1-D, weights or None, minlength)
-PyObject* py_bincount(const IndexArgs& args) {
-  Tensor& input = args.tensor(0, "input");
-  Tensor* weights = args.optional_tensor(1, "weights");
-  int64_t bins = args.integer(2, "minlength");
+TensorRef bincount(Tensor& input, Tensor* weights, int64_t bins) {
   check(input.ndim == 1 && input.dtype == DType::int64, [&] {
     return message("bincount: input is ", describe(input),
                    "; it takes a vector of integers that are 0 or more.");
@@ -179,32 +162,26 @@ PyObject* py_bincount(const IndexArgs& args) {
   std::optional<Strided> w;
   if (weights) w = weights->strided();
   bincount(out->strided(), in, w ? &*w : nullptr);
-  return out.release_py();
+  return out;
 }
 
 /// histc(input, weights or None, bins, low, high)
-PyObject* py_histc(const IndexArgs& args) {
-  Tensor& input = args.tensor(0, "input");
-  Tensor* weights = args.optional_tensor(1, "weights");
-  int64_t bins = args.integer(2, "bins");
-  double low = args.real(3, "min"), high = args.real(4, "max");
+TensorRef histc(Tensor& input, Tensor* weights, int64_t bins, double low, double high) {
   check_ordered(input, "histc");
   check(bins > 0, [&] { return message("histc: bins is ", bins, "; it must be 1 or more."); });
   TensorRef out = zeros({bins}, input.dtype);
-  if (out->is_meta()) return out.release_py();
+  if (out->is_meta()) return out;
   Strided to = out->strided(), in = input.strided();
   std::optional<Strided> w;
   if (weights) w = weights->strided();
   LongWork unlocked(input.numel > grain);
   histc(to, in, w ? &*w : nullptr, low, high);
-  return out.release_py();
+  return out;
 }
 
 /// unique(input, consecutive, dim or None) -> places of the first occurrences, inverse, counts
-PyObject* py_unique(const IndexArgs& args) {
-  Tensor& input = args.tensor(0, "input");
-  bool consecutive = args.flag(1);
-  int64_t n = args.integer(2, "rows"), width = args.integer(3, "width");
+std::tuple<TensorRef, TensorRef, TensorRef> unique(Tensor& input, bool consecutive, int64_t n,
+                                                   int64_t width) {
   check_ordered(input, "unique");
   check(input.contiguous && n * width == input.numel,
         [] { return message("unique: input must be contiguous rows."); });
@@ -218,23 +195,7 @@ PyObject* py_unique(const IndexArgs& args) {
     if (!values.empty()) std::memcpy(t->data(), values.data(), values.size() * sizeof(int64_t));
     return t;
   };
-  return triple(tensor(found.first), tensor(found.inverse), tensor(found.counts));
+  return std::tuple(tensor(found.first), tensor(found.inverse), tensor(found.counts));
 }
 
-}  // namespace
-
-PyMethodDef order_methods[] = {
-    method<"sort", py_sort>(),
-    method<"argsort", py_argsort>(),
-    method<"topk", py_topk>(),
-    method<"kthvalue", py_kthvalue>(),
-    method<"median", py_median>(),
-    method<"mode", py_mode>(),
-    method<"searchsorted", py_searchsorted>(),
-    method<"bincount", py_bincount>(),
-    method<"histc", py_histc>(),
-    method<"unique", py_unique>(),
-    {nullptr, nullptr, 0, nullptr},
-};
-
-}  // namespace flambeau
+}  // namespace flambeau::raw

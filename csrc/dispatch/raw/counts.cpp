@@ -1,0 +1,81 @@
+// The functions of kernels/elements/counts.h and kernels/order/shuffle.h on contiguous tensors.
+#include "kernels/elements/counts.h"
+
+#include "dispatch/iterate.h"
+#include "dispatch/raw/numbers.h"
+#include "kernels/order/shuffle.h"
+
+namespace flambeau::raw {
+
+namespace {
+
+/// Raises unless all are contiguous, of the first one's shape and dtype.
+void check_alike(const char* op, std::initializer_list<const Tensor*> operands) {
+  const Tensor& first = **operands.begin();
+  for (const Tensor* t : operands)
+    check(t->contiguous && t->dtype == first.dtype && sizes_of(*t) == sizes_of(first),
+          [&] { return message(op, ": expected contiguous operands of one shape and dtype."); });
+}
+/// A result for operands that must be float64; on meta there is nothing to fill.
+TensorRef result_of(const char* op, std::initializer_list<const Tensor*> operands) {
+  check_alike(op, operands);
+  const Tensor& first = **operands.begin();
+  check(first.dtype == DType::float64, [&] { return message(op, ": expected float64."); });
+  return empty(sizes_of(first), DType::float64);
+}
+
+template <class Kernel>
+TensorRef of_integers(const char* op, Tensor& x, Tensor& y, Kernel&& kernel) {
+  check_alike(op, {&x, &y});
+  TensorRef out = empty(sizes_of(x), x.dtype);
+  if (out->is_meta()) return out;
+  LongWork unlocked(x.numel > 4096);
+  with_scalar_type(x.dtype, [&]<class T>() {
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+      kernel(x.numel, x.as<T>(), y.as<T>(), out->as<T>());
+  });
+  return out;
+}
+
+}  // namespace
+
+TensorRef gcd(Tensor& x, Tensor& y) {
+  return of_integers("gcd", x, y, [](auto... of) { flambeau::gcd(of...); });
+}
+TensorRef lcm(Tensor& x, Tensor& y) {
+  return of_integers("lcm", x, y, [](auto... of) { flambeau::lcm(of...); });
+}
+
+TensorRef incomplete_gamma(Tensor& a, Tensor& x, bool upper) {
+  TensorRef out = result_of("incomplete_gamma", {&a, &x});
+  if (out->is_meta()) return out;
+  LongWork unlocked(out->numel > 256);
+  flambeau::incomplete_gamma(out->numel, a.as<double>(), x.as<double>(), upper, out->as<double>());
+  return out;
+}
+TensorRef poisson(Tensor& rate, uint64_t seed, uint64_t draw) {
+  TensorRef out = result_of("poisson", {&rate});
+  if (out->is_meta()) return out;
+  LongWork unlocked(out->numel > 1024);
+  flambeau::poisson(out->numel, rate.as<double>(), seed, draw, out->as<double>());
+  return out;
+}
+TensorRef binomial(Tensor& count, Tensor& prob, uint64_t seed, uint64_t draw) {
+  TensorRef out = result_of("binomial", {&count, &prob});
+  if (out->is_meta()) return out;
+  LongWork unlocked(out->numel > 1024);
+  flambeau::binomial(out->numel, count.as<double>(), prob.as<double>(), seed, draw,
+                     out->as<double>());
+  return out;
+}
+
+void random_order(Tensor& out, uint64_t seed, uint64_t draw) {
+  check(out.contiguous && out.dtype == DType::int64 && out.ndim == 1, [&] {
+    return message("random_order: expected a contiguous vector of int64, not ", describe(out), ".");
+  });
+  if (out.is_meta()) return;
+  LongWork unlocked(out.numel > 4096);
+  flambeau::random_order(out.numel, seed, draw, out.as<int64_t>());
+}
+
+}  // namespace flambeau::raw

@@ -1,0 +1,62 @@
+// Convolution, pooling, borders and attention, of checked arguments and without history: what
+// flambeau/ops/{conv,pool,padding,attention}.py declare derivatives for. Needs the GIL.
+#pragma once
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace flambeau::raw {
+
+/// Over 1 to 3 spatial dims each; padding at the low end.
+struct ConvWindow {
+  Dims stride, padding, dilation;
+  int64_t groups;
+};
+/// input (N, C, *in), weight (O, C / groups, *kernel) and bias (O,) or null -> (N, O, *out_sizes)
+TensorRef conv_forward(Tensor& input, Tensor& weight, Tensor* bias, const Dims& out_sizes,
+                       const ConvWindow& window, bool relu);
+/// The gradient for the input, which is a transposed convolution; then with a bias (C,).
+TensorRef conv_backward_input(Tensor& grad_output, Tensor& weight, Tensor* bias,
+                              const Dims& in_sizes, const ConvWindow& window);
+TensorRef conv_backward_weight(Tensor& grad_output, Tensor& input, const Dims& kernel_sizes,
+                               const ConvWindow& window);
+TensorRef conv_backward_bias(Tensor& grad_output);
+
+/// The spatial sizes of input and output, and the windows; without a kernel adaptive ones.
+struct PoolWindows {
+  Dims in, out;
+  std::optional<Dims> kernel, stride, padding, dilation;
+};
+/// (values, indices): the indices are null unless asked for.
+std::tuple<TensorRef, TensorRef> max_pool(Tensor& input, bool with_indices,
+                                          const PoolWindows& windows);
+TensorRef max_pool_backward(Tensor& grad_output, Tensor& indices, const PoolWindows& windows);
+TensorRef avg_pool(Tensor& input, bool include_pad, std::optional<int64_t> divisor,
+                   const PoolWindows& windows);
+TensorRef avg_pool_backward(Tensor& grad_output, bool include_pad, std::optional<int64_t> divisor,
+                            const PoolWindows& windows);
+
+/// A border of what is inside; mode "replicate", "reflect" or "circular", pad (before, after) for
+/// each of the last dims, the last one first.
+TensorRef add_border(Tensor& input, std::string_view mode, const std::vector<int64_t>& pad);
+/// Its adjoint: the border added to its source.
+TensorRef fold_border(Tensor& grad, std::string_view mode, const std::vector<int64_t>& pad);
+
+/// query (*B, T, E), key (*B, S, E), value (*B, S, V) of one dtype, mask (*B, T, S) of it, of
+/// bool, or null.
+struct AttentionOf {
+  Tensor &query, &key, &value;
+  Tensor* mask;
+  bool causal;
+  double scale;
+};
+/// (result, norms of the rows), or nothing where a score is not finite.
+std::optional<std::tuple<TensorRef, TensorRef>> attend(const AttentionOf& of);
+/// The gradients of query, key and value.
+std::tuple<TensorRef, TensorRef, TensorRef> attend_backward(const AttentionOf& of, Tensor& result,
+                                                            Tensor& norms, Tensor& gradient);
+
+}  // namespace flambeau::raw

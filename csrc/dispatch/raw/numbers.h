@@ -1,0 +1,29 @@
+// Fourier transforms, and functions of numbers that no expression gives, of checked arguments and
+// without history. Needs the GIL.
+#pragma once
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace flambeau::raw {
+
+/// `scale` times the transform of complex input over dims.
+TensorRef fourier(Tensor& input, const std::vector<int64_t>& dims, double scale, bool inverse);
+/// The first half of the coefficients of real input.
+TensorRef fourier_real(Tensor& input, int64_t dim, double scale, bool inverse);
+/// The real signal of `size` points.
+TensorRef fourier_to_real(Tensor& input, int64_t dim, int64_t size, double scale, bool inverse);
+
+// Operands are contiguous and of one shape and dtype.
+
+TensorRef gcd(Tensor& input, Tensor& other);
+TensorRef lcm(Tensor& input, Tensor& other);
+/// Of float64: the regularised incomplete gamma function.
+TensorRef incomplete_gamma(Tensor& a, Tensor& x, bool upper);
+/// Of float64, from the counter-based numbers of (seed, draw).
+TensorRef poisson(Tensor& rate, uint64_t seed, uint64_t draw);
+TensorRef binomial(Tensor& count, Tensor& prob, uint64_t seed, uint64_t draw);
+/// out, int64 (n,), becomes 0 ... n - 1 in a random order.
+void random_order(Tensor& out, uint64_t seed, uint64_t draw);
+
+}  // namespace flambeau::raw

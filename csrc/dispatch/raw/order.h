@@ -1,0 +1,42 @@
+// Sorting, searching, counting, running sums and extrema, and moves along dimensions, of checked
+// arguments and without history: what flambeau/ops/{sort,search,unique,scan,move}.py declare
+// derivatives for. Needs the GIL.
+#pragma once
+#include <tuple>
+#include <vector>
+
+#include "tensor/called.h"
+#include "tensor/tensor.h"
+
+namespace flambeau::raw {
+
+// Pairs are (values, indices).
+
+std::tuple<TensorRef, TensorRef> sort(Tensor& input, int64_t dim, bool descending);
+TensorRef argsort(Tensor& input, int64_t dim, bool descending);
+std::tuple<TensorRef, TensorRef> topk(Tensor& input, int64_t k, int64_t dim, bool largest,
+                                      bool sorted);
+std::tuple<TensorRef, TensorRef> kthvalue(Tensor& input, int64_t k, int64_t dim, bool keepdim);
+std::tuple<TensorRef, TensorRef> median(Called op, Tensor& input, int64_t dim, bool keepdim,
+                                        bool ignore_nan);
+std::tuple<TensorRef, TensorRef> mode(Tensor& input, int64_t dim, bool keepdim);
+
+/// `sorter` may be null.
+TensorRef searchsorted(Tensor& sequence, Tensor& values, bool right, bool int32, Tensor* sorter);
+/// Of a vector of int64; `weights` may be null.
+TensorRef bincount(Tensor& input, Tensor* weights, int64_t bins);
+TensorRef histc(Tensor& input, Tensor* weights, int64_t bins, double low, double high);
+/// Of contiguous rows (n, width): places of the first occurrences, inverse, counts.
+std::tuple<TensorRef, TensorRef, TensorRef> unique(Tensor& input, bool consecutive, int64_t n,
+                                                   int64_t width);
+
+TensorRef cumsum(Called op, Tensor& input, int64_t dim);
+TensorRef cumprod(Called op, Tensor& input, int64_t dim);
+TensorRef logcumsumexp(Called op, Tensor& input, int64_t dim);
+std::tuple<TensorRef, TensorRef> cummax(Called op, Tensor& input, int64_t dim);
+std::tuple<TensorRef, TensorRef> cummin(Called op, Tensor& input, int64_t dim);
+
+TensorRef flip(Tensor& input, const std::vector<int64_t>& dims);
+TensorRef roll(Tensor& input, const std::vector<int64_t>& shifts, const std::vector<int64_t>& dims);
+
+}  // namespace flambeau::raw

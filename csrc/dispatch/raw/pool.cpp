@@ -1,0 +1,115 @@
+// Pooling of tensors, without history.
+#include <algorithm>
+
+#include "dispatch/basics.h"
+#include "dispatch/iterate.h"
+#include "dispatch/raw/layers.h"
+#include "kernels/pool/pool.h"
+
+namespace flambeau::raw {
+
+namespace {
+
+void check_windows(const char* op, const PoolWindows& w) {
+  check(w.in.n == w.out.n && w.in.n <= 3, [&] {
+    return message(op, ": 1 to 3 spatial sizes, not ", to_string(w.in), " and ", to_string(w.out),
+                   ".");
+  });
+}
+
+/// A list of all windows, so made only after the result, which is larger where there is one.
+PoolShape shape_of(const PoolWindows& w, const Tensor& t) {
+  PoolShape shape;
+  const int n = w.in.n;
+  shape.dtype = t.dtype;
+  shape.n_planes = 1;
+  for (int d = 0; d < t.ndim - n; ++d) shape.n_planes *= t.sizes[d];
+  for (int d = 0; d < 3; ++d) {
+    const int i = d - (3 - n);
+    if (i < 0)
+      shape.axis[d] = adaptive_pool_axis(1, 1);
+    else if (!w.kernel)
+      shape.axis[d] = adaptive_pool_axis(w.in[i], w.out[i]);
+    else
+      shape.axis[d] = pool_axis(w.in[i], w.out[i], (*w.kernel)[i], (*w.stride)[i], (*w.padding)[i],
+                                (*w.dilation)[i]);
+  }
+  return shape;
+}
+
+/// t's sizes with the spatial ones replaced.
+Dims with_space(const Tensor& t, const Dims& space) {
+  Dims sizes(t.sizes, t.ndim - space.n);
+  for (int d = 0; d < space.n; ++d) sizes.push(space[d]);
+  return sizes;
+}
+
+}  // namespace
+
+std::tuple<TensorRef, TensorRef> max_pool(Tensor& given_input, bool with_indices,
+                                          const PoolWindows& w) {
+  check_windows("max_pool", w);
+  TensorRef input = contiguous(given_input);
+  TensorRef output = empty(with_space(*input, w.out), input->dtype), indices;
+  if (with_indices) indices = empty(sizes_of(*output), DType::int64);
+  if (output->numel && !output->is_meta()) {
+    check(input->numel > 0, [&] {
+      return message("max_pool: no maximum of no elements, input ", shape(*input), ".");
+    });
+    PoolShape windows = shape_of(w, *input);
+    LongWork unlocked(output->numel > 2000);
+    max_pool_forward(windows, input->data(), output->data(),
+                     indices ? indices->as<int64_t>() : nullptr);
+  }
+  return {output, indices};
+}
+
+TensorRef max_pool_backward(Tensor& grad_output, Tensor& given_indices, const PoolWindows& w) {
+  check_windows("max_pool_backward", w);
+  TensorRef grad = contiguous(grad_output), indices = contiguous(given_indices);
+  check(sizes_of(*indices) == sizes_of(*grad) && indices->dtype == DType::int64, [&] {
+    return message("max_pool_backward: indices ", describe(*indices), " do not fit a gradient of ",
+                   shape(*grad), ".");
+  });
+  TensorRef result = empty(with_space(*grad, w.in), grad->dtype);
+  if (result->numel && !result->is_meta()) {
+    PoolShape windows = shape_of(w, *grad);
+    bool inside;
+    {
+      LongWork unlocked(result->numel > 8000);
+      inside = flambeau::max_pool_backward(windows, grad->data(), indices->as<int64_t>(),
+                                           result->data());
+    }
+    check<IndexError>(inside, [&] {
+      return message("max_pool_backward: the saved indices leave the planes ", to_string(w.in),
+                     " of the input; something wrote to them after the forward pass.");
+    });
+  }
+  return result;
+}
+
+template <auto pool>
+static TensorRef average(const char* op, Tensor& given, bool include_pad, int64_t divisor,
+                         const PoolWindows& w, const Dims& to) {
+  check_windows(op, w);
+  TensorRef from = contiguous(given);
+  TensorRef result = empty(with_space(*from, to), from->dtype);
+  if (result->numel && !result->is_meta()) {
+    PoolShape windows = shape_of(w, *from);
+    LongWork unlocked(result->numel > 4000);
+    pool(windows, include_pad, divisor, from->data(), result->data());
+  }
+  return result;
+}
+
+TensorRef avg_pool(Tensor& input, bool include_pad, std::optional<int64_t> divisor,
+                   const PoolWindows& w) {
+  return average<avg_pool_forward>("avg_pool", input, include_pad, divisor.value_or(0), w, w.out);
+}
+TensorRef avg_pool_backward(Tensor& grad_output, bool include_pad, std::optional<int64_t> divisor,
+                            const PoolWindows& w) {
+  return average<flambeau::avg_pool_backward>("avg_pool_backward", grad_output, include_pad,
+                                              divisor.value_or(0), w, w.in);
+}
+
+}  // namespace flambeau::raw

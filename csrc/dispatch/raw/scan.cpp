@@ -1,0 +1,90 @@
+// Running sums and extrema, and moves along dimensions.
+#include "kernels/order/scan.h"
+
+#include "dispatch/raw/lanes.h"
+#include "dispatch/raw/order.h"
+#include "kernels/elements/move.h"
+
+namespace flambeau::raw {
+
+template <auto kernel>
+static TensorRef scan(Called op, Tensor& input, int64_t given_dim) {
+  int dim = wrap_dim(given_dim, input.ndim, op);
+  TensorRef out = empty(sizes_of(input), input.dtype);
+  if (out->is_meta()) return out;
+  Lanes to(*out), from(input);
+  {
+    LongWork unlocked(input.numel > grain);
+    if (input.numel) kernel(to, from, dim);
+  }
+  return out;
+}
+
+template <auto kernel>
+static Pair running_best(Called op, Tensor& input, int64_t given_dim) {
+  int dim = wrap_dim(given_dim, input.ndim, op);
+  check_ordered(input, op);
+  TensorRef values = empty(sizes_of(input), input.dtype),
+            indices = empty(sizes_of(input), DType::int64);
+  if (input.is_meta()) return Pair(values, indices);
+  Lanes to(*values), at(*indices), from(input);
+  {
+    LongWork unlocked(input.numel > grain);
+    if (input.numel) kernel(to, at, from, dim);
+  }
+  return Pair(values, indices);
+}
+
+TensorRef cumsum(Called op, Tensor& input, int64_t dim) {
+  return scan<flambeau::cumsum>(op, input, dim);
+}
+TensorRef cumprod(Called op, Tensor& input, int64_t dim) {
+  return scan<flambeau::cumprod>(op, input, dim);
+}
+TensorRef logcumsumexp(Called op, Tensor& input, int64_t dim) {
+  return scan<flambeau::logcumsumexp>(op, input, dim);
+}
+Pair cummax(Called op, Tensor& input, int64_t dim) {
+  return running_best<flambeau::cummax>(op, input, dim);
+}
+Pair cummin(Called op, Tensor& input, int64_t dim) {
+  return running_best<flambeau::cummin>(op, input, dim);
+}
+
+static std::vector<int> wrapped(const std::vector<int64_t>& given, const Tensor& of,
+                                const char* op) {
+  std::vector<int> dims;
+  for (int64_t dim : given) dims.push_back(wrap_dim(dim, of.ndim, op));
+  return dims;
+}
+
+TensorRef flip(Tensor& input, const std::vector<int64_t>& given_dims) {
+  std::vector<int> dims = wrapped(given_dims, input, "flip");
+  TensorRef out = empty(sizes_of(input), input.dtype);
+  if (out->is_meta()) return out;
+  Lanes to(*out), from(input);
+  {
+    LongWork unlocked(input.numel > grain);
+    flambeau::flip(to, from, static_cast<int>(dims.size()), dims.data());
+  }
+  return out;
+}
+
+TensorRef roll(Tensor& input, const std::vector<int64_t>& shifts,
+               const std::vector<int64_t>& given_dims) {
+  std::vector<int> dims = wrapped(given_dims, input, "roll");
+  check(shifts.size() == dims.size(), [&] {
+    return message("roll: there are ", shifts.size(), " shifts for ", dims.size(),
+                   " dims. Give one shift for each dim.");
+  });
+  TensorRef out = empty(sizes_of(input), input.dtype);
+  if (out->is_meta()) return out;
+  Lanes to(*out), from(input);
+  {
+    LongWork unlocked(input.numel > grain);
+    flambeau::roll(to, from, static_cast<int>(dims.size()), dims.data(), shifts.data());
+  }
+  return out;
+}
+
+}  // namespace flambeau::raw

@@ -1,0 +1,41 @@
+// Boxes, regions of interest, moved taps and resampling, of checked arguments and without history:
+// what flambeau/vision/ops declares derivatives for. Needs the GIL.
+#pragma once
+#include <tuple>
+
+#include "tensor/tensor.h"
+
+namespace flambeau::raw {
+
+/// The places in `order` (N,) of boxes (N, 4) that stay.
+TensorRef nms(Tensor& boxes, Tensor& order, double threshold);
+
+/// Sizes (n, channels, height, width), bins (rows, columns); flags: 1 aligned, 2 by position, 4
+/// means of pixels.
+struct RoiBins {
+  Dims sizes, bins;
+  double scale;
+  int64_t sampling, flags;
+};
+/// boxes (K, 5): the number of an image and its corners.
+TensorRef roi_mean(Tensor& input, Tensor& boxes, const RoiBins& bins);
+TensorRef roi_mean_backward(Tensor& grad_output, Tensor& boxes, const RoiBins& bins);
+/// (maxima, places)
+std::tuple<TensorRef, TensorRef> roi_max(Tensor& input, Tensor& boxes, const RoiBins& bins);
+
+/// Pairs for height and width.
+struct DeformTaps {
+  Dims kernel, stride, padding, dilation, out;
+  int64_t groups;
+};
+/// What moved taps see; `mask` may be null.
+TensorRef deform_columns(Tensor& input, Tensor& offset, Tensor* mask, const DeformTaps& taps);
+/// The gradients of input, offset and mask.
+std::tuple<TensorRef, TensorRef, TensorRef> deform_columns_backward(Tensor& grad, Tensor& input,
+                                                                    Tensor& offset, Tensor* mask,
+                                                                    const DeformTaps& taps);
+
+/// Images uint8 (N, H, W) in another size, antialiased.
+TensorRef resample(Tensor& images, int64_t height, int64_t width, bool cubic);
+
+}  // namespace flambeau::raw

@@ -1,0 +1,203 @@
+// A C++ function as a function of the core: the types of its parameters say how the arguments of a
+// call are read, the type of its result how that is given back. Needs the GIL.
+//
+//   bind<unfold>("unfold", "input, dimension, size, step", "A view of all windows ...")
+//
+// Where a function is overloaded, or one argument needs more than its type tells, a lambda does.
+#pragma once
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "python/args.h"
+#include "tensor/called.h"
+
+namespace flambeau {
+
+/// Reads arguments one after the other.
+struct Reader {
+  const Args& args;
+  int at = 0;
+};
+
+template <class T>
+struct Argument;
+template <>
+struct Argument<Tensor&> {
+  static Tensor& read(Reader& r) { return r.args.tensor(r.at++); }
+};
+/// None is null.
+template <>
+struct Argument<Tensor*> {
+  static Tensor* read(Reader& r) {
+    int i = r.at++;
+    return r.args.given(i) ? &r.args.tensor(i) : nullptr;
+  }
+};
+template <>
+struct Argument<int64_t> {
+  static int64_t read(Reader& r) { return r.args.integer(r.at++); }
+};
+template <>
+struct Argument<bool> {
+  static bool read(Reader& r) { return r.args.truth(r.at++); }
+};
+template <>
+struct Argument<double> {
+  static double read(Reader& r) { return real_of(r.args[r.at++]); }
+};
+/// The low 64 bits of an int.
+template <>
+struct Argument<uint64_t> {
+  static uint64_t read(Reader& r) {
+    uint64_t value = PyLong_AsUnsignedLongLongMask(r.args[r.at++]);
+    if (value == static_cast<uint64_t>(-1) && PyErr_Occurred()) throw PythonError();
+    return value;
+  }
+};
+template <>
+struct Argument<Dims> {
+  static Dims read(Reader& r) { return to_dims(r.args[r.at++], r.args.function()); }
+};
+template <>
+struct Argument<std::vector<int64_t>> {
+  static std::vector<int64_t> read(Reader& r) {
+    return to_integers(r.args[r.at++], r.args.function());
+  }
+};
+template <>
+struct Argument<DType> {
+  static DType read(Reader& r) { return to_dtype_value(r.args[r.at++], r.args.function()); }
+};
+template <>
+struct Argument<const char*> {
+  static const char* read(Reader& r) { return text_of(r.args[r.at++]); }
+};
+template <>
+struct Argument<std::string_view> {
+  static std::string_view read(Reader& r) { return text_of(r.args[r.at++]); }
+};
+template <>
+struct Argument<PyObject*> {
+  static PyObject* read(Reader& r) { return r.args[r.at++]; }
+};
+/// A sequence of tensors and None, which is null.
+template <>
+struct Argument<std::vector<Tensor*>> {
+  static std::vector<Tensor*> read(Reader& r) {
+    return tensors_or_none(r.args[r.at++], r.args.function());
+  }
+};
+/// No argument: what messages call the operator.
+template <>
+struct Argument<Called> {
+  static Called read(Reader& r) { return {r.args.function()}; }
+};
+template <class T>
+struct Argument<std::optional<T>> {
+  static std::optional<T> read(Reader& r) {
+    if (r.args.given(r.at)) return Argument<T>::read(r);
+    ++r.at;
+    return std::nullopt;
+  }
+};
+template <class T>
+  requires std::is_enum_v<T>
+struct Argument<T> {
+  static T read(Reader& r) { return static_cast<T>(r.args.integer(r.at++)); }
+};
+
+/// A struct whose members are so many arguments of their own:
+///   template <> struct Argument<Window> : Members<Window, Dims, Dims, int64_t> {};
+template <class T, class... Fields>
+struct Members {
+  static constexpr int count = sizeof...(Fields);
+  static T read(Reader& r) { return T{Argument<Fields>::read(r)...}; }
+};
+template <class T>
+consteval int arguments_of() {
+  if constexpr (std::is_same_v<T, Called>)
+    return 0;
+  else if constexpr (requires { Argument<T>::count; })
+    return Argument<T>::count;
+  else
+    return 1;
+}
+
+/// A new reference, which is null where an error is set.
+inline PyObject* give_back(PyObject* o) { return o; }
+inline PyObject* give_back(Object o) { return o.release(); }
+inline PyObject* give_back(TensorRef t) { return t ? t.release_py() : Py_NewRef(Py_None); }
+inline PyObject* give_back(Tensor& t) { return Py_NewRef(t.py()); }
+inline PyObject* give_back(bool value) { return PyBool_FromLong(value); }
+inline PyObject* give_back(int64_t value) { return PyLong_FromLongLong(value); }
+inline PyObject* give_back(double value) { return PyFloat_FromDouble(value); }
+inline PyObject* give_back(const std::vector<TensorRef>& tensors) { return tensor_tuple(tensors); }
+template <class... T>
+PyObject* give_back(std::tuple<T...> values) {
+  Object tuple = Object::steal(PyTuple_New(sizeof...(T)));
+  if (!tuple) throw PythonError();
+  Py_ssize_t i = 0;
+  auto put = [&](PyObject* o) {
+    if (!o) throw PythonError();
+    PyTuple_SET_ITEM(tuple.get(), i++, o);
+  };
+  std::apply([&](auto&... value) { (put(give_back(std::move(value))), ...); }, values);
+  return tuple.release();
+}
+template <class T>
+PyObject* give_back(std::optional<T> value) {
+  return value ? give_back(*std::move(value)) : Py_NewRef(Py_None);
+}
+
+/// What a function, or a lambda, takes and gives.
+template <class F>
+struct Signature : Signature<decltype(&F::operator())> {};
+template <class R, class... P>
+struct Signature<R (*)(P...)> {
+  /// Parameters as they are kept during a call: references to tensors, values of the others.
+  template <class T>
+  using Kept = std::conditional_t<std::is_same_v<std::remove_cvref_t<T>, Tensor>, Tensor&,
+                                  std::remove_cvref_t<T>>;
+  using Arguments = std::tuple<Kept<P>...>;
+  static Arguments read(const Args& args) {
+    Reader reader{args};
+    return Arguments{Argument<Kept<P>>::read(reader)...};  // in braces: from left to right
+  }
+  static constexpr int count = (arguments_of<Kept<P>>() + ... + 0);
+  static constexpr bool gives_nothing = std::is_void_v<R>;
+};
+template <class R, class C, class... P>
+struct Signature<R (C::*)(P...) const> : Signature<R (*)(P...)> {};
+
+template <auto function>
+PyObject* call_bound_function(const Call& call) {
+  using Of = Signature<decltype(function)>;
+  Args args(call);
+  auto given = Of::read(args);
+  if constexpr (Of::gives_nothing) {
+    std::apply(function, std::move(given));
+    Py_RETURN_NONE;
+  } else {
+    return give_back(std::apply(function, std::move(given)));
+  }
+}
+
+/// How many parameters the text of a signature has.
+consteval int parameters_in(std::string_view text) {
+  text = text.substr(0, text.find(" -> "));
+  int count = text.empty() ? 0 : 1;
+  for (char c : text) count += c == ',';
+  return text.find("*, ") == text.npos ? count : count - 1;
+}
+
+template <auto function>
+consteval NativeEntry bind(const char* name, const char* signature, const char* doc,
+                           Mixing mixing = Mixing::numbers) {
+  if (parameters_in(signature) != Signature<decltype(function)>::count)
+    throw "the signature has other parameters than the function";
+  return {name, signature, call_bound_function<function>, doc, mixing};
+}
+
+}  // namespace flambeau

@@ -1,0 +1,122 @@
+// Convolution, pooling, borders, attention, losses of classes and what vision needs, as functions
+// without history: flambeau/ops and flambeau/vision/ops declare their derivatives.
+#include "dispatch/raw/layers.h"
+#include "dispatch/raw/class_losses.h"
+#include "dispatch/raw/vision.h"
+#include "python/bind.h"
+
+namespace flambeau {
+
+using raw::AttentionOf, raw::ConvWindow, raw::DeformTaps, raw::PoolWindows, raw::RoiBins;
+
+template <>
+struct Argument<ConvWindow> : Members<ConvWindow, Dims, Dims, Dims, int64_t> {};
+template <>
+struct Argument<PoolWindows>
+    : Members<PoolWindows, Dims, Dims, std::optional<Dims>, std::optional<Dims>,
+              std::optional<Dims>, std::optional<Dims>> {};
+template <>
+struct Argument<AttentionOf>
+    : Members<AttentionOf, Tensor&, Tensor&, Tensor&, Tensor*, bool, double> {};
+template <>
+struct Argument<RoiBins> : Members<RoiBins, Dims, Dims, double, int64_t, int64_t> {};
+template <>
+struct Argument<DeformTaps> : Members<DeformTaps, Dims, Dims, Dims, Dims, Dims, int64_t> {};
+/// The address of a compiled kernel.
+template <>
+struct Argument<RowsKernel> {
+  static RowsKernel read(Reader& r) {
+    auto kernel = reinterpret_cast<RowsKernel>(PyLong_AsVoidPtr(r.args[r.at++]));
+    if (!kernel) throw PythonError();
+    return kernel;
+  }
+};
+
+namespace {
+
+std::tuple<TensorRef, TensorRef, double> cross_entropy_of(RowsKernel kernel, Tensor& input,
+                                                          Tensor& target, int64_t ignored,
+                                                          double smoothing, Reducing reduction) {
+  CrossEntropy made = cross_entropy(kernel, input, target, ignored, smoothing, reduction);
+  return {made.loss, made.logsumexp, made.counted};
+}
+std::tuple<TensorRef, double, int64_t> nll_of(Tensor& input, Tensor& target, Tensor* weight,
+                                              int64_t ignored, Reducing reduction) {
+  Nll made = nll_loss(input, target, weight, ignored, reduction);
+  return {made.loss, made.weight, made.wrong};
+}
+
+const NativeEntry entries[] = {
+    bind<raw::conv_forward>(
+        "_conv_forward",
+        "input, weight, bias, out_sizes, stride, padding, dilation, groups, relu=False",
+        "Convolution."),
+    bind<raw::conv_backward_input>(
+        "_conv_backward_input",
+        "grad_output, weight, bias, sizes, stride, padding, dilation, groups",
+        "Its gradient for the input: transposed convolution."),
+    bind<raw::conv_backward_weight>("_conv_backward_weight",
+                                    "grad_output, input, kernel, stride, padding, dilation, groups",
+                                    "Its gradient for the weight."),
+    bind<raw::conv_backward_bias>("_conv_backward_bias", "grad_output",
+                                  "Its gradient for the bias."),
+
+    bind<raw::max_pool>("_max_pool",
+                        "input, with_indices, sizes, out_sizes, kernel, stride, padding, dilation",
+                        "Maxima of windows and where they lie."),
+    bind<raw::max_pool_backward>(
+        "_max_pool_backward",
+        "grad_output, indices, sizes, out_sizes, kernel, stride, padding, dilation",
+        "Gradients put where the maxima lie."),
+    bind<raw::avg_pool>(
+        "_avg_pool",
+        "tensor, include_pad, divisor, sizes, out_sizes, kernel, stride, padding, dilation",
+        "Means of windows."),
+    bind<raw::avg_pool_backward>(
+        "_avg_pool_backward",
+        "tensor, include_pad, divisor, sizes, out_sizes, kernel, stride, padding, dilation",
+        "Gradients spread over the windows."),
+
+    bind<raw::add_border>("_add_border", "input, mode, pad",
+                          "A border of what is inside, repeated."),
+    bind<raw::fold_border>("_fold_border", "input, mode, pad",
+                           "The adjoint: a border added to its source."),
+
+    bind<raw::attend>("_attend", "query, key, value, mask, causal, scale",
+                      "(result, norms of the rows), or None where a score is not finite."),
+    bind<raw::attend_backward>("_attend_backward",
+                               "query, key, value, mask, causal, scale, result, norms, gradient",
+                               "The gradients of query, key and value."),
+
+    bind<cross_entropy_of>("_cross_entropy",
+                           "address, input, target, ignored, smoothing, reduction",
+                           "(loss, logsumexp, how many counted), by the kernel at address."),
+    bind<nll_of>("_nll", "input, target, weight, ignored, reduction",
+                 "(loss, weight of what counted, the first place that is no class or -1)."),
+    bind<nll_gradient>("_nll_backward", "grad, input, target, weight, ignored, scale",
+                       "The gradient of the scores."),
+
+    bind<raw::resample>("_resample", "images, height, width, cubic",
+                        "Images of bytes in another size, antialiased."),
+    bind<raw::nms>("_nms", "boxes, order, threshold", "Which boxes stay, in their order."),
+    bind<raw::roi_mean>("_roi_mean", "input, boxes, sizes, bins, scale, sampling, flags",
+                        "Means of bins of regions."),
+    bind<raw::roi_mean_backward>("_roi_mean_backward",
+                                 "grad_output, boxes, sizes, bins, scale, sampling, flags",
+                                 "Gradients spread over the bins of regions."),
+    bind<raw::roi_max>("_roi_max", "input, boxes, sizes, bins, scale, sampling, flags",
+                       "Maxima of bins of regions and their places."),
+    bind<raw::deform_columns>("_deform_columns",
+                              "input, offset, mask, kernel, stride, padding, dilation, out, groups",
+                              "What moved taps see."),
+    bind<raw::deform_columns_backward>(
+        "_deform_columns_backward",
+        "grad, input, offset, mask, kernel, stride, padding, dilation, out, groups",
+        "The gradients of input, offset and mask."),
+    {}};
+
+}  // namespace
+
+void initialize_layers(PyObject* module) { add_functions(module, entries); }
+
+}  // namespace flambeau
