@@ -8,7 +8,7 @@ import sys
 from . import harness
 
 NAMES = (
-    "overhead", "recorded", "pointwise", "pointwise_all", "reduce", "declared", "fourier", "matmul", "conv", "pool", "lenet", "programs", "train", "processes",
+    "overhead", "recorded", "pointwise", "pointwise_all", "reduce", "declared", "fourier", "matmul", "conv", "pool", "lenet", "programs", "memory", "train", "processes",
     "distributed",
     "profiler", "foreach", "distributions", "vmap", "files", "sparse", "vision",
     "first_use", "import_time", "install_size",

@@ -9,7 +9,7 @@ from .. import harness
 from .case import FAMILIES, short
 from .measure import Floor, least_times
 
-FILES = ("elements", "moving", "order", "products", "layers", "maths", "training")
+FILES = ("elements", "moving", "order", "products", "layers", "maths", "training", "programs")
 COLUMNS = ("family", "row", "size", "ours_us", "theirs_us", "ratio", "floor_us")
 
 

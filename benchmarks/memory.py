@@ -1,0 +1,55 @@
+"""Peak memory of training programs, and its growth over 300 steps, each in a process of its own."""
+
+import importlib
+import json
+import subprocess
+import sys
+
+COMMAND = "from benchmarks.memory import measured; measured({library!r}, {program!r}, {steps})"
+
+
+def report(only):
+    from .all.programs import PROGRAMS
+    from .harness import import_pytorch
+
+    libraries = ["flambeau", "torch"] if import_pytorch() else ["flambeau"]
+    print(f"{'MiB over what the import takes':70} {'flambeau':>9} {'PyTorch':>9} {'growth':>8}")
+    for program in PROGRAMS:
+        if only is None or only in program.__doc__:
+            found = [in_a_process(library, program.__name__, 20) for library in libraries]
+            longer = in_a_process("flambeau", program.__name__, 300)
+            texts = [f"{peak:9.1f}" for peak in found] + [""] * (2 - len(found))
+            mark = " <" if len(found) == 2 and found[0] > found[1] else ""
+            print(
+                f"{program.__doc__:70} {' '.join(texts)} {longer - found[0]:8.1f}{mark}", flush=True
+            )
+
+
+def in_a_process(library, program, steps):
+    """Peak MiB of the program in a fresh interpreter, less what it holds after the import."""
+    command = COMMAND.format(library=library, program=program, steps=steps)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", command], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"{program} on {library} fails:\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def measured(library, program, steps):
+    """Runs `steps` steps and prints the peak."""
+    T = importlib.import_module(library)
+    T.set_num_threads(1)
+    from .all import programs
+
+    before = peak_mib()
+    step = getattr(programs, program)(T)
+    for _ in range(steps):
+        step()
+    print(json.dumps(peak_mib() - before))
+
+
+def peak_mib():
+    """The most memory this process has held, in MiB (Linux: VmHWM)."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
