@@ -87,8 +87,7 @@ def _igamma_density(a, x):
 
 
 def _copysign(g, n, a, b):
-    sign = k.copysign(1.0, b) * k.copysign(1.0, a)
-    return k.where(a == 0, 0.0, k.where(k.isnan(a), a, g * sign))
+    return k.where(a == 0, 0.0, g * (n / a))
 
 
 def _hypot(i):

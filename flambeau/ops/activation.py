@@ -119,7 +119,7 @@ def hardtanh(input, min_val=-1.0, max_val=1.0):
 
 @hardtanh.derivative("input")
 def _(grad_output, input, min_val, max_val, result):
-    return k.where(k.logical_and(input > min_val, input < max_val), grad_output, 0)
+    return k.where(k.logical_or(input <= min_val, input >= max_val), 0, grad_output)
 
 
 @_activation
@@ -135,7 +135,7 @@ def relu6(input):
 
 @relu6.derivative
 def _(grad_output, input, result):
-    return k.where(k.logical_and(input > 0, input < 6), grad_output, 0)
+    return k.where(k.logical_or(input <= 0, input >= 6), 0, grad_output)
 
 
 @_activation(compute="smooth")
@@ -294,7 +294,9 @@ def hardswish(input):
 
 @hardswish.derivative
 def _(grad_output, input, result):
-    return k.where(input <= -3, 0, k.where(input < 3, grad_output * (input / 3 + 0.5), grad_output))
+    return k.where(
+        input <= -3, 0, k.where(input >= 3, grad_output, grad_output * (input / 3 + 0.5))
+    )
 
 
 @pointwise(inplace=False, compute="smooth", namespaces=("torch", "nn.functional"))
@@ -310,7 +312,7 @@ def hardshrink(input, lambd=0.5):
 
 @hardshrink.derivative("input")
 def _(grad_output, input, lambd, result):
-    return k.where(k.logical_or(input < -lambd, input > lambd), grad_output, 0)
+    return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, grad_output)
 
 
 @_activation(compute="smooth")
@@ -330,7 +332,7 @@ def softshrink(input, lambd=0.5):
 
 @softshrink.derivative("input")
 def _(grad_output, input, lambd, result):
-    return k.where(k.logical_or(input < -lambd, input > lambd), grad_output, 0)
+    return k.where(k.logical_and(input >= -lambd, input <= lambd), 0, grad_output)
 
 
 _threshold = make_pointwise(

@@ -131,7 +131,7 @@ def _(grad_output, input, target, result):
 @loss
 def binary_cross_entropy_with_logits(input, target):
     """binary_cross_entropy of sigmoid(input), without overflow."""
-    return k.maximum(input, 0) - input * target + k.log1p(k.exp(-k.abs(input)))
+    return (1 - target) * input + (k.maximum(-input, 0) + k.log1p(k.exp(-k.abs(input))))
 
 
 @binary_cross_entropy_with_logits.derivative("input")

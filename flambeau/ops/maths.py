@@ -326,7 +326,7 @@ _logit_eps = make_pointwise(
 @_logit.derivative
 def _(grad_output, input, result):
     return k.where(
-        k.logical_or(input < 0, input > 1), float("nan"), grad_output / k.abs(input * (1 - input))
+        k.logical_or(input < 0, input > 1), float("nan"), grad_output / (input * (1 - input))
     )
 
 
@@ -363,8 +363,8 @@ def mvlgamma(input, p: int):
     # The terms, their logarithms and what those need: all at once, or not at all.
     _core._check_room(4 * 8 * p * input.numel(), input)
     dtype = input.dtype if input.is_floating_point() else fl.get_default_dtype()
-    shifts = fl.arange(p, dtype=dtype, device=input.device) / 2
-    terms = lgamma(input.unsqueeze(-1) - shifts)
+    shifts = fl.arange(1 - p, 1, dtype=dtype, device=input.device) / 2
+    terms = lgamma(input.unsqueeze(-1) + shifts)
     return terms.sum(-1) + p * (p - 1) / 4 * 1.1447298858494002
 
 

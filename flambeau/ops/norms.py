@@ -77,17 +77,16 @@ def _(ctx, grad_output):
     if p == 1:
         return x.sgn() * grad, None, None, None
     if math.isinf(p):
-        # Elements that share the extreme share the gradient.
+        # Elements that share the extreme share the gradient; an extreme of NaN makes all NaN.
         extreme = x.abs() == result
-        share = grad / extreme.sum(ctx.dims, keepdim=True)
-        return x.sgn() * fl.where(extreme, share, fl.zeros_like(share)), None, None, None
+        return x.sgn() * (extreme * (grad / extreme.sum(ctx.dims, keepdim=True))), None, None, None
     if p == 2:
         return _two_norm_slope(grad, x, result), None, None, None
     return _norm_slope(grad, x, result, p=p), None, None, None
 
 
 # d norm / dx = sgn(x) * (abs(x) / norm)**(p - 1), and 0 at a zero vector. The quotient is at most 1, however
-# large or small its parts.
+# large or small its parts; of a norm beyond the dtype's range the quotient of powers tells whether it is 0.
 _two_norm_slope = make_pointwise(
     lambda grad, x, norm: k.where(norm == 0, 0, grad * (x / norm)),
     name="norm_backward",
@@ -95,8 +94,16 @@ _two_norm_slope = make_pointwise(
 _norm_slope = make_pointwise(
     lambda grad, x, norm, *, p=3.0: k.where(
         k.logical_or(x == 0, norm == 0),
-        0,
-        grad * (k.sgn(x) * k.power(k.abs(x) / norm, p - 1)),
+        k.where(k.isnan(norm), norm, 0),
+        grad
+        * (
+            k.sgn(x)
+            * k.where(
+                k.isinf(norm),
+                k.power(k.abs(x), p - 1) / k.power(norm, p - 1),
+                k.power(k.abs(x) / norm, p - 1),
+            )
+        ),
     ),
     name="norm_backward",
 )
@@ -109,7 +116,7 @@ def _vector_norm(operator, x, ord, dim, keepdim):
     ord = float(ord)
     dims = wrap_dims(None if is_left_out(dim) else dim, x.dim(), operator)
     if x.dim() == 0:
-        return _is_nonzero(x) if ord == 0 else x.abs()
+        return _is_nonzero(x) if ord == 0 else _norm(x.reshape(1), ord, (0,), False)
     if any(x.size(d) == 0 for d in dims) and (ord < 0 or ord == math.inf):
         raise RuntimeError(
             f"{operator}: input {tuple(x.shape)} is empty where the {ord} norm is taken, and of "

@@ -247,12 +247,20 @@ def _extreme(reduction, name, doc):
     return reduction_way(extreme, reduction, "s", "ad", backward=_extreme_backward)
 
 
-def _extreme_backward(grad_output, input, result, dims, keepdim):
-    """Equal extremes share the gradient evenly, as in PyTorch."""
+def _extreme_backward(grad_output, input, result, dims, keepdim, nan_too=False):
+    """Equal extremes share the gradient evenly; one that is NaN makes it NaN for all, as in PyTorch."""
     grad = kept(grad_output, dims, input.dim(), keepdim)
     result = kept(result, dims, input.dim(), keepdim)
-    hit = ((input == result) | (input.isnan() & result.isnan())).to(grad.dtype)
+    hit = input == result
+    if nan_too:
+        hit = hit | (input.isnan() & result.isnan())
+    hit = hit.to(grad.dtype)
     return grad * (hit / hit.sum(dims, keepdim=True))
+
+
+def _whole_extreme_backward(grad_output, input, result, dims, keepdim):
+    """That of max and min of a whole tensor, where a NaN shares as numbers do."""
+    return _extreme_backward(grad_output, input, result, dims, keepdim, nan_too=True)
 
 
 amax = _extreme(_amax, "amax", "The largest element over dim or all; NaN if there is one.")
@@ -361,7 +369,7 @@ for _name, _along, _all_of in (("max", _max, _amax), ("min", _min, _amin)):
         whole=_all_of,
         result_type=by_name[_name],
         backward=_index_backward,
-        whole_backward=_extreme_backward,
+        whole_backward=_whole_extreme_backward,
     )
 
 

@@ -357,7 +357,7 @@ def test_conv_refuses_what_is_no_tensor():
 @pytest.mark.parametrize("padding", [0, 2])
 @pytest.mark.parametrize("bad", [math.inf, math.nan])
 def test_an_infinite_weight_touches_what_it_multiplies(bad, padding, groups):
-    """What lies outside the input is no zero to multiply: the tap is left out there."""
+    """Padding is zeros that are multiplied; in gradients a tap outside the input is left out."""
     x = torch.randn(2, 4, 6, 5, dtype=torch.float64)
     weight = torch.randn(4, 4 // groups, 3, 2, dtype=torch.float64)
     weight[1, 0, 0, 1] = bad
@@ -373,6 +373,8 @@ def test_an_infinite_weight_touches_what_it_multiplies(bad, padding, groups):
                     for c in range(grad.size(3)):
                         a, b = r + i - padding, c + j - padding
                         if not (0 <= a < 6 and 0 <= b < 5):
+                            for o in range(4):
+                                out[:, o, r, c] += weight[o, :, i, j].mul(0).sum()
                             continue
                         for o in range(4):
                             for k in range(per):

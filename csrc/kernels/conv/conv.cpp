@@ -60,9 +60,8 @@ bool any_not_finite(const T* values, int64_t n) {
 }
 
 /// Whether one of the factors, each of which takes part in `uses` products, is not finite. The fast
-/// ways multiply it by the zeros around the input as well, which makes NaN where nothing is; so
-/// then the loops that leave these out compute. Not asked where looking would cost more than a
-/// percent.
+/// ways multiply it by some of the zeros around the input, which makes NaN; so then the loops
+/// compute, which take all of them or none. Not asked where looking would cost more than a percent.
 template <class T>
 bool needs_exact_borders(const T* factors, int64_t n, int64_t uses) {
   return (n <= 2048 || uses >= 1024) && any_not_finite(factors, n);
@@ -78,14 +77,14 @@ void correlate(const Correlation& c, const T* source, const T* weight, const T* 
   correlate_direct<T>(c, source, weight, bias, relu, target);
 }
 
-/// All phases of a correlation.
+/// All phases of a correlation; `padded`: see correlate_loops.
 template <class T>
 void correlate_phases(const std::vector<Correlation>& phases, const T* source, const T* weight,
-                      const T* bias, bool relu, T* target, const Sizes& sizes) {
+                      const T* bias, bool relu, T* target, const Sizes& sizes, bool padded) {
   if (needs_exact_borders(weight, sizes.weight,
                           sizes.products / std::max<int64_t>(1, sizes.weight))) {
     for (const Correlation& phase : phases)
-      correlate_loops<T>(phase, source, weight, bias, relu, target);
+      correlate_loops<T>(phase, source, weight, bias, relu, target, padded);
     return;
   }
   if (phases.empty()) return;
@@ -174,12 +173,12 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
       auto wide = std::make_unique_for_overwrite<float[]>(n.output);
       correlate_phases<float>(correlation, widened<T>(x, n.input).get(),
                               widened<T>(w, n.weight).get(), widened<T>(b, shape.O).get(), relu,
-                              wide.get(), n);
+                              wide.get(), n, true);
       narrow<T>(wide.get(), out, n.output);
     } else if constexpr (std::is_floating_point_v<T>) {
-      correlate_phases<T>(correlation, x, w, b, relu, out, Sizes(shape));
+      correlate_phases<T>(correlation, x, w, b, relu, out, Sizes(shape), true);
     } else {
-      correlate_loops<T>(correlation[0], x, w, b, relu, out);
+      correlate_loops<T>(correlation[0], x, w, b, relu, out, true);
     }
   });
 }
@@ -213,14 +212,14 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
            wide_b = widened<T>(b, shape.C);
       if (parts.leaves_gaps) fill_channels<float>(shape, wide_b.get(), wide.get());
       correlate_phases<float>(phases, wide_g.get(), wide_w.get(), wide_b.get(), false, wide.get(),
-                              n);
+                              n, false);
       narrow<T>(wide.get(), out, n.input);
     } else if constexpr (std::is_floating_point_v<T>) {
       if (parts.leaves_gaps) fill_channels<T>(shape, b, out);
-      correlate_phases<T>(phases, g, w, b, false, out, Sizes(shape));
+      correlate_phases<T>(phases, g, w, b, false, out, Sizes(shape), false);
     } else {
       if (parts.leaves_gaps) fill_channels<T>(shape, b, out);
-      for (const Correlation& phase : phases) correlate_loops<T>(phase, g, w, b, false, out);
+      for (const Correlation& phase : phases) correlate_loops<T>(phase, g, w, b, false, out, false);
     }
   });
 }

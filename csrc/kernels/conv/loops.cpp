@@ -46,17 +46,44 @@ void for_each_row(const Correlation& c, Visit&& visit) {
       }
 }
 
+/// Where result (d, r, k) of one channel is written.
+int64_t target_offset(const Correlation& c, int64_t d, int64_t r, int64_t k) {
+  const CorrelationAxis &depth = c.axis[0], &rows = c.axis[1], &columns = c.axis[2];
+  return ((depth.target_start + d * depth.target_step) * rows.target_size + rows.target_start +
+          r * rows.target_step) *
+             columns.target_size +
+         columns.target_start + k * columns.target_step;
+}
+
 /// Calls visit(offset) for every target of one channel.
 template <class Visit>
 void for_each_target(const Correlation& c, Visit&& visit) {
+  for (int64_t d = 0; d < c.axis[0].count; ++d)
+    for (int64_t r = 0; r < c.axis[1].count; ++r)
+      for (int64_t k = 0; k < c.axis[2].count; ++k) visit(target_offset(c, d, r, k));
+}
+
+/// Adds the products of weights that are not finite with the zeros around the source to a channel.
+template <class T>
+void add_borders(const Correlation& c, const T* weight, T* out) {
   const CorrelationAxis &depth = c.axis[0], &rows = c.axis[1], &columns = c.axis[2];
-  for (int64_t d = 0; d < depth.count; ++d)
-    for (int64_t r = 0; r < rows.count; ++r)
-      for (int64_t k = 0; k < columns.count; ++k)
-        visit(((depth.target_start + d * depth.target_step) * rows.target_size + rows.target_start +
-               r * rows.target_step) *
-                  columns.target_size +
-              columns.target_start + k * columns.target_step);
+  auto outside = [](const CorrelationAxis& axis, int64_t i, size_t tap) {
+    const int64_t at = i * axis.source_step + axis.offset[tap];
+    return at < 0 || at >= axis.source_size;
+  };
+  for (size_t a = 0; a < depth.tap.size(); ++a)
+    for (size_t b = 0; b < rows.tap.size(); ++b)
+      for (size_t e = 0; e < columns.tap.size(); ++e) {
+        const T product =
+            weight[(depth.tap[a] * c.kernel[1] + rows.tap[b]) * c.kernel[2] + columns.tap[e]] *
+            T(0);
+        if (product == T(0)) continue;
+        for (int64_t d = 0; d < depth.count; ++d)
+          for (int64_t r = 0; r < rows.count; ++r)
+            for (int64_t k = 0; k < columns.count; ++k)
+              if (outside(depth, d, a) || outside(rows, r, b) || outside(columns, k, e))
+                out[target_offset(c, d, r, k)] += product;
+      }
 }
 
 int64_t source_numel(const Correlation& c) {
@@ -70,7 +97,7 @@ int64_t target_numel(const Correlation& c) {
 
 template <class T>
 void correlate_loops(const Correlation& c, const T* source, const T* weight, const T* bias,
-                     bool relu, T* target) {
+                     bool relu, T* target, bool padded) {
   const int64_t source_step = c.axis[2].source_step, target_step = c.axis[2].target_step;
   parallel_for(c.n_items * c.groups * c.n_target, [&](int64_t index) {
     const int64_t m = index % c.n_target, group = index / c.n_target % c.groups;
@@ -87,6 +114,8 @@ void correlate_loops(const Correlation& c, const T* source, const T* weight, con
           sum = multiply_add(sum, w[tap], in[from + k * source_step]);
         }
       });
+      if constexpr (!std::is_integral_v<T>)
+        if (padded) add_borders(c, w, out);
     }
     if constexpr (std::is_integral_v<T>)
       if (relu) for_each_target(c, [&](int64_t at) { out[at] = out[at] < T(0) ? T(0) : out[at]; });
@@ -115,40 +144,40 @@ void outer_loops(const Correlation& c, const T* grad, const T* source, T* grad_w
 }
 
 template void correlate_loops(const Correlation&, const float*, const float*, const float*, bool,
-                              float*);
+                              float*, bool);
 template void outer_loops(const Correlation&, const float*, const float*, float*);
 template void correlate_loops(const Correlation&, const double*, const double*, const double*, bool,
-                              double*);
+                              double*, bool);
 template void outer_loops(const Correlation&, const double*, const double*, double*);
 template void correlate_loops(const Correlation&, const uint8_t*, const uint8_t*, const uint8_t*,
-                              bool, uint8_t*);
+                              bool, uint8_t*, bool);
 template void outer_loops(const Correlation&, const uint8_t*, const uint8_t*, uint8_t*);
 template void correlate_loops(const Correlation&, const int8_t*, const int8_t*, const int8_t*, bool,
-                              int8_t*);
+                              int8_t*, bool);
 template void outer_loops(const Correlation&, const int8_t*, const int8_t*, int8_t*);
 template void correlate_loops(const Correlation&, const int16_t*, const int16_t*, const int16_t*,
-                              bool, int16_t*);
+                              bool, int16_t*, bool);
 template void outer_loops(const Correlation&, const int16_t*, const int16_t*, int16_t*);
 template void correlate_loops(const Correlation&, const int32_t*, const int32_t*, const int32_t*,
-                              bool, int32_t*);
+                              bool, int32_t*, bool);
 template void outer_loops(const Correlation&, const int32_t*, const int32_t*, int32_t*);
 template void correlate_loops(const Correlation&, const int64_t*, const int64_t*, const int64_t*,
-                              bool, int64_t*);
+                              bool, int64_t*, bool);
 template void outer_loops(const Correlation&, const int64_t*, const int64_t*, int64_t*);
 template void correlate_loops(const Correlation&, const uint16_t*, const uint16_t*, const uint16_t*,
-                              bool, uint16_t*);
+                              bool, uint16_t*, bool);
 template void outer_loops(const Correlation&, const uint16_t*, const uint16_t*, uint16_t*);
 template void correlate_loops(const Correlation&, const uint32_t*, const uint32_t*, const uint32_t*,
-                              bool, uint32_t*);
+                              bool, uint32_t*, bool);
 template void outer_loops(const Correlation&, const uint32_t*, const uint32_t*, uint32_t*);
 template void correlate_loops(const Correlation&, const uint64_t*, const uint64_t*, const uint64_t*,
-                              bool, uint64_t*);
+                              bool, uint64_t*, bool);
 template void outer_loops(const Correlation&, const uint64_t*, const uint64_t*, uint64_t*);
 template void correlate_loops(const Correlation&, const complex64*, const complex64*,
-                              const complex64*, bool, complex64*);
+                              const complex64*, bool, complex64*, bool);
 template void outer_loops(const Correlation&, const complex64*, const complex64*, complex64*);
 template void correlate_loops(const Correlation&, const complex128*, const complex128*,
-                              const complex128*, bool, complex128*);
+                              const complex128*, bool, complex128*, bool);
 template void outer_loops(const Correlation&, const complex128*, const complex128*, complex128*);
 
 }  // namespace flambeau

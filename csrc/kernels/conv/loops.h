@@ -6,10 +6,11 @@
 
 namespace flambeau {
 
-/// As correlate_direct (conv/direct.h).
+/// As correlate_direct (conv/direct.h). With `padded` the zeros around the source are multiplied as
+/// well, which a weight that is not finite shows; without, taps outside are left out.
 template <class T>
 void correlate_loops(const Correlation& correlation, const T* source, const T* weight,
-                     const T* bias, bool relu, T* target);
+                     const T* bias, bool relu, T* target, bool padded);
 
 /// As outer_direct (conv/direct.h).
 template <class T>

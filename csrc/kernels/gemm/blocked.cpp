@@ -442,6 +442,8 @@ void multiply(const Product<T>& p) {
   if (p.K == 0) return product_of_nothing(p);
   // Small ones at once: nothing to cut, nothing worth a copy.
   const bool b_rows = p.b_column == 1 || p.N == 1;
+  if (p.N == 1 && p.a_column == 1 && p.b_row == 1 && p.K > 1 && p.K < 4 * 4096)
+    return multiply_transposed(p);
   if (b_rows && p.M <= 128 && p.N <= 128 && p.K <= 128) {
     GemmBlock<T> g = block_of(p, 0, 0, 0, p.M, p.N, p.K);
     Fetch fetch;
