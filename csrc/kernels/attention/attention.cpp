@@ -6,38 +6,22 @@
 #include <limits>
 
 #include "kernels/attention/simd.h"
-#include "kernels/gemm/simd.h"
-#include "runtime/rounding.h"
+#include "kernels/attention/tiles.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
 
 namespace flambeau {
 
-namespace {
+using namespace attention;
 
-enum Slot { scores_slot = 0, keys_slot = 1, values_slot = 2 };
+namespace {
 
 /// Keys packed together: as many as a block of scores is wide.
 constexpr int64_t keys_together = 96;
-/// A product over keys is cut so that its part of V stays in the first-level cache's reach.
-constexpr int64_t most_depth = 384;
 /// Bytes of scores that stay in the second-level cache.
 constexpr int64_t scores_bytes = 256 << 10;
 /// From so many heads on each is one task; fewer share their rows.
 constexpr int64_t heads_for_tasks = 4;
-
-/// C = alpha A B + beta C by the tiles of gemm.
-template <class T>
-void multiply(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, int64_t a_column,
-              const T* b, int64_t b_row, bool packed, T* c, int64_t c_row, T alpha, T beta) {
-  GemmBlock<T> g{};
-  g.M = M, g.N = N, g.K = K;
-  g.a = a, g.a_row = a_row, g.a_column = a_column;
-  g.b = b, g.b_row = b_row, g.packed_b = packed;
-  g.c = c, g.c_row = c_row;
-  g.alpha = alpha, g.beta = beta;
-  gemm_kernels<T>().block(g);
-}
 
 template <class T>
 class Heads {
@@ -45,11 +29,13 @@ class Heads {
   explicit Heads(const Attention<T>& a)
       : a_(a),
         lanes_(attention_kernels<T>().lanes),
-        row_(round_up(a.n_keys, std::max<int64_t>(lanes_, gemm_kernels<T>().lanes))) {
+        row_(round_up(a.n_keys, std::max<int64_t>(lanes_, gemm_kernels<T>().lanes))),
+        packed_{a.n_keys, keys_together} {
     rows_ =
         std::clamp<int64_t>(scores_bytes / static_cast<int64_t>(sizeof(T)) / row_ / 8 * 8, 16, 96);
   }
 
+  const PackedKeys<T>& packed() const { return packed_; }
   int64_t n_blocks() const { return (a_.n_queries + rows_ - 1) / rows_; }
   int64_t rows() const { return rows_; }
   int64_t row() const { return row_; }
@@ -58,37 +44,6 @@ class Heads {
   /// Keys that some row of the block sees.
   int64_t n_seen(int64_t block) const {
     return a_.causal ? std::min(a_.n_keys, begin(block) + length(block)) : a_.n_keys;
-  }
-
-  /// Numbers that pack() fills for rows of `width`.
-  int64_t n_packed(int64_t width) const {
-    return round_up(keys_together, gemm_kernels<T>().lanes) * width *
-           ((a_.n_keys + keys_together - 1) / keys_together);
-  }
-  /// The transposed of a matrix with a row for each key, for products with its columns.
-  void pack(const T* matrix, int64_t row, int64_t width, T* packed) const {
-    const auto& gemm = gemm_kernels<T>();
-    const int64_t size = round_up(keys_together, gemm.lanes) * width;
-    for (int64_t j = 0; j < a_.n_keys; j += keys_together, packed += size) {
-      const int64_t n = std::min(keys_together, a_.n_keys - j);
-      const Spread panels((n + gemm.lanes - 1) / gemm.lanes, gemm.panel);
-      gemm.pack_b_columns(width, n, matrix + j * row, row, 0, panels.n_parts, packed);
-    }
-  }
-  /// to[i, j] = alpha * from[i] . matrix[j] for the first n keys of the packed matrix.
-  void products(const T* from, int64_t from_row, int64_t n_rows, const T* packed, int64_t width,
-                int64_t n, T alpha, T* to) const {
-    const int64_t size = round_up(keys_together, gemm_kernels<T>().lanes) * width;
-    for (int64_t j = 0; j < n; j += keys_together, packed += size)
-      multiply(n_rows, std::min(keys_together, a_.n_keys - j), width, from, from_row, int64_t{1},
-               packed, int64_t{0}, true, to + j, row_, alpha, T(0));
-  }
-  /// to = weights times the first n rows of a matrix with a row for each key.
-  void combine(const T* weights, int64_t n_rows, int64_t n, const T* matrix, int64_t row,
-               int64_t width, T* to, int64_t to_row) const {
-    for (int64_t k = 0; k < n; k += most_depth)
-      multiply(n_rows, width, std::min(most_depth, n - k), weights + k, row_, int64_t{1},
-               matrix + k * row, row, false, to, to_row, T(1), k == 0 ? T(0) : T(1));
   }
 
   /// Row t of head b: what a mask hides, and what is beyond the row's end, becomes -infinity.
@@ -119,8 +74,8 @@ class Heads {
     const int64_t t0 = begin(block), n_rows = length(block), n = n_seen(block);
     const int64_t padded = round_up(n, lanes_);
     T* scores = Workspace::get<T>(scores_slot, rows_ * row_);
-    products(a_.query.of(b) + t0 * a_.query.row, a_.query.row, n_rows, packed_keys, a_.E, n,
-             a_.scale, scores);
+    packed_.products(a_.query.of(b) + t0 * a_.query.row, a_.query.row, n_rows, packed_keys, a_.E, 0,
+                     n, a_.scale, scores, row_);
     norms += 2 * (b * a_.n_queries + t0);
     for (int64_t i = 0; i < n_rows; ++i) {
       T* row = scores + i * row_;
@@ -138,7 +93,7 @@ class Heads {
       norms[2 * i + 1] = 1 / sum;
     }
     T* to = out + (b * a_.n_queries + t0) * a_.V;
-    combine(scores, n_rows, n, a_.value.of(b), a_.value.row, a_.V, to, a_.V);
+    combine(scores, row_, n_rows, n, a_.value.of(b), a_.value.row, a_.V, to, a_.V, T(1), T(0));
     for (int64_t i = 0; i < n_rows; ++i)
       for (int64_t j = 0; j < a_.V; ++j) to[i * a_.V + j] *= norms[2 * i + 1];
     return true;
@@ -155,8 +110,8 @@ class Heads {
     T* slopes = weights + rows_ * row_;
     const T* query = a_.query.of(b) + t0 * a_.query.row;
     const T* g = grad + first * a_.V;
-    products(query, a_.query.row, n_rows, packed_keys, a_.E, n, a_.scale, weights);
-    products(g, a_.V, n_rows, packed_values, a_.V, n, T(1), slopes);
+    packed_.products(query, a_.query.row, n_rows, packed_keys, a_.E, 0, n, a_.scale, weights, row_);
+    packed_.products(g, a_.V, n_rows, packed_values, a_.V, 0, n, T(1), slopes, row_);
     for (int64_t i = 0; i < n_rows; ++i) {
       T* row = weights + i * row_;
       hide(row, b, t0 + i, n);
@@ -167,7 +122,8 @@ class Heads {
       for (int64_t j = 0; j < a_.V; ++j) mean += g[i * a_.V + j] * out[(first + i) * a_.V + j];
       kernels.slopes(row, slopes + i * row_, padded, norm[1], mean, a_.scale);
     }
-    combine(slopes, n_rows, n, a_.key.of(b), a_.key.row, a_.E, grad_query + first * a_.E, a_.E);
+    combine(slopes, row_, n_rows, n, a_.key.of(b), a_.key.row, a_.E, grad_query + first * a_.E,
+            a_.E, T(1), T(0));
     multiply(n, a_.V, n_rows, weights, int64_t{1}, row_, g, a_.V, false,
              grad_value + b * a_.n_keys * a_.V, a_.V, T(1), T(1));
     multiply(n, a_.E, n_rows, slopes, int64_t{1}, row_, query, a_.query.row, false,
@@ -177,6 +133,7 @@ class Heads {
  private:
   const Attention<T>& a_;
   int64_t lanes_, row_, rows_;
+  PackedKeys<T> packed_;
 };
 
 }  // namespace
@@ -186,8 +143,8 @@ bool attend(const Attention<T>& a, T* out, T* norms) {
   const Heads<T> heads(a);
   std::atomic<bool> all{true};
   auto head = [&](int64_t b) {
-    T* keys = Workspace::get<T>(keys_slot, heads.n_packed(a.E));
-    heads.pack(a.key.of(b), a.key.row, a.E, keys);
+    T* keys = Workspace::get<T>(keys_slot, heads.packed().n_packed(a.E));
+    heads.packed().pack(a.key.of(b), a.key.row, a.E, keys);
     parallel_for(heads.n_blocks(), [&](int64_t block) {
       if (!heads.attend_block(b, block, keys, out, norms)) all = false;
     });
@@ -204,10 +161,10 @@ void attend_backward(const Attention<T>& a, const T* out, const T* norms, const 
                      T* grad_query, T* grad_key, T* grad_value) {
   const Heads<T> heads(a);
   parallel_for(a.n_heads, [&](int64_t b) {
-    T* keys = Workspace::get<T>(keys_slot, heads.n_packed(a.E));
-    T* values = Workspace::get<T>(values_slot, heads.n_packed(a.V));
-    heads.pack(a.key.of(b), a.key.row, a.E, keys);
-    heads.pack(a.value.of(b), a.value.row, a.V, values);
+    T* keys = Workspace::get<T>(keys_slot, heads.packed().n_packed(a.E));
+    T* values = Workspace::get<T>(values_slot, heads.packed().n_packed(a.V));
+    heads.packed().pack(a.key.of(b), a.key.row, a.E, keys);
+    heads.packed().pack(a.value.of(b), a.value.row, a.V, values);
     std::fill_n(grad_key + b * a.n_keys * a.E, a.n_keys * a.E, T(0));
     std::fill_n(grad_value + b * a.n_keys * a.V, a.n_keys * a.V, T(0));
     for (int64_t block = 0; block < heads.n_blocks(); ++block)

@@ -2,12 +2,14 @@
 // without history: flambeau/ops and flambeau/vision/ops declare their derivatives.
 #include "dispatch/raw/layers.h"
 #include "dispatch/raw/class_losses.h"
+#include "dispatch/raw/flex.h"
 #include "dispatch/raw/vision.h"
 #include "python/bind.h"
 
 namespace flambeau {
 
-using raw::AttentionOf, raw::ConvWindow, raw::DeformTaps, raw::PoolWindows, raw::RoiBins;
+using raw::AttentionOf, raw::ConvWindow, raw::DeformTaps, raw::FlexOf, raw::PoolWindows,
+    raw::RoiBins;
 
 template <>
 struct Argument<ConvWindow> : Members<ConvWindow, Dims, Dims, Dims, int64_t> {};
@@ -18,6 +20,9 @@ struct Argument<PoolWindows>
 template <>
 struct Argument<AttentionOf>
     : Members<AttentionOf, Tensor&, Tensor&, Tensor&, Tensor*, bool, double> {};
+template <>
+struct Argument<FlexOf> : Members<FlexOf, Tensor&, Tensor&, Tensor&, Tensor*, std::vector<int64_t>,
+                                  double, std::vector<Tensor*>> {};
 template <>
 struct Argument<RoiBins> : Members<RoiBins, Dims, Dims, double, int64_t, int64_t> {};
 template <>
@@ -87,6 +92,15 @@ const NativeEntry entries[] = {
     bind<raw::attend_backward>("_attend_backward",
                                "query, key, value, mask, causal, scale, result, norms, gradient",
                                "The gradients of query, key and value."),
+
+    bind<raw::flex_attend>("_flex_attend", "query, key, value, states, numbers, scale, arrays",
+                           "(result, norms of the rows) with compiled functions of scores."),
+    bind<raw::flex_backward>("_flex_backward",
+                             "query, key, value, states, numbers, scale, arrays, result, norms, "
+                             "gradient, lse_gradient, wanted",
+                             "The gradients of query, key, value and of the wanted arrays."),
+    bind<raw::flex_states>("_flex_states", "sizes, visible, arrays",
+                           "What a mask leaves of each block: 0 nothing, 1 a part, 2 all."),
 
     bind<cross_entropy_of>("_cross_entropy",
                            "address, input, target, ignored, smoothing, reduction",
