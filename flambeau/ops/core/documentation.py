@@ -3,9 +3,14 @@
 Sections that the docstring has already are left as they are.
 """
 
+import functools
 import inspect
+import re
+from pathlib import Path
 
 from . import kinds, results
+
+_GALLERY = Path(__file__).parents[1] / "gallery"
 
 _WORDS = {
     kinds.BOOL: "bool",
@@ -58,7 +63,7 @@ _ORDER = (
 
 
 def document(operator, own):
-    """The whole text: `own`, and Args, Returns, Dtype and Raises where it does not have them."""
+    """The whole text: `own`, and Args, Returns, Dtype, Raises and an example where it does not have them."""
     text = inspect.cleandoc(own or "")
     if not text:
         return own
@@ -66,12 +71,14 @@ def document(operator, own):
     made = {
         "Args:": _arguments(operator, spec),
         "Returns:": _returned(operator, spec),
-        "Dtype:": _dtypes(spec),
+        "Dtype:": _dtypes(spec) or _line("dtypes", operator),
         "Raises:": _errors(spec),
+        "Example": "" if ">>> " in text else _example(operator),
     }
     parts = text.split("\n\n")
     for head, body in made.items():
         if body and head not in text:
+            body = body if body.startswith(("\n", ":", " ")) else f" {body}"
             rank = _ORDER.index(head)
             later = (i for i, part in enumerate(parts) if part.startswith(_ORDER[rank + 1 :]))
             parts.insert(next(later, len(parts)), head + body)
@@ -114,11 +121,16 @@ def _any_word(parameter, spec):
 
 
 def _returned(operator, spec):
+    if operator.__name__.endswith("_") and not operator.__name__.endswith("__"):
+        return "\n    Tensor: input itself, its shape and dtype kept."
     if spec is not None:
         several = spec.n_inputs > 1
         return "\n    Tensor: of the shape " + (
             "that the operands broadcast to." if several else "of input."
         )
+    told = _line("results", operator)
+    if told:
+        return f"\n    {told}"
     name = operator.__name__
     if operator.__module__.endswith(".linalg") and "linalg_" + name in {
         *results.later,
@@ -147,6 +159,20 @@ def _dtypes(spec):
     return f" {text}; the result is {result}." if result else f" {text}."
 
 
+def _line(file, operator):
+    """What a file of the gallery says of the operator; dtypes.txt is written by `python -m tests.taken_dtypes`."""
+    space = operator.__module__.partition(".")[2]
+    return _lines(file).get(f"{space}.{operator.__name__}".lstrip("."), "")
+
+
+@functools.cache
+def _lines(file):
+    path = _GALLERY / f"{file}.txt"
+    if not path.exists():
+        return {}
+    return dict(line.split(": ", 1) for line in path.read_text(encoding="utf-8").splitlines())
+
+
 def _errors(spec):
     lines = ["TypeError: an argument is missing, unknown, or of another type than Args says."]
     if spec is not None and spec.n_inputs > 1:
@@ -155,3 +181,31 @@ def _errors(spec):
         lines.append("NotImplementedError: a dtype that it is not computed in.")
     lines.append("DeviceError: the tensors lie on different devices.")
     return "".join(f"\n    {line}" for line in lines)
+
+
+def _example(operator):
+    """Of the gallery, or of the operator that this one does in place or as a copy, by its name."""
+    name, space = operator.__name__, operator.__module__
+    found = _gallery(space).get(name)
+    base = re.sub("(_copy|_)$", "", name)
+    if not found and base != name:
+        found = _gallery(space).get(base) or _own_example(space, base)
+        found = found.replace(f".{base}(", f".{name}(")
+    return ":\n" + found if found else ""
+
+
+def _own_example(space, name):
+    import importlib
+
+    text = inspect.getdoc(getattr(importlib.import_module(space), name, None)) or ""
+    return text.partition("\nExample:\n")[2].partition("\n\n")[0]
+
+
+@functools.cache
+def _gallery(space):
+    """{name: indented example} of a namespace, from its file."""
+    file = _GALLERY / f"{space.partition('.')[2] or 'torch'}.txt"
+    if not file.exists():
+        return {}
+    blocks = file.read_text(encoding="utf-8").strip().split("\n\n")
+    return dict(block.split(":\n", 1) for block in blocks)
