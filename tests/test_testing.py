@@ -58,3 +58,23 @@ def test_make_tensor():
         (5, 6), dtype=torch.float64, low=2, high=3, noncontiguous=True, requires_grad=True
     )
     assert not x.is_contiguous() and ((x >= 2) & (x < 3)).all() and x.requires_grad
+
+
+def test_pairs_of_one_s_own():
+    from flambeau.testing import _comparison
+
+    class Halved(_comparison.TensorLikePair):
+        """Compares the halves of tensors."""
+
+        def compare(self):
+            self._compare_values(*self._equalize_attributes(self.actual // 2, self.expected // 2))
+
+    options = {"pair_types": (_comparison.NonePair, Halved), "rtol": 0, "atol": 0}
+    both = [torch.tensor([2, 4]), None], [torch.tensor([3, 5]), None]
+    assert _comparison.not_close_error_metas(*both, **options) == []
+    (found,) = _comparison.not_close_error_metas(both[0], [torch.tensor([3, 6]), None], **options)
+    assert found.id == (0,) and isinstance(found.to_error(), AssertionError)
+    assert str(found.to_error("short")) == "short"
+    with pytest.raises(TypeError, match="cannot compare int with Tensor"):
+        _comparison.not_close_error_metas([1], [torch.ones(1)], **options)
+    assert _comparison.default_tolerances(torch.float32, torch.ones(1).half()) == (1e-3, 1e-5)

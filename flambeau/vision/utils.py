@@ -1,8 +1,9 @@
 """Pictures of tensors: grids, files, and what models have found drawn into images. Drawing needs Pillow."""
 
 import math
+import warnings
 
-from .. import Tensor, atan2, cat, full, is_tensor, stack, tensor, uint8, where
+from .. import Tensor, atan2, cat, full, int64, is_tensor, stack, tensor, uint8, where
 
 __all__ = [
     "draw_bounding_boxes", "draw_keypoints", "draw_segmentation_masks", "flow_to_image", "make_grid", "save_image",
@@ -77,7 +78,7 @@ def save_image(tensor, fp, format=None, **kwargs):
 # -- colours
 
 
-def _palette(n):
+def _generate_color_palette(n):
     """n colours, far apart."""
     base = (2**25 - 1, 2**15 - 1, 2**21 - 1)
     return [tuple(i * step % 255 for step in base) for i in range(n)]
@@ -92,15 +93,20 @@ def _as_rgb(color):
 def _colors(name, colors, n):
     """n colours (r, g, b) out of none, one for all, or one each."""
     if colors is None:
-        return _palette(n)
+        return _generate_color_palette(n)
     if isinstance(colors, list):
         if len(colors) < n:
             raise ValueError(
                 f"{name}: {len(colors)} colors for {n} objects; there must be as many."
             )
         return [_as_rgb(color) for color in colors]
-    if not isinstance(colors, str | tuple):
-        raise ValueError(f"{name}: colors are {colors!r}; they must be a color, or a list of them.")
+    if not isinstance(colors, str | tuple) or (
+        isinstance(colors, tuple)
+        and not (len(colors) == 3 and all(isinstance(c, int) for c in colors))
+    ):
+        raise ValueError(
+            f"{name}: colors are {colors!r}; they must be a name or (r, g, b), or a list of them."
+        )
     return [_as_rgb(colors)] * n
 
 
@@ -151,7 +157,10 @@ def draw_bounding_boxes(
     _check_image(name, image, (1, 3))
     n = boxes.shape[0]
     if n == 0:
+        warnings.warn(f"{name}: there are no boxes, so the image stays as it is.", stacklevel=2)
         return image
+    if font is None and font_size is not None:
+        warnings.warn(f"{name}: font_size needs a font, so it is ignored.", stacklevel=2)
     if boxes.shape[-1] == 4 and bool(
         ((boxes[:, 0] > boxes[:, 2]) | (boxes[:, 1] > boxes[:, 3])).any()
     ):
@@ -179,16 +188,13 @@ def draw_bounding_boxes(
     canvas, back = _canvas(image)
     draw = ImageDraw.Draw(canvas, "RGBA") if fill else ImageDraw.Draw(canvas)
     for box, color, label, text_color, ground in zip(
-        boxes.tolist(), colors, labels, text_colors, behind
+        boxes.to(int64).tolist(), colors, labels, text_colors, behind
     ):
         inside = (*color, 100) if fill else None
         if len(box) == 4:
             draw.rectangle(box, width=width, outline=color, fill=inside)
         else:
-            corners = list(zip(box[::2], box[1::2]))
-            if fill:
-                draw.polygon(corners, fill=inside)
-            draw.line([*corners, corners[0]], fill=color, width=width)
+            _draw_turned(draw, list(zip(box[::2], box[1::2])), color, inside, width)
         if label is not None:
             margin = width + 1
             place = (box[0] + margin, box[1] + margin)
@@ -197,6 +203,20 @@ def draw_bounding_boxes(
                 draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), fill=ground)
             draw.text(place, label, fill=text_color, font=letters)
     return back(canvas)
+
+
+def _draw_turned(draw, corners, color, inside, width):
+    """A box of four corners, whose first side, its top, is dashed: 5 pixels, then 5 without."""
+    (x, y), (x2, y2) = corners[:2]
+    length = math.hypot(x2 - x, y2 - y)
+    angle = math.atan2(y2 - y, x2 - x)
+    at = lambda way: (x + math.cos(angle) * way, y + math.sin(angle) * way)
+    for start in range(0, math.ceil(length), 10):
+        draw.line((at(start), at(min(start + 5, length))), fill=color, width=width)
+    for one, other in zip(corners[1:], [*corners[2:], corners[0]]):
+        draw.line((one, other), fill=color, width=width)
+    if inside is not None:
+        draw.polygon(corners, fill=inside, outline=None, width=0)
 
 
 def draw_segmentation_masks(image, masks, alpha=0.8, colors=None):
@@ -216,6 +236,7 @@ def draw_segmentation_masks(image, masks, alpha=0.8, colors=None):
             f"{name}: masks are {tuple(masks.shape[-2:])} and the image {tuple(image.shape[-2:])}; they must be alike."
         )
     if len(masks) == 0:
+        warnings.warn(f"{name}: there are no masks, so the image stays as it is.", stacklevel=2)
         return image
     drawn = image.clone()
     for mask, color in zip(masks, _colors(name, colors, len(masks))):
@@ -241,7 +262,8 @@ def draw_keypoints(
     if visibility is None:
         seen = [[True] * keypoints.shape[1]] * len(keypoints)
     else:
-        visibility = visibility[..., 0] if visibility.ndim == 3 else visibility
+        if visibility.ndim == 3 and visibility.shape[-1] == 1:
+            visibility = visibility[..., 0]
         if visibility.shape != keypoints.shape[:2]:
             raise ValueError(
                 f"{name}: visibility is {tuple(visibility.shape)}; it must be {tuple(keypoints.shape[:2])}."
@@ -310,3 +332,12 @@ def flow_to_image(flow):
     deep = 1 - length[..., None] * (1 - colour)
     image = (255 * deep).floor().to(uint8).permute(0, 3, 1, 2)
     return image[0] if single else image
+
+
+def _Image_fromarray(array, mode=None):
+    """An array as an image of Pillow in a mode; PIL.Image.fromarray itself tells the mode by the array."""
+    from PIL import Image
+
+    if mode is None:
+        return Image.fromarray(array)
+    return Image.frombytes(mode, (array.shape[1], array.shape[0]), array.tobytes())

@@ -216,9 +216,9 @@ def test_boxes_of_regions_come_as_a_list_or_with_their_image():
 
 def test_regions_that_do_not_fit():
     x, rois = features(4), regions()
-    with pytest.raises(ValueError, match=r"roi_align: boxes are \(3, 4\)"):
+    with pytest.raises(AssertionError, match=r"roi_align: boxes are \(3, 4\)"):
         ops.roi_align(x, torch.zeros(3, 4), 2)
-    with pytest.raises(ValueError, match=r"roi_pool: boxes of image 0 are \(3, 5\)"):
+    with pytest.raises(AssertionError, match=r"roi_pool: boxes of image 0 are \(3, 5\)"):
         ops.roi_pool(x, [torch.zeros(3, 5)], 2)
     with pytest.raises(RuntimeError, match=r"input is torch\.float64 and boxes are torch\.float32"):
         ops.roi_align(x, rois.float(), 2)
@@ -447,7 +447,6 @@ def test_boxes_are_read_from_the_level_of_their_size():
     b = [torch.tensor([[0.0, 0, 200, 200], [0, 0, 20, 20], [10, 10, 240, 240]])]
     out = pool(x, b, [(256, 256)])
     assert out[:, 0, 0, 0].tolist() == [1.0, 0.0, 1.0]
-    assert pool.scales == [0.25, 0.125]
 
 
 def test_mlp_and_blocks_have_torchvision_s_keys():
@@ -456,3 +455,80 @@ def test_mlp_and_blocks_have_torchvision_s_keys():
     assert block(torch.zeros(1, 3, 9, 9)).shape == (1, 4, 9, 9)
     assert ops.Conv3dNormActivation(1, 2)(torch.zeros(1, 1, 4, 4, 4)).shape == (1, 2, 4, 4, 4)
     assert ops.Permute([0, 2, 1])(torch.zeros(1, 2, 3)).shape == (1, 3, 2)
+
+
+# -- rotated boxes
+
+
+def test_overlap_of_rotated_boxes():
+    boxes = torch.tensor(
+        [[0, 0, 10, 10, 45], [0, 0, 10, 10, -135], [50, 50, 20, 10, 45], [50, 50, 20, 10, 135], [0, 0, 20, 20, 0]]
+    ).double()  # fmt: skip
+    third, octagon = 1 / 3, 1 / 4
+    expected = [
+        [1, 1, 0, 0, octagon], [1, 1, 0, 0, octagon], [0, 0, 1, third, 0], [0, 0, third, 1, 0], [octagon, octagon, 0, 0, 1]
+    ]  # fmt: skip
+    for fmt in ("cxcywhr", "xywhr", "xyxyxyxy"):
+        turned = ops.box_convert(boxes, "cxcywhr", fmt)
+        found = ops.box_iou(turned, turned, fmt)
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, torch.tensor(expected).float(), rtol=1e-5, atol=1e-6)
+
+
+def test_overlap_of_rotated_boxes_by_counting():
+    rng = np.random.default_rng(0)
+    sides = lambda n: rng.random((n, 5)) * [8, 8, 10, 10, 360] + [4, 4, 2, 2, -180]
+    one, other = sides(4), sides(5)
+    x, y = np.meshgrid(*[np.linspace(-4, 24, 561)] * 2)
+
+    def covered(box):
+        cx, cy, w, h, r = box
+        c, s = np.cos(np.radians(r)), np.sin(np.radians(r))  # y points down
+        along, across = (x - cx) * c - (y - cy) * s, (x - cx) * s + (y - cy) * c
+        return (abs(along) <= w / 2) & (abs(across) <= h / 2)
+
+    a, b = [covered(box) for box in one], [covered(box) for box in other]
+    expected = [[(p & q).sum() / (p | q).sum() for q in b] for p in a]
+    found = ops.box_iou(torch.tensor(one), torch.tensor(other), "cxcywhr")
+    assert np.abs(found.numpy() - expected).max() < 2e-3
+    assert ops.box_iou(torch.zeros(1, 5), torch.ones(1, 5), "cxcywhr").item() == 0.0
+    assert ops.box_iou(torch.zeros(0, 5), torch.ones(3, 5), "cxcywhr").shape == (0, 3)
+
+
+# -- traced
+
+
+def test_regions_are_one_step_of_a_traced_program():
+    from flambeau import fx
+
+    x = torch.rand(1, 8, 8, 8)
+    rois = torch.tensor([[0.0, 0, 0, 5, 5]])
+    for layer in (
+        ops.RoIAlign(2, 1.0, -1),
+        ops.RoIPool(2, 1.0),
+        ops.PSRoIAlign(2, 1.0, -1),
+        ops.PSRoIPool(2, 1.0),
+    ):
+        traced = fx.symbolic_trace(layer)
+        assert torch.equal(traced(x, rois), layer(x, rois))
+        assert sum(node.op == "call_function" for node in traced.graph.nodes) == 1
+    pooler = ops.MultiScaleRoIAlign(["0", "1"], 3, 2)
+    args = {"0": x, "1": x[..., ::2, ::2]}, [rois[:, 1:]], [(8, 8)]
+    assert torch.equal(fx.symbolic_trace(pooler)(*args), pooler(*args))
+
+
+def test_torchvision_s_compiled_operators():
+    x, rois = torch.rand(1, 8, 8, 8), torch.tensor([[0.0, 0, 0, 7, 7]])
+    compiled = torch.ops.torchvision
+    found, places = compiled.roi_pool(x, rois, 1.0, 2, 2)
+    assert torch.equal(found, x.flatten(2).gather(2, places.flatten(2).long()).view(found.shape))
+    found, channels = compiled.ps_roi_align(x, rois, 1.0, 2, 2, -1)
+    assert found.shape == (1, 2, 2, 2) and channels[0, 1].tolist() == [[4, 5], [6, 7]]
+    assert torch.equal(compiled.ps_roi_pool(x, rois, 1.0, 2, 2)[1], channels)
+    weight, offset = torch.rand(4, 8, 3, 3), torch.rand(1, 18, 6, 6)
+    args = (weight, offset, torch.empty(0), torch.zeros(4), 1, 1, 0, 0, 1, 1)
+    assert torch.equal(
+        compiled.deform_conv2d(x, *args, 1, 1, False), ops.deform_conv2d(x, offset, weight)
+    )
+    with pytest.raises(RuntimeError, match="groups is 2, but weight"):
+        compiled.deform_conv2d(x, *args, 2, 1, False)

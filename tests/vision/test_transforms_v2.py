@@ -281,9 +281,9 @@ def test_what_they_are_made_of():
     assert tv_tensors.Image(Image.new("RGB", (5, 4))).shape == (3, 4, 5)
     assert tv_tensors.Image(torch.rand(3, 4, 5, requires_grad=True)).requires_grad
     with pytest.raises(
-        ValueError, match=r"BoundingBoxes: data is \(1, 3\); in XYXY it must be \(N, 4\)"
+        ValueError, match=r"BoundingBoxes: data is \(1, 1, 4\); in XYXY it must be \(N, 4\)"
     ):
-        tv_tensors.BoundingBoxes([[1, 2, 3]], format="XYXY", canvas_size=(4, 4))
+        tv_tensors.BoundingBoxes([[[1, 2, 3, 4]]], format="XYXY", canvas_size=(4, 4))
     with pytest.raises(ValueError, match="rotated boxes must be floating"):
         tv_tensors.BoundingBoxes([[1, 2, 3, 4, 5]], format="XYWHR", canvas_size=(4, 4))
     with pytest.raises(ValueError, match=r"Video: data is \(2, 3\)"):

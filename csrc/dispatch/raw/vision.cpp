@@ -5,6 +5,7 @@
 #include "dispatch/iterate.h"
 #include "kernels/vision/deform.h"
 #include "kernels/vision/nms.h"
+#include "kernels/vision/png.h"
 #include "kernels/vision/resample.h"
 #include "kernels/vision/roi.h"
 
@@ -203,6 +204,28 @@ TensorRef resample(Tensor& given, int64_t height, int64_t width, bool cubic) {
     flambeau::resample(from, images->sizes[0], images->sizes[1], images->sizes[2], to, height,
                        width, filter);
   }
+  return result;
+}
+
+TensorRef png_lines(Tensor& given, int64_t step) {
+  TensorRef lines = contiguous(given);
+  check(lines->dtype == DType::uint8 && lines->ndim == 2 && lines->sizes[1] > 0 && step > 0, [&] {
+    return message("png_lines: lines are ", describe(*lines), " and step is ", step,
+                   "; they must be uint8 (rows, 1 + bytes) and above 0.");
+  });
+  const int64_t rows = lines->sizes[0], bytes = lines->sizes[1] - 1;
+  TensorRef result = empty({rows, bytes}, DType::uint8);
+  int64_t wrong = -1;
+  if (result->numel) {
+    const auto* from = lines->as<uint8_t>();
+    auto* to = result->as<uint8_t>();
+    LongWork unlocked(result->numel > long_work);
+    wrong = flambeau::png_lines(from, rows, bytes, step, to);
+  }
+  check(wrong < 0, [&] {
+    return message("decode_png: the filter of line ", wrong,
+                   " is none of PNG; the file is damaged.");
+  });
   return result;
 }
 

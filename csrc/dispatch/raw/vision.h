@@ -38,4 +38,8 @@ std::tuple<TensorRef, TensorRef, TensorRef> deform_columns_backward(Tensor& grad
 /// Images uint8 (N, H, W) in another size, antialiased.
 TensorRef resample(Tensor& images, int64_t height, int64_t width, bool cubic);
 
+/// Lines uint8 (rows, 1 + bytes) of a PNG without their filters, (rows, bytes); step: the bytes of
+/// a pixel.
+TensorRef png_lines(Tensor& lines, int64_t step);
+
 }  // namespace flambeau::raw

@@ -112,6 +112,7 @@ const NativeEntry entries[] = {
 
     bind<raw::resample>("_resample", "images, height, width, cubic",
                         "Images of bytes in another size, antialiased."),
+    bind<raw::png_lines>("_png_lines", "lines, step", "Lines of a PNG without their filters."),
     bind<raw::nms>("_nms", "boxes, order, threshold", "Which boxes stay, in their order."),
     bind<raw::roi_mean>("_roi_mean", "input, boxes, sizes, bins, scale, sampling, flags",
                         "Means of bins of regions."),

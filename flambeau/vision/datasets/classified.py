@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from .folder import ImageFolder, default_loader
+from .listed import Listed, read_mat
 from .utils import (
     download_and_extract_archive,
     download_file_from_google_drive,
@@ -26,35 +27,7 @@ __all__ = [
 ]
 
 
-class _Listed(VisionDataset):
-    """Image files and their labels, side by side."""
-
-    def __init__(self, root, transform=None, target_transform=None, loader=default_loader):
-        super().__init__(root, transform=transform, target_transform=target_transform)
-        self.loader = loader
-        self._image_files, self._labels = [], []
-
-    def __getitem__(self, index):
-        return self._sample(self.loader(self._image_files[index]), self._labels[index])
-
-    def __len__(self):
-        return len(self._image_files)
-
-    def extra_repr(self):
-        return f"Split: {self._split}" if hasattr(self, "_split") else ""
-
-
-def _mat(path):
-    try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise ImportError(
-            f"vision.datasets needs SciPy to read {Path(path).name}, which is not installed. Run: pip install scipy."
-        ) from None
-    return loadmat(path, squeeze_me=True)
-
-
-class Flowers102(_Listed):
+class Flowers102(Listed):
     """8,189 flowers in 102 classes, 0 to 101; split "train", "val" or "test". Needs SciPy.
 
     Source: Nilsback, Zisserman, ICVGIP 2008.
@@ -88,13 +61,13 @@ class Flowers102(_Listed):
             raise absent(self, folder)
         import numpy
 
-        labels = numpy.ravel(_mat(folder / "imagelabels.mat")["labels"])
-        for number in numpy.ravel(_mat(folder / "setid.mat")[self._sets[split]]).tolist():
+        labels = numpy.ravel(read_mat(folder / "imagelabels.mat")["labels"])
+        for number in numpy.ravel(read_mat(folder / "setid.mat")[self._sets[split]]).tolist():
             self._labels.append(int(labels[number - 1]) - 1)
             self._image_files.append(folder / "jpg" / f"image_{number:05d}.jpg")
 
 
-class Food101(_Listed):
+class Food101(Listed):
     """101,000 dishes in 101 classes; split "train" or "test". Source: Bossard et al., ECCV 2014."""
 
     def __init__(
@@ -349,7 +322,7 @@ class Caltech101(VisionDataset):
                 continue
             number = path.stem.removeprefix("image_")
             folder = self.root / "Annotations" / self.annotation_categories[label]
-            targets.append(_mat(folder / f"annotation_{number}.mat")["obj_contour"])
+            targets.append(read_mat(folder / f"annotation_{number}.mat")["obj_contour"])
         target = targets[0] if len(targets) == 1 else tuple(targets)
         return self._sample(pil_image(path), target)
 
@@ -357,7 +330,7 @@ class Caltech101(VisionDataset):
         return len(self._files)
 
 
-class Caltech256(_Listed):
+class Caltech256(Listed):
     """30,607 pictures in 257 classes. Source: Griffin, Holub, Perona, 2007."""
 
     def __init__(self, root, transform=None, target_transform=None, download=False):
@@ -416,7 +389,7 @@ class ImageNet(ImageFolder):
             folder = root / "ILSVRC2012_devkit_t12" / "data"
             synsets = [
                 row.tolist()[:5]
-                for row in _mat(folder / "meta.mat")["synsets"]
+                for row in read_mat(folder / "meta.mat")["synsets"]
                 if row.tolist()[4] == 0
             ]
             by_number = {int(row[0]): str(row[1]) for row in synsets}

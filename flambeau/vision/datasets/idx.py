@@ -1,7 +1,9 @@
 """IDX, the file format of MNIST: two zero bytes, type, ndim, sizes, then the values, big-endian."""
 
 import gzip
+import lzma
 import math
+import os
 
 import flambeau
 
@@ -13,10 +15,11 @@ _TYPES = {
     0x0D: (">f4", "float32"),
     0x0E: (">f8", "float64"),
 }
+_OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 
 def read_idx(path):
-    """The tensor in an IDX file, gzipped (by its name) or not.
+    """The tensor in an IDX file, compressed (by its name, .gz or .xz) or not.
 
     Raises:
         RuntimeError: not such a file, or one that is cut off or too long.
@@ -24,13 +27,9 @@ def read_idx(path):
     import numpy
 
     try:
-        if str(path).endswith(".gz"):
-            with gzip.open(path) as file:
-                content = file.read()
-        else:
-            with open(path, "rb") as file:
-                content = file.read()
-    except (EOFError, gzip.BadGzipFile) as error:
+        with _OPENERS.get(os.path.splitext(path)[1], open)(path, "rb") as file:
+            content = file.read()
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError) as error:
         raise RuntimeError(f"read_idx: {path} is damaged: {error}") from error
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _TYPES:
         raise RuntimeError(f"read_idx: {path} is no IDX file, it begins with {content[:4]!r}.")

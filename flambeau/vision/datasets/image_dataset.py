@@ -42,8 +42,14 @@ class ImageDataset(Dataset):
         images = self.data[index]
         return images.unsqueeze(-3) if self.data.ndim == 3 else images
 
+    def _target(self, index):
+        return int(self.targets[index])
+
+    def _target_batch(self, indices):
+        return self.targets[indices]
+
     def __getitem__(self, index):
-        image, target = self._images(index), int(self.targets[index])
+        image, target = self._images(index), self._target(index)
         if wants_pil(self):
             image = to_pil_image(image)
         if self.transform is not None:
@@ -59,7 +65,7 @@ class ImageDataset(Dataset):
         images = self._images(indices)
         if self.transform is not None:
             images = self.transform(images)
-        return [images, self.targets[indices]]
+        return [images, self._target_batch(indices)]
 
     def __len__(self):
         return len(self.data)

@@ -43,6 +43,7 @@ class MNIST(ImageDataset):
     )
     system_folder = Path("/usr/share/datasets/mnist")
     package = None
+    _ndim = 1  # of labels
 
     def __init__(self, root, train=True, transform=None, target_transform=None, download=False):
         self.root = Path(os.path.expanduser(root))
@@ -50,7 +51,7 @@ class MNIST(ImageDataset):
         folder = self._folder(download)
         images = read_idx(_either(folder, self._name("images-idx3")))
         labels = read_idx(_either(folder, self._name("labels-idx1")))
-        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+        if images.ndim != 3 or labels.ndim != self._ndim or len(images) != len(labels):
             raise RuntimeError(
                 f"{type(self).__name__}: images {tuple(images.shape)} and labels "
                 f"{tuple(labels.shape)} in {folder} do not belong together."
@@ -68,7 +69,7 @@ class MNIST(ImageDataset):
 
     def _folder(self, fetch):
         places = (self.raw_folder, self.root, self.system_folder)
-        names = [name.removesuffix(".gz") for name, _ in self.resources]
+        names = [name.removesuffix(".gz").removesuffix(".xz") for name, _ in self.resources]
         for place in places:
             if all(_either(place, name).exists() for name in names):
                 return place
@@ -186,7 +187,68 @@ class EMNIST(MNIST):
         return f"{self.part}-{kind}-ubyte"
 
 
+class QMNIST(MNIST):
+    """MNIST with its whole 60,000 test digits and what is known of each; what "train", "test", "test10k", "test50k" or "nist".
+
+    what: by default "train" or "test", as `train` says. compat: targets are the digits alone; else int64 (8,): the
+    digit, the hand's series, the writer, the number in the writer's digits, NIST's class and place, and two zeros.
+    Source: Yadav, Bottou, "Cold case", 2019, arXiv:1905.10498.
+    """
+
+    mirrors = ("https://raw.githubusercontent.com/facebookresearch/qmnist/master/",)
+    subsets = {
+        "train": "train",
+        "test": "test",
+        "test10k": "test",
+        "test50k": "test",
+        "nist": "nist",
+    }
+    _ndim = 2
+    _files = {
+        "train": (
+            ("qmnist-train-images-idx3-ubyte.gz", "ed72d4157d28c017586c42bc6afe6370"),
+            ("qmnist-train-labels-idx2-int.gz", "0058f8dd561b90ffdd0f734c6a30e5e4"),
+        ),
+        "test": (
+            ("qmnist-test-images-idx3-ubyte.gz", "1394631089c404de565df7b7aeaf9412"),
+            ("qmnist-test-labels-idx2-int.gz", "5b5b05890a5e13444e108efe57b788aa"),
+        ),
+        "nist": (
+            ("xnist-images-idx3-ubyte.xz", "7f124b3b8ab81486c9d8c2749c17f834"),
+            ("xnist-labels-idx2-int.xz", "5ed0e788978e45d4a8bd4b7caec3d79d"),
+        ),
+    }
+    _parts = {"test10k": slice(10_000), "test50k": slice(10_000, None)}
+    system_folder = Path("/usr/share/datasets/qmnist")
+
+    def __init__(self, root, what=None, compat=True, train=True, **kwargs):
+        self.what = what or ("train" if train else "test")
+        if self.what not in self.subsets:
+            raise ValueError(
+                f"QMNIST: what is {what!r}; it must be one of {', '.join(map(repr, self.subsets))}."
+            )
+        self.compat = compat
+        self.resources = self._files[self.subsets[self.what]]
+        super().__init__(root, train, **kwargs)
+        part = self._parts.get(self.what, slice(None))
+        self.data, self.targets = self.data[part], self.targets[part]
+
+    def _name(self, kind):
+        images, labels = (name.rpartition(".")[0] for name, _ in self.resources)
+        return images if kind.startswith("images") else labels
+
+    def _target(self, index):
+        return int(self.targets[index][0]) if self.compat else self.targets[index]
+
+    def _target_batch(self, indices):
+        return self.targets[indices, 0] if self.compat else self.targets[indices]
+
+    def extra_repr(self):
+        return f"Root location: {self.root}\nSplit: {self.what}"
+
+
 def _either(folder, name):
-    """The plain file where there is one, else the gzipped."""
+    """The plain file where there is one, else the compressed."""
     plain = Path(folder) / name
-    return plain if plain.exists() else plain.with_name(name + ".gz")
+    packed = [plain.with_name(name + suffix) for suffix in (".gz", ".xz")]
+    return next((path for path in (plain, *packed) if path.exists()), packed[0])

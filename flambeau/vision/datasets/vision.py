@@ -1,7 +1,6 @@
 """VisionDataset, the base of data sets of images that lie in files."""
 
 import os
-from pathlib import Path
 
 from ...utils.data import Dataset
 
@@ -97,12 +96,16 @@ def pil_image(path, mode="RGB"):
         from PIL import Image
     except ImportError:
         raise ImportError(
-            f"vision.datasets needs Pillow to read {Path(path).name}, which is not installed. "
+            f"vision.datasets needs Pillow to read {getattr(path, 'name', path)}, which is not installed. "
             "Run: pip install 'flambeau[vision]'."
         ) from None
-    with open(path, "rb") as file:
-        image = Image.open(file)
+    if not isinstance(path, str | os.PathLike):  # a file of bytes
+        image = Image.open(path)
         image.load()
+    else:
+        with open(path, "rb") as file:
+            image = Image.open(file)
+            image.load()
     return image if mode is None or image.mode == mode else image.convert(mode)
 
 

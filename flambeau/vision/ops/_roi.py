@@ -41,11 +41,12 @@ def _max(ctx, input, boxes, sizes, options):
     values, places = _core._roi_max(input, boxes, sizes, *options)
     ctx.save_for_backward(boxes, places)
     ctx.sizes = sizes
-    return values
+    ctx.mark_non_differentiable(places)
+    return values, places
 
 
 @_max.derivative
-def _(ctx, grad_output):
+def _(ctx, grad_output, _):
     boxes, places = ctx.saved
     n, channels, height, width = ctx.sizes
     planes = boxes[:, 0].long()[:, None] * channels + arange(channels)  # (K, C)
@@ -63,7 +64,7 @@ def regions(name, input, boxes):
     if isinstance(boxes, list | tuple):
         for i, own in enumerate(boxes):
             if own.ndim != 2 or own.shape[1] != 4:
-                raise ValueError(
+                raise AssertionError(
                     f"{name}: boxes of image {i} are {tuple(own.shape)}; they must be (L, 4)."
                 )
         if not boxes:
@@ -74,7 +75,7 @@ def regions(name, input, boxes):
         ]
         return cat([cat(images), cat(list(boxes))], dim=1)
     if boxes.ndim != 2 or boxes.shape[1] != 5:
-        raise ValueError(
+        raise AssertionError(
             f"{name}: boxes are {tuple(boxes.shape)}; they must be (K, 5), the image of each first, or a list of (L, 4)."
         )
     return boxes
@@ -84,21 +85,33 @@ def pair(size):
     return (size, size) if isinstance(size, int) else tuple(size)
 
 
-def pooled(name, input, boxes, output_size, spatial_scale, sampling=0, flags=0, maxima=False):
-    """Features of regions: (K, channels, *output_size), the dtype of input."""
-    boxes = regions(name, input, boxes).detach()
-    bins = pair(output_size)
+def pooled(name, input, boxes, output_size, spatial_scale, sampling=0, flags=0):
+    """Means of the bins of regions: (K, channels, *output_size), the dtype of input."""
+    dtype = input.dtype
+    input, boxes, bins = _fitting(name, input, boxes, output_size)
     if flags & _BY_POSITION and input.shape[1] % (bins[0] * bins[1]):
         raise RuntimeError(
             f"{name}: input has {input.shape[1]} channels; they must be a multiple of the bins, {bins[0]} x {bins[1]}."
         )
+    options = (bins, float(spatial_scale), int(sampling), flags)
+    return _mean(input, boxes, tuple(input.shape), options).to(dtype)
+
+
+def pooled_with_places(name, input, boxes, output_size, spatial_scale):
+    """Maxima of the bins of regions, and where in its plane each lies, -1 for none."""
+    dtype = input.dtype
+    input, boxes, bins = _fitting(name, input, boxes, output_size)
+    found, places = _max(input, boxes, tuple(input.shape), (bins, float(spatial_scale), 0, 0))
+    return found.to(dtype), places
+
+
+def _fitting(name, input, boxes, output_size):
+    """Input and boxes in a dtype that there are loops for, and the bins."""
+    boxes = regions(name, input, boxes).detach()
     if input.dtype != boxes.dtype:
         raise RuntimeError(
             f"{name}: input is {input.dtype} and boxes are {boxes.dtype}; they must be alike."
         )
-    dtype = input.dtype
-    if dtype not in (float32, float64):
+    if input.dtype not in (float32, float64):
         input, boxes = input.float(), boxes.float()
-    options = (bins, float(spatial_scale), int(sampling), flags)
-    found = (_max if maxima else _mean)(input, boxes, tuple(input.shape), options)
-    return found.to(dtype)
+    return input, boxes, pair(output_size)

@@ -217,10 +217,17 @@ def _box_inter_union(boxes1, boxes2):
 def box_iou(boxes1, boxes2, fmt="xyxy"):
     """Intersection over union of all pairs: (N, 4) and (M, 4) to (N, M).
 
+    fmt: "xyxy", "xywh" or "cxcywh", or of rotated boxes "xywhr", "cxcywhr" (N, 5) or "xyxyxyxy" (N, 8), whose result is
+    float32.
+
     Example:
         >>> ops.box_iou(torch.tensor([[0., 0., 2., 2.]]), torch.tensor([[1., 0., 3., 2.], [5., 5., 6., 6.]]))
         tensor([[0.3333, 0.0000]])
     """
+    if fmt in ("xywhr", "cxcywhr", "xyxyxyxy"):
+        from ._turned import iou
+
+        return iou(*(box_convert(boxes, fmt, "cxcywhr") for boxes in (boxes1, boxes2)))
     inter, union = _box_inter_union(_corners(boxes1, fmt), _corners(boxes2, fmt))
     return inter / union
 

@@ -6,6 +6,7 @@ Source: Ghiasi, Lin, Le, "DropBlock", 2018, arXiv:1810.12890, algorithm 1 and eq
 import math
 
 from ... import empty, nn
+from ...fx import wrap
 from ...nn import functional as F
 
 __all__ = ["DropBlock2d", "DropBlock3d", "drop_block2d", "drop_block3d"]
@@ -30,11 +31,13 @@ def _drop_block(name, n, input, p, block_size, inplace, eps, training):
     return input.mul_(kept).mul_(scale) if inplace else input * kept * scale
 
 
+@wrap
 def drop_block2d(input, p, block_size, inplace=False, eps=1e-06, training=True):
     """input (N, C, H, W) with blocks of block_size x block_size set to 0, about a share p of it; the rest is scaled."""
     return _drop_block("drop_block2d", 2, input, p, block_size, inplace, eps, training)
 
 
+@wrap
 def drop_block3d(input, p, block_size, inplace=False, eps=1e-06, training=True):
     """input (N, C, D, H, W) with cubes of block_size set to 0, about a share p of it; the rest is scaled."""
     return _drop_block("drop_block3d", 3, input, p, block_size, inplace, eps, training)
@@ -42,8 +45,6 @@ def drop_block3d(input, p, block_size, inplace=False, eps=1e-06, training=True):
 
 class DropBlock2d(nn.Module):
     """drop_block2d as a layer."""
-
-    _function = staticmethod(drop_block2d)
 
     def __init__(self, p, block_size, inplace=False, eps=1e-06):
         super().__init__()
@@ -53,7 +54,7 @@ class DropBlock2d(nn.Module):
         self.eps = eps
 
     def forward(self, input):
-        return self._function(input, self.p, self.block_size, self.inplace, self.eps, self.training)
+        return drop_block2d(input, self.p, self.block_size, self.inplace, self.eps, self.training)
 
     def extra_repr(self):
         return f"p={self.p}, block_size={self.block_size}, inplace={self.inplace}"
@@ -62,4 +63,5 @@ class DropBlock2d(nn.Module):
 class DropBlock3d(DropBlock2d):
     """drop_block3d as a layer."""
 
-    _function = staticmethod(drop_block3d)
+    def forward(self, input):
+        return drop_block3d(input, self.p, self.block_size, self.inplace, self.eps, self.training)

@@ -3,6 +3,7 @@
 import math
 
 from ... import cat, nn, where
+from ...fx import wrap
 from ._roi import regions
 from .boxes import box_area
 from .roi_align import roi_align
@@ -26,6 +27,43 @@ class LevelMapper:
         return level.clamp(min=self.k_min, max=self.k_max).long() - self.k_min
 
 
+def _scales(features, image_shapes, canonical_scale, canonical_level):
+    """(scale of each level, the function that finds the level of boxes)."""
+    if not image_shapes:
+        raise ValueError(
+            "MultiScaleRoIAlign: image_shapes is empty; there must be a size for each image."
+        )
+    largest = [max(sizes) for sizes in zip(*image_shapes)]
+    scales = [2.0 ** round(math.log2(f.shape[-2] / largest[0])) for f in features]
+    ends = (int(-math.log2(scale)) for scale in (scales[0], scales[-1]))
+    return scales, LevelMapper(*ends, canonical_scale, canonical_level)
+
+
+@wrap  # tracing does not enter: its loops depend on the names and the number of features
+def _pooled(
+    x, boxes, image_shapes, names, output_size, sampling_ratio, canonical_scale, canonical_level
+):
+    """roi_align of each box on its level."""
+    features = [value for name, value in x.items() if name in names]
+    if not features:
+        raise ValueError(
+            f"MultiScaleRoIAlign: none of {names} is among the features, {', '.join(x)}."
+        )
+    scales, map_levels = _scales(features, image_shapes, canonical_scale, canonical_level)
+    rois = regions("MultiScaleRoIAlign", features[0], boxes)
+    if len(features) == 1:
+        return roi_align(features[0], rois, output_size, scales[0], sampling_ratio)
+    levels = map_levels(boxes)
+    found, order = [], []
+    for level, (feature, scale) in enumerate(zip(features, scales)):
+        own = where(levels == level)[0]
+        order.append(own)
+        found.append(
+            roi_align(feature, rois[own].to(feature.dtype), output_size, scale, sampling_ratio)
+        )
+    return cat(found)[cat(order).argsort()]
+
+
 class MultiScaleRoIAlign(nn.Module):
     """roi_align of boxes on features of several scales: (K, C, *output_size).
 
@@ -47,51 +85,12 @@ class MultiScaleRoIAlign(nn.Module):
         self.sampling_ratio = sampling_ratio
         self.canonical_scale = canonical_scale
         self.canonical_level = canonical_level
-        self.scales = None
-        self.map_levels = None
-
-    def _set_scales(self, features, image_shapes):
-        if not image_shapes:
-            raise ValueError(
-                "MultiScaleRoIAlign: image_shapes is empty; there must be a size for each image."
-            )
-        largest = [max(sizes) for sizes in zip(*image_shapes)]
-        self.scales = [2.0 ** round(math.log2(f.shape[-2] / largest[0])) for f in features]
-        self.map_levels = LevelMapper(
-            int(-math.log2(self.scales[0])),
-            int(-math.log2(self.scales[-1])),
-            self.canonical_scale,
-            self.canonical_level,
-        )
 
     def forward(self, x, boxes, image_shapes):
-        features = [value for name, value in x.items() if name in self.featmap_names]
-        if not features:
-            raise ValueError(
-                f"MultiScaleRoIAlign: none of {self.featmap_names} is among the features, {', '.join(x)}."
-            )
-        if self.scales is None or self.map_levels is None:
-            self._set_scales(features, image_shapes)
-        rois = regions("MultiScaleRoIAlign", features[0], boxes)
-        if len(features) == 1:
-            return roi_align(
-                features[0], rois, self.output_size, self.scales[0], self.sampling_ratio
-            )
-        levels = self.map_levels(boxes)
-        found, order = [], []
-        for level, (feature, scale) in enumerate(zip(features, self.scales)):
-            own = where(levels == level)[0]
-            order.append(own)
-            found.append(
-                roi_align(
-                    feature,
-                    rois[own].to(feature.dtype),
-                    self.output_size,
-                    scale,
-                    self.sampling_ratio,
-                )
-            )
-        return cat(found)[cat(order).argsort()]
+        return _pooled(
+            x, boxes, image_shapes, self.featmap_names, self.output_size, self.sampling_ratio, self.canonical_scale,
+            self.canonical_level,
+        )  # fmt: skip
 
     def __repr__(self):
         return (

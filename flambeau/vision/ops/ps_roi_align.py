@@ -1,11 +1,13 @@
 """RoIAlign that reads channels of its own for each bin."""
 
 from ... import nn
+from ...fx import wrap
 from ._roi import _ALIGNED, _BY_POSITION, pooled
 
 __all__ = ["PSRoIAlign", "ps_roi_align"]
 
 
+@wrap
 def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1):
     """roi_align, aligned, where bin (i, j) of channel c is read from channel (c * rows + i) * columns + j of input.
 

@@ -1,11 +1,13 @@
 """Means of the bins of regions, each bin of channels of its own."""
 
+from ...fx import wrap
 from ._roi import _BY_POSITION, _PIXELS, pooled
 from .roi_pool import RoIPool
 
 __all__ = ["PSRoIPool", "ps_roi_pool"]
 
 
+@wrap
 def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
     """Means of the pixels of bins, where bin (i, j) of channel c is read from channel (c * rows + i) * columns + j.
 
@@ -20,4 +22,5 @@ def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
 class PSRoIPool(RoIPool):
     """ps_roi_pool as a layer."""
 
-    _function = staticmethod(ps_roi_pool)
+    def forward(self, input, rois):
+        return ps_roi_pool(input, rois, self.output_size, self.spatial_scale)

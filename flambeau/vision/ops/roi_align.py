@@ -1,11 +1,13 @@
 """RoIAlign."""
 
 from ... import nn
+from ...fx import wrap
 from ._roi import _ALIGNED, pooled
 
 __all__ = ["RoIAlign", "roi_align"]
 
 
+@wrap
 def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=False):
     """Means of bilinear samples in the bins of regions: (K, C, *output_size).
 

@@ -1,11 +1,13 @@
 """Maxima of the bins of regions."""
 
 from ... import nn
-from ._roi import pooled
+from ...fx import wrap
+from ._roi import pooled_with_places
 
 __all__ = ["RoIPool", "roi_pool"]
 
 
+@wrap
 def roi_pool(input, boxes, output_size, spatial_scale=1.0):
     """The largest element of each bin of regions whose corners are rounded to pixels: (K, C, *output_size).
 
@@ -18,13 +20,11 @@ def roi_pool(input, boxes, output_size, spatial_scale=1.0):
         tensor([[[[ 5.,  7.],
                   [13., 15.]]]])
     """
-    return pooled("roi_pool", input, boxes, output_size, spatial_scale, maxima=True)
+    return pooled_with_places("roi_pool", input, boxes, output_size, spatial_scale)[0]
 
 
 class RoIPool(nn.Module):
     """roi_pool as a layer."""
-
-    _function = staticmethod(roi_pool)
 
     def __init__(self, output_size, spatial_scale):
         super().__init__()
@@ -32,7 +32,7 @@ class RoIPool(nn.Module):
         self.spatial_scale = spatial_scale
 
     def forward(self, input, rois):
-        return self._function(input, rois, self.output_size, self.spatial_scale)
+        return roi_pool(input, rois, self.output_size, self.spatial_scale)
 
     def extra_repr(self):
         return f"output_size={self.output_size}, spatial_scale={self.spatial_scale}"

@@ -4,10 +4,12 @@ Source: Huang, Sun, Liu, Sedra, Weinberger, "Deep Networks with Stochastic Depth
 """
 
 from ... import empty, nn
+from ...fx import wrap
 
 __all__ = ["StochasticDepth", "stochastic_depth"]
 
 
+@wrap
 def stochastic_depth(input, p, mode, training=True):
     """input, set to 0 with probability p, what stays divided by 1 - p.
 

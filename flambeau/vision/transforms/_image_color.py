@@ -1,13 +1,19 @@
 """Images as tensors (..., C, H, W): values and colours."""
 
 from ... import arange, as_tensor, exp, float32, get_default_dtype, iinfo, stack, uint8, where
+from ... import bool as bool_
 from ...nn import functional as nnF
 from ._image import as_before
 
 
+def white(dtype):
+    """The value of white in a dtype."""
+    return 1 if dtype.is_floating_point else 1 if dtype == bool_ else iinfo(dtype).max
+
+
 def bound(image):
-    """The value of white."""
-    return 1.0 if image.is_floating_point() else float(iinfo(image.dtype).max)
+    """The value of white, as a float."""
+    return float(white(image.dtype))
 
 
 def convert_dtype(image, dtype=None):

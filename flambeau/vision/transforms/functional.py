@@ -9,7 +9,7 @@ import functools
 from ... import Tensor
 from . import _image, _image_color, _image_warp, _pil
 from ._conversions import pil_to_tensor, to_pil_image, to_tensor
-from .modes import InterpolationMode, pair, shows_first
+from .modes import PIL_NUMBERS, InterpolationMode, pair, shows_first
 
 __all__ = [
     "InterpolationMode", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation",
@@ -18,6 +18,8 @@ __all__ = [
     "hflip", "invert", "normalize", "pad", "perspective", "pil_to_tensor", "posterize", "resize", "resized_crop",
     "rgb_to_grayscale", "rotate", "solarize", "ten_crop", "to_grayscale", "to_pil_image", "to_tensor", "vflip",
 ]  # fmt: skip
+
+pil_modes_mapping = {mode: PIL_NUMBERS[mode.value] for mode in InterpolationMode}
 
 
 def _check_tensor(image, name):

@@ -8,6 +8,7 @@ import enum
 
 from ... import Tensor, as_tensor
 from ...overrides import DisableTorchFunctionSubclass
+from ...utils._pytree import tree_leaves
 
 __all__ = [
     "BoundingBoxFormat", "BoundingBoxes", "Image", "KeyPoints", "Mask", "TVTensor", "Video",
@@ -56,9 +57,11 @@ class TVTensor(Tensor):
         with DisableTorchFunctionSubclass():
             output = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
-        keeps = _keeps_type[0] or name in _KEEPING
-        if keeps and args and isinstance(args[0], cls):
+        if name in _KEEPING and args and isinstance(args[0], cls):
             return _wrapped_all(output, args[0])
+        if _keeps_type[0]:
+            like = next(t for t in tree_leaves((args, kwargs)) if isinstance(t, cls))
+            return _wrapped_all(output, like)
         return _plain(output)
 
     def __deepcopy__(self, memo):
@@ -184,10 +187,10 @@ class BoundingBoxes(TVTensor):
             )
         if made.ndim == 1:
             made = made.as_subclass(Tensor).unsqueeze(0).as_subclass(cls)
-        numbers = _NUMBERS.get(format.value, 4)
-        if made.ndim != 2 or (made.shape[1] != numbers and made.numel()):
+        if made.ndim != 2:
             raise ValueError(
-                f"BoundingBoxes: data is {tuple(made.shape)}; in {format.value} it must be (N, {numbers})."
+                f"BoundingBoxes: data is {tuple(made.shape)}; in {format.value} it must be (N, "
+                f"{_NUMBERS.get(format.value, 4)})."
             )
         if is_rotated_bounding_format(format) and not made.is_floating_point():
             raise ValueError(

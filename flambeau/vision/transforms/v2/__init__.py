@@ -25,7 +25,7 @@ __all__, __getattr__ = _lazy.contents(
         "SetClampingMode",
         "_misc": "ConvertImageDtype Identity Lambda LinearTransformation Normalize ToDtype UniformTemporalSubsample",
         "_transform": "Transform",
-        "_types": "PILToTensor ToImage ToPILImage ToPureTensor ToTensor",
+        "_types": "CVCUDAToTensor PILToTensor ToCVCUDATensor ToImage ToPILImage ToPureTensor ToTensor",
         "_utils": "check_type get_bounding_boxes get_keypoints has_all has_any query_chw query_size",
     },
     modules=("functional",),

@@ -69,3 +69,17 @@ class ToTensor(Transform):
 
     def transform(self, inpt, params):
         return F.to_tensor(inpt)
+
+
+class ToCVCUDATensor(Transform):
+    """Nothing: tensors of CV-CUDA are not offered."""
+
+    def transform(self, inpt, params):
+        return F.to_cvcuda_tensor(inpt)
+
+
+class CVCUDAToTensor(Transform):
+    """Nothing: tensors of CV-CUDA are not offered."""
+
+    def transform(self, inpt, params):
+        return F.cvcuda_to_tensor(inpt)

@@ -4,6 +4,7 @@ from .... import Tensor
 from ... import tv_tensors
 from .._pil import is_pil
 from . import functional as F
+from .functional import is_pure_tensor
 
 
 def check_type(obj, types_or_checks):
@@ -40,7 +41,7 @@ def get_keypoints(flat_inputs):
 def is_image_or_video(inpt):
     return (
         is_pil(inpt)
-        or F.is_pure_tensor(inpt)
+        or is_pure_tensor(inpt)
         or isinstance(inpt, tv_tensors.Image | tv_tensors.Video)
     )
 
@@ -105,7 +106,7 @@ def fill_for(chosen, inpt):
 def labels_getter(name, given):
     """The function that finds labels in a sample: given, by a key, or what looks like labels."""
     if given == "default":
-        return _likely_labels
+        return _find_labels_default_heuristic
     if callable(given):
         return given
     if isinstance(given, str):
@@ -121,7 +122,7 @@ def _holder(sample):
     return sample[1] if isinstance(sample, tuple) and len(sample) > 1 else sample
 
 
-def _likely_labels(sample):
+def _find_labels_default_heuristic(sample):
     """The second of a pair that is a tensor, or the entry of a dict that says labels, or else label."""
     held = _holder(sample)
     if isinstance(held, Tensor):

@@ -10,7 +10,6 @@ import inspect
 
 from ..... import Tensor
 from .... import tv_tensors
-from ..._pil import is_pil
 from ...modes import InterpolationMode, shows_first
 
 KERNELS = {}  # name -> kind -> kernel
@@ -121,23 +120,22 @@ def _shown(kind):
     return "images of Pillow" if kind == "pil" else kind.__name__
 
 
+def _found(own, kind):
+    """Of the handlers of a function that of a type, or of what it is derived from; None: there is none."""
+    if kind in own:
+        return own[kind]
+    for base in kind.__mro__:
+        if base.__module__ == "PIL.Image" and base.__name__ == "Image":
+            return own.get("pil")
+        if base in own and not (base is Tensor and issubclass(kind, tv_tensors.TVTensor)):
+            return own[base]
+    return None
+
+
 def handler_of(function, inpt):
     """What takes an input, or None."""
     own = _handlers.get(function)
-    if own is None:
-        return None
-    kind = type(inpt)
-    if kind in own:
-        return own[kind]
-    if is_pil(inpt):
-        return own.get("pil")
-    if not isinstance(inpt, Tensor):
-        return None
-    if isinstance(inpt, tv_tensors.TVTensor):
-        return next(
-            (own[base] for base in kind.__mro__ if base in own and base is not Tensor), None
-        )
-    return own.get(Tensor)
+    return own and _found(own, type(inpt))
 
 
 def register_kernel(functional, tv_tensor_cls):
@@ -190,3 +188,40 @@ def names():
 def named(name):
     """A function, by its name or another one; None where there is none."""
     return FUNCTIONS.get(_ALIASES.get(name, name))
+
+
+def _no_cvcuda(*args, **kwargs):
+    raise NotImplementedError("transforms.v2: tensors of CV-CUDA are not offered.")
+
+
+def private(name):
+    """A kernel by a name of torchvision's own files: _resize_image_pil."""
+    if name.startswith("_") and name.endswith("_image_pil"):
+        own = name[1:].removesuffix("_image_pil")
+        kernel = KERNELS.get(own, {}).get("pil")
+    elif name.endswith("_image_cvcuda"):
+        kernel = _no_cvcuda
+    else:
+        kernel = named(name) or kernel_named(name)
+    if kernel is None:
+        raise AttributeError(f"transforms.v2.functional has no kernel {name!r}")
+    return kernel
+
+
+def kernel_for(functional, input_type, *, allow_passthrough=False):
+    """What a function of transforms.v2.functional does to inputs of a type; allow_passthrough: nothing, if it takes none.
+
+    TypeError: it takes no such inputs.
+    """
+    own = _handlers.get(functional)
+    if own is None:
+        raise ValueError(f"kernel_for: {functional!r} is no function of transforms.v2.functional.")
+    found = _found(own, input_type)
+    if found is not None:
+        return found
+    if allow_passthrough:
+        return lambda inpt, *args, **kwargs: inpt
+    raise TypeError(
+        f"{getattr(functional, '__name__', functional)}: takes "
+        f"{', '.join(sorted(map(_shown, own)))}, not {input_type.__name__}."
+    )

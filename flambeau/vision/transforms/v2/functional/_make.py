@@ -5,7 +5,7 @@ from .... import tv_tensors
 from ... import _conversions, _image, _image_color, _image_warp, _pil
 from ...modes import pair
 from . import _points
-from ._dispatch import FUNCTIONS, functional, handler_of
+from ._dispatch import FUNCTIONS, KERNELS, functional, handler_of
 
 # fmt: off
 horizontal_flip = functional(
@@ -204,6 +204,16 @@ def to_image(inpt):
     return tv_tensors.Image(inpt)
 
 
+def to_cvcuda_tensor(inpt):
+    """Nothing: tensors of CV-CUDA are not offered."""
+    raise NotImplementedError("to_cvcuda_tensor: tensors of CV-CUDA are not offered.")
+
+
+def cvcuda_to_tensor(cvcuda_img):
+    """Nothing: tensors of CV-CUDA are not offered."""
+    raise NotImplementedError("cvcuda_to_tensor: tensors of CV-CUDA are not offered.")
+
+
 def is_pure_tensor(inpt):
     """Whether it is a tensor that does not say what it is."""
     return isinstance(inpt, Tensor) and not isinstance(inpt, tv_tensors.TVTensor)
@@ -340,3 +350,15 @@ def sanitize_keypoints(key_points, canvas_size=None):
 def known(function, inpt):
     """Whether a function takes this input."""
     return handler_of(function, inpt) is not None
+
+
+# These tell themselves what an input is, so they are their own kernels.
+for _function, _kinds in {
+    five_crop: ("image", "video", "pil"),
+    ten_crop: ("image", "video", "pil"),
+    get_dimensions: ("image", "video", "pil"),
+    get_num_channels: ("image", "video", "pil"),
+    get_num_frames: ("video",),
+    get_size: ("image", "video", "mask", "bounding_boxes", "keypoints", "pil"),
+}.items():
+    KERNELS[_function.__name__] = dict.fromkeys(_kinds, _function)

@@ -2,7 +2,7 @@
 
 import math
 
-from ..... import cat, ceil, float32, floor, stack, tensor
+from ..... import atan2, cat, ceil, cos, float32, floor, hypot, sin, stack, tensor, where
 from ....ops.boxes import box_convert
 from ....tv_tensors import BoundingBoxFormat, is_rotated_bounding_format
 from ... import _image, _image_warp
@@ -19,6 +19,39 @@ def convert_format(boxes, format, new_format):
     """Boxes in another format of their kind, in their dtype."""
     values = boxes if boxes.is_floating_point() else boxes.to(float32)
     return _convert(values, format, new_format).to(boxes.dtype)
+
+
+def conversions():
+    """_xyxy_to_xywh and the like: name -> function."""
+
+    def conversion(old, new):
+        return lambda boxes, inplace=False: convert_format(boxes, old, new)
+
+    kinds = [BoundingBoxFormat.XYXY, BoundingBoxFormat.XYWH, BoundingBoxFormat.CXCYWH]
+    turned = [BoundingBoxFormat.XYWHR, BoundingBoxFormat.CXCYWHR, BoundingBoxFormat.XYXYXYXY]
+    return {
+        f"_{old.value.lower()}_to_{new.value.lower()}": conversion(old, new)
+        for family in (kinds, turned)
+        for old in family
+        for new in family
+        if old != new
+    }
+
+
+def straightened(corners):
+    """Parallelograms (..., 8) as rectangles with the same middle and longer diagonal, along the longer side."""
+    values = corners if corners.is_floating_point() else corners.to(float32)
+    x1, y1, x2, y2, x3, y3, x4, y4 = values.unbind(-1)
+    across, down = hypot(x2 - x1, y2 - y1), hypot(x4 - x1, y4 - y1)
+    turn, turn_down = atan2(y1 - y2, x2 - x1), atan2(y1 - y4, x4 - x1)
+    between = turn - turn_down
+    height, lean = sin(between), cos(between) * where(between > math.pi / 2, -1, 1)
+    w = where(across < down, across * height, across + down * lean)
+    h = where(across > down, down * height, down + across * lean)
+    turn = where(down > across, turn_down + math.pi / 2, turn) * (180 / math.pi)
+    middle = ((x1 + x3) / 2, (y1 + y3) / 2)
+    boxes = stack([*middle, w, h, turn], dim=-1)
+    return _convert(boxes, BoundingBoxFormat.CXCYWHR, BoundingBoxFormat.XYXYXYXY).to(corners.dtype)
 
 
 def clamp(boxes, format, canvas_size, clamping_mode="soft"):
@@ -57,7 +90,8 @@ def moved(boxes, format, move, canvas_size=None, clamping_mode="soft", mirrored=
         points = _convert(values, format, BoundingBoxFormat.XYXYXYXY).view(-1, 4, 2)
         points = move(points)
         points = points[:, _MIRRORED] if mirrored else points
-        return _convert(points.flatten(1), BoundingBoxFormat.XYXYXYXY, format).to(boxes.dtype)
+        corners = straightened(points.flatten(1))
+        return _convert(corners, BoundingBoxFormat.XYXYXYXY, format).to(boxes.dtype)
     x1, y1, x2, y2 = _convert(values, format, _XYXY).unbind(-1)
     points = move(
         stack([stack([x, y], -1) for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))], 1)

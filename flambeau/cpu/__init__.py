@@ -2,14 +2,12 @@
 
 import contextlib
 
-from . import amp as _amp
+from . import amp
 
 __all__ = [
     "Event", "Stream", "StreamContext", "amp", "current_device", "current_stream", "device_count",
     "get_capabilities", "is_available", "is_initialized", "set_device", "stream", "synchronize",
 ]  # fmt: skip
-
-amp = _amp
 
 
 def is_available():
@@ -42,7 +40,7 @@ def synchronize(device=None):
 
 def get_capabilities():
     """{name: bool} of instructions that kernels may use."""
-    from .backends.cpu import get_cpu_capability
+    from ..backends.cpu import get_cpu_capability
 
     level = get_cpu_capability()
     return {"avx2": level in ("AVX2", "AVX512"), "avx512": level == "AVX512"}

@@ -1,13 +1,14 @@
 """Images between files, bytes and tensors: JPEG, PNG, WebP, GIF, AVIF, by Pillow, and JPEG by simplejpeg where it is installed.
 
-An image is uint8 (C, H, W), bytes are uint8 (N,). Videos are read by PyAV, not here.
+An image is uint8 (C, H, W), bytes are uint8 (N,).
 """
 
 import enum
 import io as _io
 import os
 
-from .. import Tensor, frombuffer, stack, uint8
+from ... import Tensor, cat, frombuffer, full_like, stack, uint8
+from . import _png16
 
 __all__ = [
     "ImageReadMode", "decode_avif", "decode_gif", "decode_heic", "decode_image", "decode_jpeg", "decode_png",
@@ -111,6 +112,8 @@ def _decoded(name, input, mode, exif=False, formats=None):
         fast = _by_simplejpeg(data, mode)
         if fast is not None:
             return fast
+    if _png16.is_wide(data):
+        return _in_channels(name, _png16.decode(name, data), mode)
     image_module = _pillow(name)
     from PIL import ImageOps, ImageSequence
 
@@ -126,8 +129,24 @@ def _decoded(name, input, mode, exif=False, formats=None):
         ) from error
 
 
+def _in_channels(name, image, mode):
+    """Channels of 16 bits, uint16 (C, H, W), in a mode: without the last, or with the brightest, if it is of alpha."""
+    wanted = {
+        ImageReadMode.UNCHANGED: len(image),
+        ImageReadMode.RGB: 3,
+        ImageReadMode.RGB_ALPHA: 4,
+    }.get(mode)
+    if wanted is None or len(image) == 2 and wanted != 2:
+        raise NotImplementedError(
+            f"{name}: a PNG of 16 bits in {len(image)} channels is not read to {mode.name}; take UNCHANGED."
+        )
+    if wanted > len(image):
+        return cat([image, full_like(image[:1], 2**16 - 1)])
+    return image[:wanted]
+
+
 def _planes(image, mode):
-    from .transforms._conversions import pil_to_tensor
+    from ..transforms._conversions import pil_to_tensor
 
     wanted = _MODES.get(mode)
     if wanted is None:
@@ -142,7 +161,7 @@ def _by_simplejpeg(data, mode):
         import simplejpeg
     except ImportError:
         return None
-    from .. import from_numpy
+    from ... import from_numpy
 
     space = "RGB" if mode == ImageReadMode.RGB else "Gray"
     try:
@@ -208,7 +227,7 @@ def _encoded(name, input, format, **options):
             f"{name}: input is {shown}; it must be uint8 (C, H, W) of 1 or 3 channels."
         )
     _pillow(name)
-    from .transforms._conversions import to_pil_image
+    from ..transforms._conversions import to_pil_image
 
     written = _io.BytesIO()
     to_pil_image(input).save(written, format, **options)
