@@ -1,6 +1,7 @@
 // Which of the compiled instruction sets this process uses: the machine's best, or the lower one
 // that FLAMBEAU_CPU (avx512, avx2 or portable) asks for, as kernels made at run time do too.
 #pragma once
+#include <cstdint>
 
 namespace flambeau {
 
@@ -8,6 +9,9 @@ enum class CpuLevel { portable, avx2, avx512 };
 
 /// Decided at the first call. A name that is not known is left to the kernel language to refuse.
 CpuLevel cpu_level();
+
+/// The bytes of the largest cache, as the system tells, or 32 MB where it does not.
+int64_t last_cache_bytes();
 
 /// Of three sets of kernels, one compiled for each level, the one this process uses.
 template <class Kernels>

@@ -36,13 +36,29 @@ void relax() {
 #endif
 }
 
-// Longer than the gap between two operators of a running program, shorter than anyone would notice.
-constexpr auto spin_time = std::chrono::microseconds(40);
+/// The CPUs that this process may run on.
+int allowed_cpus() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
 
-/// Polls ready() for spin_time; true as soon as it holds.
+using Time = std::chrono::steady_clock::duration;
+
+/// How long a worker polls before it sleeps. To wake one takes some 50 us on a virtual machine;
+/// four times that is longer than the gap between two operators of a running program and shorter
+/// than anyone would notice. Where there are more threads than CPUs, polling only keeps others from
+/// work.
+Time polling_time(int n_threads) {
+  return std::chrono::microseconds(n_threads <= allowed_cpus() ? 200 : 5);
+}
+
+/// Polls ready() for a time; true as soon as it holds.
 template <class Ready>
-bool spin_until(Ready&& ready) {
-  auto deadline = std::chrono::steady_clock::now() + spin_time;
+bool spin_until(Time time, Ready&& ready) {
+  auto deadline = std::chrono::steady_clock::now() + time;
   do {
     for (int i = 0; i < 16; ++i) {
       if (ready()) return true;
@@ -62,12 +78,16 @@ bool spin_until(Ready&& ready) {
 /// A worker joins by active + 1 while open is set and leaves by active - 1. The caller clears open
 /// when no chunk is left and waits for active to be 0: it never waits for a worker that slept
 /// through.
+///
+/// Each thread begins with a share of its own, neighbouring chunks and the same ones in every loop
+/// of that many, so that it finds in its caches what it wrote there; then it helps the others.
 class Pool {
  public:
-  explicit Pool(int n_workers) {
+  explicit Pool(int n_workers)
+      : polling_(polling_time(n_workers + 1)), shares_(std::make_unique<Share[]>(n_workers + 1)) {
     workers_.reserve(n_workers);
     try {
-      for (int i = 0; i < n_workers; ++i) workers_.emplace_back([this] { work(); });
+      for (int i = 1; i <= n_workers; ++i) workers_.emplace_back([this, i] { work(i); });
     } catch (const std::system_error&) {
       // The system allows no more: those that started, and the caller, do all the work.
     }
@@ -86,9 +106,13 @@ class Pool {
   void run(int64_t n_chunks, threads_detail::Body body, void* context) {
     body_ = body;
     context_ = context;
-    n_chunks_ = n_chunks;
     error_ = nullptr;
-    next_.store(0, std::memory_order_relaxed);
+    n_shares_ = static_cast<int>(std::min<int64_t>(workers_.size() + 1, n_chunks));
+    const int64_t length = n_chunks / n_shares_, longer = n_chunks % n_shares_;
+    for (int64_t i = 0, begin = 0; i < n_shares_; ++i) {
+      shares_[i].next.store(begin, std::memory_order_relaxed);
+      shares_[i].end = begin += length + (i < longer);
+    }
     state_.fetch_add(one_generation + open, std::memory_order_release);
     int64_t wanted = n_chunks - 1;
     if (wanted < static_cast<int64_t>(workers_.size())) {
@@ -97,11 +121,11 @@ class Pool {
       state_.notify_all();
     }
 
-    claim_chunks();
+    claim_chunks(0);
 
     uint32_t left = state_.fetch_sub(open, std::memory_order_acq_rel) & active_mask;
     auto drained = [&] { return (state_.load(std::memory_order_acquire) & active_mask) == 0; };
-    if (left != 0 && !spin_until(drained)) {
+    if (left != 0 && !spin_until(polling_, drained)) {
       for (;;) {
         uint32_t seen = drained_.load(std::memory_order_acquire);
         if (drained()) break;
@@ -116,29 +140,39 @@ class Pool {
   static constexpr uint32_t open = 0x1000;
   static constexpr uint32_t one_generation = 0x2000;
 
-  void claim_chunks() {
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
+  /// Runs the chunks of share `own`, then what is left of the others.
+  void claim_chunks(int own) {
     inside_chunk = true;
-    for (;;) {
-      int64_t chunk = next_.fetch_add(1, std::memory_order_relaxed);
-      if (chunk >= n_chunks_) break;
-      try {
-        body_(context_, chunk);
-      } catch (...) {
-        next_.store(n_chunks_, std::memory_order_relaxed);
-        std::lock_guard lock(error_mutex_);
-        if (!error_) error_ = std::current_exception();
+    for (int i = 0; i < n_shares_; ++i) {
+      Share& share = shares_[(own + i) % n_shares_];
+      for (;;) {
+        int64_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (chunk >= share.end) break;
+        try {
+          body_(context_, chunk);
+        } catch (...) {
+          for (int k = 0; k < n_shares_; ++k)
+            shares_[k].next.store(shares_[k].end, std::memory_order_relaxed);
+          std::lock_guard lock(error_mutex_);
+          if (!error_) error_ = std::current_exception();
+        }
       }
     }
     inside_chunk = false;
   }
 
-  void work() {
+  void work(int own) {
     uint32_t seen = 0;  // the generation this worker has dealt with
     for (;;) {
       auto fresh = [&] {
         return (state_.load(std::memory_order_relaxed) & ~(active_mask | open)) != seen;
       };
-      if (!spin_until(fresh)) {
+      if (!spin_until(polling_, fresh)) {
         while (!fresh()) {
           uint32_t state = state_.load(std::memory_order_relaxed);
           if ((state & ~(active_mask | open)) == seen)
@@ -152,7 +186,7 @@ class Pool {
         joined = state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire);
       seen = state & ~(active_mask | open);
       if (!joined) continue;
-      claim_chunks();
+      claim_chunks(own);
       uint32_t before = state_.fetch_sub(1, std::memory_order_acq_rel);
       if ((before & active_mask) == 1 && !(before & open)) {
         drained_.fetch_add(1, std::memory_order_release);
@@ -162,12 +196,13 @@ class Pool {
   }
 
   alignas(64) std::atomic<uint32_t> state_{0};
-  alignas(64) std::atomic<int64_t> next_{0};
   alignas(64) std::atomic<uint32_t> drained_{0};
   std::atomic<bool> stop_{false};
   threads_detail::Body body_ = nullptr;
   void* context_ = nullptr;
-  int64_t n_chunks_ = 0;
+  int n_shares_ = 0;
+  const Time polling_;
+  const std::unique_ptr<Share[]> shares_;
   std::mutex error_mutex_;
   std::exception_ptr error_;
   std::vector<std::thread> workers_;
@@ -213,12 +248,7 @@ int default_num_threads() {
   for (const char* name : {"FLAMBEAU_NUM_THREADS", "OMP_NUM_THREADS"})
     if (const char* text = std::getenv(name))
       if (int n = std::atoi(text); n > 0) return n;
-  int cpus = static_cast<int>(std::thread::hardware_concurrency());
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = CPU_COUNT(&set);
-#endif
-  return std::max(1, std::min(cpus, cgroup_cpus()));
+  return std::max(1, std::min(allowed_cpus(), cgroup_cpus()));
 }
 
 /// The pool and who may use it. Never destroyed: workers may still wait in it while the process

@@ -1,10 +1,11 @@
 // One pool of threads for the whole process: loops over independent chunks of work.
 // Any thread may call; the GIL is never touched (a caller that holds it should release it first).
 //
-// Chunks are claimed dynamically, so which thread runs which chunk varies, but what a chunk is must
-// depend on the size of the work alone, never on the number of threads: then results do not either.
-// A nested parallel_for, and one that finds the pool busy, runs on the calling thread. The pool
-// starts with its first use and after fork() a child starts a fresh one.
+// Each thread begins with its share of the chunks and then helps the others, so which thread runs
+// which chunk varies, but what a chunk is must depend on the size of the work alone, never on the
+// number of threads: then results do not either. A nested parallel_for, and one that finds the pool
+// busy, runs on the calling thread. The pool starts with its first use and after fork() a child
+// starts a fresh one.
 #pragma once
 #include <algorithm>
 #include <cstdint>

@@ -4,7 +4,12 @@
 #include <cstring>
 
 #include "kernels/elements/walk.h"
+#include "runtime/cpu.h"
 #include "runtime/threads.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace flambeau {
 
@@ -223,18 +228,39 @@ bool copy_turned(const Strided& out, const Strided& self) {
   return true;
 }
 
-/// fn(begin, end) for a part of the bytes for each thread: where they are cut does not show.
+/// fn(begin, end) for parts of the bytes, in threads: where they are cut does not show.
 template <class F>
 static void shared_out(int64_t n_bytes, F&& fn) {
   if (n_bytes < 2 * chunk_bytes || runs_serially()) return fn(int64_t{0}, n_bytes);
-  const int64_t n_parts = std::min<int64_t>(get_num_threads(), n_bytes / chunk_bytes);
-  parallel_ranges(n_bytes, (n_bytes / n_parts / 64 + 1) * 64, fn);
+  constexpr int64_t page = 4096;
+  const int64_t part = std::max(chunk_bytes, n_bytes / (4 * get_num_threads()));
+  parallel_ranges(n_bytes, (part + page - 1) / page * page, fn);
+}
+
+/// A copy that does not read what it overwrites, and leaves in the caches what is there.
+static void copy_past_caches(char* to, const char* from, int64_t n_bytes) {
+#if defined(__SSE2__)
+  const int64_t first = -reinterpret_cast<uintptr_t>(to) % 16;
+  std::memcpy(to, from, first);
+  int64_t i = first;
+  for (; i + 64 <= n_bytes; i += 64) {
+    __m128i line[4];
+    std::memcpy(line, from + i, 64);
+    for (int k = 0; k < 4; ++k) _mm_stream_si128(reinterpret_cast<__m128i*>(to + i) + k, line[k]);
+  }
+  _mm_sfence();
+  std::memcpy(to + i, from + i, n_bytes - i);
+#else
+  std::memcpy(to, from, n_bytes);
+#endif
 }
 
 void copy_memory(void* to, const void* from, int64_t n_bytes) {
+  const auto copy = n_bytes >= last_cache_bytes()
+                        ? copy_past_caches
+                        : [](char* to, const char* from, int64_t n) { std::memcpy(to, from, n); };
   shared_out(n_bytes, [&](int64_t begin, int64_t end) {
-    std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin,
-                end - begin);
+    copy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin, end - begin);
   });
 }
 
