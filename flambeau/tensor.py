@@ -251,6 +251,8 @@ def unbind(self, dim=0):
 
 
 def _suggest(self, name):
+    if name.startswith("__"):  # protocols that other libraries look for in every call
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
     from .misspelled import of_kind
 
     raise of_kind(type(self), name)

@@ -2,7 +2,6 @@
 
 import gc
 import math
-import threading
 import time
 
 import numpy as np
@@ -10,6 +9,8 @@ import numpy as np
 ROUNDS, QUICK_ROUNDS = 9, 3
 BLOCK_S, QUICK_BLOCK_S = 0.004, 0.001  # the least a timed block takes
 ROW_S = 1.2  # what a row may take; at least three rounds
+# Threads of the other library that wait for work poll for some milliseconds before they sleep.
+SETTLE_S = 0.008
 
 
 def timed(function, count, clock):
@@ -30,11 +31,19 @@ def fitting_count(function, clock, block_s):
     return max(1, round(count * block_s / taken))
 
 
-def least_times(functions, clock, quick=False):
-    """The least seconds of a call of each function, measured in turn.
+def settle(function):
+    """Calls for a while without a clock."""
+    end = time.perf_counter() + SETTLE_S
+    while time.perf_counter() < end:
+        function()
+
+
+def least_times(functions, n_threads, quick=False):
+    """The least seconds of a call of each function, measured in turn: CPU time of one thread, else of the wall.
 
     The least of several blocks: what else the machine does only ever adds.
     """
+    clock = time.process_time if n_threads == 1 else time.perf_counter
     block_s = QUICK_BLOCK_S if quick else BLOCK_S
     counts = [fitting_count(f, clock, block_s) for f in functions]
     least = [math.inf] * len(functions)
@@ -46,6 +55,8 @@ def least_times(functions, clock, quick=False):
             if done >= 3 and time.perf_counter() - begin > ROW_S:
                 break
             for i, f in enumerate(functions):
+                if n_threads > 1:
+                    settle(f)
                 least[i] = min(least[i], timed(f, counts[i], clock) / counts[i])
     finally:
         gc.enable()
@@ -53,39 +64,24 @@ def least_times(functions, clock, quick=False):
 
 
 class Floor:
-    """The least seconds that bytes and operations take here: a copy of as many bytes by NumPy, and
-    the rate of the faster of two libraries' large products."""
+    """The least seconds that bytes and operations take here: a copy of as many bytes by NumPy, shared evenly by the
+    threads, and the rate of the faster of two libraries' large products."""
 
     def __init__(self, libraries, n_threads):
-        self.copies = [(n, self._copy(n, n_threads)) for n in (2**k for k in range(15, 29, 2))]
+        self.n_threads = n_threads
+        self.copies = [(n, copying(n)) for n in (2**k for k in range(15, 29, 2))]
         products = []
         for T in libraries:
             a = T.rand(1024, 1024)
-            products.append(min(timed(lambda a=a, T=T: T.mm(a, a), 1, time.perf_counter) for _ in range(7)))  # fmt: skip
+            products += least_times((lambda a=a, T=T: T.mm(a, a),), n_threads)
         self.flops = 2 * 1024**3 / min(products)
-
-    @staticmethod
-    def _copy(n_bytes, n_threads):
-        """Seconds a byte read or written, with n_bytes of both in all."""
-        parts = [np.ones((2, max(1, n_bytes // 2 // n_threads)), np.uint8) for _ in range(n_threads)]  # fmt: skip
-        count = max(1, 2**22 // n_bytes)
-
-        def work(part):
-            for _ in range(count):
-                np.copyto(part[0], part[1])
-
-        best = math.inf
-        for _ in range(5):
-            threads = [threading.Thread(target=work, args=(p,)) for p in parts[1:]]
-            start = time.perf_counter()
-            for t in threads:
-                t.start()
-            work(parts[0])
-            for t in threads:
-                t.join()
-            best = min(best, time.perf_counter() - start)
-        return best / count / n_bytes
 
     def seconds(self, n_bytes, flops):
         per_byte = next((s for n, s in reversed(self.copies) if n <= n_bytes), self.copies[0][1])
-        return max(n_bytes * per_byte, flops / self.flops)
+        return max(n_bytes * per_byte / self.n_threads, flops / self.flops)
+
+
+def copying(n_bytes):
+    """Seconds a byte read or written takes one thread, with n_bytes of both in all."""
+    to, source = np.ones((2, n_bytes // 2), np.uint8)
+    return least_times((lambda: np.copyto(to, source),), 1)[0] / n_bytes

@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import math
-import time
 
 from .. import harness
 from .case import FAMILIES, short
@@ -75,8 +74,7 @@ def pairs(name, libraries, match):
 
 
 def compare(family, label, size, ours, theirs, floor, args):
-    clock = time.process_time if args.threads == 1 else time.perf_counter
-    ours_s, theirs_s = least_times((ours.run, theirs.run), clock, args.quick)
+    ours_s, theirs_s = least_times((ours.run, theirs.run), args.threads, args.quick)
     least = floor.seconds(bytes_of(ours.args) + bytes_of(ours.run()), ours.flops)
     return family, label, size, ours_s * 1e6, theirs_s * 1e6, theirs_s / ours_s, least * 1e6
 

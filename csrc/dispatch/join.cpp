@@ -6,6 +6,7 @@
 #include "dispatch/iterate.h"
 #include "dispatch/memory_format.h"
 #include "dispatch/promotion.h"
+#include "kernels/elements/copy.h"
 
 namespace flambeau {
 
@@ -70,6 +71,28 @@ TensorRef empty_in_format(const Dims& sizes, DType dtype, Format format) {
   return empty_strided(sizes, channels_last_strides(sizes, format, "cat"), dtype);
 }
 
+/// Fills `out` in one pass over its rows where the parts lie in memory as they will lie there;
+/// false where they do not.
+bool join_in_one_pass(Tensor& out, const std::vector<TensorRef>& tensors,
+                      const std::vector<int64_t>& lengths, int dim) {
+  int64_t rows = 1;
+  for (int d = 0; d < dim; ++d) rows *= out.sizes[d];
+  if (rows <= 1 || out.numel == 0 || out.is_meta() || !out.contiguous) return false;
+  const int64_t inner = out.numel / rows / out.sizes[dim] * itemsize(out.dtype);
+  if (inner * out.sizes[dim] > (1 << 14)) return false;  // long rows are copied part by part
+  std::vector<JoinPart> parts;
+  parts.reserve(tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    Tensor& t = *tensors[i];
+    if (lengths[i] <= 0) continue;
+    if (!t.contiguous || t.dtype != out.dtype || t.is_meta()) return false;
+    parts.push_back({t.data(), lengths[i] * inner});
+  }
+  LongWork unlocked(out.numel > grain);
+  join_rows(out.data(), parts.data(), static_cast<int64_t>(parts.size()), rows);
+  return true;
+}
+
 }  // namespace
 
 TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
@@ -116,8 +139,9 @@ TensorRef cat(const std::vector<TensorRef>& tensors, int64_t wanted_dim) {
   if (any_batched(tensors)) return join_batched(tensors, dim, model->ndim, false);
   sizes[dim] = total;
   TensorRef out = empty_in_format(sizes, promotion.result(), common_format(tensors));
+  const bool joined = join_in_one_pass(*out, tensors, lengths, dim);
   int64_t at = 0;
-  for (size_t i = 0; i < tensors.size(); ++i) {
+  for (size_t i = 0; i < tensors.size() && !joined; ++i) {
     if (lengths[i] <= 0) continue;
     Dims part = sizes;
     part[dim] = lengths[i];

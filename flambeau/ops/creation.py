@@ -109,6 +109,17 @@ def arange(
         >>> torch.arange(3)
         tensor([0, 1, 2])
     """
+    if (
+        len(bounds) == 1
+        and type(bounds[0]) is int
+        and 0 < bounds[0] < 2**62
+        and start is end is step is out is dtype is device is None
+        and layout is strided
+        and not (requires_grad or pin_memory)
+    ):  # arange(n), which programs call all the time
+        result = _core.empty(bounds[0], dtype=_core.int64)
+        _core._map(_ramp, (result,), (0, 1), _core.int64)
+        return result
     check_options("arange", layout, device, pin_memory, dtype)
     start, end, step = _range_bounds(list(bounds), start, end, step)
     values = [

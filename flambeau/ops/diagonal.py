@@ -1,10 +1,12 @@
 """Diagonals and triangles of matrices."""
 
+from .._core import indexing
 from ..kernels import language as k
 from .core import operators as fl
 from .core.arguments import wrap_dim
 from .core.attach import attached
 from .core.declare import composite, make_pointwise
+from .core.ways import raw_way
 from .creation import check_options
 
 
@@ -52,16 +54,18 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
                 [[3., 0.],
                  [0., 4.]]])
     """
-    ndim = input.dim() + 1
-    first, second = wrap_dim(dim1, ndim, "diag_embed"), wrap_dim(dim2, ndim, "diag_embed")
-    if first == second:
-        raise RuntimeError(
-            f"diag_embed: dim1 and dim2 are the same dim ({dim1} and {dim2}); they must differ."
-        )
+    last = dim1 == -2 and dim2 == -1
+    if not last:
+        ndim = input.dim() + 1
+        first, second = wrap_dim(dim1, ndim, "diag_embed"), wrap_dim(dim2, ndim, "diag_embed")
+        if first == second:
+            raise RuntimeError(
+                f"diag_embed: dim1 and dim2 are the same dim ({dim1} and {dim2}); they must differ."
+            )
     n = input.size(-1) + abs(offset)
     result = input.new_zeros(*input.shape[:-1], n, n)
     result.diagonal(offset, -2, -1).copy_(input)
-    return fl.movedim(result, (-2, -1), (first, second))
+    return result if last else fl.movedim(result, (-2, -1), (first, second))
 
 
 @composite(out=False, autocast="float32")
@@ -120,6 +124,10 @@ def triu(input, diagonal=0):
                 [0., 4.]])
     """
     return _keep_triangle("triu", _upper, input, diagonal)
+
+
+raw_way(tril, indexing.tril, 2, lambda grad, shape, diagonal=0: tril(grad, diagonal), least=1)
+raw_way(triu, indexing.triu, 2, lambda grad, shape, diagonal=0: triu(grad, diagonal), least=1)
 
 
 def _above(row, col, offset):

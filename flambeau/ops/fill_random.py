@@ -117,6 +117,15 @@ def random_(self, *bounds, generator=None, **named):
 
     random_(from, None) goes up to the largest that the dtype holds (floating ones: exactly), random_() from 0.
     """
+    if (
+        self.dtype is _core.int64
+        and len(bounds) == 2
+        and type(bounds[0]) is type(bounds[1]) is int
+        and -(2**62) < bounds[0] < bounds[1] < 2**62
+        and not named
+    ):
+        spread = bounds[0], bounds[1] - bounds[0]
+        return _fill(self, INTEGERS, spread, generator, "random_", _core.int64)
     bounds = [*bounds, *(named.pop(name) for name in ("from", "from_", "to") if name in named)]
     if named or len(bounds) > 2:
         raise TypeError(

@@ -355,10 +355,10 @@ index_get = operator(index_get, public=False)
 index_get.__name__ = "index"  # as its node is called
 
 
-def _index_backward(grad_output, shape, index):
+def _index_backward(grad_output, shape, *indices):
     zeros = fl.zeros(shape, dtype=grad_output.dtype, device=grad_output.device)
-    return fl.index_put(zeros, (index,), grad_output, accumulate=True)
+    return fl.index_put(zeros, indices, grad_output, accumulate=True)
 
 
-raw_way(index_get, indexing.index_first, 2, _index_backward)
+raw_way(index_get, indexing.index_first, 2, _index_backward, least=2)
 _core._bind("index_get", index_get)

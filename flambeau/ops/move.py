@@ -1,9 +1,11 @@
 """Elements moved or repeated without looking at them: flip, roll, repeat_interleave."""
 
 from .._core import indexing
+from ..types import contiguous_format
 from .core import operators as fl
-from .core.arguments import few, sequence, some, wrap_dims
+from .core.arguments import few, sequence, some, wrap_dim, wrap_dims
 from .core.declare import composite
+from .core.ways import raw_way
 from .scatter import private
 
 
@@ -28,6 +30,9 @@ def flip(input, *args, dims=None):
             )
         dims = sequence(*args[:1], args[1:])
     return _flip(input, wrap_dims(dims, input.dim(), "flip"))
+
+
+raw_way(flip, indexing.flip_plain, 3, lambda grad, shape, *dims: flip(grad, *dims), least=2)
 
 
 @private(keeps_format=True)
@@ -73,6 +78,14 @@ def roll(input, shifts, dims=None):
     return input
 
 
+raw_way(
+    roll,
+    indexing.roll_plain,
+    3,
+    lambda grad, shape, shift, dim: roll(grad, -shift, dim),
+)
+
+
 @composite(out=False)
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     """Each slice along dim, repeats times in a row; without dim of the flattened input.
@@ -94,6 +107,11 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if input.dim() == 0:
         input = input.reshape(1)
     size = input.size(dim)
+    if type(repeats) is int and repeats > 1 and output_size in (None, size * repeats):
+        dim = wrap_dim(dim, input.dim(), "repeat_interleave")
+        sizes = (*input.shape[: dim + 1], repeats, *input.shape[dim + 1 :])
+        repeated = input.unsqueeze(dim + 1).expand(sizes)
+        return repeated.clone(memory_format=contiguous_format).flatten(dim, dim + 1)
     if not isinstance(repeats, fl.Tensor):
         if isinstance(repeats, (tuple, list)):
             repeats = fl.tensor(repeats, dtype=fl.int64, device=input.device)

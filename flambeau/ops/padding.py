@@ -35,6 +35,8 @@ def constant_pad_nd(input, pad, value=0):
         inner[dim] = slice(max(before, 0), out_shape[dim] - max(after, 0))
         inside[dim] = slice(max(-before, 0), size - max(-after, 0))
         cut_only = cut_only and before <= 0 and after <= 0
+    if 0 < len(pad) <= 6 and min(pad) >= 0 and _is_plain(input, value):
+        return _add_constant_border(input, tuple(pad), value)
     source = input[tuple(inside)]
     if cut_only:
         return source.clone()
@@ -42,6 +44,27 @@ def constant_pad_nd(input, pad, value=0):
     out = _core._keep_format(out, input)
     out[tuple(inner)] = source
     return out
+
+
+def _is_plain(input, value):
+    return (
+        type(value) in (int, float)
+        and input.is_contiguous()
+        and not input.is_meta
+        and not input.is_quantized
+        and not _core._in_vmap()
+    )
+
+
+@primitive(method=False, function=False)
+def _add_constant_border(ctx, input, pad, value):
+    ctx.pad = pad
+    return _core._add_constant_border(input, pad, value)
+
+
+@_add_constant_border.derivative
+def _(ctx, grad_output):
+    return constant_pad_nd(grad_output, [-p for p in ctx.pad]), None, None
 
 
 @primitive(method=False, function=False)

@@ -6,12 +6,16 @@ from .core.declare import composite
 from .core.no_derivative import without_derivative
 
 
-def _distinct(input, consecutive, dim):
-    """(distinct values, for each place which one stands there, how often each occurs)."""
+def _distinct(input, consecutive, dim, *wanted):
+    """(distinct values, for each place which one stands there, how often each occurs), the last two where wanted."""
     if dim is None:
         flat = input.reshape(-1).contiguous()
-        first, inverse, counts = indexing.unique(flat, consecutive, flat.numel(), 1)
-        return indexing.index_select(flat, 0, first), inverse.reshape(input.shape), counts
+        if consecutive and not any(wanted) and flat.numel():
+            return indexing.without_repeats(flat), None, None
+        first, inverse, counts = indexing.unique(flat, consecutive, flat.numel(), 1, *wanted)
+        if wanted[0]:
+            inverse = inverse.reshape(input.shape)
+        return indexing.index_select(flat, 0, first), inverse, counts
     dim = wrap_dim(dim, input.dim(), "unique")
     if input.dim() == 0:
         input = input.reshape(1)
@@ -21,7 +25,8 @@ def _distinct(input, consecutive, dim):
             f"unique: input {tuple(input.shape)} is empty in a dim beside the one asked for."
         )
     rows = input.permute(dim, *(d for d in range(input.dim()) if d != dim)).contiguous()
-    first, inverse, counts = indexing.unique(rows, consecutive, n, input.numel() // n if n else 0)
+    width = input.numel() // n if n else 0
+    first, inverse, counts = indexing.unique(rows, consecutive, n, width, *wanted)
     return indexing.index_select(input, dim, first), inverse, counts
 
 
@@ -46,7 +51,7 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
         >>> torch.unique(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor([1., 2., 3., 4.])
     """
-    found = _distinct(input.detach(), False, dim)
+    found = _distinct(input.detach(), False, dim, return_inverse, return_counts)
     return _asked_for("unique", input, found, return_inverse, return_counts)
 
 
@@ -62,5 +67,5 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
         raise IndexError(
             f"unique_consecutive: input is a number and has no dim {dim}. Leave dim away."
         )
-    found = _distinct(input.detach(), True, dim)
+    found = _distinct(input.detach(), True, dim, return_inverse, return_counts)
     return _asked_for("unique_consecutive", input, found, return_inverse, return_counts)

@@ -5,6 +5,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
+#include "dispatch/numbers.h"
 #include "dispatch/raw/layers.h"
 
 namespace flambeau::raw {
@@ -68,6 +69,30 @@ TensorRef add_border(Tensor& input, std::string_view mode, const std::vector<int
   if (out->is_meta() || out->numel == 0) return out;
   LongWork unlocked(out->numel > grain);
   flambeau::add_border(padding.border, itemsize(input.dtype), from->data(), out->data());
+  return out;
+}
+
+TensorRef add_constant_border(Tensor& input, const std::vector<int64_t>& pad, PyObject* value) {
+  const int n = static_cast<int>(pad.size() / 2);
+  check(n <= 3 && n <= input.ndim &&
+            std::all_of(pad.begin(), pad.end(), [](int64_t p) { return p >= 0; }),
+        [&] { return message("pad: this border is not for ", describe(input), "."); });
+  ConstantBorder border;
+  Dims sizes = sizes_of(input);
+  for (int d = 0; d < input.ndim - n; ++d) border.planes *= input.sizes[d];
+  for (int i = 0; i < n; ++i) {
+    const int own = input.ndim - 1 - i;
+    border.size[2 - i] = input.sizes[own];
+    border.before[2 - i] = pad[2 * i];
+    border.after[2 - i] = pad[2 * i + 1];
+    sizes[own] += pad[2 * i] + pad[2 * i + 1];
+  }
+  alignas(16) char item[16];
+  store_number(value, input.dtype, item, "pad");
+  TensorRef from = contiguous(input), out = empty(sizes, input.dtype);
+  if (out->is_meta() || out->numel == 0) return out;
+  LongWork unlocked(out->numel > grain);
+  flambeau::add_constant_border(border, itemsize(input.dtype), item, from->data(), out->data());
   return out;
 }
 

@@ -44,6 +44,8 @@ TensorRef avg_pool_backward(Tensor& grad_output, bool include_pad, std::optional
 TensorRef add_border(Tensor& input, std::string_view mode, const std::vector<int64_t>& pad);
 /// Its adjoint: the border added to its source.
 TensorRef fold_border(Tensor& grad, std::string_view mode, const std::vector<int64_t>& pad);
+/// A border of one value; pad likewise, none below 0, for up to three dims.
+TensorRef add_constant_border(Tensor& input, const std::vector<int64_t>& pad, PyObject* value);
 
 /// query (*B, T, E), key (*B, S, E), value (*B, S, V) of one dtype, mask (*B, T, S) of it, of
 /// bool, or null.

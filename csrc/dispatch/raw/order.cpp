@@ -146,7 +146,11 @@ TensorRef bincount(Tensor& input, Tensor* weights, int64_t bins) {
                    shape(input), ".");
   });
   Strided in = input.strided();
-  for (int64_t i = 0; i < input.numel; ++i) {
+  const auto [least, greatest] = extremes_of(in);
+  // One by one only where one of them is refused.
+  const bool all_good = least >= 0 && greatest < std::numeric_limits<int64_t>::max();
+  if (all_good && input.numel) bins = std::max(bins, greatest + 1);
+  for (int64_t i = 0; !all_good && i < input.numel; ++i) {
     int64_t value = in.as<int64_t>()[i * in.strides[0]];
     check(value >= 0, [&] {
       return message("bincount: element ", i, " is ", value,
@@ -156,11 +160,11 @@ TensorRef bincount(Tensor& input, Tensor* weights, int64_t bins) {
       return message("bincount: element ", i, " is ", value,
                      ", which asks for more bins than memory can hold (out of memory).");
     });
-    bins = std::max(bins, value + 1);
   }
   TensorRef out = zeros({bins}, weights ? weights->dtype : DType::int64);
   std::optional<Strided> w;
   if (weights) w = weights->strided();
+  LongWork unlocked(input.numel > grain);
   bincount(out->strided(), in, w ? &*w : nullptr);
   return out;
 }
@@ -179,16 +183,18 @@ TensorRef histc(Tensor& input, Tensor* weights, int64_t bins, double low, double
   return out;
 }
 
-/// unique(input, consecutive, dim or None) -> places of the first occurrences, inverse, counts
+/// unique(input, consecutive, rows, width, wants_inverse, wants_counts) -> places of the first
+/// occurrences, inverse, counts; what is not wanted is empty.
 std::tuple<TensorRef, TensorRef, TensorRef> unique(Tensor& input, bool consecutive, int64_t n,
-                                                   int64_t width) {
+                                                   int64_t width, bool wants_inverse,
+                                                   bool wants_counts) {
   check_ordered(input, "unique");
   check(input.contiguous && n * width == input.numel,
         [] { return message("unique: input must be contiguous rows."); });
   Unique found;
   {
     LongWork unlocked(input.numel > grain);
-    found = unique(input.data(), input.dtype, n, width, consecutive);
+    found = unique(input.data(), input.dtype, n, width, consecutive, wants_inverse, wants_counts);
   }
   auto tensor = [](const std::vector<int64_t>& values) {
     TensorRef t = empty({static_cast<int64_t>(values.size())}, DType::int64);
@@ -196,6 +202,17 @@ std::tuple<TensorRef, TensorRef, TensorRef> unique(Tensor& input, bool consecuti
     return t;
   };
   return std::tuple(tensor(found.first), tensor(found.inverse), tensor(found.counts));
+}
+
+TensorRef without_repeats(Tensor& input) {
+  check_ordered(input, "unique_consecutive");
+  check(input.contiguous,
+        [] { return message("unique_consecutive: input must be contiguous rows."); });
+  const std::vector<int64_t> before = count_changes(input.data(), input.dtype, input.numel);
+  TensorRef out = empty({before.back()}, input.dtype);
+  LongWork unlocked(input.numel > grain);
+  flambeau::without_repeats(out->data(), input.data(), input.dtype, input.numel, before);
+  return out;
 }
 
 }  // namespace flambeau::raw

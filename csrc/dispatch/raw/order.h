@@ -26,9 +26,13 @@ TensorRef searchsorted(Tensor& sequence, Tensor& values, bool right, bool int32,
 /// Of a vector of int64; `weights` may be null.
 TensorRef bincount(Tensor& input, Tensor* weights, int64_t bins);
 TensorRef histc(Tensor& input, Tensor* weights, int64_t bins, double low, double high);
-/// Of contiguous rows (n, width): places of the first occurrences, inverse, counts.
+/// Of contiguous rows (n, width): places of the first occurrences, inverse, counts; what is not
+/// wanted is empty.
 std::tuple<TensorRef, TensorRef, TensorRef> unique(Tensor& input, bool consecutive, int64_t n,
-                                                   int64_t width);
+                                                   int64_t width, bool wants_inverse,
+                                                   bool wants_counts);
+/// The elements of a contiguous tensor that differ from the one before them.
+TensorRef without_repeats(Tensor& input);
 
 TensorRef cumsum(Called op, Tensor& input, int64_t dim);
 TensorRef cumprod(Called op, Tensor& input, int64_t dim);
@@ -37,6 +41,8 @@ std::tuple<TensorRef, TensorRef> cummax(Called op, Tensor& input, int64_t dim);
 std::tuple<TensorRef, TensorRef> cummin(Called op, Tensor& input, int64_t dim);
 
 TensorRef flip(Tensor& input, const std::vector<int64_t>& dims);
+/// Of contiguous matrices in the last two dims.
+TensorRef triangle(Tensor& input, bool upper, int64_t diagonal);
 TensorRef roll(Tensor& input, const std::vector<int64_t>& shifts, const std::vector<int64_t>& dims);
 
 }  // namespace flambeau::raw

@@ -87,4 +87,13 @@ TensorRef roll(Tensor& input, const std::vector<int64_t>& shifts,
   return out;
 }
 
+TensorRef triangle(Tensor& input, bool upper, int64_t diagonal) {
+  TensorRef out = empty(sizes_of(input), input.dtype);
+  if (out->is_meta()) return out;
+  Strided to = out->strided(), from = input.strided();
+  LongWork unlocked(input.numel > grain);
+  flambeau::triangle(to, from, upper, diagonal);
+  return out;
+}
+
 }  // namespace flambeau::raw

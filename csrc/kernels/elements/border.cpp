@@ -33,6 +33,58 @@ void each_row(const Border& b, F&& fn) {
 
 }  // namespace
 
+namespace {
+
+/// Some hundred bytes, without the call that a copy of unknown length is.
+template <class Item>
+inline void copy_row(Item* __restrict to, const Item* __restrict from, int64_t n) {
+  constexpr int64_t lanes = 16 / sizeof(Item);
+  if (n < lanes || n > 64 * lanes) {
+    std::memcpy(to, from, n * sizeof(Item));
+    return;
+  }
+  for (int64_t i = 0; i + lanes <= n; i += lanes) std::memcpy(to + i, from + i, 16);
+  std::memcpy(to + n - lanes, from + n - lanes, 16);
+}
+
+}  // namespace
+
+void add_constant_border(const ConstantBorder& b, int64_t itemsize, const void* value,
+                         const void* in, void* out) {
+  with_item_type(itemsize, [&]<class Item>() {
+    Item item;
+    std::memcpy(&item, value, sizeof(Item));
+    std::array<int64_t, 3> wide;
+    for (int d = 0; d < 3; ++d) wide[d] = b.before[d] + b.size[d] + b.after[d];
+    const int64_t inner = b.size[0] * b.size[1] * b.size[2], row = wide[2],
+                  outer = wide[0] * wide[1] * row;
+    auto fill = [&](Item*& to, int64_t n) {
+      std::fill_n(to, n, item);
+      to += n;
+    };
+    parallel_ranges(b.planes, std::max<int64_t>(1, walk_grain / std::max<int64_t>(1, outer)),
+                    [&](int64_t begin, int64_t end) {
+                      const Item* from = static_cast<const Item*>(in) + begin * inner;
+                      Item* to = static_cast<Item*>(out) + begin * outer;
+                      for (int64_t p = begin; p < end; ++p) {
+                        fill(to, b.before[0] * wide[1] * row);
+                        for (int64_t i = 0; i < b.size[0]; ++i) {
+                          fill(to, b.before[1] * row);
+                          for (int64_t j = 0; j < b.size[1]; ++j) {
+                            fill(to, b.before[2]);
+                            copy_row(to, from, b.size[2]);
+                            to += b.size[2];
+                            from += b.size[2];
+                            fill(to, b.after[2]);
+                          }
+                          fill(to, b.after[1] * row);
+                        }
+                        fill(to, b.after[0] * wide[1] * row);
+                      }
+                    });
+  });
+}
+
 void add_border(const Border& b, int64_t itemsize, const void* in, void* out) {
   with_item_type(itemsize, [&]<class Item>() {
     const int64_t* source = b.source[2].data();
@@ -43,7 +95,7 @@ void add_border(const Border& b, int64_t itemsize, const void* in, void* out) {
         const Item* x = static_cast<const Item*>(in) + from + from_row;
         Item* y = static_cast<Item*>(out) + to + to_row;
         for (int64_t k = 0; k < first; ++k) y[k] = x[source[k]];
-        if (length) std::memcpy(y + first, x + source[first], length * sizeof(Item));
+        if (length) copy_row(y + first, x + source[first], length);
         for (int64_t k = first + length; k < width; ++k) y[k] = x[source[k]];
       });
     });

@@ -1,5 +1,5 @@
-// Borders that repeat what is inside, along the last dims. Raw contiguous memory, any thread, no
-// GIL.
+// Borders along the last dims: of one value, or of what is inside. Raw contiguous memory, any
+// thread, no GIL.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -21,6 +21,15 @@ struct Border {
 
 /// out[p, i, j, k] = in[p, source[0][i], source[1][j], source[2][k]]
 void add_border(const Border& border, int64_t itemsize, const void* in, void* out);
+
+/// out = in with `before` and `after` places of `value` (one item) around its last three dims
+/// `size`.
+struct ConstantBorder {
+  int64_t planes = 1;
+  std::array<int64_t, 3> size{1, 1, 1}, before{}, after{};
+};
+void add_constant_border(const ConstantBorder& border, int64_t itemsize, const void* value,
+                         const void* in, void* out);
 
 /// The adjoint: out[p, source[0][i], source[1][j], source[2][k]] sums in[p, i, j, k]. float32,
 /// float64, complex64, complex128.

@@ -270,4 +270,17 @@ void fill_memory(void* to, unsigned char value, int64_t n_bytes) {
   });
 }
 
+void join_rows(void* out, const JoinPart* parts, int64_t n_parts, int64_t rows) {
+  int64_t width = 0;
+  for (int64_t i = 0; i < n_parts; ++i) width += parts[i].bytes;
+  const int64_t grain = std::max<int64_t>(1, chunk_bytes / std::max<int64_t>(1, width));
+  parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
+    char* to = static_cast<char*>(out) + begin * width;
+    for (int64_t r = begin; r < end; ++r)
+      for (int64_t i = 0; i < n_parts; to += parts[i++].bytes)
+        std::memcpy(to, static_cast<const char*>(parts[i].from) + r * parts[i].bytes,
+                    parts[i].bytes);
+  });
+}
+
 }  // namespace flambeau

@@ -9,6 +9,14 @@ namespace flambeau {
 /// done. Any thread, no GIL; large copies run in threads.
 bool copy_turned(const Strided& out, const Strided& self);
 
+/// Rows side by side: of each of `rows` rows of out, parts.bytes bytes in turn from each part,
+/// whose own rows lie one behind another.
+struct JoinPart {
+  const void* from;
+  int64_t bytes;
+};
+void join_rows(void* out, const JoinPart* parts, int64_t n_parts, int64_t rows);
+
 /// std::memcpy and std::memset, in threads where the memory is large: one core alone does not use
 /// all of its bandwidth.
 void copy_memory(void* to, const void* from, int64_t n_bytes);

@@ -5,6 +5,27 @@
 namespace flambeau {
 namespace {
 
+/// to[i] = from[-i], turned in registers.
+template <class Item>
+void copy_reversed(Item* to, const Item* from, int64_t n) {
+  int64_t i = 0;
+  if constexpr (sizeof(Item) < 16) {
+    constexpr int lanes = 16 / sizeof(Item);
+    typedef Item Vector __attribute__((vector_size(16)));
+    Vector order;
+    for (int k = 0; k < lanes; ++k) order[k] = static_cast<Item>(lanes - 1 - k);
+    // From the last: memory is read forwards, as it is fetched ahead.
+    for (i = n; i >= lanes; i -= lanes) {
+      Vector v;
+      std::memcpy(&v, from - (i - 1), 16);
+      v = __builtin_shuffle(v, order);
+      std::memcpy(to + i - lanes, &v, 16);
+    }
+    n = i, i = 0;
+  }
+  for (; i < n; ++i) to[i] = from[-i];
+}
+
 /// out = self, of `sizes`, from given offsets; strides may be negative.
 template <class Item>
 void copy_block(Item* out, const int64_t* out_strides, const Item* self,
@@ -17,7 +38,7 @@ void copy_block(Item* out, const int64_t* out_strides, const Item* self,
     if (out_step == 1 && self_step == 1)
       std::memcpy(to, from, n * sizeof(Item));
     else if (out_step == 1 && self_step == -1)
-      for (int64_t i = 0; i < n; ++i) to[i] = from[-i];
+      copy_reversed(to, from, n);
     else
       for (int64_t i = 0; i < n; ++i) to[i * out_step] = from[i * self_step];
   });
@@ -67,6 +88,46 @@ void roll(const Strided& out, const Strided& self, int n_dims, const int* dims,
   with_item_type(itemsize(self.dtype), [&]<class Item>() {
     roll_blocks(out.as<Item>(), out.strides, static_cast<const Item*>(self.as<Item>()),
                 self.strides, self.ndim, sizes, n_dims, dims, shifts);
+  });
+}
+
+void triangle(const Strided& out, const Strided& self, bool upper, int64_t diagonal) {
+  const int last = self.ndim - 1;
+  const int64_t rows = self.sizes[last - 1], columns = self.sizes[last];
+  if (self.numel() == 0) return;
+  with_item_type(itemsize(self.dtype), [&]<class Item>() {
+    const int64_t step = self.strides[last];
+    auto keep = [&](Item* to, const Item* from, int64_t begin, int64_t end) {
+      if (step == 1)
+        std::memcpy(to + begin, from + begin, (end - begin) * sizeof(Item));
+      else
+        for (int64_t i = begin; i < end; ++i) to[i] = from[i * step];
+    };
+    auto clear = [&](Item* to, int64_t begin, int64_t end) {
+      std::memset(static_cast<void*>(to + begin), 0, (end - begin) * sizeof(Item));
+    };
+    parallel_ranges(self.numel() / columns, std::max<int64_t>(1, walk_grain / columns),
+                    [&](int64_t first, int64_t end) {
+                      for (int64_t unit = first; unit < end; ++unit) {
+                        const int64_t row = unit % rows;
+                        int64_t rest = unit, at = 0;
+                        for (int d = last - 1; d >= 0; --d) {
+                          at += rest % self.sizes[d] * self.strides[d];
+                          rest /= self.sizes[d];
+                        }
+                        Item* to = out.as<Item>() + unit * columns;
+                        const Item* from = self.as<Item>() + at;
+                        const int64_t on = std::clamp(diagonal, -rows, columns) + row;
+                        const int64_t cut = std::clamp<int64_t>(upper ? on : on + 1, 0, columns);
+                        if (upper) {
+                          clear(to, 0, cut);
+                          keep(to, from, cut, columns);
+                        } else {
+                          keep(to, from, 0, cut);
+                          clear(to, cut, columns);
+                        }
+                      }
+                    });
   });
 }
 

@@ -1,5 +1,5 @@
-// Moving elements without looking at them: flip and roll. out has the sizes and dtype of self and
-// is written whole. Raw strided views, any thread, no GIL.
+// Moving elements without looking at them: flip, roll, triangles. out has the sizes and dtype of
+// self and is written whole. Raw strided views, any thread, no GIL.
 #pragma once
 #include "tensor/strided.h"
 
@@ -11,5 +11,9 @@ void flip(const Strided& out, const Strided& self, int n_dims, const int* dims);
 /// out[(c + shift) % size] = self[c] along each of `dims` (distinct).
 void roll(const Strided& out, const Strided& self, int n_dims, const int* dims,
           const int64_t* shifts);
+
+/// out = self on and below (`upper`: on and above) a diagonal of the matrices in the last two dims,
+/// 0 elsewhere; out is contiguous.
+void triangle(const Strided& out, const Strided& self, bool upper, int64_t diagonal);
 
 }  // namespace flambeau

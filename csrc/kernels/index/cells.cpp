@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "kernels/elements/clones.h"
 #include "kernels/elements/walk.h"
 #include "tensor/error.h"
 
@@ -68,6 +69,29 @@ bool add_offsets(int64_t* offsets, bool first, const Strided& index, int64_t siz
   return ok;
 }
 
+/// Whether one of n numbers is negative, or would be in front of `least` or behind `last`.
+// The sign bit is set if the index or what is left behind it is negative, which needs no
+// comparison. Unsigned, for with a bad index one of them may overflow; the other then has it.
+FLAMBEAU_CLONES bool any_outside(const int64_t* p, int64_t n, uint64_t least, uint64_t last) {
+  uint64_t signs = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto index = static_cast<uint64_t>(p[i]);
+    signs |= (index - least) | (last - index);
+  }
+  return signs >> 63;
+}
+
+bool outside(const int64_t* p, int64_t n, int64_t step, int64_t low, int64_t size) {
+  const auto least = static_cast<uint64_t>(low), last = static_cast<uint64_t>(size - 1);
+  if (step == 1) return any_outside(p, n, least, last);
+  uint64_t signs = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto index = static_cast<uint64_t>(p[i * step]);
+    signs |= (index - least) | (last - index);
+  }
+  return signs >> 63;
+}
+
 }  // namespace
 
 void check_indices(const char* op, const Strided& index, int64_t size, bool allow_negative,
@@ -77,26 +101,23 @@ void check_indices(const char* op, const Strided& index, int64_t size, bool allo
   std::atomic<bool> ok{true};
   walk.parallel_rows(walk_grain, [&](const auto& at, int64_t n) {
     const int64_t* p = index.as<int64_t>() + at[0];
-    int64_t step = walk.inner_stride(0);
-    // The sign bit is set if the index or what is left behind it is negative, which needs no
-    // comparison. Unsigned, for with a bad index one of them may overflow; the other then has it.
-    uint64_t signs = 0, least = static_cast<uint64_t>(low), last = static_cast<uint64_t>(size - 1);
-    auto sign = [&](int64_t index) {
-      return (static_cast<uint64_t>(index) - least) | (last - static_cast<uint64_t>(index));
-    };
-    if (step == 1)
-      for (int64_t i = 0; i < n; ++i) signs |= sign(p[i]);
-    else
-      for (int64_t i = 0; i < n; ++i) signs |= sign(p[i * step]);
-    if (signs >> 63) ok.store(false, std::memory_order_relaxed);
+    if (outside(p, n, walk.inner_stride(0), low, size)) ok.store(false, std::memory_order_relaxed);
   });
   if (!ok)
     throw_first_bad(op, index, low, size,
                     place ? place : message("dim ", dim, " of size ", size).c_str());
 }
 
+bool any_outside(const int64_t* index, int64_t n, int64_t size) {
+  return outside(index, n, 1, 0, size);
+}
+
 Cells Cells::along(const char* op, const Strided& self, int dim, const Strided& index) {
   check_indices(op, index, self.sizes[dim], false, nullptr, dim);
+  return along_unchecked(self, dim, index);
+}
+
+Cells Cells::along_unchecked(const Strided& self, int dim, const Strided& index) {
   Cells cells;
   cells.ndim = self.ndim;
   for (int d = 0; d < self.ndim; ++d) {

@@ -33,6 +33,8 @@ struct Cells {
 
   /// cell(c) = self[c with c[dim] replaced by index[c]]; index has the ndim of self, no negatives.
   static Cells along(const char* op, const Strided& self, int dim, const Strided& index);
+  /// The same where the caller looks at the indices itself before it uses them.
+  static Cells along_unchecked(const Strided& self, int dim, const Strided& index);
   /// cell(c) = self[c with c[dim] replaced by index[c[dim]]]; index is 1-D, no negatives.
   static Cells slices(const char* op, const Strided& self, int dim, const Strided& index);
   /// Coordinates of self[selection]; negative indices count from the end.
@@ -46,5 +48,8 @@ struct Cells {
 /// size.
 void check_indices(const char* op, const Strided& index, int64_t size, bool allow_negative,
                    const char* place, int dim = -1);
+
+/// Whether one of n contiguous indices is outside of [0, size).
+bool any_outside(const int64_t* index, int64_t n, int64_t size);
 
 }  // namespace flambeau

@@ -1,5 +1,6 @@
 #include "kernels/index/index.h"
 
+#include <atomic>
 #include <type_traits>
 
 #include "kernels/elements/walk.h"
@@ -87,8 +88,52 @@ void read_cells(const Strided& out, const Strided& self, const Cells& cells) {
   });
 }
 
+/// Whole rows that lie behind one another in out and index, each of which names cells of one row of
+/// self: the indices are looked at while they are in the nearest cache. False where one is bad.
+template <class Item>
+static bool gather_rows(Item* out, const Item* self, const int64_t* index, int64_t rows,
+                        int64_t length, int64_t self_step, int64_t step, int64_t size) {
+  std::atomic<bool> ok{true};
+  const int64_t grain = std::max<int64_t>(1, walk_grain / 4 / length);
+  parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
+    if (any_outside(index + begin * length, (end - begin) * length, size))
+      return ok.store(false, std::memory_order_relaxed);
+    for (int64_t r = begin; r < end; ++r) {
+      if (step == 1)
+        pick(out + r * length, self + r * self_step, index + r * length, length,
+             std::integral_constant<int64_t, 1>());
+      else
+        pick(out + r * length, self + r * self_step, index + r * length, length, step);
+    }
+  });
+  return ok;
+}
+
 void gather(const Strided& out, const Strided& self, int dim, const Strided& index) {
-  read_cells(out, self, Cells::along("gather", self, dim, index));
+  Cells cells = Cells::along_unchecked(self, dim, index);
+  Walk<3> walk(cells.ndim, cells.sizes, {out.strides, cells.cell_strides, cells.index_strides});
+  const int n = walk.ndim();
+  const int64_t length = walk.size(n - 1), rows = n == 2 ? walk.size(0) : 1;
+  auto one_behind_another = [&](int k) {
+    return walk.stride(n - 1, k) == 1 && (n == 1 || walk.stride(0, k) == length);
+  };
+  if (walk.numel() > 0 && n <= 2 && one_behind_another(0) && one_behind_another(2) &&
+      walk.stride(n - 1, 1) == 0) {
+    bool ok = false;
+    with_item_type(itemsize(self.dtype), [&]<class Item>() {
+      auto pass = [&](int64_t rows, int64_t length, int64_t self_step) {
+        ok = gather_rows(out.as<Item>(), self.as<const Item>(), cells.index, rows, length,
+                         self_step, cells.step, self.sizes[dim]);
+      };
+      if (n == 2 || length == 1)
+        pass(rows, length, n == 2 ? walk.stride(0, 1) : 0);
+      else
+        pass(length, 1, 0);  // one long row is cut anywhere
+    });
+    if (ok) return;
+  }
+  check_indices("gather", index, self.sizes[dim], false, nullptr, dim);
+  read_cells(out, self, cells);
 }
 
 void index_select(const char* op, const Strided& out, const Strided& self, int dim,

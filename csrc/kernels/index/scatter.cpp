@@ -1,5 +1,6 @@
 #include "kernels/index/scatter.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "kernels/elements/arithmetic.h"
@@ -55,9 +56,26 @@ struct Minimum {
   }
 };
 
-template <class T, class Op>
+/// Cells in the care of one thread: all of them,
+struct AllCells {
+  static constexpr bool all = true;
+  bool operator()(int64_t) const { return true; }
+};
+/// or those whose index, in groups of 2**shift so that threads share no cache line, falls to it by
+/// a hash (Knuth's multiplicative one), which spreads what programs ask for often.
+struct OwnCells {
+  static constexpr bool all = false;
+  uint32_t part, n_parts;
+  int shift;
+  bool operator()(int64_t index) const {
+    const uint32_t hash = static_cast<uint32_t>(index >> shift) * 2654435769u;
+    return static_cast<uint32_t>(uint64_t{hash} * n_parts >> 32) == part;
+  }
+};
+
+template <class T, class Op, class Own>
 void write_part(const Strided& self, const Cells& cells, const Strided& source, const Walk<3>& walk,
-                int64_t self_base, int64_t source_base, int64_t index_base) {
+                int64_t self_base, int64_t source_base, int64_t index_base, Own own) {
   int64_t source_step = walk.inner_stride(0), self_step = walk.inner_stride(1),
           index_step = walk.inner_stride(2);
   walk.rows(0, walk.numel(), [&](const auto& at, int64_t n) {
@@ -65,12 +83,30 @@ void write_part(const Strided& self, const Cells& cells, const Strided& source, 
     T* to = self.as<T>() + self_base + at[1];
     const int64_t* index = cells.index + index_base + at[2];
     if (index_step == 0) {
+      if (!own(*index)) return;
       to += *index * cells.step;
       if (source_step == 1 && self_step == 1)
         for (int64_t i = 0; i < n; ++i) to[i] = Op::apply(to[i], from[i]);
+      else if (source_step == 0 && self_step == 1)
+        for (int64_t i = 0; i < n; ++i) to[i] = Op::apply(to[i], *from);
       else
         for (int64_t i = 0; i < n; ++i)
           to[i * self_step] = Op::apply(to[i * self_step], from[i * source_step]);
+    } else if constexpr (!Own::all) {
+      constexpr int64_t block = 256;
+      int64_t mine[block];
+      for (int64_t begin = 0; begin < n; begin += block) {
+        int64_t count = 0;  // without a branch: whose a cell is can't be foreseen
+        for (int64_t i = begin, end = std::min(n, begin + block); i < end; ++i) {
+          mine[count] = i;
+          count += own(index[i * index_step]);
+        }
+        for (int64_t k = 0; k < count; ++k) {
+          const int64_t i = mine[k];
+          T& cell = to[i * self_step + index[i * index_step] * cells.step];
+          cell = Op::apply(cell, from[i * source_step]);
+        }
+      }
     } else if (index_step == 1 && self_step == 0 && source_step == 1 && cells.step == 1) {
       for (int64_t i = 0; i < n; ++i) to[index[i]] = Op::apply(to[index[i]], from[i]);
     } else {
@@ -82,29 +118,57 @@ void write_part(const Strided& self, const Cells& cells, const Strided& source, 
   });
 }
 
-/// Runs in parallel over parts of one dim whose coordinates never share a cell; alone where there
-/// is none.
+/// Whether no two elements share memory, as strides that each step over all smaller ones tell.
+bool all_apart(const Strided& t) {
+  int order[max_ndim];
+  for (int d = 0; d < t.ndim; ++d) order[d] = d;
+  std::sort(order, order + t.ndim, [&](int a, int b) { return t.strides[a] < t.strides[b]; });
+  int64_t reach = 1;
+  for (int i = 0; i < t.ndim; ++i) {
+    const int d = order[i];
+    if (t.sizes[d] == 1) continue;
+    if (t.strides[d] < reach) return false;
+    reach += (t.sizes[d] - 1) * t.strides[d];
+  }
+  return true;
+}
+
+/// Runs in parallel over parts that share no cell: of one dim whose coordinates never do, or of the
+/// cells themselves, which every thread picks out of all indices. How many parts there are changes
+/// no result: what meets in a cell does so in the order of the source.
 template <class T, class Op>
 void write_all(const Strided& self, const Cells& cells, const Strided& source) {
-  int split = -1;
+  int split = -1, first_indexed = cells.ndim;
   int64_t numel = 1;
   // The first dim that is long enough, so that rows stay whole; else the longest.
   for (int d = 0; d < cells.ndim; ++d) {
     numel *= cells.sizes[d];
+    if (cells.indexed[d]) first_indexed = std::min(first_indexed, d);
     if (!cells.indexed[d] &&
         (split < 0 || (cells.sizes[split] < 16 && cells.sizes[d] > cells.sizes[split])))
       split = d;
   }
   if (numel == 0) return;
-  // Parts share no cell, so how many there are changes no result.
-  if (split < 0 || numel <= walk_grain || get_num_threads() == 1) {
-    Walk<3> walk(cells.ndim, cells.sizes,
-                 {source.strides, cells.cell_strides, cells.index_strides});
-    write_part<T, Op>(self, cells, source, walk, 0, 0, 0);
+  Walk<3> walk(cells.ndim, cells.sizes, {source.strides, cells.cell_strides, cells.index_strides});
+  if (numel <= walk_grain || runs_serially() || !all_apart(self)) {
+    write_part<T, Op>(self, cells, source, walk, 0, 0, 0, AllCells());
+    return;
+  }
+  const int64_t n_threads = get_num_threads();
+  const bool whole_rows = walk.inner_stride(2) == 0;
+  if (split < 0 || (split > first_indexed && whole_rows)) {
+    const int shift = whole_rows ? 0 : 4;
+    parallel_for(n_threads, [&](int64_t part) {
+      write_part<T, Op>(
+          self, cells, source, walk, 0, 0, 0,
+          OwnCells{static_cast<uint32_t>(part), static_cast<uint32_t>(n_threads), shift});
+    });
     return;
   }
   constexpr int64_t line = 64 / std::min<int64_t>(64, sizeof(T));  // parts do not share cache lines
   int64_t part = std::max<int64_t>(1, walk_grain * cells.sizes[split] / numel);
+  // Each part of an inner dim goes through all indices.
+  if (split > first_indexed) part = (cells.sizes[split] + n_threads - 1) / n_threads;
   if (cells.cell_strides[split] == 1) part = (part + line - 1) / line * line;
   parallel_ranges(cells.sizes[split], part, [&](int64_t begin, int64_t end) {
     int64_t sizes[max_ndim];
@@ -112,7 +176,8 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source) {
     sizes[split] = end - begin;
     Walk<3> walk(cells.ndim, sizes, {source.strides, cells.cell_strides, cells.index_strides});
     write_part<T, Op>(self, cells, source, walk, begin * cells.cell_strides[split],
-                      begin * source.strides[split], begin * cells.index_strides[split]);
+                      begin * source.strides[split], begin * cells.index_strides[split],
+                      AllCells());
   });
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/elements/clones.h"
 #include "kernels/elements/walk.h"
 #include "kernels/index/cells.h"
 #include "kernels/order/order.h"
@@ -39,6 +40,19 @@ int64_t place_in_ascending(const Row<T>& row, T value, bool right) {
     begin += goes_before(row[begin + half - 1], value, right) ? half : 0;
   }
   return begin;
+}
+
+/// The places of a few values in an ascending contiguous row, side by side: one search waits for
+/// memory most of the time.
+template <int count, bool right, class T>
+void places_in_ascending(const T* row, int64_t length, const T* values, int64_t* places) {
+  int64_t begin[count] = {};
+  for (int64_t n = length; n > 0; n /= 2) {
+    const int64_t half = n - n / 2;
+    for (int k = 0; k < count; ++k)
+      begin[k] += goes_before(row[begin[k] + half - 1], values[k], right) ? half : 0;
+  }
+  std::copy(begin, begin + count, places);
 }
 
 /// The same place by the textbook's bisection: in a row that does not ascend, where every library
@@ -113,8 +127,29 @@ void searchsorted(const Strided& out, const Strided& sequence, const Strided& va
     // Reading the whole sequence first pays where the search reads more of it.
     bool ascends =
         walk.numel() * steps > row_count(sequence) * n && all_ascend<T>(sequence, sorter);
+    const bool plain = ascends && !sorter && step == 1 && walk.inner_stride(2) == 0;
+    auto put = [&](int64_t to, int64_t place) {
+      if (out.dtype == DType::int32)
+        out.as<int32_t>()[to] = static_cast<int32_t>(place);
+      else
+        out.as<int64_t>()[to] = place;
+    };
     walk.parallel_rows(grain, [&](const auto& at, int64_t count) {
-      for (int64_t i = 0; i < count; ++i) {
+      int64_t i = 0;
+      constexpr int few = 8;
+      for (; plain && i + few <= count; i += few) {
+        T some[few];
+        int64_t places[few];
+        for (int k = 0; k < few; ++k)
+          some[k] = values.as<T>()[at[1] + (i + k) * walk.inner_stride(1)];
+        const T* row = sequence.as<T>() + at[2];
+        if (right)
+          places_in_ascending<few, true>(row, n, some, places);
+        else
+          places_in_ascending<few, false>(row, n, some, places);
+        for (int k = 0; k < few; ++k) put(at[0] + (i + k) * walk.inner_stride(0), places[k]);
+      }
+      for (; i < count; ++i) {
         int64_t to = at[0] + i * walk.inner_stride(0);
         T value = values.as<T>()[at[1] + i * walk.inner_stride(1)];
         Row<T> row{sequence.as<T>() + at[2] + i * walk.inner_stride(2), n, step,
@@ -122,20 +157,51 @@ void searchsorted(const Strided& out, const Strided& sequence, const Strided& va
                    sorter_step};
         int64_t place =
             ascends ? place_in_ascending(row, value, right) : place_in_any(row, value, right);
-        if (out.dtype == DType::int32)
-          out.as<int32_t>()[to] = static_cast<int32_t>(place);
-        else
-          out.as<int64_t>()[to] = place;
+        put(to, place);
       }
     });
   });
+}
+
+FLAMBEAU_CLONES static std::pair<int64_t, int64_t> extremes_of(const int64_t* values, int64_t n) {
+  int64_t least = values[0], greatest = values[0];
+  for (int64_t i = 0; i < n; ++i) {
+    least = std::min(least, values[i]);
+    greatest = std::max(greatest, values[i]);
+  }
+  return {least, greatest};
+}
+
+std::pair<int64_t, int64_t> extremes_of(const Strided& values) {
+  const int64_t n = values.numel(), step = values.strides[0];
+  if (n == 0) return {0, 0};
+  if (step == 1) return extremes_of(values.as<int64_t>(), n);
+  std::pair<int64_t, int64_t> found{INT64_MAX, INT64_MIN};
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t value = values.as<int64_t>()[i * step];
+    found = {std::min(found.first, value), std::max(found.second, value)};
+  }
+  return found;
 }
 
 void bincount(const Strided& out, const Strided& input, const Strided* weights) {
   int64_t n = input.sizes[0], step = input.strides[0], out_step = out.strides[0];
   const int64_t* values = input.as<int64_t>();
   if (!weights) {
-    for (int64_t i = 0; i < n; ++i) ++out.as<int64_t>()[values[i * step] * out_step];
+    int64_t *counts = out.as<int64_t>(), bins = out.sizes[0], i = 0;
+    if (bins <= 1024 && n >= 4 * bins && out_step == 1) {
+      // Four tables in turn: a count that was just written is not waited for.
+      std::vector<int64_t> more(static_cast<size_t>(3 * bins));
+      int64_t *second = more.data(), *third = second + bins, *fourth = third + bins;
+      for (; i + 4 <= n; i += 4) {
+        ++counts[values[i * step]];
+        ++second[values[(i + 1) * step]];
+        ++third[values[(i + 2) * step]];
+        ++fourth[values[(i + 3) * step]];
+      }
+      for (int64_t b = 0; b < bins; ++b) counts[b] += second[b] + third[b] + fourth[b];
+    }
+    for (; i < n; ++i) ++counts[values[i * step] * out_step];
     return;
   }
   with_ordered_type(out.dtype, [&]<class T>() {

@@ -1,6 +1,8 @@
 // Where values fall among boundaries: searchsorted, bincount, histc.
 // Raw strided views, any thread, no GIL; no complex dtypes.
 #pragma once
+#include <utility>
+
 #include "tensor/strided.h"
 
 namespace flambeau {
@@ -10,6 +12,9 @@ namespace flambeau {
 /// M). sorter, int64 and shaped as sequence, may give the ascending order of an unsorted sequence.
 void searchsorted(const Strided& out, const Strided& sequence, const Strided& values, bool right,
                   const Strided* sorter);
+
+/// The least and the greatest of an int64 vector; of an empty one (0, 0).
+std::pair<int64_t, int64_t> extremes_of(const Strided& values);
 
 /// counts[v] += 1, or weights at the same place; out is 1-D and zero: int64, or the dtype of
 /// weights. input is 1-D int64 within [0, out.sizes[0]).

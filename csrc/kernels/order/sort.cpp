@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "kernels/elements/clones.h"
 #include "kernels/elements/walk.h"
 #include "kernels/order/order.h"
 #include "tensor/error.h"
@@ -65,9 +66,33 @@ void insertion_sort(Pair* pairs, int64_t n) {
   }
 }
 
-/// Equal keys must stand in the order of their places.
+constexpr int64_t rank_max = 128;  // above, counting digits is quicker than comparing all
+
+/// rank[i] = how many of n keys stand before keys[i]: those below it, and equal ones before it.
+FLAMBEAU_CLONES void ranks_of(const int32_t* __restrict keys, int32_t* __restrict rank, int n) {
+  std::fill_n(rank, n, 0);
+  for (int j = 0; j < n; ++j) {
+    const int32_t key = keys[j];
+    for (int i = 0; i <= j; ++i) rank[i] += key < keys[i];
+    for (int i = j + 1; i < n; ++i) rank[i] += key <= keys[i];
+  }
+}
+
+/// Few pairs in packed form, by comparing each with each: no branch depends on the values.
+void rank_sort(Packed* pairs, Packed* scratch, int64_t n) {
+  int32_t keys[rank_max] = {}, rank[rank_max];
+  for (int64_t i = 0; i < n; ++i)
+    keys[i] = static_cast<int32_t>(static_cast<uint32_t>(pairs[i].key()) ^ 0x80000000u);
+  ranks_of(keys, rank, static_cast<int>(n));
+  for (int64_t i = 0; i < n; ++i) scratch[rank[i]] = pairs[i];
+  std::copy(scratch, scratch + n, pairs);
+}
+
+/// Equal keys must stand in the order of their places; they do so in `pairs` on entry.
 template <class Pair>
 void sort_pairs(Pair* pairs, Pair* scratch, int64_t n, int key_bytes) {
+  if constexpr (std::is_same_v<Pair, Packed>)
+    if (n >= radix_min && n <= rank_max) return rank_sort(pairs, scratch, n);
   if (n <= 24)
     insertion_sort(pairs, n);
   else if (n < radix_min)
@@ -315,6 +340,9 @@ void median(const Strided& values, const Strided& indices, const Strided& self, 
   });
 }
 
+/// Below, values that occur twice are so likely that the library's sort comes first.
+constexpr int64_t mode_radix_min = 1024;
+
 void mode(const Strided& values, const Strided& indices, const Strided& self, int dim) {
   int64_t n = self.sizes[dim], step = self.strides[dim];
   with_ordered_type(self.dtype, [&]<class T>() {
@@ -323,12 +351,12 @@ void mode(const Strided& values, const Strided& indices, const Strided& self, in
                    auto* pairs = memory.pairs();
                    load(pairs, from, n, step, false);
                    // Up to 16 the library's sort is stable, too.
-                   if (n > 16 && n < radix_min)
+                   if (n > 16 && n < mode_radix_min)
                      std::sort(pairs, pairs + n, ByKey{});
                    else
                      sort_pairs(pairs, memory.scratch(), n, sizeof(T));
                    auto [best, longest] = longest_run(pairs, n);
-                   if (longest > 1 && n >= radix_min) {  // which of the equal ones is the last
+                   if (longest > 1 && n >= mode_radix_min) {  // which of the equal ones is the last
                      load(pairs, from, n, step, false);
                      std::sort(pairs, pairs + n, ByKey{});
                      best = longest_run(pairs, n).first;

@@ -2,27 +2,88 @@
 
 #include <algorithm>
 #include <numeric>
+#include <type_traits>
 
+#include "kernels/elements/walk.h"
 #include "kernels/order/order.h"
 #include "kernels/order/sort.h"
 
 namespace flambeau {
+namespace {
 
-Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool consecutive) {
-  Unique result;
-  result.inverse.resize(n);
-  auto add = [&](int64_t place, bool differs) {
+/// Collects distinct values in their order, place by place.
+class Collector {
+ public:
+  Collector(int64_t n, bool wants_inverse, bool wants_counts)
+      : wants_inverse_(wants_inverse), wants_counts_(wants_counts) {
+    if (wants_inverse) result_.inverse.resize(n);
+  }
+  void add(int64_t place, bool differs) {
     if (differs) {
-      result.first.push_back(place);
-      result.counts.push_back(0);
+      result_.first.push_back(place);
+      if (wants_counts_) result_.counts.push_back(0);
     }
-    ++result.counts.back();
-    result.inverse[place] = static_cast<int64_t>(result.first.size()) - 1;
+    if (wants_counts_) ++result_.counts.back();
+    if (wants_inverse_) result_.inverse[place] = static_cast<int64_t>(result_.first.size()) - 1;
+  }
+  Unique take() { return std::move(result_); }
+
+ private:
+  Unique result_;
+  bool wants_inverse_, wants_counts_;
+};
+
+/// Integers in a range that is not much longer than their number are counted in a table. False, and
+/// nothing is done, of others.
+template <class T>
+bool count_in_table(const T* values, int64_t n, bool wants_inverse, bool wants_counts,
+                    Unique& result) {
+  if (n == 0) return false;
+  T least = values[0], greatest = values[0];
+  for (int64_t i = 0; i < n; ++i) {
+    least = std::min(least, values[i]);
+    greatest = std::max(greatest, values[i]);
+  }
+  const uint64_t range = static_cast<uint64_t>(greatest) - static_cast<uint64_t>(least);
+  if (range > static_cast<uint64_t>(n) + 1024) return false;
+  auto at = [&](int64_t i) {
+    return static_cast<uint64_t>(values[i]) - static_cast<uint64_t>(least);
   };
+  std::vector<int64_t> first(range + 1, n), rank;
+  for (int64_t i = n - 1; i >= 0; --i) first[at(i)] = i;
+  if (wants_inverse || wants_counts) rank.resize(range + 1);
+  for (uint64_t v = 0; v <= range; ++v) {
+    if (first[v] == n) continue;
+    if (!rank.empty()) rank[v] = static_cast<int64_t>(result.first.size());
+    result.first.push_back(first[v]);
+  }
+  if (wants_counts) {
+    result.counts.resize(result.first.size());
+    for (int64_t i = 0; i < n; ++i) ++result.counts[rank[at(i)]];
+  }
+  if (wants_inverse) {
+    result.inverse.resize(n);
+    for (int64_t i = 0; i < n; ++i) result.inverse[i] = rank[at(i)];
+  }
+  return true;
+}
+
+}  // namespace
+
+Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool consecutive,
+              bool wants_inverse, bool wants_counts) {
+  Collector collector(n, wants_inverse, wants_counts);
   if (!consecutive && width == 1) {
+    Unique counted;
+    bool done = false;
+    with_ordered_type(dtype, [&]<class T>() {
+      if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+        done = count_in_table(static_cast<const T*>(data), n, wants_inverse, wants_counts, counted);
+    });
+    if (done) return counted;
     SortedOrder order = sorted_order(data, dtype, n);
-    for (int64_t i = 0; i < n; ++i) add(order.places[i], order.differs[i]);
-    return result;
+    for (int64_t i = 0; i < n; ++i) collector.add(order.places[i], order.differs[i]);
+    return collector.take();
   }
   with_ordered_type(dtype, [&]<class T>() {
     const T* rows = static_cast<const T*>(data);
@@ -38,10 +99,43 @@ Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool cons
       });
     for (int64_t i = 0; i < n; ++i) {
       const T* row = rows + order[i] * width;
-      add(order[i], i == 0 || !std::equal(row, row + width, rows + order[i - 1] * width));
+      collector.add(order[i], i == 0 || !std::equal(row, row + width, rows + order[i - 1] * width));
     }
   });
-  return result;
+  return collector.take();
+}
+
+std::vector<int64_t> count_changes(const void* data, DType dtype, int64_t n) {
+  std::vector<int64_t> before((n + walk_grain - 1) / walk_grain + 1);
+  with_ordered_type(dtype, [&]<class T>() {
+    const T* values = static_cast<const T*>(data);
+    parallel_ranges(n, walk_grain, [&](int64_t begin, int64_t end) {
+      int64_t count = begin == 0;
+      for (int64_t i = std::max<int64_t>(begin, 1); i < end; ++i)
+        count += !(values[i] == values[i - 1]);
+      before[begin / walk_grain + 1] = count;
+    });
+  });
+  std::partial_sum(before.begin(), before.end(), before.begin());
+  return before;
+}
+
+void without_repeats(void* out, const void* data, DType dtype, int64_t n,
+                     const std::vector<int64_t>& before) {
+  with_ordered_type(dtype, [&]<class T>() {
+    const T* values = static_cast<const T*>(data);
+    parallel_ranges(n, walk_grain, [&](int64_t begin, int64_t end) {
+      const int64_t chunk = begin / walk_grain;
+      T *to = static_cast<T*>(out) + before[chunk], *const stop =
+                                                        static_cast<T*>(out) + before[chunk + 1];
+      if (begin == 0) *to++ = values[0];
+      // Written whether it stays or not: the next one that differs takes its place.
+      for (int64_t i = std::max<int64_t>(begin, 1); i < end && to != stop; ++i) {
+        *to = values[i];
+        to += !(values[i] == values[i - 1]);
+      }
+    });
+  });
 }
 
 }  // namespace flambeau

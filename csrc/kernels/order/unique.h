@@ -14,7 +14,15 @@ struct Unique {
 };
 
 /// The distinct rows of data, `n` rows of `width` elements each. Ascending (lexicographic) order;
-/// with `consecutive` only neighbours are compared and the order is that of the input.
-Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool consecutive);
+/// with `consecutive` only neighbours are compared and the order is that of the input. What is not
+/// wanted stays empty.
+Unique unique(const void* data, DType dtype, int64_t n, int64_t width, bool consecutive,
+              bool wants_inverse, bool wants_counts);
+
+/// How many elements differ from the one before them, up to each chunk of the data; then write
+/// them.
+std::vector<int64_t> count_changes(const void* data, DType dtype, int64_t n);
+void without_repeats(void* out, const void* data, DType dtype, int64_t n,
+                     const std::vector<int64_t>& before);
 
 }  // namespace flambeau

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "kernels/vision/clones.h"
+#include "kernels/elements/clones.h"
 
 namespace flambeau {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/vision/clones.h"
+#include "kernels/elements/clones.h"
 #include "runtime/threads.h"
 
 namespace flambeau {

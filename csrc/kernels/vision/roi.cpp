@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "kernels/vision/clones.h"
+#include "kernels/elements/clones.h"
 #include "runtime/threads.h"
 
 namespace flambeau {

@@ -5,6 +5,7 @@
 #include "dispatch/raw/order.h"
 #include "dispatch/raw/sparse.h"
 #include "python/bind.h"
+#include "python/ways/plain.h"
 
 namespace flambeau {
 
@@ -13,11 +14,73 @@ struct Argument<raw::Compressed> : Members<raw::Compressed, Tensor&, Tensor&, Te
 
 namespace {
 
-/// input[index] of one tensor of int64 with dims; NotImplemented of anything else.
-Object index_first(Tensor& input, Tensor& index) {
-  if (index.dtype != DType::int64 || index.ndim == 0 || input.ndim == 0)
-    return Object::borrow(Py_NotImplemented);
-  return Object::steal(raw::index(input, {&index}).release_py());
+Object not_implemented() { return Object::borrow(Py_NotImplemented); }
+
+// Calls as programs write them; NotImplemented of all others, which the implementation takes.
+
+/// input[index] of one tensor of int64 with dims, or of a tuple of such, one for each of the first
+/// dims.
+Object index_first(Tensor& input, PyObject* index) {
+  std::vector<Tensor*> indices;
+  auto add = [&](PyObject* o) {
+    if (!is_tensor(o) || as_tensor(o)->dtype != DType::int64 || as_tensor(o)->ndim == 0)
+      return false;
+    indices.push_back(as_tensor(o));
+    return true;
+  };
+  bool fits = true;
+  if (PyTuple_CheckExact(index))
+    for (Py_ssize_t i = 0; fits && i < PyTuple_GET_SIZE(index); ++i)
+      fits = add(PyTuple_GET_ITEM(index, i));
+  else
+    fits = add(index);
+  if (!fits || indices.empty() || indices.size() > static_cast<size_t>(input.ndim))
+    return not_implemented();
+  return Object::steal(raw::index(input, indices).release_py());
+}
+
+/// flip(input, dim), flip(input, dim, other) or flip(input, dims)
+Object flip_plain(Tensor& input, PyObject* first, PyObject* second) {
+  std::vector<int64_t> dims;
+  auto add = [&](PyObject* o) {
+    const int dim = plain_dim(o, input.ndim);
+    if (dim < 0 || std::find(dims.begin(), dims.end(), dim) != dims.end()) return false;
+    dims.push_back(dim);
+    return true;
+  };
+  bool fits = input.contiguous;
+  if (PyTuple_CheckExact(first))
+    for (Py_ssize_t i = 0; fits && i < PyTuple_GET_SIZE(first); ++i)
+      fits = second == Py_None && add(PyTuple_GET_ITEM(first, i));
+  else
+    fits = fits && add(first) && (second == Py_None || add(second));
+  return fits ? Object::steal(raw::flip(input, dims).release_py()) : not_implemented();
+}
+
+/// An int of Python's own that 64 bits hold.
+bool plain_integer(PyObject* o, int64_t& value) {
+  int overflow = 0;
+  if (!PyLong_CheckExact(o)) return false;
+  value = PyLong_AsLongLongAndOverflow(o, &overflow);
+  return overflow == 0;
+}
+
+/// roll(input, shift, dim)
+Object roll_plain(Tensor& input, PyObject* shifts, PyObject* dims) {
+  int64_t shift;
+  const int dim = plain_dim(dims, input.ndim);
+  if (dim < 0 || !plain_integer(shifts, shift) || !input.contiguous) return not_implemented();
+  return Object::steal(raw::roll(input, {shift}, {dim}).release_py());
+}
+
+/// tril(input, diagonal) and triu
+template <bool upper>
+Object triangle(Tensor& input, PyObject* given) {
+  int64_t diagonal;
+  if (!plain_integer(given, diagonal) || input.ndim < 2 || !input.contiguous ||
+      is_quantized(input.dtype))
+    return not_implemented();
+  return Object::steal(raw::triangle(input, upper, diagonal).release_py());
 }
 
 consteval NativeEntry scatter(const char* name) {
@@ -35,8 +98,8 @@ const NativeEntry indexing[] = {
     bind<raw::embedding>("embedding", "weight, input", "Rows of a matrix."),
     bind<raw::index>("index", "input, indices", "input[indices]; None is all of a dim.",
                      Mixing::indices),
-    bind<index_first>("index_first", "input, index", "input[index] of one tensor of int64.",
-                      Mixing::second),
+    bind<index_first>("index_first", "input, index", "input[index] of tensors of int64.",
+                      Mixing::all),
     bind<raw::take>("take", "input, index", "Elements by their place in row-major order."),
     bind<[](Tensor& input) { return nonzero(input); }>(
         "nonzero", "input", "The coordinates of the elements that are not zero."),
@@ -66,8 +129,9 @@ const NativeEntry indexing[] = {
                             "Where values belong in a sequence in order."),
     bind<raw::bincount>("bincount", "input, weights, minlength", "How often each integer occurs."),
     bind<raw::histc>("histc", "input, weights, bins, min, max", "A histogram."),
-    bind<raw::unique>("unique", "input, consecutive, rows, width",
+    bind<raw::unique>("unique", "input, consecutive, rows, width, wants_inverse, wants_counts",
                       "Of rows: places of the first occurrences, inverse, counts."),
+    bind<raw::without_repeats>("without_repeats", "input", "What differs from the one before."),
 
     bind<raw::cumsum>("cumsum", "input, dim", "Running sums."),
     bind<raw::cumprod>("cumprod", "input, dim", "Running products."),
@@ -76,6 +140,10 @@ const NativeEntry indexing[] = {
     bind<raw::cummin>("cummin", "input, dim", "Running minima and their places."),
     bind<raw::flip>("flip", "input, dims", "Dims in reverse order."),
     bind<raw::roll>("roll", "input, shifts, dims", "Dims moved around in a circle."),
+    bind<flip_plain>("flip_plain", "input, dim, other=None", "flip of a contiguous tensor."),
+    bind<roll_plain>("roll_plain", "input, shift, dim", "roll of a contiguous tensor."),
+    bind<triangle<false>>("tril", "input, diagonal=0", "tril of a contiguous tensor."),
+    bind<triangle<true>>("triu", "input, diagonal=0", "triu of a contiguous tensor."),
     {}};
 
 const NativeEntry sparse[] = {

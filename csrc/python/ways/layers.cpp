@@ -84,6 +84,8 @@ const NativeEntry entries[] = {
 
     bind<raw::add_border>("_add_border", "input, mode, pad",
                           "A border of what is inside, repeated."),
+    bind<raw::add_constant_border>("_add_constant_border", "input, pad, value",
+                                   "A border of one value."),
     bind<raw::fold_border>("_fold_border", "input, mode, pad",
                            "The adjoint: a border added to its source."),
 

@@ -171,13 +171,15 @@ PyObject* py_reduction_way(const Call& call) {
 
 struct RawWay : Way {
   Object raw;
-  Py_ssize_t count;
+  Py_ssize_t least, count;
+  bool tuples;  // are arguments, too
   WayBackward backward;
 
   PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
-    if (n != count || keys || !is_ready(args[0])) return nullptr;
+    if (n < least || n > count || keys || !is_ready(args[0])) return nullptr;
     for (Py_ssize_t i = 1; i < n; ++i)
-      if (!is_plain(args[i]) && !PyLong_CheckExact(args[i])) return nullptr;
+      if (!is_plain(args[i]) && !PyLong_CheckExact(args[i]) && !(tuples && is_plain_tuple(args[i])))
+        return nullptr;
     PyObject* made = PyObject_Vectorcall(raw.get(), args, static_cast<size_t>(n), nullptr);
     Tensor& input = *as_tensor(args[0]);
     if (!made || (made != Py_NotImplemented && !records(input))) return made;
@@ -186,13 +188,35 @@ struct RawWay : Way {
     Ref<WayNode> node = make_way_node(backward, {&input});
     node->keep(Object::steal(make_size(input.sizes, input.ndim)));
     for (Py_ssize_t i = 1; i < n; ++i) {
-      if (is_tensor(args[i]))
+      if (is_tensor(args[i])) {
         node->keep(*as_tensor(args[i]));
-      else
+      } else if (i == n - 1 && is_tuple_of_tensors(args[i])) {
+        for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(args[i]); ++k)
+          node->keep(*as_tensor(PyTuple_GET_ITEM(args[i], k)));
+      } else {
         node->keep(Object::borrow(args[i]));
+      }
     }
     set_history(*as_tensor(made), &node->node);
     return result.release();
+  }
+
+ private:
+  /// A tuple of ints, or of tensors as many as a node keeps one by one.
+  bool is_plain_tuple(PyObject* o) const {
+    if (!PyTuple_CheckExact(o)) return false;
+    const Py_ssize_t size = PyTuple_GET_SIZE(o);
+    if (is_tuple_of_tensors(o)) {
+      for (Py_ssize_t i = 0; i < size; ++i)
+        if (!is_plain(PyTuple_GET_ITEM(o, i))) return false;
+      return count + size <= most_kept;
+    }
+    for (Py_ssize_t i = 0; i < size; ++i)
+      if (!PyLong_CheckExact(PyTuple_GET_ITEM(o, i))) return false;
+    return true;
+  }
+  static bool is_tuple_of_tensors(PyObject* o) {
+    return PyTuple_CheckExact(o) && PyTuple_GET_SIZE(o) > 0 && is_tensor(PyTuple_GET_ITEM(o, 0));
   }
 };
 
@@ -242,36 +266,43 @@ PyObject* py_embedding_way(const Call& call) {
   Py_RETURN_NONE;
 }
 
-/// _raw_way(operation, raw, count, backward): calls of `count` arguments, all of them tensors or
-/// ints, of which only the first may require grad, go to raw. backward(grad, the sizes of the first
-/// argument, *the others) gives its gradient.
+/// _raw_way(operation, raw, count, backward, least=count): calls of `least` to `count` arguments,
+/// all of them tensors, ints or (with least) tuples of those, of which only the first may require
+/// grad, go to raw. backward(grad, the sizes of the first argument, *the others) gives its
+/// gradient.
 PyObject* py_raw_way(const Call& call) {
   Args a(call);
   auto way = std::make_unique<RawWay>();
   way->raw = Object::borrow(a[1]);
   way->count = a.integer(2);
+  way->tuples = a.given(4);
+  way->least = way->tuples ? a.integer(4) : way->count;
   check<ValueError>(way->count <= most_kept,
                     [] { return message("_raw_way(): too many arguments."); });
   way->mixing = Mixing::all;  // raw asks itself
   Operator& self = as_operator(a[0]);
   way->backward.callable = Object::borrow(a[3]);
   way->backward.names = {"shape"};
-  for (Py_ssize_t i = 1; i < way->count; ++i)
-    way->backward.names.push_back(text_of(PyTuple_GET_ITEM(self.parameters->names(), i)));
+  PyObject* names = self.parameters->names();
+  // The last name stands for all that come one by one.
+  for (Py_ssize_t i = 1; i < (way->tuples ? most_kept : way->count); ++i)
+    way->backward.names.push_back(
+        text_of(PyTuple_GET_ITEM(names, std::min(i, PyTuple_GET_SIZE(names) - 1))));
   way->backward.type = node_subtype(backward_name(name_of(self)));
   add_way(a[0], way.release());
   Py_RETURN_NONE;
 }
 
-const NativeEntry entries[] = {{"_embedding_way", "operation, raw, backward, sparse_backward",
-                                py_embedding_way, "A native way into embedding."},
-                               {"_raw_way", "operation, raw, count, backward", py_raw_way,
-                                "A native way into an operator that has a raw function."},
-                               {"_reduction_way",
-                                "operation, names, reduction, results, accepts, whole, "
-                                "result_type, parameter, backward=None, whole_backward=None",
-                                py_reduction_way, "A native way into a reduction."},
-                               {}};
+const NativeEntry entries[] = {
+    {"_embedding_way", "operation, raw, backward, sparse_backward", py_embedding_way,
+     "A native way into embedding."},
+    {"_raw_way", "operation, raw, count, backward, least=None", py_raw_way,
+     "A native way into an operator that has a raw function."},
+    {"_reduction_way",
+     "operation, names, reduction, results, accepts, whole, "
+     "result_type, parameter, backward=None, whole_backward=None",
+     py_reduction_way, "A native way into a reduction."},
+    {}};
 
 }  // namespace
 

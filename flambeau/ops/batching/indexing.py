@@ -230,7 +230,7 @@ def _index(input, indices):
 
 @rule(indexing.index_first)
 def _(input, index):
-    return _index(input, (index,))
+    return _index(input, index if isinstance(index, tuple) else (index,))
 
 
 @rule(indexing.searchsorted)

@@ -65,9 +65,11 @@ def row_way(operation, way, compile, backward):
     return operation
 
 
-def raw_way(operation, raw, count, backward):
+def raw_way(operation, raw, count, backward, least=None):
     """The same of an operator whose forward is `raw` of a tensor, and of indices and ints, `count` in all.
 
-    backward(grad, the shape of the tensor, *the other arguments) gives its gradient.
+    backward(grad, the shape of the tensor, *the other arguments) gives its gradient. With `least`, so many
+    arguments are enough, and tuples of ints or tensors may be among them; those at the end of a call
+    reach backward one by one. `raw` may return NotImplemented.
     """
-    _core._raw_way(as_operator(operation), raw, count, backward)
+    _core._raw_way(as_operator(operation), raw, count, backward, least)
