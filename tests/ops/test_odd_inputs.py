@@ -491,3 +491,15 @@ def test_numbers_of_a_wider_dtype_do_not_widen_a_tensor():
     half = torch.ones(3, dtype=torch.float16)
     assert torch.igamma(half, torch.tensor(1.0)).dtype is torch.float16
     assert F.soft_margin_loss(half, torch.ones(3)).dtype is torch.float16
+
+
+@pytest.mark.parametrize("rows, columns", [(1, 1), (3, 3), (5, 1), (1, 5)])
+def test_infinities_of_both_signs_in_a_small_product(rows, columns):
+    """Two products that overflow to opposite infinities are NaN, whichever comes first."""
+    for numbers in ([inf, 3e38, 1.0], [3e38, inf, 1.0], [1.0, inf, 3e38]):
+        a = torch.tensor(numbers).expand(rows, 3)
+        b = torch.tensor([-2.0 if x == 3e38 else 1.0 for x in numbers])
+        for right in (b[:, None].expand(3, columns), b.expand(columns, 3).contiguous().T):
+            assert (a @ right).isnan().all()
+            assert (a.contiguous() @ right.contiguous()).isnan().all()
+        assert F.linear(a, b.expand(columns, 3)).isnan().all()

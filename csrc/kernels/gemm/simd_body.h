@@ -22,11 +22,18 @@ struct TileTask {
   const T* column_bias;
   const T* row_bias;
   bool relu;
+  bool apart;        // products are rounded before they are added; only for V <= apart_vectors
   const T* fetch_c;  // the tile of C that comes next, or none
   const T* fetch_a;  // fetch_rows rows of the next block of A
   int64_t fetch_rows;
   Fetch* fetch;  // what else, or none
 };
+
+/// A product of at most this many products of elements rounds each before it is added, so that two
+/// which overflow to opposite infinities are NaN wherever they stand, as in the vectors of a dot
+/// product (and in PyTorch's). Arithmetic is not what such a product takes its time for.
+constexpr int64_t apart_products = 512;
+constexpr int apart_vectors = 2;
 
 inline __attribute__((always_inline)) void fetch_some(Fetch& f) {
   for (int64_t i = 0; i < f.at_once && f.n_left > 0; ++i, --f.n_left) {
@@ -76,7 +83,7 @@ void tile(const TileTask<T>& task) {
   constexpr int lanes = Vec<T>::lanes;
   const auto mask = mask_of<T>(task.last);
   vec acc[M][V] = {};
-  auto add_products = [&]<bool whole, bool fetch>() __attribute__((always_inline)) {
+  auto add_products = [&]<bool whole, bool fetch, bool apart>() __attribute__((always_inline)) {
     const T *b = task.b, *fetch_a = task.fetch_a, *fetch_c = task.fetch_c;
     RowAddresses<T> a(task.a, task.a_row);
     int64_t a_column = task.a_column * static_cast<int64_t>(sizeof(T));
@@ -113,7 +120,8 @@ void tile(const TileTask<T>& task) {
         for (int i = 0; i < M; ++i) {
           const vec w = splat(a.at(i));
 #pragma GCC unroll 16
-          for (int v = 0; v < V; ++v) acc[i][v] = multiply_add(w, x[v], acc[i][v]);
+          for (int v = 0; v < V; ++v)
+            acc[i][v] = apart ? acc[i][v] + w * x[v] : multiply_add(w, x[v], acc[i][v]);
         }
         a.first += a_column;
         a.second += a_column;
@@ -122,12 +130,14 @@ void tile(const TileTask<T>& task) {
     }
   };
   // A masked load takes a slot from the arithmetic: 5 % of a tile of 8 x 3.
-  if (!task.whole)
-    add_products.template operator()<false, false>();
+  if (V <= apart_vectors && task.apart)
+    add_products.template operator()<false, false, V <= apart_vectors>();
+  else if (!task.whole)
+    add_products.template operator()<false, false, false>();
   else if (M >= 4 && V <= panel_vectors && task.fetch_c)
-    add_products.template operator()<true, M >= 4 && V <= panel_vectors>();
+    add_products.template operator()<true, M >= 4 && V <= panel_vectors, false>();
   else
-    add_products.template operator()<true, false>();
+    add_products.template operator()<true, false, false>();
   if (task.alpha != T(1)) {
     const vec alpha = splat(task.alpha);
 #pragma GCC unroll 16
@@ -212,6 +222,7 @@ void block(const GemmBlock<T>& g) {
   task.alpha = g.alpha;
   task.beta = g.beta;
   task.relu = g.relu;
+  task.apart = g.M * g.N * g.K <= apart_products;
   task.c_row = g.c_row;
   task.fetch_c = task.fetch_a = nullptr;
   task.fetch_rows = 0;
