@@ -169,6 +169,7 @@ _LAZY = {
     ),
     **dict.fromkeys("CompilationUnit Future ScriptFunction ScriptModule fork wait".split(), "jit"),
     "FileCheck": "jit.file_check",
+    "compile": "compiled.api",
     "thread_safe_generator": "random",
     "load_ipython_extension": "identity",
     "lobpcg": "ops.linalg.lobpcg",
@@ -195,7 +196,7 @@ _LAZY = {
     ),
     **dict.fromkeys("lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell".split(), "nn.cells"),
     **dict.fromkeys(
-        "compile use_deterministic_algorithms are_deterministic_algorithms_enabled "
+        "use_deterministic_algorithms are_deterministic_algorithms_enabled "
         "get_default_device set_default_device set_default_tensor_type "
         "is_deterministic_algorithms_warn_only_enabled get_num_interop_threads set_num_interop_threads "
         "set_flush_denormal get_float32_matmul_precision set_float32_matmul_precision is_storage typename "

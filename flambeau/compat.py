@@ -73,23 +73,6 @@ def set_default_tensor_type(t):
 # ---------------------------------------------------------------------------------------------- switches
 
 
-def compile(
-    model=None,
-    *,
-    fullgraph=False,
-    dynamic=None,
-    backend=None,
-    mode=None,
-    options=None,
-    disable=False,
-    **others,
-):
-    """The model itself: flambeau compiles its kernels at their first use anyway. Works as a decorator too."""
-    if model is None:
-        return lambda m: m
-    return model
-
-
 _deterministic = [False, False]
 
 

@@ -1,6 +1,8 @@
-"""torch.compiler: the model itself is what runs, so there is nothing to switch off."""
+"""torch.compiler: what a program says to the compiler; the compiler itself is flambeau/compiled."""
 
 import contextlib
+import functools
+import inspect
 from types import SimpleNamespace
 
 __all__ = [
@@ -14,16 +16,43 @@ config = SimpleNamespace(job_id=None, dynamic_sources="", force_disable_caches=F
 
 
 def is_compiling():
-    """Whether the program is being compiled: False."""
+    """Whether the running call is being recorded by torch.compile."""
+    from sys import modules
+
+    wrapper = modules.get(f"{__package__}.compiled.wrapper")
+    return wrapper is not None and wrapper.is_tracing()
+
+
+is_dynamo_compiling = is_compiling
+
+
+def is_exporting():
+    """Whether the program is being exported by PyTorch's compiler: False."""
     return False
 
 
-is_dynamo_compiling = is_exporting = is_compiling
-
-
 def disable(fn=None, recursive=True, *, reason=None):
-    """The function itself. Works as a decorator, with arguments and without."""
-    return (lambda f: f) if fn is None else fn
+    """The function itself, which is not compiled from now on, nor what calls it. A decorator, with or without arguments.
+
+    Args:
+        recursive (bool): whether what it calls is left uncompiled too; False is not offered.
+
+    Raises:
+        NotImplementedError: recursive is False.
+    """
+    if not recursive:
+        raise NotImplementedError(
+            "compiler.disable: recursive=False; what a function calls stays uncompiled with it."
+        )
+    if fn is None:
+        return functools.partial(disable, reason=reason)
+    from .compiled import stance
+
+    function = inspect.unwrap(getattr(fn, "_torchdynamo_orig_callable", fn))
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is not None:
+        stance.disabled.add(code)
+    return getattr(fn, "_torchdynamo_orig_callable", fn)
 
 
 def allow_in_graph(fn):
@@ -36,11 +65,16 @@ def cudagraph_mark_step_begin():
 
 
 def reset():
-    """Nothing: no compiled model is kept."""
+    """Forgets the programs of all compiled functions; their kernels stay on disk."""
+    from sys import modules
+
+    wrapper = modules.get(f"{__package__}.compiled.wrapper")
+    for compiled in list(wrapper.every) if wrapper else ():
+        compiled.forget()
 
 
 def compile(*args, **kwargs):
-    """torch.compile: the model itself."""
+    """torch.compile."""
     import flambeau
 
     return flambeau.compile(*args, **kwargs)
@@ -56,7 +90,7 @@ def nested_compile_region(fn=None, *, options=None, max_reuse_entries=8, reuse_h
     return (lambda f: f) if fn is None else fn
 
 
-_backend = ["inductor"]  # PyTorch's default; no backend compiles here
+_backend = ["inductor"]  # PyTorch's name, which stands for flambeau's own compiler
 
 
 def get_default_backend():
@@ -65,7 +99,7 @@ def get_default_backend():
 
 
 def set_default_backend(backend):
-    """Notes the backend that torch.compile is to use; None: the default again. Models run as they are."""
+    """Notes the backend that torch.compile is to use; None: the default again."""
     if not (backend is None or isinstance(backend, str) or callable(backend)):
         raise TypeError(
             f"set_default_backend: takes a name, a callable or None, not {type(backend).__name__}."
@@ -123,31 +157,28 @@ def substitute_in_graph(original_fn, *, can_constant_fold_through=False, skip_si
 
 
 def list_backends(exclude_tags=("debug", "experimental")):
-    """The names of compilers: none."""
-    return []
+    """The names of compilers: "inductor" stands for flambeau's own; debug ones compile nothing."""
+    return ["inductor"] if "debug" in exclude_tags else ["aot_eager", "eager", "inductor"]
 
 
 class set_stance(contextlib.ContextDecorator):
     """How compiling is wished for, from the call on; as a context or a decorator, until its end.
 
-    Models run as they are at each stance. skip_guard_eval_unsafe: there are no guards, so none are evaluated.
+    "default"; "force_eager": compiled functions run as they are; "eager_on_recompile" and "fail_on_recompile": calls
+    that no program fits run as they are, or raise; "eager_then_compile": the first call of its kind runs as it is.
+    skip_guard_eval_unsafe: Python values are no longer compared with those that a program was made for.
 
     Raises:
-        RuntimeError: the stance is none of PyTorch's, or a backend is forced at another stance than "default".
-        NotImplementedError: force_backend names a compiler; None and "eager" are what runs.
+        RuntimeError: the stance is none of these, or a backend is forced at another stance than "default".
+        NotImplementedError: force_backend names a compiler other than "eager".
     """
 
     def __init__(self, stance="default", *, skip_guard_eval_unsafe=False, force_backend=None):
-        known = (
-            "default",
-            "force_eager",
-            "eager_on_recompile",
-            "fail_on_recompile",
-            "eager_then_compile",
-        )
-        if stance not in known:
+        from .compiled import stance as now
+
+        if stance not in now.NAMES:
             raise RuntimeError(
-                f"set_stance: stance is {stance!r}; it must be one of {', '.join(known)}."
+                f"set_stance: stance is {stance!r}; it must be one of {', '.join(now.NAMES)}."
             )
         if force_backend is not None and stance != "default":
             raise RuntimeError(
@@ -157,12 +188,27 @@ class set_stance(contextlib.ContextDecorator):
             raise NotImplementedError(
                 f"set_stance: force_backend={force_backend!r}: there is no other compiler than flambeau's own."
             )
+        self._before = now.name, now.skip_guards
+        self._wanted = (
+            "force_eager" if force_backend == "eager" else stance,
+            bool(skip_guard_eval_unsafe),
+        )
+        now.name, now.skip_guards = self._wanted
 
     def __enter__(self):
+        from .compiled import stance as now
+
+        now.name, now.skip_guards = self._wanted
         return self
 
     def __exit__(self, *exception):
-        return None
+        from .compiled import stance as now
+
+        now.name, now.skip_guards = self._before
+
+    def __call__(self, function):
+        self.__exit__()  # a decorator: only while the function runs
+        return super().__call__(function)
 
 
 def set_enable_guard_collectives(enabled):

@@ -24,6 +24,7 @@ FLOORS = {
     "flambeau._C._functorch": 6,
     "flambeau.jit": 6,
     "flambeau.compiler": 6,
+    "flambeau.compiled": 6,
     "flambeau._dynamo": 6,
     "flambeau._inductor": 6,
     "flambeau._jit_internal": 6,

@@ -26,6 +26,7 @@ NB_MODULE(_core, m) {
   initialize_storages(module);
   initialize_reductions(module);
   initialize_raw_kernels(module);
+  initialize_fused(module);
   initialize_out(module);
   initialize_settings(module);
   initialize_creation(module);

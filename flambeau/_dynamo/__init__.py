@@ -1,4 +1,4 @@
-"""Names of torch._dynamo that programs and libraries touch. Nothing is compiled: functions run as they are."""
+"""Names of torch._dynamo that programs and libraries touch; the compiler is flambeau/compiled."""
 
 from types import SimpleNamespace
 
@@ -9,7 +9,7 @@ from .eval_frame import OptimizedModule
 __all__ = [
     "OptimizedModule",
     "allow_in_graph",
-    "assume_constant_result", "config", "disable", "disallow_in_graph", "external_utils", "graph_break",
+    "assume_constant_result", "config", "disable", "disallow_in_graph", "explain", "external_utils", "graph_break",
     "is_compiling", "is_dynamo_supported", "mark_dynamic", "mark_static", "mark_static_address", "maybe_mark_dynamic",
     "optimize", "reset", "run",
 ]  # fmt: skip
@@ -18,8 +18,8 @@ external_utils = SimpleNamespace(is_compiling=is_compiling)
 
 
 def is_dynamo_supported():
-    """Whether functions can be compiled by tracing their bytecode: False."""
-    return False
+    """Whether functions can be compiled: True."""
+    return True
 
 
 def mark_static_address(t, guard=False):
@@ -32,7 +32,17 @@ def disallow_in_graph(fn):
 
 
 def graph_break(msg=""):
-    """Nothing: there is no graph to break."""
+    """Leaves the compiled function that is being recorded as it is."""
+    from ..compiled.trace import break_here
+
+    break_here(f"graph_break({msg!r})" if msg else "graph_break()")
+
+
+def explain(f, *extra_args, **extra_kwargs):
+    """What compiling makes of f: see flambeau.compiled.api.explain."""
+    from ..compiled.api import explain as answer
+
+    return answer(f, *extra_args, **extra_kwargs)
 
 
 def mark_dynamic(t, index, **_):
@@ -42,9 +52,11 @@ def mark_dynamic(t, index, **_):
 maybe_mark_dynamic = mark_static = mark_dynamic
 
 
-def optimize(*_, **__):
-    """A decorator that gives the function back."""
-    return lambda fn: fn
+def optimize(backend=None, *, nopython=False, disable=False, dynamic=None):
+    """torch.compile as a decorator, by its older name."""
+    from .. import compile
+
+    return compile(backend=backend, fullgraph=nopython, disable=disable, dynamic=dynamic)
 
 
 def run(fn=None):

@@ -1,11 +1,5 @@
-"""OptimizedModule, the type of what torch.compile makes of a module: nothing here is ever of it."""
+"""OptimizedModule, the type of what torch.compile makes of a module."""
 
-from ..refusals import refused
+from ..compiled.api import OptimizedModule
 
 __all__ = ["OptimizedModule"]
-
-OptimizedModule = refused(
-    "_dynamo.OptimizedModule",
-    "Nothing is compiled: torch.compile gives the module back.",
-    module=__name__,
-)

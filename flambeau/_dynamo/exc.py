@@ -1,4 +1,4 @@
-"""The errors of PyTorch's compiler, for programs that catch them; none is ever raised."""
+"""The errors of the compiler; torch.compile(fullgraph=True) raises Unsupported."""
 
 __all__ = [
     "BackendCompilerFailed",

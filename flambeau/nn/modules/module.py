@@ -1,5 +1,6 @@
 """Module, the base of every layer."""
 
+import functools
 import weakref
 
 import flambeau
@@ -98,12 +99,22 @@ class Module(HooksApi, State, Conversion, Traversal):
         def __call__(self, *args, **kwargs):
             if self._module_hooks is None:
                 return self.forward(*args, **kwargs)
-            return hooks.call_with_hooks(self, args, kwargs)
+            compiled = self.__dict__.get("_compiled_call_impl")
+            return (
+                hooks.call_with_hooks(self, args, kwargs)
+                if compiled is None
+                else compiled(args, kwargs)
+            )
 
         _call_impl = _wrapped_call_impl = __call__
 
     def compile(self, *args, **kwargs):
-        """Nothing to do: operators are compiled as they are called."""
+        """From now on calls of this module run compiled: torch.compile, which takes the same options, in place."""
+        if self.__dict__.get("_module_hooks") is None:
+            self.__dict__["_module_hooks"] = hooks.HookTable()
+        self.__dict__["_compiled_call_impl"] = flambeau.compile(
+            functools.partial(hooks.call_with_hooks, self), *args, **kwargs
+        )
 
     # -- registration
 
@@ -280,6 +291,7 @@ class Module(HooksApi, State, Conversion, Traversal):
     def __getstate__(self):
         """What is pickled and copied: __dict__ without what the registries hold anyway."""
         state = self.__dict__.copy()
+        state.pop("_compiled_call_impl", None)  # which calls the module that it was made of
         for kind in ("_parameters", "_buffers", "_modules"):
             for name, value in state.get(kind, {}).items():
                 if state.get(name) is value:

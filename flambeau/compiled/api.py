@@ -1,0 +1,201 @@
+"""torch.compile."""
+
+import functools
+
+import flambeau
+
+from ..compiler import get_default_backend
+from . import stance
+from .wrapper import Compiled
+
+__all__ = ["OptimizedModule", "compile", "explain"]
+
+_MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+BACKENDS = ("inductor", "eager", "aot_eager")
+
+
+def compile(
+    model=None,
+    *,
+    fullgraph=False,
+    dynamic=None,
+    backend=None,
+    mode=None,
+    options=None,
+    disable=False,
+):
+    """A function or module that runs as few kernels instead of one for each operator.
+
+    The first call with arguments of new dtypes, ranks or modes is an eager call that is recorded; later ones run what
+    was made of it, whatever their sizes. Pointwise operators, and reductions over the last dim with what stands around
+    them, become one kernel each, forward and backward. Results are the same bits as in eager mode but for sums over
+    rows. What cannot be followed (a number read from a tensor, a change of Python values that outlive the call)
+    leaves the function as it is: torch._dynamo.explain and FLAMBEAU_LOG=compile tell of it.
+
+    Args:
+        model (callable or Module): left out where this is a decorator.
+        fullgraph (bool): whether what cannot be compiled raises.
+        dynamic (bool, optional): False makes a program for each size; else one serves all sizes that it can.
+        backend (str): "inductor", which stands for flambeau's own compiler, or "eager" and "aot_eager": nothing is
+            compiled.
+        mode (str), options (dict): how much time PyTorch's compiler may take; one way serves all modes here.
+        disable (bool): whether the model is left as it is.
+
+    Returns:
+        A Module that holds a module as `_orig_mod`; of another callable a function.
+
+    Raises:
+        torch._dynamo.exc.Unsupported: at a call, where fullgraph is set and something cannot be compiled.
+        RuntimeError: mode is none of PyTorch's, mode and options are both given, or there is no such backend.
+
+    Example:
+        >>> @torch.compile
+        ... def gelu(x):
+        ...     return 0.5 * x * (1 + torch.tanh(0.79788456 * (x + 0.044715 * x**3)))
+        >>> gelu(torch.tensor([1.0, -1.0]))
+        tensor([ 0.8412, -0.1588])
+    """
+    if mode is not None and options is not None:
+        raise RuntimeError("compile: mode and options exclude each other; give one of them.")
+    if mode not in _MODES:
+        raise RuntimeError(f"compile: mode is {mode!r}; it must be one of {', '.join(_MODES[1:])}.")
+    if options is not None and not isinstance(options, dict):
+        raise TypeError(f"compile: options must be a dict, not {type(options).__name__}.")
+    backend = _backend(backend)
+    if model is None:
+        return lambda found: compile(found, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode,
+                                     options=options, disable=disable)  # fmt: skip
+    if not callable(model):
+        raise TypeError(f"compile: takes a function or a Module, not {type(model).__name__}.")
+    if disable or getattr(model, "__code__", None) in stance.disabled:
+        return model
+    off = backend != "inductor"
+    if isinstance(model, flambeau.nn.Module):
+        return OptimizedModule(model, None if off else Compiled(model, fullgraph, dynamic is False))
+    if off:
+        return model
+    return _function(model, Compiled(model, fullgraph, dynamic is False))
+
+
+def _backend(backend):
+    backend = get_default_backend() if backend is None else backend
+    if backend in BACKENDS:
+        return backend
+    if callable(backend):
+        raise NotImplementedError(
+            "compile: backend is a function, but flambeau hands its graphs to no other compiler. Leave backend out."
+        )
+    raise RuntimeError(
+        f"compile: there is no backend {backend!r}; those known are {', '.join(BACKENDS)}."
+    )
+
+
+def _function(function, compiled):
+    def run(*args, **kwargs):
+        return compiled(*args, **kwargs)
+
+    functools.update_wrapper(run, function, updated=())
+    run._torchdynamo_orig_callable = function
+    run._compiled = compiled
+    return run
+
+
+class OptimizedModule(flambeau.nn.Module):
+    """What torch.compile makes of a module, which it holds as `_orig_mod` and whose attributes it shows."""
+
+    _own = frozenset(["_orig_mod", "_compiled", "training"])
+
+    def __init__(self, module, compiled=None):
+        super().__init__()
+        self.__dict__["_compiled"] = compiled
+        self._orig_mod = module
+        self.training = module.training
+
+    def __call__(self, *args, **kwargs):
+        compiled = self.__dict__["_compiled"]
+        if compiled is None or self._forward_hooks or self._forward_pre_hooks:
+            return super().__call__(*args, **kwargs)
+        return compiled(*args, **kwargs)
+
+    def forward(self, *args, **kwargs):
+        compiled = self.__dict__["_compiled"]
+        return (self._orig_mod if compiled is None else compiled)(*args, **kwargs)
+
+    def __getattr__(self, name):
+        if name == "_orig_mod":
+            raise AttributeError(name)
+        return getattr(self._orig_mod, name)
+
+    def __setattr__(self, name, value):
+        if name in self._own or "_orig_mod" not in self.__dict__:
+            super().__setattr__(name, value)
+        else:
+            setattr(self._orig_mod, name, value)
+
+    def __getitem__(self, index):
+        return self._orig_mod[index]
+
+    def __iter__(self):
+        return iter(self._orig_mod)
+
+    def __reduce__(self):
+        return compile, (self._orig_mod,)
+
+    def __deepcopy__(self, memo):
+        import copy
+
+        return compile(copy.deepcopy(self._orig_mod, memo))
+
+
+class ExplainOutput:
+    """What torch._dynamo.explain gives.
+
+    Attributes:
+        graph_count, graph_break_count, op_count (int).
+        break_reasons (list): each with `reason` and `user_stack`.
+        graphs (list): the programs' Python. ops_per_graph (list of lists), out_guards (list): what is guarded.
+    """
+
+    def __init__(self, programs, breaks):
+        self.graphs = [p.source for p in programs]
+        self.graph_count, self.graph_break_count = len(programs), len(breaks)
+        self.op_count = sum(p.joined + p.operators for p in programs)
+        self.ops_per_graph = [[n.function for n in p.nodes] for p in programs]
+        self.break_reasons = list(breaks)
+        self.out_guards, self.compile_times = [], ""
+
+    def __str__(self):
+        lines = [
+            f"Graph Count: {self.graph_count}", f"Graph Break Count: {self.graph_break_count}",
+            f"Op Count: {self.op_count}", "Break Reasons:",
+        ]  # fmt: skip
+        for k, reason in enumerate(self.break_reasons, 1):
+            lines += [
+                f"  Break Reason {k}:",
+                f"    Reason: {reason.reason}",
+                f"    User Stack: {reason.source}",
+            ]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def explain(f, *extra_args, **extra_kwargs):
+    """A function that calls f with its arguments and tells what compiling makes of the call.
+
+    Example:
+        >>> print(torch._dynamo.explain(lambda x: x.exp() + 1)(torch.ones(2)))
+        Graph Count: 1
+        Graph Break Count: 0
+        Op Count: 2
+        Break Reasons:
+    """
+    from .report import watch
+
+    def inner(*args, **kwargs):
+        function = getattr(f, "_torchdynamo_orig_callable", getattr(f, "_orig_mod", f))
+        with watch() as seen:
+            Compiled(function)(*args, **kwargs)
+        return ExplainOutput(seen.programs, seen.breaks)
+
+    return inner(*extra_args, **extra_kwargs) if extra_args or extra_kwargs else inner

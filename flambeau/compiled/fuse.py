@@ -1,0 +1,387 @@
+"""A group of operators as kernels: its forward, and the derivative that recomputes what it needs.
+
+The derivative is that of each operator in turn, composed: what an operator's own backward would compute, in the
+order in which the engine would have added gradients up.
+"""
+
+import flambeau
+from flambeau import _core
+
+from ..kernels import Map, Rows
+from ..kernels.expression import input as symbol
+from ..kernels.expression import inputs_of, node, substitute, topological
+from ..kernels.language import cast, exp, log
+from ..kernels.schedules.row_language import length, rmax, rmean, rmin, rsum
+from .graph import Ref
+from .groups import operands_of
+from .pointwise import apply, compute_of, number_dtype
+
+__all__ = ["Kernel", "NoDerivative", "backward_of", "evaluate", "forward_of"]
+
+
+class NoDerivative(Exception):
+    """The derivative of a group that does not become one kernel."""
+
+
+def _softmax(x):
+    e = exp(x - rmax(x))
+    return e * (1 / rsum(e))
+
+
+def _log_softmax(x):
+    top = rmax(x)
+    return x - top - log(rsum(exp(x - top)))
+
+
+_REDUCTIONS = {"rsum": rsum, "rmean": rmean, "rmax": rmax, "rmin": rmin, "softmax": _softmax,
+               "log_softmax": _log_softmax}  # fmt: skip
+
+
+_EAGER = {
+    "rsum": lambda t: t.sum(-1, keepdim=True),
+    "rmean": lambda t: t.mean(-1, keepdim=True),
+    "rmax": lambda t: t.amax(-1, keepdim=True),
+    "rmin": lambda t: t.amin(-1, keepdim=True),
+    "softmax": lambda t: t.softmax(-1),
+    "log_softmax": lambda t: t.log_softmax(-1),
+}
+
+
+def _to(dtype):
+    return lambda t: t.to(getattr(flambeau, dtype))
+
+
+class Kernel:
+    """A joined kernel, compiled when it first runs; what Fused asks for machine code."""
+
+    def __init__(self, expressions, in_dtypes, out_dtypes, kinds, name):
+        self.dtypes = (*out_dtypes, *in_dtypes)
+        self.n_out, self.kinds, self.name = len(out_dtypes), kinds, name
+        n_in = len(in_dtypes)
+        if kinds:
+            self.schedule = Rows(None, name, n_in)
+            self.schedule._expressions = tuple(expressions)
+        else:
+            self.schedule = Map.of(expressions, n_in, name)
+
+    def compile(self, modes):
+        out_dtypes, in_dtypes = self.dtypes[: self.n_out], self.dtypes[self.n_out :]
+        if self.kinds:
+            return self.schedule.compile(in_dtypes, self.kinds, out_dtypes)
+        return self.schedule.compile(in_dtypes, in_dtypes, out_dtypes, modes)
+
+    def fused(self):
+        """The callable that runs it."""
+        dtypes = tuple(getattr(flambeau, d) for d in self.dtypes)
+        return _core.Fused(self, self.n_out, dtypes, self.kinds)
+
+
+class _Built:
+    """The expressions of a group's values over its inputs, then its numbers."""
+
+    def __init__(self, group, values):
+        self.group, self.values = group, values
+        self.of = {index: symbol(k) for k, index in enumerate(group.inputs)}
+        self.n_inputs = len(group.inputs)
+        self.eager = {}  # id of an expression -> (function, operands): the operator that gives its value
+        for n in group.nodes:
+            if n.operator is None:
+                (read,) = [r.index for r in operands_of(n)]
+                x = self.of[read]
+                made = cast(_REDUCTIONS[n.reduces](x), self.dtype(n.results))
+                self.note(made, _EAGER[n.reduces], x)
+            else:
+                operands = [self.operand(o) for o in n.operands]
+                compute = group.computes[n.results]
+                made = apply(n.operator.spec, operands, compute, self.dtype(n.results))
+                dtype = self.dtype(n.results)
+                self.note(
+                    made,
+                    _to(dtype) if n.operator.spec.name == "copy" else n.operator,
+                    *[e for e, _ in operands],
+                )
+            self.of[n.results] = made
+
+    def note(self, expression, function, *operands):
+        """Tells which operator an expression stands for; gives the expression."""
+        self.eager.setdefault(id(expression), (expression, function, operands))
+        return expression
+
+    def cast(self, expression, dtype):
+        return self.note(cast(expression, dtype), _to(dtype), expression)
+
+    def dtype(self, index):
+        return self.values[index].dtype
+
+    def operand(self, operand):
+        if type(operand) is Ref:
+            return self.of[operand.index], self.dtype(operand.index)
+        return self.number(operand), None
+
+    def number(self, value):
+        numbers = self.group.numbers
+        for k, known in enumerate(numbers):
+            if type(known) is type(value) and known == value and str(known) == str(value):
+                return symbol(self.n_inputs + k)
+        numbers.append(value)
+        return symbol(self.n_inputs + len(numbers) - 1)
+
+    def kind(self, index):
+        """The kind of an operand of a rows kernel: v along the row, x one value a row."""
+        shape = self.values[index].shape
+        return "v" if shape and shape[-1] == self.group.key[0][-1] else "x"
+
+
+def forward_of(group, values):
+    """The Kernel of a group; its operands are group.inputs, then group.numbers."""
+    built = _Built(group, values)
+    in_dtypes = [built.dtype(i) for i in group.inputs] + [number_dtype(n) for n in group.numbers]
+    out_dtypes = [built.dtype(i) for i in group.outputs]
+    kinds = ""
+    if group.rows:
+        kinds = "".join(map(built.kind, (*group.outputs, *group.inputs))) + "x" * len(group.numbers)
+    name = "_".join(dict.fromkeys(_name(n) for n in group.nodes))[:60]
+    return Kernel([built.of[i] for i in group.outputs], in_dtypes, out_dtypes, kinds, name)
+
+
+def _name(n):
+    return n.operator.spec.name if n.operator is not None else n.reduces
+
+
+class Derivative:
+    """What a group's backward runs.
+
+    Attributes:
+        kernel (Kernel): of the gradients of `wanted`; its operands are those of grads, saved inputs, saved
+            outputs and numbers, each list by position.
+        order (list of int): of each operand of the kernel the number of the symbol it stands for: an input, a number
+            (from `first_number` on), the gradient of an output (from GRAD on) or an output (from OUTPUT on).
+        grads, saved_inputs, saved_outputs (list of int): the same as positions among outputs, inputs, outputs.
+        wanted (list of int): positions among inputs.
+    """
+
+
+def backward_of(group, values, given=None):
+    """The Derivative of a group whose operators record, where gradients of the outputs `given` (all) arrive."""
+    built = _Built(group, values)
+    gradients = _Gradients(built, range(len(group.outputs)) if given is None else given)
+    # An input that only comparisons read gets no gradient.
+    wanted = [
+        k for k, i in enumerate(group.inputs) if values[i].requires_grad and i in gradients.of
+    ]
+    roots, dtypes, out_kinds = [], [], ""
+    for k in wanted:
+        found = gradients.of[group.inputs[k]]
+        roots.append(found[0])
+        dtypes.append(found[1])
+        wide = not group.rows or built.kind(group.inputs[k]) == "v"
+        out_kinds += "v" if wide else "x"
+    return _derivative(built, gradients, roots, dtypes, out_kinds, wanted)
+
+
+def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
+    group = built.group
+    used = inputs_of(roots)
+    made = Derivative()
+    made.wanted, made.roots, made.eager = wanted, roots, built.eager
+    made.first_number, made.GRAD, made.OUTPUT = built.n_inputs, gradients.GRAD, gradients.OUTPUT
+    made.order = order = []
+    base, n_numbers = built.n_inputs, len(group.numbers)
+    made.grads = [k for k in range(len(group.outputs)) if gradients.GRAD + k in used]
+    made.saved_inputs = [k for k in used if k < base]
+    made.saved_outputs = [k for k in range(len(group.outputs)) if gradients.OUTPUT + k in used]
+    numbers = [k for k in range(n_numbers) if base + k in used]
+    order += [gradients.GRAD + k for k in made.grads] + made.saved_inputs
+    order += [gradients.OUTPUT + k for k in made.saved_outputs] + [base + k for k in numbers]
+    outs = group.outputs
+    in_values = [outs[k] for k in made.grads] + [group.inputs[k] for k in made.saved_inputs]
+    in_values += [outs[k] for k in made.saved_outputs]
+    in_dtypes = [built.dtype(i) for i in in_values] + [
+        number_dtype(group.numbers[k]) for k in numbers
+    ]
+    if not made.grads or len(order) + len(roots) > 16:
+        raise NoDerivative
+    moved = substitute(roots, {id(symbol(i)): symbol(k) for k, i in enumerate(order)})
+    kinds = ""
+    if group.rows:
+        kinds = out_kinds + "".join(map(built.kind, in_values)) + "x" * len(numbers)
+    made.kernel = Kernel(moved, in_dtypes, dtypes, kinds, "backward_" + _name(group.nodes[-1]))
+    return made
+
+
+class _Gradients:
+    """The gradients of a group's values, (expression, dtype) by number, from those of its outputs."""
+
+    GRAD, OUTPUT = 500, 600  # the inputs that stand for gradients and results
+
+    def __init__(self, built, given):
+        self.built, self.of = built, {}
+        group, values = built.group, built.values
+        for k, index in enumerate(group.outputs):
+            if values[index].requires_grad and k in given:
+                self.of[index] = symbol(self.GRAD + k), values[index].dtype
+        for n in reversed(group.nodes):
+            found = self.of.get(n.results)
+            if found is None:
+                continue
+            if n.operator is None:
+                self._reduction(n, found)
+            else:
+                self._pointwise(n, found)
+
+    def add(self, user, index, expression, dtype):
+        """A contribution to the gradient of value `index` from an operator that read it."""
+        built = self.built
+        if built.group.rows and built.kind(index) == "x" and built.kind(user) == "v":
+            expression = built.note(cast(rsum(expression), dtype), _EAGER["rsum"], expression)
+        before = self.of.get(index)
+        if before is not None:
+            if before[1] != dtype:
+                raise NoDerivative
+            total = cast(before[0] + expression, dtype)
+            expression = built.note(total, flambeau.add, before[0], expression)
+        self.of[index] = expression, dtype
+
+    def _wants(self, operand):
+        return type(operand) is Ref and self.built.values[operand.index].requires_grad
+
+    def result(self, n):
+        """What an operator gave: read again where it is stored anyway, for that is what eager mode does."""
+        outputs = self.built.group.outputs
+        expression = self.built.of[n.results]
+        if n.results in outputs and any(
+            m.op in ("call", "row", "div") for m in topological([expression])
+        ):
+            return symbol(self.OUTPUT + outputs.index(n.results))
+        return expression
+
+    def _pointwise(self, n, found):
+        built, spec = self.built, n.operator.spec
+        gradient, g_dtype = found
+        ndim = len(built.values[n.results].shape)
+        for i, operand in enumerate(n.operands):
+            if not self._wants(operand):
+                continue
+            if spec.name == "copy":
+                dtype = built.dtype(operand.index)
+                self.add(n.results, operand.index, built.cast(gradient, dtype), dtype)
+                continue
+            answer = spec.derivative(i)
+            if answer == "grad" or answer is None:
+                expression = gradient if answer else _zero(built, gradient)
+                self._deliver(n, operand, expression, g_dtype)
+                continue
+            operator, used = answer
+            if not hasattr(operator, "spec"):
+                raise NoDerivative
+            operands, facts = [(gradient, g_dtype)], [(g_dtype, ndim)]
+            for j in used:
+                if j < 0:
+                    operands.append((self.result(n), built.dtype(n.results)))
+                    facts.append((built.dtype(n.results), ndim))
+                    continue
+                operands.append(built.operand(n.operands[j]))
+                facts.append(self._facts(n.operands[j]))
+            compute = compute_of(operator.spec, facts)
+            if compute is None:
+                raise NoDerivative
+            part = apply(operator.spec, operands, compute, compute)
+            self._deliver(
+                n, operand, built.note(part, operator, *[e for e, _ in operands]), compute
+            )
+
+    def _facts(self, operand):
+        if type(operand) is Ref:
+            return self.built.dtype(operand.index), len(self.built.values[operand.index].shape)
+        return operand
+
+    def _deliver(self, n, operand, expression, dtype):
+        """The engine converts a gradient to the dtype of what it belongs to."""
+        wanted = self.built.dtype(operand.index)
+        if dtype != wanted:
+            expression, dtype = self.built.cast(expression, wanted), wanted
+        self.add(n.results, operand.index, expression, dtype)
+
+    def _reduction(self, n, found):
+        (read,) = [r.index for r in operands_of(n)]
+        if not self.built.values[read].requires_grad:
+            return
+        gradient, dtype = found
+        x = self.built.of[read]
+        result = self.result(n)
+        note = self.built.note
+        if n.reduces == "rsum":
+            part = note(cast(cast(gradient, dtype), dtype), _like_rows, gradient, x)
+        elif n.reduces == "rmean":
+            share = cast(1.0 / cast(length(), "float64"), dtype)
+            part = note(cast(gradient * share, dtype), _mean_rows, gradient, x)
+        elif n.reduces == "softmax":
+            part = note(
+                cast((gradient - rsum(gradient * result)) * result, dtype),
+                _softmax_rows,
+                gradient,
+                result,
+            )
+        elif n.reduces == "log_softmax":
+            part = note(
+                cast(gradient - exp(result) * rsum(gradient), dtype),
+                _log_softmax_rows,
+                gradient,
+                result,
+            )
+        else:
+            ties = cast(node("eq", x, self.built.of[n.results]), dtype)
+            part = note(
+                cast(ties * (gradient / rsum(ties)), dtype),
+                _ties_rows,
+                gradient,
+                x,
+                self.built.of[n.results],
+            )
+        self.add(n.results, read, part, dtype)
+
+
+def _zero(built, gradient):
+    return built.note(cast(gradient * 0.0, "float32"), flambeau.zeros_like, gradient)
+
+
+def _like_rows(g, x):
+    return g.expand_as(x)
+
+
+def _mean_rows(g, x):
+    return g.expand_as(x) * (1 / x.shape[-1])
+
+
+def _softmax_rows(g, y):
+    return (g - (g * y).sum(-1, keepdim=True)) * y
+
+
+def _log_softmax_rows(g, y):
+    return g - y.exp() * g.sum(-1, keepdim=True)
+
+
+def _ties_rows(g, x, y):
+    ties = (x == y).to(g.dtype)
+    return ties * (g / ties.sum(-1, keepdim=True))
+
+
+def evaluate(derivative, leaves):
+    """The gradients as differentiable operators give them: `leaves` by the number of the symbol they stand for."""
+    done = {id(symbol(k)): value for k, value in leaves.items()}
+    stack = list(derivative.roots)
+    while stack:
+        expression = stack[-1]
+        if id(expression) in done:
+            stack.pop()
+            continue
+        if expression.op == "const":
+            done[id(expression)] = expression.attr
+            continue
+        _, function, operands = derivative.eager[id(expression)]
+        missing = [o for o in operands if id(o) not in done]
+        if missing:
+            stack += missing
+            continue
+        done[id(expression)] = function(*[done[id(o)] for o in operands])
+    return [done[id(root)] for root in derivative.roots]

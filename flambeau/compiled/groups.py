@@ -1,0 +1,244 @@
+"""Which operators of a trace become one kernel.
+
+A group holds pointwise operators of one shape, and for rows also what has one value a row and the reductions that
+give it. It runs where its last member ran or later: at the first operator outside it that reads a result. An
+operator that writes, or that may, ends all groups, so no read is moved across a write.
+"""
+
+from .graph import Ref
+from .pointwise import FUSED_DTYPES, compute_of, result_of, suits
+
+__all__ = ["Group", "grouped"]
+
+MOST_OPERANDS = 16  # of a kernel
+LONGEST_ROW = (
+    1 << 16
+)  # elements: a longer row leaves the nearer caches, and a thread takes whole rows
+
+
+class Group:
+    """Operators that become one kernel.
+
+    Attributes:
+        nodes (list of Node), in their order.
+        rows (bool): whether it has reductions over the last dim.
+        outputs (list of int): numbers of the values that are read elsewhere.
+        inputs (list of int), numbers (list): values and Python numbers that come from elsewhere.
+        computes (dict): number of a value -> the dtype that its operator computes in.
+    """
+
+    def __init__(self, key):
+        self.key, self.nodes, self.members = key, [], set()
+        self.outputs, self.inputs, self.numbers = [], [], []
+        self.computes = {}
+        self.rows = False
+
+    @property
+    def grad(self):
+        return self.key[1]
+
+    def add(self, node, compute):
+        self.nodes.append(node)
+        self.members.add(node.results)
+        self.computes[node.results] = compute
+        self.rows |= node.reduces is not None
+        return self
+
+    def settle(self, users):
+        """Finds inputs and outputs, given number of a value -> the nodes that read it (None: the caller)."""
+        inside = set(map(id, self.nodes))
+        for node in self.nodes:
+            for operand in _operands(node):
+                if type(operand) is Ref:
+                    if operand.index not in self.members and operand.index not in self.inputs:
+                        self.inputs.append(operand.index)
+                elif not any(_same_number(operand, n) for n in self.numbers):
+                    self.numbers.append(operand)
+            if any(user is None or id(user) not in inside for user in users.get(node.results, ())):
+                self.outputs.append(node.results)
+
+
+def _same_number(a, b):
+    return type(a) is type(b) and a == b and str(a) == str(b)
+
+
+def _operands(node):
+    if node.operator is not None:
+        return node.operands
+    return [r for r in (node.args[0] if node.args else node.kwargs.get("input"),)]
+
+
+def operands_of(node):
+    """What a member of a group reads: Refs and numbers, by slots."""
+    return _operands(node)
+
+
+def grouped(nodes, values, results):
+    """The trace as a list of nodes and groups in the order they are to run.
+
+    Args:
+        nodes (list of Node), values (list of Value).
+        results (list of int): numbers of the values that the function gives.
+    """
+    users = {}
+    for node in nodes:
+        for index in node.reads():
+            users.setdefault(index, []).append(node)
+    for index in results:
+        users.setdefault(index, []).append(None)
+    written = {
+        values[i].storage for n in nodes if n.writes for i in (*n.reads(), *n.outputs) if i >= 0
+    }
+    written.discard(None)
+    order, open_groups, where = [], [], {}
+
+    def close(group):
+        open_groups.remove(group)
+        group.settle(users)
+        order.extend(_checked(group, values, users, written))
+
+    for node in nodes:
+        key, compute = _key(node, values)
+        if key is None:
+            if node.writes or _may_write(node):
+                for group in list(open_groups):
+                    close(group)
+            else:
+                for index in node.reads():
+                    group = where.get(index)
+                    if group in open_groups:
+                        close(group)
+            order.append(node)
+            continue
+        fitting = [g for g in open_groups if _fits(g, key, node, values)]
+        reads = [r.index for r in _operands(node) if type(r) is Ref]
+        holders = {id(where[i]): where[i] for i in reads if i in where and where[i] in open_groups}
+        chosen = next(
+            (g for g in fitting if id(g) in holders),
+            fitting[0] if fitting and not holders else None,
+        )
+        for holder in holders.values():
+            if holder is not chosen:
+                close(holder)
+        if chosen is None or len(chosen.nodes) >= 60:
+            chosen = Group(key)
+            open_groups.append(chosen)
+        chosen.add(node, compute)
+        where[node.results] = chosen
+    for group in list(open_groups):
+        close(group)
+    return order
+
+
+def _may_write(node):
+    name = getattr(node.function, "__name__", "")
+    return (
+        name.endswith("_")
+        or name in ("__setitem__", "batch_norm")
+        or node.kwargs.get("out") is not None
+    )
+
+
+def _facts(operand, values):
+    if type(operand) is Ref:
+        return values[operand.index].dtype, len(values[operand.index].shape)
+    return operand
+
+
+def _key(node, values):
+    """((rows' shape, last dim or None), grad, requires_grad) of a node that may be grouped, and its dtype."""
+    if node.writes or isinstance(node.results, tuple):
+        return None, None
+    result = values[node.results]
+    if (
+        not result.plain
+        or not result.contiguous
+        or result.dtype not in FUSED_DTYPES
+        or not result.shape
+    ):
+        return None, None
+    refs = [values[o.index] for o in _operands(node) if type(o) is Ref]
+    if not refs or not all(v.plain and v.dtype in FUSED_DTYPES for v in refs):
+        return None, None
+    if 0 in result.shape:
+        return None, None
+    records = node.grad and any(v.requires_grad for v in refs)
+    if records != result.requires_grad and result.dtype.startswith(("float", "bfloat")):
+        return None, None
+    if node.operator is not None:
+        if not suits(node.operator):
+            return None, None
+        if any(type(o) is int and not -(1 << 24) <= o <= 1 << 24 for o in node.operands):
+            return None, None
+        spec = node.operator.spec
+        compute = compute_of(spec, [_facts(o, values) for o in node.operands])
+        if compute is None:
+            return None, None
+        if spec.name != "copy" and result_of(spec, compute) != result.dtype:
+            return None, None
+        return (result.shape, node.grad, records), compute
+    if (
+        node.reduces is not None
+        and refs[0].shape[-1] <= LONGEST_ROW
+        and refs[0].shape[-1] > 1
+        and refs[0].contiguous
+    ):
+        return (refs[0].shape, node.grad, records), result.dtype
+    return None, None
+
+
+def _fits(group, key, node, values):
+    shape, grad, records = group.key
+    if (grad, records) != key[1:]:
+        return False
+    if shape == key[0]:
+        return not (
+            node.reduces
+            and not all(_row_input(values[i].shape, shape) for n in group.nodes for i in n.reads())
+        )
+    # One value a row, of a group that has rows.
+    return group.rows and shape[-1] > 1 and key[0] == (*shape[:-1], 1)
+
+
+def _row_input(shape, full):
+    """Whether an operand of this shape can be read row by row."""
+    return shape == full or shape == (*full[:-1], 1) or all(n == 1 for n in shape[:-1])
+
+
+def _checked(group, values, users, written):
+    """The group, or the parts or nodes that it has to fall into."""
+    group.outputs = list(dict.fromkeys(group.outputs))
+    if not group.outputs:
+        return []  # nobody reads it
+    if len(group.nodes) == 1 and group.nodes[0].operator is not None:
+        return group.nodes
+    if len(group.nodes) == 1:
+        return group.nodes
+    records = group.key[2]
+    if records and any(values[i].storage in written for i in group.inputs):
+        return group.nodes
+    operands = len(group.inputs) + len(group.numbers) + len(group.outputs)
+    if records:
+        operands += sum(values[i].requires_grad for i in group.inputs)
+    if group.rows and not all(_row_input(values[i].shape, group.key[0]) for i in group.inputs):
+        return _split(group, values, users, written)
+    if operands > MOST_OPERANDS:
+        return _split(group, values, users, written)
+    return [group]
+
+
+def _split(group, values, users, written):
+    """Two groups of half the members each."""
+    made = []
+    half = len(group.nodes) // 2
+    for part in (group.nodes[:half], group.nodes[half:]):
+        shape = group.key[0]
+        smaller = Group((shape, *group.key[1:]))
+        for node in part:
+            smaller.add(node, group.computes[node.results])
+        if not smaller.rows and len({values[n.results].shape for n in part}) > 1:
+            made += part
+            continue
+        smaller.settle(users)
+        made += _checked(smaller, values, users, written)
+    return made

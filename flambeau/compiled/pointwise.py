@@ -1,0 +1,92 @@
+"""Operators as expressions of the kernel language, joined into one.
+
+What an operator gives is rounded to its dtype before the next one reads it, as if it had been stored: so a joined
+kernel computes the bits of the kernels it replaces, and no product of one operator is taken into a sum of the
+next.
+"""
+
+import functools
+
+from .. import _core
+from ..kernels.expression import const, node, substitute
+from ..kernels.expression import input as symbol
+from ..kernels.types import DTYPES, promote, promote_weak
+
+__all__ = ["FUSED_DTYPES", "apply", "compute_of", "number_dtype", "result_of", "suits"]
+
+FUSED_DTYPES = frozenset(
+    "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64".split()
+)
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+
+def number_dtype(number):
+    """The dtype in which a Python number reaches a kernel."""
+    return {bool: "bool", int: "int64", float: "float64"}[type(number)]
+
+
+@functools.cache
+def suits(operator):
+    """Whether an operator may be part of a joined kernel."""
+    return not operator.spec.uses_index
+
+
+def compute_of(spec, operands):
+    """The dtype an operator computes in: `operands` are (dtype, ndim) of tensors, or Python numbers.
+
+    None where it refuses them, or has to look at their values.
+    """
+    wide, zero, kinds = None, None, set()
+    for i, operand in enumerate(operands[: spec.n_inputs]):
+        if spec.keep >> i & 1:
+            continue
+        if isinstance(operand, tuple):
+            dtype, ndim = operand
+            if ndim:
+                wide = dtype if wide is None else promote(wide, dtype)
+            else:
+                zero = dtype if zero is None else promote(zero, dtype)
+        else:
+            kinds.add({bool: "b", int: "i", float: "f"}[type(operand)])
+    found = wide
+    if zero is not None:
+        if found is None:
+            found = zero
+        elif _RANK[DTYPES[zero].kind] > _RANK[DTYPES[found].kind]:
+            found = zero if DTYPES[zero].kind != "f" or DTYPES[found].kind != "f" else found
+    if found is None:
+        return None
+    for kind in kinds:
+        found = promote_weak(found, kind)
+    if DTYPES[found].kind != "f":
+        if spec.compute == "counted":
+            found = "int64" if found == "bool" else found
+        elif spec.compute == "floating":
+            found = str(_core.get_default_dtype()).partition(".")[2]
+        elif spec.compute != "promoted":
+            return None
+        if spec.divisor >= 0 and DTYPES[found].kind != "f":
+            return None
+    return found
+
+
+def result_of(spec, compute):
+    """The dtype of its result."""
+    return {"bool": "bool", "int64": "int64"}.get(spec.result, compute)
+
+
+def apply(spec, operands, compute, result):
+    """The expression of spec's result, of operands given as (expression, dtype or None for a number).
+
+    A number has been handed over in double precision, or as int64 or bool.
+    """
+    places = {}
+    for i, (expression, dtype) in enumerate(operands):
+        if spec.keep >> i & 1 and dtype is not None:
+            places[id(symbol(i))] = expression
+        elif dtype != compute or dtype is None:
+            places[id(symbol(i))] = node("cast", expression, attr=compute)
+        else:
+            places[id(symbol(i))] = expression
+    (whole,) = substitute([spec.map.expressions[0]], places)
+    return node("cast", const(whole), attr=result)

@@ -1,0 +1,199 @@
+"""The prepared calls of a trace: straight Python without the program's own, one line an operator or a kernel."""
+
+import keyword
+
+import flambeau
+from flambeau import _core
+
+from ..ops.core.declare import operator as make_operator
+from .fuse import NoDerivative, backward_of, evaluate, forward_of
+from .graph import Ref, each_ref
+from .groups import Group
+
+__all__ = ["Program"]
+
+
+class Program:
+    """What runs in place of a function.
+
+    Attributes:
+        run (callable): of the tensors among the arguments; gives what the function gives.
+        kernels (int): how many joined kernels, operators (int): how many other calls, joined (int): how many
+            operators the kernels stand for.
+        source (str): its Python.
+    """
+
+    def __init__(self, order, values, inputs, outside, result, rebuild):
+        self.constants, self._names = {}, {}
+        self.kernels = self.operators = self.joined = 0
+        self.values = values
+        last = _last_uses(order, result)
+        lines = []
+        grad = flambeau.is_grad_enabled()
+        now = grad
+        for step in order:
+            wanted = step.grad
+            if wanted != now:
+                lines.append(f"    {self.constant(_core._set_grad_enabled, 'set_grad')}({wanted})")
+                now = wanted
+            lines += self._group(step) if isinstance(step, Group) else [self._call(step)]
+            dead = [f"v{i}" for i in last.get(id(step), ()) if i not in outside]
+            if dead:
+                lines.append(f"    {' = '.join(dead)} = None")
+        if now != grad:
+            lines.append(f"    {self.constant(_core._set_grad_enabled, 'set_grad')}({grad})")
+        lines.append(
+            f"    return {self.text(result) if rebuild is None else f'{self.constant(rebuild)}({self.text(result)})'}"
+        )
+        for index, tensor in outside.items():
+            self.constants[f"v{index}"] = tensor
+        parameters = ", ".join(f"v{i}" for i in inputs)
+        local = [f"v{i}=v{i}" for i in outside]
+        head = ", ".join(
+            [parameters, "*", *local]
+            if local and parameters
+            else ["*", *local]
+            if local
+            else [parameters]
+        )
+        self.source = f"def run({head}):\n" + "\n".join(lines) + "\n"
+        space = dict(self.constants)
+        exec(
+            compile(self.source, "<flambeau program>", "exec"), space
+        )  # of names and literals made here alone
+        self.run = space["run"]
+
+    # -- text
+
+    def constant(self, value, hint="k"):
+        found = self._names.get(id(value))
+        if found is None:
+            hint = hint if hint.isidentifier() and not keyword.iskeyword(hint) else "k"
+            found = self._names[id(value)] = f"{hint}_{len(self._names)}"
+            self.constants[found] = value
+        return found
+
+    def text(self, value):
+        """Nested arguments as Python."""
+        kind = type(value)
+        if kind is Ref:
+            return f"v{value.index}"
+        if kind is tuple:
+            return "(" + "".join(self.text(v) + ", " for v in value) + ")"
+        if kind is list:
+            return "[" + ", ".join(map(self.text, value)) + "]"
+        if kind is dict and all(type(k) is str for k in value):
+            return "{" + ", ".join(f"{k!r}: {self.text(v)}" for k, v in value.items()) + "}"
+        if kind is slice:
+            return (
+                f"slice({self.text(value.start)}, {self.text(value.stop)}, {self.text(value.step)})"
+            )
+        if value is None or kind in (bool, int, str) or value is Ellipsis:
+            return repr(value)
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return f"{self.constant(kind)}({', '.join(map(self.text, value))})"
+        return self.constant(value)
+
+    def _call(self, node):
+        self.operators += 1
+        arguments = [self.text(a) for a in node.args]
+        for key, value in node.kwargs.items():
+            arguments.append(f"{key}={self.text(value)}")
+        call = f"{self.constant(node.function, getattr(node.function, '__name__', 'k'))}({', '.join(arguments)})"
+        if isinstance(node.results, int):
+            return f"    v{node.results} = {call}"
+        if not any(i >= 0 for i in node.results):
+            return f"    {call}"
+        targets = "".join(f"v{i}, " if i >= 0 else "_, " for i in node.results)
+        return f"    {targets} = {call}"
+
+    def _group(self, group):
+        try:
+            callable_ = _prepared(group, self.values)
+        except NoDerivative:
+            return [self._call(n) for n in group.nodes]
+        self.kernels += 1
+        self.joined += len(group.nodes)
+        arguments = [f"v{i}" for i in group.inputs] + [self.text(n) for n in group.numbers]
+        targets = ", ".join(f"v{i}" for i in group.outputs)
+        return [f"    {targets} = {self.constant(callable_, 'kernel')}({', '.join(arguments)})"]
+
+
+def _last_uses(order, result):
+    """id of a step -> the values that nobody reads after it."""
+    kept = {r.index for r in each_ref(result)}
+    last, seen = {}, set(kept)
+    for step in reversed(order):
+        if isinstance(step, Group):
+            touched = [*step.inputs, *step.outputs]
+        else:
+            touched = [*step.reads(), *(i for i in step.outputs if i >= 0)]
+        dead = [i for i in dict.fromkeys(touched) if i not in seen]
+        seen.update(dead)
+        if dead:
+            last[id(step)] = dead
+    return last
+
+
+def _prepared(group, values):
+    """The callable of a group: of its inputs and numbers."""
+    forward = forward_of(group, values)
+    fused = forward.fused()
+    if not any(values[i].requires_grad for i in group.outputs):
+        return fused
+    n_numbers = len(group.numbers)
+    derivative = backward_of(group, values)
+    if len(group.numbers) != n_numbers:
+        raise NoDerivative
+    return _recorded(group, values, fused, derivative)
+
+
+def _recorded(group, values, fused, derivative):
+    """The operator of a group that leaves one node for backward."""
+    n = len(group.inputs) + len(group.numbers)
+    saved_inputs, saved_outputs = derivative.saved_inputs, derivative.saved_outputs
+    symbols = saved_inputs + [derivative.OUTPUT + k for k in saved_outputs]  # of what is saved
+    numbers = {derivative.first_number + k: value for k, value in enumerate(group.numbers)}
+    fixed = [k for k, i in enumerate(group.outputs) if not values[i].requires_grad]
+    every = tuple(k for k in range(len(group.outputs)) if k not in fixed)
+    single = len(group.outputs) == 1
+    variants = {every: (derivative, derivative.kernel.fused())}
+
+    def forward(ctx, *operands):
+        outputs = fused(*operands)
+        made = (outputs,) if single else outputs
+        ctx.save_for_backward(
+            *[operands[k] for k in saved_inputs], *[made[k] for k in saved_outputs]
+        )
+        if fixed:
+            ctx.mark_non_differentiable(*[made[k] for k in fixed])
+        if not single:
+            ctx.set_materialize_grads(False)
+        return outputs
+
+    def backward(ctx, *given):
+        arrived = every if single else tuple(k for k in every if given[k] is not None)
+        if arrived not in variants:
+            some = backward_of(group, values, arrived)
+            variants[arrived] = some, some.kernel.fused()
+        chosen, run = variants[arrived]
+        known = dict(zip(symbols, ctx.saved_tensors))
+        known.update(numbers)
+        for k in arrived:
+            known[chosen.GRAD + k] = given[k]
+        if flambeau.is_grad_enabled():  # the gradient is to be differentiated again
+            results = evaluate(chosen, known)
+        else:
+            results = run(*[known[k] for k in chosen.order])
+            results = (results,) if len(chosen.wanted) == 1 else results
+        gradients = [None] * n
+        for place, gradient in zip(chosen.wanted, results):
+            gradients[place] = gradient
+        return tuple(gradients)
+
+    names = ", ".join(f"operand_{k}" for k in range(n))
+    space = {"forward": forward}
+    exec(f"def declared(ctx, {names}): return forward(ctx, {names})", space)
+    made = make_operator(space["declared"], skip=1, node="CompiledBackward", public=False)
+    made.backward = backward
+    return made

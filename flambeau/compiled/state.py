@@ -1,0 +1,300 @@
+"""Python values that a traced function may read, and whether they still are what they were.
+
+Everything that can be reached from the function by the names in its code is walked: globals, closures, defaults,
+attributes of objects and classes, items of containers. The walk reads code objects, so it sees more than a call
+reads, never less; code that runs without having been found is a break (trace.py).
+"""
+
+import builtins
+import contextlib
+import dis
+import functools
+import os
+import types
+from collections import deque
+
+import flambeau
+from flambeau import _core
+
+from .graph import Break
+
+__all__ = ["State", "is_ours"]
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+MOST = 50000  # entries of a state: checking more would cost more than is saved
+_MISSING = object()
+_LEAVES = (
+    type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range, slice,
+    types.BuiltinFunctionType, types.WrapperDescriptorType, types.MethodDescriptorType,
+    types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodWrapperType, _core.dtype, _core.Operator,
+    flambeau.device, types.GenericAlias, types.UnionType, types.ClassMethodDescriptorType, types.CodeType,
+)  # fmt: skip
+_COMPARED = (bool, int, float, complex, str, bytes)
+_REGISTRIES = {"_parameters", "_buffers", "_modules"}  # a module's attributes say the same
+
+
+def is_ours(code):
+    """Whether a code object belongs to flambeau, which keeps no state beside what is guarded elsewhere."""
+    return code.co_filename.startswith(_OURS)
+
+
+@functools.cache
+def _codes_in(code):
+    """A code object and those nested in it."""
+    found = [code]
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found += _codes_in(constant)
+    return found
+
+
+@functools.cache
+def _names_in(code):
+    return frozenset(name for c in _codes_in(code) for name in c.co_names)
+
+
+@functools.cache
+def writes_outside(code):
+    """What a code object changes beside its locals, for a message, or ""."""
+    for step in dis.get_instructions(code):
+        if step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+            return f"assigns the global {step.argval}"
+        if step.opname in ("STORE_ATTR", "DELETE_ATTR"):
+            return f"assigns the attribute {step.argval}"
+        if step.opname in ("STORE_DEREF", "DELETE_DEREF") and step.argval in code.co_freevars:
+            return f"assigns the nonlocal {step.argval}"
+    return ""
+
+
+class State:
+    """What was reached from `roots`.
+
+    Attributes:
+        codes (set): code objects that may run.
+        tensors (dict): id -> tensor.
+        opaque (dict): name -> type, of what cannot be looked into.
+    """
+
+    def __init__(self, roots):
+        self.codes, self.tensors, self.opaque = set(), {}, {}
+        self._items = []  # (dict, key, value)
+        self._lengths = []  # (container, length)
+        self._sequences = []  # (list or deque, its items)
+        self._sets = []
+        self._cells = []
+        self._slots = []  # (object, name, value)
+        self._code_of = []  # (function, code)
+        self._seen, self._kept = set(), []
+        self._names, self._modules = set(), {}
+        self._globals = {}  # id of a dict of globals -> (it, names that are read)
+        self._work = [(root, "") for root in roots]
+        self._run()
+
+    def _run(self):
+        done = 0
+        while True:
+            while self._work:
+                self._visit(*self._work.pop())
+                if len(self._items) + len(self._kept) > MOST:
+                    raise Break(f"more than {MOST} Python values can be reached from the function")
+            if done == len(self._names):
+                return
+            done = len(self._names)
+            for module in list(self._modules.values()):
+                self._entries(vars(module), self._names, module.__name__)
+
+    # -- the walk
+
+    def _visit(self, value, name):
+        kind = type(value)
+        if kind in _LEAVES or id(value) in self._seen:
+            return
+        self._seen.add(id(value))
+        self._kept.append(value)
+        if isinstance(value, flambeau.Tensor):
+            self.tensors[id(value)] = value
+        elif kind is types.FunctionType:
+            self._function(value)
+        elif kind is types.MethodType:
+            self._work += [(value.__func__, name), (value.__self__, name)]
+        elif isinstance(value, type):
+            self._class(value)
+        elif kind is types.ModuleType or isinstance(value, types.ModuleType):
+            origin = getattr(value, "__name__", "").partition(".")[0]
+            if origin not in ("flambeau", "torch", "math", "builtins", "numpy"):
+                self._modules[id(value)] = value
+        elif isinstance(value, (list, tuple, deque)):
+            if kind is not tuple:
+                self._sequences.append((value, list(value)))
+            self._work += [(item, name) for item in value]
+            self._object(value, name)
+        elif isinstance(value, dict):
+            self._entries(value, None, name)
+            self._object(value, name)
+        elif isinstance(value, (set, frozenset)):
+            self._sets.append((value, frozenset(value)))
+            self._work += [(item, name) for item in value]
+        elif kind is functools.partial:
+            self._work += [(value.func, name), (value.args, name), (value.keywords, name)]
+        elif kind in (property, classmethod, staticmethod):
+            inner = (value.fget,) if kind is property else (value.__func__,)
+            self._work += [(f, name) for f in inner if f is not None]
+        elif kind is types.CellType:
+            self._cell(value, name)
+        elif kind.__module__.partition(".")[0] == "flambeau" and not isinstance(
+            value, flambeau.nn.Module
+        ):
+            if not hasattr(value, "__dict__") or isinstance(value, flambeau.Generator):
+                return
+            self._object(value, name)
+        elif not self._object(value, name):
+            self.opaque[name] = kind.__name__
+
+    def _function(self, function):
+        inner = getattr(function, "__wrapped__", None)
+        if inner is not None:
+            self._visit(inner, function.__name__)
+        if hasattr(function, "_torchdynamo_orig_callable"):
+            return  # a compiled function: while another is traced it runs as it is
+        if is_ours(function.__code__):
+            for cell in (
+                function.__closure__ or ()
+            ):  # a decorator of ours around the program's function
+                if not _empty(cell) and callable(cell.cell_contents):
+                    self._visit(cell.cell_contents, function.__name__)
+            return
+        code = function.__code__
+        self.codes.update(_codes_in(code))
+        self._code_of.append((function, code))
+        for cell, name in zip(function.__closure__ or (), code.co_freevars):
+            self._cell(cell, name)
+        for default in (function.__defaults__, function.__kwdefaults__):
+            if default:
+                self._work.append((default, function.__name__))
+        if vars(function):
+            self._entries(vars(function), None, function.__name__)
+        names = _names_in(code)
+        self._names |= names
+        self._entries(function.__globals__, names, function.__name__)
+
+    def _cell(self, cell, name):
+        if _empty(cell):
+            return
+        self._cells.append((cell, cell.cell_contents))
+        self._work.append((cell.cell_contents, name))
+
+    def _class(self, cls):
+        for base in cls.__mro__:
+            if base is object or base.__module__.partition(".")[0] in (
+                "flambeau",
+                "builtins",
+                "typing",
+                "abc",
+            ):
+                continue
+            if id(base) not in self._seen or base is cls:
+                self._seen.add(id(base))
+                for key, value in vars(base).items():
+                    if key not in (
+                        "__dict__",
+                        "__weakref__",
+                        "__doc__",
+                        "__module__",
+                        "__annotations__",
+                    ):
+                        self._slots.append((base, key, value))
+                        self._work.append((value, key))
+
+    def _entries(self, mapping, names, name):
+        if names is None:
+            self._lengths.append((mapping, len(mapping)))
+            keys = list(mapping)
+        else:
+            keys = [key for key in names if key in mapping]
+            for key in names:
+                if key not in mapping and hasattr(builtins, key):  # which a global may come to hide
+                    self._items.append((mapping, key, _MISSING))
+        for key in keys:
+            if (id(mapping), key) in self._seen:
+                continue
+            self._seen.add((id(mapping), key))
+            self._items.append((mapping, key, mapping[key]))
+            self._work.append((mapping[key], key if isinstance(key, str) else name))
+
+    def _object(self, value, name):
+        """Whether a value's attributes can be looked into."""
+        attributes = getattr(value, "__dict__", None)
+        if not isinstance(attributes, dict):
+            attributes = None
+        slots = [s for c in type(value).__mro__ for s in _slots_of(c)]
+        if isinstance(value, flambeau.nn.Module):
+            self._lengths.append((attributes, len(attributes)))
+            for key, item in list(attributes.items()):
+                self._items.append((attributes, key, item))
+                if key not in _REGISTRIES:
+                    self._work.append((item, key))
+        elif attributes is not None:
+            self._entries(attributes, None, name)
+        for slot in slots:
+            item = getattr(value, slot, _MISSING)
+            if item is not _MISSING:
+                self._slots.append((value, slot, item))
+                self._work.append((item, slot))
+        self._visit(type(value), name)
+        return attributes is not None or bool(slots)
+
+    # -- afterwards
+
+    def changed(self):
+        """What is no longer as it was, for a message, or None. Called for every run of a program."""
+        for mapping, length in self._lengths:
+            if len(mapping) != length:
+                return "a dict or an object's attributes"
+        for mapping, key, value in self._items:
+            now = mapping.get(key, _MISSING)
+            if now is not value and not _same(now, value):
+                return repr(key)
+        for cell, value in self._cells:
+            now = cell.cell_contents
+            if now is not value and not _same(now, value):
+                return "a variable of an enclosing function"
+        for sequence, items in self._sequences:
+            if len(sequence) != len(items):
+                return "a list"
+            for now, value in zip(sequence, items):
+                if now is not value and not _same(now, value):
+                    return "a list"
+        for owner, name, value in self._slots:
+            now = (
+                vars(owner).get(name, _MISSING)
+                if isinstance(owner, type)
+                else getattr(owner, name, _MISSING)
+            )
+            if now is not value and not _same(now, value):
+                return f"the attribute {name}"
+        for function, code in self._code_of:
+            if function.__code__ is not code:
+                return f"the code of {function.__name__}"
+        for members, value in self._sets:
+            if members != value:
+                return "a set"
+        return None
+
+
+def _same(a, b):
+    return (
+        type(a) is type(b) and type(a) in _COMPARED and a == b and not (a == 0 and str(a) != str(b))
+    )
+
+
+def _empty(cell):
+    with contextlib.suppress(ValueError):
+        return cell.cell_contents is _MISSING
+    return True
+
+
+@functools.cache
+def _slots_of(cls):
+    slots = vars(cls).get("__slots__", ())
+    slots = (slots,) if isinstance(slots, str) else tuple(slots)
+    return tuple(s for s in slots if s not in ("__dict__", "__weakref__"))

@@ -1,0 +1,437 @@
+"""One eager run of a function, with every operator recorded as it passes the door.
+
+The run computes what an eager call computes; beside it a list of nodes is written. Whatever the list would not
+say (a number read from a tensor, a write that no operator did, Python that changes what outlives the call) is a
+Break: the run goes on, and nothing is compiled.
+"""
+
+import builtins
+import functools
+import os
+import sys
+import types
+
+import flambeau
+from flambeau import _core
+
+from ..export.recorder import name_of
+from ..overrides import TorchFunctionMode
+from . import stance
+from .graph import Break, Node, Ref, Value
+from .state import is_ours, writes_outside
+
+__all__ = ["Tracer", "break_here"]
+
+# Attributes that arguments' dtypes, ranks and modes settle; those that tell sizes or strides; those that are tensors.
+_FACTS = set(
+    "dtype device ndim requires_grad layout is_cuda is_sparse is_meta is_mkldnn is_quantized is_nested is_mps "
+    "is_xpu itemsize is_cpu is_sparse_csr names dim ndimension is_floating_point is_complex is_signed get_device "
+    "element_size result_type can_cast promote_types is_tensor is_inference type is_conj is_neg has_names is_contiguous "
+    "is_nonzero_rank _is_view is_shared broadcast_shapes is_storage".split()
+)
+_SIZES = set("shape size numel nelement nbytes __len__ stride strides sym_size sym_numel".split())
+_GIVEN = set("_all_reversed T mT H mH real imag data".split())
+# Operators that are made of pointwise ones, and are recorded as those.
+_TAKEN_APART = set(
+    "relu silu gelu elu selu celu mish hardtanh relu6 leaky_relu hardswish hardsigmoid softsign tanhshrink softshrink "
+    "hardshrink threshold pow div divide where clamp clip clamp_min clamp_max square rsub maximum minimum "
+    "logical_and logical_or logical_not masked_fill lerp addcmul "
+    "addcdiv sigmoid tanh softplus".split()
+)
+_REFUSED = set(
+    "backward register_hook register_post_accumulate_grad_hook retain_grad requires_grad_ set_ resize_ resize_as_ "
+    "detach_ data_ptr storage untyped_storage storage_offset allclose equal is_nonzero item tolist numpy".split()
+)
+_SLOTS = {"__rsub__": lambda a, b: (b, a)}
+_KINDS = (list, dict, tuple, str, set, frozenset, int, float, bool, bytes, range, slice, types.GeneratorType,
+          type({}.keys()), type({}.values()), type({}.items()), types.SimpleNamespace, complex)  # fmt: skip
+_MODULES = {
+    "math",
+    "cmath",
+    "_operator",
+    "itertools",
+    "_functools",
+    "_collections",
+    "_abc",
+    "sys",
+    None,
+}
+_BUILTINS = set(dir(builtins)) - set(
+    "print input open exec eval compile __import__ id hash breakpoint globals locals setattr delattr".split()
+)
+_WITH_EFFECT = set(
+    "manual_seed seed set_rng_state fork_rng set_default_dtype set_default_device set_num_threads backward grad save "
+    "load enable_grad_ set_detect_anomaly register_forward_hook register_buffer register_parameter add_module "
+    "train eval apply zero_grad step".split()
+)
+
+
+def _version(tensor):
+    try:
+        return tensor._version
+    except RuntimeError:  # an inference tensor
+        return 0
+
+
+class Tracer(TorchFunctionMode):
+    """Records what runs under it.
+
+    Attributes:
+        nodes (list of Node), values (list of Value).
+        outside (dict): number -> tensor, of those that were neither arguments nor computed.
+        sized (bool): whether the program read sizes or strides: then the nodes hold for those only.
+        broken (Break): why there is no use in the nodes, or None.
+    """
+
+    def __init__(self, inputs, strict=False):
+        self.nodes, self.values, self.outside = [], [], {}
+        self.sized, self.broken, self.strict = False, None, strict
+        self.executed = set()
+        self._known = {}  # id -> number
+        self._alive, self._versions = [], {}
+        self._grad = flambeau.is_grad_enabled()
+        self.pending = None
+        for tensor in inputs:
+            self.number(tensor)
+
+    # -- values
+
+    def number(self, tensor):
+        """The number of a tensor that is known already, else one of the new."""
+        found = self._known.get(id(tensor))
+        if found is None:
+            found = self._known[id(tensor)] = len(self.values)
+            # Whether it has subclasses, lies elsewhere or is batched: then no group may have it.
+            plain = type(tensor) in (flambeau.Tensor, flambeau.nn.Parameter, flambeau.nn.Buffer)
+            self.values.append(Value(tensor, plain))
+            self._alive.append(tensor)
+            self._versions[found] = _version(tensor)
+        return found
+
+    def _take(self, value):
+        """An argument with Refs in place of tensors."""
+        if isinstance(value, flambeau.Tensor):
+            if id(value) not in self._known:
+                self.outside[self.number(value)] = value
+            return Ref(self._known[id(value)])
+        if type(value) in (list, tuple):
+            return type(value)([self._take(v) for v in value])
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return type(value)(*[self._take(v) for v in value])
+        if type(value) is dict:
+            return {k: self._take(v) for k, v in value.items()}
+        if type(value) is slice:
+            return slice(self._take(value.start), self._take(value.stop), self._take(value.step))
+        return value
+
+    def fail(self, reason):
+        if self.broken is None:
+            self.broken = Break(reason, source())
+            if self.strict:
+                raise self.broken
+
+    # -- the mode
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if self.broken is not None:
+            return func(*args, **kwargs)
+        name = _name(func)
+        place = _place(func)
+        if place == "__get__":
+            if name in _GIVEN:
+                return self._record(func, name, args, kwargs)
+            if name in _SIZES:
+                self.sized = True
+            elif name[0] == "_" and name not in ("_version", "_base", "_grad"):
+                return self._record(func, name, args, kwargs)  # a view by a name of our own
+            elif name not in _FACTS:
+                self.fail(f"Tensor.{name} is read")
+            return func(*args, **kwargs)
+        if place is not None or name in _REFUSED:
+            self.fail(f"{name} is called" if place is None else f"Tensor.{name} is assigned")
+            return func(*args, **kwargs)
+        if name in _SIZES or name in _FACTS and name != "type":
+            self.sized |= name in _SIZES or name == "is_contiguous"
+            return func(*args, **kwargs)
+        if name in _SLOTS and len(args) == 2:
+            return self._record_pointwise(
+                _OPERATORS[name](), _SLOTS[name](*args), {}, lambda: func(*args)
+            )
+        spec = getattr(func, "spec", None)
+        if spec is not None and not name.endswith("_") and kwargs.get("out") is None:
+            return self._record_pointwise(func, args, kwargs, lambda: func(*args, **kwargs))
+        if (
+            name in _TAKEN_APART
+            and not getattr(func, "is_native", True)
+            and not kwargs.get("inplace")
+        ):
+            return self._take_apart(func, name, args, kwargs)
+        return self._record(func, name, args, kwargs)
+
+    def _take_apart(self, func, name, args, kwargs):
+        """An operator made of others: those, if all that it did was to call pointwise ones; else itself."""
+        before, sized, outside = len(self.nodes), self.sized, dict(self.outside)
+        known = len(self.values)
+        with self:
+            result = (
+                func.implementation(*args, **kwargs)
+                if callable(func.implementation)
+                else func(*args, **kwargs)
+            )
+        if self.broken is not None:
+            return result
+        inner = self.nodes[before:]
+        if isinstance(result, flambeau.Tensor) and all(n.operator is not None for n in inner):
+            if id(result) in self._known and (inner or self._known[id(result)] < known):
+                self.sized = sized  # what it looked at, rank and dtype, is guarded
+                return result
+        del self.nodes[before:]
+        self.sized, self.outside = sized, outside
+        return self._note(func, name, args, kwargs, result, None)
+
+    def _record(self, func, name, args, kwargs):
+        written = {}
+        for tensor in _tensors((args, kwargs)):
+            written[id(tensor)] = (tensor, _version(tensor))
+        result = func(*args, **kwargs)
+        return self._note(func, name, args, kwargs, result, written)
+
+    def _note(self, func, name, args, kwargs, result, written):
+        if result is None or not any(True for _ in _tensors(result)):
+            changed = any(_version(t) != v for t, v in (written or {}).values())
+            if not changed:
+                self.fail(f"{name} gives a Python value of what a tensor holds")
+                return result
+        node = self._node(func, args, kwargs)
+        for tensor, version in (written or {}).values():
+            if _version(tensor) != version:
+                node.writes = True
+                self._follow(tensor)
+        self._name_results(node, result)
+        if func in _REDUCTIONS():
+            _as_reduction(node, func, args, kwargs, result, self)
+        elif name in _CASTS:
+            _as_cast(node, args, kwargs, result, self)
+        self.nodes.append(node)
+        return result
+
+    def _follow(self, tensor):
+        """Notes the versions of what shares memory with a tensor that has been written."""
+        self._versions[self._known[id(tensor)]] = _version(tensor)
+        storage = self.values[self._known[id(tensor)]].storage
+        for other in self._alive:
+            number = self._known[id(other)]
+            if storage is not None and self.values[number].storage == storage:
+                self._versions[number] = _version(other)
+
+    def _node(self, func, args, kwargs):
+        return Node(
+            func, self._take(args), self._take(kwargs), None, flambeau.is_grad_enabled(), source()
+        )
+
+    def _name_results(self, node, result):
+        if isinstance(result, flambeau.Tensor):
+            node.results = self.number(result)
+        elif result is None:
+            node.results = ()
+        elif isinstance(result, (tuple, list)):
+            if any(isinstance(item, (tuple, list, dict)) for item in result):
+                self.fail(f"{_name(node.function)} gives nested tensors")
+            node.results = tuple(
+                self.number(t) if isinstance(t, flambeau.Tensor) else -1 for t in result
+            )
+        else:
+            self.fail(f"{_name(node.function)} gives {type(result).__name__}")
+
+    def _record_pointwise(self, operator, args, kwargs, call):
+        result = call()
+        node = self._node(operator, args, kwargs)
+        node.results = self.number(result)
+        self.nodes.append(node)
+        spec = operator.spec
+        slots = list(node.args) + [None] * (len(spec.args) - len(args))
+        for k in range(len(args), len(spec.args)):
+            name = spec.args[k]
+            slots[k] = node.kwargs[name] if name in node.kwargs else spec.defaults[k]
+        if len(slots) == len(spec.args) and all(type(s) in (Ref, bool, int, float) for s in slots):
+            node.operator, node.operands = operator, slots
+        return result
+
+    def check(self):
+        """After the run: whether all writes were seen, and modes are as they were."""
+        if flambeau.is_grad_enabled() != self._grad:
+            self.fail("the gradient mode is left changed")
+        for tensor in self._alive:
+            if _version(tensor) != self._versions[self._known[id(tensor)]]:
+                self.fail("a tensor was written by what no operator did")
+
+    # -- Python
+
+    def profile(self, frame, event, argument):
+        """For sys.setprofile: which code runs, and which functions of C it calls."""
+        if event == "call":
+            code = frame.f_code
+            if code in stance.disabled:
+                self.fail(f"{code.co_name} is disabled")
+            if not is_ours(code):
+                if code not in self.executed and not _serves_us(frame):
+                    self.executed.add(code)
+                    effect = writes_outside(code)
+                    if effect:
+                        self.fail(f"{code.co_name} {effect}")
+            elif code.co_name in _WITH_EFFECT and frame.f_back and not is_ours(frame.f_back.f_code):
+                self.fail(f"{code.co_name} is called")
+        elif event == "c_call" and not is_ours(frame.f_code):
+            if not _is_pure(argument) and not _serves_us(frame):
+                self.fail(f"{getattr(argument, '__qualname__', argument)} is called")
+
+
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
+
+
+def _serves_us(frame):
+    """Whether a frame of Python's own library runs for flambeau, or for an import, rather than for the program."""
+    outer = frame
+    while outer is not None and _is_library(outer.f_code.co_filename):
+        outer = outer.f_back
+    if outer is not None and is_ours(outer.f_code):
+        return True
+    while frame is not None and not is_ours(frame.f_code):
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+@functools.cache
+def _is_library(path):
+    """Whether a file belongs to Python or to what flambeau computes with."""
+    if "site-packages" in path:
+        return any(f"{os.sep}{name}{os.sep}" in path for name in ("llvmlite", "numpy"))
+    return path.startswith((_LIBRARY, "<frozen", "<string>"))
+
+
+def break_here(reason):
+    """Ends the recording that is going on in this thread, if one is."""
+    from ..overrides import _modes
+
+    for mode in _modes():
+        if isinstance(mode, Tracer):
+            mode.fail(reason)
+
+
+def _is_pure(function):
+    owner = getattr(function, "__self__", None)
+    if owner is None or isinstance(owner, types.ModuleType):
+        module = getattr(function, "__module__", None)
+        if module == "builtins":
+            return function.__name__ in _BUILTINS
+        return module in _MODULES or str(module).partition(".")[0] == "flambeau"
+    return isinstance(owner, (*_KINDS, type)) or (
+        type(owner).__module__.partition(".")[0] in ("flambeau", "collections", "itertools")
+    )
+
+
+def source():
+    """Where the program called: the innermost frame that is not of this package."""
+    frame = sys._getframe(1)
+    while frame is not None and (
+        is_ours(frame.f_code) or frame.f_code.co_filename.startswith("<frozen")
+    ):
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    return f'File "{frame.f_code.co_filename}", line {frame.f_lineno}, in {frame.f_code.co_name}'
+
+
+_names = {}
+
+
+def _name(func):
+    name = _names.get(func)
+    if name is None:
+        owner = getattr(func, "__self__", None)
+        if (
+            getattr(func, "__name__", "") in ("__get__", "__set__", "__delete__")
+            and owner is not None
+        ):
+            name = getattr(owner, "__name__", None) or getattr(
+                getattr(owner, "fget", None), "__name__", "?"
+            )
+        else:
+            name = getattr(func, "__name__", None) or name_of(func)
+        _names[func] = name
+    return name
+
+
+def _place(func):
+    name = getattr(func, "__name__", "")
+    return name if name in ("__get__", "__set__", "__delete__") else None
+
+
+def _tensors(value):
+    if isinstance(value, flambeau.Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _tensors(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+    elif type(value) is slice:
+        yield from _tensors((value.start, value.stop, value.step))
+
+
+_CASTS = set("float double half bfloat16 int long bool short to type type_as".split())
+
+
+def _as_cast(node, args, kwargs, result, tracer):
+    """Marks a conversion to another dtype and nothing else: the pointwise operator `copy`."""
+    if not isinstance(result, flambeau.Tensor) or not isinstance(args[0], flambeau.Tensor):
+        return
+    to, was = tracer.values[tracer.number(result)], tracer.values[tracer.number(args[0])]
+    if to.dtype != was.dtype and to.plain and was.plain and not node.writes:
+        node.operator, node.operands = flambeau.ops.pointwise.copy, [Ref(tracer.number(args[0]))]
+
+
+_OPERATORS = {"__rsub__": lambda: flambeau.sub}
+_reductions = {}
+
+
+def _REDUCTIONS():
+    if not _reductions:
+        for name, word in (("sum", "rsum"), ("mean", "rmean"), ("amax", "rmax"), ("amin", "rmin"),
+                           ("softmax", "softmax"), ("log_softmax", "log_softmax")):  # fmt: skip
+            for space in (flambeau, flambeau.Tensor, flambeau.nn.functional):
+                function = getattr(space, name, None)
+                if isinstance(function, _core.Operator):
+                    _reductions[function] = word
+    return _reductions
+
+
+def _as_reduction(node, func, args, kwargs, result, tracer):
+    """Marks a reduction over the last dim that keeps it, of a plain call."""
+    word = _reductions[func]
+    names = {**dict(zip(("input", "dim", "keepdim"), args)), **kwargs}
+    if not isinstance(result, flambeau.Tensor) or not isinstance(
+        names.get("input"), flambeau.Tensor
+    ):
+        return
+    source_value = tracer.values[tracer.number(names["input"])]
+    ndim = len(source_value.shape)
+    dim = names.get("dim")
+    if isinstance(dim, (tuple, list)) and len(dim) == 1:
+        dim = dim[0]
+    allowed = {"input", "dim", "keepdim"}
+    if word in ("softmax", "log_softmax"):
+        allowed = {"input", "dim", "_stacklevel", "dtype"}
+        if names.get("dtype") is not None or len(args) > 2:
+            return
+    if set(names) - allowed or ndim == 0 or source_value.dtype not in ("float32", "float64"):
+        return
+    if type(dim) is int and dim in (-1, ndim - 1):
+        if word in ("softmax", "log_softmax") or names.get("keepdim") is True:
+            node.reduces = word
+    elif dim is None and word in ("rsum", "rmean") and not names.get("keepdim"):
+        node.whole = word

@@ -1,0 +1,306 @@
+"""What torch.compile gives: a function that runs its programs, and makes one where none fits."""
+
+import functools
+import sys
+import threading
+import weakref
+
+import flambeau
+from flambeau import _core
+
+from ..utils import _pytree as pytree
+from . import report, stance
+from .graph import Break, each_ref
+from .groups import grouped
+from .program import Program
+from .state import State, is_ours
+from .trace import Tracer
+
+__all__ = ["Compiled", "MOST_PROGRAMS"]
+
+MOST_PROGRAMS = 32  # of one function; beyond, calls that no program fits run eagerly
+_PLAIN = (flambeau.Tensor, flambeau.nn.Parameter, flambeau.nn.Buffer)
+_running = threading.local()  # depth of traces
+every = weakref.WeakSet()  # what torch.compiler.reset() empties
+
+
+def is_tracing():
+    """Whether this thread records a call."""
+    return getattr(_running, "depth", 0) > 0
+
+
+def _settings():
+    """Modes that a program depends on, or None where calls are to run eagerly."""
+    if (
+        _core._is_overridden(())
+        or flambeau.is_autocast_enabled("cpu")
+        or is_tracing()
+        or flambeau.nn.Module._module_hooks is not None  # hooks of all modules
+    ):
+        return None
+    return (
+        flambeau.is_grad_enabled(), flambeau.is_inference_mode_enabled(), flambeau.get_default_dtype(),
+        flambeau.is_anomaly_enabled(),
+    )  # fmt: skip
+
+
+class _Entry:
+    """A program with what must hold for it."""
+
+    __slots__ = ("pending", "program", "state", "uses")
+
+    def __init__(self, state, program, pending=None):
+        self.state, self.program, self.pending, self.uses = state, program, pending, 0
+
+
+class Compiled:
+    """Calls of `function` through programs.
+
+    Args:
+        function (callable): what is compiled.
+        strict (bool): whether a break raises (fullgraph=True).
+        static (bool): whether a program is made for each size.
+    """
+
+    def __init__(self, function, strict=False, static=False):
+        self.function, self.strict, self.static = function, strict, static
+        self.programs = {}  # key -> [_Entry]
+        self.broken = {}  # key -> Break
+        self.made = 0
+        self.seen = set()  # keys, for a stance
+        every.add(self)
+
+    def __call__(self, *args, **kwargs):
+        settings = _settings()
+        if settings is None or stance.name == "force_eager":
+            return self.function(*args, **kwargs)
+        leaves, key = _key(args, kwargs, settings)
+        if key is None or key in self.broken:
+            return self.function(*args, **kwargs)
+        found = self.programs.get(key)
+        if found is not None:
+            tensors = [v for v in leaves if isinstance(v, flambeau.Tensor)]
+            for entry in found:
+                if _holds(entry, tensors):
+                    return self._run(entry, tensors, args, kwargs)
+        return self._trace(key, leaves, args, kwargs)
+
+    def forget(self):
+        """Drops all programs."""
+        self.programs.clear()
+        self.broken.clear()
+        self.seen.clear()
+        self.made = 0
+
+    def _run(self, entry, tensors, args, kwargs):
+        try:
+            return entry.program.run(*tensors)
+        except Exception:
+            if entry.program.writes:
+                raise
+            # The program's own line raises, or none does: the function is free of effects so far.
+            return self.function(*args, **kwargs)
+
+    def _trace(self, key, leaves, args, kwargs):
+        if not stance.may_trace(self, key):
+            return self.function(*args, **kwargs)
+        tensors = [v for v in leaves if isinstance(v, flambeau.Tensor)]
+        if self.made >= MOST_PROGRAMS:
+            self._break(key, Break(f"{MOST_PROGRAMS} programs have been made of it; no more are"))
+            return self.function(*args, **kwargs)
+        try:
+            state = State(
+                [self.function, *(v for v in leaves if not isinstance(v, flambeau.Tensor))]
+            )
+        except Break as reason:
+            self._break(key, reason)
+            return self.function(*args, **kwargs)
+        tracer = Tracer(tensors, self.strict)
+        profile = sys.getprofile()
+        _running.depth = 1
+        try:
+            with tracer:
+                sys.setprofile(tracer.profile)
+                try:
+                    result = self.function(*args, **kwargs)
+                finally:
+                    sys.setprofile(profile)
+        except Break as reason:
+            self._break(key, reason)
+            raise
+        finally:
+            _running.depth = 0
+        try:
+            tracer.check()
+            if tracer.broken is None:
+                entry = self._entry(tracer, state, tensors, result)
+                self.programs.setdefault(key, []).append(entry)
+                self.made += 1
+                report.made(self.function, entry.program)
+            else:
+                raise tracer.broken
+        except Break as reason:
+            self._break(key, reason)
+        return result
+
+    def _break(self, key, reason):
+        self.broken[key] = reason
+        report.broken(self.function, reason)
+        if self.strict:
+            from .._dynamo.exc import Unsupported
+
+            place = f" at {reason.source}" if reason.source else ""
+            raise Unsupported(
+                f"compile: {report.name_of(self.function)} does not become one graph: {reason.reason}{place}. "
+                "Without fullgraph=True it runs as it is."
+            ) from None
+
+    def _entry(self, tracer, state, tensors, result):
+        stray = tracer.executed - state.codes
+        stray = [c for c in stray if not is_ours(c)]
+        if stray:
+            raise Break(
+                f"{stray[0].co_name} runs, which cannot be reached by name from the function"
+            )
+        changed = state.changed()
+        if changed is not None:
+            raise Break(f"the call changes {changed}, which outlives it")
+        names = {name for code in tracer.executed for name in code.co_names}
+        for name, kind in state.opaque.items():
+            if name in names or name in {v for code in tracer.executed for v in code.co_freevars}:
+                raise Break(f"{name} is read, of which a {kind} cannot be looked into")
+        for tensor in tracer.outside.values():
+            if id(tensor) not in state.tensors:
+                raise Break("a tensor is used that neither an operator gave nor a variable holds")
+        structure, rebuild = _structure(result, tracer)
+        order = grouped(tracer.nodes, tracer.values, [r.index for r in each_ref(structure)])
+        inputs = [tracer.number(t) for t in tensors]
+        if len(set(inputs)) != len(inputs):
+            inputs = [i if inputs.index(i) == k else f"_{k}" for k, i in enumerate(inputs)]
+        program = Program(order, tracer.values, inputs, tracer.outside, structure, rebuild)
+        program.writes = any(n.writes for n in tracer.nodes)
+        program.nodes = tracer.nodes
+        entry = _Entry(state, program)
+        outside = list(tracer.outside.values())
+        entry.pending = (
+            [tuple(t.shape) + tuple(t.stride()) for t in tensors]
+            if tracer.sized or self.static
+            else None,
+            [(t, _facts(t)) for t in outside],
+        )
+        return entry
+
+
+def _holds(entry, tensors):
+    layouts, outside = entry.pending
+    if layouts is not None and any(
+        tuple(t.shape) + tuple(t.stride()) != s for t, s in zip(tensors, layouts)
+    ):
+        return False
+    for tensor, facts in outside:
+        if _facts(tensor) != facts:
+            return False
+    return stance.skip_guards or entry.state.changed() is None
+
+
+def _facts(t):
+    return t.dtype, t.requires_grad, t.shape, t.is_contiguous()
+
+
+def _structure(result, tracer):
+    """The result with Refs in place of tensors, and what puts it together again (None: nothing is to be done)."""
+    if _is_plain(result):
+        return tracer._take(result), None
+    leaves, spec = pytree.tree_flatten(result)
+    if any(not _is_plain(leaf) for leaf in leaves):
+        kind = next(type(leaf).__name__ for leaf in leaves if not _is_plain(leaf))
+        raise Break(f"the function gives a {kind}, which cannot be put together again")
+    return tracer._take(list(leaves)), functools.partial(_unflatten, spec)
+
+
+def _unflatten(spec, leaves):
+    return pytree.tree_unflatten(leaves, spec)
+
+
+def _is_plain(value):
+    kind = type(value)
+    if (
+        isinstance(value, flambeau.Tensor)
+        or value is None
+        or kind in (bool, int, float, str, complex)
+    ):
+        return True
+    if kind in (tuple, list):
+        return all(map(_is_plain, value))
+    if kind is dict:
+        return all(type(k) is str for k in value) and all(map(_is_plain, value.values()))
+    return kind in (_core.dtype, flambeau.device, flambeau.Size)
+
+
+# -- keys
+
+
+def _key(args, kwargs, settings):
+    """(leaves, key) of a call; key None where it is to run eagerly."""
+    leaves, parts = [], [settings]
+    for value in args:
+        if not _add(value, leaves, parts):
+            return leaves, None
+    for name, value in kwargs.items():
+        parts.append(name)
+        if not _add(value, leaves, parts):
+            return leaves, None
+    return leaves, tuple(parts)
+
+
+def _add(value, leaves, parts):
+    kind = type(value)
+    if kind in _PLAIN:
+        shape = value.shape
+        if value.numel() == 0 or value.device.type != "cpu" or value.layout is not flambeau.strided:
+            return False
+        for k, other in enumerate(leaves):
+            if other is value:
+                parts.append(k)
+                break
+        leaves.append(value)
+        contiguous = value.is_contiguous()
+        parts.append((value.dtype, value.requires_grad, contiguous or (value.stride(), shape), kind,
+                      value.is_inference(), *[n == 1 for n in shape]))  # fmt: skip
+        return True
+    if isinstance(value, flambeau.Tensor):
+        return False
+    if kind in (tuple, list):
+        parts.append((kind, len(value)))
+        return all(_add(v, leaves, parts) for v in value)
+    if kind is dict:
+        parts.append((kind, len(value)))
+        for name, item in value.items():
+            if not isinstance(name, (str, int, bool)):
+                return False
+            parts.append(name)
+            if not _add(item, leaves, parts):
+                return False
+        return True
+    if kind is float:
+        parts.append((kind, value if value else str(value)))
+        return value == value
+    if kind in (
+        bool,
+        int,
+        str,
+        complex,
+        bytes,
+        type(None),
+        type(Ellipsis),
+        _core.dtype,
+        flambeau.device,
+    ):
+        parts.append((kind, value))
+        return True
+    if kind is slice:
+        parts.append(kind)
+        return all(_add(v, leaves, parts) for v in (value.start, value.stop, value.step))
+    leaves.append(value)  # looked into by State
+    parts.append(id(value))
+    return True
