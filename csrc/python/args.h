@@ -173,6 +173,7 @@ void initialize_storages(PyObject* module);
 void initialize_reductions(PyObject* module);
 void initialize_raw_kernels(PyObject* module);
 void initialize_fused(PyObject* module);
+void initialize_guards(PyObject* module);
 void initialize_out(PyObject* module);
 void initialize_settings(PyObject* module);
 void initialize_creation(PyObject* module);

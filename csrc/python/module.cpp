@@ -27,6 +27,7 @@ NB_MODULE(_core, m) {
   initialize_reductions(module);
   initialize_raw_kernels(module);
   initialize_fused(module);
+  initialize_guards(module);
   initialize_out(module);
   initialize_settings(module);
   initialize_creation(module);

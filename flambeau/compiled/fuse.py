@@ -52,12 +52,18 @@ def _to(dtype):
 
 
 class Kernel:
-    """A joined kernel, compiled when it first runs; what Fused asks for machine code."""
+    """A joined kernel, compiled when it first runs; what Fused asks for machine code.
 
-    def __init__(self, expressions, in_dtypes, out_dtypes, kinds, name):
+    `check`: whether outputs may be made of operands of other shapes at another call, which is an error then.
+    """
+
+    def __init__(self, expressions, in_dtypes, out_dtypes, kinds, name, check=True):
         self.dtypes = (*out_dtypes, *in_dtypes)
         self.n_out, self.kinds, self.name = len(out_dtypes), kinds, name
         n_in = len(in_dtypes)
+        self.reads = (-1 % (1 << 32),) * self.n_out
+        if check:
+            self.reads = tuple(sum(1 << i for i in inputs_of([e])) for e in expressions)
         if kinds:
             self.schedule = Rows(None, name, n_in)
             self.schedule._expressions = tuple(expressions)
@@ -73,7 +79,7 @@ class Kernel:
     def fused(self):
         """The callable that runs it."""
         dtypes = tuple(getattr(flambeau, d) for d in self.dtypes)
-        return _core.Fused(self, self.n_out, dtypes, self.kinds)
+        return _core.Fused(self, self.n_out, dtypes, self.kinds, self.reads)
 
 
 class _Built:
@@ -205,7 +211,10 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     kinds = ""
     if group.rows:
         kinds = out_kinds + "".join(map(built.kind, in_values)) + "x" * len(numbers)
-    made.kernel = Kernel(moved, in_dtypes, dtypes, kinds, "backward_" + _name(group.nodes[-1]))
+        if all(built.values[i].shape != group.key[0] for i in in_values):
+            raise NoDerivative  # no operand would tell how long a row is
+    name = "backward_" + _name(group.nodes[-1])
+    made.kernel = Kernel(moved, in_dtypes, dtypes, kinds, name, check=False)
     return made
 
 

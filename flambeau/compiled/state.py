@@ -213,12 +213,13 @@ class State:
             keys = [key for key in names if key in mapping]
             for key in names:
                 if key not in mapping and hasattr(builtins, key):  # which a global may come to hide
-                    self._items.append((mapping, key, _MISSING))
+                    self._items.append((mapping, key, ...))
         for key in keys:
             if (id(mapping), key) in self._seen:
                 continue
             self._seen.add((id(mapping), key))
-            self._items.append((mapping, key, mapping[key]))
+            if mapping[key] is not ...:  # which stands for no value
+                self._items.append((mapping, key, mapping[key]))
             self._work.append((mapping[key], key if isinstance(key, str) else name))
 
     def _object(self, value, name):
@@ -230,7 +231,8 @@ class State:
         if isinstance(value, flambeau.nn.Module):
             self._lengths.append((attributes, len(attributes)))
             for key, item in list(attributes.items()):
-                self._items.append((attributes, key, item))
+                if item is not ...:
+                    self._items.append((attributes, key, item))
                 if key not in _REGISTRIES:
                     self._work.append((item, key))
         elif attributes is not None:
@@ -247,17 +249,8 @@ class State:
 
     def changed(self):
         """What is no longer as it was, for a message, or None. Called for every run of a program."""
-        for mapping, length in self._lengths:
-            if len(mapping) != length:
-                return "a dict or an object's attributes"
-        for mapping, key, value in self._items:
-            now = mapping.get(key, _MISSING)
-            if now is not value and not _same(now, value):
-                return repr(key)
-        for cell, value in self._cells:
-            now = cell.cell_contents
-            if now is not value and not _same(now, value):
-                return "a variable of an enclosing function"
+        if not _core._unchanged(self._items, self._lengths, self._cells):
+            return self._which()
         for sequence, items in self._sequences:
             if len(sequence) != len(items):
                 return "a list"
@@ -279,6 +272,16 @@ class State:
             if members != value:
                 return "a set"
         return None
+
+    def _which(self):
+        for mapping, length in self._lengths:
+            if len(mapping) != length:
+                return "a dict or an object's attributes"
+        for mapping, key, value in self._items:
+            now = mapping.get(key, ...)
+            if now is not value and not _same(now, value):
+                return repr(key)
+        return "a variable of an enclosing function"
 
 
 def _same(a, b):

@@ -31,12 +31,7 @@ def is_tracing():
 
 def _settings():
     """Modes that a program depends on, or None where calls are to run eagerly."""
-    if (
-        _core._is_overridden(())
-        or flambeau.is_autocast_enabled("cpu")
-        or is_tracing()
-        or flambeau.nn.Module._module_hooks is not None  # hooks of all modules
-    ):
+    if _core._is_overridden(()) or flambeau.is_autocast_enabled("cpu") or is_tracing():
         return None
     return (
         flambeau.is_grad_enabled(), flambeau.is_inference_mode_enabled(), flambeau.get_default_dtype(),
@@ -44,13 +39,41 @@ def _settings():
     )  # fmt: skip
 
 
+def _global_hooks():
+    """Whether all modules have hooks, which no program knows of."""
+    table = flambeau.nn.Module._module_hooks
+    return any(
+        (
+            table.forward_pre,
+            table.forward,
+            table.forward_always_called,
+            table.backward_pre,
+            table.backward,
+        )
+    )
+
+
 class _Entry:
-    """A program with what must hold for it."""
+    """A program with what must hold for it.
 
-    __slots__ = ("pending", "program", "state", "uses")
+    Attributes:
+        layouts (bytes): of the arguments, where the program read sizes; else None.
+        outside (list of Tensor): what it uses beside the arguments; `facts` (bytes) are theirs.
+    """
 
-    def __init__(self, state, program, pending=None):
-        self.state, self.program, self.pending, self.uses = state, program, pending, 0
+    def __init__(self, state, program, tensors, outside, sized):
+        self.state, self.program, self.outside = state, program, outside
+        self.layouts = _core._describe_layouts(tensors, True) if sized else None
+        self.facts = _core._describe_layouts(outside, sized)
+        self.sized = sized
+
+    def holds(self, tensors):
+        """Whether the program may run for these arguments."""
+        if self.layouts is not None and _core._describe_layouts(tensors, True) != self.layouts:
+            return False
+        if self.outside and _core._describe_layouts(self.outside, self.sized) != self.facts:
+            return False
+        return stance.skip_guards or self.state.changed() is None
 
 
 class Compiled:
@@ -71,18 +94,29 @@ class Compiled:
         every.add(self)
 
     def __call__(self, *args, **kwargs):
-        settings = _settings()
-        if settings is None or stance.name == "force_eager":
+        if (
+            stance.name == "force_eager"
+            or flambeau.nn.Module._module_hooks is not None
+            and _global_hooks()
+        ):
             return self.function(*args, **kwargs)
-        leaves, key = _key(args, kwargs, settings)
-        if key is None or key in self.broken:
-            return self.function(*args, **kwargs)
-        found = self.programs.get(key)
+        found = _core._call_key(args, kwargs)
         if found is not None:
+            key, tensors = found
+            leaves = tensors
+        else:
+            settings = _settings()
+            if settings is None:
+                return self.function(*args, **kwargs)
+            leaves, key = _key(args, kwargs, settings)
+            if key is None:
+                return self.function(*args, **kwargs)
             tensors = [v for v in leaves if isinstance(v, flambeau.Tensor)]
-            for entry in found:
-                if _holds(entry, tensors):
-                    return self._run(entry, tensors, args, kwargs)
+        for entry in self.programs.get(key, ()):
+            if entry.holds(tensors):
+                return self._run(entry, tensors, args, kwargs)
+        if key in self.broken:
+            return self.function(*args, **kwargs)
         return self._trace(key, leaves, args, kwargs)
 
     def forget(self):
@@ -180,31 +214,9 @@ class Compiled:
         program = Program(order, tracer.values, inputs, tracer.outside, structure, rebuild)
         program.writes = any(n.writes for n in tracer.nodes)
         program.nodes = tracer.nodes
-        entry = _Entry(state, program)
-        outside = list(tracer.outside.values())
-        entry.pending = (
-            [tuple(t.shape) + tuple(t.stride()) for t in tensors]
-            if tracer.sized or self.static
-            else None,
-            [(t, _facts(t)) for t in outside],
+        return _Entry(
+            state, program, tensors, list(tracer.outside.values()), tracer.sized or self.static
         )
-        return entry
-
-
-def _holds(entry, tensors):
-    layouts, outside = entry.pending
-    if layouts is not None and any(
-        tuple(t.shape) + tuple(t.stride()) != s for t, s in zip(tensors, layouts)
-    ):
-        return False
-    for tensor, facts in outside:
-        if _facts(tensor) != facts:
-            return False
-    return stance.skip_guards or entry.state.changed() is None
-
-
-def _facts(t):
-    return t.dtype, t.requires_grad, t.shape, t.is_contiguous()
 
 
 def _structure(result, tracer):

@@ -22,8 +22,9 @@ struct Fused {
   PyObject* spec;  // compile(modes) gives a kernel's address
   int n_out, n;    // outputs; all operands
   bool rows;
-  DType dtypes[max_operands];  // outputs first; of a number the dtype in which it is handed over
-  char kinds[max_operands];    // of rows: v or x
+  DType dtypes[max_operands];    // outputs first; of a number the dtype in which it is handed over
+  char kinds[max_operands];      // of rows: v or x
+  uint32_t reads[max_operands];  // which inputs, a bit each, an output of several is made of
   struct Kernel {
     uint64_t modes;
     void* function;
@@ -82,6 +83,21 @@ Dims common_sizes(const Fused& self, const Inputs& inputs) {
     first = false;
   }
   return sizes;
+}
+
+/// Results of one kernel have one shape: where an output is made of smaller inputs than another,
+/// the operators would have given others.
+void check_outputs(const Fused& self, const Inputs& inputs, const Dims& sizes) {
+  for (int k = 0; k < self.n_out && self.n_out > 1; ++k) {
+    Dims own;
+    for (int i = self.n_out; i < self.n; ++i)
+      if (inputs.tensors[i] && (self.reads[k] >> (i - self.n_out) & 1))
+        own = broadcast_sizes(own, sizes_of(*inputs.tensors[i]), "fused");
+    check(own == sizes || self.kinds[k] == 'x', [&] {
+      return message("fused: output ", k, " has shape ", to_string(own), ", others ",
+                     to_string(sizes), ".");
+    });
+  }
 }
 
 void* find_kernel(Fused& self, uint64_t key, const char* modes) {
@@ -158,6 +174,7 @@ Dims result_strides(const Fused& self, const Inputs& inputs, const Dims& sizes) 
 void run_map(Fused& self, Inputs& inputs, TensorRef* outputs) {
   Dims sizes = common_sizes(self, inputs);
   if (run_flat(self, inputs, sizes, outputs)) return;
+  check_outputs(self, inputs, sizes);
   Dims strides = result_strides(self, inputs, sizes);
   Operand operands[max_operands];
   for (int i = 0; i < self.n; ++i) {
@@ -201,6 +218,7 @@ void run_row_kernel(Fused& self, Inputs& inputs, TensorRef* outputs) {
   Dims sizes = common_sizes(self, inputs), shown = sizes;
   check(sizes.n > 0 && sizes.product() > 0,
         [] { return message("fused: a row needs elements, and there are none."); });
+  check_outputs(self, inputs, sizes);
   int64_t length = sizes[sizes.n - 1], n_rows = sizes.product() / length;
   shown[shown.n - 1] = 1;
   RowOperands operands;
@@ -237,19 +255,21 @@ PyObject* fused_call(PyObject* o, PyObject* const* args, size_t nargsf, PyObject
       "fused");
 }
 
-/// Fused(spec, n_out, dtypes, kinds): kinds is "" for a map.
+/// Fused(spec, n_out, dtypes, kinds, reads): kinds is "" for a map; reads has a mask of inputs for
+/// each output.
 PyObject* fused_new(PyTypeObject* type, PyObject* args, PyObject*) {
-  PyObject *spec, *dtypes;
+  PyObject *spec, *dtypes, *reads;
   int n_out;
   const char* kinds;
-  if (!PyArg_ParseTuple(args, "OiO!s", &spec, &n_out, &PyTuple_Type, &dtypes, &kinds))
+  if (!PyArg_ParseTuple(args, "OiO!sO!", &spec, &n_out, &PyTuple_Type, &dtypes, &kinds,
+                        &PyTuple_Type, &reads))
     return nullptr;
   return guarded(
       [&]() -> PyObject* {
         Py_ssize_t n = PyTuple_GET_SIZE(dtypes);
-        check<ValueError>(n_out >= 1 && n_out <= n && n <= max_operands, [&] {
-          return message("Fused: ", n, " operands, at most ", max_operands, ".");
-        });
+        check<ValueError>(
+            n_out >= 1 && n_out <= n && n <= max_operands && PyTuple_GET_SIZE(reads) == n_out,
+            [&] { return message("Fused: ", n, " operands, at most ", max_operands, "."); });
         Object made = Object::steal(type->tp_alloc(type, 0));
         if (!made) throw PythonError();
         Fused& self = *reinterpret_cast<Fused*>(made.get());
@@ -264,6 +284,9 @@ PyObject* fused_new(PyTypeObject* type, PyObject* args, PyObject*) {
         check<ValueError>(!self.rows || strlen(kinds) == static_cast<size_t>(n),
                           [] { return message("Fused: kinds must tell of each operand."); });
         std::copy_n(kinds, self.rows ? n : 0, self.kinds);
+        for (int k = 0; k < n_out; ++k)
+          self.reads[k] = static_cast<uint32_t>(PyLong_AsUnsignedLong(PyTuple_GET_ITEM(reads, k)));
+        if (PyErr_Occurred()) throw PythonError();
         return made.release();
       },
       "Fused");
