@@ -20,6 +20,7 @@ from .grad_mode import (
     set_multithreading_enabled,
 )
 from .gradcheck import gradcheck, gradgradcheck
+from .memory_budget import memory_budget
 from .variable import Variable
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "gradgradcheck",
     "graph",
     "inference_mode",
+    "memory_budget",
     "no_grad",
     "set_detect_anomaly",
     "set_grad_enabled",
