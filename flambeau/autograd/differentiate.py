@@ -65,6 +65,12 @@ def backward(
         retain_graph (bool): keep what was saved, for another backward; by default as create_graph.
         create_graph (bool): record the gradients, so that they can be differentiated.
         inputs (Tensor or sequence, optional): only these tensors get gradients.
+
+    Example:
+        >>> x = torch.tensor([3.0], requires_grad=True)
+        >>> torch.autograd.backward(x**2)
+        >>> x.grad
+        tensor([6.])
     """
     if grad_variables is not None:
         if grad_tensors is not None:
@@ -105,6 +111,11 @@ def grad(
         is_grads_batched (bool): grad_outputs have one more dimension in front, and so do the results:
             one gradient for each of its slices, all from one backward pass.
         materialize_grads (bool): zeros for these.
+
+    Example:
+        >>> x = torch.tensor([3.0], requires_grad=True)
+        >>> torch.autograd.grad(x**2, x)
+        (tensor([6.]),)
     """
     if not only_inputs:
         raise RuntimeError(

@@ -297,6 +297,11 @@ def gradcheck(
 
     Raises:
         GradcheckError: they disagree; with raise_exception=False the answer is False instead.
+
+    Example:
+        >>> x = torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True)
+        >>> torch.autograd.gradcheck(torch.sin, (x,))
+        True
     """
     if _has_sparse(inputs):
         from ..sparse.gradients import as_sparse_gradcheck
@@ -365,6 +370,11 @@ def gradgradcheck(
     """`gradcheck` of what backward of func gives, by its inputs and by the grad_outputs.
 
     Without grad_outputs random ones are taken; gen_non_contig_grad_outputs makes them non-contiguous.
+
+    Example:
+        >>> x = torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True)
+        >>> torch.autograd.gradgradcheck(torch.sin, (x,))
+        True
     """
     if _has_sparse(inputs):
         from ..sparse.gradients import as_sparse_gradcheck

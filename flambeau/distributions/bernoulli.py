@@ -38,7 +38,13 @@ class OneProbability(Distribution):
 
 
 class Bernoulli(OneProbability, ExponentialFamily):
-    """1 with probability `probs`, else 0."""
+    """1 with probability `probs`, else 0.
+
+    Example:
+        >>> d = torch.distributions.Bernoulli(0.25)
+        >>> d.log_prob(torch.tensor(1.0))
+        tensor(-1.3863)
+    """
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.boolean

@@ -9,7 +9,13 @@ __all__ = ["Beta"]
 
 
 class Beta(ExponentialFamily):
-    """A density of x**(a - 1) * (1 - x)**(b - 1) on [0, 1], a concentration1 and b concentration0."""
+    """A density of x**(a - 1) * (1 - x)**(b - 1) on [0, 1], a concentration1 and b concentration0.
+
+    Example:
+        >>> d = torch.distributions.Beta(2.0, 3.0)
+        >>> d.log_prob(torch.tensor(0.5))
+        tensor(0.4055)
+    """
 
     arg_constraints = {
         "concentration1": constraints.positive,

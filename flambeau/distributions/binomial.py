@@ -12,7 +12,13 @@ __all__ = ["Binomial"]
 
 
 class Binomial(OneProbability):
-    """How many of total_count trials succeed, each with probability `probs`."""
+    """How many of total_count trials succeed, each with probability `probs`.
+
+    Example:
+        >>> d = torch.distributions.Binomial(10, 0.5)
+        >>> d.log_prob(torch.tensor(5.0))
+        tensor(-1.4020)
+    """
 
     arg_constraints = {
         "total_count": constraints.nonnegative_integer,

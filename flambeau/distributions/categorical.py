@@ -16,6 +16,11 @@ class Categorical(Distribution):
     Args:
         probs (Tensor): (*B, K), not negative; divided by their sum.
         logits (Tensor): (*B, K), logarithms of unnormalized probabilities; one of both is given.
+
+    Example:
+        >>> d = torch.distributions.Categorical(torch.tensor([0.2, 0.8]))
+        >>> d.log_prob(torch.tensor(1))
+        tensor(-0.2231)
     """
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}

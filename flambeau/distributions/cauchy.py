@@ -10,7 +10,13 @@ __all__ = ["Cauchy"]
 
 
 class Cauchy(LocationScale):
-    """1 / (pi * scale * (1 + ((x - loc) / scale)**2)); it has no mean and no variance."""
+    """1 / (pi * scale * (1 + ((x - loc) / scale)**2)); it has no mean and no variance.
+
+    Example:
+        >>> d = torch.distributions.Cauchy(0.0, 1.0)
+        >>> d.log_prob(torch.tensor(0.0))
+        tensor(-1.1447)
+    """
 
     @property
     def mean(self):

@@ -9,7 +9,13 @@ __all__ = ["Chi2"]
 
 
 class Chi2(Gamma):
-    """The sum of `df` squares of standard normal numbers."""
+    """The sum of `df` squares of standard normal numbers.
+
+    Example:
+        >>> d = torch.distributions.Chi2(2.0)
+        >>> d.log_prob(torch.tensor(1.0))
+        tensor(-1.1931)
+    """
 
     arg_constraints = {"df": constraints.positive}
 

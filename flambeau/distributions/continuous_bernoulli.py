@@ -23,6 +23,11 @@ class ContinuousBernoulli(OneProbability, ExponentialFamily):
     Args:
         probs, logits (Tensor or float): one of them.
         lims (tuple of 2 float): where the series begins and ends.
+
+    Example:
+        >>> d = torch.distributions.ContinuousBernoulli(0.25)
+        >>> d.log_prob(torch.tensor(0.5))
+        tensor(-0.0498)
     """
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}

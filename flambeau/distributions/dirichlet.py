@@ -14,6 +14,11 @@ class Dirichlet(ExponentialFamily):
 
     Args:
         concentration (Tensor): (*B, K), positive; events are (K).
+
+    Example:
+        >>> d = torch.distributions.Dirichlet(torch.tensor([1.0, 2.0]))
+        >>> d.log_prob(torch.tensor([0.4, 0.6]))
+        tensor(0.1823)
     """
 
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}

@@ -30,7 +30,12 @@ class _Increasing(Transform):
 
 
 class ExpTransform(_Increasing):
-    """y = exp(x)."""
+    """y = exp(x).
+
+    Example:
+        >>> torch.distributions.ExpTransform()(torch.tensor([0.0, 1.0]))
+        tensor([1.0000, 2.7183])
+    """
 
     codomain = constraints.positive
 
@@ -45,7 +50,12 @@ class ExpTransform(_Increasing):
 
 
 class SigmoidTransform(_Increasing):
-    """y = 1 / (1 + exp(-x)), kept inside (0, 1)."""
+    """y = 1 / (1 + exp(-x)), kept inside (0, 1).
+
+    Example:
+        >>> torch.distributions.SigmoidTransform()(torch.tensor([0.0, 1.0]))
+        tensor([0.5000, 0.7311])
+    """
 
     codomain = constraints.unit_interval
 
@@ -63,7 +73,12 @@ class SigmoidTransform(_Increasing):
 
 
 class SoftplusTransform(_Increasing):
-    """y = log(1 + exp(x))."""
+    """y = log(1 + exp(x)).
+
+    Example:
+        >>> torch.distributions.SoftplusTransform()(torch.tensor([0.0, 1.0]))
+        tensor([0.6931, 1.3133])
+    """
 
     codomain = constraints.positive
 
@@ -78,7 +93,12 @@ class SoftplusTransform(_Increasing):
 
 
 class TanhTransform(_Increasing):
-    """y = tanh(x)."""
+    """y = tanh(x).
+
+    Example:
+        >>> torch.distributions.TanhTransform()(torch.tensor([0.0, 1.0]))
+        tensor([0.0000, 0.7616])
+    """
 
     codomain = constraints.interval(-1.0, 1.0)
 
@@ -94,7 +114,12 @@ class TanhTransform(_Increasing):
 
 
 class AbsTransform(Transform):
-    """y = |x|; the inverse gives y back."""
+    """y = |x|; the inverse gives y back.
+
+    Example:
+        >>> torch.distributions.AbsTransform()(torch.tensor([-1.0, 2.0]))
+        tensor([1., 2.])
+    """
 
     domain = constraints.real
     codomain = constraints.positive
@@ -116,6 +141,10 @@ class PowerTransform(Transform):
 
     Args:
         exponent (Tensor or float): not 0.
+
+    Example:
+        >>> torch.distributions.PowerTransform(2.0)(torch.tensor([1.0, 3.0]))
+        tensor([1., 9.])
     """
 
     domain = constraints.positive
@@ -165,6 +194,10 @@ class AffineTransform(Transform):
     Args:
         loc, scale (Tensor or float): scale is not 0.
         event_dim (int): how many dimensions of x make one event.
+
+    Example:
+        >>> torch.distributions.AffineTransform(1.0, 2.0)(torch.tensor([0.0, 3.0]))
+        tensor([1., 7.])
     """
 
     bijective = True
@@ -223,7 +256,13 @@ class AffineTransform(Transform):
 
 
 class CumulativeDistributionTransform(Transform):
-    """y = cdf(x) of a distribution of single numbers: its samples become uniform ones."""
+    """y = cdf(x) of a distribution of single numbers: its samples become uniform ones.
+
+    Example:
+        >>> from flambeau.distributions import CumulativeDistributionTransform, Normal
+        >>> CumulativeDistributionTransform(Normal(0.0, 1.0))(torch.tensor([0.0]))
+        tensor([0.5000])
+    """
 
     bijective = True
     codomain = constraints.unit_interval

@@ -9,7 +9,13 @@ __all__ = ["Exponential"]
 
 
 class Exponential(ExponentialFamily):
-    """rate * exp(-rate * x) for x >= 0."""
+    """rate * exp(-rate * x) for x >= 0.
+
+    Example:
+        >>> d = torch.distributions.Exponential(2.0)
+        >>> d.log_prob(torch.tensor(0.5))
+        tensor(-0.3069)
+    """
 
     arg_constraints = {"rate": constraints.positive}
     support = constraints.nonnegative

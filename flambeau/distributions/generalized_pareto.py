@@ -15,6 +15,11 @@ class GeneralizedPareto(Distribution):
 
     k = 0 is the exponential distribution; for k < 0 it ends at loc - scale / k.
     Source: Pickands, Annals of Statistics 3 (1975) 119.
+
+    Example:
+        >>> d = torch.distributions.GeneralizedPareto(0.0, 1.0, 0.5)
+        >>> d.log_prob(torch.tensor(1.0))
+        tensor(-1.2164)
     """
 
     arg_constraints = {

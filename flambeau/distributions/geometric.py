@@ -11,7 +11,13 @@ __all__ = ["Geometric"]
 
 
 class Geometric(OneProbability):
-    """The number of failures before the first success, which has probability `probs` each time."""
+    """The number of failures before the first success, which has probability `probs` each time.
+
+    Example:
+        >>> d = torch.distributions.Geometric(0.25)
+        >>> d.log_prob(torch.tensor(2.0))
+        tensor(-1.9617)
+    """
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.nonnegative_integer

@@ -16,7 +16,13 @@ euler_constant = 0.57721566490153286
 
 
 class Gumbel(TransformedDistribution):
-    """exp(-(z + exp(-z))) / scale, z = (x - loc) / scale: the largest of many."""
+    """exp(-(z + exp(-z))) / scale, z = (x - loc) / scale: the largest of many.
+
+    Example:
+        >>> d = torch.distributions.Gumbel(0.0, 1.0)
+        >>> d.log_prob(torch.tensor(0.0))
+        tensor(-1.)
+    """
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real

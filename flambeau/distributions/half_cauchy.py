@@ -11,7 +11,13 @@ __all__ = ["HalfCauchy"]
 
 
 class HalfCauchy(Half):
-    """2 / (pi * scale * (1 + (x / scale)**2)) for x >= 0; its mean is infinite."""
+    """2 / (pi * scale * (1 + (x / scale)**2)) for x >= 0; its mean is infinite.
+
+    Example:
+        >>> d = torch.distributions.HalfCauchy(1.0)
+        >>> d.log_prob(torch.tensor(1.0))
+        tensor(-1.1447)
+    """
 
     base = Cauchy
 

@@ -51,7 +51,13 @@ class Half(TransformedDistribution):
 
 
 class HalfNormal(Half):
-    """sqrt(2 / pi) / scale * exp(-(x / scale)**2 / 2) for x >= 0."""
+    """sqrt(2 / pi) / scale * exp(-(x / scale)**2 / 2) for x >= 0.
+
+    Example:
+        >>> d = torch.distributions.HalfNormal(1.0)
+        >>> d.log_prob(torch.tensor(1.0))
+        tensor(-0.7258)
+    """
 
     base = Normal
 

@@ -8,7 +8,13 @@ __all__ = ["Independent"]
 
 
 class Independent(Distribution):
-    """`base_distribution` whose last `reinterpreted_batch_ndims` batch dimensions make one event."""
+    """`base_distribution` whose last `reinterpreted_batch_ndims` batch dimensions make one event.
+
+    Example:
+        >>> d = torch.distributions.Independent(torch.distributions.Normal(torch.zeros(3), 1.0), 1)
+        >>> d.event_shape, d.log_prob(torch.zeros(3))
+        (torch.Size([3]), tensor(-2.7568))
+    """
 
     arg_constraints = {}
 

@@ -13,7 +13,13 @@ __all__ = ["InverseGamma"]
 
 
 class InverseGamma(TransformedDistribution):
-    """1 / x for x of Gamma(concentration, rate)."""
+    """1 / x for x of Gamma(concentration, rate).
+
+    Example:
+        >>> d = torch.distributions.InverseGamma(2.0, 1.0)
+        >>> d.log_prob(torch.tensor(1.0))
+        tensor(-1.)
+    """
 
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.positive

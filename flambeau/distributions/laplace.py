@@ -8,7 +8,13 @@ __all__ = ["Laplace"]
 
 
 class Laplace(LocationScale):
-    """exp(-|x - loc| / scale) / (2 * scale)."""
+    """exp(-|x - loc| / scale) / (2 * scale).
+
+    Example:
+        >>> d = torch.distributions.Laplace(0.0, 1.0)
+        >>> d.log_prob(torch.tensor(1.0))
+        tensor(-1.6931)
+    """
 
     @property
     def variance(self):

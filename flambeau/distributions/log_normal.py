@@ -26,7 +26,13 @@ class OfNormal(TransformedDistribution):
 
 
 class LogNormal(OfNormal):
-    """exp(x) for x of Normal(loc, scale)."""
+    """exp(x) for x of Normal(loc, scale).
+
+    Example:
+        >>> d = torch.distributions.LogNormal(0.0, 1.0)
+        >>> d.log_prob(torch.tensor(1.0))
+        tensor(-0.9189)
+    """
 
     support = constraints.positive
 

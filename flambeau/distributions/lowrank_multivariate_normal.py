@@ -22,6 +22,11 @@ class LowRankMultivariateNormal(Distribution):
         loc (Tensor): (*B, K).
         cov_factor (Tensor): W, (*B, K, R).
         cov_diag (Tensor): D, (*B, K), positive.
+
+    Example:
+        >>> d = torch.distributions.LowRankMultivariateNormal(torch.zeros(2), torch.ones(2, 1), torch.ones(2))
+        >>> d.log_prob(torch.tensor([0.0, 1.0]))
+        tensor(-2.7205)
     """
 
     arg_constraints = {

@@ -17,6 +17,11 @@ class Multinomial(Distribution):
     Args:
         total_count (int): the number of draws.
         probs, logits (Tensor): (*B, K), as Categorical takes them; one of both.
+
+    Example:
+        >>> d = torch.distributions.Multinomial(2, torch.tensor([0.5, 0.5]))
+        >>> d.log_prob(torch.tensor([1.0, 1.0]))
+        tensor(-0.6931)
     """
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}

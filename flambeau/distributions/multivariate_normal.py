@@ -40,6 +40,11 @@ class MultivariateNormal(OfCovariance):
         loc (Tensor): (*B, K).
         covariance_matrix, precision_matrix, scale_tril (Tensor): (*B, K, K): C, its inverse, or the
             lower triangular L with C = L L^T; one of them is given.
+
+    Example:
+        >>> d = torch.distributions.MultivariateNormal(torch.zeros(2), torch.eye(2))
+        >>> d.log_prob(torch.tensor([0.0, 1.0]))
+        tensor(-2.3379)
     """
 
     arg_constraints = {

@@ -18,6 +18,11 @@ class NegativeBinomial(OneProbability):
     Args:
         total_count (Tensor or float): 0 or more, whole or not.
         probs, logits (Tensor or float): one of them.
+
+    Example:
+        >>> d = torch.distributions.NegativeBinomial(3.0, 0.5)
+        >>> d.log_prob(torch.tensor(2.0))
+        tensor(-1.6740)
     """
 
     arg_constraints = {

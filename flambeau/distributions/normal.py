@@ -11,7 +11,13 @@ __all__ = ["Normal"]
 
 
 class Normal(LocationScale, ExponentialFamily):
-    """exp(-((x - loc) / scale)**2 / 2) / (scale * sqrt(2 pi))."""
+    """exp(-((x - loc) / scale)**2 / 2) / (scale * sqrt(2 pi)).
+
+    Example:
+        >>> d = torch.distributions.Normal(0.0, 1.0)
+        >>> d.log_prob(torch.tensor(1.0))
+        tensor(-1.4189)
+    """
 
     @property
     def stddev(self):

@@ -11,7 +11,13 @@ __all__ = ["OneHotCategorical", "OneHotCategoricalStraightThrough"]
 
 
 class OneHotCategorical(Distribution):
-    """One of K classes, as a vector of K numbers, one of them 1 and the rest 0."""
+    """One of K classes, as a vector of K numbers, one of them 1 and the rest 0.
+
+    Example:
+        >>> d = torch.distributions.OneHotCategorical(torch.tensor([0.2, 0.8]))
+        >>> d.log_prob(torch.tensor([0.0, 1.0]))
+        tensor(-0.2231)
+    """
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.one_hot
@@ -75,6 +81,11 @@ class OneHotCategorical(Distribution):
 
 class OneHotCategoricalStraightThrough(OneHotCategorical):
     """One-hot samples through which the gradient passes as if they were the probabilities.
+
+    Example:
+        >>> d = torch.distributions.OneHotCategoricalStraightThrough(torch.tensor([0.2, 0.8]))
+        >>> d.log_prob(torch.tensor([0.0, 1.0]))
+        tensor(-0.2231)
 
     Source: Bengio, Leonard, Courville, 2013, arXiv:1308.3432.
     """

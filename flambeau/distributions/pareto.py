@@ -10,7 +10,13 @@ __all__ = ["Pareto"]
 
 
 class Pareto(TransformedDistribution):
-    """alpha * scale**alpha / x**(alpha + 1) for x >= scale."""
+    """alpha * scale**alpha / x**(alpha + 1) for x >= scale.
+
+    Example:
+        >>> d = torch.distributions.Pareto(1.0, 2.0)
+        >>> d.log_prob(torch.tensor(2.0))
+        tensor(-1.3863)
+    """
 
     arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
 

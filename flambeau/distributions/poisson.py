@@ -10,7 +10,13 @@ __all__ = ["Poisson"]
 
 
 class Poisson(ExponentialFamily):
-    """rate**k * exp(-rate) / k! for k = 0, 1, 2 ..."""
+    """rate**k * exp(-rate) / k! for k = 0, 1, 2 ...
+
+    Example:
+        >>> d = torch.distributions.Poisson(3.0)
+        >>> d.log_prob(torch.tensor(2.0))
+        tensor(-1.4959)
+    """
 
     arg_constraints = {"rate": constraints.nonnegative}
     support = constraints.nonnegative_integer

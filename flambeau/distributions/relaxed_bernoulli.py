@@ -74,6 +74,11 @@ class Relaxed(TransformedDistribution):
 class RelaxedBernoulli(Relaxed):
     """Numbers in (0, 1), which at temperature 0 would be Bernoulli's.
 
+    Example:
+        >>> d = torch.distributions.RelaxedBernoulli(0.5, 0.25)
+        >>> d.log_prob(torch.tensor(0.5))
+        tensor(-0.9808)
+
     Source: Jang, Gu, Poole, "Categorical reparameterization with Gumbel-softmax", 2017, arXiv:1611.01144.
 
     Args:

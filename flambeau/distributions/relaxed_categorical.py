@@ -70,6 +70,11 @@ class ExpRelaxedCategorical(Distribution):
 class RelaxedOneHotCategorical(Relaxed):
     """Points of the simplex, which at temperature 0 would be OneHotCategorical's.
 
+    Example:
+        >>> d = torch.distributions.RelaxedOneHotCategorical(0.5, torch.tensor([0.2, 0.8]))
+        >>> d.log_prob(torch.tensor([0.5, 0.5]))
+        tensor(-1.1394)
+
     Source: Jang, Gu, Poole, "Categorical reparameterization with Gumbel-softmax", 2017, arXiv:1611.01144.
 
     Args:

@@ -192,6 +192,11 @@ class ComposeTransform(Transform):
 
     Args:
         parts (list of Transform): in the order in which they are applied; none is the identity.
+
+    Example:
+        >>> from flambeau.distributions import ComposeTransform, ExpTransform, AffineTransform
+        >>> ComposeTransform([AffineTransform(0.0, 2.0), ExpTransform()])(torch.tensor([0.0, 0.5]))
+        tensor([1.0000, 2.7183])
     """
 
     def __init__(self, parts, cache_size=0):
@@ -289,7 +294,13 @@ identity_transform = ComposeTransform([])
 
 
 class IndependentTransform(Transform):
-    """`base_transform` on events of `reinterpreted_batch_ndims` more dimensions: the volume changes multiply."""
+    """`base_transform` on events of `reinterpreted_batch_ndims` more dimensions: the volume changes multiply.
+
+    Example:
+        >>> from flambeau.distributions import ExpTransform, IndependentTransform
+        >>> IndependentTransform(ExpTransform(), 1).log_abs_det_jacobian(torch.ones(3), torch.ones(3).exp())
+        tensor(3.)
+    """
 
     def __init__(self, base_transform, reinterpreted_batch_ndims, cache_size=0):
         super().__init__(cache_size=cache_size)
@@ -343,7 +354,13 @@ class IndependentTransform(Transform):
 
 
 class ReshapeTransform(Transform):
-    """Events of in_shape as events of out_shape, with as many elements."""
+    """Events of in_shape as events of out_shape, with as many elements.
+
+    Example:
+        >>> torch.distributions.ReshapeTransform((4,), (2, 2))(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+        tensor([[1., 2.],
+                [3., 4.]])
+    """
 
     bijective = True
 

@@ -10,7 +10,13 @@ __all__ = ["Uniform"]
 
 
 class Uniform(Distribution):
-    """1 / (high - low) from low up to, but without, high."""
+    """1 / (high - low) from low up to, but without, high.
+
+    Example:
+        >>> d = torch.distributions.Uniform(0.0, 2.0)
+        >>> d.log_prob(torch.tensor(0.5))
+        tensor(-0.6931)
+    """
 
     arg_constraints = {"low": constraints.real, "high": constraints.real}
     has_rsample = True

@@ -32,7 +32,12 @@ class _OfOneKind(Transform):
 
 
 class SoftmaxTransform(_OfOneKind):
-    """Vectors to the simplex by softmax; the inverse is the logarithm. Not a bijection: K numbers for K - 1."""
+    """Vectors to the simplex by softmax; the inverse is the logarithm. Not a bijection: K numbers for K - 1.
+
+    Example:
+        >>> torch.distributions.SoftmaxTransform()(torch.tensor([0.0, 1.0]))
+        tensor([0.2689, 0.7311])
+    """
 
     domain = constraints.real_vector
     codomain = constraints.simplex
@@ -54,6 +59,10 @@ class StickBreakingTransform(_OfOneKind):
 
     x = 0 gives equal pieces: piece k takes sigmoid(x_k - log(K - k)) of what is left, k from 0.
     Source: the Stan reference manual, "Unit simplex".
+
+    Example:
+        >>> torch.distributions.StickBreakingTransform()(torch.tensor([0.0, 1.0]))
+        tensor([0.3333, 0.4874, 0.1793])
     """
 
     domain = constraints.real_vector
@@ -96,7 +105,13 @@ class StickBreakingTransform(_OfOneKind):
 
 
 class LowerCholeskyTransform(_OfOneKind):
-    """Matrices to Cholesky factors: what is above the diagonal goes, the diagonal becomes its exponential."""
+    """Matrices to Cholesky factors: what is above the diagonal goes, the diagonal becomes its exponential.
+
+    Example:
+        >>> torch.distributions.LowerCholeskyTransform()(torch.tensor([[0.0, 1.0], [2.0, 0.0]]))
+        tensor([[1., 0.],
+                [2., 1.]])
+    """
 
     domain = constraints.independent(constraints.real, 2)
     codomain = constraints.lower_cholesky
@@ -114,7 +129,13 @@ class LowerCholeskyTransform(_OfOneKind):
 
 
 class PositiveDefiniteTransform(_OfOneKind):
-    """Matrices to positive definite ones: L L^T with L of LowerCholeskyTransform."""
+    """Matrices to positive definite ones: L L^T with L of LowerCholeskyTransform.
+
+    Example:
+        >>> torch.distributions.PositiveDefiniteTransform()(torch.tensor([[0.0, 1.0], [2.0, 0.0]]))
+        tensor([[1., 2.],
+                [2., 5.]])
+    """
 
     domain = constraints.independent(constraints.real, 2)
     codomain = constraints.positive_definite
@@ -132,6 +153,11 @@ class CorrCholeskyTransform(_OfOneKind):
 
     tanh gives partial correlations z; in row i, y_j = z_j * sqrt(what the squares before j leave of 1).
     Source: Lewandowski, Kurowicka, Joe, J. Multivariate Analysis 100 (2009) 1989.
+
+    Example:
+        >>> torch.distributions.CorrCholeskyTransform()(torch.tensor([0.5]))
+        tensor([[1.0000, 0.0000],
+                [0.4621, 0.8868]])
     """
 
     domain = constraints.real_vector
@@ -208,7 +234,13 @@ class _Joined(Transform):
 
 
 class StackTransform(_Joined):
-    """One transform for each slice along `dim`."""
+    """One transform for each slice along `dim`.
+
+    Example:
+        >>> from flambeau.distributions import StackTransform, ExpTransform, TanhTransform
+        >>> StackTransform([ExpTransform(), TanhTransform()])(torch.zeros(2))
+        tensor([1., 0.])
+    """
 
     def __init__(self, tseq, dim=0, cache_size=0):
         super().__init__(tseq, dim, cache_size)
@@ -249,6 +281,11 @@ class CatTransform(_Joined):
 
     Args:
         lengths (list of int, optional): 1 for each by default.
+
+    Example:
+        >>> from flambeau.distributions import CatTransform, ExpTransform, TanhTransform
+        >>> CatTransform([ExpTransform(), TanhTransform()], lengths=[1, 1])(torch.zeros(2))
+        tensor([1., 0.])
     """
 
     def __init__(self, tseq, dim=0, lengths=None, cache_size=0):

@@ -19,6 +19,11 @@ class VonMises(Distribution):
     Args:
         loc (Tensor or float): the mean angle, in radians.
         concentration (Tensor or float): positive.
+
+    Example:
+        >>> d = torch.distributions.VonMises(0.0, 1.0)
+        >>> d.log_prob(torch.tensor(0.5))
+        tensor(-1.1962)
     """
 
     arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}

@@ -20,6 +20,11 @@ class Wishart(OfCovariance, ExponentialFamily):
         df (Tensor or float): *B, above p - 1.
         covariance_matrix, precision_matrix, scale_tril (Tensor): (*B, p, p): C, its inverse, or L with
             C = L L^T; one of them.
+
+    Example:
+        >>> d = torch.distributions.Wishart(3.0, torch.eye(2))
+        >>> d.log_prob(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+        tensor(-3.5310)
     """
 
     arg_constraints = {

@@ -134,6 +134,10 @@ def grad_and_value(func, argnums=0, has_aux=False):
     Args:
         argnums (int or tuple of int): the arguments with respect to which to differentiate.
         has_aux (bool): func returns (number, more); the value then is (number, more) as well.
+
+    Example:
+        >>> torch.func.grad_and_value(lambda x: x**2)(torch.tensor(3.0))
+        (tensor(6.), tensor(9.))
     """
 
     @functools.wraps(func)
@@ -246,6 +250,11 @@ def vjp(func, *primals, has_aux=False):
     """(func(*primals), a function of cotangents that gives a tuple of their products with the Jacobian).
 
     The function may be called inside vmap: the graph is walked once for all cotangents.
+
+    Example:
+        >>> value, pull = torch.func.vjp(torch.sin, torch.tensor([0.0]))
+        >>> pull(torch.tensor([2.0]))
+        (tensor([2.]),)
     """
     pull = _Pullback("vjp", func, primals, has_aux)
 
@@ -297,6 +306,10 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
     """(func(*primals), the product of its Jacobian with the tangents), by differentiating the vjp.
 
     strict=True refuses an output that does not depend on the primals, instead of a tangent of zeros.
+
+    Example:
+        >>> torch.func.jvp(torch.sin, (torch.tensor([0.0]),), (torch.tensor([2.0]),))
+        (tensor([0.]), tensor([2.]))
     """
     given = _check_tangents("jvp", primals, tangents)
     pull = _Pullback("jvp", func, primals, has_aux)
@@ -315,6 +328,11 @@ def linearize(func, *primals):
     """(func(*primals), the function of tangents that approximates func near primals).
 
     func is called once, however often the tangents change.
+
+    Example:
+        >>> value, push = torch.func.linearize(torch.sin, torch.tensor([0.0]))
+        >>> push(torch.tensor([2.0]))
+        tensor([2.])
     """
     pull = _Pullback("linearize", func, primals)
     push = pull.linearized()
@@ -416,6 +434,11 @@ def jacfwd(func, argnums=0, has_aux=False, *, chunk_size=None, randomness="error
 
     Cheaper than jacrev where there are more outputs than inputs. func is called once; randomness is that
     of vmap, which func then needs not care about.
+
+    Example:
+        >>> torch.func.jacfwd(torch.sin)(torch.zeros(2))
+        tensor([[1., 0.],
+                [0., 1.]])
     """
     _check_chunk("jacfwd", chunk_size)
     if randomness not in ("error", "same", "different"):
@@ -468,5 +491,10 @@ def hessian(func, argnums=0):
     """A function that returns the second derivatives of func: out.shape + in.shape + in.shape.
 
     One backward through the gradient for all of its elements at once.
+
+    Example:
+        >>> torch.func.hessian(lambda x: (x**3).sum())(torch.tensor([1.0, 2.0]))
+        tensor([[ 6.,  0.],
+                [ 0., 12.]])
     """
     return jacrev(jacrev(func, argnums), argnums)

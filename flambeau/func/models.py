@@ -20,6 +20,12 @@ def functional_call(
     Args:
         parameter_and_buffer_dicts (dict, or sequence of dicts): path -> tensor.
         args, kwargs, tie_weights, strict: as nn.utils.stateless.functional_call takes them.
+
+    Example:
+        >>> layer = nn.Linear(2, 1)
+        >>> weights = {"weight": torch.ones(1, 2), "bias": torch.zeros(1)}
+        >>> torch.func.functional_call(layer, weights, torch.tensor([[3.0, 4.0]]))
+        tensor([[7.]])
     """
     return stateless.functional_call(
         module, parameter_and_buffer_dicts, args, kwargs, tie_weights=tie_weights, strict=strict
@@ -48,6 +54,11 @@ def stack_module_state(models):
 
     Raises:
         RuntimeError: there are no models, they differ in class or in training mode.
+
+    Example:
+        >>> parameters, _ = torch.func.stack_module_state([nn.Linear(2, 3) for _ in range(4)])
+        >>> parameters["weight"].shape
+        torch.Size([4, 3, 2])
     """
     if not models:
         raise RuntimeError("stack_module_state: needs one module or more; the list is empty.")

@@ -14,6 +14,10 @@ _UNIT_GAIN = {
 def calculate_gain(nonlinearity, param=None):
     """The factor by which weights must grow to keep the variance through `nonlinearity`.
 
+    Example:
+        >>> nn.init.calculate_gain("relu")
+        1.4142135623730951
+
     Source: He et al., 2015, arXiv:1502.01852, for (leaky) relu; Klambauer et al., 2017,
     arXiv:1706.02515, for selu.
     """
@@ -55,13 +59,23 @@ def _calculate_correct_fan(tensor, mode):
 
 
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
-    """Fill with values uniform in [a, b)."""
+    """Fill with values uniform in [a, b).
+
+    Example:
+        >>> nn.init.uniform_(torch.empty(3), 2.0, 2.0)
+        tensor([2., 2., 2.])
+    """
     with flambeau.no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
-    """Fill with normal values."""
+    """Fill with normal values.
+
+    Example:
+        >>> nn.init.normal_(torch.empty(100, 100), std=0.1).std().round(decimals=2)
+        tensor(0.1000)
+    """
     with flambeau.no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
@@ -70,6 +84,10 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """Fill with normal values drawn again until they lie in [a, b].
 
     Drawn through the inverse of the normal distribution function, which needs no second draw.
+
+    Example:
+        >>> bool(nn.init.trunc_normal_(torch.empty(1000), a=-1.0, b=1.0).abs().max() <= 1)
+        True
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
@@ -86,24 +104,45 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
 
 
 def constant_(tensor, val):
-    """Fill with `val`."""
+    """Fill with `val`.
+
+    Example:
+        >>> nn.init.constant_(torch.empty(2), 0.5)
+        tensor([0.5000, 0.5000])
+    """
     with flambeau.no_grad():
         return tensor.fill_(val)
 
 
 def ones_(tensor):
-    """Fill with 1."""
+    """Fill with 1.
+
+    Example:
+        >>> nn.init.ones_(torch.empty(2))
+        tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 
 def zeros_(tensor):
-    """Fill with 0."""
+    """Fill with 0.
+
+    Example:
+        >>> nn.init.zeros_(torch.empty(2))
+        tensor([0., 0.])
+    """
     with flambeau.no_grad():
         return tensor.zero_()
 
 
 def eye_(tensor):
-    """Make a matrix the identity."""
+    """Make a matrix the identity.
+
+    Example:
+        >>> nn.init.eye_(torch.empty(2, 2))
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
     if tensor.ndimension() != 2:
         raise ValueError(f"eye_: tensor {tuple(tensor.shape)} must be a matrix (2 dims).")
     with flambeau.no_grad():
@@ -113,7 +152,12 @@ def eye_(tensor):
 
 
 def dirac_(tensor, groups=1):
-    """Make the weight of a convolution hand its input channels through unchanged."""
+    """Make the weight of a convolution hand its input channels through unchanged.
+
+    Example:
+        >>> nn.init.dirac_(torch.empty(1, 1, 3))
+        tensor([[[0., 1., 0.]]])
+    """
     if tensor.ndimension() not in (3, 4, 5):
         raise ValueError(
             f"dirac_: tensor {tuple(tensor.shape)} must have 3 to 5 dims, as the weight of a "
@@ -136,6 +180,10 @@ def dirac_(tensor, groups=1):
 def xavier_uniform_(tensor, gain=1.0, generator=None):
     """Uniform, keeping the variance forward and backward alike.
 
+    Example:
+        >>> nn.init.xavier_uniform_(torch.empty(400, 200)).std().round(decimals=2)
+        tensor(0.0600)
+
     Source: Glorot, Bengio, 2010: std = gain * sqrt(2 / (fan_in + fan_out)).
     """
     bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
@@ -143,7 +191,12 @@ def xavier_uniform_(tensor, gain=1.0, generator=None):
 
 
 def xavier_normal_(tensor, gain=1.0, generator=None):
-    """As xavier_uniform_, with normal values."""
+    """As xavier_uniform_, with normal values.
+
+    Example:
+        >>> nn.init.xavier_normal_(torch.empty(400, 200)).std().round(decimals=2)
+        tensor(0.0600)
+    """
     return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
 
 
@@ -155,6 +208,10 @@ def _xavier_std(tensor, gain):
 def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     """Uniform, keeping the variance through rectifiers, forward ("fan_in") or backward ("fan_out").
 
+    Example:
+        >>> nn.init.kaiming_uniform_(torch.empty(400, 200)).std().round(decimals=2)
+        tensor(0.1000)
+
     Source: He et al., 2015, arXiv:1502.01852: std = gain / sqrt(fan). `a` is the negative slope.
     """
     if _is_empty(tensor):
@@ -164,7 +221,12 @@ def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gene
 
 
 def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """As kaiming_uniform_, with normal values."""
+    """As kaiming_uniform_, with normal values.
+
+    Example:
+        >>> nn.init.kaiming_normal_(torch.empty(400, 200)).std().round(decimals=2)
+        tensor(0.1000)
+    """
     if _is_empty(tensor):
         return tensor
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
@@ -184,6 +246,11 @@ def _kaiming_std(tensor, a, mode, nonlinearity):
 
 def orthogonal_(tensor, gain=1, generator=None):
     """Make the tensor, flattened to two dimensions after the first, (semi-)orthogonal.
+
+    Example:
+        >>> w = nn.init.orthogonal_(torch.empty(3, 3))
+        >>> torch.allclose(w @ w.T, torch.eye(3), atol=1e-5)
+        True
 
     Source: Saxe et al., 2013, arXiv:1312.6120; the sign of the QR factors is fixed so that every
     orthogonal matrix is equally likely (Mezzadri, 2007, arXiv:math-ph/0609050).
@@ -206,6 +273,10 @@ def orthogonal_(tensor, gain=1, generator=None):
 
 def sparse_(tensor, sparsity, std=0.01, generator=None):
     """Normal values, of which a share `sparsity` in each column is 0.
+
+    Example:
+        >>> (nn.init.sparse_(torch.empty(10, 2), 0.5) == 0).sum(0)
+        tensor([5, 5])
 
     Source: Martens, 2010, "Deep learning via Hessian-free optimization".
     """

@@ -24,6 +24,10 @@ class Parameter(flambeau.Tensor, metaclass=_MarkedType):
     Args:
         data (Tensor): the values; memory is shared. None gives an empty tensor.
         requires_grad (bool): whether it learns.
+
+    Example:
+        >>> nn.Parameter(torch.zeros(2)).requires_grad
+        True
     """
 
     __torch_function__ = _disabled_torch_function_impl  # operators of parameters give plain tensors
@@ -73,6 +77,12 @@ class Buffer(flambeau.Tensor, metaclass=_MarkedType):
     Args:
         data (Tensor): the values; memory is shared. None gives an empty tensor.
         persistent (bool): whether state_dict holds it.
+
+    Example:
+        >>> model = nn.Module()
+        >>> model.count = nn.Buffer(torch.zeros(1))
+        >>> list(model.state_dict())
+        ['count']
     """
 
     _mark = "_is_buffer"

@@ -27,6 +27,14 @@ def _rule(maximize, decays):
 class Adadelta(Elementwise):
     """Steps in the units of the parameter: grad * rms(steps so far) / rms(gradients so far).
 
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.Adadelta([weight])
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
+
     Source: Zeiler, 2012, arXiv:1212.5701.
     """
 

@@ -27,6 +27,14 @@ class Adafactor(Optimizer):
         d (float): updates with a larger root mean square are scaled down to it.
         weight_decay (float): the parameter shrinks by lr * weight_decay.
 
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.Adafactor([weight])
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
+
     Source: Shazeer, Stern, 2018, arXiv:1804.04235.
     """
 

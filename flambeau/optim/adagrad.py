@@ -38,6 +38,14 @@ def _rule(maximize, decays):
 class Adagrad(Elementwise):
     """param -= lr / (1 + (t - 1) * lr_decay) * grad / (sqrt(sum of grad**2) + eps).
 
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.Adagrad([weight])
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
+
     Source: Duchi et al., JMLR 12 (2011) 2121.
     """
 

@@ -60,6 +60,14 @@ class Adam(Elementwise):
         decoupled_weight_decay (bool): shrink the parameter instead of changing the gradient.
         foreach, fused, capturable: accepted; a step is one pass over each parameter in any case.
 
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.Adam([weight])
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
+
     Source: Kingma, Ba, 2014, arXiv:1412.6980.
     """
 
@@ -115,6 +123,14 @@ class Adam(Elementwise):
 
 class AdamW(Adam):
     """Adam whose weight decay shrinks the parameter by lr * weight_decay at each step.
+
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.AdamW([weight])
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
 
     Source: Loshchilov, Hutter, 2017, arXiv:1711.05101.
     """

@@ -27,6 +27,14 @@ def _rule(maximize, decays):
 class Adamax(Elementwise):
     """Adam with the infinity norm: division by a decaying maximum of |grad|.
 
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.Adamax([weight])
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
+
     Source: Kingma, Ba, 2014, arXiv:1412.6980, section 7.
     """
 

@@ -26,6 +26,14 @@ def _rule(maximize, decays):
 class ASGD(Elementwise):
     """SGD with a falling learning rate; `ax` in the state averages the parameter from step t0 on.
 
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.ASGD([weight], lr=0.1)
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
+
     Source: Polyak, Juditsky, SIAM J. Control Optim. 30 (1992) 838.
     """
 

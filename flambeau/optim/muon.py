@@ -21,6 +21,14 @@ class Muon(Optimizer):
             lr * 0.2 * sqrt(max(rows, columns)).
         weight_decay (float): the parameter shrinks by lr * weight_decay.
 
+    Example:
+        >>> weight = torch.eye(3).requires_grad_()
+        >>> optimizer = torch.optim.Muon([weight], lr=0.1)
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 3)
+        True
+
     Source: Jordan et al., 2024, "Muon: an optimizer for hidden layers in neural networks".
     """
 

@@ -36,6 +36,14 @@ def _rule(maximize, decays, decoupled):
 class NAdam(Elementwise):
     """Adam with Nesterov's momentum.
 
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.NAdam([weight])
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
+
     Source: Dozat, 2016, "Incorporating Nesterov momentum into Adam".
     """
 

@@ -33,6 +33,14 @@ def _rule(maximize, decays, decoupled, adaptive):
 class RAdam(Elementwise):
     """Adam whose adaptive step begins only when the variance of v is known well enough.
 
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.RAdam([weight])
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
+
     Source: Liu et al., 2019, arXiv:1908.03265.
     """
 

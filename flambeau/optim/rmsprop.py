@@ -59,6 +59,14 @@ class RMSprop(Elementwise):
         centered (bool): v - mean(grad)**2 in the place of v.
         The others as in Adam.
 
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.RMSprop([weight])
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
+
     Source: Tieleman, Hinton, Coursera lecture 6.5, 2012; centered: Graves, 2013, arXiv:1308.0850.
     """
 

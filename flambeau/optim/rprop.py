@@ -32,6 +32,14 @@ class Rprop(Elementwise):
         etas (pair of float): the factors for a turned and for a kept sign.
         step_sizes (pair of float): the shortest and the longest step.
 
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.Rprop([weight])
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
+
     Source: Riedmiller, Braun, 1993, "A direct adaptive method for faster backpropagation learning".
     """
 

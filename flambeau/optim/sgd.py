@@ -49,6 +49,14 @@ class SGD(Optimizer):
         nesterov (bool): step by grad + momentum * buffer. Source: Sutskever et al., ICML 2013.
         maximize (bool): ascend.
         foreach, fused: accepted; a step is one pass over each parameter in any case.
+
+    Example:
+        >>> weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = torch.optim.SGD([weight], lr=0.1)
+        >>> (weight**2).sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight**2).sum() < 5)
+        True
     """
 
     def __init__(

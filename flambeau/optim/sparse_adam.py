@@ -44,6 +44,12 @@ class SparseAdam(Optimizer):
         betas (pair of float): weights of the past in the averages of gradient and its square.
         eps (float): added to the root, in units of the gradient.
         maximize (bool): climb instead of descending.
+
+    Example:
+        >>> table = torch.nn.Embedding(10, 2, sparse=True)
+        >>> optimizer = torch.optim.SparseAdam(table.parameters())
+        >>> table(torch.tensor([1, 3])).sum().backward()
+        >>> optimizer.step()
     """
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, maximize=False):

@@ -27,35 +27,60 @@ class _InplaceActivation(Module):
 
 
 class ReLU(_InplaceActivation):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    Example:
+        >>> nn.ReLU()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([0., 0., 2.])
+    """
 
     def forward(self, input):
         return F.relu(input, self.inplace)
 
 
 class SELU(_InplaceActivation):
-    """The self-normalizing ELU; see functional.selu."""
+    """The self-normalizing ELU; see functional.selu.
+
+    Example:
+        >>> nn.SELU()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-1.5202,  0.0000,  2.1014])
+    """
 
     def forward(self, input):
         return F.selu(input, self.inplace)
 
 
 class SiLU(_InplaceActivation):
-    """x * sigmoid(x)."""
+    """x * sigmoid(x).
+
+    Example:
+        >>> nn.SiLU()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-0.2384,  0.0000,  1.7616])
+    """
 
     def forward(self, input):
         return F.silu(input, self.inplace)
 
 
 class Mish(_InplaceActivation):
-    """x * tanh(softplus(x))."""
+    """x * tanh(softplus(x)).
+
+    Example:
+        >>> nn.Mish()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-0.2525,  0.0000,  1.9440])
+    """
 
     def forward(self, input):
         return F.mish(input, self.inplace)
 
 
 class Hardswish(_InplaceActivation):
-    """x * hardsigmoid(x)."""
+    """x * hardsigmoid(x).
+
+    Example:
+        >>> nn.Hardswish()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-0.3333,  0.0000,  1.6667])
+    """
 
     def forward(self, input):
         return F.hardswish(input, self.inplace)
@@ -65,7 +90,12 @@ class Hardswish(_InplaceActivation):
 
 
 class Hardsigmoid(_InplaceActivation):
-    """min(max(x + 3, 0), 6) / 6."""
+    """min(max(x + 3, 0), 6) / 6.
+
+    Example:
+        >>> nn.Hardsigmoid()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([0.1667, 0.5000, 0.8333])
+    """
 
     def forward(self, input):
         return F.hardsigmoid(input, self.inplace)
@@ -75,7 +105,12 @@ class Hardsigmoid(_InplaceActivation):
 
 
 class Hardtanh(Module):
-    """x limited to [min_val, max_val]."""
+    """x limited to [min_val, max_val].
+
+    Example:
+        >>> nn.Hardtanh()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-1.,  0.,  1.])
+    """
 
     __constants__ = ["min_val", "max_val", "inplace"]
 
@@ -99,7 +134,12 @@ class Hardtanh(Module):
 
 
 class ReLU6(Hardtanh):
-    """min(max(x, 0), 6)."""
+    """min(max(x, 0), 6).
+
+    Example:
+        >>> nn.ReLU6()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([0., 0., 2.])
+    """
 
     def __init__(self, inplace=False):
         super().__init__(0.0, 6.0, inplace)
@@ -124,21 +164,36 @@ class _ScaledActivation(Module):
 
 
 class ELU(_ScaledActivation):
-    """x where positive, alpha * (exp(x) - 1) elsewhere."""
+    """x where positive, alpha * (exp(x) - 1) elsewhere.
+
+    Example:
+        >>> nn.ELU()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-0.8647,  0.0000,  2.0000])
+    """
 
     def forward(self, input):
         return F.elu(input, self.alpha, self.inplace)
 
 
 class CELU(_ScaledActivation):
-    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
+    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1)).
+
+    Example:
+        >>> nn.CELU()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-0.8647,  0.0000,  2.0000])
+    """
 
     def forward(self, input):
         return F.celu(input, self.alpha, self.inplace)
 
 
 class LeakyReLU(Module):
-    """x where positive, negative_slope * x elsewhere."""
+    """x where positive, negative_slope * x elsewhere.
+
+    Example:
+        >>> nn.LeakyReLU()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-0.0200,  0.0000,  2.0000])
+    """
 
     __constants__ = ["inplace", "negative_slope"]
 
@@ -156,7 +211,12 @@ class LeakyReLU(Module):
 
 
 class RReLU(Module):
-    """LeakyReLU with a random slope in training."""
+    """LeakyReLU with a random slope in training.
+
+    Example:
+        >>> nn.RReLU(0.25, 0.25)(torch.tensor([-8.0, 1.0]))
+        tensor([-2.,  1.])
+    """
 
     __constants__ = ["lower", "upper", "inplace"]
 
@@ -175,7 +235,12 @@ class RReLU(Module):
 
 
 class PReLU(Module):
-    """LeakyReLU whose slope is learned: one for all, or one a channel."""
+    """LeakyReLU whose slope is learned: one for all, or one a channel.
+
+    Example:
+        >>> nn.PReLU()(torch.tensor([-2.0, 2.0])).detach()
+        tensor([-0.5000,  2.0000])
+    """
 
     __constants__ = ["num_parameters"]
 
@@ -207,35 +272,60 @@ class Sigmoid(Module):
 
 
 class Tanh(Module):
-    """tanh(x)."""
+    """tanh(x).
+
+    Example:
+        >>> nn.Tanh()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-0.9640,  0.0000,  0.9640])
+    """
 
     def forward(self, input):
         return input.tanh()
 
 
 class LogSigmoid(Module):
-    """log(sigmoid(x))."""
+    """log(sigmoid(x)).
+
+    Example:
+        >>> nn.LogSigmoid()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-2.1269, -0.6931, -0.1269])
+    """
 
     def forward(self, input):
         return F.logsigmoid(input)
 
 
 class Softsign(Module):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    Example:
+        >>> nn.Softsign()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-0.6667,  0.0000,  0.6667])
+    """
 
     def forward(self, input):
         return F.softsign(input)
 
 
 class Tanhshrink(Module):
-    """x - tanh(x)."""
+    """x - tanh(x).
+
+    Example:
+        >>> nn.Tanhshrink()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-1.0360,  0.0000,  1.0360])
+    """
 
     def forward(self, input):
         return F.tanhshrink(input)
 
 
 class GELU(Module):
-    """x * Phi(x); see functional.gelu."""
+    """x * Phi(x); see functional.gelu.
+
+    Example:
+        >>> nn.GELU()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-0.0455,  0.0000,  1.9545])
+    """
 
     __constants__ = ["approximate"]
 
@@ -251,7 +341,12 @@ class GELU(Module):
 
 
 class Softplus(Module):
-    """log(1 + exp(beta * x)) / beta."""
+    """log(1 + exp(beta * x)) / beta.
+
+    Example:
+        >>> nn.Softplus()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([0.1269, 0.6931, 2.1269])
+    """
 
     __constants__ = ["beta", "threshold"]
 
@@ -268,7 +363,12 @@ class Softplus(Module):
 
 
 class Hardshrink(Module):
-    """x where |x| > lambd, else 0."""
+    """x where |x| > lambd, else 0.
+
+    Example:
+        >>> nn.Hardshrink()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-2.,  0.,  2.])
+    """
 
     __constants__ = ["lambd"]
 
@@ -284,7 +384,12 @@ class Hardshrink(Module):
 
 
 class Softshrink(Module):
-    """x moved towards 0 by lambd."""
+    """x moved towards 0 by lambd.
+
+    Example:
+        >>> nn.Softshrink()(torch.tensor([-2.0, 0.0, 2.0]))
+        tensor([-1.5000,  0.0000,  1.5000])
+    """
 
     __constants__ = ["lambd"]
 
@@ -300,7 +405,12 @@ class Softshrink(Module):
 
 
 class Threshold(Module):
-    """x where it is above `threshold`, `value` elsewhere."""
+    """x where it is above `threshold`, `value` elsewhere.
+
+    Example:
+        >>> nn.Threshold(0.1, 9.0)(torch.tensor([-1.0, 0.2, 1.0]))
+        tensor([9.0000, 0.2000, 1.0000])
+    """
 
     __constants__ = ["threshold", "value", "inplace"]
 
@@ -319,7 +429,12 @@ class Threshold(Module):
 
 
 class GLU(Module):
-    """The first half times the sigmoid of the second, along `dim`."""
+    """The first half times the sigmoid of the second, along `dim`.
+
+    Example:
+        >>> nn.GLU()(torch.tensor([1.0, 2.0, 0.0, 0.0]))
+        tensor([0.5000, 1.0000])
+    """
 
     __constants__ = ["dim"]
 
@@ -352,28 +467,48 @@ class _AlongDim(Module):
 
 
 class Softmax(_AlongDim):
-    """exp(x) / sum(exp(x)) along `dim`."""
+    """exp(x) / sum(exp(x)) along `dim`.
+
+    Example:
+        >>> nn.Softmax(dim=0)(torch.tensor([0.0, 1.0]))
+        tensor([0.2689, 0.7311])
+    """
 
     def forward(self, input):
         return F.softmax(input, self.dim, _stacklevel=5)
 
 
 class Softmin(_AlongDim):
-    """Softmax of -x."""
+    """Softmax of -x.
+
+    Example:
+        >>> nn.Softmin(dim=0)(torch.tensor([0.0, 1.0]))
+        tensor([0.7311, 0.2689])
+    """
 
     def forward(self, input):
         return F.softmin(input, self.dim, _stacklevel=5)
 
 
 class LogSoftmax(_AlongDim):
-    """The logarithm of Softmax."""
+    """The logarithm of Softmax.
+
+    Example:
+        >>> nn.LogSoftmax(dim=0)(torch.tensor([0.0, 0.0]))
+        tensor([-0.6931, -0.6931])
+    """
 
     def forward(self, input):
         return F.log_softmax(input, self.dim, _stacklevel=5)
 
 
 class Softmax2d(Module):
-    """Softmax over the channels of (N, C, H, W) or (C, H, W)."""
+    """Softmax over the channels of (N, C, H, W) or (C, H, W).
+
+    Example:
+        >>> nn.Softmax2d()(torch.zeros(2, 1, 1)).flatten()
+        tensor([0.5000, 0.5000])
+    """
 
     def forward(self, input):
         if input.dim() not in (3, 4):

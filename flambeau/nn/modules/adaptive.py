@@ -26,6 +26,11 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         head_bias (bool): whether the head has a bias.
 
     Shape: input (N, in_features) or (in_features,), target (N,) or ().
+
+    Example:
+        >>> layer = nn.AdaptiveLogSoftmaxWithLoss(16, 20, [5, 10])
+        >>> layer.log_prob(torch.randn(3, 16)).exp().sum(1).round(decimals=3)
+        tensor([1., 1., 1.], grad_fn=<RoundBackward0>)
     """
 
     def __init__(

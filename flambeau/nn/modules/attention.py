@@ -24,6 +24,12 @@ class MultiheadAttention(Module):
         kdim, vdim (int): sizes of key and value, E if None.
         batch_first (bool): (B, T, E) in the place of (T, B, E).
 
+    Example:
+        >>> x = torch.randn(5, 2, 8)
+        >>> output, weights = nn.MultiheadAttention(8, 2)(x, x, x)
+        >>> output.shape, weights.shape
+        (torch.Size([5, 2, 8]), torch.Size([2, 5, 5]))
+
     Source: Vaswani et al., 2017, arXiv:1706.03762.
     """
 

@@ -123,7 +123,12 @@ class _BatchNorm(_NormBase):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalization of (N, C) or (N, C, L); see functional.batch_norm."""
+    """Batch normalization of (N, C) or (N, C, L); see functional.batch_norm.
+
+    Example:
+        >>> nn.BatchNorm1d(3)(torch.randn(2, 3, 5)).shape
+        torch.Size([2, 3, 5])
+    """
 
     def _check_input_dim(self, input):
         if input.dim() not in (2, 3):
@@ -134,7 +139,12 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalization of (N, C, H, W); see functional.batch_norm."""
+    """Batch normalization of (N, C, H, W); see functional.batch_norm.
+
+    Example:
+        >>> nn.BatchNorm2d(3)(torch.randn(2, 3, 5, 5)).shape
+        torch.Size([2, 3, 5, 5])
+    """
 
     def _check_input_dim(self, input):
         if input.dim() != 4:
@@ -145,7 +155,12 @@ class BatchNorm2d(_BatchNorm):
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalization of (N, C, D, H, W); see functional.batch_norm."""
+    """Batch normalization of (N, C, D, H, W); see functional.batch_norm.
+
+    Example:
+        >>> nn.BatchNorm3d(3)(torch.randn(2, 3, 4, 5, 5)).shape
+        torch.Size([2, 3, 4, 5, 5])
+    """
 
     def _check_input_dim(self, input):
         if input.dim() != 5:
@@ -156,7 +171,12 @@ class BatchNorm3d(_BatchNorm):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalization over the batches of all processes; with one process, of its own batch."""
+    """Batch normalization over the batches of all processes; with one process, of its own batch.
+
+    Example:
+        >>> nn.SyncBatchNorm(3)(torch.randn(2, 3, 5, 5)).shape
+        torch.Size([2, 3, 5, 5])
+    """
 
     def __init__(
         self,

@@ -174,7 +174,12 @@ class _Conv(_ConvNd):
 
 
 class Conv1d(_Conv):
-    """Cross-correlation of (N, C, L) or (C, L). Arguments as Conv2d."""
+    """Cross-correlation of (N, C, L) or (C, L). Arguments as Conv2d.
+
+    Example:
+        >>> nn.Conv1d(3, 4, 3)(torch.randn(2, 3, 8)).shape
+        torch.Size([2, 4, 6])
+    """
 
     _tuple = staticmethod(_single)
 
@@ -195,6 +200,10 @@ class Conv2d(_Conv):
 
     `weight` is (out_channels, in_channels / groups, KH, KW); it and `bias` start uniform in
     +-1 / sqrt(in_channels / groups * KH * KW).
+
+    Example:
+        >>> nn.Conv2d(3, 4, 3, stride=2)(torch.randn(2, 3, 9, 9)).shape
+        torch.Size([2, 4, 4, 4])
     """
 
     _tuple = staticmethod(_pair)
@@ -204,7 +213,12 @@ class Conv2d(_Conv):
 
 
 class Conv3d(_Conv):
-    """Cross-correlation of (N, C, D, H, W) or (C, D, H, W). Arguments as Conv2d."""
+    """Cross-correlation of (N, C, D, H, W) or (C, D, H, W). Arguments as Conv2d.
+
+    Example:
+        >>> nn.Conv3d(3, 4, 3)(torch.randn(2, 3, 8, 8, 8)).shape
+        torch.Size([2, 4, 6, 6, 6])
+    """
 
     _tuple = staticmethod(_triple)
 
@@ -295,7 +309,12 @@ class _ConvTransposeNd(_ConvNd):
 
 
 class ConvTranspose1d(_ConvTransposeNd):
-    """The transpose of Conv1d. Arguments as ConvTranspose2d."""
+    """The transpose of Conv1d. Arguments as ConvTranspose2d.
+
+    Example:
+        >>> nn.ConvTranspose1d(3, 4, 3)(torch.randn(2, 3, 8)).shape
+        torch.Size([2, 4, 10])
+    """
 
     _tuple = staticmethod(_single)
 
@@ -308,6 +327,10 @@ class ConvTranspose2d(_ConvTransposeNd):
 
     stride, padding and dilation are those of the convolution it transposes; output_padding is
     added at the far side, to choose among the input sizes that give one output size.
+
+    Example:
+        >>> nn.ConvTranspose2d(3, 4, 3, stride=2)(torch.randn(2, 3, 9, 9)).shape
+        torch.Size([2, 4, 19, 19])
     """
 
     _tuple = staticmethod(_pair)
@@ -317,7 +340,12 @@ class ConvTranspose2d(_ConvTransposeNd):
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """The transpose of Conv3d. Arguments as ConvTranspose2d."""
+    """The transpose of Conv3d. Arguments as ConvTranspose2d.
+
+    Example:
+        >>> nn.ConvTranspose3d(3, 4, 3)(torch.randn(2, 3, 8, 8, 8)).shape
+        torch.Size([2, 4, 10, 10, 10])
+    """
 
     _tuple = staticmethod(_triple)
 

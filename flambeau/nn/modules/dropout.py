@@ -21,42 +21,81 @@ class _DropoutNd(Module):
 
 
 class Dropout(_DropoutNd):
-    """Each element is 0 with probability p, else divided by 1 - p."""
+    """Each element is 0 with probability p, else divided by 1 - p.
+
+    Example:
+        >>> layer = nn.Dropout(0.5).eval()
+        >>> layer(torch.ones(2, 2))
+        tensor([[1., 1.],
+                [1., 1.]])
+    """
 
     def forward(self, input):
         return F.dropout(input, self.p, self.training, self.inplace)
 
 
 class Dropout1d(_DropoutNd):
-    """Dropout of whole channels of (N, C, L)."""
+    """Dropout of whole channels of (N, C, L).
+
+    Example:
+        >>> layer = nn.Dropout1d(0.5).eval()
+        >>> layer(torch.ones(1, 2, 2)).sum()
+        tensor(4.)
+    """
 
     def forward(self, input):
         return F.dropout1d(input, self.p, self.training, self.inplace)
 
 
 class Dropout2d(_DropoutNd):
-    """Dropout of whole channels of (N, C, H, W)."""
+    """Dropout of whole channels of (N, C, H, W).
+
+    Example:
+        >>> layer = nn.Dropout2d(0.5).eval()
+        >>> layer(torch.ones(1, 2, 2, 2)).sum()
+        tensor(8.)
+    """
 
     def forward(self, input):
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
 class Dropout3d(_DropoutNd):
-    """Dropout of whole channels of (N, C, D, H, W)."""
+    """Dropout of whole channels of (N, C, D, H, W).
+
+    Example:
+        >>> layer = nn.Dropout3d(0.5).eval()
+        >>> layer(torch.ones(1, 2, 2, 2, 2)).sum()
+        tensor(16.)
+    """
 
     def forward(self, input):
         return F.dropout3d(input, self.p, self.training, self.inplace)
 
 
 class AlphaDropout(_DropoutNd):
-    """Dropout that keeps mean and variance behind SELU."""
+    """Dropout that keeps mean and variance behind SELU.
+
+    Example:
+        >>> layer = nn.AlphaDropout(0.5).eval()
+        >>> layer(torch.ones(2, 2))
+        tensor([[1., 1.],
+                [1., 1.]])
+    """
 
     def forward(self, input):
         return F.alpha_dropout(input, self.p, self.training)
 
 
 class FeatureAlphaDropout(_DropoutNd):
-    """AlphaDropout of whole channels."""
+    """AlphaDropout of whole channels.
+
+    Example:
+        >>> layer = nn.FeatureAlphaDropout(0.5).eval()
+        >>> layer(torch.ones(2, 2))
+        tensor([[1., 1.],
+                [1., 1.]])
+    """
 
     def forward(self, input):
         return F.feature_alpha_dropout(input, self.p, self.training)

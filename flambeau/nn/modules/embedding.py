@@ -67,6 +67,10 @@ class Embedding(_Table):
         scale_grad_by_freq (bool): divide a row's gradient by how often it occurs in the batch.
 
     Shape: indices (*B) to (*B, embedding_dim).
+
+    Example:
+        >>> nn.Embedding(10, 3)(torch.tensor([[1, 2], [4, 9]])).shape
+        torch.Size([2, 2, 3])
     """
 
     __constants__ = [
@@ -148,7 +152,12 @@ class Embedding(_Table):
 
 
 class EmbeddingBag(_Table):
-    """The sum, mean or maximum of the embeddings in each bag; see functional.embedding_bag."""
+    """The sum, mean or maximum of the embeddings in each bag; see functional.embedding_bag.
+
+    Example:
+        >>> nn.EmbeddingBag(10, 3, mode="sum")(torch.tensor([1, 2, 4]), torch.tensor([0, 2])).shape
+        torch.Size([2, 3])
+    """
 
     __constants__ = [
         "num_embeddings", "embedding_dim", "max_norm", "norm_type", "scale_grad_by_freq", "mode",

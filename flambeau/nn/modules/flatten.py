@@ -4,7 +4,12 @@ from .module import Module
 
 
 class Flatten(Module):
-    """The dimensions from start_dim to end_dim become one."""
+    """The dimensions from start_dim to end_dim become one.
+
+    Example:
+        >>> nn.Flatten()(torch.zeros(2, 3, 4)).shape
+        torch.Size([2, 12])
+    """
 
     __constants__ = ["start_dim", "end_dim"]
 
@@ -21,7 +26,12 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Dimension `dim` becomes the dimensions `unflattened_size`; one of them may be -1."""
+    """Dimension `dim` becomes the dimensions `unflattened_size`; one of them may be -1.
+
+    Example:
+        >>> nn.Unflatten(1, (2, 3))(torch.zeros(4, 6)).shape
+        torch.Size([4, 2, 3])
+    """
 
     __constants__ = ["dim", "unflattened_size"]
 

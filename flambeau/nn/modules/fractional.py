@@ -37,7 +37,12 @@ class _FractionalMaxPoolNd(Module):
 
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
-    """The maximum of windows of (N, C, H, W) or (C, H, W) at pseudo-random places."""
+    """The maximum of windows of (N, C, H, W) or (C, H, W) at pseudo-random places.
+
+    Example:
+        >>> nn.FractionalMaxPool2d(2, output_size=5)(torch.zeros(1, 1, 8, 8)).shape
+        torch.Size([1, 1, 5, 5])
+    """
 
     _tuple = staticmethod(_pair)
 
@@ -49,7 +54,12 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
-    """The maximum of windows of (N, C, D, H, W) or (C, D, H, W) at pseudo-random places."""
+    """The maximum of windows of (N, C, D, H, W) or (C, D, H, W) at pseudo-random places.
+
+    Example:
+        >>> nn.FractionalMaxPool3d(2, output_size=5)(torch.zeros(1, 1, 8, 8, 8)).shape
+        torch.Size([1, 1, 5, 5, 5])
+    """
 
     _tuple = staticmethod(_triple)
 

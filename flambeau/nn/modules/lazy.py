@@ -64,7 +64,15 @@ def _finish(module, args, kwargs):
 
 
 class LazyLinear(LazyModuleMixin, Linear):
-    """Linear with in_features from its first input."""
+    """Linear with in_features from its first input.
+
+    Example:
+        >>> layer = nn.LazyLinear(4)
+        >>> layer(torch.randn(2, 3)).shape
+        torch.Size([2, 4])
+        >>> layer.in_features
+        3
+    """
 
     cls_to_become = Linear
 

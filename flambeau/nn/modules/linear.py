@@ -13,7 +13,12 @@ from .utils import check_sizes
 
 
 class Identity(Module):
-    """The input itself, whatever the arguments of the constructor."""
+    """The input itself, whatever the arguments of the constructor.
+
+    Example:
+        >>> nn.Identity()(torch.tensor([1.0, 2.0]))
+        tensor([1., 2.])
+    """
 
     def __init__(self, *args, **kwargs):
         super().__init__()
@@ -32,6 +37,13 @@ class Linear(Module):
 
     Shape: (*B, in_features) to (*B, out_features). `weight` is (out_features, in_features).
     Both start uniform in +-1 / sqrt(in_features).
+
+    Example:
+        >>> layer = nn.Linear(3, 4)
+        >>> layer(torch.randn(2, 3)).shape
+        torch.Size([2, 4])
+        >>> layer.weight.shape
+        torch.Size([4, 3])
     """
 
     __constants__ = ["in_features", "out_features"]
@@ -75,6 +87,10 @@ class Bilinear(Module):
     """y[k] = x1 @ weight[k] @ x2 + bias[k].
 
     Shape: (*B, in1_features) and (*B, in2_features) to (*B, out_features).
+
+    Example:
+        >>> nn.Bilinear(3, 4, 5)(torch.randn(2, 3), torch.randn(2, 4)).shape
+        torch.Size([2, 5])
     """
 
     __constants__ = ["in1_features", "in2_features", "out_features"]

@@ -21,7 +21,12 @@ class LinearCrossEntropyOptions:
 
 
 class LinearCrossEntropyLoss(_WeightedLoss):
-    """cross_entropy(linear(input), target); see functional.linear_cross_entropy."""
+    """cross_entropy(linear(input), target); see functional.linear_cross_entropy.
+
+    Example:
+        >>> nn.LinearCrossEntropyLoss(8, 10)(torch.randn(4, 8), torch.tensor([1, 2, 3, 4])).shape
+        torch.Size([])
+    """
 
     __constants__ = [
         "in_features", "num_classes", "out_features", "reduction", "ignore_index",

@@ -25,21 +25,36 @@ class _WeightedLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """(input - target)**2."""
+    """(input - target)**2.
+
+    Example:
+        >>> nn.MSELoss()(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 4.0]))
+        tensor(2.1250)
+    """
 
     def forward(self, input, target):
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
-    """|input - target|."""
+    """|input - target|.
+
+    Example:
+        >>> nn.L1Loss()(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 4.0]))
+        tensor(1.2500)
+    """
 
     def forward(self, input, target):
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(_Loss):
-    """Squared below beta, absolute above."""
+    """Squared below beta, absolute above.
+
+    Example:
+        >>> nn.SmoothL1Loss()(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 4.0]))
+        tensor(0.8125)
+    """
 
     def __init__(self, size_average=None, reduce=None, reduction="mean", beta=1.0):
         super().__init__(size_average, reduce, reduction)
@@ -50,7 +65,12 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """Squared below delta, absolute above."""
+    """Squared below delta, absolute above.
+
+    Example:
+        >>> nn.HuberLoss()(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 4.0]))
+        tensor(0.8125)
+    """
 
     __constants__ = ["reduction", "delta"]
 
@@ -67,7 +87,12 @@ class HuberLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """Negative log likelihood of counts."""
+    """Negative log likelihood of counts.
+
+    Example:
+        >>> nn.PoissonNLLLoss()(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 2.0]))
+        tensor(0.8591)
+    """
 
     __constants__ = ["log_input", "full", "eps", "reduction"]
 
@@ -92,7 +117,12 @@ class PoissonNLLLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """Negative log likelihood under a normal distribution of given variance."""
+    """Negative log likelihood under a normal distribution of given variance.
+
+    Example:
+        >>> nn.GaussianNLLLoss()(torch.tensor([1.0]), torch.tensor([2.0]), torch.tensor([1.0]))
+        tensor(0.5000)
+    """
 
     __constants__ = ["full", "eps", "reduction"]
 
@@ -106,7 +136,12 @@ class GaussianNLLLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """Kullback-Leibler divergence of log probabilities from a target distribution."""
+    """Kullback-Leibler divergence of log probabilities from a target distribution.
+
+    Example:
+        >>> nn.KLDivLoss(reduction="batchmean")(torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.9, 0.1]]))
+        tensor(0.3681)
+    """
 
     __constants__ = ["reduction"]
 
@@ -119,7 +154,12 @@ class KLDivLoss(_Loss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """Cross entropy of scores against classes or class probabilities."""
+    """Cross entropy of scores against classes or class probabilities.
+
+    Example:
+        >>> nn.CrossEntropyLoss()(torch.tensor([[0.0, 0.0], [0.0, 3.0]]), torch.tensor([0, 1]))
+        tensor(0.3709)
+    """
 
     __constants__ = ["ignore_index", "reduction", "label_smoothing"]
 
@@ -148,7 +188,12 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """Negative log likelihood of classes, from log probabilities."""
+    """Negative log likelihood of classes, from log probabilities.
+
+    Example:
+        >>> nn.NLLLoss()(torch.tensor([[-0.5, -1.0], [-2.0, -0.25]]), torch.tensor([0, 1]))
+        tensor(0.3750)
+    """
 
     __constants__ = ["ignore_index", "reduction"]
 
@@ -178,14 +223,24 @@ class NLLLoss2d(NLLLoss):
 
 
 class BCELoss(_WeightedLoss):
-    """Binary cross entropy of probabilities."""
+    """Binary cross entropy of probabilities.
+
+    Example:
+        >>> nn.BCELoss()(torch.tensor([0.5, 0.9]), torch.tensor([1.0, 1.0]))
+        tensor(0.3993)
+    """
 
     def forward(self, input, target):
         return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_Loss):
-    """Binary cross entropy of sigmoid(input)."""
+    """Binary cross entropy of sigmoid(input).
+
+    Example:
+        >>> nn.BCEWithLogitsLoss()(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 1.0]]))
+        tensor(0.4100)
+    """
 
     def __init__(
         self,
@@ -210,14 +265,24 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class SoftMarginLoss(_Loss):
-    """log(1 + exp(-target * input))."""
+    """log(1 + exp(-target * input)).
+
+    Example:
+        >>> nn.SoftMarginLoss()(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 1.0]))
+        tensor(0.4100)
+    """
 
     def forward(self, input, target):
         return F.soft_margin_loss(input, target, reduction=self.reduction)
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
-    """Binary cross entropy with logits, averaged over classes."""
+    """Binary cross entropy with logits, averaged over classes.
+
+    Example:
+        >>> nn.MultiLabelSoftMarginLoss()(torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 1.0]]))
+        tensor(0.4100)
+    """
 
     def forward(self, input, target):
         return F.multilabel_soft_margin_loss(
@@ -226,14 +291,24 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 
 
 class MultiLabelMarginLoss(_Loss):
-    """Margins between every target class and every other."""
+    """Margins between every target class and every other.
+
+    Example:
+        >>> nn.MultiLabelMarginLoss()(torch.tensor([[0.1, 0.9]]), torch.tensor([[1, -1]]))
+        tensor(0.1000)
+    """
 
     def forward(self, input, target):
         return F.multilabel_margin_loss(input, target, reduction=self.reduction)
 
 
 class HingeEmbeddingLoss(_Loss):
-    """input where the target is 1, a hinge where it is -1."""
+    """input where the target is 1, a hinge where it is -1.
+
+    Example:
+        >>> nn.HingeEmbeddingLoss()(torch.tensor([0.5, 0.25]), torch.tensor([1.0, -1.0]))
+        tensor(0.6250)
+    """
 
     __constants__ = ["margin", "reduction"]
 
@@ -246,7 +321,12 @@ class HingeEmbeddingLoss(_Loss):
 
 
 class CosineEmbeddingLoss(_Loss):
-    """Vectors alike where the target is 1, apart where it is -1."""
+    """Vectors alike where the target is 1, apart where it is -1.
+
+    Example:
+        >>> nn.CosineEmbeddingLoss()(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), torch.tensor([1.0]))
+        tensor(1.)
+    """
 
     __constants__ = ["margin", "reduction"]
 
@@ -261,7 +341,12 @@ class CosineEmbeddingLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """Which of two is to be the larger."""
+    """Which of two is to be the larger.
+
+    Example:
+        >>> nn.MarginRankingLoss()(torch.tensor([1.0]), torch.tensor([3.0]), torch.tensor([1.0]))
+        tensor(2.)
+    """
 
     __constants__ = ["margin", "reduction"]
 
@@ -276,7 +361,12 @@ class MarginRankingLoss(_Loss):
 
 
 class MultiMarginLoss(_WeightedLoss):
-    """Margins between the target class and every other."""
+    """Margins between the target class and every other.
+
+    Example:
+        >>> nn.MultiMarginLoss()(torch.tensor([[0.1, 0.9]]), torch.tensor([1]))
+        tensor(0.1000)
+    """
 
     __constants__ = ["p", "margin", "reduction"]
 
@@ -312,7 +402,12 @@ class MultiMarginLoss(_WeightedLoss):
 
 
 class TripletMarginLoss(_Loss):
-    """The anchor nearer to the positive than to the negative, by a margin."""
+    """The anchor nearer to the positive than to the negative, by a margin.
+
+    Example:
+        >>> nn.TripletMarginLoss()(torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]]))
+        tensor(0.5000)
+    """
 
     __constants__ = ["margin", "p", "eps", "swap", "reduction"]
 
@@ -348,7 +443,12 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """TripletMarginLoss with a distance of the caller's."""
+    """TripletMarginLoss with a distance of the caller's.
+
+    Example:
+        >>> nn.TripletMarginWithDistanceLoss()(torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]]))
+        tensor(0.5000)
+    """
 
     __constants__ = ["margin", "swap", "reduction"]
 
@@ -377,7 +477,13 @@ class TripletMarginWithDistanceLoss(_Loss):
 
 
 class CTCLoss(_Loss):
-    """Connectionist temporal classification; see functional.ctc_loss."""
+    """Connectionist temporal classification; see functional.ctc_loss.
+
+    Example:
+        >>> log_probs = torch.zeros(4, 1, 3).log_softmax(2)
+        >>> nn.CTCLoss()(log_probs, torch.tensor([[1, 2]]), torch.tensor([4]), torch.tensor([2]))
+        tensor(0.8432)
+    """
 
     __constants__ = ["blank", "reduction"]
 

@@ -52,6 +52,12 @@ class Module(HooksApi, State, Conversion, Traversal):
 
     Assigning a Parameter, a Buffer or a Module to an attribute registers it. Subclasses call
     super().__init__() before their first assignment and define forward().
+
+    Example:
+        >>> layer = nn.Module()
+        >>> layer.scale = nn.Parameter(torch.ones(2))
+        >>> list(layer.state_dict())
+        ['scale']
     """
 
     dump_patches = False

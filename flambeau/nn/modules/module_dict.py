@@ -7,7 +7,13 @@ from .module import Module
 
 
 class ModuleDict(Module):
-    """A dict, in order of insertion, whose modules are registered. It has no forward."""
+    """A dict, in order of insertion, whose modules are registered. It has no forward.
+
+    Example:
+        >>> layers = nn.ModuleDict({"wide": nn.Linear(2, 8), "narrow": nn.Linear(8, 2)})
+        >>> list(layers)
+        ['wide', 'narrow']
+    """
 
     def __init__(self, modules=None):
         super().__init__()

@@ -9,7 +9,13 @@ from .module import Module
 
 
 class ModuleList(Module):
-    """A list whose modules are registered. It has no forward."""
+    """A list whose modules are registered. It has no forward.
+
+    Example:
+        >>> layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
+        >>> len(layers), len(list(layers.parameters()))
+        (3, 6)
+    """
 
     def __init__(self, modules=None):
         super().__init__()

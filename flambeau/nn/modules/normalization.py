@@ -35,7 +35,12 @@ class _AffineNorm(Module):
 
 
 class LayerNorm(_AffineNorm):
-    """Mean 0 and variance 1 over the trailing dimensions; see functional.layer_norm."""
+    """Mean 0 and variance 1 over the trailing dimensions; see functional.layer_norm.
+
+    Example:
+        >>> nn.LayerNorm(3)(torch.tensor([[1.0, 2.0, 3.0]]))
+        tensor([[-1.2247,  0.0000,  1.2247]], grad_fn=<NativeLayerNormBackward0>)
+    """
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
 
@@ -68,7 +73,12 @@ class LayerNorm(_AffineNorm):
 
 
 class RMSNorm(Module):
-    """Root mean square 1 over the trailing dimensions; see functional.rms_norm."""
+    """Root mean square 1 over the trailing dimensions; see functional.rms_norm.
+
+    Example:
+        >>> nn.RMSNorm(2)(torch.tensor([[3.0, 4.0]]))
+        tensor([[0.8485, 1.1314]], grad_fn=<RmsNormBackward0>)
+    """
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
 
@@ -102,7 +112,12 @@ class RMSNorm(Module):
 
 
 class GroupNorm(_AffineNorm):
-    """Mean 0 and variance 1 over groups of channels; see functional.group_norm."""
+    """Mean 0 and variance 1 over groups of channels; see functional.group_norm.
+
+    Example:
+        >>> nn.GroupNorm(2, 4)(torch.tensor([[1.0, 3.0, 0.0, 8.0]]))
+        tensor([[-1.0000,  1.0000, -1.0000,  1.0000]], grad_fn=<AffineBackward0>)
+    """
 
     __constants__ = ["num_groups", "num_channels", "eps", "affine"]
 
@@ -140,7 +155,12 @@ class GroupNorm(_AffineNorm):
 
 
 class LocalResponseNorm(Module):
-    """Division by the response of neighbouring channels; see functional.local_response_norm."""
+    """Division by the response of neighbouring channels; see functional.local_response_norm.
+
+    Example:
+        >>> nn.LocalResponseNorm(2)(torch.ones(1, 3, 2)).shape
+        torch.Size([1, 3, 2])
+    """
 
     __constants__ = ["size", "alpha", "beta", "k"]
 
@@ -159,7 +179,12 @@ class LocalResponseNorm(Module):
 
 
 class CrossMapLRN2d(LocalResponseNorm):
-    """LocalResponseNorm under its old name."""
+    """LocalResponseNorm under its old name.
+
+    Example:
+        >>> nn.CrossMapLRN2d(2)(torch.ones(1, 3, 2, 2)).shape
+        torch.Size([1, 3, 2, 2])
+    """
 
     def __init__(self, size, alpha=1e-4, beta=0.75, k=1):
         super().__init__(size, alpha, beta, k)

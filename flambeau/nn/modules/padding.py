@@ -27,19 +27,34 @@ class _ConstantPadNd(Module):
 
 
 class ConstantPad1d(_ConstantPadNd):
-    """Pads the last dimension with `value`."""
+    """Pads the last dimension with `value`.
+
+    Example:
+        >>> nn.ConstantPad1d(1, 9.0)(torch.tensor([[1.0, 2.0]]))
+        tensor([[9., 1., 2., 9.]])
+    """
 
     _n = 1
 
 
 class ConstantPad2d(_ConstantPadNd):
-    """Pads the last two dimensions with `value`."""
+    """Pads the last two dimensions with `value`.
+
+    Example:
+        >>> nn.ConstantPad2d((1, 0, 0, 0), 9.0)(torch.tensor([[[1.0, 2.0]]]))
+        tensor([[[9., 1., 2.]]])
+    """
 
     _n = 2
 
 
 class ConstantPad3d(_ConstantPadNd):
-    """Pads the last three dimensions with `value`."""
+    """Pads the last three dimensions with `value`.
+
+    Example:
+        >>> nn.ConstantPad3d(1, 9.0)(torch.ones(1, 2, 2, 2)).shape
+        torch.Size([1, 4, 4, 4])
+    """
 
     _n = 3
 
@@ -55,19 +70,35 @@ class _ZeroPadNd(_ConstantPadNd):
 
 
 class ZeroPad1d(_ZeroPadNd):
-    """Pads the last dimension with 0."""
+    """Pads the last dimension with 0.
+
+    Example:
+        >>> nn.ZeroPad1d(1)(torch.tensor([[1.0, 2.0, 3.0]]))
+        tensor([[0., 1., 2., 3., 0.]])
+    """
 
     _n = 1
 
 
 class ZeroPad2d(_ZeroPadNd):
-    """Pads the last two dimensions with 0."""
+    """Pads the last two dimensions with 0.
+
+    Example:
+        >>> nn.ZeroPad2d((1, 1, 0, 0))(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+        tensor([[[0., 1., 2., 0.],
+                 [0., 3., 4., 0.]]])
+    """
 
     _n = 2
 
 
 class ZeroPad3d(_ZeroPadNd):
-    """Pads the last three dimensions with 0."""
+    """Pads the last three dimensions with 0.
+
+    Example:
+        >>> nn.ZeroPad3d(1)(torch.ones(1, 2, 2, 2)).shape
+        torch.Size([1, 4, 4, 4])
+    """
 
     _n = 3
 
@@ -93,37 +124,69 @@ class _FromInputPadNd(Module):
 
 
 class ReflectionPad1d(_FromInputPadNd):
-    """Pads the last dimension with its reflection."""
+    """Pads the last dimension with its reflection.
+
+    Example:
+        >>> nn.ReflectionPad1d(1)(torch.tensor([[1.0, 2.0, 3.0]]))
+        tensor([[2., 1., 2., 3., 2.]])
+    """
 
     _n, _mode = 1, "reflect"
 
 
 class ReflectionPad2d(_FromInputPadNd):
-    """Pads the last two dimensions with their reflection."""
+    """Pads the last two dimensions with their reflection.
+
+    Example:
+        >>> nn.ReflectionPad2d((1, 1, 0, 0))(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+        tensor([[[2., 1., 2., 1.],
+                 [4., 3., 4., 3.]]])
+    """
 
     _n, _mode = 2, "reflect"
 
 
 class ReflectionPad3d(_FromInputPadNd):
-    """Pads the last three dimensions with their reflection."""
+    """Pads the last three dimensions with their reflection.
+
+    Example:
+        >>> nn.ReflectionPad3d(1)(torch.ones(1, 2, 2, 2)).shape
+        torch.Size([1, 4, 4, 4])
+    """
 
     _n, _mode = 3, "reflect"
 
 
 class ReplicationPad1d(_FromInputPadNd):
-    """Pads the last dimension with its edge."""
+    """Pads the last dimension with its edge.
+
+    Example:
+        >>> nn.ReplicationPad1d(1)(torch.tensor([[1.0, 2.0, 3.0]]))
+        tensor([[1., 1., 2., 3., 3.]])
+    """
 
     _n, _mode = 1, "replicate"
 
 
 class ReplicationPad2d(_FromInputPadNd):
-    """Pads the last two dimensions with their edges."""
+    """Pads the last two dimensions with their edges.
+
+    Example:
+        >>> nn.ReplicationPad2d((1, 1, 0, 0))(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+        tensor([[[1., 1., 2., 2.],
+                 [3., 3., 4., 4.]]])
+    """
 
     _n, _mode = 2, "replicate"
 
 
 class ReplicationPad3d(_FromInputPadNd):
-    """Pads the last three dimensions with their edges."""
+    """Pads the last three dimensions with their edges.
+
+    Example:
+        >>> nn.ReplicationPad3d(1)(torch.ones(1, 2, 2, 2)).shape
+        torch.Size([1, 4, 4, 4])
+    """
 
     _n, _mode = 3, "replicate"
 
@@ -143,18 +206,34 @@ class _CircularPadNd(_FromInputPadNd):
 
 
 class CircularPad1d(_CircularPadNd):
-    """Pads the last dimension with its other end."""
+    """Pads the last dimension with its other end.
+
+    Example:
+        >>> nn.CircularPad1d(1)(torch.tensor([[1.0, 2.0, 3.0]]))
+        tensor([[3., 1., 2., 3., 1.]])
+    """
 
     _n = 1
 
 
 class CircularPad2d(_CircularPadNd):
-    """Pads the last two dimensions with their other ends."""
+    """Pads the last two dimensions with their other ends.
+
+    Example:
+        >>> nn.CircularPad2d((1, 1, 0, 0))(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+        tensor([[[2., 1., 2., 1.],
+                 [4., 3., 4., 3.]]])
+    """
 
     _n = 2
 
 
 class CircularPad3d(_CircularPadNd):
-    """Pads the last three dimensions with their other ends."""
+    """Pads the last three dimensions with their other ends.
+
+    Example:
+        >>> nn.CircularPad3d(1)(torch.ones(1, 2, 2, 2)).shape
+        torch.Size([1, 4, 4, 4])
+    """
 
     _n = 3

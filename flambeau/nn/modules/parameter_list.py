@@ -33,7 +33,13 @@ def _describe(values, type_of):
 
 
 class ParameterList(Module):
-    """A list whose tensors are registered as parameters; other values are kept as they are."""
+    """A list whose tensors are registered as parameters; other values are kept as they are.
+
+    Example:
+        >>> scales = nn.ParameterList([nn.Parameter(torch.ones(2)) for _ in range(3)])
+        >>> len(scales)
+        3
+    """
 
     def __init__(self, values=None):
         super().__init__()
@@ -89,7 +95,13 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dict whose tensors are registered as parameters; other values are kept as they are."""
+    """A dict whose tensors are registered as parameters; other values are kept as they are.
+
+    Example:
+        >>> scales = nn.ParameterDict({"a": nn.Parameter(torch.ones(2))})
+        >>> list(scales)
+        ['a']
+    """
 
     def __init__(self, parameters=None):
         super().__init__()

@@ -44,21 +44,37 @@ class _MaxPoolNd(Module):
 
 
 class MaxPool1d(_MaxPoolNd):
-    """The maximum of each window of (N, C, L) or (C, L)."""
+    """The maximum of each window of (N, C, L) or (C, L).
+
+    Example:
+        >>> nn.MaxPool1d(2)(torch.arange(6.0).view(1, 6))
+        tensor([[1., 3., 5.]])
+    """
 
     def forward(self, input):
         return F.max_pool1d(input, *self._arguments())
 
 
 class MaxPool2d(_MaxPoolNd):
-    """The maximum of each window of (N, C, H, W) or (C, H, W)."""
+    """The maximum of each window of (N, C, H, W) or (C, H, W).
+
+    Example:
+        >>> nn.MaxPool2d(2)(torch.arange(16.0).view(1, 4, 4))
+        tensor([[[ 5.,  7.],
+                 [13., 15.]]])
+    """
 
     def forward(self, input):
         return F.max_pool2d(input, *self._arguments())
 
 
 class MaxPool3d(_MaxPoolNd):
-    """The maximum of each window of (N, C, D, H, W) or (C, D, H, W)."""
+    """The maximum of each window of (N, C, D, H, W) or (C, D, H, W).
+
+    Example:
+        >>> nn.MaxPool3d(2)(torch.arange(64.0).view(1, 4, 4, 4)).shape
+        torch.Size([1, 2, 2, 2])
+    """
 
     def forward(self, input):
         return F.max_pool3d(input, *self._arguments())
@@ -79,7 +95,12 @@ class _MaxUnpoolNd(Module):
 
 
 class MaxUnpool1d(_MaxUnpoolNd):
-    """Each value back at the place that MaxPool1d took it from."""
+    """Each value back at the place that MaxPool1d took it from.
+
+    Example:
+        >>> nn.MaxUnpool1d(2)(*F.max_pool1d(torch.tensor([[1.0, 3.0, 2.0, 5.0]]), 2, return_indices=True))
+        tensor([[0., 3., 0., 5.]])
+    """
 
     _tuple = staticmethod(_single)
 
@@ -90,7 +111,13 @@ class MaxUnpool1d(_MaxUnpoolNd):
 
 
 class MaxUnpool2d(_MaxUnpoolNd):
-    """Each value back at the place that MaxPool2d took it from."""
+    """Each value back at the place that MaxPool2d took it from.
+
+    Example:
+        >>> nn.MaxUnpool2d(2)(*F.max_pool2d(torch.arange(4.0).view(1, 2, 2), 2, return_indices=True))
+        tensor([[[0., 0.],
+                 [0., 3.]]])
+    """
 
     _tuple = staticmethod(_pair)
 
@@ -101,7 +128,12 @@ class MaxUnpool2d(_MaxUnpoolNd):
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
-    """Each value back at the place that MaxPool3d took it from."""
+    """Each value back at the place that MaxPool3d took it from.
+
+    Example:
+        >>> nn.MaxUnpool3d(2)(*F.max_pool3d(torch.arange(8.0).view(1, 2, 2, 2), 2, return_indices=True)).sum()
+        tensor(7.)
+    """
 
     _tuple = staticmethod(_triple)
 
@@ -112,7 +144,12 @@ class MaxUnpool3d(_MaxUnpoolNd):
 
 
 class AvgPool1d(Module):
-    """The mean of each window of (N, C, L) or (C, L)."""
+    """The mean of each window of (N, C, L) or (C, L).
+
+    Example:
+        >>> nn.AvgPool1d(2)(torch.arange(6.0).view(1, 6))
+        tensor([[0.5000, 2.5000, 4.5000]])
+    """
 
     def __init__(
         self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
@@ -169,14 +206,25 @@ class _AvgPoolNd(Module):
 
 
 class AvgPool2d(_AvgPoolNd):
-    """The mean of each window of (N, C, H, W) or (C, H, W)."""
+    """The mean of each window of (N, C, H, W) or (C, H, W).
+
+    Example:
+        >>> nn.AvgPool2d(2)(torch.arange(16.0).view(1, 4, 4))
+        tensor([[[ 2.5000,  4.5000],
+                 [10.5000, 12.5000]]])
+    """
 
     def forward(self, input):
         return F.avg_pool2d(input, *self._arguments())
 
 
 class AvgPool3d(_AvgPoolNd):
-    """The mean of each window of (N, C, D, H, W) or (C, D, H, W)."""
+    """The mean of each window of (N, C, D, H, W) or (C, D, H, W).
+
+    Example:
+        >>> nn.AvgPool3d(2)(torch.arange(64.0).view(1, 4, 4, 4)).shape
+        torch.Size([1, 2, 2, 2])
+    """
 
     def forward(self, input):
         return F.avg_pool3d(input, *self._arguments())
@@ -205,21 +253,36 @@ class _LPPoolNd(Module):
 
 
 class LPPool1d(_LPPoolNd):
-    """(sum of x**p)**(1/p) of each window of (N, C, L) or (C, L)."""
+    """(sum of x**p)**(1/p) of each window of (N, C, L) or (C, L).
+
+    Example:
+        >>> nn.LPPool1d(2, 2)(torch.tensor([[3.0, 4.0, 0.0, 2.0]]))
+        tensor([[5., 2.]])
+    """
 
     def forward(self, input):
         return F.lp_pool1d(input, *self._arguments())
 
 
 class LPPool2d(_LPPoolNd):
-    """(sum of x**p)**(1/p) of each window of (N, C, H, W) or (C, H, W)."""
+    """(sum of x**p)**(1/p) of each window of (N, C, H, W) or (C, H, W).
+
+    Example:
+        >>> nn.LPPool2d(2, 2)(torch.ones(1, 2, 2))
+        tensor([[[2.]]])
+    """
 
     def forward(self, input):
         return F.lp_pool2d(input, *self._arguments())
 
 
 class LPPool3d(_LPPoolNd):
-    """(sum of x**p)**(1/p) of each window of (N, C, D, H, W) or (C, D, H, W)."""
+    """(sum of x**p)**(1/p) of each window of (N, C, D, H, W) or (C, D, H, W).
+
+    Example:
+        >>> nn.LPPool3d(1, 2)(torch.ones(1, 2, 2, 2))
+        tensor([[[[8.]]]])
+    """
 
     def forward(self, input):
         return F.lp_pool3d(input, *self._arguments())
@@ -239,21 +302,37 @@ class _AdaptiveAvgPoolNd(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
-    """Average pooling of (N, C, L) or (C, L) to a given size."""
+    """Average pooling of (N, C, L) or (C, L) to a given size.
+
+    Example:
+        >>> nn.AdaptiveAvgPool1d(2)(torch.arange(6.0).view(1, 6))
+        tensor([[1., 4.]])
+    """
 
     def forward(self, input):
         return F.adaptive_avg_pool1d(input, self.output_size)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
-    """Average pooling of (N, C, H, W) or (C, H, W) to a given size; None keeps the input's."""
+    """Average pooling of (N, C, H, W) or (C, H, W) to a given size; None keeps the input's.
+
+    Example:
+        >>> nn.AdaptiveAvgPool2d(2)(torch.arange(16.0).view(1, 4, 4))
+        tensor([[[ 2.5000,  4.5000],
+                 [10.5000, 12.5000]]])
+    """
 
     def forward(self, input):
         return F.adaptive_avg_pool2d(input, self.output_size)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
-    """Average pooling of (N, C, D, H, W) or (C, D, H, W) to a given size; None keeps the input's."""
+    """Average pooling of (N, C, D, H, W) or (C, D, H, W) to a given size; None keeps the input's.
+
+    Example:
+        >>> nn.AdaptiveAvgPool3d(2)(torch.arange(64.0).view(1, 4, 4, 4)).shape
+        torch.Size([1, 2, 2, 2])
+    """
 
     def forward(self, input):
         return F.adaptive_avg_pool3d(input, self.output_size)
@@ -274,21 +353,37 @@ class _AdaptiveMaxPoolNd(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
-    """Max pooling of (N, C, L) or (C, L) to a given size."""
+    """Max pooling of (N, C, L) or (C, L) to a given size.
+
+    Example:
+        >>> nn.AdaptiveMaxPool1d(2)(torch.arange(6.0).view(1, 6))
+        tensor([[2., 5.]])
+    """
 
     def forward(self, input):
         return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
-    """Max pooling of (N, C, H, W) or (C, H, W) to a given size; None keeps the input's."""
+    """Max pooling of (N, C, H, W) or (C, H, W) to a given size; None keeps the input's.
+
+    Example:
+        >>> nn.AdaptiveMaxPool2d(2)(torch.arange(16.0).view(1, 4, 4))
+        tensor([[[ 5.,  7.],
+                 [13., 15.]]])
+    """
 
     def forward(self, input):
         return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
-    """Max pooling of (N, C, D, H, W) or (C, D, H, W) to a given size; None keeps the input's."""
+    """Max pooling of (N, C, D, H, W) or (C, D, H, W) to a given size; None keeps the input's.
+
+    Example:
+        >>> nn.AdaptiveMaxPool3d(2)(torch.arange(64.0).view(1, 4, 4, 4)).shape
+        torch.Size([1, 2, 2, 2])
+    """
 
     def forward(self, input):
         return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)

@@ -357,7 +357,13 @@ def _run(cell, steps, state, weights, counts, backwards):
 
 
 class RNN(RNNBase):
-    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu."""
+    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu.
+
+    Example:
+        >>> output, h = nn.RNN(10, 20, num_layers=2)(torch.randn(5, 3, 10))
+        >>> output.shape, h.shape
+        (torch.Size([5, 3, 20]), torch.Size([2, 3, 20]))
+    """
 
     def __init__(
         self,
@@ -388,6 +394,11 @@ class LSTM(RNNBase):
     """Long short-term memory. Source: Hochreiter, Schmidhuber, Neural Computation 9 (1997) 1735.
 
     i, f, o = sigmoid, g = tanh of W_i x + b_i + W_h h + b_h; c' = f * c + i * g; h' = o * tanh(c').
+
+    Example:
+        >>> output, (h, c) = nn.LSTM(10, 20, num_layers=2)(torch.randn(5, 3, 10))
+        >>> output.shape, h.shape, c.shape
+        (torch.Size([5, 3, 20]), torch.Size([2, 3, 20]), torch.Size([2, 3, 20]))
     """
 
     def __init__(
@@ -414,6 +425,11 @@ class GRU(RNNBase):
 
     r, z = sigmoid of W x + b + V h + d; n = tanh(W_n x + b_n + r * (V_n h + d_n));
     h' = (1 - z) * n + z * h.
+
+    Example:
+        >>> output, h = nn.GRU(10, 20, num_layers=2)(torch.randn(5, 3, 10))
+        >>> output.shape, h.shape
+        (torch.Size([5, 3, 20]), torch.Size([2, 3, 20]))
     """
 
     def __init__(

@@ -93,7 +93,12 @@ class RNNCellBase(Module):
 
 
 class RNNCell(RNNCellBase):
-    """h' = tanh(W x + b + V h + d), or relu."""
+    """h' = tanh(W x + b + V h + d), or relu.
+
+    Example:
+        >>> nn.RNNCell(10, 20)(torch.randn(3, 10), torch.zeros(3, 20)).shape
+        torch.Size([3, 20])
+    """
 
     __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]
 
@@ -113,7 +118,13 @@ class RNNCell(RNNCellBase):
 
 
 class LSTMCell(RNNCellBase):
-    """(h', c') of a long short-term memory; see LSTM."""
+    """(h', c') of a long short-term memory; see LSTM.
+
+    Example:
+        >>> h, c = nn.LSTMCell(10, 20)(torch.randn(3, 10))
+        >>> h.shape, c.shape
+        (torch.Size([3, 20]), torch.Size([3, 20]))
+    """
 
     def __init__(self, input_size, hidden_size, bias=True, device=None, dtype=None):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
@@ -123,7 +134,12 @@ class LSTMCell(RNNCellBase):
 
 
 class GRUCell(RNNCellBase):
-    """h' of a gated recurrent unit; see GRU."""
+    """h' of a gated recurrent unit; see GRU.
+
+    Example:
+        >>> nn.GRUCell(10, 20)(torch.randn(3, 10), torch.zeros(3, 20)).shape
+        torch.Size([3, 20])
+    """
 
     def __init__(self, input_size, hidden_size, bias=True, device=None, dtype=None):
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)

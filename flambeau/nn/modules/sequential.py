@@ -23,6 +23,10 @@ class Sequential(Module):
 
     Args:
         *args (Module): in order; or one OrderedDict name -> module.
+
+    Example:
+        >>> nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))(torch.randn(3, 4)).shape
+        torch.Size([3, 2])
     """
 
     def __init__(self, *args):

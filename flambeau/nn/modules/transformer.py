@@ -90,7 +90,13 @@ class _Layer(Module):
 
 
 class TransformerEncoderLayer(_Layer):
-    """Self attention and a feed-forward network, each with a residual and a norm."""
+    """Self attention and a feed-forward network, each with a residual and a norm.
+
+    Example:
+        >>> layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
+        >>> layer(torch.randn(2, 5, 16)).shape
+        torch.Size([2, 5, 16])
+    """
 
     def __init__(
         self,
@@ -142,7 +148,13 @@ def _added(mask, like):
 
 
 class TransformerEncoder(Module):
-    """num_layers copies of an encoder layer, and a norm."""
+    """num_layers copies of an encoder layer, and a norm.
+
+    Example:
+        >>> layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
+        >>> nn.TransformerEncoder(layer, 2)(torch.randn(2, 5, 16)).shape
+        torch.Size([2, 5, 16])
+    """
 
     __constants__ = ["norm"]
 
@@ -174,7 +186,13 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoderLayer(_Layer):
-    """Self attention, attention to the encoder's output, and a feed-forward network."""
+    """Self attention, attention to the encoder's output, and a feed-forward network.
+
+    Example:
+        >>> layer = nn.TransformerDecoderLayer(16, 4, 32)
+        >>> layer(torch.randn(3, 2, 16), torch.randn(5, 2, 16)).shape
+        torch.Size([3, 2, 16])
+    """
 
     def __init__(
         self,
@@ -242,7 +260,13 @@ class TransformerDecoderLayer(_Layer):
 
 
 class TransformerDecoder(Module):
-    """num_layers copies of a decoder layer, and a norm."""
+    """num_layers copies of a decoder layer, and a norm.
+
+    Example:
+        >>> layer = nn.TransformerDecoderLayer(16, 4, 32)
+        >>> nn.TransformerDecoder(layer, 2)(torch.randn(3, 2, 16), torch.randn(5, 2, 16)).shape
+        torch.Size([3, 2, 16])
+    """
 
     __constants__ = ["norm"]
 
@@ -283,7 +307,13 @@ class TransformerDecoder(Module):
 
 
 class Transformer(Module):
-    """An encoder and a decoder."""
+    """An encoder and a decoder.
+
+    Example:
+        >>> model = nn.Transformer(16, 4, 1, 1, 32)
+        >>> model(torch.randn(5, 2, 16), torch.randn(3, 2, 16)).shape
+        torch.Size([3, 2, 16])
+    """
 
     def __init__(
         self,

@@ -6,7 +6,12 @@ from .module import Module
 
 
 class PixelShuffle(Module):
-    """(*, C * r**2, H, W) to (*, C, H * r, W * r)."""
+    """(*, C * r**2, H, W) to (*, C, H * r, W * r).
+
+    Example:
+        >>> nn.PixelShuffle(2)(torch.zeros(1, 8, 3, 3)).shape
+        torch.Size([1, 2, 6, 6])
+    """
 
     __constants__ = ["upscale_factor"]
 
@@ -22,7 +27,12 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """(*, C, H * r, W * r) to (*, C * r**2, H, W)."""
+    """(*, C, H * r, W * r) to (*, C * r**2, H, W).
+
+    Example:
+        >>> nn.PixelUnshuffle(2)(torch.zeros(1, 2, 6, 6)).shape
+        torch.Size([1, 8, 3, 3])
+    """
 
     __constants__ = ["downscale_factor"]
 
@@ -38,7 +48,12 @@ class PixelUnshuffle(Module):
 
 
 class ChannelShuffle(Module):
-    """The channels of each of `groups` groups dealt out in turn."""
+    """The channels of each of `groups` groups dealt out in turn.
+
+    Example:
+        >>> nn.ChannelShuffle(2)(torch.arange(4.0).view(1, 4, 1, 1)).flatten()
+        tensor([0., 2., 1., 3.])
+    """
 
     __constants__ = ["groups"]
 
@@ -54,7 +69,12 @@ class ChannelShuffle(Module):
 
 
 class Upsample(Module):
-    """functional.interpolate with fixed arguments."""
+    """functional.interpolate with fixed arguments.
+
+    Example:
+        >>> nn.Upsample(scale_factor=2)(torch.tensor([[[1.0, 2.0]]]))
+        tensor([[[1., 1., 2., 2.]]])
+    """
 
     __constants__ = [
         "size", "scale_factor", "mode", "align_corners", "name", "recompute_scale_factor",
@@ -98,21 +118,36 @@ class Upsample(Module):
 
 
 class UpsamplingNearest2d(Upsample):
-    """Upsample with mode "nearest"."""
+    """Upsample with mode "nearest".
+
+    Example:
+        >>> nn.UpsamplingNearest2d(scale_factor=2)(torch.zeros(1, 1, 2, 2)).shape
+        torch.Size([1, 1, 4, 4])
+    """
 
     def __init__(self, size=None, scale_factor=None):
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
-    """Upsample with mode "bilinear" and align_corners."""
+    """Upsample with mode "bilinear" and align_corners.
+
+    Example:
+        >>> nn.UpsamplingBilinear2d(scale_factor=2)(torch.zeros(1, 1, 2, 2)).shape
+        torch.Size([1, 1, 4, 4])
+    """
 
     def __init__(self, size=None, scale_factor=None):
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)
 
 
 class Unfold(Module):
-    """Every window as a column; see functional.unfold."""
+    """Every window as a column; see functional.unfold.
+
+    Example:
+        >>> nn.Unfold(2)(torch.zeros(1, 3, 4, 4)).shape
+        torch.Size([1, 12, 9])
+    """
 
     __constants__ = ["kernel_size", "dilation", "padding", "stride"]
 
@@ -134,7 +169,14 @@ class Unfold(Module):
 
 
 class Fold(Module):
-    """The sum of windows laid back; see functional.fold."""
+    """The sum of windows laid back; see functional.fold.
+
+    Example:
+        >>> nn.Fold((3, 3), 2)(torch.ones(1, 4, 4))
+        tensor([[[[1., 2., 1.],
+                  [2., 4., 2.],
+                  [1., 2., 1.]]]])
+    """
 
     __constants__ = ["output_size", "kernel_size", "dilation", "padding", "stride"]
 

@@ -4,7 +4,13 @@ from ..modules.module import Module
 
 
 class DataParallel(Module):
-    """A module whose batches are split over GPUs. Without GPUs it calls the module itself."""
+    """A module whose batches are split over GPUs. Without GPUs it calls the module itself.
+
+    Example:
+        >>> model = nn.DataParallel(nn.Linear(2, 3))
+        >>> model(torch.randn(4, 2)).shape
+        torch.Size([4, 3])
+    """
 
     def __init__(self, module, device_ids=None, output_device=None, dim=0):
         super().__init__()

@@ -18,7 +18,12 @@ def _gradients(parameters):
 
 
 def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None):
-    """The norm of all tensors taken together as one vector; without elements it is 0."""
+    """The norm of all tensors taken together as one vector; without elements it is 0.
+
+    Example:
+        >>> nn.utils.get_total_norm([torch.tensor([3.0]), torch.tensor([4.0])])
+        tensor(5.)
+    """
     tensors = [tensors] if isinstance(tensors, flambeau.Tensor) else list(tensors)
     norm_type = float(norm_type)
     if not tensors:
@@ -51,6 +56,14 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
 
     Returns:
         Tensor: the norm before.
+
+    Example:
+        >>> weight = torch.zeros(2, requires_grad=True)
+        >>> weight.grad = torch.tensor([3.0, 4.0])
+        >>> nn.utils.clip_grad_norm_([weight], 1.0)
+        tensor(5.)
+        >>> weight.grad
+        tensor([0.6000, 0.8000])
     """
     if not isinstance(parameters, flambeau.Tensor):
         parameters = list(parameters)
@@ -71,7 +84,15 @@ def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False
 
 
 def clip_grad_value_(parameters, clip_value, foreach=None):
-    """Limit every element of every gradient to [-clip_value, clip_value]."""
+    """Limit every element of every gradient to [-clip_value, clip_value].
+
+    Example:
+        >>> weight = torch.zeros(2, requires_grad=True)
+        >>> weight.grad = torch.tensor([3.0, -4.0])
+        >>> nn.utils.clip_grad_value_([weight], 1.0)
+        >>> weight.grad
+        tensor([ 1., -1.])
+    """
     clip_value = float(clip_value)
     with flambeau.no_grad():
         if grads := _gradients(parameters):

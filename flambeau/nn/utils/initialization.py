@@ -21,7 +21,12 @@ class _WithoutFilling(TorchFunctionMode):
 
 
 def skip_init(module_cls, *args, **kwargs):
-    """module_cls(*args, **kwargs) whose parameters hold whatever the memory held, and no time is spent."""
+    """module_cls(*args, **kwargs) whose parameters hold whatever the memory held, and no time is spent.
+
+    Example:
+        >>> nn.utils.skip_init(nn.Linear, 2, 3).weight.shape
+        torch.Size([3, 2])
+    """
     if not issubclass(module_cls, Module):
         raise RuntimeError(f"skip_init: takes a subclass of nn.Module, not {module_cls}.")
     if "device" not in inspect.signature(module_cls).parameters:

@@ -37,6 +37,15 @@ class CyclicLR(LRScheduler):
             or of the batch if scale_mode is "iterations".
         cycle_momentum (bool): the momentum goes from max_momentum to base_momentum and back.
 
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.CyclicLR(optimizer, 0.1, 1.0, step_size_up=2)
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> schedule.get_last_lr()
+        [0.1]
+
     Source: Smith, 2015, arXiv:1506.01186.
     """
 
@@ -147,6 +156,15 @@ class OneCycleLR(LRScheduler):
         div_factor (float): initial rate = max_lr / div_factor.
         final_div_factor (float): last rate = initial rate / final_div_factor.
         three_phase (bool): fall back to the initial rate first, as long as the rise took.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=8)
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> schedule.get_last_lr()
+        [0.5559840141227016]
 
     Source: Smith, Topin, 2017, arXiv:1708.07120.
     """

@@ -48,7 +48,17 @@ class _Functions(LRScheduler):
 
 
 class LambdaLR(_Functions):
-    """The initial rate times lr_lambda(epoch); one function, or one a group."""
+    """The initial rate times lr_lambda(epoch); one function, or one a group.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> schedule.get_last_lr()
+        [0.2]
+    """
 
     def get_lr(self):
         self._warn_outside_step()
@@ -59,7 +69,17 @@ class LambdaLR(_Functions):
 
 
 class MultiplicativeLR(_Functions):
-    """The present rate times lr_lambda(epoch); one function, or one a group."""
+    """The present rate times lr_lambda(epoch); one function, or one a group.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.MultiplicativeLR(optimizer, lambda step: 0.5)
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> schedule.get_last_lr()
+        [0.0625]
+    """
 
     _multiplies = True
 
@@ -74,7 +94,17 @@ class MultiplicativeLR(_Functions):
 
 
 class StepLR(LRScheduler):
-    """times gamma every step_size epochs."""
+    """times gamma every step_size epochs.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> schedule.get_last_lr()
+        [0.010000000000000002]
+    """
 
     _multiplies = True
 
@@ -95,7 +125,17 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """times gamma at each of the epochs `milestones`."""
+    """times gamma at each of the epochs `milestones`.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [2, 3])
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> schedule.get_last_lr()
+        [0.010000000000000002]
+    """
 
     _multiplies = True
 
@@ -117,7 +157,17 @@ class MultiStepLR(LRScheduler):
 
 
 class ConstantLR(LRScheduler):
-    """times `factor` for the first total_iters epochs."""
+    """times `factor` for the first total_iters epochs.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, 0.5)
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> schedule.get_last_lr()
+        [0.5]
+    """
 
     _multiplies = True
 
@@ -142,7 +192,17 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """times a factor that goes in a line from start_factor to end_factor in total_iters epochs."""
+    """times a factor that goes in a line from start_factor to end_factor in total_iters epochs.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 0.5, total_iters=4)
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> schedule.get_last_lr()
+        [1.0]
+    """
 
     _multiplies = True
 
@@ -177,7 +237,17 @@ class LinearLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """times gamma every epoch."""
+    """times gamma every epoch.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> schedule.get_last_lr()
+        [0.0625]
+    """
 
     _multiplies = True
 
@@ -196,7 +266,17 @@ class ExponentialLR(LRScheduler):
 
 
 class PolynomialLR(LRScheduler):
-    """times (1 - epoch / total_iters) ** power, 0 from total_iters on."""
+    """times (1 - epoch / total_iters) ** power, 0 from total_iters on.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, 8)
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     schedule.step()
+        >>> schedule.get_last_lr()
+        [0.5]
+    """
 
     _multiplies = True
 

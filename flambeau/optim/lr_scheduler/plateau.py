@@ -15,6 +15,14 @@ class ReduceLROnPlateau(LRScheduler):
         eps (float): a smaller change of the rate is not made.
 
     step(metrics) is called with the metric.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=1)
+        >>> for _ in range(4):
+        ...     schedule.step(5.0)
+        >>> schedule.get_last_lr()
+        [0.1]
     """
 
     def __init__(

@@ -17,7 +17,14 @@ _ADVICE = (
 
 
 def default_convert(data):
-    """NumPy arrays and numbers inside `data` as tensors; the structure and the rest as they are."""
+    """NumPy arrays and numbers inside `data` as tensors; the structure and the rest as they are.
+
+    Example:
+        >>> from flambeau.utils.data import default_convert
+        >>> import numpy
+        >>> default_convert({"x": numpy.arange(3)})
+        {'x': tensor([0, 1, 2])}
+    """
     if isinstance(data, flambeau.Tensor):
         return data
     if _is_numpy(data):
@@ -44,6 +51,11 @@ def default_collate(batch):
     Raises:
         TypeError: a sample holds something else.
         RuntimeError: samples of different lengths.
+
+    Example:
+        >>> from flambeau.utils.data import default_collate
+        >>> default_collate([(1, 0.5), (2, 1.5)])
+        [tensor([1, 2]), tensor([0.5000, 1.5000], dtype=torch.float64)]
     """
     if default_collate_fn_map.changed:
         return collate(batch, collate_fn_map=default_collate_fn_map)

@@ -76,6 +76,11 @@ class DataLoader:
     arguments, continue in mid-epoch: the next `iter` gives the batches that were still to come, and
     the epochs after it the same as without the break. Samples already given are not read again,
     except from an iterable data set that has no state_dict of its own.
+
+    Example:
+        >>> from flambeau.utils.data import DataLoader
+        >>> list(DataLoader(range(5), batch_size=2))
+        [tensor([0, 1]), tensor([2, 3]), tensor([4])]
     """
 
     _fixed = frozenset(

@@ -53,6 +53,11 @@ class TensorDataset(Dataset[tuple]):
 
     Args:
         *tensors (Tensor): of one size in their first dimension.
+
+    Example:
+        >>> from flambeau.utils.data import TensorDataset
+        >>> TensorDataset(torch.tensor([1, 2]), torch.tensor([3, 4]))[1]
+        (tensor(2), tensor(4))
     """
 
     def __init__(self, *tensors):
@@ -85,6 +90,11 @@ class StackDataset(Dataset):
 
     Args:
         *args, **kwargs (Dataset): of one length; either unnamed, for tuples, or named, for dicts.
+
+    Example:
+        >>> from flambeau.utils.data import StackDataset
+        >>> StackDataset([1, 2], [3, 4])[1]
+        (2, 4)
     """
 
     def __init__(self, *args, **kwargs):
@@ -122,7 +132,14 @@ class StackDataset(Dataset):
 
 
 class ConcatDataset(Dataset[T_co]):
-    """Several data sets one after the other."""
+    """Several data sets one after the other.
+
+    Example:
+        >>> from flambeau.utils.data import ConcatDataset
+        >>> data = ConcatDataset([[1, 2], [3]])
+        >>> len(data), data[2]
+        (3, 3)
+    """
 
     def __init__(self, datasets):
         self.datasets = list(datasets)
@@ -170,7 +187,13 @@ class ChainDataset(IterableDataset):
 
 
 class Subset(Dataset[T_co]):
-    """The samples of a data set at the given indices, in their order."""
+    """The samples of a data set at the given indices, in their order.
+
+    Example:
+        >>> from flambeau.utils.data import Subset
+        >>> list(Subset([10, 20, 30], [2, 0]))
+        [30, 10]
+    """
 
     def __init__(self, dataset, indices):
         self.dataset = dataset
@@ -217,6 +240,11 @@ def random_split(dataset, lengths, generator=None):
 
     Returns:
         list of Subset.
+
+    Example:
+        >>> from flambeau.utils.data import random_split
+        >>> [len(part) for part in random_split(range(10), [0.7, 0.3])]
+        [7, 3]
     """
     lengths = list(lengths)
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:

@@ -52,7 +52,13 @@ class Sampler(Generic[T_co]):
 
 
 class SequentialSampler(Sampler[int]):
-    """0, 1, 2 ... len(data_source) - 1."""
+    """0, 1, 2 ... len(data_source) - 1.
+
+    Example:
+        >>> from flambeau.utils.data import SequentialSampler
+        >>> list(SequentialSampler(range(3)))
+        [0, 1, 2]
+    """
 
     def __init__(self, data_source):
         self.data_source = data_source
@@ -110,6 +116,11 @@ class RandomSampler(GeneratedSampler):
         replacement (bool): draw each sample on its own, so that some repeat.
         num_samples (int, optional): how many to draw; default len(data_source).
         generator (Generator, optional): where the order comes from.
+
+    Example:
+        >>> from flambeau.utils.data import RandomSampler
+        >>> sorted(RandomSampler(range(4)))
+        [0, 1, 2, 3]
     """
 
     def __init__(self, data_source, replacement=False, num_samples=None, generator=None):
@@ -156,7 +167,13 @@ class RandomSampler(GeneratedSampler):
 
 
 class SubsetRandomSampler(GeneratedSampler):
-    """The given indices in random order."""
+    """The given indices in random order.
+
+    Example:
+        >>> from flambeau.utils.data import SubsetRandomSampler
+        >>> sorted(SubsetRandomSampler([4, 1]))
+        [1, 4]
+    """
 
     def __init__(self, indices, generator=None):
         super().__init__(generator)
@@ -179,6 +196,11 @@ class WeightedRandomSampler(GeneratedSampler):
         num_samples (int): how many to draw.
         replacement (bool): whether an index may be drawn more than once.
         generator (Generator, optional): where the numbers come from.
+
+    Example:
+        >>> from flambeau.utils.data import WeightedRandomSampler
+        >>> list(WeightedRandomSampler([0.0, 1.0], 3))
+        [1, 1, 1]
     """
 
     def __init__(self, weights, num_samples, replacement=True, generator=None):
@@ -222,6 +244,11 @@ class BatchSampler(Sampler[list]):
         sampler (Sampler or iterable): the indices.
         batch_size (int): how many in a list.
         drop_last (bool): leave out the last list where it is shorter.
+
+    Example:
+        >>> from flambeau.utils.data import BatchSampler, SequentialSampler
+        >>> list(BatchSampler(SequentialSampler(range(5)), 2, drop_last=False))
+        [[0, 1], [2, 3], [4]]
     """
 
     def __init__(self, sampler, batch_size, drop_last):
@@ -261,6 +288,11 @@ class DistributedSampler(Sampler[T_co]):
 
     Raises:
         ValueError: num_replicas or rank is not given, and init_process_group was not called.
+
+    Example:
+        >>> from flambeau.utils.data import DistributedSampler
+        >>> list(DistributedSampler(range(6), num_replicas=2, rank=1, shuffle=False))
+        [1, 3, 5]
     """
 
     def __init__(

@@ -34,7 +34,13 @@ _worker_info = None
 
 
 def get_worker_info():
-    """In a worker process its WorkerInfo, elsewhere None."""
+    """In a worker process its WorkerInfo, elsewhere None.
+
+    Example:
+        >>> from flambeau.utils.data import get_worker_info
+        >>> get_worker_info() is None
+        True
+    """
     return _worker_info
 
 

@@ -56,7 +56,13 @@ _MOST_MOVED = 4000
 
 
 def batched_nms(boxes, scores, idxs, iou_threshold):
-    """nms within groups: boxes of different `idxs` (N,) never leave each other out."""
+    """nms within groups: boxes of different `idxs` (N,) never leave each other out.
+
+    Example:
+        >>> boxes = torch.tensor([[0.0, 0.0, 2.0, 2.0], [0.0, 0.0, 2.0, 2.1]])
+        >>> ops.batched_nms(boxes, torch.tensor([0.9, 0.8]), torch.tensor([0, 1]), 0.5)
+        tensor([0, 1])
+    """
     if boxes.numel() == 0:
         return boxes.new_empty((0,), dtype=int64)
     if boxes.numel() <= _MOST_MOVED:
@@ -72,13 +78,23 @@ def batched_nms(boxes, scores, idxs, iou_threshold):
 
 
 def remove_small_boxes(boxes, min_size):
-    """The indices of the boxes of at least min_size in both directions."""
+    """The indices of the boxes of at least min_size in both directions.
+
+    Example:
+        >>> ops.remove_small_boxes(torch.tensor([[0.0, 0.0, 2.0, 3.0], [0.0, 0.0, 0.5, 0.5]]), 1.0)
+        tensor([0])
+    """
     sizes = boxes[:, 2:] - boxes[:, :2]
     return where((sizes >= min_size).all(dim=1))[0]
 
 
 def clip_boxes_to_image(boxes, size):
-    """boxes (..., 4) cut to an image of `size` (height, width)."""
+    """boxes (..., 4) cut to an image of `size` (height, width).
+
+    Example:
+        >>> ops.clip_boxes_to_image(torch.tensor([[-1.0, 0.0, 2.0, 9.0]]), (4, 4))
+        tensor([[0., 0., 2., 4.]])
+    """
     height, width = size
     x, y = boxes[..., 0::2].clamp(min=0, max=width), boxes[..., 1::2].clamp(min=0, max=height)
     return stack((x, y), dim=-1).reshape(boxes.shape)
@@ -194,7 +210,12 @@ def _wide(t):
 
 
 def box_area(boxes, fmt="xyxy"):
-    """The area of each box: (..., 4) to (...)."""
+    """The area of each box: (..., 4) to (...).
+
+    Example:
+        >>> ops.box_area(torch.tensor([[0.0, 0.0, 2.0, 3.0]]))
+        tensor([6.])
+    """
     boxes = _wide(boxes)
     if fmt in ("xywh", "cxcywh"):
         return boxes[..., 2] * boxes[..., 3]
@@ -241,6 +262,10 @@ def _hull(boxes1, boxes2):
 def generalized_box_iou(boxes1, boxes2):
     """Intersection over union less the empty share of the box around both, for all pairs: (N, M).
 
+    Example:
+        >>> ops.generalized_box_iou(torch.tensor([[0.0, 0.0, 2.0, 2.0]]), torch.tensor([[1.0, 0.0, 3.0, 2.0]]))
+        tensor([[0.3333]])
+
     Source: Rezatofighi et al., "Generalized Intersection over Union", 2019, arXiv:1902.09630, algorithm 1.
     """
     inter, union = _box_inter_union(boxes1, boxes2)
@@ -263,6 +288,10 @@ def _diou_and_iou(boxes1, boxes2, eps):
 def distance_box_iou(boxes1, boxes2, eps=1e-7):
     """Intersection over union less the squared distance of centres, in diagonals of the box around both: (N, M).
 
+    Example:
+        >>> ops.distance_box_iou(torch.tensor([[0.0, 0.0, 2.0, 2.0]]), torch.tensor([[1.0, 0.0, 3.0, 2.0]]))
+        tensor([[0.2564]])
+
     Source: Zheng et al., "Distance-IoU Loss", 2020, arXiv:1911.08287, eq. 7.
     """
     return _diou_and_iou(_wide(boxes1), _wide(boxes2), eps)[0]
@@ -277,6 +306,10 @@ def shape_difference(boxes1, boxes2):
 
 def complete_box_iou(boxes1, boxes2, eps=1e-7):
     """distance_box_iou less a share of how the ratios of width to height differ: (N, M).
+
+    Example:
+        >>> ops.complete_box_iou(torch.tensor([[0.0, 0.0, 2.0, 2.0]]), torch.tensor([[1.0, 0.0, 3.0, 2.0]]))
+        tensor([[0.2564]])
 
     Source: arXiv:1911.08287, eq. 8 to 11.
     """

@@ -10,6 +10,10 @@ __all__ = ["complete_box_iou_loss"]
 def complete_box_iou_loss(boxes1, boxes2, reduction="none", eps=1e-7):
     """1 - complete IoU of boxes (..., 4), one by one.
 
+    Example:
+        >>> ops.complete_box_iou_loss(torch.tensor([[0.0, 0.0, 2.0, 2.0]]), torch.tensor([[1.0, 0.0, 3.0, 2.0]]))
+        tensor([0.7436])
+
     Source: Zheng et al., "Distance-IoU Loss", 2020, arXiv:1911.08287, eq. 8 to 11.
     """
     boxes1, boxes2 = floating(boxes1, boxes2)

@@ -33,13 +33,23 @@ def _drop_block(name, n, input, p, block_size, inplace, eps, training):
 
 @wrap
 def drop_block2d(input, p, block_size, inplace=False, eps=1e-06, training=True):
-    """input (N, C, H, W) with blocks of block_size x block_size set to 0, about a share p of it; the rest is scaled."""
+    """input (N, C, H, W) with blocks of block_size x block_size set to 0, about a share p of it; the rest is scaled.
+
+    Example:
+        >>> ops.drop_block2d(torch.ones(1, 1, 4, 4), 0.5, 2, training=False).sum()
+        tensor(16.)
+    """
     return _drop_block("drop_block2d", 2, input, p, block_size, inplace, eps, training)
 
 
 @wrap
 def drop_block3d(input, p, block_size, inplace=False, eps=1e-06, training=True):
-    """input (N, C, D, H, W) with cubes of block_size set to 0, about a share p of it; the rest is scaled."""
+    """input (N, C, D, H, W) with cubes of block_size set to 0, about a share p of it; the rest is scaled.
+
+    Example:
+        >>> ops.drop_block3d(torch.ones(1, 1, 4, 4, 4), 0.5, 2, training=False).sum()
+        tensor(64.)
+    """
     return _drop_block("drop_block3d", 3, input, p, block_size, inplace, eps, training)
 
 

@@ -13,7 +13,12 @@ __all__ = [
 
 
 class FrozenBatchNorm2d(nn.Module):
-    """Batch norm whose statistics, weight and bias are buffers: x (N, C, H, W) is only scaled and shifted."""
+    """Batch norm whose statistics, weight and bias are buffers: x (N, C, H, W) is only scaled and shifted.
+
+    Example:
+        >>> ops.FrozenBatchNorm2d(3)(torch.ones(1, 3, 2, 2)).shape
+        torch.Size([1, 3, 2, 2])
+    """
 
     def __init__(self, num_features, eps=1e-5):
         super().__init__()
@@ -93,11 +98,20 @@ class Conv2dNormActivation(ConvNormActivation):
     """A 2d convolution with the padding that keeps sizes at stride 1, then norm and activation.
 
     Arguments are nn.Conv2d's; bias is left out where there is a norm, `inplace` goes to the activation.
+
+    Example:
+        >>> ops.Conv2dNormActivation(3, 8, stride=2)(torch.randn(2, 3, 8, 8)).shape
+        torch.Size([2, 8, 4, 4])
     """
 
 
 class Conv3dNormActivation(ConvNormActivation):
-    """A 3d convolution with the padding that keeps sizes at stride 1, then norm and activation."""
+    """A 3d convolution with the padding that keeps sizes at stride 1, then norm and activation.
+
+    Example:
+        >>> ops.Conv3dNormActivation(3, 8, stride=2)(torch.randn(2, 3, 8, 8, 8)).shape
+        torch.Size([2, 8, 4, 4, 4])
+    """
 
     _conv, _dims = nn.Conv3d, 3
 
@@ -133,6 +147,10 @@ class Conv3dNormActivation(ConvNormActivation):
 class SqueezeExcitation(nn.Module):
     """Scales each channel by a gate that sees the mean of all: (N, C, H, W) to the same.
 
+    Example:
+        >>> ops.SqueezeExcitation(8, 2)(torch.randn(2, 8, 4, 4)).shape
+        torch.Size([2, 8, 4, 4])
+
     Source: Hu, Shen, Sun, "Squeeze-and-Excitation Networks", 2018, arXiv:1709.01507, eq. 1 to 3.
     """
 
@@ -155,7 +173,12 @@ class SqueezeExcitation(nn.Module):
 
 
 class MLP(nn.Sequential):
-    """Linear layers with norm, activation and dropout between them, dropout after the last."""
+    """Linear layers with norm, activation and dropout between them, dropout after the last.
+
+    Example:
+        >>> ops.MLP(4, [8, 2])(torch.randn(3, 4)).shape
+        torch.Size([3, 2])
+    """
 
     def __init__(
         self,
@@ -180,7 +203,12 @@ class MLP(nn.Sequential):
 
 
 class Permute(nn.Module):
-    """The tensor with its dimensions in the order `dims`."""
+    """The tensor with its dimensions in the order `dims`.
+
+    Example:
+        >>> ops.Permute([0, 2, 1])(torch.zeros(2, 3, 4)).shape
+        torch.Size([2, 4, 3])
+    """
 
     def __init__(self, dims):
         super().__init__()

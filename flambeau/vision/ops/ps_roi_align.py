@@ -13,6 +13,10 @@ def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1
 
     input (N, C * rows * columns, H, W) gives (K, C, rows, columns).
     Source: Dai et al., "R-FCN", 2016, arXiv:1605.06409, section 2, with bilinear samples.
+
+    Example:
+        >>> ops.ps_roi_align(torch.zeros(1, 8, 6, 6), [torch.tensor([[0.0, 0.0, 4.0, 4.0]])], 2).shape
+        torch.Size([1, 2, 2, 2])
     """
     flags = _ALIGNED | _BY_POSITION
     return pooled("ps_roi_align", input, boxes, output_size, spatial_scale, sampling_ratio, flags)

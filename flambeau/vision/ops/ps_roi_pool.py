@@ -13,6 +13,10 @@ def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
 
     input (N, C * rows * columns, H, W) gives (K, C, rows, columns).
     Source: Dai et al., "R-FCN", 2016, arXiv:1605.06409, eq. 1.
+
+    Example:
+        >>> ops.ps_roi_pool(torch.zeros(1, 8, 6, 6), [torch.tensor([[0.0, 0.0, 4.0, 4.0]])], 2).shape
+        torch.Size([1, 2, 2, 2])
     """
     return pooled(
         "ps_roi_pool", input, boxes, output_size, spatial_scale, flags=_BY_POSITION | _PIXELS

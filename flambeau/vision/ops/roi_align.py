@@ -28,7 +28,12 @@ def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, a
 
 
 class RoIAlign(nn.Module):
-    """roi_align as a layer."""
+    """roi_align as a layer.
+
+    Example:
+        >>> ops.RoIAlign(2, 1.0, 2)(torch.zeros(1, 3, 6, 6), [torch.tensor([[0.0, 0.0, 4.0, 4.0]])]).shape
+        torch.Size([1, 3, 2, 2])
+    """
 
     def __init__(self, output_size, spatial_scale, sampling_ratio, aligned=False):
         super().__init__()

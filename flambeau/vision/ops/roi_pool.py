@@ -24,7 +24,12 @@ def roi_pool(input, boxes, output_size, spatial_scale=1.0):
 
 
 class RoIPool(nn.Module):
-    """roi_pool as a layer."""
+    """roi_pool as a layer.
+
+    Example:
+        >>> ops.RoIPool(2, 1.0)(torch.zeros(1, 3, 6, 6), [torch.tensor([[0.0, 0.0, 4.0, 4.0]])]).shape
+        torch.Size([1, 3, 2, 2])
+    """
 
     def __init__(self, output_size, spatial_scale):
         super().__init__()

@@ -35,7 +35,12 @@ def stochastic_depth(input, p, mode, training=True):
 
 
 class StochasticDepth(nn.Module):
-    """stochastic_depth as a layer."""
+    """stochastic_depth as a layer.
+
+    Example:
+        >>> ops.StochasticDepth(0.5, "row").eval()(torch.ones(2, 2)).sum()
+        tensor(4.)
+    """
 
     def __init__(self, p, mode):
         super().__init__()
