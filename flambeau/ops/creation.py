@@ -233,6 +233,9 @@ def range(
     return _finish(values.to(dtype), out, requires_grad, "range", dtype)
 
 
+_REAL = (float, int)
+
+
 def _line_bounds(name, start, end, steps, dtype, out, device):
     """(start, end, steps, dtype) of linspace and logspace, checked."""
     for v in (start, end):
@@ -268,8 +271,19 @@ def linspace(
     requires_grad=False,
 ):
     """`steps` numbers from start to end, both included, evenly spaced."""
-    check_options("linspace", layout, device, pin_memory, dtype)
-    start, end, steps, dtype = _line_bounds("linspace", start, end, steps, dtype, out, device)
+    if not (
+        type(start) in _REAL
+        and type(end) in _REAL
+        and type(steps) is int
+        and steps >= 0
+        and dtype is out is device is None
+        and layout is strided
+        and not pin_memory
+    ):
+        check_options("linspace", layout, device, pin_memory, dtype)
+        start, end, steps, dtype = _line_bounds("linspace", start, end, steps, dtype, out, device)
+    else:
+        dtype = _core.get_default_dtype()
     integral = not (dtype.is_floating_point or dtype.is_complex)
     if integral:
         # Out of range they raise here, as whatever a tensor is to hold does.

@@ -19,14 +19,17 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
             f"isclose: input is {input.dtype} and other {other.dtype}. Convert one of them with "
             ".to()."
         )
-    check_broadcast("isclose", input, other)
-    for name, number in (("rtol", rtol), ("atol", atol)):
-        if isinstance(number, fl.Tensor) and number.requires_grad:
-            raise TypeError(f"isclose: {name} must be a number, not a tensor that requires grad.")
+    if type(rtol) is not float or type(atol) is not float:
+        _check_tolerances(rtol=rtol, atol=atol)
     if not (rtol >= 0 and atol >= 0):
         raise RuntimeError(f"isclose: rtol is {rtol} and atol {atol}; both must be 0 or more.")
-    close = input == other
-    inexact = input.dtype.is_floating_point or input.dtype.is_complex
+    try:
+        close = input == other
+    except RuntimeError:
+        check_broadcast("isclose", input, other)
+        raise
+    dtype = input.dtype
+    inexact = dtype.is_floating_point or dtype.is_complex
     if equal_nan and inexact:
         close = close | ((input != input) & (other != other))
     if rtol == 0 and atol == 0:
@@ -36,6 +39,12 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     allowed = atol + (rtol * other).abs()
     actual = (input - other).abs()
     return close | (actual.isfinite() & (actual <= allowed))
+
+
+def _check_tolerances(**tolerances):
+    for name, number in tolerances.items():
+        if isinstance(number, fl.Tensor) and number.requires_grad:
+            raise TypeError(f"isclose: {name} must be a number, not a tensor that requires grad.")
 
 
 @composite(out=False)
@@ -57,7 +66,7 @@ def equal(input, other) -> bool:
         >>> torch.equal(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         True
     """
-    if tuple(input.shape) != tuple(other.shape):
+    if input.shape != other.shape:
         return False
     same = input == other
     if same.is_meta:

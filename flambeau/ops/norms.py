@@ -276,8 +276,12 @@ def dist(input, other, p=2):
     """
     require_floating(input, "dist")
     require_floating(other, "dist")
-    check_broadcast("dist", input, other)
-    return _vector_norm("dist", input - other, p, None, False)
+    try:
+        difference = input - other
+    except RuntimeError:
+        check_broadcast("dist", input, other)
+        raise
+    return linalg_vector_norm(difference, p)
 
 
 @composite(inplace=True, out="same")

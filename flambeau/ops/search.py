@@ -73,18 +73,19 @@ def bincount(input, weights=None, minlength=0):
     Returns:
         Tensor: (max(input) + 1), at least minlength; int64, or the dtype of weights (float64 unless float32).
     """
-    if input.dtype.is_floating_point or input.dtype.is_complex or input.dim() != 1:
+    dtype = input.dtype
+    if dtype.is_floating_point or dtype.is_complex or input.dim() != 1:
         raise RuntimeError(
-            f"bincount: input is {input.dtype} {tuple(input.shape)}; it takes a vector of integers "
+            f"bincount: input is {dtype} {tuple(input.shape)}; it takes a vector of integers "
             "that are 0 or more."
         )
-    if input.numel() == 0:
-        weights = None  # nothing is counted, in int64 whatever the weights are
-    elif weights is not None and weights.dtype is not fl.float32:
+    if dtype is not fl.int64:
+        input = input.to(fl.int64)
+    if weights is None or input.numel() == 0:  # without elements int64 whatever the weights are
+        return indexing.bincount(input, None, minlength)
+    if weights.dtype is not fl.float32:
         weights = weights.to(fl.float64)
-    if weights is None:
-        return indexing.bincount(input.to(fl.int64), None, minlength)
-    counted = indexing.bincount(input.to(fl.int64), weights.detach(), minlength)
+    counted = indexing.bincount(input, weights.detach(), minlength)
     return without_derivative("bincount", counted, weights)
 
 
