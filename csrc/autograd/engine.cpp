@@ -63,6 +63,7 @@ class Run {
   std::vector<Object> callbacks;
 
  private:
+  void add_root(size_t i);
   uint32_t entry_of(Node* node);
   void discover();
   void mark_needed();
@@ -437,59 +438,61 @@ void Run::receive(uint32_t at, uint32_t nr, TensorRef grad) {
     grads[nr] = add(sum, *grad);
 }
 
+/// Takes up the root i: where the pass begins, with a gradient of its shape and dtype.
+void Run::add_root(size_t i) {
+  Tensor& root = *task_.roots[i];
+  check(!root.batched, [] {
+    return message(
+        "backward: inside vmap gradients do not add up in .grad. Use func.grad or func.vjp "
+        "there, "
+        "or call backward() on what vmap returns.");
+  });
+  check(requires_grad(root), [&] {
+    return message("backward: tensor ", i,
+                   " does not require grad and no operator recorded it, so it has no gradients to "
+                   "compute. Call requires_grad_() on the leaves before the forward pass.");
+  });
+  TensorRef grad = task_.grads[i];
+  if (!grad) {
+    check(root.numel == 1, [&] {
+      return message("backward: ", describe(root),
+                     " is not a single number, so its gradient must be given. Pass gradient=, a "
+                     "tensor of that shape, or call backward() on its sum or mean.");
+    });
+    check(!is_complex(root.dtype), [&] {
+      return message("backward: a complex output (", describe(root),
+                     ") has no gradient to start from. Pass gradient=, or call backward() on its "
+                     "abs() or real part.");
+    });
+    grad = full_like(root, 1);
+  }
+  check(sizes_of(*grad) == sizes_of(root), [&] {
+    return message("backward: gradient ", i, " has shape ", shape(*grad),
+                   ", but the output it is for has shape ", shape(root), ". They must be equal.");
+  });
+  check<DeviceError>(grad->device() == root.device(), [&] {
+    return message("backward: gradient ", i, " is on ", to_string(grad->device()),
+                   ", but the output it is for is on ", to_string(root.device()),
+                   ". Move it with .to().");
+  });
+  if (grad->dtype != root.dtype) {
+    check(is_complex(grad->dtype) == is_complex(root.dtype), [&] {
+      return message("backward: gradient ", i, " is ", name(grad->dtype),
+                     ", but the output it is for is ", name(root.dtype),
+                     ". Both must be complex or both real.");
+    });
+    grad = to_dtype(*grad, root.dtype);
+  }
+  Edge edge = gradient_edge(root);
+  root_edges_.emplace_back(edge, grad);
+  entry_of(edge.node);
+}
+
 std::vector<TensorRef> Run::operator()() {
   GradModeGuard mode(task_.create_graph);
   entries_.reserve(16);
   root_edges_.reserve(task_.roots.size());
-  for (size_t i = 0; i < task_.roots.size(); ++i) {
-    Tensor& root = *task_.roots[i];
-    check(!root.batched, [] {
-      return message(
-          "backward: inside vmap gradients do not add up in .grad. Use func.grad or func.vjp "
-          "there, "
-          "or call backward() on what vmap returns.");
-    });
-    check(requires_grad(root), [&] {
-      return message(
-          "backward: tensor ", i,
-          " does not require grad and no operator recorded it, so it has no gradients to "
-          "compute. Call requires_grad_() on the leaves before the forward pass.");
-    });
-    TensorRef grad = task_.grads[i];
-    if (!grad) {
-      check(root.numel == 1, [&] {
-        return message("backward: ", describe(root),
-                       " is not a single number, so its gradient must be given. Pass gradient=, a "
-                       "tensor of that shape, or call backward() on its sum or mean.");
-      });
-      check(!is_complex(root.dtype), [&] {
-        return message("backward: a complex output (", describe(root),
-                       ") has no gradient to start from. Pass gradient=, or call backward() on its "
-                       "abs() or real part.");
-      });
-      grad = full_like(root, 1);
-    }
-    check(sizes_of(*grad) == sizes_of(root), [&] {
-      return message("backward: gradient ", i, " has shape ", shape(*grad),
-                     ", but the output it is for has shape ", shape(root), ". They must be equal.");
-    });
-    check<DeviceError>(grad->device() == root.device(), [&] {
-      return message("backward: gradient ", i, " is on ", to_string(grad->device()),
-                     ", but the output it is for is on ", to_string(root.device()),
-                     ". Move it with .to().");
-    });
-    if (grad->dtype != root.dtype) {
-      check(is_complex(grad->dtype) == is_complex(root.dtype), [&] {
-        return message("backward: gradient ", i, " is ", name(grad->dtype),
-                       ", but the output it is for is ", name(root.dtype),
-                       ". Both must be complex or both real.");
-      });
-      grad = to_dtype(*grad, root.dtype);
-    }
-    Edge edge = gradient_edge(root);
-    root_edges_.emplace_back(edge, grad);
-    entry_of(edge.node);
-  }
+  for (size_t i = 0; i < task_.roots.size(); ++i) add_root(i);
   for (auto& input : task_.inputs) {
     check(requires_grad(*input), [&] {
       return message("autograd.grad: ", describe(*input),

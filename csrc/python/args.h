@@ -45,8 +45,7 @@ using NativeFunction = PyObject* (*)(const Call& call);
 enum class Shown : bool { no, yes };
 struct NativeEntry {
   const char* name = nullptr;
-  const char* signature =
-      nullptr;  // as Python writes it; what starts with a * is read by the function
+  const char* signature = nullptr;  // as Python writes it
   NativeFunction function = nullptr;
   const char* doc = nullptr;
   Mixing mixing = Mixing::numbers;  // of devices, among its arguments
@@ -72,6 +71,13 @@ struct Call {
   Py_ssize_t n_named() const { return names ? PyTuple_GET_SIZE(names) : 0; }
 };
 
+/// Objects given by position, as many as there are; or one given by name.
+struct Rest {
+  PyObject* const* items;
+  Py_ssize_t n;
+  bool by_name;
+};
+
 /// The arguments of one call in the order of its signature, defaults where they are missing.
 class Args {
  public:
@@ -93,12 +99,16 @@ class Args {
   bool truth(int i) const { return truth_of(slots_[i]); }
   bool flag(int i) const { return flag_of(slots_[i], function_, name(i)); }
   const char* function() const { return function_; }
-  /// From now on messages name the operator that argument i tells.
-  void speak_for(int i) { function_ = text_of(slots_[i]); }
+  /// What *NAME, the parameter i, was given.
+  Rest rest(int i) const {
+    if (slots_[i]) return {&slots_[i], 1, true};
+    return call_.n > i ? Rest{call_.args + i, call_.n - i, false} : Rest{nullptr, 0, false};
+  }
 
  private:
   const char* name(int i) const;
   const char* function_;
+  const Call& call_;
   const Parameters& parameters_;
   PyObject* slots_[12];
 };
@@ -106,21 +116,31 @@ class Args {
 /// An int, or anything with __index__ (a zero-dimensional integer tensor too).
 int64_t to_integer(PyObject* o, const char* function);
 inline int64_t Args::integer(int i) const { return to_integer(slots_[i], function_); }
-/// The tensor that a method, or a function of a tensor and numbers, was called with.
-Tensor& first_tensor(const Call& call);
 /// The items of a sequence: a list or tuple itself, of anything else a list of what its length,
 /// asked once, promises. Null with an error set for what is no sequence or fails to answer.
 Object listed(PyObject* o);
-/// A sequence of tensors and None, which is null.
+/// Calls use(item) for each item of a sequence; its size is asked each time, as use() may change
+/// it. Only the items of a list or tuple outlive this.
+template <class Use>
+void each_item(PyObject* sequence, Use&& use) {
+  Object list = listed(sequence);
+  if (!list) throw PythonError();
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list.get()); ++i)
+    use(PySequence_Fast_GET_ITEM(list.get(), i));
+}
+/// A list or tuple of tensors and None, which is null.
 std::vector<Tensor*> tensors_or_none(PyObject* o, const char* function);
 /// A sequence of ints, or one int: at most one for each dimension that a tensor can have.
 Dims to_dims(PyObject* o, const char* function);
 /// The same of any length.
 std::vector<int64_t> to_integers(PyObject* o, const char* function);
-/// Sizes given as f(2, 3), f((2, 3)) or f(NAME=(2, 3)): the positional arguments from `first` on,
-/// or the one that the signature names *NAME.
-Dims rest_as_dims(const Call& call, Py_ssize_t first);
-/// dim=None, an int or a sequence as non-negative dimensions (None and (): all of them).
+/// Sizes given as f(2, 3), f((2, 3)) or f(NAME=(2, 3)).
+Dims to_dims(Rest rest, const char* function);
+/// An int, or an int or a sequence of distinct ones, as non-negative dimensions of a tensor of
+/// `ndim`; a 0-dim tensor has dims -1 and 0. None: all there are.
+int to_dim(PyObject* o, int ndim, const char* function);
+Dims to_wrapped_dims(PyObject* o, int ndim, const char* function);
+/// The same of a reduction, for which () is all of them, too, and of a 0-dim tensor there are none.
 /// PyTorch keeps the dims of a reduction in a set of 64 bits; what it refuses is refused here too.
 inline constexpr int most_reducible_dims = 64;
 Dims to_reduced_dims(PyObject* o, int ndim, const char* function);

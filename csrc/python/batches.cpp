@@ -2,6 +2,7 @@
 
 #include "autograd/engine.h"
 #include "dispatch/batched.h"
+#include "python/bind.h"
 #include "python/operator.h"
 
 namespace flambeau {
@@ -42,91 +43,60 @@ PyObject* ask_unruled(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
                                       named, nullptr);
 }
 
-Levels levels_from(PyObject* o) {
-  check<TypeError>(PyTuple_Check(o), [] { return message("_batch(): levels must be a tuple."); });
-  Levels levels;
-  check(PyTuple_GET_SIZE(o) <= max_levels,
+Levels levels_from(const std::vector<int64_t>& numbers) {
+  check(numbers.size() <= max_levels,
         [] { return message("vmap: nested more than ", max_levels, " levels deep."); });
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i)
-    levels.v[levels.n++] = PyLong_AsLongLong(PyTuple_GET_ITEM(o, i));
-  if (PyErr_Occurred()) throw PythonError();
+  Levels levels;
+  for (int64_t number : numbers) levels.v[levels.n++] = number;
   return levels;
 }
 
-Object tuple_of(const Levels& levels) {
+TensorRef batch(Tensor& value, const std::vector<int64_t>& levels) {
+  return levels.empty() ? TensorRef::borrow(&value)
+                        : make_batched(TensorRef::borrow(&value), levels_from(levels));
+}
+
+/// Of a tensor that is not batched itself and no levels.
+std::tuple<TensorRef, Object> unbatch(Tensor& t) {
+  Levels levels;
+  if (t.batched) levels = batch_in(t).levels;
   Object tuple = Object::steal(PyTuple_New(levels.n));
   if (!tuple) throw PythonError();
   for (int i = 0; i < levels.n; ++i)
     PyTuple_SET_ITEM(tuple.get(), i, PyLong_FromLongLong(levels.v[i]));
-  return tuple;
+  return {t.batched ? batch_in(t).value : TensorRef::borrow(&t), tuple};
 }
 
-/// _batch(value, levels): the value's first dimensions belong to levels; without levels itself.
-PyObject* py_batch(const Call& call) {
-  Args a(call);
-  Tensor& value = a.tensor(0);
-  const Levels levels = levels_from(a[1]);
-  if (levels.n == 0) return TensorRef::borrow(&value).release_py();
-  return make_batched(TensorRef::borrow(&value), levels).release_py();
-}
-
-/// _unbatch(tensor) -> (value, levels); of a tensor that is not batched itself and no levels.
-PyObject* py_unbatch(const Call& call) {
-  Args a(call);
-  Tensor& t = a.tensor(0);
-  Levels levels;
-  if (t.batched) levels = batch_in(t).levels;
-  Object tuple = tuple_of(levels);
-  return PyTuple_Pack(2, t.batched ? batch_in(t).value.py() : t.py(), tuple.get());
-}
-
-PyObject* py_is_batched(const Call& call) {
-  Args a(call);
-  return PyBool_FromLong(is_tensor(a[0]) && as_tensor(a[0])->batched);
-}
-
-/// _set_levels(n) -> how many levels of vmap were active in this thread.
-PyObject* py_set_levels(const Call& call) {
-  Args a(call);
-  int before = active_levels, after = static_cast<int>(a.integer(0));
+/// How many levels of vmap were active in this thread.
+int64_t set_levels(int64_t n) {
+  int before = active_levels, after = static_cast<int>(n);
   threads_in_vmap += (after > 0) - (before > 0);
   active_levels = after;
   set_watcher(watch_batches, threads_in_vmap > 0);
-  return PyLong_FromLong(before);
+  return before;
 }
 
-/// _set_unruled(callable): what is asked where an operator has no rule.
-PyObject* py_set_unruled(const Call& call) {
-  Args a(call);
-  Py_XSETREF(unruled, Py_NewRef(a[0]));
-  Py_RETURN_NONE;
-}
-
-/// _run_inside(operator, args, kwargs): what lies behind the door.
-PyObject* py_run_inside(const Call& call) {
-  Args a(call);
-  check<TypeError>(is_operator(a[0]) && PyTuple_Check(a[1]) && PyDict_Check(a[2]),
+/// What lies behind the door of an operator.
+PyObject* run_inside(PyObject* callable, PyObject* args, PyObject* kwargs) {
+  check<TypeError>(is_operator(callable) && PyTuple_Check(args) && PyDict_Check(kwargs),
                    [] { return message("_run_inside(): takes an operator, a tuple and a dict."); });
-  Operator& self = as_operator(a[0]);
-  std::vector<PyObject*> given(PySequence_Fast_ITEMS(a[1]),
-                               PySequence_Fast_ITEMS(a[1]) + PyTuple_GET_SIZE(a[1]));
+  Operator& self = as_operator(callable);
+  std::vector<PyObject*> given(PySequence_Fast_ITEMS(args),
+                               PySequence_Fast_ITEMS(args) + PyTuple_GET_SIZE(args));
   const auto n = static_cast<Py_ssize_t>(given.size());
-  Object keys = Object::steal(PyTuple_New(PyDict_GET_SIZE(a[2])));
+  Object keys = Object::steal(PyTuple_New(PyDict_GET_SIZE(kwargs)));
   if (!keys) throw PythonError();
   PyObject *key, *value;
-  for (Py_ssize_t at = 0, k = 0; PyDict_Next(a[2], &at, &key, &value); ++k) {
+  for (Py_ssize_t at = 0, k = 0; PyDict_Next(kwargs, &at, &key, &value); ++k) {
     PyTuple_SET_ITEM(keys.get(), k, Py_NewRef(key));
     given.push_back(value);
   }
   return self.run(self, given.data(), n, PyTuple_GET_SIZE(keys.get()) ? keys.get() : nullptr);
 }
 
-/// _become(tensor, value, levels): a fresh tensor of no batch becomes what _batch(value, levels)
-/// is.
-PyObject* py_become(const Call& call) {
-  Args a(call);
-  Tensor& t = a.tensor(0);
-  TensorRef made = make_batched(TensorRef::borrow(&a.tensor(1)), levels_from(a[2]));
+/// A fresh tensor of no batch becomes what batch(value, levels) is.
+void become(Tensor& t, Tensor& value, const std::vector<int64_t>& levels) {
+  TensorRef made = make_batched(TensorRef::borrow(&value), levels_from(levels));
   check((t.batched || !t.autograd) && sizes_of(t) == sizes_of(*made), [&] {
     return message("_become(): ", describe(t), " is no fresh tensor of the shape of ",
                    describe(*made), ".");
@@ -135,27 +105,23 @@ PyObject* py_become(const Call& call) {
   t.batched = true;
   need_meta(t).batch = std::move(made->autograd->batch);
   made->batched = false;
-  Py_RETURN_NONE;
 }
 
-/// _in_vmap() -> whether a vmap is active in this thread.
-PyObject* py_in_vmap(const Call&) { return PyBool_FromLong(active_levels > 0); }
-
 const NativeEntry entries[] = {
-    {"_batch", "value, levels", py_batch, "A batched tensor.", Mixing::all, Shown::no},
-    {"_unbatch", "tensor", py_unbatch, "(value, levels) of a tensor.", Mixing::all, Shown::no},
-    {"_is_batched", "tensor", py_is_batched, "Whether it is a batched tensor.", Mixing::all,
-     Shown::no},
-    {"_become", "tensor, value, levels", py_become, "A fresh tensor becomes a batched one.",
-     Mixing::all, Shown::no},
-    {"_in_vmap", "", py_in_vmap, "Whether a vmap is active in this thread.", Mixing::all,
-     Shown::no},
-    {"_set_levels", "n", py_set_levels, "How many levels of vmap are active.", Mixing::all,
-     Shown::no},
-    {"_set_unruled", "callable", py_set_unruled, "What is asked where an operator has no rule.",
-     Mixing::all, Shown::no},
-    {"_run_inside", "operator, args, kwargs", py_run_inside, "Calls an operator behind its door.",
-     Mixing::all, Shown::no},
+    fact(bind<batch>("_batch", "value, levels",
+                     "A batched tensor: the value's first dimensions belong to levels.")),
+    fact(bind<unbatch>("_unbatch", "tensor", "(value, levels) of a tensor.")),
+    fact(bind<[](PyObject* o) { return is_tensor(o) && as_tensor(o)->batched; }>(
+        "_is_batched", "tensor", "Whether it is a batched tensor.")),
+    fact(bind<become>("_become", "tensor, value, levels", "A fresh tensor becomes a batched one.")),
+    fact(bind<[] { return (active_levels > 0); }>("_in_vmap", "",
+                                                "Whether a vmap is active in this thread.")),
+    fact(bind<set_levels>("_set_levels", "n",
+                          "How many levels of vmap are active; returns how many were.")),
+    fact(bind<[](PyObject* callable) { Py_XSETREF(unruled, Py_NewRef(callable)); }>(
+        "_set_unruled", "callable", "What is asked where an operator has no rule.")),
+    fact(bind<run_inside>("_run_inside", "operator, args, kwargs",
+                          "Calls an operator behind its door.")),
     {}};
 
 }  // namespace

@@ -61,6 +61,16 @@ struct Argument<Dims> {
   static Dims read(Reader& r) { return to_dims(r.args[r.at++], r.args.function()); }
 };
 template <>
+struct Argument<Rest> {
+  static Rest read(Reader& r) { return r.args.rest(r.at++); }
+};
+/// Sizes given as f(2, 3) or f((2, 3)), where the signature says *NAME.
+struct RestDims : Dims {};
+template <>
+struct Argument<RestDims> {
+  static RestDims read(Reader& r) { return {to_dims(r.args.rest(r.at++), r.args.function())}; }
+};
+template <>
 struct Argument<std::vector<int64_t>> {
   static std::vector<int64_t> read(Reader& r) {
     return to_integers(r.args[r.at++], r.args.function());
@@ -69,6 +79,24 @@ struct Argument<std::vector<int64_t>> {
 template <>
 struct Argument<DType> {
   static DType read(Reader& r) { return to_dtype_value(r.args[r.at++], r.args.function()); }
+};
+template <>
+struct Argument<Device> {
+  static Device read(Reader& r) { return to_device_value(r.args[r.at++], r.args.function()); }
+};
+/// `unsaid` for None.
+template <>
+struct Argument<Format> {
+  static Format read(Reader& r) { return to_format(r.args[r.at++], r.args.function()); }
+};
+/// True or False, and nothing that merely counts as such.
+struct Flag {
+  bool value;
+  operator bool() const { return value; }
+};
+template <>
+struct Argument<Flag> {
+  static Flag read(Reader& r) { return {r.args.flag(r.at++)}; }
 };
 template <>
 struct Argument<const char*> {
@@ -82,7 +110,7 @@ template <>
 struct Argument<PyObject*> {
   static PyObject* read(Reader& r) { return r.args[r.at++]; }
 };
-/// A sequence of tensors and None, which is null.
+/// A list or tuple of tensors and None, which is null.
 template <>
 struct Argument<std::vector<Tensor*>> {
   static std::vector<Tensor*> read(Reader& r) {
@@ -132,8 +160,17 @@ inline PyObject* give_back(TensorRef t) { return t ? t.release_py() : Py_NewRef(
 inline PyObject* give_back(Tensor& t) { return Py_NewRef(t.py()); }
 inline PyObject* give_back(bool value) { return PyBool_FromLong(value); }
 inline PyObject* give_back(int64_t value) { return PyLong_FromLongLong(value); }
+inline PyObject* give_back(DType dtype) { return Py_NewRef(dtype_object(dtype)); }
+inline PyObject* give_back(Device device) { return Py_NewRef(device_object(device)); }
 inline PyObject* give_back(double value) { return PyFloat_FromDouble(value); }
 inline PyObject* give_back(const std::vector<TensorRef>& tensors) { return tensor_tuple(tensors); }
+inline PyObject* give_back(const Dims& numbers) {
+  Object list = Object::steal(PyList_New(numbers.n));
+  if (!list) throw PythonError();
+  for (int i = 0; i < numbers.n; ++i)
+    PyList_SET_ITEM(list.get(), i, PyLong_FromLongLong(numbers[i]));
+  return list.release();
+}
 template <class... T>
 PyObject* give_back(std::tuple<T...> values) {
   Object tuple = Object::steal(PyTuple_New(sizeof...(T)));
@@ -162,7 +199,7 @@ struct Signature<R (*)(P...)> {
                                   std::remove_cvref_t<T>>;
   using Arguments = std::tuple<Kept<P>...>;
   static Arguments read(const Args& args) {
-    Reader reader{args};
+    [[maybe_unused]] Reader reader{args};
     return Arguments{Argument<Kept<P>>::read(reader)...};  // in braces: from left to right
   }
   static constexpr int count = (arguments_of<Kept<P>>() + ... + 0);

@@ -8,6 +8,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/reduce.h"
+#include "python/bind.h"
 #include "python/operator.h"
 #include "python/tensor/layouts.h"
 #include "tensor/device_scope.h"
@@ -313,17 +314,9 @@ PyObject* call_dispatch(Operator& self, PyObject* const* args, Py_ssize_t n, PyO
 // ------------------------------------------------------------------------------------------------
 // switches
 
-/// _record_events(on, shapes=False)
-PyObject* py_record_events(const Call& call) {
-  Args a(call);
-  set_watcher(watch_events, a.truth(0));
-  events_have_shapes = a.truth(1);
-  Py_RETURN_NONE;
-}
-
-/// _take_events() -> [(name, is backward, depth, thread, start, stop, sequence, shapes)], times in
-/// ns of time.monotonic_ns(), in the order of their ends; forgets them.
-PyObject* py_take_events(const Call&) {
+/// [(name, is backward, depth, thread, start, stop, sequence, shapes)], times in ns of
+/// time.monotonic_ns(), in the order of their ends; forgets them.
+Object take_events() {
   std::vector<Event> taken = std::move(events);
   events.clear();
   Object list = called(Object::steal(PyList_New(0)));
@@ -334,47 +327,35 @@ PyObject* py_take_events(const Call&) {
                       static_cast<unsigned long long>(e.sequence), e.shapes.get())));
     if (PyList_Append(list.get(), item.get()) < 0) throw PythonError();
   }
-  return list.release();
+  return list;
 }
 
-/// _set_finder(finder or None) -> the one before.
-PyObject* py_set_finder(const Call& call) {
-  Args a(call);
+/// Sets who is told, None: nobody; returns who was.
+Object set_finder(PyObject* now) {
   Object before = finder ? Object::steal(finder) : Object::borrow(Py_None);
-  finder = a.given(0) ? Py_NewRef(a[0]) : nullptr;
+  finder = now == Py_None ? nullptr : Py_NewRef(now);
   set_watcher(watch_finite, finder != nullptr);
-  return before.release();
+  return before;
 }
-
-/// _set_observers(tuple) -> those before.
-PyObject* py_set_observers(const Call& call) {
-  Args a(call);
-  check<TypeError>(PyTuple_Check(a[0]),
+Object set_observers(PyObject* now) {
+  check<TypeError>(PyTuple_Check(now),
                    [] { return message("_set_observers(): expected a tuple."); });
   Object before = observers ? Object::steal(observers) : Object::steal(PyTuple_New(0));
-  bool any = PyTuple_GET_SIZE(a[0]) > 0;
-  observers = any ? Py_NewRef(a[0]) : nullptr;
+  bool any = PyTuple_GET_SIZE(now) > 0;
+  observers = any ? Py_NewRef(now) : nullptr;
   set_watcher(watch_observers, any);
-  return before.release();
+  return before;
 }
 
 void set_dispatch() { set_watcher(watch_dispatch, threads_in_dispatch > 0 || any_dispatch_class); }
 
-/// _set_dispatch_modes(n) -> how many were in force in this thread.
-PyObject* py_set_dispatch_modes(const Call& call) {
-  Args a(call);
-  int before = dispatch_modes, after = static_cast<int>(a.integer(0));
+/// How many were in force in this thread.
+int64_t set_dispatch_modes(int64_t n) {
+  int before = dispatch_modes, after = static_cast<int>(n);
   threads_in_dispatch += (after > 0) - (before > 0);
   dispatch_modes = after;
   set_dispatch();
-  return PyLong_FromLong(before);
-}
-
-/// _expect_dispatch_classes(): from now on arguments are asked for a __torch_dispatch__.
-PyObject* py_expect_classes(const Call&) {
-  any_dispatch_class = true;
-  set_dispatch();
-  Py_RETURN_NONE;
+  return before;
 }
 
 PyObject* py_disabled(const Call&) { return Py_NewRef(Py_NotImplemented); }
@@ -382,13 +363,21 @@ PyObject* py_disabled(const Call&) { return Py_NewRef(Py_NotImplemented); }
 const NativeEntry entries[] = {
     {"_disabled_torch_dispatch_impl", "*args, **keywords", py_disabled,
      "As a class's __torch_dispatch__: its instances are plain tensors to operators."},
-    {"_record_events", "on, shapes=False", py_record_events,
-     "Whether calls of operators are noted with their times."},
-    {"_take_events", "", py_take_events, "What has been noted."},
-    {"_set_finder", "finder", py_set_finder, "Who is told of the first result that is not finite."},
-    {"_set_observers", "observers", py_set_observers, "Who is told of calls."},
-    {"_set_dispatch_modes", "n", py_set_dispatch_modes, "How many dispatch modes are in force."},
-    {"_expect_dispatch_classes", "", py_expect_classes, "Lets classes answer operators."},
+    bind<[](bool on, bool shapes) {
+      set_watcher(watch_events, on);
+      events_have_shapes = shapes;
+    }>("_record_events", "on, shapes=False",
+       "Whether calls of operators are noted with their times."),
+    bind<take_events>("_take_events", "", "What has been noted."),
+    bind<set_finder>("_set_finder", "finder",
+                     "Who is told of the first result that is not finite; returns who was."),
+    bind<set_observers>("_set_observers", "observers", "Who is told of calls; returns who was."),
+    bind<set_dispatch_modes>("_set_dispatch_modes", "n",
+                             "How many dispatch modes are in force; returns how many were."),
+    bind<[] {
+      any_dispatch_class = true;
+      set_dispatch();
+    }>("_expect_dispatch_classes", "", "From now on arguments are asked for a __torch_dispatch__."),
     {}};
 
 }  // namespace

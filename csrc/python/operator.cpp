@@ -106,7 +106,8 @@ static const Parameters& parameters_of(Operator& native) {
   return *native.parameters;
 }
 
-Args::Args(const Call& call) : function_(call.function()), parameters_(parameters_of(*call.self)) {
+Args::Args(const Call& call)
+    : function_(call.function()), call_(call), parameters_(parameters_of(*call.self)) {
   parameters_.bind(reinterpret_cast<PyObject*>(call.self), call.args, call.n, call.names, slots_);
 }
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "python/args.h"
+#include "python/bind.h"
 
 namespace flambeau {
 
@@ -148,50 +148,38 @@ PyObject* py_disabled(const Call& call) {
   return result;
 }
 
-/// _set_subclasses_disabled(bool) -> what it was, for this thread.
-PyObject* py_set_disabled(const Call& call) {
-  Args a(call);
-  bool before = subclasses_disabled;
-  subclasses_disabled = a.truth(0);
-  return PyBool_FromLong(before);
-}
-
-/// _set_function_modes(n) -> how many modes were in force in this thread.
-PyObject* py_set_modes(const Call& call) {
-  Args a(call);
-  int before = function_modes, now = static_cast<int>(a.integer(0));
+/// How many modes were in force in this thread.
+int64_t set_modes(int64_t n) {
+  int before = function_modes, now = static_cast<int>(n);
   threads_in_modes += (now > 0) - (before > 0);
   function_modes = now;
   set_watcher(watch_function_modes, threads_in_modes > 0);
-  return PyLong_FromLong(before);
+  return before;
 }
 
-/// _override_of(type) -> 0: no __torch_function__, 1: Tensor's, 2: one of its own.
-PyObject* py_override_of(const Call& call) {
-  Args a(call);
-  check<TypeError>(PyType_Check(a[0]), [] { return message("_override_of(): expected a type."); });
-  return PyLong_FromLong(static_cast<int>(override_of(reinterpret_cast<PyTypeObject*>(a[0]))));
+/// 0: no __torch_function__, 1: Tensor's, 2: one of its own.
+int64_t override_number(PyObject* type) {
+  check<TypeError>(PyType_Check(type), [] { return message("_override_of(): expected a type."); });
+  return static_cast<int64_t>(override_of(reinterpret_cast<PyTypeObject*>(type)));
 }
 
-/// _is_overridden(args) -> whether any of a sequence takes operators over now.
-PyObject* py_is_overridden(const Call& call) {
-  Args a(call);
-  Object items = Object::steal(PySequence_Fast(a[0], "_is_overridden(): expected a sequence"));
+bool any_overridden(PyObject* args) {
+  Object items = Object::steal(PySequence_Fast(args, "_is_overridden(): expected a sequence"));
   if (!items) throw PythonError();
-  return PyBool_FromLong(
-      is_overridden(PySequence_Fast_ITEMS(items.get()), PySequence_Fast_GET_SIZE(items.get())));
+  return is_overridden(PySequence_Fast_ITEMS(items.get()), PySequence_Fast_GET_SIZE(items.get()));
 }
 
 const NativeEntry entries[] = {
     {"_disabled_torch_function_impl", "*args, **keywords", py_disabled,
      "As a class's __torch_function__: its instances are plain tensors to operators."},
-    {"_set_subclasses_disabled", "disabled", py_set_disabled,
-     "Whether subclasses are plain tensors to operators for now; returns what it was."},
-    {"_set_function_modes", "n", py_set_modes,
-     "How many modes are in force in this thread; returns what it was."},
-    {"_override_of", "type", py_override_of, "Whether a type has a __torch_function__."},
-    {"_is_overridden", "args", py_is_overridden,
-     "Whether any of the arguments takes operators over."},
+    bind<[](bool disabled) { return std::exchange(subclasses_disabled, disabled); }>(
+        "_set_subclasses_disabled", "disabled",
+        "Whether subclasses are plain tensors to operators for now; returns what it was."),
+    bind<set_modes>("_set_function_modes", "n",
+                    "How many modes are in force in this thread; returns what it was."),
+    bind<override_number>("_override_of", "type", "Whether a type has a __torch_function__."),
+    bind<any_overridden>("_is_overridden", "args",
+                         "Whether any of the arguments takes operators over."),
     {}};
 
 }  // namespace

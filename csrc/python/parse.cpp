@@ -102,7 +102,8 @@ Parameters::Parameters(PyObject* names, std::string kinds, Py_ssize_t positional
     : names_(Object::borrow(names)),
       defaults_(Object::borrow(defaults)),
       kinds_(std::move(kinds)),
-      positional_(positional) {
+      positional_(positional),
+      most_(count()) {
   checked_ = std::min<Py_ssize_t>(positional, static_cast<Py_ssize_t>(kinds_.size()));
   while (checked_ > 0 && kinds_[static_cast<size_t>(checked_) - 1] == '*') --checked_;
   while (first_ < checked_ && kinds_[static_cast<size_t>(first_)] == '*') ++first_;
@@ -145,6 +146,10 @@ Parameters::Parameters(const char* signature) {
       positional_ = static_cast<Py_ssize_t>(names.size());
       continue;
     }
+    if (part.front() == '*') {
+      part.remove_prefix(1);
+      rest_ = positional_ = static_cast<Py_ssize_t>(names.size());
+    }
     size_t end = std::min(part.find('='), part.size());
     names.push_back(
         Object::steal(PyUnicode_InternFromString(std::string(part.substr(0, end)).c_str())));
@@ -154,6 +159,7 @@ Parameters::Parameters(const char* signature) {
   names_ = tuple_of(names);
   defaults_ = tuple_of(defaults);
   kinds_ = std::string(names.size(), '*');
+  most_ = rest_ < 0 ? positional_ : PY_SSIZE_T_MAX;
   checked_ = 0;
   any_ = false;
 }
@@ -175,19 +181,21 @@ Py_ssize_t Parameters::place_of_spelling(PyObject* key) const {
 std::string Parameters::listed() const {
   std::string text;
   for (Py_ssize_t i = 0; i < count(); ++i)
-    text += (i ? ", " : "") + std::string(text_of(PyTuple_GET_ITEM(names_.get(), i)));
+    text += std::string(i ? ", " : "") + (i == rest_ ? "*" : "") +
+            text_of(PyTuple_GET_ITEM(names_.get(), i));
   return text;
 }
 
 void Parameters::bind(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys,
                       PyObject** slots, PyObject** out) const {
   Py_ssize_t all = count();
-  check<TypeError>(n <= all, [&] {
-    return message(called(function), ": takes ", all, " arguments by position but was given ", n,
+  check<TypeError>(n <= most_, [&] {
+    return message(called(function), ": takes ", most_, " arguments by position but was given ", n,
                    ". It takes (", listed(), ").");
   });
-  std::copy(args, args + n, slots);
-  std::fill(slots + n, slots + all, nullptr);
+  Py_ssize_t placed = rest_ < 0 ? n : std::min(n, rest_);
+  std::copy(args, args + placed, slots);
+  std::fill(slots + placed, slots + all, nullptr);
   for (Py_ssize_t k = 0; keys && k < PyTuple_GET_SIZE(keys); ++k) {
     PyObject* key = PyTuple_GET_ITEM(keys, k);
     Py_ssize_t at = place(key);
@@ -200,14 +208,14 @@ void Parameters::bind(PyObject* function, PyObject* const* args, Py_ssize_t n, P
       return message(called(function), ": has no argument '", text_of(key), "'. It takes (",
                      listed(), ").");
     });
-    check<TypeError>(!slots[at], [&] {
+    check<TypeError>(!slots[at] && !(at == rest_ && n > rest_), [&] {
       return message(called(function), ": argument '", text_of(key),
                      "' was given twice, by position and by name.");
     });
     slots[at] = args[n + k];
   }
-  for (Py_ssize_t i = n; i < all; ++i) {
-    if (slots[i]) continue;
+  for (Py_ssize_t i = placed; i < all; ++i) {
+    if (slots[i] || i == rest_) continue;
     slots[i] = PyTuple_GET_ITEM(defaults_.get(), i);
     check<TypeError>(slots[i] != Py_Ellipsis, [&] {
       return message(called(function), ": argument '", text_of(PyTuple_GET_ITEM(names_.get(), i)),

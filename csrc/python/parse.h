@@ -35,7 +35,8 @@ class Parameters {
   /// defaults has ... where an argument is required.
   Parameters(PyObject* names, std::string kinds, Py_ssize_t positional, PyObject* defaults);
   /// From Python's text of a signature, "input, dim=0, *, out=None", for functions of the core:
-  /// names, defaults (ints, True, False, None), any types.
+  /// names, defaults (ints, True, False, None), any types. One may be *NAME, which takes what is
+  /// given by position from there on, or one object by its name.
   explicit Parameters(const char* signature);
 
   Py_ssize_t count() const { return PyTuple_GET_SIZE(names_.get()); }
@@ -52,7 +53,8 @@ class Parameters {
 
   /// Lays the arguments of a call into slots[count()], defaults where there are none; raises
   /// TypeError, in the name of `function`, for one too many, unknown, given twice or missing. Where
-  /// `out` is not null, a keyword of that name goes there.
+  /// `out` is not null, a keyword of that name goes there. The slot of *NAME is null unless it is
+  /// given by name.
   void bind(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys,
             PyObject** slots, PyObject** out = nullptr) const;
 
@@ -74,6 +76,8 @@ class Parameters {
   Object names_, defaults_;
   std::string kinds_;
   Py_ssize_t positional_;
+  Py_ssize_t most_;       // by position
+  Py_ssize_t rest_ = -1;  // the place of *NAME
   // The positional parameters with a kind lie in [first_, checked_).
   Py_ssize_t first_ = 0, checked_;
   bool any_;

@@ -57,7 +57,7 @@ def increment_version(tensor):
     """Count a write in place that the tensors (one, or several) did not see, as by foreign code."""
     tensors = (tensor,) if isinstance(tensor, _core.Tensor) else tensor
     for one in tensors:
-        _core._bump_version(one, "increment_version")
+        _core._bump_version(one)
 
 
 def set_warn_on_accumulate_grad_stream_mismatch(enabled):

@@ -1,6 +1,6 @@
 """Scalar expressions to machine code. No tensor is known here: shapes, dtypes and loops only.
 
-Read: expression.py and language.py (what is written), types.py, derive.py and rules.py (derivatives),
+Read: expression.py and language.py (what is written), types.py, analysis.py, derive.py and rules.py (derivatives),
 lower.py with maths/, expansions.py, complexes.py, rare.py and helpers.py (each node to instructions), emit.py
 (their text), schedules/ (the loops), targets/, cache.py, interpret/.
 May import: the standard library; numpy and llvmlite inside functions. Must not import: ops, tensor.

@@ -58,8 +58,6 @@ def _accumulate(gradient, n, g):
 
 def derivative(map_, i):
     """Map.derivative: (Map of (grad_outputs ..., *used), used), or None."""
-    from .schedules.map import Map
-
     roots, n_in, n_out = map_.expressions, map_.n_in, map_.n_out
     # While building: the inputs keep their places, then come the gradients, then the results.
     grads = [symbol(n_in + j) for j in range(n_out)]
@@ -79,12 +77,12 @@ def derivative(map_, i):
     places = {id(g): symbol(j) for j, g in enumerate(grads)}
     places.update({id(symbol(j)): symbol(n_out + k) for k, j in enumerate(used)})
     (moved,) = substitute([expression], places)
-    return Map.of([moved], n_out + len(used), f"{map_.name}.backward{i}"), uses
+    return type(map_).of([moved], n_out + len(used), f"{map_.name}.backward{i}"), uses
 
 
 def _cheaper(expression, roots, results, n_in):
     """`expression` with or without the saved results, whichever saves and computes less."""
-    from .schedules.map import cost
+    from .analysis import cost
 
     places = {id(r): result for r, result in zip(roots, results) if r.op not in ("input", "const")}
     (with_results,) = substitute([expression], places)

@@ -1,12 +1,12 @@
 """LLVM IR as text: values of one lane or of a vector of lanes, their conversion, load and store.
 
-A `Block` writes straight-line code for `width` elements at once; `Block.lower` (lower.py) computes
+A `Block` writes straight-line code for `width` elements at once; `lower` (lower.py) computes
 expressions in it. Schedules write the loops around it:
 
     module = Module(target)
     block = Block(module, width=16)
     x = block.load("%p", "float32")                 # or with count="%rest": lanes beyond read 0
-    (y,) = block.lower([expression], [x])
+    (y,) = lower(block, [expression], [x])
     block.store(block.convert(y, "float32"), "float32", "%q")
     "\\n".join(block.lines)                          # the code; module.text() has what it calls
 
@@ -407,11 +407,3 @@ class Block:
         vector = self.type(memory)
         mask = ", ".join(f"i32 {i + part * n}" for i in range(n) for part in (0, 1))
         return self.emit(f"shufflevector {vector} {re}, {vector} {im}, <{2 * n} x i32> <{mask}>")
-
-    # -- expressions ----------------------------------------------------------------------------
-
-    def lower(self, roots, inputs, known=None):
-        """The values of expressions for the given input values."""
-        from .lower import lower
-
-        return lower(self, roots, inputs, known)

@@ -37,7 +37,7 @@ def lower(block, roots, inputs, known=None):
             value = block.index
         elif n.op == "seldom":
             condition, _, fast = n.args
-            value = seldom(block, done[id(condition)], n.args[1], done[id(fast)], inputs)
+            value = seldom(block, done[id(condition)], n.args[1], done[id(fast)], inputs, lower)
         elif block.contract and product_of(n) is not None:
             value = _multiply_add(block, n, done)
         else:

@@ -13,8 +13,8 @@ from .types import DTYPES, promote_all
 LONG = 280  # instructions
 
 
-def seldom(block, condition, slow, fast, inputs):
-    """The value of where(condition, slow, fast), for an expression `slow` of `inputs`."""
+def seldom(block, condition, slow, fast, inputs, lower):
+    """The value of where(condition, slow, fast), for an expression `slow` of `inputs`, which `lower` writes."""
     condition = block.convert(condition, "bool")
     module, reads = block.module, inputs_of([slow])
     passed = {i: inputs[i] for i in reads if inputs[i].const is None}
@@ -30,7 +30,7 @@ def seldom(block, condition, slow, fast, inputs):
         *((i, repr(v.const)) for i, v in constants.items()),
     )
     if key not in module.shared:
-        module.shared[key] = _write(block, slow, fast, passed, constants)
+        module.shared[key] = _write(block, slow, fast, passed, constants, lower)
     name, dtype = module.shared[key]
     fast = block.convert(fast, dtype)
     arguments = [f"{block.type('i1')} {condition.name}", f"{_type(block, fast)} {fast.name}"]
@@ -42,14 +42,14 @@ def _type(block, value):
     return block.type(DTYPES[value.dtype].register)
 
 
-def _write(block, slow, fast, passed, constants):
+def _write(block, slow, fast, passed, constants, lower):
     """Writes both functions; (name, dtype of the result)."""
     module = block.module
     name = f"seldom.{len(module.helpers)}"
     module.helpers[name] = ""  # takes the name before a helper of `slow` does
-    body, value, dtype = _lower(block, block.width, slow, fast, passed, constants)
+    body, value, dtype = _lower(block, block.width, slow, fast, passed, constants, lower)
     if block.width > 1 and len(body) > LONG:
-        body, value, dtype = _lower(block, 1, slow, fast, passed, constants)
+        body, value, dtype = _lower(block, 1, slow, fast, passed, constants, lower)
         lines = _loop(block, body, value, passed)
     else:
         lines = ["entry:", *body, f"  ret {_type(block, value)} {value.name}"]
@@ -82,12 +82,12 @@ end:
     return name, dtype
 
 
-def _lower(block, width, slow, fast, passed, constants):
+def _lower(block, width, slow, fast, passed, constants, lower):
     inner = Block(block.module, width)
     inner.contract = block.contract
     name = "%in." if width == block.width else "%one."
     symbols = {i: Value(v.dtype, f"{name}{i}", weak=v.weak) for i, v in passed.items()}
-    (value,) = inner.lower([slow], {**symbols, **constants})
+    (value,) = lower(inner, [slow], {**symbols, **constants})
     dtype, _ = promote_all([value.type, fast.type])
     value = inner.convert(value, dtype)
     return inner.lines, value, dtype

@@ -183,28 +183,31 @@ def batch_norm_update_stats(input, running_mean, running_var, momentum):
 # --------------------------------------------------------------------------------------------- recurrences
 
 
-def _recurrence(name, cell, parts):
-    """The function `name`: over a sequence of tensors, or over the data of a packed one."""
+def _weights_of(name, params, has_biases, layers):
+    """For each layer and direction its tensors by name."""
+    each = len(params) // layers if layers else 0
+    words = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if has_biases else [])]
+    if each == len(words) + 1 and name == "lstm":
+        words.append("weight_hr")
+    if layers * each != len(params) or each != len(words):
+        raise RuntimeError(
+            f"{name}: params has {len(params)} tensors; {layers} layers and directions take "
+            f"{len(words)} each: {', '.join(words)}."
+        )
+    return [
+        dict(zip(words, params[i : i + each], strict=True)) for i in range(0, len(params), each)
+    ]
 
-    def weights_of(params, has_biases, layers):
-        each = len(params) // layers if layers else 0
-        words = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if has_biases else [])]
-        if each == len(words) + 1 and name == "lstm":
-            words.append("weight_hr")
-        if layers * each != len(params) or each != len(words):
-            raise RuntimeError(
-                f"{name}: params has {len(params)} tensors; {layers} layers and directions take "
-                f"{len(words)} each: {', '.join(words)}."
-            )
-        return [
-            dict(zip(words, params[i : i + each], strict=True)) for i in range(0, len(params), each)
-        ]
 
-    def state_of(hx):
-        state = (hx,) if parts == 1 and isinstance(hx, flambeau.Tensor) else tuple(hx)
-        if len(state) != parts:
-            raise RuntimeError(f"{name}: hx holds {len(state)} tensors, not {parts}.")
-        return state
+def _state_of(name, hx, parts):
+    state = (hx,) if parts == 1 and isinstance(hx, flambeau.Tensor) else tuple(hx)
+    if len(state) != parts:
+        raise RuntimeError(f"{name}: hx holds {len(state)} tensors, not {parts}.")
+    return state
+
+
+def _over_sequence(name, cell, parts):
+    """The function `name` of a sequence of tensors."""
 
     def sequence(
         input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first
@@ -214,37 +217,43 @@ def _recurrence(name, cell, parts):
             raise RuntimeError(
                 f"{name}: input {tuple(input.shape)} must have 3 dims, or 2 without a batch."
             )
-        state, batched = state_of(hx), input.dim() == 3
+        state, batched = _state_of(name, hx, parts), input.dim() == 3
         if not batched:
             input, state = input.unsqueeze(1), tuple(part.unsqueeze(1) for part in state)
         elif batch_first:
             input = input.transpose(0, 1)
-        weights = weights_of(params, has_biases, num_layers * (2 if bidirectional else 1))
-        outputs, final = run_layers(
-            CELLS[cell],
-            list(input.unbind(0)),
-            state,
-            weights,
-            None,
-            bidirectional,
-            dropout if train else 0,
-        )
+        weights = _weights_of(name, params, has_biases, num_layers * (1 + bool(bidirectional)))
+        rate = dropout if train else 0
+        steps = list(input.unbind(0))
+        outputs, final = run_layers(CELLS[cell], steps, state, weights, None, bidirectional, rate)
         output = flambeau.stack(outputs, 1 if batch_first and batched else 0)
         if not batched:
             output, final = output.squeeze(1), tuple(part.squeeze(1) for part in final)
         return output, *final
+
+    return sequence
+
+
+def _over_packed(name, cell, parts):
+    """The function `name` of the data of a packed sequence."""
 
     def packed(
         data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional
     ):
         require_tensors(name, data=data, batch_sizes=batch_sizes)
         counts = batch_sizes.tolist()
-        weights = weights_of(params, has_biases, num_layers * (2 if bidirectional else 1))
-        outputs, final = run_layers(
-            CELLS[cell], list(data.split(counts)), state_of(hx), weights, counts, bidirectional,
-            dropout if train else 0,
-        )  # fmt: skip
+        weights = _weights_of(name, params, has_biases, num_layers * (1 + bool(bidirectional)))
+        rate, state = dropout if train else 0, _state_of(name, hx, parts)
+        steps = list(data.split(counts))
+        outputs, final = run_layers(CELLS[cell], steps, state, weights, counts, bidirectional, rate)
         return flambeau.cat(outputs), *final
+
+    return packed
+
+
+def _recurrence(name, cell, parts):
+    """The function `name`: over a sequence of tensors, or over the data of a packed one."""
+    sequence, packed = _over_sequence(name, cell, parts), _over_packed(name, cell, parts)
 
     def recurrence(*args, **kwargs):
         is_packed = "batch_sizes" in kwargs or (

@@ -38,6 +38,22 @@ def _exporting():
         _local.exporting = before
 
 
+def _offered_opset(version, dynamo):
+    """The version that is written where `version` is asked for: of the older exporter an old one is raised."""
+    opset = DEFAULT_OPSET if version is None else version
+    if opset > LATEST_OPSET:
+        raise ValueError(f"onnx.export: opset_version {opset} is newer than {LATEST_OPSET}.")
+    if opset >= OLDEST_OPSET:
+        return opset
+    if dynamo or opset < 7:
+        raise ValueError(f"onnx.export: opset_version {opset} is older than {OLDEST_OPSET}.")
+    warnings.warn(
+        f"onnx.export: opset_version {opset} is older than {OLDEST_OPSET}; {OLDEST_OPSET} is written.",
+        stacklevel=3,
+    )
+    return OLDEST_OPSET
+
+
 def export(
     model,
     args=(),
@@ -118,17 +134,7 @@ def export(
         )
     if not dynamo and f is None:
         raise TypeError("onnx.export: f is missing; with dynamo=False the model is only written.")
-    opset = DEFAULT_OPSET if opset_version is None else opset_version
-    if opset < OLDEST_OPSET:
-        if dynamo or opset < 7:
-            raise ValueError(f"onnx.export: opset_version {opset} is older than {OLDEST_OPSET}.")
-        warnings.warn(
-            f"onnx.export: opset_version {opset} is older than {OLDEST_OPSET}; {OLDEST_OPSET} is written.",
-            stacklevel=2,
-        )
-        opset = OLDEST_OPSET
-    if opset > LATEST_OPSET:
-        raise ValueError(f"onnx.export: opset_version {opset} is newer than {LATEST_OPSET}.")
+    opset = _offered_opset(opset_version, dynamo)
     program, args, kwargs, mode = _program(model, args, kwargs, training)
     leaves = pytree.tree_leaves((args, kwargs))
     tensors = [place for place, leaf in enumerate(leaves) if isinstance(leaf, flambeau.Tensor)]

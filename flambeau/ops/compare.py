@@ -5,7 +5,7 @@ from ..kernels import language as k
 from .core.declare import METHODS, pointwise
 
 
-@pointwise(result="bool", tensors=("input",))
+@pointwise(result="bool", tensors=("input",), oracle="numpy.equal")
 def eq(input, other):
     """True where input == other.
 
@@ -16,7 +16,7 @@ def eq(input, other):
     return input == other
 
 
-@pointwise(result="bool", aliases=("not_equal",), tensors=("input",))
+@pointwise(result="bool", aliases=("not_equal",), tensors=("input",), oracle="numpy.not_equal")
 def ne(input, other):
     """True where input != other.
 
@@ -27,7 +27,7 @@ def ne(input, other):
     return input != other
 
 
-@pointwise(result="bool", aliases=("less",), tensors=("input",))
+@pointwise(result="bool", aliases=("less",), tensors=("input",), oracle="numpy.less")
 def lt(input, other):
     """True where input < other.
 
@@ -38,7 +38,7 @@ def lt(input, other):
     return input < other
 
 
-@pointwise(result="bool", aliases=("less_equal",), tensors=("input",))
+@pointwise(result="bool", aliases=("less_equal",), tensors=("input",), oracle="numpy.less_equal")
 def le(input, other):
     """True where input <= other.
 
@@ -49,7 +49,7 @@ def le(input, other):
     return input <= other
 
 
-@pointwise(result="bool", aliases=("greater",), tensors=("input",))
+@pointwise(result="bool", aliases=("greater",), tensors=("input",), oracle="numpy.greater")
 def gt(input, other):
     """True where input > other.
 
@@ -60,7 +60,9 @@ def gt(input, other):
     return input > other
 
 
-@pointwise(result="bool", aliases=("greater_equal",), tensors=("input",))
+@pointwise(
+    result="bool", aliases=("greater_equal",), tensors=("input",), oracle="numpy.greater_equal"
+)
 def ge(input, other):
     """True where input >= other.
 

@@ -49,15 +49,29 @@ atanh = _unary("atanh", "The inverse of tanh.", ("arctanh",), domain=(-0.9, 0.9)
 erf = _unary("erf", "The error function.", special="erf")
 erfc = _unary("erfc", "1 - erf(input), accurate for large input.", special="erfc")
 erfinv = _unary("erfinv", "The inverse of erf.", special="erfinv", domain=(-0.9, 0.9))
-lgamma = _unary("lgamma", "log(abs(gamma(input))).", special="gammaln", domain=(0.3, 4))
+lgamma = _unary(
+    "lgamma",
+    "log(abs(gamma(input))).",
+    special="gammaln",
+    domain=(0.3, 4),
+    oracle="scipy.special.gammaln",
+)
 digamma = _unary("digamma", "The derivative of lgamma.", special="digamma", domain=(0.3, 4))
 register("psi", digamma, namespaces=("special",))
-i0 = _unary("i0", "The modified Bessel function I of order 0.", special="i0")
+# Of an infinity it is infinite; PyTorch gives NaN.
+i0 = _unary(
+    "i0",
+    "The modified Bessel function I of order 0.",
+    special="i0",
+    oracle="scipy.special.i0",
+    apart=(math.inf, -math.inf),
+)
 
 
-def _special(name, doc, public=None, call=None, **options):
+def _special(name, doc, public=None, call=None, oracle=None, **options):
     """special.<name> alone."""
     call = call or getattr(k, name)
+    oracle = f"scipy.special.{oracle or name}"
 
     def function(input):
         return call(input)
@@ -65,7 +79,13 @@ def _special(name, doc, public=None, call=None, **options):
     function.__name__ = f"special_{public or name}"
     function.__doc__ = doc
     operator = pointwise(
-        function, compute="floating", method=False, function=False, inplace=False, **options
+        function,
+        compute="floating",
+        method=False,
+        function=False,
+        inplace=False,
+        oracle=oracle,
+        **options,
     )
     register(public or name, operator, namespaces=("special",))
     return operator
@@ -92,11 +112,13 @@ for _order in (0, 1):
         f"bessel_j{_order}",
         f"The Bessel function J of order {_order}; NaN at infinity.",
         call=_nan_at_infinity(f"bessel_j{_order}"),
+        oracle=f"j{_order}",
     )
     _special(
         f"bessel_y{_order}",
         f"The Bessel function Y of order {_order}; NaN at infinity.",
         call=_nan_at_infinity(f"bessel_y{_order}"),
+        oracle=f"y{_order}",
         domain=(0.5, 4),
     )
 _special("i1", f"{_first}.")
@@ -123,7 +145,7 @@ def _(grad_output, input, result):
     return k.guard(grad_output, grad_output * (-k.log(input) - 1))
 
 
-@pointwise(compute="floating")
+@pointwise(compute="floating", oracle="scipy.special.expit")
 def sigmoid(input):
     """1 / (1 + exp(-input)).
 
@@ -239,6 +261,7 @@ register("xlog1py", xlog1py, namespaces=("special",))
     inplace=False,
     domain=(1.5, 4),
     smooth=False,
+    apart=(-math.inf, -1e-30),  # docs/differences.md
 )
 def zeta(input, other):
     """The Hurwitz zeta function: the sum of (k + other)**-input over k >= 0.

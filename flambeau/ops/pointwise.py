@@ -16,7 +16,7 @@ def add(input, other, *, alpha=1):
     return input + alpha * other
 
 
-@pointwise(aliases=("subtract",))
+@pointwise(aliases=("subtract",), oracle="numpy.subtract")
 def sub(input, other, *, alpha=1):
     """input - alpha * other."""
     return input - alpha * other
@@ -28,7 +28,7 @@ def rsub(input, other, *, alpha=1):
     return other - alpha * input
 
 
-@pointwise(aliases=("multiply",))
+@pointwise(aliases=("multiply",), oracle="numpy.multiply")
 def mul(input, other):
     """input * other."""
     return input * other
@@ -98,7 +98,7 @@ def fmod(input, other):
     return k.fmod(input, other)
 
 
-@pointwise(aliases=("negative",))
+@pointwise(aliases=("negative",), oracle="numpy.negative")
 def neg(input):
     """-input."""
     return -input
@@ -326,7 +326,7 @@ def fmin(input, other):
     return k.fmin(input, other)
 
 
-@pointwise(tensors=("input",))
+@pointwise(tensors=("input",), oracle="numpy.maximum")
 def clamp_min(input, min):
     """input, but at least min."""
     return k.maximum(input, min)
@@ -343,7 +343,7 @@ def _(grad_output, input, min, result):
     return k.where(input < min, grad_output, 0)
 
 
-@pointwise(tensors=("input",))
+@pointwise(tensors=("input",), oracle="numpy.minimum")
 def clamp_max(input, max):
     """input, but at most max."""
     return k.minimum(input, max)
@@ -462,7 +462,7 @@ def nextafter(input, other):
     return _nextafter(input, other)
 
 
-@pointwise(compute="floating", tensors=("input", "other"), smooth=False)
+@pointwise(compute="floating", tensors=("input", "other"), smooth=False, oracle="")
 def ldexp(input, other):
     """input * 2**other."""
     return input * k.exp2(other)

@@ -1,7 +1,7 @@
 """Elements moved or repeated, dimensions moved, split or copied."""
 
 from .core import operators as fl
-from .core.arguments import dim_error, few, sequence, wrap_dim, wrap_dims
+from .core.arguments import few, sequence, wrap_dim, wrap_dims
 from .core.declare import composite
 
 
@@ -257,7 +257,7 @@ def unravel_index(indices, shape) -> tuple:
 def narrow_copy(input, dim, start, length):
     """A copy of `length` elements of `dim` from `start` on."""
     if dim >= input.dim():
-        raise RuntimeError(*dim_error(dim, input.dim(), "narrow_copy").args)
+        raise RuntimeError(f"narrow_copy: dim {dim} is out of range; input has {input.dim()} dims.")
     return input.narrow(dim, start, length).clone()
 
 

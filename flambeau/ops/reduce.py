@@ -3,7 +3,7 @@
 import functools
 
 from .. import _core
-from .core.arguments import dim_error, every, refuse_uncomputed, require_tensors, some
+from .core.arguments import every, reduced_dims, refuse_uncomputed, require_tensors, some
 from .core.declare import METHODS, NAMESPACES, _put_out, composite, primitive, register
 from .core.results import by_name, result_type
 from .core.ways import reduction_way
@@ -44,24 +44,6 @@ _any, _all, _count = _reduction("any_"), _reduction("all_"), _reduction("count_n
 _max, _min = _reduction("max_with_index", True), _reduction("min_with_index", True)
 _argmax, _argmin = _reduction("argmax", True), _reduction("argmin", True)
 moment_reduction = {name: _reduction(name) for name in ("var", "std", "var_mean", "std_mean")}
-
-
-def reduced_dims(dim, ndim, name):
-    """dim (None, an int or a sequence) as a list of non-negative dimensions."""
-    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
-        return list(range(ndim))
-    dims = [dim] if not isinstance(dim, (tuple, list)) else list(dim)
-    limit = ndim or 1
-    wrapped = []
-    for d in dims:
-        d = d.__index__()
-        if not -limit <= d < limit:
-            raise dim_error(d, ndim, name)
-        d %= limit
-        if d in wrapped:
-            raise RuntimeError(f"{name}: dim {d} is named more than once. Name each dim once.")
-        wrapped.append(d)
-    return wrapped if ndim else []
 
 
 def kept(tensor, dims, ndim, keepdim):

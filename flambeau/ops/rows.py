@@ -6,11 +6,10 @@ A row runs along one dimension; where that is not the last one, a transposed cop
 from .. import _core
 from ..kernels import language as k
 from .core import operators as fl
-from .core.arguments import check_parameters, few, refuse_uncomputed
+from .core.arguments import check_parameters, few, reduced_dims, refuse_uncomputed
 from .core.attach import attached
 from .core.declare import composite, make_pointwise, primitive
 from .core.ways import row_way
-from .reduce import reduced_dims
 
 _kernels = {}
 

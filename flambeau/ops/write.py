@@ -3,7 +3,7 @@
 from .. import _core
 from .._core import indexing
 from .core import operators as fl
-from .core.arguments import dim_error
+from .core.arguments import wrap_dim
 from .core.declare import composite
 from .index import index_cells, is_mask, split_index, warn_of_bytes
 from .scatter import _ASSIGN, _SUM, _filled, in_place, private, recording
@@ -82,8 +82,7 @@ def index_copy_(input, dim, index, source):
 
 def _slices_of(operator, input, dim, index, value):
     """(index without negatives, value as a source of index_copy)."""
-    if not -max(1, input.dim()) <= dim < max(1, input.dim()):
-        raise dim_error(dim, input.dim(), operator)
+    wrap_dim(dim, input.dim(), operator)
     if index.dtype not in (fl.int64, fl.int32):
         raise IndexError(
             f"{operator}: index is {index.dtype}, but it must be int64. Convert it with .long()."

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flambeau.kernels import Map
-from flambeau.kernels.interpret.pointwise import float8_codes, float8_values
+from flambeau.kernels.interpret.pointwise import float8_codes, float8_values, interpret_map
 from flambeau.kernels.types import FLOAT8
 from tests.kernels.harness import call
 
@@ -70,7 +70,7 @@ def test_complex32_is_two_float16():
         address = PRODUCT.compile(dtypes, dtypes, dtypes[:1], "ccc")
         call(address, [product], [got.reshape(1, -1)] * 2)
         product = product[0]
-        (expected,) = PRODUCT.interpret([got, got], dtypes, dtypes, dtypes[:1])
+        (expected,) = interpret_map(PRODUCT, [got, got], dtypes, dtypes, dtypes[:1])
         np.testing.assert_allclose(
             product.view(np.float16).astype(np.float32),
             expected.view(np.float16).astype(np.float32),

@@ -5,7 +5,7 @@ import pytest
 
 import flambeau
 from flambeau.autograd import gradcheck, gradgradcheck
-from flambeau.ops.core.declare import METHODS, POINTWISE
+from flambeau.ops.core.declare import METHODS, NAMESPACES, POINTWISE
 
 NAMES = sorted(POINTWISE)
 
@@ -92,30 +92,49 @@ def test_gradients_of_first_and_second_order(name):
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        n
-        for n in NAMES
-        if not n.startswith("special_")
-        and not POINTWISE[n].integers
-        and n != "binary_cross_entropy"
-    ],
-)
+def oracle_of(name):
+    """The function of NumPy or SciPy that the declaration names, or that has its name; None where there is none."""
+    named = POINTWISE[name].oracle
+    if named == "":
+        return None
+    places = (
+        [named] if named else [f"numpy.{name}", f"scipy.special.{name.removeprefix('special_')}"]
+    )
+    for place in places:
+        module, _, function = place.rpartition(".")
+        found = getattr(pytest.importorskip(module), function, None)
+        if found is not None:
+            return found
+    assert not named, f"{name}: there is no {named}."
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numpy_and_scipy_give_the_same(name):
+    oracle = oracle_of(name)
+    if oracle is None:
+        pytest.skip("neither has it")
+    values = operands(name, shape=(5, 40))
+    expected = oracle(*[v.numpy() for v in arguments(name, values)])
+    np.testing.assert_allclose(call(name, values).numpy(), expected, rtol=1e-9, atol=1e-12)
+
+
+def public_path(name):
+    """("special", "i0e"): where an operator is public first; None where it is not."""
+    for space, names in NAMESPACES.items():
+        for public, operator in names.items():
+            if operator is POINTWISE[name]:
+                return space, public
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if public_path(n) and not POINTWISE[n].integers])
 def test_pytorch_gives_the_same(name):
     torch = pytest.importorskip("torch")
-    theirs = (
-        getattr(torch, name, None)
-        or getattr(torch.nn.functional, name, None)
-        or getattr(torch.special, name, None)
-    )
-    if theirs is None:
-        pytest.skip(f"PyTorch has no {name}")
-    # i0 of an infinity is infinite; PyTorch gives NaN there.
-    limit = 3e38 if name == "i0" else np.inf
-    special = np.array(
-        [0.0, -0.0, 1.0, -1.0, limit, -limit, np.nan, 1e-30, -1e-30, 100.0, -100.0, 3e38]
-    )
+    space, public = public_path(name)
+    theirs = torch
+    for part in (*space.split("."), public):
+        theirs = theirs if part == "torch" else getattr(theirs, part)
+    special = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-30, -1e-30, 100.0, -100.0, 3e38]
+    special = np.array([v for v in special if v not in POINTWISE[name].apart])
     values = operands(name, np.float32, (40,))
     values = [
         flambeau.cat([v, flambeau.tensor(np.roll(special, i).astype(np.float32))])
@@ -128,10 +147,18 @@ def test_pytorch_gives_the_same(name):
     np.testing.assert_allclose(ours.numpy(), wanted.numpy(), rtol=3e-6, atol=1e-6)
 
 
+def of_each_kind():
+    """A public operator of two operands for each rule of dtypes."""
+    kinds = {}
+    for name in NAMES:
+        spec = POINTWISE[name].spec
+        if spec.n_inputs == 2 and public_path(name) and not POINTWISE[name].integers:
+            kinds.setdefault((spec.compute, spec.result, spec.divisor, spec.keep), name)
+    return kinds.values()
+
+
 @pytest.mark.filterwarnings("ignore:ComplexHalf")
-@pytest.mark.parametrize(
-    "name", ["add", "mul", "sub", "maximum", "eq", "lt", "true_divide", "pow", "remainder"]
-)
+@pytest.mark.parametrize("name", [*of_each_kind(), "sub", "pow"])  # no bool; pow is several
 def test_promotion_is_pytorchs(name):
     torch = pytest.importorskip("torch")
     kinds = (

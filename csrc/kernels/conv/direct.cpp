@@ -223,127 +223,160 @@ void correlate_direct(const Correlation& c, const T* source, const T* weight, co
   });
 }
 
-template <class T>
-void outer_direct(const Correlation& c, const T* grad, const T* source, T* grad_weight) {
-  const CorrelationAxis& depth = c.axis[0];
-  const CorrelationAxis& rows = c.axis[1];
-  const CorrelationAxis& columns = c.axis[2];
-  const int64_t n_weights = c.groups * c.weight_group;
-  const int64_t n_slices = c.n_items * depth.count;  // one depth of one item
-  if (n_weights == 0) return;
-  if (n_slices * rows.count * columns.count == 0) {
-    std::fill(grad_weight, grad_weight + n_weights, T(0));
-    return;
-  }
-  const ConvKernels<T>& kernels = conv_kernels<T>();
-  const int64_t n_depth = static_cast<int64_t>(depth.tap.size());
-  const int64_t n_taps = static_cast<int64_t>(rows.tap.size() * columns.tap.size());
-  const int64_t source_channel = depth.source_size * rows.source_size * columns.source_size;
-  const int64_t grad_plane = rows.count * columns.count, grad_channel = depth.count * grad_plane;
+namespace {
 
+/// How outer_direct cuts its work: bands of pixels, several of them a run, and units of (group,
+/// targets, sources, range of runs). Ranges of runs need a sum of their own each.
+struct OuterPlan {
+  explicit OuterPlan(const PlaneLayout& layout) : layout(layout) {}
+  PlaneLayout layout;
+  int64_t n_depth, n_taps, row_length;
+  int64_t band_rows, n_bands, n_pixels;
+  int64_t n_items, run_items, n_runs;
+  int64_t part_m, n_parts_m, part_c, n_parts_c;
+  int64_t n_ranges, range_runs;
+  int64_t n_units, units_per_chunk;
+};
+
+template <class T>
+OuterPlan plan_outer(const Correlation& c, int64_t lanes) {
+  const CorrelationAxis &depth = c.axis[0], &rows = c.axis[1], &columns = c.axis[2];
   // A band of about 2048 pixels: 4 rows of grad and 2 source planes of it fit the first-level
   // cache, and summing the lanes at its end costs a few percent of it.
   constexpr int64_t band_pixels = 2048;
   const int64_t row_length = PlaneLayout(rows, columns, 1).row_length;
   const int64_t band_rows = balanced(rows.count, std::max<int64_t>(1, band_pixels / row_length));
-  const int64_t n_bands = ceil_div(rows.count, band_rows);
-  const PlaneLayout layout(rows, columns, band_rows);
-  const int64_t n_pixels = ceil_div(band_rows * row_length, kernels.lanes) * kernels.lanes;
-  const int64_t n_items = n_slices * n_bands;
-  const int64_t run_items = std::clamp<int64_t>(band_pixels / n_pixels, 1, n_items);
-  const int64_t n_runs = ceil_div(n_items, run_items);
+  OuterPlan p(PlaneLayout(rows, columns, band_rows));
+  p.row_length = row_length;
+  p.band_rows = band_rows;
+  p.n_depth = static_cast<int64_t>(depth.tap.size());
+  p.n_taps = static_cast<int64_t>(rows.tap.size() * columns.tap.size());
+  p.n_bands = ceil_div(rows.count, band_rows);
+  p.n_pixels = ceil_div(band_rows * row_length, lanes) * lanes;
+  p.n_items = c.n_items * depth.count * p.n_bands;  // a band of one depth of one item
+  p.run_items = std::clamp<int64_t>(band_pixels / p.n_pixels, 1, p.n_items);
+  p.n_runs = ceil_div(p.n_items, p.run_items);
 
-  // Units: (group, targets, sources, range of runs). Ranges of runs need a sum of their own each.
-  const int64_t part_m = balanced(c.n_target, 64), n_parts_m = ceil_div(c.n_target, part_m);
+  p.part_m = balanced(c.n_target, 64), p.n_parts_m = ceil_div(c.n_target, p.part_m);
   const int64_t most_sources = std::max<int64_t>(
-      1,
-      2 * band_bytes / (run_items * layout.plane_size * n_depth * static_cast<int64_t>(sizeof(T))));
-  const int64_t part_c = balanced(c.n_source, std::min<int64_t>(64, most_sources));
-  const int64_t n_parts_c = ceil_div(c.n_source, part_c);
-  const int64_t n_parts = c.groups * n_parts_m * n_parts_c;
-  const double run_flop = 2.0 * static_cast<double>(run_items * n_pixels) *
-                          static_cast<double>(part_m * part_c * n_depth * n_taps);
+      1, 2 * band_bytes /
+             (p.run_items * p.layout.plane_size * p.n_depth * static_cast<int64_t>(sizeof(T))));
+  p.part_c = balanced(c.n_source, std::min<int64_t>(64, most_sources));
+  p.n_parts_c = ceil_div(c.n_source, p.part_c);
+  const int64_t n_parts = c.groups * p.n_parts_m * p.n_parts_c;
+  const int64_t n_weights = c.groups * c.weight_group;
+  const double run_flop = 2.0 * static_cast<double>(p.run_items * p.n_pixels) *
+                          static_cast<double>(p.part_m * p.part_c * p.n_depth * p.n_taps);
   constexpr int64_t most_partial = 16 << 20;  // elements of all partial sums together
-  int64_t n_ranges = std::clamp<int64_t>(wanted_units / n_parts, 1, n_runs);
+  int64_t n_ranges = std::clamp<int64_t>(wanted_units / n_parts, 1, p.n_runs);
   n_ranges = std::clamp<int64_t>(n_ranges, 1, std::max<int64_t>(1, most_partial / n_weights));
   n_ranges = std::min(
-      n_ranges, std::max<int64_t>(1, static_cast<int64_t>(run_flop * static_cast<double>(n_runs) /
+      n_ranges, std::max<int64_t>(1, static_cast<int64_t>(run_flop * static_cast<double>(p.n_runs) /
                                                           least_chunk_flop)));
-  const int64_t range_runs = ceil_div(n_runs, n_ranges);
-  n_ranges = ceil_div(n_runs, range_runs);
+  p.range_runs = ceil_div(p.n_runs, n_ranges);
+  p.n_ranges = ceil_div(p.n_runs, p.range_runs);
+  p.n_units = n_parts * p.n_ranges;
+  const double unit_flop = run_flop * static_cast<double>(p.range_runs);
+  p.units_per_chunk = std::max<int64_t>(1, static_cast<int64_t>(least_chunk_flop / unit_flop));
+  return p;
+}
 
-  T* sums_base =
-      n_ranges == 1 ? grad_weight : Workspace::get<T>(partial_slot, n_weights * n_ranges);
-  const int64_t sums_step =
-      c.weight_target;  // (source, depth tap, row tap, column tap) of one target
+/// One unit of outer_direct: the sums of m_count targets and c_count sources over a range of runs.
+template <class T>
+struct OuterUnit {
+  const Correlation& c;
+  const OuterPlan& p;
+  const ConvKernels<T>& kernels;
+  const T *grad, *source;
+  int64_t range, group, m0, m_count, c0, c_count;
 
-  auto unit = [&](int64_t index) {
-    const int64_t range = index % n_ranges;
-    index /= n_ranges;
-    const int64_t c0 = index % n_parts_c * part_c, m0 = index / n_parts_c % n_parts_m * part_m;
-    const int64_t group = index / n_parts_c / n_parts_m;
-    const int64_t c_count = std::min(part_c, c.n_source - c0),
-                  m_count = std::min(part_m, c.n_target - m0);
-    const int64_t n_planes = c_count * n_depth, n_columns = n_planes * n_taps;
+  OuterUnit(const Correlation& c, const OuterPlan& p, const ConvKernels<T>& kernels, const T* grad,
+            const T* source, int64_t index)
+      : c(c), p(p), kernels(kernels), grad(grad), source(source) {
+    range = index % p.n_ranges;
+    index /= p.n_ranges;
+    c0 = index % p.n_parts_c * p.part_c, m0 = index / p.n_parts_c % p.n_parts_m * p.part_m;
+    group = index / p.n_parts_c / p.n_parts_m;
+    c_count = std::min(p.part_c, c.n_source - c0), m_count = std::min(p.part_m, c.n_target - m0);
+  }
+
+  /// The source planes and the rows of grad of an item, a band of one depth.
+  void pack(int64_t number, T* to, T* packed_grad) const {
+    const CorrelationAxis &depth = c.axis[0], &rows = c.axis[1], &columns = c.axis[2];
+    const int64_t source_channel = depth.source_size * rows.source_size * columns.source_size;
+    const int64_t grad_plane = rows.count * columns.count;
+    const int64_t band = number % p.n_bands, slice = number / p.n_bands;
+    const int64_t d = slice % depth.count, item = slice / depth.count, row0 = band * p.band_rows;
+    const T* channels = source + ((item * c.groups + group) * c.n_source + c0) * source_channel;
+    for (int64_t channel = 0; channel < c_count; ++channel)
+      for (int64_t t = 0; t < p.n_depth; ++t, to += p.layout.plane_size)
+        p.layout.pack(kernels, depth_plane(c, channels + channel * source_channel, d, t), row0, to);
+
+    // Pixels between rows and after the last meet a zero grad.
+    const int64_t n_rows = std::min(p.band_rows, rows.count - row0);
+    for (int64_t m = 0; m < m_count; ++m) {
+      const int64_t plane = ((item * c.groups + group) * c.n_target + m0 + m) * depth.count + d;
+      T* out = packed_grad + m * p.n_pixels;
+      kernels.pack_rows(grad + plane * grad_plane + row0 * columns.count, columns.count, 1, n_rows,
+                        0, columns.count, p.row_length, out);
+      std::fill(out + n_rows * p.row_length, out + p.n_pixels, T(0));
+    }
+  }
+
+  void operator()(T* sums_base) const {
+    const int64_t n_weights = c.groups * c.weight_group;
+    const int64_t sums_step = c.weight_target;  // (source, taps of depth, row, column) of a target
+    const int64_t n_planes = c_count * p.n_depth, n_columns = n_planes * p.n_taps;
     T* sums = sums_base + range * n_weights + group * c.weight_group + m0 * sums_step +
-              c0 * n_depth * n_taps;
+              c0 * p.n_depth * p.n_taps;
     for (int64_t m = 0; m < m_count; ++m) std::fill_n(sums + m * sums_step, n_columns, T(0));
 
     std::vector<int64_t> offset(n_columns);
     for (int64_t j = 0; j < n_columns; ++j)
-      offset[j] = j / n_taps * layout.plane_size + layout.tap_offset[j % n_taps];
-    const int64_t slack = kernels.lanes + row_length;  // read past the last plane, where grad is 0
-    const int64_t source_item = n_planes * layout.plane_size, grad_item = m_count * n_pixels;
-    T* packed = Workspace::get<T>(source_slot, run_items * source_item + slack);
-    T* packed_grad = Workspace::get<T>(grad_slot, run_items * grad_item);
+      offset[j] = j / p.n_taps * p.layout.plane_size + p.layout.tap_offset[j % p.n_taps];
+    // Read past the last plane, where grad is 0.
+    const int64_t slack = kernels.lanes + p.row_length;
+    const int64_t source_item = n_planes * p.layout.plane_size, grad_item = m_count * p.n_pixels;
+    T* packed = Workspace::get<T>(source_slot, p.run_items * source_item + slack);
+    T* packed_grad = Workspace::get<T>(grad_slot, p.run_items * grad_item);
     const int step_m = static_cast<int>(balanced(m_count, kernels.tile_g));
     const int step_c = static_cast<int>(balanced(n_columns, kernels.tile_x));
 
-    const int64_t last_run = std::min(n_runs, (range + 1) * range_runs);
-    for (int64_t run = range * range_runs; run < last_run; ++run) {
-      const int64_t first_item = run * run_items, items = std::min(run_items, n_items - first_item);
-      for (int64_t b = 0; b < items; ++b) {
-        const int64_t band = (first_item + b) % n_bands, slice = (first_item + b) / n_bands;
-        const int64_t d = slice % depth.count, item = slice / depth.count, row0 = band * band_rows;
-        const T* channels = source + ((item * c.groups + group) * c.n_source + c0) * source_channel;
-        T* to = packed + b * source_item;
-        for (int64_t channel = 0; channel < c_count; ++channel)
-          for (int64_t t = 0; t < n_depth; ++t, to += layout.plane_size)
-            layout.pack(kernels, depth_plane(c, channels + channel * source_channel, d, t), row0,
-                        to);
-
-        // Pixels between rows and after the last meet a zero grad.
-        const int64_t n_rows = std::min(band_rows, rows.count - row0);
-        for (int64_t m = 0; m < m_count; ++m) {
-          const T* from = grad + ((item * c.groups + group) * c.n_target + m0 + m) * grad_channel +
-                          d * grad_plane + row0 * columns.count;
-          T* out = packed_grad + b * grad_item + m * n_pixels;
-          kernels.pack_rows(from, columns.count, 1, n_rows, 0, columns.count, row_length, out);
-          std::fill(out + n_rows * row_length, out + n_pixels, T(0));
-        }
-      }
+    const int64_t last_run = std::min(p.n_runs, (range + 1) * p.range_runs);
+    for (int64_t run = range * p.range_runs; run < last_run; ++run) {
+      const int64_t first = run * p.run_items, items = std::min(p.run_items, p.n_items - first);
+      for (int64_t b = 0; b < items; ++b)
+        pack(first + b, packed + b * source_item, packed_grad + b * grad_item);
       std::fill_n(packed + items * source_item, slack, T(0));
       for (int64_t m = 0; m < m_count; m += step_m)
         for (int64_t j = 0; j < n_columns; j += step_c)
           kernels.outer(static_cast<int>(std::min<int64_t>(step_m, m_count - m)),
-                        static_cast<int>(std::min<int64_t>(step_c, n_columns - j)), items, n_pixels,
-                        packed_grad + m * n_pixels, grad_item, n_pixels, packed, source_item,
-                        offset.data() + j, sums + m * sums_step + j, sums_step);
+                        static_cast<int>(std::min<int64_t>(step_c, n_columns - j)), items,
+                        p.n_pixels, packed_grad + m * p.n_pixels, grad_item, p.n_pixels, packed,
+                        source_item, offset.data() + j, sums + m * sums_step + j, sums_step);
     }
-  };
-  const double unit_flop = run_flop * static_cast<double>(range_runs);
-  parallel_ranges(n_parts * n_ranges,
-                  std::max<int64_t>(1, static_cast<int64_t>(least_chunk_flop / unit_flop)),
-                  [&](int64_t begin, int64_t end) {
-                    for (int64_t index = begin; index < end; ++index) unit(index);
-                  });
+  }
+};
 
-  if (n_ranges == 1) return;
-  parallel_ranges(n_weights, 32768, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) grad_weight[i] = sums_base[i];
-    for (int64_t range = 1; range < n_ranges; ++range)
-      for (int64_t i = begin; i < end; ++i) grad_weight[i] += sums_base[range * n_weights + i];
+}  // namespace
+
+template <class T>
+void outer_direct(const Correlation& c, const T* grad, const T* source, T* grad_weight) {
+  const int64_t n_weights = c.groups * c.weight_group;
+  if (n_weights == 0) return;
+  if (c.n_items * c.axis[0].count * c.axis[1].count * c.axis[2].count == 0) {
+    std::fill(grad_weight, grad_weight + n_weights, T(0));
+    return;
+  }
+  const ConvKernels<T>& kernels = conv_kernels<T>();
+  const OuterPlan plan = plan_outer<T>(c, kernels.lanes);
+  T* sums =
+      plan.n_ranges == 1 ? grad_weight : Workspace::get<T>(partial_slot, n_weights * plan.n_ranges);
+  parallel_ranges(plan.n_units, plan.units_per_chunk, [&](int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; ++index)
+      OuterUnit<T>(c, plan, kernels, grad, source, index)(sums);
   });
+  add_ranges(sums, plan.n_ranges, n_weights, grad_weight);
 }
 
 template void correlate_direct(const Correlation&, const float*, const float*, const float*, bool,

@@ -468,14 +468,7 @@ void outer_panels(const Correlation& given, const T* grad, const T* source, T* g
           for (int64_t i = i0; i < std::min(i0 + square, n_rows); ++i)
             sums[m * c.weight_target + i] = product.c[i * n_columns + m];
   });
-  if (n_ranges == 1) return;
-  parallel_ranges(n_weights, 32768, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      T sum = sums_base[i];
-      for (int64_t range = 1; range < n_ranges; ++range) sum += sums_base[range * n_weights + i];
-      grad_weight[i] = sum;
-    }
-  });
+  add_ranges(sums_base, n_ranges, n_weights, grad_weight);
 }
 
 template void correlate_panels(const Correlation&, const float*, const float*, const float*, bool,

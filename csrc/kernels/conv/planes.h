@@ -8,6 +8,7 @@
 #include "kernels/conv/correlation.h"
 #include "kernels/conv/simd.h"
 #include "runtime/rounding.h"
+#include "runtime/threads.h"
 
 namespace flambeau {
 
@@ -100,5 +101,17 @@ class PlaneLayout {
   PhasedAxis row_, column_;
   int64_t rows_packed_, phase_size_;
 };
+
+/// to[i] = sums[i] + sums[n + i] + ...: the weights' sums of all ranges, one after the other,
+/// unless one range alone has written where they belong.
+template <class T>
+void add_ranges(const T* sums, int64_t n_ranges, int64_t n, T* to) {
+  if (n_ranges == 1) return;
+  parallel_ranges(n, 32768, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) to[i] = sums[i];
+    for (int64_t range = 1; range < n_ranges; ++range)
+      for (int64_t i = begin; i < end; ++i) to[i] += sums[range * n + i];
+  });
+}
 
 }  // namespace flambeau

@@ -4,9 +4,20 @@
 #include "autograd/engine.h"
 #include "autograd/saved_hooks.h"
 #include "dispatch/autocast.h"
-#include "python/args.h"
+#include "python/bind.h"
 
 namespace flambeau {
+
+template <>
+struct Argument<Node*> {
+  static Node* read(Reader& r) {
+    PyObject* o = r.args[r.at++];
+    check<TypeError>(PyObject_TypeCheck(o, node_type), [&] {
+      return message(r.args.function(), ": takes a node, not ", Py_TYPE(o)->tp_name, ".");
+    });
+    return reinterpret_cast<Node*>(o);
+  }
+};
 
 namespace {
 
@@ -58,120 +69,51 @@ PyObject* py_run_backward(const Call& call) {
   return tensor_tuple(run_backward(task));
 }
 
-PyObject* py_queue_callback(const Call& call) {
-  Args a(call);
-  check<TypeError>(PyCallable_Check(a[0]), [&] {
-    return message("queue_callback: takes a callable, not ", Py_TYPE(a[0])->tp_name, ".");
+void queue(PyObject* callback) {
+  check<TypeError>(PyCallable_Check(callback), [&] {
+    return message("queue_callback: takes a callable, not ", Py_TYPE(callback)->tp_name, ".");
   });
-  queue_callback(a[0]);
-  Py_RETURN_NONE;
-}
-PyObject* py_current_backward(const Call&) { return PyLong_FromLongLong(current_backward()); }
-PyObject* py_backward_depth(const Call&) { return PyLong_FromLong(backward_depth()); }
-PyObject* py_order_of_execution(const Call&) { return order_of_execution().release(); }
-PyObject* py_will_run(const Call& call) {
-  check<TypeError>(call.n == 1 && PyObject_TypeCheck(call.args[0], node_type),
-                   [] { return message("will_engine_execute_node: takes a node."); });
-  return PyBool_FromLong(will_run(reinterpret_cast<Node*>(call.args[0])));
-}
-PyObject* py_will_reach(const Call& call) {
-  check<TypeError>(call.n == 1 && PyObject_TypeCheck(call.args[0], node_type),
-                   [] { return message("_will_reach: takes a node."); });
-  return PyBool_FromLong(will_reach(reinterpret_cast<Node*>(call.args[0])));
-}
-PyObject* py_running_node(const Call&) {
-  Node* node = running_node();
-  return Py_NewRef(node ? node->py() : Py_None);
-}
-PyObject* py_node_type(const Call& call) {
-  Args a(call);
-  const char* name = PyUnicode_AsUTF8(a[0]);
-  if (!name) throw PythonError();
-  return Py_NewRef(reinterpret_cast<PyObject*>(node_subtype(name)));
-}
-PyObject* py_backward_name(const Call& call) {
-  Args a(call);
-  const char* name = PyUnicode_AsUTF8(a[0]);
-  if (!name) throw PythonError();
-  return PyUnicode_FromString(backward_name(name).c_str());
+  queue_callback(callback);
 }
 
-PyObject* swap_flag(bool& flag, const Call& call) {
-  bool before = flag;
-  flag = Args(call).truth(0);
-  return PyBool_FromLong(before);
-}
-PyObject* py_set_grad_enabled(const Call& call) { return swap_flag(grad_mode_enabled, call); }
-PyObject* py_is_grad_enabled(const Call&) { return PyBool_FromLong(grad_mode_enabled); }
-PyObject* py_set_inference(const Call& call) { return swap_flag(inference_mode_enabled, call); }
-PyObject* py_is_inference(const Call&) { return PyBool_FromLong(inference_mode_enabled); }
-/// _set_autocast(on, dtype) -> what they were before; None keeps the dtype.
-PyObject* py_set_autocast(const Call& call) {
-  Args a(call);
+bool set_grad_enabled(bool value) { return std::exchange(grad_mode_enabled, value); }
+bool set_inference(bool value) { return std::exchange(inference_mode_enabled, value); }
+/// What they were before; None keeps the dtype.
+std::tuple<bool, DType> set_autocast(bool on, std::optional<DType> dtype) {
   Autocast before = autocast;
-  autocast.on = a.truth(0);
-  if (a.given(1)) autocast.dtype = to_dtype_value(a[1], "_set_autocast");
-  return Py_BuildValue("(OO)", before.on ? Py_True : Py_False, dtype_object(before.dtype));
+  autocast.on = on;
+  if (dtype) autocast.dtype = *dtype;
+  return {before.on, before.dtype};
 }
-PyObject* py_autocast_dtype(const Call&) {
-  PyObject* dtype = autocast.on ? dtype_object(autocast.dtype) : Py_None;
-  return Py_NewRef(dtype);
-}
-PyObject* py_set_anomaly(const Call& call) {
-  Args a(call);
-  anomaly_mode = a.truth(0);
-  anomaly_check_nan = a.truth(1);
-  Py_RETURN_NONE;
-}
-PyObject* py_anomaly(const Call&) {
-  return Py_BuildValue("(OO)", anomaly_mode ? Py_True : Py_False,
-                       anomaly_check_nan ? Py_True : Py_False);
+void set_anomaly(bool enabled, bool check_nan) {
+  anomaly_mode = enabled;
+  anomaly_check_nan = check_nan;
 }
 
-PyObject* py_requires_grad_(const Call& call) {
-  Args a(call);
-  mark_requires_grad(a.tensor(0), a.flag(1));
-  Py_INCREF(a[0]);
-  return a[0];
-}
-PyObject* py_retain_grad(const Call& call) {
-  Args a(call);
-  Tensor& t = a.tensor(0);
+void retain_grad_of(Tensor& t) {
   check(requires_grad(t), [&] {
     return message("retain_grad: ", describe(t),
                    " does not require grad, so no gradient comes to it. Call requires_grad_() on "
                    "the leaves first.");
   });
   retain_grad(t);
-  Py_RETURN_NONE;
 }
-PyObject* py_register_hook(const Call& call) {
-  Args a(call);
-  Tensor& t = a.tensor(0);
+PyObject* register_hook(Tensor& t, PyObject* hook) {
   check(requires_grad(t), [&] {
     return message("register_hook: ", describe(t),
                    " does not require grad, so the hook would never run. Call requires_grad_() on "
                    "it first.");
   });
-  return register_tensor_hook(t, a[1]);
+  return register_tensor_hook(t, hook);
 }
-PyObject* py_register_post_hook(const Call& call) {
-  Args a(call);
-  Tensor& t = a.tensor(0);
+PyObject* register_post_hook(Tensor& t, PyObject* hook) {
   check(requires_grad(t) && is_leaf(t), [&] {
     return message("register_post_accumulate_grad_hook: takes a leaf that requires grad, which ",
                    describe(t), " is not.");
   });
-  return register_post_accumulate_hook(t, a[1]);
+  return register_post_accumulate_hook(t, hook);
 }
-PyObject* py_hooks(const Call& call) {
-  Tensor& t = Args(call).tensor(0);
-  PyObject* h = t.autograd && t.autograd->hooks ? t.autograd->hooks.get() : Py_None;
-  Py_INCREF(h);
-  return h;
-}
-PyObject* py_detach_(const Call& call) {
-  Tensor& t = Args(call).tensor(0);
+Tensor& detach_(Tensor& t) {
   check(!(t.autograd && t.autograd->base), [&] {
     return message("detach_: ", describe(t),
                    " is a view, whose base keeps its history. Use detach(), which gives a new "
@@ -184,29 +126,10 @@ PyObject* py_detach_(const Call& call) {
     t.autograd->retains_grad = false;
   }
   t.requires_grad_leaf = false;
-  Py_INCREF(t.py());
-  return t.py();
-}
-PyObject* py_push_hooks(const Call& call) {
-  Args a(call);
-  push_saved_hooks(a[0], a[1]);
-  Py_RETURN_NONE;
-}
-PyObject* py_pop_hooks(const Call&) {
-  pop_saved_hooks();
-  Py_RETURN_NONE;
-}
-PyObject* py_variable(const Call& call) {
-  check<TypeError>(call.n == 1 && PyObject_TypeCheck(call.args[0], node_type),
-                   [] { return message("_accumulated_variable(): expected a Node."); });
-  Tensor* t = accumulated_variable(reinterpret_cast<Node*>(call.args[0]));
-  PyObject* r = t ? t->py() : Py_None;
-  Py_INCREF(r);
-  return r;
+  return t;
 }
 /// The node and number a tensor's gradient goes to: (node, nr).
-PyObject* py_gradient_edge(const Call& call) {
-  Tensor& t = Args(call).tensor(0);
+PyObject* edge_of(Tensor& t) {
   check(requires_grad(t), [&] {
     return message("get_gradient_edge: ", describe(t),
                    " does not require grad, so no gradient flows to it.");
@@ -215,9 +138,8 @@ PyObject* py_gradient_edge(const Call& call) {
   return Py_BuildValue("(NI)", e.node->py(), e.nr);
 }
 
-/// _reaches_beyond(tensors, inputs): whether their graph, cut off at inputs, has other leaves.
-PyObject* py_reaches_beyond(const Call& call) {
-  Args a(call);
+/// Whether the graph of tensors, cut off at inputs, has other leaves.
+bool reaches_beyond(PyObject* tensors, PyObject* inputs) {
   std::unordered_set<Node*> seen;
   std::vector<Ref<Node>> waiting;
   auto visit = [&](Node* node) {
@@ -229,71 +151,90 @@ PyObject* py_reaches_beyond(const Call& call) {
       if (!requires_grad(t)) continue;
       Ref<Node> node = Ref<Node>::steal(gradient_edge(t).node);
       use(node.get());
-      if (list == a[1]) waiting.push_back(node);  // alive, so that no other has its place
+      if (list == inputs) waiting.push_back(node);  // alive, so that no other has its place
     }
   };
-  check<TypeError>(PyList_Check(a[0]) && PyList_Check(a[1]),
+  check<TypeError>(PyList_Check(tensors) && PyList_Check(inputs),
                    [] { return message("_reaches_beyond(): takes two lists of Tensors."); });
-  each(a[1], [&](Node* node) { seen.insert(node); });
-  const size_t inputs = waiting.size();
-  each(a[0], visit);
-  while (waiting.size() > inputs) {
+  each(inputs, [&](Node* node) { seen.insert(node); });
+  const size_t kept = waiting.size();
+  each(tensors, visit);
+  while (waiting.size() > kept) {
     Ref<Node> node = std::move(waiting.back());
     waiting.pop_back();
-    if (accumulated_variable(node.get())) Py_RETURN_TRUE;
+    if (accumulated_variable(node.get())) return true;
     for (uint32_t i = 0; i < node->n_edges; ++i) visit(node->edges[i].node);
   }
-  Py_RETURN_FALSE;
+  return false;
 }
+
+Object node_or_none(Node* node) { return Object::borrow(node ? node->py() : Py_None); }
 
 const NativeEntry entries[] = {
     {"_run_backward",
      "tensors, grad_tensors, retain_graph, create_graph, inputs=None, capture=False",
      py_run_backward, "Runs the engine."},
-    {"_queue_callback", "callback", py_queue_callback,
-     "Calls it when the backward that runs now has ended."},
-    {"_reaches_beyond", "tensors, inputs", py_reaches_beyond,
-     "Whether the graph of tensors has leaves beside those given.", Mixing::all, Shown::no},
-    {"_current_backward", "", py_current_backward, "The number of the backward that runs, or -1."},
-    {"_backward_depth", "", py_backward_depth, "How many backwards run inside each other."},
-    {"_order_of_execution", "", py_order_of_execution,
-     "The nodes that the running backward will still call, in order."},
-    {"_will_reach", "node", py_will_reach,
-     "Whether a gradient of the running backward comes to this node."},
-    {"_running_node", "", py_running_node, "The node whose backward runs, or None."},
-    {"_will_run", "node", py_will_run, "Whether the running backward calls this node."},
-    {"_node_type", "name", py_node_type, "The Python type of the nodes of this name."},
-    {"_backward_name", "operator_name", py_backward_name, "The name of an operator's node."},
-    {"_set_autocast", "on, dtype", py_set_autocast,
-     "Turns autocast on or off and sets its dtype; returns both as they were."},
-    {"_autocast_dtype", "", py_autocast_dtype,
-     "What autocast lowers to in this thread; None where it is off."},
-    {"_set_grad_enabled", "enabled", py_set_grad_enabled,
-     "Turns recording on or off; returns what it was."},
-    fact(function(
-        {"is_grad_enabled", " -> bool", py_is_grad_enabled, "Whether operators are recorded."})),
-    {"_set_inference_mode", "enabled", py_set_inference,
-     "Turns inference mode on or off; returns what it was."},
-    fact(function({"is_inference_mode_enabled", " -> bool", py_is_inference,
-                   "Whether inference mode is on."})),
-    {"_set_anomaly", "enabled, check_nan", py_set_anomaly, "Turns anomaly mode on or off."},
-    {"_anomaly", "", py_anomaly, "(enabled, check_nan) of anomaly mode."},
-    fact(method({"requires_grad_", "input, requires_grad=True", py_requires_grad_,
-                 "Sets requires_grad in place."})),
-    fact(method({"retain_grad", "input -> None", py_retain_grad,
-                 "Keep the gradient of a non-leaf in its grad."})),
-    fact(method({"register_hook", "input, hook -> object", py_register_hook,
-                 "Call hook(grad) whenever the gradient is computed."})),
-    fact(method({"register_post_accumulate_grad_hook", "input, hook -> object",
-                 py_register_post_hook, "Call hook(tensor) after its gradient was accumulated."})),
-    {"_hooks", "input", py_hooks, "The dict of hooks on a tensor."},
-    method({"detach_", "input", py_detach_, "Takes a tensor out of the graph in place."}),
-    {"_push_saved_tensors_hooks", "pack, unpack", py_push_hooks,
-     "Pack and unpack hooks for what is saved from now on."},
-    {"_pop_saved_tensors_hooks", "", py_pop_hooks, "Ends the latest hooks."},
-    {"_accumulated_variable", "node", py_variable, "The leaf of an AccumulateGrad node."},
-    {"_gradient_edge", "input", py_gradient_edge,
-     "The node and output number that a tensor's gradient goes to."},
+    bind<queue>("_queue_callback", "callback",
+                "Calls it when the backward that runs now has ended."),
+    fact(bind<reaches_beyond>("_reaches_beyond", "tensors, inputs",
+                              "Whether the graph of tensors has leaves beside those given.")),
+    bind<current_backward>("_current_backward", "", "The number of the backward that runs, or -1."),
+    bind<[] { return int64_t{backward_depth()}; }>("_backward_depth", "",
+                                                   "How many backwards run inside each other."),
+    bind<order_of_execution>("_order_of_execution", "",
+                             "The nodes that the running backward will still call, in order."),
+    bind<will_reach>("_will_reach", "node",
+                     "Whether a gradient of the running backward comes to this node."),
+    bind<[] { return node_or_none(running_node()); }>("_running_node", "",
+                                                      "The node whose backward runs, or None."),
+    bind<will_run>("_will_run", "node", "Whether the running backward calls this node."),
+    bind<[](const char* name) {
+      return Object::borrow(reinterpret_cast<PyObject*>(node_subtype(name)));
+    }>("_node_type", "name", "The Python type of the nodes of this name."),
+    bind<[](const char* name) {
+      return Object::steal(PyUnicode_FromString(backward_name(name).c_str()));
+    }>("_backward_name", "operator_name", "The name of an operator's node."),
+    bind<set_autocast>("_set_autocast", "on, dtype",
+                       "Turns autocast on or off and sets its dtype; returns both as they were."),
+    bind<[] { return autocast.on ? std::optional(autocast.dtype) : std::nullopt; }>(
+        "_autocast_dtype", "", "What autocast lowers to in this thread; None where it is off."),
+    bind<set_grad_enabled>("_set_grad_enabled", "enabled",
+                           "Turns recording on or off; returns what it was."),
+    fact(function(bind<[] { return bool{grad_mode_enabled}; }>("is_grad_enabled", " -> bool",
+                                                               "Whether operators are recorded."))),
+    bind<set_inference>("_set_inference_mode", "enabled",
+                        "Turns inference mode on or off; returns what it was."),
+    fact(function(bind<[] { return bool{inference_mode_enabled}; }>(
+        "is_inference_mode_enabled", " -> bool", "Whether inference mode is on."))),
+    bind<set_anomaly>("_set_anomaly", "enabled, check_nan", "Turns anomaly mode on or off."),
+    bind<[] { return std::tuple<bool, bool>(anomaly_mode, anomaly_check_nan); }>(
+        "_anomaly", "", "(enabled, check_nan) of anomaly mode."),
+    fact(method(bind<[](Tensor& t, Flag wanted) -> Tensor& {
+      mark_requires_grad(t, wanted);
+      return t;
+    }>("requires_grad_", "input, requires_grad=True", "Sets requires_grad in place."))),
+    fact(method(bind<retain_grad_of>("retain_grad", "input -> None",
+                                     "Keep the gradient of a non-leaf in its grad."))),
+    fact(method(bind<register_hook>("register_hook", "input, hook -> object",
+                                    "Call hook(grad) whenever the gradient is computed."))),
+    fact(method(bind<register_post_hook>("register_post_accumulate_grad_hook",
+                                         "input, hook -> object",
+                                         "Call hook(tensor) after its gradient was accumulated."))),
+    bind<[](Tensor& t) {
+      PyObject* hooks = t.autograd && t.autograd->hooks ? t.autograd->hooks.get() : Py_None;
+      return Object::borrow(hooks);
+    }>("_hooks", "input", "The dict of hooks on a tensor."),
+    method(bind<detach_>("detach_", "input", "Takes a tensor out of the graph in place.")),
+    bind<[](PyObject* pack, PyObject* unpack) { push_saved_hooks(pack, unpack); }>(
+        "_push_saved_tensors_hooks", "pack, unpack",
+        "Pack and unpack hooks for what is saved from now on."),
+    bind<pop_saved_hooks>("_pop_saved_tensors_hooks", "", "Ends the latest hooks."),
+    bind<[](Node* node) {
+      Tensor* t = accumulated_variable(node);
+      return t ? TensorRef::borrow(t) : TensorRef();
+    }>("_accumulated_variable", "node", "The leaf of an AccumulateGrad node."),
+    bind<edge_of>("_gradient_edge", "input",
+                  "The node and output number that a tensor's gradient goes to."),
     {}};
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "dispatch/basics.h"
-#include "python/args.h"
+#include "python/bind.h"
 
 namespace flambeau {
 
@@ -107,7 +107,7 @@ bool function_takes_sparse(Node* node) {
 }
 
 const NodeKind function_kind = {function_backward, function_release, destroy_as<FunctionNode>,
-                                function_visit, function_find, function_takes_sparse};
+                                function_visit,    function_find,    function_takes_sparse};
 
 }  // namespace
 
@@ -428,56 +428,46 @@ Object record_outputs(FunctionNode& self, Object result, bool history, PyObject*
 
 namespace {
 
-/// _function_type(name): the type of a Function's nodes.
-PyObject* py_function_type(const Call& call) {
-  Args a(call);
-  const char* name = PyUnicode_AsUTF8(a[0]);
-  if (!name) throw PythonError();
-  return Py_NewRef(reinterpret_cast<PyObject*>(node_subtype(name, function_node_type)));
-}
-
-/// _function_node(type, backward): a node to be used as ctx.
-PyObject* py_function_node(const Call& call) {
-  Args a(call);
-  auto* type = reinterpret_cast<PyTypeObject*>(a[0]);
-  check<TypeError>(PyType_Check(a[0]) && PyType_IsSubtype(type, function_node_type), [] {
+/// A node to be used as ctx.
+Object make_ctx(PyObject* node_kind, PyObject* backward) {
+  auto* type = reinterpret_cast<PyTypeObject*>(node_kind);
+  check<TypeError>(PyType_Check(node_kind) && PyType_IsSubtype(type, function_node_type), [] {
     return message("_function_node(): takes a type made by _function_type.");
   });
-  return new_function_node(type, a[1]).release_py();
+  return Object::steal(new_function_node(type, backward).release_py());
 }
 
-/// _inspect_inputs(ctx, args) -> whether anything is to be recorded; sets ctx.needs_input_grad.
-PyObject* py_inspect(const Call& call) {
-  Args a(call);
-  check<TypeError>(PyObject_TypeCheck(a[0], function_node_type) && PyTuple_Check(a[1]),
-                   [] { return message("_inspect_inputs(): takes a node and a tuple."); });
-  Object items = Object::borrow(a[1]);
-  bool any =
-      inspect_arguments(function_of(a[0]), &PyTuple_GET_ITEM(a[1], 0), PyTuple_GET_SIZE(a[1]));
-  return PyBool_FromLong(any && grad_mode_enabled);
+FunctionNode& checked_ctx(const char* op, PyObject* ctx, PyObject* args) {
+  check<TypeError>(PyObject_TypeCheck(ctx, function_node_type) && PyTuple_Check(args),
+                   [&] { return message(op, ": takes a node and a tuple."); });
+  return function_of(ctx);
 }
 
-/// _record_function(ctx, args, result, history) -> result with its history set. Lists among args
-/// have no gradient.
-PyObject* py_record(const Call& call) {
-  Args a(call);
-  check<TypeError>(PyObject_TypeCheck(a[0], function_node_type) && PyTuple_Check(a[1]),
-                   [] { return message("_record_function(): takes a node and a tuple."); });
-  FunctionNode& self = function_of(a[0]);
-  PyObject* const* args = &PyTuple_GET_ITEM(a[1], 0);
-  Py_ssize_t n = PyTuple_GET_SIZE(a[1]);
-  bool history = a.truth(3);
-  if (history) set_argument_edges(self, args, n, false);
-  return record_outputs(self, Object::borrow(a[2]), history, args, n).release();
+/// Whether anything is to be recorded; sets ctx.needs_input_grad.
+bool inspect(Called op, PyObject* ctx, PyObject* args) {
+  FunctionNode& self = checked_ctx(op, ctx, args);
+  return inspect_arguments(self, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args)) &&
+         grad_mode_enabled;
+}
+
+/// The result with its history set. Lists among args have no gradient.
+Object record(Called op, PyObject* ctx, PyObject* args, PyObject* result, bool history) {
+  FunctionNode& self = checked_ctx(op, ctx, args);
+  PyObject* const* items = &PyTuple_GET_ITEM(args, 0);
+  Py_ssize_t n = PyTuple_GET_SIZE(args);
+  if (history) set_argument_edges(self, items, n, false);
+  return record_outputs(self, Object::borrow(result), history, items, n);
 }
 
 const NativeEntry entries[] = {
-    {"_function_type", "name", py_function_type, "The type of a Function's nodes."},
-    {"_function_node", "type, backward", py_function_node,
-     "A node whose backward is a Python function."},
-    {"_inspect_inputs", "ctx, args", py_inspect, "Whether a call is to be recorded."},
-    {"_record_function", "ctx, args, result, history", py_record,
-     "Gives the results of a Python function their history."},
+    bind<[](const char* name) {
+      return Object::borrow(reinterpret_cast<PyObject*>(node_subtype(name, function_node_type)));
+    }>("_function_type", "name", "The type of a Function's nodes."),
+    bind<make_ctx>("_function_node", "type, backward",
+                   "A node whose backward is a Python function."),
+    bind<inspect>("_inspect_inputs", "ctx, args", "Whether a call is to be recorded."),
+    bind<record>("_record_function", "ctx, args, result, history",
+                 "Gives the results of a Python function their history."),
     {}};
 
 }  // namespace

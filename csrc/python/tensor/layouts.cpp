@@ -4,6 +4,7 @@
 
 #include "autograd/meta.h"
 #include "dispatch/bound.h"
+#include "python/bind.h"
 #include "python/operator.h"
 #include "tensor/sparse.h"
 
@@ -53,45 +54,47 @@ namespace {
 
 PyObject* layouts = nullptr;  // a tuple, in the order of Layout
 
-Tensor& sparse_of(const Args& a) {
-  Tensor& t = a.tensor(0);
+SparseParts& parts_of(const char* op, Tensor& t) {
   check(is_sparse(t), [&] {
-    return message(a.function(), ": takes a sparse tensor, not a strided one, ", describe(t), ".");
+    return message(op, ": takes a sparse tensor, not a strided one, ", describe(t), ".");
   });
-  return t;
+  return *t.storage->sparse;
 }
 
-/// _sparse_make(layout number, compressed or None, indices, values, sizes, dense_dim, coalesced)
-PyObject* py_make(const Call& call) {
-  Args a(call);
+TensorRef make(Layout layout, Tensor* compressed, Tensor& indices, Tensor& values,
+               const Dims& sizes, int64_t dense_dim, bool coalesced) {
   SparseParts parts;
-  parts.layout = static_cast<Layout>(a.integer(0));
-  if (a.given(1)) parts.compressed = alias(a.tensor(1));
-  parts.indices = alias(a.tensor(2));
-  parts.values = alias(a.tensor(3));
-  parts.dense_dim = static_cast<uint8_t>(a.integer(5));
-  parts.coalesced = a.truth(6);
-  return make_sparse(std::move(parts), to_dims(a[4], "_sparse_make")).release_py();
+  parts.layout = layout;
+  if (compressed) parts.compressed = alias(*compressed);
+  parts.indices = alias(indices);
+  parts.values = alias(values);
+  parts.dense_dim = static_cast<uint8_t>(dense_dim);
+  parts.coalesced = coalesced;
+  return make_sparse(std::move(parts), sizes);
 }
 
-/// _sparse_parts(t) -> (layout number, compressed or None, indices, values, dense_dim, coalesced)
-PyObject* py_parts(const Call& call) {
-  const SparseParts& parts = *sparse_of(Args(call)).storage->sparse;
-  auto shown = [](const TensorRef& t) { return t ? alias(*t).release_py() : Py_NewRef(Py_None); };
-  return Py_BuildValue("(iNNNiO)", static_cast<int>(parts.layout), shown(parts.compressed),
-                       shown(parts.indices), shown(parts.values), static_cast<int>(parts.dense_dim),
-                       parts.coalesced ? Py_True : Py_False);
+/// (layout number, compressed or None, indices, values, dense_dim, coalesced)
+std::tuple<int64_t, TensorRef, TensorRef, TensorRef, int64_t, bool> shown_parts(Called op,
+                                                                                Tensor& t) {
+  const SparseParts& parts = parts_of(op, t);
+  auto shown = [](const TensorRef& part) { return part ? alias(*part) : TensorRef(); };
+  return {static_cast<int64_t>(parts.layout),
+          shown(parts.compressed),
+          shown(parts.indices),
+          shown(parts.values),
+          parts.dense_dim,
+          parts.coalesced};
 }
 
-/// _sparse_take(t, other, name): an operator of that name made t into `other`, history included.
-PyObject* py_take(const Call& call) {
-  Args a(call);
-  Tensor &t = sparse_of(a), &other = a.tensor(1);
+/// An operator of that name made t into `other`, history included.
+Tensor& take(Called op, Tensor& t, Tensor& other, PyObject* operator_name) {
+  parts_of(op, t);
   check(is_sparse(other), [&] {
-    return message(text_of(a[2]), ": a sparse tensor cannot become a strided one in place.");
+    return message(text_of(operator_name),
+                   ": a sparse tensor cannot become a strided one in place.");
   });
   // The name lives as long as the process: a storage remembers who wrote it last.
-  PyObject* name = Py_NewRef(a[2]);
+  PyObject* name = Py_NewRef(operator_name);
   PyUnicode_InternInPlace(&name);
   const char* writer = text_of(name);
   bool records = grad_mode_enabled && requires_grad(other);
@@ -103,52 +106,32 @@ PyObject* py_take(const Call& call) {
     t.requires_grad_leaf = false;
     set_history(t, other.autograd->grad_fn.get(), other.autograd->output_nr);
   }
-  return TensorRef::borrow(&t).release_py();
+  return t;
 }
 
-/// _sparse_set_coalesced(t, bool)
-PyObject* py_set_coalesced(const Call& call) {
-  Args a(call);
-  sparse_of(a).storage->sparse->coalesced = a.truth(1);
-  Py_RETURN_NONE;
-}
-
-/// _layout_of(t) -> the layout
-PyObject* py_layout(const Call& call) {
-  Tensor& t = Args(call).tensor(0);
-  return Py_NewRef(PyTuple_GET_ITEM(layouts, static_cast<int>(layout_of(t))));
-}
-
-/// _is_sparse(t) -> whether it has a sparse layout, of whatever kind
-PyObject* py_is_sparse(const Call& call) {
-  Args a(call);
-  return PyBool_FromLong(is_tensor(a[0]) && is_sparse(*as_tensor(a[0])));
-}
-
-/// _any_sparse() -> whether there is a sparse tensor anywhere
-PyObject* py_any_sparse(const Call&) { return PyBool_FromLong(sparse_tensors != 0); }
-
-/// _set_layouts(tuple of the layouts, strided first)
-PyObject* py_set_layouts(const Call& call) {
-  Args a(call);
-  check<TypeError>(PyTuple_Check(a[0]) && PyTuple_GET_SIZE(a[0]) == 6,
+void set_layouts(PyObject* objects) {
+  check<TypeError>(PyTuple_Check(objects) && PyTuple_GET_SIZE(objects) == 6,
                    [] { return message("_set_layouts(): takes a tuple of six."); });
-  Py_XSETREF(layouts, Py_NewRef(a[0]));
-  Py_RETURN_NONE;
+  Py_XSETREF(layouts, Py_NewRef(objects));
 }
 
 const NativeEntry entries[] = {
-    {"_sparse_make", "layout, compressed, indices, values, sizes, dense_dim, coalesced", py_make,
-     "A sparse tensor of its parts, which are not checked.", Mixing::all},
-    {"_sparse_parts", "input", py_parts, "What a sparse tensor is made of.", Mixing::all},
-    {"_sparse_take", "input, other, name", py_take, "Puts one sparse tensor into another's place.",
-     Mixing::all},
-    {"_sparse_set_coalesced", "input, coalesced", py_set_coalesced,
-     "Says that the indices are in order.", Mixing::all},
-    {"_layout_of", "input", py_layout, "The layout of a tensor.", Mixing::all},
-    {"_is_sparse", "input", py_is_sparse, "Whether a tensor is sparse.", Mixing::all},
-    {"_any_sparse", "", py_any_sparse, "Whether there are sparse tensors."},
-    {"_set_layouts", "layouts", py_set_layouts, "The objects that stand for the layouts."},
+    bind<make>("_sparse_make", "layout, compressed, indices, values, sizes, dense_dim, coalesced",
+               "A sparse tensor of its parts, which are not checked.", Mixing::all),
+    bind<shown_parts>("_sparse_parts", "input", "What a sparse tensor is made of.", Mixing::all),
+    bind<take>("_sparse_take", "input, other, name", "Puts one sparse tensor into another's place.",
+               Mixing::all),
+    bind<[](Called op, Tensor& t, bool coalesced) { parts_of(op, t).coalesced = coalesced; }>(
+        "_sparse_set_coalesced", "input, coalesced", "Says that the indices are in order.",
+        Mixing::all),
+    bind<[](Tensor& t) {
+      return Object::borrow(PyTuple_GET_ITEM(layouts, static_cast<int>(layout_of(t))));
+    }>("_layout_of", "input", "The layout of a tensor.", Mixing::all),
+    bind<[](PyObject* o) { return is_tensor(o) && is_sparse(*as_tensor(o)); }>(
+        "_is_sparse", "input", "Whether it is a sparse tensor.", Mixing::all),
+    bind<[] { return sparse_tensors != 0; }>("_any_sparse", "",
+                                             "Whether there are sparse tensors."),
+    bind<set_layouts>("_set_layouts", "layouts", "The objects that stand for the layouts."),
     {}};
 
 }  // namespace

@@ -1,6 +1,6 @@
 // A tensor's memory as a NumPy array, or as a buffer of bytes.
 #include "dispatch/promotion.h"
-#include "python/args.h"
+#include "python/bind.h"
 
 namespace flambeau {
 
@@ -64,10 +64,9 @@ PyObject* numpy_dtype(Numpy& numpy, DType dtype) {
   return known;
 }
 
-/// _as_array(input): a NumPy array over its memory; input has a dtype that NumPy knows.
-PyObject* py_as_array(const Call& call) {
+/// A NumPy array over a tensor's memory, of a dtype that NumPy knows.
+PyObject* as_array(Tensor& t) {
   static Numpy numpy;
-  Tensor& t = Args(call).tensor(0);
   check<TypeError>(!t.is_meta(), [&] {
     return message("numpy: ", describe(t), " is on the meta device and has no memory to share.");
   });
@@ -92,18 +91,17 @@ PyObject* py_as_array(const Call& call) {
   return array;
 }
 
-/// _lent_bytes(input): the memory of a contiguous tensor, for those who take buffers.
-PyObject* py_lent_bytes(const Call& call) {
-  Tensor& t = Args(call).tensor(0);
+/// The memory of a contiguous tensor, for those who take buffers.
+Object lent_bytes(Tensor& t) {
   check(t.contiguous, [&] {
     return message("_lent_bytes: ", describe(t), " is not contiguous. Use contiguous().");
   });
-  return lend(t, t.numel * itemsize(t.dtype)).release();
+  return lend(t, t.numel * itemsize(t.dtype));
 }
 
 const NativeEntry entries[] = {
-    {"_as_array", "input", py_as_array, "A NumPy array over a tensor's memory."},
-    {"_lent_bytes", "input", py_lent_bytes, "The bytes of a contiguous tensor, as a buffer."},
+    bind<as_array>("_as_array", "input", "A NumPy array over a tensor's memory."),
+    bind<lent_bytes>("_lent_bytes", "input", "The bytes of a contiguous tensor, as a buffer."),
     {}};
 
 }  // namespace

@@ -1,58 +1,31 @@
 // The storage behind a tensor, for the Python classes of storages and for set_.
-#include <utility>
-
-#include "autograd/meta.h"
-#include "python/args.h"
+#include "dispatch/in_place.h"
+#include "python/bind.h"
 #include "tensor/shared.h"
 
 namespace flambeau {
 
 namespace {
 
-Storage* storage_of(const Call& call) { return Args(call).tensor(0).storage; }
-PyObject* address(const void* p) {
-  return PyLong_FromUnsignedLongLong(reinterpret_cast<uint64_t>(p));
+Object address(const void* p) {
+  return Object::steal(PyLong_FromUnsignedLongLong(reinterpret_cast<uint64_t>(p)));
 }
 
-PyObject* py_storage_ptr(const Call& call) { return address(storage_of(call)->data); }
-PyObject* py_storage_id(const Call& call) { return address(storage_of(call)); }
-PyObject* py_storage_nbytes(const Call& call) {
-  return PyLong_FromLongLong(storage_of(call)->nbytes);
-}
-PyObject* py_storage_resizable(const Call& call) {
-  return PyBool_FromLong(storage_of(call)->resizable);
-}
-PyObject* py_storage_is_shared(const Call& call) {
-  return PyBool_FromLong(storage_of(call)->shared);
-}
-PyObject* py_storage_share(const Call& call) {
-  share_storage(storage_of(call));
-  Py_RETURN_NONE;
-}
-PyObject* py_storage_mark_shared(const Call& call) {
-  storage_of(call)->shared = true;
-  Py_RETURN_NONE;
-}
-/// _storage_place(input): (segment, descriptor, offset) of a storage in a segment, else None.
-PyObject* py_storage_place(const Call& call) {
-  SharedPlace place = shared_place(storage_of(call));
-  if (place.segment == 0) Py_RETURN_NONE;
-  return Py_BuildValue("(KiL)", static_cast<unsigned long long>(place.segment), place.descriptor,
-                       static_cast<long long>(place.offset));
-}
-PyObject* py_hold_for_message(const Call& call) {
-  hold_for_message(storage_of(call));
-  Py_RETURN_NONE;
+/// (segment, descriptor, offset) of a storage in a segment, else None.
+Object place_of(Tensor& t) {
+  SharedPlace place = shared_place(t.storage);
+  if (place.segment == 0) return Object::borrow(Py_None);
+  return Object::steal(Py_BuildValue("(KiL)", static_cast<unsigned long long>(place.segment),
+                                     place.descriptor, static_cast<long long>(place.offset)));
 }
 
 constexpr const char* segment_name = "flambeau.segment";
 
-/// _open_segment(segment, descriptor): a capsule that holds the segment of a message.
-PyObject* py_open_segment(const Call& call) {
-  Args a(call);
-  uint64_t number = PyLong_AsUnsignedLongLong(a[0]);
+/// A capsule that holds the segment of a message.
+PyObject* hold_segment(PyObject* segment_number, int64_t descriptor) {
+  uint64_t number = PyLong_AsUnsignedLongLong(segment_number);
   if (PyErr_Occurred()) throw PythonError();
-  Segment* segment = open_segment(number, static_cast<int>(a.integer(1)));
+  Segment* segment = open_segment(number, static_cast<int>(descriptor));
   PyObject* capsule = PyCapsule_New(segment, segment_name, [](PyObject* o) {
     close_segment(static_cast<Segment*>(PyCapsule_GetPointer(o, segment_name)));
   });
@@ -62,108 +35,61 @@ PyObject* py_open_segment(const Call& call) {
   }
   return capsule;
 }
-PyObject* bytes_of(Storage* s) {
+TensorRef bytes_of(Storage* s) {
   TensorRef t = make_tensor(s, DType::uint8, Dims{s->nbytes}, Dims{1}, 0);
   release(s);
-  return t.release_py();
+  return t;
 }
-/// _storage_at(opened, offset, nbytes): the bytes there, as a tensor.
-PyObject* py_storage_at(const Call& call) {
-  Args a(call);
-  auto* segment = static_cast<Segment*>(PyCapsule_GetPointer(a[0], segment_name));
+TensorRef bytes_at(PyObject* opened, int64_t offset, int64_t nbytes) {
+  auto* segment = static_cast<Segment*>(PyCapsule_GetPointer(opened, segment_name));
   if (!segment) throw PythonError();
-  return bytes_of(storage_at(segment, a.integer(1), a.integer(2)));
+  return bytes_of(storage_at(segment, offset, nbytes));
 }
-PyObject* py_allocate_shared(const Call& call) {
-  return bytes_of(allocate_shared(Args(call).integer(0)));
-}
-PyObject* py_set_few_segments(const Call& call) {
-  set_few_segments(Args(call).truth(0));
-  Py_RETURN_NONE;
-}
-PyObject* py_drop_idle_segments(const Call& call) {
-  Args{call};
-  drop_idle_segments();
-  Py_RETURN_NONE;
-}
-PyObject* py_storage_resize(const Call& call) {
-  Args a(call);
-  Storage* storage = a.tensor(0).storage;
-  int64_t nbytes = a.integer(1);
+
+void resize_bytes(Tensor& t, int64_t nbytes) {
   check(nbytes >= 0, [&] { return message("resize_: a storage of ", nbytes, " bytes can't be."); });
-  if (nbytes < storage->nbytes)
-    shrink_storage(storage, nbytes);
+  if (nbytes < t.storage->nbytes)
+    shrink_storage(t.storage, nbytes);
   else
-    resize_storage(storage, nbytes);
-  Py_RETURN_NONE;
-}
-
-/// _set_layout(t, source, offset, sizes, strides, is_new): t looks at source's storage from now on.
-/// Of a new t, which nobody has seen, that is no write.
-PyObject* py_set_layout(const Call& call) {
-  Args a(call);
-  Tensor &t = a.tensor(0), &source = a.tensor(1);
-  Dims sizes = to_dims(a[3], "set_"), strides = to_dims(a[4], "set_");
-  check(sizes.n == strides.n, [&] {
-    return message("set_: sizes ", to_string(sizes), " and strides ", to_string(strides),
-                   " differ in length.");
-  });
-  int64_t need, offset = a.integer(2);
-  if (__builtin_mul_overflow(reach(sizes, strides, offset, "set_"), itemsize(t.dtype), &need))
-    throw_too_large(sizes);
-  check<DeviceError>(source.device() == t.device(), [&] {
-    return message("set_: the tensor is on ", to_string(t.device()), " and the source on ",
-                   to_string(source.device()), ". They must be the same.");
-  });
-  check_inplace(t, "set_");
-  check(!grad_mode_enabled || !requires_grad(t), [&] {
-    return message("set_: this ", describe(t),
-                   " is a result in the graph, and set_ has no derivative. Use detach() first.");
-  });
-  if (need > source.storage->nbytes) resize_storage(source.storage, need);
-  retain(source.storage);
-  Storage* old = std::exchange(t.storage, source.storage);
-  set_layout(t, sizes, strides, offset);
-  release(old);  // last: what owns foreign memory may run Python as it goes
-  leave_base(t);
-  if (!a.truth(5)) t.bump_version("set_");
-  return TensorRef::borrow(&t).release_py();
-}
-
-/// _swap(a, b): each object has what the other was: elements, history, class, attributes.
-PyObject* py_swap(const Call& call) {
-  Args a(call);
-  if (&a.tensor(0) != &a.tensor(1)) swap_contents(a.tensor(0), a.tensor(1));
-  Py_RETURN_NONE;
+    resize_storage(t.storage, nbytes);
 }
 
 const NativeEntry entries[] = {
-    {"_swap", "input, other", py_swap, "Two tensors with their contents exchanged.", Mixing::all},
-    {"_storage_ptr", "input", py_storage_ptr, "The address of the storage's bytes."},
-    {"_storage_id", "input", py_storage_id,
-     "A number that tensors over one storage have in common."},
-    {"_storage_nbytes", "input", py_storage_nbytes, "The bytes of the storage."},
-    {"_storage_resizable", "input", py_storage_resizable, "Whether the storage owns its bytes."},
-    {"_storage_is_shared", "input", py_storage_is_shared, "Whether other processes see its bytes."},
-    {"_storage_share", "input", py_storage_share,
-     "Moves its bytes to where other processes see them."},
-    {"_storage_place", "input", py_storage_place,
-     "Its segment, the descriptor of that, its offset there."},
-    {"_storage_at", "opened, offset, nbytes", py_storage_at, "The bytes at a place of a segment."},
-    {"_hold_for_message", "input", py_hold_for_message,
-     "Counts a message as a holder of its segment."},
-    {"_open_segment", "segment, descriptor", py_open_segment,
-     "The segment that a message speaks of, held."},
-    {"_allocate_shared", "nbytes", py_allocate_shared, "New bytes in a segment, uninitialised."},
-    {"_drop_idle_segments", "", py_drop_idle_segments,
-     "Unmaps segments that wait to be used again."},
-    {"_set_few_segments", "few", py_set_few_segments, "Whether large storages share segments too."},
-    {"_storage_mark_shared", "input", py_storage_mark_shared,
-     "Notes that other processes see its bytes."},
-    {"_storage_resize", "input, nbytes", py_storage_resize,
-     "Another number of bytes; those that stay are kept."},
-    {"_set_layout", "input, source, storage_offset, size, stride, is_new=False", py_set_layout,
-     "Another storage, offset, sizes and strides in place.", Mixing::all},
+    bind<[](Tensor& a, Tensor& b) {
+      if (&a != &b) swap_contents(a, b);
+    }>("_swap", "input, other", "Two tensors with their contents exchanged.", Mixing::all),
+    bind<[](Tensor& t) { return address(t.storage->data); }>("_storage_ptr", "input",
+                                                             "The address of the storage's bytes."),
+    bind<[](Tensor& t) { return address(t.storage); }>(
+        "_storage_id", "input", "A number that tensors over one storage have in common."),
+    bind<[](Tensor& t) { return t.storage->nbytes; }>("_storage_nbytes", "input",
+                                                      "The bytes of the storage."),
+    bind<[](Tensor& t) { return bool{t.storage->resizable}; }>(
+        "_storage_resizable", "input", "Whether the storage owns its bytes."),
+    bind<[](Tensor& t) { return bool{t.storage->shared}; }>(
+        "_storage_is_shared", "input", "Whether other processes see its bytes."),
+    bind<[](Tensor& t) { share_storage(t.storage); }>(
+        "_storage_share", "input", "Moves its bytes to where other processes see them."),
+    bind<place_of>("_storage_place", "input",
+                   "Its segment, the descriptor of that, its offset there."),
+    bind<bytes_at>("_storage_at", "opened, offset, nbytes",
+                   "The bytes at a place of a segment, as a tensor."),
+    bind<[](Tensor& t) { hold_for_message(t.storage); }>(
+        "_hold_for_message", "input", "Counts a message as a holder of its segment."),
+    bind<hold_segment>("_open_segment", "segment, descriptor",
+                       "The segment that a message speaks of, held."),
+    bind<[](int64_t nbytes) { return bytes_of(allocate_shared(nbytes)); }>(
+        "_allocate_shared", "nbytes", "New bytes in a segment, uninitialised."),
+    bind<drop_idle_segments>("_drop_idle_segments", "",
+                             "Unmaps segments that wait to be used again."),
+    bind<set_few_segments>("_set_few_segments", "few",
+                           "Whether large storages share segments too."),
+    bind<[](Tensor& t) { t.storage->shared = true; }>("_storage_mark_shared", "input",
+                                                      "Notes that other processes see its bytes."),
+    bind<resize_bytes>("_storage_resize", "input, nbytes",
+                       "Another number of bytes; those that stay are kept."),
+    bind<set_storage>("_set_layout", "input, source, storage_offset, size, stride, is_new=False",
+                      "Another storage, offset, sizes and strides in place.", Mixing::all),
     {}};
 
 }  // namespace

@@ -1,6 +1,8 @@
 // dtype objects, torch.Size and devices.
 #include <Python.h>
 
+#include <utility>
+
 #include "python/args.h"
 
 namespace flambeau {
@@ -270,27 +272,17 @@ Object listed(PyObject* o) {
 }
 
 std::vector<Tensor*> tensors_or_none(PyObject* o, const char* function) {
-  Object list = listed(o);
-  if (!list) throw PythonError();
-  std::vector<Tensor*> tensors(static_cast<size_t>(PySequence_Fast_GET_SIZE(list.get())));
-  for (size_t k = 0; k < tensors.size(); ++k) {
-    PyObject* item = PySequence_Fast_GET_ITEM(list.get(), k);
+  check<TypeError>(PyList_Check(o) || PyTuple_Check(o), [&] {
+    return message(function, ": takes a list or tuple of Tensors, not ", Py_TYPE(o)->tp_name, ".");
+  });
+  std::vector<Tensor*> tensors;
+  each_item(o, [&](PyObject* item) {
     check<TypeError>(item == Py_None || is_tensor(item), [&] {
       return message(function, ": takes Tensors or None, not ", Py_TYPE(item)->tp_name, ".");
     });
-    tensors[k] = item == Py_None ? nullptr : as_tensor(item);
-  }
-  return tensors;
-}
-
-Tensor& first_tensor(const Call& call) {
-  bool given = call.n + call.n_named() > 0;
-  check<TypeError>(given && is_tensor(call.args[0]), [&] {
-    return message(call.function(), ": input must be a Tensor",
-                   given ? ", not " : "; it is missing",
-                   given ? Py_TYPE(call.args[0])->tp_name : "", ".");
+    tensors.push_back(item == Py_None ? nullptr : as_tensor(item));
   });
-  return *as_tensor(call.args[0]);
+  return tensors;
 }
 
 /// Calls take(integer) for each int of a sequence, or for the one int.
@@ -328,25 +320,36 @@ std::vector<int64_t> to_integers(PyObject* o, const char* function) {
   return list;
 }
 
-Dims rest_as_dims(const Call& call, Py_ssize_t first) {
-  const char* function = call.function();
-  for (Py_ssize_t k = 0; k < call.n_named(); ++k) {
-    PyObject* key = PyTuple_GET_ITEM(call.names, k);
-    if (first == 1 && call.n + k == 0) continue;  // the tensor, by name
-    std::string_view name = strchr(call.self->entry->signature, '*') + 1;
-    name = name.substr(0, name.find(','));
-    check<TypeError>(name == text_of(key), [&] {
-      return message(function, ": has no argument '", text_of(key),
-                     "'; the sizes may go by the name '", name, "'.");
-    });
-    check<TypeError>(call.n <= first, [&] {
-      return message(function, ": '", name, "' was given twice, by position and by name.");
-    });
-    return to_dims(call.args[call.n + k], function);
-  }
-  if (call.n == first + 1) return to_dims(call.args[first], function);
+Dims to_dims(Rest rest, const char* function) {
+  if (rest.n == 1) return to_dims(rest.items[0], function);
   Dims dims;
-  for (Py_ssize_t i = first; i < call.n; ++i) dims.push(to_integer(call.args[i], function));
+  for (Py_ssize_t i = 0; i < rest.n; ++i) dims.push(to_integer(rest.items[i], function));
+  return dims;
+}
+
+int to_dim(PyObject* o, int ndim, const char* function) {
+  check<TypeError>(PyIndex_Check(o) && !PyBool_Check(o), [&] {
+    return message(function, ": dim must be an int, not ", Py_TYPE(o)->tp_name, ".");
+  });
+  return wrap_dim(to_integer(o, function), ndim, function);
+}
+
+static Dims all_dims(int ndim) {
+  Dims dims;
+  for (int d = 0; d < ndim; ++d) dims.push(d);
+  return dims;
+}
+
+Dims to_wrapped_dims(PyObject* o, int ndim, const char* function) {
+  if (o == Py_None) return all_dims(ndim);
+  Dims dims = to_dims(o, function);
+  bool seen[max_ndim] = {};
+  for (int i = 0; i < dims.n; ++i) {
+    const int64_t given = std::exchange(dims[i], wrap_dim(dims[i], ndim, function));
+    check(!std::exchange(seen[dims[i]], true), [&] {
+      return message(function, ": dim ", given, " is named more than once. Name each dim once.");
+    });
+  }
   return dims;
 }
 
@@ -355,23 +358,8 @@ Dims to_reduced_dims(PyObject* o, int ndim, const char* function) {
     return message(function, ": input has ", ndim, " dimensions; reductions take at most ",
                    most_reducible_dims, ". Flatten some of them.");
   });
-  Dims dims;
-  bool seen[max_ndim] = {};
-  if (o && o != Py_None) {
-    Dims given = to_dims(o, function);
-    for (int i = 0; i < given.n; ++i) {
-      int d = wrap_dim(given[i], ndim, function);
-      check(!seen[d], [&] {
-        return message(function, ": dim ", given[i],
-                       " is named more than once. Name each dim once.");
-      });
-      seen[d] = true;
-      if (ndim) dims.push(d);
-    }
-    if (given.n) return dims;
-  }
-  for (int d = 0; d < ndim; ++d) dims.push(d);
-  return dims;
+  Dims dims = to_wrapped_dims(o, ndim, function);
+  return dims.n == 0 || ndim == 0 ? all_dims(ndim) : dims;
 }
 
 PyObject* tensor_tuple(const std::vector<TensorRef>& tensors) {

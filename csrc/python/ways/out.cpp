@@ -6,49 +6,32 @@
 #include "dispatch/join.h"
 #include "dispatch/overlap.h"
 #include "dispatch/pointwise.h"
-#include "python/args.h"
+#include "python/bind.h"
 
 namespace flambeau {
 
 namespace {
 
-/// _finish_out(result, out, name): what finish_out does, for operators written in Python.
-PyObject* py_finish_out(const Call& call) {
-  Args a(call);
-  a.speak_for(2);
-  return finish_out(TensorRef::borrow(&a.tensor(0)), &a.tensor(1), a.function()).release_py();
+/// A tensor of an operator written in Python, in whose name messages speak.
+Tensor& tensor_of(const char* op, const char* role, PyObject* o) {
+  check<TypeError>(is_tensor(o), [&] {
+    return message(op, ": ", role, " must be a Tensor, not ", Py_TYPE(o)->tp_name, ".");
+  });
+  return *as_tensor(o);
 }
 
-/// _check_out(out, dtype, inputs, name): raises unless out has this dtype and lies apart from
-/// inputs.
-PyObject* py_check_out(const Call& call) {
-  Args a(call);
-  a.speak_for(3);
-  const char* op = a.function();
-  const Tensor& out = a.tensor(0);
-  DType expected = to_dtype_value(a[1], op);
-  check<TypeError>(PyTuple_Check(a[2]), [] { return message("_check_out(): expected a tuple."); });
+/// Raises unless out has this dtype and lies apart from the tensors among inputs.
+void check_out(PyObject* given, DType expected, PyObject* inputs, const char* op) {
+  Tensor& out = tensor_of(op, "out", given);
+  check<TypeError>(PyTuple_Check(inputs),
+                   [] { return message("_check_out(): expected a tuple."); });
   check(out.dtype == expected, [&] {
     return message(op, ": out is ", name(out.dtype), " but the result is ", name(expected),
                    ". Give out that dtype.");
   });
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a[2]); ++i)
-    if (PyObject* input = PyTuple_GET_ITEM(a[2], i); is_tensor(input))
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(inputs); ++i)
+    if (PyObject* input = PyTuple_GET_ITEM(inputs, i); is_tensor(input))
       check_apart(*as_tensor(input), out, op);
-  Py_RETURN_NONE;
-}
-
-PyObject* py_check_inplace(const Call& call) {
-  Args a(call);
-  a.speak_for(1);
-  Tensor& t = a.tensor(0);
-  check_inplace(t.batched ? *batch_in(t).value : t, a.function());
-  Py_RETURN_NONE;
-}
-PyObject* py_bump_version(const Call& call) {
-  Args a(call);
-  a.tensor(0).bump_version("an in-place operator");
-  Py_RETURN_NONE;
 }
 
 std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
@@ -74,28 +57,29 @@ std::vector<TensorRef> tensors_of(PyObject* o, const char* function) {
   }
   return tensors;
 }
-PyObject* join(const Call& call, const char* function,
-               TensorRef (*operation)(const std::vector<TensorRef>&, int64_t)) {
-  Args a(call);
-  std::vector<TensorRef> tensors = tensors_of(a[0], function);
-  Tensor* out = a.given(2) ? &a.tensor(2) : nullptr;
+template <TensorRef (*operation)(const std::vector<TensorRef>&, int64_t)>
+TensorRef join(Called op, PyObject* list, int64_t dim, Tensor* out) {
+  std::vector<TensorRef> tensors = tensors_of(list, op);
   if (out)
-    for (const TensorRef& t : tensors) check_apart(*t, *out, function);
-  return finish_out(operation(tensors, a.integer(1)), out, function).release_py();
+    for (const TensorRef& t : tensors) check_apart(*t, *out, op);
+  return finish_out(operation(tensors, dim), out, op);
 }
-PyObject* py_cat(const Call& call) { return join(call, "cat", cat); }
-PyObject* py_stack(const Call& call) { return join(call, "stack", stack); }
 
 const NativeEntry entries[] = {
-    {"_finish_out", "result, out, name", py_finish_out, "Puts a result into out=."},
-    {"_check_out", "out, dtype, inputs, name", py_check_out,
-     "Raises unless out= has the dtype and lies apart from the inputs."},
-    {"_check_inplace", "input, name", py_check_inplace,
-     "Raises if a tensor may not be written in place."},
-    {"_bump_version", "input, name=None", py_bump_version, "Notes a write in place."},
-    {"cat", "tensors, dim=0, *, out=None", py_cat, "Tensors one after the other along dim."},
-    {"stack", "tensors, dim=0, *, out=None", py_stack,
-     "Tensors of one shape along a new dimension."},
+    bind<[](Tensor& result, PyObject* out, const char* name) {
+      return finish_out(TensorRef::borrow(&result), &tensor_of(name, "out", out), name);
+    }>("_finish_out", "result, out, name", "Puts a result into out=."),
+    bind<check_out>("_check_out", "out, dtype, inputs, name",
+                    "Raises unless out= has the dtype and lies apart from the inputs."),
+    bind<[](PyObject* input, const char* name) {
+      Tensor& t = tensor_of(name, "input", input);
+      check_inplace(t.batched ? *batch_in(t).value : t, name);
+    }>("_check_inplace", "input, name", "Raises if a tensor may not be written in place."),
+    bind<[](Tensor& t) { t.bump_version("an in-place operator"); }>("_bump_version", "input",
+                                                                    "Notes a write in place."),
+    bind<join<cat>>("cat", "tensors, dim=0, *, out=None", "Tensors one after the other along dim."),
+    bind<join<stack>>("stack", "tensors, dim=0, *, out=None",
+                      "Tensors of one shape along a new dimension."),
     {}};
 
 }  // namespace

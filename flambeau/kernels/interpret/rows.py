@@ -1,5 +1,7 @@
 """The slow engine's reductions and row functions: NumPy over all outputs, element after element."""
 
+from ..schedules import reductions
+from ..schedules.reduce import limit_of
 from ..schedules.row_plan import Plan
 from ..types import DTYPES, compute_dtype
 from .pointwise import convert, evaluate, numpy_dtype, read, write
@@ -28,12 +30,10 @@ def _reduce(reduction, values, as_dtypes, params, param_dtypes, index0=0):
     """[(values, dtype)] of the outputs of a reduction along the last dimension of `values`."""
     import numpy as np
 
-    from ..schedules.reduce import _limit
-
     computed = [compute_dtype(d) for d in as_dtypes]
     outer = reduction._states(as_dtypes, None)[2]
     n_out, n_red = values[0].shape
-    state = [np.full(n_out, _limit(v, d), numpy_dtype(d)) for v, d in zip(reduction.init, outer)]
+    state = [np.full(n_out, limit_of(v, d), numpy_dtype(d)) for v, d in zip(reduction.init, outer)]
     dtypes = [*outer, *computed, *param_dtypes]
     for i in range(n_red):
         elements = [v[:, i] for v in values]
@@ -80,8 +80,6 @@ def interpret_rows(rows, inputs, in_dtypes, kinds, out_dtypes, as_dtype=None, ro
 def _special(s, known, dtypes, whole, row0):
     """(values, dtype) of one word that sees more than its element."""
     import numpy as np
-
-    from ..schedules import reductions
 
     n_rows, row_len = whole
     if s.op == "position":

@@ -5,10 +5,10 @@ small maps, each with a small derivative of its own, orders cost what they do in
 Where a part ends its value is stored: only nodes that have the dtype of the whole will do.
 """
 
+from ..analysis import infer
 from ..expression import input as symbol
 from ..expression import inputs_of, node, substitute, topological
 from ..types import DtypeError
-from .map import infer
 
 LARGEST = 1  # operations of a part, unless what it needs must stay inside the kernel
 

@@ -27,6 +27,7 @@ from ..emit import Module, Value, constant
 from ..expression import const, digest_text, topological
 from ..expression import input as symbol
 from ..function import Function
+from ..lower import lower
 from ..types import DTYPES, promote_all
 from .sweep import GROUP, SHORT_ROW, Accumulators, Group, lanes_for, ramp, short_sweep, sweep
 
@@ -64,15 +65,15 @@ class Algebra:
 
     def initial(self, dtypes, block):
         """The state before any element."""
-        return [block.convert(constant(_limit(v, d)), d) for v, d in zip(self.init, dtypes)]
+        return [block.convert(constant(limit_of(v, d)), d) for v, d in zip(self.init, dtypes)]
 
     def step(self, block, state, values):
-        return block.lower(self.step_roots, [*state, *values])
+        return lower(block, self.step_roots, [*state, *values])
 
     def combine(self, block, a, b, dtypes):
         a = [block.convert(v, d) for v, d in zip(a, dtypes)]
         b = [block.convert(v, d) for v, d in zip(b, dtypes)]
-        joined = block.lower(self.combine_roots, [*a, *b])
+        joined = lower(block, self.combine_roots, [*a, *b])
         return [block.convert(v, d) for v, d in zip(joined, dtypes)]
 
 
@@ -80,7 +81,7 @@ def _roots(result):
     return tuple(const(r) for r in (result if isinstance(result, (tuple, list)) else (result,)))
 
 
-def _limit(value, dtype):
+def limit_of(value, dtype):
     """`value`, where "lowest" and "highest" mean those of dtype."""
     if value not in ("lowest", "highest"):
         return value
@@ -231,12 +232,6 @@ class Reduce:
         outputs = states if stage == "partial" else self.n_out
         inputs = states if stage == "combine" else self.n_in
         return assemble(ir, outputs + inputs + self.n_params, arch)
-
-    def interpret(self, inputs, in_dtypes, as_dtype, out_dtypes, index0=0):
-        """The outputs as NumPy arrays for arrays (n_out, n_red), computed slowly and without LLVM."""
-        from ..interpret.rows import interpret_reduce
-
-        return interpret_reduce(self, inputs, in_dtypes, as_dtype, out_dtypes, index0)
 
     def _variant(self, in_dtypes, as_dtype, out_dtypes, mode, stage):
         if len(in_dtypes) != self.n_in + self.n_params or (
@@ -449,8 +444,8 @@ class _Kernel:
         else:
             k = self.reduction.algebra.n_state
             n = self.count_value(width) if self.stage == "full" or len(state) == k else state[k]
-            values = block.lower(
-                self.reduction.finish_roots, [*state[:k], n, *self.load_params(width)]
+            values = lower(
+                block, self.reduction.finish_roots, [*state[:k], n, *self.load_params(width)]
             )
         for value, dtype, pointer in zip(values, self.out_dtypes, pointers):
             block.store(value, dtype, pointer, count)

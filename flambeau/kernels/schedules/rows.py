@@ -16,13 +16,14 @@ Long rows are groups of one, so that a row stays in cache from pass to pass.
 
 from contextlib import contextmanager
 
+from ..analysis import infer
 from ..emit import Module, Value
 from ..expression import digest_text, substitute, topological, trace
 from ..expression import input as symbol
 from ..function import Function
+from ..lower import lower
 from ..types import DTYPES, compute_dtype
 from . import reductions, row_plan
-from .map import infer
 from .row_language import *  # noqa: F403
 from .sweep import (
     GROUP,
@@ -90,12 +91,6 @@ class Rows:
         return assemble(
             self.ir(in_dtypes, kinds, out_dtypes, as_dtype, PtxTarget()), len(kinds), arch
         )
-
-    def interpret(self, inputs, in_dtypes, kinds, out_dtypes, as_dtype=None, row0=0):
-        """The outputs as NumPy arrays, computed slowly and without LLVM."""
-        from ..interpret.rows import interpret_rows
-
-        return interpret_rows(self, inputs, in_dtypes, kinds, out_dtypes, as_dtype, row0)
 
     def _variant(self, in_dtypes, kinds, out_dtypes, as_dtype):
         if (len(in_dtypes), len(out_dtypes)) != (self.n_in, self.n_out) or (
@@ -232,7 +227,7 @@ class _Kernel:
         width = self.rows if r is None else 1
         wanted = {n.attr for n in topological(roots) if n.op == "input"}
         inputs = {k: self.recall(self.known[k], width, r) for k in wanted}
-        return self.f.at(width).lower(roots, inputs)
+        return lower(self.f.at(width), roots, inputs)
 
     def at_row(self, r):
         """Sets the operands' pointers to row r of the group."""
@@ -288,7 +283,7 @@ class _Kernel:
                 inputs[n.attr] = self.one_element(n.attr, at, inside, nothing)
             else:
                 inputs[n.attr] = self.recall(self.known[n.attr], 1, r)
-        (value,) = block.lower([expression], inputs)
+        (value,) = lower(block, [expression], inputs)
         value = block.convert(value, infer([expression], self.dtypes)[id(expression)][0])
         register = DTYPES[value.dtype].register
         names = [
@@ -356,7 +351,7 @@ class _Kernel:
             supply = prepare(r)
 
             def evaluate(i, count):
-                values = f.at(width).lower(roots, supply(i, count))
+                values = lower(f.at(width), roots, supply(i, count))
                 if stores:
                     self.kept_in = self.out_dtypes[where_kept], where_kept
                     self.put(values[-1], where_kept, i, count)
@@ -412,7 +407,7 @@ class _Kernel:
         for ((name, args), specials), state, a in zip(groups.items(), states, accumulators):
             reduction = getattr(reductions, name)
             params = self.lower_rows(args[reduction.n_in :])
-            values = block.lower(reduction.finish_roots, [*state, length, *params])
+            values = lower(block, reduction.finish_roots, [*state, length, *params])
             inner = a.inner[0].dtypes
             for s in specials:
                 value = values[s.attr[1]]
@@ -475,7 +470,7 @@ class _Kernel:
             supply = prepare(r)
 
             def write(i, count):
-                for j, value in zip(self.vector_outputs, block.lower(roots, supply(i, count))):
+                for j, value in zip(self.vector_outputs, lower(block, roots, supply(i, count))):
                     self.put(value, j, i, count)
 
             full = f.round_down("%row_len", per_step)

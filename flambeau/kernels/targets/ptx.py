@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..emit import Module, Value
 from ..expression import topological
 from ..function import Function
+from ..lower import lower
 from ..types import DTYPES
 
 _ARRAYS = re.compile(r"ptr (%ptrs|%\w*strides)")
@@ -103,7 +104,7 @@ def map_ir(map_, in_dtypes, as_dtypes, out_dtypes, modes):
             block.convert(block.load(p, d), a)
             for p, d, a in zip(places[n_out:], in_dtypes, as_dtypes)
         ]
-        for value, place, dtype in zip(block.lower(map_.expressions, inputs), places, out_dtypes):
+        for value, place, dtype in zip(lower(block, map_.expressions, inputs), places, out_dtypes):
             block.store(value, dtype, place)
     f.finish()
     return f.module.text()

@@ -120,16 +120,7 @@ def multi_head_attention_forward(
             key_padding_mask = key_padding_mask.unsqueeze(0)
     T, B, E = query.shape
     S = key.size(0)
-    if embed_dim_to_check != E:
-        raise AssertionError(
-            f"multi_head_attention: query has {E} features; embed_dim is {embed_dim_to_check}. The "
-            "last size of query must be embed_dim."
-        )
-    head_dim = E // num_heads
-    if head_dim * num_heads != E:
-        raise AssertionError(
-            f"multi_head_attention: embed_dim {E} does not divide into {num_heads} heads."
-        )
+    head_dim = _checked_head_dim(E, embed_dim_to_check, num_heads)
     if is_causal and attn_mask is None:
         raise RuntimeError(
             "multi_head_attention: is_causal=True is a hint about attn_mask and sets none. Give "
@@ -138,16 +129,9 @@ def multi_head_attention_forward(
     key_padding_mask = _additive(key_padding_mask, query.dtype)
     attn_mask = _checked_mask(_additive(attn_mask, query.dtype), B * num_heads, T, S)
 
-    if use_separate_proj_weight:
-        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
-    else:
-        weights = in_proj_weight.chunk(3)
-    biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
-    q, k, v = (
-        linear(x, w, b if b is None else b.to(w.dtype))
-        for x, w, b in zip((query, key, value), weights, biases, strict=True)
-    )
-
+    separate = (q_proj_weight, k_proj_weight, v_proj_weight)
+    weights = separate if use_separate_proj_weight else in_proj_weight.chunk(3)
+    q, k, v = _projected((query, key, value), weights, in_proj_bias)
     if bias_k is not None:
         k = flambeau.cat([k, bias_k.expand(1, B, E)])
         v = flambeau.cat([v, bias_v.expand(1, B, E)])
@@ -170,14 +154,37 @@ def multi_head_attention_forward(
     out, attention = _of_heads(q, k, v, attn_mask, p, need_weights)
     out = out.transpose(0, 1).reshape(T * B, E)
     out = linear(out, out_proj_weight, out_proj_bias).reshape(T, B, out_proj_weight.size(0))
+    if not batched:
+        out = out.squeeze(1)
     if not need_weights:
-        return (out if batched else out.squeeze(1)), None
+        return out, None
     attention = attention.reshape(B, num_heads, T, S)
     if average_attn_weights:
         attention = attention.mean(1)
-    if not batched:
-        out, attention = out.squeeze(1), attention.squeeze(0)
-    return out, attention
+    return out, attention if batched else attention.squeeze(0)
+
+
+def _checked_head_dim(features, embed_dim, num_heads):
+    """The features of a head."""
+    if embed_dim != features:
+        raise AssertionError(
+            f"multi_head_attention: query has {features} features; embed_dim is {embed_dim}. The "
+            "last size of query must be embed_dim."
+        )
+    if features % num_heads:
+        raise AssertionError(
+            f"multi_head_attention: embed_dim {features} does not divide into {num_heads} heads."
+        )
+    return features // num_heads
+
+
+def _projected(tensors, weights, bias):
+    """Query, key and value, each by its weight and its third of the bias."""
+    biases = (None,) * 3 if bias is None else bias.chunk(3)
+    return (
+        linear(x, w, b if b is None else b.to(w.dtype))
+        for x, w, b in zip(tensors, weights, biases, strict=True)
+    )
 
 
 def _checked_mask(mask, matrices, T, S):

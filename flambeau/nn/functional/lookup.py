@@ -86,27 +86,7 @@ def embedding_bag(
     if weight.dtype in (flambeau.int64, flambeau.int32) and input.is_floating_point():
         warnings.warn("embedding_bag: the indices come first, then weight.", stacklevel=3)
         input, weight = weight, input
-    for name, given in (("input", input), ("offsets", offsets)):
-        if given is not None and given.dtype not in (flambeau.int64, flambeau.int32):
-            raise RuntimeError(
-                f"embedding_bag: {name} is {given.dtype}; it must be int64 or int32. Convert it with .long()."
-            )
-    if mode not in ("sum", "mean", "max"):
-        raise ValueError(f"embedding_bag: mode is {mode!r}; it must be 'sum', 'mean' or 'max'.")
-    if mode == "max" and scale_grad_by_freq:
-        raise ValueError("embedding_bag: scale_grad_by_freq=True does not go with mode='max'.")
-    if mode == "max" and sparse:
-        raise ValueError("embedding_bag: sparse=True does not go with mode='max'.")
-    if per_sample_weights is not None:
-        if mode != "sum":
-            raise NotImplementedError(
-                f"embedding_bag: per_sample_weights go with mode='sum' only, and mode is {mode!r}."
-            )
-        if per_sample_weights.shape != input.shape:
-            raise ValueError(
-                f"embedding_bag: per_sample_weights {tuple(per_sample_weights.shape)} must have "
-                f"the shape of input, {tuple(input.shape)}."
-            )
+    _check_bag_arguments(input, offsets, mode, scale_grad_by_freq, sparse, per_sample_weights)
     if max_norm is not None:  # every row that input names, those of padding_idx and of no bag too
         _shorten_rows(weight, input, max_norm, norm_type)
     indices, pointers = _bags(input, offsets, include_last_offset)
@@ -151,6 +131,30 @@ def embedding_bag(
     if mode == "mean":
         out = out / pointers.diff().clamp(min=1).unsqueeze(1)
     return out
+
+
+def _check_bag_arguments(input, offsets, mode, scale_grad_by_freq, sparse, per_sample_weights):
+    for name, given in (("input", input), ("offsets", offsets)):
+        if given is not None and given.dtype not in (flambeau.int64, flambeau.int32):
+            raise RuntimeError(
+                f"embedding_bag: {name} is {given.dtype}; it must be int64 or int32. Convert it with .long()."
+            )
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError(f"embedding_bag: mode is {mode!r}; it must be 'sum', 'mean' or 'max'.")
+    for name, given in (("scale_grad_by_freq", scale_grad_by_freq), ("sparse", sparse)):
+        if given and mode == "max":
+            raise ValueError(f"embedding_bag: {name}=True does not go with mode='max'.")
+    if per_sample_weights is None:
+        return
+    if mode != "sum":
+        raise NotImplementedError(
+            f"embedding_bag: per_sample_weights go with mode='sum' only, and mode is {mode!r}."
+        )
+    if per_sample_weights.shape != input.shape:
+        raise ValueError(
+            f"embedding_bag: per_sample_weights {tuple(per_sample_weights.shape)} must have "
+            f"the shape of input, {tuple(input.shape)}."
+        )
 
 
 def _bags(input, offsets, include_last_offset):

@@ -84,6 +84,19 @@ class _Layer(Module):
             return x + dropout(block(norm(x)))
         return norm(x + dropout(block(x)))
 
+    @staticmethod
+    def _attend(attention, x, source, mask, padding_mask, is_causal):
+        """What x takes from `source` by an attention module."""
+        return attention(
+            x,
+            source,
+            source,
+            attn_mask=mask,
+            key_padding_mask=padding_mask,
+            is_causal=is_causal,
+            need_weights=False,
+        )[0]
+
     def __setstate__(self, state):
         super().__setstate__(state)
         self.__dict__.setdefault("activation", F.relu)
@@ -125,15 +138,8 @@ class TransformerEncoderLayer(_Layer):
         """The layer's output for `src` (T, B, E), (B, T, E) if batch_first, or (T, E)."""
 
         def attend(x):
-            return self.self_attn(
-                x,
-                x,
-                x,
-                attn_mask=src_mask,
-                key_padding_mask=_added(src_key_padding_mask, src),
-                need_weights=False,
-                is_causal=is_causal,
-            )[0]
+            padding = _added(src_key_padding_mask, src)
+            return self._attend(self.self_attn, x, x, src_mask, padding, is_causal)
 
         return self._residual(2, self._residual(1, src, attend), self._ff_block)
 
@@ -233,26 +239,13 @@ class TransformerDecoderLayer(_Layer):
         """The layer's output for `tgt`, which attends to `memory`."""
 
         def attend_self(x):
-            return self.self_attn(
-                x,
-                x,
-                x,
-                attn_mask=tgt_mask,
-                key_padding_mask=tgt_key_padding_mask,
-                is_causal=tgt_is_causal,
-                need_weights=False,
-            )[0]
+            padding = tgt_key_padding_mask
+            return self._attend(self.self_attn, x, x, tgt_mask, padding, tgt_is_causal)
 
         def attend_memory(x):
-            return self.multihead_attn(
-                x,
-                memory,
-                memory,
-                attn_mask=memory_mask,
-                key_padding_mask=memory_key_padding_mask,
-                is_causal=memory_is_causal,
-                need_weights=False,
-            )[0]
+            padding = memory_key_padding_mask
+            attention = self.multihead_attn
+            return self._attend(attention, x, memory, memory_mask, padding, memory_is_causal)
 
         x = self._residual(1, tgt, attend_self)
         x = self._residual(2, x, attend_memory)

@@ -2,6 +2,7 @@
 
 from ... import _core
 from .. import norms, reduce, scan, sort, stats
+from ..core.arguments import reduced_dims
 from ..move import _flip, _roll
 from .values import along, batched, front, full, joint_levels, rule, same_for, shifted
 
@@ -48,7 +49,7 @@ def _(operator, input, kind, dims, correction, keepdim):
 
 @same_for(reduce.amax, reduce.amin)
 def _(operator, input, dim=None, keepdim=False):
-    dims = reduce.reduced_dims(dim, input.dim(), operator.__name__)
+    dims = reduced_dims(dim, input.dim(), operator.__name__)
     if not input.numel():
         reduce._need_dim(input, dim, operator.__name__)
         reduce._need_elements(input, dims, operator.__name__)

@@ -26,39 +26,9 @@ def operand(value, beside=None):
     return _core.as_tensor(value, device=device)
 
 
-def dim_error(dim, ndim, operator):
-    """What is raised where a tensor of `ndim` dimensions has no such dim."""
-    extent = max(ndim, 1)
-    return IndexError(
-        f"{operator}: dim {dim} is out of range; a tensor of {ndim} dims takes {-extent} to "
-        f"{extent - 1}."
-    )
-
-
-def wrap_dim(dim, ndim, operator):
-    """`dim` counted from the front: negative ones count from behind, a 0-dim tensor has dims -1 and 0."""
-    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(f"{operator}: dim must be an int, not {type(dim).__name__}.")
-    dim = dim.__index__()
-    extent = max(ndim, 1)
-    if not -extent <= dim < extent:
-        raise dim_error(dim, ndim, operator)
-    return dim % extent
-
-
-def wrap_dims(dims, ndim, operator):
-    """A list of distinct dims from None (all of them), an int, or a sequence of int."""
-    if dims is None:
-        return list(range(ndim))
-    if hasattr(dims, "__index__"):
-        dims = (dims,)
-    dims = few(dims)
-    wrapped = [wrap_dim(dim, ndim, operator) for dim in dims]
-    if len(set(wrapped)) != len(wrapped):
-        raise RuntimeError(
-            f"{operator}: dims {tuple(dims)} name a dim more than once. Name each dim once."
-        )
-    return wrapped
+# wrap_dim(dim, ndim, operator): `dim` counted from the front; a 0-dim tensor has dims -1 and 0. wrap_dims takes
+# None (all of them), an int or a sequence, and gives a list of distinct ones; for reduced_dims () is all, too.
+wrap_dim, wrap_dims, reduced_dims = _core._wrap_dim, _core._wrap_dims, _core._reduced_dims
 
 
 def few(values):

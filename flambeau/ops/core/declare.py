@@ -15,7 +15,7 @@ from types import FunctionType
 from ... import _core
 from .arguments import refuse_uncomputed
 from .kinds import argument_names, parameters_of
-from .results import written
+from .results import PACKAGE, written
 
 NAMESPACES = {"torch": {}, "special": {}, "linalg": {}, "fft": {}, "nn.functional": {}}
 METHODS = {}
@@ -53,14 +53,13 @@ def operator(declared, implementation=None, *, skip=0, public=True, truths=(), r
     )
 
 
-homes = "flambeau"  # the package that operators say they are of
 _homes = {}  # where operators are public first: pickles name them so
 
 
 def settle(name, function, space):
     """Gives an operator its name and module, unless it is public elsewhere already; returns it."""
     if function not in _homes:
-        home = homes if space == "torch" else f"{homes}.{space}"
+        home = PACKAGE if space == "torch" else f"{PACKAGE}.{space}"
         _homes[function] = function.__module__ = home
         if not getattr(function, "is_native", False):
             function.__name__ = function.__qualname__ = name
@@ -359,6 +358,8 @@ def pointwise(
     domain=None,
     smooth=True,
     integers=False,
+    oracle=None,
+    apart=(),
     **kernel,
 ):
     """Declares an operator by its scalar expression.
@@ -373,11 +374,15 @@ def pointwise(
         smooth: False where it has steps or kinks everywhere, or no gradient of some operand: finite
             differences mean nothing there.
         integers: whether it takes only integers.
+        oracle (str): "numpy.NAME" or "scipy.special.NAME", which gives the same in float64; None: that of the same
+            name, if there is one; "": none.
+        apart: operands at which PyTorch gives another result (docs/differences.md, where ours is not the better one).
         kernel: the options of `make_pointwise`.
     """
     name = name or fn.__name__
     operator = make_pointwise(fn, name=name, **kernel)
     operator.domain, operator.smooth, operator.integers = domain, smooth, integers
+    operator.oracle, operator.apart = oracle, apart
     POINTWISE[name] = operator
     for public in (name, *aliases):
         register(public, operator, method=method, namespaces=namespaces if function else ())

@@ -2,8 +2,7 @@
 
 from _collections import _tuplegetter
 
-from . import declare
-
+PACKAGE = __package__.partition(".")[0]
 by_name = {}  # the types that are made
 later = {}  # the fields of types that are made at their first use
 
@@ -37,7 +36,7 @@ def result_type(name, fields):
         "_make": classmethod(tuple.__new__),  # of as many values as there are, unchecked
         "__repr__": _show,
         "__match_args__": names,
-        "__module__": f"{declare.homes}.return_types",
+        "__module__": f"{PACKAGE}.return_types",
         "__doc__": f"A named result: ({', '.join(names)}).",
         "n_fields": len(names),
         "n_sequence_fields": len(names),

@@ -271,6 +271,19 @@ def _halved(sizes):
     return tuple((size - 1) // 2 + 1 for size in sizes)
 
 
+def _grids(input_size, stages, partition_size):
+    """The sizes that come into each stage, and those that leave the last."""
+    grids = [_halved(input_size)]
+    for _ in range(stages):
+        grids.append(_halved(grids[-1]))
+    if any(size % partition_size for grid in grids[1:] for size in grid):
+        raise ValueError(
+            f"MaxVit: input_size {tuple(input_size)} gives stages of {grids[1:]}, which are not all multiples of "
+            f"partition_size, {partition_size}."
+        )
+    return grids
+
+
 class MaxVit(nn.Module):
     """Images (N, 3, *input_size) to scores (N, num_classes)."""
 
@@ -294,15 +307,7 @@ class MaxVit(nn.Module):
     ):
         super().__init__()
         norm_layer = norm_layer or partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
-        sizes = _halved(input_size)
-        grids = [sizes]
-        for _ in block_channels:
-            grids.append(_halved(grids[-1]))
-        if any(size % partition_size for grid in grids[1:] for size in grid):
-            raise ValueError(
-                f"MaxVit: input_size {tuple(input_size)} gives stages of {grids[1:]}, which are not all multiples of "
-                f"partition_size, {partition_size}."
-            )
+        grids = _grids(input_size, len(block_channels), partition_size)
         self.partition_size = partition_size
         self.stem = nn.Sequential(
             Conv2dNormActivation(

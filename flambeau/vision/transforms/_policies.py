@@ -8,6 +8,7 @@ import enum
 import math
 
 from ... import arange, full, linspace, rand, randint
+from .modes import InterpolationMode
 
 # What changes by "F.name(image, 1 + magnitude)".
 _ADJUSTMENTS = {
@@ -202,3 +203,89 @@ def aug_mix(image, apply_, size, severity, mixture_width, chain_depth, alpha, al
             chain = apply_(chain, name, magnitude_of(table[name], below(severity)))
         images.append(chain)
     return [kept, *(changed * w for w in weights)], images
+
+
+# What the classes of transforms and transforms.v2 share, behind a base that takes (interpolation, fill) and, in its
+# forward, asks choose(apply, size) or mix(image, apply, size).
+
+
+class AutoAugment:
+    """One of the 25 policies learned on ImageNet, CIFAR-10 or SVHN, at random."""
+
+    def __init__(
+        self,
+        policy=AutoAugmentPolicy.IMAGENET,
+        interpolation=InterpolationMode.NEAREST,
+        fill=None,
+    ):
+        super().__init__(interpolation, fill)
+        self.policy = policy
+        self._policies = learned(policy)
+
+    def choose(self, apply, size):
+        auto_augment(apply, size, self._policies)
+
+
+class RandAugment:
+    """num_ops operations at random, all of the magnitude `magnitude` of num_magnitude_bins."""
+
+    def __init__(
+        self,
+        num_ops=2,
+        magnitude=9,
+        num_magnitude_bins=31,
+        interpolation=InterpolationMode.NEAREST,
+        fill=None,
+    ):
+        super().__init__(interpolation, fill)
+        self.num_ops = num_ops
+        self.magnitude = magnitude
+        self.num_magnitude_bins = num_magnitude_bins
+
+    def choose(self, apply, size):
+        rand_augment(apply, size, self.num_ops, self.magnitude, self.num_magnitude_bins)
+
+
+class TrivialAugmentWide:
+    """One operation of a random magnitude."""
+
+    def __init__(self, num_magnitude_bins=31, interpolation=InterpolationMode.NEAREST, fill=None):
+        super().__init__(interpolation, fill)
+        self.num_magnitude_bins = num_magnitude_bins
+
+    def choose(self, apply, size):
+        trivial_augment(apply, self.num_magnitude_bins)
+
+
+class AugMix:
+    """An image mixed with mixture_width chains of chain_depth operations on it (at most 3, at random, with -1).
+
+    severity: 1 to 10, the most of magnitudes; alpha: of the distribution of weights; all_ops: brightness, contrast,
+    colour and sharpness, too.
+    """
+
+    def __init__(
+        self,
+        severity=3,
+        mixture_width=3,
+        chain_depth=-1,
+        alpha=1.0,
+        all_ops=True,
+        interpolation=InterpolationMode.BILINEAR,
+        fill=None,
+    ):
+        super().__init__(interpolation, fill)
+        if not 1 <= severity <= 10:
+            raise ValueError(f"AugMix: severity is {severity}; it must lie in 1 to 10.")
+        self.severity = severity
+        self.mixture_width = mixture_width
+        self.chain_depth = chain_depth
+        self.alpha = alpha
+        self.all_ops = all_ops
+
+    def mix(self, image, apply):
+        """The image, a tensor, mixed with what apply(image, name, magnitude) makes of it."""
+        options = self.mixture_width, self.chain_depth, self.alpha, self.all_ops
+        size = tuple(image.shape[-2:])
+        weights, images = aug_mix(image, apply, size, self.severity, *options)
+        return sum(weight * one.float() for weight, one in zip(weights, images)).to(image.dtype)

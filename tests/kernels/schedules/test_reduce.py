@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from flambeau.kernels.interpret.rows import interpret_reduce
 from flambeau.kernels.schedules import reductions as R
 from tests.kernels.calls import in_parts, reduce_call
 
@@ -278,14 +279,16 @@ def test_agrees_with_the_interpreter(name, dtype):
         "count_nonzero": ("int64",),
         "sum_": ("float32",),
     }.get(name, ("float64",))
-    expected = reduction.interpret([a[:, 0]], (dtype,), None, out)
+    expected = interpret_reduce(reduction, [a[:, 0]], (dtype,), None, out)
     for got, want in zip(reduce_call(reduction, [a], out, "r"), expected):
         np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
 
 
 def test_interpreted_variance_and_bound_parameters():
     a = sample("float32", (3, 1, 9))
-    expected = R.var_mean.interpret([a[:, 0], 1.0], ("float32", "float64"), None, ("float32",) * 2)
+    expected = interpret_reduce(
+        R.var_mean, [a[:, 0], 1.0], ("float32", "float64"), None, ("float32",) * 2
+    )
     bound = R.var_mean.bind(1)
     assert bound is R.var_mean.bind(1) and bound.n_params == 0
     for got, want in zip(reduce_call(bound, [a], ("float32",) * 2, "r"), expected):

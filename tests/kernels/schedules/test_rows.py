@@ -5,6 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from flambeau.kernels.interpret.rows import interpret_rows
 from flambeau.kernels.language import cast, exp
 from flambeau.kernels.schedules import row_functions as F
 from flambeau.kernels.schedules.row_language import (
@@ -260,7 +261,7 @@ def test_agrees_with_the_interpreter_and_assembles_for_gpus(name, n):
         for k, d in zip(kinds[n_out:], dtypes)
     ]
     out = ("float32",) * n_out
-    expected = rows.interpret(inputs, dtypes, kinds, out)
+    expected = interpret_rows(rows, inputs, dtypes, kinds, out)
     got = rows_call(rows, inputs, kinds[n_out:], kinds[:n_out], out)
     for a, b in zip(got, expected):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)

@@ -14,6 +14,31 @@ class OneStage(nn.Module):
     anchors, image_shapes, levels); levels: anchors of each level of features.
     """
 
+    def __init__(self, backbone, score_thresh, nms_thresh, detections_per_img, topk_candidates):
+        super().__init__()
+        self.backbone = backbone
+        self.score_thresh = score_thresh
+        self.nms_thresh = nms_thresh
+        self.detections_per_img = detections_per_img
+        self.topk_candidates = topk_candidates
+
+    def detect(self, scores, offsets, decode, anchors, image_shapes, levels):
+        """Of each image the best boxes, which decode(offsets, anchors) gives, of all levels together."""
+        return [
+            best_of_levels(
+                [(*part, a) for part, a in zip(parts, own.split(levels))],
+                decode,
+                shape,
+                self.score_thresh,
+                self.topk_candidates,
+                self.nms_thresh,
+                self.detections_per_img,
+            )
+            for parts, own, shape in zip(
+                _by_image((scores, offsets), levels), anchors, image_shapes
+            )
+        ]
+
     def eager_outputs(self, losses, detections):
         return losses if self.training else detections
 
@@ -74,8 +99,15 @@ def best_of_levels(levels, decode, shape, score_thresh, topk, nms_thresh, most):
     return {"boxes": boxes[keep], "scores": scores[keep], "labels": labels[keep]}
 
 
-def by_image(outputs, levels):
+def _by_image(outputs, levels):
     """For each image, for each level, the rows of all outputs that belong to it."""
     parts = [output.split(levels, dim=1) for output in outputs]
     for i in range(len(outputs[0])):
         yield [tuple(part[i] for part in level) for level in zip(*parts)]
+
+
+def need_out_channels(name, backbone):
+    """The channels of a backbone's features; ValueError where it does not say."""
+    if not hasattr(backbone, "out_channels"):
+        raise ValueError(f"{name}: backbone has no out_channels, the channels of its features.")
+    return backbone.out_channels

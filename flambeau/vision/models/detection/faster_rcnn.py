@@ -7,6 +7,7 @@ Transfer Learning", 2021, arXiv:2111.11429.
 from .... import nn
 from ....nn import functional as F
 from ...ops import Conv2dNormActivation, FrozenBatchNorm2d, MultiScaleRoIAlign
+from ...ops.feature_pyramid_network import LastLevelP6P7
 from .. import mobilenetv3, resnet
 from .._api import lazy_weights
 from .._builder import backbone_builder
@@ -180,6 +181,26 @@ def resnet50_fpn(
     return _resnet_fpn_extractor(body, layers, **pyramid)
 
 
+def five_level_fpn(weights, weights_backbone, progress, layers, channels, frozen=True):
+    """resnet50_fpn of layers 2 to 4, with two levels more, made of `channels`."""
+    return resnet50_fpn(
+        weights,
+        weights_backbone,
+        progress,
+        layers,
+        frozen,
+        returned_layers=[2, 3, 4],
+        extra_blocks=LastLevelP6P7(channels, 256),
+    )
+
+
+def second_backbone(weights, weights_backbone, progress, layers):
+    """resnet50_fpn of v2: norms everywhere, and none frozen."""
+    return resnet50_fpn(
+        weights, weights_backbone, progress, layers, frozen=False, norm_layer=nn.BatchNorm2d
+    )
+
+
 def published_eps(model, weights):
     """The first published weights were made with norms of eps 0."""
     if weights is not None and weights.name == "COCO_V1":
@@ -210,14 +231,7 @@ def _resnet50(
 def _resnet50_v2(
     *, weights, weights_backbone, progress, num_classes, trainable_backbone_layers=None, **arguments
 ):
-    backbone = resnet50_fpn(
-        weights,
-        weights_backbone,
-        progress,
-        trainable_backbone_layers,
-        frozen=False,
-        norm_layer=nn.BatchNorm2d,
-    )
+    backbone = second_backbone(weights, weights_backbone, progress, trainable_backbone_layers)
     return FasterRCNN(
         backbone, num_classes=num_classes, **{**second_version(backbone), **arguments}
     )

@@ -9,13 +9,12 @@ from functools import partial
 from .... import cat, nn, sigmoid, sqrt, stack, where
 from ....nn import functional as F
 from ...ops import generalized_box_iou_loss, sigmoid_focal_loss
-from ...ops.feature_pyramid_network import LastLevelP6P7
 from .._api import lazy_weights
 from .._builder import backbone_builder
 from . import _utils as det_utils
-from ._one_stage import OneStage, best_of_levels, by_image
+from ._one_stage import OneStage, need_out_channels
 from .anchor_utils import AnchorGenerator
-from .faster_rcnn import _MEAN, _STD, resnet50_fpn
+from .faster_rcnn import _MEAN, _STD, five_level_fpn
 from .transform import GeneralizedRCNNTransform
 
 __all__ = ["FCOS", "fcos_resnet50_fpn"]
@@ -164,24 +163,18 @@ class FCOS(OneStage):
         topk_candidates=1000,
         **kwargs,
     ):
-        super().__init__()
-        if not hasattr(backbone, "out_channels"):
-            raise ValueError("FCOS: backbone has no out_channels, the channels of its features.")
-        self.backbone = backbone
+        super().__init__(backbone, score_thresh, nms_thresh, detections_per_img, topk_candidates)
+        channels = need_out_channels("FCOS", backbone)
         sizes = ((8,), (16,), (32,), (64,), (128,))  # the strides of the features
         self.anchor_generator = anchor_generator or AnchorGenerator(sizes, ((1.0,),) * len(sizes))
         if self.anchor_generator.num_anchors_per_location()[0] != 1:
             raise ValueError("FCOS: anchor_generator must give one anchor a place.")
-        self.head = head or FCOSHead(backbone.out_channels, 1, num_classes)
+        self.head = head or FCOSHead(channels, 1, num_classes)
         self.box_coder = det_utils.BoxLinearCoder(normalize_by_size=True)
         self.transform = GeneralizedRCNNTransform(
             min_size, max_size, image_mean or list(_MEAN), image_std or list(_STD), **kwargs
         )
         self.center_sampling_radius = center_sampling_radius
-        self.score_thresh = score_thresh
-        self.nms_thresh = nms_thresh
-        self.detections_per_img = detections_per_img
-        self.topk_candidates = topk_candidates
 
     def _match_places(self, boxes, anchors, levels):
         """The box of each place: near its centre, of a size for its level, the smallest of several; -1 for none."""
@@ -214,32 +207,14 @@ class FCOS(OneStage):
 
     def postprocess_detections(self, head_outputs, anchors, image_shapes, levels):
         scores = sqrt(sigmoid(head_outputs["cls_logits"]) * sigmoid(head_outputs["bbox_ctrness"]))
-        outputs = [scores, head_outputs["bbox_regression"]]
-        return [
-            best_of_levels(
-                [(*part, a) for part, a in zip(parts, own.split(levels))],
-                self.box_coder.decode,
-                shape,
-                self.score_thresh,
-                self.topk_candidates,
-                self.nms_thresh,
-                self.detections_per_img,
-            )
-            for parts, own, shape in zip(by_image(outputs, levels), anchors, image_shapes)
-        ]
+        offsets, decode = head_outputs["bbox_regression"], self.box_coder.decode
+        return self.detect(scores, offsets, decode, anchors, image_shapes, levels)
 
 
 def _fcos(
     *, weights, weights_backbone, progress, num_classes, trainable_backbone_layers=None, **arguments
 ):
-    backbone = resnet50_fpn(
-        weights,
-        weights_backbone,
-        progress,
-        trainable_backbone_layers,
-        returned_layers=[2, 3, 4],
-        extra_blocks=LastLevelP6P7(256, 256),
-    )
+    backbone = five_level_fpn(weights, weights_backbone, progress, trainable_backbone_layers, 256)
     return FCOS(backbone, num_classes, **arguments)
 
 

@@ -9,7 +9,14 @@ from .... import nn
 from ...ops import Conv2dNormActivation, MultiScaleRoIAlign
 from .._api import lazy_weights
 from .._builder import backbone_builder
-from .faster_rcnn import _LEVELS, FasterRCNN, published_eps, resnet50_fpn, second_version
+from .faster_rcnn import (
+    _LEVELS,
+    FasterRCNN,
+    published_eps,
+    resnet50_fpn,
+    second_backbone,
+    second_version,
+)
 
 __all__ = ["MaskRCNN", "maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2"]
 
@@ -108,14 +115,7 @@ def _maskrcnn(
 def _maskrcnn_v2(
     *, weights, weights_backbone, progress, num_classes, trainable_backbone_layers=None, **arguments
 ):
-    backbone = resnet50_fpn(
-        weights,
-        weights_backbone,
-        progress,
-        trainable_backbone_layers,
-        frozen=False,
-        norm_layer=nn.BatchNorm2d,
-    )
+    backbone = second_backbone(weights, weights_backbone, progress, trainable_backbone_layers)
     head = MaskRCNNHeads(backbone.out_channels, [256, 256, 256, 256], 1, norm_layer=nn.BatchNorm2d)
     arguments = {**second_version(backbone), "mask_head": head, **arguments}
     return MaskRCNN(backbone, num_classes=num_classes, **arguments)

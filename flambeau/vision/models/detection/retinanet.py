@@ -9,13 +9,12 @@ from functools import partial
 
 from .... import cat, nn, sigmoid, where, zeros_like
 from ...ops import Conv2dNormActivation, sigmoid_focal_loss
-from ...ops.feature_pyramid_network import LastLevelP6P7
 from .._api import lazy_weights
 from .._builder import backbone_builder
 from . import _utils as det_utils
-from ._one_stage import OneStage, best_of_levels, by_image
+from ._one_stage import OneStage, need_out_channels
 from .anchor_utils import AnchorGenerator
-from .faster_rcnn import _MEAN, _RATIOS, _STD, published_eps, resnet50_fpn
+from .faster_rcnn import _MEAN, _RATIOS, _STD, five_level_fpn, published_eps
 from .transform import GeneralizedRCNNTransform
 
 __all__ = ["RetinaNet", "retinanet_resnet50_fpn", "retinanet_resnet50_fpn_v2"]
@@ -169,15 +168,11 @@ class RetinaNet(OneStage):
         topk_candidates=1000,
         **kwargs,
     ):
-        super().__init__()
-        if not hasattr(backbone, "out_channels"):
-            raise ValueError(
-                "RetinaNet: backbone has no out_channels, the channels of its features."
-            )
-        self.backbone = backbone
+        super().__init__(backbone, score_thresh, nms_thresh, detections_per_img, topk_candidates)
+        channels = need_out_channels("RetinaNet", backbone)
         self.anchor_generator = anchor_generator or _default_anchorgen()
         self.head = head or RetinaNetHead(
-            backbone.out_channels, self.anchor_generator.num_anchors_per_location()[0], num_classes
+            channels, self.anchor_generator.num_anchors_per_location()[0], num_classes
         )
         self.proposal_matcher = proposal_matcher or det_utils.Matcher(
             fg_iou_thresh, bg_iou_thresh, allow_low_quality_matches=True
@@ -186,55 +181,28 @@ class RetinaNet(OneStage):
         self.transform = GeneralizedRCNNTransform(
             min_size, max_size, image_mean or list(_MEAN), image_std or list(_STD), **kwargs
         )
-        self.score_thresh = score_thresh
-        self.nms_thresh = nms_thresh
-        self.detections_per_img = detections_per_img
-        self.topk_candidates = topk_candidates
 
     def compute_loss(self, targets, head_outputs, anchors, levels=None):
         return self.head.compute_loss(targets, head_outputs, anchors, self.match(targets, anchors))
 
     def postprocess_detections(self, head_outputs, anchors, image_shapes, levels):
-        outputs = [sigmoid(head_outputs["cls_logits"]), head_outputs["bbox_regression"]]
-        return [
-            best_of_levels(
-                [(*part, a) for part, a in zip(parts, own.split(levels))],
-                self.box_coder.decode_single,
-                shape,
-                self.score_thresh,
-                self.topk_candidates,
-                self.nms_thresh,
-                self.detections_per_img,
-            )
-            for parts, own, shape in zip(by_image(outputs, levels), anchors, image_shapes)
-        ]
+        scores, offsets = sigmoid(head_outputs["cls_logits"]), head_outputs["bbox_regression"]
+        decode = self.box_coder.decode_single
+        return self.detect(scores, offsets, decode, anchors, image_shapes, levels)
 
 
 def _retinanet(
     *, weights, weights_backbone, progress, num_classes, trainable_backbone_layers=None, **arguments
 ):
-    backbone = resnet50_fpn(
-        weights,
-        weights_backbone,
-        progress,
-        trainable_backbone_layers,
-        returned_layers=[2, 3, 4],
-        extra_blocks=LastLevelP6P7(256, 256),
-    )
+    backbone = five_level_fpn(weights, weights_backbone, progress, trainable_backbone_layers, 256)
     return published_eps(RetinaNet(backbone, num_classes, **arguments), weights)
 
 
 def _retinanet_v2(
     *, weights, weights_backbone, progress, num_classes, trainable_backbone_layers=None, **arguments
 ):
-    backbone = resnet50_fpn(
-        weights,
-        weights_backbone,
-        progress,
-        trainable_backbone_layers,
-        frozen=False,
-        returned_layers=[2, 3, 4],
-        extra_blocks=LastLevelP6P7(2048, 256),
+    backbone = five_level_fpn(
+        weights, weights_backbone, progress, trainable_backbone_layers, 2048, frozen=False
     )
     anchors = _default_anchorgen()
     head = RetinaNetHead(

@@ -104,8 +104,7 @@ class SSD(OneStage):
         positive_fraction=0.25,
         **kwargs,
     ):
-        super().__init__()
-        self.backbone = backbone
+        super().__init__(backbone, score_thresh, nms_thresh, detections_per_img, topk_candidates)
         self.anchor_generator = anchor_generator
         self.box_coder = det_utils.BoxCoder(weights=(10.0, 10.0, 5.0, 5.0))
         if head is None:
@@ -129,10 +128,6 @@ class SSD(OneStage):
             fixed_size=size,
             **kwargs,
         )
-        self.score_thresh = score_thresh
-        self.nms_thresh = nms_thresh
-        self.detections_per_img = detections_per_img
-        self.topk_candidates = topk_candidates
         self.neg_to_pos_ratio = (1.0 - positive_fraction) / positive_fraction
 
     def compute_loss(self, targets, head_outputs, anchors, levels=None):

@@ -7,38 +7,31 @@ from ...modes import pair
 from . import _points
 from ._dispatch import FUNCTIONS, KERNELS, functional, handler_of
 
-# fmt: off
-horizontal_flip = functional(
-    "horizontal_flip", _image.hflip, pil=_pil.hflip, mask=True,
-    boxes=_points.horizontal_flip_boxes, keypoints=_points.horizontal_flip_keypoints)
-vertical_flip = functional(
-    "vertical_flip", _image.vflip, pil=_pil.vflip, mask=True,
-    boxes=_points.vertical_flip_boxes, keypoints=_points.vertical_flip_keypoints)
-resize = functional(
-    "resize", _image.resize, pil=_pil.resize, mask=True, boxes=_points.resize_boxes, keypoints=_points.resize_keypoints)
-crop = functional(
-    "crop", _image.crop, pil=_pil.crop, mask=True, boxes=_points.crop_boxes, keypoints=_points.crop_keypoints)
-center_crop = functional(
-    "center_crop", _image.center_crop, pil=_pil.center_crop, mask=True,
-    boxes=_points.center_crop_boxes, keypoints=_points.center_crop_keypoints)
-resized_crop = functional(
-    "resized_crop", _image.resized_crop, pil=_pil.resized_crop, mask=True,
-    boxes=_points.resized_crop_boxes, keypoints=_points.resized_crop_keypoints)
-pad = functional(
-    "pad", _image.pad, pil=_pil.pad, mask=True, boxes=_points.pad_boxes, keypoints=_points.pad_keypoints)
-affine = functional(
-    "affine", _image_warp.affine, pil=_pil.affine, mask=True,
-    boxes=_points.affine_boxes, keypoints=_points.affine_keypoints)
-rotate = functional(
-    "rotate", _image_warp.rotate, pil=_pil.rotate, mask=True,
-    boxes=_points.rotate_boxes, keypoints=_points.rotate_keypoints)
-perspective = functional(
-    "perspective", _image_warp.perspective, pil=_pil.perspective, mask=True,
-    boxes=_points.perspective_boxes, keypoints=_points.perspective_keypoints)
-elastic = functional(
-    "elastic", _image_warp.elastic, pil=_pil.elastic, mask=True,
-    boxes=_points.elastic_boxes, keypoints=_points.elastic_keypoints)
-# fmt: on
+
+def _geometric(name, room, kernel=None):
+    """A function that moves places: images by room.kernel or _pil.kernel, boxes and keypoints by _points."""
+    kernel = kernel or name
+    return functional(
+        name,
+        getattr(room, kernel),
+        pil=getattr(_pil, kernel),
+        mask=True,
+        boxes=getattr(_points, f"{name}_boxes"),
+        keypoints=getattr(_points, f"{name}_keypoints"),
+    )
+
+
+horizontal_flip = _geometric("horizontal_flip", _image, "hflip")
+vertical_flip = _geometric("vertical_flip", _image, "vflip")
+resize = _geometric("resize", _image)
+crop = _geometric("crop", _image)
+center_crop = _geometric("center_crop", _image)
+resized_crop = _geometric("resized_crop", _image)
+pad = _geometric("pad", _image)
+affine = _geometric("affine", _image_warp)
+rotate = _geometric("rotate", _image_warp)
+perspective = _geometric("perspective", _image_warp)
+elastic = _geometric("elastic", _image_warp)
 
 for _name in """adjust_brightness adjust_contrast adjust_gamma adjust_hue adjust_saturation adjust_sharpness autocontrast
         equalize gaussian_blur grayscale_to_rgb invert permute_channels posterize rgb_to_grayscale solarize""".split():

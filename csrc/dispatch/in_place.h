@@ -1,0 +1,25 @@
+// Tensors that become others: filled, resized, given the layout or the storage of another. Each
+// checks that autograd lets it and counts as a write. Need the GIL.
+#pragma once
+#include <Python.h>
+
+#include "dispatch/memory_format.h"
+#include "tensor/tensor.h"
+
+namespace flambeau {
+
+/// Every element becomes a number, or what a tensor without dimensions holds.
+Tensor& fill_(Tensor& t, PyObject* value);
+Tensor& zero_(Tensor& t);
+/// `source` is a tensor or a number.
+Tensor& copy_from(Tensor& t, PyObject* source);
+
+/// New elements are uninitialised.
+Tensor& resize_(Tensor& t, const Dims& sizes, Format format);
+/// t becomes what `view`, a view of it, shows: t_, squeeze_ ...
+Tensor& take_layout(Tensor& t, Tensor& view);
+/// t looks at source's storage from now on. Of a new t, which nobody has seen, that is no write.
+Tensor& set_storage(Tensor& t, Tensor& source, int64_t offset, const Dims& sizes,
+                    const Dims& strides, bool is_new);
+
+}  // namespace flambeau
