@@ -63,7 +63,10 @@ def test_transforms_of_both(tmp_path):
             return 1
 
     assert Pair(transforms=lambda a, b: (b, a))[0] == (4, 3)
-    assert Pair(transform=lambda a: a + 1, target_transform=str)[0] == (4, "4")
+    data = Pair(transform=lambda a: a + 1, target_transform=str)
+    assert data[0] == (4, "4")
+    data.transform = lambda a: a + 2  # set anew
+    assert data[0] == (5, "4")
     with pytest.raises(ValueError, match="transforms is for both"):
         Pair(transforms=lambda a, b: (b, a), transform=str)
 
@@ -241,8 +244,8 @@ def test_voc(tmp_path):
     assert isinstance(datasets.wrap_dataset_for_transforms_v2(masks)[0][1], tv_tensors.Mask)
     with pytest.raises(ValueError, match="image_set is 'test'"):
         datasets.VOCDetection(tmp_path, image_set="test")
-    with pytest.raises(TypeError, match="there is no rule for FakeData"):
-        datasets.wrap_dataset_for_transforms_v2(datasets.FakeData())
+    with pytest.raises(TypeError, match="there is no rule for list"):
+        datasets.wrap_dataset_for_transforms_v2([])
 
 
 # -- with classes
@@ -368,7 +371,7 @@ def test_imagenet_from_its_archives(tmp_path):
         tar.addfile(info, io.BytesIO(jpeg()))
     archive(tmp_path / "ILSVRC2012_img_train.tar", {"n01.tar": inner.getvalue()})
     val = datasets.ImageNet(tmp_path, "val")
-    assert val.wnids == ["n01", "n02"] and val.classes == [["goldfish"], ["tench", "Tinca"]]
+    assert val.wnids == ["n01", "n02"] and val.classes == [("goldfish",), ("tench", "Tinca")]
     assert val.targets == [0, 1] and val.samples[0][0].endswith("n01/ILSVRC2012_val_00000001.JPEG")
     assert len(datasets.ImageNet(tmp_path)) == 1
     with pytest.raises(RuntimeError, match=r"image-net\.org gives it out"):

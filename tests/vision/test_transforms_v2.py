@@ -103,8 +103,31 @@ def test_rotated_boxes_turn(format):
     assert turned[0, 2:4].tolist() == pytest.approx([12, 6], abs=1e-3)
     back = F.horizontal_flip(F.horizontal_flip(box))
     assert torch.allclose(back.as_subclass(torch.Tensor), box.as_subclass(torch.Tensor), atol=1e-3)
-    with pytest.raises(NotImplementedError, match="are not cut"):
-        F.clamp_bounding_boxes(box, clamping_mode="soft")
+    with pytest.raises(ValueError, match="clamping_mode is 'firm'"):
+        F.clamp_bounding_boxes(box, clamping_mode="firm")
+
+
+@pytest.mark.parametrize("format", ["XYWHR", "CXCYWHR", "XYXYXYXY"])
+def test_rotated_boxes_are_cut(format):
+    def cut(box, mode):
+        given = F.convert_bounding_box_format(torch.tensor([box]), "CXCYWHR", format)
+        done = F.clamp_bounding_boxes(given, format, (20, 30), mode)
+        corners = F.convert_bounding_box_format(done, format, "XYXYXYXY").view(4, 2)
+        return corners, F.convert_bounding_box_format(done, format, "CXCYWHR")[0]
+
+    for mode in ("soft", "hard"):
+        inside = [15.0, 10, 8, 6, 35]
+        assert cut(inside, mode)[1].tolist() == pytest.approx(inside, abs=1e-3)
+        corners, box = cut([2.0, 10, 16, 6, 30], mode)
+        assert (
+            box[4].item() == pytest.approx(30, abs=1e-2) and box[3] <= 6.001
+        )  # its direction stays
+        assert corners[:, 0].min() >= (-1e-3 if mode == "hard" else -6) and corners[:, 0].max() < 12
+        _, gone = cut([-20.0, 10, 4, 6, 30], mode)
+        assert gone[2:4].abs().max() < 1e-3
+    # Straight boxes are cut as straight boxes are.
+    corners, _ = cut([0.0, 10, 10, 30, 0], "soft")
+    assert corners.amin(0).tolist() == [0, 0] and corners.amax(0).tolist() == [5, 20]
 
 
 def test_ssd_s_training_transforms():
@@ -333,3 +356,41 @@ def test_the_first_argument_has_torchvisions_name():
     assert list(inspect.signature(older.hflip).parameters) == ["img"]
     assert list(inspect.signature(F.rotate).parameters)[:2] == ["inpt", "angle"]
     assert older.to_tensor(pic=(x.permute(1, 2, 0) * 255).byte().numpy()).shape == (3, 4, 4)
+
+
+def test_draws_of_the_first_version():
+    from flambeau.vision import transforms
+
+    assert v2.RandomCrop.get_params is transforms.RandomCrop.get_params
+    torch.manual_seed(0)
+    top, left, height, width = v2.RandomCrop.get_params(torch.zeros(3, 9, 9), (4, 5))
+    assert (height, width) == (4, 5) and 0 <= top <= 5 and 0 <= left <= 4
+    assert not hasattr(v2.Normalize, "get_params") and not hasattr(v2.ToDtype, "get_params")
+    assert v2.ToDtype._v1_transform_cls is None
+
+
+def test_kernels_are_found_by_type():
+    from flambeau.vision.transforms.v2.functional import _utils
+
+    class MyImage(tv_tensors.Image):
+        pass
+
+    def turned():
+        """No function of ours."""
+
+    _utils._register_kernel_internal(turned, tv_tensors.Image, tv_tensor_wrapper=False)(F.hflip)
+    assert _utils._get_kernel(turned, MyImage) is F.hflip
+    with pytest.raises(TypeError, match="turned: takes Image, not Mask"):
+        _utils._get_kernel(turned, tv_tensors.Mask)
+    passed = _utils._get_kernel(turned, tv_tensors.Mask, allow_passthrough=True)
+    assert passed(3) == 3
+    with pytest.raises(ValueError, match="turned has a kernel for Image already"):
+        _utils._register_kernel_internal(turned, tv_tensors.Image)
+
+
+def test_parallelograms_become_rectangles():
+    corners = torch.tensor([[0.0, 0, 3, 0, 4, 2, 1, 2]])
+    from flambeau.vision.transforms.v2.functional._points import straightened
+
+    expected = torch.tensor([[0.0, 0, 4, 0, 4, 2, 0, 2]])
+    torch.testing.assert_close(straightened(corners), expected, rtol=0, atol=1e-6)

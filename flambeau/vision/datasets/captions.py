@@ -11,7 +11,7 @@ from .vision import VisionDataset, absent
 __all__ = ["SBU", "Flickr30k", "Flickr8k"]
 
 
-class _Captioned(VisionDataset):
+class Captioned(VisionDataset):
     """Images of a folder with the sentences that a file has of each: annotations, path -> list of str."""
 
     def __init__(
@@ -58,7 +58,7 @@ class _Table(HTMLParser):
             self._sentences.append(data.strip())
 
 
-class Flickr8k(_Captioned):
+class Flickr8k(Captioned):
     """8,092 photographs with five sentences each; root: the images, ann_file: the page of sentences, HTML.
 
     Source: Hodosh, Young, Hockenmaier, JAIR 47 (2013) 853.
@@ -74,7 +74,7 @@ class Flickr8k(_Captioned):
         }
 
 
-class Flickr30k(_Captioned):
+class Flickr30k(Captioned):
     """31,783 photographs with five sentences each; root: the images, ann_file: the sentences, "NAME#0 tab sentence" a line.
 
     Source: Young et al., TACL 2 (2014) 67.

@@ -377,8 +377,10 @@ class ImageNet(ImageFolder):
         self.class_to_idx = {name: i for i, several in enumerate(self.classes) for name in several}
 
     def _development_kit(self, root):
-        """(wnid -> names, wnid of each validation image), from the kit, kept as JSON beside it."""
-        kept = root / "imagenet_classes.json"
+        """(wnid -> names, wnid of each validation image), from the kit, kept in meta.bin beside it as by torchvision."""
+        from ... import load, save
+
+        kept = root / "meta.bin"
         if not kept.exists():
             archive = root / "ILSVRC2012_devkit_t12.tar.gz"
             if not archive.exists():
@@ -393,10 +395,12 @@ class ImageNet(ImageFolder):
                 if row.tolist()[4] == 0
             ]
             by_number = {int(row[0]): str(row[1]) for row in synsets}
-            names = {str(row[1]): [w.strip() for w in str(row[2]).split(",")] for row in synsets}
+            names = {
+                str(row[1]): tuple(w.strip() for w in str(row[2]).split(",")) for row in synsets
+            }
             lines = (folder / "ILSVRC2012_validation_ground_truth.txt").read_text().split()
-            kept.write_text(json.dumps([names, [by_number[int(line)] for line in lines]]))
-        return json.loads(kept.read_text())
+            save((names, [by_number[int(line)] for line in lines]), kept)
+        return load(kept, weights_only=True)
 
     def _unpack(self, archive, folder, truth):
         making = folder.with_name(folder.name + ".part")

@@ -1,13 +1,13 @@
 """Random images, for programs that are tried out or timed."""
 
 import flambeau
-from flambeau.utils.data import Dataset
 
 from ..transforms._conversions import to_pil_image
 from .image_dataset import wants_pil
+from .vision import VisionDataset
 
 
-class FakeData(Dataset):
+class FakeData(VisionDataset):
     """Random images with random targets; sample i is the same each time.
 
     Args:
@@ -23,7 +23,7 @@ class FakeData(Dataset):
     def __init__(self, size=1000, image_size=(3, 224, 224), num_classes=10, transform=None,
                  target_transform=None, random_offset=0):  # fmt: skip
         self.size, self.image_size, self.num_classes = size, tuple(image_size), num_classes
-        self.transform, self.target_transform = transform, target_transform
+        super().__init__(transform=transform, target_transform=target_transform)
         self.random_offset = random_offset
 
     def __getitem__(self, index):
@@ -34,11 +34,7 @@ class FakeData(Dataset):
         target = flambeau.randint(0, self.num_classes, (), generator=generator).item()
         if wants_pil(self):
             image = to_pil_image(image)
-        if self.transform is not None:
-            image = self.transform(image)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
-        return image, target
+        return self._sample(image, target)
 
     def __len__(self):
         return self.size

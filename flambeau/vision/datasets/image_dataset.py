@@ -1,9 +1,9 @@
 """ImageDataset, what all data sets of images in memory have in common."""
 
 import flambeau
-from flambeau.utils.data import Dataset
 
 from ..transforms._conversions import to_pil_image
+from .vision import VisionDataset
 
 
 def asked_as_torchvision():
@@ -11,7 +11,7 @@ def asked_as_torchvision():
     return __name__.startswith("torchvision")
 
 
-class ImageDataset(Dataset):
+class ImageDataset(VisionDataset):
     """Images in one tensor: sample i is (transform(image i), target_transform(target i)).
 
     An image is a uint8 tensor (C, H, W), not a PIL image: nothing but flambeau is needed, and a
@@ -30,8 +30,9 @@ class ImageDataset(Dataset):
     def __init__(self, data, targets, transform=None, target_transform=None):
         self.data = data
         self.targets = targets
-        self.transform = transform
-        self.target_transform = target_transform
+        super().__init__(
+            getattr(self, "root", None), transform=transform, target_transform=target_transform
+        )
 
     @property
     def class_to_idx(self):

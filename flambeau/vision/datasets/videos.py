@@ -13,7 +13,7 @@ from .vision import VisionDataset, absent, one_of
 __all__ = ["HMDB51", "Kinetics", "MovingMNIST", "UCF101"]
 
 
-class _Clips(VisionDataset):
+class Clips(VisionDataset):
     """Clips of videos in a folder for each class: sample i is (frames, sound, number of the class)."""
 
     def _cut(self, folder, extensions, *args, chosen=None, **options):
@@ -40,7 +40,7 @@ class _Clips(VisionDataset):
         return self.video_clips.num_clips()
 
 
-class Kinetics(_Clips):
+class Kinetics(Clips):
     """What people do, in clips of frames_per_clip frames; num_classes "400", "600" or "700", split "train", "val" or "test".
 
     root/split/class/NAME.mp4. frame_rate, step_between_clips, num_workers: as VideoClips has them. download: the
@@ -109,7 +109,7 @@ class Kinetics(_Clips):
                     video.rename(place / video.name)
 
 
-class _Folds(_Clips):
+class _Folds(Clips):
     """Clips of one of three published partitions, of which annotation_path has the files."""
 
     def __init__(

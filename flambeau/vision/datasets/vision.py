@@ -48,10 +48,18 @@ class VisionDataset(Dataset):
         self.target_transform = target_transform
         if transforms is None and (transform is not None or target_transform is not None):
             transforms = StandardTransform(transform, target_transform)
+            self._standard = transforms
         self.transforms = transforms
 
     def _sample(self, image, target):
-        return (image, target) if self.transforms is None else self.transforms(image, target)
+        # transform and target_transform may have been set anew.
+        if self.transforms is not None and self.transforms is not vars(self).get("_standard"):
+            return self.transforms(image, target)
+        if self.transform is not None:
+            image = self.transform(image)
+        if self.target_transform is not None:
+            target = self.target_transform(target)
+        return image, target
 
     def __getitem__(self, index):
         raise NotImplementedError(f"{type(self).__name__}: it does not say what __getitem__ gives.")

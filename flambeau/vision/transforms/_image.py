@@ -160,7 +160,7 @@ def resize(image, size, interpolation=InterpolationMode.BILINEAR, max_size=None,
         rows, columns = (index(old, new) for old, new in zip(have, size))
         return image.index_select(-2, rows).index_select(-1, columns)
     if mode not in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC):
-        raise ValueError(
+        raise NotImplementedError(
             f"resize: interpolation is {mode.value!r}; of tensors it is nearest, nearest-exact, bilinear or bicubic."
         )
     planes = image.reshape(-1, *have)

@@ -1,6 +1,7 @@
 """The base of all transforms of samples."""
 
 import enum
+import inspect
 
 from .... import Tensor, rand
 from ....nn import Module
@@ -9,6 +10,30 @@ from ... import tv_tensors
 from .._pil import is_pil
 from ._utils import check_type
 from .functional import _dispatch, is_pure_tensor
+
+# What the first version has, too, and does alike.
+_IN_BOTH = frozenset(
+    """AugMix AutoAugment CenterCrop ColorJitter ConvertImageDtype ElasticTransform FiveCrop GaussianBlur Grayscale
+    LinearTransformation Normalize Pad RandAugment RandomAdjustSharpness RandomAffine RandomApply RandomAutocontrast
+    RandomCrop RandomEqualize RandomErasing RandomGrayscale RandomHorizontalFlip RandomInvert RandomPerspective
+    RandomPosterize RandomResizedCrop RandomRotation RandomSolarize RandomVerticalFlip Resize TenCrop
+    TrivialAugmentWide""".split()
+)
+
+
+class _FirstVersion:
+    """The class of the first version, or of it the function `name`; None, or no attribute, where there is none."""
+
+    def __init__(self, name=None):
+        self.name = name
+
+    def __get__(self, instance, kind):
+        from ... import transforms
+
+        home = Transform.__module__.rpartition(".")[0]
+        own = (c.__name__ for c in kind.__mro__ if c.__module__.startswith(home))
+        found = next((getattr(transforms, name) for name in own if name in _IN_BOTH), None)
+        return found if self.name is None else getattr(found, self.name)
 
 
 class Transform(Module):
@@ -19,6 +44,13 @@ class Transform(Module):
     """
 
     _transformed_types = (Tensor, is_pil)
+    _v1_transform_cls = _FirstVersion()
+    get_params = _FirstVersion("get_params")
+
+    def _extract_params_for_v1_transform(self):
+        """The arguments with which the first version does the same."""
+        names = inspect.signature(self._v1_transform_cls.__init__).parameters
+        return {name: getattr(self, name) for name in names if name in vars(self)}
 
     def check_inputs(self, flat_inputs):
         pass

@@ -7,6 +7,7 @@ from ....ops.boxes import box_convert
 from ....tv_tensors import BoundingBoxFormat, is_rotated_bounding_format
 from ... import _image, _image_warp
 from ...modes import pair
+from ._clamped import cut
 
 _XYXY = BoundingBoxFormat.XYXY
 
@@ -55,13 +56,13 @@ def straightened(corners):
 
 
 def clamp(boxes, format, canvas_size, clamping_mode="soft"):
-    """Boxes cut to the canvas; rotated ones cannot be."""
+    """Boxes cut to the canvas."""
     if clamping_mode is None:
         return boxes.clone()
     if is_rotated_bounding_format(format):
-        raise NotImplementedError(
-            f"clamp_bounding_boxes: boxes in {format.value} are not cut; clamping_mode=None leaves them as they are."
-        )
+        corners = _convert(boxes, format, BoundingBoxFormat.XYXYXYXY)
+        flat = cut(corners.reshape(-1, 8), canvas_size, clamping_mode)
+        return _convert(flat.view(corners.shape), BoundingBoxFormat.XYXYXYXY, format)
     height, width = canvas_size
     corners = _convert(boxes, format, _XYXY)
     most = tensor([width, height, width, height], dtype=corners.dtype, device=corners.device)
@@ -80,27 +81,25 @@ _MIRRORED = [1, 0, 3, 2]
 
 
 def moved(boxes, format, move, canvas_size=None, clamping_mode="soft", mirrored=False):
-    """Boxes whose corners (N, 4, 2) go through `move`, cut to the canvas where there is one.
+    """Boxes (..., K) whose corners (N, 4, 2) go through `move`, cut to the canvas where there is one.
 
-    Straight boxes become those around the moved corners. Rotated ones are not cut.
+    Straight boxes become those around the moved corners.
     """
-    values = boxes if boxes.is_floating_point() else boxes.to(float32)
-    rotated = is_rotated_bounding_format(format)
-    if rotated:
-        points = _convert(values, format, BoundingBoxFormat.XYXYXYXY).view(-1, 4, 2)
-        points = move(points)
+    shape, dtype = boxes.shape, boxes.dtype
+    flat = boxes.reshape(-1, shape[-1])
+    values = flat if flat.is_floating_point() else flat.to(float32)
+    if is_rotated_bounding_format(format):
+        points = move(_convert(values, format, BoundingBoxFormat.XYXYXYXY).view(-1, 4, 2))
         points = points[:, _MIRRORED] if mirrored else points
-        corners = straightened(points.flatten(1))
-        return _convert(corners, BoundingBoxFormat.XYXYXYXY, format).to(boxes.dtype)
-    x1, y1, x2, y2 = _convert(values, format, _XYXY).unbind(-1)
-    points = move(
-        stack([stack([x, y], -1) for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))], 1)
-    )
-    corners = cat([points.amin(1), points.amax(1)], dim=-1)
-    result = _convert(corners, _XYXY, format)
+        result = _convert(straightened(points.flatten(1)), BoundingBoxFormat.XYXYXYXY, format)
+    else:
+        x1, y1, x2, y2 = _convert(values, format, _XYXY).unbind(-1)
+        corners = ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
+        points = move(stack([stack(corner, -1) for corner in corners], 1))
+        result = _convert(cat([points.amin(1), points.amax(1)], dim=-1), _XYXY, format)
     if canvas_size is not None:
         result = clamp(result, format, canvas_size, clamping_mode)
-    return result.to(boxes.dtype)
+    return result.to(dtype).view(shape)
 
 
 def _points(keypoints, move):
@@ -208,11 +207,15 @@ def resize_boxes(
     bounding_boxes, canvas_size, size, max_size=None, format=_XYXY, clamping_mode="soft"
 ):
     new, move = _resizing(canvas_size, size, max_size)
+    if new == tuple(canvas_size):
+        return bounding_boxes, new
     return moved(bounding_boxes, format, move, new, clamping_mode), new
 
 
 def resize_keypoints(keypoints, size, canvas_size, max_size=None):
     new, move = _resizing(canvas_size, size, max_size)
+    if new == tuple(canvas_size):
+        return keypoints, new
     return _points(keypoints, move), new
 
 
