@@ -71,24 +71,32 @@ class CocoIndex:
         return [self.imgs[id] for id in (ids if isinstance(ids, list | tuple) else [ids])]
 
     def annToMask(self, annotation):
-        """The mask of an annotation: bool (H, W). Polygons are drawn by Pillow, run lengths unpacked."""
-        import numpy
-
+        """The mask of an annotation: bool (H, W)."""
         image = self.imgs[annotation["image_id"]]
-        size = (image["height"], image["width"])
-        shape = annotation["segmentation"]
-        if isinstance(shape, dict):
-            counts = shape["counts"]
-            if isinstance(counts, str | bytes):
-                counts = _unpacked(counts)
-            ones = numpy.repeat(numpy.arange(len(counts)) % 2, counts)
-            return ones.reshape(shape["size"][::-1]).T.astype(bool)
-        from PIL import Image, ImageDraw
+        return mask_of(annotation["segmentation"], (image["height"], image["width"]))
 
-        mask = Image.new("1", size[::-1])
-        for polygon in shape:
-            ImageDraw.Draw(mask).polygon(list(zip(polygon[::2], polygon[1::2])), fill=1)
-        return numpy.array(mask)
+
+def mask_of(shape, size):
+    """A segmentation of COCO as bool (H, W): polygons are drawn by Pillow, run lengths unpacked."""
+    import numpy
+
+    if isinstance(shape, dict):
+        counts = shape["counts"]
+        if isinstance(counts, str | bytes):
+            counts = _unpacked(counts)
+        ones = numpy.repeat(numpy.arange(len(counts)) % 2, counts)
+        return ones.reshape(shape["size"][::-1]).T.astype(bool)
+    if not isinstance(shape, list):
+        raise ValueError(
+            f"CocoDetection: a segmentation is {type(shape).__name__}; it must be a list of polygons or a dict of run "
+            "lengths."
+        )
+    from PIL import Image, ImageDraw
+
+    mask = Image.new("1", size[::-1])
+    for polygon in shape:
+        ImageDraw.Draw(mask).polygon(list(zip(polygon[::2], polygon[1::2])), fill=1)
+    return numpy.array(mask)
 
 
 def _unpacked(text):

@@ -224,7 +224,7 @@ class CelebA(VisionDataset):
         super().__init__(root, transform=transform, target_transform=target_transform)
         from ... import tensor
 
-        self.split = one_of("CelebA", "split", split.lower(), tuple(self._splits))
+        self.split = one_of("CelebA", "split", split, tuple(self._splits))
         types = [target_type] if isinstance(target_type, str) else list(target_type)
         self.target_type = [one_of("CelebA", "target_type", t, tuple(self._tables)) for t in types]
         if not self.target_type and self.target_transform is not None:
@@ -239,7 +239,8 @@ class CelebA(VisionDataset):
         _, names, parts = self._table(folder, "list_eval_partition.txt", None)
         wanted = self._splits[self.split]
         kept = [i for i, part in enumerate(parts) if wanted is None or part[0] == wanted]
-        self.filename = [str(folder / "img_align_celeba" / names[i]) for i in kept]
+        self.filename = [names[i] for i in kept]
+        self._images = folder / "img_align_celeba"
         for kind, (file, header) in self._tables.items():
             if kind not in self.target_type and not (folder / file).exists():
                 continue
@@ -265,7 +266,7 @@ class CelebA(VisionDataset):
             value = getattr(self, kind)[index]
             targets.append(value[0] if kind == "identity" else value)
         target = targets[0] if len(targets) == 1 else tuple(targets) or None
-        return self._sample(pil_image(self.filename[index]), target)
+        return self._sample(pil_image(self._images / self.filename[index]), target)
 
     def __len__(self):
         return len(self.filename)

@@ -69,7 +69,7 @@ class MNIST(ImageDataset):
 
     def _folder(self, fetch):
         places = (self.raw_folder, self.root, self.system_folder)
-        names = [name.removesuffix(".gz").removesuffix(".xz") for name, _ in self.resources]
+        names = [self._name(kind) for kind in ("images-idx3", "labels-idx1")]
         for place in places:
             if all(_either(place, name).exists() for name in names):
                 return place

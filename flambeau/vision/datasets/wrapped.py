@@ -4,7 +4,7 @@ import copy
 
 from ... import Tensor, stack, tensor, where
 from .. import tv_tensors
-from .annotated import CocoCaptions, CocoDetection, VOCDetection, VOCSegmentation
+from .annotated import CocoCaptions, CocoDetection, VOCDetection, VOCSegmentation, mask_of
 from .arrays import ArrayDataset
 from .captions import SBU, Captioned
 from .classified import Caltech101, CelebA, OxfordIIITPet
@@ -85,7 +85,7 @@ def _only_images(dataset, target_keys):
 
 
 def _no_keys(dataset, target_keys):
-    if target_keys not in (None, "all"):
+    if target_keys is not None:
         raise ValueError(
             f"wrap_dataset_for_transforms_v2: target_keys is for targets with keys; {type(dataset).__name__} has none."
         )
@@ -242,7 +242,7 @@ def _coco(dataset, target_keys):
 
             made["boxes"] = convert_bounding_box_format(given, new_format="XYXY")
         if "masks" in keys:
-            masks = [tensor(dataset.coco.annToMask(a)) for a in annotations]
+            masks = [tensor(mask_of(a["segmentation"], size)) for a in annotations]
             made["masks"] = tv_tensors.Mask(
                 stack(masks) if masks else tensor([]).reshape(0, *size).bool()
             )
