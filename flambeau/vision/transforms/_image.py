@@ -158,7 +158,7 @@ def resize(image, size, interpolation=InterpolationMode.BILINEAR, max_size=None,
     if mode in (InterpolationMode.NEAREST, InterpolationMode.NEAREST_EXACT):
         index = _nearest if mode == InterpolationMode.NEAREST else _nearest_exact
         rows, columns = (index(old, new) for old, new in zip(have, size))
-        return image.index_select(-2, rows).index_select(-1, columns)
+        return laid_as(image.index_select(-2, rows).index_select(-1, columns), image)
     if mode not in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC):
         raise NotImplementedError(
             f"resize: interpolation is {mode.value!r}; of tensors it is nearest, nearest-exact, bilinear or bicubic."
@@ -166,12 +166,19 @@ def resize(image, size, interpolation=InterpolationMode.BILINEAR, max_size=None,
     planes = image.reshape(-1, *have)
     if antialias and image.dtype == uint8:
         cubic = mode == InterpolationMode.BICUBIC
-        return _core._resample(planes, *size, cubic).view(*image.shape[:-2], *size)
+        return laid_as(_core._resample(planes, *size, cubic).view(*image.shape[:-2], *size), image)
     values = planes if image.is_floating_point() else planes.to(float32)
     values = nnF.interpolate(
         values[None], size=size, mode=mode.value, align_corners=False, antialias=bool(antialias)
     )[0]
-    return as_before(values, image).view(*image.shape[:-2], *size)
+    return laid_as(as_before(values, image).view(*image.shape[:-2], *size), image)
+
+
+def laid_as(values, image):
+    """A new image (C, H, W) with its channels beside each other in memory, if those of the old one are."""
+    if image.ndim == 3 and image.shape[0] > 1 and image.stride(0) == 1 and values.stride(0) != 1:
+        return values.movedim(0, -1).contiguous().movedim(-1, 0)
+    return values
 
 
 def resize_by_floats(

@@ -2,7 +2,7 @@
 
 import math
 
-from ... import arange, cat, float32, linspace, meshgrid, ones_like, stack, tensor, where
+from ... import Tensor, arange, cat, float32, linspace, meshgrid, ones_like, stack, tensor, where
 from ...nn import functional as nnF
 from ._image import as_before
 from .modes import InterpolationMode, check_mode
@@ -27,6 +27,8 @@ def sample(name, image, grid, interpolation, fill):
         raise ValueError(
             f"{name}: interpolation is {mode.value!r}; of tensors it is nearest or bilinear."
         )
+    if image.numel() == 0:
+        return image.new_empty((*image.shape[:-2], *grid.shape[1:3]))
     channels = image.shape[-3]
     batch = image.reshape(-1, *image.shape[-3:])
     batch = batch if image.is_floating_point() else batch.to(float32)
@@ -192,8 +194,16 @@ def identity_grid(size):
     return stack([x, y], dim=-1)[None]
 
 
+def check_displacement(name, displacement):
+    if not isinstance(displacement, Tensor):
+        raise TypeError(
+            f"{name}: displacement is {type(displacement).__name__}; it must be a Tensor."
+        )
+
+
 def elastic(image, displacement, interpolation=InterpolationMode.BILINEAR, fill=None):
     """Each pixel is read from a place moved by `displacement` (1, H, W, 2), in halves of the image."""
+    check_displacement("elastic", displacement)
     size = tuple(image.shape[-2:])
     if tuple(displacement.shape) != (1, *size, 2):
         raise ValueError(

@@ -1,5 +1,7 @@
 """The same for images of Pillow, by Pillow. Needs Pillow, which whoever has such an image has."""
 
+import warnings
+
 from . import _image, _image_color, _image_warp
 from .modes import PIL_NUMBERS, InterpolationMode, check_mode, pair
 
@@ -90,7 +92,13 @@ def pad(image, padding, fill=0, padding_mode="constant"):
 
 
 def resize(image, size, interpolation=InterpolationMode.BILINEAR, max_size=None, antialias=True):
-    """Pillow always antialiases."""
+    """Pillow always antialiases bilinear and bicubic ones; antialias=False warns."""
+    mode = check_mode("resize", interpolation)
+    if antialias is False and mode in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC):
+        warnings.warn(
+            "resize: Pillow antialiases always, so antialias=False does nothing to its images.",
+            stacklevel=2,
+        )
     height, width = _image.new_size(image.size[::-1], size, max_size)
     if (width, height) == image.size:
         return image

@@ -394,6 +394,17 @@ def random_displacement(size, alpha, sigma):
     return cat(fields, 1).permute(0, 2, 3, 1)
 
 
+def check_pair(name, what, value):
+    """TypeError unless a value is a sequence, or None; ValueError unless it has two numbers."""
+    if value is None:
+        return value
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{name}: {what} is {value!r}; it must be two numbers.")
+    if len(value) != 2:
+        raise ValueError(f"{name}: {what} is {value}; it must be two numbers.")
+    return value
+
+
 def numbers_of_two(name, what, value):
     """[x, y] out of a number or of one or two."""
     value = [value] if isinstance(value, int | float) else list(value)

@@ -2,7 +2,7 @@
 
 import math
 
-from .... import Tensor, empty, int64, rand, randint, tensor
+from .... import Tensor, empty, rand, randint, tensor
 from ....distributions import Beta
 from ....nn.functional import one_hot
 from ....utils._pytree import tree_flatten, tree_unflatten
@@ -78,9 +78,13 @@ class _BaseMixUpCutMix(Transform):
         labels = self._labels_getter(inputs)
         if not isinstance(labels, Tensor):
             raise ValueError(f"{name}: labels are {type(labels).__name__}; they must be a tensor.")
-        if labels.ndim not in (1, 2) or (labels.ndim == 2 and labels.dtype == int64):
+        if labels.ndim not in (1, 2):
             raise ValueError(
                 f"{name}: labels are {labels.dtype} {tuple(labels.shape)}; they must be (N,), or shares of classes (N, C)."
+            )
+        if labels.ndim == 2 and self.num_classes not in (None, labels.shape[1]):
+            raise ValueError(
+                f"{name}: labels are {tuple(labels.shape)}; of {self.num_classes} classes they must be (N, {self.num_classes})."
             )
         if labels.ndim == 1 and self.num_classes is None:
             raise ValueError(f"{name}: for labels (N,) it needs num_classes=.")

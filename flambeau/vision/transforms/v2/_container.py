@@ -9,6 +9,8 @@ from ._transform import Transform
 def _several(name, transforms):
     if not isinstance(transforms, list | tuple | ModuleList):
         raise TypeError(f"{name}: takes a sequence of transforms, not {type(transforms).__name__}.")
+    if not len(transforms):
+        raise ValueError(f"{name}: there are no transforms.")
     return transforms
 
 
@@ -17,8 +19,6 @@ class Compose(Transform):
 
     def __init__(self, transforms):
         super().__init__()
-        if not transforms:
-            raise ValueError("Compose: there are no transforms.")
         self.transforms = _several("Compose", transforms)
 
     def forward(self, *inputs):

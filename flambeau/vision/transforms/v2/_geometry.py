@@ -4,6 +4,7 @@ from .... import Tensor, rand, randint
 from ... import ops, tv_tensors
 from ..geometry import (
     between,
+    check_pair,
     numbers_of_two,
     random_corners,
     random_displacement,
@@ -60,6 +61,10 @@ class Resize(Transform):
         if size is None and max_size is None:
             raise ValueError(
                 "Resize: size is None, so max_size must say how long the longer side is."
+            )
+        if not isinstance(size, int | list | tuple | None):
+            raise ValueError(
+                f"Resize: size is {size!r}; it must be a number, one or two in a sequence, or None."
             )
         self.size = [size] if isinstance(size, int) else None if size is None else list(size)
         self.interpolation = check_mode("Resize", interpolation)
@@ -211,7 +216,7 @@ class RandomRotation(_Filled):
         self.interpolation = check_mode("RandomRotation", interpolation)
         self.expand = expand
         self._set_fill(fill)
-        self.center = center
+        self.center = check_pair("RandomRotation", "center", center)
 
     def make_params(self, flat_inputs):
         return {"angle": uniform(*self.degrees)}
@@ -243,6 +248,8 @@ class RandomAffine(_Filled):
     ):
         super().__init__()
         self.degrees = between("RandomAffine", "degrees", degrees)
+        check_pair("RandomAffine", "translate", translate)
+        check_pair("RandomAffine", "scale", scale)
         if translate is not None and any(not 0.0 <= t <= 1.0 for t in translate):
             raise ValueError(
                 f"RandomAffine: translate is {translate}; its values must lie in [0, 1]."
@@ -254,7 +261,7 @@ class RandomAffine(_Filled):
         self.shear = between("RandomAffine", "shear", shear)
         self.interpolation = check_mode("RandomAffine", interpolation)
         self._set_fill(fill)
-        self.center = center
+        self.center = check_pair("RandomAffine", "center", center)
 
     def make_params(self, flat_inputs):
         from ..geometry import RandomAffine as first
@@ -308,14 +315,22 @@ class RandomCrop(_Filled):
                 f"RandomCrop: the crop {self.size} is larger than the input {(have_height, have_width)}. Pass padding=, "
                 "or pad_if_needed=True."
             )
+        padding = [left, top, right, bottom]
+        # Nothing is drawn where there is no choice.
+        rest = (have_height - height, have_width - width)
+        top, left = (int(randint(0, n + 1, ())) if n else 0 for n in rest)
         return {
-            "padding": [left, top, right, bottom],
-            "top": int(randint(have_height - height + 1, ())),
-            "left": int(randint(have_width - width + 1, ())),
+            "needs_pad": any(padding),
+            "padding": padding,
+            "needs_crop": any(rest),
+            "top": top,
+            "left": left,
+            "height": height,
+            "width": width,
         }
 
     def transform(self, inpt, params):
-        if any(params["padding"]):
+        if params["needs_pad"]:
             inpt = self._call_kernel(
                 F.pad,
                 inpt,
@@ -323,6 +338,8 @@ class RandomCrop(_Filled):
                 fill=self._fill_for(inpt),
                 padding_mode=self.padding_mode,
             )
+        if not params["needs_crop"]:
+            return inpt
         return self._call_kernel(F.crop, inpt, params["top"], params["left"], *self.size)
 
 

@@ -1,5 +1,7 @@
 """Values, dtypes and functions of one's own."""
 
+import warnings
+
 from .... import Tensor, float32
 from .... import dtype as _dtype
 from ... import tv_tensors
@@ -91,6 +93,12 @@ class ToDtype(Transform):
             raise ValueError(
                 f"ToDtype: dtype is {dtype!r}; it must be a dtype, or a dict of types to dtypes."
             )
+        if isinstance(dtype, dict) and Tensor in dtype:
+            if any(kind in dtype for kind in (tv_tensors.Image, tv_tensors.Video)):
+                warnings.warn(
+                    "ToDtype: a plain tensor beside an image or a video is not transformed, so its dtype is not used.",
+                    stacklevel=2,
+                )
         self.dtype = dtype
         self.scale = scale
 
@@ -110,6 +118,11 @@ class ToDtype(Transform):
         else:
             dtype = None
         if dtype is None:
+            if self.scale and image:
+                warnings.warn(
+                    f"ToDtype: the dtype for {type(inpt).__name__} is None, so scale does nothing.",
+                    stacklevel=2,
+                )
             return inpt
         return self._call_kernel(F.to_dtype, inpt, dtype=dtype, scale=self.scale)
 

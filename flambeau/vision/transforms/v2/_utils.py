@@ -119,7 +119,7 @@ def labels_getter(name, given):
 
 
 def _holder(sample):
-    return sample[1] if isinstance(sample, tuple) and len(sample) > 1 else sample
+    return sample[1] if isinstance(sample, tuple | list) and len(sample) > 1 else sample
 
 
 def _find_labels_default_heuristic(sample):

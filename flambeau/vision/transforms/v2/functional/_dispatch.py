@@ -151,8 +151,7 @@ def register_kernel(functional, tv_tensor_cls):
         )
     if not (isinstance(tv_tensor_cls, type) and issubclass(tv_tensor_cls, tv_tensors.TVTensor)):
         raise ValueError(f"register_kernel: {tv_tensor_cls!r} is no subclass of TVTensor.")
-    ours = tv_tensor_cls.__module__.startswith(tv_tensors.TVTensor.__module__)
-    if ours and tv_tensor_cls in _handlers[function]:
+    if tv_tensor_cls in _handlers[function]:
         raise ValueError(
             f"register_kernel: {name} has a kernel for {tv_tensor_cls.__name__} already."
         )

@@ -167,6 +167,11 @@ def _inverse(h):
 
 def _displaced(displacement, canvas_size, whole):
     """To first order, each point goes where its pixel, by `whole`, came from, in the other direction."""
+    _image_warp.check_displacement("elastic", displacement)
+    if tuple(displacement.shape) != (1, *canvas_size, 2):
+        raise ValueError(
+            f"elastic: displacement is {tuple(displacement.shape)}; it must be (1, {canvas_size[0]}, {canvas_size[1]}, 2)."
+        )
     height, width = canvas_size
 
     def move(points):
