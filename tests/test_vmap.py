@@ -375,3 +375,18 @@ def test_cycles_through_mapped_tensors_are_collected():
     torch.vmap(f)(X)
     gc.collect()
     assert alive[0]() is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_a_tensor_is_can_be_asked_inside():
+    seen = []
+
+    def look(x):
+        seen.append(
+            (x.layout, x.is_sparse, x.is_shared(), x.is_floating_point(), x.stride(), x.device.type)
+        )
+        return torch.compile(lambda x: x.sin() * x)(x)
+
+    x = torch.randn(3, 4)
+    assert torch.equal(torch.vmap(look)(x), x.sin() * x)
+    assert seen == [(torch.strided, False, False, True, (1,), "cpu")]
