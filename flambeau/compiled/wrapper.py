@@ -33,6 +33,9 @@ def _settings():
     """Modes that a program depends on, or None where calls are to run eagerly."""
     if _core._is_overridden(()) or flambeau.is_autocast_enabled("cpu") or is_tracing():
         return None
+    batching = sys.modules.get("flambeau.ops.batching")  # loaded by the first vmap
+    if batching is not None and batching.active():
+        return None
     return (
         flambeau.is_grad_enabled(), flambeau.is_inference_mode_enabled(), flambeau.get_default_dtype(),
         flambeau.is_anomaly_enabled(),
