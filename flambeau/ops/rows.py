@@ -331,6 +331,11 @@ def _layer_norm_backward(grad_output, x, mean, rstd, weight, length, eps, wanted
     grad = grad_output.contiguous()
     if _core.is_grad_enabled() or _core._is_batched(grad):
         return _layer_norm_gradients(x, weight, grad, length, eps, wanted)
+    if x.numel() and x.dtype in (fl.float32, fl.float64) and x.device.type == "cpu":
+        made = _core._layer_norm_backward(grad, x, mean, rstd, weight, length, *wanted)
+        grad_input, *vectors = made
+        shape = (-1,) if weight is None else weight.shape
+        return grad_input, *(None if v is None else v.reshape(shape) for v in vectors)
     x = x.contiguous()
     n_rows = x.numel() // length if length else 0
     grad_input = grad_weight = grad_bias = None

@@ -3,6 +3,7 @@
 
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
+#include "dispatch/raw/precision.h"
 #include "kernels/vision/deform.h"
 #include "kernels/vision/nms.h"
 #include "kernels/vision/png.h"
@@ -12,18 +13,6 @@
 namespace flambeau::raw {
 
 namespace {
-
-constexpr int64_t long_work = 2000;  // elements
-
-/// Calls body with a null pointer of the type of t's elements, float32 or float64.
-template <class Body>
-void in_precision(const char* op, const Tensor& t, Body&& body) {
-  if (t.dtype == DType::float32) return body(static_cast<float*>(nullptr));
-  check<NotImplementedError>(t.dtype == DType::float64, [&] {
-    return message(op, ": ", name(t.dtype), "; it takes float32 and float64.");
-  });
-  body(static_cast<double*>(nullptr));
-}
 
 void check_alike(const char* op, const Tensor& t, const Tensor& other) {
   check(t.dtype == other.dtype, [&] {

@@ -214,40 +214,9 @@ T* fourier_transform(const FourierStep<T>* steps, int n_steps, T* data, T* spare
 
 // ---- into lanes form and back
 
-template <class V, int... I>
-inline __attribute__((always_inline)) V low_interleaved(V a, V b,
-                                                        std::integer_sequence<int, I...>) {
-  constexpr int n = sizeof...(I);
-  return __builtin_shufflevector(a, b, (I / 2 + I % 2 * n)...);
-}
-template <class V, int... I>
-inline __attribute__((always_inline)) V high_interleaved(V a, V b,
-                                                         std::integer_sequence<int, I...>) {
-  constexpr int n = sizeof...(I);
-  return __builtin_shufflevector(a, b, (n / 2 + I / 2 + I % 2 * n)...);
-}
 template <int first, class V, int... I>
 inline __attribute__((always_inline)) V every_other(V a, V b, std::integer_sequence<int, I...>) {
   return __builtin_shufflevector(a, b, (first + 2 * I)...);
-}
-
-/// lanes x lanes numbers transposed: each of the log2(lanes) shuffles moves the highest bit of the
-/// row's number to the lowest of the column's, and the column's highest to the row's lowest.
-template <class T>
-inline __attribute__((always_inline)) void transpose(Lane<T>* v) {
-  constexpr int n = Vec<T>::lanes;
-  constexpr auto order = std::make_integer_sequence<int, n>{};
-  FLAMBEAU_UNROLLED
-  for (int width = 1; width < n; width *= 2) {
-    Lane<T> next[n];
-    FLAMBEAU_UNROLLED
-    for (int i = 0; i < n / 2; ++i) {
-      next[2 * i] = low_interleaved(v[i], v[i + n / 2], order);
-      next[2 * i + 1] = high_interleaved(v[i], v[i + n / 2], order);
-    }
-    FLAMBEAU_UNROLLED
-    for (int i = 0; i < n; ++i) v[i] = next[i];
-  }
 }
 
 template <class T>

@@ -260,38 +260,6 @@ void block(const GemmBlock<T>& g) {
   }
 }
 
-template <class T, int... I>
-inline __attribute__((always_inline)) typename Vec<T>::type interleave_low(
-    typename Vec<T>::type a, typename Vec<T>::type b, std::integer_sequence<int, I...>) {
-  return __builtin_shufflevector(a, b, (I % 2 ? Vec<T>::lanes + I / 2 : I / 2)...);
-}
-template <class T, int... I>
-inline __attribute__((always_inline)) typename Vec<T>::type interleave_high(
-    typename Vec<T>::type a, typename Vec<T>::type b, std::integer_sequence<int, I...>) {
-  constexpr int half = Vec<T>::lanes / 2;
-  return __builtin_shufflevector(a, b, (I % 2 ? Vec<T>::lanes + half + I / 2 : half + I / 2)...);
-}
-
-/// Transposes a square of lanes x lanes elements: each step moves one bit of the row number to the
-/// column number and one back.
-template <class T>
-inline __attribute__((always_inline)) void transpose(typename Vec<T>::type* rows) {
-  using vec = typename Vec<T>::type;
-  constexpr int lanes = Vec<T>::lanes;
-  constexpr auto indices = std::make_integer_sequence<int, lanes>{};
-#pragma GCC unroll 8
-  for (int step = 1; step < lanes; step *= 2) {
-    vec moved[lanes];
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes / 2; ++i) {
-      moved[2 * i] = interleave_low<T>(rows[i], rows[i + lanes / 2], indices);
-      moved[2 * i + 1] = interleave_high<T>(rows[i], rows[i + lanes / 2], indices);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) rows[i] = moved[i];
-  }
-}
-
 /// `count` (at most lanes) columns of a panel whose rows are `width` apart, from columns of B that
 /// are contiguous along k.
 template <class T>

@@ -9,8 +9,12 @@
 #include "kernels/attention/simd.h"
 #include "kernels/conv/simd.h"
 #include "kernels/fft/simd.h"
+#include "kernels/norm/simd.h"
 #include "kernels/pool/simd.h"
+#include "kernels/recurrent/simd.h"
 #include "kernels/sparse/simd.h"
+#include "kernels/vision/grid_simd.h"
+#include "kernels/vision/resize_simd.h"
 
 #if defined(__x86_64__)
 #pragma GCC target("avx2,fma")  // below the includes: see simd/avx512.cpp
@@ -57,11 +61,25 @@ inline __attribute__((always_inline)) void store_span(double* to, __m256d value,
   _mm256_maskstore_pd(to, span, value);
 }
 #include "kernels/conv/simd_body.h"
+/// As many bytes as a vector has 32-bit lanes, widened, and numbers from 0 to 255 as bytes.
+inline __attribute__((always_inline)) Vec<int32_t>::type load_bytes(const uint8_t* from) {
+  return (Vec<int32_t>::type)_mm256_cvtepu8_epi32(
+      _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+}
+inline __attribute__((always_inline)) void store_bytes(uint8_t* to, Vec<int32_t>::type value) {
+  const __m128i pairs = _mm_packus_epi32(_mm256_castsi256_si128((__m256i)value),
+                                         _mm256_extracti128_si256((__m256i)value, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(pairs, pairs));
+}
 // The others use the vector that conv/simd_body.h includes.
 #include "kernels/attention/simd_body.h"
 #include "kernels/fft/simd_body.h"
+#include "kernels/norm/simd_body.h"
 #include "kernels/pool/simd_body.h"
+#include "kernels/recurrent/simd_body.h"
 #include "kernels/sparse/simd_body.h"
+#include "kernels/vision/grid_body.h"
+#include "kernels/vision/resize_body.h"
 #else
 extern const ConvKernels<float> float_kernels = {};
 extern const ConvKernels<double> double_kernels = {};
@@ -73,5 +91,14 @@ extern const FourierKernels<float> float_fourier = {};
 extern const FourierKernels<double> double_fourier = {};
 extern const SparseKernels<float> float_sparse = {};
 extern const SparseKernels<double> double_sparse = {};
+extern const NormKernels<float> float_norm = {};
+extern const NormKernels<double> double_norm = {};
+extern const LstmKernels<float> float_lstm = {};
+extern const LstmKernels<double> double_lstm = {};
+extern const ResizeKernels<float> float_resize = {};
+extern const ResizeKernels<double> double_resize = {};
+extern const ResizeKernels<uint8_t> byte_resize = {};
+extern const GridKernels<float> float_grid = {};
+extern const GridKernels<double> double_grid = {};
 #endif
 }  // namespace flambeau::simd_avx2

@@ -9,8 +9,12 @@
 #include "kernels/attention/simd.h"
 #include "kernels/conv/simd.h"
 #include "kernels/fft/simd.h"
+#include "kernels/norm/simd.h"
 #include "kernels/pool/simd.h"
+#include "kernels/recurrent/simd.h"
 #include "kernels/sparse/simd.h"
+#include "kernels/vision/grid_simd.h"
+#include "kernels/vision/resize_simd.h"
 
 // The target is set below the includes: were it a compiler flag, inline functions of the standard
 // library would be compiled for it too, and the linker may keep that copy for every machine.
@@ -51,11 +55,24 @@ inline __attribute__((always_inline)) void store_span(double* to, __m512d value,
   _mm512_mask_storeu_pd(to, static_cast<__mmask8>(span), value);
 }
 #include "kernels/conv/simd_body.h"
+/// As many bytes as a vector has 32-bit lanes, widened, and numbers from 0 to 255 as bytes.
+inline __attribute__((always_inline)) Vec<int32_t>::type load_bytes(const uint8_t* from) {
+  return (Vec<int32_t>::type)_mm512_maskz_cvtepu8_epi32(
+      0xffff, _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+inline __attribute__((always_inline)) void store_bytes(uint8_t* to, Vec<int32_t>::type value) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                   _mm512_maskz_cvtepi32_epi8(0xffff, (__m512i)value));
+}
 // The others use the vector that conv/simd_body.h includes.
 #include "kernels/attention/simd_body.h"
 #include "kernels/fft/simd_body.h"
+#include "kernels/norm/simd_body.h"
 #include "kernels/pool/simd_body.h"
+#include "kernels/recurrent/simd_body.h"
 #include "kernels/sparse/simd_body.h"
+#include "kernels/vision/grid_body.h"
+#include "kernels/vision/resize_body.h"
 #else
 extern const ConvKernels<float> float_kernels = {};
 extern const ConvKernels<double> double_kernels = {};
@@ -67,5 +84,14 @@ extern const FourierKernels<float> float_fourier = {};
 extern const FourierKernels<double> double_fourier = {};
 extern const SparseKernels<float> float_sparse = {};
 extern const SparseKernels<double> double_sparse = {};
+extern const NormKernels<float> float_norm = {};
+extern const NormKernels<double> double_norm = {};
+extern const LstmKernels<float> float_lstm = {};
+extern const LstmKernels<double> double_lstm = {};
+extern const ResizeKernels<float> float_resize = {};
+extern const ResizeKernels<double> double_resize = {};
+extern const ResizeKernels<uint8_t> byte_resize = {};
+extern const GridKernels<float> float_grid = {};
+extern const GridKernels<double> double_grid = {};
 #endif
 }  // namespace flambeau::simd_avx512

@@ -5,8 +5,12 @@
 #include "kernels/attention/simd.h"
 #include "kernels/conv/simd.h"
 #include "kernels/fft/simd.h"
+#include "kernels/norm/simd.h"
 #include "kernels/pool/simd.h"
+#include "kernels/recurrent/simd.h"
 #include "kernels/sparse/simd.h"
+#include "kernels/vision/grid_simd.h"
+#include "kernels/vision/resize_simd.h"
 #include "runtime/cpu.h"
 
 namespace flambeau {
@@ -22,11 +26,22 @@ template <class T>
 using Span = int;
 constexpr bool has_spans = false;
 #include "kernels/conv/simd_body.h"
+/// As many bytes as a vector has 32-bit lanes, widened, and numbers from 0 to 255 as bytes.
+inline __attribute__((always_inline)) Vec<int32_t>::type load_bytes(const uint8_t* from) {
+  return Vec<int32_t>::type{from[0], from[1], from[2], from[3]};
+}
+inline __attribute__((always_inline)) void store_bytes(uint8_t* to, Vec<int32_t>::type value) {
+  for (int l = 0; l < Vec<int32_t>::lanes; ++l) to[l] = static_cast<uint8_t>(value[l]);
+}
 // The others use the vector that conv/simd_body.h includes.
 #include "kernels/attention/simd_body.h"
 #include "kernels/fft/simd_body.h"
+#include "kernels/norm/simd_body.h"
 #include "kernels/pool/simd_body.h"
+#include "kernels/recurrent/simd_body.h"
 #include "kernels/sparse/simd_body.h"
+#include "kernels/vision/grid_body.h"
+#include "kernels/vision/resize_body.h"
 }  // namespace simd_base
 
 template <>
@@ -79,6 +94,51 @@ const SparseKernels<float>& sparse_kernels() {
 template <>
 const SparseKernels<double>& sparse_kernels() {
   return for_cpu(simd_base::double_sparse, simd_avx2::double_sparse, simd_avx512::double_sparse);
+}
+
+template <>
+const ResizeKernels<float>& resize_kernels() {
+  return for_cpu(simd_base::float_resize, simd_avx2::float_resize, simd_avx512::float_resize);
+}
+
+template <>
+const ResizeKernels<double>& resize_kernels() {
+  return for_cpu(simd_base::double_resize, simd_avx2::double_resize, simd_avx512::double_resize);
+}
+
+template <>
+const ResizeKernels<uint8_t>& resize_kernels() {
+  return for_cpu(simd_base::byte_resize, simd_avx2::byte_resize, simd_avx512::byte_resize);
+}
+
+template <>
+const GridKernels<float>& grid_kernels() {
+  return for_cpu(simd_base::float_grid, simd_avx2::float_grid, simd_avx512::float_grid);
+}
+
+template <>
+const GridKernels<double>& grid_kernels() {
+  return for_cpu(simd_base::double_grid, simd_avx2::double_grid, simd_avx512::double_grid);
+}
+
+template <>
+const LstmKernels<float>& lstm_kernels() {
+  return for_cpu(simd_base::float_lstm, simd_avx2::float_lstm, simd_avx512::float_lstm);
+}
+
+template <>
+const LstmKernels<double>& lstm_kernels() {
+  return for_cpu(simd_base::double_lstm, simd_avx2::double_lstm, simd_avx512::double_lstm);
+}
+
+template <>
+const NormKernels<float>& norm_kernels() {
+  return for_cpu(simd_base::float_norm, simd_avx2::float_norm, simd_avx512::float_norm);
+}
+
+template <>
+const NormKernels<double>& norm_kernels() {
+  return for_cpu(simd_base::double_norm, simd_avx2::double_norm, simd_avx512::double_norm);
 }
 
 }  // namespace flambeau

@@ -23,3 +23,63 @@ template <class T>
 inline __attribute__((always_inline)) typename Vec<T>::type splat(T value) {
   return value - typename Vec<T>::type{};
 }
+
+template <class V, int... I>
+inline __attribute__((always_inline)) V low_interleaved(V a, V b,
+                                                        std::integer_sequence<int, I...>) {
+  constexpr int n = sizeof...(I);
+  return __builtin_shufflevector(a, b, (I / 2 + I % 2 * n)...);
+}
+template <class V, int... I>
+inline __attribute__((always_inline)) V high_interleaved(V a, V b,
+                                                         std::integer_sequence<int, I...>) {
+  constexpr int n = sizeof...(I);
+  return __builtin_shufflevector(a, b, (n / 2 + I / 2 + I % 2 * n)...);
+}
+
+/// n vectors of n lanes, transposed: each of the log2(n) shuffles moves the highest bit of the
+/// row's number to the lowest of the column's, and the column's highest to the row's lowest.
+template <int n, class V>
+inline __attribute__((always_inline)) void transpose_square(V* v) {
+  constexpr auto order = std::make_integer_sequence<int, n>{};
+#pragma GCC unroll 8
+  for (int width = 1; width < n; width *= 2) {
+    V next[n];
+#pragma GCC unroll 16
+    for (int i = 0; i < n / 2; ++i) {
+      next[2 * i] = low_interleaved(v[i], v[i + n / 2], order);
+      next[2 * i + 1] = high_interleaved(v[i], v[i + n / 2], order);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) v[i] = next[i];
+  }
+}
+template <class T>
+inline __attribute__((always_inline)) void transpose(typename Vec<T>::type* v) {
+  transpose_square<Vec<T>::lanes>(v);
+}
+
+/// Calls body(get, put) for n elements vector by vector: get(from) and put(to, value) are those of
+/// one vector; the last may have fewer lanes, of which the others are 0.
+template <class T, class Body>
+inline __attribute__((always_inline)) void by_vectors(int64_t n, Body&& body) {
+  using V = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  int64_t j = 0;
+  for (; j + lanes <= n; j += lanes)
+    body([&](const T* from) __attribute__((always_inline)) { return load(from + j); },
+         [&](T* to, V value) __attribute__((always_inline)) { store(to + j, value); });
+  if (j == n) return;
+  const int64_t rest = n - j;
+  body(
+      [&](const T* from) {
+        T part[lanes] = {};
+        for (int64_t l = 0; l < rest; ++l) part[l] = from[j + l];
+        return load(part);
+      },
+      [&](T* to, V value) {
+        T part[lanes];
+        store(part, value);
+        for (int64_t l = 0; l < rest; ++l) to[j + l] = part[l];
+      });
+}

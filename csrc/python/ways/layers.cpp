@@ -1,15 +1,19 @@
-// Convolution, pooling, borders, attention, losses of classes and what vision needs, as functions
-// without history: flambeau/ops and flambeau/vision/ops declare their derivatives.
+// Convolution, pooling, borders, attention, norms, recurrences, losses of classes and what vision
+// needs, as functions without history: flambeau/ops and flambeau/vision/ops declare their
+// derivatives.
 #include "dispatch/raw/layers.h"
 #include "dispatch/raw/class_losses.h"
 #include "dispatch/raw/flex.h"
+#include "dispatch/raw/norms.h"
+#include "dispatch/raw/recurrent.h"
+#include "dispatch/raw/resampling.h"
 #include "dispatch/raw/vision.h"
 #include "python/bind.h"
 
 namespace flambeau {
 
-using raw::AttentionOf, raw::ConvWindow, raw::DeformTaps, raw::FlexOf, raw::PoolWindows,
-    raw::RoiBins;
+using raw::AttentionOf, raw::ConvWindow, raw::DeformTaps, raw::FlexOf, raw::GridOptions,
+    raw::NormWants, raw::PoolWindows, raw::RoiBins, raw::SequenceOrder;
 
 template <>
 struct Argument<ConvWindow> : Members<ConvWindow, Dims, Dims, Dims, int64_t> {};
@@ -27,6 +31,13 @@ template <>
 struct Argument<RoiBins> : Members<RoiBins, Dims, Dims, double, int64_t, int64_t> {};
 template <>
 struct Argument<DeformTaps> : Members<DeformTaps, Dims, Dims, Dims, Dims, Dims, int64_t> {};
+template <>
+struct Argument<GridOptions> : Members<GridOptions, GridMode, GridPadding, bool> {};
+template <>
+struct Argument<NormWants> : Members<NormWants, bool, bool, bool> {};
+template <>
+struct Argument<SequenceOrder> : Members<SequenceOrder, std::optional<std::vector<int64_t>>, bool> {
+};
 /// The address of a compiled kernel.
 template <>
 struct Argument<RowsKernel> {
@@ -111,6 +122,32 @@ const NativeEntry entries[] = {
                  "(loss, weight of what counted, the first place that is no class or -1)."),
     bind<nll_gradient>("_nll_backward", "grad, input, target, weight, ignored, scale",
                        "The gradient of the scores."),
+
+    bind<raw::group_norm>("_group_norm", "x, groups, weight, bias, eps",
+                          "Groups of channels normalized; the means and 1 / sqrt(var + eps)."),
+    bind<raw::group_norm_backward>(
+        "_group_norm_backward",
+        "grad, x, mean, rstd, weight, groups, wants_x, wants_weight, wants_bias",
+        "Gradients of group_norm, as far as they are wanted."),
+    bind<raw::layer_norm_backward>(
+        "_layer_norm_backward",
+        "grad, x, mean, rstd, weight, length, wants_x, wants_weight, wants_bias",
+        "Gradients of layer_norm, as far as they are wanted."),
+
+    bind<raw::lstm>("_lstm", "inputs, h, c, weight, bias, counts, backwards, keep",
+                    "A sequence of a long short-term memory."),
+    bind<raw::lstm_backward>("_lstm_backward",
+                             "grad_output, grad_h, grad_c, weight, gates, had_c, counts, backwards",
+                             "Gradients of such a sequence."),
+
+    bind<raw::resize>("_resize", "input, dim, size, ratio, kind, corners, back",
+                      "Another size along a dim, or back."),
+    bind<raw::grid_sample>("_grid_sample", "input, grid, mode, padding, corners",
+                           "Values at the points of a grid."),
+    bind<raw::grid_sample_backward>(
+        "_grid_sample_backward",
+        "grad, input, grid, mode, padding, corners, wants_input, wants_grid",
+        "Gradients of values at the points of a grid."),
 
     bind<raw::resample>("_resample", "images, height, width, cubic",
                         "Images of bytes in another size, antialiased."),

@@ -7,6 +7,7 @@ import flambeau
 
 from ..._core import _keep_format
 from ...ops.core.attach import attached
+from ...ops.resample import resampled
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 _MODES = {  # mode: the numbers of spatial dimensions it is for
@@ -14,20 +15,11 @@ _MODES = {  # mode: the numbers of spatial dimensions it is for
     "linear": (1,), "bilinear": (2,), "bicubic": (2,), "trilinear": (3,),
 }  # fmt: skip
 
-
-def cubic_taps(part, a=-0.75):
-    """Weights of the 4 neighbours at distances 1 + part, part, 1 - part, 2 - part.
-
-    Source: Keys, IEEE Trans. ASSP 29 (1981) 1153, with a = -0.75.
-    """
-    return [_cubic(distance, a) for distance in (1 + part, part, 1 - part, 2 - part)]
-
-
-def _cubic(distance, a):
-    """Keys' kernel at a tensor of distances in [0, 2]."""
-    near = ((a + 2) * distance - (a + 3)) * distance * distance + 1
-    far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
-    return flambeau.where(distance <= 1, near, far)
+# (mode, antialias): what csrc/kernels/vision/windows.h calls Resampling.
+_KINDS = {
+    ("linear", False): 0, ("bilinear", False): 0, ("trilinear", False): 0, ("bicubic", False): 1,
+    ("bilinear", True): 2, ("bicubic", True): 3,
+}  # fmt: skip
 
 
 def interpolate(
@@ -96,15 +88,21 @@ def interpolate(
     # resizing has places and weights in 8 bytes for each output.
     flambeau._core._check_room(math.prod(result) * input.element_size(), input)
     flambeau._core._check_room(2 * 8 * max(sizes), input)
-    resized = input
-    # Bytes are rounded after each direction, so the order of these shows: columns come first.
-    for i in reversed(range(n)) if whole else range(n):
-        dim, out, scale = i + 2, sizes[i], scales[i]
-        if antialias:
-            resized = _resize_antialiased(resized, dim, out, scale, mode, align_corners)
-        else:
-            resized = _resize(resized, dim, out, scale, mode, align_corners)
-    return _keep_format(resized, input)
+    if mode in ("nearest", "nearest-exact"):
+        resized = input
+        for i in range(n):
+            resized = _nearest(resized, i + 2, sizes[i], scales[i], mode)
+        return _keep_format(resized, input)
+    # Bytes are rounded after each direction, so the order of these shows: columns come first. Of
+    # numbers the direction that leaves less comes first.
+    order = sorted(range(n), key=lambda i: (0 if whole else sizes[i] / input.shape[i + 2], -i))
+    kind = _KINDS[mode, antialias]
+    steps = [
+        (i - n, sizes[i], _ratio(input.shape[i + 2], sizes[i], scales[i], align_corners))
+        for i in order
+        if kind != 0 or sizes[i] != input.shape[i + 2] or scales[i] not in (None, 1)
+    ]
+    return _keep_format(resampled(input, steps, kind, align_corners), input)
 
 
 def _sizes_and_scales(input, size, scale_factor, recompute, n):
@@ -145,96 +143,12 @@ def _ratio(size, out, scale, align_corners):
     return 1.0 / scale if scale is not None and scale > 0 else size / out
 
 
-def _resize(input, dim, out, scale, mode, align_corners):
+def _nearest(input, dim, out, scale, mode):
     size = input.shape[dim]
-    if mode in ("nearest", "nearest-exact"):
-        ratio = _ratio(size, out, scale, False)
-        shift = 0.5 if mode == "nearest-exact" else 0.0
-        at = (flambeau.arange(out, dtype=flambeau.float64, device=input.device) + shift) * ratio
-        return input.index_select(dim, at.clamp(max=size - 1).long())
-    if size == out and scale in (None, 1):
-        return input if mode != "bicubic" else input.clone()
-    ratio = _ratio(size, out, scale, align_corners)
-    real = input.dtype if input.is_floating_point() else flambeau.float32
-    work = real if real in (flambeau.float32, flambeau.float64) else flambeau.float32
-    at = flambeau.arange(out, dtype=flambeau.float64, device=input.device)
-    at = at * ratio if align_corners else (at + 0.5) * ratio - 0.5
-    if mode != "bicubic":
-        at = at.clamp(min=0)
-    base = at.floor()
-    part = at - base
-    weights = cubic_taps(part) if mode == "bicubic" else [1 - part, part]
-    first = -1 if mode == "bicubic" else 0
-    places = [(base.long() + (i + first)).clamp(0, size - 1) for i in range(len(weights))]
-    unit = None
-    if input.dtype == flambeau.uint8:
-        weights, unit = _whole_weights(_gathered(weights, places))
-    shape = [-1 if i == dim else 1 for i in range(input.dim())]
-    wide = input.to(work)
-    total = None
-    for index, weight in zip(places, weights, strict=True):
-        term = wide.index_select(dim, index) * weight.to(work).reshape(shape)
-        total = term if total is None else total + term
-    return _rounded(total, input.dtype, unit)
-
-
-def _gathered(weights, places):
-    """(taps, out): the weights, those of one place (at the edges) summed in its first tap."""
-    weights = list(weights)
-    for i in range(len(weights)):
-        for j in range(i + 1, len(weights)):
-            same = places[i] == places[j]
-            weights[i] = flambeau.where(same, weights[i] + weights[j], weights[i])
-            weights[j] = weights[j].masked_fill(same, 0.0)
-    return flambeau.stack(weights)
-
-
-def _whole_weights(weights):
-    """(multiples, unit): weights as whole multiples of a power of 2, the largest below 2**15.
-
-    Sums of bytes are exact then. Source: the fixed-point resampling of Pillow-SIMD.
-    """
-    largest = float(weights.max())
-    bits = 0
-    while bits < 22 and math.floor(0.5 + largest * 2 ** (bits + 1)) < 2**15:
-        bits += 1
-    scaled = weights * 2**bits
-    return flambeau.where(scaled < 0, scaled - 0.5, scaled + 0.5).trunc(), 2.0**-bits
-
-
-def _resize_antialiased(input, dim, out, scale, mode, align_corners):
-    size = input.shape[dim]
-    ratio = _ratio(size, out, scale, align_corners)
-    reach = 2.0 if mode == "bicubic" else 1.0
-    widen = max(ratio, 1.0)
-    made = {"dtype": flambeau.float64, "device": input.device}
-    centres = ratio * (flambeau.arange(out, **made) + 0.5)
-    places = flambeau.arange(size, **made) + 0.5
-    distance = ((places.unsqueeze(0) - centres.unsqueeze(1)) / widen).abs()  # (out, size)
-    if mode == "bicubic":
-        weight = _cubic(distance, -0.5)
-    else:
-        weight = 1 - distance
-    # The window of a sample is what lies within reach, rounded to whole samples.
-    low = (centres - reach * widen + 0.5).trunc().clamp(min=0).unsqueeze(1)
-    high = (centres + reach * widen + 0.5).trunc().clamp(max=size).unsqueeze(1)
-    inside = (places.unsqueeze(0) > low) & (places.unsqueeze(0) < high) & (distance < reach)
-    weight = flambeau.where(inside, weight, flambeau.zeros_like(weight))
-    weight = weight / weight.sum(1, keepdim=True)
-    unit = None
-    if input.dtype == flambeau.uint8:
-        weight, unit = _whole_weights(weight)
-    work = flambeau.float64 if input.dtype == flambeau.float64 else flambeau.float32
-    weight = weight.to(work)
-    moved = input.to(work).movedim(dim, -1)
-    return _rounded((moved @ weight.t()).movedim(-1, dim), input.dtype, unit)
-
-
-def _rounded(values, dtype, unit=None):
-    """values as dtype; bytes are whole multiples of `unit`, and their halves go up."""
-    if unit is None:
-        return values.to(dtype)
-    return (values * unit + 0.5).floor().clamp(0, 255).to(dtype)
+    ratio = _ratio(size, out, scale, False)
+    shift = 0.5 if mode == "nearest-exact" else 0.0
+    at = (flambeau.arange(out, dtype=flambeau.float64, device=input.device) + shift) * ratio
+    return input.index_select(dim, at.clamp(max=size - 1).long())
 
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):

@@ -6,6 +6,7 @@ import flambeau
 
 from ..._core import _keep_format
 from ...autograd.function import forward_levels
+from ...ops import group_norm as group_norm_loops
 from ...ops import rows
 from ...ops.core.arguments import check_parameters
 
@@ -144,6 +145,8 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
         # Rounded once, at the end; the gradients of float32 weights are not rounded at all.
         exact = group_norm(input.float(), num_groups, weight, bias, eps)
         return exact.to(input.dtype)
+    if block >= 64 and group_norm_loops.takes(input, weight, bias):
+        return group_norm_loops.normalized(input, num_groups, weight, bias, eps)
     out = rows.layer_norm(input.reshape(n * num_groups, block), (block,), None, None, eps)
     out = _keep_format(out.reshape(input.shape), input)
     channels = (c, *[1] * len(spatial))

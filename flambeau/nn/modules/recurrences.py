@@ -1,4 +1,6 @@
-"""One step of each recurrence, from the projected input, the state and the weights to the state."""
+"""One step of each recurrence, from the projected input, the state and the weights to the state; and all steps in turn."""
+
+import flambeau
 
 from ...kernels import language as k
 from ...ops.core.declare import make_pointwise
@@ -56,3 +58,34 @@ def gru_step(x, state, weights):
 
 CELLS = {"RNN_TANH": tanh_step, "RNN_RELU": relu_step, "LSTM": lstm_step, "GRU": gru_step}
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
+
+
+def run_steps(cell, projected, state, weights, counts, backwards):
+    """One layer in one direction, step by step: the outputs in order of time, and the final state.
+
+    With `counts`, of a packed sequence, step t has counts[t] rows: forwards, sequences that have
+    ended leave the state; backwards, they join it at their last element.
+    """
+    order = range(len(projected) - 1, -1, -1) if backwards else range(len(projected))
+    outputs = [None] * len(projected)
+    if counts is None:
+        for t in order:
+            state = cell(projected[t], state, weights)
+            outputs[t] = state[0]
+        return outputs, state
+    start, ended = state, []
+    state = tuple(part[: counts[order[0]]] for part in state)
+    for t in order:
+        rows = state[0].size(0)
+        if counts[t] < rows:
+            ended.append(tuple(part[counts[t] :] for part in state))
+            state = tuple(part[: counts[t]] for part in state)
+        elif counts[t] > rows:
+            state = tuple(
+                flambeau.cat([part, first[rows : counts[t]]])
+                for part, first in zip(state, start, strict=True)
+            )
+        state = cell(projected[t], state, weights)
+        outputs[t] = state[0]
+    ended.append(state)
+    return outputs, tuple(flambeau.cat(parts[::-1]) for parts in zip(*ended, strict=True))

@@ -11,8 +11,9 @@ from .. import init
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
 from .homes import elsewhere
+from .lstm import lstm_sequence, takes
 from .module import Module
-from .recurrences import CELLS, GATES
+from .recurrences import CELLS, GATES, run_steps
 
 
 class RNNBase(Module):
@@ -167,7 +168,6 @@ class RNNBase(Module):
             if state is not None and sorted_indices is not None:
                 state = tuple(part.index_select(1, sorted_indices) for part in state)
             batch, batched = counts[0], True
-            steps = list(data.split(counts))
         else:
             data, state, batched = self._batched(input, state)
             self.check_input(data, None)
@@ -178,26 +178,24 @@ class RNNBase(Module):
                     f"{self.mode}: a sequence has at least one step, but got an input of "
                     f"{tuple(input.shape)}."
                 )
-            steps = list(data.unbind(0))
         if state is None:
             state = self._initial_state(batch, data)
         else:
             self._check_state(state, batch)
 
-        outputs, final = self._layers(steps, state, counts)
+        rows, final = self._layers(data, state, counts)
 
         if packed:
             if unsorted_indices is not None:
                 final = tuple(part.index_select(1, unsorted_indices) for part in final)
-            result = PackedSequence(
-                flambeau.cat(outputs), batch_sizes, sorted_indices, unsorted_indices
-            )
+            result = PackedSequence(rows, batch_sizes, sorted_indices, unsorted_indices)
         else:
-            dim = 1 if self.batch_first and batched else 0
-            result = flambeau.stack(outputs, dim)
+            result = rows.reshape(-1, batch, rows.size(-1))
             if not batched:
                 result = result.squeeze(1)
                 final = tuple(part.squeeze(1) for part in final)
+            elif self.batch_first:
+                result = result.transpose(0, 1)
         return result, final if self.mode == "LSTM" else final[0]
 
     def _batched(self, input, state):
@@ -227,16 +225,21 @@ class RNNBase(Module):
             input = input.transpose(0, 1)
         return input, state, batched
 
-    def _layers(self, steps, state, counts):
-        """The outputs of the last layer, one a time, and the final state of every layer."""
+    def _layers(self, data, state, counts):
+        """The outputs of the last layer, (all rows, features), and the final state of every layer."""
         weights = [
             {name.rpartition("_l")[0]: getattr(self, name) for name in names}
             for names in self._all_weights
         ]
         dropout = self.dropout if self.training else 0
-        return run_layers(
+        if self.mode == "LSTM" and not self.proj_size and takes(data, state, weights):
+            rows = data.flatten(0, -2)
+            return _run_fused(rows, state, weights, counts, self.bidirectional, dropout)
+        steps = list(data.unbind(0) if counts is None else data.split(counts))
+        outputs, final = run_layers(
             CELLS[self.mode], steps, state, weights, counts, self.bidirectional, dropout
         )
+        return flambeau.cat(outputs), final
 
     def extra_repr(self):
         text = f"{self.input_size}, {self.hidden_size}"
@@ -323,37 +326,29 @@ def run_layers(cell, steps, state, weights, counts, bidirectional, dropout):
 
 
 def _run(cell, steps, state, weights, counts, backwards):
-    """One layer in one direction: the outputs in order of time, and the final state.
-
-    With `counts`, of a packed sequence, step t has counts[t] rows: forwards, sequences that have
-    ended leave the state; backwards, they join it at their last element.
-    """
+    """One layer in one direction: the outputs in order of time, and the final state."""
     # One product for all times instead of one each.
     projected = F.linear(flambeau.cat(steps), weights["weight_ih"], weights.get("bias_ih"))
     projected = projected.split([step.size(0) for step in steps])
-    order = range(len(steps) - 1, -1, -1) if backwards else range(len(steps))
-    outputs = [None] * len(steps)
-    if counts is None:
-        for t in order:
-            state = cell(projected[t], state, weights)
-            outputs[t] = state[0]
-        return outputs, state
-    start, ended = state, []
-    state = tuple(part[: counts[order[0]]] for part in state)
-    for t in order:
-        rows = state[0].size(0)
-        if counts[t] < rows:
-            ended.append(tuple(part[counts[t] :] for part in state))
-            state = tuple(part[: counts[t]] for part in state)
-        elif counts[t] > rows:
-            state = tuple(
-                flambeau.cat([part, first[rows : counts[t]]])
-                for part, first in zip(state, start, strict=True)
-            )
-        state = cell(projected[t], state, weights)
-        outputs[t] = state[0]
-    ended.append(state)
-    return outputs, tuple(flambeau.cat(parts[::-1]) for parts in zip(*ended, strict=True))
+    return run_steps(cell, projected, state, weights, counts, backwards)
+
+
+def _run_fused(rows, state, weights, counts, bidirectional, dropout):
+    """What run_layers gives for an LSTM without projections, the steps of `rows` (all rows, features) in one tensor."""
+    finals, stride = [], 2 if bidirectional else 1
+    for layer in range(0, len(weights), stride):
+        directions = []
+        for place in range(layer, layer + stride):
+            own = weights[place]
+            inputs = F.linear(rows, own["weight_ih"], own.get("bias_ih"))
+            start = [part[place] for part in state]
+            output, *final = lstm_sequence(inputs, *start, own, counts, place > layer)
+            directions.append(output)
+            finals.append(final)
+        rows = flambeau.cat(directions, -1) if bidirectional else directions[0]
+        if dropout and layer < len(weights) - stride:
+            rows = F.dropout(rows, dropout, True)
+    return rows, tuple(flambeau.stack(parts) for parts in zip(*finals, strict=True))
 
 
 class RNN(RNNBase):

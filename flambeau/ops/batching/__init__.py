@@ -58,7 +58,16 @@ for _name in (
 from .. import ctc, numbers, search  # noqa: E402
 from ..core.declare import NAMESPACES  # noqa: E402
 from ..linalg import factorizations  # noqa: E402
-from . import convolutions, creation, indexing, linear_algebra, losses, reductions, rows  # noqa: E402, F401
+from . import (  # noqa: E402
+    convolutions,  # noqa: F401
+    creation,  # noqa: F401
+    indexing,
+    linear_algebra,  # noqa: F401
+    losses,  # noqa: F401
+    reductions,  # noqa: F401
+    resampling,  # noqa: F401
+    rows,  # noqa: F401
+)
 
 fallback.by_slices(
     ctc.ctc_loss,

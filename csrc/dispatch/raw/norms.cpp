@@ -1,0 +1,93 @@
+// Norms of rows of tensors, without history.
+#include "dispatch/raw/norms.h"
+
+#include "dispatch/iterate.h"
+#include "dispatch/raw/precision.h"
+#include "kernels/norm/norm.h"
+
+namespace flambeau::raw {
+
+namespace {
+
+/// x (n, channels, *) in groups.
+GroupNormShape group_shape(const Tensor& x, int64_t groups) {
+  check(x.ndim >= 2 && groups > 0 && x.numel && x.sizes[1] % groups == 0,
+        [&] { return message("group_norm: x is ", describe(x), " in ", groups, " groups."); });
+  const int64_t n = x.sizes[0], channels = x.sizes[1];
+  return {n, groups, channels / groups, x.numel / n / channels};
+}
+
+NormGradients results(const Tensor& x, int64_t vector, const NormWants& wants) {
+  TensorRef none;
+  return {wants.x ? empty(sizes_of(x), x.dtype) : none,
+          wants.weight ? empty({vector}, x.dtype) : none,
+          wants.bias ? empty({vector}, x.dtype) : none};
+}
+
+/// run(grad, x, mean, rstd, weight, grad_x, grad_weight, grad_bias) with the operands' memory.
+template <class Run>
+NormGradients gradients(const char* op, Tensor& given_grad, const TensorRef& x, Tensor& given_mean,
+                        Tensor& given_rstd, Tensor* given_weight, int64_t rows, int64_t vector,
+                        const NormWants& wants, Run&& run) {
+  TensorRef grad = operand(op, "grad", &given_grad, x->dtype, x->numel),
+            mean = operand(op, "mean", &given_mean, x->dtype, rows),
+            rstd = operand(op, "rstd", &given_rstd, x->dtype, rows),
+            weight = operand(op, "weight", given_weight, x->dtype, vector);
+  NormGradients made = results(*x, vector, wants);
+  if (x->is_meta()) return made;
+  in_precision(op, *x, [&]<class T>(T*) {
+    const T *g = grad->as<T>(), *from = x->as<T>(), *m = mean->as<T>(), *r = rstd->as<T>(),
+            *w = data_of<T>(weight);
+    T *to_x = data_of<T>(std::get<0>(made)), *to_weight = data_of<T>(std::get<1>(made)),
+      *to_bias = data_of<T>(std::get<2>(made));
+    LongWork unlocked(x->numel > long_work);
+    run(g, from, m, r, w, to_x, to_weight, to_bias);
+  });
+  return made;
+}
+
+}  // namespace
+
+std::tuple<TensorRef, TensorRef, TensorRef> group_norm(Tensor& given, int64_t groups,
+                                                       Tensor* given_weight, Tensor* given_bias,
+                                                       double eps) {
+  const char* op = "group_norm";
+  TensorRef x = contiguous(given);
+  const GroupNormShape shape = group_shape(*x, groups);
+  const int64_t all = shape.groups * shape.channels;
+  TensorRef weight = operand(op, "weight", given_weight, x->dtype, all),
+            bias = operand(op, "bias", given_bias, x->dtype, all);
+  TensorRef out = empty(sizes_of(*x), x->dtype), mean = empty({shape.rows()}, x->dtype),
+            rstd = empty({shape.rows()}, x->dtype);
+  if (!x->is_meta())
+    in_precision(op, *x, [&]<class T>(T*) {
+      const T *from = x->as<T>(), *w = data_of<T>(weight), *b = data_of<T>(bias);
+      T *to = out->as<T>(), *m = mean->as<T>(), *r = rstd->as<T>();
+      LongWork unlocked(x->numel > long_work);
+      flambeau::group_norm(shape, from, w, b, static_cast<T>(eps), to, m, r);
+    });
+  return {out, mean, rstd};
+}
+
+NormGradients group_norm_backward(Tensor& grad, Tensor& given, Tensor& mean, Tensor& rstd,
+                                  Tensor* weight, int64_t groups, const NormWants& wants) {
+  TensorRef x = contiguous(given);
+  const GroupNormShape shape = group_shape(*x, groups);
+  return gradients("group_norm_backward", grad, x, mean, rstd, weight, shape.rows(),
+                   shape.groups * shape.channels, wants,
+                   [&](auto... operands) { flambeau::group_norm_backward(shape, operands...); });
+}
+
+NormGradients layer_norm_backward(Tensor& grad, Tensor& given, Tensor& mean, Tensor& rstd,
+                                  Tensor* weight, int64_t length, const NormWants& wants) {
+  TensorRef x = contiguous(given);
+  const int64_t rows = length > 0 ? x->numel / length : 0;
+  check(x->numel && rows * length == x->numel, [&] {
+    return message("layer_norm_backward: x is ", describe(*x), " in rows of ", length, ".");
+  });
+  return gradients(
+      "layer_norm_backward", grad, x, mean, rstd, weight, rows, length, wants,
+      [&](auto... operands) { flambeau::layer_norm_backward(rows, length, operands...); });
+}
+
+}  // namespace flambeau::raw

@@ -1,0 +1,113 @@
+// Sequences of a long short-term memory of tensors, without history.
+#include "dispatch/raw/recurrent.h"
+
+#include "dispatch/iterate.h"
+#include "dispatch/raw/precision.h"
+#include "kernels/recurrent/lstm.h"
+
+namespace flambeau::raw {
+
+namespace {
+
+/// A call on `rows` rows of a state (B, H).
+SequenceShape sequence_shape(const SequenceOrder& order, int64_t rows, const Tensor& state) {
+  SequenceShape shape{0, state.sizes[0], state.sizes[1], nullptr, order.backwards};
+  int64_t total = 0;
+  if (order.counts) {
+    shape.steps = static_cast<int64_t>(order.counts->size());
+    shape.counts = order.counts->data();
+    for (int64_t n : *order.counts) {
+      check(n >= 1 && n <= shape.batch, [&] {
+        return message("lstm: a step has ", n, " rows of a batch of ", shape.batch, ".");
+      });
+      total += n;
+    }
+  } else {
+    shape.steps = shape.batch ? rows / shape.batch : 0;
+    total = shape.steps * shape.batch;
+  }
+  check(total == rows, [&] {
+    return message("lstm: ", rows, " rows are not ", shape.steps, " steps of a batch of ",
+                   shape.batch, ".");
+  });
+  return shape;
+}
+
+int64_t rows_of(const Tensor& t) { return t.ndim ? t.sizes[0] : 0; }
+
+void check_state(const Tensor& h) {
+  check(h.ndim == 2, [&] { return message("lstm: h is ", describe(h), "; it must be (B, H)."); });
+}
+
+}  // namespace
+
+LstmResults lstm(Tensor& given_inputs, Tensor& h0, Tensor& given_c, Tensor& given_weight,
+                 Tensor* given_bias, const SequenceOrder& order, bool keep) {
+  const char* op = "lstm";
+  check_state(h0);
+  const int64_t B = h0.sizes[0], H = h0.sizes[1], rows = rows_of(given_inputs);
+  const DType dtype = h0.dtype;
+  TensorRef inputs = operand(op, "inputs", &given_inputs, dtype, rows * 4 * H),
+            c0 = operand(op, "c", &given_c, dtype, B * H),
+            weight = operand(op, "weight", &given_weight, dtype, 4 * H * H),
+            bias = operand(op, "bias", given_bias, dtype, 4 * H);
+  const SequenceShape shape = sequence_shape(order, rows, h0);
+  TensorRef output = empty({rows, H}, dtype), h = empty({B, H}, dtype), c = empty({B, H}, dtype);
+  TensorRef gates, had_h, had_c;
+  if (keep) {
+    gates = empty({rows, 4 * H}, dtype);
+    had_h = empty({rows, H}, dtype), had_c = empty({rows, H}, dtype);
+  }
+  if (output->is_meta()) return {output, h, c, gates, had_h, had_c};
+  copy_bytes(*h, h0);
+  copy_bytes(*c, *c0);
+  if (output->numel)
+    in_precision(op, h0, [&]<class T>(T*) {
+      LstmForward<T> task;
+      task.weight = weight->as<T>();
+      task.bias = data_of<T>(bias);
+      task.inputs = inputs->as<T>();
+      task.gates = data_of<T>(gates);
+      task.h = h->as<T>(), task.c = c->as<T>();
+      task.output = output->as<T>();
+      task.had_h = data_of<T>(had_h), task.had_c = data_of<T>(had_c);
+      LongWork unlocked(rows * H * H > long_work);
+      flambeau::lstm(shape, task);
+    });
+  return {output, h, c, gates, had_h, had_c};
+}
+
+std::tuple<TensorRef, TensorRef, TensorRef> lstm_backward(Tensor& given_grad, Tensor& given_h,
+                                                          Tensor& given_c, Tensor& given_weight,
+                                                          Tensor& given_gates, Tensor& given_had_c,
+                                                          const SequenceOrder& order) {
+  const char* op = "lstm_backward";
+  check_state(given_h);
+  const int64_t B = given_h.sizes[0], H = given_h.sizes[1], rows = rows_of(given_gates);
+  const DType dtype = given_h.dtype;
+  TensorRef grad_output = operand(op, "grad_output", &given_grad, dtype, rows * H),
+            grad_c0 = operand(op, "grad_c", &given_c, dtype, B * H),
+            weight = operand(op, "weight", &given_weight, dtype, 4 * H * H),
+            gates = operand(op, "gates", &given_gates, dtype, rows * 4 * H),
+            had_c = operand(op, "had_c", &given_had_c, dtype, rows * H);
+  const SequenceShape shape = sequence_shape(order, rows, given_h);
+  TensorRef grad_gates = empty({rows, 4 * H}, dtype), grad_h = empty({B, H}, dtype),
+            grad_c = empty({B, H}, dtype);
+  if (grad_gates->is_meta()) return {grad_gates, grad_h, grad_c};
+  copy_bytes(*grad_h, given_h);
+  copy_bytes(*grad_c, *grad_c0);
+  if (grad_gates->numel)
+    in_precision(op, given_h, [&]<class T>(T*) {
+      LstmBackward<T> task;
+      task.weight = weight->as<T>();
+      task.gates = gates->as<T>(), task.had_c = had_c->as<T>();
+      task.grad_output = grad_output->as<T>();
+      task.grad_h = grad_h->as<T>(), task.grad_c = grad_c->as<T>();
+      task.grad_gates = grad_gates->as<T>();
+      LongWork unlocked(rows * H * H > long_work);
+      flambeau::lstm_backward(shape, task);
+    });
+  return {grad_gates, grad_h, grad_c};
+}
+
+}  // namespace flambeau::raw

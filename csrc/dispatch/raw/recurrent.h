@@ -1,0 +1,31 @@
+// Sequences of a long short-term memory, of checked arguments and without history: what
+// flambeau/nn/modules/lstm.py declares the derivative for. Needs the GIL.
+#pragma once
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace flambeau::raw {
+
+/// The rows of each step of a packed sequence, or none: all of the batch; the last step first?
+struct SequenceOrder {
+  std::optional<std::vector<int64_t>> counts;
+  bool backwards;
+};
+
+/// output, h_n, c_n of projected inputs (all rows, 4 H) from the state h, c (B, H), with weight (4
+/// H, H) and bias (4 H,) or null; and, if `keep`, the gates and h and c before each step, else
+/// nulls.
+using LstmResults = std::tuple<TensorRef, TensorRef, TensorRef, TensorRef, TensorRef, TensorRef>;
+LstmResults lstm(Tensor& inputs, Tensor& h, Tensor& c, Tensor& weight, Tensor* bias,
+                 const SequenceOrder& order, bool keep);
+
+/// The gradients of the projected inputs, which are those of the gates, of h and of c.
+std::tuple<TensorRef, TensorRef, TensorRef> lstm_backward(Tensor& grad_output, Tensor& grad_h,
+                                                          Tensor& grad_c, Tensor& weight,
+                                                          Tensor& gates, Tensor& had_c,
+                                                          const SequenceOrder& order);
+
+}  // namespace flambeau::raw

@@ -1,0 +1,29 @@
+// Other sizes and the points of grids, of checked arguments and without history: what
+// flambeau/ops/resample.py and grid_sample.py declare derivatives for. Needs the GIL.
+#pragma once
+#include <tuple>
+
+#include "kernels/vision/grid.h"
+#include "kernels/vision/windows.h"
+#include "tensor/tensor.h"
+
+namespace flambeau::raw {
+
+/// float32, float64 or uint8 `input` with `size` samples along dim, each `ratio` of the input's
+/// from the next; or, going back, the gradient of an input that had that size.
+TensorRef resize(Tensor& input, int64_t dim, int64_t size, double ratio, Resampling kind,
+                 bool corners, bool back);
+
+struct GridOptions {
+  GridMode mode;
+  GridPadding padding;
+  bool corners;
+};
+/// input (N, C, *S) at the points of grid (N, *P, len(S)): (N, C, *P).
+TensorRef grid_sample(Tensor& input, Tensor& grid, const GridOptions& options);
+/// The gradients of input and grid, as far as they are wanted.
+std::tuple<TensorRef, TensorRef> grid_sample_backward(Tensor& grad, Tensor& input, Tensor& grid,
+                                                      const GridOptions& options, bool wants_input,
+                                                      bool wants_grid);
+
+}  // namespace flambeau::raw

@@ -1,0 +1,48 @@
+// Passes over rows of norms, compiled for each instruction set (as conv/simd.h). Pure loops over
+// raw memory: any thread, no GIL, no allocation. Sums are float64 from block to block.
+#pragma once
+#include <cstdint>
+
+namespace flambeau {
+
+template <class T>
+struct NormKernels {
+  double (*sum)(int64_t n, const T* x);
+  /// The sum of (x - mean)**2.
+  double (*squares)(int64_t n, const T* x, T mean);
+  /// out = (x - mean) * factor + shift
+  void (*scale)(int64_t n, const T* x, T mean, T factor, T shift, T* out);
+
+  /// The sums of g and of g * (x - mean) * rstd.
+  void (*products)(int64_t n, const T* g, const T* x, T mean, T rstd, double* sums);
+  /// out = g * factor + (x - mean) * slope + shift
+  void (*combine)(int64_t n, const T* g, const T* x, T mean, T factor, T slope, T shift, T* out);
+
+  /// The same sums of g * weight; weight may be null.
+  void (*weighted_products)(int64_t n, const T* g, const T* x, const T* weight, T mean, T rstd,
+                            double* sums);
+  /// For each of `rows` rows (at most 4): out = rstd * (g * weight - sums[0] - (x - mean) * rstd *
+  /// sums[1]), and added up over them: to_weight += g * (x - mean) * rstd, to_bias += g. What is
+  /// null is left out.
+  void (*finish_rows)(int rows, int64_t n, const T* g, const T* x, const T* weight, const T* mean,
+                      const T* rstd, const T (*sums)[2], T* out, T* to_weight, T* to_bias);
+};
+
+/// The kernels for this machine. T: float, double.
+template <class T>
+const NormKernels<T>& norm_kernels();
+
+namespace simd_avx512 {
+extern const NormKernels<float> float_norm;
+extern const NormKernels<double> double_norm;
+}  // namespace simd_avx512
+namespace simd_avx2 {
+extern const NormKernels<float> float_norm;
+extern const NormKernels<double> double_norm;
+}  // namespace simd_avx2
+namespace simd_base {
+extern const NormKernels<float> float_norm;
+extern const NormKernels<double> double_norm;
+}  // namespace simd_base
+
+}  // namespace flambeau

@@ -1,0 +1,80 @@
+#include "kernels/vision/resize.h"
+
+#include <algorithm>
+
+#include "kernels/vision/resize_simd.h"
+#include "runtime/rounding.h"
+#include "runtime/threads.h"
+#include "runtime/workspace.h"
+
+namespace flambeau {
+
+namespace {
+
+enum Slot { lanes_slot = 4 };
+
+/// Elements of the result that are worth a task.
+constexpr int64_t task_elements = 1 << 15;
+
+template <class T>
+class Resize {
+ public:
+  using Sum = resize_sum_t<T>;
+
+  Resize(const Windows& windows, int bits)
+      : w_(windows),
+        bits_(bits),
+        weights_(windows.weights.begin(), windows.weights.end()),
+        kernels_(resize_kernels<T>()) {}
+
+  /// Elements that change lie in different rows: whole rows are added up.
+  void rows(int64_t outer, int64_t inner, const T* in, T* out) const {
+    const int64_t at_once = std::max<int64_t>(1, task_elements / inner);
+    parallel_ranges(outer * w_.out_size, at_once, [&](int64_t begin, int64_t end) {
+      for (int64_t index = begin; index < end; ++index) {
+        const int64_t o = index / w_.out_size, i = index % w_.out_size;
+        kernels_.mix_rows(w_.count(i), in + (o * w_.in_size + w_.begin[i]) * inner, inner,
+                          weights_.data() + w_.first[i], bits_, inner, out + index * inner);
+      }
+    });
+  }
+
+  /// Elements of a row change among themselves: as many rows at once as a vector has lanes.
+  void columns(int64_t n_rows, const T* in, T* out) const {
+    const int64_t lanes = kernels_.lanes;
+    const int64_t at_once =
+        round_up(std::max<int64_t>(1, task_elements / std::max(w_.in_size, w_.out_size)), lanes);
+    parallel_ranges(n_rows, at_once, [&](int64_t begin, int64_t end) {
+      Sum* turned = Workspace::get<Sum>(lanes_slot, w_.in_size * lanes);
+      for (int64_t r = begin; r < end; r += lanes) {
+        const int64_t n = std::min(lanes, end - r);
+        kernels_.load_rows(n, w_.in_size, in + r * w_.in_size, w_.in_size, turned);
+        kernels_.mix_columns(n, w_.out_size, turned, w_.begin.data(), w_.first.data(),
+                             weights_.data(), bits_, out + r * w_.out_size, w_.out_size);
+      }
+    });
+  }
+
+ private:
+  const Windows& w_;
+  int bits_;
+  std::vector<Sum> weights_;
+  const ResizeKernels<T>& kernels_;
+};
+
+}  // namespace
+
+template <class T>
+void resize(const Windows& windows, int bits, int64_t outer, int64_t inner, const T* in, T* out) {
+  const Resize<T> job(windows, bits);
+  if (inner == 1)
+    job.columns(outer, in, out);
+  else
+    job.rows(outer, inner, in, out);
+}
+
+template void resize(const Windows&, int, int64_t, int64_t, const float*, float*);
+template void resize(const Windows&, int, int64_t, int64_t, const double*, double*);
+template void resize(const Windows&, int, int64_t, int64_t, const uint8_t*, uint8_t*);
+
+}  // namespace flambeau

@@ -1,0 +1,146 @@
+// The loops of vision/resize_simd.h, after vector_body.h and the transpose of fft/simd_body.h in
+// the same namespace. No include guard: each instruction set compiles its own copy.
+
+/// Vectors of sums, and how elements get there and back.
+template <class T>
+struct Resized {
+  using Sum = resize_sum_t<T>;
+  using V = typename Vec<Sum>::type;
+  static constexpr int lanes = Vec<Sum>::lanes;
+
+  static inline __attribute__((always_inline)) V wide(const T* from) {
+    if constexpr (std::is_same_v<T, uint8_t>) {
+      return load_bytes(from);
+    } else {
+      return load(from);
+    }
+  }
+  static inline __attribute__((always_inline)) V start(int bits) {
+    if constexpr (std::is_same_v<T, uint8_t>)
+      return splat(bits ? Sum(1) << (bits - 1) : Sum(0));
+    else
+      return V{};
+  }
+  static inline __attribute__((always_inline)) V add(V sum, Sum weight, V value) {
+    if constexpr (std::is_same_v<T, uint8_t>)
+      return sum + splat(weight) * value;
+    else
+      return multiply_add(splat(weight), value, sum);
+  }
+  /// Sums of bytes as bytes, still in lanes of their own.
+  static inline __attribute__((always_inline)) V finish(V sum, int bits) {
+    if constexpr (std::is_same_v<T, uint8_t>) {
+      sum >>= bits;
+      sum = sum < 0 ? V{} : sum;
+      return sum > 255 ? splat(Sum(255)) : sum;
+    } else {
+      return sum;
+    }
+  }
+  static inline __attribute__((always_inline)) void narrow(T* to, V value) {
+    if constexpr (std::is_same_v<T, uint8_t>) {
+      store_bytes(to, value);
+    } else {
+      store(to, value);
+    }
+  }
+};
+
+template <class T, int V>
+inline __attribute__((always_inline)) void mix_vectors(int64_t count, const T* in, int64_t step,
+                                                       const resize_sum_t<T>* weights, int bits,
+                                                       T* out) {
+  using R = Resized<T>;
+  typename R::V sums[V];
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) sums[v] = R::start(bits);
+  for (int64_t k = 0; k < count; ++k)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v)
+      sums[v] = R::add(sums[v], weights[k], R::wide(in + k * step + v * R::lanes));
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) R::narrow(out + v * R::lanes, R::finish(sums[v], bits));
+}
+
+template <class T>
+void resize_mix_rows(int64_t count, const T* in, int64_t step, const resize_sum_t<T>* weights,
+                     int bits, int64_t n, T* out) {
+  constexpr int lanes = Resized<T>::lanes;
+  int64_t j = 0;
+  for (; j + 4 * lanes <= n; j += 4 * lanes)
+    mix_vectors<T, 4>(count, in + j, step, weights, bits, out + j);
+  for (; j + lanes <= n; j += lanes) mix_vectors<T, 1>(count, in + j, step, weights, bits, out + j);
+  if (j == n) return;
+  if (n >= lanes)  // once more, from the end
+    return mix_vectors<T, 1>(count, in + n - lanes, step, weights, bits, out + n - lanes);
+  // Fewer than a vector: a copy of its columns.
+  using R = Resized<T>;
+  T part[lanes] = {};
+  typename R::V sum = R::start(bits);
+  for (int64_t k = 0; k < count; ++k) {
+    for (int64_t l = 0; l < n; ++l) part[l] = in[k * step + l];
+    sum = R::add(sum, weights[k], R::wide(part));
+  }
+  R::narrow(part, R::finish(sum, bits));
+  for (int64_t l = 0; l < n; ++l) out[l] = part[l];
+}
+
+template <class T>
+void resize_load_rows(int64_t n_rows, int64_t n, const T* in, int64_t row, resize_sum_t<T>* to) {
+  using R = Resized<T>;
+  using Sum = typename R::Sum;
+  constexpr int lanes = R::lanes;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    typename R::V v[lanes];
+#pragma GCC unroll 16
+    for (int l = 0; l < lanes; ++l) v[l] = l < n_rows ? R::wide(in + l * row + i) : typename R::V{};
+    transpose<Sum>(v);
+#pragma GCC unroll 16
+    for (int l = 0; l < lanes; ++l) store(to + (i + l) * lanes, v[l]);
+  }
+  for (; i < n; ++i)
+    for (int l = 0; l < lanes; ++l)
+      to[i * lanes + l] = l < n_rows ? static_cast<Sum>(in[l * row + i]) : Sum(0);
+}
+
+template <class T>
+void resize_mix_columns(int64_t n_rows, int64_t n, const resize_sum_t<T>* from,
+                        const int64_t* begin, const int64_t* first, const resize_sum_t<T>* weights,
+                        int bits, T* out, int64_t row) {
+  using R = Resized<T>;
+  using V = typename R::V;
+  constexpr int lanes = R::lanes;
+  auto sum_of = [&](int64_t i) __attribute__((always_inline)) {
+    const resize_sum_t<T>* w = weights + first[i];
+    const resize_sum_t<T>* at = from + begin[i] * lanes;
+    const int64_t count = first[i + 1] - first[i];
+    V sum = R::start(bits);
+    for (int64_t k = 0; k < count; ++k) sum = R::add(sum, w[k], load(at + k * lanes));
+    return R::finish(sum, bits);
+  };
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    V v[lanes];
+    for (int l = 0; l < lanes; ++l) v[l] = sum_of(i + l);
+    transpose<typename R::Sum>(v);
+    if (n_rows == lanes) {
+#pragma GCC unroll 16
+      for (int l = 0; l < lanes; ++l) R::narrow(out + l * row + i, v[l]);
+    } else {
+      for (int l = 0; l < n_rows; ++l) R::narrow(out + l * row + i, v[l]);
+    }
+  }
+  for (; i < n; ++i) {
+    const V sum = sum_of(i);
+    for (int64_t l = 0; l < n_rows; ++l) out[l * row + i] = static_cast<T>(sum[l]);
+  }
+}
+
+template <class T>
+constexpr ResizeKernels<T> resize_table() {
+  return {Resized<T>::lanes, resize_mix_rows<T>, resize_load_rows<T>, resize_mix_columns<T>};
+}
+extern const ResizeKernels<float> float_resize = resize_table<float>();
+extern const ResizeKernels<double> double_resize = resize_table<double>();
+extern const ResizeKernels<uint8_t> byte_resize = resize_table<uint8_t>();

@@ -1,0 +1,51 @@
+// Sums over windows, compiled for each instruction set (as conv/simd.h). Pure loops over raw
+// memory: any thread, no GIL, no allocation.
+#pragma once
+#include <cstdint>
+#include <type_traits>
+
+namespace flambeau {
+
+/// What elements of T are summed in.
+template <class T>
+using resize_sum_t = std::conditional_t<std::is_same_v<T, uint8_t>, int32_t, T>;
+
+template <class T>
+struct ResizeKernels {
+  using Sum = resize_sum_t<T>;
+  int lanes;  // sums of a vector
+
+  /// out[j] = sum over k < count of weights[k] * in[k * step + j], for j < n.
+  void (*mix_rows)(int64_t count, const T* in, int64_t step, const Sum* weights, int bits,
+                   int64_t n, T* out);
+
+  /// to[i * lanes + l] = row l's element i, for l < n_rows, i < n; other lanes are 0. Rows are
+  /// `row` apart, elements side by side.
+  void (*load_rows)(int64_t n_rows, int64_t n, const T* in, int64_t row, Sum* to);
+  /// For i < n: row l's element i = sum over k < first[i + 1] - first[i] of
+  /// weights[first[i] + k] * from[(begin[i] + k) * lanes + l].
+  void (*mix_columns)(int64_t n_rows, int64_t n, const Sum* from, const int64_t* begin,
+                      const int64_t* first, const Sum* weights, int bits, T* out, int64_t row);
+};
+
+/// The kernels for this machine. T: float, double, uint8_t.
+template <class T>
+const ResizeKernels<T>& resize_kernels();
+
+namespace simd_avx512 {
+extern const ResizeKernels<float> float_resize;
+extern const ResizeKernels<double> double_resize;
+extern const ResizeKernels<uint8_t> byte_resize;
+}  // namespace simd_avx512
+namespace simd_avx2 {
+extern const ResizeKernels<float> float_resize;
+extern const ResizeKernels<double> double_resize;
+extern const ResizeKernels<uint8_t> byte_resize;
+}  // namespace simd_avx2
+namespace simd_base {
+extern const ResizeKernels<float> float_resize;
+extern const ResizeKernels<double> double_resize;
+extern const ResizeKernels<uint8_t> byte_resize;
+}  // namespace simd_base
+
+}  // namespace flambeau

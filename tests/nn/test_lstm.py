@@ -1,0 +1,161 @@
+"""The fused sequences of an LSTM, against its steps and against a loop of cells."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy
+import pytest
+
+import flambeau
+from flambeau import nn
+from flambeau.autograd import gradcheck, gradgradcheck
+from flambeau.nn.modules.lstm import lstm_sequence
+from flambeau.nn.modules.recurrences import lstm_step, run_steps
+
+
+def operands(counts, batch, units, bias, dtype):
+    generator = numpy.random.default_rng(units)
+    rows = sum(counts)
+    shapes = [(rows, 4 * units), (batch, units), (batch, units), (4 * units, units)]
+    made = [flambeau.from_numpy(generator.standard_normal(s).astype(dtype)) for s in shapes]
+    made[3] = made[3] / units**0.5
+    return [*made, flambeau.from_numpy(generator.standard_normal(4 * units).astype(dtype))][
+        : 5 if bias else 4
+    ]
+
+
+def fused(inputs, h, c, weight, *bias, counts, backwards):
+    weights = {"weight_hh": weight} | ({"bias_hh": bias[0]} if bias else {})
+    return lstm_sequence(inputs, h, c, weights, counts, backwards)
+
+
+def stepwise(inputs, h, c, weight, *bias, counts, backwards):
+    weights = {"weight_hh": weight} | ({"bias_hh": bias[0]} if bias else {})
+    steps = inputs.split(h.size(0) if counts is None else counts)
+    outputs, final = run_steps(lstm_step, steps, (h, c), weights, counts, backwards)
+    return flambeau.cat(outputs), *final
+
+
+def results(function, given, counts, backwards):
+    given = [t.clone().requires_grad_() for t in given]
+    output, h, c = function(*given, counts=counts, backwards=backwards)
+    weights = flambeau.arange(output.numel(), dtype=output.dtype).reshape(output.shape).cos()
+    ((output * weights).sum() + (h * h).sum() + c.sin().sum()).backward()
+    return [t.detach() for t in (output, h, c)] + [t.grad for t in given]
+
+
+@pytest.mark.parametrize("units", [1, 3, 16, 65, 257])
+def test_a_sequence_is_its_steps(units):
+    cases = [(None, 1, 5), (None, 65, 2), (None, 7, 3), ([5, 5, 3, 1], 5, 0), ([2, 1], 2, 0)]
+    for (counts, batch, steps), bias, backwards in itertools.product(
+        cases, (True, False), (True, False)
+    ):
+        for dtype, tolerance in (("float64", 1e-10), ("float32", 2e-4)):
+            given = operands(counts or [batch] * steps, batch, units, bias, dtype)
+            got = results(fused, given, counts, backwards)
+            expected = results(stepwise, given, counts, backwards)
+            for value, wanted in zip(got, expected, strict=True):
+                assert value.shape == wanted.shape and value.dtype == wanted.dtype
+                limit = tolerance * max(1.0, wanted.abs().max().item())
+                assert ((value - wanted).abs() <= limit).all()
+
+
+@pytest.mark.parametrize("counts", [None, [3, 3, 1]])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_derivatives(counts, backwards):
+    given = operands(counts or [3, 3], 3, 2, True, "float64")
+    given = [t.requires_grad_() for t in given]
+
+    def sequence(*given):
+        return fused(*given, counts=counts, backwards=backwards)
+
+    assert gradcheck(sequence, given)
+    assert gradgradcheck(sequence, given)
+
+
+def test_layers_are_loops_of_cells():
+    for bidirectional, batch_first in itertools.product((False, True), (False, True)):
+        layer = nn.LSTM(4, 6, 2, batch_first=batch_first, bidirectional=bidirectional).double()
+        input = flambeau.rand(5, 3, 4, dtype=flambeau.float64)
+        output, (h, c) = layer(input.transpose(0, 1) if batch_first else input)
+        if batch_first:
+            output = output.transpose(0, 1)
+        rows, place = input, 0
+        for number in range(2):
+            sides = []
+            for suffix in ("", "_reverse")[: 1 + bidirectional]:
+                cell = nn.LSTMCell(rows.size(-1), 6).double()
+                names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+                state = {name: getattr(layer, f"{name}_l{number}{suffix}") for name in names}
+                cell.load_state_dict(state)
+                made, pair = [], None
+                for t in reversed(range(5)) if suffix else range(5):
+                    pair = cell(rows[t], pair)
+                    made.append(pair[0])
+                sides.append(flambeau.stack(made[::-1] if suffix else made))
+                assert flambeau.allclose(h[place], pair[0]) and flambeau.allclose(c[place], pair[1])
+                place += 1
+            rows = flambeau.cat(sides, -1)
+        assert flambeau.allclose(output, rows)
+
+
+def test_values_at_the_ends_of_the_gates():
+    big = flambeau.tensor([[1e4, 1e4, 1e4, 1e4], [-1e4, -1e4, -1e4, -1e4], [0.0, 0.0, 1e-6, 0.0]])
+    weights = {"weight_hh": flambeau.zeros(4, 1)}
+    output, _, c = lstm_sequence(
+        big, flambeau.zeros(3, 1), flambeau.ones(3, 1), weights, None, False
+    )
+    assert c[0].item() == 2.0 and c[1].item() == 0.0
+    assert abs(output[0].item() - numpy.tanh(2.0)) < 1e-6 and output[1].item() == 0.0
+    assert abs(c[2].item() - (0.5 + 0.5e-6)) < 1e-7
+    nothing = flambeau.tensor([[float("nan"), 0.0, 0.0, 0.0]])
+    output = lstm_sequence(
+        nothing, flambeau.zeros(1, 1), flambeau.zeros(1, 1), weights, None, False
+    )
+    assert output[0].isnan().all()
+
+
+def test_slices_of_a_vmap_and_gradients_by_sample():
+    layer, inputs = nn.LSTM(3, 4), flambeau.rand(6, 5, 2, 3)
+    mapped = flambeau.vmap(lambda x: layer(x)[0])(inputs)
+    assert flambeau.allclose(mapped, flambeau.stack([layer(x)[0] for x in inputs]), atol=1e-6)
+    parameters = {name: p.detach() for name, p in layer.named_parameters()}
+
+    def loss(parameters, x):
+        return flambeau.func.functional_call(layer, parameters, (x,))[0].sum()
+
+    made = flambeau.vmap(flambeau.func.grad(loss), (None, 0))(parameters, inputs)
+    for name, parameter in layer.named_parameters():
+        layer(inputs[1])[0].sum().backward()
+        assert flambeau.allclose(made[name][1], parameter.grad, atol=1e-4)
+        layer.zero_grad()
+
+
+def test_sequences_are_the_same_for_any_number_of_threads():
+    given = operands([65] * 4, 65, 130, True, "float32")
+    before, made = flambeau.get_num_threads(), []
+    try:
+        for n in (1, 2, 3, 16):
+            flambeau.set_num_threads(n)
+            made.append(results(fused, given, None, False))
+    finally:
+        flambeau.set_num_threads(before)
+    for result in made[1:]:
+        assert all((a == b).all() for a, b in zip(result, made[0], strict=True))
+
+
+PROGRAM = """
+import sys; sys.path.insert(0, sys.argv[1])
+import test_lstm as t
+for units in (1, 16, 65):
+    t.test_a_sequence_is_its_steps(units)
+"""
+
+
+@pytest.mark.parametrize("level", ["portable", "avx2"])
+def test_sequences_at_lower_instruction_sets(level):
+    environment = {**os.environ, "FLAMBEAU_CPU": level}
+    command = [sys.executable, "-c", PROGRAM, os.path.dirname(__file__)]
+    subprocess.run(command, env=environment, check=True, timeout=100)

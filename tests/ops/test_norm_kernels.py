@@ -1,0 +1,167 @@
+"""group_norm, and the gradients of layer_norm: the loops of csrc/kernels/norm."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy
+import pytest
+
+import flambeau
+from flambeau.autograd import gradcheck, gradgradcheck
+from flambeau.nn import functional as F
+
+SHAPES = [
+    (1, 2, 64, 2),
+    (3, 4, 65, 2),
+    (2, 6, 257, 3),
+    (5, 8, 16, 8),
+    (2, 3, 5000, 1),
+    (2, 64, 1, 1),
+]
+
+
+def numbers(*shape):
+    return numpy.random.default_rng(sum(shape)).standard_normal(shape)
+
+
+def expected(x, weight, bias, groups, grad, eps=1e-5):
+    """(result, gradients of x, weight, bias) in float64."""
+    n, channels = x.shape[:2]
+    blocks = x.reshape(n, groups, -1)
+    centred = blocks - blocks.mean(2, keepdims=True)
+    rstd = 1 / numpy.sqrt((centred**2).mean(2, keepdims=True) + eps)
+    normal = centred * rstd
+    each = (1, channels, 1)
+    result = normal.reshape(x.shape) * weight.reshape(each) + bias.reshape(each)
+    scaled = (grad * weight.reshape(each)).reshape(blocks.shape)
+    mean, slope = scaled.mean(2, keepdims=True), (scaled * normal).mean(2, keepdims=True)
+    grad_x = (rstd * (scaled - mean - normal * slope)).reshape(x.shape)
+    return result, grad_x, (grad * normal.reshape(x.shape)).sum((0, 2)), grad.sum((0, 2))
+
+
+@pytest.mark.parametrize("affine", ["both", "weight", "bias", "none"])
+def test_group_norm_and_its_gradients(affine):
+    for (n, channels, space, groups), shift in itertools.product(SHAPES, (0, 100)):
+        x, grad = numbers(n, channels, space) + shift, numbers(n, channels, space + 1)[..., 1:]
+        weight, bias = numbers(channels) + 2, numbers(channels, 2)[:, 0]
+        if affine in ("bias", "none"):
+            weight = numpy.ones(channels)
+        if affine in ("weight", "none"):
+            bias = numpy.zeros(channels)
+        for dtype, unit in ((flambeau.float64, 2.0**-50), (flambeau.float32, 2.0**-21)):
+            given = [flambeau.from_numpy(a).to(dtype).requires_grad_() for a in (x, weight, bias)]
+            wanted = [t.detach().double().numpy() for t in given]
+            g = flambeau.from_numpy(grad.copy()).to(dtype)
+            answer = expected(*wanted, groups, g.double().numpy())
+            vectors = [
+                t if affine in ("both", kind) else None
+                for t, kind in zip(given[1:], ("weight", "bias"), strict=True)
+            ]
+            result = F.group_norm(given[0], groups, *vectors)
+            result.backward(g)
+            got = [result.detach(), given[0].grad, given[1].grad, given[2].grad]
+            for value, target in zip(got, answer, strict=True):
+                if value is None:
+                    continue
+                scale = max(1.0, numpy.abs(target).max()) * (1 + shift)
+                assert numpy.abs(value.double().numpy() - target).max() <= 16 * unit * scale
+
+
+@pytest.mark.parametrize(
+    "rows, length", [(1, 1), (1, 65), (257, 3), (70, 65), (4, 1025), (300, 64)]
+)
+def test_gradients_of_layer_norm(rows, length):
+    x, grad, weight, bias = (
+        numbers(rows, length),
+        numbers(rows, length),
+        numbers(length),
+        numbers(length),
+    )
+    # A row is an image of one group whose elements are channels.
+    answer = expected(x[..., None], weight, bias, 1, grad[..., None])
+    for dtype, unit in ((flambeau.float64, 2.0**-50), (flambeau.float32, 2.0**-21)):
+        given = [flambeau.from_numpy(a).to(dtype).requires_grad_() for a in (x, weight, bias)]
+        for needed in itertools.product((False, True), repeat=3):
+            if not any(needed):
+                continue
+            leaves = [t.detach().requires_grad_(n) for t, n in zip(given, needed, strict=True)]
+            F.layer_norm(leaves[0], (length,), *leaves[1:]).backward(
+                flambeau.from_numpy(grad).to(dtype)
+            )
+            for leaf, target, n in zip(leaves, answer[1:], needed, strict=True):
+                assert (leaf.grad is not None) == n
+                if n and length > 1:  # of one element only rounding is left
+                    target = target.reshape(leaf.shape)
+                    limit = 256 * unit * max(1.0, numpy.abs(target).max())
+                    assert numpy.abs(leaf.grad.double().numpy() - target).max() <= limit
+
+
+def test_derivatives_of_group_norm():
+    x = flambeau.rand(2, 4, 33, dtype=flambeau.float64, requires_grad=True)
+    weight, bias = (flambeau.rand(4, dtype=flambeau.float64, requires_grad=True) for _ in range(2))
+
+    def norm(x, weight, bias):
+        return F.group_norm(x, 2, weight, bias)
+
+    assert gradcheck(norm, (x, weight, bias), fast_mode=True)
+    assert gradgradcheck(norm, (x, weight, bias), fast_mode=True)
+
+
+def test_rows_without_a_mean_and_constant_rows():
+    x = flambeau.rand(2, 4, 40)
+    x[0, 1, 3] = float("inf")
+    x[1, 2] = 5.0
+    x[1, 3] = 5.0
+    result = F.group_norm(x, 2)
+    assert result[0, :2].isnan().all() and not result[0, 2:].isnan().any()
+    assert (result[1, 2:] == 0).all()
+
+
+def test_layouts_of_group_norm():
+    x = flambeau.rand(3, 8, 9, 10)
+    weight, bias = flambeau.rand(8), flambeau.rand(8)
+    plain = F.group_norm(x, 4, weight, bias)
+    last = F.group_norm(x.contiguous(memory_format=flambeau.channels_last), 4, weight, bias)
+    assert last.is_contiguous(memory_format=flambeau.channels_last) and (last == plain).all()
+    turned = x.transpose(2, 3).contiguous().transpose(2, 3)
+    assert (F.group_norm(turned, 4, weight, bias) == plain).all()
+    mapped = flambeau.vmap(lambda x: F.group_norm(x, 4, weight, bias))(flambeau.stack([x, x + 1]))
+    assert flambeau.allclose(mapped[0], plain, atol=1e-6)
+
+
+def test_norms_are_the_same_for_any_number_of_threads():
+    x, grad = flambeau.rand(5, 16, 999), flambeau.rand(5, 16, 999)
+    rows, rows_grad = flambeau.rand(1000, 65), flambeau.rand(1000, 65)
+    before, made = flambeau.get_num_threads(), []
+    try:
+        for n in (1, 2, 3, 16):
+            flambeau.set_num_threads(n)
+            leaves = [t.clone().requires_grad_() for t in (x, flambeau.ones(16), flambeau.ones(16))]
+            result = F.group_norm(leaves[0], 4, *leaves[1:])
+            result.backward(grad)
+            more = [
+                t.clone().requires_grad_() for t in (rows, flambeau.ones(65), flambeau.ones(65))
+            ]
+            F.layer_norm(more[0], (65,), *more[1:]).backward(rows_grad)
+            made.append([result.detach()] + [t.grad for t in leaves + more])
+    finally:
+        flambeau.set_num_threads(before)
+    for result in made[1:]:
+        assert all((a == b).all() for a, b in zip(result, made[0], strict=True))
+
+
+PROGRAM = """
+import sys; sys.path.insert(0, sys.argv[1])
+import test_norm_kernels as t
+t.test_group_norm_and_its_gradients("both")
+t.test_gradients_of_layer_norm(70, 65)
+"""
+
+
+@pytest.mark.parametrize("level", ["portable", "avx2"])
+def test_norms_at_lower_instruction_sets(level):
+    environment = {**os.environ, "FLAMBEAU_CPU": level}
+    command = [sys.executable, "-c", PROGRAM, os.path.dirname(__file__)]
+    subprocess.run(command, env=environment, check=True, timeout=100)

@@ -1,0 +1,175 @@
+"""Resampling along dims, against the weights written out as a matrix."""
+
+import math
+import os
+import subprocess
+import sys
+
+import numpy
+import pytest
+
+import flambeau
+from flambeau.autograd import gradcheck, gradgradcheck
+from flambeau.nn import functional as F
+
+MODES = [("bilinear", False), ("bicubic", False), ("bilinear", True), ("bicubic", True)]
+SIZES = [(1, 1), (1, 5), (5, 1), (7, 7), (8, 3), (3, 8), (65, 17), (17, 65), (257, 40), (40, 257)]
+
+
+def cubic(d, a):
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+    return numpy.where(d <= 1, near, numpy.where(d < 2, far, 0.0))
+
+
+def matrix(size, out, mode, antialias, align):
+    """(out, size): the weights, from the definition."""
+    ratio = size / out
+    if align:
+        ratio = (size - 1) / (out - 1) if out > 1 else 0.0
+    places = numpy.arange(out, dtype=float)
+    weights = numpy.zeros((out, size))
+    if antialias:
+        widen = max(ratio, 1.0)
+        reach = 2 if mode == "bicubic" else 1
+        for i in range(out):
+            centre = ratio * (i + 0.5)
+            low = max(math.trunc(centre - reach * widen + 0.5), 0)
+            high = min(math.trunc(centre + reach * widen + 0.5), size)
+            d = numpy.abs(numpy.arange(low, high) + 0.5 - centre) / widen
+            w = cubic(d, -0.5) if mode == "bicubic" else numpy.maximum(1 - d, 0)
+            weights[i, low:high] = w / w.sum()
+        return weights
+    at = places * ratio if align else (places + 0.5) * ratio - 0.5
+    if mode == "bilinear":
+        at = numpy.maximum(at, 0)
+    base = numpy.floor(at)
+    part = at - base
+    taps = [(0, 1 - part), (1, part)]
+    if mode == "bicubic":
+        taps = [(i - 1, cubic(numpy.abs(i - 1 - part), -0.75)) for i in range(4)]
+    for shift, w in taps:
+        index = numpy.clip(base + shift, 0, size - 1).astype(int)
+        numpy.add.at(weights, (numpy.arange(out), index), w)
+    return weights
+
+
+def resized(image, sizes, mode, antialias, align):
+    down = matrix(image.shape[-2], sizes[0], mode, antialias, align)
+    across = matrix(image.shape[-1], sizes[1], mode, antialias, align)
+    return down @ image @ across.T
+
+
+@pytest.mark.parametrize("mode, antialias", MODES)
+@pytest.mark.parametrize("align", [True, False])
+def test_resampling_is_a_product_with_the_weights(mode, antialias, align):
+    generator = numpy.random.default_rng(0)
+    for i, (height, out_height) in enumerate(SIZES):
+        width, out_width = SIZES[(i * 3 + 1) % len(SIZES)]
+        image = generator.standard_normal((2, 3, height, width))
+        expected = resized(image, (out_height, out_width), mode, antialias, align)
+        for dtype in (flambeau.float64, flambeau.float32, flambeau.bfloat16):
+            given = flambeau.from_numpy(image).to(dtype)
+            for format in (flambeau.contiguous_format, flambeau.channels_last):
+                laid = given.contiguous(memory_format=format)
+                size = (out_height, out_width)
+                got = F.interpolate(laid, size, mode=mode, antialias=antialias, align_corners=align)
+                limit = 64 * flambeau.finfo(dtype).eps
+                assert got.dtype is dtype and got.shape == (2, 3, *size)
+                assert numpy.abs(got.double().numpy() - expected).max() <= limit, (height, width)
+
+
+def whole(weights):
+    """(multiples, unit): weights as multiples of a power of 2, as csrc/kernels/vision/windows.h has them."""
+    bits = 0
+    while bits < 22 and math.floor(0.5 + weights.max() * 2 ** (bits + 1)) < 2**15:
+        bits += 1
+    return numpy.trunc(weights * 2**bits + numpy.where(weights < 0, -0.5, 0.5)), 2.0**-bits
+
+
+@pytest.mark.parametrize("mode, antialias", MODES)
+def test_bytes_are_rounded_once_a_direction(mode, antialias):
+    generator = numpy.random.default_rng(0)
+    for height, width, size in ((20, 31, (13, 40)), (65, 257, (31, 130)), (3, 5, (70, 9))):
+        image = generator.integers(0, 256, (2, 3, height, width), dtype=numpy.uint8)
+        image[0, 0] = 255
+        got = F.interpolate(flambeau.from_numpy(image), size, mode=mode, antialias=antialias)
+        across, unit = whole(matrix(width, size[1], mode, antialias, False))
+        wide = numpy.floor(image @ across.T * unit + 0.5).clip(0, 255)
+        down, unit = whole(matrix(height, size[0], mode, antialias, False))
+        assert (got.numpy() == numpy.floor(down @ wide * unit + 0.5).clip(0, 255)).all()
+
+
+def test_other_numbers_of_dims_and_factors():
+    generator = numpy.random.default_rng(0)
+    line = generator.standard_normal((2, 3, 50))
+    got = F.interpolate(flambeau.from_numpy(line), scale_factor=2.5, mode="linear")
+    at = numpy.maximum((numpy.arange(125) + 0.5) / 2.5 - 0.5, 0)
+    expected = [[numpy.interp(at, numpy.arange(50), row) for row in image] for image in line]
+    assert numpy.abs(got.numpy() - numpy.array(expected)).max() < 1e-12
+    cube = generator.standard_normal((1, 2, 5, 6, 7))
+    got = F.interpolate(flambeau.from_numpy(cube), (9, 3, 7), mode="trilinear")
+    made = cube
+    for axis, (size, out) in enumerate(((5, 9), (6, 3), (7, 7)), 2):
+        weights = matrix(size, out, "bilinear", False, False)
+        made = numpy.moveaxis(numpy.moveaxis(made, axis, -1) @ weights.T, -1, axis)
+    assert numpy.abs(got.numpy() - made).max() < 1e-12
+    with pytest.raises(NotImplementedError, match="interpolate: input is torch.complex64"):
+        F.interpolate(flambeau.zeros(1, 1, 2, dtype=flambeau.complex64), 3, mode="linear")
+
+
+@pytest.mark.parametrize("mode, antialias", MODES)
+def test_derivatives(mode, antialias):
+    image = flambeau.rand(1, 2, 5, 4, dtype=flambeau.float64, requires_grad=True)
+    for size in ((3, 7), (5, 4), (1, 9)):
+
+        def resize(image, size=size):
+            return F.interpolate(image, size, mode=mode, antialias=antialias)
+
+        assert gradcheck(resize, (image,))
+        assert gradgradcheck(resize, (image,))
+    images = flambeau.rand(3, 1, 2, 5, 4)
+    mapped = flambeau.vmap(lambda t: F.interpolate(t, (3, 7), mode=mode, antialias=antialias))(
+        images
+    )
+    for one, image in zip(mapped, images, strict=True):
+        assert (one == F.interpolate(image, (3, 7), mode=mode, antialias=antialias)).all()
+
+
+def test_long_lines_take_little_memory():
+    line = flambeau.rand(1, 1, 2, 20_000)
+    made = F.interpolate(line, (2, 5_000), mode="bilinear", antialias=True)
+    assert made.shape == (1, 1, 2, 5_000)
+    assert abs(made.mean().item() - line.mean().item()) < 1e-3
+
+
+def test_resampling_is_the_same_for_any_number_of_threads():
+    image, before, results = flambeau.rand(2, 3, 130, 257), flambeau.get_num_threads(), []
+    try:
+        for n in (1, 2, 3, 16):
+            flambeau.set_num_threads(n)
+            leaf = image.clone().requires_grad_()
+            made = F.interpolate(leaf, (65, 300), mode="bicubic", antialias=True)
+            (made * made).sum().backward()
+            whole = F.interpolate((image * 255).to(flambeau.uint8), (65, 300), mode="bilinear")
+            results.append([made.detach(), leaf.grad, whole])
+    finally:
+        flambeau.set_num_threads(before)
+    for result in results[1:]:
+        assert all((a == b).all() for a, b in zip(result, results[0], strict=True))
+
+
+PROGRAM = """
+import sys; sys.path.insert(0, sys.argv[1])
+import test_resample as t
+for mode in t.MODES:
+    t.test_resampling_is_a_product_with_the_weights(*mode, False)
+    t.test_bytes_are_rounded_once_a_direction(*mode)
+"""
+
+
+@pytest.mark.parametrize("level", ["portable", "avx2"])
+def test_resampling_at_lower_instruction_sets(level):
+    environment = {**os.environ, "FLAMBEAU_CPU": level}
+    command = [sys.executable, "-c", PROGRAM, os.path.dirname(__file__)]
+    subprocess.run(command, env=environment, check=True, timeout=100)
