@@ -36,6 +36,33 @@ struct Accumulator<complex64> {
   using type = complex128;
 };
 
+template <class T, class Acc, class Step>
+void scan_lane(int64_t n, const T* from, int64_t self_step, T* to, int64_t out_step, Acc acc,
+               Step&& step) {
+  if (self_step == 1 && out_step == 1) {
+    // Four at a time: loads do not wait for the stores before them.
+    constexpr int64_t at_once = 4;
+    int64_t i = 0;
+    for (; i + at_once <= n; i += at_once) {
+      Acc next[at_once];
+      for (int64_t k = 0; k < at_once; ++k) next[k] = static_cast<Acc>(from[i + k]);
+      for (int64_t k = 0; k < at_once; ++k) {
+        acc = step(acc, next[k]);
+        to[i + k] = static_cast<T>(acc);
+      }
+    }
+    for (; i < n; ++i) {
+      acc = step(acc, static_cast<Acc>(from[i]));
+      to[i] = static_cast<T>(acc);
+    }
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    acc = step(acc, static_cast<Acc>(from[i * self_step]));
+    to[i * out_step] = static_cast<T>(acc);
+  }
+}
+
 /// out[i] = acc = step(acc, self[i]) along dim for every lane. `tile` lanes advance together, which
 /// hides the latency of one addition.
 template <class T, int64_t tile, class Step>
@@ -62,13 +89,9 @@ void scan_tiles(const Strided& out, const Strided& self, int dim,
           }
         }
       } else {
-        for (int64_t lane = 0; lane < width; ++lane) {
-          Acc acc = initial;
-          for (int64_t i = 0; i < n; ++i) {
-            acc = step(acc, static_cast<Acc>(from[i * self_step + lane * self_next]));
-            to[i * out_step + lane * out_next] = static_cast<T>(acc);
-          }
-        }
+        for (int64_t lane = 0; lane < width; ++lane)
+          scan_lane<T>(n, from + lane * self_next, self_step, to + lane * out_next, out_step,
+                       initial, step);
       }
     }
   });
@@ -101,31 +124,103 @@ inline complex128 log_add_exp(complex128 a, complex128 b) {
   return std::log(1.0 + std::exp(low - high)) + high;
 }
 
-template <class Better>
-void running_best(const Strided& values, const Strided& indices, const Strided& self, int dim,
-                  Better&& better) {
-  int64_t n = self.sizes[dim];
+/// Whether x replaces the best so far: is_max says >=, else <=. A NaN replaces everything but a
+/// NaN.
+template <bool is_max, class T>
+bool replaces(T x, T best) {
+  if (is_nan(best)) return is_nan(x);
+  return is_max ? !(x < best) : !(x > best);
+}
+
+/// One lane whose elements lie side by side. A block in which nothing replaces the best is filled;
+/// in data without order most are such.
+template <bool is_max, class T>
+void best_of_lane(int64_t n, const T* from, T* value, int64_t* index) {
+  constexpr int64_t block = 32;
+  T best = from[0];
+  int64_t place = 0;
+  for (int64_t i0 = 0; i0 < n; i0 += block) {
+    const int64_t end = std::min(n, i0 + block);
+    bool any = end - i0 < block;
+    if (!any)
+      for (int64_t i = i0; i < i0 + block; ++i)
+        any |= is_max ? !(from[i] < best) : !(from[i] > best);
+    if (!any) {
+      std::fill_n(value + i0, block, best);
+      std::fill_n(index + i0, block, place);
+      continue;
+    }
+    for (int64_t i = i0; i < end; ++i) {
+      if (replaces<is_max>(from[i], best)) {
+        best = from[i];
+        place = i;
+      }
+      value[i] = best;
+      index[i] = place;
+    }
+  }
+}
+
+/// `lanes` neighbouring lanes, row by row.
+template <bool is_max, class T, int64_t lanes>
+void best_of_lanes(int64_t n, const T* from, int64_t from_step, T* value, int64_t value_step,
+                   int64_t* index, int64_t index_step) {
+  T best[lanes];
+  int64_t place[lanes] = {};
+  std::copy_n(from, lanes, best);
+  for (int64_t i = 0; i < n; ++i) {
+    const T* row = from + i * from_step;
+    for (int64_t j = 0; j < lanes; ++j) {
+      const bool taken = replaces<is_max>(row[j], best[j]);
+      best[j] = taken ? row[j] : best[j];
+      place[j] = taken ? i : place[j];
+    }
+    std::copy_n(best, lanes, value + i * value_step);
+    std::copy_n(place, lanes, index + i * index_step);
+  }
+}
+
+template <bool is_max>
+void running_best(const Strided& values, const Strided& indices, const Strided& self, int dim) {
+  const int64_t n = self.sizes[dim];
   if (n == 0) return;
   Walk<3> walk(self.ndim, self.sizes, {values.strides, indices.strides, self.strides}, dim);
-  int64_t value_step = values.strides[dim], index_step = indices.strides[dim],
-          self_step = self.strides[dim];
+  const int64_t value_step = values.strides[dim], index_step = indices.strides[dim],
+                self_step = self.strides[dim];
+  constexpr int64_t tile = 32;
+  const bool beside = walk.inner_stride(0) == 1 && walk.inner_stride(1) == 1 &&
+                      walk.inner_stride(2) == 1 && self_step != 1;
   with_ordered_type(self.dtype, [&]<class T>() {
-    walk.parallel_each(n * 2, [&](const auto& at) {
-      T* value = values.as<T>() + at[0];
-      int64_t* index = indices.as<int64_t>() + at[1];
-      const T* from = self.as<T>() + at[2];
-      T best = from[0];
-      int64_t place = 0;
-      for (int64_t i = 0; i < n; ++i) {
-        T x = from[i * self_step];
-        if (is_nan(x) || (!is_nan(best) && better(x, best))) {
-          best = x;
-          place = i;
-        }
-        value[i * value_step] = best;
-        index[i * index_step] = place;
-      }
-    });
+    const int64_t grain = std::max<int64_t>(1, walk_grain / (n * 2));
+    walk.parallel_rows(beside ? (grain + tile - 1) / tile * tile : grain,
+                       [&](const auto& at, int64_t lanes) {
+                         T* value = values.as<T>() + at[0];
+                         int64_t* index = indices.as<int64_t>() + at[1];
+                         const T* from = self.as<T>() + at[2];
+                         int64_t lane = 0;
+                         for (; beside && lane + tile <= lanes; lane += tile)
+                           best_of_lanes<is_max, T, tile>(n, from + lane, self_step, value + lane,
+                                                          value_step, index + lane, index_step);
+                         for (; lane < lanes; ++lane) {
+                           const T* x = from + lane * walk.inner_stride(2);
+                           T* v = value + lane * walk.inner_stride(0);
+                           int64_t* p = index + lane * walk.inner_stride(1);
+                           if (self_step == 1 && value_step == 1 && index_step == 1) {
+                             best_of_lane<is_max>(n, x, v, p);
+                             continue;
+                           }
+                           T best = x[0];
+                           int64_t place = 0;
+                           for (int64_t i = 0; i < n; ++i) {
+                             if (replaces<is_max>(x[i * self_step], best)) {
+                               best = x[i * self_step];
+                               place = i;
+                             }
+                             v[i * value_step] = best;
+                             p[i * index_step] = place;
+                           }
+                         }
+                       });
   });
 }
 
@@ -158,11 +253,11 @@ void logcumsumexp(const Strided& out, const Strided& self, int dim) {
 }
 
 void cummax(const Strided& values, const Strided& indices, const Strided& self, int dim) {
-  running_best(values, indices, self, dim, [](auto a, auto b) { return a >= b; });
+  running_best<true>(values, indices, self, dim);
 }
 
 void cummin(const Strided& values, const Strided& indices, const Strided& self, int dim) {
-  running_best(values, indices, self, dim, [](auto a, auto b) { return a <= b; });
+  running_best<false>(values, indices, self, dim);
 }
 
 }  // namespace flambeau
