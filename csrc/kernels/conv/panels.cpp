@@ -233,7 +233,10 @@ void pack_weights(const Correlation& c, const std::vector<int64_t>& taps, int64_
 bool correlate_fits_panels(const Correlation& c) {
   const size_t taps = c.axis[0].tap.size() * c.axis[1].tap.size() * c.axis[2].tap.size();
   const int64_t per_item = c.axis[0].count * c.axis[1].count * c.axis[2].count;
-  if (taps == 0 || c.n_items * per_item == 0 || c.n_source < 4) return false;
+  if (taps == 0 || c.n_items * per_item == 0) return false;
+  // Of few channels panels are worth packing where pixels are far apart and so have little in
+  // common.
+  if (c.n_source < 4 && c.axis[2].source_step <= 2) return false;
   return c.n_target >= 48 || (c.n_target >= 32 && per_item <= 16);
 }
 

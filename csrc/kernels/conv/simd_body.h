@@ -244,11 +244,56 @@ void pack_taps_masked(const TapBlock<T>& block) {
   }
 }
 
+/// One tap of a chunk, pixel by pixel.
+template <class T>
+inline void pack_tap(const T* from, int64_t step, const PixelChunk& chunk, const TapRange& range,
+                     T* to) {
+  for (int j = 0; j < range.begin; ++j) to[j] = T(0);
+  for (int j = range.begin; j < range.end; ++j) to[j] = from[j * step];
+  for (int j = range.end; j < chunk.count; ++j) to[j] = T(0);
+}
+
+/// Pixels far apart: taps that lie side by side in the source are read together, one vector a
+/// pixel, and turned into rows of pixels.
+template <class T>
+void pack_taps_turned(const TapBlock<T>& block) {
+  constexpr int lanes = Vec<T>::lanes;
+  for (int64_t c = 0; c < block.n_channels; ++c)
+    for (int64_t i = 0; i < block.n_chunks; ++i) {
+      const PixelChunk& chunk = block.chunk[i];
+      const T* channel = block.from + c * block.channel_step + chunk.from;
+      T* to = block.to + chunk.to + c * block.n_taps * chunk.to_row;
+      auto whole = [&](int64_t t) {
+        const TapRange& range = block.range[t * block.n_chunks + i];
+        return range.begin == 0 && range.end == chunk.count;
+      };
+      for (int64_t t = 0, n; t < block.n_taps; t += n, to += n * chunk.to_row) {
+        const T* from = channel + block.offset[t];
+        for (n = 0; n < lanes && t + n < block.n_taps; ++n)
+          if (block.offset[t + n] != block.offset[t] + n || !whole(t + n)) break;
+        if (n < 3) {
+          n = 1;
+          pack_tap(from, block.column_step, chunk, block.range[t * block.n_chunks + i], to);
+          continue;
+        }
+        typename Vec<T>::type v[lanes];
+        const Span<T> taps = span_of<T>(0, static_cast<int>(n));
+        for (int j = 0; j < lanes; ++j)
+          v[j] = j < chunk.count ? load_span(from + j * block.column_step, taps)
+                                 : typename Vec<T>::type{};
+        transpose<T>(v);
+        const Span<T> pixels = span_of<T>(0, chunk.count);
+        for (int64_t k = 0; k < n; ++k) store_span(to + k * chunk.to_row, v[k], pixels);
+      }
+    }
+}
+
 template <class T>
 void pack_taps(const TapBlock<T>& block) {
   if constexpr (has_spans) {
     if (block.column_step == 1) return pack_taps_masked<T, 1>(block);
     if (block.column_step == 2) return pack_taps_masked<T, 2>(block);
+    return pack_taps_turned<T>(block);
   }
   int64_t row = 0;
   for (int64_t c = 0; c < block.n_channels; ++c)
@@ -257,10 +302,7 @@ void pack_taps(const TapBlock<T>& block) {
         const PixelChunk& chunk = block.chunk[i];
         const TapRange& range = block.range[t * block.n_chunks + i];
         const T* from = block.from + c * block.channel_step + block.offset[t] + chunk.from;
-        T* to = block.to + chunk.to + row * chunk.to_row;
-        for (int j = 0; j < range.begin; ++j) to[j] = T(0);
-        for (int j = range.begin; j < range.end; ++j) to[j] = from[j * block.column_step];
-        for (int j = range.end; j < chunk.count; ++j) to[j] = T(0);
+        pack_tap(from, block.column_step, chunk, range, block.to + chunk.to + row * chunk.to_row);
       }
 }
 
