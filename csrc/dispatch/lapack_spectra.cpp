@@ -1,4 +1,6 @@
 // QR, eigenvalues, singular values, least squares.
+#include <optional>
+
 #include "dispatch/lapack.h"
 #include "dispatch/lapack_work.h"
 
@@ -33,6 +35,39 @@ void spread_nan(int64_t m, int64_t n, T* factors, T* tau) {
   }
 }
 
+/// Whether all numbers are finite and their squares, but of zeros, in the range of float64.
+template <class T>
+bool squares_fit(const T* values, int64_t n) {
+  constexpr double most = 1e140;
+  return std::all_of(values, values + n, [](T value) {
+    const double size = std::abs(static_cast<double>(value));
+    return size == 0 || (size < most && size > 1 / most);
+  });
+}
+
+/// Matrices up to this size: calls of LAPACK would cost more than the arithmetic.
+constexpr int64_t small_qr_rows = 32, small_qr_columns = 16;
+
+template <class T>
+bool qr_of_small(Tensor& A, Tensor& Q, Tensor& R) {
+  const int64_t m = rows(A), n = columns(A), k = std::min(m, n), width = columns(Q);
+  if (m > small_qr_rows || std::max(n, width) > small_qr_columns || k == 0) return false;
+  TensorRef factors = copy_by_rows(A);
+  T *f = elements<T>(factors), *q = Q.as<T>(), *r = R.as<T>();
+  if (!squares_fit(f, A.numel)) return false;
+  each_matrix(matrices_in(A), 2 * m * n * k, [&](int64_t b) {
+    T tau[small_qr_columns], sums[small_qr_columns], made[small_qr_rows * small_qr_columns];
+    T* matrix = f + b * m * n;
+    small_qr(matrix, m, n, tau, sums);
+    small_q(matrix, n, tau, k, made, m, width, sums);
+    for (int64_t i = 0; i < width; ++i)
+      for (int64_t j = i; j < n; ++j) r[b * width * n + i * n + j] = matrix[i * n + j];
+    for (int64_t j = 0; j < width; ++j)  // by columns
+      for (int64_t i = 0; i < m; ++i) q[b * m * width + j * m + i] = made[i * width + j];
+  });
+  return true;
+}
+
 }  // namespace
 
 std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
@@ -43,6 +78,8 @@ std::tuple<TensorRef, TensorRef> qr(Tensor& A, bool complete) {
     TensorRef Q = empty_by_columns(with(batch, {m, width}), A.dtype),
               R = zeros(with(batch, {width, n}), A.dtype);
     if (m == 0 || count == 0) return std::tuple{Q, R};
+    if constexpr (std::is_floating_point_v<T>)
+      if (qr_of_small<T>(A, *Q, *R)) return std::tuple{Q, R};
     TensorRef factors = copy_by_columns<T>(A);
     Routine<T> geqrf("geqrf"), orgqr(is_complex_v<T> ? "ungqr" : "orgqr");
     Int M = m, N = n, K = k, W = width, query = -1, ignored;
@@ -196,6 +233,51 @@ std::tuple<TensorRef, TensorRef, TensorRef, TensorRef> svd(Tensor& A, bool full,
   });
 }
 
+namespace {
+
+/// Least squares of a tall real matrix whose columns are far from dependent, by a QR without
+/// exchanges of columns, for which there is no need then; false for all others.
+template <class T>
+class PlainLeastSquares {
+ public:
+  PlainLeastSquares(int64_t m, int64_t n, int64_t k, double rcond)
+      : m_(static_cast<Int>(m)), n_(static_cast<Int>(n)), k_(static_cast<Int>(k)) {
+    const double unit = static_cast<double>(std::numeric_limits<T>::epsilon());
+    least_ = std::max(10 * rcond, 1000 * unit);
+    T first(0), second(0);
+    Int query = -1, ignored;
+    geqrf_(&m_, &n_, &first, &m_, &first, &first, &query, &ignored);
+    ormqr_("L", "T", &m_, &k_, &n_, &second, &m_, &second, &second, &m_, &second, &query, &ignored,
+           one_letter, one_letter);
+    length_ = std::max({length_of(first), length_of(second), 3 * n_});
+  }
+
+  /// matrix (m, n) is overwritten, solution (m, k) has B and then X in its first rows; both by
+  /// columns.
+  bool run(T* matrix, T* solution) const {
+    std::vector<T> work(length_), tau(n_);
+    std::vector<Int> places(n_);
+    Int info;
+    geqrf_(&m_, &n_, matrix, &m_, tau.data(), work.data(), &length_, &info);
+    T condition(0);
+    trcon_("1", "U", "N", &n_, matrix, &m_, &condition, work.data(), places.data(), &info,
+           one_letter, one_letter, one_letter);
+    if (!(static_cast<double>(condition) > least_)) return false;
+    ormqr_("L", "T", &m_, &k_, &n_, matrix, &m_, tau.data(), solution, &m_, work.data(), &length_,
+           &info, one_letter, one_letter);
+    trtrs_("U", "N", "N", &n_, &k_, matrix, &m_, solution, &m_, &info, one_letter, one_letter,
+           one_letter);
+    return info == 0;
+  }
+
+ private:
+  Routine<T> geqrf_{"geqrf"}, ormqr_{"ormqr"}, trcon_{"trcon"}, trtrs_{"trtrs"};
+  Int m_, n_, k_, length_;
+  double least_;
+};
+
+}  // namespace
+
 std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcond) {
   return with_matrix_type(A, [&]<class T>() {
     using R = real_t<T>;
@@ -219,7 +301,28 @@ std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcon
     };
     run(a, x, &ignored, &found, &size, &query, nullptr);
     Int length = length_of(size);
+    auto put = [&](int64_t i, const std::vector<T>& solution, int64_t r) {
+      rank->template as<int64_t>()[i] = r;
+      for (int64_t row = 0; row < n; ++row)
+        for (int64_t j = 0; j < k; ++j) x[(i * n + row) * k + j] = solution[j * high + row];
+    };
+    using Plain = std::conditional_t<is_complex_v<T>, int, PlainLeastSquares<real_t<T>>>;
+    std::optional<Plain> plain_way;
+    if constexpr (!is_complex_v<T>)
+      if (m >= n) plain_way.emplace(m, n, k, rcond);
+    auto plain = [&](int64_t i) {
+      if constexpr (!is_complex_v<T>) {
+        if (!plain_way) return false;
+        std::vector<T> matrix(a + i * m * n, a + (i + 1) * m * n);
+        std::vector<T> solution(b + i * m * k, b + (i + 1) * m * k);
+        if (!plain_way->run(matrix.data(), solution.data())) return false;
+        put(i, solution, n);
+        return true;
+      }
+      return false;
+    };
     each_matrix(count, 2 * m * n * (std::min(m, n) + k), [&](int64_t i) {
+      if (plain(i)) return;
       std::vector<T> work(length), solution(high * k);
       std::vector<R> reals(2 * n);
       std::vector<Int> order(n, 0);
@@ -227,9 +330,7 @@ std::tuple<TensorRef, TensorRef> least_squares(Tensor& A, Tensor& B, double rcon
         std::copy_n(b + (i * k + j) * m, m, solution.data() + j * high);
       Int r = 0;
       run(a + i * m * n, solution.data(), order.data(), &r, work.data(), &length, reals.data());
-      rank->template as<int64_t>()[i] = r;
-      for (int64_t row = 0; row < n; ++row)
-        for (int64_t j = 0; j < k; ++j) x[(i * n + row) * k + j] = solution[j * high + row];
+      put(i, solution, r);
     });
     return std::tuple{X, rank};
   });

@@ -97,4 +97,47 @@ int32_t small_cholesky(T* A, int64_t n) {
   return 0;
 }
 
+/// The reflection I - tau v v^T, where v is 1 at row j and below it what `vectors` (its rows `step`
+/// apart) hold, applied to columns [begin, end) of A (m, n); `sums` has room for n numbers.
+template <class T>
+void reflect(const T* vectors, int64_t step, T tau, int64_t j, T* A, int64_t m, int64_t n,
+             int64_t begin, int64_t end, T* sums) {
+  std::copy(A + j * n + begin, A + j * n + end, sums);
+  for (int64_t i = j + 1; i < m; ++i)
+    subtract_row(sums, A + i * n + begin, -vectors[i * step], end - begin);
+  subtract_row(A + j * n + begin, sums, tau, end - begin);
+  for (int64_t i = j + 1; i < m; ++i)
+    subtract_row(A + i * n + begin, sums, tau * vectors[i * step], end - begin);
+}
+
+/// A (m, n), real, becomes R on and above its diagonal and the vectors of the reflections below it;
+/// tau: their min(m, n) factors, with LAPACK's signs. Numbers whose squares leave double's range
+/// are for LAPACK.
+template <class T>
+void small_qr(T* A, int64_t m, int64_t n, T* tau, T* sums) {
+  for (int64_t j = 0; j < std::min(m, n); ++j) {
+    double below = 0;
+    for (int64_t i = j + 1; i < m; ++i)
+      below += static_cast<double>(A[i * n + j]) * static_cast<double>(A[i * n + j]);
+    tau[j] = T(0);
+    if (below == 0) continue;
+    const double alpha = static_cast<double>(A[j * n + j]);
+    const double beta = -std::copysign(std::sqrt(alpha * alpha + below), alpha);
+    tau[j] = static_cast<T>((beta - alpha) / beta);
+    for (int64_t i = j + 1; i < m; ++i)
+      A[i * n + j] = static_cast<T>(static_cast<double>(A[i * n + j]) / (alpha - beta));
+    A[j * n + j] = static_cast<T>(beta);
+    reflect(A + j, n, tau[j], j, A, m, n, j + 1, n, sums);
+  }
+}
+
+/// Q (m, width), the first columns of the product of the k reflections that small_qr left in A.
+template <class T>
+void small_q(const T* A, int64_t n, const T* tau, int64_t k, T* Q, int64_t m, int64_t width,
+             T* sums) {
+  std::fill(Q, Q + m * width, T(0));
+  for (int64_t i = 0; i < width; ++i) Q[i * width + i] = T(1);
+  for (int64_t j = k - 1; j >= 0; --j) reflect(A + j, n, tau[j], j, Q, m, width, j, width, sums);
+}
+
 }  // namespace flambeau

@@ -50,6 +50,29 @@ def test_qr(agrees, random, shape, complex):
         assert gradcheck(linalg.qr, (A,))
 
 
+@pytest.mark.parametrize("dtype", [flambeau.float32, flambeau.float64])
+def test_small_qr_is_that_of_lapack(dtype):
+    unit = flambeau.finfo(dtype).eps
+    generator = numpy.random.default_rng(0)
+    for m, n in ((1, 1), (2, 5), (5, 2), (8, 8), (16, 16), (17, 16), (32, 3), (33, 3), (20, 17)):
+        for layout in ("plain", "turned"):
+            A = flambeau.from_numpy(generator.standard_normal((70, m, n))).to(dtype)
+            A[3, :, 0] = 0
+            A[4] = 0
+            if layout == "turned":
+                A = A.mT.contiguous().mT
+            Q, R = linalg.qr(A)
+            expected = numpy.linalg.qr(A.double().numpy())
+            good = [b for b in range(70) if b not in (3, 4)]
+            assert abs(Q.double().numpy() - expected[0])[good].max() < 2e4 * unit
+            assert abs(R.double().numpy() - expected[1])[good].max() < 2e4 * unit
+            assert (Q @ R - A).abs().max() < 100 * unit
+            k = min(m, n)
+            assert (Q.mT @ Q - flambeau.eye(k, dtype=dtype)).abs().max() < 100 * unit
+    huge = flambeau.full((3, 3), 1e200, dtype=flambeau.float64).tril()
+    assert linalg.qr(huge).R.isfinite().all()
+
+
 def test_qr_modes(random):
     A = random(4, 2)
     Q, R = linalg.qr(A, "complete")
