@@ -20,7 +20,7 @@ enum Slot { packed_a_slot = 4, packed_b_slot = 5, tile_slot = 6 };
 /// Bytes of a panel of B that stay in the first-level cache beside the rows of A.
 constexpr int64_t panel_bytes = 24 << 10;
 /// Rows of a task.
-constexpr int64_t task_rows = 64;
+constexpr int64_t task_rows = 128;
 
 const IntegerKernels& integer_kernels() {
   return for_cpu(gemm_base::integer_kernels, gemm_avx2::integer_kernels,
@@ -116,6 +116,11 @@ class Words {
   /// to[w * step] = the words of a run of K values that lie side by side.
   void pack_run(const Bits* from, int64_t begin, int64_t end, Word* to, int64_t step) const {
     const int64_t whole = std::min(end, p_.K / group);
+    if constexpr (bits == 8 * sizeof(Bits))
+      if (step == 1) {
+        std::memcpy(to + begin, from + begin * group, (whole - begin) * sizeof(Word));
+        begin = whole;
+      }
     for (int64_t w = begin; w < whole; ++w) to[w * step] = word_at(from + w * group, 1, group);
     if (whole < end)
       to[whole * step] = word_at(from + whole * group, 1, static_cast<int>(p_.K - whole * group));

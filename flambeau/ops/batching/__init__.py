@@ -61,7 +61,7 @@ from ..linalg import factorizations  # noqa: E402
 from . import (  # noqa: E402
     convolutions,  # noqa: F401
     creation,  # noqa: F401
-    indexing,
+    indexing,  # noqa: F401
     linear_algebra,  # noqa: F401
     losses,  # noqa: F401
     reductions,  # noqa: F401
