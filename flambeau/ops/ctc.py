@@ -227,6 +227,10 @@ def ctc_loss(
             f"ctc_loss: log_probs is {log_probs.dtype}, but it must be floating. Convert it with "
             ".float() first."
         )
+    if log_probs.numel() == 0:
+        raise RuntimeError(
+            f"ctc_loss: log_probs {tuple(log_probs.shape)} has no elements. Leave an empty batch out."
+        )
     if targets.dtype.is_floating_point or targets.dtype.is_complex:
         raise RuntimeError(
             f"ctc_loss: targets are {targets.dtype}, but labels are integers. Convert them with "

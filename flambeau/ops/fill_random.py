@@ -101,7 +101,7 @@ def normal_(self, mean=0.0, std=1.0, *, generator=None):
     """Fills with numbers of the normal distribution."""
     if self.numel():
         _needs_floating(self, "normal_")
-    if std < 0:
+    if not std >= 0:
         raise RuntimeError(f"normal_: std is {std}; it must be 0 or more.")
     if self.dtype.is_complex:
         real = _core.view_as_real(self)

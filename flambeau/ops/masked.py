@@ -67,6 +67,17 @@ def _as(input, dtype):
     return input if dtype is None else input.to(dtype)
 
 
+def _needs_floating(operator, input, dtype, error=NotImplementedError):
+    """input in dtype, which must be floating or complex."""
+    input = _as(input, dtype)
+    if not (input.dtype.is_floating_point or input.dtype.is_complex):
+        raise error(
+            f"masked.{operator}: input is {input.dtype}, but it must be floating. Convert it with "
+            ".float() first."
+        )
+    return input
+
+
 def _floating(input, dtype):
     if dtype is None and not (input.dtype.is_floating_point or input.dtype.is_complex):
         dtype = fl.get_default_dtype()
@@ -151,7 +162,7 @@ def argmin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 @_masked
 def mean(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The mean of the selected elements, NaN where there are none."""
-    input = _floating(input, dtype)
+    input = _needs_floating("mean", input, dtype, ValueError)
     dims = _dims(input, dim)
     total = _filled("mean", input, mask, 0).sum(dims, keepdim)
     return total / _count("mean", input, dims, keepdim, mask).to(total.dtype)
@@ -177,7 +188,13 @@ def median(input, dim=-1, *, keepdim=False, dtype=None, mask=None):
 def _spread(operator, input, dim, unbiased, correction, keepdim, dtype, mask):
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
-    input = _floating(input, dtype)
+    input = _as(input, dtype)
+    if input.dtype is fl.bool:
+        raise RuntimeError(
+            f"masked.{operator}: input is bool, which has no differences. Convert it with .float() "
+            "first."
+        )
+    input = _floating(input, None)
     dims = _dims(input, dim)
     count = _count(operator, input, dims, True, mask)
     real = fl.view_as_real(input).dtype if input.dtype.is_complex else input.dtype
@@ -228,7 +245,7 @@ def logaddexp(input, other, *, dtype=None, input_mask=None, other_mask=None):
 @_masked
 def norm(input, ord=2.0, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The ord-norm of the selected elements."""
-    input = _floating(input, dtype)
+    input = _needs_floating("norm", input, dtype, RuntimeError)
     filled = _filled("norm", input, mask, math.inf if ord is not None and ord < 0 else 0)
     return fl.linalg.vector_norm(filled, 2 if ord is None else ord, _dims(input, dim), keepdim)
 
@@ -236,7 +253,7 @@ def norm(input, ord=2.0, dim=None, *, keepdim=False, dtype=None, mask=None):
 @_masked
 def normalize(input, ord, dim, *, eps=1e-12, dtype=None, mask=None):
     """The selected elements over their norm, or over eps where that is larger; 0 elsewhere."""
-    input = _floating(input, dtype)
+    input = _needs_floating("normalize", input, dtype, RuntimeError)
     length = norm(input, ord, dim, keepdim=True, mask=mask)
     return _filled("normalize", input, mask, 0) / length.clamp_min(eps)
 
@@ -244,18 +261,19 @@ def normalize(input, ord, dim, *, eps=1e-12, dtype=None, mask=None):
 @_masked
 def softmax(input, dim, *, dtype=None, mask=None):
     """softmax of the selected elements, 0 elsewhere; NaN where none is selected."""
-    input = _floating(input, dtype) if input.numel() else _as(input, dtype)
+    input = _needs_floating("softmax", input, dtype) if input.numel() else _as(input, dtype)
     return _filled("softmax", input, mask, -math.inf).softmax(dim)
 
 
 @_masked
 def log_softmax(input, dim, *, dtype=None, mask=None):
     """log_softmax of the selected elements, -inf elsewhere; NaN where none is selected."""
-    input = _floating(input, dtype) if input.numel() else _as(input, dtype)
+    input = _needs_floating("log_softmax", input, dtype) if input.numel() else _as(input, dtype)
     return _filled("log_softmax", input, mask, -math.inf).log_softmax(dim)
 
 
 @_masked
 def softmin(input, dim, *, dtype=None, mask=None):
     """`softmax` of the negative."""
-    return softmax(-_floating(input, dtype), dim, mask=mask)
+    input = _needs_floating("softmin", input, dtype) if input.numel() else _as(input, dtype)
+    return softmax(-input, dim, mask=mask)

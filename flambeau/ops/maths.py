@@ -383,6 +383,8 @@ def mvlgamma(input, p: int):
     """
     if p < 1:
         raise RuntimeError(f"mvlgamma: p is {p}; it must be 1 or more.")
+    if input.dtype is _core.bool:
+        raise RuntimeError("mvlgamma: input is bool. Convert it with .float() first.")
     # The terms, their logarithms and what those need: all at once, or not at all.
     _core._check_room(4 * 8 * p * input.numel(), input)
     dtype = input.dtype if input.is_floating_point() else fl.get_default_dtype()

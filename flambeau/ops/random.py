@@ -219,7 +219,7 @@ def normal(
         like = next((t for t in (mean, std) if isinstance(t, _core.Tensor)), None)
         if like is None:
             raise TypeError("normal: needs a tensor for mean or std, or size=.")
-        if some(std < 0) if isinstance(std, _core.Tensor) else not std >= 0:
+        if some((std >= 0).logical_not()) if isinstance(std, _core.Tensor) else not std >= 0:
             raise RuntimeError("normal: std must be 0 or more everywhere.")
         shape = (
             (mean + std).shape

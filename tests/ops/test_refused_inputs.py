@@ -143,3 +143,44 @@ def test_maxima_of_no_channels_without_a_batch(n):
     assert x.grad.shape == x.shape
     with pytest.raises(RuntimeError, match="no channels"):
         getattr(F, f"adaptive_max_pool{n}d")(torch.ones(2, 0, *[4] * n), 2)
+
+
+WHOLE = torch.ones(2, 3, dtype=torch.int64)
+EMPTY = torch.ones(1, 0, 3)
+ONE = torch.tensor(1.0)
+REFUSED = (
+    (lambda: torch.masked.mean(WHOLE, 1), ValueError, "masked.mean: input is torch.int64"),
+    (lambda: torch.masked.norm(WHOLE, 2, 1), RuntimeError, "masked.norm: input is torch.int64"),
+    (lambda: torch.masked.normalize(WHOLE, 2, 1), RuntimeError, "masked.normalize: input is"),
+    (lambda: torch.masked.softmax(WHOLE, 1), NotImplementedError, "masked.softmax: input is"),
+    (lambda: torch.masked.softmin(WHOLE, 1), NotImplementedError, "masked.softmin: input is"),
+    (lambda: torch.masked.log_softmax(WHOLE, 1), NotImplementedError, "masked.log_softmax: input"),
+    (lambda: torch.masked.var(WHOLE > 0, 1), RuntimeError, "masked.var: input is bool"),
+    (lambda: torch.mvlgamma(WHOLE > 0, 1), RuntimeError, "mvlgamma: input is bool"),
+    (lambda: F.huber_loss(WHOLE, WHOLE), NotImplementedError, "huber_loss: input is torch.int64"),
+    (lambda: F.huber_loss(ONE, ONE, delta=nan), RuntimeError, "huber_loss: delta is nan"),
+    (lambda: F.interpolate(EMPTY, 2), RuntimeError, "has no channels"),
+    (lambda: F.max_unpool1d(EMPTY, EMPTY.long(), 3), RuntimeError, "has no elements"),
+    (lambda: F.ctc_loss(EMPTY, WHOLE, (1,), (1,)), RuntimeError, "log_probs .* has no elements"),
+    (lambda: F.multilabel_soft_margin_loss(ONE, ONE), IndexError, "input is one number"),
+    (
+        lambda: F.bilinear(*torch.ones(2, 1, 3), torch.ones(4, 3, 3), torch.ones(1)),
+        RuntimeError,
+        r"bias \(1,\) must be \(4,\)",
+    ),
+    (lambda: torch.normal(ONE, ONE * nan), RuntimeError, "std must be 0 or more"),
+    (lambda: torch.ones(2).normal_(0, nan), RuntimeError, "std is nan"),
+)
+
+
+@pytest.mark.parametrize("call, error, words", REFUSED)
+def test_calls_without_an_answer(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_only_a_batch_may_be_empty():
+    x = torch.ones(0, 2, 3)
+    assert F.interpolate(x, 2).shape == (0, 2, 2)
+    assert F.max_unpool1d(x, x.long(), 3).shape == (0, 2, 9)
+    assert torch.masked.mean(WHOLE, 1, dtype=torch.float32).tolist() == [1, 1]

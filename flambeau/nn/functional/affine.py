@@ -22,6 +22,11 @@ def bilinear(input1, input2, weight, bias=None):
             f"bilinear: weight {tuple(weight.shape)} must be (features out, {input1.size(-1)}, "
             f"{input2.size(-1)}) for input1 {tuple(input1.shape)} and input2 {tuple(input2.shape)}."
         )
+    if bias is not None and bias.shape[:1] != weight.shape[:1]:
+        raise RuntimeError(
+            f"bilinear: bias {tuple(bias.shape)} must be ({weight.size(0)},), one for each row of "
+            f"weight {tuple(weight.shape)}."
+        )
     batch = input1.shape[:-1]
     count = math.prod(batch)
     first = input1.reshape(count, 1, 1, input1.shape[-1])  # (B, 1, 1, I)

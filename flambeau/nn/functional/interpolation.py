@@ -76,6 +76,10 @@ def interpolate(
     if mode == "area":
         pools = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
         return pools[n - 1](input, sizes)
+    if input.size(1) == 0:
+        raise RuntimeError(
+            f"interpolate: input {tuple(input.shape)} has no channels; only its batch may be empty."
+        )
     if min(sizes) <= 0 or min(input.shape[2:]) <= 0:
         raise RuntimeError(
             f"interpolate: from {tuple(input.shape[2:])} to {tuple(sizes)} is not possible; all "

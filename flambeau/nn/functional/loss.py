@@ -69,8 +69,13 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     warn_unless_same_size("huber_loss", input, target)
     if not isinstance(delta, (int, float)):
         raise TypeError(f"huber_loss: delta must be one real number, not {type(delta).__name__}.")
-    if delta <= 0:
+    if not delta > 0:
         raise RuntimeError(f"huber_loss: delta is {delta}; it must be above 0.")
+    if not (input.is_floating_point() or target.is_floating_point()):
+        raise NotImplementedError(
+            f"huber_loss: input is {input.dtype} and target {target.dtype}; one must be floating. "
+            "Convert it with .float() first."
+        )
     if target.is_floating_point() and not input.is_floating_point():
         raise RuntimeError(
             f"huber_loss: input is {input.dtype}, and its loss to {target.dtype} is no integer. Convert it "

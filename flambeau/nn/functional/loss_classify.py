@@ -286,13 +286,16 @@ def multilabel_soft_margin_loss(
 ):
     """The mean over classes of binary cross entropy with logits."""
     reduction = reduction_of(size_average, reduce, reduction)
+    if input.dim() == 0:
+        raise IndexError(
+            "multilabel_soft_margin_loss: input is one number; it must be (*, classes)."
+        )
     check_broadcast("multilabel_soft_margin_loss", input, target)
     loss = losses.sigmoid_cross_entropy(input, target.to(input.dtype))
     if weight is not None:
         loss = loss * weight
     # The classes are input's: a broadcast target makes no more of them.
-    classes = input.size(-1) if input.dim() else 1
-    return reduced(loss.sum(-1) / classes, reduction, "multilabel_soft_margin_loss")
+    return reduced(loss.sum(-1) / input.size(-1), reduction, "multilabel_soft_margin_loss")
 
 
 @full_precision

@@ -160,6 +160,11 @@ def _max_unpool(input, indices, kernel_size, stride, padding, output_size, n):
             f"max_unpool{n}d: indices {tuple(indices.shape)} must have the shape of input, "
             f"{tuple(input.shape)}."
         )
+    if 0 in input.shape[max(input.dim() - n - 1, 1) :]:
+        raise RuntimeError(
+            f"max_unpool{n}d: input {tuple(input.shape)} has no elements; only its batch may be "
+            "empty."
+        )
     default = [
         (size - 1) * s + k - 2 * p
         for size, s, k, p in zip(input.shape[-n:], stride, kernel, padding, strict=True)
