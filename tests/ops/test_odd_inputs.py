@@ -503,3 +503,20 @@ def test_infinities_of_both_signs_in_a_small_product(rows, columns):
             assert (a @ right).isnan().all()
             assert (a.contiguous() @ right.contiguous()).isnan().all()
         assert F.linear(a, b.expand(columns, 3)).isnan().all()
+
+
+def test_trigamma_at_its_poles():
+    """As PyTorch's: of the sine of an angle that the dtype rounds, so great rather than infinite."""
+    x = torch.tensor([-1.0, -8.0, 0.0], requires_grad=True)
+    expected = [1.2913697e15, 2.0177651e13, inf]
+    assert torch.polygamma(1, x).tolist() == pytest.approx(expected, rel=1e-6)
+    assert torch.autograd.grad(torch.digamma(x).sum(), x)[0].tolist() == pytest.approx(expected)
+    assert torch.polygamma(1, torch.tensor([-3e38, -inf])).isnan().all()
+    assert torch.polygamma(1, x.double()[0]).item() == pytest.approx(6.5808e32, rel=1e-4)
+
+
+def test_an_infinite_end_of_a_trapezoid():
+    """The ends are taken away by halves: inf - inf."""
+    assert torch.trapezoid(torch.tensor([1.0, 2.0, inf])).isnan()
+    assert torch.trapezoid(torch.tensor([1, 2, 4]), dx=2).item() == 9
+    assert torch.trapezoid(torch.ones(2, 0, dtype=torch.bool)).dtype is torch.bool

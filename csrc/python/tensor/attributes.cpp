@@ -141,6 +141,11 @@ int put_data(PyObject* o, PyObject* value) {
       return message("data: ", describe(t), " requires grad and cannot take data of dtype ",
                      name(from.dtype), ", which has no gradients.");
     });
+    check(is_sparse(from) == is_sparse(t), [&] {
+      return message("data: ", describe(t), " cannot take ", describe(from),
+                     ": one is sparse, the other strided. Convert it with .to_dense() or "
+                     ".to_sparse().");
+    });
     check<DeviceError>(from.device() == t.device(), [&] {
       return message("data: takes data on ", to_string(t.device()),
                      ", where the tensor is, not on ", to_string(from.device()), ".");

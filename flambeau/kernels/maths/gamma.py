@@ -4,12 +4,13 @@ Above a threshold by Stirling's asymptotic series (NIST DLMF 5.11, 5.15), below 
 length one where a polynomial holds, left of 0 by reflection.
 """
 
-from ..language import abs, exp, floor, fma, isnan, log, seldom, sin, tan, where
+from ..language import abs, cast, exp, floor, fma, isnan, log, seldom, sin, tan, where
 from ..language import round as nearest
 from .common import polynomial, scalar
 
 INF, NAN = float("inf"), float("nan")
 PI = 3.141592653589793
+PI_FLOAT32 = 3.1415927410125732
 
 # fit_maths "lgamma": 2**-56.3; lgamma(2 + d) / (d (1 + d)), abs(d) <= 1/2
 LGAMMA = (
@@ -123,10 +124,9 @@ def trigamma_of_positive(x):
 
 @scalar("trigamma float64")
 def trigamma(x, dtype):
-    # psi'(x) = (pi / sin(pi x))**2 - psi'(1 - x)
-    ratio = PI / sin(PI * (x - nearest(x)))
-    mirrored = where(floor(x) == x, INF, ratio * ratio - trigamma_of_positive(1.0 - x))
-    mirrored = where(x == -INF, NAN, mirrored)
+    # psi'(x) = (pi / sin(pi x))**2 - psi'(1 - x); at -1, -2 ... as in PyTorch of the sine of a rounded angle
+    ratio = PI / sin(PI * where(floor(x) == x, x, x - nearest(x)))
+    mirrored = ratio * ratio - trigamma_of_positive(1.0 - x)
     return seldom(x <= 0.0, mirrored, trigamma_of_positive(x))
 
 
@@ -190,6 +190,15 @@ def polygamma_high(n, x, odd):
     size = lgamma_of_positive(n + 1.0) - (n + 1.0) * unit
     value = where(size > 720.0, INF, exp(size) * zeta_series(n + 1.0, x, unit))
     return where(odd, value, -value)
+
+
+@scalar("polygamma float32")
+def polygamma_float32(n, x, dtype):
+    # Computed in float64, save trigamma at -1, -2 ..., which hangs on how the angle is rounded.
+    value = cast(polygamma(cast(n, "float64"), cast(x, "float64"), "float64"), "float32")
+    sine = sin(PI_FLOAT32 * x)
+    pole = PI_FLOAT32 * PI_FLOAT32 / (sine * sine)
+    return seldom((n == 1.0) & (x < 0.0) & (floor(x) == x), pole, value)
 
 
 @scalar("polygamma float64")
