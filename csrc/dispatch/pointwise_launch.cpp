@@ -5,6 +5,8 @@
 #include "dispatch/basics.h"
 #include "dispatch/promotion.h"
 #include "kernels/index/nonzero.h"
+#include "runtime/cpu.h"
+#include "runtime/threads.h"
 
 namespace flambeau {
 namespace {
@@ -188,7 +190,10 @@ void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute)
     }
   }
   if (out.numel == 0 && is_floating(compute)) return;
-  if (out.nbytes() >= streamed_bytes && reinterpret_cast<uintptr_t>(data[0]) % 64 == 0) {
+  // Several threads have several nearest caches, which together hold more than one can fill.
+  const int64_t streamed_from =
+      runs_serially() ? streamed_bytes : std::max(streamed_bytes, last_cache_bytes());
+  if (out.nbytes() >= streamed_from && reinterpret_cast<uintptr_t>(data[0]) % 64 == 0) {
     bool in_place = false;
     for (int i = 1; i < n; ++i) in_place |= data[i] == data[0];
     if (!in_place) modes[0] = Mode::streamed;

@@ -45,19 +45,34 @@ int allowed_cpus() {
   return static_cast<int>(std::thread::hardware_concurrency());
 }
 
-using Time = std::chrono::steady_clock::duration;
+/// The CPU that this thread is on, or -1.
+int current_cpu() {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
 
-/// How long a worker polls before it sleeps. To wake one takes some 50 us on a virtual machine;
-/// four times that is longer than the gap between two operators of a running program and shorter
-/// than anyone would notice. Where there are more threads than CPUs, polling only keeps others from
-/// work.
-Time polling_time(int n_threads) {
-  return std::chrono::microseconds(n_threads <= allowed_cpus() ? 200 : 5);
+/// Moves this thread to another CPU, where it may stay as long as the system likes. A thread that
+/// is woken while all CPUs are busy is often put behind the one that woke it, and would sleep
+/// through its share of the loop.
+void leave_cpu(int cpu) {
+#if defined(__linux__)
+  cpu_set_t allowed;
+  if (cpu < 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(cpu, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
+  sched_setaffinity(0, sizeof allowed, &allowed);
+#else
+  (void)cpu;
+#endif
 }
 
 /// Polls ready() for a time; true as soon as it holds.
 template <class Ready>
-bool spin_until(Time time, Ready&& ready) {
+bool spin_until(std::chrono::microseconds time, Ready&& ready) {
   auto deadline = std::chrono::steady_clock::now() + time;
   do {
     for (int i = 0; i < 16; ++i) {
@@ -84,7 +99,9 @@ bool spin_until(Time time, Ready&& ready) {
 class Pool {
  public:
   explicit Pool(int n_workers)
-      : polling_(polling_time(n_workers + 1)), shares_(std::make_unique<Share[]>(n_workers + 1)) {
+      : has_own_cpus_(n_workers < allowed_cpus()),
+        polling_(std::chrono::microseconds(has_own_cpus_ ? 200 : 5)),
+        shares_(std::make_unique<Share[]>(n_workers + 1)) {
     workers_.reserve(n_workers);
     try {
       for (int i = 1; i <= n_workers; ++i) workers_.emplace_back([this, i] { work(i); });
@@ -107,6 +124,7 @@ class Pool {
     body_ = body;
     context_ = context;
     error_ = nullptr;
+    cpu_.store(current_cpu(), std::memory_order_relaxed);
     n_shares_ = static_cast<int>(std::min<int64_t>(workers_.size() + 1, n_chunks));
     const int64_t length = n_chunks / n_shares_, longer = n_chunks % n_shares_;
     for (int64_t i = 0, begin = 0; i < n_shares_; ++i) {
@@ -178,6 +196,8 @@ class Pool {
           if ((state & ~(active_mask | open)) == seen)
             state_.wait(state, std::memory_order_relaxed);
         }
+        if (has_own_cpus_ && current_cpu() == cpu_.load(std::memory_order_relaxed))
+          leave_cpu(current_cpu());
       }
       if (stop_.load()) return;
       uint32_t state = state_.load(std::memory_order_relaxed);
@@ -201,7 +221,13 @@ class Pool {
   threads_detail::Body body_ = nullptr;
   void* context_ = nullptr;
   int n_shares_ = 0;
-  const Time polling_;
+  std::atomic<int> cpu_{-1};  // of the caller
+  const bool has_own_cpus_;
+  // How long a thread polls before it sleeps. To wake one takes some 50 us on a virtual machine;
+  // four times that is longer than the gap between two operators of a running program and shorter
+  // than anyone would notice. Where there are more threads than CPUs, polling only keeps others
+  // from work.
+  const std::chrono::microseconds polling_;
   const std::unique_ptr<Share[]> shares_;
   std::mutex error_mutex_;
   std::exception_ptr error_;

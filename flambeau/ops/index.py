@@ -128,6 +128,30 @@ def embedding_way(operation):
     return operation
 
 
+@primitive(method=False, function=False, out=False)
+def bag_sums(ctx, weight, index, offsets, mean):
+    """Sums or means of the rows of weight that each bag names: index (B, L), or (M,) with offsets (B,)."""
+    ctx.save_for_backward(index, offsets)
+    ctx.shape, ctx.mean = weight.shape, mean
+    return indexing.bag_sums(weight, index, offsets, mean)
+
+
+@bag_sums.derivative
+def _(ctx, grad_output):
+    index, offsets = ctx.saved
+    zeros = fl.zeros(ctx.shape, dtype=grad_output.dtype, device=grad_output.device)
+    if offsets is None:
+        if ctx.mean:
+            grad_output = grad_output / max(index.size(1), 1)
+        rows = grad_output.unsqueeze(1).expand(*index.shape, ctx.shape[1])
+    else:
+        counts = fl.cat((offsets, offsets.new_full((1,), index.numel()))).diff()
+        if ctx.mean:
+            grad_output = grad_output / counts.clamp(min=1).unsqueeze(1)
+        rows = grad_output.index_select(0, fl.repeat_interleave(counts))
+    return fl.index_put(zeros, (index,), rows, accumulate=True), None, None, None
+
+
 @primitive(out="exact")
 def take(ctx, input, index):
     """The elements of input, seen as 1-D, at `index`; negative ones count from the end.

@@ -12,6 +12,13 @@ def constant_pad_nd(input, pad, value=0):
         pad (sequence of int): before and after the last dimension, then the one before it, ...
         value (float): what the border is filled with.
     """
+    if (
+        len(pad) in (2, 4, 6)
+        and len(pad) <= 2 * input.dim()
+        and min(pad) >= 0
+        and _is_plain(input, value)
+    ):
+        return _add_constant_border(input, tuple(pad), value)
     if len(pad) % 2:
         raise RuntimeError(
             f"pad: the list has {len(pad)} numbers; it takes two for each dim, counted from the "
@@ -35,8 +42,6 @@ def constant_pad_nd(input, pad, value=0):
         inner[dim] = slice(max(before, 0), out_shape[dim] - max(after, 0))
         inside[dim] = slice(max(-before, 0), size - max(-after, 0))
         cut_only = cut_only and before <= 0 and after <= 0
-    if 0 < len(pad) <= 6 and min(pad) >= 0 and _is_plain(input, value):
-        return _add_constant_border(input, tuple(pad), value)
     source = input[tuple(inside)]
     if cut_only:
         return source.clone()

@@ -270,6 +270,20 @@ def _(ctx, grad_output):
     return grad_output.new_zeros(ctx.sizes), None, None
 
 
+def _check_weights(weights, total):
+    """Raises for rows of weights that nothing can be drawn from; `total` are their running sums."""
+    last = total[..., -1] if weights.size(-1) else total.sum(-1)
+    # Neither can be said of a NaN.
+    if weights.numel() and every((last > 0) & (last < float("inf"))) and every(weights.min() >= 0):
+        return
+    if not every(weights.isfinite() & (weights >= 0)):
+        raise RuntimeError("multinomial: input holds weights that are below 0, infinite or NaN.")
+    if not every(last > 0):
+        raise RuntimeError(
+            "multinomial: a row of input has only zeros, so there is nothing to draw."
+        )
+
+
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn from each row of weights: (N, K) gives (N, num_samples), (K) gives (num_samples).
 
@@ -289,14 +303,9 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     if num_samples <= 0:
         raise RuntimeError(f"multinomial: num_samples is {num_samples}; it must be 1 or more.")
     weights = input.detach().double()
-    if weights.numel() and not every(weights.isfinite() & (weights >= 0)):
-        raise RuntimeError("multinomial: input holds weights that are below 0, infinite or NaN.")
-    if not every(weights.sum(-1) > 0):
-        raise RuntimeError(
-            "multinomial: a row of input has only zeros, so there is nothing to draw."
-        )
+    total = weights.cumsum(-1)
+    _check_weights(weights, total)
     if replacement:
-        total = weights.cumsum(-1)
         sizes = *input.shape[:-1], num_samples
         u = rand(*sizes, dtype=_core.float64, device=input.device, generator=generator)
         index = fl.searchsorted(total, u * total[..., -1:], right=True)

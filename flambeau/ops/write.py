@@ -229,6 +229,14 @@ def index_put_(input, indices, values, accumulate=False):
 
 def index_set(input, index, value):
     """input[index] = value where the core alone does not know how: tensors, lists, arrays, truth values."""
+    if (
+        type(index) is fl.Tensor
+        and index.dtype is fl.bool
+        and index.shape == input.shape
+        and (type(value) is int or (type(value) is float and input.dtype.is_floating_point))
+    ):
+        input.masked_fill_(index, value)
+        return
     if not isinstance(value, fl.Tensor):
         if isinstance(value, (list, tuple, str, dict, set)) or value is None:
             raise TypeError(

@@ -291,3 +291,51 @@ def test_copies_of_any_length_arrive_whole(n_bytes, with_threads):
     target[1:].copy_(x[3:])
     np.testing.assert_array_equal(target.numpy()[1:], x.numpy()[3:])
     assert int(target[0]) == 0
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean"])
+@pytest.mark.parametrize("width", [1, 7, 64])
+def test_bags_of_rows(mode, width, with_threads):
+    weight, index = numbers(50, width), places(50, 3000, 4)
+    want = getattr(weight.numpy()[index.numpy()].astype("float64"), mode)(1)
+    got = with_threads(lambda: torch.nn.functional.embedding_bag(index, weight, mode=mode))
+    np.testing.assert_allclose(got, want, rtol=1e-5)
+    begins = torch.tensor([0, 5, 5, 11_000])  # the second bag is empty
+    got = torch.nn.functional.embedding_bag(index.view(-1), weight, begins, mode=mode)
+    rows = weight.numpy()[index.numpy().reshape(-1)].astype("float64")
+    for i, (begin, end) in enumerate(((0, 5), (5, 5), (5, 11_000), (11_000, 12_000))):
+        want = getattr(rows[begin:end], mode)(0) if end > begin else np.zeros(width)
+        np.testing.assert_allclose(got[i].numpy(), want, rtol=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean"])
+def test_bags_have_gradients_of_any_order(mode):
+    index, begins = places(6, 9), torch.tensor([0, 4, 4])
+    weight = torch.rand(6, 3, dtype=torch.float64, requires_grad=True)
+    for args in ((index.view(3, 3),), (index, begins)):
+
+        def cubed(weight, args=args):
+            made = torch.nn.functional.embedding_bag(args[0], weight, *args[1:], mode=mode)
+            return made**3
+
+        assert torch.autograd.gradcheck(cubed, weight)
+        assert torch.autograd.gradgradcheck(cubed, weight)
+
+
+def test_bags_refuse_what_lies_outside():
+    weight = torch.rand(6, 3)
+    with pytest.raises(IndexError, match="indices go from 0 to 6, but weight has 6 rows"):
+        torch.nn.functional.embedding_bag(torch.tensor([[0, 6]]), weight, mode="sum")
+    with pytest.raises(IndexError, match="offsets must ascend"):
+        torch.nn.functional.embedding_bag(
+            torch.arange(5), weight, torch.tensor([0, 4, 2]), mode="sum"
+        )
+
+
+def test_numbers_are_written_where_a_mask_is_true():
+    for dtype, value in (("float32", 2.5), ("int64", 2), ("int64", 2.5), ("bool", 1)):
+        x = numbers(40, 5, dtype=dtype)
+        mask, want = x > 20 if dtype != "bool" else x, x.numpy().copy()
+        want[mask.numpy()] = value
+        x[mask.clone()] = value
+        np.testing.assert_array_equal(x.numpy(), want)

@@ -1,7 +1,10 @@
 // Reading by index and by mask.
 #include "dispatch/raw/index.h"
 
+#include <algorithm>
+
 #include "dispatch/raw/lanes.h"
+#include "kernels/index/bags.h"
 #include "kernels/index/index.h"
 #include "kernels/index/nonzero.h"
 
@@ -65,6 +68,39 @@ TensorRef embedding(Tensor& weight, Tensor& given_index) {
   {
     LongWork unlocked(out->numel > grain);
     flambeau::index_select("embedding", to, from, 0, at);
+  }
+  return out;
+}
+
+TensorRef bag_sums(Tensor& weight, Tensor& index, Tensor* begins, bool mean) {
+  check(weight.ndim == 2 && index.ndim == (begins ? 1 : 2) && index.dtype == DType::int64 &&
+            (weight.dtype == DType::float32 || weight.dtype == DType::float64) &&
+            (!begins || (begins->ndim == 1 && begins->dtype == DType::int64)),
+        [&] {
+          return message("embedding_bag: weight ", describe(weight), " and input ", describe(index),
+                         " are no bags of rows.");
+        });
+  TensorRef from = contiguous(weight), at = contiguous(index), starts;
+  if (begins) starts = contiguous(*begins);
+  const int64_t count = begins ? begins->sizes[0] : index.sizes[0], width = weight.sizes[1];
+  TensorRef out = empty({count, width}, weight.dtype);
+  if (out->is_meta() || count == 0) return out;
+  Bags bags{at->as<int64_t>(), index.numel, begins ? starts->as<int64_t>() : nullptr, count,
+            begins ? 0 : index.sizes[1]};
+  for (int64_t b = 0; begins && b < count; ++b)
+    check<IndexError>(0 <= bags.begin(b) && bags.begin(b) <= bags.begin(b + 1), [&] {
+      return message("embedding_bag: offsets must ascend from 0 to the ", bags.n,
+                     " elements of input: a bag ends before it begins.");
+    });
+  bool ok;
+  {
+    LongWork unlocked(bags.n * width > grain);
+    ok = sum_bags(bags, weight.dtype, from->data(), weight.sizes[0], width, mean, out->data());
+  }
+  if (!ok) {
+    const auto [low, high] = std::minmax_element(bags.index, bags.index + bags.n);
+    throw IndexError(message("embedding_bag: indices go from ", *low, " to ", *high,
+                             ", but weight has ", weight.sizes[0], " rows."));
   }
   return out;
 }

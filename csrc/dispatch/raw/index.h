@@ -13,6 +13,9 @@ TensorRef gather(Tensor& input, int64_t dim, Tensor& index);
 TensorRef index_select(Tensor& input, int64_t dim, Tensor& index);
 /// weight (N, D), index (*) -> (*, D)
 TensorRef embedding(Tensor& weight, Tensor& index);
+/// Sums or means of the rows of weight (N, D) that each bag names: index (B, L), or (M,) with
+/// `begins` (B,). Contiguous, float32 or float64, int64.
+TensorRef bag_sums(Tensor& weight, Tensor& index, Tensor* begins, bool mean);
 /// input[indices], null for all of a dimension.
 TensorRef index(Tensor& input, const std::vector<Tensor*>& indices);
 TensorRef take(Tensor& input, Tensor& index);

@@ -96,6 +96,8 @@ const NativeEntry indexing[] = {
     bind<raw::gather>("gather", "input, dim, index", "Elements of input at index along dim."),
     bind<raw::index_select>("index_select", "input, dim, index", "Some indices of dim."),
     bind<raw::embedding>("embedding", "weight, input", "Rows of a matrix."),
+    bind<raw::bag_sums>("bag_sums", "weight, input, offsets, mean",
+                        "Sums or means of bags of rows."),
     bind<raw::index>("index", "input, indices", "input[indices]; None is all of a dim.",
                      Mixing::indices),
     bind<index_first>("index_first", "input, index", "input[index] of tensors of int64.",

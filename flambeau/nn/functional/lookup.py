@@ -5,7 +5,7 @@ import warnings
 import flambeau
 
 from ...ops.core.arguments import some
-from ...ops.index import embedding_way
+from ...ops.index import bag_sums, embedding_way
 
 
 def embedding(
@@ -83,6 +83,23 @@ def embedding_bag(
     Returns:
         Tensor: (B, D).
     """
+    if (
+        input.dtype is flambeau.int64
+        and weight.dtype in (flambeau.float32, flambeau.float64)
+        and weight.dim() == 2
+        and mode in ("sum", "mean")
+        and max_norm is None
+        and per_sample_weights is None
+        and padding_idx is None
+        and not (sparse or scale_grad_by_freq or include_last_offset)
+        and (
+            input.dim() == 2
+            if offsets is None
+            else input.dim() == 1 and _begin_bags(offsets, input)
+        )
+        and not (weight.is_meta or flambeau._core._in_vmap())
+    ):
+        return bag_sums(weight, input, offsets, mode == "mean")
     if weight.dtype in (flambeau.int64, flambeau.int32) and input.is_floating_point():
         warnings.warn("embedding_bag: the indices come first, then weight.", stacklevel=3)
         input, weight = weight, input
@@ -155,6 +172,17 @@ def _check_bag_arguments(input, offsets, mode, scale_grad_by_freq, sparse, per_s
             f"embedding_bag: per_sample_weights {tuple(per_sample_weights.shape)} must have "
             f"the shape of input, {tuple(input.shape)}."
         )
+
+
+def _begin_bags(offsets, input):
+    """Whether offsets are what most programs give: where some bags of input begin."""
+    return (
+        offsets.dtype is flambeau.int64
+        and offsets.dim() == 1
+        and offsets.numel() > 0
+        and int(offsets[0]) == 0
+        and int(offsets[-1]) <= input.numel()
+    )
 
 
 def _bags(input, offsets, include_last_offset):

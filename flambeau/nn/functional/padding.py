@@ -41,9 +41,7 @@ def pad(input, pad, mode="constant", value=None):
         raise NotImplementedError(
             f"pad: mode is {mode!r}; it must be 'constant', 'reflect', 'replicate' or 'circular'."
         )
-    return (_pad_from_inside if mode == "circular" else full_precision(_pad_from_inside))(
-        input, pad, mode
-    )
+    return (_pad_from_inside if mode == "circular" else _pad_in_full_precision)(input, pad, mode)
 
 
 def _pad_from_inside(input, pad, mode):
@@ -76,6 +74,9 @@ def _pad_from_inside(input, pad, mode):
     padded = add_border(input, mode, tuple(pad))
     # Circular padding gives the usual order, as in PyTorch.
     return padded if mode == "circular" else _keep_format(padded, input)
+
+
+_pad_in_full_precision = full_precision(_pad_from_inside)
 
 
 def _check_border(mode, shape, dim, before, after):
