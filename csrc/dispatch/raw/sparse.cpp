@@ -234,7 +234,7 @@ std::tuple<TensorRef, TensorRef, TensorRef> times_rows(Compressed left, Compress
   TensorRef columns = empty({n}, DType::int64), values = empty({n}, dtype);
   {
     LongWork unlocked(is_long);
-    sparse::join(pieces, columns->as<int64_t>(), values->data());
+    sparse::join(dtype, pieces, columns->as<int64_t>(), values->data());
   }
   return std::tuple(pointers, columns, values);
 }

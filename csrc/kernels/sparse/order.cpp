@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "kernels/sparse/simd.h"
 #include "tensor/error.h"
 
 namespace flambeau::sparse {
@@ -92,16 +93,18 @@ int64_t find_groups(const int64_t* keys, const int64_t* order, int64_t n, int64_
 }
 
 void count_rows(const int64_t* rows, int64_t n, int64_t extent, int64_t* pointers) {
-  // Rows in order, as they mostly are: each pointer is where the next row begins.
-  int64_t next = 0, i = 0;
-  for (; i < n && rows[i] >= next - 1 && rows[i] < extent; ++i)
-    while (next <= rows[i]) pointers[next++] = i;
-  if (i == n) {
-    std::fill(pointers + next, pointers + extent + 1, n);
+  // Rows in order, as they mostly are: the last entry of each says where the next row begins, and
+  // rows without entries begin where the one before them does. No branch waits for where a row
+  // ends.
+  const bool ordered = n == 0 || (rows[0] >= 0 && rows[n - 1] < extent &&
+                                  sparse_kernels<float>().ascending(rows, n));
+  std::fill(pointers, pointers + extent + 1, int64_t{0});
+  if (ordered) {
+    for (int64_t i = 0; i < n; ++i) pointers[rows[i] + 1] = i + 1;
+    for (int64_t r = 0; r < extent; ++r) pointers[r + 1] = std::max(pointers[r], pointers[r + 1]);
     return;
   }
-  std::fill(pointers, pointers + extent + 1, int64_t{0});
-  for (i = 0; i < n; ++i) {
+  for (int64_t i = 0; i < n; ++i) {
     check<IndexError>(rows[i] >= 0 && rows[i] < extent, [&] {
       return message("sparse: index ", rows[i], " of entry ", i, " lies outside of the ", extent,
                      " rows.");

@@ -109,14 +109,15 @@ void rows_times_dense(DType dtype, const Rows& a, const void* values, const void
 
 namespace {
 
-/// Rows [begin, end) of a @ vector; false where an index lies outside, which counts as 0 then.
-template <class T, bool ordered>
+/// Rows [begin, end) of a @ vector, whose entries stand in another order; false where an index lies
+/// outside, which counts as 0 then.
+template <class T>
 bool vector_rows(const Rows& a, int64_t begin, int64_t end, const T* values, const T* vector,
                  T* out) {
   uint64_t outside = 0;
   const auto columns = static_cast<uint64_t>(a.columns);
   auto product = [&](int64_t e) {
-    const int64_t place = ordered ? e : a.order[e];
+    const int64_t place = a.order[e];
     const auto at = static_cast<uint64_t>(a.at[place]);
     const bool wrong = at >= columns;
     outside |= wrong;
@@ -146,8 +147,9 @@ void rows_times_vector(DType dtype, const Rows& a, const void* values, const voi
   auto run = [&]<class T>(const T* v) {
     parallel_ranges(a.rows, rows_to_chunk(a, 1), [&](int64_t begin, int64_t end) {
       const T* d = static_cast<const T*>(dense);
-      bool fine = a.order ? vector_rows<T, false>(a, begin, end, v, d, static_cast<T*>(out))
-                          : vector_rows<T, true>(a, begin, end, v, d, static_cast<T*>(out));
+      T* to = static_cast<T*>(out);
+      const bool fine = a.order ? vector_rows(a, begin, end, v, d, to)
+                                : sparse_kernels<T>().times_vector(a, begin, end, v, d, to);
       if (!fine) right = false;
     });
   };
@@ -189,45 +191,86 @@ void sampled_product(DType dtype, int64_t entries, const int64_t* rows, const in
 
 namespace {
 
-/// A set of numbers below n that gives them back in order: bits, and bits that say which words of
-/// those are not 0.
+/// A set of numbers below n that gives them back in order: bits, and where those are many and few
+/// of them set, bits that say which words of those are not 0.
 class OrderedSet {
  public:
-  explicit OrderedSet(int64_t n)
-      : words_(static_cast<size_t>(n / 64 + 1)), used_(words_.size() / 64 + 1) {}
+  OrderedSet(int64_t n, int64_t n_members)
+      : words_(static_cast<size_t>(n / 64 + 1)),
+        used_(n / 64 > 2 * n_members ? words_.size() / 64 + 1 : 0) {}
+  bool is_sparse() const { return !used_.empty(); }
+
   /// Whether x was not in it yet.
+  template <bool sparse>
   bool add(int64_t x) {
     uint64_t& word = words_[static_cast<size_t>(x >> 6)];
     const uint64_t bit = uint64_t{1} << (x & 63);
-    if (word & bit) return false;
+    const bool is_new = !(word & bit);
     word |= bit;
-    used_[static_cast<size_t>(x >> 12)] |= uint64_t{1} << (x >> 6 & 63);
-    return true;
+    if constexpr (sparse) used_[static_cast<size_t>(x >> 12)] |= uint64_t{1} << (x >> 6 & 63);
+    return is_new;
   }
-  /// Calls visit(x) for each x in ascending order, and empties the set.
-  template <class Visit>
-  void drain(Visit&& visit) {
-    for (size_t u = 0; u < used_.size(); ++u) {
-      for (uint64_t left = used_[u]; left; left &= left - 1) {
-        const size_t w = 64 * u + static_cast<size_t>(std::countr_zero(left));
-        for (uint64_t bits = words_[w]; bits; bits &= bits - 1)
-          visit(static_cast<int64_t>(64 * w) + std::countr_zero(bits));
-        words_[w] = 0;
+
+  /// Writes its numbers in ascending order to `to`, which has room for two more, and empties the
+  /// set; how many they were.
+  template <bool sparse>
+  int64_t drain(int64_t* to) {
+    int64_t n = 0;
+    if constexpr (!sparse) {
+      for (size_t w = 0; w < words_.size(); ++w) n = write_bits(words_, w, to, n);
+    } else {
+      int64_t words[64 + 2];
+      for (size_t u = 0; u < used_.size(); ++u) {
+        const int64_t n_words = write_bits(used_, u, words, 0);
+        for (int64_t i = 0; i < n_words; ++i)
+          n = write_bits(words_, static_cast<size_t>(words[i]), to, n);
       }
-      used_[u] = 0;
     }
+    return n;
   }
 
  private:
+  /// Words have a bit or two, mostly: those are written in any case, without a branch.
+  static int64_t write_bits(std::vector<uint64_t>& words, size_t w, int64_t* to, int64_t n) {
+    constexpr uint64_t top = uint64_t{1} << 63;  // counting needs a bit
+    const auto first = static_cast<int64_t>(64 * w);
+    uint64_t bits = words[w];
+    words[w] = 0;
+    for (;;) {
+      to[n] = first + std::countr_zero(bits | top);
+      n += bits != 0;
+      bits &= bits - 1;
+      to[n] = first + std::countr_zero(bits | top);
+      n += bits != 0;
+      bits &= bits - 1;
+      if (!bits) return n;
+    }
+  }
+
   std::vector<uint64_t> words_, used_;
 };
 
+/// Multiplications of rows [begin, end) of a @ b, and the most entries that they can give.
+std::pair<int64_t, int64_t> work_of(const Rows& a, int64_t begin, int64_t end, const Rows& b) {
+  int64_t work = 0, most = 0;
+  for (int64_t r = begin; r < end; ++r) {
+    int64_t n = 0;
+    for (int64_t e = a.pointers[r]; e < a.pointers[r + 1]; ++e) {
+      const int64_t k = a.at[a.place(e)];
+      n += b.pointers[k + 1] - b.pointers[k];
+    }
+    work += n;
+    most += std::min(n, b.columns);
+  }
+  return {work, most};
+}
+
 /// Rows [begin, end) of a @ b.
-template <class T>
+template <class T, bool sparse>
 void multiply_rows(const Rows& a, int64_t begin, int64_t end, const T* av, const Rows& b,
-                   const T* bv, int64_t* counts, Piece& piece) {
-  OrderedSet seen(b.columns);
+                   const T* bv, OrderedSet& seen, int64_t* counts, Piece& piece) {
   auto sums = std::make_unique_for_overwrite<Sum<T>[]>(static_cast<size_t>(b.columns));
+  T* values = reinterpret_cast<T*>(piece.values.get());
   for (int64_t r = begin; r < end; ++r) {
     for (int64_t e = a.pointers[r]; e < a.pointers[r + 1]; ++e) {
       const int64_t place = a.place(e), k = a.at[place];
@@ -235,17 +278,14 @@ void multiply_rows(const Rows& a, int64_t begin, int64_t end, const T* av, const
       for (int64_t f = b.pointers[k]; f < b.pointers[k + 1]; ++f) {
         const int64_t from = b.place(f), column = b.at[from];
         Sum<T>& sum = sums[static_cast<size_t>(column)];
-        sum = multiplied<T>(seen.add(column) ? Sum<T>{} : sum, value, bv[from]);
+        sum = multiplied<T>(seen.add<sparse>(column) ? Sum<T>{} : sum, value, bv[from]);
       }
     }
-    const size_t before = piece.columns.size();
-    seen.drain([&](int64_t column) { piece.columns.push_back(column); });
-    const size_t now = piece.columns.size();
-    piece.values.resize(now * sizeof(T));
-    T* to = reinterpret_cast<T*>(piece.values.data());
-    for (size_t i = before; i < now; ++i)
-      to[i] = static_cast<T>(sums[static_cast<size_t>(piece.columns[i])]);
-    counts[r] = static_cast<int64_t>(now - before);
+    int64_t* columns = piece.columns.get() + piece.n;
+    counts[r] = seen.drain<sparse>(columns);
+    for (int64_t i = 0; i < counts[r]; ++i)
+      values[piece.n + i] = static_cast<T>(sums[static_cast<size_t>(columns[i])]);
+    piece.n += counts[r];
   }
 }
 
@@ -259,23 +299,33 @@ std::vector<Piece> multiply(DType dtype, const Rows& a, const void* a_values, co
   pointers[0] = 0;
   with_scalar_type(dtype, [&]<class T>() {
     parallel_ranges(a.rows, step, [&](int64_t begin, int64_t end) {
-      multiply_rows(a, begin, end, static_cast<const T*>(a_values), b,
-                    static_cast<const T*>(b_values), pointers + 1,
-                    pieces[static_cast<size_t>(begin / step)]);
+      const auto [work, most] = work_of(a, begin, end, b);
+      Piece& piece = pieces[static_cast<size_t>(begin / step)];
+      // What is never written takes no memory, only addresses.
+      piece.columns = std::make_unique_for_overwrite<int64_t[]>(static_cast<size_t>(most + 2));
+      piece.values = std::make_unique_for_overwrite<char[]>(static_cast<size_t>(most) * sizeof(T));
+      OrderedSet seen(b.columns, work / (end - begin));
+      const T *av = static_cast<const T*>(a_values), *bv = static_cast<const T*>(b_values);
+      if (seen.is_sparse())
+        multiply_rows<T, true>(a, begin, end, av, b, bv, seen, pointers + 1, piece);
+      else
+        multiply_rows<T, false>(a, begin, end, av, b, bv, seen, pointers + 1, piece);
     });
   });
   for (int64_t r = 0; r < a.rows; ++r) pointers[r + 1] += pointers[r];
   return pieces;
 }
 
-void join(const std::vector<Piece>& pieces, int64_t* columns, void* values) {
+void join(DType dtype, const std::vector<Piece>& pieces, int64_t* columns, void* values) {
   char* to = static_cast<char*>(values);
   for (const Piece& piece : pieces) {
-    if (piece.columns.empty()) continue;
-    std::memcpy(columns, piece.columns.data(), piece.columns.size() * sizeof(int64_t));
-    std::memcpy(to, piece.values.data(), piece.values.size());
-    columns += piece.columns.size();
-    to += piece.values.size();
+    if (piece.n == 0) continue;
+    const size_t n = static_cast<size_t>(piece.n),
+                 n_bytes = n * static_cast<size_t>(itemsize(dtype));
+    std::memcpy(columns, piece.columns.get(), n * sizeof(int64_t));
+    std::memcpy(to, piece.values.get(), n_bytes);
+    columns += n;
+    to += n_bytes;
   }
 }
 

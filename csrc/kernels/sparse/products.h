@@ -2,6 +2,7 @@
 // columns[e] and values[e] one of them. No GIL; see README.md.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "tensor/dtype.h"
@@ -34,10 +35,11 @@ void sampled_product(DType dtype, int64_t entries, const int64_t* rows, const in
                      const void* x, int64_t n_x, const void* y, int64_t n_y, int64_t depth,
                      void* out);
 
-/// Some rows of a product: the columns of the entries, and their values as bytes.
+/// Some rows of a product: n columns of entries, and their values as bytes.
 struct Piece {
-  std::vector<int64_t> columns;
-  std::vector<char> values;
+  std::unique_ptr<int64_t[]> columns;
+  std::unique_ptr<char[]> values;
+  int64_t n = 0;
 };
 
 /// a @ b, columns of each row in order. Fills pointers (a.rows + 1); the pieces follow each other.
@@ -45,6 +47,6 @@ struct Piece {
 std::vector<Piece> multiply(DType dtype, const Rows& a, const void* a_values, const Rows& b,
                             const void* b_values, int64_t* pointers);
 /// The pieces one behind another.
-void join(const std::vector<Piece>& pieces, int64_t* columns, void* values);
+void join(DType dtype, const std::vector<Piece>& pieces, int64_t* columns, void* values);
 
 }  // namespace flambeau::sparse

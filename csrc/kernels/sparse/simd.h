@@ -10,9 +10,15 @@ struct SparseKernels {
   /// Rows [begin, end) of out (rows, width) = a @ dense.
   void (*times_dense)(const sparse::Rows& a, int64_t begin, int64_t end, const T* values,
                       const T* dense, int64_t width, T* out);
+  /// Rows [begin, end) of out (rows) = a @ vector, without an order; false where a column lies
+  /// outside: out means nothing then.
+  bool (*times_vector)(const sparse::Rows& a, int64_t begin, int64_t end, const T* values,
+                       const T* vector, T* out);
   /// out[e] for e in [begin, end): rows of x and y multiplied and summed.
   void (*dots)(int64_t begin, int64_t end, const int64_t* rows, const int64_t* columns, const T* x,
                const T* y, int64_t depth, T* out);
+  /// Whether no number is below the one before it.
+  bool (*ascending)(const int64_t* x, int64_t n);
 };
 
 /// The kernels for this machine. T: float, double.

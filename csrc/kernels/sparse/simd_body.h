@@ -54,6 +54,109 @@ void sparse_times_dense(const sparse::Rows& a, int64_t begin, int64_t end, const
   }
 }
 
+/// Vectors of whole numbers as many and as wide as those of T.
+template <class T>
+struct Whole {
+  using Index = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+  typedef Index type __attribute__((vector_size(vector_bytes)));
+  template <int flipped, int... lane>
+  static constexpr type make(std::integer_sequence<int, lane...>) {
+    return type{(lane ^ flipped)...};
+  }
+  /// 0, 1, 2 ..., with some bits flipped.
+  template <int flipped = 0>
+  static constexpr type lanes = make<flipped>(std::make_integer_sequence<int, Vec<T>::lanes>());
+};
+
+/// The sum of all lanes: halves onto each other.
+template <class T, int half = Vec<T>::lanes / 2>
+inline __attribute__((always_inline)) T sum_of_lanes(typename Vec<T>::type x) {
+  if constexpr (half == 0) {
+    return x[0];
+  } else {
+    const typename Whole<T>::type other = Whole<T>::template lanes<half>;
+    return sum_of_lanes<T, half / 2>(x + __builtin_shuffle(x, other));
+  }
+}
+
+/// n numbers from the first on, onto the lanes; what is beyond the last one may be read.
+template <class T>
+inline __attribute__((always_inline)) typename Vec<T>::type summed(const T* from, int64_t n,
+                                                                   typename Vec<T>::type sum) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  const typename Whole<T>::type lane = Whole<T>::template lanes<>;
+  int64_t i = 0;
+  for (; i + lanes < n; i += lanes) sum += load(from + i);
+  const auto left = static_cast<typename Whole<T>::Index>(n - i);
+  return sum + (lane < left ? load(from + i) : typename Vec<T>::type{});
+}
+
+/// Whether n numbers are all from 0 to end - 1.
+inline bool within(const int64_t* x, int64_t n, int64_t end) {
+  constexpr int64_t lanes = Vec<int64_t>::lanes;
+  using V = Vec<int64_t>::type;
+  V bad{};  // the sign of a number below 0, and of the room left above one
+  const V last = splat(end - 1);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const V value = load(x + i);
+    bad |= value | (last - value);
+  }
+  int64_t all = 0;
+  for (int l = 0; l < lanes; ++l) all |= bad[l];
+  for (; i < n; ++i)
+    all |= -static_cast<int64_t>(static_cast<uint64_t>(x[i]) >= static_cast<uint64_t>(end));
+  return all >= 0;
+}
+
+inline bool sparse_ascending(const int64_t* x, int64_t n) {
+  constexpr int64_t lanes = Vec<int64_t>::lanes;
+  Vec<int64_t>::type bad{};
+  int64_t i = 1;
+  for (; i + lanes <= n; i += lanes) bad |= load(x + i) < load(x + i - 1);
+  int64_t all = 0;
+  for (int l = 0; l < lanes; ++l) all |= bad[l];
+  for (; i < n; ++i) all |= x[i] < x[i - 1];
+  return !all;
+}
+
+/// The products first, some rows at a time, then their sums: neither waits for where a row ends.
+template <class T>
+bool sparse_times_vector(const sparse::Rows& a, int64_t begin, int64_t end, const T* values,
+                         const T* vector, T* out) {
+  constexpr int64_t at_once = 1024;
+  T products[at_once + Vec<T>::lanes];
+  const int64_t columns = a.columns;
+  auto multiply = [&](int64_t first, int64_t last) {
+    if (!within(a.at + first, last - first, columns)) return false;
+    for (int64_t e = first; e < last; ++e) {
+      products[e - first] = values[e] * vector[a.at[e]];
+      asm volatile("");  // one by one: gathered, they take twice as long
+    }
+    return true;
+  };
+  for (int64_t r = begin; r < end;) {
+    const int64_t first = a.pointers[r];
+    int64_t next = r;
+    while (next < end && a.pointers[next + 1] - first <= at_once) ++next;
+    if (next == r) {  // one long row
+      typename Vec<T>::type sum = {};
+      for (int64_t e = first; e < a.pointers[r + 1]; e += at_once) {
+        const int64_t last = e + at_once < a.pointers[r + 1] ? e + at_once : a.pointers[r + 1];
+        if (!multiply(e, last)) return false;
+        sum = summed(products, last - e, sum);
+      }
+      out[r++] = sum_of_lanes<T>(sum);
+      continue;
+    }
+    if (!multiply(first, a.pointers[next])) return false;
+    for (; r < next; ++r)
+      out[r] = sum_of_lanes<T>(summed(products + (a.pointers[r] - first),
+                                      a.pointers[r + 1] - a.pointers[r], typename Vec<T>::type{}));
+  }
+  return true;
+}
+
 template <class T>
 void sparse_dots(int64_t begin, int64_t end, const int64_t* rows, const int64_t* columns,
                  const T* x, const T* y, int64_t depth, T* out) {
@@ -74,6 +177,7 @@ void sparse_dots(int64_t begin, int64_t end, const int64_t* rows, const int64_t*
   }
 }
 
-extern const SparseKernels<float> float_sparse = {sparse_times_dense<float>, sparse_dots<float>};
-extern const SparseKernels<double> double_sparse = {sparse_times_dense<double>,
-                                                    sparse_dots<double>};
+extern const SparseKernels<float> float_sparse = {
+    sparse_times_dense<float>, sparse_times_vector<float>, sparse_dots<float>, sparse_ascending};
+extern const SparseKernels<double> double_sparse = {
+    sparse_times_dense<double>, sparse_times_vector<double>, sparse_dots<double>, sparse_ascending};
