@@ -34,6 +34,8 @@ def _name(func):
     known = (resolve_name(func) or getattr(func, "__name__", repr(func))).removeprefix("torch.")
     for space in ("Tensor.", "nn.functional.", "special.", "linalg."):
         known = known.removeprefix(space)
+    if known == "__set__":
+        known = f"{func.__self__.__name__}.__set__"
     return known
 
 
@@ -172,6 +174,12 @@ def _(self):
     with flambeau._C.DisableTorchFunctionSubclass():
         found = self.grad
     return None if found is None else like(found, self)
+
+
+@handles("grad.__set__")
+def _(self, value):
+    with flambeau._C.DisableTorchFunctionSubclass():
+        self.grad = None if value is None else plain(value)
 
 
 @handles("backward")
