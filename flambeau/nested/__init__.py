@@ -1,8 +1,8 @@
 """Nested tensors: sequences of unequal lengths as one tensor, their elements in a row in memory (jagged).
 
-They are read: pointwise operators, products, norms, softmax, attention and sums, with gradients. What is not
-offered raises NotImplementedError; unbind() and to_padded_tensor() give ordinary tensors.
-Read: tensor.py, operators.py, attention.py.
+Pointwise operators, products, norms, softmax, attention, reductions and what takes sequences apart, with gradients.
+What is not offered raises NotImplementedError; unbind() and to_padded_tensor() give ordinary tensors.
+Read: tensor.py, operators.py, along.py, arrange.py, attention.py.
 """
 
 from ..nn.lazy_names import table_of_contents

@@ -16,7 +16,7 @@ _HANDLERS = {}
 _AS_IT_LIES = set(
     "dtype.__get__ device.__get__ requires_grad.__get__ grad_fn.__get__ is_leaf.__get__ _version.__get__ output_nr.__get__ "
     "is_cuda.__get__ is_meta.__get__ is_sparse.__get__ itemsize.__get__ numel nelement element_size is_floating_point "
-    "is_complex retain_grad register_hook is_signed get_device requires_grad.__set__ requires_grad_ retains_grad.__get__".split()
+    "nbytes.__get__ is_pinned is_shared is_inference new_zeros new_ones new_full new_empty new_tensor is_complex retain_grad register_hook is_signed get_device requires_grad.__set__ requires_grad_ retains_grad.__get__".split()
 )
 # One result element for each element, of tensors with the same lengths, ordinary ones and numbers.
 _ELEMENTWISE = set(
@@ -25,7 +25,8 @@ _ELEMENTWISE = set(
     "hardtanh relu6 hardswish hardsigmoid logsigmoid mish celu __rsub__ __rtruediv__ __rpow__ __floordiv__ __invert__ "
     "div divide multiply subtract greater greater_equal less less_equal not_equal negative absolute floor_divide "
     "true_divide clamp_min clamp_max arctan2 square fix rsub __eq__ __and__ __or__ __xor__ softsign tanhshrink clamp clip nan_to_num lerp addcmul addcdiv "
-    "__get__ real.__get__ data.__get__ isclose".split()
+    "__get__ real.__get__ data.__get__ isclose copy_ zero_ fill_ normal_ uniform_ random_ bernoulli_ exponential_ "
+    "masked_fill_ clamp_ nan_to_num_ bernoulli isnan isinf isfinite cuda pin_memory share_memory_".split()
 )
 
 
@@ -200,17 +201,6 @@ def unbind(self, dim=0):
     return plain(self).split(self._offsets.diff().tolist(), self._ragged - 1)
 
 
-@handles("__getitem__")
-def _(self, index):
-    if isinstance(index, int):
-        return unbind(self)[index]
-    if isinstance(index, tuple) and index and index[0] == slice(None):
-        rest = index[1:]
-        if self._ragged == 1 and rest[:1] == (slice(None),):
-            return like(plain(self)[rest], self)
-    raise NotImplementedError("__getitem__: of a nested tensor takes a number, or [:, :, ...].")
-
-
 def to_padded_tensor(input, padding, output_size=None, out=None):
     """An ordinary tensor (B, length of the longest, *): shorter sequences are filled up with `padding`.
 
@@ -258,15 +248,6 @@ def narrow(tensor, dim, start, length, layout=types.strided):
 # --------------------------------------------------------------------------------------- rearrangement
 
 
-@handles("transpose", "swapaxes", "swapdims")
-def transpose(self, dim0, dim1):
-    dim0, dim1 = _dim(self, dim0), _dim(self, dim1)
-    if 0 in (dim0, dim1):
-        raise NotImplementedError("transpose: the batch of a nested tensor stays dim 0.")
-    ragged = {dim0: dim1, dim1: dim0}.get(self._ragged, self._ragged)
-    return like(plain(self).transpose(dim0 - 1, dim1 - 1), self, ragged)
-
-
 @handles("view", "reshape")
 def _(self, *sizes):
     sizes = (
@@ -303,54 +284,12 @@ def _(self, start_dim=0, end_dim=-1):
     return like(plain(self).flatten(start, end), self)
 
 
-@handles("unsqueeze")
-def _(self, dim):
-    dim = dim % (self.dim() + 1)
-    if dim == 0:
-        raise NotImplementedError("unsqueeze: the batch of a nested tensor stays dim 0.")
-    return like(plain(self).unsqueeze(dim - 1), self, self._ragged + (dim <= self._ragged))
-
-
-@handles("squeeze")
-def _(self, dim):
-    place = _inner(self, dim, "squeeze")
-    return like(plain(self).squeeze(place), self, self._ragged - (place + 1 < self._ragged))
-
-
-@handles("chunk")
-def _(self, chunks, dim=0):
-    return tuple(like(part, self) for part in plain(self).chunk(chunks, _inner(self, dim, "chunk")))
-
-
-@handles("split")
-def _(self, split_size_or_sections, dim=0):
-    parts = plain(self).split(split_size_or_sections, _inner(self, dim, "split"))
-    return tuple(like(part, self) for part in parts)
-
-
-@handles("cat", "concat")
-def _(tensors, dim=0):
-    first = tensors[0]
-    if not all(isinstance(t, NestedTensor) for t in tensors):
-        raise NotImplementedError("cat: nested and ordinary tensors together.")
-    for other in tensors[1:]:
-        _same_lengths(first, other, "cat")
-    return like(flambeau.cat([plain(t) for t in tensors], _inner(first, dim, "cat")), first)
-
-
 # ------------------------------------------------------------------------------------------- layers
 
 
 @handles("linear")
 def _(input, weight, bias=None):
     return like(flambeau.nn.functional.linear(plain(input), weight, bias), input)
-
-
-@handles("matmul", "__matmul__")
-def _(input, other):
-    if not isinstance(input, NestedTensor) or isinstance(other, NestedTensor) or other.dim() != 2:
-        raise NotImplementedError("matmul: of nested tensors takes (B, j, *) @ (K, N).")
-    return like(plain(input) @ other, input)
 
 
 @handles("layer_norm")
@@ -429,28 +368,4 @@ handles("sum")(_reduction("sum"))
 handles("mean")(_reduction("mean"))
 
 
-def _extreme(name):
-    def extreme(input, dim=None, keepdim=False):
-        whole = getattr(flambeau, name)
-        if dim is None:
-            return whole(plain(input))
-        place = _dim(input, dim)
-        if place == input._ragged:
-            return whole(
-                to_padded_tensor(input, float("-inf" if name in ("amax", "max") else "inf")),
-                place,
-                keepdim,
-            )
-        result = whole(plain(input), _inner(input, dim, name), keepdim)
-        if isinstance(result, tuple):
-            return type(result)(*(like(part, input) for part in result))
-        return like(result, input)
-
-    return extreme
-
-
-for _name_of in ("amax", "amin"):
-    handles(_name_of)(_extreme(_name_of))
-
-
-from . import attention  # noqa: E402, F401 (declares its own)
+from . import along, arrange, attention  # noqa: E402, F401 (declare their own)

@@ -69,6 +69,21 @@ class NestedTensor(flambeau.Tensor):
         """None: there are no holes between sequences; offsets().diff() are the lengths."""
         return None
 
+    def __copy__(self):
+        return like(plain(self).detach(), self).requires_grad_(self.requires_grad)
+
+    def __deepcopy__(self, memo):
+        import copy
+
+        if self.requires_grad and not self.is_leaf:
+            raise RuntimeError(
+                "deepcopy: this nested tensor was computed, and a copy would lose its history. Use detach().clone()."
+            )
+        if id(self) not in memo:
+            copied = like(copy.deepcopy(plain(self).detach(), memo), self)
+            memo[id(self)] = copied.requires_grad_(self.requires_grad)
+        return memo[id(self)]
+
     def __reduce_ex__(self, protocol):
         return _rebuilt, (plain(self).detach(), self._offsets, self._ragged, self.requires_grad)
 

@@ -11,6 +11,7 @@ from ..storage.typed import NAMES
 STORAGE_NAMES = NAMES
 
 UNTYPED = ("torch.storage", "UntypedStorage")
+REBUILD_NESTED = ("torch.nested._internal.nested_tensor", "_rebuild_njt")
 
 DTYPE_NAMES = (
     *STORAGE_NAMES,

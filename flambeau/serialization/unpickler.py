@@ -124,12 +124,24 @@ def _rebuild_parameter_with_state(data, requires_grad, hooks, state):
     return dress(parameter, type(parameter), False, _attributes(state))
 
 
+def _rebuild_nested(arguments):
+    """A jagged tensor; its offsets are checked, for a file may hold any."""
+    values, offsets = arguments.get("values"), arguments.get("offsets")
+    if not isinstance(values, flambeau.Tensor) or not isinstance(offsets, flambeau.Tensor):
+        raise pickle.UnpicklingError("load: a nested tensor without values or offsets.")
+    nested = flambeau.nested.nested_tensor_from_jagged(
+        values, offsets, arguments.get("lengths"), jagged_dim=arguments.get("_ragged_idx")
+    )
+    return nested.detach().requires_grad_(bool(arguments.get("requires_grad")))
+
+
 def _rebuild_from_type_v2(function, cls, args, state):
     if not (isinstance(cls, type) and issubclass(cls, flambeau.Tensor)):
         raise pickle.UnpicklingError(f"load: {cls!r} is no subclass of Tensor.")
     if not any(function is known for known in _callables()):
         raise pickle.UnpicklingError(_refusal(f"a call of {function!r}"))
-    return dress(function(*args), cls, False, _attributes(state))
+    made = function(*args)
+    return made if made.is_nested else dress(made, cls, False, _attributes(state))
 
 
 def _attributes(state):
@@ -157,6 +169,8 @@ def _known():
             ("torch._utils", "_rebuild_sparse_tensor"): _rebuild_sparse,
             ("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter_with_state,
             ("torch._tensor", "_rebuild_from_type_v2"): _rebuild_from_type_v2,
+            names.REBUILD_NESTED: _rebuild_nested,
+            (names.REBUILD_NESTED[0], "NestedTensor"): flambeau.nested.NestedTensor,
             ("torch.serialization", "_get_layout"): _get_layout,
             ("torch", "Size"): flambeau.Size,
             ("torch", "device"): flambeau.device,

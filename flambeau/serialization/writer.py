@@ -84,6 +84,7 @@ class _Global:
 
 
 _REBUILD_SPARSE = _Global("torch._utils", "_rebuild_sparse_tensor")
+_REBUILD_NESTED = _Global(*names.REBUILD_NESTED)
 _GET_LAYOUT = _Global("torch.serialization", "_get_layout")
 _REBUILD_TENSOR = _Global("torch._utils", "_rebuild_tensor_v2")
 _REBUILD_TENSOR_OF_BYTES = _Global("torch._utils", "_rebuild_tensor_v3")
@@ -162,6 +163,8 @@ def _pickled(obj, protocol, rest=()):
     nothing = _Reference(_UNTYPED_STORAGE, "0", "cpu", 0, *rest)
 
     def look(tensor):
+        if tensor.is_nested:
+            return _nested_reduction(tensor)
         if _core._is_sparse(tensor):
             return _sparse_reduction(tensor)
         if tensor.is_meta:
@@ -178,6 +181,8 @@ def _pickled(obj, protocol, rest=()):
     spans.close()
 
     def reduce(tensor):
+        if tensor.is_nested:
+            return _nested_reduction(tensor)
         if _core._is_sparse(tensor):
             return _sparse_reduction(tensor)
         if tensor.is_meta:
@@ -192,6 +197,19 @@ def _pickled(obj, protocol, rest=()):
     data = io.BytesIO()
     _Pickler(data, protocol, reduce, refer_to).dump(obj)
     return data.getvalue(), spans.written
+
+
+def _nested_reduction(tensor):
+    """As PyTorch writes a jagged tensor: its elements in a row and where its sequences begin."""
+    arguments = {
+        "values": tensor.values().detach(),
+        "offsets": tensor.offsets(),
+        "lengths": None,
+        "_ragged_idx": tensor._ragged,
+        "_metadata_cache": {},
+        "requires_grad": tensor.requires_grad,
+    }
+    return _REBUILD_NESTED, (arguments,)
 
 
 _PLAIN = frozenset((int, float, bool, str, bytes, type(None)))

@@ -145,8 +145,8 @@ def test_a_model_of_sequences(parts, x):
 
 
 def test_what_is_refused(x):
-    with pytest.raises(NotImplementedError, match="cumsum: not offered for nested"):
-        x.cumsum(1)
+    with pytest.raises(NotImplementedError, match="einsum: not offered for nested"):
+        torch.einsum("bjk->bj", x)
     with pytest.raises(NotImplementedError, match="only the first dim"):
         nested.nested_tensor([torch.ones(2, 3), torch.ones(2, 4)])
     with pytest.raises(RuntimeError, match="other lengths"):
@@ -157,3 +157,87 @@ def test_what_is_refused(x):
         x.sum(0)
     with pytest.raises(RuntimeError, match="does not broadcast"):
         x + torch.ones(3, 4, 4)
+
+
+def test_copies_and_files_keep_lengths():
+    import copy
+    import io
+
+    parts = [torch.randn(n, 3) for n in (2, 4, 1)]
+    x = nested.nested_tensor(parts, layout=torch.jagged, requires_grad=True)
+    for other in (copy.deepcopy(x), copy.copy(x)):
+        same(other, parts)
+        assert other.requires_grad and other.is_leaf and other.layout is torch.jagged
+    assert copy.deepcopy(x).values().data_ptr() != x.values().data_ptr()
+    with pytest.raises(RuntimeError, match="deepcopy: this nested tensor was computed"):
+        copy.deepcopy(x * 2)
+    file = io.BytesIO()
+    torch.save({"x": x, "turned": x.detach().transpose(1, 2)}, file)
+    file.seek(0)
+    loaded = torch.load(file)
+    same(loaded["x"], parts)
+    assert loaded["x"].requires_grad and loaded["turned"].values().shape == (3, 7)
+    same(loaded["turned"].transpose(1, 2), parts)
+    reference = pytest.importorskip("torch")
+    file.seek(0)
+    theirs = reference.load(file, weights_only=False)
+    assert theirs["x"].offsets().tolist() == [0, 2, 6, 7]
+    theirs_file = io.BytesIO()
+    reference.save(theirs["x"].detach(), theirs_file)
+    theirs_file.seek(0)
+    same(torch.load(theirs_file), parts)
+
+
+def test_operators_along_dims_are_those_of_the_sequences():
+    torch.manual_seed(0)
+    parts = [torch.randn(n, 3) for n in (2, 4, 3)]
+    x = nested.nested_tensor(parts, layout=torch.jagged)
+    for name in ("std", "prod", "logsumexp", "argmax", "amax", "norm", "median"):
+        function = getattr(torch, name)
+        first = (lambda r: r[0]) if name == "median" else lambda r: r
+        inner, over = first(function(x, dim=2)), first(function(x, dim=1))
+        same(inner, [first(function(p, dim=1)) for p in parts])
+        assert torch.equal(over, torch.stack([first(function(p, dim=0)) for p in parts]))
+    for name in ("cumsum", "argsort", "logcumsumexp"):
+        function = getattr(torch, name)
+        same(function(x, dim=1), [function(p, dim=0) for p in parts])
+        same(function(x, dim=2), [function(p, dim=1) for p in parts])
+    values, places = x.max(1)
+    assert torch.equal(values, torch.stack([p.max(0)[0] for p in parts])) and places.shape == (3, 3)
+    same(torch.max(x, x.neg()), [p.abs() for p in parts])
+    same(x.topk(2, 2).values, [p.topk(2, 1).values for p in parts])
+    same(
+        torch.nn.functional.normalize(x, dim=-1), [torch.nn.functional.normalize(p) for p in parts]
+    )
+    loss = torch.nn.functional.mse_loss(x, x * 2)
+    assert torch.allclose(loss, torch.cat(parts).square().mean())
+    with pytest.raises(NotImplementedError, match="argmax: of a nested tensor needs a dim"):
+        x.argmax()
+
+
+def test_sequences_are_taken_apart_and_put_together():
+    parts = [torch.randn(n, 2, 3) for n in (2, 4, 3)]
+    x = nested.nested_tensor(parts, layout=torch.jagged)
+    same(x[1:], parts[1:])
+    same(x[torch.tensor([2, 0])], [parts[2], parts[0]])
+    same(x[..., 1], [p[..., 1] for p in parts])
+    same(x[:, :, 0, 1:], [p[:, 0, 1:] for p in parts])
+    assert torch.equal(x[0, 1], parts[0][1])
+    same(x.index_select(0, torch.tensor([1])), parts[1:2])
+    same(x.select(2, 1), [p[:, 1] for p in parts])
+    same(x.narrow(3, 1, 2), [p[..., 1:] for p in parts])
+    first, rest = x.split([1, 2])
+    same(torch.cat([rest, first]), [*parts[1:], parts[0]])
+    turned = x.permute(0, 2, 1, 3)
+    assert turned.shape[2] == x.shape[1] and torch.equal(turned.movedim(2, 1).values(), x.values())
+    same(
+        x.unsqueeze(-1).expand(3, -1, 2, 3, 5), [p.unsqueeze(-1).expand(-1, 2, 3, 5) for p in parts]
+    )
+    y = x[:, :, 0]
+    products = y.transpose(1, 2) @ y
+    assert torch.allclose(products, torch.stack([p[:, 0].T @ p[:, 0] for p in parts]))
+    weights = torch.randn(3, 3, 4)
+    same(y @ weights, [p[:, 0] @ w for p, w in zip(parts, weights, strict=True)])
+    assert y.tolist()[0] == parts[0][:, 0].tolist() and torch.equal(y, y.clone())
+    with pytest.raises(NotImplementedError, match="__getitem__: of a nested tensor"):
+        x[:, 0]
