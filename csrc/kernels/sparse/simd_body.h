@@ -129,10 +129,7 @@ bool sparse_times_vector(const sparse::Rows& a, int64_t begin, int64_t end, cons
   const int64_t columns = a.columns;
   auto multiply = [&](int64_t first, int64_t last) {
     if (!within(a.at + first, last - first, columns)) return false;
-    for (int64_t e = first; e < last; ++e) {
-      products[e - first] = values[e] * vector[a.at[e]];
-      asm volatile("");  // one by one: gathered, they take twice as long
-    }
+    for (int64_t e = first; e < last; ++e) products[e - first] = values[e] * vector[a.at[e]];
     return true;
   };
   for (int64_t r = begin; r < end;) {
