@@ -1,4 +1,4 @@
-"""torch.export: tracing, running what was traced, files, decompositions."""
+"""torch.export: tracing, running what was traced, files."""
 
 import io
 
@@ -41,4 +41,3 @@ def cases(T):
         yield f"export {name}", 1.0, lambda m=model, i=inputs: export.export(m, i)
         yield f"run {name}", 1.0, lambda m=module, i=inputs: m(*i)
         yield f"save, load {name}", 1.0, files
-        yield f"decompositions {name}", 1.0, lambda p=program: p.run_decompositions()

@@ -241,3 +241,15 @@ def test_sequences_are_taken_apart_and_put_together():
     assert y.tolist()[0] == parts[0][:, 0].tolist() and torch.equal(y, y.clone())
     with pytest.raises(NotImplementedError, match="__getitem__: of a nested tensor"):
         x[:, 0]
+
+
+def test_gradients_can_be_set():
+    x = nested.nested_tensor(
+        [torch.ones(2), torch.ones(1)], layout=torch.jagged, requires_grad=True
+    )
+    (x * 3).values().sum().backward()
+    same(x.grad, [torch.full((2,), 3.0), torch.full((1,), 3.0)])
+    x.grad = None
+    assert x.grad is None
+    x.grad = x.detach() * 2
+    same(x.grad, [torch.full((2,), 2.0), torch.full((1,), 2.0)])
