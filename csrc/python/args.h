@@ -23,6 +23,7 @@ inline const char* text_of(PyObject* o) {
   return text;
 }
 inline bool truth_of(PyObject* o) {
+  if (o == Py_True || o == Py_False) return o == Py_True;
   int truth = PyObject_IsTrue(o);
   if (truth < 0) throw PythonError();
   return truth != 0;
@@ -81,7 +82,10 @@ struct Rest {
 /// The arguments of one call in the order of its signature, defaults where they are missing.
 class Args {
  public:
-  explicit Args(const Call& call);
+  explicit Args(const Call& call) : function_(call.function()), call_(call) {
+    parameters_ = call.self->parameters;
+    if (!parameters_ || call.names || !parameters_->bind_plain(call.args, call.n, slots_)) bind();
+  }
 
   PyObject* operator[](int i) const { return slots_[i]; }
   bool given(int i) const { return slots_[i] != Py_None; }
@@ -97,7 +101,10 @@ class Args {
     return given(i) ? integer(i) : otherwise;
   }
   bool truth(int i) const { return truth_of(slots_[i]); }
-  bool flag(int i) const { return flag_of(slots_[i], function_, name(i)); }
+  bool flag(int i) const {
+    PyObject* o = slots_[i];
+    return o == Py_False ? false : o == Py_True || flag_of(o, function_, name(i));
+  }
   const char* function() const { return function_; }
   /// What *NAME, the parameter i, was given.
   Rest rest(int i) const {
@@ -106,10 +113,11 @@ class Args {
   }
 
  private:
+  void bind();
   const char* name(int i) const;
   const char* function_;
   const Call& call_;
-  const Parameters& parameters_;
+  const Parameters* parameters_;
   PyObject* slots_[12];
 };
 

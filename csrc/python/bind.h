@@ -188,6 +188,23 @@ PyObject* give_back(std::optional<T> value) {
   return value ? give_back(*std::move(value)) : Py_NewRef(Py_None);
 }
 
+/// What a call has given.
+template <class R>
+struct Made {
+  R value;
+  template <class F, class... A>
+  explicit Made(F&& fn, A&&... args) : value(fn(std::forward<A>(args)...)) {}
+  PyObject* give() { return give_back(std::forward<R>(value)); }
+};
+template <>
+struct Made<void> {
+  template <class F, class... A>
+  explicit Made(F&& fn, A&&... args) {
+    fn(std::forward<A>(args)...);
+  }
+  PyObject* give() { return Py_NewRef(Py_None); }
+};
+
 /// What a function, or a lambda, takes and gives.
 template <class F>
 struct Signature : Signature<decltype(&F::operator())> {};
@@ -197,28 +214,20 @@ struct Signature<R (*)(P...)> {
   template <class T>
   using Kept = std::conditional_t<std::is_same_v<std::remove_cvref_t<T>, Tensor>, Tensor&,
                                   std::remove_cvref_t<T>>;
-  using Arguments = std::tuple<Kept<P>...>;
-  static Arguments read(const Args& args) {
+  /// fn of what it takes, read from left to right: arguments in braces are.
+  template <class F>
+  static Made<R> call(F&& fn, const Args& args) {
     [[maybe_unused]] Reader reader{args};
-    return Arguments{Argument<Kept<P>>::read(reader)...};  // in braces: from left to right
+    return Made<R>{fn, Argument<Kept<P>>::read(reader)...};
   }
   static constexpr int count = (arguments_of<Kept<P>>() + ... + 0);
-  static constexpr bool gives_nothing = std::is_void_v<R>;
 };
 template <class R, class C, class... P>
 struct Signature<R (C::*)(P...) const> : Signature<R (*)(P...)> {};
 
 template <auto function>
 PyObject* call_bound_function(const Call& call) {
-  using Of = Signature<decltype(function)>;
-  Args args(call);
-  auto given = Of::read(args);
-  if constexpr (Of::gives_nothing) {
-    std::apply(function, std::move(given));
-    Py_RETURN_NONE;
-  } else {
-    return give_back(std::apply(function, std::move(given)));
-  }
+  return Signature<decltype(function)>::call(function, Args(call)).give();
 }
 
 /// How many parameters the text of a signature has.

@@ -100,18 +100,15 @@ PyObject* enter_tensor(PyObject* o, PyObject* const* args, size_t nargsf, PyObje
 
 }  // namespace
 
-/// Read from the text of its signature when it is first called.
-static const Parameters& parameters_of(Operator& native) {
-  if (!native.parameters) native.parameters = new Parameters(native.entry->signature);
-  return *native.parameters;
+void Args::bind() {
+  Operator& self = *call_.self;
+  // Read from the text of its signature when it is first called.
+  if (!self.parameters) self.parameters = new Parameters(self.entry->signature);
+  parameters_ = self.parameters;
+  parameters_->bind(reinterpret_cast<PyObject*>(&self), call_.args, call_.n, call_.names, slots_);
 }
 
-Args::Args(const Call& call)
-    : function_(call.function()), call_(call), parameters_(parameters_of(*call.self)) {
-  parameters_.bind(reinterpret_cast<PyObject*>(call.self), call.args, call.n, call.names, slots_);
-}
-
-const char* Args::name(int i) const { return text_of(PyTuple_GET_ITEM(parameters_.names(), i)); }
+const char* Args::name(int i) const { return text_of(PyTuple_GET_ITEM(parameters_->names(), i)); }
 
 static PyObject *public_functions, *public_methods;
 

@@ -162,6 +162,12 @@ Parameters::Parameters(const char* signature) {
   most_ = rest_ < 0 ? positional_ : PY_SSIZE_T_MAX;
   checked_ = 0;
   any_ = false;
+  required_ = 0;
+  for (size_t i = 0; i < defaults.size(); ++i) {
+    const bool is_rest = static_cast<Py_ssize_t>(i) == rest_;
+    if (defaults[i].get() == Py_Ellipsis && !is_rest) required_ = static_cast<Py_ssize_t>(i) + 1;
+    fallback_.push_back(is_rest ? nullptr : defaults[i].get());
+  }
 }
 
 Py_ssize_t Parameters::place(PyObject* key) const {

@@ -58,6 +58,17 @@ class Parameters {
   void bind(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* keys,
             PyObject** slots, PyObject** out = nullptr) const;
 
+  /// The same of a call without names to a function of the core; false where there is something to
+  /// raise.
+  bool bind_plain(PyObject* const* args, Py_ssize_t n, PyObject** slots) const {
+    if (n < required_ || n > most_) return false;
+    const Py_ssize_t placed = rest_ < 0 ? n : std::min(n, rest_);
+    for (Py_ssize_t i = 0; i < placed; ++i) slots[i] = args[i];
+    const auto all = static_cast<Py_ssize_t>(fallback_.size());
+    for (Py_ssize_t i = placed; i < all; ++i) slots[i] = fallback_[static_cast<size_t>(i)];
+    return true;
+  }
+
   /// Whether a call gives anything that has a kind.
   bool concerns(Py_ssize_t n, PyObject* keys) const {
     return (n > first_ && checked_ > first_) || (keys && any_);
@@ -78,6 +89,9 @@ class Parameters {
   Py_ssize_t positional_;
   Py_ssize_t most_;       // by position
   Py_ssize_t rest_ = -1;  // the place of *NAME
+  // For bind_plain: how many must be given, and what stands in the slots of the others.
+  Py_ssize_t required_ = PY_SSIZE_T_MAX;
+  std::vector<PyObject*> fallback_;
   // The positional parameters with a kind lie in [first_, checked_).
   Py_ssize_t first_ = 0, checked_;
   bool any_;

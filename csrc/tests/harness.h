@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include <cstdio>
+#include <initializer_list>
 #include <string>
 
 #include "tensor/tensor.h"
@@ -50,7 +51,11 @@ class Interpreter {
   PyObject* core_ = nullptr;
 };
 
-inline int report(const char* subject) {
+/// Runs the tests of one subject; how many of what they expect was not so.
+inline int run_tests(const char* subject, std::initializer_list<void (*)()> tests) {
+  Interpreter python;
+  if (!python) return 1;
+  for (auto* test : tests) test();
   if (failures == 0) std::printf("%s: all well\n", subject);
   std::fflush(stdout);
   return failures;

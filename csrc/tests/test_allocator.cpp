@@ -88,15 +88,10 @@ void test_meta_has_a_size_and_no_bytes() {
 
 int main() {
   using namespace flambeau;
-  Interpreter python;
-  if (!python) return 1;
-  test_blocks_are_aligned_and_counted();
-  test_a_freed_block_serves_again();
-  test_references_keep_a_storage();
-  test_growing_keeps_the_contents();
-  test_foreign_memory_lives_as_long_as_its_owner_is_held();
-  test_the_peak_is_remembered();
-  test_too_much_is_an_error();
-  test_meta_has_a_size_and_no_bytes();
-  return report("allocator");
+  return run_tests(
+      "allocator",
+      {test_blocks_are_aligned_and_counted, test_a_freed_block_serves_again,
+       test_references_keep_a_storage, test_growing_keeps_the_contents,
+       test_foreign_memory_lives_as_long_as_its_owner_is_held, test_the_peak_is_remembered,
+       test_too_much_is_an_error, test_meta_has_a_size_and_no_bytes});
 }

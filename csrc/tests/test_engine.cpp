@@ -129,13 +129,8 @@ void test_a_leaf_captures_or_accumulates() {
 
 int main() {
   using namespace flambeau;
-  Interpreter python;
-  if (!python) return 1;
-  test_a_chain_runs_backward();
-  test_a_diamond_waits_for_both_sides();
-  test_later_operators_run_first();
-  test_a_graph_runs_again_when_retained();
-  test_a_long_chain_neither_runs_nor_dies_recursively();
-  test_a_leaf_captures_or_accumulates();
-  return report("engine");
+  return run_tests("engine", {test_a_chain_runs_backward, test_a_diamond_waits_for_both_sides,
+                              test_later_operators_run_first, test_a_graph_runs_again_when_retained,
+                              test_a_long_chain_neither_runs_nor_dies_recursively,
+                              test_a_leaf_captures_or_accumulates});
 }

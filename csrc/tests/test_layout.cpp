@@ -92,14 +92,8 @@ void test_dims_wrap() {
 
 int main() {
   using namespace flambeau;
-  Interpreter python;
-  if (!python) return 1;
-  test_strides_of_contiguous_sizes();
-  test_broadcasting();
-  test_contiguity_and_density();
-  test_views_share_memory();
-  test_many_dimensions_move_to_the_heap_and_back();
-  test_what_is_too_large_is_refused();
-  test_dims_wrap();
-  return report("layout");
+  return run_tests(
+      "layout", {test_strides_of_contiguous_sizes, test_broadcasting, test_contiguity_and_density,
+                 test_views_share_memory, test_many_dimensions_move_to_the_heap_and_back,
+                 test_what_is_too_large_is_refused, test_dims_wrap});
 }

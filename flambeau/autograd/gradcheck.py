@@ -251,6 +251,13 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mo
     return True
 
 
+def _of_sparse(check, arguments):
+    """check(**arguments) of func and inputs some of which are sparse."""
+    from ..sparse.gradients import as_sparse_gradcheck
+
+    return as_sparse_gradcheck(check)(arguments.pop("func"), arguments.pop("inputs"), **arguments)
+
+
 def _numerical_all(func, inputs, x, eps):
     """`_numerical` of every floating output, for a func whose outputs are cut from the graph."""
 
@@ -304,14 +311,7 @@ def gradcheck(
         True
     """
     if _has_sparse(inputs):
-        from ..sparse.gradients import as_sparse_gradcheck
-
-        options = {
-            name: value
-            for name, value in locals().items()
-            if name not in ("func", "inputs", "as_sparse_gradcheck")
-        }
-        return as_sparse_gradcheck(gradcheck)(func, inputs, **options)
+        return _of_sparse(gradcheck, locals())
     if not (check_backward_ad or check_forward_ad):
         raise AssertionError(
             "gradcheck: check_backward_ad and check_forward_ad are both False, so there is nothing to check."
@@ -377,14 +377,7 @@ def gradgradcheck(
         True
     """
     if _has_sparse(inputs):
-        from ..sparse.gradients import as_sparse_gradcheck
-
-        options = {
-            name: value
-            for name, value in locals().items()
-            if name not in ("func", "inputs", "as_sparse_gradcheck")
-        }
-        return as_sparse_gradcheck(gradgradcheck)(func, inputs, **options)
+        return _of_sparse(gradgradcheck, locals())
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     if grad_outputs is None:
         with enable_grad():

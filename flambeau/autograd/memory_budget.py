@@ -11,6 +11,7 @@ import weakref
 from collections import deque
 
 from .. import _core
+from ..ops.core.arguments import tensors_in
 from ..ops.core.declare import METHODS, NAMESPACES
 from .graph import saved_tensors_hooks
 
@@ -248,7 +249,7 @@ class memory_budget:
         live[id(value.ref)] = value.ref, value
 
     def _note_leaves(self, arguments):
-        for tensor in _tensors(arguments):
+        for tensor in tensors_in(arguments):
             if (
                 tensor.is_leaf
                 and type(tensor) is not _core.SavedTensor
@@ -424,16 +425,6 @@ def _filled(value, found):
     if type(value) is dict:
         return {k: _filled(v, found) for k, v in value.items()}
     return value
-
-
-def _tensors(value):
-    if isinstance(value, _core.Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from _tensors(item)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
 
 
 def _out_of_place(operator, name, args, kwargs):

@@ -15,6 +15,7 @@ import flambeau
 from flambeau import _core
 
 from ..export.recorder import name_of
+from ..ops.core.arguments import tensors_in
 from ..overrides import TorchFunctionMode
 from . import stance
 from .graph import Break, Node, Ref, Value
@@ -192,13 +193,13 @@ class Tracer(TorchFunctionMode):
 
     def _record(self, func, name, args, kwargs):
         written = {}
-        for tensor in _tensors((args, kwargs)):
+        for tensor in tensors_in((args, kwargs)):
             written[id(tensor)] = (tensor, _version(tensor))
         result = func(*args, **kwargs)
         return self._note(func, name, args, kwargs, result, written)
 
     def _note(self, func, name, args, kwargs, result, written):
-        if result is None or not any(True for _ in _tensors(result)):
+        if result is None or not any(True for _ in tensors_in(result)):
             changed = any(_version(t) != v for t, v in (written or {}).values())
             if not changed:
                 self.fail(f"{name} gives a Python value of what a tensor holds")
@@ -368,19 +369,6 @@ def _name(func):
 def _place(func):
     name = getattr(func, "__name__", "")
     return name if name in ("__get__", "__set__", "__delete__") else None
-
-
-def _tensors(value):
-    if isinstance(value, flambeau.Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from _tensors(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item)
-    elif type(value) is slice:
-        yield from _tensors((value.start, value.stop, value.step))
 
 
 _CASTS = set("float double half bfloat16 int long bool short to type type_as".split())

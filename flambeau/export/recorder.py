@@ -12,6 +12,7 @@ import sys
 import flambeau
 
 from ..fx import Graph
+from ..ops.core.arguments import tensors_in
 from ..overrides import TorchFunctionMode, _without_innermost, resolve_name
 from ..utils._pytree import tree_map_only
 from .sizes import SymFloat, SymInt, node_of, sym_size, symbol
@@ -216,7 +217,7 @@ class Recorder(TorchFunctionMode):
         name = short_name(func)
         if not (self._depends(args) or self._depends(kwargs)) and name not in _DRAWS:
             result = func(*args, **kwargs)
-            for tensor in _tensors(result):
+            for tensor in tensors_in(result):
                 self._plain[id(tensor)] = tensor
             return result
         if name_of(func) in _SIZES:
@@ -242,11 +243,11 @@ class Recorder(TorchFunctionMode):
         Raises _Opaque if it computes by ways that the recorder does not see.
         """
         outer = self._inside
-        self._inside = {**(outer or {}), **{id(t): t for t in _tensors((args, kwargs))}}
+        self._inside = {**(outer or {}), **{id(t): t for t in tensors_in((args, kwargs))}}
         try:
             with self:
                 result = function(*args, **kwargs)
-            for tensor in _tensors(result):
+            for tensor in tensors_in(result):
                 found = self.known.get(id(tensor))
                 if found is None and id(tensor) not in self._plain:
                     raise _Opaque
@@ -296,10 +297,10 @@ class Recorder(TorchFunctionMode):
         node_args, node_kwargs = self.arguments(args), self.arguments(kwargs)
         target, node_args, node_kwargs = _out_of_place(func, name, node_args, node_kwargs)
         versions = {
-            id(t): (_version(t), t) for t in _tensors((args, kwargs)) if id(t) in self.known
+            id(t): (_version(t), t) for t in tensors_in((args, kwargs)) if id(t) in self.known
         }
         result = (compute or func)(*args, **kwargs)
-        if result is None or not any(True for _ in _tensors(result)):
+        if result is None or not any(True for _ in tensors_in(result)):
             if any(_version(t) != v for v, t in versions.values()):
                 raise NotImplementedError(
                     f"export: {name} at {_source()} writes its argument and returns nothing; use the form that "
@@ -449,16 +450,6 @@ def _composite(func):
     except AttributeError:
         pass
     return func.__wrapped__
-
-
-def _tensors(value):
-    if isinstance(value, flambeau.Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from _tensors(item)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
 
 
 def _like(tensor):

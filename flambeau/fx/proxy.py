@@ -195,7 +195,8 @@ class Proxy:
     @classmethod
     def __torch_function__(cls, orig_method, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        tracer = _tracer_of((args, kwargs))
+        proxy = first_proxy((args, kwargs))
+        tracer = None if proxy is None else proxy.tracer
         name = getattr(orig_method, "__name__", "")
         if is_tensor_method_or_property(orig_method) and not is_function(orig_method):
             return tracer.create_proxy("call_method", name, args, kwargs)
@@ -209,16 +210,17 @@ def is_function(operator_):
     return getattr(flambeau, getattr(operator_, "__name__", ""), None) is operator_
 
 
-def _tracer_of(a):
+def first_proxy(a):
+    """The first proxy in a, which is one, or a tuple, list, dict or slice of some; None where there is none."""
     if isinstance(a, Proxy):
-        return a.tracer
+        return a
     if isinstance(a, dict):
         a = a.values()
     elif isinstance(a, slice):
         a = (a.start, a.stop, a.step)
     elif not isinstance(a, (tuple, list)):
         return None
-    return next((t for t in map(_tracer_of, a) if t is not None), None)
+    return next((p for p in map(first_proxy, a) if p is not None), None)
 
 
 class Attribute(Proxy):

@@ -12,7 +12,7 @@ from flambeau.nn import Module, Parameter
 from .graph import Graph
 from .graph_module import GraphModule
 from .node import base_types
-from .proxy import Attribute, ParameterProxy, Proxy, TraceError, TracerBase
+from .proxy import Attribute, ParameterProxy, TraceError, TracerBase, first_proxy
 
 __all__ = ["PH", "ProxyableClassMeta", "Tracer", "symbolic_trace", "wrap"]
 
@@ -63,7 +63,7 @@ def _as_node(function):
     """`function`, which becomes a node where a symbol is among its arguments."""
 
     def wrapped(*args, **kwargs):
-        symbol = _first_symbol((args, kwargs))
+        symbol = first_proxy((args, kwargs))
         if symbol is None:
             return function(*args, **kwargs)
         return symbol.tracer.create_proxy("call_function", function, args, kwargs)
@@ -71,18 +71,6 @@ def _as_node(function):
     wrapped.__wrapped__ = function
     wrapped.__name__ = getattr(function, "__name__", "wrapped")
     return wrapped
-
-
-def _first_symbol(a):
-    if isinstance(a, Proxy):
-        return a
-    if isinstance(a, dict):
-        a = a.values()
-    elif isinstance(a, slice):
-        a = (a.start, a.stop, a.step)
-    elif not isinstance(a, (tuple, list)):
-        return None
-    return next((s for s in map(_first_symbol, a) if s is not None), None)
 
 
 class _Patches:
@@ -371,7 +359,7 @@ def _without_stars(function, count):
 
 def _method_node(method, name):
     def wrapped(*args, **kwargs):
-        symbol = _first_symbol((args, kwargs))
+        symbol = first_proxy((args, kwargs))
         if symbol is None:
             return method(*args, **kwargs)
         return symbol.tracer.create_proxy("call_method", name, args, kwargs)
@@ -383,7 +371,7 @@ class ProxyableClassMeta(type):
     """A class whose making becomes a node where a symbol is among the arguments of its constructor."""
 
     def __call__(cls, *args, **kwargs):
-        symbol = _first_symbol((args, kwargs))
+        symbol = first_proxy((args, kwargs))
         if symbol is not None and is_fx_tracing():
             return symbol.tracer.create_proxy("call_function", cls, args, kwargs)
         return super().__call__(*args, **kwargs)

@@ -6,7 +6,10 @@ as in PyTorch: int32 + 1 stays int32, int32 + 1.5 becomes float32). Values of th
 appear as the dtype of a value.
 """
 
+import functools
 from typing import NamedTuple
+
+from .. import _core
 
 
 class DType(NamedTuple):
@@ -92,25 +95,13 @@ def float_dtype(name):
     return name if DTYPES[name].kind in "fc" else DEFAULT_FLOAT
 
 
+@functools.cache
 def promote(a, b):
-    """The dtype of a strong value of dtype a with one of dtype b, as PyTorch promotes tensors."""
+    """The dtype of a strong value of dtype a with one of dtype b: that of the core's table for tensors."""
     if a == b:
         return a
-    x, y = DTYPES[a], DTYPES[b]
-    if _RANK[x.kind] < _RANK[y.kind]:
-        x, y = y, x
-    if x.kind == "c":
-        return complex_dtype(promote(real_dtype(x.name), real_dtype(y.name)))
-    if _RANK[x.kind] > _RANK[y.kind]:
-        return x.name
-    if x.kind == "f":
-        return "float64" if 64 in (x.bits, y.bits) else "float32"
-    if x.kind == y.kind:
-        return x.name if x.bits > y.bits else y.name
-    signed, unsigned = (x, y) if x.kind == "i" else (y, x)
-    if signed.bits > unsigned.bits:
-        return signed.name
-    return {8: "int16", 16: "int32", 32: "int64", 64: "int64"}[unsigned.bits]
+    a, b = ("float32" if name in FLOAT8 else name for name in (a, b))
+    return _core.promote_types(getattr(_core, a), getattr(_core, b)).name
 
 
 def promote_weak(strong, kind):

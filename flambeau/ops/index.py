@@ -247,6 +247,11 @@ def is_mask(tensor):
     return tensor.dtype is fl.bool or tensor.dtype is fl.uint8
 
 
+def is_whole_mask(indices, shape):
+    """Whether they are one bool mask that says of each element whether it is meant."""
+    return len(indices) == 1 and indices[0].dtype is fl.bool and indices[0].shape == shape
+
+
 def warn_of_bytes(indices, stacklevel):
     """A warning for each uint8 mask, at the line of the program that used it."""
     for index in indices:
@@ -369,7 +374,7 @@ def index_get(input, index):
     view, rest = split_index(input, index)
     if not rest:
         return view.alias() if view is input and hasattr(view, "alias") else view
-    if len(rest) == 1 and rest[0].dtype is fl.bool and rest[0].shape == view.shape:
+    if is_whole_mask(rest, view.shape):
         return fl.masked_select(view, rest[0])
     warn_of_bytes(rest, stacklevel=3)
     return index_cells(view, rest)
@@ -381,6 +386,8 @@ index_get.__name__ = "index"  # as its node is called
 
 def _index_backward(grad_output, shape, *indices):
     zeros = fl.zeros(shape, dtype=grad_output.dtype, device=grad_output.device)
+    if is_whole_mask(indices, shape):
+        return fl.masked_scatter(zeros, indices[0], grad_output)
     return fl.index_put(zeros, indices, grad_output, accumulate=True)
 
 

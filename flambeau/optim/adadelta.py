@@ -5,7 +5,7 @@ import functools
 from ..kernels import sqrt
 from .elementwise import Elementwise
 from .options import check_lr, check_not_negative, number, options
-from .rule import Rule
+from .rule import Rule, descent
 
 __all__ = ["Adadelta"]
 
@@ -14,9 +14,7 @@ __all__ = ["Adadelta"]
 def _rule(maximize, decays):
     # new is 1 - rho, which float32 would round.
     def adadelta(param, grad, v, moved, *, lr, rho, new, eps, weight_decay):
-        grad = -grad if maximize else grad
-        if decays:
-            grad = grad + weight_decay * param
+        grad = descent(param, grad, maximize, weight_decay if decays else None)
         v = rho * v + new * grad * grad
         delta = sqrt(moved + eps) / sqrt(v + eps) * grad
         return param - lr * delta, v, rho * moved + new * delta * delta

@@ -17,7 +17,7 @@ from .options import (
     options,
     with_gradients,
 )
-from .rule import Rule
+from .rule import Rule, descent
 from .touched import Touched, without_sparse
 
 __all__ = ["Adagrad"]
@@ -26,9 +26,7 @@ __all__ = ["Adagrad"]
 @functools.cache
 def _rule(maximize, decays):
     def adagrad(param, grad, total, *, lr, eps, weight_decay):
-        grad = -grad if maximize else grad
-        if decays:
-            grad = grad + weight_decay * param
+        grad = descent(param, grad, maximize, weight_decay if decays else None)
         total = total + grad * grad
         return param - lr * grad / (sqrt(total) + eps), total
 

@@ -5,7 +5,7 @@ import functools
 from ..kernels import maximum, sqrt
 from .elementwise import Elementwise
 from .options import check_betas, check_fused, check_lr, check_not_negative, number, options
-from .rule import Rule
+from .rule import Rule, descent
 
 __all__ = ["Adam", "AdamW"]
 
@@ -18,11 +18,9 @@ def _rule(maximize, decays, decoupled, amsgrad):
     # new1 and new2 are 1 - beta1 and 1 - beta2: in float32 the latter would be off by 1e-5 of itself.
     # weight_decay comes times lr where it is decoupled.
     def moments(param, grad, m, v, weight_decay, new1, beta2, new2):
-        grad = -grad if maximize else grad
+        grad = descent(param, grad, maximize, weight_decay if decays and not decoupled else None)
         if decays and decoupled:
             param = param * (1 - weight_decay)
-        elif decays:
-            grad = grad + weight_decay * param
         return param, m + new1 * (grad - m), beta2 * v + new2 * grad * grad
 
     def adam(

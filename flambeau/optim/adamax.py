@@ -5,7 +5,7 @@ import functools
 from ..kernels import abs, maximum
 from .elementwise import Elementwise
 from .options import check_adam, number, options
-from .rule import Rule
+from .rule import Rule, descent
 
 __all__ = ["Adamax"]
 
@@ -14,9 +14,7 @@ __all__ = ["Adamax"]
 def _rule(maximize, decays):
     # new1 is 1 - beta1, which float32 would round.
     def adamax(param, grad, m, largest, *, step_size, new1, beta2, eps, weight_decay):
-        grad = -grad if maximize else grad
-        if decays:
-            grad = grad + weight_decay * param
+        grad = descent(param, grad, maximize, weight_decay if decays else None)
         m = m + new1 * (grad - m)
         largest = maximum(beta2 * largest, abs(grad) + eps)
         return param - step_size * m / largest, m, largest

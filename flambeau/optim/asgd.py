@@ -6,7 +6,7 @@ import flambeau
 
 from .elementwise import Elementwise
 from .options import check_lr, check_not_negative, count_step, number, options
-from .rule import Rule
+from .rule import Rule, descent
 
 __all__ = ["ASGD"]
 
@@ -14,9 +14,7 @@ __all__ = ["ASGD"]
 @functools.cache
 def _rule(maximize, decays):
     def asgd(param, grad, average, *, lambd, eta, mu, weight_decay):
-        grad = -grad if maximize else grad
-        if decays:
-            grad = grad + weight_decay * param
+        grad = descent(param, grad, maximize, weight_decay if decays else None)
         param = param * (1 - lambd * eta) - eta * grad
         return param, average + mu * (param - average)
 

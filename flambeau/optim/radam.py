@@ -5,7 +5,7 @@ import functools
 from ..kernels import sqrt
 from .elementwise import Elementwise
 from .options import check_adam, number, options
-from .rule import Rule
+from .rule import Rule, descent
 
 __all__ = ["RAdam"]
 
@@ -17,11 +17,9 @@ def _rule(maximize, decays, decoupled, adaptive):
         param, grad, m, v,
         *, lr, new1, beta2, new2, eps, weight_decay, correction, rectified,
     ):  # fmt: skip
-        grad = -grad if maximize else grad
+        grad = descent(param, grad, maximize, weight_decay if decays and not decoupled else None)
         if decays and decoupled:
             param = param * (1 - lr * weight_decay)
-        elif decays:
-            grad = grad + weight_decay * param
         m = m + new1 * (grad - m)
         v = beta2 * v + new2 * grad * grad
         step = lr * (m / correction)

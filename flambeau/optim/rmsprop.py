@@ -5,7 +5,7 @@ import functools
 from ..kernels import sqrt
 from .elementwise import Elementwise
 from .options import check_lr, check_not_negative, number, options
-from .rule import Rule
+from .rule import Rule, descent
 
 __all__ = ["RMSprop"]
 
@@ -14,9 +14,7 @@ __all__ = ["RMSprop"]
 def _rule(maximize, decays, centered, momentum):
     # new is 1 - alpha, which float32 would round.
     def start(param, grad, v, weight_decay, alpha, new):
-        grad = -grad if maximize else grad
-        if decays:
-            grad = grad + weight_decay * param
+        grad = descent(param, grad, maximize, weight_decay if decays else None)
         return grad, alpha * v + new * grad * grad
 
     def rmsprop(param, grad, v, *, lr, alpha, new, eps, weight_decay, momentum):

@@ -12,6 +12,12 @@ from ..ops.core.declare import PointwiseSpec
 sharded = ()  # types of tensors of which a process holds a part, told by flambeau.distributed.tensor
 
 
+def descent(param, grad, maximize, decay):
+    """The gradient that a rule goes down by: turned to maximize, and with `decay` times param unless that is None."""
+    grad = -grad if maximize else grad
+    return grad if decay is None else grad + decay * param
+
+
 class Rule:
     """A scalar function of the kernel language that updates tensors in place.
 

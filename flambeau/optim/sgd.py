@@ -12,7 +12,7 @@ from .options import (
     options,
     with_gradients,
 )  # fmt: skip
-from .rule import Rule
+from .rule import Rule, descent
 from .touched import without_sparse
 
 __all__ = ["SGD"]
@@ -21,8 +21,7 @@ __all__ = ["SGD"]
 @functools.cache
 def _rule(maximize, decays, first, momentum, nesterov):
     def gradient(param, grad, weight_decay):
-        grad = -grad if maximize else grad
-        return grad + weight_decay * param if decays else grad
+        return descent(param, grad, maximize, weight_decay if decays else None)
 
     def sgd(param, grad, *, lr, weight_decay):
         return param - lr * gradient(param, grad, weight_decay)

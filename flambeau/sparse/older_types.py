@@ -4,16 +4,10 @@ from .. import _core, types
 from ..ops.sparse.construct import empty, sparse_coo_tensor
 from ..ops.sparse.frame import COO
 
+# By the names that their types have: Float of FloatTensor.
 _DTYPES = {
-    "Float": _core.float32,
-    "Double": _core.float64,
-    "Half": _core.float16,
-    "BFloat16": _core.bfloat16,
-    "Long": _core.int64,
-    "Int": _core.int32,
-    "Short": _core.int16,
-    "Char": _core.int8,
-    "Byte": _core.uint8,
+    getattr(_core, name)._type_name: getattr(_core, name)
+    for name in "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8".split()
 }
 
 

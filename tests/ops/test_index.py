@@ -275,3 +275,16 @@ def test_index_copy_takes_numbers_for_vectors_of_one(target, at, source):
     assert x.index_copy_(0, index, value).item() == 3 and x.shape == target
     x.sum().backward()
     assert value.grad.item() == 1 and value.grad.shape == source
+
+
+def test_a_mask_of_all_elements_takes_them_and_gives_its_gradient_back():
+    from flambeau.autograd import gradcheck, gradgradcheck
+
+    x = fl.arange(6.0, dtype=fl.float64).reshape(2, 3).requires_grad_()
+    mask = x.detach() % 2 == 0
+    taken = x[mask]
+    assert taken.tolist() == [0.0, 2.0, 4.0] and taken.grad_fn.name() == "IndexBackward0"
+    (taken * fl.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert x.grad.tolist() == [[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]]
+    assert gradcheck(lambda x: x[mask] ** 2, (x,)) and gradgradcheck(lambda x: x[mask] ** 2, (x,))
+    assert x[x.detach() > 9].shape == (0,)

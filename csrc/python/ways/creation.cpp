@@ -142,6 +142,24 @@ TensorRef ones_of(Called op, Rest size, Tensor* out, const Options& o) {
   return filled(empty_of(op, size, out, o, Format::unsaid), 1);
 }
 
+/// A call of sizes by position alone, as most are: options are asked for by name.
+template <auto of>
+PyObject* py_sized(const Call& call) {
+  if (call.names) return call_bound_function<of>(call);
+  const Called op{call.function()};
+  const Rest size{call.n ? call.args : nullptr, call.n, false};
+  if constexpr (std::is_invocable_v<decltype(of), Called, Rest, Tensor*, Options, Format>)
+    return of(op, size, nullptr, Options(), Format::unsaid).release_py();
+  else
+    return of(op, size, nullptr, Options()).release_py();
+}
+template <auto of>
+consteval NativeEntry sized(const char* name, const char* signature, const char* doc) {
+  NativeEntry entry = bind<of>(name, signature, doc);
+  entry.function = py_sized<of>;
+  return entry;
+}
+
 TensorRef full(Called op, PyObject* size, PyObject* value, Tensor* out, Options o) {
   refuse_layout(o, op);
   Object number = Object::borrow(value);
@@ -273,18 +291,19 @@ TensorRef make_subclass(Called op, PyObject* cls, Tensor& data, bool requires_gr
 }
 
 const NativeEntry entries[] = {
-    function(bind<empty_of>("empty",
-                            "*size, out=None, dtype=None, layout=None, device=None, "
-                            "requires_grad=False, pin_memory=False, names=None, memory_format=None",
-                            "An uninitialised tensor of the given sizes.")),
-    function(bind<zeros_of>("zeros",
+    function(
+        sized<empty_of>("empty",
+                        "*size, out=None, dtype=None, layout=None, device=None, "
+                        "requires_grad=False, pin_memory=False, names=None, memory_format=None",
+                        "An uninitialised tensor of the given sizes.")),
+    function(sized<zeros_of>("zeros",
+                             "*size, out=None, dtype=None, layout=None, device=None, "
+                             "requires_grad=False, pin_memory=False, names=None",
+                             "A tensor of zeros of the given sizes.")),
+    function(sized<ones_of>("ones",
                             "*size, out=None, dtype=None, layout=None, device=None, "
                             "requires_grad=False, pin_memory=False, names=None",
-                            "A tensor of zeros of the given sizes.")),
-    function(bind<ones_of>("ones",
-                           "*size, out=None, dtype=None, layout=None, device=None, "
-                           "requires_grad=False, pin_memory=False, names=None",
-                           "A tensor of ones of the given sizes.")),
+                            "A tensor of ones of the given sizes.")),
     function(bind<full>("full",
                         "size, fill_value, *, out=None, dtype=None, layout=None, device=None, "
                         "requires_grad=False, pin_memory=False, names=None",

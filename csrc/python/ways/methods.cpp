@@ -125,6 +125,22 @@ TensorRef to(Called op, Tensor& t, Rest wished, PyObject* dtype, PyObject* devic
   return out;
 }
 
+PyObject* py_to(const Call& call) {
+  if (call.names || call.n == 0 || !is_tensor(call.args[0])) return call_bound_function<to>(call);
+  return to({"to"}, *as_tensor(call.args[0]), {call.args + 1, call.n - 1, false}, Py_None, Py_None,
+            Py_None, {false}, {false}, Format::unsaid)
+      .release_py();
+}
+consteval NativeEntry to_entry() {
+  NativeEntry entry =
+      bind<to>("to",
+               "input, *args, dtype=None, device=None, other=None, non_blocking=False, copy=False, "
+               "memory_format=None",
+               "The tensor with another dtype or device; itself if nothing changes.", Mixing::all);
+  entry.function = py_to;
+  return entry;
+}
+
 const NativeEntry entries[] = {
     fact(method(bind<size_of>("size", "input, dim=None -> tuple | int",
                               "The sizes, or the size of one dimension."))),
@@ -155,11 +171,7 @@ const NativeEntry entries[] = {
     method(bind<in_order>("contiguous", "input, memory_format=None",
                           "The tensor itself if contiguous, else a copy that is.")),
     both(bind<clone_of>("clone", "input, *, memory_format=None", "A copy, part of the graph.")),
-    method(bind<to>("to",
-                    "input, *args, dtype=None, device=None, other=None, non_blocking=False, "
-                    "copy=False, memory_format=None",
-                    "The tensor with another dtype or device; itself if nothing changes.",
-                    Mixing::all)),
+    method(to_entry()),
     method(bind<[](Tensor& t, PyObject* source, Flag) -> Tensor& { return copy_from(t, source); }>(
         "copy_", "input, src, non_blocking=False",
         "Copies src into the tensor, broadcast and converted.", Mixing::all)),

@@ -31,15 +31,40 @@ std::vector<TensorRef> split_by(Called op, Tensor& t, PyObject* sizes, int64_t d
                               : split(t, to_integers(sizes, op), dim);
 }
 
+/// f(input, *sizes): of ints by position, as nearly all calls are, without the parser, which costs
+/// a tenth of a view.
+template <auto plain, auto general>
+PyObject* call_of_sizes(const Call& call) {
+  if (call.names || call.n < 2 || !is_tensor(call.args[0]))
+    return call_bound_function<general>(call);
+  Dims sizes;
+  for (Py_ssize_t i = 1; i < call.n; ++i) {
+    if (!PyLong_CheckExact(call.args[i])) return call_bound_function<general>(call);
+    sizes.push(to_integer(call.args[i], call.function()));
+  }
+  return plain(*as_tensor(call.args[0]), sizes).release_py();
+}
+template <auto plain, auto general>
+consteval NativeEntry of_sizes(const char* name, const char* signature, const char* doc) {
+  NativeEntry entry = bind<general>(name, signature, doc);
+  entry.function = call_of_sizes<plain, general>;
+  return entry;
+}
+template <auto fn>
+TensorRef with_sizes(Tensor& t, const RestDims& sizes) {
+  return fn(t, sizes);
+}
+
 const NativeEntry entries[] = {
-    method(bind<view_of>("view", "input, *size, dtype=None",
-                         "The same memory with other sizes, or seen as another dtype.")),
-    both(bind<[](Tensor& t, const RestDims& shape) { return reshape(t, shape); }>(
+    method(of_sizes<[](Tensor& t, const Dims& sizes) { return view(t, sizes); }, view_of>(
+        "view", "input, *size, dtype=None",
+        "The same memory with other sizes, or seen as another dtype.")),
+    both(of_sizes<reshape, with_sizes<reshape>>(
         "reshape", "input, *shape", "The same elements with other sizes; a view where possible.")),
-    method(bind<[](Tensor& t, const RestDims& size) { return expand(t, size); }>(
-        "expand", "input, *size", "A view with dimensions of size 1 repeated.")),
-    both(bind<[](Tensor& t, const RestDims& dims) { return permute(t, dims); }>(
-        "permute", "input, *dims", "A view with the dimensions in another order.")),
+    method(of_sizes<expand, with_sizes<expand>>("expand", "input, *size",
+                                                "A view with dimensions of size 1 repeated.")),
+    both(of_sizes<permute, with_sizes<permute>>("permute", "input, *dims",
+                                                "A view with the dimensions in another order.")),
     both(
         bind<transpose>("transpose", "input, dim0, dim1", "A view with two dimensions exchanged.")),
     both(bind<transpose_matrix>(

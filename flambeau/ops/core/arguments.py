@@ -80,6 +80,19 @@ def sequence(first, rest):
     return (first, *rest)
 
 
+def tensors_in(value):
+    """The tensors in tuples, lists, the values of dicts, and slices, as deep as they go."""
+    if isinstance(value, _core.Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors_in(item)
+    elif isinstance(value, dict):
+        yield from tensors_in(list(value.values()))
+    elif type(value) is slice:
+        yield from tensors_in((value.start, value.stop, value.step))
+
+
 def require_tensors(operator, **values):
     """Raise unless every value is a tensor; the keywords are the names of the arguments."""
     for name, value in values.items():

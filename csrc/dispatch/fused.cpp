@@ -1,0 +1,186 @@
+#include "dispatch/fused.h"
+
+#include <algorithm>
+
+#include "autograd/meta.h"
+#include "dispatch/basics.h"
+#include "dispatch/rows.h"
+
+namespace flambeau {
+
+namespace {
+
+Dims common_sizes(const Fusion& self, const FusedInputs& inputs) {
+  Dims sizes;
+  bool first = true;
+  for (int i = self.n_out; i < self.n; ++i) {
+    const Tensor* t = inputs.tensors[i];
+    if (!t) continue;
+    if (first)
+      sizes = sizes_of(*t);
+    else if (!(sizes_of(*t) == sizes))
+      sizes = broadcast_sizes(sizes, sizes_of(*t), "fused");
+    first = false;
+  }
+  return sizes;
+}
+
+/// Results of one kernel have one shape: where an output is made of smaller inputs than another,
+/// the operators would have given others.
+void check_outputs(const Fusion& self, const FusedInputs& inputs, const Dims& sizes) {
+  for (int k = 0; k < self.n_out && self.n_out > 1; ++k) {
+    Dims own;
+    for (int i = self.n_out; i < self.n; ++i)
+      if (inputs.tensors[i] && (self.reads[k] >> (i - self.n_out) & 1))
+        own = broadcast_sizes(own, sizes_of(*inputs.tensors[i]), "fused");
+    check(own == sizes || self.kinds[k] == 'x', [&] {
+      return message("fused: output ", k, " has shape ", to_string(own), ", others ",
+                     to_string(sizes), ".");
+    });
+  }
+}
+
+void* find_kernel(Fusion& self, uint64_t key, const char* modes) {
+  for (const Fusion::Kernel& k : self.kernels)
+    if (k.modes == key) return k.function;
+  Object address = Object::steal(PyObject_CallMethod(self.spec.get(), "compile", "s", modes));
+  if (!address) throw PythonError();
+  void* function = PyLong_AsVoidPtr(address.get());
+  if (!function) throw PythonError();
+  self.kernels.push_back({key, function});
+  return function;
+}
+
+MapKernel find_map(Fusion& self, const Mode* modes) {
+  char letters[max_operands + 1] = {};
+  uint64_t key = 0;
+  for (int i = 0; i < self.n; ++i) {
+    letters[i] = mode_letters[static_cast<int>(modes[i])];
+    key = key << 2 | static_cast<uint64_t>(modes[i]);
+  }
+  return reinterpret_cast<MapKernel>(find_kernel(self, key, letters));
+}
+
+/// All tensors contiguous and of one shape: no loop over dimensions.
+bool run_flat(Fusion& self, const FusedInputs& inputs, const Dims& sizes, TensorRef* outputs) {
+  for (int i = self.n_out; i < self.n; ++i) {
+    const Tensor* t = inputs.tensors[i];
+    if (t && (!t->contiguous || !(sizes_of(*t) == sizes))) return false;
+  }
+  Mode modes[max_operands];
+  char* data[max_operands];
+  int64_t strides[max_operands];
+  bool streamed = true;
+  for (int i = 0; i < self.n; ++i) {
+    modes[i] = Mode::contiguous;
+    strides[i] = itemsize(self.dtypes[i]);
+    if (i < self.n_out) {
+      outputs[i] = empty(sizes, self.dtypes[i], on_cpu);
+      data[i] = outputs[i]->as<char>();
+      streamed = streamed && outputs[i]->nbytes() >= streamed_bytes &&
+                 reinterpret_cast<uintptr_t>(data[i]) % 64 == 0;
+    } else if (inputs.tensors[i]) {
+      data[i] = inputs.tensors[i]->as<char>();
+    } else {
+      modes[i] = Mode::scalar;
+      data[i] = const_cast<char*>(inputs.numbers[i]);
+      strides[i] = 0;
+    }
+  }
+  if (outputs[0]->numel == 0) return true;
+  if (streamed) std::fill_n(modes, self.n_out, Mode::streamed);
+  run_elements(find_map(self, modes), outputs[0]->numel, data, strides, self.n,
+               streamed ? streamed_grain : grain);
+  return true;
+}
+
+/// As those of a pointwise operator's result.
+Dims result_strides(const Fusion& self, const FusedInputs& inputs, const Dims& sizes) {
+  const Tensor* tensors[max_operands];
+  int n = 0;
+  bool plain = true, alike = true;
+  for (int i = self.n_out; i < self.n; ++i) {
+    const Tensor* t = inputs.tensors[i];
+    if (!t) continue;
+    tensors[n++] = t;
+    plain = plain && t->contiguous;
+    alike = alike && sizes_of(*t) == sizes && strides_of(*t) == strides_of(*tensors[0]);
+  }
+  if (plain) return contiguous_strides(sizes);
+  if (alike && is_dense(*tensors[0])) return strides_of(*tensors[0]);
+  return dense_strides(tensors, n, sizes);
+}
+
+void run_map(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
+  Dims sizes = common_sizes(self, inputs);
+  if (run_flat(self, inputs, sizes, outputs)) return;
+  check_outputs(self, inputs, sizes);
+  Dims strides = result_strides(self, inputs, sizes);
+  Operand operands[max_operands];
+  for (int i = 0; i < self.n; ++i) {
+    operands[i].itemsize = itemsize(self.dtypes[i]);
+    if (i < self.n_out) {
+      outputs[i] = empty_strided(sizes, strides, self.dtypes[i], on_cpu);
+      operands[i].data = outputs[i]->data();
+      operands[i].strides = strides;
+    } else if (Tensor* t = inputs.tensors[i]) {
+      operands[i].data = t->data();
+      operands[i].strides = broadcast_strides(*t, sizes);
+    } else {
+      operands[i].data = inputs.numbers[i];
+      operands[i].strides.n = sizes.n;
+      std::fill_n(operands[i].strides.v, sizes.n, 0);
+    }
+  }
+  if (outputs[0]->numel == 0) return;
+  Loop loop(sizes, operands, self.n);
+  loop.run(find_map(self, loop.modes()));
+}
+
+/// Where rows of a tensor begin, and bytes from one to the next; a copy where they do not follow
+/// each other.
+void add_rows(FusedInputs& inputs, int i, bool wide, const Dims& sizes, RowOperands& operands) {
+  Tensor* t = inputs.tensors[i];
+  Dims shown = sizes;
+  if (!wide) shown[shown.n - 1] = 1;
+  int64_t width = wide ? sizes[sizes.n - 1] : 1;
+  bool shared = t->numel == width && (t->ndim == 0 || t->sizes[t->ndim - 1] == width);
+  if (!t->contiguous || !(shared || sizes_of(*t) == shown)) {
+    GradModeGuard off(false);
+    inputs.copies[i] = contiguous(*expand(*t, shown));
+    t = inputs.copies[i].get();
+    shared = false;
+  }
+  operands.add(t->data(), shared ? 0 : width * itemsize(t->dtype));
+}
+
+void run_row_kernel(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
+  Dims sizes = common_sizes(self, inputs), shown = sizes;
+  check(sizes.n > 0 && sizes.product() > 0,
+        [] { return message("fused: a row needs elements, and there are none."); });
+  check_outputs(self, inputs, sizes);
+  int64_t length = sizes[sizes.n - 1], n_rows = sizes.product() / length;
+  shown[shown.n - 1] = 1;
+  RowOperands operands;
+  for (int i = 0; i < self.n; ++i) {
+    bool wide = self.kinds[i] == 'v';
+    if (i < self.n_out) {
+      outputs[i] = empty(wide ? sizes : shown, self.dtypes[i], on_cpu);
+      operands.add(outputs[i]->data(), (wide ? length : 1) * itemsize(self.dtypes[i]));
+    } else if (inputs.tensors[i]) {
+      add_rows(inputs, i, wide, sizes, operands);
+    } else {
+      operands.add(inputs.numbers[i], 0);
+    }
+  }
+  run_rows(reinterpret_cast<RowsKernel>(find_kernel(self, 0, self.kinds)), operands, n_rows,
+           length);
+}
+
+}  // namespace
+
+void run_fused(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
+  self.rows ? run_row_kernel(self, inputs, outputs) : run_map(self, inputs, outputs);
+}
+
+}  // namespace flambeau

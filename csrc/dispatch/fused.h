@@ -1,0 +1,35 @@
+// Several operators as one kernel, a map or one of rows, run without history. Needs the GIL, which
+// long runs give up.
+#pragma once
+#include <vector>
+
+#include "dispatch/iterate.h"
+
+namespace flambeau {
+
+/// What flambeau/compiled made of them, and the kernels that have been compiled of it so far.
+struct Fusion {
+  Object spec;           // compile(modes) gives a kernel's address
+  int n_out = 0, n = 0;  // outputs; all operands
+  bool rows = false;
+  DType dtypes[max_operands];    // outputs first; of a number the dtype in which it is handed over
+  char kinds[max_operands];      // of rows: v or x
+  uint32_t reads[max_operands];  // which inputs, a bit each, an output of several is made of
+  struct Kernel {
+    uint64_t modes;
+    void* function;
+  };
+  std::vector<Kernel> kernels;
+};
+
+/// What stands for one input: a tensor, or a number's bytes.
+struct FusedInputs {
+  Tensor* tensors[max_operands];
+  TensorRef copies[max_operands];
+  alignas(16) char numbers[max_operands][8];
+};
+
+/// Fills outputs[n_out] with new tensors, from inputs [n_out, n).
+void run_fused(Fusion& self, FusedInputs& inputs, TensorRef* outputs);
+
+}  // namespace flambeau
