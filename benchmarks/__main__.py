@@ -4,13 +4,14 @@ import argparse
 import importlib
 import os
 import sys
+import time
 
 from . import harness
 
 NAMES = (
     "overhead", "recorded", "pointwise", "pointwise_all", "reduce", "declared", "fourier", "matmul", "conv", "pool", "lenet", "programs", "memory", "train", "processes",
     "distributed",
-    "profiler", "foreach", "distributions", "vmap", "files", "sparse", "nested", "export", "flex_attention", "vision",
+    "profiler", "foreach", "distributions", "vmap", "files", "sparse", "nested", "export", "flex_attention", "vision", "language",
     "first_use", "import_time", "install_size",
 )  # fmt: skip
 
@@ -20,7 +21,12 @@ def main():
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(NAMES))
     parser.add_argument("--only", help="rows with this text in their name")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()))
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="of one thread, not of the clock on the wall"
+    )
     args = parser.parse_args()
+    if args.cpu_time:
+        harness.clock, args.threads = time.process_time, 1
 
     missed = []
     for name in args.names or NAMES:

@@ -78,3 +78,13 @@ def test_pairs_of_one_s_own():
     with pytest.raises(TypeError, match="cannot compare int with Tensor"):
         _comparison.not_close_error_metas([1], [torch.ones(1)], **options)
     assert _comparison.default_tolerances(torch.float32, torch.ones(1).half()) == (1e-3, 1e-5)
+
+
+def test_sequences_of_any_kind_and_equal_bounds():
+    assert_close(b"abc", b"abc")
+    assert_close(range(3), [0, 1, 2])
+    with pytest.raises(AssertionError, match=r"item \[1\]"):
+        assert_close(b"abc", b"axc")
+    assert make_tensor(2, dtype=torch.float32, low=3, high=3).tolist() == [3, 3]
+    with pytest.raises(ValueError, match="low must be below high"):
+        make_tensor(2, dtype=torch.int64, low=3, high=3)

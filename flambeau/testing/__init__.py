@@ -102,12 +102,13 @@ def make_tensor(
     """
     if len(shape) == 1 and not isinstance(shape[0], int):
         shape = tuple(shape[0])
-    if low is not None and high is not None and low >= high:
+    inexact = dtype.is_floating_point or dtype.is_complex
+    if low is not None and high is not None and (low > high or (low == high and not inexact)):
         raise ValueError(f"make_tensor: low must be below high, but got {low} >= {high}.")
     sizes = (*shape[:-1], 2 * shape[-1]) if noncontiguous and shape else shape
     if dtype is flambeau.bool:
         result = flambeau.randint(0, 2, sizes).to(dtype)
-    elif dtype.is_floating_point or dtype.is_complex:
+    elif inexact:
         low, high = -9 if low is None else low, 9 if high is None else high
         wide = (
             flambeau.float64

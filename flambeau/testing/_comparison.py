@@ -6,6 +6,7 @@ derived from Pair that refuse inputs by UnsupportedInputs.
 
 import cmath
 import math
+from collections.abc import Sequence
 
 import flambeau
 
@@ -259,13 +260,16 @@ PAIR_TYPES = (NonePair, BooleanPair, NumberPair, _Text, TensorLikePair)
 
 
 def originate_pairs(
-    actual, expected, *, pair_types=PAIR_TYPES, sequence_types=(list, tuple), mapping_types=None, id=(), **options
+    actual, expected, *, pair_types=PAIR_TYPES, sequence_types=Sequence, mapping_types=None, id=(), **options
 ):  # fmt: skip
     """The pairs in two sequences or mappings, or of two things, in order; options go to each pair.
 
     ErrorMeta: lengths or keys differ, or no kind of pair is for these inputs.
     """
-    sequences = isinstance(actual, sequence_types) and isinstance(expected, sequence_types)
+    sequences = all(
+        isinstance(side, sequence_types) and not isinstance(side, str)
+        for side in (actual, expected)
+    )
     if sequences and len(actual) != len(expected):
         raise ErrorMeta(
             AssertionError,

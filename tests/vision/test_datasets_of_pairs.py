@@ -240,8 +240,9 @@ def test_png_of_16_bits_in_colour(tmp_path):
     assert str(image.dtype) == "torch.uint16" and np.array_equal(image.numpy(), np.stack(planes))
     with_alpha = io.decode_png(io.read_file(tmp_path / "a.png"), "RGB_ALPHA").numpy()
     assert np.array_equal(with_alpha[:3], np.stack(planes)) and (with_alpha[3] == 2**16 - 1).all()
-    with pytest.raises(NotImplementedError, match="not read to GRAY"):
-        io.decode_image(tmp_path / "a.png", "GRAY")
+    grey = io.decode_image(tmp_path / "a.png", "GRAY_ALPHA").numpy()
+    light = 0.2989 * planes[0] + 0.587 * planes[1] + 0.1141 * planes[2]
+    assert np.abs(grey[0] - light).max() <= 1 and (grey[1] == 2**16 - 1).all()
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
     with pytest.raises(RuntimeError, match="damaged"):
         io.decode_image(tmp_path / "b.png")

@@ -188,7 +188,7 @@ def test_anchors_lie_about_their_places():
     assert boxes.shape == (12, 4)
     assert boxes[:2].tolist() == [[-11, -6, 11, 6], [-8, -8, 8, 8]]
     assert boxes[-1].tolist() == [24, 8, 40, 24]
-    with pytest.raises(ValueError, match="2 levels of features, but sizes of 1"):
+    with pytest.raises(AssertionError, match="2 levels of features, but sizes of 1"):
         made(ImageList(torch.zeros(1, 3, 32, 48), [(32, 48)]), [torch.zeros(1, 1, 2, 3)] * 2)
 
 
@@ -272,3 +272,13 @@ def test_old_keys_of_heads_become_today_s():
     masks.load_state_dict(
         {f"mask_fcn{int(k[0]) + 1}.{k.split('.')[-1]}": v for k, v in masks.state_dict().items()}
     )
+
+
+def test_backbones_by_their_old_arguments():
+    from flambeau.vision.models.detection.backbone_utils import resnet_fpn_backbone
+
+    with pytest.warns(UserWarning, match="by position is torchvision's old way"):
+        body = resnet_fpn_backbone("resnet18", weights=None)
+    assert body.out_channels == 256
+    with pytest.warns(UserWarning, match="write weights=None"):
+        resnet_fpn_backbone(backbone_name="resnet18", pretrained=False)

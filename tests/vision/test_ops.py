@@ -339,8 +339,8 @@ def test_masks_become_boxes():
     masks[1, 5, 6] = True
     assert ops.masks_to_boxes(masks).tolist() == [[2, 1, 5, 3], [6, 5, 6, 5]]
     assert ops.masks_to_boxes(torch.zeros(0, 6, 7)).shape == (0, 4)
-    with pytest.raises(RuntimeError, match="mask 0 is empty"):
-        ops.masks_to_boxes(torch.zeros(1, 6, 7))
+    masks[0] = False
+    assert ops.masks_to_boxes(masks).tolist() == [[0, 0, 0, 0], [6, 5, 6, 5]]
 
 
 @pytest.mark.parametrize(
@@ -532,3 +532,20 @@ def test_torchvision_s_compiled_operators():
     )
     with pytest.raises(RuntimeError, match="groups is 2, but weight"):
         compiled.deform_conv2d(x, *args, 2, 1, False)
+
+
+def test_parameters_of_norms_apart():
+    from flambeau.vision.ops._utils import check_roi_boxes_shape, split_normalization_params
+
+    model = torch.nn.Sequential(
+        torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 1)
+    )
+    model[2].bias.requires_grad_(False)
+    norms, others = split_normalization_params(model)
+    assert [p is q for p, q in zip(norms, model[1].parameters())] == [True, True]
+    assert len(others) == 3
+    assert len(split_normalization_params(model, [torch.nn.Linear])[0]) == 3
+    with pytest.raises(ValueError, match="they must be classes of layers"):
+        split_normalization_params(model, [3])
+    with pytest.raises(AssertionError, match=r"they must be \(K, 5\)"):
+        check_roi_boxes_shape(torch.zeros(2, 4))

@@ -394,3 +394,59 @@ def test_parallelograms_become_rectangles():
 
     expected = torch.tensor([[0.0, 0, 4, 0, 4, 2, 0, 2]])
     torch.testing.assert_close(straightened(corners), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make, kind, text",
+    [
+        (lambda: v2.RandomCrop(4, padding=[0.5, 0.5]), ValueError, "padding is .0.5, 0.5."),
+        (lambda: v2.RandomCrop(4, padding=1, padding_mode="wrap"), ValueError, "'wrap'"),
+        (lambda: v2.Pad([1, 2, 3]), ValueError, "1, 2 or 4 of them"),
+        (lambda: v2.RandomAffine(0, center=0), TypeError, "center is 0"),
+        (lambda: v2.RandomAffine(0, translate=[0]), ValueError, "translate is"),
+        (lambda: v2.RandomRotation(0, center=[0, 0, 0]), ValueError, "center is"),
+        (lambda: v2.Resize(object()), ValueError, "size is <object"),
+        (lambda: v2.RandomOrder([]), ValueError, "there are no transforms"),
+        (lambda: F.elastic(torch.zeros(3, 4, 4), None), TypeError, "displacement is NoneType"),
+        (lambda: F.elastic(boxes(), torch.zeros(2)), ValueError, r"displacement is \(2,\)"),
+    ],
+)
+def test_arguments_that_mean_nothing(make, kind, text):
+    with pytest.raises(kind, match=text):
+        make()
+
+
+def test_what_does_nothing_warns():
+    with pytest.warns(UserWarning, match="a plain tensor beside an image"):
+        v2.ToDtype({torch.Tensor: torch.float32, tv_tensors.Image: torch.float32})
+    with pytest.warns(UserWarning, match="so scale does nothing"):
+        v2.ToDtype({"others": None}, scale=True)(torch.zeros(3, 4, 4))
+    with pytest.warns(UserWarning, match="Mask stay as they are"):
+        v2.RandomErasing(1.0)(torch.ones(3, 9, 9), tv_tensors.Mask(torch.ones(9, 9)))
+
+
+def test_batches_are_mixed_as_a_list_with_labels_of_classes():
+    images = torch.rand(4, 3, 8, 8)
+    labels = torch.eye(4, dtype=torch.int64)
+    for mixed in (v2.MixUp(num_classes=4), v2.CutMix(num_classes=4)):
+        _, found = mixed([images, labels])
+        assert torch.allclose(found.sum(1), torch.ones(4))
+        with pytest.raises(ValueError, match=r"must be \(N, 4\)"):
+            mixed([images, labels[:, :3]])
+
+
+def test_channels_beside_each_other_stay_so():
+    image = torch.rand(9, 8, 3).permute(2, 0, 1)
+    for mode in ("nearest", "bilinear"):
+        assert F.resize(image, [5, 6], F.InterpolationMode(mode)).stride() == (1, 18, 3)
+    assert F.resize(image.contiguous(), [5, 6]).is_contiguous()
+    assert F.rotate_mask(torch.zeros(0, 9, 8), 30).shape == (0, 9, 8)
+
+
+def test_crop_draws_where_there_is_a_choice():
+    crop = v2.RandomCrop((8, 4))
+    torch.manual_seed(0)
+    params = crop.make_params([torch.zeros(3, 8, 9)])
+    torch.manual_seed(0)
+    assert params["left"] == int(torch.randint(0, 6, ()))
+    assert params["top"] == 0 and params["needs_crop"] and not params["needs_pad"]

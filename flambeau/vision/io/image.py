@@ -7,7 +7,7 @@ import enum
 import io as _io
 import os
 
-from ... import Tensor, cat, frombuffer, full_like, stack, uint8
+from ... import Tensor, cat, float32, frombuffer, full_like, stack, uint8, uint16
 from . import _png16
 
 __all__ = [
@@ -23,7 +23,8 @@ class ImageReadMode(enum.Enum):
     GRAY = 1
     GRAY_ALPHA = 2
     RGB = 3
-    RGB_ALPHA = 4
+    RGBA = 4
+    RGB_ALPHA = RGBA
 
 
 _MODES = {
@@ -36,7 +37,6 @@ _MODES = {
 _UNFOLDED = {
     "1": "L",
     "P": "RGB",
-    "CMYK": "RGB",
     "YCbCr": "RGB",
     "HSV": "RGB",
     "LAB": "RGB",
@@ -69,8 +69,11 @@ def _mode(name, mode):
 
 def read_file(path):
     """The bytes of a file: uint8 (N,)."""
-    with open(os.path.expanduser(path), "rb") as file:
-        return _tensor(file.read())
+    try:
+        with open(os.path.expanduser(path), "rb") as file:
+            return _tensor(file.read())
+    except FileNotFoundError as error:
+        raise RuntimeError(f"read_file: {error}.") from error
 
 
 def write_file(filename, data):
@@ -113,7 +116,7 @@ def _decoded(name, input, mode, exif=False, formats=None):
         if fast is not None:
             return fast
     if _png16.is_wide(data):
-        return _in_channels(name, _png16.decode(name, data), mode)
+        return _in_channels(_png16.decode(name, data), mode)
     image_module = _pillow(name)
     from PIL import ImageOps, ImageSequence
 
@@ -129,26 +132,34 @@ def _decoded(name, input, mode, exif=False, formats=None):
         ) from error
 
 
-def _in_channels(name, image, mode):
-    """Channels of 16 bits, uint16 (C, H, W), in a mode: without the last, or with the brightest, if it is of alpha."""
-    wanted = {
-        ImageReadMode.UNCHANGED: len(image),
-        ImageReadMode.RGB: 3,
-        ImageReadMode.RGB_ALPHA: 4,
-    }.get(mode)
-    if wanted is None or len(image) == 2 and wanted != 2:
-        raise NotImplementedError(
-            f"{name}: a PNG of 16 bits in {len(image)} channels is not read to {mode.name}; take UNCHANGED."
-        )
-    if wanted > len(image):
-        return cat([image, full_like(image[:1], 2**16 - 1)])
-    return image[:wanted]
+def _in_channels(image, mode):
+    """Channels of 16 bits, uint16 (C, H, W), in a mode. Grey: ITU-R BT.601, as of 8 bits; alpha is full without one."""
+    if mode == ImageReadMode.UNCHANGED:
+        return image
+    color, alpha = (image[:-1], image[-1:]) if len(image) in (2, 4) else (image, None)
+    if mode in (ImageReadMode.GRAY, ImageReadMode.GRAY_ALPHA) and len(color) == 3:
+        red, green, blue = color.to(float32)
+        grey = (0.2989 * red + 0.587 * green + 0.1141 * blue).round()[None]
+        color = grey.clamp(max=2**16 - 1).to(uint16)
+    elif mode in (ImageReadMode.RGB, ImageReadMode.RGBA) and len(color) == 1:
+        color = cat([color] * 3)
+    if mode in (ImageReadMode.GRAY, ImageReadMode.RGB):
+        return color
+    return cat([color, full_like(color[:1], 2**16 - 1) if alpha is None else alpha])
 
 
 def _planes(image, mode):
+    import numpy
+
+    from ... import from_numpy
     from ..transforms._conversions import pil_to_tensor
 
     wanted = _MODES.get(mode)
+    if wanted is None and image.format == "PNG" and image.mode == "P":
+        # Unchanged are the numbers of its colours.
+        return from_numpy(numpy.array(image))[None]
+    if wanted is None and image.mode == "CMYK":
+        return 255 - pil_to_tensor(image)  # ink, where Pillow has light
     if wanted is None:
         wanted = _UNFOLDED.get(image.mode, image.mode)
         if image.mode == "P" and "transparency" in image.info:
@@ -246,7 +257,7 @@ def encode_jpeg(input, quality=75):
 def encode_png(input, compression_level=6):
     """An image, uint8 (C, H, W), as the bytes of a PNG; compression_level: 0 to 9."""
     if not 0 <= compression_level <= 9:
-        raise ValueError(
+        raise RuntimeError(
             f"encode_png: compression_level is {compression_level}; it must lie in 0 to 9."
         )
     return _encoded("encode_png", input, "PNG", compress_level=compression_level)

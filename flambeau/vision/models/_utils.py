@@ -1,5 +1,8 @@
 """What several architectures share."""
 
+import functools
+import inspect
+import warnings
 from collections import OrderedDict
 
 from ... import nn
@@ -9,6 +12,57 @@ def _make_divisible(v, divisor, min_value=None):
     """v rounded to a multiple of divisor, at least min_value, and never below 0.9 v."""
     rounded = max(min_value or divisor, int(v + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * v else rounded
+
+
+def kwonly_to_pos_or_kw(fn):
+    """Decorator: arguments that are keywords alone may come by position, too, which warns."""
+    parameters = inspect.signature(fn).parameters.values()
+    keywords = [p.name for p in parameters if p.kind == p.KEYWORD_ONLY]
+    if not keywords:
+        raise TypeError(
+            f"kwonly_to_pos_or_kw: {fn.__name__} has no argument that is a keyword alone."
+        )
+    first = [p.name for p in parameters].index(keywords[0])
+
+    @functools.wraps(fn)
+    def call(*args, **kwargs):
+        given = dict(zip(keywords, args[first:]))
+        if given:
+            warnings.warn(
+                f"{fn.__name__}: {', '.join(given)} by position is torchvision's old way; write {next(iter(given))}=.",
+                stacklevel=2,
+            )
+        return fn(*args[:first], **given, **kwargs)
+
+    return call
+
+
+def handle_legacy_interface(**weights):
+    """Decorator: weights=("pretrained", value) lets a builder take its old argument pretrained=True for weights=value.
+
+    value may be a function of the arguments.
+    """
+
+    def decorate(fn):
+        @kwonly_to_pos_or_kw
+        @functools.wraps(fn)
+        def build(*args, **kwargs):
+            for name, (old, value) in weights.items():
+                if isinstance(kwargs.get(name), bool):
+                    kwargs[old] = kwargs.pop(name)
+                if old not in kwargs:
+                    continue
+                chosen = value(kwargs) if callable(value) and kwargs[old] else value
+                kwargs[name] = chosen if kwargs.pop(old) else None
+                warnings.warn(
+                    f"{fn.__name__}: {old}= is torchvision's old spelling; write {name}={kwargs[name]}.",
+                    stacklevel=3,
+                )
+            return fn(*args, **kwargs)
+
+        return build
+
+    return decorate
 
 
 def stage_indices(features):

@@ -26,6 +26,7 @@ __all__, __getattr__ = _lazy.contents(
         "roi_pool": "RoIPool roi_pool",
         "stochastic_depth": "StochasticDepth stochastic_depth",
     },
+    modules=("_utils",),
 )
 
 

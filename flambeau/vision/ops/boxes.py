@@ -327,7 +327,7 @@ def complete_box_iou(boxes1, boxes2, eps=1e-7):
 def masks_to_boxes(masks):
     """The smallest boxes around the elements of masks that are not 0: (N, H, W) to float32 (N, 4).
 
-    A box ends at the last of its pixels: its right is the column of that pixel. RuntimeError: an empty mask.
+    A box ends at the last of its pixels: its right is the column of that pixel. The box of an empty mask is 0.
 
     Example:
         >>> mask = torch.zeros(1, 5, 5); mask[0, 1:3, 2:5] = 1
@@ -344,8 +344,5 @@ def masks_to_boxes(masks):
         last = where(seen, place, zeros_like(place) - 1).amax(1)
         sides.append((where(seen, place, zeros_like(place) + seen.shape[1]).amin(1), last))
     (x1, x2), (y1, y2) = sides
-    if bool((x2 < 0).any()):
-        raise RuntimeError(
-            f"masks_to_boxes: mask {int(where(x2 < 0)[0][0])} is empty, so there is no box around it."
-        )
-    return stack((x1, y1, x2, y2), dim=1).to(float32)
+    found = stack((x1, y1, x2, y2), dim=1)
+    return where(x2[:, None] < 0, 0, found).to(float32)

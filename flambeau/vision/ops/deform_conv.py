@@ -7,6 +7,7 @@ arXiv:1811.11168.
 import math
 
 from ... import _core, empty, float32, float64, nn
+from ...fx import wrap
 from ...ops.core.declare import primitive
 from ...ops.windows import per_dim
 
@@ -30,6 +31,7 @@ def _(ctx, grad):
     return *_core._deform_columns_backward(grad, input, offset, mask, *ctx.options), None
 
 
+@wrap
 def deform_conv2d(
     input, offset, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), mask=None
 ):

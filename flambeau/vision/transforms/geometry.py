@@ -74,9 +74,13 @@ class Pad(Module):
 
     def __init__(self, padding, fill=0, padding_mode="constant"):
         super().__init__()
-        self.padding = padding
+        if not isinstance(padding, int | list | tuple):
+            raise TypeError(
+                f"Pad: padding is {padding!r}; it must be an int, or 1, 2 or 4 of them."
+            )
+        self.padding = check_padding("Pad", padding)
         self.fill = fill
-        self.padding_mode = padding_mode
+        self.padding_mode = check_padding_mode("Pad", padding_mode)
 
     def forward(self, img):
         return F.pad(img, self.padding, self.fill, self.padding_mode)
@@ -113,10 +117,10 @@ class RandomCrop(Module):
     def __init__(self, size, padding=None, pad_if_needed=False, fill=0, padding_mode="constant"):
         super().__init__()
         self.size = pair(size)
-        self.padding = padding
+        self.padding = check_padding("RandomCrop", padding)
         self.pad_if_needed = pad_if_needed
         self.fill = fill
-        self.padding_mode = padding_mode
+        self.padding_mode = check_padding_mode("RandomCrop", padding_mode)
 
     @staticmethod
     def get_params(img, output_size):
@@ -392,6 +396,26 @@ def random_displacement(size, alpha, sigma):
             field = gaussian_blur(field, [kernel, kernel], [deviation, deviation])
         fields.append(field * strength / side)
     return cat(fields, 1).permute(0, 2, 3, 1)
+
+
+def check_padding(name, padding):
+    """ValueError unless a padding is None, an int, or 1, 2 or 4 of them."""
+    several = isinstance(padding, list | tuple) and len(padding) in (1, 2, 4)
+    numbers = padding if several else [padding]
+    if padding is not None and not all(isinstance(number, int) for number in numbers):
+        raise ValueError(
+            f"{name}: padding is {padding!r}; it must be an int, or 1, 2 or 4 of them."
+        )
+    return padding
+
+
+def check_padding_mode(name, padding_mode):
+    """ValueError unless it is one of the four words."""
+    if padding_mode not in ("constant", "edge", "reflect", "symmetric"):
+        raise ValueError(
+            f"{name}: padding_mode is {padding_mode!r}; it must be 'constant', 'edge', 'reflect' or 'symmetric'."
+        )
+    return padding_mode
 
 
 def check_pair(name, what, value):

@@ -42,7 +42,7 @@ class AnchorGenerator(nn.Module):
     def grid_anchors(self, grid_sizes, strides):
         """For each level its anchors at all places, (H * W * A, 4)."""
         if not len(grid_sizes) == len(strides) == len(self.cell_anchors):
-            raise ValueError(
+            raise AssertionError(
                 f"AnchorGenerator: {len(grid_sizes)} levels of features, but sizes of {len(self.cell_anchors)}; there "
                 "must be as many."
             )

@@ -6,7 +6,8 @@ from .... import nn
 from ...ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
 from ...ops.misc import FrozenBatchNorm2d
 from .. import mobilenet, resnet
-from .._utils import IntermediateLayerGetter, stage_indices
+from .._api import get_model_weights
+from .._utils import IntermediateLayerGetter, handle_legacy_interface, stage_indices
 
 
 class BackboneWithFPN(nn.Module):
@@ -32,6 +33,12 @@ class BackboneWithFPN(nn.Module):
         return self.fpn(self.body(x))
 
 
+def _best(arguments):
+    """The first published weights of the backbone of a call."""
+    return next(iter(get_model_weights(arguments["backbone_name"])))
+
+
+@handle_legacy_interface(weights=("pretrained", _best))
 def resnet_fpn_backbone(
     *,
     backbone_name,
@@ -95,6 +102,7 @@ def _validate_trainable_layers(is_trained, trainable_backbone_layers, max_value,
     return chosen
 
 
+@handle_legacy_interface(weights=("pretrained", _best))
 def mobilenet_backbone(
     *,
     backbone_name,

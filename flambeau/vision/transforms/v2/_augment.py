@@ -1,6 +1,7 @@
 """Parts erased, images of a batch mixed, compression."""
 
 import math
+import warnings
 
 from .... import Tensor, empty, rand, randint, tensor
 from ....distributions import Beta
@@ -20,6 +21,13 @@ class RandomErasing(RandomApplied):
 
     def __init__(self, p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=0.0, inplace=False):
         super().__init__(p)
+        for what, given in (("scale", scale), ("ratio", ratio)):
+            if not isinstance(given, list | tuple):
+                raise TypeError(f"RandomErasing: {what} is {given!r}; it must be (low, high).")
+        if not isinstance(value, int | float | str | list | tuple):
+            raise TypeError(
+                f"RandomErasing: value is {value!r}; it must be a number, one for each channel, or 'random'."
+            )
         if isinstance(value, str) and value != "random":
             raise ValueError(f"RandomErasing: value is {value!r}; as a word it must be 'random'.")
         if not 0 <= scale[0] <= 1 or not 0 <= scale[1] <= 1:
@@ -33,24 +41,28 @@ class RandomErasing(RandomApplied):
         channels, height, width = query_chw(flat_inputs)
         found = random_rectangle(height, width, self.scale, self.ratio)
         if found is None:
-            return {"place": None}
-        top, left, h, w = found
+            return dict.fromkeys("ijhwv")
+        i, j, h, w = found
         if isinstance(self.value, str):
-            return {"place": (top, left, h, w), "values": empty([channels, h, w]).normal_()}
+            return {"i": i, "j": j, "h": h, "w": w, "v": empty([channels, h, w]).normal_()}
         value = [self.value] if isinstance(self.value, int | float) else list(self.value)
         if len(value) not in (1, channels):
             raise ValueError(
                 f"RandomErasing: value has {len(value)} numbers; it must have one, or one for each of the {channels} "
                 "channels."
             )
-        return {"place": (top, left, h, w), "values": tensor(value)[:, None, None]}
+        return {"i": i, "j": j, "h": h, "w": w, "v": tensor(value)[:, None, None]}
 
     def transform(self, inpt, params):
-        if params["place"] is None:
-            return inpt
         if isinstance(inpt, tv_tensors.BoundingBoxes | tv_tensors.Mask | tv_tensors.KeyPoints):
+            warnings.warn(
+                f"RandomErasing: erases images and videos alone; {type(inpt).__name__} stay as they are.",
+                stacklevel=2,
+            )
             return inpt
-        return self._call_kernel(F.erase, inpt, *params["place"], params["values"], self.inplace)
+        if params["v"] is None:
+            return inpt
+        return self._call_kernel(F.erase, inpt, **params, inplace=self.inplace)
 
 
 class _BaseMixUpCutMix(Transform):

@@ -38,10 +38,15 @@ class _AutoAugmentBase(Transform):
             )
         return flat, spec, places[0]
 
-    def _apply(self, image, name, magnitude):
+    def _apply_image_or_video_transform(self, image, transform_id, magnitude, interpolation, fill):
         white = bound(image) if isinstance(image, Tensor) else 255
-        fill = fill_for(self._fill, image)
-        return _policies.apply(F, image, name, magnitude, self.interpolation, fill, white)
+        fill = fill_for(fill, image)
+        return _policies.apply(F, image, transform_id, magnitude, interpolation, fill, white)
+
+    def _apply(self, image, name, magnitude):
+        return self._apply_image_or_video_transform(
+            image, name, magnitude, self.interpolation, self._fill
+        )
 
     def forward(self, *inputs):
         flat, spec, place = self._image(inputs)

@@ -181,14 +181,19 @@ class GaussianBlur(Transform):
     def __init__(self, kernel_size, sigma=(0.1, 2.0)):
         super().__init__()
         self.kernel_size = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
-        if any(size <= 0 or size % 2 == 0 for size in self.kernel_size):
+        if len(self.kernel_size) != 2 or any(n <= 0 or n % 2 == 0 for n in self.kernel_size):
             raise ValueError(
-                f"GaussianBlur: kernel_size is {kernel_size}; it must be odd and above 0."
+                f"GaussianBlur: kernel_size is {kernel_size}; it must be odd and above 0, one or two."
+            )
+        if not isinstance(sigma, int | float | list | tuple):
+            raise TypeError(
+                f"GaussianBlur: sigma is {sigma!r}; it must be a number or (low, high)."
             )
         self.sigma = (
             [float(sigma)] * 2 if isinstance(sigma, int | float) else [float(s) for s in sigma]
         )
-        if not 0 < self.sigma[0] <= self.sigma[1]:
+        self.sigma *= 2 if len(self.sigma) == 1 else 1
+        if len(self.sigma) != 2 or not 0 < self.sigma[0] <= self.sigma[1]:
             raise ValueError(f"GaussianBlur: sigma is {sigma}; it must be above 0, (low, high).")
 
     def make_params(self, flat_inputs):

@@ -2,8 +2,11 @@
 
 from .... import Tensor, rand, randint
 from ... import ops, tv_tensors
+from .._image import four_sides
 from ..geometry import (
     between,
+    check_padding,
+    check_padding_mode,
     check_pair,
     numbers_of_two,
     random_corners,
@@ -165,11 +168,9 @@ class Pad(_Filled):
 
     def __init__(self, padding, fill=0, padding_mode="constant"):
         super().__init__()
-        if not isinstance(padding, int) and len(padding) not in (1, 2, 4):
-            raise ValueError(f"Pad: padding is {padding}; it must be one number, or 2 or 4.")
-        self.padding = padding
+        self.padding = check_padding("Pad", padding)
         self._set_fill(fill)
-        self.padding_mode = padding_mode
+        self.padding_mode = check_padding_mode("Pad", padding_mode)
 
     def transform(self, inpt, params):
         return self._call_kernel(
@@ -289,14 +290,12 @@ class RandomCrop(_Filled):
     def __init__(self, size, padding=None, pad_if_needed=False, fill=0, padding_mode="constant"):
         super().__init__()
         self.size = pair(size)
-        self.padding = padding
+        self.padding = check_padding("RandomCrop", padding)
         self.pad_if_needed = pad_if_needed
         self._set_fill(fill)
-        self.padding_mode = padding_mode
+        self.padding_mode = check_padding_mode("RandomCrop", padding_mode)
 
     def make_params(self, flat_inputs):
-        from .._image import four_sides
-
         have_height, have_width = query_size(flat_inputs)
         left, top, right, bottom = (
             four_sides(self.padding) if self.padding is not None else (0, 0, 0, 0)

@@ -82,7 +82,11 @@ def _gaussian_noise(image, mean=0.0, sigma=0.1, clip=True):
     return noisy.to(int).to(uint8)
 
 
-gaussian_noise = functional("gaussian_noise", _gaussian_noise)
+def _noise_of_pil(image, mean=0.0, sigma=0.1, clip=True):
+    raise ValueError("gaussian_noise: takes tensors, not images of Pillow. ToImage makes one.")
+
+
+gaussian_noise = functional("gaussian_noise", _gaussian_noise, pil=_noise_of_pil)
 
 
 def _jpeg(image, quality):
