@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/conv/depthwise.h"
+#include "kernels/conv/dilated.h"
 #include "kernels/conv/direct.h"
 #include "kernels/conv/loops.h"
 #include "kernels/conv/panels.h"
@@ -71,8 +72,10 @@ bool needs_exact_borders(const T* factors, int64_t n, int64_t uses) {
 template <class T>
 void correlate(const Correlation& c, const T* source, const T* weight, const T* bias, bool relu,
                T* target) {
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_same_v<T, float>) {
     if (winograd_fits(c) && correlate_winograd(c, source, weight, bias, relu, target)) return;
+    if (correlate_dilated(c, source, weight, bias, relu, target)) return;
+  }
   if (correlate_fits_panels(c)) return correlate_panels<T>(c, source, weight, bias, relu, target);
   correlate_direct<T>(c, source, weight, bias, relu, target);
 }
@@ -101,8 +104,10 @@ void outer(const Correlation& c, const T* grad, const T* source, T* grad_weight,
   };
   if (look(grad, sizes.output) || look(source, sizes.input))
     return outer_loops<T>(c, grad, source, grad_weight);
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_same_v<T, float>) {
     if (outer_winograd_fits(c) && outer_winograd(c, grad, source, grad_weight)) return;
+    if (outer_dilated(c, grad, source, grad_weight)) return;
+  }
   if (outer_fits_depthwise<T>(c)) return outer_depthwise<T>(c, grad, source, grad_weight);
   if (outer_fits_panels(c)) return outer_panels<T>(c, grad, source, grad_weight);
   outer_direct<T>(c, grad, source, grad_weight);
