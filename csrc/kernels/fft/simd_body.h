@@ -219,11 +219,78 @@ inline __attribute__((always_inline)) V every_other(V a, V b, std::integer_seque
   return __builtin_shufflevector(a, b, (first + 2 * I)...);
 }
 
+/// Rows of n numbers without gaps, n a power of 2 below `lanes`, fill n vectors. With the bits of a
+/// place read as (vector, lane), each step turns them one to the left: what was row (b bits) and
+/// number becomes number and row after b steps, and the other way round after the others.
+template <int n, class V>
+inline __attribute__((always_inline)) void turn_bits(V* v, int steps) {
+  constexpr auto order = std::make_integer_sequence<int, sizeof(V) / sizeof(v[0][0])>{};
+  FLAMBEAU_UNROLLED
+  for (int step = 0; step < steps; ++step) {
+    V next[n];
+    FLAMBEAU_UNROLLED
+    for (int i = 0; i < n / 2; ++i) {
+      next[2 * i] = low_interleaved(v[i], v[i + n / 2], order);
+      next[2 * i + 1] = high_interleaved(v[i], v[i + n / 2], order);
+    }
+    FLAMBEAU_UNROLLED
+    for (int i = 0; i < n; ++i) v[i] = next[i];
+  }
+}
+constexpr int bits_of(int n) { return n == 1 ? 0 : 1 + bits_of(n / 2); }
+
+template <class T, int n>
+void fourier_load_short_rows(const T* from, T scale, int64_t flip, T* to) {
+  constexpr int lanes = Vec<T>::lanes;
+  Lane<T> v[n];
+  FLAMBEAU_UNROLLED
+  for (int i = 0; i < n; ++i) v[i] = load(from + i * lanes) * splat(scale);
+  turn_bits<n>(v, bits_of(lanes));
+  FLAMBEAU_UNROLLED
+  for (int i = 0; i < n; ++i) store(to + (i ^ flip) * lanes, v[i]);
+}
+template <class T, int n>
+void fourier_store_short_rows(const T* from, int64_t flip, T* to) {
+  constexpr int lanes = Vec<T>::lanes;
+  Lane<T> v[n];
+  FLAMBEAU_UNROLLED
+  for (int i = 0; i < n; ++i) v[i] = load(from + (i ^ flip) * lanes);
+  turn_bits<n>(v, bits_of(n));
+  FLAMBEAU_UNROLLED
+  for (int i = 0; i < n; ++i) store(to + i * lanes, v[i]);
+}
+
+/// Calls body.operator()<n>() for a power of 2 from 2 to below `lanes`; false for others.
+template <class T, class Body>
+inline __attribute__((always_inline)) bool with_short_rows(int64_t n, Body&& body) {
+  constexpr int lanes = Vec<T>::lanes;
+  if constexpr (lanes > 2)
+    if (n == 2) return body.template operator()<2>(), true;
+  if constexpr (lanes > 4)
+    if (n == 4) return body.template operator()<4>(), true;
+  if constexpr (lanes > 8)
+    if (n == 8) return body.template operator()<8>(), true;
+  return false;
+}
+
 template <class T>
 void fourier_load_rows(const T* const* rows, int64_t n, T scale, bool swap, T* to) {
   constexpr int lanes = Vec<T>::lanes;
   const int64_t flip = swap;
   if (n < lanes) {
+    if (rows[lanes - 1] == rows[0] + (lanes - 1) * n && with_short_rows<T>(n, [&]<int known>() {
+          fourier_load_short_rows<T, known>(rows[0], scale, flip, to);
+        }))
+      return;
+    if constexpr (has_spans) {
+      const Span<T> span = span_of<T>(0, static_cast<int>(n));
+      Lane<T> v[lanes];
+      FLAMBEAU_UNROLLED
+      for (int l = 0; l < lanes; ++l) v[l] = load_span(rows[l], span) * splat(scale);
+      transpose<T>(v);
+      for (int64_t f = 0; f < n; ++f) store(to + (f ^ flip) * lanes, v[f]);
+      return;
+    }
     for (int64_t f = 0; f < n; ++f)
       for (int l = 0; l < lanes; ++l) to[(f ^ flip) * lanes + l] = rows[l][f] * scale;
     return;
@@ -245,6 +312,19 @@ void fourier_store_rows(const T* from, int64_t n, bool swap, T* const* rows, int
   constexpr int lanes = Vec<T>::lanes;
   const int64_t flip = swap;
   if (n < lanes) {
+    if (count == lanes && rows[lanes - 1] == rows[0] + (lanes - 1) * n &&
+        with_short_rows<T>(
+            n, [&]<int known>() { fourier_store_short_rows<T, known>(from, flip, rows[0]); }))
+      return;
+    if constexpr (has_spans) {
+      const Span<T> span = span_of<T>(0, static_cast<int>(n));
+      Lane<T> v[lanes];
+      for (int64_t f = 0; f < lanes; ++f)
+        v[f] = f < n ? load(from + (f ^ flip) * lanes) : Lane<T>{};
+      transpose<T>(v);
+      for (int l = 0; l < count; ++l) store_span(rows[l], v[l], span);
+      return;
+    }
     for (int l = 0; l < count; ++l)
       for (int64_t f = 0; f < n; ++f) rows[l][f] = from[(f ^ flip) * lanes + l];
     return;
