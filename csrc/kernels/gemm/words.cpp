@@ -320,7 +320,7 @@ class IntegerRows {
   void sum_products(int64_t k0, int64_t K, int64_t n0, int64_t N, const Bits* row,
                     Bits* sums) const {
     const Bits* b = b_ + k0 * b_row_ + n0 * b_column_;
-    if (b_row_ == 1 && b_column_ != 1)
+    if (b_row_ == 1 && (N == 1 || b_column_ != 1))
       loops().dots(N, K, row + k0, b, b_column_, sums);
     else
       loops().sum_of_rows(N, K, row + k0, b, b_row_, sums);
