@@ -282,6 +282,29 @@ def test_constant_borders(dtype, with_threads):
     assert empty.tolist() == [[4.0] * 3] * 2
 
 
+@pytest.mark.parametrize("n", [1, 8, 13, 16, 32, 50, 64, 300, 700])
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "complex64", "complex128", "float16"])
+def test_runs_are_copied_from_and_to_any_rows(n, dtype, with_threads):
+    x = numbers(7, 3, 40, n + 2, dtype="float32").to(getattr(torch, dtype))
+    array = x.numpy()
+    for view, want in (
+        (x[..., 1:-1], array[..., 1:-1]),
+        (x.transpose(0, 2)[..., :n], array.transpose(2, 1, 0, 3)[..., :n]),
+        (x[::2, :, ::3, :n], array[::2, :, ::3, :n]),
+        (x[:, :, :1, :n].expand(7, 3, 5, n), np.broadcast_to(array[:, :, :1, :n], (7, 3, 5, n))),
+    ):
+        np.testing.assert_array_equal(with_threads(lambda v=view: v.contiguous()), want)
+
+        def into(view=view):
+            target = torch.zeros(*view.shape[:-1], n + 1, dtype=view.dtype)
+            target[..., :n].copy_(view)
+            return target
+
+        got = with_threads(into)
+        np.testing.assert_array_equal(got[..., :n], want)
+        assert not got[..., n:].any()
+
+
 @pytest.mark.parametrize("n_bytes", [0, 1, 65, 1025, 700_001, 40_000_003])
 def test_copies_of_any_length_arrive_whole(n_bytes, with_threads):
     x = torch.from_numpy(np.random.default_rng(0).integers(0, 255, n_bytes + 3).astype("uint8"))

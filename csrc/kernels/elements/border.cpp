@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/elements/copy.h"
 #include "kernels/elements/walk.h"
 #include "runtime/threads.h"
 
@@ -33,22 +34,6 @@ void each_row(const Border& b, F&& fn) {
 
 }  // namespace
 
-namespace {
-
-/// Some hundred bytes, without the call that a copy of unknown length is.
-template <class Item>
-inline void copy_row(Item* __restrict to, const Item* __restrict from, int64_t n) {
-  constexpr int64_t lanes = 16 / sizeof(Item);
-  if (n < lanes || n > 64 * lanes) {
-    std::memcpy(to, from, n * sizeof(Item));
-    return;
-  }
-  for (int64_t i = 0; i + lanes <= n; i += lanes) std::memcpy(to + i, from + i, 16);
-  std::memcpy(to + n - lanes, from + n - lanes, 16);
-}
-
-}  // namespace
-
 void add_constant_border(const ConstantBorder& b, int64_t itemsize, const void* value,
                          const void* in, void* out) {
   with_item_type(itemsize, [&]<class Item>() {
@@ -72,7 +57,7 @@ void add_constant_border(const ConstantBorder& b, int64_t itemsize, const void* 
                           fill(to, b.before[1] * row);
                           for (int64_t j = 0; j < b.size[1]; ++j) {
                             fill(to, b.before[2]);
-                            copy_row(to, from, b.size[2]);
+                            copy_short(to, from, b.size[2]);
                             to += b.size[2];
                             from += b.size[2];
                             fill(to, b.after[2]);
@@ -95,7 +80,7 @@ void add_border(const Border& b, int64_t itemsize, const void* in, void* out) {
         const Item* x = static_cast<const Item*>(in) + from + from_row;
         Item* y = static_cast<Item*>(out) + to + to_row;
         for (int64_t k = 0; k < first; ++k) y[k] = x[source[k]];
-        if (length) copy_row(y + first, x + source[first], length);
+        if (length) copy_short(y + first, x + source[first], length);
         for (int64_t k = first + length; k < width; ++k) y[k] = x[source[k]];
       });
     });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/elements/walk.h"
 #include "runtime/cpu.h"
@@ -224,6 +225,30 @@ bool copy_turned(const Strided& out, const Strided& self) {
   with_item_type(itemsize(out.dtype), [&]<class Item>() {
     run_turned(static_cast<Item*>(out.data), static_cast<const Item*>(self.data), axes, row,
                column);
+  });
+  return true;
+}
+
+bool copy_runs(const Strided& out, const Strided& self) {
+  Axes axes(out, self);
+  if (axes.numel() == 0) return true;
+  const int64_t size = itemsize(out.dtype);
+  const Axis run = axes.take(axes.count() - 1);
+  const int64_t n_bytes = run.size * size;
+  if (run.to != 1 || run.from != 1 || n_bytes < 32 || n_bytes > 2048) return false;
+  parallel_ranges(axes.numel(), chunk_bytes / n_bytes, [&](int64_t begin, int64_t end) {
+    char* to = static_cast<char*>(out.data);
+    const char* from = static_cast<const char*>(self.data);
+    auto copy = [&](auto length) {
+      axes.each(begin, end,
+                [&](int64_t t, int64_t f) { copy_short(to + t * size, from + f * size, length); });
+    };
+    switch (n_bytes) {
+      case 64: return copy(std::integral_constant<int64_t, 64>());
+      case 128: return copy(std::integral_constant<int64_t, 128>());
+      case 256: return copy(std::integral_constant<int64_t, 256>());
+      default: return copy(n_bytes);
+    }
   });
   return true;
 }

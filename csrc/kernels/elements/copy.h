@@ -1,5 +1,7 @@
 // Copies of bytes: transposes, and runs that one core alone would not copy as fast as memory can.
 #pragma once
+#include <cstring>
+
 #include "tensor/strided.h"
 
 namespace flambeau {
@@ -8,6 +10,22 @@ namespace flambeau {
 /// lie side by side in one dim of self do so in another of out; elsewhere false, and nothing is
 /// done. Any thread, no GIL; large copies run in threads.
 bool copy_turned(const Strided& out, const Strided& self);
+
+/// The same where both sides have runs of some dozen to some thousand bytes, longer than a vector
+/// and too short for a call each.
+bool copy_runs(const Strided& out, const Strided& self);
+
+/// n items without the call that a copy of unknown length is; some hundred bytes at most.
+template <class Item>
+inline void copy_short(Item* __restrict to, const Item* __restrict from, int64_t n) {
+  constexpr int64_t lanes = 16 / sizeof(Item);
+  if (n < lanes) {
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i];
+    return;
+  }
+  for (int64_t i = 0; i + lanes <= n; i += lanes) std::memcpy(to + i, from + i, 16);
+  std::memcpy(to + n - lanes, from + n - lanes, 16);  // the rest, over what is there already
+}
 
 /// Rows side by side: of each of `rows` rows of out, parts.bytes bytes in turn from each part,
 /// whose own rows lie one behind another.
