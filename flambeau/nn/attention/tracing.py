@@ -7,9 +7,9 @@ PyTorch calls them, on places in batches (tiles.py).
 
 import flambeau
 
+from ...kernels.analysis import infer
 from ...kernels.expression import Expression, const, node
 from ...kernels.expression import input as symbol_input
-from ...kernels.schedules.map import infer
 from ...kernels.schedules.scores import BATCH, FIRST_LOAD, HEAD, KEY, QUERY, SCORE, Array, Load
 from ...ops.core.declare import METHODS, NAMESPACES
 from ...ops.core.declare import POINTWISE as _POINTWISE
