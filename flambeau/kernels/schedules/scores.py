@@ -22,6 +22,7 @@ from ..emit import Module, Value
 from ..expression import Expression, digest_text, is_const, topological
 from ..expression import input as symbol
 from ..function import Function, Variables
+from ..lower import lower
 from ..types import DTYPES
 
 SCORE, BATCH, HEAD, QUERY, KEY, FIRST_LOAD = range(6)
@@ -233,7 +234,7 @@ class _Schedule:
             ):
                 uniform[id(root)] = root
         nodes = list(uniform.values())
-        values = one.lower(nodes, inputs)
+        values = lower(one, nodes, inputs)
         return {
             id(n): Value(
                 v.dtype, wide.splat(v.name, DTYPES[v.dtype].register), weak=v.weak, half=v.half
@@ -254,7 +255,7 @@ class _Schedule:
             if any(n.op == "input" and inputs[n.attr] is None for n in topological([last])):
                 continue
             _, _, sizes, strides = self.memory[load.array]
-            first = one.convert(one.lower([last], inputs)[0], "int64").name
+            first = one.convert(lower(one, [last], inputs)[0], "int64").name
             reach = one.op("sub", "i64", self.fields["n_columns"], "1")
             end = one.op("add" if step == 1 else "sub", "i64", first, reach)
             inside = [one.cmp("ult", "i64", place, sizes[-1]) for place in (first, end)]
@@ -301,7 +302,7 @@ class _Schedule:
             else:
                 places[j] = self._offset(wide, load, inputs, active, known)
                 inputs[FIRST_LOAD + j] = self._loaded(wide, load.array, places[j])
-        results = [wide.convert(v, dtype) for v in wide.lower(self.roots, inputs, known)]
+        results = [wide.convert(v, dtype) for v in lower(wide, self.roots, inputs, known)]
         if self.slope:
             # Where the gradient is 0 (masked, or far below the largest) 0 times infinity shall be no NaN.
             register = DTYPES[dtype].register
@@ -363,7 +364,7 @@ class _Schedule:
         total = block.imm(0, "i64")
         if not load.places:
             return total
-        places = block.lower(list(load.places), inputs, known)
+        places = lower(block, list(load.places), inputs, known)
         _, _, sizes, strides = self.memory[load.array]
         for place, size, stride in zip(places, sizes, strides):
             i = block.convert(place, "int64").name
