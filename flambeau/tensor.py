@@ -124,10 +124,10 @@ def cpu(self, memory_format=types.preserve_format):
 
 
 def cuda(self, device=None, non_blocking=False, memory_format=types.preserve_format):
-    """The tensor on a CUDA device. Raises RuntimeError where there is none."""
+    """The tensor on a CUDA device, the current one by default. Raises RuntimeError where there is none."""
     from .cuda import move
 
-    return move(self, device)
+    return move(self, device, non_blocking, memory_format)
 
 
 def as_subclass(self, cls):

@@ -56,13 +56,17 @@ class NoSuchDevice(AssertionError, NotImplementedError):
     """There is no such device here. PyTorch raises an AssertionError for CUDA, others a RuntimeError."""
 
 
+def no_cuda():
+    """Why there is no CUDA device, in a sentence; with the words that programs look for."""
+    return f"As if not compiled with CUDA enabled: {_core._cuda_state()[3]}"
+
+
 def missing_device(operator, device):
     """The error for a device that is not there, to be raised."""
-    why = "is not compiled with CUDA enabled and " if str(device).startswith("cuda") else ""
-    return NoSuchDevice(
-        f"{operator}: device '{device}' is not available: this build of flambeau {why}computes on the "
-        "CPU. Use 'cpu'."
-    )
+    why = "this build of flambeau computes on the CPU."
+    if str(device).startswith("cuda"):
+        why = f"{no_cuda()} Ask torch.cuda.is_available() first."
+    return NoSuchDevice(f"{operator}: device '{device}' is not available: {why} Use 'cpu'.")
 
 
 class Size(tuple):
@@ -359,4 +363,4 @@ for _class in (
     _class.__module__ = "flambeau"  # where programs know them
 
 cpu, meta = device("cpu"), device("meta")
-_core._set_types(Size, device, cpu, meta, OutOfMemoryError, DeviceError)
+_core._set_types(Size, device, cpu, meta, OutOfMemoryError, DeviceError, NoSuchDevice)

@@ -131,7 +131,8 @@ def test_imports_point_downwards(path):
         where = f"{path.relative_to(PACKAGE.parent)}:{line}"
         if top in NEVER:
             broken.append(f"{where}: flambeau never imports {top}.")
-        if top in LAZY and eager and path.name != "__main__.py":
+        simulated = "interpret/ptx" in path.as_posix()  # imported by the simulated driver alone
+        if top in LAZY and eager and path.name != "__main__.py" and not simulated:
             broken.append(
                 f"{where}: {top} is imported inside the function that needs it, "
                 "so that `import flambeau` stays quick."

@@ -10,6 +10,8 @@
 #include "dispatch/autocast.h"
 #include "dispatch/batched.h"
 #include "dispatch/bound.h"
+#include "dispatch/cuda_copy.h"
+#include "runtime/cuda.h"
 #include "dispatch/overlap.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/reduce.h"
@@ -116,6 +118,8 @@ void copy_bytes(Tensor& dst, Tensor& src) {
   });
   if (dst.numel == 0) return;
   if (dst.is_meta()) return;
+  if (dst.is_cuda() || src.is_cuda()) [[unlikely]]
+    return copy_with_device(dst, src);
   if (dst.dtype == src.dtype && dst.contiguous && src.contiguous && dst.numel == src.numel) {
     LongWork unlocked(dst.nbytes() > (1 << 18));
     if (dst.storage == src.storage)
@@ -161,7 +165,11 @@ void fill_number(Tensor& t, PyObject* number, const char* op, bool rounds) {
   bool zeros = !is_computed(t.dtype) && !is_quantized(t.dtype) && PyObject_Not(number) == 1;
   if (!zeros) store_number(number, t.dtype, bytes, op, rounds);
   if (t.numel == 0 || t.is_meta()) return;
-  if (t.contiguous) {
+  if (t.is_cuda() && t.contiguous &&
+      std::all_of(bytes, bytes + size, [&](char c) { return c == bytes[0]; })) [[unlikely]]
+    return cuda::fill(t.address(), t.device().index, static_cast<unsigned char>(bytes[0]),
+                      t.nbytes());
+  if (t.contiguous && t.on_cpu()) {
     if (std::all_of(bytes, bytes + size, [&](char c) { return c == bytes[0]; })) {
       LongWork unlocked(t.nbytes() > (1 << 18));
       fill_memory(t.data(), bytes[0], t.nbytes());
@@ -179,7 +187,7 @@ void fill_number(Tensor& t, PyObject* number, const char* op, bool rounds) {
   TensorRef place = raw_view(t, sizes, strides_of(t), t.offset);
   // The object is not asked again: another answer could be out of range.
   Object value = Object::steal(load_number(bytes, t.dtype));
-  if (place->numel == 1) {
+  if (place->numel == 1 && place->on_cpu()) {
     std::memcpy(place->data(), bytes, size);
     return;
   }

@@ -34,6 +34,10 @@ class Loop {
   const Mode* modes() const { return modes_; }
   void run(MapKernel kernel) const;
   int64_t numel() const { return numel_; }
+  int ndim() const { return ndim_; }
+  int64_t size(int d) const { return sizes_[d]; }
+  int64_t stride(int d, int operand) const { return strides_[d][operand]; }
+  char* data(int operand) const { return data_[operand]; }
 
  private:
   void run_rows(MapKernel kernel, int64_t first, int64_t last) const;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "dispatch/promotion.h"
+#include "runtime/cuda.h"
 #include "tensor/float8.h"
 
 namespace flambeau {
@@ -290,6 +291,11 @@ PyObject* number_of(const Tensor& t, const char* op) {
     return message(op, ": ", describe(t),
                    " is on the meta device, where tensors have sizes but no values.");
   });
+  if (t.is_cuda()) {
+    alignas(16) char bytes[16];
+    cuda::to_host(bytes, t.address(), t.device().index, itemsize(t.dtype), true);
+    return load_number(bytes, t.dtype);
+  }
   return load_number(t.data(), t.dtype);
 }
 

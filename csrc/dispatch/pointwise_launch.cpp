@@ -1,8 +1,11 @@
 #include "dispatch/pointwise_launch.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstring>
 
 #include "dispatch/basics.h"
+#include "dispatch/cuda_launch.h"
 #include "dispatch/promotion.h"
 #include "kernels/index/nonzero.h"
 #include "runtime/cpu.h"
@@ -115,7 +118,7 @@ void launch_nothing(Pointwise& record, Tensor* const* outputs, int n_out, const 
 bool run_flat(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* inputs, int n_in,
               DType compute, Scalars& scalars, DType* dtypes) {
   const Tensor& first = *outputs[0];
-  if (first.is_meta()) return false;
+  if (!first.on_cpu()) return false;
   Mode modes[max_operands];
   char* data[max_operands];
   int64_t strides[max_operands];
@@ -159,12 +162,75 @@ bool check_elements(const Pointwise& record, const Arg* args, int64_t numel, DTy
   return numel != 0;
 }
 
+/// The kernel on a GPU, over anything that is broadcast to `sizes`. Numbers, and tensors of no dims
+/// on the CPU, travel with the launch.
+void launch_on_device(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* args,
+                      int n_args, const Dims& sizes, DType compute) {
+  struct Slot {
+    alignas(16) uint64_t words[2];
+  };
+  Slot slots[max_operands] = {};
+  Operand operands[max_operands];
+  DType dtypes[max_operands];
+  Mode modes[max_operands];
+  bool values[max_operands] = {};
+  const int index = outputs[0]->device().index, n = n_out + n_args;
+  for (int k = 0; k < n; ++k) {
+    Tensor* t = k < n_out ? outputs[k] : args[k - n_out].tensor;
+    modes[k] = t ? Mode::contiguous : Mode::scalar;
+    values[k] = !t || t->on_cpu();
+    operands[k].data = nullptr;
+    if (values[k]) {
+      auto* bytes = reinterpret_cast<char*>(slots[k].words);
+      dtypes[k] =
+          t ? t->dtype : place_number(record, k - n_out, args[k - n_out].number, compute, bytes);
+      if (t) std::memcpy(bytes, t->data(), static_cast<size_t>(itemsize(t->dtype)));
+      operands[k].strides.n = sizes.n;
+      std::fill_n(operands[k].strides.v, sizes.n, 0);
+    } else {
+      dtypes[k] = t->dtype;
+      slots[k].words[0] = t->address();
+      operands[k].strides = k < n_out ? strides_of(*t) : broadcast_strides(*t, sizes);
+    }
+    operands[k].itemsize = itemsize(dtypes[k]);
+  }
+  MapKernel kernel = find_kernel(record, modes, dtypes, n_out, n, compute);
+  Loop loop(sizes, operands, n, record.uses_index);
+  if (loop.numel() == 0) return;
+  if (record.divisor >= 0 && !args[record.divisor].tensor && !is_floating(compute) &&
+      !is_complex(compute))
+    check_divisor(record, args);
+  char letters[24];
+  int ndim = loop.ndim();
+  bool flat = ndim == 1;
+  for (int k = 0; k < n; ++k) {
+    letters[k] = values[k] ? 'v' : mode_letters[static_cast<int>(loop.modes()[k])];
+    flat &= letters[k] != 'g';
+  }
+  std::snprintf(letters + n, sizeof(letters) - static_cast<size_t>(n), "%d", flat ? 0 : ndim);
+  int64_t numel = loop.numel();
+  std::vector<int64_t> dims;
+  for (int d = 0; d < ndim && !flat; ++d) {
+    dims.push_back(loop.size(d));
+    for (int k = 0; k < n; ++k) dims.push_back(loop.stride(d, k));
+  }
+  check((dims.size() + 2 * static_cast<size_t>(n) + 1) * 8 <= 4096, [&] {
+    return message(record.name, ": operands of ", ndim,
+                   " dims that can't be merged are too many for a launch. Make them contiguous.");
+  });
+  void* parameters[] = {&numel, slots, dims.data()};
+  constexpr unsigned threads = 256;
+  cuda::launch(cuda::kernel_of(reinterpret_cast<const void*>(kernel), letters, index), index,
+               {cuda::blocks_for(numel, threads, index), 1, threads, 0}, parameters,
+               record.name.c_str());
+}
+
 }  // namespace
 
 void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute) {
-  if (out.is_meta()) {
+  if (!out.on_cpu()) [[unlikely]] {
     Tensor* outputs[] = {&out};
-    return launch_nothing(record, outputs, 1, args, record.n_args, compute);
+    return launch(record, outputs, 1, args, record.n_args, sizes_of(out), compute);
   }
   Scalars scalars;
   DType dtypes[max_operands];
@@ -208,7 +274,10 @@ void launch_flat(Pointwise& record, Tensor& out, const Arg* args, DType compute)
 
 void launch(Pointwise& record, Tensor* const* outputs, int n_out, const Arg* args, int n_args,
             const Dims& sizes, DType compute) {
-  if (outputs[0]->is_meta()) return launch_nothing(record, outputs, n_out, args, n_args, compute);
+  if (!outputs[0]->on_cpu()) [[unlikely]]
+    return outputs[0]->is_meta()
+               ? launch_nothing(record, outputs, n_out, args, n_args, compute)
+               : launch_on_device(record, outputs, n_out, args, n_args, sizes, compute);
   Scalars scalars;
   Operand operands[max_operands];
   DType dtypes[max_operands];

@@ -1,24 +1,18 @@
 #include "dispatch/reduce.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/batched.h"
 #include "dispatch/bound.h"
+#include "dispatch/reduce_plan.h"
 #include "runtime/threads.h"
 
 namespace flambeau {
 
 namespace {
-
-constexpr int max_streams = 10;  // outputs and inputs of a reduction
-
-/// One dimension of the merged loop nest: its size and each stream's stride in bytes.
-struct Axis {
-  int64_t size;
-  int64_t strides[max_streams];
-};
 
 /// Merges neighbours that are one run for all streams; `axes` are outermost first.
 void merge(std::vector<Axis>& axes, int n) {
@@ -99,14 +93,6 @@ const std::vector<DType>& state_dtypes(Reduction& r, const std::vector<DType>& i
 bool is_tiny(int64_t count, int64_t outputs, DType input) {
   return count <= 8 && outputs >= 16 && itemsize(input) >= 4;
 }
-
-struct Plan {
-  std::vector<Axis> kept, reduced;  // outermost first
-  char mode;
-  int n_out, n;            // streams: outputs first
-  int n_params = 0;        // single values behind the inputs
-  int64_t outputs, count;  // how many results, of how many elements each
-};
 
 /// Calls body(ptrs) for each position of the kept axes but the innermost, in [first, last).
 template <class Body>
@@ -302,12 +288,21 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
   check(plan.n <= max_streams,
         [&] { return message("reduction: ", plan.n, " operands, at most ", max_streams, "."); });
   Dims out_strides = contiguous_strides(full_sizes);
-  char* base[max_streams];
+  char* base[max_streams] = {};
+  uint64_t addresses[max_streams];
   std::vector<DType> in_dtypes;
-  for (int s = 0; s < plan.n_out; ++s) base[s] = results[s]->as<char>();
-  for (size_t s = 0; s < inputs.size(); ++s) {
-    base[plan.n_out + s] = inputs[s]->as<char>();
-    in_dtypes.push_back(inputs[s]->dtype);
+  const bool here = model.on_cpu();
+  for (int s = 0; s < plan.n; ++s) {
+    Tensor* t = s < plan.n_out ? results[s].get()
+                : s - plan.n_out < static_cast<int>(inputs.size())
+                    ? inputs[static_cast<size_t>(s - plan.n_out)].get()
+                    : nullptr;
+    if (t && s >= plan.n_out) in_dtypes.push_back(t->dtype);
+    if (t && here) base[s] = t->as<char>();
+    if (!here)
+      addresses[s] = t ? t->address()
+                       : std::bit_cast<uint64_t>(
+                             parameters[static_cast<size_t>(s - plan.n_out) - inputs.size()]);
   }
   for (size_t s = 0; s < parameters.size(); ++s) {
     base[plan.n_out + inputs.size() + s] =
@@ -335,9 +330,20 @@ std::vector<TensorRef> run_reduction(Reduction& r, const std::vector<TensorRef>&
   if (plan.count == 0) plan.reduced = {Axis{0, {}}};
   merge(plan.kept, plan.n);
   merge(plan.reduced, plan.n);
-  if (plan.reduced.size() > 2) {
+  if (plan.reduced.size() > 2 || (!here && plan.kept.size() > 2)) {
     return run_reduction(r, with_reduced_innermost(inputs, is_reduced), dims, keepdim, out_dtypes,
                          parameters);
+  }
+  if (!here) {
+    reduce_on_device({plan, model.device().index, addresses,
+                      [&](char mode, const char* stage) {
+                        return find_kernel(r, in_dtypes, out_dtypes, mode, stage);
+                      },
+                      [&](const std::vector<DType>& states) {
+                        return find_kernel(r, in_dtypes, states, 'g', "partial");
+                      },
+                      [&] { return state_dtypes(r, in_dtypes, out_dtypes); }});
+    return results;
   }
   plan.mode = mode_of(plan, inputs, out_dtypes);
   bool split = plan.count >= least_split && plan.outputs <= 16;
@@ -377,7 +383,7 @@ const NodeKind sum_kind = {sum_backward, nothing, destroy_as<SumNode>};
 static bool reduce_short(Reduction& r, Tensor& t, const Dims& dims, bool keepdim,
                          const DType* out_dtypes, int n_results, const double* parameter,
                          TensorRef* results) {
-  if (!t.contiguous || t.numel == 0 || t.numel > chunk_elements || dims.n == 0 || t.is_meta())
+  if (!t.contiguous || t.numel == 0 || t.numel > chunk_elements || dims.n == 0 || !t.on_cpu())
     return false;
   int first = static_cast<int>(dims[0]), end = first + dims.n;
   for (int i = 1; i < dims.n; ++i)
@@ -430,6 +436,7 @@ bool none_has_exponent(const Tensor& t, Bits exponent) {
 
 bool all_finite(const Tensor& t) {
   if (t.is_meta()) return true;
+  if (t.is_cuda()) return all_finite(*to_device(const_cast<Tensor&>(t), on_cpu));
   switch (t.dtype) {
     case DType::float16: return none_has_exponent<uint16_t>(t, 0x7c00);
     case DType::bfloat16: return none_has_exponent<uint16_t>(t, 0x7f80);

@@ -6,6 +6,7 @@
 #include "dispatch/bound.h"
 #include "dispatch/kept_sizes.h"
 #include "dispatch/views.h"
+#include "runtime/cuda.h"
 
 namespace flambeau {
 
@@ -135,7 +136,10 @@ TensorRef region_embed(Tensor& part, const Region& region) {
     return out;
   }
   TensorRef out = empty_strided(region.base_sizes, region.base_strides, part.dtype);
-  if (!out->is_meta()) std::memset(out->data(), 0, out->storage->nbytes);
+  if (out->is_cuda())
+    cuda::fill(out->storage->address, out->device().index, 0, out->storage->nbytes);
+  else if (!out->is_meta())
+    std::memset(out->data(), 0, out->storage->nbytes);
   TensorRef hole = raw_view(*out, region.sizes, region.strides, region.offset);
   if (may_overlap_itself(region.sizes, region.strides))
     add_elements(*hole, part);

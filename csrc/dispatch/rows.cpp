@@ -1,11 +1,40 @@
 #include "dispatch/rows.h"
 
+#include <cstring>
+
+#include "dispatch/cuda_launch.h"
 #include "runtime/threads.h"
 
 namespace flambeau {
 
+/// A block of threads for each row.
+static void run_rows_on_device(RowsKernel kernel, const RowOperands& operands, int64_t n_rows,
+                               int64_t row_len) {
+  // Parameters: sizes, pointers (of a number its value), strides; see flambeau/kernels/gpu/rows.py.
+  int64_t sizes[] = {n_rows, row_len};
+  uint64_t pointers[max_operands] = {};
+  char letters[max_operands];
+  for (int k = 0; k < operands.n; ++k) {
+    letters[k] = operands.numbers[k] ? 'v' : 'p';
+    if (operands.numbers[k])
+      std::memcpy(&pointers[k], operands.ptrs[k], 8);
+    else
+      pointers[k] = reinterpret_cast<uint64_t>(operands.ptrs[k]);
+  }
+  void* parameters[] = {sizes, pointers, const_cast<int64_t*>(operands.strides)};
+  cuda::Shape shape;
+  shape.threads = 128;
+  shape.blocks = std::min<int64_t>(n_rows, 1 << 16);
+  cuda::Handle function =
+      cuda::kernel_of(reinterpret_cast<const void*>(kernel),
+                      {letters, static_cast<size_t>(operands.n)}, operands.device);
+  cuda::launch(function, operands.device, shape, parameters, "a kernel of rows");
+}
+
 void run_rows(RowsKernel kernel, const RowOperands& operands, int64_t n_rows, int64_t row_len) {
   if (n_rows <= 0) return;
+  if (operands.device >= 0) [[unlikely]]
+    return run_rows_on_device(kernel, operands, n_rows, row_len);
   int64_t per_chunk = std::max<int64_t>(1, grain / std::max<int64_t>(row_len, 1));
   LongWork unlocked(n_rows * row_len >= grain);
   if (n_rows <= per_chunk) {

@@ -10,9 +10,19 @@ struct RowOperands {
   char* ptrs[max_operands];
   int64_t strides[max_operands];
   int n = 0;
-  void add(void* data, int64_t stride) {
-    ptrs[n] = static_cast<char*>(data);
+  int device = -1;                  // the index of a GPU; -1: the CPU
+  bool numbers[max_operands] = {};  // single values that lie on the CPU wherever the rows do
+  void add(const Tensor& t, int64_t stride, int64_t byte_offset = 0) {
+    if (t.is_cuda()) device = t.device().index;
+    ptrs[n] = (t.is_cuda() ? reinterpret_cast<char*>(t.address()) : static_cast<char*>(t.data())) +
+              byte_offset;
     strides[n++] = stride;
+  }
+  /// A single value of at most 8 bytes for all rows.
+  void add_number(const void* value) {
+    numbers[n] = true;
+    ptrs[n] = static_cast<char*>(const_cast<void*>(value));
+    strides[n++] = 0;
   }
 };
 

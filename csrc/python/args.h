@@ -216,5 +216,6 @@ void initialize_numbers(PyObject* module);
 void initialize_reduction_ways(PyObject* module);
 void initialize_row_ways(PyObject* module);
 void initialize_loss_ways(PyObject* module);
+void initialize_cuda(PyObject* module);
 
 }  // namespace flambeau

@@ -42,5 +42,6 @@ NB_MODULE(_core, m) {
   initialize_reduction_ways(module);
   initialize_row_ways(module);
   initialize_loss_ways(module);
+  initialize_cuda(module);
   if (PyErr_Occurred()) throw nanobind::python_error();
 }

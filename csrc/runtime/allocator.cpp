@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/cuda.h"
 #include "tensor/error.h"
 #include "tensor/storage.h"
 
@@ -150,6 +151,13 @@ Storage* allocate_elsewhere(int64_t nbytes, Device device) {
   s->device = device;
   s->nbytes = nbytes;
   count_other_devices(1);
+  if (device.type != DeviceType::cuda) return s;
+  try {
+    cuda::allocate(*s, nbytes);
+  } catch (...) {
+    release(s);
+    throw;
+  }
   return s;
 }
 
@@ -175,6 +183,7 @@ static constexpr const char* second_block = "flambeau.block";
 
 int64_t most_bytes(const Storage* s) {
   if (s->device == on_meta) return INT64_MAX;
+  if (s->device.type == DeviceType::cuda) return s->nbytes;
   if (s->owner == nullptr) return s->capacity;
   if (!s->resizable) return s->nbytes;
   return static_cast<Storage*>(PyCapsule_GetPointer(s->owner, second_block))->capacity;
@@ -209,6 +218,13 @@ void resize_storage(Storage* s, int64_t nbytes) {
   check(s->resizable, [&] {
     return message("resize: this tensor's memory belongs to another object and cannot grow.");
   });
+  if (s->device.type == DeviceType::cuda) {
+    Storage* bigger = allocate_elsewhere(nbytes, s->device);
+    cuda::on_device(bigger->address, s->address, s->device.index, s->nbytes);
+    cuda::exchange_blocks(*s, *bigger);
+    release(bigger);
+    return;
+  }
   // The bytes move into a second block, which this header owns from now on.
   Storage* bigger = allocate_storage(nbytes);
   std::memcpy(bigger->data, s->data, s->nbytes);
@@ -230,6 +246,7 @@ void shrink_storage(Storage* s, int64_t nbytes) {
     return message("resize_: this storage's memory belongs to another object and stays as it is.");
   });
   s->nbytes = nbytes;
+  if (s->device.type == DeviceType::cuda) return;
   give_back_pages(static_cast<char*>(s->data) + nbytes,
                   static_cast<char*>(s->data) + most_bytes(s));
 }
@@ -238,6 +255,7 @@ void destroy_storage(Storage* s) {
   auto& c = cache();
   Py_CLEAR(s->owner);
   if (s->capacity == 0) {
+    if (s->block) cuda::release_block(*s);
     if (s->device != on_cpu) count_other_devices(-1);
     if (s->sparse) destroy_parts(s->sparse);
     delete s;

@@ -29,7 +29,9 @@ std::string name_of_call() {
 }
 
 std::string to_string(Device device) {
-  std::string text = device.type == DeviceType::meta ? "meta" : "cpu";
+  std::string text = device.type == DeviceType::meta   ? "meta"
+                     : device.type == DeviceType::cuda ? "cuda"
+                                                       : "cpu";
   return device.index < 0 ? text : text + ":" + std::to_string(device.index);
 }
 

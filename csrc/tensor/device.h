@@ -8,7 +8,8 @@ namespace flambeau {
 
 /// meta: nowhere. Its tensors have sizes, strides and a dtype but no bytes, and nothing is
 /// computed.
-enum class DeviceType : uint8_t { cpu, meta };
+/// cuda: in the memory of a GPU, which the CPU cannot reach.
+enum class DeviceType : uint8_t { cpu, meta, cuda };
 
 struct Device {
   DeviceType type = DeviceType::cpu;
@@ -17,7 +18,7 @@ struct Device {
 };
 inline constexpr Device on_cpu{DeviceType::cpu}, on_meta{DeviceType::meta};
 
-/// "cpu", "meta"
+/// "cpu", "meta", "cuda:0"
 std::string to_string(Device device);
 
 /// How many storages lie elsewhere than on the CPU, plus the threads whose default device is

@@ -29,6 +29,9 @@ struct DeviceError : Error {
 struct UncomputedDType : NotImplementedError {
   using NotImplementedError::NotImplementedError;
 };
+struct NoSuchDevice : NotImplementedError {
+  using NotImplementedError::NotImplementedError;
+};  // flambeau.types.NoSuchDevice, an AssertionError too
 struct OutOfMemoryError : Error {
   using Error::Error;
 };  // flambeau.OutOfMemoryError

@@ -9,7 +9,8 @@
 
 namespace flambeau {
 
-PyObject *out_of_memory_type = nullptr, *device_error_type = nullptr;
+PyObject *out_of_memory_type = nullptr, *device_error_type = nullptr,
+         *no_such_device_type = nullptr;
 
 static void set_out_of_memory(const char* text) noexcept {
   PyErr_SetString(out_of_memory_type ? out_of_memory_type : PyExc_MemoryError, text);
@@ -35,6 +36,9 @@ void translate_exception(const char* operator_name) noexcept {
     if (!operator_name) operator_name = "tensor";
     PyErr_Format(PyExc_NotImplementedError, "%s: %s", operator_name + (*operator_name == '_'),
                  e.what());
+  } catch (const NoSuchDevice& e) {
+    PyErr_SetString(no_such_device_type ? no_such_device_type : PyExc_NotImplementedError,
+                    e.what());
   } catch (const NotImplementedError& e) {
     PyErr_SetString(PyExc_NotImplementedError, e.what());
   } catch (const DeviceError& e) {

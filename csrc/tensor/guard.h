@@ -9,7 +9,7 @@
 namespace flambeau {
 
 /// The classes of flambeau/types.py, once it has handed them over.
-extern PyObject *out_of_memory_type, *device_error_type;
+extern PyObject *out_of_memory_type, *device_error_type, *no_such_device_type;
 
 /// Sets the Python error for the C++ exception being handled; operator_name goes before a text that
 /// lacks it.

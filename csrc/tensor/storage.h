@@ -31,6 +31,8 @@ struct Storage {
   bool lent = false;    // others hold its address: a block that it leaves is kept until its end
   bool shared = false;  // lives in memory that other processes map; see shared.h
   Device device;
+  uint64_t address = 0;    // in the memory of a GPU
+  void* block = nullptr;   // of its allocator
   SparseParts* sparse = nullptr;  // of a sparse tensor, which has no bytes of its own
   Storage *previous = nullptr, *following = nullptr;  // the list of large live blocks, for reports
 };

@@ -9,6 +9,7 @@ namespace flambeau {
 
 PyTypeObject* tensor_type = nullptr;
 DType default_dtype = DType::float32;
+constinit ClearElsewhere clear_elsewhere = nullptr;
 
 void refuse_uncomputed(DType dtype) {
   throw UncomputedDType(message(
@@ -37,7 +38,10 @@ std::string to_string(const Dims& dims) {
 
 std::string describe(const Tensor& t) { return message(name(t.dtype), " ", shape(t)); }
 
+constinit thread_local bool unreachable_on_device = false;
+
 void throw_unreachable(const Tensor& t) {
+  unreachable_on_device = t.is_cuda();
   if (t.batched)
     throw Error(message(
         "vmap: an operator without a rule wants the elements of ", describe(t),
@@ -260,7 +264,10 @@ TensorRef empty_like(const Tensor& t, DType dtype, Device device) {
 
 TensorRef zeros(const Dims& sizes, DType dtype) {
   TensorRef t = empty(sizes, dtype);
-  if (!t->is_meta()) std::memset(t->data(), 0, t->nbytes());
+  if (t->on_cpu())
+    std::memset(t->data(), 0, t->nbytes());
+  else if (t->is_cuda())
+    clear_elsewhere(*t);
   return t;
 }
 

@@ -15,6 +15,8 @@ struct Tensor;
 
 /// Raises NotImplementedError: the running operator wants elements that lie on another device.
 [[noreturn]] void throw_unreachable(const Tensor& t);
+/// Set when that was for a tensor on a GPU: the door may compute the call on the CPU then.
+extern constinit thread_local bool unreachable_on_device;
 
 inline constexpr int inline_ndim = 5;
 
@@ -40,6 +42,12 @@ struct Tensor {
   Device device() const { return storage->device; }
   /// Without bytes: what computes elements returns before it asks for any.
   bool is_meta() const { return storage->device.type == DeviceType::meta; }
+  bool is_cuda() const { return storage->device.type == DeviceType::cuda; }
+  bool on_cpu() const { return storage->device.type == DeviceType::cpu; }
+  /// Where the first element lies in the memory of a GPU.
+  uint64_t address() const {
+    return storage->address + static_cast<uint64_t>(offset * itemsize(dtype));
+  }
   /// The one gate to the bytes; raises where the CPU cannot reach them.
   void* data() const {
     if (!storage->data) [[unlikely]]
@@ -137,6 +145,9 @@ TensorRef empty_strided(const Dims& sizes, const Dims& strides, DType dtype, Dev
 TensorRef empty_like(const Tensor& t, DType dtype);
 TensorRef empty_like(const Tensor& t, DType dtype, Device device);
 TensorRef zeros(const Dims& sizes, DType dtype);
+/// Zeros into the memory of a contiguous tensor on a GPU: the floor above fills it in.
+using ClearElsewhere = void (*)(Tensor&);
+extern constinit ClearElsewhere clear_elsewhere;
 /// The same memory and layout, no autograd history; shares the version.
 TensorRef alias(const Tensor& t);
 /// Gives t this layout from its offset on, and its storage the bytes for it.

@@ -29,6 +29,7 @@ DAY_S = 86400
 
 _lock = threading.RLock()
 _addresses = {}
+_gpu_forms = {}  # address: (name, key, function that writes the GPU's form)
 _writes = 0
 
 
@@ -39,8 +40,16 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def compiled(name, signature, key, ir):
-    """The address of the kernel of `key`; `ir(target)` makes its LLVM IR if it is nowhere yet."""
+def gpu_form(address):
+    """(name, key, function of letters that writes LLVM IR) of what has been compiled for the CPU."""
+    return _gpu_forms[address]
+
+
+def compiled(name, signature, key, ir, gpu=None):
+    """The address of the kernel of `key`; `ir(target)` makes its LLVM IR if it is nowhere yet.
+
+    `gpu(letters)` writes the IR of its form for a GPU (see gpu/).
+    """
     target = cpu.host()
     digest = hashlib.blake2b(
         f"{fingerprint()}\n{target.name}\n{key}".encode(), digest_size=20
@@ -56,6 +65,8 @@ def compiled(name, signature, key, ir):
                 write(digest, blob)
                 source = "compiled"
             address = _addresses[digest] = elf.load(blob)
+            if gpu is not None:
+                _gpu_forms[address] = name, key, gpu
             if "kernels" in os.environ.get("FLAMBEAU_LOG", ""):
                 ms = (time.perf_counter() - start) * 1e3
                 print(
@@ -70,7 +81,7 @@ def fingerprint():
     """What compiled code depends on beside its key: the sources here (but the slow engine's), LLVM's version."""
     here = os.path.dirname(os.path.abspath(__file__))
     total = hashlib.blake2b(digest_size=16)
-    for room in ("", "maths", "schedules", "targets"):
+    for room in ("", "maths", "schedules", "targets", "gpu"):
         folder = os.path.join(here, room)
         for name in sorted(os.listdir(folder)):
             if name.endswith(".py"):

@@ -43,12 +43,17 @@ def check_options(name, layout=None, device=None, pin_memory=False, dtype=None):
     if pin_memory:
         if not isinstance(pin_memory, bool):
             raise TypeError(f"{name}: pin_memory must be a bool, not {type(pin_memory).__name__}.")
-        raise RuntimeError(f"{name}: pin_memory=True needs an accelerator, and there is none.")
+        if not _core._cuda_state()[0]:
+            raise RuntimeError(f"{name}: pin_memory=True needs an accelerator, and there is none.")
+        raise NotImplementedError(
+            f"{name}: takes no pin_memory=True. Call .pin_memory() on the result."
+        )
     if layout is not None and layout is not strided:
         raise NotImplementedError(f"{name}: layout={layout} is not available; tensors are strided.")
-    if device is not None and (
-        device if isinstance(device, Device) else Device(device)
-    ).type not in ("cpu", "meta"):
+    if device is None:
+        return
+    kind = (device if isinstance(device, Device) else Device(device)).type
+    if kind not in ("cpu", "meta") and not (kind == "cuda" and _core._cuda_state()[0]):
         raise missing_device(name, device)
 
 

@@ -8,7 +8,7 @@ from ..types import finfo, iinfo
 from .core import operators as fl
 from .core.declare import METHODS
 from .creation import count_of
-from .generator import default_generator
+from .generator import generator_for
 from .philox import BERNOULLI, INTEGERS, NORMAL, UNIFORM, WIDE_INTEGERS
 
 # -------------------------------------------------------------------------------------- filling in place
@@ -20,7 +20,7 @@ def _draw(tensor, maps, parameters, generator, compute=None):
         return tensor
     if tensor.is_meta:
         return tensor
-    state = (generator or default_generator)._next()
+    state = (generator or generator_for(tensor))._next()
     if isinstance(maps, dict):
         maps = maps[64 if tensor.dtype is _core.float64 else 32]
     if compute is None:

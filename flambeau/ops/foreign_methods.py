@@ -1,5 +1,6 @@
 """Methods of Tensor for devices, layouts and dtypes that are not here: they refuse, or answer as it is."""
 
+from .. import _core
 from ..refusals import refused
 from ..types import NoSuchDevice
 from .core.declare import METHODS, only_method, register
@@ -20,10 +21,23 @@ for _name in ("ipu", "mtia", "xpu"):
         error=NoSuchDevice,
     )
 
-METHODS["record_stream"] = refused(
+_no_stream = refused(
     "record_stream",
     "The tensor is on the CPU, whose memory waits for no stream. Leave the call out.",
 )
+
+
+@only_method("record_stream")
+def _(self, stream):
+    """Its memory is also used in another stream: it is not given to others before that is done.
+
+    Raises NotImplementedError for a tensor on the CPU.
+    """
+    if not self.is_cuda:
+        _no_stream(self, stream)
+    _core._cuda_record_stream(self, stream.cuda_stream)
+
+
 METHODS["to_mkldnn"] = refused(
     "to_mkldnn", "Tensors in oneDNN's own layout are not here. Compute with the tensor as it is."
 )

@@ -11,10 +11,12 @@ class Generator:
         from ..types import device as Device
 
         self.device = Device(device)
-        if self.device.type != "cpu":
-            raise NotImplementedError(
-                f"Generator(): device={device} is not available: this build computes on the CPU."
-            )
+        if self.device.type == "cuda" and self.device.index is None and _core._cuda_state()[0]:
+            self.device = Device("cuda", _core._cuda_current_device())
+        if self.device.type != "cpu" and not (
+            self.device.type == "cuda" and (self.device.index or 0) < _core._cuda_state()[0]
+        ):
+            raise NotImplementedError(f"Generator(): there is no device {device} here.")
         self._seed, self._calls = 67280421310721, 0
 
     def manual_seed(self, seed):
@@ -62,10 +64,11 @@ class Generator:
 
     def clone_state(self):
         """Another generator in the same state."""
-        return Generator().set_state(self.get_state())
+        return Generator(self.device).set_state(self.get_state())
 
     def __reduce__(self):
-        return _restore, (self._seed, self._calls)
+        where = () if self.device.type == "cpu" else (str(self.device),)
+        return _restore, (self._seed, self._calls, *where)
 
     def __repr__(self):
         return f"<flambeau.Generator device={self.device} seed={self._seed} calls={self._calls}>"
@@ -77,17 +80,33 @@ class Generator:
         return self._seed - 2**64 if self._seed >= 2**63 else self._seed, call
 
 
-def _restore(seed, calls):
-    generator = Generator()
+def _restore(seed, calls, device="cpu"):
+    generator = Generator(device)
     generator._seed, generator._calls = seed, calls
     return generator
 
 
 default_generator = Generator()
+_of_devices = {}  # the default generators of CUDA devices, made when first asked for
+
+
+def generator_of(index):
+    """The default generator of a CUDA device: it begins with the seed that manual_seed() was last given."""
+    if index not in _of_devices:
+        _of_devices[index] = Generator(f"cuda:{index}")
+        _of_devices[index].manual_seed(default_generator._seed)
+    return _of_devices[index]
+
+
+def generator_for(tensor):
+    """The default generator of the device where a tensor lies."""
+    return generator_of(tensor.device.index) if tensor.is_cuda else default_generator
 
 
 def manual_seed(seed):
-    """Seeds the default generator; returns it."""
+    """Seeds the default generators of the CPU and all devices; returns the CPU's."""
+    for generator in _of_devices.values():
+        generator.manual_seed(seed)
     return default_generator.manual_seed(seed)
 
 

@@ -64,14 +64,26 @@ def get_device(self) -> int:
 
 @method
 def is_pinned(self, device=None):
-    """False: there is no pinned memory."""
-    return False
+    """Whether the tensor lies in page-locked memory, from which copies to a GPU need not wait."""
+    return _core._is_pinned(self)
 
 
 @method
 def pin_memory(self, device=None):
-    """Raises: pinned memory needs a GPU."""
-    raise RuntimeError("pin_memory: there is no accelerator to pin memory for.")
+    """A copy in page-locked memory of the CPU, from which copies to a GPU need not wait; itself if it is there.
+
+    Raises RuntimeError where there is no GPU.
+    """
+    if not _core._cuda_state()[0]:
+        raise RuntimeError("pin_memory: there is no accelerator to pin memory for.")
+    if not self.is_cpu:
+        raise RuntimeError(
+            f"pin_memory: the tensor is on {self.device}; only the CPU's memory is pinned."
+        )
+    if _core._is_pinned(self):
+        return self
+    bytes_ = _core._pinned(self.numel() * self.element_size())
+    return bytes_.view(self.dtype).view(self.shape).copy_(self)
 
 
 @method
@@ -309,7 +321,6 @@ def _flag(name, value):
 
 
 for _name, _value in {
-    "is_cuda": False,
     "is_quantized": False,
     "is_mps": False,
     "is_xpu": False,

@@ -425,7 +425,7 @@ def _plain(tensor):
     tensor = tensor.detach()
     if type(tensor) is not flambeau.Tensor:
         tensor = tensor.as_subclass(flambeau.Tensor)
-    return tensor.to("cpu")
+    return tensor
 
 
 def _contiguous_strides(sizes):
@@ -455,7 +455,7 @@ def _write_archive(file, stem, data, records, byteorder):
         if settings.settings.skips_data:
             archive.reserve_record(f"data/{key}", tensor.nbytes)
         else:
-            archive.write_record(f"data/{key}", tensor.view(flambeau.uint8).numpy())
+            archive.write_record(f"data/{key}", tensor.cpu().view(flambeau.uint8).numpy())
     archive.write_record("version", b"3\n")
     archive.write_record(".data/serialization_id", digest.hexdigest().encode())
     archive.close()

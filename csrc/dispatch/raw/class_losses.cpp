@@ -53,21 +53,23 @@ CrossEntropy cross_entropy(RowsKernel kernel, Tensor& input, Tensor& target, int
     return made;
   }
   TensorRef share = empty({n}, dtype);
-  auto smoothing32 = static_cast<float>(smoothing);
+  float single[2] = {static_cast<float>(smoothing), 0};
   RowOperands operands;
-  operands.add(made.loss->data(), size);
-  operands.add(made.logsumexp->data(), size);
-  operands.add(static_cast<char*>(made.logsumexp->data()) + n * size, size);
-  operands.add(share->data(), size);
-  operands.add(input.data(), classes * itemsize(input.dtype));
-  operands.add(target.data(), 8);
-  operands.add(dtype == DType::float64 ? static_cast<void*>(&smoothing) : &smoothing32, 0);
-  operands.add(&ignored, 0);
+  operands.add(*made.loss, size);
+  operands.add(*made.logsumexp, size);
+  operands.add(*made.logsumexp, size, n * size);
+  operands.add(*share, size);
+  operands.add(input, classes * itemsize(input.dtype));
+  operands.add(target, 8);
+  operands.add_number(dtype == DType::float64 ? static_cast<void*>(&smoothing) : single);
+  operands.add_number(&ignored);
   run_rows(kernel, operands, n, classes);
-  made.counted = total_of(share->data(), dtype, n);
+  auto total = [&](Tensor& t) {
+    return total_of(to_device(t, on_cpu)->data(), dtype, n);
+  };
+  made.counted = total(*share);
   if (reduction != Reducing::none)
-    made.loss =
-        reduced(total_of(made.loss->data(), dtype, n), made.counted, reduction, input.dtype);
+    made.loss = reduced(total(*made.loss), made.counted, reduction, input.dtype);
   else if (dtype != input.dtype)
     made.loss = to_dtype(*made.loss, input.dtype);
   return made;

@@ -16,6 +16,7 @@ PyObject* get_dtype(PyObject* o) {
 }
 PyObject* get_device(PyObject* o) { return Py_NewRef(device_object(self_of(o).device())); }
 PyObject* get_is_cpu(PyObject* o) { return PyBool_FromLong(self_of(o).device() == on_cpu); }
+PyObject* get_is_cuda(PyObject* o) { return PyBool_FromLong(self_of(o).is_cuda()); }
 PyObject* get_is_meta(PyObject* o) { return PyBool_FromLong(self_of(o).is_meta()); }
 PyObject* get_ndim(PyObject* o) { return PyLong_FromLong(self_of(o).ndim); }
 /// What has the history: of a batched tensor its value.
@@ -284,6 +285,7 @@ PyGetSetDef tensor_attributes[] = {
     attribute<get_dtype, no_tensor>("dtype", "The type of the elements."),
     attribute<get_device, no_tensor>("device", "Where the bytes lie."),
     attribute<get_is_cpu, no_tensor>("is_cpu", "Whether it lies in the CPU's memory."),
+    attribute<get_is_cuda, no_tensor>("is_cuda", "Whether it lies in the memory of a GPU."),
     attribute<get_is_meta, no_tensor>("is_meta", "Whether it lies on the meta device."),
     attribute<get_ndim, no_tensor>("ndim", "The number of dimensions."),
     attribute<get_requires_grad, no_tensor, put_requires_grad>(

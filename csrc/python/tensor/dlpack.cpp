@@ -146,6 +146,10 @@ PyObject* py_lent_address(const Call& call) {
   check<TypeError>(!t.is_meta(), [&] {
     return message("numpy: ", describe(t), " is on the meta device and has no memory to share.");
   });
+  check<TypeError>(!t.is_cuda(), [&] {
+    return message("numpy: ", describe(t), " is on ", to_string(t.device()),
+                   ", which NumPy can't reach. Copy it with .cpu() first.");
+  });
   t.storage->lent = true;
   return PyLong_FromVoidPtr(t.data());
 }

@@ -70,6 +70,10 @@ PyObject* as_array(Tensor& t) {
   check<TypeError>(!t.is_meta(), [&] {
     return message("numpy: ", describe(t), " is on the meta device and has no memory to share.");
   });
+  check<TypeError>(!t.is_cuda(), [&] {
+    return message("numpy: ", describe(t), " is on ", to_string(t.device()),
+                   ", which NumPy can't reach. Copy it with .cpu() first.");
+  });
   PyObject* dtype = numpy_dtype(numpy, t.dtype);
   const int64_t size = itemsize(t.dtype);
   int64_t n_items = t.numel ? 1 : 0;

@@ -58,7 +58,9 @@ const NativeEntry entries[] = {
     bind<[](Tensor& a, Tensor& b) {
       if (&a != &b) swap_contents(a, b);
     }>("_swap", "input, other", "Two tensors with their contents exchanged.", Mixing::all),
-    bind<[](Tensor& t) { return address(t.storage->data); }>("_storage_ptr", "input",
+    bind<[](Tensor& t) {
+      return address(t.is_cuda() ? reinterpret_cast<void*>(t.storage->address) : t.storage->data);
+    }>("_storage_ptr", "input",
                                                              "The address of the storage's bytes."),
     bind<[](Tensor& t) { return address(t.storage); }>(
         "_storage_id", "input", "A number that tensors over one storage have in common."),

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "python/args.h"
+#include "runtime/cuda.h"
 
 namespace flambeau {
 
@@ -92,13 +93,14 @@ PyType_Spec dtype_spec = {"flambeau.dtype", sizeof(DTypeObject), 0,
 
 PyObject* set_types(const Call& call) {
   Args a(call);
-  for (int i = 0; i < 6; ++i) Py_INCREF(a[i]);
+  for (int i = 0; i < 7; ++i) Py_INCREF(a[i]);
   size_type = reinterpret_cast<PyTypeObject*>(a[0]);
   device_type = reinterpret_cast<PyTypeObject*>(a[1]);
   the_cpu_device = a[2];
   the_meta_device = a[3];
   out_of_memory_type = a[4];
   device_error_type = a[5];
+  no_such_device_type = a[6];
   Py_RETURN_NONE;
 }
 
@@ -116,7 +118,8 @@ const NativeEntry entries[] = {
     {"_set_default_device", "device", py_set_default_device,
      "Where new tensors of this thread lie if nobody says so; returns what it was."},
     {"_default_device", "", py_default_device, "Where they lie now."},
-    {"_set_types", "size, device_type, cpu, meta, out_of_memory, device_error", set_types,
+    {"_set_types", "size, device_type, cpu, meta, out_of_memory, device_error, no_such_device",
+     set_types,
      "Tell the core which Python classes stand for sizes, devices and memory errors."},
     {}};
 
@@ -164,6 +167,17 @@ PyObject* make_size(const int64_t* sizes, int n) {
 
 bool is_device(PyObject* o) { return device_type && PyObject_TypeCheck(o, device_type); }
 PyObject* device_object(Device device) {
+  if (device.type == DeviceType::cuda) {
+    // Made once for each index.
+    static std::vector<PyObject*> known;
+    auto at = static_cast<size_t>(device.index);
+    if (known.size() <= at) known.resize(at + 1);
+    if (!known[at])
+      known[at] = PyObject_CallFunction(reinterpret_cast<PyObject*>(device_type), "si", "cuda",
+                                        int{device.index});
+    if (!known[at]) throw PythonError();
+    return known[at];
+  }
   return device.type == DeviceType::meta ? the_meta_device : the_cpu_device;
 }
 
@@ -182,6 +196,14 @@ Device to_device_value(PyObject* o, const char* function) {
   };
   if (is("meta")) return on_meta;
   if (is("cpu")) return on_cpu;
+  if (is("cuda") && cuda::device_count() > 0) {
+    Object index = Object::steal(PyObject_GetAttrString(device.get(), "index"));
+    if (!index) throw PythonError();
+    int at = index.get() == Py_None ? cuda::current_device()
+                                    : static_cast<int>(PyLong_AsLong(index.get()));
+    cuda::need_device(at, function);
+    return cuda::device_at(at);
+  }
   Object types = Object::steal(PyImport_ImportModule("flambeau.types"));
   if (!types) throw PythonError();
   Object error =

@@ -125,16 +125,16 @@ struct LossWay : RowWay {
     TensorRef rows = contiguous(*to_dtype(grad, wide)),
               made = empty(sizes_of(*input), input->dtype);
     if (o.reduction == Reducing::mean) rows = contiguous(*mul_scalar(*rows, factor(o)));
-    auto smoothing32 = static_cast<float>(o.smoothing);
+    float single[2] = {static_cast<float>(o.smoothing), 0};
     RowOperands operands;
-    operands.add(made->data(), classes * itemsize(input->dtype));
-    operands.add(rows->data(), rows->numel == 1 ? 0 : size);
-    operands.add(input->data(), classes * itemsize(input->dtype));
-    operands.add(logsumexp->data(), size);
-    operands.add(static_cast<char*>(logsumexp->data()) + n * size, size);
-    operands.add(target->data(), 8);
-    operands.add(wide == DType::float64 ? static_cast<void*>(&o.smoothing) : &smoothing32, 0);
-    operands.add(&o.ignored, 0);
+    operands.add(*made, classes * itemsize(input->dtype));
+    operands.add(*rows, rows->numel == 1 ? 0 : size);
+    operands.add(*input, classes * itemsize(input->dtype));
+    operands.add(*logsumexp, size);
+    operands.add(*logsumexp, size, n * size);
+    operands.add(*target, 8);
+    operands.add_number(wide == DType::float64 ? static_cast<void*>(&o.smoothing) : single);
+    operands.add_number(&o.ignored);
     run_rows(static_cast<LossWay*>(way)->find(1, input->dtype), operands, n, classes);
     gradients[0] = std::move(made);
     return true;

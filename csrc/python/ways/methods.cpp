@@ -3,6 +3,7 @@
 
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
+#include "dispatch/cuda_copy.h"
 #include "dispatch/in_place.h"
 #include "dispatch/memory_format.h"
 #include "python/bind.h"
@@ -32,6 +33,7 @@ PyObject* stride_of(Called op, Tensor& t, std::optional<int64_t> dim) {
   return dim ? PyLong_FromLongLong(t.strides[place_of(op, t, *dim)]) : integers(t.strides, t.ndim);
 }
 PyObject* address_of(Tensor& t) {
+  if (t.is_cuda()) return PyLong_FromUnsignedLongLong(t.numel ? t.address() : 0);
   const bool has_bytes = t.numel && !t.is_meta();
   return PyLong_FromUnsignedLongLong(has_bytes ? reinterpret_cast<uint64_t>(t.data()) : 0);
 }
@@ -107,20 +109,23 @@ struct Wanted {
 
 /// copy makes a copy anyway; by position (non_blocking, copy) stand behind the others.
 TensorRef to(Called op, Tensor& t, Rest wished, PyObject* dtype, PyObject* device, PyObject* other,
-             Flag, Flag by_name, Format format) {
+             Flag at_leisure, Flag by_name, Format format) {
   Wanted wanted{t.dtype, t.device()};
-  bool copy = by_name;
+  bool copy = by_name, later = at_leisure;
   for (Py_ssize_t i = 0, flags = 0; i < wished.n; ++i) {
     if (!PyBool_Check(wished.items[i]))
       wanted.take(wished.items[i], op);
-    else if (flags++ == 1)
-      copy = wished.items[i] == Py_True;
+    else
+      (flags++ == 0 ? later : copy) = wished.items[i] == Py_True;
   }
   for (PyObject* o : {dtype, device, other}) wanted.take(o, op);
   TensorRef out = wanted.dtype != t.dtype               ? to_dtype(t, wanted.dtype)
                   : copy && wanted.device == t.device() ? clone(t)
                                                         : TensorRef::borrow(&t);
-  out = to_device(*out, wanted.device);
+  {
+    NonBlocking copies(later);
+    out = to_device(*out, wanted.device);
+  }
   if (format == Format::contiguous || is_channels_last(format)) out = in_format(*out, format, op);
   return out;
 }
@@ -166,13 +171,19 @@ const NativeEntry entries[] = {
         "_is_dense", "input", "Whether the elements fill their memory without gaps or repeats."),
     method(bind<item>("item", "input -> bool | int | float | complex",
                       "The only element as a Python number.")),
-    method(bind<[](Tensor& t) { return to_list(t, 0, t.as<char>()); }>(
+    method(bind<[](Tensor& t) {
+      TensorRef here = t.is_cuda() ? to_device(t, on_cpu) : TensorRef::borrow(&t);
+      return to_list(*here, 0, here->as<char>());
+    }>(
         "tolist", "input -> list", "Nested lists of Python numbers.")),
     method(bind<in_order>("contiguous", "input, memory_format=None",
                           "The tensor itself if contiguous, else a copy that is.")),
     both(bind<clone_of>("clone", "input, *, memory_format=None", "A copy, part of the graph.")),
     method(to_entry()),
-    method(bind<[](Tensor& t, PyObject* source, Flag) -> Tensor& { return copy_from(t, source); }>(
+    method(bind<[](Tensor& t, PyObject* source, Flag later) -> Tensor& {
+      NonBlocking copies(later);
+      return copy_from(t, source);
+    }>(
         "copy_", "input, src, non_blocking=False",
         "Copies src into the tensor, broadcast and converted.", Mixing::all)),
     method(bind<fill_>("fill_", "input, value", "Sets every element to value.")),

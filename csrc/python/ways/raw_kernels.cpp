@@ -107,7 +107,10 @@ void rows(PyObject* address, PyObject* outs, PyObject* ins, std::string_view kin
                      row_len, ".");
     });
     bool own_rows = t.numel == width * n_rows && n_rows > 1;
-    operands.add(meta ? nullptr : t.data(), own_rows ? width * itemsize(t.dtype) : 0);
+    if (meta)
+      ++operands.n;
+    else
+      operands.add(t, own_rows ? width * itemsize(t.dtype) : 0);
   };
   std::vector<Tensor*> outputs = tensors_in(outs, "_rows()");
   for (Tensor* t : outputs) add(*t);

@@ -77,8 +77,8 @@ struct SoftmaxWay : RowWay {
     TensorRef result = own ? source : empty(sizes_of(*source), input.dtype);
     if (!result->is_meta()) {
       RowOperands operands;
-      operands.add(result->data(), step);
-      operands.add(source->data(), step);
+      operands.add(*result, step);
+      operands.add(*source, step);
       run_rows(kernel, operands, input.numel / length, length);
     }
     return last ? result : contiguous(*transpose(*result, d, input.ndim - 1));
@@ -93,7 +93,7 @@ struct SoftmaxWay : RowWay {
     TensorRef rows = contiguous(grad), made = empty(sizes_of(*result), result->dtype);
     int64_t length = result->sizes[result->ndim - 1], step = length * itemsize(result->dtype);
     RowOperands operands;
-    for (Tensor* t : {made.get(), rows.get(), result.get()}) operands.add(t->data(), step);
+    for (Tensor* t : {made.get(), rows.get(), result.get()}) operands.add(*t, step);
     run_rows(static_cast<SoftmaxWay*>(way)->find(1, result->dtype), operands,
              result->numel / length, length);
     gradients[0] = std::move(made);
@@ -192,7 +192,6 @@ struct NormWay : RowWay {
   /// weight, then the same two with statistics.
   TensorRef run(Tensor& input, int64_t length, Tensor* weight, Tensor* bias, double eps,
                 TensorRef* mean, TensorRef* rstd) {
-    auto eps32 = static_cast<float>(eps);
     DType statistic = input.dtype == DType::float64 ? DType::float64 : DType::float32;
     int64_t n_rows = input.numel / length;
     TensorRef result = empty(sizes_of(input), input.dtype);
@@ -204,13 +203,14 @@ struct NormWay : RowWay {
     RowsKernel kernel = find((weight ? 1 : 0) + (rstd ? 2 : 0), input.dtype);
     int64_t step = length * itemsize(input.dtype);
     RowOperands operands;
-    operands.add(result->data(), step);
-    if (rstd && has_bias) operands.add((*mean)->data(), itemsize(statistic));
-    if (rstd) operands.add((*rstd)->data(), itemsize(statistic));
-    operands.add(input.data(), step);
-    if (weight) operands.add(weight->data(), 0);
-    if (bias) operands.add(bias->data(), 0);
-    operands.add(input.dtype == DType::float64 ? static_cast<void*>(&eps) : &eps32, 0);
+    operands.add(*result, step);
+    if (rstd && has_bias) operands.add(**mean, itemsize(statistic));
+    if (rstd) operands.add(**rstd, itemsize(statistic));
+    operands.add(input, step);
+    if (weight) operands.add(*weight, 0);
+    if (bias) operands.add(*bias, 0);
+    float single[2] = {static_cast<float>(eps), 0};
+    operands.add_number(input.dtype == DType::float64 ? static_cast<void*>(&eps) : single);
     run_rows(kernel, operands, n_rows, length);
     return result;
   }

@@ -89,7 +89,13 @@ class Map:
             signature,
             key,
             lambda target: self.ir(in_dtypes, as_dtypes, out_dtypes, modes, target),
+            lambda letters: self._gpu_ir(in_dtypes, as_dtypes, out_dtypes, letters),
         )
+
+    def _gpu_ir(self, in_dtypes, as_dtypes, out_dtypes, letters):
+        from ..gpu import map as gpu_map
+
+        return gpu_map.write(self, in_dtypes, as_dtypes, out_dtypes, letters)
 
     def _check(self, in_dtypes, as_dtypes, out_dtypes, modes):
         sizes = len(in_dtypes), len(as_dtypes), len(out_dtypes), len(modes)

@@ -214,7 +214,18 @@ class Reduce:
         variant = self._variant(in_dtypes, as_dtype, out_dtypes, mode, stage)
         key = "\n".join(("reduce", self.digest, repr(variant)))
         signature = f"({', '.join(in_dtypes)}) -> ({', '.join(out_dtypes)}) {mode} {stage}"
-        return compiled(self.name, signature, key, lambda target: _emit(self, variant, target))
+        return compiled(
+            self.name,
+            signature,
+            key,
+            lambda target: _emit(self, variant, target),
+            lambda letters: self._gpu_ir(variant, letters),
+        )
+
+    def _gpu_ir(self, variant, letters):
+        from ..gpu import reduce as gpu_reduce
+
+        return gpu_reduce.write(self, variant, letters)
 
     def ir(self, in_dtypes, as_dtype, out_dtypes, mode, stage="full", target=None):
         """The LLVM IR of the kernel as text."""

@@ -75,7 +75,18 @@ class Rows:
         variant = self._variant(in_dtypes, kinds, out_dtypes, as_dtype)
         key = "\n".join(("rows", digest_text(self.expressions), repr(variant)))
         signature = f"({', '.join(in_dtypes)}) -> ({', '.join(out_dtypes)}) {kinds}"
-        return compiled(self.name, signature, key, lambda target: self._emit(variant, target))
+        return compiled(
+            self.name,
+            signature,
+            key,
+            lambda target: self._emit(variant, target),
+            lambda letters: self._gpu_ir(variant, letters),
+        )
+
+    def _gpu_ir(self, variant, letters):
+        from ..gpu import rows as gpu_rows
+
+        return gpu_rows.write(self, variant, letters)
 
     def ir(self, in_dtypes, kinds, out_dtypes, as_dtype=None, target=None):
         """The LLVM IR of the kernel as text."""

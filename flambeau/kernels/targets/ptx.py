@@ -49,6 +49,23 @@ def _machine(arch):
     return llvm.Target.from_triple("nvptx64-nvidia-cuda").create_target_machine(cpu=arch, opt=3)
 
 
+def emit(ir, arch):
+    """The PTX of a module whose function `kernel` is the GPU's entry."""
+    import llvmlite.binding as llvm
+
+    module = llvm.parse_assembly(
+        ir.replace("define void @kernel(", "define ptx_kernel void @kernel(")
+    )
+    module.verify()
+    machine = _machine(arch)
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = options.slp_vectorization = False
+    llvm.create_pass_builder(machine, options).getModulePassManager().run(
+        module, llvm.create_pass_builder(machine, options)
+    )
+    return machine.emit_assembly(module)
+
+
 def assemble(ir, n_operands, arch="sm_70"):
     """The PTX of a module whose function `kernel` takes arrays of n_operands pointers and strides."""
     import llvmlite.binding as llvm

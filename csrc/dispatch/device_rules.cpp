@@ -1,0 +1,30 @@
+#include "dispatch/device_rules.h"
+
+#include "tensor/error.h"
+
+namespace flambeau {
+
+static PyObject* rule(const char* name) {
+  static PyObject* table = nullptr;
+  if (!table) {
+    Object module = Object::steal(PyImport_ImportModule("flambeau.ops.cuda"));
+    if (!module) throw PythonError();
+    table = PyObject_GetAttrString(module.get(), "RULES");
+    if (!table) throw PythonError();
+  }
+  return PyDict_GetItemString(table, name);
+}
+
+bool has_device_rule(const char* name) { return rule(name) != nullptr; }
+
+void call_device_rule(const char* name, std::initializer_list<PyObject*> args) {
+  PyObject* callable = rule(name);
+  check<NotImplementedError>(callable != nullptr, [&] {
+    return message(name_of_call(), ": has no kernel ", name, " on ",
+                   to_string(device_of_call.device), ".");
+  });
+  Object done = Object::steal(PyObject_Vectorcall(callable, args.begin(), args.size(), nullptr));
+  if (!done) throw PythonError();
+}
+
+}  // namespace flambeau

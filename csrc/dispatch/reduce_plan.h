@@ -1,0 +1,38 @@
+// What a reduction is to do once its dimensions are sorted and merged; for reduce.cpp and
+// reduce_cuda.cpp.
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "dispatch/reduce.h"
+
+namespace flambeau {
+
+inline constexpr int max_streams = 10;  // outputs, inputs and parameters of a reduction
+
+/// One dimension of the merged loop nest: its size and each stream's stride in bytes.
+struct Axis {
+  int64_t size;
+  int64_t strides[max_streams];
+};
+
+struct Plan {
+  std::vector<Axis> kept, reduced;  // outermost first
+  char mode;
+  int n_out, n;            // streams: outputs first
+  int n_params = 0;        // single values behind the inputs
+  int64_t outputs, count;  // how many results, of how many elements each
+};
+
+/// A reduction on a GPU: at most two kept and two reduced axes.
+struct DeviceReduction {
+  const Plan& plan;
+  int index;                 // of the device
+  const uint64_t* pointers;  // of each stream; of a parameter the bits of its float64
+  std::function<ReduceKernel(char mode, const char* stage)> find;
+  std::function<ReduceKernel(const std::vector<DType>& states)> find_partial;
+  std::function<std::vector<DType>()> states;
+};
+void reduce_on_device(const DeviceReduction& reduction);
+
+}  // namespace flambeau

@@ -1,0 +1,183 @@
+#include "python/elsewhere.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "autograd/meta.h"
+#include "dispatch/basics.h"
+#include "dispatch/device_rules.h"
+#include "python/args.h"
+
+namespace flambeau {
+
+namespace {
+
+Object owned(PyObject* made) {
+  Object object = Object::steal(made);
+  if (!object) throw PythonError();
+  return object;
+}
+
+/// {name: callable} of flambeau.ops.cuda, read when first asked for.
+PyObject* rules() {
+  static PyObject* table = nullptr;
+  if (!table) {
+    Object module = owned(PyImport_ImportModule("flambeau.ops.cuda"));
+    table = owned(PyObject_GetAttrString(module.get(), "RULES")).release();
+  }
+  return table;
+}
+
+/// Arguments of a call with their copies on the CPU.
+class Copies {
+ public:
+  /// Another object for o, with the tensors on a GPU in it replaced.
+  Object of(PyObject* o, int depth = 4) {
+    if (is_tensor(o)) {
+      Tensor& t = *as_tensor(o);
+      if (!t.is_cuda()) return Object::borrow(o);
+      for (Moved& m : moved_)
+        if (m.original.get() == &t) return Object::borrow(m.copy.py());
+      Moved m{TensorRef::borrow(&t), to_device(t, on_cpu), nullptr};
+      {
+        GradModeGuard off(false);
+        m.before = clone(*m.copy);
+      }
+      moved_.push_back(m);
+      return Object::borrow(m.copy.py());
+    }
+    if (is_device(o)) return Object::borrow(device_object(on_cpu));
+    if (depth == 0 || !(PyTuple_CheckExact(o) || PyList_CheckExact(o))) return Object::borrow(o);
+    const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+    Object made = owned(PyTuple_Check(o) ? PyTuple_New(n) : PyList_New(n));
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      PyObject* item = of(PySequence_Fast_GET_ITEM(o, i), depth - 1).release();
+      if (PyTuple_Check(o))
+        PyTuple_SET_ITEM(made.get(), i, item);
+      else
+        PyList_SET_ITEM(made.get(), i, item);
+    }
+    return made;
+  }
+
+  bool any() const { return !moved_.empty(); }
+
+  /// What the call has written into the copies goes into the arguments.
+  void put_back(const char* name) {
+    for (Moved& m : moved_) {
+      Tensor& copy = *m.copy;
+      const bool resized = !(sizes_of(copy) == sizes_of(*m.before));
+      bool same = !resized;
+      if (same) {
+        GradModeGuard off(false);
+        TensorRef now = contiguous(copy), then = contiguous(*m.before);
+        same = copy.numel == 0 ||
+               std::memcmp(now->data(), then->data(), static_cast<size_t>(now->nbytes())) == 0;
+      }
+      if (same) continue;
+      Tensor& to = *m.original;
+      if (resized) resize_to(to, sizes_of(copy), contiguous_strides(sizes_of(copy)));
+      if (requires_grad(copy) && grad_mode_enabled) {
+        copy_(to, copy);
+      } else {
+        copy_bytes(to, copy);
+        to.bump_version(name);
+      }
+    }
+  }
+
+  /// The result with its tensors on the GPU; copies stand for the arguments that they are of.
+  Object result(PyObject* o, Device device, int depth = 4) {
+    if (is_tensor(o)) {
+      Tensor& t = *as_tensor(o);
+      for (Moved& m : moved_)
+        if (m.copy.get() == &t) return Object::borrow(m.original.py());
+      return t.on_cpu() ? Object::steal(to_device(t, device).release_py()) : Object::borrow(o);
+    }
+    if (depth == 0) return Object::borrow(o);
+    if (PyList_CheckExact(o)) {
+      Object made = owned(PyList_New(PyList_GET_SIZE(o)));
+      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i)
+        PyList_SET_ITEM(made.get(), i, result(PyList_GET_ITEM(o, i), device, depth - 1).release());
+      return made;
+    }
+    if (!PyTuple_Check(o)) return Object::borrow(o);
+    Object made = owned(PyTuple_New(PyTuple_GET_SIZE(o)));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i)
+      PyTuple_SET_ITEM(made.get(), i, result(PyTuple_GET_ITEM(o, i), device, depth - 1).release());
+    if (PyTuple_CheckExact(o)) return made;
+    // A named tuple, or one of its kind.
+    PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(o));
+    Object maker = Object::steal(PyObject_GetAttrString(type, "_make"));
+    PyErr_Clear();
+    return owned(PyObject_CallOneArg(maker ? maker.get() : type, made.get()));
+  }
+
+ private:
+  struct Moved {
+    TensorRef original, copy, before;
+  };
+  std::vector<Moved> moved_;
+};
+
+bool falls_back() {
+  static const bool on = [] {
+    const char* asked = std::getenv("FLAMBEAU_CUDA_FALLBACK");
+    return !asked || std::strcmp(asked, "0") != 0;
+  }();
+  return on;
+}
+
+void warn_once(const char* name, Device device) {
+  static auto* told = new std::set<std::string>;
+  if (!told->insert(name).second) return;
+  std::string text = message(name, ": has no kernel on ", to_string(device),
+                             " yet and runs on the CPU, with copies of its tensors there and back. "
+                             "FLAMBEAU_CUDA_FALLBACK=0 makes this an error.");
+  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+}
+
+Object by_way_of_cpu(const char* name, PyObject* const* args, Py_ssize_t n, PyObject* keys,
+                     const Behind& again) {
+  const Device device = device_of_call.device;
+  const Py_ssize_t all = n + (keys ? PyTuple_GET_SIZE(keys) : 0);
+  Copies copies;
+  std::vector<Object> held;
+  std::vector<PyObject*> given;
+  for (Py_ssize_t i = 0; i < all; ++i) {
+    held.push_back(copies.of(args[i]));
+    given.push_back(held.back().get());
+  }
+  warn_once(name, device);
+  Object made;
+  {
+    DeviceScope scope(name, on_cpu);
+    made = owned(again(given.data(), n, keys));
+  }
+  copies.put_back(name);
+  return copies.result(made.get(), device);
+}
+
+}  // namespace
+
+PyObject* call_on_device(const char* name, PyObject* const* args, Py_ssize_t n, PyObject* keys,
+                         const Behind& run, const Behind& again) {
+  if (PyObject* rule = PyDict_GetItemString(rules(), name)) {
+    PyObject* result = PyObject_Vectorcall(rule, args, static_cast<size_t>(n), keys);
+    if (result != Py_NotImplemented) return result;
+    Py_DECREF(result);
+  }
+  unreachable_on_device = false;
+  PyObject* result = run(args, n, keys);
+  if (result || !unreachable_on_device || !falls_back() ||
+      !PyErr_ExceptionMatches(PyExc_NotImplementedError))
+    return result;
+  unreachable_on_device = false;
+  PyErr_Clear();
+  return by_way_of_cpu(name, args, n, keys, again).release();
+}
+
+}  // namespace flambeau

@@ -1,0 +1,20 @@
+// Calls whose tensors lie on a GPU: by a rule of flambeau/ops/cuda, by the operator's own kernels,
+// or, where there is neither, on the CPU with copies there and back, which a warning tells once.
+// Needs the GIL.
+#pragma once
+#include <functional>
+
+#include "tensor/device_scope.h"
+
+namespace flambeau {
+
+/// What runs behind the door with these arguments: the result, or null with an error set.
+using Behind = std::function<PyObject*(PyObject* const* args, Py_ssize_t n, PyObject* keys)>;
+
+/// The result of a call on a GPU. `run` computes it as anywhere; `again` is the call on the CPU.
+PyObject* call_on_device(const char* name, PyObject* const* args, Py_ssize_t n, PyObject* keys,
+                         const Behind& run, const Behind& again);
+
+inline bool is_on_device() { return device_of_call.device.type == DeviceType::cuda; }
+
+}  // namespace flambeau

@@ -1,0 +1,40 @@
+"""Kernels for GPUs: the forms that map, reduce and rows take there, and what has no CPU form in the language.
+
+The core finds a kernel by the address of its CPU form (`build`), which ../cache.py remembers with the
+function that writes the GPU's. Kernels without one (products, gathers, sorts ...) are written by the
+functions of this folder and asked for by name in flambeau/ops/cuda.
+Read: blocks.py (threads, shared memory), map.py, reduce.py, rows.py, then the others.
+May import: kernels. See it: python -m flambeau.kernels "x / (1 + exp(-x))" --ptx.
+"""
+
+import functools
+import hashlib
+
+from .. import cache
+from ..targets import elf, ptx
+
+
+def build(address, letters, index):
+    """The PTX of the GPU's form, chosen by `letters`, of the CPU kernel at `address`."""
+    name, key, write = cache.gpu_form(address)
+    return text_of(name, f"{key}\n{letters}", lambda: write(letters), index)
+
+
+def text_of(name, key, write, index):
+    """The PTX of the IR that `write()` gives, for device `index`; from disk where it lies there."""
+    arch = _arch(index)
+    digest = hashlib.blake2b(
+        f"{cache.fingerprint()}\n{arch}\n{key}".encode(), digest_size=20
+    ).hexdigest()
+    blob = cache.read(digest)
+    if blob is None:
+        text = ptx.emit(write(), arch)
+        cache.write(digest, elf.Blob(text.encode(), 0, ()))
+        return text
+    return blob.code.decode()
+
+
+@functools.cache
+def _arch(index):
+    """What the text is written for: the driver compiles it for every later architecture too."""
+    return "sm_75"

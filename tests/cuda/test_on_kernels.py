@@ -1,0 +1,63 @@
+"""The kernel language's kernels on a GPU: pointwise, reductions, rows; the same values as on the CPU."""
+
+import pytest
+
+import flambeau as torch
+import flambeau.nn.functional as F
+
+X, Y = torch.randn(7, 5), torch.randn(7, 5)
+CUBE = torch.randn(4, 6, 5)
+
+CASES = {
+    "add": (lambda a, b: a + b, X, Y),
+    "broadcast": (lambda a, b: a * b, X, Y[:1]),
+    "transposed": (lambda a, b: a.t() - b.t(), X, Y),
+    "stepped": (lambda a: a[::2, 1::2].exp(), X),
+    "three_dims": (
+        lambda a: a.permute(2, 0, 1)[:, ::2].sin() + a.permute(2, 0, 1)[:, :1].cos(),
+        CUBE,
+    ),
+    "float64": (lambda a: a.double().tanh(), X),
+    "float16": (lambda a: (a.half() * 2).float(), X),
+    "bfloat16": (lambda a: (a.bfloat16() * a.bfloat16()).float(), X),
+    "int32": (lambda a: (a * 10).int() // 3, X),
+    "bool": (lambda a: (a > 0) & (a < 1), X),
+    "complex": (lambda a, b: torch.complex(a, b).exp(), X, Y),
+    "where": (lambda a, b: torch.where(a > b, a, b), X, Y),
+    "large_angles": (lambda a: (a * 1e9).sin(), X),
+    "sum": (lambda a: a.sum(), X),
+    "sum_columns": (lambda a: a.sum(0), X),
+    "mean_two_dims": (lambda a: a.mean((0, 2)), CUBE),
+    "max": (lambda a: a.max(1), X),
+    "argmax": (lambda a: a.argmax(), X),
+    "var": (lambda a: a.var(0), X),
+    "logsumexp": (lambda a: a.logsumexp(1), X),
+    "any": (lambda a: (a > 2).any(), X),
+    "sum_in_chunks": (lambda a: a.sum(), torch.randn(300000)),
+    "argmax_in_chunks": (lambda a: a.argmax(), torch.randn(300000)),
+    "var_in_chunks": (lambda a: a.var(), torch.randn(300000)),
+    "many_columns": (lambda a: a.sum(0), torch.randn(30, 5000)),
+    "softmax": (lambda a: a.softmax(1), X),
+    "softmax_columns": (lambda a: a.softmax(0), X),
+    "log_softmax": (lambda a: a.log_softmax(-1), torch.randn(3, 300)),
+    "layer_norm": (lambda a: F.layer_norm(a, (5,)), X),
+    "cross_entropy": (lambda a, t: F.cross_entropy(a, t), X, torch.randint(5, (7,))),
+    "mse_loss": (lambda a, b: F.mse_loss(a, b), X, Y),
+    "cat": (lambda a, b: torch.cat([a, b.t().reshape(7, 5)]), X, Y),
+    "pad": (lambda a: F.pad(a, (1, 2)), X),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_are_those_of_the_cpu(name):
+    fn, *args = CASES[name]
+    here, there = fn(*args), fn(*[a.cuda() for a in args])
+    for a, b in zip(*[v if isinstance(v, tuple) else (v,) for v in (here, there)], strict=True):
+        assert b.is_cuda and b.dtype is a.dtype and b.shape == a.shape
+        torch.testing.assert_close(b.cpu(), a, rtol=1e-5, atol=1e-5)
+
+
+def test_the_same_bits_every_time():
+    x = torch.randn(100000, device="cuda")
+    first = [x.sum().item(), x.var().item(), x.softmax(0)[7].item()]
+    assert [x.sum().item(), x.var().item(), x.softmax(0)[7].item()] == first

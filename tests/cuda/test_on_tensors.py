@@ -1,0 +1,169 @@
+"""Tensors on a GPU: moving, views, writing, gradients, random numbers, memory, streams."""
+
+import pytest
+
+import flambeau as torch
+
+
+def test_the_first_slice():
+    x = torch.ones(5, device="cuda")
+    assert x.device == torch.device("cuda", 0) and x.is_cuda and not x.is_cpu
+    assert torch.allclose((x.sin() + x).cpu(), torch.ones(5).sin() + 1)
+
+
+def test_the_host_cannot_reach_device_memory():
+    x = torch.ones(5, device="cuda")
+    with pytest.raises(TypeError, match="numpy: float32 \\(5,\\) is on cuda:0"):
+        x.numpy()
+    with pytest.raises(TypeError, match="cuda:0"):
+        memoryview(x.cpu().numpy()), x.__array__()
+
+
+def test_devices_mixed_in_a_call_are_refused_before_anything_runs():
+    a, b = torch.ones(3), torch.ones(3, device="cuda")
+    for error in (TypeError, RuntimeError):
+        with pytest.raises(error, match="on cpu and float32 \\(3,\\) on cuda:0"):
+            a + b
+    with pytest.raises(RuntimeError, match="on cuda:0 and float32 \\(3,\\) on cuda:1"):
+        b + b.to("cuda:1")
+    assert (b + torch.tensor(2.0)).tolist() == [3.0] * 3  # 0-dim numbers go everywhere
+
+
+def test_views_are_of_the_same_memory():
+    x = torch.arange(12.0, device="cuda").reshape(3, 4)
+    x[1].mul_(2)
+    x.t()[0] = -1
+    assert x.tolist() == [[-1, 1, 2, 3], [-1, 10, 12, 14], [-1, 9, 10, 11]]
+    assert x[2, 3].item() == 11 and float(x[0, 1]) == 1.0 and bool(x[0, 1])
+
+
+def test_copies_cast_and_place():
+    x = torch.randn(6, 4)
+    there = x.cuda()
+    assert torch.equal(there.half().cpu(), x.half())
+    assert torch.equal(there[::2, 1::2].to("cpu", torch.float64), x[::2, 1::2].double())
+    y = torch.zeros(4, 6, device="cuda")
+    y.t().copy_(x)
+    assert torch.equal(y.cpu(), x.t())
+    z = torch.empty(4, 3)
+    z.copy_(there.t()[:, ::2])
+    assert torch.equal(z, x.t()[:, ::2])
+    other = there.to("cuda:1")
+    assert other.device.index == 1 and torch.equal(other.cpu(), x)
+
+
+def test_printing_and_dtypes():
+    x = torch.tensor([1, 2], device="cuda")
+    assert repr(x) == "tensor([1, 2], device='cuda:0')"
+    assert x.float().dtype is torch.float32
+
+
+def test_gradients_are_those_of_the_cpu():
+    x = torch.randn(5, 3)
+    a, b = x.clone().requires_grad_(), x.cuda().requires_grad_()
+    for t in (a, b):
+        (t.sin() * t).softmax(1).sum(0).pow(2).mean().backward()
+    assert b.grad.is_cuda and torch.allclose(b.grad.cpu(), a.grad, atol=1e-6)
+
+
+def test_random_numbers_are_those_of_the_cpu():
+    def draw(device):
+        torch.manual_seed(3)
+        return torch.rand(70, device=device), torch.randint(99, (5,), device=device)
+
+    for here, there in zip(draw("cpu"), draw("cuda"), strict=True):
+        assert torch.equal(here, there.cpu())
+    state = torch.cuda.get_rng_state()
+    first = torch.randn(4, device="cuda")
+    torch.cuda.set_rng_state(state)
+    assert torch.equal(torch.randn(4, device="cuda"), first)
+    generator = torch.Generator("cuda").manual_seed(5)
+    same = torch.Generator().manual_seed(5)
+    there = torch.rand(3, device="cuda", generator=generator)
+    assert torch.equal(there.cpu(), torch.rand(3, generator=same))
+
+
+def test_memory_is_counted_kept_and_given_back():
+    before = torch.cuda.memory_allocated()
+    x = torch.empty(1 << 20, device="cuda")
+    assert torch.cuda.memory_allocated() - before == 4 << 20
+    assert torch.cuda.max_memory_allocated() >= before + (4 << 20)
+    address = x.data_ptr()
+    del x
+    assert torch.cuda.memory_allocated() == before
+    assert torch.empty(1 << 20, device="cuda").data_ptr() == address
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_stats()["allocation.all.allocated"] > 0
+
+
+def test_memory_that_is_not_there_names_the_largest_tensors():
+    x = torch.empty(3 << 20, device="cuda")
+    with pytest.raises(
+        torch.cuda.OutOfMemoryError, match=r"12582912 bytes made in .*test_on_tensors"
+    ):
+        torch.empty(1 << 40, device="cuda")
+    assert x.shape == (3 << 20,)
+
+
+def test_streams_are_ordered_by_events():
+    x = torch.ones(1000, device="cuda")
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        assert torch.cuda.current_stream() == side
+        y = x * 3
+        done = side.record_event()
+    assert not side.query()
+    torch.cuda.current_stream().wait_event(done)
+    y.record_stream(torch.cuda.current_stream())
+    assert (y + 1).sum().item() == 4000 and side.query() and done.query()
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    end.record()
+    torch.cuda.synchronize()
+    assert start.elapsed_time(end) >= 0
+
+
+def test_graphs_do_what_was_recorded():
+    x = torch.zeros(4, device="cuda")
+    x.add_(1)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        x.add_(1)
+    assert x.tolist() == [1] * 4
+    graph.replay()
+    graph.replay()
+    assert x.tolist() == [3] * 4
+
+
+def test_a_module_moves_and_a_checkpoint_returns(tmp_path):
+    model = torch.nn.LayerNorm(4).cuda()
+    assert model.weight.is_cuda
+    torch.save(model.state_dict(), tmp_path / "m.pt")
+    there = torch.load(tmp_path / "m.pt")
+    assert there["weight"].device == torch.device("cuda:0")
+    here = torch.load(tmp_path / "m.pt", map_location="cpu")
+    assert here["weight"].is_cpu
+    other = torch.load(tmp_path / "m.pt", map_location={"cuda:0": "cuda:1"})
+    assert other["weight"].device.index == 1
+
+
+def test_pinned_memory_copies_without_waiting():
+    x = torch.randn(100).pin_memory()
+    assert x.is_pinned() and not torch.randn(3).is_pinned()
+    y = x.to("cuda", non_blocking=True)
+    torch.cuda.synchronize()
+    assert torch.equal(y.cpu(), x)
+
+
+def test_devices_are_chosen_and_told():
+    assert torch.cuda.is_available() and torch.cuda.device_count() == 2
+    assert torch.cuda.get_device_name(0) == "Simulated GPU"
+    assert torch.cuda.get_device_properties(0).total_memory > 0
+    with torch.cuda.device(1):
+        assert torch.cuda.current_device() == 1 and torch.ones(1, device="cuda").device.index == 1
+    assert torch.cuda.current_device() == 0
+    with torch.device("cuda"):
+        assert torch.zeros(2).is_cuda
+    with pytest.raises(RuntimeError, match="there is no device cuda:7"):
+        torch.ones(1, device="cuda:7")
