@@ -33,7 +33,16 @@ Object called(PyObject* made) {
 
 }  // namespace
 
-Handle load_function(const char* ptx, const char* name, int index) {
+/// What follows ".entry " in PTX text.
+static std::string name_in(std::string_view ptx) {
+  size_t start = ptx.find(".entry ");
+  check(start != ptx.npos, [] { return message("cuda: PTX without a kernel."); });
+  start += 7;
+  return std::string(ptx.substr(start, ptx.find('(', start) - start));
+}
+
+Handle load_function(const char* ptx, int index) {
+  const std::string name = name_in(ptx);
   const Driver& d = enter(index);
   Handle module, function;
   char log[2048] = {};
@@ -43,7 +52,7 @@ Handle load_function(const char* ptx, const char* name, int index) {
   if (r != result::success && log[0])
     throw Error(message("cuda: the driver refuses the kernel ", name, ": ", log));
   checked(r, "loading a kernel");
-  checked(d.module_function(&function, module, name), "finding a kernel");
+  checked(d.module_function(&function, module, name.c_str()), "finding a kernel");
   return function;
 }
 
@@ -61,7 +70,7 @@ Handle kernel_of(const void* address, std::string_view letters, int index) {
       static_cast<Py_ssize_t>(letters.size()), index));
   const char* ptx = PyUnicode_AsUTF8(text.get());
   if (!ptx) throw PythonError();
-  return (*known)[key] = load_function(ptx, "kernel", index);
+  return (*known)[key] = load_function(ptx, index);
 }
 
 void launch(Handle function, int index, const Shape& shape, void** parameters, const char* what) {

@@ -8,6 +8,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/batched.h"
 #include "dispatch/bound.h"
+#include "dispatch/device_rules.h"
 #include "dispatch/iterate.h"
 #include "dispatch/views.h"
 #include "kernels/gemm/gemm.h"
@@ -98,12 +99,42 @@ bool multiply_simpler(Tensor& out, Tensor& a, Tensor& b, double alpha, double be
   return false;
 }
 
+/// The same on a GPU: a product, then passes for what an epilogue would do on the way.
+void multiply_on_device(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue, double alpha,
+                        double beta) {
+  if (is_float8(out.dtype)) {
+    TensorRef wide = to_dtype(out, DType::float32);
+    multiply_on_device(*wide, *to_dtype(a, DType::float32), *to_dtype(b, DType::float32), epilogue,
+                       alpha, beta);
+    return copy_bytes(out, *wide);
+  }
+  if (a.sizes[a.ndim - 1] == 0) {
+    if (beta == 0)
+      fill_bytes(out, 0);
+    else if (beta != 1)
+      copy_bytes(out, *mul_scalar(out, beta));
+  } else {
+    Object factors[] = {Object::steal(PyFloat_FromDouble(alpha)),
+                        Object::steal(PyFloat_FromDouble(beta))};
+    call_device_rule("multiply", {out.py(), a.py(), b.py(), factors[0].get(), factors[1].get()});
+  }
+  if (epilogue.device_bias) {
+    Tensor& bias = *static_cast<Tensor*>(epilogue.device_bias);
+    TensorRef shown = epilogue.bias_per_row ? unsqueeze(bias, -1) : TensorRef::borrow(&bias);
+    copy_bytes(out, *add(out, *shown));
+  }
+  if (epilogue.relu) copy_bytes(out, *call_bound("relu", {out.py()}));
+}
+
 /// out = alpha * a @ b (+ bias) + beta * out, raw.
 void multiply(Tensor& out, Tensor& a, Tensor& b, const Epilogue& epilogue, double alpha,
               double beta) {
   if (out.numel == 0 || out.is_meta()) return;
-  if (a.ndim == 3 && !epilogue.bias && !epilogue.relu && multiply_simpler(out, a, b, alpha, beta))
+  if (a.ndim == 3 && !epilogue.bias && !epilogue.device_bias && !epilogue.relu &&
+      multiply_simpler(out, a, b, alpha, beta))
     return;
+  if (out.is_cuda()) [[unlikely]]
+    return multiply_on_device(out, a, b, epilogue, alpha, beta);
   if (is_float8(out.dtype)) return multiply_float8(out, a, b, epilogue, alpha, beta);
   if (is_complex(out.dtype)) need_library();
   Side left = side_of(a), right = side_of(b);
@@ -416,7 +447,10 @@ TensorRef linear(Tensor& input, Tensor& weight, Tensor* bias, bool relu) {
     TensorRef wt = raw_view(weight, {K, N}, {weight.strides[1], weight.strides[0]}, weight.offset);
     TensorRef packed_bias = bias ? contiguous(*bias) : nullptr;
     Epilogue epilogue;
-    if (bias && !out->is_meta()) epilogue.bias = packed_bias->data();
+    if (bias && out->is_cuda())
+      epilogue.device_bias = packed_bias.get();
+    else if (bias && !out->is_meta())
+      epilogue.bias = packed_bias->data();
     epilogue.relu = relu;
     multiply(*flat_out, *rows, *wt, epilogue);
   }
@@ -516,14 +550,17 @@ TensorRef addmm(Tensor& input, Tensor& a, Tensor& b, double beta, double alpha, 
     const bool is_bias = beta == 1 && input.ndim == 1 && input.sizes[0] == sizes[c];
     TensorRef bias = is_bias ? contiguous(input) : nullptr;
     Epilogue epilogue;
-    if (is_bias && !out->is_meta()) epilogue.bias = bias->data();
+    if (is_bias && out->is_cuda())
+      epilogue.device_bias = bias.get();
+    else if (is_bias && !out->is_meta())
+      epilogue.bias = bias->data();
     auto compute = [&](Tensor& left, double factor) {
       if (!is_bias && beta != 0) copy_bytes(*out, *expand(input, sizes));
       multiply(*out, left, b, epilogue, factor, is_bias ? 0 : beta);
     };
     compute(a, alpha);
     // A sum that leaves the range may come back into it by a small alpha, if that comes first.
-    if (alpha != 0 && std::abs(alpha) < 1 && !out->is_meta() && !all_finite(*out))
+    if (alpha != 0 && std::abs(alpha) < 1 && out->on_cpu() && !all_finite(*out))
       compute(*mul_scalar(a, alpha), 1);
   }
   if (needs_record(input) || needs_record(a) || needs_record(b)) {

@@ -265,11 +265,10 @@ PyObject* py_address(const Call& call) {
 
 // ------------------------------------------------------------------------------------ launches
 
-/// _cuda_function(ptx, name, index) -> a number for _cuda_launch.
+/// _cuda_function(ptx, index) -> a number for _cuda_launch.
 PyObject* py_function(const Call& call) {
   Args a(call);
-  return number_of_handle(
-      cuda::load_function(text_of(a[0]), text_of(a[1]), static_cast<int>(a.integer(2))));
+  return number_of_handle(cuda::load_function(text_of(a[0]), static_cast<int>(a.integer(1))));
 }
 
 /// _cuda_launch(function, name, index, blocks, threads, shared_bytes, arguments): each argument is
@@ -406,7 +405,7 @@ const NativeEntry entries[] = {
     fact({"_pinned", "nbytes", py_pinned, "Page-locked bytes."}),
     fact({"_is_pinned", "input", py_is_pinned, "Whether a tensor is in such."}),
     fact({"_cuda_address", "input", py_address, "Of the first element."}),
-    fact({"_cuda_function", "ptx, name, index", py_function, "A function of PTX."}),
+    fact({"_cuda_function", "ptx, index", py_function, "A function of PTX."}),
     fact({"_cuda_launch", "function, name, index, blocks, threads, shared_bytes, arguments",
           py_launch, "Launches it."}),
     fact({"_cuda_blocks_for", "n, threads, index", py_blocks_for, "Blocks for n elements."}),

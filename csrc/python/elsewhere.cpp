@@ -163,9 +163,10 @@ Object by_way_of_cpu(const char* name, PyObject* const* args, Py_ssize_t n, PyOb
 
 }  // namespace
 
-PyObject* call_on_device(const char* name, PyObject* const* args, Py_ssize_t n, PyObject* keys,
-                         const Behind& run, const Behind& again) {
-  if (PyObject* rule = PyDict_GetItemString(rules(), name)) {
+PyObject* call_on_device(const char* name, bool has_rules, PyObject* const* args, Py_ssize_t n,
+                         PyObject* keys, const Behind& run) {
+  PyObject* rule = has_rules ? PyDict_GetItemString(rules(), name) : nullptr;
+  if (rule) {
     PyObject* result = PyObject_Vectorcall(rule, args, static_cast<size_t>(n), keys);
     if (result != Py_NotImplemented) return result;
     Py_DECREF(result);
@@ -177,7 +178,7 @@ PyObject* call_on_device(const char* name, PyObject* const* args, Py_ssize_t n, 
     return result;
   unreachable_on_device = false;
   PyErr_Clear();
-  return by_way_of_cpu(name, args, n, keys, again).release();
+  return by_way_of_cpu(name, args, n, keys, run).release();
 }
 
 }  // namespace flambeau

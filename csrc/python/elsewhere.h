@@ -11,9 +11,10 @@ namespace flambeau {
 /// What runs behind the door with these arguments: the result, or null with an error set.
 using Behind = std::function<PyObject*(PyObject* const* args, Py_ssize_t n, PyObject* keys)>;
 
-/// The result of a call on a GPU. `run` computes it as anywhere; `again` is the call on the CPU.
-PyObject* call_on_device(const char* name, PyObject* const* args, Py_ssize_t n, PyObject* keys,
-                         const Behind& run, const Behind& again);
+/// The result of a call on a GPU, which `run` computes as anywhere, with arguments on the CPU too.
+/// Rules are of functions without history (`has_rules`): operators record what those compute.
+PyObject* call_on_device(const char* name, bool has_rules, PyObject* const* args, Py_ssize_t n,
+                         PyObject* keys, const Behind& run);
 
 inline bool is_on_device() { return device_of_call.device.type == DeviceType::cuda; }
 

@@ -1,6 +1,6 @@
-#include "python/elsewhere.h"
 #include "python/hooks.h"
 #include "python/batches.h"
+#include "python/elsewhere.h"
 
 #include <Python.h>
 
@@ -413,8 +413,9 @@ PyObject* run_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
     {
       Deeper deeper;
       auto run = [&](auto... given) { return run_by_layout(self, given...); };
-      result = Object::steal(is_on_device() ? call_on_device(name_of(self), args, n, keys, run, run)
-                                            : run_by_layout(self, args, n, keys));
+      result =
+          Object::steal(is_on_device() ? call_on_device(name_of(self), false, args, n, keys, run)
+                                       : run_by_layout(self, args, n, keys));
     }
     if (timed) timed->done(recorded_by(result.get()));
     observed.done(result.get());

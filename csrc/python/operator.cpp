@@ -73,10 +73,8 @@ PyObject* enter_private(PyObject* o, PyObject* const* args, size_t nargsf, PyObj
     auto* caller = static_cast<PyObject*>(device_of_call.callable);
     DeviceScope scope(caller ? caller : o, args, all, self.entry->mixing);
     if (is_on_device() && self.entry->shown == Shown::yes)
-      return call_on_device(
-          self.entry->name, args, n, keys,
-          [&](auto... given) { return run_native(self, given...); },
-          [&](auto... given) { return run_native(self, given...); });
+      return call_on_device(self.entry->name, true, args, n, keys,
+                            [&](auto... given) { return run_native(self, given...); });
     return run_native(self, args, n, keys);
   });
 }

@@ -12,6 +12,7 @@ struct Epilogue {
   const void* bias = nullptr;  // N values, one a column; or M, one a row, if bias_per_row; or none
   bool bias_per_row = false;
   bool relu = false;
+  void* device_bias = nullptr;  // the same as a Tensor, for products on a GPU
 };
 
 /// C = alpha * op(A) op(B) + beta * C for `batch` triples of row-major matrices; C must not overlap

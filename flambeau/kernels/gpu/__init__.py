@@ -28,7 +28,7 @@ def text_of(name, key, write, index):
     ).hexdigest()
     blob = cache.read(digest)
     if blob is None:
-        text = ptx.emit(write(), arch)
+        text = ptx.emit(write(), arch, name)
         cache.write(digest, elf.Blob(text.encode(), 0, ()))
         return text
     return blob.code.decode()

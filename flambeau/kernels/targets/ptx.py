@@ -49,13 +49,12 @@ def _machine(arch):
     return llvm.Target.from_triple("nvptx64-nvidia-cuda").create_target_machine(cpu=arch, opt=3)
 
 
-def emit(ir, arch):
-    """The PTX of a module whose function `kernel` is the GPU's entry."""
+def emit(ir, arch, name="kernel"):
+    """The PTX of a module whose function `kernel` is the GPU's entry, there called `name`."""
     import llvmlite.binding as llvm
 
-    module = llvm.parse_assembly(
-        ir.replace("define void @kernel(", "define ptx_kernel void @kernel(")
-    )
+    entry = "define ptx_kernel void @" + re.sub(r"\W", "_", name) + "("
+    module = llvm.parse_assembly(ir.replace("define void @kernel(", entry))
     module.verify()
     machine = _machine(arch)
     options = llvm.create_pipeline_tuning_options(speed_level=2)

@@ -139,7 +139,8 @@ class Translator:
             raise Fault(f"PTX, line {self.line}: {text} is no {type}.")
         symbol = re.match(r"^([A-Za-z_$][\w$]*)(?:\+(-?\d+))?$", text)
         if symbol and symbol[1] in self.symbols:
-            return self.constant(np.uint64(self.symbols[symbol[1]] + int(symbol[2] or 0)))
+            value = self.symbols[symbol[1]] + int(symbol[2] or 0)
+            return self.constant(np.array(value, f"u{dtype.itemsize}").view(dtype)[()])
         return self.constant(self.immediate(text, dtype))
 
     def immediate(self, text, dtype):

@@ -1,0 +1,44 @@
+"""Launching the kernels of flambeau/kernels/gpu on tensors."""
+
+from ... import _core
+
+_functions = {}
+
+
+def function(name, key, write, index):
+    """The function of a kernel on device `index`, compiled when first asked for."""
+    found = _functions.get((key, index))
+    if found is None:
+        from ...kernels import gpu
+
+        text = gpu.text_of(name, "\n".join(map(str, key)), write, index)
+        found = _functions[key, index] = _core._cuda_function(text, index)
+    return found
+
+
+def launch(name, key, write, index, n, arguments, threads=256):
+    """Runs a kernel whose threads take element after element of n."""
+    if n:
+        blocks = _core._cuda_blocks_for(n, threads, index)
+        found = function(name, key, write, index)
+        _core._cuda_launch(found, name, index, blocks, threads, 0, arguments)
+
+
+def on_meta(function, *arguments):
+    """What a function of the core says of these arguments without their elements: it checks, and gives shapes."""
+    return function(*[_without_elements(a) for a in arguments])
+
+
+def _without_elements(value):
+    if isinstance(value, _core.Tensor):
+        return value.to("meta") if value.is_cuda else value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_without_elements(v) for v in value)
+    return value
+
+
+def made_like(found, device):
+    """A tensor on the device, with the sizes, strides and dtype of one on meta; of a tuple each."""
+    if isinstance(found, tuple):
+        return tuple(made_like(f, device) for f in found)
+    return _core.empty_strided(found.shape, found.stride(), dtype=found.dtype, device=device)

@@ -1,0 +1,144 @@
+"""What the CPU computes by loops written by hand, on a GPU by kernels: indexing, products, convolution, order."""
+
+import pytest
+
+import flambeau as torch
+import flambeau.nn.functional as F
+
+X, Y = torch.randn(7, 5), torch.randn(7, 5)
+IMAGES = torch.randn(2, 4, 6, 6)
+
+
+def put(a, index, value, **options):
+    return a.clone().index_put_((index,), value, **options)
+
+
+CASES = {
+    "matmul": (lambda a, b: a @ b.t(), X, Y),
+    "bmm": (lambda a, b: a @ b, torch.randn(3, 20, 33), torch.randn(3, 33, 70)),
+    "addmm": (lambda c, a, b: torch.addmm(c, a, b, alpha=0.5, beta=2), torch.randn(7, 7), X, Y.t()),
+    "linear": (lambda a, w, b: F.linear(a, w, b), torch.randn(9, 33), torch.randn(17, 33), torch.randn(17)),
+    "matmul_float64": (lambda a, b: a.double() @ b.double().t(), X, Y),
+    "matmul_float16": (lambda a, b: (a.half() @ b.half().t()).float(), X, Y),
+    "matmul_int64": (lambda a, b: (a * 10).long() @ (b * 10).long().t(), X, Y),
+    "matmul_complex": (lambda a, b: torch.complex(a, b) @ torch.complex(b, a).t(), X, Y),
+    "index_by_list": (lambda a: a[[0, 2, -1]], X),
+    "index_by_tensors": (lambda a, i: a[i, :, i], torch.randn(4, 5, 6), torch.tensor([[1, 2], [3, 0]])),
+    "index_by_mask": (lambda a: a[a > 0], X),
+    "gather": (lambda a, i: a.gather(1, i), X, torch.randint(5, (7, 3))),
+    "take": (lambda a, i: a.t().take(i), X, torch.randint(35, (7, 3))),
+    "index_select": (lambda a, i: a.index_select(1, i), X, torch.randint(5, (9,))),
+    "embedding": (lambda i, w: F.embedding(i, w), torch.randint(7, (3, 2)), X),
+    "nonzero": (lambda a: (a > 0).nonzero(), X),
+    "nonzero_of_many": (lambda a: (a > 1).nonzero(), torch.randn(9000)),
+    "masked_scatter": (lambda a, b: a.masked_scatter(a > 0, b), X, Y),
+    "write_mask": (lambda a: put(a, a > 0, torch.tensor(3.0, device=a.device)), X),
+    "index_put_twice": (lambda a, i: put(a, i, torch.ones((), device=a.device), accumulate=True), X, torch.tensor([1, 1, 2])),
+    "index_add": (lambda a, i, b: a.index_add(0, i, b), X, torch.tensor([1, 1, 2]), Y[:3]),
+    "index_add_columns": (lambda a, i, b: a.t().index_add(1, i, b.t()), X, torch.tensor([1, 1, 2]), Y[:3]),
+    "scatter": (lambda a, i, b: a.scatter(1, i, b), X, torch.tensor([[1, 3], [2, 0]]), Y),
+    "scatter_add": (lambda a, i, b: a.scatter_add(1, i, b), X, torch.tensor([[1, 1], [2, 0]]), Y),
+    "scatter_reduce": (lambda a, i, b: a.scatter_reduce(0, i, b, "amax"), X, torch.tensor([[1, 1], [1, 0]]), Y),
+    "flip": (lambda a: a.flip(0, 1), X),
+    "roll": (lambda a: a.roll((1, 2), (0, 1)), X),
+    "sort": (lambda a: a.sort(0, descending=True), torch.randint(4, (9, 3)).float()),
+    "sort_nan": (lambda a: (a / (a > 0)).sort(), X),
+    "argsort": (lambda a: a.double().argsort(1), X),
+    "topk": (lambda a: a.topk(3), X),
+    "cumsum": (lambda a: a.cumsum(1), X),
+    "cumprod": (lambda a: a.cumprod(0), X),
+    "cummax": (lambda a: a.cummax(0), X),
+    "logcumsumexp": (lambda a: a.logcumsumexp(1), X),
+    "conv2d": (lambda a, w, b: F.conv2d(a, w, b, padding=1), IMAGES, torch.randn(3, 4, 3, 3), torch.randn(3)),
+    "conv1d": (lambda a, w: F.conv1d(a, w, stride=2, dilation=2), torch.randn(2, 3, 16), torch.randn(4, 3, 3)),
+    "conv_groups": (lambda a, w: F.conv2d(a, w, groups=2), IMAGES, torch.randn(6, 2, 3, 3)),
+    "conv_transpose": (lambda a, w: F.conv_transpose2d(a, w, stride=2, padding=1), IMAGES, torch.randn(4, 3, 3, 3)),
+    "max_pool": (lambda a: F.max_pool2d(a, 3, 2, 1, return_indices=True), IMAGES),
+    "avg_pool": (lambda a: F.avg_pool2d(a, 3, 2, 1), IMAGES),
+    "batch_norm": (lambda a: F.batch_norm(a, None, None, training=True), IMAGES),
+}  # fmt: skip
+
+
+def same(here, there):
+    for a, b in zip(
+        *[v if isinstance(v, (tuple, list)) else (v,) for v in (here, there)], strict=True
+    ):
+        assert b.is_cuda and b.dtype is a.dtype and b.shape == a.shape
+        torch.testing.assert_close(b.cpu(), a, rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_are_those_of_the_cpu(name):
+    fn, *args = CASES[name]
+    if name == "matmul_float16":
+        here, there = fn(*args), fn(*[a.cuda() for a in args])
+        torch.testing.assert_close(there.cpu(), here, rtol=1e-2, atol=1e-2)
+        return
+    same(fn(*args), fn(*[a.cuda() for a in args]))
+
+
+GRADIENTS = """matmul linear gather index_by_list embedding index_add scatter_add sort cumsum conv2d conv_groups
+conv_transpose avg_pool batch_norm""".split()
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_are_those_of_the_cpu(name):
+    fn, *args = CASES[name]
+    found = []
+    for device in ("cpu", "cuda"):
+        leaves = [a.to(device).detach().clone() for a in args]
+        wanted = [t.requires_grad_() for t in leaves if t.is_floating_point()]
+        out = fn(*leaves)
+        (out[0] if isinstance(out, tuple) else out).square().sum().backward()
+        found.append([t.grad for t in wanted])
+    for a, b in zip(*found, strict=True):
+        assert b.is_cuda
+        torch.testing.assert_close(b.cpu(), a, rtol=1e-4, atol=1e-4)
+
+
+def test_sums_by_index_are_the_same_bits_as_the_cpu_s():
+    index, source = torch.randint(5, (200,)), torch.randn(200, 3)
+    here = torch.zeros(5, 3).index_add_(0, index, source)
+    there = torch.zeros(5, 3, device="cuda").index_add_(0, index.cuda(), source.cuda())
+    assert torch.equal(here, there.cpu())
+
+
+def test_an_index_out_of_range_names_operator_index_limit_and_line():
+    x = torch.randn(4, 3, device="cuda")
+    index = torch.tensor([0, 9], device="cuda")
+    y = x.index_select(0, index)
+    with pytest.raises(
+        IndexError,
+        match=r"index_select: index 9 is out of range for 4 on cuda:0.*test_on_operators",
+    ):
+        torch.cuda.synchronize()
+    assert y.shape == (2, 3)
+    torch.cuda.synchronize()  # told once
+
+
+def test_lenet_trains_as_on_the_cpu():
+    def losses(device):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(
+            torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Conv2d(4, 6, 3),
+            torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(24, 10),
+        ).to(device)  # fmt: skip
+        images = torch.rand(16, 1, 8, 8).to(device)
+        labels = torch.arange(16).remainder(10).to(device)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        made = []
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(images), labels)
+            loss.backward()
+            optimizer.step()
+            made.append(loss.item())
+        return made
+
+    here, there = losses("cpu"), losses("cuda")
+    assert max(abs(a - b) for a, b in zip(here, there, strict=True)) < 1e-5
+
+
+def test_an_operator_without_a_kernel_is_told_by_name():
+    with pytest.raises(NotImplementedError, match="eigh.*cuda:0"):
+        torch.linalg.eigh(torch.eye(3, device="cuda"))
