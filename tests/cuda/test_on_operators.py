@@ -39,6 +39,8 @@ CASES = {
     "scatter": (lambda a, i, b: a.scatter(1, i, b), X, torch.tensor([[1, 3], [2, 0]]), Y),
     "scatter_add": (lambda a, i, b: a.scatter_add(1, i, b), X, torch.tensor([[1, 1], [2, 0]]), Y),
     "scatter_reduce": (lambda a, i, b: a.scatter_reduce(0, i, b, "amax"), X, torch.tensor([[1, 1], [1, 0]]), Y),
+    "pad_reflect": (lambda a: F.pad(a[None], (1, 2), mode="reflect"), X),
+    "pad_replicate": (lambda a: F.pad(a[None], (3, 2), mode="replicate"), X),
     "flip": (lambda a: a.flip(0, 1), X),
     "roll": (lambda a: a.roll((1, 2), (0, 1)), X),
     "sort": (lambda a: a.sort(0, descending=True), torch.randint(4, (9, 3)).float()),
@@ -77,7 +79,7 @@ def test_values_are_those_of_the_cpu(name):
     same(fn(*args), fn(*[a.cuda() for a in args]))
 
 
-GRADIENTS = """matmul linear gather index_by_list embedding index_add scatter_add sort cumsum conv2d conv_groups
+GRADIENTS = """pad_reflect matmul linear gather index_by_list embedding index_add scatter_add sort cumsum conv2d conv_groups
 conv_transpose avg_pool batch_norm""".split()
 
 

@@ -10,6 +10,7 @@ launch writes itself, the limit and the number of its call to `report`, which th
 
 from ..emit import Module
 from ..function import Function, Variables
+from ..lower import lower
 from ..targets.ptx import PtxTarget
 from ..types import DTYPES, compute_dtype
 
@@ -171,7 +172,7 @@ def write_segments(dtype, combine, include):
                 lambda r: state.set(
                     [
                         block.convert(
-                            block.lower([root], [state.get()[0], item(load64(order, r))])[0],
+                            lower(block, [root], [state.get()[0], item(load64(order, r))])[0],
                             compute,
                         )
                     ]

@@ -11,6 +11,7 @@ number of dimensions, 0 for flat memory, which needs no strides.
 from ..emit import Module, Value
 from ..expression import topological
 from ..function import Function
+from ..lower import lower
 from ..targets.ptx import PtxTarget
 from ..types import DTYPES
 
@@ -44,7 +45,7 @@ def write(map_, in_dtypes, as_dtypes, out_dtypes, letters):
             else block.convert(block.load(places[k], dtypes[k]), as_dtypes[k - n_out])
             for k in range(n_out, n)
         ]
-        for k, value in enumerate(block.lower(map_.expressions, inputs)):
+        for k, value in enumerate(lower(block, map_.expressions, inputs)):
             block.store(value, dtypes[k], places[k])
     f.finish()
     return f.module.text()

@@ -10,6 +10,7 @@ that stands in front of the last pass, so outputs may be inputs here too.
 
 from ..emit import Module
 from ..function import Function
+from ..lower import lower
 from ..schedules import rows
 from ..schedules.sweep import sweep
 from ..targets.ptx import PtxTarget
@@ -81,7 +82,7 @@ class _Kernel(rows._Kernel):
         self.at_row(0)
         supply = prepare(0)
         with f.loop(self.thread, "%row_len", THREADS) as i:
-            for j, value in zip(self.vector_outputs, block.lower(roots, supply(i, None))):
+            for j, value in zip(self.vector_outputs, lower(block, roots, supply(i, None))):
                 self.put(value, j, i, None)
 
     def close_group(self):

@@ -9,6 +9,7 @@ pointers: input, values, places (of extrema; else unused). All contiguous.
 from ..emit import Module, Value, constant
 from ..expression import input as symbol
 from ..function import Function, Variables
+from ..lower import lower
 from ..targets.ptx import PtxTarget
 from ..types import DTYPES, compute_dtype
 
@@ -71,7 +72,7 @@ def write(kind, in_dtype, out_dtype):
         with f.loop(1, n) as j:
             at, value = item(j)
             before = state.get()
-            (made,) = block.lower([root], [before[0], value])
+            (made,) = lower(block, [root], [before[0], value])
             if extremum:
                 taken = made.name
                 register = DTYPES[kept].register
