@@ -151,7 +151,7 @@ void add_rows(FusedInputs& inputs, int i, bool wide, const Dims& sizes, RowOpera
     t = inputs.copies[i].get();
     shared = false;
   }
-  operands.add(t->data(), shared ? 0 : width * itemsize(t->dtype));
+  operands.add(*t, shared ? 0 : width * itemsize(t->dtype));
 }
 
 void run_row_kernel(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
@@ -166,11 +166,11 @@ void run_row_kernel(Fusion& self, FusedInputs& inputs, TensorRef* outputs) {
     bool wide = self.kinds[i] == 'v';
     if (i < self.n_out) {
       outputs[i] = empty(wide ? sizes : shown, self.dtypes[i], on_cpu);
-      operands.add(outputs[i]->data(), (wide ? length : 1) * itemsize(self.dtypes[i]));
+      operands.add(*outputs[i], (wide ? length : 1) * itemsize(self.dtypes[i]));
     } else if (inputs.tensors[i]) {
       add_rows(inputs, i, wide, sizes, operands);
     } else {
-      operands.add(inputs.numbers[i], 0);
+      operands.add_number(inputs.numbers[i]);
     }
   }
   run_rows(reinterpret_cast<RowsKernel>(find_kernel(self, 0, self.kinds)), operands, n_rows,
