@@ -166,17 +166,19 @@ def _(ctx, grad_output):
         kept(result, ctx.dims, ctx.ndim, ctx.keepdim),
     )
     zero = input == 0
-    # Under create_graph the zeros have a derivative of their own, whether or not grad has.
-    second = _core.is_grad_enabled()
-    if len(ctx.dims) == ctx.ndim and not second and not zero.is_meta and every(zero.sum() > 1):
+    if not some(zero):
+        if not ctx_needs_second(grad):
+            if input.dtype.is_complex:
+                return grad * (result / input).conj(), None, None, None
+            return grad * result / input, None, None, None
+    elif (
+        # Under create_graph the zeros have a derivative of their own, whether or not grad has.
+        len(ctx.dims) == ctx.ndim
+        and not _core.is_grad_enabled()
+        and not zero.is_meta
+        and every(zero.sum() > 1)
+    ):
         return input.new_zeros(input.shape), None, None, None  # beside NaN and infinity too
-    if not some(zero) and not ctx_needs_second(grad):
-        return (
-            (grad * (result / input).conj() if input.dtype.is_complex else grad * result / input),
-            None,
-            None,
-            None,
-        )
     return _product_gradient(input, ctx.dims, grad), None, None, None
 
 
