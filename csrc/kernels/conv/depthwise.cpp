@@ -4,9 +4,12 @@
 
 #include "kernels/conv/simd.h"
 #include "runtime/threads.h"
+#include "runtime/workspace.h"
 
 namespace flambeau {
 namespace {
+
+enum Slot { bordered_slot = 0 };
 
 // About 10 us of work.
 constexpr int64_t least_products = 400'000;
@@ -32,6 +35,21 @@ void find_ranges(const CorrelationAxis& axis, DepthwiseTaps& taps) {
     taps.begin[k] = std::min(begin, end);
     taps.end[k] = end;
   }
+}
+
+/// Whether the kernel is square, without gaps and steps.
+bool is_dense(const Correlation& c) {
+  const CorrelationAxis &rows = c.axis[1], &columns = c.axis[2];
+  const size_t n = rows.tap.size();
+  if ((n != 3 && n != 5 && n != 7) || columns.tap.size() != n) return false;
+  for (const CorrelationAxis* axis : {&rows, &columns}) {
+    if (axis->source_step != 1 || axis->target_step != 1) return false;
+    const int64_t step = axis->offset[1] - axis->offset[0];
+    if (step != 1 && step != -1) return false;
+    for (size_t k = 1; k < n; ++k)
+      if (axis->offset[k] - axis->offset[k - 1] != step) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -96,6 +114,12 @@ void correlate_depthwise(const std::vector<Correlation>& phases, const T* source
               target + begin * task.target_plane + rows.target_start * c.axis[2].target_size;
           part.first_plane = begin;
           part.n_planes = end - begin;
+          if (n_phases == 1 && is_dense(c)) {
+            const int64_t taps = task.rows.n_taps;
+            part.bordered = Workspace::get<T>(
+                bordered_slot, dense_depthwise_size(rows.count, c.axis[2].count + taps - 1, taps,
+                                                    conv_kernels<T>().lanes));
+          }
           conv_kernels<T>().depthwise(part);
         });
   }

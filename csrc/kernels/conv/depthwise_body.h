@@ -134,8 +134,129 @@ void depthwise_planes(const DepthwiseTask<T>& task) {
   }
 }
 
+/// Elements k, k + 1, ... of two vectors side by side.
+template <int k, class V, int... I>
+inline __attribute__((always_inline)) V shifted(V a, V b, std::integer_sequence<int, I...>) {
+  if constexpr (k == 0)
+    return a;
+  else
+    return __builtin_shufflevector(a, b, (k + I)...);
+}
+
+/// Calls body.operator()<i>() for i = 0, 1, ... below n.
+template <int n, class Body, int... I>
+inline __attribute__((always_inline)) void each_constant(Body&& body,
+                                                         std::integer_sequence<int, I...>) {
+  (body.template operator()<I>(), ...);
+}
+
+/// Results of dense_rows rows and two vectors of columns. Vectors that begin at any element mostly
+/// cross a line of the cache, so each row of the source is read in whole ones and shifted in
+/// registers, once for all rows of results that it is part of.
+template <class T, int taps>
+inline __attribute__((always_inline)) void dense_tile(const T* from, int64_t row, const T* weight,
+                                                      typename Vec<T>::type start,
+                                                      typename Vec<T>::type (&sum)[dense_rows][2]) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  constexpr auto order = std::make_integer_sequence<int, lanes>{};
+  constexpr int vectors = 3 + (taps - 1) / lanes;
+  each_constant<dense_rows>([&]<int q>()
+                                __attribute__((always_inline)) { sum[q][0] = sum[q][1] = start; },
+                            std::make_integer_sequence<int, dense_rows>{});
+  each_constant<dense_rows + taps - 1>(
+      [&]<int s>() __attribute__((always_inline)) {
+        const T* at = from + s * row;
+        vec x[vectors];
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; ++v) x[v] = load(at + v * lanes);
+        each_constant<taps>(
+            [&]<int k>() __attribute__((always_inline)) {
+              constexpr int v = k / lanes;
+              const vec left = shifted<k % lanes>(x[v], x[v + 1], order);
+              const vec right = shifted<k % lanes>(x[v + 1], x[v + 2], order);
+              each_constant<dense_rows>(
+                  [&]<int q>() __attribute__((always_inline)) {
+                    if constexpr (s - q >= 0 && s - q < taps) {
+                      const vec w = splat(weight[(s - q) * taps + k]);
+                      sum[q][0] = multiply_add(w, left, sum[q][0]);
+                      sum[q][1] = multiply_add(w, right, sum[q][1]);
+                    }
+                  },
+                  std::make_integer_sequence<int, dense_rows>{});
+            },
+            std::make_integer_sequence<int, taps>{});
+      },
+      std::make_integer_sequence<int, dense_rows + taps - 1>{});
+}
+
+template <class T, int taps>
+void dense_planes(const DepthwiseTask<T>& task) {
+  using vec = typename Vec<T>::type;
+  constexpr int lanes = Vec<T>::lanes;
+  const DepthwiseTaps &rows = task.rows, &columns = task.columns[0];
+  const int64_t n_rows = rows.count, n_columns = columns.count;
+  const int64_t row = dense_depthwise_row(n_columns + taps - 1, lanes);
+  const int64_t in_rows = task.source_plane / task.source_row, in_columns = task.source_row;
+  // Backwards, taps go from the last to the first.
+  const bool down = rows.offset[1] < rows.offset[0], back = columns.offset[1] < columns.offset[0];
+  const int64_t top = down ? rows.offset[taps - 1] : rows.offset[0],
+                left = back ? columns.offset[taps - 1] : columns.offset[0];
+  const int64_t bordered_rows = (n_rows + dense_rows - 1) / dense_rows * dense_rows + taps - 1;
+  T* bordered = task.bordered;
+  for (int64_t i = 0; i < bordered_rows * row; ++i) bordered[i] = T(0);
+  for (int64_t p = 0; p < task.n_planes; ++p) {
+    const int64_t channel = (task.first_plane + p) % task.n_channels;
+    T weight[taps * taps];
+    for (int r = 0; r < taps; ++r)
+      for (int k = 0; k < taps; ++k)
+        weight[r * taps + k] =
+            task.weight[channel * task.weight_channel +
+                        task.tap[0][(down ? taps - 1 - r : r) * taps + (back ? taps - 1 - k : k)]];
+    // Row i of the border's is row i + top of the source, and so are columns.
+    const T* source = task.source + p * task.source_plane;
+    for (int64_t i = top < 0 ? -top : 0; i < bordered_rows && i + top < in_rows; ++i) {
+      const int64_t first = left < 0 ? -left : 0;
+      const int64_t room = row - first, have = in_columns - (first + left);
+      const int64_t n = have < room ? have : room;
+      const T* in = source + (i + top) * in_columns + first + left;
+      T* to = bordered + i * row + first;
+      int64_t j = 0;
+      for (; j + lanes <= n; j += lanes) store(to + j, load(in + j));
+      for (; j < n; ++j) to[j] = in[j];
+    }
+    const vec start = splat(task.bias ? task.bias[channel] : T(0));
+    T* target = task.target + p * task.target_plane;
+    for (int64_t i0 = 0; i0 < n_rows; i0 += dense_rows)
+      for (int64_t j0 = 0; j0 < n_columns; j0 += 2 * lanes) {
+        vec sum[dense_rows][2];
+        dense_tile<T, taps>(bordered + i0 * row + j0, row, weight, start, sum);
+        const int64_t width = n_columns - j0;
+        const Span<T> here = span_of<T>(0, static_cast<int>(width < lanes ? width : lanes));
+        const int64_t more = width - lanes < 0 ? 0 : width - lanes;
+        const Span<T> after = span_of<T>(0, static_cast<int>(more < lanes ? more : lanes));
+#pragma GCC unroll 4
+        for (int q = 0; q < dense_rows; ++q) {
+          if (i0 + q >= n_rows) break;
+          if (task.relu)
+            for (vec& value : sum[q]) value = value < T(0) ? vec{} : value;
+          T* to = target + (i0 + q) * task.target_row + j0;
+          store_span(to, sum[q][0], here);
+          if (more) store_span(to + lanes, sum[q][1], after);
+        }
+      }
+  }
+}
+
 template <class T>
 void depthwise(const DepthwiseTask<T>& task) {
+  if (task.bordered) {
+    switch (task.rows.n_taps) {
+      case 3: return dense_planes<T, 3>(task);
+      case 5: return dense_planes<T, 5>(task);
+      default: return dense_planes<T, 7>(task);
+    }
+  }
   if (task.n_phases == 2) return depthwise_planes<T, 1, 2, 0>(task);
   auto run = [&]<int step>() {
     switch (task.columns[0].n_taps) {

@@ -70,7 +70,19 @@ struct DepthwiseTask {
   int64_t weight_channel;
   const T* bias;  // of each channel, or none
   bool relu;
+  T* bordered;  // dense_depthwise_size elements for a plane with its border, or none
 };
+
+/// What a square kernel without gaps or steps needs in DepthwiseTask::bordered: rows of whole
+/// vectors, and one vector more.
+constexpr int64_t dense_rows = 4;
+constexpr int64_t dense_depthwise_row(int64_t columns, int64_t lanes) {
+  return (columns + 2 * lanes - 1) / (2 * lanes) * 2 * lanes + 2 * lanes;
+}
+constexpr int64_t dense_depthwise_size(int64_t rows, int64_t columns, int64_t taps, int64_t lanes) {
+  return ((rows + dense_rows - 1) / dense_rows * dense_rows + taps - 1) *
+         dense_depthwise_row(columns, lanes);
+}
 
 /// A few tiles of a row of tiles: where the first begins in its plane, and which of its rows and of
 /// the elements from there on lie inside.
