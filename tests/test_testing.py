@@ -86,5 +86,6 @@ def test_sequences_of_any_kind_and_equal_bounds():
     with pytest.raises(AssertionError, match=r"item \[1\]"):
         assert_close(b"abc", b"axc")
     assert make_tensor(2, dtype=torch.float32, low=3, high=3).tolist() == [3, 3]
+    assert make_tensor(2, dtype=torch.uint8, low=255, high=256).tolist() == [255, 255]
     with pytest.raises(ValueError, match="low must be below high"):
         make_tensor(2, dtype=torch.int64, low=3, high=3)

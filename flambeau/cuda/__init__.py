@@ -16,6 +16,9 @@ def _reason():
     return f"{types.no_cuda()} Ask torch.cuda.is_available() first."
 
 
+_initialized = False
+
+
 def is_available():
     """Whether a CUDA device can be used; opens the driver where that has not been tried."""
     return _core._cuda_state()[0] > 0

@@ -123,9 +123,9 @@ def make_tensor(
     else:
         limits = flambeau.iinfo(dtype)
         low, high = -9 if low is None else low, 10 if high is None else high
-        result = flambeau.randint(int(max(low, limits.min)), int(min(high, limits.max)), sizes).to(
-            dtype
-        )
+        # The one past the greatest is left out, and int64 has none.
+        most = min(limits.max + 1, flambeau.iinfo(flambeau.int64).max)
+        result = flambeau.randint(int(max(low, limits.min)), int(min(high, most)), sizes).to(dtype)
     if noncontiguous and shape:
         result = result[..., ::2]
     if exclude_zero:

@@ -5,7 +5,6 @@ tv_tensors: of images together with their boxes and masks. models: with torchvis
 boxes and regions. io, utils: files and pictures.
 """
 
-import contextlib
 import importlib
 
 _MODULES = ("datasets", "extension", "io", "models", "ops", "transforms", "tv_tensors", "utils")
@@ -44,9 +43,3 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(__all__)
-
-
-if __name__ == "torchvision":
-    # Programs that say `import PIL` and use PIL.Image count on torchvision to have imported it.
-    with contextlib.suppress(ImportError):
-        importlib.import_module("PIL.Image")

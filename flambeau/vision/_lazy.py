@@ -1,5 +1,6 @@
 """Packages that are tables of contents: a name is imported from its file when it is asked for."""
 
+import contextlib
 import importlib
 import sys
 import types
@@ -22,6 +23,10 @@ def contents(package, files, modules=()):
 
     files: file -> the names in it, in one string. modules: further files, which are attributes themselves.
     """
+    if package.startswith("torchvision"):
+        # Programs that say `import PIL` and use PIL.Image count on torchvision to have imported it.
+        with contextlib.suppress(ImportError):
+            importlib.import_module("PIL.Image")
     home = {name: file for file, names in files.items() for name in names.split()}
     submodules = {*files, *modules}
     sys.modules[package].__class__ = Package

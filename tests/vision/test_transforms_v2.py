@@ -405,6 +405,9 @@ def test_parallelograms_become_rectangles():
         (lambda: v2.RandomAffine(0, center=0), TypeError, "center is 0"),
         (lambda: v2.RandomAffine(0, translate=[0]), ValueError, "translate is"),
         (lambda: v2.RandomRotation(0, center=[0, 0, 0]), ValueError, "center is"),
+        (lambda: v2.RandomZoomOut(side_range=1), TypeError, "side_range is 1"),
+        (lambda: v2.RandomResizedCrop(4, scale=[1, 2, 3]), TypeError, "scale is"),
+        (lambda: F.posterize(torch.zeros(3, 4, 4, dtype=torch.uint8), 9), TypeError, "bits is 9"),
         (lambda: v2.Resize(object()), ValueError, "size is <object"),
         (lambda: v2.RandomOrder([]), ValueError, "there are no transforms"),
         (lambda: F.elastic(torch.zeros(3, 4, 4), None), TypeError, "displacement is NoneType"),
@@ -450,3 +453,21 @@ def test_crop_draws_where_there_is_a_choice():
     torch.manual_seed(0)
     assert params["left"] == int(torch.randint(0, 6, ()))
     assert params["top"] == 0 and params["needs_crop"] and not params["needs_pad"]
+
+
+def test_grey_channels_are_written_apart():
+    grey = F.rgb_to_grayscale(torch.ones(1, 4, 4), num_output_channels=3)
+    grey[0] += 1
+    assert grey[1].max() == 1
+
+
+def test_whole_numbers_of_boxes_stay_whole():
+    box = torch.tensor([[5, 5, 12, 8]])
+    cut = F.clamp_bounding_boxes(box, "CXCYWH", (8, 8), "soft")
+    assert cut.dtype == torch.int64 and cut.tolist() == [[4, 4, 8, 7]]
+
+
+def test_bent_by_cubic_curves():
+    image = torch.rand(3, 9, 9)
+    still = F.elastic(image, torch.zeros(1, 9, 9, 2), F.InterpolationMode.BICUBIC)
+    assert torch.allclose(still, image, atol=1e-5)

@@ -78,7 +78,8 @@ def to_pil_image(pic, mode=None):
     channels = 1 if array.ndim == 2 else array.shape[2]
     natural = _MODES.get((array.dtype.str, channels))
     if natural is None:
-        raise TypeError(
+        kind = TypeError if channels <= 4 else ValueError
+        raise kind(
             f"to_pil_image: {channels} channels of {array.dtype} are no image of Pillow; bytes may have 1 to 4 channels."
         )
     if mode is not None and mode != natural and mode not in _OTHER_MODES.get(channels, ()):

@@ -1,6 +1,6 @@
 """Images as tensors (..., C, H, W): values and colours."""
 
-from ... import arange, as_tensor, exp, float32, get_default_dtype, iinfo, stack, uint8, where
+from ... import arange, as_tensor, cat, exp, float32, get_default_dtype, iinfo, stack, uint8, where
 from ... import bool as bool_
 from ...nn import functional as nnF
 from ._image import as_before
@@ -90,7 +90,7 @@ def rgb_to_grayscale(image, num_output_channels=1):
     if _channels("rgb_to_grayscale", image) == 3:
         image = _whole(grey(image), image).to(image.dtype)
     if num_output_channels == 3:
-        return image.expand(*image.shape[:-3], 3, *image.shape[-2:])
+        return cat([image] * 3, dim=-3)  # not a view: each channel may be written
     return image
 
 
@@ -193,6 +193,8 @@ def invert(image):
 
 def posterize(image, bits):
     """The first `bits` of each value's 8, or of as many levels of floats."""
+    if not isinstance(bits, int) or not 0 <= bits <= 8:
+        raise TypeError(f"posterize: bits is {bits!r}; it must be an int of 0 to 8.")
     if image.is_floating_point():
         levels = 1 << bits
         return (image * levels).floor().clamp(0, levels - 1) * (1.0 / levels)

@@ -23,7 +23,8 @@ def _fills(fill, channels):
 def sample(name, image, grid, interpolation, fill):
     """The image at the places of a grid (1, H', W', 2) in [-1, 1]; outside it is `fill`."""
     mode = check_mode(name, interpolation)
-    if mode not in (InterpolationMode.NEAREST, InterpolationMode.BILINEAR):
+    modes = (InterpolationMode.NEAREST, InterpolationMode.BILINEAR)
+    if mode not in modes and not (name == "elastic" and mode == InterpolationMode.BICUBIC):
         raise ValueError(
             f"{name}: interpolation is {mode.value!r}; of tensors it is nearest or bilinear."
         )

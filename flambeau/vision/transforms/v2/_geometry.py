@@ -109,6 +109,9 @@ class RandomResizedCrop(Transform):
     ):
         super().__init__()
         self.size = pair(size)
+        for what, value in (("scale", scale), ("ratio", ratio)):
+            if not isinstance(value, list | tuple) or len(value) != 2:
+                raise TypeError(f"RandomResizedCrop: {what} is {value!r}; it must be (low, high).")
         self.scale = scale
         self.ratio = ratio
         self.interpolation = check_mode("RandomResizedCrop", interpolation)
@@ -190,6 +193,7 @@ class RandomZoomOut(RandomApplied, _Filled):
 
     def __init__(self, fill=0, side_range=(1.0, 4.0), p=0.5):
         super().__init__(p)
+        check_pair("RandomZoomOut", "side_range", side_range or 0)
         if side_range[0] < 1.0 or side_range[0] > side_range[1]:
             raise ValueError(
                 f"RandomZoomOut: side_range is {side_range}; it must be in order and at least 1."
@@ -452,7 +456,13 @@ class RandomIoUCrop(Transform):
                 part = boxes.new_tensor([[left, top, left + w, top + h]])
                 if float(ops.box_iou(boxes[inside], part).max()) < least:
                     continue
-                return {"top": top, "left": left, "height": h, "width": w, "inside": inside}
+                return {
+                    "top": top,
+                    "left": left,
+                    "height": h,
+                    "width": w,
+                    "is_within_crop_area": inside,
+                }
 
     def transform(self, inpt, params):
         if not params:
@@ -460,7 +470,7 @@ class RandomIoUCrop(Transform):
         place = {key: params[key] for key in ("top", "left", "height", "width")}
         out = self._call_kernel(F.crop, inpt, **place)
         if isinstance(out, tv_tensors.BoundingBoxes):
-            out.as_subclass(Tensor)[~params["inside"]] = 0
+            out.as_subclass(Tensor)[~params["is_within_crop_area"]] = 0
         return out
 
 

@@ -66,7 +66,7 @@ def clamp(boxes, format, canvas_size, clamping_mode="soft"):
     height, width = canvas_size
     corners = _convert(boxes, format, _XYXY)
     most = tensor([width, height, width, height], dtype=corners.dtype, device=corners.device)
-    return _convert(corners.clamp(min=0).minimum(most), _XYXY, format)
+    return _convert(corners.clamp(min=0).minimum(most), _XYXY, format).to(boxes.dtype)
 
 
 def clamp_points(points, canvas_size):
