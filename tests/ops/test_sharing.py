@@ -49,6 +49,15 @@ def test_numbers_that_meet_are_added_in_order(n, with_threads):
         np.testing.assert_array_equal(with_threads(fn), want)
 
 
+def test_numbers_far_from_each_other_are_shared_out(with_threads):
+    target, index, source = torch.zeros(400_000), places(400_000, 100_000), numbers(100_000)
+    index[::7] = 5
+    want = np.zeros(400_000, np.float32)
+    np.add.at(want, index.numpy(), source.numpy())
+    np.testing.assert_array_equal(with_threads(lambda: target.index_add(0, index, source)), want)
+    np.testing.assert_array_equal(with_threads(lambda: target.scatter_add(0, index, source)), want)
+
+
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("width", [1, 5, 50])
 def test_rows_that_meet_are_added_in_order(n, width, with_threads):

@@ -133,6 +133,9 @@ bool all_apart(const Strided& t) {
   return true;
 }
 
+/// About what the nearest caches of one core hold.
+constexpr int64_t far_bytes = int64_t{1} << 20;
+
 /// Runs in parallel over parts that share no cell: of one dim whose coordinates never do, or of the
 /// cells themselves, which every thread picks out of all indices. How many parts there are changes
 /// no result: what meets in a cell does so in the order of the source.
@@ -156,6 +159,12 @@ void write_all(const Strided& self, const Cells& cells, const Strided& source) {
   }
   const int64_t n_threads = get_num_threads();
   const bool whole_rows = walk.inner_stride(2) == 0;
+  // Numbers are worth it where each is far from the last one and many threads pick.
+  const bool far_numbers = n_threads >= 4 && self.numel() * int64_t{sizeof(T)} > far_bytes;
+  if (split < 0 && !whole_rows && !far_numbers) {
+    write_part<T, Op>(self, cells, source, walk, 0, 0, 0, AllCells());
+    return;
+  }
   if (split < 0 || (split > first_indexed && whole_rows)) {
     const int shift = whole_rows ? 0 : 4;
     parallel_for(n_threads, [&](int64_t part) {
