@@ -64,14 +64,34 @@ CrossEntropy cross_entropy(RowsKernel kernel, Tensor& input, Tensor& target, int
   operands.add_number(dtype == DType::float64 ? static_cast<void*>(&smoothing) : single);
   operands.add_number(&ignored);
   run_rows(kernel, operands, n, classes);
-  auto total = [&](Tensor& t) {
-    return total_of(to_device(t, on_cpu)->data(), dtype, n);
-  };
+  auto total = [&](Tensor& t) { return total_of(to_device(t, on_cpu)->data(), dtype, n); };
   made.counted = total(*share);
   if (reduction != Reducing::none)
     made.loss = reduced(total(*made.loss), made.counted, reduction, input.dtype);
   else if (dtype != input.dtype)
     made.loss = to_dtype(*made.loss, input.dtype);
+  return made;
+}
+
+TensorRef cross_entropy_gradient(RowsKernel kernel, Tensor& grad, Tensor& input, Tensor& target,
+                                 Tensor& logsumexp, int64_t ignored, double smoothing,
+                                 double factor) {
+  const int64_t n = input.sizes[0], classes = input.sizes[1];
+  const DType wide = logsumexp.dtype;
+  const int64_t size = itemsize(wide);
+  TensorRef rows = contiguous(*to_dtype(grad, wide)), made = empty(sizes_of(input), input.dtype);
+  if (factor != 1) rows = contiguous(*mul_scalar(*rows, factor));
+  const float single[2] = {static_cast<float>(smoothing), 0};
+  RowOperands operands;
+  operands.add(*made, classes * itemsize(input.dtype));
+  operands.add(*rows, rows->numel == 1 ? 0 : size);
+  operands.add(input, classes * itemsize(input.dtype));
+  operands.add(logsumexp, size);
+  operands.add(logsumexp, size, n * size);
+  operands.add(target, 8);
+  operands.add_number(wide == DType::float64 ? static_cast<const void*>(&smoothing) : single);
+  operands.add_number(&ignored);
+  run_rows(kernel, operands, n, classes);
   return made;
 }
 

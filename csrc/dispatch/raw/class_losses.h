@@ -16,6 +16,12 @@ struct CrossEntropy {
 CrossEntropy cross_entropy(RowsKernel kernel, Tensor& input, Tensor& target, int64_t ignored,
                            double smoothing, Reducing reduction);
 
+/// The gradient of its scores: `factor` times grad, one number or one for each row; by the kernel
+/// for that.
+TensorRef cross_entropy_gradient(RowsKernel kernel, Tensor& grad, Tensor& input, Tensor& target,
+                                 Tensor& logsumexp, int64_t ignored, double smoothing,
+                                 double factor);
+
 struct Nll {
   TensorRef loss;
   double weight;  // of what counted

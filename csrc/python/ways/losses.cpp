@@ -119,24 +119,9 @@ struct LossWay : RowWay {
     TensorRef input = node.kept(0), target = node.kept(1), logsumexp = node.kept(2);
     Options o = unpacked(node.values[3].get());
     if (!input->contiguous || input->is_meta() || grad.is_meta()) return false;
-    int64_t n = input->sizes[0], classes = input->sizes[1];
-    DType wide = logsumexp->dtype;
-    int64_t size = itemsize(wide);
-    TensorRef rows = contiguous(*to_dtype(grad, wide)),
-              made = empty(sizes_of(*input), input->dtype);
-    if (o.reduction == Reducing::mean) rows = contiguous(*mul_scalar(*rows, factor(o)));
-    float single[2] = {static_cast<float>(o.smoothing), 0};
-    RowOperands operands;
-    operands.add(*made, classes * itemsize(input->dtype));
-    operands.add(*rows, rows->numel == 1 ? 0 : size);
-    operands.add(*input, classes * itemsize(input->dtype));
-    operands.add(*logsumexp, size);
-    operands.add(*logsumexp, size, n * size);
-    operands.add(*target, 8);
-    operands.add_number(wide == DType::float64 ? static_cast<void*>(&o.smoothing) : single);
-    operands.add_number(&o.ignored);
-    run_rows(static_cast<LossWay*>(way)->find(1, input->dtype), operands, n, classes);
-    gradients[0] = std::move(made);
+    RowsKernel kernel = static_cast<LossWay*>(way)->find(1, input->dtype);
+    gradients[0] = cross_entropy_gradient(kernel, grad, *input, *target, *logsumexp, o.ignored,
+                                          o.smoothing, factor(o));
     return true;
   }
 

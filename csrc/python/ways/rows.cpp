@@ -3,8 +3,7 @@
 
 #include <limits>
 
-#include "dispatch/basics.h"
-#include "dispatch/reduce.h"
+#include "dispatch/raw/rows.h"
 #include "python/ways/plain.h"
 
 namespace flambeau {
@@ -55,7 +54,7 @@ struct SoftmaxWay : RowWay {
     TensorRef result;
     {
       GradModeGuard off(false);
-      result = along(input, d);
+      result = raw::softmax(find(0, input.dtype), input, d);
     }
     if (records(input)) {
       Ref<WayNode> node = make_way_node(backward, {&input});
@@ -67,36 +66,14 @@ struct SoftmaxWay : RowWay {
   }
 
  private:
-  TensorRef along(Tensor& input, int d) {
-    bool last = d == input.ndim - 1;
-    RowsKernel kernel = find(0, input.dtype);
-    int64_t length = input.sizes[d], step = length * itemsize(input.dtype);
-    TensorRef source = last ? contiguous(input) : contiguous(*transpose(input, d, input.ndim - 1));
-    // A transposed copy is ours, so its softmax may take its place.
-    bool own = !last && source->storage != input.storage;
-    TensorRef result = own ? source : empty(sizes_of(*source), input.dtype);
-    if (!result->is_meta()) {
-      RowOperands operands;
-      operands.add(*result, step);
-      operands.add(*source, step);
-      run_rows(kernel, operands, input.numel / length, length);
-    }
-    return last ? result : contiguous(*transpose(*result, d, input.ndim - 1));
-  }
-
   /// Of contiguous rows; the others go to Python.
   static bool gradient(Way* way, WayNode& node, Tensor& grad, TensorRef* gradients) {
     TensorRef result = node.kept(0);
     if (node.integer(1) != result->ndim - 1 || !result->contiguous || grad.dtype != result->dtype ||
         grad.is_meta() || result->is_meta())
       return false;
-    TensorRef rows = contiguous(grad), made = empty(sizes_of(*result), result->dtype);
-    int64_t length = result->sizes[result->ndim - 1], step = length * itemsize(result->dtype);
-    RowOperands operands;
-    for (Tensor* t : {made.get(), rows.get(), result.get()}) operands.add(*t, step);
-    run_rows(static_cast<SoftmaxWay*>(way)->find(1, result->dtype), operands,
-             result->numel / length, length);
-    gradients[0] = std::move(made);
+    RowsKernel kernel = static_cast<SoftmaxWay*>(way)->find(1, result->dtype);
+    gradients[0] = raw::softmax_gradient(kernel, grad, *result);
     return true;
   }
 };
@@ -114,105 +91,110 @@ struct NormWay : RowWay {
         eps_(eps) {}
 
   PyObject* take(PyObject* const* args, Py_ssize_t n, PyObject* keys) override {
-    enum { input_, shape_, weight_, bias_, eps_place };
-    PyObject* slots[5] = {};
+    raw::NormOf of{};
+    if (!parse(args, n, keys, of)) return nullptr;
+    auto has_history = [](Tensor* t) { return t && records(*t); };
+    const bool recorded = has_history(of.input) || has_history(of.weight) || has_history(of.bias);
+    TensorRef mean, rstd;
+    // Plain, with weight, then the same two with statistics.
+    const int variant = (of.weight ? 1 : 0) + (recorded ? 2 : 0);
+    TensorRef result = raw::norm(of.input->is_meta() ? nullptr : find(variant, of.input->dtype), of,
+                                 has_bias ? &mean : nullptr, recorded ? &rstd : nullptr);
+    if (recorded) record(*result, of, mean, *rstd);
+    return result.release_py();
+  }
+
+ private:
+  enum Place { input_place, shape_place, weight_place, bias_place, eps_place, n_places };
+
+  /// The arguments of a call into slots; false where there are others.
+  bool lay_out(PyObject* const* args, Py_ssize_t n, PyObject* keys, PyObject** slots) const {
     Py_ssize_t n_keys = keys ? PyTuple_GET_SIZE(keys) : 0;
-    if (n < 2 || n + n_keys > (has_bias ? 5 : 4)) return nullptr;
+    if (n < 2 || n + n_keys > (has_bias ? 5 : 4)) return false;
     for (Py_ssize_t i = 0; i < n; ++i)
       slots[!has_bias && i == 3 ? int{eps_place} : static_cast<int>(i)] = args[i];
     for (Py_ssize_t k = 0; k < n_keys; ++k) {
       PyObject* key = PyTuple_GET_ITEM(keys, k);
-      int at = is_key(key, "weight")             ? weight_
-               : is_key(key, "bias") && has_bias ? bias_
+      int at = is_key(key, "weight")             ? weight_place
+               : is_key(key, "bias") && has_bias ? bias_place
                : is_key(key, "eps")              ? eps_place
                                                  : -1;
-      if (at < 0 || slots[at]) return nullptr;
+      if (at < 0 || slots[at]) return false;
       slots[at] = args[n + k];
     }
-    if (!is_ready(slots[input_])) return nullptr;
-    Tensor& input = *as_tensor(slots[input_]);
-    PyObject* shape = slots[shape_];
-    bool list = PyList_CheckExact(shape);
-    if (!input.contiguous || input.numel == 0 || !is_floating(input.dtype) ||
-        !(list || PyTuple_Check(shape)))
-      return nullptr;
-    int count = static_cast<int>(PySequence_Fast_GET_SIZE(shape)), first = input.ndim - count;
-    if (count == 0 || first < 0) return nullptr;
+    return true;
+  }
+
+  /// The length of the rows where `shape` is that of input's last dims, how many in `count`; else
+  /// 0.
+  static int64_t length_of(const Tensor& input, PyObject* shape, int& count) {
+    if (!PyList_CheckExact(shape) && !PyTuple_Check(shape)) return 0;
+    count = static_cast<int>(PySequence_Fast_GET_SIZE(shape));
+    const int first = input.ndim - count;
+    if (count == 0 || first < 0) return 0;
     int64_t length = 1;
     for (int i = 0; i < count; ++i) {
       PyObject* item = PySequence_Fast_GET_ITEM(shape, i);
       if (!PyLong_CheckExact(item) || PyLong_AsLongLong(item) != input.sizes[first + i]) {
         PyErr_Clear();
-        return nullptr;
+        return 0;
       }
       length *= input.sizes[first + i];
     }
-    auto vector = [&](PyObject* o) {
-      if (!is_ready(o)) return false;
-      Tensor& t = *as_tensor(o);
-      bool same = t.contiguous && t.dtype == input.dtype && t.ndim == count;
-      for (int i = 0; i < count && same; ++i) same = t.sizes[i] == input.sizes[first + i];
-      return same;
-    };
-    bool weighted = slots[weight_] && slots[weight_] != Py_None;
-    bool shifted = slots[bias_] && slots[bias_] != Py_None;
-    if (has_bias && weighted != shifted) return nullptr;
-    if ((weighted && !vector(slots[weight_])) || (shifted && !vector(slots[bias_]))) return nullptr;
-    double eps = eps_;
-    if (slots[eps_place] && slots[eps_place] != Py_None) {
-      if (!PyFloat_CheckExact(slots[eps_place])) return nullptr;
-      eps = PyFloat_AS_DOUBLE(slots[eps_place]);
-    } else if (eps == 0) {  // the dtype's own
-      if (itemsize(input.dtype) == 2) return nullptr;
-      eps = input.dtype == DType::float64 ? std::numeric_limits<double>::epsilon()
-                                          : std::numeric_limits<float>::epsilon();
-    }
-    Tensor* weight = weighted ? as_tensor(slots[weight_]) : nullptr;
-    Tensor* bias = shifted ? as_tensor(slots[bias_]) : nullptr;
-    if (!records(input) && !(weight && records(*weight)) && !(bias && records(*bias)))
-      return run(input, length, weight, bias, eps, nullptr, nullptr).release_py();
-    TensorRef mean, rstd, result = run(input, length, weight, bias, eps, &mean, &rstd);
-    Ref<WayNode> node = has_bias ? make_way_node(backward, {&input, weight, bias})
-                                 : make_way_node(backward, {&input, weight});
-    node->keep(input);
-    if (has_bias) node->keep(*mean);
-    node->keep(*rstd);
-    if (weight)
-      node->keep(*weight);
-    else
-      node->keep(Object::borrow(Py_None));
-    node->keep(Object::steal(PyLong_FromLongLong(length)));
-    node->keep(Object::steal(PyFloat_FromDouble(eps)));
-    set_history(*result, &node->node);
-    return result.release_py();
+    return length;
   }
 
- private:
-  /// With `rstd` the statistics of the rows are given out, for backward; kernels: plain, with
-  /// weight, then the same two with statistics.
-  TensorRef run(Tensor& input, int64_t length, Tensor* weight, Tensor* bias, double eps,
-                TensorRef* mean, TensorRef* rstd) {
-    DType statistic = input.dtype == DType::float64 ? DType::float64 : DType::float32;
-    int64_t n_rows = input.numel / length;
-    TensorRef result = empty(sizes_of(input), input.dtype);
-    if (rstd) {
-      if (has_bias) *mean = empty({n_rows}, statistic);
-      *rstd = empty({n_rows}, statistic);
+  /// Whether `o` is left out, or a vector that fits the last `count` dims of input: then in `to`.
+  static bool take_vector(PyObject* o, const Tensor& input, int count, Tensor*& to) {
+    if (!o || o == Py_None) return true;
+    if (!is_ready(o)) return false;
+    to = as_tensor(o);
+    bool same = to->contiguous && to->dtype == input.dtype && to->ndim == count;
+    for (int i = 0; i < count && same; ++i)
+      same = to->sizes[i] == input.sizes[input.ndim - count + i];
+    return same;
+  }
+
+  bool take_eps(PyObject* o, DType dtype, double& eps) const {
+    if (o && o != Py_None) {
+      if (!PyFloat_CheckExact(o)) return false;
+      eps = PyFloat_AS_DOUBLE(o);
+      return true;
     }
-    if (input.is_meta()) return result;
-    RowsKernel kernel = find((weight ? 1 : 0) + (rstd ? 2 : 0), input.dtype);
-    int64_t step = length * itemsize(input.dtype);
-    RowOperands operands;
-    operands.add(*result, step);
-    if (rstd && has_bias) operands.add(**mean, itemsize(statistic));
-    if (rstd) operands.add(**rstd, itemsize(statistic));
-    operands.add(input, step);
-    if (weight) operands.add(*weight, 0);
-    if (bias) operands.add(*bias, 0);
-    float single[2] = {static_cast<float>(eps), 0};
-    operands.add_number(input.dtype == DType::float64 ? static_cast<void*>(&eps) : single);
-    run_rows(kernel, operands, n_rows, length);
-    return result;
+    eps = eps_;
+    if (eps != 0) return true;
+    if (itemsize(dtype) == 2) return false;
+    eps = dtype == DType::float64 ? std::numeric_limits<double>::epsilon()
+                                  : std::numeric_limits<float>::epsilon();
+    return true;
+  }
+
+  bool parse(PyObject* const* args, Py_ssize_t n, PyObject* keys, raw::NormOf& of) const {
+    PyObject* slots[n_places] = {};
+    if (!lay_out(args, n, keys, slots) || !is_ready(slots[input_place])) return false;
+    Tensor& input = *as_tensor(slots[input_place]);
+    of.input = &input;
+    int count = 0;
+    if (!input.contiguous || input.numel == 0 || !is_floating(input.dtype)) return false;
+    of.length = length_of(input, slots[shape_place], count);
+    return of.length != 0 && take_vector(slots[weight_place], input, count, of.weight) &&
+           take_vector(slots[bias_place], input, count, of.bias) &&
+           (!has_bias || !of.weight == !of.bias) && take_eps(slots[eps_place], input.dtype, of.eps);
+  }
+
+  void record(Tensor& result, const raw::NormOf& of, const TensorRef& mean, Tensor& rstd) {
+    Ref<WayNode> node = has_bias ? make_way_node(backward, {of.input, of.weight, of.bias})
+                                 : make_way_node(backward, {of.input, of.weight});
+    node->keep(*of.input);
+    if (has_bias) node->keep(*mean);
+    node->keep(rstd);
+    if (of.weight)
+      node->keep(*of.weight);
+    else
+      node->keep(Object::borrow(Py_None));
+    node->keep(Object::steal(PyLong_FromLongLong(of.length)));
+    node->keep(Object::steal(PyFloat_FromDouble(of.eps)));
+    set_history(result, &node->node);
   }
 };
 

@@ -1,0 +1,55 @@
+#include "dispatch/raw/rows.h"
+
+#include "dispatch/basics.h"
+
+namespace flambeau::raw {
+
+TensorRef softmax(RowsKernel kernel, Tensor& input, int d) {
+  bool last = d == input.ndim - 1;
+  int64_t length = input.sizes[d], step = length * itemsize(input.dtype);
+  TensorRef source = last ? contiguous(input) : contiguous(*transpose(input, d, input.ndim - 1));
+  // A transposed copy is ours, so its softmax may take its place.
+  bool own = !last && source->storage != input.storage;
+  TensorRef result = own ? source : empty(sizes_of(*source), input.dtype);
+  if (!result->is_meta()) {
+    RowOperands operands;
+    operands.add(*result, step);
+    operands.add(*source, step);
+    run_rows(kernel, operands, input.numel / length, length);
+  }
+  return last ? result : contiguous(*transpose(*result, d, input.ndim - 1));
+}
+
+TensorRef softmax_gradient(RowsKernel kernel, Tensor& grad, Tensor& result) {
+  TensorRef rows = contiguous(grad), made = empty(sizes_of(result), result.dtype);
+  int64_t length = result.sizes[result.ndim - 1], step = length * itemsize(result.dtype);
+  RowOperands operands;
+  for (Tensor* t : {made.get(), rows.get(), &result}) operands.add(*t, step);
+  run_rows(kernel, operands, result.numel / length, length);
+  return made;
+}
+
+TensorRef norm(RowsKernel kernel, const NormOf& of, TensorRef* mean, TensorRef* rstd) {
+  const DType dtype = of.input->dtype;
+  const DType statistic = dtype == DType::float64 ? DType::float64 : DType::float32;
+  const int64_t n_rows = of.input->numel / of.length, step = of.length * itemsize(dtype);
+  TensorRef result = empty(sizes_of(*of.input), dtype);
+  if (rstd) {
+    if (mean) *mean = empty({n_rows}, statistic);
+    *rstd = empty({n_rows}, statistic);
+  }
+  if (of.input->is_meta()) return result;
+  RowOperands operands;
+  operands.add(*result, step);
+  if (rstd && mean) operands.add(**mean, itemsize(statistic));
+  if (rstd) operands.add(**rstd, itemsize(statistic));
+  operands.add(*of.input, step);
+  if (of.weight) operands.add(*of.weight, 0);
+  if (of.bias) operands.add(*of.bias, 0);
+  const float single[2] = {static_cast<float>(of.eps), 0};
+  operands.add_number(dtype == DType::float64 ? static_cast<const void*>(&of.eps) : single);
+  run_rows(kernel, operands, n_rows, of.length);
+  return result;
+}
+
+}  // namespace flambeau::raw

@@ -1,0 +1,23 @@
+// Runs of row kernels over tensors, without history: softmax and the norms, and their gradients.
+// Needs the GIL.
+#pragma once
+#include "dispatch/rows.h"
+
+namespace flambeau::raw {
+
+/// Along any dim; of another than the last a transposed copy is made.
+TensorRef softmax(RowsKernel kernel, Tensor& input, int dim);
+/// Of a contiguous result along its last dim.
+TensorRef softmax_gradient(RowsKernel kernel, Tensor& grad, Tensor& result);
+
+/// What a norm is made of: contiguous rows of `length`, a vector of that length or null each.
+struct NormOf {
+  Tensor* input;
+  int64_t length;
+  Tensor *weight, *bias;
+  double eps;
+};
+/// With `rstd` the statistics of the rows are given out, and their means where `mean` is not null.
+TensorRef norm(RowsKernel kernel, const NormOf& of, TensorRef* mean, TensorRef* rstd);
+
+}  // namespace flambeau::raw
