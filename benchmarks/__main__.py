@@ -11,7 +11,7 @@ from . import harness
 NAMES = (
     "overhead", "recorded", "pointwise", "pointwise_all", "reduce", "declared", "fourier", "matmul", "conv", "pool", "lenet", "programs", "memory", "train", "processes",
     "distributed",
-    "profiler", "foreach", "distributions", "vmap", "files", "sparse", "nested", "export", "flex_attention", "vision", "language",
+    "profiler", "foreach", "distributions", "vmap", "files", "sparse", "nested", "export", "flex_attention", "vision", "language", "compiled",
     "first_use", "import_time", "install_size",
 )  # fmt: skip
 

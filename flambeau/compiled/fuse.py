@@ -8,8 +8,8 @@ import flambeau
 from flambeau import _core
 
 from ..kernels import Map, Rows
+from ..kernels.expression import const, inputs_of, node, substitute, topological
 from ..kernels.expression import input as symbol
-from ..kernels.expression import inputs_of, node, substitute, topological
 from ..kernels.language import cast, exp, log
 from ..kernels.schedules.row_language import length, rmax, rmean, rmin, rsum
 from .graph import Ref
@@ -125,6 +125,8 @@ class _Built:
         return self.number(operand), None
 
     def number(self, value):
+        if self.group.literal:
+            return const(value)
         numbers = self.group.numbers
         for k, known in enumerate(numbers):
             if type(known) is type(value) and known == value and str(known) == str(value):

@@ -22,6 +22,7 @@ class Group:
     Attributes:
         nodes (list of Node), in their order.
         rows (bool): whether it has reductions over the last dim.
+        literal (bool): whether numbers are part of the kernel, for want of room for operands.
         outputs (list of int): numbers of the values that are read elsewhere.
         inputs (list of int), numbers (list): values and Python numbers that come from elsewhere.
         computes (dict): number of a value -> the dtype that its operator computes in.
@@ -31,7 +32,7 @@ class Group:
         self.key, self.nodes, self.members = key, [], set()
         self.outputs, self.inputs, self.numbers = [], [], []
         self.computes = {}
-        self.rows = False
+        self.rows = self.literal = False
 
     @property
     def grad(self):
@@ -222,6 +223,8 @@ def _checked(group, values, users, written):
         operands += sum(values[i].requires_grad for i in group.inputs)
     if group.rows and not all(_row_input(values[i].shape, group.key[0]) for i in group.inputs):
         return _split(group, values, users, written)
+    if operands > MOST_OPERANDS and operands - len(group.numbers) <= MOST_OPERANDS:
+        group.literal, group.numbers, operands = True, [], 0
     if operands > MOST_OPERANDS:
         return _split(group, values, users, written)
     return [group]

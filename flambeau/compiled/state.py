@@ -81,6 +81,7 @@ class State:
         self._lengths = []  # (container, length)
         self._sequences = []  # (list or deque, its items)
         self._sets = []
+        self._orders = []  # (dict, its keys)
         self._cells = []
         self._slots = []  # (object, name, value)
         self._code_of = []  # (function, code)
@@ -129,6 +130,7 @@ class State:
             self._work += [(item, name) for item in value]
             self._object(value, name)
         elif isinstance(value, dict):
+            self._orders.append((value, tuple(value)))
             self._entries(value, None, name)
             self._object(value, name)
         elif isinstance(value, (set, frozenset)):
@@ -268,6 +270,9 @@ class State:
         for function, code in self._code_of:
             if function.__code__ is not code:
                 return f"the code of {function.__name__}"
+        for mapping, keys in self._orders:
+            if tuple(mapping) != keys:
+                return "the order of a dict"
         for members, value in self._sets:
             if members != value:
                 return "a set"

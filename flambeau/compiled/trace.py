@@ -14,7 +14,6 @@ import types
 import flambeau
 from flambeau import _core
 
-from ..export.recorder import name_of
 from ..ops.core.arguments import tensors_in
 from ..overrides import TorchFunctionMode
 from . import stance
@@ -43,6 +42,10 @@ _REFUSED = set(
     "backward register_hook register_post_accumulate_grad_hook retain_grad requires_grad_ set_ resize_ resize_as_ "
     "detach_ data_ptr storage untyped_storage storage_offset allclose equal is_nonzero item tolist numpy".split()
 )
+_BY_DATA = set(
+    "nonzero argwhere unique unique_consecutive masked_select repeat_interleave bincount histc histogram one_hot "
+    "tensor_split combinations unique_dim nonzero_static to_sparse coalesce pack_padded_sequence".split()
+)
 _SLOTS = {"__rsub__": lambda a, b: (b, a)}
 _KINDS = (list, dict, tuple, str, set, frozenset, int, float, bool, bytes, range, slice, types.GeneratorType,
           type({}.keys()), type({}.values()), type({}.items()), types.SimpleNamespace, complex)  # fmt: skip
@@ -63,8 +66,15 @@ _BUILTINS = set(dir(builtins)) - set(
 _WITH_EFFECT = set(
     "manual_seed seed set_rng_state fork_rng set_default_dtype set_default_device set_num_threads backward grad save "
     "load enable_grad_ set_detect_anomaly register_forward_hook register_buffer register_parameter add_module "
-    "train eval apply zero_grad step".split()
+    "train eval apply zero_grad step vmap jvp vjp jacrev jacfwd hessian checkpoint linearize functional_call".split()
 )
+
+
+def _is_by_data(name, args):
+    """Whether the sizes of an operator's result may depend on what its arguments hold."""
+    if name in ("__getitem__", "index"):
+        return any(t.dtype in (flambeau.bool, flambeau.uint8) for t in tensors_in(args[1:]))
+    return name in _BY_DATA or (name == "where" and len(args) == 1)
 
 
 def _version(tensor):
@@ -87,6 +97,7 @@ class Tracer(TorchFunctionMode):
     def __init__(self, inputs, strict=False):
         self.nodes, self.values, self.outside = [], [], {}
         self.sized, self.broken, self.strict = False, None, strict
+        self.by_data = False  # whether a size depends on what a tensor holds
         self.executed = set()
         self._known = {}  # id -> number
         self._alive, self._versions = [], {}
@@ -134,7 +145,17 @@ class Tracer(TorchFunctionMode):
     # -- the mode
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
+        try:
+            return self._see(func, args, kwargs or {})
+        except Break:
+            raise
+        except Exception:
+            self.fail(
+                f"{_name(func)} raises"
+            )  # which the program may catch, and other sizes may not
+            raise
+
+    def _see(self, func, args, kwargs):
         if self.broken is not None:
             return func(*args, **kwargs)
         name = _name(func)
@@ -205,6 +226,7 @@ class Tracer(TorchFunctionMode):
                 self.fail(f"{name} gives a Python value of what a tensor holds")
                 return result
         node = self._node(func, args, kwargs)
+        self.by_data |= _is_by_data(name, args)
         for tensor, version in (written or {}).values():
             if _version(tensor) != version:
                 node.writes = True
@@ -261,6 +283,8 @@ class Tracer(TorchFunctionMode):
 
     def check(self):
         """After the run: whether all writes were seen, and modes are as they were."""
+        if self.by_data and self.sized:
+            self.fail("sizes are read, and one depends on what a tensor holds")
         if flambeau.is_grad_enabled() != self._grad:
             self.fail("the gradient mode is left changed")
         for tensor in self._alive:
@@ -281,7 +305,9 @@ class Tracer(TorchFunctionMode):
                     effect = writes_outside(code)
                     if effect:
                         self.fail(f"{code.co_name} {effect}")
-            elif code.co_name in _WITH_EFFECT and frame.f_back and not is_ours(frame.f_back.f_code):
+            elif code.co_name in _WITH_EFFECT and (
+                code is _APPLY or (frame.f_back and not is_ours(frame.f_back.f_code))
+            ):
                 self.fail(f"{code.co_name} is called")
         elif event == "c_call" and not is_ours(frame.f_code):
             if not _is_pure(argument) and not _serves_us(frame):
@@ -293,6 +319,9 @@ _LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 def _serves_us(frame):
     """Whether a frame of Python's own library runs for flambeau, or for an import, rather than for the program."""
+    owner = frame.f_globals.get("__name__") or ""  # of what named tuples and data classes generate
+    if frame.f_code.co_filename == "<string>" and owner.startswith(("namedtuple_", "flambeau.")):
+        return True
     outer = frame
     while outer is not None and _is_library(outer.f_code.co_filename):
         outer = outer.f_back
@@ -310,7 +339,7 @@ def _is_library(path):
     """Whether a file belongs to Python or to what flambeau computes with."""
     if "site-packages" in path:
         return any(f"{os.sep}{name}{os.sep}" in path for name in ("llvmlite", "numpy"))
-    return path.startswith((_LIBRARY, "<frozen", "<string>"))
+    return path.startswith((_LIBRARY, "<frozen"))
 
 
 def break_here(reason):
@@ -346,6 +375,7 @@ def source():
     return f'File "{frame.f_code.co_filename}", line {frame.f_lineno}, in {frame.f_code.co_name}'
 
 
+_APPLY = flambeau.autograd.Function.apply.__func__.__code__
 _names = {}
 
 
@@ -361,7 +391,7 @@ def _name(func):
                 getattr(owner, "fget", None), "__name__", "?"
             )
         else:
-            name = getattr(func, "__name__", None) or name_of(func)
+            name = getattr(func, "__name__", None) or type(func).__name__
         _names[func] = name
     return name
 

@@ -204,7 +204,8 @@ class Compiled:
             raise Break(f"the call changes {changed}, which outlives it")
         names = {name for code in tracer.executed for name in code.co_names}
         for name, kind in state.opaque.items():
-            if name in names or name in {v for code in tracer.executed for v in code.co_freevars}:
+            if not name or name in names or any(name in c.co_freevars for c in tracer.executed):
+                name = name or "an argument"
                 raise Break(f"{name} is read, of which a {kind} cannot be looked into")
         for tensor in tracer.outside.values():
             if id(tensor) not in state.tensors:

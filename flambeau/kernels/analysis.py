@@ -42,5 +42,5 @@ def cost(roots):
     return sum(
         25 if n.op in ("call", "fmod", "remainder", "floor_div", "div") else 1
         for n in topological(roots)
-        if n.op not in ("input", "const")
+        if n.op not in ("input", "const", "cast")  # most casts stay within a register
     )

@@ -496,3 +496,78 @@ def test_any_number_of_threads_gives_the_same_bits(threads):
         assert all(torch.equal(a, b) for a, b in zip(compiled(x, w), expected))
     finally:
         torch.set_num_threads(before)
+
+
+class Seven(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 7
+
+
+def catches(x):
+    try:
+        y = x @ x
+    except RuntimeError:
+        y = x * 0
+    return y + 1
+
+
+def counts_nonzero(x):
+    return x * 2 + x.nonzero().shape[0]
+
+
+def steps(x, numbers):
+    return x * next(numbers)
+
+
+@pytest.mark.parametrize(
+    "function, calls",
+    [
+        (lambda x: Seven.apply(x) + 1, [torch.ones(2), torch.ones(2)]),
+        (catches, [torch.ones(2, 3), torch.ones(2, 2)]),
+        (counts_nonzero, [torch.tensor([1.0, 0]), torch.tensor([1.0, 1]), torch.tensor([0.0, 0])]),
+        (lambda x: torch.func.grad(lambda t: (t * t).sum())(x), [torch.ones(2), torch.arange(2.0)]),
+        (lambda x: torch.vmap(lambda t: t * 2 + 1)(x), [torch.ones(2, 2), torch.zeros(2, 2)]),
+    ],
+)
+def test_what_depends_on_more_than_guards_see_is_not_compiled(function, calls):
+    compiled = torch.compile(function)
+    for x in [*calls, *calls]:
+        assert torch.equal(compiled(x), function(x))
+
+
+def test_gradients_of_a_function_with_its_own_backward():
+    compiled, x = torch.compile(lambda x: Seven.apply(x) * 2), torch.ones(2, requires_grad=True)
+    for _ in range(2):
+        assert torch.autograd.grad(compiled(x).sum(), x)[0].tolist() == [14, 14]
+
+
+def test_iterators_and_the_order_of_dicts():
+    compiled, numbers = torch.compile(steps), iter([1.0, 2.0, 3.0])
+    assert [compiled(torch.ones(1), numbers).item() for _ in range(3)] == [1, 2, 3]
+    table = {"a": 1, "b": 2}
+    chained = torch.compile(
+        lambda x: functools.reduce(lambda y, key: y * 10 + table[key], table, x)
+    )
+    assert [chained(torch.zeros(1)).item() for _ in range(2)] == [12, 12]
+    table["a"] = table.pop("a")
+    assert [chained(torch.zeros(1)).item() for _ in range(2)] == [21, 21]
+
+
+def test_more_numbers_than_operands_are_part_of_the_kernel():
+    def step(p, g, m, v):
+        m, v = m * 0.9 + g * 0.1, v * 0.999 + g * g * 0.001
+        return p * 0.998 - 1e-3 * (m / 0.19) / ((v / 0.0019).sqrt() + 1e-8) + 0.25, m, v
+
+    given = [torch.rand(7, requires_grad=True) for _ in range(4)]
+    compiled = torch.compile(step)
+    (program,), _ = programs_of(compiled, *given)
+    assert (program.kernels, program.operators) == (1, 0)
+    expected, got = step(*given), compiled(*given)
+    assert all(torch.equal(a, b) for a, b in zip(got, expected))
+    grads = [torch.autograd.grad(sum(o.sum() for o in outs), given) for outs in (expected, got)]
+    assert all(torch.equal(a, b) for a, b in zip(*grads))
