@@ -12,9 +12,9 @@ struct Fusion {
   Object spec;           // compile(modes) gives a kernel's address
   int n_out = 0, n = 0;  // outputs; all operands
   bool rows = false;
-  DType dtypes[max_operands];    // outputs first; of a number the dtype in which it is handed over
-  char kinds[max_operands];      // of rows: v or x
-  uint32_t reads[max_operands];  // which inputs, a bit each, an output of several is made of
+  DType dtypes[max_operands];  // outputs first; of a number the dtype in which it is handed over
+  char kinds[max_operands + 1] = {};  // of rows: v or x, 0 behind them
+  uint32_t reads[max_operands] = {};  // which inputs, a bit each, an output of several is made of
   struct Kernel {
     uint64_t modes;
     void* function;

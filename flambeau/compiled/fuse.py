@@ -160,7 +160,7 @@ class Derivative:
     """What a group's backward runs.
 
     Attributes:
-        kernel (Kernel): of the gradients of `wanted`; its operands are those of grads, saved inputs, saved
+        kernel (Kernel): of the gradients of `wanted`, None where they do not become one; its operands are those of grads, saved inputs, saved
             outputs and numbers, each list by position.
         order (list of int): of each operand of the kernel the number of the symbol it stands for: an input, a number
             (from `first_number` on), the gradient of an output (from GRAD on) or an output (from OUTPUT on).
@@ -184,7 +184,10 @@ def backward_of(group, values, given=None):
         dtypes.append(found[1])
         wide = not group.rows or built.kind(group.inputs[k]) == "v"
         out_kinds += "v" if wide else "x"
-    return _derivative(built, gradients, roots, dtypes, out_kinds, wanted)
+    made = _derivative(built, gradients, roots, dtypes, out_kinds, wanted)
+    if made.kernel is None and given is None:
+        raise NoDerivative
+    return made
 
 
 def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
@@ -207,14 +210,15 @@ def _derivative(built, gradients, roots, dtypes, out_kinds, wanted):
     in_dtypes = [built.dtype(i) for i in in_values] + [
         number_dtype(group.numbers[k]) for k in numbers
     ]
+    made.kernel = None
     if not made.grads or len(order) + len(roots) > 16:
-        raise NoDerivative
+        return made
     moved = substitute(roots, {id(symbol(i)): symbol(k) for k, i in enumerate(order)})
     kinds = ""
     if group.rows:
         kinds = out_kinds + "".join(map(built.kind, in_values)) + "x" * len(numbers)
         if all(built.values[i].shape != group.key[0] for i in in_values):
-            raise NoDerivative  # no operand would tell how long a row is
+            return made  # no operand would tell how long a row is
     name = "backward_" + _name(group.nodes[-1])
     made.kernel = Kernel(moved, in_dtypes, dtypes, kinds, name, check=False)
     return made

@@ -175,13 +175,15 @@ def _recorded(group, values, fused, derivative):
         arrived = every if single else tuple(k for k in every if given[k] is not None)
         if arrived not in variants:
             some = backward_of(group, values, arrived)
-            variants[arrived] = some, some.kernel.fused()
+            variants[arrived] = some, some.kernel and some.kernel.fused()
         chosen, run = variants[arrived]
         known = dict(zip(symbols, ctx.saved_tensors))
         known.update(numbers)
         for k in arrived:
             known[chosen.GRAD + k] = given[k]
-        if flambeau.is_grad_enabled():  # the gradient is to be differentiated again
+        if (
+            run is None or flambeau.is_grad_enabled()
+        ):  # there is no kernel, or its gradient is wanted too
             results = evaluate(chosen, known)
         else:
             results = run(*[known[k] for k in chosen.order])
