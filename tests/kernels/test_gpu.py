@@ -1,0 +1,96 @@
+"""Every form of a kernel for GPUs, assembled by NVIDIA's ptxas where it is installed (PyPI: nvidia-cuda-nvcc)."""
+
+import functools
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from flambeau.kernels import language as k
+from flambeau.kernels.gpu import index, order, product, reduce, rows, scan
+from flambeau.kernels.gpu import map as gpu_map
+from flambeau.kernels.schedules import reductions
+from flambeau.kernels.schedules.map import Map
+from flambeau.kernels.schedules.row_functions import layer_norm, softmax
+from flambeau.kernels.targets import ptx
+
+ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100")
+
+
+@functools.cache
+def ptxas():
+    found = shutil.which("ptxas")
+    if found is None:
+        import importlib.util
+
+        package = importlib.util.find_spec("nvidia")
+        for folder in package.submodule_search_locations if package else ():
+            found = next((str(p) for p in Path(folder).rglob("bin/ptxas")), found)
+    return found
+
+
+def of_reduction(reduction, stage="full", letters="b"):
+    dtypes = ("float32",) + ("float64",) * reduction.n_params
+    outputs = ("float32",) * (
+        reduction.n_out if stage != "partial" else len(reduction.state_dtypes(dtypes))
+    )
+    return lambda: reduce.write(
+        reduction, reduction._variant(dtypes, None, outputs, "g", stage), letters
+    )
+
+
+def of_map(fn, dtypes, letters):
+    return lambda: gpu_map.write(Map(fn), dtypes[1:], dtypes[1:], dtypes[:1], letters)
+
+
+FORMS = {
+    "map_flat": of_map(lambda x, y: k.sin(x) + y, ("float32",) * 3, "ccv0"),
+    "map_3d": of_map(lambda x, y: k.exp(x) * y, ("float64",) * 3, "cgs3"),
+    "map_complex": of_map(lambda x: k.exp(x), ("complex64",) * 2, "cc0"),
+    "sum": of_reduction(reductions.sum_),
+    "sum_threads": of_reduction(reductions.sum_, letters="t"),
+    "sum_partial": of_reduction(reductions.sum_, "partial"),
+    "sum_combine": of_reduction(reductions.sum_, "combine"),
+    "var": of_reduction(reductions.var),
+    "argmax": of_reduction(reductions.argmax),
+    "softmax": lambda: rows.write(
+        softmax, softmax._variant(("float32",), "vv", ("float32",), None), "pp"
+    ),
+    "layer_norm": lambda: rows.write(
+        layer_norm,
+        layer_norm._variant(
+            ("float16", "float32"), "vxxvx", ("float16", "float32", "float32"), None
+        ),
+        "ppppv",
+    ),
+    "take": lambda: index.write_take(4, 2, 1),
+    "take_16": lambda: index.write_take(16, 3, 2),
+    "check": index.write_check,
+    "segments": lambda: index.write_segments("float32", "add", True),
+    "compact": index.write_compact,
+    "merge": order.write,
+    "cumsum": lambda: scan.write("sum", "float32", "float32"),
+    "cummax": lambda: scan.write("maximum", "float64", "float64"),
+    **{
+        f"product_{dtype}": lambda dtype=dtype: product.write(dtype, "k", "r", True)
+        for dtype in "float32 float64 float16 bfloat16 int64 complex64".split()
+    },
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_ptxas_takes_every_form(name, tmp_path):
+    text = ptx.emit(FORMS[name](), "sm_75", name)
+    assert f".entry {name}(" in text
+    if ptxas() is None:
+        pytest.skip("no ptxas: pip install nvidia-cuda-nvcc")
+    source = tmp_path / "kernel.ptx"
+    source.write_text(text)
+    for architecture in ARCHITECTURES:
+        done = subprocess.run(
+            [ptxas(), f"-arch={architecture}", "-o", str(tmp_path / "out"), str(source)],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"{architecture}: {done.stderr}"
