@@ -35,15 +35,9 @@ def disable(fn=None, recursive=True, *, reason=None):
     """The function itself, which is not compiled from now on, nor what calls it. A decorator, with or without arguments.
 
     Args:
-        recursive (bool): whether what it calls is left uncompiled too; False is not offered.
-
-    Raises:
-        NotImplementedError: recursive is False.
+        recursive (bool): False lets a compiler compile what it calls, which may be done or not; here it stays as it is.
+        reason (str, optional): for whoever reads the program.
     """
-    if not recursive:
-        raise NotImplementedError(
-            "compiler.disable: recursive=False; what a function calls stays uncompiled with it."
-        )
     if fn is None:
         return functools.partial(disable, reason=reason)
     from .compiled import stance

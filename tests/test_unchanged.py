@@ -112,6 +112,8 @@ def test_compilers_give_back_what_they_get():
     for decorator in (jit.ignore, jit.ignore(drop=True), jit.unused, jit.export):
         assert decorator(run) is run
     assert torch.compiler.disable(run) is torch.compiler.disable(reason="why")(run) is run
+    # As transformers decorates its attention; what it calls may stay uncompiled, too.
+    assert torch.compiler.disable(recursive=False)(run) is run
     assert not torch.compiler.is_compiling()
     with pytest.raises(RuntimeError, match="jit.script: weight has no shape yet"):
         jit.script(torch.nn.LazyLinear(2))
