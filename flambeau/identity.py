@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from . import __version__ as torch_version
-from .ops.core import declare, results
+from .ops.core import results
 from .vision import __version__ as _vision_version
 
 _NAMES = {
@@ -157,9 +157,9 @@ def install():
     if any(isinstance(finder, _Alias) for finder in sys.meta_path):
         return
     sys.meta_path[:0] = [_Alias(), _Renaming()]
-    declare.homes = _public("flambeau")
+    results.PACKAGE = _public("flambeau")
     for made in results.by_name.values():
-        made.__module__ = f"{declare.homes}.return_types"
+        made.__module__ = f"{results.PACKAGE}.return_types"
     for name, module in list(sys.modules.items()):
         if _is_ours(name) and getattr(module, "__spec__", None):
             _rename(module)

@@ -13,9 +13,10 @@ import functools
 from types import FunctionType
 
 from ... import _core
+from . import results
 from .arguments import refuse_uncomputed
 from .kinds import argument_names, parameters_of
-from .results import PACKAGE, written
+from .results import written
 
 NAMESPACES = {"torch": {}, "special": {}, "linalg": {}, "fft": {}, "nn.functional": {}}
 METHODS = {}
@@ -59,7 +60,8 @@ _homes = {}  # where operators are public first: pickles name them so
 def settle(name, function, space):
     """Gives an operator its name and module, unless it is public elsewhere already; returns it."""
     if function not in _homes:
-        home = PACKAGE if space == "torch" else f"{PACKAGE}.{space}"
+        package = results.PACKAGE
+        home = package if space == "torch" else f"{package}.{space}"
         _homes[function] = function.__module__ = home
         if not getattr(function, "is_native", False):
             function.__name__ = function.__qualname__ = name

@@ -2,7 +2,9 @@
 
 from _collections import _tuplegetter
 
-PACKAGE = __package__.partition(".")[0]
+PACKAGE = __package__.partition(".")[
+    0
+]  # of which operators and results say they are; identity.py changes it
 by_name = {}  # the types that are made
 later = {}  # the fields of types that are made at their first use
 
