@@ -549,3 +549,22 @@ def test_parameters_of_norms_apart():
         split_normalization_params(model, [3])
     with pytest.raises(AssertionError, match=r"they must be \(K, 5\)"):
         check_roi_boxes_shape(torch.zeros(2, 4))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_second_derivatives_of_deform_conv2d(masked):
+    torch.manual_seed(0)
+    given = lambda *sizes: torch.randn(sizes, dtype=torch.float64, requires_grad=True)
+    x, weight = given(1, 2, 4, 5), given(2, 2, 2, 2)
+    offset = (torch.rand(1, 2 * 8, 3, 3).double() * 1.6 - 0.7).requires_grad_()
+    mask = torch.rand(1, 8, 3, 3).double().requires_grad_() if masked else None
+    options = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
+    run = lambda x, offset, weight, *mask: ops.deform_conv2d(
+        x, offset, weight, mask=mask[0] if mask else None, **options
+    )
+    inputs = (x, offset, weight, *([mask] if masked else []))
+    with torch.no_grad():
+        shape = run(*inputs).shape
+    assert shape == (1, 2, 3, 3)
+    assert torch.autograd.gradcheck(run, inputs)
+    assert torch.autograd.gradgradcheck(run, inputs)

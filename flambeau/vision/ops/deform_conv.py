@@ -6,7 +6,7 @@ arXiv:1811.11168.
 
 import math
 
-from ... import _core, empty, float32, float64, nn
+from ... import _core, arange, autograd, empty, enable_grad, float32, float64, is_grad_enabled, nn
 from ...fx import wrap
 from ...ops.core.declare import primitive
 from ...ops.windows import per_dim
@@ -24,11 +24,52 @@ def _columns(ctx, input, offset, mask, options):
 
 @_columns.derivative
 def _(ctx, grad):
-    if grad.requires_grad:
-        raise NotImplementedError("deform_conv2d: it has a first derivative only.")
     input, offset, *mask = ctx.saved
+    if is_grad_enabled() and any(t.requires_grad for t in (grad, input, offset, *mask)):
+        return _differentiable(grad, (input, offset, *mask), ctx.options)
     mask = mask[0] if mask else None
     return *_core._deform_columns_backward(grad, input, offset, mask, *ctx.options), None
+
+
+def _differentiable(grad, tensors, options):
+    """The derivative by operators that have derivatives themselves: for second ones, slower than the loops."""
+    learnt = [t for t in tensors if t.requires_grad]
+    with enable_grad():
+        columns = _columns_by_steps(*tensors, *[None] * (3 - len(tensors)), options)
+        found = iter(autograd.grad(columns, learnt, grad, create_graph=True) if learnt else ())
+    return (
+        *(next(found) if t.requires_grad else None for t in tensors),
+        *[None] * (4 - len(tensors)),
+    )
+
+
+def _columns_by_steps(input, offset, mask, options):
+    """_columns, corner by corner of the pixels around each tap."""
+    kernel, stride, padding, dilation, out, groups = options
+    n, channels, height, width = input.shape
+    taps, places = kernel[0] * kernel[1], out[0] * out[1]
+    at = []  # y and x of each tap without its move: (taps, places)
+    for dim in (0, 1):
+        tap = arange(kernel[dim]) * dilation[dim] - padding[dim]
+        place = arange(out[dim]) * stride[dim]
+        both = tap[:, None] + place[None]
+        both = both[:, None, :, None] if dim == 0 else both[None, :, None, :]
+        at.append(both.expand(*kernel, *out).reshape(taps, places))
+    moves = offset.view(n, groups, taps, 2, places)
+    y, x = (moves[:, :, :, dim] + at[dim] for dim in (0, 1))
+    planes = input.view(n, groups, channels // groups, height * width)
+    total = 0.0
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        to_y, to_x = y.detach().floor() + row, x.detach().floor() + column
+        inside = (to_y >= 0) & (to_y < height) & (to_x >= 0) & (to_x < width)
+        share = (1 - (y - to_y).abs()) * (1 - (x - to_x).abs()) * inside
+        index = (to_y.clamp(0, height - 1) * width + to_x.clamp(0, width - 1)).long()
+        index = index.view(n, groups, 1, -1).expand(-1, -1, channels // groups, -1)
+        seen = planes.gather(3, index).view(n, groups, -1, taps, places)
+        total = total + seen * share[:, :, None]
+    if mask is not None:
+        total = total * mask.view(n, groups, 1, taps, places)
+    return total.view(n, channels * taps, places)
 
 
 @wrap
