@@ -444,6 +444,7 @@ def test_channels_beside_each_other_stay_so():
         assert F.resize(image, [5, 6], F.InterpolationMode(mode)).stride() == (1, 18, 3)
     assert F.resize(image.contiguous(), [5, 6]).is_contiguous()
     assert F.rotate_mask(torch.zeros(0, 9, 8), 30).shape == (0, 9, 8)
+    assert F.resize(torch.zeros(0, 9, 8), [4, 5]).shape == (0, 4, 5)
 
 
 def test_crop_draws_where_there_is_a_choice():

@@ -163,6 +163,8 @@ def resize(image, size, interpolation=InterpolationMode.BILINEAR, max_size=None,
         raise NotImplementedError(
             f"resize: interpolation is {mode.value!r}; of tensors it is nearest, nearest-exact, bilinear or bicubic."
         )
+    if image.numel() == 0:
+        return image.new_empty((*image.shape[:-2], *size))
     planes = image.reshape(-1, *have)
     if antialias and image.dtype == uint8:
         cubic = mode == InterpolationMode.BICUBIC
