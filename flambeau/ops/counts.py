@@ -4,11 +4,11 @@ from .. import _core
 from .core.arguments import broadcast_together, every
 from .core.attach import attached
 from .core.declare import composite
-from .generator import default_generator
+from .generator import generator_for
 
 
 def _drawn(draw, generator, *parameters):
-    state = (generator or default_generator)._next()
+    state = (generator or generator_for(parameters[0]))._next()
     if _core._in_vmap():
         from .batching import randomness
 

@@ -18,7 +18,7 @@ from .fill_random import (
     random_,
     uniform_,
 )
-from .generator import default_generator
+from .generator import generator_for
 from .philox import UNIFORM, philox, unit
 
 # ----------------------------------------------------------------------------------------- new tensors
@@ -189,7 +189,7 @@ def randperm(
         order = _draw(keys, UNIFORM, (0.0, 1.0), generator).argsort()
     else:
         order = _core.empty(n, dtype=_core.int64, device=device)
-        _core._random_order(order, *(generator or default_generator)._next())
+        _core._random_order(order, *(generator or generator_for(order))._next())
     order = order.to(dtype)
     if out is not None:
         return _core._finish_out(order, out, "randperm")
@@ -355,7 +355,7 @@ def _(grad_output, input, seed, call, p, result):
 
 def dropout(input, p, generator=None):
     """input with each element zero with probability p, the others divided by 1 - p; p < 1. NaN stays."""
-    state = (generator or default_generator)._next()
+    state = (generator or generator_for(input))._next()
     if _core._in_vmap():
         from .batching import randomness
 

@@ -69,7 +69,8 @@ def test_gradients_are_those_of_the_cpu():
 def test_random_numbers_are_those_of_the_cpu():
     def draw(device):
         torch.manual_seed(3)
-        return torch.rand(70, device=device), torch.randint(99, (5,), device=device)
+        numbers = torch.rand(70, device=device), torch.randint(99, (5,), device=device)
+        return *numbers, torch.nn.functional.dropout(torch.ones(40, device=device), 0.5)
 
     for here, there in zip(draw("cpu"), draw("cuda"), strict=True):
         assert torch.equal(here, there.cpu())
