@@ -112,6 +112,13 @@ def test_cifar(tmp_path, kind, fine):
         kind(tmp_path / "elsewhere")
 
 
+def test_cifar_s_files_may_hold_tensors(tmp_path):
+    from flambeau.vision.datasets.arrays import _unpickled
+
+    (tmp_path / "batch").write_bytes(pickle.dumps({"data": torch.arange(6).view(2, 3)}))
+    assert _unpickled(tmp_path / "batch")["data"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
 def test_svhn_stl10_usps(tmp_path):
     scipy = pytest.importorskip("scipy.io")
     scipy.savemat(

@@ -10,7 +10,6 @@ import pickle
 from pathlib import Path
 
 from ... import Tensor, as_tensor, from_numpy
-from ...serialization.rebuild import rebuild_tensor
 from .image_dataset import takes_batches, wants_pil
 from .utils import check_integrity, download_and_extract_archive, download_url
 from .vision import VisionDataset, absent, as_pil, one_of
@@ -129,12 +128,12 @@ class _Plain(pickle.Unpickler):
     _ALLOWED = {("numpy", "ndarray"), ("numpy", "dtype")}
 
     def find_class(self, module, name):
-        module = module.replace("torch.", "flambeau.")
-        if (module, name) == (
-            "flambeau.serialization.rebuild",
-            "rebuild_tensor",
-        ) or name == "Tensor":
-            return rebuild_tensor if name == "rebuild_tensor" else Tensor
+        if name == "Tensor" and module.partition(".")[0] in ("torch", "flambeau"):
+            return Tensor
+        if (module.partition(".")[2], name) == ("serialization.rebuild", "rebuild_tensor"):
+            from ...serialization.rebuild import rebuild_tensor
+
+            return rebuild_tensor
         if (module, name) in self._ALLOWED or (
             module in ("numpy.core.multiarray", "numpy._core.multiarray")
             and name in ("_reconstruct", "scalar")
