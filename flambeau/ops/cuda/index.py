@@ -159,9 +159,12 @@ def _check_mask(input, indices):
 def index_first(input, given):
     indices = given if isinstance(given, tuple) else (given,)
     for i in indices:
-        if not isinstance(i, _core.Tensor) or i.dtype is not _core.int64 or i.dim() == 0:
+        if not isinstance(i, _core.Tensor) or i.dim() == 0:
             return NotImplemented
-    return index(input, list(indices)) if len(indices) <= input.dim() else NotImplemented
+        if i.dtype not in (_core.int64, _core.bool):
+            return NotImplemented
+    taken = sum(i.dim() if i.dtype is _core.bool else 1 for i in indices)
+    return index(input, list(indices)) if taken <= input.dim() else NotImplemented
 
 
 # -- masks
