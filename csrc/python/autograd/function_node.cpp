@@ -176,7 +176,9 @@ PyObject* ctx_mark_non_differentiable(PyObject* o, PyObject* args) {
   Py_RETURN_NONE;
 }
 PyObject* ctx_materialize(PyObject* o, PyObject* value) {
-  function_of(o).materialize = PyObject_IsTrue(value) == 1;
+  int truth = PyObject_IsTrue(value);
+  if (truth < 0) return nullptr;
+  function_of(o).materialize = truth == 1;
   Py_RETURN_NONE;
 }
 template <Object FunctionNode::* member>
