@@ -152,7 +152,8 @@ def perspective(
 ):
     from PIL import Image
 
-    coefficients = _image_warp.chosen_coefficients(startpoints, endpoints, coefficients)
+    if coefficients is None:
+        coefficients = _image_warp.perspective_coefficients(startpoints, endpoints)
     return image.transform(
         image.size,
         Image.Transform.PERSPECTIVE,
