@@ -20,7 +20,7 @@ from .graph import Break
 
 __all__ = ["State", "is_ours"]
 
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 MOST = 50000  # entries of a state: checking more would cost more than is saved
 _MISSING = object()
 _LEAVES = (

@@ -5,6 +5,7 @@
 
 #include "dispatch/basics.h"
 #include "python/bind.h"
+#include "runtime/program.h"
 
 namespace flambeau {
 
@@ -288,7 +289,7 @@ void check_dirty(FunctionNode& self, PyObject* const* outputs, Py_ssize_t count,
       std::string text = message(function,
                                  ": mark_dirty named a tensor that is no input. Only inputs "
                                  "that forward writes in place need it.");
-      if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+      warn(text);
     }
     Tensor& t = *as_tensor(o);
     check(!(requires_grad(t) && is_leaf(t)), [&] {
