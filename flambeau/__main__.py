@@ -14,8 +14,8 @@ import runpy
 import sys
 
 from .commands import COMMANDS
-from .commands.run import run_program
 from .identity import inherit, install
+from .utils.run_program import run_program
 
 
 def main(arguments):

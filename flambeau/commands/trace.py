@@ -21,7 +21,7 @@ def main(arguments):
     args = parser.parse_args(arguments)
     from ..identity import install
     from ..profiler import profile
-    from .run import run_program
+    from ..utils.run_program import run_program
 
     install()
     status = 0

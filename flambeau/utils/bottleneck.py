@@ -8,9 +8,9 @@ import cProfile
 import pstats
 import sys
 
-from ..commands.run import run_program
 from ..profiler import profile
 from .collect_env import get_pretty_env_info
+from .run_program import run_program
 
 __all__ = ["main", "report"]
 
