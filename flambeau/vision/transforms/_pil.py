@@ -152,8 +152,7 @@ def perspective(
 ):
     from PIL import Image
 
-    if coefficients is None:
-        coefficients = _image_warp.perspective_coefficients(startpoints, endpoints)
+    coefficients = _image_warp.chosen_coefficients(startpoints, endpoints, coefficients)
     return image.transform(
         image.size,
         Image.Transform.PERSPECTIVE,

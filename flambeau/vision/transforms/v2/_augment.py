@@ -174,6 +174,10 @@ class JPEG(Transform):
 
     def __init__(self, quality):
         super().__init__()
+        if isinstance(quality, bool) or not isinstance(quality, int | list | tuple):
+            raise TypeError(
+                f"JPEG: quality is {quality!r}; it must be a number of 1 to 100, or two in order."
+            )
         quality = [quality, quality] if isinstance(quality, int) else list(quality)
         if (
             len(quality) != 2

@@ -18,6 +18,8 @@ def _convert(boxes, old, new):
 
 def convert_format(boxes, format, new_format):
     """Boxes in another format of their kind, in their dtype."""
+    if format == new_format:
+        return boxes
     values = boxes if boxes.is_floating_point() else boxes.to(float32)
     return _convert(values, format, new_format).to(boxes.dtype)
 
