@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import flambeau as torch
-from flambeau.vision import tv_tensors
+from flambeau.vision import transforms, tv_tensors
 from flambeau.vision.transforms import v2
 from flambeau.vision.transforms.v2 import functional as F
 
@@ -184,6 +184,22 @@ def test_boxes_in_their_own_format_stay(dtype):
     square = tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=12)
     assert square.canvas_size == (12, 12)
     assert tv_tensors.KeyPoints([[1, 2]], canvas_size=9).canvas_size == (9, 9)
+
+
+@pytest.mark.parametrize("kind", ["RandomResizedCrop", "RandomErasing"])
+@pytest.mark.parametrize("version", [transforms, v2])
+def test_shares_are_low_and_high(version, kind):
+    given = [8] if kind == "RandomResizedCrop" else []
+    with pytest.warns(UserWarning, match=rf"{kind}: scale is \[1, 0\]; it should be \(low, high"):
+        getattr(version, kind)(*given, scale=[1, 0])
+    with pytest.raises(TypeError, match=f"{kind}: ratio is 3"):
+        getattr(version, kind)(*given, ratio=3)
+
+
+def test_the_middle_of_boxes_beyond_their_canvas():
+    points = tv_tensors.KeyPoints([[4.0, 4]], canvas_size=(9, 9))
+    assert F.center_crop(points, (12, 7)).tolist() == [[3, 6]]  # 4 + 2, as -1.5 is rounded
+    assert F.center_crop(points, 11).tolist() == [[5, 5]]
 
 
 def test_arguments_that_cannot_be():

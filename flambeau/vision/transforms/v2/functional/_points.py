@@ -237,9 +237,11 @@ def crop_keypoints(keypoints, top, left, height, width):
 
 
 def _middle(canvas_size, output_size):
+    """(top, left, height, width), rounded as torchvision does it: where the new size is larger by an odd number, one
+    pixel beside the image's."""
     height, width = pair(output_size)
-    border, top, left = _image.centre(canvas_size, (height, width))
-    return top - border[1], left - border[0], height, width
+    top, left = (round((have - new) / 2) for have, new in zip(canvas_size, (height, width)))
+    return top, left, height, width
 
 
 def center_crop_boxes(bounding_boxes, format, canvas_size, output_size, clamping_mode="soft"):
