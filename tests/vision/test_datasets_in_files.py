@@ -179,6 +179,8 @@ def test_mnist_s_relatives(tmp_path):
     idx(tmp_path / "EMNIST/raw/gzip/emnist-letters-train-labels-idx1-ubyte.gz", np.array([1, 26]))
     letters = datasets.EMNIST(tmp_path, "letters")
     assert [letters.classes[letters[i][1]] for i in range(2)] == ["a", "z"]
+    named = [datasets.MNIST, datasets.FashionMNIST, datasets.KMNIST, datasets.Digits, letters]
+    assert all(type(each.classes) is list for each in named)  # programs add to them
     assert len(datasets.EMNIST.classes_split_dict["byclass"]) == 62
     assert len(datasets.EMNIST.classes_split_dict["balanced"]) == 47
     with pytest.raises(ValueError, match="split is 'words'"):
