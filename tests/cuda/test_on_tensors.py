@@ -168,3 +168,13 @@ def test_devices_are_chosen_and_told():
         assert torch.zeros(2).is_cuda
     with pytest.raises(RuntimeError, match="there is no device cuda:7"):
         torch.ones(1, device="cuda:7")
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_loaders_pin_their_batches(num_workers):
+    data = [{"x": torch.ones(2), "name": "a", "of": (i, torch.zeros(1))} for i in range(4)]
+    (batch,) = torch.utils.data.DataLoader(data, 4, pin_memory=True, num_workers=num_workers)
+    assert batch["x"].is_pinned() and all(part.is_pinned() for part in batch["of"])
+    assert batch["name"] == ["a"] * 4 and batch["of"][0].tolist() == [0, 1, 2, 3]
+    (batch,) = torch.utils.data.DataLoader(data, 4, num_workers=num_workers)
+    assert not batch["x"].is_pinned()
