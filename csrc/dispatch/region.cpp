@@ -49,6 +49,14 @@ Ref<RegionNode> make_region_node(PyTypeObject* type, const NodeKind* kind, const
 /// out[...] += part[...] element by element in index order, for parts that overlap themselves.
 void add_elements(Tensor& out, Tensor& part) {
   if (out.is_meta()) return;
+  if (out.is_cuda()) {
+    // The whole memory travels: elements of the view share theirs.
+    TensorRef all = raw_view(out, {out.storage->nbytes / itemsize(out.dtype)}, {1}, 0);
+    TensorRef here = to_device(*all, on_cpu);
+    add_elements(*raw_view(*here, sizes_of(out), strides_of(out), out.offset),
+                 *to_device(part, on_cpu));
+    return copy_bytes(*all, *here);
+  }
   with_scalar_type(out.dtype, [&]<class T>() {
     if constexpr (!std::is_same_v<T, bool>) {
       int64_t index[max_ndim] = {};

@@ -10,7 +10,6 @@
 #include "dispatch/basics.h"
 #include "dispatch/device_rules.h"
 #include "python/args.h"
-#include "runtime/program.h"
 
 namespace flambeau {
 
@@ -44,6 +43,7 @@ class Copies {
         if (m.original.get() == &t) return Object::borrow(m.copy.py());
       Moved m{TensorRef::borrow(&t), to_device(t, on_cpu), nullptr};
       {
+        const DeviceScope here("clone", on_cpu);
         GradModeGuard off(false);
         m.before = clone(*m.copy);
       }
@@ -73,6 +73,7 @@ class Copies {
       const bool resized = !(sizes_of(copy) == sizes_of(*m.before));
       bool same = !resized;
       if (same) {
+        const DeviceScope here(name, on_cpu);
         GradModeGuard off(false);
         TensorRef now = contiguous(copy), then = contiguous(*m.before);
         same = copy.numel == 0 ||
@@ -84,6 +85,7 @@ class Copies {
       if (requires_grad(copy) && grad_mode_enabled) {
         copy_(to, copy);
       } else {
+        check_written_once(to, name);
         copy_bytes(to, copy);
         to.bump_version(name);
       }
@@ -138,7 +140,7 @@ void warn_once(const char* name, Device device) {
   std::string text = message(name, ": has no kernel on ", to_string(device),
                              " yet and runs on the CPU, with copies of its tensors there and back. "
                              "FLAMBEAU_CUDA_FALLBACK=0 makes this an error.");
-  warn(text);
+  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
 }
 
 Object by_way_of_cpu(const char* name, PyObject* const* args, Py_ssize_t n, PyObject* keys,
@@ -164,6 +166,13 @@ Object by_way_of_cpu(const char* name, PyObject* const* args, Py_ssize_t n, PyOb
 
 }  // namespace
 
+TensorRef within_reach(Tensor& t) {
+  if (!t.is_cuda()) return TensorRef::borrow(&t);
+  if (!falls_back()) throw_unreachable(t);
+  warn_once(name_of_call().c_str(), t.device());
+  return to_device(t, on_cpu);
+}
+
 PyObject* call_on_device(const char* name, bool has_rules, PyObject* const* args, Py_ssize_t n,
                          PyObject* keys, const Behind& run) {
   PyObject* rule = has_rules ? PyDict_GetItemString(rules(), name) : nullptr;
@@ -174,8 +183,9 @@ PyObject* call_on_device(const char* name, bool has_rules, PyObject* const* args
   }
   unreachable_on_device = false;
   PyObject* result = run(args, n, keys);
+  // A backward that has begun can't begin again.
   if (result || !unreachable_on_device || !falls_back() ||
-      !PyErr_ExceptionMatches(PyExc_NotImplementedError))
+      std::strcmp(name, "_run_backward") == 0 || !PyErr_ExceptionMatches(PyExc_NotImplementedError))
     return result;
   unreachable_on_device = false;
   PyErr_Clear();

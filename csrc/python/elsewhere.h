@@ -18,4 +18,8 @@ PyObject* call_on_device(const char* name, bool has_rules, PyObject* const* args
 
 inline bool is_on_device() { return device_of_call.device.type == DeviceType::cuda; }
 
+/// t, or its copy on the CPU for what an operator computes there, with a warning once; raises where
+/// that is not wanted.
+TensorRef within_reach(Tensor& t);
+
 }  // namespace flambeau

@@ -2,7 +2,6 @@
 #include "dispatch/basics.h"
 #include "dispatch/numbers.h"
 #include "python/tensor/from_data.h"
-#include "runtime/program.h"
 
 namespace flambeau {
 
@@ -117,10 +116,13 @@ TensorRef share_buffer(PyObject* o, const char* function) {
     if (v.shape[d] == 0) span = 0;
     if (span) span += (v.shape[d] - 1) * strides[d];
   }
-  if (!writable)
-    warn(
-        "The given NumPy array is not writable, and a write to the tensor would change it all "
-        "the same: pass array.copy(), or do not write.");
+  if (!writable &&
+      PyErr_WarnEx(
+          PyExc_UserWarning,
+          "The given NumPy array is not writable, and a write to the tensor would change it "
+          "all the same: pass array.copy(), or do not write.",
+          1) < 0)
+    throw PythonError();
   // The memoryview keeps the buffer's owner alive.
   Object owner = Object::steal(PyMemoryView_FromObject(o));
   if (!owner) throw PythonError();

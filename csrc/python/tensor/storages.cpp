@@ -1,6 +1,7 @@
 // The storage behind a tensor, for the Python classes of storages and for set_.
 #include "dispatch/in_place.h"
 #include "python/bind.h"
+#include "python/elsewhere.h"
 #include "tensor/shared.h"
 
 namespace flambeau {
@@ -60,8 +61,9 @@ const NativeEntry entries[] = {
     }>("_swap", "input, other", "Two tensors with their contents exchanged.", Mixing::all),
     bind<[](Tensor& t) {
       return address(t.is_cuda() ? reinterpret_cast<void*>(t.storage->address) : t.storage->data);
-    }>("_storage_ptr", "input",
-                                                             "The address of the storage's bytes."),
+    }>("_storage_ptr", "input", "The address of the storage's bytes."),
+    bind<within_reach>("_within_reach", "input",
+                       "It, or its copy on the CPU where it lies on a GPU."),
     bind<[](Tensor& t) { return address(t.storage); }>(
         "_storage_id", "input", "A number that tensors over one storage have in common."),
     bind<[](Tensor& t) { return t.storage->nbytes; }>("_storage_nbytes", "input",

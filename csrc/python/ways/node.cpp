@@ -1,19 +1,32 @@
 #include "python/ways/node.h"
 
 #include <cstring>
+#include <utility>
 
 namespace flambeau {
 
 namespace {
+
+/// Whether the way's own backward has computed the gradients; not where tensors lie out of its
+/// reach: operators that know more devices do it then.
+bool natively(WayNode& node, Tensor& grad, TensorRef* grad_inputs) {
+  WayBackward& how = *node.backward;
+  if (!how.native || grad_mode_enabled || grad.batched) return false;
+  unreachable_on_device = false;
+  try {
+    return how.native(how.way, node, grad, grad_inputs);
+  } catch (const NotImplementedError&) {
+    if (!std::exchange(unreachable_on_device, false)) throw;
+    return false;
+  }
+}
 
 void backward(Node* node, TensorRef* grad_outputs, TensorRef* grad_inputs) {
   auto& self = *reinterpret_cast<WayNode*>(node);
   WayBackward& how = *self.backward;
   if (node->released && self.n_kept) throw_released(node);
   Tensor& grad = *grad_outputs[0];
-  if (how.native && !grad_mode_enabled && !grad.batched &&
-      how.native(how.way, self, grad, grad_inputs))
-    return;
+  if (natively(self, grad, grad_inputs)) return;
   bool several = node->n_edges > 1;
   Object args = Object::steal(PyTuple_New(1 + self.n_kept + several));
   if (!args) throw PythonError();

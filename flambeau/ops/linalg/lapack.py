@@ -14,8 +14,8 @@ class LinAlgError(RuntimeError):
 
 
 def array(tensor):
-    """The tensor's numbers for numpy.linalg, without a copy where it is on the CPU."""
-    tensor = tensor.detach()
+    """The tensor's numbers for NumPy, without a copy where it is on the CPU."""
+    tensor = _core._within_reach(tensor.detach())
     if tensor.dtype.is_complex:
         tensor = tensor.resolve_conj()
     return tensor.numpy()

@@ -108,8 +108,7 @@ def resize(image, size, interpolation=InterpolationMode.BILINEAR, max_size=None,
 def resized_crop(
     image, top, left, height, width, size, interpolation=InterpolationMode.BILINEAR, antialias=True
 ):
-    part = crop(image, top, left, height, width)
-    return resize(part, size, interpolation, antialias=antialias)
+    return resize(crop(image, top, left, height, width), size, interpolation)
 
 
 def affine(
@@ -153,7 +152,8 @@ def perspective(
 ):
     from PIL import Image
 
-    coefficients = _image_warp.chosen_coefficients(startpoints, endpoints, coefficients)
+    if coefficients is None:
+        coefficients = _image_warp.perspective_coefficients(startpoints, endpoints)
     return image.transform(
         image.size,
         Image.Transform.PERSPECTIVE,
