@@ -42,6 +42,12 @@ CASES = {
     "log_softmax": (lambda a: a.log_softmax(-1), torch.randn(3, 300)),
     "layer_norm": (lambda a: F.layer_norm(a, (5,)), X),
     "cross_entropy": (lambda a, t: F.cross_entropy(a, t), X, torch.randint(5, (7,))),
+    # rows whose target is no class read beside those that have one
+    "cross_entropy_ignored": (
+        lambda a, t: F.cross_entropy(a, t),
+        X,
+        torch.tensor([0, -100, 4, 1, -100, 2, 3]),
+    ),
     "mse_loss": (lambda a, b: F.mse_loss(a, b), X, Y),
     "cat": (lambda a, b: torch.cat([a, b.t().reshape(7, 5)]), X, Y),
     "pad": (lambda a: F.pad(a, (1, 2)), X),

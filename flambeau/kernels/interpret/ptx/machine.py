@@ -6,6 +6,8 @@ from . import memory, parse
 from .memory import LOCAL, SHARED, TABLES, Fault
 from .translate import Translator
 
+_REGION = np.uint64(LOCAL.bit_length() - 1)  # an address's bits from here on tell its memory
+
 _LANES = 1 << 14  # threads that run at once, at least a block
 
 
@@ -293,11 +295,27 @@ class Machine:
             return "local", address - self.LOCAL
         return "global", address
 
+    def memories(self, space, address):
+        """For each memory that the threads of a generic access reach, which of them do, where it is more than one."""
+        if space != "generic" or address.size < 2:
+            return ()
+        which = address >> _REGION
+        if (which == which[0]).all():
+            return ()
+        return [np.flatnonzero(which == one) for one in np.unique(which)]
+
     def load(self, space, address, dtype, line, i, condition=None):
         if condition is not None:
             return self.under(
                 condition, dtype, address, lambda a, j: self.load(space, a, dtype, line, j), i
             )
+        memories = self.memories(space, address)
+        if len(memories):
+            out = np.empty(address.size, dtype)
+            for those in memories:
+                lanes = those if i is None else i[those]
+                out[those] = self.load(space, address[those], dtype, line, lanes)
+            return out
         space, address = self.space_of(space, address)
         if space == "global":
             lanes = self.all_lanes(i)
@@ -354,6 +372,12 @@ class Machine:
                 self.store(
                     space, address[those], values[those], line, those if i is None else i[those]
                 )
+            return
+        memories = self.memories(space, address)
+        for those in memories:
+            lanes = those if i is None else i[those]
+            self.store(space, address[those], values[those], line, lanes)
+        if len(memories):
             return
         space, address = self.space_of(space, address)
         if space == "global":
