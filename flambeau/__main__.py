@@ -15,12 +15,16 @@ import sys
 
 from .commands import COMMANDS
 from .identity import inherit, install
+from .utils.run_program import run_program
 
 
 def main(arguments):
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else 2
+    if arguments == ["-m"]:
+        print("flambeau: -m takes the name of a module.", file=sys.stderr)
+        return 2
     if arguments[0] in COMMANDS and not os.path.exists(arguments[0]):
         if arguments[0] == "summary":
             install()  # the model's file may say `import torch`
@@ -39,9 +43,7 @@ def main(arguments):
         sys.path.insert(0, os.getcwd())
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     else:
-        sys.argv = arguments
-        sys.path.insert(0, os.path.dirname(os.path.abspath(arguments[0])))
-        runpy.run_path(arguments[0], run_name="__main__")
+        run_program(arguments[0], arguments[1:])
     return 0
 
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from urllib.error import HTTPError, URLError  # noqa: F401  (programs take URLError from here)
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
@@ -102,6 +102,11 @@ def _exists(owner, repo, ref):
                 f"hub: {owner}/{repo} has no branch, tag or commit {ref!r}."
             ) from error
         raise
+    except URLError as error:
+        raise RuntimeError(
+            f"hub: {owner}/{repo} is not in {get_dir()}, and GitHub cannot be reached: {error.reason}. Fetch it where "
+            "there is a network and copy its folder there, or name a folder with source='local'."
+        ) from error
 
 
 def _trust(name, trust_repo):

@@ -1,6 +1,7 @@
 """Models from a folder or an archive, weights from an address (a file's)."""
 
 import hashlib
+from urllib.error import URLError
 
 import pytest
 
@@ -73,3 +74,12 @@ def test_weights_come_whole_or_not_at_all(home):
         hub.download_url_to_file(source.as_uri(), str(home / "out.pth"), "ffff", progress=False)
     assert not (home / "out.pth").exists() and not list(home.glob("*.partial"))
     assert torch.utils.model_zoo.load_url is hub.load_state_dict_from_url
+
+
+def test_without_a_network(home, monkeypatch):
+    def unreachable(*arguments, **options):
+        raise URLError("no route")
+
+    monkeypatch.setattr(hub, "urlopen", unreachable)
+    with pytest.raises(RuntimeError, match="someone/things is not in .*: no route. .*'local'"):
+        hub.load("someone/things", "small", trust_repo=True)

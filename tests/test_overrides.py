@@ -318,3 +318,23 @@ def test_a_parameter_that_looks_on():
     for bad in ((), (torch.add,), (torch.add, (), [p, 1]), (torch.add, (), (p, 1), 3)):
         with pytest.raises(TypeError, match="takes func, types"):
             run(*bad)
+
+
+def test_an_answer_that_asks_again_without_end_is_a_recursion_error():
+    class Again(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return args[0] if func.__name__ == "__bool__" else NotImplemented
+
+    with pytest.raises(RecursionError):
+        bool(torch.ones(()).as_subclass(Again))
+
+
+def test_an_error_of_an_attribute_is_not_taken_for_its_absence():
+    class Broken:
+        @property
+        def __array_interface__(self):
+            raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        torch.tensor(Broken())

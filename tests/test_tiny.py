@@ -59,6 +59,21 @@ def test_floor_5_learning():
     assert model.bias.item() == pytest.approx(-1, abs=1e-3)
 
 
+def test_compiled_functions_and_flex_attention():
+    from flambeau.nn.attention.flex_attention import flex_attention
+
+    compiled = torch.compile(lambda x: (x * 2 + 1).relu())
+    for _ in range(2):
+        x = torch.tensor([-2.0, 3.0], requires_grad=True)
+        compiled(x).sum().backward()
+        assert compiled(x).tolist() == [0.0, 7.0] and x.grad.tolist() == [0.0, 2.0]
+    q, k, v = torch.randn(3, 1, 2, 5, 4).unbind()
+    found = flex_attention(q, k, v, score_mod=lambda score, b, h, i, j: score + (i - j))
+    distance = torch.arange(5).unsqueeze(1) - torch.arange(5)
+    expected = ((q @ k.mT) / 2 + distance).softmax(-1) @ v
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
 def test_floor_6_libraries(tmp_path):
     from flambeau.utils.data import DataLoader
     from flambeau.vision.datasets import Digits

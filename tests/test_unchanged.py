@@ -72,6 +72,15 @@ def test_a_program_with_the_imports_of_tutorials(tmp_path):
         assert done.stdout == "loss True arguments ['--epochs', '3']\n"
 
 
+def test_a_program_knows_its_whole_path(tmp_path):
+    (tmp_path / "program.py").write_text("import sys\nprint(__file__, sys.argv[1:])")
+    for command in (["program.py"], ["trace", "program.py"]):
+        done = run(*command, "x", cwd=tmp_path)
+        assert done.stdout.splitlines()[:1] == [f"{tmp_path}/program.py ['x']"], done.stderr
+    done = run("-m", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "flambeau: -m takes the name of a module.\n")
+
+
 def test_what_is_missing_is_named(tmp_path):
     (tmp_path / "program.py").write_text("import torch.wibble\n")
     done = run(tmp_path / "program.py")

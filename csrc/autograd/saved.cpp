@@ -16,6 +16,7 @@ void pop_saved_hooks() {
   hook_stack->pop_back();
   if (hook_stack->empty()) delete std::exchange(hook_stack, nullptr);
 }
+bool has_saved_hooks() { return hook_stack != nullptr; }
 
 void Saved::pack(Tensor& t, PyObject* pack_hook, Object unpack_hook) {
   TensorRef plain = alias(t);

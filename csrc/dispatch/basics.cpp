@@ -11,11 +11,12 @@
 #include "dispatch/batched.h"
 #include "dispatch/bound.h"
 #include "dispatch/cuda_copy.h"
-#include "runtime/cuda.h"
 #include "dispatch/overlap.h"
 #include "dispatch/pointwise.h"
 #include "dispatch/reduce.h"
 #include "kernels/elements/copy.h"
+#include "runtime/cuda.h"
+#include "runtime/program.h"
 
 namespace flambeau {
 
@@ -148,7 +149,7 @@ static void warn_imaginary_lost(const Tensor& t, DType to) {
   if (is_complex(to) || to == DType::bool_ || t.numel == 0) return;
   std::string text = message("a ", name(t.dtype), " tensor of shape ", shape(t), " becomes ",
                              name(to), " and loses its imaginary parts. Write x.real for that.");
-  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+  warn(text);
 }
 
 constinit thread_local Autocast autocast;

@@ -3,6 +3,7 @@
 #include "autograd/meta.h"
 #include "dispatch/basics.h"
 #include "dispatch/pointwise.h"
+#include "runtime/program.h"
 
 namespace flambeau {
 
@@ -29,7 +30,7 @@ void prepare_out(Tensor& out, const Dims& sizes, const Dims& strides, DType resu
         message("An output with one or more elements was resized: out of ", op, " had shape ",
                 shape(out), ", the result has ", to_string(sizes),
                 ". Give out that shape, or resize_(0) it first to say that you mean it.");
-    if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+    warn(text);
   }
   resize_to(out, sizes, strides);
 }

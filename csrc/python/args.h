@@ -29,6 +29,15 @@ inline bool truth_of(PyObject* o) {
   return truth != 0;
 }
 
+/// Whether o has the attribute; what its lookup raises, other than AttributeError, is raised.
+inline bool has_attribute(PyObject* o, const char* name) {
+  Object value = Object::steal(PyObject_GetAttrString(o, name));
+  if (value) return true;
+  if (!PyErr_ExceptionMatches(PyExc_AttributeError)) throw PythonError();
+  PyErr_Clear();
+  return false;
+}
+
 inline double real_of(PyObject* o) {
   double value = PyFloat_AsDouble(o);
   if (value == -1 && PyErr_Occurred()) throw PythonError();

@@ -10,6 +10,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/device_rules.h"
 #include "python/args.h"
+#include "runtime/program.h"
 
 namespace flambeau {
 
@@ -140,7 +141,7 @@ void warn_once(const char* name, Device device) {
   std::string text = message(name, ": has no kernel on ", to_string(device),
                              " yet and runs on the CPU, with copies of its tensors there and back. "
                              "FLAMBEAU_CUDA_FALLBACK=0 makes this an error.");
-  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+  warn(text);
 }
 
 Object by_way_of_cpu(const char* name, PyObject* const* args, Py_ssize_t n, PyObject* keys,

@@ -12,6 +12,7 @@
 #include "python/bind.h"
 #include "python/operator.h"
 #include "python/tensor/layouts.h"
+#include "runtime/program.h"
 #include "tensor/device_scope.h"
 
 namespace flambeau {
@@ -110,23 +111,15 @@ class Timed {
 // the first result that is not finite
 
 // found(operator, args, result, place) and found_backward(node, index, gradient) raise; `path` is
-// the name of the module that runs, `package` the folder whose frames are passed over.
+// the name of the module that runs.
 PyObject* finder = nullptr;
 
 /// (module, code, line) of the program's innermost frame.
 Object place() {
   Object path = called(Object::steal(PyObject_GetAttrString(finder, "path")));
-  Object package = called(Object::steal(PyObject_GetAttrString(finder, "package")));
-  Object frame = Object::borrow(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
-  while (frame) {
-    auto* f = reinterpret_cast<PyFrameObject*>(frame.get());
-    Object code = Object::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(f)));
-    Object file = called(Object::steal(PyObject_GetAttrString(code.get(), "co_filename")));
-    if (PyUnicode_Tailmatch(file.get(), package.get(), 0, PY_SSIZE_T_MAX, -1) != 1)
-      return called(
-          Object::steal(Py_BuildValue("OOi", path.get(), code.get(), PyFrame_GetLineNumber(f))));
-    frame = Object::steal(reinterpret_cast<PyObject*>(PyFrame_GetBack(f)));
-  }
+  ProgramLine at = program_line();
+  if (at.code)
+    return called(Object::steal(Py_BuildValue("OOi", path.get(), at.code.get(), at.line)));
   return called(Object::steal(PyTuple_Pack(3, path.get(), Py_None, Py_None)));
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <deque>
 
+#include "runtime/program.h"
 #include "tensor/error.h"
 #include "tensor/ref.h"
 #include "tensor/tensor.h"
@@ -110,30 +111,12 @@ Address report_of(int index) {
   return state.report;
 }
 
-/// (code, line) of the program's innermost frame outside of this package.
-static void find_place(Place& place) {
-  Object frame = Object::borrow(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
-  while (frame) {
-    auto* f = reinterpret_cast<PyFrameObject*>(frame.get());
-    Object code = Object::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(f)));
-    Object file = Object::steal(PyObject_GetAttrString(code.get(), "co_filename"));
-    const char* text = file ? PyUnicode_AsUTF8(file.get()) : nullptr;
-    if (text && std::string_view(text).find("/flambeau/") == std::string_view::npos) {
-      place.code = code;
-      place.line = PyFrame_GetLineNumber(f);
-      return;
-    }
-    PyErr_Clear();
-    frame = Object::steal(reinterpret_cast<PyObject*>(PyFrame_GetBack(f)));
-  }
-}
-
 int64_t note_call(int index, const char* operator_name) {
   DeviceState& state = states()[static_cast<size_t>(index)];
   if (state.places.empty()) state.places.resize(call_count);
   Place& place = state.places[static_cast<size_t>(state.calls) % call_count];
-  place = Place{operator_name, nullptr, 0};
-  find_place(place);
+  ProgramLine at = program_line();
+  place = Place{operator_name, at.code, at.line};
   state.reporting = true;
   return ++state.calls;
 }

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "runtime/cuda.h"
+#include "runtime/program.h"
 #include "tensor/error.h"
 #include "tensor/ref.h"
 
@@ -138,20 +139,9 @@ std::string place_of(const Block& block) {
 }
 
 void note_place(Block& block) {
-  Object frame = Object::borrow(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
-  while (frame) {
-    auto* f = reinterpret_cast<PyFrameObject*>(frame.get());
-    Object code = Object::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(f)));
-    Object file = Object::steal(PyObject_GetAttrString(code.get(), "co_filename"));
-    const char* text = file ? PyUnicode_AsUTF8(file.get()) : nullptr;
-    PyErr_Clear();
-    if (text && std::string_view(text).find("/flambeau/") == std::string_view::npos) {
-      block.code = code;
-      block.line = PyFrame_GetLineNumber(f);
-      return;
-    }
-    frame = Object::steal(reinterpret_cast<PyObject*>(PyFrame_GetBack(f)));
-  }
+  ProgramLine at = program_line();
+  block.code = at.code;
+  block.line = at.line;
 }
 
 [[noreturn]] void out_of_memory(int index, int64_t nbytes) {

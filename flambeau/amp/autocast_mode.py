@@ -5,6 +5,8 @@ in ops/core/autocast.py.
 import functools
 import warnings
 
+import flambeau
+
 from .. import _core
 
 __all__ = ["autocast", "autocast_decorator", "custom_bwd", "custom_fwd", "is_autocast_available"]
@@ -41,11 +43,9 @@ class autocast:
         self.fast_dtype = get_autocast_dtype(device_type) if dtype is None else dtype
         self._cache_enabled = True if cache_enabled is None else cache_enabled
         if enabled and self.device != "cpu":
-            warnings.warn(
-                f"autocast: {self.device} is not available: this build of flambeau computes on the "
-                "CPU. Autocast is off.",
-                stacklevel=2,
-            )
+            there = self.device == "cuda" and flambeau.cuda.is_available()
+            why = "lowers nothing yet" if there else "is not available"
+            warnings.warn(f"autocast: {self.device} {why}. Autocast is off.", stacklevel=2)
             enabled = False
         elif enabled and self.fast_dtype not in _SUPPORTED:
             warnings.warn(

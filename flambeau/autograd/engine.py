@@ -1,5 +1,6 @@
 """A backward that runs deep inside others: on a stack of its own."""
 
+import sys
 import threading
 
 from .. import _core
@@ -7,6 +8,13 @@ from .. import _core
 
 def on_fresh_stack(*task):
     """_core._run_backward(*task) in a new thread, so that the stacks of those around it do not overflow."""
+    # Every thread counts its Python frames from 0: the depth of all of them together is bounded here.
+    depth = getattr(threading.current_thread(), "backwards_around", 0) + _core._backward_depth()
+    if depth > sys.getrecursionlimit():
+        raise RecursionError(
+            f"backward: {depth} backwards run inside each other, more than Python's recursion limit. "
+            "A hook or a backward that calls backward() needs a case in which it does not."
+        )
     recording, outcome = _core.is_grad_enabled(), []
 
     def run():
@@ -17,6 +25,7 @@ def on_fresh_stack(*task):
             outcome.append(error)
 
     thread = threading.Thread(target=run)
+    thread.backwards_around = depth
     thread.start()
     thread.join()
     if isinstance(outcome[0], BaseException):

@@ -1,9 +1,6 @@
 """Run a program under the profiler: a table of its operators, and a trace for chrome://tracing or ui.perfetto.dev."""
 
 import argparse
-import os
-import runpy
-import sys
 
 
 def main(arguments):
@@ -24,16 +21,15 @@ def main(arguments):
     args = parser.parse_args(arguments)
     from ..identity import install
     from ..profiler import profile
+    from ..utils.run_program import run_program
 
     install()
-    sys.argv = [args.program, *args.arguments]
-    sys.path.insert(0, os.path.dirname(os.path.abspath(args.program)))
     status = 0
     with profile(
         record_shapes=args.shapes, with_stack=args.stack, profile_memory=args.memory
     ) as prof:
         try:
-            runpy.run_path(args.program, run_name="__main__")
+            run_program(args.program, args.arguments)
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else int(error.code is not None)
     averages = prof.key_averages(group_by_stack_n=1 if args.stack else 0)

@@ -181,9 +181,12 @@ def _recorded(group, values, fused, derivative):
         known.update(numbers)
         for k in arrived:
             known[chosen.GRAD + k] = given[k]
+        # Without a kernel, with a gradient of the gradient, and for many gradients at once: by operators.
         if (
-            run is None or flambeau.is_grad_enabled()
-        ):  # there is no kernel, or its gradient is wanted too
+            run is None
+            or flambeau.is_grad_enabled()
+            or any(_core._is_batched(given[k]) for k in arrived)
+        ):
             results = evaluate(chosen, known)
         else:
             results = run(*[known[k] for k in chosen.order])

@@ -20,7 +20,7 @@ from .graph import Break
 
 __all__ = ["State", "is_ours"]
 
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 MOST = 50000  # entries of a state: checking more would cost more than is saved
 _MISSING = object()
 _LEAVES = (
@@ -29,6 +29,7 @@ _LEAVES = (
     types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodWrapperType, _core.dtype, _core.Operator,
     flambeau.device, types.GenericAlias, types.UnionType, types.ClassMethodDescriptorType, types.CodeType,
 )  # fmt: skip
+_STATELESS = ("flambeau", "torch", "math", "builtins", "numpy")
 _COMPARED = (bool, int, float, complex, str, bytes)
 _REGISTRIES = {"_parameters", "_buffers", "_modules"}  # a module's attributes say the same
 
@@ -84,7 +85,9 @@ class State:
         self._orders = []  # (dict, its keys)
         self._cells = []
         self._slots = []  # (object, name, value)
-        self._code_of = []  # (function, code)
+        self._functions = []  # (function, code, defaults, kwdefaults)
+        self._classes = []  # (class, its __mro__, numbers of attributes along it)
+        self._kinds = []  # (object, class, dict of attributes or None)
         self._seen, self._kept = set(), []
         self._names, self._modules = set(), {}
         self._globals = {}  # id of a dict of globals -> (it, names that are read)
@@ -102,7 +105,7 @@ class State:
                 return
             done = len(self._names)
             for module in list(self._modules.values()):
-                self._entries(vars(module), self._names, module.__name__)
+                self._module(module)
 
     # -- the walk
 
@@ -114,6 +117,8 @@ class State:
         self._kept.append(value)
         if isinstance(value, flambeau.Tensor):
             self.tensors[id(value)] = value
+            if value.__dict__:
+                self._entries(value.__dict__, None, name)
         elif kind is types.FunctionType:
             self._function(value)
         elif kind is types.MethodType:
@@ -122,8 +127,9 @@ class State:
             self._class(value)
         elif kind is types.ModuleType or isinstance(value, types.ModuleType):
             origin = getattr(value, "__name__", "").partition(".")[0]
-            if origin not in ("flambeau", "torch", "math", "builtins", "numpy"):
-                self._modules[id(value)] = value
+            self._modules[id(value)] = value
+            if origin == "numpy" and ".random" in value.__name__:
+                self.opaque[name] = "generator of NumPy"
         elif isinstance(value, (list, tuple, deque)):
             if kind is not tuple:
                 self._sequences.append((value, list(value)))
@@ -149,7 +155,7 @@ class State:
             if not hasattr(value, "__dict__") or isinstance(value, flambeau.Generator):
                 return
             self._object(value, name)
-        elif not self._object(value, name):
+        elif not self._object(value, name) or kind.__name__ == "cython_function_or_method":
             self.opaque[name] = kind.__name__
 
     def _function(self, function):
@@ -167,12 +173,14 @@ class State:
             return
         code = function.__code__
         self.codes.update(_codes_in(code))
-        self._code_of.append((function, code))
+        self._functions.append((function, code, function.__defaults__, function.__kwdefaults__))
         for cell, name in zip(function.__closure__ or (), code.co_freevars):
             self._cell(cell, name)
-        for default in (function.__defaults__, function.__kwdefaults__):
-            if default:
-                self._work.append((default, function.__name__))
+        given = code.co_varnames[: code.co_argcount]
+        defaults = function.__defaults__ or ()
+        self._work += zip(defaults, given[len(given) - len(defaults) :])
+        if function.__kwdefaults__:
+            self._entries(function.__kwdefaults__, None, function.__name__)
         if vars(function):
             self._entries(vars(function), None, function.__name__)
         names = _names_in(code)
@@ -196,6 +204,7 @@ class State:
                 continue
             if id(base) not in self._seen or base is cls:
                 self._seen.add(id(base))
+                self._classes.append((base, base.__mro__, len(vars(base))))
                 for key, value in vars(base).items():
                     if key not in (
                         "__dict__",
@@ -207,6 +216,19 @@ class State:
                         self._slots.append((base, key, value))
                         self._work.append((value, key))
 
+    def _module(self, module):
+        """The attributes that are read: of libraries that keep no state only which they are, not what they hold."""
+        origin, attributes = module.__name__.partition(".")[0], vars(module)
+        if origin not in _STATELESS:
+            self._entries(attributes, self._names, module.__name__)
+            return
+        for key in self._names:
+            if key in attributes and (id(attributes), key) not in self._seen:
+                self._seen.add((id(attributes), key))
+                self._items.append((attributes, key, attributes[key]))
+                if isinstance(attributes[key], types.ModuleType):
+                    self._work.append((attributes[key], key))
+
     def _entries(self, mapping, names, name):
         if names is None:
             self._lengths.append((mapping, len(mapping)))
@@ -216,6 +238,7 @@ class State:
             for key in names:
                 if key not in mapping and hasattr(builtins, key):  # which a global may come to hide
                     self._items.append((mapping, key, ...))
+                    self._items.append((vars(builtins), key, getattr(builtins, key)))
         for key in keys:
             if (id(mapping), key) in self._seen:
                 continue
@@ -229,6 +252,7 @@ class State:
         attributes = getattr(value, "__dict__", None)
         if not isinstance(attributes, dict):
             attributes = None
+        self._kinds.append((value, type(value), attributes))
         slots = [s for c in type(value).__mro__ for s in _slots_of(c)]
         if isinstance(value, flambeau.nn.Module):
             self._lengths.append((attributes, len(attributes)))
@@ -251,7 +275,7 @@ class State:
 
     def changed(self):
         """What is no longer as it was, for a message, or None. Called for every run of a program."""
-        if not _core._unchanged(self._items, self._lengths, self._cells):
+        if not _core._unchanged(self._items, self._lengths, self._cells, self._kinds):
             return self._which()
         for sequence, items in self._sequences:
             if len(sequence) != len(items):
@@ -267,9 +291,14 @@ class State:
             )
             if now is not value and not _same(now, value):
                 return f"the attribute {name}"
-        for function, code in self._code_of:
+        for function, code, defaults, named in self._functions:
             if function.__code__ is not code:
                 return f"the code of {function.__name__}"
+            if function.__defaults__ is not defaults or function.__kwdefaults__ is not named:
+                return f"a default of {function.__name__}"
+        for cls, bases, count in self._classes:
+            if cls.__mro__ is not bases or len(vars(cls)) != count:
+                return f"the class {cls.__name__}"
         for mapping, keys in self._orders:
             if tuple(mapping) != keys:
                 return "the order of a dict"
@@ -286,6 +315,9 @@ class State:
             now = mapping.get(key, ...)
             if now is not value and not _same(now, value):
                 return repr(key)
+        for value, cls, attributes in self._kinds:
+            if type(value) is not cls or attributes not in (None, getattr(value, "__dict__", None)):
+                return f"the class or the attributes of a {cls.__name__}"
         return "a variable of an enclosing function"
 
 

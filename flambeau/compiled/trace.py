@@ -27,7 +27,7 @@ _FACTS = set(
     "dtype device ndim requires_grad layout is_cuda is_sparse is_meta is_mkldnn is_quantized is_nested is_mps "
     "is_xpu itemsize is_cpu is_sparse_csr names dim ndimension is_floating_point is_complex is_signed get_device "
     "element_size result_type can_cast promote_types is_tensor is_inference type is_conj is_neg has_names is_contiguous "
-    "is_nonzero_rank _is_view is_shared broadcast_shapes is_storage".split()
+    "is_nonzero_rank broadcast_shapes is_storage".split()
 )
 _SIZES = set("shape size numel nelement nbytes __len__ stride strides sym_size sym_numel".split())
 _GIVEN = set("_all_reversed T mT H mH real imag data".split())
@@ -60,13 +60,17 @@ _MODULES = {
     "sys",
     None,
 }
+_PURE_CLASSES = {"builtins", "flambeau", "collections", "itertools", "abc", "typing", "enum"}
 _BUILTINS = set(dir(builtins)) - set(
     "print input open exec eval compile __import__ id hash breakpoint globals locals setattr delattr".split()
 )
 _WITH_EFFECT = set(
     "manual_seed seed set_rng_state fork_rng set_default_dtype set_default_device set_num_threads backward grad save "
     "load enable_grad_ set_detect_anomaly register_forward_hook register_buffer register_parameter add_module "
-    "train eval apply zero_grad step vmap jvp vjp jacrev jacfwd hessian checkpoint linearize functional_call".split()
+    "train eval apply zero_grad step vmap jvp vjp jacrev jacfwd hessian checkpoint linearize functional_call "
+    # answers that no guard compares
+    "are_deterministic_algorithms_enabled is_deterministic_algorithms_warn_only_enabled get_deterministic_debug_mode "
+    "is_warn_always_enabled".split()
 )
 
 
@@ -358,7 +362,10 @@ def _is_pure(function):
         if module == "builtins":
             return function.__name__ in _BUILTINS
         return module in _MODULES or str(module).partition(".")[0] == "flambeau"
-    return isinstance(owner, (*_KINDS, type)) or (
+    if isinstance(owner, type):  # a method of a class: whose it is says what it may read
+        home = next((c for c in owner.__mro__ if function.__name__ in vars(c)), type)
+        return home.__module__.partition(".")[0] in _PURE_CLASSES
+    return isinstance(owner, _KINDS) or (
         type(owner).__module__.partition(".")[0] in ("flambeau", "collections", "itertools")
     )
 

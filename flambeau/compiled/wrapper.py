@@ -19,6 +19,9 @@ from .trace import Tracer
 __all__ = ["Compiled", "MOST_PROGRAMS"]
 
 MOST_PROGRAMS = 32  # of one function; beyond, calls that no program fits run eagerly
+MOST_BROKEN = (
+    256  # kinds of calls of one function that stay eager; beyond, all that no program fits do
+)
 _PLAIN = (flambeau.Tensor, flambeau.nn.Parameter, flambeau.nn.Buffer)
 _running = threading.local()  # depth of traces
 every = weakref.WeakSet()  # what torch.compiler.reset() empties
@@ -36,6 +39,9 @@ def _settings():
     batching = sys.modules.get("flambeau.ops.batching")  # loaded by the first vmap
     if batching is not None and batching.active():
         return None
+    checkpointing = sys.modules.get("flambeau.utils.checkpoint")
+    if checkpointing is not None and checkpointing.is_running():
+        return None  # a program saves other tensors than an eager call: both computations are eager
     return (
         flambeau.is_grad_enabled(), flambeau.is_inference_mode_enabled(), flambeau.get_default_dtype(),
         flambeau.is_anomaly_enabled(),
@@ -86,14 +92,10 @@ class Compiled:
         function (callable): what is compiled.
         strict (bool): whether a break raises (fullgraph=True).
         static (bool): whether a program is made for each size.
-        most (int, optional): how many programs are made, MOST_PROGRAMS without it.
-        name (str, optional): what messages call it.
     """
 
-    def __init__(self, function, strict=False, static=False, most=None, name=None):
+    def __init__(self, function, strict=False, static=False):
         self.function, self.strict, self.static = function, strict, static
-        self.most = MOST_PROGRAMS if most is None else most
-        self.name = name or report.name_of(function)
         self.programs = {}  # key -> [_Entry]
         self.broken = {}  # key -> Break
         self.made = 0
@@ -122,7 +124,7 @@ class Compiled:
         for entry in self.programs.get(key, ()):
             if entry.holds(tensors):
                 return self._run(entry, tensors, args, kwargs)
-        if key in self.broken:
+        if key in self.broken or len(self.broken) > MOST_BROKEN and not self.strict:
             return self.function(*args, **kwargs)
         return self._trace(key, leaves, args, kwargs)
 
@@ -146,8 +148,8 @@ class Compiled:
         if not stance.may_trace(self, key):
             return self.function(*args, **kwargs)
         tensors = [v for v in leaves if isinstance(v, flambeau.Tensor)]
-        if self.made >= self.most:
-            self._break(key, Break(f"{self.most} programs have been made of it; no more are"))
+        if self.made >= MOST_PROGRAMS:
+            self._break(key, Break(f"{MOST_PROGRAMS} programs have been made of it; no more are"))
             return self.function(*args, **kwargs)
         try:
             state = State(
@@ -177,7 +179,7 @@ class Compiled:
                 entry = self._entry(tracer, state, tensors, result)
                 self.programs.setdefault(key, []).append(entry)
                 self.made += 1
-                report.made(self.name, entry.program)
+                report.made(self.function, entry.program)
             else:
                 raise tracer.broken
         except Break as reason:
@@ -186,13 +188,13 @@ class Compiled:
 
     def _break(self, key, reason):
         self.broken[key] = reason
-        report.broken(self.name, reason)
+        report.broken(self.function, reason)
         if self.strict:
             from .._dynamo.exc import Unsupported
 
             place = f" at {reason.source}" if reason.source else ""
             raise Unsupported(
-                f"compile: {self.name} does not become one graph: {reason.reason}{place}. "
+                f"compile: {report.name_of(self.function)} does not become one graph: {reason.reason}{place}. "
                 "Without fullgraph=True it runs as it is."
             ) from None
 
@@ -206,9 +208,9 @@ class Compiled:
         changed = state.changed()
         if changed is not None:
             raise Break(f"the call changes {changed}, which outlives it")
-        names = {name for code in tracer.executed for name in code.co_names}
+        names = {n for c in tracer.executed for n in (*c.co_names, *c.co_freevars, *c.co_varnames)}
         for name, kind in state.opaque.items():
-            if not name or name in names or any(name in c.co_freevars for c in tracer.executed):
+            if not name or name in names:
                 name = name or "an argument"
                 raise Break(f"{name} is read, of which a {kind} cannot be looked into")
         for tensor in tracer.outside.values():
@@ -275,7 +277,7 @@ def _key(args, kwargs, settings):
 
 def _add(value, leaves, parts):
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in _PLAIN and not vars(value):
         shape = value.shape
         if value.numel() == 0 or value.device.type != "cpu" or value.layout is not flambeau.strided:
             return False
@@ -305,11 +307,13 @@ def _add(value, leaves, parts):
     if kind is float:
         parts.append((kind, value if value else str(value)))
         return value == value
+    if kind is complex:
+        parts.append((kind, repr(value)))  # tells the zeros apart, and NaN equals itself
+        return True
     if kind in (
         bool,
         int,
         str,
-        complex,
         bytes,
         type(None),
         type(Ellipsis),

@@ -41,8 +41,9 @@ def device_count():
 
 def index_of(device, name, needs=True):
     """The number of a device: None is the current one. Raises NoSuchDevice where there is no such device."""
+    name = f"cuda.{name}" if name else "cuda"  # the latter is Tensor.cuda
     if not is_available():
-        raise NoSuchDevice(f"cuda.{name}: {_reason()}")
+        raise NoSuchDevice(f"{name}: {_reason()}")
     if device is None:
         return _core._cuda_current_device()
     if isinstance(device, bool) or not isinstance(device, int):
@@ -50,11 +51,11 @@ def index_of(device, name, needs=True):
         if device.type != "cuda":
             if not needs:
                 return -1
-            raise ValueError(f"cuda.{name}: takes a CUDA device, not {str(device)!r}.")
+            raise ValueError(f"{name}: takes a CUDA device, not {str(device)!r}.")
         device = _core._cuda_current_device() if device.index is None else device.index
     if not 0 <= device < device_count():
         raise NoSuchDevice(
-            f"cuda.{name}: there is no device cuda:{device}; there are {device_count()}, numbered from 0."
+            f"{name}: there is no device cuda:{device}; there are {device_count()}, numbered from 0."
         )
     return device
 
@@ -127,7 +128,7 @@ def clock_rate(device=None):
 
 def move(tensor, device=None, non_blocking=False, memory_format=types.preserve_format):
     """For Tensor.cuda()."""
-    index = index_of(device, "move")
+    index = index_of(device, "")
     return tensor.to(
         types.device("cuda", index), non_blocking=non_blocking, memory_format=memory_format
     )

@@ -17,7 +17,7 @@ __all__ = ["config_from_args", "get_args_parser", "main", "parse_args", "run"]
 
 def get_args_parser():
     """The parser of the command line."""
-    parser = argparse.ArgumentParser("flambeau.distributed.run", description=__doc__.splitlines()[0])  # fmt: skip
+    parser = argparse.ArgumentParser("flambeaurun", description=__doc__.splitlines()[0])
 
     def add(name, *short, **options):
         names = [*short, name]

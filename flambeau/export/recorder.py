@@ -19,7 +19,7 @@ from .sizes import SymFloat, SymInt, node_of, sym_size, symbol
 
 __all__ = ["Recorder", "name_of"]
 
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _SIZES = {
     "Tensor.shape.__get__",
     "Tensor.size",

@@ -3,6 +3,7 @@
 import dis
 import inspect
 import operator
+import os
 
 from ..overrides import is_tensor_method_or_property
 from .immutable_collections import immutable_dict, immutable_list
@@ -16,6 +17,9 @@ __all__ = [
     "TraceError",
     "TracerBase",
 ]
+
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class TraceError(ValueError):
@@ -118,9 +122,7 @@ def _calling_line():
     """The innermost line outside of flambeau, as a traceback shows it."""
     import traceback
 
-    frames = [
-        f for f in traceback.extract_stack() if "/flambeau/" not in f.filename.replace("\\", "/")
-    ]
+    frames = [f for f in traceback.extract_stack() if not f.filename.startswith(_PACKAGE)]
     return "".join(traceback.format_list(frames[-1:])).rstrip()
 
 

@@ -50,7 +50,7 @@ def trace(events, metadata=None, start_us=0.0):
             {
                 "ph": "X",
                 "cat": kind,
-                "name": event.name,
+                "name": event.trace_name or event.name,
                 **place,
                 "ts": begin,
                 "dur": event.cpu_time_total,

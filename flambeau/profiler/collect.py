@@ -228,8 +228,9 @@ class Collector:
             rows.append(event)
         for name, start, stop, thread in self._annotations:
             number = numbers.setdefault(thread, len(numbers) + 1)
-            event = self._event(name, number, start, stop, -1, None, {}, 0)
-            event.is_user_annotation = True
+            one_row = "ProfilerStep*" if name.startswith("ProfilerStep#") else name
+            event = self._event(one_row, number, start, stop, -1, None, {}, 0)
+            event.trace_name, event.is_user_annotation = name, True
             rows.append(event)
         # what began first; of two that began together the longer, which is around the other
         rows.sort(key=lambda event: (event.time_range.start, -event.time_range.end))

@@ -5,13 +5,12 @@ The machine, the functions of Python that take longest (cProfile), the operators
 
 import argparse
 import cProfile
-import os
 import pstats
-import runpy
 import sys
 
 from ..profiler import profile
 from .collect_env import get_pretty_env_info
+from .run_program import run_program
 
 __all__ = ["main", "report"]
 
@@ -19,10 +18,8 @@ __all__ = ["main", "report"]
 def _run(program, arguments):
     """Run a program as __main__; an exit is its end."""
     before = sys.argv, sys.path[:]
-    sys.argv = [program, *arguments]
-    sys.path.insert(0, os.path.dirname(os.path.abspath(program)))
     try:
-        runpy.run_path(program, run_name="__main__")
+        run_program(program, arguments)
     except SystemExit:
         pass
     finally:

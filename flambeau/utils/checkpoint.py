@@ -7,6 +7,7 @@ Source: Chen et al., 2016, arXiv:1604.06174.
 """
 
 import contextlib
+import threading
 import warnings
 import weakref
 
@@ -55,6 +56,23 @@ class _Enough(Exception):
 
 
 _stops_early = True
+_running = threading.local()  # depth of checkpointed computations
+
+
+def is_running():
+    """Whether this thread computes what is checkpointed, for the first or the second time."""
+    return getattr(_running, "depth", 0) > 0
+
+
+@contextlib.contextmanager
+def _saving(pack, unpack):
+    """Saved tensors go through these hooks, and compiled functions run as they are."""
+    _running.depth = getattr(_running, "depth", 0) + 1
+    try:
+        with saved_tensors_hooks(pack, unpack):
+            yield
+    finally:
+        _running.depth -= 1
 
 
 def noop_context_fn():
@@ -141,7 +159,7 @@ def checkpoint(
             return function(*args, **kwargs)
     part = _Part(lambda: function(*args, **kwargs), second, preserve, determinism_check)
     part.stops_early = early_stop and _stops_early
-    with saved_tensors_hooks(part.pack, part.unpack), first:
+    with _saving(part.pack, part.unpack), first:
         result = function(*args, **kwargs)
     part.is_complete = True
     return result
@@ -213,7 +231,7 @@ class _Part:
                 flambeau.set_rng_state(self.random_state)
             stack.enter_context(flambeau.enable_grad())
             stack.enter_context(self.autocast)
-            stack.enter_context(saved_tensors_hooks(keep, lambda tensor: tensor))
+            stack.enter_context(_saving(keep, lambda tensor: tensor))
             stack.enter_context(contextlib.suppress(_Enough))
             stack.enter_context(self.context)
             self.run()

@@ -1,11 +1,8 @@
 """The first NaN or infinity of a program: which operator made it, in which module, on which line."""
 
 import weakref
-from pathlib import Path
 
 from .. import _core
-
-_PACKAGE = str(Path(__file__).parent.parent)
 
 
 class NonFiniteError(RuntimeError):
@@ -78,8 +75,6 @@ class detect_nan:
         ...
         flambeau.utils.nonfinite.NonFiniteError: log: the first NaN or infinity ...
     """
-
-    package = _PACKAGE
 
     def __init__(self, inf=True):
         self.inf = inf

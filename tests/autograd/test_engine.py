@@ -371,3 +371,32 @@ def test_versions_count_what_somebody_could_see():
     z = y.detach()
     z.fill_(2)
     assert y._version == 1
+
+
+def test_backwards_that_start_each_other_without_end_are_a_recursion_error():
+    def hook(grad):
+        with torch.enable_grad():
+            x = torch.ones(1, requires_grad=True)
+            x.register_hook(hook)
+            (x * 2).backward()
+
+    x = torch.ones(1, requires_grad=True)
+    x.register_hook(hook)
+    with pytest.raises(RecursionError, match="backwards run inside each other"):
+        (x * 2).backward()
+    (torch.ones(1, requires_grad=True) * 2).backward()  # the engine is whole
+
+
+def test_materialize_grads_tells_of_a_truth_that_raises():
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.set_materialize_grads(torch.ones(2))
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad
+
+    with pytest.raises(RuntimeError, match="ambiguous"):
+        Function.apply(torch.ones(1, requires_grad=True))

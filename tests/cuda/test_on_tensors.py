@@ -185,3 +185,22 @@ def test_gradients_of_views_that_overlap_themselves():
     for write in (lambda: y.copy_(weight.cuda()), lambda: y.add_(1)):
         with pytest.raises(RuntimeError, match="share memory"):
             write()
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_loaders_pin_their_batches(num_workers):
+    data = [{"x": torch.ones(2), "name": "a", "of": (i, torch.zeros(1))} for i in range(4)]
+    (batch,) = torch.utils.data.DataLoader(data, 4, pin_memory=True, num_workers=num_workers)
+    assert batch["x"].is_pinned() and all(part.is_pinned() for part in batch["of"])
+    assert batch["name"] == ["a"] * 4 and batch["of"][0].tolist() == [0, 1, 2, 3]
+    (batch,) = torch.utils.data.DataLoader(data, 4, num_workers=num_workers)
+    assert not batch["x"].is_pinned()
+
+
+def test_mixed_precision_scales_gradients_and_says_what_is_not_lowered():
+    scaler = torch.cuda.amp.GradScaler(init_scale=8.0)  # it was off, for want of a device
+    weight = torch.ones(2, device="cuda", requires_grad=True)
+    scaler.scale(weight.sum()).backward()
+    assert scaler.is_enabled() and weight.grad.tolist() == [8.0, 8.0]
+    with pytest.warns(UserWarning, match="autocast: cuda lowers nothing yet"):
+        torch.autocast("cuda")

@@ -11,6 +11,7 @@ from flambeau.autograd import profiler as older
 from flambeau.profiler import (
     ProfilerAction,
     ProfilerActivity,
+    chrome,
     itt,
     profile,
     record_function,
@@ -190,7 +191,7 @@ def test_schedules():
 
 def test_steps_are_recorded_by_the_schedule():
     traces = []
-    ready = lambda prof: traces.append([event.name for event in prof.events()])
+    ready = lambda prof: traces.append([e.trace_name or e.name for e in prof.events()])
     with profile(
         schedule=schedule(wait=1, warmup=1, active=2, repeat=2), on_trace_ready=ready
     ) as prof:
@@ -200,6 +201,13 @@ def test_steps_are_recorded_by_the_schedule():
     steps = [[name for name in names if name.startswith("ProfilerStep")] for names in traces]
     assert steps == [["ProfilerStep#2", "ProfilerStep#3"], ["ProfilerStep#6", "ProfilerStep#7"]]
     assert all(names.count("aten::add") == 2 for names in traces)
+    rows = {
+        row.key: row.count for row in prof.key_averages()
+    }  # the steps are one row, as PyTorch's
+    assert [key for key in rows if key.startswith("ProfilerStep")] == ["ProfilerStep*"]
+    assert rows["ProfilerStep*"] == 2
+    shown = [e["name"] for e in chrome.trace(prof.events(), 0)["traceEvents"] if e["ph"] == "X"]
+    assert "ProfilerStep#6" in shown and "ProfilerStep*" not in shown
     assert not torch.autograd._profiler_enabled()
 
 

@@ -179,6 +179,8 @@ def test_mnist_s_relatives(tmp_path):
     idx(tmp_path / "EMNIST/raw/gzip/emnist-letters-train-labels-idx1-ubyte.gz", np.array([1, 26]))
     letters = datasets.EMNIST(tmp_path, "letters")
     assert [letters.classes[letters[i][1]] for i in range(2)] == ["a", "z"]
+    named = [datasets.MNIST, datasets.FashionMNIST, datasets.KMNIST, datasets.Digits, letters]
+    assert all(type(each.classes) is list for each in named)  # programs add to them
     assert len(datasets.EMNIST.classes_split_dict["byclass"]) == 62
     assert len(datasets.EMNIST.classes_split_dict["balanced"]) == 47
     with pytest.raises(ValueError, match="split is 'words'"):
@@ -221,8 +223,11 @@ def test_coco(tmp_path):
     assert target["labels"].tolist() == [7, 8] and target["image_id"] == 2
     assert isinstance(target["masks"], tv_tensors.Mask) and target["masks"].shape == (2, 6, 8)
     assert target["masks"][1].sum() == 4 and bool(target["masks"][1][:2, :2].all())
-    from flambeau.vision.datasets.annotated import _unpacked
+    from flambeau.vision.datasets.annotated import _unpacked, mask_of
 
+    assert mask_of({"size": [2, 2], "counts": [1, 1]}, None).tolist() == [[0, 0], [1, 0]]
+    with pytest.raises(ValueError, match="run lengths make 5 pixels, but its size is 2 x 2"):
+        mask_of({"size": [2, 2], "counts": [1, 4]}, None)
     assert _unpacked("`0") == [16]  # 16 takes two characters, since the fifth bit is the sign
     with pytest.raises(ValueError, match="target_keys has colour"):
         datasets.wrap_dataset_for_transforms_v2(datasets.CocoDetection(*places), ["colour"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flambeau as torch
-from flambeau.vision import datasets
+from flambeau.vision import datasets, tv_tensors
 
 Image = pytest.importorskip("PIL.Image")
 from .made_files import rng, save, unchecked, write
@@ -80,6 +80,9 @@ def test_cityscapes(tmp_path):
         write(tmp_path / f"gtFine/val/{city}/{start}_gtFine_polygons.json", json.dumps({"a": city}))
     data = datasets.Cityscapes(tmp_path, "val", target_type=["semantic", "polygon"])
     assert len(data) == 2 and data[1][1][1] == {"a": "ulm"} and data[0][1][0].mode == "L"
+    data = datasets.Cityscapes(tmp_path, "val", target_type="instance")
+    masks = datasets.wrap_dataset_for_transforms_v2(data)[0][1]
+    assert masks["masks"].shape == (len(masks["labels"]), *tv_tensors.Mask(data[0][1]).shape)
     classes = datasets.Cityscapes.classes
     assert len(classes) == 35 and classes[-1].id == -1 and classes[-1].train_id == -1
     assert [c.name for c in classes if c.train_id == 13] == ["car"] and classes[26].category_id == 7
@@ -168,6 +171,8 @@ def test_lsun(tmp_path):
     assert [data[i][1] for i in range(3)] == [0, 0, 1] and data[1][0].getpixel((0, 0)) == (1, 0, 0)
     with pytest.raises(ValueError, match="the category of 'cellar_val' is 'cellar'"):
         datasets.LSUN(tmp_path, ["cellar_val"])
+    with pytest.raises(lmdb.Error, match="LSUNClass has no files"):
+        datasets.LSUN(tmp_path, ["tower_train"])
 
 
 def test_pcam(tmp_path):

@@ -200,6 +200,9 @@ def test_images_are_padded_to_one_batch():
     assert out[0]["masks"].shape[1:] == (90, 120)
     assert float(batch.tensors[0, :, 30:].sum()) == 0
     assert torch.allclose(out[1]["boxes"], targets()[1]["boxes"] * 40 / 30)
+    picture = torch.ones(3, 20, 40, requires_grad=True)
+    transform([picture])[0].tensors.sum().backward()
+    assert picture.grad.sum().item() == pytest.approx(3 * 30 * 60)
 
 
 def test_keypoints_to_heatmaps_and_back():

@@ -1,5 +1,6 @@
 """Transforms of images."""
 
+import numpy as np
 import pytest
 
 import flambeau as torch
@@ -53,6 +54,33 @@ def test_convert_image_dtype():
     assert F.convert_image_dtype(F.convert_image_dtype(x), torch.uint8).tolist() == [[0, 255]]
     assert F.convert_image_dtype(x, torch.int16).tolist() == [[0, 255 * 128]]
     assert F.convert_image_dtype(torch.tensor([[256]], dtype=torch.int16), torch.uint8).item() == 2
+    assert F.convert_image_dtype(torch.tensor([0.0, 1]), torch.uint8).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize(
+    "dtype, mode", [("uint8", "L"), ("int16", "I;16"), ("int32", "I"), ("float32", "L")]
+)
+def test_dtypes_of_pictures(dtype, mode):
+    pytest.importorskip("PIL.Image")
+    array = np.array([[0, 1], [1, 0]], dtype)
+    shown = F.to_pil_image(array)
+    assert shown.mode == mode and shown.mode == F.to_pil_image(torch.from_numpy(array)).mode
+    levels = array * 255 if dtype == "float32" else array
+    assert np.asarray(shown).tolist() == levels.tolist()
+    if dtype == "int16":
+        assert F.to_tensor(shown).dtype is torch.int16
+    if dtype == "float32":
+        assert np.asarray(F.to_pil_image(array, "F")).tolist() == array.tolist()
+
+
+def test_sharpness_leaves_the_border():
+    x = torch.arange(256, dtype=torch.uint8).view(1, 16, 16)
+    out = F.adjust_sharpness(x, 0.1)
+    inner = torch.zeros(16, 16, dtype=torch.bool)
+    inner[1:-1, 1:-1] = True
+    assert torch.equal(out[0][~inner], x[0][~inner])
+    x[0, 8, 8] = 255
+    assert F.adjust_sharpness(x, 0.1)[0, 8, 8] < 255
 
 
 def test_crops_and_flips():

@@ -190,6 +190,8 @@ def test_what_cannot_be():
         F.adjust_hue(x, 0.7)
     with pytest.raises(ValueError, match="kernel_size is 4"):
         F.gaussian_blur(x, 4)
+    with pytest.raises(ValueError, match=r"kernel_size is \[3\]"):
+        F.gaussian_blur(x, [3])
     with pytest.raises(TypeError, match="channels"):
         F.adjust_contrast(x[:2], 0.5)
     with pytest.raises(TypeError, match="'sideways'"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import flambeau as torch
-from flambeau.vision import tv_tensors
+from flambeau.vision import transforms, tv_tensors
 from flambeau.vision.transforms import v2
 from flambeau.vision.transforms.v2 import functional as F
 
@@ -105,6 +105,8 @@ def test_rotated_boxes_turn(format):
     assert torch.allclose(back.as_subclass(torch.Tensor), box.as_subclass(torch.Tensor), atol=1e-3)
     with pytest.raises(ValueError, match="clamping_mode is 'firm'"):
         F.clamp_bounding_boxes(box, clamping_mode="firm")
+    with pytest.raises(ValueError, match="clamping_mode is 'auto'"):
+        F.clamp_bounding_boxes(box.as_subclass(torch.Tensor), format, (40, 40))
 
 
 @pytest.mark.parametrize("format", ["XYWHR", "CXCYWHR", "XYXYXYXY"])
@@ -161,12 +163,58 @@ def test_sanitize_leaves_out_what_belongs_to_bad_boxes():
         and out["boxes"].tolist() == [[1, 1, 9, 9]]
     )
     given["points"] = tv_tensors.KeyPoints([[60.0, 1], [3, 3]], canvas_size=(40, 50))
-    out = v2.SanitizeKeyPoints(labels_getter="labels")(given)
+    out = v2.SanitizeKeyPoints(labels_getter="default")(given)
     assert out["points"].tolist() == [[3, 3]] and out["labels"].tolist() == [4]
     with pytest.raises(
         ValueError, match="labels are not a tensor with one entry for each of the 2"
     ):
         v2.SanitizeBoundingBoxes(labels_getter=lambda s: torch.ones(3))(given)
+    with pytest.raises(ValueError, match="labels_getter is 'labels'"):
+        v2.SanitizeBoundingBoxes(labels_getter="labels")
+    with pytest.raises(ValueError, match="no labels are found"):  # boxes are none
+        v2.SanitizeBoundingBoxes()(given["image"], given["boxes"])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64])
+def test_boxes_in_their_own_format_stay(dtype):
+    boxes = torch.tensor([[1, 2, 3, 4]], dtype=dtype)
+    version = boxes._version
+    assert F.convert_bounding_box_format(boxes, "XYXY", "XYXY", inplace=True) is boxes
+    assert boxes._version == version
+    square = tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=12)
+    assert square.canvas_size == (12, 12)
+    assert tv_tensors.KeyPoints([[1, 2]], canvas_size=9).canvas_size == (9, 9)
+
+
+@pytest.mark.parametrize("kind", ["RandomResizedCrop", "RandomErasing"])
+@pytest.mark.parametrize("version", [transforms, v2])
+def test_shares_are_low_and_high(version, kind):
+    given = [8] if kind == "RandomResizedCrop" else []
+    with pytest.warns(UserWarning, match=rf"{kind}: scale is \[1, 0\]; it should be \(low, high"):
+        getattr(version, kind)(*given, scale=[1, 0])
+    with pytest.raises(TypeError, match=f"{kind}: ratio is 3"):
+        getattr(version, kind)(*given, ratio=3)
+
+
+def test_the_middle_of_boxes_beyond_their_canvas():
+    points = tv_tensors.KeyPoints([[4.0, 4]], canvas_size=(9, 9))
+    assert F.center_crop(points, (12, 7)).tolist() == [[3, 6]]  # 4 + 2, as -1.5 is rounded
+    assert F.center_crop(points, 11).tolist() == [[5, 5]]
+
+
+def test_arguments_that_cannot_be():
+    with pytest.raises(ValueError, match=r"pad: fill is \[1\]; of masks"):
+        F.pad_mask(torch.ones(1, 4, 4), [1], fill=[1])
+    with pytest.raises(ValueError, match="perspective: give startpoints and endpoints"):
+        F.perspective(torch.ones(1, 4, 4), None, None)
+    with pytest.raises(ValueError, match="RandAugment: num_ops is -1"):
+        v2.RandAugment(num_ops=-1)
+    with pytest.raises(TypeError, match="JPEG: quality is True"):
+        v2.JPEG(True)
+    with pytest.raises(ValueError, match="matrix is torch.float32 on cpu, mean_vector"):
+        v2.LinearTransformation(torch.eye(2), torch.zeros(2).double())
+    with pytest.raises(ValueError, match="takes BoundingBoxes or plain tensors, not list"):
+        F.sanitize_bounding_boxes([[1, 2, 3, 4]])
 
 
 def test_the_first_plain_tensor_is_the_image():

@@ -7,6 +7,7 @@
 #include "dispatch/advanced_index.h"
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
+#include "runtime/program.h"
 
 namespace flambeau::raw {
 
@@ -77,7 +78,7 @@ inline void warn_of_repeats(Tensor& self, const char* op) {
   if (!may_overlap_itself(sizes_of(self), strides_of(self))) return;
   std::string text = message(op, " on expanded tensors writes some elements of ", shape(self),
                              " many times, for they share memory. clone() it first.");
-  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+  warn(text);
 }
 
 inline void check_mask(const Tensor& mask, const char* op) {

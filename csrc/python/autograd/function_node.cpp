@@ -5,6 +5,7 @@
 
 #include "dispatch/basics.h"
 #include "python/bind.h"
+#include "runtime/program.h"
 
 namespace flambeau {
 
@@ -176,7 +177,9 @@ PyObject* ctx_mark_non_differentiable(PyObject* o, PyObject* args) {
   Py_RETURN_NONE;
 }
 PyObject* ctx_materialize(PyObject* o, PyObject* value) {
-  function_of(o).materialize = PyObject_IsTrue(value) == 1;
+  int truth = PyObject_IsTrue(value);
+  if (truth < 0) return nullptr;
+  function_of(o).materialize = truth == 1;
   Py_RETURN_NONE;
 }
 template <Object FunctionNode::* member>
@@ -286,7 +289,7 @@ void check_dirty(FunctionNode& self, PyObject* const* outputs, Py_ssize_t count,
       std::string text = message(function,
                                  ": mark_dirty named a tensor that is no input. Only inputs "
                                  "that forward writes in place need it.");
-      if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+      warn(text);
     }
     Tensor& t = *as_tensor(o);
     check(!(requires_grad(t) && is_leaf(t)), [&] {

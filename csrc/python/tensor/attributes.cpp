@@ -2,6 +2,7 @@
 #include "autograd/meta.h"
 #include "dispatch/views.h"
 #include "python/tensor/type.h"
+#include "runtime/program.h"
 #include "tensor/sparse.h"
 
 namespace flambeau {
@@ -69,13 +70,13 @@ int put_requires_grad(PyObject* o, PyObject* value) {
 PyObject* get_grad(PyObject* o) {
   Tensor& t = self_of(o);
   if (t.autograd && t.autograd->grad) return Py_NewRef(t.autograd->grad.py());
-  if (t.autograd && t.autograd->grad_fn && !t.autograd->retains_grad &&
-      PyErr_WarnEx(PyExc_UserWarning,
-                   "grad: this tensor is the result of an operator, and its gradient is not kept. "
-                   "Call retain_grad() on it before backward, or ask the leaf.",
-                   1) < 0)
-    return nullptr;
-  return Py_NewRef(Py_None);
+  if (!t.autograd || !t.autograd->grad_fn || t.autograd->retains_grad) return Py_NewRef(Py_None);
+  return guarded([] {
+    warn(
+        "grad: this tensor is the result of an operator, and its gradient is not kept. Call "
+        "retain_grad() on it before backward, or ask the leaf.");
+    return Py_NewRef(Py_None);
+  });
 }
 
 int put_grad(PyObject* o, PyObject* value) {

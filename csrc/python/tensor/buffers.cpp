@@ -2,6 +2,7 @@
 #include "dispatch/basics.h"
 #include "dispatch/numbers.h"
 #include "python/tensor/from_data.h"
+#include "runtime/program.h"
 
 namespace flambeau {
 
@@ -116,13 +117,10 @@ TensorRef share_buffer(PyObject* o, const char* function) {
     if (v.shape[d] == 0) span = 0;
     if (span) span += (v.shape[d] - 1) * strides[d];
   }
-  if (!writable &&
-      PyErr_WarnEx(
-          PyExc_UserWarning,
-          "The given NumPy array is not writable, and a write to the tensor would change it "
-          "all the same: pass array.copy(), or do not write.",
-          1) < 0)
-    throw PythonError();
+  if (!writable)
+    warn(
+        "The given NumPy array is not writable, and a write to the tensor would change it all "
+        "the same: pass array.copy(), or do not write.");
   // The memoryview keeps the buffer's owner alive.
   Object owner = Object::steal(PyMemoryView_FromObject(o));
   if (!owner) throw PythonError();

@@ -5,6 +5,7 @@
 
 #include "dispatch/basics.h"
 #include "python/args.h"
+#include "runtime/program.h"
 
 namespace flambeau {
 
@@ -229,11 +230,10 @@ TensorRef take(PyObject* capsule) {
     if (sizes[i] <= 1) strides[i] = std::max<int64_t>(strides[i], 1);
   int64_t span = reach(sizes, strides, 0, "from_dlpack");
   if (span && !d.data) throw BufferError("from_dlpack: the memory's address is null.");
-  if (read_only && PyErr_WarnEx(PyExc_UserWarning,
-                                "from_dlpack: the memory is read-only, which tensors do not know: "
-                                "copy it, or do not write to it.",
-                                1) < 0)
-    throw PythonError();
+  if (read_only)
+    warn(
+        "from_dlpack: the memory is read-only, which tensors do not know: copy it, or do not "
+        "write to it.");
   Object owner = Object::steal(PyCapsule_New(m, nullptr, owner_deleted<Managed>));
   if (!owner) throw PythonError();
   if (PyCapsule_SetName(capsule, Managed::used) != 0) {

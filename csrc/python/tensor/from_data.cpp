@@ -42,7 +42,7 @@ TensorRef array_of(PyObject* o, bool copy, const char* function) {
     if (is_array(o)) refuse_array(o, function);
   }
   if (PyType_Check(o) ||
-      !(PyObject_HasAttrString(o, "__array_interface__") || PyObject_HasAttrString(o, "__array__")))
+      !(has_attribute(o, "__array_interface__") || has_attribute(o, "__array__")))
     return nullptr;
   Object numpy = Object::steal(PyImport_ImportModule("numpy"));
   Object array =
@@ -264,7 +264,7 @@ TensorRef from_sequences(PyObject* data, bool has_dtype, DType dtype, const char
 /// The elements of a storage, which share its memory; null where data is no storage. One of bytes
 /// alone, an UntypedStorage, is read as the dtype asked for.
 TensorRef elements_of_storage(PyObject* data, bool has_dtype, DType dtype, const char* function) {
-  if (PyType_Check(data) || !PyObject_HasAttrString(data, "_elements_as")) return nullptr;
+  if (PyType_Check(data) || !has_attribute(data, "_elements_as")) return nullptr;
   Object elements = Object::steal(PyObject_CallMethod(data, "_elements_as", "sO", function,
                                                       has_dtype ? dtype_object(dtype) : Py_None));
   if (!elements) throw PythonError();

@@ -20,7 +20,11 @@ int nb_bool(PyObject* o) {
   return guarded([&] {
     if (is_overridden(o)) {
       Object answer = Object::steal(call_method_override("__bool__", &o, 1));
-      return answer ? PyObject_IsTrue(answer.get()) : -1;
+      // Where the override answers with such a tensor again, no Python frame counts the rounds.
+      if (!answer || Py_EnterRecursiveCall(" in the truth of an override's answer")) return -1;
+      int truth = PyObject_IsTrue(answer.get());
+      Py_LeaveRecursiveCall();
+      return truth;
     }
     Tensor& t = self_of(o);
     check(t.numel == 1, [&] {

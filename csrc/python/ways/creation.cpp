@@ -6,6 +6,7 @@
 #include "dispatch/pointwise.h"
 #include "python/bind.h"
 #include "python/tensor/from_data.h"
+#include "runtime/program.h"
 #include "tensor/sparse.h"
 
 namespace flambeau {
@@ -257,12 +258,10 @@ PyObject* py_tensor(const Call& call) {
   o.read_dtype(a, 1);
   o.read_device(a, 2);
   o.read_flags(a, 3);
-  if (is_tensor(data) &&
-      PyErr_WarnEx(PyExc_UserWarning,
-                   "To copy construct from a tensor, write data.detach().clone(), with "
-                   "requires_grad_() where needed: tensor() drops its history without a word.",
-                   1) < 0)
-    throw PythonError();
+  if (is_tensor(data))
+    warn(
+        "To copy construct from a tensor, write data.detach().clone(), with requires_grad_() "
+        "where needed: tensor() drops its history without a word.");
   return finish(from_data_on(o.has_device, o.device, data, o.has_dtype, o.dtype, true, "tensor"), o)
       .release_py();
 }

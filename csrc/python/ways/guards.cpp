@@ -7,6 +7,7 @@
 #include "autograd/door.h"
 #include "autograd/engine.h"
 #include "autograd/meta.h"
+#include "autograd/saved_hooks.h"
 #include "dispatch/autocast.h"
 #include "python/args.h"
 #include "python/overrides.h"
@@ -45,6 +46,8 @@ bool describe(std::string& key, PyObject* o, bool exact) {
 bool add_value(std::string& key, PyObject* o, PyObject* tensors) {
   if (is_tensor(o)) {
     if (has_override(&o, 1)) return false;
+    // An attribute of the program's own, which it may read and nothing here follows.
+    if (as_tensor(o)->dict && PyDict_GET_SIZE(as_tensor(o)->dict)) return false;
     Py_ssize_t n = PyList_GET_SIZE(tensors), same = 0;
     while (same < n && PyList_GET_ITEM(tensors, same) != o) ++same;
     key.push_back('t');
@@ -74,7 +77,7 @@ bool add_value(std::string& key, PyObject* o, PyObject* tensors) {
 /// which calls are to be looked at otherwise.
 PyObject* py_call_key(const Call& call) {
   Args a(call);
-  if (watchers || autocast.on || anomaly_mode) Py_RETURN_NONE;
+  if (watchers || autocast.on || anomaly_mode || has_saved_hooks()) Py_RETURN_NONE;
   check<TypeError>(PyTuple_Check(a[0]) && PyDict_Check(a[1]),
                    [] { return message("_call_key(): takes a tuple and a dict."); });
   std::string key;
@@ -125,13 +128,13 @@ bool is_same(PyObject* now, PyObject* value) {
   return equal;
 }
 
-/// _unchanged(items, lengths, cells): (dict, key, value or ... where there is none), (dict,
-/// length), (cell, value).
+/// _unchanged(items, lengths, cells, kinds): (dict, key, value or ... where there is none), (dict,
+/// length), (cell, value), (object, class, dict of attributes or None).
 PyObject* py_unchanged(const Call& call) {
   Args a(call);
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 4; ++i)
     check<TypeError>(PyList_CheckExact(a[i]),
-                     [] { return message("_unchanged(): takes three lists."); });
+                     [] { return message("_unchanged(): takes four lists."); });
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(a[1]); ++i) {
     PyObject* pair = PyList_GET_ITEM(a[1], i);
     if (PyDict_Size(PyTuple_GET_ITEM(pair, 0)) != PyLong_AsSsize_t(PyTuple_GET_ITEM(pair, 1)))
@@ -150,6 +153,15 @@ PyObject* py_unchanged(const Call& call) {
     Object now = Object::steal(PyCell_Get(PyTuple_GET_ITEM(pair, 0)));
     if (!is_same(now.get(), PyTuple_GET_ITEM(pair, 1))) Py_RETURN_FALSE;
   }
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(a[3]); ++i) {
+    PyObject *item = PyList_GET_ITEM(a[3], i), *object = PyTuple_GET_ITEM(item, 0);
+    PyObject* dict = PyTuple_GET_ITEM(item, 2);
+    if (reinterpret_cast<PyObject*>(Py_TYPE(object)) != PyTuple_GET_ITEM(item, 1)) Py_RETURN_FALSE;
+    if (dict == Py_None) continue;
+    Object now = Object::steal(PyObject_GenericGetDict(object, nullptr));
+    if (!now) throw PythonError();
+    if (now.get() != dict) Py_RETURN_FALSE;
+  }
   if (PyErr_Occurred()) throw PythonError();
   Py_RETURN_TRUE;
 }
@@ -157,7 +169,7 @@ PyObject* py_unchanged(const Call& call) {
 const NativeEntry entries[] = {
     fact({"_call_key", "args, kwargs", py_call_key, "What the arguments of a call are like."}),
     fact({"_describe_layouts", "tensors, exact", py_describe_layouts, "What tensors are like."}),
-    fact({"_unchanged", "items, lengths, cells", py_unchanged,
+    fact({"_unchanged", "items, lengths, cells, kinds", py_unchanged,
           "Whether Python values are what they were."}),
     {}};
 

@@ -9,6 +9,7 @@
 #include "dispatch/pointwise.h"
 #include "dispatch/promotion.h"
 #include "python/operator.h"
+#include "runtime/program.h"
 
 namespace flambeau {
 
@@ -63,7 +64,7 @@ void take_older_order(const Operator& self, std::vector<PyObject*>& args) {
       message("This overload of ", record.name, self.inplace ? "_" : "",
               " is deprecated: a number before the tensors is ", PyUnicode_AsUTF8(last), ". Write ",
               PyUnicode_AsUTF8(last), "= behind them.");
-  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) throw PythonError();
+  warn(text);
   std::rotate(args.begin() + 1, args.begin() + 2, args.begin() + record.n_inputs + 1);
 }
 

@@ -1,15 +1,15 @@
-"""The older names of torch.amp for CUDA. Without a device they warn and change nothing, as in PyTorch."""
+"""The older names of torch.amp for CUDA. Without a device they warn and change nothing, as PyTorch's."""
 
 import warnings
 
-from ... import _core, amp
+from ... import _core, amp, cuda
 from ...amp import custom_bwd, custom_fwd
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 
 
 class autocast(amp.autocast):
-    """amp.autocast("cuda"): lower precision on a CUDA device, of which there is none."""
+    """amp.autocast("cuda"), which lowers nothing yet, and says so."""
 
     def __init__(self, enabled=True, dtype=_core.float16, cache_enabled=True):
         super().__init__("cuda", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
@@ -26,13 +26,11 @@ class GradScaler(amp.GradScaler):
         growth_interval=2000,
         enabled=True,
     ):
-        if enabled:
-            warnings.warn(
-                "GradScaler: there is no CUDA device, so it is off.",
-                stacklevel=2,
-            )
+        if enabled and not cuda.is_available():
+            warnings.warn("GradScaler: there is no CUDA device, so it is off.", stacklevel=2)
+            enabled = False
         super().__init__(
-            "cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled=False
+            "cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled
         )
 
 

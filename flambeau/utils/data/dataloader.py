@@ -55,7 +55,8 @@ class DataLoader:
         num_workers (int): processes that make the batches; 0 makes them in this process. Batches and
             their order are the same for any number, but for random numbers drawn in the workers.
         collate_fn (callable, optional): from a list of samples to a batch.
-        pin_memory (bool): there is no memory to pin without a GPU: a warning says so.
+        pin_memory (bool): batches lie in page-locked memory, from which copies to a GPU need not wait. Without a GPU
+            nothing is pinned, and a warning says so.
         drop_last (bool): leave out the last batch where it is shorter.
         timeout (float): how long, in seconds, to wait for a batch of a worker; 0 is for ever.
         worker_init_fn (callable, optional): called with its number when a worker starts, after
@@ -200,7 +201,7 @@ class DataLoader:
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
     def __iter__(self):
-        if self.pin_memory:
+        if self.pin_memory and not flambeau.cuda.is_available():
             warnings.warn(
                 "DataLoader: pin_memory=True has no effect, because there is no accelerator.",
                 stacklevel=2,

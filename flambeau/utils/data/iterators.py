@@ -61,6 +61,13 @@ def _seed(loader):
     return drawn + getattr(loader, "_epochs", 0) * loader.num_workers
 
 
+def _pinned(batch):
+    """A batch whose tensors, and other parts that have pin_memory(), lie in page-locked memory."""
+    from .._pytree import tree_map
+
+    return tree_map(lambda part: part.pin_memory() if hasattr(part, "pin_memory") else part, batch)
+
+
 class _Progress:
     """How far an epoch is: the batches given, and whether that was all."""
 
@@ -78,6 +85,7 @@ class _BaseDataLoaderIter:
     def __init__(self, loader, resume=None):
         self.loader = loader
         self.progress = _Progress()
+        self._pins = loader.pin_memory and flambeau.cuda.is_available()
         if resume and "sampler" in resume:
             loader._generated_sampler.load_state_dict(resume["sampler"])
         self._open(resume, resume["batches"] if resume else 0)
@@ -94,7 +102,7 @@ class _BaseDataLoaderIter:
             self.progress.finished = True
             raise
         self.progress.batches += 1
-        return batch
+        return _pinned(batch) if self._pins else batch
 
     def __len__(self):
         return len(self.loader)

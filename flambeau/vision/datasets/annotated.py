@@ -84,8 +84,16 @@ def mask_of(shape, size):
         counts = shape["counts"]
         if isinstance(counts, str | bytes):
             counts = _unpacked(counts)
-        ones = numpy.repeat(numpy.arange(len(counts)) % 2, counts)
-        return ones.reshape(shape["size"][::-1]).T.astype(bool)
+        height, width = shape["size"]
+        ones = numpy.repeat(numpy.arange(len(counts)) % 2 == 1, counts)
+        if len(ones) > height * width:
+            raise ValueError(
+                f"CocoDetection: a segmentation's run lengths make {len(ones)} pixels, but its size is {height} x {width}."
+            )
+        # What lacks at the end is background.
+        mask = numpy.zeros(width * height, bool)
+        mask[: len(ones)] = ones
+        return mask.reshape(width, height).T
     if not isinstance(shape, list):
         raise ValueError(
             f"CocoDetection: a segmentation is {type(shape).__name__}; it must be a list of polygons or a dict of run "

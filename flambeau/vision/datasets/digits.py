@@ -26,7 +26,7 @@ class Digits(ImageDataset):
     The values 0 to 16 of the file are spread over 0 to 255, as in other images.
     """
 
-    classes = tuple("0123456789")
+    classes = list("0123456789")
 
     def __init__(self, train=True, transform=None, target_transform=None):
         rows = _read()

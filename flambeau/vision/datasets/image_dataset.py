@@ -24,7 +24,7 @@ class ImageDataset(VisionDataset):
         classes (list of str): the name of each target.
     """
 
-    classes = ()
+    classes = []
     as_pil = None  # True or False: whether images are PIL's; None: only for programs of torchvision
 
     def __init__(self, data, targets, transform=None, target_transform=None):

@@ -37,10 +37,10 @@ class MNIST(ImageDataset):
         ("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"),
         ("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
     )
-    classes = (
+    classes = [
         *("0 - zero", "1 - one", "2 - two", "3 - three", "4 - four"),
         *("5 - five", "6 - six", "7 - seven", "8 - eight", "9 - nine"),
-    )
+    ]
     system_folder = Path("/usr/share/datasets/mnist")
     package = None
     _ndim = 1  # of labels
@@ -105,10 +105,10 @@ class FashionMNIST(MNIST):
         ("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"),
         ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
     )
-    classes = (
+    classes = [
         *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-    )
+    ]
     system_folder = Path("/usr/share/datasets/fashion-mnist")
     package = "dataset-fashion-mnist"
 
@@ -126,7 +126,7 @@ class KMNIST(MNIST):
         ("t10k-images-idx3-ubyte.gz", "5c965bf0a639b31b8f53240b1b52f4d7"),
         ("t10k-labels-idx1-ubyte.gz", "7320c461ea6c1c855c0b718fb2a4b134"),
     )
-    classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+    classes = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
     system_folder = Path("/usr/share/datasets/kmnist")
 
 
@@ -146,14 +146,14 @@ class EMNIST(MNIST):
     md5 = "58c8d27c78d21e728a6bc7b3cc06412e"
     splits = ("byclass", "bymerge", "balanced", "letters", "digits", "mnist")
     system_folder = Path("/usr/share/datasets/emnist")
-    _merged = tuple(sorted(set(_DIGITS_AND_LETTERS) - _MERGED))
+    _merged = sorted(set(_DIGITS_AND_LETTERS) - _MERGED)
     classes_split_dict = {
-        "byclass": tuple(sorted(_DIGITS_AND_LETTERS)),
+        "byclass": sorted(_DIGITS_AND_LETTERS),
         "bymerge": _merged,
-        "balanced": _merged,
-        "letters": ("N/A", *(letter.lower() for letter in _LETTERS)),
-        "digits": tuple("0123456789"),
-        "mnist": tuple("0123456789"),
+        "balanced": _merged[:],
+        "letters": ["N/A", *(letter.lower() for letter in _LETTERS)],
+        "digits": list("0123456789"),
+        "mnist": list("0123456789"),
     }
 
     def __init__(

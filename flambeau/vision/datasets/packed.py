@@ -27,7 +27,7 @@ class LSUNClass(VisionDataset):
             ) from None
         super().__init__(root, transform=transform, target_transform=target_transform)
         if not os.path.isdir(self.root):
-            raise absent(self, self.root)
+            raise lmdb.Error(str(absent(self, self.root)))
         self.env = lmdb.open(
             str(self.root), max_readers=1, readonly=True, lock=False, readahead=False, meminit=False
         )

@@ -163,7 +163,8 @@ def _cityscapes(dataset, target_keys):
         mask = tv_tensors.Mask(target).as_subclass(Tensor)
         ids = mask.unique()
         labels = where(ids >= 1000, ids // 1000, ids)
-        return {"masks": tv_tensors.Mask(mask == ids[:, None, None]), "labels": labels}
+        each = ids.view(-1, *(1,) * mask.ndim)
+        return {"masks": tv_tensors.Mask(mask == each), "labels": labels}
 
     return _by_kind(dataset.target_type, instance=instances, semantic=_mask)
 

@@ -1,6 +1,6 @@
 """Between images of Pillow, arrays (H, W, C) and tensors (C, H, W)."""
 
-from ... import Tensor, from_numpy, uint8
+from ... import Tensor, from_numpy, int16, uint8, uint16
 from ._image_color import to_float
 from ._pil import is_pil
 
@@ -35,8 +35,13 @@ def to_tensor(pic):
     uint8 becomes float32 divided by 255; other dtypes keep their values.
     """
     if not isinstance(pic, Tensor):
-        pic = pil_to_tensor(pic) if is_pil(pic) else _from_array(pic)
+        pic = _signed(pil_to_tensor(pic)) if is_pil(pic) else _from_array(pic)
     return to_float(pic)
+
+
+def _signed(image):
+    """ToTensor reads 16 bits as int16."""
+    return image.to(int16) if image.dtype == uint16 else image
 
 
 # What Pillow can show: dtype and channels of an array -> mode.
@@ -53,7 +58,10 @@ _OTHER_MODES = {2: ("LA",), 3: ("RGB", "YCbCr", "HSV"), 4: ("RGBA", "CMYK", "RGB
 
 
 def to_pil_image(pic, mode=None):
-    """A tensor (C, H, W) or (H, W), or an array (H, W, C), as a PIL image. Needs Pillow."""
+    """A tensor (C, H, W) or (H, W), or an array (H, W, C), as a PIL image. Needs Pillow.
+
+    Floating values become bytes, 255 times as large, unless mode is "F".
+    """
     try:
         from PIL import Image
     except ImportError:
@@ -75,6 +83,8 @@ def to_pil_image(pic, mode=None):
             raise TypeError(f"to_pil_image: takes a tensor or an array, not {type(pic).__name__}.")
         if array.ndim not in (2, 3):
             raise ValueError(f"to_pil_image: {array.ndim} dims are no image; it must have 2 or 3.")
+        if array.dtype.kind == "f" and mode != "F":
+            array = (array * 255).astype(numpy.uint8)
     channels = 1 if array.ndim == 2 else array.shape[2]
     natural = _MODES.get((array.dtype.str, channels))
     if natural is None:
@@ -87,7 +97,6 @@ def to_pil_image(pic, mode=None):
             f"to_pil_image: mode is {mode!r}, but {channels} channels of {array.dtype} are {natural!r}."
         )
     array = numpy.ascontiguousarray(array[:, :, 0] if channels == 1 and array.ndim == 3 else array)
-    if mode in (None, natural):
-        return Image.fromarray(array)
-    sizes = (array.shape[1], array.shape[0])
-    return Image.frombytes(mode, sizes, array.tobytes())
+    mode, sizes = mode or natural, (array.shape[1], array.shape[0])
+    # Not fromarray, which makes "I" of 16 bits.
+    return Image.frombuffer(mode, sizes, array, "raw", mode, 0, 1)

@@ -258,11 +258,12 @@ def adjust_sharpness(image, sharpness_factor):
     if image.numel() == 0 or height <= 2 or width <= 2:
         return image
     kernel = as_tensor([[1.0, 1.0, 1.0], [1.0, 5.0, 1.0], [1.0, 1.0, 1.0]]) / 13
-    smooth = image.to(float32) if not image.is_floating_point() else image.clone()
-    inner = _by_channel(image, kernel)
-    inner = inner if image.is_floating_point() else inner.round()
-    smooth[..., 1:-1, 1:-1] = inner.view(*image.shape[:-2], height - 2, width - 2)
-    return blend(image, smooth, factor)
+    out = image.to(float32) if not image.is_floating_point() else image.clone()
+    smooth = _by_channel(image, kernel).view(*image.shape[:-2], height - 2, width - 2)
+    smooth = smooth if image.is_floating_point() else smooth.round()
+    inner = out[..., 1:-1, 1:-1]  # the border stays as it is
+    inner.add_(smooth - inner, alpha=1.0 - factor)
+    return out.clamp(0, bound(image)).to(image.dtype)
 
 
 def _gauss(size, sigma):
@@ -274,13 +275,12 @@ def _gauss(size, sigma):
 def gaussian_blur(image, kernel_size, sigma=None):
     """Means weighted by a bell of deviation `sigma`, mirrored at the border.
 
-    kernel_size, sigma: a number or (x, y); sizes are odd. sigma None: 0.15 size + 0.35.
+    kernel_size, sigma: a number or (x, y), the latter also (both,); sizes are odd. sigma None: 0.15 size + 0.35.
     """
     sizes = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
-    sizes = sizes * 2 if len(sizes) == 1 else sizes
     if len(sizes) != 2 or any(size <= 0 or size % 2 == 0 for size in sizes):
         raise ValueError(
-            f"gaussian_blur: kernel_size is {kernel_size}; it must be odd and above 0, one or two."
+            f"gaussian_blur: kernel_size is {kernel_size}; it must be odd and above 0, a number or two."
         )
     if sigma is None:
         sigma = [size * 0.15 + 0.35 for size in sizes]

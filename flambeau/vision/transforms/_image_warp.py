@@ -145,6 +145,8 @@ def perspective_coefficients(startpoints, endpoints):
 
     startpoints, endpoints: four corners [x, y], before and after.
     """
+    if startpoints is None or endpoints is None:
+        raise ValueError("perspective: give startpoints and endpoints, or coefficients.")
     if len(startpoints) != 4 or len(endpoints) != 4:
         raise ValueError(
             f"perspective: {len(startpoints)} startpoints and {len(endpoints)} endpoints; there must be 4 of each."
@@ -158,6 +160,17 @@ def perspective_coefficients(startpoints, endpoints):
 
     solved = lstsq(tensor(rows).double(), tensor(wanted).double()[:, None]).solution
     return solved[:, 0].float().tolist()
+
+
+def chosen_coefficients(startpoints, endpoints, coefficients):
+    """The coefficients, given or of the corners."""
+    if coefficients is None:
+        return perspective_coefficients(startpoints, endpoints)
+    if startpoints is not None or endpoints is not None:
+        raise ValueError("perspective: give startpoints and endpoints, or coefficients, not both.")
+    if len(coefficients) != 8:
+        raise ValueError(f"perspective: {len(coefficients)} coefficients; there must be 8.")
+    return coefficients
 
 
 def perspective_grid(coefficients, size):
@@ -177,12 +190,7 @@ def perspective(
     coefficients=None,
 ):
     """The image with its corners moved from startpoints to endpoints, [x, y] each, or by eight coefficients."""
-    if coefficients is None:
-        coefficients = perspective_coefficients(startpoints, endpoints)
-    elif startpoints is not None or endpoints is not None:
-        raise ValueError("perspective: give startpoints and endpoints, or coefficients, not both.")
-    elif len(coefficients) != 8:
-        raise ValueError(f"perspective: {len(coefficients)} coefficients; there must be 8.")
+    coefficients = chosen_coefficients(startpoints, endpoints, coefficients)
     grid = perspective_grid(coefficients, tuple(image.shape[-2:]))
     return sample("perspective", image, grid, interpolation, fill)
 

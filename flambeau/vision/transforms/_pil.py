@@ -108,7 +108,8 @@ def resize(image, size, interpolation=InterpolationMode.BILINEAR, max_size=None,
 def resized_crop(
     image, top, left, height, width, size, interpolation=InterpolationMode.BILINEAR, antialias=True
 ):
-    return resize(crop(image, top, left, height, width), size, interpolation)
+    part = crop(image, top, left, height, width)
+    return resize(part, size, interpolation, antialias=antialias)
 
 
 def affine(
@@ -152,8 +153,7 @@ def perspective(
 ):
     from PIL import Image
 
-    if coefficients is None:
-        coefficients = _image_warp.perspective_coefficients(startpoints, endpoints)
+    coefficients = _image_warp.chosen_coefficients(startpoints, endpoints, coefficients)
     return image.transform(
         image.size,
         Image.Transform.PERSPECTIVE,

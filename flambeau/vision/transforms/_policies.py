@@ -238,6 +238,10 @@ class RandAugment:
         fill=None,
     ):
         super().__init__(interpolation, fill)
+        if not isinstance(num_ops, int) or num_ops < 0:
+            raise ValueError(
+                f"RandAugment: num_ops is {num_ops}; it must be an integer, 0 or more."
+            )
         self.num_ops = num_ops
         self.magnitude = magnitude
         self.num_magnitude_bins = num_magnitude_bins

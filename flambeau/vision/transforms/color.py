@@ -212,6 +212,11 @@ def check_linear(matrix, mean):
             f"LinearTransformation: matrix {tuple(matrix.shape)} and mean_vector {tuple(mean.shape)}; they must be (D, D) "
             "and (D,)."
         )
+    if (matrix.dtype, matrix.device) != (mean.dtype, mean.device):
+        raise ValueError(
+            f"LinearTransformation: matrix is {matrix.dtype} on {matrix.device}, mean_vector {mean.dtype} on "
+            f"{mean.device}; they must be the same."
+        )
 
 
 def linear_transformation(image, matrix, mean):

@@ -22,9 +22,13 @@ __all__ = [
 pil_modes_mapping = {mode: PIL_NUMBERS[mode.value] for mode in InterpolationMode}
 
 
-def _check_tensor(image, name):
+def _check_kind(image, name):
     if not isinstance(image, Tensor):
         raise TypeError(f"{name}: takes a Tensor, not {type(image).__name__}. ToTensor makes one.")
+
+
+def _check_tensor(image, name):
+    _check_kind(image, name)
     if image.ndim < 2:
         raise ValueError(f"{name}: image {tuple(image.shape)} must be (..., C, H, W).")
 
@@ -92,8 +96,8 @@ def to_grayscale(img, num_output_channels=1):
 
 
 def convert_image_dtype(image, dtype=None):
-    """Another dtype; integers span 0 to their maximum where floating values span [0, 1]."""
-    _check_tensor(image, "convert_image_dtype")
+    """Another dtype, of any shape; integers span 0 to their maximum where floating values span [0, 1]."""
+    _check_kind(image, "convert_image_dtype")
     return _image_color.convert_dtype(image, dtype)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import warnings
 
 from ... import empty, rand, randint
 from ...nn import Module
@@ -184,6 +185,7 @@ class RandomResizedCrop(Module):
     ):
         super().__init__()
         self.size = pair(size)
+        check_shares("RandomResizedCrop", scale, ratio)
         self.scale = scale
         self.ratio = ratio
         self.interpolation = interpolation
@@ -204,6 +206,15 @@ class RandomResizedCrop(Module):
             f"RandomResizedCrop(size={self.size}, scale={tuple(self.scale)}, ratio={tuple(self.ratio)}, "
             f"interpolation={self.interpolation.value}, antialias={self.antialias})"
         )
+
+
+def check_shares(name, scale, ratio):
+    """TypeError where scale or ratio is not (low, high); a warning where it is (high, low)."""
+    for what, value in (("scale", scale), ("ratio", ratio)):
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise TypeError(f"{name}: {what} is {value!r}; it must be (low, high).")
+        if value[0] > value[1]:
+            warnings.warn(f"{name}: {what} is {value}; it should be (low, high).", stacklevel=3)
 
 
 def random_part(height, width, scale, ratio):
@@ -461,6 +472,18 @@ class ElasticTransform(Module):
         return f"ElasticTransform(alpha={self.alpha}, sigma={self.sigma}, interpolation={self.interpolation}, fill={self.fill})"
 
 
+def check_erasing(scale, ratio, value):
+    check_shares("RandomErasing", scale, ratio)
+    if not isinstance(value, int | float | str | list | tuple):
+        raise TypeError(
+            f"RandomErasing: value is {value!r}; it must be a number, one for each channel, or 'random'."
+        )
+    if isinstance(value, str) and value != "random":
+        raise ValueError(f"RandomErasing: value is {value!r}; as a word it must be 'random'.")
+    if not 0 <= scale[0] <= 1 or not 0 <= scale[1] <= 1:
+        raise ValueError(f"RandomErasing: scale is {scale}; its values must lie in [0, 1].")
+
+
 class RandomErasing(Module):
     """A random rectangle of a tensor takes `value` with probability p.
 
@@ -470,10 +493,9 @@ class RandomErasing(Module):
 
     def __init__(self, p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=0, inplace=False):
         super().__init__()
-        if isinstance(value, str) and value != "random":
-            raise ValueError(f"RandomErasing: value is {value!r}; as a word it must be 'random'.")
-        if not 0 <= scale[0] <= 1 or not 0 <= scale[1] <= 1 or not 0 <= p <= 1:
-            raise ValueError(f"RandomErasing: scale is {scale} and p {p}; they must lie in [0, 1].")
+        check_erasing(scale, ratio, value)
+        if not 0 <= p <= 1:
+            raise ValueError(f"RandomErasing: p is {p}; it must lie in [0, 1].")
         self.p = p
         self.scale = scale
         self.ratio = ratio

@@ -160,6 +160,11 @@ def is_rotated_bounding_format(format):
     return name in _NUMBERS
 
 
+def _canvas(size):
+    """(height, width); one number is both."""
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
 class BoundingBoxes(TVTensor):
     """Boxes (N, 4), or (N, 5) and (N, 8) in rotated formats; format and canvas_size, (height, width), say what they mean.
 
@@ -198,7 +203,7 @@ class BoundingBoxes(TVTensor):
             )
         made.format, made.canvas_size, made.clamping_mode = (
             format,
-            tuple(canvas_size),
+            _canvas(canvas_size),
             clamping_mode,
         )
         return made
@@ -215,7 +220,7 @@ class KeyPoints(TVTensor):
             made = made.as_subclass(Tensor).unsqueeze(0).as_subclass(cls)
         if made.shape[-1] != 2:
             raise ValueError(f"KeyPoints: data is {tuple(made.shape)}; it must be (..., 2).")
-        made.canvas_size = tuple(canvas_size)
+        made.canvas_size = _canvas(canvas_size)
         return made
 
 

@@ -104,8 +104,8 @@ class GeneralizedRCNNTransform(nn.Module):
         channels, *sizes = (max(sizes) for sizes in zip(*(image.shape for image in images)))
         sizes = [math.ceil(size / size_divisible) * size_divisible for size in sizes]
         batch = images[0].new_zeros((len(images), channels, *sizes))
-        for place, image in zip(batch, images):
-            place[:, : image.shape[1], : image.shape[2]].copy_(image)
+        for i, image in enumerate(images):
+            batch[i, :, : image.shape[1], : image.shape[2]] = image
         return batch
 
     def postprocess(self, result, image_shapes, original_image_sizes):

@@ -9,7 +9,7 @@ from ....nn.functional import one_hot
 from ....utils._pytree import tree_flatten, tree_unflatten
 from ... import tv_tensors
 from .._pil import is_pil
-from ..geometry import random_rectangle
+from ..geometry import check_erasing, random_rectangle
 from . import functional as F
 from ._transform import RandomApplied, Transform
 from ._utils import has_any, query_chw, query_size
@@ -21,17 +21,7 @@ class RandomErasing(RandomApplied):
 
     def __init__(self, p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=0.0, inplace=False):
         super().__init__(p)
-        for what, given in (("scale", scale), ("ratio", ratio)):
-            if not isinstance(given, list | tuple):
-                raise TypeError(f"RandomErasing: {what} is {given!r}; it must be (low, high).")
-        if not isinstance(value, int | float | str | list | tuple):
-            raise TypeError(
-                f"RandomErasing: value is {value!r}; it must be a number, one for each channel, or 'random'."
-            )
-        if isinstance(value, str) and value != "random":
-            raise ValueError(f"RandomErasing: value is {value!r}; as a word it must be 'random'.")
-        if not 0 <= scale[0] <= 1 or not 0 <= scale[1] <= 1:
-            raise ValueError(f"RandomErasing: scale is {scale}; its values must lie in [0, 1].")
+        check_erasing(scale, ratio, value)
         self.scale = scale
         self.ratio = ratio
         self.value = value
@@ -174,6 +164,10 @@ class JPEG(Transform):
 
     def __init__(self, quality):
         super().__init__()
+        if isinstance(quality, bool) or not isinstance(quality, int | list | tuple):
+            raise TypeError(
+                f"JPEG: quality is {quality!r}; it must be a number of 1 to 100, or two in order."
+            )
         quality = [quality, quality] if isinstance(quality, int) else list(quality)
         if (
             len(quality) != 2

@@ -8,6 +8,7 @@ from ..geometry import (
     check_padding,
     check_padding_mode,
     check_pair,
+    check_shares,
     numbers_of_two,
     random_corners,
     random_displacement,
@@ -109,9 +110,7 @@ class RandomResizedCrop(Transform):
     ):
         super().__init__()
         self.size = pair(size)
-        for what, value in (("scale", scale), ("ratio", ratio)):
-            if not isinstance(value, list | tuple) or len(value) != 2:
-                raise TypeError(f"RandomResizedCrop: {what} is {value!r}; it must be (low, high).")
+        check_shares("RandomResizedCrop", scale, ratio)
         self.scale = scale
         self.ratio = ratio
         self.interpolation = check_mode("RandomResizedCrop", interpolation)

@@ -102,7 +102,7 @@ class _Sanitize(Transform):
 class SanitizeBoundingBoxes(_Sanitize):
     """Leaves out boxes that are too small or reach beyond their canvas, with their labels and masks.
 
-    labels_getter: a function of the sample, the key of the labels, "default" to look for them, or None.
+    labels_getter: a function of the sample, "default" to look for them, or None.
     """
 
     def __init__(self, min_size=1.0, min_area=1.0, labels_getter="default"):

@@ -104,17 +104,15 @@ def fill_for(chosen, inpt):
 
 
 def labels_getter(name, given):
-    """The function that finds labels in a sample: given, by a key, or what looks like labels."""
+    """The function that finds labels in a sample: given, or by what looks like labels."""
     if given == "default":
         return _find_labels_default_heuristic
     if callable(given):
         return given
-    if isinstance(given, str):
-        return lambda sample: _holder(sample)[given]
     if given is None:
         return lambda sample: None
     raise ValueError(
-        f"{name}: labels_getter is {given!r}; it must be a function, a key, 'default' or None."
+        f"{name}: labels_getter is {given!r}; it must be a function, 'default' or None."
     )
 
 
@@ -125,7 +123,7 @@ def _holder(sample):
 def _find_labels_default_heuristic(sample):
     """The second of a pair that is a tensor, or the entry of a dict that says labels, or else label."""
     held = _holder(sample)
-    if isinstance(held, Tensor):
+    if is_pure_tensor(held):
         return held
     if not isinstance(held, dict):
         raise ValueError("transforms.v2: no labels are found in the sample; pass labels_getter=.")

@@ -8,14 +8,14 @@ from . import _points
 from ._dispatch import FUNCTIONS, KERNELS, functional, handler_of
 
 
-def _geometric(name, room, kernel=None):
+def _geometric(name, room, kernel=None, mask=True):
     """A function that moves places: images by room.kernel or _pil.kernel, boxes and keypoints by _points."""
     kernel = kernel or name
     return functional(
         name,
         getattr(room, kernel),
         pil=getattr(_pil, kernel),
-        mask=True,
+        mask=mask,
         boxes=getattr(_points, f"{name}_boxes"),
         keypoints=getattr(_points, f"{name}_keypoints"),
     )
@@ -27,7 +27,15 @@ resize = _geometric("resize", _image)
 crop = _geometric("crop", _image)
 center_crop = _geometric("center_crop", _image)
 resized_crop = _geometric("resized_crop", _image)
-pad = _geometric("pad", _image)
+
+
+def _pad_mask(mask, padding, fill=0, padding_mode="constant"):
+    if fill is not None and not isinstance(fill, int | float):
+        raise ValueError(f"pad: fill is {fill}; of masks it must be one number.")
+    return _image.pad(mask, padding, fill, padding_mode)
+
+
+pad = _geometric("pad", _image, mask=_pad_mask)
 affine = _geometric("affine", _image_warp)
 rotate = _geometric("rotate", _image_warp)
 perspective = _geometric("perspective", _image_warp)
@@ -224,16 +232,14 @@ def convert_image_dtype(image, dtype=float32):
 # -- boxes and keypoints
 
 
-def _facts(name, inpt, kind, given):
-    """The facts of boxes or keypoints: their own, or for plain tensors the arguments."""
+def _facts(name, inpt, kind, given, error=TypeError):
+    """The facts of boxes or keypoints: their own, or for plain tensors the arguments; `error` for anything else."""
     if isinstance(inpt, kind):
         if any(value is not None for value in given.values()):
             raise ValueError(f"{name}: {', '.join(given)} are the input's own; leave them out.")
         return [getattr(inpt, fact) for fact in given]
     if not is_pure_tensor(inpt):
-        raise TypeError(
-            f"{name}: takes {kind.__name__} or plain tensors, not {type(inpt).__name__}."
-        )
+        raise error(f"{name}: takes {kind.__name__} or plain tensors, not {type(inpt).__name__}.")
     missing = [fact for fact, value in given.items() if value is None]
     if missing:
         raise ValueError(f"{name}: of a plain tensor it needs {', '.join(missing)}.")
@@ -264,7 +270,7 @@ def convert_bounding_box_format(inpt, old_format=None, new_format=None, inplace=
         )
         old, values = _as_format(old), inpt
     out = _points.convert_format(values, old, new)
-    if inplace and out.shape == values.shape:
+    if inplace and out is not values and out.shape == values.shape:
         out = values.copy_(out)
     return out if values is inpt else tv_tensors.wrap(out, like=inpt, format=new)
 
@@ -278,11 +284,12 @@ def clamp_bounding_boxes(inpt, format=None, canvas_size=None, clamping_mode="aut
         {"format": format, "canvas_size": canvas_size},
     )
     own = isinstance(inpt, tv_tensors.BoundingBoxes)
-    if clamping_mode == "auto":
-        clamping_mode = inpt.clamping_mode if own else "soft"
+    if clamping_mode == "auto" and own:
+        clamping_mode = inpt.clamping_mode
     if clamping_mode not in ("soft", "hard", None):
         raise ValueError(
-            f"clamp_bounding_boxes: clamping_mode is {clamping_mode!r}; it must be 'soft', 'hard', 'auto' or None."
+            f"clamp_bounding_boxes: clamping_mode is {clamping_mode!r}; it must be 'soft', 'hard' or None, of boxes that "
+            "are BoundingBoxes also 'auto'."
         )
     out = _points.clamp(inpt.as_subclass(Tensor), _as_format(format), canvas, clamping_mode)
     return tv_tensors.wrap(out, like=inpt) if own else out
@@ -304,6 +311,7 @@ def sanitize_bounding_boxes(
         bounding_boxes,
         tv_tensors.BoundingBoxes,
         {"format": format, "canvas_size": canvas_size},
+        error=ValueError,
     )
     values = bounding_boxes.as_subclass(Tensor)
     format = _as_format(format)
@@ -330,7 +338,11 @@ def sanitize_bounding_boxes(
 def sanitize_keypoints(key_points, canvas_size=None):
     """(the points, or groups of points, that lie in their canvas, which of all they are)."""
     (canvas,) = _facts(
-        "sanitize_keypoints", key_points, tv_tensors.KeyPoints, {"canvas_size": canvas_size}
+        "sanitize_keypoints",
+        key_points,
+        tv_tensors.KeyPoints,
+        {"canvas_size": canvas_size},
+        error=ValueError,
     )
     values = key_points.as_subclass(Tensor)
     most = tensor([canvas[1], canvas[0]], device=values.device)

@@ -18,6 +18,8 @@ def _convert(boxes, old, new):
 
 def convert_format(boxes, format, new_format):
     """Boxes in another format of their kind, in their dtype."""
+    if format == new_format:
+        return boxes
     values = boxes if boxes.is_floating_point() else boxes.to(float32)
     return _convert(values, format, new_format).to(boxes.dtype)
 
@@ -235,9 +237,11 @@ def crop_keypoints(keypoints, top, left, height, width):
 
 
 def _middle(canvas_size, output_size):
+    """(top, left, height, width), rounded as torchvision does it: where the new size is larger by an odd number, one
+    pixel beside the image's."""
     height, width = pair(output_size)
-    border, top, left = _image.centre(canvas_size, (height, width))
-    return top - border[1], left - border[0], height, width
+    top, left = (round((have - new) / 2) for have, new in zip(canvas_size, (height, width)))
+    return top, left, height, width
 
 
 def center_crop_boxes(bounding_boxes, format, canvas_size, output_size, clamping_mode="soft"):

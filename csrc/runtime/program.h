@@ -1,0 +1,20 @@
+// Where the program is: its innermost Python frame outside of this package. The GIL is held.
+#pragma once
+#include <string>
+
+#include "tensor/ref.h"
+
+namespace flambeau {
+
+/// A line of the program; `code` is null where no frame is the program's.
+struct ProgramLine {
+  Object code;
+  int line = 0;
+  int depth = 0;  // frames of this package that lie further in
+};
+ProgramLine program_line();
+
+/// A UserWarning that shows the program's line, not one of ours. Throws where warnings are errors.
+void warn(const std::string& text);
+
+}  // namespace flambeau

@@ -1,0 +1,171 @@
+"""torch.compile: Python that changes between calls, in every way that Python lets it."""
+
+import builtins
+import datetime
+import itertools
+import math
+
+import pytest
+
+import flambeau as torch
+from flambeau import nn
+from flambeau.compiled.wrapper import MOST_BROKEN, MOST_PROGRAMS
+from flambeau.nn import functional as F
+from flambeau.utils.checkpoint import checkpoint
+
+
+class Base:
+    factor = 2
+
+    def go(self, x):
+        return x * self.factor
+
+
+class Other(Base):
+    factor = 5
+
+
+def line():
+    return torch.arange(4.0) - 1
+
+
+def same(function, change, *args):
+    """Whether a compiled function answers as the function itself does, before and after the change."""
+    compiled = torch.compile(function)
+    for _ in range(2):
+        assert torch.equal(compiled(line(), *args), function(line(), *args))
+    change()
+    for _ in range(2):
+        assert torch.equal(compiled(line(), *args), function(line(), *args))
+
+
+def test_defaults_may_be_assigned():
+    def scaled(x, factor=2):
+        return x * factor
+
+    def named(x, *, factor=2):
+        return x * factor
+
+    same(scaled, lambda: setattr(scaled, "__defaults__", (5,)))
+    same(named, lambda: setattr(named, "__kwdefaults__", {"factor": 7}))
+    same(lambda x: scaled(x) + 1, lambda: setattr(scaled, "__defaults__", (6,)))
+
+
+def test_objects_may_change_their_class_and_their_attributes():
+    value = Base()
+    same(lambda x: value.go(x), lambda: setattr(value, "__class__", Other))
+    value = Base()
+    same(lambda x: value.go(x), lambda: setattr(value, "__dict__", {"factor": 4}))
+    layers = nn.Sequential(nn.ReLU(), nn.Tanh())
+    same(layers, lambda: setattr(layers[1], "__class__", nn.Sigmoid))
+
+
+def test_classes_may_get_attributes_and_other_bases():
+    class Child(Base):
+        pass
+
+    value = Child()
+    same(lambda x: value.go(x), lambda: setattr(Child, "factor", 3))
+
+    class Second(Base):
+        pass
+
+    value = Second()
+    same(lambda x: value.go(x), lambda: setattr(Second, "__bases__", (Other,)))
+
+
+@pytest.mark.parametrize(
+    "owner, name", [(math, "sqrt"), (builtins, "abs"), (F, "relu"), (torch, "relu")]
+)
+def test_functions_of_libraries_may_be_replaced(owner, name, monkeypatch):
+    functions = {
+        "sqrt": lambda x: x * math.sqrt(4),
+        "abs": lambda x: x * abs(-4),
+        "relu": (lambda x: F.relu(x)) if owner is F else lambda x: torch.relu(x),
+    }
+    same(functions[name], lambda: monkeypatch.setattr(owner, name, lambda value: value * 10))
+
+
+def test_attributes_of_tensors_may_change():
+    weight = torch.ones(4)
+    weight.factor = 2
+    same(lambda x: x * weight.factor, lambda: setattr(weight, "factor", 3))
+    compiled = torch.compile(lambda x: x * getattr(x, "factor", 1))
+    for factor in (1, 2, 3):
+        x = line()
+        if factor > 1:
+            x.factor = factor
+        assert torch.equal(compiled(x), line() * factor)
+
+
+def test_settings_and_views_that_are_asked_for_are_not_compiled():
+    same(
+        lambda x: x * (3 if torch.are_deterministic_algorithms_enabled() else 1),
+        lambda: torch.use_deterministic_algorithms(True),
+    )
+    torch.use_deterministic_algorithms(False)
+    compiled = torch.compile(lambda x: x + x._is_view())
+    assert [float(compiled(x)[0]) for x in (torch.zeros(2), torch.zeros(4)[1:3])] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("iterator", [lambda: itertools.count(1), lambda: iter(range(1, 99))])
+def test_iterators_advance(iterator):
+    steps = iterator()
+
+    def by_default(x, steps=steps):
+        return x * next(steps)
+
+    compiled = torch.compile(by_default)
+    assert [float(compiled(torch.ones(2))[0]) for _ in range(3)] == [1, 2, 3]
+    compiled, steps = torch.compile(lambda x, steps: x * next(steps)), iterator()
+    assert [float(compiled(torch.ones(2), steps)[0]) for _ in range(3)] == [1, 2, 3]
+
+
+def test_clocks_and_random_numbers_of_numpy_are_asked_each_time():
+    random = pytest.importorskip("numpy").random
+    draws = [lambda x, random=random: x * random.rand(), lambda x, rand=random.rand: x * rand()]
+    for draw in draws:
+        compiled = torch.compile(draw)
+        assert len({float(compiled(torch.ones(1))[0]) for _ in range(4)}) == 4
+
+    class Clock(datetime.datetime):
+        pass
+
+    for clock in (datetime.datetime, Clock):
+        compiled = torch.compile(lambda x, clock=clock: x * clock.now().microsecond)
+        assert len({float(compiled(torch.ones(1))[0]) for _ in range(20)}) > 1
+
+
+def test_zeros_and_nan_of_complex_arguments_are_told_apart():
+    compiled = torch.compile(lambda x, k: x * k)
+    x = torch.ones(1, dtype=torch.complex128)
+    for k in (0j, -0j, complex(-0.0, 0.0), complex("nan"), 1j):
+        expected, found = x * k, compiled(x, k)
+        assert repr(found.tolist()) == repr(expected.tolist())
+
+
+def test_what_no_program_fits_does_not_pile_up():
+    from flambeau.compiled.wrapper import Compiled
+
+    compiled = Compiled(lambda x, k: x * k)
+    for k in range(MOST_PROGRAMS + MOST_BROKEN + 50):
+        assert float(compiled(torch.ones(1), float(k))[0]) == k
+    assert len(compiled.programs) + len(compiled.broken) <= MOST_PROGRAMS + MOST_BROKEN + 1
+
+
+def test_checkpointed_functions_save_the_same_both_times():
+    compiled = torch.compile(lambda x: (x * x).sin() * x)
+    for _ in range(3):
+        x = line().requires_grad_()
+        checkpoint(compiled, x, use_reentrant=False).sum().backward()
+        other = line().requires_grad_()
+        compiled(other).sum().backward()
+        assert torch.equal(x.grad, other.grad)
+
+
+def test_many_gradients_at_once_of_a_program():
+    function = lambda x: (x * 2 + x.sum()).sin()
+    compiled = torch.compile(function)
+    compiled(line().requires_grad_())
+    for derivative in (torch.func.jacrev, torch.func.jacfwd, torch.func.hessian):
+        torch.testing.assert_close(derivative(compiled)(line()), derivative(function)(line()))
