@@ -92,11 +92,21 @@ class _Value:
 class _Recipe:
     """A call that gives a value: function(*args, **kwargs), with _Values in place of tensors."""
 
-    __slots__ = ("args", "cost", "function", "is_product", "kwargs", "random", "sources")
+    __slots__ = (
+        "args",
+        "autocast",
+        "cost",
+        "function",
+        "is_product",
+        "kwargs",
+        "random",
+        "sources",
+    )
 
     def __init__(self, function, args, kwargs, sources, random, cost, is_product):
         self.function, self.args, self.kwargs = function, args, kwargs
         self.sources, self.random = sources, random
+        self.autocast = _autocast()
         self.cost, self.is_product = cost, is_product  # passes over the result
 
 
@@ -111,6 +121,16 @@ class _Block:
 
 def _key(tensor):
     return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor._version
+
+
+def _is_followed(tensor):
+    """Whether a tensor has memory of its own whose writes are counted."""
+    return not (
+        tensor.is_sparse
+        or tensor.device.type != "cpu"
+        or _core._is_batched(tensor)
+        or tensor.is_inference()
+    )
 
 
 def _address(tensor):
@@ -134,7 +154,7 @@ class memory_budget:
             again.
 
     Raises:
-        ValueError: bytes is negative. TypeError: it is no number.
+        ValueError: bytes is negative or NaN. TypeError: it is no number.
 
     Example:
         >>> x = torch.randn(1000, requires_grad=True)
@@ -150,8 +170,8 @@ class memory_budget:
     def __init__(self, bytes):
         if isinstance(bytes, bool) or not isinstance(bytes, (int, float)):
             raise TypeError(f"memory_budget: bytes must be a number, not {type(bytes).__name__}.")
-        if bytes < 0:
-            raise ValueError(f"memory_budget: bytes is {bytes}; it must not be negative.")
+        if not bytes >= 0:
+            raise ValueError(f"memory_budget: bytes is {bytes}; it must be 0 or more.")
         self.bytes = bytes
         self.kept = self.peak = self.recomputed = 0
         self._values = weakref.WeakValueDictionary()  # key -> _Value
@@ -217,7 +237,7 @@ class memory_budget:
         recipe, self._call = self._call, None
         if any(source.tensor is None and source.recipe is None for source in recipe.sources):
             return  # nothing would keep what it was made of
-        if type(result) is not _core.Tensor or result.is_sparse or result.device.type != "cpu":
+        if type(result) is not _core.Tensor or not _is_followed(result):
             return
         key = _key(result)
         value = self._known(key)
@@ -250,18 +270,14 @@ class memory_budget:
 
     def _note_leaves(self, arguments):
         for tensor in tensors_in(arguments):
-            if (
-                tensor.is_leaf
-                and type(tensor) is not _core.SavedTensor
-                and tensor.device.type == "cpu"
-            ):
-                if not tensor.is_sparse:
+            if tensor.is_leaf and type(tensor) is not _core.SavedTensor:
+                if _is_followed(tensor):
                     self._leaves.add(_address(tensor))
 
     def _sources(self, value, found):
         """Arguments with _Values in place of tensors."""
         if isinstance(value, _core.Tensor):
-            if value.is_sparse or value.device.type != "cpu":
+            if not _is_followed(value):
                 raise LookupError
             key = _key(value)
             source = self._known(key)
@@ -280,7 +296,7 @@ class memory_budget:
         return value
 
     def _pack(self, tensor):
-        if tensor.is_sparse or tensor.device.type != "cpu":
+        if not _is_followed(tensor):
             return tensor
         key = _key(tensor)
         value = self._known(key)
@@ -385,11 +401,12 @@ class memory_budget:
         if recipe.random is not None:
             now = _state()
             _set_state(recipe.random)
-        recording = _core._set_grad_enabled(False)
+        recording, autocast = _core._set_grad_enabled(False), _core._set_autocast(*recipe.autocast)
         try:
             tensor = recipe.function(*args, **kwargs)
         finally:
             _core._set_grad_enabled(recording)
+            _core._set_autocast(*autocast)
             if now is not None:
                 _set_state(now)
         self.recomputed += 1
@@ -403,6 +420,13 @@ def _observers():
     before = _core._set_observers(())
     _core._set_observers(before)
     return before
+
+
+def _autocast():
+    """Whether it is on, and its dtype."""
+    state = _core._set_autocast(False, None)
+    _core._set_autocast(*state)
+    return state
 
 
 def _state():

@@ -109,10 +109,46 @@ def test_nothing_stays_behind():
     loss.backward()
 
 
+def gradients_of(model, budget, loss):
+    x = torch.linspace(-1, 1, 48).reshape(6, 8).requires_grad_()
+    with memory_budget(budget):
+        value = loss(model, x)
+    return torch.autograd.grad(value, [x, *model.parameters()])
+
+
+def in_autocast(model, x):
+    with torch.autocast("cpu", torch.bfloat16):
+        return model(x).float().square().sum()
+
+
+def beside_inference_mode(model, x):
+    with torch.inference_mode():
+        model(x).exp()
+    return model(x).square().sum()
+
+
+def beside_transforms(model, x):
+    slopes = torch.vmap(torch.func.grad(lambda t: (t.sigmoid() * t).exp().sum()))(x.detach())
+    return (model(x) * slopes.sum()).sum()
+
+
+@pytest.mark.parametrize("loss", [in_autocast, beside_inference_mode, beside_transforms])
+def test_modes_are_those_of_the_call(loss):
+    model = nn.Sequential(
+        nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 4)
+    )
+    expected = gradients_of(model, 10**9, loss)
+    for budget in (0, 200, 3000):
+        found = gradients_of(model, budget, loss)
+        assert all(torch.equal(a, b) for a, b in zip(found, expected))
+
+
 def test_refuses_what_is_no_budget():
     with pytest.raises(TypeError, match="memory_budget: bytes must be a number, not str"):
         memory_budget("1 GB")
     with pytest.raises(ValueError, match="memory_budget: bytes is -1"):
         memory_budget(-1)
+    with pytest.raises(ValueError, match="memory_budget: bytes is nan"):
+        memory_budget(float("nan"))
     with memory_budget(10) as budget, pytest.raises(RuntimeError, match="in force already"):
         budget.__enter__()
