@@ -132,14 +132,14 @@ def test_an_image_may_have_no_boxes(name):
 
 def test_targets_that_cannot_be():
     model = faster()
-    with pytest.raises(ValueError, match="FasterRCNN: in training it takes targets"):
+    with pytest.raises(AssertionError, match="FasterRCNN: in training it takes targets"):
         model(images())
     wrong = targets()
     wrong[1]["boxes"] = torch.tensor([[5.0, 5, 5, 9]])
-    with pytest.raises(ValueError, match=r"FasterRCNN: box \[.*\] of target 1 has no extent"):
+    with pytest.raises(AssertionError, match=r"FasterRCNN: box \[.*\] of target 1 has no extent"):
         model(images(), wrong)
     wrong[1]["boxes"] = torch.zeros(2, 5)
-    with pytest.raises(ValueError, match=r"boxes of a target are \(2, 5\)"):
+    with pytest.raises(AssertionError, match=r"boxes of a target are \(2, 5\)"):
         model(images(), wrong)
     wrong = targets()
     wrong[0]["labels"] = wrong[0]["labels"].float()
@@ -149,6 +149,13 @@ def test_targets_that_cannot_be():
         model.eval()([torch.zeros(3, 8, 8, dtype=torch.uint8)])
     with pytest.raises(ValueError, match="give num_classes, or a box_predictor"):
         detection.FasterRCNN(Backbone())
+    with pytest.raises(TypeError, match="FasterRCNN: box_roi_pool is int; it must be a MultiScale"):
+        detection.FasterRCNN(Backbone(), 2, box_roi_pool=7)
+    for kind in (detection.RetinaNet, detection.FCOS):
+        with pytest.raises(TypeError, match=f"{kind.__name__}: anchor_generator is int"):
+            kind(Backbone(), 2, anchor_generator=7)
+    with pytest.raises(AssertionError, match="low_threshold 0.9 is above high_threshold 0.5"):
+        parts.Matcher(0.5, 0.9)
 
 
 def test_boxes_are_coded_and_decoded():

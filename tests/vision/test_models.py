@@ -327,3 +327,27 @@ class Branching(torch.nn.Module):
 
 def test_programs_find_architectures_in_the_module_s_dict():
     assert callable(models.__dict__["resnet18"]) and "resnet18" in sorted(models.__dict__)
+
+
+@pytest.mark.parametrize(
+    "kind, more",
+    [("ConvNeXt", ()), ("EfficientNet", (0.2,)), ("MobileNetV3", (8,))],
+)
+def test_stages_are_of_their_kind(kind, more):
+    with pytest.raises(ValueError, match=f"{kind}: .* is empty"):
+        getattr(models, kind)([], *more)
+    with pytest.raises(TypeError, match=f"{kind}: .* must be a list of"):
+        getattr(models, kind)([3], *more)
+
+
+def test_sizes_that_do_not_fit():
+    with pytest.raises(AssertionError, match="image_size is 30; it must be a multiple"):
+        models.VisionTransformer(30, 16, 1, 1, 8, 8)
+    small = models.VisionTransformer(32, 16, 1, 1, 8, 8)
+    with pytest.raises(AssertionError, match="Encoder: input has 2 dims"):
+        small.encoder(torch.zeros(5, 8))
+    assert torch.fx.symbolic_trace(small)(torch.zeros(2, 3, 32, 32)).shape == (2, 1000)
+    with pytest.raises(ValueError, match="GoogLeNet: blocks has 1 classes; it must have 3"):
+        models.GoogLeNet(blocks=[torch.nn.Identity], init_weights=False)
+    with pytest.raises(ValueError, match="inception_blocks has 1 classes; it must have 7"):
+        models.Inception3(inception_blocks=[torch.nn.Identity], init_weights=False)

@@ -155,3 +155,13 @@ def test_compose_and_repr():
     assert repr(chain) == "Compose(\n    ToTensor()\n    Lambda()\n)"
     with pytest.raises(TypeError, match="callable"):
         transforms.Lambda(3)
+
+
+def test_blur_takes_numbers():
+    for given in (("x", 1.0), (3, "x")):
+        with pytest.raises(TypeError, match="gaussian_blur: .* is 'x'; it must be a number or two"):
+            F.gaussian_blur(image(), *given)
+    for given in ((3, "x"), ([3, 3, 3], 1.0), (3, [1, 2, 3])):
+        with pytest.raises(ValueError, match="sigma is|size must be"):
+            transforms.GaussianBlur(*given)
+    assert transforms.GaussianBlur([3]).kernel_size == [3, 3]

@@ -105,3 +105,11 @@ class IntermediateLayerGetter(nn.ModuleDict):
             if name in self.return_layers:
                 results[self.return_layers[name]] = x
         return results
+
+
+def check_setting(name, setting, kind):
+    """ValueError where a list of stages is empty, TypeError where one of them is not of their kind."""
+    if not setting:
+        raise ValueError(f"{name} is empty; it must have a {kind.__name__} for each stage.")
+    if not isinstance(setting, list | tuple) or not all(isinstance(s, kind) for s in setting):
+        raise TypeError(f"{name} must be a list of {kind.__name__}.")

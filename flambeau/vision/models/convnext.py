@@ -11,6 +11,7 @@ from ..ops.misc import Conv2dNormActivation, Permute
 from ..ops.stochastic_depth import StochasticDepth
 from ._api import lazy_weights
 from ._builder import builder
+from ._utils import check_setting
 
 __all__ = [
     "CNBlockConfig",
@@ -83,8 +84,7 @@ class ConvNeXt(nn.Module):
         norm_layer=None,
     ):
         super().__init__()
-        if not block_setting or not all(isinstance(s, CNBlockConfig) for s in block_setting):
-            raise TypeError("ConvNeXt: block_setting must be a list of CNBlockConfig, not empty.")
+        check_setting("ConvNeXt: block_setting", block_setting, CNBlockConfig)
         block = block or CNBlock
         norm_layer = norm_layer or partial(LayerNorm2d, eps=1e-6)
         layers = [

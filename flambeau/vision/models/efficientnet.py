@@ -11,7 +11,7 @@ from ..ops.misc import Conv2dNormActivation, SqueezeExcitation
 from ..ops.stochastic_depth import StochasticDepth
 from ._api import lazy_weights
 from ._builder import builder
-from ._utils import _make_divisible
+from ._utils import _make_divisible, check_setting
 
 __all__ = [
     "EfficientNet", "FusedMBConv", "FusedMBConvConfig", "MBConv", "MBConvConfig", "efficientnet_b0", "efficientnet_b1",
@@ -169,11 +169,7 @@ class EfficientNet(nn.Module):
     ):
         super().__init__()
         setting = inverted_residual_setting
-        if not setting or not all(isinstance(stage, _MBConvConfig) for stage in setting):
-            raise TypeError(
-                "EfficientNet: inverted_residual_setting must be a list of MBConvConfig or FusedMBConvConfig, "
-                "not empty."
-            )
+        check_setting("EfficientNet: inverted_residual_setting", setting, _MBConvConfig)
         norm_layer = norm_layer or nn.BatchNorm2d
         active = {"norm_layer": norm_layer, "activation_layer": nn.SiLU}
         layers = [Conv2dNormActivation(3, setting[0].input_channels, stride=2, **active)]

@@ -91,6 +91,8 @@ class GoogLeNet(nn.Module):
         dropout_aux=0.7,
     ):
         super().__init__()
+        if blocks is not None and len(blocks) != 3:
+            raise ValueError(f"GoogLeNet: blocks has {len(blocks)} classes; it must have 3.")
         conv, inception, aux = blocks or (BasicConv2d, Inception, InceptionAux)
         self.aux_logits = aux_logits
         self.transform_input = transform_input

@@ -190,6 +190,10 @@ class Inception3(nn.Module):
         dropout=0.5,
     ):
         super().__init__()
+        if inception_blocks is not None and len(inception_blocks) != 7:
+            raise ValueError(
+                f"Inception3: inception_blocks has {len(inception_blocks)} classes; it must have 7."
+            )
         conv, a, b, c, d, e, aux = inception_blocks or (
             BasicConv2d, InceptionA, InceptionB, InceptionC, InceptionD, InceptionE, InceptionAux,
         )  # fmt: skip

@@ -177,7 +177,7 @@ class PartitionAttentionLayer(nn.Module):
     def forward(self, x):
         high, wide = self.grid_size[0] // self.p, self.grid_size[1] // self.p
         if self.grid_size[0] % self.p or self.grid_size[1] % self.p:
-            raise ValueError(
+            raise AssertionError(
                 f"PartitionAttentionLayer: sizes {self.grid_size} are not multiples of the partition, {self.p}."
             )
         x = self.partition_swap(self.partition_op(x, self.p))

@@ -9,7 +9,7 @@ from ... import flatten, nn
 from ..ops.misc import Conv2dNormActivation, SqueezeExcitation
 from ._api import lazy_weights
 from ._builder import builder
-from ._utils import _make_divisible
+from ._utils import _make_divisible, check_setting
 from .mobilenetv2 import initialise
 
 __all__ = [
@@ -112,10 +112,7 @@ class MobileNetV3(nn.Module):
     ):
         super().__init__()
         setting = inverted_residual_setting
-        if not setting or not all(isinstance(s, InvertedResidualConfig) for s in setting):
-            raise TypeError(
-                "MobileNetV3: inverted_residual_setting must be a list of InvertedResidualConfig, not empty."
-            )
+        check_setting("MobileNetV3: inverted_residual_setting", setting, InvertedResidualConfig)
         block = block or InvertedResidual
         norm_layer = norm_layer or partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
         active = {"norm_layer": norm_layer, "activation_layer": nn.Hardswish}

@@ -48,6 +48,13 @@ class MLPBlock(MLP):
                 nn.init.normal_(module.bias, std=1e-6)
 
 
+def _check_tokens(name, input):
+    _assert(
+        input.ndim == 3,
+        f"{name}: input has {input.ndim} dims; it must be (N, seq_length, hidden_dim).",
+    )
+
+
 class EncoderBlock(nn.Module):
     """Attention and MLP, each after a norm and beside the identity: (N, T, hidden_dim)."""
 
@@ -71,6 +78,7 @@ class EncoderBlock(nn.Module):
         self.mlp = MLPBlock(hidden_dim, mlp_dim, dropout)
 
     def forward(self, input):
+        _check_tokens("EncoderBlock", input)
         x = self.ln_1(input)
         x, _ = self.self_attention(x, x, x, need_weights=False)
         x = self.dropout(x) + input
@@ -108,6 +116,7 @@ class Encoder(nn.Module):
         self.ln = norm_layer(hidden_dim)
 
     def forward(self, input):
+        _check_tokens("Encoder", input)
         return self.ln(self.layers(self.dropout(input + self.pos_embedding)))
 
 
@@ -135,7 +144,7 @@ class VisionTransformer(nn.Module):
     ):
         super().__init__()
         if image_size % patch_size != 0:
-            raise ValueError(
+            raise AssertionError(
                 f"VisionTransformer: image_size is {image_size}; it must be a multiple of patch_size, {patch_size}."
             )
         self.image_size = image_size

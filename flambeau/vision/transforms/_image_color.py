@@ -277,6 +277,9 @@ def gaussian_blur(image, kernel_size, sigma=None):
 
     kernel_size, sigma: a number or (x, y), the latter also (both,); sizes are odd. sigma None: 0.15 size + 0.35.
     """
+    for what, value in (("kernel_size", kernel_size), ("sigma", sigma)):
+        if not isinstance(value, int | float | list | tuple | None):
+            raise TypeError(f"gaussian_blur: {what} is {value!r}; it must be a number or two.")
     sizes = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
     if len(sizes) != 2 or any(size <= 0 or size % 2 == 0 for size in sizes):
         raise ValueError(

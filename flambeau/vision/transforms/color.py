@@ -6,6 +6,7 @@ from ... import Tensor, rand, randperm
 from ...nn import Module
 from . import functional as F
 from .geometry import uniform
+from .modes import pair
 
 
 def jitter_range(name, value, center=1.0, bound=(0, float("inf"))):
@@ -163,10 +164,15 @@ class GaussianBlur(Module):
 
     def __init__(self, kernel_size, sigma=(0.1, 2.0)):
         super().__init__()
-        self.kernel_size = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
+        self.kernel_size = list(pair(kernel_size))
         if any(size <= 0 or size % 2 == 0 for size in self.kernel_size):
             raise ValueError(
                 f"GaussianBlur: kernel_size is {kernel_size}; it must be odd and above 0."
+            )
+        two = isinstance(sigma, list | tuple) and len(sigma) == 2
+        if not isinstance(sigma, int | float) and not two:
+            raise ValueError(
+                f"GaussianBlur: sigma is {sigma!r}; it must be a number or (low, high)."
             )
         self.sigma = (sigma, sigma) if isinstance(sigma, int | float) else tuple(sigma)
         if not 0 < self.sigma[0] <= self.sigma[1]:

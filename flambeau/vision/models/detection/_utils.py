@@ -118,7 +118,7 @@ class Matcher:
 
     def __init__(self, high_threshold, low_threshold, allow_low_quality_matches=False):
         if low_threshold > high_threshold:
-            raise ValueError(
+            raise AssertionError(
                 f"Matcher: low_threshold {low_threshold} is above high_threshold {high_threshold}."
             )
         self.high_threshold = high_threshold
@@ -194,7 +194,7 @@ def _box_loss(
         beta = (cnf or {}).get("beta", 1.0)
         return F.smooth_l1_loss(bbox_regression_per_image, target, reduction="sum", beta=beta)
     if type not in _IOU_LOSSES:
-        raise ValueError(
+        raise AssertionError(
             f"detection: the loss of boxes is {type!r}; it must be l1, smooth_l1, ciou, diou or giou."
         )
     boxes = box_coder.decode_single(bbox_regression_per_image, anchors_per_image)
@@ -208,17 +208,25 @@ def flat_predictions(layer, columns):
     return layer.view(n, -1, columns, h, w).permute(0, 3, 4, 1, 2).reshape(n, -1, columns)
 
 
+def check_part(name, argument, value, kind):
+    """Raises where a part of a detector is neither None nor of its kind."""
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(
+            f"{name}: {argument} is {type(value).__name__}; it must be a {kind.__name__} or None."
+        )
+
+
 def check_targets(name, targets, images):
     """Raises where targets, which training needs, are missing or their boxes are none."""
     if targets is None:
-        raise ValueError(
+        raise AssertionError(
             f"{name}: in training it takes targets, too: a list of a dict for each image."
         )
     for target in targets:
         boxes = target["boxes"]
         if not hasattr(boxes, "shape") or boxes.ndim != 2 or boxes.shape[-1] != 4:
             found = tuple(boxes.shape) if hasattr(boxes, "shape") else type(boxes).__name__
-            raise ValueError(
+            raise AssertionError(
                 f"{name}: boxes of a target are {found}; they must be a tensor (N, 4)."
             )
 
@@ -230,6 +238,6 @@ def check_degenerate(name, targets):
         wrong = (boxes[:, 2:] <= boxes[:, :2]).any(dim=1)
         if bool(wrong.any()):
             box = boxes[where(wrong)[0][0]].tolist()
-            raise ValueError(
+            raise AssertionError(
                 f"{name}: box {box} of target {i} has no extent; boxes are (x1, y1, x2, y2) with x1 < x2 and y1 < y2."
             )

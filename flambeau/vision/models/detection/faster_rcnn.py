@@ -11,7 +11,7 @@ from ...ops.feature_pyramid_network import LastLevelP6P7
 from .. import mobilenetv3, resnet
 from .._api import lazy_weights
 from .._builder import backbone_builder
-from ._utils import overwrite_eps
+from ._utils import check_part, overwrite_eps
 from .anchor_utils import AnchorGenerator
 from .backbone_utils import _mobilenet_extractor, _resnet_fpn_extractor, _validate_trainable_layers
 from .generalized_rcnn import GeneralizedRCNN
@@ -80,6 +80,8 @@ class FasterRCNN(GeneralizedRCNN):
         name = type(self).__name__
         if not hasattr(backbone, "out_channels"):
             raise ValueError(f"{name}: backbone has no out_channels, the channels of its features.")
+        check_part(name, "rpn_anchor_generator", rpn_anchor_generator, AnchorGenerator)
+        check_part(name, "box_roi_pool", box_roi_pool, MultiScaleRoIAlign)
         if (num_classes is None) == (box_predictor is None):
             raise ValueError(
                 f"{name}: give num_classes, or a box_predictor that knows them, and not both."
@@ -163,7 +165,7 @@ class FastRCNNPredictor(nn.Module):
     def forward(self, x):
         if x.ndim == 4:
             if tuple(x.shape[2:]) != (1, 1):
-                raise ValueError(
+                raise AssertionError(
                     f"FastRCNNPredictor: x is {tuple(x.shape)}; four dims must end in 1 x 1."
                 )
             x = x.flatten(start_dim=1)

@@ -166,6 +166,7 @@ class FCOS(OneStage):
         super().__init__(backbone, score_thresh, nms_thresh, detections_per_img, topk_candidates)
         channels = need_out_channels("FCOS", backbone)
         sizes = ((8,), (16,), (32,), (64,), (128,))  # the strides of the features
+        det_utils.check_part("FCOS", "anchor_generator", anchor_generator, AnchorGenerator)
         self.anchor_generator = anchor_generator or AnchorGenerator(sizes, ((1.0,),) * len(sizes))
         if self.anchor_generator.num_anchors_per_location()[0] != 1:
             raise ValueError("FCOS: anchor_generator must give one anchor a place.")

@@ -8,6 +8,7 @@ from ....nn import functional as F
 from ...ops import MultiScaleRoIAlign
 from .._api import lazy_weights
 from .._builder import backbone_builder, fix
+from ._utils import check_part
 from .faster_rcnn import _LEVELS, FasterRCNN, published_eps, resnet50_fpn
 
 __all__ = ["KeypointRCNN", "keypointrcnn_resnet50_fpn"]
@@ -31,6 +32,7 @@ class KeypointRCNN(FasterRCNN):
         num_keypoints=None,
         **arguments,
     ):
+        check_part("KeypointRCNN", "keypoint_roi_pool", keypoint_roi_pool, MultiScaleRoIAlign)
         if num_keypoints is not None and keypoint_predictor is not None:
             raise ValueError(
                 "KeypointRCNN: num_keypoints is for the predictor, but there is a keypoint_predictor."

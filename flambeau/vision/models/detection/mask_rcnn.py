@@ -9,6 +9,7 @@ from .... import nn
 from ...ops import Conv2dNormActivation, MultiScaleRoIAlign
 from .._api import lazy_weights
 from .._builder import backbone_builder
+from ._utils import check_part
 from .faster_rcnn import (
     _LEVELS,
     FasterRCNN,
@@ -43,6 +44,7 @@ class MaskRCNN(FasterRCNN):
         mask_predictor=None,
         **arguments,
     ):
+        check_part("MaskRCNN", "mask_roi_pool", mask_roi_pool, MultiScaleRoIAlign)
         if (num_classes is None) == (mask_predictor is None):
             raise ValueError(
                 "MaskRCNN: give num_classes, or a mask_predictor that knows them, and not both."

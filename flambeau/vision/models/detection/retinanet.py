@@ -170,6 +170,7 @@ class RetinaNet(OneStage):
     ):
         super().__init__(backbone, score_thresh, nms_thresh, detections_per_img, topk_candidates)
         channels = need_out_channels("RetinaNet", backbone)
+        det_utils.check_part("RetinaNet", "anchor_generator", anchor_generator, AnchorGenerator)
         self.anchor_generator = anchor_generator or _default_anchorgen()
         self.head = head or RetinaNetHead(
             channels, self.anchor_generator.num_anchors_per_location()[0], num_classes
