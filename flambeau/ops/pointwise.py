@@ -456,9 +456,14 @@ def _(ctx, grad_output):
 @composite(inplace=True)
 def nextafter(input, other):
     """The next representable value from input towards other. Gradient: that of input, where they differ."""
-    dtype = getattr(input, "dtype", None)
-    if dtype in (_core.float16, _core.bfloat16) and getattr(other, "dtype", None) is dtype:
-        return _nextafter_of_halves(*broadcast_together("nextafter", input, other))
+    halves = (_core.float16, _core.bfloat16)
+    if isinstance(input, _core.Tensor) and isinstance(other, _core.Tensor):
+        if (input.dtype in halves or other.dtype in halves) and (
+            dtype := fl.result_type(input, other)
+        ) in halves:
+            return _nextafter_of_halves(
+                *broadcast_together("nextafter", input.to(dtype), other.to(dtype))
+            )
     return _nextafter(input, other)
 
 

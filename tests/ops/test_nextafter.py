@@ -36,3 +36,12 @@ def test_gradient_is_that_of_input_where_they_differ(dtype):
     other = torch.tensor([1.0, 5.0], dtype=dtype, requires_grad=True)
     torch.nextafter(x, other).sum().backward()
     assert x.grad.tolist() == [0.0, 1.0] and other.grad.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "other", [torch.tensor([True]), torch.tensor([3]), torch.tensor(1e30, dtype=torch.float64)]
+)
+def test_halves_beside_other_dtypes_step_in_halves(other):
+    x = torch.tensor([-0.2676, 0.0938, -math.inf, 0.0], dtype=torch.bfloat16)
+    expected = torch.nextafter(x, torch.full_like(x, 2))
+    assert torch.equal(torch.nextafter(x, other), expected)
