@@ -10,6 +10,7 @@ import contextlib
 import dis
 import functools
 import os
+import threading
 import types
 from collections import deque
 
@@ -250,6 +251,10 @@ class State:
     def _object(self, value, name):
         """Whether a value's attributes can be looked into."""
         attributes = getattr(value, "__dict__", None)
+        if isinstance(attributes, dict) and (
+            not type(value).__dictoffset__ or isinstance(value, threading.local)
+        ):
+            return False  # attributes that are made up when they are asked for, or are each thread's own
         if not isinstance(attributes, dict):
             attributes = None
         self._kinds.append((value, type(value), attributes))

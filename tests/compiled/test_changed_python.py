@@ -4,6 +4,7 @@ import builtins
 import datetime
 import itertools
 import math
+import threading
 
 import pytest
 
@@ -169,3 +170,22 @@ def test_many_gradients_at_once_of_a_program():
     compiled(line().requires_grad_())
     for derivative in (torch.func.jacrev, torch.func.jacfwd, torch.func.hessian):
         torch.testing.assert_close(derivative(compiled)(line()), derivative(function)(line()))
+
+
+@pytest.mark.parametrize("kind", [threading.local, type("Local", (threading.local,), {})])
+def test_attributes_of_each_thread_are_read_each_time(kind):
+    local = kind()
+    local.factor = 2
+    compiled = torch.compile(lambda x: x * local.factor)
+    assert [float(compiled(torch.ones(1))[0]) for _ in range(2)] == [2, 2]
+    local.factor = 3
+    found = []
+
+    def other():
+        local.factor = 5
+        found.append(float(compiled(torch.ones(1))[0]))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert found == [5] and float(compiled(torch.ones(1))[0]) == 3
