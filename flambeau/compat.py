@@ -231,10 +231,10 @@ def from_dlpack(ext_tensor, *, device=None, copy=None):
         return tensor.clone() if copy else tensor
     if hasattr(ext_tensor, "__dlpack_device__"):
         kind, *_ = ext_tensor.__dlpack_device__()
-        if kind not in (1, 3):
+        if kind not in (1, 3) and not (kind == 2 and _core._cuda_state()[0]):
             raise BufferError(
-                f"from_dlpack: the {type(ext_tensor).__name__} is on a device of DLPack's type {kind!r}; "
-                "flambeau computes on the CPU (1)."
+                f"from_dlpack: the {type(ext_tensor).__name__} is on a device of DLPack's type {kind!r}, "
+                "which is none here: the CPU has type 1, a CUDA device 2."
             )
     try:
         capsule = ext_tensor.__dlpack__(max_version=(1, 0), copy=copy)

@@ -163,9 +163,9 @@ def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None
     """A DLPack capsule over the tensor's memory, or over a copy of it.
 
     Args:
-        stream: None, the CPU has no others.
+        stream (int, optional): the receiver's on a GPU, which waits for ours; None on the CPU.
         max_version (tuple, optional): from (1, 0) on the capsule has a version.
-        dl_device (tuple, optional): (1, 0), the CPU.
+        dl_device (tuple, optional): that of __dlpack_device__().
         copy (bool, optional): True makes a copy, the others never need one.
     """
     if self.requires_grad:
@@ -173,19 +173,54 @@ def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None
             "__dlpack__: the tensor requires grad, and the receiver would lose its history. Use "
             "tensor.detach()."
         )
-    if stream not in (None, -1):
+    if self.is_cuda:
+        _hand_over(self.device, stream)
+    elif stream not in (None, -1):
         raise BufferError(f"__dlpack__: stream is {stream!r}; memory of the CPU has no streams.")
-    if dl_device is not None and tuple(map(int, dl_device)) != (1, 0):
+    if dl_device is not None and tuple(map(int, dl_device)) != __dlpack_device__(self):
         raise BufferError(
-            f"__dlpack__: dl_device is {dl_device}; this tensor is on the CPU, (1, 0)."
+            f"__dlpack__: dl_device is {dl_device}; this tensor is on {__dlpack_device__(self)}."
         )
     source = _core.clone(self) if copy else self
     return _core._to_dlpack(source, max_version is not None and max_version[0] >= 1, bool(copy))
 
 
 def __dlpack_device__(self):
-    """(1, 0): the CPU."""
-    return (1, 0)
+    """(1, 0) for the CPU, (2, index) for a GPU."""
+    return (2, self.device.index) if self.is_cuda else (1, 0)
+
+
+def _hand_over(device, stream):
+    """Lets what a receiver's stream does wait for what has been asked of ours; None is the default stream."""
+    if stream == -1:  # the receiver waits by itself
+        return
+    import flambeau
+
+    flambeau.cuda.current_stream(device).synchronize()
+
+
+def __cuda_array_interface__(self):
+    """What libraries for CUDA arrays read, version 2 of Numba's protocol.
+
+    Raises AttributeError for tensors that are not on a GPU, RuntimeError for those that require grad.
+    """
+    if not self.is_cuda:
+        raise AttributeError(
+            f"__cuda_array_interface__: the tensor is on {self.device}. Move it with .cuda()."
+        )
+    if self.requires_grad:
+        raise RuntimeError(
+            "__cuda_array_interface__: the tensor requires grad, and the receiver would lose its "
+            "history. Use tensor.detach()."
+        )
+    size = self.element_size()
+    return {
+        "typestr": _core.empty(0, dtype=self.dtype).numpy().dtype.str,
+        "shape": tuple(self.shape),
+        "strides": None if self.is_contiguous() else tuple(s * size for s in self.stride()),
+        "data": (self.data_ptr(), False),
+        "version": 2,
+    }
 
 
 def to_device(self, device, /, *, stream=None):
@@ -313,6 +348,7 @@ def _fill_class():
     Tensor.ndimension = _core.dim
     Tensor.nelement = _core.numel
     Tensor._cdata = property(id)
+    Tensor.__cuda_array_interface__ = property(__cuda_array_interface__)
     Tensor.__module__ = "flambeau"
     _core._bind("as_tensor", _core.as_tensor)
 

@@ -179,6 +179,15 @@ Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner) {
   return s;
 }
 
+Storage* wrap_address(uint64_t address, int64_t nbytes, Device device, PyObject* owner) {
+  Storage* s = wrap_storage(nullptr, nbytes, owner);
+  s->data = nullptr;
+  s->address = address;
+  s->device = device;
+  count_other_devices(1);
+  return s;
+}
+
 static constexpr const char* second_block = "flambeau.block";
 
 int64_t most_bytes(const Storage* s) {

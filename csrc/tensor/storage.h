@@ -31,8 +31,8 @@ struct Storage {
   bool lent = false;    // others hold its address: a block that it leaves is kept until its end
   bool shared = false;  // lives in memory that other processes map; see shared.h
   Device device;
-  uint64_t address = 0;    // in the memory of a GPU
-  void* block = nullptr;   // of its allocator
+  uint64_t address = 0;           // in the memory of a GPU
+  void* block = nullptr;          // of its allocator
   SparseParts* sparse = nullptr;  // of a sparse tensor, which has no bytes of its own
   Storage *previous = nullptr, *following = nullptr;  // the list of large live blocks, for reports
 };
@@ -46,6 +46,8 @@ inline Storage* allocate_storage(int64_t nbytes, Device device) {
 }
 /// A storage over foreign memory that `owner` (a new reference is taken) keeps alive.
 Storage* wrap_storage(void* data, int64_t nbytes, PyObject* owner);
+/// The same over memory of a GPU, at an address there.
+Storage* wrap_address(uint64_t address, int64_t nbytes, Device device, PyObject* owner);
 /// Raises OutOfMemory unless the system would give nbytes: for what is made piece by piece, which
 /// otherwise fails only when memory is full.
 void check_room(int64_t nbytes);

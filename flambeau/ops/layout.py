@@ -86,6 +86,9 @@ def pin_memory(self, device=None):
     return bytes_.view(self.dtype).view(self.shape).copy_(self)
 
 
+_core._bind("pinned", pin_memory)
+
+
 @method
 def is_same_size(self, other) -> bool:
     """Whether the sizes are equal.

@@ -60,7 +60,7 @@ class TypedStorage:
     """
 
     is_sparse = False
-    is_cuda = False
+    is_cuda = property(lambda self: self._untyped_storage.is_cuda, doc="Whether on a GPU.")
     filename = property(lambda self: self._untyped_storage.filename, doc="Of a mapped file.")
 
     def __new__(cls, *args, wrap_storage=None, dtype=None, device=None, _internal=False):
@@ -149,16 +149,17 @@ class TypedStorage:
     _data_ptr = data_ptr
 
     def get_device(self):
-        """-1: the memory is the CPU's."""
-        return -1
+        """The index of the GPU whose memory it is; -1 for the CPU's."""
+        return self._untyped_storage.get_device()
 
     def is_pinned(self, device="cuda"):
-        """Whether a GPU can read this memory by itself: False."""
-        return False
+        """Whether a GPU can read this memory by itself."""
+        return self._untyped_storage.is_pinned(device)
 
     def pin_memory(self, device="cuda"):
-        """Raises: pinned memory needs a GPU."""
-        return self._untyped_storage.pin_memory(device)
+        """A copy in page-locked memory; itself if it is there. Raises RuntimeError where there is no GPU."""
+        pinned = self._untyped_storage.pin_memory(device)
+        return TypedStorage(wrap_storage=pinned, dtype=self._dtype)
 
     def _new_shared(self, size, *, device="cpu"):
         """A storage of so many elements of this dtype in memory that other processes can share."""

@@ -11,7 +11,6 @@ class UntypedStorage:
     which shares the tensor's memory. Two are equal where they stand for the same memory.
     """
 
-    is_cuda = False
     is_sparse = False
     is_sparse_csr = False
     filename = None  # of memory that a file maps
@@ -60,9 +59,14 @@ class UntypedStorage:
         """Where the memory lies."""
         return self._anchor.device
 
+    @property
+    def is_cuda(self):
+        """Whether it lies in the memory of a GPU."""
+        return self._anchor.is_cuda
+
     def get_device(self):
-        """-1: the memory is the CPU's."""
-        return -1
+        """The index of the GPU whose memory it is; -1 for the CPU's."""
+        return self._anchor.get_device()
 
     def data_ptr(self):
         """The address of the first byte; 0 where there is none."""
@@ -101,12 +105,13 @@ class UntypedStorage:
         return self
 
     def is_pinned(self, device="cuda"):
-        """Whether a GPU can read this memory by itself: False."""
-        return False
+        """Whether a GPU can read this memory by itself."""
+        return self._anchor.is_pinned()
 
     def pin_memory(self, device="cuda"):
-        """Raises: pinned memory needs a GPU."""
-        raise RuntimeError("pin_memory: there is no GPU that pinned memory would be for.")
+        """A copy in page-locked memory; itself if it is there. Raises RuntimeError where there is no GPU."""
+        pinned = self._bytes.pin_memory()
+        return self if self.is_pinned() else UntypedStorage._of(pinned)
 
     def resizable(self):
         """Whether resize_() works: not for memory of another object."""

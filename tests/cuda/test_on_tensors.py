@@ -204,3 +204,49 @@ def test_mixed_precision_scales_gradients_and_says_what_is_not_lowered():
     assert scaler.is_enabled() and weight.grad.tolist() == [8.0, 8.0]
     with pytest.warns(UserWarning, match="autocast: cuda lowers nothing yet"):
         torch.autocast("cuda")
+
+
+def test_arrays_of_other_libraries_see_the_same_memory():
+    x = torch.arange(6.0, device="cuda:1").reshape(2, 3)
+    facts = x.t().__cuda_array_interface__
+    assert facts["shape"] == (3, 2) and facts["strides"] == (4, 12) and facts["typestr"] == "<f4"
+    assert facts["data"] == (x.data_ptr(), False) and facts["version"] == 2
+    assert x.__cuda_array_interface__["strides"] is None
+    assert not hasattr(x.cpu(), "__cuda_array_interface__")
+    with pytest.raises(RuntimeError, match="requires grad"):
+        x.clone().requires_grad_().__cuda_array_interface__
+    assert x.__dlpack_device__() == (2, 1) and x.cpu().__dlpack_device__() == (1, 0)
+    for capsule in (x.t().__dlpack__(), x.t().__dlpack__(max_version=(1, 0), stream=1)):
+        other = torch.from_dlpack(capsule)
+        assert other.device == x.device and other.data_ptr() == x.data_ptr()
+        other[0, 1] = 7
+        assert x[1, 0].item() == 7 and other.stride() == (1, 3)
+        x[1, 0] = 3
+    del capsule, x
+    assert other.tolist() == [[0, 3], [1, 4], [2, 5]]  # which holds the memory
+    with pytest.raises(BufferError, match="dl_device"):
+        other.__dlpack__(dl_device=(1, 0))
+
+
+def test_memory_is_pinned_at_creation():
+    made = [f(3, pin_memory=True) for f in (torch.empty, torch.zeros, torch.ones)]
+    made += [torch.tensor([1, 2], pin_memory=True), torch.full((2,), 3.0, pin_memory=True)]
+    made += [torch.zeros_like(made[0], pin_memory=True)]
+    assert all(t.is_pinned() and t.untyped_storage().is_pinned() for t in made)
+    assert made[2].tolist() == [1, 1, 1] and made[3].tolist() == [1, 2]
+    leaf = torch.ones(2, pin_memory=True, requires_grad=True)
+    assert leaf.is_leaf and leaf.requires_grad and leaf.is_pinned()
+    with pytest.raises(RuntimeError, match="only the CPU's memory is pinned"):
+        torch.ones(2, pin_memory=True, device="cuda")
+    with pytest.raises(TypeError, match="not both"):
+        torch.ones(2, pin_memory=True, out=torch.ones(2))
+
+
+def test_storages_know_their_place():
+    here, there = torch.ones(2), torch.ones(2, device="cuda:1")
+    for kind in ("untyped_storage", "storage"):
+        a, b = getattr(here, kind)(), getattr(there, kind)()
+        assert b.is_cuda and not a.is_cuda and b.get_device() == 1 and a.get_device() == -1
+        pinned = a.pin_memory()
+        assert pinned.is_pinned() and not a.is_pinned() and pinned.pin_memory().is_pinned()
+        assert pinned.tolist() == a.tolist() == b.cpu().tolist()

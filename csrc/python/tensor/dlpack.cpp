@@ -5,6 +5,7 @@
 
 #include "dispatch/basics.h"
 #include "python/args.h"
+#include "runtime/cuda.h"
 #include "runtime/program.h"
 
 namespace flambeau {
@@ -17,7 +18,7 @@ struct BufferError : PythonError {
   }
 };
 
-enum : int32_t { kCpu = 1, kCudaHost = 3 };
+enum : int32_t { kCpu = 1, kCuda = 2, kCudaHost = 3 };
 enum : uint8_t {
   kInt,
   kUInt,
@@ -115,9 +116,9 @@ PyObject* give(Tensor& t, uint64_t flags) {
   Managed& m = given->managed;
   std::copy_n(t.sizes, t.ndim, given->shape);
   std::copy_n(t.strides, t.ndim, given->strides);
-  m.tensor = {t.data(),
-              kCpu,
-              0,
+  m.tensor = {t.is_cuda() ? reinterpret_cast<void*>(t.address()) : t.data(),
+              t.is_cuda() ? kCuda : kCpu,
+              t.is_cuda() ? t.device().index : 0,
               t.ndim,
               code_of(t.dtype),
               static_cast<uint8_t>(8 * itemsize(t.dtype)),
@@ -213,9 +214,11 @@ TensorRef take(PyObject* capsule) {
     read_only = m->flags & kReadOnly;
   }
   const Description& d = m->tensor;
-  if (d.device_type != kCpu && d.device_type != kCudaHost)
-    throw BufferError(message("from_dlpack: the memory is on a device of DLPack's type ",
-                              d.device_type, "; flambeau computes on the CPU (1)."));
+  const bool on_gpu = d.device_type == kCuda && d.device_id < cuda::device_count();
+  if (d.device_type != kCpu && d.device_type != kCudaHost && !on_gpu)
+    throw BufferError(message("from_dlpack: the memory is on device ", d.device_id,
+                              " of DLPack's type ", d.device_type,
+                              ", which is none here: the CPU has type 1, a CUDA device 2."));
   DType dtype = dtype_of(d);
   if (d.ndim < 0 || d.ndim > max_ndim || (d.ndim > 0 && !d.shape))
     throw BufferError(
@@ -240,8 +243,11 @@ TensorRef take(PyObject* capsule) {
     PyCapsule_SetDestructor(owner.get(), nullptr);
     throw PythonError();
   }
-  Storage* s =
-      wrap_storage(static_cast<char*>(d.data) + d.byte_offset, span * itemsize(dtype), owner.get());
+  char* start = static_cast<char*>(d.data) + d.byte_offset;
+  const int64_t nbytes = span * itemsize(dtype);
+  Storage* s = on_gpu ? wrap_address(reinterpret_cast<uint64_t>(start), nbytes,
+                                     cuda::device_at(d.device_id), owner.get())
+                      : wrap_storage(start, nbytes, owner.get());
   TensorRef t = make_tensor(s, dtype, sizes, strides, 0);
   release(s);
   return t;

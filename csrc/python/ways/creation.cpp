@@ -6,6 +6,7 @@
 #include "dispatch/pointwise.h"
 #include "python/bind.h"
 #include "python/tensor/from_data.h"
+#include "runtime/cuda.h"
 #include "runtime/program.h"
 #include "tensor/sparse.h"
 
@@ -20,7 +21,7 @@ struct Options {
   DType dtype = default_dtype;
   bool has_dtype = false, has_device = false;
   Device device = other_devices ? default_device : on_cpu;
-  bool requires_grad = false;
+  bool requires_grad = false, pinned = false;
   PyObject* layout = nullptr;  // one that is not strided
 
   void read_dtype(const Args& a, int i) {
@@ -35,7 +36,8 @@ struct Options {
   }
   void read_flags(const Args& a, int i) {
     requires_grad = a.given(i) && a.flag(i);
-    check(!a.given(i + 1) || !a.flag(i + 1), [&] {
+    pinned = a.given(i + 1) && a.flag(i + 1);
+    check(!pinned || cuda::device_count() > 0, [&] {
       return message(a.function(), ": pin_memory=True needs an accelerator, and there is none.");
     });
   }
@@ -80,6 +82,8 @@ TensorRef empty_as_asked(const Dims& sizes, const Options& o, Format format) {
 
 /// Of a sparse layout; only what has no entries is made.
 TensorRef sparse_as_asked(const Dims& sizes, const Options& o, const char* function) {
+  check<NotImplementedError>(
+      !o.pinned, [&] { return message(function, ": pin_memory=True takes a strided layout."); });
   Object name = Object::steal(PyUnicode_FromString(function));
   Object size = Object::steal(make_size(sizes.v, sizes.n));
   if (!name || !size) throw PythonError();
@@ -89,14 +93,17 @@ TensorRef sparse_as_asked(const Dims& sizes, const Options& o, const char* funct
 }
 
 TensorRef finish(TensorRef t, const Options& o) {
+  if (o.pinned) t = call_bound("pinned", {t.py()});
   if (o.requires_grad) mark_requires_grad(*t, true);
   return t;
 }
 
 /// out=, with these sizes; what it holds is to be overwritten.
 TensorRef take_out(Tensor* out, const Dims& dims, const Options& o, const char* function) {
-  check<TypeError>(!o.layout,
-                   [&] { return message(function, ": takes layout= or out=, not both."); });
+  check<TypeError>(!o.layout && !o.pinned, [&] {
+    return message(function, ": takes out= or ", o.layout ? "layout=" : "pin_memory=True",
+                   ", not both.");
+  });
   check(!o.has_dtype || o.dtype == out->dtype, [&] {
     return message(function, ": dtype is ", name(o.dtype), " but out is ", name(out->dtype),
                    ". Leave dtype away, or give out that dtype.");
