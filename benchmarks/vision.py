@@ -141,12 +141,23 @@ def cifar(T, V):
     return _whole(T.utils.data.DataLoader(data, batch_size=128))
 
 
-def jpegs(T, V):
-    """200 photographs of a folder, cropped at random to 224 x 224, without workers."""
+def _photographs(T, V, workers):
+    """The loader of 200 photographs of a folder, cropped at random to 224 x 224."""
     t = V.transforms
     steps = t.Compose([t.RandomResizedCrop(224), t.ToTensor()])
     data = V.datasets.ImageFolder(f"{_pictures().name}/folder", steps)
-    return _whole(T.utils.data.DataLoader(data, batch_size=32))
+    return T.utils.data.DataLoader(data, batch_size=32, num_workers=workers)
+
+
+def jpegs(workers):
+    """All of them; the workers are started anew."""
+    return lambda T, V: _whole(_photographs(T, V, workers))
+
+
+def first_batch(T, V):
+    """Two workers, until the first batch is there."""
+    loader = _photographs(T, V, 2)
+    return lambda: next(iter(loader))
 
 
 def model(T, V, name):
@@ -206,7 +217,9 @@ CASES = (
     ("transforms of 1,000 images", 1.2, transforms),
     ("TensorDataset of 50,000, batches of 128", 20, rows_of_tensors),
     ("5,000 images of 32 x 32: flip, crop, normalise", 3, cifar),
-    ("200 JPEG of 500 x 375 from a folder to 224 x 224", 1.2, jpegs),
+    ("200 JPEG of 500 x 375 from a folder to 224 x 224", 1.2, jpegs(0)),
+    ("the same, two workers", 1.2, jpegs(2)),
+    ("the same, two workers, time to the first batch", 3, first_batch),
     *((f"{name} step, 4 x 224 x 224", 1.2, step(name, 4, 224)) for name in _MODELS),
     *(
         (f"{name} inference, {n} x 224 x 224", 1.2, inference(name, n, 224))
