@@ -351,3 +351,18 @@ def test_sizes_that_do_not_fit():
         models.GoogLeNet(blocks=[torch.nn.Identity], init_weights=False)
     with pytest.raises(ValueError, match="inception_blocks has 1 classes; it must have 7"):
         models.Inception3(inception_blocks=[torch.nn.Identity], init_weights=False)
+
+
+@pytest.mark.parametrize("newer", [False, True])
+def test_mvit_is_traced(newer):
+    from flambeau.vision.models.video.mvit import MSBlockConfig
+
+    blocks = [
+        MSBlockConfig(1, 8, 8, [3, 3, 3], [3, 3, 3], [1, 1, 1], [1, 2, 2]),
+        MSBlockConfig(2, 8, 16, [3, 3, 3], [3, 3, 3], [1, 2, 2], [1, 1, 1]),
+    ]
+    model = models.video.MViT(
+        (8, 8), 2, blocks, newer, True, newer, newer, num_classes=5, patch_embed_stride=(2, 4, 4)
+    ).eval()
+    x = torch.rand(1, 3, 2, 8, 8)
+    assert torch.allclose(torch.fx.symbolic_trace(model)(x), model(x), atol=1e-5)

@@ -65,10 +65,18 @@ def batched_nms(boxes, scores, idxs, iou_threshold):
     """
     if boxes.numel() == 0:
         return boxes.new_empty((0,), dtype=int64)
-    if boxes.numel() <= _MOST_MOVED:
-        # Far enough apart, groups cannot overlap.
-        offsets = idxs.to(boxes) * (boxes.max() + 1)
-        return nms(boxes + offsets[:, None], scores, iou_threshold)
+    by = _batched_nms_coordinate_trick if boxes.numel() <= _MOST_MOVED else _batched_nms_vanilla
+    return by(boxes, scores, idxs, iou_threshold)
+
+
+def _batched_nms_coordinate_trick(boxes, scores, idxs, iou_threshold):
+    """All at once, moved so far apart that groups cannot overlap."""
+    offsets = idxs.to(boxes) * (boxes.max() + 1)
+    return nms(boxes + offsets[:, None], scores, iou_threshold)
+
+
+def _batched_nms_vanilla(boxes, scores, idxs, iou_threshold):
+    """Group by group."""
     kept = []
     for group in unique(idxs):
         members = where(idxs == group)[0]

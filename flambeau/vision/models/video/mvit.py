@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from .... import arange, cat, einsum, nn, zeros
+from ....fx import wrap
 from ....nn import functional as F
 from ...ops.misc import MLP
 from ...ops.stochastic_depth import StochasticDepth
@@ -31,6 +32,21 @@ class MSBlockConfig:
     stride_kv: list
 
 
+# Tracing leaves these as they are, since they ask for sizes.
+
+
+@wrap
+def _with_dim(x, ndim, dim):
+    """x with a dim of one, if it has less than ndim."""
+    return x.unsqueeze(dim) if x.ndim == ndim - 1 else x
+
+
+@wrap
+def _without_dim(x, given, dim):
+    """x without the dim that `given` did not have."""
+    return x.squeeze(dim) if given.ndim < x.ndim else x
+
+
 class Pool(nn.Module):
     """Pools tokens over time and space, the class token left as it is: (B, N, 1 + T H W, C) or without N."""
 
@@ -42,18 +58,17 @@ class Pool(nn.Module):
         self.norm_before_pool = norm_before_pool
 
     def forward(self, x, thw):
-        heads = x.ndim == 4
-        x = x if heads else x.unsqueeze(1)
+        given, x = x, _with_dim(x, 4, 1)
         token, x = x[:, :, :1], x[:, :, 1:]
         b, n, _, c = x.shape
         if self.norm_act is not None and self.norm_before_pool:
             x = self.norm_act(x)
-        x = self.pool(x.transpose(2, 3).reshape((b * n, c, *thw)))
-        thw = tuple(x.shape[2:])
+        x = self.pool(x.transpose(2, 3).reshape((b * n, c) + thw))
+        thw = x.shape[2:]
         x = cat((token, x.reshape(b, n, c, -1).transpose(2, 3)), dim=2)
         if self.norm_act is not None and not self.norm_before_pool:
             x = self.norm_act(x)
-        return (x if heads else x.squeeze(1)), thw
+        return _without_dim(x, given, 1), thw
 
 
 def _interpolated(table, length):
@@ -73,6 +88,7 @@ def _relative(table, q_size, k_size):
     return table[(q - k).long()]
 
 
+@wrap
 def _relative_scores(q, q_thw, k_thw, tables):
     """What relative positions add to the scores of tokens: (B, N, queries, keys), without the class token."""
     b, n, _, c = q.shape
@@ -320,8 +336,7 @@ class MViT(nn.Module):
                     nn.init.trunc_normal_(places, std=0.02)
 
     def forward(self, x):
-        if x.ndim == 4:  # one image
-            x = x.unsqueeze(2)
+        x = _with_dim(x, 5, 2)  # images are videos of one
         x = self.conv_proj(x).flatten(2).transpose(1, 2)
         x = self.pos_encoding(x)
         thw = (self.pos_encoding.temporal_size, *self.pos_encoding.spatial_size)
