@@ -44,6 +44,8 @@ def test_normalize():
         TypeError, match=r"normalize: the image is torch\.uint8, but it must be floating"
     ):
         F.normalize(image(), [0.5], [0.5])
+    each = torch.rand(x.shape[-3:])  # of its own for each pixel
+    assert torch.equal(F.normalize(x, each, each + 1), (x - each) / (each + 1))
     with pytest.raises(ValueError, match="normalize: std is 0 in a channel"):
         F.normalize(x, [0.5], [0])
 

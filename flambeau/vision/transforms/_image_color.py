@@ -49,9 +49,8 @@ def normalize(image, mean, std, inplace=False):
         )
     if image.ndim < 3:
         raise ValueError(f"normalize: image {tuple(image.shape)} must be (..., C, H, W).")
-    mean, std = (
-        as_tensor(v, dtype=image.dtype, device=image.device).view(-1, 1, 1) for v in (mean, std)
-    )
+    mean, std = (as_tensor(v, dtype=image.dtype, device=image.device) for v in (mean, std))
+    mean, std = (v.view(-1, 1, 1) if v.ndim <= 1 else v for v in (mean, std))
     if (std == 0).any():
         raise ValueError("normalize: std is 0 in a channel; it divides by std.")
     if inplace:
