@@ -167,3 +167,11 @@ def test_blur_takes_numbers():
         with pytest.raises(ValueError, match="sigma is|size must be"):
             transforms.GaussianBlur(*given)
     assert transforms.GaussianBlur([3]).kernel_size == [3, 3]
+
+
+def test_matrices_have_the_names_that_programs_ask_for():
+    matrix = F._get_inverse_affine_matrix([1, 2], angle=0, translate=[3, 4], scale=1, shear=[0, 0])
+    assert matrix == pytest.approx([1, 0, -3, 0, 1, -4])
+    corners = [[0, 0], [3, 0], [3, 3], [0, 3]]
+    wanted = [1, 0, 0, 0, 1, 0, 0, 0]
+    assert F._get_perspective_coeffs(corners, corners) == pytest.approx(wanted, abs=1e-5)

@@ -68,6 +68,8 @@ def resized_crop(
 
 
 affine = _both(_image_warp.affine)
+_get_inverse_affine_matrix = _image_warp.inverse_matrix  # programs ask for it by this name
+_get_perspective_coeffs = _image_warp.perspective_coefficients
 rotate = _both(_image_warp.rotate)
 perspective = _both(_image_warp.perspective)
 elastic_transform = _both(_image_warp.elastic, "elastic_transform")
