@@ -22,7 +22,11 @@ def compile(
     backend=None,
     mode=None,
     options=None,
+    name=None,
     disable=False,
+    recompile_limit=None,
+    isolate_recompiles=False,
+    shapes_spec=None,
 ):
     """A function or module that runs as few kernels instead of one for each operator.
 
@@ -39,13 +43,17 @@ def compile(
         backend (str): "inductor", which stands for flambeau's own compiler, or "eager" and "aot_eager": nothing is
             compiled.
         mode (str), options (dict): how much time PyTorch's compiler may take; one way serves all modes here.
+        name (str): what messages call it; its own name without.
         disable (bool): whether the model is left as it is.
+        recompile_limit (int): how many programs are made of it, 32 without; calls that none fits then run as they are.
+        isolate_recompiles (bool), shapes_spec: not supported.
 
     Returns:
         A Module that holds a module as `_orig_mod`; of another callable a function.
 
     Raises:
         torch._dynamo.exc.Unsupported: at a call, where fullgraph is set and something cannot be compiled.
+        NotImplementedError: isolate_recompiles or shapes_spec is given, or backend is a function.
         RuntimeError: mode is none of PyTorch's, mode and options are both given, or there is no such backend.
 
     Example:
@@ -61,20 +69,28 @@ def compile(
         raise RuntimeError(f"compile: mode is {mode!r}; it must be one of {', '.join(_MODES[1:])}.")
     if options is not None and not isinstance(options, dict):
         raise TypeError(f"compile: options must be a dict, not {type(options).__name__}.")
+    for given, argument in (
+        (isolate_recompiles, "isolate_recompiles"),
+        (shapes_spec, "shapes_spec"),
+    ):
+        if given:
+            raise NotImplementedError(f"compile: {argument} is not supported. Leave it out.")
     backend = _backend(backend)
     if model is None:
-        return lambda found: compile(found, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode,
-                                     options=options, disable=disable)  # fmt: skip
+        return lambda found: compile(
+            found, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, name=name,
+            disable=disable, recompile_limit=recompile_limit,
+        )  # fmt: skip
     if not callable(model):
         raise TypeError(f"compile: takes a function or a Module, not {type(model).__name__}.")
     if disable or getattr(model, "__code__", None) in stance.disabled:
         return model
-    off = backend != "inductor"
+    compiled = None
+    if backend == "inductor":
+        compiled = Compiled(model, fullgraph, dynamic is False, recompile_limit, name)
     if isinstance(model, flambeau.nn.Module):
-        return OptimizedModule(model, None if off else Compiled(model, fullgraph, dynamic is False))
-    if off:
-        return model
-    return _function(model, Compiled(model, fullgraph, dynamic is False))
+        return OptimizedModule(model, compiled)
+    return model if compiled is None else _function(model, compiled)
 
 
 def _backend(backend):

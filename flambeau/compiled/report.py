@@ -19,27 +19,25 @@ def _wanted(kind):
     return bool(words & {"compile", kind, "all"})
 
 
-def made(function, program):
-    """A program has been made."""
+def made(name, program):
+    """A program has been made of the function of this name."""
     for watch in _watchers:
         watch(program, None)
     if _wanted("output_code") or _wanted("graph"):
         print(
-            f"compile: {name_of(function)}: {program.joined} operators in {program.kernels} kernels, "
+            f"compile: {name}: {program.joined} operators in {program.kernels} kernels, "
             f"{program.operators} others\n{program.source}",
             file=sys.stderr,
         )
 
 
-def broken(function, reason):
-    """A function stays eager."""
+def broken(name, reason):
+    """The function of this name stays eager."""
     for watch in _watchers:
         watch(None, reason)
     if _wanted("graph_breaks"):
         place = f" at {reason.source}" if reason.source else ""
-        print(
-            f"compile: {name_of(function)} runs as it is: {reason.reason}{place}.", file=sys.stderr
-        )
+        print(f"compile: {name} runs as it is: {reason.reason}{place}.", file=sys.stderr)
 
 
 class watch:

@@ -92,10 +92,14 @@ class Compiled:
         function (callable): what is compiled.
         strict (bool): whether a break raises (fullgraph=True).
         static (bool): whether a program is made for each size.
+        most (int, optional): how many programs are made, MOST_PROGRAMS without it.
+        name (str, optional): what messages call it.
     """
 
-    def __init__(self, function, strict=False, static=False):
+    def __init__(self, function, strict=False, static=False, most=None, name=None):
         self.function, self.strict, self.static = function, strict, static
+        self.most = MOST_PROGRAMS if most is None else most
+        self.name = name or report.name_of(function)
         self.programs = {}  # key -> [_Entry]
         self.broken = {}  # key -> Break
         self.made = 0
@@ -148,8 +152,8 @@ class Compiled:
         if not stance.may_trace(self, key):
             return self.function(*args, **kwargs)
         tensors = [v for v in leaves if isinstance(v, flambeau.Tensor)]
-        if self.made >= MOST_PROGRAMS:
-            self._break(key, Break(f"{MOST_PROGRAMS} programs have been made of it; no more are"))
+        if self.made >= self.most:
+            self._break(key, Break(f"{self.most} programs have been made of it; no more are"))
             return self.function(*args, **kwargs)
         try:
             state = State(
@@ -179,7 +183,7 @@ class Compiled:
                 entry = self._entry(tracer, state, tensors, result)
                 self.programs.setdefault(key, []).append(entry)
                 self.made += 1
-                report.made(self.function, entry.program)
+                report.made(self.name, entry.program)
             else:
                 raise tracer.broken
         except Break as reason:
@@ -188,13 +192,13 @@ class Compiled:
 
     def _break(self, key, reason):
         self.broken[key] = reason
-        report.broken(self.function, reason)
+        report.broken(self.name, reason)
         if self.strict:
             from .._dynamo.exc import Unsupported
 
             place = f" at {reason.source}" if reason.source else ""
             raise Unsupported(
-                f"compile: {report.name_of(self.function)} does not become one graph: {reason.reason}{place}. "
+                f"compile: {self.name} does not become one graph: {reason.reason}{place}. "
                 "Without fullgraph=True it runs as it is."
             ) from None
 

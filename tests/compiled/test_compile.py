@@ -571,3 +571,21 @@ def test_more_numbers_than_operands_are_part_of_the_kernel():
     assert all(torch.equal(a, b) for a, b in zip(got, expected))
     grads = [torch.autograd.grad(sum(o.sum() for o in outs), given) for outs in (expected, got)]
     assert all(torch.equal(a, b) for a, b in zip(*grads))
+
+
+def test_the_number_of_programs_is_limited(monkeypatch, capfd):
+    monkeypatch.setenv("FLAMBEAU_LOG", "compile")
+    scale = torch.compile(lambda x, by: x * by + 1, recompile_limit=2, name="scaling")
+    x = torch.ones(3)
+    with watch() as seen:
+        for by in (1.0, 2.0, 3.0, 4.0):
+            assert torch.equal(scale(x, by), x * by + 1)
+    assert len(seen.programs) == 2
+    assert "2 programs have been made of it" in seen.breaks[0].reason
+    assert "compile: scaling runs as it is" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("argument", ["isolate_recompiles", "shapes_spec"])
+def test_arguments_that_are_not_supported_are_named(argument):
+    with pytest.raises(NotImplementedError, match=argument):
+        torch.compile(torch.sin, **{argument: True})
