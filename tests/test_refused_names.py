@@ -81,7 +81,6 @@ def test_methods_for_what_is_not_here():
         "int_repr",
         "qscheme",
         "to_mkldnn",
-        "record_stream",
         "index",
         "xpu",
         "mtia",

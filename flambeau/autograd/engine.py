@@ -8,11 +8,12 @@ from .. import _core
 
 def on_fresh_stack(*task):
     """_core._run_backward(*task) in a new thread, so that the stacks of those around it do not overflow."""
-    # Every thread counts its Python frames from 0: the depth of all of them together is bounded here.
+    # Every thread counts its Python frames from 0: the depth of all of them together is bounded here, at ten times the
+    # limit of one, since a backward inside a backward takes few frames.
     depth = getattr(threading.current_thread(), "backwards_around", 0) + _core._backward_depth()
-    if depth > sys.getrecursionlimit():
+    if depth > 10 * sys.getrecursionlimit():
         raise RecursionError(
-            f"backward: {depth} backwards run inside each other, more than Python's recursion limit. "
+            f"backward: {depth} backwards run inside each other, more than ten times Python's recursion limit. "
             "A hook or a backward that calls backward() needs a case in which it does not."
         )
     recording, outcome = _core.is_grad_enabled(), []

@@ -107,6 +107,10 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if input.dim() == 0:
         input = input.reshape(1)
     size = input.size(dim)
+    if type(repeats) is int and input.numel() * repeats >= 2**63:
+        raise RuntimeError(
+            f"repeat_interleave: the repeats sum to {size * repeats}; no tensor has so many elements."
+        )
     if type(repeats) is int and repeats > 1 and output_size in (None, size * repeats):
         dim = wrap_dim(dim, input.dim(), "repeat_interleave")
         sizes = (*input.shape[: dim + 1], repeats, *input.shape[dim + 1 :])

@@ -47,10 +47,11 @@ def _new_random(fill, name, doc):
         if named:
             raise TypeError(f"{name}: has no argument {next(iter(named))!r}.")
         if out is not None:
-            result = fill(_core.empty(*size, out=out), generator=generator)
+            result = fill(_core.empty(*(size or ((),)), out=out), generator=generator)
         else:
             result = fill(
-                fresh(_core.empty(*size, dtype=dtype, device=device)), generator=generator
+                fresh(_core.empty(*(size or ((),)), dtype=dtype, device=device)),
+                generator=generator,
             )
         return result.requires_grad_(True) if requires_grad else result
 
@@ -120,7 +121,7 @@ def randint(
     if size is None or hasattr(size, "__index__"):
         raise TypeError(f"randint: takes {forms}, size as a tuple.")
     result = (
-        _core.empty(size, out=out)
+        _core.empty(*(size or ((),)), out=out)
         if out is not None
         else fresh(_core.empty(size, dtype=dtype or _core.int64, device=device))
     )
@@ -213,7 +214,10 @@ def normal(
     check_options("normal", layout, device, pin_memory)
     if size is not None:
         result = normal_(
-            fresh(_core.empty(size, dtype=dtype, device=device)), mean, std, generator=generator
+            fresh(_core.empty(*(size or ((),)), dtype=dtype, device=device)),
+            mean,
+            std,
+            generator=generator,
         )
     else:
         like = next((t for t in (mean, std) if isinstance(t, _core.Tensor)), None)

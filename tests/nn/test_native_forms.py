@@ -103,18 +103,18 @@ def test_recurrences_are_those_of_the_layers(name, bias, bidirectional):
     run = getattr(torch, name)
     out, *final = run(x, hx, layer._flat_weights, bias, 2, 0.0, False, bidirectional, False)
     expected, state = layer(x, hx)
-    assert torch.equal(out, expected)
+    torch.testing.assert_close(out, expected)
     for got, wanted in zip(final, state if name == "lstm" else [state], strict=True):
-        assert torch.equal(got, wanted)
+        torch.testing.assert_close(got, wanted)
     first = run(
         x.transpose(0, 1), hx, layer._flat_weights, bias, 2, 0.0, False, bidirectional, True
     )
-    assert torch.equal(first[0].transpose(0, 1), expected)
+    torch.testing.assert_close(first[0].transpose(0, 1), expected)
     packed = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor([5, 3]))
     got = run(
         packed.data, packed.batch_sizes, hx, layer._flat_weights, bias, 2, 0.0, False, bidirectional
     )
-    assert torch.equal(got[0], layer(packed, hx)[0].data)
+    torch.testing.assert_close(got[0], layer(packed, hx)[0].data)
 
 
 def test_a_recurrence_counts_its_weights():

@@ -190,7 +190,7 @@ class RNNBase(Module):
                 final = tuple(part.index_select(1, unsorted_indices) for part in final)
             result = PackedSequence(rows, batch_sizes, sorted_indices, unsorted_indices)
         else:
-            result = rows.reshape(-1, batch, rows.size(-1))
+            result = rows.reshape(data.size(0), batch, rows.size(-1))
             if not batched:
                 result = result.squeeze(1)
                 final = tuple(part.squeeze(1) for part in final)
