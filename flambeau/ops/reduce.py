@@ -247,6 +247,25 @@ def _whole_extreme_backward(grad_output, input, result, dims, keepdim):
     return _extreme_backward(grad_output, input, result, dims, keepdim, nan_too=True)
 
 
+def _whole_extreme(reduction, name):
+    """max or min of a whole tensor."""
+
+    @primitive(name=name, function=False, method=False)
+    def whole(ctx, input):
+        _need_ordered(input, name)
+        ctx.dims = tuple(range(input.dim()))
+        _need_elements(input, ctx.dims, name)
+        (result,) = _core._reduce(reduction, (input,), ctx.dims, False, (input.dtype,))
+        ctx.save_for_backward(input, result)
+        return result
+
+    @whole.derivative
+    def _(ctx, grad_output):
+        return _whole_extreme_backward(grad_output, *ctx.saved, ctx.dims, False)
+
+    return whole
+
+
 amax = _extreme(_amax, "amax", "The largest element over dim or all; NaN if there is one.")
 amin = _extreme(_amin, "amin", "The smallest element over dim or all; NaN if there is one.")
 
@@ -343,8 +362,8 @@ def _with_index(reduction, whole, pair, name):
 
 from .pointwise import maximum, minimum  # noqa: E402
 
-max = _with_index(_max, amax, maximum, "max")
-min = _with_index(_min, amin, minimum, "min")
+max = _with_index(_max, _whole_extreme(_amax, "max"), maximum, "max")
+min = _with_index(_min, _whole_extreme(_amin, "min"), minimum, "min")
 for _name, _along, _all_of in (("max", _max, _amax), ("min", _min, _amin)):
     reduction_way(
         NAMESPACES["torch"][_name],
