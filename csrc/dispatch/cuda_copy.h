@@ -8,8 +8,8 @@ namespace flambeau {
 /// dtypes.
 void copy_with_device(Tensor& dst, Tensor& src);
 
-/// While it lives, copies of this thread between pinned memory and a GPU do not wait: they are complete
-/// after a synchronisation, and what they read must stay as it is until then.
+/// While it lives, copies of this thread between pinned memory and a GPU do not wait: they are
+/// complete after a synchronisation, and what they read must stay as it is until then.
 class NonBlocking {
  public:
   explicit NonBlocking(bool on);

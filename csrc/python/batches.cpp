@@ -115,7 +115,7 @@ const NativeEntry entries[] = {
         "_is_batched", "tensor", "Whether it is a batched tensor.")),
     fact(bind<become>("_become", "tensor, value, levels", "A fresh tensor becomes a batched one.")),
     fact(bind<[] { return (active_levels > 0); }>("_in_vmap", "",
-                                                "Whether a vmap is active in this thread.")),
+                                                  "Whether a vmap is active in this thread.")),
     fact(bind<set_levels>("_set_levels", "n",
                           "How many levels of vmap are active; returns how many were.")),
     fact(bind<[](PyObject* callable) { Py_XSETREF(unruled, Py_NewRef(callable)); }>(

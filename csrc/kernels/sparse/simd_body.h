@@ -120,8 +120,8 @@ inline bool sparse_ascending(const int64_t* x, int64_t n) {
   return !all;
 }
 
-/// A row times a vector that lies in near caches, in four sums: by single loads, since a gather costs more
-/// than as many of them.
+/// A row times a vector that lies in near caches, in four sums: by single loads, since a gather
+/// costs more than as many of them.
 template <class T>
 inline T sparse_dot(const int64_t* at, const T* values, int64_t n, const T* vector) {
   T a = 0, b = 0, c = 0, d = 0;
@@ -140,8 +140,9 @@ inline T sparse_dot(const int64_t* at, const T* values, int64_t n, const T* vect
   return (a + b) + (c + d);
 }
 
-/// Short vectors row by row. Of long ones, whose loads wait, the products first, some rows at a time, then their
-/// sums: neither waits for where a row ends. The ways cross between 10,000 and 100,000 columns.
+/// Short vectors row by row. Of long ones, whose loads wait, the products first, some rows at a
+/// time, then their sums: neither waits for where a row ends. The ways cross between 10,000 and
+/// 100,000 columns.
 template <class T>
 bool sparse_times_vector(const sparse::Rows& a, int64_t begin, int64_t end, const T* values,
                          const T* vector, T* out) {

@@ -34,8 +34,9 @@ PyObject* tensor_iter(PyObject* o) {
       return message("iter: a 0-dim tensor has no dim to go along. Use item() for its value.");
     });
     // unbind is asked by its public name: of a subclass the items are of that class.
-    Object list = Object::steal(is_overridden(o) || is_sparse(t) ? PyObject_CallMethod(o, "unbind", "i", 0)
-                                                 : tensor_tuple(unbind(t, 0)));
+    Object list =
+        Object::steal(is_overridden(o) || is_sparse(t) ? PyObject_CallMethod(o, "unbind", "i", 0)
+                                                       : tensor_tuple(unbind(t, 0)));
     if (!list) throw PythonError();
     return PyObject_GetIter(list.get());
   });

@@ -119,8 +119,7 @@ const NativeEntry entries[] = {
      "Where new tensors of this thread lie if nobody says so; returns what it was."},
     {"_default_device", "", py_default_device, "Where they lie now."},
     {"_set_types", "size, device_type, cpu, meta, out_of_memory, device_error, no_such_device",
-     set_types,
-     "Tell the core which Python classes stand for sizes, devices and memory errors."},
+     set_types, "Tell the core which Python classes stand for sizes, devices and memory errors."},
     {}};
 
 }  // namespace

@@ -18,13 +18,13 @@ Object not_implemented() { return Object::borrow(Py_NotImplemented); }
 
 // Calls as programs write them; NotImplemented of all others, which the implementation takes.
 
-/// input[index] of a mask of its sizes, of one tensor of int64 with dims, or of a tuple of such, one
-/// for each of the first dims.
+/// input[index] of a mask of its sizes, of one tensor of int64 with dims, or of a tuple of such,
+/// one for each of the first dims.
 Object index_first(Tensor& input, PyObject* index) {
   if (is_tensor(index) && as_tensor(index)->dtype == DType::bool_) {
     Tensor& mask = *as_tensor(index);
-    const bool fits = input.ndim > 0 && !mask.is_meta() && !input.is_meta() &&
-                      sizes_of(mask) == sizes_of(input);
+    const bool fits =
+        input.ndim > 0 && !mask.is_meta() && !input.is_meta() && sizes_of(mask) == sizes_of(input);
     return fits ? Object::steal(raw::masked_select(input, mask).release_py()) : not_implemented();
   }
   std::vector<Tensor*> indices;
@@ -106,8 +106,8 @@ const NativeEntry indexing[] = {
                         "Sums or means of bags of rows."),
     bind<raw::index>("index", "input, indices", "input[indices]; None is all of a dim.",
                      Mixing::indices),
-    bind<index_first>("index_first", "input, index", "input[index] of a mask, or of tensors of int64.",
-                      Mixing::all),
+    bind<index_first>("index_first", "input, index",
+                      "input[index] of a mask, or of tensors of int64.", Mixing::all),
     bind<raw::take>("take", "input, index", "Elements by their place in row-major order."),
     bind<[](Tensor& input) { return nonzero(input); }>(
         "nonzero", "input", "The coordinates of the elements that are not zero."),

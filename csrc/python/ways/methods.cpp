@@ -174,8 +174,7 @@ const NativeEntry entries[] = {
     method(bind<[](Tensor& t) {
       TensorRef here = t.is_cuda() ? to_device(t, on_cpu) : TensorRef::borrow(&t);
       return to_list(*here, 0, here->as<char>());
-    }>(
-        "tolist", "input -> list", "Nested lists of Python numbers.")),
+    }>("tolist", "input -> list", "Nested lists of Python numbers.")),
     method(bind<in_order>("contiguous", "input, memory_format=None",
                           "The tensor itself if contiguous, else a copy that is.")),
     both(bind<clone_of>("clone", "input, *, memory_format=None", "A copy, part of the graph.")),
@@ -183,9 +182,8 @@ const NativeEntry entries[] = {
     method(bind<[](Tensor& t, PyObject* source, Flag later) -> Tensor& {
       NonBlocking copies(later);
       return copy_from(t, source);
-    }>(
-        "copy_", "input, src, non_blocking=False",
-        "Copies src into the tensor, broadcast and converted.", Mixing::all)),
+    }>("copy_", "input, src, non_blocking=False",
+       "Copies src into the tensor, broadcast and converted.", Mixing::all)),
     method(bind<fill_>("fill_", "input, value", "Sets every element to value.")),
     method(bind<zero_>("zero_", "input", "Sets every element to 0.")),
     method(bind<[](Tensor& t, const RestDims& size, Format format) -> Tensor& {
