@@ -1,29 +1,37 @@
-// Lower precision by context: the dtype that linear() casts its arguments to, for each thread.
-// The other operators ask for it from Python (flambeau/ops/core/autocast.py). Needs the GIL.
+// Lower precision by context: the dtype that arguments of products are cast to, for each thread and
+// kind of device. Which operators take part they declare (flambeau/ops/core/autocast.py). Needs the
+// GIL.
 #pragma once
 #include "tensor/tensor.h"
 
 namespace flambeau {
 
 struct Autocast {
-  bool on = false;
-  DType dtype = DType::bfloat16;
+  struct Kind {
+    bool on;
+    DType dtype;
+  };
+  bool on = false;  // for any kind of device
+  Kind cpu{false, DType::bfloat16}, cuda{false, DType::float16};
+
+  Kind& of(const Tensor& t) { return t.is_cuda() ? cuda : cpu; }
 };
 extern constinit thread_local Autocast autocast;
 
-/// t in autocast's dtype, where it is floating and not float64; else t itself.
-TensorRef autocasted(Tensor& t);
+/// t in the dtype that autocast has for its device, or in float32 (`full`), where it is floating
+/// and not float64 and autocast is on there; else t itself.
+TensorRef autocasted(Tensor& t, bool full = false);
 
 /// Autocast is off while this lives.
 class AutocastOff {
  public:
-  AutocastOff() : before_(autocast.on) { autocast.on = false; }
-  ~AutocastOff() { autocast.on = before_; }
+  AutocastOff() : before_(autocast) { autocast.on = autocast.cpu.on = autocast.cuda.on = false; }
+  ~AutocastOff() { autocast = before_; }
   AutocastOff(const AutocastOff&) = delete;
   AutocastOff& operator=(const AutocastOff&) = delete;
 
  private:
-  bool before_;
+  Autocast before_;
 };
 
 }  // namespace flambeau

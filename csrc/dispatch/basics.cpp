@@ -154,9 +154,11 @@ static void warn_imaginary_lost(const Tensor& t, DType to) {
 
 constinit thread_local Autocast autocast;
 
-TensorRef autocasted(Tensor& t) {
-  bool eligible = is_floating(t.dtype) && t.dtype != DType::float64 && t.dtype != autocast.dtype;
-  return eligible ? to_dtype(t, autocast.dtype) : TensorRef::borrow(&t);
+TensorRef autocasted(Tensor& t, bool full) {
+  const Autocast::Kind& here = autocast.of(t);
+  const DType wanted = full ? DType::float32 : here.dtype;
+  bool eligible = here.on && is_floating(t.dtype) && t.dtype != DType::float64 && t.dtype != wanted;
+  return eligible ? to_dtype(t, wanted) : TensorRef::borrow(&t);
 }
 
 void fill_number(Tensor& t, PyObject* number, const char* op, bool rounds) {

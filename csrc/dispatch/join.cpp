@@ -77,7 +77,7 @@ bool join_in_one_pass(Tensor& out, const std::vector<TensorRef>& tensors,
                       const std::vector<int64_t>& lengths, int dim) {
   int64_t rows = 1;
   for (int d = 0; d < dim; ++d) rows *= out.sizes[d];
-  if (rows <= 1 || out.numel == 0 || out.is_meta() || !out.contiguous) return false;
+  if (rows <= 1 || out.numel == 0 || !out.on_cpu() || !out.contiguous) return false;
   const int64_t inner = out.numel / rows / out.sizes[dim] * itemsize(out.dtype);
   if (inner * out.sizes[dim] > (1 << 14)) return false;  // long rows are copied part by part
   std::vector<JoinPart> parts;

@@ -21,8 +21,8 @@ struct Operator {
   /// How out= is served: not at all (or by the way itself), by a copy of the result that is cast,
   /// only of the result's dtype, or that and apart from the inputs.
   enum class Out : uint8_t { none, cast, same, exact };
-  /// What autocast does to the arguments: nothing, its own dtype, or float32.
-  enum class Precision : uint8_t { given, lower, full };
+  /// What autocast does to the arguments: nothing, its own dtype, float32, or the widest of theirs.
+  enum class Precision : uint8_t { given, lower, full, widest };
 
   PyObject_HEAD vectorcallfunc vectorcall;
   Run run;

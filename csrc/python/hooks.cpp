@@ -1,6 +1,7 @@
 #include "python/hooks.h"
 #include "python/batches.h"
 #include "python/elsewhere.h"
+#include "python/lowering.h"
 
 #include <Python.h>
 
@@ -405,7 +406,13 @@ PyObject* run_watched(Operator& self, PyObject* const* args, Py_ssize_t n, PyObj
     Object result;
     {
       Deeper deeper;
-      auto run = [&](auto... given) { return run_by_layout(self, given...); };
+      auto run = [&](auto... given) {
+        if (autocast.cuda.on && depth == 1 && is_on_device()) [[unlikely]] {
+          Operator::Precision precision = precision_on_device(self);
+          if (precision != Operator::Precision::given) return run_cast(self, given..., precision);
+        }
+        return run_by_layout(self, given...);
+      };
       result =
           Object::steal(is_on_device() ? call_on_device(name_of(self), false, args, n, keys, run)
                                        : run_by_layout(self, args, n, keys));

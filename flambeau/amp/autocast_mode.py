@@ -1,5 +1,5 @@
-"""autocast computes products in bfloat16 on the CPU. Which operators it lowers, and which it computes in float32, stands
-in ops/core/autocast.py.
+"""autocast computes products in bfloat16 on the CPU and in float16 on GPUs. Which operators it lowers, and which it
+computes in float32, stands where they are declared, and for GPUs in ops/cuda/precision.py.
 """
 
 import functools
@@ -12,16 +12,18 @@ from .. import _core
 __all__ = ["autocast", "autocast_decorator", "custom_bwd", "custom_fwd", "is_autocast_available"]
 
 _SUPPORTED = (_core.bfloat16, _core.float16)
-_other_dtypes = {"cuda": _core.float16}  # of devices that are not there: what was set, for who asks
+_other_dtypes = {}  # of devices that are not there: what was set, for who asks
+_KINDS = {"cpu": False, "cuda": True}  # devices that it works on: whether GPUs are meant
 _nesting = [0]
 
 
 class autocast:
-    """Lower precision by context or decorator: products and convolutions in bfloat16, losses in float32.
+    """Lower precision by context or decorator: products and convolutions in half precision, losses in float32.
 
     Args:
-        device_type (str): "cpu"; for another device a warning, and nothing changes.
-        dtype (dtype): bfloat16 by default, or float16.
+        device_type (str): "cpu" or "cuda", whose tensors are meant; for a device that is not there a warning, and
+            nothing changes.
+        dtype (dtype): bfloat16 or float16; by default the first on the CPU, the second on GPUs.
         enabled (bool): False turns it off within another autocast.
         cache_enabled (bool): accepted; weights are cast at each use.
 
@@ -42,15 +44,15 @@ class autocast:
         self.device = _type_of_device(device_type)
         self.fast_dtype = get_autocast_dtype(device_type) if dtype is None else dtype
         self._cache_enabled = True if cache_enabled is None else cache_enabled
-        if enabled and self.device != "cpu":
-            there = self.device == "cuda" and flambeau.cuda.is_available()
-            why = "lowers nothing yet" if there else "is not available"
-            warnings.warn(f"autocast: {self.device} {why}. Autocast is off.", stacklevel=2)
+        if enabled and not is_autocast_available(self.device):
+            warnings.warn(
+                f"autocast: {self.device} is not available. Autocast is off.", stacklevel=2
+            )
             enabled = False
         elif enabled and self.fast_dtype not in _SUPPORTED:
             warnings.warn(
-                f"autocast: {self.fast_dtype} is no dtype to lower to on the CPU; bfloat16 and "
-                "float16 are. Autocast is off.",
+                f"autocast: {self.fast_dtype} is no dtype to lower to; bfloat16 and float16 are. "
+                "Autocast is off.",
                 stacklevel=2,
             )
             enabled = False
@@ -58,13 +60,14 @@ class autocast:
         self._before = []
 
     def __enter__(self):
-        if self.device == "cpu":
-            self._before.append(_core._set_autocast(self._enabled, self.fast_dtype))
+        if self.device in _KINDS:
+            cuda = _KINDS[self.device]
+            self._before.append(_core._set_autocast(self._enabled, self.fast_dtype, cuda))
         return self
 
     def __exit__(self, *exception):
-        if self.device == "cpu":
-            _core._set_autocast(*self._before.pop())
+        if self.device in _KINDS:
+            _core._set_autocast(*self._before.pop(), _KINDS[self.device])
         return False
 
     def __call__(self, function):
@@ -88,40 +91,57 @@ def _type_of_device(device_type):
 
 
 def is_autocast_available(device_type):
-    """Whether autocast works for a device: for the CPU."""
+    """Whether autocast works for a device: for the CPU, and for GPUs where there is one."""
     if not isinstance(device_type, str):
         raise TypeError(
             f"is_autocast_available: device_type must be a str, not {type(device_type).__name__}."
         )
-    return device_type == "cpu"
+    return device_type == "cpu" or (device_type == "cuda" and flambeau.cuda.is_available())
 
 
 def is_autocast_enabled(device_type="cuda"):
     """Whether autocast is on for a device in this thread."""
-    return device_type == "cpu" and _core._autocast_dtype() is not None
+    if device_type not in _KINDS:
+        return False
+    return _core._autocast_dtype(_KINDS[device_type]) is not None
 
 
 def set_autocast_enabled(device_type, enabled=None):
-    """Turns autocast on or off for the CPU in this thread."""
-    if device_type == "cpu":
-        _core._set_autocast(enabled, None)
+    """Turns autocast on or off for a kind of device in this thread."""
+    if device_type in _KINDS:
+        _core._set_autocast(enabled, None, _KINDS[device_type])
+
+
+def _state_of(device_type):
+    """(whether it is on, its dtype)"""
+    state = _core._set_autocast(False, None, _KINDS[device_type])
+    _core._set_autocast(*state, _KINDS[device_type])
+    return state
 
 
 def get_autocast_dtype(device_type):
     """What autocast lowers to on a device."""
-    if device_type != "cpu":
+    if device_type not in _KINDS:
         return _other_dtypes.get(device_type, _core.bfloat16)
-    state = _core._set_autocast(False, None)
-    _core._set_autocast(*state)
-    return state[1]
+    return _state_of(device_type)[1]
 
 
 def set_autocast_dtype(device_type, dtype):
     """Sets what autocast lowers to on a device when it is not told."""
-    if device_type != "cpu":
+    if device_type not in _KINDS:
         _other_dtypes[device_type] = dtype
     else:
-        _core._set_autocast(is_autocast_enabled("cpu"), dtype)
+        _core._set_autocast(is_autocast_enabled(device_type), dtype, _KINDS[device_type])
+
+
+def state_of_all():
+    """[(whether autocast is on, its dtype)] of the kinds of devices, for restore()."""
+    return [_state_of(kind) for kind in _KINDS]
+
+
+def restore(states):
+    """Autocast as state_of_all() found it; returns how it was."""
+    return [_core._set_autocast(*s, cuda) for s, cuda in zip(states, _KINDS.values(), strict=True)]
 
 
 def is_autocast_cpu_enabled():
@@ -145,12 +165,12 @@ def set_autocast_cpu_dtype(dtype):
 
 
 def get_autocast_gpu_dtype():
-    """What autocast would lower to on a GPU."""
+    """What autocast lowers to on a GPU."""
     return get_autocast_dtype("cuda")
 
 
 def set_autocast_gpu_dtype(dtype):
-    """Sets what autocast would lower to on a CUDA device when it is not told."""
+    """Sets what autocast lowers to on a GPU when it is not told."""
     set_autocast_dtype("cuda", dtype)
 
 
@@ -209,12 +229,13 @@ def autocast_decrement_nesting():
     return _nesting[0]
 
 
-def _cast(value, dtype):
+def _cast(value, dtype, cuda):
     if isinstance(value, _core.Tensor):
         kind = value.dtype
-        return value.to(dtype) if kind.is_floating_point and kind is not _core.float64 else value
+        eligible = kind.is_floating_point and kind is not _core.float64 and value.is_cuda == cuda
+        return value.to(dtype) if eligible else value
     if isinstance(value, (list, tuple)) and any(isinstance(v, _core.Tensor) for v in value):
-        return type(value)([_cast(v, dtype) for v in value])
+        return type(value)([_cast(v, dtype, cuda) for v in value])
     return value
 
 
@@ -228,16 +249,18 @@ def custom_fwd(fwd=None, *, device_type=None, cast_inputs=None):
 
     @functools.wraps(fwd)
     def forward(*args, **kwargs):
-        dtype = _core._autocast_dtype() if device_type == "cpu" else None
-        args[0]._autocast = (dtype is not None and cast_inputs is None, dtype)
+        cuda = _KINDS.get(device_type)
+        dtype = None if cuda is None else _core._autocast_dtype(cuda)
+        args[0]._autocast = (dtype is not None and cast_inputs is None, dtype, bool(cuda))
         if dtype is None or cast_inputs is None:
             return fwd(*args, **kwargs)
-        before = _core._set_autocast(False, None)
+        before = _core._set_autocast(False, None, cuda)
         try:
-            args = [_cast(value, cast_inputs) for value in args]
-            return fwd(*args, **{key: _cast(value, cast_inputs) for key, value in kwargs.items()})
+            given = [_cast(value, cast_inputs, cuda) for value in args]
+            named = {key: _cast(value, cast_inputs, cuda) for key, value in kwargs.items()}
+            return fwd(*given, **named)
         finally:
-            _core._set_autocast(*before)
+            _core._set_autocast(*before, cuda)
 
     return forward
 
@@ -249,10 +272,11 @@ def custom_bwd(bwd=None, *, device_type=None):
 
     @functools.wraps(bwd)
     def backward(*args, **kwargs):
-        before = _core._set_autocast(*args[0]._autocast)
+        state = args[0]._autocast
+        before = _core._set_autocast(*state)
         try:
             return bwd(*args, **kwargs)
         finally:
-            _core._set_autocast(*before)
+            _core._set_autocast(*before, state[2])
 
     return backward

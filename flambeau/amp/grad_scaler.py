@@ -2,6 +2,8 @@
 
 import enum
 
+import flambeau
+
 from .. import _core
 
 __all__ = ["GradScaler", "OptState"]
@@ -13,6 +15,14 @@ class OptState(enum.Enum):
     READY = 0
     UNSCALED = 1
     STEPPED = 2
+
+
+def _found_infinite(grads):
+    """For each device a flag that lies there: whether one of its gradients holds an infinity or a NaN."""
+    flags = {}
+    for grad in grads:
+        flags.setdefault(grad.device, []).append(grad.isfinite().all())
+    return [~flambeau.stack(several).all() for several in flags.values()]
 
 
 class GradScaler:
@@ -38,7 +48,8 @@ class GradScaler:
         self._device, self._enabled, self._scale = device, enabled, float(init_scale)
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval, self._good_steps = growth_interval, 0
-        self._found = {}  # id of an optimizer: whether its gradients, now unscaled, hold an inf or NaN
+        # id of an optimizer: flags, one for each device, whether its gradients, now unscaled, hold an inf or NaN
+        self._found = {}
         self._stepped = set()
 
     def scale(self, outputs):
@@ -83,7 +94,7 @@ class GradScaler:
                         "Keep the parameters in float32."
                     )
                 grad.mul_(1.0 / self._scale)
-            self._found[id(optimizer)] = not all(bool(grad.isfinite().all()) for grad in grads)
+            self._found[id(optimizer)] = _found_infinite(grads)
         finally:
             _core._set_grad_enabled(before)
 
@@ -103,7 +114,9 @@ class GradScaler:
         if id(optimizer) not in self._found:
             self.unscale_(optimizer)
         self._stepped.add(id(optimizer))
-        return None if self._found[id(optimizer)] else optimizer.step(*args, **kwargs)
+        # The one place that waits for the device.
+        self._found[id(optimizer)] = found = [bool(flag) for flag in self._found[id(optimizer)]]
+        return None if any(found) else optimizer.step(*args, **kwargs)
 
     def update(self, new_scale=None):
         """Changes the factor after the steps of one iteration, or sets it."""
@@ -116,7 +129,7 @@ class GradScaler:
                 "GradScaler: no optimizer was stepped or unscaled, so nothing is known of its "
                 "gradients. Has it parameters with gradients?"
             )
-        elif any(self._found.values()):
+        elif any(bool(flag) for flags in self._found.values() for flag in flags):
             self._scale, self._good_steps = self._scale * self._backoff_factor, 0
         else:
             self._good_steps += 1

@@ -11,6 +11,7 @@ import weakref
 from collections import deque
 
 from .. import _core
+from ..amp import autocast_mode
 from ..ops.core.arguments import tensors_in
 from ..ops.core.declare import METHODS, NAMESPACES
 from .graph import saved_tensors_hooks
@@ -106,7 +107,7 @@ class _Recipe:
     def __init__(self, function, args, kwargs, sources, random, cost, is_product):
         self.function, self.args, self.kwargs = function, args, kwargs
         self.sources, self.random = sources, random
-        self.autocast = _autocast()
+        self.autocast = autocast_mode.state_of_all()
         self.cost, self.is_product = cost, is_product  # passes over the result
 
 
@@ -401,12 +402,13 @@ class memory_budget:
         if recipe.random is not None:
             now = _state()
             _set_state(recipe.random)
-        recording, autocast = _core._set_grad_enabled(False), _core._set_autocast(*recipe.autocast)
+        recording = _core._set_grad_enabled(False)
+        autocast = autocast_mode.restore(recipe.autocast)
         try:
             tensor = recipe.function(*args, **kwargs)
         finally:
             _core._set_grad_enabled(recording)
-            _core._set_autocast(*autocast)
+            autocast_mode.restore(autocast)
             if now is not None:
                 _set_state(now)
         self.recomputed += 1
@@ -420,13 +422,6 @@ def _observers():
     before = _core._set_observers(())
     _core._set_observers(before)
     return before
-
-
-def _autocast():
-    """Whether it is on, and its dtype."""
-    state = _core._set_autocast(False, None)
-    _core._set_autocast(*state)
-    return state
 
 
 def _state():

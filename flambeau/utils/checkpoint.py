@@ -173,13 +173,22 @@ class _Place:
         self.description = _describe(tensor)
 
 
-def _autocast():
-    """A context with autocast as it is now: backward usually runs outside of it."""
-    from .. import amp
+@contextlib.contextmanager
+def _autocast(states):
+    """Autocast as it was at the first computation: backward usually runs outside of it."""
+    from ..amp import autocast_mode
 
-    return amp.autocast(
-        "cpu", amp.get_autocast_dtype("cpu"), enabled=amp.is_autocast_enabled("cpu")
-    )
+    before = autocast_mode.restore(states)
+    try:
+        yield
+    finally:
+        autocast_mode.restore(before)
+
+
+def _autocast_now():
+    from ..amp import autocast_mode
+
+    return autocast_mode.state_of_all()
 
 
 def _describe(tensor):
@@ -194,7 +203,7 @@ class _Part:
         self.context = context
         self.check = check
         self.random_state = flambeau.get_rng_state() if preserves_random_numbers else None
-        self.autocast = _autocast()
+        self.autocast = _autocast_now()
         self.places = []  # weak: a tensor that nobody can ask for any more need not be computed
         self.again = {}
         self.stops_early = True
@@ -230,7 +239,7 @@ class _Part:
                 stack.callback(flambeau.set_rng_state, flambeau.get_rng_state())
                 flambeau.set_rng_state(self.random_state)
             stack.enter_context(flambeau.enable_grad())
-            stack.enter_context(self.autocast)
+            stack.enter_context(_autocast(self.autocast))
             stack.enter_context(_saving(keep, lambda tensor: tensor))
             stack.enter_context(contextlib.suppress(_Enough))
             stack.enter_context(self.context)
@@ -258,7 +267,7 @@ class CheckpointFunction(Function):
     def forward(ctx, run_function, preserve_rng_state, *args):
         ctx.run_function = run_function
         ctx.random_state = flambeau.get_rng_state() if preserve_rng_state else None
-        ctx.autocast = _autocast()
+        ctx.autocast = _autocast_now()
         ctx.args = [None if isinstance(arg, flambeau.Tensor) else arg for arg in args]
         ctx.tensor_places = [i for i, arg in enumerate(args) if isinstance(arg, flambeau.Tensor)]
         ctx.save_for_backward(*[args[i] for i in ctx.tensor_places])
@@ -281,7 +290,7 @@ class CheckpointFunction(Function):
                 stack.callback(flambeau.set_rng_state, flambeau.get_rng_state())
                 flambeau.set_rng_state(ctx.random_state)
             stack.enter_context(flambeau.enable_grad())
-            stack.enter_context(ctx.autocast)
+            stack.enter_context(_autocast(ctx.autocast))
             outputs = ctx.run_function(*inputs)
         outputs = (outputs,) if isinstance(outputs, flambeau.Tensor) else tuple(outputs)
         paired = [

@@ -79,11 +79,16 @@ void queue(PyObject* callback) {
 bool set_grad_enabled(bool value) { return std::exchange(grad_mode_enabled, value); }
 bool set_inference(bool value) { return std::exchange(inference_mode_enabled, value); }
 /// What they were before; None keeps the dtype.
-std::tuple<bool, DType> set_autocast(bool on, std::optional<DType> dtype) {
-  Autocast before = autocast;
-  autocast.on = on;
-  if (dtype) autocast.dtype = *dtype;
+std::tuple<bool, DType> set_autocast(bool on, std::optional<DType> dtype, bool cuda) {
+  Autocast::Kind& kind = cuda ? autocast.cuda : autocast.cpu;
+  const Autocast::Kind before = kind;
+  kind = {on, dtype.value_or(before.dtype)};
+  autocast.on = autocast.cpu.on || autocast.cuda.on;
   return {before.on, before.dtype};
+}
+std::optional<DType> autocast_dtype(bool cuda) {
+  const Autocast::Kind& kind = cuda ? autocast.cuda : autocast.cpu;
+  return kind.on ? std::optional(kind.dtype) : std::nullopt;
 }
 void set_anomaly(bool enabled, bool check_nan) {
   anomaly_mode = enabled;
@@ -194,10 +199,10 @@ const NativeEntry entries[] = {
     bind<[](const char* name) {
       return Object::steal(PyUnicode_FromString(backward_name(name).c_str()));
     }>("_backward_name", "operator_name", "The name of an operator's node."),
-    bind<set_autocast>("_set_autocast", "on, dtype",
+    bind<set_autocast>("_set_autocast", "on, dtype, cuda=False",
                        "Turns autocast on or off and sets its dtype; returns both as they were."),
-    bind<[] { return autocast.on ? std::optional(autocast.dtype) : std::nullopt; }>(
-        "_autocast_dtype", "", "What autocast lowers to in this thread; None where it is off."),
+    bind<autocast_dtype>("_autocast_dtype", "cuda=False",
+                         "What autocast lowers to in this thread; None where it is off."),
     bind<set_grad_enabled>("_set_grad_enabled", "enabled",
                            "Turns recording on or off; returns what it was."),
     fact(function(bind<[] { return bool{grad_mode_enabled}; }>("is_grad_enabled", " -> bool",

@@ -2,10 +2,10 @@
 // implementation is called, and what is done with its result.
 #include <Python.h>
 
-#include "dispatch/autocast.h"
 #include "dispatch/basics.h"
 #include "dispatch/bound.h"
 #include "python/hooks.h"
+#include "python/lowering.h"
 #include "python/operator.h"
 
 namespace flambeau {
@@ -20,44 +20,6 @@ Object tuple_of(PyObject* const* args, Py_ssize_t n) {
 }
 
 Py_ssize_t count_of(PyObject* keys) { return keys ? PyTuple_GET_SIZE(keys) : 0; }
-
-// ------------------------------------------------------------------------------------------------
-// autocast
-
-/// An argument in `dtype`, where it is a tensor of another floating dtype than float64, or a list
-/// of such.
-Object cast(PyObject* o, DType dtype) {
-  if (is_tensor(o)) {
-    Tensor& t = *as_tensor(o);
-    bool eligible = is_floating(t.dtype) && t.dtype != DType::float64 && t.dtype != dtype;
-    return eligible ? Object::steal(to_dtype(t, dtype).release_py()) : Object::borrow(o);
-  }
-  if (!PyList_Check(o) && !PyTuple_Check(o)) return Object::borrow(o);
-  bool any = false;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
-    any |= is_tensor(PySequence_Fast_GET_ITEM(o, i));
-  if (!any) return Object::borrow(o);
-  Object items = Object::steal(PyList_New(0));
-  for (Py_ssize_t i = 0; items && i < PySequence_Fast_GET_SIZE(o); ++i)
-    if (PyList_Append(items.get(), cast(PySequence_Fast_GET_ITEM(o, i), dtype).get()) < 0)
-      throw PythonError();
-  Object made =
-      Object::steal(PyObject_CallOneArg(reinterpret_cast<PyObject*>(Py_TYPE(o)), items.get()));
-  if (!made) throw PythonError();
-  return made;
-}
-
-/// Cast, then run with autocast off: what it calls gets what was meant for it.
-PyObject* run_cast(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
-  DType dtype = self.precision == Operator::Precision::lower ? autocast.dtype : DType::float32;
-  AutocastOff off;
-  Py_ssize_t all = n + count_of(keys);
-  std::vector<Object> owned;
-  std::vector<PyObject*> given;
-  for (Py_ssize_t i = 0; i < all; ++i)
-    given.push_back(owned.emplace_back(cast(args[i], dtype)).get());
-  return self.run(self, given.data(), n, keys);
-}
 
 // ------------------------------------------------------------------------------------------------
 // the call
@@ -165,8 +127,8 @@ PyObject* run_python(Operator& self, PyObject* const* args, Py_ssize_t n, PyObje
     PyObject* made = guarded([&] { return self.way->take(args, n, keys); });
     if (made || PyErr_Occurred()) return made;
   }
-  if (self.precision != Operator::Precision::given && autocast.on)
-    return guarded([&] { return run_cast(self, args, n, keys); });
+  if (autocast.on && casts_arguments(self))
+    return guarded([&] { return run_cast(self, args, n, keys, self.precision); });
   const Parameters& parameters = *self.parameters;
   if (parameters.concerns(n, keys)) {
     switch (parameters.fit(reinterpret_cast<PyObject*>(&self), args, n, keys)) {

@@ -9,7 +9,7 @@ __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 
 
 class autocast(amp.autocast):
-    """amp.autocast("cuda"), which lowers nothing yet, and says so."""
+    """amp.autocast("cuda"), float16 by default."""
 
     def __init__(self, enabled=True, dtype=_core.float16, cache_enabled=True):
         super().__init__("cuda", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
