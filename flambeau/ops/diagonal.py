@@ -130,9 +130,14 @@ raw_way(tril, indexing.tril, 2, lambda grad, shape, diagonal=0: tril(grad, diago
 raw_way(triu, indexing.triu, 2, lambda grad, shape, diagonal=0: triu(grad, diagonal), least=1)
 
 
-def _above(row, col, offset):
-    """How many places of a matrix lie on or above a diagonal."""
-    return sum(min(max(col - max(r + offset, 0), 0), col) for r in range(row))
+def _lower_count(row, col, offset):
+    """How many places of a matrix lie on or below a diagonal."""
+
+    def before(stop):  # the sum of the numbers below stop, each brought into [0, col]
+        ramp = min(max(stop, 0), col + 1)
+        return ramp * (ramp - 1) // 2 + max(stop - col - 1, 0) * col
+
+    return before(row + offset + 1) - before(offset + 1)
 
 
 def _triangle_indices(row, col, offset, upper, dtype, device, layout):
@@ -141,15 +146,22 @@ def _triangle_indices(row, col, offset, upper, dtype, device, layout):
         raise RuntimeError(
             f"tril_indices, triu_indices: row is {row} and col is {col}; both must be 0 or more."
         )
-    rows = fl.arange(row, dtype=fl.int64, device=device).unsqueeze(1)
+    dtype = fl.int64 if dtype is None else dtype
+    # Rows and columns without a place are left out: the matrix may be long, its triangle small.
+    if upper:
+        top, bottom, left, right = 0, min(row, max(col - offset, 0)), min(max(offset, 0), col), col
+    else:
+        top, bottom, left, right = min(max(-offset, 0), row), row, 0, min(col, max(row + offset, 0))
+    rows = fl.arange(top, bottom, dtype=fl.int64, device=device).unsqueeze(1)
     if rows.is_meta:
-        count = _above(row, col, offset)
-        if not upper:
-            count = row * col - _above(row, col, offset + 1)
-        return fl.empty(2, count, dtype=dtype or fl.int64, device="meta")
-    distance = fl.arange(col, dtype=fl.int64, device=device) - rows  # (row, col)
-    keep = distance >= offset if upper else distance <= offset
-    return keep.nonzero().t().contiguous().to(fl.int64 if dtype is None else dtype)
+        count = _lower_count(row, col, offset - 1 if upper else offset)
+        return fl.empty(2, row * col - count if upper else count, dtype=dtype, device="meta")
+    distance = fl.arange(left, right, dtype=fl.int64, device=device) - rows
+    places = (distance >= offset if upper else distance <= offset).nonzero().t().contiguous()
+    for first, indices in ((top, places[0]), (left, places[1])):
+        if first:
+            indices += first
+    return places.to(dtype)
 
 
 @composite(method=False, out=False)

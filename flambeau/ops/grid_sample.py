@@ -4,6 +4,8 @@ The loops of csrc/kernels/vision/grid.h compute them and their gradients. What t
 written out in operators: second derivatives come from there.
 """
 
+from math import prod
+
 from .. import _core
 from .activation import hardtanh
 from .core import operators as fl
@@ -22,7 +24,7 @@ def sampled(input, grid, mode, padding_mode, align):
     points = grid.float() if grid.dtype in halves else grid
     largest = 2**24 if wide.dtype is fl.float32 else 2**31
     plain = wide.dtype is points.dtype and wide.dtype in (fl.float32, fl.float64)
-    if not plain or max(wide.shape[2:]) > largest or wide[0, :1].numel() >= 2**31:
+    if not plain or max(wide.shape[2:]) > largest or prod(wide.shape[2:]) >= 2**31:
         return _written_out(input, grid, mode, padding_mode, align)
     return _grid_sample(wide, points, mode, padding_mode, align).to(input.dtype)
 

@@ -42,6 +42,8 @@ def _filled(operator, input, mask, value):
     mask = _shaped(operator, input, mask)
     if mask is None:
         return input
+    if not input.numel():  # integers have no infinity, and need none
+        return fl.where(mask, input, input)
     return fl.where(mask, input, fl.full((), value, dtype=input.dtype, device=input.device))
 
 
@@ -202,7 +204,7 @@ def _spread(operator, input, dim, unbiased, correction, keepdim, dtype, mask):
     distance = input - total / count.to(total.dtype)
     distance = _filled(operator, distance, mask, 0)
     squares = distance.abs() ** 2 if input.dtype.is_complex else distance * distance
-    result = squares.sum(dims, True) / (count - correction).clamp_min(0).to(real)
+    result = squares.sum(dims, True) / (count.to(real) - correction).clamp_min(0)
     result = result.to(input.dtype)
     if keepdim:
         return result

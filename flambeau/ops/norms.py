@@ -274,13 +274,12 @@ def dist(input, other, p=2):
         >>> torch.dist(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
         tensor(0.)
     """
-    require_floating(input, "dist")
-    require_floating(other, "dist")
     try:
         difference = input - other
     except RuntimeError:
         check_broadcast("dist", input, other)
         raise
+    require_floating(difference, "dist")
     return linalg_vector_norm(difference, p)
 
 
@@ -306,6 +305,8 @@ def renorm(input, p, dim, maxnorm):
 
 
 def _difference_norm(difference, p):
+    if difference.size(-1) == 0:
+        return difference.sum(-1)  # points without features do not differ, in the inf-norm either
     distance = _vector_norm("cdist", difference, p, -1, False)
     if p == 0:  # which counts a NaN as well
         distance = distance.masked_fill(difference.detach().isnan().any(-1), math.nan)

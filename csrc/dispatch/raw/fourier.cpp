@@ -55,10 +55,12 @@ TensorRef fourier(Tensor& input, const std::vector<int64_t>& given_dims, double 
   TensorRef from = contiguous(input), out = empty(sizes_of(input), input.dtype);
   if (out->is_meta() || input.numel == 0) return out;
   in_precision(*from, *out, [&]<class T>(const T* in, T* to) {
+    std::vector<T> infinite;
     for (int dim : dims) {
-      flambeau::fourier(shape_along(input, dim, input.sizes[dim]), in, to, static_cast<T>(scale),
-                        inverse);
-      in = to;
+      bool seen = flambeau::fourier(shape_along(input, dim, input.sizes[dim]), in, to,
+                                    static_cast<T>(scale), inverse);
+      if (seen) infinite.assign(to, to + 2 * input.numel);
+      in = seen ? infinite.data() : to;
       scale = 1;
     }
   });

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "kernels/fft/infinities.h"
 #include "kernels/fft/rows.h"
 #include "runtime/threads.h"
 #include "runtime/workspace.h"
@@ -169,30 +170,51 @@ void one_by_one(const FourierShape& shape, const T* in, int parts_in, int64_t n_
 
 }  // namespace
 
+/// The whole of fourier() but for infinities, of which it only takes note.
 template <class T>
-void fourier(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
+static void run_complex(const FourierShape& shape, const T* in, T* out, T scale, bool inverse,
+                        InfiniteSeen& seen) {
   const int64_t n = shape.n;
   auto plan = fourier_plan<T>(n);
   Signals<T> signals(shape);
   if (goes_together(*plan, signals, shape.inner == 1))
     return for_groups(signals, n_held(*plan), [&](int64_t group, T* data, T* spare) {
       signals.load(group, in, n, 2, scale, inverse, data);
-      signals.store(group, together(*plan, data, spare), n, 2, inverse, out);
+      T* result = together(*plan, data, spare);
+      seen.look(result, 2 * fourier_kernels<T>().lanes);
+      signals.store(group, result, n, 2, inverse, out);
     });
-  one_by_one(shape, in, 2, n, out, 2, n,
-             [&](const T* from, T* to) { transform_row(*plan, from, to, scale, inverse); });
+  one_by_one(shape, in, 2, n, out, 2, n, [&](const T* from, T* to) {
+    transform_row(*plan, from, to, scale, inverse);
+    seen.look(to, 2);
+  });
 }
 
 template <class T>
-void fourier_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
+bool fourier(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
+  InfiniteSeen seen;
+  run_complex(shape, in, out, scale, inverse, seen);
+  if (!seen || in == out) return bool{seen};
+  const FourierForm form{shape.n, 2, shape.n, 2};
+  transform_infinite(shape, form, in, out, inverse ? 1 : -1, [&](const T* from, T* to) {
+    run_complex({1, shape.n, 1}, from, to, scale, inverse, seen);
+  });
+  return true;
+}
+
+template <class T>
+static void run_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse,
+                     InfiniteSeen& seen) {
   const int64_t n = shape.n, half = n / 2;
   const T sign = inverse ? T(-1) : T(1);
   const bool even = n % 2 == 0;
   auto plan = fourier_plan<T>(even ? half : n);
   Signals<T> signals(shape);
   if (!goes_together(*plan, signals, false))
-    return one_by_one(shape, in, 1, n, out, 2, half + 1,
-                      [&](const T* from, T* to) { real_row(n, from, to, scale, sign); });
+    return one_by_one(shape, in, 1, n, out, 2, half + 1, [&](const T* from, T* to) {
+      real_row(n, from, to, scale, sign);
+      seen.look(to, 1);
+    });
   const auto& kernels = fourier_kernels<T>();
   const int lanes = kernels.lanes;
   auto roots = even ? half_roots<T>(n) : nullptr;
@@ -209,35 +231,35 @@ void fourier_real(const FourierShape& shape, const T* in, T* out, T scale, bool 
     else if (inverse)
       for (int64_t k = 0; k <= half; ++k)
         for (int l = 0; l < lanes; ++l) result[(2 * k + 1) * lanes + l] *= sign;
+    seen.look(result, lanes);
     signals.store(group, result, half + 1, 2, false, out);
   });
 }
 
-/// Point 0 of each real signal is a plain sum of coefficients. Where it is not finite it is summed
-/// as one: on the way through the roots of unity an infinity becomes NaN.
 template <class T>
-static void sum_infinite(const FourierShape& shape, const T* in, T* out, T scale) {
-  const int64_t inner = shape.inner, half = shape.n / 2, last = shape.n % 2 == 0 ? half : half + 1;
-  for (int64_t signal = 0; signal < shape.outer * inner; ++signal) {
-    T& first = out[signal / inner * shape.n * inner + signal % inner];
-    if (std::isfinite(first)) continue;
-    const T* x = in + 2 * (signal / inner * (half + 1) * inner + signal % inner);
-    T sum = x[0] * scale;
-    for (int64_t k = 1; k <= half; ++k) sum += (k < last ? 2 : 1) * (x[2 * k * inner] * scale);
-    first = sum;
-  }
+void fourier_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
+  InfiniteSeen seen;
+  run_real(shape, in, out, scale, inverse, seen);
+  if (!seen) return;
+  const FourierForm form{shape.n, 1, shape.n / 2 + 1, 2};
+  transform_infinite(shape, form, in, out, inverse ? 1 : -1, [&](const T* from, T* to) {
+    run_real({1, shape.n, 1}, from, to, scale, inverse, seen);
+  });
 }
 
 template <class T>
-static void run_to_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
+static void run_to_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse,
+                        InfiniteSeen& seen) {
   const int64_t n = shape.n, half = n / 2;
   const T sign = inverse ? T(1) : T(-1);
   const bool even = n % 2 == 0;
   auto plan = fourier_plan<T>(even ? half : n);
   Signals<T> signals(shape);
   if (!goes_together(*plan, signals, false))
-    return one_by_one(shape, in, 2, half + 1, out, 1, n,
-                      [&](const T* from, T* to) { real_row_inverse(n, from, to, scale, sign); });
+    return one_by_one(shape, in, 2, half + 1, out, 1, n, [&](const T* from, T* to) {
+      real_row_inverse(n, from, to, scale, sign);
+      seen.look(to, std::min<int64_t>(n, 2));
+    });
   const auto& kernels = fourier_kernels<T>();
   const int lanes = kernels.lanes;
   auto roots = even ? half_roots<T>(n) : nullptr;
@@ -245,7 +267,9 @@ static void run_to_real(const FourierShape& shape, const T* in, T* out, T scale,
     signals.load(group, in, half + 1, 2, scale, !even, data);
     if (even) {
       kernels.join_half(data, roots->data(), half, sign);
-      signals.store(group, together(*plan, data, spare), n, 1, true, out);
+      T* result = together(*plan, data, spare);
+      seen.look(result, 2 * lanes);
+      signals.store(group, result, n, 1, true, out);
       return;
     }
     // Parts are swapped: the imaginary part comes first.
@@ -260,18 +284,26 @@ static void run_to_real(const FourierShape& shape, const T* in, T* out, T scale,
     T* result = together(*plan, data, spare);
     for (int64_t j = 0; j < n; ++j)
       std::copy_n(result + (2 * j + 1) * lanes, lanes, result + j * lanes);
+    seen.look(result, std::min<int64_t>(n, 2) * lanes);
     signals.store(group, result, n, 1, false, out);
   });
 }
 
 template <class T>
 void fourier_to_real(const FourierShape& shape, const T* in, T* out, T scale, bool inverse) {
-  run_to_real(shape, in, out, scale, inverse);
-  sum_infinite(shape, in, out, scale);
+  InfiniteSeen seen;
+  run_to_real(shape, in, out, scale, inverse, seen);
+  if (!seen) return;
+  // The first coefficient and the last of an even size are real: what else is there is left out.
+  const int64_t n = shape.n, half = n / 2;
+  const FourierForm form{half + 1, 2, n, 1};
+  transform_infinite(shape, form, in, out, inverse ? 1 : -1, [&](const T* from, T* to) {
+    run_to_real({1, n, 1}, from, to, scale, inverse, seen);
+  });
 }
 
-template void fourier(const FourierShape&, const float*, float*, float, bool);
-template void fourier(const FourierShape&, const double*, double*, double, bool);
+template bool fourier(const FourierShape&, const float*, float*, float, bool);
+template bool fourier(const FourierShape&, const double*, double*, double, bool);
 template void fourier_real(const FourierShape&, const float*, float*, float, bool);
 template void fourier_real(const FourierShape&, const double*, double*, double, bool);
 template void fourier_to_real(const FourierShape&, const float*, float*, float, bool);

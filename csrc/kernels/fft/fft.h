@@ -10,9 +10,10 @@ struct FourierShape {
   int64_t outer, n, inner;  // n >= 1 points of each signal
 };
 
-/// out[j] = scale * sum over k of in[k] exp(-+ 2 pi i j k / n), + for the inverse. in may be out.
+/// out[j] = scale * sum over k of in[k] exp(-+ 2 pi i j k / n), + for the inverse. in may
+/// be out where it is finite; gives whether some signal may not have been.
 template <class T>
-void fourier(const FourierShape& shape, const T* in, T* out, T scale, bool inverse);
+bool fourier(const FourierShape& shape, const T* in, T* out, T scale, bool inverse);
 
 /// The first n / 2 + 1 coefficients of n real points, conjugated for the inverse.
 template <class T>

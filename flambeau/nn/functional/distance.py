@@ -33,14 +33,4 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     return difference.norm(p, dim=max(x1.dim(), x2.dim()) - 1, keepdim=keepdim)
 
 
-def pdist(input, p=2.0):
-    """The p-norm distances of all pairs of rows i < j, in the order of the upper triangle."""
-    if input.dim() != 2:
-        raise RuntimeError(
-            f"pdist: input {tuple(input.shape)} must be a matrix, (points, features)."
-        )
-    if p < 0:
-        raise RuntimeError(f"pdist: p is {p}; it must be 0 or more.")
-    n = input.size(0)
-    first, second = flambeau.triu_indices(n, n, 1, device=input.device)
-    return (input[first] - input[second]).norm(p, dim=1)
+pdist = flambeau.pdist

@@ -109,7 +109,7 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False, *, generator=None
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False, *, generator=None):
     """alpha_dropout of whole channels."""
     _check_probability(p)
-    shape = _first_two(input) if training and p > 0.0 and input.numel() else input.shape
+    shape = _first_two(input) if training and 0.0 < p < 1.0 and input.numel() else input.shape
     return _alpha_drop(input, shape, p, training, inplace, generator)
 
 

@@ -354,7 +354,7 @@ def linalg_lstsq(A, B, rcond=None, *, driver=None):
         rank = (values > rtol * values[..., :1]).sum(-1)
     else:
         solution, rank = _least_squares(A, right, float(rtol), driver == "gels")
-        if driver == "gels":
+        if driver == "gels" and right.size(-1):
             # As LAPACK has it: zeros alone have zeros for a solution.
             failed = ((rank < min(m, n)) & (A != 0).any(-1).any(-1)).to(fl.int32)
             raise_where("linalg.lstsq", failed, "driver 'gels' needs a matrix of full rank")
