@@ -1,7 +1,9 @@
 """Warnings and errors show the program's line, wherever its files lie."""
 
+import ast
 import os
 import warnings
+from pathlib import Path
 
 import numpy
 import pytest
@@ -50,3 +52,37 @@ def test_errors_name_the_program(file):
 def test_a_neighbour_of_the_package_is_not_the_package():
     assert not is_ours(function_in(PLACES[1], "f = lambda: 1").__code__)
     assert is_ours(is_ours.__code__)
+
+
+WARNING_PROGRAMS = [
+    "torch.autograd.set_detect_anomaly, torch.autograd.detect_anomaly()",
+    "torch.nn.functional.softmax(torch.ones(3))",
+    "torch.nn.Sequential(torch.nn.Sequential(torch.nn.LogSoftmax()))(torch.ones(3))",
+    "torch.nn.functional.dropout2d(torch.ones(2, 3))",
+    "torch.nn.functional.mse_loss(torch.ones(2), torch.ones(1))",
+    "torch.nn.MSELoss()(torch.ones(2), torch.ones(1))",
+    "torch.nn.init.kaiming_uniform_(torch.empty(0))",
+    "torch.nn.LSTM(2, 3, 1, dropout=0.5)",
+    "torch.ones(3)[torch.ones(3, dtype=torch.uint8)]",
+    "torch.optim.lr_scheduler.StepLR(torch.optim.SGD([torch.ones(1)], 1), 1).step()",
+    "torch.tensor(torch.ones(3))",
+]
+
+
+@pytest.mark.parametrize("text", WARNING_PROGRAMS)
+def test_a_warning_names_the_program(text):
+    f = function_in("/home/me/program.py", f"def f():\n    return {text}")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        f()
+    assert {(w.filename, w.lineno) for w in told} == {("/home/me/program.py", 2)}
+
+
+def test_every_warning_looks_for_the_program():
+    guesses = [
+        f"{path}:{node.lineno}"
+        for path in sorted(Path(PACKAGE).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "warnings.warn"
+    ]
+    assert guesses == [], "write _core._warn(message, category)"

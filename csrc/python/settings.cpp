@@ -5,6 +5,7 @@
 #include "dispatch/bound.h"
 #include "dispatch/promotion.h"
 #include "python/bind.h"
+#include "runtime/program.h"
 #include "runtime/threads.h"
 
 namespace flambeau {
@@ -93,6 +94,10 @@ const NativeEntry entries[] = {
         function(bind<set_threads>("set_num_threads", "n -> None", "Sets the number of threads."))),
     fact(function(bind<[] { return int64_t{get_num_threads()}; }>("get_num_threads", " -> int",
                                                                   "The number of threads."))),
+    bind<[](const char* text, PyObject* category) {
+      warn(text, category == Py_None ? nullptr : category);
+    }>("_warn", "message, category=None",
+       "Warns at the program's line: the first frame outside of the package."),
     fact(function(
         bind<counters>("memory_stats", " -> dict", "Counters of the allocator, in bytes."))),
     fact(function(

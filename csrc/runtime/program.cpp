@@ -46,9 +46,10 @@ ProgramLine program_line() {
   return found;
 }
 
-void warn(const std::string& text) {
+void warn(const std::string& text, PyObject* category) {
+  if (!category) category = PyExc_UserWarning;
   ProgramLine at = program_line();
-  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), at.code ? at.depth + 1 : 1) < 0)
+  if (PyErr_WarnEx(category, text.c_str(), at.code ? at.depth + 1 : 1) < 0)
     throw PythonError();
 }
 

@@ -14,7 +14,8 @@ struct ProgramLine {
 };
 ProgramLine program_line();
 
-/// A UserWarning that shows the program's line, not one of ours. Throws where warnings are errors.
-void warn(const std::string& text);
+/// A warning, a UserWarning unless `category` says more, that shows the program's line, not one of
+/// ours. Throws where warnings are errors.
+void warn(const std::string& text, PyObject* category = nullptr);
 
 }  // namespace flambeau

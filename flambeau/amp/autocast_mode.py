@@ -3,7 +3,6 @@ computes in float32, stands where they are declared, and for GPUs in ops/cuda/pr
 """
 
 import functools
-import warnings
 
 import flambeau
 
@@ -45,15 +44,12 @@ class autocast:
         self.fast_dtype = get_autocast_dtype(device_type) if dtype is None else dtype
         self._cache_enabled = True if cache_enabled is None else cache_enabled
         if enabled and not is_autocast_available(self.device):
-            warnings.warn(
-                f"autocast: {self.device} is not available. Autocast is off.", stacklevel=2
-            )
+            _core._warn(f"autocast: {self.device} is not available. Autocast is off.")
             enabled = False
         elif enabled and self.fast_dtype not in _SUPPORTED:
-            warnings.warn(
+            _core._warn(
                 f"autocast: {self.fast_dtype} is no dtype to lower to; bfloat16 and float16 are. "
-                "Autocast is off.",
-                stacklevel=2,
+                "Autocast is off."
             )
             enabled = False
         self._enabled = enabled

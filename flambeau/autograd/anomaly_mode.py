@@ -1,7 +1,5 @@
 """Where in the program a failing backward began: anomaly detection."""
 
-import warnings
-
 from .. import _core
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
@@ -44,10 +42,9 @@ class detect_anomaly:
     """Anomaly detection for the length of a with statement; see `set_detect_anomaly`."""
 
     def __init__(self, check_nan=True):
-        warnings.warn(
+        _core._warn(
             "detect_anomaly: every operator now remembers the line that called it, which is slow. Use it to find "
-            "an error, not to train.",
-            stacklevel=2,
+            "an error, not to train."
         )
         self.check_nan = bool(check_nan)
 

@@ -5,7 +5,6 @@ of versions and the count of gradients are its work.
 """
 
 import functools
-import warnings
 
 from .. import _core
 from ..refusals import refused
@@ -29,11 +28,7 @@ def _save_for_forward(ctx, *tensors):
 
 def _saved_variables(ctx):
     """The same as saved_tensors; its name of before 2018."""
-    warnings.warn(
-        "ctx.saved_variables is deprecated: write ctx.saved_tensors.",
-        DeprecationWarning,
-        stacklevel=2,
-    )
+    _core._warn("ctx.saved_variables is deprecated: write ctx.saved_tensors.", DeprecationWarning)
     return ctx.saved_tensors
 
 

@@ -5,7 +5,6 @@ autograd's, the gradient of a real number L by z = a + b*i is dL/da + i*dL/db: t
 """
 
 import math
-import warnings
 
 from .. import _core
 from ..ops.core import operators as fl
@@ -216,10 +215,9 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mo
         )
     for i, x in enumerate(wanted):
         if x.dtype not in (fl.float64, fl.complex128):
-            warnings.warn(
+            _core._warn(
                 f"gradcheck: input {i} is not float64 or complex128, and differences in lower "
-                "precision rarely agree. Convert it with .double().",
-                stacklevel=4,
+                "precision rarely agree. Convert it with .double()."
             )
         if any(stride == 0 and size > 1 for stride, size in zip(x.stride(), x.shape)):
             raise RuntimeError(

@@ -2,9 +2,10 @@
 
 import itertools
 import sys
-import warnings
 import weakref
 from collections import OrderedDict
+
+from .. import _core
 
 __all__ = ["RemovableHandle", "new_table"]
 
@@ -81,6 +82,6 @@ def report_anomaly(name, metadata):
 
 def _warn(message):
     try:
-        warnings.warn(message, stacklevel=3)
+        _core._warn(message)
     except Warning as warning:  # must not take the place of the error that is on its way
         print(warning, file=sys.stderr)

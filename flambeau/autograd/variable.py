@@ -1,7 +1,5 @@
 """Variable, as programs from before 2018 write it: today every tensor is one."""
 
-import warnings
-
 from .. import _core
 from .grad_mode import no_grad
 
@@ -35,10 +33,7 @@ class Variable(metaclass=_VariableType):
 
     def __new__(cls, data=None, requires_grad=None, volatile=None):
         if volatile:
-            warnings.warn(
-                "Variable: volatile has no effect. Use `with no_grad():`.",
-                stacklevel=2,
-            )
+            _core._warn("Variable: volatile has no effect. Use `with no_grad():`.")
         if data is None:
             tensor = _core.empty(0)
         elif isinstance(data, _core.Tensor):

@@ -1,9 +1,8 @@
 """Distribution, the base of all: shapes, validation, what follows from the rest."""
 
-import warnings
-
 import flambeau
 
+from .. import _core
 from ..ops.core.arguments import every
 from . import constraints
 from .utils import lazy_property, tensors_for
@@ -93,10 +92,9 @@ class Distribution:
             return {}
 
     def _cannot_check(self, name):
-        warnings.warn(
+        _core._warn(
             f"{type(self).__name__} has no {name}: nothing is checked. Define it, or pass "
-            "validate_args=False.",
-            stacklevel=4,
+            "validate_args=False."
         )
 
     @property

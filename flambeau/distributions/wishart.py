@@ -1,10 +1,10 @@
 """The Wishart distribution."""
 
 import math
-import warnings
 
 import flambeau
 
+from .. import _core
 from ..ops.core.arguments import common_shape
 from . import constraints
 from .exp_family import ExponentialFamily
@@ -66,9 +66,8 @@ class Wishart(OfCovariance, ExponentialFamily):
             raise ValueError(f"Wishart: df is {df}; matrices of {p} rows take more than {p - 1}.")
         super().__init__(batch, matrix.shape[-2:], validate_args=validate_args)
         if bool(self.df.lt(p).any()):
-            warnings.warn(
-                f"Wishart: with df below {p} samples of {p} rows may round to singular matrices.",
-                stacklevel=2,
+            _core._warn(
+                f"Wishart: with df below {p} samples of {p} rows may round to singular matrices."
             )
 
     @property

@@ -4,7 +4,6 @@ init_reductions() teaches this to the pickler of Python's multiprocessing, so it
 too. What is sent moves into shared memory first; both sides see each other's writes from then on.
 """
 
-import warnings
 from multiprocessing.reduction import ForkingPickler
 
 import flambeau
@@ -99,10 +98,9 @@ def _warn_of_hooks(tensor):
     for hook in hooks.values():
         if not getattr(hook, "__torch_unserializable__", False):
             name = getattr(hook, "__name__", type(hook).__name__)
-            warnings.warn(
+            _core._warn(
                 f"multiprocessing: the backward hook {name} of a tensor is not sent with it. "
-                "utils.hooks.unserializable_hook(hook) says that this is meant.",
-                stacklevel=3,
+                "utils.hooks.unserializable_hook(hook) says that this is meant."
             )
 
 

@@ -1,9 +1,10 @@
 """Starting values for parameters. Every function fills its tensor in place and returns it."""
 
 import math
-import warnings
 
 import flambeau
+
+from .. import _core
 
 _UNIT_GAIN = {
     "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
@@ -90,10 +91,9 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
         True
     """
     if mean < a - 2 * std or mean > b + 2 * std:
-        warnings.warn(
+        _core._warn(
             f"trunc_normal_: mean {mean} lies more than 2 std outside of {a} to {b}, where few "
-            "normal numbers fall. Move the bounds.",
-            stacklevel=2,
+            "normal numbers fall. Move the bounds."
         )
     low, high = (math.erf((edge - mean) / (std * math.sqrt(2.0))) for edge in (a, b))
     with flambeau.no_grad():
@@ -235,7 +235,7 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
 def _is_empty(tensor):
     if 0 not in tensor.shape:
         return False
-    warnings.warn("init: the tensor is empty, so nothing is done.", stacklevel=3)
+    _core._warn("init: the tensor is empty, so nothing is done.")
     return True
 
 
@@ -298,11 +298,7 @@ def _deprecated(function):
     old = new[:-1]
 
     def renamed(*args, **kwargs):
-        warnings.warn(
-            f"nn.init.{old}: is an old name. Use nn.init.{new}.",
-            FutureWarning,
-            stacklevel=2,
-        )
+        _core._warn(f"nn.init.{old}: is an old name. Use nn.init.{new}.", FutureWarning)
         return function(*args, **kwargs)
 
     renamed.__name__ = renamed.__qualname__ = old

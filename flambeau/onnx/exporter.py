@@ -2,10 +2,10 @@
 
 import contextlib
 import threading
-import warnings
 
 import flambeau
 
+from .. import _core
 from ..export.capture import SpecializationError, capture
 from ..export.dims import dynamic_dims
 from ..export.recorder import name_of, short_name
@@ -47,9 +47,8 @@ def _offered_opset(version, dynamo):
         return opset
     if dynamo or opset < 7:
         raise ValueError(f"onnx.export: opset_version {opset} is older than {OLDEST_OPSET}.")
-    warnings.warn(
-        f"onnx.export: opset_version {opset} is older than {OLDEST_OPSET}; {OLDEST_OPSET} is written.",
-        stacklevel=3,
+    _core._warn(
+        f"onnx.export: opset_version {opset} is older than {OLDEST_OPSET}; {OLDEST_OPSET} is written."
     )
     return OLDEST_OPSET
 
@@ -227,10 +226,9 @@ def _mode(model, training):
 
 
 def _warn_of_read(name, source):
-    warnings.warn(
+    _core._warn(
         f"onnx.export: {name} at {source} reads a number from a tensor; the model will always use this example's.",
         flambeau.jit.TracerWarning,
-        stacklevel=2,
     )
 
 
@@ -271,10 +269,7 @@ def _dynamic(program, args, kwargs, names, dynamic_axes, dynamic_shapes, output_
             known = {d % rank: str(n) for d, n in known.items()}
             dynamic[place] = {d: (1, None) for d in known}
         elif name not in (output_names or ()):
-            warnings.warn(
-                f"onnx.export: dynamic_axes names {name!r}, which is no input or output.",
-                stacklevel=3,
-            )
+            _core._warn(f"onnx.export: dynamic_axes names {name!r}, which is no input or output.")
         axis_names[name] = {d: str(n) for d, n in known.items()}
     return dynamic, axis_names
 

@@ -1,7 +1,5 @@
 """Choices between values, element by element: where, masked_fill, heaviside."""
 
-import warnings
-
 from .. import _core
 from ..kernels import language as k
 from .core.declare import METHODS, composite, make_pointwise, pointwise, register
@@ -74,10 +72,9 @@ def _check_mask(input, mask, value, name):
 
 
 def _warn_of_repeats(input):
-    warnings.warn(
+    _core._warn(
         f"masked_fill_ on expanded tensors writes some elements of {tuple(input.shape)} many times, "
-        "for they share memory. clone() it first.",
-        stacklevel=3,
+        "for they share memory. clone() it first."
     )
 
 

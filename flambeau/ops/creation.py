@@ -3,7 +3,6 @@
 import builtins
 import math
 import numbers
-import warnings
 
 from .. import _core
 from ..kernels import language as k
@@ -218,11 +217,7 @@ def range(
 ):
     """The numbers from start to end inclusive (deprecated in PyTorch too: use arange)."""
     check_options("range", layout, device, dtype=dtype)
-    warnings.warn(
-        "range: includes its end, unlike Python's range, and is deprecated. Use arange.",
-        UserWarning,
-        stacklevel=2,
-    )
+    _core._warn("range: includes its end, unlike Python's range, and is deprecated. Use arange.")
     first, last, by = (_number(v, "range", "bound") for v in (start, end, step))
     if by == 0:
         raise RuntimeError("range: step must be nonzero.")

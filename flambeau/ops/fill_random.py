@@ -1,7 +1,6 @@
 """Random numbers in place: uniform_, normal_, random_ and their kin. The counters are in philox.py."""
 
 import math
-import warnings
 
 from .. import _core
 from ..types import finfo, iinfo
@@ -179,11 +178,9 @@ def _check_integers(dtype, from_, to, exact):
                 f"random_: {name} is {value}, outside of {least} to {largest}, the range of {dtype}."
             )
         if dtype.is_floating_point and not exact[0] <= value <= exact[1]:
-            warnings.warn(
+            _core._warn(
                 f"random_: {name} is {value}, outside of the integers that {dtype} holds exactly, "
-                f"{exact[0]} to {exact[1]}; results are rounded.",
-                UserWarning,
-                stacklevel=4,
+                f"{exact[0]} to {exact[1]}; results are rounded."
             )
 
 

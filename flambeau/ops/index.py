@@ -4,8 +4,6 @@ Each names the cells it reads by int64 tensors; its gradient is added into the s
 order of the result, so a gradient is the same bits on every run.
 """
 
-import warnings
-
 from .. import _core
 from .._core import indexing
 from .core import operators as fl
@@ -252,15 +250,13 @@ def is_whole_mask(indices, shape):
     return len(indices) == 1 and indices[0].dtype is fl.bool and indices[0].shape == shape
 
 
-def warn_of_bytes(indices, stacklevel):
+def warn_of_bytes(indices):
     """A warning for each uint8 mask, at the line of the program that used it."""
     for index in indices:
         if index is not None and index.dtype is fl.uint8:
-            warnings.warn(
+            _core._warn(
                 "index: a uint8 tensor counts as a mask here, and as numbers elsewhere; "
-                "say which: mask.bool() or index.long().",
-                UserWarning,
-                stacklevel=stacklevel,
+                "say which: mask.bool() or index.long()."
             )
 
 
@@ -376,7 +372,7 @@ def index_get(input, index):
         return view.alias() if view is input and hasattr(view, "alias") else view
     if is_whole_mask(rest, view.shape):
         return fl.masked_select(view, rest[0])
-    warn_of_bytes(rest, stacklevel=3)
+    warn_of_bytes(rest)
     return index_cells(view, rest)
 
 

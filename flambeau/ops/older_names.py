@@ -1,7 +1,5 @@
 """Names of PyTorch's that are another operator, or that only ask."""
 
-import warnings
-
 from .. import _core
 from .core import operators as fl
 from .core.declare import METHODS, composite, only_method, register
@@ -99,7 +97,7 @@ def _(self, tensor):
 
 def _volatile(self):
     """False, with a warning: the flag of before PyTorch 0.4."""
-    warnings.warn("volatile: was removed, and is False. Use torch.no_grad().", stacklevel=2)
+    _core._warn("volatile: was removed, and is False. Use torch.no_grad().")
     return False
 
 

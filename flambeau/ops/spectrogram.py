@@ -1,7 +1,6 @@
 """Short-time Fourier transforms: the spectrum of a signal as it changes with time."""
 
-import warnings
-
+from .. import _core
 from .core import operators as fl
 from .core.arguments import every
 from .core.attach import of_constant_slope
@@ -196,10 +195,9 @@ def istft(
         )
     signal = signal / weight
     if end > full:
-        warnings.warn(
+        _core._warn(
             "istft: the frames give fewer samples than length asks for; zeros fill the rest. "
-            "center and hop_length may differ from stft's.",
-            stacklevel=3,
+            "center and hop_length may differ from stft's."
         )
         signal = fl.constant_pad_nd(signal, (0, end - full))
     return signal if batch else signal.squeeze(0)

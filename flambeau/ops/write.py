@@ -197,7 +197,7 @@ def _index_list(operator, indices):
             f"{operator}: indices must be a tuple of Tensors, not {type(indices).__name__}."
         )
     try:
-        warn_of_bytes(indices, stacklevel=4)
+        warn_of_bytes(indices)
     except AttributeError:  # an item without a dtype
         place = next(k for k, i in enumerate(indices) if not isinstance(i, fl.Tensor | None))
         raise TypeError(
@@ -265,7 +265,7 @@ def index_set(input, index, value):
     ):
         view.masked_fill_(rest[0], value)
         return
-    warn_of_bytes(rest, stacklevel=3)
+    warn_of_bytes(rest)
     if recording(view, value):
         view.copy_(_index_put(view, rest, value, False))
     else:

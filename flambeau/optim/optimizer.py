@@ -2,7 +2,6 @@
 
 import functools
 import math
-import warnings
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 from copy import deepcopy
@@ -10,6 +9,7 @@ from itertools import chain
 
 import flambeau
 
+from .. import _core
 from ..nn.modules.hooks import add
 
 ParamsT = _params_t = Iterable  # in annotations: of tensors, dicts or (name, tensor) pairs
@@ -254,10 +254,9 @@ class Optimizer:
                 )
             param_group.setdefault(name, default)
         if len(params) != len({id(parameter) for parameter in params}):
-            warnings.warn(
+            _core._warn(
                 f"{type(self).__name__}: a group holds a parameter twice, which is then stepped "
-                "twice.",
-                stacklevel=3,
+                "twice."
             )
         known = {id(parameter) for group in self.param_groups for parameter in group["params"]}
         if any(id(parameter) in known for parameter in params):

@@ -7,12 +7,12 @@ import os
 import pickle
 import struct
 import sys
-import warnings
 import zipfile
 import zlib
 
 import flambeau
 
+from .. import _core
 from ..storage import UntypedStorage
 from . import older
 from .settings import settings, unsaid_byteorder
@@ -48,11 +48,10 @@ def load(
             "rules of its own."
         )
     if not weights_only:
-        warnings.warn(
+        _core._warn(
             "load: weights_only=False runs whatever program the file holds, with all rights of this one. Do it "
             "only with files from where you would take a program too; weights_only=True reads tensors and plain "
-            "data, and classes that add_safe_globals allows.",
-            stacklevel=2,
+            "data, and classes that add_safe_globals allows."
         )
     unpickler = SafeUnpickler if weights_only else full_unpickler(pickle_module or pickle)
     if hasattr(f, "read"):

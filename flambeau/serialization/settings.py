@@ -7,6 +7,8 @@ import os
 import sys
 import typing
 
+from .. import _core
+
 DEFAULT_PROTOCOL = 2  # of pickles, where save() is told no other
 FILE_LIKE = str | os.PathLike | typing.IO
 MAP_LOCATION = typing.Callable | str | dict | None  # for annotations, device objects besides
@@ -189,9 +191,8 @@ def check_module_version_greater_or_equal(module, req_version_tuple, error_if_ma
         text = f"{module.__name__}: the version {module.__version__!r} can't be compared with {req_version_tuple}"
         if error_if_malformed:
             raise RuntimeError(text + ".") from error
-        import warnings
 
-        warnings.warn(text + ", and is taken for a later one.", stacklevel=2)
+        _core._warn(text + ", and is taken for a later one.")
         return True
 
 

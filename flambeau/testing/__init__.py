@@ -1,8 +1,8 @@
 """What tests of programs need: torch.testing."""
 
-import warnings
-
 import flambeau
+
+from .. import _core
 
 __all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
@@ -54,10 +54,9 @@ def assert_allclose(actual, expected, rtol=None, atol=None, equal_nan=True, msg=
     Args:
         rtol, atol (float): both or none; else by dtype, float32 (1e-4, 1e-5), float64 (1e-5, 1e-8), float16 (1e-3, 1e-3).
     """
-    warnings.warn(
+    _core._warn(
         "assert_allclose: its tolerances are wide and it ignores dtypes. Use assert_close.",
         FutureWarning,
-        stacklevel=2,
     )
     if not isinstance(actual, flambeau.Tensor):
         actual = flambeau.tensor(actual)

@@ -8,11 +8,11 @@ Source: Chen et al., 2016, arXiv:1604.06174.
 
 import contextlib
 import threading
-import warnings
 import weakref
 
 import flambeau
 
+from .. import _core
 from ..autograd import Function
 from ..autograd.graph import saved_tensors_hooks
 from .checkpoint_names import (
@@ -137,9 +137,8 @@ def checkpoint(
     """
     preserve = kwargs.pop("preserve_rng_state", True)
     if use_reentrant is None:
-        warnings.warn(
-            "checkpoint: say use_reentrant=False (recommended) or True; the default will be False.",
-            stacklevel=2,
+        _core._warn(
+            "checkpoint: say use_reentrant=False (recommended) or True; the default will be False."
         )
         use_reentrant = True
     if use_reentrant:
@@ -272,10 +271,9 @@ class CheckpointFunction(Function):
         ctx.tensor_places = [i for i, arg in enumerate(args) if isinstance(arg, flambeau.Tensor)]
         ctx.save_for_backward(*[args[i] for i in ctx.tensor_places])
         if not any(args[i].requires_grad for i in ctx.tensor_places):
-            warnings.warn(
+            _core._warn(
                 "checkpoint: no input requires grad, so with use_reentrant=True none of the "
-                "function's parameters gets a gradient. Pass use_reentrant=False.",
-                stacklevel=3,
+                "function's parameters gets a gradient. Pass use_reentrant=False."
             )
         with flambeau.no_grad():
             return run_function(*args)
@@ -320,10 +318,9 @@ def checkpoint_sequential(functions, segments, input, use_reentrant=None, **kwar
         use_reentrant, preserve_rng_state: of `checkpoint`.
     """
     if use_reentrant is None:
-        warnings.warn(
+        _core._warn(
             "checkpoint_sequential: say use_reentrant=False (recommended) or True; the default "
-            "will be False.",
-            stacklevel=2,
+            "will be False."
         )
         use_reentrant = True
     preserve = kwargs.pop("preserve_rng_state", True)

@@ -1,10 +1,10 @@
 """What torch.utils.checkpoint has beside checkpointing itself."""
 
 import enum
-import warnings
 
 import flambeau
 
+from .. import _core
 from ..refusals import refused
 
 SAC_IGNORED_OPS = (
@@ -76,10 +76,9 @@ class GraphExecGroup:
 def check_backward_validity(inputs):
     """Warns unless some tensor requires grad, without which the reentrant form gives no gradients."""
     if not any(isinstance(one, flambeau.Tensor) and one.requires_grad for one in inputs):
-        warnings.warn(
+        _core._warn(
             "checkpoint: no input requires grad, so with use_reentrant=True none of the function's parameters gets a "
-            "gradient. Pass use_reentrant=False.",
-            stacklevel=2,
+            "gradient. Pass use_reentrant=False."
         )
 
 

@@ -1,9 +1,8 @@
 """Pictures of tensors: grids, files, and what models have found drawn into images. Drawing needs Pillow."""
 
 import math
-import warnings
 
-from .. import Tensor, atan2, cat, full, int64, is_tensor, stack, tensor, uint8, where
+from .. import Tensor, _core, atan2, cat, full, int64, is_tensor, stack, tensor, uint8, where
 
 __all__ = [
     "draw_bounding_boxes", "draw_keypoints", "draw_segmentation_masks", "flow_to_image", "make_grid", "save_image",
@@ -157,10 +156,10 @@ def draw_bounding_boxes(
     _check_image(name, image, (1, 3))
     n = boxes.shape[0]
     if n == 0:
-        warnings.warn(f"{name}: there are no boxes, so the image stays as it is.", stacklevel=2)
+        _core._warn(f"{name}: there are no boxes, so the image stays as it is.")
         return image
     if font is None and font_size is not None:
-        warnings.warn(f"{name}: font_size needs a font, so it is ignored.", stacklevel=2)
+        _core._warn(f"{name}: font_size needs a font, so it is ignored.")
     if boxes.shape[-1] == 4 and bool(
         ((boxes[:, 0] > boxes[:, 2]) | (boxes[:, 1] > boxes[:, 3])).any()
     ):
@@ -236,7 +235,7 @@ def draw_segmentation_masks(image, masks, alpha=0.8, colors=None):
             f"{name}: masks are {tuple(masks.shape[-2:])} and the image {tuple(image.shape[-2:])}; they must be alike."
         )
     if len(masks) == 0:
-        warnings.warn(f"{name}: there are no masks, so the image stays as it is.", stacklevel=2)
+        _core._warn(f"{name}: there are no masks, so the image stays as it is.")
         return image
     drawn = image.clone()
     for mask, color in zip(masks, _colors(name, colors, len(masks))):

@@ -147,3 +147,56 @@ def test_a_large_sample_overflows_nowhere(n, count):
     spectrum = torch.fft.rfft(x)
     assert torch.isfinite(spectrum).all()
     assert torch.allclose(spectrum.abs(), torch.full_like(spectrum.abs(), 3e38))
+
+
+def by_definition(signal, sign):
+    """(real, imaginary) sums of the products of complex points, those with a part of 0 left out."""
+    n = len(signal)
+    quarter = 4 * (np.outer(np.arange(n), np.arange(n)) % n) / n
+    cosine, sine = np.cos(quarter * np.pi / 2), sign * np.sin(quarter * np.pi / 2)
+    cosine[quarter % 2 == 1] = 0
+    sine[quarter % 2 == 0] = 0
+
+    def times(parts, factors):
+        return np.where(factors == 0, 0, parts * np.where(factors == 0, 1, factors)).sum(1)
+
+    re, im = signal.real, signal.imag
+    return times(re, cosine) + times(-im, sine), times(re, sine) + times(im, cosine)
+
+
+@pytest.mark.parametrize("n", [*range(1, 14), 16, 31, 37, 64, 100])
+def test_infinities_go_by_the_definition(n):
+    rng = np.random.default_rng(n)
+    same = np.testing.assert_allclose
+
+    def equal(ours, *parts):
+        ours = [ours.real, ours.imag] if np.iscomplexobj(ours) else [ours]
+        for one, other in zip(ours, parts):
+            same(one, other[: len(one)], rtol=1e-4, atol=1e-4)
+
+    with np.errstate(invalid="ignore"):
+        for odd in (float("inf"), -float("inf"), float("nan")):
+            for count in (1, 2):
+                points = rng.standard_normal((3, n)) + 1j * rng.standard_normal((3, n))
+                points[1, rng.integers(0, n, count)] = complex(odd, 1)
+                points[2, rng.integers(0, n, count)] = complex(2, odd)
+                ours = torch.tensor(points.astype(np.complex64))
+                forward, inverse = (
+                    torch.fft.fft(ours).numpy(),
+                    torch.fft.ifft(ours, norm="forward").numpy(),
+                )
+                real = torch.fft.rfft(ours.real).numpy()
+                half = torch.fft.irfft(ours[:, : n // 2 + 1], n, norm="forward").numpy()
+                for i, signal in enumerate(points):
+                    equal(forward[i], *by_definition(signal, -1))
+                    equal(inverse[i], *by_definition(signal, 1))
+                    equal(real[i], *by_definition(signal.real.astype(complex), -1))
+                    whole = signal.copy()
+                    whole.imag[[0, n // 2] if n % 2 == 0 else [0]] = 0
+                    mirrored = np.arange(n // 2 + 1, n)
+                    whole[mirrored] = whole[n - mirrored].conj()
+                    equal(half[i], by_definition(whole, 1)[0])
+
+
+def test_a_signal_of_many_infinities_does_not_take_long():
+    assert torch.fft.fft(torch.full((200_000,), float("nan"))).isnan().any()

@@ -1,7 +1,5 @@
 """The older names of torch.amp for CUDA. Without a device they warn and change nothing, as PyTorch's."""
 
-import warnings
-
 from ... import _core, amp, cuda
 from ...amp import custom_bwd, custom_fwd
 
@@ -27,7 +25,7 @@ class GradScaler(amp.GradScaler):
         enabled=True,
     ):
         if enabled and not cuda.is_available():
-            warnings.warn("GradScaler: there is no CUDA device, so it is off.", stacklevel=2)
+            _core._warn("GradScaler: there is no CUDA device, so it is off.")
             enabled = False
         super().__init__(
             "cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled

@@ -5,10 +5,10 @@ operations with zeros, by the hooks of what it works with, until that count is 0
 """
 
 import abc
-import warnings
 
 import flambeau
 
+from ... import _core
 from ..groups import get_rank
 
 __all__ = ["Join", "JoinHook", "Joinable"]
@@ -95,10 +95,9 @@ class Join:
                 )
             steps += 1
             if steps == _LATE_STEPS:
-                warnings.warn(
+                _core._warn(
                     f"Join: rank {get_rank(self._group)} ended {steps} steps before others. Give the processes batches "
-                    "more evenly.",
-                    stacklevel=3,
+                    "more evenly."
                 )
             for hook in self._hooks:
                 hook.main_hook()

@@ -2,7 +2,8 @@
 
 import contextlib
 import enum
-import warnings
+
+from ... import _core
 
 __all__ = [
     "SDPBackend", "WARN_FOR_UNFUSED_KERNELS", "activate_flash_attention_impl", "current_flash_attention_impl",
@@ -74,9 +75,7 @@ def restore_flash_attention_impl(_raise_warn=True):
     """Takes the activated implementation back, so that flambeau's own computes; a warning where none is."""
     if not _active:
         if _raise_warn:
-            warnings.warn(
-                "restore_flash_attention_impl: no implementation is activated.", stacklevel=2
-            )
+            _core._warn("restore_flash_attention_impl: no implementation is activated.")
         return
     _, handle = _active.pop()
     if handle is not None:

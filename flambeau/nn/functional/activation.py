@@ -3,10 +3,9 @@
 With `inplace` the result is written into the input, which must not be a leaf that learns.
 """
 
-import warnings
-
 import flambeau
 
+from ... import _core
 from ...ops import activation as operators
 from ...ops import fill_random
 from ...ops.core.attach import of_constant_slope
@@ -195,29 +194,29 @@ def glu(input, dim=-1):
     return first * second.sigmoid()
 
 
-def _default_dim(name, ndim, stacklevel):
-    warnings.warn(_SOFTMAX_ADVICE.format(name=name), stacklevel=stacklevel + 1)
+def _default_dim(name, ndim):
+    _core._warn(_SOFTMAX_ADVICE.format(name=name))
     return 0 if ndim in (0, 1, 3) else 1
 
 
 def softmax(input, dim=None, _stacklevel=3, dtype=None):
     """exp(input) / sum(exp(input)) along `dim`, without overflow; computed as `dtype` if given."""
     if dim is None:
-        dim = _default_dim("softmax", input.dim(), _stacklevel)
+        dim = _default_dim("softmax", input.dim())
     return input.softmax(dim) if dtype is None else input.softmax(dim, dtype=dtype)
 
 
 def softmin(input, dim=None, _stacklevel=3, dtype=None):
     """softmax(-input)."""
     if dim is None:
-        dim = _default_dim("softmin", input.dim(), _stacklevel)
+        dim = _default_dim("softmin", input.dim())
     return (-input).softmax(dim) if dtype is None else (-input).softmax(dim, dtype=dtype)
 
 
 def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
     """log(softmax(input)) in one go, exact where the softmax itself would round to 0."""
     if dim is None:
-        dim = _default_dim("log_softmax", input.dim(), _stacklevel)
+        dim = _default_dim("log_softmax", input.dim())
     return input.log_softmax(dim) if dtype is None else input.log_softmax(dim, dtype=dtype)
 
 
@@ -228,7 +227,7 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     Source: Jang et al., 2016, arXiv:1611.01144; Maddison et al., 2016, arXiv:1611.00712.
     """
     if eps != 1e-10:
-        warnings.warn("gumbel_softmax: eps has no effect any more. Leave it away.", stacklevel=2)
+        _core._warn("gumbel_softmax: eps has no effect any more. Leave it away.")
     gumbels = -flambeau.empty_like(logits).exponential_().log()
     soft = ((logits + gumbels) / tau).softmax(dim)
     if not hard:

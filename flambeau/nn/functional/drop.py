@@ -4,10 +4,9 @@ Source: Srivastava et al., JMLR 15 (2014) 1929; alpha dropout: Klambauer et al.,
 Every function takes `generator=` as well.
 """
 
-import warnings
-
 import flambeau
 
+from ... import _core
 from ...ops import fill_random, random
 
 
@@ -58,16 +57,14 @@ def dropout2d(input, p=0.5, training=True, inplace=False, *, generator=None):
     """dropout of whole channels of (N, C, H, W) or (C, H, W)."""
     _check_probability(p)
     if input.dim() not in (3, 4):
-        warnings.warn(
+        _core._warn(
             f"dropout2d: input {tuple(input.shape)} should have 4 dims, (N, C, H, W); what its "
-            "channels are is a guess. Use dropout for single elements.",
-            stacklevel=2,
+            "channels are is a guess. Use dropout for single elements."
         )
     if input.dim() == 3:
-        warnings.warn(
+        _core._warn(
             f"dropout2d: input {tuple(input.shape)} of 3 dims is taken as (N, C, L). Use dropout1d "
-            "for that, or unsqueeze(0) a (C, H, W).",
-            stacklevel=2,
+            "for that, or unsqueeze(0) a (C, H, W)."
         )
     return _drop_channels(input, p, training, inplace, generator)
 
@@ -76,10 +73,9 @@ def dropout3d(input, p=0.5, training=True, inplace=False, *, generator=None):
     """dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
     _check_probability(p)
     if input.dim() not in (4, 5):
-        warnings.warn(
+        _core._warn(
             f"dropout3d: input {tuple(input.shape)} should have 5 dims, (N, C, D, H, W); what its "
-            "channels are is a guess. Use dropout for single elements.",
-            stacklevel=2,
+            "channels are is a guess. Use dropout for single elements."
         )
     if input.dim() == 4:
         return _drop(input, _channel_mask_shape(input, 3), p, training, inplace, generator)

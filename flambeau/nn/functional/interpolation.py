@@ -1,10 +1,10 @@
 """Resizing: each output sample is a weighted sum of few input samples along each dimension."""
 
 import math
-import warnings
 
 import flambeau
 
+from ... import _core
 from ..._core import _keep_format
 from ...ops.core.attach import attached
 from ...ops.resample import resampled
@@ -157,26 +157,19 @@ def _nearest(input, dim, out, scale, mode):
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
     """The old name of interpolate."""
-    warnings.warn(
-        "upsample: is an old name. Use interpolate.",
-        stacklevel=2,
-    )
+    _core._warn("upsample: is an old name. Use interpolate.")
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def upsample_nearest(input, size=None, scale_factor=None):
     """interpolate with mode="nearest"."""
-    warnings.warn(
-        "upsample_nearest: is an old name. Use interpolate(mode='nearest').",
-        stacklevel=2,
-    )
+    _core._warn("upsample_nearest: is an old name. Use interpolate(mode='nearest').")
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
 def upsample_bilinear(input, size=None, scale_factor=None):
     """interpolate with mode="bilinear" and align_corners=True."""
-    warnings.warn(
-        "upsample_bilinear: is an old name. Use interpolate(mode='bilinear', align_corners=True).",
-        stacklevel=2,
+    _core._warn(
+        "upsample_bilinear: is an old name. Use interpolate(mode='bilinear', align_corners=True)."
     )
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)

@@ -1,9 +1,8 @@
 """Rows of a table by index: embedding, bags of embeddings, one-hot vectors."""
 
-import warnings
-
 import flambeau
 
+from ... import _core
 from ...ops.core.arguments import some
 from ...ops.index import bag_sums, embedding_way
 
@@ -101,7 +100,7 @@ def embedding_bag(
     ):
         return bag_sums(weight, input, offsets, mode == "mean")
     if weight.dtype in (flambeau.int64, flambeau.int32) and input.is_floating_point():
-        warnings.warn("embedding_bag: the indices come first, then weight.", stacklevel=3)
+        _core._warn("embedding_bag: the indices come first, then weight.")
         input, weight = weight, input
     _check_bag_arguments(input, offsets, mode, scale_grad_by_freq, sparse, per_sample_weights)
     if max_norm is not None:  # every row that input names, those of padding_idx and of no bag too

@@ -1,10 +1,10 @@
 """Losses of regression: a target value for each element of the input."""
 
 import math
-import warnings
 
 import flambeau
 
+from ... import _core
 from ...ops import losses
 from ...ops.core.arguments import check_broadcast, common_shape, some
 from ...ops.core.autocast import full_precision
@@ -164,10 +164,9 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
     elif reduction == "mean":
-        warnings.warn(
+        _core._warn(
             "kl_div: reduction='mean' divides by all elements, which is not the divergence. Use "
-            "reduction='batchmean'.",
-            stacklevel=2,
+            "reduction='batchmean'."
         )
     for name, given in (("input", input), ("target", target)):
         if not given.is_floating_point():

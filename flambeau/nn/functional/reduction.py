@@ -1,7 +1,6 @@
 """How a loss of many elements becomes one number."""
 
-import warnings
-
+from ... import _core
 from ...ops.core.arguments import check_broadcast
 
 
@@ -21,10 +20,7 @@ def reduction_of(size_average, reduce, reduction):
         meant = "mean"
     else:
         meant = "sum"
-    warnings.warn(
-        f"size_average and reduce are old names. Write reduction={meant!r}.",
-        stacklevel=4,
-    )
+    _core._warn(f"size_average and reduce are old names. Write reduction={meant!r}.")
     return meant
 
 
@@ -63,8 +59,7 @@ def warn_unless_same_size(operator, input, target):
     """Regression losses broadcast, which is rarely meant; shapes that do not broadcast are an error."""
     if target.size() != input.size():
         check_broadcast(operator, input, target)
-        warnings.warn(
+        _core._warn(
             f"{operator}: target {tuple(target.shape)} and input {tuple(input.shape)} differ and "
-            "are broadcast, which is rarely meant. unsqueeze or squeeze one of them.",
-            stacklevel=4,
+            "are broadcast, which is rarely meant. unsqueeze or squeeze one of them."
         )

@@ -475,7 +475,7 @@ class Softmax(_AlongDim):
     """
 
     def forward(self, input):
-        return F.softmax(input, self.dim, _stacklevel=5)
+        return F.softmax(input, self.dim)
 
 
 class Softmin(_AlongDim):
@@ -487,7 +487,7 @@ class Softmin(_AlongDim):
     """
 
     def forward(self, input):
-        return F.softmin(input, self.dim, _stacklevel=5)
+        return F.softmin(input, self.dim)
 
 
 class LogSoftmax(_AlongDim):
@@ -499,7 +499,7 @@ class LogSoftmax(_AlongDim):
     """
 
     def forward(self, input):
-        return F.log_softmax(input, self.dim, _stacklevel=5)
+        return F.log_softmax(input, self.dim)
 
 
 class Softmax2d(Module):
@@ -516,7 +516,7 @@ class Softmax2d(Module):
                 f"Softmax2d: input {tuple(input.shape)} must have 4 dims, (N, C, H, W), or 3 "
                 "without a batch."
             )
-        return F.softmax(input, -3, _stacklevel=5)
+        return F.softmax(input, -3)
 
 
 __getattr__ = elsewhere(attention="MultiheadAttention")

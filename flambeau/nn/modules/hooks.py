@@ -4,12 +4,12 @@ A module without hooks has none of this: its `_module_hooks` is the class attrib
 `Module.__call__` goes straight to `forward`. The first hook makes a HookTable.
 """
 
-import warnings
 import weakref
 from collections import OrderedDict
 
 import flambeau
 
+from ... import _core
 from ...autograd.hooks import RemovableHandle
 
 
@@ -110,10 +110,9 @@ def call_with_hooks(module, args, kwargs):
                 try:
                     _call_forward_hook(module, table, key, args, kwargs, None)
                 except Exception as error:
-                    warnings.warn(
+                    _core._warn(
                         f"Module: a forward hook with always_call=True raised {error!r} after "
-                        "forward had failed; forward's error goes on.",
-                        stacklevel=3,
+                        "forward had failed; forward's error goes on."
                     )
         raise
 
@@ -187,10 +186,9 @@ class _Boundary:
 
     def leave(self, result):
         if not isinstance(result, (flambeau.Tensor, tuple)):
-            warnings.warn(
+            _core._warn(
                 f"{type(self.module).__name__}: backward hooks will not be called. The output of the module "
-                f"should be a Tensor or a tuple of Tensors, and is a {type(result).__name__}.",
-                stacklevel=4,
+                f"should be a Tensor or a tuple of Tensors, and is a {type(result).__name__}."
             )
         single = not isinstance(result, tuple)
         results = (result,) if single else result
@@ -314,11 +312,10 @@ def _warn_unless_simple(args, result, node):
         fed_by = {entry[0] for entry in node.next_functions}
         several = "are not" if not inputs <= fed_by else None
     if several is not None:
-        warnings.warn(
+        _core._warn(
             "Module: a non-full backward hook sees the gradients of one operator only, and this "
             "module has several. Use register_full_backward_hook.",
             FutureWarning,
-            stacklevel=4,
         )
 
 

@@ -1,7 +1,6 @@
 """Instance normalization."""
 
-import warnings
-
+from ... import _core
 from .. import functional as F
 from .batchnorm import _NormBase
 from .homes import elsewhere
@@ -51,11 +50,10 @@ class _InstanceNorm(_NormBase):
                     f"{type(self).__name__}: input {tuple(input.shape)} has {input.size(channels)} "
                     f"channels in dim {channels}; num_features is {self.num_features}."
                 )
-            warnings.warn(
+            _core._warn(
                 f"{type(self).__name__}: input has {input.size(channels)} channels in dim "
                 f"{channels} and num_features is {self.num_features}, which is not used because "
-                "affine=False.",
-                stacklevel=2,
+                "affine=False."
             )
         if input.dim() == without_batch:
             return self._normalize(input.unsqueeze(0)).squeeze(0)

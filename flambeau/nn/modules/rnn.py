@@ -2,10 +2,10 @@
 
 import math
 import numbers
-import warnings
 
 import flambeau
 
+from ... import _core
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -267,10 +267,9 @@ def _check(mode, input_size, hidden_size, num_layers, bias, batch_first, dropout
     ):
         raise ValueError(f"{who}: dropout is {dropout!r}; a probability is a number from 0 to 1.")
     if dropout > 0 and num_layers == 1:
-        warnings.warn(
+        _core._warn(
             f"{who}: dropout={dropout} acts between layers, and there is only "
-            f"num_layers={num_layers}. Use more layers, or nn.Dropout behind it.",
-            stacklevel=5,
+            f"num_layers={num_layers}. Use more layers, or nn.Dropout behind it."
         )
     kinds = {"input_size": int, "hidden_size": int, "bias": bool, "batch_first": bool}
     values = {

@@ -1,8 +1,8 @@
 """Sequential, a chain of modules."""
 
-import warnings
 from collections import OrderedDict
 
+from ... import _core
 from .containers import position, renumber
 from .homes import settle
 from .module import Module
@@ -13,7 +13,7 @@ class Container(Module):
 
     def __init__(self, **kwargs):
         super().__init__()
-        warnings.warn("Container: derive from Module, and assign the modules.", stacklevel=2)
+        _core._warn("Container: derive from Module, and assign the modules.")
         for name, module in kwargs.items():
             self.add_module(name, module)
 

@@ -1,11 +1,11 @@
 """state_dict and load_state_dict: a module's tensors by name, out and in."""
 
-import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 
 import flambeau
 
+from ... import _core
 from ..parameter import Parameter, is_lazy
 from . import hooks
 
@@ -48,11 +48,10 @@ class State:
         The tensors share memory with the module's; they are detached unless `keep_vars`.
         """
         if args:
-            warnings.warn(
+            _core._warn(
                 "state_dict: destination, prefix and keep_vars go by name, "
                 "state_dict(destination=..., prefix=..., keep_vars=...).",
                 FutureWarning,
-                stacklevel=2,
             )
             destination, prefix, keep_vars = (*args, *(destination, prefix, keep_vars)[len(args) :])
         if destination is None:

@@ -1,9 +1,10 @@
 """Limiting gradients."""
 
 import math
-import warnings
 
 import flambeau
+
+from ... import _core
 
 __all__ = [
     "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_",
@@ -75,11 +76,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
 
 def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
     """The old name of clip_grad_norm_."""
-    warnings.warn(
-        "clip_grad_norm: is an old name. Use clip_grad_norm_.",
-        FutureWarning,
-        stacklevel=2,
-    )
+    _core._warn("clip_grad_norm: is an old name. Use clip_grad_norm_.", FutureWarning)
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import warnings
 
 from ... import _core
 from .levels import sizes
@@ -14,10 +13,8 @@ _warned = set()
 def _warn(name):
     if name not in _warned:
         _warned.add(name)
-        warnings.warn(
-            f"vmap: {name} has no batching rule and is called slice by slice, which is slow. Results are right.",
-            UserWarning,
-            stacklevel=3,
+        _core._warn(
+            f"vmap: {name} has no batching rule and is called slice by slice, which is slow. Results are right."
         )
 
 

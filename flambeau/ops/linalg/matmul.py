@@ -1,7 +1,6 @@
 """Products of vectors and matrices, over the core's mm, bmm, matmul and addmm."""
 
 import itertools
-import warnings
 
 from ... import _core
 from ...types import listed
@@ -174,10 +173,9 @@ def _in_order(name, args):
     if len(tensors) != 3 or not 1 <= len(numbers) <= 2:
         raise TypeError(f"{name}: takes 3 Tensors, then beta= and alpha=; {len(args)} were given.")
     # The first words are what programs filter warnings by (docs/differences.md).
-    warnings.warn(
+    _core._warn(
         f"This overload of {name} is deprecated: a number before the tensors is beta or alpha. Write "
-        "beta= and alpha= behind them.",
-        stacklevel=4,
+        "beta= and alpha= behind them."
     )
     return tensors, dict(zip(("beta", "alpha"), numbers))
 

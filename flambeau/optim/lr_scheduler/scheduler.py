@@ -1,12 +1,12 @@
 """LRScheduler, the base of schedules."""
 
 import functools
-import warnings
 import weakref
 from copy import deepcopy
 
 import flambeau
 
+from ... import _core
 from ..optimizer import Optimizer
 
 
@@ -115,11 +115,9 @@ class LRScheduler:
 
     def _warn_outside_step(self):
         if not self._inside_step:
-            warnings.warn(
+            _core._warn(
                 "get_lr: computes the next rate and is called by step(). For the present rate use "
-                "get_last_lr().",
-                UserWarning,
-                stacklevel=3,
+                "get_last_lr()."
             )
 
     def _rates(self):
@@ -132,7 +130,7 @@ class LRScheduler:
             self._warn_of_order()
         self._step_count += 1
         if epoch is not None:
-            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=2)
+            _core._warn(EPOCH_DEPRECATION_WARNING)
         self._update_lr(epoch)
 
     def _warn_of_order(self):
@@ -152,7 +150,7 @@ class LRScheduler:
             )
         else:
             return
-        warnings.warn(text, UserWarning, stacklevel=3)
+        _core._warn(text)
 
     def _update_lr(self, epoch=None):
         self._inside_step = True

@@ -3,11 +3,11 @@
 import itertools
 import os
 import types
-import warnings
 from collections.abc import Callable
 
 import flambeau
 
+from ... import _core
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, is_pipe
 from .fetch import _DatasetKind
@@ -202,9 +202,8 @@ class DataLoader:
 
     def __iter__(self):
         if self.pin_memory and not flambeau.cuda.is_available():
-            warnings.warn(
-                "DataLoader: pin_memory=True has no effect, because there is no accelerator.",
-                stacklevel=2,
+            _core._warn(
+                "DataLoader: pin_memory=True has no effect, because there is no accelerator."
             )
         iterator = self._get_iterator()
         self._running = iterator.progress
@@ -234,10 +233,9 @@ class DataLoader:
         """Warns of more workers than this process has CPUs for."""
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         if self.num_workers > max(cpus or 1, _FEW):
-            warnings.warn(
+            _core._warn(
                 f"DataLoader: {self.num_workers} workers share {cpus} CPUs here, which makes them slower rather than "
-                "faster and takes memory for each. Give a smaller num_workers.",
-                stacklevel=3,
+                "faster and takes memory for each. Give a smaller num_workers."
             )
 
     def state_dict(self):

@@ -2,10 +2,10 @@
 
 import functools
 import itertools
-import warnings
 
 import flambeau
 
+from ... import _core
 from ..._utils import ExceptionWrapper
 from .fetch import FetchByIndex, FetchFromStream, _DatasetKind
 from .worker import Finished
@@ -179,10 +179,9 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
             except (TypeError, NotImplementedError):
                 self._expected = float("inf")
         if self._given > self._expected:
-            warnings.warn(
+            _core._warn(
                 f"DataLoader: {type(self.loader.dataset).__name__} says that its length is "
-                f"{self._expected}, but it gave {self._given} samples by now.",
-                stacklevel=4,
+                f"{self._expected}, but it gave {self._given} samples by now."
             )
             self._expected = float("inf")
 
@@ -248,10 +247,9 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         """Warn where more batches come than len(loader), if it was asked, told."""
         told = getattr(self.loader, "_told_length", None)
         if told is not None and self.progress.batches >= told:
-            warnings.warn(
+            _core._warn(
                 f"DataLoader: the length of {type(self.loader.dataset).__name__} means {told} batches, but this is "
-                f"number {self.progress.batches + 1}. With workers, share the samples out by get_worker_info().",
-                stacklevel=4,
+                f"number {self.progress.batches + 1}. With workers, share the samples out by get_worker_info()."
             )
 
     @property

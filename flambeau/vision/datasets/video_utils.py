@@ -2,9 +2,8 @@
 
 import bisect
 import math
-import warnings
 
-from ... import arange, as_tensor, float32, int64
+from ... import _core, arange, as_tensor, float32, int64
 from .vision import one_of
 
 __all__ = ["VideoClips", "unfold"]
@@ -117,9 +116,8 @@ class VideoClips:
         places = VideoClips._resample_video_idx(total, fps, frame_rate)
         clips = unfold(video_pts[places], num_frames, step)
         if not clips.numel():
-            warnings.warn(
-                f"VideoClips: a video has {len(video_pts)} frames, too few for a clip of {num_frames}; it is left out.",
-                stacklevel=2,
+            _core._warn(
+                f"VideoClips: a video has {len(video_pts)} frames, too few for a clip of {num_frames}; it is left out."
             )
         if isinstance(places, slice):
             return clips, [places] * len(clips)

@@ -1,8 +1,8 @@
 """From a row of a table of variants to the public function that makes the model."""
 
 import sys
-import warnings
 
+from ... import _core
 from ._api import weights_enum
 
 _OLD = "{name}: pretrained= is torchvision's old spelling; write weights={chosen}."
@@ -15,7 +15,7 @@ def chosen_weights(name, kind, weights, arguments):
         weights, pretrained = None, weights
     if pretrained is not None:
         chosen = next(iter(weights_enum(kind))) if pretrained else None
-        warnings.warn(_OLD.format(name=name, chosen=chosen), UserWarning, stacklevel=3)
+        _core._warn(_OLD.format(name=name, chosen=chosen))
         return chosen
     return None if weights is None else weights_enum(kind).verify(weights)
 

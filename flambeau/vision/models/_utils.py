@@ -2,10 +2,9 @@
 
 import functools
 import inspect
-import warnings
 from collections import OrderedDict
 
-from ... import nn
+from ... import _core, nn
 
 
 def _make_divisible(v, divisor, min_value=None):
@@ -28,9 +27,8 @@ def kwonly_to_pos_or_kw(fn):
     def call(*args, **kwargs):
         given = dict(zip(keywords, args[first:]))
         if given:
-            warnings.warn(
-                f"{fn.__name__}: {', '.join(given)} by position is torchvision's old way; write {next(iter(given))}=.",
-                stacklevel=2,
+            _core._warn(
+                f"{fn.__name__}: {', '.join(given)} by position is torchvision's old way; write {next(iter(given))}=."
             )
         return fn(*args[:first], **given, **kwargs)
 
@@ -54,9 +52,8 @@ def handle_legacy_interface(**weights):
                     continue
                 chosen = value(kwargs) if callable(value) and kwargs[old] else value
                 kwargs[name] = chosen if kwargs.pop(old) else None
-                warnings.warn(
-                    f"{fn.__name__}: {old}= is torchvision's old spelling; write {name}={kwargs[name]}.",
-                    stacklevel=3,
+                _core._warn(
+                    f"{fn.__name__}: {old}= is torchvision's old spelling; write {name}={kwargs[name]}."
                 )
             return fn(*args, **kwargs)
 

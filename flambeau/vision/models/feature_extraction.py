@@ -5,9 +5,8 @@ body(images)["coarse"]
 """
 
 import re
-import warnings
 
-from ... import fx
+from ... import _core, fx
 
 __all__ = ["create_feature_extractor", "get_graph_node_names"]
 
@@ -78,7 +77,7 @@ def _both(model, tracer_kwargs, concrete_args, quiet):
         model.train(was_training)
     names = [list(tracer.node_to_qualname.values()) for _, tracer in both]
     if names[0] != names[1] and not quiet:
-        warnings.warn(_DIFFERENT.format(model=type(model).__name__), UserWarning, stacklevel=3)
+        _core._warn(_DIFFERENT.format(model=type(model).__name__))
     return both, names
 
 

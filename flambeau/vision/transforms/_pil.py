@@ -1,7 +1,6 @@
 """The same for images of Pillow, by Pillow. Needs Pillow, which whoever has such an image has."""
 
-import warnings
-
+from ... import _core
 from . import _image, _image_color, _image_warp
 from .modes import PIL_NUMBERS, InterpolationMode, check_mode, pair
 
@@ -95,9 +94,8 @@ def resize(image, size, interpolation=InterpolationMode.BILINEAR, max_size=None,
     """Pillow always antialiases bilinear and bicubic ones; antialias=False warns."""
     mode = check_mode("resize", interpolation)
     if antialias is False and mode in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC):
-        warnings.warn(
-            "resize: Pillow antialiases always, so antialias=False does nothing to its images.",
-            stacklevel=2,
+        _core._warn(
+            "resize: Pillow antialiases always, so antialias=False does nothing to its images."
         )
     height, width = _image.new_size(image.size[::-1], size, max_size)
     if (width, height) == image.size:

@@ -2,9 +2,8 @@
 
 import math
 import numbers
-import warnings
 
-from ... import empty, rand, randint
+from ... import _core, empty, rand, randint
 from ...nn import Module
 from . import functional as F
 from .modes import pair
@@ -214,7 +213,7 @@ def check_shares(name, scale, ratio):
         if not isinstance(value, list | tuple) or len(value) != 2:
             raise TypeError(f"{name}: {what} is {value!r}; it must be (low, high).")
         if value[0] > value[1]:
-            warnings.warn(f"{name}: {what} is {value}; it should be (low, high).", stacklevel=3)
+            _core._warn(f"{name}: {what} is {value}; it should be (low, high).")
 
 
 def random_part(height, width, scale, ratio):

@@ -1,8 +1,6 @@
 """Backbones of detectors: a ResNet or MobileNet with a feature pyramid."""
 
-import warnings
-
-from .... import nn
+from .... import _core, nn
 from ...ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
 from ...ops.misc import FrozenBatchNorm2d
 from .. import mobilenet, resnet
@@ -90,11 +88,9 @@ def _validate_trainable_layers(is_trained, trainable_backbone_layers, max_value,
     """How many layers train: all of a backbone without published weights."""
     if not is_trained:
         if trainable_backbone_layers is not None:
-            warnings.warn(
+            _core._warn(
                 f"detection: trainable_backbone_layers is {trainable_backbone_layers}, but the backbone has no published "
-                f"weights, so all {max_value} train.",
-                UserWarning,
-                stacklevel=4,
+                f"weights, so all {max_value} train."
             )
         return max_value
     chosen = default_value if trainable_backbone_layers is None else trainable_backbone_layers

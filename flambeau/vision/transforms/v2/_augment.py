@@ -1,9 +1,8 @@
 """Parts erased, images of a batch mixed, compression."""
 
 import math
-import warnings
 
-from .... import Tensor, empty, rand, randint, tensor
+from .... import Tensor, _core, empty, rand, randint, tensor
 from ....distributions import Beta
 from ....nn.functional import one_hot
 from ....utils._pytree import tree_flatten, tree_unflatten
@@ -45,9 +44,8 @@ class RandomErasing(RandomApplied):
 
     def transform(self, inpt, params):
         if isinstance(inpt, tv_tensors.BoundingBoxes | tv_tensors.Mask | tv_tensors.KeyPoints):
-            warnings.warn(
-                f"RandomErasing: erases images and videos alone; {type(inpt).__name__} stay as they are.",
-                stacklevel=2,
+            _core._warn(
+                f"RandomErasing: erases images and videos alone; {type(inpt).__name__} stay as they are."
             )
             return inpt
         if params["v"] is None:

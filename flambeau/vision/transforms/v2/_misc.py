@@ -1,8 +1,6 @@
 """Values, dtypes and functions of one's own."""
 
-import warnings
-
-from .... import Tensor, float32
+from .... import Tensor, _core, float32
 from .... import dtype as _dtype
 from ... import tv_tensors
 from .._pil import is_pil
@@ -95,9 +93,8 @@ class ToDtype(Transform):
             )
         if isinstance(dtype, dict) and Tensor in dtype:
             if any(kind in dtype for kind in (tv_tensors.Image, tv_tensors.Video)):
-                warnings.warn(
-                    "ToDtype: a plain tensor beside an image or a video is not transformed, so its dtype is not used.",
-                    stacklevel=2,
+                _core._warn(
+                    "ToDtype: a plain tensor beside an image or a video is not transformed, so its dtype is not used."
                 )
         self.dtype = dtype
         self.scale = scale
@@ -119,9 +116,8 @@ class ToDtype(Transform):
             dtype = None
         if dtype is None:
             if self.scale and image:
-                warnings.warn(
-                    f"ToDtype: the dtype for {type(inpt).__name__} is None, so scale does nothing.",
-                    stacklevel=2,
+                _core._warn(
+                    f"ToDtype: the dtype for {type(inpt).__name__} is None, so scale does nothing."
                 )
             return inpt
         return self._call_kernel(F.to_dtype, inpt, dtype=dtype, scale=self.scale)

@@ -1,8 +1,6 @@
 """Between types of inputs."""
 
-import warnings
-
-from .... import Tensor
+from .... import Tensor, _core
 from ... import tv_tensors
 from .._pil import is_pil
 from . import functional as F
@@ -60,10 +58,8 @@ class ToTensor(Transform):
     _transformed_types = (is_pil, _is_array)
 
     def __init__(self):
-        warnings.warn(
-            "v2.ToTensor: write v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]), which does the same.",
-            UserWarning,
-            stacklevel=2,
+        _core._warn(
+            "v2.ToTensor: write v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]), which does the same."
         )
         super().__init__()
 
