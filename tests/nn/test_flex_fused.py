@@ -146,6 +146,18 @@ def test_second_derivatives():
     assert torch.autograd.gradgradcheck(attention, (q, k, v, slopes))
 
 
+def test_second_derivatives_of_operands_that_depend_on_each_other():
+    torch.manual_seed(0)
+    x = torch.randn(1, 1, 3, 2, dtype=torch.float64, requires_grad=True)
+
+    def attention(x):
+        key = x * 2
+        return flex_attention(x, key, x, lambda s, b, h, i, j: s + key[b, h, j, 0] * x[b, h, i, 1])
+
+    assert torch.autograd.gradcheck(attention, x)
+    assert torch.autograd.gradgradcheck(attention, x)
+
+
 def test_unused_blocks_are_never_asked():
     # Beyond the diagonal the table ends: only full and empty blocks, whose mask is not computed.
     table = torch.zeros(256)
@@ -243,3 +255,92 @@ def test_under_vmap_and_in_long_rows():
     wanted = torch.stack([flex_attention(*each, change) for each in zip(q, k, v, strict=True)])
     assert torch.allclose(got, wanted, atol=1e-5)
     compare(3, 700, "relative", "prefix")  # more than one tile of keys
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: lambda s, b, h, q, k: s * x + (q - k) * (x * 0.3),
+        lambda x: lambda s, b, h, q, k: x * torch.tanh(s / x),
+        lambda x: lambda s, b, h, q, k: torch.where(q - k <= int(x * 10), s, -x),
+        lambda x: lambda s, b, h, q, k: s.masked_fill(q < k, -x).clamp(-3 * x, 4.5 * x),
+    ],
+)
+def test_numbers_are_parameters_of_one_kernel(compiled, make):
+    q, k, v = problem(9, 9, torch.float32)
+    fused._addresses.clear()
+    for x in (0.5, 0.7, 1.3):
+        mod = make(x)
+        got = flex_attention(q, k, v, mod, enable_gqa=True)
+        assert torch.allclose(got, dense(q, k, v, mod, None)[0], atol=1e-5)
+        assert torch.allclose(
+            *(
+                torch.autograd.grad(o.square().sum(), q)[0]
+                for o in (got, dense(q, k, v, mod, None)[0])
+            ),
+            atol=1e-4,
+        )
+    assert len(fused._addresses) == 2  # forward and gradient
+
+
+def test_numbers_keep_the_dtype_they_are_given_in_pytorch():
+    trace = Trace("float32")
+    with Indexing():
+        b, h, q, k = trace.places
+        for made, dtype in (
+            (trace.score * 0.3, "float32"), (trace.score + 5, "float32"), (q * 0.3, "float32"),
+            (q + 5, "int64"), (trace.score.double() * 0.3, "float64"), (q.int() - 7, "int32"),
+            ((q > k) * 3, "int64"),
+        ):  # fmt: skip
+            assert trace.dtype_of(made.expression)[0] == dtype
+
+
+def test_more_numbers_than_a_kernel_has_parameters(compiled):
+    q, k, v = problem(9, 9)
+
+    def mod(s, b, h, i, j):
+        for n in range(20):
+            s = s * (1 + 0.01 * n) + 0.1 * n
+        return s
+
+    got = flex_attention(q, k, v, mod, enable_gqa=True)
+    assert torch.allclose(got, dense(q, k, v, mod, None)[0])
+
+
+def test_compiled_kernels_are_bounded(monkeypatch):
+    monkeypatch.setattr(fused, "MOST_ADDRESSES", 3)
+    q = torch.randn(1, 1, 3, 2)
+    for n in range(3, 9):
+        flex_attention(q, q, q, lambda s, b, h, i, j: s + (i // n))
+    assert len(fused._addresses) == 3
+
+
+def test_options_of_kernels_by_name():
+    q = torch.randn(1, 1, 3, 2)
+    known = {"BLOCK_M": 32, "num_warps": 4, "BACKEND": "TRITON", "fwd_num_stages": 2}
+    assert torch.equal(flex_attention(q, q, q, kernel_options=known), flex_attention(q, q, q))
+    with pytest.raises(ValueError, match="kernel_options has no 'BLOCK_X'"):
+        flex_attention(q, q, q, kernel_options={"BLOCK_X": 32})
+    with pytest.raises(ValueError, match="BACKEND is 'FASTEST'"):
+        flex_attention(q, q, q, kernel_options={"BACKEND": "FASTEST"})
+
+
+def test_operands_without_a_size_weigh_all_keys_alike():
+    q, v = torch.randn(2, 1, 3, 0), torch.arange(12.0).view(1, 1, 3, 4).repeat(2, 1, 1, 1)
+    assert torch.allclose(flex_attention(q, q, v), v.mean(2, keepdim=True).expand_as(v))
+
+
+@pytest.mark.parametrize(
+    "queries, keys, block", [(1, 7, 128), (33, 5, (8, 16)), (131, 257, 128), (17, 17, 3)]
+)
+def test_masks_of_odd_lengths_and_their_second_derivatives(queries, keys, block):
+    q = torch.randn(1, 2, queries, 2, dtype=torch.float64, requires_grad=True)
+    k = torch.randn(1, 2, keys, 2, dtype=torch.float64, requires_grad=True)
+    mask = create_block_mask(MASKS["window"], None, 2, queries, keys, BLOCK_SIZE=block)
+    results = []
+    for out in (flex_attention(q, k, k, block_mask=mask), dense(q, k, k, None, MASKS["window"])[0]):
+        first = torch.autograd.grad(out.square().sum(), (q, k), create_graph=True)
+        second = torch.autograd.grad(first[0].square().sum() + first[1].sum(), (q, k))
+        results.append((out, *first, *second))
+    for a, b in zip(*results, strict=True):
+        assert torch.allclose(a, b)

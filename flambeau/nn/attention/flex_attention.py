@@ -68,6 +68,14 @@ class FlexKernelOptions(TypedDict, total=False):
     BACKEND: Any
 
 
+_BACKENDS = (
+    "AUTO",
+    "TRITON",
+    "TRITON_DECODE",
+    "FLASH",
+)  # the names that are known; all mean the same here
+
+
 def _identity(score, batch, head, token_q, token_kv):
     return score
 
@@ -110,12 +118,9 @@ def flex_attention(query, key, value, score_mod=None, block_mask=None, scale=Non
         raise ValueError(
             "flex_attention: return_lse and return_aux are both given; return_aux=AuxRequest(lse=True) asks for it."
         )
-    if kernel_options is not None and not isinstance(kernel_options, dict):
-        raise TypeError(
-            f"flex_attention: kernel_options must be a dict, not {type(kernel_options).__name__}."
-        )
+    _check_options(kernel_options)
     key, value = _fitting(query, key, value, block_mask, enable_gqa)
-    scale = query.size(-1) ** -0.5 if scale is None else float(scale)
+    scale = max(1, query.size(-1)) ** -0.5 if scale is None else float(scale)
     wide = flambeau.float64 if query.dtype == flambeau.float64 else flambeau.float32
     operands = [t.to(wide) for t in (query, key, value)]
     score_mod = None if score_mod is _identity else score_mod
@@ -132,6 +137,27 @@ def flex_attention(query, key, value, score_mod=None, block_mask=None, scale=Non
             lse if return_aux.lse else None, largest if return_aux.max_scores else None
         )
     return (result, lse) if return_lse else result
+
+
+def _check_options(options):
+    if options is None:
+        return
+    if not isinstance(options, dict):
+        raise TypeError(
+            f"flex_attention: kernel_options must be a dict, not {type(options).__name__}."
+        )
+    known = FlexKernelOptions.__annotations__
+    for name in options:
+        if str(name).removeprefix("fwd_").removeprefix("bwd_") not in known:
+            raise ValueError(
+                f"flex_attention: kernel_options has no {name!r}; known are {', '.join(sorted(known))}, which "
+                "change no result here."
+            )
+    backend = options.get("BACKEND", "AUTO")
+    if backend not in _BACKENDS:
+        raise ValueError(
+            f"flex_attention: BACKEND is {backend!r}; it must be one of {', '.join(_BACKENDS)}."
+        )
 
 
 def _fitting(query, key, value, block_mask, enable_gqa):

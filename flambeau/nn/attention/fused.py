@@ -1,5 +1,6 @@
 """Attention whose functions of scores are compiled into its tiles, and its gradient."""
 
+from functools import partial
 from typing import NamedTuple
 
 import flambeau
@@ -12,7 +13,8 @@ from .block_mask import noop_mask
 from .tiles import attend_by_tiles
 from .tracing import Indexing, Trace, Untraceable
 
-_addresses = {}  # compiled kernels, by what they are made of
+_addresses = {}  # compiled kernels, by what they are made of, those used last behind
+MOST_ADDRESSES = 256  # others are found by their text again
 
 
 def _address(root, trace, dtype, wanted=None):
@@ -20,14 +22,15 @@ def _address(root, trace, dtype, wanted=None):
     loads = tuple((load.array, *map(id, load.places)) for load in trace.loads)
     arrays = tuple(trace.arrays)
     key = id(root), loads, arrays, dtype, wanted
-    found = _addresses.get(key)
+    found = _addresses.pop(key, None)
     if found is None:
-        if len(_addresses) > 1000:
-            _addresses.clear()
+        while len(_addresses) >= MOST_ADDRESSES:
+            _addresses.pop(next(iter(_addresses)), None)
         scores = Scores(root, trace.loads, arrays, dtype)
         address = scores.compile() if wanted is None else scores.compile_slope(wanted)
         # The expressions are kept, so that their ids stay theirs.
-        found = _addresses[key] = address, root, tuple(trace.loads)
+        found = address, root, tuple(trace.loads)
+    _addresses[key] = found
     return found[0]
 
 
@@ -132,22 +135,25 @@ class FusedAttention(flambeau.autograd.Function):
 
 def _differentiable(plan, query, key, value, tensors, grad, grad_lse):
     """The gradients as results of operators, to be differentiated again."""
-    given = [query, key, value, *plan.trace.tensors]
     sharing = query.size(1) // key.size(1)
-    keys, values = (t.repeat_interleave(sharing, 1) if sharing > 1 else t for t in (key, value))
+    grad_of = partial(flambeau.autograd.grad, create_graph=True, allow_unused=True)
     with flambeau.enable_grad():
-        out, lse, _ = attend_by_tiles(
-            query, keys, values, plan.score_mod, plan.block_mask, plan.scale
-        )
-    pairs = [(o, g) for o, g in ((out, grad), (lse, grad_lse)) if g is not None]
-    needed = [t.requires_grad for t in given]
-    found = iter(
-        flambeau.autograd.grad(
-            [o for o, _ in pairs], [t for t in given if t.requires_grad], [g for _, g in pairs],
-            create_graph=True, allow_unused=True,
-        )
-    )  # fmt: skip
-    return [next(found) if n else None for n in needed]
+        # Names of their own: one may depend on another, or be the same.
+        own = [t.view_as(t) for t in (query, key, value)]
+        shared = (t.repeat_interleave(sharing, 1) if sharing > 1 else t for t in own[1:])
+        out, lse, _ = attend_by_tiles(own[0], *shared, plan.score_mod, plan.block_mask, plan.scale)
+        made = [(o, g) for o, g in ((out, grad), (lse, grad_lse)) if g is not None]
+        read = plan.trace.tensors
+        needed = [t for t in (*own, *read) if t.requires_grad]
+        found = iter(grad_of([o for o, _ in made], needed, [g for _, g in made]))
+        grads = [next(found) if t.requires_grad else None for t in (*own, *read)]
+        # Of a tensor that the functions read and the operands are made of: what came by these is theirs.
+        ways = [(t, g) for t, g in zip(own, grads) if g is not None]
+        for i, (tensor, total) in enumerate(zip(read, grads[3:]), 3):
+            if ways and total is not None:
+                (theirs,) = grad_of([t for t, _ in ways], [tensor], [g for _, g in ways])
+                grads[i] = total if theirs is None else total - theirs
+    return grads
 
 
 def attend(query, key, value, score_mod, block_mask, scale):

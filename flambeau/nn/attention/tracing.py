@@ -5,6 +5,8 @@ their calls to it. What has no form in the language raises Untraceable, and the 
 PyTorch calls them, on places in batches (tiles.py).
 """
 
+import math
+
 import flambeau
 
 from ...kernels.analysis import infer
@@ -16,6 +18,7 @@ from ...ops.core.declare import POINTWISE as _POINTWISE
 from ...overrides import TorchFunctionMode
 
 MOST_LOADS = 16  # of one function: kernels beyond would not fit in registers
+MOST_NUMBERS = 8  # that are parameters of a kernel; those beyond are compiled into it
 
 
 class Untraceable(Exception):
@@ -28,6 +31,7 @@ class Trace:
     def __init__(self, dtype):
         self.tensors, self.loads, self.dtypes = [], [], [dtype, *["int64"] * 4]
         self._found = {}
+        self._numbers = 0
         self.score = Symbol.of(self, symbol_input(SCORE))
         self.places = [Symbol.of(self, symbol_input(i)) for i in (BATCH, HEAD, QUERY, KEY)]
 
@@ -48,12 +52,42 @@ class Trace:
             if array is None:
                 array = len(self.tensors)
                 self.tensors.append(tensor)
-            if len(self.loads) == MOST_LOADS:
+            if len(self.loads) - self._numbers == MOST_LOADS:
                 raise Untraceable("too many elements of tensors")
-            self.loads.append(Load(array, tuple(places)))
-            self.dtypes.append(_name(tensor.dtype))
-            self._found[key] = Symbol.of(self, symbol_input(FIRST_LOAD + len(self.loads) - 1))
+            self._found[key] = Symbol.of(self, self._loaded(array, places, tensor.dtype))
         return self._found[key]
+
+    def _loaded(self, array, places, dtype):
+        self.loads.append(Load(array, tuple(places)))
+        self.dtypes.append(_name(dtype))
+        return symbol_input(FIRST_LOAD + len(self.loads) - 1)
+
+    def number(self, value, others):
+        """The expression of a number that an operator takes beside other operands.
+
+        It is a parameter, so that one kernel serves functions that differ in numbers alone; the few that
+        simplify what they meet are compiled into it.
+        """
+        plain = const(value)
+        if type(value) is bool or abs(value) in (0, 1, 2, math.inf) or value != value:
+            return plain
+        if self._numbers == MOST_NUMBERS or abs(value) >= 1 << 63:
+            return plain
+        total = plain
+        for other in others:
+            total = node("add", other, total)
+        dtype, _ = self.dtype_of(total)
+        self._numbers += 1
+        wide = flambeau.float64 if type(value) is float else flambeau.int64
+        self.tensors.append(flambeau.tensor(value, dtype=wide, device="cpu"))
+        return node("cast", self._loaded(len(self.tensors) - 1, (), wide), attr=dtype)
+
+    def operands(self, values):
+        """The expressions of what an operator is called with."""
+        numbers = [type(v) in (int, float) for v in values]
+        found = [None if n else self.expression(v) for v, n in zip(values, numbers)]
+        others = [e for e in found if e is not None]
+        return [self.number(v, others) if n else e for v, n, e in zip(values, numbers, found)]
 
     def expression(self, value):
         """The expression of what a function gave, or that one of its operands is."""
@@ -181,8 +215,9 @@ def _call(trace, name, function, args, kwargs):
             values.append(default)
     if kwargs or len(values) != len(spec.args):
         raise Untraceable(name)
-    operands = [trace.expression(v) if i < spec.n_inputs else v for i, v in enumerate(values)]
-    result = spec.fn(*operands)
+    inputs, rest = values[: spec.n_inputs], values[spec.n_inputs :]
+    operands = map(trace.expression, inputs) if name in _OF_FIXED else trace.operands(inputs)
+    result = spec.fn(*operands, *rest)
     if spec.compute != "promoted" and not isinstance(result, Expression):
         raise Untraceable(name)
     return Symbol.of(trace, _checked(trace, const(result)))
@@ -210,6 +245,11 @@ _DUNDERS = {
     "__abs__": "abs", "__eq__": "eq", "__ne__": "ne", "__lt__": "lt", "__le__": "le", "__gt__": "gt",
     "__ge__": "ge", "__lshift__": "bitwise_left_shift", "__rshift__": "bitwise_right_shift",
     "div": "true_divide", "divide": "true_divide",
+}  # fmt: skip
+# Of numbers known beforehand these are some shifts and multiplications.
+_OF_FIXED = {
+    "floor_divide", "remainder", "fmod", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift",
+    "bitwise_right_shift",
 }  # fmt: skip
 _REFLECTED = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide", "floordiv": "floor_divide",
@@ -253,13 +293,15 @@ def _indexed(trace, subject, index):
 def _where(trace, condition, input=None, other=None):
     if input is None or other is None:
         raise Untraceable("where() of a condition alone")
+    condition = trace.expression(condition)
     return Symbol.of(
-        trace, _checked(trace, node("where", *map(trace.expression, (condition, input, other))))
+        trace, _checked(trace, node("where", condition, *trace.operands((input, other))))
     )
 
 
 def _masked_fill(trace, input, mask, value):
-    input, mask, value = map(trace.expression, (input, mask, value))
+    mask = trace.expression(mask)
+    input, value = trace.operands((input, value))
     dtype, _ = trace.dtype_of(input)
     return Symbol.of(trace, node("where", mask, node("cast", value, attr=dtype), input))
 
@@ -267,9 +309,9 @@ def _masked_fill(trace, input, mask, value):
 def _clamp(trace, input, min=None, max=None):
     result = trace.expression(input)
     if min is not None:
-        result = node("maximum", result, trace.expression(min))
+        result = node("maximum", *trace.operands((Symbol.of(trace, result), min)))
     if max is not None:
-        result = node("minimum", result, trace.expression(max))
+        result = node("minimum", *trace.operands((Symbol.of(trace, result), max)))
     return Symbol.of(trace, _checked(trace, result))
 
 
