@@ -568,3 +568,19 @@ def test_second_derivatives_of_deform_conv2d(masked):
     assert shape == (1, 2, 3, 3)
     assert torch.autograd.gradcheck(run, inputs)
     assert torch.autograd.gradgradcheck(run, inputs)
+
+
+def test_deform_conv2d_second_derivatives_where_the_offsets_are_made_of_the_input():
+    torch.manual_seed(0)
+    x = torch.randn(1, 1, 3, 3, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(1, 1, 2, 2, dtype=torch.float64)
+    to_offset = torch.randn(8, 1, 2, 2, dtype=torch.float64) * 0.1
+
+    def layer(x):
+        offset = torch.nn.functional.conv2d(x, to_offset)
+        return ops.deform_conv2d(x, offset, weight)
+
+    (first,) = torch.autograd.grad(layer(x).square().sum(), x)
+    (recorded,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+    assert torch.allclose(first, recorded)
+    assert torch.autograd.gradgradcheck(layer, x)

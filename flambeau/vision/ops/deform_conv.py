@@ -33,8 +33,10 @@ def _(ctx, grad):
 
 def _differentiable(grad, tensors, options):
     """The derivative by operators that have derivatives themselves: for second ones, slower than the loops."""
-    learnt = [t for t in tensors if t.requires_grad]
     with enable_grad():
+        # Names of their own: offsets and mask are often made of the input.
+        tensors = [t.view_as(t) for t in tensors]
+        learnt = [t for t in tensors if t.requires_grad]
         columns = _columns_by_steps(*tensors, *[None] * (3 - len(tensors)), options)
         found = iter(autograd.grad(columns, learnt, grad, create_graph=True) if learnt else ())
     return (
