@@ -10,7 +10,7 @@ from .wrapper import Compiled
 
 __all__ = ["OptimizedModule", "compile", "explain"]
 
-_MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+_MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs", "lite")
 BACKENDS = ("inductor", "eager", "aot_eager")
 
 
@@ -42,7 +42,8 @@ def compile(
         dynamic (bool, optional): False makes a program for each size; else one serves all sizes that it can.
         backend (str): "inductor", which stands for flambeau's own compiler, or "eager" and "aot_eager": nothing is
             compiled.
-        mode (str), options (dict): how much time PyTorch's compiler may take; one way serves all modes here.
+        mode (str), options (dict): how much time PyTorch's compiler may take, and what it may try. They change
+            nothing here, where one way serves all; names that are unknown are refused.
         name (str): what messages call it; its own name without.
         disable (bool): whether the model is left as it is.
         recompile_limit (int): how many programs are made of it, 32 without; calls that none fits then run as they are.
@@ -54,7 +55,8 @@ def compile(
     Raises:
         torch._dynamo.exc.Unsupported: at a call, where fullgraph is set and something cannot be compiled.
         NotImplementedError: isolate_recompiles or shapes_spec is given, or backend is a function.
-        RuntimeError: mode is none of PyTorch's, mode and options are both given, or there is no such backend.
+        RuntimeError: mode is none of PyTorch's, mode and options are both given, an option is unknown, or there is no
+            such backend.
 
     Example:
         >>> @torch.compile
@@ -69,6 +71,10 @@ def compile(
         raise RuntimeError(f"compile: mode is {mode!r}; it must be one of {', '.join(_MODES[1:])}.")
     if options is not None and not isinstance(options, dict):
         raise TypeError(f"compile: options must be a dict, not {type(options).__name__}.")
+    if options:
+        from .._inductor.config import check_options
+
+        check_options(options)
     for given, argument in (
         (isolate_recompiles, "isolate_recompiles"),
         (shapes_spec, "shapes_spec"),

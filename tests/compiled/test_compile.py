@@ -407,6 +407,12 @@ def test_forms_of_compile():
         torch.compile(helper, mode="default", options={})
     with pytest.raises(NotImplementedError, match="backend is a function"):
         torch.compile(helper, backend=lambda graph, inputs: graph)
+    known = {"max_autotune": True, "triton.cudagraphs": True, "shape-padding": False}
+    assert torch.compile(one, options=known)(x).tolist() == [2, 2]
+    with pytest.raises(RuntimeError, match="compile: options has no 'max_autotunes'"):
+        torch.compile(one, options={"max_autotunes": True})
+    with pytest.raises(RuntimeError, match="max_autotune is 'yes'; it must be True or False"):
+        torch.compile(one, options={"max_autotune": "yes"})
 
 
 def test_a_compiled_module_shows_the_one_it_holds():
