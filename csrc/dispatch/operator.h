@@ -17,6 +17,9 @@ struct Pointwise;
 /// What stands behind the door: the result, or null with an error set.
 using Run = PyObject* (*)(Operator & self, PyObject* const* args, Py_ssize_t n, PyObject* keys);
 
+/// A native way for some sparse arguments, given by position; null where the call is not for it.
+using Shortcut = PyObject* (*)(PyObject* const* args, Py_ssize_t n);
+
 struct Operator {
   /// How out= is served: not at all (or by the way itself), by a copy of the result that is cast,
   /// only of the result's dtype, or that and apart from the inputs.
@@ -34,6 +37,7 @@ struct Operator {
   PyObject* implementation;  // what is called; of a primitive with ctx in front
   PyObject* backward;        // of a primitive
   PyObject* sparse;          // what is called where an argument is sparse: True for itself, or null
+  Shortcut shortcut;         // tried before that, or null
   PyTypeObject* node_type;   // of a primitive
   PyObject* batch_rule;      // called instead where an argument is batched, or null
   PyObject *dict, *weakrefs;

@@ -220,6 +220,7 @@ void initialize_function_node(PyObject* module);
 void initialize_matmul(PyObject* module);
 void initialize_autograd(PyObject* module);
 void initialize_indexing(PyObject* module);
+void initialize_sparse_loops(PyObject* module);
 void initialize_layers(PyObject* module);
 void initialize_numbers(PyObject* module);
 void initialize_reduction_ways(PyObject* module);

@@ -37,6 +37,7 @@ NB_MODULE(_core, m) {
   initialize_matmul(module);
   initialize_autograd(module);
   initialize_indexing(module);
+  initialize_sparse_loops(module);
   initialize_layers(module);
   initialize_numbers(module);
   initialize_reduction_ways(module);

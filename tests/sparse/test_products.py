@@ -1,5 +1,7 @@
 """Products with sparse tensors."""
 
+import pytest
+
 import flambeau as torch
 
 
@@ -7,3 +9,88 @@ def test_linear_without_features():
     weight = torch.zeros(3, 0).to_sparse()
     got = torch.nn.functional.linear(torch.zeros(2, 4, 0), weight, torch.ones(3))
     assert torch.equal(got, torch.ones(2, 4, 3))
+
+
+def matrix(rows, columns, per_row, dtype=torch.float32):
+    """Of compressed rows, some of them empty and one full."""
+    torch.manual_seed(0)
+    dense = torch.randn(rows, columns, dtype=dtype)
+    dense[torch.rand(rows, columns) > per_row / columns] = 0
+    if rows > 2:
+        dense[1], dense[2] = 0, torch.randn(columns, dtype=dtype)
+    return dense, dense.to_sparse_csr()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "size", [(1, 1, 1), (5, 3, 2), (40, 700, 20), (300, 33, 1), (3, 2000, 900)]
+)
+def test_rows_times_vectors_and_matrices(size, dtype):
+    dense, rows = matrix(*size, dtype)
+    for other in (torch.randn(size[1], dtype=dtype), torch.randn(size[1], 5, dtype=dtype)):
+        close = lambda got: torch.allclose(got, dense @ other, atol=1e-4)
+        assert close(rows @ other) and close(torch.matmul(rows, other))
+        assert close(torch.mv(rows, other) if other.ndim == 1 else torch.mm(rows, other))
+        recorded = other.clone().requires_grad_()  # by the rule in Python
+        assert torch.equal(rows @ recorded, rows @ other)
+    square, other = matrix(size[1], size[1], 3, dtype)
+    product = rows @ other
+    assert product.layout == torch.sparse_csr
+    assert torch.allclose(product.to_dense(), dense @ square, atol=1e-4)
+    recorded = torch.mm(rows.clone().requires_grad_(), other)
+    assert torch.equal(recorded.col_indices(), product.col_indices())
+    assert torch.allclose(recorded.values(), product.values(), atol=1e-5)
+
+
+def test_conversions_between_rows_and_places():
+    dense, rows = matrix(30, 20, 4)
+    places = rows.to_sparse_coo()
+    assert places.is_coalesced() and torch.equal(places.to_dense(), dense)
+    again = places.to_sparse_csr()
+    for part in ("crow_indices", "col_indices", "values"):
+        assert torch.equal(getattr(again, part)(), getattr(rows, part)())
+    twice = torch.sparse_coo_tensor([[1, 0, 1], [0, 1, 0]], [1.0, 2.0, 3.0], (2, 2))
+    assert twice.to_sparse_csr().to_dense().tolist() == [[0, 2], [4, 0]]
+    places.requires_grad_()
+    places.to_sparse_csr().to_dense().square().sum().backward()
+    assert torch.allclose(places.grad.to_dense(), 2 * dense)
+
+
+def test_products_of_rows_refuse_what_does_not_fit():
+    dense, rows = matrix(4, 6, 2)
+    for call, text in (
+        (lambda: rows @ torch.ones(4), "inner dimensions differ"),
+        (lambda: torch.mv(rows, torch.ones(6, 1)), "takes a matrix and a vector"),
+        (lambda: torch.mm(rows, torch.ones(6)), "must be a matrix"),
+        (lambda: rows @ torch.ones(6, dtype=torch.float64), "float32 and torch.float64"),
+    ):
+        with pytest.raises(RuntimeError, match=text):
+            call()
+    assert (rows @ torch.ones(6, 0)).shape == (4, 0)
+    outside = torch.sparse_csr_tensor(
+        torch.tensor([0, 20]), torch.arange(20), torch.ones(20), (1, 20), check_invariants=False
+    )
+    outside.col_indices()[3] = 20
+    with pytest.raises(IndexError, match="outside of the 20 columns"):
+        outside @ torch.ones(20)
+    outside.col_indices()[3] = -1
+    with pytest.raises(IndexError, match="outside of the 20 columns"):
+        outside @ torch.ones(20, 3)
+
+
+def test_the_same_bits_for_any_number_of_threads():
+    before, results = torch.get_num_threads(), []
+    torch.manual_seed(0)
+    index = torch.stack([torch.randint(0, 9000, (90_000,)), torch.randint(0, 9000, (90_000,))])
+    rows = (
+        torch.sparse_coo_tensor(index, torch.rand(90_000), (9000, 9000)).coalesce().to_sparse_csr()
+    )
+    vector = torch.rand(9000)
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            results.append((rows @ vector, (rows @ rows).values()))
+    finally:
+        torch.set_num_threads(before)
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))

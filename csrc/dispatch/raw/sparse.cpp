@@ -5,6 +5,7 @@
 #include "kernels/sparse/order.h"
 #include "kernels/sparse/products.h"
 #include "kernels/sparse/segments.h"
+#include "kernels/sparse/simd.h"
 
 namespace flambeau::raw {
 
@@ -168,10 +169,9 @@ struct RowsOf {
             pointers->as<int64_t>(), at->as<int64_t>(), order ? order->as<int64_t>() : nullptr};
     sparse::check_pointers(rows);
     if (looks_at_columns) sparse::check_columns(rows);
-    bool right = true;
-    for (int64_t e = 0; order && e < rows.entries; ++e)
-      right &= rows.order[e] >= 0 && rows.order[e] < rows.entries;
-    check<IndexError>(right, [&] { return message(op, ": order leads outside."); });
+    check<IndexError>(
+        !order || sparse_kernels<float>().within(rows.order, rows.entries, rows.entries),
+        [&] { return message(op, ": order leads outside."); });
   }
 };
 }  // namespace
@@ -185,13 +185,16 @@ static void check_same(const Tensor& a, const Tensor& b, const char* op) {
 
 TensorRef times_dense(Compressed given, Tensor& given_dense) {
   TensorRef dense = contiguous(given_dense);
-  check(dense->ndim == 2, [&] { return message("mm: dense is ", shape(*dense), "."); });
-  const int64_t width = dense->sizes[1];
+  check(dense->ndim == 1 || dense->ndim == 2,
+        [&] { return message("mm: dense is ", shape(*dense), "."); });
+  Dims sizes = sizes_of(*dense);
+  const int64_t width = sizes.n == 2 ? sizes[1] : 1;
   const bool is_vector =
       width == 1 && (dense->dtype == DType::float32 || dense->dtype == DType::float64);
   RowsOf a("times_dense", given, dense->sizes[0], !is_vector);
   check_same(*a.values, *dense, "times_dense");
-  TensorRef out = empty({a.rows.rows, width}, dense->dtype);
+  sizes[0] = a.rows.rows;
+  TensorRef out = empty(sizes, dense->dtype);
   if (out->numel == 0) return out;
   LongWork unlocked(a.rows.entries * width + out->numel > long_work);
   if (is_vector)

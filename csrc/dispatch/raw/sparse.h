@@ -36,7 +36,7 @@ struct Compressed {
   Tensor &pointers, &columns, &values;
   Tensor* order;
 };
-/// times dense (K, N) -> (M, N)
+/// times dense (K, N) -> (M, N), or (K) -> (M)
 TensorRef times_dense(Compressed rows, Tensor& dense);
 /// (pointers, columns, values) of the product of two.
 std::tuple<TensorRef, TensorRef, TensorRef> times_rows(Compressed left, Compressed right,

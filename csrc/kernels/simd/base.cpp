@@ -33,6 +33,8 @@ inline __attribute__((always_inline)) Vec<int32_t>::type load_bytes(const uint8_
 inline __attribute__((always_inline)) void store_bytes(uint8_t* to, Vec<int32_t>::type value) {
   for (int l = 0; l < Vec<int32_t>::lanes; ++l) to[l] = static_cast<uint8_t>(value[l]);
 }
+constexpr bool has_eight_within = false;
+inline bool eight_within(const int64_t*, int64_t) { return true; }
 // The others use the vector that conv/simd_body.h includes.
 #include "kernels/attention/simd_body.h"
 #include "kernels/fft/simd_body.h"

@@ -72,9 +72,8 @@ void check_pointers(const Rows& a) {
     return message("sparse: the rows begin at ", a.pointers[0], " and end at ", a.pointers[a.rows],
                    "; they must go from 0 to the number of entries, ", a.entries, ".");
   });
-  bool ordered = true;
-  for (int64_t r = 0; r < a.rows; ++r) ordered &= a.pointers[r] <= a.pointers[r + 1];
-  check<IndexError>(ordered, [] { return message("sparse: a row ends before it begins."); });
+  check<IndexError>(sparse_kernels<float>().ascending(a.pointers, a.rows + 1),
+                    [] { return message("sparse: a row ends before it begins."); });
 }
 
 static void throw_outside_columns(const Rows& a) {
@@ -82,12 +81,7 @@ static void throw_outside_columns(const Rows& a) {
 }
 
 void check_columns(const Rows& a) {
-  int64_t low = 0, high = -1;
-  for (int64_t e = 0; e < a.entries; ++e) {
-    low = a.at[e] < low ? a.at[e] : low;
-    high = a.at[e] > high ? a.at[e] : high;
-  }
-  if (low < 0 || high >= a.columns) throw_outside_columns(a);
+  if (!sparse_kernels<float>().within(a.at, a.entries, a.columns)) throw_outside_columns(a);
 }
 
 void rows_times_dense(DType dtype, const Rows& a, const void* values, const void* dense,
@@ -265,15 +259,31 @@ std::pair<int64_t, int64_t> work_of(const Rows& a, int64_t begin, int64_t end, c
   return {work, most};
 }
 
+/// Asks for a row of b before it is needed: rows come in any order, and those of a large b lie far.
+template <class T>
+inline void prefetch_row(const Rows& b, int64_t k, const T* values) {
+  const int64_t first = b.pointers[k];
+  __builtin_prefetch(b.at + first);
+  __builtin_prefetch(b.at + first + 8);
+  __builtin_prefetch(values + first);
+}
+
 /// Rows [begin, end) of a @ b.
 template <class T, bool sparse>
 void multiply_rows(const Rows& a, int64_t begin, int64_t end, const T* av, const Rows& b,
                    const T* bv, OrderedSet& seen, int64_t* counts, Piece& piece) {
   auto sums = std::make_unique_for_overwrite<Sum<T>[]>(static_cast<size_t>(b.columns));
   T* values = reinterpret_cast<T*>(piece.values.get());
+  constexpr int64_t ahead = 4;  // rows of b
+  const bool is_far = b.entries > (1 << 16) && !a.order && !b.order;
+  const int64_t last = a.pointers[end] - 2 * ahead;
   for (int64_t r = begin; r < end; ++r) {
     for (int64_t e = a.pointers[r]; e < a.pointers[r + 1]; ++e) {
       const int64_t place = a.place(e), k = a.at[place];
+      if (is_far && e < last) {
+        __builtin_prefetch(b.pointers + a.at[e + 2 * ahead]);
+        prefetch_row(b, a.at[e + ahead], bv);
+      }
       const T value = av[place];
       for (int64_t f = b.pointers[k]; f < b.pointers[k + 1]; ++f) {
         const int64_t from = b.place(f), column = b.at[from];

@@ -19,6 +19,8 @@ struct SparseKernels {
                const T* y, int64_t depth, T* out);
   /// Whether no number is below the one before it.
   bool (*ascending)(const int64_t* x, int64_t n);
+  /// Whether all numbers are from 0 to end - 1.
+  bool (*within)(const int64_t* x, int64_t n, int64_t end);
 };
 
 /// The kernels for this machine. T: float, double.

@@ -54,41 +54,45 @@ void sparse_times_dense(const sparse::Rows& a, int64_t begin, int64_t end, const
   }
 }
 
-/// Vectors of whole numbers as many and as wide as those of T.
-template <class T>
-struct Whole {
-  using Index = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-  typedef Index type __attribute__((vector_size(vector_bytes)));
-  template <int flipped, int... lane>
-  static constexpr type make(std::integer_sequence<int, lane...>) {
-    return type{(lane ^ flipped)...};
-  }
-  /// 0, 1, 2 ..., with some bits flipped.
-  template <int flipped = 0>
-  static constexpr type lanes = make<flipped>(std::make_integer_sequence<int, Vec<T>::lanes>());
-};
-
-/// The sum of all lanes: halves onto each other.
-template <class T, int half = Vec<T>::lanes / 2>
-inline __attribute__((always_inline)) T sum_of_lanes(typename Vec<T>::type x) {
-  if constexpr (half == 0) {
-    return x[0];
+/// The sum of all elements: halves onto each other.
+template <class T, int n, int... i>
+inline __attribute__((always_inline)) T sum_of(Run<T, n> x, std::integer_sequence<int, i...>) {
+  if constexpr (n == 2) {
+    return x[0] + x[1];
   } else {
-    const typename Whole<T>::type other = Whole<T>::template lanes<half>;
-    return sum_of_lanes<T, half / 2>(x + __builtin_shuffle(x, other));
+    const Run<T, n / 2> low = __builtin_shufflevector(x, x, i...),
+                        high = __builtin_shufflevector(x, x, (i + n / 2)...);
+    return sum_of<T, n / 2>(low + high, std::make_integer_sequence<int, n / 4>{});
+  }
+}
+template <class T>
+inline __attribute__((always_inline)) T sum_of_lanes(typename Vec<T>::type x) {
+  constexpr int lanes = Vec<T>::lanes;
+  return sum_of<T, lanes>(x, std::make_integer_sequence<int, lanes / 2>{});
+}
+
+/// The first n lanes, and 0 behind; what is beyond them may be read.
+template <class T>
+inline __attribute__((always_inline)) typename Vec<T>::type load_first(const T* from, int64_t n) {
+  if constexpr (has_spans) {
+    return load_span(from, span_of<T>(0, static_cast<int>(n)));
+  } else {
+    typename Vec<T>::type x = load(from);
+    for (int l = 0; l < Vec<T>::lanes; ++l) x[l] = l < n ? x[l] : T{};
+    return x;
   }
 }
 
 /// n numbers from the first on, onto the lanes; what is beyond the last one may be read.
 template <class T>
-inline __attribute__((always_inline)) typename Vec<T>::type summed(const T* from, int64_t n,
-                                                                   typename Vec<T>::type sum) {
+inline __attribute__((always_inline)) typename Vec<T>::type summed(const T* from, int64_t n) {
   constexpr int64_t lanes = Vec<T>::lanes;
-  const typename Whole<T>::type lane = Whole<T>::template lanes<>;
-  int64_t i = 0;
+  if (n <= lanes) [[likely]]
+    return load_first(from, n);
+  auto sum = load(from);
+  int64_t i = lanes;
   for (; i + lanes < n; i += lanes) sum += load(from + i);
-  const auto left = static_cast<typename Whole<T>::Index>(n - i);
-  return sum + (lane < left ? load(from + i) : typename Vec<T>::type{});
+  return sum + load_first(from + i, n - i);
 }
 
 /// Whether n numbers are all from 0 to end - 1.
@@ -120,70 +124,57 @@ inline bool sparse_ascending(const int64_t* x, int64_t n) {
   return !all;
 }
 
-/// A row times a vector that lies in near caches, in four sums: by single loads, since a gather
-/// costs more than as many of them.
+/// to[e] = values[e] * vector[at[e]]; false where a column lies outside, before it is read. By
+/// single loads, since a gather costs more than as many of them.
 template <class T>
-inline T sparse_dot(const int64_t* at, const T* values, int64_t n, const T* vector) {
-  T a = 0, b = 0, c = 0, d = 0;
+inline bool sparse_products(const int64_t* at, const T* values, int64_t n, int64_t columns,
+                            const T* vector, T* to) {
+  if (!has_eight_within && !within(at, n, columns)) return false;
+  using Four = Run<T, 4>;
+  auto four = [&](int64_t e) __attribute__((always_inline)) {
+    *reinterpret_cast<Four*>(to + e) =
+        Four{vector[at[e]], vector[at[e + 1]], vector[at[e + 2]], vector[at[e + 3]]} *
+        *reinterpret_cast<const Four*>(values + e);
+  };
   int64_t e = 0;
-  for (; e + 4 <= n; e += 4) {
-    a += values[e] * vector[at[e]];
-    b += values[e + 1] * vector[at[e + 1]];
-    c += values[e + 2] * vector[at[e + 2]];
-    d += values[e + 3] * vector[at[e + 3]];
+  for (; e + 8 <= n; e += 8) {
+    if (has_eight_within && !eight_within(at + e, columns)) return false;
+    four(e);
+    four(e + 4);
   }
-  switch (n - e) {
-    case 3: c += values[e + 2] * vector[at[e + 2]]; [[fallthrough]];
-    case 2: b += values[e + 1] * vector[at[e + 1]]; [[fallthrough]];
-    case 1: a += values[e] * vector[at[e]];
-  }
-  return (a + b) + (c + d);
+  if (has_eight_within && !within(at + e, n - e, columns)) return false;
+  for (; e < n; ++e) to[e] = values[e] * vector[at[e]];
+  return true;
 }
 
-/// Short vectors row by row. Of long ones, whose loads wait, the products first, some rows at a
-/// time, then their sums: neither waits for where a row ends. The ways cross between 10,000 and
-/// 100,000 columns.
+/// The products of some rows first, then their sums: neither waits for where a row ends.
 template <class T>
 bool sparse_times_vector(const sparse::Rows& a, int64_t begin, int64_t end, const T* values,
                          const T* vector, T* out) {
-  constexpr int64_t at_once = 1024;
+  constexpr int64_t at_once = 512;
   T products[at_once + Vec<T>::lanes];
-  const int64_t columns = a.columns;
-  if (columns <= 32768) {
-    constexpr int64_t rows_at_once = 64;  // whose columns are checked, and then still in cache
-    for (int64_t r = begin; r < end;) {
-      const int64_t next = r + rows_at_once < end ? r + rows_at_once : end;
-      const int64_t first = a.pointers[r];
-      if (!within(a.at + first, a.pointers[next] - first, columns)) return false;
-      for (; r < next; ++r)
-        out[r] = sparse_dot(a.at + a.pointers[r], values + a.pointers[r],
-                            a.pointers[r + 1] - a.pointers[r], vector);
-    }
-    return true;
-  }
   auto multiply = [&](int64_t first, int64_t last) {
-    if (!within(a.at + first, last - first, columns)) return false;
-    for (int64_t e = first; e < last; ++e) products[e - first] = values[e] * vector[a.at[e]];
-    return true;
+    return sparse_products(a.at + first, values + first, last - first, a.columns, vector, products);
   };
   for (int64_t r = begin; r < end;) {
     const int64_t first = a.pointers[r];
     int64_t next = r;
+    while (next + 8 <= end && a.pointers[next + 8] - first <= at_once) next += 8;
     while (next < end && a.pointers[next + 1] - first <= at_once) ++next;
     if (next == r) {  // one long row
       typename Vec<T>::type sum = {};
       for (int64_t e = first; e < a.pointers[r + 1]; e += at_once) {
         const int64_t last = e + at_once < a.pointers[r + 1] ? e + at_once : a.pointers[r + 1];
         if (!multiply(e, last)) return false;
-        sum = summed(products, last - e, sum);
+        sum += summed(products, last - e);
       }
       out[r++] = sum_of_lanes<T>(sum);
       continue;
     }
     if (!multiply(first, a.pointers[next])) return false;
     for (; r < next; ++r)
-      out[r] = sum_of_lanes<T>(summed(products + (a.pointers[r] - first),
-                                      a.pointers[r + 1] - a.pointers[r], typename Vec<T>::type{}));
+      out[r] = sum_of_lanes<T>(
+          summed(products + (a.pointers[r] - first), a.pointers[r + 1] - a.pointers[r]));
   }
   return true;
 }
@@ -208,7 +199,9 @@ void sparse_dots(int64_t begin, int64_t end, const int64_t* rows, const int64_t*
   }
 }
 
-extern const SparseKernels<float> float_sparse = {
-    sparse_times_dense<float>, sparse_times_vector<float>, sparse_dots<float>, sparse_ascending};
-extern const SparseKernels<double> double_sparse = {
-    sparse_times_dense<double>, sparse_times_vector<double>, sparse_dots<double>, sparse_ascending};
+extern const SparseKernels<float> float_sparse = {sparse_times_dense<float>,
+                                                  sparse_times_vector<float>, sparse_dots<float>,
+                                                  sparse_ascending, within};
+extern const SparseKernels<double> double_sparse = {sparse_times_dense<double>,
+                                                    sparse_times_vector<double>,
+                                                    sparse_dots<double>, sparse_ascending, within};

@@ -35,6 +35,8 @@ Object rule_of(Operator& self) {
 
 PyObject* run_by_layout(Operator& self, PyObject* const* args, Py_ssize_t n, PyObject* keys) {
   if (!(watchers & watch_layouts)) return self.run(self, args, n, keys);
+  if (self.shortcut && watchers == watch_layouts && !keys)
+    if (PyObject* made = self.shortcut(args, n)) return made;
   Py_ssize_t all = n + (keys ? PyTuple_GET_SIZE(keys) : 0);
   Tensor* found = nullptr;
   for (Py_ssize_t i = 0; i < all && !found; ++i) found = sparse_in(args[i]);

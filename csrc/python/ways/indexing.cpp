@@ -1,16 +1,11 @@
-// _core.indexing and _core.sparse: reading, writing and ordering by index, and the loops of sparse
-// tensors, as functions without history.
+// _core.indexing: reading, writing and ordering by index, as functions without history.
 #include "dispatch/advanced_index.h"
 #include "dispatch/raw/index.h"
 #include "dispatch/raw/order.h"
-#include "dispatch/raw/sparse.h"
 #include "python/bind.h"
 #include "python/ways/plain.h"
 
 namespace flambeau {
-
-template <>
-struct Argument<raw::Compressed> : Members<raw::Compressed, Tensor&, Tensor&, Tensor&, Tensor*> {};
 
 namespace {
 
@@ -154,30 +149,8 @@ const NativeEntry indexing[] = {
     bind<triangle<true>>("triu", "input, diagonal=0", "triu of a contiguous tensor."),
     {}};
 
-const NativeEntry sparse[] = {
-    bind<raw::order>("order", "keys", "(order, where each different key begins in it)."),
-    bind<raw::merge>("merge", "keys, n", "order() of two lists in order."),
-    bind<raw::common>("common", "keys, other_keys", "Where shared keys stand in two lists."),
-    bind<raw::pointers>("pointers", "rows, extent", "How many rows lie below each."),
-    bind<raw::expand>("expand", "pointers, n", "The row of each entry."),
-    bind<raw::coordinates>("coordinates", "pointers, columns", "Row and column of each entry."),
-    bind<raw::segment_sum>("segment_sum", "values, order, starts", "The sum of each segment."),
-    bind<raw::shift>("shift", "values, order, starts", "Minus the largest of each segment."),
-    bind<raw::divide>("divide", "values, order, starts", "Over the sum of each segment."),
-    bind<raw::times_dense>("times_dense", "pointers, columns, values, order, dense",
-                           "Compressed rows times a dense matrix."),
-    bind<raw::sampled>("sampled", "rows, columns, x, y", "Entries of x @ y.T."),
-    bind<raw::times_rows>("times_rows",
-                          "pointers, columns, values, order, other_pointers, other_columns, "
-                          "other_values, other_order, columns_of_other",
-                          "The product of two matrices of compressed rows."),
-    {}};
-
 }  // namespace
 
-void initialize_indexing(PyObject* core) {
-  add_private_module(core, "indexing", indexing);
-  add_private_module(core, "sparse", sparse);
-}
+void initialize_indexing(PyObject* core) { add_private_module(core, "indexing", indexing); }
 
 }  // namespace flambeau

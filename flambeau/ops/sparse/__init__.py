@@ -21,7 +21,7 @@ for _family in FAMILIES:
 
 from .coalesce import clone  # noqa: E402
 from .convert import to_dense, to_dtype_of  # noqa: E402
-from .rules import late_rule  # noqa: E402
+from .rules import late_rule, shortcut  # noqa: E402
 
 for _name, _function in {
     "sparse_to_dense": to_dense,
@@ -30,3 +30,7 @@ for _name, _function in {
     "sparse_rule": late_rule,
 }.items():
     _core._bind(_name, _function)
+
+shortcut("matmul", "__matmul__")
+for _name in ("mm", "mv", "to_sparse_csr", "to_sparse_coo"):
+    shortcut(_name)

@@ -49,6 +49,13 @@ def late_rule(operator):
     return operator.sparse
 
 
+def shortcut(name, *also):
+    """Operators of these names have a native way, called `name`, for calls that record nothing."""
+    for each in (name, *also):
+        for operator in operators_called(each):
+            _core.sparse.shortcut(operator, name)
+
+
 def in_place(name, function):
     """Answers the operator `name`_ by what `function` gives."""
 
