@@ -127,6 +127,21 @@ class DeviceMesh:
         part._coordinate = [self._coordinate[dim] for dim in dims]
         return part
 
+    @property
+    def rest(self):
+        """The mesh of the dimensions behind the first that this process is in; None of a mesh of one."""
+        if self.ndim == 1:
+            return None
+        if "_rest" not in self.__dict__:
+            if self._coordinate is None:
+                raise RuntimeError("DeviceMesh: this process is outside of the mesh.")
+            part = self._rest = DeviceMesh.__new__(DeviceMesh)
+            part.device_type, names = self.device_type, self.mesh_dim_names
+            part.mesh_dim_names = names and names[1:]
+            part.mesh = self.mesh[self._coordinate[0]]
+            part._groups, part._coordinate = self._groups[1:], self._coordinate[1:]
+        return self._rest
+
     @staticmethod
     def from_group(group, device_type, mesh=None, *, mesh_dim_names=None):
         """A mesh of one dimension: the processes of a group."""

@@ -71,7 +71,7 @@ class Rule:
         """
         values = [numbers[name] for name in self.numbers]
         if sharded and any([isinstance(tensor, sharded) for tensor in tensors[0]]):
-            tensors = [[getattr(t, "_local_tensor", t) for t in one] for one in tensors]
+            tensors = [[_part_here(t) for t in one] for one in tensors]
         for tensor in tensors[0]:
             if tensor.is_complex():
                 tensors = [[_as_real(tensor) for tensor in one] for one in tensors]
@@ -86,6 +86,13 @@ class Rule:
             new = _evaluate(self.results(), [*kept, *values])
             for place, value in zip(self.updates, new, strict=True):
                 group[place].copy_(value)
+
+
+def _part_here(tensor):
+    """What lies in this process of a tensor over several, along each dimension of their mesh."""
+    while hasattr(tensor, "_local_tensor"):
+        tensor = tensor._local_tensor
+    return tensor
 
 
 def _as_real(tensor):

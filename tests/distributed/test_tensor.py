@@ -41,6 +41,20 @@ def mesh():
     return dist.init_device_mesh("cpu", (dist.get_world_size(),), mesh_dim_names=("tp",))
 
 
+@in_processes(2)
+def test_a_product_of_terms_and_a_whole_gives_the_whole_its_gradient():
+    m, x, y = mesh(), torch.randn(4, 4), torch.randn(4, 4)
+    dist.broadcast(x, 0), dist.broadcast(y, 0)
+    a = distribute_tensor(x.clone().requires_grad_(), m, [Replicate()])
+    b = distribute_tensor(y, m, [Shard(0)])
+    terms = a @ b
+    assert terms.placements == (Partial(),)
+    (terms @ a).sum().backward()
+    whole = x.clone().requires_grad_()
+    (whole @ y @ whole).sum().backward()
+    close(a.grad, whole.grad)
+
+
 @in_processes(3)
 def test_moves_between_placements():
     m, whole = mesh(), torch.arange(35.0).view(5, 7)
@@ -246,7 +260,7 @@ def test_meshes():
         (lambda: two["pp"], KeyError, "no dimension is named 'pp'"),
         (lambda: two.get_group(), RuntimeError, "mesh_dim says which"),
         (lambda: dist.init_device_mesh("cpu", (3, 2)), RuntimeError, "needs 6 processes; there are 4"),
-        (lambda: distribute_tensor(torch.ones(2), two, [Shard(0)]), NotImplementedError, "2 dimensions"),
+        (lambda: distribute_tensor(torch.ones(2), two, [Shard(0)]), ValueError, "must be 2 of Shard"),
         (lambda: dist.DeviceMesh("cpu", [0, 0]), RuntimeError, "stands twice"),
     ):  # fmt: skip
         with pytest.raises(error, match=words):

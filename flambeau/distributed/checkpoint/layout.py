@@ -62,14 +62,20 @@ def put(state_dict, path, value):
 
 
 def piece_of(tensor):
-    """(local tensor, offsets in the whole, whether each process has it)."""
+    """(local tensor, offsets in the whole, whether the first process, or another one, has it too)."""
     if not isinstance(tensor, DTensor):
         return tensor.detach(), [0] * tensor.ndim, True
-    place, mesh = tensor.placements[0], tensor.device_mesh
-    if place.is_partial():
+    places, mesh = tensor.placements, tensor.device_mesh
+    if any(place.is_partial() for place in places):
         raise CheckpointException("checkpoint: a Partial DTensor; redistribute() it first.")
-    offsets = [0] * tensor.ndim
-    if place.is_shard():
-        sizes = sizes_of_parts(tensor.shape[place.dim], mesh.size())
-        offsets[place.dim] = sum(sizes[: mesh.get_local_rank()])
-    return tensor.to_local().detach(), offsets, not place.is_shard()
+    offsets, sizes = [0] * tensor.ndim, list(tensor.shape)
+    elsewhere = False  # another process along a dimension without parts has the same
+    for place, n, at in zip(places, mesh.shape, mesh.get_coordinate(), strict=True):
+        if place.is_shard():
+            parts = sizes_of_parts(sizes[place.dim], n)
+            offsets[place.dim] += sum(parts[:at])
+            sizes[place.dim] = parts[at]
+        elif at:
+            elsewhere = True
+    whole = not any(place.is_shard() for place in places)
+    return tensor.to_local().detach(), offsets, whole or elsewhere

@@ -1,6 +1,6 @@
 """Tensors that lie over several processes: DTensor, how it lies, and layers over it.
 
-Read: placements.py, moves.py, dtensor.py, rules.py, api.py, parallel/. Meshes have one dimension.
+Read: placements.py, moves.py, dtensor.py, rules.py, api.py, parallel/.
 """
 
 from ...nn.lazy_names import table_of_contents

@@ -4,9 +4,8 @@ import flambeau
 
 from ..collectives import broadcast
 from ..device_mesh import DeviceMesh
-from .dtensor import DTensor, checked_placements, local_size, wrapped
+from .dtensor import DTensor, checked_placements, local_shape, nested
 from .moves import own_part
-from .placements import Shard
 
 __all__ = [
     "distribute_module",
@@ -24,30 +23,33 @@ def distribute_tensor(tensor, device_mesh=None, placements=None, *, src_data_ran
     """A DTensor with the values that the mesh's process src_data_rank has.
 
     Args:
-        placements (list of Placement): one; Replicate() by default.
+        placements (list of Placement): one for each dimension of the mesh; Replicate() by default.
         src_data_rank (int or None): None: all processes have the same values already, and nothing is sent.
 
     Returns:
         DTensor: a leaf; with requires_grad where tensor has it.
     """
     mesh = device_mesh or DeviceMesh("cpu")
-    place = checked_placements(mesh, placements, "distribute_tensor")
+    places = checked_placements(mesh, placements, "distribute_tensor", tensor.ndim)
     if isinstance(tensor, DTensor):
-        if tensor.device_mesh != mesh or tensor._placement != place:
+        if tensor.device_mesh != mesh or tensor.placements != places:
             raise ValueError(
-                f"distribute_tensor: the tensor is a DTensor at {tensor._placement} already; redistribute() moves it."
+                f"distribute_tensor: the tensor is a DTensor at {tensor.placements} already; redistribute() moves it."
             )
         return tensor
-    if place.is_partial():
+    if any(place.is_partial() for place in places):
         raise ValueError("distribute_tensor: placements are Shard or Replicate; terms come from operators.")  # fmt: skip
     values = tensor.detach()
     if src_data_rank is not None and mesh.size() > 1:
         values = values.clone(memory_format=flambeau.contiguous_format)
-        broadcast(values, group=mesh.get_group(), group_src=src_data_rank)
-    if place.is_shard():
-        dim = place.dim % tensor.ndim
-        place, values = Shard(dim), own_part(values, dim, mesh.get_group()).clone()
-    return wrapped(values.requires_grad_(tensor.requires_grad), mesh, place, tensor.shape)
+        for group in mesh.get_all_groups():
+            broadcast(values, group=group, group_src=src_data_rank)
+    for place, group in zip(places, mesh.get_all_groups(), strict=True):
+        if place.is_shard():
+            values = own_part(values, place.dim, group)
+    if any(place.is_shard() for place in places):
+        values = values.clone()
+    return nested(values.requires_grad_(tensor.requires_grad), mesh, places, tensor.shape)
 
 
 def distribute_module(module, device_mesh=None, partition_fn=None, input_fn=None, output_fn=None):
@@ -78,17 +80,18 @@ def distribute_module(module, device_mesh=None, partition_fn=None, input_fn=None
 def _factory(name, random=False):
     def make(*size, device_mesh=None, placements=None, dtype=None, requires_grad=False, **options):
         mesh = device_mesh or DeviceMesh("cpu")
-        place = checked_placements(mesh, placements, f"distributed.tensor.{name}")
         value = ()
         if name == "full":
             size, value = size[0], (options.pop("fill_value", size[1] if len(size) > 1 else None),)
         shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
-        if place.is_shard():
-            place = Shard(place.dim % len(shape))
-        local = getattr(flambeau, name)(local_size(shape, place, mesh), *value, dtype=dtype, **options)  # fmt: skip
-        if random and place.is_replicate() and mesh.size() > 1:
-            broadcast(local, group=mesh.get_group(), group_src=0)
-        return wrapped(local.requires_grad_(requires_grad), mesh, place, shape)
+        operation = f"distributed.tensor.{name}"
+        places = checked_placements(mesh, placements, operation, len(shape))
+        part = local_shape(shape, places, mesh)
+        local = getattr(flambeau, name)(part, *value, dtype=dtype, **options)
+        for place, group in zip(places, mesh.get_all_groups(), strict=True):
+            if random and place.is_replicate() and group.size() > 1:
+                broadcast(local, group=group, group_src=0)
+        return nested(local.requires_grad_(requires_grad), mesh, places, shape)
 
     make.__name__ = make.__qualname__ = name
     make.__doc__ = (

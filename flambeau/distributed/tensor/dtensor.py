@@ -1,35 +1,64 @@
-"""DTensor: a tensor that lies over the processes of a mesh of one dimension.
+"""DTensor: a tensor that lies over the processes of a mesh.
 
 Its operators compute on the local tensors, which carry the history: rules.py says for each what goes where. An
 operator without a rule gathers its operands and computes the whole everywhere.
+
+A DTensor knows the first dimension of its mesh. Where there are more, its local tensor is a DTensor over these: what
+operators compute on it goes by the rules again, so no rule knows of several dimensions.
 """
 
 import flambeau
 
 from ..._C import DisableTorchFunctionSubclass
 from ...optim import rule
-from .moves import copied, moved
+from .moves import copied, is_nested, moved
 from .placements import Placement, Replicate, Shard, sizes_of_parts
 
-__all__ = ["DTensor", "checked_placements", "wrapped"]
+__all__ = ["DTensor", "checked_placements", "local_tensor_of", "nested", "wrapped"]
 
 
-def checked_placements(mesh, placements, operation):
-    """The one placement of a mesh of one dimension.
+def checked_placements(mesh, placements, operation, ndim=None):
+    """One placement for each dimension of a mesh; with ndim, of the tensor, dims of Shard count from the front.
 
     Raises:
-        NotImplementedError: the mesh has more dimensions.
+        ValueError: they are others, or of another number.
     """
-    if mesh.ndim != 1:
-        raise NotImplementedError(
-            f"{operation}: a mesh of {mesh.ndim} dimensions; DTensors lie over one. mesh['name'] is one of them."
-        )
-    placements = (Replicate(),) if placements is None else tuple(placements)
-    if len(placements) != 1 or not isinstance(placements[0], Placement):
+    placements = (Replicate(),) * mesh.ndim if placements is None else tuple(placements)
+    if len(placements) != mesh.ndim or not all(isinstance(p, Placement) for p in placements):
         raise ValueError(
-            f"{operation}: placements {list(placements)} must be one of Shard, Replicate and Partial, in a list."
+            f"{operation}: placements {list(placements)} must be {mesh.ndim} of Shard, Replicate and Partial in a "
+            "list, one for each dimension of the mesh."
         )
-    return placements[0]
+    if ndim is None:
+        return placements
+    return tuple(
+        Shard(p.dim + ndim) if isinstance(p, Shard) and p.dim < 0 else p for p in placements
+    )
+
+
+def nested(local, mesh, placements, shape=None):
+    """A DTensor around the tensor of this process.
+
+    Args:
+        shape (optional): of the whole; None if all parts are alike.
+    """
+    placements = checked_placements(mesh, placements, "DTensor", local.ndim)
+    if shape is None:
+        shape = list(local.shape)
+        for place, n in zip(placements, mesh.shape, strict=True):
+            if place.is_shard():
+                shape[place.dim] *= n
+    if mesh.ndim > 1:
+        inner = local_size(shape, placements[0], mesh)
+        local = nested(local, mesh.rest, placements[1:], inner)
+    return wrapped(local, mesh, placements[0], shape)
+
+
+def local_tensor_of(tensor):
+    """What lies in this process of a DTensor; another tensor is itself."""
+    while is_nested(tensor):
+        tensor = tensor._local_tensor
+    return tensor
 
 
 def wrapped(local, mesh, placement, shape=None, requires_grad=None):
@@ -43,7 +72,7 @@ def wrapped(local, mesh, placement, shape=None, requires_grad=None):
     if shape is None:
         shape = list(local.shape)
         if isinstance(placement, Shard):
-            shape[placement.dim] *= mesh.size()
+            shape[placement.dim] *= mesh.size(0)
     with DisableTorchFunctionSubclass():
         made = flambeau.empty(tuple(shape), dtype=local.dtype, device="meta").as_subclass(DTensor)
     made._local_tensor, made._mesh, made._placement = local, mesh, placement
@@ -71,15 +100,21 @@ class DTensor(flambeau.Tensor):
             shape (Size, optional): of the whole, where the parts differ in size. stride goes with it.
         """
         mesh = device_mesh or _world()
-        placement = checked_placements(mesh, placements, "DTensor.from_local")
+        placements = checked_placements(mesh, placements, "DTensor.from_local")
         if (shape is None) != (stride is None):
             raise ValueError("DTensor.from_local: give shape and stride together.")
-        if run_check and placement.is_replicate():
+        if run_check:
             from ..collectives import broadcast
 
-            with flambeau.no_grad():
-                broadcast(local_tensor.detach(), group=mesh.get_group(), group_src=0)
-        return wrapped(local_tensor, mesh, placement, shape)
+            for dim, placement in enumerate(placements):
+                if placement.is_replicate():
+                    broadcast(local_tensor.detach(), group=mesh.get_group(dim), group_src=0)
+        return nested(local_tensor, mesh, placements, shape)
+
+    def _with_local(self, local, placement=None, shape=None):
+        """The same with another local tensor, and perhaps at another placement and of other sizes."""
+        placement = self._placement if placement is None else placement
+        return wrapped(local, self._mesh, placement, self.shape if shape is None else shape)
 
     @property
     def device_mesh(self):
@@ -87,7 +122,8 @@ class DTensor(flambeau.Tensor):
 
     @property
     def placements(self):
-        return (self._placement,)
+        local = self._local_tensor
+        return (self._placement, *(local.placements if is_nested(local) else ()))
 
     def to_local(self, *, grad_placements=None):
         """This process's part; gradients flow back.
@@ -95,15 +131,17 @@ class DTensor(flambeau.Tensor):
         Args:
             grad_placements (optional): how the gradients of the part lie; Partial where each process has a term.
         """
-        local = self._local_tensor
+        local, rest = self._local_tensor, None
         if grad_placements is not None:
-            wanted = checked_placements(self._mesh, grad_placements, "to_local")
+            wanted, *rest = checked_placements(self._mesh, grad_placements, "to_local", self.ndim)
             if wanted.is_partial() and self._placement.is_replicate():
-                return copied(local, self._mesh.get_group())
-            if wanted != self._placement:
+                local = copied(local, self._mesh.get_group(0))
+            elif wanted != self._placement:
                 raise NotImplementedError(
                     f"to_local: grad_placements {wanted} of a tensor at {self._placement}."
                 )
+        if is_nested(local):
+            return local.to_local(grad_placements=rest)
         return local.view_as(local) if local.requires_grad else local
 
     def redistribute(self, device_mesh=None, placements=None, *, async_op=False, forward_dtype=None,
@@ -114,17 +152,21 @@ class DTensor(flambeau.Tensor):
                 raise NotImplementedError(f"redistribute: {name} is not offered.")
         if device_mesh is not None and device_mesh != self._mesh:
             raise NotImplementedError("redistribute: to another mesh.")
-        after = checked_placements(self._mesh, placements, "redistribute")
-        if isinstance(after, Shard) and after.dim < 0:
-            after = Shard(after.dim + self.ndim)
-        local = moved(
-            self._local_tensor, self._placement, after, self.shape, self._mesh.get_group()
-        )
+        after, *rest = checked_placements(self._mesh, placements, "redistribute", self.ndim)
+        local = self._local_tensor
+        if is_nested(
+            local
+        ):  # what shall be whole over the other dimensions comes first: fewer bytes move then
+            pairs = zip(local.placements, rest, strict=True)
+            local = local.redistribute(placements=[r if r.is_replicate() else p for p, r in pairs])
+        local = moved(local, self._placement, after, self.shape, self._mesh.get_group(0))
+        if is_nested(local):
+            local = local.redistribute(placements=rest)
         return wrapped(local, self._mesh, after, self.shape)
 
     def full_tensor(self, *, grad_placements=None):
         """The whole tensor, in each process."""
-        return self.redistribute(placements=[Replicate()]).to_local(grad_placements=grad_placements)
+        return self.redistribute().to_local(grad_placements=grad_placements)
 
     # -- what a tensor is asked
 
@@ -164,7 +206,7 @@ class DTensor(flambeau.Tensor):
                 f"DTensor.grad: takes a DTensor at {self._placement} or None, not {type(value).__name__}."
             )
         if value is not None:
-            value = value.redistribute(placements=[self._placement])._local_tensor.detach()
+            value = value.redistribute(placements=self.placements)._local_tensor.detach()
         self._local_tensor.grad = value
 
     @property
@@ -176,9 +218,11 @@ class DTensor(flambeau.Tensor):
         self._local_tensor.data = value._local_tensor
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
-        whole = (
-            self.redistribute(placements=[Replicate()]) if self._placement.is_partial() else self
-        )
+        terms = any(p.is_partial() for p in self.placements)
+        whole = self
+        if terms:
+            places = [Replicate() if p.is_partial() else p for p in self.placements]
+            whole = self.redistribute(placements=places)
         if gradient is not None:
             gradient = gradient.redistribute(placements=whole.placements)._local_tensor
         elif self.numel() != 1:
@@ -186,7 +230,7 @@ class DTensor(flambeau.Tensor):
                 f"backward: a DTensor {tuple(self.shape)} needs a gradient; only one element needs none."
             )
         if inputs is not None:
-            inputs = [i._local_tensor if isinstance(i, DTensor) else i for i in inputs]
+            inputs = [local_tensor_of(i) for i in inputs]
         whole._local_tensor.backward(gradient, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook):
@@ -225,7 +269,7 @@ class DTensor(flambeau.Tensor):
         return int(self.full_tensor())
 
     def __repr__(self, *, tensor_contents=None):
-        return f"DTensor(local_tensor={self._local_tensor!r}, device_mesh={self._mesh!r}, placements={self.placements!r})"
+        return f"DTensor(local_tensor={local_tensor_of(self)!r}, device_mesh={self._mesh!r}, placements={self.placements!r})"
 
     def __format__(self, spec):
         return format(self.full_tensor(), spec) if self.ndim == 0 else repr(self)
@@ -252,12 +296,20 @@ class DTensor(flambeau.Tensor):
 
 
 def local_size(shape, placement, mesh):
-    """The shape of this process's part."""
+    """The shape of the part along the first dimension of a mesh that is here."""
     shape = list(shape)
     if isinstance(placement, Shard):
-        shape[placement.dim] = sizes_of_parts(shape[placement.dim], mesh.size())[
-            mesh.get_local_rank()
+        shape[placement.dim] = sizes_of_parts(shape[placement.dim], mesh.size(0))[
+            mesh.get_local_rank(0)
         ]
+    return shape
+
+
+def local_shape(shape, placements, mesh):
+    """The shape of this process's part."""
+    while mesh is not None:
+        shape = local_size(shape, placements[0], mesh)
+        placements, mesh = placements[1:], mesh.rest
     return shape
 
 

@@ -161,7 +161,47 @@ class _Swap(flambeau.autograd.Function):
 
 def copied(local, group):
     """A Replicate's local tensor for use beside parts of others."""
-    return _Copy.apply(local, group) if local.requires_grad else local
+    if not local.requires_grad:
+        return local
+    if is_nested(local):
+        return local._with_local(copied(local._local_tensor, group))
+    return _Copy.apply(local, group)
+
+
+def is_nested(local):
+    """Whether a local tensor is a DTensor itself, over the other dimensions of a mesh."""
+    return hasattr(local, "_local_tensor")
+
+
+def _moved_nested(local, before, after, shape, group):
+    """moved() of what lies over other dimensions of the mesh too.
+
+    Where they cut it along the same dimension, or hold terms of it that must be added up first, it is made whole
+    over them for the move.
+    """
+    cut = {p.dim for p in (before, after) if isinstance(p, Shard)}
+    own = local._placement
+    of_shape = list(local.shape)
+    if isinstance(before, Shard):
+        of_shape[before.dim] = shape[before.dim]
+    if isinstance(after, Shard):
+        sizes = sizes_of_parts(shape[after.dim], group.size())
+        of_shape[after.dim] = sizes[group.rank()]
+    kinds = {p for p in (before, after, own) if isinstance(p, Partial)}
+    apart = (
+        own.dim not in cut
+        if isinstance(own, Shard)
+        else not own.is_partial() or kinds == {Partial()}
+    )
+    if apart:
+        inner = moved(local._local_tensor, before, after, shape, group)
+        return local._with_local(inner, own, of_shape)
+    inner_group = local._mesh.get_group(0)
+    whole = moved(local._local_tensor, own, Replicate(), local.shape, inner_group)
+    whole = moved(whole, before, after, shape, group)
+    if isinstance(own, Partial):
+        return local._with_local(whole, Replicate(), of_shape)
+    return local._with_local(moved(whole, Replicate(), own, of_shape, inner_group), own, of_shape)
 
 
 def moved(local, before, after, shape, group):
@@ -172,6 +212,8 @@ def moved(local, before, after, shape, group):
     """
     if before == after:
         return local
+    if is_nested(local):
+        return _moved_nested(local, before, after, shape, group)
     if isinstance(before, Shard):
         if isinstance(after, Shard):
             return _Swap.apply(local, before.dim, after.dim, tuple(shape), group)

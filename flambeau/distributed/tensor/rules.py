@@ -1,11 +1,14 @@
 """What each operator does with DTensors: where its result lies, and what its operands must be moved to before."""
 
+from contextlib import nullcontext
+from functools import partial
+
 import flambeau
 
 from ..._C import DisableTorchFunctionSubclass
 from ...ops.core.declare import POINTWISE
-from .dtensor import DTensor, local_size, wrapped
-from .moves import copied, moved
+from .dtensor import DTensor, local_size, local_tensor_of, nested, wrapped
+from .moves import copied, is_nested, moved
 from .placements import Partial, Replicate, Shard
 
 __all__ = ["compute"]
@@ -38,7 +41,9 @@ def compute(func, args, kwargs):
         name in POINTWISE or name.rstrip("_") in POINTWISE or name in _LIKE_POINTWISE
     ):
         found = pointwise
-    with DisableTorchFunctionSubclass():
+    # What is computed on local tensors that are DTensors comes here again.
+    deeper = any(is_nested(t._local_tensor) for t in tensors_in(args, kwargs))
+    with nullcontext() if deeper else DisableTorchFunctionSubclass():
         result = NotImplemented if found is None else found(func, args, kwargs)
         return replicated(func, args, kwargs) if result is NotImplemented else result
 
@@ -48,11 +53,13 @@ def _property(func, args):
     x, asked = args[0], func.__self__
     if asked in _SWAPS:
         return transposed(x, -2, -1) if x.ndim > 1 else x
+    if asked in _PARTS and is_nested(x._local_tensor):
+        return x._with_local(_property(func, (x._local_tensor,)))
     with DisableTorchFunctionSubclass():
         if asked in _PARTS:
-            return wrapped(func(x._local_tensor), x._mesh, x._placement, x.shape)
+            return x._with_local(func(x._local_tensor))
         if asked in _OF_THE_MEMORY:
-            return func(x._local_tensor)
+            return func(local_tensor_of(x))
         return func(*args)
 
 
@@ -122,7 +129,7 @@ def called(func, args, kwargs, change):
 def at(tensor, placement):
     """A DTensor's local tensor at a placement."""
     return moved(
-        tensor._local_tensor, tensor._placement, placement, tensor.shape, tensor._mesh.get_group()
+        tensor._local_tensor, tensor._placement, placement, tensor.shape, tensor._mesh.get_group(0)
     )
 
 
@@ -168,9 +175,10 @@ def replicated(func, args, kwargs):
     if _written(func.__name__) and isinstance(args[0], DTensor):
         target = args[0]
         whole = target.full_tensor().clone()
-        called(func, (whole, *args[1:]), kwargs, lambda t: at(t, Replicate()))
-        result = moved(whole, Replicate(), target._placement, target.shape, mesh.get_group())
-        target._local_tensor.copy_(result)
+        called(func, (whole, *args[1:]), kwargs, lambda t: t.full_tensor())
+        replicas = [Replicate()] * mesh.ndim
+        result = nested(whole, mesh, replicas).redistribute(placements=target.placements)
+        local_tensor_of(target).copy_(local_tensor_of(result))
         return target
     return _wrap_all(called(func, args, kwargs, lambda t: at(t, Replicate())), mesh, Replicate())
 
@@ -180,11 +188,11 @@ def pointwise(func, args, kwargs):
     if _written(func.__name__) and not isinstance(args[0], DTensor):
         found = tensors_in(args, kwargs)
         if all(t.ndim == 0 for t in found):  # a number for a tensor of one process
-            return called(func, args, kwargs, lambda t: at(t, Replicate()))
+            return called(func, args, kwargs, lambda t: t.full_tensor())
     _check_plain(func, args, kwargs)
     found = tensors_in(args, kwargs)
     mesh, name = mesh_of(found), func.__name__
-    group = mesh.get_group()
+    group = mesh.get_group(0)
     ndim = max(t.ndim for t in found)
     target = args[0] if _written(name) and isinstance(args[0], DTensor) else None
     if kwargs.get("inplace"):
@@ -211,7 +219,8 @@ def pointwise(func, args, kwargs):
         return at(t, place)
 
     if target is not None:
-        result = called(func, (target._local_tensor, *args[1:]), kwargs, change)
+        written = partial(func, target._local_tensor)
+        result = called(written, args[1:], kwargs, change)
         if result is not target._local_tensor and not kwargs.get("inplace"):
             target._local_tensor = result
         return target
@@ -229,7 +238,8 @@ def random_in_place(func, args, kwargs):
     if target._placement.is_replicate():
         from ..collectives import broadcast
 
-        broadcast(target._local_tensor.detach(), group=target._mesh.get_group(), group_src=0)
+        local = local_tensor_of(target).detach()
+        broadcast(local, group=target._mesh.get_group(0), group_src=0)
     return target
 
 
@@ -242,7 +252,8 @@ def copy_in_place(func, args, kwargs):
         and not isinstance(source, DTensor)
         and isinstance(target, DTensor)
     ):
-        source = wrapped(source.expand(target.shape), target._mesh, Replicate())
+        replicas = [Replicate()] * target._mesh.ndim
+        source = nested(source.expand(target.shape), target._mesh, replicas)
     return pointwise(func, (target, source, *args[2:]), kwargs)
 
 
@@ -260,12 +271,12 @@ def like(func, args, kwargs):
 
 def _product(a, b, mesh):
     """(local product, placement) of matmul(a, b): both (..., M, K) @ (..., K, N), or b (K, N)."""
-    group = mesh.get_group()
+    group = mesh.get_group(0)
     rows, inner, columns = a.ndim - 2, a.ndim - 1, b.ndim - 1
     pa, pb = a._placement, b._placement
     batched = b.ndim > 2
     if pa.is_partial() and pb.is_replicate():
-        return a._local_tensor @ b._local_tensor, Partial()
+        return a._local_tensor @ copied(b._local_tensor, group), Partial()
     if pa == Shard(inner) or pb == Shard(b.ndim - 2):
         local = at(a, Shard(inner)) @ at(b, Shard(b.ndim - 2))
         return local, Partial()
@@ -309,7 +320,7 @@ def linear(func, args, kwargs):
         elif place.is_partial():
             local = local + at(bias, Partial())
         elif place.is_shard():
-            local = local + copied(at(bias, Replicate()), mesh.get_group())
+            local = local + copied(at(bias, Replicate()), mesh.get_group(0))
         else:
             local = local + at(bias, Replicate())
     return wrapped(local, mesh, place, shape)
@@ -325,7 +336,7 @@ def embedding(func, args, kwargs):
         return NotImplemented
     shape = (*index.shape, weight.shape[1])
     if index._placement.is_shard():
-        local = copied(at(weight, Replicate()), mesh.get_group())
+        local = copied(at(weight, Replicate()), mesh.get_group(0))
         return wrapped(func(index._local_tensor, local, *args[2:], **kwargs), mesh, index._placement, shape)  # fmt: skip
     place = Shard(index.ndim) if weight._placement.is_shard() else Replicate()
     local = func(at(index, Replicate()), weight._local_tensor, *args[2:], **kwargs)
@@ -404,7 +415,7 @@ def normalized(func, args, kwargs):
     count = 1 if isinstance(shape, int) else len(shape)
     if place.is_partial() or place.is_shard() and place.dim >= x.ndim - count:
         place = Replicate()
-    group = x._mesh.get_group()
+    group = x._mesh.get_group(0)
 
     def change(t):
         if t is x:
@@ -489,7 +500,7 @@ def reshaped(func, args, kwargs):
     place = x._placement
     if not place.is_shard():
         return wrapped(x._local_tensor.reshape(shape), x._mesh, place, shape)
-    after = _cut_after(tuple(x.shape), shape, place.dim, x._mesh.size())
+    after = _cut_after(tuple(x.shape), shape, place.dim, x._mesh.size(0))
     if after is None:
         return NotImplemented
     local = local_size(shape, Shard(after), x._mesh)
