@@ -3,8 +3,9 @@
 A row runs along one dimension; where that is not the last one, a transposed copy makes it so.
 """
 
+import functools
+
 from .. import _core
-from ..kernels import language as k
 from .core import operators as fl
 from .core.arguments import check_parameters, few, reduced_dims, refuse_uncomputed
 from .core.attach import attached
@@ -59,7 +60,7 @@ def _along(name, inputs, dim):
         return out
     if first.numel() == 0:
         return _core.empty_like(first)
-    if name in _ACROSS and _is_quicker_across(first, dim):
+    if name in _ACROSS and _core._is_of_columns(first, dim):
         return _ACROSS[name](*inputs, dim)
     moved = [_as_rows(t, dim) for t in inputs]
     length = moved[0].shape[-1]
@@ -70,59 +71,21 @@ def _along(name, inputs, dim):
     return out if dim == first.dim() - 1 else out.transpose(dim, -1).contiguous()
 
 
-# The same along a dimension that is not the last, as passes over the whole tensor: each is a loop
-# along the last dimension, and no transposed copy is made. 2000x2000 float32 along dim 0, one
-# thread, Zen 4: 31 ms with transposed copies, 10 ms so.
+# The same along a dimension that is not the last, without a transposed copy.
 
-
-def _is_quicker_across(tensor, dim):
-    """Whether the last dimension is long enough to loop along, and memory runs along it."""
-    return (
-        dim != tensor.dim() - 1
-        and tensor.stride(-1) == 1
-        and tensor.shape[-1] >= 16
-        and tensor.dtype in (_core.float32, _core.float64)
+_ACROSS = {
+    name + suffix: functools.partial(call, log=name == "log_softmax")
+    for name in ("softmax", "log_softmax")
+    for suffix, call in (
+        ("", _core._softmax_of_columns),
+        ("_backward", _core._softmax_of_columns_backward),
     )
+}
 
-
-_exp_minus = make_pointwise(lambda input, shift: k.exp(input - shift), name="softmax_exp")
 # An infinite weight leaves no number in its channel, as in PyTorch, which multiplies the mean by it too.
 affine = make_pointwise(
     lambda input, weight, bias: input * weight + (bias + weight * 0), name="affine"
 )
-_minus_both = make_pointwise(
-    lambda input, shift, log: input - shift - log, name="log_softmax_shift"
-)
-_slope = make_pointwise(lambda grad, result, inner: result * (grad - inner), name="softmax_slope")
-_log_slope = make_pointwise(
-    lambda grad, result, total: grad - k.exp(result) * total, name="log_softmax_slope"
-)
-
-
-def _softmax_across(input, dim):
-    result = _exp_minus(input, fl.amax(input, dim, True))
-    return fl.div(result, _core.sum(result, dim, True), out=result)
-
-
-def _log_softmax_across(input, dim):
-    shift = fl.amax(input, dim, True)
-    return _minus_both(input, shift, fl.log(_core.sum(_exp_minus(input, shift), dim, True)))
-
-
-def _softmax_backward_across(grad, result, dim):
-    return _slope(grad, result, _core.sum(fl.mul(grad, result), dim, True))
-
-
-def _log_softmax_backward_across(grad, result, dim):
-    return _log_slope(grad, result, _core.sum(grad, dim, True))
-
-
-_ACROSS = {
-    "softmax": _softmax_across,
-    "log_softmax": _log_softmax_across,
-    "softmax_backward": _softmax_backward_across,
-    "log_softmax_backward": _log_softmax_backward_across,
-}
 
 
 def _softmax_like(name):

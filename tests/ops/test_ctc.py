@@ -71,3 +71,43 @@ def test_a_blank_among_the_labels_is_one_of_them():
     )
     want = -(log_probs[0, 0, 2] + log_probs[1, 0, 0])
     np.testing.assert_allclose(loss.numpy(), [want.item()], rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_any_number_of_threads_gives_the_same_bits(dtype):
+    batch, steps, classes = 40, 60, 12
+    scores = torch.from_numpy(rng.standard_normal((steps, batch, classes))).to(dtype)
+    labels = torch.from_numpy(rng.integers(1, classes, (batch, 20)))
+    inputs = rng.integers(40, steps + 1, batch).tolist()
+    targets = rng.integers(0, 21, batch).tolist()
+
+    def loss_and_gradient():
+        leaf = scores.detach().clone().requires_grad_()
+        loss = torch.nn.functional.ctc_loss(leaf.log_softmax(2), labels, inputs, targets)
+        loss.backward()
+        return loss.item(), leaf.grad.numpy().tobytes()
+
+    had = torch.get_num_threads()
+    try:
+        results = set()
+        for n in (1, 2, 3, 16):
+            torch.set_num_threads(n)
+            results.add(loss_and_gradient())
+    finally:
+        torch.set_num_threads(had)
+    assert len(results) == 1
+
+
+def test_samples_without_steps_or_labels():
+    log_probs = torch.from_numpy(SCORES).log_softmax(2)
+    loss = torch.nn.functional.ctc_loss(
+        log_probs, torch.tensor(TARGETS), (0, 0, 5), (0, 2, 0), reduction="none"
+    )
+    want = [0, np.inf, -log_probs[:, 2, 0].sum().item()]
+    np.testing.assert_allclose(loss.numpy(), want, rtol=1e-12)
+
+
+def test_a_class_of_no_probability_has_no_number_for_a_gradient():
+    log_probs = torch.tensor([[[0.0, -np.inf, np.log(0.5)]]] * 2).log_softmax(2).requires_grad_()
+    torch.nn.functional.ctc_loss(log_probs, torch.tensor([[2]]), (2,), (1,)).backward()
+    assert log_probs.grad[:, 0, 1].isnan().all() and log_probs.grad[:, 0, 0].isfinite().all()

@@ -1,6 +1,8 @@
 #include "dispatch/raw/rows.h"
 
 #include "dispatch/basics.h"
+#include "dispatch/raw/precision.h"
+#include "kernels/norm/columns.h"
 
 namespace flambeau::raw {
 
@@ -26,6 +28,49 @@ TensorRef softmax_gradient(RowsKernel kernel, Tensor& grad, Tensor& result) {
   RowOperands operands;
   for (Tensor* t : {made.get(), rows.get(), &result}) operands.add(*t, step);
   run_rows(kernel, operands, result.numel / length, length);
+  return made;
+}
+
+namespace {
+
+Columns columns_of(const Tensor& t, int64_t dim) {
+  Columns shape = {1, t.sizes[dim], 1};
+  for (int64_t d = 0; d < dim; ++d) shape.stacks *= t.sizes[d];
+  for (int64_t d = dim + 1; d < t.ndim; ++d) shape.columns *= t.sizes[d];
+  return shape;
+}
+
+}  // namespace
+
+bool is_of_columns(const Tensor& t, int64_t dim) {
+  return dim != t.ndim - 1 && t.on_cpu() && t.numel != 0 &&
+         (t.dtype == DType::float32 || t.dtype == DType::float64) &&
+         columns_of(t, dim).columns >= fewest_columns;
+}
+
+TensorRef softmax_of_columns(Tensor& given, int64_t dim, bool log) {
+  TensorRef input = contiguous(given), result = empty(sizes_of(given), given.dtype);
+  const Columns shape = columns_of(given, dim);
+  in_precision(log ? "log_softmax" : "softmax", given, [&]<class T>(T*) {
+    const T* from = input->as<T>();
+    T* to = result->as<T>();
+    LongWork unlocked(given.numel > long_work);
+    flambeau::softmax_of_columns(shape, log, from, to);
+  });
+  return result;
+}
+
+TensorRef softmax_of_columns_backward(Tensor& grad, Tensor& given, int64_t dim, bool log) {
+  const char* op = log ? "log_softmax_backward" : "softmax_backward";
+  TensorRef gradients = operand(op, "grad", &grad, given.dtype, given.numel),
+            result = contiguous(given), made = empty(sizes_of(given), given.dtype);
+  const Columns shape = columns_of(given, dim);
+  in_precision(op, given, [&]<class T>(T*) {
+    const T *g = gradients->as<T>(), *r = result->as<T>();
+    T* to = made->as<T>();
+    LongWork unlocked(given.numel > long_work);
+    flambeau::softmax_of_columns_backward(shape, log, g, r, to);
+  });
   return made;
 }
 

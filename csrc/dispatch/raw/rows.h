@@ -10,6 +10,11 @@ TensorRef softmax(RowsKernel kernel, Tensor& input, int dim);
 /// Of a contiguous result along its last dim.
 TensorRef softmax_gradient(RowsKernel kernel, Tensor& grad, Tensor& result);
 
+/// Whether softmax along `dim` of t is one down columns: no copy is made of it.
+bool is_of_columns(const Tensor& t, int64_t dim);
+TensorRef softmax_of_columns(Tensor& input, int64_t dim, bool log);
+TensorRef softmax_of_columns_backward(Tensor& grad, Tensor& result, int64_t dim, bool log);
+
 /// What a norm is made of: contiguous rows of `length`, a vector of that length or null each.
 struct NormOf {
   Tensor* input;

@@ -8,7 +8,9 @@
 
 #include "kernels/attention/simd.h"
 #include "kernels/conv/simd.h"
+#include "kernels/ctc/simd.h"
 #include "kernels/fft/simd.h"
+#include "kernels/norm/columns_simd.h"
 #include "kernels/norm/simd.h"
 #include "kernels/pool/simd.h"
 #include "kernels/recurrent/simd.h"
@@ -55,6 +57,7 @@ inline __attribute__((always_inline)) void store_span(double* to, __m512d value,
   _mm512_mask_storeu_pd(to, static_cast<__mmask8>(span), value);
 }
 #include "kernels/conv/simd_body.h"
+#include "kernels/simd/maths_body.h"
 /// As many bytes as a vector has 32-bit lanes, widened, and numbers from 0 to 255 as bytes.
 inline __attribute__((always_inline)) Vec<int32_t>::type load_bytes(const uint8_t* from) {
   return (Vec<int32_t>::type)_mm512_maskz_cvtepu8_epi32(
@@ -71,7 +74,9 @@ inline __attribute__((always_inline)) bool eight_within(const int64_t* x, int64_
 }
 // The others use the vector that conv/simd_body.h includes.
 #include "kernels/attention/simd_body.h"
+#include "kernels/ctc/simd_body.h"
 #include "kernels/fft/simd_body.h"
+#include "kernels/norm/columns_body.h"
 #include "kernels/norm/simd_body.h"
 #include "kernels/pool/simd_body.h"
 #include "kernels/recurrent/simd_body.h"
@@ -89,6 +94,10 @@ extern const FourierKernels<float> float_fourier = {};
 extern const FourierKernels<double> double_fourier = {};
 extern const SparseKernels<float> float_sparse = {};
 extern const SparseKernels<double> double_sparse = {};
+extern const ColumnKernels<float> float_columns = {};
+extern const ColumnKernels<double> double_columns = {};
+extern const CtcKernels<float> float_ctc = {};
+extern const CtcKernels<double> double_ctc = {};
 extern const NormKernels<float> float_norm = {};
 extern const NormKernels<double> double_norm = {};
 extern const LstmKernels<float> float_lstm = {};

@@ -4,7 +4,9 @@
 
 #include "kernels/attention/simd.h"
 #include "kernels/conv/simd.h"
+#include "kernels/ctc/simd.h"
 #include "kernels/fft/simd.h"
+#include "kernels/norm/columns_simd.h"
 #include "kernels/norm/simd.h"
 #include "kernels/pool/simd.h"
 #include "kernels/recurrent/simd.h"
@@ -26,6 +28,7 @@ template <class T>
 using Span = int;
 constexpr bool has_spans = false;
 #include "kernels/conv/simd_body.h"
+#include "kernels/simd/maths_body.h"
 /// As many bytes as a vector has 32-bit lanes, widened, and numbers from 0 to 255 as bytes.
 inline __attribute__((always_inline)) Vec<int32_t>::type load_bytes(const uint8_t* from) {
   return Vec<int32_t>::type{from[0], from[1], from[2], from[3]};
@@ -37,7 +40,9 @@ constexpr bool has_eight_within = false;
 inline bool eight_within(const int64_t*, int64_t) { return true; }
 // The others use the vector that conv/simd_body.h includes.
 #include "kernels/attention/simd_body.h"
+#include "kernels/ctc/simd_body.h"
 #include "kernels/fft/simd_body.h"
+#include "kernels/norm/columns_body.h"
 #include "kernels/norm/simd_body.h"
 #include "kernels/pool/simd_body.h"
 #include "kernels/recurrent/simd_body.h"
@@ -141,6 +146,26 @@ const NormKernels<float>& norm_kernels() {
 template <>
 const NormKernels<double>& norm_kernels() {
   return for_cpu(simd_base::double_norm, simd_avx2::double_norm, simd_avx512::double_norm);
+}
+
+template <>
+const ColumnKernels<float>& column_kernels() {
+  return for_cpu(simd_base::float_columns, simd_avx2::float_columns, simd_avx512::float_columns);
+}
+
+template <>
+const CtcKernels<float>& ctc_kernels() {
+  return for_cpu(simd_base::float_ctc, simd_avx2::float_ctc, simd_avx512::float_ctc);
+}
+
+template <>
+const ColumnKernels<double>& column_kernels() {
+  return for_cpu(simd_base::double_columns, simd_avx2::double_columns, simd_avx512::double_columns);
+}
+
+template <>
+const CtcKernels<double>& ctc_kernels() {
+  return for_cpu(simd_base::double_ctc, simd_avx2::double_ctc, simd_avx512::double_ctc);
 }
 
 }  // namespace flambeau

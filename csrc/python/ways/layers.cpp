@@ -3,17 +3,19 @@
 // derivatives.
 #include "dispatch/raw/layers.h"
 #include "dispatch/raw/class_losses.h"
+#include "dispatch/raw/ctc.h"
 #include "dispatch/raw/flex.h"
 #include "dispatch/raw/norms.h"
 #include "dispatch/raw/recurrent.h"
 #include "dispatch/raw/resampling.h"
+#include "dispatch/raw/rows.h"
 #include "dispatch/raw/vision.h"
 #include "python/bind.h"
 
 namespace flambeau {
 
-using raw::AttentionOf, raw::ConvWindow, raw::DeformTaps, raw::FlexOf, raw::GridOptions,
-    raw::NormWants, raw::PoolWindows, raw::RoiBins, raw::SequenceOrder;
+using raw::AttentionOf, raw::ConvWindow, raw::CtcLosses, raw::DeformTaps, raw::FlexOf,
+    raw::GridOptions, raw::NormWants, raw::PoolWindows, raw::RoiBins, raw::SequenceOrder;
 
 template <>
 struct Argument<ConvWindow> : Members<ConvWindow, Dims, Dims, Dims, int64_t> {};
@@ -31,6 +33,8 @@ template <>
 struct Argument<RoiBins> : Members<RoiBins, Dims, Dims, double, int64_t, int64_t> {};
 template <>
 struct Argument<DeformTaps> : Members<DeformTaps, Dims, Dims, Dims, Dims, Dims, int64_t> {};
+template <>
+struct Argument<CtcLosses> : Members<CtcLosses, Reducing, bool> {};
 template <>
 struct Argument<GridOptions> : Members<GridOptions, GridMode, GridPadding, bool> {};
 template <>
@@ -122,6 +126,20 @@ const NativeEntry entries[] = {
                  "(loss, weight of what counted, the first place that is no class or -1)."),
     bind<nll_gradient>("_nll_backward", "grad, input, target, weight, ignored, scale",
                        "The gradient of the scores."),
+
+    bind<raw::ctc>("_ctc",
+                   "log_probs, targets, input_lengths, target_lengths, blank, reduction, finite",
+                   "(result, losses, logarithms of sums over alignments, lengths and labels)."),
+    bind<raw::ctc_backward>("_ctc_backward",
+                            "grad, log_probs, losses, alpha, lengths, blank, reduction, finite",
+                            "The gradient of log_probs."),
+
+    bind<raw::is_of_columns>("_is_of_columns", "t, dim",
+                             "Whether softmax along dim needs no copy."),
+    bind<raw::softmax_of_columns>("_softmax_of_columns", "input, dim, log",
+                                  "softmax along a dim that is not the last."),
+    bind<raw::softmax_of_columns_backward>("_softmax_of_columns_backward", "grad, result, dim, log",
+                                           "Its gradient."),
 
     bind<raw::group_norm>("_group_norm", "x, groups, weight, bias, eps",
                           "Groups of channels normalized; the means and 1 / sqrt(var + eps)."),

@@ -2,6 +2,7 @@
 #include "python/ways/rows.h"
 
 #include <limits>
+#include <string_view>
 
 #include "dispatch/raw/rows.h"
 #include "python/ways/plain.h"
@@ -36,8 +37,10 @@ constexpr int64_t few_elements = 8192;
 
 /// softmax(input, dim) and log_softmax; kernels: forward, backward
 struct SoftmaxWay : RowWay {
+  const bool log;
   SoftmaxWay(PyObject* compile, PyObject* callable, const char* name)
-      : RowWay(compile, callable, name, {"result", "dim"}) {
+      : RowWay(compile, callable, name, {"result", "dim"}),
+        log(std::string_view(name) == "log_softmax") {
     backward.native = gradient;
   }
 
@@ -49,12 +52,13 @@ struct SoftmaxWay : RowWay {
     Tensor& input = *as_tensor(args[0]);
     int d = plain_dim(args[1], input.ndim);
     if (d < 0 || input.numel == 0 || !is_floating(input.dtype)) return nullptr;
-    bool last = d == input.ndim - 1;
-    if (!last && input.numel > few_elements) return nullptr;
+    const bool columns = raw::is_of_columns(input, d), last = d == input.ndim - 1;
+    if (!columns && !last && input.numel > few_elements) return nullptr;
     TensorRef result;
     {
       GradModeGuard off(false);
-      result = raw::softmax(find(0, input.dtype), input, d);
+      result = columns ? raw::softmax_of_columns(input, d, log)
+                       : raw::softmax(find(0, input.dtype), input, d);
     }
     if (records(input)) {
       Ref<WayNode> node = make_way_node(backward, {&input});
@@ -66,14 +70,19 @@ struct SoftmaxWay : RowWay {
   }
 
  private:
-  /// Of contiguous rows; the others go to Python.
-  static bool gradient(Way* way, WayNode& node, Tensor& grad, TensorRef* gradients) {
+  /// Of contiguous rows or columns; the others go to Python.
+  static bool gradient(Way* made_by, WayNode& node, Tensor& grad, TensorRef* gradients) {
+    auto* way = static_cast<SoftmaxWay*>(made_by);
     TensorRef result = node.kept(0);
-    if (node.integer(1) != result->ndim - 1 || !result->contiguous || grad.dtype != result->dtype ||
-        grad.is_meta() || result->is_meta())
+    const int64_t dim = node.integer(1);
+    if (!result->contiguous || grad.dtype != result->dtype || grad.is_meta() || result->is_meta())
       return false;
-    RowsKernel kernel = static_cast<SoftmaxWay*>(way)->find(1, result->dtype);
-    gradients[0] = raw::softmax_gradient(kernel, grad, *result);
+    if (raw::is_of_columns(*result, dim))
+      gradients[0] = raw::softmax_of_columns_backward(grad, *result, dim, way->log);
+    else if (dim == result->ndim - 1)
+      gradients[0] = raw::softmax_gradient(way->find(1, result->dtype), grad, *result);
+    else
+      return false;
     return true;
   }
 };

@@ -12,10 +12,11 @@ def _(input, target, ignored, reduction, smoothing):
 
 
 @rule(ctc._ctc_backward)
-def _(grad_output, log_probs, loss, rest):
+def _(grad_output, log_probs, losses, alpha, lengths, rest):
     """The gradient is linear in grad_output; log_probs is what all slices share."""
-    ones = loss.new_ones(loss.shape)
-    return ctc._ctc_backward(ones, log_probs, loss, rest) * grad_output.unsqueeze(-1)
+    ones = losses.new_ones(grad_output.shape)
+    whole = ctc._ctc_backward(ones, log_probs, losses, alpha, lengths, rest)
+    return whole * (grad_output.unsqueeze(-1) if grad_output.dim() else grad_output)
 
 
 @rule(nll._loss)
