@@ -163,7 +163,7 @@ CORE = PACKAGE.parent / "csrc"
 CORE_FLOORS = ["tensor", "runtime", "kernels", "autograd", "dispatch", "python"]
 # Rooms of csrc/kernels likewise; simd/ compiles the bodies of the others.
 KERNEL_FLOORS = [
-    "elements", "gemm", "conv", "pool", "fft", "attention", "recurrent", "norm", "index", "order", "sparse", "vision", "simd",
+    "elements", "gemm", "conv", "pool", "fft", "attention", "recurrent", "ctc", "norm", "index", "order", "sparse", "vision", "simd",
 ]  # fmt: skip
 # The vector that all bodies are written in.
 IN_BODIES = {"kernels/simd/vector_body.h"}

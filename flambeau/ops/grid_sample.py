@@ -53,6 +53,22 @@ def _(ctx, grad_output):
     return grad_input, grad_grid, None, None, None
 
 
+@primitive(method=False, function=False, out=False)
+def affine_points(ctx, theta, sizes, align):
+    """The points (N, *sizes, n) that theta (N, n, n + 1) takes those of a grid over [-1, 1] to."""
+    ctx.options = sizes, align, theta.shape[1]
+    return _core._affine_grid(theta, sizes, align)
+
+
+@affine_points.derivative
+def _(ctx, grad_output):
+    sizes, align, n = ctx.options
+    identity = fl.eye(n, n + 1, dtype=grad_output.dtype, device=grad_output.device)
+    points = _core._affine_grid(identity.unsqueeze(0), sizes, align).reshape(-1, n)
+    flat = grad_output.reshape(grad_output.size(0), -1, n).transpose(1, 2)
+    return fl.cat((flat @ points, flat.sum(2, keepdim=True)), 2), None, None
+
+
 def _recorded_gradients(grad_output, input, grid, options, wants_input, wants_grid):
     """Gradients that have derivatives themselves."""
     # Names of their own: the grid may depend on the input.

@@ -165,11 +165,23 @@ def _max_of_missing(name, input, windows, return_indices):
 def _adaptive_windows(name, n, input, output_size):
     """The checked windows of an adaptive pooling; None keeps the input's size."""
     shape = _shape(name, input)
-    _check_input(name, n, shape)
+    if isinstance(output_size, list):
+        output_size = tuple(output_size)
+    try:
+        windows = _adaptive_plan(name, n, shape, output_size)
+    except TypeError:  # one that is no size
+        windows = _adaptive_plan.__wrapped__(name, n, shape, output_size)
     if not input.dtype.is_floating_point:
         raise NotImplementedError(
             f"{name}: takes floating dtypes, but got {input.dtype}. Convert the input."
         )
+    return windows
+
+
+@lru_cache(1024)
+def _adaptive_plan(name, n, shape, output_size):
+    """Cached: a loop repeats its shapes."""
+    _check_input(name, n, shape)
     if "max" in name and len(shape) == n + 2 and shape[1] == 0:
         raise RuntimeError(
             f"{name}: input {tuple(shape)} has no channels; only the first dim may be empty."

@@ -5,6 +5,7 @@ It is linear, so it and its transpose are each other's derivative. The loops are
 
 from .. import _core
 from .core import operators as fl
+from .core.arguments import is_plain
 from .core.declare import primitive
 
 
@@ -41,3 +42,38 @@ def resampled(input, steps, kind, corners):
         return input
     wide = input.float() if input.dtype in (fl.float16, fl.bfloat16) else input
     return _resample(wide, steps, kind, corners, False).to(input.dtype)
+
+
+@primitive(method=False, function=False, out=False)
+def _nearest(ctx, input, sizes, steps):
+    """The last dims of input in other sizes; steps: how far a new place goes in each of 3 dims, and the shift."""
+    ctx.had, ctx.sizes, ctx.steps = tuple(input.shape[-len(sizes) :]), sizes, steps
+    return _core._nearest(input, sizes, *steps)
+
+
+@_nearest.derivative
+def _(ctx, grad_output):
+    return _nearest_backward(grad_output, ctx.had, ctx.steps), None, None
+
+
+@primitive(method=False, function=False, out=False)
+def _nearest_backward(ctx, grad, sizes, steps):
+    ctx.had, ctx.steps = tuple(grad.shape[-len(sizes) :]), steps
+    wide = grad.float() if grad.dtype in (fl.float16, fl.bfloat16) else grad
+    return _core._nearest_backward(wide, sizes, *steps).to(grad.dtype)
+
+
+@_nearest_backward.derivative
+def _(ctx, grad_output):
+    return _nearest(grad_output, ctx.had, ctx.steps), None, None
+
+
+def nearest(input, sizes, ratios, shift):
+    """input (N, C, *S) with the last dims in other sizes: place i is (i + shift) * ratio of the old ones, cut."""
+    if is_plain(input):
+        return _nearest(input, tuple(sizes), ((1.0, 1.0, *ratios)[-3:] + (shift,)))
+    result = input
+    for dim, (size, ratio) in enumerate(zip(sizes, ratios, strict=True), 2):
+        at = (fl.arange(size, dtype=fl.float64, device=input.device) + shift) * ratio
+        result = result.index_select(dim, at.clamp(max=input.shape[dim] - 1).long())
+    return result

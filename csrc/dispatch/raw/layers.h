@@ -25,6 +25,15 @@ TensorRef conv_backward_weight(Tensor& grad_output, Tensor& input, const Dims& k
                                const ConvWindow& window);
 TensorRef conv_backward_bias(Tensor& grad_output);
 
+/// Windows over planes, each pair of numbers that of rows and of columns.
+struct PlaneWindows {
+  Dims kernel, dilation, padding, stride;
+};
+/// input (N, C, H, W) as (N, C * taps, windows)
+TensorRef unfold(Tensor& input, const PlaneWindows& windows);
+/// The sums (N, C, *sizes) of columns (N, C * taps, windows) laid back.
+TensorRef fold(Tensor& columns, const Dims& sizes, const PlaneWindows& windows);
+
 /// The spatial sizes of input and output, and the windows; without a kernel adaptive ones.
 struct PoolWindows {
   Dims in, out;

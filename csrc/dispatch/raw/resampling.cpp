@@ -1,12 +1,56 @@
 // Other sizes and the points of grids of tensors, without history.
 #include "dispatch/raw/resampling.h"
 
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+#include <vector>
+
 #include "dispatch/basics.h"
 #include "dispatch/iterate.h"
 #include "dispatch/raw/precision.h"
+#include "kernels/vision/nearest.h"
 #include "kernels/vision/resize.h"
+#include "runtime/threads.h"
 
 namespace flambeau::raw {
+
+namespace {
+
+struct WindowsKey {
+  Resampling kind;
+  int64_t in_size, out_size;
+  double ratio;
+  bool corners, back, multiples;
+  bool operator==(const WindowsKey&) const = default;
+};
+struct KeptWindows {
+  WindowsKey key;
+  Windows windows;
+  int bits = 0;
+};
+
+/// Programs resize to the same sizes again and again: each thread keeps the windows it had last, of
+/// no more than some thousand places.
+std::shared_ptr<const KeptWindows> windows_for(const WindowsKey& key) {
+  constexpr int64_t most_places = 4096;
+  static thread_local std::array<std::shared_ptr<const KeptWindows>, 6> recent;
+  static thread_local size_t oldest = 0;
+  for (const auto& had : recent)
+    if (had && had->key == key) return had;
+  auto made = std::make_shared<KeptWindows>();
+  made->key = key;
+  made->windows =
+      key.back
+          ? windows_of(key.kind, key.out_size, key.in_size, key.ratio, key.corners).transposed()
+          : windows_of(key.kind, key.in_size, key.out_size, key.ratio, key.corners);
+  if (key.multiples) made->bits = made->windows.to_multiples();
+  if (std::max(key.in_size, key.out_size) <= most_places) recent[oldest++ % recent.size()] = made;
+  return made;
+}
+
+}  // namespace
 
 TensorRef resize(Tensor& given, int64_t wanted_dim, int64_t size, double ratio, Resampling kind,
                  bool corners, bool back) {
@@ -24,15 +68,142 @@ TensorRef resize(Tensor& given, int64_t wanted_dim, int64_t size, double ratio, 
     const T* from = input->as<T>();
     T* to = result->as<T>();
     LongWork unlocked(result->numel > long_work);
-    Windows windows = back ? windows_of(kind, size, had, ratio, corners).transposed()
-                           : windows_of(kind, had, size, ratio, corners);
-    const int bits = std::is_same_v<T, uint8_t> ? windows.to_multiples() : 0;
-    flambeau::resize(windows, bits, outer, inner, from, to);
+    const auto kept =
+        windows_for({kind, had, size, ratio, corners, back, std::is_same_v<T, uint8_t>});
+    flambeau::resize(kept->windows, kept->bits, outer, inner, from, to);
   };
   if (input->dtype == DType::uint8)
     run(static_cast<uint8_t*>(nullptr));
   else
     in_precision("resize", *input, run);
+  return result;
+}
+
+/// Places of the new sizes in the old ones, of the last dims of t.
+static NearestPlaces nearest_places(const Tensor& t, const Dims& old_sizes, const Dims& new_sizes,
+                                    const NearestSteps& steps) {
+  const int n = old_sizes.n;
+  check(n >= 1 && n <= 3 && n <= t.ndim && new_sizes.n == n && t.numel != 0 &&
+            new_sizes.product() > 0 && old_sizes.product() > 0,
+        [&] {
+          return message("nearest: ", describe(t), " between sizes ", to_string(old_sizes), " and ",
+                         to_string(new_sizes), ".");
+        });
+  NearestPlaces p;
+  p.planes = 1;
+  for (int d = 0; d < t.ndim - n; ++d) p.planes *= t.sizes[d];
+  for (int d = 0; d < 3; ++d) {
+    const int own = d - (3 - n);
+    const int64_t old_size = own < 0 ? 1 : old_sizes[own];
+    p.size[d] = old_size;
+    p.place[d].resize(own < 0 ? 1 : new_sizes[own]);
+    for (size_t i = 0; i < p.place[d].size(); ++i) {
+      const double at = (static_cast<double>(i) + steps.shift) * steps.ratio[d];
+      p.place[d][i] =
+          own < 0 ? 0
+                  : static_cast<int64_t>(std::clamp(at, 0.0, static_cast<double>(old_size - 1)));
+    }
+  }
+  return p;
+}
+
+/// t's sizes with the last ones replaced.
+static Dims with_last(const Tensor& t, const Dims& last) {
+  Dims sizes(t.sizes, t.ndim - last.n);
+  for (int d = 0; d < last.n; ++d) sizes.push(last[d]);
+  return sizes;
+}
+
+static Dims last_of(const Tensor& t, int n) {
+  check(n <= t.ndim, [&] { return message("nearest: ", describe(t), " has no ", n, " dims."); });
+  return {t.sizes + t.ndim - n, n};
+}
+
+TensorRef nearest(Tensor& given, const Dims& sizes, const NearestSteps& steps) {
+  TensorRef input = contiguous(given);
+  const NearestPlaces places = nearest_places(given, last_of(given, sizes.n), sizes, steps);
+  TensorRef result = empty(with_last(given, sizes), given.dtype);
+  if (given.is_meta()) return result;
+  const void* from = input->data();
+  void* to = result->data();
+  LongWork unlocked(result->numel > long_work);
+  flambeau::nearest(places, itemsize(given.dtype), from, to);
+  return result;
+}
+
+TensorRef nearest_backward(Tensor& given, const Dims& sizes, const NearestSteps& steps) {
+  TensorRef grad = contiguous(given);
+  const NearestPlaces places = nearest_places(given, sizes, last_of(given, sizes.n), steps);
+  check<NotImplementedError>(itemsize(given.dtype) > 2 && given.dtype != DType::complex32 &&
+                                 (is_floating(given.dtype) || is_complex(given.dtype)),
+                             [&] { return message("nearest_backward: ", name(given.dtype), "."); });
+  TensorRef result = empty(with_last(given, sizes), given.dtype);
+  if (given.is_meta()) return result;
+  const void* from = grad->data();
+  void* to = result->data();
+  LongWork unlocked(grad->numel > long_work);
+  flambeau::nearest_backward(places, given.dtype, from, to);
+  return result;
+}
+
+/// The places of so many pixels from -1 to 1: those of their centres, of which with `corners` the
+/// outer ones are at the ends.
+template <class T>
+static std::vector<T> line_of(int64_t count, bool corners) {
+  std::vector<T> line(count);
+  const auto n = static_cast<double>(count);
+  for (int64_t i = 0; i < count; ++i)
+    line[i] = static_cast<T>(count == 1 ? 0
+                             : corners  ? 2 * static_cast<double>(i) / (n - 1) - 1
+                                        : (2 * static_cast<double>(i) + 1) / n - 1);
+  return line;
+}
+
+TensorRef affine_grid(Tensor& given, const Dims& sizes, bool corners) {
+  const int n = sizes.n;
+  check((n == 2 || n == 3) && given.ndim == 3 && given.sizes[1] == n && given.sizes[2] == n + 1,
+        [&] {
+          return message("affine_grid: theta ", describe(given), " does not fit sizes ",
+                         to_string(sizes), ".");
+        });
+  TensorRef theta = contiguous(given);
+  Dims wanted{given.sizes[0]};
+  for (int d = 0; d < n; ++d) wanted.push(sizes[d]);
+  wanted.push(n);
+  TensorRef result = empty(wanted, given.dtype);
+  if (result->numel == 0 || result->is_meta()) return result;
+  in_precision("affine_grid", given, [&]<class T>(T*) {
+    const T* maps = theta->as<T>();
+    T* to = result->as<T>();
+    LongWork unlocked(result->numel > long_work);
+    const std::vector<T> xs = line_of<T>(sizes[n - 1], corners),
+                         ys = line_of<T>(sizes[n - 2], corners),
+                         zs = n == 3 ? line_of<T>(sizes[0], corners) : std::vector<T>(1);
+    const auto width = static_cast<int64_t>(xs.size()), height = static_cast<int64_t>(ys.size()),
+               depth = static_cast<int64_t>(zs.size());
+    const int64_t rows = given.sizes[0] * depth * height;
+    parallel_ranges(rows, std::max<int64_t>(1, 8192 / width), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const T* map = maps + row / (depth * height) * n * (n + 1);
+        T slope[3], start[3];
+        for (int c = 0; c < n; ++c) {
+          const T* line = map + c * (n + 1);
+          slope[c] = line[0];
+          start[c] = line[1] * ys[row % height] + line[n];
+          if (n == 3) start[c] += line[2] * zs[row / height % depth];
+        }
+        T* __restrict at = to + row * width * n;
+        if (n == 2)
+          for (int64_t x = 0; x < width; ++x) {
+            at[2 * x] = slope[0] * xs[x] + start[0];
+            at[2 * x + 1] = slope[1] * xs[x] + start[1];
+          }
+        else
+          for (int64_t x = 0; x < width; ++x)
+            for (int c = 0; c < 3; ++c) at[3 * x + c] = slope[c] * xs[x] + start[c];
+      }
+    });
+  });
   return result;
 }
 

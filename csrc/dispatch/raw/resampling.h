@@ -14,6 +14,21 @@ namespace flambeau::raw {
 TensorRef resize(Tensor& input, int64_t dim, int64_t size, double ratio, Resampling kind,
                  bool corners, bool back);
 
+/// How far one step of the new places goes in each of three dims, and where in a step a place
+/// stands.
+struct NearestSteps {
+  double ratio[3];
+  double shift;
+};
+/// The last dims of input in other sizes, each element that of the nearest old place.
+TensorRef nearest(Tensor& input, const Dims& sizes, const NearestSteps& steps);
+/// The gradient of an input whose last dims had `sizes`.
+TensorRef nearest_backward(Tensor& grad, const Dims& sizes, const NearestSteps& steps);
+
+/// The points (N, *sizes, n) that theta (N, n, n + 1) takes those of a grid from -1 to 1 to, which
+/// with `corners` are the centres of the outer pixels.
+TensorRef affine_grid(Tensor& theta, const Dims& sizes, bool corners);
+
 struct GridOptions {
   GridMode mode;
   GridPadding padding;

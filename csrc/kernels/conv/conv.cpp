@@ -11,9 +11,10 @@
 #include "kernels/conv/direct.h"
 #include "kernels/conv/loops.h"
 #include "kernels/conv/panels.h"
+#include "kernels/conv/patches.h"
+#include "kernels/conv/product.h"
 #include "kernels/conv/winograd.h"
 #include "kernels/elements/convert.h"
-#include "kernels/gemm/gemm.h"
 #include "runtime/threads.h"
 #include "tensor/error.h"
 
@@ -133,17 +134,6 @@ bool is_product(const ConvShape& s) {
   return covers;
 }
 
-/// The product of (M, K) and (K, N), either stored transposed.
-AnyGemm product(const ConvShape& s, int64_t M, int64_t N, int64_t K, const void* a, bool trans_a,
-                const void* b, bool trans_b, void* c) {
-  AnyGemm g;
-  g.dtype = s.dtype;
-  g.M = M, g.N = N, g.K = K;
-  g.a = a, g.lda = trans_a ? M : K, g.trans_a = trans_a;
-  g.b = b, g.ldb = trans_b ? K : N, g.trans_b = trans_b;
-  g.c = c, g.ldc = N;
-  return g;
-}
 /// Elements of one input, of which each output takes them all.
 int64_t volume(const ConvShape& s) { return s.C * s.in[0] * s.in[1] * s.in[2]; }
 
@@ -165,6 +155,7 @@ void conv_forward(const ConvShape& shape, const void* input, const void* weight,
     g.epilogue = {bias, false, relu};
     return gemm(g);
   }
+  if (fits_patches(shape)) return patches_forward(shape, input, weight, bias, relu, output);
   const std::vector<Correlation> correlation = {forward_correlation(shape)};
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto x = static_cast<const T*>(input);
@@ -201,6 +192,13 @@ void conv_backward_input(const ConvShape& shape, const void* grad_output, const 
     }
     return gemm(g);
   }
+  if (fits_patches(shape)) {
+    if (patches_leave_gaps(shape))
+      with_scalar_type(shape.dtype, [&]<class T>() {
+        fill_channels<T>(shape, static_cast<const T*>(bias), static_cast<T*>(grad_input));
+      });
+    return patches_backward_input(shape, grad_output, weight, bias, grad_input);
+  }
   const Phases parts = backward_correlations(shape);
   const std::vector<Correlation>& phases = parts.list;
   with_scalar_type(shape.dtype, [&]<class T>() {
@@ -234,6 +232,7 @@ void conv_backward_weight(const ConvShape& shape, const void* grad_output, const
   if (is_product(shape))
     return gemm(product(shape, shape.O, volume(shape), shape.N, grad_output, true, input, false,
                         grad_weight));
+  if (fits_patches(shape)) return patches_backward_weight(shape, grad_output, input, grad_weight);
   const Correlation correlation = forward_correlation(shape);
   with_scalar_type(shape.dtype, [&]<class T>() {
     auto g = static_cast<const T*>(grad_output);

@@ -34,6 +34,14 @@ template <class Half>
 std::unique_ptr<computed_t<Half>[]> widened(const Half* matrix, int64_t rows, int64_t cols,
                                             int64_t ld) {
   auto copy = std::make_unique_for_overwrite<computed_t<Half>[]>(rows * cols);
+  if (ld == cols && rows > 1) {  // without gaps: one long row
+    cols *= rows;
+    rows = 1;
+    parallel_ranges(cols, 65536, [&](int64_t begin, int64_t end) {
+      convert(matrix + begin, copy.get() + begin, end - begin);
+    });
+    return copy;
+  }
   int64_t grain = std::max<int64_t>(1, 65536 / std::max<int64_t>(cols, 1));
   parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) convert(matrix + i * ld, copy.get() + i * cols, cols);

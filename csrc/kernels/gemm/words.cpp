@@ -383,7 +383,7 @@ void multiply_batch(const Gemm<T>& p) {
 bool gemm_pairs(const Gemm<bfloat16>& p) {
   // Below, and where the machine has no such instruction, operands are widened.
   constexpr int64_t least_pairs = 1 << 16;
-  if (!bfloat16_pairs().lanes || p.M < 4 || p.N < 16 || p.K < 16 || p.M * p.N * p.K < least_pairs ||
+  if (!bfloat16_pairs().lanes || p.M < 4 || p.N < 8 || p.K < 2 || p.M * p.N * p.K < least_pairs ||
       p.step_a != 1 || p.step_b != 1)
     return false;
   multiply_batch(p);

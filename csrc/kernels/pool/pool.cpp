@@ -70,6 +70,17 @@ struct RegularColumns {
   }
 };
 
+/// Whether windows of unlike lengths, those of adaptive pooling, take most elements of their rows:
+/// then the rows of a window meet first, column by column.
+bool meets_by_columns(const PoolAxis& axis) {
+  int64_t taken = 0;
+  for (const PoolWindow& w : axis.windows) {
+    if (w.step != 1) return false;
+    taken += w.count();
+  }
+  return axis.size >= 8 && 2 * taken >= axis.size;
+}
+
 /// True for a single window over everything, as of global pooling.
 bool covers_plane(const PoolShape& s) {
   return std::all_of(s.axis, s.axis + 3, [](const PoolAxis& axis) {
@@ -90,6 +101,17 @@ template <class T>
 struct RowLists {
   std::vector<int64_t> starts, first_index;
   std::vector<const T*> rows;
+  // One row, of what several have become, and where that lies.
+  std::vector<T> met;
+  std::vector<int64_t> met_at;
+
+  /// The whole rows that `starts` names, as of windows of one element.
+  PoolRow<T> whole(const T* in, int64_t size) {
+    rows.clear();
+    for (int64_t start : starts) rows.push_back(in + start);
+    met.resize(size);
+    return {size, static_cast<int64_t>(rows.size()), rows.data(), 1, 1, 1};
+  }
 };
 
 /// Calls body(plane, lists) for all planes.
@@ -121,6 +143,30 @@ void list_rows(const PoolShape& s, const PoolWindow& d, const PoolWindow& h,
       starts.push_back((i * s.axis[1].size + j) * s.axis[2].size);
 }
 
+/// A row of maxima of windows over several rows, which first become one.
+template <class T>
+void largest_of_columns(const PoolAxis& axis, const T* in, RowLists<T>& lists, T* out,
+                        int64_t* indices) {
+  const PoolRow<T> rows = lists.whole(in, axis.size);
+  const T* met = lists.met.data();
+  lists.met_at.resize(axis.size);
+  const int64_t* places = lists.met_at.data();
+  pool_kernels<T>().max_row(rows, lists.starts.data(), lists.met.data(), lists.met_at.data());
+  for (size_t j = 0; j < axis.windows.size(); ++j) {
+    const PoolWindow& w = axis.windows[j];
+    int64_t best = w.begin;
+    for (int64_t k = w.begin + 1; k < w.end; ++k) {
+      // As row by row: the first of equals, the last NaN.
+      const bool none = met[k] != met[k], had_none = met[best] != met[best];
+      const bool later = places[k] > places[best];
+      if (none ? !had_none || later : met[k] > met[best] || (met[k] == met[best] && !later))
+        best = k;
+    }
+    out[j] = met[best];
+    if (indices) indices[j] = places[best];
+  }
+}
+
 template <class T>
 void max_forward(const PoolShape& s, const T* input, T* output, int64_t* indices) {
   const RegularColumns regular(s.axis[2]);
@@ -128,6 +174,8 @@ void max_forward(const PoolShape& s, const T* input, T* output, int64_t* indices
   const int64_t n_columns = static_cast<int64_t>(columns.size());
   const int64_t in_step = numel_in(s), out_step = numel_out(s);
   const bool vectors = has_kernels<T> && in_step < std::numeric_limits<int32_t>::max();
+  [[maybe_unused]] const bool by_columns =
+      vectors && regular.end == regular.begin && meets_by_columns(s.axis[2]);
   if constexpr (has_kernels<T>) {
     if (vectors && covers_plane(s)) {
       for_each_range(s, [&](int64_t begin, int64_t end) {
@@ -151,9 +199,17 @@ void max_forward(const PoolShape& s, const T* input, T* output, int64_t* indices
     const T* in = input + plane * in_step;
     T* out = output + plane * out_step;
     int64_t* at = indices ? indices + plane * out_step : nullptr;
-    auto& [starts, first_index, rows] = lists;
+    auto& starts = lists.starts;
+    auto& first_index = lists.first_index;
+    auto& rows = lists.rows;
     for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
       list_rows(s, d, h, starts);
+      if constexpr (has_kernels<T>) {
+        if (by_columns && starts.size() > 1) {
+          largest_of_columns(s.axis[2], in, lists, out + row, at ? at + row : nullptr);
+          return;
+        }
+      }
       auto scalar = [&](int64_t begin, int64_t end) {
         for (int64_t j = begin; j < end; ++j) {
           const PoolWindow& w = columns[j];
@@ -232,6 +288,8 @@ void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T
       return;
     }
   }
+  [[maybe_unused]] const bool by_columns =
+      regular.end == regular.begin && meets_by_columns(s.axis[2]);
   for_each_plane<T>(s, [&](int64_t plane, RowLists<T>& lists) {
     const T* in = input + plane * in_step;
     T* out = output + plane * out_step;
@@ -239,6 +297,21 @@ void avg_forward(const PoolShape& s, bool include_pad, int64_t override, const T
     auto& rows = lists.rows;
     for_each_row(s, [&](const PoolWindow& d, const PoolWindow& h, int64_t row) {
       list_rows(s, d, h, starts);
+      if constexpr (has_kernels<T>) {
+        if (by_columns && starts.size() > 1) {
+          const PoolRow<T> whole = lists.whole(in, s.axis[2].size);
+          const T* met = lists.met.data();
+          pool_kernels<T>().mean_row(whole, T(1), lists.met.data());
+          for (int64_t j = 0; j < n_columns; ++j) {
+            const PoolWindow& w = columns[j];
+            T sum = 0;
+            for (int64_t k = w.begin; k < w.end; ++k) sum += met[k];
+            const T divisor = divisor_of<T>(d, h, w, include_pad, override);
+            out[row + j] = divisor == 0 ? sum : sum / divisor;
+          }
+          return;
+        }
+      }
       auto scalar = [&](int64_t begin, int64_t end) {
         for (int64_t j = begin; j < end; ++j) {
           const PoolWindow& w = columns[j];

@@ -9,12 +9,21 @@ struct Lanes {
   typedef T value __attribute__((vector_size(n * sizeof(T))));
   typedef T unaligned __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T)), may_alias));
   typedef Position position __attribute__((vector_size(n * sizeof(T))));
+  typedef int64_t indices
+      __attribute__((vector_size(n * sizeof(int64_t)), aligned(sizeof(int64_t)), may_alias));
 };
 
-template <int n, class V, int... I>
-inline __attribute__((always_inline)) V every_second(V low, V high,
-                                                     std::integer_sequence<int, I...>) {
-  return __builtin_shufflevector(low, high, (I < n / 2 ? 2 * I : 2 * I + 1)...);
+/// Which element of two vectors, what has been found and vector m of a row, which begins at
+/// `start`, is the `lane`th of every `stride`th; those that lie behind vector m are found later.
+constexpr int lane_of_every(int n, int stride, int m, int start, int lane) {
+  const int at = stride * lane;
+  if (at < m * n) return m == 1 ? at : lane;
+  return at - start < n ? n + at - start : lane;
+}
+template <int n, int stride, int m, int start, class V, int... I>
+inline __attribute__((always_inline)) V every_from(V found, V vector,
+                                                   std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(found, vector, lane_of_every(n, stride, m, start, I)...);
 }
 
 /// from[0], from[stride], ... ; reads nothing past the last of them.
@@ -24,15 +33,34 @@ inline __attribute__((always_inline)) typename Lanes<T, n>::value load_every(con
   using L = Lanes<T, n>;
   if constexpr (fixed_stride == 1 || n == 1) {
     return *reinterpret_cast<const typename L::unaligned*>(from);
-  } else if constexpr (fixed_stride == 2 && n > 1) {
-    // The second vector starts one early, so its odd lanes are wanted.
-    typename L::value low = *reinterpret_cast<const typename L::unaligned*>(from);
-    typename L::value high = *reinterpret_cast<const typename L::unaligned*>(from + n - 1);
-    return every_second<n>(low, high, std::make_integer_sequence<int, n>{});
+  } else if constexpr (fixed_stride != 0) {
+    // As many vectors as the stride says, of which the last one ends with the last element.
+    constexpr auto order = std::make_integer_sequence<int, n>{};
+    constexpr int64_t last = fixed_stride * (n - 1) + 1 - n;
+    auto vector = [&](int64_t start) __attribute__((always_inline)) ->
+        typename L::value { return *reinterpret_cast<const typename L::unaligned*>(from + start); };
+    typename L::value found = vector(0);
+    if constexpr (fixed_stride > 2)
+      found = every_from<n, fixed_stride, 1, n>(found, vector(n), order);
+    if constexpr (fixed_stride > 3)
+      found = every_from<n, fixed_stride, 2, 2 * n>(found, vector(2 * n), order);
+    return every_from<n, fixed_stride, fixed_stride - 1, last>(found, vector(last), order);
   } else {
     typename L::value result;
     for (int j = 0; j < n; ++j) result[j] = from[j * stride];
     return result;
+  }
+}
+
+/// Calls run.operator()<stride>() with the stride, or 0 for one that has no code of its own.
+template <class Run>
+inline __attribute__((always_inline)) void with_stride(int64_t stride, Run&& run) {
+  switch (stride) {
+    case 1: return run.template operator()<1>();
+    case 2: return run.template operator()<2>();
+    case 3: return run.template operator()<3>();
+    case 4: return run.template operator()<4>();
+    default: run.template operator()<0>();
   }
 }
 
@@ -61,7 +89,8 @@ inline __attribute__((always_inline)) void max_block(const PoolRow<T>& row,
     }
   *reinterpret_cast<typename L::unaligned*>(out + j0) = best;
   if (index)
-    for (int j = 0; j < n; ++j) index[j0 + j] = at[j];
+    *reinterpret_cast<typename L::indices*>(index + j0) =
+        __builtin_convertvector(at, typename L::indices);
 }
 
 template <class T, int n, int64_t fixed_stride>
@@ -96,12 +125,7 @@ void max_row(const PoolRow<T>& row, const int64_t* first_index, T* out, int64_t*
       max_block<T, n, stride>(row, first_index, j, out, index);
     });
   };
-  if (row.stride == 1)
-    run.template operator()<1>();
-  else if (row.stride == 2)
-    run.template operator()<2>();
-  else
-    run.template operator()<0>();
+  with_stride(row.stride, run);
 }
 
 template <class T>
@@ -111,12 +135,7 @@ void mean_row(const PoolRow<T>& row, T divisor, T* out) {
       mean_block<T, n, stride>(row, divisor, j, out);
     });
   };
-  if (row.stride == 1)
-    run.template operator()<1>();
-  else if (row.stride == 2)
-    run.template operator()<2>();
-  else
-    run.template operator()<0>();
+  with_stride(row.stride, run);
 }
 
 /// The sum of n elements, in four sums side by side.

@@ -17,9 +17,11 @@ enum Slot { packed_slot = 4, gradient_slot = 5 };
 /// Pixels packed, and points sampled, in one task.
 constexpr int64_t task_pixels = 1 << 13, task_points = 1 << 10;
 
-/// Channels that are dealt with at once, or 0: so few points that packing pixels does not pay.
+/// Channels that are dealt with at once, or 0: so few points, or so few reads for each, that
+/// packing pixels does not pay.
 template <class T>
 int group_of(const GridShape& shape) {
+  if (shape.mode == GridMode::nearest && shape.channels <= 8) return 0;
   if (shape.points * shape.neighbours() * 2 < shape.pixels()) return 0;
   const int lanes = grid_kernels<T>().lanes;
   for (int group : {4, 8})

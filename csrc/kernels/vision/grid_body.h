@@ -306,6 +306,20 @@ void grid_backward_group(const GridTask<T>& task) {
 }
 
 /// Few points of an image: its channels are read where they are, one by one.
+/// The pixels of a plane that are nearest to the points of a block, 0 for those outside.
+template <class T>
+inline void nearest_of_plane(const Located<T>& at, int count, int32_t outside, const T* plane,
+                             T* to) {
+  alignas(64) int32_t place[grid_block];
+  alignas(64) T share[grid_block], value[grid_block];
+  for (int p = 0; p < grid_block; ++p) {
+    place[p] = at.pixel[0][p] == outside ? 0 : at.pixel[0][p];
+    share[p] = at.pixel[0][p] == outside ? T(0) : T(1);
+  }
+  for (int p = 0; p < count; ++p) value[p] = plane[place[p]];
+  for (int p = 0; p < count; ++p) to[p] = share[p] != 0 ? value[p] : T(0);
+}
+
 template <class T>
 void grid_sample_few(const GridTask<T>& task) {
   Located<T> at;
@@ -317,6 +331,11 @@ void grid_sample_few(const GridTask<T>& task) {
     locate(*task.shape, task.grid, begin, count, false, at);
     for (int64_t c = 0; c < task.channels; ++c) {
       const T* plane = task.packed + c * pixels;
+      if (n == 1) {
+        nearest_of_plane(at, count, static_cast<int32_t>(pixels), plane,
+                         task.output + c * points + begin);
+        continue;
+      }
       for (int p = 0; p < count; ++p) {
         auto term = [&](int k) {
           const int32_t pixel = at.pixel[k][p];
@@ -339,6 +358,15 @@ void grid_backward_few(const GridTask<T>& task) {
     const int count =
         static_cast<int>(task.end - begin < grid_block ? task.end - begin : grid_block);
     locate(*task.shape, task.grid, begin, count, true, at);
+    if (n == 1 && !task.grad_grid) {  // of the nearest pixel, whose share is 1
+      for (int64_t c = 0; c < task.channels; ++c) {
+        T* plane = task.packed_grad + c * pixels;
+        const T* g = task.grad_output + c * points + begin;
+        for (int p = 0; p < count; ++p)
+          if (at.pixel[0][p] != pixels) plane[at.pixel[0][p]] += g[p];
+      }
+      continue;
+    }
     for (int p = 0; p < count; ++p) {
       T sums[3] = {};
       for (int64_t c = 0; c < task.channels; ++c) {

@@ -1,6 +1,7 @@
 #include "kernels/vision/resize.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/vision/resize_simd.h"
 #include "runtime/rounding.h"
@@ -20,6 +21,8 @@ template <class T>
 class Resize {
  public:
   using Sum = resize_sum_t<T>;
+  /// Of fewer rows most lanes of a vector would be empty.
+  static constexpr int64_t few_rows = 5;
 
   Resize(const Windows& windows, int bits)
       : w_(windows),
@@ -35,6 +38,25 @@ class Resize {
         const int64_t o = index / w_.out_size, i = index % w_.out_size;
         kernels_.mix_rows(w_.count(i), in + (o * w_.in_size + w_.begin[i]) * inner, inner,
                           weights_.data() + w_.first[i], bits_, inner, out + index * inner);
+      }
+    });
+  }
+
+  /// Elements of a row change among themselves, of a few rows only: one after the other.
+  void single_columns(int64_t n_rows, const T* in, T* out) const {
+    const int64_t at_once = std::min(task_elements / 4, w_.out_size);
+    const int64_t parts = ceil_div(w_.out_size, at_once);
+    parallel_for(n_rows * parts, [&](int64_t part) {
+      const T* from = in + part / parts * w_.in_size;
+      T* to = out + part / parts * w_.out_size;
+      const int64_t begin = part % parts * at_once, end = std::min(w_.out_size, begin + at_once);
+      for (int64_t i = begin; i < end; ++i) {
+        const Sum* weight = weights_.data() + w_.first[i];
+        const T* at = from + w_.begin[i];
+        const int64_t count = w_.count(i);
+        Sum sum = 0;
+        for (int64_t k = 0; k < count; ++k) sum += weight[k] * static_cast<Sum>(at[k]);
+        to[i] = static_cast<T>(sum);
       }
     });
   }
@@ -67,7 +89,9 @@ class Resize {
 template <class T>
 void resize(const Windows& windows, int bits, int64_t outer, int64_t inner, const T* in, T* out) {
   const Resize<T> job(windows, bits);
-  if (inner == 1)
+  if (inner == 1 && !std::is_same_v<T, uint8_t> && outer < Resize<T>::few_rows)
+    job.single_columns(outer, in, out);
+  else if (inner == 1)
     job.columns(outer, in, out);
   else
     job.rows(outer, inner, in, out);

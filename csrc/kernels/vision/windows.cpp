@@ -68,6 +68,9 @@ Windows windows_of(Resampling kind, int64_t in_size, int64_t out_size, double ra
   Windows w;
   w.in_size = in_size;
   w.out_size = out_size;
+  w.begin.reserve(out_size);
+  w.first.reserve(out_size + 1);
+  w.weights.reserve(4 * out_size);
   w.first.push_back(0);
   const bool is_cubic = kind == Resampling::cubic || kind == Resampling::wide_cubic;
   for (int64_t i = 0; i < out_size; ++i) {

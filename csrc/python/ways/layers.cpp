@@ -15,7 +15,8 @@
 namespace flambeau {
 
 using raw::AttentionOf, raw::ConvWindow, raw::CtcLosses, raw::DeformTaps, raw::FlexOf,
-    raw::GridOptions, raw::NormWants, raw::PoolWindows, raw::RoiBins, raw::SequenceOrder;
+    raw::GridOptions, raw::NearestSteps, raw::NormWants, raw::PlaneWindows, raw::PoolWindows,
+    raw::RoiBins, raw::SequenceOrder;
 
 template <>
 struct Argument<ConvWindow> : Members<ConvWindow, Dims, Dims, Dims, int64_t> {};
@@ -37,6 +38,10 @@ template <>
 struct Argument<CtcLosses> : Members<CtcLosses, Reducing, bool> {};
 template <>
 struct Argument<GridOptions> : Members<GridOptions, GridMode, GridPadding, bool> {};
+template <>
+struct Argument<PlaneWindows> : Members<PlaneWindows, Dims, Dims, Dims, Dims> {};
+template <>
+struct Argument<NearestSteps> : Members<NearestSteps, double, double, double, double> {};
 template <>
 struct Argument<NormWants> : Members<NormWants, bool, bool, bool> {};
 template <>
@@ -158,6 +163,17 @@ const NativeEntry entries[] = {
                              "grad_output, grad_h, grad_c, weight, gates, had_c, counts, backwards",
                              "Gradients of such a sequence."),
 
+    bind<raw::unfold>("_unfold", "input, kernel, dilation, padding, stride",
+                      "Windows of planes as columns."),
+    bind<raw::fold>("_fold", "columns, sizes, kernel, dilation, padding, stride",
+                    "Columns laid back and added up."),
+
+    bind<raw::nearest>("_nearest", "input, sizes, depth, height, width, shift",
+                       "Other sizes, of the nearest places."),
+    bind<raw::nearest_backward>("_nearest_backward", "grad, sizes, depth, height, width, shift",
+                                "Gradients added up where they came from."),
+    bind<raw::affine_grid>("_affine_grid", "theta, sizes, corners",
+                           "Where affine maps take the points of a grid."),
     bind<raw::resize>("_resize", "input, dim, size, ratio, kind, corners, back",
                       "Another size along a dim, or back."),
     bind<raw::grid_sample>("_grid_sample", "input, grid, mode, padding, corners",

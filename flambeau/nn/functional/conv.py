@@ -1,8 +1,10 @@
 """Convolutions, and windows as columns (unfold, fold)."""
 
+import functools
+
 import flambeau
 
-from .padding import pad
+from ...ops.unfold import folded, unfolded
 from .sizes import ntuple
 
 # The operators themselves: ops/conv.py tells what they compute.
@@ -35,72 +37,40 @@ def _columns(sizes, kernel, dilation, padding, stride, name):
     return counts
 
 
-def _positions(kernel, dilation, stride, count, device):
-    """Where tap k of window w lies along one dimension, (kernel, count)."""
-    taps = flambeau.arange(kernel, device=device) * dilation
-    starts = flambeau.arange(count, device=device) * stride
-    return taps.unsqueeze(1) + starts.unsqueeze(0)
-
-
-def _window_index(size, kernel, dilation, stride, counts, device):
-    """The position in a flattened plane of each tap (rows) of each window (columns)."""
-    rows = _positions(kernel[0], dilation[0], stride[0], counts[0], device)
-    columns = _positions(kernel[1], dilation[1], stride[1], counts[1], device)
-    index = rows[:, None, :, None] * size[1] + columns[None, :, None, :]
-    return index.reshape(-1)  # (KH * KW * windows,)
-
-
-def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
-    """Every window of the input as a column: (N, C, H, W) to (N, C * KH * KW, windows)."""
-    kernel, dilation, padding, stride = (
-        ntuple(v, 2, f"unfold: {name}")
-        for v, name in (
-            (kernel_size, "kernel_size"), (dilation, "dilation"),
-            (padding, "padding"), (stride, "stride"),
-        )
-    )  # fmt: skip
-    if input.dim() not in (3, 4):
+@functools.lru_cache(256)
+def _unfold_windows(shape, kernel_size, dilation, padding, stride):
+    """(the windows, how many there are in each dim) of an input of `shape`, checked. Cached: a loop repeats its shapes."""
+    kernel, dilation, padding, stride = windows = _pairs(
+        "unfold", kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride
+    )
+    if len(shape) not in (3, 4):
         raise RuntimeError(
-            f"unfold: input {tuple(input.shape)} must have 4 dims, (N, C, H, W), or 3 without a "
+            f"unfold: input {tuple(shape)} must have 4 dims, (N, C, H, W), or 3 without a "
             "batch, and must not be empty beside the batch."
         )
-    if 0 in input.shape[-3:]:
+    if 0 in shape[-3:]:
         raise RuntimeError(
-            f"unfold: only the batch may be empty, but got an input of {tuple(input.shape)}."
+            f"unfold: only the batch may be empty, but got an input of {tuple(shape)}."
         )
     _check_positive(kernel=kernel, dilation=dilation, stride=stride)
-    single = input.dim() == 3
-    images = input.unsqueeze(0) if single else input
-    counts = _columns(images.shape[2:], kernel, dilation, padding, stride, "unfold")
-    images = pad(images, (padding[1], padding[1], padding[0], padding[0]))
-    n, c, h, w = images.shape
-    index = _window_index((h, w), kernel, dilation, stride, counts, input.device)
-    out = images.reshape(n, c, h * w).index_select(2, index)
-    out = out.reshape(n, c * kernel[0] * kernel[1], counts[0] * counts[1])
-    return out.squeeze(0) if single else out
+    return windows, _columns(shape[-2:], *windows, "unfold")
 
 
-def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
-    """The sum of windows laid back where unfold took them: (N, C * KH * KW, windows) to images."""
-    size, kernel, dilation, padding, stride = (
-        ntuple(v, 2, f"fold: {name}")
-        for v, name in (
-            (output_size, "output_size"), (kernel_size, "kernel_size"), (dilation, "dilation"),
-            (padding, "padding"), (stride, "stride"),
-        )
+@functools.lru_cache(256)
+def _fold_windows(shape, output_size, kernel_size, dilation, padding, stride):
+    """(the sizes, the windows, how many there are in each dim) for columns of `shape`, checked."""
+    size, kernel, dilation, padding, stride = _pairs(
+        "fold", output_size=output_size, kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride
     )  # fmt: skip
-    if input.dim() not in (2, 3):
+    if len(shape) not in (2, 3):
         raise RuntimeError(
-            f"fold: input {tuple(input.shape)} must have 3 dims, (N, C * kernel sizes, windows), "
+            f"fold: input {tuple(shape)} must have 3 dims, (N, C * kernel sizes, windows), "
             "or 2 without a batch, and must not be empty beside the batch."
         )
     _check_positive(kernel=kernel, dilation=dilation, stride=stride)
-    single = input.dim() == 2
-    columns = input.unsqueeze(0) if single else input
     counts = _columns(size, kernel, dilation, padding, stride, "fold")
-    taps = kernel[0] * kernel[1]
-    n, rows, windows = columns.shape
-    if rows % taps:
+    rows, windows = shape[-2:]
+    if rows % (kernel[0] * kernel[1]):
         raise RuntimeError(
             f"fold: input has {rows} rows, which do not divide by the {kernel[0] * kernel[1]} "
             f"elements of kernel_size {tuple(kernel)}."
@@ -111,15 +81,35 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
             f"{tuple(kernel)}, dilation {tuple(dilation)}, padding {tuple(padding)} and stride "
             f"{tuple(stride)} takes {counts[0]} * {counts[1]} = {counts[0] * counts[1]}."
         )
-    h, w = size[0] + 2 * padding[0], size[1] + 2 * padding[1]
-    index = _window_index((h, w), kernel, dilation, stride, counts, input.device)
-    c = rows // taps
-    out = columns.new_zeros((n, c, h * w)).index_add(
-        2, index, columns.reshape(n, c, taps * windows)
-    )
-    out = out.reshape(n, c, h, w)
-    out = out[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]]
-    return out.squeeze(0) if single else out
+    return size, (kernel, dilation, padding, stride), counts
+
+
+def _pairs(operator, **values):
+    return tuple(ntuple(value, 2, f"{operator}: {name}") for name, value in values.items())
+
+
+def _checked(plan, shape, *given):
+    """plan(shape, *given), whose arguments may be lists."""
+    try:
+        return plan(tuple(shape), *given)
+    except TypeError:  # a list among them, or one that is wrong
+        return plan(tuple(shape), *(tuple(g) if isinstance(g, list) else g for g in given))
+
+
+def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
+    """Every window of the input as a column: (N, C, H, W) to (N, C * KH * KW, windows)."""
+    plan = _checked(_unfold_windows, input.shape, kernel_size, dilation, padding, stride)
+    if input.dim() == 3:
+        return unfolded(input.unsqueeze(0), *plan).squeeze(0)
+    return unfolded(input, *plan)
+
+
+def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    """The sum of windows laid back where unfold took them: (N, C * KH * KW, windows) to images."""
+    plan = _checked(_fold_windows, input.shape, output_size, kernel_size, dilation, padding, stride)
+    if input.dim() == 2:
+        return folded(input.unsqueeze(0), *plan).squeeze(0)
+    return folded(input, *plan)
 
 
 def _check_positive(**sizes):

@@ -7,7 +7,7 @@ import flambeau
 from ... import _core
 from ..._core import _keep_format
 from ...ops.core.attach import attached
-from ...ops.resample import resampled
+from ...ops.resample import nearest, resampled
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 _MODES = {  # mode: the numbers of spatial dimensions it is for
@@ -93,10 +93,12 @@ def interpolate(
     flambeau._core._check_room(math.prod(result) * input.element_size(), input)
     flambeau._core._check_room(2 * 8 * max(sizes), input)
     if mode in ("nearest", "nearest-exact"):
-        resized = input
-        for i in range(n):
-            resized = _nearest(resized, i + 2, sizes[i], scales[i], mode)
-        return _keep_format(resized, input)
+        ratios = [
+            _ratio(size, out, scale, False)
+            for size, out, scale in zip(input.shape[2:], sizes, scales, strict=True)
+        ]
+        shift = 0.5 if mode == "nearest-exact" else 0.0
+        return _keep_format(nearest(input, sizes, ratios, shift), input)
     # Bytes are rounded after each direction, so the order of these shows: columns come first. Of
     # numbers the direction that leaves less comes first.
     order = sorted(range(n), key=lambda i: (0 if whole else sizes[i] / input.shape[i + 2], -i))
@@ -145,14 +147,6 @@ def _ratio(size, out, scale, align_corners):
     if align_corners:
         return (size - 1) / (out - 1) if out > 1 else 0.0
     return 1.0 / scale if scale is not None and scale > 0 else size / out
-
-
-def _nearest(input, dim, out, scale, mode):
-    size = input.shape[dim]
-    ratio = _ratio(size, out, scale, False)
-    shift = 0.5 if mode == "nearest-exact" else 0.0
-    at = (flambeau.arange(out, dtype=flambeau.float64, device=input.device) + shift) * ratio
-    return input.index_select(dim, at.clamp(max=size - 1).long())
 
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):

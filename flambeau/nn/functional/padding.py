@@ -1,5 +1,6 @@
 """Padding."""
 
+import functools
 import math
 
 import flambeau
@@ -45,35 +46,44 @@ def pad(input, pad, mode="constant", value=None):
 
 
 def _pad_from_inside(input, pad, mode):
-    n = len(pad) // 2
     if mode != "circular":
         input = of_constant_slope(input)
-    if not (1 <= n <= 3 and input.dim() in (n + 1, n + 2)):
-        raise NotImplementedError(
-            f"pad: mode={mode!r} pads the last 1 to 3 dims of an input with one or two dims more; "
-            f"{len(pad)} numbers do not fit input {tuple(input.shape)}."
-        )
-    if mode != "circular" and 0 in input.shape[input.dim() - n - 1 :]:
-        raise RuntimeError(
-            f"pad: mode {mode!r} takes inputs of which only the batch may be empty, but got "
-            f"{tuple(input.shape)}."
-        )
-    shape = list(input.shape)
-    for i in range(n):
-        dim = input.dim() - 1 - i
-        before, after = pad[2 * i], pad[2 * i + 1]
-        if before or after:
-            _check_border(mode, input.shape, dim, before, after)
-            shape[dim] += before + after
-    if shape == list(input.shape) and not any(pad):
+    pad = tuple(pad)
+    shape = _padded_shape(tuple(input.shape), pad, mode)
+    if shape == input.shape and not any(pad):
         return input.clone()  # never the input's own memory
+    n = len(pad) // 2
     room = 8 * sum(shape[-n:]) + math.prod(shape) * input.element_size()
     flambeau._core._check_room(room, input)
     if 0 in input.shape[-n:]:  # circular: nothing goes round
         return flambeau.constant_pad_nd(input, pad)
-    padded = add_border(input, mode, tuple(pad))
+    padded = add_border(input, mode, pad)
     # Circular padding gives the usual order, as in PyTorch.
     return padded if mode == "circular" else _keep_format(padded, input)
+
+
+@functools.lru_cache(1024)
+def _padded_shape(given, pad, mode):
+    """The checked sizes of an input of `given` with its border. Cached: a loop repeats its shapes."""
+    n = len(pad) // 2
+    if not (1 <= n <= 3 and len(given) in (n + 1, n + 2)):
+        raise NotImplementedError(
+            f"pad: mode={mode!r} pads the last 1 to 3 dims of an input with one or two dims more; "
+            f"{len(pad)} numbers do not fit input {given}."
+        )
+    if mode != "circular" and 0 in given[len(given) - n - 1 :]:
+        raise RuntimeError(
+            f"pad: mode {mode!r} takes inputs of which only the batch may be empty, but got "
+            f"{given}."
+        )
+    shape = list(given)
+    for i in range(n):
+        dim = len(given) - 1 - i
+        before, after = pad[2 * i], pad[2 * i + 1]
+        if before or after:
+            _check_border(mode, given, dim, before, after)
+            shape[dim] += before + after
+    return tuple(shape)
 
 
 _pad_in_full_precision = full_precision(_pad_from_inside)

@@ -85,16 +85,18 @@ def avg_pool3d(
 
 def _adaptive_sizes(operator, input, output_size, n):
     """output_size with None replaced by the size of the input."""
-    if input.dim() <= n:
+    shape = input.shape
+    if len(shape) <= n:
         raise ValueError(
-            f"{operator}: input {tuple(input.shape)} must have {n + 2} dims, (N, C, sizes), or "
+            f"{operator}: input {tuple(shape)} must have {n + 2} dims, (N, C, sizes), or "
             f"{n + 1} without a batch."
         )
+    if type(output_size) is int:
+        return output_size
     sizes = ntuple(output_size, n, f"{operator}: output_size")
-    return [
-        given if given is not None else size
-        for given, size in zip(sizes, input.shape[-n:], strict=True)
-    ]
+    return tuple(
+        given if given is not None else size for given, size in zip(sizes, shape[-n:], strict=True)
+    )
 
 
 def _adaptive_avg_pool(n):

@@ -3,8 +3,9 @@
 import flambeau
 
 from ..._core import _keep_format
+from ...ops.core.arguments import is_plain
 from ...ops.core.autocast import full_precision
-from ...ops.grid_sample import MODES, PADDINGS, sampled
+from ...ops.grid_sample import MODES, PADDINGS, affine_points, sampled
 
 
 def pixel_shuffle(input, upscale_factor):
@@ -90,8 +91,10 @@ def affine_grid(theta, size, align_corners=None):
         )
     if min(size) <= 0:
         raise ValueError(f"affine_grid: size {size} must be 1 or more everywhere.")
-    made = {"dtype": theta.dtype, "device": theta.device}
     spatial = list(size[2:])
+    if theta.dtype in (flambeau.float32, flambeau.float64) and is_plain(theta):
+        return affine_points(theta, spatial, align_corners)
+    made = {"dtype": theta.dtype, "device": theta.device}
     coordinates = []
     for place in reversed(range(n)):  # x first
         count = spatial[place]

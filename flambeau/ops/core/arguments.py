@@ -26,6 +26,11 @@ def operand(value, beside=None):
     return _core.as_tensor(value, device=device)
 
 
+def is_plain(tensor):
+    """Whether loops of the core can read it at once: on the CPU, of numbers, not under vmap."""
+    return tensor.device.type == "cpu" and not tensor.is_quantized and not _core._in_vmap()
+
+
 # wrap_dim(dim, ndim, operator): `dim` counted from the front; a 0-dim tensor has dims -1 and 0. wrap_dims takes
 # None (all of them), an int or a sequence, and gives a list of distinct ones; for reduced_dims () is all, too.
 wrap_dim, wrap_dims, reduced_dims = _core._wrap_dim, _core._wrap_dims, _core._reduced_dims

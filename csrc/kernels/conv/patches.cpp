@@ -1,0 +1,176 @@
+#include "kernels/conv/patches.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/conv/product.h"
+#include "kernels/elements/walk.h"
+#include "runtime/rounding.h"
+#include "runtime/threads.h"
+#include "runtime/workspace.h"
+
+namespace flambeau {
+
+namespace {
+
+enum Slot { patches_slot, results_slot, bias_slot };
+
+/// Bytes of the rows that are multiplied at once: more would leave the last-level cache.
+constexpr int64_t chunk_bytes = 4 << 20;
+/// Elements copied in a task.
+constexpr int64_t task_elements = 1 << 14;
+
+/// The patches of all images in order, as rows of `length` elements.
+class Patches {
+ public:
+  explicit Patches(const ConvShape& shape)
+      : s(shape),
+        item(itemsize(shape.dtype)),
+        per_image(shape.out[0] * shape.out[1] * shape.out[2]),
+        rows(shape.N * per_image),
+        length(shape.C * shape.kernel[0] * shape.kernel[1] * shape.kernel[2]) {}
+
+  const ConvShape& s;
+  const int64_t item, per_image, rows, length;
+
+  /// chunk(first row, number of rows) for all rows, a few megabytes at a time.
+  template <class Chunk>
+  void each_chunk(Chunk&& chunk) const {
+    const int64_t most =
+        balanced(rows, std::max<int64_t>(64, chunk_bytes / ((length + s.O) * item)));
+    for (int64_t first = 0; first < rows; first += most) chunk(first, std::min(most, rows - first));
+  }
+
+  void read(int64_t first, int64_t n, const void* images, void* to) const {
+    each_piece(first, n, [&](int64_t at, int64_t in_row, int64_t bytes) {
+      std::memcpy(static_cast<char*>(to) + in_row, static_cast<const char*>(images) + at, bytes);
+    });
+  }
+  void write(int64_t first, int64_t n, const void* from, void* images) const {
+    each_piece(first, n, [&](int64_t at, int64_t in_row, int64_t bytes) {
+      std::memcpy(static_cast<char*>(images) + at, static_cast<const char*>(from) + in_row, bytes);
+    });
+  }
+
+  /// Rows (n, O) to planes (N, O, per_image) from row `first` on, or from these.
+  void to_planes(int64_t first, int64_t n, const void* from, void* planes) const {
+    turn(first, n, [&]<class Item>(int64_t in_row, int64_t in_plane) {
+      static_cast<Item*>(planes)[in_plane] = static_cast<const Item*>(from)[in_row];
+    });
+  }
+  void from_planes(int64_t first, int64_t n, const void* planes, void* to) const {
+    turn(first, n, [&]<class Item>(int64_t in_row, int64_t in_plane) {
+      static_cast<Item*>(to)[in_row] = static_cast<const Item*>(planes)[in_plane];
+    });
+  }
+
+ private:
+  /// piece(offset in the images, offset in the rows, bytes) for each run of a kernel's last dim.
+  template <class Piece>
+  void each_piece(int64_t first, int64_t n, Piece&& piece) const {
+    const int64_t* k = s.kernel;
+    const int64_t bytes = k[2] * item;
+    parallel_ranges(
+        n, std::max<int64_t>(1, task_elements / length), [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            const int64_t row = first + i, place = row % per_image;
+            const int64_t x = place % s.out[2] * k[2], y = place / s.out[2] % s.out[1] * k[1],
+                          z = place / s.out[2] / s.out[1] * k[0];
+            int64_t in_row = i * length * item;
+            for (int64_t c = 0; c < s.C; ++c) {
+              const int64_t channel = row / per_image * s.C + c;
+              for (int64_t a = 0; a < k[0]; ++a)
+                for (int64_t b = 0; b < k[1]; ++b, in_row += bytes)
+                  piece((((channel * s.in[0] + z + a) * s.in[1] + y + b) * s.in[2] + x) * item,
+                        in_row, bytes);
+            }
+          }
+        });
+  }
+
+  template <class Move>
+  void turn(int64_t first, int64_t n, Move&& move) const {
+    with_item_type(item, [&]<class Item>() {
+      const int64_t block = 16;
+      parallel_ranges(
+          n, std::max<int64_t>(block, task_elements / s.O), [&](int64_t begin, int64_t end) {
+            for (int64_t i0 = begin; i0 < end; i0 += block)
+              for (int64_t o = 0; o < s.O; ++o)
+                for (int64_t i = i0; i < std::min(end, i0 + block); ++i) {
+                  const int64_t row = first + i;
+                  move.template operator()<Item>(
+                      i * s.O + o, (row / per_image * s.O + o) * per_image + row % per_image);
+                }
+          });
+    });
+  }
+};
+
+}  // namespace
+
+bool fits_patches(const ConvShape& s) {
+  bool fits = s.groups == 1 && s.kernel[2] >= 4 && s.N > 0 && s.C > 0 && s.O >= 8 &&
+              (s.dtype == DType::float32 || s.dtype == DType::float64);
+  for (int d = 0; d < 3; ++d)
+    fits = fits && s.padding[d] == 0 && s.out[d] > 0 && (s.dilation[d] == 1 || s.kernel[d] == 1) &&
+           (s.stride[d] == s.kernel[d] || s.out[d] == 1);
+  return fits;
+}
+
+void patches_forward(const ConvShape& s, const void* input, const void* weight, const void* bias,
+                     bool relu, void* output) {
+  const Patches patches(s);
+  patches.each_chunk([&](int64_t first, int64_t n) {
+    char* rows = Workspace::get<char>(patches_slot, n * patches.length * patches.item);
+    char* results = Workspace::get<char>(results_slot, n * s.O * patches.item);
+    patches.read(first, n, input, rows);
+    AnyGemm g = product(s, n, s.O, patches.length, rows, false, weight, true, results);
+    g.epilogue = {bias, false, relu};
+    gemm(g);
+    patches.to_planes(first, n, results, output);
+  });
+}
+
+bool patches_leave_gaps(const ConvShape& s) {
+  for (int d = 0; d < 3; ++d)
+    if (s.out[d] * s.kernel[d] != s.in[d]) return true;
+  return false;
+}
+
+void patches_backward_input(const ConvShape& s, const void* grad_output, const void* weight,
+                            const void* bias, void* grad_input) {
+  const Patches patches(s);
+  char* column_bias = nullptr;
+  if (bias) {  // one for each element of a patch
+    column_bias = Workspace::get<char>(bias_slot, patches.length * patches.item);
+    const int64_t taps = patches.length / s.C;
+    for (int64_t i = 0; i < patches.length; ++i)
+      std::memcpy(column_bias + i * patches.item,
+                  static_cast<const char*>(bias) + i / taps * patches.item, patches.item);
+  }
+  patches.each_chunk([&](int64_t first, int64_t n) {
+    char* rows = Workspace::get<char>(patches_slot, n * patches.length * patches.item);
+    char* grads = Workspace::get<char>(results_slot, n * s.O * patches.item);
+    patches.from_planes(first, n, grad_output, grads);
+    AnyGemm g = product(s, n, patches.length, s.O, grads, false, weight, false, rows);
+    g.epilogue = {column_bias, false, false};
+    gemm(g);
+    patches.write(first, n, rows, grad_input);
+  });
+}
+
+void patches_backward_weight(const ConvShape& s, const void* grad_output, const void* input,
+                             void* grad_weight) {
+  const Patches patches(s);
+  patches.each_chunk([&](int64_t first, int64_t n) {
+    char* rows = Workspace::get<char>(patches_slot, n * patches.length * patches.item);
+    char* grads = Workspace::get<char>(results_slot, n * s.O * patches.item);
+    patches.read(first, n, input, rows);
+    patches.from_planes(first, n, grad_output, grads);
+    AnyGemm g = product(s, s.O, patches.length, n, grads, true, rows, false, grad_weight);
+    if (first > 0) g.beta = 1;
+    gemm(g);
+  });
+}
+
+}  // namespace flambeau
