@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import inspect
 import os
 import sys
 import time
@@ -11,8 +12,8 @@ from . import harness
 NAMES = (
     "overhead", "recorded", "pointwise", "pointwise_all", "reduce", "declared", "fourier", "matmul", "conv", "pool", "lenet", "programs", "memory", "train", "processes",
     "distributed",
-    "profiler", "foreach", "distributions", "vmap", "files", "sparse", "nested", "export", "flex_attention", "vision", "language", "compiled",
-    "first_use", "import_time", "install_size",
+    "profiler", "foreach", "distributions", "vmap", "files", "sparse", "nested", "export", "flex_attention", "vision", "loaders", "language", "compiled",
+    "first_use", "import_time", "start", "install_size",
 )  # fmt: skip
 
 
@@ -38,7 +39,8 @@ def main():
             continue
         print(harness.header())
         if hasattr(module, "rows"):
-            rows = module.rows()
+            takes_only = bool(inspect.signature(module.rows).parameters)
+            rows = module.rows(args.only) if takes_only else module.rows()
         else:
             rows = harness.compare_modules(module.cases, args.only, **getattr(module, "EFFORT", {}))
         for row in rows:

@@ -6,7 +6,6 @@ import flambeau
 
 from ..compiler import get_default_backend
 from . import stance
-from .wrapper import Compiled
 
 __all__ = ["OptimizedModule", "compile", "explain"]
 
@@ -93,6 +92,10 @@ def compile(
         return model
     compiled = None
     if backend == "inductor":
+        from .wrapper import (
+            Compiled,
+        )  # the compiler is loaded for its first function, not for the names here
+
         compiled = Compiled(model, fullgraph, dynamic is False, recompile_limit, name)
     if isinstance(model, flambeau.nn.Module):
         return OptimizedModule(model, compiled)
@@ -213,6 +216,7 @@ def explain(f, *extra_args, **extra_kwargs):
         Break Reasons:
     """
     from .report import watch
+    from .wrapper import Compiled
 
     def inner(*args, **kwargs):
         function = getattr(f, "_torchdynamo_orig_callable", getattr(f, "_orig_mod", f))

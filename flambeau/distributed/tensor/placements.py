@@ -31,6 +31,19 @@ class Shard(Placement):
     def __init__(self, dim):
         self.dim = dim
 
+    @staticmethod
+    def local_shard_size_and_offset(curr_local_size, num_chunks, rank):
+        """(size, offset) of one of num_chunks parts; that of an empty part begins at the end.
+
+        Example:
+            >>> from torch.distributed.tensor import Shard
+            >>> [Shard.local_shard_size_and_offset(5, 4, rank) for rank in range(4)]
+            [(2, 0), (2, 2), (1, 4), (0, 5)]
+        """
+        most = -(-curr_local_size // num_chunks)
+        offset = min(rank * most, curr_local_size)
+        return min(most, curr_local_size - offset), offset
+
     def __repr__(self):
         return f"Shard(dim={self.dim})"
 
@@ -60,8 +73,7 @@ class Partial(Placement):
 
 def sizes_of_parts(size, n):
     """The sizes of n parts along a dimension of that size."""
-    most = -(-size // n)
-    return [max(0, min(most, size - i * most)) for i in range(n)]
+    return [Shard.local_shard_size_and_offset(size, n, i)[0] for i in range(n)]
 
 
 def parts_of(tensor, dim, n):
